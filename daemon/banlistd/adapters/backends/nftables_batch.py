@@ -1,0 +1,154 @@
+"""From a Change and what the kernel says of itself to one batch. Decides everything, sends nothing."""
+
+from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
+
+from banlistd.adapters.backends.nftables_records import Elements, element_messages, mark_element
+from banlistd.adapters.backends.nftables_sets import (
+    ALLOWED,
+    APPLIED,
+    SetShape,
+    SetState,
+    chain_body,
+    lookup_rules,
+    set_body,
+    set_name,
+    shape_of,
+    table_body,
+)
+from banlistd.adapters.backends.nftables_structure import LOOKUPS, TABLE
+from banlistd.adapters.netlink import (
+    NFT_MSG_DELRULE,
+    NFT_MSG_DELSET,
+    NFT_MSG_DELSETELEM,
+    NFT_MSG_NEWRULE,
+    NFT_MSG_NEWSET,
+    NFT_MSG_NEWSETELEM,
+    NFT_MSG_NEWTABLE,
+    NLM_F_ACK,
+    NLM_F_APPEND,
+    NLM_F_CREATE,
+    Batch,
+)
+from banlistd.core.addresses import FAMILIES
+from banlistd.core.planning import Change, Kind, Lane, MapId, Owned, lanes_used, maps_of
+from banlistd.model import Mark, Marker
+
+MARKER_VERSION = 1
+_EVERY_MAP = {MapId(lane, kind, family).name for lane in Lane for kind in Kind for family in FAMILIES}
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What the kernel says of our table at one generation: chains, sets by name, the marks with a marker."""
+
+    generation: int
+    chains: frozenset[str]
+    sets: Mapping[str, SetState]
+    marks: frozenset[Mark]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Composed:
+    """A batch; which map a message number belongs to; how many elements of maps it writes or removes."""
+
+    batch: Batch
+    maps: Mapping[int, MapId]
+    elements: int
+
+
+def comment_of(marker: Marker) -> str:
+    """What the marker's element says; at most 128 characters, as many as nft itself allows."""
+    return f"v{MARKER_VERSION} {marker.source_id} sha256={marker.content_hash} {marker.policy_hash}"
+
+
+def compose(change: Change, look: Look, distrusted: AbstractSet[MapId] = frozenset()) -> Composed:
+    """The batch that carries out `change`; maps in `distrusted` are written whole, whatever the change says of them."""
+    shapes, gone = _renewed(change, look, distrusted)
+    batch = Batch(look.generation)
+    batch.add(NFT_MSG_NEWTABLE, NLM_F_ACK, table_body())
+    if change.reshape or any(name != APPLIED for name in (*shapes, *gone)):
+        _write_sets(batch, change, look, shapes, gone)
+    elif shapes:
+        _replace_sets(batch, shapes, gone)
+    maps, elements = _write_elements(batch, change, shapes)
+    _write_markers(batch, change, look, fresh=APPLIED in shapes)
+    batch.end()
+    return Composed(batch, maps, elements)
+
+
+def _renewed(change: Change, look: Look, distrusted: AbstractSet[MapId]) -> tuple[dict[str, SetShape], list[str]]:
+    """The sets that are made anew, empty, and those that are deleted: the old ones of these, and those out of use."""
+    wanted = {map_id.name: shape_of(map_id, 0) for map_id in maps_of(change.roster)}
+    for family, name in ALLOWED.items():
+        wanted[name] = SetShape(name, family, mapped=False, interval=True)
+    wanted[APPLIED] = SetShape(APPLIED, None, mapped=True, interval=False)
+    shapes = {name: shape for name, shape in wanted.items() if change.replace or name not in look.sets}
+    for item in change.maps:
+        name, shape = item.map.name, shape_of(item.map, len(item.whole))
+        held = look.sets.get(name)
+        outgrown = held is not None and bool(shape.size) and len(item.whole) > held.size
+        if name in shapes or item.replace or outgrown or item.map in distrusted:
+            shapes[name] = shape
+    if change.allowed is not None:
+        shapes |= {name: wanted[name] for name in ALLOWED.values()}
+    gone = [name for name in look.sets if name in shapes or (name in _EVERY_MAP and name not in wanted)]
+    return shapes, gone
+
+
+def _write_sets(batch: Batch, change: Change, look: Look, shapes: Mapping[str, SetShape], gone: list[str]) -> None:
+    """A set cannot go while rules look into it, so these rules go first and come back last."""
+    for chain in LOOKUPS:
+        if chain in look.chains:
+            batch.add(NFT_MSG_DELRULE, 0, chain_body(chain))
+    _replace_sets(batch, shapes, gone)
+    lanes = set(lanes_used(change.roster))
+    for chain, its_lanes in LOOKUPS.items():
+        if lanes & set(its_lanes):
+            for body in lookup_rules(chain, maps_of(change.roster)):
+                batch.add(NFT_MSG_NEWRULE, NLM_F_CREATE | NLM_F_APPEND, body)
+
+
+def _replace_sets(batch: Batch, shapes: Mapping[str, SetShape], gone: list[str]) -> None:
+    for name in gone:
+        batch.add(NFT_MSG_DELSET, 0, set_name(name))
+    for number, shape in enumerate(shapes.values(), 1):
+        batch.add(NFT_MSG_NEWSET, NLM_F_CREATE, set_body(shape, number))
+
+
+def _write_elements(batch: Batch, change: Change, shapes: Mapping[str, SetShape]) -> tuple[dict[int, MapId], int]:
+    maps: dict[int, MapId] = {}
+    elements = 0
+    for item in change.maps:
+        anew = item.map.name in shapes
+        delta = ((NFT_MSG_DELSETELEM, item.remove), (NFT_MSG_NEWSETELEM, item.add))
+        steps = ((NFT_MSG_NEWSETELEM, item.whole),) if anew else delta
+        for kind, owned in steps:
+            if len(owned):
+                maps[batch.next_sequence] = item.map
+                elements += len(owned)
+                _add_elements(batch, kind, item.map, owned)
+    for family, ranges in (change.allowed or {}).items():
+        if len(ranges):
+            listed = Elements(family, ranges.first, ranges.last, None)
+            batch.add_block(element_messages(NFT_MSG_NEWSETELEM, batch.next_sequence, TABLE, ALLOWED[family], listed))
+    return maps, elements
+
+
+def _add_elements(batch: Batch, kind: int, map_id: MapId, owned: Owned) -> None:
+    last = owned.last if map_id.kind is Kind.NETS else None
+    mark = owned.mark if kind == NFT_MSG_NEWSETELEM else None
+    listed = Elements(map_id.family, owned.first, last, mark)
+    batch.add_block(element_messages(kind, batch.next_sequence, TABLE, map_id.name, listed))
+
+
+def _write_markers(batch: Batch, change: Change, look: Look, *, fresh: bool) -> None:
+    """The kernel keeps the comment of an element that is added again (measured), so the old element goes first."""
+    written = {marker.mark: marker for marker in change.markers}
+    if not fresh:
+        for mark in sorted(look.marks & {*written, *change.retired}):
+            batch.add(NFT_MSG_DELSETELEM, 0, mark_element(TABLE, APPLIED, mark, None, ""))
+    for mark, marker in written.items():
+        body = mark_element(TABLE, APPLIED, mark, MARKER_VERSION, comment_of(marker))
+        batch.add(NFT_MSG_NEWSETELEM, NLM_F_CREATE, body)

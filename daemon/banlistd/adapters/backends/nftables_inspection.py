@@ -1,0 +1,190 @@
+"""What stands in the kernel, by small netlink questions whose cost does not grow with the maps."""
+
+import errno
+import re
+import struct
+from collections import Counter as Tally
+from collections.abc import Iterator, Mapping, Sequence
+from random import Random
+
+from banlistd.adapters.backends.nftables_batch import MARKER_VERSION, Look
+from banlistd.adapters.backends.nftables_records import (
+    NFTA_SET_ELEM_LIST_ELEMENTS,
+    NFTA_SET_ELEM_LIST_SET,
+    Answer,
+    Elements,
+    answers,
+    end_elements,
+    questions,
+)
+from banlistd.adapters.backends.nftables_sets import ALLOWED, APPLIED, SetState, lookup_rules, set_state
+from banlistd.adapters.backends.nftables_structure import LOOKUPS, TABLE, source_of, structure_of
+from banlistd.adapters.netlink import (
+    NFT_MSG_GETCHAIN,
+    NFT_MSG_GETOBJ,
+    NFT_MSG_GETRULE,
+    NFT_MSG_GETSET,
+    NFT_MSG_GETSETELEM,
+    NetlinkError,
+    NetlinkSocket,
+    attributes,
+    number,
+    text,
+    to_number,
+    to_text,
+)
+from banlistd.core.addresses import WIDTHS, Addresses, after
+from banlistd.core.addresses import to_number as address_number
+from banlistd.core.planning import Holding, Kind, MapId, Owned, Verdict, maps_of
+from banlistd.model import ContentHash, Counter, Family, Mark, Marker, PolicyHash, SourceId
+
+NFTA_TABLE = 1
+NFTA_CHAIN_NAME = 3
+NFTA_RULE_CHAIN = 2
+NFTA_OBJ_NAME = 2
+NFTA_OBJ_TYPE = 3
+NFTA_OBJ_DATA = 4
+NFT_OBJECT_COUNTER = 1
+NFTA_COUNTER_BYTES = 1
+NFTA_COUNTER_PACKETS = 2
+
+SAMPLE = 32
+"""So many elements of each map are asked for by key: a map with one element in ten gone is found out 29 times in 30."""
+
+_COMMENT = re.compile(rf"v{MARKER_VERSION} ([a-z0-9][a-z0-9-]{{0,39}}) sha256=([0-9a-f]{{64}}) ([0-9a-f]{{1,16}})")
+
+
+def look_at(wire: NetlinkSocket) -> Look:
+    """All that a batch is decided by; the generation is read first, so that a change meanwhile is noticed."""
+    generation = wire.generation()
+    chains = _dump(wire, NFT_MSG_GETCHAIN, b"")
+    names = frozenset(to_text(reply.get(NFTA_CHAIN_NAME, b"")) for reply in chains)
+    marks = frozenset(Mark(mark) for mark, _ in _marker_elements(wire))
+    return Look(generation, names, _sets(wire), marks)
+
+
+def markers_of(wire: NetlinkSocket) -> tuple[Marker, ...]:
+    """The markers in the order of marks; what does not read as one is left out."""
+    found = []
+    for mark, comment in _marker_elements(wire):
+        read = _COMMENT.fullmatch(comment)
+        if read:
+            source_id, content_hash, policy_hash = read.groups()
+            found.append(Marker(Mark(mark), SourceId(source_id), ContentHash(content_hash), PolicyHash(policy_hash)))
+    return tuple(sorted(found, key=lambda marker: marker.mark))
+
+
+def read_counters(wire: NetlinkSocket) -> Mapping[Mark, Counter]:
+    """What was counted for each source that has a marker."""
+    by_source = {}
+    for reply in _dump(wire, NFT_MSG_GETOBJ, number(NFTA_OBJ_TYPE, NFT_OBJECT_COUNTER)):
+        fields = attributes(reply.get(NFTA_OBJ_DATA, b""))
+        counted = Counter(*(to_number(fields.get(field, b"")) for field in (NFTA_COUNTER_PACKETS, NFTA_COUNTER_BYTES)))
+        by_source[source_of(to_text(reply.get(NFTA_OBJ_NAME, b"")))] = counted
+    markers = markers_of(wire)
+    return {marker.mark: by_source[marker.source_id] for marker in markers if marker.source_id in by_source}
+
+
+def faults_of(wire: NetlinkSocket, holding: Holding, chance: Random) -> Verdict:
+    """Compare numbers of rules, of sets and of elements, and a sample of each map."""
+    sets = _sets(wire)
+    allowed = all(
+        _count_fits(sets.get(ALLOWED[family]), Elements(family, ranges.first, ranges.last, None))
+        for family, ranges in holding.allowed.items()
+    )
+    wanted = {*(map_id.name for map_id in holding.owned), *ALLOWED.values(), APPLIED}
+    shaped = _rules_standing(wire) == _rules_wanted(holding) and sets.keys() == wanted
+    wrong = [map_id for map_id, owned in holding.owned.items() if not _holds(wire, sets, map_id, owned, chance)]
+    return Verdict(not (shaped and allowed), frozenset(wrong))
+
+
+def _sets(wire: NetlinkSocket) -> Mapping[str, SetState]:
+    """Our named sets and maps; those that nft makes for a rule bear names that begin with two underscores."""
+    states = map(set_state, _dump(wire, NFT_MSG_GETSET, b""))
+    return {state.name: state for state in states if not state.name.startswith("__")}
+
+
+def _dump(wire: NetlinkSocket, kind: int, question: bytes) -> list[Mapping[int, bytes]]:
+    """All of a kind in our table, none where the table is absent. An older kernel ignores the table that a dump names.
+
+    The name of the table is attribute 1 in questions and answers of all kinds.
+    """
+    try:
+        replies = wire.dump(kind, text(NFTA_TABLE, TABLE) + question)
+    except NetlinkError as exc:
+        if exc.errno != errno.ENOENT:
+            raise
+        return []
+    return [reply for reply in replies if to_text(reply.get(NFTA_TABLE, b"")) == TABLE]
+
+
+def _marker_elements(wire: NetlinkSocket) -> Iterator[tuple[int, str]]:
+    replies = _dump(wire, NFT_MSG_GETSETELEM, text(NFTA_SET_ELEM_LIST_SET, APPLIED))
+    for answer in answers([reply.get(NFTA_SET_ELEM_LIST_ELEMENTS, b"") for reply in replies]):
+        yield struct.unpack("=I", answer.key)[0], answer.comment
+
+
+def _rules_standing(wire: NetlinkSocket) -> Mapping[str, int]:
+    rules = _dump(wire, NFT_MSG_GETRULE, b"")
+    return Tally(to_text(rule.get(NFTA_RULE_CHAIN, b"")) for rule in rules)
+
+
+def _rules_wanted(holding: Holding) -> Mapping[str, int]:
+    """Every chain of ours has a rule, so a chain that is gone shows as well."""
+    maps = maps_of(holding.roster)
+    return {
+        name: len(lookup_rules(name, maps)) if name in LOOKUPS else len(chain.rules or ())
+        for name, chain in structure_of(holding.roster).items()
+    }
+
+
+def _holds(wire: NetlinkSocket, sets: Mapping[str, SetState], map_id: MapId, owned: Owned, chance: Random) -> bool:
+    elements = Elements(map_id.family, owned.first, owned.last if map_id.kind is Kind.NETS else None, owned.mark)
+    if not _count_fits(sets.get(map_id.name), elements):
+        return False
+    # Always the last as well: where it has no end, half the number is the same without it.
+    chosen = sorted({*chance.sample(range(len(owned)), min(SAMPLE, len(owned))), *range(len(owned))[-1:]})
+    starts = _keys(map_id.family, owned.first[chosen])
+    found = [(answer.key, _mark_of(answer)) for answer in _ask(wire, map_id, starts, ends=False)]
+    if found != [*zip(starts, owned.mark[chosen].tolist(), strict=True)]:
+        return False
+    if elements.last is None:
+        return True
+    # Asked for an end by the last address within, the kernel gives the one after; by the end itself it may give the end
+    # of a neighbour that touches (measured).
+    ended = [at for at in chosen if at < end_elements(elements)]
+    asked, ends = _keys(map_id.family, owned.last[ended]), _keys(map_id.family, after(owned.last[ended]))
+    return [answer.key for answer in _ask(wire, map_id, asked, ends=True)] == ends
+
+
+def _count_fits(state: SetState | None, elements: Elements) -> bool:
+    """A kernel before 6.16 does not tell the number. Of ranges, 6.18 tells half the number of starts and ends (measured).
+
+    Where nft has loaded a saved ruleset there is one end more, before the first range.
+    """
+    if state is None:
+        return False
+    every = len(elements.first) + end_elements(elements)
+    return state.count in (None, every) or (elements.last is not None and state.count in (every // 2, (every + 1) // 2))
+
+
+def _keys(family: Family, addresses: Addresses) -> list[bytes]:
+    width = WIDTHS[family] // 8
+    return [address_number(address).to_bytes(width, "big") for address in addresses]
+
+
+def _ask(wire: NetlinkSocket, map_id: MapId, keys: Sequence[bytes], *, ends: bool) -> list[Answer]:
+    """The elements with these keys; none at all where one of them is missing."""
+    if not keys:
+        return []
+    try:
+        replies = wire.get(NFT_MSG_GETSETELEM, questions(TABLE, map_id.name, keys, ends=ends))
+    except NetlinkError as exc:
+        if exc.errno != errno.ENOENT:
+            raise
+        return []
+    return [*answers([reply.get(NFTA_SET_ELEM_LIST_ELEMENTS, b"") for reply in replies])]
+
+
+def _mark_of(answer: Answer) -> int:
+    return int(struct.unpack("=I", answer.data)[0]) if len(answer.data) == struct.calcsize("=I") else 0

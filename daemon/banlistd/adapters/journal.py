@@ -1,0 +1,119 @@
+"""Events for people and machines: journald where we run under it, else lines on stderr as logfmt or JSON."""
+
+import json
+import os
+import re
+import sys
+import time
+from collections.abc import Mapping
+from typing import TextIO
+
+from banlistd.interfaces import Announcer
+from banlistd.model import Event, EventName
+
+try:
+    from systemd import journal
+except ImportError:
+    journal = None
+
+# Fixed for ever: `journalctl MESSAGE_ID=...` and the message catalogue find events by them.
+MESSAGE_IDS: Mapping[EventName, str] = {
+    EventName.IMPORT_STARTED: "6d1b4a0cb5a44b3f8a7a0f0f5b0a1c01",
+    EventName.IMPORT_COMPLETED: "6d1b4a0cb5a44b3f8a7a0f0f5b0a1c02",
+    EventName.IMPORT_FAILED: "6d1b4a0cb5a44b3f8a7a0f0f5b0a1c03",
+    EventName.IMPORT_SKIPPED: "6d1b4a0cb5a44b3f8a7a0f0f5b0a1c04",
+    EventName.IMPORT_REFUSED: "6d1b4a0cb5a44b3f8a7a0f0f5b0a1c05",
+    EventName.IMPORT_LOST_RACE: "6d1b4a0cb5a44b3f8a7a0f0f5b0a1c06",
+    EventName.FIREWALL_RESTORED: "6d1b4a0cb5a44b3f8a7a0f0f5b0a1c07",
+    EventName.FIREWALL_DRIFT_REPAIRED: "6d1b4a0cb5a44b3f8a7a0f0f5b0a1c08",
+    EventName.CONFIG_RELOADED: "6d1b4a0cb5a44b3f8a7a0f0f5b0a1c09",
+    EventName.CONFIG_REJECTED: "6d1b4a0cb5a44b3f8a7a0f0f5b0a1c0a",
+    EventName.SERVICE_STARTED: "6d1b4a0cb5a44b3f8a7a0f0f5b0a1c0b",
+    EventName.SERVICE_STOPPED: "6d1b4a0cb5a44b3f8a7a0f0f5b0a1c0c",
+    EventName.SERVICE_FAULT: "6d1b4a0cb5a44b3f8a7a0f0f5b0a1c0d",
+}
+
+# syslog's levels: 3 error, 4 warning, 5 notice, 6 information, 7 debug. What is not named is information.
+PRIORITIES: Mapping[EventName, int] = {
+    EventName.IMPORT_STARTED: 7,
+    EventName.IMPORT_FAILED: 4,
+    EventName.IMPORT_REFUSED: 4,
+    EventName.FIREWALL_DRIFT_REPAIRED: 4,
+    EventName.CONFIG_REJECTED: 3,
+    EventName.SERVICE_FAULT: 3,
+}
+
+_INFORMATION = 6
+
+
+class JournaldAnnouncer:
+    """Structured entries: the fields of the event beside MESSAGE, MESSAGE_ID and EVENT."""
+
+    def announce(self, event: Event) -> None:
+        journal.send(
+            printable(event.message),
+            MESSAGE_ID=MESSAGE_IDS[event.name],
+            PRIORITY=PRIORITIES.get(event.name, _INFORMATION),
+            SYSLOG_IDENTIFIER="banlistd",
+            EVENT=str(event.name),
+            **{key: printable(str(value)) for key, value in event.fields.items()},
+        )
+
+
+class LogfmtAnnouncer:
+    """`level=info event=... message="..." source_id=...`, a line for each event."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def announce(self, event: Event) -> None:
+        pairs = {"level": _level(event.name), "event": str(event.name), "message": event.message, **_lower(event)}
+        print(" ".join(f"{key}={_quoted(str(value))}" for key, value in pairs.items()), file=self._stream, flush=True)
+
+
+class JsonAnnouncer:
+    """One JSON object for each event, a line each."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def announce(self, event: Event) -> None:
+        record = {
+            "time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()), "level": _level(event.name), "event": event.name,
+            "message": event.message, **_lower(event),
+        }  # fmt: skip
+        print(json.dumps(record), file=self._stream, flush=True)
+
+
+def find_announcer(form: str) -> Announcer:
+    """The journal, where stderr is connected to it and `form` is "auto"; else stderr in the form named."""
+    if form == "auto" and journal is not None and os.environ.get("JOURNAL_STREAM"):
+        return JournaldAnnouncer()
+    return JsonAnnouncer(sys.stderr) if form == "json" else LogfmtAnnouncer(sys.stderr)
+
+
+def printable(text: str) -> str:
+    """Text that cannot move a cursor or begin a line: whatever is no printable character is escaped."""
+    return "".join(character if character.isprintable() else _escape(character) for character in text)
+
+
+def _escape(character: str) -> str:
+    return character.encode("unicode_escape").decode("ascii")
+
+
+def _lower(event: Event) -> dict[str, str | int | float]:
+    return {key.lower(): value for key, value in event.fields.items()}
+
+
+def _level(name: EventName) -> str:
+    return {3: "error", 4: "warning", 6: "info", 7: "debug"}[PRIORITIES.get(name, _INFORMATION)]
+
+
+_BARE = re.compile(r"[A-Za-z0-9_./:@+-]+")
+
+
+def _quoted(value: str) -> str:
+    if _BARE.fullmatch(value):
+        return value
+    escaped = value.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{printable(escaped)}"'

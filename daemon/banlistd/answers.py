@@ -1,0 +1,206 @@
+"""Questions of an operator, answered from the ledger, the plan in force and the firewall. Nothing is changed here."""
+
+import ipaddress
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from importlib.metadata import version
+
+from banlistd.core.addresses import Addresses, AddressSet, from_numbers, to_text
+from banlistd.core.config import Source
+from banlistd.core.planning import Holding, Kind, MapId, lanes_of
+from banlistd.core.reserved import reserved_ranges
+from banlistd.enforcing import Enforcer
+from banlistd.errors import NoSuchSourceError, UsageError
+from banlistd.interfaces import Clock, Ledger, Steering
+from banlistd.model import Family, ImportRun, Owner, RunState, SourceId
+
+Answer = Mapping[str, object]
+
+
+class Answers:
+    """The Operations of interfaces.py."""
+
+    def __init__(self, steering: Steering, enforcer: Enforcer, ledger: Ledger, clock: Clock, config_place: str) -> None:
+        self._steering = steering
+        self._enforcer = enforcer
+        self._ledger = ledger
+        self._clock = clock
+        self._config_place = config_place
+        self._since = clock.now()
+
+    async def status(self) -> Answer:
+        sources = self._steering.config.sources
+        polls = [await self._ledger.poll(source.id) for source in sources if source.enabled]
+        (newest,) = await self._ledger.history(None, 1) or (None,)
+        held = self._enforcer.held
+        return {
+            "version": version("banlistd"),
+            "state": "running",
+            "backend": str(self._steering.config.backend),
+            "since": self._since,
+            "config": self._config_place,
+            "pid": os.getpid(),
+            "sources": len(sources),
+            "enabled": len(polls),
+            "failing": sum(bool(poll.failures) for poll in polls),
+            "bans": len(held or ()),
+            "maps": {map_id.name: len(owned) for map_id, owned in held.owned.items()} if held else {},
+            "last_change": newest.completed_at if newest else None,
+        }
+
+    async def sources(self) -> Sequence[Answer]:
+        counters = await self._enforcer.firewall.counters()
+        owned = _owned_by_mark(self._enforcer.held)
+        answers = []
+        for source in self._steering.config.sources:
+            owner = self._enforcer.policy.owner(source.id)
+            counter = counters.get(owner.mark) if owner else None
+            poll = await self._ledger.poll(source.id)
+            newest = await self._ledger.newest(source.id)
+            answers.append(
+                {
+                    "id": source.id,
+                    "enabled": source.enabled,
+                    "state": _state_of(newest, failing=bool(poll.failures)),
+                    "entries": newest.entries if newest else 0,
+                    "owned": owned.get(owner.mark, 0) if owner else 0,
+                    "rejected": newest.rejected if newest else 0,
+                    "action": str(source.action),
+                    "direction": str(source.direction),
+                    "packets": counter.packets if counter else None,
+                    "octets": counter.octets if counter else None,
+                    "polled_at": poll.polled_at,
+                    "due_at": poll.due_at or None if source.enabled else None,
+                    "changed_at": newest.completed_at if newest else None,
+                    "failures": poll.failures,
+                    "error": poll.error,
+                }
+            )
+        return answers
+
+    async def check(self, address: str) -> Answer:
+        family, number = _address_of(address)
+        needle = from_numbers(family, [number])
+        policy, held = self._enforcer.policy, self._enforcer.held
+        owner = _owner_of(held, family, needle)
+        holders = []
+        for candidate in policy.roster:
+            content = self._enforcer.content(candidate.source_id)
+            entry = _entry_of(content.addresses, family, needle) if content else ""
+            if entry:
+                since, exact = await self._since_when(candidate.source_id, family, number)
+                holders.append({"id": candidate.source_id, "entry": entry, "since": since, "exact": exact})
+        return {
+            "address": to_text(family, needle[0]),
+            "banned": owner is not None and owner.action.blocks,
+            "allowed": bool(policy.allowed[family].contains(needle)[0]),
+            "reserved": bool(reserved_ranges()[family].contains(needle)[0]),
+            "owner": owner.source_id if owner else None,
+            "action": str(owner.action) if owner else None,
+            "sources": holders,
+        }
+
+    async def history(self, source_id: str | None, limit: int) -> Sequence[Answer]:
+        if source_id is not None:
+            self._source(source_id)
+        runs = await self._ledger.history(SourceId(source_id) if source_id is not None else None, limit)
+        return [asdict(run) for run in runs]
+
+    async def timers(self) -> Sequence[Answer]:
+        answers = []
+        for source in self._steering.config.sources:
+            if source.enabled:
+                poll = await self._ledger.poll(source.id)
+                answers.append(
+                    {
+                        "id": source.id, "due_at": poll.due_at or None, "every": source.every, "polled_at": poll.polled_at,
+                        "failures": poll.failures,
+                    }
+                )  # fmt: skip
+        return answers
+
+    async def refresh(self, source_ids: Sequence[str]) -> Sequence[Answer]:
+        outcomes = await self._steering.refresh([SourceId(source_id) for source_id in source_ids])
+        return [
+            {
+                "id": outcome.source_id, "outcome": str(outcome.kind), "added": outcome.added, "removed": outcome.removed,
+                "error": outcome.error,
+            }
+            for outcome in outcomes
+        ]  # fmt: skip
+
+    async def reload(self) -> Answer:
+        before = {source.id: source for source in (await self._steering.reload()).sources}
+        after = {source.id: source for source in self._steering.config.sources}
+        return {
+            "sources": len(after),
+            "added": sorted(after.keys() - before.keys()),
+            "removed": sorted(before.keys() - after.keys()),
+            "changed": sorted(name for name in after.keys() & before.keys() if after[name] != before[name]),
+        }
+
+    def _source(self, source_id: str) -> Source:
+        for source in self._steering.config.sources:
+            if source.id == source_id:
+                return source
+        raise NoSuchSourceError(f"no source is called {source_id!r}", "banlistctl sources lists them")
+
+    async def _since_when(self, source_id: SourceId, family: Family, number: int) -> tuple[float | None, bool]:
+        """When the source last began to hold an address; not exact where it has held it for as long as we remember."""
+        for run, encoded in await self._ledger.arrivals(source_id):
+            if AddressSet.decode(encoded).contains(family, number):
+                return run.completed_at, True
+        runs = [run for run in await self._ledger.history(source_id, 1000) if run.state is RunState.COMPLETED]
+        return (min(run.started_at for run in runs), False) if runs else (None, False)
+
+
+def _state_of(newest: ImportRun | None, *, failing: bool) -> str:
+    if failing:
+        return str(RunState.FAILED)
+    return str(newest.state) if newest else "never"
+
+
+def _owned_by_mark(held: Holding | None) -> Mapping[int, int]:
+    counts: dict[int, int] = {}
+    for owner in held.roster if held else ():
+        mine = (held.owned[map_id] for map_id in held.owned if map_id.lane is lanes_of(owner)[0]) if held else ()
+        counts[owner.mark] = sum(int((owned.mark == owner.mark).sum()) for owned in mine)
+    return counts
+
+
+def _owner_of(held: Holding | None, family: Family, needle: Addresses) -> Owner | None:
+    """Whom the firewall will find for an address: lane by lane, single addresses before networks."""
+    if held is None:
+        return None
+    by_mark = {owner.mark: owner for owner in held.roster}
+    lanes = dict.fromkeys(map_id.lane for map_id in sorted(held.owned, key=lambda map_id: map_id.lane.startswith("watch")))
+    for lane in lanes:
+        for kind in Kind:
+            mark = held.owned[MapId(lane, kind, family)].owner_of(needle)
+            if mark is not None:
+                return by_mark.get(mark)
+    return None
+
+
+def _entry_of(addresses: AddressSet, family: Family, needle: Addresses) -> str:
+    """The entry of a source that holds an address, as text; empty where none does."""
+    if addresses.hosts(family)[addresses.hosts(family).searchsorted(needle[0]) :][:1] == needle:
+        return to_text(family, needle[0])
+    nets = addresses.nets(family)
+    if not nets.contains(needle)[0]:
+        return ""
+    at = int(nets.first.searchsorted(needle[0], side="right")) - 1
+    first, last = (ipaddress.ip_address(to_text(family, end)) for end in (nets.first[at], nets.last[at]))
+    blocks = list(ipaddress.summarize_address_range(first, last))
+    return str(blocks[0]) if len(blocks) == 1 else f"{first} - {last}"
+
+
+def _address_of(text: str) -> tuple[Family, int]:
+    try:
+        address = ipaddress.ip_address(text.strip())
+    except ValueError as error:
+        raise UsageError("that is not an IP address", "for example 203.0.113.7 or 2001:db8::7") from error
+    if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is not None:
+        address = address.ipv4_mapped
+    return (Family.IPV4 if address.version == 4 else Family.IPV6), int(address)  # noqa: PLR2004 - IP version four

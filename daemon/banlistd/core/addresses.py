@@ -1,0 +1,315 @@
+"""Sets of addresses as sorted ranges in arrays. Pure values: every operation returns a new one.
+
+An address is a number that sorts: `uint32` for IPv4, 16 bytes in network order (`S16`) for IPv6. numpy compares `S16`
+as memory and ignores trailing NULs, which is the numeric order of equally long strings, so the same algebra serves both.
+Ranges are inclusive at both ends, because one past the last address does not fit the type.
+"""
+
+import hashlib
+import socket
+import struct
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from banlistd.model import ContentHash, Family
+
+Addresses = NDArray[Any]
+"""Shape (n,), dtype `uint32` (IPv4) or `S16` (IPv6)."""
+
+DTYPES: dict[Family, np.dtype[Any]] = {Family.IPV4: np.dtype(np.uint32), Family.IPV6: np.dtype("S16")}
+WIDTHS: dict[Family, int] = {Family.IPV4: 32, Family.IPV6: 128}
+FAMILIES = (Family.IPV4, Family.IPV6)
+
+# The two words of a 128-bit address; numpy has no wider integer.
+_WORDS = np.dtype(">u8")
+
+
+def no_addresses(family: Family) -> Addresses:
+    return np.empty(0, dtype=DTYPES[family])
+
+
+def to_number(address: Any) -> int:
+    """One element of an `Addresses` array as an integer."""
+    if isinstance(address, bytes):
+        return int.from_bytes(address.ljust(16, b"\0"), "big")
+    return int(address)
+
+
+def from_numbers(family: Family, numbers: Sequence[int]) -> Addresses:
+    if family is Family.IPV4:
+        return np.array(numbers, dtype=np.uint32)
+    return np.array([n.to_bytes(16, "big") for n in numbers], dtype="S16")
+
+
+def to_text(family: Family, address: Any) -> str:
+    if family is Family.IPV4:
+        return socket.inet_ntop(socket.AF_INET, struct.pack("!I", int(address)))
+    return socket.inet_ntop(socket.AF_INET6, bytes(address).ljust(16, b"\0"))
+
+
+def before(addresses: Addresses) -> Addresses:
+    """The address before each one; before the first address of all comes the last."""
+    return _step(addresses, down=True)
+
+
+def after(addresses: Addresses) -> Addresses:
+    """The address after each one; after the last address of all comes the first."""
+    return _step(addresses, down=False)
+
+
+def _step(addresses: Addresses, *, down: bool) -> Addresses:
+    if addresses.dtype == np.uint32:
+        one = np.uint32(1)
+        return addresses - one if down else addresses + one
+    words = np.ascontiguousarray(addresses).view(_WORDS).reshape(-1, 2).astype(np.uint64)
+    one64 = np.uint64(1)
+    if down:
+        carry = words[:, 1] == 0
+        words[:, 1] -= one64
+        words[carry, 0] -= one64
+    else:
+        words[:, 1] += one64
+        words[words[:, 1] == 0, 0] += one64
+    return words.astype(_WORDS).view("S16").reshape(-1)
+
+
+def _is_first_of_all(addresses: Addresses) -> NDArray[np.bool_]:
+    return np.asarray(addresses == DTYPES[_family_of(addresses)].type(0 if addresses.dtype == np.uint32 else b""))
+
+
+def _family_of(addresses: Addresses) -> Family:
+    return Family.IPV4 if addresses.dtype == np.uint32 else Family.IPV6
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Ranges:
+    """Ranges of one family, `first[i]` to `last[i]` inclusive; sorted, disjoint, and no two of them touching.
+
+    Only `union_of` makes this true of arbitrary ranges; the constructor believes its caller.
+    """
+
+    family: Family
+    first: Addresses
+    last: Addresses
+
+    @classmethod
+    def none(cls, family: Family) -> Self:
+        return cls(family, no_addresses(family), no_addresses(family))
+
+    def __len__(self) -> int:
+        return len(self.first)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Ranges):
+            return NotImplemented
+        return (
+            self.family is other.family
+            and np.array_equal(self.first, other.first)
+            and np.array_equal(self.last, other.last)
+        )
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def count(self) -> int:
+        """How many addresses are in the ranges."""
+        if self.family is Family.IPV4:
+            return int((self.last.astype(np.int64) - self.first.astype(np.int64)).sum()) + len(self)
+        return sum(to_number(last) - to_number(first) + 1 for first, last in zip(self.first, self.last, strict=True))
+
+    def contains(self, addresses: Addresses) -> NDArray[np.bool_]:
+        """For each address whether one of the ranges holds it."""
+        if not len(self):
+            return np.zeros(len(addresses), dtype=np.bool_)
+        at = np.searchsorted(self.first, addresses, side="right")
+        return np.asarray((at > 0) & (addresses <= self.last[np.maximum(at, 1) - 1]))
+
+
+def union_of(family: Family, first: Addresses, last: Addresses) -> Ranges:
+    """The union of any ranges, in any order, overlapping or not. Ranges that touch become one.
+
+    Starts and ends are sorted apart: where as many ranges have ended, with a gap, as have begun before, a new one begins.
+    """
+    if not len(first):
+        return Ranges.none(family)
+    starts, ends = np.sort(first), np.sort(last)
+    ended = np.searchsorted(ends, before(starts), side="left")
+    ended[_is_first_of_all(starts)] = 0
+    begins = np.flatnonzero(ended == np.arange(len(starts)))
+    closes = np.append(begins[1:], len(starts)) - 1
+    return Ranges(family, starts[begins], ends[closes])
+
+
+def intersection(left: Ranges, right: Ranges) -> Ranges:
+    if not len(left) or not len(right):
+        return Ranges.none(left.family)
+    lo = np.searchsorted(right.last, left.first, side="left")
+    hi = np.searchsorted(right.first, left.last, side="right")
+    counts = hi - lo
+    mine = np.repeat(np.arange(len(left)), counts)
+    offsets = np.arange(len(mine)) - np.repeat(np.cumsum(counts) - counts, counts)
+    theirs = np.repeat(lo, counts) + offsets
+    first_a, first_b = left.first[mine], right.first[theirs]
+    last_a, last_b = left.last[mine], right.last[theirs]
+    return Ranges(
+        left.family, np.where(first_a >= first_b, first_a, first_b), np.where(last_a <= last_b, last_a, last_b)
+    )
+
+
+def complement(ranges: Ranges) -> Ranges:
+    """Every address of the family that is in none of the ranges."""
+    family = ranges.family
+    lowest = from_numbers(family, [0])
+    highest = from_numbers(family, [2 ** WIDTHS[family] - 1])
+    if not len(ranges):
+        return Ranges(family, lowest, highest)
+    first = np.concatenate([lowest, after(ranges.last)])
+    last = np.concatenate([before(ranges.first), highest])
+    keep = np.ones(len(first), dtype=np.bool_)
+    keep[0] = bool(ranges.first[0] != lowest[0])
+    keep[-1] = bool(ranges.last[-1] != highest[0])
+    return Ranges(family, first[keep], last[keep])
+
+
+def subtract(left: Ranges, right: Ranges) -> Ranges:
+    return left if not len(left) or not len(right) else intersection(left, complement(right))
+
+
+def distinct(addresses: Addresses) -> Addresses:
+    """Sorted, each once. By sort and compare: `np.unique` takes 2 s for 2M `uint32` in numpy 2.4, this 10 ms (measured)."""
+    if len(addresses) < 2:  # noqa: PLR2004 - nothing to sort
+        return addresses
+    ordered = addresses if _is_sorted(addresses) else np.sort(addresses)
+    keep = np.empty(len(ordered), dtype=np.bool_)
+    keep[0] = True
+    np.not_equal(ordered[1:], ordered[:-1], out=keep[1:])
+    return ordered if keep.all() else ordered[keep]
+
+
+def _is_sorted(addresses: Addresses) -> bool:
+    return bool((addresses[1:] >= addresses[:-1]).all())
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class AddressSet:
+    """What one list holds, in normal form.
+
+    Per family, single addresses (`hosts`: sorted, distinct, none inside a network) and everything wider (`nets`).
+    Singles that touch stay singles, so that one changed line of a list is one changed element of the firewall.
+    """
+
+    hosts4: Addresses
+    nets4: Ranges
+    hosts6: Addresses
+    nets6: Ranges
+
+    @classmethod
+    def none(cls) -> Self:
+        v4, v6 = Family.IPV4, Family.IPV6
+        return cls(no_addresses(v4), Ranges.none(v4), no_addresses(v6), Ranges.none(v6))
+
+    @classmethod
+    def of(
+        cls,
+        first4: Addresses | None = None,
+        last4: Addresses | None = None,
+        first6: Addresses | None = None,
+        last6: Addresses | None = None,
+    ) -> Self:
+        """The normal form of any ranges, inclusive, in any order; no `last` means single addresses."""
+        hosts4, nets4 = _normal_form(Family.IPV4, first4, last4)
+        hosts6, nets6 = _normal_form(Family.IPV6, first6, last6)
+        return cls(hosts4, nets4, hosts6, nets6)
+
+    def hosts(self, family: Family) -> Addresses:
+        return self.hosts4 if family is Family.IPV4 else self.hosts6
+
+    def nets(self, family: Family) -> Ranges:
+        return self.nets4 if family is Family.IPV4 else self.nets6
+
+    def ranges(self, family: Family) -> Ranges:
+        """Hosts and networks together, as merged ranges."""
+        hosts, nets = self.hosts(family), self.nets(family)
+        return union_of(family, np.concatenate([hosts, nets.first]), np.concatenate([hosts, nets.last]))
+
+    def __len__(self) -> int:
+        """How many entries: single addresses plus ranges."""
+        return len(self.hosts4) + len(self.nets4) + len(self.hosts6) + len(self.nets6)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, AddressSet):
+            return NotImplemented
+        return self.encode() == other.encode()
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def contains(self, family: Family, address: int) -> bool:
+        needle = from_numbers(family, [address])
+        hosts = self.hosts(family)
+        at = int(np.searchsorted(hosts, needle)[0])
+        return (at < len(hosts) and bool(hosts[at] == needle[0])) or bool(self.nets(family).contains(needle)[0])
+
+    def encode(self) -> bytes:
+        """The canonical bytes, which are stored as the snapshot and whose SHA-256 is the content hash.
+
+        `BLS1`, four big-endian uint32 counts (hosts4, nets4, hosts6, nets6), then hosts4, first and last of nets4, hosts6,
+        first and last of nets6, each address in network order.
+        """
+        counts = struct.pack("!4I", len(self.hosts4), len(self.nets4), len(self.hosts6), len(self.nets6))
+        parts = [_MAGIC, counts]
+        for family in FAMILIES:
+            nets = self.nets(family)
+            parts += [_to_network(column) for column in (self.hosts(family), nets.first, nets.last)]
+        return b"".join(parts)
+
+    @classmethod
+    def decode(cls, encoded: bytes) -> Self:
+        """The inverse of `encode`. Raises ValueError for bytes that `encode` did not make."""
+        if encoded[:4] != _MAGIC or len(encoded) < _HEADER:
+            raise ValueError("not an encoded address set")
+        hosts4, nets4, hosts6, nets6 = struct.unpack_from("!4I", encoded, 4)
+        if len(encoded) != _HEADER + 4 * (hosts4 + 2 * nets4) + 16 * (hosts6 + 2 * nets6):
+            raise ValueError("an encoded address set of the wrong length")
+        at = _HEADER
+        columns: list[Addresses] = []
+        for family, lengths in ((Family.IPV4, (hosts4, nets4, nets4)), (Family.IPV6, (hosts6, nets6, nets6))):
+            for length in lengths:
+                columns.append(_from_network(family, encoded, at, length))
+                at += length * WIDTHS[family] // 8
+        return cls(
+            columns[0], Ranges(Family.IPV4, columns[1], columns[2]), columns[3], Ranges(Family.IPV6, columns[4], columns[5])
+        )
+
+
+_MAGIC = b"BLS1"
+_HEADER = 20
+
+
+def hash_of(encoded: bytes) -> ContentHash:
+    """The content hash of an encoded address set."""
+    return ContentHash(hashlib.sha256(encoded).hexdigest())
+
+
+def _normal_form(family: Family, first: Addresses | None, last: Addresses | None) -> tuple[Addresses, Ranges]:
+    if first is None or not len(first):
+        return no_addresses(family), Ranges.none(family)
+    if last is None or last is first:
+        return distinct(first), Ranges.none(family)
+    single = np.asarray(first == last)
+    wide = ~single
+    nets = union_of(family, first[wide], last[wide])
+    hosts = distinct(first[single])
+    return (hosts[~nets.contains(hosts)] if len(nets) else hosts), nets
+
+
+def _to_network(addresses: Addresses) -> bytes:
+    return addresses.astype(">u4").tobytes() if addresses.dtype == np.uint32 else addresses.tobytes()
+
+
+def _from_network(family: Family, encoded: bytes, at: int, length: int) -> Addresses:
+    if family is Family.IPV4:
+        return np.frombuffer(encoded, dtype=">u4", count=length, offset=at).astype(np.uint32)
+    return np.frombuffer(encoded, dtype="S16", count=length, offset=at)

@@ -1,0 +1,158 @@
+"""The configuration as the program sees it: frozen, typed, with every default filled in.
+
+`config_reading` makes it of files. Rules that span several keys are checked there, because there the line is known.
+"""
+
+import datetime as dt
+from collections.abc import Callable, Mapping
+from enum import StrEnum
+from ipaddress import IPv4Address, IPv6Address
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+from banlistd.core import config_values as values
+from banlistd.core.addresses import FAMILIES, Ranges, from_numbers, union_of
+from banlistd.model import Action, Direction, Family, Format, SourceId
+
+
+class BackendName(StrEnum):
+    """What carries bans out."""
+
+    NFTABLES = "nftables"
+    IPSET = "ipset"
+    FAIL2BAN = "fail2ban"
+    MEMORY = "memory"
+
+
+class LogFormat(StrEnum):
+    """How events are written: `auto` is the journal where there is one, logfmt on stderr otherwise."""
+
+    AUTO = "auto"
+    LOGFMT = "logfmt"
+    JSON = "json"
+
+
+def text(read: Callable[[str], object]) -> BeforeValidator:
+    """Files hold text, which `read` turns into the value; code may hand over the value itself."""
+
+    def validate(value: object) -> object:
+        if isinstance(value, str):
+            return read(value)
+        if isinstance(value, list | dict):
+            raise values.Unfit(f"is a {'list' if isinstance(value, list) else 'mapping'}", "write one value")
+        return value
+
+    return BeforeValidator(validate)
+
+
+Every = Annotated[float, text(values.duration_within("10s", "365d"))]
+Timeout = Annotated[float, text(values.duration_within("1s", "1h"))]
+Size = Annotated[int, text(values.size)]
+Switch = Annotated[bool, text(values.switch)]
+Note = Annotated[str, text(values.note)]
+WrittenAction = Annotated[Action, text(values.one_of(Action, "an action"))]
+WrittenDirection = Annotated[Direction, text(values.one_of(Direction, "a direction"))]
+HeaderName = Annotated[str, text(values.header_name)]
+HeaderValue = Annotated[str, text(values.header_value)]
+
+
+class Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Defaults(Frozen):
+    """What holds for every source that does not say otherwise. Times in seconds, sizes in octets."""
+
+    every: Every = Field(default=3600.0, description="how often the list is asked for: 90s, 15m, 1h, 1d")
+    action: WrittenAction = Field(default=Action.DROP, description="what happens to a packet of a banned address")
+    direction: WrittenDirection = Field(default=Direction.IN, description="in: from banned addresses, out: to them")
+    timeout: Timeout = Field(default=60.0, description="for the whole download")
+    max_bytes: Size = Field(default=64 * 2**20, description="the largest list, before and after decompression")
+
+
+class Source(Defaults):
+    """One list. Exactly one of `url` and `path` is set; `path` is absolute."""
+
+    id: Annotated[SourceId, text(values.source_id)] = Field(description="its name: a-z, 0-9 and hyphens")
+    url: Annotated[str | None, text(values.url)] = Field(default=None, description="where it is downloaded from")
+    path: Annotated[Path | None, text(values.path)] = Field(default=None, description="the file, re-read on change")
+    format: Format = Field(default=Format(), description="how it is written down")
+    enabled: Switch = Field(default=True, description="false: neither polled nor banned")
+    allow_empty: Switch = Field(default=False, description="whether the list may have no entry")
+    # Not in repr: a header may hold a secret.
+    headers: Mapping[HeaderName, HeaderValue] = Field(default={}, repr=False, description="sent with each request")
+    comment: Note = Field(default="", description="for people")
+    home: Note = Field(default="", description="its publisher's page")
+    licence: Note = Field(default="", description="on which terms it may be used")
+
+
+class CatalogueEntry(Frozen):
+    """A list that is known by name. `minimum`: the shortest interval that its publisher bears with, in seconds."""
+
+    id: Annotated[SourceId, text(values.source_id)]
+    url: Annotated[str, text(values.url)]
+    format: Format = Format()
+    every: Every
+    minimum: Every
+    allow_empty: Switch = False
+    direction: WrittenDirection = Direction.IN
+    home: Note
+    licence: Note
+    comment: Note
+
+
+class AllowEntry(Frozen):
+    """Addresses that are never banned, `first` to `last` inclusive.
+
+    `until`: a day counts to its end in UTC, a moment (with a zone) to its second; None is for ever.
+    """
+
+    first: IPv4Address | IPv6Address
+    last: IPv4Address | IPv6Address
+    comment: Note = ""
+    until: dt.datetime | dt.date | None = None
+
+    @property
+    def family(self) -> Family:
+        return Family.IPV4 if isinstance(self.first, IPv4Address) else Family.IPV6
+
+    def in_force(self, now: float) -> bool:
+        """At a moment, in seconds since the epoch."""
+        if self.until is None:
+            return True
+        if isinstance(self.until, dt.datetime):
+            return now < self.until.timestamp()
+        midnight = dt.datetime.combine(self.until, dt.time(), dt.UTC)
+        return now < midnight.timestamp() + 86400
+
+
+class Log(Frozen):
+    format: Annotated[LogFormat, text(values.one_of(LogFormat, "a log format"))] = Field(
+        default=LogFormat.AUTO, description="auto: the journal where there is one, logfmt on stderr otherwise"
+    )
+
+
+class Config(Frozen):
+    """Everything. Sources stand in the order of ownership: an address that two hold belongs to the first."""
+
+    backend: Annotated[BackendName, text(values.one_of(BackendName, "a backend"))] = Field(
+        default=BackendName.NFTABLES, description="what carries bans out"
+    )
+    defaults: Defaults = Field(default=Defaults(), description="for every source that does not say otherwise")
+    allow: tuple[AllowEntry, ...] = Field(default=(), description="addresses that are never banned")
+    sources: tuple[Source, ...] = Field(default=(), description="the lists; the first that holds an address owns it")
+    log: Log = Field(default=Log(), description="how events are written")
+
+    def allowed(self, now: float) -> Mapping[Family, Ranges]:
+        """The allow entries in force at a moment (seconds since the epoch), merged, for both families."""
+        ranges = {}
+        for family in FAMILIES:
+            entries = [entry for entry in self.allow if entry.family is family and entry.in_force(now)]
+            ranges[family] = union_of(
+                family,
+                from_numbers(family, [int(entry.first) for entry in entries]),
+                from_numbers(family, [int(entry.last) for entry in entries]),
+            )
+        return ranges

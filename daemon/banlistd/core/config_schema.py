@@ -1,0 +1,155 @@
+"""The JSON schema of the configuration's files, for editors. It follows what is written, not what it becomes.
+
+Keys and descriptions come from the models; how a value is written stands in the tables below.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from enum import StrEnum
+from typing import Any
+
+from pydantic import BaseModel
+
+from banlistd.core.config import BackendName, Config, Defaults, Log, LogFormat, Source
+from banlistd.core.config_format import KEYS
+from banlistd.model import Action, Direction, FormatType
+
+Schema = dict[str, Any]
+
+
+def schema_text() -> str:
+    """`config/banlistd.schema.json`, to the byte."""
+    return json.dumps(schema(), indent=2) + "\n"
+
+
+def schema() -> Schema:
+    """JSON Schema 2020-12, for banlistd.yaml and for the files of sources.d."""
+    sources: Schema = {"$ref": "#/$defs/sources"}
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "banlistd",
+        "description": "banlistd.yaml, or a file of sources.d: one source, or a list of them",
+        "anyOf": [_mapping(Config, _CONFIG), {"$ref": "#/$defs/source"}, sources],
+        "$defs": {
+            "duration": {"type": "string", "pattern": "^[0-9]{1,9}[smhd]$", "examples": ["90s", "15m", "1h", "1d"]},
+            "size": {
+                "anyOf": [
+                    {"type": "integer", "minimum": 1},
+                    {"type": "string", "pattern": "^[0-9]{1,12} ?([kMG]B|[KMG]iB)?$", "examples": ["64MiB", "10MB"]},
+                ]
+            },
+            # Editors read `yes` as text or as a truth, each after its version of YAML.
+            "switch": {"enum": [True, False, "true", "false", "yes", "no", "on", "off"]},
+            "defaults": _optional(_mapping(Defaults, _DEFAULTS)),
+            "allow": _optional({"type": "array", "items": _ALLOW}),
+            "source": _source(),
+            "sources": _optional({"type": "array", "items": {"$ref": "#/$defs/source"}}),
+            "format": {"anyOf": [_words(FormatType), *_formats()]},
+            "log": _optional(_mapping(Log, {"format": _words(LogFormat)})),
+        },
+    }
+
+
+def _mapping(model: type[BaseModel], shapes: Mapping[str, Schema]) -> Schema:
+    """A mapping with the keys of a model. A key that has no shape fails here, and with it the test."""
+    properties = {}
+    for key, known in model.model_fields.items():
+        properties[key] = shapes[key] | ({"description": known.description} if known.description else {})
+    return {"type": "object", "properties": properties, "additionalProperties": False}
+
+
+def _optional(shape: Schema) -> Schema:
+    """Or nothing: all its lines are commented out."""
+    return {"anyOf": [shape, {"type": "null"}]}
+
+
+def _words(words: type[StrEnum]) -> Schema:
+    return {"enum": [str(word) for word in words]}
+
+
+def _reference(name: str) -> Schema:
+    return {"$ref": f"#/$defs/{name}"}
+
+
+def _source() -> Schema:
+    shape = _mapping(Source, _SOURCE)
+    shape["properties"]["use"] = {"type": "string", "description": "a list of the catalogue, by its name"}
+    given: Sequence[Schema] = [{"required": ["id", "url"]}, {"required": ["id", "path"]}, {"required": ["use"]}]
+    return shape | {"anyOf": given, "not": {"required": ["url", "path"]}}
+
+
+def _formats() -> list[Schema]:
+    """The long form, once for each set of keys."""
+    bare = [str(kind) for kind in FormatType if kind not in KEYS]
+    shapes = [([str(kind)], {key: _FORMAT[key] for key in keys}) for kind, keys in KEYS.items()]
+    return [
+        {
+            "type": "object",
+            "properties": {"type": {"enum": kinds}, **properties},
+            "required": ["type"],
+            "additionalProperties": False,
+        }
+        for kinds, properties in [*shapes, (bare, {})]
+    ]
+
+
+def _one_or_more(shape: Schema, most: int) -> Schema:
+    return {"anyOf": [shape, {"type": "array", "items": shape, "minItems": 1, "maxItems": most}]}
+
+
+_TEXT: Schema = {"type": "string"}
+_NOTE: Schema = {"type": "string", "maxLength": 300}
+_COLUMN: Schema = {"type": ["string", "integer"]}
+
+_FORMAT: Mapping[str, Schema] = {
+    "column": _COLUMN | {"description": "a number from 1, or a name of the header line"},
+    "columns": _one_or_more(_COLUMN, 2) | {"description": "two columns are the ends of a range"},
+    "separator": _TEXT | {"description": "one character, or tab, or whitespace"},
+    "path": _one_or_more(_TEXT, 16) | {"description": "dotted keys; [] steps into each item: prefixes[].ip_prefix"},
+    "field": _TEXT | {"description": "the key of the address in each line, or keys joined by dots"},
+}
+
+_DEFAULTS: dict[str, Schema] = {
+    "every": _reference("duration"),
+    "action": _words(Action),
+    "direction": _words(Direction),
+    "timeout": _reference("duration"),
+    "max_bytes": _reference("size"),
+}
+
+_SOURCE: Mapping[str, Schema] = _DEFAULTS | {
+    "id": {"type": "string", "pattern": "^[a-z0-9][a-z0-9-]{0,39}$"},
+    "url": {"type": "string", "pattern": "^https?://"},
+    "path": _TEXT,
+    "format": _reference("format"),
+    "enabled": _reference("switch"),
+    "allow_empty": _reference("switch"),
+    "headers": _optional({"type": "object", "additionalProperties": _TEXT}),
+    "comment": _NOTE,
+    "home": _NOTE,
+    "licence": _NOTE,
+}
+
+_CONFIG: Mapping[str, Schema] = {
+    "backend": _words(BackendName),
+    "defaults": _reference("defaults"),
+    "allow": _reference("allow"),
+    "sources": _reference("sources"),
+    "log": _reference("log"),
+}
+
+_ALLOW: Schema = {
+    "anyOf": [
+        {"type": "string", "description": "an address, a network or a range a-b"},
+        {
+            "type": "object",
+            "properties": {
+                "address": {"type": "string", "description": "an address, a network or a range a-b"},
+                "comment": _NOTE,
+                "until": {"type": "string", "description": "the last day (UTC), or a moment: 2027-01-01T18:00:00Z"},
+            },
+            "required": ["address"],
+            "additionalProperties": False,
+        },
+    ]
+}

@@ -1,0 +1,282 @@
+"""What an administrator writes -> what it means: one function per kind of value, text in, value out.
+
+Each raises Unfit, in the words that he will read.
+"""
+
+import datetime as dt
+import re
+import socket
+from collections.abc import Callable, Iterable
+from difflib import get_close_matches
+from enum import StrEnum
+from ipaddress import IPv4Address, IPv6Address
+from pathlib import Path
+from typing import TypeVar
+from urllib.parse import urlsplit
+
+Address = IPv4Address | IPv6Address
+Chosen = TypeVar("Chosen", bound=StrEnum)
+
+
+class Unfit(ValueError):  # noqa: N818 - it is the verdict on a value; errors.py has the errors
+    """What is wrong with a value, and what to write instead."""
+
+    def __init__(self, words: str, hint: str = "") -> None:
+        super().__init__(words)
+        self.words = words
+        self.hint = hint
+
+
+# Long enough to recognise a value, short enough for one line of the journal.
+_SHOWN = 60
+
+
+def shown(text: str) -> str:
+    """A value in quotes: cut, and with every character that a terminal would act on escaped."""
+    cut = text if len(text) <= _SHOWN else text[: _SHOWN - 3] + "..."
+    return '"' + printable(cut) + '"'
+
+
+def printable(text: str) -> str:
+    return "".join(c if c.isprintable() else c.encode("unicode_escape", "surrogatepass").decode("ascii") for c in text)
+
+
+def closest(word: str, known: Iterable[str]) -> str:
+    """The known word that was probably meant, or an empty string."""
+    return next(iter(get_close_matches(word[:_SHOWN].lower(), list(known), n=1, cutoff=0.6)), "")
+
+
+def among(words: Iterable[str]) -> str:
+    """`a, b or c`."""
+    *head, tail = words
+    return f"{', '.join(head)} or {tail}" if head else tail
+
+
+_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+_DURATION = re.compile(r"([0-9]{1,9})([smhd])", re.ASCII)
+
+
+def duration(text: str) -> float:
+    """Seconds, of `90s`, `15m`, `1h` or `1d`."""
+    match = _DURATION.fullmatch(text)
+    if not match:
+        raise Unfit(f"{shown(text)} is not a duration", "write 90s, 15m, 1h or 1d")
+    return float(int(match[1]) * _SECONDS[match[2]])
+
+
+def duration_within(low: str, high: str) -> Callable[[str], float]:
+    """Reads a duration that is neither shorter nor longer than these."""
+    lowest, highest = duration(low), duration(high)
+
+    def read(text: str) -> float:
+        seconds = duration(text)
+        if not lowest <= seconds <= highest:
+            side = f"shorter than {low}" if seconds < lowest else f"longer than {high}"
+            raise Unfit(f"{shown(text)} is {side}", f"write {low} to {high}")
+        return seconds
+
+    return read
+
+
+_OCTETS = {"": 1, "kB": 10**3, "MB": 10**6, "GB": 10**9, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30}
+_SIZE = re.compile(r"([0-9]{1,12}) ?([kKMG]i?B|)", re.ASCII)
+
+# A list is held in memory while it is read; the largest real one seen has 40 MB.
+LARGEST = 2**30
+
+
+def size(text: str) -> int:
+    """Octets, of `64MiB`, `10MB` or a plain number."""
+    match = _SIZE.fullmatch(text)
+    if not match or match[2] not in _OCTETS:
+        raise Unfit(f"{shown(text)} is not a size", "write 64MiB, 10MB or a number of bytes")
+    octets = int(match[1]) * _OCTETS[match[2]]
+    if not 1 <= octets <= LARGEST:
+        raise Unfit(f"{shown(text)} is {'too large' if octets else 'no room for any list'}", "write 1 to 1GiB")
+    return octets
+
+
+_SWITCH = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
+
+
+def switch(text: str) -> bool:
+    try:
+        return _SWITCH[text.lower()]
+    except KeyError:
+        raise Unfit(f"{shown(text)} is neither true nor false", "write true or false") from None
+
+
+def one_of(words: type[Chosen], what: str) -> Callable[[str], Chosen]:
+    """Reads one member of an enumeration; `what` is the noun, with its article."""
+
+    def read(text: str) -> Chosen:
+        try:
+            return words(text)
+        except ValueError:
+            near = closest(text, words)
+            hint = f"did you mean {near}?" if near else f"write {among(words)}"
+            raise Unfit(f"{shown(text)} is not {what}", hint) from None
+
+    return read
+
+
+_SOURCE_ID = re.compile(r"[a-z0-9][a-z0-9-]{0,39}", re.ASCII)
+
+
+def source_id(text: str) -> str:
+    if _SOURCE_ID.fullmatch(text):
+        return text
+    near = re.sub(r"[^a-z0-9]+", "-", text[:80].lower(), flags=re.ASCII).strip("-")[:40].rstrip("-")
+    rule = "lower-case letters, digits and hyphens, at most 40, no hyphen first"
+    raise Unfit(f"{shown(text)} cannot be an id", f"{rule}; for example {near}" if near else rule)
+
+
+# One line of a report.
+_LONGEST_NOTE = 300
+
+
+def note(text: str) -> str:
+    """A comment, for people."""
+    if len(text) > _LONGEST_NOTE:
+        raise Unfit(f"has {len(text)} characters", f"at most {_LONGEST_NOTE}")
+    if not text.isprintable():
+        raise Unfit(f"{shown(text)} holds line breaks or control characters", "write it in one line")
+    return text
+
+
+_CREDENTIAL = re.compile(r"\$\{credential:([A-Za-z0-9_][A-Za-z0-9_.-]{0,63})\}", re.ASCII)
+
+
+def without_credentials(text: str) -> str:
+    """The text with a letter in place of each `${credential:NAME}`; raises Unfit for one that is misspelt."""
+    rest = _CREDENTIAL.sub("x", text)
+    if "${" in rest:
+        # No more than the reference itself is quoted: what stands around it may be a secret.
+        reference, closed, _ = rest[rest.index("${") :].partition("}")
+        what = shown(reference + closed) if closed else '"${" without "}"'
+        raise Unfit(f"{what} is not a credential", "write ${credential:NAME}, with letters, digits and _ . - in NAME")
+    return rest
+
+
+_LONGEST_URL = 2048
+
+# A password, or a query that may hold a token: messages go to the journal.
+_SECRET = re.compile(r"(?<=//)[^/@]*(?=@)|(?<=\?).+", re.DOTALL)
+
+
+def url(text: str) -> str:
+    """An http or https address, which may hold `${credential:NAME}`. Returned as written."""
+    plain = without_credentials(text)
+    quoted = shown(_SECRET.sub("...", text))
+    if len(text) > _LONGEST_URL:
+        raise Unfit(f"has {len(text)} characters", f"at most {_LONGEST_URL}")
+    if not plain.isprintable() or " " in plain:
+        raise Unfit(f"{quoted} holds blanks or control characters", "write a blank as %20")
+    try:
+        parts = urlsplit(plain)
+        host, port = parts.hostname, parts.port
+    except ValueError:
+        raise Unfit(f"{quoted} is not a url", "write https://host/path") from None
+    if parts.scheme not in ("http", "https"):
+        raise Unfit(f"{quoted} is not a url of http or https", _other_scheme(parts.scheme))
+    if not host or port == 0:
+        raise Unfit(f"{quoted} names no {'host' if not host else 'port'}", "write https://host/path")
+    if parts.password and parts.password != "x":  # noqa: S105 - the letter that stands for a credential
+        raise Unfit("holds a password in clear text", "write ${credential:NAME} in its place")
+    return text
+
+
+def _other_scheme(scheme: str) -> str:
+    if scheme == "file":
+        return "a file is named with path: /absolute/name"
+    if not scheme:
+        return "write https:// in front, or path: for a file"
+    return "write https://host/path, or fetch it otherwise and name the file with path:"
+
+
+def path(text: str) -> Path:
+    """A file's name, absolute or relative to the configuration folder."""
+    if not text or "\0" in text:
+        raise Unfit(f"{shown(text)} is not a file's name", "write /absolute/name, or lists/name below this folder")
+    if text.startswith("~"):
+        raise Unfit(f"{shown(text)} begins with ~, and a service has no home", "write the absolute name")
+    if "://" in text:
+        raise Unfit(f"{shown(text)} is not a file's name", "an address of a server goes with url:")
+    return Path(text)
+
+
+_HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,100}", re.ASCII)  # a token, RFC 9110 5.6.2
+_OURS = ("accept-encoding", "connection", "content-length", "host", "if-modified-since", "if-none-match", "range")
+
+
+def header_name(text: str) -> str:
+    if not _HEADER_NAME.fullmatch(text):
+        raise Unfit(f"{shown(text)} is not a header's name", "letters, digits and hyphens")
+    if text.lower() in (*_OURS, "te", "trailer", "transfer-encoding", "upgrade"):
+        raise Unfit(f"{text} is set by banlistd itself", "delete the line")
+    return text
+
+
+def header_value(text: str) -> str:
+    without_credentials(text)
+    # Not quoted: it may be a secret.
+    if not (text.isascii() and text.isprintable()):
+        raise Unfit("holds line breaks, control or non-ASCII characters", "write plain ASCII in one line")
+    return text
+
+
+def addresses(text: str) -> tuple[Address, Address]:
+    """First and last of an address, a network `a/n` or a range `a-b`. Strict (RFC 6943 3.1.1): no short forms."""
+    if "-" in text:
+        ends = [_address(part.strip()) for part in text.split("-", 1)]
+        first, last = ends
+        if first.version != last.version:
+            raise Unfit(f"{shown(text)} mixes IPv4 and IPv6", "both ends of a range are of one family")
+        if int(first) > int(last):
+            raise Unfit(f"{shown(text)} ends before it begins", f"write {last}-{first}")
+        return first, last
+    written, slash, prefix = text.partition("/")
+    first = _address(written)
+    width = first.max_prefixlen
+    if not slash:
+        return first, first
+    # Two digits short of a number of any length: int() refuses very long ones with another error.
+    length = int(prefix) if prefix.isascii() and prefix.isdigit() and len(prefix) <= 3 else -1  # noqa: PLR2004
+    if not 0 <= length <= width:
+        raise Unfit(f"{shown(text)} has no such prefix length", f"write {first}/0 to {first}/{width}")
+    below = (1 << (width - length)) - 1
+    start = type(first)(int(first) & ~below)
+    if start != first:
+        raise Unfit(f"{shown(text)} is no network: it does not begin there", f"write {start}/{length} or {first}")
+    return first, type(first)(int(first) | below)
+
+
+def _address(text: str) -> Address:
+    for family, kind in ((socket.AF_INET, IPv4Address), (socket.AF_INET6, IPv6Address)):
+        try:
+            address = kind(socket.inet_pton(family, text))
+        except (OSError, ValueError):  # ValueError: a NUL or a surrogate in the text
+            continue
+        if isinstance(address, IPv6Address) and address.ipv4_mapped:
+            raise Unfit(f"{shown(text)} is an IPv4 address in IPv6's clothes", f"write {address.ipv4_mapped}")
+        return address
+    raise Unfit(f"{shown(text)} is not an address", "write 192.0.2.1, 192.0.2.0/24, 192.0.2.1-192.0.2.9, or IPv6")
+
+
+Until = dt.date | dt.datetime
+
+
+def until(text: str) -> Until:
+    """A day, or a moment; a moment without a zone is UTC."""
+    try:
+        # 3.11's fromisoformat also reads 20270101 and week dates: one way to write a day is enough.
+        if re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", text, re.ASCII):
+            return dt.date.fromisoformat(text)
+        moment = dt.datetime.fromisoformat(text)
+        if len(text) > len("2027-01-01T"):
+            aware = moment if moment.tzinfo else moment.replace(tzinfo=dt.UTC)
+            aware.timestamp()
+            return aware
+    except (ValueError, OverflowError):
+        pass
+    raise Unfit(f"{shown(text)} is neither a day nor a moment", "write 2027-01-01 or 2027-01-01T18:00:00Z")

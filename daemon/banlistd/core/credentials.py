@@ -1,0 +1,59 @@
+"""Secrets in URLs and headers: where they are put in, and how they are kept out of every message.
+
+`${credential:NAME}` stands for the content of the file NAME in systemd's credentials directory.
+"""
+
+import re
+from collections.abc import Mapping
+from urllib.parse import quote, urlsplit, urlunsplit
+
+LONGEST_QUOTE = 200
+"""Characters of foreign text that a message carries at most."""
+
+_PLACEHOLDER = re.compile(r"\$\{credential:([^}]*)\}")
+_NAME = re.compile(r"[A-Za-z0-9_.-]{1,255}")
+_DOTS = frozenset({".", ".."})
+
+
+def credential_names(text: str) -> tuple[str, ...]:
+    """The names that `text` asks for, in order, well-formed or not."""
+    return tuple(_PLACEHOLDER.findall(text))
+
+
+def is_credential_name(name: str) -> bool:
+    """Whether a name can only ever mean a file directly in the credentials directory."""
+    return bool(_NAME.fullmatch(name)) and name not in _DOTS
+
+
+def fill(text: str, secrets: Mapping[str, str]) -> str:
+    """`text` with each placeholder replaced by its secret."""
+    return _PLACEHOLDER.sub(lambda match: secrets[match[1]], text)
+
+
+def fill_url(url: str, secrets: Mapping[str, str]) -> str:
+    """As `fill`, with each secret percent-encoded, so that it cannot change host, path or query around it."""
+    return fill(url, {name: quote(secret, safe="") for name, secret in secrets.items()})
+
+
+def conceal(text: str, secrets: Mapping[str, str]) -> str:
+    """`text` without any secret, plain or percent-encoded."""
+    forms = {form for secret in secrets.values() for form in (secret, quote(secret, safe=""), quote(secret)) if form}
+    for form in sorted(forms, key=len, reverse=True):
+        text = text.replace(form, "***")
+    return text
+
+
+def shown_url(url: str) -> str:
+    """A URL for a message: no user, no password, no query, no fragment, nothing unprintable."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return quoted(url.partition("?")[0].rpartition("@")[2])
+    return quoted(urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", "")))
+
+
+def quoted(text: str) -> str:
+    """Foreign text for a message: control and other unprintable characters escaped, cut to `LONGEST_QUOTE`."""
+    head = text[:LONGEST_QUOTE]
+    shown = "".join(c if c.isprintable() else c.encode("unicode_escape", "surrogatepass").decode("ascii") for c in head)
+    return shown if len(shown) <= LONGEST_QUOTE and len(head) == len(text) else shown[:LONGEST_QUOTE] + "..."

@@ -1,0 +1,114 @@
+"""One written address, network or range -> the first and the last address of it, or None. Nothing else is looked at here.
+
+Semantics are those of inet_pton, with one exception: octets may be padded with zeros to three digits and are decimal,
+as eMule's DAT files and DShield write them. inet_aton's octal, hexadecimal and short forms are no addresses.
+"""
+
+import re
+import socket
+
+from banlistd.model import Family
+
+Span = tuple[Family, int, int]
+"""Family, first and last address as numbers, inclusive."""
+
+_V4 = Family.IPV4
+_V6 = Family.IPV6
+_QUAD = re.compile(r"([0-9]{1,3})\.([0-9]{1,3})\.([0-9]{1,3})\.([0-9]{1,3})", re.ASCII)
+_PORT = re.compile(r"(?:\[([0-9A-Fa-f:.]+)\]|([0-9.]+))(?::[0-9]{1,5})?", re.ASCII)
+_ALL_ONES = 0xFFFF_FFFF
+_MAPPED = 0xFFFF
+"""The upper 96 bits of an IPv4-mapped IPv6 address (RFC 4291, 2.5.5.2)."""
+_HOST_BITS = {_V4: [(1 << (32 - n)) - 1 for n in range(33)], _V6: [(1 << (128 - n)) - 1 for n in range(129)]}
+_MAX_OCTET = 255
+
+
+def span_of(token: str) -> Span | None:
+    """`a`, `a/24`, `a/255.255.255.0`, `a-b`, `a:port`, `[a]:port`; host bits that a network has set are masked away."""
+    if "." not in token and ":" not in token:
+        return None
+    if "-" in token:
+        low, _, high = token.partition("-")
+        return span_between(low, high)
+    if "/" in token:
+        return network_of(token)
+    number = quad(token)
+    if number is not None:
+        return _V4, number, number
+    if ":" not in token:
+        return None
+    number = _hextets(token)
+    if number is not None:
+        return _unmapped((_V6, number, number))
+    port = _PORT.fullmatch(token)
+    return span_of(port[1] or port[2]) if port else None
+
+
+def network_of(token: str) -> Span | None:
+    """`address/length` or `address/netmask`."""
+    address, _, length = token.partition("/")
+    if ":" in address:
+        number, family = _hextets(address), _V6
+    else:
+        number, family = quad(address), _V4
+    if number is None:
+        return None
+    if length.isdecimal() and length.isascii() and len(length) <= 3:  # noqa: PLR2004 - no prefix has more than three digits
+        bits = int(length)
+        if bits >= len(_HOST_BITS[family]):
+            return None
+        host = _HOST_BITS[family][bits]
+    else:
+        mask = quad(length) if family is _V4 else None
+        if mask is None:
+            return None
+        host = mask ^ _ALL_ONES
+        if host & (host + 1):  # the ones of a netmask stand together
+            return None
+    first = number & ~host
+    return _unmapped((family, first, first | host))
+
+
+def span_between(low: str, high: str) -> Span | None:
+    """The range between two bare addresses of one family; None if they stand the wrong way round."""
+    first, last = address_of(low.strip()), address_of(high.strip())
+    if first is None or last is None or first[0] is not last[0] or first[1] > last[1]:
+        return None
+    return first[0], first[1], last[1]
+
+
+def address_of(token: str) -> Span | None:
+    """A bare address and nothing else."""
+    number = quad(token)
+    if number is not None:
+        return _V4, number, number
+    number = _hextets(token) if ":" in token else None
+    return None if number is None else _unmapped((_V6, number, number))
+
+
+def quad(token: str) -> int | None:
+    """Four decimal octets of one to three digits."""
+    match = _QUAD.fullmatch(token)
+    if match is None:
+        return None
+    a, b, c, d = map(int, match.groups())
+    if a > _MAX_OCTET or b > _MAX_OCTET or c > _MAX_OCTET or d > _MAX_OCTET:
+        return None
+    return a << 24 | b << 16 | c << 8 | d
+
+
+def _hextets(token: str) -> int | None:
+    try:
+        return int.from_bytes(socket.inet_pton(socket.AF_INET6, token), "big")
+    except (OSError, ValueError):  # a NUL or a lone surrogate is a ValueError
+        return None
+
+
+def _unmapped(span: Span) -> Span:
+    """IPv4-mapped addresses are IPv4 addresses. All of them together (::ffff:0:0/96, in every list of bogons) are not
+    all of IPv4: they stay what they are on the wire.
+    """
+    family, first, last = span
+    if family is _V6 and first >> 32 == _MAPPED == last >> 32 and last - first < _ALL_ONES:
+        return _V4, first & _ALL_ONES, last & _ALL_ONES
+    return span

@@ -1,0 +1,69 @@
+"""Bytes as they come -> lines that end in a line feed. Everything about encodings and line ends is here and nowhere else.
+
+Lines are read as Latin-1: an address is ASCII in every encoding that we know, and Latin-1 cannot fail.
+"""
+
+import codecs
+from collections.abc import Iterator
+
+LONGEST_LINE = 10_000
+"""Bytes; a longer line is rejected. The longest real line that holds an address has some 1,000."""
+
+MOST_LINES = 50_000_000
+BLOCK = 256 * 1024
+"""Bytes that are worked on at a time: what stays in the second-level cache with its temporaries (measured, 32 K to 1 M)."""
+
+COMMENTS = ("#", ";", "//")
+_HTML_BEGINNINGS = (b"<!doctype html", b"<html")
+_HTML_TAGS = (b"<!doctype html", b"<html", b"<head", b"<body")
+_HTML_LOOK = 1024
+
+
+def normalised(body: bytes) -> bytes:
+    """Without byte order mark, UTF-16 decoded, every line ended by a line feed, NUL bytes made blanks."""
+    if body.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        body = body.decode("utf-16", "replace").encode("utf-8", "replace")
+    body = body.removeprefix(codecs.BOM_UTF8)
+    if b"\r" in body:
+        body = body.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+    if b"\0" in body:
+        body = body.replace(b"\0", b" ")
+    return body if not body or body.endswith(b"\n") else body + b"\n"
+
+
+def looks_like(body: bytes) -> str:
+    """`html` for a web page, which a server sends with status 200 when it is out of order; else empty."""
+    beginning = body[:_HTML_LOOK].lstrip().lower()
+    page = beginning.startswith(_HTML_BEGINNINGS) or (
+        beginning.startswith(b"<") and any(tag in beginning for tag in _HTML_TAGS)
+    )
+    return "html" if page else ""
+
+
+def blocks(body: bytes) -> Iterator[tuple[int, bytes]]:
+    """Number of the first line (from 1) and whole lines, about `BLOCK` bytes of them; one line alone if it is longer."""
+    number, at = 1, 0
+    while at < len(body):
+        end = body.rfind(b"\n", at, at + BLOCK) + 1 or body.index(b"\n", at) + 1
+        block = body[at:end]
+        yield number, block
+        number += block.count(b"\n")
+        at = end
+
+
+def lines_of(body: bytes) -> Iterator[tuple[int, str]]:
+    """Number and text, without its line feed, of each line; what is cut from a line too long is not given."""
+    for number, block in blocks(body):
+        if len(block) > BLOCK:
+            yield number, decoded(block[: LONGEST_LINE + 1])
+        else:
+            yield from enumerate(decoded(block[:-1]).split("\n"), number)
+
+
+def decoded(line: bytes) -> str:
+    return line.decode("latin-1")
+
+
+def is_silent(text: str) -> bool:
+    """Whether a stripped line says nothing: blank or a comment."""
+    return not text or text.startswith(COMMENTS)

@@ -1,0 +1,64 @@
+"""Everything besides content that decides what is banned: order, actions, what is allowed, what may never be banned."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from banlistd.core.addresses import FAMILIES, AddressSet, Ranges, no_addresses, union_of
+from banlistd.core.config import Config
+from banlistd.core.reserved import reserved_ranges
+from banlistd.model import Family, Mark, Owner, PolicyHash, SourceId
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Policy:
+    """What holds for all sources together. `roster`: the enabled ones, in order. `barred` includes `allowed`."""
+
+    roster: tuple[Owner, ...]
+    allowed: Mapping[Family, Ranges]
+    barred: Mapping[Family, Ranges]
+    hash: PolicyHash
+
+    def owner(self, source_id: SourceId) -> Owner | None:
+        return next((owner for owner in self.roster if owner.source_id == source_id), None)
+
+
+def policy_of(config: Config, marks: Mapping[SourceId, Mark], now: float) -> Policy:
+    """The policy at a moment (seconds since the epoch: allow entries may run out)."""
+    roster = tuple(
+        Owner(marks[source.id], source.id, source.action, source.direction)
+        for source in config.sources
+        if source.enabled
+    )
+    allowed = config.allowed(now)
+    reserved = reserved_ranges()
+    barred = {family: _either(allowed[family], reserved[family]) for family in FAMILIES}
+    guards = [(source.id, source.allow_empty) for source in config.sources if source.enabled]
+    return Policy(roster, allowed, barred, _hash(roster, allowed, barred, guards))
+
+
+def _either(left: Ranges, right: Ranges) -> Ranges:
+    first, last = (np.concatenate(pair) for pair in ((left.first, right.first), (left.last, right.last)))
+    return union_of(left.family, first, last)
+
+
+def _hash(
+    roster: tuple[Owner, ...],
+    allowed: Mapping[Family, Ranges],
+    barred: Mapping[Family, Ranges],
+    guards: list[tuple[SourceId, bool]],
+) -> PolicyHash:
+    digest = hashlib.sha256()
+    owners = [(owner.mark, owner.source_id, owner.action, owner.direction) for owner in roster]
+    digest.update(json.dumps([owners, guards]).encode())
+    for ranges in (allowed, barred):
+        digest.update(_as_set(ranges).encode())
+    return PolicyHash(digest.hexdigest()[:16])
+
+
+def _as_set(ranges: Mapping[Family, Ranges]) -> AddressSet:
+    v4, v6 = Family.IPV4, Family.IPV6
+    return AddressSet(no_addresses(v4), ranges[v4], no_addresses(v6), ranges[v6])

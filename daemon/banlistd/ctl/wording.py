@@ -1,0 +1,210 @@
+"""The daemon's JSON documents in words, for somebody who was woken at two in the morning.
+
+Pure: document and time in, lines and tables out. Every text that comes from outside passes through `printable`.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from banlistd.ctl.text import Column, Table, counted, duration, interval, moment, number, printable, since, until
+
+Document = Any
+Page = Sequence[str | Table]
+
+# What the outcome of a refresh means. Both that stop short say that nothing was lost.
+_OUTCOMES: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
+    "completed": lambda row: f"completed, {number(row['added'])} added, {number(row['removed'])} removed",
+    "skipped": lambda _: "skipped, the firewall holds this content already",
+    "unchanged": lambda _: "unchanged since the last poll",
+    "lost_race": lambda _: "done by another import at the same time",
+    "refused": lambda row: f"refused: {printable(row['error'])} (the last good content stays)",
+    "failed": lambda row: f"failed: {printable(row['error'])} (the last good content stays)",
+}
+
+
+def status(document: Document, sources: Document, now: float) -> Page:
+    """`sources`: the document of that name where some fail, else empty."""
+    started = document["since"]
+    numbers = {"off": document["sources"] - document["enabled"], "failing": document["failing"]}
+    remarks = ", ".join(f"{number(value)} {word}" for word, value in numbers.items() if value)
+    state = f"{printable(document['version'])} is {printable(document['state'])}"
+    facts = [
+        f"banlistd {state} since {moment(started)} ({duration(now - started)})",
+        printable(document["backend"]),
+        counted(document["sources"], "source", "sources") + (f" ({remarks})" if remarks else ""),
+        counted(document["bans"], "ban", "bans"),
+    ]
+    maps = [f"{printable(name)} {number(size)}" for name, size in document["maps"].items()]
+    changed = document["last_change"]
+    return [
+        ", ".join(facts),
+        f"  maps         {', '.join(maps) or 'none'}",
+        f"  last change  {'none yet' if changed is None else f'{moment(changed)} ({since(changed, now)})'}",
+        f"  config       {printable(document['config'])}",
+        f"  process      {printable(document['pid'])}",
+        *_failing(sources, now),
+    ]
+
+
+def _failing(sources: Document, now: float) -> list[str]:
+    lines: list[str] = []
+    for row in sources:
+        if not row["enabled"] or not (row["failures"] or row["state"] == "failed"):
+            continue
+        name, times = printable(row["id"]), counted(row["failures"], "time", "times")
+        retry = f", next try {until(row['due_at'], now)}" if row["due_at"] is not None else ""
+        lines += [
+            f"  {name} failed {times}{retry}: {printable(row['error']) or 'no reason is known'}",
+            f"      try: banlistctl refresh {name}; banlistctl history {name}",
+        ]
+    return ["", *lines] if lines else []
+
+
+def sources(document: Document, now: float) -> Page:
+    if not document:
+        return ["no sources are configured"]
+    columns = (
+        Column("ID"),
+        Column("STATE"),
+        Column("ENTRIES", right=True),
+        Column("OWNED", right=True),
+        Column("ACTION"),
+        Column("PACKETS", right=True),
+        Column("LAST POLL"),
+        Column("NEXT POLL"),
+        Column("ERROR"),
+    )
+    return [Table(columns, tuple(_source(row, now) for row in document))]
+
+
+def _source(row: Mapping[str, Any], now: float) -> tuple[str, ...]:
+    direction = "" if row["direction"] == "in" else f" ({printable(row['direction'])})"
+    return (
+        printable(row["id"]),
+        printable(row["state"]) if row["enabled"] else "off",
+        number(row["entries"]),
+        number(row["owned"]),
+        printable(row["action"]) + direction,
+        number(row["packets"]),
+        since(row["polled_at"], now),
+        until(row["due_at"], now) if row["enabled"] else "",
+        printable(row["error"]),
+    )
+
+
+def check(document: Document) -> Page:
+    """One sentence: banned by whom, holding what, since when; or why not."""
+    address, held, owner = printable(document["address"]), document["sources"], document["owner"]
+    if document["banned"]:
+        return [f"{address} is banned{_by(owner, document['action'], held)}"]
+    holders = ", ".join(dict.fromkeys(printable(row["id"]) for row in held))
+    though = f", though held by {holders}" if holders else ""
+    if document["allowed"]:
+        return [f"{address} is not banned: it is allowed{though}"]
+    if document["reserved"]:
+        return [f"{address} is not banned: it is in a reserved network{though}"]
+    if owner is not None:
+        return [f"{address} is not banned, only watched{_by(owner, document['action'], held)}"]
+    if holders:
+        return [f"{address} is not banned{though}: not in force (try: banlistctl sources)"]
+    return [f"{address} is not banned: no source holds it"]
+
+
+def _by(owner: str | None, action: str | None, held: Sequence[Mapping[str, Any]]) -> str:
+    if owner is None:
+        return ""
+    mine = [_entry(row) for row in held if row["id"] == owner]
+    others = dict.fromkeys(printable(row["id"]) for row in held if row["id"] != owner)
+    which = f", which holds {' and '.join(mine)}" if mine else ""
+    also = f"; also in: {', '.join(others)}" if others else ""
+    return f" by {printable(owner)} ({printable(action)}){which}{also}"
+
+
+def _entry(row: Mapping[str, Any]) -> str:
+    entry = printable(row["entry"])
+    if row["since"] is None:
+        return entry
+    return f"{entry} since {'' if row['exact'] else 'at least '}{moment(row['since'])}"
+
+
+def history(document: Document) -> Page:
+    if not document:
+        return ["nothing has been imported yet"]
+    columns = (
+        Column("STARTED"),
+        Column("SOURCE"),
+        Column("STATE"),
+        Column("ENTRIES", right=True),
+        Column("ADDED", right=True),
+        Column("REMOVED", right=True),
+        Column("REJECTED", right=True),
+        Column("TRIES", right=True),
+        Column("TOOK", right=True),
+        Column("CONTENT"),
+        Column("ERROR"),
+    )
+    return [Table(columns, tuple(_run(row) for row in document))]
+
+
+def _run(row: Mapping[str, Any]) -> tuple[str, ...]:
+    completed = row["completed_at"]
+    return (
+        moment(row["started_at"]),
+        printable(row["source_id"]),
+        printable(row["state"]),
+        number(row["entries"]),
+        number(row["added"]),
+        number(row["removed"]),
+        number(row["rejected"]),
+        number(row["attempts"]),
+        "" if completed is None else f"{max(0.0, completed - row['started_at']):.1f} s",
+        printable(row["content_hash"] or "")[:12],
+        printable(row["error"]),
+    )
+
+
+def timers(document: Document, now: float) -> Page:
+    if not document:
+        return ["no timers: no sources are enabled"]
+    columns = (
+        Column("ID"),
+        Column("EVERY", right=True),
+        Column("LAST POLL"),
+        Column("NEXT POLL"),
+        Column("AT"),
+        Column("FAILURES", right=True),
+    )
+    rows = (
+        (
+            printable(row["id"]),
+            interval(row["every"]),
+            since(row["polled_at"], now),
+            until(row["due_at"], now),
+            "" if row["due_at"] is None or row["due_at"] <= now else moment(row["due_at"]),
+            number(row["failures"]),
+        )
+        for row in document
+    )
+    return [Table(columns, tuple(rows))]
+
+
+def refresh(document: Document) -> Page:
+    """A line for each source."""
+    if not document:
+        return ["no sources are enabled: nothing was polled"]
+    return [f"{printable(row['id'])}: {_outcome(row)}" for row in document]
+
+
+def _outcome(row: Mapping[str, Any]) -> str:
+    words = _OUTCOMES.get(row["outcome"])
+    return printable(row["outcome"]) if words is None else words(row)
+
+
+def reload(document: Document) -> Page:
+    changes = [
+        f"{verb}: {', '.join(printable(name) for name in document[verb])}"
+        for verb in ("added", "removed", "changed")
+        if document[verb]
+    ]
+    total = counted(document["sources"], "source", "sources")
+    return [f"configuration reloaded: {total}; {'; '.join(changes) or 'no source was added, removed or changed'}"]

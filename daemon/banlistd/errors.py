@@ -1,0 +1,89 @@
+"""One class per kind of fault: a message, a hint that offers the way out, and an exit code from sysexits.h."""
+
+from typing import ClassVar
+
+
+class BanlistdError(Exception):
+    """Every fault that we know. `message` says what happened, `hint` what to do about it."""
+
+    exit_code: ClassVar[int] = 70  # EX_SOFTWARE
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+    def __str__(self) -> str:
+        return f"{self.message} ({self.hint})" if self.hint else self.message
+
+
+class ConfigError(BanlistdError):
+    """The configuration is wrong. `problems` has one readable line for each thing that is."""
+
+    exit_code = 78  # EX_CONFIG
+
+    def __init__(self, message: str, hint: str = "", problems: tuple[str, ...] = ()) -> None:
+        super().__init__(message, hint)
+        self.problems = problems
+
+
+class FetchError(BanlistdError):
+    """A list could not be had. `retry_after`: seconds that the server asked us to wait, or None."""
+
+    exit_code = 69  # EX_UNAVAILABLE
+
+    def __init__(self, message: str, hint: str = "", retry_after: float | None = None) -> None:
+        super().__init__(message, hint)
+        self.retry_after = retry_after
+
+
+class ParseError(BanlistdError):
+    """A body could not be read at all in the format that the source names (a bad line is never this)."""
+
+    exit_code = 65  # EX_DATAERR
+
+
+class RefusedError(BanlistdError):
+    """A guard refused the content; the last good one stays."""
+
+    exit_code = 65  # EX_DATAERR
+
+
+class FirewallError(BanlistdError):
+    """The firewall did not take a change; what it held before still stands."""
+
+    exit_code = 71  # EX_OSERR
+
+
+class StaleGenerationError(FirewallError):
+    """Somebody else changed the ruleset between our look and our write: look again, then write."""
+
+
+class LedgerError(BanlistdError):
+    """The database cannot be used."""
+
+    exit_code = 74  # EX_IOERR
+
+
+class AlreadyRunningError(BanlistdError):
+    """Another banlistd works on the same state."""
+
+    exit_code = 75  # EX_TEMPFAIL
+
+
+class NotRunningError(BanlistdError):
+    """No daemon answers on the control socket."""
+
+    exit_code = 69  # EX_UNAVAILABLE
+
+
+class NoSuchSourceError(BanlistdError):
+    """A source that the configuration does not name."""
+
+    exit_code = 64  # EX_USAGE
+
+
+class UsageError(BanlistdError):
+    """The command line asks for what cannot be."""
+
+    exit_code = 64  # EX_USAGE

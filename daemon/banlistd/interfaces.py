@@ -1,0 +1,212 @@
+"""Every door to the outside, on one page. The docstrings are the contracts; tests hold each adapter to them."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from banlistd.core.config import Config, Source
+from banlistd.core.planning import Change, Holding, Verdict
+from banlistd.model import (
+    ContentHash,
+    Counter,
+    Download,
+    Event,
+    ImportRun,
+    Mark,
+    Marker,
+    NotModified,
+    Outcome,
+    PolicyHash,
+    Poll,
+    SourceId,
+    Validators,
+)
+
+
+class Clock(Protocol):
+    """Time, handed in."""
+
+    def now(self) -> float:
+        """Seconds since the epoch, for people and for the ledger; it may jump."""
+
+    def monotonic(self) -> float:
+        """Seconds since some moment, for intervals; it never goes back."""
+
+
+class Fetcher(Protocol):
+    """Where lists come from: a server or a file."""
+
+    async def fetch(self, source: Source, validators: Validators) -> Download | NotModified:
+        """Get a list, decompressed and whole, unless the validators say that it has not changed.
+
+        Raises FetchError for everything that goes wrong, also for a body that is cut, too large or too late.
+        """
+
+
+class Firewall(Protocol):
+    """One backend. It is told a Change and knows no source definition, no configuration and no database."""
+
+    async def markers(self) -> tuple[Marker, ...]:
+        """The firewall's own word on what it holds, in the order of marks; empty where it holds nothing of ours.
+
+        Costs the same whatever it holds.
+        """
+
+    async def verify(self, holding: Holding) -> Verdict:
+        """Compare the firewall with what we think it holds, in milliseconds: shape, numbers, a sample; never a dump."""
+
+    async def apply(self, change: Change) -> int:
+        """Carry out a change, all or nothing, markers included; returns how many elements were written or removed.
+
+        An empty change writes nothing. Applying a change a second time changes nothing. To remove what is absent is fine.
+        Raises FirewallError, and then what stood before still stands.
+        """
+
+    async def counters(self) -> Mapping[Mark, Counter]:
+        """Packets and octets of each source; empty for a backend that does not count."""
+
+    async def teardown(self) -> None:
+        """Remove all that is ours; leave nothing behind, and nothing of others touched. Fine when nothing is there."""
+
+    async def close(self) -> None:
+        """Let go of sockets; bans stay in place."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """What is known of a content when its import begins. `snapshot` is the encoded address set.
+
+    `arrivals`: the encoded set of what this content has and the one before had not; None for a first import.
+    """
+
+    source_id: SourceId
+    content_hash: ContentHash
+    policy_hash: PolicyHash
+    entries: int
+    rejected: int
+    snapshot: bytes = field(repr=False)
+    arrivals: bytes | None = field(default=None, repr=False)
+
+
+class Ledger(Protocol):
+    """`import_runs`, the snapshots that belong to them, and what is remembered of polling. Each call is one transaction.
+
+    Raises LedgerError where the database cannot be used; then nothing of the call has happened.
+    """
+
+    async def marks_for(self, source_ids: Sequence[SourceId]) -> Mapping[SourceId, Mark]:
+        """The mark of each source; a new source gets the lowest number that was never given away."""
+
+    async def upsert_pending(self, pending: Pending, now: float) -> ImportRun:
+        """Open a run for this content, or open it again: one row for a source and a content, whatever happens.
+
+        The snapshot is stored in the same transaction. The row becomes the newest of its source.
+        """
+
+    async def mark_completed(
+        self, run: ImportRun, *, added: int, removed: int, policy_hash: PolicyHash, now: float, validators: Validators | None
+    ) -> bool:
+        """Close a pending run; False where another importer closed it first (a lost race).
+
+        Validators are kept in the same transaction, so that a server is never told of content that was not applied.
+        Snapshots of this source that neither this run nor a newer one needs are deleted.
+        """
+
+    async def mark_failed(self, run: ImportRun, error: str, now: float) -> None:
+        """Close a pending run as failed; the reason is for a person."""
+
+    async def record_failure(self, source_id: SourceId, error: str, policy_hash: PolicyHash, now: float) -> ImportRun:
+        """A poll that failed before there was content to apply; the same failure again counts up `attempts`."""
+
+    async def keep_validators(self, source_id: SourceId, content_hash: ContentHash, validators: Validators) -> None:
+        """Remember validators of content that is already applied (a list of which only the header changed)."""
+
+    async def newest(self, source_id: SourceId) -> ImportRun | None:
+        """The newest run that had content, in any state."""
+
+    async def accepted(self, source_id: SourceId) -> ImportRun | None:
+        """The newest run that is pending or completed: what the firewall shall hold of the source."""
+
+    async def snapshot(self, source_id: SourceId, content_hash: ContentHash) -> bytes | None:
+        """The encoded address set of one content, while it is kept: that of the last completed and any pending run."""
+
+    async def arrivals(self, source_id: SourceId) -> Sequence[tuple[ImportRun, bytes]]:
+        """The completed runs that brought something new, newest first, each with what it brought."""
+
+    async def history(self, source_id: SourceId | None, limit: int) -> Sequence[ImportRun]:
+        """Runs, newest first."""
+
+    async def poll(self, source_id: SourceId) -> Poll:
+        """What is remembered of polling a source; a fresh `Poll` for one that was never polled."""
+
+    async def save_poll(self, poll: Poll) -> None:
+        """Remember due time, failures and last error; validators and content hash are left as they are in the ledger."""
+
+
+class Announcer(Protocol):
+    """Who is told of events. Best effort: it never raises, it never blocks."""
+
+    def announce(self, event: Event) -> None:
+        """Pass an event on."""
+
+
+class Supervisor(Protocol):
+    """The service manager. Best effort; without one these do nothing."""
+
+    def ready(self) -> None:
+        """The firewall is restored; units that wait for us may go on."""
+
+    def reloading(self) -> None:
+        """A reload has begun; `ready` ends it."""
+
+    def stopping(self) -> None:
+        """Bans stay, polling ends."""
+
+    def status(self, text: str) -> None:
+        """One line for `systemctl status`."""
+
+    def alive(self) -> None:
+        """Feed the watchdog."""
+
+    @property
+    def watchdog_interval(self) -> float | None:
+        """Seconds within which `alive` is expected, or None."""
+
+
+class Steering(Protocol):
+    """What may be asked of the running service."""
+
+    @property
+    def config(self) -> Config:
+        """The configuration in force."""
+
+    async def refresh(self, source_ids: Sequence[SourceId]) -> Sequence[Outcome]:
+        """Poll these sources now (none named: all that are enabled) and wait for the outcome. Raises NoSuchSourceError."""
+
+    async def reload(self) -> Config:
+        """Read the configuration again; returns the one before. Raises ConfigError, and then it has NOT been changed."""
+
+
+class Operations(Protocol):
+    """What an operator may ask of the running daemon; the control socket offers exactly this."""
+
+    async def status(self) -> Mapping[str, object]:
+        """The daemon as a whole."""
+
+    async def sources(self) -> Sequence[Mapping[str, object]]:
+        """Each source: state, bans, last and next poll, counters."""
+
+    async def check(self, address: str) -> Mapping[str, object]:
+        """Which sources hold an address, which one owns it, since when. Raises UsageError for what is no address."""
+
+    async def history(self, source_id: str | None, limit: int) -> Sequence[Mapping[str, object]]:
+        """Import runs, newest first. Raises NoSuchSourceError."""
+
+    async def timers(self) -> Sequence[Mapping[str, object]]:
+        """When each source is polled next."""
+
+    async def refresh(self, source_ids: Sequence[str]) -> Sequence[Mapping[str, object]]:
+        """Poll these sources now (none named: all) and wait for the outcome. Raises NoSuchSourceError."""
+
+    async def reload(self) -> Mapping[str, object]:
+        """Read the configuration again. Raises ConfigError, and then it has NOT been changed."""

@@ -1,0 +1,248 @@
+"""The nouns. Nothing here does anything, and nothing here is an array (see core/addresses)."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import NewType
+
+SourceId = NewType("SourceId", str)
+"""What the configuration calls a source: `[a-z0-9][a-z0-9-]*`, at most 40 characters."""
+
+ContentHash = NewType("ContentHash", str)
+"""SHA-256, 64 hexadecimal digits, of a list's normal form (`AddressSet.encode`)."""
+
+PolicyHash = NewType("PolicyHash", str)
+"""SHA-256, cut to 16 hexadecimal digits, of everything besides content that decides what is banned."""
+
+Mark = NewType("Mark", int)
+"""The number (1 to 65,535) that stands for a source in the kernel; it stays with the source for life."""
+
+
+class Family(StrEnum):
+    IPV4 = "ipv4"
+    IPV6 = "ipv6"
+
+
+class Action(StrEnum):
+    """What happens to a packet of a banned address."""
+
+    DROP = "drop"
+    REJECT = "reject"
+    LOG = "log"
+    COUNT = "count"
+
+    @property
+    def blocks(self) -> bool:
+        """Whether the packet ends here; a source that does not block owns only what no blocking one holds."""
+        return self in (Action.DROP, Action.REJECT)
+
+
+class Direction(StrEnum):
+    """Which packets a source looks at: by their source address, by their destination, or both."""
+
+    IN = "in"
+    OUT = "out"
+    BOTH = "both"
+
+
+class FormatType(StrEnum):
+    """How a list is written down. `auto` looks at the bytes and picks one of the others."""
+
+    AUTO = "auto"
+    PLAIN = "plain"
+    CSV = "csv"
+    JSON = "json"
+    JSONL = "jsonl"
+    P2P = "p2p"
+    DAT = "dat"
+    RBLDNSD = "rbldnsd"
+    HOSTS = "hosts"
+
+
+@dataclass(frozen=True, slots=True)
+class Format:
+    """What to read and where in it.
+
+    `columns` (CSV): numbers from 1 or names from the header line; two of them are the ends of a range. `separator` (CSV):
+    one character, or "whitespace". `path` (JSON): dotted keys, `[]` steps into each item of an array, as in
+    `prefixes[].ip_prefix`; several are tried all. `field` (JSON lines): dotted keys within each record.
+    """
+
+    type: FormatType = FormatType.AUTO
+    columns: tuple[str, ...] = ()
+    separator: str = ""
+    paths: tuple[str, ...] = ()
+    field: str = ""
+
+
+class RunState(StrEnum):
+    PENDING = "pending"
+    COMPLETED = "completed"
+    FAILED = "failed"
+
+
+class Decision(StrEnum):
+    """What a restart does with the newest content of a source (`core.recovery`)."""
+
+    SKIP = "skip"
+    REAPPLY = "reapply"
+    FINISH = "finish"
+    IMPORT = "import"
+
+
+class EventName(StrEnum):
+    """Stable names: people write filters on them."""
+
+    IMPORT_STARTED = "blocklist_import_started"
+    IMPORT_COMPLETED = "blocklist_import_completed"
+    IMPORT_FAILED = "blocklist_import_failed"
+    IMPORT_SKIPPED = "blocklist_import_skipped"
+    IMPORT_REFUSED = "blocklist_import_refused"
+    IMPORT_LOST_RACE = "blocklist_import_lost_race"
+    FIREWALL_RESTORED = "firewall_restored"
+    FIREWALL_DRIFT_REPAIRED = "firewall_drift_repaired"
+    CONFIG_RELOADED = "config_reloaded"
+    CONFIG_REJECTED = "config_rejected"
+    SERVICE_STARTED = "service_started"
+    SERVICE_STOPPED = "service_stopped"
+    SERVICE_FAULT = "service_fault"
+
+
+@dataclass(frozen=True, slots=True)
+class Owner:
+    """A source as the firewall sees it: a number, a name for its chain, and what to do with its packets."""
+
+    mark: Mark
+    source_id: SourceId
+    action: Action
+    direction: Direction
+
+
+@dataclass(frozen=True, slots=True)
+class Marker:
+    """The kernel's own word on what it holds of one source; written in the transaction that wrote the elements."""
+
+    mark: Mark
+    source_id: SourceId
+    content_hash: ContentHash
+    policy_hash: PolicyHash
+
+
+@dataclass(frozen=True, slots=True)
+class Validators:
+    """What is sent back to a server to learn that nothing changed. Empty strings: not known.
+
+    `body_hash` is the SHA-256 (hexadecimal) of the bytes as they arrived, before decompression. `recipe` stands for the place
+    they came from and the format they were read in: under another recipe the validators say nothing.
+    """
+
+    etag: str = ""
+    last_modified: str = ""
+    body_hash: str = ""
+    recipe: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class NotModified:
+    """The server, or the file's inode, says that nothing changed since the validators were taken."""
+
+
+@dataclass(frozen=True, slots=True)
+class Download:
+    """One body, decompressed, within the source's limits."""
+
+    body: bytes = field(repr=False)
+    validators: Validators
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """A line that held no usable address: number (from 1), its printable beginning, and why."""
+
+    line: int
+    text: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Content that a guard will not let through: the guard's name and the reason, for a person."""
+
+    guard: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class ImportRun:
+    """One row of `import_runs`: one content of one source. Times are seconds since the epoch.
+
+    `content_hash` is None for a poll that failed before there was any content.
+    """
+
+    id: int
+    source_id: SourceId
+    content_hash: ContentHash | None
+    state: RunState
+    generation: int
+    attempts: int
+    entries: int
+    added: int
+    removed: int
+    rejected: int
+    error: str
+    policy_hash: PolicyHash
+    started_at: float
+    completed_at: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Poll:
+    """What is remembered of polling one source. `due_at` in seconds since the epoch, 0: at once."""
+
+    source_id: SourceId
+    validators: Validators = Validators()
+    content_hash: ContentHash | None = None
+    due_at: float = 0.0
+    polled_at: float | None = None
+    failures: int = 0
+    error: str = ""
+
+
+class OutcomeKind(StrEnum):
+    """How one poll of one source ended."""
+
+    COMPLETED = "completed"
+    SKIPPED = "skipped"
+    REFUSED = "refused"
+    FAILED = "failed"
+    LOST_RACE = "lost_race"
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """The end of one poll. `delay`: seconds until the next one. `exit_code`: 0, or that of the error's class."""
+
+    source_id: SourceId
+    kind: OutcomeKind
+    added: int = 0
+    removed: int = 0
+    error: str = ""
+    exit_code: int = 0
+    delay: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Counter:
+    """What the firewall counted for one source since its chain was made."""
+
+    packets: int
+    octets: int
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something that happened, for journal and subscribers. Values are numbers or plain text."""
+
+    name: EventName
+    message: str
+    fields: Mapping[str, str | int | float] = field(default_factory=dict)

@@ -1,0 +1,219 @@
+"""The loops: a timer for each source, the comparison with the firewall, reload, watchdog, stop.
+
+Here is the only broad `except` of the program: whatever goes wrong in one turn of one loop is recorded, and the loop goes on.
+"""
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+from banlistd.core.config import Config, Source
+from banlistd.core.policy import Policy, policy_of
+from banlistd.core.schedule import FIRST_RETRY, wait_until
+from banlistd.enforcing import Enforcer, Restored
+from banlistd.errors import BanlistdError, ConfigError, NoSuchSourceError
+from banlistd.importing import Importer
+from banlistd.interfaces import Announcer, Clock, Ledger, Supervisor
+from banlistd.model import Decision, Event, EventName, Outcome, SourceId
+
+# How often the firewall is compared with what shall stand: a look costs about a millisecond, whatever it holds.
+RECONCILE_EVERY = 10.0
+
+# How often a local list is looked at for a new time stamp.
+WATCH_EVERY = 2.0
+
+# Imports side by side: enough to wait for slow servers together, few enough that their bodies fit in memory.
+MOST_IMPORTS = 4
+
+
+class Service:
+    """One configuration in force, and the tasks that serve it."""
+
+    def __init__(
+        self,
+        config: Config,
+        load: Callable[[], Config],
+        stamp: Callable[[Path], str],
+        importer: Importer,
+        enforcer: Enforcer,
+        ledger: Ledger,
+        announcer: Announcer,
+        supervisor: Supervisor,
+        clock: Clock,
+    ) -> None:
+        self._config = config
+        self._load = load
+        self._stamp = stamp
+        self._importer = importer
+        self._enforcer = enforcer
+        self._ledger = ledger
+        self._announcer = announcer
+        self._supervisor = supervisor
+        self._clock = clock
+        self._locks: dict[SourceId, asyncio.Lock] = {}
+        self._wakes: dict[SourceId, asyncio.Event] = {}
+        self._timers: dict[SourceId, asyncio.Task[None]] = {}
+        self._slots = asyncio.Semaphore(MOST_IMPORTS)
+        self._reloading = asyncio.Lock()
+        self._failing: dict[SourceId, str] = {}
+
+    @property
+    def config(self) -> Config:
+        return self._config
+
+    async def restore(self) -> Restored:
+        """The first thing of all: what was banned before is banned again, with no network."""
+        restored = await self._enforcer.restore(self._clock.now())
+        repaired = [source_id for source_id, decision in restored.decisions.items() if decision is not Decision.SKIP]
+        words = f"{len(repaired)} sources put back" if not restored.change.is_empty else "nothing to do"
+        self._tell(
+            EventName.FIREWALL_RESTORED, f"{restored.bans} bans stand: {words}",
+            ADDED=restored.change.added, REMOVED=restored.change.removed,
+        )  # fmt: skip
+        return restored
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Serve until `stop`; bans stay in place afterwards."""
+        self._supervisor.ready()
+        self._tell(EventName.SERVICE_STARTED, f"polling {len(self._enabled())} sources")
+        self._start_timers()
+        loops = [asyncio.ensure_future(self._reconcile_loop()), asyncio.ensure_future(self._watchdog_loop())]
+        self._report()
+        try:
+            await stop.wait()
+        finally:
+            self._supervisor.stopping()
+            tasks = [*loops, *self._timers.values()]
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            await self._enforcer.settle()
+            self._tell(EventName.SERVICE_STOPPED, "stopped; the bans stay in place")
+
+    async def refresh(self, source_ids: Sequence[SourceId] = ()) -> Sequence[Outcome]:
+        enabled = self._enabled()
+        for source_id in source_ids:
+            if source_id not in enabled:
+                raise NoSuchSourceError(f"no enabled source is called {source_id!r}", "banlistctl sources lists them")
+        outcomes = await asyncio.gather(*(self._import(enabled[source_id]) for source_id in source_ids or enabled))
+        for outcome in outcomes:
+            if outcome.source_id in self._wakes:
+                self._wakes[outcome.source_id].set()
+        return outcomes
+
+    async def reload(self) -> Config:
+        async with self._reloading:
+            self._supervisor.reloading()
+            try:
+                return await self._reload()
+            finally:
+                self._supervisor.ready()
+
+    async def _reload(self) -> Config:
+        try:
+            config = await asyncio.to_thread(self._load)
+            if config.backend is not self._config.backend:
+                raise ConfigError("backend: cannot be changed while banlistd runs", "restart it")
+            policy = await self._policy(config)
+            await self._enforcer.reconcile(policy)
+        except BanlistdError as error:
+            problems = "; ".join(error.problems) if isinstance(error, ConfigError) else ""
+            self._tell(
+                EventName.CONFIG_REJECTED, f"configuration has NOT been changed: {problems or error}", REASON=error.message
+            )
+            raise
+        before, self._config = self._config, config
+        self._start_timers()
+        for wake in self._wakes.values():
+            wake.set()
+        self._tell(EventName.CONFIG_RELOADED, f"configuration reloaded: {len(self._enabled())} sources enabled")
+        self._report()
+        return before
+
+    async def _policy(self, config: Config) -> Policy:
+        marks = await self._ledger.marks_for([source.id for source in config.sources])
+        return policy_of(config, marks, self._clock.now())
+
+    def _enabled(self) -> Mapping[SourceId, Source]:
+        return {source.id: source for source in self._config.sources if source.enabled}
+
+    def _start_timers(self) -> None:
+        for source_id in self._enabled():
+            if source_id not in self._timers or self._timers[source_id].done():
+                self._wakes[source_id] = asyncio.Event()
+                self._timers[source_id] = asyncio.ensure_future(self._timer(source_id))
+
+    async def _timer(self, source_id: SourceId) -> None:
+        """Poll one source whenever it is due, until it is no longer enabled."""
+        while (source := self._enabled().get(source_id)) is not None:
+            try:
+                if await self._is_due(source):
+                    await self._import(source)
+            except Exception as error:  # noqa: BLE001 - the service loop: one source's fault must not end the others' protection
+                self._fault(error, source_id)
+                await asyncio.sleep(FIRST_RETRY)
+
+    async def _is_due(self, source: Source) -> bool:
+        """Wait until the source is due; False where it was woken, so that configuration and ledger are to be read again."""
+        poll = await self._ledger.poll(source.id)
+        deadline = self._clock.monotonic() + wait_until(poll.due_at, now=self._clock.now(), every=source.every)
+        wake = self._wakes[source.id]
+        stamp = self._stamp(source.path) if source.path else ""
+        while (left := deadline - self._clock.monotonic()) > 0:
+            try:
+                async with asyncio.timeout(min(left, WATCH_EVERY) if source.path else left):
+                    await wake.wait()
+            except TimeoutError:
+                if source.path and self._stamp(source.path) != stamp:
+                    return True
+            else:
+                wake.clear()
+                return False
+        return True
+
+    async def _import(self, source: Source) -> Outcome:
+        async with self._locks.setdefault(source.id, asyncio.Lock()), self._slots:
+            outcome = await self._importer.import_source(source)
+        if outcome.error:
+            self._failing[source.id] = outcome.error
+        else:
+            self._failing.pop(source.id, None)
+        self._report()
+        return outcome
+
+    async def _reconcile_loop(self) -> None:
+        """Repair what others broke, and let allow entries run out."""
+        while True:
+            await asyncio.sleep(RECONCILE_EVERY)
+            try:
+                change = await self._enforcer.reconcile(await self._policy(self._config))
+                if not change.is_empty:
+                    self._tell(
+                        EventName.FIREWALL_DRIFT_REPAIRED, "the firewall differed and was repaired",
+                        ADDED=change.added, REMOVED=change.removed,
+                    )  # fmt: skip
+            except Exception as error:  # noqa: BLE001 - as in _timer
+                self._fault(error)
+
+    async def _watchdog_loop(self) -> None:
+        interval = self._supervisor.watchdog_interval
+        while interval is not None:
+            await self._enforcer.firewall.markers()
+            self._supervisor.alive()
+            await asyncio.sleep(interval / 2)
+
+    def _report(self) -> None:
+        bans = len(self._enforcer.held or ())
+        failing = f", {len(self._failing)} failing: {', '.join(sorted(self._failing))}" if self._failing else ""
+        self._supervisor.status(f"{bans} bans from {len(self._enabled())} sources{failing}")
+
+    def _fault(self, error: Exception, source_id: SourceId | None = None) -> None:
+        where = f"{source_id}: " if source_id else ""
+        about = {"SOURCE_ID": source_id} if source_id else {}
+        self._tell(
+            EventName.SERVICE_FAULT, f"{where}{type(error).__name__}: {error}", REASON=str(error),
+            ERROR_CLASS=type(error).__name__, **about,
+        )  # fmt: skip
+
+    def _tell(self, name: EventName, message: str, **fields: str | float) -> None:
+        self._announcer.announce(Event(name, message, fields))

@@ -1,0 +1,165 @@
+"""Shows the main job: the real daemon on the example configuration, its table of bans, real packets, and a restart.
+
+Called by packaging/try with the folder of the configuration and the backend; for nftables it is already in a network
+namespace of its own.
+"""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+BIN = Path(sys.executable).parent
+
+# On the example's lists: 198.51.100.7 stands on "scanners"; 198.51.100.200 stands nowhere.
+BANNED, CLEAN, HERE = "198.51.100.7", "198.51.100.200", "198.51.100.250"
+PORT = 7777
+
+_VISITOR = f"""
+import socket, sys
+for line in sys.stdin:
+    visitor = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    visitor.settimeout(1)
+    visitor.bind((line.strip(), 0))
+    visitor.sendto(b"is anybody there?", ("{HERE}", {PORT}))
+    try:
+        visitor.recv(100)
+        print("answered", flush=True)
+    except TimeoutError:
+        print("nothing came back", flush=True)
+"""
+
+
+def main(config: Path, backend: str) -> int:
+    with tempfile.TemporaryDirectory(prefix="banlistd-try-") as folder:
+        places = _places(Path(folder), config, backend)
+        _title(f"banlistd on {config}, backend {backend}")
+        with _daemon(places):
+            _run(BIN / "banlistctl", "--runtime", str(places["runtime"]), "sources")
+            _run(BIN / "banlistctl", "--runtime", str(places["runtime"]), "check", BANNED)
+            if backend == "nftables":
+                _title("Real packets, from another network namespace")
+                _packets()
+            before = _history(places)
+            generation = _generation() if backend == "nftables" else None
+        _title("A restart: nothing is applied twice")
+        with _daemon(places):
+            after = _history(places)
+            same = before == after and (generation is None or generation == _generation())
+            print(f"import runs before and after: {len(before)} and {len(after)}, none of them opened again: {same}")
+            if generation is not None:
+                print(f"generation of the kernel's ruleset before and after: {generation} and {_generation()}")
+    _title("To install it for real")
+    print("python3 -m venv /usr/lib/banlistd && /usr/lib/banlistd/bin/pip install .")
+    print("Then put the files of config/ into /etc/banlistd, choose your lists there, and run: banlistd --check")
+    return 0 if same or backend == "memory" else 1
+
+
+def _places(folder: Path, config: Path, backend: str) -> dict[str, Path]:
+    places = {name: folder / name for name in ("config", "state", "runtime")}
+    subprocess.run(["cp", "-r", str(config), str(places["config"])], check=True)
+    main_file = places["config"] / "banlistd.yaml"
+    text = main_file.read_text(encoding="utf-8")
+    main_file.write_text(text.replace("backend: nftables", f"backend: {backend}"), encoding="utf-8")
+    return places
+
+
+@contextmanager
+def _daemon(places: dict[str, Path]) -> Iterator[None]:
+    """The daemon from its first word, through its last import, to its end."""
+    command = [BIN / "banlistd", "--config", places["config"], "--state", places["state"], "--runtime", places["runtime"]]
+    daemon = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    assert daemon.stderr is not None  # noqa: S101 - asked for above
+    sources = None
+    settled: set[str] = set()
+    for line in daemon.stderr:
+        print(f"  {line}", end="")
+        fields = dict(pair.split("=", 1) for pair in line.split() if "=" in pair)
+        if fields.get("event") == "service_started":
+            sources = {source["id"] for source in _ask(places, "sources")}
+            settled |= {source["id"] for source in _ask(places, "sources") if source["polled_at"] is not None}
+        elif fields.get("event", "").startswith("blocklist_import_") and fields["event"] != "blocklist_import_started":
+            settled.add(fields["source_id"])
+        if sources is not None and settled >= sources:
+            break
+    try:
+        yield
+    finally:
+        daemon.terminate()
+        for line in daemon.stderr:
+            print(f"  {line}", end="")
+        daemon.wait(timeout=10)
+
+
+def _ask(places: dict[str, Path], *words: str) -> list[dict[str, object]]:
+    command = [BIN / "banlistctl", "--runtime", str(places["runtime"]), "--json", *words]
+    answer = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    return list(json.loads(answer))
+
+
+def _history(places: dict[str, Path]) -> list[tuple[object, ...]]:
+    keys = ("id", "content_hash", "state", "attempts", "completed_at")
+    return [tuple(run[key] for key in keys) for run in _ask(places, "history")]
+
+
+def _generation() -> int:
+    from banlistd.adapters.netlink import read_generation  # noqa: PLC0415 - only where there is a kernel to ask
+
+    return read_generation()
+
+
+def _packets() -> None:
+    """A visitor with several addresses, on the other end of a cable, asks a server that answers everybody."""
+    visitor = subprocess.Popen(
+        ["unshare", "--net", sys.executable, "-c", _VISITOR], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    assert visitor.stdin is not None  # noqa: S101 - asked for above
+    assert visitor.stdout is not None  # noqa: S101 - asked for above
+    _connect(visitor.pid)
+    server = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    server.bind((HERE, PORT))
+    if os.fork() == 0:
+        while True:
+            question, address = server.recvfrom(100)
+            server.sendto(question, address)
+    for address, expected in ((CLEAN, "answered"), (BANNED, "nothing came back")):
+        print(address, file=visitor.stdin, flush=True)
+        outcome = visitor.stdout.readline().strip()
+        print(f"  a packet from {address}: {outcome}{'' if outcome == expected else '  <- NOT AS IT SHOULD BE'}")
+    visitor.stdin.close()
+    visitor.wait()
+    _run("nft", "list", "counters", "table", "inet", "banlistd")
+
+
+def _connect(pid: int) -> None:
+    inside = ["nsenter", "--target", str(pid), "--net"]
+    for command in (
+        ["ip", "link", "set", "lo", "up"],
+        ["ip", "link", "add", "here", "type", "veth", "peer", "name", "there", "netns", str(pid)],
+        ["ip", "addr", "add", f"{HERE}/24", "dev", "here"],
+        ["ip", "link", "set", "here", "up"],
+        [*inside, "ip", "link", "set", "lo", "up"],
+        [*inside, "ip", "addr", "add", f"{CLEAN}/24", "dev", "there"],
+        [*inside, "ip", "addr", "add", f"{BANNED}/24", "dev", "there"],
+        [*inside, "ip", "link", "set", "there", "up"],
+    ):
+        subprocess.run(command, check=True)
+
+
+def _title(text: str) -> None:
+    print(f"\n== {text}", flush=True)
+
+
+def _run(*command: object) -> None:
+    words = [str(word) for word in command]
+    print(f"$ {Path(words[0]).name} {' '.join(words[1:])}", flush=True)
+    subprocess.run(words, check=False)
+
+
+if __name__ == "__main__":
+    sys.exit(main(Path(sys.argv[1]), sys.argv[2]))

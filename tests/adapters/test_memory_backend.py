@@ -1,0 +1,16 @@
+"""The firewall in memory keeps the contract, so that tests may stand on it."""
+
+import asyncio
+
+from adapters.contract_firewall import FirewallContract, Story
+from banlistd.adapters.backends.memory import MemoryFirewall
+
+
+class TestMemoryFirewall(FirewallContract):
+    def run(self, story: Story) -> None:
+        async def whole() -> None:
+            firewall = MemoryFirewall()
+            await story(firewall)
+            await firewall.close()
+
+        asyncio.run(whole())

@@ -1,0 +1,51 @@
+import pytest
+
+from banlistd.core.credentials import conceal, credential_names, fill, fill_url, is_credential_name, quoted, shown_url
+
+
+def test_the_names_that_a_text_asks_for_are_found() -> None:
+    assert credential_names("a ${credential:one}${credential:../two} $credential:three") == ("one", "../two")
+
+
+@pytest.mark.parametrize("name", ["key", "spamhaus.api-key_2"])
+def test_a_plain_file_name_is_a_name(name: str) -> None:
+    assert is_credential_name(name)
+
+
+@pytest.mark.parametrize("name", ["", ".", "..", "a/b", "a b", "a\n", "é", "a" * 256])
+def test_anything_else_is_no_name(name: str) -> None:
+    assert not is_credential_name(name)
+
+
+def test_a_secret_stands_in_a_header_as_it_is_and_in_a_url_encoded() -> None:
+    secrets = {"key": "a b&c/d@e"}
+    assert fill("Bearer ${credential:key}", secrets) == "Bearer a b&c/d@e"
+    assert fill_url("https://h/?k=${credential:key}&z", secrets) == "https://h/?k=a%20b%26c%2Fd%40e&z"
+
+
+def test_a_secret_that_looks_like_a_placeholder_is_not_filled_again() -> None:
+    assert fill("${credential:a}", {"a": "${credential:b}", "b": "hush"}) == "${credential:b}"
+
+
+def test_a_secret_is_concealed_in_every_form() -> None:
+    assert conceal("x a b/c x a%20b%2Fc x a%20b/c", {"key": "a b/c"}) == "x *** x *** x ***"
+    assert conceal("nothing", {"key": ""}) == "nothing"
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("https://user:hush@feed.example:444/list?key=hush#hush", "https://feed.example:444/list"),
+        ("http://[::1]/list", "http://[::1]/list"),
+        ("http://user:hush@[::1/list?hush", "[::1/list"),
+    ],
+)
+def test_a_url_is_shown_without_what_may_be_secret(url: str, shown: str) -> None:
+    assert shown_url(url) == shown
+
+
+def test_foreign_text_is_escaped_and_cut() -> None:
+    assert quoted("a\x1b[31m\n\u202eb\ud800") == "a\\x1b[31m\\n\\u202eb\\ud800"
+    assert quoted("x" * 200) == "x" * 200
+    assert quoted("x" * 201) == "x" * 200 + "..."
+    assert len(quoted("\n" * 10_000)) == 203

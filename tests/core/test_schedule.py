@@ -1,0 +1,37 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from banlistd.core.schedule import JITTER, delay_after, wait_until
+
+chances = st.floats(0, 1)
+
+
+@given(st.floats(10, 1e6), chances)
+def test_a_good_poll_is_followed_after_the_interval_and_a_little_jitter(every: float, chance: float) -> None:
+    assert every <= delay_after(every=every, failures=0, retry_after=None, chance=chance) <= every * (1 + JITTER)
+
+
+@given(st.floats(10, 1e6), st.integers(1, 10_000), chances)
+def test_a_failed_poll_is_repeated_sooner_but_never_in_a_storm(every: float, failures: int, chance: float) -> None:
+    delay = delay_after(every=every, failures=failures, retry_after=None, chance=chance)
+    assert min(every, 60) / 2 <= delay <= every
+
+
+@given(chances)
+def test_failures_in_a_row_wait_longer(chance: float) -> None:
+    delays = [delay_after(every=86_400, failures=n, retry_after=None, chance=chance) for n in range(1, 10)]
+    assert delays == sorted(delays)
+
+
+def test_a_server_that_asks_for_patience_gets_it() -> None:
+    assert delay_after(every=60, failures=1, retry_after=7200, chance=0) == 7200
+
+
+@given(st.floats(-1e12, 1e12), st.floats(-1e12, 1e12))
+def test_no_jump_of_the_clock_makes_a_wait_longer_than_the_interval(due_at: float, now: float) -> None:
+    assert 0 <= wait_until(due_at, now=now, every=3600) <= 3600 * (1 + JITTER)
+
+
+def test_a_due_time_survives_a_restart() -> None:
+    assert wait_until(1000.0, now=400.0, every=3600) == pytest.approx(600)

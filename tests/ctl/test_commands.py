@@ -1,0 +1,209 @@
+import json
+from typing import Any
+
+import pytest
+
+from banlistd.ctl.__main__ import _default_runtime
+from banlistd.errors import ConfigError, LedgerError, NoSuchSourceError, UsageError
+from ctl.canned import ANSWERS, SOURCE, Daemon
+from ctl.conftest import Call
+
+
+@pytest.mark.parametrize(
+    ("arguments", "asked"),
+    [
+        (["status"], ("status",)),
+        (["sources"], ("sources",)),
+        (["check", "192.0.2.1"], ("check", "192.0.2.1")),
+        (["history"], ("history", None, 20)),
+        (["history", "tor", "--limit", "5"], ("history", "tor", 5)),
+        (["timers"], ("timers",)),
+        (["refresh"], ("refresh",)),
+        (["refresh", "tor", "feodo"], ("refresh", "tor", "feodo")),
+        (["reload"], ("reload",)),
+    ],
+)
+@pytest.mark.parametrize("where", ["nowhere", "before", "after"])
+def test_every_command_asks_its_question_and_prints_for_people_or_programs(
+    daemon: Daemon, call: Call, arguments: list[str], asked: tuple[Any, ...], where: str
+) -> None:
+    flags = {"nowhere": arguments, "before": ["--json", *arguments], "after": [*arguments, "--json"]}
+
+    code, out, err = call(*flags[where])
+
+    assert (code, err) == (0, "")
+    assert daemon.operations.asked == [asked]
+    if where == "nowhere":
+        assert "spamhaus-drop" in out or arguments[0] in ("status", "reload")
+    else:
+        assert out == json.dumps(ANSWERS[asked[0]]) + "\n"
+
+
+def test_the_runtime_directory_may_stand_after_the_command(daemon: Daemon, call: Call) -> None:
+    assert call("status", "--runtime", str(daemon.folder / "elsewhere"))[0] == 69
+    assert call("status", "--runtime", str(daemon.folder))[0] == 0
+
+
+def test_status_asks_for_the_sources_only_where_some_fail(daemon: Daemon, call: Call) -> None:
+    daemon.operations.answers["status"] = {**ANSWERS["status"], "failing": 1}
+    daemon.operations.answers["sources"] = [{**SOURCE, "state": "failed", "failures": 2, "error": "HTTP 503"}]
+
+    code, out, _ = call("status")
+
+    assert code == 0
+    assert daemon.operations.asked == [("status",), ("sources",)]
+    assert "spamhaus-drop failed 2 times" in out
+
+
+def test_status_for_programs_is_one_document_also_where_sources_fail(daemon: Daemon, call: Call) -> None:
+    daemon.operations.answers["status"] = {**ANSWERS["status"], "failing": 1}
+
+    assert json.loads(call("status", "--json")[1])["failing"] == 1
+    assert daemon.operations.asked == [("status",)]
+
+
+@pytest.mark.parametrize("flags", [[], ["--json"]])
+def test_check_exits_as_grep_does(daemon: Daemon, call: Call, flags: list[str]) -> None:
+    assert call("check", "203.0.113.9", *flags)[0] == 0
+
+    daemon.operations.answers["check"] = {**ANSWERS["check"], "banned": False, "owner": None, "sources": []}
+
+    assert call("check", "203.0.113.9", *flags)[0] == 1
+
+
+@pytest.mark.parametrize(
+    ("outcomes", "code"),
+    [
+        (["completed", "skipped", "unchanged", "lost_race"], 0),
+        (["completed", "failed"], 69),
+        (["refused"], 69),
+        ([], 0),
+    ],
+)
+def test_refresh_exits_by_whether_some_failed(daemon: Daemon, call: Call, outcomes: list[str], code: int) -> None:
+    rows = [{"id": "tor", "outcome": outcome, "added": 0, "removed": 0, "error": "x"} for outcome in outcomes]
+    daemon.operations.answers["refresh"] = rows
+
+    exited, out, err = call("refresh")
+
+    assert (exited, err) == (code, "")
+    assert len(out.splitlines()) == max(1, len(rows))
+    assert call("refresh", "--json")[0] == code
+
+
+@pytest.mark.parametrize(
+    ("command", "error", "code"),
+    [
+        (["check", "nonsense"], UsageError("'nonsense' is no address", "as in 192.0.2.1"), 64),
+        (["history", "nil"], NoSuchSourceError("no source is called 'nil'", "banlistctl sources"), 64),
+        (["status"], LedgerError("disk full", "df /var/lib/banlistd"), 74),
+    ],
+)
+def test_an_error_of_the_daemon_is_told_on_stderr_with_its_hint_and_exit_code(
+    daemon: Daemon, call: Call, command: list[str], error: UsageError, code: int
+) -> None:
+    daemon.operations.answers[command[0]] = error
+
+    assert call(*command) == (code, "", f"banlistctl: {error.message}\n  hint: {error.hint}\n")
+
+
+def test_a_refused_configuration_lists_its_problems_a_line_each(daemon: Daemon, call: Call) -> None:
+    daemon.operations.answers["reload"] = ConfigError(
+        "configuration has NOT been changed", problems=("a.yaml:1: every: no duration", "b.yaml:2: \x1b[31m")
+    )
+
+    code, out, err = call("reload")
+
+    assert (code, out) == (78, "")
+    assert err.splitlines() == [
+        "banlistctl: configuration has NOT been changed",
+        "  a.yaml:1: every: no duration",
+        r"  b.yaml:2: \x1b[31m",
+    ]
+
+
+def test_an_error_is_a_document_for_programs(daemon: Daemon, call: Call) -> None:
+    daemon.operations.answers["reload"] = ConfigError("wrong", problems=("a:1",))
+
+    code, out, _ = call("reload", "--json")
+
+    assert code == 78
+    assert json.loads(out)["error"] == {
+        "kind": "ConfigError",
+        "message": "wrong",
+        "hint": "",
+        "exit_code": 78,
+        "problems": ["a:1"],
+    }
+
+
+def test_a_daemon_that_is_not_running_is_told_with_the_way_out(call: Call, tmp_path: object) -> None:
+    code, out, err = call("status")
+
+    assert (code, out) == (69, "")
+    assert err.splitlines() == [
+        f"banlistctl: banlistd is not running (no answer on {tmp_path}/control.sock)",
+        "  hint: systemctl start banlistd; journalctl -u banlistd",
+    ]
+
+
+def test_a_daemon_that_is_not_running_is_a_document_for_programs_too(call: Call) -> None:
+    code, out, _ = call("status", "--json")
+
+    error = json.loads(out)["error"]
+    assert (code, error["kind"], error["exit_code"]) == (69, "NotRunningError", 69)
+
+
+@pytest.mark.parametrize("document", [[], {}, None, 7, "text", [7], [{}], {"banned": True}])
+@pytest.mark.parametrize(
+    "command", [["status"], ["sources"], ["check", "::1"], ["history"], ["timers"], ["refresh"], ["reload"]]
+)
+def test_an_answer_of_another_shape_is_no_traceback(
+    daemon: Daemon, call: Call, command: list[str], document: object
+) -> None:
+    daemon.operations.answers[command[0]] = document
+
+    code, out, err = call(*command)
+
+    if code:
+        assert (code, out) == (76, "")
+        assert "has not the shape" in err
+    else:
+        assert not document
+
+
+def test_without_any_hint_the_socket_is_in_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("RUNTIME_DIRECTORY", raising=False)
+
+    assert _default_runtime() == "/run/banlistd"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ([], "required: COMMAND"),
+        (["explode"], "invalid choice: 'explode'"),
+        (["status", "more"], "unrecognized arguments"),
+        (["check"], "required: ADDRESS"),
+        (["history", "--limit", "0"], "a number from 1 to 1000"),
+        (["history", "--limit", "1001"], "a number from 1 to 1000"),
+        (["history", "--limit", "9" * 5000], "a number from 1 to 1000"),
+        (["history", "--limit", "x"], "a number from 1 to 1000"),
+        (["explode\x1b[2J"], "\\x1b[2J"),
+    ],
+)
+def test_a_wrong_command_line_is_told_and_exits_with_64(call: Call, arguments: list[str], words: str) -> None:
+    code, out, err = call(*arguments)
+
+    assert (code, out) == (64, "")
+    assert words in err
+    assert "\x1b" not in err
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["check", "--help"]])
+def test_help_documents_the_exit_codes(call: Call, arguments: list[str]) -> None:
+    code, out, _ = call(*arguments)
+
+    assert code == 0
+    for line in ("0    done; check: the address is banned", "1    check: the address is not banned", "77   this user"):
+        assert line in out

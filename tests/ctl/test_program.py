@@ -1,0 +1,180 @@
+"""banlistctl as a program of its own: what only a process can show."""
+
+import json
+import os
+import pty
+import signal
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import pytest
+
+from ctl.canned import ANSWERS, FOREVER, RUN, SOURCE, Daemon, running
+from ctl.conftest import Program
+
+HEAVY = {"numpy", "aiohttp", "pydantic", "yaml", "rich", "asyncio", "aiosqlite"}
+
+
+def command(daemon: Daemon, *arguments: str) -> list[str]:
+    return [sys.executable, "-W", "error", "-m", "banlistd.ctl", "--runtime", str(daemon.folder), *arguments]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["status"], "banlistd 0.1.0 is running since 2026-09-21 14:13"),
+        (["sources"], "spamhaus-drop  completed    1,650  1,234  drop     98,765"),
+        (["check", "203.0.113.9"], "203.0.113.9 is banned by spamhaus-drop (drop), which holds 203.0.113.0/24 since"),
+        (["history"], "2026-09-21 14:13  spamhaus-drop  completed    1,650     12        3"),
+        (["timers"], "spamhaus-drop    12h"),
+        (["refresh", "spamhaus-drop"], "spamhaus-drop: completed, 12 added, 3 removed\n"),
+        (["reload"], "configuration reloaded: 12 sources; added: office-bans; changed: tor\n"),
+    ],
+)
+def test_every_command_works_as_a_program(daemon: Daemon, program: Program, arguments: list[str], words: str) -> None:
+    assert daemon.operations.asked == []
+
+    done = program(*arguments)
+
+    assert (done.returncode, done.stderr) == (0, "")
+    assert words in done.stdout
+
+
+@pytest.mark.parametrize("name", sorted(ANSWERS))
+def test_every_command_prints_exactly_the_document_for_programs(daemon: Daemon, program: Program, name: str) -> None:
+    done = program(name, "--json", *(["203.0.113.9"] if name == "check" else []))
+
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == json.dumps(daemon.operations.answers[name]) + "\n"
+
+
+def test_nothing_heavy_is_imported_by_any_command_into_a_pipe(daemon: Daemon) -> None:
+    script = (
+        "import sys; from banlistd.ctl.__main__ import main; code = main(sys.argv[1:]);"
+        "print(*sys.modules, file=sys.stderr); sys.exit(code)"
+    )
+    for name in ("status", "sources", "history", "timers"):
+        done = subprocess.run(
+            [sys.executable, "-c", script, "--runtime", str(daemon.folder), name],
+            check=True,
+            capture_output=True,
+            text=True,
+        )
+        assert not HEAVY & set(done.stderr.split())
+
+
+def test_a_table_on_a_terminal_is_as_wide_as_the_terminal_and_takes_no_markup(daemon: Daemon) -> None:
+    daemon.operations.answers["sources"] = [{**SOURCE, "error": "[red]\x1b]0;title\x07"}]
+
+    seen = on_terminal(command(daemon, "sources"), columns="160")
+
+    assert "spamhaus-drop" in seen
+    assert r"[red]\x1b]0;title\x07" in seen
+    assert "\x1b]0" not in seen
+    assert max(map(len, on_terminal(command(daemon, "sources"), columns="60").splitlines())) <= 60
+
+
+def on_terminal(arguments: list[str], columns: str) -> str:
+    ours, theirs = pty.openpty()
+    with subprocess.Popen(
+        arguments, stdout=theirs, stderr=theirs, env={**os.environ, "COLUMNS": columns, "TERM": "dumb"}
+    ) as process:
+        os.close(theirs)
+        seen = b""
+        while chunk := _read(ours):
+            seen += chunk
+        assert process.wait(30) == 0
+    os.close(ours)
+    return seen.decode()
+
+
+def _read(terminal: int) -> bytes:
+    try:
+        return os.read(terminal, 65_536)
+    except OSError:  # EIO: the other side has closed it
+        return b""
+
+
+def test_the_first_runtime_directory_of_the_environment_counts(daemon: Daemon, program: Program) -> None:
+    done = program("status", RUNTIME_DIRECTORY=f"{daemon.folder}:/elsewhere")
+
+    assert done.returncode == 0
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")
+def test_another_user_is_told_that_the_socket_is_not_for_him() -> None:
+    # He leaves root behind only after the imports (argparse wants shutil late): the interpreter may be out of his reach.
+    script = (
+        "import os, shutil, sys; from banlistd.ctl.__main__ import main;"
+        "os.setgroups([]); os.setgid(65534); os.setuid(65534); sys.exit(main(sys.argv[1:]))"
+    )
+    with tempfile.TemporaryDirectory() as folder, running(Path(folder)) as daemon:
+        daemon.folder.chmod(0o755)
+        done = subprocess.run(
+            [sys.executable, "-c", script, "--runtime", folder, "status"], check=False, capture_output=True, text=True
+        )
+
+    assert (done.returncode, done.stdout) == (77, "")
+    assert f"you may not speak to banlistd (permission denied on {folder}/control.sock)" in done.stderr
+    assert "use sudo" in done.stderr
+
+
+def test_an_interrupted_wait_says_that_the_daemon_goes_on(daemon: Daemon) -> None:
+    daemon.operations.answers["refresh"] = FOREVER
+    with subprocess.Popen(command(daemon, "refresh"), stdout=-1, stderr=-1, text=True) as process:
+        assert daemon.operations.begun.wait(30)
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=30)
+
+    assert (process.returncode, out) == (130, "")
+    assert err == "interrupted; what the daemon has begun it will finish\n"
+
+
+def test_a_reader_who_has_gone_is_no_traceback(daemon: Daemon) -> None:
+    daemon.operations.answers["history"] = [RUN] * 5_000
+    ours, theirs = os.pipe()
+    os.close(ours)
+    done = subprocess.run(command(daemon, "history"), check=False, stdout=theirs, stderr=-1, text=True)
+    os.close(theirs)
+
+    assert (done.returncode, done.stderr) == (141, "")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
+def test_a_full_disk_is_told(daemon: Daemon) -> None:
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(command(daemon, "status"), check=False, stdout=full, stderr=-1, text=True)
+
+    assert (done.returncode, done.stderr) == (74, "banlistctl: cannot write the answer: No space left on device\n")
+
+
+def test_a_closed_stdout_still_gives_the_exit_code(daemon: Daemon) -> None:
+    daemon.operations.answers["check"] = {**ANSWERS["check"], "banned": False}
+    shell = ["sh", "-c", '"$@" >&-', "sh", *command(daemon, "check", "192.0.2.1")]
+
+    assert subprocess.run(shell, check=False).returncode == 1
+
+
+def test_an_encoding_without_our_characters_is_no_traceback(daemon: Daemon, program: Program) -> None:
+    daemon.operations.answers["status"] = {**ANSWERS["status"], "config": "/etc/bänne"}
+
+    assert r"/etc/b\xe4nne" in program("status", PYTHONIOENCODING="ascii").stdout
+
+
+def test_the_version_is_printed_without_a_daemon(program: Program) -> None:
+    done = program("--version")
+
+    assert done.returncode == 0
+    assert done.stdout.startswith("banlistctl ")
+
+
+def test_a_fault_inside_the_daemon_points_to_the_journal(daemon: Daemon, program: Program) -> None:
+    daemon.operations.answers["status"] = {"no JSON": b"bytes"}
+
+    done = program("status")
+
+    assert done.returncode == 76
+    assert "a fault of its own" in done.stderr
+    assert "journalctl -u banlistd" in done.stderr

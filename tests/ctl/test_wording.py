@@ -1,0 +1,213 @@
+from typing import Any
+
+import pytest
+
+from banlistd.ctl import wording
+from banlistd.ctl.text import Table, moment
+from ctl.canned import ANSWERS, RUN, SINCE, SOURCE
+
+NOW = SINCE + 3 * 3600
+HELD = ANSWERS["check"]["sources"]
+
+
+def table(page: wording.Page) -> list[dict[str, str]]:
+    (part,) = page
+    assert isinstance(part, Table)
+    heads = [column.head for column in part.columns]
+    return [dict(zip(heads, row, strict=True)) for row in part.rows]
+
+
+def checked(**changed: Any) -> str:
+    (sentence,) = wording.check({**ANSWERS["check"], **changed})
+    assert isinstance(sentence, str)
+    return sentence
+
+
+def test_status_says_in_one_line_whether_all_is_well() -> None:
+    page = wording.status(ANSWERS["status"], (), NOW)
+
+    assert page == [
+        f"banlistd 0.1.0 is running since {moment(SINCE)} (3 h), nftables, 12 sources (1 off), 1,234,567 bans",
+        "  maps         hosts4 1,200,000, nets4 34,567",
+        f"  last change  {moment(SINCE)} (3 h ago)",
+        "  config       /etc/banlistd",
+        "  process      4711",
+    ]
+
+
+def test_status_names_each_failing_source_its_error_and_the_way_out() -> None:
+    failing = {**SOURCE, "id": "tor", "state": "failed", "failures": 3, "error": "HTTP 503", "due_at": NOW + 300}
+    off = {**failing, "id": "old", "enabled": False}
+
+    page = wording.status({**ANSWERS["status"], "enabled": 12, "failing": 1}, [SOURCE, failing, off], NOW)
+
+    assert "12 sources (1 failing)" in str(page[0])
+    assert page[5:] == [
+        "",
+        "  tor failed 3 times, next try in 5 min: HTTP 503",
+        "      try: banlistctl refresh tor; banlistctl history tor",
+    ]
+
+
+def test_status_of_a_daemon_that_has_done_nothing_yet() -> None:
+    page = wording.status({**ANSWERS["status"], "sources": 0, "enabled": 0, "maps": {}, "last_change": None}, (), NOW)
+
+    assert "0 sources, " in str(page[0])
+    assert page[1:3] == ["  maps         none", "  last change  none yet"]
+
+
+def test_sources_are_a_table_with_times_told_from_now() -> None:
+    row = {**SOURCE, "polled_at": NOW - 300, "due_at": NOW + 3 * 3600, "direction": "both"}
+
+    assert table(wording.sources([row], NOW)) == [
+        {
+            "ID": "spamhaus-drop",
+            "STATE": "completed",
+            "ENTRIES": "1,650",
+            "OWNED": "1,234",
+            "ACTION": "drop (both)",
+            "PACKETS": "98,765",
+            "LAST POLL": "5 min ago",
+            "NEXT POLL": "in 3 h",
+            "ERROR": "",
+        }
+    ]
+
+
+def test_a_source_that_is_off_or_was_never_polled_says_so() -> None:
+    row = {**SOURCE, "enabled": False, "state": "never", "packets": None, "polled_at": None, "due_at": None}
+
+    (shown,) = table(wording.sources([row], NOW))
+
+    assert (shown["STATE"], shown["PACKETS"], shown["LAST POLL"], shown["NEXT POLL"]) == ("off", "", "never", "")
+
+
+def test_a_banned_address_is_told_by_whom_with_what_and_since_when() -> None:
+    assert checked() == (
+        "203.0.113.9 is banned by spamhaus-drop (drop), "
+        f"which holds 203.0.113.0/24 since {moment(SINCE)}; also in: office-bans"
+    )
+
+
+def test_a_time_that_is_not_exact_is_a_least_time() -> None:
+    assert f"203.0.113.0/24 since at least {moment(SINCE)}" in checked(sources=[{**HELD[0], "exact": False}])
+
+
+def test_an_owner_without_a_known_time_or_entry_is_still_named() -> None:
+    assert checked(owner="office-bans", sources=HELD[1:]).endswith("by office-bans (drop), which holds 203.0.113.9")
+    assert checked(sources=[]) == "203.0.113.9 is banned by spamhaus-drop (drop)"
+    assert checked(owner=None, sources=[]) == "203.0.113.9 is banned"
+
+
+@pytest.mark.parametrize(
+    ("changed", "words"),
+    [
+        ({"sources": []}, "no source holds it"),
+        ({"sources": [], "allowed": True}, "it is allowed"),
+        ({"allowed": True}, "it is allowed, though held by spamhaus-drop, office-bans"),
+        ({"sources": [], "reserved": True}, "it is in a reserved network"),
+    ],
+)
+def test_an_address_that_is_not_banned_is_told_why(changed: dict[str, Any], words: str) -> None:
+    assert checked(banned=False, owner=None, **changed) == f"203.0.113.9 is not banned: {words}"
+
+
+def test_an_address_that_is_held_but_not_in_force_points_to_the_sources() -> None:
+    assert checked(banned=False, owner=None) == (
+        "203.0.113.9 is not banned, though held by spamhaus-drop, office-bans: not in force (try: banlistctl sources)"
+    )
+
+
+def test_a_watched_address_is_not_banned() -> None:
+    sentence = checked(banned=False, action="log", sources=HELD[:1])
+
+    assert sentence.startswith("203.0.113.9 is not banned, only watched by spamhaus-drop (log), which holds")
+
+
+def test_history_is_a_table_of_runs() -> None:
+    unfinished = {**RUN, "state": "failed", "content_hash": None, "completed_at": None, "error": "HTTP 503"}
+
+    first, second = table(wording.history([RUN, unfinished]))
+
+    assert first == {
+        "STARTED": moment(SINCE),
+        "SOURCE": "spamhaus-drop",
+        "STATE": "completed",
+        "ENTRIES": "1,650",
+        "ADDED": "12",
+        "REMOVED": "3",
+        "REJECTED": "2",
+        "TRIES": "2",
+        "TOOK": "1.5 s",
+        "CONTENT": "0123456789ab",
+        "ERROR": "",
+    }
+    assert (second["TOOK"], second["CONTENT"], second["ERROR"]) == ("", "", "HTTP 503")
+
+
+def test_timers_say_when_each_source_is_due() -> None:
+    soon = {**ANSWERS["timers"][0], "due_at": NOW + 600}
+    due = {**soon, "due_at": NOW - 1, "polled_at": None}
+
+    first, second = table(wording.timers([soon, due], NOW))
+
+    assert first["EVERY"] == "12h"
+    assert (first["LAST POLL"], first["NEXT POLL"], first["AT"]) == ("3 h ago", "in 10 min", moment(NOW + 600))
+    assert (second["LAST POLL"], second["NEXT POLL"], second["AT"]) == ("never", "now", "")
+
+
+@pytest.mark.parametrize(
+    ("outcome", "words"),
+    [
+        ("completed", "completed, 12 added, 3 removed"),
+        ("skipped", "skipped, the firewall holds this content already"),
+        ("unchanged", "unchanged since the last poll"),
+        ("lost_race", "done by another import at the same time"),
+        ("refused", "refused: too few (the last good content stays)"),
+        ("failed", "failed: too few (the last good content stays)"),
+        ("postponed", "postponed"),
+    ],
+)
+def test_refresh_has_a_line_for_each_source(outcome: str, words: str) -> None:
+    rows = [{"id": "tor", "outcome": outcome, "added": 12, "removed": 3, "error": "too few"}]
+
+    assert wording.refresh(rows) == [f"tor: {words}"]
+
+
+def test_reload_says_what_it_changed() -> None:
+    document = {"sources": 12, "added": ["a", "b"], "removed": [], "changed": ["tor"]}
+
+    assert wording.reload(document) == ["configuration reloaded: 12 sources; added: a, b; changed: tor"]
+    assert wording.reload({"sources": 1, "added": [], "removed": [], "changed": []}) == [
+        "configuration reloaded: 1 source; no source was added, removed or changed"
+    ]
+
+
+def test_empty_documents_are_told_in_words() -> None:
+    assert wording.sources([], NOW) == ["no sources are configured"]
+    assert wording.history([]) == ["nothing has been imported yet"]
+    assert wording.timers([], NOW) == ["no timers: no sources are enabled"]
+    assert wording.refresh([]) == ["no sources are enabled: nothing was polled"]
+
+
+def test_no_text_from_outside_reaches_a_page_unescaped() -> None:
+    evil = "\x1b[31m"
+    source = {**SOURCE, "id": evil, "state": evil, "action": evil, "direction": evil, "error": evil, "failures": 1}
+    status = {**ANSWERS["status"], "version": evil, "state": evil, "backend": evil, "config": evil, "maps": {evil: 1}}
+    held = [{"id": evil, "entry": evil, "since": SINCE, "exact": True}, {**HELD[0], "id": evil + "2"}]
+    check = {"address": evil, "owner": evil, "action": evil, "sources": held}
+    pages: list[wording.Page] = [
+        wording.status({**status, "failing": 1}, [source], NOW),
+        wording.sources([source], NOW),
+        wording.check({**ANSWERS["check"], **check}),
+        wording.check({**ANSWERS["check"], **check, "banned": False, "allowed": True}),
+        wording.history([{**RUN, "source_id": evil, "state": evil, "content_hash": evil, "error": evil}]),
+        wording.timers([{**ANSWERS["timers"][0], "id": evil}], NOW),
+        wording.refresh([{"id": evil, "outcome": outcome, "error": evil} for outcome in ("failed", "refused", evil)]),
+        wording.reload({"sources": 1, "added": [evil], "removed": [evil], "changed": [evil]}),
+    ]
+
+    for page in pages:
+        for part in page:
+            cells = [part] if isinstance(part, str) else [cell for row in part.rows for cell in row]
+            assert all(cell.isprintable() for cell in cells)

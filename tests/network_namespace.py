@@ -1,0 +1,102 @@
+"""A network of its own for a test: its own nftables, interfaces and sockets, gone when the test is over.
+
+A namespace belongs to a thread, and what a thread starts (threads, processes) inherits it. So the body of a test runs in a
+thread that has left the common namespace; nothing is forked, and tests may run beside each other.
+"""
+
+import ctypes
+import functools
+import os
+import shutil
+import socket
+import subprocess
+import threading
+from asyncio import run
+from collections.abc import Callable, Coroutine
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Self, TypeVar
+
+import pytest
+
+CLONE_NEWNET = 0x40000000
+SO_SNDBUFFORCE = 32
+_LIBC = ctypes.CDLL(None, use_errno=True)
+_TOOLS = ("nft", "ip")
+
+T = TypeVar("T")
+
+
+class NetworkNamespace:
+    """A namespace with `lo` up, and the thread that lives in it. Skips the test where there can be none."""
+
+    def __init__(self) -> None:
+        missing = [tool for tool in _TOOLS if not shutil.which(tool)]
+        if missing:
+            pytest.skip(f"no command {' and no '.join(missing)}")
+        self._thread = ThreadPoolExecutor(max_workers=1)
+        self.path = ""
+
+    def __enter__(self) -> Self:
+        try:
+            self.path = self.run(_leave)
+            self.command("ip", "link", "set", "lo", "up")
+        except OSError as exc:
+            self._thread.shutdown()
+            pytest.skip(f"no network namespace: {exc.strerror} (run as root, or under: unshare --user --map-root-user)")
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._thread.shutdown()
+
+    def run(self, body: Callable[[], Coroutine[Any, Any, T] | T]) -> T:
+        """The result of `body`, or whatever it raises, from within; a coroutine is run to its end."""
+        return self._thread.submit(_call, body).result()
+
+    def command(self, *words: str, given: str | None = None) -> str:
+        """What a command prints when it is run within; it must succeed."""
+        done = self.run(functools.partial(_command, words, given))
+        assert done.returncode == 0, f"{' '.join(words)}: {done.stderr}"
+        return done.stdout
+
+
+def in_network_namespace(test: Callable[..., Any]) -> Callable[..., None]:
+    """Run a test, plain or a coroutine, in a network namespace of its own."""
+
+    @functools.wraps(test)
+    def isolated(*arguments: Any, **named: Any) -> None:
+        with NetworkNamespace() as namespace:
+            namespace.run(functools.partial(test, *arguments, **named))
+
+    return isolated
+
+
+def nft(*words: str) -> str:
+    """What nft prints, run where the caller is."""
+    done = _command(("nft", *words), None)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def skip_without_large_buffers() -> None:
+    """Skip where a batch of many megabytes cannot be sent: in a user namespace, unless net.core.wmem_max allows it."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.setsockopt(socket.SOL_SOCKET, SO_SNDBUFFORCE, 1 << 26)
+        except PermissionError:
+            pytest.skip("large socket buffers need CAP_NET_ADMIN outside of any user namespace")
+
+
+def _leave() -> str:
+    if _LIBC.unshare(CLONE_NEWNET):
+        number = ctypes.get_errno()
+        raise OSError(number, os.strerror(number))
+    return f"/proc/{os.getpid()}/task/{threading.get_native_id()}/ns/net"
+
+
+def _call(body: Callable[[], Coroutine[Any, Any, T] | T]) -> T:
+    result = body()
+    return run(result) if isinstance(result, Coroutine) else result
+
+
+def _command(words: tuple[str, ...], given: str | None) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(words, input=given, capture_output=True, text=True, check=False, timeout=120)
