@@ -5,14 +5,16 @@ namespace of its own.
 """
 
 import json
-import os
 import socket
 import subprocess
 import sys
 import tempfile
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+from banlistd.adapters.netlink import NetlinkSocket
 
 BIN = Path(sys.executable).parent
 
@@ -81,8 +83,9 @@ def _daemon(places: dict[str, Path]) -> Iterator[None]:
         print(f"  {line}", end="")
         fields = dict(pair.split("=", 1) for pair in line.split() if "=" in pair)
         if fields.get("event") == "service_started":
-            sources = {source["id"] for source in _ask(places, "sources")}
-            settled |= {source["id"] for source in _ask(places, "sources") if source["polled_at"] is not None}
+            known = [source for source in _ask(places, "sources") if source["enabled"]]
+            sources = {source["id"] for source in known}
+            settled |= {source["id"] for source in known if source["polled_at"] is not None}
         elif fields.get("event", "").startswith("blocklist_import_") and fields["event"] != "blocklist_import_started":
             settled.add(fields["source_id"])
         if sources is not None and settled >= sources:
@@ -108,9 +111,8 @@ def _history(places: dict[str, Path]) -> list[tuple[object, ...]]:
 
 
 def _generation() -> int:
-    from banlistd.adapters.netlink import read_generation  # noqa: PLC0415 - only where there is a kernel to ask
-
-    return read_generation()
+    with NetlinkSocket() as kernel:
+        return kernel.generation()
 
 
 def _packets() -> None:
@@ -123,10 +125,7 @@ def _packets() -> None:
     _connect(visitor.pid)
     server = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     server.bind((HERE, PORT))
-    if os.fork() == 0:
-        while True:
-            question, address = server.recvfrom(100)
-            server.sendto(question, address)
+    threading.Thread(target=_answer_everybody, args=(server,), daemon=True).start()
     for address, expected in ((CLEAN, "answered"), (BANNED, "nothing came back")):
         print(address, file=visitor.stdin, flush=True)
         outcome = visitor.stdout.readline().strip()
@@ -134,6 +133,12 @@ def _packets() -> None:
     visitor.stdin.close()
     visitor.wait()
     _run("nft", "list", "counters", "table", "inet", "banlistd")
+
+
+def _answer_everybody(server: socket.socket) -> None:
+    while True:
+        question, visitor = server.recvfrom(100)
+        server.sendto(question, visitor)
 
 
 def _connect(pid: int) -> None:

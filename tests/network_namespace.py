@@ -14,7 +14,7 @@ import threading
 from asyncio import run
 from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, Self, TypeVar
+from typing import Any, Self
 
 import pytest
 
@@ -22,8 +22,6 @@ CLONE_NEWNET = 0x40000000
 SO_SNDBUFFORCE = 32
 _LIBC = ctypes.CDLL(None, use_errno=True)
 _TOOLS = ("nft", "ip")
-
-T = TypeVar("T")
 
 
 class NetworkNamespace:
@@ -48,7 +46,7 @@ class NetworkNamespace:
     def __exit__(self, *_: object) -> None:
         self._thread.shutdown()
 
-    def run(self, body: Callable[[], Coroutine[Any, Any, T] | T]) -> T:
+    def run(self, body: Callable[[], Any]) -> Any:
         """The result of `body`, or whatever it raises, from within; a coroutine is run to its end."""
         return self._thread.submit(_call, body).result()
 
@@ -56,7 +54,7 @@ class NetworkNamespace:
         """What a command prints when it is run within; it must succeed."""
         done = self.run(functools.partial(_command, words, given))
         assert done.returncode == 0, f"{' '.join(words)}: {done.stderr}"
-        return done.stdout
+        return str(done.stdout)
 
 
 def in_network_namespace(test: Callable[..., Any]) -> Callable[..., None]:
@@ -93,7 +91,7 @@ def _leave() -> str:
     return f"/proc/{os.getpid()}/task/{threading.get_native_id()}/ns/net"
 
 
-def _call(body: Callable[[], Coroutine[Any, Any, T] | T]) -> T:
+def _call(body: Callable[[], Any]) -> Any:
     result = body()
     return run(result) if isinstance(result, Coroutine) else result
 

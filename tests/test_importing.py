@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from fakes import CannedFetcher, CountingFirewall, ListeningAnnouncer, StandingClock
 
 from banlistd.adapters.database import open_database
 from banlistd.adapters.import_runs import ImportRuns
@@ -18,6 +17,7 @@ from banlistd.enforcing import Enforcer
 from banlistd.errors import FetchError
 from banlistd.importing import Importer
 from banlistd.model import EventName, Outcome, OutcomeKind, RunState, SourceId
+from fakes import CannedFetcher, CountingFirewall, ListeningAnnouncer, StandingClock
 
 FEED, OTHER = SourceId("feed"), SourceId("other")
 A, B = b"192.0.2.1\n192.0.2.2\n", b"192.0.2.2\n198.51.100.0/24\n"

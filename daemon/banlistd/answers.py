@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from importlib.metadata import version
 
-from banlistd.core.addresses import Addresses, AddressSet, from_numbers, to_text
+from banlistd.core.addresses import Addresses, AddressSet, from_numbers, to_number, to_text
 from banlistd.core.config import Source
 from banlistd.core.planning import Holding, Kind, MapId, lanes_of
 from banlistd.core.reserved import reserved_ranges
@@ -185,11 +185,9 @@ def _owner_of(held: Holding | None, family: Family, needle: Addresses) -> Owner 
 
 def _entry_of(addresses: AddressSet, family: Family, needle: Addresses) -> str:
     """The entry of a source that holds an address, as text; empty where none does."""
-    if addresses.hosts(family)[addresses.hosts(family).searchsorted(needle[0]) :][:1] == needle:
-        return to_text(family, needle[0])
     nets = addresses.nets(family)
     if not nets.contains(needle)[0]:
-        return ""
+        return to_text(family, needle[0]) if addresses.contains(family, to_number(needle[0])) else ""
     at = int(nets.first.searchsorted(needle[0], side="right")) - 1
     first, last = (ipaddress.ip_address(to_text(family, end)) for end in (nets.first[at], nets.last[at]))
     blocks = list(ipaddress.summarize_address_range(first, last))

@@ -33,7 +33,6 @@ from banlistd.model import (
     Validators,
 )
 
-
 # Faults that come before a run is opened; later ones are written into the run.
 _BEFORE_A_RUN = (FetchError, ParseError, RefusedError)
 

@@ -104,6 +104,13 @@ def test_a_validator_that_no_header_may_hold_is_not_sent(server: FeedServer) -> 
     assert "if-none-match" not in server.requests[0].headers
 
 
+def test_a_validator_in_odd_bytes_is_not_kept(server: FeedServer) -> None:
+    server.behave("/list", raw(b"HTTP/1.1 200 OK\r\nETag: \xff\xfe\r\nContent-Length: 3\r\n\r\n1::"))
+    outcome = fetch(server.url("/list"))
+    assert isinstance(outcome, Download)
+    assert outcome.validators.etag == ""
+
+
 def test_a_compressed_transfer_is_hashed_as_it_arrived(server: FeedServer) -> None:
     server.behave("/list", body(PACKED, {"Content-Encoding": "gzip"}))
     outcome = fetch(server.url("/list"))

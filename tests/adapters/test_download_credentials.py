@@ -63,7 +63,7 @@ def test_a_credential_with_a_line_break_inside_is_refused(server: FeedServer, tm
         fetch(server.url("/list"), tmp_path, Authorization="${credential:key}")
 
 
-@pytest.mark.parametrize("content", [b"\xff\xfe", b"x" * 70_000])
+@pytest.mark.parametrize("content", [b"\xff\xfe", b"x" * 70_000], ids=["binary", "large"])
 def test_a_credential_that_is_no_text_is_refused_unseen(server: FeedServer, tmp_path: Path, content: bytes) -> None:
     (tmp_path / "key").write_bytes(content)
     with pytest.raises(FetchError, match="the credential key is"):

@@ -91,7 +91,7 @@ def test_a_missing_file_is_told_with_the_way_out(tmp_path: Path) -> None:
         fetch(tmp_path / "none\n")
 
 
-@pytest.mark.parametrize("content", [LIST, gzip.compress(bytes(10_000))])
+@pytest.mark.parametrize("content", [LIST, gzip.compress(bytes(10_000))], ids=["plain", "packed"])
 def test_a_file_above_the_cap_is_refused(tmp_path: Path, content: bytes) -> None:
     with pytest.raises(FetchError, match="larger than 5000 bytes"):
         fetch(written(tmp_path / "list", content), max_bytes=5000)

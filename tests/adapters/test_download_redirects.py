@@ -117,6 +117,14 @@ def test_a_redirect_to_where_no_list_can_be_is_refused(server: FeedServer, locat
         fetch(server.url("/list"))
 
 
+@pytest.mark.parametrize("location", ["/\xff\xfe", "http://\xff\xfe/", "http://a b/", "http://x..y/", "/\x01"])
+def test_a_location_in_odd_bytes_ends_in_a_plain_refusal(server: FeedServer, location: str) -> None:
+    server.behave("/list", redirect(location))
+    with pytest.raises(FetchError) as caught:
+        fetch(server.url("/list"))
+    assert caught.value.message.isprintable()
+
+
 def test_a_redirect_without_a_location_is_an_odd_answer(server: FeedServer) -> None:
     server.behave("/list", status(302))
     with pytest.raises(FetchError, match="302 Found"):

@@ -67,6 +67,11 @@ def test_every_member_of_a_stream_is_read(kind: str, size: int) -> None:
     assert fed_in_pieces(pack(LIST) + pack(b"") + pack(b"198.51.100.1\n"), size) == LIST + b"198.51.100.1\n"
 
 
+def test_more_members_than_any_tool_makes_are_refused() -> None:
+    with pytest.raises(FetchError, match="10000 members"):
+        unpack(gzip.compress(b"") * 10_001, CAP)
+
+
 @each_kind
 @pytest.mark.parametrize("size", [1, 100_000])
 def test_nul_padding_after_the_end_is_tolerated(kind: str, size: int) -> None:
@@ -178,6 +183,7 @@ def test_a_stored_member_is_read() -> None:
         (zipped(("list", LIST)) + b"junk", "follows the end"),
         (zipped(*((str(number), b"") for number in range(1001))), "1000 members"),
     ],
+    ids=["empty", "readmes only", "rare method", "bomb", "last byte missing", "most missing", "junk", "members"],
 )
 def test_a_zip_that_cannot_be_trusted_is_refused(archive: bytes, reason: str) -> None:
     with pytest.raises(FetchError, match=reason):

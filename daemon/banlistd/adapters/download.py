@@ -26,7 +26,7 @@ from banlistd.core.compression import Unpacking, too_large
 from banlistd.core.config import Source
 from banlistd.core.credentials import conceal, credential_names, is_credential_name, quoted, shown_url
 from banlistd.core.redirects import MOST_REDIRECTS, REDIRECT_STATUSES, Trail, literal_address
-from banlistd.core.request import Request, request_for
+from banlistd.core.request import Request, request_for, usable_validator
 from banlistd.core.retry import PASSING_STATUSES, PassingError, backoff, parse_retry_after
 from banlistd.errors import FetchError
 from banlistd.interfaces import Fetcher
@@ -210,8 +210,8 @@ async def _receive(response: aiohttp.ClientResponse, max_bytes: int) -> Download
             portion, size = [], 0
     await asyncio.to_thread(take, portion)
     body = await asyncio.to_thread(unpacking.finish)
-    headers = response.headers
-    return Download(body, Validators(headers.get("ETag", ""), headers.get("Last-Modified", ""), digest.hexdigest()))
+    etag, last_modified = (usable_validator(response.headers.get(name, "")) for name in ("ETag", "Last-Modified"))
+    return Download(body, Validators(etag, last_modified, digest.hexdigest()))
 
 
 class _CheckedResolver(AbstractResolver):

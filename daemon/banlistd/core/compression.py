@@ -13,8 +13,10 @@ from banlistd.core.stream_codecs import BROKEN, LONGEST_MAGIC, STEP, Kind, kind_
 from banlistd.errors import FetchError
 
 _SLICE = 65_536
-# A hostile archive of 64 MiB has room for a million empty members, each of which costs memory.
+# A hostile archive of 64 MiB has room for a million empty members, each of which costs memory (zip) or time (streams).
+# bgzip, which makes the smallest ones, cuts 64 MiB into a thousand.
 _MOST_MEMBERS = 1000
+_MOST_STREAM_MEMBERS = 10_000
 _ZIP_END_SIZE = 22  # APPNOTE.TXT 4.3.16, without the comment
 
 _ZIP_MAGICS = (b"PK\x03\x04", b"PK\x05\x06")  # a first member, or none at all
@@ -111,6 +113,7 @@ class _Layer:
         self._kind = kind
         self._max_bytes = max_bytes
         self._codec = kind.codec()
+        self._members = 1
         self._size = 0
         self._rest = b""
 
@@ -145,6 +148,9 @@ class _Layer:
         magic = self._kind.magic
         if magic and self._rest.startswith(magic):
             data, self._rest = self._rest, b""
+            self._members += 1
+            if self._members > _MOST_STREAM_MEMBERS:
+                raise FetchError(f"the {self._kind.name} data has more than {_MOST_STREAM_MEMBERS} members")
             self._codec = self._kind.codec()
             return data
         if len(self._rest) >= len(magic):

@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import TypeVar
 from urllib.parse import urlsplit
 
+from banlistd.core.credentials import is_credential_name
+
 Address = IPv4Address | IPv6Address
 Chosen = TypeVar("Chosen", bound=StrEnum)
 
@@ -144,12 +146,12 @@ def note(text: str) -> str:
     return text
 
 
-_CREDENTIAL = re.compile(r"\$\{credential:([A-Za-z0-9_][A-Za-z0-9_.-]{0,63})\}", re.ASCII)
+_CREDENTIAL = re.compile(r"\$\{credential:([^}]*)\}")
 
 
 def without_credentials(text: str) -> str:
     """The text with a letter in place of each `${credential:NAME}`; raises Unfit for one that is misspelt."""
-    rest = _CREDENTIAL.sub("x", text)
+    rest = _CREDENTIAL.sub(lambda found: "x" if is_credential_name(found[1]) else found[0], text)
     if "${" in rest:
         # No more than the reference itself is quoted: what stands around it may be a secret.
         reference, closed, _ = rest[rest.index("${") :].partition("}")

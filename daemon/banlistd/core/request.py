@@ -40,7 +40,7 @@ def request_for(source: Source, validators: Validators, secrets: Mapping[str, st
     url = fill_url(source.url or "", secrets)
     headers = {"User-Agent": user_agent, "Accept-Encoding": "gzip, deflate"}
     conditions = {"If-None-Match": validators.etag, "If-Modified-Since": validators.last_modified}
-    conditions = {name: value for name, value in conditions.items() if _can_be_sent(value)}
+    conditions = {name: value for name, value in conditions.items() if usable_validator(value)}
     headers |= conditions
     url, authorization = _without_login(url)
     headers |= {"Authorization": authorization} if authorization else {}
@@ -54,8 +54,9 @@ def request_for(source: Source, validators: Validators, secrets: Mapping[str, st
     return Request(url, headers, _OF_ONE_ORIGIN | guarded, source.max_bytes, is_conditional=bool(conditions))
 
 
-def _can_be_sent(validator: str) -> bool:
-    return 0 < len(validator) <= _LONGEST_VALIDATOR and validator.isascii() and validator.isprintable()
+def usable_validator(value: str) -> str:
+    """A validator as a server gave it, or nothing for one that neither a header nor the database should hold."""
+    return value if len(value) <= _LONGEST_VALIDATOR and value.isascii() and value.isprintable() else ""
 
 
 def _without_login(url: str) -> tuple[str, str]:

@@ -1,10 +1,10 @@
 """From a Change and what the kernel says of itself to one batch. Decides everything, sends nothing."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
-from banlistd.adapters.backends.nftables_records import Elements, element_messages, mark_element
+from banlistd.adapters.backends.nftables_records import Elements, element_messages, every_element, mark_element
 from banlistd.adapters.backends.nftables_sets import (
     ALLOWED,
     APPLIED,
@@ -63,46 +63,68 @@ def comment_of(marker: Marker) -> str:
     return f"v{MARKER_VERSION} {marker.source_id} sha256={marker.content_hash} {marker.policy_hash}"
 
 
+@dataclass(frozen=True, slots=True)
+class _Sets:
+    """What happens to sets: `made` anew, `gone`, or `emptied`, which is for those that are written whole and fit."""
+
+    made: Mapping[str, SetShape]
+    gone: Sequence[str]
+    emptied: Sequence[str]
+
+    def are_whole(self, name: str) -> bool:
+        return name in self.made or name in self.emptied
+
+
 def compose(change: Change, look: Look, distrusted: AbstractSet[MapId] = frozenset()) -> Composed:
     """The batch that carries out `change`; maps in `distrusted` are written whole, whatever the change says of them."""
-    shapes, gone = _renewed(change, look, distrusted)
+    sets = _sets_of(change, look, distrusted)
     batch = Batch(look.generation)
     batch.add(NFT_MSG_NEWTABLE, NLM_F_ACK, table_body())
-    if change.reshape or any(name != APPLIED for name in (*shapes, *gone)):
-        _write_sets(batch, change, look, shapes, gone)
-    elif shapes:
-        _replace_sets(batch, shapes, gone)
-    maps, elements = _write_elements(batch, change, shapes)
-    _write_markers(batch, change, look, fresh=APPLIED in shapes)
+    if change.reshape or sets.made or sets.gone:
+        _write_sets(batch, change, look, sets)
+    for name in sets.emptied:
+        batch.add(NFT_MSG_DELSETELEM, 0, every_element(TABLE, name))
+    maps, elements = _write_elements(batch, change, sets)
+    _write_markers(batch, change, look, fresh=sets.are_whole(APPLIED))
     batch.end()
     return Composed(batch, maps, elements)
 
 
-def _renewed(change: Change, look: Look, distrusted: AbstractSet[MapId]) -> tuple[dict[str, SetShape], list[str]]:
-    """The sets that are made anew, empty, and those that are deleted: the old ones of these, and those out of use."""
+def _sets_of(change: Change, look: Look, distrusted: AbstractSet[MapId]) -> _Sets:
+    """A set that stands is kept where it can be: a packet on its way during the commit still finds what is in it.
+
+    Made anew is what is missing, of another form, or outgrown.
+    """
     wanted = {map_id.name: shape_of(map_id, 0) for map_id in maps_of(change.roster)}
-    for family, name in ALLOWED.items():
-        wanted[name] = SetShape(name, family, mapped=False, interval=True)
+    wanted |= {name: SetShape(name, family, mapped=False, interval=True) for family, name in ALLOWED.items()}
     wanted[APPLIED] = SetShape(APPLIED, None, mapped=True, interval=False)
-    shapes = {name: shape for name, shape in wanted.items() if change.replace or name not in look.sets}
-    for item in change.maps:
-        name, shape = item.map.name, shape_of(item.map, len(item.whole))
-        held = look.sets.get(name)
-        outgrown = held is not None and bool(shape.size) and len(item.whole) > held.size
-        if name in shapes or item.replace or outgrown or item.map in distrusted:
-            shapes[name] = shape
-    if change.allowed is not None:
-        shapes |= {name: wanted[name] for name in ALLOWED.values()}
-    gone = [name for name in look.sets if name in shapes or (name in _EVERY_MAP and name not in wanted)]
-    return shapes, gone
+    counts = {item.map.name: len(item.whole) for item in change.maps}
+    wanted |= {item.map.name: shape_of(item.map, len(item.whole)) for item in change.maps}
+    made = {
+        name: shape
+        for name, shape in wanted.items()
+        if (name in counts or change.reshape or name not in look.sets)
+        and not (name in look.sets and look.sets[name].fits(shape, counts.get(name, 0)))
+    }
+    whole = {item.map.name for item in change.maps if item.replace or item.map in distrusted}
+    whole |= set(wanted) if change.replace else set()
+    whole |= set(ALLOWED.values()) if change.allowed is not None else set()
+    return _Sets(
+        made=made,
+        gone=[name for name in look.sets if name in made or (name in _EVERY_MAP and name not in wanted)],
+        emptied=sorted(whole - made.keys()),
+    )
 
 
-def _write_sets(batch: Batch, change: Change, look: Look, shapes: Mapping[str, SetShape], gone: list[str]) -> None:
+def _write_sets(batch: Batch, change: Change, look: Look, sets: _Sets) -> None:
     """A set cannot go while rules look into it, so these rules go first and come back last."""
     for chain in LOOKUPS:
         if chain in look.chains:
             batch.add(NFT_MSG_DELRULE, 0, chain_body(chain))
-    _replace_sets(batch, shapes, gone)
+    for name in sets.gone:
+        batch.add(NFT_MSG_DELSET, 0, set_name(name))
+    for number, shape in enumerate(sets.made.values(), 1):
+        batch.add(NFT_MSG_NEWSET, NLM_F_CREATE, set_body(shape, number))
     lanes = set(lanes_used(change.roster))
     for chain, its_lanes in LOOKUPS.items():
         if lanes & set(its_lanes):
@@ -110,20 +132,13 @@ def _write_sets(batch: Batch, change: Change, look: Look, shapes: Mapping[str, S
                 batch.add(NFT_MSG_NEWRULE, NLM_F_CREATE | NLM_F_APPEND, body)
 
 
-def _replace_sets(batch: Batch, shapes: Mapping[str, SetShape], gone: list[str]) -> None:
-    for name in gone:
-        batch.add(NFT_MSG_DELSET, 0, set_name(name))
-    for number, shape in enumerate(shapes.values(), 1):
-        batch.add(NFT_MSG_NEWSET, NLM_F_CREATE, set_body(shape, number))
-
-
-def _write_elements(batch: Batch, change: Change, shapes: Mapping[str, SetShape]) -> tuple[dict[int, MapId], int]:
+def _write_elements(batch: Batch, change: Change, sets: _Sets) -> tuple[dict[int, MapId], int]:
     maps: dict[int, MapId] = {}
     elements = 0
     for item in change.maps:
-        anew = item.map.name in shapes
+        whole = sets.are_whole(item.map.name)
         delta = ((NFT_MSG_DELSETELEM, item.remove), (NFT_MSG_NEWSETELEM, item.add))
-        steps = ((NFT_MSG_NEWSETELEM, item.whole),) if anew else delta
+        steps = ((NFT_MSG_NEWSETELEM, item.whole),) if whole else delta
         for kind, owned in steps:
             if len(owned):
                 maps[batch.next_sequence] = item.map

@@ -183,6 +183,11 @@ def mark_element(table: str, name: str, mark: int, value: int | None, comment: s
     return _list_of(table, name, nested(NFTA_LIST_ELEM, _key(struct.pack("=I", mark)), data, userdata))
 
 
+def every_element(table: str, name: str) -> bytes:
+    """The body of a message about all elements of a set."""
+    return text(NFTA_SET_ELEM_LIST_TABLE, table) + text(NFTA_SET_ELEM_LIST_SET, name)
+
+
 def questions(table: str, name: str, keys: Sequence[bytes], *, ends: bool) -> bytes:
     """The body of a message that asks for elements by key; `ends`: for end elements of ranges."""
     flag = _END_FLAG if ends else b""

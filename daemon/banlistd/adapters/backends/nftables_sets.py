@@ -62,6 +62,13 @@ class SetShape:
     interval: bool
     size: int = 0
 
+    @property
+    def form(self) -> tuple[int, int, int]:
+        """Flags, type of keys, type of data."""
+        flags = NFT_SET_INTERVAL * self.interval | NFT_SET_MAP * self.mapped
+        key_type = _TYPES[self.family][0] if self.family else _TYPE_MARK
+        return flags, key_type, _TYPE_MARK if self.mapped else 0
+
 
 @dataclass(frozen=True, slots=True)
 class SetState:
@@ -70,6 +77,11 @@ class SetState:
     name: str
     size: int
     count: int | None
+    form: tuple[int, int, int]
+
+    def fits(self, shape: SetShape, count: int) -> bool:
+        """Whether so many elements can be written into it as it is."""
+        return self.form == shape.form and (count <= self.size if shape.size else not self.size)
 
 
 def shape_of(map_id: MapId, count: int) -> SetShape:
@@ -81,8 +93,8 @@ def shape_of(map_id: MapId, count: int) -> SetShape:
 
 def set_body(shape: SetShape, set_id: int) -> bytes:
     """`set_id`: any number that no other new set of the batch has."""
-    flags = NFT_SET_INTERVAL * shape.interval | NFT_SET_MAP * shape.mapped
-    key_type, key_length = _TYPES[shape.family] if shape.family else (_TYPE_MARK, _LENGTH_MARK)
+    flags, key_type, data_type = shape.form
+    key_length = _TYPES[shape.family][1] if shape.family else _LENGTH_MARK
     parts = [
         set_name(shape.name),
         number(NFTA_SET_FLAGS, flags),
@@ -90,7 +102,7 @@ def set_body(shape: SetShape, set_id: int) -> bytes:
         number(NFTA_SET_KEY_LEN, key_length),
     ]
     if shape.mapped:
-        parts += [number(NFTA_SET_DATA_TYPE, _TYPE_MARK), number(NFTA_SET_DATA_LEN, _LENGTH_MARK)]
+        parts += [number(NFTA_SET_DATA_TYPE, data_type), number(NFTA_SET_DATA_LEN, _LENGTH_MARK)]
     parts.append(number(NFTA_SET_ID, set_id))
     if shape.size:
         parts.append(nested(NFTA_SET_DESC, number(NFTA_SET_DESC_SIZE, shape.size)))
@@ -111,7 +123,15 @@ def set_name(name: str) -> bytes:
 def set_state(reply: Mapping[int, bytes]) -> SetState:
     size = attributes(reply.get(NFTA_SET_DESC, b"")).get(NFTA_SET_DESC_SIZE, b"")
     count = reply.get(NFTA_SET_COUNT)
-    return SetState(to_text(reply.get(NFTA_SET_NAME, b"")), to_number(size), None if count is None else to_number(count))
+    flags, key_type, data_type = (
+        to_number(reply.get(kind, b"")) for kind in (NFTA_SET_FLAGS, NFTA_SET_KEY_TYPE, NFTA_SET_DATA_TYPE)
+    )
+    return SetState(
+        name=to_text(reply.get(NFTA_SET_NAME, b"")),
+        size=to_number(size),
+        count=None if count is None else to_number(count),
+        form=(flags, key_type, data_type),
+    )
 
 
 def chain_body(chain: str) -> bytes:

@@ -97,18 +97,27 @@ def _number_of(mark: Mark) -> int:
 
 
 def preparation(roster: Sequence[Owner], present: frozenset[str]) -> str:
-    """What must stand before elements change: all that is missing. What stands is only added to, so no ban is lost."""
+    """What must stand before elements change, so that no ban is lost: what is missing is added, who blocks blocks already.
+
+    A source that shall only watch keeps its chain until its elements have left the maps of those that block.
+    """
     wanted = structure_of(roster)
-    missing = [name for name in wanted if name not in present]
-    lines = [f"add table inet {TABLE}"] if missing else []
-    lines += _declarations({name: wanted[name] for name in missing})
-    for name in missing:
+    missing = {name: chain for name, chain in wanted.items() if name not in present}
+    blocking = [owner for owner in roster if owner.action.blocks]
+    rewritten = [name for name in map(_chain_of_owner, blocking) if name in present]
+    lines = [f"add table inet {TABLE}", *_declarations(missing)]
+    lines += [f"flush chain inet {TABLE} {name}" for name in rewritten]
+    for name in (*missing, *rewritten):
         lines += _rules(name, wanted[name])
-    for dispatch, blocks in ((BANNED, True), (WATCHED, False)):
-        fresh = [owner for owner in roster if owner.action.blocks is blocks and chain_of(owner.source_id) in missing]
-        if dispatch in present and fresh:
-            lines.append(f"insert rule inet {TABLE} {dispatch} {_dispatch(fresh)[0]}")
+    watching = [owner for owner in roster if not owner.action.blocks]
+    for dispatch, owners in ((BANNED, blocking), (WATCHED, watching)):
+        if dispatch in present and owners:
+            lines.append(f"insert rule inet {TABLE} {dispatch} {_dispatch(owners)[0]}")
     return _script(lines)
+
+
+def _chain_of_owner(owner: Owner) -> str:
+    return chain_of(owner.source_id)
 
 
 def settlement(roster: Sequence[Owner], present: frozenset[str]) -> str:

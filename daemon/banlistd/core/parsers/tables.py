@@ -1,6 +1,7 @@
 """Lists in columns. The address column is named (by number from 1, or by header), or found by looking at the first lines.
 
-A record is a line: a quoted field that goes on in the next line is not followed.
+A record is a line: a quoted field that goes on in the next line is not followed. A line that begins with `#`, `;` or `//`
+is a comment, whatever the separator.
 """
 
 import csv
@@ -12,7 +13,7 @@ from dataclasses import dataclass, replace
 from banlistd.core.parsers.parsed import Harvest
 from banlistd.core.parsers.plain import TOO_LONG
 from banlistd.core.parsers.spans import Span, span_between, span_of
-from banlistd.core.parsers.text import COMMENTS, LONGEST_LINE, is_silent, lines_of
+from banlistd.core.parsers.text import LONGEST_LINE, is_silent, lines_of
 from banlistd.errors import ParseError
 from banlistd.model import Family, Format, FormatType
 
@@ -22,6 +23,9 @@ _ALIASES = {"tab": "\t", "\\t": "\t", "comma": ",", "semicolon": ";", "pipe": "|
 
 _LOOK = 200
 """Lines to look at before a column is chosen."""
+
+_LONGEST_PREAMBLE = 10_000
+"""Lines of comments that we look behind, or a body of blank lines alone would be read twice."""
 
 _MOST_COLUMNS = 2
 _ENOUGH_ROWS = 3
@@ -48,7 +52,7 @@ def parse_table(body: bytes, form: Format, harvest: Harvest) -> Format:
     split, headed = _splitter(form.separator), False
     for number, line in lines_of(body):
         text = line.strip()
-        if _is_comment(text, form.separator):
+        if is_silent(text):
             continue
         cells = split(text) if len(line) <= LONGEST_LINE else []
         span = _span_in(cells, columns)
@@ -62,7 +66,7 @@ def parse_table(body: bytes, form: Format, harvest: Harvest) -> Format:
 
 def sample(body: bytes) -> list[str]:
     """The first lines that say something, stripped."""
-    stripped = (line.strip() for _, line in lines_of(body))
+    stripped = (line.strip() for _, line in itertools.islice(lines_of(body), _LONGEST_PREAMBLE))
     return list(itertools.islice((text for text in stripped if not is_silent(text) and len(text) <= LONGEST_LINE), _LOOK))
 
 
@@ -197,10 +201,6 @@ def _span_in(cells: Sequence[str], columns: Sequence[int]) -> Span | None:
 
 def _is_header(cells: Sequence[str]) -> bool:
     return len(cells) > 1 and not any(span_of(cell) for cell in cells) and any(cell[:1].isalpha() for cell in cells)
-
-
-def _is_comment(text: str, separator: str) -> bool:
-    return is_silent(text) and not (text and text.startswith(separator) and separator in COMMENTS)
 
 
 def _splitter(separator: str) -> _Split:
