@@ -244,8 +244,7 @@ def _arrivals(addresses: AddressSet, before: bytes) -> bytes:
     old = AddressSet.decode(before)
     news = []
     for family in FAMILIES:
-        hosts = addresses.hosts(family)
-        covered = old.ranges(family)
-        news.append((hosts[~covered.contains(hosts)], subtract(addresses.nets(family), covered)))
+        hosts, nets = addresses.hosts(family), subtract(addresses.nets(family), old.nets(family))
+        news.append((hosts[~old.holds(family, hosts)], subtract(nets, old.ranges(family)) if len(nets) else nets))
     (hosts4, nets4), (hosts6, nets6) = news
     return AddressSet(hosts4, nets4, hosts6, nets6).encode()

@@ -129,11 +129,11 @@ def to_text(payload: bytes) -> str:
 class Batch:
     """Messages that the kernel carries out together or not at all. Elements go in as ready blocks, without a copy."""
 
-    def __init__(self, generation: int) -> None:
+    def __init__(self, generation: int | None) -> None:
         """`generation`: that of the ruleset we looked at; the kernel refuses the batch with ERESTART at any other."""
         self._sequence = 0
         self.parts: list[bytes | memoryview] = []
-        self._frame(NFNL_MSG_BATCH_BEGIN, number(NFNL_BATCH_GENID, generation))
+        self._frame(NFNL_MSG_BATCH_BEGIN, b"" if generation is None else number(NFNL_BATCH_GENID, generation))
 
     @property
     def next_sequence(self) -> int:
@@ -199,10 +199,7 @@ class NetlinkSocket:
         self._sequence += 1
         # An acknowledgement marks the end: an answer about several elements has no other.
         self._socket.send(message(kind, NLM_F_ACK, self._sequence, body, family))
-        found = []
-        for _, payload in self._replies():
-            found.append(attributes(payload[_NFGENMSG.size :]))
-        return found
+        return [attributes(payload[_NFGENMSG.size :]) for _, payload in self._replies()]
 
     def dump(self, kind: int, body: bytes) -> list[Mapping[int, bytes]]:
         """Ask for all things of a kind. Begins anew where the ruleset changed meanwhile."""

@@ -246,11 +246,16 @@ class AddressSet:
 
     __hash__ = None  # type: ignore[assignment]
 
+    def holds(self, family: Family, addresses: Addresses) -> NDArray[np.bool_]:
+        """For each address whether the list holds it, alone or in a network."""
+        hosts, in_nets = self.hosts(family), self.nets(family).contains(addresses)
+        if not len(hosts):
+            return in_nets
+        at = np.minimum(np.searchsorted(hosts, addresses), len(hosts) - 1)
+        return np.asarray(in_nets | (hosts[at] == addresses))
+
     def contains(self, family: Family, address: int) -> bool:
-        needle = from_numbers(family, [address])
-        hosts = self.hosts(family)
-        at = int(np.searchsorted(hosts, needle)[0])
-        return (at < len(hosts) and bool(hosts[at] == needle[0])) or bool(self.nets(family).contains(needle)[0])
+        return bool(self.holds(family, from_numbers(family, [address]))[0])
 
     def encode(self) -> bytes:
         """The canonical bytes, which are stored as the snapshot and whose SHA-256 is the content hash.

@@ -24,7 +24,7 @@ from banlistd.model import Counter, Mark, Marker
 
 # How often a change is tried anew because somebody else wrote in between.
 _TRIES = 5
-# What the kernel says when a map does not hold what the change believes: absent, present, present with another mark, full.
+# What the kernel says when a map does not hold what the change believes: absent, present, with another mark, full, overlap.
 _SURPRISES = frozenset({errno.ENOENT, errno.EEXIST, errno.EBUSY, errno.ENFILE, errno.ENOTEMPTY})
 # nft reads what stands before it writes; a minute is far beyond any measured time.
 _NFT_DEADLINE = 60.0
@@ -92,7 +92,7 @@ class NftablesFirewall:
     def _teardown(self) -> None:
         with self._at_work("cannot remove the table") as wire:
             # A table that is added where one stands stays as it is, so that the deletion always has its object.
-            batch = Batch(wire.generation())
+            batch = Batch(generation=None)
             batch.add(NFT_MSG_NEWTABLE, NLM_F_ACK, table_body())
             batch.add(NFT_MSG_DELTABLE, 0, table_body())
             batch.end()

@@ -54,9 +54,9 @@ def structure_of(roster: Sequence[Owner]) -> Mapping[str, Chain]:
     """All chains for a roster; a chain comes after those that its rules jump to."""
     lanes = set(lanes_used(roster))
     chains = {chain_of(owner.source_id): Chain("", _source_rules(owner)) for owner in roster}
-    chains[BANNED] = Chain("", _dispatch(owner for owner in roster if owner.action.blocks))
+    chains[BANNED] = Chain("", (*_dispatch(owner for owner in roster if owner.action.blocks), "drop"))
     if lanes & {Lane.WATCH_IN, Lane.WATCH_OUT}:
-        chains[WATCHED] = Chain("", _dispatch(owner for owner in roster if not owner.action.blocks))
+        chains[WATCHED] = Chain("", (*_dispatch(owner for owner in roster if not owner.action.blocks), "meta mark set 0"))
     chains[LOOKUP_IN] = Chain("", None)
     chains["inbound"] = Chain(_hook("prerouting"), ('iif "lo" return', f"jump {LOOKUP_IN}"))
     if lanes & set(LOOKUPS[LOOKUP_OUT]):
@@ -84,9 +84,13 @@ def _source_rules(owner: Owner) -> tuple[str, ...]:
 
 
 def _dispatch(owners: Iterable[Owner]) -> tuple[str, ...]:
-    """By mark to the source; a packet that comes back, or whose source is just being removed, goes on with mark 0."""
+    """By mark to the source. What comes back from a watching one goes on with mark 0.
+
+    Nothing comes back from a blocking one; a packet that is on its way while this very map is exchanged finds no source in
+    it (measured: a packet or so of a flood), and is dropped all the same.
+    """
     pairs = ", ".join(f"{_number_of(owner.mark)} : jump {chain_of(owner.source_id)}" for owner in owners)
-    return (*((f"meta mark vmap {{ {pairs} }}",) if pairs else ()), "meta mark set 0")
+    return (f"meta mark vmap {{ {pairs} }}",) if pairs else ()
 
 
 def _number_of(mark: Mark) -> int:

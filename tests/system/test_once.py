@@ -1,0 +1,158 @@
+"""`banlistd --once`, the real process: lists from a real server and from files, into the tables of a real kernel."""
+
+import gzip
+import subprocess
+from pathlib import Path
+
+from feed_server import FeedServer, cut_length, status
+from system.kernel_view import expected, generation, standing
+from system.daemon_process import Installation
+from network_namespace import in_network_namespace, nft
+
+PLAIN = ["192.0.2.1", "198.51.100.0/24", "203.0.113.5", "2001:db8:1::/48", "10.1.2.3", "192.168.0.0/16", "fe80::1", "::1"]
+RECORDS = ["198.51.100.128/25", "198.51.101.0/24", "2001:db8:1::5", "2001:db8:2::7"]
+TABLE = ["203.0.113.0/24", "192.0.2.1", "203.0.114.9"]
+PEERS = ["203.0.113.200-203.0.115.3", "192.0.2.9-192.0.2.9"]
+ALLOW = ["198.51.100.64/26", "2001:db8:2::/64", "203.0.113.5"]
+LISTS = {"plain": PLAIN, "records": RECORDS, "table": TABLE, "peers": PEERS}
+
+
+def furnish(place: Installation, server: FeedServer) -> None:
+    """Four lists in four formats that overlap in many ways."""
+    server.serve("/plain", "\n".join(["# a comment", *PLAIN, ""]).encode(), gzipped=True, etag='"p1"')
+    records = "".join(f'{{"cidr": "{entry}", "note": "x"}}\n' for entry in RECORDS)
+    server.serve("/records", records.encode(), last_modified="Mon, 01 Jan 2024 00:00:00 GMT")
+    table = place.config / "table.csv"
+    table.write_text("when,address\n" + "".join(f"2024-01-01,{entry}\n" for entry in TABLE))
+    peers = gzip.compress("".join(f"some name:{entry}\n" for entry in PEERS).encode())
+    server.serve("/peers.gz", peers, etag='"g1"')
+    place.configure(
+        f'id: plain, url: "{server.url("/plain")}", format: plain',
+        f'id: records, url: "{server.url("/records")}", format: {{type: jsonl, field: cidr}}',
+        f'id: table, path: "{table}", format: {{type: csv, column: address}}, action: count',
+        f'id: peers, url: "{server.url("/peers.gz")}", format: p2p, action: reject',
+        allow=ALLOW,
+    )
+
+
+def whole() -> dict[int, list[tuple[int, int, str]]]:
+    """What shall stand: what blocks comes before what only counts."""
+    return expected({name: LISTS[name] for name in ("plain", "records", "peers", "table")}, ALLOW)
+
+
+@in_network_namespace
+def test_the_kernel_holds_the_union_of_all_lists_by_ownership_and_a_second_run_writes_nothing(tmp_path: Path) -> None:
+    place = Installation(tmp_path)
+    with FeedServer() as server:
+        furnish(place, server)
+        first = place.run("--once")
+        assert first.returncode == 0, first.stderr
+        assert standing() == whole()
+        assert len(place.runs("completed")) == 4
+        before, asked = generation(), len(server.requests)
+        assert place.once() == 0
+        assert generation() == before
+        again = {request.path: request.headers for request in server.requests[asked:]}
+        assert again["/plain"]["if-none-match"] == '"p1"'
+        assert again["/peers.gz"]["if-none-match"] == '"g1"'
+        assert again["/records"]["if-modified-since"] == "Mon, 01 Jan 2024 00:00:00 GMT"
+        assert standing() == whole()
+        assert [run["attempts"] for run in place.runs()] == [1, 1, 1, 1]
+
+
+@in_network_namespace
+def test_a_flushed_ruleset_comes_back_from_the_database_when_the_servers_are_gone(tmp_path: Path) -> None:
+    place = Installation(tmp_path)
+    with FeedServer() as server:
+        furnish(place, server)
+        assert place.once() == 0
+    before = nft("list", "ruleset")
+    nft("flush", "ruleset")
+    third = place.run("--once")
+    assert third.returncode == 69, third.stderr
+    assert nft("list", "ruleset") == before
+    assert standing() == whole()
+
+
+@in_network_namespace
+def test_a_list_that_goes_from_a_to_b_and_back_ends_as_a(tmp_path: Path) -> None:
+    place = Installation(tmp_path)
+    one, other = ["192.0.2.1", "192.0.2.2", "2001:db8::/33"], ["192.0.2.2", "198.51.100.0/24"]
+    with FeedServer() as server:
+        place.configure(f'id: feed, url: "{server.url("/feed")}"')
+        for version, entries in enumerate((one, other, one)):
+            server.serve("/feed", "\n".join(entries).encode(), etag=f'"{version}"')
+            assert place.once() == 0
+            assert standing() == expected({"feed": entries})
+    runs = place.runs()
+    assert [run["state"] for run in runs] == ["completed", "completed"]
+    assert [(run["attempts"], run["added"], run["removed"]) for run in runs] == [(1, 1, 2), (2, 2, 1)]
+
+
+@in_network_namespace
+def test_a_failing_source_keeps_no_other_out_and_the_exit_code_is_of_its_class(tmp_path: Path) -> None:
+    for path, name, code in (("/cut", "cut", 69), ("/gone", "gone", 69), ("/page", "page", 65), ("/empty", "empty", 65)):
+        folder = tmp_path / name
+        folder.mkdir()
+        place = Installation(folder)
+        nft("flush", "ruleset")
+        with FeedServer() as server:
+            server.serve("/good", b"192.0.2.1\n")
+            server.behave("/cut", cut_length(b"198.51.100.1\n" * 9))
+            server.behave("/gone", status(503))
+            server.serve("/page", b"<!DOCTYPE html><html><body>198.51.100.1</body></html>")
+            server.serve("/empty", b"# nothing today\n")
+            place.configure(f'id: bad, url: "{server.url(path)}"', f'id: good, url: "{server.url("/good")}"')
+            assert (name, place.once()) == (name, code)
+        assert standing() == expected({"good": ["192.0.2.1"]})
+        assert [run["source_id"] for run in place.runs("failed")] == ["bad"]
+
+
+def test_check_accepts_what_is_right_and_names_file_and_line_of_what_is_wrong(tmp_path: Path) -> None:
+    place = Installation(tmp_path)
+    place.configure('id: feed, url: "https://lists.example/feed"')
+    assert place.run("--check").returncode == 0
+    place.configure('id: feed, url: "https://lists.example/feed"', 'id: feed, urll: "https://lists.example/feed"')
+    bad = place.run("--check")
+    assert bad.returncode == 78
+    wrong = place.file.read_text().splitlines().index('  - {id: feed, urll: "https://lists.example/feed"}') + 1
+    assert f"banlistd.yaml:{wrong}:" in bad.stderr
+    assert not place.state.exists()
+
+
+@in_network_namespace
+def test_a_dry_run_prints_the_changes_and_touches_neither_folder_nor_kernel(tmp_path: Path) -> None:
+    place = Installation(tmp_path)
+    with FeedServer() as server:
+        furnish(place, server)
+        before = generation()
+        rehearsed = place.run("--dry-run")
+        assert rehearsed.returncode == 0, rehearsed.stderr
+        assert "+ 192.0.2.1" in rehearsed.stdout
+        assert "nothing was changed" in rehearsed.stdout
+        assert not place.state.exists()
+        assert not place.runtime.exists()
+        assert generation() == before
+        assert nft("list", "ruleset") == ""
+
+
+@in_network_namespace
+def test_a_dry_run_beside_a_real_state_leaves_it_as_it_is(tmp_path: Path) -> None:
+    place = Installation(tmp_path)
+    with FeedServer() as server:
+        place.configure(f'id: feed, url: "{server.url("/feed")}"')
+        server.serve("/feed", b"192.0.2.1\n")
+        assert place.once() == 0
+        server.serve("/feed", b"192.0.2.2\n")
+        before, rows = generation(), place.runs() + place.rows("SELECT * FROM polls")
+        rehearsed = place.run("--dry-run")
+        assert "+ 192.0.2.2" in rehearsed.stdout
+        assert "- 192.0.2.1" in rehearsed.stdout
+        assert generation() == before
+        assert place.runs() + place.rows("SELECT * FROM polls") == rows
+
+
+def test_a_word_that_banlistd_does_not_know_is_a_usage_error(tmp_path: Path) -> None:
+    done: subprocess.CompletedProcess[str] = Installation(tmp_path).run("--onze")
+    assert done.returncode == 64
+    assert "usage" in done.stderr
