@@ -9,11 +9,12 @@ from collections.abc import Sequence
 from contextlib import suppress
 from importlib.metadata import version
 from pathlib import Path
+from typing import NoReturn
 
 from banlistd.compose import House, Places, load_config, open_house
 from banlistd.control import serve
 from banlistd.core.config import Config
-from banlistd.errors import BanlistdError, ConfigError
+from banlistd.errors import BanlistdError, ConfigError, UsageError
 from banlistd.model import Outcome
 
 _EPILOG = (
@@ -45,8 +46,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 128 + signal.SIGINT
 
 
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        self.print_usage(sys.stderr)
+        self.exit(UsageError.exit_code, f"{self.prog}: {message}\n")
+
+
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="banlistd", description="Keeps the firewall exactly equal to the IP blocklists that you choose.", epilog=_EPILOG
     )
     parser.add_argument("--config", metavar="DIR", type=Path, default=Path("/etc/banlistd"), help="default: /etc/banlistd")

@@ -324,6 +324,23 @@ def test_there_is_no_gap_while_contents_sources_and_actions_change(street: Stree
         assert _waiting(receiver) <= len(steps)
 
 
+def test_there_is_no_gap_while_single_addresses_become_networks_and_networks_single_addresses(street: Street) -> None:
+    hosts, nets = holding([ALPHA], {"alpha": HOSTS}), holding([ALPHA], {"alpha": NETS})
+    street.apply(None, hosts)
+    over = Event()
+    with closing(_bound(street.guard, GUARD4)) as receiver, closing(_bound(street.peer, BAD4)) as sender:
+        flood = Thread(target=_flood, args=(sender, receiver.getsockname(), over))
+        flood.start()
+        try:
+            for _ in range(25):
+                street.apply(hosts, nets)
+                street.apply(nets, hosts)
+        finally:
+            over.set()
+            flood.join()
+        assert _waiting(receiver) == 0
+
+
 def _waiting(receiver: socket.socket) -> int:
     """How many datagrams came. One whose rules are being evaluated when a commit happens may see some of both states."""
     receiver.setblocking(False)

@@ -189,6 +189,14 @@ def distinct(addresses: Addresses) -> Addresses:
     return ordered if keep.all() else ordered[keep]
 
 
+def are_among(hosts: Addresses, addresses: Addresses) -> NDArray[np.bool_]:
+    """For each of `addresses` whether it is one of `hosts`, which are sorted. (`np.isin` sorts, by way of `np.unique`.)"""
+    if not len(hosts):
+        return np.zeros(len(addresses), dtype=np.bool_)
+    at = np.minimum(np.searchsorted(hosts, addresses), len(hosts) - 1)
+    return np.asarray(hosts[at] == addresses)
+
+
 def _is_sorted(addresses: Addresses) -> bool:
     return bool((addresses[1:] >= addresses[:-1]).all())
 
@@ -248,11 +256,7 @@ class AddressSet:
 
     def holds(self, family: Family, addresses: Addresses) -> NDArray[np.bool_]:
         """For each address whether the list holds it, alone or in a network."""
-        hosts, in_nets = self.hosts(family), self.nets(family).contains(addresses)
-        if not len(hosts):
-            return in_nets
-        at = np.minimum(np.searchsorted(hosts, addresses), len(hosts) - 1)
-        return np.asarray(in_nets | (hosts[at] == addresses))
+        return np.asarray(self.nets(family).contains(addresses) | are_among(self.hosts(family), addresses))
 
     def contains(self, family: Family, address: int) -> bool:
         return bool(self.holds(family, from_numbers(family, [address]))[0])

@@ -283,8 +283,9 @@ def _merge_nets(family: Family, parts: Sequence[tuple[Mark, Ranges]]) -> Owned:
 def _of_lane(owned: Owned, queue: Sequence[Owner], blocking: set[int], *, blocks: bool) -> Owned:
     if len(blocking) == (len(queue) if blocks else 0):
         return owned
-    chosen = [int(owner.mark) for owner in queue if owner.action.blocks is blocks]
-    return owned.where(np.isin(owned.mark, chosen))
+    chosen = np.zeros(2**16, dtype=np.bool_)
+    chosen[[int(owner.mark) for owner in queue if owner.action.blocks is blocks]] = True
+    return owned.where(chosen[owned.mark])
 
 
 def difference(present: Holding | None, desired: Holding, verdict: Verdict = Verdict()) -> Change:

@@ -16,6 +16,7 @@ from contextlib import contextmanager
 from banlistd.adapters.backends.nftables_batch import Look, compose
 from banlistd.adapters.backends.nftables_inspection import faults_of, look_at, markers_of, read_counters
 from banlistd.adapters.backends.nftables_sets import table_body
+from banlistd.adapters.backends.nftables_steps import steps_of
 from banlistd.adapters.backends.nftables_structure import TABLE, preparation, settlement, structure_of
 from banlistd.adapters.netlink import NFT_MSG_DELTABLE, NFT_MSG_NEWTABLE, NLM_F_ACK, Batch, NetlinkError, NetlinkSocket
 from banlistd.core.planning import Change, Holding, MapId, Verdict
@@ -82,9 +83,9 @@ class NftablesFirewall:
             before = look_at(wire)
             structure_of(change.roster)  # refuses an id or mark that must not get into a script, before anything happens
             if not change.reshape:
-                return _commit(wire, change)
+                return sum(_commit(wire, step) for step in steps_of(change))
             _run(preparation(change.roster, before.chains))
-            elements = _commit(wire, change)
+            elements = sum(_commit(wire, step) for step in steps_of(change))
             if before.chains:
                 _run(settlement(change.roster, look_at(wire).chains))
             return elements

@@ -1,0 +1,92 @@
+"""What a restart remembers: when each list is due, what its server said, what stands and what a crash left open."""
+
+from pathlib import Path
+
+from feed_server import FeedServer
+from network_namespace import in_network_namespace, nft
+from system.daemon_process import Installation, running
+from system.kernel_view import expected, generation, standing
+
+
+@in_network_namespace
+def test_due_times_outlive_a_restart_and_nothing_is_asked_or_written_twice(tmp_path: Path) -> None:
+    place = Installation(tmp_path)
+    with FeedServer() as server:
+        server.serve("/feed", b"192.0.2.0/24\n", etag='"1"')
+        place.configure(f'id: feed, url: "{server.url("/feed")}"')
+        with running(place, "feed") as daemon:
+            timers = place.ask("timers")
+            assert daemon.terminate() == 0
+        before, history = generation(), place.runs()
+        for _ in range(2):
+            with running(place) as daemon:
+                # refresh goes through the same door as a timer that came due, so what was to be asked has been asked.
+                assert place.ask("timers") == timers
+                assert place.ask("status")["bans"] == 1
+                daemon.terminate()
+            assert server.hits("/feed") == 1
+            assert generation() == before
+            assert place.runs() == history
+
+
+@in_network_namespace
+def test_a_list_that_came_due_while_nothing_ran_is_asked_for_at_once_with_its_validators(tmp_path: Path) -> None:
+    place = Installation(tmp_path)
+    with FeedServer() as server:
+        server.serve("/feed", b"192.0.2.0/24\n", etag='"1"')
+        place.configure(f'id: feed, url: "{server.url("/feed")}"', every="10s")
+        assert place.once() == 0
+        before = generation()
+        with running(place) as daemon:
+            # It is due 10 s after the poll before.
+            daemon.wait_for("blocklist_import_skipped", "feed")
+        assert server.requests[-1].headers["if-none-match"] == '"1"'
+        assert generation() == before
+
+
+@in_network_namespace
+def test_the_daemon_bans_what_was_banned_before_it_asks_anybody(tmp_path: Path) -> None:
+    place = Installation(tmp_path)
+    with FeedServer() as server:
+        server.serve("/feed", b"192.0.2.0/24\n2001:db8::/32\n", etag='"1"')
+        place.configure(f'id: feed, url: "{server.url("/feed")}"')
+        assert place.once() == 0
+    before = nft("list", "ruleset")
+    nft("flush", "ruleset")
+    with running(place) as daemon:
+        assert [event["event"] for event in daemon.events[:2]] == ["firewall_restored", "service_started"]
+        assert nft("list", "ruleset") == before
+        assert standing() == expected({"feed": ["192.0.2.0/24", "2001:db8::/32"]})
+
+
+@in_network_namespace
+def test_a_changed_allowlist_is_in_force_after_a_restart_without_a_download(tmp_path: Path) -> None:
+    place = Installation(tmp_path)
+    with FeedServer() as server:
+        server.serve("/feed", b"192.0.2.0/24\n198.51.100.1\n", etag='"1"')
+        place.configure(f'id: feed, url: "{server.url("/feed")}"')
+        assert place.once() == 0
+        for allow in (["192.0.2.128/25", "198.51.100.1"], []):
+            place.configure(f'id: feed, url: "{server.url("/feed")}"', allow=allow)
+            with running(place):
+                assert standing() == expected({"feed": ["192.0.2.0/24", "198.51.100.1"]}, allow)
+        assert server.hits("/feed") == 1
+
+
+@in_network_namespace
+def test_the_loss_of_the_database_costs_one_download_and_no_ban(tmp_path: Path) -> None:
+    place = Installation(tmp_path)
+    with FeedServer() as server:
+        server.serve("/feed", b"192.0.2.0/24\n", etag='"1"')
+        place.configure(f'id: feed, url: "{server.url("/feed")}"')
+        assert place.once() == 0
+        for file in place.state.glob("banlistd.db*"):
+            file.unlink()
+        # The server is down for the first start: what the kernel holds must stay.
+        server.serve("/feed", b"", status=503)
+        assert place.once() == 69
+        assert standing() == expected({"feed": ["192.0.2.0/24"]})
+        server.serve("/feed", b"192.0.2.0/24\n", etag='"1"')
+        assert place.once() == 0
+        assert standing() == expected({"feed": ["192.0.2.0/24"]})
+        assert server.hits("/feed") == 3
