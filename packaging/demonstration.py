@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -42,6 +43,7 @@ def main(config: Path, backend: str) -> int:
         places = _places(Path(folder), config, backend)
         _title(f"banlistd on {config}, backend {backend}")
         with _daemon(places):
+            _run(BIN / "banlistctl", "--runtime", str(places["runtime"]), "status")
             _run(BIN / "banlistctl", "--runtime", str(places["runtime"]), "sources")
             _run(BIN / "banlistctl", "--runtime", str(places["runtime"]), "check", BANNED)
             if backend == "nftables":
@@ -73,34 +75,35 @@ def _places(folder: Path, config: Path, backend: str) -> dict[str, Path]:
 
 @contextmanager
 def _daemon(places: dict[str, Path]) -> Iterator[None]:
-    """The daemon from its first word, through its last import, to its end."""
-    command = [BIN / "banlistd", "--config", places["config"], "--state", places["state"], "--runtime", places["runtime"]]
+    """The daemon from its first word, through its last import, to its end. Its words are shown as they come."""
+    command = [str(BIN / "banlistd")]
+    for name, place in places.items():
+        command += [f"--{name}", str(place)]
     daemon = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
-    assert daemon.stderr is not None  # noqa: S101 - asked for above
-    sources = None
-    settled: set[str] = set()
-    for line in daemon.stderr:
-        print(f"  {line}", end="")
-        fields = dict(pair.split("=", 1) for pair in line.split() if "=" in pair)
-        if fields.get("event") == "service_started":
-            known = [source for source in _ask(places, "sources") if source["enabled"]]
-            sources = {source["id"] for source in known}
-            settled |= {source["id"] for source in known if source["polled_at"] is not None}
-        elif fields.get("event", "").startswith("blocklist_import_") and fields["event"] != "blocklist_import_started":
-            settled.add(fields["source_id"])
-        if sources is not None and settled >= sources:
-            break
+    started = threading.Event()
+    voice = threading.Thread(target=_show, args=(daemon, started))
+    voice.start()
     try:
+        started.wait(timeout=60)
+        while not all(timer["polled_at"] for timer in _ask(places, "timers")):
+            time.sleep(0.1)
         yield
     finally:
         daemon.terminate()
-        for line in daemon.stderr:
-            print(f"  {line}", end="")
         daemon.wait(timeout=10)
+        voice.join()
+
+
+def _show(daemon: "subprocess.Popen[str]", started: threading.Event) -> None:
+    for line in daemon.stderr or ():
+        print(f"  {line.rstrip()[:150]}", flush=True)
+        if "event=service_started" in line:
+            started.set()
+    started.set()
 
 
 def _ask(places: dict[str, Path], *words: str) -> list[dict[str, object]]:
-    command = [BIN / "banlistctl", "--runtime", str(places["runtime"]), "--json", *words]
+    command = [str(BIN / "banlistctl"), "--runtime", str(places["runtime"]), "--json", *words]
     answer = subprocess.run(command, check=True, capture_output=True, text=True).stdout
     return list(json.loads(answer))
 

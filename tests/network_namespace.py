@@ -68,9 +68,9 @@ def in_network_namespace(test: Callable[..., Any]) -> Callable[..., None]:
     return isolated
 
 
-def nft(*words: str) -> str:
+def nft(*words: str, given: str | None = None) -> str:
     """What nft prints, run where the caller is."""
-    done = _command(("nft", *words), None)
+    done = _command(("nft", *words), given)
     assert done.returncode == 0, done.stderr
     return done.stdout
 

@@ -40,6 +40,10 @@ class Service:
         announcer: Announcer,
         supervisor: Supervisor,
         clock: Clock,
+        *,
+        reconcile_every: float = RECONCILE_EVERY,
+        watch_every: float = WATCH_EVERY,
+        first_retry: float = FIRST_RETRY,
     ) -> None:
         self._config = config
         self._load = load
@@ -50,8 +54,12 @@ class Service:
         self._announcer = announcer
         self._supervisor = supervisor
         self._clock = clock
+        self._reconcile_every = reconcile_every
+        self._watch_every = watch_every
+        self._first_retry = first_retry
         self._locks: dict[SourceId, asyncio.Lock] = {}
         self._wakes: dict[SourceId, asyncio.Event] = {}
+        self._stamps: dict[SourceId, str] = {}
         self._timers: dict[SourceId, asyncio.Task[None]] = {}
         self._slots = asyncio.Semaphore(MOST_IMPORTS)
         self._reloading = asyncio.Lock()
@@ -151,17 +159,18 @@ class Service:
                     await self._import(source)
             except Exception as error:  # noqa: BLE001 - the service loop: one source's fault must not end the others' protection
                 self._fault(error, source_id)
-                await asyncio.sleep(FIRST_RETRY)
+                await asyncio.sleep(self._first_retry)
 
     async def _is_due(self, source: Source) -> bool:
         """Wait until the source is due; False where it was woken, so that configuration and ledger are to be read again."""
         poll = await self._ledger.poll(source.id)
         deadline = self._clock.monotonic() + wait_until(poll.due_at, now=self._clock.now(), every=source.every)
         wake = self._wakes[source.id]
-        stamp = self._stamp(source.path) if source.path else ""
+        # Of the file as it was read, not as it is now: what was written since then is not to be missed.
+        stamp = self._stamps.get(source.id, poll.validators.etag)
         while (left := deadline - self._clock.monotonic()) > 0:
             try:
-                async with asyncio.timeout(min(left, WATCH_EVERY) if source.path else left):
+                async with asyncio.timeout(min(left, self._watch_every) if source.path else left):
                     await wake.wait()
             except TimeoutError:
                 if source.path and self._stamp(source.path) != stamp:
@@ -173,6 +182,8 @@ class Service:
 
     async def _import(self, source: Source) -> Outcome:
         async with self._locks.setdefault(source.id, asyncio.Lock()), self._slots:
+            if source.path:
+                self._stamps[source.id] = self._stamp(source.path)
             outcome = await self._importer.import_source(source)
         if outcome.error:
             self._failing[source.id] = outcome.error
@@ -184,9 +195,11 @@ class Service:
     async def _reconcile_loop(self) -> None:
         """Repair what others broke, and let allow entries run out."""
         while True:
-            await asyncio.sleep(RECONCILE_EVERY)
+            await asyncio.sleep(self._reconcile_every)
             try:
-                change = await self._enforcer.reconcile(await self._policy(self._config))
+                # Not while a reload is under way: it would put the old policy back.
+                async with self._reloading:
+                    change = await self._enforcer.reconcile(await self._policy(self._config))
                 if not change.is_empty:
                     self._tell(
                         EventName.FIREWALL_DRIFT_REPAIRED, "the firewall differed and was repaired",
@@ -198,13 +211,18 @@ class Service:
     async def _watchdog_loop(self) -> None:
         interval = self._supervisor.watchdog_interval
         while interval is not None:
-            await self._enforcer.firewall.markers()
-            self._supervisor.alive()
-            await asyncio.sleep(interval / 2)
+            try:
+                await self._enforcer.firewall.markers()
+                self._supervisor.alive()
+            except Exception as error:  # noqa: BLE001 - as in _timer; without a look at the kernel the watchdog is not fed
+                self._fault(error)
+            # A third: one look that fails is made good by the next one, in time.
+            await asyncio.sleep(interval / 3)
 
     def _report(self) -> None:
         bans = len(self._enforcer.held or ())
-        failing = f", {len(self._failing)} failing: {', '.join(sorted(self._failing))}" if self._failing else ""
+        names = sorted(self._failing.keys() & self._enabled().keys())
+        failing = f", {len(names)} failing: {', '.join(names)}" if names else ""
         self._supervisor.status(f"{bans} bans from {len(self._enabled())} sources{failing}")
 
     def _fault(self, error: Exception, source_id: SourceId | None = None) -> None:

@@ -1,7 +1,6 @@
 """One transaction, and the one case that needs two."""
 
 from adapters.contract_firewall import ALPHA, BETA, addresses, holding
-
 from banlistd.adapters.backends.nftables_steps import steps_of
 from banlistd.core.addresses import to_text
 from banlistd.core.planning import Change, difference

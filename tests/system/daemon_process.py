@@ -39,7 +39,7 @@ class Installation:
         return ["--config", str(self.config), "--state", str(self.state), "--runtime", str(self.runtime)]
 
     def run(self, *options: str, through: Sequence[str] = ()) -> subprocess.CompletedProcess[str]:
-        """banlistd to its end, `through` another program if one is named."""
+        """The program to its end, `through` another program if one is named."""
         return _run([*through, str(BIN / "banlistd"), *self.places, *options])
 
     def once(self) -> int:
@@ -71,6 +71,15 @@ class Installation:
         """Rows of import_runs, the newest last."""
         rows = self.rows("SELECT * FROM import_runs ORDER BY generation")
         return [row for row in rows if not state or row["state"] == state]
+
+    def make_everything_due(self) -> None:
+        """As if the time had passed while nothing ran."""
+        with closing(sqlite3.connect(self.state / "banlistd.db", timeout=PATIENCE)) as database, database:
+            database.execute("UPDATE polls SET due_at = polled_at")
+
+    def lose_database(self) -> None:
+        for file in self.state.glob("banlistd.db*"):
+            file.unlink()
 
     def accepted(self) -> dict[str, str]:
         """The content hash of each source's newest run that has reached the ledger and did not fail."""

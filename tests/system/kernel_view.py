@@ -7,11 +7,12 @@ import ipaddress
 import json
 from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
-from network_namespace import nft
-
 from banlistd.adapters.netlink import NetlinkSocket
+from network_namespace import nft
 
 Ranges = list[tuple[int, int, str]]
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
@@ -22,66 +23,42 @@ RESERVED = ("10.0.0.0/8", "127.0.0.0/8", "192.168.0.0/16", "fe80::/10", "::/127"
 _NOBODY = ""
 
 
-def expected(sources: Mapping[str, Iterable[str]], allow: Iterable[str] = ()) -> dict[int, Ranges]:
+def expected(sources: Mapping[str, Iterable[str]], allow: Iterable[str] = ()) -> Mapping[int, Ranges]:
     """What shall stand, by IP version. `sources` in order: entries are addresses, networks, or ranges `a-b`."""
-    spared = (_NOBODY, [*RESERVED, *allow])
-    layers = [(owner, _networks(entries)) for owner, entries in (spared, *sources.items())]
-    return {
-        version: _overlay(
-            [
-                [(int(net[0]), int(net[-1]), owner) for net in _collapsed(nets, version)]
-                for owner, nets in layers
-            ]
-        )
-        for version in (4, 6)
-    }
+    layers = [(_NOBODY, _networks([*RESERVED, *allow]))]
+    layers += [(owner, _networks(entries)) for owner, entries in sources.items()]
+    return {version: _overlay([_layer(owner, networks, version) for owner, networks in layers]) for version in (4, 6)}
 
 
-def standing() -> dict[int, Ranges]:
-    """What the kernel holds: single addresses are looked up before networks, what blocks before what watches."""
-    owners = {mark: comment.split()[1] for mark, comment in markers().items()}
-    maps = _maps()
-    return {
-        version: _overlay(
-            [
-                sorted(_bounds(key, owners[mark]) for key, mark in maps.get(f"{lane}{kind}{version}", ()))
-                for lane in ("", "watch_in_")
-                for kind in ("hosts", "nets")
-            ]
-        )
-        for version in (4, 6)
-    }
+@dataclass(frozen=True, slots=True)
+class View:
+    """`contents`: the content hash of each source, by the kernel's own word; `ranges`: what stands, by IP version."""
+
+    contents: Mapping[str, str]
+    ranges: Mapping[int, Ranges]
 
 
-def held_contents() -> dict[str, str]:
-    """The content hash of each source, by the kernel's own word."""
-    words = (comment.split() for comment in markers().values())
-    return {source_id: content.removeprefix("sha256=") for _, source_id, content, *_ in words}
+def look() -> View:
+    """Single addresses are looked up before networks, what blocks before what watches."""
+    listing = json.loads(nft("-j", "list", "ruleset"))["nftables"]
+    maps = {item["map"]["name"]: item["map"].get("elem", []) for item in listing if "map" in item}
+    comments = {int(key["elem"]["val"]): key["elem"]["comment"].split() for key, _ in maps.pop("applied", [])}
+    owners = {mark: str(words[1]) for mark, words in comments.items()}
+    ranges = {}
+    for version in (4, 6):
+        names = [f"{lane}{kind}{version}" for lane in ("", "watch_in_") for kind in ("hosts", "nets")]
+        ranges[version] = _overlay([sorted(_bounds(key, owners[mark]) for key, mark in maps.get(name, ())) for name in names])
+    return View({words[1]: words[2].removeprefix("sha256=") for words in comments.values()}, ranges)
 
 
-def markers() -> dict[int, str]:
-    """The comments of `map applied`, by mark; none where there is no table."""
-    found = {}
-    for item in _listing():
-        if item.get("map", {}).get("name") == "applied":
-            for key, _ in item["map"].get("elem", ()):
-                found[int(key["elem"]["val"])] = str(key["elem"]["comment"])
-    return found
+def standing() -> Mapping[int, Ranges]:
+    return look().ranges
 
 
 def generation() -> int:
     """A number that moves with each transaction of anybody."""
     with NetlinkSocket() as kernel:
         return kernel.generation()
-
-
-def _maps() -> dict[str, list[tuple[Any, int]]]:
-    maps = (item["map"] for item in _listing() if "map" in item and item["map"]["name"] != "applied")
-    return {found["name"]: found.get("elem", []) for found in maps}
-
-
-def _listing() -> list[dict[str, Any]]:
-    return [item for item in json.loads(nft("-j", "list", "ruleset"))["nftables"] if "metainfo" not in item]
 
 
 def _bounds(key: Any, owner: str) -> tuple[int, int, str]:
@@ -105,18 +82,25 @@ def _networks(entries: Iterable[str]) -> list[Network]:
     return found
 
 
-def _collapsed(networks: Iterable[Network], version: int) -> list[Network]:
-    return list(ipaddress.collapse_addresses(net for net in networks if net.version == version))  # type: ignore[type-var]
+def _layer(owner: str, networks: Iterable[Network], version: int) -> Ranges:
+    """Networks lie within each other or apart, so in order of their first addresses each one is new or already covered."""
+    layer: Ranges = []
+    for first, last in sorted((int(net[0]), int(net[-1])) for net in networks if net.version == version):
+        if not layer or first > layer[-1][1]:
+            layer.append((first, last, owner))
+        elif last > layer[-1][1]:
+            layer[-1] = (layer[-1][0], last, owner)
+    return layer
 
 
 def _overlay(layers: Sequence[Ranges]) -> Ranges:
     """Each address to the first layer that holds it. A layer is sorted and disjoint."""
-    starts = [[first for first, _, _ in layer] for layer in layers]
-    edges = sorted({edge for layer in layers for first, last, _ in layer for edge in (first, last + 1)})
+    present = [(layer, [first for first, _, _ in layer]) for layer in layers if layer]
     merged: Ranges = []
-    for first, end in zip(edges, edges[1:], strict=False):
-        owner = next((name for name in (_at(layer, start, first) for layer, start in zip(layers, starts, strict=True)) if name is not None), None)
-        if not owner:
+    edges = {edge for layer, _ in present for first, last, _ in layer for edge in (first, last + 1)}
+    for first, end in pairwise(sorted(edges)):
+        owner = _owner_of(first, present)
+        if owner == _NOBODY:
             continue
         if merged and merged[-1][1] == first - 1 and merged[-1][2] == owner:
             merged[-1] = (merged[-1][0], end - 1, owner)
@@ -125,6 +109,9 @@ def _overlay(layers: Sequence[Ranges]) -> Ranges:
     return merged
 
 
-def _at(layer: Ranges, starts: Sequence[int], address: int) -> str | None:
-    at = bisect_right(starts, address) - 1
-    return layer[at][2] if at >= 0 and layer[at][1] >= address else None
+def _owner_of(address: int, layers: Sequence[tuple[Ranges, list[int]]]) -> str:
+    for layer, starts in layers:
+        at = bisect_right(starts, address) - 1
+        if at >= 0 and layer[at][1] >= address:
+            return layer[at][2]
+    return _NOBODY

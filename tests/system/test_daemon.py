@@ -5,12 +5,11 @@ import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 
+from banlistd.ctl.client import Question, ask
 from feed_server import FeedServer, hang
 from network_namespace import in_network_namespace, nft, skip_without_large_buffers
 from system.daemon_process import Installation, running
 from system.kernel_view import expected, generation, standing
-
-from banlistd.ctl.client import Question, ask
 
 
 def serve(place: Installation, server: FeedServer, lists: Mapping[str, str]) -> None:
@@ -146,8 +145,7 @@ def test_a_local_list_that_was_rewritten_while_nobody_looked_is_read_at_the_next
     place, path = Installation(tmp_path), tmp_path / "office.txt"
     path.write_text("192.0.2.1\n")
     place.configure(f'id: office, path: "{path}"', every="1d")
-    with running(place, "office"):
-        pass
+    assert place.once() == 0
     path.write_text("192.0.2.2\n")
     with running(place, "office"):
         assert standing() == expected({"office": ["192.0.2.2"]})

@@ -1,13 +1,13 @@
 """`banlistd --once`, the real process: lists from a real server and from files, into the tables of a real kernel."""
 
 import gzip
-import subprocess
+from collections.abc import Mapping
 from pathlib import Path
 
 from feed_server import FeedServer, cut_length, status
-from system.kernel_view import expected, generation, standing
-from system.daemon_process import Installation
 from network_namespace import in_network_namespace, nft
+from system.daemon_process import Installation
+from system.kernel_view import Ranges, expected, generation, standing
 
 PLAIN = ["192.0.2.1", "198.51.100.0/24", "203.0.113.5", "2001:db8:1::/48", "10.1.2.3", "192.168.0.0/16", "fe80::1", "::1"]
 RECORDS = ["198.51.100.128/25", "198.51.101.0/24", "2001:db8:1::5", "2001:db8:2::7"]
@@ -35,7 +35,7 @@ def furnish(place: Installation, server: FeedServer) -> None:
     )
 
 
-def whole() -> dict[int, list[tuple[int, int, str]]]:
+def whole() -> Mapping[int, Ranges]:
     """What shall stand: what blocks comes before what only counts."""
     return expected({name: LISTS[name] for name in ("plain", "records", "peers", "table")}, ALLOW)
 
@@ -153,6 +153,6 @@ def test_a_dry_run_beside_a_real_state_leaves_it_as_it_is(tmp_path: Path) -> Non
 
 
 def test_a_word_that_banlistd_does_not_know_is_a_usage_error(tmp_path: Path) -> None:
-    done: subprocess.CompletedProcess[str] = Installation(tmp_path).run("--onze")
+    done = Installation(tmp_path).run("--onze")
     assert done.returncode == 64
     assert "usage" in done.stderr

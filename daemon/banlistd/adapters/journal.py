@@ -3,9 +3,12 @@
 import json
 import os
 import re
+import select
+import socket
 import sys
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import TextIO
 
 from banlistd.interfaces import Announcer
@@ -45,30 +48,52 @@ PRIORITIES: Mapping[EventName, int] = {
 
 _INFORMATION = 6
 
+_JOURNAL = "/run/systemd/journal/socket"  # sd_journal_sendv(3) knows no other
+
 
 class JournaldAnnouncer:
-    """Structured entries: the fields of the event beside MESSAGE, MESSAGE_ID and EVENT."""
+    """Structured entries: the fields of the event beside MESSAGE, MESSAGE_ID and EVENT. What nobody takes is lost."""
 
     def announce(self, event: Event) -> None:
-        journal.send(
-            printable(event.message),
-            MESSAGE_ID=MESSAGE_IDS[event.name],
-            PRIORITY=PRIORITIES.get(event.name, _INFORMATION),
-            SYSLOG_IDENTIFIER="banlistd",
-            EVENT=str(event.name),
-            **{key: printable(str(value)) for key, value in event.fields.items()},
-        )
+        with suppress(OSError):
+            if not _is_taking(_JOURNAL):
+                return
+            journal.send(
+                printable(event.message),
+                MESSAGE_ID=MESSAGE_IDS[event.name],
+                PRIORITY=PRIORITIES.get(event.name, _INFORMATION),
+                SYSLOG_IDENTIFIER="banlistd",
+                EVENT=str(event.name),
+                **{key: printable(str(value)) for key, value in event.fields.items()},
+            )
+
+
+def _is_taking(place: str) -> bool:
+    """Whether a datagram would be taken at once; raises OSError where nobody listens.
+
+    systemd's library waits for a journald that hangs, and holds the interpreter's lock meanwhile: every thread stands still.
+    """
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK) as probe:
+        probe.connect(place)
+        watch = select.poll()
+        watch.register(probe, select.POLLOUT)
+        return bool(watch.poll(0))
 
 
 class LogfmtAnnouncer:
-    """`level=info event=... message="..." source_id=...`, a line for each event."""
+    """`level=info event=... message="..." source_id=...`, a line for each event.
 
-    def __init__(self, stream: TextIO) -> None:
+    `numbered`: syslog's level stands in front as `<4>`, which journald takes off and understands (sd-daemon(3)).
+    """
+
+    def __init__(self, stream: TextIO, *, numbered: bool = False) -> None:
         self._stream = stream
+        self._numbered = numbered
 
     def announce(self, event: Event) -> None:
+        number = f"<{PRIORITIES.get(event.name, _INFORMATION)}>" if self._numbered else ""
         pairs = {"level": _level(event.name), "event": str(event.name), "message": event.message, **_lower(event)}
-        print(" ".join(f"{key}={_quoted(str(value))}" for key, value in pairs.items()), file=self._stream, flush=True)
+        _print(number + " ".join(f"{key}={_quoted(str(value))}" for key, value in pairs.items()), self._stream)
 
 
 class JsonAnnouncer:
@@ -82,14 +107,32 @@ class JsonAnnouncer:
             "time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()), "level": _level(event.name), "event": event.name,
             "message": event.message, **_lower(event),
         }  # fmt: skip
-        print(json.dumps(record), file=self._stream, flush=True)
+        _print(json.dumps(record), self._stream)
+
+
+def _print(line: str, stream: TextIO) -> None:
+    # Nobody reads any more, or the disk is full: banning goes on.
+    with suppress(OSError):
+        print(line, file=stream, flush=True)
 
 
 def find_announcer(form: str) -> Announcer:
     """The journal, where stderr is connected to it and `form` is "auto"; else stderr in the form named."""
-    if form == "auto" and journal is not None and os.environ.get("JOURNAL_STREAM"):
+    if form == "json":
+        return JsonAnnouncer(sys.stderr)
+    connected = _is_connected(sys.stderr)
+    if form == "auto" and connected and journal is not None:
         return JournaldAnnouncer()
-    return JsonAnnouncer(sys.stderr) if form == "json" else LogfmtAnnouncer(sys.stderr)
+    return LogfmtAnnouncer(sys.stderr, numbered=connected)
+
+
+def _is_connected(stream: TextIO) -> bool:
+    """Whether a stream goes to the journal. Programs whose stderr goes elsewhere inherit the variable too (systemd.exec(5))."""
+    try:
+        status = os.fstat(stream.fileno())
+    except OSError:
+        return False
+    return os.environ.get("JOURNAL_STREAM") == f"{status.st_dev}:{status.st_ino}"
 
 
 def printable(text: str) -> str:

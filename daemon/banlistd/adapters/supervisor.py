@@ -2,6 +2,7 @@
 
 import os
 import time
+from contextlib import suppress
 
 from banlistd.errors import BanlistdError
 
@@ -20,28 +21,42 @@ class SystemdSupervisor:
                 "systemd waits for a word from us (NOTIFY_SOCKET is set), but Python's systemd module is missing",
                 "install banlistd[systemd], which builds it against libsystemd-dev, or Debian's python3-systemd",
             )
-        period = os.environ.get("WATCHDOG_USEC", "")
-        self._interval = int(period) / 1e6 if period.isdigit() and int(period) else None
+        self._interval = _watchdog_interval()
 
     @property
     def watchdog_interval(self) -> float | None:
         return self._interval
 
     def ready(self) -> None:
-        daemon.notify("READY=1")
+        _notify("READY=1")
 
     def reloading(self) -> None:
         # Type=notify-reload wants to know since when, on the kernel's monotonic clock.
-        daemon.notify(f"RELOADING=1\nMONOTONIC_USEC={time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1000}")
+        _notify(f"RELOADING=1\nMONOTONIC_USEC={time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1000}")
 
     def stopping(self) -> None:
-        daemon.notify("STOPPING=1")
+        _notify("STOPPING=1")
 
     def status(self, text: str) -> None:
-        daemon.notify(f"STATUS={text.translate(_ONE_LINE)}")
+        # A line end would begin another assignment of the protocol.
+        _notify(f"STATUS={''.join(character if character.isprintable() else ' ' for character in text)}")
 
     def alive(self) -> None:
-        daemon.notify("WATCHDOG=1")
+        _notify("WATCHDOG=1")
+
+
+def _notify(text: str) -> None:
+    # The manager may have gone, as in a container that is torn down: bans do not depend on it.
+    with suppress(OSError):
+        daemon.notify(text)
+
+
+def _watchdog_interval() -> float | None:
+    """Seconds. A WATCHDOG_PID that is not ours: the watchdog is our parent's, and we have inherited its environment."""
+    period = os.environ.get("WATCHDOG_USEC", "")
+    if os.environ.get("WATCHDOG_PID", str(os.getpid())) != str(os.getpid()):
+        return None
+    return int(period) / 1e6 if period.isdecimal() and int(period) else None
 
 
 class NoSupervisor:
@@ -58,10 +73,6 @@ class NoSupervisor:
     def status(self, text: str) -> None: ...
 
     def alive(self) -> None: ...
-
-
-# A line end would begin another assignment of the protocol.
-_ONE_LINE = dict.fromkeys(range(32), " ")
 
 
 def find_supervisor() -> SystemdSupervisor | NoSupervisor:
