@@ -77,7 +77,7 @@ def test_a_manager_that_has_gone_is_no_reason_to_stop(manager: socket.socket) ->
     ("period", "owner", "interval"),
     [
         ("30000000", None, 30.0),
-        ("1500000", str(os.getpid()), 1.5),
+        ("1500000", "ours", 1.5),
         ("30000000", "1", None),  # the watchdog of somebody whose environment we have inherited
         ("0", None, None),
         ("soon", None, None),
@@ -91,7 +91,7 @@ def test_the_watchdog_is_fed_only_where_it_is_ours(
 ) -> None:
     for name, value in (("WATCHDOG_USEC", period), ("WATCHDOG_PID", owner)):
         if value is not None:
-            monkeypatch.setenv(name, value)
+            monkeypatch.setenv(name, str(os.getpid()) if value == "ours" else value)
     assert find_supervisor().watchdog_interval == interval
 
 
