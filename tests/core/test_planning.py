@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from banlistd.core.addresses import FAMILIES, Addresses, AddressSet, Ranges, from_numbers, union_of
@@ -69,7 +69,10 @@ def owner_by_hand(world: World, number: int, direction: Direction, *, blocks: bo
 
 
 def owner_by_lookup(holding: Holding, number: int, lane: Lane) -> int | None:
-    """As the kernel does it: single addresses first, then networks."""
+    """As the kernel does it: single addresses first, then networks; what is banned never comes to those that watch."""
+    banning = {Lane.WATCH_IN: Lane.IN, Lane.WATCH_OUT: Lane.OUT}.get(lane)
+    if banning is not None and owner_by_lookup(holding, number, banning) is not None:
+        return None
     needle: Addresses = from_numbers(V4, [number])
     for kind in (Kind.HOSTS, Kind.NETS):
         owned = holding.owned.get(MapId(lane, kind, V4))
@@ -88,6 +91,7 @@ LANES = [
 
 
 @given(worlds)
+@example(World((owner(1, Action.LOG), owner(2)), {SourceId("s1"): [(0, 1)], SourceId("s2"): [(0, 0)]}, []))
 def test_every_address_belongs_to_the_first_source_in_order_that_holds_it(world: World) -> None:
     holding = world.holding()
     for lane, direction, blocks in LANES:
