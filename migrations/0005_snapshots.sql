@@ -6,10 +6,11 @@ CREATE TABLE snapshots (
     PRIMARY KEY (source_id, content_hash)
 ) STRICT;
 
--- What a content had that the one before it had not: the answer to "since when".
+-- What a content had that the one before it had not, and when: the answer to "since when". No body: all of it was new.
 CREATE TABLE arrivals (
     source_id     TEXT NOT NULL,
     content_hash  TEXT NOT NULL CHECK (length(content_hash) = 64),
-    body          BLOB NOT NULL,
+    arrived_at    REAL NOT NULL,
+    body          BLOB,
     PRIMARY KEY (source_id, content_hash)
 ) STRICT;

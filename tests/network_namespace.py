@@ -75,6 +75,11 @@ def nft(*words: str, given: str | None = None) -> str:
     return done.stdout
 
 
+def run_nft(*words: str) -> subprocess.CompletedProcess[str]:
+    """nft, run where the caller is; it may fail."""
+    return _command(("nft", *words), None)
+
+
 def skip_without_large_buffers() -> None:
     """Skip where a batch of many megabytes cannot be sent: in a user namespace, unless net.core.wmem_max allows it."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as probe:

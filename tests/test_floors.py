@@ -27,7 +27,12 @@ FLOORS = {
 # Rooms of one floor that may know each other: none. Within the adapters only these may.
 ADAPTERS_THAT_MAY_KNOW = {
     ("backends", "netlink"),
+    ("backends", "netlink_monitor"),
+    ("netlink_monitor", "netlink"),
+    ("route_netlink", "netlink"),
+    ("host", "route_netlink"),
     ("import_runs", "database"),
+    ("quarantine", "database"),
 }
 
 NOT_IN_CORE = {

@@ -10,6 +10,7 @@ import pytest
 
 from banlistd.adapters.database import open_database
 from banlistd.adapters.import_runs import ImportRuns
+from banlistd.adapters.quarantine import QuarantineTable
 from banlistd.core.config import Config, Source
 from banlistd.core.planning import Holding
 from banlistd.core.policy import policy_of
@@ -60,8 +61,9 @@ async def start(machine: Machine) -> AsyncIterator[Process]:
         config = Config(sources=machine.sources)
         marks = await ledger.marks_for([source.id for source in config.sources])
         enforcer = Enforcer(machine.firewall, ledger, policy_of(config, marks, machine.clock.now()))
+        quarantine = QuarantineTable(database)
         importer = Importer(
-            machine.fetcher, ledger, enforcer, machine.announcer, machine.clock, chance=lambda: 0.5
+            machine.fetcher, ledger, quarantine, enforcer, machine.announcer, machine.clock, chance=lambda: 0.5
         )
         await enforcer.restore(machine.clock.now())
         yield Process(machine, ledger, enforcer, importer)

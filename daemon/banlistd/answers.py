@@ -1,19 +1,24 @@
 """Questions of an operator, answered from the ledger, the plan in force and the firewall. Nothing is changed here."""
 
+import asyncio
 import ipaddress
+import math
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from importlib.metadata import version
 
 from banlistd.core.addresses import Addresses, AddressSet, from_numbers, to_number, to_text
+from banlistd.core.comparison import Difference, compare, text_of
 from banlistd.core.config import Source
+from banlistd.core.guards import SHRUNK
 from banlistd.core.planning import Holding, Kind, MapId, lanes_of
-from banlistd.core.reserved import reserved_ranges
+from banlistd.core.protection import forms, label
+from banlistd.core.quarantine import Quarantined, stale_at
 from banlistd.enforcing import Enforcer
 from banlistd.errors import NoSuchSourceError, UsageError
-from banlistd.interfaces import Clock, Ledger, Steering
-from banlistd.model import Family, ImportRun, Owner, RunState, SourceId
+from banlistd.interfaces import Clock, Ledger, Quarantine, Steering
+from banlistd.model import Family, ImportRun, Owner, Protected, RunState, SourceId
 
 Answer = Mapping[str, object]
 
@@ -21,10 +26,19 @@ Answer = Mapping[str, object]
 class Answers:
     """The Operations of interfaces.py."""
 
-    def __init__(self, steering: Steering, enforcer: Enforcer, ledger: Ledger, clock: Clock, config_place: str) -> None:
+    def __init__(
+        self,
+        steering: Steering,
+        enforcer: Enforcer,
+        ledger: Ledger,
+        quarantine: Quarantine,
+        clock: Clock,
+        config_place: str,
+    ) -> None:
         self._steering = steering
         self._enforcer = enforcer
         self._ledger = ledger
+        self._quarantine = quarantine
         self._clock = clock
         self._config_place = config_place
         self._since = clock.now()
@@ -32,6 +46,8 @@ class Answers:
     async def status(self) -> Answer:
         sources = self._steering.config.sources
         polls = [await self._ledger.poll(source.id) for source in sources if source.enabled]
+        stale = [await self._stale_since(source) for source in sources if source.enabled]
+        held_back = [await self._quarantine.held(source.id) for source in sources if source.enabled]
         (newest,) = await self._ledger.history(None, 1) or (None,)
         held = self._enforcer.held
         return {
@@ -44,6 +60,8 @@ class Answers:
             "sources": len(sources),
             "enabled": len(polls),
             "failing": sum(bool(poll.failures) for poll in polls),
+            "quarantined": sum(content is not None for content in held_back),
+            "stale": sum(since is not None for since in stale),
             "bans": len(held or ()),
             "maps": {map_id.name: len(owned) for map_id, owned in held.owned.items()} if held else {},
             "last_change": newest.completed_at if newest else None,
@@ -58,6 +76,7 @@ class Answers:
             counter = counters.get(owner.mark) if owner else None
             poll = await self._ledger.poll(source.id)
             newest = await self._ledger.newest(source.id)
+            held_back = await self._quarantine.held(source.id)
             answers.append(
                 {
                     "id": source.id,
@@ -73,6 +92,8 @@ class Answers:
                     "polled_at": poll.polled_at,
                     "due_at": poll.due_at or None if source.enabled else None,
                     "changed_at": newest.completed_at if newest else None,
+                    "stale_since": await self._stale_since(source) if source.enabled else None,
+                    "quarantined": held_back.guard if held_back else None,
                     "failures": poll.failures,
                     "error": poll.error,
                 }
@@ -84,6 +105,7 @@ class Answers:
         needle = from_numbers(family, [number])
         policy, held = self._enforcer.policy, self._enforcer.held
         owner = _owner_of(held, family, needle)
+        allowed = bool(policy.allowed[family].contains(needle)[0])
         holders = []
         for candidate in policy.roster:
             content = self._enforcer.content(candidate.source_id)
@@ -94,8 +116,9 @@ class Answers:
         return {
             "address": to_text(family, needle[0]),
             "banned": owner is not None and owner.action.blocks,
-            "allowed": bool(policy.allowed[family].contains(needle)[0]),
-            "reserved": bool(reserved_ranges()[family].contains(needle)[0]),
+            "allowed": allowed,
+            "protected": _protection_of(self._enforcer.protected, family, number),
+            "reserved": not allowed and bool(policy.barred[family].contains(needle)[0]),
             "owner": owner.source_id if owner else None,
             "action": str(owner.action) if owner else None,
             "sources": holders,
@@ -120,6 +143,41 @@ class Answers:
                 )  # fmt: skip
         return answers
 
+    async def protected(self) -> Sequence[Answer]:
+        hits = {hit.protected: hit for hit in self._enforcer.hits}
+        return [
+            {
+                "address": label(item), "reason": item.reason,
+                "sources": list(hits[item].sources) if item in hits else [],
+                "carved": item in hits and hits[item].carved,
+            }
+            for item in self._enforcer.protected
+        ]  # fmt: skip
+
+    async def quarantine(self, source_id: str | None) -> Sequence[Answer]:
+        sources = self._steering.config.sources if source_id is None else (self._source(source_id),)
+        answers = []
+        for source in sources:
+            held = await self._quarantine.held(source.id)
+            if held is not None:
+                answers.append(await self._held_back(source, held))
+        return answers
+
+    async def approve(self, source_ids: Sequence[str]) -> Sequence[Answer]:
+        if not source_ids:
+            raise UsageError("no source is named", "banlistctl quarantine lists what is held back")
+        contents = []
+        for source_id in source_ids:
+            source = self._source(source_id)
+            held = await self._quarantine.held(source.id)
+            if held is None or not source.enabled:
+                why = "nothing of it is held back" if source.enabled else "it is off"
+                raise UsageError(f"{source_id}: {why}", "banlistctl quarantine lists what is held back")
+            contents.append(held)
+        for held in contents:
+            await self._quarantine.approve(held.source_id, held.content_hash)
+        return await self.refresh(source_ids)
+
     async def refresh(self, source_ids: Sequence[str]) -> Sequence[Answer]:
         outcomes = await self._steering.refresh([SourceId(source_id) for source_id in source_ids])
         return [
@@ -140,6 +198,33 @@ class Answers:
             "changed": sorted(name for name in after.keys() & before.keys() if after[name] != before[name]),
         }
 
+    async def _stale_since(self, source: Source) -> float | None:
+        """Since when the last good list of a source is older than it may be; None while it is not."""
+        standing = await self._quarantine.standing(source.id)
+        since = stale_at(standing.good_at, source) if standing else None
+        return since if since is not None and since <= self._clock.now() else None
+
+    async def _held_back(self, source: Source, held: Quarantined) -> Answer:
+        run = await self._ledger.accepted(source.id)
+        before = await self._ledger.snapshot(source.id, run.content_hash) if run and run.content_hash else None
+        difference = await asyncio.to_thread(_difference, before, held.snapshot)
+        settles = held.guard == SHRUNK and source.guards.settle < math.inf
+        return {
+            "id": source.id,
+            "guard": held.guard,
+            "reason": held.reason,
+            "since": held.first_seen,
+            "last_seen": held.last_seen,
+            "refusals": held.refusals,
+            "stood": held.stood,
+            "settle": source.guards.settle if settles else None,
+            "approved": held.approved,
+            "content_hash": held.content_hash,
+            "entries": held.entries,
+            "entries_before": run.entries if run else None,
+            **asdict(difference),
+        }
+
     def _source(self, source_id: str) -> Source:
         for source in self._steering.config.sources:
             if source.id == source_id:
@@ -148,11 +233,16 @@ class Answers:
 
     async def _since_when(self, source_id: SourceId, family: Family, number: int) -> tuple[float | None, bool]:
         """When the source last began to hold an address; not exact where it has held it for as long as we remember."""
-        for run, encoded in await self._ledger.arrivals(source_id):
-            if AddressSet.decode(encoded).contains(family, number):
-                return run.completed_at, True
-        runs = [run for run in await self._ledger.history(source_id, 1000) if run.state is RunState.COMPLETED]
-        return (min(run.started_at for run in runs), False) if runs else (None, False)
+        oldest: float | None = None
+        for arrived_at, encoded in await self._ledger.arrivals(source_id):
+            if encoded is None or AddressSet.decode(encoded).contains(family, number):
+                return arrived_at, True
+            oldest = arrived_at
+        return oldest, False
+
+
+def _difference(before: bytes | None, after: bytes) -> Difference:
+    return compare(AddressSet.decode(before) if before is not None else AddressSet.none(), AddressSet.decode(after))
 
 
 def _state_of(newest: ImportRun | None, *, failing: bool) -> str:
@@ -183,15 +273,22 @@ def _owner_of(held: Holding | None, family: Family, needle: Addresses) -> Owner 
     return None
 
 
+def _protection_of(protected: Sequence[Protected], family: Family, number: int) -> str:
+    """Why an address must not be banned; empty where nothing protects it."""
+    for item in protected:
+        for kind, first, last in forms((item.family, item.first, item.last)):
+            if kind is family and first <= number <= last:
+                return item.reason
+    return ""
+
+
 def _entry_of(addresses: AddressSet, family: Family, needle: Addresses) -> str:
     """The entry of a source that holds an address, as text; empty where none does."""
     nets = addresses.nets(family)
     if not nets.contains(needle)[0]:
         return to_text(family, needle[0]) if addresses.contains(family, to_number(needle[0])) else ""
     at = int(nets.first.searchsorted(needle[0], side="right")) - 1
-    first, last = (ipaddress.ip_address(to_text(family, end)) for end in (nets.first[at], nets.last[at]))
-    blocks = list(ipaddress.summarize_address_range(first, last))
-    return str(blocks[0]) if len(blocks) == 1 else f"{first} - {last}"
+    return text_of(to_text(family, nets.first[at]), to_text(family, nets.last[at]))
 
 
 def _address_of(text: str) -> tuple[Family, int]:

@@ -1,5 +1,6 @@
 """The one place where parts meet. They are opened in order on an exit stack and closed in reverse."""
 
+import os
 import random
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -14,10 +15,13 @@ from banlistd.adapters.backends.rehearsal import RehearsalFirewall
 from banlistd.adapters.clock import SystemClock
 from banlistd.adapters.database import open_copy, open_database
 from banlistd.adapters.download import Downloads
+from banlistd.adapters.host import LinuxHost
 from banlistd.adapters.import_runs import ImportRuns
 from banlistd.adapters.instance import only_instance
 from banlistd.adapters.journal import find_announcer
 from banlistd.adapters.local_file import LocalFiles, stamp_of
+from banlistd.adapters.names import Names
+from banlistd.adapters.quarantine import QuarantineTable
 from banlistd.adapters.supervisor import find_supervisor
 from banlistd.answers import Answers
 from banlistd.core.config import BackendName, Config
@@ -28,9 +32,9 @@ from banlistd.importing import Importer
 from banlistd.interfaces import Announcer, Firewall
 from banlistd.service import Service
 
-BACKENDS: Mapping[BackendName, Callable[[], Firewall]] = {
-    BackendName.NFTABLES: NftablesFirewall,
-    BackendName.MEMORY: MemoryFirewall,
+BACKENDS: Mapping[BackendName, Callable[[Config], Firewall]] = {
+    BackendName.NFTABLES: lambda config: NftablesFirewall(config.owner),
+    BackendName.MEMORY: lambda _: MemoryFirewall(),
 }
 
 
@@ -85,20 +89,21 @@ async def open_house(places: Places, config: Config, *, rehearse: Callable[[str]
             database = await stack.enter_async_context(open_database(places.database))
         else:
             database = await stack.enter_async_context(open_copy(places.database))
-        ledger = ImportRuns(database)
+        ledger, quarantine = ImportRuns(database), QuarantineTable(database)
         clock = SystemClock()
         announcer = find_announcer(config.log.format)
-        firewall = BACKENDS[config.backend]()
+        firewall = BACKENDS[config.backend](config)
         if rehearse is not None:
             firewall = RehearsalFirewall(firewall, rehearse)
         stack.push_async_callback(firewall.close)
-        marks = await ledger.marks_for([source.id for source in config.sources])
-        enforcer = Enforcer(firewall, ledger, policy_of(config, marks, clock.now()))
+        marks = await ledger.marks_for([source.id for source in config.sources], await firewall.markers())
+        host = LinuxHost(Names(clock).addresses, os.environ)
+        enforcer = Enforcer(firewall, ledger, policy_of(config, marks, clock.now()), host, announcer)
         stack.push_async_callback(enforcer.settle)
         fetcher = Downloads(version("banlistd"), LocalFiles(), places.credentials)
-        importer = Importer(fetcher, ledger, enforcer, announcer, clock, chance=random.random)
+        importer = Importer(fetcher, ledger, quarantine, enforcer, announcer, clock, chance=random.random)
         service = Service(
             config, lambda: load_config(places), stamp_of, importer, enforcer, ledger, announcer, find_supervisor(), clock
         )
-        answers = Answers(service, enforcer, ledger, clock, str(places.config))
+        answers = Answers(service, enforcer, ledger, quarantine, clock, str(places.config))
         yield House(service, answers, enforcer, announcer, places)

@@ -75,7 +75,12 @@ ROUTES: tuple[Route, ...] = (
         frozenset({"source", "limit"}),
         lambda operations, q: operations.history(q.query.get("source"), q.limit),
     ),
+    Route("GET", "/v1/protected", frozenset(), lambda operations, _: operations.protected()),
     Route("GET", "/v1/timers", frozenset(), lambda operations, _: operations.timers()),
+    Route(
+        "GET", "/v1/quarantine", frozenset({"source"}), lambda operations, q: operations.quarantine(q.query.get("source"))
+    ),
+    Route("POST", "/v1/approve", frozenset({"sources"}), lambda operations, q: operations.approve(q.source_ids)),
     Route("POST", "/v1/refresh", frozenset({"sources"}), lambda operations, q: operations.refresh(q.source_ids)),
     Route("POST", "/v1/reload", frozenset(), lambda operations, _: operations.reload()),
 )

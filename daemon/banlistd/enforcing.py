@@ -10,18 +10,31 @@ from dataclasses import dataclass, field
 from banlistd.core.addresses import AddressSet, hash_of
 from banlistd.core.planning import Change, Holding, Verdict, difference, plan
 from banlistd.core.policy import Policy
+from banlistd.core.protection import Carving, Hit, carve, joined, label
 from banlistd.core.recovery import decide, is_held
-from banlistd.interfaces import Firewall, Ledger
-from banlistd.model import ContentHash, Decision, ImportRun, Marker, RunState, SourceId
+from banlistd.interfaces import Announcer, Firewall, Host, Ledger
+from banlistd.model import (
+    ContentHash,
+    Decision,
+    Event,
+    EventName,
+    ImportRun,
+    Marker,
+    PolicyHash,
+    Protected,
+    RunState,
+    SourceId,
+)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Content:
-    """What one source is to hold in the firewall."""
+    """What one source is to hold in the firewall. `adopted`: read back from it, for want of the snapshot."""
 
     source_id: SourceId
     content_hash: ContentHash
     addresses: AddressSet = field(repr=False)
+    adopted: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -34,16 +47,32 @@ class Restored:
 
 
 class Enforcer:
-    """Keeps the firewall equal to the accepted contents under the policy in force."""
+    """Keeps the firewall equal to the accepted contents under the policy in force, less what `host` must not lose."""
 
-    def __init__(self, firewall: Firewall, ledger: Ledger, policy: Policy) -> None:
+    def __init__(
+        self, firewall: Firewall, ledger: Ledger, policy: Policy, host: Host | None = None, announcer: Announcer | None = None
+    ) -> None:
         self.firewall = firewall
         self.policy = policy
+        self.protected: Sequence[Protected] = ()
         self._ledger = ledger
+        self._host = host
+        self._announcer = announcer
+        self._carving = Carving.none()
         self._contents: dict[SourceId, Content] = {}
         self._held: Holding | None = None
         self._batch = _Batch()
         self._lock = asyncio.Lock()
+
+    @property
+    def policy_hash(self) -> PolicyHash:
+        """What the markers of the present plan carry: the policy's hash, and that of what is carved out of the lists."""
+        return self._carving.policy_hash(self.policy.hash)
+
+    @property
+    def hits(self) -> Sequence[Hit]:
+        """What of `protected` is in the lists, and in which."""
+        return self._carving.hits
 
     @property
     def held(self) -> Holding | None:
@@ -57,28 +86,32 @@ class Enforcer:
     def holds(self, source_id: SourceId, content_hash: ContentHash) -> bool:
         """Whether this content is at hand, so that it can be put back without a download."""
         content = self._contents.get(source_id)
-        return content is not None and content.content_hash == content_hash
+        return content is not None and content.content_hash == content_hash and not content.adopted
 
     async def restore(self, now: float) -> Restored:
         """Bring the firewall to the accepted contents of the ledger, and close what a crash left open. No network."""
         markers = {marker.source_id: marker for marker in await self.firewall.markers()}
-        decisions: dict[SourceId, Decision] = {}
-        open_runs: list[ImportRun] = []
+        runs: dict[SourceId, ImportRun] = {}
         for owner in self.policy.roster:
-            run = await self._ledger.accepted(owner.source_id)
-            content = await self._stored(owner.source_id, run.content_hash) if run and run.content_hash else None
+            run, content = await self._accepted(owner.source_id)
             if run is None or content is None:
                 continue
             self._contents[owner.source_id] = content
-            decisions[owner.source_id] = decide(run, content.content_hash, markers.get(owner.source_id), self.policy.hash)
-            if run.state is RunState.PENDING:
-                open_runs.append(run)
-        change = await self.reconcile()
-        for run in open_runs:
+            runs[owner.source_id] = run
+        self._contents |= await self._adopted(markers)
+        # No names are looked up: at boot there is nobody to ask.
+        self.protected = await self._look(())
+        policy_hash = (await self._carve(self.policy, self._contents, self.protected)).policy_hash(self.policy.hash)
+        decisions = {
+            source_id: decide(run, self._contents[source_id].content_hash, markers.get(source_id), policy_hash)
+            for source_id, run in runs.items()
+        }
+        change = await asyncio.shield(asyncio.ensure_future(self._reconcile(None, self.protected)))
+        for run in (run for run in runs.values() if run.state is RunState.PENDING):
             finished = decisions[run.source_id] is Decision.FINISH
             added, removed = (0, 0) if finished else change.counts().get(run.source_id, (0, 0))
             await self._ledger.mark_completed(
-                run, added=added, removed=removed, policy_hash=self.policy.hash, now=now, validators=None
+                run, added=added, removed=removed, policy_hash=self.policy_hash, now=now, validators=None
             )
         return Restored(decisions, change, len(self._held or ()))
 
@@ -93,7 +126,8 @@ class Enforcer:
 
     async def reconcile(self, policy: Policy | None = None) -> Change:
         """Compare the firewall with what shall stand, under a new policy if one is given, and repair what differs."""
-        return await asyncio.shield(asyncio.ensure_future(self._reconcile(policy)))
+        protected = await self._look((policy or self.policy).urls)
+        return await asyncio.shield(asyncio.ensure_future(self._reconcile(policy, protected)))
 
     async def settle(self) -> None:
         """Wait until no transaction is under way."""
@@ -101,44 +135,81 @@ class Enforcer:
             pass
 
     async def _enforce_batch(self, batch: "_Batch") -> Change:
+        protected = await self._look(self.policy.urls)
         async with self._lock:
             self._batch = _Batch()
-            return await self._enforce(batch.contents, self.policy)
+            return await self._enforce(batch.contents, self.policy, protected)
 
-    async def _reconcile(self, policy: Policy | None) -> Change:
+    async def _look(self, urls: Sequence[str]) -> Sequence[Protected]:
+        """What must not be banned now. Not under the lock: names may take a moment."""
+        return await self._host.protected(urls) if self._host is not None else ()
+
+    async def _reconcile(self, policy: Policy | None, protected: Sequence[Protected]) -> Change:
         async with self._lock:
-            return await self._enforce({}, policy or self.policy)
+            policy = policy or self.policy
+            news: dict[SourceId, Content] = {}
+            for owner in policy.roster:
+                # A source that comes back has its bans back at once, and not when it is due.
+                if self.policy.owner(owner.source_id) is None:
+                    _, content = await self._accepted(owner.source_id)
+                    news |= {owner.source_id: content} if content else {}
+            return await self._enforce(news, policy, protected)
 
-    async def _enforce(self, news: Mapping[SourceId, Content], policy: Policy) -> Change:
+    async def _enforce(self, news: Mapping[SourceId, Content], policy: Policy, protected: Sequence[Protected]) -> Change:
         enabled = {owner.source_id for owner in policy.roster}
         contents = {source_id: content for source_id, content in (self._contents | dict(news)).items() if source_id in enabled}
         same = self._held is not None and not news and policy.hash == self.policy.hash
-        desired = self._held if same and self._held else await self._plan(policy, contents)
+        carving = self._carving if same and protected == self.protected else await self._carve(policy, contents, protected)
+        same = same and carving.policy_hash(policy.hash) == self.policy_hash
+        desired = self._held if same and self._held else await self._plan(policy, contents, carving)
         markers = await self.firewall.markers()
-        present = self._held if self._held and set(self._held.markers) == set(markers) else await self._reconstruct(markers)
+        known = self._held is not None and set(self._held.markers) == set(markers)
+        present = self._held if known else await self._reconstruct(markers, protected)
         verdict = await self.firewall.verify(present) if present is not None else Verdict()
         change = await asyncio.to_thread(difference, present, desired, verdict)
         if not change.is_empty:
             self._held = None  # if the outcome is not known, ask the firewall next time
             await self.firewall.apply(change)
         self._held, self._contents, self.policy = desired, contents, policy
+        self._tell(carving.hits)
+        self.protected, self._carving = protected, carving
         return change
 
-    async def _plan(self, policy: Policy, contents: Mapping[SourceId, Content]) -> Holding:
+    async def _carve(self, policy: Policy, contents: Mapping[SourceId, Content], protected: Sequence[Protected]) -> Carving:
+        in_order = (contents[owner.source_id] for owner in policy.roster if owner.source_id in contents)
+        addresses = {content.source_id: content.addresses for content in in_order}
+        return await asyncio.to_thread(carve, protected, addresses, policy.barred)
+
+    async def _plan(self, policy: Policy, contents: Mapping[SourceId, Content], carving: Carving) -> Holding:
+        policy_hash = carving.policy_hash(policy.hash)
         markers = [
-            Marker(owner.mark, owner.source_id, contents[owner.source_id].content_hash, policy.hash)
+            Marker(owner.mark, owner.source_id, contents[owner.source_id].content_hash, policy_hash)
             for owner in policy.roster
             if owner.source_id in contents
         ]
         addresses = {source_id: content.addresses for source_id, content in contents.items()}
-        return await asyncio.to_thread(plan, policy.roster, addresses, policy.allowed, policy.barred, markers)
+        barred = policy.barred if carving.is_empty else joined(policy.barred, carving.ranges)
+        return await asyncio.to_thread(plan, policy.roster, addresses, policy.allowed, barred, markers)
 
-    async def _reconstruct(self, markers: Sequence[Marker]) -> Holding | None:
+    def _tell(self, hits: Sequence[Hit]) -> None:
+        """Say what is kept from being banned, once for each list and range."""
+        if self._announcer is None:
+            return
+        told = {(label(hit.protected), source_id) for hit in self._carving.hits if hit.carved for source_id in hit.sources}
+        for hit in hits:
+            span, reason = label(hit.protected), hit.protected.reason
+            for source_id in hit.sources if hit.carved else ():
+                if (span, source_id) not in told:
+                    message = f"{source_id} would have banned {span} ({reason}): carved out"
+                    fields = {"SOURCE_ID": source_id, "ADDRESS": span, "REASON": reason}
+                    self._announcer.announce(Event(EventName.PROTECTED_CARVED, message, fields))
+
+    async def _reconstruct(self, markers: Sequence[Marker], protected: Sequence[Protected]) -> Holding | None:
         """What the firewall holds by its own word, if we still have the contents that it names; else None."""
         contents: dict[SourceId, Content] = {}
         for marker in markers:
             owner = self.policy.owner(marker.source_id)
-            if owner is None or owner.mark != marker.mark or not is_held(marker, marker.content_hash, self.policy.hash):
+            if owner is None or owner.mark != marker.mark:
                 return None
             content = self._contents.get(marker.source_id)
             if content is None or content.content_hash != marker.content_hash:
@@ -146,7 +217,30 @@ class Enforcer:
             if content is None:
                 return None
             contents[marker.source_id] = content
-        return await self._plan(self.policy, contents)
+        carving = await self._carve(self.policy, contents, protected)
+        policy_hash = carving.policy_hash(self.policy.hash)
+        if not all(is_held(marker, marker.content_hash, policy_hash) for marker in markers):
+            return None
+        return await self._plan(self.policy, contents, carving)
+
+    async def _adopted(self, markers: Mapping[SourceId, Marker]) -> Mapping[SourceId, Content]:
+        """What the firewall holds of sources whose snapshots are gone: a lost ledger costs no ban that still stands."""
+        enabled = {owner.source_id for owner in self.policy.roster}
+        lost = [marker for source_id, marker in markers.items() if source_id in enabled - self._contents.keys()]
+        if not lost:
+            return {}
+        found = await self.firewall.contents()
+        return {
+            marker.source_id: Content(
+                marker.source_id, marker.content_hash, found.get(marker.mark, AddressSet.none()), adopted=True
+            )
+            for marker in lost
+        }
+
+    async def _accepted(self, source_id: SourceId) -> tuple[ImportRun | None, Content | None]:
+        """What the ledger says that a source shall hold."""
+        run = await self._ledger.accepted(source_id)
+        return run, await self._stored(source_id, run.content_hash) if run and run.content_hash else None
 
     async def _stored(self, source_id: SourceId, content_hash: ContentHash) -> Content | None:
         encoded = await self._ledger.snapshot(source_id, content_hash)

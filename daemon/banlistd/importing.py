@@ -7,16 +7,16 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Protocol
 
-from banlistd.core.addresses import FAMILIES, AddressSet, hash_of, subtract
+from banlistd.core.addresses import AddressSet, hash_of
+from banlistd.core.comparison import arrivals
 from banlistd.core.config import Source
-from banlistd.core.guards import refuse
-from banlistd.core.parsers import Parsed, parse
 from banlistd.core.planning import Change
-from banlistd.core.policy import Policy
+from banlistd.core.quarantine import Quarantined, approved, detained, has_settled, stale_at
+from banlistd.core.reading import Reading, read
 from banlistd.core.recovery import decide
 from banlistd.core.schedule import delay_after
 from banlistd.errors import BanlistdError, FetchError, LedgerError, ParseError, RefusedError
-from banlistd.interfaces import Announcer, Clock, Fetcher, Firewall, Ledger, Pending
+from banlistd.interfaces import Announcer, Clock, Fetcher, Firewall, Ledger, Pending, Quarantine
 from banlistd.model import (
     ContentHash,
     Decision,
@@ -27,7 +27,9 @@ from banlistd.model import (
     Marker,
     Outcome,
     OutcomeKind,
+    PolicyHash,
     Poll,
+    Refusal,
     RunState,
     SourceId,
     Validators,
@@ -41,7 +43,10 @@ class Enforcement(Protocol):
     """What an import wants of the one writer to the firewall (`enforcing.Enforcer`)."""
 
     firewall: Firewall
-    policy: Policy
+
+    @property
+    def policy_hash(self) -> PolicyHash:
+        """What the markers of the present plan carry."""
 
     def holds(self, source_id: SourceId, content_hash: ContentHash) -> bool:
         """Whether this content is at hand, so that it can be put back without a download."""
@@ -52,12 +57,12 @@ class Enforcement(Protocol):
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class _Found:
-    """What a poll brought: a content, maybe one whose bytes were not even parsed (then `parsed` is None)."""
+    """What a poll brought: a content, maybe one whose bytes were not even read. `in_spite`: why it is taken though refused."""
 
     content_hash: ContentHash
     validators: Validators
-    encoded: bytes | None = dataclasses.field(default=None, repr=False)
-    parsed: Parsed | None = dataclasses.field(default=None, repr=False)
+    reading: Reading | None = dataclasses.field(default=None, repr=False)
+    in_spite: str = ""
 
 
 class Importer:
@@ -67,6 +72,7 @@ class Importer:
         self,
         fetcher: Fetcher,
         ledger: Ledger,
+        quarantine: Quarantine,
         enforcement: Enforcement,
         announcer: Announcer,
         clock: Clock,
@@ -74,6 +80,7 @@ class Importer:
     ) -> None:
         self._fetcher = fetcher
         self._ledger = ledger
+        self._quarantine = quarantine
         self._enforcement = enforcement
         self._announcer = announcer
         self._clock = clock
@@ -94,10 +101,26 @@ class Importer:
     async def _import(self, source: Source, began: float) -> Outcome:
         poll = await self._ledger.poll(source.id)
         newest = await self._ledger.newest(source.id)
-        found = await self._poll(source, poll, newest)
+        held = await self._quarantine.held(source.id)
+        found = _approved(held) or await self._poll(source, poll, newest)
+        if found.reading is not None and found.reading.refusal is not None:
+            refusal = found.reading.refusal
+            if not await self._has_settled(source, held, found.reading, refusal):
+                error = RefusedError(f"{refusal.guard}: {refusal.reason}", "the last good content stays")
+                return await self._record_failure(source.id, error, refusal.guard)
+            words = f"taken although {refusal.guard}, because it has stayed so: {refusal.reason}"
+            found = dataclasses.replace(found, in_spite=words)
+        outcome = await self._take(source, found, poll, newest, began)
+        # The list is applied and written down; what is held back is replaced at the next poll.
+        with suppress(LedgerError):
+            trailer = found.reading.trailer if found.reading else None
+            await self._quarantine.confirm(source.id, self._clock.now(), trailer=trailer)
+        return outcome
+
+    async def _take(self, source: Source, found: _Found, poll: Poll, newest: ImportRun | None, began: float) -> Outcome:
         marker = await self._marker(source.id)
-        decision = decide(newest, found.content_hash, marker, self._enforcement.policy.hash)
-        if decision is Decision.SKIP:
+        decision = decide(newest, found.content_hash, marker, self._enforcement.policy_hash)
+        if decision is Decision.SKIP and self._enforcement.holds(source.id, found.content_hash):
             return await self._skip(source.id, found, poll)
         addresses, run = await self._open(source.id, found, newest)
         if decision is Decision.FINISH:
@@ -122,13 +145,18 @@ class Importer:
         validators = dataclasses.replace(fetched.validators, recipe=recipe)
         if known is not None and trusted.body_hash and trusted.body_hash == validators.body_hash:
             return _Found(known, validators)
-        body = fetched.body
-        del fetched  # a body may be large; parse is the last to need it
-        parsed, encoded = await asyncio.to_thread(_read, body, source)
-        refusal = refuse(source, parsed)
-        if refusal is not None:
-            raise RefusedError(f"{refusal.guard}: {refusal.reason}", "the last good content stays")
-        return _Found(hash_of(encoded), validators, encoded, parsed)
+        before, standing = await self._last_good(source.id), await self._quarantine.standing(source.id)
+        had_trailer = standing is not None and standing.trailer
+        reading = await asyncio.to_thread(read, source, fetched.body, before, had_trailer=had_trailer)
+        return _Found(reading.content_hash, validators, reading)
+
+    async def _has_settled(self, source: Source, held: Quarantined | None, reading: Reading, refusal: Refusal) -> bool:
+        """Hold refused content back; True where it has shrunk and stayed so for as long as `settle` says."""
+        row = detained(held, reading, refusal, source, self._clock.now())
+        # Without a ledger it is refused as well.
+        with suppress(LedgerError):
+            await self._quarantine.detain(row)
+        return has_settled(row, source.guards)
 
     async def _marker(self, source_id: SourceId) -> Marker | None:
         markers = await self._enforcement.firewall.markers()
@@ -144,16 +172,17 @@ class Importer:
 
     async def _open(self, source_id: SourceId, found: _Found, newest: ImportRun | None) -> tuple[AddressSet, ImportRun]:
         """Write down what is about to be applied, snapshot included."""
-        encoded = found.encoded or await self._ledger.snapshot(source_id, found.content_hash)
+        reading = found.reading
+        encoded = reading.encoded if reading else await self._ledger.snapshot(source_id, found.content_hash)
         if encoded is None:
             raise LedgerError(f"the snapshot of {source_id} is gone", "it is fetched whole at the next poll")
-        addresses = found.parsed.addresses if found.parsed else await asyncio.to_thread(AddressSet.decode, encoded)
+        addresses = reading.addresses if reading else await asyncio.to_thread(AddressSet.decode, encoded)
         pending = Pending(
             source_id,
             found.content_hash,
-            self._enforcement.policy.hash,
+            self._enforcement.policy_hash,
             entries=len(addresses),
-            rejected=found.parsed.rejected if found.parsed else (newest.rejected if newest else 0),
+            rejected=reading.rejected if reading else (newest.rejected if newest else 0),
             snapshot=encoded,
             arrivals=await self._arrivals(source_id, found.content_hash, addresses),
         )
@@ -161,11 +190,18 @@ class Importer:
 
     async def _arrivals(self, source_id: SourceId, content_hash: ContentHash, addresses: AddressSet) -> bytes | None:
         """What this content has and the one before had not; None where there was none before."""
-        before = await self._ledger.accepted(source_id)
-        if before is None or before.content_hash is None or before.content_hash == content_hash:
+        before = await self._last_good(source_id)
+        if before is None or hash_of(before) == content_hash:
             return None
-        encoded = await self._ledger.snapshot(source_id, before.content_hash)
-        return None if encoded is None else await asyncio.to_thread(_arrivals, addresses, encoded)
+        return await asyncio.to_thread(lambda: arrivals(addresses, AddressSet.decode(before)).encode())
+
+    async def _last_good(self, source_id: SourceId) -> bytes | None:
+        """The encoded content that the firewall shall hold of a source; None where there is none, or it is damaged."""
+        run = await self._ledger.accepted(source_id)
+        if run is None or run.content_hash is None:
+            return None
+        encoded = await self._ledger.snapshot(source_id, run.content_hash)
+        return encoded if encoded is not None and hash_of(encoded) == run.content_hash else None
 
     async def _apply(self, run: ImportRun, addresses: AddressSet) -> tuple[int, int]:
         if run.content_hash is None:
@@ -182,26 +218,28 @@ class Importer:
             run,
             added=added,
             removed=removed,
-            policy_hash=self._enforcement.policy.hash,
+            policy_hash=self._enforcement.policy_hash,
             now=self._clock.now(),
             validators=found.validators,
         )
         name = EventName.IMPORT_COMPLETED if first else EventName.IMPORT_LOST_RACE
         words = f"{run.entries} entries, +{added} -{removed}" if first else "another importer was first; its run stands"
+        words += f"; {found.in_spite}" if found.in_spite else ""
         self._tell(
             name, run.source_id, f"{run.source_id}: {words}", found.content_hash, RUN_ID=run.id, ADDED=added, REMOVED=removed,
             REJECTED=run.rejected, ENTRIES=run.entries, DURATION_MS=round((self._clock.monotonic() - began) * 1000),
         )  # fmt: skip
         return Outcome(run.source_id, OutcomeKind.COMPLETED if first else OutcomeKind.LOST_RACE, added, removed)
 
-    async def _record_failure(self, source_id: SourceId, error: BanlistdError) -> Outcome:
+    async def _record_failure(self, source_id: SourceId, error: BanlistdError, guard: str = "") -> Outcome:
         refused = isinstance(error, RefusedError)
         name = EventName.IMPORT_REFUSED if refused else EventName.IMPORT_FAILED
-        self._tell(name, source_id, f"{source_id}: {error}", REASON=error.message)
+        about = {"GUARD": guard} if guard else {}
+        self._tell(name, source_id, f"{source_id}: {error}", None, REASON=error.message, **about)
         if isinstance(error, _BEFORE_A_RUN):
             # Without a ledger there is nowhere to write it down; the journal has it.
             with suppress(LedgerError):
-                await self._ledger.record_failure(source_id, str(error), self._enforcement.policy.hash, self._clock.now())
+                await self._ledger.record_failure(source_id, str(error), self._enforcement.policy_hash, self._clock.now())
         kind = OutcomeKind.REFUSED if refused else OutcomeKind.FAILED
         return Outcome(source_id, kind, error=str(error), exit_code=error.exit_code)
 
@@ -219,7 +257,19 @@ class Importer:
             await self._ledger.save_poll(
                 Poll(source.id, due_at=now + delay, polled_at=now, failures=failures, error=outcome.error)
             )
+            if outcome.error:
+                await self._warn_of_age(source, now)
         return dataclasses.replace(outcome, delay=delay)
+
+    async def _warn_of_age(self, source: Source, now: float) -> None:
+        """Say once that the last good list has grown stale; its bans stay."""
+        standing = await self._quarantine.standing(source.id)
+        if standing is None or standing.told or now < stale_at(standing.good_at, source):
+            return
+        await self._quarantine.mark_told(source.id)
+        days = f"{(now - standing.good_at) / 86400:.1f}"
+        words = f"{source.id}: no good list for {days} days; the bans of the last one stay"
+        self._tell(EventName.SOURCE_STALE, source.id, words, GOOD_AT=round(standing.good_at))
 
     def _tell(
         self, name: EventName, source_id: SourceId, message: str, content_hash: ContentHash | None = None, **fields: str | int
@@ -235,16 +285,9 @@ def recipe_of(source: Source) -> str:
     return hashlib.sha256(repr((source.url, str(source.path), source.format)).encode()).hexdigest()[:16]
 
 
-def _read(body: bytes, source: Source) -> tuple[Parsed, bytes]:
-    parsed = parse(body, source.format)
-    return parsed, parsed.addresses.encode()
-
-
-def _arrivals(addresses: AddressSet, before: bytes) -> bytes:
-    old = AddressSet.decode(before)
-    news = []
-    for family in FAMILIES:
-        hosts, nets = addresses.hosts(family), subtract(addresses.nets(family), old.nets(family))
-        news.append((hosts[~old.holds(family, hosts)], subtract(nets, old.ranges(family)) if len(nets) else nets))
-    (hosts4, nets4), (hosts6, nets6) = news
-    return AddressSet(hosts4, nets4, hosts6, nets6).encode()
+def _approved(held: Quarantined | None) -> _Found | None:
+    """What is taken from the quarantine has no validators: they were not kept when it was refused."""
+    reading = approved(held)
+    if held is None or reading is None:
+        return None
+    return _Found(reading.content_hash, Validators(), reading, f"taken although {held.guard}, because it was approved")

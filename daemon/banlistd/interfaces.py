@@ -4,11 +4,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from banlistd.core.addresses import AddressSet
 from banlistd.core.config import Config, Source
 from banlistd.core.planning import Change, Holding, Verdict
+from banlistd.core.quarantine import Quarantined
 from banlistd.model import (
     ContentHash,
     Counter,
+    Disturbance,
     Download,
     Event,
     ImportRun,
@@ -18,6 +21,7 @@ from banlistd.model import (
     Outcome,
     PolicyHash,
     Poll,
+    Protected,
     SourceId,
     Validators,
 )
@@ -62,6 +66,16 @@ class Firewall(Protocol):
         Raises FirewallError, and then what stood before still stands.
         """
 
+    async def contents(self) -> Mapping[Mark, AddressSet]:
+        """All that the firewall holds, by owner. A dump, which costs seconds for a million: only for a ledger that was lost."""
+
+    async def disturbed(self) -> Disturbance:
+        """Wait until somebody else has changed the firewall, since the last call or since our own last change.
+
+        What was touched of ours is wrong in the next `verify`, even where numbers happen to fit. A backend that is not told
+        of changes waits for ever.
+        """
+
     async def counters(self) -> Mapping[Mark, Counter]:
         """Packets and octets of each source; empty for a backend that does not count."""
 
@@ -76,7 +90,7 @@ class Firewall(Protocol):
 class Pending:
     """What is known of a content when its import begins. `snapshot` is the encoded address set.
 
-    `arrivals`: the encoded set of what this content has and the one before had not; None for a first import.
+    `arrivals`: the encoded set of what this content has and the one before had not; None where there was none, or the same.
     """
 
     source_id: SourceId
@@ -94,8 +108,11 @@ class Ledger(Protocol):
     Raises LedgerError where the database cannot be used; then nothing of the call has happened.
     """
 
-    async def marks_for(self, source_ids: Sequence[SourceId]) -> Mapping[SourceId, Mark]:
-        """The mark of each source; a new source gets the lowest number that was never given away."""
+    async def marks_for(self, source_ids: Sequence[SourceId], standing: Sequence[Marker] = ()) -> Mapping[SourceId, Mark]:
+        """The mark of each source; a new source gets a number that was never given away.
+
+        A ledger that knows no source at all was lost, or is new: it takes over the marks of the markers that stand.
+        """
 
     async def upsert_pending(self, pending: Pending, now: float) -> ImportRun:
         """Open a run for this content, or open it again: one row for a source and a content, whatever happens.
@@ -130,8 +147,8 @@ class Ledger(Protocol):
     async def snapshot(self, source_id: SourceId, content_hash: ContentHash) -> bytes | None:
         """The encoded address set of one content, while it is kept: that of the last completed and any pending run."""
 
-    async def arrivals(self, source_id: SourceId) -> Sequence[tuple[ImportRun, bytes]]:
-        """The completed runs that brought something new, newest first, each with what it brought."""
+    async def arrivals(self, source_id: SourceId) -> Sequence[tuple[float, bytes | None]]:
+        """When completed contents came (seconds since the epoch) and what they brought, newest first; None: all of it."""
 
     async def history(self, source_id: SourceId | None, limit: int) -> Sequence[ImportRun]:
         """Runs, newest first."""
@@ -141,6 +158,52 @@ class Ledger(Protocol):
 
     async def save_poll(self, poll: Poll) -> None:
         """Remember due time, failures and last error; validators and content hash are left as they are in the ledger."""
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """When a source last had a good list, new or unchanged (seconds since the epoch).
+
+    `trailer`: that list ended in a line that counts its entries. `told`: it was announced that it has grown stale since.
+    """
+
+    good_at: float
+    trailer: bool = False
+    told: bool = False
+
+
+class Quarantine(Protocol):
+    """Refused content, at most one for each source, and how each source stands. Each call is one transaction.
+
+    Raises LedgerError where the database cannot be used; then nothing of the call has happened.
+    """
+
+    async def held(self, source_id: SourceId) -> Quarantined | None:
+        """What is held back of a source."""
+
+    async def detain(self, content: Quarantined) -> None:
+        """Hold content back, in place of what was held back of its source before."""
+
+    async def approve(self, source_id: SourceId, content_hash: ContentHash) -> bool:
+        """Mark content to be taken in spite of the guards; False where it is no longer what is held back."""
+
+    async def confirm(self, source_id: SourceId, now: float, *, trailer: bool | None) -> None:
+        """A good list has come, new or unchanged: nothing is held back any more. `trailer` None: as it was known before."""
+
+    async def standing(self, source_id: SourceId) -> Standing | None:
+        """How a source stands; None for one that never had a good list."""
+
+    async def mark_told(self, source_id: SourceId) -> None:
+        """It was announced that the list has grown stale; `confirm` takes it back."""
+
+
+class Host(Protocol):
+    """The machine that we run on, as far as nobody may be locked out of it."""
+
+    async def protected(self, urls: Sequence[str]) -> Sequence[Protected]:
+        """What must never be banned at this moment, each with the reason: own addresses, gateways, resolvers, the hosts of
+        `urls` (feeds), the peers of live SSH sessions. What cannot be found out is left out, never an error.
+        """
 
 
 class Announcer(Protocol):
@@ -204,6 +267,18 @@ class Operations(Protocol):
 
     async def timers(self) -> Sequence[Mapping[str, object]]:
         """When each source is polled next."""
+
+    async def quarantine(self, source_id: str | None) -> Sequence[Mapping[str, object]]:
+        """What guards hold back, and how it differs from the last good content. Raises NoSuchSourceError."""
+
+    async def approve(self, source_ids: Sequence[str]) -> Sequence[Mapping[str, object]]:
+        """Take what is held back of these sources, at once and without a download; answers as `refresh`.
+
+        Raises NoSuchSourceError, and UsageError where nothing is held back; then nothing was approved.
+        """
+
+    async def protected(self) -> Sequence[Mapping[str, object]]:
+        """What must never be banned at this moment: range, reason, and which sources hold it."""
 
     async def refresh(self, source_ids: Sequence[str]) -> Sequence[Mapping[str, object]]:
         """Poll these sources now (none named: all) and wait for the outcome. Raises NoSuchSourceError."""

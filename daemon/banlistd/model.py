@@ -99,8 +99,10 @@ class EventName(StrEnum):
     IMPORT_SKIPPED = "blocklist_import_skipped"
     IMPORT_REFUSED = "blocklist_import_refused"
     IMPORT_LOST_RACE = "blocklist_import_lost_race"
+    SOURCE_STALE = "source_stale"
     FIREWALL_RESTORED = "firewall_restored"
     FIREWALL_DRIFT_REPAIRED = "firewall_drift_repaired"
+    PROTECTED_CARVED = "protected_carved"
     CONFIG_RELOADED = "config_reloaded"
     CONFIG_REJECTED = "config_rejected"
     SERVICE_STARTED = "service_started"
@@ -206,6 +208,27 @@ class Poll:
     polled_at: float | None = None
     failures: int = 0
     error: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Disturbance:
+    """Somebody else wrote to the firewall. `culprit`: the process as the kernel names it, `nft[4711]`, or empty.
+
+    `ours`: whether our own table was touched, as far as it is known; True where it is not.
+    """
+
+    culprit: str = ""
+    ours: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Protected:
+    """Addresses (integers, both ends inclusive) that must never be banned, and why, for a person."""
+
+    family: Family
+    first: int
+    last: int
+    reason: str
 
 
 class OutcomeKind(StrEnum):

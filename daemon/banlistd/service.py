@@ -4,6 +4,7 @@ Here is the only broad `except` of the program: whatever goes wrong in one turn 
 """
 
 import asyncio
+import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
@@ -12,12 +13,15 @@ from banlistd.core.policy import Policy, policy_of
 from banlistd.core.schedule import FIRST_RETRY, wait_until
 from banlistd.enforcing import Enforcer, Restored
 from banlistd.errors import BanlistdError, ConfigError, NoSuchSourceError
-from banlistd.importing import Importer
+from banlistd.importing import Importer, recipe_of
 from banlistd.interfaces import Announcer, Clock, Ledger, Supervisor
-from banlistd.model import Decision, Event, EventName, Outcome, SourceId
+from banlistd.model import Decision, Disturbance, Event, EventName, Outcome, SourceId
 
 # How often the firewall is compared with what shall stand: a look costs about a millisecond, whatever it holds.
 RECONCILE_EVERY = 10.0
+
+# After a repair, before the next; doubled each time, so that two programs that undo each other use up no machine.
+RESPITE = 0.05
 
 # How often a local list is looked at for a new time stamp.
 WATCH_EVERY = 2.0
@@ -64,6 +68,7 @@ class Service:
         self._slots = asyncio.Semaphore(MOST_IMPORTS)
         self._reloading = asyncio.Lock()
         self._failing: dict[SourceId, str] = {}
+        self._deaf = ""
 
     @property
     def config(self) -> Config:
@@ -131,12 +136,20 @@ class Service:
             )
             raise
         before, self._config = self._config, config
+        await self._make_moved_sources_due(before)
         self._start_timers()
         for wake in self._wakes.values():
             wake.set()
         self._tell(EventName.CONFIG_RELOADED, f"configuration reloaded: {len(self._enabled())} sources enabled")
         self._report()
         return before
+
+    async def _make_moved_sources_due(self, before: Config) -> None:
+        """A list that is read from another place now, or in another format, is not the one that was polled."""
+        recipes = {source.id: recipe_of(source) for source in before.sources}
+        for source_id, source in self._enabled().items():
+            if source_id in recipes and recipes[source_id] != recipe_of(source):
+                await self._ledger.save_poll(dataclasses.replace(await self._ledger.poll(source_id), due_at=0.0))
 
     async def _policy(self, config: Config) -> Policy:
         marks = await self._ledger.marks_for([source.id for source in config.sources])
@@ -193,20 +206,50 @@ class Service:
         return outcome
 
     async def _reconcile_loop(self) -> None:
-        """Repair what others broke, and let allow entries run out."""
+        """Repair what others broke as soon as they did, and let allow entries run out."""
+        respite = 0.0
+        owed: Disturbance | None = None
         while True:
-            await asyncio.sleep(self._reconcile_every)
+            await asyncio.sleep(respite)
             try:
-                # Not while a reload is under way: it would put the old policy back.
-                async with self._reloading:
-                    change = await self._enforcer.reconcile(await self._policy(self._config))
-                if not change.is_empty:
-                    self._tell(
-                        EventName.FIREWALL_DRIFT_REPAIRED, "the firewall differed and was repaired",
-                        ADDED=change.added, REMOVED=change.removed,
-                    )  # fmt: skip
+                owed = owed or await self._disturbance()
+                busy = await self._repair(owed)
+                owed = None
             except Exception as error:  # noqa: BLE001 - as in _timer
                 self._fault(error)
+                busy = True
+            respite = min(max(2 * respite, RESPITE), self._reconcile_every) if busy else 0.0
+
+    async def _disturbance(self) -> Disturbance:
+        """Whoever changes our part of the firewall next; nobody, once it is time to look anyway."""
+        try:
+            async with asyncio.timeout(self._reconcile_every):
+                while not (disturbance := await self._enforcer.firewall.disturbed()).ours:
+                    pass
+        except TimeoutError:
+            return Disturbance()
+        except BanlistdError as error:
+            if str(error) != self._deaf:
+                self._deaf = str(error)
+                self._fault(error)
+            await asyncio.sleep(self._reconcile_every)
+            return Disturbance()
+        return disturbance
+
+    async def _repair(self, disturbance: Disturbance) -> bool:
+        """Bring the firewall to what shall stand; whether it differed."""
+        began = self._clock.monotonic()
+        # Not while a reload is under way: it would put the old policy back.
+        async with self._reloading:
+            change = await self._enforcer.reconcile(await self._policy(self._config))
+        if not change.is_empty:
+            culprit = f" (changed by {disturbance.culprit})" if disturbance.culprit else ""
+            self._tell(
+                EventName.FIREWALL_DRIFT_REPAIRED, f"the firewall differed{culprit} and was repaired",
+                ADDED=change.added, REMOVED=change.removed, CULPRIT=disturbance.culprit,
+                DURATION_MS=round(1000 * (self._clock.monotonic() - began)),
+            )  # fmt: skip
+        return not change.is_empty
 
     async def _watchdog_loop(self) -> None:
         interval = self._supervisor.watchdog_interval

@@ -95,6 +95,19 @@ class FirewallContract:
 
         self.run(story)
 
+    def test_what_it_holds_can_be_read_back_and_planned_again(self) -> None:
+        async def story(firewall: Firewall) -> None:
+            top = addresses("240.0.0.0/4", "ff00::/8", "1.0.0.0/25")
+            contents = {"alpha": MIXED, "beta": top, "drop": addresses("1.0.0.128/25", "192.0.2.7")}
+            roster = [ALPHA, BETA, DROP]
+            held = holding(roster, contents)
+            await firewall.apply(difference(None, held))
+            found = await firewall.contents()
+            read = {str(owner.source_id): found[owner.mark] for owner in roster}
+            assert difference(held, holding(roster, read)).is_empty
+
+        self.run(story)
+
     def test_an_empty_change_writes_nothing(self) -> None:
         async def story(firewall: Firewall) -> None:
             held = holding([ALPHA], {"alpha": MIXED})

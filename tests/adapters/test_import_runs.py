@@ -169,12 +169,21 @@ def test_history_is_kept_short_and_never_loses_what_is_in_force(tmp_path: Path) 
     with_ledger(tmp_path, use)
 
 
-def test_arrivals_are_told_newest_first(tmp_path: Path) -> None:
+def test_arrivals_are_told_newest_first_and_the_first_content_is_new_as_a_whole(tmp_path: Path) -> None:
     async def use(ledger: ImportRuns) -> None:
         await complete(ledger, await ledger.upsert_pending(pending("a"), 1.0))
         await complete(ledger, await ledger.upsert_pending(pending("b", arrivals=b"one"), 2.0))
         await complete(ledger, await ledger.upsert_pending(pending("c", arrivals=b"two"), 3.0))
-        assert [body for _, body in await ledger.arrivals(SOURCE)] == [b"two", b"one"]
+        assert await ledger.arrivals(SOURCE) == [(3.0, b"two"), (2.0, b"one"), (1.0, None)]
+
+    with_ledger(tmp_path, use)
+
+
+def test_a_content_that_is_applied_again_arrived_when_it_first_came(tmp_path: Path) -> None:
+    async def use(ledger: ImportRuns) -> None:
+        await complete(ledger, await ledger.upsert_pending(pending("a", arrivals=b"one"), 1.0))
+        await complete(ledger, await ledger.upsert_pending(pending("a"), 9.0))
+        assert await ledger.arrivals(SOURCE) == [(1.0, b"one")]
 
     with_ledger(tmp_path, use)
 

@@ -90,7 +90,9 @@ async def test_a_listed_ruleset_loads_again(tmp_path: Path) -> None:
     saved.write_text(listing, encoding="utf-8")
     nft("flush", "ruleset")
     nft("-f", str(saved))
+    await firewall.close()
     assert nft("list", "ruleset") == listing
+    firewall = NftablesFirewall()
     assert (await firewall.verify(held)).sound
     assert await firewall.markers() == held.markers
     await firewall.close()

@@ -26,8 +26,29 @@ SOURCE: dict[str, Any] = {
     "polled_at": SINCE,
     "due_at": SINCE,
     "changed_at": SINCE,
+    "stale_since": None,
+    "quarantined": None,
     "failures": 0,
     "error": "",
+}
+
+HELD_BACK: dict[str, Any] = {
+    "id": "spamhaus-drop",
+    "guard": "shrunk",
+    "reason": "30 entries where 1,650 were, shrunk by more than 50 % (guards: shrink)",
+    "since": SINCE,
+    "last_seen": SINCE + 7200,
+    "refusals": 2,
+    "stood": 7200.0,
+    "settle": 259_200.0,
+    "approved": False,
+    "content_hash": "fedcba9876543210" * 4,
+    "entries": 30,
+    "entries_before": 1_650,
+    "added": 1,
+    "removed": 1_621,
+    "added_sample": ["192.0.2.0/24"],
+    "removed_sample": ["198.51.100.7", "203.0.113.9"],
 }
 
 RUN: dict[str, Any] = {
@@ -58,6 +79,8 @@ ANSWERS: Mapping[str, Any] = {
         "sources": 12,
         "enabled": 11,
         "failing": 0,
+        "quarantined": 0,
+        "stale": 0,
         "bans": 1_234_567,
         "maps": {"hosts4": 1_200_000, "nets4": 34_567},
         "last_change": SINCE,
@@ -67,6 +90,7 @@ ANSWERS: Mapping[str, Any] = {
         "address": "203.0.113.9",
         "banned": True,
         "allowed": False,
+        "protected": "",
         "reserved": False,
         "owner": "spamhaus-drop",
         "action": "drop",
@@ -77,6 +101,12 @@ ANSWERS: Mapping[str, Any] = {
     },
     "history": [RUN],
     "timers": [{"id": "spamhaus-drop", "due_at": SINCE, "every": 43_200, "polled_at": SINCE, "failures": 0}],
+    "protected": [
+        {"address": "192.0.2.1", "reason": "gateway", "sources": ["spamhaus-drop"], "carved": True},
+        {"address": "10.0.0.53", "reason": "resolver", "sources": [], "carved": False},
+    ],
+    "quarantine": [HELD_BACK],
+    "approve": [{"id": "spamhaus-drop", "outcome": "completed", "added": 1, "removed": 1_621, "error": ""}],
     "refresh": [{"id": "spamhaus-drop", "outcome": "completed", "added": 12, "removed": 3, "error": ""}],
     "reload": {"sources": 12, "added": ["office-bans"], "removed": [], "changed": ["tor"]},
 }
@@ -104,6 +134,15 @@ class Canned:
 
     async def timers(self) -> Any:
         return await self._give("timers")
+
+    async def protected(self) -> Any:
+        return await self._give("protected")
+
+    async def quarantine(self, source_id: str | None) -> Any:
+        return await self._give("quarantine", source_id)
+
+    async def approve(self, source_ids: Sequence[str]) -> Any:
+        return await self._give("approve", *source_ids)
 
     async def refresh(self, source_ids: Sequence[str]) -> Any:
         return await self._give("refresh", *source_ids)

@@ -18,6 +18,10 @@ from ctl.conftest import Call
         (["history"], ("history", None, 20)),
         (["history", "tor", "--limit", "5"], ("history", "tor", 5)),
         (["timers"], ("timers",)),
+        (["protected"], ("protected",)),
+        (["quarantine"], ("quarantine", None)),
+        (["quarantine", "tor"], ("quarantine", "tor")),
+        (["approve", "tor", "feodo"], ("approve", "tor", "feodo")),
         (["refresh"], ("refresh",)),
         (["refresh", "tor", "feodo"], ("refresh", "tor", "feodo")),
         (["reload"], ("reload",)),
@@ -156,8 +160,12 @@ def test_a_daemon_that_is_not_running_is_a_document_for_programs_too(call: Call)
 
 @pytest.mark.parametrize("document", [[], {}, None, 7, "text", [7], [{}], {"banned": True}])
 @pytest.mark.parametrize(
-    "command", [["status"], ["sources"], ["check", "::1"], ["history"], ["timers"], ["refresh"], ["reload"]]
-)
+    "command",
+    [
+        ["status"], ["sources"], ["check", "::1"], ["history"], ["timers"], ["refresh"], ["reload"], ["quarantine"],
+        ["approve", "tor"],
+    ],
+)  # fmt: skip
 def test_an_answer_of_another_shape_is_no_traceback(
     daemon: Daemon, call: Call, command: list[str], document: object
 ) -> None:
@@ -185,6 +193,7 @@ def test_without_any_hint_the_socket_is_in_run(monkeypatch: pytest.MonkeyPatch) 
         (["explode"], "invalid choice: 'explode'"),
         (["status", "more"], "unrecognized arguments"),
         (["check"], "required: ADDRESS"),
+        (["approve"], "required: ID"),
         (["history", "--limit", "0"], "a number from 1 to 1000"),
         (["history", "--limit", "1001"], "a number from 1 to 1000"),
         (["history", "--limit", "9" * 5000], "a number from 1 to 1000"),

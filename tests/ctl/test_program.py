@@ -42,9 +42,12 @@ def test_every_command_works_as_a_program(daemon: Daemon, program: Program, argu
     assert words in done.stdout
 
 
+ARGUMENTS = {"check": ["203.0.113.9"], "approve": ["spamhaus-drop"]}
+
+
 @pytest.mark.parametrize("name", sorted(ANSWERS))
 def test_every_command_prints_exactly_the_document_for_programs(daemon: Daemon, program: Program, name: str) -> None:
-    done = program(name, "--json", *(["203.0.113.9"] if name == "check" else []))
+    done = program(name, "--json", *ARGUMENTS.get(name, []))
 
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout == json.dumps(daemon.operations.answers[name]) + "\n"

@@ -106,6 +106,7 @@ def test_an_owner_without_a_known_time_or_entry_is_still_named() -> None:
         ({"sources": [], "allowed": True}, "it is allowed"),
         ({"allowed": True}, "it is allowed, though held by spamhaus-drop, office-bans"),
         ({"sources": [], "reserved": True}, "it is in a reserved network"),
+        ({"protected": "gateway", "reserved": True}, "it is protected (gateway), though held by spamhaus-drop, office-bans"),
     ],
 )
 def test_an_address_that_is_not_banned_is_told_why(changed: dict[str, Any], words: str) -> None:
@@ -143,6 +144,16 @@ def test_history_is_a_table_of_runs() -> None:
         "ERROR": "",
     }
     assert (second["TOOK"], second["CONTENT"], second["ERROR"]) == ("", "", "HTTP 503")
+
+
+def test_protected_addresses_come_with_the_reason_and_what_would_be_without_it() -> None:
+    private = {"address": "10.0.0.1", "reason": "gateway", "sources": ["bogons", "tor"], "carved": False}
+    assert table(wording.protected([*ANSWERS["protected"], private])) == [
+        {"ADDRESS": "192.0.2.1", "REASON": "gateway", "HELD BY": "spamhaus-drop", "WITHOUT PROTECTION": "banned"},
+        {"ADDRESS": "10.0.0.53", "REASON": "resolver", "HELD BY": "", "WITHOUT PROTECTION": ""},
+        {"ADDRESS": "10.0.0.1", "REASON": "gateway", "HELD BY": "bogons, tor", "WITHOUT PROTECTION": "free all the same"},
+    ]
+    assert wording.protected([]) == ["nothing is protected: this host's own addresses could not be read"]
 
 
 def test_timers_say_when_each_source_is_due() -> None:
@@ -211,3 +222,46 @@ def test_no_text_from_outside_reaches_a_page_unescaped() -> None:
         for part in page:
             cells = [part] if isinstance(part, str) else [cell for row in part.rows for cell in row]
             assert all(cell.isprintable() for cell in cells)
+
+
+def test_a_list_in_quarantine_tells_its_reason_what_differs_and_the_way_out() -> None:
+    held = ANSWERS["quarantine"][0]
+
+    assert wording.quarantine([held], NOW) == [
+        f"spamhaus-drop: shrunk since {moment(SINCE)} (3 h), refused 2 times",
+        "  30 entries where 1,650 were, shrunk by more than 50 % (guards: shrink)",
+        "  30 entries, the last good one has 1,650: 1 added, 1,621 removed",
+        "    + 192.0.2.0/24",
+        "    - 198.51.100.7",
+        "    - 203.0.113.9",
+        "    - ... and 1,619 more",
+        "  taken by itself once it has stayed so for 3d; so far 2 h",
+        "  try: banlistctl approve spamhaus-drop",
+    ]
+
+
+def test_a_first_list_in_quarantine_has_none_before_it_and_what_is_approved_says_so() -> None:
+    first = {**ANSWERS["quarantine"][0], "entries_before": None, "settle": None, "approved": True, "reason": "\x1b[2J"}
+
+    page = [str(line) for line in wording.quarantine([first], NOW)]
+
+    assert "no list before it" in page[2]
+    assert page[1] == r"  \x1b[2J"
+    assert page[-1] == "  approved, not yet applied"
+    assert not any("by itself" in line for line in page)
+
+
+def test_an_empty_quarantine_says_so() -> None:
+    assert wording.quarantine([], NOW) == ["nothing is in quarantine"]
+
+
+def test_a_stale_list_is_named_by_status_and_by_sources() -> None:
+    stale = {**SOURCE, "stale_since": NOW - 3600, "quarantined": "shrunk", "failures": 2, "error": "shrunk: 3 entries"}
+
+    page = wording.status({**ANSWERS["status"], "failing": 1, "stale": 1, "quarantined": 1}, [stale], NOW)
+
+    assert "1 failing, 1 in quarantine, 1 stale" in str(page[0])
+    assert page[6] == "  spamhaus-drop is stale: its last good list grew too old 1 h ago; its bans stay"
+    assert "banlistctl quarantine spamhaus-drop" in str(page[8])
+    (row,) = table(wording.sources([stale], NOW))
+    assert row["STATE"] == "refused, stale"

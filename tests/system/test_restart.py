@@ -73,3 +73,29 @@ def test_a_changed_allowlist_is_in_force_after_a_restart_without_a_download(tmp_
             with running(place):
                 assert standing() == expected({"feed": ["192.0.2.0/24", "198.51.100.1"]}, allow)
         assert server.hits("/feed") == 1
+
+
+@in_network_namespace
+def test_the_loss_of_the_database_costs_one_download(tmp_path: Path) -> None:
+    place = Installation(tmp_path)
+    with FeedServer() as server:
+        server.serve("/feed", b"192.0.2.0/24\n", etag='"1"')
+        place.configure(f'id: feed, url: "{server.url("/feed")}"')
+        assert place.once() == 0
+        place.lose_database()
+        assert place.once() == 0
+        assert server.hits("/feed") == 2
+    assert standing() == expected({"feed": ["192.0.2.0/24"]})
+    assert [run["state"] for run in place.runs()] == ["completed"]
+
+
+@in_network_namespace
+def test_the_loss_of_the_database_costs_no_ban_that_the_kernel_holds(tmp_path: Path) -> None:
+    place = Installation(tmp_path)
+    with FeedServer() as server:
+        server.serve("/feed", b"192.0.2.0/24\n", etag='"1"')
+        place.configure(f'id: feed, url: "{server.url("/feed")}"')
+        assert place.once() == 0
+    place.lose_database()
+    assert place.once() == 69
+    assert standing() == expected({"feed": ["192.0.2.0/24"]})

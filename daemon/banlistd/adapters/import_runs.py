@@ -11,7 +11,7 @@ import aiosqlite
 from banlistd.adapters.database import Database
 from banlistd.errors import LedgerError
 from banlistd.interfaces import Pending
-from banlistd.model import ContentHash, ImportRun, Mark, PolicyHash, Poll, RunState, SourceId, Validators
+from banlistd.model import ContentHash, ImportRun, Mark, Marker, PolicyHash, Poll, RunState, SourceId, Validators
 
 # Rows kept for each source. A source that changes every hour has four days of history in them, and the file stays small.
 KEPT_RUNS = 100
@@ -35,6 +35,22 @@ _UPSERT_PENDING = f"""
         completed_at = NULL
     RETURNING {_COLUMNS}
 """  # noqa: S608 - made of the literals above
+
+_KEEP_SNAPSHOT = """
+    INSERT INTO snapshots (source_id, content_hash, body) VALUES (:source_id, :content_hash, :body)
+    ON CONFLICT (source_id, content_hash) DO UPDATE SET body = excluded.body
+"""
+
+# A content that is only applied once more arrived when it arrived.
+_NOTE_ARRIVAL = """
+    INSERT INTO arrivals (source_id, content_hash, arrived_at, body) VALUES (:source_id, :content_hash, :now, :body)
+    ON CONFLICT (source_id, content_hash) DO NOTHING
+"""
+
+_NOTE_NEW_ARRIVAL = """
+    INSERT INTO arrivals (source_id, content_hash, arrived_at, body) VALUES (:source_id, :content_hash, :now, :body)
+    ON CONFLICT (source_id, content_hash) DO UPDATE SET arrived_at = excluded.arrived_at, body = excluded.body
+"""
 
 _MARK_COMPLETED = """
     UPDATE import_runs SET state = 'completed', added = :added, removed = :removed, policy_hash = :policy_hash, error = '',
@@ -94,9 +110,12 @@ class ImportRuns:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def marks_for(self, source_ids: Sequence[SourceId]) -> Mapping[SourceId, Mark]:
+    async def marks_for(self, source_ids: Sequence[SourceId], standing: Sequence[Marker] = ()) -> Mapping[SourceId, Mark]:
         async def work(connection: aiosqlite.Connection) -> Mapping[SourceId, Mark]:
             known = {row[0]: row[1] for row in await connection.execute_fetchall("SELECT source_id, mark FROM sources")}
+            if not known:
+                known = {marker.source_id: marker.mark for marker in standing}
+                await connection.executemany("INSERT INTO sources VALUES (?, ?)", known.items())
             following = max(known.values(), default=0) + 1
             for source_id in source_ids:
                 if source_id not in known:
@@ -117,13 +136,9 @@ class ImportRuns:
                 "entries": pending.entries, "rejected": pending.rejected, "policy_hash": pending.policy_hash, "now": now,
             }  # fmt: skip
             (row,) = await connection.execute_fetchall(_UPSERT_PENDING, parameters)
-            await _store(connection, "snapshots", key, pending.snapshot)
-            if pending.arrivals is None:
-                await connection.execute(
-                    "DELETE FROM arrivals WHERE source_id = :source_id AND content_hash = :content_hash", key
-                )
-            else:
-                await _store(connection, "arrivals", key, pending.arrivals)
+            await connection.execute(_KEEP_SNAPSHOT, {**key, "body": pending.snapshot})
+            arrival = _NOTE_ARRIVAL if pending.arrivals is None else _NOTE_NEW_ARRIVAL
+            await connection.execute(arrival, {**key, "now": now, "body": pending.arrivals})
             return _run_of(row)
 
         return await self._database.write(work)
@@ -187,16 +202,14 @@ class ImportRuns:
 
         return await self._database.read(work)
 
-    async def arrivals(self, source_id: SourceId) -> Sequence[tuple[ImportRun, bytes]]:
-        columns = ", ".join(f"import_runs.{column.strip()}" for column in _COLUMNS.split(","))
-
-        async def work(connection: aiosqlite.Connection) -> Sequence[tuple[ImportRun, bytes]]:
+    async def arrivals(self, source_id: SourceId) -> Sequence[tuple[float, bytes | None]]:
+        async def work(connection: aiosqlite.Connection) -> Sequence[tuple[float, bytes | None]]:
             rows = await connection.execute_fetchall(
-                f"SELECT {columns}, body FROM import_runs JOIN arrivals USING (source_id, content_hash)"  # noqa: S608 - literals
+                "SELECT arrived_at, body FROM arrivals JOIN import_runs USING (source_id, content_hash)"
                 " WHERE source_id = ? AND state = 'completed' ORDER BY generation DESC",
                 (source_id,),
             )
-            return [(_run_of(row[:-1]), bytes(row[-1])) for row in rows]
+            return [(row[0], row[1]) for row in rows]
 
         return await self._database.read(work)
 
@@ -248,14 +261,6 @@ class ImportRuns:
             return _run_of(rows[0]) if rows else None
 
         return await self._database.read(work)
-
-
-async def _store(connection: aiosqlite.Connection, table: str, key: Mapping[str, str], body: bytes) -> None:
-    await connection.execute(
-        f"INSERT INTO {table} (source_id, content_hash, body) VALUES (:source_id, :content_hash, :body)"  # noqa: S608 - our two tables
-        " ON CONFLICT (source_id, content_hash) DO UPDATE SET body = excluded.body",
-        {**key, "body": body},
-    )
 
 
 async def _keep_validators(

@@ -34,6 +34,8 @@ MESSAGE_IDS: Mapping[EventName, str] = {
     EventName.SERVICE_STARTED: "6d1b4a0cb5a44b3f8a7a0f0f5b0a1c0b",
     EventName.SERVICE_STOPPED: "6d1b4a0cb5a44b3f8a7a0f0f5b0a1c0c",
     EventName.SERVICE_FAULT: "6d1b4a0cb5a44b3f8a7a0f0f5b0a1c0d",
+    EventName.PROTECTED_CARVED: "6d1b4a0cb5a44b3f8a7a0f0f5b0a1c10",
+    EventName.SOURCE_STALE: "6d1b4a0cb5a44b3f8a7a0f0f5b0a1c11",
 }
 
 # syslog's levels: 3 error, 4 warning, 5 notice, 6 information, 7 debug. What is not named is information.
@@ -41,7 +43,9 @@ PRIORITIES: Mapping[EventName, int] = {
     EventName.IMPORT_STARTED: 7,
     EventName.IMPORT_FAILED: 4,
     EventName.IMPORT_REFUSED: 4,
+    EventName.SOURCE_STALE: 4,
     EventName.FIREWALL_DRIFT_REPAIRED: 4,
+    EventName.PROTECTED_CARVED: 4,
     EventName.CONFIG_REJECTED: 3,
     EventName.SERVICE_FAULT: 3,
 }

@@ -38,6 +38,7 @@ NFNL_BATCH_GENID = 1
 NFPROTO_INET = 1
 
 NFT_MSG_NEWTABLE = 0
+NFT_MSG_GETTABLE = 1
 NFT_MSG_DELTABLE = 2
 NFT_MSG_GETCHAIN = 4
 NFT_MSG_NEWRULE = 6
@@ -167,8 +168,11 @@ class NetlinkSocket:
     """One socket, for one thread at a time. Every call blocks; errors are OSError, those of the kernel NetlinkError."""
 
     def __init__(self) -> None:
-        self._socket = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, NETLINK_NETFILTER)
         self._sequence = 0
+        self._open()
+
+    def _open(self) -> None:
+        self._socket = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, NETLINK_NETFILTER)
         self._send_buffer = 0
         try:
             self._socket.bind((0, 0))
@@ -188,6 +192,16 @@ class NetlinkSocket:
 
     def close(self) -> None:
         self._socket.close()
+
+    def reopen(self) -> None:
+        """Become another socket: a table that belongs to this one has no owner any more."""
+        self._socket.close()
+        self._open()
+
+    @property
+    def port(self) -> int:
+        """The kernel's number of this socket; it names the owner of a table."""
+        return int(self._socket.getsockname()[0])
 
     def generation(self) -> int:
         """The number of the ruleset's present state; every commit, by whomever, makes another."""

@@ -12,6 +12,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
+from banlistd.core import config_guards as limits
 from banlistd.core import config_values as values
 from banlistd.core.addresses import FAMILIES, Ranges, from_numbers, union_of
 from banlistd.model import Action, Direction, Family, Format, SourceId
@@ -24,6 +25,14 @@ class BackendName(StrEnum):
     IPSET = "ipset"
     FAIL2BAN = "fail2ban"
     MEMORY = "memory"
+
+
+class Ownership(StrEnum):
+    """Whether the table belongs to the daemon alone, so that a flush of all rules passes it by. `auto`: where it can do so."""
+
+    AUTO = "auto"
+    YES = "yes"
+    NO = "no"
 
 
 class LogFormat(StrEnum):
@@ -54,12 +63,45 @@ Switch = Annotated[bool, text(values.switch)]
 Note = Annotated[str, text(values.note)]
 WrittenAction = Annotated[Action, text(values.one_of(Action, "an action"))]
 WrittenDirection = Annotated[Direction, text(values.one_of(Direction, "a direction"))]
+Span = Annotated[float, text(limits.span_within("1m", "365d"))]
 HeaderName = Annotated[str, text(values.header_name)]
 HeaderValue = Annotated[str, text(values.header_value)]
 
 
 class Frozen(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Guards(Frozen):
+    """What refuses a list, and from where on. Parts of 1, prefix lengths, seconds; what is off is infinite (a length: 0).
+
+    The defaults come from 194,209 stored versions of 21 real lists (measured): a version changes 0.03 % to 1 % of its list; of
+    1,051 sudden cuts by more than half 1,041 were accidents, which lasted 19 hours at most, but for one Tor list. Of 95 real
+    lists, those that are meant for blocking cover at most 9 % of IPv4, in stretches no wider than a /8.
+    """
+
+    html: Switch = Field(default=True, description="refuses a web page in place of a list")
+    unparseable: Annotated[float, text(limits.percentage_within(0, 100))] = Field(
+        default=0.5, description="refuses a list of which more lines than these hold no address"
+    )
+    truncated: Switch = Field(default=True, description="refuses a list that holds less than it says itself")
+    shrink: Annotated[float, text(limits.percentage_within(0, 100))] = Field(
+        default=0.5, description="refuses a list that lost more than this since the last good one"
+    )
+    grow: Annotated[float, text(limits.percentage_within(0, 999999))] = Field(
+        default=3.0, description="refuses a list that grew by more than this since the last good one"
+    )
+    share: Annotated[float, text(limits.percentage_within(0, 100))] = Field(
+        default=0.1, description="refuses a list that covers more than this of the address space"
+    )
+    widest4: Annotated[int, text(limits.prefix_within(1, 32))] = Field(
+        default=8, description="refuses a list with an IPv4 network wider than this prefix length"
+    )
+    widest6: Annotated[int, text(limits.prefix_within(1, 128))] = Field(
+        default=12, description="refuses a list with an IPv6 network wider than this prefix length"
+    )
+    settle: Span = Field(default=3 * 86400.0, description="a list that stays shrunk for so long is taken")
+    max_age: Span = Field(default=7 * 86400.0, description="a last good list that is older is reported as stale")
 
 
 class Defaults(Frozen):
@@ -70,6 +112,7 @@ class Defaults(Frozen):
     direction: WrittenDirection = Field(default=Direction.IN, description="in: from banned addresses, out: to them")
     timeout: Timeout = Field(default=60.0, description="for the whole download")
     max_bytes: Size = Field(default=64 * 2**20, description="the largest list, before and after decompression")
+    guards: Guards = Field(default=Guards(), description="what refuses a list, so that the last good one stays")
 
 
 class Source(Defaults):
@@ -139,6 +182,9 @@ class Config(Frozen):
 
     backend: Annotated[BackendName, text(values.one_of(BackendName, "a backend"))] = Field(
         default=BackendName.NFTABLES, description="what carries bans out"
+    )
+    owner: Annotated[Ownership, text(values.one_of(Ownership, "an owner setting"))] = Field(
+        default=Ownership.AUTO, description="nftables: whether nobody else may change or flush the table (Linux 6.9)"
     )
     defaults: Defaults = Field(default=Defaults(), description="for every source that does not say otherwise")
     allow: tuple[AllowEntry, ...] = Field(default=(), description="addresses that are never banned")

@@ -8,7 +8,7 @@ from typing import Annotated, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from banlistd.core import config_values as values
-from banlistd.core.config import AllowEntry, CatalogueEntry, Config, Defaults, Frozen, Log, Note, Source, text
+from banlistd.core.config import AllowEntry, CatalogueEntry, Config, Defaults, Frozen, Guards, Log, Note, Source, text
 from banlistd.core.config_format import read_format
 from banlistd.core.config_problems import Document, Problem, Spot, report
 from banlistd.core.config_values import Unfit, among, closest, shown
@@ -28,8 +28,9 @@ def read_config(documents: Sequence[Document], catalogue: Catalogue, folder: Pat
     main, *more = (Spot(document, problems) for document in documents)
     tree = _mapping(main.document.tree, main)
     single = _read(Config, {key: tree[key] for key in tree if key not in _SECTIONS}, main)
+    at = main.at("defaults")
     log = _read(Log, _mapping(tree.get("log"), main.at("log")), main.at("log"))
-    defaults = _read(Defaults, _mapping(tree.get("defaults"), main.at("defaults")), main.at("defaults"))
+    defaults = _read(Defaults, _with_guards(_mapping(tree.get("defaults"), at), Guards(), at), at)
     allow = [
         _allow_entry(entry, main.at("allow", index))
         for index, entry in enumerate(_list(tree.get("allow"), main.at("allow")))
@@ -42,6 +43,7 @@ def read_config(documents: Sequence[Document], catalogue: Catalogue, folder: Pat
     _raise_all(problems, documents)
     return Config(
         backend=(single or Config()).backend,
+        owner=(single or Config()).owner,
         log=log or Log(),
         defaults=defaults or Defaults(),
         allow=tuple(entry for entry in allow if entry),
@@ -198,7 +200,7 @@ def _source(written: _Written, defaults: Defaults, catalogue: Catalogue) -> Sour
         merged |= {key: value for key, value in entry if key in Source.model_fields}
     if "path" in own:
         merged.pop("url", None)
-    merged |= _with_format(own, spot)
+    merged |= _with_guards(_with_format(own, spot), defaults.guards, spot)
     if "use" in written.tree and not entry:
         merged.setdefault("id", "unknown")
     else:
@@ -211,6 +213,14 @@ def _with_format(tree: Tree, spot: Spot) -> Tree:
     """The mapping with its format understood; one without a value is left to be reported with the others."""
     written = tree.get("format")
     return tree if written is None else {**tree, "format": read_format(written, spot.at("format"))}
+
+
+def _with_guards(tree: Tree, otherwise: Guards, spot: Spot) -> Tree:
+    """The mapping with its guards understood, key by key over those that hold otherwise."""
+    if "guards" not in tree:
+        return tree
+    at = spot.at("guards")
+    return {**tree, "guards": _read(Guards, dict(otherwise) | _mapping(tree["guards"], at), at) or otherwise}
 
 
 def _entry(written: _Written, catalogue: Catalogue) -> CatalogueEntry | None:

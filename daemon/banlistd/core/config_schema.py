@@ -10,7 +10,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from banlistd.core.config import BackendName, Config, Defaults, Log, LogFormat, Source
+from banlistd.core.config import BackendName, Config, Defaults, Guards, Log, LogFormat, Ownership, Source
 from banlistd.core.config_format import KEYS
 from banlistd.model import Action, Direction, FormatType
 
@@ -40,6 +40,9 @@ def schema() -> Schema:
             },
             # Editors read `yes` as text or as a truth, each after its version of YAML.
             "switch": {"enum": [True, False, "true", "false", "yes", "no", "on", "off"]},
+            "percentage": {"anyOf": [{"type": "string", "pattern": "^[0-9]{1,6}([.][0-9]{1,3})? ?%$"}, _OFF]},
+            "span": {"anyOf": [_reference("duration"), _OFF]},
+            "guards": _optional(_mapping(Guards, _GUARDS)),
             "defaults": _optional(_mapping(Defaults, _DEFAULTS)),
             "allow": _optional({"type": "array", "items": _ALLOW}),
             "source": _source(),
@@ -97,6 +100,7 @@ def _one_or_more(shape: Schema, most: int) -> Schema:
     return {"anyOf": [shape, {"type": "array", "items": shape, "minItems": 1, "maxItems": most}]}
 
 
+_OFF: Schema = {"enum": ["off", False]}  # editors read `off` as text or as a truth
 _TEXT: Schema = {"type": "string"}
 _NOTE: Schema = {"type": "string", "maxLength": 300}
 _COLUMN: Schema = {"type": ["string", "integer"]}
@@ -109,12 +113,26 @@ _FORMAT: Mapping[str, Schema] = {
     "field": _TEXT | {"description": "the key of the address in each line, or keys joined by dots"},
 }
 
+_GUARDS: Mapping[str, Schema] = {
+    "html": _reference("switch"),
+    "unparseable": _reference("percentage"),
+    "truncated": _reference("switch"),
+    "shrink": _reference("percentage"),
+    "grow": _reference("percentage"),
+    "share": _reference("percentage"),
+    "widest4": {"anyOf": [{"type": "integer", "minimum": 1, "maximum": 32}, _OFF]},
+    "widest6": {"anyOf": [{"type": "integer", "minimum": 1, "maximum": 128}, _OFF]},
+    "settle": _reference("span"),
+    "max_age": _reference("span"),
+}
+
 _DEFAULTS: dict[str, Schema] = {
     "every": _reference("duration"),
     "action": _words(Action),
     "direction": _words(Direction),
     "timeout": _reference("duration"),
     "max_bytes": _reference("size"),
+    "guards": _reference("guards"),
 }
 
 _SOURCE: Mapping[str, Schema] = _DEFAULTS | {
@@ -132,6 +150,7 @@ _SOURCE: Mapping[str, Schema] = _DEFAULTS | {
 
 _CONFIG: Mapping[str, Schema] = {
     "backend": _words(BackendName),
+    "owner": _words(Ownership),
     "defaults": _reference("defaults"),
     "allow": _reference("allow"),
     "sources": _reference("sources"),

@@ -318,6 +318,20 @@ def difference(present: Holding | None, desired: Holding, verdict: Verdict = Ver
     )
 
 
+def contents_of(maps: Mapping[MapId, Owned]) -> Mapping[Mark, AddressSet]:
+    """What each owner holds, as a content: planned again under the same policy, it leads to the same maps."""
+    marks = sorted({int(mark) for owned in maps.values() for mark in np.flatnonzero(np.bincount(owned.mark))})
+    contents = {}
+    for mark in marks:
+        columns: list[Addresses] = []
+        for family in FAMILIES:
+            mine = [owned.where(owned.mark == mark) for map_id, owned in maps.items() if map_id.family is family]
+            columns += [np.concatenate([no_addresses(family), *(part.first for part in mine)])]
+            columns += [np.concatenate([no_addresses(family), *(part.last for part in mine)])]
+        contents[Mark(mark)] = AddressSet.of(*columns)
+    return contents
+
+
 def _all_anew(desired: Holding) -> tuple[MapChange, ...]:
     return tuple(
         MapChange(map_id, wanted, wanted, Owned.none(map_id.family), replace=True)

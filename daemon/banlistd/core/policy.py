@@ -5,22 +5,26 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-import numpy as np
-
-from banlistd.core.addresses import FAMILIES, AddressSet, Ranges, no_addresses, union_of
+from banlistd.core.addresses import AddressSet, Ranges, no_addresses
 from banlistd.core.config import Config
+from banlistd.core.protection import joined, with_forms
 from banlistd.core.reserved import reserved_ranges
 from banlistd.model import Family, Mark, Owner, PolicyHash, SourceId
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Policy:
-    """What holds for all sources together. `roster`: the enabled ones, in order. `barred` includes `allowed`."""
+    """What holds for all sources together. `roster`: the enabled ones, in order.
+
+    `barred`: allowed and reserved, also where IPv6 addresses embed them. `urls`: whose hosts are to stay within reach; they
+    are not in the hash, because only what they stand for at a moment, and only where a list holds it, changes a ban.
+    """
 
     roster: tuple[Owner, ...]
     allowed: Mapping[Family, Ranges]
     barred: Mapping[Family, Ranges]
     hash: PolicyHash
+    urls: tuple[str, ...] = ()
 
     def owner(self, source_id: SourceId) -> Owner | None:
         return next((owner for owner in self.roster if owner.source_id == source_id), None)
@@ -34,15 +38,10 @@ def policy_of(config: Config, marks: Mapping[SourceId, Mark], now: float) -> Pol
         if source.enabled
     )
     allowed = config.allowed(now)
-    reserved = reserved_ranges()
-    barred = {family: _either(allowed[family], reserved[family]) for family in FAMILIES}
+    barred = with_forms(joined(allowed, reserved_ranges()))
     guards = [(source.id, source.allow_empty) for source in config.sources if source.enabled]
-    return Policy(roster, allowed, barred, _hash(roster, allowed, barred, guards))
-
-
-def _either(left: Ranges, right: Ranges) -> Ranges:
-    first, last = (np.concatenate(pair) for pair in ((left.first, right.first), (left.last, right.last)))
-    return union_of(left.family, first, last)
+    urls = tuple(source.url for source in config.sources if source.enabled and source.url)
+    return Policy(roster, allowed, barred, _hash(roster, allowed, barred, guards), urls)
 
 
 def _hash(

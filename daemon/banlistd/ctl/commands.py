@@ -50,7 +50,8 @@ def _limit(text: str) -> int:
 
 
 def _status(answer: Answer) -> wording.Page:
-    sources = answer.ask(Question("GET", "/v1/sources")) if answer.document["failing"] else ()
+    troubled = answer.document["failing"] or answer.document["stale"]
+    sources = answer.ask(Question("GET", "/v1/sources")) if troubled else ()
     return wording.status(answer.document, sources, answer.now)
 
 
@@ -102,6 +103,28 @@ COMMANDS: tuple[Command, ...] = (
         (),
         lambda _: Question("GET", "/v1/timers"),
         lambda answer: wording.timers(answer.document, answer.now),
+    ),
+    Command(
+        "protected",
+        "what is never banned for this host's own sake, why, and which lists hold it all the same",
+        (),
+        lambda _: Question("GET", "/v1/protected"),
+        lambda answer: wording.protected(answer.document),
+    ),
+    Command(
+        "quarantine",
+        "lists that a guard refused: why, since when, and what differs from the last good one",
+        (Argument("id", {"metavar": "ID", "nargs": "?", "help": "this source only"}),),
+        lambda arguments: Question("GET", "/v1/quarantine", {} if arguments.id is None else {"source": arguments.id}),
+        lambda answer: wording.quarantine(answer.document, answer.now),
+    ),
+    Command(
+        "approve",
+        "take a refused list in spite of the guards, at once (exit code 69: it could not be applied)",
+        (Argument("ids", {"metavar": "ID", "nargs": "+", "help": "as banlistctl quarantine names them"}),),
+        lambda arguments: Question("POST", "/v1/approve", body={"sources": arguments.ids}, timeout=_REFRESH_SECONDS),
+        lambda answer: wording.refresh(answer.document),
+        _failed,
     ),
     Command(
         "refresh",

@@ -25,7 +25,12 @@ _OUTCOMES: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
 def status(document: Document, sources: Document, now: float) -> Page:
     """`sources`: the document of that name where some fail, else empty."""
     started = document["since"]
-    numbers = {"off": document["sources"] - document["enabled"], "failing": document["failing"]}
+    numbers = {
+        "off": document["sources"] - document["enabled"],
+        "failing": document["failing"],
+        "in quarantine": document["quarantined"],
+        "stale": document["stale"],
+    }
     remarks = ", ".join(f"{number(value)} {word}" for word, value in numbers.items() if value)
     state = f"{printable(document['version'])} is {printable(document['state'])}"
     facts = [
@@ -49,13 +54,16 @@ def status(document: Document, sources: Document, now: float) -> Page:
 def _failing(sources: Document, now: float) -> list[str]:
     lines: list[str] = []
     for row in sources:
+        if row["stale_since"] is not None:
+            name, age = printable(row["id"]), since(row["stale_since"], now)
+            lines.append(f"  {name} is stale: its last good list grew too old {age}; its bans stay")
         if not row["enabled"] or not (row["failures"] or row["state"] == "failed"):
             continue
         name, times = printable(row["id"]), counted(row["failures"], "time", "times")
         retry = f", next try {until(row['due_at'], now)}" if row["due_at"] is not None else ""
         lines += [
             f"  {name} failed {times}{retry}: {printable(row['error']) or 'no reason is known'}",
-            f"      try: banlistctl refresh {name}; banlistctl history {name}",
+            f"      try: banlistctl {'quarantine' if row['quarantined'] else 'refresh'} {name}; banlistctl history {name}",
         ]
     return ["", *lines] if lines else []
 
@@ -81,7 +89,7 @@ def _source(row: Mapping[str, Any], now: float) -> tuple[str, ...]:
     direction = "" if row["direction"] == "in" else f" ({printable(row['direction'])})"
     return (
         printable(row["id"]),
-        printable(row["state"]) if row["enabled"] else "off",
+        _state(row),
         number(row["entries"]),
         number(row["owned"]),
         printable(row["action"]) + direction,
@@ -92,6 +100,13 @@ def _source(row: Mapping[str, Any], now: float) -> tuple[str, ...]:
     )
 
 
+def _state(row: Mapping[str, Any]) -> str:
+    if not row["enabled"]:
+        return "off"
+    state = "refused" if row["quarantined"] else printable(row["state"])
+    return state if row["stale_since"] is None else f"{state}, stale"
+
+
 def check(document: Document) -> Page:
     """One sentence: banned by whom, holding what, since when; or why not."""
     address, held, owner = printable(document["address"]), document["sources"], document["owner"]
@@ -99,10 +114,13 @@ def check(document: Document) -> Page:
         return [f"{address} is banned{_by(owner, document['action'], held)}"]
     holders = ", ".join(dict.fromkeys(printable(row["id"]) for row in held))
     though = f", though held by {holders}" if holders else ""
-    if document["allowed"]:
-        return [f"{address} is not banned: it is allowed{though}"]
-    if document["reserved"]:
-        return [f"{address} is not banned: it is in a reserved network{though}"]
+    reasons = (
+        (document["allowed"], "it is allowed"),
+        (document["protected"], f"it is protected ({printable(document['protected'])})"),
+        (document["reserved"], "it is in a reserved network"),
+    )
+    for reason in (words for holds, words in reasons if holds):
+        return [f"{address} is not banned: {reason}{though}"]
     if owner is not None:
         return [f"{address} is not banned, only watched{_by(owner, document['action'], held)}"]
     if holders:
@@ -186,6 +204,48 @@ def timers(document: Document, now: float) -> Page:
         for row in document
     )
     return [Table(columns, tuple(rows))]
+
+
+def protected(document: Document) -> Page:
+    if not document:
+        return ["nothing is protected: this host's own addresses could not be read"]
+    columns = (Column("ADDRESS"), Column("REASON"), Column("HELD BY"), Column("WITHOUT PROTECTION"))
+    return [Table(columns, tuple(_protected(row) for row in document))]
+
+
+def _protected(row: Mapping[str, Any]) -> tuple[str, ...]:
+    without = "banned" if row["carved"] else "free all the same" if row["sources"] else ""
+    held = ", ".join(printable(name) for name in row["sources"])
+    return printable(row["address"]), printable(row["reason"]), held, without
+
+
+def quarantine(document: Document, now: float) -> Page:
+    """Some lines for each refused list, the way out at their end."""
+    if not document:
+        return ["nothing is in quarantine"]
+    return [line for row in document for line in _held_back(row, now)]
+
+
+def _held_back(row: Mapping[str, Any], now: float) -> list[str]:
+    name, before = printable(row["id"]), row["entries_before"]
+    against = "no list before it" if before is None else f"the last good one has {number(before)}"
+    age, times = duration(now - row["since"]), counted(row["refusals"], "time", "times")
+    changes = f"{number(row['added'])} added, {number(row['removed'])} removed"
+    lines = [
+        f"{name}: {printable(row['guard'])} since {moment(row['since'])} ({age}), refused {times}",
+        f"  {printable(row['reason'])}",
+        f"  {counted(row['entries'], 'entry', 'entries')}, {against}: {changes}",
+        *_samples("+", row["added_sample"], row["added"]),
+        *_samples("-", row["removed_sample"], row["removed"]),
+    ]
+    if row["settle"] is not None:
+        lines.append(f"  taken by itself once it has stayed so for {interval(row['settle'])}; so far {duration(row['stood'])}")
+    return [*lines, "  approved, not yet applied" if row["approved"] else f"  try: banlistctl approve {name}"]
+
+
+def _samples(sign: str, sample: Sequence[str], total: int) -> list[str]:
+    lines = [f"    {sign} {printable(entry)}" for entry in sample]
+    return [*lines, f"    {sign} ... and {number(total - len(sample))} more"] if total > len(sample) else lines
 
 
 def refresh(document: Document) -> Page:

@@ -1,12 +1,13 @@
 """A firewall in memory, for rehearsals and tests: it holds what it is told and blocks nothing."""
 
+import asyncio
 from collections.abc import Mapping
 
 import numpy as np
 
-from banlistd.core.addresses import FAMILIES, Ranges
-from banlistd.core.planning import Change, Holding, MapId, Owned, Verdict, maps_of
-from banlistd.model import Counter, Family, Mark, Marker, Owner
+from banlistd.core.addresses import FAMILIES, AddressSet, Ranges
+from banlistd.core.planning import Change, Holding, MapId, Owned, Verdict, contents_of, maps_of
+from banlistd.model import Counter, Disturbance, Family, Mark, Marker, Owner
 
 
 class MemoryFirewall:
@@ -50,6 +51,13 @@ class MemoryFirewall:
             self._markers.pop(mark, None)
         self._markers |= {marker.mark: marker for marker in change.markers}
         return change.added + change.removed
+
+    async def contents(self) -> Mapping[Mark, AddressSet]:
+        return contents_of(self._maps)
+
+    async def disturbed(self) -> Disturbance:
+        await asyncio.Event().wait()
+        return Disturbance()
 
     async def counters(self) -> Mapping[Mark, Counter]:
         return {}

@@ -6,22 +6,45 @@ the rules that look them up change (one batch), then every chain is written as i
 
 import asyncio
 import errno
+import functools
 import os
 import random
 import subprocess
 import threading
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 
 from banlistd.adapters.backends.nftables_batch import Look, compose
-from banlistd.adapters.backends.nftables_inspection import faults_of, look_at, markers_of, read_counters
+from banlistd.adapters.backends.nftables_drift import irrelevant, rewritten, with_suspicions
+from banlistd.adapters.backends.nftables_dump import dump_maps
+from banlistd.adapters.backends.nftables_inspection import (
+    CLOSE_SAMPLE,
+    SAMPLE,
+    faults_of,
+    look_at,
+    markers_of,
+    read_counters,
+    table_state,
+)
+from banlistd.adapters.backends.nftables_ownership import (
+    adopt,
+    flags_for,
+    found,
+    needs_adoption,
+    owns,
+    probe_listing,
+    refuse_foreign_owner,
+)
 from banlistd.adapters.backends.nftables_sets import table_body
 from banlistd.adapters.backends.nftables_steps import steps_of
 from banlistd.adapters.backends.nftables_structure import TABLE, preparation, settlement, structure_of
 from banlistd.adapters.netlink import NFT_MSG_DELTABLE, NFT_MSG_NEWTABLE, NLM_F_ACK, Batch, NetlinkError, NetlinkSocket
-from banlistd.core.planning import Change, Holding, MapId, Verdict
+from banlistd.adapters.netlink_monitor import RECEIVE_BUFFER, Absence, Certainty, Monitor
+from banlistd.core.addresses import AddressSet
+from banlistd.core.config import Ownership
+from banlistd.core.planning import Change, Holding, MapId, Verdict, contents_of
 from banlistd.errors import FirewallError, StaleGenerationError
-from banlistd.model import Counter, Mark, Marker
+from banlistd.model import Counter, Disturbance, Mark, Marker
 
 # How often a change is tried anew because somebody else wrote in between.
 _TRIES = 5
@@ -41,10 +64,19 @@ _HINTS: Mapping[int, str] = {
 
 
 class NftablesFirewall:
-    """The Firewall of interfaces.py. Opens its socket at first use; blocking work is done in threads, one at a time."""
+    """The Firewall of interfaces.py. Opens its sockets at first use; blocking work is done in threads, one at a time.
 
-    def __init__(self) -> None:
+    `ownership`: whether a table that is made anew shall belong to us alone. `receive_buffer`: octets for the notices of foreign
+    changes.
+    """
+
+    def __init__(self, ownership: Ownership = Ownership.NO, receive_buffer: int = RECEIVE_BUFFER) -> None:
+        self._ownership = ownership
+        self._listing = functools.cache(probe_listing)
+        self._receive_buffer = receive_buffer
         self._socket: NetlinkSocket | None = None
+        self._monitor: Monitor | None = None
+        self._deaf: OSError | None = None
         # A thread's lock: a coroutine that is cancelled leaves its thread at work.
         self._lock = threading.Lock()
 
@@ -56,6 +88,17 @@ class NftablesFirewall:
 
     async def apply(self, change: Change) -> int:
         return 0 if change.is_empty else await asyncio.to_thread(self._apply, change)
+
+    async def contents(self) -> Mapping[Mark, AddressSet]:
+        return await asyncio.to_thread(self._contents)
+
+    async def disturbed(self) -> Disturbance:
+        """As in interfaces.py. Changes of other tables are not reported. Raises FirewallError where notices cannot be had."""
+        monitor = await asyncio.to_thread(self._listening)
+        try:
+            return Disturbance(culprit=await monitor.wait())
+        except OSError as exc:
+            raise FirewallError(f"the firewall does not tell of changes any more: {exc.strerror}") from exc
 
     async def counters(self) -> Mapping[Mark, Counter]:
         return await asyncio.to_thread(self._counters)
@@ -71,39 +114,72 @@ class NftablesFirewall:
             return markers_of(wire)
 
     def _verify(self, holding: Holding) -> Verdict:
+        with self._at_work("cannot read the firewall") as wire, self._certainty() as certainty:
+            verdict = faults_of(wire, holding, random.SystemRandom(), CLOSE_SAMPLE if certainty.close else SAMPLE)
+            certainty.sound = verdict.sound
+            if self._monitor is None:
+                return verdict
+            self._monitor.forget(irrelevant(self._monitor.touched))
+            return with_suspicions(verdict, self._monitor.touched, holding)
+
+    def _listening(self) -> Monitor:
+        """Who listens also guards: a table that the process before us has left behind is ours from now on."""
+        with self._at_work("cannot be told of changes") as wire:
+            if self._monitor is None:
+                raise self._deaf or OSError(errno.EBADF, "closed")
+            if self._ownership is not Ownership.NO and needs_adoption(wire):
+                with self._monitor.away(wire) as absence:
+                    absence.commits += adopt(wire)
+            return self._monitor
+
+    def _contents(self) -> Mapping[Mark, AddressSet]:
         with self._at_work("cannot read the firewall") as wire:
-            return faults_of(wire, holding, random.SystemRandom())
+            return contents_of(dump_maps(wire, look_at(wire).sets))
 
     def _counters(self) -> Mapping[Mark, Counter]:
         with self._at_work("cannot read the counters") as wire:
             return read_counters(wire)
 
     def _apply(self, change: Change) -> int:
-        with self._at_work("the firewall refused the change") as wire:
-            before = look_at(wire)
-            structure_of(change.roster)  # refuses an id or mark that must not get into a script, before anything happens
-            if not change.reshape:
-                return sum(_commit(wire, step) for step in steps_of(change))
-            _run(preparation(change.roster, before.chains))
-            elements = sum(_commit(wire, step) for step in steps_of(change))
-            if before.chains:
-                _run(settlement(change.roster, look_at(wire).chains))
+        with self._at_work("the firewall refused the change") as wire, self._away(wire) as absence:
+            touched = self._monitor.touched if self._monitor else frozenset()
+            elements = _carry_out(change, wire, absence, self._ownership, self._listing)
+            if self._monitor:
+                self._monitor.forget(rewritten(change, touched))
             return elements
 
     def _teardown(self) -> None:
-        with self._at_work("cannot remove the table") as wire:
+        with self._at_work("cannot remove the table") as wire, self._away(wire) as absence:
+            refuse_foreign_owner(table_state(wire), wire)
             # A table that is added where one stands stays as it is, so that the deletion always has its object.
             batch = Batch(generation=None)
-            batch.add(NFT_MSG_NEWTABLE, NLM_F_ACK, table_body())
-            batch.add(NFT_MSG_DELTABLE, 0, table_body())
+            batch.add(NFT_MSG_NEWTABLE, NLM_F_ACK, table_body(None))
+            batch.add(NFT_MSG_DELTABLE, 0, table_body(None))
             batch.end()
+            before = wire.generation()
             wire.commit(batch)
+            absence.commits += min(1, wire.generation() - before)
 
     def _close(self) -> None:
         with self._lock:
-            if self._socket is not None:
-                self._socket.close()
-                self._socket = None
+            for opened in (self._socket, self._monitor):
+                if opened is not None:
+                    opened.close()
+            self._socket = self._monitor = None
+
+    def _away(self, wire: NetlinkSocket) -> AbstractContextManager[Absence]:
+        return self._monitor.away(wire) if self._monitor else nullcontext(Absence())
+
+    def _certainty(self) -> AbstractContextManager[Certainty]:
+        return self._monitor.certainty() if self._monitor else nullcontext(Certainty())
+
+    def _listen(self, wire: NetlinkSocket) -> None:
+        """From the first look on, so that nothing falls in between. Whoever cannot listen can still ban."""
+        if self._monitor is None:
+            try:
+                self._monitor = Monitor(TABLE, wire, self._receive_buffer)
+            except OSError as exc:
+                self._deaf = exc
 
     @contextmanager
     def _at_work(self, failing: str) -> Iterator[NetlinkSocket]:
@@ -112,6 +188,7 @@ class NftablesFirewall:
             try:
                 if self._socket is None:
                     self._socket = NetlinkSocket()
+                self._listen(self._socket)
                 yield self._socket
             except OSError as exc:
                 if self._socket is not None and not isinstance(exc, NetlinkError):
@@ -121,14 +198,35 @@ class NftablesFirewall:
                 raise FirewallError(f"{failing}: {words}", _HINTS.get(exc.errno or 0, "")) from exc
 
 
-def _commit(wire: NetlinkSocket, change: Change) -> int:
+def _carry_out(change: Change, wire: NetlinkSocket, absence: Absence, ownership: Ownership, listing: Callable[[], str]) -> int:
+    before = look_at(wire)
+    structure_of(change.roster)  # refuses an id or mark that must not get into a script, before anything happens
+    refuse_foreign_owner(before.table, wire)
+    if before.table is None and change.reshape:
+        found(wire, ownership, listing)
+        before, began = look_at(wire), before.generation
+        absence.commits += before.generation - began
+    elif ownership is not Ownership.NO:
+        absence.commits += adopt(wire)
+    flags = flags_for(before.table, ownership)
+    if not change.reshape:
+        return sum(_commit(wire, step, absence, flags) for step in steps_of(change))
+    script = preparation(change.roster, before.chains, before.misplaced, founded=flags != 0)
+    _run(script, wire, absence)
+    elements = sum(_commit(wire, step, absence, flags) for step in steps_of(change))
+    if before.chains:
+        _run(settlement(change.roster, look_at(wire).chains), wire, absence)
+    return elements
+
+
+def _commit(wire: NetlinkSocket, change: Change, absence: Absence, table_flags: int | None) -> int:
     """One transaction. A map that surprises is written whole; a ruleset that moved is looked at again."""
     distrusted: set[MapId] = set()
     stale = 0
     while True:
         look = look_at(wire)
         _refuse_without_table(change, look)
-        composed = compose(change, look, distrusted)
+        composed = compose(change, look, distrusted, table_flags)
         try:
             wire.commit(composed.batch)
         except NetlinkError as exc:
@@ -144,6 +242,7 @@ def _commit(wire: NetlinkSocket, change: Change) -> int:
             else:
                 raise
         else:
+            absence.commits += min(1, wire.generation() - look.generation)
             return composed.elements
 
 
@@ -153,11 +252,18 @@ def _refuse_without_table(change: Change, look: Look) -> None:
         raise FirewallError(f"table inet {TABLE} lacks {', '.join(sorted(missing))}", "verify it and write it anew")
 
 
-def _run(script: str) -> None:
-    """Hand a script to nft; it is one transaction. Raises FirewallError with nft's first line."""
+def _run(script: str, wire: NetlinkSocket, absence: Absence) -> None:
+    """Hand a script to nft; it is one transaction. Raises FirewallError with nft's first line.
+
+    A table of our own is an orphan meanwhile.
+    """
     if not script:
         return
     environment = {**os.environ, "LC_ALL": "C"}
+    orphaned = owns(wire)
+    if orphaned:
+        wire.reopen()
+    before = wire.generation()
     try:
         done = subprocess.run(
             ["nft", "-f", "-"],  # noqa: S607 - distributions disagree on its folder; systemd gives a PATH of system folders
@@ -171,3 +277,6 @@ def _run(script: str) -> None:
         said = (done.stderr.splitlines() or ["nothing"])[0]
         hint = _HINTS[errno.EPERM] if "not permitted" in said else f"nft --version; nft list table inet {TABLE}"
         raise FirewallError(f"nft refused the structure: {said[:200]!r}", hint)
+    absence.commits += min(1, wire.generation() - before)
+    if orphaned:
+        absence.commits += adopt(wire)

@@ -8,6 +8,7 @@ from banlistd.adapters.backends.nftables_records import Elements, element_messag
 from banlistd.adapters.backends.nftables_sets import (
     ALLOWED,
     APPLIED,
+    EVERY_MAP,
     SetShape,
     SetState,
     chain_body,
@@ -31,20 +32,31 @@ from banlistd.adapters.netlink import (
     NLM_F_CREATE,
     Batch,
 )
-from banlistd.core.addresses import FAMILIES
-from banlistd.core.planning import Change, Kind, Lane, MapId, Owned, lanes_used, maps_of
+from banlistd.core.planning import Change, Kind, MapId, Owned, lanes_used, maps_of
 from banlistd.model import Mark, Marker
 
 MARKER_VERSION = 1
-_EVERY_MAP = {MapId(lane, kind, family).name for lane in Lane for kind in Kind for family in FAMILIES}
+
+
+@dataclass(frozen=True, slots=True)
+class TableState:
+    """The table's flags, and the port of the socket that owns it, 0 for none."""
+
+    flags: int
+    owner: int
 
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """What the kernel says of our table at one generation: chains, sets by name, the marks with a marker."""
+    """What the kernel says of our table at one generation: chains, sets by name, the marks with a marker.
+
+    `table`: None where there is none. `misplaced`: base chains of ours that are not where they belong.
+    """
 
     generation: int
+    table: TableState | None
     chains: frozenset[str]
+    misplaced: frozenset[str]
     sets: Mapping[str, SetState]
     marks: frozenset[Mark]
 
@@ -75,11 +87,11 @@ class _Sets:
         return name in self.made or name in self.emptied
 
 
-def compose(change: Change, look: Look, distrusted: AbstractSet[MapId] = frozenset()) -> Composed:
+def compose(change: Change, look: Look, distrusted: AbstractSet[MapId] = frozenset(), table_flags: int | None = 0) -> Composed:
     """The batch that carries out `change`; maps in `distrusted` are written whole, whatever the change says of them."""
     sets = _sets_of(change, look, distrusted)
     batch = Batch(look.generation)
-    batch.add(NFT_MSG_NEWTABLE, NLM_F_ACK, table_body())
+    batch.add(NFT_MSG_NEWTABLE, NLM_F_ACK, table_body(table_flags))
     if change.reshape or sets.made or sets.gone:
         _write_sets(batch, change, look, sets)
     for name in sets.emptied:
@@ -111,7 +123,7 @@ def _sets_of(change: Change, look: Look, distrusted: AbstractSet[MapId]) -> _Set
     whole |= set(ALLOWED.values()) if change.allowed is not None else set()
     return _Sets(
         made=made,
-        gone=[name for name in look.sets if name in made or (name in _EVERY_MAP and name not in wanted)],
+        gone=[name for name in look.sets if name in made or (name in EVERY_MAP and name not in wanted)],
         emptied=sorted(whole - made.keys()),
     )
 

@@ -7,7 +7,7 @@ from collections import Counter as Tally
 from collections.abc import Iterator, Mapping, Sequence
 from random import Random
 
-from banlistd.adapters.backends.nftables_batch import MARKER_VERSION, Look
+from banlistd.adapters.backends.nftables_batch import MARKER_VERSION, Look, TableState
 from banlistd.adapters.backends.nftables_records import (
     NFTA_SET_ELEM_LIST_ELEMENTS,
     NFTA_SET_ELEM_LIST_SET,
@@ -17,14 +17,25 @@ from banlistd.adapters.backends.nftables_records import (
     end_elements,
     questions,
 )
-from banlistd.adapters.backends.nftables_sets import ALLOWED, APPLIED, SetState, lookup_rules, set_state
-from banlistd.adapters.backends.nftables_structure import LOOKUPS, TABLE, source_of, structure_of
+from banlistd.adapters.backends.nftables_sets import (
+    ALLOWED,
+    APPLIED,
+    EVERY_SET,
+    NFT_TABLE_F_DORMANT,
+    NFTA_TABLE_FLAGS,
+    NFTA_TABLE_OWNER,
+    SetState,
+    lookup_rules,
+    set_state,
+)
+from banlistd.adapters.backends.nftables_structure import HOOKS, LOOKUPS, PRIORITY, TABLE, is_ours, source_of, structure_of
 from banlistd.adapters.netlink import (
     NFT_MSG_GETCHAIN,
     NFT_MSG_GETOBJ,
     NFT_MSG_GETRULE,
     NFT_MSG_GETSET,
     NFT_MSG_GETSETELEM,
+    NFT_MSG_GETTABLE,
     NetlinkError,
     NetlinkSocket,
     attributes,
@@ -40,6 +51,10 @@ from banlistd.model import ContentHash, Counter, Family, Mark, Marker, PolicyHas
 
 NFTA_TABLE = 1
 NFTA_CHAIN_NAME = 3
+NFTA_CHAIN_HOOK = 4
+NFTA_CHAIN_TYPE = 7
+NFTA_HOOK_HOOKNUM = 1
+NFTA_HOOK_PRIORITY = 2
 NFTA_RULE_CHAIN = 2
 NFTA_OBJ_NAME = 2
 NFTA_OBJ_TYPE = 3
@@ -51,16 +66,24 @@ NFTA_COUNTER_PACKETS = 2
 SAMPLE = 32
 """So many elements of each map are asked for by key: a map with one element in ten gone is found out 29 times in 30."""
 
+CLOSE_SAMPLE = 1024
+"""As many where somebody wrote something unknown: some 5 ms for each map."""
+
 _COMMENT = re.compile(rf"v{MARKER_VERSION} ([a-z0-9][a-z0-9-]{{0,39}}) sha256=([0-9a-f]{{64}}) ([0-9a-f]{{1,16}})")
 
 
 def look_at(wire: NetlinkSocket) -> Look:
     """All that a batch is decided by; the generation is read first, so that a change meanwhile is noticed."""
     generation = wire.generation()
-    chains = _dump(wire, NFT_MSG_GETCHAIN, b"")
-    names = frozenset(to_text(reply.get(NFTA_CHAIN_NAME, b"")) for reply in chains)
+    chains = _chains(wire)
     marks = frozenset(Mark(mark) for mark, _ in _marker_elements(wire))
-    return Look(generation, names, _sets(wire), marks)
+    return Look(generation, table_state(wire), frozenset(chains), _misplaced(chains), _sets(wire), marks)
+
+
+def table_state(wire: NetlinkSocket) -> TableState | None:
+    for table in _dump(wire, NFT_MSG_GETTABLE, b""):
+        return TableState(*(to_number(table.get(kind, b"")) for kind in (NFTA_TABLE_FLAGS, NFTA_TABLE_OWNER)))
+    return None
 
 
 def markers_of(wire: NetlinkSocket) -> tuple[Marker, ...]:
@@ -85,7 +108,7 @@ def read_counters(wire: NetlinkSocket) -> Mapping[Mark, Counter]:
     return {marker.mark: by_source[marker.source_id] for marker in markers if marker.source_id in by_source}
 
 
-def faults_of(wire: NetlinkSocket, holding: Holding, chance: Random) -> Verdict:
+def faults_of(wire: NetlinkSocket, holding: Holding, chance: Random, sample: int = SAMPLE) -> Verdict:
     """Compare numbers of rules, of sets and of elements, and a sample of each map."""
     sets = _sets(wire)
     allowed = all(
@@ -94,14 +117,35 @@ def faults_of(wire: NetlinkSocket, holding: Holding, chance: Random) -> Verdict:
     )
     wanted = {*(map_id.name for map_id in holding.owned), *ALLOWED.values(), APPLIED}
     shaped = _rules_standing(wire) == _rules_wanted(holding) and sets.keys() == wanted
-    wrong = [map_id for map_id, owned in holding.owned.items() if not _holds(wire, sets, map_id, owned, chance)]
+    table = table_state(wire)
+    shaped = shaped and table is not None and not table.flags & NFT_TABLE_F_DORMANT and not _misplaced(_chains(wire))
+    wrong = [map_id for map_id, owned in holding.owned.items() if not _holds(wire, sets, map_id, owned, chance, sample)]
     return Verdict(not (shaped and allowed), frozenset(wrong))
 
 
 def _sets(wire: NetlinkSocket) -> Mapping[str, SetState]:
-    """Our named sets and maps; those that nft makes for a rule bear names that begin with two underscores."""
+    """Our named sets and maps; not those that nft makes for a rule, nor what somebody else has put into our table."""
     states = map(set_state, _dump(wire, NFT_MSG_GETSET, b""))
-    return {state.name: state for state in states if not state.name.startswith("__")}
+    return {state.name: state for state in states if state.name in EVERY_SET}
+
+
+def _chains(wire: NetlinkSocket) -> Mapping[str, Mapping[int, bytes]]:
+    return {to_text(reply.get(NFTA_CHAIN_NAME, b"")): reply for reply in _dump(wire, NFT_MSG_GETCHAIN, b"")}
+
+
+def _misplaced(chains: Mapping[str, Mapping[int, bytes]]) -> frozenset[str]:
+    """Base chains of ours that are of another type, at another hook, of another priority, or at none."""
+    return frozenset(
+        name
+        for name, (_, hook) in HOOKS.items()
+        if name in chains and _place(chains[name]) != ("filter", hook, PRIORITY & 0xFFFFFFFF)
+    )
+
+
+def _place(chain: Mapping[int, bytes]) -> tuple[str, int, int]:
+    hook = attributes(chain.get(NFTA_CHAIN_HOOK, b""))
+    number_at, priority = (to_number(hook.get(kind, b"")) for kind in (NFTA_HOOK_HOOKNUM, NFTA_HOOK_PRIORITY))
+    return to_text(chain.get(NFTA_CHAIN_TYPE, b"")), number_at, priority
 
 
 def _dump(wire: NetlinkSocket, kind: int, question: bytes) -> list[Mapping[int, bytes]]:
@@ -126,7 +170,8 @@ def _marker_elements(wire: NetlinkSocket) -> Iterator[tuple[int, str]]:
 
 def _rules_standing(wire: NetlinkSocket) -> Mapping[str, int]:
     rules = _dump(wire, NFT_MSG_GETRULE, b"")
-    return Tally(to_text(rule.get(NFTA_RULE_CHAIN, b"")) for rule in rules)
+    chains = [to_text(rule.get(NFTA_RULE_CHAIN, b"")) for rule in rules]
+    return Tally(chain for chain in chains if is_ours(chain))
 
 
 def _rules_wanted(holding: Holding) -> Mapping[str, int]:
@@ -138,12 +183,12 @@ def _rules_wanted(holding: Holding) -> Mapping[str, int]:
     }
 
 
-def _holds(wire: NetlinkSocket, sets: Mapping[str, SetState], map_id: MapId, owned: Owned, chance: Random) -> bool:
+def _holds(wire: NetlinkSocket, sets: Mapping[str, SetState], map_id: MapId, owned: Owned, chance: Random, sample: int) -> bool:
     elements = Elements(map_id.family, owned.first, owned.last if map_id.kind is Kind.NETS else None, owned.mark)
     if not _count_fits(sets.get(map_id.name), elements):
         return False
     # Always the last as well: where it has no end, half the number is the same without it.
-    chosen = sorted({*chance.sample(range(len(owned)), min(SAMPLE, len(owned))), *range(len(owned))[-1:]})
+    chosen = sorted({*chance.sample(range(len(owned)), min(sample, len(owned))), *range(len(owned))[-1:]})
     starts = _keys(map_id.family, owned.first[chosen])
     found = [(answer.key, _mark_of(answer)) for answer in _ask(wire, map_id, starts, ends=False)]
     if found != [*zip(starts, owned.mark[chosen].tolist(), strict=True)]:

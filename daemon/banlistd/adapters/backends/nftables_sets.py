@@ -18,10 +18,16 @@ from banlistd.adapters.netlink import (
     to_number,
     to_text,
 )
+from banlistd.core.addresses import FAMILIES
 from banlistd.core.planning import Kind, Lane, MapId
 from banlistd.model import Family
 
 NFTA_TABLE_NAME = 1
+NFTA_TABLE_FLAGS = 2
+NFTA_TABLE_OWNER = 7
+NFT_TABLE_F_DORMANT = 0x1
+NFT_TABLE_F_OWNER = 0x2
+NFT_TABLE_F_PERSIST = 0x4
 NFTA_SET_TABLE = 1
 NFTA_SET_NAME = 2
 NFTA_SET_FLAGS = 3
@@ -42,6 +48,10 @@ NFTA_RULE_EXPRESSIONS = 4
 
 APPLIED = "applied"
 ALLOWED: Mapping[Family, str] = {Family.IPV4: "allowed4", Family.IPV6: "allowed6"}
+EVERY_MAP = frozenset(MapId(lane, kind, family).name for lane in Lane for kind in Kind for family in FAMILIES)
+EVERY_SET = EVERY_MAP | {*ALLOWED.values(), APPLIED}
+"""All that can be ours; other names in our table are somebody else's."""
+
 SMALLEST_SIZE = 65_536
 """A map that knows its size is a table of fixed size: 0.5 MB of buckets, and no rehash while it fills."""
 
@@ -213,6 +223,6 @@ def _verdict(code: int, chain: str = "") -> bytes:
     return _expression("immediate", number(1, _REGISTER_VERDICT), nested(2, verdict))
 
 
-def table_body() -> bytes:
-    return text(NFTA_TABLE_NAME, TABLE)
-
+def table_body(flags: int | None, name: str = TABLE) -> bytes:
+    """`flags` 0: awake, so that a table that somebody has put to sleep wakes up; None: as they are."""
+    return text(NFTA_TABLE_NAME, name) + (b"" if flags is None else number(NFTA_TABLE_FLAGS, flags))

@@ -30,6 +30,13 @@ _LARGEST_MARK = 0xFFFF
 _LOG_LIMIT = "limit rate 5/second burst 20 packets"
 
 
+HOOKS: Mapping[str, tuple[str, int]] = {"inbound": ("prerouting", 0), "outbound": ("output", 3), "forwarded": ("forward", 2)}
+"""The base chains: their hooks in nft's words and by the kernel's number."""
+
+PRIORITY = -300
+"""What nft calls raw: before connection tracking."""
+
+
 @dataclass(frozen=True, slots=True)
 class Chain:
     """`hook`: the declaration of a base chain, else empty. `rules` None: netlink writes them."""
@@ -58,16 +65,16 @@ def structure_of(roster: Sequence[Owner]) -> Mapping[str, Chain]:
     if lanes & {Lane.WATCH_IN, Lane.WATCH_OUT}:
         chains[WATCHED] = Chain("", (*_dispatch(owner for owner in roster if not owner.action.blocks), "meta mark set 0"))
     chains[LOOKUP_IN] = Chain("", None)
-    chains["inbound"] = Chain(_hook("prerouting"), ('iif "lo" return', f"jump {LOOKUP_IN}"))
+    chains["inbound"] = Chain(_hook("inbound"), ('iif "lo" return', f"jump {LOOKUP_IN}"))
     if lanes & set(LOOKUPS[LOOKUP_OUT]):
         chains[LOOKUP_OUT] = Chain("", None)
-        chains["outbound"] = Chain(_hook("output"), ('oif "lo" return', f"jump {LOOKUP_OUT}"))
-        chains["forwarded"] = Chain(_hook("forward"), (f"jump {LOOKUP_OUT}",))
+        chains["outbound"] = Chain(_hook("outbound"), ('oif "lo" return', f"jump {LOOKUP_OUT}"))
+        chains["forwarded"] = Chain(_hook("forwarded"), (f"jump {LOOKUP_OUT}",))
     return chains
 
 
-def _hook(hook: str) -> str:
-    return f"{{ type filter hook {hook} priority raw; policy accept; }}"
+def _hook(chain: str) -> str:
+    return f"{{ type filter hook {HOOKS[chain][0]} priority raw; policy accept; }}"
 
 
 def _source_rules(owner: Owner) -> tuple[str, ...]:
@@ -100,16 +107,23 @@ def _number_of(mark: Mark) -> int:
     return number
 
 
-def preparation(roster: Sequence[Owner], present: frozenset[str]) -> str:
+def preparation(
+    roster: Sequence[Owner], standing: frozenset[str], misplaced: frozenset[str] = frozenset(), *, founded: bool = False
+) -> str:
     """What must stand before elements change, so that no ban is lost: what is missing is added, who blocks blocks already.
 
-    A source that shall only watch keeps its chain until its elements have left the maps of those that block.
+    A source that shall only watch keeps its chain until its elements have left the maps of those that block. A base chain
+    that somebody has hooked elsewhere, `misplaced`, cannot be moved and is made anew. `founded`: the table is not to be named,
+    because nft would say other flags of it than it has.
     """
+    present = standing - misplaced
     wanted = structure_of(roster)
     missing = {name: chain for name, chain in wanted.items() if name not in present}
     blocking = [owner for owner in roster if owner.action.blocks]
     rewritten = [name for name in map(_chain_of_owner, blocking) if name in present]
-    lines = [f"add table inet {TABLE}", *_declarations(missing)]
+    lines = [] if founded else [f"add table inet {TABLE}"]
+    lines += [f"{verb} chain inet {TABLE} {name}" for name in sorted(misplaced) for verb in ("flush", "delete")]
+    lines += _declarations(missing)
     lines += [f"flush chain inet {TABLE} {name}" for name in rewritten]
     for name in (*missing, *rewritten):
         lines += _rules(name, wanted[name])
@@ -127,7 +141,7 @@ def _chain_of_owner(owner: Owner) -> str:
 def settlement(roster: Sequence[Owner], present: frozenset[str]) -> str:
     """What follows once elements have changed: every chain exactly as it shall be, and what is not wanted is gone."""
     wanted = structure_of(roster)
-    surplus = sorted(name for name in present - wanted.keys() if _is_ours(name))
+    surplus = sorted(name for name in present - wanted.keys() if is_ours(name))
     lines = _declarations(wanted)
     lines += [f"flush chain inet {TABLE} {name}" for name, chain in wanted.items() if chain.rules is not None]
     lines += [f"flush chain inet {TABLE} {name}" for name in surplus]
@@ -147,13 +161,13 @@ def _rules(name: str, chain: Chain) -> list[str]:
     return [f"add rule inet {TABLE} {name} {rule}" for rule in chain.rules or ()]
 
 
-def _is_ours(name: str) -> bool:
+def is_ours(name: str) -> bool:
     """Whether a chain that the kernel named can be one of ours. A foreign one is left alone and not in the text."""
     source_id = source_of(name)
-    return name in _SOMETIMES if source_id is None else bool(_SOURCE_ID.fullmatch(source_id))
+    return name in _NOT_OF_A_SOURCE if source_id is None else bool(_SOURCE_ID.fullmatch(source_id))
 
 
-_SOMETIMES = frozenset({WATCHED, LOOKUP_OUT, "outbound", "forwarded"})
+_NOT_OF_A_SOURCE = frozenset({BANNED, WATCHED, LOOKUP_IN, LOOKUP_OUT, "inbound", "outbound", "forwarded"})
 
 
 def _script(lines: Sequence[str]) -> str:

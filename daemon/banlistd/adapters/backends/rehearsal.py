@@ -2,9 +2,10 @@
 
 from collections.abc import Callable, Mapping
 
+from banlistd.core.addresses import AddressSet
 from banlistd.core.planning import Change, Holding, Verdict
 from banlistd.interfaces import Firewall
-from banlistd.model import Counter, Mark, Marker
+from banlistd.model import Counter, Disturbance, Mark, Marker
 
 
 class RehearsalFirewall:
@@ -28,6 +29,12 @@ class RehearsalFirewall:
         for line in change.describe():
             self._tell(line)
         return change.added + change.removed
+
+    async def contents(self) -> Mapping[Mark, AddressSet]:
+        return await self._real.contents()
+
+    async def disturbed(self) -> Disturbance:
+        return await self._real.disturbed()
 
     async def counters(self) -> Mapping[Mark, Counter]:
         return await self._real.counters()

@@ -1,0 +1,90 @@
+"""What others do to the firewall while the daemon runs: its part is repaired at once, from what it knows; theirs is theirs."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from network_namespace import in_network_namespace, nft, skip_without_large_buffers
+from system.daemon_process import Installation, running
+from system.kernel_view import expected, generation, standing
+
+ENTRIES = ["192.0.2.0/24", "198.51.100.7", "2001:db8::/32"]
+
+
+def installed(folder: Path, entries: list[str]) -> Installation:
+    place = Installation(folder)
+    feed = folder / "feed.txt"
+    feed.write_text("".join(f"{entry}\n" for entry in entries))
+    # Longer than any test has patience: what is repaired is repaired because the kernel told of it.
+    place.configure(f'id: feed, path: "{feed}"', every="365d")
+    return place
+
+
+def numbered(count: int) -> list[str]:
+    """So many single addresses, far apart, none reserved."""
+    return [f"{20 + n % 70}.{n // 70 % 256}.{n // 17920 % 256}.{n % 251}" for n in range(count)]
+
+
+FOREIGN = (
+    "flush ruleset",
+    "delete table inet banlistd",
+    "flush map inet banlistd nets4",
+    "insert rule inet banlistd inbound accept",
+)
+
+
+@pytest.mark.parametrize("command", FOREIGN)
+@in_network_namespace
+def test_what_somebody_breaks_is_repaired_and_it_is_said_who_did_it(tmp_path: Path, command: str) -> None:
+    place = installed(tmp_path, ENTRIES)
+    with running(place, "feed") as daemon:
+        before = nft("-s", "list", "table", "inet", "banlistd")
+        for _ in range(3):
+            since = len(daemon.events)
+            nft(command)
+            event = daemon.wait_for("firewall_drift_repaired", since=since)
+            assert event["culprit"].startswith("nft[")
+            assert standing() == expected({"feed": ENTRIES})
+            assert sorted(nft("-s", "list", "table", "inet", "banlistd").splitlines()) == sorted(before.splitlines())
+        assert daemon.terminate() == 0
+    assert [event["event"] for event in daemon.events].count("firewall_drift_repaired") == 3
+
+
+@in_network_namespace
+def test_an_address_that_was_exchanged_for_another_comes_back(tmp_path: Path) -> None:
+    place = installed(tmp_path, numbered(5000))
+    with running(place, "feed") as daemon:
+        victim = numbered(1)[0]
+        nft(f"delete element inet banlistd hosts4 {{ {victim} }}; add element inet banlistd hosts4 {{ 203.0.113.9 : 1 }}")
+        assert daemon.wait_for("firewall_drift_repaired")["culprit"].startswith("nft[")
+        assert standing() == expected({"feed": numbered(5000)})
+
+
+@in_network_namespace
+def test_what_others_do_elsewhere_costs_no_write_and_no_word(tmp_path: Path) -> None:
+    place = installed(tmp_path, ENTRIES)
+    with running(place, "feed") as daemon:
+        place.ask("refresh")
+        before, events = generation(), len(daemon.events)
+        for number in range(50):
+            nft("add", "table", "inet", f"other{number}")
+        assert place.ask("status")["bans"] == len(ENTRIES)
+        assert daemon.terminate() == 0
+    assert generation() == before + 50
+    assert [event["event"] for event in daemon.events[events:]] == ["service_stopped"]
+
+
+@pytest.mark.parametrize("count", [10_000, 100_000])
+@in_network_namespace
+def test_a_flush_of_many_bans_is_repaired(tmp_path: Path, count: int, record_property: Callable[[str, object], None]) -> None:
+    skip_without_large_buffers()
+    entries = numbered(count)
+    assert len(set(entries)) == count
+    place = installed(tmp_path, entries)
+    with running(place, "feed") as daemon:
+        nft("flush", "ruleset")
+        repaired = daemon.wait_for("firewall_drift_repaired")
+        assert repaired["added"] == place.ask("status")["bans"]
+        assert daemon.terminate() == 0
+    record_property("milliseconds until all bans stood again", repaired["duration_ms"])
