@@ -31,8 +31,8 @@ from banlistd.adapters.backends.nftables_ownership import (
     flags_for,
     found,
     needs_adoption,
+    nft_knows_the_flags,
     owns,
-    probe_listing,
     refuse_foreign_owner,
 )
 from banlistd.adapters.backends.nftables_sets import table_body
@@ -72,7 +72,7 @@ class NftablesFirewall:
 
     def __init__(self, ownership: Ownership = Ownership.NO, receive_buffer: int = RECEIVE_BUFFER) -> None:
         self._ownership = ownership
-        self._listing = functools.cache(probe_listing)
+        self._nft_knows = functools.cache(nft_knows_the_flags)
         self._receive_buffer = receive_buffer
         self._socket: NetlinkSocket | None = None
         self._monitor: Monitor | None = None
@@ -143,7 +143,7 @@ class NftablesFirewall:
     def _apply(self, change: Change) -> int:
         with self._at_work("the firewall refused the change") as wire, self._away(wire) as absence:
             touched = self._monitor.touched if self._monitor else frozenset()
-            elements = _carry_out(change, wire, absence, self._ownership, self._listing)
+            elements = _carry_out(change, wire, absence, self._ownership, self._nft_knows)
             if self._monitor:
                 self._monitor.forget(rewritten(change, touched))
             return elements
@@ -198,12 +198,14 @@ class NftablesFirewall:
                 raise FirewallError(f"{failing}: {words}", _HINTS.get(exc.errno or 0, "")) from exc
 
 
-def _carry_out(change: Change, wire: NetlinkSocket, absence: Absence, ownership: Ownership, listing: Callable[[], str]) -> int:
+def _carry_out(
+    change: Change, wire: NetlinkSocket, absence: Absence, ownership: Ownership, nft_knows: Callable[[], bool]
+) -> int:
     before = look_at(wire)
     structure_of(change.roster)  # refuses an id or mark that must not get into a script, before anything happens
     refuse_foreign_owner(before.table, wire)
     if before.table is None and change.reshape:
-        found(wire, ownership, listing)
+        found(wire, ownership, nft_knows)
         before, began = look_at(wire), before.generation
         absence.commits += before.generation - began
     elif ownership is not Ownership.NO:

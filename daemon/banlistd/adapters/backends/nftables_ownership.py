@@ -15,30 +15,32 @@ from banlistd.adapters.backends.nftables_batch import TableState
 from banlistd.adapters.backends.nftables_inspection import table_state
 from banlistd.adapters.backends.nftables_sets import NFT_TABLE_F_OWNER, NFT_TABLE_F_PERSIST, table_body
 from banlistd.adapters.backends.nftables_structure import TABLE
-from banlistd.adapters.netlink import NFT_MSG_DELTABLE, NFT_MSG_NEWTABLE, NLM_F_ACK, Batch, NetlinkError, NetlinkSocket
+from banlistd.adapters.netlink import NFT_MSG_NEWTABLE, NLM_F_ACK, Batch, NetlinkError, NetlinkSocket
 from banlistd.core.config import Ownership
 from banlistd.errors import FirewallError
 
 OWNED = NFT_TABLE_F_OWNER | NFT_TABLE_F_PERSIST
-_PROBE = f"{TABLE}-probe"
+_PROBE = f"add table inet {TABLE}-probe {{ flags owner,persist; }}\n"
 # Kernels before 6.9 know no persist, before 5.12 no owner.
 _UNKNOWN = frozenset({errno.EOPNOTSUPP, errno.EINVAL})
 
 
-def found(wire: NetlinkSocket, ownership: Ownership, listing: Callable[[], str]) -> bool:
+def found(wire: NetlinkSocket, ownership: Ownership, nft_knows: Callable[[], bool]) -> bool:
     """Make the table, which is absent, if it shall have an owner; whether it was made.
 
-    `auto` asks the kernel, and nft, because a version that does not list the flags back (1.0.6) makes a saved ruleset
-    unloadable. `listing`: `probe_listing`, or what it once said. Raises FirewallError where the kernel cannot and the
+    `auto` asks nft first, because a version that does not know the flags (1.0.6) makes a saved ruleset unloadable.
+    `nft_knows`: `nft_knows_the_flags`, or what it once said. Raises FirewallError where the kernel cannot and the
     configuration says that it shall.
     """
-    if ownership is Ownership.NO or (ownership is Ownership.AUTO and not _is_round(wire, listing)):
+    if ownership is Ownership.NO or (ownership is Ownership.AUTO and not nft_knows()):
         return False
     try:
         _commit(wire, (NFT_MSG_NEWTABLE, table_body(OWNED)))
     except NetlinkError as exc:
         if exc.errno not in _UNKNOWN:
             raise
+        if ownership is Ownership.AUTO:
+            return False
         raise FirewallError("this kernel has no tables with an owner", "owner: auto, or Linux 6.9") from exc
     return True
 
@@ -75,30 +77,18 @@ def flags_for(state: TableState | None, ownership: Ownership) -> int | None:
     return None if ownership is Ownership.NO else OWNED
 
 
-def _is_round(wire: NetlinkSocket, listing: Callable[[], str]) -> bool:
+def nft_knows_the_flags() -> bool:
+    """Whether nft would make a table with both flags, and so lists them too. It only checks: a probe that is made for real
+    outlives a process that is killed over it, because that is what persist means.
+    """
     try:
-        _commit(wire, (NFT_MSG_NEWTABLE, table_body(OWNED, _PROBE)))
-    except NetlinkError as exc:
-        if exc.errno not in _UNKNOWN:
-            raise
-        return False
-    try:
-        said = listing()
-    finally:
-        _commit(wire, (NFT_MSG_DELTABLE, table_body(None, _PROBE)))
-    return "owner" in said and "persist" in said
-
-
-def probe_listing() -> str:
-    """What nft lists of the table that `found` makes for a try; nothing where there is no nft, or it cannot."""
-    try:
-        done = subprocess.run(  # noqa: S603 - every word is our own
-            ["nft", "list", "table", "inet", _PROBE],  # noqa: S607 - as in nftables: systemd gives a PATH of system folders
-            capture_output=True, text=True, check=False, timeout=10.0,
+        done = subprocess.run(
+            ["nft", "--check", "--file", "-"],  # noqa: S607 - as in nftables: systemd gives a PATH of system folders
+            input=_PROBE, capture_output=True, text=True, check=False, timeout=10.0,
         )  # fmt: skip
     except (FileNotFoundError, subprocess.TimeoutExpired):
-        return ""
-    return done.stdout
+        return False
+    return done.returncode == 0
 
 
 def _commit(wire: NetlinkSocket, *messages: tuple[int, bytes]) -> None:
