@@ -108,12 +108,12 @@ def scene(tmp_path: Path) -> Iterator[Scene]:
         for namespace, name, four, six in ((guard, "wan", GUARD[0], GUARD[1]), (outside, "street", GATEWAY[0], GATEWAY[1])):
             namespace.run(partial(without_duplicate_detection, name))
             namespace.command("ip", "address", "add", f"{four}/24", "dev", name)
-            namespace.command("ip", "address", "add", f"{six}/64", "dev", name)
+            namespace.command("ip", "address", "add", f"{six}/64", "dev", name, "nodad")
             namespace.command("ip", "link", "set", name, "up")
         guard.command("ip", "address", "add", f"{LAN_GUARD}/24", "dev", "wan")
         outside.command("ip", "address", "add", f"{LAN_NEIGHBOUR}/24", "dev", "street")
         for address in (*RESOLVER, *ADMIN, *PUBLISHER, *STRANGER):
-            outside.command("ip", "address", "add", address, "dev", "lo")
+            outside.command("ip", "address", "add", address, "dev", "lo", *(["nodad"] if ":" in address else []))
         for gateway in GATEWAY:
             guard.command("ip", "route", "add", "::/0" if ":" in gateway else "0.0.0.0/0", "via", gateway)
         (tmp_path / "etc").mkdir()
@@ -180,7 +180,7 @@ def test_with_firehol_level_1_verbatim_the_private_network_goes_on(scene: Scene,
     assert scene.is_answered(LAN_GUARD, LAN_NEIGHBOUR)
     assert scene.arrives(GATEWAY[0], GUARD[0], GATEWAY[0])
     banned = a_banned_address(addresses, direction)
-    scene.outside.command("ip", "address", "add", banned, "dev", "lo")
+    scene.outside.command("ip", "address", "add", banned, "dev", "lo", *(["nodad"] if ":" in banned else []))
     assert not scene.arrives(banned, GUARD[0], GATEWAY[0])
 
 

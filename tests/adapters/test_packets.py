@@ -69,8 +69,12 @@ def _bound(namespace: NetworkNamespace, address: str) -> socket.socket:
 
 def _udp(address: str) -> socket.socket:
     bound = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_DGRAM)
-    bound.settimeout(20)
-    bound.bind((address, 0))
+    try:
+        bound.settimeout(20)
+        bound.bind((address, 0))
+    except OSError:
+        bound.close()
+        raise
     return bound
 
 
@@ -94,7 +98,8 @@ def street() -> Iterator[Street]:
         _join(guard, "g0", (f"{GUARD4}/24", f"{GUARD6}/64"), peer, "p0", ("10.9.0.2/24", "fd00:9::2/64"))
         _join(guard, "g1", ("10.8.0.1/24", "fd00:8::1/64"), inner, "i0", (f"{INNER4}/24", f"{INNER6}/64"))
         for address in (BAD4, GOOD4, *MORE4, BAD6, GOOD6):
-            peer.command("ip", "address", "add", address, "dev", "lo")
+            # Even on lo an IPv6 address is tentative for a moment, unless nobody is to be asked about it.
+            peer.command("ip", "address", "add", address, "dev", "lo", *(["nodad"] if ":" in address else []))
         for namespace, target, gateway in (
             (guard, "198.51.100.0/24", "10.9.0.2"),
             (guard, "2001:db8::/32", "fd00:9::2"),
