@@ -4,8 +4,8 @@ import hashlib
 from dataclasses import dataclass, field
 
 from banlistd.adapters.backends.memory import MemoryFirewall
+from banlistd.core.change import Change
 from banlistd.core.config import Source
-from banlistd.core.planning import Change
 from banlistd.errors import FetchError, FirewallError
 from banlistd.interfaces import Firewall
 from banlistd.model import Download, Event, EventName, NotModified, SourceId, Validators

@@ -15,8 +15,8 @@ from banlistd.adapters.import_runs import ImportRuns
 from banlistd.adapters.local_file import stamp_of
 from banlistd.adapters.quarantine import QuarantineTable
 from banlistd.core.addresses import to_text
+from banlistd.core.change import Change
 from banlistd.core.config import AllowEntry, BackendName, Config, Source
-from banlistd.core.planning import Change
 from banlistd.core.policy import policy_of
 from banlistd.enforcing import Enforcer
 from banlistd.errors import BanlistdError, FetchError, FirewallError

@@ -14,9 +14,9 @@ from banlistd.adapters.database import open_database
 from banlistd.adapters.import_runs import ImportRuns
 from banlistd.adapters.quarantine import QuarantineTable
 from banlistd.core.addresses import hash_of, to_text
+from banlistd.core.change import Change
 from banlistd.core.config import AllowEntry, Config, Source
 from banlistd.core.parsers import parse
-from banlistd.core.planning import Change
 from banlistd.core.policy import Policy, policy_of
 from banlistd.enforcing import Enforcer
 from banlistd.errors import FirewallError

@@ -12,7 +12,7 @@ from banlistd.adapters.database import open_database
 from banlistd.adapters.import_runs import ImportRuns
 from banlistd.adapters.quarantine import QuarantineTable
 from banlistd.core.config import Config, Source
-from banlistd.core.planning import Holding
+from banlistd.core.holding import Holding
 from banlistd.core.policy import policy_of
 from banlistd.enforcing import Enforcer
 from banlistd.errors import FetchError

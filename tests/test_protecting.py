@@ -12,8 +12,8 @@ from banlistd.adapters.import_runs import ImportRuns
 from banlistd.adapters.quarantine import QuarantineTable
 from banlistd.answers import Answers
 from banlistd.core.addresses import to_text
+from banlistd.core.change import Change
 from banlistd.core.config import Config, Source
-from banlistd.core.planning import Change
 from banlistd.core.policy import policy_of
 from banlistd.enforcing import Enforcer
 from banlistd.importing import Importer

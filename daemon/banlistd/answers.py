@@ -12,7 +12,7 @@ from banlistd.core.addresses import Addresses, AddressSet, from_numbers, to_numb
 from banlistd.core.comparison import Difference, compare, text_of
 from banlistd.core.config import Source
 from banlistd.core.guards import SHRUNK
-from banlistd.core.planning import Holding, Kind, MapId, lanes_of
+from banlistd.core.holding import Holding, Kind, MapId, lanes_of
 from banlistd.core.protection import forms, label
 from banlistd.core.quarantine import Quarantined, stale_at
 from banlistd.enforcing import Enforcer

@@ -8,7 +8,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from banlistd.core.addresses import AddressSet, hash_of
-from banlistd.core.planning import Change, Holding, Verdict, difference, plan
+from banlistd.core.change import Change, difference
+from banlistd.core.holding import Holding, Verdict
+from banlistd.core.planning import plan
 from banlistd.core.policy import Policy
 from banlistd.core.protection import Carving, Hit, carve, joined, label
 from banlistd.core.recovery import decide, is_held

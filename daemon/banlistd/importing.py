@@ -8,9 +8,9 @@ from contextlib import suppress
 from typing import Protocol
 
 from banlistd.core.addresses import AddressSet, hash_of
+from banlistd.core.change import Change
 from banlistd.core.comparison import arrivals
 from banlistd.core.config import Source
-from banlistd.core.planning import Change
 from banlistd.core.quarantine import Quarantined, approved, detained, has_settled, stale_at
 from banlistd.core.reading import Reading, read
 from banlistd.core.recovery import decide

@@ -5,8 +5,9 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from banlistd.core.addresses import AddressSet
+from banlistd.core.change import Change
 from banlistd.core.config import Config, Source
-from banlistd.core.planning import Change, Holding, Verdict
+from banlistd.core.holding import Holding, Verdict
 from banlistd.core.quarantine import Quarantined
 from banlistd.model import (
     ContentHash,

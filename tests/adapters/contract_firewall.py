@@ -6,7 +6,9 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 import numpy as np
 
 from banlistd.core.addresses import FAMILIES, AddressSet, from_numbers
-from banlistd.core.planning import Change, Holding, Kind, Lane, MapChange, MapId, Owned, difference, plan
+from banlistd.core.change import Change, MapChange, difference
+from banlistd.core.holding import Holding, Kind, Lane, MapId, Owned
+from banlistd.core.planning import plan
 from banlistd.interfaces import Firewall
 from banlistd.model import Action, ContentHash, Direction, Family, Mark, Marker, Owner, PolicyHash, SourceId
 

@@ -26,7 +26,8 @@ from adapters.contract_firewall import (
 from banlistd.adapters.backends.nftables import NftablesFirewall
 from banlistd.adapters.netlink import NetlinkSocket
 from banlistd.core.addresses import AddressSet
-from banlistd.core.planning import Holding, Verdict, difference
+from banlistd.core.change import difference
+from banlistd.core.holding import Holding, Verdict
 from banlistd.errors import FirewallError
 from banlistd.model import Disturbance
 from network_namespace import in_network_namespace, nft

@@ -19,8 +19,9 @@ from banlistd.adapters.host import LinuxHost
 from banlistd.adapters.import_runs import ImportRuns
 from banlistd.core.addresses import AddressSet, hash_of, to_text
 from banlistd.core.config import Config, Source
+from banlistd.core.holding import Kind, Lane, MapId
 from banlistd.core.parsers import parse
-from banlistd.core.planning import Kind, Lane, MapId, plan
+from banlistd.core.planning import plan
 from banlistd.core.policy import Policy, policy_of
 from banlistd.enforcing import Enforcer
 from banlistd.model import Direction, Family, Format, Mark, SourceId

@@ -27,7 +27,8 @@ from banlistd.adapters.backends.nftables import NftablesFirewall
 from banlistd.adapters.backends.nftables_batch import compose
 from banlistd.adapters.netlink import NetlinkSocket
 from banlistd.core.addresses import AddressSet
-from banlistd.core.planning import Holding, Verdict, difference
+from banlistd.core.change import difference
+from banlistd.core.holding import Holding, Verdict
 from banlistd.errors import FirewallError, StaleGenerationError
 from network_namespace import NetworkNamespace, in_network_namespace, nft, skip_without_large_buffers
 

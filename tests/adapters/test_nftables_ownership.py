@@ -8,8 +8,8 @@ from adapters.contract_firewall import ALPHA, BETA, BOTH, COUNTED, DROP, LOGGED,
 from banlistd.adapters.backends.nftables import NftablesFirewall
 from banlistd.adapters.backends.nftables_ownership import OWNED, found, nft_knows_the_flags
 from banlistd.adapters.netlink import NetlinkSocket, text
+from banlistd.core.change import difference
 from banlistd.core.config import Ownership
-from banlistd.core.planning import difference
 from banlistd.errors import FirewallError
 from network_namespace import in_network_namespace, nft, run_nft
 

@@ -3,7 +3,7 @@
 from adapters.contract_firewall import ALPHA, BETA, addresses, holding
 from banlistd.adapters.backends.nftables_steps import steps_of
 from banlistd.core.addresses import to_text
-from banlistd.core.planning import Change, difference
+from banlistd.core.change import Change, difference
 
 HOST, NET, OTHER = addresses("192.0.2.7"), addresses("192.0.2.0/24"), addresses("192.0.2.7", "203.0.113.9")
 

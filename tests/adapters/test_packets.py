@@ -18,7 +18,8 @@ import pytest
 
 from adapters.contract_firewall import ALPHA, BETA, BOTH, COUNTED, LOGGED, addresses, holding, owner
 from banlistd.adapters.backends.nftables import NftablesFirewall
-from banlistd.core.planning import Holding, difference
+from banlistd.core.change import difference
+from banlistd.core.holding import Holding
 from banlistd.model import Action, Direction
 from network_namespace import NetworkNamespace
 

@@ -7,7 +7,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from banlistd.core.addresses import FAMILIES, Addresses, AddressSet, Ranges, from_numbers, union_of
-from banlistd.core.planning import Change, Holding, Kind, Lane, MapId, Owned, Verdict, difference, plan
+from banlistd.core.change import Change, difference
+from banlistd.core.holding import Holding, Kind, Lane, MapId, Owned, Verdict
+from banlistd.core.planning import plan
 from banlistd.model import Action, ContentHash, Direction, Family, Mark, Marker, Owner, PolicyHash, SourceId
 
 V4, V6 = Family.IPV4, Family.IPV6

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from banlistd.core.addresses import FAMILIES, AddressSet, Ranges, from_numbers
 from banlistd.core.config import AllowEntry, Config, Source
-from banlistd.core.planning import Holding, plan
+from banlistd.core.holding import Holding
+from banlistd.core.planning import plan
 from banlistd.core.policy import Policy, policy_of
 from banlistd.core.protection import EMBEDDINGS, Carving, Span, carve, forms, joined, label
 from banlistd.core.reserved import RESERVED

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 import numpy as np
 
 from banlistd.core.addresses import FAMILIES, AddressSet, Ranges
-from banlistd.core.planning import Change, Holding, MapId, Owned, Verdict, contents_of, maps_of
+from banlistd.core.change import Change
+from banlistd.core.holding import Holding, MapId, Owned, Verdict, contents_of, maps_of
 from banlistd.model import Counter, Disturbance, Family, Mark, Marker, Owner
 
 

@@ -41,8 +41,9 @@ from banlistd.adapters.backends.nftables_structure import TABLE, preparation, se
 from banlistd.adapters.netlink import NFT_MSG_DELTABLE, NFT_MSG_NEWTABLE, NLM_F_ACK, Batch, NetlinkError, NetlinkSocket
 from banlistd.adapters.netlink_monitor import RECEIVE_BUFFER, Absence, Certainty, Monitor
 from banlistd.core.addresses import AddressSet
+from banlistd.core.change import Change
 from banlistd.core.config import Ownership
-from banlistd.core.planning import Change, Holding, MapId, Verdict, contents_of
+from banlistd.core.holding import Holding, MapId, Verdict, contents_of
 from banlistd.errors import FirewallError, StaleGenerationError
 from banlistd.model import Counter, Disturbance, Mark, Marker
 

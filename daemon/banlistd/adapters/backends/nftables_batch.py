@@ -32,7 +32,8 @@ from banlistd.adapters.netlink import (
     NLM_F_CREATE,
     Batch,
 )
-from banlistd.core.planning import Change, Kind, MapId, Owned, lanes_used, maps_of
+from banlistd.core.change import Change
+from banlistd.core.holding import Kind, MapId, Owned, lanes_used, maps_of
 from banlistd.model import Mark, Marker
 
 MARKER_VERSION = 1

@@ -5,7 +5,8 @@ from collections.abc import Set as AbstractSet
 from banlistd.adapters.backends.nftables_sets import ALLOWED, APPLIED, EVERY_MAP, EVERY_SET
 from banlistd.adapters.backends.nftables_structure import is_ours
 from banlistd.adapters.netlink_monitor import Thing, Touched
-from banlistd.core.planning import Change, Holding, Verdict, maps_of
+from banlistd.core.change import Change
+from banlistd.core.holding import Holding, Verdict, maps_of
 
 
 def with_suspicions(verdict: Verdict, touched: AbstractSet[Touched], holding: Holding) -> Verdict:

@@ -14,7 +14,7 @@ from banlistd.adapters.backends.nftables_records import (
 from banlistd.adapters.backends.nftables_structure import TABLE
 from banlistd.adapters.netlink import NFT_MSG_GETSETELEM, NetlinkSocket, text
 from banlistd.core.addresses import FAMILIES, WIDTHS, from_numbers
-from banlistd.core.planning import MARK_DTYPE, Kind, Lane, MapId, Owned
+from banlistd.core.holding import MARK_DTYPE, Kind, Lane, MapId, Owned
 from banlistd.model import Family
 
 NFTA_SET_ELEM_LIST_TABLE = 1

@@ -46,7 +46,7 @@ from banlistd.adapters.netlink import (
 )
 from banlistd.core.addresses import WIDTHS, Addresses, after
 from banlistd.core.addresses import to_number as address_number
-from banlistd.core.planning import Holding, Kind, MapId, Owned, Verdict, maps_of
+from banlistd.core.holding import Holding, Kind, MapId, Owned, Verdict, maps_of
 from banlistd.model import ContentHash, Counter, Family, Mark, Marker, PolicyHash, SourceId
 
 NFTA_TABLE = 1

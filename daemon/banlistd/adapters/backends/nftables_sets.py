@@ -19,7 +19,7 @@ from banlistd.adapters.netlink import (
     to_text,
 )
 from banlistd.core.addresses import FAMILIES
-from banlistd.core.planning import Kind, Lane, MapId
+from banlistd.core.holding import Kind, Lane, MapId
 from banlistd.model import Family
 
 NFTA_TABLE_NAME = 1

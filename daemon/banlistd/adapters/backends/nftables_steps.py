@@ -5,7 +5,8 @@ from dataclasses import replace
 import numpy as np
 
 from banlistd.core.addresses import Ranges, are_among
-from banlistd.core.planning import Change, Kind, MapChange, MapId, Owned
+from banlistd.core.change import Change, MapChange
+from banlistd.core.holding import Kind, MapId, Owned
 
 
 def steps_of(change: Change) -> tuple[Change, ...]:

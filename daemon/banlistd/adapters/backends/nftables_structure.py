@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from banlistd.core.planning import Lane, lanes_used
+from banlistd.core.holding import Lane, lanes_used
 from banlistd.errors import FirewallError
 from banlistd.model import Action, Mark, Owner, SourceId
 

@@ -3,7 +3,8 @@
 from collections.abc import Callable, Mapping
 
 from banlistd.core.addresses import AddressSet
-from banlistd.core.planning import Change, Holding, Verdict
+from banlistd.core.change import Change
+from banlistd.core.holding import Holding, Verdict
 from banlistd.interfaces import Firewall
 from banlistd.model import Counter, Disturbance, Mark, Marker
 
