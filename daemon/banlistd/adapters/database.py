@@ -62,11 +62,11 @@ async def _transaction(connection: aiosqlite.Connection, begin: str, work: Work[
     try:
         result = await work(connection)
         await connection.execute("COMMIT")
-    except BaseException:
-        if connection.in_transaction:  # SQLITE_FULL has rolled back by itself
+        return result
+    finally:
+        # After an error. SQLITE_FULL has rolled back by itself.
+        if connection.in_transaction:
             await connection.execute("ROLLBACK")
-        raise
-    return result
 
 
 async def _to_the_end(coroutine: Coroutine[Any, Any, T]) -> T:
