@@ -177,8 +177,8 @@ def serve(
                 house.fetcher, house.ledger, quarantine, enforcer, house.announcer, house.clock, chance=lambda: 0.5
             )
             house.service = Service(
-                config, house.load, stamp_of, importer, enforcer, house.ledger, house.announcer, house.supervisor,
-                house.clock, reconcile_every=reconcile_every, watch_every=0.005, first_retry=first_retry,
+                config, house.load, stamp_of, importer, enforcer, house.ledger, database, house.announcer,
+                house.supervisor, house.clock, reconcile_every=reconcile_every, watch_every=0.005, first_retry=first_retry,
             )  # fmt: skip
             await house.service.restore()
             if before:

@@ -86,7 +86,7 @@ def ask(disk: Path, life: Callable[[Desk], Awaitable[None]]) -> None:
             fetcher = CannedFetcher(dict(BODIES))
             importer = Importer(fetcher, ledger, quarantine, enforcer, ListeningAnnouncer(), clock, chance=lambda: 0.5)
             desk = Desk(importer, fetcher, clock)
-            desk.answers = Answers(desk, enforcer, ledger, quarantine, clock, "the place of the configuration")
+            desk.answers = Answers(desk, enforcer, ledger, quarantine, database, clock, "the place of the configuration")
             await enforcer.restore(clock.now())
             await life(desk)
 

@@ -32,6 +32,9 @@ ADAPTERS_THAT_MAY_KNOW = {
     ("route_netlink", "netlink"),
     ("host", "route_netlink"),
     ("import_runs", "database"),
+    ("database", "database_file"),
+    ("database", "database_schema"),
+    ("database_file", "database_schema"),
     ("quarantine", "database"),
 }
 

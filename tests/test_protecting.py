@@ -70,7 +70,7 @@ class Bench:
                 policy = policy_of(Config(sources=SOURCES), await ledger.marks_for([FEED, OTHER]), clock.now())
                 enforcer = Enforcer(self.firewall, ledger, policy, self.host, self.announcer)
                 quarantine = QuarantineTable(database)
-                self.answers = Answers(NoSteering(), enforcer, ledger, quarantine, clock, "")
+                self.answers = Answers(NoSteering(), enforcer, ledger, quarantine, database, clock, "")
                 parts = (self.fetcher, ledger, quarantine, enforcer, self.announcer, clock)
                 await life(enforcer, Importer(*parts, chance=lambda: 0.5))
 

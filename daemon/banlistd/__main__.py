@@ -14,7 +14,7 @@ from typing import NoReturn
 from banlistd.compose import House, Places, load_config, open_house
 from banlistd.control import serve
 from banlistd.core.config import Config
-from banlistd.errors import BanlistdError, ConfigError, UsageError
+from banlistd.errors import BanlistdError, ConfigError, LedgerError, UsageError
 from banlistd.model import Outcome
 
 _EPILOG = (
@@ -83,10 +83,13 @@ async def _once(places: Places, config: Config, *, rehearse: bool) -> int:
         outcomes = await house.service.refresh()
         if rehearse:
             print(f"nothing was changed; {len(house.enforcer.held or ())} bans would stand")
-        return _worst(outcomes)
+        return _worst(outcomes, house.storage.fault)
 
 
-def _worst(outcomes: Sequence[Outcome]) -> int:
+def _worst(outcomes: Sequence[Outcome], fault: str) -> int:
+    if fault:
+        print(f"banlistd: what was imported could not be written down: {fault}", file=sys.stderr)
+        return LedgerError.exit_code
     return next((outcome.exit_code for outcome in outcomes if outcome.exit_code), 0)
 
 

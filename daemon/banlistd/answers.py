@@ -17,7 +17,7 @@ from banlistd.core.protection import forms, label
 from banlistd.core.quarantine import Quarantined, stale_at
 from banlistd.enforcing import Enforcer
 from banlistd.errors import NoSuchSourceError, UsageError
-from banlistd.interfaces import Clock, Ledger, Quarantine, Steering
+from banlistd.interfaces import Clock, Ledger, Quarantine, Steering, Storage
 from banlistd.model import Family, ImportRun, Owner, Protected, RunState, SourceId
 
 Answer = Mapping[str, object]
@@ -32,6 +32,7 @@ class Answers:
         enforcer: Enforcer,
         ledger: Ledger,
         quarantine: Quarantine,
+        storage: Storage,
         clock: Clock,
         config_place: str,
     ) -> None:
@@ -39,6 +40,7 @@ class Answers:
         self._enforcer = enforcer
         self._ledger = ledger
         self._quarantine = quarantine
+        self._storage = storage
         self._clock = clock
         self._config_place = config_place
         self._since = clock.now()
@@ -62,6 +64,7 @@ class Answers:
             "failing": sum(bool(poll.failures) for poll in polls),
             "quarantined": sum(content is not None for content in held_back),
             "stale": sum(since is not None for since in stale),
+            "ledger_fault": self._storage.fault,
             "bans": len(held or ()),
             "maps": {map_id.name: len(owned) for map_id, owned in held.owned.items()} if held else {},
             "last_change": newest.completed_at if newest else None,

@@ -29,7 +29,7 @@ from banlistd.core.policy import policy_of
 from banlistd.enforcing import Enforcer
 from banlistd.errors import ConfigError
 from banlistd.importing import Importer
-from banlistd.interfaces import Announcer, Firewall
+from banlistd.interfaces import Announcer, Firewall, Storage
 from banlistd.service import Service
 
 BACKENDS: Mapping[BackendName, Callable[[Config], Firewall]] = {
@@ -52,6 +52,11 @@ class Places:
         return self.state / "banlistd.db"
 
     @property
+    def scratch(self) -> Path | None:
+        """Where a passing copy of the database may be made if its own disk cannot be written; None: where the system says."""
+        return self.runtime if self.runtime.is_dir() else None
+
+    @property
     def socket(self) -> Path:
         return self.runtime / "control.sock"
 
@@ -63,6 +68,7 @@ class House:
     service: Service
     answers: Answers
     enforcer: Enforcer
+    storage: Storage
     announcer: Announcer
     places: Places
 
@@ -86,7 +92,7 @@ async def open_house(places: Places, config: Config, *, rehearse: Callable[[str]
     async with AsyncExitStack() as stack:
         if rehearse is None:
             stack.enter_context(only_instance(places.state))
-            database = await stack.enter_async_context(open_database(places.database))
+            database = await stack.enter_async_context(open_database(places.database, places.scratch))
         else:
             database = await stack.enter_async_context(open_copy(places.database))
         ledger, quarantine = ImportRuns(database), QuarantineTable(database)
@@ -103,7 +109,8 @@ async def open_house(places: Places, config: Config, *, rehearse: Callable[[str]
         fetcher = Downloads(version("banlistd"), LocalFiles(), places.credentials)
         importer = Importer(fetcher, ledger, quarantine, enforcer, announcer, clock, chance=random.random)
         service = Service(
-            config, lambda: load_config(places), stamp_of, importer, enforcer, ledger, announcer, find_supervisor(), clock
-        )
-        answers = Answers(service, enforcer, ledger, quarantine, clock, str(places.config))
-        yield House(service, answers, enforcer, announcer, places)
+            config, lambda: load_config(places), stamp_of, importer, enforcer, ledger, database, announcer,
+            find_supervisor(), clock,
+        )  # fmt: skip
+        answers = Answers(service, enforcer, ledger, quarantine, database, clock, str(places.config))
+        yield House(service, answers, enforcer, database, announcer, places)

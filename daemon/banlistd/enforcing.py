@@ -5,6 +5,7 @@ Sources that finish while a transaction is under way go together into the next o
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from banlistd.core.addresses import AddressSet, hash_of
@@ -14,7 +15,8 @@ from banlistd.core.planning import plan
 from banlistd.core.policy import Policy
 from banlistd.core.protection import Carving, Hit, carve, joined, label
 from banlistd.core.recovery import decide, is_held
-from banlistd.interfaces import Announcer, Firewall, Host, Ledger
+from banlistd.errors import LedgerError
+from banlistd.interfaces import Announcer, Firewall, Host, Ledger, Pending
 from banlistd.model import (
     ContentHash,
     Decision,
@@ -112,9 +114,11 @@ class Enforcer:
         for run in (run for run in runs.values() if run.state is RunState.PENDING):
             finished = decisions[run.source_id] is Decision.FINISH
             added, removed = (0, 0) if finished else change.counts().get(run.source_id, (0, 0))
-            await self._ledger.mark_completed(
-                run, added=added, removed=removed, policy_hash=self.policy_hash, now=now, validators=None
-            )
+            # What cannot be written now is finished by the next import.
+            with suppress(LedgerError):
+                await self._ledger.mark_completed(
+                    run, added=added, removed=removed, policy_hash=self.policy_hash, now=now, validators=None
+                )
         return Restored(decisions, change, len(self._held or ()))
 
     async def enforce(self, source_id: SourceId, content_hash: ContentHash, addresses: AddressSet) -> Change:
@@ -130,6 +134,20 @@ class Enforcer:
         """Compare the firewall with what shall stand, under a new policy if one is given, and repair what differs."""
         protected = await self._look((policy or self.policy).urls)
         return await asyncio.shield(asyncio.ensure_future(self._reconcile(policy, protected)))
+
+    async def write_down(self, source_id: SourceId, now: float) -> bool:
+        """Let a ledger that has begun anew know again what a source holds, so that a reboot finds it; whether it was needed."""
+        content = self._contents.get(source_id)
+        if content is None or content.adopted or await self._ledger.accepted(source_id) is not None:
+            return False
+        encoded = await asyncio.to_thread(content.addresses.encode)
+        entries = len(content.addresses)
+        pending = Pending(source_id, content.content_hash, self.policy_hash, entries, rejected=0, snapshot=encoded)
+        run = await self._ledger.upsert_pending(pending, now)
+        await self._ledger.mark_completed(
+            run, added=0, removed=0, policy_hash=self.policy_hash, now=now, validators=None
+        )
+        return True
 
     async def settle(self) -> None:
         """Wait until no transaction is under way."""

@@ -65,6 +65,10 @@ class LedgerError(BanlistdError):
     exit_code = 74  # EX_IOERR
 
 
+class NewerLedgerError(LedgerError):
+    """The database was written by a newer program; it is left alone."""
+
+
 class AlreadyRunningError(BanlistdError):
     """Another banlistd works on the same state."""
 

@@ -112,7 +112,8 @@ class Ledger(Protocol):
     async def marks_for(self, source_ids: Sequence[SourceId], standing: Sequence[Marker] = ()) -> Mapping[SourceId, Mark]:
         """The mark of each source; a new source gets a number that was never given away.
 
-        A ledger that knows no source at all was lost, or is new: it takes over the marks of the markers that stand.
+        A ledger that knows no source at all was lost, or is new: it takes over the marks of the markers that stand. Where
+        every source is known, nothing is written.
         """
 
     async def upsert_pending(self, pending: Pending, now: float) -> ImportRun:
@@ -196,6 +197,20 @@ class Quarantine(Protocol):
 
     async def mark_told(self, source_id: SourceId) -> None:
         """It was announced that the list has grown stale; `confirm` takes it back."""
+
+
+class Storage(Protocol):
+    """The file beneath Ledger and Quarantine. Where the disk does not take it, the state goes on in memory."""
+
+    @property
+    def fault(self) -> str:
+        """Why the state is in memory for now; empty while it is on the disk."""
+
+    async def mishap(self) -> str:
+        """Wait until something befalls the file, and say what: the state may be in memory since, or have begun anew."""
+
+    async def mend(self) -> bool:
+        """Try to put the state back on the disk; whether it is there."""
 
 
 class Host(Protocol):

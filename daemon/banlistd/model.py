@@ -102,6 +102,8 @@ class EventName(StrEnum):
     SOURCE_STALE = "source_stale"
     FIREWALL_RESTORED = "firewall_restored"
     FIREWALL_DRIFT_REPAIRED = "firewall_drift_repaired"
+    LEDGER_FAULT = "ledger_fault"
+    LEDGER_MENDED = "ledger_mended"
     PROTECTED_CARVED = "protected_carved"
     CONFIG_RELOADED = "config_reloaded"
     CONFIG_REJECTED = "config_rejected"

@@ -4,8 +4,8 @@ Here is the only broad `except` of the program: whatever goes wrong in one turn 
 """
 
 import asyncio
-import dataclasses
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from banlistd.core.config import Config, Source
@@ -14,8 +14,8 @@ from banlistd.core.schedule import FIRST_RETRY, wait_until
 from banlistd.enforcing import Enforcer, Restored
 from banlistd.errors import BanlistdError, ConfigError, NoSuchSourceError
 from banlistd.importing import Importer, recipe_of
-from banlistd.interfaces import Announcer, Clock, Ledger, Supervisor
-from banlistd.model import Decision, Disturbance, Event, EventName, Outcome, SourceId
+from banlistd.interfaces import Announcer, Clock, Ledger, Storage, Supervisor
+from banlistd.model import Decision, Disturbance, Event, EventName, Mark, Outcome, SourceId
 
 # How often the firewall is compared with what shall stand: a look costs about a millisecond, whatever it holds.
 RECONCILE_EVERY = 10.0
@@ -23,11 +23,16 @@ RECONCILE_EVERY = 10.0
 # After a repair, before the next; doubled each time, so that two programs that undo each other use up no machine.
 RESPITE = 0.05
 
+# How often it is tried to put the state back on a disk that did not take it.
+MEND_EVERY = 30.0
+
 # How often a local list is looked at for a new time stamp.
 WATCH_EVERY = 2.0
 
 # Imports side by side: enough to wait for slow servers together, few enough that their bodies fit in memory.
 MOST_IMPORTS = 4
+
+_IN_MEMORY = "; the state goes on in memory until the disk takes it"
 
 
 class Service:
@@ -41,6 +46,7 @@ class Service:
         importer: Importer,
         enforcer: Enforcer,
         ledger: Ledger,
+        storage: Storage,
         announcer: Announcer,
         supervisor: Supervisor,
         clock: Clock,
@@ -48,6 +54,7 @@ class Service:
         reconcile_every: float = RECONCILE_EVERY,
         watch_every: float = WATCH_EVERY,
         first_retry: float = FIRST_RETRY,
+        mend_every: float = MEND_EVERY,
     ) -> None:
         self._config = config
         self._load = load
@@ -55,15 +62,21 @@ class Service:
         self._importer = importer
         self._enforcer = enforcer
         self._ledger = ledger
+        self._storage = storage
         self._announcer = announcer
         self._supervisor = supervisor
         self._clock = clock
         self._reconcile_every = reconcile_every
         self._watch_every = watch_every
         self._first_retry = first_retry
+        self._mend_every = mend_every
+        self._mend_now = asyncio.Event()
+        self._marks: Mapping[SourceId, Mark] = {}
         self._locks: dict[SourceId, asyncio.Lock] = {}
         self._wakes: dict[SourceId, asyncio.Event] = {}
         self._stamps: dict[SourceId, str] = {}
+        # Of each source the recipe of the last poll, and the moment before which it is not polled again.
+        self._rests: dict[SourceId, tuple[str, float]] = {}
         self._timers: dict[SourceId, asyncio.Task[None]] = {}
         self._slots = asyncio.Semaphore(MOST_IMPORTS)
         self._reloading = asyncio.Lock()
@@ -90,7 +103,7 @@ class Service:
         self._supervisor.ready()
         self._tell(EventName.SERVICE_STARTED, f"polling {len(self._enabled())} sources")
         self._start_timers()
-        loops = [asyncio.ensure_future(self._reconcile_loop()), asyncio.ensure_future(self._watchdog_loop())]
+        loops = [asyncio.ensure_future(loop) for loop in (self._reconcile_loop(), self._storage_loop(), self._watchdog_loop())]
         self._report()
         try:
             await stop.wait()
@@ -136,24 +149,21 @@ class Service:
             )
             raise
         before, self._config = self._config, config
-        await self._make_moved_sources_due(before)
         self._start_timers()
-        for wake in self._wakes.values():
+        for wake in (*self._wakes.values(), self._mend_now):
             wake.set()
         self._tell(EventName.CONFIG_RELOADED, f"configuration reloaded: {len(self._enabled())} sources enabled")
         self._report()
         return before
 
-    async def _make_moved_sources_due(self, before: Config) -> None:
-        """A list that is read from another place now, or in another format, is not the one that was polled."""
-        recipes = {source.id: recipe_of(source) for source in before.sources}
-        for source_id, source in self._enabled().items():
-            if source_id in recipes and recipes[source_id] != recipe_of(source):
-                await self._ledger.save_poll(dataclasses.replace(await self._ledger.poll(source_id), due_at=0.0))
-
     async def _policy(self, config: Config) -> Policy:
-        marks = await self._ledger.marks_for([source.id for source in config.sources])
-        return policy_of(config, marks, self._clock.now())
+        # Asked once: the firewall is repaired whatever the disk does.
+        if not {source.id for source in config.sources} <= self._marks.keys():
+            self._marks = await self._marks_for(config)
+        return policy_of(config, self._marks, self._clock.now())
+
+    async def _marks_for(self, config: Config) -> Mapping[SourceId, Mark]:
+        return await self._ledger.marks_for([source.id for source in config.sources], await self._enforcer.firewall.markers())
 
     def _enabled(self) -> Mapping[SourceId, Source]:
         return {source.id: source for source in self._config.sources if source.enabled}
@@ -177,7 +187,14 @@ class Service:
     async def _is_due(self, source: Source) -> bool:
         """Wait until the source is due; False where it was woken, so that configuration and ledger are to be read again."""
         poll = await self._ledger.poll(source.id)
-        deadline = self._clock.monotonic() + wait_until(poll.due_at, now=self._clock.now(), every=source.every)
+        recipe = recipe_of(source)
+        # A list that is read from another place now, or in another format, is not the one that was polled.
+        moved = poll.validators.recipe not in ("", recipe)
+        left = 0.0 if moved else wait_until(poll.due_at, now=self._clock.now(), every=source.every)
+        deadline = self._clock.monotonic() + left
+        # Where the ledger could not be told when it is due, nobody is asked in a loop.
+        polled, rest = self._rests.get(source.id, ("", 0.0))
+        deadline = max(deadline, rest) if polled == recipe else deadline
         wake = self._wakes[source.id]
         # Of the file as it was read, not as it is now: what was written since then is not to be missed.
         stamp = self._stamps.get(source.id, poll.validators.etag)
@@ -198,6 +215,7 @@ class Service:
             if source.path:
                 self._stamps[source.id] = self._stamp(source.path)
             outcome = await self._importer.import_source(source)
+            self._rests[source.id] = recipe_of(source), self._clock.monotonic() + outcome.delay
         if outcome.error:
             self._failing[source.id] = outcome.error
         else:
@@ -251,6 +269,32 @@ class Service:
             )  # fmt: skip
         return not change.is_empty
 
+    async def _storage_loop(self) -> None:
+        """Say what befalls the file of the ledger, let it know again what stands, and put it back on the disk."""
+        while True:
+            try:
+                mishap = await self._storage.mishap()
+                self._tell(EventName.LEDGER_FAULT, f"{mishap}{_IN_MEMORY if self._storage.fault else ''}", REASON=mishap)
+                await self._write_down()
+                self._report()
+                while self._storage.fault:
+                    with suppress(TimeoutError):
+                        await asyncio.wait_for(self._mend_now.wait(), self._mend_every)
+                    self._mend_now.clear()
+                    if await self._storage.mend():
+                        await self._write_down()
+                        self._tell(EventName.LEDGER_MENDED, "the state is on the disk again")
+                self._report()
+            except Exception as error:  # noqa: BLE001 - as in _timer
+                self._fault(error)
+                await asyncio.sleep(self._mend_every)
+
+    async def _write_down(self) -> None:
+        self._marks = await self._marks_for(self._config)
+        for source_id in self._enabled():
+            async with self._locks.setdefault(source_id, asyncio.Lock()):
+                await self._enforcer.write_down(source_id, self._clock.now())
+
     async def _watchdog_loop(self) -> None:
         interval = self._supervisor.watchdog_interval
         while interval is not None:
@@ -266,7 +310,8 @@ class Service:
         bans = len(self._enforcer.held or ())
         names = sorted(self._failing.keys() & self._enabled().keys())
         failing = f", {len(names)} failing: {', '.join(names)}" if names else ""
-        self._supervisor.status(f"{bans} bans from {len(self._enabled())} sources{failing}")
+        ledger = f", state in memory only: {self._storage.fault}" if self._storage.fault else ""
+        self._supervisor.status(f"{bans} bans from {len(self._enabled())} sources{failing}{ledger}")
 
     def _fault(self, error: Exception, source_id: SourceId | None = None) -> None:
         where = f"{source_id}: " if source_id else ""

@@ -8,7 +8,8 @@ from pathlib import Path
 import aiosqlite
 import pytest
 
-from banlistd.adapters.database import APPLICATION_ID, Database, migrations, open_copy, open_database
+from banlistd.adapters.database import Database, open_copy, open_database
+from banlistd.adapters.database_schema import APPLICATION_ID, migrations
 from banlistd.errors import LedgerError
 
 INSERT = "INSERT INTO sources VALUES (?, ?)"
@@ -126,21 +127,6 @@ def test_statements_of_two_coroutines_never_share_a_transaction(tmp_path: Path) 
     assert rows(tmp_path / "db") == ["kept"]
 
 
-def test_a_newer_database_is_refused_and_left_alone(tmp_path: Path) -> None:
-    path = tmp_path / "db"
-    connection = sqlite3.connect(path)
-    connection.execute("PRAGMA user_version = 99")
-    connection.close()
-    before = path.read_bytes()
-
-    async def nothing(_: Database) -> None: ...
-
-    with pytest.raises(LedgerError, match="schema 99"):
-        with_database(path, nothing)
-    assert rows(path, "PRAGMA user_version") == [99]
-    assert len(path.read_bytes()) == len(before)
-
-
 def test_another_programs_database_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "db"
     connection = sqlite3.connect(path)
@@ -150,16 +136,6 @@ def test_another_programs_database_is_refused(tmp_path: Path) -> None:
     async def nothing(_: Database) -> None: ...
 
     with pytest.raises(LedgerError, match="another program"):
-        with_database(path, nothing)
-
-
-def test_a_file_that_is_no_database_is_named_as_such(tmp_path: Path) -> None:
-    path = tmp_path / "db"
-    path.write_bytes(b"not a database at all, but long enough to look at" * 100)
-
-    async def nothing(_: Database) -> None: ...
-
-    with pytest.raises(LedgerError, match="SQLITE_NOTADB"):
         with_database(path, nothing)
 
 

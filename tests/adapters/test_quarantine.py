@@ -6,7 +6,8 @@ import sqlite3
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
-from banlistd.adapters.database import migrations, open_database
+from banlistd.adapters.database import open_database
+from banlistd.adapters.database_schema import migrations
 from banlistd.adapters.quarantine import QuarantineTable
 from banlistd.core.quarantine import Quarantined
 from banlistd.interfaces import Quarantine, Standing

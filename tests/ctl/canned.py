@@ -81,6 +81,7 @@ ANSWERS: Mapping[str, Any] = {
         "failing": 0,
         "quarantined": 0,
         "stale": 0,
+        "ledger_fault": "",
         "bans": 1_234_567,
         "maps": {"hosts4": 1_200_000, "nets4": 34_567},
         "last_change": SINCE,

@@ -49,6 +49,14 @@ def test_status_names_each_failing_source_its_error_and_the_way_out() -> None:
     ]
 
 
+def test_status_says_what_is_wrong_with_the_disk_and_what_to_do() -> None:
+    page = wording.status({**ANSWERS["status"], "ledger_fault": "the database says SQLITE_FULL: \x1b[2J"}, (), NOW)
+    text = "\n".join(map(str, page))
+    assert "in memory only: the database says SQLITE_FULL" in text
+    assert "\x1b" not in text
+    assert "banlistctl reload" in text
+
+
 def test_status_of_a_daemon_that_has_done_nothing_yet() -> None:
     page = wording.status({**ANSWERS["status"], "sources": 0, "enabled": 0, "maps": {}, "last_change": None}, (), NOW)
 

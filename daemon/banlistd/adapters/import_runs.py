@@ -111,22 +111,14 @@ class ImportRuns:
         self._database = database
 
     async def marks_for(self, source_ids: Sequence[SourceId], standing: Sequence[Marker] = ()) -> Mapping[SourceId, Mark]:
-        async def work(connection: aiosqlite.Connection) -> Mapping[SourceId, Mark]:
-            known = {row[0]: row[1] for row in await connection.execute_fetchall("SELECT source_id, mark FROM sources")}
-            if not known:
-                known = {marker.source_id: marker.mark for marker in standing}
-                await connection.executemany("INSERT INTO sources VALUES (?, ?)", known.items())
-            following = max(known.values(), default=0) + 1
-            for source_id in source_ids:
-                if source_id not in known:
-                    if following > _MOST_MARKS:
-                        raise LedgerError("every number for a source has been given away", "start with a new database")
-                    await connection.execute("INSERT INTO sources VALUES (?, ?)", (source_id, following))
-                    known[source_id] = following
-                    following += 1
-            return {source_id: Mark(known[source_id]) for source_id in source_ids}
+        known = await self._database.read(_marks)
+        if not set(source_ids) <= known.keys():
 
-        return await self._database.write(work)
+            async def work(connection: aiosqlite.Connection) -> Mapping[str, int]:
+                return await _give_marks(connection, source_ids, standing)
+
+            known = await self._database.write(work)
+        return {source_id: Mark(known[source_id]) for source_id in source_ids}
 
     async def upsert_pending(self, pending: Pending, now: float) -> ImportRun:
         key = {"source_id": pending.source_id, "content_hash": pending.content_hash}
@@ -261,6 +253,28 @@ class ImportRuns:
             return _run_of(rows[0]) if rows else None
 
         return await self._database.read(work)
+
+
+async def _marks(connection: aiosqlite.Connection) -> Mapping[str, int]:
+    return {row[0]: row[1] for row in await connection.execute_fetchall("SELECT source_id, mark FROM sources")}
+
+
+async def _give_marks(
+    connection: aiosqlite.Connection, source_ids: Sequence[SourceId], standing: Sequence[Marker]
+) -> Mapping[str, int]:
+    known = dict(await _marks(connection))
+    if not known:
+        known = {marker.source_id: marker.mark for marker in standing}
+        await connection.executemany("INSERT INTO sources VALUES (?, ?)", known.items())
+    following = max(known.values(), default=0) + 1
+    for source_id in source_ids:
+        if source_id not in known:
+            if following > _MOST_MARKS:
+                raise LedgerError("every number for a source has been given away", "start with a new database")
+            await connection.execute("INSERT INTO sources VALUES (?, ?)", (source_id, following))
+            known[source_id] = following
+            following += 1
+    return known
 
 
 async def _keep_validators(

@@ -11,10 +11,13 @@ from banlistd.errors import AlreadyRunningError, LedgerError
 
 @contextmanager
 def only_instance(state: Path) -> Iterator[None]:
-    """Hold the lock. Raises AlreadyRunningError where another process does."""
+    """Hold the lock. Raises AlreadyRunningError where another process does.
+
+    The directory itself is locked: that needs no file to be made, on a disk that may be full or read-only.
+    """
     try:
         state.mkdir(mode=0o700, parents=True, exist_ok=True)
-        descriptor = os.open(state / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        descriptor = os.open(state, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     except OSError as error:
         raise LedgerError(f"the state directory {state} cannot be used: {error.strerror}", "see --state DIR") from error
     try:

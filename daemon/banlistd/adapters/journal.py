@@ -36,6 +36,8 @@ MESSAGE_IDS: Mapping[EventName, str] = {
     EventName.SERVICE_FAULT: "6d1b4a0cb5a44b3f8a7a0f0f5b0a1c0d",
     EventName.PROTECTED_CARVED: "6d1b4a0cb5a44b3f8a7a0f0f5b0a1c10",
     EventName.SOURCE_STALE: "6d1b4a0cb5a44b3f8a7a0f0f5b0a1c11",
+    EventName.LEDGER_FAULT: "6d1b4a0cb5a44b3f8a7a0f0f5b0a1c12",
+    EventName.LEDGER_MENDED: "6d1b4a0cb5a44b3f8a7a0f0f5b0a1c13",
 }
 
 # syslog's levels: 3 error, 4 warning, 5 notice, 6 information, 7 debug. What is not named is information.
@@ -47,6 +49,7 @@ PRIORITIES: Mapping[EventName, int] = {
     EventName.FIREWALL_DRIFT_REPAIRED: 4,
     EventName.PROTECTED_CARVED: 4,
     EventName.CONFIG_REJECTED: 3,
+    EventName.LEDGER_FAULT: 3,
     EventName.SERVICE_FAULT: 3,
 }
 

@@ -47,7 +47,18 @@ def status(document: Document, sources: Document, now: float) -> Page:
         f"  last change  {'none yet' if changed is None else f'{moment(changed)} ({since(changed, now)})'}",
         f"  config       {printable(document['config'])}",
         f"  process      {printable(document['pid'])}",
+        *_ledger(document["ledger_fault"]),
         *_failing(sources, now),
+    ]
+
+
+def _ledger(fault: str) -> list[str]:
+    if not fault:
+        return []
+    return [
+        f"  database     in memory only: {printable(fault)}",
+        "      bans stay and are repaired; what is new would be lost at a restart",
+        "      the disk is tried again twice a minute, or at once: banlistctl reload",
     ]
 
 

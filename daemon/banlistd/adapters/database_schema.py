@@ -1,0 +1,92 @@
+"""The schema of the SQLite file: numbered SQL files, each run in one transaction that also sets `user_version`."""
+
+import asyncio
+import importlib.resources
+import sqlite3
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import TypeVar
+
+import aiosqlite
+
+from banlistd.errors import LedgerError, NewerLedgerError
+
+APPLICATION_ID = 0x424C_4431  # "BLD1": `file` and we recognise the database
+
+T = TypeVar("T")
+Work = Callable[[aiosqlite.Connection], Awaitable[T]]
+
+
+def migrations() -> list[tuple[int, str]]:
+    """The numbered SQL files that ship with the package, in order."""
+    folder = importlib.resources.files("banlistd") / "migrations"
+    files = sorted((file.name, file) for file in folder.iterdir() if file.name.endswith(".sql"))
+    return [(int(name.split("_")[0]), file.read_text(encoding="utf-8")) for name, file in files]
+
+
+async def migrate(connection: aiosqlite.Connection, path: Path | None) -> None:
+    """Bring the schema up to date; before an upgrade a copy is left beside the file at `path`.
+
+    Raises NewerLedgerError, and LedgerError for a file of another program; then nothing was written.
+    """
+    steps = migrations()
+    newest = steps[-1][0]
+    version = await _pragma(connection, "user_version")
+    application = await _pragma(connection, "application_id")
+    if application not in {0, APPLICATION_ID}:
+        raise LedgerError(f"{path} is another program's database", "choose another state directory")
+    if version > newest:
+        raise NewerLedgerError(
+            f"{path} has schema {version}, this program knows {newest}",
+            "install the newer banlistd again, or restore the copy that the upgrade left beside it",
+        )
+    if 0 < version < newest and path is not None:
+        await _leave_copy(connection, path.with_name(f"{path.name}.v{version}"))
+    for number, script in steps:
+        if number > version:
+            await transaction(connection, "BEGIN IMMEDIATE", _step(number, script))
+
+
+async def transaction(connection: aiosqlite.Connection, begin: str, work: Work[T]) -> T:
+    """`work` between `begin` and COMMIT, rolled back on any error."""
+    await connection.execute(begin)
+    try:
+        result = await work(connection)
+        await connection.execute("COMMIT")
+        return result
+    finally:
+        # After an error. SQLITE_FULL has rolled back by itself; on a disk that is gone nothing can be.
+        if connection.in_transaction:
+            with suppress(sqlite3.Error):
+                await connection.execute("ROLLBACK")
+
+
+async def _pragma(connection: aiosqlite.Connection, name: str) -> int:
+    rows = list(await connection.execute_fetchall(f"PRAGMA {name}"))
+    return int(rows[0][0])
+
+
+def _step(number: int, script: str) -> Work[None]:
+    async def run(connection: aiosqlite.Connection) -> None:
+        for statement in _statements(script):
+            await connection.execute(statement)
+        await connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+        await connection.execute(f"PRAGMA user_version = {number}")
+
+    return run
+
+
+def _statements(script: str) -> Iterator[str]:
+    """One statement at a time: `executescript` would commit the open transaction."""
+    statement = ""
+    for line in script.splitlines(keepends=True):
+        statement += line
+        if sqlite3.complete_statement(statement):
+            yield statement
+            statement = ""
+
+
+async def _leave_copy(connection: aiosqlite.Connection, copy: Path) -> None:
+    await asyncio.to_thread(copy.unlink, missing_ok=True)
+    await connection.execute("VACUUM INTO ?", (str(copy),))
