@@ -35,6 +35,7 @@ ADAPTERS_THAT_MAY_KNOW = {
     ("database", "database_file"),
     ("database", "database_schema"),
     ("database_file", "database_schema"),
+    ("known_names", "database"),
     ("quarantine", "database"),
 }
 

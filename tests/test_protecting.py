@@ -30,14 +30,14 @@ def protected(text: str, reason: str = "gateway") -> Protected:
 
 
 class ToldHost:
-    """A host of which a test says what is to be protected. `asked`: the URLs of each look."""
+    """A host of which a test says what is to be protected. `asked`: the URLs of each look, and whether to look names up."""
 
     def __init__(self, *addresses: str) -> None:
         self.now = [protected(address) for address in addresses]
-        self.asked: list[Sequence[str]] = []
+        self.asked: list[tuple[Sequence[str], bool]] = []
 
-    async def protected(self, urls: Sequence[str]) -> Sequence[Protected]:
-        self.asked.append(urls)
+    async def protected(self, urls: Sequence[str], *, ask: bool = True) -> Sequence[Protected]:
+        self.asked.append((urls, ask))
         return tuple(self.now)
 
 
@@ -218,7 +218,7 @@ def test_names_are_not_asked_for_at_a_restore_and_are_at_every_import_and_reconc
 
     bench.live(life)
     urls = ("http://lists.example/a", "http://lists.example/b")
-    assert bench.host.asked == [(), urls, urls]
+    assert bench.host.asked == [(urls, False), (urls, True), (urls, True)]
 
 
 def test_an_operator_is_told_what_is_protected_and_which_lists_hold_it(bench: Bench) -> None:

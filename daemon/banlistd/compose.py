@@ -19,6 +19,7 @@ from banlistd.adapters.host import LinuxHost
 from banlistd.adapters.import_runs import ImportRuns
 from banlistd.adapters.instance import only_instance
 from banlistd.adapters.journal import find_announcer
+from banlistd.adapters.known_names import KnownNames
 from banlistd.adapters.local_file import LocalFiles, stamp_of
 from banlistd.adapters.names import Names
 from banlistd.adapters.quarantine import QuarantineTable
@@ -103,7 +104,10 @@ async def open_house(places: Places, config: Config, *, rehearse: Callable[[str]
             firewall = RehearsalFirewall(firewall, rehearse)
         stack.push_async_callback(firewall.close)
         marks = await ledger.marks_for([source.id for source in config.sources], await firewall.markers())
-        host = LinuxHost(Names(clock).addresses, os.environ)
+        known_names = KnownNames(database)
+        names = Names(clock, known=await known_names.every(), keep=known_names.keep)
+        stack.push_async_callback(names.settle)
+        host = LinuxHost(names.addresses, os.environ)
         enforcer = Enforcer(firewall, ledger, policy_of(config, marks, clock.now()), host, announcer)
         stack.push_async_callback(enforcer.settle)
         fetcher = Downloads(version("banlistd"), LocalFiles(), places.credentials)

@@ -103,8 +103,8 @@ class Enforcer:
             self._contents[owner.source_id] = content
             runs[owner.source_id] = run
         self._contents |= await self._adopted(markers)
-        # No names are looked up: at boot there is nobody to ask.
-        self.protected = await self._look(())
+        # At boot there is nobody to ask for a name.
+        self.protected = await self._look(self.policy.urls, ask=False)
         policy_hash = (await self._carve(self.policy, self._contents, self.protected)).policy_hash(self.policy.hash)
         decisions = {
             source_id: decide(run, self._contents[source_id].content_hash, markers.get(source_id), policy_hash)
@@ -160,9 +160,9 @@ class Enforcer:
             self._batch = _Batch()
             return await self._enforce(batch.contents, self.policy, protected)
 
-    async def _look(self, urls: Sequence[str]) -> Sequence[Protected]:
+    async def _look(self, urls: Sequence[str], *, ask: bool = True) -> Sequence[Protected]:
         """What must not be banned now. Not under the lock: names may take a moment."""
-        return await self._host.protected(urls) if self._host is not None else ()
+        return await self._host.protected(urls, ask=ask) if self._host is not None else ()
 
     async def _reconcile(self, policy: Policy | None, protected: Sequence[Protected]) -> Change:
         async with self._lock:

@@ -216,9 +216,11 @@ class Storage(Protocol):
 class Host(Protocol):
     """The machine that we run on, as far as nobody may be locked out of it."""
 
-    async def protected(self, urls: Sequence[str]) -> Sequence[Protected]:
+    async def protected(self, urls: Sequence[str], *, ask: bool = True) -> Sequence[Protected]:
         """What must never be banned at this moment, each with the reason: own addresses, gateways, resolvers, the hosts of
         `urls` (feeds), the peers of live SSH sessions. What cannot be found out is left out, never an error.
+
+        `ask` False: no name is looked up; the addresses that names had before are enough.
         """
 
 

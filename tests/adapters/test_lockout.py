@@ -86,7 +86,7 @@ def udp(namespace: NetworkNamespace, address: str) -> socket.socket:
 
 
 async def enforce(folder: Path, addresses: AddressSet, direction: Direction) -> None:
-    async def lookup(hosts: Sequence[str]) -> Mapping[str, Sequence[str]]:
+    async def lookup(hosts: Sequence[str], *, ask: bool = True) -> Mapping[str, Sequence[str]]:
         return dict.fromkeys(hosts, PUBLISHER)
 
     firewall = NftablesFirewall()
