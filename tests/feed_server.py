@@ -233,8 +233,18 @@ def slow_body() -> Handler:
     return slow(head(200, {"Content-Length": "1000000"}), b"1")
 
 
+def interim_answers() -> Handler:
+    """`100 Continue`, again and again, as fast as the client takes it."""
+    return slow(b"", b"HTTP/1.1 100 Continue\r\n\r\n" * 1000, pause=0.0)
+
+
+def endless_chunk_size() -> Handler:
+    """The first chunk never begins: its size line has an extension without an end."""
+    return slow(head(200, {"Transfer-Encoding": "chunked"}) + b"3;", b"a" * 10_000, pause=0.0)
+
+
 def slow(beginning: bytes, drop: bytes, pause: float = 0.02) -> Handler:
-    """A beginning, then drop after drop."""
+    """A beginning, then drop after drop, without an end."""
 
     async def answer(_: Request, writer: asyncio.StreamWriter) -> None:
         writer.write(beginning)

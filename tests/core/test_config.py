@@ -35,7 +35,7 @@ def test_a_source_has_the_documented_defaults() -> None:
         allow_empty=False,
         headers={},
         timeout=60.0,
-        max_bytes=67108864,
+        max_bytes=50331648,
     )
 
 

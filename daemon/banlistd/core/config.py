@@ -111,7 +111,8 @@ class Defaults(Frozen):
     action: WrittenAction = Field(default=Action.DROP, description="what happens to a packet of a banned address")
     direction: WrittenDirection = Field(default=Direction.IN, description="in: from banned addresses, out: to them")
     timeout: Timeout = Field(default=60.0, description="for the whole download")
-    max_bytes: Size = Field(default=64 * 2**20, description="the largest list, before and after decompression")
+    # Three million addresses are 45 MB; a body without an end costs 55 MB of memory until it is refused (measured).
+    max_bytes: Size = Field(default=48 * 2**20, description="the largest list, before and after decompression")
     guards: Guards = Field(default=Guards(), description="what refuses a list, so that the last good one stays")
 
 
