@@ -17,7 +17,7 @@ from banlistd.adapters.database import open_copy, open_database
 from banlistd.adapters.download import Downloads
 from banlistd.adapters.host import LinuxHost
 from banlistd.adapters.import_runs import ImportRuns
-from banlistd.adapters.instance import only_instance
+from banlistd.adapters.instance import only_instance, only_writer
 from banlistd.adapters.journal import find_announcer
 from banlistd.adapters.known_names import KnownNames
 from banlistd.adapters.local_file import LocalFiles, stamp_of
@@ -93,6 +93,8 @@ async def open_house(places: Places, config: Config, *, rehearse: Callable[[str]
     async with AsyncExitStack() as stack:
         if rehearse is None:
             stack.enter_context(only_instance(places.state))
+            if config.backend is not BackendName.MEMORY:
+                stack.enter_context(only_writer())
             database = await stack.enter_async_context(open_database(places.database, places.scratch))
         else:
             database = await stack.enter_async_context(open_copy(places.database))

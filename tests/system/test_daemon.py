@@ -99,6 +99,25 @@ def test_a_second_one_on_the_same_state_is_refused_in_clear_words(tmp_path: Path
 
 
 @in_network_namespace
+def test_a_second_one_with_another_state_is_kept_off_the_same_firewall(tmp_path: Path) -> None:
+    folders = [tmp_path / "one", tmp_path / "two"]
+    for folder in folders:
+        folder.mkdir()
+    places = [Installation(folder) for folder in folders]
+    with FeedServer() as server:
+        for place in places:
+            serve(place, server, {"feed": "192.0.2.0/24"})
+        with running(places[0], "feed") as daemon:
+            before = generation()
+            second = places[1].run("--once")
+            assert second.returncode == 75
+            assert "another banlistd, with another state directory" in second.stderr
+            assert generation() == before
+            assert daemon.terminate() == 0
+        assert places[1].once() == 0
+
+
+@in_network_namespace
 def test_banlistctl_answers_every_question_of_an_operator(tmp_path: Path) -> None:
     place = Installation(tmp_path)
     with FeedServer() as server:
