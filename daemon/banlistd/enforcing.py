@@ -136,9 +136,15 @@ class Enforcer:
         return await asyncio.shield(asyncio.ensure_future(self._reconcile(policy, protected)))
 
     async def write_down(self, source_id: SourceId, now: float) -> bool:
-        """Let a ledger that has begun anew know again what a source holds, so that a reboot finds it; whether it was needed."""
+        """Let a ledger that has begun anew, or was away, know what a source holds; whether it was needed.
+
+        No import of the source may be under way: what stands would be taken for newer than what comes.
+        """
         content = self._contents.get(source_id)
-        if content is None or content.adopted or await self._ledger.accepted(source_id) is not None:
+        if content is None or content.adopted:
+            return False
+        known = await self._ledger.accepted(source_id)
+        if known is not None and known.content_hash == content.content_hash:
             return False
         encoded = await asyncio.to_thread(content.addresses.encode)
         entries = len(content.addresses)

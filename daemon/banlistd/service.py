@@ -274,9 +274,9 @@ class Service:
         while True:
             try:
                 mishap = await self._storage.mishap()
+                self._report()
                 self._tell(EventName.LEDGER_FAULT, f"{mishap}{_IN_MEMORY if self._storage.fault else ''}", REASON=mishap)
                 await self._write_down()
-                self._report()
                 while self._storage.fault:
                     with suppress(TimeoutError):
                         await asyncio.wait_for(self._mend_now.wait(), self._mend_every)
