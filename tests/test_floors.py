@@ -15,6 +15,7 @@ FLOORS = {
     "interfaces": 2,
     "importing": 3,
     "enforcing": 3,
+    "moving": 3,
     "adapters": 3,
     "service": 4,
     "answers": 4,
@@ -35,6 +36,7 @@ ADAPTERS_THAT_MAY_KNOW = {
     ("database", "database_file"),
     ("database", "database_schema"),
     ("database_file", "database_schema"),
+    ("backends_in_use", "database"),
     ("known_names", "database"),
     ("quarantine", "database"),
 }

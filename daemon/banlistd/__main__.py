@@ -79,7 +79,7 @@ def _places(arguments: argparse.Namespace) -> Places:
 
 async def _once(places: Places, config: Config, *, rehearse: bool) -> int:
     async with open_house(places, config, rehearse=print if rehearse else None) as house:
-        await house.service.restore()
+        await house.restore()
         outcomes = await house.service.refresh()
         if rehearse:
             print(f"nothing was changed; {len(house.enforcer.held or ())} bans would stand")
@@ -99,7 +99,7 @@ async def _serve(places: Places, config: Config) -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     async with open_house(places, config) as house:
-        await house.service.restore()
+        await house.restore()
         reloads: set[asyncio.Task[None]] = set()
         loop.add_signal_handler(signal.SIGHUP, lambda: reloads.add(loop.create_task(_reload(house))))
         places.runtime.mkdir(mode=0o755, parents=True, exist_ok=True)

@@ -5,6 +5,7 @@ import random
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from banlistd.adapters import config_file
 from banlistd.adapters.backends.memory import MemoryFirewall
 from banlistd.adapters.backends.nftables import NftablesFirewall
 from banlistd.adapters.backends.rehearsal import RehearsalFirewall
+from banlistd.adapters.backends_in_use import BackendsInUse
 from banlistd.adapters.clock import SystemClock
 from banlistd.adapters.database import open_copy, open_database
 from banlistd.adapters.download import Downloads
@@ -31,6 +33,7 @@ from banlistd.enforcing import Enforcer
 from banlistd.errors import ConfigError
 from banlistd.importing import Importer
 from banlistd.interfaces import Announcer, Firewall, Storage
+from banlistd.moving import Moving
 from banlistd.service import Service
 
 BACKENDS: Mapping[BackendName, Callable[[Config], Firewall]] = {
@@ -72,6 +75,13 @@ class House:
     storage: Storage
     announcer: Announcer
     places: Places
+    moving: Moving
+
+    async def restore(self) -> None:
+        """What was banned before is banned again, and nowhere else."""
+        await self.moving.begin()
+        await self.service.restore()
+        await self.moving.finish()
 
 
 def load_config(places: Places) -> Config:
@@ -119,4 +129,6 @@ async def open_house(places: Places, config: Config, *, rehearse: Callable[[str]
             find_supervisor(), clock,
         )  # fmt: skip
         answers = Answers(service, enforcer, ledger, quarantine, database, clock, str(places.config))
-        yield House(service, answers, enforcer, database, announcer, places)
+        makers = {str(name): partial(make, config) for name, make in BACKENDS.items() if rehearse is None}
+        moving = Moving(BackendsInUse(database), str(config.backend), makers, announcer)
+        yield House(service, answers, enforcer, database, announcer, places, moving)

@@ -199,6 +199,19 @@ class Quarantine(Protocol):
         """It was announced that the list has grown stale; `confirm` takes it back."""
 
 
+class Backends(Protocol):
+    """By name, the backends that may hold bans of ours. Each call is one transaction. Raises LedgerError."""
+
+    async def every(self) -> Sequence[str]:
+        """All of them, sorted."""
+
+    async def enter(self, name: str) -> None:
+        """One more, from now on; where it is known, nothing is written."""
+
+    async def leave(self, name: str) -> None:
+        """It holds nothing of ours any more."""
+
+
 class Storage(Protocol):
     """The file beneath Ledger and Quarantine. Where the disk does not take it, the state goes on in memory."""
 

@@ -105,6 +105,7 @@ class EventName(StrEnum):
     LEDGER_FAULT = "ledger_fault"
     LEDGER_MENDED = "ledger_mended"
     PROTECTED_CARVED = "protected_carved"
+    BACKEND_LEFT = "backend_left"
     CONFIG_RELOADED = "config_reloaded"
     CONFIG_REJECTED = "config_rejected"
     SERVICE_STARTED = "service_started"

@@ -122,3 +122,23 @@ def test_the_loss_of_the_database_costs_no_ban_that_the_kernel_holds(tmp_path: P
     place.lose_database()
     assert place.once() == 69
     assert standing() == expected({"feed": ["192.0.2.0/24"]})
+
+
+@in_network_namespace
+def test_another_backend_takes_over_and_the_one_before_is_emptied(tmp_path: Path) -> None:
+    place = Installation(tmp_path)
+    with FeedServer() as server:
+        server.serve("/feed", b"192.0.2.0/24\n", etag='"1"')
+        place.configure(f'id: feed, url: "{server.url("/feed")}"')
+        assert place.once() == 0
+        nftables = place.file.read_text()
+        place.file.write_text(f"backend: memory\n{nftables}")
+        with running(place) as daemon:
+            assert [event["event"] for event in daemon.events[:3]] == ["firewall_restored", "backend_left", "service_started"]
+            assert place.ask("check", "192.0.2.9")["banned"]
+            assert nft("list", "ruleset") == ""
+            assert daemon.terminate() == 0
+        place.file.write_text(nftables)
+        with running(place):
+            assert standing() == expected({"feed": ["192.0.2.0/24"]})
+        assert server.hits("/feed") == 1
