@@ -1,0 +1,59 @@
+"""argv in; table, JSON and drawing out. Exit code 0 whether targets are met or not: a benchmark tells, it does not judge."""
+
+import argparse
+import json
+import platform
+import sys
+import tempfile
+from collections.abc import Sequence
+from importlib.metadata import version
+from pathlib import Path
+
+from bench.cases import CASES
+from bench.house import WORK
+from bench.inputs import Inputs
+from bench.rows import Row, judge
+from bench.setting import Setting
+from bench.table import table
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    arguments = _parser().parse_args(argv)
+    rows: list[Row] = []
+    with tempfile.TemporaryDirectory(dir=WORK, prefix="banlistd-bench-") as folder:
+        inputs = Inputs(Path(folder), quick=arguments.quick)
+        runs = arguments.runs or (1 if arguments.quick else 5)
+        setting = Setting(runs, arguments.quick, Path(folder), inputs, arguments.idle)
+        for name in arguments.only or CASES:
+            rows += CASES[name][1](setting)
+    judged = judge(rows)
+    print(table(judged, {name: title for name, (title, _) in CASES.items()}))
+    if arguments.output:
+        arguments.output.mkdir(parents=True, exist_ok=True)
+        record = {"machine": _machine(), "quick": arguments.quick, "rows": [each.as_record() for each in judged]}
+        (arguments.output / "bench.json").write_text(json.dumps(record, indent=1) + "\n")
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    names = "; ".join(f"{name}: {title}" for name, (title, _) in CASES.items())
+    parser = argparse.ArgumentParser(
+        prog="tests/bench/run", description="Measures banlistd beside what people use today.", epilog=f"cases: {names}"
+    )
+    parser.add_argument("--runs", type=int, metavar="N", help="samples of each figure (default: 5; slow peers: at most 3)")
+    parser.add_argument("--only", action="append", choices=list(CASES), metavar="NAME", help="only this case; may be repeated")
+    parser.add_argument("--quick", action="store_true", help="made lists of a hundredth of the size: does it work at all?")
+    parser.add_argument("--idle", type=float, metavar="SECONDS", default=60.0, help="how long to watch an idle daemon (60)")
+    parser.add_argument("--output", type=Path, metavar="DIR", help="write bench.json and bench.svg there")
+    return parser
+
+
+def _machine() -> dict[str, object]:
+    return {
+        "kernel": platform.release(), "machine": platform.machine(), "python": platform.python_version(),
+        "banlistd": version("banlistd"),
+    }  # fmt: skip
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,109 @@
+"""What was measured, and what it was to be: rows, targets, and whether they are met. Pure."""
+
+import statistics
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Bound(StrEnum):
+    AT_MOST = "at most"
+    AT_LEAST = "at least"
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A row's median is at most, or at least, `times` the median of the row `of`, plus `plus` in the row's unit.
+
+    Without `of` the bound is `plus` alone.
+    """
+
+    bound: Bound
+    times: float = 0.0
+    of: str = ""
+    plus: float = 0.0
+
+
+def at_most(plus: float) -> Target:
+    return Target(Bound.AT_MOST, plus=plus)
+
+
+def at_least(plus: float) -> Target:
+    return Target(Bound.AT_LEAST, plus=plus)
+
+
+def at_most_times(times: float, of: str, plus: float = 0.0) -> Target:
+    return Target(Bound.AT_MOST, times, of, plus)
+
+
+def at_least_times(times: float, of: str) -> Target:
+    return Target(Bound.AT_LEAST, times, of)
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One figure. `name` is unique: the case and who was measured. `what` says what the figure contains.
+
+    `peak_rss`: octets, the largest of all samples; 0 where it was not measured.
+    """
+
+    name: str
+    what: str
+    unit: str
+    samples: Sequence[float]
+    peak_rss: int = 0
+    target: Target | None = None
+
+    @property
+    def case(self) -> str:
+        return self.name.partition("/")[0]
+
+    @property
+    def median(self) -> float:
+        return statistics.median(self.samples)
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """A row beside its target. `ratio`: to the row that the target names, or to the bound. None: not judged."""
+
+    row: Row
+    target: str = ""
+    ratio: float | None = None
+    met: bool | None = None
+
+    def as_record(self) -> Mapping[str, object]:
+        """As it is written to JSON."""
+        row = self.row
+        return {
+            "name": row.name, "what": row.what, "unit": row.unit, "samples": list(row.samples), "median": row.median,
+            "min": min(row.samples), "peak_rss_mb": round(row.peak_rss / 2**20, 1) if row.peak_rss else None,
+            "target": self.target, "ratio": self.ratio, "met": None if self.met is None else "yes" if self.met else "no",
+        }  # fmt: skip
+
+
+def judge(rows: Sequence[Row]) -> list[Judged]:
+    """Each row beside its target; a target that names a row which was not measured is not judged."""
+    by_name = {row.name: row for row in rows}
+    return [_judge(row, by_name) for row in rows]
+
+
+def _judge(row: Row, by_name: Mapping[str, Row]) -> Judged:
+    target = row.target
+    if target is None:
+        return Judged(row)
+    words = _words(target, row.unit)
+    if target.of and target.of not in by_name:
+        return Judged(row, words)
+    other = by_name[target.of].median if target.of else 0.0
+    bound = target.times * other + target.plus
+    ratio = row.median / other if other else row.median / bound if bound else None
+    met = row.median <= bound if target.bound is Bound.AT_MOST else row.median >= bound
+    return Judged(row, words, ratio, met)
+
+
+def _words(target: Target, unit: str) -> str:
+    if not target.of:
+        return f"{target.bound} {target.plus:g} {unit}"
+    plus = f" + {target.plus:g} {unit}" if target.plus else ""
+    return f"{target.bound} {target.times:g} x {target.of}{plus}"

@@ -1,0 +1,53 @@
+"""Judged rows as a table for a terminal. Pure."""
+
+from collections.abc import Mapping, Sequence
+
+from bench.rows import Judged
+
+_HEAD = ("", "median", "min", "n", "peak RSS", "ratio", "target", "met")
+
+
+def table(judged: Sequence[Judged], titles: Mapping[str, str]) -> str:
+    """One block for each case; below it what each figure contains."""
+    lines: list[str] = []
+    for case in dict.fromkeys(each.row.case for each in judged):
+        mine = [each for each in judged if each.row.case == case]
+        lines += [titles.get(case, case), *_aligned([_HEAD, *map(_cells, mine)])]
+        lines += [f"    {each.row.name.partition('/')[2]}: {each.row.what}" for each in mine]
+        lines.append("")
+    return "\n".join(lines)
+
+
+def _cells(judged: Judged) -> tuple[str, ...]:
+    row = judged.row
+    return (
+        row.name.partition("/")[2],
+        f"{figure(row.median)} {row.unit}",
+        f"{figure(min(row.samples))} {row.unit}",
+        str(len(row.samples)),
+        f"{row.peak_rss / 2**20:.0f} MB" if row.peak_rss else "",
+        "" if judged.ratio is None else f"{judged.ratio:.2f}",
+        judged.target,
+        "" if judged.met is None else "yes" if judged.met else "MISSED",
+    )
+
+
+def figure(value: float) -> str:
+    """Three digits that count."""
+    if abs(value) >= 100:
+        return f"{value:,.0f}"
+    return f"{value:.3g}"
+
+
+def _aligned(rows: Sequence[tuple[str, ...]]) -> list[str]:
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    return [_line(row, widths) for row in rows]
+
+
+def _padded(cell: str, width: int, column: int) -> str:
+    return cell.rjust(width) if 1 <= column <= 5 else cell.ljust(width)
+
+
+def _line(row: Sequence[str], widths: Sequence[int]) -> str:
+    cells = (_padded(cell, width, column) for column, (cell, width) in enumerate(zip(row, widths, strict=True)))
+    return f"  {'  '.join(cells)}".rstrip()
