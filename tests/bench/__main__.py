@@ -10,6 +10,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from bench.cases import CASES
+from bench.heartbeats import Heartbeats
 from bench.house import WORK
 from bench.inputs import Inputs
 from bench.rows import Row, judge
@@ -19,20 +20,26 @@ from bench.table import table
 
 def main(argv: Sequence[str] | None = None) -> int:
     arguments = _parser().parse_args(argv)
-    rows: list[Row] = []
     with tempfile.TemporaryDirectory(dir=WORK, prefix="banlistd-bench-") as folder:
-        inputs = Inputs(Path(folder), quick=arguments.quick)
-        runs = arguments.runs or (1 if arguments.quick else 5)
-        setting = Setting(runs, arguments.quick, Path(folder), inputs, arguments.idle)
-        for name in arguments.only or CASES:
-            rows += CASES[name][1](setting)
-    judged = judge(rows)
+        rows = _measure(arguments, Path(folder))
+    judged = judge(rows, comparable=not arguments.quick)
     print(table(judged, {name: title for name, (title, _) in CASES.items()}))
     if arguments.output:
         arguments.output.mkdir(parents=True, exist_ok=True)
         record = {"machine": _machine(), "quick": arguments.quick, "rows": [each.as_record() for each in judged]}
         (arguments.output / "bench.json").write_text(json.dumps(record, indent=1) + "\n")
     return 0
+
+
+def _measure(arguments: argparse.Namespace, folder: Path) -> list[Row]:
+    heartbeats = Heartbeats()
+    inputs = Inputs(folder, quick=arguments.quick)
+    runs = arguments.runs or (1 if arguments.quick else 5)
+    setting = Setting(runs, arguments.quick, folder, inputs, arguments.idle, heartbeats)
+    try:
+        return [row for name in arguments.only or CASES for row in CASES[name][1](setting)]
+    finally:
+        heartbeats.stop()
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -1,92 +1,102 @@
 """A new list: from its bytes on disk to the kernel, beside the limit and beside what people use today."""
 
-import json
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
-from bench.house import house, limit
-from bench.inputs import Listing, read_lines
-from bench.measuring import MIB, Run, apart, run_apart
+from bench.house import house, measure_limit, peak_rss
+from bench.inputs import Listing
+from bench.measuring import MIB, Sample, run_apart
 from bench.peers import ipset_script, nft_script
 from bench.rows import Row, Target, at_least_times, at_most, at_most_times
 from bench.setting import Setting
+from bench.turns import Contender, take_turns
 
-_IMPORT = "file on disk -> parsed, guarded, planned, committed in the kernel, marker and ledger written; in a running daemon"
-
-
-@dataclass(slots=True)
-class _Contender:
-    """Who is measured; `measure` gives milliseconds and octets of memory."""
-
-    name: str
-    what: str
-    measure: Callable[[], tuple[float, int]]
-    target: Target | None = None
-    most_runs: int = 100
-    samples: list[float] = field(default_factory=list)
-    peak_rss: int = 0
-
-    def row(self, case: str) -> Row:
-        return Row(f"{case}/{self.name}", self.what, "ms", self.samples, self.peak_rss, self.target)
+_IMPORT = (
+    "file on disk -> unpacked, parsed, guarded, planned, committed in the kernel, marker and ledger written; duration_ms of a"
+    " running daemon's event"
+)
+_LIMIT = "one sendmsg of the ready batch of the same list"
+_WHOLE = "whole process; its script was written beforehand"
+# What the guards would rightly refuse: a list of all that is not in use.
+_BOGONS = ", guards: {widest6: off, share: off}"
 
 
 def million(setting: Setting) -> Iterator[Row]:
     listing = setting.inputs.million()
-    lines = read_lines(listing)
-    interval = nft_script(setting.folder, lines, interval=True)
-    hashed = nft_script(setting.folder, lines, interval=False)
-    net, ip = (ipset_script(setting.folder, lines, kind=kind) for kind in ("hash:net", "hash:ip"))
-    ours = "1m/banlistd"
-    whole = "whole process on a script written beforehand"
-    contenders = [
-        _Contender("banlistd", _IMPORT, partial(measure_import, listing), at_most_times(1.4, "1m/limit")),
-        _Contender("limit", "one sendmsg of the ready batch", partial(measure_limit, listing.path)),
-        _Contender("nft-interval", f"nft -f, interval set, auto-merge; {whole}", partial(_whole, "nft", "-f", interval),
-                   at_least_times(10, ours), 3),
-        _Contender("nft-hash", f"nft -f, hash set; {whole}", partial(_whole, "nft", "-f", hashed)),
-        _Contender("ipset-net", f"ipset restore, hash:net; {whole}", partial(_whole, "ipset", "restore", "-file", net),
-                   at_least_times(3, ours)),
-        _Contender("ipset-ip", f"ipset restore, hash:ip; {whole}", partial(_whole, "ipset", "restore", "-file", ip),
-                   at_least_times(3, ours)),
-    ]  # fmt: skip
+    ours = _ours(listing, at_most_times(1.4, "1m/limit"))
+    contenders = [ours, _limit(listing), *_peers("1m", setting.folder, listing.lines(), ipset_ip=True)]
     yield from take_turns("1m", contenders, setting)
-    yield _memory_row("1m", contenders[0], 120)
+    yield _memory("1m", ours, 120)
 
 
-def take_turns(case: str, contenders: list[_Contender], setting: Setting) -> Iterator[Row]:
-    """Measure all in turn, round after round, so that a noisy neighbour hits them alike."""
-    for number in range(setting.runs):
-        for contender in contenders:
-            if number < contender.most_runs:
-                setting.say(f"{case}: {contender.name}, run {number + 1}")
-                milliseconds, peak_rss = contender.measure()
-                contender.samples.append(milliseconds)
-                contender.peak_rss = max(contender.peak_rss, peak_rss)
-    for contender in contenders:
-        yield contender.row(case)
+def random_million(setting: Setting) -> Iterator[Row]:
+    listing = setting.inputs.random_million()
+    ours = _ours(listing, at_most_times(1.4, "1m-random/limit"))
+    contenders = [ours, _limit(listing), *_peers("1m-random", setting.folder, listing.lines())]
+    yield from take_turns("1m-random", contenders, setting)
+    yield _memory("1m-random", ours, 120)
 
 
-def _memory_row(case: str, contender: _Contender, most: float) -> Row:
-    what = "peak RSS of the whole daemon, import included"
-    return Row(f"{case}/banlistd-memory", what, "MB", [contender.peak_rss / MIB], contender.peak_rss, at_most(most))
+def three_million(setting: Setting) -> Iterator[Row]:
+    listing = setting.inputs.three_million()
+    ours = _ours(listing, at_most_times(1.6, "3m2/limit"))
+    peers = _peers("3m2", setting.folder, listing.lines(), most=1)
+    yield from take_turns("3m2", [ours, _limit(listing), *(peer for peer in peers if peer.name != "nft-interval")], setting)
+    yield _memory("3m2", ours, 260)
 
 
-def measure_import(listing: Listing, keys: str = "") -> tuple[float, int]:
+def networks(setting: Setting) -> Iterator[Row]:
+    listing = setting.inputs.networks()
+    peers = _peers("networks", setting.folder, listing.lines(), hashed=False)
+    yield from take_turns("networks", [_ours(listing, at_most_times(1.5, "networks/limit")), _limit(listing), *peers], setting)
+
+
+def bogons6(setting: Setting) -> Iterator[Row]:
+    listing = setting.inputs.bogons6()
+    script = nft_script(setting.folder, listing.lines(), interval=True, family="ipv6_addr")
+    interval = Contender("nft-interval", f"nft -f, interval set, auto-merge; {_WHOLE}", partial(run_apart, "nft", "-f", script))
+    contenders = [_ours(listing, at_most(1000), _BOGONS), _limit(listing), interval]
+    yield from take_turns("bogons6", contenders, setting)
+
+
+def _ours(listing: Listing, target: Target, keys: str = "") -> Contender:
+    return Contender("banlistd", _IMPORT, partial(_import, listing, keys), target)
+
+
+def _limit(listing: Listing) -> Contender:
+    return Contender("limit", _LIMIT, partial(measure_limit, listing.path))
+
+
+def _peers(
+    case: str, folder: Path, lines: Sequence[str], *, most: int = 3, hashed: bool = True, ipset_ip: bool = False
+) -> Iterator[Contender]:
+    interval = nft_script(folder, lines, interval=True)
+    yield Contender(
+        "nft-interval", f"nft -f, interval set, auto-merge; {_WHOLE}", partial(run_apart, "nft", "-f", interval),
+        at_least_times(10, f"{case}/banlistd") if hashed else None, most,
+    )  # fmt: skip
+    if hashed:
+        script = nft_script(folder, lines, interval=False)
+        yield Contender("nft-hash", f"nft -f, hash set; {_WHOLE}", partial(run_apart, "nft", "-f", script), most=most)
+    for kind in ("hash:net", "hash:ip") if ipset_ip else ("hash:net",):
+        script = ipset_script(folder, lines, kind=kind)
+        yield Contender(
+            f"ipset-{kind[5:]}", f"ipset restore, {kind}; {_WHOLE}", partial(run_apart, "ipset", "restore", "-file", script),
+            at_least_times(3, f"{case}/banlistd") if hashed else None, most,
+        )  # fmt: skip
+
+
+def _memory(case: str, contender: Contender, most: float) -> Row:
+    peaks = [sample.peak_rss / MIB for sample in contender.samples]
+    what = "peak RSS (VmHWM) of the daemon from its start to the end of the import"
+    return Row(f"{case}/banlistd-memory", what, "MB", peaks, contender.peak_rss, at_most(most))
+
+
+def _import(listing: Listing, keys: str) -> Sample:
     """A fresh daemon imports a list: what its event says that it took, and the peak of its memory."""
     with house(f'id: bench, path: "{listing.path}"{keys}') as home, home.start() as daemon:
         event = daemon.wait_for("blocklist_import_completed")
-        peak = home.peak_rss(daemon)
+        sample = Sample(float(event["duration_ms"]), peak_rss(daemon))
         daemon.terminate()
-        return float(event["duration_ms"]), peak
-
-
-def measure_limit(*files: Path) -> tuple[float, int]:
-    with apart() as namespace:
-        return 1000 * float(json.loads(limit(namespace, *files))["seconds"]), 0
-
-
-def _whole(*command: str | Path) -> tuple[float, int]:
-    took: Run = run_apart(command)
-    return 1000 * took.seconds, took.peak_rss
+        return sample

@@ -2,10 +2,17 @@
 
 from collections.abc import Callable, Iterator, Mapping
 
-from bench.case_importing import million
+from bench.case_importing import bogons6, million, networks, random_million, three_million
+from bench.case_parsing import parse_feeds, parse_million
 from bench.rows import Row
 from bench.setting import Setting
 
 CASES: Mapping[str, tuple[str, Callable[[Setting], Iterator[Row]]]] = {
-    "1m": ("1,000,000 addresses", million),
+    "1m": ("1,000,000 addresses, sorted", million),
+    "1m-random": ("1,000,000 addresses, spread evenly, in no order", random_million),
+    "3m2": ("3,200,000 addresses, gzip, in no order", three_million),
+    "networks": ("213,288 IPv4 networks", networks),
+    "bogons6": ("143,544 IPv6 networks", bogons6),
+    "parse-1m": ("parse and merge 1,000,000 addresses", parse_million),
+    "parse-feeds": ("parse and merge real feeds", parse_feeds),
 }

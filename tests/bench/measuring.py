@@ -1,7 +1,6 @@
 """How a measurement is taken: one process in a network namespace of its own, on a machine that has come to rest."""
 
 import json
-import statistics
 import subprocess
 import sys
 import time
@@ -27,26 +26,35 @@ class Run:
     peak_rss: int
 
 
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One figure, in the unit of its row, and octets of memory at most; 0 where that was not measured."""
+
+    value: float
+    peak_rss: int = 0
+
+
 class CommandError(Exception):
     """A measured command failed; what it said on stderr."""
 
 
-def run(command: Sequence[str | Path], *, stdin: Path | None = None, deadline: float = 600.0) -> Run:
+def run(command: Sequence[str | Path], *, deadline: float = 600.0) -> Run:
     """Run a command to its end where the caller is.
 
     A small process starts it and waits: getrusage(2) counts the parent's memory at exec as the child's own.
     """
-    words = [sys.executable, "-S", "-I", str(_METER), str(stdin or ""), *map(str, command)]
+    words = [sys.executable, "-S", "-I", str(_METER), *map(str, command)]
     done = subprocess.run(words, capture_output=True, text=True, check=False, timeout=deadline)
     if done.returncode:
         raise CommandError(f"{command[0]}: {done.stderr.strip()[-500:]}")
     return Run(**json.loads(done.stdout))
 
 
-def run_apart(command: Sequence[str | Path], *, stdin: Path | None = None) -> Run:
-    """The same in a namespace of its own."""
+def run_apart(*command: str | Path) -> Sample:
+    """A whole process in a namespace of its own: milliseconds."""
     with apart() as namespace:
-        return namespace.run(partial(run, command, stdin=stdin))  # type: ignore[no-any-return]
+        took: Run = namespace.run(partial(run, command))
+    return Sample(1000 * took.seconds, took.peak_rss)
 
 
 def apart() -> NetworkNamespace:
@@ -86,7 +94,3 @@ def cpu_seconds(pid: int) -> float:
     """What the threads of a process have run so far, to the nanosecond; threads that have ended are not in it."""
     texts = [task.read_text() for task in Path(f"/proc/{pid}/task").glob("*/schedstat")]
     return sum(int(text.split()[0]) for text in texts) / 1e9
-
-
-def median(samples: Sequence[float]) -> float:
-    return statistics.median(samples)

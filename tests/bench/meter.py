@@ -1,4 +1,4 @@
-"""Starts one command, waits for its end and prints what it took as JSON. Arguments: a file for its stdin or "", the command.
+"""Starts one command, given as arguments, waits for its end and prints what it took as JSON.
 
 Small on purpose and without any import from here: see `measuring.run`.
 """
@@ -8,10 +8,9 @@ import os
 import sys
 import time
 
-_given, *_command = sys.argv[1:]
-_stdin = os.open(_given or os.devnull, os.O_RDONLY)
-_out = os.open(os.devnull, os.O_WRONLY)
-_actions = [(os.POSIX_SPAWN_DUP2, _stdin, 0), (os.POSIX_SPAWN_DUP2, _out, 1)]
+_command = sys.argv[1:]
+_nothing = os.open(os.devnull, os.O_RDWR)
+_actions = [(os.POSIX_SPAWN_DUP2, _nothing, 0), (os.POSIX_SPAWN_DUP2, _nothing, 1)]
 _began = time.perf_counter()
 _child = os.posix_spawnp(_command[0], _command, os.environ, file_actions=_actions)
 _, _status, _usage = os.wait4(_child, 0)

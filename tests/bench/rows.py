@@ -2,7 +2,7 @@
 
 import statistics
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 
@@ -44,7 +44,8 @@ def at_least_times(times: float, of: str) -> Target:
 class Row:
     """One figure. `name` is unique: the case and who was measured. `what` says what the figure contains.
 
-    `peak_rss`: octets, the largest of all samples; 0 where it was not measured.
+    `peak_rss`: octets, the largest of all samples; 0 where it was not measured. `dropped`: samples that were taken again,
+    because the whole machine stood still in them.
     """
 
     name: str
@@ -53,6 +54,7 @@ class Row:
     samples: Sequence[float]
     peak_rss: int = 0
     target: Target | None = None
+    dropped: int = 0
 
     @property
     def case(self) -> str:
@@ -79,13 +81,15 @@ class Judged:
             "name": row.name, "what": row.what, "unit": row.unit, "samples": list(row.samples), "median": row.median,
             "min": min(row.samples), "peak_rss_mb": round(row.peak_rss / 2**20, 1) if row.peak_rss else None,
             "target": self.target, "ratio": self.ratio, "met": None if self.met is None else "yes" if self.met else "no",
+            "dropped": row.dropped,
         }  # fmt: skip
 
 
-def judge(rows: Sequence[Row]) -> list[Judged]:
-    """Each row beside its target; a target that names a row which was not measured is not judged."""
+def judge(rows: Sequence[Row], *, comparable: bool = True) -> list[Judged]:
+    """Each row beside its target. Where that names a row which was not measured, or on lists too small, it is not judged."""
     by_name = {row.name: row for row in rows}
-    return [_judge(row, by_name) for row in rows]
+    judged = [_judge(row, by_name) for row in rows]
+    return judged if comparable else [replace(each, met=None) for each in judged]
 
 
 def _judge(row: Row, by_name: Mapping[str, Row]) -> Judged:

@@ -5,6 +5,7 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from bench.heartbeats import Heartbeats
 from bench.inputs import Inputs
 
 
@@ -17,6 +18,7 @@ class Setting:
     folder: Path
     inputs: Inputs
     idle: float
+    heartbeats: Heartbeats
     began: float = field(default_factory=time.monotonic)
 
     def say(self, text: str) -> None:

@@ -24,7 +24,7 @@ def _cells(judged: Judged) -> tuple[str, ...]:
         row.name.partition("/")[2],
         f"{figure(row.median)} {row.unit}",
         f"{figure(min(row.samples))} {row.unit}",
-        str(len(row.samples)),
+        f"{len(row.samples)}{f' ({row.dropped} dropped)' if row.dropped else ''}",
         f"{row.peak_rss / 2**20:.0f} MB" if row.peak_rss else "",
         "" if judged.ratio is None else f"{judged.ratio:.2f}",
         judged.target,
