@@ -2,7 +2,9 @@
 
 import argparse
 import json
+import os
 import platform
+import signal
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -13,33 +15,44 @@ from bench.cases import CASES
 from bench.heartbeats import Heartbeats
 from bench.house import WORK
 from bench.inputs import Inputs
-from bench.rows import Row, judge
+from bench.rows import Judged, judge
 from bench.setting import Setting
-from bench.table import table
+from bench.table import summary, table
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     arguments = _parser().parse_args(argv)
+    # So that daemons, servers and folders are cleared away.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     with tempfile.TemporaryDirectory(dir=WORK, prefix="banlistd-bench-") as folder:
-        rows = _measure(arguments, Path(folder))
-    judged = judge(rows, comparable=not arguments.quick)
-    print(table(judged, {name: title for name, (title, _) in CASES.items()}))
-    if arguments.output:
-        arguments.output.mkdir(parents=True, exist_ok=True)
-        record = {"machine": _machine(), "quick": arguments.quick, "rows": [each.as_record() for each in judged]}
-        (arguments.output / "bench.json").write_text(json.dumps(record, indent=1) + "\n")
+        _measure(arguments, Path(folder))
     return 0
 
 
-def _measure(arguments: argparse.Namespace, folder: Path) -> list[Row]:
+def _measure(arguments: argparse.Namespace, folder: Path) -> None:
+    """Case after case; what there is of a table is printed and written down after each."""
     heartbeats = Heartbeats()
     inputs = Inputs(folder, quick=arguments.quick)
     runs = arguments.runs or (1 if arguments.quick else 5)
     setting = Setting(runs, arguments.quick, folder, inputs, arguments.idle, heartbeats)
+    judged: list[Judged] = []
     try:
-        return [row for name in arguments.only or CASES for row in CASES[name][1](setting)]
+        for name in arguments.only or CASES:
+            title, measure = CASES[name]
+            mine = judge(list(measure(setting)), comparable=not arguments.quick)
+            print(table(mine, title), flush=True)
+            judged += mine
+            if arguments.output:
+                _write(arguments.output, judged, quick=arguments.quick)
     finally:
         heartbeats.stop()
+    print(summary(judged))
+
+
+def _write(folder: Path, judged: Sequence[Judged], *, quick: bool) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    record = {"machine": _machine(), "quick": quick, "rows": [each.as_record() for each in judged]}
+    (folder / "bench.json").write_text(json.dumps(record, indent=1) + "\n")
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -58,7 +71,7 @@ def _parser() -> argparse.ArgumentParser:
 def _machine() -> dict[str, object]:
     return {
         "kernel": platform.release(), "machine": platform.machine(), "python": platform.python_version(),
-        "banlistd": version("banlistd"),
+        "cores": len(os.sched_getaffinity(0)), "load": os.getloadavg(), "banlistd": version("banlistd"),
     }  # fmt: skip
 
 

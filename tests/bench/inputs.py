@@ -76,6 +76,15 @@ class Inputs:
             self._listing(f"churn/datashield_{names[2]}.txt", 100_000, lambda count: _text(_version(count, 0))),
         )
 
+    def others(self) -> Listing:
+        """3,200,000 addresses that none of the versions holds."""
+        taken = {line for version in self.versions() for line in version.lines()}
+
+        def make(count: int) -> bytes:
+            return b"".join(line + b"\n" for line in _shuffled(count).split() if line.decode() not in taken)
+
+        return self._made("others.txt", 3_200_000, make)
+
     def feeds(self) -> list[Path]:
         """Real feeds in all their formats; some plain ones where these are absent."""
         folder = DATA / "feeds"
@@ -89,14 +98,13 @@ class Inputs:
         return [listing.path for listing in made]
 
     def parts(self, listing: Listing, count: int) -> list[Path]:
-        """The lines of a list, dealt out to so many files: each gets a stretch."""
+        """The lines of a list, dealt out to so many files as cards are."""
         lines = listing.body().splitlines(keepends=True)
-        bounds = [len(lines) * number // count for number in range(count + 1)]
         folder = self._folder / f"{listing.path.name}-in-{count}"
         folder.mkdir(exist_ok=True)
         paths = [folder / f"part-{number:03}.txt" for number in range(1, count + 1)]
-        for path, first, last in zip(paths, bounds, bounds[1:], strict=False):
-            path.write_bytes(b"".join(lines[first:last]))
+        for number, path in enumerate(paths):
+            path.write_bytes(b"".join(lines[number::count]))
         return paths
 
     def _listing(self, name: str, entries: int, make: Callable[[int], bytes]) -> Listing:

@@ -4,7 +4,7 @@ import json
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -19,8 +19,9 @@ MIB = 2.0**20
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """What one process took: seconds from its start to its end, seconds of CPU, octets of memory at most."""
+    """What one process took: seconds from its start to its end, seconds of CPU, octets of memory at most; its exit code."""
 
+    code: int
     seconds: float
     cpu: float
     peak_rss: int
@@ -38,16 +39,17 @@ class CommandError(Exception):
     """A measured command failed; what it said on stderr."""
 
 
-def run(command: Sequence[str | Path], *, deadline: float = 600.0) -> Run:
-    """Run a command to its end where the caller is.
+def run(command: Sequence[str | Path], *, codes: Collection[int] = (0,), deadline: float = 600.0) -> Run:
+    """Run a command to its end where the caller is. Raises CommandError where it ends with another code than these.
 
     A small process starts it and waits: getrusage(2) counts the parent's memory at exec as the child's own.
     """
     words = [sys.executable, "-S", "-I", str(_METER), *map(str, command)]
     done = subprocess.run(words, capture_output=True, text=True, check=False, timeout=deadline)
-    if done.returncode:
+    took = Run(**json.loads(done.stdout)) if done.returncode == 0 else None
+    if took is None or took.code not in codes:
         raise CommandError(f"{command[0]}: {done.stderr.strip()[-500:]}")
-    return Run(**json.loads(done.stdout))
+    return took
 
 
 def run_apart(*command: str | Path) -> Sample:

@@ -15,7 +15,6 @@ _began = time.perf_counter()
 _child = os.posix_spawnp(_command[0], _command, os.environ, file_actions=_actions)
 _, _status, _usage = os.wait4(_child, 0)
 _seconds = time.perf_counter() - _began
-if _status:
-    sys.exit(os.waitstatus_to_exitcode(_status) or 1)
-_cpu = _usage.ru_utime + _usage.ru_stime
-sys.stdout.write(json.dumps({"seconds": _seconds, "cpu": _cpu, "peak_rss": _usage.ru_maxrss * 1024}))
+_code = os.waitstatus_to_exitcode(_status)
+_took = {"code": _code, "seconds": _seconds, "cpu": _usage.ru_utime + _usage.ru_stime, "peak_rss": _usage.ru_maxrss * 1024}
+sys.stdout.write(json.dumps(_took))

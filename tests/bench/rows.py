@@ -5,6 +5,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
+# Rates, in units of their own; all else is cost.
+_MORE_IS_BETTER = frozenset({"kpps", "bans/s"})
+
 
 class Bound(StrEnum):
     AT_MOST = "at most"
@@ -64,14 +67,27 @@ class Row:
     def median(self) -> float:
         return statistics.median(self.samples)
 
+    @property
+    def least(self) -> float:
+        return min(self.samples)
+
+    @property
+    def best(self) -> float:
+        """The least, but where more is better."""
+        return max(self.samples) if self.unit in _MORE_IS_BETTER else self.least
+
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """A row beside its target. `ratio`: to the row that the target names, or to the bound. None: not judged."""
+    """A row beside its target. `ratio`: of medians, to the row that the target names, or to the bound. None: not judged.
+
+    `best_ratio`: that of each side's best sample, which neighbours on the machine disturb least.
+    """
 
     row: Row
     target: str = ""
     ratio: float | None = None
+    best_ratio: float | None = None
     met: bool | None = None
 
     def as_record(self) -> Mapping[str, object]:
@@ -79,9 +95,9 @@ class Judged:
         row = self.row
         return {
             "name": row.name, "what": row.what, "unit": row.unit, "samples": list(row.samples), "median": row.median,
-            "min": min(row.samples), "peak_rss_mb": round(row.peak_rss / 2**20, 1) if row.peak_rss else None,
-            "target": self.target, "ratio": self.ratio, "met": None if self.met is None else "yes" if self.met else "no",
-            "dropped": row.dropped,
+            "min": row.least, "peak_rss_mb": round(row.peak_rss / 2**20, 1) if row.peak_rss else None,
+            "target": self.target, "ratio": self.ratio, "best_ratio": self.best_ratio,
+            "met": None if self.met is None else "yes" if self.met else "no", "dropped": row.dropped,
         }  # fmt: skip
 
 
@@ -99,11 +115,16 @@ def _judge(row: Row, by_name: Mapping[str, Row]) -> Judged:
     words = _words(target, row.unit)
     if target.of and target.of not in by_name:
         return Judged(row, words)
-    other = by_name[target.of].median if target.of else 0.0
-    bound = target.times * other + target.plus
-    ratio = row.median / other if other else row.median / bound if bound else None
+    other = by_name.get(target.of)
+    bound = target.times * (other.median if other else 0.0) + target.plus
     met = row.median <= bound if target.bound is Bound.AT_MOST else row.median >= bound
-    return Judged(row, words, ratio, met)
+    if other:
+        return Judged(row, words, _ratio(row.median, other.median), _ratio(row.best, other.best), met)
+    return Judged(row, words, _ratio(row.median, bound), _ratio(row.best, bound), met)
+
+
+def _ratio(part: float, whole: float) -> float | None:
+    return part / whole if whole else None
 
 
 def _words(target: Target, unit: str) -> str:

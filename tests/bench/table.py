@@ -1,21 +1,27 @@
 """Judged rows as a table for a terminal. Pure."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from bench.rows import Judged
 
-_HEAD = ("", "median", "min", "n", "peak RSS", "ratio", "target", "met")
+_HEAD = ("", "median", "min", "n", "peak RSS", "ratio", "at best", "target", "met")
+
+# The columns from the second to this one hold figures.
+_FIGURES = 6
 
 
-def table(judged: Sequence[Judged], titles: Mapping[str, str]) -> str:
-    """One block for each case; below it what each figure contains."""
-    lines: list[str] = []
-    for case in dict.fromkeys(each.row.case for each in judged):
-        mine = [each for each in judged if each.row.case == case]
-        lines += [titles.get(case, case), *_aligned([_HEAD, *map(_cells, mine)])]
-        lines += [f"    {each.row.name.partition('/')[2]}: {each.row.what}" for each in mine]
-        lines.append("")
-    return "\n".join(lines)
+def table(judged: Sequence[Judged], title: str) -> str:
+    """The rows of one case; below them what each figure contains."""
+    lines = [title, *_aligned([_HEAD, *map(_cells, judged)])]
+    lines += [f"    {each.row.name.partition('/')[2]}: {each.row.what}" for each in judged]
+    return "\n".join([*lines, ""])
+
+
+def summary(judged: Sequence[Judged]) -> str:
+    """How many targets are met, and which are not."""
+    missed = [each.row.name for each in judged if each.met is False]
+    met = sum(each.met is True for each in judged)
+    return f"{met} of {met + len(missed)} targets are met{'; missed: ' if missed else ''}{', '.join(missed)}"
 
 
 def _cells(judged: Judged) -> tuple[str, ...]:
@@ -23,10 +29,11 @@ def _cells(judged: Judged) -> tuple[str, ...]:
     return (
         row.name.partition("/")[2],
         f"{figure(row.median)} {row.unit}",
-        f"{figure(min(row.samples))} {row.unit}",
+        f"{figure(row.least)} {row.unit}",
         f"{len(row.samples)}{f' ({row.dropped} dropped)' if row.dropped else ''}",
         f"{row.peak_rss / 2**20:.0f} MB" if row.peak_rss else "",
         "" if judged.ratio is None else f"{judged.ratio:.2f}",
+        "" if judged.best_ratio is None else f"{judged.best_ratio:.2f}",
         judged.target,
         "" if judged.met is None else "yes" if judged.met else "MISSED",
     )
@@ -45,7 +52,7 @@ def _aligned(rows: Sequence[tuple[str, ...]]) -> list[str]:
 
 
 def _padded(cell: str, width: int, column: int) -> str:
-    return cell.rjust(width) if 1 <= column <= 5 else cell.ljust(width)
+    return cell.rjust(width) if 1 <= column <= _FIGURES else cell.ljust(width)
 
 
 def _line(row: Sequence[str], widths: Sequence[int]) -> str:

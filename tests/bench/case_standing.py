@@ -1,0 +1,172 @@
+"""What costs nothing, or should: lists of which nothing has changed, restarts, waiting."""
+
+import os
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+from bench.case_updating import SETTLED, write
+from bench.house import House, house, measure_limit, path_sources, rss
+from bench.measuring import MIB, Sample, apart, cpu_seconds
+from bench.rows import Row, at_most, at_most_times
+from bench.setting import Setting
+from bench.turns import Contender, take_turns
+from feed_server import FeedServer
+from system.daemon_process import Daemon
+
+SOURCES = 60
+_POLLS = 20
+
+
+def unchanged(setting: Setting) -> Iterator[Row]:
+    million, (*_, small) = setting.inputs.million(), setting.inputs.versions()
+    copy = setting.folder / "unchanged.txt"
+    write(copy, million.body())
+    headed = setting.folder / "headed.txt"
+    write(headed, _headed(small.body(), 0))
+    with ExitStack() as stack:
+        home = stack.enter_context(house('id: none, path: "/dev/null", enabled: false'))
+        server = stack.enter_context(_serving(home))
+        server.serve("/conditional", million.body(), etag='"1"')
+        server.serve("/always", million.body())
+        home.place.configure(
+            f'id: conditional, url: "{server.url("/conditional")}"', f'id: always, url: "{server.url("/always")}"',
+            f'id: same, path: "{copy}"', f'id: headed, path: "{headed}"',
+        )  # fmt: skip
+        daemon = stack.enter_context(home.start())
+        for source_id in ("conditional", "always", "same", "headed"):
+            daemon.wait_for("blocklist_import_completed", source_id)
+        before = home.generation()
+        megabytes = len(million.body()) / 1e6
+        answer = "order on the control socket -> answer"
+        contenders = [
+            Contender("304", f"CPU of the daemon for one poll, mean of {_POLLS}; {answer} included",
+                      lambda: _polls(home, daemon), at_most(3)),
+            Contender("same-file", f"a touched file of {megabytes:.0f} MB, read and hashed; {answer}",
+                      lambda: _touched(home, daemon, copy), at_most(10)),
+            Contender("same-download", f"{megabytes:.0f} MB from a server on loopback, hashed; {answer}, the server's work too",
+                      lambda: Sample(_skipped(home, "always"))),
+            Contender("header", f"a list of {small.entries:,} of which only the header changed; {answer}",
+                      _Heading(home, headed, small.body())),
+        ]  # fmt: skip
+        for contender in contenders:
+            contender.measure()
+        yield from take_turns("unchanged", contenders, setting)
+        writes = home.generation() - before
+    yield Row("unchanged/writes", "transactions in the kernel in all of the above", "commits", [writes], target=at_most(0))
+
+
+def _polls(home: House, daemon: Daemon) -> Sample:
+    before = cpu_seconds(daemon.process.pid)
+    for _ in range(_POLLS):
+        _skipped(home, "conditional")
+    return Sample(1000 * (cpu_seconds(daemon.process.pid) - before) / _POLLS)
+
+
+def _touched(home: House, daemon: Daemon, file: Path) -> Sample:
+    """Once more where the daemon noticed by itself, before we told it."""
+    while True:
+        seen = len(daemon.events)
+        os.utime(file)
+        time.sleep(SETTLED)
+        took = _skipped(home, "same")
+        started = [e for e in daemon.events[seen:] if (e["event"], e["source_id"]) == ("blocklist_import_started", "same")]
+        if len(started) == 1:
+            return Sample(took)
+
+
+class _Heading:
+    def __init__(self, home: House, file: Path, body: bytes) -> None:
+        self._home, self._file, self._body = home, file, body
+        self._number = 0
+
+    def __call__(self) -> Sample:
+        self._number += 1
+        write(self._file, _headed(self._body, self._number))
+        time.sleep(SETTLED)
+        return Sample(_skipped(self._home, "headed"))
+
+
+def _headed(body: bytes, number: int) -> bytes:
+    return b"# generated %d\n" % number + body
+
+
+def _skipped(home: House, source_id: str) -> float:
+    """Milliseconds for an order to poll, which must find nothing new."""
+    began = time.perf_counter()
+    (outcome,) = home.refresh(source_id)
+    took = time.perf_counter() - began
+    assert outcome["outcome"] == "skipped", outcome
+    return 1000 * took
+
+
+@contextmanager
+def _serving(home: House) -> Iterator[FeedServer]:
+    server = FeedServer()
+    home.namespace.run(server.__enter__)
+    try:
+        yield server
+    finally:
+        server.__exit__(None, None, None)
+
+
+def restart(setting: Setting) -> Iterator[Row]:
+    parts = setting.inputs.parts(setting.inputs.million(), SOURCES)
+    unchanged_samples, reboots, limits, writes = [], [], [], []
+    with house(*path_sources(parts)) as home:
+        began = time.perf_counter()
+        with home.start() as daemon:
+            for number in range(1, SOURCES + 1):
+                daemon.wait_for("blocklist_import_completed", f"part-{number}")
+            first = 1000 * (time.perf_counter() - began)
+            daemon.terminate()
+        for number in range(setting.runs):
+            setting.say(f"restart: {number + 1}")
+            before = home.generation()
+            unchanged_samples.append(_until_ready(home))
+            writes.append(float(home.generation() - before))
+            limits.append(measure_limit(*parts).value)
+            with apart() as rebooted:
+                reboots.append(_until_ready(House(home.place, rebooted)))
+    what = f"start of the process -> READY; {SOURCES} sources, 1,000,000 bans"
+    yield Row("restart/unchanged", f"{what}; nothing has changed", "ms", unchanged_samples, target=at_most(1000))
+    yield Row("restart/unchanged-writes", "transactions in the kernel meanwhile", "commits", writes, target=at_most(0))
+    yield Row("restart/limit", f"one sendmsg of the ready batch of {SOURCES} sources", "ms", limits)
+    yield Row("restart/reboot", f"{what}; the kernel is empty, all comes from the database", "ms", reboots,
+              target=at_most_times(1.3, "restart/limit", plus=500))  # fmt: skip
+    yield Row("restart/first", f"start of the process -> {SOURCES} files imported for the first time", "ms", [first])
+
+
+def _until_ready(home: House) -> float:
+    began = time.perf_counter()
+    with home.start() as daemon:
+        daemon.wait_for("service_started")
+        took = time.perf_counter() - began
+        daemon.terminate()
+    return 1000 * took
+
+
+def idle(setting: Setting) -> Iterator[Row]:
+    parts = setting.inputs.parts(setting.inputs.million(), SOURCES)
+    with house(*path_sources(parts)) as home, home.start() as daemon:
+        for number in range(1, SOURCES + 1):
+            daemon.wait_for("blocklist_import_completed", f"part-{number}")
+        yield from _watched(daemon, "imported", setting)
+        daemon.terminate()
+        with home.start() as again:
+            again.wait_for("service_started")
+            yield from _watched(again, "restarted", setting)
+
+
+def _watched(daemon: Daemon, name: str, setting: Setting) -> Iterator[Row]:
+    seconds = min(setting.idle, 3.0) if setting.quick else setting.idle
+    setting.say(f"idle: watching for {seconds:.0f} s ({name})")
+    time.sleep(min(seconds, 5.0))
+    began, before = time.perf_counter(), cpu_seconds(daemon.process.pid)
+    time.sleep(seconds)
+    share = 100 * (cpu_seconds(daemon.process.pid) - before) / (time.perf_counter() - began)
+    resident = rss(daemon)
+    what = f"{SOURCES} sources, 1,000,000 bans, {name} before"
+    yield Row(f"idle/{name}-memory", f"RSS of the daemon; {what}", "MB", [resident / MIB], resident, at_most(90))
+    yield Row(f"idle/{name}-cpu", f"share of a core over {seconds:.0f} s; {what}", "%", [share], target=at_most(0.1))
