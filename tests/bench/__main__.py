@@ -15,6 +15,7 @@ from bench.cases import CASES
 from bench.heartbeats import Heartbeats
 from bench.house import WORK
 from bench.inputs import Inputs
+from bench.plot import plot
 from bench.rows import Judged, judge
 from bench.setting import Setting
 from bench.table import summary, table
@@ -53,6 +54,7 @@ def _write(folder: Path, judged: Sequence[Judged], *, quick: bool) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     record = {"machine": _machine(), "quick": quick, "rows": [each.as_record() for each in judged]}
     (folder / "bench.json").write_text(json.dumps(record, indent=1) + "\n")
+    (folder / "bench.svg").write_text(plot([each.row for each in judged]))
 
 
 def _parser() -> argparse.ArgumentParser:
