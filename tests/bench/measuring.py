@@ -13,7 +13,7 @@ from network_namespace import NetworkNamespace
 
 _METER = Path(__file__).with_name("meter.py")
 # The longest wait for the kernel to have taken down what the measurement before has left.
-_REST = 30.0
+_REST = 10.0
 MIB = 2.0**20
 
 

@@ -10,7 +10,8 @@ from html import escape
 from bench.rows import Row
 
 _WIDTH = 760
-_LABELS = 250
+_LABELS = 266
+_MARGIN = 8
 _VALUES = 90
 _LINE = 22
 _BAR = 14
@@ -19,15 +20,14 @@ _GAP = 14
 _OURS = ("banlistd", "1-day", "1-day-beside-3m")
 
 _STYLE = """
-text { font: 13px system-ui, sans-serif; fill: #57606a }
-.title { font-weight: 600; font-size: 14px; fill: #24292f }
+text { font: 13px system-ui, sans-serif; fill: #767e87 }
+.title { font-weight: 600; font-size: 14px }
 .note { font-size: 12px }
 .theirs { fill: #8c959f }
-.ours { fill: #1a7f37 }
+.ours { fill: #2da44e }
 .floor { fill: #54aeff }
-@media (prefers-color-scheme: dark) {
-  text { fill: #9da7b1 } .title { fill: #e6edf3 } .theirs { fill: #6e7781 } .ours { fill: #3fb950 } .floor { fill: #388bfd }
-}
+@media (prefers-color-scheme: light) { text { fill: #57606a } .title { fill: #24292f } }
+@media (prefers-color-scheme: dark) { text { fill: #9da7b1 } .title { fill: #e6edf3 } .theirs { fill: #6e7781 } }
 """
 
 
@@ -93,8 +93,8 @@ def plot(rows: Sequence[Row], panels: Sequence[Panel] = PANELS) -> str:
 
 
 def _panel(panel: Panel, bars: Sequence[tuple[str, Row]], top: int) -> Iterable[str]:
-    yield f'<text class="title" x="0" y="{top + 14}">{escape(panel.title)}</text>'
-    yield f'<text class="note" x="0" y="{top + 32}">{escape(panel.note)}</text>'
+    yield f'<text class="title" x="{_MARGIN}" y="{top + 14}">{escape(panel.title)}</text>'
+    yield f'<text class="note" x="{_MARGIN}" y="{top + 32}">{escape(panel.note)}</text>'
     most = max(row.median for _, row in bars) or 1.0
     room = _WIDTH - _LABELS - _VALUES
     for number, (text, row) in enumerate(bars):
