@@ -1,24 +1,30 @@
-"""argv in; table, JSON and drawing out. Exit code 0 whether targets are met or not: a benchmark tells, it does not judge."""
+"""argv in; table, JSON and drawing out. A missed target is told and is no fault; a case that could not be measured is one."""
 
 import argparse
 import json
 import os
 import platform
 import signal
+import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 
+from banlistd.errors import BanlistdError
 from bench.cases import CASES
 from bench.heartbeats import Heartbeats
 from bench.house import WORK
 from bench.inputs import Inputs
+from bench.measuring import CommandError
 from bench.plot import plot
 from bench.rows import Judged, judge
 from bench.setting import Setting
 from bench.table import summary, table
+
+# What can go wrong with a measurement: a daemon or a peer that fails, or is not done in time.
+_FAULTS = (AssertionError, BanlistdError, CommandError, OSError, RuntimeError, subprocess.SubprocessError)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -26,28 +32,34 @@ def main(argv: Sequence[str] | None = None) -> int:
     # So that daemons, servers and folders are cleared away.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     with tempfile.TemporaryDirectory(dir=WORK, prefix="banlistd-bench-") as folder:
-        _measure(arguments, Path(folder))
-    return 0
+        return _measure(arguments, Path(folder))
 
 
-def _measure(arguments: argparse.Namespace, folder: Path) -> None:
-    """Case after case; what there is of a table is printed and written down after each."""
+def _measure(arguments: argparse.Namespace, folder: Path) -> int:
+    """Case after case; what there is is printed and written down after each. A case that fails costs only itself."""
     heartbeats = Heartbeats()
     inputs = Inputs(folder, quick=arguments.quick)
     runs = arguments.runs or (1 if arguments.quick else 5)
     setting = Setting(runs, arguments.quick, folder, inputs, arguments.idle, heartbeats)
     judged: list[Judged] = []
+    failed: list[str] = []
     try:
         for name in arguments.only or CASES:
             title, measure = CASES[name]
-            mine = judge(list(measure(setting)), comparable=not arguments.quick)
+            try:
+                mine = judge(list(measure(setting)), comparable=not arguments.quick)
+            except _FAULTS as fault:
+                failed.append(name)
+                print(f"{title}\n  FAILED: {type(fault).__name__}: {str(fault)[-2000:]}\n", flush=True)
+                continue
             print(table(mine, title), flush=True)
             judged += mine
             if arguments.output:
                 _write(arguments.output, judged, quick=arguments.quick)
     finally:
         heartbeats.stop()
-    print(summary(judged))
+    print(summary(judged, failed))
+    return 1 if failed else 0
 
 
 def _write(folder: Path, judged: Sequence[Judged], *, quick: bool) -> None:

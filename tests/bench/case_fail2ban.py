@@ -1,5 +1,6 @@
 """What bans cost that are made one by one: fail2ban, the way a list is fed to it."""
 
+import shutil
 from collections.abc import Iterator
 from itertools import count
 
@@ -14,6 +15,9 @@ _MOST_BATCHES = 3
 
 
 def one_by_one(setting: Setting) -> Iterator[Row]:
+    if not shutil.which("fail2ban-server"):
+        setting.say("fail2ban: no command fail2ban-server: left out")
+        return
     lines = setting.inputs.million().lines()
     # Not from its start: what is reserved, and what fail2ban never bans, is there.
     lines = lines[len(lines) // 2 :]

@@ -7,7 +7,7 @@ from pathlib import Path
 from bench.house import house, measure_limit, peak_rss
 from bench.inputs import Listing
 from bench.measuring import MIB, Sample, run_apart
-from bench.peers import ipset_script, nft_script
+from bench.peers import IPSET_RESTORE, ipset_script, nft_script
 from bench.rows import Row, Target, at_least_times, at_most, at_most_times
 from bench.setting import Setting
 from bench.turns import Contender, take_turns
@@ -82,8 +82,8 @@ def _peers(
     for kind in ("hash:net", "hash:ip") if ipset_ip else ("hash:net",):
         script = ipset_script(folder, lines, kind=kind)
         yield Contender(
-            f"ipset-{kind[5:]}", f"ipset restore, {kind}; {_WHOLE}", partial(run_apart, "ipset", "restore", "-file", script),
-            at_least_times(3, f"{case}/banlistd") if hashed else None, most,
+            f"ipset-{kind[5:]}", f"ipset restore, {kind}; {_WHOLE}", partial(run_apart, *IPSET_RESTORE, script),
+            at_least_times(3, f"{case}/banlistd") if hashed else None, most, program="ipset",
         )  # fmt: skip
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from banlistd.core.parsers import parse
+from banlistd.model import Family
 from bench.house import House, house, path_sources, program
 from bench.inputs import random_hosts
 from bench.measuring import Sample, apart, run
@@ -45,16 +46,19 @@ class _Street:
 def packets(setting: Setting) -> Iterator[Row]:
     million = setting.inputs.million()
     clean = setting.folder / "clean.sources"
-    clean.write_bytes(_clean(million.body()))
+    networks = setting.inputs.networks()
+    clean.write_bytes(_clean(million.body(), networks.body()))
     with ExitStack() as stack:
         street = partial(_street, stack, clean)
         no_rules = street(stack.enter_context(apart()))
-        single, hundred = (_guarded(stack, paths) for paths in ([million.path], setting.inputs.parts(million, 100)))
+        lists = ([million.path], setting.inputs.parts(million, 100), [million.path, networks.path])
+        single, hundred, mixed = (_guarded(stack, paths) for paths in lists)
         contenders = [
             _contender("no-rules", "no rules at all", no_rules),
             _contender("banlistd-1", "banlistd, 1,000,000 addresses in 1 source", street(single.namespace)),
             _contender("banlistd-100", "banlistd, the same addresses in 100 sources", street(hundred.namespace),
                        at_least_times(0.95, "packets/banlistd-1")),
+            _contender("banlistd-networks", f"banlistd, these and {networks.entries:,} networks", street(mixed.namespace)),
         ]  # fmt: skip
         for name, count, interval in (
             ("hash-1", 1, False), ("hash-20", 20, False), ("interval-1", 1, True), ("interval-20", 20, True),
@@ -77,7 +81,8 @@ def _contender(name: str, what: str, street: _Street, target: Target | None = No
 def _guarded(stack: ExitStack, paths: Sequence[Path]) -> House:
     """A namespace in which banlistd has put its rules, and ended."""
     home = stack.enter_context(house(*path_sources(paths)))
-    assert home.namespace.run(home.place.once) == 0
+    done = home.namespace.run(partial(home.place.run, "--once"))
+    assert done.returncode == 0, done.stderr
     return home
 
 
@@ -109,11 +114,11 @@ def _received() -> int:
     return int(values[names.index("InReceives")])
 
 
-def _clean(body: bytes) -> bytes:
-    """Addresses of public space that the list does not hold, in no order."""
-    listed = parse(body).addresses.hosts4
-    drawn = random_hosts(_FLOWS * 2, _SEED)
-    free = drawn[listed[np.minimum(np.searchsorted(listed, drawn), len(listed) - 1)] != drawn]
+def _clean(*bodies: bytes) -> bytes:
+    """Addresses of public space that no list holds, in no order."""
+    free = random_hosts(_FLOWS * 2, _SEED)
+    for body in bodies:
+        free = free[~parse(body).addresses.holds(Family.IPV4, free)]
     return np.random.default_rng(_SEED).permutation(free)[:_FLOWS].tobytes()
 
 

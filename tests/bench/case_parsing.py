@@ -25,18 +25,18 @@ def parse_feeds(setting: Setting) -> Iterator[Row]:
     with apart() as namespace:
         readable = [feed for feed in feeds if namespace.run(partial(_can_read, feed))]
     setting.say(f"parse-feeds: iprange can read {len(readable)} of {len(feeds)} files")
-    yield from _compare("parse-feeds", readable, 1, setting)
+    if readable:
+        yield from _compare("parse-feeds", readable, 1, setting)
     everything = Contender("banlistd-all", f"all {len(feeds)} files in all formats: {_OURS}", partial(_ours, feeds))
     yield from take_turns("parse-feeds", [everything], setting)
 
 
 def _compare(case: str, files: Sequence[Path], times: float, setting: Setting) -> Iterator[Row]:
     number = f"{len(files)} files: " if len(files) > 1 else ""
+    theirs = partial(run_apart, "iprange", "-C", *files)
     contenders = [
         Contender("banlistd", number + _OURS, partial(_ours, files)),
-        Contender(
-            "iprange", number + _IPRANGE, partial(run_apart, "iprange", "-C", *files), at_least_times(times, f"{case}/banlistd")
-        ),
+        Contender("iprange", number + _IPRANGE, theirs, at_least_times(times, f"{case}/banlistd"), program="iprange"),
     ]
     yield from take_turns(case, contenders, setting)
 
@@ -50,6 +50,6 @@ def _can_read(file: Path) -> bool:
     """Whether iprange reads a file without a complaint and finds something in it. It takes a word for a host's name."""
     try:
         done = subprocess.run(["iprange", "-C", file], capture_output=True, text=True, check=False, timeout=20)
-    except subprocess.TimeoutExpired:
+    except (subprocess.TimeoutExpired, FileNotFoundError):
         return False
     return done.returncode == 0 and not done.stderr and not done.stdout.endswith(",0\n")

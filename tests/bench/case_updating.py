@@ -11,7 +11,7 @@ from bench.house import House, house
 from bench.inputs import Listing
 from bench.measuring import Sample, apart, run
 from bench.notices import Notices
-from bench.peers import ipset_script, ipset_swap_script, nft_flush_script, nft_script
+from bench.peers import IPSET_RESTORE, ipset_script, ipset_swap_script, nft_flush_script, nft_script
 from bench.rows import Row, Target, at_most, at_most_times
 from bench.setting import Setting
 from bench.turns import Contender, take_turns
@@ -98,9 +98,9 @@ def _peers(old: Listing, new: Listing, setting: Setting) -> Iterator[Row]:
             contenders.append(Contender(f"nft-{kind}", f"nft -f: flush set, add {_ALL}", replaced))
         first = ipset_script(folder, before, kind="hash:net")
         there, back = (ipset_swap_script(folder / f"swap-{n}.ipset", lines) for n, lines in enumerate((after, before)))
-        words = ["ipset", "restore", "-file"]
-        replaced = _Replaced(stack.enter_context(apart()), [*words, first], [*words, there], [*words, back])
-        contenders.append(Contender("ipset-swap", f"ipset restore into another set, swap: {_ALL}", replaced))
+        commands: list[list[str | Path]] = [[*IPSET_RESTORE, script] for script in (first, there, back)]
+        replaced = _Replaced(stack.enter_context(apart()), *commands)
+        contenders.append(Contender("ipset-swap", f"ipset restore, another set, swap: {_ALL}", replaced, program="ipset"))
         yield from take_turns("update", contenders, setting)
 
 
@@ -108,11 +108,14 @@ class _Replaced:
     """A peer in its namespace: measured as it replaces the old list by the new one."""
 
     def __init__(self, namespace: NetworkNamespace, *commands: Sequence[str | Path]) -> None:
-        first, self._there, self._back = commands
+        self._first: Sequence[str | Path] | None
+        self._first, self._there, self._back = commands
         self._namespace = namespace
-        namespace.run(partial(run, first))
 
     def __call__(self) -> Sample:
+        if self._first:
+            self._namespace.run(partial(run, self._first))
+            self._first = None
         took = self._namespace.run(partial(run, self._there))
         self._namespace.run(partial(run, self._back))
         return Sample(1000 * took.seconds, took.peak_rss)

@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 SET = "bench"
+# What is there already is no fault: a list may say a thing twice.
+IPSET_RESTORE = ("ipset", "-exist", "restore", "-file")
 
 
 def nft_script(folder: Path, addresses: Sequence[str], *, interval: bool, family: str = "ipv4_addr") -> Path:

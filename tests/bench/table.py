@@ -17,11 +17,13 @@ def table(judged: Sequence[Judged], title: str) -> str:
     return "\n".join([*lines, ""])
 
 
-def summary(judged: Sequence[Judged]) -> str:
-    """How many targets are met, and which are not."""
+def summary(judged: Sequence[Judged], failed: Sequence[str] = ()) -> str:
+    """How many targets are met, which are not, and which cases could not be measured."""
     missed = [each.row.name for each in judged if each.met is False]
     met = sum(each.met is True for each in judged)
-    return f"{met} of {met + len(missed)} targets are met{'; missed: ' if missed else ''}{', '.join(missed)}"
+    told = f"{met} of {met + len(missed)} targets are met"
+    told += f"; missed: {', '.join(missed)}" if missed else ""
+    return told + (f"; FAILED: {', '.join(failed)}" if failed else "")
 
 
 def _cells(judged: Judged) -> tuple[str, ...]:

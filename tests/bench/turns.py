@@ -1,5 +1,6 @@
 """Several contenders, measured in turn, round after round, so that a noisy neighbour hits them alike."""
 
+import shutil
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -18,7 +19,7 @@ _TRIES = 4
 
 @dataclass(slots=True)
 class Contender:
-    """Who is measured, and against what. `most`: a slow peer is measured only so often."""
+    """Who is measured, and against what. `most`: a slow peer is measured only so often. `program`: left out without it."""
 
     name: str
     what: str
@@ -26,6 +27,7 @@ class Contender:
     target: Target | None = None
     most: int = 1000
     unit: str = "ms"
+    program: str = ""
     samples: list[Sample] = field(default_factory=list)
     dropped: int = 0
 
@@ -39,6 +41,11 @@ class Contender:
 
 
 def take_turns(case: str, contenders: Sequence[Contender], setting: Setting, runs: int | None = None) -> Iterator[Row]:
+    """Their rows, once all have been measured so many times."""
+    absent = {one.program for one in contenders if one.program and not shutil.which(one.program)}
+    for program in sorted(absent):
+        setting.say(f"{case}: no command {program}: left out")
+    contenders = [one for one in contenders if one.program not in absent]
     for number in range(runs or setting.runs):
         for contender in contenders:
             if number < contender.most:
