@@ -16,12 +16,12 @@ from banlistd.adapters.local_file import stamp_of
 from banlistd.adapters.quarantine import QuarantineTable
 from banlistd.core.addresses import to_text
 from banlistd.core.change import Change
-from banlistd.core.config import AllowEntry, BackendName, Config, Source
+from banlistd.core.config import AllowEntry, Config, Source
 from banlistd.core.policy import policy_of
 from banlistd.enforcing import Enforcer
 from banlistd.errors import BanlistdError, FetchError, FirewallError
 from banlistd.importing import Importer
-from banlistd.model import Download, Event, EventName, Marker, NotModified, SourceId, Validators
+from banlistd.model import BackendName, Download, Event, EventName, Marker, NotModified, SourceId, Validators
 from banlistd.service import Service
 from fakes import CannedFetcher, CountingFirewall, ListeningAnnouncer, StandingClock
 

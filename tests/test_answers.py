@@ -14,13 +14,13 @@ from banlistd.adapters.database import open_database
 from banlistd.adapters.import_runs import ImportRuns
 from banlistd.adapters.quarantine import QuarantineTable
 from banlistd.answers import Answers
-from banlistd.core.config import AllowEntry, BackendName, Config, Source
+from banlistd.core.config import AllowEntry, Config, Source
 from banlistd.core.policy import policy_of
 from banlistd.enforcing import Enforcer
 from banlistd.errors import FetchError, NoSuchSourceError, UsageError
 from banlistd.importing import Importer
 from banlistd.interfaces import Operations, Steering
-from banlistd.model import Action, Counter, Direction, Mark, Outcome, SourceId
+from banlistd.model import Action, BackendName, Counter, Direction, Mark, Outcome, SourceId
 from fakes import CannedFetcher, ListeningAnnouncer, StandingClock
 
 FIRST, SECOND, WATCH, OFF = (SourceId(name) for name in ("first", "second", "watch", "off"))

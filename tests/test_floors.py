@@ -11,6 +11,7 @@ PACKAGE = Path(__file__).resolve().parents[1] / "daemon" / "banlistd"
 FLOORS = {
     "model": 0,
     "errors": 0,
+    "places": 0,
     "core": 1,
     "interfaces": 2,
     "importing": 3,
@@ -21,8 +22,10 @@ FLOORS = {
     "answers": 4,
     "control": 4,
     "compose": 5,
-    "__main__": 6,
+    "restoring": 5,
+    "modes": 6,
     "ctl": 6,
+    "__main__": 7,
 }
 
 # Rooms of one floor that may know each other: none. Within the adapters only these may.
@@ -38,6 +41,7 @@ ADAPTERS_THAT_MAY_KNOW = {
     ("database_file", "database_schema"),
     ("backends_in_use", "database"),
     ("known_names", "database"),
+    ("last_footing", "database"),
     ("quarantine", "database"),
 }
 

@@ -7,9 +7,8 @@ from typing import Any
 
 import pytest
 
-from banlistd.core.config import BackendName
 from banlistd.errors import ConfigError, FetchError, FirewallError, NoSuchSourceError
-from banlistd.model import Action, EventName
+from banlistd.model import Action, BackendName, EventName
 from serving import BOTH, ONE, THREE, TWO, House, allow, completed, config_of, serve, source
 
 

@@ -2,12 +2,11 @@
 
 import os
 import random
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
 from importlib.metadata import version
-from pathlib import Path
 
 from banlistd.adapters import config_file
 from banlistd.adapters.backends.memory import MemoryFirewall
@@ -22,47 +21,28 @@ from banlistd.adapters.import_runs import ImportRuns
 from banlistd.adapters.instance import only_instance, only_writer
 from banlistd.adapters.journal import find_announcer
 from banlistd.adapters.known_names import KnownNames
+from banlistd.adapters.last_footing import LastFooting
 from banlistd.adapters.local_file import LocalFiles, stamp_of
 from banlistd.adapters.names import Names
 from banlistd.adapters.quarantine import QuarantineTable
 from banlistd.adapters.supervisor import find_supervisor
 from banlistd.answers import Answers
-from banlistd.core.config import BackendName, Config
+from banlistd.core.config import Config
+from banlistd.core.footing import Footing
 from banlistd.core.policy import policy_of
 from banlistd.enforcing import Enforcer
 from banlistd.errors import ConfigError
 from banlistd.importing import Importer
 from banlistd.interfaces import Announcer, Firewall, Storage
+from banlistd.model import BackendName
 from banlistd.moving import Moving
+from banlistd.places import Places
 from banlistd.service import Service
 
 BACKENDS: Mapping[BackendName, Callable[[Config], Firewall]] = {
     BackendName.NFTABLES: lambda config: NftablesFirewall(config.owner),
     BackendName.MEMORY: lambda _: MemoryFirewall(),
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Places:
-    """Where things are. `credentials`: the folder that systemd's LoadCredential= fills, if any."""
-
-    config: Path
-    state: Path
-    runtime: Path
-    credentials: Path | None = None
-
-    @property
-    def database(self) -> Path:
-        return self.state / "banlistd.db"
-
-    @property
-    def scratch(self) -> Path | None:
-        """Where a passing copy of the database may be made if its own disk cannot be written; None: where the system says."""
-        return self.runtime if self.runtime.is_dir() else None
-
-    @property
-    def socket(self) -> Path:
-        return self.runtime / "control.sock"
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +101,7 @@ async def open_house(places: Places, config: Config, *, rehearse: Callable[[str]
         stack.push_async_callback(names.settle)
         host = LinuxHost(names.addresses, os.environ)
         enforcer = Enforcer(firewall, ledger, policy_of(config, marks, clock.now()), host, announcer)
+        enforcer.keep_footing = partial(_keep_footing, LastFooting(database), config, enforcer)
         stack.push_async_callback(enforcer.settle)
         fetcher = Downloads(version("banlistd"), LocalFiles(), places.credentials)
         importer = Importer(fetcher, ledger, quarantine, enforcer, announcer, clock, chance=random.random)
@@ -132,3 +113,32 @@ async def open_house(places: Places, config: Config, *, rehearse: Callable[[str]
         makers = {str(name): partial(make, config) for name, make in BACKENDS.items() if rehearse is None}
         moving = Moving(BackendsInUse(database), str(config.backend), makers, announcer)
         yield House(service, answers, enforcer, database, announcer, places, moving)
+
+
+async def _keep_footing(footings: LastFooting, config: Config, enforcer: Enforcer) -> None:
+    await footings.keep(
+        enforcer.policy_hash, lambda: Footing(config.backend, config.owner, enforcer.policy, enforcer.protected)
+    )
+
+
+async def tear_down(places: Places) -> Sequence[str]:
+    """Remove everything of ours from every backend that may hold some; returns their names. The state stays.
+
+    Raises AlreadyRunningError while a daemon runs, and FirewallError. A configuration that is wrong is no obstacle.
+    """
+    try:
+        config = load_config(places)
+    except ConfigError:
+        config = Config()
+    async with AsyncExitStack() as stack:
+        if places.state.is_dir():
+            stack.enter_context(only_instance(places.state))
+        stack.enter_context(only_writer())
+        database = await stack.enter_async_context(open_copy(places.database, places.scratch))
+        in_use = {*await BackendsInUse(database).every(), str(config.backend)}
+        names = [name for name in BACKENDS if name in in_use]
+        for name in names:
+            firewall = BACKENDS[name](config)
+            stack.push_async_callback(firewall.close)
+            await firewall.teardown()
+    return names

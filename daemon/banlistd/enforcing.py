@@ -4,7 +4,7 @@ Sources that finish while a transaction is under way go together into the next o
 """
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 
@@ -62,6 +62,8 @@ class Enforcer:
         self._ledger = ledger
         self._host = host
         self._announcer = announcer
+        self.keep_footing: Callable[[], Awaitable[None]] | None = None
+        """Called whenever the firewall stands, so that a restore at boot knows on what. May raise LedgerError."""
         self._carving = Carving.none()
         self._contents: dict[SourceId, Content] = {}
         self._held: Holding | None = None
@@ -199,6 +201,9 @@ class Enforcer:
         self._held, self._contents, self.policy = desired, contents, policy
         self._tell(carving.hits)
         self.protected, self._carving = protected, carving
+        if self.keep_footing is not None:
+            with suppress(LedgerError):
+                await self.keep_footing()
         return change
 
     async def _carve(self, policy: Policy, contents: Mapping[SourceId, Content], protected: Sequence[Protected]) -> Carving:

@@ -1,14 +1,14 @@
 """Every door to the outside, on one page. The docstrings are the contracts; tests hold each adapter to them."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from banlistd.core.addresses import AddressSet
 from banlistd.core.change import Change
-from banlistd.core.config import Config, Source
 from banlistd.core.holding import Holding, Verdict
-from banlistd.core.quarantine import Quarantined
 from banlistd.model import (
     ContentHash,
     Counter,
@@ -26,6 +26,11 @@ from banlistd.model import (
     SourceId,
     Validators,
 )
+
+if TYPE_CHECKING:
+    # They bring pydantic, and what restores at boot (restoring) needs none of it.
+    from banlistd.core.config import Config, Source
+    from banlistd.core.quarantine import Quarantined
 
 
 class Clock(Protocol):

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from banlistd.core.addresses import Ranges, from_numbers
-from banlistd.core.config import AllowEntry, BackendName, Config, LogFormat, Source
-from banlistd.model import Action, Direction, Family, Format, FormatType, SourceId
+from banlistd.core.config import AllowEntry, Config, LogFormat, Source
+from banlistd.model import Action, BackendName, Direction, Family, Format, FormatType, SourceId
 from written_config import FOLDER, read, source_of
 
 # What is read

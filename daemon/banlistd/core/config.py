@@ -15,24 +15,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from banlistd.core import config_guards as limits
 from banlistd.core import config_values as values
 from banlistd.core.addresses import FAMILIES, Ranges, from_numbers, union_of
-from banlistd.model import Action, Direction, Family, Format, SourceId
-
-
-class BackendName(StrEnum):
-    """What carries bans out."""
-
-    NFTABLES = "nftables"
-    IPSET = "ipset"
-    FAIL2BAN = "fail2ban"
-    MEMORY = "memory"
-
-
-class Ownership(StrEnum):
-    """Whether the table belongs to the daemon alone, so that a flush of all rules passes it by. `auto`: where it can do so."""
-
-    AUTO = "auto"
-    YES = "yes"
-    NO = "no"
+from banlistd.model import Action, BackendName, Direction, Family, Format, Ownership, SourceId
 
 
 class LogFormat(StrEnum):

@@ -10,9 +10,9 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from banlistd.core.config import BackendName, Config, Defaults, Guards, Log, LogFormat, Ownership, Source
+from banlistd.core.config import Config, Defaults, Guards, Log, LogFormat, Source
 from banlistd.core.config_format import KEYS
-from banlistd.model import Action, Direction, FormatType
+from banlistd.model import Action, BackendName, Direction, FormatType, Ownership
 
 Schema = dict[str, Any]
 

@@ -42,10 +42,9 @@ from banlistd.adapters.netlink import NFT_MSG_DELTABLE, NFT_MSG_NEWTABLE, NLM_F_
 from banlistd.adapters.netlink_monitor import RECEIVE_BUFFER, Absence, Certainty, Monitor
 from banlistd.core.addresses import AddressSet
 from banlistd.core.change import Change
-from banlistd.core.config import Ownership
 from banlistd.core.holding import Holding, MapId, Verdict, contents_of
 from banlistd.errors import FirewallError, StaleGenerationError
-from banlistd.model import Counter, Disturbance, Mark, Marker
+from banlistd.model import Counter, Disturbance, Mark, Marker, Ownership
 
 # How often a change is tried anew because somebody else wrote in between.
 _TRIES = 5
