@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 from importlib.metadata import version
 
-from banlistd.adapters import config_file
+from banlistd.adapters import allocator, config_file
 from banlistd.adapters.backends.memory import MemoryFirewall
 from banlistd.adapters.backends.nftables import NftablesFirewall
 from banlistd.adapters.backends.rehearsal import RehearsalFirewall
@@ -80,6 +80,7 @@ async def open_house(places: Places, config: Config, *, rehearse: Callable[[str]
 
     `rehearse`: touch nothing; changes are handed to it as lines of text, and the ledger is a copy in memory.
     """
+    allocator.settle()
     async with AsyncExitStack() as stack:
         if rehearse is None:
             stack.enter_context(only_instance(places.state))
