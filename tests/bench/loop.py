@@ -10,8 +10,9 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from banlistd.compose import Places, load_config, open_house
+from banlistd.compose import load_config, open_house
 from banlistd.control import serve
+from banlistd.places import Places
 
 _PERIOD = 0.001
 
