@@ -163,7 +163,7 @@ Life = Callable[[House], Awaitable[None]]
 
 def serve(
     disk: Path, config: Config, life: Life, *, before: Life | None = None, after: Life | None = None,
-    reconcile_every: float = NEVER, first_retry: float = NEVER,
+    reconcile_every: float = NEVER, first_retry: float = NEVER, look_every: float = NEVER,
 ) -> None:  # fmt: skip
     """Run a service on a disk, live with it, and stop it. `before` it runs and `after` it has stopped, there are words too."""
 
@@ -179,6 +179,7 @@ def serve(
             house.service = Service(
                 config, house.load, stamp_of, importer, enforcer, house.ledger, database, house.announcer,
                 house.supervisor, house.clock, reconcile_every=reconcile_every, watch_every=0.005, first_retry=first_retry,
+                look_every=look_every,
             )  # fmt: skip
             await house.service.restore()
             if before:

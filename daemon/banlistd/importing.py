@@ -264,6 +264,10 @@ class Importer:
     async def _warn_of_age(self, source: Source, now: float) -> None:
         """Say once that the last good list has grown stale; its bans stay."""
         standing = await self._quarantine.standing(source.id)
+        if standing is not None and standing.good_at > now:
+            # Else it would not grow stale before the clock is there again, in ten years maybe.
+            await self._quarantine.set_back(source.id, now)
+            return
         if standing is None or standing.told or now < stale_at(standing.good_at, source):
             return
         await self._quarantine.mark_told(source.id)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from banlistd.core.config import Config, Source
 from banlistd.core.policy import Policy, policy_of
-from banlistd.core.schedule import FIRST_RETRY, wait_until
+from banlistd.core.schedule import FIRST_RETRY, wait_for
 from banlistd.enforcing import Enforcer, Restored
 from banlistd.errors import BanlistdError, ConfigError, NoSuchSourceError
 from banlistd.importing import Importer, recipe_of
@@ -28,6 +28,9 @@ MEND_EVERY = 30.0
 
 # How often a local list is looked at for a new time stamp.
 WATCH_EVERY = 2.0
+
+# How often a timer looks at the clock: that of asyncio stands still while the machine sleeps, ours does not.
+LOOK_EVERY = 60.0
 
 # Imports side by side: enough to wait for slow servers together, few enough that their bodies fit in memory.
 MOST_IMPORTS = 4
@@ -53,6 +56,7 @@ class Service:
         *,
         reconcile_every: float = RECONCILE_EVERY,
         watch_every: float = WATCH_EVERY,
+        look_every: float = LOOK_EVERY,
         first_retry: float = FIRST_RETRY,
         mend_every: float = MEND_EVERY,
     ) -> None:
@@ -68,6 +72,7 @@ class Service:
         self._clock = clock
         self._reconcile_every = reconcile_every
         self._watch_every = watch_every
+        self._look_every = look_every
         self._first_retry = first_retry
         self._mend_every = mend_every
         self._mend_now = asyncio.Event()
@@ -190,7 +195,7 @@ class Service:
         recipe = recipe_of(source)
         # A list that is read from another place now, or in another format, is not the one that was polled.
         moved = poll.validators.recipe not in ("", recipe)
-        left = 0.0 if moved else wait_until(poll.due_at, now=self._clock.now(), every=source.every)
+        left = 0.0 if moved else wait_for(poll, now=self._clock.now(), every=source.every)
         deadline = self._clock.monotonic() + left
         # Where the ledger could not be told when it is due, nobody is asked in a loop.
         polled, rest = self._rests.get(source.id, ("", 0.0))
@@ -200,7 +205,7 @@ class Service:
         stamp = self._stamps.get(source.id, poll.validators.etag)
         while (left := deadline - self._clock.monotonic()) > 0:
             try:
-                async with asyncio.timeout(min(left, self._watch_every) if source.path else left):
+                async with asyncio.timeout(min(left, self._watch_every if source.path else self._look_every)):
                     await wake.wait()
             except TimeoutError:
                 if source.path and self._stamp(source.path) != stamp:

@@ -46,8 +46,9 @@ class Installation:
         """The exit code of `banlistd --once`."""
         return self.run("--once").returncode
 
-    def start(self) -> "Daemon":
-        return Daemon([str(BIN / "banlistd"), *self.places])
+    def start(self, through: Sequence[str] = ()) -> "Daemon":
+        """The daemon, `through` a program that becomes it, if one is named."""
+        return Daemon([*through, str(BIN / "banlistd"), *self.places])
 
     def ctl(self, *words: str) -> subprocess.CompletedProcess[str]:
         return _run(self.ctl_command(*words))
@@ -153,9 +154,9 @@ class Daemon:
 
 
 @contextmanager
-def running(place: Installation, *settled: str) -> Iterator[Daemon]:
+def running(place: Installation, *settled: str, through: Sequence[str] = ()) -> Iterator[Daemon]:
     """A daemon that has started, and has imported the sources named."""
-    with place.start() as daemon:
+    with place.start(through) as daemon:
         daemon.wait_for("service_started")
         for source_id in settled:
             daemon.wait_for("blocklist_import_completed", source_id)
