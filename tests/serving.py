@@ -23,6 +23,7 @@ from banlistd.errors import BanlistdError, FetchError, FirewallError
 from banlistd.importing import Importer
 from banlistd.model import BackendName, Download, Event, EventName, Marker, NotModified, SourceId, Validators
 from banlistd.service import Service
+from banlistd.timetable import Timetable
 from fakes import CannedFetcher, CountingFirewall, ListeningAnnouncer, StandingClock
 
 ONE, TWO, THREE = SourceId("one"), SourceId("two"), SourceId("three")
@@ -176,10 +177,10 @@ def serve(
             importer = Importer(
                 house.fetcher, house.ledger, quarantine, enforcer, house.announcer, house.clock, chance=lambda: 0.5
             )
+            timetable = Timetable(house.ledger, stamp_of, house.clock, watch_every=0.005, look_every=look_every)
             house.service = Service(
-                config, house.load, stamp_of, importer, enforcer, house.ledger, database, house.announcer,
-                house.supervisor, house.clock, reconcile_every=reconcile_every, watch_every=0.005, first_retry=first_retry,
-                look_every=look_every,
+                config, house.load, timetable, importer, enforcer, house.ledger, database, house.announcer,
+                house.supervisor, house.clock, reconcile_every=reconcile_every, first_retry=first_retry,
             )  # fmt: skip
             await house.service.restore()
             if before:

@@ -42,7 +42,7 @@ def test_a_source_comes_again_when_its_interval_is_over(tmp_path: Path) -> None:
         await house.announcer.until(EventName.IMPORT_SKIPPED, ONE, times=2)
 
     async def before(house: House) -> None:
-        house.service._clock = Running()
+        house.service._timetable._clock = Running()
 
     serve(tmp_path, config_of(source(ONE)), life, before=before)
 

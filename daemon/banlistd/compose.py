@@ -38,6 +38,7 @@ from banlistd.model import BackendName
 from banlistd.moving import Moving
 from banlistd.places import Places
 from banlistd.service import Service
+from banlistd.timetable import Timetable
 
 BACKENDS: Mapping[BackendName, Callable[[Config], Firewall]] = {
     BackendName.NFTABLES: lambda config: NftablesFirewall(config.owner),
@@ -107,8 +108,8 @@ async def open_house(places: Places, config: Config, *, rehearse: Callable[[str]
         fetcher = Downloads(version("banlistd"), LocalFiles(), places.credentials)
         importer = Importer(fetcher, ledger, quarantine, enforcer, announcer, clock, chance=random.random)
         service = Service(
-            config, lambda: load_config(places), stamp_of, importer, enforcer, ledger, database, announcer,
-            find_supervisor(), clock,
+            config, lambda: load_config(places), Timetable(ledger, stamp_of, clock), importer, enforcer, ledger, database,
+            announcer, find_supervisor(), clock,
         )  # fmt: skip
         answers = Answers(service, enforcer, ledger, quarantine, database, clock, str(places.config))
         makers = {str(name): partial(make, config) for name, make in BACKENDS.items() if rehearse is None}

@@ -2,7 +2,6 @@
 
 import asyncio
 import dataclasses
-import hashlib
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Protocol
@@ -12,7 +11,7 @@ from banlistd.core.change import Change
 from banlistd.core.comparison import arrivals
 from banlistd.core.config import Source
 from banlistd.core.quarantine import Quarantined, approved, detained, has_settled, stale_at
-from banlistd.core.reading import Reading, read
+from banlistd.core.reading import Reading, read, recipe_of
 from banlistd.core.recovery import decide
 from banlistd.core.schedule import delay_after
 from banlistd.errors import BanlistdError, FetchError, LedgerError, ParseError, RefusedError
@@ -282,11 +281,6 @@ class Importer:
         if content_hash is not None:
             about["CONTENT_HASH"] = content_hash
         self._announcer.announce(Event(name, message, about | fields))
-
-
-def recipe_of(source: Source) -> str:
-    """Stands for where a source's bytes come from and how they are read."""
-    return hashlib.sha256(repr((source.url, str(source.path), source.format)).encode()).hexdigest()[:16]
 
 
 def _approved(held: Quarantined | None) -> _Found | None:

@@ -1,5 +1,6 @@
 """A body -> its content, and what a guard has against it. Made to run in a worker thread."""
 
+import hashlib
 from dataclasses import dataclass, field
 
 from banlistd.core.addresses import AddressSet, hash_of
@@ -40,3 +41,8 @@ def read(source: Source, body: bytes, before: bytes | None, *, had_trailer: bool
     said = announced(body)
     trailer = said is not None and said.trailer
     return Reading(content_hash, encoded, parsed.addresses, parsed.rejected, trailer, refusal)
+
+
+def recipe_of(source: Source) -> str:
+    """Stands for where a source's bytes come from and how they are read."""
+    return hashlib.sha256(repr((source.url, str(source.path), source.format)).encode()).hexdigest()[:16]
