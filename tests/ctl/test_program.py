@@ -82,7 +82,7 @@ def test_a_table_on_a_terminal_is_as_wide_as_the_terminal_and_takes_no_markup(da
 def on_terminal(arguments: list[str], columns: str) -> str:
     ours, theirs = pty.openpty()
     with subprocess.Popen(
-        arguments, stdout=theirs, stderr=theirs, env={**os.environ, "COLUMNS": columns, "TERM": "dumb"}
+        arguments, stdout=theirs, stderr=theirs, env={**os.environ, "COLUMNS": columns, "LINES": "50", "TERM": "dumb"}
     ) as process:
         os.close(theirs)
         seen = b""
