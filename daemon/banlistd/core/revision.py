@@ -26,7 +26,7 @@ from banlistd.core.addresses import (
 )
 from banlistd.core.change import Move, move_between
 from banlistd.core.holding import LANES, Holding, Kind, MapId, Owned
-from banlistd.core.hosts import slices, symmetric_difference, within
+from banlistd.core.hosts import distinct, slices, symmetric_difference, within
 from banlistd.core.planning import owned_of, plan
 from banlistd.model import Direction, Family, Marker, Owner, SourceId
 
@@ -55,6 +55,10 @@ class Region:
         return len(self.points) + len(self.ranges)
 
     def everything(self) -> Ranges:
+        """Both together; points alone stay points, even where they touch, because those are quicker to look up."""
+        if not len(self.ranges):
+            points = distinct(self.points)
+            return Ranges(self.ranges.family, points, points)
         first, last = self.ranges.first, self.ranges.last
         return union_of(self.ranges.family, np.concatenate([self.points, first]), np.concatenate([self.points, last]))
 
@@ -116,6 +120,8 @@ def _replanned(
     """For each map that may differ the part of the address space in question, and the elements that shall be there."""
     lanes = {lane for lanes in LANES[direction].values() for lane in lanes}
     maps = {map_id: owned for map_id, owned in held.owned.items() if map_id.family is family and map_id.lane in lanes}
+    if not maps:
+        return {}
     parts = {Kind.HOSTS: region.everything()}
     if len(region.ranges):
         nets = [owned for map_id, owned in maps.items() if map_id.kind is Kind.NETS]
@@ -163,11 +169,12 @@ def _part_of(content: AddressSet, part: Ranges) -> AddressSet:
 
 def _spliced(owned: Owned, part: Ranges, wanted: Owned) -> tuple[Owned, Move]:
     """A map of which one part shall be as `wanted`; that part holds elements of it whole or not at all."""
-    standing = owned.where(_overlapping(owned, part))
+    places = _overlapping(owned, part)
+    standing = owned.where(places)
     move = move_between(standing, wanted)
     if not len(move):
         return owned, move
-    gone = owned.first.searchsorted(move.remove.first)
+    gone = places[standing.first.searchsorted(move.remove.first)]
     kept = np.delete(owned.first, gone)
     places = kept.searchsorted(move.add.first)
 
