@@ -8,8 +8,9 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 
-from banlistd.core.addresses import AddressSet, hash_of
+from banlistd.core.addresses import AddressSet
 from banlistd.core.change import Change, difference
+from banlistd.core.content import Content, content_of
 from banlistd.core.holding import Holding, Verdict
 from banlistd.core.policy import Policy
 from banlistd.core.protection import Carving, Hit, carve, joined, label
@@ -29,16 +30,6 @@ from banlistd.model import (
     RunState,
     SourceId,
 )
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Content:
-    """What one source is to hold in the firewall. `adopted`: read back from it, for want of the snapshot."""
-
-    source_id: SourceId
-    content_hash: ContentHash
-    addresses: AddressSet = field(repr=False)
-    adopted: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -273,7 +264,7 @@ class Enforcer:
         encoded = await self._ledger.snapshot(source_id, content_hash)
         if encoded is None:
             return None
-        return await asyncio.to_thread(_decode, source_id, content_hash, encoded)
+        return await asyncio.to_thread(content_of, source_id, content_hash, encoded)
 
 
 @dataclass(slots=True)
@@ -313,9 +304,3 @@ def _basis_of(
     addresses = {source_id: content.addresses for source_id, content in contents.items()}
     barred = policy.barred if carving.is_empty else joined(policy.barred, carving.ranges)
     return Basis(policy.roster, addresses, policy.allowed, barred), markers
-
-
-def _decode(source_id: SourceId, content_hash: ContentHash, encoded: bytes) -> Content | None:
-    if hash_of(encoded) != content_hash:
-        return None  # damaged: as good as absent, and fetched again
-    return Content(source_id, content_hash, AddressSet.decode(encoded))

