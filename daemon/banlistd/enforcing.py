@@ -184,7 +184,7 @@ class Enforcer:
         plan = _Plan(self._held, self._basis) if same and self._held else await self._plan(policy, contents, carving)
         markers = await self.firewall.markers()
         known = self._held is not None and set(self._held.markers) == set(markers)
-        present = self._held if known else await self._reconstruct(markers, protected)
+        present = self._held if known else await self._present(markers, plan.holding, protected)
         verdict = await self.firewall.verify(present) if present is not None else Verdict()
         change = await asyncio.to_thread(difference, present, plan.holding, verdict, plan.moves if known else None)
         if not change.is_empty:
@@ -220,6 +220,11 @@ class Enforcer:
                     message = f"{source_id} would have banned {span} ({reason}): carved out"
                     fields = {"SOURCE_ID": source_id, "ADDRESS": span, "REASON": reason}
                     self._announcer.announce(Event(EventName.PROTECTED_CARVED, message, fields))
+
+    async def _present(self, markers: Sequence[Marker], desired: Holding, protected: Sequence[Protected]) -> Holding | None:
+        """What the firewall holds by its own word."""
+        # The same contents under the same policy are the same plan, as after a restart in which nothing has changed.
+        return desired if set(markers) == set(desired.markers) else await self._reconstruct(markers, protected)
 
     async def _reconstruct(self, markers: Sequence[Marker], protected: Sequence[Protected]) -> Holding | None:
         """What the firewall holds by its own word, if we still have the contents that it names; else None."""
