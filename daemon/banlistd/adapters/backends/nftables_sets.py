@@ -99,9 +99,9 @@ class SetState:
 def shape_of(map_id: MapId, count: int) -> SetShape:
     """A map for so many elements, which may grow to 1.25 to 2.5 times as many before it must be rebuilt.
 
-    The kernel makes as many buckets as the next power of two above four thirds of the size (`nft_hash_buckets`): the size is the
-    largest that asks for no more. For 1,000,000 that is half of what twice as many would ask for, 16 MB instead of 32, and the
-    commit is 5 % quicker (measured).
+    The kernel makes as many buckets as the next power of two above four thirds of the size (`nft_hash_buckets`): the size is
+    the largest that asks for no more. For 1,000,000 that is half of what twice as many would ask for, 16 MB instead of 32, and
+    the commit is 5 % quicker (measured).
     """
     if map_id.kind is Kind.NETS:
         return SetShape(map_id.name, map_id.family, mapped=True, interval=True)
