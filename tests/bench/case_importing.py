@@ -1,11 +1,12 @@
 """A new list: from its bytes on disk to the kernel, beside the limit and beside what people use today."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
 from bench.house import house, measure_limit, peak_rss
 from bench.inputs import Listing
+from bench.listeners import refuse_to_exhaust
 from bench.measuring import MIB, Sample, run_apart
 from bench.peers import IPSET_RESTORE, ipset_script, nft_script
 from bench.rows import Row, Target, at_least_times, at_most, at_most_times
@@ -41,8 +42,10 @@ def random_million(setting: Setting) -> Iterator[Row]:
 def three_million(setting: Setting) -> Iterator[Row]:
     listing = setting.inputs.three_million()
     ours = _ours(listing, at_most_times(1.6, "3m2/limit"))
-    peers = _peers("3m2", setting.folder, listing.lines(), most=1)
-    yield from take_turns("3m2", [ours, _limit(listing), *(peer for peer in peers if peer.name != "nft-interval")], setting)
+    peers = [peer for peer in _peers("3m2", setting.folder, listing.lines(), most=1) if peer.name != "nft-interval"]
+    for contender in (contenders := [ours, _limit(listing), *peers]):
+        contender.measure = partial(_with_care, listing.entries, contender.measure)
+    yield from take_turns("3m2", contenders, setting)
     yield _memory("3m2", ours, 260)
 
 
@@ -55,17 +58,23 @@ def networks(setting: Setting) -> Iterator[Row]:
 def bogons6(setting: Setting) -> Iterator[Row]:
     listing = setting.inputs.bogons6()
     script = nft_script(setting.folder, listing.lines(), interval=True, family="ipv6_addr")
-    interval = Contender("nft-interval", f"nft -f, interval set, auto-merge; {_WHOLE}", partial(run_apart, "nft", "-f", script))
+    theirs = partial(run_apart, "nft", "-f", script)
+    interval = Contender("nft-interval", f"nft -f, interval set, auto-merge; {_WHOLE}", theirs, loads=True)
     contenders = [_ours(listing, at_most(1000), _BOGONS), _limit(listing), interval]
     yield from take_turns("bogons6", contenders, setting)
 
 
+def _with_care(elements: int, measure: Callable[[], Sample]) -> Sample:
+    refuse_to_exhaust(elements)
+    return measure()
+
+
 def _ours(listing: Listing, target: Target, keys: str = "") -> Contender:
-    return Contender("banlistd", _IMPORT, partial(_import, listing, keys), target)
+    return Contender("banlistd", _IMPORT, partial(_import, listing, keys), target, loads=True)
 
 
 def _limit(listing: Listing) -> Contender:
-    return Contender("limit", _LIMIT, partial(measure_limit, listing.path))
+    return Contender("limit", _LIMIT, partial(measure_limit, listing.path), loads=True)
 
 
 def _peers(
@@ -74,11 +83,12 @@ def _peers(
     interval = nft_script(folder, lines, interval=True)
     yield Contender(
         "nft-interval", f"nft -f, interval set, auto-merge; {_WHOLE}", partial(run_apart, "nft", "-f", interval),
-        at_least_times(10, f"{case}/banlistd") if hashed else None, most,
+        at_least_times(10, f"{case}/banlistd") if hashed else None, most, loads=True,
     )  # fmt: skip
     if hashed:
         script = nft_script(folder, lines, interval=False)
-        yield Contender("nft-hash", f"nft -f, hash set; {_WHOLE}", partial(run_apart, "nft", "-f", script), most=most)
+        theirs = partial(run_apart, "nft", "-f", script)
+        yield Contender("nft-hash", f"nft -f, hash set; {_WHOLE}", theirs, most=most, loads=True)
     for kind in ("hash:net", "hash:ip") if ipset_ip else ("hash:net",):
         script = ipset_script(folder, lines, kind=kind)
         yield Contender(

@@ -95,7 +95,7 @@ def _peers(old: Listing, new: Listing, setting: Setting) -> Iterator[Row]:
             first = nft_script(folder, before, interval=kind == "interval")
             there, back = (nft_flush_script(folder / f"{kind}-{n}.nft", lines) for n, lines in enumerate((after, before)))
             replaced = _Replaced(stack.enter_context(apart()), ["nft", "-f", first], ["nft", "-f", there], ["nft", "-f", back])
-            contenders.append(Contender(f"nft-{kind}", f"nft -f: flush set, add {_ALL}", replaced))
+            contenders.append(Contender(f"nft-{kind}", f"nft -f: flush set, add {_ALL}", replaced, loads=True))
         first = ipset_script(folder, before, kind="hash:net")
         there, back = (ipset_swap_script(folder / f"swap-{n}.ipset", lines) for n, lines in enumerate((after, before)))
         commands: list[list[str | Path]] = [[*IPSET_RESTORE, script] for script in (first, there, back)]

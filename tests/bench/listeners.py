@@ -1,0 +1,74 @@
+"""Who else on the machine listens to nf_tables. One listener in any namespace, and the kernel makes a notice of 8 KiB for each
+element of every commit in all namespaces, and keeps them until the commit is over (measured, Linux 6.18: 299,000 elements take
+0.56 s and 2.4 GB of slab instead of 0.30 s).
+"""
+
+import os
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+from banlistd.adapters.netlink import NETLINK_NETFILTER
+from banlistd.adapters.netlink_monitor import NFNLGRP_NFTABLES
+
+NOTICE = 8192
+"""Octets of kernel memory for an element, while somebody listens."""
+
+_GROUP = 1 << NFNLGRP_NFTABLES - 1
+_PAUSE = 0.2
+_SILENCE = 120.0
+
+
+def listeners() -> list[int]:
+    """The ports of those who listen, mostly the ids of their processes; this process and what it started is left out."""
+    found = [port for table in _tables() for port in listening(table)]
+    return [port for port in found if not _is_ours(port)]
+
+
+def await_silence(patience: float) -> bool:
+    """Wait, for so many seconds, until nobody else listens; whether that is so."""
+    end = time.monotonic() + patience
+    while listeners():
+        if time.monotonic() > end:
+            return False
+        time.sleep(_PAUSE)
+    return True
+
+
+def listening(table: str) -> Iterator[int]:
+    """The ports in the group of nf_tables, of a /proc/net/netlink."""
+    for line in table.splitlines()[1:]:
+        _, protocol, port, groups, *_ = line.split()
+        if int(protocol) == NETLINK_NETFILTER and int(groups, 16) & _GROUP:
+            yield int(port)
+
+
+def refuse_to_exhaust(elements: int) -> None:
+    """So many notices may take the machine's memory, and end processes that are not ours. Raises MemoryError."""
+    needed = elements * NOTICE
+    (line,) = (line for line in Path("/proc/meminfo").read_text().splitlines() if line.startswith("MemAvailable:"))
+    if needed > int(line.split()[1]) * 1024 // 2 and not await_silence(_SILENCE):
+        raise MemoryError(f"somebody else listens to nf_tables: the kernel would make {needed / 1e9:.0f} GB of notices")
+
+
+def _tables() -> Iterator[str]:
+    """/proc/net/netlink of each network namespace in which a thread lives."""
+    seen = set()
+    for task in Path("/proc").glob("[0-9]*/task/[0-9]*"):
+        with suppress(OSError):
+            namespace = (task / "ns" / "net").readlink()
+            if namespace not in seen:
+                seen.add(namespace)
+                yield (task / "net" / "netlink").read_text()
+
+
+def _is_ours(pid: int) -> bool:
+    while pid > 1:
+        if pid == os.getpid():
+            return True
+        try:
+            pid = int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+        except OSError:
+            return False
+    return False

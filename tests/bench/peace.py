@@ -1,0 +1,35 @@
+"""Whether a measurement was left in peace by the rest of the machine, and waiting for it, within bounds."""
+
+import time
+
+from bench.heartbeats import Heartbeats
+from bench.listeners import await_silence
+
+_STILL = 0.1
+_PATIENCE = 15.0
+
+
+class Peace:
+    """`budget`: seconds that may be spent on waiting in all, so that a busy machine makes a run worse but not endless."""
+
+    def __init__(self, budget: float) -> None:
+        self._budget = budget
+        self._heartbeats = Heartbeats()
+
+    def end(self) -> None:
+        self._heartbeats.stop()
+
+    def await_silence(self) -> None:
+        """Until nobody else listens to nf_tables, if that comes soon."""
+        began = time.monotonic()
+        await_silence(min(_PATIENCE, self._budget))
+        self._budget -= min(self._budget, time.monotonic() - began)
+
+    def broken(self, since: float, *, by_listeners: bool) -> str:
+        """What has disturbed since a moment of time.monotonic(); empty where nothing did."""
+        still = self._heartbeats.stood_still(since)
+        if still >= _STILL:
+            return f"the machine stood still for {still:.1f} s"
+        if by_listeners and not await_silence(0):
+            return "somebody listens to nf_tables"
+        return ""
