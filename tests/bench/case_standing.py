@@ -137,7 +137,7 @@ def restart(setting: Setting) -> Iterator[Row]:
         contenders = [
             Contender("first", f"start of the process -> {SOURCES} files imported for the first time", first, loads=True),
             Contender("unchanged", f"{what}; nothing has changed", unchanged, at_most(1000)),
-            Contender("limit", f"one sendmsg of the ready batch of {SOURCES} sources", partial(measure_limit, *parts), loads=True),
+            Contender("limit", f"one sendmsg of the batch of {SOURCES} sources", partial(measure_limit, *parts), loads=True),
             Contender("reboot", f"{what}; the kernel is empty, all comes from the database", reboot, target, loads=True),
         ]
         yield from take_turns("restart", contenders, setting)
