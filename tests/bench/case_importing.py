@@ -1,12 +1,11 @@
 """A new list: from its bytes on disk to the kernel, beside the limit and beside what people use today."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
 from bench.house import house, measure_limit, peak_rss
 from bench.inputs import Listing
-from bench.listeners import refuse_to_exhaust
 from bench.measuring import MIB, Sample, run_apart
 from bench.peers import IPSET_RESTORE, ipset_script, nft_script
 from bench.rows import Row, Target, at_least_times, at_most, at_most_times
@@ -43,9 +42,10 @@ def three_million(setting: Setting) -> Iterator[Row]:
     listing = setting.inputs.three_million()
     ours = _ours(listing, at_most_times(1.6, "3m2/limit"))
     peers = [peer for peer in _peers("3m2", setting.folder, listing.lines(), most=1) if peer.name != "nft-interval"]
-    for contender in (contenders := [ours, _limit(listing), *peers]):
-        contender.measure = partial(_with_care, listing.entries, contender.measure)
-    yield from take_turns("3m2", contenders, setting)
+    most = setting.peace.most_elements()
+    if most is not None and most < listing.entries:
+        raise MemoryError(f"others listen to nf_tables: no more than {most:,} elements may be loaded (bench.listeners)")
+    yield from take_turns("3m2", [ours, _limit(listing), *peers], setting)
     yield _memory("3m2", ours, 260)
 
 
@@ -62,11 +62,6 @@ def bogons6(setting: Setting) -> Iterator[Row]:
     interval = Contender("nft-interval", f"nft -f, interval set, auto-merge; {_WHOLE}", theirs, loads=True)
     contenders = [_ours(listing, at_most(1000), _BOGONS), _limit(listing), interval]
     yield from take_turns("bogons6", contenders, setting)
-
-
-def _with_care(elements: int, measure: Callable[[], Sample]) -> Sample:
-    refuse_to_exhaust(elements)
-    return measure()
 
 
 def _ours(listing: Listing, target: Target, keys: str = "") -> Contender:

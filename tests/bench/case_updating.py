@@ -54,18 +54,19 @@ class Changing:
 
 def update(setting: Setting) -> Iterator[Row]:
     week, day, present = setting.inputs.versions()
-    rest = [f'id: rest, path: "{setting.inputs.others().path}"']
+    others = setting.inputs.others(setting.peace.most_elements())
     for name, old in (("1-day", day), ("7-days", week)):
-        yield from _compare(name, old, present, [], at_most(80), setting)
-        yield from _compare(f"{name}-beside-3m", old, present, rest, at_most_times(1.5, f"update/{name}"), setting)
+        yield from _compare(name, old, present, None, at_most(80), setting)
+        yield from _compare(f"{name}-beside", old, present, others, at_most_times(1.5, f"update/{name}"), setting)
     yield from _peers(day, present, setting)
 
 
 def _compare(
-    name: str, old: Listing, new: Listing, rest: Sequence[str], target: Target, setting: Setting
+    name: str, old: Listing, new: Listing, others: Listing | None, target: Target, setting: Setting
 ) -> Iterator[Row]:
     changed = len(set(old.lines()) ^ set(new.lines()))
-    beside = ", beside 3,200,000 other bans" if rest else ""
+    beside = f", beside {others.entries:,} other bans" if others else ""
+    rest = [f'id: rest, path: "{others.path}"'] if others else []
     with ExitStack() as stack:
         changing = Changing(stack, setting.folder, old, new, rest)
 

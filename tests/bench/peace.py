@@ -3,7 +3,7 @@
 import time
 
 from bench.heartbeats import Heartbeats
-from bench.listeners import await_silence
+from bench.listeners import await_silence, room
 
 _STILL = 0.1
 _PATIENCE = 15.0
@@ -15,6 +15,7 @@ class Peace:
     def __init__(self, budget: float) -> None:
         self._budget = budget
         self._heartbeats = Heartbeats()
+        self._overheard = False
 
     def end(self) -> None:
         self._heartbeats.stop()
@@ -22,8 +23,14 @@ class Peace:
     def await_silence(self) -> None:
         """Until nobody else listens to nf_tables, if that comes soon."""
         began = time.monotonic()
+        self._overheard |= not await_silence(0)
         await_silence(min(_PATIENCE, self._budget))
         self._budget -= min(self._budget, time.monotonic() - began)
+
+    def most_elements(self) -> int | None:
+        """How many elements may be loaded at once: None, without a bound, where nobody was ever seen to listen."""
+        self._overheard |= not await_silence(0)
+        return room() if self._overheard else None
 
     def broken(self, since: float, *, by_listeners: bool) -> str:
         """What has disturbed since a moment of time.monotonic(); empty where nothing did."""
@@ -31,5 +38,6 @@ class Peace:
         if still >= _STILL:
             return f"the machine stood still for {still:.1f} s"
         if by_listeners and not await_silence(0):
+            self._overheard = True
             return "somebody listens to nf_tables"
         return ""
