@@ -24,7 +24,7 @@ from bench.setting import Setting
 from bench.table import summary, table
 
 # So many seconds in all may be spent on waiting for others to be quiet.
-_WAITING = 600.0
+_WAITING = 300.0
 # What can go wrong with a measurement: a daemon or a peer that fails, or is not done in time.
 _FAULTS = (AssertionError, BanlistdError, CommandError, MemoryError, OSError, RuntimeError, subprocess.SubprocessError)
 

@@ -20,10 +20,10 @@ _GROUP = 1 << NFNLGRP_NFTABLES - 1
 _PAUSE = 0.2
 
 
-def listeners() -> list[int]:
-    """The ports of those who listen, mostly the ids of their processes; this process and what it started is left out."""
-    found = [port for table in _tables() for port in listening(table)]
-    return [port for port in found if not _is_ours(port)]
+def listeners() -> int:
+    """How many sockets listen that are neither this process's nor of one that it has started."""
+    found = {inode for table in _tables() for inode in listening(table)}
+    return len(found - _inodes_of_ours()) if found else 0
 
 
 def await_silence(patience: float) -> bool:
@@ -37,11 +37,11 @@ def await_silence(patience: float) -> bool:
 
 
 def listening(table: str) -> Iterator[int]:
-    """The ports in the group of nf_tables, of a /proc/net/netlink."""
+    """The inodes of the sockets in the group of nf_tables, of a /proc/net/netlink."""
     for line in table.splitlines()[1:]:
-        _, protocol, port, groups, *_ = line.split()
+        _, protocol, _, groups, *_, inode = line.split()
         if int(protocol) == NETLINK_NETFILTER and int(groups, 16) & _GROUP:
-            yield int(port)
+            yield int(inode)
 
 
 def room() -> int:
@@ -63,6 +63,17 @@ def _tables() -> Iterator[str]:
                 if namespace not in seen:
                     seen.add(namespace)
                     yield (task / "net" / "netlink").read_text()
+
+
+def _inodes_of_ours() -> set[int]:
+    """Of all sockets of this process and its descendants. (A socket's port names its process only sometimes.)"""
+    found = set()
+    for process in processes():
+        with suppress(OSError):
+            if _is_ours(int(process.name)):
+                links = (str(descriptor.readlink()) for descriptor in (process / "fd").iterdir())
+                found |= {int(link[8:-1]) for link in links if link.startswith("socket:[")}
+    return found
 
 
 def _is_ours(pid: int) -> bool:

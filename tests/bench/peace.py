@@ -6,7 +6,7 @@ from bench.heartbeats import Heartbeats
 from bench.listeners import await_silence, room
 
 _STILL = 0.1
-_PATIENCE = 15.0
+_PATIENCE = 10.0
 
 
 class Peace:
@@ -16,6 +16,11 @@ class Peace:
         self._budget = budget
         self._heartbeats = Heartbeats()
         self._overheard = False
+
+    @property
+    def is_worth_waiting_for(self) -> bool:
+        """Whether there is time left for it."""
+        return self._budget > 0
 
     def end(self) -> None:
         self._heartbeats.stop()

@@ -39,7 +39,7 @@ class Contender:
     def take(self, setting: Setting) -> None:
         """One more sample, in peace if there is any."""
         heed = self.loads and not setting.quick
-        for left in reversed(range(_TRIES)):
+        for attempt in range(1, _TRIES + 1):
             if heed:
                 setting.peace.await_silence()
             began = time.monotonic()
@@ -48,8 +48,10 @@ class Contender:
             if not broken:
                 break
             setting.say(f"{self.name}: {broken}")
-            self.dropped += left > 0
-            self.disturbed += left == 0
+            if attempt == _TRIES or not setting.peace.is_worth_waiting_for:
+                self.disturbed += 1
+                break
+            self.dropped += 1
         self.samples.append(sample)
 
     def row(self, case: str) -> Row:
