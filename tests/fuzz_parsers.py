@@ -22,9 +22,10 @@ from pathlib import Path
 
 import zstandard
 
-from banlistd.core.addresses import AddressSet
+from banlistd.core.addresses import AddressSet, hash_of
 from banlistd.core.compression import unpack
 from banlistd.core.config import Source
+from banlistd.core.content import Content
 from banlistd.core.parsers import parse
 from banlistd.core.parsers.parsed import Harvest, Parsed
 from banlistd.core.parsers.plain import parse_plain, read_line
@@ -167,8 +168,9 @@ class Fuzzer:
 
     def _read(self, body: bytes, form: Format) -> None:
         """With all guards, after another list, or none."""
-        before = self.chance.choice([None, parse(self.chance.choice(SEEDS[:3])).addresses.encode()])
         source = Source(id=SourceId("a"), url="http://192.0.2.1/", format=form)
+        addresses = parse(self.chance.choice(SEEDS[:3])).addresses
+        before = self.chance.choice([None, Content(source.id, hash_of(addresses.encode()), addresses)])
         with suppress(ParseError):
             self.outcomes["refused" if read(source, body, before, had_trailer=True).refusal else "accepted"] += 1
 

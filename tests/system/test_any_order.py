@@ -24,7 +24,7 @@ from banlistd.errors import FetchError, FirewallError
 from banlistd.model import Action, OutcomeKind, SourceId
 from fakes import CannedFetcher
 from network_namespace import in_network_namespace, nft, run_nft
-from system.kernel_view import RESERVED, View, expected, generation, look
+from system.kernel_view import RESERVED, expected, generation, look
 from system.mortal_process import Fuse, Killed, Process
 
 FEEDS = ("a", "b", "c", "d")
@@ -288,11 +288,9 @@ class Lives(RuleBasedStateMachine):
         # Who blocks owns before who only watches.
         roster = sorted((pair for pair in self.roster if pair[0] in self.good), key=lambda pair: not pair[1].blocks)
         lists = {name: self.good[name] for name, _ in roster}
-        wanted = View(
-            {name: content_hash_of(listed) for name, listed in lists.items()},
-            expected(lists, in_every_form([*RESERVED, *self.allow])),
-        )
-        assert look() == wanted
+        seen = look()
+        assert seen.contents == {name: content_hash_of(listed) for name, listed in lists.items()}
+        assert seen.ranges == expected(lists, in_every_form([*RESERVED, *self.allow]))
         if lists:
             assert verdicts() == {name: VERDICTS[action] for name, action in self.roster}
 

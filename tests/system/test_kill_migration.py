@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from banlistd.adapters.database import APPLICATION_ID, migrations
+from banlistd.adapters.database_schema import APPLICATION_ID, migrations
 from network_namespace import in_network_namespace
 from system.kill_attempts import run_once
 from system.kill_points import Crossing, sweep
