@@ -23,6 +23,7 @@ from banlistd.errors import BanlistdError, FetchError, FirewallError
 from banlistd.importing import Importer
 from banlistd.model import BackendName, Download, Event, EventName, Marker, NotModified, SourceId, Validators
 from banlistd.service import Service
+from banlistd.timetable import Timetable
 from fakes import CannedFetcher, CountingFirewall, ListeningAnnouncer, StandingClock
 
 ONE, TWO, THREE = SourceId("one"), SourceId("two"), SourceId("three")
@@ -163,7 +164,7 @@ Life = Callable[[House], Awaitable[None]]
 
 def serve(
     disk: Path, config: Config, life: Life, *, before: Life | None = None, after: Life | None = None,
-    reconcile_every: float = NEVER, first_retry: float = NEVER,
+    reconcile_every: float = NEVER, first_retry: float = NEVER, look_every: float = NEVER,
 ) -> None:  # fmt: skip
     """Run a service on a disk, live with it, and stop it. `before` it runs and `after` it has stopped, there are words too."""
 
@@ -176,9 +177,10 @@ def serve(
             importer = Importer(
                 house.fetcher, house.ledger, quarantine, enforcer, house.announcer, house.clock, chance=lambda: 0.5
             )
+            timetable = Timetable(house.ledger, stamp_of, house.clock, watch_every=0.005, look_every=look_every)
             house.service = Service(
-                config, house.load, stamp_of, importer, enforcer, house.ledger, database, house.announcer,
-                house.supervisor, house.clock, reconcile_every=reconcile_every, watch_every=0.005, first_retry=first_retry,
+                config, house.load, timetable, importer, enforcer, house.ledger, database, house.announcer,
+                house.supervisor, house.clock, reconcile_every=reconcile_every, first_retry=first_retry,
             )  # fmt: skip
             await house.service.restore()
             if before:

@@ -17,6 +17,7 @@ FLOORS = {
     "importing": 3,
     "enforcing": 3,
     "moving": 3,
+    "timetable": 3,
     "adapters": 3,
     "service": 4,
     "answers": 4,

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 from importlib.metadata import version
 
-from banlistd.adapters import config_file
+from banlistd.adapters import allocator, config_file
 from banlistd.adapters.backends.memory import MemoryFirewall
 from banlistd.adapters.backends.nftables import NftablesFirewall
 from banlistd.adapters.backends.rehearsal import RehearsalFirewall
@@ -38,6 +38,7 @@ from banlistd.model import BackendName
 from banlistd.moving import Moving
 from banlistd.places import Places
 from banlistd.service import Service
+from banlistd.timetable import Timetable
 
 BACKENDS: Mapping[BackendName, Callable[[Config], Firewall]] = {
     BackendName.NFTABLES: lambda config: NftablesFirewall(config.owner),
@@ -80,6 +81,7 @@ async def open_house(places: Places, config: Config, *, rehearse: Callable[[str]
 
     `rehearse`: touch nothing; changes are handed to it as lines of text, and the ledger is a copy in memory.
     """
+    allocator.settle()
     async with AsyncExitStack() as stack:
         if rehearse is None:
             stack.enter_context(only_instance(places.state))
@@ -106,8 +108,8 @@ async def open_house(places: Places, config: Config, *, rehearse: Callable[[str]
         fetcher = Downloads(version("banlistd"), LocalFiles(), places.credentials)
         importer = Importer(fetcher, ledger, quarantine, enforcer, announcer, clock, chance=random.random)
         service = Service(
-            config, lambda: load_config(places), stamp_of, importer, enforcer, ledger, database, announcer,
-            find_supervisor(), clock,
+            config, lambda: load_config(places), Timetable(ledger, stamp_of, clock), importer, enforcer, ledger, database,
+            announcer, find_supervisor(), clock,
         )  # fmt: skip
         answers = Answers(service, enforcer, ledger, quarantine, database, clock, str(places.config))
         makers = {str(name): partial(make, config) for name, make in BACKENDS.items() if rehearse is None}

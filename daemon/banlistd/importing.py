@@ -2,17 +2,16 @@
 
 import asyncio
 import dataclasses
-import hashlib
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Protocol
 
-from banlistd.core.addresses import AddressSet, hash_of
+from banlistd.core.addresses import AddressSet
 from banlistd.core.change import Change
-from banlistd.core.comparison import arrivals
 from banlistd.core.config import Source
+from banlistd.core.content import Content, content_of, stored_form
 from banlistd.core.quarantine import Quarantined, approved, detained, has_settled, stale_at
-from banlistd.core.reading import Reading, read
+from banlistd.core.reading import Reading, read, recipe_of
 from banlistd.core.recovery import decide
 from banlistd.core.schedule import delay_after
 from banlistd.errors import BanlistdError, FetchError, LedgerError, ParseError, RefusedError
@@ -50,6 +49,9 @@ class Enforcement(Protocol):
 
     def holds(self, source_id: SourceId, content_hash: ContentHash) -> bool:
         """Whether this content is at hand, so that it can be put back without a download."""
+
+    def content(self, source_id: SourceId) -> Content | None:
+        """What a source holds in the firewall."""
 
     async def enforce(self, source_id: SourceId, content_hash: ContentHash, addresses: AddressSet) -> Change:
         """Make the firewall hold this content of this source, and everything else as it shall be."""
@@ -102,7 +104,8 @@ class Importer:
         poll = await self._ledger.poll(source.id)
         newest = await self._ledger.newest(source.id)
         held = await self._quarantine.held(source.id)
-        found = _approved(held) or await self._poll(source, poll, newest)
+        approved = await asyncio.to_thread(_approved, held) if held is not None and held.approved else None
+        found = approved or await self._poll(source, poll, newest)
         if found.reading is not None and found.reading.refusal is not None:
             refusal = found.reading.refusal
             if not await self._has_settled(source, held, found.reading, refusal):
@@ -152,7 +155,7 @@ class Importer:
 
     async def _has_settled(self, source: Source, held: Quarantined | None, reading: Reading, refusal: Refusal) -> bool:
         """Hold refused content back; True where it has shrunk and stayed so for as long as `settle` says."""
-        row = detained(held, reading, refusal, source, self._clock.now())
+        row = await asyncio.to_thread(detained, held, reading, refusal, source, self._clock.now())
         # Without a ledger it is refused as well.
         with suppress(LedgerError):
             await self._quarantine.detain(row)
@@ -172,36 +175,35 @@ class Importer:
 
     async def _open(self, source_id: SourceId, found: _Found, newest: ImportRun | None) -> tuple[AddressSet, ImportRun]:
         """Write down what is about to be applied, snapshot included."""
-        reading = found.reading
-        encoded = reading.encoded if reading else await self._ledger.snapshot(source_id, found.content_hash)
-        if encoded is None:
-            raise LedgerError(f"the snapshot of {source_id} is gone", "it is fetched whole at the next poll")
-        addresses = reading.addresses if reading else await asyncio.to_thread(AddressSet.decode, encoded)
+        reading, before = found.reading, await self._last_good(source_id)
+        addresses = reading.addresses if reading else await self._stored(source_id, found.content_hash)
+        snapshot, new = await asyncio.to_thread(stored_form, addresses, found.content_hash, before)
         pending = Pending(
             source_id,
             found.content_hash,
             self._enforcement.policy_hash,
             entries=len(addresses),
             rejected=reading.rejected if reading else (newest.rejected if newest else 0),
-            snapshot=encoded,
-            arrivals=await self._arrivals(source_id, found.content_hash, addresses),
+            snapshot=snapshot,
+            arrivals=new,
         )
         return addresses, await self._ledger.upsert_pending(pending, self._clock.now())
 
-    async def _arrivals(self, source_id: SourceId, content_hash: ContentHash, addresses: AddressSet) -> bytes | None:
-        """What this content has and the one before had not; None where there was none before."""
-        before = await self._last_good(source_id)
-        if before is None or hash_of(before) == content_hash:
-            return None
-        return await asyncio.to_thread(lambda: arrivals(addresses, AddressSet.decode(before)).encode())
-
-    async def _last_good(self, source_id: SourceId) -> bytes | None:
-        """The encoded content that the firewall shall hold of a source; None where there is none, or it is damaged."""
+    async def _last_good(self, source_id: SourceId) -> Content | None:
+        """The content that the firewall shall hold of a source; None where there is none, or it is damaged."""
         run = await self._ledger.accepted(source_id)
         if run is None or run.content_hash is None:
             return None
-        encoded = await self._ledger.snapshot(source_id, run.content_hash)
-        return encoded if encoded is not None and hash_of(encoded) == run.content_hash else None
+        if self._enforcement.holds(source_id, run.content_hash):
+            return self._enforcement.content(source_id)
+        snapshot = await self._ledger.snapshot(source_id, run.content_hash)
+        return await asyncio.to_thread(content_of, source_id, run.content_hash, snapshot) if snapshot else None
+
+    async def _stored(self, source_id: SourceId, content_hash: ContentHash) -> AddressSet:
+        snapshot = await self._ledger.snapshot(source_id, content_hash)
+        if snapshot is None:
+            raise LedgerError(f"the snapshot of {source_id} is gone", "it is fetched whole at the next poll")
+        return await asyncio.to_thread(AddressSet.decode, snapshot)
 
     async def _apply(self, run: ImportRun, addresses: AddressSet) -> tuple[int, int]:
         if run.content_hash is None:
@@ -264,6 +266,10 @@ class Importer:
     async def _warn_of_age(self, source: Source, now: float) -> None:
         """Say once that the last good list has grown stale; its bans stay."""
         standing = await self._quarantine.standing(source.id)
+        if standing is not None and standing.good_at > now:
+            # Else it would not grow stale before the clock is there again, in ten years maybe.
+            await self._quarantine.set_back(source.id, now)
+            return
         if standing is None or standing.told or now < stale_at(standing.good_at, source):
             return
         await self._quarantine.mark_told(source.id)
@@ -278,11 +284,6 @@ class Importer:
         if content_hash is not None:
             about["CONTENT_HASH"] = content_hash
         self._announcer.announce(Event(name, message, about | fields))
-
-
-def recipe_of(source: Source) -> str:
-    """Stands for where a source's bytes come from and how they are read."""
-    return hashlib.sha256(repr((source.url, str(source.path), source.format)).encode()).hexdigest()[:16]
 
 
 def _approved(held: Quarantined | None) -> _Found | None:

@@ -200,6 +200,9 @@ class Quarantine(Protocol):
     async def standing(self, source_id: SourceId) -> Standing | None:
         """How a source stands; None for one that never had a good list."""
 
+    async def set_back(self, source_id: SourceId, now: float) -> None:
+        """The clock was set back behind the last good list: its age counts from `now`."""
+
     async def mark_told(self, source_id: SourceId) -> None:
         """It was announced that the list has grown stale; `confirm` takes it back."""
 

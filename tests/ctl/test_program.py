@@ -82,7 +82,7 @@ def test_a_table_on_a_terminal_is_as_wide_as_the_terminal_and_takes_no_markup(da
 def on_terminal(arguments: list[str], columns: str) -> str:
     ours, theirs = pty.openpty()
     with subprocess.Popen(
-        arguments, stdout=theirs, stderr=theirs, env={**os.environ, "COLUMNS": columns, "TERM": "dumb"}
+        arguments, stdout=theirs, stderr=theirs, env={**os.environ, "COLUMNS": columns, "LINES": "50", "TERM": "dumb"}
     ) as process:
         os.close(theirs)
         seen = b""
@@ -132,10 +132,16 @@ def test_another_user_is_told_that_the_socket_is_not_for_him() -> None:
 
 def test_an_interrupted_wait_says_that_the_daemon_goes_on(daemon: Daemon) -> None:
     daemon.operations.answers["refresh"] = FOREVER
+    # Whoever was started in the background of a script ignores it, and so would the child.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
     with subprocess.Popen(command(daemon, "refresh"), stdout=-1, stderr=-1, text=True) as process:
-        assert daemon.operations.begun.wait(30)
-        process.send_signal(signal.SIGINT)
-        out, err = process.communicate(timeout=30)
+        signal.signal(signal.SIGINT, before)
+        try:
+            assert daemon.operations.begun.wait(30)
+            process.send_signal(signal.SIGINT)
+            out, err = process.communicate(timeout=30)
+        finally:
+            process.kill()
 
     assert (process.returncode, out) == (130, "")
     assert err == "interrupted; what the daemon has begun it will finish\n"

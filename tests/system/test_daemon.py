@@ -187,7 +187,7 @@ def test_what_others_flush_is_put_back_without_a_download(tmp_path: Path) -> Non
 def test_status_is_answered_again_and_again_while_a_large_list_is_imported(tmp_path: Path) -> None:
     skip_without_large_buffers()
     place = Installation(tmp_path)
-    entries = [f"{11 + number // 65536}.{number // 256 % 256}.{number % 256}.1" for number in range(200_000)]
+    entries = [f"{11 + number // 65536}.{number // 256 % 256}.{number % 256}.1" for number in range(800_000)]
     with FeedServer() as server:
         serve(place, server, {"large": "192.0.2.1"})
         with running(place, "large") as daemon:
@@ -201,9 +201,9 @@ def test_status_is_answered_again_and_again_while_a_large_list_is_imported(tmp_p
                 assert ask(str(place.runtime / "control.sock"), Question("GET", "/v1/status"))["state"] == "running"
                 answers += 1
             assert refresh.wait() == 0
-            assert daemon.wait_for("blocklist_import_completed", "large", since=since)["entries"] == 200_000
+            assert daemon.wait_for("blocklist_import_completed", "large", since=since)["entries"] == 800_000
             assert answers >= 3
-            assert place.ask("status")["bans"] == 200_000
+            assert place.ask("status")["bans"] == 800_000
 
 
 @in_network_namespace
