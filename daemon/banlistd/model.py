@@ -123,6 +123,7 @@ class EventName(StrEnum):
     LEDGER_MENDED = "ledger_mended"
     PROTECTED_CARVED = "protected_carved"
     BACKEND_LEFT = "backend_left"
+    ORDER_GIVEN = "order_given"
     CONFIG_RELOADED = "config_reloaded"
     CONFIG_REJECTED = "config_rejected"
     SERVICE_STARTED = "service_started"

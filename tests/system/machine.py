@@ -1,4 +1,4 @@
-"""A machine with a real systemd, booted by systemd-nspawn: its own disk (a layer in memory over the image), network and firewall.
+"""A machine with a real systemd, booted by systemd-nspawn: its own disk (a layer in memory over an image), network, firewall.
 
 It reboots, and its power can be cut: every process is gone at once, the ruleset with it, and the disk is as it was left to the
 kernel. (What a disk loses in a real power cut is the matter of test_disk.)
@@ -11,7 +11,6 @@ import os
 import socket
 import subprocess
 import tempfile
-from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -19,12 +18,12 @@ from typing import Any, Self
 from network_namespace import NetworkNamespace
 
 # No test measures it: it ends one that would wait for ever.
-PATIENCE = 90.0
+PATIENCE = 60.0
 
 _REBOOTS = 133  # what systemd-nspawn --keep-unit ends with when the machine wants to be started again
 _LIBC = ctypes.CDLL(None, use_errno=True)
 
-# Holds the mounts, which nobody else sees and which go with it. The second cgroup2 is for hosts whose first one is of version 1.
+# Holds the mounts, which nobody else sees and which go with it. cgroup2 is for hosts that have the first version still.
 _KEEPER = """
 set -e
 mount -t tmpfs machine "$2"
@@ -113,7 +112,8 @@ class Machine:
 
     def run(self, *words: str, check: bool = True, given: str | None = None) -> subprocess.CompletedProcess[str]:
         """A command within, as root; it must succeed, unless `check` is False."""
-        into = ["nsenter", "--target", str(self._leader), *"--mount --uts --ipc --net --pid --cgroup --root --wd".split(), "--"]
+        spaces = ("--mount", "--uts", "--ipc", "--net", "--pid", "--cgroup", "--root", "--wd")
+        into = ["nsenter", "--target", str(self._leader), *spaces, "--"]
         environment = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C.UTF-8", "DEBIAN_FRONTEND": "noninteractive"}
         done = subprocess.run(
             [*into, *words], input=given, capture_output=True, text=True, check=False, timeout=PATIENCE, env=environment
@@ -132,7 +132,7 @@ class Machine:
         place.chmod(mode)
 
     def install(self, package: Path) -> str:
-        """dpkg's words."""
+        """Install a .deb; returns what dpkg says."""
         (self.root / package.name).write_bytes(package.read_bytes())
         return self.say("dpkg", "--install", f"/{package.name}")
 
@@ -146,18 +146,21 @@ class Machine:
         self.run("journalctl", "--sync")
         return str(self.journal("--lines=1")[-1]["__CURSOR"])
 
-    def wait_for(self, *filters: str, since: str) -> dict[str, Any]:
-        """The first entry after a place in the journal that matches, as soon as it is there."""
-        words = ["journalctl", "--output=json", "--follow", "--no-tail", f"--after-cursor={since}", *filters]
-        into = ["nsenter", "--target", str(self._leader), "--mount", "--pid", "--root", "--wd", "--"]
-        with subprocess.Popen(
-            ["timeout", str(PATIENCE), *into, *words], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
-        ) as follower:
+    def wait_for(self, *fields: str, since: str) -> dict[str, Any]:
+        """The first entry after a place in the journal that has these fields (`NAME=value`), as soon as it is there."""
+        wanted = dict(field.split("=", 1) for field in fields)
+        # Not journalctl's own filters: it finds nothing after an entry that they do not let pass (measured, 252).
+        words = ["journalctl", "--output=json", "--follow", "--no-tail", f"--after-cursor={since}"]
+        # And not in the machine's own space of processes, where it would hold up a shutdown.
+        into = ["timeout", str(PATIENCE), "nsenter", "--target", str(self._leader), "--mount", "--root", "--wd", "--"]
+        with subprocess.Popen([*into, *words], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as follower:
             assert follower.stdout is not None
-            line = follower.stdout.readline()
+            entries = (json.loads(line) for line in follower.stdout)
+            found = next((entry for entry in entries if wanted.items() <= entry.items()), None)
             follower.terminate()
-        assert line, f"nothing in the journal matches {' '.join(filters)}: {self.say('journalctl', '--lines=30', '--no-pager')}"
-        return dict(json.loads(line))
+        said = self.say("journalctl", "--lines=30", "--no-pager") if found is None else ""
+        assert found is not None, f"nothing in the journal has {fields}: {said}"
+        return dict(found)
 
     def _end(self, *words: str) -> None:
         self.run(*words, check=False)  # the connection may break off

@@ -26,8 +26,8 @@ _PACKAGES = (
 )
 # Neighbours are started by the tests that want them.
 _FINISH = (
-    "systemctl --root=\"$1\" disable firewalld ufw nftables; rm -f \"$1/etc/resolv.conf\"; mkdir -p \"$1/var/log/journal\";"
-    " passwd --root \"$1\" --delete root"
+    'systemctl --root="$1" disable firewalld ufw nftables; rm -f "$1/etc/resolv.conf"; mkdir -p "$1/var/log/journal";'
+    ' passwd --root "$1" --delete root'
 )
 _OPTIONS = ("--variant=minbase", "--dpkgopt=force-unsafe-io", "--dpkgopt=path-exclude=/usr/share/locale/*")
 
@@ -63,7 +63,7 @@ def image() -> Path:
 
 
 def packages() -> tuple[Path, Path]:
-    """The .deb of this tree, and one that differs in nothing but its lower version. Skips where the libraries are not to be had."""
+    """One that differs in nothing but its lower version, and the .deb of this tree. Skips where it cannot be built."""
     with _cache("packages") as folder:
         key = _key_of_the_tree()
         older, newer = (folder / key / f"banlistd_{version}_{_architecture()}.deb" for version in (OLDER, VERSION))

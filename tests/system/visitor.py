@@ -2,6 +2,7 @@
 
 import functools
 import socket
+import subprocess
 import threading
 from collections.abc import Sequence
 from contextlib import ExitStack, closing
@@ -22,7 +23,7 @@ _PACE = 0.002
 
 
 class Visitor:
-    """`addresses`: from where it sends; the first is the one that nobody bans. Plugged in anew after each boot of the machine."""
+    """`clean`: the address that nobody bans. To be plugged in anew after each boot of the machine."""
 
     def __init__(self, machine: Machine, clean: str, *others: str) -> None:
         self._machine = machine
@@ -44,6 +45,8 @@ class Visitor:
         """Lay the cable; a machine that boots has lost it."""
         theirs, ours = self._machine.network, self._network
         left, right = _STATIONS
+        # The end that is left of a cable whose other end went with a network that is not quite gone yet.
+        ours.run(functools.partial(subprocess.run, ["ip", "link", "delete", "guest"], check=False, capture_output=True))
         peer = ("peer", "name", "guest", "address", right, "netns", ours.path)
         theirs.command("ip", "link", "add", "host0", "address", left, "type", "veth", *peer)
         for network, name, address, other, station in (
