@@ -23,7 +23,7 @@ PATIENCE = 60.0
 _REBOOTS = 133  # what systemd-nspawn --keep-unit ends with when the machine wants to be started again
 _LIBC = ctypes.CDLL(None, use_errno=True)
 
-# Holds the mounts, which nobody else sees and which go with it. cgroup2 is for hosts that have the first version still.
+# Holds the mounts, and is the first of its process numbers: with it goes everything. cgroup2 is for hosts of the first version.
 _KEEPER = """
 set -e
 mount -t tmpfs machine "$2"
@@ -31,13 +31,14 @@ mkdir "$2/upper" "$2/work" "$2/root"
 mount -t overlay machine -o lowerdir="$1",upperdir="$2/upper",workdir="$2/work" "$2/root"
 umount -l /sys/fs/cgroup
 mount -t cgroup2 cgroup2 /sys/fs/cgroup
-mkdir "/sys/fs/cgroup/banlistd-$$"
-echo "$$"
+mkdir -p "/sys/fs/cgroup/$3"
+echo mounted
 read _ || true
+find "/sys/fs/cgroup/$3" -depth -type d -exec rmdir {} + || true
 """
 _BOOT = """
-echo $$ > "/sys/fs/cgroup/banlistd-$1/cgroup.procs"
-exec systemd-nspawn --quiet --directory "$2" --boot --machine "banlistd-$1" --register=no --keep-unit --private-network \
+echo $$ > "/sys/fs/cgroup/$1/cgroup.procs"
+exec systemd-nspawn --quiet --directory "$2" --boot --machine "$1" --register=no --keep-unit --private-network \
     --link-journal=no --resolv-conf=off --console=read-only --notify-ready=yes
 """
 
@@ -59,15 +60,15 @@ class Machine:
 
     def __init__(self, image: Path) -> None:
         self._folder = tempfile.TemporaryDirectory(prefix="banlistd-machine-")
-        command = ["unshare", "--mount", "--propagation", "private", "setpriv", "--pdeathsig", "KILL"]
-        self._keeper = subprocess.Popen(
-            [*command, "bash", "-c", _KEEPER, "keeper", str(image), self._folder.name],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
-        )  # fmt: skip
+        self._name = f"banlistd-{os.getpid()}"
+        spaces = ("--mount", "--propagation", "private", "--pid", "--fork", "--kill-child", "--mount-proc")
+        keep = ("bash", "-c", _KEEPER, "keeper", str(image), self._folder.name, self._name)
+        command = ["setpriv", "--pdeathsig", "KILL", "unshare", *spaces, *keep]
+        self._keeper = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         assert self._keeper.stdout is not None
-        self._name = self._keeper.stdout.readline().strip()
-        assert self._name, "the machine's disk could not be mounted"
-        self.root = Path(f"/proc/{self._name}/root{self._folder.name}/root")
+        assert self._keeper.stdout.readline(), "the machine's disk could not be mounted"
+        self._within = _only_child_of(self._keeper.pid)
+        self.root = Path(f"/proc/{self._within}/root{self._folder.name}/root")
         self._nspawn: subprocess.Popen[bytes] | None = None
         self._leader = 0
         self.network: Inside
@@ -76,7 +77,7 @@ class Machine:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        if self._nspawn is not None:
+        if self._leader:
             self.cut_power()
         self._keeper.communicate("", timeout=PATIENCE)
         self._folder.cleanup()
@@ -87,15 +88,14 @@ class Machine:
             told.bind("")  # an abstract name that the kernel chooses
             told.settimeout(PATIENCE)
             environment = os.environ | {"NOTIFY_SOCKET": "@" + told.getsockname()[1:].decode()}
-            into = ["nsenter", "--target", self._name, "--mount", "setpriv", "--pdeathsig", "KILL"]
+            into = ["nsenter", "--target", str(self._within), "--mount", "--pid"]
             self._nspawn = subprocess.Popen(
                 [*into, "bash", "-c", _BOOT, "boot", self._name, f"{self._folder.name}/root"],
                 stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=environment,
             )  # fmt: skip
-            words: list[str] = []
-            while "READY=1" not in words:
-                words += told.recv(4096).decode().splitlines()
-        self._leader = next(int(word.partition("=")[2]) for word in words if word.startswith("X_NSPAWN_LEADER_PID="))
+            while "READY=1" not in told.recv(4096).decode().splitlines():
+                pass
+        self._leader = _only_child_of(_only_child_of(self._nspawn.pid))
         self.network = Inside(self._leader).__enter__()
 
     def reboot(self) -> None:
@@ -169,8 +169,13 @@ class Machine:
     def _is_off(self) -> None:
         assert self._nspawn is not None
         self._nspawn.wait(PATIENCE)
-        self._nspawn = None
+        self._nspawn, self._leader = None, 0
         self.network.__exit__()
+
+
+def _only_child_of(process: int) -> int:
+    (child,) = Path(f"/proc/{process}/task/{process}/children").read_text().split()
+    return int(child)
 
 
 def _join(path: str) -> None:
