@@ -35,13 +35,14 @@ def expected(sources: Mapping[str, Iterable[str]], allow: Iterable[str] = ()) ->
 class View:
     """`contents`: the content hash of each source, by the kernel's own word; `ranges`: what stands, by IP version.
 
-    `blocking`: as `ranges`, without what only watches. `listing`: nft's words, of which all this is made.
+    `blocking`: as `ranges`, without what only watches. `listing`: nft's words, of which all this is made,
+    in an order that says nothing.
     """
 
     contents: Mapping[str, str]
     ranges: Mapping[int, Ranges]
     blocking: Mapping[int, Ranges] = field(repr=False)
-    listing: Sequence[Mapping[str, Any]] = field(repr=False)
+    listing: Sequence[Mapping[str, Any]] = field(repr=False, compare=False)
 
     def owner_of(self, address: str) -> str | None:
         """Who has an address banned, or watches it."""
