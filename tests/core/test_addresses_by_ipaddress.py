@@ -13,7 +13,6 @@ from banlistd.core.addresses import (
     AddressSet,
     Ranges,
     after,
-    are_among,
     before,
     complement,
     from_numbers,
@@ -23,6 +22,7 @@ from banlistd.core.addresses import (
     to_text,
     union_of,
 )
+from banlistd.core.hosts import are_among
 from banlistd.model import Family
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
