@@ -44,6 +44,9 @@ ADAPTERS_THAT_MAY_KNOW = {
     ("known_names", "database"),
     ("last_footing", "database"),
     ("quarantine", "database"),
+    ("geo_cache", "database"),
+    ("download", "credentials"),
+    ("geo_online", "credentials"),
 }
 
 NOT_IN_CORE = {
