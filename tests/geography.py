@@ -1,4 +1,4 @@
-"""mmdb files of our own making. The encoder is from the format's description, version 2.0.
+"""mmdb files of our own making, and an Enricher that knows them. The encoder is from the format's description, version 2.0.
 
     write_mmdb(path, {"192.0.2.0/24": {"country_code": "NO"}}, layout="country")
 
@@ -7,14 +7,21 @@ maxmind.github.io/MaxMind-DB: a binary search tree, 16 bytes of zeros, records, 
 
 import ipaddress
 import struct
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
+
+from banlistd.adapters.database import Database
+from banlistd.adapters.geo_cache import GeoCacheTable
+from banlistd.adapters.mmdb import MmdbFile
+from banlistd.core.config import Geo
+from banlistd.enriching import Doors, Enricher
+from banlistd.interfaces import Announcer, Clock, Ledger, Resolver
 
 Records = Mapping[str, Any]
 """Networks, as text, with what is known of each."""
 
-SAMPLE: Records = {
+DOCUMENTATION: Records = {
     "192.0.2.0/24": {"country": "Norway", "country_code": "NO", "asn": "AS64496", "as_name": "Example Network One"},
     "198.51.100.0/24": {"country": "Sweden", "country_code": "SE", "asn": "AS64497", "as_name": "Example Network Two"},
     "203.0.113.0/25": {"country": "Denmark", "country_code": "DK", "asn": "AS64498", "as_name": "Example Network Three"},
@@ -24,7 +31,7 @@ SAMPLE: Records = {
 }
 """What ships as config/geo/documentation.mmdb: nobody's networks (RFC 5737, RFC 3849) and nobody's numbers (RFC 5398).
 
-To write it anew: `(CONFIG / "geo" / "documentation.mmdb").write_bytes(mmdb_of(SAMPLE))`
+To write it anew: `(CONFIG / "geo" / "documentation.mmdb").write_bytes(mmdb_of(DOCUMENTATION))`
 """
 
 _MARKER = b"\xab\xcd\xefMaxMind.com"
@@ -149,3 +156,17 @@ def _control(kind: int, size: int) -> bytes:
     extended = bytes([kind - 7]) if kind > 7 else b""
     more = b"" if size < 29 else bytes([size - 29]) if size < 285 else struct.pack("!H", size - 285)
     return bytes([head]) + extended + more
+
+
+def enricher_of(
+    database: Database,
+    ledger: Ledger,
+    announcer: Announcer,
+    clock: Clock,
+    *paths: Path,
+    geo: Geo | None = None,
+    services: Iterable[Resolver] = (),
+) -> Enricher:
+    """An Enricher that knows these mmdb files, and asks these services."""
+    doors = Doors(tuple(MmdbFile(path) for path in paths), tuple(services))
+    return Enricher(geo or Geo(databases=paths), lambda _: doors, GeoCacheTable(database), ledger, announcer, clock)

@@ -18,6 +18,7 @@ FLOORS = {
     "enforcing": 3,
     "moving": 3,
     "timetable": 3,
+    "enriching": 3,
     "adapters": 3,
     "service": 4,
     "answers": 4,

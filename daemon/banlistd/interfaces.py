@@ -371,7 +371,13 @@ class Operations(Protocol):
         """Each source: state, bans, last and next poll, counters."""
 
     async def check(self, address: str) -> Mapping[str, object]:
-        """Which sources hold an address, which one owns it, since when. Raises UsageError for what is no address."""
+        """Which sources hold an address, which one owns it, since when; where it belongs.
+
+        Raises UsageError for what is no address.
+        """
+
+    async def top(self, by: str, limit: int) -> Mapping[str, object]:
+        """Who has most bans, `by` country, asn or source. Raises UsageError, and GeoError where no database knows."""
 
     async def history(self, source_id: str | None, limit: int) -> Sequence[Mapping[str, object]]:
         """Import runs, newest first. Raises NoSuchSourceError."""

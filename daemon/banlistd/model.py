@@ -123,6 +123,8 @@ class EventName(StrEnum):
     LEDGER_MENDED = "ledger_mended"
     PROTECTED_CARVED = "protected_carved"
     BACKEND_LEFT = "backend_left"
+    GEO_WARMED = "geo_warmed"
+    GEO_FAULT = "geo_fault"
     CONFIG_RELOADED = "config_reloaded"
     CONFIG_REJECTED = "config_rejected"
     SERVICE_STARTED = "service_started"

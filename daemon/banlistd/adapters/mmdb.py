@@ -16,11 +16,12 @@ import maxminddb
 import numpy as np
 from numpy.typing import NDArray
 
-from banlistd.core.addresses import FAMILIES, WIDTHS, Addresses, distinct, to_text
+from banlistd.core.addresses import FAMILIES, WIDTHS, Addresses, to_text
 from banlistd.core.credentials import quoted
 from banlistd.core.geo import By, Located, Origin, nowhere
 from banlistd.core.geo_records import origin_of
 from banlistd.core.geo_tables import Layer, Table, code_of, layer_of
+from banlistd.core.hosts import distinct
 from banlistd.core.mmdb_tree import Leaves, leaves_of
 from banlistd.errors import GeoError
 from banlistd.interfaces import Asking

@@ -15,13 +15,13 @@ from banlistd.core.addresses import (
     Ranges,
     after,
     complement,
-    distinct,
     from_numbers,
     intersection,
     no_addresses,
     to_number,
     union_of,
 )
+from banlistd.core.hosts import distinct
 from banlistd.core.countries import NAMES
 from banlistd.core.geo import By, GeoEntry, Located, Origin
 from banlistd.model import Family
