@@ -280,8 +280,13 @@ class Enricher:
                 panel.whole = False
                 self._tell_fault(error)
                 continue
+            # Neighbours in one network share one answer: a few hundred are put together, not some thousand.
+            filled: dict[tuple[int, int], Located] = {}
             for at, answer in zip(left, answers, strict=True):
-                located[at] = located[at].filled(answer)
+                both = id(located[at]), id(answer)
+                if both not in filled:
+                    filled[both] = located[at].filled(answer)
+                located[at] = filled[both]
         return located
 
     async def _there(self, resolvers: Sequence[Door]) -> Sequence[Door]:

@@ -5,6 +5,7 @@ of a wider row what sticks out stays. Both families share one index: IPv4 stands
 address of IPv6 can be.
 """
 
+from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -25,9 +26,9 @@ _COLUMNS = "first, last, negative, country, country_name, asn, organisation, exp
 # Rows are disjoint, so that of all rows that begin at or before an address only the last one can hold it.
 _HELD = f"""
     WITH wanted(at) AS (VALUES {{}})
-    SELECT wanted.at, {_COLUMNS} FROM wanted JOIN geo_cache
-        ON first = (SELECT first FROM geo_cache WHERE first <= wanted.at ORDER BY first DESC LIMIT 1)
-    WHERE last >= wanted.at
+    SELECT {_COLUMNS} FROM geo_cache WHERE first IN (
+        SELECT (SELECT first FROM geo_cache WHERE first <= wanted.at ORDER BY first DESC LIMIT 1) FROM wanted)
+    ORDER BY first
 """  # noqa: S608 - made of the literal above
 
 _OVERLAPPED = f"""
@@ -62,15 +63,17 @@ class GeoCacheTable:
     async def find(self, family: Family, addresses: Sequence[int], now: float) -> Sequence[Entry | None]:
         keys = [_key(family, address) for address in addresses]
 
-        async def work(connection: aiosqlite.Connection) -> dict[bytes, Entry]:
-            found: dict[bytes, Entry] = {}
+        async def work(connection: aiosqlite.Connection) -> list[Sequence[Any]]:
+            rows: list[Sequence[Any]] = []
             for part in _parts(keys, _AT_ONCE):
-                rows = await connection.execute_fetchall(_HELD.format(_places(len(part), "(?)")), part)
-                found |= {row[0]: _entry_of(row[1:]) for row in rows if row[-1] > now}
-            return found
+                rows += await connection.execute_fetchall(_HELD.format(_places(len(part), "(?)")), part)
+            return rows
 
-        found = await self._database.read(work)
-        return [found.get(key) for key in keys]
+        rows = sorted({row[0]: row for row in await self._database.read(work)}.items())
+        firsts, lasts = [first for first, _ in rows], [row[1] for _, row in rows]
+        entries = [_entry_of(row) if row[-1] > now else None for _, row in rows]
+        before = ((key, bisect_right(firsts, key) - 1) for key in keys)
+        return [entries[at] if at >= 0 and key <= lasts[at] else None for key, at in before]
 
     async def upsert_entry(self, entry: GeoEntry) -> None:
         await self._lay([entry])

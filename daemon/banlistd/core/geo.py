@@ -2,7 +2,7 @@
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import TypeVar
 
@@ -44,12 +44,11 @@ class Origin:
 
     def filled(self, other: "Origin") -> "Origin":
         """What is not known here, as the other has it. A name goes with its code."""
-        origin = self
-        if not origin.country:
-            origin = replace(origin, country=other.country, country_name=other.country_name)
-        if origin.asn is None:
-            origin = replace(origin, asn=other.asn, organisation=other.organisation)
-        return origin
+        if self.is_complete or not other.is_known:
+            return self
+        place = self if self.country else other
+        operator = self if self.asn is not None else other
+        return Origin(place.country, place.country_name, operator.asn, operator.organisation)
 
 
 @dataclass(frozen=True, slots=True)
