@@ -21,9 +21,9 @@ from banlistd.core.addresses import (
     to_number,
     union_of,
 )
-from banlistd.core.hosts import distinct
 from banlistd.core.countries import NAMES
 from banlistd.core.geo import By, GeoEntry, Located, Origin
+from banlistd.core.hosts import distinct
 from banlistd.model import Family
 
 Codes = NDArray[np.uint32]
