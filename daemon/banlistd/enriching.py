@@ -93,12 +93,14 @@ class Enricher:
         self._wake = asyncio.Event()
         self._forget_at = clock.monotonic()
         self._told: set[str] = set()
-        self.configure(geo)
+        self._geo, self._doors = geo, open_doors(geo)
 
     def configure(self, geo: Geo) -> None:
-        """From now on under this configuration."""
-        self._geo, self._doors = geo, self._open_doors(geo)
+        """From now on under this configuration. What has failed is told anew."""
         self._told.clear()
+        # A service that has been asked lately remembers so: it may not be asked again at once.
+        if geo != self._geo:
+            self._geo, self._doors = geo, self._open_doors(geo)
 
     @property
     def databases(self) -> Sequence[GeoDatabase]:

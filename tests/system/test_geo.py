@@ -16,11 +16,10 @@ from system.kernel_view import expected, standing
 SHIPPED = Path(__file__).resolve().parents[2] / "config" / "geo" / "documentation.mmdb"
 
 
-def installed(folder: Path, *sources: str, geo: str = "", allow: tuple[str, ...] = ()) -> Installation:
+def installed(folder: Path, *sources: str, allow: tuple[str, ...] = ()) -> Installation:
     place = Installation(folder)
-    place.configure(*sources, allow=allow)
+    place.configure(*sources, allow=allow, geo="databases: [documentation.mmdb]")
     shutil.copy(SHIPPED, place.config / "documentation.mmdb")
-    place.file.write_text(f"{place.file.read_text()}geo: {{databases: [documentation.mmdb]{geo}}}\n")
     return place
 
 
@@ -96,9 +95,8 @@ def test_a_daemon_killed_in_a_look_up_has_lost_nothing_and_asks_nothing_again_th
     with FeedServer() as server:
         server.behave("/batch", answer_once)
         place = Installation(tmp_path)
-        place.configure(listed(tmp_path, "\n".join(addresses)))
         online = f'databases: [], online: {{enabled: true, url: "{server.url("/batch")}"}}'
-        place.file.write_text(f"{place.file.read_text()}geo: {{{online}}}\n")
+        place.configure(listed(tmp_path, "\n".join(addresses)), geo=online)
         with running(place, "feed") as daemon:
             assert second.wait(PATIENCE)
             daemon.kill()
