@@ -24,6 +24,7 @@ from banlistd.errors import (
     BanlistdError,
     ConfigError,
     FetchError,
+    GeoError,
     NoSuchSourceError,
     NotAllowedError,
     NotRunningError,
@@ -77,6 +78,7 @@ ROUTES: tuple[Route, ...] = (
         frozenset({"source", "limit"}),
         lambda operations, q: operations.history(q.query.get("source"), q.limit),
     ),
+    Route("GET", "/v1/top", frozenset({"by", "limit"}), lambda operations, q: operations.top(q.query.get("by", ""), q.limit)),
     Route("GET", "/v1/protected", frozenset(), lambda operations, _: operations.protected()),
     Route("GET", "/v1/timers", frozenset(), lambda operations, _: operations.timers()),
     Route(
@@ -98,6 +100,7 @@ _STATUSES: tuple[tuple[type[BanlistdError], int], ...] = (
     (ParseError, 422),
     (RefusedError, 422),
     (FetchError, 502),
+    (GeoError, 503),
     (NotRunningError, 503),
 )
 

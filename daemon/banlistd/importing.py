@@ -10,6 +10,7 @@ from banlistd.core.addresses import AddressSet
 from banlistd.core.change import Change
 from banlistd.core.config import Source
 from banlistd.core.content import Content, content_of, stored_form
+from banlistd.core.guards import share_in_words
 from banlistd.core.quarantine import Quarantined, approved, detained, has_settled, stale_at
 from banlistd.core.reading import Reading, read, recipe_of
 from banlistd.core.recovery import decide
@@ -59,12 +60,16 @@ class Enforcement(Protocol):
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class _Found:
-    """What a poll brought: a content, maybe one whose bytes were not even read. `in_spite`: why it is taken though refused."""
+    """What a poll brought: a content, maybe one whose bytes were not even read. `in_spite`: why it is taken though refused.
+
+    `extent`: how much of the address space it is, of what no guard holds back for that.
+    """
 
     content_hash: ContentHash
     validators: Validators
     reading: Reading | None = dataclasses.field(default=None, repr=False)
     in_spite: str = ""
+    extent: str = ""
 
 
 class Importer:
@@ -151,7 +156,8 @@ class Importer:
         before, standing = await self._last_good(source.id), await self._quarantine.standing(source.id)
         had_trailer = standing is not None and standing.trailer
         reading = await asyncio.to_thread(read, source, fetched.body, before, had_trailer=had_trailer)
-        return _Found(reading.content_hash, validators, reading)
+        extent = await asyncio.to_thread(share_in_words, reading.addresses) if source.block else ""
+        return _Found(reading.content_hash, validators, reading, extent=extent)
 
     async def _has_settled(self, source: Source, held: Quarantined | None, reading: Reading, refusal: Refusal) -> bool:
         """Hold refused content back; True where it has shrunk and stayed so for as long as `settle` says."""
@@ -227,6 +233,7 @@ class Importer:
         name = EventName.IMPORT_COMPLETED if first else EventName.IMPORT_LOST_RACE
         words = f"{run.entries} entries, +{added} -{removed}" if first else "another importer was first; its run stands"
         words += f"; {found.in_spite}" if found.in_spite else ""
+        words += f"; {found.extent}" if found.extent else ""
         self._tell(
             name, run.source_id, f"{run.source_id}: {words}", found.content_hash, RUN_ID=run.id, ADDED=added, REMOVED=removed,
             REJECTED=run.rejected, ENTRIES=run.entries, DURATION_MS=round((self._clock.monotonic() - began) * 1000),

@@ -124,6 +124,8 @@ class EventName(StrEnum):
     PROTECTED_CARVED = "protected_carved"
     BACKEND_LEFT = "backend_left"
     ORDER_GIVEN = "order_given"
+    GEO_WARMED = "geo_warmed"
+    GEO_FAULT = "geo_fault"
     CONFIG_RELOADED = "config_reloaded"
     CONFIG_REJECTED = "config_rejected"
     SERVICE_STARTED = "service_started"

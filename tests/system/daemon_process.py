@@ -29,9 +29,14 @@ class Installation:
         self.config.mkdir()
         self.file = self.config / "banlistd.yaml"
 
-    def configure(self, *sources: str, allow: Sequence[str] = (), every: str = "1h", owner: str = "auto") -> None:
-        """Write the configuration; a source is the inside of a YAML mapping, `id: a, url: "http://..."`."""
-        lines = ["log: {format: json}", f"owner: {owner}", f"defaults: {{every: {every}}}", "allow:"]
+    def configure(
+        self, *sources: str, allow: Sequence[str] = (), every: str = "1h", owner: str = "auto", geo: str = "databases: []"
+    ) -> None:
+        """Write the configuration; a source is the inside of a YAML mapping, `id: a, url: "http://..."`, and so is `geo`.
+
+        Whatever databases this machine has are not asked.
+        """
+        lines = ["log: {format: json}", f"owner: {owner}", f"geo: {{{geo}}}", f"defaults: {{every: {every}}}", "allow:"]
         lines += [f"  - {entry}" for entry in allow]
         self.file.write_text("\n".join([*lines, "sources:", *(f"  - {{{source}}}" for source in sources), ""]))
 

@@ -35,13 +35,14 @@ def expected(sources: Mapping[str, Iterable[str]], allow: Iterable[str] = ()) ->
 class View:
     """`contents`: the content hash of each source, by the kernel's own word; `ranges`: what stands, by IP version.
 
-    `blocking`: as `ranges`, without what only watches. `listing`: nft's words, of which all this is made.
+    `blocking`: as `ranges`, without what only watches. `listing`: nft's words, of which all this is made,
+    in an order that says nothing.
     """
 
     contents: Mapping[str, str]
     ranges: Mapping[int, Ranges]
     blocking: Mapping[int, Ranges] = field(repr=False)
-    listing: Sequence[Mapping[str, Any]] = field(repr=False)
+    listing: Sequence[Mapping[str, Any]] = field(repr=False, compare=False)
 
     def owner_of(self, address: str) -> str | None:
         """Who has an address banned, or watches it."""
@@ -66,6 +67,12 @@ def look() -> View:
     ranges = seen("", "watch_in_") if any(layers[name] for name in layers if name.startswith("watch_in_")) else blocking
     contents = {words[1]: words[2].removeprefix("sha256=") for words in comments.values()}
     return View(contents, ranges, blocking, listing)
+
+
+def contents() -> Mapping[str, str]:
+    """The content hash of each source, by the kernel's own word, whatever else stands."""
+    words = (comment.split() for comment in re.findall(r'comment "([^"]*)"', nft("list", "ruleset")))
+    return {source_id: content_hash.removeprefix("sha256=") for _, source_id, content_hash, _ in words}
 
 
 def standing() -> Mapping[int, Ranges]:

@@ -162,6 +162,8 @@ def _mind(main: Any, request: dict[str, Any], stderr: int, report: int) -> NoRet
 
     gate, key = os.pipe()
     pid = os.fork()
+    # Of both, because either may be first.
+    os.setpgid(pid, pid)
     if not pid:
         for descriptor in (report, key):
             os.close(descriptor)
@@ -194,7 +196,6 @@ def _wait_for_all(pid: int) -> int:
 
 def _become(main: Any, arguments: Sequence[str], stderr: int, *, traced: bool) -> NoReturn:
     _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    os.setpgid(0, 0)
     nothing = os.open(os.devnull, os.O_RDWR)
     for place, descriptor in enumerate((nothing, nothing, stderr)):
         os.dup2(descriptor, place)

@@ -154,8 +154,10 @@ class Process:
             await self._stack.aclose()
             await self.firewall.close()
 
-        self._run(leave())
-        self._runner.close()  # waits for what threads are at
+        try:
+            self._run(leave())
+        finally:
+            self._runner.close()  # waits for what threads are at
 
     async def _policy(self, config: Config) -> Policy:
         marks = await self._ledger.marks_for([source.id for source in config.sources])

@@ -6,8 +6,9 @@ The model is worked out with `ipaddress` (kernel_view). `pytest --hypothesis-pro
 import ipaddress
 import re
 import shutil
+import sqlite3
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from itertools import count
 from pathlib import Path
 from typing import ClassVar
@@ -19,12 +20,11 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_sta
 from banlistd.core.addresses import hash_of
 from banlistd.core.config import AllowEntry, Config, Source
 from banlistd.core.parsers import parse
-from banlistd.core.protection import EMBEDDINGS
 from banlistd.errors import FetchError, FirewallError
 from banlistd.model import Action, OutcomeKind, SourceId
 from fakes import CannedFetcher
 from network_namespace import in_network_namespace, nft, run_nft
-from system.kernel_view import RESERVED, expected, generation, look
+from system.kernel_view import RESERVED, contents, expected, generation, look
 from system.mortal_process import Fuse, Killed, Process
 
 FEEDS = ("a", "b", "c", "d")
@@ -40,16 +40,20 @@ ENTRIES = (
 )  # fmt: skip
 ALLOWED = ("192.0.2.1", "192.0.2.0/25", "198.51.100.255", "203.0.113.0/24", "0.0.0.0/0", "2001:db8::1", "2001:db8::/33", "::/0")
 
-HANDS = (
+STRUCTURE = (
     "flush ruleset", "delete table inet banlistd", "flush table inet banlistd", "insert rule inet banlistd inbound accept",
     "flush chain inet banlistd banned", "flush chain inet banlistd lookup-in", "add chain inet banlistd foreign",
-    "add table inet foreign", "flush map inet banlistd applied", "delete element inet banlistd applied { 1 }",
+    "add table inet foreign",
+    "flush map inet banlistd applied", "delete element inet banlistd applied { 1 }",
     *(f"flush map inet banlistd {kind}{version}" for kind in ("hosts", "nets") for version in (4, 6)),
+)  # fmt: skip
+ELEMENTS = (
     *(f"delete element inet banlistd {kind}{6 if ':' in entry else 4} {{ {entry} }}" for entry in ENTRIES
       for kind in ("hosts", "nets")),
     *(f"add element inet banlistd hosts4 {{ {one} : {mark} }}" for one in ("192.0.2.1", "203.0.113.9") for mark in (1, 2)),
     *(f"add element inet banlistd nets6 {{ {net} : 1 }}" for net in ("2001:db8::/64", "2001:dead::/32")),
 )  # fmt: skip
+hands = st.sampled_from(STRUCTURE) | st.sampled_from(ELEMENTS)
 
 entries = st.lists(st.sampled_from(ENTRIES), min_size=1, max_size=6, unique=True)
 rosters = st.lists(st.tuples(st.sampled_from(FEEDS), st.sampled_from(Action)), max_size=4, unique_by=lambda pair: pair[0])
@@ -68,12 +72,14 @@ def config_of(roster: Sequence[tuple[str, Action]], allow: Sequence[str]) -> Con
 
 
 def in_every_form(texts: Sequence[str]) -> list[str]:
-    """IPv4 networks also where IPv6 addresses embed them."""
+    """IPv4 networks also where IPv6 addresses embed them: compatible, mapped, NAT64, 6to4."""
     found = list(texts)
     for network in map(ipaddress.ip_network, texts):
-        for above, below in EMBEDDINGS.values() if network.version == 4 else ():
-            first = ipaddress.IPv6Address(above | int(network[0]) << below)
-            found.append(f"{first}/{128 - 32 - below + network.prefixlen}")
+        if network.version == 4:
+            first, length = int(network[0]), network.prefixlen
+            low = (int(ipaddress.IPv6Address(above)) | first for above in ("::", "::ffff:0:0", "64:ff9b::"))
+            found += [f"{ipaddress.IPv6Address(number)}/{96 + length}" for number in low]
+            found.append(f"{ipaddress.IPv6Address(0x2002 << 112 | first << 80)}/{16 + length}")
     return found
 
 
@@ -112,14 +118,26 @@ class Lives(RuleBasedStateMachine):
     def server_has_another_list(self, name: str, listed: Sequence[str]) -> None:
         self._show(name, listed)
 
-    @rule(names=some_feeds)
-    def polls(self, names: Sequence[str]) -> None:
+    @rule(names=some_feeds, hand=st.none() | hands)
+    def polls(self, names: Sequence[str], hand: str | None = None) -> None:
+        if hand is not None:
+            self.somebody_else_writes(hand)
         names = self._enabled(names)
-        assert {outcome.kind for outcome in self._alive.poll(names)} <= {OutcomeKind.COMPLETED, OutcomeKind.SKIPPED}
+        held = contents()
+        ends: dict[str, OutcomeKind] = {outcome.source_id: outcome.kind for outcome in self._alive.poll(names)}
+        assert set(ends.values()) <= {OutcomeKind.COMPLETED, OutcomeKind.SKIPPED}
+        for name in names:
+            assert ends[name] is OutcomeKind.COMPLETED or held.get(name) == content_hash_of(self.shown[name])
         self.good |= {name: self.shown[name] for name in names}
-        # What others broke is the reconcile loop's to mend, where a list is found unchanged.
-        if not self.disturbed:
+        # What others broke is the reconcile loop's to mend, where lists and their markers are as they were.
+        if not self.disturbed or OutcomeKind.COMPLETED in ends.values():
             self._check()
+
+    @rule(news=st.dictionaries(st.sampled_from(FEEDS[:2]), entries, min_size=1))
+    def polls_what_is_new(self, news: Mapping[str, Sequence[str]]) -> None:
+        for name, listed in news.items():
+            self._show(name, listed)
+        self.polls([*news])
 
     @rule(names=some_feeds)
     def servers_are_out_of_order(self, names: Sequence[str]) -> None:
@@ -140,10 +158,16 @@ class Lives(RuleBasedStateMachine):
         self.allow = allow
         self._reload()
 
-    @rule(command=st.sampled_from(HANDS))
+    @rule(command=hands)
     def somebody_else_writes(self, command: str) -> None:
-        run_nft(*command.split())  # it may fail: what it names need not be there
+        run_nft(command)  # it may fail: what it names need not be there
         self.disturbed = True
+
+    @rule()
+    def somebody_exchanges_a_rule(self) -> None:
+        """As many rules as before: only who is told of it by the kernel finds it out."""
+        run_nft("flush chain inet banlistd from-a; add rule inet banlistd from-a accept")
+        self.settles()
 
     @rule()
     def settles(self) -> None:
@@ -155,17 +179,20 @@ class Lives(RuleBasedStateMachine):
 
     @rule(reboots=st.booleans())
     def crashes(self, reboots: bool) -> None:
+        sound = not (reboots or self.disturbed)
         self._die()
         if reboots:
             nft("flush", "ruleset")
+        before = generation()
         self._start()
+        assert generation() == before or not sound
         self._check()
 
     @rule(names=some_feeds, moment=moments)
     def is_killed_in_a_poll(self, names: Sequence[str], moment: int) -> None:
         names = self._enabled(names)
         self._kill(lambda process: process.poll(names), moment)
-        held = look().contents
+        held = contents()
         # Each of them was taken or not; `_check` sees to it that it is the one or the other.
         self.good |= {name: self.shown[name] for name in names if held.get(name) == content_hash_of(self.shown[name])}
         self._check()
@@ -232,11 +259,13 @@ class Lives(RuleBasedStateMachine):
         firewall.loses_the_answer = firewall.refuses = False
 
     def teardown(self) -> None:
-        if self.process is not None:
-            self._fuse.left = None
-            self.settles()
-            self._die()
         type(self).lives += 1
+        if self.process is not None:
+            try:
+                self.settles()
+            finally:
+                # Also after a failure: a database left open keeps the interpreter alive for ever.
+                self._die()
 
     @property
     def _alive(self) -> Process:
@@ -291,6 +320,8 @@ class Lives(RuleBasedStateMachine):
         seen = look()
         assert seen.contents == {name: content_hash_of(listed) for name, listed in lists.items()}
         assert seen.ranges == expected(lists, in_every_form([*RESERVED, *self.allow]))
+        with closing(sqlite3.connect(self.disk / "db")) as database:
+            assert not list(database.execute("SELECT * FROM import_runs WHERE state = 'pending'"))
         if lists:
             assert verdicts() == {name: VERDICTS[action] for name, action in self.roster}
 

@@ -44,4 +44,7 @@ def read(source: Source, body: bytes, before: Content | None, *, had_trailer: bo
 
 def recipe_of(source: Source) -> str:
     """Stands for where a source's bytes come from and how they are read."""
-    return hashlib.sha256(repr((source.url, str(source.path), source.format)).encode()).hexdigest()[:16]
+    place: tuple[object, ...] = (source.url, str(source.path), source.format)
+    # Only where there is one: what was polled before there were any shall not look as if it had moved.
+    place += (source.block,) if source.block else ()
+    return hashlib.sha256(repr(place).encode()).hexdigest()[:16]
