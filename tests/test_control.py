@@ -4,8 +4,10 @@ import logging
 import os
 import socket
 import stat
+import subprocess
+import sys
 import threading
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -222,6 +224,55 @@ def test_orders_are_noted_with_the_uid_of_who_gave_them_and_questions_are_not(tm
     ask(tmp_path, Canned(), "GET", "/v1/status", None, note)
 
     assert changes == [("refresh tor feodo", os.getuid()), ("reload", os.getuid())]
+
+
+def test_somebody_who_gets_past_the_mode_of_the_socket_but_is_not_in_its_group_is_refused_and_nothing_is_noted(
+    tmp_path: Path,
+) -> None:
+    if not can_drop_root():
+        pytest.skip("another user can only be taken on by root")
+    changes: list[str] = []
+    replies: list[bytes] = []
+
+    def knock(path: Path) -> None:
+        path.chmod(0o666)
+        replies.extend(ask_as_nobody(path, groups) for groups in ([], [path.lstat().st_gid]))
+
+    async def run() -> None:
+        async with serve(Canned(), tmp_path / "control.sock", lambda words, _: changes.append(words)):
+            await asyncio.to_thread(knock, tmp_path / "control.sock")
+
+    open_to_all(tmp_path)
+    asyncio.run(run())
+
+    assert b" 403 " in replies[0]
+    assert b"user 65534 may not speak" in replies[0]
+    assert b" 200 " in replies[1]
+    assert changes == ["reload"]
+
+
+def can_drop_root() -> bool:
+    first, _, count = Path("/proc/self/uid_map").read_text(encoding="ascii").split()[:3]
+    return os.geteuid() == 0 and int(first) == 0 and int(count) > 65534
+
+
+def open_to_all(folder: Path) -> None:
+    for place in (folder, *folder.parents):
+        if place.stat().st_uid == os.getuid() and place.name.startswith(("pytest-", "test_")):
+            place.chmod(0o755)
+
+
+def ask_as_nobody(path: Path, groups: Sequence[int]) -> bytes:
+    """The raw answer to an order of user 65534, from a process of its own."""
+    program = (
+        "import os, socket, sys; asker = socket.socket(socket.AF_UNIX); os.setgroups([int(word) for word in sys.argv[2:]]);"
+        "os.setgid(65534); os.setuid(65534); asker.connect(sys.argv[1]);"
+        "asker.sendall(b'POST /v1/reload HTTP/1.1\\r\\nHost: x\\r\\nConnection: close\\r\\n\\r\\n');"
+        "sys.stdout.buffer.write(b''.join(iter(lambda: asker.recv(4096), b'')))"
+    )
+    command = [sys.executable, "-c", program, str(path), *map(str, groups)]
+    done = subprocess.run(command, capture_output=True, check=True, timeout=60)
+    return bytes(done.stdout)
 
 
 @pytest.mark.parametrize("umask", [0o000, 0o022, 0o777])

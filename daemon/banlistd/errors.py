@@ -87,6 +87,12 @@ class NotRunningError(BanlistdError):
     exit_code = 69  # EX_UNAVAILABLE
 
 
+class NotAllowedError(BanlistdError):
+    """The control socket is not for this user."""
+
+    exit_code = 77  # EX_NOPERM
+
+
 class NoSuchSourceError(BanlistdError):
     """A source that the configuration does not name."""
 

@@ -125,6 +125,7 @@ class EventName(StrEnum):
     BACKEND_LEFT = "backend_left"
     GEO_WARMED = "geo_warmed"
     GEO_FAULT = "geo_fault"
+    ORDER_GIVEN = "order_given"
     CONFIG_RELOADED = "config_reloaded"
     CONFIG_REJECTED = "config_rejected"
     SERVICE_STARTED = "service_started"
