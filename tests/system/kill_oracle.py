@@ -73,9 +73,9 @@ def _owner(ranges: Ranges, address: int) -> str:
 def _check_that_the_banned_are_dropped(listing: Sequence[Mapping[str, Any]]) -> None:
     """Whoever blocks blocks at every moment: every way in is asked, and what is found ends in a drop."""
     rules = rules_of(listing)
-    assert rules["banned"][-1] == [{"drop": None}], rules
-    assert rules["inbound"][-1] == [{"jump": {"target": "lookup-in"}}], rules
-    lookups = json.dumps(rules["lookup-in"])
+    assert rules.get("banned", [""])[-1] == [{"drop": None}], f"bans are open: {rules}"
+    assert rules.get("inbound", [""])[-1] == [{"jump": {"target": "lookup-in"}}], f"bans are open: {rules}"
+    lookups = json.dumps(rules.get("lookup-in"))
     assert all(f'"@{kind}{version}"' in lookups for kind in ("hosts", "nets") for version in (4, 6)), lookups
 
 

@@ -22,7 +22,8 @@ class Crossing:
     """From one scene, which may be an empty machine, into another.
 
     `prepare`: be at its beginning. `attempt`: what is killed. `again`: the start that follows. `in_steps`: it may take two
-    transactions, between which the first contents are gone. `check`: what else holds, after the kill and at the end.
+    transactions, between which the first contents are gone. `beside_nft`: kill only while there is an nft. `check`: what else
+    holds, after the kill and at the end.
     """
 
     world: World
@@ -33,6 +34,7 @@ class Crossing:
     again: Callable[[], Ended]
     victims: Collection[Victim] = tuple(Victim)
     in_steps: bool = False
+    beside_nft: bool = False
     check: Callable[[Ended], None] = lambda _: None
 
 
@@ -41,8 +43,9 @@ def sweep(crossing: Crossing) -> Counter[str]:
     alone at every call of its own.
     """
     trail, final = _undisturbed(crossing)
-    together = [number for number, call in enumerate(trail.calls, 1) if call.endswith("+")]
-    points: Mapping[Victim, Iterable[int]] = {Victim.DAEMON: count(1), Victim.ALL: together, Victim.NFT: count(1)}
+    beside_nft = [number for number, call in enumerate(trail.calls, 1) if call.endswith("+")]
+    alone = beside_nft if crossing.beside_nft else count(1)
+    points: Mapping[Victim, Iterable[int]] = {Victim.DAEMON: alone, Victim.ALL: beside_nft, Victim.NFT: count(1)}
     kills = Counter[str]()
     for victim in crossing.victims:
         for number in points[victim]:
