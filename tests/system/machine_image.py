@@ -22,7 +22,7 @@ OLDER, VERSION = "0.0.9", "0.1.0"
 _TOOLS = ("mmdebstrap", "systemd-nspawn", "unshare", "nsenter", "setpriv", "dpkg-deb")
 _PACKAGES = (
     "systemd,systemd-sysv,dbus,python3,nftables,iproute2,procps,ca-certificates,init-system-helpers,passwd,"
-    "iputils-ping,man-db,firewalld,ufw"
+    "adduser,man-db,firewalld,ufw"
 )
 # Neighbours are started by the tests that want them.
 _FINISH = (
