@@ -37,7 +37,8 @@ def test_the_units_that_are_written_are_those_of_the_package_for_another_environ
         shipped = directives(PACKAGING / "systemd" / unit)
         written = directives(tmp_path / "etc/systemd/system" / unit)
         added = [item for item in written if item not in shipped]
-        commands = {(name, value.replace("/usr/lib/banlistd", environment)) for name, value in shipped if "/bin/banlist" in value}
+        ours = [item for item in shipped if "/bin/banlist" in item[1]]
+        commands = {(name, value.replace("/usr/lib/banlistd", environment)) for name, value in ours}
         assert commands
         assert commands <= {*written}
         assert ("ExecPaths", f"-{environment} -/usr") in added
