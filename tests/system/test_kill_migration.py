@@ -20,6 +20,8 @@ from system.kill_scenes import PLAIN, UPDATED, world_in
 from system.kill_tracer import Victim
 from system.kill_world import Ended, Saved, World
 
+pytestmark = pytest.mark.sweep
+
 NEWEST = migrations()[-1][0]
 RUNS = 6
 
