@@ -258,7 +258,7 @@ def can_drop_root() -> bool:
 
 def open_to_all(folder: Path) -> None:
     for place in (folder, *folder.parents):
-        if place.stat().st_uid == os.getuid() and place.name.startswith(("pytest-", "popen-", "test_")):  # popen-: a worker of xdist
+        if place.stat().st_uid == os.getuid() and place.name.startswith(("pytest-", "popen-", "test_")):
             place.chmod(0o755)
 
 
