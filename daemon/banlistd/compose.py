@@ -9,6 +9,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from banlistd.adapters import config_file
+from banlistd.adapters.backends.fail2ban import Fail2banFirewall
 from banlistd.adapters.backends.memory import MemoryFirewall
 from banlistd.adapters.backends.nftables import NftablesFirewall
 from banlistd.adapters.backends.rehearsal import RehearsalFirewall
@@ -34,6 +35,7 @@ from banlistd.service import Service
 
 BACKENDS: Mapping[BackendName, Callable[[Config], Firewall]] = {
     BackendName.NFTABLES: lambda config: NftablesFirewall(config.owner),
+    BackendName.FAIL2BAN: lambda config: Fail2banFirewall(config.fail2ban.socket, config.fail2ban.jail),
     BackendName.MEMORY: lambda _: MemoryFirewall(),
 }
 

@@ -138,7 +138,7 @@ class Service:
     async def _reload(self) -> Config:
         try:
             config = await asyncio.to_thread(self._load)
-            if config.backend is not self._config.backend:
+            if (config.backend, config.fail2ban) != (self._config.backend, self._config.fail2ban):
                 raise ConfigError("backend: cannot be changed while banlistd runs", "restart it")
             policy = await self._policy(config)
             await self._enforcer.reconcile(policy)

@@ -177,6 +177,15 @@ class Log(Frozen):
     )
 
 
+class Fail2ban(Frozen):
+    """Where the jail is that does the banning. `socket`: that of fail2ban's server."""
+
+    jail: Annotated[str, text(values.jail)] = Field(default="banlistd", description="the jail, which is banlistd's alone")
+    socket: Annotated[Path, text(values.absolute)] = Field(
+        default=Path("/run/fail2ban/fail2ban.sock"), description="where fail2ban's server answers"
+    )
+
+
 class Config(Frozen):
     """Everything. Sources stand in the order of ownership: an address that two hold belongs to the first."""
 
@@ -186,6 +195,7 @@ class Config(Frozen):
     owner: Annotated[Ownership, text(values.one_of(Ownership, "an owner setting"))] = Field(
         default=Ownership.AUTO, description="nftables: whether nobody else may change or flush the table (Linux 6.9)"
     )
+    fail2ban: Fail2ban = Field(default=Fail2ban(), description="with backend fail2ban: which jail, and where")
     defaults: Defaults = Field(default=Defaults(), description="for every source that does not say otherwise")
     allow: tuple[AllowEntry, ...] = Field(default=(), description="addresses that are never banned")
     sources: tuple[Source, ...] = Field(default=(), description="the lists; the first that holds an address owns it")

@@ -8,7 +8,21 @@ from typing import Annotated, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from banlistd.core import config_values as values
-from banlistd.core.config import AllowEntry, CatalogueEntry, Config, Defaults, Frozen, Guards, Log, Note, Source, text
+from banlistd.core.capabilities import beyond
+from banlistd.core.config import (
+    AllowEntry,
+    BackendName,
+    CatalogueEntry,
+    Config,
+    Defaults,
+    Fail2ban,
+    Frozen,
+    Guards,
+    Log,
+    Note,
+    Source,
+    text,
+)
 from banlistd.core.config_format import read_format
 from banlistd.core.config_problems import Document, Problem, Spot, report
 from banlistd.core.config_values import Unfit, among, closest, shown
@@ -30,6 +44,7 @@ def read_config(documents: Sequence[Document], catalogue: Catalogue, folder: Pat
     single = _read(Config, {key: tree[key] for key in tree if key not in _SECTIONS}, main)
     at = main.at("defaults")
     log = _read(Log, _mapping(tree.get("log"), main.at("log")), main.at("log"))
+    jail = _read(Fail2ban, _mapping(tree.get("fail2ban"), main.at("fail2ban")), main.at("fail2ban"))
     defaults = _read(Defaults, _with_guards(_mapping(tree.get("defaults"), at), Guards(), at), at)
     allow = [
         _allow_entry(entry, main.at("allow", index))
@@ -40,10 +55,15 @@ def read_config(documents: Sequence[Document], catalogue: Catalogue, folder: Pat
         written += _sources_of(spot)
     sources = [_source(one, defaults or Defaults(), catalogue) for one in written]
     _refuse_twins(written)
+    backend = (single or Config()).backend
+    for one, source in zip(written, sources, strict=True):
+        if source and source.enabled:
+            _refuse_beyond(backend, source, one, main)
     _raise_all(problems, documents)
     return Config(
-        backend=(single or Config()).backend,
+        backend=backend,
         owner=(single or Config()).owner,
+        fail2ban=jail or Fail2ban(),
         log=log or Log(),
         defaults=defaults or Defaults(),
         allow=tuple(entry for entry in allow if entry),
@@ -52,7 +72,7 @@ def read_config(documents: Sequence[Document], catalogue: Catalogue, folder: Pat
 
 
 # The keys of banlistd.yaml that hold more than one value; each is read by itself.
-_SECTIONS = ("log", "defaults", "allow", "sources")
+_SECTIONS = ("log", "fail2ban", "defaults", "allow", "sources")
 
 
 def read_catalogue(document: Document) -> Catalogue:
@@ -273,6 +293,15 @@ def _refuse_twins(written: Iterable[_Written]) -> None:
             hint = f"it stands in {twin.document.name}:{twin.line}; give one of them another id"
             spot.wrong(f"{shown(one.id)} is already the id of another source", hint)
         first.setdefault(one.id, spot)
+
+
+def _refuse_beyond(backend: BackendName, source: Source, written: _Written, main: Spot) -> None:
+    """What the backend cannot do is said where it was asked for: at the source, or at the defaults."""
+    defaults = _mapping(_mapping(main.document.tree, main).get("defaults"), main)
+    for key, value, known in beyond(backend, source):
+        inherited = key in defaults and key not in written.tree
+        spot = main.at("defaults", key) if inherited else written.spot.at(key)
+        spot.wrong(f"{value} cannot be had with backend {backend}", f"write {among(sorted(known))}")
 
 
 def _settled(source: Source, folder: Path) -> Source:

@@ -10,7 +10,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from banlistd.core.config import BackendName, Config, Defaults, Guards, Log, LogFormat, Ownership, Source
+from banlistd.core.config import BackendName, Config, Defaults, Fail2ban, Guards, Log, LogFormat, Ownership, Source
 from banlistd.core.config_format import KEYS
 from banlistd.model import Action, Direction, FormatType
 
@@ -48,6 +48,7 @@ def schema() -> Schema:
             "source": _source(),
             "sources": _optional({"type": "array", "items": {"$ref": "#/$defs/source"}}),
             "format": {"anyOf": [_words(FormatType), *_formats()]},
+            "fail2ban": _optional(_mapping(Fail2ban, {"jail": _TEXT, "socket": _TEXT})),
             "log": _optional(_mapping(Log, {"format": _words(LogFormat)})),
         },
     }
@@ -151,6 +152,7 @@ _SOURCE: Mapping[str, Schema] = _DEFAULTS | {
 _CONFIG: Mapping[str, Schema] = {
     "backend": _words(BackendName),
     "owner": _words(Ownership),
+    "fail2ban": _reference("fail2ban"),
     "defaults": _reference("defaults"),
     "allow": _reference("allow"),
     "sources": _reference("sources"),
