@@ -13,17 +13,19 @@ from pathlib import Path
 from banlistd.adapters.database import open_database
 from banlistd.adapters.import_runs import ImportRuns
 from banlistd.adapters.local_file import stamp_of
+from banlistd.adapters.manual_bans import ManualBanTable
 from banlistd.adapters.quarantine import QuarantineTable
+from banlistd.banning import Banning
 from banlistd.core.addresses import to_text
 from banlistd.core.change import Change
 from banlistd.core.config import AllowEntry, BackendName, Config, Source
-from banlistd.core.policy import policy_of
+from banlistd.core.policy import identities, policy_of
 from banlistd.enforcing import Enforcer
 from banlistd.errors import BanlistdError, FetchError, FirewallError
 from banlistd.importing import Importer
 from banlistd.model import Download, Event, EventName, Marker, NotModified, SourceId, Validators
 from banlistd.service import Service
-from fakes import CannedFetcher, CountingFirewall, ListeningAnnouncer, StandingClock
+from fakes import CannedFetcher, CountingFirewall, ListeningAnnouncer, OpenHost, StandingClock
 
 ONE, TWO, THREE = SourceId("one"), SourceId("two"), SourceId("three")
 BODIES: dict[SourceId, bytes | FetchError] = {ONE: b"192.0.2.1\n", TWO: b"192.0.2.2\n", THREE: b"192.0.2.3\n"}
@@ -142,6 +144,7 @@ class House:
     given: Config | BanlistdError
     ledger: ImportRuns
     service: Service = field(init=False)
+    banning: Banning = field(init=False)
     clock: StandingClock = field(default_factory=StandingClock)
     announcer: Announcer = field(default_factory=Announcer)
     fetcher: Fetcher = field(default_factory=Fetcher)
@@ -170,15 +173,20 @@ def serve(
     async def run() -> None:
         async with open_database(disk / "db") as database:
             house = House(config, ImportRuns(database))
-            marks = await house.ledger.marks_for([source.id for source in config.sources])
+            marks = await house.ledger.marks_for(identities(config))
             enforcer = Enforcer(house.firewall, house.ledger, policy_of(config, marks, house.clock.now()))
             quarantine = QuarantineTable(database)
+            table = ManualBanTable(database)
+            house.banning = Banning(
+                table, enforcer, OpenHost(), house.announcer, house.clock, look_every=0.005, retry_every=0.005
+            )
             importer = Importer(
                 house.fetcher, house.ledger, quarantine, enforcer, house.announcer, house.clock, chance=lambda: 0.5
             )
             house.service = Service(
                 config, house.load, stamp_of, importer, enforcer, house.ledger, database, house.announcer,
                 house.supervisor, house.clock, reconcile_every=reconcile_every, watch_every=0.005, first_retry=first_retry,
+                banning=house.banning,
             )  # fmt: skip
             await house.service.restore()
             if before:

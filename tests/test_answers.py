@@ -12,8 +12,10 @@ import pytest
 from banlistd.adapters.backends.memory import MemoryFirewall
 from banlistd.adapters.database import open_database
 from banlistd.adapters.import_runs import ImportRuns
+from banlistd.adapters.manual_bans import ManualBanTable
 from banlistd.adapters.quarantine import QuarantineTable
 from banlistd.answers import Answers
+from banlistd.banning import Banning
 from banlistd.core.config import AllowEntry, BackendName, Config, Source
 from banlistd.core.policy import policy_of
 from banlistd.enforcing import Enforcer
@@ -21,7 +23,7 @@ from banlistd.errors import FetchError, NoSuchSourceError, UsageError
 from banlistd.importing import Importer
 from banlistd.interfaces import Operations, Steering
 from banlistd.model import Action, Counter, Direction, Mark, Outcome, SourceId
-from fakes import CannedFetcher, ListeningAnnouncer, StandingClock
+from fakes import CannedFetcher, ListeningAnnouncer, OpenHost, StandingClock
 
 FIRST, SECOND, WATCH, OFF = (SourceId(name) for name in ("first", "second", "watch", "off"))
 BODIES: Mapping[SourceId, bytes] = {
@@ -86,7 +88,9 @@ def ask(disk: Path, life: Callable[[Desk], Awaitable[None]]) -> None:
             fetcher = CannedFetcher(dict(BODIES))
             importer = Importer(fetcher, ledger, quarantine, enforcer, ListeningAnnouncer(), clock, chance=lambda: 0.5)
             desk = Desk(importer, fetcher, clock)
-            desk.answers = Answers(desk, enforcer, ledger, quarantine, database, clock, "the place of the configuration")
+            banning = Banning(ManualBanTable(database), enforcer, OpenHost(), ListeningAnnouncer(), clock)
+            place = "the place of the configuration"
+            desk.answers = Answers(desk, enforcer, banning, ledger, quarantine, database, clock, place)
             await enforcer.restore(clock.now())
             await life(desk)
 

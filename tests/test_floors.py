@@ -15,6 +15,7 @@ FLOORS = {
     "interfaces": 2,
     "importing": 3,
     "enforcing": 3,
+    "banning": 3,
     "adapters": 3,
     "service": 4,
     "answers": 4,
@@ -36,6 +37,7 @@ ADAPTERS_THAT_MAY_KNOW = {
     ("database", "database_schema"),
     ("database_file", "database_schema"),
     ("quarantine", "database"),
+    ("manual_bans", "database"),
 }
 
 NOT_IN_CORE = {

@@ -21,12 +21,14 @@ from banlistd.adapters.import_runs import ImportRuns
 from banlistd.adapters.instance import only_instance
 from banlistd.adapters.journal import find_announcer
 from banlistd.adapters.local_file import LocalFiles, stamp_of
+from banlistd.adapters.manual_bans import ManualBanTable
 from banlistd.adapters.names import Names
 from banlistd.adapters.quarantine import QuarantineTable
 from banlistd.adapters.supervisor import find_supervisor
 from banlistd.answers import Answers
+from banlistd.banning import Banning
 from banlistd.core.config import BackendName, Config
-from banlistd.core.policy import policy_of
+from banlistd.core.policy import identities, policy_of
 from banlistd.enforcing import Enforcer
 from banlistd.errors import ConfigError
 from banlistd.importing import Importer
@@ -104,15 +106,16 @@ async def open_house(places: Places, config: Config, *, rehearse: Callable[[str]
         if rehearse is not None:
             firewall = RehearsalFirewall(firewall, rehearse)
         stack.push_async_callback(firewall.close)
-        marks = await ledger.marks_for([source.id for source in config.sources], await firewall.markers())
+        marks = await ledger.marks_for(identities(config), await firewall.markers())
         host = LinuxHost(Names(clock).addresses, os.environ)
         enforcer = Enforcer(firewall, ledger, policy_of(config, marks, clock.now()), host, announcer)
         stack.push_async_callback(enforcer.settle)
+        banning = Banning(ManualBanTable(database), enforcer, host, announcer, clock)
         fetcher = Downloads(version("banlistd"), LocalFiles(), places.credentials)
         importer = Importer(fetcher, ledger, quarantine, enforcer, announcer, clock, chance=random.random)
         service = Service(
             config, lambda: load_config(places), stamp_of, importer, enforcer, ledger, database, announcer,
-            find_supervisor(), clock,
+            find_supervisor(), clock, banning=banning,
         )  # fmt: skip
-        answers = Answers(service, enforcer, ledger, quarantine, database, clock, str(places.config))
+        answers = Answers(service, enforcer, banning, ledger, quarantine, database, clock, str(places.config))
         yield House(service, answers, enforcer, database, announcer, places)

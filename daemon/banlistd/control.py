@@ -17,6 +17,7 @@ from pathlib import Path
 
 from aiohttp import web
 
+from banlistd.core.manual import read_ban, read_unban
 from banlistd.errors import (
     AlreadyRunningError,
     BanlistdError,
@@ -48,9 +49,10 @@ _CREDENTIALS = struct.Struct("=iII")  # struct ucred of <linux/socket.h>: pid, u
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What a request asks, checked: the parameters of its query, or the ids of its body."""
+    """What a request asks, checked: the parameters of its query, or the fields of its body and the ids among them."""
 
     query: Mapping[str, str]
+    fields: Mapping[str, object]
     source_ids: Sequence[str]
     limit: int
 
@@ -81,6 +83,16 @@ ROUTES: tuple[Route, ...] = (
         "GET", "/v1/quarantine", frozenset({"source"}), lambda operations, q: operations.quarantine(q.query.get("source"))
     ),
     Route("POST", "/v1/approve", frozenset({"sources"}), lambda operations, q: operations.approve(q.source_ids)),
+    Route("GET", "/v1/bans", frozenset(), lambda operations, _: operations.bans()),
+    Route(
+        "POST",
+        "/v1/ban",
+        frozenset({"address", "for", "origin", "comment"}),
+        lambda operations, q: operations.ban(read_ban(q.fields)),
+    ),
+    Route(
+        "POST", "/v1/unban", frozenset({"address", "origin"}), lambda operations, q: operations.unban(read_unban(q.fields))
+    ),
     Route("POST", "/v1/refresh", frozenset({"sources"}), lambda operations, q: operations.refresh(q.source_ids)),
     Route("POST", "/v1/reload", frozenset(), lambda operations, _: operations.reload()),
 )
@@ -150,7 +162,7 @@ def _handler(
         question = _question(route, request.query, await request.read())
         if route.method == "POST" and on_change is not None:
             verb = route.path.rpartition("/")[2]
-            on_change(" ".join((verb, *question.source_ids)), _uid_of_peer(request))
+            on_change(" ".join((verb, *question.source_ids, *_subject(question))), _uid_of_peer(request))
         return web.json_response(await route.ask(operations, question))
 
     return handle
@@ -168,7 +180,7 @@ def _question(route: Route, query: Mapping[str, str], body: bytes) -> Question:
         raise UsageError(f"{route.path} takes no {unknown[0]!a}", f"it takes: {known}")
     if "source" in query:
         _refuse_strange_names([query["source"]])
-    return Question(query, _source_ids(fields.get("sources", [])), _limit(query.get("limit")))
+    return Question(query, fields, _source_ids(fields.get("sources", [])), _limit(query.get("limit")))
 
 
 def _object(body: bytes) -> Mapping[str, object]:
@@ -181,6 +193,12 @@ def _object(body: bytes) -> Mapping[str, object]:
     if not isinstance(document, dict):
         raise UsageError("the body is no JSON object", '{"sources": ["spamhaus-drop"]}')
     return document
+
+
+def _subject(question: Question) -> tuple[str, ...]:
+    """The address that an order is about, fit for a log line."""
+    address = question.fields.get("address")
+    return (ascii(address)[1:-1][:60],) if isinstance(address, str) else ()
 
 
 def _source_ids(value: object) -> tuple[str, ...]:

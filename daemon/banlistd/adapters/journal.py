@@ -38,6 +38,9 @@ MESSAGE_IDS: Mapping[EventName, str] = {
     EventName.SOURCE_STALE: "6d1b4a0cb5a44b3f8a7a0f0f5b0a1c11",
     EventName.LEDGER_FAULT: "6d1b4a0cb5a44b3f8a7a0f0f5b0a1c12",
     EventName.LEDGER_MENDED: "6d1b4a0cb5a44b3f8a7a0f0f5b0a1c13",
+    EventName.MANUAL_BAN_ADDED: "6d1b4a0cb5a44b3f8a7a0f0f5b0a1c14",
+    EventName.MANUAL_BAN_REMOVED: "6d1b4a0cb5a44b3f8a7a0f0f5b0a1c15",
+    EventName.MANUAL_BAN_EXPIRED: "6d1b4a0cb5a44b3f8a7a0f0f5b0a1c16",
 }
 
 # syslog's levels: 3 error, 4 warning, 5 notice, 6 information, 7 debug. What is not named is information.

@@ -12,7 +12,7 @@ from pydantic import BaseModel
 
 from banlistd.core.config import BackendName, Config, Defaults, Fail2ban, Guards, Log, LogFormat, Ownership, Source
 from banlistd.core.config_format import KEYS
-from banlistd.model import Action, Direction, FormatType
+from banlistd.model import MANUAL, Action, Direction, FormatType
 
 Schema = dict[str, Any]
 
@@ -137,7 +137,7 @@ _DEFAULTS: dict[str, Schema] = {
 }
 
 _SOURCE: Mapping[str, Schema] = _DEFAULTS | {
-    "id": {"type": "string", "pattern": "^[a-z0-9][a-z0-9-]{0,39}$"},
+    "id": {"type": "string", "pattern": "^[a-z0-9][a-z0-9-]{0,39}$", "not": {"const": str(MANUAL)}},
     "url": {"type": "string", "pattern": "^https?://"},
     "path": _TEXT,
     "format": _reference("format"),
