@@ -88,7 +88,7 @@ class Banning:
         now = self._clock.now()
         begun, rows = await self._table.load()
         if not begun:
-            rows = await self._found(now)
+            rows = [*rows, *await self._found(now)]
             await self._table.begin(rows, now)
         self._bans = {ban.key: ban for ban in rows}
         content = content_of(self.bans)

@@ -160,10 +160,11 @@ def _handler(
 ) -> Callable[[web.Request], Awaitable[web.Response]]:
     async def handle(request: web.Request) -> web.Response:
         question = _question(route, request.query, await request.read())
+        answer = route.ask(operations, question)  # reads the order, and refuses one that cannot be meant
         if route.method == "POST" and on_change is not None:
             verb = route.path.rpartition("/")[2]
             on_change(" ".join((verb, *question.source_ids, *_subject(question))), _uid_of_peer(request))
-        return web.json_response(await route.ask(operations, question))
+        return web.json_response(await answer)
 
     return handle
 
