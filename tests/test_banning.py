@@ -87,6 +87,19 @@ def test_an_address_is_banned_while_one_origin_wants_it(tmp_path: Path) -> None:
     serve(tmp_path, NOTHING, life)
 
 
+def test_all_that_an_origin_has_banned_is_lifted_at_once(tmp_path: Path) -> None:
+    async def life(house: House) -> None:
+        for number in range(5):
+            await house.banning.carry_out(ban(f"203.0.113.{number}", origin="fail2ban/sshd"))
+        await house.banning.carry_out(ban("203.0.113.3", origin="operator"))
+        before = house.firewall.transactions
+        assert len((await house.banning.carry_out(read_unban({"origin": "fail2ban/sshd"}))).bans) == 5
+        assert house.banned() == {"203.0.113.3"}
+        assert house.firewall.transactions == before + 1
+
+    serve(tmp_path, NOTHING, life)
+
+
 def test_a_second_order_of_the_same_origin_changes_the_end_and_not_the_beginning(tmp_path: Path) -> None:
     async def life(house: House) -> None:
         began = house.clock.time

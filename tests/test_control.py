@@ -109,7 +109,7 @@ def test_the_socket_offers_exactly_what_the_protocol_names() -> None:
             "POST",
             "/v1/unban",
             b'{"address": "192.0.2.1", "origin": "x"}',
-            ("unban", UnbanOrder(Family.IPV4, 0xC0000201, 0xC0000201, "x")),
+            ("unban", UnbanOrder((Family.IPV4, 0xC0000201, 0xC0000201), "x")),
         ),
     ],
 )

@@ -194,10 +194,12 @@ class Answers:
 
     async def unban(self, order: UnbanOrder) -> Answer:
         done = await self._banning.carry_out(order)
-        address = to_text(order.family, from_numbers(order.family, [order.first])[0])
-        still = await self.check(address) if order.first == order.last else None
+        address = span_text(order.span) if order.span else None
+        is_single = order.span is not None and order.span[1] == order.span[2]
+        still = await self.check(address) if address and is_single else None
         return {
-            "address": span_text(order),
+            "address": address,
+            "origin": order.origin,
             "removed": [_ban_document(ban) for ban in done.bans],
             "still": still["owner"] if still and still["banned"] else None,
         }
@@ -284,7 +286,7 @@ def _difference(before: bytes | None, after: bytes) -> Difference:
 
 def _ban_document(ban: ManualBan) -> Answer:
     return {
-        "address": span_text(ban), "origin": ban.origin, "comment": ban.comment, "created_at": ban.created_at,
+        "address": span_text(ban.span), "origin": ban.origin, "comment": ban.comment, "created_at": ban.created_at,
         "expires_at": ban.expires_at,
     }  # fmt: skip
 

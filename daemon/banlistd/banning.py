@@ -192,17 +192,18 @@ class Banning:
         for order, result in zip(orders, done, strict=True):
             for ban in result.bans:
                 if isinstance(order, UnbanOrder):
-                    self._announce(EventName.MANUAL_BAN_REMOVED, ban, f"{span_text(ban)}: the ban of {ban.origin} is lifted")
+                    self._announce(EventName.MANUAL_BAN_REMOVED, ban, f"the ban of {ban.origin} is lifted")
                 elif result.is_new:
-                    self._announce(EventName.MANUAL_BAN_ADDED, ban, f"{span_text(ban)} is banned by hand ({ban.origin})")
+                    self._announce(EventName.MANUAL_BAN_ADDED, ban, f"banned by {ban.origin}")
         for ban in expired:
-            self._announce(EventName.MANUAL_BAN_EXPIRED, ban, f"{span_text(ban)}: the ban of {ban.origin} has run out")
+            self._announce(EventName.MANUAL_BAN_EXPIRED, ban, f"the ban of {ban.origin} has run out")
 
-    def _announce(self, name: EventName, ban: ManualBan, message: str) -> None:
-        fields: dict[str, str | int | float] = {"SOURCE_ID": MANUAL, "ADDRESS": span_text(ban), "ORIGIN": ban.origin}
+    def _announce(self, name: EventName, ban: ManualBan, words: str) -> None:
+        address = span_text(ban.span)
+        fields: dict[str, str | int | float] = {"SOURCE_ID": MANUAL, "ADDRESS": address, "ORIGIN": ban.origin}
         fields |= {"REASON": ban.comment} if ban.comment else {}
         fields |= {"EXPIRES_AT": round(ban.expires_at)} if ban.expires_at is not None else {}
-        self._announcer.announce(Event(name, message, fields))
+        self._announcer.announce(Event(name, f"{address}: {words}", fields))
 
 
 @dataclass(slots=True)
@@ -221,15 +222,13 @@ def _decided(
         keys = [key for key in bans if order.concerns(key)]
         return Done(tuple(ban for ban in [bans.pop(key) for key in keys] if ban.in_force(now)))
     if too_wide(order):
-        return Done(refusal=f"{span_text(order)} is wider than anybody means: at most a /8, or a /12 of IPv6")
+        return Done(refusal=f"{span_text(order.span)} is wider than anybody means: at most a /8, or a /12 of IPv6")
     ban = order.at(now)
     is_free, spared = free_of(ban, policy, protected)
     if is_free:
-        return Done(refusal=f"{span_text(ban)} is never banned: {', '.join(dict.fromkeys(item.reason for item in spared))}")
+        why = ", ".join(dict.fromkeys(item.reason for item in spared))
+        return Done(refusal=f"{span_text(ban.span)} is never banned: {why}")
     before = bans.get(ban.key)
-    if before is not None and before.in_force(now):
-        ban = dataclasses.replace(ban, created_at=before.created_at)
-        bans[ban.key] = ban
-        return Done((ban,), is_new=False, spared=spared)
-    bans[ban.key] = ban
-    return Done((ban,), is_new=True, spared=spared)
+    is_new = before is None or not before.in_force(now)
+    bans[ban.key] = ban if before is None or is_new else dataclasses.replace(ban, created_at=before.created_at)
+    return Done((bans[ban.key],), is_new, spared)

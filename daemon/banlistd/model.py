@@ -255,6 +255,10 @@ class ManualBan:
     expires_at: float | None
 
     @property
+    def span(self) -> tuple[Family, int, int]:
+        return self.family, self.first, self.last
+
+    @property
     def key(self) -> "BanKey":
         return self.family, self.first, self.last, self.origin
 

@@ -48,7 +48,7 @@ def test_an_order_says_what_by_whom_for_how_long_and_why() -> None:
     assert order("2001:db8::1").at(NOW) == ManualBan(
         Family.IPV6, int(ip_address("2001:db8::1")), int(ip_address("2001:db8::1")), OPERATOR, "", NOW, None
     )
-    assert read_unban({"address": "192.0.2.1-192.0.2.3"}) == UnbanOrder(Family.IPV4, 0xC0000201, 0xC0000203, None)
+    assert read_unban({"address": "192.0.2.1-192.0.2.3"}) == UnbanOrder((Family.IPV4, 0xC0000201, 0xC0000203), None)
 
 
 @pytest.mark.parametrize(
@@ -101,6 +101,10 @@ def test_an_order_to_lift_concerns_exactly_what_was_banned() -> None:
     assert not read_unban({"address": "192.0.2.0/24", "origin": "operator"}).concerns(key)
     assert not read_unban({"address": "192.0.2.0"}).concerns(key)
     assert not read_unban({"address": "192.0.2.0/25"}).concerns(key)
+    assert read_unban({"origin": "fail2ban/sshd"}).concerns(key)
+    assert not read_unban({"origin": "operator"}).concerns(key)
+    with pytest.raises(UsageError, match="address: is missing"):
+        read_unban({})
 
 
 def test_what_is_allowed_protected_or_reserved_cannot_be_banned_and_it_is_said_why() -> None:
@@ -137,14 +141,14 @@ def test_bans_that_overlap_are_one_content() -> None:
 
 @pytest.mark.parametrize("text", ["192.0.2.7", "192.0.2.0/24", "192.0.2.1 - 192.0.2.3", "2001:db8::/32"])
 def test_a_ban_is_shown_as_it_would_be_written(text: str) -> None:
-    assert span_text(order(text.replace(" ", ""))) == text
+    assert span_text(order(text.replace(" ", "")).span) == text
 
 
 def test_lost_bans_are_found_in_the_firewall_where_nobody_else_holds_the_addresses() -> None:
     by_hand = content_of([ban("192.0.2.1"), ban("192.0.2.2"), ban("198.51.100.0/24"), ban("2001:db8::1")])
     listed = content_of([ban("198.51.100.0/25"), ban("192.0.2.2")])
     found = found_in({Mark(7): by_hand, Mark(1): listed}, Mark(7), NOW)
-    assert [span_text(item) for item in found] == ["192.0.2.1", "198.51.100.128/25", "2001:db8::1"]
+    assert [span_text(item.span) for item in found] == ["192.0.2.1", "198.51.100.128/25", "2001:db8::1"]
     assert {(item.origin, item.expires_at) for item in found} == {(OPERATOR, None)}
     # A firewall that knows no owners says of each that it holds all.
     assert not found_in({Mark(7): by_hand, Mark(1): by_hand}, Mark(7), NOW)

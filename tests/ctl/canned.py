@@ -117,7 +117,7 @@ ANSWERS: Mapping[str, Any] = {
     ],
     "bans": [{**BAN, "in_force": True, "spared": ""}],
     "ban": {**BAN, "new": True, "spared": []},
-    "unban": {"address": "203.0.113.7", "removed": [BAN], "still": None},
+    "unban": {"address": "203.0.113.7", "origin": None, "removed": [BAN], "still": None},
     "quarantine": [HELD_BACK],
     "approve": [{"id": "spamhaus-drop", "outcome": "completed", "added": 1, "removed": 1_621, "error": ""}],
     "refresh": [{"id": "spamhaus-drop", "outcome": "completed", "added": 12, "removed": 3, "error": ""}],

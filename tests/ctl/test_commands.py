@@ -41,8 +41,9 @@ from ctl.conftest import Call
             ["ban", "--for", "10m", "--origin", "fail2ban/sshd", "--comment", "why", "--", "192.0.2.1"],
             ("ban", BanOrder(Family.IPV4, 0xC0000201, 0xC0000201, 600.0, "fail2ban/sshd", "why")),
         ),
-        (["unban", "::2"], ("unban", UnbanOrder(Family.IPV6, 2, 2, None))),
-        (["unban", "--origin", "x", "::2"], ("unban", UnbanOrder(Family.IPV6, 2, 2, "x"))),
+        (["unban", "::2"], ("unban", UnbanOrder((Family.IPV6, 2, 2), None))),
+        (["unban", "--origin", "x"], ("unban", UnbanOrder(None, "x"))),
+        (["unban", "--origin", "x", "::2"], ("unban", UnbanOrder((Family.IPV6, 2, 2), "x"))),
     ],
 )
 @pytest.mark.parametrize("where", ["nowhere", "before", "after"])

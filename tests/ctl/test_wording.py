@@ -212,6 +212,8 @@ def test_unban_says_who_has_let_go_and_who_has_not() -> None:
     assert wording.unban({**ANSWERS["unban"], "removed": []}) == [
         "203.0.113.7 is not banned by hand (banlistctl bans lists what is)"
     ]
+    everything = {"address": None, "origin": "fail2ban/sshd", "removed": [BAN, BAN], "still": None}
+    assert wording.unban(everything) == ["2 bans of fail2ban/sshd lifted"]
 
 
 def test_bans_by_hand_are_a_table_that_tells_what_is_not_in_force() -> None:
@@ -276,7 +278,8 @@ def test_no_text_from_outside_reaches_a_page_unescaped() -> None:
         wording.refresh([{"id": evil, "outcome": outcome, "error": evil} for outcome in ("failed", "refused", evil)]),
         wording.reload({"sources": 1, "added": [evil], "removed": [evil], "changed": [evil]}),
         wording.ban({**ban, "new": False, "spared": [{"address": evil, "reason": evil}]}, NOW),
-        wording.unban({"address": evil, "removed": [ban], "still": evil}),
+        wording.unban({"address": evil, "origin": evil, "removed": [ban], "still": evil}),
+        wording.unban({"address": None, "origin": evil, "removed": [], "still": None}),
         wording.bans([{**ban, "in_force": True, "spared": evil}], NOW),
     ]
 

@@ -51,6 +51,10 @@ class BanOrder:
     origin: str
     comment: str
 
+    @property
+    def span(self) -> Span:
+        return self.family, self.first, self.last
+
     def at(self, now: float) -> ManualBan:
         """The ban, if it is carried out at a moment (seconds since the epoch)."""
         until = None if self.seconds is None else now + self.seconds
@@ -59,15 +63,13 @@ class BanOrder:
 
 @dataclass(frozen=True, slots=True)
 class UnbanOrder:
-    """Lift the bans of exactly these addresses: those of one origin, or, None, of every one."""
+    """Lift bans: of exactly these addresses or, None, of all; those of one origin or, None, of every one. Never both None."""
 
-    family: Family
-    first: int
-    last: int
+    span: Span | None
     origin: str | None
 
     def concerns(self, key: BanKey) -> bool:
-        return key[:3] == (self.family, self.first, self.last) and self.origin in (None, key[3])
+        return self.span in (None, key[:3]) and self.origin in (None, key[3])
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,13 +89,15 @@ def read_ban(fields: Mapping[str, object]) -> BanOrder:
 
 
 def read_unban(fields: Mapping[str, object]) -> UnbanOrder:
-    """An order of its words: `address`, and maybe `origin`. Raises UsageError."""
-    return UnbanOrder(*_span(fields), _read("origin", _origin, fields) if "origin" in fields else None)
+    """An order of its words: `address`, `origin`, or both. Raises UsageError."""
+    origin = _read("origin", _origin, fields) if "origin" in fields else None
+    return UnbanOrder(_span(fields) if origin is None or "address" in fields else None, origin)
 
 
-def span_text(span: BanOrder | UnbanOrder | ManualBan) -> str:
+def span_text(span: Span) -> str:
     """`192.0.2.7`, `192.0.2.0/24`, or both ends."""
-    first, last = (to_text(span.family, number) for number in from_numbers(span.family, [span.first, span.last]))
+    family, *ends = span
+    first, last = (to_text(family, number) for number in from_numbers(family, ends))
     return first if first == last else text_of(first, last)
 
 
@@ -139,7 +143,7 @@ def found_in(contents: Mapping[Mark, AddressSet], mark: Mark, now: float) -> Seq
     return bans
 
 
-def _span(fields: Mapping[str, object]) -> tuple[Family, int, int]:
+def _span(fields: Mapping[str, object]) -> Span:
     first, last = _read("address", addresses, fields)
     return (Family.IPV4 if first.version == 4 else Family.IPV6), int(first), int(last)  # noqa: PLR2004 - IP version four
 

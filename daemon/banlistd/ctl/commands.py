@@ -135,8 +135,11 @@ COMMANDS: tuple[Command, ...] = (
     ),
     Command(
         "unban",
-        "lift a ban by hand (exit code 1: there was none)",
-        (_ADDRESS, Argument("--origin", {"metavar": "NAME", "help": "that of this origin only; else of all"})),
+        "lift a ban by hand, or all of an origin (exit code 1: there was none)",
+        (
+            Argument("address", {**_ADDRESS.settings, "nargs": "?"}),
+            Argument("--origin", {"metavar": "NAME", "help": "of this origin only; without an address: all of it"}),
+        ),
         lambda arguments: Question("POST", "/v1/unban", body=_order(arguments), timeout=_ORDER_SECONDS),
         lambda answer: wording.unban(answer.document),
         lambda document: 0 if document["removed"] else NOT_BANNED,

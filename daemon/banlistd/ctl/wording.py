@@ -173,11 +173,14 @@ def ban(document: Document, now: float) -> Page:
 
 
 def unban(document: Document) -> Page:
-    address, still = printable(document["address"]), document["still"]
+    still, removed = document["still"], document["removed"]
+    if document["address"] is None:
+        return [f"{counted(len(removed), 'ban', 'bans')} of {printable(document['origin'])} lifted"]
+    address = printable(document["address"])
     though = f"; it is still banned by {printable(still)} (try: banlistctl check {address})" if still is not None else ""
-    if not document["removed"]:
+    if not removed:
         return [f"{address} is not banned by hand{though or ' (banlistctl bans lists what is)'}"]
-    origins = ", ".join(printable(row["origin"]) for row in document["removed"])
+    origins = ", ".join(printable(row["origin"]) for row in removed)
     return [f"{address} is no longer banned by {origins}{though}"]
 
 
