@@ -17,7 +17,7 @@ from adapters.test_packets import street as street  # noqa: PLC0414 - the fixtur
 from banlistd.adapters.backends.fail2ban import Fail2banFirewall
 from banlistd.core.change import difference
 from banlistd.core.holding import Holding
-from fail2ban_server import PATIENCE, SHIPPED, Fail2ban, serving
+from fail2ban_server import PATIENCE, Fail2ban, serving
 
 JAIL = "banlistd"
 QUIET = {"filter": JAIL, "logpath": "/dev/null", "bantime": "-1", "enabled": "true"}
@@ -27,9 +27,7 @@ EMPTY = holding([ALPHA], {})
 def prepared(folder: Path, *, database: bool = True, action: str = "") -> Fail2ban:
     """A fail2ban with our jail and the filter that ships."""
     fail2ban = Fail2ban(folder, database=database)
-    for kind in ("action.d", "filter.d"):
-        for file in (SHIPPED / kind).iterdir():
-            (fail2ban.config / kind / file.name).write_bytes(file.read_bytes())
+    fail2ban.install_shipped()
     fail2ban.configure(**{JAIL: QUIET | ({"action": action} if action else {})})
     return fail2ban
 
