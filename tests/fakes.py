@@ -58,7 +58,7 @@ class ListeningAnnouncer:
 class OpenHost:
     """A machine on which nothing is to be protected."""
 
-    async def protected(self, urls: Sequence[str]) -> Sequence[Protected]:
+    async def protected(self, urls: Sequence[str], *, ask: bool = True) -> Sequence[Protected]:
         return ()
 
 

@@ -235,7 +235,7 @@ class WatchedFirewall(CountingFirewall):
 
 
 class Gateway(OpenHost):
-    async def protected(self, urls: object) -> tuple[Protected, ...]:
+    async def protected(self, urls: object, *, ask: bool = True) -> tuple[Protected, ...]:
         number = int(ip_address("203.0.113.1"))
         return (Protected(Family.IPV4, number, number, "gateway"),)
 

@@ -3,7 +3,7 @@
 import asyncio
 import sqlite3
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass, field
 from ipaddress import ip_address
 from pathlib import Path
@@ -345,5 +345,39 @@ def test_what_others_took_away_is_put_back_with_nothing_read_from_the_ledger(tmp
         assert not change.is_empty
         assert desk.banned() == {"192.0.2.1", "192.0.2.2"}
         assert (await desk.enforcer.reconcile()).is_empty
+
+    work(tmp_path, life)
+
+
+def test_a_ledger_that_lost_everything_knows_again_what_stands_and_the_firewall_is_not_touched(tmp_path: Path) -> None:
+    firewall = GatedFirewall()
+
+    async def life(desk: Desk) -> None:
+        await desk.poll(BOTH[0])
+        written = firewall.transactions
+        with closing(sqlite3.connect(tmp_path / "db")) as database, database:
+            database.execute("DELETE FROM import_runs")
+            database.execute("DELETE FROM snapshots")
+        assert await desk.enforcer.write_down(FEED, desk.clock.now())
+        assert not await desk.enforcer.write_down(FEED, desk.clock.now())
+        assert not await desk.enforcer.write_down(BOTH[1].id, desk.clock.now())
+        assert firewall.transactions == written
+
+    async def reboot(desk: Desk) -> None:
+        assert desk.banned() == {"192.0.2.1", "192.0.2.2"}
+
+    work(tmp_path, life, firewall)
+    work(tmp_path, reboot)
+
+
+def test_a_ledger_that_was_away_takes_what_stands_for_the_newest(tmp_path: Path) -> None:
+    async def life(desk: Desk) -> None:
+        await desk.poll(BOTH[0])
+        await open_run(desk, b"203.0.113.99\n")
+        assert await desk.enforcer.write_down(FEED, desk.clock.now())
+        accepted, content = await desk.ledger.accepted(FEED), desk.enforcer.content(FEED)
+        assert accepted
+        assert content
+        assert (accepted.content_hash, accepted.state) == (content.content_hash, RunState.COMPLETED)
 
     work(tmp_path, life)

@@ -11,18 +11,24 @@ PACKAGE = Path(__file__).resolve().parents[1] / "daemon" / "banlistd"
 FLOORS = {
     "model": 0,
     "errors": 0,
+    "places": 0,
     "core": 1,
     "interfaces": 2,
     "importing": 3,
     "enforcing": 3,
     "banning": 3,
+    "moving": 3,
+    "timetable": 3,
+    "enriching": 3,
     "adapters": 3,
     "service": 4,
     "answers": 4,
     "control": 4,
     "compose": 5,
-    "__main__": 6,
+    "restoring": 5,
+    "modes": 6,
     "ctl": 6,
+    "__main__": 7,
 }
 
 # Rooms of one floor that may know each other: none. Within the adapters only these may.
@@ -36,8 +42,14 @@ ADAPTERS_THAT_MAY_KNOW = {
     ("database", "database_file"),
     ("database", "database_schema"),
     ("database_file", "database_schema"),
+    ("backends_in_use", "database"),
+    ("known_names", "database"),
+    ("last_footing", "database"),
     ("quarantine", "database"),
     ("manual_bans", "database"),
+    ("geo_cache", "database"),
+    ("download", "credentials"),
+    ("geo_online", "credentials"),
 }
 
 NOT_IN_CORE = {

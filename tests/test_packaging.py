@@ -32,7 +32,7 @@ def test_folders_that_are_no_packages_stay_so() -> None:
         assert not (TOP / folder / "__init__.py").exists()
 
 
-@pytest.mark.parametrize("script", ["packaging/try", "tests/run"])
+@pytest.mark.parametrize("script", ["packaging/try", "tests/run", "tests/bench/run"])
 def test_a_script_can_be_run_as_it_is(script: str) -> None:
     path = TOP / script
     assert os.access(path, os.X_OK)

@@ -21,6 +21,7 @@ from banlistd.enforcing import Enforcer
 from banlistd.importing import Importer
 from banlistd.model import Decision, EventName, Family, Outcome, OutcomeKind, Protected, SourceId
 from fakes import CannedFetcher, CountingFirewall, ListeningAnnouncer, StandingClock
+from geography import enricher_of
 
 FEED, OTHER = SourceId("feed"), SourceId("other")
 SOURCES = (Source(id=FEED, url="http://lists.example/a"), Source(id=OTHER, url="http://lists.example/b"))
@@ -32,14 +33,14 @@ def protected(text: str, reason: str = "gateway") -> Protected:
 
 
 class ToldHost:
-    """A host of which a test says what is to be protected. `asked`: the URLs of each look."""
+    """A host of which a test says what is to be protected. `asked`: the URLs of each look, and whether to look names up."""
 
     def __init__(self, *addresses: str) -> None:
         self.now = [protected(address) for address in addresses]
-        self.asked: list[Sequence[str]] = []
+        self.asked: list[tuple[Sequence[str], bool]] = []
 
-    async def protected(self, urls: Sequence[str]) -> Sequence[Protected]:
-        self.asked.append(urls)
+    async def protected(self, urls: Sequence[str], *, ask: bool = True) -> Sequence[Protected]:
+        self.asked.append((urls, ask))
         return tuple(self.now)
 
 
@@ -73,7 +74,9 @@ class Bench:
                 enforcer = Enforcer(self.firewall, ledger, policy, self.host, self.announcer)
                 quarantine = QuarantineTable(database)
                 banning = Banning(ManualBanTable(database), enforcer, self.host, self.announcer, clock)
-                self.answers = Answers(NoSteering(), enforcer, banning, ledger, quarantine, database, clock, "")
+                enricher = enricher_of(database, ledger, self.announcer, clock)
+                desk = NoSteering()
+                self.answers = Answers(desk, enforcer, banning, ledger, quarantine, database, clock, "", enricher)
                 parts = (self.fetcher, ledger, quarantine, enforcer, self.announcer, clock)
                 await life(enforcer, Importer(*parts, chance=lambda: 0.5))
 
@@ -221,7 +224,7 @@ def test_names_are_not_asked_for_at_a_restore_and_are_at_every_import_and_reconc
 
     bench.live(life)
     urls = ("http://lists.example/a", "http://lists.example/b")
-    assert bench.host.asked == [(), urls, urls]
+    assert bench.host.asked == [(urls, False), (urls, True), (urls, True)]
 
 
 def test_an_operator_is_told_what_is_protected_and_which_lists_hold_it(bench: Bench) -> None:

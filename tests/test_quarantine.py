@@ -271,6 +271,19 @@ def test_a_list_that_grows_stale_is_told_once_and_its_bans_stay(tmp_path: Path) 
     live(tmp_path, life)
 
 
+def test_a_clock_that_is_set_back_by_ten_years_does_not_keep_a_list_from_growing_stale(tmp_path: Path) -> None:
+    async def life(desk: Desk) -> None:
+        await desk.poll()
+        await desk.poll(FetchError("HTTP 503"), later=-3652 * DAY)
+        await desk.poll(later=6 * DAY)
+        assert EventName.SOURCE_STALE not in desk.announcer.names()
+        await desk.poll(later=2 * DAY)
+        assert desk.last(EventName.SOURCE_STALE).message == "feed: no good list for 8.0 days; the bans of the last one stay"
+        assert desk.bans() == 100
+
+    live(tmp_path, life)
+
+
 def test_a_list_that_is_polled_seldom_is_not_stale_between_two_polls(tmp_path: Path) -> None:
     async def life(desk: Desk) -> None:
         await desk.poll()

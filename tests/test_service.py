@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from banlistd.errors import NoSuchSourceError
+from banlistd.errors import FetchError, NoSuchSourceError
 from banlistd.model import EventName, OutcomeKind, SourceId
 from fakes import StandingClock
 from serving import BOTH, ONE, THREE, TWO, House, allow, completed, config_of, serve, source
@@ -42,9 +42,51 @@ def test_a_source_comes_again_when_its_interval_is_over(tmp_path: Path) -> None:
         await house.announcer.until(EventName.IMPORT_SKIPPED, ONE, times=2)
 
     async def before(house: House) -> None:
-        house.service._clock = Running()
+        house.service._timetable._clock = Running()
 
     serve(tmp_path, config_of(source(ONE)), life, before=before)
+
+
+def test_what_came_due_while_the_machine_slept_is_polled_soon_after_and_once(tmp_path: Path) -> None:
+    async def before(house: House) -> None:
+        await house.service.refresh()
+
+    async def life(house: House) -> None:
+        await _let_timers_look(house)
+        # asyncio's own clock has not moved meanwhile.
+        house.clock.time += 86_400
+        for source_id in (ONE, TWO):
+            await house.announcer.until(EventName.IMPORT_SKIPPED, source_id)
+        house.clock.time += 3000
+        await house.service.reload()
+        await _let_timers_look(house)
+        assert sorted(house.fetcher.polled()) == sorted([ONE, TWO] * 2)
+
+    serve(tmp_path, BOTH, life, before=before, look_every=0.005)
+
+
+async def _let_timers_look(house: House) -> None:
+    """The ledger answers in turn, the timers' questions before these."""
+    for source_id in (ONE, TWO) * 2:
+        await house.ledger.poll(source_id)
+
+
+def test_a_server_that_asks_for_more_patience_than_the_interval_gets_it(tmp_path: Path) -> None:
+    async def before(house: House) -> None:
+        house.fetcher.bodies[ONE] = FetchError("429", retry_after=80_000.0)
+        await house.service.refresh([ONE])
+
+    async def life(house: House) -> None:
+        await completed(house, TWO)
+        for times in range(1, 4):
+            await _let_timers_look(house)
+            house.clock.time += 20_000
+            await house.announcer.until(EventName.IMPORT_SKIPPED, TWO, times)
+        assert house.fetcher.polled().count(ONE) == 1
+        house.clock.time += 20_001
+        await house.announcer.until(EventName.IMPORT_FAILED, ONE, times=2)
+
+    serve(tmp_path, BOTH, life, before=before, look_every=0.005)
 
 
 def test_an_unforeseen_fault_of_one_source_is_recorded_and_the_others_go_on(tmp_path: Path) -> None:

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from banlistd.core.config import BackendName, Fail2ban
+from banlistd.core.config import Fail2ban
 from banlistd.errors import ConfigError, FetchError, FirewallError, NoSuchSourceError
-from banlistd.model import Action, EventName
+from banlistd.model import Action, BackendName, EventName
 from serving import BOTH, ONE, THREE, TWO, House, allow, completed, config_of, serve, source
 
 

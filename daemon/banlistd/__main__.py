@@ -1,21 +1,15 @@
-"""banlistd: argv in, exit code out. The only module of the daemon that reads the command line and prints."""
+"""banlistd: argv in, exit code out. The only module of the daemon that reads the command line."""
 
 import argparse
-import asyncio
 import os
 import signal
 import sys
 from collections.abc import Sequence
-from contextlib import suppress
-from importlib.metadata import version
 from pathlib import Path
 from typing import NoReturn
 
-from banlistd.compose import House, Places, load_config, open_house
-from banlistd.control import serve
-from banlistd.core.config import Config
-from banlistd.errors import BanlistdError, ConfigError, LedgerError, UsageError
-from banlistd.model import Outcome
+from banlistd.errors import BanlistdError, ConfigError, UsageError
+from banlistd.places import Places
 
 _EPILOG = (
     "exit codes: 0 done, 64 usage, 65 list refused, 69 list not to be had, 71 firewall, 74 database, 75 already running,"
@@ -27,13 +21,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = _parser().parse_args(argv)
     places = _places(arguments)
     try:
-        config = load_config(places)
-        if arguments.check:
-            print(f"{places.config}: the configuration is right: {len(config.sources)} sources")
-            return 0
-        if arguments.once or arguments.dry_run:
-            return asyncio.run(_once(places, config, rehearse=arguments.dry_run))
-        return asyncio.run(_serve(places, config))
+        return _run(arguments, places)
     except ConfigError as error:
         for problem in error.problems:
             print(problem, file=sys.stderr)
@@ -44,6 +32,33 @@ def main(argv: Sequence[str] | None = None) -> int:
         return error.exit_code
     except KeyboardInterrupt:
         return 128 + signal.SIGINT
+
+
+def _run(arguments: argparse.Namespace, places: Places) -> int:
+    # Imported here, because a boot waits for --restore, and all the rest takes twice as long to import.
+    if arguments.restore:
+        from banlistd.restoring import restore  # noqa: PLC0415 - see above
+
+        if words := restore(places):
+            print(words)
+        return 0
+    from banlistd import modes  # noqa: PLC0415 - see above
+
+    if arguments.check:
+        return modes.check(places)
+    if arguments.teardown:
+        return modes.teardown(places)
+    if arguments.once or arguments.dry_run:
+        return modes.once(places, rehearse=arguments.dry_run)
+    return modes.serve(places)
+
+
+class _Version(argparse.Action):
+    def __call__(self, parser: argparse.ArgumentParser, *_: object, **__: object) -> NoReturn:
+        from importlib.metadata import version  # noqa: PLC0415 - see _run
+
+        print(f"banlistd {version('banlistd')}")
+        parser.exit()
 
 
 class _Parser(argparse.ArgumentParser):
@@ -59,11 +74,13 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--config", metavar="DIR", type=Path, default=Path("/etc/banlistd"), help="default: /etc/banlistd")
     parser.add_argument("--state", metavar="DIR", type=Path, help="default: $STATE_DIRECTORY or /var/lib/banlistd")
     parser.add_argument("--runtime", metavar="DIR", type=Path, help="default: $RUNTIME_DIRECTORY or /run/banlistd")
-    parser.add_argument("--version", action="version", version=f"banlistd {version('banlistd')}")
+    parser.add_argument("--version", action=_Version, nargs=0, help="print the version and leave")
     mode = parser.add_mutually_exclusive_group()
     mode.add_argument("--check", action="store_true", help="check the configuration and exit with 0 or 78")
     mode.add_argument("--once", action="store_true", help="poll every enabled source once, apply, and exit")
     mode.add_argument("--dry-run", action="store_true", help="as --once, but print the changes and touch nothing")
+    mode.add_argument("--restore", action="store_true", help="put back what stood last, with no network and no configuration")
+    mode.add_argument("--teardown", action="store_true", help="remove everything of ours from the firewall, and exit")
     return parser
 
 
@@ -75,43 +92,6 @@ def _places(arguments: argparse.Namespace) -> Places:
         runtime=arguments.runtime or Path(os.environ.get("RUNTIME_DIRECTORY", "/run/banlistd")),
         credentials=Path(credentials) if credentials else None,
     )
-
-
-async def _once(places: Places, config: Config, *, rehearse: bool) -> int:
-    async with open_house(places, config, rehearse=print if rehearse else None) as house:
-        await house.service.restore()
-        outcomes = await house.service.refresh()
-        if rehearse:
-            print(f"nothing was changed; {len(house.enforcer.held or ())} bans would stand")
-        return _worst(outcomes, house.storage.fault)
-
-
-def _worst(outcomes: Sequence[Outcome], fault: str) -> int:
-    if fault:
-        print(f"banlistd: what was imported could not be written down: {fault}", file=sys.stderr)
-        return LedgerError.exit_code
-    return next((outcome.exit_code for outcome in outcomes if outcome.exit_code), 0)
-
-
-async def _serve(places: Places, config: Config) -> int:
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
-    async with open_house(places, config) as house:
-        await house.service.restore()
-        reloads: set[asyncio.Task[None]] = set()
-        loop.add_signal_handler(signal.SIGHUP, lambda: reloads.add(loop.create_task(_reload(house))))
-        places.runtime.mkdir(mode=0o755, parents=True, exist_ok=True)
-        async with serve(house.answers, places.socket):
-            await house.service.run(stop)
-    return 0
-
-
-async def _reload(house: House) -> None:
-    # What is wrong has been told; the old configuration goes on.
-    with suppress(BanlistdError):
-        await house.service.reload()
 
 
 if __name__ == "__main__":

@@ -151,7 +151,7 @@ class Banning:
             self._batch = _Batch()
             policy = self._enforcement.policy
             asked = any(isinstance(order, BanOrder) for order in batch.orders)
-            protected = await self._host.protected(policy.urls) if asked else ()
+            protected = await self._host.protected(policy.urls, ask=False) if asked else ()
             now = self._clock.now()
             bans = dict(self._bans)
             done = [_decided(order, bans, policy, protected, now) for order in batch.orders]

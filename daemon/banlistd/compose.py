@@ -2,67 +2,58 @@
 
 import os
 import random
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from importlib.metadata import version
-from pathlib import Path
 
-from banlistd.adapters import config_file
+from banlistd.adapters import allocator, config_file
 from banlistd.adapters.backends.fail2ban import Fail2banFirewall
 from banlistd.adapters.backends.memory import MemoryFirewall
 from banlistd.adapters.backends.nftables import NftablesFirewall
 from banlistd.adapters.backends.rehearsal import RehearsalFirewall
+from banlistd.adapters.backends_in_use import BackendsInUse
 from banlistd.adapters.clock import SystemClock
 from banlistd.adapters.database import open_copy, open_database
 from banlistd.adapters.download import Downloads
+from banlistd.adapters.geo_blocks import GeoBlocks
+from banlistd.adapters.geo_cache import GeoCacheTable
+from banlistd.adapters.geo_online import OnlineService
 from banlistd.adapters.host import LinuxHost
 from banlistd.adapters.import_runs import ImportRuns
-from banlistd.adapters.instance import only_instance
+from banlistd.adapters.instance import only_instance, only_writer
 from banlistd.adapters.journal import find_announcer
+from banlistd.adapters.known_names import KnownNames
+from banlistd.adapters.last_footing import LastFooting
 from banlistd.adapters.local_file import LocalFiles, stamp_of
 from banlistd.adapters.manual_bans import ManualBanTable
+from banlistd.adapters.mmdb import MmdbFile
 from banlistd.adapters.names import Names
 from banlistd.adapters.quarantine import QuarantineTable
 from banlistd.adapters.supervisor import find_supervisor
+from banlistd.adapters.tor_geoip import TorGeoip
 from banlistd.answers import Answers
 from banlistd.banning import Banning
-from banlistd.core.config import BackendName, Config
+from banlistd.core.config import Config, Geo
+from banlistd.core.footing import Footing
 from banlistd.core.policy import identities, policy_of
 from banlistd.enforcing import Enforcer
+from banlistd.enriching import Doors, Enricher
 from banlistd.errors import ConfigError
 from banlistd.importing import Importer
 from banlistd.interfaces import Announcer, Firewall, Storage
+from banlistd.model import BackendName
+from banlistd.moving import Moving
+from banlistd.places import Places
 from banlistd.service import Service
+from banlistd.timetable import Timetable
 
 BACKENDS: Mapping[BackendName, Callable[[Config], Firewall]] = {
     BackendName.NFTABLES: lambda config: NftablesFirewall(config.owner),
     BackendName.FAIL2BAN: lambda config: Fail2banFirewall(config.fail2ban.socket, config.fail2ban.jail),
     BackendName.MEMORY: lambda _: MemoryFirewall(),
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Places:
-    """Where things are. `credentials`: the folder that systemd's LoadCredential= fills, if any."""
-
-    config: Path
-    state: Path
-    runtime: Path
-    credentials: Path | None = None
-
-    @property
-    def database(self) -> Path:
-        return self.state / "banlistd.db"
-
-    @property
-    def scratch(self) -> Path | None:
-        """Where a passing copy of the database may be made if its own disk cannot be written; None: where the system says."""
-        return self.runtime if self.runtime.is_dir() else None
-
-    @property
-    def socket(self) -> Path:
-        return self.runtime / "control.sock"
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +66,13 @@ class House:
     storage: Storage
     announcer: Announcer
     places: Places
+    moving: Moving
+
+    async def restore(self) -> None:
+        """What was banned before is banned again, and nowhere else."""
+        await self.moving.begin()
+        await self.service.restore()
+        await self.moving.finish()
 
 
 def load_config(places: Places) -> Config:
@@ -93,9 +91,12 @@ async def open_house(places: Places, config: Config, *, rehearse: Callable[[str]
 
     `rehearse`: touch nothing; changes are handed to it as lines of text, and the ledger is a copy in memory.
     """
+    allocator.settle()
     async with AsyncExitStack() as stack:
         if rehearse is None:
             stack.enter_context(only_instance(places.state))
+            if config.backend is not BackendName.MEMORY:
+                stack.enter_context(only_writer())
             database = await stack.enter_async_context(open_database(places.database, places.scratch))
         else:
             database = await stack.enter_async_context(open_copy(places.database))
@@ -107,15 +108,62 @@ async def open_house(places: Places, config: Config, *, rehearse: Callable[[str]
             firewall = RehearsalFirewall(firewall, rehearse)
         stack.push_async_callback(firewall.close)
         marks = await ledger.marks_for(identities(config), await firewall.markers())
-        host = LinuxHost(Names(clock).addresses, os.environ)
+        known_names = KnownNames(database)
+        names = Names(clock, known=await known_names.every(), keep=known_names.keep)
+        stack.push_async_callback(names.settle)
+        host = LinuxHost(names.addresses, os.environ)
         enforcer = Enforcer(firewall, ledger, policy_of(config, marks, clock.now()), host, announcer)
+        enforcer.keep_footing = partial(_keep_footing, LastFooting(database), config, enforcer)
         stack.push_async_callback(enforcer.settle)
         banning = Banning(ManualBanTable(database), enforcer, host, announcer, clock)
-        fetcher = Downloads(version("banlistd"), LocalFiles(), places.credentials)
+        enricher = Enricher(
+            config.geo, lambda geo: _doors(geo, places), GeoCacheTable(database), ledger, announcer, clock
+        )
+        local = GeoBlocks(lambda: enricher.databases, stamp_of, LocalFiles())
+        fetcher = Downloads(version("banlistd"), local, places.credentials)
         importer = Importer(fetcher, ledger, quarantine, enforcer, announcer, clock, chance=random.random)
         service = Service(
-            config, lambda: load_config(places), stamp_of, importer, enforcer, ledger, database, announcer,
-            find_supervisor(), clock, banning=banning,
+            config, lambda: load_config(places), Timetable(ledger, stamp_of, clock), importer, enforcer, ledger, database,
+            announcer, find_supervisor(), clock, enricher, banning=banning,
         )  # fmt: skip
-        answers = Answers(service, enforcer, banning, ledger, quarantine, database, clock, str(places.config))
-        yield House(service, answers, enforcer, database, announcer, places)
+        answers = Answers(service, enforcer, banning, ledger, quarantine, database, clock, str(places.config), enricher)
+        makers = {str(name): partial(make, config) for name, make in BACKENDS.items() if rehearse is None}
+        moving = Moving(BackendsInUse(database), str(config.backend), makers, announcer)
+        yield House(service, answers, enforcer, database, announcer, places, moving)
+
+
+async def _keep_footing(footings: LastFooting, config: Config, enforcer: Enforcer) -> None:
+    await footings.keep(
+        enforcer.policy_hash, lambda: Footing(config.backend, config.owner, enforcer.policy, enforcer.protected)
+    )
+
+
+async def tear_down(places: Places) -> Sequence[str]:
+    """Remove everything of ours from every backend that may hold some; returns their names. The state stays.
+
+    Raises AlreadyRunningError while a daemon runs, and FirewallError. A configuration that is wrong is no obstacle.
+    """
+    try:
+        config = load_config(places)
+    except ConfigError:
+        config = Config()
+    async with AsyncExitStack() as stack:
+        if places.state.is_dir():
+            stack.enter_context(only_instance(places.state))
+        stack.enter_context(only_writer())
+        database = await stack.enter_async_context(open_copy(places.database, places.scratch))
+        in_use = {*await BackendsInUse(database).every(), str(config.backend)}
+        names = [name for name in BACKENDS if name in in_use]
+        for name in names:
+            firewall = BACKENDS[name](config)
+            stack.push_async_callback(firewall.close)
+            await firewall.teardown()
+    return names
+
+
+def _doors(geo: Geo, places: Places) -> Doors:
+    """Who knows where addresses belong; nobody outside this machine unless the configuration says so."""
+    databases = tuple(MmdbFile(path) if path.suffix == ".mmdb" else TorGeoip(path) for path in geo.databases)
+    online = geo.online
+    services = (OnlineService(online.url, version("banlistd"), places.credentials),) if online.enabled else ()
+    return Doors(databases, services)

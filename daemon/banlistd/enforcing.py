@@ -4,17 +4,18 @@ Sources that finish while a transaction is under way go together into the next o
 """
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 
 from banlistd.core.addresses import AddressSet, hash_of
 from banlistd.core.change import Change, difference
+from banlistd.core.content import Content, content_of
 from banlistd.core.holding import Holding, Verdict
-from banlistd.core.planning import plan
 from banlistd.core.policy import Policy
 from banlistd.core.protection import Carving, Hit, carve, joined, label
 from banlistd.core.recovery import decide, is_held
+from banlistd.core.revision import Basis, Moves, planned
 from banlistd.errors import LedgerError
 from banlistd.interfaces import Announcer, Firewall, Host, Ledger, Pending
 from banlistd.model import (
@@ -29,16 +30,6 @@ from banlistd.model import (
     RunState,
     SourceId,
 )
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Content:
-    """What one source is to hold in the firewall. `adopted`: read back from it, for want of the snapshot."""
-
-    source_id: SourceId
-    content_hash: ContentHash
-    addresses: AddressSet = field(repr=False)
-    adopted: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -62,11 +53,14 @@ class Enforcer:
         self._ledger = ledger
         self._host = host
         self._announcer = announcer
+        self.keep_footing: Callable[[], Awaitable[None]] | None = None
+        """Called whenever the firewall stands, so that a restore at boot knows on what. May raise LedgerError."""
         self._carving = Carving.none()
         self._contents: dict[SourceId, Content] = {}
         # Sources whose contents are kept elsewhere than in the ledger, and what the firewall may hold of them yet.
         self._kept: dict[SourceId, Sequence[Content]] = {}
         self._held: Holding | None = None
+        self._basis: Basis | None = None  # what `_held` is the plan of
         self._batch = _Batch()
         self._lock = asyncio.Lock()
 
@@ -113,8 +107,8 @@ class Enforcer:
             self._contents[owner.source_id] = content
             runs[owner.source_id] = run
         self._contents |= await self._adopted(markers)
-        # No names are looked up: at boot there is nobody to ask.
-        self.protected = await self._look(())
+        # At boot there is nobody to ask for a name.
+        self.protected = await self._look(self.policy.urls, ask=False)
         policy_hash = (await self._carve(self.policy, self._contents, self.protected)).policy_hash(self.policy.hash)
         decisions = {
             source_id: decide(run, self._contents[source_id].content_hash, markers.get(source_id), policy_hash)
@@ -146,9 +140,15 @@ class Enforcer:
         return await asyncio.shield(asyncio.ensure_future(self._reconcile(policy, protected)))
 
     async def write_down(self, source_id: SourceId, now: float) -> bool:
-        """Let a ledger that has begun anew know again what a source holds, so that a reboot finds it; whether it was needed."""
+        """Let a ledger that has begun anew, or was away, know what a source holds; whether it was needed.
+
+        No import of the source may be under way: what stands would be taken for newer than what comes.
+        """
         content = self._contents.get(source_id)
-        if content is None or content.adopted or await self._ledger.accepted(source_id) is not None:
+        if content is None or content.adopted:
+            return False
+        known = await self._ledger.accepted(source_id)
+        if known is not None and known.content_hash == content.content_hash:
             return False
         encoded = await asyncio.to_thread(content.addresses.encode)
         entries = len(content.addresses)
@@ -170,9 +170,9 @@ class Enforcer:
             self._batch = _Batch()
             return await self._enforce(batch.contents, self.policy, protected)
 
-    async def _look(self, urls: Sequence[str]) -> Sequence[Protected]:
+    async def _look(self, urls: Sequence[str], *, ask: bool = True) -> Sequence[Protected]:
         """What must not be banned now. Not under the lock: names may take a moment."""
-        return await self._host.protected(urls) if self._host is not None else ()
+        return await self._host.protected(urls, ask=ask) if self._host is not None else ()
 
     async def _reconcile(self, policy: Policy | None, protected: Sequence[Protected]) -> Change:
         async with self._lock:
@@ -195,18 +195,21 @@ class Enforcer:
         same = self._held is not None and not news and policy.hash == self.policy.hash
         carving = self._carving if same and protected == self.protected else await self._carve(policy, contents, protected)
         same = same and carving.policy_hash(policy.hash) == self.policy_hash
-        desired = self._held if same and self._held else await self._plan(policy, contents, carving)
+        plan = _Plan(self._held, self._basis) if same and self._held else await self._plan(policy, contents, carving)
         markers = await self.firewall.markers()
         known = self._held is not None and set(self._held.markers) == set(markers)
-        present = self._held if known else await self._reconstruct(markers, protected)
+        present = self._held if known else await self._present(markers, plan.holding, protected)
         verdict = await self.firewall.verify(present) if present is not None else Verdict()
-        change = await asyncio.to_thread(difference, present, desired, verdict)
+        change = await asyncio.to_thread(difference, present, plan.holding, verdict, plan.moves if known else None)
         if not change.is_empty:
             self._held = None  # if the outcome is not known, ask the firewall next time
             await self.firewall.apply(change)
-        self._held, self._contents, self.policy = desired, contents, policy
+        self._held, self._basis, self._contents, self.policy = plan.holding, plan.basis, contents, policy
         self._tell(carving.hits)
         self.protected, self._carving = protected, carving
+        if self.keep_footing is not None:
+            with suppress(LedgerError):
+                await self.keep_footing()
         return change
 
     async def _carve(self, policy: Policy, contents: Mapping[SourceId, Content], protected: Sequence[Protected]) -> Carving:
@@ -214,16 +217,10 @@ class Enforcer:
         addresses = {content.source_id: content.addresses for content in in_order}
         return await asyncio.to_thread(carve, protected, addresses, policy.barred)
 
-    async def _plan(self, policy: Policy, contents: Mapping[SourceId, Content], carving: Carving) -> Holding:
-        policy_hash = carving.policy_hash(policy.hash)
-        markers = [
-            Marker(owner.mark, owner.source_id, contents[owner.source_id].content_hash, policy_hash)
-            for owner in policy.roster
-            if owner.source_id in contents
-        ]
-        addresses = {source_id: content.addresses for source_id, content in contents.items()}
-        barred = policy.barred if carving.is_empty else joined(policy.barred, carving.ranges)
-        return await asyncio.to_thread(plan, policy.roster, addresses, policy.allowed, barred, markers)
+    async def _plan(self, policy: Policy, contents: Mapping[SourceId, Content], carving: Carving) -> "_Plan":
+        """What shall stand; made anew only where it differs from what we hold."""
+        basis, markers = _basis_of(policy, contents, carving)
+        return await asyncio.to_thread(_planned, self._held, self._basis, basis, markers)
 
     def _tell(self, hits: Sequence[Hit]) -> None:
         """Say what is kept from being banned, once for each list and range."""
@@ -237,6 +234,11 @@ class Enforcer:
                     message = f"{source_id} would have banned {span} ({reason}): carved out"
                     fields = {"SOURCE_ID": source_id, "ADDRESS": span, "REASON": reason}
                     self._announcer.announce(Event(EventName.PROTECTED_CARVED, message, fields))
+
+    async def _present(self, markers: Sequence[Marker], desired: Holding, protected: Sequence[Protected]) -> Holding | None:
+        """What the firewall holds by its own word."""
+        # The same contents under the same policy are the same plan, as after a restart in which nothing has changed.
+        return desired if set(markers) == set(desired.markers) else await self._reconstruct(markers, protected)
 
     async def _reconstruct(self, markers: Sequence[Marker], protected: Sequence[Protected]) -> Holding | None:
         """What the firewall holds by its own word, if we still have the contents that it names; else None."""
@@ -255,7 +257,8 @@ class Enforcer:
         policy_hash = carving.policy_hash(self.policy.hash)
         if not all(is_held(marker, marker.content_hash, policy_hash) for marker in markers):
             return None
-        return await self._plan(self.policy, contents, carving)
+        basis, standing = _basis_of(self.policy, contents, carving)
+        return await asyncio.to_thread(basis.plan, standing)
 
     async def _adopted(self, markers: Mapping[SourceId, Marker]) -> Mapping[SourceId, Content]:
         """What the firewall holds of sources whose snapshots are gone: a lost ledger costs no ban that still stands."""
@@ -284,7 +287,7 @@ class Enforcer:
         encoded = await self._ledger.snapshot(source_id, content_hash)
         if encoded is None:
             return None
-        return await asyncio.to_thread(_decode, source_id, content_hash, encoded)
+        return await asyncio.to_thread(content_of, source_id, content_hash, encoded)
 
 
 @dataclass(slots=True)
@@ -295,7 +298,32 @@ class _Batch:
     task: asyncio.Task[Change] | None = None
 
 
-def _decode(source_id: SourceId, content_hash: ContentHash, encoded: bytes) -> Content | None:
-    if hash_of(encoded) != content_hash:
-        return None  # damaged: as good as absent, and fetched again
-    return Content(source_id, content_hash, AddressSet.decode(encoded))
+@dataclass(frozen=True, slots=True, eq=False)
+class _Plan:
+    """What shall stand, what it is the plan of, and what leads to it from the last one, if it was made from that."""
+
+    holding: Holding
+    basis: Basis | None
+    moves: Moves | None = None
+
+
+def _planned(held: Holding | None, was: Basis | None, basis: Basis, markers: Sequence[Marker]) -> _Plan:
+    if held is None or was is None:
+        return _Plan(basis.plan(markers), basis)
+    holding, moves = planned(held, was, basis, markers)
+    return _Plan(holding, basis, moves)
+
+
+def _basis_of(
+    policy: Policy, contents: Mapping[SourceId, Content], carving: Carving
+) -> tuple[Basis, Sequence[Marker]]:
+    """What a plan is made of, and the markers that go with it."""
+    policy_hash = carving.policy_hash(policy.hash)
+    markers = [
+        Marker(owner.mark, owner.source_id, contents[owner.source_id].content_hash, policy_hash)
+        for owner in policy.roster
+        if owner.source_id in contents
+    ]
+    addresses = {source_id: content.addresses for source_id, content in contents.items()}
+    barred = policy.barred if carving.is_empty else joined(policy.barred, carving.ranges)
+    return Basis(policy.roster, addresses, policy.allowed, barred), markers

@@ -48,6 +48,23 @@ class Direction(StrEnum):
     BOTH = "both"
 
 
+class BackendName(StrEnum):
+    """What carries bans out."""
+
+    NFTABLES = "nftables"
+    IPSET = "ipset"
+    FAIL2BAN = "fail2ban"
+    MEMORY = "memory"
+
+
+class Ownership(StrEnum):
+    """Whether the table belongs to the daemon alone, so that a flush of all rules passes it by. `auto`: where it can do so."""
+
+    AUTO = "auto"
+    YES = "yes"
+    NO = "no"
+
+
 class FormatType(StrEnum):
     """How a list is written down. `auto` looks at the bytes and picks one of the others."""
 
@@ -111,6 +128,10 @@ class EventName(StrEnum):
     MANUAL_BAN_ADDED = "manual_ban_added"
     MANUAL_BAN_REMOVED = "manual_ban_removed"
     MANUAL_BAN_EXPIRED = "manual_ban_expired"
+    BACKEND_LEFT = "backend_left"
+    GEO_WARMED = "geo_warmed"
+    GEO_FAULT = "geo_fault"
+    ORDER_GIVEN = "order_given"
     CONFIG_RELOADED = "config_reloaded"
     CONFIG_REJECTED = "config_rejected"
     SERVICE_STARTED = "service_started"

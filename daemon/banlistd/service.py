@@ -6,17 +6,18 @@ Here is the only broad `except` of the program: whatever goes wrong in one turn 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from pathlib import Path
 
 from banlistd.banning import Banning
 from banlistd.core.config import Config, Source
 from banlistd.core.policy import Policy, identities, policy_of
-from banlistd.core.schedule import FIRST_RETRY, wait_until
+from banlistd.core.schedule import FIRST_RETRY
 from banlistd.enforcing import Enforcer, Restored
+from banlistd.enriching import Enricher
 from banlistd.errors import BanlistdError, ConfigError, NoSuchSourceError
-from banlistd.importing import Importer, recipe_of
+from banlistd.importing import Importer
 from banlistd.interfaces import Announcer, Clock, Ledger, Storage, Supervisor
 from banlistd.model import Decision, Disturbance, Event, EventName, Mark, Outcome, SourceId
+from banlistd.timetable import Timetable
 
 # How often the firewall is compared with what shall stand: a look costs about a millisecond, whatever it holds.
 RECONCILE_EVERY = 10.0
@@ -26,9 +27,6 @@ RESPITE = 0.05
 
 # How often it is tried to put the state back on a disk that did not take it.
 MEND_EVERY = 30.0
-
-# How often a local list is looked at for a new time stamp.
-WATCH_EVERY = 2.0
 
 # Imports side by side: enough to wait for slow servers together, few enough that their bodies fit in memory.
 MOST_IMPORTS = 4
@@ -43,7 +41,7 @@ class Service:
         self,
         config: Config,
         load: Callable[[], Config],
-        stamp: Callable[[Path], str],
+        timetable: Timetable,
         importer: Importer,
         enforcer: Enforcer,
         ledger: Ledger,
@@ -51,16 +49,16 @@ class Service:
         announcer: Announcer,
         supervisor: Supervisor,
         clock: Clock,
+        enricher: Enricher,
         *,
         reconcile_every: float = RECONCILE_EVERY,
-        watch_every: float = WATCH_EVERY,
         first_retry: float = FIRST_RETRY,
         mend_every: float = MEND_EVERY,
         banning: Banning | None = None,
     ) -> None:
         self._config = config
         self._load = load
-        self._stamp = stamp
+        self._timetable = timetable
         self._importer = importer
         self._enforcer = enforcer
         self._ledger = ledger
@@ -68,18 +66,14 @@ class Service:
         self._announcer = announcer
         self._supervisor = supervisor
         self._clock = clock
+        self._enricher = enricher
         self._reconcile_every = reconcile_every
-        self._watch_every = watch_every
         self._first_retry = first_retry
         self._mend_every = mend_every
         self._banning = banning
         self._mend_now = asyncio.Event()
         self._marks: Mapping[SourceId, Mark] = {}
         self._locks: dict[SourceId, asyncio.Lock] = {}
-        self._wakes: dict[SourceId, asyncio.Event] = {}
-        self._stamps: dict[SourceId, str] = {}
-        # Of each source the recipe of the last poll, and the moment before which it is not polled again.
-        self._rests: dict[SourceId, tuple[str, float]] = {}
         self._timers: dict[SourceId, asyncio.Task[None]] = {}
         self._slots = asyncio.Semaphore(MOST_IMPORTS)
         self._reloading = asyncio.Lock()
@@ -108,7 +102,9 @@ class Service:
         self._supervisor.ready()
         self._tell(EventName.SERVICE_STARTED, f"polling {len(self._enabled())} sources")
         self._start_timers()
-        duties = (self._reconcile_loop(), self._storage_loop(), self._watchdog_loop(), self._bans_loop())
+        duties = (
+            self._reconcile_loop(), self._storage_loop(), self._watchdog_loop(), self._enriching_loop(), self._bans_loop(),
+        )  # fmt: skip
         loops = [asyncio.ensure_future(duty) for duty in duties]
         self._report()
         try:
@@ -130,9 +126,7 @@ class Service:
             if source_id not in enabled:
                 raise NoSuchSourceError(f"no enabled source is called {source_id!r}", "banlistctl sources lists them")
         outcomes = await asyncio.gather(*(self._import(enabled[source_id]) for source_id in source_ids or enabled))
-        for outcome in outcomes:
-            if outcome.source_id in self._wakes:
-                self._wakes[outcome.source_id].set()
+        self._timetable.wake(outcome.source_id for outcome in outcomes)
         return outcomes
 
     async def reload(self) -> Config:
@@ -157,9 +151,10 @@ class Service:
             )
             raise
         before, self._config = self._config, config
+        self._enricher.configure(config.geo)
         self._start_timers()
-        for wake in (*self._wakes.values(), self._mend_now):
-            wake.set()
+        self._timetable.wake()
+        self._mend_now.set()
         self._tell(EventName.CONFIG_RELOADED, f"configuration reloaded: {len(self._enabled())} sources enabled")
         self._report()
         return before
@@ -179,55 +174,28 @@ class Service:
     def _start_timers(self) -> None:
         for source_id in self._enabled():
             if source_id not in self._timers or self._timers[source_id].done():
-                self._wakes[source_id] = asyncio.Event()
                 self._timers[source_id] = asyncio.ensure_future(self._timer(source_id))
 
     async def _timer(self, source_id: SourceId) -> None:
         """Poll one source whenever it is due, until it is no longer enabled."""
         while (source := self._enabled().get(source_id)) is not None:
             try:
-                if await self._is_due(source):
+                if await self._timetable.is_due(source, self._config.watched(source)):
                     await self._import(source)
             except Exception as error:  # noqa: BLE001 - the service loop: one source's fault must not end the others' protection
                 self._fault(error, source_id)
                 await asyncio.sleep(self._first_retry)
 
-    async def _is_due(self, source: Source) -> bool:
-        """Wait until the source is due; False where it was woken, so that configuration and ledger are to be read again."""
-        poll = await self._ledger.poll(source.id)
-        recipe = recipe_of(source)
-        # A list that is read from another place now, or in another format, is not the one that was polled.
-        moved = poll.validators.recipe not in ("", recipe)
-        left = 0.0 if moved else wait_until(poll.due_at, now=self._clock.now(), every=source.every)
-        deadline = self._clock.monotonic() + left
-        # Where the ledger could not be told when it is due, nobody is asked in a loop.
-        polled, rest = self._rests.get(source.id, ("", 0.0))
-        deadline = max(deadline, rest) if polled == recipe else deadline
-        wake = self._wakes[source.id]
-        # Of the file as it was read, not as it is now: what was written since then is not to be missed.
-        stamp = self._stamps.get(source.id, poll.validators.etag)
-        while (left := deadline - self._clock.monotonic()) > 0:
-            try:
-                async with asyncio.timeout(min(left, self._watch_every) if source.path else left):
-                    await wake.wait()
-            except TimeoutError:
-                if source.path and self._stamp(source.path) != stamp:
-                    return True
-            else:
-                wake.clear()
-                return False
-        return True
-
     async def _import(self, source: Source) -> Outcome:
         async with self._locks.setdefault(source.id, asyncio.Lock()), self._slots:
-            if source.path:
-                self._stamps[source.id] = self._stamp(source.path)
+            self._timetable.begin(source, self._config.watched(source))
             outcome = await self._importer.import_source(source)
-            self._rests[source.id] = recipe_of(source), self._clock.monotonic() + outcome.delay
+            self._timetable.end(source, outcome)
         if outcome.error:
             self._failing[source.id] = outcome.error
         else:
             self._failing.pop(source.id, None)
+        self._enricher.note(source, outcome)
         self._report()
         return outcome
 
@@ -282,9 +250,9 @@ class Service:
         while True:
             try:
                 mishap = await self._storage.mishap()
+                self._report()
                 self._tell(EventName.LEDGER_FAULT, f"{mishap}{_IN_MEMORY if self._storage.fault else ''}", REASON=mishap)
                 await self._write_down()
-                self._report()
                 while self._storage.fault:
                     with suppress(TimeoutError):
                         await asyncio.wait_for(self._mend_now.wait(), self._mend_every)
@@ -296,6 +264,16 @@ class Service:
             except Exception as error:  # noqa: BLE001 - as in _timer
                 self._fault(error)
                 await asyncio.sleep(self._mend_every)
+
+    async def _enriching_loop(self) -> None:
+        """Look up where addresses belong, behind everything else."""
+        self._enricher.recover(self._enabled().values())
+        while True:
+            try:
+                await self._enricher.warm()
+            except Exception as error:  # noqa: BLE001 - as in _timer
+                self._fault(error)
+                await asyncio.sleep(self._first_retry)
 
     async def _write_down(self) -> None:
         self._marks = await self._marks_for(self._config)

@@ -1,6 +1,7 @@
 """What must not be locked out is found: in a real network namespace, on real connections, in files written for the test."""
 
 import asyncio
+import errno
 import socket
 import subprocess
 import time
@@ -15,6 +16,7 @@ from banlistd.adapters import route_netlink
 from banlistd.adapters.host import LinuxHost, hosts_of, merged
 from banlistd.adapters.names import ASK_AGAIN, RETRY, Names
 from banlistd.core.protection import label
+from banlistd.errors import LedgerError
 from banlistd.model import Protected
 from fakes import StandingClock
 from network_namespace import in_network_namespace
@@ -25,7 +27,7 @@ def find(
 ) -> dict[str, str]:
     """Reasons by address."""
 
-    async def lookup(hosts: Sequence[str]) -> Mapping[str, Sequence[str]]:
+    async def lookup(hosts: Sequence[str], *, ask: bool = True) -> Mapping[str, Sequence[str]]:
         return {host: (known or {}).get(host, ()) for host in hosts}
 
     found = asyncio.run(LinuxHost(lookup, environment, root).protected(urls))
@@ -49,10 +51,22 @@ def connection(server: str, port: int, client: str = "") -> Iterator[None]:
     family = socket.AF_INET6 if ":" in server else socket.AF_INET
     with (
         closing(socket.create_server((server, port), family=family)) as listener,
-        closing(socket.create_connection((client or server, port), timeout=10)),
+        closing(reached(client or server, port)),
         closing(listener.accept()[0]),
     ):
         yield
+
+
+def reached(host: str, port: int) -> socket.socket:
+    """A connection. The kernel makes the route to a new IPv6 address beside us, and a moment later on a busy machine."""
+    for _ in range(500):
+        try:
+            return socket.create_connection((host, port), timeout=10)
+        except OSError as error:
+            if error.errno != errno.ENETUNREACH:
+                raise
+        time.sleep(0.01)
+    pytest.fail(f"there is no route to {host}")
 
 
 @in_network_namespace
@@ -249,6 +263,55 @@ def test_a_name_is_asked_for_once_in_a_while_and_keeps_what_it_had(resolver: Res
         resolver.answers = {"a": ["192.0.2.3"]}
         await names.addresses(["a", "b"])
         await until(names, {"a": ("192.0.2.1", "192.0.2.3"), "b": ("192.0.2.2",)})
+
+    asyncio.run(story())
+
+
+def test_what_an_earlier_process_knew_is_known_at_once_and_asked_for_again(resolver: Resolver) -> None:
+    async def story() -> None:
+        resolver.open.clear()
+        resolver.answers = {"a": ["192.0.2.2"], "b": ["192.0.2.3"]}
+        names = Names(StandingClock(), deadline=3600, known={"a": ("192.0.2.1",)})
+        assert await names.addresses(["a", "b"], ask=False) == {"a": ("192.0.2.1",), "b": ()}
+        assert resolver.asked == []
+        assert await names.addresses(["a"]) == {"a": ("192.0.2.1",)}
+        resolver.open.set()
+        await until(names, {"a": ("192.0.2.1", "192.0.2.2")})
+
+    asyncio.run(story())
+
+
+def test_what_is_known_is_written_down_when_it_changes_and_not_before(resolver: Resolver) -> None:
+    async def story() -> None:
+        written: list[Mapping[str, Sequence[str]]] = []
+
+        async def keep(names: Mapping[str, Sequence[str]]) -> None:
+            written.append(names)
+
+        clock = StandingClock()
+        names = Names(clock, known={"a": ("192.0.2.1",), "gone": ("192.0.2.9",)}, keep=keep)
+        resolver.answers = {"a": ["192.0.2.1"], "b": ["192.0.2.2"]}
+        for _ in range(3):
+            await until(names, {"a": ("192.0.2.1",), "b": ("192.0.2.2",)})
+            await names.settle()
+        assert written[-1:] == [{"a": ("192.0.2.1",), "b": ("192.0.2.2",)}]
+        count = len(written)
+        await names.addresses(["a", "b"])
+        await names.settle()
+        assert len(written) == count
+
+    asyncio.run(story())
+
+
+def test_a_ledger_that_takes_nothing_keeps_no_name_from_being_known(resolver: Resolver) -> None:
+    async def story() -> None:
+        async def keep(_: Mapping[str, Sequence[str]]) -> None:
+            raise LedgerError("the disk is full")
+
+        resolver.answers = {"a": ["192.0.2.1"]}
+        names = Names(StandingClock(), keep=keep)
+        await until(names, {"a": ("192.0.2.1",)})
+        await names.settle()
 
     asyncio.run(story())
 

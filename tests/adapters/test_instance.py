@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -10,8 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from banlistd.adapters.instance import only_instance
+from banlistd.adapters.instance import only_instance, only_writer
 from banlistd.errors import AlreadyRunningError, LedgerError
+from network_namespace import NetworkNamespace, in_network_namespace
 
 HOLD = """
 import sys
@@ -95,3 +97,28 @@ def test_a_state_directory_that_cannot_be_is_named(tmp_path: Path) -> None:
     with pytest.raises(LedgerError) as refused, only_instance(tmp_path / "file" / "state"):
         pytest.fail("there is no such directory")
     assert os.strerror(20) in refused.value.message
+
+
+def test_a_firewall_has_one_writer_and_is_free_when_that_is_gone() -> None:
+    with NetworkNamespace() as one, NetworkNamespace() as two:
+
+        def nested() -> None:
+            with only_writer():
+                two.run(alone)
+                with pytest.raises(AlreadyRunningError, match="another state directory"), only_writer():
+                    pytest.fail("there are two")
+            alone()
+
+        def alone() -> None:
+            with only_writer():
+                pass
+
+        one.run(nested)
+
+
+@in_network_namespace
+def test_whoever_merely_takes_the_port_keeps_no_daemon_away() -> None:
+    with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 12) as squatter:
+        squatter.bind((0x424C_4431, 0))
+        with only_writer():
+            pass

@@ -9,8 +9,8 @@ from banlistd.adapters.backends.nftables import NftablesFirewall
 from banlistd.adapters.backends.nftables_ownership import OWNED, found, nft_knows_the_flags
 from banlistd.adapters.netlink import NetlinkSocket, text
 from banlistd.core.change import difference
-from banlistd.core.config import Ownership
 from banlistd.errors import FirewallError
+from banlistd.model import Ownership
 from network_namespace import in_network_namespace, nft, run_nft
 
 EVERYONE = [ALPHA, BETA, DROP, LOGGED, COUNTED, BOTH]

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from banlistd.core import addresses
+from banlistd.core import addresses, hosts
 from banlistd.core.addresses import FAMILIES, WIDTHS, AddressSet, Ranges, from_numbers, to_number
 from banlistd.model import Family
 
@@ -87,6 +87,15 @@ def test_contains_agrees_with_membership(case: tuple[Family, list[tuple[int, int
     assert list(answer) == [number in members(left) for number in questions]
 
 
+@given(family_and_two)
+def test_the_widest_range_is_the_first_of_the_widest(case: tuple[Family, list[tuple[int, int]], list[tuple[int, int]]]) -> None:
+    family, left, right = case
+    ranges = ranges_of(family, left + right)
+    if len(ranges):
+        widths = [last - first for first, last in spans(ranges)]
+        assert ranges.widest() == widths.index(max(widths))
+
+
 @given(st.sampled_from(FAMILIES).flatmap(lambda family: st.tuples(st.just(family), spans_of(family))))
 def test_the_complement_of_the_complement_is_the_same(case: tuple[Family, list[tuple[int, int]]]) -> None:
     family, some = case
@@ -97,7 +106,7 @@ def test_the_complement_of_the_complement_is_the_same(case: tuple[Family, list[t
 @given(st.sampled_from(FAMILIES).flatmap(lambda family: st.tuples(st.just(family), st.lists(numbers_of(family)))))
 def test_distinct_sorts_and_keeps_each_once(case: tuple[Family, list[int]]) -> None:
     family, numbers = case
-    assert [to_number(one) for one in addresses.distinct(from_numbers(family, numbers))] == sorted(set(numbers))
+    assert [to_number(one) for one in hosts.distinct(from_numbers(family, numbers))] == sorted(set(numbers))
 
 
 @pytest.mark.parametrize("family", FAMILIES)
@@ -115,6 +124,7 @@ def test_an_encoded_set_decodes_to_itself(four: list[tuple[int, int]], six: list
     encoded = held.encode()
     decoded = AddressSet.decode(encoded)
     assert decoded == held
+    assert held.content_hash() == addresses.hash_of(encoded)
     assert decoded.encode() == encoded
     assert members(spans(decoded.ranges(Family.IPV4))) == members(four)
     assert members(spans(decoded.ranges(Family.IPV6))) == members(six)

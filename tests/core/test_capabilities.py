@@ -3,8 +3,8 @@
 import pytest
 
 from banlistd.core.capabilities import CAPABILITIES, beyond
-from banlistd.core.config import BackendName, Source
-from banlistd.model import Action, Direction
+from banlistd.core.config import Source
+from banlistd.model import Action, BackendName, Direction
 from written_config import read
 
 

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from banlistd.core.addresses import Ranges, from_numbers
-from banlistd.core.config import AllowEntry, BackendName, Config, LogFormat, Source
-from banlistd.model import Action, Direction, Family, Format, FormatType, SourceId
+from banlistd.core.config import AllowEntry, Config, LogFormat, Source
+from banlistd.model import Action, BackendName, Direction, Family, Format, FormatType, SourceId
 from written_config import FOLDER, read, source_of
 
 # What is read
@@ -35,7 +35,7 @@ def test_a_source_has_the_documented_defaults() -> None:
         allow_empty=False,
         headers={},
         timeout=60.0,
-        max_bytes=67108864,
+        max_bytes=50331648,
     )
 
 

@@ -2,8 +2,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from banlistd.core.schedule import JITTER, delay_after, wait_until
+from banlistd.core.retry import LONGEST_RETRY_AFTER
+from banlistd.core.schedule import JITTER, delay_after, wait_for
+from banlistd.model import Poll, SourceId
 
+A = SourceId("a")
+times = st.floats(-1e12, 1e12)
 chances = st.floats(0, 1)
 
 
@@ -28,10 +32,34 @@ def test_a_server_that_asks_for_patience_gets_it() -> None:
     assert delay_after(every=60, failures=1, retry_after=7200, chance=0) == 7200
 
 
-@given(st.floats(-1e12, 1e12), st.floats(-1e12, 1e12))
-def test_no_jump_of_the_clock_makes_a_wait_longer_than_the_interval(due_at: float, now: float) -> None:
-    assert 0 <= wait_until(due_at, now=now, every=3600) <= 3600 * (1 + JITTER)
+@given(times, st.none() | times, times)
+def test_no_jump_of_the_clock_makes_a_wait_longer_than_the_interval(
+    due_at: float, polled_at: float | None, now: float
+) -> None:
+    assert 0 <= wait_for(Poll(A, due_at=due_at, polled_at=polled_at), now=now, every=3600) <= 3600 * (1 + JITTER)
+
+
+@given(times, times, times)
+def test_no_jump_of_the_clock_makes_a_failed_source_wait_longer_than_a_server_may_ask_for(
+    due_at: float, polled_at: float, now: float
+) -> None:
+    poll = Poll(A, due_at=due_at, polled_at=polled_at, failures=3)
+    assert 0 <= wait_for(poll, now=now, every=60) <= LONGEST_RETRY_AFTER
 
 
 def test_a_due_time_survives_a_restart() -> None:
-    assert wait_until(1000.0, now=400.0, every=3600) == pytest.approx(600)
+    assert wait_for(Poll(A, due_at=1000.0, polled_at=300.0), now=400.0, every=3600) == pytest.approx(600)
+
+
+def test_the_patience_that_a_server_asked_for_survives_a_restart() -> None:
+    assert wait_for(Poll(A, due_at=9000.0, polled_at=300.0, failures=1), now=400.0, every=60) == pytest.approx(8600)
+
+
+def test_an_interval_that_was_made_shorter_counts_at_once() -> None:
+    assert wait_for(Poll(A, due_at=90_000.0, polled_at=300.0), now=400.0, every=60) == pytest.approx(66)
+
+
+@given(st.integers(0, 100), st.floats(1e-3, 1e9))
+def test_a_clock_that_was_set_back_silences_nobody_not_even_one_who_restarts_often(failures: int, back: float) -> None:
+    poll = Poll(A, due_at=1e9 + 3600, polled_at=1e9, failures=failures)
+    assert wait_for(poll, now=1e9 - back, every=3600) == 0

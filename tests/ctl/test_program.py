@@ -27,6 +27,8 @@ def command(daemon: Daemon, *arguments: str) -> list[str]:
         (["status"], "banlistd 0.1.0 is running since 2026-09-21 14:13"),
         (["sources"], "spamhaus-drop  completed    1,650  1,234  drop     98,765"),
         (["check", "203.0.113.9"], "203.0.113.9 is banned by spamhaus-drop (drop), which holds 203.0.113.0/24 since"),
+        (["check", "203.0.113.9"], "\n  Norway (NO), AS64496 Example Network\n"),
+        (["top", "--by", "country"], "NO       Norway  1,000,000  81.0 %       1,000,256\n"),
         (["history"], "2026-09-21 14:13  spamhaus-drop  completed    1,650     12        3"),
         (["timers"], "spamhaus-drop    12h"),
         (["refresh", "spamhaus-drop"], "spamhaus-drop: completed, 12 added, 3 removed\n"),
@@ -44,6 +46,7 @@ def test_every_command_works_as_a_program(daemon: Daemon, program: Program, argu
 
 ARGUMENTS = {
     "check": ["203.0.113.9"], "ban": ["203.0.113.7"], "unban": ["203.0.113.7"], "approve": ["spamhaus-drop"],
+    "top": ["--by", "country"],
 }  # fmt: skip
 
 
@@ -84,7 +87,7 @@ def test_a_table_on_a_terminal_is_as_wide_as_the_terminal_and_takes_no_markup(da
 def on_terminal(arguments: list[str], columns: str) -> str:
     ours, theirs = pty.openpty()
     with subprocess.Popen(
-        arguments, stdout=theirs, stderr=theirs, env={**os.environ, "COLUMNS": columns, "TERM": "dumb"}
+        arguments, stdout=theirs, stderr=theirs, env={**os.environ, "COLUMNS": columns, "LINES": "50", "TERM": "dumb"}
     ) as process:
         os.close(theirs)
         seen = b""
@@ -134,10 +137,16 @@ def test_another_user_is_told_that_the_socket_is_not_for_him() -> None:
 
 def test_an_interrupted_wait_says_that_the_daemon_goes_on(daemon: Daemon) -> None:
     daemon.operations.answers["refresh"] = FOREVER
+    # Whoever was started in the background of a script ignores it, and so would the child.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
     with subprocess.Popen(command(daemon, "refresh"), stdout=-1, stderr=-1, text=True) as process:
-        assert daemon.operations.begun.wait(30)
-        process.send_signal(signal.SIGINT)
-        out, err = process.communicate(timeout=30)
+        signal.signal(signal.SIGINT, before)
+        try:
+            assert daemon.operations.begun.wait(30)
+            process.send_signal(signal.SIGINT)
+            out, err = process.communicate(timeout=30)
+        finally:
+            process.kill()
 
     assert (process.returncode, out) == (130, "")
     assert err == "interrupted; what the daemon has begun it will finish\n"

@@ -89,6 +89,26 @@ def test_a_ban_ends_at_its_time_also_where_nothing_ran_meanwhile(tmp_path: Path)
 
 
 @in_network_namespace
+def test_a_restore_at_boot_brings_them_back_but_not_what_has_run_out(tmp_path: Path) -> None:
+    place = installed(tmp_path)
+    with running(place, "listed") as daemon:
+        for number, lasting in ((7, "1d"), (8, "1h"), (9, "2h")):
+            place.ask("ban", f"203.0.113.{number}", "--for", lasting)
+        place.ask("unban", "203.0.113.9")
+        assert daemon.terminate() == 0
+    place.change("UPDATE manual_bans SET expires_at = created_at WHERE first = x'cb007108'")
+    nft("flush", "ruleset")
+    for _ in range(2):
+        assert place.run("--restore").returncode == 0
+        assert standing() == by_hand("203.0.113.7")
+    before = generation()
+    with running(place) as daemon:
+        daemon.wait_for("manual_ban_expired")
+        assert standing() == by_hand("203.0.113.7")
+    assert generation() == before
+
+
+@in_network_namespace
 def test_the_loss_of_the_database_costs_no_ban_by_hand(tmp_path: Path) -> None:
     place = installed(tmp_path)
     with running(place, "listed") as daemon:

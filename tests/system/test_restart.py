@@ -1,5 +1,7 @@
 """What a restart remembers: when each list is due, what its server said, what stands and what a crash left open."""
 
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 from feed_server import FeedServer
@@ -62,6 +64,27 @@ def test_the_daemon_bans_what_was_banned_before_it_asks_anybody(tmp_path: Path) 
 
 
 @in_network_namespace
+def test_a_feed_whose_own_host_is_on_a_list_costs_no_write_at_a_restart(tmp_path: Path) -> None:
+    place = Installation(tmp_path)
+    nft("add", "table", "inet", "other")
+    # Its own addresses are never banned anyway; this one is not its own, and the name is known by the first process alone.
+    with FeedServer() as server:
+        server.serve("/feed", b"192.0.2.0/24\n198.51.100.9\n", etag='"1"')
+        place.configure(f'id: feed, url: "{server.url("/feed")}"', 'id: named, url: "http://lists.example/feed"')
+        place.once()
+        with closing(sqlite3.connect(place.state / "banlistd.db")) as database, database:
+            database.execute("INSERT INTO known_names VALUES ('lists.example', '192.0.2.77')")
+        carved = {"feed": ["192.0.2.0-192.0.2.76", "192.0.2.78-192.0.2.255", "198.51.100.9"]}
+        with running(place):
+            assert standing() == expected(carved)
+            before = generation()
+        with running(place) as daemon:
+            assert generation() == before
+            assert standing() == expected(carved)
+            assert daemon.terminate() == 0
+
+
+@in_network_namespace
 def test_a_changed_allowlist_is_in_force_after_a_restart_without_a_download(tmp_path: Path) -> None:
     place = Installation(tmp_path)
     with FeedServer() as server:
@@ -99,3 +122,23 @@ def test_the_loss_of_the_database_costs_no_ban_that_the_kernel_holds(tmp_path: P
     place.lose_database()
     assert place.once() == 69
     assert standing() == expected({"feed": ["192.0.2.0/24"]})
+
+
+@in_network_namespace
+def test_another_backend_takes_over_and_the_one_before_is_emptied(tmp_path: Path) -> None:
+    place = Installation(tmp_path)
+    with FeedServer() as server:
+        server.serve("/feed", b"192.0.2.0/24\n", etag='"1"')
+        place.configure(f'id: feed, url: "{server.url("/feed")}"')
+        assert place.once() == 0
+        nftables = place.file.read_text()
+        place.file.write_text(f"backend: memory\n{nftables}")
+        with running(place) as daemon:
+            assert [event["event"] for event in daemon.events[:3]] == ["firewall_restored", "backend_left", "service_started"]
+            assert place.ask("check", "192.0.2.9")["banned"]
+            assert nft("list", "ruleset") == ""
+            assert daemon.terminate() == 0
+        place.file.write_text(nftables)
+        with running(place):
+            assert standing() == expected({"feed": ["192.0.2.0/24"]})
+        assert server.hits("/feed") == 1

@@ -220,9 +220,9 @@ async def open_database(path: Path, scratch: Path | None = None) -> AsyncIterato
 
 
 @asynccontextmanager
-async def open_copy(path: Path) -> AsyncIterator[Database]:
+async def open_copy(path: Path, scratch: Path | None = None) -> AsyncIterator[Database]:
     """The same state in memory: nothing that is written reaches the file, which is only read, and may be absent."""
-    database = Database(None)
+    database = Database(None, scratch)
     await _to_the_end(database.open(path))
     try:
         yield database

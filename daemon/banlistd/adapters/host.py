@@ -7,15 +7,20 @@ import asyncio
 import ipaddress
 import re
 import sys
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Protocol
 from urllib.parse import urlsplit
 
 from banlistd.adapters import route_netlink
 from banlistd.model import Family, Protected
 
-Lookup = Callable[[Sequence[str]], Awaitable[Mapping[str, Sequence[str]]]]
-"""Host names to addresses as text; a name that is not known has none."""
+
+class Lookup(Protocol):
+    """Host names to addresses as text; a name that is not known has none. `ask` False: what is known already, at once."""
+
+    def __call__(self, hosts: Sequence[str], *, ask: bool = True) -> Awaitable[Mapping[str, Sequence[str]]]: ...
+
 
 Found = tuple[bytes | str, str]
 """An address, as octets or as text, and why it is protected."""
@@ -47,11 +52,11 @@ class LinuxHost:
         self._environment = environment
         self._root = root
 
-    async def protected(self, urls: Sequence[str]) -> Sequence[Protected]:
+    async def protected(self, urls: Sequence[str], *, ask: bool = True) -> Sequence[Protected]:
         found = await asyncio.to_thread(self._local)
         feeds = hosts_of(urls)
         proxies = hosts_of([self._proxy(name) for name in _PROXIES]) if feeds else ()
-        known = await self._lookup([host for host in (*feeds, *proxies) if not _is_address(host)])
+        known = await self._lookup([host for host in (*feeds, *proxies) if not _is_address(host)], ask=ask)
         for hosts, kind in ((feeds, "feed"), (proxies, "proxy")):
             for host in hosts:
                 found += [(address, f"host of {kind} {host}") for address in known.get(host, [host])]

@@ -1,7 +1,9 @@
-"""One daemon for one state directory: a lock that the kernel takes back when its holder dies, however it dies."""
+"""One daemon for one state directory and for one firewall: locks that the kernel takes back when their holder dies."""
 
+import errno
 import fcntl
 import os
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -30,3 +32,39 @@ def only_instance(state: Path) -> Iterator[None]:
         yield
     finally:
         os.close(descriptor)
+
+
+# A netlink port belongs to one socket of a network namespace, as a firewall does; those that the kernel gives away itself are
+# process numbers, far below. "BLD1".
+_PORT = 0x424C_4431
+_NETLINK_NETFILTER = 12
+# linux/netfilter/nfnetlink.h: NFNLGRP_ACCT_QUOTA, a group in which it is silent. To be in a group at all takes CAP_NET_ADMIN,
+# so that a port that somebody without it has taken keeps no daemon away.
+_SILENT_GROUP = 1 << (8 - 1)
+_OPEN_SOCKETS = Path("/proc/thread-self/net/netlink")
+
+
+@contextmanager
+def only_writer() -> Iterator[None]:
+    """Hold the firewall of this network namespace. Raises AlreadyRunningError where another daemon does, whatever its state."""
+    with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, _NETLINK_NETFILTER) as presence:
+        try:
+            presence.bind((_PORT, _SILENT_GROUP))
+        except OSError as error:
+            # Without the right to it, the firewall itself will say so.
+            if error.errno == errno.EADDRINUSE and _is_held():
+                raise AlreadyRunningError(
+                    "another banlistd, with another state directory, keeps the firewall of this machine",
+                    "stop it, or give both lists to one",
+                ) from error
+        yield
+
+
+def _is_held() -> bool:
+    """Whether who has our port is in the group; columns are socket, protocol, port, groups."""
+    try:
+        rows = [line.split() for line in _OPEN_SOCKETS.read_text("ascii").splitlines()]
+    except OSError:
+        return False
+    wanted = [str(_NETLINK_NETFILTER), str(_PORT), f"{_SILENT_GROUP:08x}"]
+    return any(row[1:4] == wanted for row in rows)

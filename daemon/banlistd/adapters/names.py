@@ -3,10 +3,11 @@
 import asyncio
 import socket
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 
+from banlistd.errors import LedgerError
 from banlistd.interfaces import Clock
 
 # How long to wait for a name that is asked for the first time, and never again: repairs are not to wait for names.
@@ -22,6 +23,12 @@ MOST_AT_ONCE = 16
 MOST_ADDRESSES = 64
 
 
+# Due before any moment, but not for the first time.
+_AT_ONCE = -1.0
+
+Keep = Callable[[Mapping[str, Sequence[str]]], Awaitable[None]]
+
+
 @dataclass(slots=True)
 class _Name:
     """Addresses and when (monotonic seconds) they were last given; when to ask again (0: never asked); the answer to come."""
@@ -32,15 +39,34 @@ class _Name:
 
 
 class Names:
-    """The system's own resolver, asked in threads of their own, so that a dead name service stops nothing else."""
+    """The system's own resolver, asked in threads of their own, so that a dead name service stops nothing else.
 
-    def __init__(self, clock: Clock, deadline: float = DEADLINE) -> None:
+    `known`: what an earlier process knew. `keep`: writes down what is known whenever it has changed; it may raise LedgerError.
+    """
+
+    def __init__(
+        self,
+        clock: Clock,
+        deadline: float = DEADLINE,
+        *,
+        known: Mapping[str, Sequence[str]] | None = None,
+        keep: Keep | None = None,
+    ) -> None:
         self._clock = clock
         self._deadline = deadline
-        self._names: dict[str, _Name] = {}
+        now = clock.monotonic()
+        self._names = {host: _Name(dict.fromkeys(found, now), _AT_ONCE) for host, found in (known or {}).items()}
+        self._keep = keep
+        self._kept = {host: tuple(found) for host, found in (known or {}).items()}
+        self._keeping: asyncio.Task[None] | None = None
 
-    async def addresses(self, hosts: Sequence[str]) -> Mapping[str, Sequence[str]]:
-        """The addresses known of each host, sorted; none for one that is not known. Never raises."""
+    async def addresses(self, hosts: Sequence[str], *, ask: bool = True) -> Mapping[str, Sequence[str]]:
+        """The addresses known of each host, sorted; none for one that is not known. Never raises.
+
+        `ask` False: only what is known already, at once.
+        """
+        if not ask:
+            return {host: tuple(sorted(self._names[host].given)) if host in self._names else () for host in hosts}
         now = self._clock.monotonic()
         self._names = {host: self._names.get(host, _Name()) for host in dict.fromkeys(hosts)}
         at_work = sum(name.asking is not None for name in self._names.values())
@@ -53,7 +79,21 @@ class Names:
                 first_answers += [answer] if is_first else []
         if first_answers:
             await asyncio.wait(first_answers, timeout=self._deadline)
-        return {host: tuple(sorted(name.given)) for host, name in self._names.items()}
+        found = {host: tuple(sorted(name.given)) for host, name in self._names.items()}
+        self._write_down({host: given for host, given in found.items() if given})
+        return found
+
+    async def settle(self) -> None:
+        """Wait until everything is written down."""
+        if self._keeping is not None:
+            await self._keeping
+
+    def _write_down(self, known: dict[str, tuple[str, ...]]) -> None:
+        """Beside everything else: nobody who asks for addresses waits for a disk."""
+        if self._keep is None or known == self._kept or (self._keeping is not None and not self._keeping.done()):
+            return
+        self._kept = known
+        self._keeping = asyncio.ensure_future(_as_far_as_possible(self._keep(known)))
 
     def _ask(self, host: str, name: _Name) -> asyncio.Future[None]:
         loop = asyncio.get_running_loop()
@@ -82,3 +122,8 @@ class Names:
         if name.asking is not None and not name.asking.done():
             name.asking.set_result(None)
         name.asking = None
+
+
+async def _as_far_as_possible(keeping: Awaitable[None]) -> None:
+    with suppress(LedgerError):
+        await keeping

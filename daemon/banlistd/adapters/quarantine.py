@@ -89,6 +89,12 @@ class QuarantineTable:
 
         return await self._database.read(work)
 
+    async def set_back(self, source_id: SourceId, now: float) -> None:
+        async def work(connection: aiosqlite.Connection) -> None:
+            await connection.execute("UPDATE standings SET good_at = min(good_at, ?) WHERE source_id = ?", (now, source_id))
+
+        await self._database.write(work)
+
     async def mark_told(self, source_id: SourceId) -> None:
         async def work(connection: aiosqlite.Connection) -> None:
             await connection.execute("UPDATE standings SET told = 1 WHERE source_id = ?", (source_id,))

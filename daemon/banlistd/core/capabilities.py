@@ -4,8 +4,8 @@ from collections.abc import Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
-from banlistd.core.config import BackendName, Source
-from banlistd.model import Action, Direction
+from banlistd.core.config import Source
+from banlistd.model import Action, BackendName, Direction
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 
@@ -83,8 +84,28 @@ def _sample(sign: str, owned: Owned, most: int) -> list[str]:
     return lines if len(owned) <= most else [*lines, f"  {sign} ... and {len(owned) - most} more"]
 
 
-def difference(present: Holding | None, desired: Holding, verdict: Verdict = SOUND) -> Change:
-    """The Change from what stands to what shall stand. `present` None: unknown, so all is written anew."""
+@dataclass(frozen=True, slots=True, eq=False)
+class Move:
+    """From one state of a map to another: `remove` goes, `add` comes."""
+
+    add: Owned
+    remove: Owned
+
+    @classmethod
+    def none(cls, family: Family) -> Self:
+        return cls(Owned.none(family), Owned.none(family))
+
+    def __len__(self) -> int:
+        return len(self.add) + len(self.remove)
+
+
+def difference(
+    present: Holding | None, desired: Holding, verdict: Verdict = SOUND, moves: Mapping[MapId, Move] | None = None
+) -> Change:
+    """The Change from what stands to what shall stand. `present` None: unknown, so all is written anew.
+
+    `moves`: those from `present` to `desired` where they are known already (`revision`); maps that it does not name are alike.
+    """
     if present is None:
         return Change(
             desired.roster, reshape=True, replace=True, maps=_all_anew(desired), allowed=desired.allowed,
@@ -96,9 +117,9 @@ def difference(present: Holding | None, desired: Holding, verdict: Verdict = SOU
         if held is None or map_id in verdict.maps:
             maps.append(MapChange(map_id, wanted, wanted, Owned.none(map_id.family), replace=True))
             continue
-        add, remove = _element_difference(held, wanted)
-        if len(add) or len(remove):
-            maps.append(MapChange(map_id, wanted, add, remove, replace=False))
+        move = move_between(held, wanted) if moves is None else moves.get(map_id, Move.none(map_id.family))
+        if len(move):
+            maps.append(MapChange(map_id, wanted, move.add, move.remove, replace=False))
     same_allowed = all(present.allowed[family] == desired.allowed[family] for family in FAMILIES)
     known = set(present.markers)
     kept_marks = {marker.mark for marker in desired.markers}
@@ -120,15 +141,17 @@ def _all_anew(desired: Holding) -> tuple[MapChange, ...]:
     )
 
 
-def _element_difference(held: Owned, wanted: Owned) -> tuple[Owned, Owned]:
-    """What `wanted` has more (to add) and what `held` has more (to remove)."""
+def move_between(held: Owned, wanted: Owned) -> Move:
+    """What `wanted` has more is added, what `held` has more is removed."""
+    if held is wanted:
+        return Move.none(held.family)
     if np.array_equal(held.first, wanted.first) and np.array_equal(held.last, wanted.last):
         other = held.mark != wanted.mark
-        return wanted.where(other), held.where(other)
+        return Move(wanted.where(other), held.where(other))
     if not len(wanted) or not len(held):
-        return wanted, held
+        return Move(wanted, held)
     at = np.minimum(np.searchsorted(wanted.first, held.first), len(wanted) - 1)
     stays = (wanted.first[at] == held.first) & (wanted.last[at] == held.last) & (wanted.mark[at] == held.mark)
     is_new = np.ones(len(wanted), dtype=np.bool_)
     is_new[at[stays]] = False
-    return wanted.where(is_new), held.where(~stays)
+    return Move(wanted.where(is_new), held.where(~stays))

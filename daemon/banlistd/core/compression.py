@@ -3,6 +3,7 @@
 A stream must reach its own end, nothing but NUL padding may follow it, and no more than the cap ever exists unpacked.
 """
 
+import mmap
 import struct
 import zipfile
 from collections.abc import Iterator
@@ -13,15 +14,21 @@ from banlistd.core.stream_codecs import BROKEN, LONGEST_MAGIC, STEP, Kind, kind_
 from banlistd.errors import FetchError
 
 _SLICE = 65_536
-# A hostile archive of 64 MiB has room for a million empty members, each of which costs memory (zip) or time (streams).
-# bgzip, which makes the smallest ones, cuts 64 MiB into a thousand.
+_SMALLEST_PILE = 2**18
+# A hostile archive of 48 MiB has room for a million empty members, each of which costs memory (zip) or time (streams).
+# bgzip, which makes the smallest ones, cuts that into a thousand.
 _MOST_MEMBERS = 1000
 _MOST_STREAM_MEMBERS = 10_000
+# A bomb shall not fill the cap first: gzip reaches 1030:1; xz and zstd reach 7,000:1, and keep a copy of what they gave last,
+# up to 128 MiB. Real lists reach 28:1 (measured).
+_BEST_RATIO = 250
+_UNSUSPICIOUS = 16 * 2**20
 _ZIP_END_SIZE = 22  # APPNOTE.TXT 4.3.16, without the comment
 
 _ZIP_MAGICS = (b"PK\x03\x04", b"PK\x05\x06")  # a first member, or none at all
 
 _BROKEN_FILE = "the publisher's file may be broken"
+_BOMB = "no list packs so well: this is a bomb, or no list"
 
 _ENCODINGS = frozenset({"", "identity", "gzip", "x-gzip", "deflate"})
 
@@ -46,8 +53,7 @@ class Unpacking:
         self._head: bytes | None = b""
         self._arrived = 0
         self._is_zip = False
-        # CPython's BytesIO hands out its buffer as bytes without a copy: one body exists, not two.
-        self._body = BytesIO()
+        self._body = _Pile()
 
     def feed(self, data: bytes) -> None:
         """Take the next bytes as they arrived."""
@@ -71,7 +77,8 @@ class Unpacking:
             self._begin(self._head)
         if self._inner is not None:
             self._inner.finish()
-        return _largest_member(self._body, self._max_bytes) if self._is_zip else self._body.getvalue()
+        body = self._body.take()
+        return _largest_member(body, self._max_bytes) if self._is_zip else body
 
     def _file_bytes(self, data: bytes) -> None:
         if self._head is None:
@@ -97,6 +104,28 @@ class Unpacking:
             self._body.write(piece)
 
 
+class _Pile:
+    """Bytes that grow in memory of their own, outside of malloc's heap.
+
+    There a buffer that grows to some 30 MB exists twice while it is copied, and glibc keeps what it has had: a body without an
+    end took 94 MB, and 44 MB were still there afterwards (measured). This one grows by mremap(2), and goes when it goes.
+    """
+
+    def __init__(self) -> None:
+        self._memory = mmap.mmap(-1, _SMALLEST_PILE, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+
+    def write(self, data: bytes) -> None:
+        size = self._memory.tell() + len(data)
+        if size > len(self._memory):
+            self._memory.resize(max(size, 2 * len(self._memory)))
+        self._memory.write(data)
+
+    def take(self) -> bytes:
+        """All of it; the pile is gone then."""
+        with self._memory as memory:
+            return memory[: memory.tell()]
+
+
 def unpack(body: bytes, max_bytes: int) -> bytes:
     """A whole body, unpacked; the very same object where it is not compressed. Raises FetchError."""
     if kind_of(body) is None and not body.startswith(_ZIP_MAGICS) and len(body) <= max_bytes:
@@ -114,12 +143,15 @@ class _Layer:
         self._max_bytes = max_bytes
         self._codec = kind.codec()
         self._members = 1
+        self._arrived = 0
         self._size = 0
         self._rest = b""
 
     def feed(self, data: bytes) -> Iterator[bytes]:
         for start in range(0, len(data), _SLICE):
-            yield from self._slice(data[start : start + _SLICE])
+            part = data[start : start + _SLICE]
+            self._arrived += len(part)
+            yield from self._slice(part)
 
     def finish(self) -> None:
         if not self._codec.eof:
@@ -137,6 +169,8 @@ class _Layer:
                     self._size += len(piece)
                     if self._size > self._max_bytes:
                         raise too_large(self._max_bytes, " unpacked")
+                    if self._size > max(_UNSUSPICIOUS, _BEST_RATIO * self._arrived):
+                        raise FetchError(f"the {self._kind.name} data unpacks to over {_BEST_RATIO} times its size", _BOMB)
                     yield piece
             except BROKEN as exc:
                 raise FetchError(f"the {self._kind.name} data is damaged", _BROKEN_FILE) from exc
@@ -169,14 +203,13 @@ def too_large(max_bytes: int, how: str = "") -> FetchError:
     return FetchError(f"the list is larger than {max_bytes} bytes{how}", hint)
 
 
-def _largest_member(raw: BytesIO, max_bytes: int) -> bytes:
+def _largest_member(raw: bytes, max_bytes: int) -> bytes:
     """The largest file of a zip archive that is not a readme. Names are only looked at, never used as paths."""
-    view = raw.getvalue()
-    if view.count(b"PK\x01\x02") > _MOST_MEMBERS:
+    if raw.count(b"PK\x01\x02") > _MOST_MEMBERS:
         raise FetchError(f"the zip archive has more than {_MOST_MEMBERS} members")
     try:
-        with zipfile.ZipFile(raw) as archive:
-            if view[view.rfind(b"PK\x05\x06") + _ZIP_END_SIZE + len(archive.comment) :].strip(b"\0"):
+        with zipfile.ZipFile(BytesIO(raw)) as archive:
+            if raw[raw.rfind(b"PK\x05\x06") + _ZIP_END_SIZE + len(archive.comment) :].strip(b"\0"):
                 raise FetchError("other data follows the end of the zip archive")
             return _member_bytes(archive, _chosen_member(archive), max_bytes)
     except zipfile.BadZipFile as exc:
@@ -206,11 +239,12 @@ def _chosen_member(archive: zipfile.ZipFile) -> zipfile.ZipInfo:
 def _member_bytes(archive: zipfile.ZipFile, member: zipfile.ZipInfo, max_bytes: int) -> bytes:
     if member.file_size > max_bytes:
         raise too_large(max_bytes, " unpacked")
-    body = BytesIO()
+    body, size = _Pile(), 0
     # zipfile stops at the size that it was told and compares the checksum there.
     with archive.open(member) as stream:
         while piece := stream.read(STEP):
             body.write(piece)
-    if body.tell() != member.file_size:
+            size += len(piece)
+    if size != member.file_size:
         raise PassingError("the zip archive is cut short", "the list is asked for again")
-    return body.getvalue()
+    return body.take()

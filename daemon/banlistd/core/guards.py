@@ -4,8 +4,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Self
 
-import numpy as np
-
 from banlistd.core.addresses import (
     FAMILIES,
     WIDTHS,
@@ -20,6 +18,7 @@ from banlistd.core.addresses import (
 )
 from banlistd.core.completeness import Announced, announced, shortfall
 from banlistd.core.config import Source
+from banlistd.core.hosts import count_in
 from banlistd.core.parsers import Parsed
 from banlistd.core.reserved import reserved_ranges
 from banlistd.model import Family, Refusal
@@ -52,9 +51,8 @@ class Extent:
         counts, widest = {}, {}
         for family in FAMILIES:
             nets = subtract(addresses.nets(family), reserved[family])
-            hosts = addresses.hosts(family)
-            inside = space[family].contains(hosts) & ~reserved[family].contains(hosts)
-            counts[family] = intersection(nets, space[family]).count() + int(inside.sum())
+            free = subtract(space[family], reserved[family])
+            counts[family] = intersection(nets, free).count() + count_in(addresses.hosts(family), free.first, free.last)
             widest[family] = _widest(nets)
         shares = {family: counts[family] / space[family].count() for family in FAMILIES}
         return cls(len(addresses), counts[Family.IPV4], shares, widest)
@@ -71,11 +69,8 @@ def _space() -> Mapping[Family, Ranges]:
 def _widest(nets: Ranges) -> tuple[int, int]:
     if not len(nets):
         return 0, 0
-    if nets.family is Family.IPV4:
-        at = int(np.argmax(nets.last - nets.first))
-        return int(nets.first[at]), int(nets.last[at])
-    ends = [(to_number(first), to_number(last)) for first, last in zip(nets.first, nets.last, strict=True)]
-    return max(ends, key=lambda pair: pair[1] - pair[0])
+    at = nets.widest()
+    return to_number(nets.first[at]), to_number(nets.last[at])
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -189,6 +184,12 @@ def _shrunk(one: Candidate) -> str:
         words = f"{now.addresses4:,} addresses where {before.addresses4:,} were"
         return f"{words}, shrunk by more than {_percent(most)} (guards: shrink)"
     return ""
+
+
+def share_in_words(addresses: AddressSet) -> str:
+    """How much of the address space a content holds, without what may never be banned anyway."""
+    shares = Extent.of(addresses).shares
+    return f"{_percent(shares[Family.IPV4])} of the IPv4 space, {_percent(shares[Family.IPV6])} of the IPv6 space"
 
 
 def _percent(part: float) -> str:

@@ -82,9 +82,10 @@ class Owned:
     def __len__(self) -> int:
         return len(self.first)
 
-    def where(self, keep: NDArray[np.bool_]) -> "Owned":
-        first = self.first[keep]
-        return Owned(self.family, first, first if self.last is self.first else self.last[keep], self.mark[keep])
+    def where(self, chosen: NDArray[np.bool_] | NDArray[np.int64]) -> "Owned":
+        """Some elements, by a mask or by their places."""
+        first = self.first[chosen]
+        return Owned(self.family, first, first if self.last is self.first else self.last[chosen], self.mark[chosen])
 
     def owner_of(self, address: Addresses) -> Mark | None:
         """The mark of the element that holds an address (an array of one), or None."""

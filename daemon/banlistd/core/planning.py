@@ -10,6 +10,7 @@ import numpy as np
 
 from banlistd.core.addresses import FAMILIES, Addresses, AddressSet, Ranges, subtract, union_of
 from banlistd.core.holding import LANES, MARK_DTYPE, Holding, Kind, MapId, Owned, maps_of
+from banlistd.core.hosts import without
 from banlistd.model import Direction, Family, Mark, Marker, Owner, SourceId
 
 
@@ -27,19 +28,27 @@ def plan(
     """
     owned: dict[MapId, Owned] = {}
     for direction in (Direction.IN, Direction.OUT):
-        ban, watch = (LANES[direction][blocks][0] for blocks in (True, False))
-        queue = sorted(
-            (owner for owner in roster if owner.direction in (direction, Direction.BOTH)),
-            key=lambda owner: not owner.action.blocks,
-        )
         for family in FAMILIES:
-            hosts, nets = _divide(family, queue, contents, barred[family])
-            blocking = {int(owner.mark) for owner in queue if owner.action.blocks}
-            for lane, wanted in ((ban, True), (watch, False)):
-                owned[MapId(lane, Kind.HOSTS, family)] = _of_lane(hosts, queue, blocking, blocks=wanted)
-                owned[MapId(lane, Kind.NETS, family)] = _of_lane(nets, queue, blocking, blocks=wanted)
-    needed = maps_of(roster)
-    return Holding(tuple(roster), {map_id: owned[map_id] for map_id in needed}, dict(allowed), tuple(markers))
+            owned |= owned_of(direction, family, roster, contents, barred[family])
+    return Holding(tuple(roster), {map_id: owned[map_id] for map_id in maps_of(roster)}, dict(allowed), tuple(markers))
+
+
+def owned_of(
+    direction: Direction, family: Family, roster: Sequence[Owner], contents: Mapping[SourceId, AddressSet], barred: Ranges
+) -> Mapping[MapId, Owned]:
+    """The elements of one direction's maps of one family, IN or OUT. An address is owned whatever other addresses are."""
+    ban, watch = (LANES[direction][blocks][0] for blocks in (True, False))
+    queue = sorted(
+        (owner for owner in roster if owner.direction in (direction, Direction.BOTH)),
+        key=lambda owner: not owner.action.blocks,
+    )
+    hosts, nets = _divide(family, queue, contents, barred)
+    blocking = {int(owner.mark) for owner in queue if owner.action.blocks}
+    return {
+        MapId(lane, kind, family): _of_lane(owned, queue, blocking, blocks=blocks)
+        for lane, blocks in ((ban, True), (watch, False))
+        for kind, owned in ((Kind.HOSTS, hosts), (Kind.NETS, nets))
+    }
 
 
 def _divide(
@@ -53,8 +62,8 @@ def _divide(
         content = contents.get(owner.source_id)
         if content is None:
             continue
-        singles = content.hosts(family)
-        hosts.append((owner.mark, singles[~(barred.contains(singles) | taken.contains(singles))]))
+        free = without(content.hosts(family), barred.first, barred.last)
+        hosts.append((owner.mark, without(free, taken.first, taken.last)))
         mine = content.nets(family)
         if len(mine):
             nets.append((owner.mark, subtract(subtract(mine, barred), taken)))
@@ -63,20 +72,34 @@ def _divide(
 
 
 def _merge_hosts(family: Family, parts: Sequence[tuple[Mark, Addresses]]) -> Owned:
+    """Of equal addresses the earlier source's stays."""
     parts = [part for part in parts if len(part[1])]
     if not parts:
         return Owned.none(family)
-    marks = np.concatenate([np.full(len(addresses), mark, dtype=MARK_DTYPE) for mark, addresses in parts])
     if len(parts) == 1:
-        return Owned(family, parts[0][1], parts[0][1], marks)
+        (mark, first), = parts
+        return Owned(family, first, first, np.full(len(first), mark, dtype=MARK_DTYPE))
     every = np.concatenate([addresses for _, addresses in parts])
-    # Stable: of equal addresses the earlier source's comes first. It also merges sorted runs in linear time.
-    order = np.argsort(every, kind="stable")
-    every = every[order]
+    places = np.repeat(np.arange(len(parts), dtype=np.uint16), [len(addresses) for _, addresses in parts])
+    every, places = _in_order(every, places)
     keep = np.ones(len(every), dtype=np.bool_)
     keep[1:] = every[1:] != every[:-1]
     first = every[keep]
-    return Owned(family, first, first, marks[order[keep]])
+    return Owned(family, first, first, np.array([mark for mark, _ in parts], dtype=MARK_DTYPE)[places[keep]])
+
+
+def _in_order(every: Addresses, places: np.typing.NDArray[np.uint16]) -> tuple[Addresses, np.typing.NDArray[np.uint16]]:
+    """Sorted by address, then by place. As one number each where that fits (measured against a stable argsort: 1M of 60 lists
+    7 ms, not 37; 3.3M of two 47 ms, not 25).
+    """
+    if every.dtype != np.uint32:
+        order = np.argsort(every, kind="stable")
+        return every[order], places[order]
+    both = every.astype(np.uint64)
+    both <<= np.uint64(16)
+    both |= places
+    both.sort()
+    return (both >> np.uint64(16)).astype(np.uint32), both.astype(np.uint16)
 
 
 def _merge_nets(family: Family, parts: Sequence[tuple[Mark, Ranges]]) -> Owned:

@@ -1,15 +1,20 @@
 """Everything besides content that decides what is banned: order, actions, what is allowed, what may never be banned."""
 
+from __future__ import annotations
+
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from banlistd.core.addresses import AddressSet, Ranges, no_addresses
-from banlistd.core.config import Config
 from banlistd.core.protection import joined, with_forms
 from banlistd.core.reserved import reserved_ranges
 from banlistd.model import MANUAL, Action, Direction, Family, Mark, Owner, PolicyHash, SourceId
+
+if TYPE_CHECKING:
+    from banlistd.core.config import Config  # it brings pydantic: see interfaces.py
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -61,10 +66,11 @@ def _hash(
     owners = [(owner.mark, owner.source_id, owner.action, owner.direction) for owner in roster]
     digest.update(json.dumps([owners, guards]).encode())
     for ranges in (allowed, barred):
-        digest.update(_as_set(ranges).encode())
+        digest.update(as_set(ranges).encode())
     return PolicyHash(digest.hexdigest()[:16])
 
 
-def _as_set(ranges: Mapping[Family, Ranges]) -> AddressSet:
+def as_set(ranges: Mapping[Family, Ranges]) -> AddressSet:
+    """Ranges of both families as one set, which can be encoded."""
     v4, v6 = Family.IPV4, Family.IPV6
     return AddressSet(no_addresses(v4), ranges[v4], no_addresses(v6), ranges[v6])

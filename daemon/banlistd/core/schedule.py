@@ -1,5 +1,8 @@
 """When a source is polled next. Chances (0 to 1) are handed in."""
 
+from banlistd.core.retry import LONGEST_RETRY_AFTER
+from banlistd.model import Poll
+
 # A tenth: a thousand machines with `every: 1h` come over six minutes, not in one second.
 JITTER = 0.1
 
@@ -16,9 +19,15 @@ def delay_after(*, every: float, failures: int, retry_after: float | None, chanc
     return max(ceiling * (0.5 + chance / 2), retry_after or 0.0)
 
 
-def wait_until(due_at: float, *, now: float, every: float) -> float:
-    """Seconds to wait for a due time that was written down, maybe by an earlier process.
+def wait_for(poll: Poll, *, now: float, every: float) -> float:
+    """Seconds to wait for a due time that was written down, maybe by an earlier process, maybe by another clock.
 
-    A clock that jumped cannot make it longer than one interval.
+    A clock behind the last poll was set back, and what was written down means nothing: the source is asked at once, and then
+    by the new clock. Otherwise no wait is longer than one interval, or than the longest that a server may ask for.
     """
-    return min(max(due_at - now, 0.0), every * (1 + JITTER))
+    if poll.polled_at is not None and now < poll.polled_at:
+        return 0.0
+    longest = every * (1 + JITTER)
+    if poll.failures:
+        longest = max(longest, LONGEST_RETRY_AFTER)
+    return min(max(poll.due_at - now, 0.0), longest)

@@ -16,8 +16,8 @@ from banlistd.adapters.backends.nftables_inspection import table_state
 from banlistd.adapters.backends.nftables_sets import NFT_TABLE_F_OWNER, NFT_TABLE_F_PERSIST, table_body
 from banlistd.adapters.backends.nftables_structure import TABLE
 from banlistd.adapters.netlink import NFT_MSG_NEWTABLE, NLM_F_ACK, Batch, NetlinkError, NetlinkSocket
-from banlistd.core.config import Ownership
 from banlistd.errors import FirewallError
+from banlistd.model import Ownership
 
 OWNED = NFT_TABLE_F_OWNER | NFT_TABLE_F_PERSIST
 _PROBE = f"add table inet {TABLE}-probe {{ flags owner,persist; }}\n"

@@ -4,9 +4,10 @@ from dataclasses import replace
 
 import numpy as np
 
-from banlistd.core.addresses import Ranges, are_among
+from banlistd.core.addresses import Ranges
 from banlistd.core.change import Change, MapChange
 from banlistd.core.holding import Kind, MapId, Owned
+from banlistd.core.hosts import are_among
 
 
 def steps_of(change: Change) -> tuple[Change, ...]:

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from banlistd.core.addresses import Addresses, AddressSet, distinct, subtract
+from banlistd.core.addresses import Addresses, AddressSet, subtract
+from banlistd.core.hosts import distinct, without
 from banlistd.core.parsers.spans import Span
 from banlistd.model import Family, Format, Rejected
 
@@ -117,8 +118,7 @@ def _without(addresses: AddressSet, excluded: list[Span]) -> AddressSet:
     columns: list[Addresses] = []
     for family in (Family.IPV4, Family.IPV6):
         hole = holes.ranges(family)
-        hosts = addresses.hosts(family)
-        hosts = hosts[~hole.contains(hosts)]
+        hosts = without(addresses.hosts(family), hole.first, hole.last)
         nets = subtract(addresses.nets(family), hole)
         columns += [np.concatenate([hosts, nets.first]), np.concatenate([hosts, nets.last])]
     return AddressSet.of(*columns)

@@ -1,0 +1,45 @@
+"""On SQLite, the one row that a restore at boot stands on."""
+
+from collections.abc import Callable
+
+import aiosqlite
+
+from banlistd.adapters.database import Database
+from banlistd.core.footing import Footing, decode, encode
+from banlistd.model import PolicyHash
+
+_KEEP = """
+    INSERT INTO footing (one, policy_hash, body) VALUES (1, :policy_hash, :body)
+    ON CONFLICT (one) DO UPDATE SET policy_hash = excluded.policy_hash, body = excluded.body
+"""
+
+
+class LastFooting:
+    """Each call is one transaction. Raises LedgerError."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def last(self) -> Footing | None:
+        """What was kept last, if it can be read."""
+
+        async def work(connection: aiosqlite.Connection) -> str:
+            return "".join(row[0] for row in await connection.execute_fetchall("SELECT body FROM footing"))
+
+        return decode(await self._database.read(work))
+
+    async def keep(self, policy_hash: PolicyHash, make: Callable[[], Footing]) -> None:
+        """Keep what `make` makes, unless what is kept has this very hash (that of the markers, so what is carved counts)."""
+
+        async def is_known(connection: aiosqlite.Connection) -> bool:
+            rows = await connection.execute_fetchall("SELECT 1 FROM footing WHERE policy_hash = ?", (policy_hash,))
+            return bool(list(rows))
+
+        if await self._database.read(is_known):
+            return
+        body = encode(make())
+
+        async def work(connection: aiosqlite.Connection) -> None:
+            await connection.execute(_KEEP, {"policy_hash": policy_hash, "body": body})
+
+        await self._database.write(work)

@@ -1,0 +1,27 @@
+"""Where things are on this machine."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """Where things are. `credentials`: the folder that systemd's LoadCredential= fills, if any."""
+
+    config: Path
+    state: Path
+    runtime: Path
+    credentials: Path | None = None
+
+    @property
+    def database(self) -> Path:
+        return self.state / "banlistd.db"
+
+    @property
+    def scratch(self) -> Path | None:
+        """Where a passing copy of the database may be made if its own disk cannot be written; None: where the system says."""
+        return self.runtime if self.runtime.is_dir() else None
+
+    @property
+    def socket(self) -> Path:
+        return self.runtime / "control.sock"

@@ -1,0 +1,86 @@
+"""When each source is polled next: by what the ledger remembers, by what this process remembers, or because it is woken."""
+
+import asyncio
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+
+from banlistd.core.config import Source
+from banlistd.core.reading import recipe_of
+from banlistd.core.schedule import wait_for
+from banlistd.interfaces import Clock, Ledger
+from banlistd.model import Outcome, SourceId
+
+# How often a local list is looked at for a new time stamp.
+WATCH_EVERY = 2.0
+
+# How often the clock is looked at: asyncio's timers stand still while the machine sleeps, `Clock.monotonic` does not.
+LOOK_EVERY = 60.0
+
+
+class Timetable:
+    """`stamp`: stands for the state of a local file."""
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        stamp: Callable[[Path], str],
+        clock: Clock,
+        *,
+        watch_every: float = WATCH_EVERY,
+        look_every: float = LOOK_EVERY,
+    ) -> None:
+        self._ledger = ledger
+        self._stamp = stamp
+        self._clock = clock
+        self._watch_every = watch_every
+        self._look_every = look_every
+        self._wakes: dict[SourceId, asyncio.Event] = {}
+        self._stamps: dict[SourceId, str] = {}
+        # Of each source the recipe of the last poll, and the moment before which it is not polled again.
+        self._rests: dict[SourceId, tuple[str, float]] = {}
+
+    def wake(self, source_ids: Iterable[SourceId] | None = None) -> None:
+        """Let those who wait read ledger and configuration again; None: all."""
+        for source_id in self._wakes if source_ids is None else source_ids:
+            if source_id in self._wakes:
+                self._wakes[source_id].set()
+
+    def begin(self, source: Source, files: Sequence[Path]) -> None:
+        """A poll begins: what is written from now on to the files that the source is made of is not to be missed."""
+        if files:
+            self._stamps[source.id] = self._stamp_of(files)
+
+    def end(self, source: Source, outcome: Outcome) -> None:
+        self._rests[source.id] = recipe_of(source), self._clock.monotonic() + outcome.delay
+
+    async def is_due(self, source: Source, files: Sequence[Path]) -> bool:
+        """Wait until the source is due, or one of its files changes.
+
+        False where it was woken, so that configuration and ledger are to be read again.
+        """
+        wake = self._wakes.setdefault(source.id, asyncio.Event())
+        poll = await self._ledger.poll(source.id)
+        recipe = recipe_of(source)
+        # A list that is read from another place now, or in another format, is not the one that was polled.
+        moved = poll.validators.recipe not in ("", recipe)
+        left = 0.0 if moved else wait_for(poll, now=self._clock.now(), every=source.every)
+        deadline = self._clock.monotonic() + left
+        # Where the ledger could not be told when it is due, nobody is asked in a loop.
+        polled, rest = self._rests.get(source.id, ("", 0.0))
+        deadline = max(deadline, rest) if polled == recipe else deadline
+        stamp = self._stamps.get(source.id, poll.validators.etag)
+        while (left := deadline - self._clock.monotonic()) > 0:
+            try:
+                async with asyncio.timeout(min(left, self._watch_every if files else self._look_every)):
+                    await wake.wait()
+            except TimeoutError:
+                if files and self._stamp_of(files) != stamp:
+                    return True
+            else:
+                wake.clear()
+                return False
+        return True
+
+    def _stamp_of(self, files: Sequence[Path]) -> str:
+        """Changes when one of the files does; as the Fetcher of such sources has it for the etag."""
+        return "\n".join(map(self._stamp, files))

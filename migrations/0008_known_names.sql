@@ -1,0 +1,6 @@
+-- The addresses that names last had (feeds, proxies). They are never banned, also at a start where nobody can be asked.
+CREATE TABLE known_names (
+    host     TEXT NOT NULL,
+    address  TEXT NOT NULL,
+    PRIMARY KEY (host, address)
+) STRICT;

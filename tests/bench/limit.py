@@ -1,0 +1,71 @@
+"""The limit: one sendmsg of the ready batch. Composed by banlistd's own code; only what the kernel does is timed.
+
+A program of its own, so that each sample begins with an empty memory and an empty firewall: files in, JSON out.
+"""
+
+import asyncio
+import json
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from banlistd.adapters.backends.nftables import NftablesFirewall
+from banlistd.adapters.backends.nftables_batch import compose
+from banlistd.adapters.backends.nftables_inspection import look_at
+from banlistd.adapters.netlink import NetlinkSocket
+from banlistd.core.addresses import AddressSet, hash_of
+from banlistd.core.change import difference
+from banlistd.core.compression import unpack
+from banlistd.core.config import Config, Source
+from banlistd.core.holding import Holding
+from banlistd.core.parsers import parse
+from banlistd.core.planning import plan
+from banlistd.core.policy import Policy, policy_of
+from banlistd.model import Mark, Marker, SourceId
+
+_MOST_BYTES = 1 << 30
+
+
+def holdings(contents: Sequence[AddressSet]) -> tuple[Holding, Holding]:
+    """An empty firewall, and one that holds these contents, a source each."""
+    source_ids = [SourceId(f"list-{number}") for number in range(1, len(contents) + 1)]
+    sources = tuple(Source(id=source_id, path=Path("/", source_id)) for source_id in source_ids)
+    policy = policy_of(Config(sources=sources), {source_id: Mark(n) for n, source_id in enumerate(source_ids, 1)}, 0.0)
+    return _holding(policy, ()), _holding(policy, contents)
+
+
+def _holding(policy: Policy, contents: Sequence[AddressSet]) -> Holding:
+    by_source = {owner.source_id: content for owner, content in zip(policy.roster, contents, strict=False)}
+    markers = [
+        Marker(owner.mark, owner.source_id, hash_of(by_source[owner.source_id].encode()), policy.hash)
+        for owner in policy.roster
+        if owner.source_id in by_source
+    ]
+    return plan(policy.roster, by_source, policy.allowed, policy.barred, markers)
+
+
+def send(empty: Holding, full: Holding) -> float:
+    """Seconds in sendmsg for the batch that fills an empty firewall; the structure stands before."""
+    asyncio.run(_found(empty))
+    with NetlinkSocket() as wire:
+        batch = compose(difference(empty, full), look_at(wire)).batch
+        began = time.perf_counter()
+        wire.commit(batch)
+        return time.perf_counter() - began
+
+
+async def _found(empty: Holding) -> None:
+    firewall = NftablesFirewall()
+    await firewall.apply(difference(None, empty))
+    await firewall.close()
+
+
+def main(files: Sequence[str]) -> None:
+    contents = [parse(unpack(Path(file).read_bytes(), _MOST_BYTES)).addresses for file in files]
+    empty, full = holdings(contents)
+    print(json.dumps({"seconds": send(empty, full), "elements": len(full)}))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

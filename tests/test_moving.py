@@ -1,0 +1,62 @@
+"""From one backend to another: nothing stands in two, and what cannot be emptied now is emptied later."""
+
+import asyncio
+from pathlib import Path
+
+from banlistd.adapters.backends_in_use import BackendsInUse
+from banlistd.adapters.database import open_database
+from banlistd.errors import FirewallError
+from banlistd.model import EventName
+from banlistd.moving import Moving
+from fakes import CountingFirewall, ListeningAnnouncer
+
+
+class Emptied(CountingFirewall):
+    """Writes down what was asked of it; it can be locked."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.emptied = 0
+        self.locked = False
+
+    async def teardown(self) -> None:
+        if self.locked:
+            raise FirewallError("somebody else owns the table")
+        self.emptied += 1
+
+
+def start(disk: Path, current: str, firewalls: dict[str, Emptied]) -> list[EventName]:
+    """A start on this backend; what was announced."""
+    announcer = ListeningAnnouncer()
+
+    async def run() -> None:
+        async with open_database(disk / "db") as database:
+            makers = {name: lambda name=name: firewalls[name] for name in firewalls}
+            moving = Moving(BackendsInUse(database), current, makers, announcer)
+            await moving.begin()
+            await moving.finish()
+
+    asyncio.run(run())
+    return announcer.names()
+
+
+def test_the_backend_before_is_emptied_once_and_the_present_one_never(tmp_path: Path) -> None:
+    firewalls = {"old": Emptied(), "new": Emptied()}
+    assert start(tmp_path, "old", firewalls) == []
+    assert start(tmp_path, "new", firewalls) == [EventName.BACKEND_LEFT]
+    assert start(tmp_path, "new", firewalls) == []
+    assert (firewalls["old"].emptied, firewalls["new"].emptied) == (1, 0)
+
+
+def test_what_cannot_be_emptied_is_told_and_tried_again_at_the_next_start(tmp_path: Path) -> None:
+    firewalls = {"old": Emptied(), "new": Emptied()}
+    start(tmp_path, "old", firewalls)
+    firewalls["old"].locked = True
+    assert start(tmp_path, "new", firewalls) == [EventName.SERVICE_FAULT]
+    firewalls["old"].locked = False
+    assert start(tmp_path, "new", firewalls) == [EventName.BACKEND_LEFT]
+
+
+def test_a_backend_that_this_program_does_not_know_is_left_alone(tmp_path: Path) -> None:
+    start(tmp_path, "unheard-of", {})
+    assert start(tmp_path, "new", {"new": Emptied()}) == []
