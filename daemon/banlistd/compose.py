@@ -9,6 +9,7 @@ from functools import partial
 from importlib.metadata import version
 
 from banlistd.adapters import allocator, config_file
+from banlistd.adapters.backends.ipset import IpsetFirewall
 from banlistd.adapters.backends.memory import MemoryFirewall
 from banlistd.adapters.backends.nftables import NftablesFirewall
 from banlistd.adapters.backends.rehearsal import RehearsalFirewall
@@ -42,6 +43,7 @@ from banlistd.timetable import Timetable
 
 BACKENDS: Mapping[BackendName, Callable[[Config], Firewall]] = {
     BackendName.NFTABLES: lambda config: NftablesFirewall(config.owner),
+    BackendName.IPSET: lambda _: IpsetFirewall(),
     BackendName.MEMORY: lambda _: MemoryFirewall(),
 }
 
