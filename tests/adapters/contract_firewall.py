@@ -130,6 +130,17 @@ class FirewallContract:
 
         self.run(story)
 
+    def test_a_large_change_twice_is_once(self) -> None:
+        async def story(firewall: Firewall) -> None:
+            first, then = large(0), large(1)
+            for change in (difference(None, first), difference(first, then), difference(first, then)):
+                await firewall.apply(change)
+            assert (await firewall.verify(then)).sound
+            found = (await firewall.contents())[ALPHA.mark]
+            assert difference(then, holding([ALPHA], {"alpha": found}, content_hash=f"{1:064x}")).is_empty
+
+        self.run(story)
+
     def test_to_remove_what_is_absent_is_fine(self) -> None:
         async def story(firewall: Firewall) -> None:
             held = holding([ALPHA], {"alpha": MIXED})

@@ -48,8 +48,8 @@ class OnIptables(FirewallContract):
     iptables = Iptables("")
 
     def run(self, story: Story) -> None:
-        self.iptables.skip_if_missing()
         with NetworkNamespace() as namespace:
+            namespace.run(self.iptables.skip_if_missing)
             namespace.run(partial(_tell, story, self.iptables))
 
     def traces(self) -> object:

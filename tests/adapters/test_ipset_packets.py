@@ -12,8 +12,8 @@ from ipset_host import Iptables
 
 @pytest.fixture(params=["nft", "legacy"])
 def street(request: pytest.FixtureRequest) -> Iterator[Street]:
-    Iptables(request.param).skip_if_missing()
     with laid_out(f"ipset-{request.param}", lambda: IpsetFirewall(request.param)) as street:
+        street.guard.run(Iptables(request.param).skip_if_missing)
         yield street
 
 

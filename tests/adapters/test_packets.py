@@ -45,9 +45,9 @@ FIREWALLS: Mapping[str, Callable[[], Firewall]] = {
 @pytest.fixture(params=FIREWALLS)
 def street(request: pytest.FixtureRequest) -> Iterator[Street]:
     name = str(request.param)
-    if name != NFTABLES:
-        Iptables(name.removeprefix("ipset-")).skip_if_missing()
     with laid_out(name, FIREWALLS[name]) as street:
+        if name != NFTABLES:
+            street.guard.run(Iptables(name.removeprefix("ipset-")).skip_if_missing)
         yield street
 
 

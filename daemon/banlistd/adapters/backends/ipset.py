@@ -177,7 +177,8 @@ def _carry_out(change: Change, wire: IpsetSocket, iptables: Iptables) -> int:
     except OSError:
         _destroy(wire, look_at(wire).gathering)
         raise
-    _destroy(wire, plan.surplus, tolerant=True)
+    if change.reshape:
+        _destroy(wire, plan.surplus, tolerant=True)
     return plan.elements
 
 

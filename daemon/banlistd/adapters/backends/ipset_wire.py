@@ -245,7 +245,12 @@ class IpsetSocket:
         if len(whole) + _SEND_SLACK > self._send_buffer:
             self._widen(SO_SNDBUFFORCE, socket.SO_SNDBUF, len(whole) + _SEND_SLACK)
             self._send_buffer = len(whole) + _SEND_SLACK
-        self._socket.send(whole)
+        try:
+            self._socket.send(whole)
+        except OSError as exc:
+            if exc.errno != errno.ENOBUFS:
+                raise
+            raise OSError(errno.EMSGSIZE, "the kernel has no memory for so large a message") from exc
 
     def _codes(self) -> Iterator[tuple[int, int]]:
         """Numbers and error codes, 0 for none, of the answers that have come."""
@@ -254,6 +259,12 @@ class IpsetSocket:
                 data = self._socket.recv(_RECEIVE, socket.MSG_DONTWAIT)
             except BlockingIOError:
                 return
+            except OSError as exc:
+                if exc.errno != errno.ENOBUFS:
+                    raise
+                # Refused messages come back whole: of many, not all find room.
+                yield self._sequence, IPSET_ERR_EXIST
+                continue
             for kind, _, sequence, payload in each_message(data):
                 if kind == NLMSG_ERROR:
                     yield sequence, -_CODE.unpack_from(payload)[0]
