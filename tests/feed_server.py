@@ -32,6 +32,7 @@ class Request:
     method: str
     target: str
     headers: Mapping[str, str]
+    body: bytes = b""
 
     @property
     def path(self) -> str:
@@ -140,7 +141,9 @@ async def _read_request(reader: asyncio.StreamReader) -> Request:
     lines = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
     method, target, _ = lines[0].split(" ")
     pairs = (line.split(":", 1) for line in lines[1:] if line)
-    return Request(method, target, {name.lower(): value.strip() for name, value in pairs})
+    headers = {name.lower(): value.strip() for name, value in pairs}
+    body = await reader.readexactly(int(headers.get("content-length", "0")))
+    return Request(method, target, headers, body)
 
 
 def head(code: int, headers: Mapping[str, str]) -> bytes:
@@ -174,6 +177,16 @@ def status(code: int, headers: Mapping[str, str] | None = None, content: bytes =
 
 def redirect(location: str, code: int = 302) -> Handler:
     return status(code, {"Location": location})
+
+
+def in_answer(answer: Callable[[bytes], tuple[bytes, Mapping[str, str]]]) -> Handler:
+    """A body, and headers, that depend on what the client sent."""
+
+    async def write(request: Request, writer: asyncio.StreamWriter) -> None:
+        content, headers = answer(request.body)
+        await body(content, headers)(request, writer)
+
+    return write
 
 
 def in_turn(*handlers: Handler) -> Handler:

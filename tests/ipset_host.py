@@ -31,6 +31,10 @@ class Iptables:
     def __call__(self, *words: str, program: str = "iptables") -> str:
         return command(self._name(program), *words)
 
+    @property
+    def restore(self) -> Sequence[str]:
+        return [self._name("iptables", "restore"), "--noflush", "--counters"]
+
     def skip_if_missing(self) -> None:
         """Skip where a program is missing, or cannot do what it is for: no such table in this kernel, no permission."""
         nothing = "*raw\nCOMMIT\n*filter\nCOMMIT\n"

@@ -19,12 +19,14 @@ from banlistd.core.change import Change
 from banlistd.core.config import AllowEntry, Config, Source
 from banlistd.core.policy import policy_of
 from banlistd.enforcing import Enforcer
+from banlistd.enriching import Enricher
 from banlistd.errors import BanlistdError, FetchError, FirewallError
 from banlistd.importing import Importer
 from banlistd.model import BackendName, Download, Event, EventName, Marker, NotModified, SourceId, Validators
 from banlistd.service import Service
 from banlistd.timetable import Timetable
 from fakes import CannedFetcher, CountingFirewall, ListeningAnnouncer, StandingClock
+from geography import enricher_of
 
 ONE, TWO, THREE = SourceId("one"), SourceId("two"), SourceId("three")
 BODIES: dict[SourceId, bytes | FetchError] = {ONE: b"192.0.2.1\n", TWO: b"192.0.2.2\n", THREE: b"192.0.2.3\n"}
@@ -143,6 +145,7 @@ class House:
     given: Config | BanlistdError
     ledger: ImportRuns
     service: Service = field(init=False)
+    enricher: Enricher = field(init=False)
     clock: StandingClock = field(default_factory=StandingClock)
     announcer: Announcer = field(default_factory=Announcer)
     fetcher: Fetcher = field(default_factory=Fetcher)
@@ -164,9 +167,12 @@ Life = Callable[[House], Awaitable[None]]
 
 def serve(
     disk: Path, config: Config, life: Life, *, before: Life | None = None, after: Life | None = None,
-    reconcile_every: float = NEVER, first_retry: float = NEVER, look_every: float = NEVER,
+    reconcile_every: float = NEVER, first_retry: float = NEVER, look_every: float = NEVER, databases: tuple[Path, ...] = (),
 ) -> None:  # fmt: skip
-    """Run a service on a disk, live with it, and stop it. `before` it runs and `after` it has stopped, there are words too."""
+    """Run a service on a disk, live with it, and stop it. `before` it runs and `after` it has stopped, there are words too.
+
+    `databases`: mmdb files that know where addresses belong.
+    """
 
     async def run() -> None:
         async with open_database(disk / "db") as database:
@@ -177,10 +183,11 @@ def serve(
             importer = Importer(
                 house.fetcher, house.ledger, quarantine, enforcer, house.announcer, house.clock, chance=lambda: 0.5
             )
+            house.enricher = enricher_of(database, house.ledger, house.announcer, house.clock, *databases)
             timetable = Timetable(house.ledger, stamp_of, house.clock, watch_every=0.005, look_every=look_every)
             house.service = Service(
                 config, house.load, timetable, importer, enforcer, house.ledger, database, house.announcer,
-                house.supervisor, house.clock, reconcile_every=reconcile_every, first_retry=first_retry,
+                house.supervisor, house.clock, house.enricher, reconcile_every=reconcile_every, first_retry=first_retry,
             )  # fmt: skip
             await house.service.restore()
             if before:

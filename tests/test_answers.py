@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import shutil
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from ipaddress import ip_address
@@ -17,11 +18,12 @@ from banlistd.answers import Answers
 from banlistd.core.config import AllowEntry, Config, Source
 from banlistd.core.policy import policy_of
 from banlistd.enforcing import Enforcer
-from banlistd.errors import FetchError, NoSuchSourceError, UsageError
+from banlistd.errors import FetchError, GeoError, NoSuchSourceError, UsageError
 from banlistd.importing import Importer
 from banlistd.interfaces import Operations, Steering
 from banlistd.model import Action, BackendName, Counter, Direction, Mark, Outcome, SourceId
 from fakes import CannedFetcher, ListeningAnnouncer, StandingClock
+from geography import DOCUMENTATION, enricher_of, write_mmdb
 
 FIRST, SECOND, WATCH, OFF = (SourceId(name) for name in ("first", "second", "watch", "off"))
 BODIES: Mapping[SourceId, bytes] = {
@@ -86,7 +88,9 @@ def ask(disk: Path, life: Callable[[Desk], Awaitable[None]]) -> None:
             fetcher = CannedFetcher(dict(BODIES))
             importer = Importer(fetcher, ledger, quarantine, enforcer, ListeningAnnouncer(), clock, chance=lambda: 0.5)
             desk = Desk(importer, fetcher, clock)
-            desk.answers = Answers(desk, enforcer, ledger, quarantine, database, clock, "the place of the configuration")
+            enricher = enricher_of(database, ledger, ListeningAnnouncer(), clock, disk / "geo.mmdb")
+            place = "the place of the configuration"
+            desk.answers = Answers(desk, enforcer, ledger, quarantine, database, clock, place, enricher)
             await enforcer.restore(clock.now())
             await life(desk)
 
@@ -421,5 +425,73 @@ def test_a_list_that_is_no_longer_confirmed_grows_stale(tmp_path: Path) -> None:
         assert ages == {FIRST: began + 7 * 86400, SECOND: None, WATCH: None, OFF: None}
         await desk.refresh([FIRST])  # unchanged, by 304
         assert (await desk.answers.status())["stale"] == 0
+
+    ask(tmp_path, life)
+
+
+# Where addresses belong
+
+
+def with_databases(disk: Path) -> Path:
+    write_mmdb(disk / "geo.mmdb", DOCUMENTATION)
+    return disk
+
+
+def test_an_address_in_the_sample_database_that_ships_has_its_country_and_asn(tmp_path: Path) -> None:
+    shipped = Path(__file__).resolve().parents[1] / "config" / "geo" / "documentation.mmdb"
+    shutil.copy(shipped, tmp_path / "geo.mmdb")
+
+    async def life(desk: Desk) -> None:
+        await desk.refresh([])
+        assert (await check(desk, "192.0.2.1"))["origin"] == {
+            "country": "NO", "country_name": "Norway", "asn": 64496, "organisation": "Example Network One",
+        }  # fmt: skip
+        assert (await check(desk, "2001:db8::7"))["origin"] == {
+            "country": "FI", "country_name": "Finland", "asn": 65536, "organisation": "Example Network Four",
+        }  # fmt: skip
+
+    ask(tmp_path, life)
+
+
+def test_an_address_that_nobody_knows_has_an_origin_of_nothing(tmp_path: Path) -> None:
+    async def life(desk: Desk) -> None:
+        nothing = {"country": "", "country_name": "", "asn": None, "organisation": ""}
+        assert (await check(desk, "192.0.2.1"))["origin"] == nothing
+
+    ask(tmp_path, life)
+
+
+def test_bans_are_counted_by_country_operator_and_source(tmp_path: Path) -> None:
+    async def life(desk: Desk) -> None:
+        await desk.refresh([])
+        countries = await desk.answers.top("country", 20)
+        assert json.loads(json.dumps(countries)) == countries
+        assert (countries["by"], countries["bans"], countries["total"]) == ("country", 5, 4)
+        # The network of IPv6 belongs to two countries and is a ban of both.
+        assert countries["rows"] == [
+            {"key": "NO", "name": "Norway", "bans": 3, "addresses": 2},
+            {"key": "SE", "name": "Sweden", "bans": 1, "addresses": 256},
+            {"key": "DK", "name": "Denmark", "bans": 1, "addresses": 5},
+            {"key": "FI", "name": "Finland", "bans": 1, "addresses": 0},
+        ]
+        operators = await desk.answers.top("asn", 1)
+        assert operators["rows"] == [{"key": "AS64496", "name": "Example Network One", "bans": 3, "addresses": 2}]
+        assert operators["total"] == 4
+        sources = await desk.answers.top("source", 20)
+        assert sources["rows"] == [
+            {"key": FIRST, "name": "", "bans": 3, "addresses": 257},
+            {"key": SECOND, "name": "", "bans": 2, "addresses": 6},
+        ]
+
+    ask(with_databases(tmp_path), life)
+
+
+def test_bans_by_source_need_no_database_and_bans_by_country_do(tmp_path: Path) -> None:
+    async def life(desk: Desk) -> None:
+        assert (await desk.answers.top("source", 5))["by"] == "source"
+        with pytest.raises(GeoError, match="tor-geoipdb"):
+            await desk.answers.top("country", 5)
+        with pytest.raises(UsageError, match="by country, asn, source"):
+            await desk.answers.top("colour", 5)
 
     ask(tmp_path, life)

@@ -13,6 +13,7 @@ from bench import flood
 from bench.cases import CASES
 from bench.heartbeats import common
 from bench.inputs import Inputs, random_hosts
+from bench.listeners import listening
 from bench.parsing import read_and_merge
 from bench.plot import PANELS, plot, quantity
 from bench.rows import Row, at_least_times, at_most, at_most_times, judge
@@ -62,13 +63,13 @@ def test_of_a_rate_the_most_is_the_best() -> None:
 
 
 def test_a_missed_target_is_never_hidden() -> None:
-    missed = Row("1m/banlistd", "all of it", "ms", [900.0], 2**27, at_most_times(1.4, "1m/limit"), dropped=2)
+    missed = Row("1m/banlistd", "all of it", "ms", [900.0], 2**27, at_most_times(1.4, "1m/limit"), dropped=2, disturbed=1)
     judged = judge([LIMIT, missed])
     text = table(judged, "a million")
     assert "MISSED" in text
     assert "1.50" in text
     assert "128 MB" in text
-    assert "1 (2 dropped)" in text
+    assert "1 (2 dropped, 1 disturbed)" in text
     assert "banlistd: all of it" in text
     assert summary(judged) == "0 of 1 targets are met; missed: 1m/banlistd"
     assert judged[1].as_record()["met"] == "no"
@@ -89,6 +90,19 @@ def test_only_what_every_core_missed_is_a_machine_that_stood_still() -> None:
     assert common([[(1.0, 2.0), (5.0, 9.0)], [(1.5, 6.0), (8.0, 8.5)]], since=0.0) == 0.5 + 1.0 + 0.5
     assert common([[(1.0, 2.0)], []], since=0.0) == 0
     assert common([[(1.0, 3.0)], [(1.0, 3.0)]], since=2.0) == 1
+
+
+NETLINK = """\
+sk               Eth Pid        Groups   Rmem     Wmem     Dump  Locks    Drops    Inode
+0000000000000000 12  4711       00000040 0        0        0     2        0        1
+0000000000000000 12  4712       00000000 0        0        0     2        0        2
+0000000000000000 12  4713       000000ff 0        0        0     2        0        3
+0000000000000000 0   4714       00000040 0        0        0     2        0        4
+"""
+
+
+def test_listeners_to_nf_tables_are_told_from_others() -> None:
+    assert list(listening(NETLINK)) == [1, 3]
 
 
 def test_a_drawing_holds_what_was_measured_and_is_well_formed() -> None:
@@ -119,7 +133,7 @@ def test_made_lists_are_the_same_each_time_and_have_their_shape(tmp_path: Path) 
     assert len(set(first.bogons6().lines())) == first.bogons6().entries
     week, day, present = (set(version.lines()) for version in first.versions())
     assert 0 < len(day ^ present) < len(week ^ present) < len(present)
-    assert not set(first.others().lines()) & (week | day | present)
+    assert not set(first.others(None).lines()) & (week | day | present)
 
 
 def test_parts_of_a_list_are_the_list(tmp_path: Path) -> None:

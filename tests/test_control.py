@@ -4,8 +4,10 @@ import logging
 import os
 import socket
 import stat
+import subprocess
+import sys
 import threading
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -84,6 +86,8 @@ def test_the_socket_offers_exactly_what_the_protocol_names() -> None:
         ("GET", "/v1/status", None, ("status",)),
         ("GET", "/v1/sources", None, ("sources",)),
         ("GET", "/v1/check?address=2001:db8::1", None, ("check", "2001:db8::1")),
+        ("GET", "/v1/top?by=country", None, ("top", "country", 20)),
+        ("GET", "/v1/top?by=asn&limit=3", None, ("top", "asn", 3)),
         ("GET", "/v1/history", None, ("history", None, 20)),
         ("GET", "/v1/history?source=tor&limit=1000", None, ("history", "tor", 1000)),
         ("GET", "/v1/timers", None, ("timers",)),
@@ -134,6 +138,8 @@ def test_every_route_passes_its_question_on_and_its_answer_back(
         ("GET", "/v1/history?source=", None, 404, "no source is called ''"),
         ("GET", "/v1/quarantine?source=%1b", None, 404, "no source is called"),
         ("POST", "/v1/approve", b'{"source": "tor"}', 400, "takes no 'source'"),
+        ("GET", "/v1/top?by=country&limit=0", None, 400, "a limit of '0'"),
+        ("GET", "/v1/top?source=tor", None, 400, "takes no 'source'"),
         ("GET", "/v1/history?limit=0", None, 400, "a limit of '0'"),
         ("GET", "/v1/history?limit=1001", None, 400, "a limit of '1001'"),
         ("GET", "/v1/history?limit=-1", None, 400, "a limit of '-1'"),
@@ -218,6 +224,55 @@ def test_orders_are_noted_with_the_uid_of_who_gave_them_and_questions_are_not(tm
     ask(tmp_path, Canned(), "GET", "/v1/status", None, note)
 
     assert changes == [("refresh tor feodo", os.getuid()), ("reload", os.getuid())]
+
+
+def test_somebody_who_gets_past_the_mode_of_the_socket_but_is_not_in_its_group_is_refused_and_nothing_is_noted(
+    tmp_path: Path,
+) -> None:
+    if not can_drop_root():
+        pytest.skip("another user can only be taken on by root")
+    changes: list[str] = []
+    replies: list[bytes] = []
+
+    def knock(path: Path) -> None:
+        path.chmod(0o666)
+        replies.extend(ask_as_nobody(path, groups) for groups in ([], [path.lstat().st_gid]))
+
+    async def run() -> None:
+        async with serve(Canned(), tmp_path / "control.sock", lambda words, _: changes.append(words)):
+            await asyncio.to_thread(knock, tmp_path / "control.sock")
+
+    open_to_all(tmp_path)
+    asyncio.run(run())
+
+    assert b" 403 " in replies[0]
+    assert b"user 65534 may not speak" in replies[0]
+    assert b" 200 " in replies[1]
+    assert changes == ["reload"]
+
+
+def can_drop_root() -> bool:
+    first, _, count = Path("/proc/self/uid_map").read_text(encoding="ascii").split()[:3]
+    return os.geteuid() == 0 and int(first) == 0 and int(count) > 65534
+
+
+def open_to_all(folder: Path) -> None:
+    for place in (folder, *folder.parents):
+        if place.stat().st_uid == os.getuid() and place.name.startswith(("pytest-", "test_")):
+            place.chmod(0o755)
+
+
+def ask_as_nobody(path: Path, groups: Sequence[int]) -> bytes:
+    """The raw answer to an order of user 65534, from a process of its own."""
+    program = (
+        "import os, socket, sys; asker = socket.socket(socket.AF_UNIX); os.setgroups([int(word) for word in sys.argv[2:]]);"
+        "os.setgid(65534); os.setuid(65534); asker.connect(sys.argv[1]);"
+        "asker.sendall(b'POST /v1/reload HTTP/1.1\\r\\nHost: x\\r\\nConnection: close\\r\\n\\r\\n');"
+        "sys.stdout.buffer.write(b''.join(iter(lambda: asker.recv(4096), b'')))"
+    )
+    command = [sys.executable, "-c", program, str(path), *map(str, groups)]
+    done = subprocess.run(command, capture_output=True, check=True, timeout=60)
+    return bytes(done.stdout)
 
 
 @pytest.mark.parametrize("umask", [0o000, 0o022, 0o777])

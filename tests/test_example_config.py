@@ -1,5 +1,6 @@
 """What ships in config/ works as it is."""
 
+import asyncio
 import json
 import re
 from pathlib import Path
@@ -7,12 +8,17 @@ from pathlib import Path
 import pytest
 
 from banlistd.adapters.config_file import load, load_catalogue
-from banlistd.core.addresses import intersection, to_number
-from banlistd.core.config import Config, Source
+from banlistd.adapters.mmdb import MmdbFile
+from banlistd.core.addresses import FAMILIES, intersection, to_number
+from banlistd.core.config import Block, Config, Geo, Online, Source
+from banlistd.core.config_geo import DATABASES
 from banlistd.core.config_schema import schema, schema_text
+from banlistd.core.geo import By
+from banlistd.core.geo_tables import tally
 from banlistd.core.parsers import parse
 from banlistd.model import Action, Family
 from data import real_list
+from geography import DOCUMENTATION, mmdb_of
 
 CONFIG = Path(__file__).resolve().parents[1] / "config"
 
@@ -90,19 +96,38 @@ def test_the_catalogue_names_the_format_that_a_list_really_has(name: str, file: 
 def test_what_is_commented_out_in_the_example_is_right_too(tmp_path: Path) -> None:
     text = (CONFIG / "banlistd.yaml").read_text(encoding="utf-8")
     # Comments that hold YAML: keys and list entries, at the indentation that they would have.
-    live = re.sub(r"(?m)^( *)# (- use:|- id: our-hub|timeout:|max_bytes:)", r"\1\2", text)
-    live = re.sub(r"(?m)^  #   (action|url|format|every|headers):", r"    \1:", live)
+    live = re.sub(r"(?m)^( *)# (- use:|- id: our-hub|- id: far-away|timeout:|max_bytes:)", r"\1\2", text)
+    live = re.sub(r"(?m)^  #   (action|url|format|every|headers|block):", r"    \1:", live)
     live = re.sub(r"(?m)^(timeout|max_bytes):", r"  \1:", live)
+    live = re.sub(r"(?m)^# (rewarm|expiry|negative_expiry|online|  enabled|  url):", r"  \1:", live)
     (tmp_path / "banlistd.yaml").write_text(live, encoding="utf-8")
     config = load(tmp_path)
     assert {source.id for source in config.sources} >= {"our-hub", "spamhaus-drop", "tor-exits"}
     assert next(s for s in config.sources if s.id == "tor-exits").action is Action.COUNT
+    assert next(s for s in config.sources if s.id == "far-away").block == Block(countries=("NO", "SE"), asns=(64496,))
+    assert config.geo.online == Online(enabled=True, url="http://ip-api.com/batch")
+    assert (config.geo.expiry, config.geo.negative_expiry, config.geo.rewarm) == (Geo().expiry, Geo().negative_expiry, False)
     assert next(s for s in config.sources if s.id == "our-hub").format.paths == ("bans[].address",)
 
 
 def test_the_example_mentions_every_default() -> None:
     text = (CONFIG / "banlistd.yaml").read_text(encoding="utf-8")
     assert all(re.search(rf"(?m)^[ #]+{key}:", text) for key in type(Config().defaults).model_fields)
+
+
+def test_the_database_that_ships_is_the_one_that_the_tests_make() -> None:
+    assert (CONFIG / "geo" / "documentation.mmdb").read_bytes() == mmdb_of(DOCUMENTATION)
+
+
+def test_the_example_knows_where_the_addresses_of_its_lists_belong(example: Config) -> None:
+    assert example.geo.databases[0] == CONFIG / "geo" / "documentation.mmdb"
+    assert set(DATABASES) < set(example.geo.databases)
+    table = asyncio.run(MmdbFile(example.geo.databases[0]).table(By.COUNTRY))
+    for source in example.sources:
+        if source.enabled and source.path:
+            held = parse(source.path.read_bytes(), source.format).addresses
+            bans = [(f, r.first, r.last) for f in FAMILIES for r in (held.ranges(f),)]
+            assert 0 not in {one.code for one in tally(table, bans)}
 
 
 def test_the_schema_file_is_that_of_the_models() -> None:

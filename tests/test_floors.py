@@ -18,6 +18,7 @@ FLOORS = {
     "enforcing": 3,
     "moving": 3,
     "timetable": 3,
+    "enriching": 3,
     "adapters": 3,
     "service": 4,
     "answers": 4,
@@ -44,6 +45,9 @@ ADAPTERS_THAT_MAY_KNOW = {
     ("known_names", "database"),
     ("last_footing", "database"),
     ("quarantine", "database"),
+    ("geo_cache", "database"),
+    ("download", "credentials"),
+    ("geo_online", "credentials"),
 }
 
 NOT_IN_CORE = {

@@ -19,6 +19,7 @@ from banlistd.enforcing import Enforcer
 from banlistd.importing import Importer
 from banlistd.model import Decision, EventName, Family, Outcome, OutcomeKind, Protected, SourceId
 from fakes import CannedFetcher, CountingFirewall, ListeningAnnouncer, StandingClock
+from geography import enricher_of
 
 FEED, OTHER = SourceId("feed"), SourceId("other")
 SOURCES = (Source(id=FEED, url="http://lists.example/a"), Source(id=OTHER, url="http://lists.example/b"))
@@ -70,7 +71,8 @@ class Bench:
                 policy = policy_of(Config(sources=SOURCES), await ledger.marks_for([FEED, OTHER]), clock.now())
                 enforcer = Enforcer(self.firewall, ledger, policy, self.host, self.announcer)
                 quarantine = QuarantineTable(database)
-                self.answers = Answers(NoSteering(), enforcer, ledger, quarantine, database, clock, "")
+                enricher = enricher_of(database, ledger, self.announcer, clock)
+                self.answers = Answers(NoSteering(), enforcer, ledger, quarantine, database, clock, "", enricher)
                 parts = (self.fetcher, ledger, quarantine, enforcer, self.announcer, clock)
                 await life(enforcer, Importer(*parts, chance=lambda: 0.5))
 

@@ -11,11 +11,15 @@ from importlib.metadata import version
 from banlistd.core.addresses import Addresses, AddressSet, from_numbers, to_number, to_text
 from banlistd.core.comparison import Difference, compare, text_of
 from banlistd.core.config import Source
-from banlistd.core.guards import SHRUNK
+from banlistd.core.geo import By
+from banlistd.core.geo_tables import Table
+from banlistd.core.guards import SHRUNK, share_in_words
 from banlistd.core.holding import Holding, Kind, MapId, lanes_of
 from banlistd.core.protection import forms, label
 from banlistd.core.quarantine import Quarantined, stale_at
+from banlistd.core.ranking import Rank, count, rank, rank_sources
 from banlistd.enforcing import Enforcer
+from banlistd.enriching import Enricher
 from banlistd.errors import NoSuchSourceError, UsageError
 from banlistd.interfaces import Clock, Ledger, Quarantine, Steering, Storage
 from banlistd.model import Family, ImportRun, Owner, Protected, RunState, SourceId
@@ -35,6 +39,7 @@ class Answers:
         storage: Storage,
         clock: Clock,
         config_place: str,
+        enricher: Enricher,
     ) -> None:
         self._steering = steering
         self._enforcer = enforcer
@@ -43,6 +48,7 @@ class Answers:
         self._storage = storage
         self._clock = clock
         self._config_place = config_place
+        self._enricher = enricher
         self._since = clock.now()
 
     async def status(self) -> Answer:
@@ -96,6 +102,7 @@ class Answers:
                     "due_at": poll.due_at or None if source.enabled else None,
                     "changed_at": newest.completed_at if newest else None,
                     "stale_since": await self._stale_since(source) if source.enabled else None,
+                    "extent": await self._extent(source),
                     "quarantined": held_back.guard if held_back else None,
                     "failures": poll.failures,
                     "error": poll.error,
@@ -125,6 +132,23 @@ class Answers:
             "owner": owner.source_id if owner else None,
             "action": str(owner.action) if owner else None,
             "sources": holders,
+            "origin": asdict(await self._enricher.origin_of(family, number)),
+        }
+
+    async def top(self, by: str, limit: int) -> Answer:
+        held, chosen = self._enforcer.held, _by(by)
+        table = Table.none() if chosen is By.SOURCE else await self._enricher.table(chosen)
+        if held is None:
+            ranks: Sequence[Rank] = ()
+        elif chosen is By.SOURCE:
+            ranks = await asyncio.to_thread(rank_sources, held)
+        else:
+            ranks = await asyncio.to_thread(rank, held, table, chosen)
+        return {
+            "by": str(chosen),
+            "bans": count(held) if held else 0,
+            "total": len(ranks),
+            "rows": [asdict(one) for one in ranks[:limit]],
         }
 
     async def history(self, source_id: str | None, limit: int) -> Sequence[Answer]:
@@ -200,6 +224,11 @@ class Answers:
             "removed": sorted(before.keys() - after.keys()),
             "changed": sorted(name for name in after.keys() & before.keys() if after[name] != before[name]),
         }
+
+    async def _extent(self, source: Source) -> str:
+        """How much of the address space a source bans on purpose; empty for an ordinary list."""
+        content = self._enforcer.content(source.id) if source.block else None
+        return await asyncio.to_thread(share_in_words, content.addresses) if content else ""
 
     async def _stale_since(self, source: Source) -> float | None:
         """Since when the last good list of a source is older than it may be; None while it is not."""
@@ -292,6 +321,13 @@ def _entry_of(addresses: AddressSet, family: Family, needle: Addresses) -> str:
         return to_text(family, needle[0]) if addresses.contains(family, to_number(needle[0])) else ""
     at = int(nets.first.searchsorted(needle[0], side="right")) - 1
     return text_of(to_text(family, nets.first[at]), to_text(family, nets.last[at]))
+
+
+def _by(text: str) -> By:
+    try:
+        return By(text)
+    except ValueError:
+        raise UsageError(f"bans are not counted by {text[:60]!a}", f"by {', '.join(By)}") from None
 
 
 def _address_of(text: str) -> tuple[Family, int]:

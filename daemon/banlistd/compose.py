@@ -9,6 +9,7 @@ from functools import partial
 from importlib.metadata import version
 
 from banlistd.adapters import allocator, config_file
+from banlistd.adapters.backends.fail2ban import Fail2banFirewall
 from banlistd.adapters.backends.ipset import IpsetFirewall
 from banlistd.adapters.backends.memory import MemoryFirewall
 from banlistd.adapters.backends.nftables import NftablesFirewall
@@ -17,6 +18,9 @@ from banlistd.adapters.backends_in_use import BackendsInUse
 from banlistd.adapters.clock import SystemClock
 from banlistd.adapters.database import open_copy, open_database
 from banlistd.adapters.download import Downloads
+from banlistd.adapters.geo_blocks import GeoBlocks
+from banlistd.adapters.geo_cache import GeoCacheTable
+from banlistd.adapters.geo_online import OnlineService
 from banlistd.adapters.host import LinuxHost
 from banlistd.adapters.import_runs import ImportRuns
 from banlistd.adapters.instance import only_instance, only_writer
@@ -24,14 +28,17 @@ from banlistd.adapters.journal import find_announcer
 from banlistd.adapters.known_names import KnownNames
 from banlistd.adapters.last_footing import LastFooting
 from banlistd.adapters.local_file import LocalFiles, stamp_of
+from banlistd.adapters.mmdb import MmdbFile
 from banlistd.adapters.names import Names
 from banlistd.adapters.quarantine import QuarantineTable
 from banlistd.adapters.supervisor import find_supervisor
+from banlistd.adapters.tor_geoip import TorGeoip
 from banlistd.answers import Answers
-from banlistd.core.config import Config
+from banlistd.core.config import Config, Geo
 from banlistd.core.footing import Footing
 from banlistd.core.policy import policy_of
 from banlistd.enforcing import Enforcer
+from banlistd.enriching import Doors, Enricher
 from banlistd.errors import ConfigError
 from banlistd.importing import Importer
 from banlistd.interfaces import Announcer, Firewall, Storage
@@ -44,6 +51,7 @@ from banlistd.timetable import Timetable
 BACKENDS: Mapping[BackendName, Callable[[Config], Firewall]] = {
     BackendName.NFTABLES: lambda config: NftablesFirewall(config.owner),
     BackendName.IPSET: lambda _: IpsetFirewall(),
+    BackendName.FAIL2BAN: lambda config: Fail2banFirewall(config.fail2ban.socket, config.fail2ban.jail),
     BackendName.MEMORY: lambda _: MemoryFirewall(),
 }
 
@@ -107,13 +115,17 @@ async def open_house(places: Places, config: Config, *, rehearse: Callable[[str]
         enforcer = Enforcer(firewall, ledger, policy_of(config, marks, clock.now()), host, announcer)
         enforcer.keep_footing = partial(_keep_footing, LastFooting(database), config, enforcer)
         stack.push_async_callback(enforcer.settle)
-        fetcher = Downloads(version("banlistd"), LocalFiles(), places.credentials)
+        enricher = Enricher(
+            config.geo, lambda geo: _doors(geo, places), GeoCacheTable(database), ledger, announcer, clock
+        )
+        local = GeoBlocks(lambda: enricher.databases, stamp_of, LocalFiles())
+        fetcher = Downloads(version("banlistd"), local, places.credentials)
         importer = Importer(fetcher, ledger, quarantine, enforcer, announcer, clock, chance=random.random)
         service = Service(
             config, lambda: load_config(places), Timetable(ledger, stamp_of, clock), importer, enforcer, ledger, database,
-            announcer, find_supervisor(), clock,
+            announcer, find_supervisor(), clock, enricher,
         )  # fmt: skip
-        answers = Answers(service, enforcer, ledger, quarantine, database, clock, str(places.config))
+        answers = Answers(service, enforcer, ledger, quarantine, database, clock, str(places.config), enricher)
         makers = {str(name): partial(make, config) for name, make in BACKENDS.items() if rehearse is None}
         moving = Moving(BackendsInUse(database), str(config.backend), makers, announcer)
         yield House(service, answers, enforcer, database, announcer, places, moving)
@@ -146,3 +158,11 @@ async def tear_down(places: Places) -> Sequence[str]:
             stack.push_async_callback(firewall.close)
             await firewall.teardown()
     return names
+
+
+def _doors(geo: Geo, places: Places) -> Doors:
+    """Who knows where addresses belong; nobody outside this machine unless the configuration says so."""
+    databases = tuple(MmdbFile(path) if path.suffix == ".mmdb" else TorGeoip(path) for path in geo.databases)
+    online = geo.online
+    services = (OnlineService(online.url, version("banlistd"), places.credentials),) if online.enabled else ()
+    return Doors(databases, services)

@@ -1,4 +1,5 @@
-"""The control socket: HTTP/1.1 on a unix socket, offering exactly `Operations`. Its file mode says who may speak to it.
+"""The control socket: HTTP/1.1 on a unix socket, offering exactly `Operations` to root, to the daemon's own account and to the
+group that owns the socket: its mode says so to the kernel, and the kernel's word on the peer is asked once more.
 
 Every answer is one JSON document, also every refusal. Two kinds aiohttp answers itself, in bare words: what is no HTTP
 (400), and a fault that nobody foresaw (500), whose traceback it logs.
@@ -6,10 +7,10 @@ Every answer is one JSON document, also every refusal. Two kinds aiohttp answers
 
 import errno
 import json
+import os
 import re
 import socket
 import stat
-import struct
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
@@ -17,12 +18,15 @@ from pathlib import Path
 
 from aiohttp import web
 
+from banlistd.adapters.peer import Peer, peer_of
 from banlistd.errors import (
     AlreadyRunningError,
     BanlistdError,
     ConfigError,
     FetchError,
+    GeoError,
     NoSuchSourceError,
+    NotAllowedError,
     NotRunningError,
     ParseError,
     RefusedError,
@@ -43,7 +47,6 @@ SOCKET_MODE = 0o660
 _SHUTDOWN_SECONDS = 1.0
 _PROBE_SECONDS = 2.0
 _SOURCE_ID = re.compile(r"[a-z0-9][a-z0-9-]{0,39}")
-_CREDENTIALS = struct.Struct("=iII")  # struct ucred of <linux/socket.h>: pid, uid, gid
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +78,7 @@ ROUTES: tuple[Route, ...] = (
         frozenset({"source", "limit"}),
         lambda operations, q: operations.history(q.query.get("source"), q.limit),
     ),
+    Route("GET", "/v1/top", frozenset({"by", "limit"}), lambda operations, q: operations.top(q.query.get("by", ""), q.limit)),
     Route("GET", "/v1/protected", frozenset(), lambda operations, _: operations.protected()),
     Route("GET", "/v1/timers", frozenset(), lambda operations, _: operations.timers()),
     Route(
@@ -88,6 +92,7 @@ ROUTES: tuple[Route, ...] = (
 # The first class that fits an error gives its status; an error of none of them is the daemon's own failure: 500.
 _STATUSES: tuple[tuple[type[BanlistdError], int], ...] = (
     (UsageError, 400),
+    (NotAllowedError, 403),
     (NoSuchSourceError, 404),
     (AlreadyRunningError, 409),
     (StaleGenerationError, 409),
@@ -95,6 +100,7 @@ _STATUSES: tuple[tuple[type[BanlistdError], int], ...] = (
     (ParseError, 422),
     (RefusedError, 422),
     (FetchError, 502),
+    (GeoError, 503),
     (NotRunningError, 503),
 )
 
@@ -119,9 +125,9 @@ async def serve(operations: Operations, socket_path: Path, on_change: OnChange |
     A socket file that nobody answers on is replaced. Raises AlreadyRunningError where somebody does, and UsageError
     where no socket can stand at that path.
     """
-    app = application(operations, on_change)
     listener, mine = _listen(socket_path)
     try:
+        app = application(operations, mine.st_gid, on_change)
         runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=_SHUTDOWN_SECONDS)
         try:
             await runner.setup()
@@ -129,28 +135,29 @@ async def serve(operations: Operations, socket_path: Path, on_change: OnChange |
             yield
         finally:
             # While we still listen: later, another daemon might have put its own in place, on the same inode.
-            _remove(socket_path, mine)
+            _remove(socket_path, mine.st_ino)
             await runner.cleanup()
     finally:
         listener.close()
 
 
-def application(operations: Operations, on_change: OnChange | None = None) -> web.Application:
-    """The routes as a web application that is not bound to any socket."""
+def application(operations: Operations, group: int, on_change: OnChange | None = None) -> web.Application:
+    """The routes as a web application that is not bound to any socket. `group`: whose members are answered."""
     app = web.Application(client_max_size=MAX_BODY, middlewares=[_answer_faults_in_json])
     for route in ROUTES:
-        app.router.add_route(route.method, route.path, _handler(route, operations, on_change))
+        app.router.add_route(route.method, route.path, _handler(route, operations, group, on_change))
     return app
 
 
 def _handler(
-    route: Route, operations: Operations, on_change: OnChange | None
+    route: Route, operations: Operations, group: int, on_change: OnChange | None
 ) -> Callable[[web.Request], Awaitable[web.Response]]:
     async def handle(request: web.Request) -> web.Response:
+        peer = _admitted(request, group)
         question = _question(route, request.query, await request.read())
         if route.method == "POST" and on_change is not None:
             verb = route.path.rpartition("/")[2]
-            on_change(" ".join((verb, *question.source_ids)), _uid_of_peer(request))
+            on_change(" ".join((verb, *question.source_ids)), peer.uid)
         return web.json_response(await route.ask(operations, question))
 
     return handle
@@ -205,14 +212,15 @@ def _limit(text: str | None) -> int:
     return int(text)
 
 
-def _uid_of_peer(request: web.Request) -> int:
-    """The uid that the kernel noted when the peer connected; -1 where the peer is gone already."""
-    transport = request.transport
-    peer = transport.get_extra_info("socket") if transport is not None else None
-    if peer is None:
-        return -1
-    _, uid, _ = _CREDENTIALS.unpack(peer.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size))
-    return int(uid)
+def _admitted(request: web.Request, group: int) -> Peer:
+    """Who asks. Raises NotAllowedError for somebody who should not have come so far."""
+    connection = request.transport.get_extra_info("socket") if request.transport is not None else None
+    if connection is None:
+        raise NotAllowedError("whoever asked is gone")
+    peer = peer_of(connection)
+    if peer.uid not in (0, os.geteuid()) and group not in peer.groups:
+        raise NotAllowedError(f"user {peer.uid} may not speak to banlistd", "use sudo, or join the group that owns the socket")
+    return peer
 
 
 @web.middleware
@@ -249,8 +257,8 @@ def error_document(error: BanlistdError) -> Mapping[str, object]:
     return {"error": fault}
 
 
-def _listen(path: Path) -> tuple[socket.socket, int]:
-    """The listening socket, and the inode of its file.
+def _listen(path: Path) -> tuple[socket.socket, os.stat_result]:
+    """The listening socket, and the state of its file.
 
     Bind, set the mode, then listen: until the mode is set, nobody can connect, whatever the umask is.
     """
@@ -260,7 +268,7 @@ def _listen(path: Path) -> tuple[socket.socket, int]:
         listener.bind(str(path))
         path.chmod(SOCKET_MODE)
         listener.listen(128)
-        return listener, path.lstat().st_ino
+        return listener, path.lstat()
     except OSError as exc:
         listener.close()
         reason = exc.strerror or str(exc)  # "AF_UNIX path too long" comes without a number

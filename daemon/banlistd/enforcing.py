@@ -8,8 +8,9 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 
-from banlistd.core.addresses import AddressSet, hash_of
+from banlistd.core.addresses import AddressSet
 from banlistd.core.change import Change, difference
+from banlistd.core.content import Content, content_of
 from banlistd.core.holding import Holding, Verdict
 from banlistd.core.policy import Policy
 from banlistd.core.protection import Carving, Hit, carve, joined, label
@@ -29,16 +30,6 @@ from banlistd.model import (
     RunState,
     SourceId,
 )
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Content:
-    """What one source is to hold in the firewall. `adopted`: read back from it, for want of the snapshot."""
-
-    source_id: SourceId
-    content_hash: ContentHash
-    addresses: AddressSet = field(repr=False)
-    adopted: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -193,7 +184,7 @@ class Enforcer:
         plan = _Plan(self._held, self._basis) if same and self._held else await self._plan(policy, contents, carving)
         markers = await self.firewall.markers()
         known = self._held is not None and set(self._held.markers) == set(markers)
-        present = self._held if known else await self._reconstruct(markers, protected)
+        present = self._held if known else await self._present(markers, plan.holding, protected)
         verdict = await self.firewall.verify(present) if present is not None else Verdict()
         change = await asyncio.to_thread(difference, present, plan.holding, verdict, plan.moves if known else None)
         if not change.is_empty:
@@ -229,6 +220,11 @@ class Enforcer:
                     message = f"{source_id} would have banned {span} ({reason}): carved out"
                     fields = {"SOURCE_ID": source_id, "ADDRESS": span, "REASON": reason}
                     self._announcer.announce(Event(EventName.PROTECTED_CARVED, message, fields))
+
+    async def _present(self, markers: Sequence[Marker], desired: Holding, protected: Sequence[Protected]) -> Holding | None:
+        """What the firewall holds by its own word."""
+        # The same contents under the same policy are the same plan, as after a restart in which nothing has changed.
+        return desired if set(markers) == set(desired.markers) else await self._reconstruct(markers, protected)
 
     async def _reconstruct(self, markers: Sequence[Marker], protected: Sequence[Protected]) -> Holding | None:
         """What the firewall holds by its own word, if we still have the contents that it names; else None."""
@@ -273,7 +269,7 @@ class Enforcer:
         encoded = await self._ledger.snapshot(source_id, content_hash)
         if encoded is None:
             return None
-        return await asyncio.to_thread(_decode, source_id, content_hash, encoded)
+        return await asyncio.to_thread(content_of, source_id, content_hash, encoded)
 
 
 @dataclass(slots=True)
@@ -313,9 +309,3 @@ def _basis_of(
     addresses = {source_id: content.addresses for source_id, content in contents.items()}
     barred = policy.barred if carving.is_empty else joined(policy.barred, carving.ranges)
     return Basis(policy.roster, addresses, policy.allowed, barred), markers
-
-
-def _decode(source_id: SourceId, content_hash: ContentHash, encoded: bytes) -> Content | None:
-    if hash_of(encoded) != content_hash:
-        return None  # damaged: as good as absent, and fetched again
-    return Content(source_id, content_hash, AddressSet.decode(encoded))

@@ -69,6 +69,12 @@ class NewerLedgerError(LedgerError):
     """The database was written by a newer program; it is left alone."""
 
 
+class GeoError(BanlistdError):
+    """Where addresses belong could not be found out: a database that cannot be read, a service that does not answer."""
+
+    exit_code = 69  # EX_UNAVAILABLE
+
+
 class AlreadyRunningError(BanlistdError):
     """Another banlistd works on the same state."""
 
@@ -79,6 +85,12 @@ class NotRunningError(BanlistdError):
     """No daemon answers on the control socket."""
 
     exit_code = 69  # EX_UNAVAILABLE
+
+
+class NotAllowedError(BanlistdError):
+    """The control socket is not for this user."""
+
+    exit_code = 77  # EX_NOPERM
 
 
 class NoSuchSourceError(BanlistdError):

@@ -6,10 +6,11 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Protocol
 
-from banlistd.core.addresses import AddressSet, hash_of
+from banlistd.core.addresses import AddressSet
 from banlistd.core.change import Change
-from banlistd.core.comparison import arrivals
 from banlistd.core.config import Source
+from banlistd.core.content import Content, content_of, stored_form
+from banlistd.core.guards import share_in_words
 from banlistd.core.quarantine import Quarantined, approved, detained, has_settled, stale_at
 from banlistd.core.reading import Reading, read, recipe_of
 from banlistd.core.recovery import decide
@@ -50,18 +51,25 @@ class Enforcement(Protocol):
     def holds(self, source_id: SourceId, content_hash: ContentHash) -> bool:
         """Whether this content is at hand, so that it can be put back without a download."""
 
+    def content(self, source_id: SourceId) -> Content | None:
+        """What a source holds in the firewall."""
+
     async def enforce(self, source_id: SourceId, content_hash: ContentHash, addresses: AddressSet) -> Change:
         """Make the firewall hold this content of this source, and everything else as it shall be."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class _Found:
-    """What a poll brought: a content, maybe one whose bytes were not even read. `in_spite`: why it is taken though refused."""
+    """What a poll brought: a content, maybe one whose bytes were not even read. `in_spite`: why it is taken though refused.
+
+    `extent`: how much of the address space it is, of what no guard holds back for that.
+    """
 
     content_hash: ContentHash
     validators: Validators
     reading: Reading | None = dataclasses.field(default=None, repr=False)
     in_spite: str = ""
+    extent: str = ""
 
 
 class Importer:
@@ -101,7 +109,8 @@ class Importer:
         poll = await self._ledger.poll(source.id)
         newest = await self._ledger.newest(source.id)
         held = await self._quarantine.held(source.id)
-        found = _approved(held) or await self._poll(source, poll, newest)
+        approved = await asyncio.to_thread(_approved, held) if held is not None and held.approved else None
+        found = approved or await self._poll(source, poll, newest)
         if found.reading is not None and found.reading.refusal is not None:
             refusal = found.reading.refusal
             if not await self._has_settled(source, held, found.reading, refusal):
@@ -147,11 +156,12 @@ class Importer:
         before, standing = await self._last_good(source.id), await self._quarantine.standing(source.id)
         had_trailer = standing is not None and standing.trailer
         reading = await asyncio.to_thread(read, source, fetched.body, before, had_trailer=had_trailer)
-        return _Found(reading.content_hash, validators, reading)
+        extent = await asyncio.to_thread(share_in_words, reading.addresses) if source.block else ""
+        return _Found(reading.content_hash, validators, reading, extent=extent)
 
     async def _has_settled(self, source: Source, held: Quarantined | None, reading: Reading, refusal: Refusal) -> bool:
         """Hold refused content back; True where it has shrunk and stayed so for as long as `settle` says."""
-        row = detained(held, reading, refusal, source, self._clock.now())
+        row = await asyncio.to_thread(detained, held, reading, refusal, source, self._clock.now())
         # Without a ledger it is refused as well.
         with suppress(LedgerError):
             await self._quarantine.detain(row)
@@ -171,36 +181,35 @@ class Importer:
 
     async def _open(self, source_id: SourceId, found: _Found, newest: ImportRun | None) -> tuple[AddressSet, ImportRun]:
         """Write down what is about to be applied, snapshot included."""
-        reading = found.reading
-        encoded = reading.encoded if reading else await self._ledger.snapshot(source_id, found.content_hash)
-        if encoded is None:
-            raise LedgerError(f"the snapshot of {source_id} is gone", "it is fetched whole at the next poll")
-        addresses = reading.addresses if reading else await asyncio.to_thread(AddressSet.decode, encoded)
+        reading, before = found.reading, await self._last_good(source_id)
+        addresses = reading.addresses if reading else await self._stored(source_id, found.content_hash)
+        snapshot, new = await asyncio.to_thread(stored_form, addresses, found.content_hash, before)
         pending = Pending(
             source_id,
             found.content_hash,
             self._enforcement.policy_hash,
             entries=len(addresses),
             rejected=reading.rejected if reading else (newest.rejected if newest else 0),
-            snapshot=encoded,
-            arrivals=await self._arrivals(source_id, found.content_hash, addresses),
+            snapshot=snapshot,
+            arrivals=new,
         )
         return addresses, await self._ledger.upsert_pending(pending, self._clock.now())
 
-    async def _arrivals(self, source_id: SourceId, content_hash: ContentHash, addresses: AddressSet) -> bytes | None:
-        """What this content has and the one before had not; None where there was none before."""
-        before = await self._last_good(source_id)
-        if before is None or hash_of(before) == content_hash:
-            return None
-        return await asyncio.to_thread(lambda: arrivals(addresses, AddressSet.decode(before)).encode())
-
-    async def _last_good(self, source_id: SourceId) -> bytes | None:
-        """The encoded content that the firewall shall hold of a source; None where there is none, or it is damaged."""
+    async def _last_good(self, source_id: SourceId) -> Content | None:
+        """The content that the firewall shall hold of a source; None where there is none, or it is damaged."""
         run = await self._ledger.accepted(source_id)
         if run is None or run.content_hash is None:
             return None
-        encoded = await self._ledger.snapshot(source_id, run.content_hash)
-        return encoded if encoded is not None and hash_of(encoded) == run.content_hash else None
+        if self._enforcement.holds(source_id, run.content_hash):
+            return self._enforcement.content(source_id)
+        snapshot = await self._ledger.snapshot(source_id, run.content_hash)
+        return await asyncio.to_thread(content_of, source_id, run.content_hash, snapshot) if snapshot else None
+
+    async def _stored(self, source_id: SourceId, content_hash: ContentHash) -> AddressSet:
+        snapshot = await self._ledger.snapshot(source_id, content_hash)
+        if snapshot is None:
+            raise LedgerError(f"the snapshot of {source_id} is gone", "it is fetched whole at the next poll")
+        return await asyncio.to_thread(AddressSet.decode, snapshot)
 
     async def _apply(self, run: ImportRun, addresses: AddressSet) -> tuple[int, int]:
         if run.content_hash is None:
@@ -224,6 +233,7 @@ class Importer:
         name = EventName.IMPORT_COMPLETED if first else EventName.IMPORT_LOST_RACE
         words = f"{run.entries} entries, +{added} -{removed}" if first else "another importer was first; its run stands"
         words += f"; {found.in_spite}" if found.in_spite else ""
+        words += f"; {found.extent}" if found.extent else ""
         self._tell(
             name, run.source_id, f"{run.source_id}: {words}", found.content_hash, RUN_ID=run.id, ADDED=added, REMOVED=removed,
             REJECTED=run.rejected, ENTRIES=run.entries, DURATION_MS=round((self._clock.monotonic() - began) * 1000),

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from banlistd.core.addresses import AddressSet
 from banlistd.core.change import Change
+from banlistd.core.geo import By, GeoEntry, GeoNegEntry, Located
+from banlistd.core.geo_tables import Table
 from banlistd.core.holding import Holding, Verdict
 from banlistd.model import (
     ContentHash,
@@ -15,6 +19,7 @@ from banlistd.model import (
     Disturbance,
     Download,
     Event,
+    Family,
     ImportRun,
     Mark,
     Marker,
@@ -220,6 +225,73 @@ class Backends(Protocol):
         """It holds nothing of ours any more."""
 
 
+class GeoCache(Protocol):
+    """Where addresses belong, by network, as far as it was asked for. Each call is one transaction: all of it, or nothing.
+
+    Entries never overlap: a newer one takes its whole range, of what it covers nothing stays, and of a wider one what sticks
+    out. Within one call the later one is newer. Raises LedgerError where the database cannot be used.
+    """
+
+    async def find(self, family: Family, addresses: Sequence[int], now: float) -> Sequence[GeoEntry | GeoNegEntry | None]:
+        """The entry that holds each address, in their order; None where there is none, or it has expired."""
+
+    async def upsert_entry(self, entry: GeoEntry) -> None:
+        """Remember where a network belongs."""
+
+    async def upsert_neg_entry(self, entry: GeoNegEntry) -> None:
+        """Remember that nobody knows a network."""
+
+    async def bulk_upsert_entries(self, entries: Sequence[GeoEntry]) -> None:
+        """Remember many at once."""
+
+    async def bulk_upsert_neg_entries(self, entries: Sequence[GeoNegEntry]) -> None:
+        """The same for networks that nobody knows."""
+
+    async def bulk_upsert_entries_and_neg_entries(
+        self, entries: Sequence[GeoEntry], neg_entries: Sequence[GeoNegEntry]
+    ) -> None:
+        """Both in one transaction; an entry is newer than a negative one."""
+
+    async def page(self, after: GeoEntry | None, most: int, now: float) -> Sequence[GeoEntry]:
+        """At most so many entries that have not expired, in order, from the one after `after` on."""
+
+    async def prune(self, now: float, most: int) -> int:
+        """Forget at most so many that have expired, the oldest first; returns how many."""
+
+
+Asking = Callable[[Family, Sequence[int]], Awaitable[Sequence[Located]]]
+"""Of each address (as a number) what is known, in their order, with the network that it holds for. Raises GeoError."""
+
+
+class Resolver(Protocol):
+    """One place that knows where addresses belong: a file, or a service."""
+
+    @property
+    def name(self) -> str:
+        """For messages."""
+
+    @property
+    def most(self) -> int:
+        """So many addresses at once."""
+
+    def is_there(self) -> bool:
+        """Whether there is anything to ask. A look at the disk, no more."""
+
+    def session(self) -> AbstractAsyncContextManager[Asking]:
+        """To ask it some times in a row; a file is looked at as it is when the session begins. Raises GeoError."""
+
+
+class GeoDatabase(Resolver, Protocol):
+    """A Resolver that is a file on this machine's disk."""
+
+    @property
+    def path(self) -> Path:
+        """The file."""
+
+    async def table(self, by: By) -> Table:
+        """All of it, by country or ASN; empty where it does not know that. In under a second. Raises GeoError."""
+
+
 class Storage(Protocol):
     """The file beneath Ledger and Quarantine. Where the disk does not take it, the state goes on in memory."""
 
@@ -299,7 +371,13 @@ class Operations(Protocol):
         """Each source: state, bans, last and next poll, counters."""
 
     async def check(self, address: str) -> Mapping[str, object]:
-        """Which sources hold an address, which one owns it, since when. Raises UsageError for what is no address."""
+        """Which sources hold an address, which one owns it, since when; where it belongs.
+
+        Raises UsageError for what is no address.
+        """
+
+    async def top(self, by: str, limit: int) -> Mapping[str, object]:
+        """Who has most bans, `by` country, asn or source. Raises UsageError, and GeoError where no database knows."""
 
     async def history(self, source_id: str | None, limit: int) -> Sequence[Mapping[str, object]]:
         """Import runs, newest first. Raises NoSuchSourceError."""

@@ -5,12 +5,14 @@ import signal
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
+from functools import partial
 
 from banlistd.compose import House, load_config, open_house, tear_down
 from banlistd.control import serve as answering
 from banlistd.core.config import Config
 from banlistd.errors import BanlistdError, LedgerError
-from banlistd.model import Outcome
+from banlistd.interfaces import Announcer
+from banlistd.model import Event, EventName, Outcome
 from banlistd.places import Places
 
 
@@ -60,9 +62,13 @@ async def _serve(places: Places, config: Config) -> int:
         reloads: set[asyncio.Task[None]] = set()
         loop.add_signal_handler(signal.SIGHUP, lambda: reloads.add(loop.create_task(_reload(house))))
         places.runtime.mkdir(mode=0o755, parents=True, exist_ok=True)
-        async with answering(house.answers, places.socket):
+        async with answering(house.answers, places.socket, partial(_note_order, house.announcer)):
             await house.service.run(stop)
     return 0
+
+
+def _note_order(announcer: Announcer, words: str, uid: int) -> None:
+    announcer.announce(Event(EventName.ORDER_GIVEN, f"{words}: ordered by user {uid}", {"ORDER": words, "UID": uid}))
 
 
 async def _reload(house: House) -> None:

@@ -11,6 +11,7 @@ from banlistd.core.config import Config, Source
 from banlistd.core.policy import Policy, policy_of
 from banlistd.core.schedule import FIRST_RETRY
 from banlistd.enforcing import Enforcer, Restored
+from banlistd.enriching import Enricher
 from banlistd.errors import BanlistdError, ConfigError, NoSuchSourceError
 from banlistd.importing import Importer
 from banlistd.interfaces import Announcer, Clock, Ledger, Storage, Supervisor
@@ -47,6 +48,7 @@ class Service:
         announcer: Announcer,
         supervisor: Supervisor,
         clock: Clock,
+        enricher: Enricher,
         *,
         reconcile_every: float = RECONCILE_EVERY,
         first_retry: float = FIRST_RETRY,
@@ -62,6 +64,7 @@ class Service:
         self._announcer = announcer
         self._supervisor = supervisor
         self._clock = clock
+        self._enricher = enricher
         self._reconcile_every = reconcile_every
         self._first_retry = first_retry
         self._mend_every = mend_every
@@ -94,7 +97,8 @@ class Service:
         self._supervisor.ready()
         self._tell(EventName.SERVICE_STARTED, f"polling {len(self._enabled())} sources")
         self._start_timers()
-        loops = [asyncio.ensure_future(loop) for loop in (self._reconcile_loop(), self._storage_loop(), self._watchdog_loop())]
+        duties = (self._reconcile_loop(), self._storage_loop(), self._watchdog_loop(), self._enriching_loop())
+        loops = [asyncio.ensure_future(duty) for duty in duties]
         self._report()
         try:
             await stop.wait()
@@ -127,7 +131,7 @@ class Service:
     async def _reload(self) -> Config:
         try:
             config = await asyncio.to_thread(self._load)
-            if config.backend is not self._config.backend:
+            if (config.backend, config.fail2ban) != (self._config.backend, self._config.fail2ban):
                 raise ConfigError("backend: cannot be changed while banlistd runs", "restart it")
             policy = await self._policy(config)
             await self._enforcer.reconcile(policy)
@@ -138,6 +142,7 @@ class Service:
             )
             raise
         before, self._config = self._config, config
+        self._enricher.configure(config.geo)
         self._start_timers()
         self._timetable.wake()
         self._mend_now.set()
@@ -166,7 +171,7 @@ class Service:
         """Poll one source whenever it is due, until it is no longer enabled."""
         while (source := self._enabled().get(source_id)) is not None:
             try:
-                if await self._timetable.is_due(source):
+                if await self._timetable.is_due(source, self._config.watched(source)):
                     await self._import(source)
             except Exception as error:  # noqa: BLE001 - the service loop: one source's fault must not end the others' protection
                 self._fault(error, source_id)
@@ -174,13 +179,14 @@ class Service:
 
     async def _import(self, source: Source) -> Outcome:
         async with self._locks.setdefault(source.id, asyncio.Lock()), self._slots:
-            self._timetable.begin(source)
+            self._timetable.begin(source, self._config.watched(source))
             outcome = await self._importer.import_source(source)
             self._timetable.end(source, outcome)
         if outcome.error:
             self._failing[source.id] = outcome.error
         else:
             self._failing.pop(source.id, None)
+        self._enricher.note(source, outcome)
         self._report()
         return outcome
 
@@ -249,6 +255,16 @@ class Service:
             except Exception as error:  # noqa: BLE001 - as in _timer
                 self._fault(error)
                 await asyncio.sleep(self._mend_every)
+
+    async def _enriching_loop(self) -> None:
+        """Look up where addresses belong, behind everything else."""
+        self._enricher.recover(self._enabled().values())
+        while True:
+            try:
+                await self._enricher.warm()
+            except Exception as error:  # noqa: BLE001 - as in _timer
+                self._fault(error)
+                await asyncio.sleep(self._first_retry)
 
     async def _write_down(self) -> None:
         self._marks = await self._marks_for(self._config)

@@ -1,7 +1,7 @@
 """When each source is polled next: by what the ledger remembers, by what this process remembers, or because it is woken."""
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from banlistd.core.config import Source
@@ -45,16 +45,19 @@ class Timetable:
             if source_id in self._wakes:
                 self._wakes[source_id].set()
 
-    def begin(self, source: Source) -> None:
-        """A poll begins: of a file, what is written from now on is not to be missed."""
-        if source.path:
-            self._stamps[source.id] = self._stamp(source.path)
+    def begin(self, source: Source, files: Sequence[Path]) -> None:
+        """A poll begins: what is written from now on to the files that the source is made of is not to be missed."""
+        if files:
+            self._stamps[source.id] = self._stamp_of(files)
 
     def end(self, source: Source, outcome: Outcome) -> None:
         self._rests[source.id] = recipe_of(source), self._clock.monotonic() + outcome.delay
 
-    async def is_due(self, source: Source) -> bool:
-        """Wait until the source is due; False where it was woken, so that configuration and ledger are to be read again."""
+    async def is_due(self, source: Source, files: Sequence[Path]) -> bool:
+        """Wait until the source is due, or one of its files changes.
+
+        False where it was woken, so that configuration and ledger are to be read again.
+        """
         wake = self._wakes.setdefault(source.id, asyncio.Event())
         poll = await self._ledger.poll(source.id)
         recipe = recipe_of(source)
@@ -68,12 +71,16 @@ class Timetable:
         stamp = self._stamps.get(source.id, poll.validators.etag)
         while (left := deadline - self._clock.monotonic()) > 0:
             try:
-                async with asyncio.timeout(min(left, self._watch_every if source.path else self._look_every)):
+                async with asyncio.timeout(min(left, self._watch_every if files else self._look_every)):
                     await wake.wait()
             except TimeoutError:
-                if source.path and self._stamp(source.path) != stamp:
+                if files and self._stamp_of(files) != stamp:
                     return True
             else:
                 wake.clear()
                 return False
         return True
+
+    def _stamp_of(self, files: Sequence[Path]) -> str:
+        """Changes when one of the files does; as the Fetcher of such sources has it for the etag."""
+        return "\n".join(map(self._stamp, files))

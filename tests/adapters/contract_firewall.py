@@ -343,13 +343,10 @@ class FirewallContract:
 
     def test_a_hundred_thousand_entries_of_ipv6(self) -> None:
         async def story(firewall: Firewall) -> None:
-            hosts = np.random.default_rng(2).bytes(16 * 99_000)
-            first = np.concatenate(
-                [np.frombuffer(hosts, dtype="S16"), from_numbers(Family.IPV6, [n << 80 for n in range(2**32, 2**32 + 1000)])]
-            )
-            last = np.concatenate(
-                [first[:99_000], from_numbers(Family.IPV6, [((n + 1) << 80) - 1 for n in range(2**32, 2**32 + 1000)])]
-            )
+            hosts = np.frombuffer(np.random.default_rng(2).bytes(16 * 99_000), dtype="S16")
+            starts = [number << 80 for number in range(2**32, 2**32 + 2000, 2)]
+            first = np.concatenate([hosts, from_numbers(Family.IPV6, starts)])
+            last = np.concatenate([hosts, from_numbers(Family.IPV6, [start + 2**80 - 1 for start in starts])])
             empty, held = holding([ALPHA], {}), holding([ALPHA], {"alpha": AddressSet.of(None, None, first, last)})
             await firewall.apply(difference(None, empty))
             assert await firewall.apply(difference(empty, held)) == len(held)

@@ -1,6 +1,7 @@
 """What must not be locked out is found: in a real network namespace, on real connections, in files written for the test."""
 
 import asyncio
+import errno
 import socket
 import subprocess
 import time
@@ -50,10 +51,22 @@ def connection(server: str, port: int, client: str = "") -> Iterator[None]:
     family = socket.AF_INET6 if ":" in server else socket.AF_INET
     with (
         closing(socket.create_server((server, port), family=family)) as listener,
-        closing(socket.create_connection((client or server, port), timeout=10)),
+        closing(reached(client or server, port)),
         closing(listener.accept()[0]),
     ):
         yield
+
+
+def reached(host: str, port: int) -> socket.socket:
+    """A connection. The kernel makes the route to a new IPv6 address beside us, and a moment later on a busy machine."""
+    for _ in range(500):
+        try:
+            return socket.create_connection((host, port), timeout=10)
+        except OSError as error:
+            if error.errno != errno.ENETUNREACH:
+                raise
+        time.sleep(0.01)
+    pytest.fail(f"there is no route to {host}")
 
 
 @in_network_namespace

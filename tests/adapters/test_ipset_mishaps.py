@@ -1,5 +1,7 @@
 """What others do to the sets and rules of the ipset backend, and what a killed process leaves: found, repaired, or let be."""
 
+import subprocess
+
 import numpy as np
 import pytest
 
@@ -19,12 +21,14 @@ from adapters.holdings import (
     large,
 )
 from banlistd.adapters.backends.ipset import IpsetFirewall
+from banlistd.adapters.backends.ipset_iptables import script
+from banlistd.adapters.backends.ipset_sets import wanted_sets
 from banlistd.core.addresses import AddressSet, from_numbers
 from banlistd.core.change import MapChange, difference
 from banlistd.core.holding import Holding, Owned, Verdict
 from banlistd.errors import FirewallError
 from banlistd.model import Family
-from ipset_host import Iptables, ipset, members, set_names
+from ipset_host import Iptables, command, ipset, members, set_names
 from network_namespace import in_network_namespace
 
 EVERYONE = [ALPHA, BETA, DROP, LOGGED, COUNTED, BOTH]
@@ -196,6 +200,23 @@ async def test_the_address_of_nobody_is_not_held_alone() -> None:
     await firewall.apply(difference(held, then))
     assert (await firewall.verify(then)).sound
     await firewall.close()
+
+
+@VARIANTS
+@in_network_namespace
+def test_a_script_that_is_cut_short_does_nothing(iptables: Iptables) -> None:
+    """As when a daemon is killed while it writes one: iptables carries out nothing of a table before its COMMIT."""
+    iptables.skip_if_missing()
+    for name in sorted(wanted_sets(EVERYONE)):
+        ipset("create", name, "hash:net", *(["family", "inet6"] if name.endswith("6") else []), "counters")
+    whole = script(EVERYONE, Family.IPV4, {})
+    first = whole.index("COMMIT\n")
+    for end in (first // 3, first // 2, first - 1, first, first + 3):
+        cut = subprocess.run(iptables.restore, input=whole[:end], capture_output=True, text=True, check=False)
+        assert cut.returncode, f"cut at {end}"
+        assert iptables.saved() == [], f"cut at {end}"
+    command(*iptables.restore, given=whole)
+    assert iptables.saved()
 
 
 OTHERS = (

@@ -127,7 +127,7 @@ def test_every_event_has_a_message_id_of_its_own() -> None:
 @pytest.mark.parametrize("name", EventName)
 def test_every_event_has_a_level_with_a_name(name: EventName) -> None:
     level = read_back(line_of(Event(name, "x")))["level"]
-    assert level == {3: "error", 4: "warning", 6: "info", 7: "debug"}[PRIORITIES.get(name, 6)]
+    assert level == {3: "error", 4: "warning", 5: "notice", 6: "info", 7: "debug"}[PRIORITIES.get(name, 6)]
 
 
 def test_under_a_service_manager_the_level_stands_in_front_for_the_journal() -> None:

@@ -5,7 +5,7 @@ Neighbours are not written down beforehand, as elsewhere they are: to find them 
 
 import socket
 import struct
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from functools import partial
@@ -164,6 +164,44 @@ def test_a_live_ssh_session_goes_on_when_everything_is_banned(scene: Scene, vers
             one.sendall(b"still here")
             assert other.recv(16) == b"still here"
         assert not scene.arrives(STRANGER[version], GUARD[version], GATEWAY[version])
+
+
+def as_6to4(four: str) -> str:
+    """RFC 3056; any host of the site."""
+    return f"2002:{socket.inet_aton(four).hex(':', 2)}::7"
+
+
+def as_nat64(four: str) -> str:
+    """RFC 6052."""
+    return f"64:ff9b::{socket.inet_aton(four).hex(':', 2)}"
+
+
+EMBEDDED: Mapping[str, tuple[bytes, Callable[[str], str]]] = {
+    "6to4, all": (b"2002::/16\n", as_6to4),
+    "6to4, one site": (b"2002:cb00:7100::/40\n", as_6to4),
+    "NAT64, all": (b"64:ff9b::/96\n", as_nat64),
+    "NAT64, some": (b"64:ff9b::203.0.113.0/120\n", as_nat64),
+    "mapped": (b"::ffff:203.0.113.0/120\n", str),
+    "mapped, one by one": ("".join(f"::ffff:203.0.113.{n}\n" for n in range(256)).encode(), str),
+    "mapped range": (b"::ffff:203.0.113.0-::ffff:203.0.113.255\n", str),
+}
+
+
+@both
+@pytest.mark.parametrize("form", EMBEDDED)
+def test_a_list_in_another_form_bans_whom_it_names_and_not_what_the_host_lives_by(
+    scene: Scene, form: str, direction: Direction
+) -> None:
+    body, written = EMBEDDED[form]
+    friend, stranger = written(RESOLVER[0]), written(STRANGER[0])
+    version = int(":" in friend)
+    for address in {friend, stranger} - {RESOLVER[0], STRANGER[0]}:
+        scene.outside.command("ip", "address", "add", address, "dev", "lo", "nodad")
+    assert scene.arrives(stranger, GUARD[version], GATEWAY[version])
+    scene.ban(body, direction)
+    assert scene.arrives(friend, GUARD[version], GATEWAY[version])
+    assert scene.is_answered(GUARD[version], friend)
+    assert not scene.arrives(stranger, GUARD[version], GATEWAY[version])
 
 
 def connect(client: str, server: str) -> socket.socket:

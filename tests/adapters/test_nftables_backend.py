@@ -157,7 +157,7 @@ async def test_a_map_that_is_outgrown_is_rebuilt_with_its_rules() -> None:
     await firewall.apply(difference(held, more))
     assert (await firewall.verify(more)).sound
     assert nft("list", "chain", "inet", "banlistd", "lookup-in") == before
-    assert "size 140000" in nft("list", "maps")
+    assert "size 98304" in nft("list", "maps")
     await firewall.close()
 
 

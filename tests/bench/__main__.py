@@ -14,17 +14,19 @@ from pathlib import Path
 
 from banlistd.errors import BanlistdError
 from bench.cases import CASES
-from bench.heartbeats import Heartbeats
 from bench.house import WORK
 from bench.inputs import Inputs
 from bench.measuring import CommandError
+from bench.peace import Peace
 from bench.plot import plot
 from bench.rows import Judged, judge
 from bench.setting import Setting
 from bench.table import summary, table
 
+# So many seconds in all may be spent on waiting for others to be quiet.
+_WAITING = 300.0
 # What can go wrong with a measurement: a daemon or a peer that fails, or is not done in time.
-_FAULTS = (AssertionError, BanlistdError, CommandError, OSError, RuntimeError, subprocess.SubprocessError)
+_FAULTS = (AssertionError, BanlistdError, CommandError, MemoryError, OSError, RuntimeError, subprocess.SubprocessError)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -37,10 +39,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _measure(arguments: argparse.Namespace, folder: Path) -> int:
     """Case after case; what there is is printed and written down after each. A case that fails costs only itself."""
-    heartbeats = Heartbeats()
+    peace = Peace(_WAITING)
     inputs = Inputs(folder, quick=arguments.quick)
     runs = arguments.runs or (1 if arguments.quick else 5)
-    setting = Setting(runs, arguments.quick, folder, inputs, arguments.idle, heartbeats)
+    setting = Setting(runs, arguments.quick, folder, inputs, arguments.idle, peace)
     judged: list[Judged] = []
     failed: list[str] = []
     try:
@@ -57,7 +59,7 @@ def _measure(arguments: argparse.Namespace, folder: Path) -> int:
             if arguments.output:
                 _write(arguments.output, judged, quick=arguments.quick)
     finally:
-        heartbeats.stop()
+        peace.end()
     print(summary(judged, failed))
     return 1 if failed else 0
 

@@ -28,29 +28,32 @@ def answers(setting: Setting) -> Iterator[Row]:
         ]
         yield from take_turns("answers", at_rest, setting)
     during = "the slowest of those that were asked, one after another, while 1,000,000 addresses were imported"
-    contenders = [
+    busy = [
         Contender(f"{name}-busy", f"banlistctl {name}, {during}; {_WHOLE}", partial(_slowest, source, words), at_most(150))
         for name, words in questions.items()
     ]
-    contenders.append(
-        Contender("socket-busy", f"GET /v1/timers on the control socket, no process; {during}", partial(_probed, source))
-    )
-    yield from take_turns("answers", contenders, setting)
+    socket = "GET /v1/timers on the control socket, no process"
+    busy.append(Contender("socket-busy", f"{socket}; {during}", partial(_probed, source)))
+    for contender in busy:
+        contender.loads = True
+    yield from take_turns("answers", busy, setting)
     yield from _loop(source, setting)
 
 
 def _loop(source: str, setting: Setting) -> Iterator[Row]:
-    late: dict[str, list[float]] = {"idle": [], "import": []}
-    for number in range(setting.runs):
-        setting.say(f"answers: loop, {number + 1}")
+    idle: list[float] = []
+
+    def busy() -> Sample:
         with house(source) as home:
             place = home.place
             told = program(home.namespace, "loop", place.config, place.state, place.runtime, "1.0")
-        for when, samples in late.items():
-            samples.append(1000 * told[when])
+        idle.append(1000 * told["idle"])
+        return Sample(1000 * told["import"])
+
     what = "the longest delay of a task in banlistd's own event loop, which wanted to run each millisecond"
-    yield Row("answers/loop-busy", f"{what}; while 1,000,000 addresses were imported", "ms", late["import"], target=at_most(50))
-    yield Row("answers/loop-idle", f"{what}; for a second before, at rest: what the machine itself costs", "ms", late["idle"])
+    contender = Contender("loop-busy", f"{what}; while 1,000,000 addresses were imported", busy, at_most(50), loads=True)
+    yield from take_turns("answers", [contender], setting)
+    yield Row("answers/loop-idle", f"{what}; for a second before, at rest: what the machine itself costs", "ms", idle)
 
 
 def _ask(home: House, words: list[str]) -> Sample:

@@ -41,8 +41,11 @@ def random_million(setting: Setting) -> Iterator[Row]:
 def three_million(setting: Setting) -> Iterator[Row]:
     listing = setting.inputs.three_million()
     ours = _ours(listing, at_most_times(1.6, "3m2/limit"))
-    peers = _peers("3m2", setting.folder, listing.lines(), most=1)
-    yield from take_turns("3m2", [ours, _limit(listing), *(peer for peer in peers if peer.name != "nft-interval")], setting)
+    peers = [peer for peer in _peers("3m2", setting.folder, listing.lines(), most=1) if peer.name != "nft-interval"]
+    most = setting.peace.most_elements()
+    if most is not None and most < listing.entries:
+        raise MemoryError(f"others listen to nf_tables: no more than {most:,} elements may be loaded (bench.listeners)")
+    yield from take_turns("3m2", [ours, _limit(listing), *peers], setting)
     yield _memory("3m2", ours, 260)
 
 
@@ -55,17 +58,18 @@ def networks(setting: Setting) -> Iterator[Row]:
 def bogons6(setting: Setting) -> Iterator[Row]:
     listing = setting.inputs.bogons6()
     script = nft_script(setting.folder, listing.lines(), interval=True, family="ipv6_addr")
-    interval = Contender("nft-interval", f"nft -f, interval set, auto-merge; {_WHOLE}", partial(run_apart, "nft", "-f", script))
+    theirs = partial(run_apart, "nft", "-f", script)
+    interval = Contender("nft-interval", f"nft -f, interval set, auto-merge; {_WHOLE}", theirs, loads=True)
     contenders = [_ours(listing, at_most(1000), _BOGONS), _limit(listing), interval]
     yield from take_turns("bogons6", contenders, setting)
 
 
 def _ours(listing: Listing, target: Target, keys: str = "") -> Contender:
-    return Contender("banlistd", _IMPORT, partial(_import, listing, keys), target)
+    return Contender("banlistd", _IMPORT, partial(_import, listing, keys), target, loads=True)
 
 
 def _limit(listing: Listing) -> Contender:
-    return Contender("limit", _LIMIT, partial(measure_limit, listing.path))
+    return Contender("limit", _LIMIT, partial(measure_limit, listing.path), loads=True)
 
 
 def _peers(
@@ -74,11 +78,12 @@ def _peers(
     interval = nft_script(folder, lines, interval=True)
     yield Contender(
         "nft-interval", f"nft -f, interval set, auto-merge; {_WHOLE}", partial(run_apart, "nft", "-f", interval),
-        at_least_times(10, f"{case}/banlistd") if hashed else None, most,
+        at_least_times(10, f"{case}/banlistd") if hashed else None, most, loads=True,
     )  # fmt: skip
     if hashed:
         script = nft_script(folder, lines, interval=False)
-        yield Contender("nft-hash", f"nft -f, hash set; {_WHOLE}", partial(run_apart, "nft", "-f", script), most=most)
+        theirs = partial(run_apart, "nft", "-f", script)
+        yield Contender("nft-hash", f"nft -f, hash set; {_WHOLE}", theirs, most=most, loads=True)
     for kind in ("hash:net", "hash:ip") if ipset_ip else ("hash:net",):
         script = ipset_script(folder, lines, kind=kind)
         yield Contender(

@@ -34,11 +34,12 @@ class _Street:
     sender: NetworkNamespace
     receiver: NetworkNamespace
     sources: Path
+    cpu_seconds: float
 
     def measure(self) -> Sample:
         """Thousands of packets a second of CPU time, sending included, as far as the receiver's IP layer has taken them in."""
         before = self.receiver.run(_received)
-        told = program(self.sender, "flood", "out", _MAC, _RECEIVER, str(_PORT), str(_SECONDS), self.sources)
+        told = program(self.sender, "flood", "out", _MAC, _RECEIVER, str(_PORT), str(self.cpu_seconds), self.sources)
         arrived = (self.receiver.run(_received) - before) / told["sent"]
         return Sample(arrived * told["timed"] / told["cpu"] / 1000)
 
@@ -49,7 +50,7 @@ def packets(setting: Setting) -> Iterator[Row]:
     networks = setting.inputs.networks()
     clean.write_bytes(_clean(million.body(), networks.body()))
     with ExitStack() as stack:
-        street = partial(_street, stack, clean)
+        street = partial(_street, stack, clean, 0.05 if setting.quick else _SECONDS)
         no_rules = street(stack.enter_context(apart()))
         lists = ([million.path], setting.inputs.parts(million, 100), [million.path, networks.path])
         single, hundred, mixed = (_guarded(stack, paths) for paths in lists)
@@ -86,7 +87,7 @@ def _guarded(stack: ExitStack, paths: Sequence[Path]) -> House:
     return home
 
 
-def _street(stack: ExitStack, sources: Path, receiver: NetworkNamespace) -> _Street:
+def _street(stack: ExitStack, sources: Path, cpu_seconds: float, receiver: NetworkNamespace) -> _Street:
     sender = stack.enter_context(NetworkNamespace())
     receiver.command(
         "ip", "link", "add", "in", "address", _MAC, "type", "veth", "peer", "name", "out", "netns", sender.path
@@ -97,7 +98,7 @@ def _street(stack: ExitStack, sources: Path, receiver: NetworkNamespace) -> _Str
     stack.enter_context(receiver.run(_full_socket))
     # Answers and the reverse of each source's route go nowhere.
     receiver.command("ip", "route", "add", "default", "via", _SENDER)
-    return _Street(sender, receiver, sources)
+    return _Street(sender, receiver, sources, cpu_seconds)
 
 
 def _full_socket() -> socket.socket:

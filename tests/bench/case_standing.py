@@ -4,6 +4,7 @@ import os
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 
 from bench.case_updating import SETTLED, write
@@ -113,38 +114,53 @@ def _serving(home: House) -> Iterator[FeedServer]:
 
 def restart(setting: Setting) -> Iterator[Row]:
     parts = setting.inputs.parts(setting.inputs.million(), SOURCES)
-    unchanged_samples, reboots, limits, writes = [], [], [], []
+    writes: list[float] = []
     with house(*path_sources(parts)) as home:
-        began = time.perf_counter()
-        with home.start() as daemon:
-            for number in range(1, SOURCES + 1):
-                daemon.wait_for("blocklist_import_completed", f"part-{number}")
-            first = 1000 * (time.perf_counter() - began)
-            daemon.terminate()
-        for number in range(setting.runs):
-            setting.say(f"restart: {number + 1}")
+        _first(home)
+
+        def unchanged() -> Sample:
             before = home.generation()
-            unchanged_samples.append(_until_ready(home))
+            took = _until_ready(home)
             writes.append(float(home.generation() - before))
-            limits.append(measure_limit(*parts).value)
+            return took
+
+        def reboot() -> Sample:
             with apart() as rebooted:
-                reboots.append(_until_ready(House(home.place, rebooted)))
-    what = f"start of the process -> READY; {SOURCES} sources, 1,000,000 bans"
-    yield Row("restart/unchanged", f"{what}; nothing has changed", "ms", unchanged_samples, target=at_most(1000))
-    yield Row("restart/unchanged-writes", "transactions in the kernel meanwhile", "commits", writes, target=at_most(0))
-    yield Row("restart/limit", f"one sendmsg of the ready batch of {SOURCES} sources", "ms", limits)
-    yield Row("restart/reboot", f"{what}; the kernel is empty, all comes from the database", "ms", reboots,
-              target=at_most_times(1.3, "restart/limit", plus=500))  # fmt: skip
-    yield Row("restart/first", f"start of the process -> {SOURCES} files imported for the first time", "ms", [first])
+                return _until_ready(House(home.place, rebooted))
+
+        def first() -> Sample:
+            with house(*path_sources(parts)) as fresh:
+                return _first(fresh)
+
+        what = f"start of the process -> READY; {SOURCES} sources, 1,000,000 bans"
+        target = at_most_times(1.3, "restart/limit", plus=500)
+        contenders = [
+            Contender("first", f"start of the process -> {SOURCES} files imported for the first time", first, loads=True),
+            Contender("unchanged", f"{what}; nothing has changed", unchanged, at_most(1000)),
+            Contender("limit", f"one sendmsg of the batch of {SOURCES} sources", partial(measure_limit, *parts), loads=True),
+            Contender("reboot", f"{what}; the kernel is empty, all comes from the database", reboot, target, loads=True),
+        ]
+        yield from take_turns("restart", contenders, setting)
+    yield Row("restart/writes", "transactions in the kernel while nothing had changed", "commits", writes, target=at_most(0))
 
 
-def _until_ready(home: House) -> float:
+def _first(home: House) -> Sample:
+    began = time.perf_counter()
+    with home.start() as daemon:
+        for number in range(1, SOURCES + 1):
+            daemon.wait_for("blocklist_import_completed", f"part-{number}")
+        took = time.perf_counter() - began
+        daemon.terminate()
+    return Sample(1000 * took)
+
+
+def _until_ready(home: House) -> Sample:
     began = time.perf_counter()
     with home.start() as daemon:
         daemon.wait_for("service_started")
         took = time.perf_counter() - began
         daemon.terminate()
-    return 1000 * took
+    return Sample(1000 * took)
 
 
 def idle(setting: Setting) -> Iterator[Row]:

@@ -54,18 +54,19 @@ class Changing:
 
 def update(setting: Setting) -> Iterator[Row]:
     week, day, present = setting.inputs.versions()
-    rest = [f'id: rest, path: "{setting.inputs.others().path}"']
+    others = setting.inputs.others(setting.peace.most_elements())
     for name, old in (("1-day", day), ("7-days", week)):
-        yield from _compare(name, old, present, [], at_most(80), setting)
-        yield from _compare(f"{name}-beside-3m", old, present, rest, at_most_times(1.5, f"update/{name}"), setting)
+        yield from _compare(name, old, present, None, at_most(80), setting)
+        yield from _compare(f"{name}-beside", old, present, others, at_most_times(1.5, f"update/{name}"), setting)
     yield from _peers(day, present, setting)
 
 
 def _compare(
-    name: str, old: Listing, new: Listing, rest: Sequence[str], target: Target, setting: Setting
+    name: str, old: Listing, new: Listing, others: Listing | None, target: Target, setting: Setting
 ) -> Iterator[Row]:
     changed = len(set(old.lines()) ^ set(new.lines()))
-    beside = ", beside 3,200,000 other bans" if rest else ""
+    beside = f", beside {others.entries:,} other bans" if others else ""
+    rest = [f'id: rest, path: "{others.path}"'] if others else []
     with ExitStack() as stack:
         changing = Changing(stack, setting.folder, old, new, rest)
 
@@ -95,7 +96,7 @@ def _peers(old: Listing, new: Listing, setting: Setting) -> Iterator[Row]:
             first = nft_script(folder, before, interval=kind == "interval")
             there, back = (nft_flush_script(folder / f"{kind}-{n}.nft", lines) for n, lines in enumerate((after, before)))
             replaced = _Replaced(stack.enter_context(apart()), ["nft", "-f", first], ["nft", "-f", there], ["nft", "-f", back])
-            contenders.append(Contender(f"nft-{kind}", f"nft -f: flush set, add {_ALL}", replaced))
+            contenders.append(Contender(f"nft-{kind}", f"nft -f: flush set, add {_ALL}", replaced, loads=True))
         first = ipset_script(folder, before, kind="hash:net")
         there, back = (ipset_swap_script(folder / f"swap-{n}.ipset", lines) for n, lines in enumerate((after, before)))
         commands: list[list[str | Path]] = [[*IPSET_RESTORE, script] for script in (first, there, back)]

@@ -76,14 +76,14 @@ class Inputs:
             self._listing(f"churn/datashield_{names[2]}.txt", 100_000, lambda count: _text(_version(count, 0))),
         )
 
-    def others(self) -> Listing:
-        """3,200,000 addresses that none of the versions holds."""
+    def others(self, most: int | None) -> Listing:
+        """3,200,000 addresses that none of the versions holds, or at most so many."""
         taken = {line for version in self.versions() for line in version.lines()}
 
         def make(count: int) -> bytes:
             return b"".join(line + b"\n" for line in _shuffled(count).split() if line.decode() not in taken)
 
-        return self._made("others.txt", 3_200_000, make)
+        return self._made("others.txt", min(3_200_000, most or 3_200_000), make)
 
     def feeds(self) -> list[Path]:
         """Real feeds in all their formats; some plain ones where these are absent."""

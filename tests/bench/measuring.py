@@ -5,6 +5,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Collection, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -74,14 +75,18 @@ def await_rest() -> None:
 
 def _is_busy() -> bool:
     """Workers of the kernel bear what they are working on behind a plus."""
-    for process in Path("/proc").glob("[0-9]*/comm"):
-        try:
-            name = process.read_text()
-        except OSError:
-            continue
+    for process in processes():
+        name = ""
+        with suppress(OSError):  # it may be gone by now
+            name = (process / "comm").read_text()
         if name.startswith("kworker/") and ("+netns" in name or "+nf_tables" in name):
             return True
     return False
+
+
+def processes() -> list[Path]:
+    """Their folders in /proc; any may be gone when it is looked at."""
+    return [folder for folder in Path("/proc").iterdir() if folder.name.isdecimal()]
 
 
 def memory(pid: int, field: str) -> int:

@@ -17,7 +17,7 @@ _LINE = 22
 _BAR = 14
 _HEAD = 46
 _GAP = 14
-_OURS = ("banlistd", "1-day", "1-day-beside-3m")
+_OURS = ("banlistd", "1-day", "1-day-beside")
 
 _STYLE = """
 text { font: 13px system-ui, sans-serif; fill: #767e87 }
@@ -57,7 +57,7 @@ PANELS: Sequence[Panel] = (
         "shorter is better; the others load the whole list again",
         {
             "update/1-day": "banlistd",
-            "update/1-day-beside-3m": "banlistd, beside 3.2 million other bans",
+            "update/1-day-beside": "banlistd, beside millions of others",
             "update/ipset-swap": "ipset restore and swap",
             "update/nft-hash": "nft -f, hash set",
             "update/nft-interval": "nft -f, interval set, auto-merge",

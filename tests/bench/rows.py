@@ -48,7 +48,8 @@ class Row:
     """One figure. `name` is unique: the case and who was measured. `what` says what the figure contains.
 
     `peak_rss`: octets, the largest of all samples; 0 where it was not measured. `dropped`: samples that were taken again,
-    because the whole machine stood still in them.
+    because the machine stood still in them or another process listened to nf_tables; `disturbed`: how many of those that
+    were kept were so all the same.
     """
 
     name: str
@@ -58,6 +59,7 @@ class Row:
     peak_rss: int = 0
     target: Target | None = None
     dropped: int = 0
+    disturbed: int = 0
 
     @property
     def case(self) -> str:
@@ -98,6 +100,7 @@ class Judged:
             "min": row.least, "peak_rss_mb": round(row.peak_rss / 2**20, 1) if row.peak_rss else None,
             "target": self.target, "ratio": self.ratio, "best_ratio": self.best_ratio,
             "met": None if self.met is None else "yes" if self.met else "no", "dropped": row.dropped,
+            "disturbed": row.disturbed,
         }  # fmt: skip
 
 

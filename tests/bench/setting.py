@@ -5,8 +5,8 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from bench.heartbeats import Heartbeats
 from bench.inputs import Inputs
+from bench.peace import Peace
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +18,7 @@ class Setting:
     folder: Path
     inputs: Inputs
     idle: float
-    heartbeats: Heartbeats
+    peace: Peace
     began: float = field(default_factory=time.monotonic)
 
     def say(self, text: str) -> None:

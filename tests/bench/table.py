@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from bench.rows import Judged
+from bench.rows import Judged, Row
 
 _HEAD = ("", "median", "min", "n", "peak RSS", "ratio", "at best", "target", "met")
 
@@ -32,13 +32,18 @@ def _cells(judged: Judged) -> tuple[str, ...]:
         row.name.partition("/")[2],
         f"{figure(row.median)} {row.unit}",
         f"{figure(row.least)} {row.unit}",
-        f"{len(row.samples)}{f' ({row.dropped} dropped)' if row.dropped else ''}",
+        _count(row),
         f"{row.peak_rss / 2**20:.0f} MB" if row.peak_rss else "",
         "" if judged.ratio is None else f"{judged.ratio:.2f}",
         "" if judged.best_ratio is None else f"{judged.best_ratio:.2f}",
         judged.target,
         "" if judged.met is None else "yes" if judged.met else "MISSED",
     )
+
+
+def _count(row: Row) -> str:
+    notes = [f"{number} {word}" for number, word in ((row.dropped, "dropped"), (row.disturbed, "disturbed")) if number]
+    return f"{len(row.samples)} ({', '.join(notes)})" if notes else str(len(row.samples))
 
 
 def figure(value: float) -> str:

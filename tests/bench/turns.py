@@ -4,22 +4,21 @@ import shutil
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import TypeVar
 
 from bench.measuring import Sample
 from bench.rows import Row, Target
 from bench.setting import Setting
 
-T = TypeVar("T")
-
-# A sample in which the machine stood still longer than this is taken again, at most so often.
-_STILL = 0.1
+# A sample that was disturbed is taken again, at most so often.
 _TRIES = 4
 
 
 @dataclass(slots=True)
 class Contender:
-    """Who is measured, and against what. `most`: a slow peer is measured only so often. `program`: left out without it."""
+    """Who is measured, and against what. `most`: a slow peer is measured only so often. `program`: left out without it.
+
+    `loads`: it loads so much into the kernel that listeners elsewhere disturb it (bench.listeners).
+    """
 
     name: str
     what: str
@@ -28,16 +27,38 @@ class Contender:
     most: int = 1000
     unit: str = "ms"
     program: str = ""
+    loads: bool = False
     samples: list[Sample] = field(default_factory=list)
     dropped: int = 0
+    disturbed: int = 0
 
     @property
     def peak_rss(self) -> int:
         return max(sample.peak_rss for sample in self.samples)
 
+    def take(self, setting: Setting) -> None:
+        """One more sample, in peace if there is any."""
+        heed = self.loads and not setting.quick
+        for attempt in range(1, _TRIES + 1):
+            if heed:
+                setting.peace.await_silence()
+            began = time.monotonic()
+            sample = self.measure()
+            broken = setting.peace.broken(began, by_listeners=heed)
+            if not broken:
+                break
+            setting.say(f"{self.name}: {broken}")
+            if attempt == _TRIES or not setting.peace.is_worth_waiting_for:
+                self.disturbed += 1
+                break
+            self.dropped += 1
+        self.samples.append(sample)
+
     def row(self, case: str) -> Row:
         values = [sample.value for sample in self.samples]
-        return Row(f"{case}/{self.name}", self.what, self.unit, values, self.peak_rss, self.target, self.dropped)
+        return Row(
+            f"{case}/{self.name}", self.what, self.unit, values, self.peak_rss, self.target, self.dropped, self.disturbed
+        )
 
 
 def take_turns(case: str, contenders: Sequence[Contender], setting: Setting, runs: int | None = None) -> Iterator[Row]:
@@ -50,19 +71,6 @@ def take_turns(case: str, contenders: Sequence[Contender], setting: Setting, run
         for contender in contenders:
             if number < contender.most:
                 setting.say(f"{case}: {contender.name}, {number + 1}")
-                sample, dropped = undisturbed(contender.measure, setting)
-                contender.samples.append(sample)
-                contender.dropped += dropped
+                contender.take(setting)
     for contender in contenders:
         yield contender.row(case)
-
-
-def undisturbed(measure: Callable[[], T], setting: Setting) -> tuple[T, int]:
-    """A measurement during which the machine ran, and how many were dropped before it."""
-    for dropped in range(_TRIES):
-        began = time.monotonic()
-        result = measure()
-        if setting.heartbeats.stood_still(began) < _STILL:
-            return result, dropped
-        setting.say("the machine stood still; once more")
-    return result, _TRIES - 1

@@ -124,6 +124,7 @@ def test_an_encoded_set_decodes_to_itself(four: list[tuple[int, int]], six: list
     encoded = held.encode()
     decoded = AddressSet.decode(encoded)
     assert decoded == held
+    assert held.content_hash() == addresses.hash_of(encoded)
     assert decoded.encode() == encoded
     assert members(spans(decoded.ranges(Family.IPV4))) == members(four)
     assert members(spans(decoded.ranges(Family.IPV6))) == members(six)

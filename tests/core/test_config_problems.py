@@ -17,7 +17,7 @@ WRONG = [
     ("log: json", "1: log: is a single value and must be a mapping (write name: value, one a line)"),
     ("\nsuorces: []", "2: suorces: is not a key here (did you mean sources?)"),
     ("whitelist: []", "1: whitelist: is not a key here (did you mean allow?)"),
-    ("zzz: 1", "1: zzz: is not a key here (known: backend, owner, defaults, allow, sources or log)"),
+    ("zzz: 1", "1: zzz: is not a key here (known: backend, owner, fail2ban, defaults, allow, sources, log or geo)"),
     ("- a", "1: is a list and must be a mapping (write name: value, one a line)"),
     ("defaults:\n  every: 1 hour", '2: defaults.every: "1 hour" is not a duration (write 90s, 15m, 1h or 1d)'),
     ("defaults:\n  evry: 1h", "2: defaults.evry: is not a key here (did you mean every?)"),
@@ -48,6 +48,24 @@ WRONG = [
         "allow:\n- address: 192.0.2.1\n  until: 2027-02-30",
         '3: allow[0].until: "2027-02-30" is neither a day nor a moment (write 2027-01-01 or 2027-01-01T18:00:00Z)',
     ),
+    ("fail2ban: {jail: -x}", '1: fail2ban.jail: "-x" is not a jail\'s name (letters, digits and _ . -, at most 60)'),
+    ("fail2ban: {socket: run/f2b}", '1: fail2ban.socket: "run/f2b" is not an absolute name (write /absolute/name)'),
+    (
+        "backend: fail2ban\n" + SOURCE + "  action: log",
+        "5: sources[0].action: log cannot be had with backend fail2ban (write drop or reject)",
+    ),
+    (
+        "backend: fail2ban\n" + SOURCE + "  direction: both",
+        "5: sources[0].direction: both cannot be had with backend fail2ban (write in)",
+    ),
+    (
+        "backend: fail2ban\nsources:\n- use: outbound",
+        "3: sources[0].direction: both cannot be had with backend fail2ban (write in)",
+    ),
+    (
+        "backend: fail2ban\ndefaults: {action: count}\n" + SOURCE + "- id: b\n  path: b\n",
+        "2: defaults.action: count cannot be had with backend fail2ban (write drop or reject)",
+    ),
     ("sources: {}", '1: sources: is a mapping and must be a list (write "- " before each entry)'),
     ("sources:\n- known", "2: sources[0]: is not a source (write id: and url:, or use: known)"),
     ("sources:\n- url: https://a/", "2: sources[0].id: is missing"),
@@ -58,7 +76,8 @@ WRONG = [
     ),
     (
         "sources:\n- id: a",
-        "2: sources[0]: has neither url nor path (add url: https://..., path: /a/file, or use: a name of the catalogue)",
+        ("2: sources[0]: has neither url nor path nor block "
+        "(add url: https://..., path: /a/file, block: {countries: [NO]}, or use: a name of the catalogue)"),
     ),
     (
         SOURCE + "  path: a",

@@ -38,3 +38,13 @@ def test_hosts_of_which_none_goes_are_the_same_array() -> None:
     every = np.arange(10, 1000, dtype=np.uint32)
     first, last = np.array([0, 2000], dtype=np.uint32), np.array([9, 3000], dtype=np.uint32)
     assert hosts.without(every, first, last) is every
+
+
+numbers = st.sets(st.integers(0, 30))
+
+
+@given(st.sampled_from(Family), numbers, numbers)
+def test_what_only_one_holds_and_what_the_first_lacks(family: Family, left: set[int], right: set[int]) -> None:
+    one, other = (from_numbers(family, sorted(some)) for some in (left, right))
+    assert [*map(to_number, hosts.symmetric_difference(one, other))] == sorted(left ^ right)
+    assert [*map(to_number, hosts.missing_from(one, other))] == sorted(right - left)

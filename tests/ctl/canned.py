@@ -27,6 +27,7 @@ SOURCE: dict[str, Any] = {
     "due_at": SINCE,
     "changed_at": SINCE,
     "stale_since": None,
+    "extent": "",
     "quarantined": None,
     "failures": 0,
     "error": "",
@@ -99,6 +100,16 @@ ANSWERS: Mapping[str, Any] = {
             {"id": "spamhaus-drop", "entry": "203.0.113.0/24", "since": SINCE, "exact": True},
             {"id": "office-bans", "entry": "203.0.113.9", "since": None, "exact": True},
         ],
+        "origin": {"country": "NO", "country_name": "Norway", "asn": 64496, "organisation": "Example Network"},
+    },
+    "top": {
+        "by": "country",
+        "bans": 1_234_567,
+        "total": 3,
+        "rows": [
+            {"key": "NO", "name": "Norway", "bans": 1_000_000, "addresses": 1_000_256},
+            {"key": "", "name": "", "bans": 7, "addresses": 0},
+        ],
     },
     "history": [RUN],
     "timers": [{"id": "spamhaus-drop", "due_at": SINCE, "every": 43_200, "polled_at": SINCE, "failures": 0}],
@@ -129,6 +140,9 @@ class Canned:
 
     async def check(self, address: str) -> Any:
         return await self._give("check", address)
+
+    async def top(self, by: str, limit: int) -> Any:
+        return await self._give("top", by, limit)
 
     async def history(self, source_id: str | None, limit: int) -> Any:
         return await self._give("history", source_id, limit)

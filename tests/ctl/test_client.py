@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from banlistd.ctl.client import AnswerError, DaemonError, NotAllowedError, Question, ask
-from banlistd.errors import NotRunningError, UsageError
+from banlistd.ctl.client import AnswerError, DaemonError, Question, ask
+from banlistd.errors import NotAllowedError, NotRunningError, UsageError
 from ctl.canned import ANSWERS, Daemon
 
 STATUS = Question("GET", "/v1/status")

@@ -15,6 +15,8 @@ from ctl.conftest import Call
         (["status"], ("status",)),
         (["sources"], ("sources",)),
         (["check", "192.0.2.1"], ("check", "192.0.2.1")),
+        (["top", "--by", "country"], ("top", "country", 20)),
+        (["top", "--by", "source", "--limit", "5"], ("top", "source", 5)),
         (["history"], ("history", None, 20)),
         (["history", "tor", "--limit", "5"], ("history", "tor", 5)),
         (["timers"], ("timers",)),
@@ -38,7 +40,7 @@ def test_every_command_asks_its_question_and_prints_for_people_or_programs(
     assert (code, err) == (0, "")
     assert daemon.operations.asked == [asked]
     if where == "nowhere":
-        assert "spamhaus-drop" in out or arguments[0] in ("status", "reload")
+        assert "spamhaus-drop" in out or arguments[0] in ("status", "reload") or "NO " in out
     else:
         assert out == json.dumps(ANSWERS[asked[0]]) + "\n"
 

@@ -27,6 +27,8 @@ def command(daemon: Daemon, *arguments: str) -> list[str]:
         (["status"], "banlistd 0.1.0 is running since 2026-09-21 14:13"),
         (["sources"], "spamhaus-drop  completed    1,650  1,234  drop     98,765"),
         (["check", "203.0.113.9"], "203.0.113.9 is banned by spamhaus-drop (drop), which holds 203.0.113.0/24 since"),
+        (["check", "203.0.113.9"], "\n  Norway (NO), AS64496 Example Network\n"),
+        (["top", "--by", "country"], "NO       Norway  1,000,000  81.0 %       1,000,256\n"),
         (["history"], "2026-09-21 14:13  spamhaus-drop  completed    1,650     12        3"),
         (["timers"], "spamhaus-drop    12h"),
         (["refresh", "spamhaus-drop"], "spamhaus-drop: completed, 12 added, 3 removed\n"),
@@ -42,7 +44,7 @@ def test_every_command_works_as_a_program(daemon: Daemon, program: Program, argu
     assert words in done.stdout
 
 
-ARGUMENTS = {"check": ["203.0.113.9"], "approve": ["spamhaus-drop"]}
+ARGUMENTS = {"check": ["203.0.113.9"], "approve": ["spamhaus-drop"], "top": ["--by", "country"]}
 
 
 @pytest.mark.parametrize("name", sorted(ANSWERS))
@@ -82,7 +84,7 @@ def test_a_table_on_a_terminal_is_as_wide_as_the_terminal_and_takes_no_markup(da
 def on_terminal(arguments: list[str], columns: str) -> str:
     ours, theirs = pty.openpty()
     with subprocess.Popen(
-        arguments, stdout=theirs, stderr=theirs, env={**os.environ, "COLUMNS": columns, "TERM": "dumb"}
+        arguments, stdout=theirs, stderr=theirs, env={**os.environ, "COLUMNS": columns, "LINES": "50", "TERM": "dumb"}
     ) as process:
         os.close(theirs)
         seen = b""

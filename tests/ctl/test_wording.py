@@ -18,7 +18,7 @@ def table(page: wording.Page) -> list[dict[str, str]]:
 
 
 def checked(**changed: Any) -> str:
-    (sentence,) = wording.check({**ANSWERS["check"], **changed})
+    sentence, *_ = wording.check({**ANSWERS["check"], **changed})
     assert isinstance(sentence, str)
     return sentence
 
@@ -119,6 +119,50 @@ def test_an_owner_without_a_known_time_or_entry_is_still_named() -> None:
 )
 def test_an_address_that_is_not_banned_is_told_why(changed: dict[str, Any], words: str) -> None:
     assert checked(banned=False, owner=None, **changed) == f"203.0.113.9 is not banned: {words}"
+
+
+@pytest.mark.parametrize(
+    ("origin", "words"),
+    [
+        ({}, ["  Norway (NO), AS64496 Example Network"]),
+        ({"asn": None, "organisation": ""}, ["  Norway (NO)"]),
+        ({"country_name": ""}, ["  NO, AS64496 Example Network"]),
+        ({"country": "", "country_name": "", "organisation": ""}, ["  AS64496"]),
+        ({"country": "", "country_name": "", "asn": None, "organisation": ""}, []),
+    ],
+)
+def test_a_second_line_says_where_an_address_belongs_as_far_as_it_is_known(origin: dict[str, Any], words: list[str]) -> None:
+    _, *lines = wording.check({**ANSWERS["check"], "origin": {**ANSWERS["check"]["origin"], **origin}})
+
+    assert lines == words
+
+
+def test_a_source_of_whole_countries_says_how_much_of_the_space_it_is() -> None:
+    page = wording.sources([{**SOURCE, "id": "norway", "extent": "0.4 % of the IPv4 space, 0.2 % of the IPv6 space"}], NOW)
+
+    assert page[1:] == ["norway holds 0.4 % of the IPv4 space, 0.2 % of the IPv6 space"]
+
+
+def test_the_top_is_a_table_with_shares_of_all_bans_and_says_what_it_leaves_out() -> None:
+    page = wording.top(ANSWERS["top"])
+
+    assert table(page[:1]) == [
+        {"COUNTRY": "NO", "NAME": "Norway", "BANS": "1,000,000", "SHARE": "81.0 %", "IPV4 ADDRESSES": "1,000,256"},
+        {"COUNTRY": "unknown", "NAME": "", "BANS": "7", "SHARE": "0.0 %", "IPV4 ADDRESSES": "0"},
+    ]
+    assert page[1:] == ["... and 1 more (--limit)"]
+
+
+def test_the_top_of_sources_has_no_names() -> None:
+    rows = [{"key": "spamhaus-drop", "name": "", "bans": 5, "addresses": 512}]
+
+    (shown,) = table(wording.top({"by": "source", "bans": 5, "total": 1, "rows": rows}))
+
+    assert shown == {"SOURCE": "spamhaus-drop", "BANS": "5", "SHARE": "100.0 %", "IPV4 ADDRESSES": "512"}
+
+
+def test_the_top_of_nothing_is_a_sentence() -> None:
+    assert wording.top({"by": "asn", "bans": 0, "total": 0, "rows": []}) == ["nothing is banned"]
 
 
 def test_an_address_that_is_held_but_not_in_force_points_to_the_sources() -> None:

@@ -9,11 +9,11 @@ import sqlite3
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import IO, Any, Protocol, Self
 
 BIN = Path(sys.executable).parent
 
@@ -29,9 +29,15 @@ class Installation:
         self.config.mkdir()
         self.file = self.config / "banlistd.yaml"
 
-    def configure(self, *sources: str, allow: Sequence[str] = (), every: str = "1h") -> None:
-        """Write the configuration; a source is the inside of a YAML mapping, `id: a, url: "http://..."`."""
-        lines = ["log: {format: json}", f"defaults: {{every: {every}}}", "allow:", *(f"  - {entry}" for entry in allow)]
+    def configure(
+        self, *sources: str, allow: Sequence[str] = (), every: str = "1h", owner: str = "auto", geo: str = "databases: []"
+    ) -> None:
+        """Write the configuration; a source is the inside of a YAML mapping, `id: a, url: "http://..."`, and so is `geo`.
+
+        Whatever databases this machine has are not asked.
+        """
+        lines = ["log: {format: json}", f"owner: {owner}", f"geo: {{{geo}}}", f"defaults: {{every: {every}}}", "allow:"]
+        lines += [f"  - {entry}" for entry in allow]
         self.file.write_text("\n".join([*lines, "sources:", *(f"  - {{{source}}}" for source in sources), ""]))
 
     @property
@@ -48,7 +54,8 @@ class Installation:
 
     def start(self, through: Sequence[str] = ()) -> "Daemon":
         """The daemon, `through` a program that becomes it, if one is named."""
-        return Daemon([*through, str(BIN / "banlistd"), *self.places])
+        command = [*through, str(BIN / "banlistd"), *self.places]
+        return Daemon(subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True))
 
     def ctl(self, *words: str) -> subprocess.CompletedProcess[str]:
         return _run(self.ctl_command(*words))
@@ -64,9 +71,7 @@ class Installation:
 
     def rows(self, question: str) -> list[dict[str, Any]]:
         """What the database answers; the daemon may be at work."""
-        with closing(sqlite3.connect(self.state / "banlistd.db", timeout=PATIENCE)) as database:
-            database.row_factory = sqlite3.Row
-            return [dict(row) for row in database.execute(question)]
+        return answer_of(self.state / "banlistd.db", question)
 
     def runs(self, state: str = "") -> list[dict[str, Any]]:
         """Rows of import_runs, the newest last."""
@@ -87,11 +92,31 @@ class Installation:
         return {run["source_id"]: run["content_hash"] for run in self.runs() if run["state"] != "failed"}
 
 
+class Process(Protocol):
+    """Of subprocess.Popen what a test needs; `stderr` is a pipe."""
+
+    @property
+    def pid(self) -> int: ...
+
+    @property
+    def stderr(self) -> IO[str] | None: ...
+
+    def poll(self) -> int | None: ...
+
+    def wait(self, timeout: float | None = None) -> int: ...
+
+    def kill(self) -> None: ...
+
+    def terminate(self) -> None: ...
+
+    def send_signal(self, sig: int) -> None: ...
+
+
 class Daemon:
     """A running banlistd. `events`: all so far, as they were written; `words`: lines that are no event."""
 
-    def __init__(self, command: Sequence[str]) -> None:
-        self.process = subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
+    def __init__(self, process: Process) -> None:
+        self.process = process
         self.events: list[dict[str, Any]] = []
         self.words: list[str] = []
         self._ended = False
@@ -107,11 +132,15 @@ class Daemon:
 
     def wait_for(self, event: str, source_id: str = "", *, since: int = 0) -> dict[str, Any]:
         """The first such event from number `since` on; it fails when the daemon ends without it."""
-        with self._news:
-            self._news.wait_for(lambda: self._find(event, source_id, since) or self._ended, PATIENCE)
-            found = self._find(event, source_id, since)
+        found = self.find(event, source_id=source_id, since=since)
         assert found is not None, f"no {event} {source_id} in: {[*self.events[since:], *self.words]}"
         return found
+
+    def find(self, *events: str, source_id: str = "", since: int = 0) -> dict[str, Any] | None:
+        """The first of any of these events; None where the daemon ends without one."""
+        with self._news:
+            self._news.wait_for(lambda: self._find(events, source_id, since) or self._ended, PATIENCE)
+            return self._find(events, source_id, since)
 
     def terminate(self, within: float = PATIENCE) -> int:
         """SIGTERM; the exit code."""
@@ -135,8 +164,8 @@ class Daemon:
         if self.process.stderr is not None:
             self.process.stderr.close()
 
-    def _find(self, event: str, source_id: str, since: int) -> dict[str, Any] | None:
-        matching = (seen for seen in self.events[since:] if seen["event"] == event)
+    def _find(self, events: Collection[str], source_id: str, since: int) -> dict[str, Any] | None:
+        matching = (seen for seen in self.events[since:] if seen["event"] in events)
         return next((seen for seen in matching if source_id in ("", seen.get("source_id"))), None)
 
     def _read(self) -> None:
@@ -161,6 +190,12 @@ def running(place: Installation, *settled: str, through: Sequence[str] = ()) -> 
         for source_id in settled:
             daemon.wait_for("blocklist_import_completed", source_id)
         yield daemon
+
+
+def answer_of(database: Path, question: str) -> list[dict[str, Any]]:
+    with closing(sqlite3.connect(database, timeout=PATIENCE)) as opened:
+        opened.row_factory = sqlite3.Row
+        return [dict(row) for row in opened.execute(question)]
 
 
 def _run(command: Sequence[str]) -> subprocess.CompletedProcess[str]:

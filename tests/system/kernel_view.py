@@ -5,9 +5,11 @@ Both are lists of `(first, last, source id)`: numbers, inclusive, sorted, disjoi
 
 import ipaddress
 import json
+import re
+import socket
 from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any
 
@@ -15,7 +17,6 @@ from banlistd.adapters.netlink import NetlinkSocket
 from network_namespace import nft
 
 Ranges = list[tuple[int, int, str]]
-Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 # Where no list may ban, as far as the lists of these tests go there.
 RESERVED = ("10.0.0.0/8", "127.0.0.0/8", "192.168.0.0/16", "fe80::/10", "::/127")
@@ -25,30 +26,53 @@ _NOBODY = ""
 
 def expected(sources: Mapping[str, Iterable[str]], allow: Iterable[str] = ()) -> Mapping[int, Ranges]:
     """What shall stand, by IP version. `sources` in order: entries are addresses, networks, or ranges `a-b`."""
-    layers = [(_NOBODY, _networks([*RESERVED, *allow]))]
-    layers += [(owner, _networks(entries)) for owner, entries in sources.items()]
-    return {version: _overlay([_layer(owner, networks, version) for owner, networks in layers]) for version in (4, 6)}
+    layers = [(_NOBODY, [*map(_span, (*RESERVED, *allow))])]
+    layers += [(owner, [*map(_span, entries)]) for owner, entries in sources.items()]
+    return {version: _overlay([_layer(owner, spans, version) for owner, spans in layers]) for version in (4, 6)}
 
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """`contents`: the content hash of each source, by the kernel's own word; `ranges`: what stands, by IP version."""
+    """`contents`: the content hash of each source, by the kernel's own word; `ranges`: what stands, by IP version.
+
+    `blocking`: as `ranges`, without what only watches. `listing`: nft's words, of which all this is made,
+    in an order that says nothing.
+    """
 
     contents: Mapping[str, str]
     ranges: Mapping[int, Ranges]
+    blocking: Mapping[int, Ranges] = field(repr=False)
+    listing: Sequence[Mapping[str, Any]] = field(repr=False, compare=False)
+
+    def owner_of(self, address: str) -> str | None:
+        """Who has an address banned, or watches it."""
+        wanted = ipaddress.ip_address(address)
+        return next((owner for first, last, owner in self.ranges[wanted.version] if first <= int(wanted) <= last), None)
 
 
 def look() -> View:
     """Single addresses are looked up before networks, what blocks before what watches."""
-    listing = json.loads(nft("-j", "list", "ruleset"))["nftables"]
+    # Of a table's flags that nft 1.0.6 does not know, owner and persist, it prints what happens to lie in its memory.
+    listing = json.loads(re.sub(r', "flags": (?!\[).*?\}\}', "}}", nft("-j", "list", "ruleset"), flags=re.DOTALL))["nftables"]
     maps = {item["map"]["name"]: item["map"].get("elem", []) for item in listing if "map" in item}
     comments = {int(key["elem"]["val"]): key["elem"]["comment"].split() for key, _ in maps.pop("applied", [])}
-    owners = {mark: str(words[1]) for mark, words in comments.items()}
-    ranges = {}
-    for version in (4, 6):
-        names = [f"{lane}{kind}{version}" for lane in ("", "watch_in_") for kind in ("hosts", "nets")]
-        ranges[version] = _overlay([sorted(_bounds(key, owners[mark]) for key, mark in maps.get(name, ())) for name in names])
-    return View({words[1]: words[2].removeprefix("sha256=") for words in comments.values()}, ranges)
+    owners = _dispatched(listing) | {mark: str(words[1]) for mark, words in comments.items()}
+    layers = {name: sorted(_bounds(key, owners[mark]) for key, mark in elements) for name, elements in maps.items()}
+
+    def seen(*lanes: str) -> Mapping[int, Ranges]:
+        kinds = [lane + kind for lane in lanes for kind in ("hosts", "nets")]
+        return {version: _overlay([layers.get(f"{kind}{version}", []) for kind in kinds]) for version in (4, 6)}
+
+    blocking = seen("")
+    ranges = seen("", "watch_in_") if any(layers[name] for name in layers if name.startswith("watch_in_")) else blocking
+    contents = {words[1]: words[2].removeprefix("sha256=") for words in comments.values()}
+    return View(contents, ranges, blocking, listing)
+
+
+def contents() -> Mapping[str, str]:
+    """The content hash of each source, by the kernel's own word, whatever else stands."""
+    words = (comment.split() for comment in re.findall(r'comment "([^"]*)"', nft("list", "ruleset")))
+    return {source_id: content_hash.removeprefix("sha256=") for _, source_id, content_hash, _ in words}
 
 
 def standing() -> Mapping[int, Ranges]:
@@ -61,31 +85,41 @@ def generation() -> int:
         return kernel.generation()
 
 
+def _dispatched(listing: Iterable[Mapping[str, Any]]) -> dict[int, str]:
+    """Whose mark is which by the rules, which come before the markers."""
+    pairs = []
+    for expression in (expression for item in listing if "rule" in item for expression in item["rule"]["expr"]):
+        if "vmap" in expression:
+            pairs += expression["vmap"]["data"]["set"]
+    return {int(mark): str(verdict["jump"]["target"]).removeprefix("from-") for mark, verdict in pairs}
+
+
 def _bounds(key: Any, owner: str) -> tuple[int, int, str]:
     if isinstance(key, str):
-        return int(ipaddress.ip_address(key)), int(ipaddress.ip_address(key)), owner
+        return _number(key), _number(key), owner
     if "range" in key:
-        first, last = key["range"]
-        return int(ipaddress.ip_address(first)), int(ipaddress.ip_address(last)), owner
-    network = ipaddress.ip_network(f"{key['prefix']['addr']}/{key['prefix']['len']}")
-    return int(network[0]), int(network[-1]), owner
+        return _number(key["range"][0]), _number(key["range"][1]), owner
+    _, first, last = _span(f"{key['prefix']['addr']}/{key['prefix']['len']}")
+    return first, last, owner
 
 
-def _networks(entries: Iterable[str]) -> list[Network]:
-    found: list[Network] = []
-    for entry in entries:
-        if "-" in entry:
-            first, last = entry.split("-")
-            found += ipaddress.summarize_address_range(ipaddress.ip_address(first), ipaddress.ip_address(last))
-        else:
-            found.append(ipaddress.ip_network(entry))
-    return found
+def _number(address: str) -> int:
+    return int.from_bytes(socket.inet_pton(socket.AF_INET6 if ":" in address else socket.AF_INET, address))
 
 
-def _layer(owner: str, networks: Iterable[Network], version: int) -> Ranges:
-    """Networks lie within each other or apart, so in order of their first addresses each one is new or already covered."""
+def _span(entry: str) -> tuple[int, int, int]:
+    """IP version, first and last address of an address, a network, or a range."""
+    first, _, last = entry.partition("-")
+    if "/" not in entry:
+        return 6 if ":" in entry else 4, _number(first), _number(last or first)
+    network = ipaddress.ip_network(entry)
+    return network.version, int(network[0]), int(network[-1])
+
+
+def _layer(owner: str, spans: Iterable[tuple[int, int, int]], version: int) -> Ranges:
+    """In order of their first addresses each one is new, or lengthens the one before, or is covered by it."""
     layer: Ranges = []
-    for first, last in sorted((int(net[0]), int(net[-1])) for net in networks if net.version == version):
+    for first, last in sorted((first, last) for family, first, last in spans if family == version):
         if not layer or first > layer[-1][1]:
             layer.append((first, last, owner))
         elif last > layer[-1][1]:

@@ -22,9 +22,10 @@ from urllib.request import getproxies, proxy_bypass
 import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
 
+from banlistd.adapters.credentials import read_credential
 from banlistd.core.compression import Unpacking, too_large
 from banlistd.core.config import Source
-from banlistd.core.credentials import conceal, credential_names, is_credential_name, quoted, shown_url
+from banlistd.core.credentials import conceal, credential_names, quoted, shown_url
 from banlistd.core.redirects import MOST_REDIRECTS, REDIRECT_STATUSES, Trail, literal_address
 from banlistd.core.request import Request, request_for, usable_validator
 from banlistd.core.retry import PASSING_STATUSES, PassingError, backoff, parse_retry_after
@@ -34,7 +35,6 @@ from banlistd.model import Download, NotModified, Validators
 
 # Work is handed to a thread in portions: each costs some 0.1 ms of switching, and the loop never hashes or unpacks.
 _PORTION = 262_144
-_LARGEST_CREDENTIAL = 65_536
 
 _PHRASES = {int(status): status.phrase for status in HTTPStatus}
 
@@ -264,24 +264,4 @@ def _read_credentials(folder: Path | None, source: Source) -> dict[str, str]:
     """The secrets that a source asks for, by name."""
     texts = (source.url or "", *source.headers.values())
     names = {name for text in texts for name in credential_names(text)}
-    return {name: _read_credential(folder, name) for name in sorted(names)}
-
-
-def _read_credential(folder: Path | None, name: str) -> str:
-    if not is_credential_name(name):
-        raise FetchError(f"{quoted(name)} is no name of a credential", "letters, digits, dot, dash and underscore")
-    hint = f"add LoadCredential={name}:/path/to/the/file to banlistd.service"
-    if folder is None:
-        raise FetchError(f"there is no credential {name}: the service was given none", hint)
-    try:
-        with (folder / name).open("rb") as file:
-            content = file.read(_LARGEST_CREDENTIAL + 1)
-        if len(content) > _LARGEST_CREDENTIAL:
-            raise FetchError(f"the credential {name} is larger than {_LARGEST_CREDENTIAL} bytes")
-        return content.decode().removesuffix("\n")
-    except FileNotFoundError as exc:
-        raise FetchError(f"there is no credential {name}", hint) from exc
-    except OSError as exc:
-        raise FetchError(f"cannot read the credential {name}: {exc.strerror}", hint) from exc
-    except UnicodeDecodeError:
-        raise FetchError(f"the credential {name} is not text in UTF-8") from None
+    return {name: read_credential(folder, name) for name in sorted(names)}

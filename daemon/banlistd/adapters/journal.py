@@ -39,6 +39,9 @@ MESSAGE_IDS: Mapping[EventName, str] = {
     EventName.LEDGER_FAULT: "6d1b4a0cb5a44b3f8a7a0f0f5b0a1c12",
     EventName.LEDGER_MENDED: "6d1b4a0cb5a44b3f8a7a0f0f5b0a1c13",
     EventName.BACKEND_LEFT: "6d1b4a0cb5a44b3f8a7a0f0f5b0a1c14",
+    EventName.GEO_WARMED: "6d1b4a0cb5a44b3f8a7a0f0f5b0a1c20",
+    EventName.GEO_FAULT: "6d1b4a0cb5a44b3f8a7a0f0f5b0a1c21",
+    EventName.ORDER_GIVEN: "6d1b4a0cb5a44b3f8a7a0f0f5b0a1c15",
 }
 
 # syslog's levels: 3 error, 4 warning, 5 notice, 6 information, 7 debug. What is not named is information.
@@ -49,6 +52,9 @@ PRIORITIES: Mapping[EventName, int] = {
     EventName.SOURCE_STALE: 4,
     EventName.FIREWALL_DRIFT_REPAIRED: 4,
     EventName.PROTECTED_CARVED: 4,
+    EventName.GEO_WARMED: 7,
+    EventName.GEO_FAULT: 4,
+    EventName.ORDER_GIVEN: 5,
     EventName.CONFIG_REJECTED: 3,
     EventName.LEDGER_FAULT: 3,
     EventName.SERVICE_FAULT: 3,
@@ -157,7 +163,7 @@ def _lower(event: Event) -> dict[str, str | int | float]:
 
 
 def _level(name: EventName) -> str:
-    return {3: "error", 4: "warning", 6: "info", 7: "debug"}[PRIORITIES.get(name, _INFORMATION)]
+    return {3: "error", 4: "warning", 5: "notice", 6: "info", 7: "debug"}[PRIORITIES.get(name, _INFORMATION)]
 
 
 _BARE = re.compile(r"[A-Za-z0-9_./:@+-]+")

@@ -262,10 +262,22 @@ class AddressSet:
         `BLS1`, four big-endian uint32 counts (hosts4, nets4, hosts6, nets6), then hosts4, first and last of nets4, hosts6,
         first and last of nets6, each address in network order.
         """
+        return b"".join([self._head(), *(_to_network(column) for column in self._columns())])
+
+    def content_hash(self) -> ContentHash:
+        """The hash of the canonical bytes, which never exist all at once."""
+        digest = hashlib.sha256(self._head())
+        for column in self._columns():
+            for start in range(0, len(column), _HASHED_AT_ONCE):
+                digest.update(_to_network(column[start : start + _HASHED_AT_ONCE]))
+        return ContentHash(digest.hexdigest())
+
+    def _head(self) -> bytes:
         counts = struct.pack("!4I", len(self.hosts4), len(self.nets4), len(self.hosts6), len(self.nets6))
-        nets4, nets6 = self.nets4, self.nets6
-        columns = (self.hosts4, nets4.first, nets4.last, self.hosts6, nets6.first, nets6.last)
-        return b"".join([_MAGIC, counts, *map(_to_network, columns)])
+        return _MAGIC + counts
+
+    def _columns(self) -> tuple[Addresses, ...]:
+        return self.hosts4, self.nets4.first, self.nets4.last, self.hosts6, self.nets6.first, self.nets6.last
 
     @classmethod
     def decode(cls, encoded: bytes) -> Self:
@@ -288,6 +300,7 @@ class AddressSet:
 
 _MAGIC = b"BLS1"
 _HEADER = 20
+_HASHED_AT_ONCE = 1 << 16
 
 
 def hash_of(encoded: bytes) -> ContentHash:

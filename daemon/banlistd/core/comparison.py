@@ -4,6 +4,7 @@ import ipaddress
 from dataclasses import dataclass
 
 from banlistd.core.addresses import FAMILIES, AddressSet, subtract, to_text
+from banlistd.core.hosts import missing_from, without
 
 SHOWN = 10
 """Entries of a sample: enough to see what kind of addresses they are, few enough for a terminal."""
@@ -28,10 +29,9 @@ def arrivals(addresses: AddressSet, before: AddressSet) -> AddressSet:
     """What a content has and the one before had not."""
     news = []
     for family in FAMILIES:
-        hosts, nets = addresses.hosts(family), subtract(addresses.nets(family), before.nets(family))
-        news.append(
-            (hosts[~before.holds(family, hosts)], subtract(nets, before.ranges(family)) if len(nets) else nets)
-        )
+        known, nets = before.nets(family), subtract(addresses.nets(family), before.nets(family))
+        hosts = without(missing_from(before.hosts(family), addresses.hosts(family)), known.first, known.last)
+        news.append((hosts, subtract(nets, before.ranges(family)) if len(nets) else nets))
     (hosts4, nets4), (hosts6, nets6) = news
     return AddressSet(hosts4, nets4, hosts6, nets6)
 

@@ -12,6 +12,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
+from banlistd.core import config_geo as geography
 from banlistd.core import config_guards as limits
 from banlistd.core import config_values as values
 from banlistd.core.addresses import FAMILIES, Ranges, from_numbers, union_of
@@ -99,12 +100,29 @@ class Defaults(Frozen):
     guards: Guards = Field(default=Guards(), description="what refuses a list, so that the last good one stays")
 
 
+def several(value: object) -> object:
+    """One value may stand for a list of one."""
+    return [value] if isinstance(value, str) else value
+
+
+class Block(Frozen):
+    """Everybody in these countries and networks, as far as local databases know."""
+
+    countries: Annotated[tuple[Annotated[str, text(geography.country)], ...], BeforeValidator(several)] = Field(
+        default=(), description="two letters of ISO 3166 each: NO, SE"
+    )
+    asns: Annotated[tuple[Annotated[int, text(geography.asn)], ...], BeforeValidator(several)] = Field(
+        default=(), description="numbers of network operators: AS64496, or 64496"
+    )
+
+
 class Source(Defaults):
-    """One list. Exactly one of `url` and `path` is set; `path` is absolute."""
+    """One list. Exactly one of `url`, `path` and `block` is set; `path` is absolute."""
 
     id: Annotated[SourceId, text(values.source_id)] = Field(description="its name: a-z, 0-9 and hyphens")
     url: Annotated[str | None, text(values.url)] = Field(default=None, description="where it is downloaded from")
     path: Annotated[Path | None, text(values.path)] = Field(default=None, description="the file, re-read on change")
+    block: Block | None = Field(default=None, description="whole countries and networks, from a local database")
     format: Format = Field(default=Format(), description="how it is written down")
     enabled: Switch = Field(default=True, description="false: neither polled nor banned")
     allow_empty: Switch = Field(default=False, description="whether the list may have no entry")
@@ -161,6 +179,42 @@ class Log(Frozen):
     )
 
 
+class Online(Frozen):
+    """A service in the form of ip-api.com's batch. Off, nothing is ever sent; on, the addresses that are banned are."""
+
+    enabled: Switch = Field(default=False, description="true: addresses that no local database knows are sent there")
+    # Not in repr: it may hold a secret.
+    url: Annotated[str, text(values.url)] = Field(default="", repr=False, description="http://ip-api.com/batch, or a like one")
+
+
+class Geo(Frozen):
+    """Where addresses belong: country and ASN. Times in seconds.
+
+    `databases`: of two that know an address the first is believed.
+    """
+
+    databases: Annotated[tuple[Annotated[Path, text(values.path)], ...], BeforeValidator(several)] = Field(
+        default=geography.DATABASES, description="files: .mmdb, or tor-geoipdb's CSV; what is not there is passed over"
+    )
+    rewarm: Switch = Field(default=False, description="also look up again what has expired, when a list has not changed")
+    expiry: Annotated[float, text(values.duration_within("1h", "365d"))] = Field(
+        default=30 * 86400.0, description="for how long an answer is kept"
+    )
+    negative_expiry: Annotated[float, text(values.duration_within("1m", "365d"))] = Field(
+        default=86400.0, description="for how long it is kept that nobody knows"
+    )
+    online: Online = Field(default=Online(), description="a service that is asked where no database knows; off")
+
+
+class Fail2ban(Frozen):
+    """Where the jail is that does the banning. `socket`: that of fail2ban's server."""
+
+    jail: Annotated[str, text(values.jail)] = Field(default="banlistd", description="the jail, which is banlistd's alone")
+    socket: Annotated[Path, text(values.absolute)] = Field(
+        default=Path("/run/fail2ban/fail2ban.sock"), description="where fail2ban's server answers"
+    )
+
+
 class Config(Frozen):
     """Everything. Sources stand in the order of ownership: an address that two hold belongs to the first."""
 
@@ -170,10 +224,16 @@ class Config(Frozen):
     owner: Annotated[Ownership, text(values.one_of(Ownership, "an owner setting"))] = Field(
         default=Ownership.AUTO, description="nftables: whether nobody else may change or flush the table (Linux 6.9)"
     )
+    fail2ban: Fail2ban = Field(default=Fail2ban(), description="with backend fail2ban: which jail, and where")
     defaults: Defaults = Field(default=Defaults(), description="for every source that does not say otherwise")
     allow: tuple[AllowEntry, ...] = Field(default=(), description="addresses that are never banned")
     sources: tuple[Source, ...] = Field(default=(), description="the lists; the first that holds an address owns it")
     log: Log = Field(default=Log(), description="how events are written")
+    geo: Geo = Field(default=Geo(), description="where addresses belong: country and ASN")
+
+    def watched(self, source: Source) -> tuple[Path, ...]:
+        """The files that a source is made of: when one of them changes, it is due."""
+        return (source.path,) if source.path else self.geo.databases if source.block else ()
 
     def allowed(self, now: float) -> Mapping[Family, Ranges]:
         """The allow entries in force at a moment (seconds since the epoch), merged, for both families."""

@@ -95,6 +95,10 @@ _MEANT: Mapping[str, str] = {
     "max_size": "max_bytes",
     "target": "action",
     "policy": "action",
+    "country": "countries",
+    "asn": "asns",
+    "database": "databases",
+    "geoip": "geo",
 }
 
 
@@ -124,6 +128,7 @@ def report(error: ErrorDetails, spot: Spot, known: Iterable[str]) -> None:
 _WORDS: Mapping[str, tuple[str, str]] = {
     "string_type": ("has no value", "write one or delete the line"),
     "missing": ("is missing", ""),
+    "tuple_type": ("must be a list", 'write "- " before each entry, or [a, b]'),
     "dict_type": ("must be a mapping", "write name: value, one a line"),
     "mapping_type": ("must be a mapping", "write name: value, one a line"),
 }

@@ -1,5 +1,6 @@
 """Files' content -> one Config, or every problem at once, each with its file and line. No file is opened here."""
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,11 +9,28 @@ from typing import Annotated, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from banlistd.core import config_values as values
-from banlistd.core.config import AllowEntry, CatalogueEntry, Config, Defaults, Frozen, Guards, Log, Note, Source, text
+from banlistd.core.capabilities import beyond
+from banlistd.core.config import (
+    AllowEntry,
+    Block,
+    CatalogueEntry,
+    Config,
+    Defaults,
+    Fail2ban,
+    Frozen,
+    Geo,
+    Guards,
+    Log,
+    Note,
+    Online,
+    Source,
+    text,
+)
 from banlistd.core.config_format import read_format
 from banlistd.core.config_problems import Document, Problem, Spot, report
 from banlistd.core.config_values import Unfit, among, closest, shown
 from banlistd.errors import ConfigError
+from banlistd.model import BackendName, Format, FormatType
 
 Catalogue = Mapping[str, CatalogueEntry]
 Model = TypeVar("Model", bound=BaseModel)
@@ -30,6 +48,8 @@ def read_config(documents: Sequence[Document], catalogue: Catalogue, folder: Pat
     single = _read(Config, {key: tree[key] for key in tree if key not in _SECTIONS}, main)
     at = main.at("defaults")
     log = _read(Log, _mapping(tree.get("log"), main.at("log")), main.at("log"))
+    geo = _geo(_mapping(tree.get("geo"), main.at("geo")), main.at("geo"))
+    jail = _read(Fail2ban, _mapping(tree.get("fail2ban"), main.at("fail2ban")), main.at("fail2ban"))
     defaults = _read(Defaults, _with_guards(_mapping(tree.get("defaults"), at), Guards(), at), at)
     allow = [
         _allow_entry(entry, main.at("allow", index))
@@ -40,11 +60,17 @@ def read_config(documents: Sequence[Document], catalogue: Catalogue, folder: Pat
         written += _sources_of(spot)
     sources = [_source(one, defaults or Defaults(), catalogue) for one in written]
     _refuse_twins(written)
+    backend = (single or Config()).backend
+    for one, source in zip(written, sources, strict=True):
+        if source and source.enabled:
+            _refuse_beyond(backend, source, one, main)
     _raise_all(problems, documents)
     return Config(
-        backend=(single or Config()).backend,
+        backend=backend,
         owner=(single or Config()).owner,
+        fail2ban=jail or Fail2ban(),
         log=log or Log(),
+        geo=_settled_geo(geo or Geo(), folder),
         defaults=defaults or Defaults(),
         allow=tuple(entry for entry in allow if entry),
         sources=tuple(_settled(source, folder) for source in sources if source),
@@ -52,7 +78,7 @@ def read_config(documents: Sequence[Document], catalogue: Catalogue, folder: Pat
 
 
 # The keys of banlistd.yaml that hold more than one value; each is read by itself.
-_SECTIONS = ("log", "defaults", "allow", "sources")
+_SECTIONS = ("log", "fail2ban", "geo", "defaults", "allow", "sources")
 
 
 def read_catalogue(document: Document) -> Catalogue:
@@ -200,7 +226,12 @@ def _source(written: _Written, defaults: Defaults, catalogue: Catalogue) -> Sour
         merged |= {key: value for key, value in entry if key in Source.model_fields}
     if "path" in own:
         merged.pop("url", None)
-    merged |= _with_guards(_with_format(own, spot), defaults.guards, spot)
+    block = _block(own, spot) if "block" in own else None
+    guards = _of_countries(defaults.guards) if block else defaults.guards
+    if block:
+        own |= {"block": block}
+        merged |= {"format": Format(FormatType.PLAIN), "guards": guards}
+    merged |= _with_guards(_with_format(own, spot), guards, spot)
     if "use" in written.tree and not entry:
         merged.setdefault("id", "unknown")
     else:
@@ -223,6 +254,37 @@ def _with_guards(tree: Tree, otherwise: Guards, spot: Spot) -> Tree:
     return {**tree, "guards": _read(Guards, dict(otherwise) | _mapping(tree["guards"], at), at) or otherwise}
 
 
+def _of_countries(guards: Guards) -> Guards:
+    """A country is wide on purpose. What the source itself says of these guards holds all the same."""
+    return guards.model_copy(update={"share": math.inf, "widest4": 0, "widest6": 0})
+
+
+def _block(own: Tree, spot: Spot) -> Block | None:
+    """None where something is wrong, which is reported."""
+    at = spot.at("block")
+    block = _read(Block, _mapping(own["block"], at), at)
+    if block == Block():
+        at.wrong("names nobody", "write {countries: [NO, SE]}, or {asns: [AS64496]}")
+    for key in ("format", "headers", "max_bytes"):
+        if key in own:
+            spot.at(key).wrong("goes with url and path only", "a block comes from a database: delete the line")
+    return block
+
+
+def _geo(tree: Tree, spot: Spot) -> Geo | None:
+    if "online" in tree:
+        at = spot.at("online")
+        online = _read(Online, _mapping(tree["online"], at), at)
+        tree = {**tree, "online": online or Online()}
+        if online and online.enabled and not online.url:
+            at.wrong("is enabled and has no url", "write url: http://ip-api.com/batch, or that of a service of your own")
+    return _read(Geo, tree, spot)
+
+
+def _settled_geo(geo: Geo, folder: Path) -> Geo:
+    return geo.model_copy(update={"databases": tuple(dict.fromkeys(folder / path for path in geo.databases))})
+
+
 def _entry(written: _Written, catalogue: Catalogue) -> CatalogueEntry | None:
     if "use" not in written.tree:
         return None
@@ -238,11 +300,16 @@ def _entry(written: _Written, catalogue: Catalogue) -> CatalogueEntry | None:
 
 
 def _check_place(own: Tree, merged: Tree, spot: Spot) -> None:
-    if "url" in own and "path" in own:
-        later = max(("url", "path"), key=lambda key: spot.at(key).line)
-        spot.at(later).wrong("url and path stand side by side", "a list is downloaded or is a file: delete one of them")
-    elif "url" not in merged and "path" not in merged:
-        spot.wrong("has neither url nor path", "add url: https://..., path: /a/file, or use: a name of the catalogue")
+    given = [key for key in ("url", "path", "block") if key in own]
+    if len(given) > 1:
+        later = max(given, key=lambda key: spot.at(key).line)
+        words = f"{' and '.join(given)} stand side by side"
+        spot.at(later).wrong(words, "a list is downloaded or is a file: delete one of them")
+    elif "block" in own and "url" in merged:
+        spot.at("block").wrong("use and block stand side by side", "delete one of them")
+    elif not given and "url" not in merged:
+        hint = "add url: https://..., path: /a/file, block: {countries: [NO]}, or use: a name of the catalogue"
+        spot.wrong("has neither url nor path nor block", hint)
     elif "headers" in own and "path" in own:
         spot.at("headers").wrong("goes with url only", "a file is asked for nothing: delete the line")
 
@@ -273,6 +340,15 @@ def _refuse_twins(written: Iterable[_Written]) -> None:
             hint = f"it stands in {twin.document.name}:{twin.line}; give one of them another id"
             spot.wrong(f"{shown(one.id)} is already the id of another source", hint)
         first.setdefault(one.id, spot)
+
+
+def _refuse_beyond(backend: BackendName, source: Source, written: _Written, main: Spot) -> None:
+    """What the backend cannot do is said where it was asked for: at the source, or at the defaults."""
+    defaults = _mapping(_mapping(main.document.tree, main).get("defaults"), main)
+    for key, value, known in beyond(backend, source):
+        inherited = key in defaults and key not in written.tree
+        spot = main.at("defaults", key) if inherited else written.spot.at(key)
+        spot.wrong(f"{value} cannot be had with backend {backend}", f"write {among(sorted(known))}")
 
 
 def _settled(source: Source, folder: Path) -> Source:

@@ -10,7 +10,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from banlistd.core.config import Config, Defaults, Guards, Log, LogFormat, Source
+from banlistd.core.config import Block, Config, Defaults, Fail2ban, Geo, Guards, Log, LogFormat, Online, Source
 from banlistd.core.config_format import KEYS
 from banlistd.model import Action, BackendName, Direction, FormatType, Ownership
 
@@ -48,7 +48,10 @@ def schema() -> Schema:
             "source": _source(),
             "sources": _optional({"type": "array", "items": {"$ref": "#/$defs/source"}}),
             "format": {"anyOf": [_words(FormatType), *_formats()]},
+            "fail2ban": _optional(_mapping(Fail2ban, {"jail": _TEXT, "socket": _TEXT})),
             "log": _optional(_mapping(Log, {"format": _words(LogFormat)})),
+            "geo": _optional(_mapping(Geo, _GEO)),
+            "block": _mapping(Block, _BLOCK),
         },
     }
 
@@ -77,8 +80,9 @@ def _reference(name: str) -> Schema:
 def _source() -> Schema:
     shape = _mapping(Source, _SOURCE)
     shape["properties"]["use"] = {"type": "string", "description": "a list of the catalogue, by its name"}
-    given: Sequence[Schema] = [{"required": ["id", "url"]}, {"required": ["id", "path"]}, {"required": ["use"]}]
-    return shape | {"anyOf": given, "not": {"required": ["url", "path"]}}
+    given: Sequence[Schema] = [{"required": [*keys]} for keys in (("id", "url"), ("id", "path"), ("id", "block"), ("use",))]
+    both: Sequence[Schema] = [{"required": [*keys]} for keys in (("url", "path"), ("url", "block"), ("path", "block"))]
+    return shape | {"anyOf": given, "not": {"anyOf": both}}
 
 
 def _formats() -> list[Schema]:
@@ -96,8 +100,9 @@ def _formats() -> list[Schema]:
     ]
 
 
-def _one_or_more(shape: Schema, most: int) -> Schema:
-    return {"anyOf": [shape, {"type": "array", "items": shape, "minItems": 1, "maxItems": most}]}
+def _one_or_more(shape: Schema, most: int | None = None) -> Schema:
+    bound = {} if most is None else {"maxItems": most}
+    return {"anyOf": [shape, {"type": "array", "items": shape, "minItems": 1, **bound}]}
 
 
 _OFF: Schema = {"enum": ["off", False]}  # editors read `off` as text or as a truth
@@ -139,6 +144,7 @@ _SOURCE: Mapping[str, Schema] = _DEFAULTS | {
     "id": {"type": "string", "pattern": "^[a-z0-9][a-z0-9-]{0,39}$"},
     "url": {"type": "string", "pattern": "^https?://"},
     "path": _TEXT,
+    "block": _reference("block"),
     "format": _reference("format"),
     "enabled": _reference("switch"),
     "allow_empty": _reference("switch"),
@@ -148,13 +154,34 @@ _SOURCE: Mapping[str, Schema] = _DEFAULTS | {
     "licence": _NOTE,
 }
 
+# Editors read `no` as text or as a truth, each after its version of YAML.
+_COUNTRY: Schema = {"anyOf": [{"type": "string", "pattern": "^[A-Za-z]{2}$"}, {"const": False}]}
+_ASN: Schema = {
+    "anyOf": [
+        {"type": "integer", "minimum": 1, "maximum": 4_294_967_295},
+        {"type": "string", "pattern": "^([Aa][Ss])?[0-9]{1,10}$"},
+    ]
+}
+
+_BLOCK: Mapping[str, Schema] = {"countries": _one_or_more(_COUNTRY), "asns": _one_or_more(_ASN)}
+
+_GEO: Mapping[str, Schema] = {
+    "databases": _one_or_more(_TEXT),
+    "rewarm": _reference("switch"),
+    "expiry": _reference("duration"),
+    "negative_expiry": _reference("duration"),
+    "online": _mapping(Online, {"enabled": _reference("switch"), "url": {"type": "string", "pattern": "^https?://"}}),
+}
+
 _CONFIG: Mapping[str, Schema] = {
     "backend": _words(BackendName),
     "owner": _words(Ownership),
+    "fail2ban": _reference("fail2ban"),
     "defaults": _reference("defaults"),
     "allow": _reference("allow"),
     "sources": _reference("sources"),
     "log": _reference("log"),
+    "geo": _reference("geo"),
 }
 
 _ALLOW: Schema = {

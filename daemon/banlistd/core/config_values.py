@@ -207,6 +207,23 @@ def path(text: str) -> Path:
     return Path(text)
 
 
+def absolute(text: str) -> Path:
+    """A file's name that means the same wherever it is read."""
+    if not path(text).is_absolute():
+        raise Unfit(f"{shown(text)} is not an absolute name", "write /absolute/name")
+    return Path(text)
+
+
+_JAIL = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,59}", re.ASCII)
+
+
+def jail(text: str) -> str:
+    """The name of a jail of fail2ban. One that begins with a hyphen would be an option."""
+    if not _JAIL.fullmatch(text):
+        raise Unfit(f"{shown(text)} is not a jail's name", "letters, digits and _ . -, at most 60")
+    return text
+
+
 _HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,100}", re.ASCII)  # a token, RFC 9110 5.6.2
 _OURS = ("accept-encoding", "connection", "content-length", "host", "if-modified-since", "if-none-match", "range")
 

@@ -185,6 +185,8 @@ def _in_words(problem: str, line: str) -> tuple[str, str]:
 
 
 _SIGNS: Mapping[str, tuple[str, str]] = {
+    # libyaml stops by itself, long after we would, where no level is ever complete (since PyYAML 6.0.4).
+    "exceeded maximum nesting depth": ("nests too deep", f"at most {DEEPEST} levels"),
     "mapping values are not allowed": (
         'a ":" stands where none can be',
         "the line above may be indented less, or a text with a colon needs quotes",

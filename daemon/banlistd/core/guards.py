@@ -186,6 +186,12 @@ def _shrunk(one: Candidate) -> str:
     return ""
 
 
+def share_in_words(addresses: AddressSet) -> str:
+    """How much of the address space a content holds, without what may never be banned anyway."""
+    shares = Extent.of(addresses).shares
+    return f"{_percent(shares[Family.IPV4])} of the IPv4 space, {_percent(shares[Family.IPV6])} of the IPv6 space"
+
+
 def _percent(part: float) -> str:
     return f"{part * 100:.3g} %" if part < 1 else f"{part * 100:.0f} %"
 

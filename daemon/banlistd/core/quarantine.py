@@ -38,7 +38,7 @@ class Quarantined:
 
 
 def detained(held: Quarantined | None, reading: Reading, refusal: Refusal, source: Source, now: float) -> Quarantined:
-    """What is in quarantine after a refusal, when `held` was in it before."""
+    """What is in quarantine after a refusal, when `held` was in it before. It encodes the content: for a worker thread."""
     entries = len(reading.addresses)
     first, refusals, stood = now, 1, 0.0
     if held is not None and held.guard == refusal.guard and _are_alike(held.entries, entries):
@@ -48,7 +48,7 @@ def detained(held: Quarantined | None, reading: Reading, refusal: Refusal, sourc
     return Quarantined(
         source.id,
         reading.content_hash,
-        reading.encoded,
+        reading.addresses.encode(),
         refusal.guard,
         refusal.reason,
         entries,
@@ -78,4 +78,4 @@ def approved(held: Quarantined | None) -> Reading | None:
     """Content that an operator wants in spite of the guards; None also where it is damaged."""
     if held is None or not held.approved or hash_of(held.snapshot) != held.content_hash:
         return None
-    return Reading(held.content_hash, held.snapshot, AddressSet.decode(held.snapshot), held.rejected)
+    return Reading(held.content_hash, AddressSet.decode(held.snapshot), held.rejected)

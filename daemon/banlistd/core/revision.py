@@ -26,7 +26,7 @@ from banlistd.core.addresses import (
 )
 from banlistd.core.change import Move, move_between
 from banlistd.core.holding import LANES, Holding, Kind, MapId, Owned
-from banlistd.core.hosts import slices, symmetric_difference, within
+from banlistd.core.hosts import distinct, slices, symmetric_difference, within
 from banlistd.core.planning import owned_of, plan
 from banlistd.model import Direction, Family, Marker, Owner, SourceId
 
@@ -55,6 +55,10 @@ class Region:
         return len(self.points) + len(self.ranges)
 
     def everything(self) -> Ranges:
+        """Both together; points alone stay points, even where they touch, because those are quicker to look up."""
+        if not len(self.ranges):
+            points = distinct(self.points)
+            return Ranges(self.ranges.family, points, points)
         first, last = self.ranges.first, self.ranges.last
         return union_of(self.ranges.family, np.concatenate([self.points, first]), np.concatenate([self.points, last]))
 
@@ -116,6 +120,8 @@ def _replanned(
     """For each map that may differ the part of the address space in question, and the elements that shall be there."""
     lanes = {lane for lanes in LANES[direction].values() for lane in lanes}
     maps = {map_id: owned for map_id, owned in held.owned.items() if map_id.family is family and map_id.lane in lanes}
+    if not maps:
+        return {}
     parts = {Kind.HOSTS: region.everything()}
     if len(region.ranges):
         nets = [owned for map_id, owned in maps.items() if map_id.kind is Kind.NETS]
@@ -163,17 +169,46 @@ def _part_of(content: AddressSet, part: Ranges) -> AddressSet:
 
 def _spliced(owned: Owned, part: Ranges, wanted: Owned) -> tuple[Owned, Move]:
     """A map of which one part shall be as `wanted`; that part holds elements of it whole or not at all."""
-    standing = owned.where(_overlapping(owned, part))
+    places = _overlapping(owned, part)
+    standing = owned.where(places)
     move = move_between(standing, wanted)
     if not len(move):
         return owned, move
-    gone = owned.first.searchsorted(move.remove.first)
-    kept = np.delete(owned.first, gone)
-    places = kept.searchsorted(move.add.first)
+    gone = places[standing.first.searchsorted(move.remove.first)]
+    come = owned.first.searchsorted(move.add.first)
+    if owned.last is owned.first:
+        first, mark = _exchanged((owned.first, owned.mark), gone, come, (move.add.first, move.add.mark))
+        return Owned(owned.family, first, first, mark), move
+    columns, added = ((one.first, one.last, one.mark) for one in (owned, move.add))
+    return Owned(owned.family, *_exchanged(columns, gone, come, added)), move
 
-    def exchanged(column: NDArray[Any], added: NDArray[Any]) -> NDArray[Any]:
-        return np.insert(np.delete(column, gone), places, added)
 
-    first = np.insert(kept, places, move.add.first)
-    last = first if owned.last is owned.first else exchanged(owned.last, move.add.last)
-    return Owned(owned.family, first, last, exchanged(owned.mark, move.add.mark)), move
+def _exchanged(
+    columns: Sequence[NDArray[Any]], gone: NDArray[np.int64], come: NDArray[np.int64], added: Sequence[NDArray[Any]]
+) -> list[NDArray[Any]]:
+    """Columns of one length without their elements at `gone`, and with `added` before those that stood at `come`."""
+    count = len(columns[0])
+    exchanged = [np.empty(count - len(gone) + len(come), dtype=column.dtype) for column in columns]
+    starts = range(0, count + 1, _BLOCK)
+    of_gone, of_come = ([*places.searchsorted(starts).tolist(), len(places)] for places in (gone, come))
+    at = 0
+    for number, start in enumerate(starts):
+        block = slice(start, start + _BLOCK)
+        leaving = gone[of_gone[number] : of_gone[number + 1]] - start
+        coming = slice(of_come[number], of_come[number + 1])
+        stays = np.ones(min(_BLOCK, count - start), dtype=np.bool_)
+        stays[leaving] = False
+        places = come[coming] - start
+        places += np.arange(len(places)) - leaving.searchsorted(places)
+        old = np.ones(len(stays) - len(leaving) + len(places), dtype=np.bool_)
+        old[places] = False
+        for column, new, its_added in zip(columns, exchanged, added, strict=True):
+            part = new[at : at + len(old)]
+            part[old] = column[block][stays]
+            part[places] = its_added[coming]
+        at += len(old)
+    return exchanged
+
+
+_BLOCK = 1 << 16
+"""Elements: what is thrown away on the way stays in the cache, where for three millions it would be 40 MB of fresh pages."""

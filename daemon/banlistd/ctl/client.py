@@ -11,7 +11,7 @@ import urllib.parse
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from banlistd.errors import BanlistdError, NotRunningError, UsageError
+from banlistd.errors import BanlistdError, NotAllowedError, NotRunningError, UsageError
 
 _JOURNAL = "journalctl -u banlistd"
 
@@ -24,12 +24,6 @@ class Question(NamedTuple):
     query: Mapping[str, str] = {}
     body: Mapping[str, object] | None = None
     timeout: float = 15.0
-
-
-class NotAllowedError(BanlistdError):
-    """The control socket is there, but not for this user."""
-
-    exit_code = 77  # EX_NOPERM
 
 
 class AnswerError(BanlistdError):
@@ -89,7 +83,7 @@ def _exchange(socket_path: str, question: Question) -> tuple[int, bytes]:
     except PermissionError as exc:
         raise NotAllowedError(
             f"you may not speak to banlistd (permission denied on {socket_path})",
-            "use sudo, or join the group that owns the socket",
+            "use sudo, or join the group that owns the socket: adduser YOU banlistd, then log in anew",
         ) from exc
     except (TimeoutError, BlockingIOError) as exc:  # late, or too many wait before us
         raise NotRunningError(

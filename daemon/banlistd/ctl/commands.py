@@ -13,6 +13,7 @@ UNAVAILABLE = 69  # EX_UNAVAILABLE
 # A refresh fetches lists, each with a deadline of its own, and a reload writes the whole firewall at worst.
 _REFRESH_SECONDS = 1800.0
 _RELOAD_SECONDS = 300.0
+_TOP_SECONDS = 60.0  # a large database is read whole
 
 _MOST_RUNS = 1000  # the daemon gives no more at once
 
@@ -86,6 +87,16 @@ COMMANDS: tuple[Command, ...] = (
         lambda arguments: Question("GET", "/v1/check", {"address": arguments.address}),
         lambda answer: wording.check(answer.document),
         lambda document: 0 if document["banned"] else NOT_BANNED,
+    ),
+    Command(
+        "top",
+        "who has most bans: countries, network operators or lists",
+        (
+            Argument("--by", {"choices": ("country", "asn", "source"), "required": True, "help": "what to count by"}),
+            Argument("--limit", {"metavar": "N", "type": _limit, "default": 20, "help": "1 to 1000, else 20"}),
+        ),
+        lambda arguments: Question("GET", "/v1/top", {"by": arguments.by, "limit": str(arguments.limit)}, timeout=_TOP_SECONDS),
+        lambda answer: wording.top(answer.document),
     ),
     Command(
         "history",

@@ -93,7 +93,8 @@ def sources(document: Document, now: float) -> Page:
         Column("NEXT POLL"),
         Column("ERROR"),
     )
-    return [Table(columns, tuple(_source(row, now) for row in document))]
+    extents = [f"{printable(row['id'])} holds {printable(row['extent'])}" for row in document if row["extent"]]
+    return [Table(columns, tuple(_source(row, now) for row in document)), *extents]
 
 
 def _source(row: Mapping[str, Any], now: float) -> tuple[str, ...]:
@@ -119,10 +120,22 @@ def _state(row: Mapping[str, Any]) -> str:
 
 
 def check(document: Document) -> Page:
-    """One sentence: banned by whom, holding what, since when; or why not."""
+    """One sentence: banned by whom, holding what, since when; or why not. Then where the address belongs."""
+    return [_verdict(document), *_origin(document["origin"])]
+
+
+def _origin(origin: Mapping[str, Any]) -> list[str]:
+    country, name = printable(origin["country"]), printable(origin["country_name"])
+    where = f"{name} ({country})" if country and name else country
+    number = "" if origin["asn"] is None else f"AS{origin['asn']}"
+    parts = [part for part in (where, f"{number} {printable(origin['organisation'])}".strip()) if part]
+    return [f"  {', '.join(parts)}"] if parts else []
+
+
+def _verdict(document: Document) -> str:
     address, held, owner = printable(document["address"]), document["sources"], document["owner"]
     if document["banned"]:
-        return [f"{address} is banned{_by(owner, document['action'], held)}"]
+        return f"{address} is banned{_by(owner, document['action'], held)}"
     holders = ", ".join(dict.fromkeys(printable(row["id"]) for row in held))
     though = f", though held by {holders}" if holders else ""
     reasons = (
@@ -131,12 +144,12 @@ def check(document: Document) -> Page:
         (document["reserved"], "it is in a reserved network"),
     )
     for reason in (words for holds, words in reasons if holds):
-        return [f"{address} is not banned: {reason}{though}"]
+        return f"{address} is not banned: {reason}{though}"
     if owner is not None:
-        return [f"{address} is not banned, only watched{_by(owner, document['action'], held)}"]
+        return f"{address} is not banned, only watched{_by(owner, document['action'], held)}"
     if holders:
-        return [f"{address} is not banned{though}: not in force (try: banlistctl sources)"]
-    return [f"{address} is not banned: no source holds it"]
+        return f"{address} is not banned{though}: not in force (try: banlistctl sources)"
+    return f"{address} is not banned: no source holds it"
 
 
 def _by(owner: str | None, action: str | None, held: Sequence[Mapping[str, Any]]) -> str:
@@ -154,6 +167,34 @@ def _entry(row: Mapping[str, Any]) -> str:
     if row["since"] is None:
         return entry
     return f"{entry} since {'' if row['exact'] else 'at least '}{moment(row['since'])}"
+
+
+def top(document: Document) -> Page:
+    """A line for each country, operator or list; the share is that of all bans."""
+    rows, total = document["rows"], document["bans"]
+    if not rows:
+        return ["nothing is banned"]
+    head = {"country": "COUNTRY", "asn": "ASN", "source": "SOURCE"}[document["by"]]
+    named = any(row["name"] for row in rows)
+    columns = (
+        Column(head),
+        *((Column("NAME"),) if named else ()),
+        Column("BANS", right=True),
+        Column("SHARE", right=True),
+        Column("IPV4 ADDRESSES", right=True),
+    )
+    cells = (
+        (
+            printable(row["key"]) or "unknown",
+            *((printable(row["name"]),) if named else ()),
+            number(row["bans"]),
+            f"{100 * row['bans'] / max(total, 1):.1f} %",
+            number(row["addresses"]),
+        )
+        for row in rows
+    )
+    left = document["total"] - len(rows)
+    return [Table(columns, tuple(cells)), *([f"... and {number(left)} more (--limit)"] if left > 0 else [])]
 
 
 def history(document: Document) -> Page:

@@ -1,7 +1,8 @@
 """The host's iptables, legacy or nft: what it says of our chains, and the script that makes them what they shall be.
 
 Chains of ours begin with `banlistd-`. Of chains of others nothing is read but where they jump to ours, and nothing is written
-but those jumps. A table of a family changes in one transaction.
+but those jumps. A table of a family changes in one transaction, and a script that is cut short, because its writer was killed,
+changes none: it ends without COMMIT.
 """
 
 import re

@@ -13,6 +13,7 @@ import subprocess
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from typing import IO
 
 from banlistd.adapters.backends.nftables_batch import Look, compose
 from banlistd.adapters.backends.nftables_drift import irrelevant, rewritten, with_suspicions
@@ -267,10 +268,11 @@ def _run(script: str, wire: NetlinkSocket, absence: Absence) -> None:
         wire.reopen()
     before = wire.generation()
     try:
-        done = subprocess.run(
-            ["nft", "-f", "-"],  # noqa: S607 - distributions disagree on its folder; systemd gives a PATH of system folders
-            input=script, capture_output=True, text=True, check=False, timeout=_NFT_DEADLINE, env=environment,
-        )  # fmt: skip
+        with _whole(script) as file:
+            done = subprocess.run(
+                ["nft", "-f", "-"],  # noqa: S607 - distributions disagree on its folder; systemd gives a PATH of system folders
+                stdin=file, capture_output=True, text=True, check=False, timeout=_NFT_DEADLINE, env=environment,
+            )  # fmt: skip
     except FileNotFoundError as exc:
         raise FirewallError("there is no command nft", "install the nftables package") from exc
     except subprocess.TimeoutExpired as exc:
@@ -282,3 +284,16 @@ def _run(script: str, wire: NetlinkSocket, absence: Absence) -> None:
     absence.commits += min(1, wire.generation() - before)
     if orphaned:
         absence.commits += adopt(wire)
+
+
+@contextmanager
+def _whole(script: str) -> Iterator[IO[str]]:
+    """A file in memory with all of a script, before anybody reads it.
+
+    A pipe whose writer is killed ends like one whose writer is done, and nft would carry out the half that it got: chains
+    flushed, and their rules not yet written (seen).
+    """
+    with os.fdopen(os.memfd_create("nft"), "w+", encoding="ascii") as file:
+        file.write(script)
+        file.seek(0)
+        yield file

@@ -41,6 +41,7 @@ _UDATA_COMMENT = 0
 
 _LONGEST_ATTRIBUTE = 0xFFFF
 _WORD = 4
+_AT_ONCE = 1000
 # The key follows the headers of element, key attribute and value attribute.
 _KEY_AT = 3
 
@@ -71,22 +72,27 @@ def element_messages(kind: int, sequence: int, table: str, name: str, elements: 
     count, width = len(elements.first), len(template.words)
     per_message = (_LONGEST_ATTRIBUTE - _WORD) // (width * _WORD)
     full, rest = divmod(count, per_message)
-    words = np.empty(full * (len(head) + per_message * width) + (len(head) + rest * width) * bool(rest), dtype=np.uint32)
+    length = len(head) + per_message * width
+    words = np.empty(full * length + (len(head) + rest * width) * bool(rest), dtype=np.uint32)
     cut = len(template.end) if _reaches_the_top(elements) else 0
-    at = 0
-    for start, messages, records in ((0, full, per_message), (full * per_message, int(rest > 0), rest)):
-        if not messages:
-            continue
-        length = len(head) + records * width
-        block = words[at : at + messages * length].reshape(messages, length)
-        at += messages * length
-        _write_heads(block, head, 0)
-        rows = block[:, len(head) :].reshape(messages, records, width)
-        _write_records(rows, template, elements, slice(start, start + messages * records))
+    # Some messages at a time: each page is touched once, while it is in the cache.
+    for first in range(0, full, _AT_ONCE):
+        messages = min(_AT_ONCE, full - first)
+        block = words[first * length : (first + messages) * length].reshape(messages, length)
+        _write_messages(block, head, template, elements, first * per_message)
+    if rest:
+        _write_messages(words[full * length :].reshape(1, -1), head, template, elements, full * per_message)
     if cut:
         final = rest or per_message
         _write_heads(words[len(words) - final * width - len(head) :][np.newaxis], head, cut)
     return words[: len(words) - cut].data.cast("B")
+
+
+def _write_messages(block: Words, head: Words, template: "_Template", elements: Elements, start: int) -> None:
+    """Messages of one length, a row each, of the elements from `start` on."""
+    _write_heads(block, head, 0)
+    rows = block[:, len(head) :].reshape(len(block), -1, len(template.words))
+    _write_records(rows, template, elements, slice(start, start + rows.shape[0] * rows.shape[1]))
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -1,0 +1,29 @@
+"""Secrets from systemd's credentials directory, by name."""
+
+from pathlib import Path
+
+from banlistd.core.credentials import is_credential_name, quoted
+from banlistd.errors import FetchError
+
+_LARGEST = 65_536
+
+
+def read_credential(folder: Path | None, name: str) -> str:
+    """The content of one credential, without its last line break. Raises FetchError."""
+    if not is_credential_name(name):
+        raise FetchError(f"{quoted(name)} is no name of a credential", "letters, digits, dot, dash and underscore")
+    hint = f"add LoadCredential={name}:/path/to/the/file to banlistd.service"
+    if folder is None:
+        raise FetchError(f"there is no credential {name}: the service was given none", hint)
+    try:
+        with (folder / name).open("rb") as file:
+            content = file.read(_LARGEST + 1)
+        if len(content) > _LARGEST:
+            raise FetchError(f"the credential {name} is larger than {_LARGEST} bytes")
+        return content.decode().removesuffix("\n")
+    except FileNotFoundError as exc:
+        raise FetchError(f"there is no credential {name}", hint) from exc
+    except OSError as exc:
+        raise FetchError(f"cannot read the credential {name}: {exc.strerror}", hint) from exc
+    except UnicodeDecodeError:
+        raise FetchError(f"the credential {name} is not text in UTF-8") from None

@@ -1,0 +1,104 @@
+"""What a machine under test is made of: a fresh Debian, cached by its recipe, and the .deb that this tree makes.
+
+The image is made once with Debian's packages from the network, and lies in `~/.cache/banlistd-tests`. Tests put their
+changes into a layer above it.
+"""
+
+import fcntl
+import hashlib
+import os
+import platform
+import shutil
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+TOP = Path(__file__).resolve().parents[2]
+OLDER, VERSION = "0.0.9", "0.1.0"
+
+_TOOLS = ("mmdebstrap", "systemd-nspawn", "unshare", "nsenter", "setpriv", "dpkg-deb")
+_PACKAGES = (
+    "systemd,systemd-sysv,dbus,python3,nftables,iproute2,procps,ca-certificates,init-system-helpers,passwd,"
+    "iputils-ping,man-db,firewalld,ufw"
+)
+# Neighbours are started by the tests that want them.
+_FINISH = (
+    'systemctl --root="$1" disable firewalld ufw nftables; rm -f "$1/etc/resolv.conf"; mkdir -p "$1/var/log/journal";'
+    ' passwd --root "$1" --delete root'
+)
+_OPTIONS = ("--variant=minbase", "--dpkgopt=force-unsafe-io", "--dpkgopt=path-exclude=/usr/share/locale/*")
+
+
+def skip_where_no_machine_can_be() -> None:
+    """Skip with the reason, where this computer cannot boot one."""
+    if os.geteuid():
+        pytest.skip("to boot a machine takes root")
+    missing = [tool for tool in _TOOLS if not shutil.which(tool)]
+    if missing:
+        pytest.skip(f"no command {', no '.join(missing)}")
+    if subprocess.run(["unshare", "--mount", "--net", "true"], capture_output=True, check=False).returncode:
+        pytest.skip("no namespaces can be made here")
+
+
+def image() -> Path:
+    """The root of a Debian that nobody has started yet. Skips where it is neither cached nor to be had."""
+    suite = platform.freedesktop_os_release().get("VERSION_CODENAME", "")
+    recipe = "\n".join([suite, _PACKAGES, _FINISH, *_OPTIONS])
+    with _cache(f"machine-{hashlib.sha256(recipe.encode()).hexdigest()[:16]}") as folder:
+        root = folder / "root"
+        if not root.is_dir():
+            raw = folder / "raw"
+            shutil.rmtree(raw, ignore_errors=True)
+            hook = f"--customize-hook={_FINISH}"
+            command = ["mmdebstrap", *_OPTIONS, f"--include={_PACKAGES}", hook, suite, str(raw)]
+            made = subprocess.run(command, capture_output=True, text=True, check=False, timeout=900)
+            if made.returncode:
+                said = [line for line in made.stderr.splitlines() if line.startswith("E:")] or made.stderr.splitlines()
+                pytest.skip(f"no fresh Debian to be had: {said[0] if said else 'mmdebstrap failed'}")
+            raw.rename(root)
+        return root
+
+
+def packages() -> tuple[Path, Path]:
+    """One that differs in nothing but its lower version, and the .deb of this tree. Skips where it cannot be built."""
+    with _cache("packages") as folder:
+        key = _key_of_the_tree()
+        older, newer = (folder / key / f"banlistd_{version}_{_architecture()}.deb" for version in (OLDER, VERSION))
+        if not newer.is_file():
+            for outdated in folder.iterdir():
+                shutil.rmtree(outdated)
+            environment = os.environ | {"BANLISTD_DEB_COMPRESSION": "none", "BANLISTD_DEB_VERSION": f"{OLDER} {VERSION}"}
+            command = [str(TOP / "packaging" / "build-deb"), str(folder / key)]
+            built = subprocess.run(command, capture_output=True, text=True, check=False, timeout=900, env=environment)
+            if built.returncode == os.EX_UNAVAILABLE or "Could not fetch" in built.stderr or "No matching" in built.stderr:
+                pytest.skip(f"the package cannot be built here: {built.stderr.strip().splitlines()[-1]}")
+            assert built.returncode == 0, built.stderr
+        return older, newer
+
+
+def _key_of_the_tree() -> str:
+    digest = hashlib.sha256()
+    places = [TOP / name for name in ("daemon", "config", "packaging", "migrations", "pyproject.toml", "README.md", "LICENSE")]
+    files = [path for place in places for path in ([place] if place.is_file() else sorted(place.rglob("*")))]
+    for path in files:
+        if path.is_file() and "__pycache__" not in path.parts:
+            digest.update(f"{path.relative_to(TOP)} {path.stat().st_mode:o}\n".encode() + path.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+def _architecture() -> str:
+    return subprocess.run(["dpkg", "--print-architecture"], capture_output=True, text=True, check=True).stdout.strip()
+
+
+@contextmanager
+def _cache(name: str) -> Iterator[Path]:
+    """A folder that outlives the tests; one process at a time is in it."""
+    base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "banlistd-tests"
+    folder = base / name
+    folder.mkdir(parents=True, exist_ok=True)
+    with (base / f"{name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield folder

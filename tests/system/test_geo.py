@@ -1,0 +1,109 @@
+"""Countries and network operators with the real daemon: questions, whole countries in the kernel, and SIGKILL in a look-up."""
+
+import asyncio
+import json
+import shutil
+import threading
+from collections.abc import Mapping
+from pathlib import Path
+
+from feed_server import FeedServer, Request, in_answer
+from geography import write_mmdb
+from network_namespace import in_network_namespace
+from system.daemon_process import PATIENCE, Installation, running
+from system.kernel_view import expected, standing
+
+SHIPPED = Path(__file__).resolve().parents[2] / "config" / "geo" / "documentation.mmdb"
+
+
+def installed(folder: Path, *sources: str, allow: tuple[str, ...] = ()) -> Installation:
+    place = Installation(folder)
+    place.configure(*sources, allow=allow, geo="databases: [documentation.mmdb]")
+    shutil.copy(SHIPPED, place.config / "documentation.mmdb")
+    return place
+
+
+def listed(folder: Path, text: str) -> str:
+    (folder / "list.txt").write_text(text)
+    return f"id: feed, path: {folder / 'list.txt'}"
+
+
+@in_network_namespace
+def test_check_names_country_and_asn_of_an_address_in_the_sample_that_ships(tmp_path: Path) -> None:
+    place = installed(tmp_path, listed(tmp_path, "192.0.2.7\n198.51.100.0/24\n2001:db8:bad::/48\n"))
+    with running(place, "feed") as daemon:
+        done = place.ctl("check", "192.0.2.7")
+        assert done.returncode == 0
+        assert "  Norway (NO), AS64496 Example Network One\n" in done.stdout
+        assert place.ask("check", "2001:db8:bad::1")["origin"]["asn"] == 64496
+        daemon.wait_for("geo_warmed", "feed")
+        assert [row["key"] for row in place.ask("top", "--by", "country")["rows"]] == ["NO", "SE"]
+        assert "AS64497  Example Network Two" in place.ctl("top", "--by", "asn").stdout
+        assert "feed" in place.ctl("top", "--by", "source").stdout
+        networks = place.rows("SELECT country, asn FROM geo_cache WHERE negative = 0 ORDER BY asn")
+        assert {(row["country"], row["asn"]) for row in networks} == {("NO", 64496), ("SE", 64497)}
+
+
+NORWAY_AND_SWEDEN = ("192.0.2.0/24", "198.51.100.0/24", "2001:db8:bad::/48")
+
+
+@in_network_namespace
+def test_whole_countries_stand_in_the_kernel_less_what_is_allowed_and_follow_their_database(tmp_path: Path) -> None:
+    allow = ("192.0.2.64/26",)
+    place = installed(tmp_path, "id: far, block: {countries: [no, SE]}", allow=allow)
+    with running(place, "far") as daemon:
+        assert standing() == expected({"far": NORWAY_AND_SWEDEN}, allow)
+        event = daemon.wait_for("blocklist_import_completed", "far")
+        assert "of the IPv4 space" in event["message"]
+        assert "far holds " in place.ctl("sources").stdout
+        assert place.ctl("check", "192.0.2.65").returncode == 1
+        seen = len(daemon.events)
+        write_mmdb(place.config / "documentation.mmdb", {"203.0.113.0/24": {"country_code": "SE"}})
+        daemon.wait_for("blocklist_import_completed", "far", since=seen)
+        assert standing() == expected({"far": ("203.0.113.0/24",)}, allow)
+        seen = len(daemon.events)
+        (place.config / "documentation.mmdb").unlink()
+        daemon.wait_for("blocklist_import_failed", "far", since=seen)
+        assert standing() == expected({"far": ("203.0.113.0/24",)}, allow)
+
+
+@in_network_namespace
+def test_a_country_wider_than_any_list_may_be_is_taken(tmp_path: Path) -> None:
+    place = installed(tmp_path, "id: far, block: {countries: [SE]}, direction: out")
+    write_mmdb(place.config / "documentation.mmdb", {"32.0.0.0/3": {"country_code": "SE"}, "2000::/4": {"country_code": "SE"}})
+    with running(place, "far") as daemon:
+        assert "12.5 % of the IPv4 space, 50 % of the IPv6 space" in daemon.wait_for("blocklist_import_completed")["message"]
+
+
+@in_network_namespace
+def test_a_daemon_killed_in_a_look_up_has_lost_nothing_and_asks_nothing_again_that_was_answered(tmp_path: Path) -> None:
+    addresses = [f"203.0.113.{at}" for at in range(1, 151)]
+    asked: list[list[str]] = []
+    second, killed = threading.Event(), threading.Event()
+
+    def answer(body: bytes) -> tuple[bytes, Mapping[str, str]]:
+        asked.append(json.loads(body))
+        return json.dumps([{"status": "success", "countryCode": "NO", "as": "AS64496"} for _ in asked[-1]]).encode(), {}
+
+    async def answer_once(request: Request, writer: asyncio.StreamWriter) -> None:
+        if asked and not killed.is_set():
+            second.set()
+            await asyncio.to_thread(killed.wait)
+            return
+        await in_answer(answer)(request, writer)
+
+    with FeedServer() as server:
+        server.behave("/batch", answer_once)
+        place = Installation(tmp_path)
+        online = f'databases: [], online: {{enabled: true, url: "{server.url("/batch")}"}}'
+        place.configure(listed(tmp_path, "\n".join(addresses)), geo=online)
+        with running(place, "feed") as daemon:
+            assert second.wait(PATIENCE)
+            daemon.kill()
+        killed.set()
+        assert len(place.rows("SELECT first FROM geo_cache")) == len(asked[0]) == 100
+        with running(place) as daemon:
+            daemon.wait_for("geo_warmed", "feed")
+        assert [len(batch) for batch in asked] == [100, 50]
+        assert sorted(one for batch in asked for one in batch) == sorted(addresses)
+        assert len(place.rows("SELECT first FROM geo_cache WHERE country = 'NO' AND asn = 64496")) == 150
