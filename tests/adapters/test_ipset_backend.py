@@ -125,11 +125,13 @@ async def test_an_empty_change_and_a_look_leave_everything_alone() -> None:
 async def test_a_changed_element_of_many_is_written_in_place() -> None:
     held = large(0)
     firewall = await standing(held)
-    before = ipset("list", "-t", "banlistd-hosts4")
+    assert "maxelem 120000" in ipset("list", "-t", "banlistd-hosts4")
     content = AddressSet.of(held.owned[HOSTS4].first[1:])
     await firewall.apply(difference(held, holding([ALPHA], {"alpha": content})))
-    # A set that is made anew is as large as it must be, and this one is as large as it was for one more.
-    assert ipset("list", "-t", "banlistd-hosts4") == before.replace(" 60000\n", " 59999\n")
+    # Made anew, it would be as large as it must be, and not as it was for one more.
+    after = ipset("list", "-t", "banlistd-hosts4")
+    assert "maxelem 120000" in after
+    assert "Number of entries: 59999" in after
     await firewall.close()
 
 
