@@ -10,6 +10,7 @@ from importlib.metadata import version
 
 from banlistd.adapters import allocator, config_file
 from banlistd.adapters.backends.fail2ban import Fail2banFirewall
+from banlistd.adapters.backends.ipset import IpsetFirewall
 from banlistd.adapters.backends.memory import MemoryFirewall
 from banlistd.adapters.backends.nftables import NftablesFirewall
 from banlistd.adapters.backends.rehearsal import RehearsalFirewall
@@ -51,6 +52,7 @@ from banlistd.timetable import Timetable
 
 BACKENDS: Mapping[BackendName, Callable[[Config], Firewall]] = {
     BackendName.NFTABLES: lambda config: NftablesFirewall(config.owner),
+    BackendName.IPSET: lambda _: IpsetFirewall(),
     BackendName.FAIL2BAN: lambda config: Fail2banFirewall(config.fail2ban.socket, config.fail2ban.jail),
     BackendName.MEMORY: lambda _: MemoryFirewall(),
 }

@@ -7,6 +7,7 @@ the network, and nothing is written to the database. The daemon, which starts la
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 
+from banlistd.adapters.backends.ipset import IpsetFirewall
 from banlistd.adapters.backends.nftables import NftablesFirewall
 from banlistd.adapters.clock import SystemClock
 from banlistd.adapters.database import open_copy
@@ -25,6 +26,7 @@ from banlistd.places import Places
 # Those that stand on the kernel alone. fail2ban, for one, comes much later in a boot.
 BACKENDS: Mapping[BackendName, Callable[[Footing], Firewall]] = {
     BackendName.NFTABLES: lambda footing: NftablesFirewall(footing.ownership),
+    BackendName.IPSET: lambda _: IpsetFirewall(),
 }
 
 

@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 
 from adapters.contract_firewall import ALPHA, addresses, holding
-from adapters.test_packets import BAD4, BAD6, GOOD4, Street
-from adapters.test_packets import street as street  # noqa: PLC0414 - the fixture, for this file
+from adapters.street import BAD4, BAD6, GOOD4, Street, laid_out
 from banlistd.adapters.backends.fail2ban import Fail2banFirewall
+from banlistd.adapters.backends.memory import MemoryFirewall
 from banlistd.core.change import difference
 from banlistd.core.holding import Holding
 from fail2ban_server import PATIENCE, Fail2ban, serving
@@ -30,6 +30,13 @@ def prepared(folder: Path, *, database: bool = True, action: str = "") -> Fail2b
     fail2ban.install_shipped()
     fail2ban.configure(**{JAIL: QUIET | ({"action": action} if action else {})})
     return fail2ban
+
+
+@pytest.fixture
+def street() -> Iterator[Street]:
+    """The jail bans there, and nothing of our own."""
+    with laid_out(JAIL, MemoryFirewall) as street:
+        yield street
 
 
 @pytest.fixture
