@@ -145,9 +145,11 @@ class World:
 
     @contextmanager
     def untouched_database(self) -> Iterator[Path]:
-        """A copy of it: to open the file itself would tidy it up."""
+        """A copy of it: to open the file itself would tidy it up. Who was killed early has not even made its folder."""
         copy = self._folder / "copy"
-        shutil.copytree(self.place.state, copy)
+        copy.mkdir()
+        if self.place.state.exists():
+            shutil.copytree(self.place.state, copy, dirs_exist_ok=True)
         try:
             yield copy / "banlistd.db"
         finally:

@@ -107,7 +107,8 @@ class Machine:
 
     def cut_power(self) -> None:
         """As if somebody had pulled the plug."""
-        os.kill(self._leader, 9)
+        if self._leader:  # number 0 would be our own process group
+            os.kill(self._leader, 9)
         self._is_off()
 
     def run(self, *words: str, check: bool = True, given: str | None = None) -> subprocess.CompletedProcess[str]:

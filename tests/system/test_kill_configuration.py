@@ -16,6 +16,8 @@ from system.kill_scenes import CONFIGURED, PLAIN, world_in
 from system.kill_tracer import Victim
 from system.kill_world import Scene
 
+pytestmark = pytest.mark.sweep
+
 # How a daemon lives on whose nft is killed: test_kill_nft.
 DAEMONS = (Victim.DAEMON, Victim.ALL)
 

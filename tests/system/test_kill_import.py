@@ -3,12 +3,16 @@
 from functools import partial
 from pathlib import Path
 
+import pytest
+
 from network_namespace import in_network_namespace
 from system.kill_attempts import approve, approve_again, refresh, run_daemon, run_once
 from system.kill_points import Crossing, sweep
 from system.kill_scenes import FULL, PLAIN, SHRUNKEN, UPDATED, world_in
 from system.kill_tracer import Victim
 from system.kill_world import Saved
+
+pytestmark = pytest.mark.sweep
 
 # A daemon that lives starts no nft for lists that have changed.
 NO_NFT = (Victim.DAEMON,)

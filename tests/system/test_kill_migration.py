@@ -20,6 +20,8 @@ from system.kill_scenes import PLAIN, UPDATED, world_in
 from system.kill_tracer import Victim
 from system.kill_world import Ended, Saved, World
 
+pytestmark = pytest.mark.sweep
+
 NEWEST = migrations()[-1][0]
 RUNS = 6
 
@@ -65,8 +67,8 @@ def read(file: Path) -> tuple[int, Rows]:
     with closing(sqlite3.connect(file)) as database:
         database.row_factory = sqlite3.Row
         assert database.execute("PRAGMA integrity_check").fetchone()[0] == "ok"
-        queries = {table: f"SELECT * FROM {table} ORDER BY 1, 2" for table in tables_of(database)}  # noqa: S608 - our own names
-        rows = {table: [dict(row) for row in database.execute(query)] for table, query in queries.items()}
+        queries = {table: f"SELECT * FROM {table}" for table in tables_of(database)}  # noqa: S608 - our own names
+        rows = {table: sorted(map(dict, database.execute(query)), key=repr) for table, query in queries.items()}
         return database.execute("PRAGMA user_version").fetchone()[0], rows
 
 
