@@ -1,10 +1,12 @@
 """What an administrator reads is whole: man pages, completions, explanations in the journal, the lock of the libraries."""
 
 import argparse
+import ast
 import re
 import shutil
 import subprocess
 import tomllib
+from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +15,12 @@ from pydantic import BaseModel
 
 from banlistd.__main__ import _parser
 from banlistd.adapters.journal import MESSAGE_IDS
-from banlistd.core.config import Config, Defaults, Guards, Source
-from banlistd.ctl.commands import COMMANDS
-from banlistd.ctl.local import LOCAL_COMMANDS
-from banlistd.model import EventName
+from banlistd.core.config import Block, Config, Defaults, Fail2ban, Geo, Guards, Log, Online, Source
+from banlistd.ctl.local import EVERY_COMMAND
+from banlistd.model import Action, BackendName, Direction, EventName, FormatType, Ownership
 
 PACKAGING = Path(__file__).resolve().parents[1] / "packaging"
+DAEMON = PACKAGING.parent / "daemon" / "banlistd"
 PAGES = sorted((PACKAGING / "man").iterdir())
 COMPLETIONS = sorted((PACKAGING / "completions").iterdir())
 CATALOGUE = (PACKAGING / "journal" / "banlistd.catalog").read_text()
@@ -28,15 +30,38 @@ _FIELDS = re.compile(r"@([A-Z_]+)@")
 
 
 def page(name: str) -> str:
-    """A man page as text, without the marks of roff."""
-    source = (PACKAGING / "man" / name).read_text()
-    return re.sub(r"\\f.|^\.(?:[BIR]{1,2}|TP|SH|EX|EE|PP|br|PD)\b *|\"", "", source.replace("\\-", "-"), flags=re.MULTILINE)
+    """A man page as text, without the marks of roff; what macros of two fonts put together has no spaces in between."""
+    lines = (PACKAGING / "man" / name).read_text().replace("\\-", "-").splitlines()
+    return "\n".join(re.sub(r"\\f.", "", _plain(line)) for line in lines)
+
+
+def _plain(line: str) -> str:
+    macro, _, rest = line.partition(" ") if line.startswith(".") else ("", "", line)
+    if macro in (".BR", ".BI", ".IB", ".IR", ".RB", ".RI"):
+        return "".join(quoted or bare for quoted, bare in re.findall(r'"([^"]*)"|(\S+)', rest))
+    return rest.replace('"', "")
 
 
 def entries() -> dict[str, str]:
     """The entries of the catalogue by their ids."""
     parts = re.split(r"^-- ([0-9a-f]{32})$", CATALOGUE, flags=re.MULTILINE)
     return dict(zip(parts[1::2], parts[2::2], strict=True))
+
+
+def documented_fields() -> set[str]:
+    section = (PACKAGING / "man" / "banlistd.8").read_text().partition("\n.SH THE JOURNAL\n")[2].partition("\n.SH ")[0]
+    heads = re.findall(r"^\.TP\n(.*)$", section, re.MULTILINE)
+    return {word for head in heads for word in re.findall(r"\b[A-Z_]{3,}\b", head)}
+
+
+def fields_in(path: Path) -> set[str]:
+    """What a module that makes events calls the fields of them: words in capitals, as keys and as names of arguments."""
+    text = path.read_text()
+    nodes = [*ast.walk(ast.parse(text))] if "EventName." in text else []
+    keys = [key.value for node in nodes if isinstance(node, ast.Dict) for key in node.keys if isinstance(key, ast.Constant)]
+    names = [node.arg for node in nodes if isinstance(node, ast.keyword) and node.arg]
+    words = {word for word in (*keys, *names) if isinstance(word, str) and re.fullmatch(r"[A-Z_]{3,}", word)}
+    return words - {"SYSLOG_IDENTIFIER"}  # journald's own, which it explains itself
 
 
 def options_of(parser: argparse.ArgumentParser) -> list[str]:
@@ -59,8 +84,13 @@ def test_no_explanation_stands_for_an_event_that_there_is_not() -> None:
 
 
 def test_every_explanation_uses_only_fields_that_the_man_page_documents() -> None:
-    documented = set(re.findall(r"^([A-Z_]{3,})\b", page("banlistd.8"), re.MULTILINE))
-    assert set(_FIELDS.findall(CATALOGUE)) <= documented | {"UID"}
+    assert set(_FIELDS.findall(CATALOGUE)) <= documented_fields()
+
+
+def test_every_field_that_an_event_brings_is_in_the_man_page() -> None:
+    announced = set().union(*(fields_in(path) for path in DAEMON.rglob("*.py")))
+    assert {"SOURCE_ID", "REASON", "ORIGIN"} <= announced
+    assert announced <= documented_fields()
 
 
 def test_the_catalogue_is_taken_by_systemd(tmp_path: Path) -> None:
@@ -93,7 +123,7 @@ def test_a_man_page_has_no_mistake(path: Path) -> None:
 
 def test_every_command_of_banlistctl_is_in_its_man_page_with_its_arguments() -> None:
     text = page("banlistctl.1")
-    for command in (*COMMANDS, *LOCAL_COMMANDS):
+    for command in EVERY_COMMAND:
         line = re.search(rf"^{command.name}\b.*$", text, re.MULTILINE)
         assert line, command.name
         assert all(argument.name in line[0] for argument in command.arguments if argument.name.startswith("-"))
@@ -107,7 +137,7 @@ def test_every_option_of_banlistd_is_in_its_man_page_and_in_every_completion() -
 
 @pytest.mark.parametrize("path", COMPLETIONS, ids=lambda path: path.name)
 def test_a_completion_knows_every_command(path: Path) -> None:
-    for command in (*COMMANDS, *LOCAL_COMMANDS):
+    for command in EVERY_COMMAND:
         assert re.search(rf"[' \"]{command.name}[': \"]", path.read_text()), command.name
 
 
@@ -121,11 +151,17 @@ def test_a_completion_is_understood_by_its_shell(shell: str, name: str) -> None:
     assert (done.returncode, done.stderr) == (0, b"")
 
 
-@pytest.mark.parametrize("model", [Config, Defaults, Source, Guards])
+@pytest.mark.parametrize("model", [Config, Defaults, Source, Guards, Block, Geo, Online, Fail2ban, Log])
 def test_every_key_of_the_configuration_is_in_its_man_page(model: type[BaseModel]) -> None:
     text = page("banlistd.yaml.5")
     for key in model.model_fields:
-        assert re.search(rf"(?:^|, ){key}\b", text, re.MULTILINE), key
+        assert re.search(rf"(?:^|, |\{{){key}\b", text, re.MULTILINE), key
+
+
+@pytest.mark.parametrize("words", [BackendName, Ownership, Action, Direction, FormatType])
+def test_every_word_that_a_setting_may_be_is_in_the_man_page_of_the_configuration(words: type[StrEnum]) -> None:
+    text = page("banlistd.yaml.5")
+    assert [word for word in words if not re.search(rf"\b{word}\b", text)] == []
 
 
 def test_the_package_has_the_version_of_the_program() -> None:

@@ -18,9 +18,11 @@ _banlistctl() {
     esac
     local words
     case $command in
-    "") words="status sources check top history timers protected quarantine approve refresh reload teardown install-units --version" ;;
+    "") words="status sources check top history timers protected ban unban bans quarantine approve refresh reload teardown install-units --version" ;;
     top) words="--by country asn source --limit" ;;
     history) words="--limit $(_banlistctl_sources)" ;;
+    ban) words="--for --origin --comment" ;;
+    unban) words="--origin" ;;
     quarantine | approve | refresh) words=$(_banlistctl_sources) ;;
     teardown) words="--config --state" ;;
     install-units) words="--root" ;;

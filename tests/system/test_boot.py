@@ -80,10 +80,12 @@ def home() -> Iterator[Site]:
 @pytest.fixture
 def site(home: Site) -> Site:
     """Two lists, one of them from a living feed, in force."""
-    if home.feeds is None:
-        home.open_feeds().serve("/feed", b"198.51.100.0/24\n2001:db8:bad::/48\n", etag='"1"')
+    feeds = home.feeds
+    if feeds is None:
+        feeds = home.open_feeds()
+        feeds.serve("/feed", b"198.51.100.0/24\n2001:db8:bad::/48\n", etag='"1"')
     home.machine.write("/etc/banlistd/lists/own.txt", f"{OWN}\n")
-    home.configure(f'id: feed, url: "{home.feeds.url("/feed")}"', "id: own, path: lists/own.txt")
+    home.configure(f'id: feed, url: "{feeds.url("/feed")}"', "id: own, path: lists/own.txt")
     home.machine.run("systemctl", "reload", "banlistd")
     home.machine.run("banlistctl", "refresh")
     return home

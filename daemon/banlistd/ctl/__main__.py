@@ -10,8 +10,8 @@ from typing import Any, NoReturn
 
 from banlistd.ctl import output
 from banlistd.ctl.client import AnswerError, DaemonError, ask
-from banlistd.ctl.commands import COMMANDS, Answer, Command
-from banlistd.ctl.local import LOCAL_COMMANDS, LocalCommand
+from banlistd.ctl.commands import Answer, Command
+from banlistd.ctl.local import EVERY_COMMAND, LocalCommand
 from banlistd.ctl.text import printable
 from banlistd.errors import BanlistdError, UsageError
 
@@ -145,7 +145,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action=_Version, nargs=0, help="print the version and leave")
     _add_common(parser, runtime="", json=False)
     names = parser.add_subparsers(required=True, metavar="COMMAND")
-    for command in (*COMMANDS, *LOCAL_COMMANDS):
+    for command in EVERY_COMMAND:
         # Without a default of its own, an option that stands before the command keeps its value.
         sub = names.add_parser(
             command.name,

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable
 from typing import NamedTuple
 
-from banlistd.ctl.commands import Argument
+from banlistd.ctl.commands import COMMANDS, Argument, Command
 from banlistd.errors import BanlistdError, UsageError
 
 # Written down in the units for the .deb; here they are put where they really are.
@@ -113,3 +113,5 @@ LOCAL_COMMANDS: tuple[LocalCommand, ...] = (
         _install_units,
     ),
 )
+
+EVERY_COMMAND: tuple[Command | LocalCommand, ...] = (*COMMANDS, *LOCAL_COMMANDS)
