@@ -8,6 +8,7 @@ import ctypes
 import functools
 import json
 import os
+import signal
 import socket
 import subprocess
 import tempfile
@@ -152,13 +153,15 @@ class Machine:
         wanted = dict(field.split("=", 1) for field in fields)
         # Not journalctl's own filters: it finds nothing after an entry that they do not let pass (measured, 252).
         words = ["journalctl", "--output=json", "--follow", "--no-tail", f"--after-cursor={since}"]
-        # And not in the machine's own space of processes, where it would hold up a shutdown.
-        into = ["timeout", str(PATIENCE), "nsenter", "--target", str(self._leader), "--mount", "--root", "--wd", "--"]
+        # It hears of new entries through its own /proc, so it has to be among the machine's processes.
+        into = ["nsenter", "--target", str(self._leader), "--mount", "--pid", "--root", "--wd", "--", "timeout", str(PATIENCE)]
         with subprocess.Popen([*into, *words], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as follower:
             assert follower.stdout is not None
             entries = (json.loads(line) for line in follower.stdout)
             found = next((entry for entry in entries if wanted.items() <= entry.items()), None)
-            follower.terminate()
+            if found is not None:
+                # And not its parent, nsenter: who is not waited for holds up the machine's shutdown.
+                os.kill(_only_child_of(follower.pid), signal.SIGTERM)
         said = self.say("journalctl", "--lines=30", "--no-pager") if found is None else ""
         assert found is not None, f"nothing in the journal has {fields}: {said}"
         return dict(found)
