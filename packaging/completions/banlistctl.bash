@@ -25,7 +25,7 @@ _banlistctl() {
     unban) words="--origin" ;;
     quarantine | approve | refresh) words=$(_banlistctl_sources) ;;
     teardown) words="--config --state" ;;
-    install-units) words="--root" ;;
+    install-units) words="--backend ipset fail2ban --root" ;;
     esac
     mapfile -t COMPREPLY < <(compgen -W "$words --runtime --json --help" -- "$current")
 }

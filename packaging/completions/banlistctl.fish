@@ -34,6 +34,7 @@ complete -c banlistctl -n '__fish_seen_subcommand_from ban unban' -l origin -x -
 complete -c banlistctl -n '__fish_seen_subcommand_from top history' -l limit -x -d 'how many'
 complete -c banlistctl -n '__fish_seen_subcommand_from teardown' -l config -r -a '(__fish_complete_directories)'
 complete -c banlistctl -n '__fish_seen_subcommand_from teardown' -l state -r -a '(__fish_complete_directories)'
+complete -c banlistctl -n '__fish_seen_subcommand_from install-units' -l backend -x -a 'ipset fail2ban' -d 'only what it needs besides'
 complete -c banlistctl -n '__fish_seen_subcommand_from install-units' -l root -r -a '(__fish_complete_directories)'
 
 complete -c banlistd -f

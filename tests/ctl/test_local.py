@@ -50,6 +50,26 @@ def test_the_units_that_are_written_are_those_of_the_package_for_another_environ
     assert all(str(path) in said for path in written_files)
 
 
+@pytest.mark.parametrize(
+    ("backend", "places"),
+    [
+        ("ipset", {"banlistd.service.d/ipset.conf", "banlistd-restore.service.d/ipset.conf"}),
+        ("fail2ban", {"fail2ban.service.d/banlistd.conf"}),
+    ],
+)
+def test_for_a_backend_only_what_it_takes_besides_is_written_and_the_shipped_package_removes_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], backend: str, places: set[str]
+) -> None:
+    assert main(["install-units", "--backend", backend, "--root", str(tmp_path)]) == 0
+    written = [path for path in tmp_path.rglob("*") if path.is_file()]
+    assert {str(path.relative_to(tmp_path / "etc/systemd/system")) for path in written} == places
+    said = capsys.readouterr().out
+    assert all(str(path) in said for path in written)
+    assert "systemctl daemon-reload && systemctl restart " in said
+    removed = (PACKAGING / "debian" / "postrm").read_text()
+    assert all(place in removed for place in places)
+
+
 def test_a_configuration_that_is_there_is_left_alone(tmp_path: Path, environment: str) -> None:
     place = tmp_path / "etc/banlistd/banlistd.yaml"
     place.parent.mkdir(parents=True)

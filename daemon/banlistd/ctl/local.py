@@ -26,6 +26,18 @@ _PLACES = {
     "banlistd.catalog": "usr/local/lib/systemd/catalog/banlistd.catalog",
 }
 
+# What a backend needs beside them, and what is to be started again with it.
+_DROP_INS = {
+    "ipset": (
+        {
+            "etc/systemd/system/banlistd.service.d/ipset.conf": "ipset.conf",
+            "etc/systemd/system/banlistd-restore.service.d/ipset.conf": "ipset.conf",
+        },
+        "banlistd",
+    ),
+    "fail2ban": ({"etc/systemd/system/fail2ban.service.d/banlistd.conf": "fail2ban.conf"}, "fail2ban banlistd"),
+}
+
 _CONFIGURATION = "etc/banlistd/banlistd.yaml"
 _BEGINNING = """\
 # Put in your own address, and the lists that you want: see the README, "Your first list".
@@ -56,6 +68,12 @@ def _teardown(arguments: argparse.Namespace) -> int:
 
 
 def _install_units(arguments: argparse.Namespace) -> int:
+    if arguments.backend:
+        places, restarted = _DROP_INS[arguments.backend]
+        for place, name in places.items():
+            _write(arguments.root, place, _shipped(name))
+        print(f"now, as root:\n  systemctl daemon-reload && systemctl restart {restarted}")
+        return 0
     for prefix in (sys.prefix, sys.base_prefix):
         if f"{os.path.realpath(prefix)}/".startswith(_HOMES):
             raise UsageError(
@@ -63,13 +81,17 @@ def _install_units(arguments: argparse.Namespace) -> int:
                 "install banlistd elsewhere: python3 -m venv /opt/banlistd, with the system's own python3",
             )
     for name, place in _PLACES.items():
-        with open(os.path.join(_UNITS, name), encoding="utf-8") as file:  # noqa: PTH118, PTH123 - as above
-            text = file.read()
+        text = _shipped(name)
         _write(arguments.root, place, _at_home(text) if name.endswith(".service") else text)
     if not os.path.lexists(os.path.join(arguments.root, _CONFIGURATION)):  # noqa: PTH118 - as above
         _write(arguments.root, _CONFIGURATION, _BEGINNING)
     print(_NEXT)
     return 0
+
+
+def _shipped(name: str) -> str:
+    with open(os.path.join(_UNITS, name), encoding="utf-8") as file:  # noqa: PTH118, PTH123 - as above
+        return file.read()
 
 
 def _at_home(unit: str) -> str:
@@ -97,6 +119,9 @@ class NotWritableError(BanlistdError):
 
 _CONFIG = Argument("--config", {"metavar": "DIR", "help": "as for banlistd"})
 _STATE = Argument("--state", {"metavar": "DIR", "help": "as for banlistd"})
+_BACKEND = Argument(
+    "--backend", {"choices": (*_DROP_INS,), "help": "only what the units need besides for this backend, as drop-ins"}
+)
 _ROOT = Argument("--root", {"metavar": "DIR", "default": "/", "help": "write below this folder instead of /"})
 
 LOCAL_COMMANDS: tuple[LocalCommand, ...] = (
@@ -108,8 +133,9 @@ LOCAL_COMMANDS: tuple[LocalCommand, ...] = (
     ),
     LocalCommand(
         "install-units",
-        "write systemd's units for the environment that this program runs from (for pip; the .deb brings its own)",
-        (_ROOT,),
+        "write systemd's units for the environment that this program runs from (for pip; the .deb brings its own), or"
+        " what a backend needs besides",
+        (_BACKEND, _ROOT),
         _install_units,
     ),
 )
