@@ -18,6 +18,8 @@ from pathlib import Path
 import pytest
 
 TOP = Path(__file__).resolve().parents[2]
+# What a package is made of.
+SHIPPED = ("daemon", "config", "packaging", "migrations", "pyproject.toml", "README.md", "LICENSE")
 OLDER, VERSION = "0.0.9", "0.1.0"
 
 _TOOLS = ("mmdebstrap", "systemd-nspawn", "unshare", "nsenter", "setpriv", "dpkg-deb")
@@ -93,7 +95,7 @@ def packages() -> tuple[Path, Path]:
 
 def _key_of_the_tree() -> str:
     digest = hashlib.sha256()
-    places = [TOP / name for name in ("daemon", "config", "packaging", "migrations", "pyproject.toml", "README.md", "LICENSE")]
+    places = [TOP / name for name in SHIPPED]
     files = [path for place in places for path in ([place] if place.is_file() else sorted(place.rglob("*")))]
     for path in files:
         if path.is_file() and "__pycache__" not in path.parts:

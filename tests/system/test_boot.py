@@ -219,7 +219,7 @@ def test_after_a_boot_with_dead_feeds_the_bans_stand_before_there_is_a_network(s
     machine = site.machine
     site.boots_again(gently=gently)
     order = moments(machine, "nftables.service", "banlistd-restore.service", "network-pre.target", "banlistd.service")
-    assert all(order)
+    assert all(order), machine.say("journalctl", "--boot", "--unit=banlistd-restore", "--no-pager")
     assert order == sorted(order)
     (entry,) = machine.journal("_SYSTEMD_UNIT=banlistd-restore.service", "EVENT=firewall_restored")
     (reached,) = machine.journal("UNIT=network-pre.target", "JOB_TYPE=start", "JOB_RESULT=done")

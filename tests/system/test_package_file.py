@@ -1,12 +1,13 @@
-"""The .deb as a file: Debian's own checker finds no error, and nothing of the machine that made it is inside."""
+"""The .deb as a file: Debian's own checker finds no error, nothing tells of where it was made, and it can be made again."""
 
+import os
 import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
 
-from system.machine_image import packages, skip_where_no_machine_can_be
+from system.machine_image import SHIPPED, TOP, packages, skip_where_no_machine_can_be
 
 pytestmark = pytest.mark.boot
 
@@ -26,6 +27,18 @@ def test_lintian_finds_no_error_and_nothing_to_warn_of(package: Path) -> None:
     command = ["lintian", "--allow-root", "--fail-on", "error,warning", "--suppress-tags", NOT_OF_A_TRY, str(package)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (0, "")
+
+
+def test_the_same_tree_in_another_place_and_at_another_time_makes_the_same_file(package: Path, tmp_path: Path) -> None:
+    tree = tmp_path / "another place"
+    tree.mkdir()
+    subprocess.run(["cp", "--recursive", "--no-dereference", *(TOP / name for name in SHIPPED), tree], check=True)
+    (tmp_path / "temporary").mkdir()
+    circumstances = {"TMPDIR": str(tmp_path / "temporary"), "TZ": "Asia/Tokyo", "LC_ALL": "C.UTF-8", "PYTHONHASHSEED": "7"}
+    settings = {"BANLISTD_DEB_COMPRESSION": "none"}
+    command = ["bash", "-c", 'umask 077; exec "$@"', "build", str(tree / "packaging" / "build-deb"), str(tmp_path)]
+    subprocess.run(command, capture_output=True, check=True, env=os.environ | circumstances | settings)
+    assert (tmp_path / package.name).read_bytes() == package.read_bytes()
 
 
 def test_it_tells_nothing_of_where_it_was_made_and_belongs_to_root(package: Path, tmp_path: Path) -> None:

@@ -45,8 +45,9 @@ class Visitor:
         """Lay the cable; a machine that boots has lost it."""
         theirs, ours = self._machine.network, self._network
         left, right = _STATIONS
-        # The end that is left of a cable whose other end went with a network that is not quite gone yet.
-        ours.run(functools.partial(subprocess.run, ["ip", "link", "delete", "guest"], check=False, capture_output=True))
+        # The ends that are left of a cable whose other end went with a network that is not quite gone yet.
+        for network, end in ((ours, "guest"), (theirs, "host0")):
+            network.run(functools.partial(subprocess.run, ["ip", "link", "delete", end], check=False, capture_output=True))
         peer = ("peer", "name", "guest", "address", right, "netns", ours.path)
         theirs.command("ip", "link", "add", "host0", "address", left, "type", "veth", *peer)
         for network, name, address, other, station in (
