@@ -32,7 +32,7 @@ def test_folders_that_are_no_packages_stay_so() -> None:
         assert not (TOP / folder / "__init__.py").exists()
 
 
-@pytest.mark.parametrize("script", ["packaging/try", "tests/run", "tests/bench/run"])
+@pytest.mark.parametrize("script", ["packaging/try", "packaging/build-deb", "packaging/lock", "tests/run", "tests/bench/run"])
 def test_a_script_can_be_run_as_it_is(script: str) -> None:
     path = TOP / script
     assert os.access(path, os.X_OK)
@@ -87,6 +87,7 @@ def test_the_wheel_holds_every_module_and_every_migration(wheel: set[str]) -> No
     assert modules <= wheel
     assert {f"banlistd/migrations/{path.name}" for path in (TOP / "migrations").iterdir()} <= wheel
     assert {"banlistd/catalogue.yaml", "banlistd/py.typed"} <= wheel
+    assert {f"banlistd/units/{path.name}" for path in (TOP / "packaging" / "systemd").iterdir()} <= wheel
 
 
 def test_the_wheel_holds_nothing_but_the_package(wheel: set[str]) -> None:

@@ -41,7 +41,7 @@ from banlistd.core.footing import Footing
 from banlistd.core.policy import identities, policy_of
 from banlistd.enforcing import Enforcer
 from banlistd.enriching import Doors, Enricher
-from banlistd.errors import ConfigError
+from banlistd.errors import ConfigError, FirewallError
 from banlistd.importing import Importer
 from banlistd.interfaces import Announcer, Firewall, Storage
 from banlistd.model import BackendName
@@ -143,7 +143,8 @@ async def _keep_footing(footings: LastFooting, config: Config, enforcer: Enforce
 async def tear_down(places: Places) -> Sequence[str]:
     """Remove everything of ours from every backend that may hold some; returns their names. The state stays.
 
-    Raises AlreadyRunningError while a daemon runs, and FirewallError. A configuration that is wrong is no obstacle.
+    Raises AlreadyRunningError while a daemon runs, and FirewallError once every backend has been tried. A configuration that is
+    wrong is no obstacle.
     """
     try:
         config = load_config(places)
@@ -156,10 +157,16 @@ async def tear_down(places: Places) -> Sequence[str]:
         database = await stack.enter_async_context(open_copy(places.database, places.scratch))
         in_use = {*await BackendsInUse(database).every(), str(config.backend)}
         names = [name for name in BACKENDS if name in in_use]
+        faults = []
         for name in names:
             firewall = BACKENDS[name](config)
             stack.push_async_callback(firewall.close)
-            await firewall.teardown()
+            try:
+                await firewall.teardown()
+            except FirewallError as error:
+                faults.append(error)
+    if faults:
+        raise faults[0]
     return names
 
 

@@ -50,6 +50,12 @@ def test_a_name_that_is_no_plain_file_name_is_never_opened(tmp_path: Path, name:
         asyncio.run(Downloads("1", LocalFiles(), tmp_path).fetch(source, Validators()))
 
 
+def test_a_credential_may_come_out_of_a_folder_of_them(server: FeedServer, tmp_path: Path) -> None:
+    (tmp_path / "banlistd_key").write_text("s3cret\n")
+    fetch(server.url("/list"), tmp_path, Authorization="${credential:key}")
+    assert server.requests[0].headers["authorization"] == "s3cret"
+
+
 @pytest.mark.parametrize("has_folder", [True, False])
 def test_a_missing_credential_is_told_with_the_way_out(server: FeedServer, tmp_path: Path, has_folder: bool) -> None:
     with pytest.raises(FetchError, match="LoadCredential=key:") as caught:

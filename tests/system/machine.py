@@ -8,6 +8,7 @@ import ctypes
 import functools
 import json
 import os
+import signal
 import socket
 import subprocess
 import tempfile
@@ -23,7 +24,7 @@ PATIENCE = 60.0
 _REBOOTS = 133  # what systemd-nspawn --keep-unit ends with when the machine wants to be started again
 _LIBC = ctypes.CDLL(None, use_errno=True)
 
-# Holds the mounts, which nobody else sees and which go with it. cgroup2 is for hosts that have the first version still.
+# Holds the mounts, and is the first of its process numbers: with it goes everything. cgroup2 is for hosts of the first version.
 _KEEPER = """
 set -e
 mount -t tmpfs machine "$2"
@@ -31,13 +32,14 @@ mkdir "$2/upper" "$2/work" "$2/root"
 mount -t overlay machine -o lowerdir="$1",upperdir="$2/upper",workdir="$2/work" "$2/root"
 umount -l /sys/fs/cgroup
 mount -t cgroup2 cgroup2 /sys/fs/cgroup
-mkdir "/sys/fs/cgroup/banlistd-$$"
-echo "$$"
+mkdir -p "/sys/fs/cgroup/$3"
+echo mounted
 read _ || true
+find "/sys/fs/cgroup/$3" -depth -type d -exec rmdir {} + || true
 """
 _BOOT = """
-echo $$ > "/sys/fs/cgroup/banlistd-$1/cgroup.procs"
-exec systemd-nspawn --quiet --directory "$2" --boot --machine "banlistd-$1" --register=no --keep-unit --private-network \
+echo $$ > "/sys/fs/cgroup/$1/cgroup.procs"
+exec systemd-nspawn --quiet --directory "$2" --boot --machine "$1" --register=no --keep-unit --private-network \
     --link-journal=no --resolv-conf=off --console=read-only --notify-ready=yes
 """
 
@@ -59,15 +61,15 @@ class Machine:
 
     def __init__(self, image: Path) -> None:
         self._folder = tempfile.TemporaryDirectory(prefix="banlistd-machine-")
-        command = ["unshare", "--mount", "--propagation", "private", "setpriv", "--pdeathsig", "KILL"]
-        self._keeper = subprocess.Popen(
-            [*command, "bash", "-c", _KEEPER, "keeper", str(image), self._folder.name],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
-        )  # fmt: skip
+        self._name = f"banlistd-{os.getpid()}"
+        spaces = ("--mount", "--propagation", "private", "--pid", "--fork", "--kill-child", "--mount-proc")
+        keep = ("bash", "-c", _KEEPER, "keeper", str(image), self._folder.name, self._name)
+        command = ["setpriv", "--pdeathsig", "KILL", "unshare", *spaces, *keep]
+        self._keeper = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         assert self._keeper.stdout is not None
-        self._name = self._keeper.stdout.readline().strip()
-        assert self._name, "the machine's disk could not be mounted"
-        self.root = Path(f"/proc/{self._name}/root{self._folder.name}/root")
+        assert self._keeper.stdout.readline(), "the machine's disk could not be mounted"
+        self._within = _only_child_of(self._keeper.pid)
+        self.root = Path(f"/proc/{self._within}/root{self._folder.name}/root")
         self._nspawn: subprocess.Popen[bytes] | None = None
         self._leader = 0
         self.network: Inside
@@ -76,7 +78,7 @@ class Machine:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        if self._nspawn is not None:
+        if self._leader:
             self.cut_power()
         self._keeper.communicate("", timeout=PATIENCE)
         self._folder.cleanup()
@@ -87,15 +89,14 @@ class Machine:
             told.bind("")  # an abstract name that the kernel chooses
             told.settimeout(PATIENCE)
             environment = os.environ | {"NOTIFY_SOCKET": "@" + told.getsockname()[1:].decode()}
-            into = ["nsenter", "--target", self._name, "--mount", "setpriv", "--pdeathsig", "KILL"]
+            into = ["nsenter", "--target", str(self._within), "--mount", "--pid"]
             self._nspawn = subprocess.Popen(
                 [*into, "bash", "-c", _BOOT, "boot", self._name, f"{self._folder.name}/root"],
                 stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=environment,
             )  # fmt: skip
-            words: list[str] = []
-            while "READY=1" not in words:
-                words += told.recv(4096).decode().splitlines()
-        self._leader = next(int(word.partition("=")[2]) for word in words if word.startswith("X_NSPAWN_LEADER_PID="))
+            while "READY=1" not in told.recv(4096).decode().splitlines():
+                pass
+        self._leader = _only_child_of(_only_child_of(self._nspawn.pid))
         self.network = Inside(self._leader).__enter__()
 
     def reboot(self) -> None:
@@ -152,13 +153,15 @@ class Machine:
         wanted = dict(field.split("=", 1) for field in fields)
         # Not journalctl's own filters: it finds nothing after an entry that they do not let pass (measured, 252).
         words = ["journalctl", "--output=json", "--follow", "--no-tail", f"--after-cursor={since}"]
-        # And not in the machine's own space of processes, where it would hold up a shutdown.
-        into = ["timeout", str(PATIENCE), "nsenter", "--target", str(self._leader), "--mount", "--root", "--wd", "--"]
+        # It hears of new entries through its own /proc, so it has to be among the machine's processes.
+        into = ["nsenter", "--target", str(self._leader), "--mount", "--pid", "--root", "--wd", "--", "timeout", str(PATIENCE)]
         with subprocess.Popen([*into, *words], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as follower:
             assert follower.stdout is not None
             entries = (json.loads(line) for line in follower.stdout)
             found = next((entry for entry in entries if wanted.items() <= entry.items()), None)
-            follower.terminate()
+            if found is not None:
+                # And not its parent, nsenter: who is not waited for holds up the machine's shutdown.
+                os.kill(_only_child_of(follower.pid), signal.SIGTERM)
         said = self.say("journalctl", "--lines=30", "--no-pager") if found is None else ""
         assert found is not None, f"nothing in the journal has {fields}: {said}"
         return dict(found)
@@ -170,8 +173,13 @@ class Machine:
     def _is_off(self) -> None:
         assert self._nspawn is not None
         self._nspawn.wait(PATIENCE)
-        self._nspawn = None
+        self._nspawn, self._leader = None, 0
         self.network.__exit__()
+
+
+def _only_child_of(process: int) -> int:
+    (child,) = Path(f"/proc/{process}/task/{process}/children").read_text().split()
+    return int(child)
 
 
 def _join(path: str) -> None:

@@ -10,6 +10,7 @@ import os
 import platform
 import shutil
 import subprocess
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -22,13 +23,21 @@ OLDER, VERSION = "0.0.9", "0.1.0"
 _TOOLS = ("mmdebstrap", "systemd-nspawn", "unshare", "nsenter", "setpriv", "dpkg-deb")
 _PACKAGES = (
     "systemd,systemd-sysv,dbus,python3,nftables,iproute2,procps,ca-certificates,init-system-helpers,passwd,"
-    "iputils-ping,man-db,firewalld,ufw"
+    "adduser,man-db,firewalld,ufw,iptables,ipset,fail2ban"
 )
 # Neighbours are started by the tests that want them.
 _FINISH = (
-    'systemctl --root="$1" disable firewalld ufw nftables; rm -f "$1/etc/resolv.conf"; mkdir -p "$1/var/log/journal";'
+    'systemctl --root="$1" disable firewalld ufw fail2ban nftables; rm -f "$1/etc/resolv.conf"; mkdir -p "$1/var/log/journal";'
     ' passwd --root "$1" --delete root'
 )
+# What a machine is put together from (system.machine), for those who may not, such as root of nothing but a user namespace.
+_PROBE = """
+mount -t tmpfs probe "$1"
+mkdir "$1/lower" "$1/upper" "$1/work" "$1/root"
+mount -t overlay probe -o lowerdir="$1/lower",upperdir="$1/upper",workdir="$1/work" "$1/root"
+umount -l /sys/fs/cgroup
+mount -t cgroup2 cgroup2 /sys/fs/cgroup
+"""
 _OPTIONS = ("--variant=minbase", "--dpkgopt=force-unsafe-io", "--dpkgopt=path-exclude=/usr/share/locale/*")
 
 
@@ -39,8 +48,11 @@ def skip_where_no_machine_can_be() -> None:
     missing = [tool for tool in _TOOLS if not shutil.which(tool)]
     if missing:
         pytest.skip(f"no command {', no '.join(missing)}")
-    if subprocess.run(["unshare", "--mount", "--net", "true"], capture_output=True, check=False).returncode:
-        pytest.skip("no namespaces can be made here")
+    with tempfile.TemporaryDirectory() as folder:
+        probe = ["unshare", "--mount", "--pid", "--fork", "--mount-proc", "--net", "bash", "-ec", _PROBE, "probe", folder]
+        tried = subprocess.run(probe, capture_output=True, text=True, check=False)
+    if tried.returncode:
+        pytest.skip(f"no machine can be booted here: {(tried.stderr.strip().splitlines() or ['no namespaces'])[0]}")
 
 
 def image() -> Path:

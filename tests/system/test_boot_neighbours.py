@@ -8,7 +8,7 @@ from system.machine import Machine
 from system.machine_image import image, packages, skip_where_no_machine_can_be
 from system.visitor import Visitor
 
-pytestmark = [pytest.mark.boot, pytest.mark.xdist_group("boot")]
+pytestmark = pytest.mark.boot
 
 CLEAN, BANNED = "203.0.113.250", "198.51.100.7"
 

@@ -1,5 +1,6 @@
-"""The life of the package on one machine: installed, upgraded, removed, installed again, purged. The tests go in this order."""
+"""The life of the package, each time on a fresh machine: installed, upgraded, removed and installed again, purged."""
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -8,7 +9,7 @@ import pytest
 from system.machine import Machine
 from system.machine_image import OLDER, VERSION, image, packages, skip_where_no_machine_can_be
 
-pytestmark = [pytest.mark.boot, pytest.mark.xdist_group("boot")]
+pytestmark = pytest.mark.boot
 
 THEIRS = "table inet theirs {\n}\n"
 OURS = "# ours\ndefaults: {every: 2h}\nsources:\n  - {id: own, path: lists/own.txt}\n"
@@ -20,13 +21,18 @@ def packed() -> tuple[Path, Path]:
     return packages()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def machine(packed: tuple[Path, Path]) -> Iterator[Machine]:
+    """The older package, installed, with a list of its administrator in force; and a table of somebody else."""
     older, _ = packed
     with Machine(image()) as machine:
         machine.boot()
         machine.run("nft", "add", "table", "inet", "theirs")
         machine.install(older)
+        machine.write("/etc/banlistd/banlistd.yaml", OURS)
+        machine.write("/etc/banlistd/lists/own.txt", "192.0.2.0/24\n198.51.100.7\n")
+        machine.run("systemctl", "restart", "banlistd")
+        machine.run("banlistctl", "refresh")
         yield machine
 
 
@@ -40,12 +46,23 @@ def files_of(machine: Machine) -> set[str]:
     return {path for path in found if not path.startswith(("/var/lib/dpkg/", "/var/log/"))}
 
 
+def test_what_was_installed_runs_at_once_on_the_example_and_asks_no_feed(packed: tuple[Path, Path]) -> None:
+    _, newer = packed
+    with Machine(image()) as machine:
+        machine.boot()
+        machine.install(newer)
+        assert machine.say("systemctl", "is-active", "banlistd").strip() == "active"
+        assert machine.say("systemctl", "is-enabled", "banlistd", "banlistd-restore").split() == ["enabled", "enabled"]
+        assert machine.say("systemctl", "--failed", "--no-legend", "--plain") == ""
+        listed = json.loads(machine.say("banlistctl", "--json", "sources"))
+        assert {row["id"] for row in listed} == {"scanners", "guessers", "crawlers", "our-bans"}
+        lines = machine.say("cat", "/etc/banlistd/banlistd.yaml").splitlines()
+        assert not [line for line in lines if line.lstrip(" -").startswith(("url:", "use:"))]
+        assert version(machine) == VERSION
+
+
 def test_an_upgrade_keeps_bans_and_configuration_and_touches_no_rule(machine: Machine, packed: tuple[Path, Path]) -> None:
     _, newer = packed
-    machine.write("/etc/banlistd/banlistd.yaml", OURS)
-    machine.write("/etc/banlistd/lists/own.txt", "192.0.2.0/24\n198.51.100.7\n")
-    machine.run("systemctl", "restart", "banlistd")
-    machine.run("banlistctl", "refresh")
     assert version(machine) == OLDER
     before, since = machine.say("nft", "list", "ruleset"), machine.now()
     assert "198.51.100.7" in before
@@ -56,18 +73,17 @@ def test_an_upgrade_keeps_bans_and_configuration_and_touches_no_rule(machine: Ma
     machine.run("systemctl", "is-active", "banlistd")
     assert machine.say("nft", "list", "ruleset") == before
     assert machine.say("cat", "/etc/banlistd/banlistd.yaml") == OURS
-
-
-def test_an_upgrade_leaves_a_service_that_was_disabled_disabled(machine: Machine, packed: tuple[Path, Path]) -> None:
-    _, newer = packed
+    # What its administrator disabled stays so.
     machine.run("systemctl", "disable", "banlistd")
     machine.install(newer)
     states = machine.run("systemctl", "is-enabled", "banlistd", "banlistd-restore", check=False).stdout.split()
     assert states == ["disabled", "disabled"]
-    machine.run("systemctl", "enable", "banlistd")
 
 
-def test_removed_it_leaves_no_rule_behind_and_keeps_state_and_configuration(machine: Machine) -> None:
+def test_removed_it_leaves_no_rule_and_keeps_its_state_and_comes_back_with_it(
+    machine: Machine, packed: tuple[Path, Path]
+) -> None:
+    _, newer = packed
     machine.run("dpkg", "--remove", "banlistd")
     assert machine.say("nft", "list", "ruleset") == THEIRS
     assert machine.run("pgrep", "banlistd", check=False).stdout == ""
@@ -78,11 +94,6 @@ def test_removed_it_leaves_no_rule_behind_and_keeps_state_and_configuration(mach
     machine.reboot()
     assert machine.say("systemctl", "is-system-running").strip() == "running"
     assert machine.say("nft", "list", "ruleset") == ""
-
-
-def test_installed_again_it_bans_what_it_banned_before_it_asks_anybody(machine: Machine, packed: tuple[Path, Path]) -> None:
-    _, newer = packed
-    machine.run("nft", "add", "table", "inet", "theirs")
     since = machine.now()
     machine.install(newer)
     entry = machine.wait_for("EVENT=firewall_restored", since=since)

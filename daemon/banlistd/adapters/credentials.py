@@ -1,4 +1,8 @@
-"""Secrets from systemd's credentials directory, by name."""
+"""Secrets from systemd's credentials directory, by name.
+
+Each under its own name (LoadCredential=NAME:FILE), or as one of a folder (LoadCredential=banlistd:FOLDER names the files
+banlistd_NAME, systemd.exec(5)).
+"""
 
 from pathlib import Path
 
@@ -12,11 +16,12 @@ def read_credential(folder: Path | None, name: str) -> str:
     """The content of one credential, without its last line break. Raises FetchError."""
     if not is_credential_name(name):
         raise FetchError(f"{quoted(name)} is no name of a credential", "letters, digits, dot, dash and underscore")
-    hint = f"add LoadCredential={name}:/path/to/the/file to banlistd.service"
+    hint = f"put it into /etc/banlistd/credentials/{name}, or add LoadCredential={name}:/the/file to the unit; restart"
     if folder is None:
         raise FetchError(f"there is no credential {name}: the service was given none", hint)
     try:
-        with (folder / name).open("rb") as file:
+        alone = folder / name
+        with (alone if alone.exists() else folder / f"banlistd_{name}").open("rb") as file:
             content = file.read(_LARGEST + 1)
         if len(content) > _LARGEST:
             raise FetchError(f"the credential {name} is larger than {_LARGEST} bytes")

@@ -10,7 +10,8 @@ from typing import Any, NoReturn
 
 from banlistd.ctl import output
 from banlistd.ctl.client import AnswerError, DaemonError, ask
-from banlistd.ctl.commands import COMMANDS, Answer, Command
+from banlistd.ctl.commands import Answer, Command
+from banlistd.ctl.local import EVERY_COMMAND, LocalCommand
 from banlistd.ctl.text import printable
 from banlistd.errors import BanlistdError, UsageError
 
@@ -27,6 +28,7 @@ exit codes:
   69   the daemon is not running; refresh: some source failed or was refused
   70   the daemon met a fault of its own
   71   the firewall did not take a change
+  73   a file could not be written
   74   the database, or the output, could not be written
   75   another daemon is at work; try again
   76   the answer could not be understood
@@ -57,7 +59,12 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(arguments: argparse.Namespace) -> int:
-    command: Command = arguments.command
+    command: Command | LocalCommand = arguments.command
+    if isinstance(command, LocalCommand):
+        try:
+            return command.run(arguments)
+        except BanlistdError as exc:
+            return _report(exc, as_json=arguments.json)
     socket_path = os.path.join(arguments.runtime or _default_runtime(), "control.sock")  # noqa: PTH118 - pathlib: 10 ms
     try:
         document = ask(socket_path, command.question(arguments))
@@ -138,7 +145,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action=_Version, nargs=0, help="print the version and leave")
     _add_common(parser, runtime="", json=False)
     names = parser.add_subparsers(required=True, metavar="COMMAND")
-    for command in COMMANDS:
+    for command in EVERY_COMMAND:
         # Without a default of its own, an option that stands before the command keeps its value.
         sub = names.add_parser(
             command.name,

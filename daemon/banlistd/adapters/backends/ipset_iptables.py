@@ -23,7 +23,10 @@ TABLES = ("raw", "filter")
 # The lock of iptables may be held by a program that writes ten thousand rules.
 _WAIT = "10"
 _DEADLINE = 60.0
-_NO_PERMISSION = "it needs CAP_NET_ADMIN and CAP_NET_RAW, and iptables-legacy user 0, whose its lock file is"
+_NO_PERMISSION = (
+    "it needs CAP_NET_ADMIN and CAP_NET_RAW, and to read the lock of iptables-legacy;"
+    " banlistctl install-units --backend ipset grants them to the service"
+)
 _HINTS: Mapping[str, str] = {
     "ermission denied": _NO_PERMISSION,
     "not permitted": _NO_PERMISSION,
@@ -182,6 +185,8 @@ class Iptables:
             )  # fmt: skip
         except FileNotFoundError as exc:
             raise FirewallError(f"there is no command {program}", "install the iptables package") from exc
+        except PermissionError as exc:
+            raise FirewallError(f"{program} may not be executed", _NO_PERMISSION) from exc
         except subprocess.TimeoutExpired as exc:
             raise FirewallError(f"{program} did not end within {_DEADLINE:.0f} s", "see what else writes rules") from exc
         if done.returncode:

@@ -1,0 +1,126 @@
+"""Commands of banlistctl that ask no daemon."""
+
+import configparser
+import fcntl
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from banlistd.ctl.__main__ import main
+
+PACKAGING = Path(__file__).resolve().parents[2] / "packaging"
+UNITS = ("banlistd.service", "banlistd-restore.service")
+
+
+@pytest.fixture
+def environment(monkeypatch: pytest.MonkeyPatch) -> str:
+    """As if the program ran from an environment where units may look."""
+    monkeypatch.setattr(sys, "prefix", "/opt/banlistd")
+    monkeypatch.setattr(sys, "base_prefix", "/usr")
+    return "/opt/banlistd"
+
+
+def directives(path: Path) -> list[tuple[str, str]]:
+    lines = (line for line in path.read_text().splitlines() if "=" in line and not line.startswith("#"))
+    return [(name, value) for name, _, value in (line.partition("=") for line in lines)]
+
+
+def test_the_units_that_are_written_are_those_of_the_package_for_another_environment(
+    tmp_path: Path, environment: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["install-units", "--root", str(tmp_path)]) == 0
+    for unit in UNITS:
+        shipped = directives(PACKAGING / "systemd" / unit)
+        written = directives(tmp_path / "etc/systemd/system" / unit)
+        added = [item for item in written if item not in shipped]
+        ours = [item for item in shipped if "/bin/banlist" in item[1]]
+        commands = {(name, value.replace("/usr/lib/banlistd", environment)) for name, value in ours}
+        assert commands
+        assert commands <= {*written}
+        assert ("ExecPaths", f"-{environment} -/usr") in added
+        assert len(written) == len(shipped) + 1
+    said = capsys.readouterr().out
+    assert "systemctl enable --now banlistd" in said
+    written_files = [path for path in tmp_path.rglob("*") if path.is_file()]
+    assert len(written_files) == 6
+    assert all(str(path) in said for path in written_files)
+
+
+@pytest.mark.parametrize(
+    ("backend", "places"),
+    [
+        ("ipset", {"banlistd.service.d/ipset.conf", "banlistd-restore.service.d/ipset.conf"}),
+        ("fail2ban", {"fail2ban.service.d/banlistd.conf"}),
+    ],
+)
+def test_for_a_backend_only_what_it_takes_besides_is_written_and_the_shipped_package_removes_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], backend: str, places: set[str]
+) -> None:
+    assert main(["install-units", "--backend", backend, "--root", str(tmp_path)]) == 0
+    written = [path for path in tmp_path.rglob("*") if path.is_file()]
+    assert {str(path.relative_to(tmp_path / "etc/systemd/system")) for path in written} == places
+    said = capsys.readouterr().out
+    assert all(str(path) in said for path in written)
+    assert "systemctl daemon-reload && systemctl restart " in said
+    removed = (PACKAGING / "debian" / "postrm").read_text()
+    assert all(place in removed for place in places)
+
+
+def test_a_configuration_that_is_there_is_left_alone(tmp_path: Path, environment: str) -> None:
+    place = tmp_path / "etc/banlistd/banlistd.yaml"
+    place.parent.mkdir(parents=True)
+    place.write_text("ours")
+    assert main(["install-units", "--root", str(tmp_path)]) == 0
+    assert place.read_text() == "ours"
+
+
+def test_the_configuration_that_it_begins_with_is_right(tmp_path: Path, environment: str) -> None:
+    assert main(["install-units", "--root", str(tmp_path)]) == 0
+    command = [sys.executable, "-m", "banlistd", "--check", "--config", str(tmp_path / "etc/banlistd")]
+    assert subprocess.run(command, capture_output=True, check=False).returncode == 0
+
+
+@pytest.mark.parametrize("name", ["prefix", "base_prefix"])
+def test_an_environment_in_a_home_is_refused_because_the_units_may_not_look_there(
+    tmp_path: Path, environment: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    monkeypatch.setattr(sys, name, "/home/somebody/.venv")
+    assert main(["install-units", "--root", str(tmp_path)]) == 64
+    assert "may not look into homes" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_where_nothing_can_be_written_it_says_where(
+    tmp_path: Path, environment: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "etc").write_text("a file")
+    assert main(["install-units", "--root", str(tmp_path)]) == 73
+    assert f"cannot write {tmp_path}/etc/systemd/system/banlistd.service" in capsys.readouterr().err
+
+
+def test_a_teardown_is_that_of_the_daemon_on_the_same_folders_with_its_exit_code(tmp_path: Path) -> None:
+    (tmp_path / "banlistd.yaml").write_text("backend: memory\n")
+    program = "import sys; from banlistd.ctl.__main__ import main; sys.exit(main(sys.argv[1:]))"
+    command = [sys.executable, "-c", program, "teardown", "--config", str(tmp_path), "--state", str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert "nothing of banlistd is left in memory" in done.stdout, done.stderr
+    lock = os.open(tmp_path, os.O_RDONLY)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        assert subprocess.run(command, capture_output=True, check=False).returncode == 75
+    finally:
+        os.close(lock)
+
+
+@pytest.mark.parametrize("unit", UNITS)
+def test_a_unit_says_each_thing_once_and_explains_nothing_twice(unit: str) -> None:
+    text = (PACKAGING / "systemd" / unit).read_text()
+    many = {"After", "Before", "ExecPaths", "SystemCallFilter", "Wants"}
+    names = [name for name, _ in directives(PACKAGING / "systemd" / unit) if name not in many]
+    assert sorted(names) == sorted(set(names))
+    assert re.match(r"# [A-Z]", text)
+    configparser.ConfigParser(strict=False, interpolation=None, delimiters=("=",)).read_string(text)
