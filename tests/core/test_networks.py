@@ -1,6 +1,7 @@
 """Ranges as networks, against the standard library's own."""
 
 from ipaddress import IPv4Address, IPv6Address, summarize_address_range
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -54,6 +55,16 @@ def test_a_network_ends_where_the_standard_library_says(family: Family, data: st
     lasts = lasts_of(family, networks.first, networks.length)
     size = WIDTHS[family]
     assert [to_number(last) for last in lasts] == [first + 2 ** (size - length) - 1 for _, first, length in told(networks)]
+
+
+@given(st.lists(numbers(Family.IPV4), min_size=2, max_size=2).map(sorted), st.integers(0, 32))
+def test_no_network_is_wider_than_it_may_be_and_together_they_are_the_range(ends: list[int], shortest: int) -> None:
+    first, last = ends[0], min(ends[1], ends[0] + (1 << (40 - shortest)))  # not millions of them
+    found = [(start, length) for _, start, length in told(split(Family.IPV4, [[first, last]], shortest))]
+    assert all(length >= shortest for _, length in found)
+    assert found[0][0] == first
+    assert all(start + 2 ** (32 - length) == following for (start, length), (following, _) in pairwise(found))
+    assert found[-1][0] + 2 ** (32 - found[-1][1]) - 1 == last
 
 
 @FAMILIES

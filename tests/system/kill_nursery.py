@@ -124,7 +124,9 @@ class Nursery:
 
 
 def _serve(channel: socket.socket) -> None:
-    from banlistd.__main__ import main  # noqa: PLC0415 - the test that talks to us need not load it
+    # The test that talks to us need not load it; main() alone would load the rest after each fork.
+    from banlistd import modes  # noqa: F401, PLC0415
+    from banlistd.__main__ import main  # noqa: PLC0415
 
     gc.collect()
     gc.freeze()  # the collector shall not copy every page after each fork

@@ -47,13 +47,13 @@ def check_what_is_left(world: World, scenes: Sequence[Scene], view: View, *, in_
 
 def _standing(world: World, scene: Scene, view: View) -> Holding:
     """Under this configuration, with the contents that the markers name."""
-    return world.holding(scene, {name: view.contents[name] for name in scene.lists if name in view.contents})
+    return world.holding(scene, {name: view.contents[name] for name in scene.sources if name in view.contents})
 
 
 def _on_the_way(world: World, scene: Scene, to: Scene, view: View) -> Sequence[Holding]:
     """Under this configuration, where some sources have their new contents already and the others what their markers name."""
     new = world.hashes(to)
-    choices = {name: {held[name] for held in (view.contents, new) if name in held} for name in scene.lists}
+    choices = {name: {held[name] for held in (view.contents, new) if name in held} for name in scene.sources}
     choices = {name: choice for name, choice in choices.items() if choice}
     return [world.holding(scene, dict(zip(choices, mix, strict=True))) for mix in product(*choices.values())]
 
@@ -123,7 +123,8 @@ def check_the_ledger(world: World, scene: Scene, killed: Ended, before: Ledger) 
         assert runs[number][:2] == (source_id, content_hash)
     for event in killed.told("blocklist_import_completed"):
         assert runs[event["run_id"]] == (event["source_id"], event["content_hash"], "completed")
-    assert {name: accepted(runs)[name] for name in scene.lists} == world.hashes(scene)
+    newest, served = accepted(runs), world.hashes(scene)
+    assert {name: newest[name] for name in scene.lists} == {name: served[name] for name in scene.lists}
 
 
 def check_what_is_restored(world: World, scene: Scene, before: Ledger, view: View) -> None:

@@ -1,6 +1,6 @@
 """The sweep: a thing is done again and again, and killed at its first call, at its second one, until it ends by itself.
 
-Every call, and not a sample: a kill and the start after it cost some 150 ms.
+Every call, and not a sample: a kill and the start after it cost some 200 ms.
 """
 
 from collections import Counter

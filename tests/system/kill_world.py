@@ -23,7 +23,7 @@ Holding = tuple[Mapping[int, Ranges], Mapping[int, Ranges]]
 class Scene:
     """What an administrator and the servers have said: lists in order, what is done with each (drop), what is allowed.
 
-    `more`: further words for each source. `owner`: who may write the table.
+    `more`: further words for each source. `owner`: who may write the table. `by_hand`: what an operator has banned before.
     """
 
     lists: Mapping[str, Sequence[str]]
@@ -31,6 +31,12 @@ class Scene:
     allow: Sequence[str] = ()
     more: str = ""
     owner: str = "auto"
+    by_hand: Sequence[str] = ()
+
+    @property
+    def sources(self) -> Mapping[str, Sequence[str]]:
+        """What is banned by hand comes before every list."""
+        return {"manual": self.by_hand, **self.lists} if self.by_hand else self.lists
 
     @property
     def configuration(self) -> tuple[Any, ...]:
@@ -39,7 +45,7 @@ class Scene:
 
     def holding(self, contents: Mapping[str, Sequence[str]]) -> Holding:
         """What stands under this configuration where these contents are held; what blocks comes before what watches."""
-        held = [name for name in self.lists if name in contents]
+        held = [name for name in self.sources if name in contents]
         blocking = {name: contents[name] for name in held if self.actions.get(name, "drop") in {"drop", "reject"}}
         blocked = expected(blocking, self.allow)
         everything = blocking | {name: contents[name] for name in held if name not in blocking}
@@ -105,18 +111,18 @@ class World:
         ended = self.once()
         assert ended.code == 0, ended
         view = look()
-        assert (view.ranges, view.blocking) == scene.holding(scene.lists)
+        assert (view.ranges, view.blocking) == scene.holding(scene.sources)
         for name, content_hash in view.contents.items():
-            self._entries[name, content_hash] = scene.lists[name]
-            self._hashes[name, id(scene.lists[name])] = content_hash
+            self._entries[name, content_hash] = scene.sources[name]
+            self._hashes[name, id(scene.sources[name])] = content_hash
 
     def hashes(self, scene: Scene) -> Mapping[str, str]:
-        """The content hash of each list of a scene."""
-        return {name: self._hashes[name, id(entries)] for name, entries in scene.lists.items()}
+        """The content hash of each source of a scene."""
+        return {name: self._hashes[name, id(entries)] for name, entries in scene.sources.items()}
 
     def holding(self, scene: Scene, contents: Mapping[str, str]) -> Holding:
         """What stands in a scene where these contents, by their hashes, are held."""
-        held = {name: contents[name] for name in scene.lists if name in contents}
+        held = {name: contents[name] for name in scene.sources if name in contents}
         key = (scene, *sorted(held.items()))
         if key not in self._worked_out:
             self._worked_out[key] = scene.holding({name: self._entries[name, held[name]] for name in held})

@@ -1,9 +1,10 @@
 """SIGKILL at every call of the first start with a database of an older schema.
 
-The database is made by the SQL of that time and has rows in every table. Whatever happens, they are all there; the schema is an
-old one or the newest; and the copy of the old file is whole wherever it is needed.
+The database is made by the SQL of that time and has rows in every table. Whatever happens, they are all there; the schema is
+the old one or the newest; and the copy of the old file is whole wherever it is needed.
 """
 
+import dataclasses
 import sqlite3
 from contextlib import closing
 from functools import partial
@@ -32,6 +33,8 @@ MOVING = {
     "due_at", "polled_at", "attempts", "generation", "started_at", "completed_at", "added", "removed", "good_at", "policy_hash",
 }  # fmt: skip
 
+# The ban is a part of what stands from the upgrade on.
+BANNED_BY_HAND = ["198.51.100.1-198.51.100.4"]
 BY_HAND = (
     "INSERT INTO manual_bans VALUES (x'c6336401', x'c6336404', 'by hand', 1.5, NULL)",
     "INSERT INTO allow_entries VALUES (x'c6336480', x'c63364ff', '', 2.5, 4e9)",
@@ -88,25 +91,23 @@ def test_a_migration_killed_at_any_call_loses_no_row_and_is_made_good_by_the_nex
             world.learn(scene)
         old = as_it_was_at(version, world.save("new"), tmp_path / "old")
         _, rows = read(old.state / "banlistd.db")
-        again = partial(run_once, world, PLAIN)
-        begin, check = partial(world.put_back, old), partial(check_the_database, world, version, rows)
-        kills = sweep(Crossing(world, PLAIN, PLAIN, begin, again, again, (Victim.DAEMON,), check=check))
+        new = dataclasses.replace(PLAIN, by_hand=BANNED_BY_HAND)
+        begin, again = partial(world.put_back, old), partial(run_once, world, new)
+        begin()
+        world.learn(new)
+        check = partial(check_the_database, world, version, rows)
+        kills = sweep(Crossing(world, PLAIN, new, begin, again, again, (Victim.DAEMON,), check=check))
     assert kills[Victim.DAEMON]
 
 
 def check_the_database(world: World, version: int, rows: Rows, ended: Ended) -> None:
     with world.untouched_database() as file:
         schema, found = read(file)
-        assert version <= schema <= NEWEST
-        assert schema == NEWEST or ended.code != 0
+        assert schema == NEWEST or (schema == version and ended.code != 0)
         for table, was in kept(rows, rows).items():
             there = kept({table: found[table]}, {table: rows[table]})[table]
             assert all(row in there for row in was), f"rows are gone from {table}"
         if schema > version:
             assert read(file.with_name(f"banlistd.db.v{version}")) == (version, rows)
         if not ended.code:
-            # A start between two steps leaves a copy of what it found there, too.
-            copies = {file.with_name(f"banlistd.db.v{number}"): number for number in range(version, NEWEST)}
-            others = set(file.parent.iterdir()) - {file, file.with_name("lock")}
-            assert others <= copies.keys()
-            assert all(read(other)[0] == copies[other] for other in others)
+            assert set(file.parent.iterdir()) == {file, file.with_name(f"banlistd.db.v{version}")}

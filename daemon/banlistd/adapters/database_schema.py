@@ -1,9 +1,11 @@
-"""The schema of the SQLite file: numbered SQL files, each run in one transaction that also sets `user_version`."""
+"""The schema of the SQLite file: numbered SQL files. All that are new run in one transaction that also sets `user_version`: a
+database is as its last program left it, or as the present one wants it.
+"""
 
 import asyncio
 import importlib.resources
 import sqlite3
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import TypeVar
@@ -43,9 +45,9 @@ async def migrate(connection: aiosqlite.Connection, path: Path | None) -> None:
         )
     if 0 < version < newest and path is not None:
         await _leave_copy(connection, path.with_name(f"{path.name}.v{version}"))
-    for number, script in steps:
-        if number > version:
-            await transaction(connection, "BEGIN IMMEDIATE", _step(number, script))
+    if version < newest:
+        scripts = [script for number, script in steps if number > version]
+        await transaction(connection, "BEGIN IMMEDIATE", _upgrade(scripts, newest))
 
 
 async def transaction(connection: aiosqlite.Connection, begin: str, work: Work[T]) -> T:
@@ -67,12 +69,13 @@ async def _pragma(connection: aiosqlite.Connection, name: str) -> int:
     return int(rows[0][0])
 
 
-def _step(number: int, script: str) -> Work[None]:
+def _upgrade(scripts: Sequence[str], newest: int) -> Work[None]:
     async def run(connection: aiosqlite.Connection) -> None:
-        for statement in _statements(script):
-            await connection.execute(statement)
+        for script in scripts:
+            for statement in _statements(script):
+                await connection.execute(statement)
         await connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
-        await connection.execute(f"PRAGMA user_version = {number}")
+        await connection.execute(f"PRAGMA user_version = {newest}")
 
     return run
 

@@ -8,13 +8,12 @@ a network is left to the network.
 import socket
 from bisect import bisect_left
 from collections.abc import Collection, Mapping, Sequence
-from itertools import chain
 
 import numpy as np
 
-from banlistd.core.addresses import WIDTHS, Ranges, to_number
+from banlistd.core.addresses import WIDTHS, Addresses, Ranges
 from banlistd.core.holding import Kind, MapId, Owned
-from banlistd.core.prefixes import prefixes
+from banlistd.core.networks import networks_of
 from banlistd.model import Family
 
 Span = tuple[int, int, int]
@@ -35,7 +34,7 @@ def entries_of(maps: Mapping[MapId, Owned]) -> Mapping[MapId, Sequence[str]]:
         else:
             nets = maps.get(MapId(map_id.lane, Kind.NETS, map_id.family), Owned.none(map_id.family))
             covered = Ranges(map_id.family, nets.first, nets.last).contains(owned.first)
-            entries[map_id] = _hosts(owned.where(np.logical_not(covered)))
+            entries[map_id] = _texts(map_id.family, owned.first[np.logical_not(covered)])
     return entries
 
 
@@ -73,25 +72,14 @@ def _overlaps(span: Span | None, spans: Sequence[Span], ends: Sequence[tuple[int
     return at < len(spans) and spans[at][0] == version and spans[at][1] <= last
 
 
-def _hosts(owned: Owned) -> Sequence[str]:
-    kind = _SOCKET_FAMILIES[owned.family]
-    octets = WIDTHS[owned.family] // 8
-    packed = (owned.first.astype(">u4") if owned.family is Family.IPV4 else owned.first).tobytes()
-    return [socket.inet_ntop(kind, packed[at : at + octets]) for at in range(0, len(packed), octets)]
-
-
 def _networks(owned: Owned) -> Sequence[str]:
-    bounds = zip(owned.first, owned.last, strict=True)
+    networks = networks_of(owned.family, owned.first, owned.last, _SHORTEST)
     width = WIDTHS[owned.family]
-    return [
-        _text(owned.family, first, length)
-        for first, length in chain.from_iterable(
-            prefixes(to_number(first), to_number(last), width, _SHORTEST) for first, last in bounds
-        )
-    ]
+    addresses = zip(_texts(owned.family, networks.first), networks.length.tolist(), strict=True)
+    return [address if length == width else f"{address}/{length}" for address, length in addresses]
 
 
-def _text(family: Family, first: int, length: int) -> str:
-    width = WIDTHS[family]
-    address = socket.inet_ntop(_SOCKET_FAMILIES[family], first.to_bytes(width // 8, "big"))
-    return address if length == width else f"{address}/{length}"
+def _texts(family: Family, addresses: Addresses) -> Sequence[str]:
+    kind, octets = _SOCKET_FAMILIES[family], WIDTHS[family] // 8
+    packed = (addresses.astype(">u4") if family is Family.IPV4 else addresses).tobytes()
+    return [socket.inet_ntop(kind, packed[at : at + octets]) for at in range(0, len(packed), octets)]
