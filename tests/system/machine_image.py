@@ -12,7 +12,7 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -80,10 +80,10 @@ def packages() -> tuple[Path, Path]:
     """One that differs in nothing but its lower version, and the .deb of this tree. Skips where it cannot be built."""
     with _cache("packages") as folder:
         key = _key_of_the_tree()
+        _keep(folder / key)
         older, newer = (folder / key / f"banlistd_{version}_{_architecture()}.deb" for version in (OLDER, VERSION))
         if not newer.is_file():
-            for outdated in folder.iterdir():
-                shutil.rmtree(outdated)
+            _remove_unused(folder)
             environment = os.environ | {"BANLISTD_DEB_COMPRESSION": "none", "BANLISTD_DEB_VERSION": f"{OLDER} {VERSION}"}
             command = [str(TOP / "packaging" / "build-deb"), str(folder / key)]
             built = subprocess.run(command, capture_output=True, text=True, check=False, timeout=900, env=environment)
@@ -105,6 +105,23 @@ def _key_of_the_tree() -> str:
 
 def _architecture() -> str:
     return subprocess.run(["dpkg", "--print-architecture"], capture_output=True, text=True, check=True).stdout.strip()
+
+
+def _keep(folder: Path) -> None:
+    """Let no run of another tree's tests remove it as long as this process lives."""
+    folder.mkdir(exist_ok=True)
+    lock = os.open(folder, os.O_RDONLY)
+    fcntl.flock(lock, fcntl.LOCK_SH)
+
+
+def _remove_unused(folder: Path) -> None:
+    """Remove what is in it and not kept by anybody."""
+    for place in folder.iterdir():
+        lock = os.open(place, os.O_RDONLY)
+        with suppress(BlockingIOError):
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            shutil.rmtree(place)
+        os.close(lock)
 
 
 @contextmanager
