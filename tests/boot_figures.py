@@ -18,7 +18,7 @@ from system.machine_image import image, packages, skip_where_no_machine_can_be
 SERVICES = ("banlistd.service", "banlistd-restore.service")
 BANS = (1_000, 100_000)
 
-_CONFIGURATION = "sources:\n  - {id: own, path: lists/own.txt}\n"
+_CONFIGURATION = "sources:\n  - {id: own, path: lists/own.txt, guards: {grow: off}}\n"
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -3,12 +3,17 @@
 import asyncio
 from pathlib import Path
 
+import pytest
+
+from banlistd import compose
 from banlistd.adapters.backends_in_use import BackendsInUse
 from banlistd.adapters.database import open_database
 from banlistd.errors import FirewallError
-from banlistd.model import EventName
+from banlistd.model import BackendName, EventName
 from banlistd.moving import Moving
+from banlistd.places import Places
 from fakes import CountingFirewall, ListeningAnnouncer
+from network_namespace import in_network_namespace
 
 
 class Emptied(CountingFirewall):
@@ -60,3 +65,21 @@ def test_what_cannot_be_emptied_is_told_and_tried_again_at_the_next_start(tmp_pa
 def test_a_backend_that_this_program_does_not_know_is_left_alone(tmp_path: Path) -> None:
     start(tmp_path, "unheard-of", {})
     assert start(tmp_path, "new", {"new": Emptied()}) == []
+
+
+@in_network_namespace
+def test_a_teardown_tries_every_backend_and_then_says_what_failed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    places = Places(config=tmp_path, state=tmp_path, runtime=tmp_path, credentials=None)
+    (tmp_path / "banlistd.yaml").write_text("backend: ipset\n")
+    locked, other = Emptied(), Emptied()
+    locked.locked = True
+    monkeypatch.setattr(compose, "BACKENDS", {BackendName.NFTABLES: lambda _: locked, BackendName.IPSET: lambda _: other})
+
+    async def run() -> None:
+        async with open_database(places.database) as database:
+            await BackendsInUse(database).enter("nftables")
+        await compose.tear_down(places)
+
+    with pytest.raises(FirewallError, match="somebody else owns the table"):
+        asyncio.run(run())
+    assert other.emptied == 1
