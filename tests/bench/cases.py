@@ -7,6 +7,7 @@ from bench.case_fail2ban import one_by_one
 from bench.case_importing import bogons6, million, networks, random_million, three_million
 from bench.case_packets import packets
 from bench.case_parsing import parse_feeds, parse_million
+from bench.case_repairing import repair
 from bench.case_standing import idle, restart, unchanged
 from bench.case_updating import update
 from bench.rows import Row
@@ -23,6 +24,7 @@ CASES: Mapping[str, tuple[str, Callable[[Setting], Iterator[Row]]]] = {
     "update": ("an update of 100,000 addresses", update),
     "unchanged": ("nothing has changed", unchanged),
     "restart": ("restart and reboot, 60 sources, 1,000,000 bans", restart),
+    "repair": ("bans that somebody else has flushed", repair),
     "idle": ("idle, 60 sources, 1,000,000 bans", idle),
     "answers": ("answers to an operator", answers),
     "fail2ban": ("bans one by one", one_by_one),

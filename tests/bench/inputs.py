@@ -49,7 +49,7 @@ class Inputs:
 
     def million(self) -> Listing:
         """1,000,000 single addresses, sorted."""
-        return self._listing("big/union_1m_sorted.txt", 1_000_000, lambda count: _text(random_hosts(count)))
+        return self._listing("big/union_1m_sorted.txt", 1_000_000, lambda count: text_of(random_hosts(count)))
 
     def random_million(self) -> Listing:
         """As many, spread evenly over the address space and in no order: what a tree of intervals likes least."""
@@ -71,9 +71,9 @@ class Inputs:
         """Three versions of a list of some 100,000 addresses: seven days old, one day old, and the present one."""
         names = ("084_20260815T1606", "012_20260821T2006", "001_20260822T1806")
         return (
-            self._listing(f"churn/datashield_{names[0]}.txt", 92_000, lambda count: _text(_version(count, 10))),
-            self._listing(f"churn/datashield_{names[1]}.txt", 100_000, lambda count: _text(_version(count, 2))),
-            self._listing(f"churn/datashield_{names[2]}.txt", 100_000, lambda count: _text(_version(count, 0))),
+            self._listing(f"churn/datashield_{names[0]}.txt", 92_000, lambda count: text_of(_version(count, 10))),
+            self._listing(f"churn/datashield_{names[1]}.txt", 100_000, lambda count: text_of(_version(count, 2))),
+            self._listing(f"churn/datashield_{names[2]}.txt", 100_000, lambda count: text_of(_version(count, 0))),
         )
 
     def others(self, most: int | None) -> Listing:
@@ -91,9 +91,9 @@ class Inputs:
         if folder.is_dir() and not self._quick:
             return sorted(path for path in folder.iterdir() if path.is_file())
         made = [
-            self._made("hosts.txt", 100_000, lambda count: _text(random_hosts(count))),
+            self._made("hosts.txt", 100_000, lambda count: text_of(random_hosts(count))),
             self._made("networks.txt", 100_000, _networks4),
-            self._made("commented.txt", 100_000, lambda count: _text(random_hosts(count)).replace(b"\n", b" ; why\n")),
+            self._made("commented.txt", 100_000, lambda count: text_of(random_hosts(count)).replace(b"\n", b" ; why\n")),
         ]
         return [listing.path for listing in made]
 
@@ -130,7 +130,7 @@ def random_hosts(count: int, seed: int = _SEED) -> Numbers:
 
 
 def _shuffled(count: int) -> bytes:
-    return _text(np.random.default_rng(_SEED).permutation(random_hosts(count)))
+    return text_of(np.random.default_rng(_SEED).permutation(random_hosts(count)))
 
 
 def _version(count: int, age: int) -> Numbers:
@@ -158,7 +158,7 @@ def _networks6(count: int) -> bytes:
     return "".join(lines).encode()
 
 
-def _text(addresses: Numbers) -> bytes:
+def text_of(addresses: Numbers) -> bytes:
     return "".join(f"{_dotted(address)}\n" for address in addresses.tolist()).encode()
 
 
