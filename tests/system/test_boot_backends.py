@@ -36,9 +36,10 @@ def choose(machine: Machine, backend: str) -> None:
 
 
 def grant(machine: Machine, backend: str) -> list[str]:
-    """What the man page says to do; the files that it says it has written."""
+    """What the man page says to do, until the list stands; the files that it says it has written."""
     said = machine.say("banlistctl", "install-units", "--backend", backend).splitlines()
     machine.run("bash", "-c", said[-1])
+    machine.run("banlistctl", "refresh")
     return said[:-2]
 
 
