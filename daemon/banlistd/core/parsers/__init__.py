@@ -31,7 +31,7 @@ def parse(body: bytes, form: Format = ANY) -> Parsed:
     lines = text.count(b"\n")
     if lines > MOST_LINES:
         raise ParseError(f"more than {MOST_LINES:,} lines", "no blocklist is as long as this")
-    harvest = Harvest()
+    harvest = Harvest(lines)
     used = PARSERS[form.type](text, form, harvest)
     return harvest.parsed(lines, looks_like(text), used)
 
