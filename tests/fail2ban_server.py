@@ -90,6 +90,12 @@ class Fail2ban:
             lines = [f"[{name}]", *(f"{key} = {value}" for key, value in settings.items()), ""]
             (self.config / "jail.d" / f"{name}.conf").write_text("\n".join(lines))
 
+    def install_shipped(self) -> None:
+        """The actions and the filter of packaging/fail2ban."""
+        for kind in ("action.d", "filter.d"):
+            for file in (SHIPPED / kind).iterdir():
+                shutil.copy(file, self.config / kind)
+
     def start(self) -> None:
         places = ["-c", str(self.config), "-s", str(self.socket), "-p", str(self.run / "pid")]
         # The system's own Python, not the one of the tests, has fail2ban.
@@ -153,8 +159,12 @@ class Fail2ban:
     def _end(self, number: signal.Signals) -> None:
         if self._process is not None:
             self._process.send_signal(number)
-            self._process.wait(PATIENCE)
-            self._process = None
+            try:
+                self._process.wait(PATIENCE)
+            finally:
+                self._process.kill()
+                self._process.wait(PATIENCE)
+                self._process = None
 
 
 @contextmanager

@@ -1,6 +1,7 @@
 """Doors that tests hold in their own hands: lists from a dictionary, a clock that stands, an announcer that listens."""
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from banlistd.adapters.backends.memory import MemoryFirewall
@@ -8,7 +9,7 @@ from banlistd.core.change import Change
 from banlistd.core.config import Source
 from banlistd.errors import FetchError, FirewallError
 from banlistd.interfaces import Firewall
-from banlistd.model import Download, Event, EventName, NotModified, SourceId, Validators
+from banlistd.model import Download, Event, EventName, NotModified, Protected, SourceId, Validators
 
 
 @dataclass
@@ -52,6 +53,13 @@ class ListeningAnnouncer:
 
     def names(self) -> list[EventName]:
         return [event.name for event in self.events]
+
+
+class OpenHost:
+    """A machine on which nothing is to be protected."""
+
+    async def protected(self, urls: Sequence[str], *, ask: bool = True) -> Sequence[Protected]:
+        return ()
 
 
 class CountingFirewall(MemoryFirewall):

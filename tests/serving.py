@@ -13,11 +13,13 @@ from pathlib import Path
 from banlistd.adapters.database import open_database
 from banlistd.adapters.import_runs import ImportRuns
 from banlistd.adapters.local_file import stamp_of
+from banlistd.adapters.manual_bans import ManualBanTable
 from banlistd.adapters.quarantine import QuarantineTable
+from banlistd.banning import Banning
 from banlistd.core.addresses import to_text
 from banlistd.core.change import Change
 from banlistd.core.config import AllowEntry, Config, Source
-from banlistd.core.policy import policy_of
+from banlistd.core.policy import identities, policy_of
 from banlistd.enforcing import Enforcer
 from banlistd.enriching import Enricher
 from banlistd.errors import BanlistdError, FetchError, FirewallError
@@ -25,7 +27,7 @@ from banlistd.importing import Importer
 from banlistd.model import BackendName, Download, Event, EventName, Marker, NotModified, SourceId, Validators
 from banlistd.service import Service
 from banlistd.timetable import Timetable
-from fakes import CannedFetcher, CountingFirewall, ListeningAnnouncer, StandingClock
+from fakes import CannedFetcher, CountingFirewall, ListeningAnnouncer, OpenHost, StandingClock
 from geography import enricher_of
 
 ONE, TWO, THREE = SourceId("one"), SourceId("two"), SourceId("three")
@@ -145,6 +147,7 @@ class House:
     given: Config | BanlistdError
     ledger: ImportRuns
     service: Service = field(init=False)
+    banning: Banning = field(init=False)
     enricher: Enricher = field(init=False)
     clock: StandingClock = field(default_factory=StandingClock)
     announcer: Announcer = field(default_factory=Announcer)
@@ -177,9 +180,13 @@ def serve(
     async def run() -> None:
         async with open_database(disk / "db") as database:
             house = House(config, ImportRuns(database))
-            marks = await house.ledger.marks_for([source.id for source in config.sources])
+            marks = await house.ledger.marks_for(identities(config))
             enforcer = Enforcer(house.firewall, house.ledger, policy_of(config, marks, house.clock.now()))
             quarantine = QuarantineTable(database)
+            table = ManualBanTable(database)
+            house.banning = Banning(
+                table, enforcer, OpenHost(), house.announcer, house.clock, look_every=0.005, retry_every=0.005
+            )
             importer = Importer(
                 house.fetcher, house.ledger, quarantine, enforcer, house.announcer, house.clock, chance=lambda: 0.5
             )
@@ -188,6 +195,7 @@ def serve(
             house.service = Service(
                 config, house.load, timetable, importer, enforcer, house.ledger, database, house.announcer,
                 house.supervisor, house.clock, house.enricher, reconcile_every=reconcile_every, first_retry=first_retry,
+                banning=house.banning,
             )  # fmt: skip
             await house.service.restore()
             if before:

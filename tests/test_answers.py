@@ -13,16 +13,19 @@ import pytest
 from banlistd.adapters.backends.memory import MemoryFirewall
 from banlistd.adapters.database import open_database
 from banlistd.adapters.import_runs import ImportRuns
+from banlistd.adapters.manual_bans import ManualBanTable
 from banlistd.adapters.quarantine import QuarantineTable
 from banlistd.answers import Answers
+from banlistd.banning import Banning
 from banlistd.core.config import AllowEntry, Config, Source
-from banlistd.core.policy import policy_of
+from banlistd.core.manual import read_ban, read_unban
+from banlistd.core.policy import identities, policy_of
 from banlistd.enforcing import Enforcer
 from banlistd.errors import FetchError, GeoError, NoSuchSourceError, UsageError
 from banlistd.importing import Importer
 from banlistd.interfaces import Operations, Steering
 from banlistd.model import Action, BackendName, Counter, Direction, Mark, Outcome, SourceId
-from fakes import CannedFetcher, ListeningAnnouncer, StandingClock
+from fakes import CannedFetcher, ListeningAnnouncer, OpenHost, StandingClock
 from geography import DOCUMENTATION, enricher_of, write_mmdb
 
 FIRST, SECOND, WATCH, OFF = (SourceId(name) for name in ("first", "second", "watch", "off"))
@@ -83,14 +86,16 @@ def ask(disk: Path, life: Callable[[Desk], Awaitable[None]]) -> None:
         async with open_database(disk / "db") as database:
             ledger, firewall, clock = ImportRuns(database), CountingPackets(), StandingClock()
             quarantine = QuarantineTable(database)
-            marks = await ledger.marks_for([source.id for source in CONFIG.sources])
+            marks = await ledger.marks_for(identities(CONFIG))
             enforcer = Enforcer(firewall, ledger, policy_of(CONFIG, marks, clock.now()))
             fetcher = CannedFetcher(dict(BODIES))
             importer = Importer(fetcher, ledger, quarantine, enforcer, ListeningAnnouncer(), clock, chance=lambda: 0.5)
             desk = Desk(importer, fetcher, clock)
+            banning = Banning(ManualBanTable(database), enforcer, OpenHost(), ListeningAnnouncer(), clock)
             enricher = enricher_of(database, ledger, ListeningAnnouncer(), clock, disk / "geo.mmdb")
             place = "the place of the configuration"
-            desk.answers = Answers(desk, enforcer, ledger, quarantine, database, clock, place, enricher)
+            desk.answers = Answers(desk, enforcer, banning, ledger, quarantine, database, clock, place, enricher)
+            await banning.restore()
             await enforcer.restore(clock.now())
             await life(desk)
 
@@ -107,6 +112,60 @@ def entries_of(answer: Mapping[str, object]) -> dict[str, str]:
     holders = answer["sources"]
     assert isinstance(holders, list)
     return {holder["id"]: holder["entry"] for holder in holders}
+
+
+async def ban(desk: Desk, address: str, **words: str) -> Mapping[str, object]:
+    return await desk.answers.ban(read_ban({"address": address, **words}))
+
+
+async def unban(desk: Desk, address: str) -> Mapping[str, object]:
+    return await desk.answers.unban(read_unban({"address": address}))
+
+
+def test_what_is_banned_by_hand_is_explained_with_who_why_and_until_when(tmp_path: Path) -> None:
+    async def life(desk: Desk) -> None:
+        await desk.refresh([])
+        began = desk.clock.time
+        await ban(desk, "192.0.2.1", origin="fail2ban/sshd", comment="5 failures", **{"for": "10m"})
+        desk.clock.time += 60
+        await ban(desk, "192.0.2.0/24")
+        answer = await check(desk, "192.0.2.1")
+        assert (answer["banned"], answer["owner"], answer["action"]) == (True, "manual", "drop")
+        assert list(entries_of(answer)) == ["manual", FIRST, SECOND, WATCH]
+        holders = answer["sources"]
+        assert isinstance(holders, list)
+        assert (holders[0]["since"], holders[0]["exact"]) == (began, True)
+        assert [(item["origin"], item["comment"], item["expires_at"]) for item in holders[0]["bans"]] == [
+            ("fail2ban/sshd", "5 failures", began + 600),
+            ("operator", "", None),
+        ]
+        assert "bans" not in holders[1]
+        assert (await check(desk, "192.0.2.9"))["allowed"]
+        assert await status_of_bans(desk) == [("192.0.2.0/24", True, "allowed"), ("192.0.2.1", True, "")]
+
+    ask(tmp_path, life)
+
+
+async def status_of_bans(desk: Desk) -> list[tuple[object, object, object]]:
+    rows = await desk.answers.bans()
+    assert json.loads(json.dumps(rows)) == rows
+    return [(row["address"], row["in_force"], row["spared"]) for row in rows]
+
+
+def test_who_lifts_a_ban_is_told_who_bans_still(tmp_path: Path) -> None:
+    async def life(desk: Desk) -> None:
+        await desk.refresh([])
+        assert (await ban(desk, "192.0.2.1"))["new"] is True
+        assert (await ban(desk, "192.0.2.1"))["new"] is False
+        first = await unban(desk, "192.0.2.1")
+        assert json.loads(json.dumps(first)) == first
+        assert (len(first["removed"]), first["still"]) == (1, FIRST)  # type: ignore[arg-type]
+        again = await unban(desk, "192.0.2.1")
+        assert (again["removed"], again["still"]) == ([], FIRST)
+        assert (await unban(desk, "203.0.113.99"))["still"] is None
+        assert (await unban(desk, "203.0.113.0/24"))["address"] == "203.0.113.0/24"
+
+    ask(tmp_path, life)
 
 
 def test_the_owner_is_the_first_of_those_who_hold_an_address(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ import aiohttp
 import pytest
 
 from banlistd.control import MAX_BODY, ROUTES, serve, status_of
+from banlistd.core.manual import BanOrder, UnbanOrder
 from banlistd.errors import (
     AlreadyRunningError,
     BanlistdError,
@@ -26,6 +27,7 @@ from banlistd.errors import (
     UsageError,
 )
 from banlistd.interfaces import Operations
+from banlistd.model import Family
 from ctl.canned import ANSWERS, FOREVER, Canned
 
 Reply = tuple[int, Any]
@@ -99,6 +101,20 @@ def test_the_socket_offers_exactly_what_the_protocol_names() -> None:
         ("POST", "/v1/refresh", b"{}", ("refresh",)),
         ("POST", "/v1/refresh", None, ("refresh",)),
         ("POST", "/v1/reload", b"", ("reload",)),
+        ("GET", "/v1/bans", None, ("bans",)),
+        (
+            "POST",
+            "/v1/ban",
+            b'{"address": "192.0.2.0/24", "for": "10m", "origin": "fail2ban/sshd", "comment": "5 failures"}',
+            ("ban", BanOrder(Family.IPV4, 0xC0000200, 0xC00002FF, 600.0, "fail2ban/sshd", "5 failures")),
+        ),
+        ("POST", "/v1/ban", b'{"address": "::2"}', ("ban", BanOrder(Family.IPV6, 2, 2, None, "operator", ""))),
+        (
+            "POST",
+            "/v1/unban",
+            b'{"address": "192.0.2.1", "origin": "x"}',
+            ("unban", UnbanOrder((Family.IPV4, 0xC0000201, 0xC0000201), "x")),
+        ),
     ],
 )
 def test_every_route_passes_its_question_on_and_its_answer_back(
@@ -138,6 +154,12 @@ def test_every_route_passes_its_question_on_and_its_answer_back(
         ("GET", "/v1/history?source=", None, 404, "no source is called ''"),
         ("GET", "/v1/quarantine?source=%1b", None, 404, "no source is called"),
         ("POST", "/v1/approve", b'{"source": "tor"}', 400, "takes no 'source'"),
+        ("POST", "/v1/ban", b"{}", 400, "address: is missing"),
+        ("POST", "/v1/ban", b'{"address": "a\\u001b"}', 400, "is not an address"),
+        ("POST", "/v1/ban", b'{"address": "192.0.2.1", "for": 600}', 400, "for: is no text"),
+        ("POST", "/v1/ban", b'{"address": "192.0.2.1", "until": "1h"}', 400, "takes no 'until'"),
+        ("POST", "/v1/unban", b'{"address": "192.0.2.1", "for": "1h"}', 400, "takes no 'for'"),
+        ("GET", "/v1/ban?address=192.0.2.1", None, 405, "no such method"),
         ("GET", "/v1/top?by=country&limit=0", None, 400, "a limit of '0'"),
         ("GET", "/v1/top?source=tor", None, 400, "takes no 'source'"),
         ("GET", "/v1/history?limit=0", None, 400, "a limit of '0'"),
@@ -221,9 +243,11 @@ def test_orders_are_noted_with_the_uid_of_who_gave_them_and_questions_are_not(tm
 
     ask(tmp_path, Canned(), "POST", "/v1/refresh", b'{"sources": ["tor", "feodo"]}', note)
     ask(tmp_path, Canned(reload=ConfigError("wrong")), "POST", "/v1/reload", None, note)
+    ask(tmp_path, Canned(), "POST", "/v1/ban", b'{"address": "192.0.2.1", "for": "1h"}', note)
     ask(tmp_path, Canned(), "GET", "/v1/status", None, note)
 
-    assert changes == [("refresh tor feodo", os.getuid()), ("reload", os.getuid())]
+    assert [words for words, _ in changes] == ["refresh tor feodo", "reload", "ban 192.0.2.1"]
+    assert {uid for _, uid in changes} == {os.getuid()}
 
 
 def test_somebody_who_gets_past_the_mode_of_the_socket_but_is_not_in_its_group_is_refused_and_nothing_is_noted(
@@ -258,7 +282,7 @@ def can_drop_root() -> bool:
 
 def open_to_all(folder: Path) -> None:
     for place in (folder, *folder.parents):
-        if place.stat().st_uid == os.getuid() and place.name.startswith(("pytest-", "test_")):
+        if place.stat().st_uid == os.getuid() and place.name.startswith(("pytest-", "popen-", "test_")):
             place.chmod(0o755)
 
 

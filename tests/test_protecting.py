@@ -9,8 +9,10 @@ import pytest
 
 from banlistd.adapters.database import open_database
 from banlistd.adapters.import_runs import ImportRuns
+from banlistd.adapters.manual_bans import ManualBanTable
 from banlistd.adapters.quarantine import QuarantineTable
 from banlistd.answers import Answers
+from banlistd.banning import Banning
 from banlistd.core.addresses import to_text
 from banlistd.core.change import Change
 from banlistd.core.config import Config, Source
@@ -71,8 +73,10 @@ class Bench:
                 policy = policy_of(Config(sources=SOURCES), await ledger.marks_for([FEED, OTHER]), clock.now())
                 enforcer = Enforcer(self.firewall, ledger, policy, self.host, self.announcer)
                 quarantine = QuarantineTable(database)
+                banning = Banning(ManualBanTable(database), enforcer, self.host, self.announcer, clock)
                 enricher = enricher_of(database, ledger, self.announcer, clock)
-                self.answers = Answers(NoSteering(), enforcer, ledger, quarantine, database, clock, "", enricher)
+                desk = NoSteering()
+                self.answers = Answers(desk, enforcer, banning, ledger, quarantine, database, clock, "", enricher)
                 parts = (self.fetcher, ledger, quarantine, enforcer, self.announcer, clock)
                 await life(enforcer, Importer(*parts, chance=lambda: 0.5))
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from banlistd.core.config import Fail2ban
 from banlistd.errors import ConfigError, FetchError, FirewallError, NoSuchSourceError
 from banlistd.model import Action, BackendName, EventName
 from serving import BOTH, ONE, THREE, TWO, House, allow, completed, config_of, serve, source
@@ -82,9 +83,13 @@ def test_a_wrong_configuration_changes_nothing_and_says_so(tmp_path: Path) -> No
     serve(tmp_path, BOTH, life)
 
 
-def test_another_backend_needs_a_restart(tmp_path: Path) -> None:
+OTHER_FIREWALLS = [{"backend": BackendName.NFTABLES}, {"fail2ban": Fail2ban(jail="another")}]
+
+
+@pytest.mark.parametrize("changed", OTHER_FIREWALLS, ids=["backend", "jail"])
+def test_another_firewall_needs_a_restart(tmp_path: Path, changed: dict[str, object]) -> None:
     async def life(house: House) -> None:
-        house.given = BOTH.model_copy(update={"backend": BackendName.NFTABLES})
+        house.given = BOTH.model_copy(update=changed)
         with pytest.raises(ConfigError, match="backend"):
             await house.service.reload()
         assert house.service.config is BOTH

@@ -1,4 +1,4 @@
-"""Questions of an operator, answered from the ledger, the plan in force and the firewall. Nothing is changed here."""
+"""Questions of an operator, answered from the ledger, the plan in force and the firewall. What he orders others carry out."""
 
 import asyncio
 import ipaddress
@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from importlib.metadata import version
 
+from banlistd.banning import Banning
 from banlistd.core.addresses import Addresses, AddressSet, from_numbers, to_number, to_text
 from banlistd.core.comparison import Difference, compare, text_of
 from banlistd.core.config import Source
@@ -15,6 +16,7 @@ from banlistd.core.geo import By
 from banlistd.core.geo_tables import Table
 from banlistd.core.guards import SHRUNK, share_in_words
 from banlistd.core.holding import Holding, Kind, MapId, lanes_of
+from banlistd.core.manual import BanOrder, UnbanOrder, free_of, span_text
 from banlistd.core.protection import forms, label
 from banlistd.core.quarantine import Quarantined, stale_at
 from banlistd.core.ranking import Rank, count, rank, rank_sources
@@ -22,7 +24,7 @@ from banlistd.enforcing import Enforcer
 from banlistd.enriching import Enricher
 from banlistd.errors import NoSuchSourceError, UsageError
 from banlistd.interfaces import Clock, Ledger, Quarantine, Steering, Storage
-from banlistd.model import Family, ImportRun, Owner, Protected, RunState, SourceId
+from banlistd.model import MANUAL, Family, ImportRun, ManualBan, Owner, Protected, RunState, SourceId
 
 Answer = Mapping[str, object]
 
@@ -34,6 +36,7 @@ class Answers:
         self,
         steering: Steering,
         enforcer: Enforcer,
+        banning: Banning,
         ledger: Ledger,
         quarantine: Quarantine,
         storage: Storage,
@@ -43,6 +46,7 @@ class Answers:
     ) -> None:
         self._steering = steering
         self._enforcer = enforcer
+        self._banning = banning
         self._ledger = ledger
         self._quarantine = quarantine
         self._storage = storage
@@ -120,7 +124,9 @@ class Answers:
         for candidate in policy.roster:
             content = self._enforcer.content(candidate.source_id)
             entry = _entry_of(content.addresses, family, needle) if content else ""
-            if entry:
+            if entry and candidate.source_id == MANUAL:
+                holders.append(self._held_by_hand(entry, family, number))
+            elif entry:
                 since, exact = await self._since_when(candidate.source_id, family, number)
                 holders.append({"id": candidate.source_id, "entry": entry, "since": since, "exact": exact})
         return {
@@ -205,6 +211,31 @@ class Answers:
             await self._quarantine.approve(held.source_id, held.content_hash)
         return await self.refresh(source_ids)
 
+    async def ban(self, order: BanOrder) -> Answer:
+        done = await self._banning.carry_out(order)
+        (ban,) = done.bans
+        return {**_ban_document(ban), "new": done.is_new, "spared": [asdict(item) for item in done.spared]}
+
+    async def unban(self, order: UnbanOrder) -> Answer:
+        done = await self._banning.carry_out(order)
+        address = span_text(order.span) if order.span else None
+        is_single = order.span is not None and order.span[1] == order.span[2]
+        still = await self.check(address) if address and is_single else None
+        return {
+            "address": address,
+            "origin": order.origin,
+            "removed": [_ban_document(ban) for ban in done.bans],
+            "still": still["owner"] if still and still["banned"] else None,
+        }
+
+    async def bans(self) -> Sequence[Answer]:
+        answers = []
+        for ban in sorted(self._banning.bans, key=lambda ban: -ban.created_at):
+            is_free, spared = free_of(ban, self._enforcer.policy, self._enforcer.protected)
+            reasons = ", ".join(dict.fromkeys(item.reason for item in spared))
+            answers.append({**_ban_document(ban), "in_force": not is_free, "spared": reasons})
+        return answers
+
     async def refresh(self, source_ids: Sequence[str]) -> Sequence[Answer]:
         outcomes = await self._steering.refresh([SourceId(source_id) for source_id in source_ids])
         return [
@@ -224,6 +255,11 @@ class Answers:
             "removed": sorted(before.keys() - after.keys()),
             "changed": sorted(name for name in after.keys() & before.keys() if after[name] != before[name]),
         }
+
+    def _held_by_hand(self, entry: str, family: Family, number: int) -> Answer:
+        mine = [ban for ban in self._banning.bans if ban.family is family and ban.first <= number <= ban.last]
+        since = min((ban.created_at for ban in mine), default=None)
+        return {"id": MANUAL, "entry": entry, "since": since, "exact": True, "bans": [_ban_document(ban) for ban in mine]}
 
     async def _extent(self, source: Source) -> str:
         """How much of the address space a source bans on purpose; empty for an ordinary list."""
@@ -275,6 +311,13 @@ class Answers:
 
 def _difference(before: bytes | None, after: bytes) -> Difference:
     return compare(AddressSet.decode(before) if before is not None else AddressSet.none(), AddressSet.decode(after))
+
+
+def _ban_document(ban: ManualBan) -> Answer:
+    return {
+        "address": span_text(ban.span), "origin": ban.origin, "comment": ban.comment, "created_at": ban.created_at,
+        "expires_at": ban.expires_at,
+    }  # fmt: skip
 
 
 def _state_of(newest: ImportRun | None, *, failing: bool) -> str:

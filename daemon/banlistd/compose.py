@@ -10,6 +10,7 @@ from importlib.metadata import version
 
 from banlistd.adapters import allocator, config_file
 from banlistd.adapters.backends.fail2ban import Fail2banFirewall
+from banlistd.adapters.backends.ipset import IpsetFirewall
 from banlistd.adapters.backends.memory import MemoryFirewall
 from banlistd.adapters.backends.nftables import NftablesFirewall
 from banlistd.adapters.backends.rehearsal import RehearsalFirewall
@@ -27,15 +28,17 @@ from banlistd.adapters.journal import find_announcer
 from banlistd.adapters.known_names import KnownNames
 from banlistd.adapters.last_footing import LastFooting
 from banlistd.adapters.local_file import LocalFiles, stamp_of
+from banlistd.adapters.manual_bans import ManualBanTable
 from banlistd.adapters.mmdb import MmdbFile
 from banlistd.adapters.names import Names
 from banlistd.adapters.quarantine import QuarantineTable
 from banlistd.adapters.supervisor import find_supervisor
 from banlistd.adapters.tor_geoip import TorGeoip
 from banlistd.answers import Answers
+from banlistd.banning import Banning
 from banlistd.core.config import Config, Geo
 from banlistd.core.footing import Footing
-from banlistd.core.policy import policy_of
+from banlistd.core.policy import identities, policy_of
 from banlistd.enforcing import Enforcer
 from banlistd.enriching import Doors, Enricher
 from banlistd.errors import ConfigError
@@ -49,6 +52,7 @@ from banlistd.timetable import Timetable
 
 BACKENDS: Mapping[BackendName, Callable[[Config], Firewall]] = {
     BackendName.NFTABLES: lambda config: NftablesFirewall(config.owner),
+    BackendName.IPSET: lambda _: IpsetFirewall(),
     BackendName.FAIL2BAN: lambda config: Fail2banFirewall(config.fail2ban.socket, config.fail2ban.jail),
     BackendName.MEMORY: lambda _: MemoryFirewall(),
 }
@@ -105,7 +109,7 @@ async def open_house(places: Places, config: Config, *, rehearse: Callable[[str]
         if rehearse is not None:
             firewall = RehearsalFirewall(firewall, rehearse)
         stack.push_async_callback(firewall.close)
-        marks = await ledger.marks_for([source.id for source in config.sources], await firewall.markers())
+        marks = await ledger.marks_for(identities(config), await firewall.markers())
         known_names = KnownNames(database)
         names = Names(clock, known=await known_names.every(), keep=known_names.keep)
         stack.push_async_callback(names.settle)
@@ -113,6 +117,7 @@ async def open_house(places: Places, config: Config, *, rehearse: Callable[[str]
         enforcer = Enforcer(firewall, ledger, policy_of(config, marks, clock.now()), host, announcer)
         enforcer.keep_footing = partial(_keep_footing, LastFooting(database), config, enforcer)
         stack.push_async_callback(enforcer.settle)
+        banning = Banning(ManualBanTable(database), enforcer, host, announcer, clock)
         enricher = Enricher(
             config.geo, lambda geo: _doors(geo, places), GeoCacheTable(database), ledger, announcer, clock
         )
@@ -121,9 +126,9 @@ async def open_house(places: Places, config: Config, *, rehearse: Callable[[str]
         importer = Importer(fetcher, ledger, quarantine, enforcer, announcer, clock, chance=random.random)
         service = Service(
             config, lambda: load_config(places), Timetable(ledger, stamp_of, clock), importer, enforcer, ledger, database,
-            announcer, find_supervisor(), clock, enricher,
+            announcer, find_supervisor(), clock, enricher, banning=banning,
         )  # fmt: skip
-        answers = Answers(service, enforcer, ledger, quarantine, database, clock, str(places.config), enricher)
+        answers = Answers(service, enforcer, banning, ledger, quarantine, database, clock, str(places.config), enricher)
         makers = {str(name): partial(make, config) for name, make in BACKENDS.items() if rehearse is None}
         moving = Moving(BackendsInUse(database), str(config.backend), makers, announcer)
         yield House(service, answers, enforcer, database, announcer, places, moving)

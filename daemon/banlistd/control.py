@@ -19,6 +19,7 @@ from pathlib import Path
 from aiohttp import web
 
 from banlistd.adapters.peer import Peer, peer_of
+from banlistd.core.manual import read_ban, read_unban
 from banlistd.errors import (
     AlreadyRunningError,
     BanlistdError,
@@ -51,9 +52,10 @@ _SOURCE_ID = re.compile(r"[a-z0-9][a-z0-9-]{0,39}")
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What a request asks, checked: the parameters of its query, or the ids of its body."""
+    """What a request asks, checked: the parameters of its query, or the fields of its body and the ids among them."""
 
     query: Mapping[str, str]
+    fields: Mapping[str, object]
     source_ids: Sequence[str]
     limit: int
 
@@ -85,6 +87,16 @@ ROUTES: tuple[Route, ...] = (
         "GET", "/v1/quarantine", frozenset({"source"}), lambda operations, q: operations.quarantine(q.query.get("source"))
     ),
     Route("POST", "/v1/approve", frozenset({"sources"}), lambda operations, q: operations.approve(q.source_ids)),
+    Route("GET", "/v1/bans", frozenset(), lambda operations, _: operations.bans()),
+    Route(
+        "POST",
+        "/v1/ban",
+        frozenset({"address", "for", "origin", "comment"}),
+        lambda operations, q: operations.ban(read_ban(q.fields)),
+    ),
+    Route(
+        "POST", "/v1/unban", frozenset({"address", "origin"}), lambda operations, q: operations.unban(read_unban(q.fields))
+    ),
     Route("POST", "/v1/refresh", frozenset({"sources"}), lambda operations, q: operations.refresh(q.source_ids)),
     Route("POST", "/v1/reload", frozenset(), lambda operations, _: operations.reload()),
 )
@@ -155,10 +167,11 @@ def _handler(
     async def handle(request: web.Request) -> web.Response:
         peer = _admitted(request, group)
         question = _question(route, request.query, await request.read())
+        answer = route.ask(operations, question)  # reads the order, and refuses one that cannot be meant
         if route.method == "POST" and on_change is not None:
             verb = route.path.rpartition("/")[2]
-            on_change(" ".join((verb, *question.source_ids)), peer.uid)
-        return web.json_response(await route.ask(operations, question))
+            on_change(" ".join((verb, *question.source_ids, *_subject(question))), peer.uid)
+        return web.json_response(await answer)
 
     return handle
 
@@ -175,7 +188,7 @@ def _question(route: Route, query: Mapping[str, str], body: bytes) -> Question:
         raise UsageError(f"{route.path} takes no {unknown[0]!a}", f"it takes: {known}")
     if "source" in query:
         _refuse_strange_names([query["source"]])
-    return Question(query, _source_ids(fields.get("sources", [])), _limit(query.get("limit")))
+    return Question(query, fields, _source_ids(fields.get("sources", [])), _limit(query.get("limit")))
 
 
 def _object(body: bytes) -> Mapping[str, object]:
@@ -188,6 +201,12 @@ def _object(body: bytes) -> Mapping[str, object]:
     if not isinstance(document, dict):
         raise UsageError("the body is no JSON object", '{"sources": ["spamhaus-drop"]}')
     return document
+
+
+def _subject(question: Question) -> tuple[str, ...]:
+    """The address that an order is about, fit for a log line."""
+    address = question.fields.get("address")
+    return (ascii(address)[1:-1][:60],) if isinstance(address, str) else ()
 
 
 def _source_ids(value: object) -> tuple[str, ...]:

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 
-from banlistd.core.addresses import AddressSet
+from banlistd.core.addresses import AddressSet, hash_of
 from banlistd.core.change import Change, difference
 from banlistd.core.content import Content, content_of
 from banlistd.core.holding import Holding, Verdict
@@ -57,6 +57,8 @@ class Enforcer:
         """Called whenever the firewall stands, so that a restore at boot knows on what. May raise LedgerError."""
         self._carving = Carving.none()
         self._contents: dict[SourceId, Content] = {}
+        # Sources whose contents are kept elsewhere than in the ledger, and what the firewall may hold of them yet.
+        self._kept: dict[SourceId, Sequence[Content]] = {}
         self._held: Holding | None = None
         self._basis: Basis | None = None  # what `_held` is the plan of
         self._batch = _Batch()
@@ -85,6 +87,14 @@ class Enforcer:
         """Whether this content is at hand, so that it can be put back without a download."""
         content = self._contents.get(source_id)
         return content is not None and content.content_hash == content_hash and not content.adopted
+
+    def keep(self, source_id: SourceId, *contents: AddressSet) -> None:
+        """Hold what is kept elsewhere than in the ledger: the last is what stands from now on, the others may stand yet.
+
+        Before `restore`; afterwards `enforce` tells what stands. Where such a source holds nothing, it has no marker either.
+        """
+        known = [Content(source_id, hash_of(content.encode()), content) for content in contents]
+        self._kept[source_id], self._contents[source_id] = known, known[-1]
 
     async def restore(self, now: float) -> Restored:
         """Bring the firewall to the accepted contents of the ledger, and close what a crash left open. No network."""
@@ -177,7 +187,11 @@ class Enforcer:
 
     async def _enforce(self, news: Mapping[SourceId, Content], policy: Policy, protected: Sequence[Protected]) -> Change:
         enabled = {owner.source_id for owner in policy.roster}
-        contents = {source_id: content for source_id, content in (self._contents | dict(news)).items() if source_id in enabled}
+        contents = {
+            source_id: content
+            for source_id, content in (self._contents | dict(news)).items()
+            if source_id in enabled and (source_id not in self._kept or len(content.addresses))
+        }
         same = self._held is not None and not news and policy.hash == self.policy.hash
         carving = self._carving if same and protected == self.protected else await self._carve(policy, contents, protected)
         same = same and carving.policy_hash(policy.hash) == self.policy_hash
@@ -249,7 +263,8 @@ class Enforcer:
     async def _adopted(self, markers: Mapping[SourceId, Marker]) -> Mapping[SourceId, Content]:
         """What the firewall holds of sources whose snapshots are gone: a lost ledger costs no ban that still stands."""
         enabled = {owner.source_id for owner in self.policy.roster}
-        lost = [marker for source_id, marker in markers.items() if source_id in enabled - self._contents.keys()]
+        known = self._contents.keys() | self._kept.keys()
+        lost = [marker for source_id, marker in markers.items() if source_id in enabled - known]
         if not lost:
             return {}
         found = await self.firewall.contents()
@@ -266,6 +281,9 @@ class Enforcer:
         return run, await self._stored(source_id, run.content_hash) if run and run.content_hash else None
 
     async def _stored(self, source_id: SourceId, content_hash: ContentHash) -> Content | None:
+        for content in self._kept.get(source_id, ()):
+            if content.content_hash == content_hash:
+                return content
         encoded = await self._ledger.snapshot(source_id, content_hash)
         if encoded is None:
             return None

@@ -13,7 +13,9 @@ from banlistd.core.change import Change
 from banlistd.core.geo import By, GeoEntry, GeoNegEntry, Located
 from banlistd.core.geo_tables import Table
 from banlistd.core.holding import Holding, Verdict
+from banlistd.core.manual import BanOrder, UnbanOrder
 from banlistd.model import (
+    BanKey,
     ContentHash,
     Counter,
     Disturbance,
@@ -21,6 +23,7 @@ from banlistd.model import (
     Event,
     Family,
     ImportRun,
+    ManualBan,
     Mark,
     Marker,
     NotModified,
@@ -212,6 +215,21 @@ class Quarantine(Protocol):
         """It was announced that the list has grown stale; `confirm` takes it back."""
 
 
+class ManualBans(Protocol):
+    """Bans by hand, a row each. Each call is one transaction. Raises LedgerError where the database cannot be used."""
+
+    async def load(self) -> tuple[bool, Sequence[ManualBan]]:
+        """Whether the table counts, and its rows, also those that have run out. It does not count in a database that is new,
+        or was lost, until `begin`.
+        """
+
+    async def begin(self, bans: Sequence[ManualBan], now: float) -> None:
+        """From now on the table counts; these are its first rows."""
+
+    async def change(self, come: Sequence[ManualBan], go: Sequence[BanKey]) -> None:
+        """Write rows, in place of those with the same key, and delete others."""
+
+
 class Backends(Protocol):
     """By name, the backends that may hold bans of ours. Each call is one transaction. Raises LedgerError."""
 
@@ -396,6 +414,15 @@ class Operations(Protocol):
 
     async def protected(self) -> Sequence[Mapping[str, object]]:
         """What must never be banned at this moment: range, reason, and which sources hold it."""
+
+    async def ban(self, order: BanOrder) -> Mapping[str, object]:
+        """Ban by hand; when it returns, the firewall holds it. Raises RefusedError for what must not be banned."""
+
+    async def unban(self, order: UnbanOrder) -> Mapping[str, object]:
+        """Lift bans by hand; `removed` is empty where there were none. When it returns, the firewall has followed."""
+
+    async def bans(self) -> Sequence[Mapping[str, object]]:
+        """What is banned by hand, the newest first."""
 
     async def refresh(self, source_ids: Sequence[str]) -> Sequence[Mapping[str, object]]:
         """Poll these sources now (none named: all) and wait for the outcome. Raises NoSuchSourceError."""

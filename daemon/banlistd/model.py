@@ -8,6 +8,9 @@ from typing import NewType
 SourceId = NewType("SourceId", str)
 """What the configuration calls a source: `[a-z0-9][a-z0-9-]*`, at most 40 characters."""
 
+MANUAL = SourceId("manual")
+"""What is banned by hand is a source too, the first of all; no configuration may call another one so."""
+
 ContentHash = NewType("ContentHash", str)
 """SHA-256, 64 hexadecimal digits, of a list's normal form (`AddressSet.encode`)."""
 
@@ -122,6 +125,9 @@ class EventName(StrEnum):
     LEDGER_FAULT = "ledger_fault"
     LEDGER_MENDED = "ledger_mended"
     PROTECTED_CARVED = "protected_carved"
+    MANUAL_BAN_ADDED = "manual_ban_added"
+    MANUAL_BAN_REMOVED = "manual_ban_removed"
+    MANUAL_BAN_EXPIRED = "manual_ban_expired"
     BACKEND_LEFT = "backend_left"
     GEO_WARMED = "geo_warmed"
     GEO_FAULT = "geo_fault"
@@ -257,6 +263,37 @@ class Protected:
     first: int
     last: int
     reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class ManualBan:
+    """A ban by hand: addresses (integers, both ends inclusive), who wants it, and until when (seconds since the epoch).
+
+    Each origin bans for itself: an address is banned while one of them wants it. `expires_at` None: for ever.
+    """
+
+    family: Family
+    first: int
+    last: int
+    origin: str
+    comment: str
+    created_at: float
+    expires_at: float | None
+
+    @property
+    def span(self) -> tuple[Family, int, int]:
+        return self.family, self.first, self.last
+
+    @property
+    def key(self) -> "BanKey":
+        return self.family, self.first, self.last, self.origin
+
+    def in_force(self, now: float) -> bool:
+        return self.expires_at is None or now < self.expires_at
+
+
+BanKey = tuple[Family, int, int, str]
+"""What there is only one ban of: family, first and last address, origin."""
 
 
 class OutcomeKind(StrEnum):

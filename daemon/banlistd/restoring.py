@@ -7,6 +7,7 @@ the network, and nothing is written to the database. The daemon, which starts la
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 
+from banlistd.adapters.backends.ipset import IpsetFirewall
 from banlistd.adapters.backends.nftables import NftablesFirewall
 from banlistd.adapters.clock import SystemClock
 from banlistd.adapters.database import open_copy
@@ -14,15 +15,18 @@ from banlistd.adapters.import_runs import ImportRuns
 from banlistd.adapters.instance import only_instance, only_writer
 from banlistd.adapters.journal import find_announcer
 from banlistd.adapters.last_footing import LastFooting
+from banlistd.adapters.manual_bans import ManualBanTable
 from banlistd.core.footing import Footing
+from banlistd.core.manual import content_of
 from banlistd.enforcing import Enforcer
 from banlistd.interfaces import Firewall
-from banlistd.model import BackendName, Event, EventName, Protected
+from banlistd.model import MANUAL, BackendName, Event, EventName, Protected
 from banlistd.places import Places
 
 # Those that stand on the kernel alone. fail2ban, for one, comes much later in a boot.
 BACKENDS: Mapping[BackendName, Callable[[Footing], Firewall]] = {
     BackendName.NFTABLES: lambda footing: NftablesFirewall(footing.ownership),
+    BackendName.IPSET: lambda _: IpsetFirewall(),
 }
 
 
@@ -52,7 +56,11 @@ async def _restore(places: Places) -> str:
             firewall = BACKENDS[footing.backend](footing)
             try:
                 ledger, host = ImportRuns(database), RememberedHost(footing.protected)
-                restored = await Enforcer(firewall, ledger, footing.policy, host).restore(SystemClock().now())
+                enforcer, now = Enforcer(firewall, ledger, footing.policy, host), SystemClock().now()
+                begun, bans = await ManualBanTable(database).load()
+                if begun:
+                    enforcer.keep(MANUAL, content_of(bans), content_of(ban for ban in bans if ban.in_force(now)))
+                restored = await enforcer.restore(now)
             finally:
                 await firewall.close()
     words = f"{restored.bans} bans stand as they stood before"

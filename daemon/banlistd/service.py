@@ -7,8 +7,9 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 
+from banlistd.banning import Banning
 from banlistd.core.config import Config, Source
-from banlistd.core.policy import Policy, policy_of
+from banlistd.core.policy import Policy, identities, policy_of
 from banlistd.core.schedule import FIRST_RETRY
 from banlistd.enforcing import Enforcer, Restored
 from banlistd.enriching import Enricher
@@ -53,6 +54,7 @@ class Service:
         reconcile_every: float = RECONCILE_EVERY,
         first_retry: float = FIRST_RETRY,
         mend_every: float = MEND_EVERY,
+        banning: Banning | None = None,
     ) -> None:
         self._config = config
         self._load = load
@@ -68,6 +70,7 @@ class Service:
         self._reconcile_every = reconcile_every
         self._first_retry = first_retry
         self._mend_every = mend_every
+        self._banning = banning
         self._mend_now = asyncio.Event()
         self._marks: Mapping[SourceId, Mark] = {}
         self._locks: dict[SourceId, asyncio.Lock] = {}
@@ -83,6 +86,8 @@ class Service:
 
     async def restore(self) -> Restored:
         """The first thing of all: what was banned before is banned again, with no network."""
+        if self._banning is not None:
+            await self._banning.restore()
         restored = await self._enforcer.restore(self._clock.now())
         repaired = [source_id for source_id, decision in restored.decisions.items() if decision is not Decision.SKIP]
         words = f"{len(repaired)} sources put back" if not restored.change.is_empty else "nothing to do"
@@ -97,7 +102,9 @@ class Service:
         self._supervisor.ready()
         self._tell(EventName.SERVICE_STARTED, f"polling {len(self._enabled())} sources")
         self._start_timers()
-        duties = (self._reconcile_loop(), self._storage_loop(), self._watchdog_loop(), self._enriching_loop())
+        duties = (
+            self._reconcile_loop(), self._storage_loop(), self._watchdog_loop(), self._enriching_loop(), self._bans_loop(),
+        )  # fmt: skip
         loops = [asyncio.ensure_future(duty) for duty in duties]
         self._report()
         try:
@@ -108,6 +115,8 @@ class Service:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
+            if self._banning is not None:
+                await self._banning.settle()
             await self._enforcer.settle()
             self._tell(EventName.SERVICE_STOPPED, "stopped; the bans stay in place")
 
@@ -152,12 +161,12 @@ class Service:
 
     async def _policy(self, config: Config) -> Policy:
         # Asked once: the firewall is repaired whatever the disk does.
-        if not {source.id for source in config.sources} <= self._marks.keys():
+        if not set(identities(config)) <= self._marks.keys():
             self._marks = await self._marks_for(config)
         return policy_of(config, self._marks, self._clock.now())
 
     async def _marks_for(self, config: Config) -> Mapping[SourceId, Mark]:
-        return await self._ledger.marks_for([source.id for source in config.sources], await self._enforcer.firewall.markers())
+        return await self._ledger.marks_for(identities(config), await self._enforcer.firewall.markers())
 
     def _enabled(self) -> Mapping[SourceId, Source]:
         return {source.id: source for source in self._config.sources if source.enabled}
@@ -271,6 +280,17 @@ class Service:
         for source_id in self._enabled():
             async with self._locks.setdefault(source_id, asyncio.Lock()):
                 await self._enforcer.write_down(source_id, self._clock.now())
+        if self._banning is not None:
+            await self._banning.write_down()
+
+    async def _bans_loop(self) -> None:
+        """Let bans by hand run out, and try again what the firewall did not take."""
+        while self._banning is not None:
+            try:
+                await self._banning.turn()
+            except Exception as error:  # noqa: BLE001 - as in _timer
+                self._fault(error)
+                await asyncio.sleep(self._reconcile_every)
 
     async def _watchdog_loop(self) -> None:
         interval = self._supervisor.watchdog_interval

@@ -1,71 +1,70 @@
-"""What every firewall backend promises, whatever it is made of. A test module inherits the class, says how to run a story."""
+"""What every firewall backend promises, whatever it is made of. A test module inherits the class, says how to run a story.
 
-import ipaddress
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+What not every backend can promise stands in a table, `Promises`; a test that asks for it has the backend's answer in its name.
+"""
+
+import os
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import fields
+from typing import ClassVar
 
 import numpy as np
+import pytest
 
+from adapters.changing import opened
+from adapters.holdings import (
+    ALPHA,
+    BETA,
+    BOTH,
+    COUNTED,
+    DROP,
+    HOSTS4,
+    LOGGED,
+    MIXED,
+    NETS4,
+    addresses,
+    change_of,
+    holding,
+    large,
+    owner,
+)
+from adapters.killing import kill_while_changing, look_after_kills
+from adapters.promises import Counting, Killed, Promises, Spans
 from banlistd.core.addresses import FAMILIES, AddressSet, from_numbers
 from banlistd.core.change import Change, MapChange, difference
-from banlistd.core.holding import Holding, Kind, Lane, MapId, Owned
-from banlistd.core.planning import plan
+from banlistd.core.holding import Owned
 from banlistd.interfaces import Firewall
-from banlistd.model import Action, ContentHash, Direction, Family, Mark, Marker, Owner, PolicyHash, SourceId
+from banlistd.model import Action, Counter, Family, Mark
+
+__all__ = [
+    "ALPHA", "BETA", "BOTH", "COUNTED", "DROP", "HOSTS4", "LOGGED", "MIXED", "NETS4", "Counting", "FirewallContract", "Killed",
+    "Promises", "Spans", "Story", "addresses", "change_of", "holding", "large", "owner",
+]  # fmt: skip
 
 Story = Callable[[Firewall], Awaitable[None]]
 
-HOSTS4 = MapId(Lane.IN, Kind.HOSTS, Family.IPV4)
-NETS4 = MapId(Lane.IN, Kind.NETS, Family.IPV4)
-
-
-def owner(mark: int, source_id: str, action: Action = Action.DROP, direction: Direction = Direction.IN) -> Owner:
-    return Owner(Mark(mark), SourceId(source_id), action, direction)
-
-
-ALPHA = owner(1, "alpha")
-BETA = owner(2, "beta", Action.REJECT)
-DROP = owner(3, "drop")  # a word of nft's language
-LOGGED = owner(4, "logged", Action.LOG)
-COUNTED = owner(5, "counted", Action.COUNT, Direction.OUT)
-BOTH = owner(6, "both", Action.DROP, Direction.BOTH)
-
-
-def addresses(*texts: str) -> AddressSet:
-    """A set of networks in the usual notation."""
-    networks = [ipaddress.ip_network(text) for text in texts]
-    columns = []
-    for version, family in ((4, Family.IPV4), (6, Family.IPV6)):
-        chosen = [network for network in networks if network.version == version]
-        columns += [from_numbers(family, [int(network[at]) for network in chosen]) for at in (0, -1)]
-    return AddressSet.of(*columns)
-
-
-def holding(
-    roster: Sequence[Owner], contents: Mapping[str, AddressSet], allowed: Iterable[str] = (), content_hash: str = "a" * 64
-) -> Holding:
-    passing = addresses(*allowed)
-    ranges = {family: passing.ranges(family) for family in FAMILIES}
-    markers = [
-        Marker(owner.mark, owner.source_id, ContentHash(content_hash), PolicyHash("0123456789abcdef"))
-        for owner in roster
-        if owner.source_id in contents
-    ]
-    by_source = {SourceId(source_id): content for source_id, content in contents.items()}
-    return plan(roster, by_source, ranges, ranges, markers)
-
-
-def change_of(held: Holding, *maps: MapChange) -> Change:
-    """A change that touches only maps."""
-    return Change(held.roster, reshape=False, replace=False, maps=maps, allowed=None, markers=(), retired=())
-
-
-MIXED = addresses("198.51.100.1", "203.0.113.0/24", "1.0.0.0/8", "2001:db8::1", "2001:db8:1::/48", "255.0.0.0/8", "ffff::/16")
+# How often a process that changes the firewall is killed; in the system tests a whole daemon is, five times as often.
+_KILLS = int(os.environ.get("BANLISTD_KILLS", "25")) // 5
 
 
 class FirewallContract:
+    promises: ClassVar[Promises] = Promises()
+    # How `opened` makes another firewall on the same place, in this process or another.
+    changing: ClassVar[Sequence[str]] = ()
+
     def run(self, story: Story) -> None:
         """Tell a fresh, empty firewall a story, and close it."""
         raise NotImplementedError
+
+    def traces(self) -> object:
+        """All that anybody can see of the place, from within a story: what a teardown must leave as it was."""
+        return None
+
+    def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> None:
+        for promise in fields(Promises):
+            if promise.name in metafunc.fixturenames:
+                value = getattr(self.promises, promise.name)
+                metafunc.parametrize(promise.name, [value], ids=[str(value)])
 
     def test_it_is_empty_at_first(self) -> None:
         async def story(firewall: Firewall) -> None:
@@ -128,6 +127,17 @@ class FirewallContract:
                 await firewall.apply(change)
             assert (await firewall.verify(then)).sound
             assert await firewall.markers() == then.markers
+
+        self.run(story)
+
+    def test_a_large_change_twice_is_once(self) -> None:
+        async def story(firewall: Firewall) -> None:
+            first, then = large(0), large(1)
+            for change in (difference(None, first), difference(first, then), difference(first, then)):
+                await firewall.apply(change)
+            assert (await firewall.verify(then)).sound
+            found = (await firewall.contents())[ALPHA.mark]
+            assert difference(then, holding([ALPHA], {"alpha": found}, content_hash=f"{1:064x}")).is_empty
 
         self.run(story)
 
@@ -259,3 +269,121 @@ class FirewallContract:
             assert (await firewall.verify(held)).sound
 
         self.run(story)
+
+    def test_teardown_leaves_no_trace(self) -> None:
+        async def story(firewall: Firewall) -> None:
+            before = self.traces()
+            contents = dict.fromkeys(("alpha", "beta", "logged", "counted", "both"), MIXED)
+            held = holding([ALPHA, BETA, LOGGED, COUNTED, BOTH], contents, allowed=["1.2.0.0/16", "2001:db8::/32"])
+            await firewall.apply(difference(None, held))
+            await firewall.teardown()
+            await firewall.teardown()
+            assert self.traces() == before
+
+        self.run(story)
+
+    def test_a_marker_is_written_without_any_element(self) -> None:
+        async def story(firewall: Firewall) -> None:
+            held = holding([ALPHA], {"alpha": MIXED})
+            await firewall.apply(difference(None, held))
+            other = holding([ALPHA], {"alpha": MIXED}, content_hash="b" * 64)
+            assert await firewall.apply(difference(held, other)) == 0
+            assert await firewall.markers() == other.markers
+            assert (await firewall.verify(other)).sound
+
+        self.run(story)
+
+    def test_markers_are_told_in_the_order_of_marks_and_go_with_their_sources(self) -> None:
+        async def story(firewall: Firewall) -> None:
+            roster = [owner(mark, f"source-{mark}") for mark in (65_535, 300, 7, 1)]
+            held = holding(roster, {source.source_id: addresses(f"192.0.2.{at}") for at, source in enumerate(roster)})
+            await firewall.apply(difference(None, held))
+            assert [marker.mark for marker in await firewall.markers()] == [1, 7, 300, 65_535]
+            left = holding(roster[1:3], {source.source_id: addresses("2001:db8::1") for source in roster[1:3]})
+            await firewall.apply(difference(held, left))
+            assert [marker.mark for marker in await firewall.markers()] == [7, 300]
+
+        self.run(story)
+
+    def test_to_forget_a_source_that_is_not_there_is_fine(self) -> None:
+        async def story(firewall: Firewall) -> None:
+            held = holding([ALPHA], {"alpha": MIXED})
+            await firewall.apply(difference(None, held))
+            absent = (Mark(77),)
+            forgetting = Change(held.roster, reshape=False, replace=False, maps=(), allowed=None, markers=(), retired=absent)
+            await firewall.apply(forgetting)
+            assert await firewall.markers() == held.markers
+            assert (await firewall.verify(held)).sound
+
+        self.run(story)
+
+    def test_ranges_that_are_no_networks_are_held_to_the_last_address(self, spans: Spans) -> None:
+        ends4 = [(0xC0000201, 0xC0000206), (0x05000001, 0x0AFFFFFE), (0xCB007100, 0xCB007103), (0xFE000000, 0xFFFFFFFF)]
+        ends6 = [(1 << 64, (1 << 96) + 5), ((0x2001 << 112) + 1, 0x2002 << 112)]
+        columns = [
+            from_numbers(family, list(column))
+            for family, ends in ((Family.IPV4, ends4), (Family.IPV6, ends6))
+            for column in zip(*ends, strict=True)
+        ]
+        content = AddressSet.of(*columns)
+
+        async def story(firewall: Firewall) -> None:
+            held = holding([ALPHA], {"alpha": content})
+            await firewall.apply(difference(None, held))
+            assert (await firewall.verify(held)).sound
+            found = (await firewall.contents())[ALPHA.mark]
+            assert all(found.ranges(family) == content.ranges(family) for family in FAMILIES)
+            less = holding([ALPHA], {"alpha": AddressSet.of(columns[0][:1], columns[1][:1] - np.uint32(1))})
+            await firewall.apply(difference(held, less))
+            assert (await firewall.verify(less)).sound
+            assert (await firewall.contents())[ALPHA.mark].ranges(Family.IPV4).count() == 5
+
+        assert spans in Spans
+        self.run(story)
+
+    def test_a_hundred_thousand_entries_of_ipv6(self) -> None:
+        async def story(firewall: Firewall) -> None:
+            hosts = np.frombuffer(np.random.default_rng(2).bytes(16 * 99_000), dtype="S16")
+            starts = [number << 80 for number in range(2**32, 2**32 + 2000, 2)]
+            first = np.concatenate([hosts, from_numbers(Family.IPV6, starts)])
+            last = np.concatenate([hosts, from_numbers(Family.IPV6, [start + 2**80 - 1 for start in starts])])
+            empty, held = holding([ALPHA], {}), holding([ALPHA], {"alpha": AddressSet.of(None, None, first, last)})
+            await firewall.apply(difference(None, empty))
+            assert await firewall.apply(difference(empty, held)) == len(held)
+            assert (await firewall.verify(held)).sound
+            fewer = holding([ALPHA], {"alpha": AddressSet.of(None, None, first[1000:], last[1000:])})
+            assert await firewall.apply(difference(held, fewer)) == 1000
+            assert (await firewall.verify(fewer)).sound
+
+        self.run(story)
+
+    def test_what_is_counted(self, counters: Counting) -> None:
+        async def story(firewall: Firewall) -> None:
+            held = holding([ALPHA, LOGGED], {"alpha": MIXED, "logged": MIXED})
+            await firewall.apply(difference(None, held))
+            counted = await firewall.counters()
+            match counters:
+                case Counting.BY_SOURCE:
+                    assert counted == dict.fromkeys((ALPHA.mark, LOGGED.mark), Counter(0, 0))
+                case Counting.NOTHING:
+                    assert counted == {}
+                case Counting.NOT_SAID:
+                    assert counted.keys() <= {ALPHA.mark, LOGGED.mark}
+
+        self.run(story)
+
+    def test_when_a_process_is_killed_in_a_change_the_markers_tell_what_stands(self, killed: Killed) -> None:
+        if killed is Killed.NOT_SAID:
+            pytest.skip("nothing is said of a process that is killed")
+        states = [large(turn) for turn in (0, 1)]
+
+        async def story(firewall: Firewall) -> None:
+            await firewall.apply(difference(None, states[0]))
+            await look_after_kills(self.changing, _KILLS, states, unknown=killed is Killed.MAYBE_UNKNOWN)
+
+        async def story_without_memory(firewall: Firewall) -> None:
+            await firewall.apply(difference(None, states[0]))
+            kill_while_changing(self.changing)
+            assert await opened(*self.changing).markers() == ()
+
+        self.run(story_without_memory if killed is Killed.NOTHING else story)

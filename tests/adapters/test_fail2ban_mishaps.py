@@ -12,26 +12,31 @@ from pathlib import Path
 import pytest
 
 from adapters.contract_firewall import ALPHA, addresses, holding
-from adapters.test_packets import BAD4, BAD6, GOOD4, Street
-from adapters.test_packets import street as street  # noqa: PLC0414 - the fixture, for this file
+from adapters.street import BAD4, BAD6, GOOD4, Street, laid_out
 from banlistd.adapters.backends.fail2ban import Fail2banFirewall
+from banlistd.adapters.backends.memory import MemoryFirewall
 from banlistd.core.change import difference
 from banlistd.core.holding import Holding
-from fail2ban_server import PATIENCE, SHIPPED, Fail2ban, serving
+from fail2ban_server import PATIENCE, Fail2ban, serving
 
 JAIL = "banlistd"
 QUIET = {"filter": JAIL, "logpath": "/dev/null", "bantime": "-1", "enabled": "true"}
 EMPTY = holding([ALPHA], {})
 
 
-def prepared(folder: Path, *, database: bool = True, **settings: str) -> Fail2ban:
+def prepared(folder: Path, *, database: bool = True, action: str = "") -> Fail2ban:
     """A fail2ban with our jail and the filter that ships."""
     fail2ban = Fail2ban(folder, database=database)
-    for kind in ("action.d", "filter.d"):
-        for file in (SHIPPED / kind).iterdir():
-            (fail2ban.config / kind / file.name).write_bytes(file.read_bytes())
-    fail2ban.configure(**{JAIL: QUIET | settings})
+    fail2ban.install_shipped()
+    fail2ban.configure(**{JAIL: QUIET | ({"action": action} if action else {})})
     return fail2ban
+
+
+@pytest.fixture
+def street() -> Iterator[Street]:
+    """The jail bans there, and nothing of our own."""
+    with laid_out(JAIL, MemoryFirewall) as street:
+        yield street
 
 
 @pytest.fixture
@@ -139,14 +144,16 @@ def test_nothing_is_written_where_nothing_has_changed(fail2ban: Fail2ban) -> Non
     assert fail2ban.log == before
 
 
-@pytest.mark.parametrize("action", ["banlistd-nftables", "iptables-allports"])
+ACTIONS = {"nftables": f"banlistd-nftables[name={JAIL}]", "iptables": f'iptables-allports[name={JAIL}, protocol="tcp,udp"]'}
+
+
+@pytest.mark.parametrize("action", ACTIONS.values(), ids=ACTIONS.keys())
 def test_packets_of_what_is_listed_are_refused_and_a_flush_of_the_kernel_is_noticed(
     street: Street, tmp_path: Path, action: str
 ) -> None:
     if action.startswith("iptables") and shutil.which("iptables") is None:
         pytest.skip("no command iptables")
-    protocols = "" if action == "banlistd-nftables" else ', protocol="tcp,udp"'
-    fail2ban = prepared(tmp_path, action=f"{action}[name={JAIL}{protocols}]")
+    fail2ban = prepared(tmp_path, action=action)
     wanted = holding([ALPHA], {"alpha": addresses("198.51.100.0/25", BAD6, "2001:db8:1::/48")})
     street.guard.run(fail2ban.start)
     try:

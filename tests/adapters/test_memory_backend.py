@@ -2,11 +2,14 @@
 
 import asyncio
 
-from adapters.contract_firewall import FirewallContract, Story
+from adapters.contract_firewall import Counting, FirewallContract, Killed, Promises, Spans, Story
 from banlistd.adapters.backends.memory import MemoryFirewall
 
 
 class TestMemoryFirewall(FirewallContract):
+    promises = Promises(Killed.NOTHING, Counting.NOTHING, Spans.RANGES)
+    changing = ("memory",)
+
     def run(self, story: Story) -> None:
         async def whole() -> None:
             firewall = MemoryFirewall()

@@ -17,7 +17,11 @@ from adapters.contract_firewall import (
     LOGGED,
     MIXED,
     NETS4,
+    Counting,
     FirewallContract,
+    Killed,
+    Promises,
+    Spans,
     Story,
     addresses,
     holding,
@@ -37,6 +41,12 @@ EVERYTHING = {str(source.source_id): MIXED for source in EVERYONE}
 
 
 class TestNftablesFirewall(FirewallContract):
+    promises = Promises(Killed.OLD_OR_NEW, Counting.BY_SOURCE, Spans.RANGES)
+    changing = ("nftables",)
+
+    def traces(self) -> str:
+        return nft("list", "ruleset")
+
     def run(self, story: Story) -> None:
         with NetworkNamespace() as namespace:
             namespace.run(partial(_tell, story))

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from banlistd.control import serve
+from banlistd.core.manual import BanOrder, UnbanOrder
 from banlistd.errors import BanlistdError
 
 SINCE = 1_790_000_000.0
@@ -50,6 +51,14 @@ HELD_BACK: dict[str, Any] = {
     "removed": 1_621,
     "added_sample": ["192.0.2.0/24"],
     "removed_sample": ["198.51.100.7", "203.0.113.9"],
+}
+
+BAN: dict[str, Any] = {
+    "address": "203.0.113.7",
+    "origin": "fail2ban/sshd",
+    "comment": "5 failures",
+    "created_at": SINCE,
+    "expires_at": SINCE + 600,
 }
 
 RUN: dict[str, Any] = {
@@ -117,6 +126,9 @@ ANSWERS: Mapping[str, Any] = {
         {"address": "192.0.2.1", "reason": "gateway", "sources": ["spamhaus-drop"], "carved": True},
         {"address": "10.0.0.53", "reason": "resolver", "sources": [], "carved": False},
     ],
+    "bans": [{**BAN, "in_force": True, "spared": ""}],
+    "ban": {**BAN, "new": True, "spared": []},
+    "unban": {"address": "203.0.113.7", "origin": None, "removed": [BAN], "still": None},
     "quarantine": [HELD_BACK],
     "approve": [{"id": "spamhaus-drop", "outcome": "completed", "added": 1, "removed": 1_621, "error": ""}],
     "refresh": [{"id": "spamhaus-drop", "outcome": "completed", "added": 12, "removed": 3, "error": ""}],
@@ -155,6 +167,15 @@ class Canned:
 
     async def quarantine(self, source_id: str | None) -> Any:
         return await self._give("quarantine", source_id)
+
+    async def bans(self) -> Any:
+        return await self._give("bans")
+
+    async def ban(self, order: BanOrder) -> Any:
+        return await self._give("ban", order)
+
+    async def unban(self, order: UnbanOrder) -> Any:
+        return await self._give("unban", order)
 
     async def approve(self, source_ids: Sequence[str]) -> Any:
         return await self._give("approve", *source_ids)

@@ -3,8 +3,18 @@ from typing import Any
 
 import pytest
 
+from banlistd.core.manual import BanOrder, UnbanOrder
 from banlistd.ctl.__main__ import _default_runtime
-from banlistd.errors import ConfigError, LedgerError, NoSuchSourceError, UsageError
+from banlistd.errors import (
+    BanlistdError,
+    ConfigError,
+    FirewallError,
+    LedgerError,
+    NoSuchSourceError,
+    RefusedError,
+    UsageError,
+)
+from banlistd.model import Family
 from ctl.canned import ANSWERS, SOURCE, Daemon
 from ctl.conftest import Call
 
@@ -27,20 +37,32 @@ from ctl.conftest import Call
         (["refresh"], ("refresh",)),
         (["refresh", "tor", "feodo"], ("refresh", "tor", "feodo")),
         (["reload"], ("reload",)),
+        (["bans"], ("bans",)),
+        (["ban", "192.0.2.1"], ("ban", BanOrder(Family.IPV4, 0xC0000201, 0xC0000201, None, "operator", ""))),
+        (
+            ["ban", "--for", "10m", "--origin", "fail2ban/sshd", "--comment", "why", "--", "192.0.2.1"],
+            ("ban", BanOrder(Family.IPV4, 0xC0000201, 0xC0000201, 600.0, "fail2ban/sshd", "why")),
+        ),
+        (["unban", "::2"], ("unban", UnbanOrder((Family.IPV6, 2, 2), None))),
+        (["unban", "--origin", "x"], ("unban", UnbanOrder(None, "x"))),
+        (["unban", "--origin", "x", "::2"], ("unban", UnbanOrder((Family.IPV6, 2, 2), "x"))),
     ],
 )
 @pytest.mark.parametrize("where", ["nowhere", "before", "after"])
 def test_every_command_asks_its_question_and_prints_for_people_or_programs(
     daemon: Daemon, call: Call, arguments: list[str], asked: tuple[Any, ...], where: str
 ) -> None:
-    flags = {"nowhere": arguments, "before": ["--json", *arguments], "after": [*arguments, "--json"]}
+    at = arguments.index("--") if "--" in arguments else len(arguments)
+    after = [*arguments[:at], "--json", *arguments[at:]]
+    flags = {"nowhere": arguments, "before": ["--json", *arguments], "after": after}
 
     code, out, err = call(*flags[where])
 
     assert (code, err) == (0, "")
     assert daemon.operations.asked == [asked]
     if where == "nowhere":
-        assert "spamhaus-drop" in out or arguments[0] in ("status", "reload") or "NO " in out
+        named = ("spamhaus-drop", "203.0.113.7", "NO ")
+        assert any(name in out for name in named) or arguments[0] in ("status", "reload")
     else:
         assert out == json.dumps(ANSWERS[asked[0]]) + "\n"
 
@@ -66,6 +88,31 @@ def test_status_for_programs_is_one_document_also_where_sources_fail(daemon: Dae
 
     assert json.loads(call("status", "--json")[1])["failing"] == 1
     assert daemon.operations.asked == [("status",)]
+
+
+def test_unban_exits_as_grep_does_and_says_who_bans_it_still(daemon: Daemon, call: Call) -> None:
+    daemon.operations.answers["unban"] = {**ANSWERS["unban"], "removed": [], "still": "spamhaus-drop"}
+
+    code, out, _ = call("unban", "203.0.113.7")
+
+    assert code == 1
+    assert "is not banned by hand; it is still banned by spamhaus-drop" in out
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (RefusedError("192.0.2.1 is never banned: gateway"), 65),
+        (FirewallError("the kernel said no"), 71),
+        (UsageError("no"), 64),
+    ],
+)
+def test_the_exit_code_of_a_ban_that_does_not_stand_tells_the_truth(
+    daemon: Daemon, call: Call, error: BanlistdError, code: int
+) -> None:
+    daemon.operations.answers["ban"] = error
+
+    assert call("ban", "192.0.2.1")[::2] == (code, f"banlistctl: {error.message}\n")
 
 
 @pytest.mark.parametrize("flags", [[], ["--json"]])

@@ -44,7 +44,10 @@ def test_every_command_works_as_a_program(daemon: Daemon, program: Program, argu
     assert words in done.stdout
 
 
-ARGUMENTS = {"check": ["203.0.113.9"], "approve": ["spamhaus-drop"], "top": ["--by", "country"]}
+ARGUMENTS = {
+    "check": ["203.0.113.9"], "ban": ["203.0.113.7"], "unban": ["203.0.113.7"], "approve": ["spamhaus-drop"],
+    "top": ["--by", "country"],
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("name", sorted(ANSWERS))

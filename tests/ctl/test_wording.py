@@ -4,7 +4,7 @@ import pytest
 
 from banlistd.ctl import wording
 from banlistd.ctl.text import Table, moment
-from ctl.canned import ANSWERS, RUN, SINCE, SOURCE
+from ctl.canned import ANSWERS, BAN, RUN, SINCE, SOURCE
 
 NOW = SINCE + 3 * 3600
 HELD = ANSWERS["check"]["sources"]
@@ -237,6 +237,58 @@ def test_refresh_has_a_line_for_each_source(outcome: str, words: str) -> None:
     assert wording.refresh(rows) == [f"tor: {words}"]
 
 
+def test_a_ban_says_until_when_and_what_of_it_does_not_stand() -> None:
+    ban = {**BAN, "new": True, "spared": [{"address": "203.0.113.1", "reason": "gateway"}]}
+
+    assert wording.ban(ban, SINCE) == [
+        f"203.0.113.7 is banned until {moment(SINCE + 600)} (10 min)",
+        "  but not 203.0.113.1: gateway",
+    ]
+    again = {**BAN, "expires_at": None, "new": False, "spared": []}
+    assert wording.ban(again, SINCE) == ["203.0.113.7 is banned for ever; fail2ban/sshd had banned it before"]
+
+
+def test_unban_says_who_has_let_go_and_who_has_not() -> None:
+    assert wording.unban(ANSWERS["unban"]) == ["203.0.113.7 is no longer banned by fail2ban/sshd"]
+    assert wording.unban({**ANSWERS["unban"], "still": "tor"}) == [
+        "203.0.113.7 is no longer banned by fail2ban/sshd; it is still banned by tor (try: banlistctl check 203.0.113.7)"
+    ]
+    assert wording.unban({**ANSWERS["unban"], "removed": []}) == [
+        "203.0.113.7 is not banned by hand (banlistctl bans lists what is)"
+    ]
+    everything = {"address": None, "origin": "fail2ban/sshd", "removed": [BAN, BAN], "still": None}
+    assert wording.unban(everything) == ["2 bans of fail2ban/sshd lifted"]
+
+
+def test_bans_by_hand_are_a_table_that_tells_what_is_not_in_force() -> None:
+    rows = [
+        {**BAN, "in_force": True, "spared": ""},
+        {**BAN, "expires_at": None, "comment": "", "in_force": False, "spared": "allowed"},
+    ]
+
+    assert table(wording.bans(rows, SINCE + 60)) == [
+        {
+            "ADDRESS": "203.0.113.7", "ORIGIN": "fail2ban/sshd", "SINCE": "1 min ago", "UNTIL": "in 9 min", "NOT BANNED": "",
+            "COMMENT": "5 failures",
+        },
+        {
+            "ADDRESS": "203.0.113.7", "ORIGIN": "fail2ban/sshd", "SINCE": "1 min ago", "UNTIL": "",
+            "NOT BANNED": "all of it: allowed", "COMMENT": "",
+        },
+    ]  # fmt: skip
+    assert wording.bans([], NOW) == ["nothing is banned by hand"]
+
+
+def test_check_says_who_banned_by_hand_until_when_and_why() -> None:
+    bans = [BAN, {**BAN, "origin": "operator", "comment": "", "expires_at": None}]
+    held = {"id": "manual", "entry": "203.0.113.7", "since": SINCE, "exact": True, "bans": bans}
+
+    assert checked(address="203.0.113.7", owner="manual", sources=[held]) == (
+        f"203.0.113.7 is banned by manual (drop), which holds 203.0.113.7 since {moment(SINCE)}"
+        f" (fail2ban/sshd, until {moment(SINCE + 600)}: 5 failures; operator, for ever)"
+    )
+
+
 def test_reload_says_what_it_changed() -> None:
     document = {"sources": 12, "added": ["a", "b"], "removed": [], "changed": ["tor"]}
 
@@ -257,7 +309,8 @@ def test_no_text_from_outside_reaches_a_page_unescaped() -> None:
     evil = "\x1b[31m"
     source = {**SOURCE, "id": evil, "state": evil, "action": evil, "direction": evil, "error": evil, "failures": 1}
     status = {**ANSWERS["status"], "version": evil, "state": evil, "backend": evil, "config": evil, "maps": {evil: 1}}
-    held = [{"id": evil, "entry": evil, "since": SINCE, "exact": True}, {**HELD[0], "id": evil + "2"}]
+    ban = {**BAN, "address": evil, "origin": evil, "comment": evil}
+    held = [{"id": evil, "entry": evil, "since": SINCE, "exact": True, "bans": [ban]}, {**HELD[0], "id": evil + "2"}]
     check = {"address": evil, "owner": evil, "action": evil, "sources": held}
     pages: list[wording.Page] = [
         wording.status({**status, "failing": 1}, [source], NOW),
@@ -268,6 +321,10 @@ def test_no_text_from_outside_reaches_a_page_unescaped() -> None:
         wording.timers([{**ANSWERS["timers"][0], "id": evil}], NOW),
         wording.refresh([{"id": evil, "outcome": outcome, "error": evil} for outcome in ("failed", "refused", evil)]),
         wording.reload({"sources": 1, "added": [evil], "removed": [evil], "changed": [evil]}),
+        wording.ban({**ban, "new": False, "spared": [{"address": evil, "reason": evil}]}, NOW),
+        wording.unban({"address": evil, "origin": evil, "removed": [ban], "still": evil}),
+        wording.unban({"address": None, "origin": evil, "removed": [], "still": None}),
+        wording.bans([{**ban, "in_force": True, "spared": evil}], NOW),
     ]
 
     for page in pages:

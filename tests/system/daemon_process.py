@@ -83,6 +83,11 @@ class Installation:
         with closing(sqlite3.connect(self.state / "banlistd.db", timeout=PATIENCE)) as database, database:
             database.execute("UPDATE polls SET due_at = polled_at")
 
+    def change(self, statement: str) -> None:
+        """Change the database behind the daemon's back."""
+        with closing(sqlite3.connect(self.state / "banlistd.db", timeout=PATIENCE)) as database, database:
+            database.execute(statement)
+
     def lose_database(self) -> None:
         for file in self.state.glob("banlistd.db*"):
             file.unlink()

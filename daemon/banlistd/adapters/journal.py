@@ -42,6 +42,9 @@ MESSAGE_IDS: Mapping[EventName, str] = {
     EventName.GEO_WARMED: "6d1b4a0cb5a44b3f8a7a0f0f5b0a1c20",
     EventName.GEO_FAULT: "6d1b4a0cb5a44b3f8a7a0f0f5b0a1c21",
     EventName.ORDER_GIVEN: "6d1b4a0cb5a44b3f8a7a0f0f5b0a1c15",
+    EventName.MANUAL_BAN_ADDED: "6d1b4a0cb5a44b3f8a7a0f0f5b0a1c16",
+    EventName.MANUAL_BAN_REMOVED: "6d1b4a0cb5a44b3f8a7a0f0f5b0a1c17",
+    EventName.MANUAL_BAN_EXPIRED: "6d1b4a0cb5a44b3f8a7a0f0f5b0a1c18",
 }
 
 # syslog's levels: 3 error, 4 warning, 5 notice, 6 information, 7 debug. What is not named is information.

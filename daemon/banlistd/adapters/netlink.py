@@ -97,10 +97,11 @@ def text(kind: int, value: str) -> bytes:
 
 def message(kind: int, flags: int, sequence: int, body: bytes, family: int = NFPROTO_INET) -> bytes:
     """One nf_tables message."""
-    return _framed(NFNL_SUBSYS_NFTABLES << 8 | kind, flags, sequence, _NFGENMSG.pack(family, 0, 0) + body)
+    return framed(NFNL_SUBSYS_NFTABLES << 8 | kind, flags, sequence, _NFGENMSG.pack(family, 0, 0) + body)
 
 
-def _framed(kind: int, flags: int, sequence: int, payload: bytes) -> bytes:
+def framed(kind: int, flags: int, sequence: int, payload: bytes) -> bytes:
+    """One message of any part of the kernel; `kind` names the part as well, payload begins with the part's own header."""
     return HEADER.pack(HEADER.size + len(payload), kind, flags | NLM_F_REQUEST, sequence, 0) + payload
 
 
@@ -160,7 +161,7 @@ class Batch:
         self._frame(NFNL_MSG_BATCH_END, b"")
 
     def _frame(self, kind: int, body: bytes) -> None:
-        self.parts.append(_framed(kind, 0, self._sequence, _NFGENMSG.pack(0, 0, NFNL_SUBSYS_NFTABLES) + body))
+        self.parts.append(framed(kind, 0, self._sequence, _NFGENMSG.pack(0, 0, NFNL_SUBSYS_NFTABLES) + body))
         self._sequence += 1
 
 
@@ -231,7 +232,7 @@ class NetlinkSocket:
     def _replies(self) -> Iterator[tuple[int, bytes]]:
         """Flags and payload of each answer to our last question, up to its end."""
         while True:
-            for kind, flags, sequence, payload in _messages(self._socket.recv(_RECEIVE)):
+            for kind, flags, sequence, payload in each_message(self._socket.recv(_RECEIVE)):
                 if sequence != self._sequence:
                     continue
                 if kind == NLMSG_ERROR:
@@ -259,7 +260,7 @@ class NetlinkSocket:
                 data = self._socket.recv(_RECEIVE, socket.MSG_DONTWAIT)
             except BlockingIOError:
                 break
-            for kind, flags, sequence, payload in _messages(data):
+            for kind, flags, sequence, payload in each_message(data):
                 if kind == NLMSG_ERROR:
                     self._refuse_and_drain(flags, sequence, payload)
                     acknowledged = True
@@ -291,7 +292,7 @@ class NetlinkSocket:
             self._socket.setsockopt(socket.SOL_SOCKET, plain, octets)
 
 
-def _messages(data: bytes) -> Iterator[tuple[int, int, int, bytes]]:
+def each_message(data: bytes) -> Iterator[tuple[int, int, int, bytes]]:
     """Kind, flags, number and payload of each message of a datagram."""
     at = 0
     while at + HEADER.size <= len(data):

@@ -12,7 +12,7 @@ from pydantic import BaseModel
 
 from banlistd.core.config import Block, Config, Defaults, Fail2ban, Geo, Guards, Log, LogFormat, Online, Source
 from banlistd.core.config_format import KEYS
-from banlistd.model import Action, BackendName, Direction, FormatType, Ownership
+from banlistd.model import MANUAL, Action, BackendName, Direction, FormatType, Ownership
 
 Schema = dict[str, Any]
 
@@ -141,7 +141,7 @@ _DEFAULTS: dict[str, Schema] = {
 }
 
 _SOURCE: Mapping[str, Schema] = _DEFAULTS | {
-    "id": {"type": "string", "pattern": "^[a-z0-9][a-z0-9-]{0,39}$"},
+    "id": {"type": "string", "pattern": "^[a-z0-9][a-z0-9-]{0,39}$", "not": {"const": str(MANUAL)}},
     "url": {"type": "string", "pattern": "^https?://"},
     "path": _TEXT,
     "block": _reference("block"),

@@ -15,6 +15,7 @@ from typing import TypeVar
 from urllib.parse import urlsplit
 
 from banlistd.core.credentials import is_credential_name
+from banlistd.model import MANUAL
 
 Address = IPv4Address | IPv6Address
 Chosen = TypeVar("Chosen", bound=StrEnum)
@@ -126,6 +127,8 @@ _SOURCE_ID = re.compile(r"[a-z0-9][a-z0-9-]{0,39}", re.ASCII)
 
 
 def source_id(text: str) -> str:
+    if text == MANUAL:
+        raise Unfit(f"{shown(text)} cannot be an id", "what is banned by hand goes by that name; for example manual-bans")
     if _SOURCE_ID.fullmatch(text):
         return text
     near = re.sub(r"[^a-z0-9]+", "-", text[:80].lower(), flags=re.ASCII).strip("-")[:40].rstrip("-")

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from banlistd.core.addresses import AddressSet, Ranges, no_addresses
 from banlistd.core.protection import joined, with_forms
 from banlistd.core.reserved import reserved_ranges
-from banlistd.model import Family, Mark, Owner, PolicyHash, SourceId
+from banlistd.model import MANUAL, Action, Direction, Family, Mark, Owner, PolicyHash, SourceId
 
 if TYPE_CHECKING:
     from banlistd.core.config import Config  # it brings pydantic: see interfaces.py
@@ -35,13 +35,20 @@ class Policy:
         return next((owner for owner in self.roster if owner.source_id == source_id), None)
 
 
+def identities(config: Config) -> Sequence[SourceId]:
+    """All that want a mark: the sources, and what is banned by hand."""
+    return [*(source.id for source in config.sources), MANUAL]
+
+
 def policy_of(config: Config, marks: Mapping[SourceId, Mark], now: float) -> Policy:
-    """The policy at a moment (seconds since the epoch: allow entries may run out)."""
-    roster = tuple(
+    """The policy at a moment (seconds since the epoch: allow entries may run out). What is banned by hand comes first."""
+    by_hand = [Owner(marks[MANUAL], MANUAL, Action.DROP, Direction.IN)] if MANUAL in marks else []
+    listed = [
         Owner(marks[source.id], source.id, source.action, source.direction)
         for source in config.sources
         if source.enabled
-    )
+    ]
+    roster = (*by_hand, *listed)
     allowed = config.allowed(now)
     barred = with_forms(joined(allowed, reserved_ranges()))
     guards = [(source.id, source.allow_empty) for source in config.sources if source.enabled]

@@ -11,7 +11,7 @@ from banlistd.core.countries import NAMES
 from banlistd.core.geo import By
 from banlistd.core.geo_tables import Table, country_of, tally
 from banlistd.core.holding import Holding, lanes_of
-from banlistd.model import Family
+from banlistd.model import MANUAL, Family
 
 _MARKS = 2**16
 
@@ -38,7 +38,7 @@ def rank(held: Holding, table: Table, by: By) -> Sequence[Rank]:
 
 
 def rank_sources(held: Holding) -> Sequence[Rank]:
-    """Bans by the source that owns them."""
+    """Bans by the source that owns them; what is banned by hand is named where there is any."""
     bans = np.zeros(_MARKS, dtype=np.int64)
     addresses = np.zeros(_MARKS, dtype=np.int64)
     for family, first, last, mark in _bans(held):
@@ -51,7 +51,7 @@ def rank_sources(held: Holding) -> Sequence[Rank]:
         [
             Rank(owner.source_id, "", int(bans[owner.mark]), int(addresses[owner.mark]))
             for owner in held.roster
-            if owner.action.blocks
+            if owner.action.blocks and (owner.source_id != MANUAL or bans[owner.mark])
         ]
     )
 

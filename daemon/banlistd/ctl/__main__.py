@@ -21,9 +21,9 @@ _CANNOT_WRITE = 74  # EX_IOERR
 _EXIT_CODES = """\
 exit codes:
   0    done; check: the address is banned
-  1    check: the address is not banned
+  1    check: the address is not banned; unban: there was no such ban
   64   usage: a wrong command line, address or source
-  65   a list was refused or could not be read
+  65   a list was refused or could not be read; ban: this may never be banned
   69   the daemon is not running; refresh: some source failed or was refused
   70   the daemon met a fault of its own
   71   the firewall did not take a change

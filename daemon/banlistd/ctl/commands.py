@@ -13,6 +13,8 @@ UNAVAILABLE = 69  # EX_UNAVAILABLE
 # A refresh fetches lists, each with a deadline of its own, and a reload writes the whole firewall at worst.
 _REFRESH_SECONDS = 1800.0
 _RELOAD_SECONDS = 300.0
+# It waits for the transaction that is under way, which may be one of a million elements.
+_ORDER_SECONDS = 60.0
 _TOP_SECONDS = 60.0  # a large database is read whole
 
 _MOST_RUNS = 1000  # the daemon gives no more at once
@@ -64,6 +66,14 @@ def _history(arguments: argparse.Namespace) -> Question:
 def _failed(document: Any) -> int:
     return UNAVAILABLE if any(row["outcome"] in ("failed", "refused") for row in document) else 0
 
+
+def _order(arguments: argparse.Namespace) -> Mapping[str, str]:
+    """What was given of an order; what was not is the daemon's to fill in."""
+    given = {key: getattr(arguments, key, None) for key in ("address", "for", "origin", "comment")}
+    return {key: value for key, value in given.items() if value is not None}
+
+
+_ADDRESS = Argument("address", {"metavar": "ADDRESS", "help": "an address, a network, or a range a-b"})
 
 COMMANDS: tuple[Command, ...] = (
     Command(
@@ -121,6 +131,36 @@ COMMANDS: tuple[Command, ...] = (
         (),
         lambda _: Question("GET", "/v1/protected"),
         lambda answer: wording.protected(answer.document),
+    ),
+    Command(
+        "ban",
+        "ban by hand, at once (exit code 65: it may never be banned, 71: the firewall did not take it)",
+        (
+            _ADDRESS,
+            Argument("--for", {"metavar": "TIME", "help": "90s, 15m, 1h, 1d; else for ever"}),
+            Argument("--origin", {"metavar": "NAME", "help": "who wants it; each origin bans for itself; else operator"}),
+            Argument("--comment", {"metavar": "TEXT", "help": "why, for people"}),
+        ),
+        lambda arguments: Question("POST", "/v1/ban", body=_order(arguments), timeout=_ORDER_SECONDS),
+        lambda answer: wording.ban(answer.document, answer.now),
+    ),
+    Command(
+        "unban",
+        "lift a ban by hand, or all of an origin (exit code 1: there was none)",
+        (
+            Argument("address", {**_ADDRESS.settings, "nargs": "?"}),
+            Argument("--origin", {"metavar": "NAME", "help": "of this origin only; without an address: all of it"}),
+        ),
+        lambda arguments: Question("POST", "/v1/unban", body=_order(arguments), timeout=_ORDER_SECONDS),
+        lambda answer: wording.unban(answer.document),
+        lambda document: 0 if document["removed"] else NOT_BANNED,
+    ),
+    Command(
+        "bans",
+        "what is banned by hand: by whom, why, until when",
+        (),
+        lambda _: Question("GET", "/v1/bans"),
+        lambda answer: wording.bans(answer.document, answer.now),
     ),
     Command(
         "quarantine",

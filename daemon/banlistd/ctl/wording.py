@@ -166,7 +166,55 @@ def _entry(row: Mapping[str, Any]) -> str:
     entry = printable(row["entry"])
     if row["since"] is None:
         return entry
-    return f"{entry} since {'' if row['exact'] else 'at least '}{moment(row['since'])}"
+    by_hand = "; ".join(_by_hand(ban) for ban in row.get("bans", ()))
+    since_when = f"{entry} since {'' if row['exact'] else 'at least '}{moment(row['since'])}"
+    return f"{since_when} ({by_hand})" if by_hand else since_when
+
+
+def _by_hand(ban: Mapping[str, Any]) -> str:
+    until_when = "for ever" if ban["expires_at"] is None else f"until {moment(ban['expires_at'])}"
+    comment = f": {printable(ban['comment'])}" if ban["comment"] else ""
+    return f"{printable(ban['origin'])}, {until_when}{comment}"
+
+
+def ban(document: Document, now: float) -> Page:
+    address, origin = printable(document["address"]), printable(document["origin"])
+    until_when = "for ever" if document["expires_at"] is None else f"until {moment(document['expires_at'])}"
+    left = "" if document["expires_at"] is None else f" ({duration(document['expires_at'] - now)})"
+    line = f"{address} is banned {until_when}{left}" + ("" if document["new"] else f"; {origin} had banned it before")
+    return [line, *(f"  but not {printable(item['address'])}: {printable(item['reason'])}" for item in document["spared"])]
+
+
+def unban(document: Document) -> Page:
+    still, removed = document["still"], document["removed"]
+    if document["address"] is None:
+        return [f"{counted(len(removed), 'ban', 'bans')} of {printable(document['origin'])} lifted"]
+    address = printable(document["address"])
+    though = f"; it is still banned by {printable(still)} (try: banlistctl check {address})" if still is not None else ""
+    if not removed:
+        return [f"{address} is not banned by hand{though or ' (banlistctl bans lists what is)'}"]
+    origins = ", ".join(printable(row["origin"]) for row in removed)
+    return [f"{address} is no longer banned by {origins}{though}"]
+
+
+def bans(document: Document, now: float) -> Page:
+    if not document:
+        return ["nothing is banned by hand"]
+    columns = (
+        Column("ADDRESS"), Column("ORIGIN"), Column("SINCE"), Column("UNTIL"), Column("NOT BANNED"), Column("COMMENT"),
+    )  # fmt: skip
+    return [Table(columns, tuple(_ban(row, now) for row in document))]
+
+
+def _ban(row: Mapping[str, Any], now: float) -> tuple[str, ...]:
+    return (
+        printable(row["address"]),
+        printable(row["origin"]),
+        since(row["created_at"], now),
+        "" if row["expires_at"] is None else until(row["expires_at"], now),
+        printable(row["spared"]) if row["in_force"] else f"all of it: {printable(row['spared'])}",
+        printable(row["comment"]),
+    )
 
 
 def top(document: Document) -> Page:

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
+from banlistd.adapters.backends import marker_text
 from banlistd.adapters.backends.nftables_records import Elements, element_messages, every_element, mark_element
 from banlistd.adapters.backends.nftables_sets import (
     ALLOWED,
@@ -34,9 +35,7 @@ from banlistd.adapters.netlink import (
 )
 from banlistd.core.change import Change
 from banlistd.core.holding import Kind, MapId, Owned, lanes_used, maps_of
-from banlistd.model import Mark, Marker
-
-MARKER_VERSION = 1
+from banlistd.model import Mark
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,11 +68,6 @@ class Composed:
     batch: Batch
     maps: Mapping[int, MapId]
     elements: int
-
-
-def comment_of(marker: Marker) -> str:
-    """What the marker's element says; at most 128 characters, as many as nft itself allows."""
-    return f"v{MARKER_VERSION} {marker.source_id} sha256={marker.content_hash} {marker.policy_hash}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,5 +172,5 @@ def _write_markers(batch: Batch, change: Change, look: Look, *, fresh: bool) -> 
         for mark in sorted(look.marks & {*written, *change.retired}):
             batch.add(NFT_MSG_DELSETELEM, 0, mark_element(TABLE, APPLIED, mark, None, ""))
     for mark, marker in written.items():
-        body = mark_element(TABLE, APPLIED, mark, MARKER_VERSION, comment_of(marker))
+        body = mark_element(TABLE, APPLIED, mark, marker_text.VERSION, marker_text.text_of(marker))
         batch.add(NFT_MSG_NEWSETELEM, NLM_F_CREATE, body)

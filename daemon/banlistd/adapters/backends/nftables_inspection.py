@@ -1,13 +1,13 @@
 """What stands in the kernel, by small netlink questions whose cost does not grow with the maps."""
 
 import errno
-import re
 import struct
 from collections import Counter as Tally
 from collections.abc import Iterator, Mapping, Sequence
 from random import Random
 
-from banlistd.adapters.backends.nftables_batch import MARKER_VERSION, Look, TableState
+from banlistd.adapters.backends.marker_text import marker_of
+from banlistd.adapters.backends.nftables_batch import Look, TableState
 from banlistd.adapters.backends.nftables_records import (
     NFTA_SET_ELEM_LIST_ELEMENTS,
     NFTA_SET_ELEM_LIST_SET,
@@ -47,7 +47,7 @@ from banlistd.adapters.netlink import (
 from banlistd.core.addresses import WIDTHS, Addresses, after
 from banlistd.core.addresses import to_number as address_number
 from banlistd.core.holding import Holding, Kind, MapId, Owned, Verdict, maps_of
-from banlistd.model import ContentHash, Counter, Family, Mark, Marker, PolicyHash, SourceId
+from banlistd.model import Counter, Family, Mark, Marker
 
 NFTA_TABLE = 1
 NFTA_CHAIN_NAME = 3
@@ -69,8 +69,6 @@ SAMPLE = 32
 CLOSE_SAMPLE = 1024
 """As many where somebody wrote something unknown: some 5 ms for each map."""
 
-_COMMENT = re.compile(rf"v{MARKER_VERSION} ([a-z0-9][a-z0-9-]{{0,39}}) sha256=([0-9a-f]{{64}}) ([0-9a-f]{{1,16}})")
-
 
 def look_at(wire: NetlinkSocket) -> Look:
     """All that a batch is decided by; the generation is read first, so that a change meanwhile is noticed."""
@@ -88,13 +86,8 @@ def table_state(wire: NetlinkSocket) -> TableState | None:
 
 def markers_of(wire: NetlinkSocket) -> tuple[Marker, ...]:
     """The markers in the order of marks; what does not read as one is left out."""
-    found = []
-    for mark, comment in _marker_elements(wire):
-        read = _COMMENT.fullmatch(comment)
-        if read:
-            source_id, content_hash, policy_hash = read.groups()
-            found.append(Marker(Mark(mark), SourceId(source_id), ContentHash(content_hash), PolicyHash(policy_hash)))
-    return tuple(sorted(found, key=lambda marker: marker.mark))
+    found = (marker_of(mark, comment) for mark, comment in _marker_elements(wire))
+    return tuple(sorted((marker for marker in found if marker), key=lambda marker: marker.mark))
 
 
 def read_counters(wire: NetlinkSocket) -> Mapping[Mark, Counter]:

@@ -1,0 +1,164 @@
+"""Bans by hand on the real daemon and the real kernel: at once, to the moment, across restarts, flushes and kills."""
+
+import json
+from pathlib import Path
+from threading import Thread
+
+from network_namespace import in_network_namespace, nft
+from system.daemon_process import Installation, running
+from system.kernel_view import expected, generation, look, standing
+
+LISTED = ["192.0.2.0/24", "2001:db8::/32"]
+
+
+def installed(folder: Path, allow: list[str] | None = None) -> Installation:
+    place = Installation(folder)
+    (folder / "list").write_text("".join(f"{entry}\n" for entry in LISTED))
+    place.configure(f'id: listed, path: "{folder / "list"}"', allow=allow or [], every="365d")
+    return place
+
+
+def by_hand(*entries: str) -> object:
+    return expected({"manual": entries, "listed": LISTED})
+
+
+@in_network_namespace
+def test_a_ban_is_in_the_kernel_when_banlistctl_says_so_and_costs_one_transaction(tmp_path: Path) -> None:
+    place = installed(tmp_path)
+    with running(place, "listed") as daemon:
+        before = generation()
+        answer = place.ask("ban", "203.0.113.7", "--origin", "test", "--comment", "why not", "--for", "1d")
+        assert standing() == by_hand("203.0.113.7")
+        assert generation() == before + 1
+        assert answer["expires_at"] - answer["created_at"] == 86400
+        place.ask("ban", "192.0.2.7")
+        place.ask("ban", "2001:db8:1::/48")
+        assert standing() == by_hand("203.0.113.7", "192.0.2.7", "2001:db8:1::/48")
+        assert [row["address"] for row in place.ask("bans")] == ["2001:db8:1::/48", "192.0.2.7", "203.0.113.7"]
+        checked = place.ask("check", "203.0.113.7")
+        assert (checked["owner"], checked["sources"][0]["bans"][0]["comment"]) == ("manual", "why not")
+        for entry in ("203.0.113.7", "192.0.2.7", "2001:db8:1::/48"):
+            place.ask("unban", entry)
+        assert standing() == expected({"listed": LISTED})
+        assert place.ctl("unban", "203.0.113.7").returncode == 1
+        assert place.ctl("ban", "127.0.0.1").returncode == 65
+        assert "loopback" in place.ctl("ban", "127.0.0.1").stderr
+        assert daemon.terminate() == 0
+
+
+@in_network_namespace
+def test_bans_by_hand_outlive_a_kill_a_flush_and_a_restart_and_nothing_is_written_twice(tmp_path: Path) -> None:
+    place = installed(tmp_path)
+    with running(place, "listed") as daemon:
+        place.ask("ban", "203.0.113.7", "--for", "1d")
+        place.ask("ban", "198.51.100.0/24")
+        rows, before = place.ask("bans"), generation()
+        daemon.kill()
+    with running(place) as daemon:
+        assert standing() == by_hand("203.0.113.7", "198.51.100.0/24")
+        assert generation() == before
+        assert place.ask("bans") == rows
+        nft("flush", "ruleset")
+        daemon.wait_for("firewall_drift_repaired")
+        assert standing() == by_hand("203.0.113.7", "198.51.100.0/24")
+        assert daemon.terminate() == 0
+    nft("flush", "ruleset")
+    assert place.once() == 0
+    assert standing() == by_hand("203.0.113.7", "198.51.100.0/24")
+    assert set(look().contents) == {"manual", "listed"}
+
+
+@in_network_namespace
+def test_a_ban_ends_at_its_time_also_where_nothing_ran_meanwhile(tmp_path: Path) -> None:
+    place = installed(tmp_path)
+    with running(place, "listed") as daemon:
+        place.ask("ban", "203.0.113.7", "--for", "1s")
+        place.ask("ban", "203.0.113.8")
+        ended = daemon.wait_for("manual_ban_expired")
+        assert (ended["address"], ended["origin"]) == ("203.0.113.7", "operator")
+        assert standing() == by_hand("203.0.113.8")
+        place.ask("ban", "203.0.113.9", "--for", "1h")
+        assert daemon.terminate() == 0
+    place.change("UPDATE manual_bans SET expires_at = created_at WHERE expires_at IS NOT NULL")
+    before = generation()
+    with running(place) as daemon:
+        assert standing() == by_hand("203.0.113.8")
+        assert generation() == before + 1
+        daemon.wait_for("manual_ban_expired")
+    assert [row["expires_at"] for row in place.rows("SELECT * FROM manual_bans")] == [None]
+
+
+@in_network_namespace
+def test_a_restore_at_boot_brings_them_back_but_not_what_has_run_out(tmp_path: Path) -> None:
+    place = installed(tmp_path)
+    with running(place, "listed") as daemon:
+        for number, lasting in ((7, "1d"), (8, "1h"), (9, "2h")):
+            place.ask("ban", f"203.0.113.{number}", "--for", lasting)
+        place.ask("unban", "203.0.113.9")
+        assert daemon.terminate() == 0
+    place.change("UPDATE manual_bans SET expires_at = created_at WHERE first = x'cb007108'")
+    nft("flush", "ruleset")
+    for _ in range(2):
+        assert place.run("--restore").returncode == 0
+        assert standing() == by_hand("203.0.113.7")
+    before = generation()
+    with running(place) as daemon:
+        daemon.wait_for("manual_ban_expired")
+        assert standing() == by_hand("203.0.113.7")
+    assert generation() == before
+
+
+@in_network_namespace
+def test_the_loss_of_the_database_costs_no_ban_by_hand(tmp_path: Path) -> None:
+    place = installed(tmp_path)
+    with running(place, "listed") as daemon:
+        place.ask("ban", "203.0.113.7")
+        place.ask("ban", "203.0.113.8")
+        assert daemon.terminate() == 0
+    place.lose_database()
+    with running(place, "listed") as daemon:
+        assert {row["address"] for row in place.ask("bans")} == {"203.0.113.7", "203.0.113.8"}
+        place.ask("unban", "203.0.113.7")
+        assert standing() == by_hand("203.0.113.8")
+        place.lose_database()
+        # A transaction finds that its file has gone.
+        place.ask("ban", "203.0.113.9")
+        daemon.wait_for("ledger_fault")
+        place.ask("status")
+        assert standing() == by_hand("203.0.113.8", "203.0.113.9")
+        assert daemon.terminate() == 0
+    assert len(place.rows("SELECT * FROM manual_bans")) == 2
+
+
+@in_network_namespace
+def test_many_callers_at_once_are_all_told_the_truth(tmp_path: Path) -> None:
+    place = installed(tmp_path)
+    with running(place, "listed") as daemon:
+        codes: dict[int, int] = {}
+
+        def call(number: int) -> None:
+            codes[number] = place.ctl("ban", f"203.0.113.{number}", "--origin", f"jail{number % 3}").returncode
+
+        callers = [Thread(target=call, args=(number,)) for number in range(24)]
+        for caller in callers:
+            caller.start()
+        for caller in callers:
+            caller.join()
+        assert set(codes.values()) == {0}
+        assert standing() == by_hand(*(f"203.0.113.{number}" for number in range(24)))
+        assert len(json.loads(place.ctl("--json", "bans").stdout)) == 24
+        assert daemon.terminate() == 0
+
+
+@in_network_namespace
+def test_what_is_allowed_later_is_freed_and_what_is_no_longer_is_banned_again(tmp_path: Path) -> None:
+    place = installed(tmp_path)
+    with running(place, "listed") as daemon:
+        place.ask("ban", "203.0.113.0/24")
+        for allow in (["203.0.113.7"], []):
+            place.configure(f'id: listed, path: "{tmp_path / "list"}"', allow=allow, every="365d")
+            since = len(daemon.events)
+            daemon.reload()
+            daemon.wait_for("config_reloaded", since=since)
+            assert standing() == expected({"manual": ["203.0.113.0/24"], "listed": LISTED}, allow)
+        assert daemon.terminate() == 0
