@@ -188,7 +188,7 @@ class Service:
 
     async def _import(self, source: Source) -> Outcome:
         async with self._locks.setdefault(source.id, asyncio.Lock()), self._slots:
-            self._timetable.begin(source, self._config.watched(source))
+            await self._timetable.begin(source, self._config.watched(source))
             outcome = await self._importer.import_source(source)
             self._timetable.end(source, outcome)
         if outcome.error:
