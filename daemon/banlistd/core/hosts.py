@@ -22,7 +22,7 @@ def distinct(addresses: Sorted) -> Sorted:
     """Sorted, each once. By sort and compare: `np.unique` takes 2 s for 2M `uint32` in numpy 2.4, this 10 ms (measured)."""
     if len(addresses) < 2:  # noqa: PLR2004 - nothing to sort
         return addresses
-    ordered = addresses if _is_sorted(addresses) else in_order(addresses)
+    ordered = in_order(addresses)
     keep = np.empty(len(ordered), dtype=np.bool_)
     keep[0] = True
     np.not_equal(ordered[1:], ordered[:-1], out=keep[1:])
@@ -30,7 +30,11 @@ def distinct(addresses: Sorted) -> Sorted:
 
 
 def in_order(addresses: Sorted) -> Sorted:
-    """Sorted. numpy sorts 16 octets as text; as the words that they are it is quicker (measured: 143,000 in 4 ms, not 17)."""
+    """Sorted; the very same array where it is already, as most lists are (measured: to see that of a million takes 0.3 ms, to
+    sort it 5). numpy sorts 16 octets as text; as the words that they are it is quicker (measured: 143,000 in 4 ms, not 17).
+    """
+    if _is_sorted(addresses):
+        return addresses
     if addresses.dtype.kind != "S" or len(addresses) < 2:  # noqa: PLR2004 - nothing to sort
         return np.sort(addresses)
     words = np.ascontiguousarray(addresses).view(">u8").reshape(len(addresses), -1).T.astype(np.uint64)
