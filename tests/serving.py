@@ -5,6 +5,7 @@ The clock stands until a test moves it, so what is not due stays so; a test wait
 
 import asyncio
 import datetime as dt
+import threading
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from ipaddress import ip_address
@@ -154,6 +155,7 @@ class House:
     fetcher: Fetcher = field(default_factory=Fetcher)
     firewall: Firewall = field(default_factory=Firewall)
     supervisor: Supervisor = field(default_factory=Supervisor)
+    relief: threading.Event = field(default_factory=threading.Event)  # memory was given back
 
     def load(self) -> Config:
         if isinstance(self.given, BanlistdError):
@@ -195,7 +197,7 @@ def serve(
             house.service = Service(
                 config, house.load, timetable, importer, enforcer, house.ledger, database, house.announcer,
                 house.supervisor, house.clock, house.enricher, reconcile_every=reconcile_every, first_retry=first_retry,
-                banning=house.banning,
+                banning=house.banning, give_back=house.relief.set, rest=0.001,
             )  # fmt: skip
             await house.service.restore()
             if before:

@@ -17,7 +17,7 @@ from banlistd.core.policy import policy_of
 from banlistd.enforcing import Enforcer
 from banlistd.errors import FetchError
 from banlistd.importing import Importer
-from banlistd.model import EventName, Outcome, OutcomeKind, RunState, SourceId
+from banlistd.model import Download, EventName, NotModified, Outcome, OutcomeKind, RunState, SourceId, Validators
 from fakes import CannedFetcher, CountingFirewall, ListeningAnnouncer, StandingClock
 
 FEED, OTHER = SourceId("feed"), SourceId("other")
@@ -245,6 +245,32 @@ def test_a_header_that_changed_alone_is_no_new_content(tmp_path: Path) -> None:
         assert process.machine.fetcher.asked[-1][1].etag != process.machine.fetcher.asked[-2][1].etag
 
     live(Machine(tmp_path), life)
+
+
+def test_the_same_bytes_under_a_new_stamp_are_remembered_under_that(tmp_path: Path) -> None:
+    async def life(process: Process) -> None:
+        await process.poll()
+        process.machine.fetcher = touched = TouchedFile(process.machine.fetcher)
+        process.importer._fetcher = touched
+        assert (await process.poll()).kind is OutcomeKind.SKIPPED
+        kept = (await process.ledger.poll(FEED)).validators
+        assert kept.etag == "touched"
+        assert kept.recipe
+        assert (await process.poll()).kind is OutcomeKind.SKIPPED
+        assert touched.asked[-1][1].etag == "touched"
+
+    live(Machine(tmp_path), life)
+
+
+class TouchedFile(CannedFetcher):
+    """What the fetcher before has served, unchanged but for its stamp."""
+
+    def __init__(self, before: CannedFetcher) -> None:
+        super().__init__(before.bodies)
+
+    async def fetch(self, source: Source, validators: Validators) -> Download | NotModified:
+        self.asked.append((source.id, validators))
+        return NotModified(Validators("touched", "", validators.body_hash))
 
 
 def test_validators_are_not_sent_for_content_that_was_never_applied(tmp_path: Path) -> None:

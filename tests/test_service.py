@@ -273,6 +273,19 @@ def test_a_local_list_that_changes_while_it_is_imported_is_read_again(tmp_path: 
     serve(tmp_path, config_of(source(ONE, path=path)), life, before=before)
 
 
+def test_memory_is_given_back_after_the_start_and_after_each_import(tmp_path: Path) -> None:
+    async def life(house: House) -> None:
+        await completed(house, ONE, TWO)
+        for address in ("192.0.2.8", "192.0.2.9"):
+            assert await asyncio.to_thread(house.relief.wait, 20)
+            house.relief.clear()
+            house.fetcher.bodies[ONE] = address.encode() + b"\n"
+            await house.service.refresh([ONE])
+            assert address in house.banned()
+
+    serve(tmp_path, BOTH, life)
+
+
 def test_the_watchdog_is_fed_while_the_kernel_answers(tmp_path: Path) -> None:
     async def before(house: House) -> None:
         house.supervisor.watchdog_interval = 0.003

@@ -126,7 +126,7 @@ async def open_house(places: Places, config: Config, *, rehearse: Callable[[str]
         importer = Importer(fetcher, ledger, quarantine, enforcer, announcer, clock, chance=random.random)
         service = Service(
             config, lambda: load_config(places), Timetable(ledger, stamp_of, clock), importer, enforcer, ledger, database,
-            announcer, find_supervisor(), clock, enricher, banning=banning,
+            announcer, find_supervisor(), clock, enricher, banning=banning, give_back=allocator.give_back,
         )  # fmt: skip
         answers = Answers(service, enforcer, banning, ledger, quarantine, database, clock, str(places.config), enricher)
         makers = {str(name): partial(make, config) for name, make in BACKENDS.items() if rehearse is None}

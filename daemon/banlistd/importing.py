@@ -149,7 +149,8 @@ class Importer:
         if not isinstance(fetched, Download):
             if known is None:
                 raise FetchError("the server says that nothing changed, but we asked for everything")
-            return _Found(known, poll.validators)
+            told = fetched.validators
+            return _Found(known, dataclasses.replace(told, recipe=recipe) if told else poll.validators)
         validators = dataclasses.replace(fetched.validators, recipe=recipe)
         if known is not None and trusted.body_hash and trusted.body_hash == validators.body_hash:
             return _Found(known, validators)

@@ -175,7 +175,12 @@ class Validators:
 
 @dataclass(frozen=True, slots=True)
 class NotModified:
-    """The server, or the file's inode, says that nothing changed since the validators were taken."""
+    """The server, or the file's inode, says that nothing changed since the validators were taken.
+
+    `validators`: what is to be remembered instead of them, where the bytes are the same but are told of in another way.
+    """
+
+    validators: Validators | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from banlistd.enriching import Enricher
 from banlistd.errors import BanlistdError, ConfigError, NoSuchSourceError
 from banlistd.importing import Importer
 from banlistd.interfaces import Announcer, Clock, Ledger, Storage, Supervisor
-from banlistd.model import Decision, Disturbance, Event, EventName, Mark, Outcome, SourceId
+from banlistd.model import Decision, Disturbance, Event, EventName, Mark, Outcome, OutcomeKind, SourceId
 from banlistd.timetable import Timetable
 
 # How often the firewall is compared with what shall stand: a look costs about a millisecond, whatever it holds.
@@ -27,6 +27,9 @@ RESPITE = 0.05
 
 # How often it is tried to put the state back on a disk that did not take it.
 MEND_EVERY = 30.0
+
+# After an import, before the memory that it took goes back to the system: many in a row pay for that once.
+REST = 1.0
 
 # Imports side by side: enough to wait for slow servers together, few enough that their bodies fit in memory.
 MOST_IMPORTS = 4
@@ -55,7 +58,10 @@ class Service:
         first_retry: float = FIRST_RETRY,
         mend_every: float = MEND_EVERY,
         banning: Banning | None = None,
+        give_back: Callable[[], None] | None = None,
+        rest: float = REST,
     ) -> None:
+        """`give_back`: hands free memory back to the system, in a worker thread; it may take some milliseconds."""
         self._config = config
         self._load = load
         self._timetable = timetable
@@ -71,6 +77,10 @@ class Service:
         self._first_retry = first_retry
         self._mend_every = mend_every
         self._banning = banning
+        self._give_back = give_back
+        self._rest = rest
+        self._toiled = asyncio.Event()
+        self._toiled.set()  # by what comes before all else: the restore
         self._mend_now = asyncio.Event()
         self._marks: Mapping[SourceId, Mark] = {}
         self._locks: dict[SourceId, asyncio.Lock] = {}
@@ -104,6 +114,7 @@ class Service:
         self._start_timers()
         duties = (
             self._reconcile_loop(), self._storage_loop(), self._watchdog_loop(), self._enriching_loop(), self._bans_loop(),
+            self._memory_loop(),
         )  # fmt: skip
         loops = [asyncio.ensure_future(duty) for duty in duties]
         self._report()
@@ -155,6 +166,7 @@ class Service:
         self._start_timers()
         self._timetable.wake()
         self._mend_now.set()
+        self._toiled.set()
         self._tell(EventName.CONFIG_RELOADED, f"configuration reloaded: {len(self._enabled())} sources enabled")
         self._report()
         return before
@@ -188,7 +200,7 @@ class Service:
 
     async def _import(self, source: Source) -> Outcome:
         async with self._locks.setdefault(source.id, asyncio.Lock()), self._slots:
-            self._timetable.begin(source, self._config.watched(source))
+            await self._timetable.begin(source, self._config.watched(source))
             outcome = await self._importer.import_source(source)
             self._timetable.end(source, outcome)
         if outcome.error:
@@ -196,6 +208,8 @@ class Service:
         else:
             self._failing.pop(source.id, None)
         self._enricher.note(source, outcome)
+        if outcome.kind is not OutcomeKind.SKIPPED:
+            self._toiled.set()
         self._report()
         return outcome
 
@@ -237,6 +251,7 @@ class Service:
         async with self._reloading:
             change = await self._enforcer.reconcile(await self._policy(self._config))
         if not change.is_empty:
+            self._toiled.set()
             culprit = f" (changed by {disturbance.culprit})" if disturbance.culprit else ""
             self._tell(
                 EventName.FIREWALL_DRIFT_REPAIRED, f"the firewall differed{culprit} and was repaired",
@@ -291,6 +306,14 @@ class Service:
             except Exception as error:  # noqa: BLE001 - as in _timer
                 self._fault(error)
                 await asyncio.sleep(self._reconcile_every)
+
+    async def _memory_loop(self) -> None:
+        """Give back what was used for large lists, so that an idle daemon is as small as one that was just started."""
+        while self._give_back is not None:
+            await self._toiled.wait()
+            await asyncio.sleep(self._rest)
+            self._toiled.clear()
+            await asyncio.to_thread(self._give_back)
 
     async def _watchdog_loop(self) -> None:
         interval = self._supervisor.watchdog_interval

@@ -43,6 +43,17 @@ def test_a_file_that_was_not_touched_is_not_read_again(tmp_path: Path) -> None:
     assert fetch(path, taken(path).validators) == NotModified()
 
 
+def test_a_file_written_anew_with_the_same_bytes_is_only_remembered_anew(tmp_path: Path) -> None:
+    path = written(tmp_path / "list")
+    first = taken(path).validators
+    outcome = fetch(written(path), first)
+    assert isinstance(outcome, NotModified)
+    assert outcome.validators
+    assert outcome.validators.etag != first.etag
+    assert outcome.validators.body_hash == first.body_hash
+    assert fetch(path, outcome.validators) == NotModified()
+
+
 def test_a_file_written_anew_in_the_same_size_is_read_again(tmp_path: Path) -> None:
     path = written(tmp_path / "list", b"192.0.2.1\n")
     for number in range(2, 9):

@@ -72,7 +72,7 @@ def _touched(home: House, daemon: Daemon, file: Path) -> Sample:
         os.utime(file)
         time.sleep(SETTLED)
         took = _skipped(home, "same")
-        started = [e for e in daemon.events[seen:] if (e["event"], e["source_id"]) == ("blocklist_import_started", "same")]
+        started = [e for e in daemon.events[seen:] if (e["event"], e.get("source_id")) == ("blocklist_import_started", "same")]
         if len(started) == 1:
             return Sample(took)
 

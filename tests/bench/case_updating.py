@@ -77,7 +77,7 @@ def _compare(
 
         there_and_back()
         what = f"{changed:,} entries of {new.entries:,} changed{beside}: {_WHAT}"
-        yield from take_turns("update", [Contender(name, what, there_and_back, target)], setting)
+        yield from take_turns("update", [Contender(name, what, there_and_back, target, loads=True)], setting)
         with changing.home.namespace.run(Notices) as notices:
             changing.forth()
             surplus = notices.elements() - changed

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from banlistd.adapters import allocator
 from banlistd.core.addresses import AddressSet, Ranges, union_of
 from banlistd.core.compression import unpack
 from banlistd.core.parsers import parse
@@ -36,6 +37,7 @@ def _addresses(file: Path) -> AddressSet:
 
 def main(arguments: Sequence[str]) -> None:
     files = [Path(argument) for argument in arguments]
+    allocator.settle()  # as the daemon does when it starts
     began = time.perf_counter()
     merged = read_and_merge(files)
     seconds = time.perf_counter() - began

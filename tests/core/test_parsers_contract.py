@@ -82,6 +82,29 @@ def test_arrays_read_what_single_lines_read(body: bytes) -> None:
     assert {sample.line for sample in quick.samples} == {sample.line for sample in slow.samples} or quick.rejected > 5
 
 
+_octet = st.one_of(st.integers(0, 255).map(str), st.sampled_from(["256", "00", "007", "0000", ""]))
+_bare_lines = st.lists(
+    st.builds(
+        lambda octets, bits: ".".join(octets) + bits + "\n",
+        st.one_of(st.tuples(*[st.integers(0, 255).map(str)] * 4), st.lists(_octet, min_size=3, max_size=5)),
+        st.one_of(st.just(""), st.integers(0, 32).map("/{}".format), st.sampled_from(["/33", "/", "/08", "/008", "/8/8"])),
+    ),
+    max_size=8,
+)
+_preambles = st.lists(st.sampled_from(["# 1.2.3.4\n", ";\n", "\n", "#\n"]), max_size=3)
+
+
+@given(st.builds(lambda *parts: "".join(map("".join, parts)).encode(), _preambles, _bare_lines), st.data())
+def test_lines_that_are_nearly_bare_are_read_like_single_ones(body: bytes, data: st.DataObject) -> None:
+    at = data.draw(st.integers(0, max(0, len(body) - 2)))
+    byte = data.draw(st.sampled_from([b"", b".", b"/", b"\n", b" ", b"#", b"1", b"a", b"-", b","]))
+    lines = body[:at] + byte + body[at + data.draw(st.integers(0, 1)) :] + b"\n"
+    quick, slow = _quickly(lines), _slowly(lines)
+    assert quick.addresses == slow.addresses
+    assert (quick.entries4, quick.entries6, quick.rejected) == (slow.entries4, slow.entries6, slow.rejected)
+    assert quick.samples == slow.samples
+
+
 @given(st.lists(st.one_of(st.ip_addresses(), st.ip_addresses(network="::ffff:0:0/96")), min_size=1, max_size=40))
 def test_addresses_agree_with_the_standard_library(addresses: list[ipaddress.IPv4Address | ipaddress.IPv6Address]) -> None:
     parsed = parse("\n".join(map(str, addresses)).encode())

@@ -57,6 +57,14 @@ def test_an_argument_that_is_no_utf8_is_still_sent(daemon: Daemon) -> None:
     assert daemon.operations.asked == [("check", "?")]
 
 
+def test_an_answer_may_come_in_pieces_and_with_fields_of_any_case(tmp_path: Path) -> None:
+    body = json.dumps({"text": "x" * 300_000}).encode()
+    answer = b"HTTP/1.0 200 OK\r\ncontent-LENGTH:%d\r\nX: a:b\r\n\r\n%b" % (len(body), body)
+
+    with answering(tmp_path / "s", answer):
+        assert len(ask(str(tmp_path / "s"), STATUS)["text"]) == 300_000
+
+
 def test_an_error_of_the_daemon_keeps_its_words_and_exit_code(tmp_path: Path) -> None:
     fault = {"kind": "ConfigError", "message": "wrong", "hint": "h", "exit_code": 78, "problems": ["a:1", "b:2"]}
     document = {"error": fault}
@@ -100,7 +108,13 @@ def test_an_answer_that_makes_no_sense_is_told_apart(tmp_path: Path, status: int
         ask(str(tmp_path / "s"), STATUS)
 
 
-@pytest.mark.parametrize("answer", [b"", b"noise\r\n\r\n", b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{"])
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"", b"noise\r\n\r\n", b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{", b"HTTP/1.1 200 OK\r\nContent-Le",
+        b"HTTP/1.1\r\n\r\n{}", b"HTTP/1.1 OK 200\r\n\r\n{}", b"SSH-2.0-x 200 OK\r\n\r\n{}",
+    ],
+)  # fmt: skip
 def test_a_daemon_that_hangs_up_is_told_as_such(tmp_path: Path, answer: bytes) -> None:
     with answering(tmp_path / "s", answer), pytest.raises(NotRunningError, match="broke off"):
         ask(str(tmp_path / "s"), STATUS)

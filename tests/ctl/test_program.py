@@ -119,9 +119,9 @@ def is_real_root() -> bool:
 
 @pytest.mark.skipif(not is_real_root(), reason="only root can become somebody else")
 def test_another_user_is_told_that_the_socket_is_not_for_him() -> None:
-    # He leaves root behind only after the imports (argparse wants shutil late): the interpreter may be out of his reach.
+    # He leaves root behind only after the imports (argparse wants some late): the interpreter may be out of his reach.
     script = (
-        "import os, shutil, sys; from banlistd.ctl.__main__ import main;"
+        "import locale, os, shutil, sys; from banlistd.ctl.__main__ import main;"
         "os.setgroups([]); os.setgid(65534); os.setuid(65534); sys.exit(main(sys.argv[1:]))"
     )
     with tempfile.TemporaryDirectory() as folder, running(Path(folder)) as daemon:

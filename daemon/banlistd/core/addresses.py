@@ -15,7 +15,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from banlistd.core.hosts import are_among, are_in, distinct, without
+from banlistd.core.hosts import are_among, are_in, distinct, in_order, without
 from banlistd.model import ContentHash, Family
 
 Addresses = NDArray[Any]
@@ -83,14 +83,6 @@ def _words_of(addresses: Addresses) -> NDArray[np.uint64]:
     return np.ascontiguousarray(addresses).view(_WORDS).reshape(-1, 2).astype(np.uint64)
 
 
-def _is_first_of_all(addresses: Addresses) -> NDArray[np.bool_]:
-    return np.asarray(addresses == DTYPES[_family_of(addresses)].type(0 if addresses.dtype == np.uint32 else b""))
-
-
-def _family_of(addresses: Addresses) -> Family:
-    return Family.IPV4 if addresses.dtype == np.uint32 else Family.IPV6
-
-
 @dataclass(frozen=True, slots=True, eq=False)
 class Ranges:
     """Ranges of one family, `first[i]` to `last[i]` inclusive; sorted, disjoint, and no two of them touching.
@@ -149,15 +141,15 @@ def _total(addresses: Addresses) -> int:
 def union_of(family: Family, first: Addresses, last: Addresses) -> Ranges:
     """The union of any ranges, in any order, overlapping or not. Ranges that touch become one.
 
-    Starts and ends are sorted apart: where as many ranges have ended, with a gap, as have begun before, a new one begins.
+    Starts and ends are sorted apart: a new range begins where as many ranges have ended, with a gap, as have begun before.
     """
     if not len(first):
         return Ranges.none(family)
-    starts, ends = np.sort(first), np.sort(last)
-    ended = np.searchsorted(ends, before(starts), side="left")
-    ended[_is_first_of_all(starts)] = 0
-    begins = np.flatnonzero(ended == np.arange(len(starts)))
-    closes = np.append(begins[1:], len(starts)) - 1
+    starts, ends = in_order(first), in_order(last)
+    # No more can have ended before a start than have begun before it, so the last of that many tells of all.
+    begins = np.ones(len(starts), dtype=np.bool_)
+    begins[1:] = (starts[1:] > ends[:-1]) & (before(starts[1:]) != ends[:-1])
+    closes = np.append(begins[1:], True)
     return Ranges(family, starts[begins], ends[closes])
 
 

@@ -3,7 +3,6 @@
 A stream must reach its own end, nothing but NUL padding may follow it, and no more than the cap ever exists unpacked.
 """
 
-import mmap
 import struct
 import zipfile
 from collections.abc import Iterator
@@ -14,7 +13,6 @@ from banlistd.core.stream_codecs import BROKEN, LONGEST_MAGIC, STEP, Kind, kind_
 from banlistd.errors import FetchError
 
 _SLICE = 65_536
-_SMALLEST_PILE = 2**18
 # A hostile archive of 48 MiB has room for a million empty members, each of which costs memory (zip) or time (streams).
 # bgzip, which makes the smallest ones, cuts that into a thousand.
 _MOST_MEMBERS = 1000
@@ -53,7 +51,9 @@ class Unpacking:
         self._head: bytes | None = b""
         self._arrived = 0
         self._is_zip = False
-        self._body = _Pile()
+        # Grown by mremap(2) once glibc keeps it out of its heap (`adapters.allocator`), and handed out as bytes without a copy:
+        # one body exists, not two.
+        self._body = BytesIO()
 
     def feed(self, data: bytes) -> None:
         """Take the next bytes as they arrived."""
@@ -77,7 +77,7 @@ class Unpacking:
             self._begin(self._head)
         if self._inner is not None:
             self._inner.finish()
-        body = self._body.take()
+        body = self._body.getvalue()
         return _largest_member(body, self._max_bytes) if self._is_zip else body
 
     def _file_bytes(self, data: bytes) -> None:
@@ -102,28 +102,6 @@ class Unpacking:
             return
         for piece in self._inner.feed(data):
             self._body.write(piece)
-
-
-class _Pile:
-    """Bytes that grow in memory of their own, outside of malloc's heap.
-
-    There a buffer that grows to some 30 MB exists twice while it is copied, and glibc keeps what it has had: a body without an
-    end took 94 MB, and 44 MB were still there afterwards (measured). This one grows by mremap(2), and goes when it goes.
-    """
-
-    def __init__(self) -> None:
-        self._memory = mmap.mmap(-1, _SMALLEST_PILE, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
-
-    def write(self, data: bytes) -> None:
-        size = self._memory.tell() + len(data)
-        if size > len(self._memory):
-            self._memory.resize(max(size, 2 * len(self._memory)))
-        self._memory.write(data)
-
-    def take(self) -> bytes:
-        """All of it; the pile is gone then."""
-        with self._memory as memory:
-            return memory[: memory.tell()]
 
 
 def unpack(body: bytes, max_bytes: int) -> bytes:
@@ -239,7 +217,7 @@ def _chosen_member(archive: zipfile.ZipFile) -> zipfile.ZipInfo:
 def _member_bytes(archive: zipfile.ZipFile, member: zipfile.ZipInfo, max_bytes: int) -> bytes:
     if member.file_size > max_bytes:
         raise too_large(max_bytes, " unpacked")
-    body, size = _Pile(), 0
+    body, size = BytesIO(), 0
     # zipfile stops at the size that it was told and compares the checksum there.
     with archive.open(member) as stream:
         while piece := stream.read(STEP):
@@ -247,4 +225,4 @@ def _member_bytes(archive: zipfile.ZipFile, member: zipfile.ZipInfo, max_bytes: 
             size += len(piece)
     if size != member.file_size:
         raise PassingError("the zip archive is cut short", "the list is asked for again")
-    return body.take()
+    return body.getvalue()

@@ -6,6 +6,7 @@ lists: nobody can be locked out by them. Space that is only unallocated is, too:
 
 import ipaddress
 from collections.abc import Mapping
+from functools import cache
 
 from banlistd.core.addresses import Ranges, from_numbers, union_of
 from banlistd.model import Family
@@ -33,8 +34,9 @@ RESERVED: Mapping[str, str] = {
 }
 
 
+@cache
 def reserved_ranges() -> Mapping[Family, Ranges]:
-    """The table above, merged, per family."""
+    """The table above, merged, per family; a policy is made every 10 seconds."""
     bounds: dict[Family, tuple[list[int], list[int]]] = {Family.IPV4: ([], []), Family.IPV6: ([], [])}
     for text in RESERVED:
         network = ipaddress.ip_network(text)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from banlistd.core.addresses import Addresses, AddressSet, subtract
+from banlistd.core.addresses import Addresses, AddressSet, no_addresses, subtract
 from banlistd.core.hosts import distinct, without
 from banlistd.core.parsers.spans import Span
 from banlistd.model import Family, Format, Rejected
@@ -13,7 +13,6 @@ from banlistd.model import Family, Format, Rejected
 SAMPLES = 5
 SAMPLE_LENGTH = 80
 _V4, _V6 = Family.IPV4, Family.IPV6
-_Block = tuple[Addresses, Addresses | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,13 +38,57 @@ class Parsed:
         return self.entries4 + self.entries6
 
 
+class _Column:
+    """First and last addresses of one family, one block behind the other; no `last` while all are single."""
+
+    __slots__ = ("_capacity", "_count", "_first", "_last")
+
+    def __init__(self, family: Family, capacity: int) -> None:
+        self._capacity = capacity
+        self._first = no_addresses(family)
+        self._last: Addresses | None = None
+        self._count = 0
+
+    def add(self, first: Addresses, last: Addresses | None) -> None:
+        if not len(first):
+            return
+        if not self._count:
+            # Pages of it that are never written to cost nothing. Blocks that waited to be joined would leave 4 MB of holes in
+            # the heap for each million addresses, and need as much again while they are joined.
+            self._first = np.empty(self._capacity, dtype=self._first.dtype)
+        count, self._count = self._count, self._count + len(first)
+        if self._count > len(self._first):
+            self._first = _grown(self._first, count, self._count)
+            self._last = _grown(self._last, count, self._count) if self._last is not None else None
+        if last is not None and self._last is None:
+            self._last = np.empty_like(self._first)
+            self._last[:count] = self._first[:count]
+        self._first[count : self._count] = first
+        if self._last is not None:
+            self._last[count : self._count] = first if last is None else last
+
+    def ends(self) -> tuple[Addresses, Addresses | None]:
+        first = self._first[: self._count]
+        last = self._last[: self._count] if self._last is not None else None
+        return first, None if last is None or np.array_equal(first, last) else last
+
+
+def _grown(column: Addresses, count: int, wanted: int) -> Addresses:
+    grown = np.empty(max(wanted, 2 * len(column)), dtype=column.dtype)
+    grown[:count] = column[:count]
+    return grown
+
+
 class Harvest:
-    """Collects addresses and rejected lines; grows by 4 bytes an IPv4 address, so that millions fit."""
+    """Collects addresses and rejected lines; grows by 4 bytes an IPv4 address, so that millions fit.
 
-    __slots__ = ("_blocks", "_excluded", "_first4", "_first6", "_last4", "_last6", "rejected", "samples")
+    `lines`: how many there are at most, one address in each; more fit as well.
+    """
 
-    def __init__(self) -> None:
-        self._blocks: dict[Family, list[_Block]] = {_V4: [], _V6: []}
+    __slots__ = ("_columns", "_excluded", "_first4", "_first6", "_last4", "_last6", "rejected", "samples")
+
+    def __init__(self, lines: int = 0) -> None:
+        self._columns = {family: _Column(family, lines) for family in (_V4, _V6)}
         self._first4, self._last4 = array("I"), array("I")
         self._first6, self._last6 = bytearray(), bytearray()
         self._excluded: list[Span] = []
@@ -54,7 +97,7 @@ class Harvest:
 
     def add_block(self, family: Family, first: Addresses, last: Addresses | None) -> None:
         """Ranges as arrays; no `last` means single addresses."""
-        self._blocks[family].append((first, last))
+        self._columns[family].add(first, last)
 
     def add(self, span: Span) -> None:
         family, first, last = span
@@ -75,25 +118,15 @@ class Harvest:
             self.samples.append(Rejected(line, printable(text), reason))
 
     def parsed(self, lines: int, looks_like: str, form: Format) -> Parsed:
-        first4, last4 = _columns(
-            [*self._blocks[_V4], (np.array(self._first4, dtype=np.uint32), np.array(self._last4, dtype=np.uint32))]
-        )
-        first6, last6 = _columns(
-            [*self._blocks[_V6], (np.frombuffer(self._first6, dtype="S16"), np.frombuffer(self._last6, dtype="S16"))]
-        )
+        self.add_block(_V4, np.array(self._first4, dtype=np.uint32), np.array(self._last4, dtype=np.uint32))
+        self.add_block(_V6, np.frombuffer(self._first6, dtype="S16"), np.frombuffer(self._last6, dtype="S16"))
+        (first4, last4), (first6, last6) = (self._columns[family].ends() for family in (_V4, _V6))
         addresses = AddressSet.of(first4, last4, first6, last6)
         entries4 = len(addresses.hosts4) if last4 is None else _distinct_pairs(first4, last4)
         entries6 = len(addresses.hosts6) if last6 is None else _distinct_pairs(first6, last6)
         if self._excluded:
             addresses = _without(addresses, self._excluded)
         return Parsed(addresses, entries4, entries6, self.rejected, tuple(self.samples), lines, looks_like, form)
-
-
-def _columns(blocks: list[_Block]) -> tuple[Addresses, Addresses | None]:
-    firsts = np.concatenate([first for first, _ in blocks])
-    if all(last is None or np.array_equal(first, last) for first, last in blocks):
-        return firsts, None
-    return firsts, np.concatenate([first if last is None else last for first, last in blocks])
 
 
 def printable(text: str) -> str:

@@ -12,8 +12,9 @@ from banlistd.core.addresses import Addresses
 
 Positions = NDArray[np.int64]
 
-# Three dots and a line feed, as they lie in memory, read as one little-endian word.
-_DOTS_AND_LINE_FEED = np.uint32(int.from_bytes(b"...\n", "little"))
+# Three dots and what ends the last octet, as they lie in memory, read as one little-endian word.
+_BARE = np.uint32(int.from_bytes(b"...\n", "little"))
+_SLASHED = np.uint32(int.from_bytes(b".../", "little"))
 
 _OTHER, _END, _BLANK, _SLASH = range(4)
 _TERMS = np.full(256, _OTHER, dtype=np.uint8)
@@ -29,7 +30,8 @@ _WORDS[ord("\n")] = True
 
 # The first bytes of lines that say nothing; blanks before a comment are the slow way's business.
 _SILENT = np.zeros(256, dtype=np.bool_)
-_SILENT[list(b"\n#;")] = True
+_SILENT_BYTES = frozenset(b"\n#;")
+_SILENT[list(_SILENT_BYTES)] = True
 
 _HOST_BITS = np.array([(1 << (32 - bits)) - 1 for bits in range(33)], dtype=np.uint32)
 _MAX_DIGIT = np.uint8(9)
@@ -59,20 +61,18 @@ def scan(block: bytes, longest: int) -> Scan:
     text = np.frombuffer(block, dtype=np.uint8)
     digits = text - np.uint8(ord("0"))  # wraps: whatever is no digit becomes more than 9
     other = digits > _MAX_DIGIT
-    marks = np.flatnonzero(other)
-    chars = text.take(marks)
-    widths = np.diff(marks, prepend=-1) - 1
+    at = np.flatnonzero(other)
     digits *= ~other
-    numbers = _numbers_before(marks, digits, other)
-    if (
-        len(marks) % _QUAD_MARKS == 0
-        and bool((chars.view("<u4") == _DOTS_AND_LINE_FEED).all())
-        and int(widths.min()) >= 1
-        and int(widths.max()) <= _MAX_WIDTH
-        and int(numbers.max()) <= _MAX_OCTET
-    ):
-        return Scan(_joined(numbers.reshape(-1, _QUAD_MARKS)), None, _NONE_UNREAD)
-    return _scan_lines(text, _Marks(marks, chars, widths, numbers), longest)
+    marks = _Marks(at, text.take(at), np.diff(at, prepend=-1) - 1, _numbers_before(at, digits, other))
+    return _scan_bare_lines(marks.behind(_preamble(block))) or _scan_lines(text, marks, longest)
+
+
+def _preamble(block: bytes) -> int:
+    """How many bytes of the block are comments and empty lines before the first line that is none."""
+    at = 0
+    while at < len(block) and block[at] in _SILENT_BYTES:
+        at = block.index(b"\n", at) + 1
+    return at
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +83,50 @@ class _Marks:
     chars: NDArray[np.uint8]
     widths: Positions
     numbers: NDArray[np.uint16]
+
+    def behind(self, position: int) -> "_Marks":
+        """Those from a position on that is the beginning of a line."""
+        first = int(self.at.searchsorted(position))
+        if not first:
+            return self
+        return _Marks(self.at[first:], self.chars[first:], self.widths[first:], self.numbers[first:])
+
+
+def _scan_bare_lines(marks: _Marks) -> Scan | None:
+    """Nothing but `a.b.c.d` and `a.b.c.d/n`, a line each; None where anything else is among them."""
+    taken_apart = _lengths_apart(marks)
+    if taken_apart is None:
+        return None
+    chars, numbers, bits = taken_apart
+    if not len(chars) or len(chars) % _QUAD_MARKS or int(numbers.max()) > _MAX_OCTET:
+        return None
+    words = chars.view("<u4")
+    slashed = words == _SLASHED
+    if not bool((slashed | (words == _BARE)).all()):
+        return None
+    first = _joined(numbers.reshape(-1, _QUAD_MARKS))
+    if not len(bits):
+        return Scan(first, None, _NONE_UNREAD)
+    host_bits = np.zeros(len(first), dtype=np.uint32)
+    host_bits[slashed] = _HOST_BITS[bits]
+    first &= ~host_bits
+    return Scan(first, first | host_bits, _NONE_UNREAD)
+
+
+def _lengths_apart(marks: _Marks) -> tuple[NDArray[np.uint8], NDArray[np.uint16], NDArray[np.uint16]] | None:
+    """The marks and their numbers without those behind slashes, so that each line has four; and the numbers behind slashes."""
+    chars, widths, numbers = marks.chars, marks.widths, marks.numbers
+    if not len(chars) or int(widths.min()) < 1 or int(widths.max()) > _MAX_WIDTH:
+        return None
+    feeds = np.flatnonzero(chars == ord("/")) + 1
+    bits = numbers[feeds]
+    if not len(feeds):
+        return chars, numbers, bits
+    if bool((chars[feeds] != ord("\n")).any()) or int(widths[feeds].max()) > _MAX_BITS_WIDTH or int(bits.max()) > _MAX_BITS:
+        return None
+    stays = np.ones(len(chars), dtype=np.bool_)
+    stays[feeds] = False
+    return chars[stays], numbers[stays], bits
 
 
 def _numbers_before(
@@ -107,13 +151,14 @@ def _scan_lines(text: NDArray[np.uint8], marks: _Marks, longest: int) -> Scan:
 
     read = (feeds - heads >= _QUAD_MARKS - 1) & (ends - starts <= longest)
     lines = np.flatnonzero(read)
-    quads = heads[lines, np.newaxis] + np.arange(_QUAD_MARKS)
-    widths, numbers = marks.widths[quads], marks.numbers[quads]
-    good = (marks.chars[quads[:, :3]] == ord(".")).all(axis=1)
-    good &= ((widths >= 1) & (widths <= _MAX_WIDTH) & (numbers <= _MAX_OCTET)).all(axis=1)
-    first = _joined(numbers)
+    head = heads[lines]
+    # Of every mark whether it might be the first of an address, then only of those that are the first of a line.
+    octets = ((marks.widths - 1).view(np.uint64) < _MAX_WIDTH) & (marks.numbers <= _MAX_OCTET)
+    dots = octets & (marks.chars == ord("."))
+    good = (dots[:-3] & dots[1:-2] & dots[2:-1] & octets[3:])[head]
+    first = _joined(marks.numbers[head[:, np.newaxis] + np.arange(_QUAD_MARKS)])
 
-    close = quads[:, 3]
+    close = head + (_QUAD_MARKS - 1)
     kinds = _TERMS[marks.chars[close]]
     last = None
     slashed = kinds == _SLASH
