@@ -5,6 +5,7 @@ In a `with Disk(folder) as disk:` there are `disk.place`, `disk.fill()`, `disk.f
 
 import fcntl
 import os
+import shutil
 import struct
 import subprocess
 from contextlib import suppress
@@ -63,9 +64,16 @@ class Disk:
             (self.place / name).unlink(missing_ok=True)
 
     def remount(self, *options: str) -> None:
-        """Anew, as after a reboot. Whoever still holds it open keeps the old one."""
+        """Anew, as after a reboot. Whoever still holds it open keeps the old one.
+
+        From a copy: of a file that is mounted still, as in the namespace of a machine that another test has booted meanwhile,
+        the kernel would give us the same file system again, as broken as it is.
+        """
         unmounted = _run("umount", "--lazy", str(self.place))
         assert unmounted.returncode == 0, unmounted.stderr
+        broken, self._image = self._image, self._image.with_name(f"{self._image.name}+")
+        shutil.copyfile(broken, self._image)
+        broken.unlink()
         mounted = self._mount(*options)
         assert mounted.returncode == 0, mounted.stderr
 

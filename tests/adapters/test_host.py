@@ -143,7 +143,7 @@ def test_where_the_kernel_cannot_be_asked_for_sockets_its_table_is_read(tmp_path
         raise FileNotFoundError(port)
 
     for address in ("192.0.2.2/32", "2001:db8::2/128"):
-        command_ip(f"address add {address} dev lo")
+        command_ip(f"address add {address} dev lo nodad")  # it is ours at once
     command_ip("address add 192.0.2.3/32 dev lo")
     with connection("192.0.2.2", 22), connection("::", 2200, "2001:db8::2"), connection("192.0.2.3", 80):
         for name in ("tcp", "tcp6"):
