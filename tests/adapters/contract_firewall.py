@@ -192,6 +192,21 @@ class FirewallContract:
 
         self.run(story)
 
+    def test_single_addresses_that_are_left_of_ranges_beside_networks_are_found(self) -> None:
+        # Many, because it is chance in which order a tree of the kernel gives neighbours.
+        networks = addresses(*(f"{n}.0.2.0/24" for n in range(20, 60)), *(f"20{n}::/64" for n in range(20, 60)))
+        ends4 = [[(n << 24) + 0x200 + 255 + step for n in range(20, 60)] for step in (0, 1)]
+        ends6 = [[(int(f"20{n}", 16) << 112) + 2**64 - 1 + step for n in range(20, 60)] for step in (0, 1)]
+        columns = [from_numbers(family, end) for family, ends in ((Family.IPV4, ends4), (Family.IPV6, ends6)) for end in ends]
+        beyond = AddressSet.of(*columns)
+
+        async def story(firewall: Firewall) -> None:
+            held = holding([ALPHA, BETA], {"alpha": networks, "beta": beyond})
+            await firewall.apply(difference(None, held))
+            assert (await firewall.verify(held)).sound
+
+        self.run(story)
+
     def test_a_hundred_thousand_entries(self) -> None:
         async def story(firewall: Firewall) -> None:
             chance = np.random.default_rng(1)
