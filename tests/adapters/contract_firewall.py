@@ -46,6 +46,8 @@ Story = Callable[[Firewall], Awaitable[None]]
 # How often a process that changes the firewall is killed; in the system tests a whole daemon is, five times as often.
 _KILLS = int(os.environ.get("BANLISTD_KILLS", "25")) // 5
 
+NETWORKS = ("192.0.2.0/24", "198.51.100.0/24")
+
 
 class FirewallContract:
     promises: ClassVar[Promises] = Promises()
@@ -204,6 +206,15 @@ class FirewallContract:
             held = holding([ALPHA, BETA], {"alpha": networks, "beta": beyond})
             await firewall.apply(difference(None, held))
             assert (await firewall.verify(held)).sound
+
+        self.run(story)
+
+    def test_a_network_more_than_there_should_be_is_noticed(self) -> None:
+        async def story(firewall: Firewall) -> None:
+            one, two = (holding([ALPHA], {"alpha": addresses(*nets)}) for nets in (NETWORKS[:1], NETWORKS[:2]))
+            await firewall.apply(difference(None, two))
+            assert (await firewall.verify(two)).sound
+            assert not (await firewall.verify(one)).sound
 
         self.run(story)
 
