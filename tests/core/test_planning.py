@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from banlistd.core.addresses import FAMILIES, Addresses, AddressSet, Ranges, from_numbers, union_of
 from banlistd.core.change import Change, difference
-from banlistd.core.holding import Holding, Kind, Lane, MapId, Owned, Verdict
+from banlistd.core.holding import Holding, Kind, Lane, MapId, Owned, Verdict, contents_of
 from banlistd.core.planning import plan
 from banlistd.model import Action, ContentHash, Direction, Family, Mark, Marker, Owner, PolicyHash, SourceId
 
@@ -202,3 +202,13 @@ def test_ipv6_is_planned_like_ipv4() -> None:
     owned = holding.owned[MapId(Lane.IN, Kind.HOSTS, V6)]
     assert np.array_equal(owned.first, np.sort(hosts))
     assert set(owned.mark.tolist()) == {3}
+
+
+@given(worlds)
+@example(World((owner(1), owner(2)), {SourceId("s1"): [(0, 4)], SourceId("s2"): [(4, 5)]}, []))
+def test_what_maps_hold_planned_again_leads_to_the_same_maps(world: World) -> None:
+    held = world.holding()
+    found = contents_of(held.owned)
+    contents = {one.source_id: found[one.mark] for one in world.roster if one.mark in found}
+    barred = {V4: ranges(world.barred), V6: Ranges.none(V6)}
+    assert difference(held, plan(world.roster, contents, NOTHING, barred, [])).is_empty

@@ -8,7 +8,8 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from banlistd.core.addresses import FAMILIES, Addresses, AddressSet, Ranges, no_addresses
+from banlistd.core.addresses import FAMILIES, Addresses, AddressSet, Ranges, no_addresses, union_of
+from banlistd.core.hosts import distinct
 from banlistd.model import Direction, Family, Mark, Marker, Owner
 
 MARK_DTYPE = np.dtype(np.uint16)
@@ -123,14 +124,24 @@ SOUND = Verdict()
 
 
 def contents_of(maps: Mapping[MapId, Owned]) -> Mapping[Mark, AddressSet]:
-    """What each owner holds, as a content: planned again under the same policy, it leads to the same maps."""
+    """What each owner holds, as a content: planned again under the same policy, it leads to the same maps.
+
+    That is why a single address that is left of a network stays one of the networks here, where it is in no normal form.
+    """
     marks = sorted({int(mark) for owned in maps.values() for mark in np.flatnonzero(np.bincount(owned.mark))})
     contents = {}
     for mark in marks:
-        columns: list[Addresses] = []
-        for family in FAMILIES:
-            mine = [owned.where(owned.mark == mark) for map_id, owned in maps.items() if map_id.family is family]
-            columns += [np.concatenate([no_addresses(family), *(part.first for part in mine)])]
-            columns += [np.concatenate([no_addresses(family), *(part.last for part in mine)])]
-        contents[Mark(mark)] = AddressSet.of(*columns)
+        mine = {map_id: owned.where(owned.mark == mark) for map_id, owned in maps.items()}
+        (hosts4, nets4), (hosts6, nets6) = (_parts_of(family, mine) for family in FAMILIES)
+        contents[Mark(mark)] = AddressSet(hosts4, nets4, hosts6, nets6)
     return contents
+
+
+def _parts_of(family: Family, maps: Mapping[MapId, Owned]) -> tuple[Addresses, Ranges]:
+    """Each once, in whichever lanes it stands."""
+    hosts, nets = (
+        [owned for map_id, owned in maps.items() if map_id.family is family and map_id.kind is kind] for kind in Kind
+    )
+    none = no_addresses(family)
+    first, last = (np.concatenate([none, *(getattr(owned, end) for owned in nets)]) for end in ("first", "last"))
+    return distinct(np.concatenate([none, *(owned.first for owned in hosts)])), union_of(family, first, last)
