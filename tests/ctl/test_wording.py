@@ -226,7 +226,7 @@ def test_timers_say_when_each_source_is_due() -> None:
         ("skipped", "skipped, the firewall holds this content already"),
         ("unchanged", "unchanged since the last poll"),
         ("lost_race", "done by another import at the same time"),
-        ("refused", "refused: too few (the last good content stays)"),
+        ("refused", "refused: too few"),
         ("failed", "failed: too few (the last good content stays)"),
         ("postponed", "postponed"),
     ],

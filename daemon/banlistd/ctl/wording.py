@@ -17,7 +17,7 @@ _OUTCOMES: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
     "skipped": lambda _: "skipped, the firewall holds this content already",
     "unchanged": lambda _: "unchanged since the last poll",
     "lost_race": lambda _: "done by another import at the same time",
-    "refused": lambda row: f"refused: {printable(row['error'])} (the last good content stays)",
+    "refused": lambda row: f"refused: {printable(row['error'])}",  # which says what stays
     "failed": lambda row: f"failed: {printable(row['error'])} (the last good content stays)",
 }
 
