@@ -27,8 +27,8 @@ from adapters.contract_firewall import (
     large,
     owner,
 )
+from banlistd.adapters.backends import ipset_wire
 from banlistd.adapters.backends.ipset import IpsetFirewall
-from banlistd.adapters.backends.ipset_wire import IpsetSocket
 from banlistd.core.addresses import AddressSet
 from banlistd.core.change import difference
 from banlistd.core.holding import Holding
@@ -165,7 +165,7 @@ async def test_a_change_that_fits_into_no_send_buffer_is_gathered_and_swapped(mo
     held, wanted = large(0), large(1)
     firewall = await standing(held)
     # As in a user namespace, where no larger buffer is given.
-    monkeypatch.setattr(IpsetSocket, "_widen", lambda *_: None)
+    monkeypatch.setattr(ipset_wire, "widen", lambda *_: None)
     await firewall.close()
     await firewall.apply(difference(held, wanted))
     assert (await firewall.verify(wanted)).sound

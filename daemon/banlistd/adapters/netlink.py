@@ -180,7 +180,7 @@ class NetlinkSocket:
             self._socket.setsockopt(SOL_NETLINK, NETLINK_EXT_ACK, 1)
             # Without it an error brings the whole refused message back, 64 KiB of elements.
             self._socket.setsockopt(SOL_NETLINK, NETLINK_CAP_ACK, 1)
-            self._widen(SO_RCVBUFFORCE, socket.SO_RCVBUF, _REPLIES)
+            widen(self._socket, SO_RCVBUFFORCE, socket.SO_RCVBUF, _REPLIES)
         except OSError:
             self._socket.close()
             raise
@@ -249,9 +249,9 @@ class NetlinkSocket:
         """
         wanted = batch.octets + _SEND_SLACK
         if wanted > self._send_buffer:
-            self._widen(SO_SNDBUFFORCE, socket.SO_SNDBUF, wanted)
+            widen(self._socket, SO_SNDBUFFORCE, socket.SO_SNDBUF, wanted)
             self._send_buffer = wanted
-        self._drain()  # what is left of an answer that was not read to its end
+        drain(self._socket)  # what is left of an answer that was not read to its end
         self._socket.sendmsg(batch.parts)
         # The kernel works while we are in sendmsg: all of its answers are there.
         acknowledged = False
@@ -271,25 +271,28 @@ class NetlinkSocket:
         try:
             _raise_if_refused(flags, sequence, payload)
         except NetlinkError:
-            self._drain()
+            drain(self._socket)
             raise
 
-    def _drain(self) -> None:
-        while True:
-            try:
-                self._socket.recv(_RECEIVE, socket.MSG_DONTWAIT)
-            except BlockingIOError:
-                return
-            except OSError as exc:
-                if exc.errno != errno.ENOBUFS:
-                    raise
 
-    def _widen(self, forced: int, plain: int, octets: int) -> None:
-        """Forced goes beyond net.core.[rw]mem_max, but only with CAP_NET_ADMIN in the first user namespace."""
+def drain(wire: socket.socket) -> None:
+    """Forget what is left of an answer that was not read to its end."""
+    while True:
         try:
-            self._socket.setsockopt(socket.SOL_SOCKET, forced, octets)
-        except PermissionError:
-            self._socket.setsockopt(socket.SOL_SOCKET, plain, octets)
+            wire.recv(_RECEIVE, socket.MSG_DONTWAIT)
+        except BlockingIOError:
+            return
+        except OSError as exc:
+            if exc.errno != errno.ENOBUFS:
+                raise
+
+
+def widen(wire: socket.socket, forced: int, plain: int, octets: int) -> None:
+    """Forced goes beyond net.core.[rw]mem_max, but only with CAP_NET_ADMIN in the first user namespace."""
+    try:
+        wire.setsockopt(socket.SOL_SOCKET, forced, octets)
+    except PermissionError:
+        wire.setsockopt(socket.SOL_SOCKET, plain, octets)
 
 
 def each_message(data: bytes) -> Iterator[tuple[int, int, int, bytes]]:

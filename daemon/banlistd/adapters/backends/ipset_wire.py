@@ -25,12 +25,14 @@ from banlistd.adapters.netlink import (
     NetlinkError,
     attribute,
     attributes,
+    drain,
     each_message,
     framed,
     nested,
     text,
     to_number,
     to_text,
+    widen,
 )
 
 NFNL_SUBSYS_IPSET = 6
@@ -158,7 +160,7 @@ class IpsetSocket:
         try:
             self._socket.bind((0, 0))
             self._socket.setsockopt(SOL_NETLINK, NETLINK_CAP_ACK, 1)
-            self._widen(SO_RCVBUFFORCE, socket.SO_RCVBUF, _REPLIES)
+            widen(self._socket, SO_RCVBUFFORCE, socket.SO_RCVBUF, _REPLIES)
         except OSError:
             self._socket.close()
             raise
@@ -215,7 +217,7 @@ class IpsetSocket:
         ]
         if not messages:
             return []
-        self._drain()
+        drain(self._socket)
         self._send(messages)
         codes = {sequence: code for sequence, code in self._codes() if sequence >= first}
         unexpected = set(codes.values()) - {0, IPSET_ERR_EXIST, errno.ENOENT}
@@ -229,7 +231,7 @@ class IpsetSocket:
         Raises NetlinkError with the number of the first command that was refused; all others were carried out. Where they do
         not fit into a send buffer, EMSGSIZE, and none was.
         """
-        self._drain()
+        drain(self._socket)
         end = commands.next_sequence
         self._send([*commands.parts, command(IPSET_CMD_PROTOCOL, NLM_F_ACK, end, b"")])
         # The kernel works while we are in sendmsg: all of its answers are there.
@@ -243,7 +245,7 @@ class IpsetSocket:
     def _send(self, messages: Sequence[bytes]) -> None:
         whole = b"".join(messages)
         if len(whole) + _SEND_SLACK > self._send_buffer:
-            self._widen(SO_SNDBUFFORCE, socket.SO_SNDBUF, len(whole) + _SEND_SLACK)
+            widen(self._socket, SO_SNDBUFFORCE, socket.SO_SNDBUF, len(whole) + _SEND_SLACK)
             self._send_buffer = len(whole) + _SEND_SLACK
         try:
             self._socket.send(whole)
@@ -271,7 +273,7 @@ class IpsetSocket:
 
     def _dump(self, body: bytes) -> list[bytes]:
         """The attributes of each answer."""
-        self._drain()
+        drain(self._socket)
         self._sequence += 1
         self._socket.send(command(IPSET_CMD_LIST, NLM_F_DUMP, self._sequence, body))
         found: list[bytes] = []
@@ -284,24 +286,6 @@ class IpsetSocket:
                 if kind in (NLMSG_ERROR, NLMSG_DONE):
                     return found
                 found.append(payload[_NFGENMSG.size :])
-
-    def _drain(self) -> None:
-        """Forget what is left of an answer that was not read to its end."""
-        while True:
-            try:
-                self._socket.recv(_RECEIVE, socket.MSG_DONTWAIT)
-            except BlockingIOError:
-                return
-            except OSError as exc:
-                if exc.errno != errno.ENOBUFS:
-                    raise
-
-    def _widen(self, forced: int, plain: int, octets: int) -> None:
-        """Forced goes beyond net.core.[rw]mem_max, but only with CAP_NET_ADMIN in the first user namespace."""
-        try:
-            self._socket.setsockopt(socket.SOL_SOCKET, forced, octets)
-        except PermissionError:
-            self._socket.setsockopt(socket.SOL_SOCKET, plain, octets)
 
 
 def _refusal(code: int, sequence: int) -> NetlinkError:
