@@ -21,6 +21,8 @@ _MOST_BYTES = 1 << 30
 def read_and_merge(files: Sequence[Path]) -> Ranges:
     """Files on disk -> IPv4 of all of them, as merged ranges."""
     contents = [_addresses(file) for file in files]
+    if len(contents) == 1:
+        return contents[0].ranges(Family.IPV4)
     first, last = [], []
     for content in contents:
         first += [content.hosts4, content.nets4.first]

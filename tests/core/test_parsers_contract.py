@@ -82,12 +82,13 @@ def test_arrays_read_what_single_lines_read(body: bytes) -> None:
     assert {sample.line for sample in quick.samples} == {sample.line for sample in slow.samples} or quick.rejected > 5
 
 
-_octet = st.one_of(st.integers(0, 255).map(str), st.sampled_from(["256", "00", "007", "0000", ""]))
+_octet = st.one_of(st.integers(0, 255).map(str), st.sampled_from(["256", "299", "300", "999", "1000", "00", "007", "0000", ""]))
+_NO_LENGTHS = ("/33", "/99", "/256", "/", "/08", "/008", "/8/8", "/8.8", "/8.8.8.8")
 _bare_lines = st.lists(
     st.builds(
         lambda octets, bits: ".".join(octets) + bits + "\n",
         st.one_of(st.tuples(*[st.integers(0, 255).map(str)] * 4), st.lists(_octet, min_size=3, max_size=5)),
-        st.one_of(st.just(""), st.integers(0, 32).map("/{}".format), st.sampled_from(["/33", "/", "/08", "/008", "/8/8"])),
+        st.one_of(st.just(""), st.integers(0, 32).map("/{}".format), st.sampled_from(_NO_LENGTHS)),
     ),
     max_size=8,
 )
@@ -103,6 +104,13 @@ def test_lines_that_are_nearly_bare_are_read_like_single_ones(body: bytes, data:
     assert quick.addresses == slow.addresses
     assert (quick.entries4, quick.entries6, quick.rejected) == (slow.entries4, slow.entries6, slow.rejected)
     assert quick.samples == slow.samples
+
+
+def test_a_number_of_up_to_five_digits_is_an_octet_for_both_ways_or_for_neither() -> None:
+    for number in [*map(str, range(1300)), "00", "09", "000", "099", "0255", "2550", "25500"]:
+        body = f"9.9.9.9\n9.9.9.{number}\n".encode()
+        quick, slow = _quickly(body), _slowly(body)
+        assert (quick.addresses, quick.rejected) == (slow.addresses, slow.rejected), number
 
 
 @given(st.lists(st.one_of(st.ip_addresses(), st.ip_addresses(network="::ffff:0:0/96")), min_size=1, max_size=40))

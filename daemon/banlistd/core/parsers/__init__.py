@@ -8,7 +8,7 @@ from banlistd.core.parsers.peers import parse_dat, parse_p2p
 from banlistd.core.parsers.plain import parse_plain
 from banlistd.core.parsers.recognition import recognised
 from banlistd.core.parsers.tables import parse_table
-from banlistd.core.parsers.text import MOST_LINES, count_lines, looks_like, normalised
+from banlistd.core.parsers.text import MOST_LINES, SHORTEST_LINE, count_lines, looks_like, normalised
 from banlistd.core.parsers.zones import parse_hosts, parse_rbldnsd
 from banlistd.errors import ParseError
 from banlistd.model import Format, FormatType
@@ -28,12 +28,11 @@ def parse(body: bytes, form: Format = ANY) -> Parsed:
     that `form` names, or that has more than 50 million lines.
     """
     text = normalised(body)
-    lines = count_lines(text)
-    if lines > MOST_LINES:
+    if len(text) > MOST_LINES and count_lines(text) > MOST_LINES:
         raise ParseError(f"more than {MOST_LINES:,} lines", "no blocklist is as long as this")
-    harvest = Harvest(lines)
+    harvest = Harvest(len(text) // SHORTEST_LINE)
     used = PARSERS[form.type](text, form, harvest)
-    return harvest.parsed(lines, looks_like(text), used)
+    return harvest.parsed(harvest.lines or count_lines(text), looks_like(text), used)
 
 
 def _parse_recognised(body: bytes, _: Format, harvest: Harvest) -> Format:

@@ -68,8 +68,11 @@ class _Column:
             self._last[count : self._count] = first if last is None else last
 
     def ends(self) -> tuple[Addresses, Addresses | None]:
-        first = self._first[: self._count]
-        last = self._last[: self._count] if self._last is not None else None
+        """All of it. What was not needed goes back to the system, and nothing is copied."""
+        first, last = self._first, self._last
+        first.resize(self._count, refcheck=False)
+        if last is not None:
+            last.resize(self._count, refcheck=False)
         return first, None if last is None or np.array_equal(first, last) else last
 
 
@@ -82,16 +85,17 @@ def _grown(column: Addresses, count: int, wanted: int) -> Addresses:
 class Harvest:
     """Collects addresses and rejected lines; grows by 4 bytes an IPv4 address, so that millions fit.
 
-    `lines`: how many there are at most, one address in each; more fit as well.
+    `most`: how many arrays will hold at most; more fit as well. `lines`: how many have been read, by who counts them.
     """
 
-    __slots__ = ("_columns", "_excluded", "_first4", "_first6", "_last4", "_last6", "rejected", "samples")
+    __slots__ = ("_columns", "_excluded", "_first4", "_first6", "_last4", "_last6", "lines", "rejected", "samples")
 
-    def __init__(self, lines: int = 0) -> None:
-        self._columns = {family: _Column(family, lines) for family in (_V4, _V6)}
+    def __init__(self, most: int = 0) -> None:
+        self._columns = {family: _Column(family, most) for family in (_V4, _V6)}
         self._first4, self._last4 = array("I"), array("I")
         self._first6, self._last6 = bytearray(), bytearray()
         self._excluded: list[Span] = []
+        self.lines = 0
         self.rejected = 0
         self.samples: list[Rejected] = []
 

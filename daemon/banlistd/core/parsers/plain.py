@@ -30,9 +30,10 @@ NO_ADDRESS = "no address at its beginning"
 
 def parse_plain(body: bytes, form: Format, harvest: Harvest) -> Format:
     """Addresses, networks, `a - b`; `#`, `;` and `//` begin a comment."""
-    for number, block in blocks(body):
+    for block in blocks(body):
         seen = quads.scan(block, LONGEST_LINE)
         harvest.add_block(Family.IPV4, seen.first, seen.last)
+        number, harvest.lines = harvest.lines + 1, harvest.lines + seen.lines
         if not len(seen.unread):
             continue
         text = decoded(block)

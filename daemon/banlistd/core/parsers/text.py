@@ -8,6 +8,9 @@ from collections.abc import Iterator
 
 import numpy as np
 
+SHORTEST_LINE = len(b"1.1.1.1\n")
+"""Bytes; no line that is read in arrays is shorter."""
+
 LONGEST_LINE = 10_000
 """Bytes; a longer line is rejected. The longest real line that holds an address has some 1,000."""
 
@@ -27,11 +30,15 @@ def normalised(body: bytes) -> bytes:
     if body.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         body = body.decode("utf-16", "replace").encode("utf-8", "replace")
     body = body.removeprefix(codecs.BOM_UTF8)
-    if b"\r" in body:
-        body = body.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
-    if b"\0" in body:
-        body = body.replace(b"\0", b" ")
+    if _holds_returns_or_nuls(body):
+        body = body.replace(b"\r\n", b"\n").replace(b"\r", b"\n").replace(b"\0", b" ")
     return body if not body or body.endswith(b"\n") else body + b"\n"
+
+
+def _holds_returns_or_nuls(body: bytes) -> bool:
+    """Block by block, so that what is looked at twice comes from memory once."""
+    starts = range(0, len(body), BLOCK)
+    return any(body.find(byte, at, at + BLOCK) >= 0 for at in starts for byte in (b"\r", b"\0"))
 
 
 def looks_like(body: bytes) -> str:
@@ -43,14 +50,12 @@ def looks_like(body: bytes) -> str:
     return "html" if page else ""
 
 
-def blocks(body: bytes) -> Iterator[tuple[int, bytes]]:
-    """Number of the first line (from 1) and whole lines, about `BLOCK` bytes of them; one line alone if it is longer."""
-    number, at = 1, 0
+def blocks(body: bytes) -> Iterator[bytes]:
+    """Whole lines, about `BLOCK` bytes of them; one line alone if it is longer."""
+    at = 0
     while at < len(body):
         end = body.rfind(b"\n", at, at + BLOCK) + 1 or body.index(b"\n", at) + 1
-        block = body[at:end]
-        yield number, block
-        number += count_lines(block)
+        yield body[at:end]
         at = end
 
 
@@ -62,11 +67,11 @@ def count_lines(text: bytes) -> int:
 
 def lines_of(body: bytes) -> Iterator[tuple[int, str]]:
     """Number and text, without its line feed, of each line; what is cut from a line too long is not given."""
-    for number, block in blocks(body):
-        if len(block) > BLOCK:
-            yield number, decoded(block[: LONGEST_LINE + 1])
-        else:
-            yield from enumerate(decoded(block[:-1]).split("\n"), number)
+    number = 1
+    for block in blocks(body):
+        lines = [decoded(block[: LONGEST_LINE + 1])] if len(block) > BLOCK else decoded(block[:-1]).split("\n")
+        yield from enumerate(lines, number)
+        number += len(lines)
 
 
 def decoded(line: bytes) -> str:
