@@ -97,15 +97,16 @@ class Importer:
         """Poll a source and bring the firewall up to date with it. Faults end in the outcome, not in an exception."""
         began = self._clock.monotonic()
         self._tell(EventName.IMPORT_STARTED, source.id, f"{source.id}: polling")
-        retry_after: float | None = None
+        retry_after, found = None, None
         try:
-            outcome = await self._import(source, began)
+            outcome, found = await self._import(source, began)
         except BanlistdError as error:
             retry_after = error.retry_after if isinstance(error, FetchError) else None
             outcome = await self._record_failure(source.id, error)
-        return await self._remember(source, outcome, retry_after)
+        return await self._remember(source, outcome, retry_after, found)
 
-    async def _import(self, source: Source, began: float) -> Outcome:
+    async def _import(self, source: Source, began: float) -> tuple[Outcome, _Found | None]:
+        """What came of it, and what was found where that is not written down yet."""
         poll = await self._ledger.poll(source.id)
         newest = await self._ledger.newest(source.id)
         held = await self._quarantine.held(source.id)
@@ -115,21 +116,23 @@ class Importer:
             refusal = found.reading.refusal
             if not await self._has_settled(source, held, found.reading, refusal):
                 error = RefusedError(f"{refusal.guard}: {refusal.reason}", "the last good content stays")
-                return await self._record_failure(source.id, error, refusal.guard)
+                return await self._record_failure(source.id, error, refusal.guard), None
             words = f"taken although {refusal.guard}, because it has stayed so: {refusal.reason}"
             found = dataclasses.replace(found, in_spite=words)
-        outcome = await self._take(source, found, poll, newest, began)
+        outcome = await self._take(source, found, newest, began)
         # The list is applied and written down; what is held back is replaced at the next poll.
         with suppress(LedgerError):
             trailer = found.reading.trailer if found.reading else None
-            await self._quarantine.confirm(source.id, self._clock.now(), trailer=trailer)
-        return outcome
+            release = held is not None or bool(found.in_spite)
+            await self._quarantine.confirm(source.id, self._clock.now(), trailer=trailer, release=release)
+        is_news = outcome.kind is OutcomeKind.SKIPPED and found.validators != poll.validators
+        return outcome, found if is_news else None
 
-    async def _take(self, source: Source, found: _Found, poll: Poll, newest: ImportRun | None, began: float) -> Outcome:
+    async def _take(self, source: Source, found: _Found, newest: ImportRun | None, began: float) -> Outcome:
         marker = await self._marker(source.id)
         decision = decide(newest, found.content_hash, marker, self._enforcement.policy_hash)
         if decision is Decision.SKIP and self._enforcement.holds(source.id, found.content_hash):
-            return await self._skip(source.id, found, poll)
+            return self._skip(source.id, found)
         addresses, run = await self._open(source.id, found, newest)
         if decision is Decision.FINISH:
             added, removed = 0, 0
@@ -172,9 +175,7 @@ class Importer:
         markers = await self._enforcement.firewall.markers()
         return next((marker for marker in markers if marker.source_id == source_id), None)
 
-    async def _skip(self, source_id: SourceId, found: _Found, poll: Poll) -> Outcome:
-        if found.validators != poll.validators:
-            await self._ledger.keep_validators(source_id, found.content_hash, found.validators)
+    def _skip(self, source_id: SourceId, found: _Found) -> Outcome:
         self._tell(
             EventName.IMPORT_SKIPPED, source_id, f"{source_id}: unchanged, and the firewall holds it", found.content_hash
         )
@@ -253,20 +254,23 @@ class Importer:
         kind = OutcomeKind.REFUSED if refused else OutcomeKind.FAILED
         return Outcome(source_id, kind, error=str(error), exit_code=error.exit_code)
 
-    async def _remember(self, source: Source, outcome: Outcome, retry_after: float | None) -> Outcome:
-        """Write down when the source is due again; the outcome tells it too."""
+    async def _remember(
+        self, source: Source, outcome: Outcome, retry_after: float | None, found: _Found | None
+    ) -> Outcome:
+        """Write down when the source is due again, which the outcome tells too, and what was found."""
         now = self._clock.now()
         failures = 0
-        with suppress(LedgerError):
-            poll = await self._ledger.poll(source.id)
-            failures = poll.failures + 1 if outcome.error else 0
+        if outcome.error:
+            with suppress(LedgerError):
+                failures = (await self._ledger.poll(source.id)).failures + 1
         # What a guard refused will hardly be better in a minute; what could not be fetched may be.
         tries = failures if outcome.kind is OutcomeKind.FAILED else 0
         delay = delay_after(every=source.every, failures=tries, retry_after=retry_after, chance=self._chance())
         with suppress(LedgerError):
-            await self._ledger.save_poll(
-                Poll(source.id, due_at=now + delay, polled_at=now, failures=failures, error=outcome.error)
-            )
+            poll = Poll(source.id, due_at=now + delay, polled_at=now, failures=failures, error=outcome.error)
+            if found is not None:
+                poll = dataclasses.replace(poll, validators=found.validators, content_hash=found.content_hash)
+            await self._ledger.save_poll(poll)
             if outcome.error:
                 await self._warn_of_age(source, now)
         return dataclasses.replace(outcome, delay=delay)

@@ -150,9 +150,6 @@ class Ledger(Protocol):
     async def record_failure(self, source_id: SourceId, error: str, policy_hash: PolicyHash, now: float) -> ImportRun:
         """A poll that failed before there was content to apply; the same failure again counts up `attempts`."""
 
-    async def keep_validators(self, source_id: SourceId, content_hash: ContentHash, validators: Validators) -> None:
-        """Remember validators of content that is already applied (a list of which only the header changed)."""
-
     async def newest(self, source_id: SourceId) -> ImportRun | None:
         """The newest run that had content, in any state."""
 
@@ -172,7 +169,9 @@ class Ledger(Protocol):
         """What is remembered of polling a source; a fresh `Poll` for one that was never polled."""
 
     async def save_poll(self, poll: Poll) -> None:
-        """Remember due time, failures and last error; validators and content hash are left as they are in the ledger."""
+        """Remember due time, failures and last error, in one transaction with the validators of content that is already
+        applied (a list of which only the header changed). Without a content hash those are left as they are in the ledger.
+        """
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,8 +201,11 @@ class Quarantine(Protocol):
     async def approve(self, source_id: SourceId, content_hash: ContentHash) -> bool:
         """Mark content to be taken in spite of the guards; False where it is no longer what is held back."""
 
-    async def confirm(self, source_id: SourceId, now: float, *, trailer: bool | None) -> None:
-        """A good list has come, new or unchanged: nothing is held back any more. `trailer` None: as it was known before."""
+    async def confirm(self, source_id: SourceId, now: float, *, trailer: bool | None, release: bool = True) -> None:
+        """A good list has come, new or unchanged: nothing is held back any more. `trailer` None: as it was known before.
+
+        `release` False: nothing is held back, as the caller knows.
+        """
 
     async def standing(self, source_id: SourceId) -> Standing | None:
         """How a source stands; None for one that never had a good list."""

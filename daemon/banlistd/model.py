@@ -163,8 +163,8 @@ class Marker:
 class Validators:
     """What is sent back to a server to learn that nothing changed. Empty strings: not known.
 
-    `body_hash` is the SHA-256 (hexadecimal) of the bytes as they arrived, before decompression. `recipe` stands for the place
-    they came from and the format they were read in: under another recipe the validators say nothing.
+    `body_hash` stands for the bytes as they arrived, before decompression, and is compared only with one of the same source.
+    `recipe` stands for the place they came from and the format they were read in: under another one the validators say nothing.
     """
 
     etag: str = ""

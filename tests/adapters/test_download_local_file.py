@@ -31,11 +31,21 @@ def taken(path: Path) -> Download:
     return outcome
 
 
-def test_a_file_comes_whole_with_its_hash(tmp_path: Path) -> None:
+def test_a_file_comes_whole_with_the_hash_of_its_halves(tmp_path: Path) -> None:
+    half = len(LIST) // 2
+    halves = hashlib.sha256(LIST[:half]).digest() + hashlib.sha256(LIST[half:]).digest()
     download = taken(written(tmp_path / "list"))
     assert download.body == LIST
-    assert download.validators.body_hash == hashlib.sha256(LIST).hexdigest()
+    assert download.validators.body_hash == hashlib.sha256(halves).hexdigest()
     assert download.validators.last_modified == ""
+
+
+def test_a_byte_anywhere_in_a_file_changes_its_hash(tmp_path: Path) -> None:
+    content = bytes(range(251)) * 2000  # more than is read at once
+    places = [0, 1, len(content) // 2 - 1, len(content) // 2, len(content) // 2 + 1, len(content) - 1]
+    contents = [content, content[:-1], *(content[:at] + b"\xff" + content[at + 1 :] for at in places)]
+    hashes = {taken(written(tmp_path / "list", each)).validators.body_hash for each in contents}
+    assert len(hashes) == len(contents)
 
 
 def test_a_file_that_was_not_touched_is_not_read_again(tmp_path: Path) -> None:

@@ -14,10 +14,7 @@ class BackendsInUse:
         self._database = database
 
     async def every(self) -> Sequence[str]:
-        async def work(connection: aiosqlite.Connection) -> Sequence[str]:
-            return [row[0] for row in await connection.execute_fetchall("SELECT name FROM backends ORDER BY name")]
-
-        return await self._database.read(work)
+        return [row[0] for row in await self._database.run("SELECT name FROM backends ORDER BY name")]
 
     async def enter(self, name: str) -> None:
         if name in await self.every():

@@ -6,7 +6,7 @@ it can; a damaged file is moved aside; a file that was deleted is made again.
 
 import asyncio
 import sqlite3
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Coroutine, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeVar
@@ -85,11 +85,19 @@ class Database:
 
         The whole is shielded from cancellation: a cancelled COMMIT may have happened or not, an uncancelled one is known.
         """
-        return await _to_the_end(self._carry_out("BEGIN IMMEDIATE", work))
+        return await _to_the_end(self._carry_out(_enclosed("BEGIN IMMEDIATE", work)))
 
     async def read(self, work: Work[T]) -> T:
         """Run `work` on one consistent state."""
-        return await _to_the_end(self._carry_out("BEGIN", work))
+        return await _to_the_end(self._carry_out(_enclosed("BEGIN", work)))
+
+    async def run(self, statement: str, parameters: Sequence[Any] | Mapping[str, Any] = ()) -> list[Any]:
+        """The rows that one statement gives. It is a transaction of its own: one turn to SQLite's thread instead of three."""
+
+        async def work(connection: aiosqlite.Connection) -> list[Any]:
+            return list(await connection.execute_fetchall(statement, parameters))
+
+        return await _to_the_end(self._carry_out(work))
 
     async def open(self, original: Path | None = None) -> None:
         """Raises LedgerError for a file that must not be touched; whatever else is wrong with it, there is a state afterwards.
@@ -110,7 +118,7 @@ class Database:
     async def close(self) -> None:
         await close(self._connection)
 
-    async def _carry_out(self, begin: str, work: Work[T]) -> T:
+    async def _carry_out(self, work: Work[T]) -> T:
         clock = asyncio.get_running_loop().time
         deadline = clock() + _PATIENCE
         while True:
@@ -118,7 +126,7 @@ class Database:
                 if self._is_gone():
                     await self._step_aside(_GONE, damaged=False)
                 try:
-                    return await transaction(self._connection, begin, work)
+                    return await work(self._connection)
                 except sqlite3.Error as error:
                     code = _code_of(error)
                     if code in _OF_THE_DISK and self._path is not None and not self._fault:
@@ -228,6 +236,15 @@ async def open_copy(path: Path, scratch: Path | None = None) -> AsyncIterator[Da
         yield database
     finally:
         await _to_the_end(database.close())
+
+
+def _enclosed(begin: str, work: Work[T]) -> Work[T]:
+    """The same in a transaction."""
+
+    async def enclosed(connection: aiosqlite.Connection) -> T:
+        return await transaction(connection, begin, work)
+
+    return enclosed
 
 
 def words_of(error: Exception) -> str:

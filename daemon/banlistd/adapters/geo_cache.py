@@ -94,11 +94,7 @@ class GeoCacheTable:
 
     async def page(self, after: GeoEntry | None, most: int, now: float) -> Sequence[GeoEntry]:
         begin = _key(after.family, after.last) if after is not None else b""
-
-        async def work(connection: aiosqlite.Connection) -> Sequence[Sequence[Any]]:
-            return list(await connection.execute_fetchall(_PAGE, (begin, now, most)))
-
-        entries = [_entry_of(row) for row in await self._database.read(work)]
+        entries = [_entry_of(row) for row in await self._database.run(_PAGE, (begin, now, most))]
         return [entry for entry in entries if isinstance(entry, GeoEntry)]
 
     async def prune(self, now: float, most: int) -> int:

@@ -59,12 +59,14 @@ _MARK_COMPLETED = """
     RETURNING id
 """
 
-_KEEP_VALIDATORS = """
+_TAKE_VALIDATORS = """etag = excluded.etag, last_modified = excluded.last_modified, body_hash = excluded.body_hash,
+        recipe = excluded.recipe, content_hash = excluded.content_hash"""
+
+_KEEP_VALIDATORS = f"""
     INSERT INTO polls (source_id, etag, last_modified, body_hash, recipe, content_hash)
     VALUES (:source_id, :etag, :last_modified, :body_hash, :recipe, :content_hash)
-    ON CONFLICT (source_id) DO UPDATE SET etag = excluded.etag, last_modified = excluded.last_modified,
-        body_hash = excluded.body_hash, recipe = excluded.recipe, content_hash = excluded.content_hash
-"""
+    ON CONFLICT (source_id) DO UPDATE SET {_TAKE_VALIDATORS}
+"""  # noqa: S608 - made of the literal above
 
 _FORGET_OLD_SNAPSHOTS = """
     DELETE FROM snapshots WHERE source_id = :source_id AND content_hash NOT IN (
@@ -96,12 +98,19 @@ _RECORD_FAILURE = f"""
     RETURNING {_COLUMNS}
 """  # noqa: S608 - as above
 
-_SAVE_POLL = """
+_TAKE_POLL = "due_at = excluded.due_at, polled_at = excluded.polled_at, failures = excluded.failures, error = excluded.error"
+
+_SAVE_POLL = f"""
     INSERT INTO polls (source_id, due_at, polled_at, failures, error)
     VALUES (:source_id, :due_at, :polled_at, :failures, :error)
-    ON CONFLICT (source_id) DO UPDATE SET due_at = excluded.due_at, polled_at = excluded.polled_at,
-        failures = excluded.failures, error = excluded.error
-"""
+    ON CONFLICT (source_id) DO UPDATE SET {_TAKE_POLL}
+"""  # noqa: S608 - as above
+
+_SAVE_POLL_WITH_VALIDATORS = f"""
+    INSERT INTO polls (source_id, due_at, polled_at, failures, error, etag, last_modified, body_hash, recipe, content_hash)
+    VALUES (:source_id, :due_at, :polled_at, :failures, :error, :etag, :last_modified, :body_hash, :recipe, :content_hash)
+    ON CONFLICT (source_id) DO UPDATE SET {_TAKE_POLL}, {_TAKE_VALIDATORS}
+"""  # noqa: S608 - as above
 
 
 class ImportRuns:
@@ -143,7 +152,7 @@ class ImportRuns:
             if not list(await connection.execute_fetchall(_MARK_COMPLETED, parameters)):
                 return False
             if validators is not None:
-                await _keep_validators(connection, run.source_id, run.content_hash, validators)
+                await connection.execute(_KEEP_VALIDATORS, _parameters_of(run.source_id, run.content_hash, validators))
             row = {"source_id": run.source_id, "id": run.id}
             await connection.execute(_FORGET_OLD_SNAPSHOTS, row)
             await connection.execute(_FORGET_OLD_RUNS, row)
@@ -171,12 +180,6 @@ class ImportRuns:
 
         return await self._database.write(work)
 
-    async def keep_validators(self, source_id: SourceId, content_hash: ContentHash, validators: Validators) -> None:
-        async def work(connection: aiosqlite.Connection) -> None:
-            await _keep_validators(connection, source_id, content_hash, validators)
-
-        await self._database.write(work)
-
     async def newest(self, source_id: SourceId) -> ImportRun | None:
         return await self._one("source_id = :source_id AND content_hash IS NOT NULL", source_id)
 
@@ -184,75 +187,52 @@ class ImportRuns:
         return await self._one("source_id = :source_id AND state IN ('pending', 'completed')", source_id)
 
     async def snapshot(self, source_id: SourceId, content_hash: ContentHash) -> bytes | None:
-        async def work(connection: aiosqlite.Connection) -> bytes | None:
-            rows = list(
-                await connection.execute_fetchall(
-                    "SELECT body FROM snapshots WHERE source_id = ? AND content_hash = ?", (source_id, content_hash)
-                )
-            )
-            return bytes(rows[0][0]) if rows else None
-
-        return await self._database.read(work)
+        rows = await self._database.run(
+            "SELECT body FROM snapshots WHERE source_id = ? AND content_hash = ?", (source_id, content_hash)
+        )
+        return bytes(rows[0][0]) if rows else None
 
     async def arrivals(self, source_id: SourceId) -> Sequence[tuple[float, bytes | None]]:
-        async def work(connection: aiosqlite.Connection) -> Sequence[tuple[float, bytes | None]]:
-            rows = await connection.execute_fetchall(
-                "SELECT arrived_at, body FROM arrivals JOIN import_runs USING (source_id, content_hash)"
-                " WHERE source_id = ? AND state = 'completed' ORDER BY generation DESC",
-                (source_id,),
-            )
-            return [(row[0], row[1]) for row in rows]
-
-        return await self._database.read(work)
+        return await self._database.run(
+            "SELECT arrived_at, body FROM arrivals JOIN import_runs USING (source_id, content_hash)"
+            " WHERE source_id = ? AND state = 'completed' ORDER BY generation DESC",
+            (source_id,),
+        )
 
     async def history(self, source_id: SourceId | None, limit: int) -> Sequence[ImportRun]:
         condition = "1" if source_id is None else "source_id = :source_id"
-
-        async def work(connection: aiosqlite.Connection) -> Sequence[ImportRun]:
-            rows = await connection.execute_fetchall(
-                f"SELECT {_COLUMNS} FROM import_runs WHERE {condition}"  # noqa: S608 - literals
-                " ORDER BY coalesce(completed_at, started_at) DESC, id DESC LIMIT :limit",
-                {"source_id": source_id, "limit": limit},
-            )
-            return [_run_of(row) for row in rows]
-
-        return await self._database.read(work)
+        rows = await self._database.run(
+            f"SELECT {_COLUMNS} FROM import_runs WHERE {condition}"  # noqa: S608 - literals
+            " ORDER BY coalesce(completed_at, started_at) DESC, id DESC LIMIT :limit",
+            {"source_id": source_id, "limit": limit},
+        )
+        return [_run_of(row) for row in rows]
 
     async def poll(self, source_id: SourceId) -> Poll:
-        async def work(connection: aiosqlite.Connection) -> Poll:
-            rows = list(
-                await connection.execute_fetchall(
-                    "SELECT etag, last_modified, body_hash, recipe, content_hash, due_at, polled_at, failures, error"
-                    " FROM polls WHERE source_id = ?",
-                    (source_id,),
-                )
-            )
-            return Poll(source_id, Validators(*rows[0][:4]), *rows[0][4:]) if rows else Poll(source_id)
-
-        return await self._database.read(work)
+        rows = await self._database.run(
+            "SELECT etag, last_modified, body_hash, recipe, content_hash, due_at, polled_at, failures, error"
+            " FROM polls WHERE source_id = ?",
+            (source_id,),
+        )
+        return Poll(source_id, Validators(*rows[0][:4]), *rows[0][4:]) if rows else Poll(source_id)
 
     async def save_poll(self, poll: Poll) -> None:
-        parameters = {
+        parameters: Mapping[str, Any] = {
             "source_id": poll.source_id, "due_at": poll.due_at, "polled_at": poll.polled_at, "failures": poll.failures,
             "error": poll.error,
         }  # fmt: skip
-
-        async def work(connection: aiosqlite.Connection) -> None:
-            await connection.execute(_SAVE_POLL, parameters)
-
-        await self._database.write(work)
+        if poll.content_hash is None:
+            await self._database.run(_SAVE_POLL, parameters)
+        else:
+            known = _parameters_of(poll.source_id, poll.content_hash, poll.validators)
+            await self._database.run(_SAVE_POLL_WITH_VALIDATORS, {**parameters, **known})
 
     async def _one(self, condition: str, source_id: SourceId) -> ImportRun | None:
-        async def work(connection: aiosqlite.Connection) -> ImportRun | None:
-            rows = list(
-                await connection.execute_fetchall(
-                    f"SELECT {_COLUMNS} FROM import_runs WHERE {condition} ORDER BY generation DESC LIMIT 1",  # noqa: S608 - literals
-                    {"source_id": source_id},
-                )
-            )
-            return _run_of(rows[0]) if rows else None
-
-        return await self._database.read(work)
+        rows = await self._database.run(
+            f"SELECT {_COLUMNS} FROM import_runs WHERE {condition} ORDER BY generation DESC LIMIT 1",  # noqa: S608 - literals
+            {"source_id": source_id},
+        )
+        return _run_of(rows[0]) if rows else None
 
 
 async def _marks(connection: aiosqlite.Connection) -> Mapping[str, int]:
@@ -277,16 +257,11 @@ async def _give_marks(
     return known
 
 
-async def _keep_validators(
-    connection: aiosqlite.Connection, source_id: SourceId, content_hash: ContentHash | None, validators: Validators
-) -> None:
-    await connection.execute(
-        _KEEP_VALIDATORS,
-        {
-            "source_id": source_id, "content_hash": content_hash, "etag": validators.etag,
-            "last_modified": validators.last_modified, "body_hash": validators.body_hash, "recipe": validators.recipe,
-        },
-    )  # fmt: skip
+def _parameters_of(source_id: SourceId, content_hash: ContentHash | None, validators: Validators) -> Mapping[str, Any]:
+    return {
+        "source_id": source_id, "content_hash": content_hash, "etag": validators.etag,
+        "last_modified": validators.last_modified, "body_hash": validators.body_hash, "recipe": validators.recipe,
+    }  # fmt: skip
 
 
 def _run_of(row: Sequence[Any]) -> ImportRun:

@@ -15,14 +15,10 @@ class KnownNames:
 
     async def every(self) -> Mapping[str, Sequence[str]]:
         """The addresses of each name, sorted."""
-
-        async def work(connection: aiosqlite.Connection) -> Mapping[str, Sequence[str]]:
-            names: dict[str, list[str]] = {}
-            for host, address in await connection.execute_fetchall("SELECT host, address FROM known_names ORDER BY 1, 2"):
-                names.setdefault(host, []).append(address)
-            return names
-
-        return await self._database.read(work)
+        names: dict[str, list[str]] = {}
+        for host, address in await self._database.run("SELECT host, address FROM known_names ORDER BY 1, 2"):
+            names.setdefault(host, []).append(address)
+        return names
 
     async def keep(self, names: Mapping[str, Sequence[str]]) -> None:
         """These, and no others any more."""

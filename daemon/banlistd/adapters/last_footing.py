@@ -22,20 +22,11 @@ class LastFooting:
 
     async def last(self) -> Footing | None:
         """What was kept last, if it can be read."""
-
-        async def work(connection: aiosqlite.Connection) -> str:
-            return "".join(row[0] for row in await connection.execute_fetchall("SELECT body FROM footing"))
-
-        return decode(await self._database.read(work))
+        return decode("".join(row[0] for row in await self._database.run("SELECT body FROM footing")))
 
     async def keep(self, policy_hash: PolicyHash, make: Callable[[], Footing]) -> None:
         """Keep what `make` makes, unless what is kept has this very hash (that of the markers, so what is carved counts)."""
-
-        async def is_known(connection: aiosqlite.Connection) -> bool:
-            rows = await connection.execute_fetchall("SELECT 1 FROM footing WHERE policy_hash = ?", (policy_hash,))
-            return bool(list(rows))
-
-        if await self._database.read(is_known):
+        if await self._database.run("SELECT 1 FROM footing WHERE policy_hash = ?", (policy_hash,)):
             return
         body = encode(make())
 

@@ -6,6 +6,7 @@ import os
 import stat
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from banlistd.core.compression import unpack
@@ -16,6 +17,9 @@ from banlistd.model import Download, NotModified, Validators
 
 # The kernel stamps files with a clock that ticks every 1 to 10 ms: a second write within a tick may leave no trace.
 _TICK = 0.02
+
+_READ_AT_ONCE = 1 << 17
+"""Bytes: what stays in a core's own cache until it is hashed."""
 
 _HINTS: dict[type[OSError], str] = {
     FileNotFoundError: "create the file, or correct the source's path",
@@ -57,16 +61,32 @@ class LocalFiles:
             if before.st_size > max_bytes:
                 hint = "raise max_bytes of the source, if that is right"
                 raise FetchError(f"{quoted(str(path))} is larger than {max_bytes} bytes", hint)
-            # The same bytes once more are never all in memory, which costs more than to hash them (measured: 5 ms for 14 MB).
-            digest = hashlib.file_digest(file, "sha256").hexdigest() if validators.body_hash else ""
-            same = bool(digest) and digest == validators.body_hash
-            file.seek(0)
+            # The same bytes once more are never all in memory: that costs as much as to hash them (measured: 5 ms for 14 MB).
+            body_hash = _hash_of(descriptor, before.st_size)
+            same = body_hash == validators.body_hash
             body = b"" if same else file.read(before.st_size + 1)
             if (not same and len(body) != before.st_size) or _etag(os.fstat(descriptor)) != _etag(before):
                 hint = "write a new file beside it and rename it over the old"
                 raise FetchError(f"{quoted(str(path))} changed while it was read", hint)
-        found = Validators(_etag(before), "", digest or hashlib.sha256(body).hexdigest())
+        found = Validators(_etag(before), "", body_hash)
         return NotModified(found) if same else Download(unpack(body, max_bytes), found)
+
+
+def _hash_of(descriptor: int, size: int) -> str:
+    """Stands for the first `size` bytes of a file: the SHA-256 of those of its halves, which two cores make side by side."""
+    half = size // 2
+    with ThreadPoolExecutor(1) as other:
+        first = other.submit(_digest, descriptor, 0, half)
+        second = _digest(descriptor, half, size)
+        return hashlib.sha256(first.result() + second).hexdigest()
+
+
+def _digest(descriptor: int, at: int, end: int) -> bytes:
+    digest, buffer = hashlib.sha256(), memoryview(bytearray(_READ_AT_ONCE))
+    while at < end and (count := os.preadv(descriptor, [buffer[: end - at]], at)):
+        digest.update(buffer[:count])
+        at += count
+    return digest.digest()
 
 
 def _must_be_regular(path: Path, status: os.stat_result) -> None:

@@ -40,12 +40,9 @@ class QuarantineTable:
         self._database = database
 
     async def held(self, source_id: SourceId) -> Quarantined | None:
-        async def work(connection: aiosqlite.Connection) -> Quarantined | None:
-            query = f"SELECT {_COLUMNS} FROM quarantine WHERE source_id = ?"  # noqa: S608 - made of the literal above
-            rows = list(await connection.execute_fetchall(query, (source_id,)))
-            return _quarantined_of(rows[0]) if rows else None
-
-        return await self._database.read(work)
+        query = f"SELECT {_COLUMNS} FROM quarantine WHERE source_id = ?"  # noqa: S608 - made of the literal above
+        rows = await self._database.run(query, (source_id,))
+        return _quarantined_of(rows[0]) if rows else None
 
     async def detain(self, content: Quarantined) -> None:
         parameters = {
@@ -71,23 +68,21 @@ class QuarantineTable:
 
         return await self._database.write(work)
 
-    async def confirm(self, source_id: SourceId, now: float, *, trailer: bool | None) -> None:
+    async def confirm(self, source_id: SourceId, now: float, *, trailer: bool | None, release: bool = True) -> None:
+        parameters = {"source_id": source_id, "now": now, "trailer": trailer}
+        if not release:
+            await self._database.run(_CONFIRM, parameters)
+            return
+
         async def work(connection: aiosqlite.Connection) -> None:
-            await connection.execute(_CONFIRM, {"source_id": source_id, "now": now, "trailer": trailer})
+            await connection.execute(_CONFIRM, parameters)
             await connection.execute("DELETE FROM quarantine WHERE source_id = ?", (source_id,))
 
         await self._database.write(work)
 
     async def standing(self, source_id: SourceId) -> Standing | None:
-        async def work(connection: aiosqlite.Connection) -> Standing | None:
-            rows = list(
-                await connection.execute_fetchall(
-                    "SELECT good_at, trailer, told FROM standings WHERE source_id = ?", (source_id,)
-                )
-            )
-            return Standing(rows[0][0], trailer=bool(rows[0][1]), told=bool(rows[0][2])) if rows else None
-
-        return await self._database.read(work)
+        rows = await self._database.run("SELECT good_at, trailer, told FROM standings WHERE source_id = ?", (source_id,))
+        return Standing(rows[0][0], trailer=bool(rows[0][1]), told=bool(rows[0][2])) if rows else None
 
     async def set_back(self, source_id: SourceId, now: float) -> None:
         async def work(connection: aiosqlite.Connection) -> None:
