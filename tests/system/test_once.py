@@ -1,6 +1,9 @@
 """`banlistd --once`, the real process: lists from a real server and from files, into the tables of a real kernel."""
 
 import gzip
+import os
+import subprocess
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -121,6 +124,18 @@ def test_check_accepts_what_is_right_and_names_file_and_line_of_what_is_wrong(tm
 
 
 @in_network_namespace
+def test_no_thread_is_started_for_matrices_on_any_core(tmp_path: Path) -> None:
+    place = Installation(tmp_path)
+    place.configure()
+    main = f"from banlistd.__main__ import main; main(['--check', '--config', {str(tmp_path / 'config')!r}])"
+    threads = "import os, numpy; print(len(os.listdir('/proc/self/task')))"
+    environment = {name: value for name, value in os.environ.items() if name != "OPENBLAS_NUM_THREADS"}
+    done = subprocess.run(
+        [sys.executable, "-c", f"{main}; {threads}"], env=environment, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.splitlines()[-1] == "1"
+
+
 def test_a_dry_run_prints_the_changes_and_touches_neither_folder_nor_kernel(tmp_path: Path) -> None:
     place = Installation(tmp_path)
     with FeedServer() as server:
