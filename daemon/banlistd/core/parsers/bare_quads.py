@@ -32,7 +32,7 @@ def read_bare(text: Octets, digits: Octets, mask: Octets, at: Positions) -> tupl
     """
     if _is_all_single(text, at):
         numbers = _numbers(digits, mask, at)
-        return None if numbers is None else (_joined(numbers), None)
+        return None if numbers is None else (joined(numbers), None)
     return _read_networks(text.take(at), digits, mask, at)
 
 
@@ -61,15 +61,16 @@ def _read_networks(chars: Octets, digits: Octets, mask: Octets, at: Positions) -
     numbers = _numbers(digits, mask, at)
     if numbers is None or int(numbers[lengths].max()) > MAX_BITS:
         return None
-    first = _joined(numbers[stays])
+    first = joined(numbers[stays])
     host_bits = np.zeros(len(first), dtype=np.uint32)
     host_bits[slashed] = HOST_BITS[numbers[lengths]]
     first &= ~host_bits
     return first, first | host_bits
 
 
-def _joined(numbers: Octets) -> Addresses:
-    return numbers.view(">u4").astype(np.uint32)
+def joined(octets: Octets) -> Addresses:
+    """Four octets to an address."""
+    return octets.view(">u4").astype(np.uint32)
 
 
 def _numbers(digits: Octets, mask: Octets, at: Positions) -> Octets | None:

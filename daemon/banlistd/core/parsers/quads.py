@@ -16,6 +16,7 @@ from banlistd.core.parsers.bare_quads import (
     QUAD_MARKS,
     Octets,
     Positions,
+    joined,
     read_bare,
 )
 
@@ -101,10 +102,6 @@ def _marks_of(text: Octets, digits: Octets, mask: Octets, at: Positions) -> _Mar
     return _Marks(at, text.take(at), np.diff(at, prepend=-1) - 1, numbers)
 
 
-def _joined(octets: NDArray[np.uint16]) -> Addresses:
-    return np.ascontiguousarray(octets, dtype=np.uint8).view(">u4").reshape(-1).astype(np.uint32)
-
-
 def _scan_lines(text: NDArray[np.uint8], marks: _Marks, longest: int) -> Scan:
     feeds = np.flatnonzero(marks.chars == ord("\n"))
     ends = marks.at[feeds]
@@ -118,7 +115,7 @@ def _scan_lines(text: NDArray[np.uint8], marks: _Marks, longest: int) -> Scan:
     octets = ((marks.widths - 1).view(np.uint64) < _MAX_WIDTH) & (marks.numbers <= _MAX_OCTET)
     dots = octets & (marks.chars == ord("."))
     good = (dots[:-3] & dots[1:-2] & dots[2:-1] & octets[3:])[head]
-    first = _joined(marks.numbers[head[:, np.newaxis] + np.arange(QUAD_MARKS)])
+    first = joined(marks.numbers[head[:, np.newaxis] + np.arange(QUAD_MARKS)].astype(np.uint8).reshape(-1))
 
     close = head + (QUAD_MARKS - 1)
     kinds = _TERMS[marks.chars[close]]
