@@ -123,7 +123,6 @@ def test_check_accepts_what_is_right_and_names_file_and_line_of_what_is_wrong(tm
     assert not place.state.exists()
 
 
-@in_network_namespace
 def test_no_thread_is_started_for_matrices_on_any_core(tmp_path: Path) -> None:
     place = Installation(tmp_path)
     place.configure()
@@ -136,6 +135,7 @@ def test_no_thread_is_started_for_matrices_on_any_core(tmp_path: Path) -> None:
     assert done.stdout.splitlines()[-1] == "1"
 
 
+@in_network_namespace
 def test_a_dry_run_prints_the_changes_and_touches_neither_folder_nor_kernel(tmp_path: Path) -> None:
     place = Installation(tmp_path)
     with FeedServer() as server:
