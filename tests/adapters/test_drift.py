@@ -266,6 +266,25 @@ async def test_whoever_cannot_listen_can_still_ban(monkeypatch: pytest.MonkeyPat
     await firewall.close()
 
 
+# What others in the same number stand for is told by notices alone.
+EXCHANGES = {"a rule was exchanged", "the lookups were exchanged", "an allowed network was exchanged"}
+
+
+@pytest.mark.parametrize("what", sorted(FOREIGN_CHANGES.keys() - EXCHANGES))
+@in_network_namespace
+async def test_what_was_found_sound_is_looked_at_anew_after_a_change_that_was_not_heard(
+    what: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("banlistd.adapters.netlink_monitor.NFNLGRP_NFTABLES", 4711)
+    firewall = await standing(HELD)
+    assert (await firewall.verify(HELD)).sound
+    assert (await firewall.verify(HELD)).sound
+    nft(FOREIGN_CHANGES[what])
+    assert not (await firewall.verify(HELD)).sound
+    assert not (await firewall.verify(HELD)).sound
+    await firewall.close()
+
+
 RENAMED = """
 import sys
 from banlistd.adapters.backends.nftables_sets import table_body

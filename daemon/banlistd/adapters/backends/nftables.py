@@ -78,6 +78,7 @@ class NftablesFirewall:
         self._socket: NetlinkSocket | None = None
         self._monitor: Monitor | None = None
         self._deaf: OSError | None = None
+        self._sound: tuple[int, Holding] | None = None  # what was found so last, and in which generation of the ruleset
         # A thread's lock: a coroutine that is cancelled leaves its thread at work.
         self._lock = threading.Lock()
 
@@ -116,12 +117,16 @@ class NftablesFirewall:
 
     def _verify(self, holding: Holding) -> Verdict:
         with self._at_work("cannot read the firewall") as wire, self._certainty() as certainty:
-            verdict = faults_of(wire, holding, random.SystemRandom(), CLOSE_SAMPLE if certainty.close else SAMPLE)
+            generation = wire.generation()
+            settled = self._sound is not None and self._sound[0] == generation and self._sound[1] is holding
+            sample = CLOSE_SAMPLE if certainty.close else SAMPLE
+            verdict = faults_of(wire, holding, random.SystemRandom(), sample, settled=settled)
             certainty.sound = verdict.sound
-            if self._monitor is None:
-                return verdict
-            self._monitor.forget(irrelevant(self._monitor.touched))
-            return with_suspicions(verdict, self._monitor.touched, holding)
+            if self._monitor is not None:
+                self._monitor.forget(irrelevant(self._monitor.touched))
+                verdict = with_suspicions(verdict, self._monitor.touched, holding)
+            self._sound = (generation, holding) if verdict.sound else None
+            return verdict
 
     def _listening(self) -> Monitor:
         """Who listens also guards: a table that the process before us has left behind is ours from now on."""
@@ -143,6 +148,7 @@ class NftablesFirewall:
 
     def _apply(self, change: Change) -> int:
         with self._at_work("the firewall refused the change") as wire, self._away(wire) as absence:
+            self._sound = None
             touched = self._monitor.touched if self._monitor else frozenset()
             elements = _carry_out(change, wire, absence, self._ownership, self._nft_knows)
             if self._monitor:

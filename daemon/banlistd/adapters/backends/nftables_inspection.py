@@ -101,8 +101,14 @@ def read_counters(wire: NetlinkSocket) -> Mapping[Mark, Counter]:
     return {marker.mark: by_source[marker.source_id] for marker in markers if marker.source_id in by_source}
 
 
-def faults_of(wire: NetlinkSocket, holding: Holding, chance: Random, sample: int = SAMPLE) -> Verdict:
-    """Compare numbers of rules, of sets and of elements, and a sample of each map."""
+def faults_of(wire: NetlinkSocket, holding: Holding, chance: Random, sample: int = SAMPLE, *, settled: bool = False) -> Verdict:
+    """Compare numbers of rules, of sets and of elements, and a sample of each map; of what is `settled`, only the sample.
+
+    `settled`: the same was found sound, and nobody has committed anything since.
+    """
+    if settled:
+        sampled = {map_id: _sample_fits(wire, map_id, owned, chance, sample) for map_id, owned in holding.owned.items()}
+        return Verdict(maps=frozenset(map_id for map_id, fits in sampled.items() if not fits))
     sets = _sets(wire)
     allowed = all(
         _count_fits(sets.get(ALLOWED[family]), Elements(family, ranges.first, ranges.last, None))
@@ -114,6 +120,10 @@ def faults_of(wire: NetlinkSocket, holding: Holding, chance: Random, sample: int
     shaped = shaped and table is not None and not table.flags & NFT_TABLE_F_DORMANT and not _misplaced(_chains(wire))
     wrong = [map_id for map_id, owned in holding.owned.items() if not _holds(wire, sets, map_id, owned, chance, sample)]
     return Verdict(not (shaped and allowed), frozenset(wrong))
+
+
+def _elements_of(map_id: MapId, owned: Owned) -> Elements:
+    return Elements(map_id.family, owned.first, owned.last if map_id.kind is Kind.NETS else None, owned.mark)
 
 
 def _sets(wire: NetlinkSocket) -> Mapping[str, SetState]:
@@ -177,9 +187,12 @@ def _rules_wanted(holding: Holding) -> Mapping[str, int]:
 
 
 def _holds(wire: NetlinkSocket, sets: Mapping[str, SetState], map_id: MapId, owned: Owned, chance: Random, sample: int) -> bool:
-    elements = Elements(map_id.family, owned.first, owned.last if map_id.kind is Kind.NETS else None, owned.mark)
-    if not _count_fits(sets.get(map_id.name), elements):
-        return False
+    fits = _count_fits(sets.get(map_id.name), _elements_of(map_id, owned))
+    return fits and _sample_fits(wire, map_id, owned, chance, sample)
+
+
+def _sample_fits(wire: NetlinkSocket, map_id: MapId, owned: Owned, chance: Random, sample: int) -> bool:
+    elements = _elements_of(map_id, owned)
     # Always the last as well: where it has no end, half the number is the same without it.
     chosen = sorted({*chance.sample(range(len(owned)), min(sample, len(owned))), *range(len(owned))[-1:]})
     starts = _keys(map_id.family, owned.first[chosen])
