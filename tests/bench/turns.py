@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
+from bench import memory
 from bench.measuring import Sample
 from bench.rows import Row, Target
 from bench.setting import Setting
@@ -37,11 +38,13 @@ class Contender:
         return max(sample.peak_rss for sample in self.samples)
 
     def take(self, setting: Setting) -> None:
-        """One more sample, in peace if there is any."""
+        """One more sample, in peace if there is any, and in memory that is there."""
         heed = self.loads and not setting.quick
         for attempt in range(1, _TRIES + 1):
             if heed:
                 setting.peace.await_silence()
+            if not setting.quick:
+                memory.fetch()
             began = time.monotonic()
             sample = self.measure()
             broken = setting.peace.broken(began, by_listeners=heed)
