@@ -16,7 +16,7 @@ from bench.inputs import Inputs, random_hosts
 from bench.listeners import listening
 from bench.parsing import read_and_merge
 from bench.plot import PANELS, plot, quantity
-from bench.rows import Row, at_least_times, at_most, at_most_times, judge
+from bench.rows import Row, at_least_times, at_most, at_most_times, beside, judge
 from bench.table import figure, summary, table
 from network_namespace import NetworkNamespace, skip_without_large_buffers
 
@@ -50,6 +50,11 @@ def test_a_ratio_is_that_of_the_medians_and_beside_it_that_of_the_best() -> None
 )
 def test_a_target_is_met_or_missed_or_not_judged(row: Row, met: bool | None) -> None:
     assert judge([LIMIT, row])[1].met is met
+
+
+def test_a_peer_that_has_nothing_to_meet_is_told_as_a_multiple() -> None:
+    judged = judge([LIMIT, Row("1m/nft", "", "ms", [1800.0, 3000.0, 1500.0], target=beside("1m/limit"))])[1]
+    assert (judged.ratio, judged.best_ratio, judged.met, judged.target) == (3.0, 3.0, None, "beside 1m/limit")
 
 
 def test_lists_that_are_too_small_are_not_judged() -> None:

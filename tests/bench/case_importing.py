@@ -8,7 +8,7 @@ from bench.house import house, measure_limit, peak_rss
 from bench.inputs import Listing
 from bench.measuring import MIB, Sample, run_apart
 from bench.peers import IPSET_RESTORE, ipset_script, nft_script
-from bench.rows import Row, Target, at_least_times, at_most, at_most_times
+from bench.rows import Row, Target, at_least_times, at_most, at_most_times, beside
 from bench.setting import Setting
 from bench.turns import Contender, take_turns
 
@@ -59,7 +59,8 @@ def bogons6(setting: Setting) -> Iterator[Row]:
     listing = setting.inputs.bogons6()
     script = nft_script(setting.folder, listing.lines(), interval=True, family="ipv6_addr")
     theirs = partial(run_apart, "nft", "-f", script)
-    interval = Contender("nft-interval", f"nft -f, interval set, auto-merge; {_WHOLE}", theirs, loads=True)
+    what = f"nft -f, interval set, auto-merge; {_WHOLE}"
+    interval = Contender("nft-interval", what, theirs, beside("bogons6/banlistd"), loads=True)
     contenders = [_ours(listing, at_most(1000), _BOGONS), _limit(listing), interval]
     yield from take_turns("bogons6", contenders, setting)
 
@@ -75,20 +76,21 @@ def _limit(listing: Listing) -> Contender:
 def _peers(
     case: str, folder: Path, lines: Sequence[str], *, most: int = 3, hashed: bool = True, ipset_ip: bool = False
 ) -> Iterator[Contender]:
+    ours = f"{case}/banlistd"
     interval = nft_script(folder, lines, interval=True)
     yield Contender(
         "nft-interval", f"nft -f, interval set, auto-merge; {_WHOLE}", partial(run_apart, "nft", "-f", interval),
-        at_least_times(10, f"{case}/banlistd") if hashed else None, most, loads=True,
+        at_least_times(10, ours) if hashed else beside(ours), most, loads=True,
     )  # fmt: skip
     if hashed:
         script = nft_script(folder, lines, interval=False)
         theirs = partial(run_apart, "nft", "-f", script)
-        yield Contender("nft-hash", f"nft -f, hash set; {_WHOLE}", theirs, most=most, loads=True)
+        yield Contender("nft-hash", f"nft -f, hash set; {_WHOLE}", theirs, beside(ours), most, loads=True)
     for kind in ("hash:net", "hash:ip") if ipset_ip else ("hash:net",):
         script = ipset_script(folder, lines, kind=kind)
         yield Contender(
             f"ipset-{kind[5:]}", f"ipset restore, {kind}; {_WHOLE}", partial(run_apart, *IPSET_RESTORE, script),
-            at_least_times(3, f"{case}/banlistd") if hashed else None, most, program="ipset",
+            at_least_times(3, ours) if hashed else beside(ours), most, program="ipset",
         )  # fmt: skip
 
 

@@ -12,7 +12,7 @@ from bench.inputs import Listing
 from bench.measuring import Sample, apart, run
 from bench.notices import Notices
 from bench.peers import IPSET_RESTORE, ipset_script, ipset_swap_script, nft_flush_script, nft_script
-from bench.rows import Row, Target, at_most, at_most_times
+from bench.rows import Row, Target, at_most, at_most_times, beside
 from bench.setting import Setting
 from bench.turns import Contender, take_turns
 from network_namespace import NetworkNamespace
@@ -91,17 +91,17 @@ def _peers(old: Listing, new: Listing, setting: Setting) -> Iterator[Row]:
     """Each stands with the old list, and is given the new one; then back, which is not timed."""
     folder, before, after = setting.folder, old.lines(), new.lines()
     with ExitStack() as stack:
-        contenders = []
+        contenders, ours = [], beside("update/1-day")
         for kind in ("hash", "interval"):
             first = nft_script(folder, before, interval=kind == "interval")
             there, back = (nft_flush_script(folder / f"{kind}-{n}.nft", lines) for n, lines in enumerate((after, before)))
             replaced = _Replaced(stack.enter_context(apart()), ["nft", "-f", first], ["nft", "-f", there], ["nft", "-f", back])
-            contenders.append(Contender(f"nft-{kind}", f"nft -f: flush set, add {_ALL}", replaced, loads=True))
+            contenders.append(Contender(f"nft-{kind}", f"nft -f: flush set, add {_ALL}", replaced, ours, loads=True))
         first = ipset_script(folder, before, kind="hash:net")
         there, back = (ipset_swap_script(folder / f"swap-{n}.ipset", lines) for n, lines in enumerate((after, before)))
         commands: list[list[str | Path]] = [[*IPSET_RESTORE, script] for script in (first, there, back)]
         replaced = _Replaced(stack.enter_context(apart()), *commands)
-        contenders.append(Contender("ipset-swap", f"ipset restore, another set, swap: {_ALL}", replaced, program="ipset"))
+        contenders.append(Contender("ipset-swap", f"ipset restore, another set, swap: {_ALL}", replaced, ours, program="ipset"))
         yield from take_turns("update", contenders, setting)
 
 

@@ -12,13 +12,14 @@ _MORE_IS_BETTER = frozenset({"kpps", "bans/s"})
 class Bound(StrEnum):
     AT_MOST = "at most"
     AT_LEAST = "at least"
+    BESIDE = "beside"
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
     """A row's median is at most, or at least, `times` the median of the row `of`, plus `plus` in the row's unit.
 
-    Without `of` the bound is `plus` alone.
+    Without `of` the bound is `plus` alone. Beside a row, nothing is to be met: the ratio alone is told.
     """
 
     bound: Bound
@@ -41,6 +42,10 @@ def at_most_times(times: float, of: str, plus: float = 0.0) -> Target:
 
 def at_least_times(times: float, of: str) -> Target:
     return Target(Bound.AT_LEAST, times, of)
+
+
+def beside(of: str) -> Target:
+    return Target(Bound.BESIDE, 1.0, of)
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +124,8 @@ def _judge(row: Row, by_name: Mapping[str, Row]) -> Judged:
     if target.of and target.of not in by_name:
         return Judged(row, words)
     other = by_name.get(target.of)
+    if other and target.bound is Bound.BESIDE:
+        return Judged(row, words, _ratio(row.median, other.median), _ratio(row.best, other.best))
     bound = target.times * (other.median if other else 0.0) + target.plus
     met = row.median <= bound if target.bound is Bound.AT_MOST else row.median >= bound
     if other:
@@ -133,5 +140,7 @@ def _ratio(part: float, whole: float) -> float | None:
 def _words(target: Target, unit: str) -> str:
     if not target.of:
         return f"{target.bound} {target.plus:g} {unit}"
+    if target.bound is Bound.BESIDE:
+        return f"{target.bound} {target.of}"
     plus = f" + {target.plus:g} {unit}" if target.plus else ""
     return f"{target.bound} {target.times:g} x {target.of}{plus}"
