@@ -123,8 +123,7 @@ class Importer:
         # The list is applied and written down; what is held back is replaced at the next poll.
         with suppress(LedgerError):
             trailer = found.reading.trailer if found.reading else None
-            release = held is not None or bool(found.in_spite)
-            await self._quarantine.confirm(source.id, self._clock.now(), trailer=trailer, release=release)
+            await self._quarantine.confirm(source.id, self._clock.now(), trailer=trailer)
         is_news = outcome.kind is OutcomeKind.SKIPPED and found.validators != poll.validators
         return outcome, found if is_news else None
 

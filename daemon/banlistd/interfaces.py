@@ -201,11 +201,8 @@ class Quarantine(Protocol):
     async def approve(self, source_id: SourceId, content_hash: ContentHash) -> bool:
         """Mark content to be taken in spite of the guards; False where it is no longer what is held back."""
 
-    async def confirm(self, source_id: SourceId, now: float, *, trailer: bool | None, release: bool = True) -> None:
-        """A good list has come, new or unchanged: nothing is held back any more. `trailer` None: as it was known before.
-
-        `release` False: nothing is held back, as the caller knows.
-        """
+    async def confirm(self, source_id: SourceId, now: float, *, trailer: bool | None) -> None:
+        """A good list has come, new or unchanged: nothing is held back any more. `trailer` None: as it was known before."""
 
     async def standing(self, source_id: SourceId) -> Standing | None:
         """How a source stands; None for one that never had a good list."""

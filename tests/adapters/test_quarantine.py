@@ -83,7 +83,7 @@ def test_a_good_list_clears_the_quarantine_and_what_was_told(tmp_path: Path) -> 
         assert await quarantine.standing(SOURCE) == Standing(7.0, trailer=True)
         await quarantine.mark_told(SOURCE)
         assert await quarantine.standing(SOURCE) == Standing(7.0, trailer=True, told=True)
-        await quarantine.confirm(SOURCE, 8.0, trailer=None, release=False)  # by 304: its end was not seen
+        await quarantine.confirm(SOURCE, 8.0, trailer=None)  # by 304: its end was not seen
         assert await quarantine.standing(SOURCE) == Standing(8.0, trailer=True)
         await quarantine.confirm(SOURCE, 9.0, trailer=False)
         assert await quarantine.standing(SOURCE) == Standing(9.0)

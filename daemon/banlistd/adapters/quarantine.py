@@ -68,14 +68,9 @@ class QuarantineTable:
 
         return await self._database.write(work)
 
-    async def confirm(self, source_id: SourceId, now: float, *, trailer: bool | None, release: bool = True) -> None:
-        parameters = {"source_id": source_id, "now": now, "trailer": trailer}
-        if not release:
-            await self._database.run(_CONFIRM, parameters)
-            return
-
+    async def confirm(self, source_id: SourceId, now: float, *, trailer: bool | None) -> None:
         async def work(connection: aiosqlite.Connection) -> None:
-            await connection.execute(_CONFIRM, parameters)
+            await connection.execute(_CONFIRM, {"source_id": source_id, "now": now, "trailer": trailer})
             await connection.execute("DELETE FROM quarantine WHERE source_id = ?", (source_id,))
 
         await self._database.write(work)
