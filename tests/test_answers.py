@@ -23,8 +23,8 @@ from banlistd.core.policy import identities, policy_of
 from banlistd.enforcing import Enforcer
 from banlistd.errors import FetchError, GeoError, NoSuchSourceError, UsageError
 from banlistd.importing import Importer
-from banlistd.interfaces import Operations, Steering
 from banlistd.model import Action, BackendName, Counter, Direction, Mark, Outcome, SourceId
+from banlistd.operations import Operations, Steering
 from fakes import CannedFetcher, ListeningAnnouncer, OpenHost, StandingClock
 from geography import DOCUMENTATION, enricher_of, write_mmdb
 

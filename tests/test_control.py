@@ -26,8 +26,8 @@ from banlistd.errors import (
     StaleGenerationError,
     UsageError,
 )
-from banlistd.interfaces import Operations
 from banlistd.model import Family
+from banlistd.operations import Operations
 from ctl.canned import ANSWERS, FOREVER, Canned
 
 Reply = tuple[int, Any]

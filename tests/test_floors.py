@@ -14,6 +14,7 @@ FLOORS = {
     "places": 0,
     "core": 1,
     "interfaces": 2,
+    "operations": 2,
     "importing": 3,
     "enforcing": 3,
     "banning": 3,

@@ -23,14 +23,15 @@ from banlistd.core.ranking import Rank, count, rank, rank_sources
 from banlistd.enforcing import Enforcer
 from banlistd.enriching import Enricher
 from banlistd.errors import NoSuchSourceError, UsageError
-from banlistd.interfaces import Clock, Ledger, Quarantine, Steering, Storage
+from banlistd.interfaces import Clock, Ledger, Quarantine, Storage
 from banlistd.model import MANUAL, Family, ImportRun, ManualBan, Owner, Protected, RunState, SourceId
+from banlistd.operations import Steering
 
 Answer = Mapping[str, object]
 
 
 class Answers:
-    """The Operations of interfaces.py."""
+    """The Operations of operations.py."""
 
     def __init__(
         self,

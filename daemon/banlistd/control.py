@@ -34,7 +34,7 @@ from banlistd.errors import (
     StaleGenerationError,
     UsageError,
 )
-from banlistd.interfaces import Operations
+from banlistd.operations import Operations
 
 OnChange = Callable[[str, int], None]
 """Told of each order that may change something, before it is carried out: its words, and the uid that gave it."""

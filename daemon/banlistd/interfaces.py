@@ -13,7 +13,6 @@ from banlistd.core.change import Change
 from banlistd.core.geo import By, GeoEntry, GeoNegEntry, Located
 from banlistd.core.geo_tables import Table
 from banlistd.core.holding import Holding, Verdict
-from banlistd.core.manual import BanOrder, UnbanOrder
 from banlistd.model import (
     BanKey,
     ContentHash,
@@ -27,7 +26,6 @@ from banlistd.model import (
     Mark,
     Marker,
     NotModified,
-    Outcome,
     PolicyHash,
     Poll,
     Protected,
@@ -37,7 +35,7 @@ from banlistd.model import (
 
 if TYPE_CHECKING:
     # They bring pydantic, and what restores at boot (restoring) needs none of it.
-    from banlistd.core.config import Config, Source
+    from banlistd.core.config import Source
     from banlistd.core.quarantine import Quarantined
 
 
@@ -362,69 +360,3 @@ class Supervisor(Protocol):
     @property
     def watchdog_interval(self) -> float | None:
         """Seconds within which `alive` is expected, or None."""
-
-
-class Steering(Protocol):
-    """What may be asked of the running service."""
-
-    @property
-    def config(self) -> Config:
-        """The configuration in force."""
-
-    async def refresh(self, source_ids: Sequence[SourceId]) -> Sequence[Outcome]:
-        """Poll these sources now (none named: all that are enabled) and wait for the outcome. Raises NoSuchSourceError."""
-
-    async def reload(self) -> Config:
-        """Read the configuration again; returns the one before. Raises ConfigError, and then it has NOT been changed."""
-
-
-class Operations(Protocol):
-    """What an operator may ask of the running daemon; the control socket offers exactly this."""
-
-    async def status(self) -> Mapping[str, object]:
-        """The daemon as a whole."""
-
-    async def sources(self) -> Sequence[Mapping[str, object]]:
-        """Each source: state, bans, last and next poll, counters."""
-
-    async def check(self, address: str) -> Mapping[str, object]:
-        """Which sources hold an address, which one owns it, since when; where it belongs.
-
-        Raises UsageError for what is no address.
-        """
-
-    async def top(self, by: str, limit: int) -> Mapping[str, object]:
-        """Who has most bans, `by` country, asn or source. Raises UsageError, and GeoError where no database knows."""
-
-    async def history(self, source_id: str | None, limit: int) -> Sequence[Mapping[str, object]]:
-        """Import runs, newest first. Raises NoSuchSourceError."""
-
-    async def timers(self) -> Sequence[Mapping[str, object]]:
-        """When each source is polled next."""
-
-    async def quarantine(self, source_id: str | None) -> Sequence[Mapping[str, object]]:
-        """What guards hold back, and how it differs from the last good content. Raises NoSuchSourceError."""
-
-    async def approve(self, source_ids: Sequence[str]) -> Sequence[Mapping[str, object]]:
-        """Take what is held back of these sources, at once and without a download; answers as `refresh`.
-
-        Raises NoSuchSourceError, and UsageError where nothing is held back; then nothing was approved.
-        """
-
-    async def protected(self) -> Sequence[Mapping[str, object]]:
-        """What must never be banned at this moment: range, reason, and which sources hold it."""
-
-    async def ban(self, order: BanOrder) -> Mapping[str, object]:
-        """Ban by hand; when it returns, the firewall holds it. Raises RefusedError for what must not be banned."""
-
-    async def unban(self, order: UnbanOrder) -> Mapping[str, object]:
-        """Lift bans by hand; `removed` is empty where there were none. When it returns, the firewall has followed."""
-
-    async def bans(self) -> Sequence[Mapping[str, object]]:
-        """What is banned by hand, the newest first."""
-
-    async def refresh(self, source_ids: Sequence[str]) -> Sequence[Mapping[str, object]]:
-        """Poll these sources now (none named: all) and wait for the outcome. Raises NoSuchSourceError."""
-
-    async def reload(self) -> Mapping[str, object]:
-        """Read the configuration again. Raises ConfigError, and then it has NOT been changed."""
