@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from banlistd.adapters.netlink import NetlinkSocket
+from banlistd.adapters.netlink.socket import NetlinkSocket
 
 BIN = Path(sys.executable).parent
 

@@ -12,8 +12,8 @@ from statistics import median
 
 import pytest
 
-from system.machine import Machine
-from system.machine_image import image, packages, skip_where_no_machine_can_be
+from system.boot.machine import Machine
+from system.boot.machine_image import image, packages, skip_where_no_machine_can_be
 
 SERVICES = ("banlistd.service", "banlistd-restore.service")
 BANS = (1_000, 100_000)

@@ -22,18 +22,18 @@ from pathlib import Path
 
 import zstandard
 
-from banlistd.core.addresses import AddressSet, hash_of
-from banlistd.core.compression import unpack
-from banlistd.core.config import Source
-from banlistd.core.content import Content
-from banlistd.core.parsers import parse
-from banlistd.core.parsers.parsed import Harvest, Parsed
-from banlistd.core.parsers.plain import parse_plain, read_line
-from banlistd.core.parsers.text import LONGEST_LINE, lines_of, normalised
-from banlistd.core.reading import read
+from banlistd.core.addresses.sets import AddressSet, hash_of
+from banlistd.core.config.model import Source
+from banlistd.core.download.decompression import unpack
+from banlistd.core.feeds.content import Content
+from banlistd.core.feeds.evaluate import read
+from banlistd.core.feeds.parsers import parse
+from banlistd.core.feeds.parsers.formats.plain import parse_plain, read_line
+from banlistd.core.feeds.parsers.parsed import Harvest, Parsed
+from banlistd.core.feeds.parsers.text import LONGEST_LINE, lines_of, normalised
 from banlistd.errors import FetchError, ParseError
 from banlistd.model import Format, FormatType, SourceId
-from data import DATA
+from support.data import DATA
 
 SEEDS = (
     b"192.0.2.1\n198.51.100.0/24 # office\n203.0.113.5-203.0.113.9\n2001:db8::/32\n::ffff:192.0.2.1\n",

@@ -14,10 +14,10 @@ from pathlib import Path
 
 import pytest
 
-from network_namespace import NetworkNamespace
-from system.kill_moments import LARGE, SMALL, kill_often
-from system.kill_scenes import world_in
-from system.kill_world import Scene
+from support.network_namespace import NetworkNamespace
+from system.kill.moments import LARGE, SMALL, kill_often
+from system.kill.scenes import world_in
+from system.kill.world import Scene
 
 # A world is made anew after so many, because each has dice and a history of its own.
 _KILLS_OF_A_WORLD = 500

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from banlistd.errors import BanlistdError, ConfigError, UsageError
-from banlistd.places import Places
+from banlistd.paths import Places
 
 _EPILOG = (
     "exit codes: 0 done, 64 usage, 65 list refused, 69 list not to be had, 71 firewall, 74 database, 75 already running,"
@@ -40,12 +40,12 @@ def _run(arguments: argparse.Namespace, places: Places) -> int:
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     # Imported here, because a boot waits for --restore, and all the rest takes twice as long to import.
     if arguments.restore:
-        from banlistd.restoring import restore  # noqa: PLC0415 - see above
+        from banlistd.boot_restore import restore  # noqa: PLC0415 - see above
 
         if words := restore(places):
             print(words)
         return 0
-    from banlistd import modes  # noqa: PLC0415 - see above
+    from banlistd import cli as modes  # noqa: PLC0415 - see above
 
     if arguments.check:
         return modes.check(places)

@@ -8,47 +8,47 @@ from dataclasses import dataclass
 from functools import partial
 from importlib.metadata import version
 
-from banlistd.adapters import allocator, config_file
-from banlistd.adapters.backends.fail2ban import Fail2banFirewall
-from banlistd.adapters.backends.ipset import IpsetFirewall
-from banlistd.adapters.backends.memory import MemoryFirewall
-from banlistd.adapters.backends.nftables import NftablesFirewall
-from banlistd.adapters.backends.rehearsal import RehearsalFirewall
-from banlistd.adapters.backends_in_use import BackendsInUse
-from banlistd.adapters.clock import SystemClock
-from banlistd.adapters.database import open_copy, open_database
-from banlistd.adapters.download import Downloads
-from banlistd.adapters.geo_blocks import GeoBlocks
-from banlistd.adapters.geo_cache import GeoCacheTable
-from banlistd.adapters.geo_online import OnlineService
-from banlistd.adapters.host import LinuxHost
-from banlistd.adapters.import_runs import ImportRuns
-from banlistd.adapters.instance import only_instance, only_writer
-from banlistd.adapters.journal import find_announcer
-from banlistd.adapters.known_names import KnownNames
-from banlistd.adapters.last_footing import LastFooting
-from banlistd.adapters.local_file import LocalFiles, stamp_of
-from banlistd.adapters.manual_bans import ManualBanTable
-from banlistd.adapters.mmdb import MmdbFile
-from banlistd.adapters.names import Names
-from banlistd.adapters.quarantine import QuarantineTable
-from banlistd.adapters.supervisor import find_supervisor
-from banlistd.adapters.tor_geoip import TorGeoip
-from banlistd.answers import Answers
-from banlistd.banning import Banning
-from banlistd.core.config import Config, Geo
-from banlistd.core.footing import Footing
-from banlistd.core.policy import identities, policy_of
-from banlistd.enforcing import Enforcer
-from banlistd.enriching import Doors, Enricher
+from banlistd.adapters.fetch.file import LocalFiles, stamp_of
+from banlistd.adapters.fetch.geo_blocks import GeoBlocks
+from banlistd.adapters.fetch.http import Downloads
+from banlistd.adapters.firewalls.dry_run import RehearsalFirewall
+from banlistd.adapters.firewalls.fail2ban.firewall import Fail2banFirewall
+from banlistd.adapters.firewalls.ipset.firewall import IpsetFirewall
+from banlistd.adapters.firewalls.memory import MemoryFirewall
+from banlistd.adapters.firewalls.nftables.firewall import NftablesFirewall
+from banlistd.adapters.geo.mmdb import MmdbFile
+from banlistd.adapters.geo.online import OnlineService
+from banlistd.adapters.geo.tor_geoip import TorGeoip
+from banlistd.adapters.host.protected import LinuxHost
+from banlistd.adapters.host.resolver import Names
+from banlistd.adapters.storage.backends_in_use import BackendsInUse
+from banlistd.adapters.storage.boot_snapshot import LastFooting
+from banlistd.adapters.storage.database import open_copy, open_database
+from banlistd.adapters.storage.geo_cache import GeoCacheTable
+from banlistd.adapters.storage.import_runs import ImportRuns
+from banlistd.adapters.storage.known_names import KnownNames
+from banlistd.adapters.storage.manual_bans import ManualBanTable
+from banlistd.adapters.storage.quarantine import QuarantineTable
+from banlistd.adapters.system import allocator, config_file
+from banlistd.adapters.system.clock import SystemClock
+from banlistd.adapters.system.instance import only_instance, only_writer
+from banlistd.adapters.system.journal import find_announcer
+from banlistd.adapters.system.supervisor import find_supervisor
+from banlistd.control.queries import Answers
+from banlistd.core.config.model import Config, Geo
+from banlistd.core.ruleset.boot_snapshot import Footing
+from banlistd.core.ruleset.policy import identities, policy_of
+from banlistd.daemon import Service
 from banlistd.errors import ConfigError, FirewallError
-from banlistd.importing import Importer
-from banlistd.interfaces import Announcer, Firewall, Storage
 from banlistd.model import BackendName
-from banlistd.moving import Moving
-from banlistd.places import Places
-from banlistd.service import Service
-from banlistd.timetable import Timetable
+from banlistd.paths import Places
+from banlistd.ports import Announcer, Firewall, Storage
+from banlistd.services.backend_migration import Moving
+from banlistd.services.enforcer import Enforcer
+from banlistd.services.geo_enricher import Doors, Enricher
+from banlistd.services.importer import Importer
+from banlistd.services.manual_bans import Banning
+from banlistd.services.poll_scheduler import Timetable
 
 BACKENDS: Mapping[BackendName, Callable[[Config], Firewall]] = {
     BackendName.NFTABLES: lambda config: NftablesFirewall(config.owner),

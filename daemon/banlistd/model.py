@@ -1,4 +1,4 @@
-"""The nouns. Nothing here does anything, and nothing here is an array (see core/addresses)."""
+"""The nouns. Nothing here does anything, and nothing here is an array (see core/addresses/sets)."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field

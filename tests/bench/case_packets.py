@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from banlistd.core.parsers import parse
+from banlistd.core.feeds.parsers import parse
 from banlistd.model import Family
 from bench.house import House, house, path_sources, program
 from bench.inputs import random_hosts
@@ -18,7 +18,7 @@ from bench.peers import nft_layout
 from bench.rows import Row, Target, at_least_times
 from bench.setting import Setting
 from bench.turns import Contender, take_turns
-from network_namespace import NetworkNamespace
+from support.network_namespace import NetworkNamespace
 
 _SENDER, _RECEIVER, _PORT = "10.9.0.2", "10.9.0.1", 9
 _MAC = "02:00:00:00:00:01"

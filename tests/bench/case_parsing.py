@@ -10,7 +10,7 @@ from bench.measuring import Sample, apart, run_apart
 from bench.rows import Row, at_least_times
 from bench.setting import Setting
 from bench.turns import Contender, take_turns
-from network_namespace import NetworkNamespace
+from support.network_namespace import NetworkNamespace
 
 _OURS = "files on disk -> merged IPv4 ranges, one core; inside the process, as in the daemon: Python's start is not in it"
 _IPRANGE = "iprange -C on the same files: reads, merges, prints only the counts; whole process"

@@ -12,7 +12,7 @@ from bench.measuring import Sample
 from bench.rows import Row, Target, at_most
 from bench.setting import Setting
 from bench.turns import Contender, take_turns
-from network_namespace import nft
+from support.network_namespace import nft
 
 # Bans, and the milliseconds within which they shall stand again.
 _SIZES: tuple[tuple[int, Target | None], ...] = ((10_000, at_most(150)), (100_000, at_most(1000)), (1_000_000, None))

@@ -13,7 +13,7 @@ from bench.measuring import MIB, Sample, apart, cpu_seconds
 from bench.rows import Row, at_most, at_most_times
 from bench.setting import Setting
 from bench.turns import Contender, take_turns
-from feed_server import FeedServer
+from support.feed_server import FeedServer
 from system.daemon_process import Daemon
 
 SOURCES = 60

@@ -15,7 +15,7 @@ from bench.peers import IPSET_RESTORE, ipset_script, ipset_swap_script, nft_flus
 from bench.rows import Row, Target, at_most, at_most_times, beside
 from bench.setting import Setting
 from bench.turns import Contender, take_turns
-from network_namespace import NetworkNamespace
+from support.network_namespace import NetworkNamespace
 from system.daemon_process import Daemon
 
 _WHAT = "file on disk -> kernel, marker and ledger; duration_ms of a running daemon's event"

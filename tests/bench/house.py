@@ -12,10 +12,10 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from banlistd.adapters.netlink import NetlinkSocket
+from banlistd.adapters.netlink.socket import NetlinkSocket
 from banlistd.ctl.client import Question, ask
 from bench.measuring import Sample, apart, memory
-from network_namespace import NetworkNamespace
+from support.network_namespace import NetworkNamespace
 from system.daemon_process import Daemon, Installation
 
 # Beside the lists and not in memory: fsync(2) is part of an import.

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from data import DATA
+from support.data import DATA
 
 _SEED = 20261124
 # Public unicast space, roughly: below it and above it nothing is banned.

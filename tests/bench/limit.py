@@ -10,18 +10,18 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from banlistd.adapters.backends.nftables import NftablesFirewall
-from banlistd.adapters.backends.nftables_batch import compose
-from banlistd.adapters.backends.nftables_inspection import look_at
-from banlistd.adapters.netlink import NetlinkSocket
-from banlistd.core.addresses import AddressSet, hash_of
-from banlistd.core.change import difference
-from banlistd.core.compression import unpack
-from banlistd.core.config import Config, Source
-from banlistd.core.holding import Holding
-from banlistd.core.parsers import parse
-from banlistd.core.planning import plan
-from banlistd.core.policy import Policy, policy_of
+from banlistd.adapters.firewalls.nftables.batch import compose
+from banlistd.adapters.firewalls.nftables.firewall import NftablesFirewall
+from banlistd.adapters.firewalls.nftables.inspection import look_at
+from banlistd.adapters.netlink.socket import NetlinkSocket
+from banlistd.core.addresses.sets import AddressSet, hash_of
+from banlistd.core.config.model import Config, Source
+from banlistd.core.download.decompression import unpack
+from banlistd.core.feeds.parsers import parse
+from banlistd.core.ruleset.diff import difference
+from banlistd.core.ruleset.plan import plan
+from banlistd.core.ruleset.policy import Policy, policy_of
+from banlistd.core.ruleset.state import Holding
 from banlistd.model import Mark, Marker, SourceId
 
 _MOST_BYTES = 1 << 30

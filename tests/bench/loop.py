@@ -11,8 +11,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from banlistd.compose import load_config, open_house
-from banlistd.control import serve
-from banlistd.places import Places
+from banlistd.control.server import serve
+from banlistd.paths import Places
 
 _PERIOD = 0.001
 

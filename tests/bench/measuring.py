@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from network_namespace import NetworkNamespace
+from support.network_namespace import NetworkNamespace
 
 _METER = Path(__file__).with_name("meter.py")
 # The longest wait for the kernel to have taken down what the measurement before has left.

@@ -8,8 +8,9 @@ from contextlib import suppress
 from types import TracebackType
 from typing import Self
 
-from banlistd.adapters.backends.nftables_sets import APPLIED
-from banlistd.adapters.netlink import (
+from banlistd.adapters.firewalls.nftables.sets import APPLIED
+from banlistd.adapters.netlink.nft_monitor import NETLINK_ADD_MEMBERSHIP, NFNLGRP_NFTABLES
+from banlistd.adapters.netlink.socket import (
     HEADER,
     NETLINK_NETFILTER,
     NFT_MSG_DELSETELEM,
@@ -20,7 +21,6 @@ from banlistd.adapters.netlink import (
     each_attribute,
     to_text,
 )
-from banlistd.adapters.netlink_monitor import NETLINK_ADD_MEMBERSHIP, NFNLGRP_NFTABLES
 
 _NFGENMSG = 4
 _NAME, _ELEMENTS = 2, 3  # NFTA_SET_ELEM_LIST_SET and _ELEMENTS

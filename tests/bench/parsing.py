@@ -8,10 +8,10 @@ from pathlib import Path
 
 import numpy as np
 
-from banlistd.adapters import allocator
-from banlistd.core.addresses import AddressSet, Ranges, union_of
-from banlistd.core.compression import unpack
-from banlistd.core.parsers import parse
+from banlistd.adapters.system import allocator
+from banlistd.core.addresses.sets import AddressSet, Ranges, union_of
+from banlistd.core.download.decompression import unpack
+from banlistd.core.feeds.parsers import parse
 from banlistd.errors import BanlistdError
 from banlistd.model import Family
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from bench.measuring import apart
 from bench.notices import Notices
-from network_namespace import NetworkNamespace
+from support.network_namespace import NetworkNamespace
 
 _ACTIONS = Path("/etc/fail2ban/action.d")
 _JAIL = "bench"

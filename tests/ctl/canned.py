@@ -7,8 +7,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from banlistd.control import serve
-from banlistd.core.manual import BanOrder, UnbanOrder
+from banlistd.control.server import serve
+from banlistd.core.manual_bans import BanOrder, UnbanOrder
 from banlistd.errors import BanlistdError
 
 SINCE = 1_790_000_000.0

@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 
-from banlistd.core.manual import BanOrder, UnbanOrder
+from banlistd.core.manual_bans import BanOrder, UnbanOrder
 from banlistd.ctl.__main__ import _default_runtime
 from banlistd.errors import (
     BanlistdError,

@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any
 
-from banlistd.adapters.netlink import NetlinkSocket
-from network_namespace import nft
+from banlistd.adapters.netlink.socket import NetlinkSocket
+from support.network_namespace import nft
 
 Ranges = list[tuple[int, int, str]]
 

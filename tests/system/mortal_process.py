@@ -12,18 +12,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
-from banlistd.adapters.backends.nftables import NftablesFirewall
-from banlistd.adapters.database import Database, open_database
-from banlistd.adapters.import_runs import ImportRuns
-from banlistd.adapters.quarantine import QuarantineTable
-from banlistd.core.change import Change
-from banlistd.core.config import Config
-from banlistd.core.policy import Policy, policy_of
-from banlistd.enforcing import Enforcer
+from banlistd.adapters.firewalls.nftables.firewall import NftablesFirewall
+from banlistd.adapters.storage.database import Database, open_database
+from banlistd.adapters.storage.import_runs import ImportRuns
+from banlistd.adapters.storage.quarantine import QuarantineTable
+from banlistd.core.config.model import Config
+from banlistd.core.ruleset.diff import Change
+from banlistd.core.ruleset.policy import Policy, policy_of
 from banlistd.errors import FirewallError
-from banlistd.importing import Importer
 from banlistd.model import Outcome
-from fakes import CannedFetcher, ListeningAnnouncer, StandingClock
+from banlistd.services.enforcer import Enforcer
+from banlistd.services.importer import Importer
+from support.fakes import CannedFetcher, ListeningAnnouncer, StandingClock
 
 T = TypeVar("T")
 Door = TypeVar("Door")

@@ -17,13 +17,13 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
 
-from banlistd.core.addresses import hash_of
-from banlistd.core.config import AllowEntry, Config, Source
-from banlistd.core.parsers import parse
+from banlistd.core.addresses.sets import hash_of
+from banlistd.core.config.model import AllowEntry, Config, Source
+from banlistd.core.feeds.parsers import parse
 from banlistd.errors import FetchError, FirewallError
 from banlistd.model import Action, OutcomeKind, SourceId
-from fakes import CannedFetcher
-from network_namespace import in_network_namespace, nft, run_nft
+from support.fakes import CannedFetcher
+from support.network_namespace import in_network_namespace, nft, run_nft
 from system.kernel_view import RESERVED, contents, expected, generation, look
 from system.mortal_process import Fuse, Killed, Process
 

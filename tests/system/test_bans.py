@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 from threading import Thread
 
-from network_namespace import in_network_namespace, nft
+from support.network_namespace import in_network_namespace, nft
 from system.daemon_process import Installation, running
 from system.kernel_view import expected, generation, look, standing
 

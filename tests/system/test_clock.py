@@ -16,8 +16,8 @@ from pathlib import Path
 
 import pytest
 
-from feed_server import FeedServer, status
-from network_namespace import in_network_namespace, nft
+from support.feed_server import FeedServer, status
+from support.network_namespace import in_network_namespace, nft
 from system.daemon_process import Daemon, Installation, running
 from system.kernel_view import expected, generation, standing
 

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from banlistd.ctl.client import Question, ask
-from feed_server import FeedServer, hang
-from network_namespace import in_network_namespace, nft, skip_without_large_buffers
+from support.feed_server import FeedServer, hang
+from support.network_namespace import in_network_namespace, nft, skip_without_large_buffers
 from system.daemon_process import Installation, running
 from system.kernel_view import expected, generation, standing
 

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from disk import Disk
-from feed_server import FeedServer
-from network_namespace import in_network_namespace, nft
+from support.disk import Disk
+from support.feed_server import FeedServer
+from support.network_namespace import in_network_namespace, nft
 from system.daemon_process import Daemon, Installation, running
 from system.kernel_view import expected, generation, standing
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from network_namespace import in_network_namespace, nft, skip_without_large_buffers
+from support.network_namespace import in_network_namespace, nft, skip_without_large_buffers
 from system.daemon_process import Installation, running
 from system.kernel_view import expected, generation, standing
 

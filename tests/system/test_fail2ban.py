@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from fail2ban_server import SHIPPED, Fail2ban, serving
-from network_namespace import in_network_namespace, nft
+from support.fail2ban_server import SHIPPED, Fail2ban, serving
+from support.network_namespace import in_network_namespace, nft
 from system.daemon_process import BIN, Installation, running
 from system.kernel_view import standing
 

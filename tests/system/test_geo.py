@@ -7,9 +7,9 @@ import threading
 from collections.abc import Mapping
 from pathlib import Path
 
-from feed_server import FeedServer, Request, in_answer
-from geography import write_mmdb
-from network_namespace import in_network_namespace
+from support.feed_server import FeedServer, Request, in_answer
+from support.geography import write_mmdb
+from support.network_namespace import in_network_namespace
 from system.daemon_process import PATIENCE, Installation, running
 from system.kernel_view import expected, standing
 

@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from feed_server import (
+from support.feed_server import (
     FeedServer,
     Handler,
     body,
@@ -37,7 +37,7 @@ from feed_server import (
     two_lengths,
     without_length,
 )
-from network_namespace import NetworkNamespace, in_network_namespace, nft
+from support.network_namespace import NetworkNamespace, in_network_namespace, nft
 from system.daemon_process import Daemon, Installation, running
 from system.kernel_view import expected, generation, standing
 

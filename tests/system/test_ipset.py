@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from feed_server import FeedServer
-from ipset_host import PROGRAMS, Iptables, ipset, set_names
-from network_namespace import in_network_namespace, nft
+from support.feed_server import FeedServer
+from support.ipset_host import PROGRAMS, Iptables, ipset, set_names
+from support.network_namespace import in_network_namespace, nft
 from system.daemon_process import Daemon, Installation, running
 
 HOST = Iptables("")

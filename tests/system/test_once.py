@@ -7,8 +7,8 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from feed_server import FeedServer, cut_length, status
-from network_namespace import in_network_namespace, nft
+from support.feed_server import FeedServer, cut_length, status
+from support.network_namespace import in_network_namespace, nft
 from system.daemon_process import Installation
 from system.kernel_view import Ranges, expected, generation, standing
 

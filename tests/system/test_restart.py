@@ -4,8 +4,8 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
-from feed_server import FeedServer
-from network_namespace import in_network_namespace, nft
+from support.feed_server import FeedServer
+from support.network_namespace import in_network_namespace, nft
 from system.daemon_process import Installation, running
 from system.kernel_view import expected, generation, standing
 

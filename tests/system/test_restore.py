@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from feed_server import FeedServer
-from network_namespace import in_network_namespace, nft
+from support.feed_server import FeedServer
+from support.network_namespace import in_network_namespace, nft
 from system.daemon_process import Installation, running
 from system.kernel_view import generation, look
 
@@ -102,7 +102,7 @@ def test_beside_a_daemon_nothing_is_touched(tmp_path: Path, mode: str) -> None:
 
 
 def test_boot_does_not_wait_for_what_a_restore_has_no_use_for() -> None:
-    program = "import sys; import banlistd.__main__, banlistd.restoring; print(*{name.split('.')[0] for name in sys.modules})"
+    program = "import sys, banlistd.__main__, banlistd.boot_restore; print(*{name.split('.')[0] for name in sys.modules})"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert not set(done.stdout.split()) & {"aiohttp", "pydantic", "pydantic_core", "yaml", "rich", "aiomqtt", "multidict"}
 

@@ -1,0 +1,79 @@
+"""Whole countries and networks as a list: what local databases hold for them, merged into as few ranges as there can be."""
+
+import asyncio
+import hashlib
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from banlistd.core.addresses.sets import FAMILIES, to_text
+from banlistd.core.config.model import Block, Source
+from banlistd.core.geo.tables import Table, number_of, stacked
+from banlistd.core.geo.types import By
+from banlistd.errors import FetchError, GeoError
+from banlistd.model import Download, NotModified, Validators
+from banlistd.ports import Fetcher, GeoDatabase
+
+_HINT = "apt-get install tor-geoipdb (countries only), or name .mmdb files under geo: databases:"
+
+
+class GeoBlocks:
+    """A Fetcher for sources with a `block`; the others through `local`.
+
+    `databases`: those of the configuration in force. `stamp`: changes when a file does, and is empty for one that is not there.
+    """
+
+    def __init__(
+        self, databases: Callable[[], Sequence[GeoDatabase]], stamp: Callable[[Path], str], local: Fetcher
+    ) -> None:
+        self._databases = databases
+        self._stamp = stamp
+        self._local = local
+
+    async def fetch(self, source: Source, validators: Validators) -> Download | NotModified:
+        if source.block is None:
+            return await self._local.fetch(source, validators)
+        databases = self._databases()
+        before = await asyncio.to_thread(self._stamps, databases)
+        if not "".join(before):
+            raise FetchError("there is no database of countries or network operators on this machine", _HINT)
+        etag = "\n".join(before)
+        if validators.etag == etag:
+            return NotModified()
+        body = await self._list(source.block, [one for one, stamp in zip(databases, before, strict=True) if stamp])
+        if before != await asyncio.to_thread(self._stamps, databases):
+            raise FetchError("a database changed while it was read", "it is read again at once")
+        return Download(body, Validators(etag, "", hashlib.sha256(body).hexdigest()))
+
+    def _stamps(self, databases: Sequence[GeoDatabase]) -> list[str]:
+        return [self._stamp(database.path) for database in databases]
+
+    async def _list(self, block: Block, databases: Sequence[GeoDatabase]) -> bytes:
+        wanted = {By.COUNTRY: [number_of(country) for country in block.countries], By.ASN: list(block.asns)}
+        texts = []
+        for by, codes in wanted.items():
+            if codes:
+                table = await self._table(by, databases)
+                texts.append(await asyncio.to_thread(_written, table, codes))
+        return "".join(texts).encode()
+
+    async def _table(self, by: By, databases: Sequence[GeoDatabase]) -> Table:
+        """Raises FetchError: a country of which a part is missing would be a list that has shrunk."""
+        try:
+            tables = [await database.table(by) for database in databases]
+        except GeoError as error:
+            raise FetchError(error.message, error.hint) from error
+        table = await asyncio.to_thread(stacked, tables)
+        if table.is_empty:
+            what = "countries" if by is By.COUNTRY else "network operators (ASN)"
+            raise FetchError(f"no database on this machine knows {what}", _HINT)
+        return table
+
+
+def _written(table: Table, codes: Sequence[int]) -> str:
+    lines = []
+    addresses = table.select(codes)
+    for family in FAMILIES:
+        ranges = addresses.ranges(family)
+        for first, last in zip(ranges.first, ranges.last, strict=True):
+            lines.append(f"{to_text(family, first)}-{to_text(family, last)}\n")
+    return "".join(lines)

@@ -1,0 +1,47 @@
+"""A firewall that is only looked at: every change is told in words and then held in mind, so that a rehearsal can go on."""
+
+from collections.abc import Callable, Mapping
+
+from banlistd.core.addresses.sets import AddressSet
+from banlistd.core.ruleset.diff import Change
+from banlistd.core.ruleset.state import Holding, Verdict
+from banlistd.model import Counter, Disturbance, Mark, Marker
+from banlistd.ports import Firewall
+
+
+class RehearsalFirewall:
+    """The Firewall of ports.py that writes nothing. `tell` gets the lines of each change."""
+
+    def __init__(self, real: Firewall, tell: Callable[[str], None]) -> None:
+        self._real = real
+        self._tell = tell
+        self._markers: tuple[Marker, ...] | None = None
+
+    async def markers(self) -> tuple[Marker, ...]:
+        return await self._real.markers() if self._markers is None else self._markers
+
+    async def verify(self, holding: Holding) -> Verdict:
+        return await self._real.verify(holding) if self._markers is None else Verdict()
+
+    async def apply(self, change: Change) -> int:
+        gone = {*change.retired, *(marker.mark for marker in change.markers)}
+        kept = () if change.replace else tuple(marker for marker in await self.markers() if marker.mark not in gone)
+        self._markers = (*kept, *change.markers)
+        for line in change.describe():
+            self._tell(line)
+        return change.added + change.removed
+
+    async def contents(self) -> Mapping[Mark, AddressSet]:
+        return await self._real.contents()
+
+    async def disturbed(self) -> Disturbance:
+        return await self._real.disturbed()
+
+    async def counters(self) -> Mapping[Mark, Counter]:
+        return await self._real.counters()
+
+    async def teardown(self) -> None:
+        self._tell("remove everything that is banlistd's")
+
+    async def close(self) -> None:
+        await self._real.close()

@@ -1,0 +1,98 @@
+"""What we leave in a jail to know later what it holds: markers, fingerprints of the maps, and the jail's counters. Pure.
+
+A jail has no place for a marker that is written together with its bans. But it counts: how many it bans now, and how many it
+has banned since fail2ban started. Whoever bans, raises the second number, and whoever only unbans, lowers the first: while both
+stand as they are in the record, and no action had to be repaired, the jail holds what the record says.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+
+from banlistd.core.addresses.sets import AddressSet, Ranges, no_addresses
+from banlistd.core.ruleset.state import Holding, Owned, Verdict
+from banlistd.model import ContentHash, Family, Mark, Marker, Owner, PolicyHash, SourceId
+
+VERSION = 1
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """What a jail says of itself. `epochs`: how often each action lost what it had banned, and had to be repaired."""
+
+    current: int
+    total: int
+    epochs: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """Fingerprints: of the roster, of what is allowed, and of each map, by its name."""
+
+    state: State
+    roster: str
+    allowed: str
+    maps: Mapping[str, str]
+    markers: tuple[Marker, ...]
+
+
+def write(record: Record) -> str:
+    return json.dumps({"version": VERSION, **asdict(record)}, separators=(",", ":"))
+
+
+def read(text: object) -> Record | None:
+    """The record of its text; None for what is none: then nothing is known of the jail."""
+    try:
+        document = json.loads(text) if isinstance(text, str) else {}
+        if document["version"] != VERSION:
+            return None
+        state = document["state"]
+        return Record(
+            State(int(state["current"]), int(state["total"]), {str(name): int(n) for name, n in state["epochs"].items()}),
+            str(document["roster"]),
+            str(document["allowed"]),
+            {str(name): str(fingerprint) for name, fingerprint in document["maps"].items()},
+            tuple(
+                Marker(
+                    Mark(int(item["mark"])), SourceId(str(item["source_id"])), ContentHash(str(item["content_hash"])),
+                    PolicyHash(str(item["policy_hash"])),
+                )
+                for item in document["markers"]
+            ),
+        )  # fmt: skip
+    except (ValueError, TypeError, LookupError, AttributeError, RecursionError):
+        return None
+
+
+def record_of(holding: Holding, state: State) -> Record:
+    return Record(
+        state,
+        roster_print(holding.roster),
+        allowed_print(holding.allowed),
+        {map_id.name: map_print(owned) for map_id, owned in holding.owned.items()},
+        holding.markers,
+    )
+
+
+def compare(record: Record, holding: Holding) -> Verdict:
+    """What of a holding is not as the record has it."""
+    shaped = (record.roster, record.allowed) == (roster_print(holding.roster), allowed_print(holding.allowed))
+    wrong = (map_id for map_id, owned in holding.owned.items() if record.maps.get(map_id.name) != map_print(owned))
+    return Verdict(not shaped, frozenset(wrong))
+
+
+def roster_print(roster: tuple[Owner, ...]) -> str:
+    return hashlib.sha256(json.dumps([[*map(str, asdict(owner).values())] for owner in roster]).encode()).hexdigest()
+
+
+def allowed_print(allowed: Mapping[Family, Ranges]) -> str:
+    v4, v6 = allowed[Family.IPV4], allowed[Family.IPV6]
+    return hashlib.sha256(AddressSet(no_addresses(v4.family), v4, no_addresses(v6.family), v6).encode()).hexdigest()
+
+
+def map_print(owned: Owned) -> str:
+    digest = hashlib.sha256(owned.first.tobytes())
+    for column in (owned.last, owned.mark):
+        digest.update(column.tobytes())
+    return digest.hexdigest()

@@ -1,0 +1,127 @@
+"""From a Change and what stands to what is sent: decided here, sent by `ipset`. Pure: values in, values out.
+
+A change of some elements is made in place; a set of which nothing is known, that is outgrown, or of which most changes, is
+gathered apart and swapped. Either way the kernel is told by one call, which also writes the record: whoever is
+killed, a set holds what it held or what it shall hold, and the record says which. What is added comes first, what is
+swapped next (networks before single addresses), what is deleted last, so that nothing that stays banned is let through.
+"""
+
+from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
+
+from banlistd.adapters.firewalls.ipset.entries import Delta, Entries, delta_of, element_messages, entries_of, split
+from banlistd.adapters.firewalls.ipset.record import Filled, Record, Rules, digest_of, write
+from banlistd.adapters.firewalls.ipset.sets import ALLOWED, PREFIX, fresh, set_of, shape_of, wanted_sets
+from banlistd.adapters.firewalls.ipset.wire import IPSET_CMD_ADD, IPSET_CMD_DEL, Commands
+from banlistd.core.addresses.sets import Ranges
+from banlistd.core.ruleset.diff import Change, MapChange
+from banlistd.core.ruleset.state import Kind, MapId, Owned, maps_of
+from banlistd.model import Marker
+
+# So few are changed in place, whatever stays: additions that come before deletions leave no gap between two sets.
+_FEW = 10_000
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Plan:
+    """`gathered`: what sets hold that are filled apart and swapped; `deltas`: what changes in place.
+
+    `made`: sets that are missing. `surplus`: sets of ours that are wanted no longer. `filled`: what the record says of the
+    sets afterwards. `elements`: how many elements of maps are written or removed.
+    """
+
+    made: AbstractSet[str]
+    gathered: Mapping[str, Entries]
+    deltas: Mapping[str, Delta]
+    surplus: AbstractSet[str]
+    filled: Mapping[str, Filled]
+    elements: int
+
+
+def plan_of(change: Change, record: Record, standing: AbstractSet[str], *, apart: bool = False) -> Plan:
+    """`standing`: the names of our sets. `apart`: nothing is changed in place."""
+    wanted = wanted_sets(change.roster)
+    filled = {name: one for name, one in record.filled.items() if name in wanted}
+    gathered: dict[str, Entries] = {}
+    deltas: dict[str, Delta] = {}
+    elements = 0
+    for item in change.maps:
+        name = set_of(item.map)
+        before = None if apart or change.replace or name not in standing else filled.get(name)
+        delta = _in_place(item, before) if before else None
+        if before and delta is not None:
+            deltas[name] = delta
+            filled[name] = _after(before, delta, digest_of_map(item.map, item.whole))
+            elements += len(item.add) + len(item.remove)
+        else:
+            gathered[name] = entries_of(item.map, item.whole)
+            filled[name] = _new(name, gathered[name], digest_of_map(item.map, item.whole))
+            elements += len(item.whole)
+    for family, ranges in (change.allowed or {}).items():
+        name = ALLOWED[family]
+        gathered[name] = split(family, ranges.first, ranges.last, None)
+        filled[name] = _new(name, gathered[name], digest_of_ranges(ranges))
+    return Plan(wanted - standing, gathered, deltas, standing - wanted, filled, elements)
+
+
+def record_of(change: Change, before: Record, plan: Plan, rules: Rules | None) -> Record:
+    """What is written down once the change is made. Where a set is not known to hold what it shall, no marker is."""
+    markers = {} if change.replace else dict(before.markers)
+    for mark in change.retired:
+        markers.pop(mark, None)
+    markers |= {marker.mark: marker for marker in change.markers}
+    whole = all(set_of(map_id) in plan.filled for map_id in maps_of(change.roster))
+    unknown: dict[object, Marker] = {}
+    return Record(markers if whole else unknown, plan.filled, rules)  # type: ignore[arg-type]
+
+
+def compose(plan: Plan, record: Record) -> Commands:
+    """The one call."""
+    commands = Commands()
+    for name, delta in plan.deltas.items():
+        _add(commands, IPSET_CMD_ADD, name, delta.fresh, strict=True)
+        # An element that is added where it is, not strictly, gets the new mark (measured).
+        _add(commands, IPSET_CMD_ADD, name, delta.changed, strict=False)
+    for name in sorted(plan.gathered, key=_networks_first):
+        commands.swap(fresh(name), name)
+    for name, delta in plan.deltas.items():
+        _add(commands, IPSET_CMD_DEL, name, delta.gone, strict=True)
+    write(commands, record)
+    for name in plan.gathered:
+        commands.destroy(fresh(name))
+    return commands
+
+
+def _networks_first(name: str) -> tuple[bool, str]:
+    return str(Kind.HOSTS) in name.removeprefix(PREFIX), name
+
+
+def _add(commands: Commands, kind: int, name: str, entries: Entries, *, strict: bool) -> None:
+    if len(entries):
+        commands.add_block(element_messages(kind, commands.next_sequence, name, entries, strict=strict))
+
+
+def _in_place(item: MapChange, before: Filled) -> Delta | None:
+    """What changes in place, or None where that is not to be."""
+    if item.replace or len(item.add) + len(item.remove) > max(_FEW, len(item.whole)):
+        return None
+    delta = delta_of(entries_of(item.map, item.add), entries_of(item.map, item.remove))
+    return delta if before.count + len(delta.fresh) <= before.size else None
+
+
+def _after(before: Filled, delta: Delta, digest: str) -> Filled:
+    return Filled(before.count + len(delta.fresh) - len(delta.gone), before.size, digest)
+
+
+def _new(name: str, entries: Entries, digest: str) -> Filled:
+    return Filled(len(entries), shape_of(name, len(entries)).size, digest)
+
+
+def digest_of_map(map_id: MapId, owned: Owned) -> str:
+    ends = () if map_id.kind is Kind.HOSTS else (owned.last,)
+    return digest_of(owned.first, *ends, owned.mark)
+
+
+def digest_of_ranges(ranges: Ranges) -> str:
+    return digest_of(ranges.first, ranges.last)

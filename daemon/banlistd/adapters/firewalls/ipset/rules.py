@@ -1,0 +1,163 @@
+"""The rules that look into the sets, as lines for iptables. Pure: a roster in, lines out.
+
+Law: who drops, logs or counts what comes in does so in table raw, before connection tracking. REJECT exists in table filter
+alone, so a source that rejects counts in raw and lets go on, and at the head of INPUT and FORWARD whatever is still in a set of
+those that block is rejected: what shall be dropped never gets there. What goes out is looked at in filter (OUTPUT, FORWARD).
+
+A set holds all sources of its kind; rules ask for the owner only of what it holds, so a packet that nobody bans costs the
+same with 1 source or 100. *Measured*, 1,000,000 hosts and 20,000 networks of 20 sources, thousands of packets a second that
+pass, and that are dropped: a set for each source 73 and 185; one set whose elements have the mark as `skbinfo`, which only
+table mangle can read, behind connection tracking, 192 and 217; one set, owner by number of packets, in raw, 202 and 226. It
+also touches no packet's mark. Nobody else may match these sets without `! --update-counters`.
+
+Only numbers, our own words, and ids of sources that were looked at once more get into a line.
+"""
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import pairwise
+
+from banlistd.adapters.firewalls.ipset.sets import ALLOWED, PREFIX, set_of
+from banlistd.core.ruleset.state import LANES, Kind, Lane, MapId, lanes_of, lanes_used
+from banlistd.errors import FirewallError
+from banlistd.model import Action, Direction, Family, Mark, Owner, SourceId
+
+RAW, FILTER = "raw", "filter"
+
+IN = f"{PREFIX}in"
+OUT = f"{PREFIX}out"
+REFUSED = f"{PREFIX}refused"
+_FROM = f"{PREFIX}from-"
+
+_SOURCE_ID = re.compile(r"[a-z0-9][a-z0-9-]{0,39}")
+_LARGEST_MARK = 0xFFFF
+# So many owners are asked after one by one; of more, first the group is found.
+_GROUP = 16
+# As for nftables: of a flood one line in a while says all that there is to say.
+_LOG_LIMIT = "-m limit --limit 5/sec --limit-burst 20"
+# What LOG takes (struct xt_log_info: 30 octets with the NUL).
+_LONGEST_PREFIX = 29
+_UNCOUNTED = "! --update-counters"
+_REJECT: Mapping[Family, str] = {
+    Family.IPV4: "-j REJECT --reject-with icmp-admin-prohibited",
+    Family.IPV6: "-j REJECT --reject-with icmp6-adm-prohibited",
+}
+
+Chains = Mapping[str, tuple[str, ...]]
+
+
+def chain_of(mark: Mark) -> str:
+    """The chain of a source. An id may be longer than the 28 characters of a chain's name, so it is in the comments."""
+    number = int(mark)
+    if not 0 < number <= _LARGEST_MARK:
+        raise FirewallError(f"{number} cannot be a mark", "marks are 1 to 65,535")
+    return f"{_FROM}{number}"
+
+
+def mark_of(chain: str) -> Mark | None:
+    """The inverse of `chain_of`; None for a chain that is not a source's."""
+    number = chain.removeprefix(_FROM)
+    return Mark(int(number)) if chain.startswith(_FROM) and number.isascii() and number.isdecimal() else None
+
+
+def jumps_of(roster: Sequence[Owner]) -> Mapping[str, Mapping[str, tuple[str, ...]]]:
+    """By table and built-in chain, our chains that it jumps to first of all, in order."""
+    lanes = set(lanes_used(roster))
+    refused = (REFUSED,) if _rejects(roster) else ()
+    out = (OUT,) if lanes & {Lane.OUT, Lane.WATCH_OUT} else ()
+    return {RAW: {"PREROUTING": (IN,)}, FILTER: {"INPUT": refused, "FORWARD": (*refused, *out), "OUTPUT": out}}
+
+
+def chains_of(roster: Sequence[Owner], family: Family) -> Mapping[str, Chains]:
+    """By table, all our chains with their rules."""
+    raw = _lookups(IN, Direction.IN, roster, family)
+    raw |= {chain_of(owner.mark): _answer(owner, Direction.IN, family) for owner in _looking(roster, Direction.IN)}
+    filtering: dict[str, tuple[str, ...]] = {}
+    if _rejects(roster):
+        filtering[REFUSED] = (
+            *_exempt("-i", "src", family),
+            *(f"{_match(MapId(Lane.IN, kind, family), 'src')} {_REJECT[family]}" for kind in Kind),
+        )
+    if OUT in jumps_of(roster)[FILTER]["OUTPUT"]:
+        filtering |= _lookups(OUT, Direction.OUT, roster, family)
+        out = _looking(roster, Direction.OUT)
+        filtering |= {chain_of(owner.mark): _answer(owner, Direction.OUT, family) for owner in out}
+    return {RAW: raw, FILTER: filtering}
+
+
+def order_of(roster: Sequence[Owner]) -> tuple[str, str]:
+    """Tables change one after the other. Who shall reject from now on does so before drop lets it through, and not after."""
+    return (FILTER, RAW) if _rejects(roster) else (RAW, FILTER)
+
+
+def _looking(roster: Iterable[Owner], direction: Direction) -> list[Owner]:
+    return [owner for owner in roster if owner.direction in (direction, Direction.BOTH)]
+
+
+def _rejects(roster: Iterable[Owner]) -> bool:
+    return any(owner.action is Action.REJECT and owner.direction is not Direction.OUT for owner in roster)
+
+
+def _lookups(chain: str, direction: Direction, roster: Sequence[Owner], family: Family) -> dict[str, tuple[str, ...]]:
+    """The chain that looks a packet up, and for each set the chain that finds the owner.
+
+    First what is allowed; single addresses before networks; what blocks before what watches.
+    """
+    side, interface = ("src", "-i") if direction is Direction.IN else ("dst", "-o")
+    rules = [*_exempt(interface, side, family)]
+    chains: dict[str, tuple[str, ...]] = {}
+    for lane in (LANES[direction][blocks][0] for blocks in (True, False)):
+        if lane not in lanes_used(roster):
+            continue
+        owners = [owner for owner in roster if lane in lanes_of(owner)]
+        for kind in Kind:
+            found = f"{PREFIX}{lane}-{kind}"
+            map_id = MapId(lane, kind, family)
+            rules.append(f"{_match(map_id, side)} -g {found}")
+            chains |= _dispatch(found, _match(map_id, side), owners, blocks=lane is LANES[direction][True][0])
+    return {chain: tuple(rules), **chains}
+
+
+def _exempt(interface: str, side: str, family: Family) -> tuple[str, ...]:
+    """The host talks to itself, and what is allowed is allowed."""
+    return (f"{interface} lo -j RETURN", f"-m set --match-set {ALLOWED[family]} {side} -j RETURN")
+
+
+def _match(map_id: MapId, side: str) -> str:
+    return f"-m set --match-set {set_of(map_id)} {side} {_UNCOUNTED}"
+
+
+def _dispatch(chain: str, match: str, owners: Iterable[Owner], *, blocks: bool) -> dict[str, tuple[str, ...]]:
+    """By mark to the source. Of those that block, what has an owner that is not known (yet, or any more) is dropped."""
+    marks = sorted(owner.mark for owner in owners)
+    groups = [marks[at : at + _GROUP] for at in range(0, len(marks), _GROUP)]
+    rest = ("-j DROP",) if blocks else ()
+    if len(groups) <= 1:
+        return {chain: (*(f"{match} --packets-eq {mark} -g {chain_of(mark)}" for mark in marks), *rest)}
+    names = [f"{chain}-{number}" for number in range(len(groups))]
+    turns = [f"{match} --packets-lt {after[0]} -g {name}" for name, (_, after) in zip(names, pairwise(groups), strict=False)]
+    chains = {chain: (*turns, f"-g {names[-1]}")}
+    for name, group in zip(names, groups, strict=True):
+        chains[name] = (*(f"{match} --packets-eq {mark} -g {chain_of(mark)}" for mark in group), *rest)
+    return chains
+
+
+def _answer(owner: Owner, direction: Direction, family: Family) -> tuple[str, ...]:
+    """What happens to a source's packets; the last rule is the one whose counters are the source's."""
+    comment = f"-m comment --comment {_checked(owner.source_id)}"
+    match owner.action:
+        case Action.DROP:
+            return (f"{comment} -j DROP",)
+        case Action.REJECT:
+            return (comment if direction is Direction.IN else f"{comment} {_REJECT[family]}",)
+        case Action.LOG:
+            prefix = f"banlistd {owner.source_id}"[: _LONGEST_PREFIX - 1]
+            return (f'{_LOG_LIMIT} -j LOG --log-prefix "{prefix} "', comment)
+        case Action.COUNT:
+            return (comment,)
+
+
+def _checked(source_id: SourceId) -> str:
+    if not _SOURCE_ID.fullmatch(source_id):
+        raise FirewallError(f"{source_id!r} cannot be written into a rule", "an id is of a-z, 0-9 and -, at most 40 of them")
+    return source_id

@@ -1,0 +1,111 @@
+"""The sets: their names, what they are made of, how large they are made."""
+
+import socket
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from banlistd.adapters.firewalls.ipset.wire import (
+    IPSET_ATTR_CADT_FLAGS,
+    IPSET_ATTR_DATA,
+    IPSET_ATTR_FAMILY,
+    IPSET_ATTR_HASHSIZE,
+    IPSET_ATTR_MAXELEM,
+    IPSET_ATTR_REVISION,
+    IPSET_ATTR_TYPENAME,
+    Header,
+    number,
+    setname,
+)
+from banlistd.adapters.netlink.socket import attribute, nested, text
+from banlistd.core.addresses.sets import FAMILIES
+from banlistd.core.ruleset.state import Kind, Lane, MapId, maps_of
+from banlistd.model import Family, Owner
+
+PREFIX = "banlistd-"
+_FRESH = f"{PREFIX}new-"
+APPLIED = f"{PREFIX}applied"
+ALLOWED: Mapping[Family, str] = {Family.IPV4: f"{PREFIX}allowed4", Family.IPV6: f"{PREFIX}allowed6"}
+EVERY_MAP = tuple(MapId(lane, kind, family) for lane in Lane for kind in Kind for family in FAMILIES)
+
+SMALLEST_SIZE = 65_536
+
+IPSET_FLAG_WITH_COUNTERS = 1 << 3
+IPSET_FLAG_WITH_COMMENT = 1 << 4
+_FAMILIES: Mapping[Family, int] = {Family.IPV4: socket.AF_INET, Family.IPV6: socket.AF_INET6}
+# The oldest revisions that have comments (Linux 3.14): what a newer one adds is not needed, and not known everywhere.
+_TYPES: Mapping[Kind, tuple[str, int]] = {Kind.HOSTS: ("hash:ip", 2), Kind.NETS: ("hash:net", 4)}
+_SMALLEST_HASH = 1024
+# Buckets grow up to 12 elements, and a table whose buckets overflow is made anew at twice the size: with two in each when it
+# is filled, that is not before it holds twice as many (measured).
+_IN_A_BUCKET = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """What a set is made of. `size`: so many elements it may hold; `hash_size`: buckets to begin with."""
+
+    kind: Kind
+    family: Family
+    flags: int
+    size: int
+    hash_size: int
+
+    @property
+    def form(self) -> tuple[str, int, int]:
+        return _TYPES[self.kind][0], _FAMILIES[self.family], self.flags
+
+
+def set_of(map_id: MapId) -> str:
+    return f"{PREFIX}{map_id.name}"
+
+
+def fresh(name: str) -> str:
+    """Where the next content of a set is gathered. ipset takes 31 characters."""
+    return f"{_FRESH}{name.removeprefix(PREFIX)}"
+
+
+def is_fresh(name: str) -> bool:
+    return name.startswith(_FRESH)
+
+
+def is_ours(name: str) -> bool:
+    return name.startswith(PREFIX)
+
+
+def wanted_sets(roster: Iterable[Owner]) -> frozenset[str]:
+    return frozenset({*map(set_of, maps_of(roster)), *ALLOWED.values(), APPLIED})
+
+
+def shape_of(name: str, count: int) -> Shape:
+    """A set for so many elements, and as many again before it must be rebuilt."""
+    kind, family, flags = _FORMS[name]
+    buckets = max(_SMALLEST_HASH, 1 << (count // _IN_A_BUCKET).bit_length())
+    return Shape(kind, family, flags, max(SMALLEST_SIZE, 2 * count), buckets)
+
+
+_FORMS: Mapping[str, tuple[Kind, Family, int]] = {
+    APPLIED: (Kind.HOSTS, Family.IPV4, IPSET_FLAG_WITH_COMMENT),
+    **{name: (Kind.NETS, family, 0) for family, name in ALLOWED.items()},
+    **{set_of(map_id): (map_id.kind, map_id.family, IPSET_FLAG_WITH_COUNTERS) for map_id in EVERY_MAP},
+}
+
+
+def create_body(name: str, shape: Shape) -> bytes:
+    type_name, family, flags = shape.form
+    data = number(IPSET_ATTR_HASHSIZE, shape.hash_size) + number(IPSET_ATTR_MAXELEM, shape.size)
+    if flags:
+        data += number(IPSET_ATTR_CADT_FLAGS, flags)
+    return b"".join(
+        (
+            setname(name),
+            text(IPSET_ATTR_TYPENAME, type_name),
+            attribute(IPSET_ATTR_REVISION, bytes((_TYPES[shape.kind][1],))),
+            attribute(IPSET_ATTR_FAMILY, bytes((family,))),
+            nested(IPSET_ATTR_DATA, data),
+        )
+    )
+
+
+def fits(name: str, header: Header) -> bool:
+    """Whether a set that stands is made of what it shall be made of."""
+    return (header.type_name, header.family, header.flags) == shape_of(name, 0).form

@@ -1,0 +1,176 @@
+"""From a Change and what the kernel says of itself to one batch. Decides everything, sends nothing."""
+
+from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
+
+from banlistd.adapters.firewalls import marker_text
+from banlistd.adapters.firewalls.nftables.records import Elements, element_messages, every_element, mark_element
+from banlistd.adapters.firewalls.nftables.sets import (
+    ALLOWED,
+    APPLIED,
+    EVERY_MAP,
+    SetShape,
+    SetState,
+    chain_body,
+    lookup_rules,
+    set_body,
+    set_name,
+    shape_of,
+    table_body,
+)
+from banlistd.adapters.firewalls.nftables.structure import LOOKUPS, TABLE
+from banlistd.adapters.netlink.socket import (
+    NFT_MSG_DELRULE,
+    NFT_MSG_DELSET,
+    NFT_MSG_DELSETELEM,
+    NFT_MSG_NEWRULE,
+    NFT_MSG_NEWSET,
+    NFT_MSG_NEWSETELEM,
+    NFT_MSG_NEWTABLE,
+    NLM_F_ACK,
+    NLM_F_APPEND,
+    NLM_F_CREATE,
+    Batch,
+)
+from banlistd.core.ruleset.diff import Change
+from banlistd.core.ruleset.state import Kind, MapId, Owned, lanes_used, maps_of
+from banlistd.model import Mark
+
+
+@dataclass(frozen=True, slots=True)
+class TableState:
+    """The table's flags, and the port of the socket that owns it, 0 for none."""
+
+    flags: int
+    owner: int
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What the kernel says of our table at one generation: chains, sets by name, the marks with a marker.
+
+    `table`: None where there is none. `misplaced`: base chains of ours that are not where they belong.
+    """
+
+    generation: int
+    table: TableState | None
+    chains: frozenset[str]
+    misplaced: frozenset[str]
+    sets: Mapping[str, SetState]
+    marks: frozenset[Mark]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Composed:
+    """A batch; which map a message number belongs to; how many elements of maps it writes or removes."""
+
+    batch: Batch
+    maps: Mapping[int, MapId]
+    elements: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Sets:
+    """What happens to sets: `made` anew, `gone`, or `emptied`, which is for those that are written whole and fit."""
+
+    made: Mapping[str, SetShape]
+    gone: Sequence[str]
+    emptied: Sequence[str]
+
+    def are_whole(self, name: str) -> bool:
+        return name in self.made or name in self.emptied
+
+
+def compose(change: Change, look: Look, distrusted: AbstractSet[MapId] = frozenset(), table_flags: int | None = 0) -> Composed:
+    """The batch that carries out `change`; maps in `distrusted` are written whole, whatever the change says of them."""
+    sets = _sets_of(change, look, distrusted)
+    batch = Batch(look.generation)
+    batch.add(NFT_MSG_NEWTABLE, NLM_F_ACK, table_body(table_flags))
+    if change.reshape or sets.made or sets.gone:
+        _write_sets(batch, change, look, sets)
+    for name in sets.emptied:
+        batch.add(NFT_MSG_DELSETELEM, 0, every_element(TABLE, name))
+    maps, elements = _write_elements(batch, change, sets)
+    _write_markers(batch, change, look, fresh=sets.are_whole(APPLIED))
+    batch.end()
+    return Composed(batch, maps, elements)
+
+
+def _sets_of(change: Change, look: Look, distrusted: AbstractSet[MapId]) -> _Sets:
+    """A set that stands is kept where it can be: a packet on its way during the commit still finds what is in it.
+
+    Made anew is what is missing, of another form, or outgrown.
+    """
+    wanted = {map_id.name: shape_of(map_id, 0) for map_id in maps_of(change.roster)}
+    wanted |= {name: SetShape(name, family, mapped=False, interval=True) for family, name in ALLOWED.items()}
+    wanted[APPLIED] = SetShape(APPLIED, None, mapped=True, interval=False)
+    counts = {item.map.name: len(item.whole) for item in change.maps}
+    wanted |= {item.map.name: shape_of(item.map, len(item.whole)) for item in change.maps}
+    made = {
+        name: shape
+        for name, shape in wanted.items()
+        if (name in counts or change.reshape or name not in look.sets)
+        and not (name in look.sets and look.sets[name].fits(shape, counts.get(name, 0)))
+    }
+    whole = {item.map.name for item in change.maps if item.replace or item.map in distrusted}
+    whole |= set(wanted) if change.replace else set()
+    whole |= set(ALLOWED.values()) if change.allowed is not None else set()
+    return _Sets(
+        made=made,
+        gone=[name for name in look.sets if name in made or (name in EVERY_MAP and name not in wanted)],
+        emptied=sorted(whole - made.keys()),
+    )
+
+
+def _write_sets(batch: Batch, change: Change, look: Look, sets: _Sets) -> None:
+    """A set cannot go while rules look into it, so these rules go first and come back last."""
+    for chain in LOOKUPS:
+        if chain in look.chains:
+            batch.add(NFT_MSG_DELRULE, 0, chain_body(chain))
+    for name in sets.gone:
+        batch.add(NFT_MSG_DELSET, 0, set_name(name))
+    for number, shape in enumerate(sets.made.values(), 1):
+        batch.add(NFT_MSG_NEWSET, NLM_F_CREATE, set_body(shape, number))
+    lanes = set(lanes_used(change.roster))
+    for chain, its_lanes in LOOKUPS.items():
+        if lanes & set(its_lanes):
+            for body in lookup_rules(chain, maps_of(change.roster)):
+                batch.add(NFT_MSG_NEWRULE, NLM_F_CREATE | NLM_F_APPEND, body)
+
+
+def _write_elements(batch: Batch, change: Change, sets: _Sets) -> tuple[dict[int, MapId], int]:
+    maps: dict[int, MapId] = {}
+    elements = 0
+    for item in change.maps:
+        whole = sets.are_whole(item.map.name)
+        delta = ((NFT_MSG_DELSETELEM, item.remove), (NFT_MSG_NEWSETELEM, item.add))
+        steps = ((NFT_MSG_NEWSETELEM, item.whole),) if whole else delta
+        for kind, owned in steps:
+            if len(owned):
+                maps[batch.next_sequence] = item.map
+                elements += len(owned)
+                _add_elements(batch, kind, item.map, owned)
+    for family, ranges in (change.allowed or {}).items():
+        if len(ranges):
+            listed = Elements(family, ranges.first, ranges.last, None)
+            batch.add_block(element_messages(NFT_MSG_NEWSETELEM, batch.next_sequence, TABLE, ALLOWED[family], listed))
+    return maps, elements
+
+
+def _add_elements(batch: Batch, kind: int, map_id: MapId, owned: Owned) -> None:
+    last = owned.last if map_id.kind is Kind.NETS else None
+    mark = owned.mark if kind == NFT_MSG_NEWSETELEM else None
+    listed = Elements(map_id.family, owned.first, last, mark)
+    batch.add_block(element_messages(kind, batch.next_sequence, TABLE, map_id.name, listed))
+
+
+def _write_markers(batch: Batch, change: Change, look: Look, *, fresh: bool) -> None:
+    """The kernel keeps the comment of an element that is added again (measured), so the old element goes first."""
+    written = {marker.mark: marker for marker in change.markers}
+    if not fresh:
+        for mark in sorted(look.marks & {*written, *change.retired}):
+            batch.add(NFT_MSG_DELSETELEM, 0, mark_element(TABLE, APPLIED, mark, None, ""))
+    for mark, marker in written.items():
+        body = mark_element(TABLE, APPLIED, mark, marker_text.VERSION, marker_text.text_of(marker))
+        batch.add(NFT_MSG_NEWSETELEM, NLM_F_CREATE, body)

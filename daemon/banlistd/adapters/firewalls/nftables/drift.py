@@ -1,0 +1,56 @@
+"""What others touched in our table, as parts of a Verdict; and which of it a Change has written anew. Pure."""
+
+from collections.abc import Set as AbstractSet
+
+from banlistd.adapters.firewalls.nftables.sets import ALLOWED, APPLIED, EVERY_MAP, EVERY_SET
+from banlistd.adapters.firewalls.nftables.structure import is_ours
+from banlistd.adapters.netlink.nft_monitor import Thing, Touched
+from banlistd.core.ruleset.diff import Change
+from banlistd.core.ruleset.state import Holding, Verdict, maps_of
+
+
+def with_suspicions(verdict: Verdict, touched: AbstractSet[Touched], holding: Holding) -> Verdict:
+    """What somebody else has touched counts as wrong: an element for another, a rule for another, fit in number."""
+    names = {item.name for item in touched if item.thing in (Thing.SET, Thing.ELEMENT)}
+    everything = any(item.thing is Thing.TABLE for item in touched)
+    structure = everything or any(_is_structure(item) for item in touched)
+    maps = {map_id for map_id in holding.owned if everything or map_id.name in names}
+    return Verdict(verdict.structure or structure, verdict.maps | maps)
+
+
+def irrelevant(touched: AbstractSet[Touched]) -> AbstractSet[Touched]:
+    """Chains and sets of others that stand in our table, and markers, which are read at each look anyway."""
+    return {item for item in touched if not _concerns_us(item)}
+
+
+def rewritten(change: Change, touched: AbstractSet[Touched]) -> AbstractSet[Touched]:
+    """What of it stands as it shall once `change` is carried out."""
+    structure = change.reshape and change.allowed is not None
+    anew = {item.map.name for item in change.maps if item.replace}
+    # A set that is wanted no longer goes with a change of structure.
+    anew |= (EVERY_MAP - {map_id.name for map_id in maps_of(change.roster)}) if change.reshape else set()
+    whole = structure and anew >= EVERY_MAP
+    return {
+        item
+        for item in touched
+        if (structure or not _is_structure(item))
+        and (item.name in anew or item.thing not in (Thing.SET, Thing.ELEMENT) or item.name not in EVERY_MAP)
+        and (whole or item.thing is not Thing.TABLE)
+    }
+
+
+def _is_structure(item: Touched) -> bool:
+    """Whether rules have to be written; the allowed networks are written with them."""
+    return item.thing is not Thing.ELEMENT or item.name in ALLOWED.values()
+
+
+def _concerns_us(item: Touched) -> bool:
+    match item.thing:
+        case Thing.CHAIN | Thing.RULE | Thing.OBJECT:
+            return is_ours(item.name)
+        case Thing.SET:
+            return item.name in EVERY_SET
+        case Thing.ELEMENT:
+            return item.name in EVERY_SET - {APPLIED}
+        case Thing.TABLE:
+            return True

@@ -1,0 +1,53 @@
+"""All that the maps hold, read back element by element: seconds for a million, and only for a ledger that was lost."""
+
+import struct
+from collections.abc import Iterable, Mapping
+
+import numpy as np
+
+from banlistd.adapters.firewalls.nftables.records import (
+    NFTA_SET_ELEM_LIST_ELEMENTS,
+    NFTA_SET_ELEM_LIST_SET,
+    Answer,
+    answers,
+)
+from banlistd.adapters.firewalls.nftables.structure import TABLE
+from banlistd.adapters.netlink.socket import NFT_MSG_GETSETELEM, NetlinkSocket, text
+from banlistd.core.addresses.sets import FAMILIES, WIDTHS, from_numbers
+from banlistd.core.ruleset.state import MARK_DTYPE, Kind, Lane, MapId, Owned
+from banlistd.model import Family
+
+NFTA_SET_ELEM_LIST_TABLE = 1
+
+
+def dump_maps(wire: NetlinkSocket, names: Iterable[str]) -> Mapping[MapId, Owned]:
+    """The elements of those of our maps that stand (`names`), as planning knows them."""
+    standing = set(names)
+    every = (MapId(lane, kind, family) for lane in Lane for kind in Kind for family in FAMILIES)
+    return {map_id: _read(wire, map_id) for map_id in every if map_id.name in standing}
+
+
+def _read(wire: NetlinkSocket, map_id: MapId) -> Owned:
+    question = text(NFTA_SET_ELEM_LIST_TABLE, TABLE) + text(NFTA_SET_ELEM_LIST_SET, map_id.name)
+    replies = wire.dump(NFT_MSG_GETSETELEM, question)
+    return owned_of(map_id.family, answers([reply.get(NFTA_SET_ELEM_LIST_ELEMENTS, b"") for reply in replies]), map_id.kind)
+
+
+def owned_of(family: Family, elements: Iterable[Answer], kind: Kind) -> Owned:
+    """Elements in any order. A range begins with an element that has an owner and ends before the next one, or at the top."""
+    # At one address the end of a range comes before the start of its neighbour.
+    ordered = sorted((int.from_bytes(one.key, "big"), not one.is_end, _mark_of(one)) for one in elements)
+    first, last, marks = [], [], []
+    for at, (address, begins, mark) in enumerate(ordered):
+        if begins:
+            top = ordered[at + 1][0] - 1 if at + 1 < len(ordered) else 2 ** WIDTHS[family] - 1
+            first.append(address)
+            last.append(address if kind is Kind.HOSTS else top)
+            marks.append(mark)
+    starts = from_numbers(family, first)
+    ends = starts if kind is Kind.HOSTS else from_numbers(family, last)
+    return Owned(family, starts, ends, np.array(marks, dtype=MARK_DTYPE))
+
+
+def _mark_of(element: Answer) -> int:
+    return int(struct.unpack("=I", element.data)[0]) if len(element.data) == struct.calcsize("=I") else 0

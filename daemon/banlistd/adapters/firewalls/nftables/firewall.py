@@ -1,0 +1,305 @@
+"""The firewall of Linux: table `inet banlistd`. Structure by `nft`, elements by our own netlink messages (both measured).
+
+A change of structure is three steps, so that no ban is missing in between: what is missing is added (nft), elements and
+the rules that look them up change (one batch), then every chain is written as it shall be (nft).
+"""
+
+import asyncio
+import errno
+import functools
+import os
+import random
+import subprocess
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from typing import IO
+
+from banlistd.adapters.firewalls.nftables.batch import Look, compose
+from banlistd.adapters.firewalls.nftables.drift import irrelevant, rewritten, with_suspicions
+from banlistd.adapters.firewalls.nftables.dump import dump_maps
+from banlistd.adapters.firewalls.nftables.inspection import (
+    CLOSE_SAMPLE,
+    SAMPLE,
+    faults_of,
+    look_at,
+    markers_of,
+    read_counters,
+    table_state,
+)
+from banlistd.adapters.firewalls.nftables.ownership import (
+    adopt,
+    flags_for,
+    found,
+    needs_adoption,
+    nft_knows_the_flags,
+    owns,
+    refuse_foreign_owner,
+)
+from banlistd.adapters.firewalls.nftables.sets import table_body
+from banlistd.adapters.firewalls.nftables.steps import steps_of
+from banlistd.adapters.firewalls.nftables.structure import TABLE, preparation, settlement, structure_of
+from banlistd.adapters.netlink.nft_monitor import RECEIVE_BUFFER, Absence, Certainty, Monitor
+from banlistd.adapters.netlink.socket import NFT_MSG_DELTABLE, NFT_MSG_NEWTABLE, NLM_F_ACK, Batch, NetlinkError, NetlinkSocket
+from banlistd.core.addresses.sets import AddressSet
+from banlistd.core.ruleset.diff import Change
+from banlistd.core.ruleset.state import Holding, MapId, Verdict, contents_of
+from banlistd.errors import FirewallError, StaleGenerationError
+from banlistd.model import Counter, Disturbance, Mark, Marker, Ownership
+
+# How often a change is tried anew because somebody else wrote in between.
+_TRIES = 5
+# What the kernel says when a map does not hold what the change believes: absent, present, with another mark, full, overlap.
+_SURPRISES = frozenset({errno.ENOENT, errno.EEXIST, errno.EBUSY, errno.ENFILE, errno.ENOTEMPTY})
+# nft reads what stands before it writes; a minute is far beyond any measured time.
+_NFT_DEADLINE = 60.0
+
+_HINTS: Mapping[int, str] = {
+    errno.EPERM: "it needs CAP_NET_ADMIN, and a table that belongs to no other process",
+    errno.EMSGSIZE: "the change does not fit into a socket buffer: raise net.core.wmem_max, or grant CAP_NET_ADMIN",
+    errno.EPROTONOSUPPORT: "this kernel has no nf_tables; load the module nf_tables",
+    errno.ENOMEM: "the kernel has no memory left for so many elements",
+    errno.EOPNOTSUPP: "this kernel lacks a part of nf_tables (maps, counters, reject, log, limit)",
+    errno.ENOENT: "the table is not as it was left: verify it and write it anew",
+}
+
+
+class NftablesFirewall:
+    """The Firewall of ports.py. Opens its sockets at first use; blocking work is done in threads, one at a time.
+
+    `ownership`: whether a table that is made anew shall belong to us alone. `receive_buffer`: octets for the notices of foreign
+    changes.
+    """
+
+    def __init__(self, ownership: Ownership = Ownership.NO, receive_buffer: int = RECEIVE_BUFFER) -> None:
+        self._ownership = ownership
+        self._nft_knows = functools.cache(nft_knows_the_flags)
+        self._receive_buffer = receive_buffer
+        self._socket: NetlinkSocket | None = None
+        self._monitor: Monitor | None = None
+        self._deaf: OSError | None = None
+        self._sound: tuple[int, Holding] | None = None  # what was found so last, and in which generation of the ruleset
+        # A thread's lock: a coroutine that is cancelled leaves its thread at work.
+        self._lock = threading.Lock()
+
+    async def markers(self) -> tuple[Marker, ...]:
+        return await asyncio.to_thread(self._markers)
+
+    async def verify(self, holding: Holding) -> Verdict:
+        return await asyncio.to_thread(self._verify, holding)
+
+    async def apply(self, change: Change) -> int:
+        return 0 if change.is_empty else await asyncio.to_thread(self._apply, change)
+
+    async def contents(self) -> Mapping[Mark, AddressSet]:
+        return await asyncio.to_thread(self._contents)
+
+    async def disturbed(self) -> Disturbance:
+        """As in ports.py. Changes of other tables are not reported. Raises FirewallError where notices cannot be had."""
+        monitor = await asyncio.to_thread(self._listening)
+        try:
+            return Disturbance(culprit=await monitor.wait())
+        except OSError as exc:
+            raise FirewallError(f"the firewall does not tell of changes any more: {exc.strerror}") from exc
+
+    async def counters(self) -> Mapping[Mark, Counter]:
+        return await asyncio.to_thread(self._counters)
+
+    async def teardown(self) -> None:
+        await asyncio.to_thread(self._teardown)
+
+    async def close(self) -> None:
+        await asyncio.to_thread(self._close)
+
+    def _markers(self) -> tuple[Marker, ...]:
+        with self._at_work("cannot read the firewall") as wire:
+            return markers_of(wire)
+
+    def _verify(self, holding: Holding) -> Verdict:
+        with self._at_work("cannot read the firewall") as wire, self._certainty() as certainty:
+            generation = wire.generation()
+            settled = self._sound is not None and self._sound[0] == generation and self._sound[1] is holding
+            sample = CLOSE_SAMPLE if certainty.close else SAMPLE
+            verdict = faults_of(wire, holding, random.SystemRandom(), sample, settled=settled)
+            certainty.sound = verdict.sound
+            if self._monitor is not None:
+                self._monitor.forget(irrelevant(self._monitor.touched))
+                verdict = with_suspicions(verdict, self._monitor.touched, holding)
+            self._sound = (generation, holding) if verdict.sound else None
+            return verdict
+
+    def _listening(self) -> Monitor:
+        """Who listens also guards: a table that the process before us has left behind is ours from now on."""
+        with self._at_work("cannot be told of changes") as wire:
+            if self._monitor is None:
+                raise self._deaf or OSError(errno.EBADF, "closed")
+            if self._ownership is not Ownership.NO and needs_adoption(wire):
+                with self._monitor.away(wire) as absence:
+                    absence.commits += adopt(wire)
+            return self._monitor
+
+    def _contents(self) -> Mapping[Mark, AddressSet]:
+        with self._at_work("cannot read the firewall") as wire:
+            return contents_of(dump_maps(wire, look_at(wire).sets))
+
+    def _counters(self) -> Mapping[Mark, Counter]:
+        with self._at_work("cannot read the counters") as wire:
+            return read_counters(wire)
+
+    def _apply(self, change: Change) -> int:
+        with self._at_work("the firewall refused the change") as wire, self._away(wire) as absence:
+            self._sound = None
+            touched = self._monitor.touched if self._monitor else frozenset()
+            elements = _carry_out(change, wire, absence, self._ownership, self._nft_knows)
+            if self._monitor:
+                self._monitor.forget(rewritten(change, touched))
+            return elements
+
+    def _teardown(self) -> None:
+        with self._at_work("cannot remove the table") as wire, self._away(wire) as absence:
+            refuse_foreign_owner(table_state(wire), wire)
+            # A table that is added where one stands stays as it is, so that the deletion always has its object.
+            batch = Batch(generation=None)
+            batch.add(NFT_MSG_NEWTABLE, NLM_F_ACK, table_body(None))
+            batch.add(NFT_MSG_DELTABLE, 0, table_body(None))
+            batch.end()
+            before = wire.generation()
+            wire.commit(batch)
+            absence.commits += min(1, wire.generation() - before)
+
+    def _close(self) -> None:
+        with self._lock:
+            for opened in (self._socket, self._monitor):
+                if opened is not None:
+                    opened.close()
+            self._socket = self._monitor = None
+
+    def _away(self, wire: NetlinkSocket) -> AbstractContextManager[Absence]:
+        return self._monitor.away(wire) if self._monitor else nullcontext(Absence())
+
+    def _certainty(self) -> AbstractContextManager[Certainty]:
+        return self._monitor.certainty() if self._monitor else nullcontext(Certainty())
+
+    def _listen(self, wire: NetlinkSocket) -> None:
+        """From the first look on, so that nothing falls in between. Whoever cannot listen can still ban."""
+        if self._monitor is None:
+            try:
+                self._monitor = Monitor(TABLE, wire, self._receive_buffer)
+            except OSError as exc:
+                self._deaf = exc
+
+    @contextmanager
+    def _at_work(self, failing: str) -> Iterator[NetlinkSocket]:
+        """The border: the one socket, for one thread; what the kernel says comes out as FirewallError."""
+        with self._lock:
+            try:
+                if self._socket is None:
+                    self._socket = NetlinkSocket()
+                self._listen(self._socket)
+                yield self._socket
+            except OSError as exc:
+                if self._socket is not None and not isinstance(exc, NetlinkError):
+                    self._socket.close()  # answers to what was not read to its end may be left in it
+                    self._socket = None
+                words = exc.strerror or str(exc)
+                raise FirewallError(f"{failing}: {words}", _HINTS.get(exc.errno or 0, "")) from exc
+
+
+def _carry_out(
+    change: Change, wire: NetlinkSocket, absence: Absence, ownership: Ownership, nft_knows: Callable[[], bool]
+) -> int:
+    before = look_at(wire)
+    structure_of(change.roster)  # refuses an id or mark that must not get into a script, before anything happens
+    refuse_foreign_owner(before.table, wire)
+    if before.table is None and change.reshape:
+        found(wire, ownership, nft_knows)
+        before, began = look_at(wire), before.generation
+        absence.commits += before.generation - began
+    elif ownership is not Ownership.NO:
+        absence.commits += adopt(wire)
+    flags = flags_for(before.table, ownership)
+    if not change.reshape:
+        return sum(_commit(wire, step, absence, flags) for step in steps_of(change))
+    script = preparation(change.roster, before.chains, before.misplaced, founded=flags != 0)
+    _run(script, wire, absence)
+    elements = sum(_commit(wire, step, absence, flags) for step in steps_of(change))
+    if before.chains:
+        _run(settlement(change.roster, look_at(wire).chains), wire, absence)
+    return elements
+
+
+def _commit(wire: NetlinkSocket, change: Change, absence: Absence, table_flags: int | None) -> int:
+    """One transaction. A map that surprises is written whole; a ruleset that moved is looked at again."""
+    distrusted: set[MapId] = set()
+    stale = 0
+    while True:
+        look = look_at(wire)
+        _refuse_without_table(change, look)
+        composed = compose(change, look, distrusted, table_flags)
+        try:
+            wire.commit(composed.batch)
+        except NetlinkError as exc:
+            map_id = composed.maps.get(exc.sequence)
+            if exc.errno == errno.ERESTART:
+                stale += 1
+                if stale == _TRIES:
+                    raise StaleGenerationError(
+                        "somebody else writes to nftables all the time", "see who does: nft monitor"
+                    ) from exc
+            elif exc.errno in _SURPRISES and map_id is not None and map_id not in distrusted:
+                distrusted.add(map_id)
+            else:
+                raise
+        else:
+            absence.commits += min(1, wire.generation() - look.generation)
+            return composed.elements
+
+
+def _refuse_without_table(change: Change, look: Look) -> None:
+    missing = structure_of(change.roster).keys() - look.chains
+    if missing:
+        raise FirewallError(f"table inet {TABLE} lacks {', '.join(sorted(missing))}", "verify it and write it anew")
+
+
+def _run(script: str, wire: NetlinkSocket, absence: Absence) -> None:
+    """Hand a script to nft; it is one transaction. Raises FirewallError with nft's first line.
+
+    A table of our own is an orphan meanwhile.
+    """
+    if not script:
+        return
+    environment = {**os.environ, "LC_ALL": "C"}
+    orphaned = owns(wire)
+    if orphaned:
+        wire.reopen()
+    before = wire.generation()
+    try:
+        with _whole(script) as file:
+            done = subprocess.run(
+                ["nft", "-f", "-"],  # noqa: S607 - distributions disagree on its folder; systemd gives a PATH of system folders
+                stdin=file, capture_output=True, text=True, check=False, timeout=_NFT_DEADLINE, env=environment,
+            )  # fmt: skip
+    except FileNotFoundError as exc:
+        raise FirewallError("there is no command nft", "install the nftables package") from exc
+    except subprocess.TimeoutExpired as exc:
+        raise FirewallError(f"nft did not end within {_NFT_DEADLINE:.0f} s", "see what else writes to nftables") from exc
+    if done.returncode:
+        said = (done.stderr.splitlines() or ["nothing"])[0]
+        hint = _HINTS[errno.EPERM] if "not permitted" in said else f"nft --version; nft list table inet {TABLE}"
+        raise FirewallError(f"nft refused the structure: {said[:200]!r}", hint)
+    absence.commits += min(1, wire.generation() - before)
+    if orphaned:
+        absence.commits += adopt(wire)
+
+
+@contextmanager
+def _whole(script: str) -> Iterator[IO[str]]:
+    """A file in memory with all of a script, before anybody reads it.
+
+    A pipe whose writer is killed ends like one whose writer is done, and nft would carry out the half that it got: chains
+    flushed, and their rules not yet written (seen).
+    """
+    with os.fdopen(os.memfd_create("nft"), "w+", encoding="ascii") as file:
+        file.write(script)
+        file.seek(0)
+        yield file

@@ -1,0 +1,248 @@
+"""What stands in the kernel, by small netlink questions whose cost does not grow with the maps."""
+
+import errno
+import struct
+from collections import Counter as Tally
+from collections.abc import Iterator, Mapping, Sequence
+from random import Random
+
+from banlistd.adapters.firewalls.marker_text import marker_of
+from banlistd.adapters.firewalls.nftables.batch import Look, TableState
+from banlistd.adapters.firewalls.nftables.records import (
+    NFTA_SET_ELEM_LIST_ELEMENTS,
+    NFTA_SET_ELEM_LIST_SET,
+    Answer,
+    Elements,
+    answers,
+    end_elements,
+    questions,
+)
+from banlistd.adapters.firewalls.nftables.sets import (
+    ALLOWED,
+    APPLIED,
+    EVERY_SET,
+    NFT_TABLE_F_DORMANT,
+    NFTA_TABLE_FLAGS,
+    NFTA_TABLE_OWNER,
+    SetState,
+    lookup_rules,
+    set_state,
+)
+from banlistd.adapters.firewalls.nftables.structure import HOOKS, LOOKUPS, PRIORITY, TABLE, is_ours, source_of, structure_of
+from banlistd.adapters.netlink.socket import (
+    NFT_MSG_GETCHAIN,
+    NFT_MSG_GETOBJ,
+    NFT_MSG_GETRULE,
+    NFT_MSG_GETSET,
+    NFT_MSG_GETSETELEM,
+    NFT_MSG_GETTABLE,
+    NetlinkError,
+    NetlinkSocket,
+    attributes,
+    number,
+    text,
+    to_number,
+    to_text,
+)
+from banlistd.core.addresses.sets import WIDTHS, Addresses, after
+from banlistd.core.addresses.sets import to_number as address_number
+from banlistd.core.ruleset.state import Holding, Kind, MapId, Owned, Verdict, maps_of
+from banlistd.model import Counter, Family, Mark, Marker
+
+NFTA_TABLE = 1
+NFTA_CHAIN_NAME = 3
+NFTA_CHAIN_HOOK = 4
+NFTA_CHAIN_TYPE = 7
+NFTA_HOOK_HOOKNUM = 1
+NFTA_HOOK_PRIORITY = 2
+NFTA_RULE_CHAIN = 2
+NFTA_OBJ_NAME = 2
+NFTA_OBJ_TYPE = 3
+NFTA_OBJ_DATA = 4
+NFT_OBJECT_COUNTER = 1
+NFTA_COUNTER_BYTES = 1
+NFTA_COUNTER_PACKETS = 2
+
+SAMPLE = 32
+"""So many elements of each map are asked for by key: a map with one element in ten gone is found out 29 times in 30."""
+
+CLOSE_SAMPLE = 1024
+"""As many where somebody wrote something unknown: some 5 ms for each map."""
+
+
+def look_at(wire: NetlinkSocket) -> Look:
+    """All that a batch is decided by; the generation is read first, so that a change meanwhile is noticed."""
+    generation = wire.generation()
+    chains = _chains(wire)
+    marks = frozenset(Mark(mark) for mark, _ in _marker_elements(wire))
+    return Look(generation, table_state(wire), frozenset(chains), _misplaced(chains), _sets(wire), marks)
+
+
+def table_state(wire: NetlinkSocket) -> TableState | None:
+    for table in _dump(wire, NFT_MSG_GETTABLE, b""):
+        return TableState(*(to_number(table.get(kind, b"")) for kind in (NFTA_TABLE_FLAGS, NFTA_TABLE_OWNER)))
+    return None
+
+
+def markers_of(wire: NetlinkSocket) -> tuple[Marker, ...]:
+    """The markers in the order of marks; what does not read as one is left out."""
+    found = (marker_of(mark, comment) for mark, comment in _marker_elements(wire))
+    return tuple(sorted((marker for marker in found if marker), key=lambda marker: marker.mark))
+
+
+def read_counters(wire: NetlinkSocket) -> Mapping[Mark, Counter]:
+    """What was counted for each source that has a marker."""
+    by_source = {}
+    for reply in _dump(wire, NFT_MSG_GETOBJ, number(NFTA_OBJ_TYPE, NFT_OBJECT_COUNTER)):
+        fields = attributes(reply.get(NFTA_OBJ_DATA, b""))
+        counted = Counter(*(to_number(fields.get(field, b"")) for field in (NFTA_COUNTER_PACKETS, NFTA_COUNTER_BYTES)))
+        by_source[source_of(to_text(reply.get(NFTA_OBJ_NAME, b"")))] = counted
+    markers = markers_of(wire)
+    return {marker.mark: by_source[marker.source_id] for marker in markers if marker.source_id in by_source}
+
+
+def faults_of(wire: NetlinkSocket, holding: Holding, chance: Random, sample: int = SAMPLE, *, settled: bool = False) -> Verdict:
+    """Compare numbers of rules, of sets and of elements, and a sample of each map; of what is `settled`, only the sample.
+
+    `settled`: the same was found sound, and nobody has committed anything since.
+    """
+    if settled:
+        sampled = {map_id: _sample_fits(wire, map_id, owned, chance, sample) for map_id, owned in holding.owned.items()}
+        return Verdict(maps=frozenset(map_id for map_id, fits in sampled.items() if not fits))
+    sets = _sets(wire)
+    allowed = all(
+        _count_fits(sets.get(ALLOWED[family]), Elements(family, ranges.first, ranges.last, None))
+        for family, ranges in holding.allowed.items()
+    )
+    wanted = {*(map_id.name for map_id in holding.owned), *ALLOWED.values(), APPLIED}
+    shaped = _rules_standing(wire) == _rules_wanted(holding) and sets.keys() == wanted
+    table = table_state(wire)
+    shaped = shaped and table is not None and not table.flags & NFT_TABLE_F_DORMANT and not _misplaced(_chains(wire))
+    wrong = [map_id for map_id, owned in holding.owned.items() if not _holds(wire, sets, map_id, owned, chance, sample)]
+    return Verdict(not (shaped and allowed), frozenset(wrong))
+
+
+def _elements_of(map_id: MapId, owned: Owned) -> Elements:
+    return Elements(map_id.family, owned.first, owned.last if map_id.kind is Kind.NETS else None, owned.mark)
+
+
+def _sets(wire: NetlinkSocket) -> Mapping[str, SetState]:
+    """Our named sets and maps; not those that nft makes for a rule, nor what somebody else has put into our table."""
+    states = map(set_state, _dump(wire, NFT_MSG_GETSET, b""))
+    return {state.name: state for state in states if state.name in EVERY_SET}
+
+
+def _chains(wire: NetlinkSocket) -> Mapping[str, Mapping[int, bytes]]:
+    return {to_text(reply.get(NFTA_CHAIN_NAME, b"")): reply for reply in _dump(wire, NFT_MSG_GETCHAIN, b"")}
+
+
+def _misplaced(chains: Mapping[str, Mapping[int, bytes]]) -> frozenset[str]:
+    """Base chains of ours that are of another type, at another hook, of another priority, or at none."""
+    return frozenset(
+        name
+        for name, (_, hook) in HOOKS.items()
+        if name in chains and _place(chains[name]) != ("filter", hook, PRIORITY & 0xFFFFFFFF)
+    )
+
+
+def _place(chain: Mapping[int, bytes]) -> tuple[str, int, int]:
+    hook = attributes(chain.get(NFTA_CHAIN_HOOK, b""))
+    number_at, priority = (to_number(hook.get(kind, b"")) for kind in (NFTA_HOOK_HOOKNUM, NFTA_HOOK_PRIORITY))
+    return to_text(chain.get(NFTA_CHAIN_TYPE, b"")), number_at, priority
+
+
+def _dump(wire: NetlinkSocket, kind: int, question: bytes) -> list[Mapping[int, bytes]]:
+    """All of a kind in our table, none where the table is absent. An older kernel ignores the table that a dump names.
+
+    The name of the table is attribute 1 in questions and answers of all kinds.
+    """
+    try:
+        replies = wire.dump(kind, text(NFTA_TABLE, TABLE) + question)
+    except NetlinkError as exc:
+        if exc.errno != errno.ENOENT:
+            raise
+        return []
+    return [reply for reply in replies if to_text(reply.get(NFTA_TABLE, b"")) == TABLE]
+
+
+def _marker_elements(wire: NetlinkSocket) -> Iterator[tuple[int, str]]:
+    replies = _dump(wire, NFT_MSG_GETSETELEM, text(NFTA_SET_ELEM_LIST_SET, APPLIED))
+    for answer in answers([reply.get(NFTA_SET_ELEM_LIST_ELEMENTS, b"") for reply in replies]):
+        yield struct.unpack("=I", answer.key)[0], answer.comment
+
+
+def _rules_standing(wire: NetlinkSocket) -> Mapping[str, int]:
+    rules = _dump(wire, NFT_MSG_GETRULE, b"")
+    chains = [to_text(rule.get(NFTA_RULE_CHAIN, b"")) for rule in rules]
+    return Tally(chain for chain in chains if is_ours(chain))
+
+
+def _rules_wanted(holding: Holding) -> Mapping[str, int]:
+    """Every chain of ours has a rule, so a chain that is gone shows as well."""
+    maps = maps_of(holding.roster)
+    return {
+        name: len(lookup_rules(name, maps)) if name in LOOKUPS else len(chain.rules or ())
+        for name, chain in structure_of(holding.roster).items()
+    }
+
+
+def _holds(wire: NetlinkSocket, sets: Mapping[str, SetState], map_id: MapId, owned: Owned, chance: Random, sample: int) -> bool:
+    fits = _count_fits(sets.get(map_id.name), _elements_of(map_id, owned))
+    return fits and _sample_fits(wire, map_id, owned, chance, sample)
+
+
+def _sample_fits(wire: NetlinkSocket, map_id: MapId, owned: Owned, chance: Random, sample: int) -> bool:
+    elements = _elements_of(map_id, owned)
+    # Always the last as well: where it has no end, half the number is the same without it.
+    chosen = sorted({*chance.sample(range(len(owned)), min(sample, len(owned))), *range(len(owned))[-1:]})
+    starts = _keys(map_id.family, owned.first[chosen])
+    found = [(answer.key, _mark_of(answer)) for answer in _ask(wire, map_id, starts, ends=False)]
+    if found != [*zip(starts, owned.mark[chosen].tolist(), strict=True)]:
+        return False
+    if elements.last is None:
+        return True
+    # Asked for an end by the last address within, the kernel gives the one after; by the end itself it may give the end
+    # of a neighbour that touches (measured). So a single address that touches the range before it cannot be asked about.
+    ended = [at for at in chosen if at < end_elements(elements) and not _is_end_of_another(owned, at)]
+    asked, ends = _keys(map_id.family, owned.last[ended]), _keys(map_id.family, after(owned.last[ended]))
+    return [answer.key for answer in _ask(wire, map_id, asked, ends=True)] == ends
+
+
+def _is_end_of_another(owned: Owned, at: int) -> bool:
+    """Whether the last address within an element is also the end of the one before."""
+    return at > 0 and bool(after(owned.last[at - 1 : at])[0] == owned.last[at])
+
+
+def _count_fits(state: SetState | None, elements: Elements) -> bool:
+    """A kernel before 6.16 does not tell the number. Of ranges it tells half the number of starts and ends, since it tells any
+    (nf_tables_fill_set_info() in net/netfilter/nf_tables_api.c; measured with 6.18).
+
+    Where nft has loaded a saved ruleset there is one end more, before the first range.
+    """
+    if state is None:
+        return False
+    every = len(elements.first) + end_elements(elements)
+    fitting = {every} if elements.last is None else {every // 2, (every + 1) // 2}
+    return state.count is None or state.count in fitting
+
+
+def _keys(family: Family, addresses: Addresses) -> list[bytes]:
+    width = WIDTHS[family] // 8
+    return [address_number(address).to_bytes(width, "big") for address in addresses]
+
+
+def _ask(wire: NetlinkSocket, map_id: MapId, keys: Sequence[bytes], *, ends: bool) -> list[Answer]:
+    """The elements with these keys; none at all where one of them is missing."""
+    if not keys:
+        return []
+    try:
+        replies = wire.get(NFT_MSG_GETSETELEM, questions(TABLE, map_id.name, keys, ends=ends))
+    except NetlinkError as exc:
+        if exc.errno != errno.ENOENT:
+            raise
+        return []
+    return [*answers([reply.get(NFTA_SET_ELEM_LIST_ELEMENTS, b"") for reply in replies])]
+
+
+def _mark_of(answer: Answer) -> int:
+    return int(struct.unpack("=I", answer.data)[0]) if len(answer.data) == struct.calcsize("=I") else 0

@@ -1,0 +1,99 @@
+"""A table that belongs to our socket, flags owner and persist (Linux 6.9): `nft flush ruleset` passes it by, others get EPERM.
+
+`nft` gets EPERM as well, so for a change of structure the socket is closed, which leaves the table an orphan that anybody
+may write, and the table is adopted afterwards. Never owner without persist: the bans would go with the daemon.
+
+Whether a table shall have an owner is settled when it is made. A plain one cannot be given an owner (EOPNOTSUPP, measured),
+and to make it anew would leave a moment without bans: it stays plain until it is removed or flushed.
+"""
+
+import errno
+import subprocess
+from collections.abc import Callable
+
+from banlistd.adapters.firewalls.nftables.batch import TableState
+from banlistd.adapters.firewalls.nftables.inspection import table_state
+from banlistd.adapters.firewalls.nftables.sets import NFT_TABLE_F_OWNER, NFT_TABLE_F_PERSIST, table_body
+from banlistd.adapters.firewalls.nftables.structure import TABLE
+from banlistd.adapters.netlink.socket import NFT_MSG_NEWTABLE, NLM_F_ACK, Batch, NetlinkError, NetlinkSocket
+from banlistd.errors import FirewallError
+from banlistd.model import Ownership
+
+OWNED = NFT_TABLE_F_OWNER | NFT_TABLE_F_PERSIST
+_PROBE = f"add table inet {TABLE}-probe {{ flags owner,persist; }}\n"
+# Kernels before 6.9 know no persist, before 5.12 no owner.
+_UNKNOWN = frozenset({errno.EOPNOTSUPP, errno.EINVAL})
+
+
+def found(wire: NetlinkSocket, ownership: Ownership, nft_knows: Callable[[], bool]) -> bool:
+    """Make the table, which is absent, if it shall have an owner; whether it was made.
+
+    `auto` asks nft first, because a version that does not know the flags (1.0.6) makes a saved ruleset unloadable.
+    `nft_knows`: `nft_knows_the_flags`, or what it once said. Raises FirewallError where the kernel cannot and the
+    configuration says that it shall.
+    """
+    if ownership is Ownership.NO or (ownership is Ownership.AUTO and not nft_knows()):
+        return False
+    try:
+        _commit(wire, (NFT_MSG_NEWTABLE, table_body(OWNED)))
+    except NetlinkError as exc:
+        if exc.errno not in _UNKNOWN:
+            raise
+        if ownership is Ownership.AUTO:
+            return False
+        raise FirewallError("this kernel has no tables with an owner", "owner: auto, or Linux 6.9") from exc
+    return True
+
+
+def adopt(wire: NetlinkSocket) -> bool:
+    """Take the table if it is an orphan; whether it was one. Raises FirewallError where another process owns it."""
+    if not needs_adoption(wire):
+        return False
+    refuse_foreign_owner(table_state(wire), wire)
+    _commit(wire, (NFT_MSG_NEWTABLE, table_body(OWNED)))
+    return True
+
+
+def needs_adoption(wire: NetlinkSocket) -> bool:
+    state = table_state(wire)
+    return state is not None and bool(state.flags & NFT_TABLE_F_PERSIST) and state.owner != wire.port
+
+
+def owns(wire: NetlinkSocket) -> bool:
+    state = table_state(wire)
+    return state is not None and bool(state.flags & NFT_TABLE_F_OWNER) and state.owner == wire.port
+
+
+def refuse_foreign_owner(state: TableState | None, wire: NetlinkSocket) -> None:
+    """Raise FirewallError where the table belongs to another socket than ours."""
+    if state is not None and state.flags & NFT_TABLE_F_OWNER and state.owner != wire.port:
+        raise FirewallError(f"another process owns table inet {TABLE}", "two banlistd cannot share it: stop the other")
+
+
+def flags_for(state: TableState | None, ownership: Ownership) -> int | None:
+    """What a batch says of the table's flags: plain and awake, or ours; None leaves them as they are."""
+    if state is None or not state.flags & NFT_TABLE_F_PERSIST:
+        return 0
+    return None if ownership is Ownership.NO else OWNED
+
+
+def nft_knows_the_flags() -> bool:
+    """Whether nft would make a table with both flags, and so lists them too. It only checks: a probe that is made for real
+    outlives a process that is killed over it, because that is what persist means.
+    """
+    try:
+        done = subprocess.run(
+            ["nft", "--check", "--file", "-"],  # noqa: S607 - as in nftables: systemd gives a PATH of system folders
+            input=_PROBE, capture_output=True, text=True, check=False, timeout=10.0,
+        )  # fmt: skip
+    except (FileNotFoundError, subprocess.TimeoutExpired):
+        return False
+    return done.returncode == 0
+
+
+def _commit(wire: NetlinkSocket, *messages: tuple[int, bytes]) -> None:
+    batch = Batch(generation=None)
+    for kind, body in messages:
+        batch.add(kind, NLM_F_ACK, body)
+    batch.end()
+    wire.commit(batch)

@@ -1,0 +1,174 @@
+"""Chains and rules of `inet banlistd`, as text for `nft -f -` that an administrator can read. Pure: values in, text out.
+
+Only numbers, our own words, and ids of sources that were looked at once more get into the text. It says `add` and `flush
+chain`, never `table { }`, and leaves alone what netlink writes: sets, maps, and the rules in the chains `lookup-...`.
+"""
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from banlistd.core.ruleset.state import Lane, lanes_used
+from banlistd.errors import FirewallError
+from banlistd.model import Action, Mark, Owner, SourceId
+
+TABLE = "banlistd"
+BANNED = "banned"
+WATCHED = "watched"
+LOOKUP_IN = "lookup-in"
+LOOKUP_OUT = "lookup-out"
+LOOKUPS: Mapping[str, tuple[Lane, Lane]] = {
+    LOOKUP_IN: (Lane.IN, Lane.WATCH_IN),
+    LOOKUP_OUT: (Lane.OUT, Lane.WATCH_OUT),
+}
+"""The lanes of each lookup chain; the blocking one first."""
+
+_PREFIX = "from-"
+_SOURCE_ID = re.compile(r"[a-z0-9][a-z0-9-]{0,39}")
+_LARGEST_MARK = 0xFFFF
+# Of a flood one line in a while says all that there is to say; the counter has the number.
+_LOG_LIMIT = "limit rate 5/second burst 20 packets"
+
+
+HOOKS: Mapping[str, tuple[str, int]] = {"inbound": ("prerouting", 0), "outbound": ("output", 3), "forwarded": ("forward", 2)}
+"""The base chains: their hooks in nft's words and by the kernel's number."""
+
+PRIORITY = -300
+"""What nft calls raw: before connection tracking."""
+
+
+@dataclass(frozen=True, slots=True)
+class Chain:
+    """`hook`: the declaration of a base chain, else empty. `rules` None: netlink writes them."""
+
+    hook: str
+    rules: tuple[str, ...] | None
+
+
+def chain_of(source_id: SourceId) -> str:
+    """The name of a source's chain and of its counter. The prefix keeps apart an id that is a word of nft's language."""
+    if not _SOURCE_ID.fullmatch(source_id):
+        raise FirewallError(f"{source_id!r} cannot name a chain", "an id is of a-z, 0-9 and -, at most 40 of them")
+    return _PREFIX + source_id
+
+
+def source_of(chain: str) -> SourceId | None:
+    """The inverse of `chain_of`; None for a chain that is not a source's."""
+    return SourceId(chain.removeprefix(_PREFIX)) if chain.startswith(_PREFIX) else None
+
+
+def structure_of(roster: Sequence[Owner]) -> Mapping[str, Chain]:
+    """All chains for a roster; a chain comes after those that its rules jump to."""
+    lanes = set(lanes_used(roster))
+    chains = {chain_of(owner.source_id): Chain("", _source_rules(owner)) for owner in roster}
+    chains[BANNED] = Chain("", (*_dispatch(owner for owner in roster if owner.action.blocks), "drop"))
+    if lanes & {Lane.WATCH_IN, Lane.WATCH_OUT}:
+        chains[WATCHED] = Chain("", (*_dispatch(owner for owner in roster if not owner.action.blocks), "meta mark set 0"))
+    chains[LOOKUP_IN] = Chain("", None)
+    chains["inbound"] = Chain(_hook("inbound"), ('iif "lo" return', f"jump {LOOKUP_IN}"))
+    if lanes & set(LOOKUPS[LOOKUP_OUT]):
+        chains[LOOKUP_OUT] = Chain("", None)
+        chains["outbound"] = Chain(_hook("outbound"), ('oif "lo" return', f"jump {LOOKUP_OUT}"))
+        chains["forwarded"] = Chain(_hook("forwarded"), (f"jump {LOOKUP_OUT}",))
+    return chains
+
+
+def _hook(chain: str) -> str:
+    return f"{{ type filter hook {HOOKS[chain][0]} priority raw; policy accept; }}"
+
+
+def _source_rules(owner: Owner) -> tuple[str, ...]:
+    count = f"counter name {chain_of(owner.source_id)}"
+    match owner.action:
+        case Action.DROP:
+            return (f"{count} drop",)
+        case Action.REJECT:
+            return (f"{count} reject with icmpx admin-prohibited",)
+        case Action.LOG:
+            return (f'{_LOG_LIMIT} log prefix "banlistd {owner.source_id} "', count)
+        case Action.COUNT:
+            return (count,)
+
+
+def _dispatch(owners: Iterable[Owner]) -> tuple[str, ...]:
+    """By mark to the source. What comes back from a watching one goes on with mark 0.
+
+    Nothing comes back from a blocking one; a packet that is on its way while this very map is exchanged finds no source in
+    it (measured: a packet or so of a flood), and is dropped all the same.
+    """
+    pairs = ", ".join(f"{_number_of(owner.mark)} : jump {chain_of(owner.source_id)}" for owner in owners)
+    return (f"meta mark vmap {{ {pairs} }}",) if pairs else ()
+
+
+def _number_of(mark: Mark) -> int:
+    number = int(mark)
+    if not 0 < number <= _LARGEST_MARK:
+        raise FirewallError(f"{number} cannot be a mark", "marks are 1 to 65,535")
+    return number
+
+
+def preparation(
+    roster: Sequence[Owner], standing: frozenset[str], misplaced: frozenset[str] = frozenset(), *, founded: bool = False
+) -> str:
+    """What must stand before elements change, so that no ban is lost: what is missing is added, who blocks blocks already.
+
+    A source that shall only watch keeps its chain until its elements have left the maps of those that block. A base chain
+    that somebody has hooked elsewhere, `misplaced`, cannot be moved and is made anew. `founded`: the table is not to be named,
+    because nft would say other flags of it than it has.
+    """
+    present = standing - misplaced
+    wanted = structure_of(roster)
+    missing = {name: chain for name, chain in wanted.items() if name not in present}
+    blocking = [owner for owner in roster if owner.action.blocks]
+    rewritten = [name for name in map(_chain_of_owner, blocking) if name in present]
+    lines = [] if founded else [f"add table inet {TABLE}"]
+    lines += [f"{verb} chain inet {TABLE} {name}" for name in sorted(misplaced) for verb in ("flush", "delete")]
+    lines += _declarations(missing)
+    lines += [f"flush chain inet {TABLE} {name}" for name in rewritten]
+    for name in (*missing, *rewritten):
+        lines += _rules(name, wanted[name])
+    watching = [owner for owner in roster if not owner.action.blocks]
+    for dispatch, owners in ((BANNED, blocking), (WATCHED, watching)):
+        if dispatch in present and owners:
+            lines.append(f"insert rule inet {TABLE} {dispatch} {_dispatch(owners)[0]}")
+    return _script(lines)
+
+
+def _chain_of_owner(owner: Owner) -> str:
+    return chain_of(owner.source_id)
+
+
+def settlement(roster: Sequence[Owner], present: frozenset[str]) -> str:
+    """What follows once elements have changed: every chain exactly as it shall be, and what is not wanted is gone."""
+    wanted = structure_of(roster)
+    surplus = sorted(name for name in present - wanted.keys() if is_ours(name))
+    lines = _declarations(wanted)
+    lines += [f"flush chain inet {TABLE} {name}" for name, chain in wanted.items() if chain.rules is not None]
+    lines += [f"flush chain inet {TABLE} {name}" for name in surplus]
+    lines += [f"delete chain inet {TABLE} {name}" for name in surplus]
+    lines += [f"delete counter inet {TABLE} {name}" for name in surplus if source_of(name)]
+    for name, chain in wanted.items():
+        lines += _rules(name, chain)
+    return _script(lines)
+
+
+def _declarations(chains: Mapping[str, Chain]) -> list[str]:
+    counters = [f"add counter inet {TABLE} {name}" for name in chains if source_of(name)]
+    return counters + [f"add chain inet {TABLE} {name} {chain.hook}".rstrip() for name, chain in chains.items()]
+
+
+def _rules(name: str, chain: Chain) -> list[str]:
+    return [f"add rule inet {TABLE} {name} {rule}" for rule in chain.rules or ()]
+
+
+def is_ours(name: str) -> bool:
+    """Whether a chain that the kernel named can be one of ours. A foreign one is left alone and not in the text."""
+    source_id = source_of(name)
+    return name in _NOT_OF_A_SOURCE if source_id is None else bool(_SOURCE_ID.fullmatch(source_id))
+
+
+_NOT_OF_A_SOURCE = frozenset({BANNED, WATCHED, LOOKUP_IN, LOOKUP_OUT, "inbound", "outbound", "forwarded"})
+
+
+def _script(lines: Sequence[str]) -> str:
+    return "".join(f"{line}\n" for line in lines)

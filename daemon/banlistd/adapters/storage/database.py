@@ -1,0 +1,276 @@
+"""The state on SQLite, and the one way to write it. Repositories bring functions, never BEGIN.
+
+Law: what the disk does to us ends here. A file that cannot be written is left as it is, and the state goes on in memory until
+it can; a damaged file is moved aside; a file that was deleted is made again.
+"""
+
+import asyncio
+import sqlite3
+from collections.abc import AsyncIterator, Coroutine, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+from typing import Any, TypeVar
+
+import aiosqlite
+
+from banlistd.adapters.storage.database_file import (
+    Companions,
+    Identity,
+    close,
+    companions_of,
+    copy_into,
+    forget,
+    identity_of,
+    open_file,
+    open_memory,
+    set_aside,
+)
+from banlistd.adapters.storage.database_schema import Work, transaction
+from banlistd.errors import LedgerError, NewerLedgerError
+
+# How long a writer waits for another process that holds the file, and how long between two tries. A backup takes less.
+_PATIENCE = 5.0
+_PAUSE = 0.05
+
+_HINTS = {
+    "SQLITE_FULL": "the disk is full",
+    "SQLITE_READONLY": "the file system or the file is read-only",
+    "SQLITE_CANTOPEN": "does the state directory exist, and is it ours?",
+    "SQLITE_IOERR": "the disk does not work: see journalctl -k",
+    "SQLITE_BUSY": "another process holds the database",
+    "SQLITE_NOTADB": "the file is not a database",
+    "SQLITE_CORRUPT": "the file is damaged",
+}
+_DAMAGE = frozenset({"SQLITE_NOTADB", "SQLITE_CORRUPT"})
+_OF_THE_DISK = frozenset({"SQLITE_FULL", "SQLITE_READONLY", "SQLITE_CANTOPEN", "SQLITE_IOERR"}) | _DAMAGE
+_GONE = "the database was deleted or replaced while it was open"
+
+T = TypeVar("T")
+
+
+class Database:
+    """The Storage of ports.py. One connection, one transaction at a time: statements of two coroutines would land in one.
+
+    `path` None: in memory for good. `scratch`: a folder that can be written even where the file's cannot.
+    """
+
+    def __init__(self, path: Path | None, scratch: Path | None = None) -> None:
+        self._path = path
+        self._scratch = scratch
+        self._connection: aiosqlite.Connection
+        self._identity: Identity | None = None
+        self._companions: Companions = {}
+        self._lock = asyncio.Lock()
+        self._fault = ""
+        # Whether what is in memory is what the file held, and what has come since.
+        self._continues = False
+        self._mishaps: asyncio.Queue[str] = asyncio.Queue()
+
+    @property
+    def fault(self) -> str:
+        return self._fault
+
+    async def mishap(self) -> str:
+        return await self._mishaps.get()
+
+    async def mend(self) -> bool:
+        async def mend() -> bool:
+            async with self._lock:
+                return not self._fault or await self._is_back_on_file()
+
+        return await _to_the_end(mend())
+
+    async def write(self, work: Work[T]) -> T:
+        """Run `work` in one `BEGIN IMMEDIATE ... COMMIT`; roll back on any error. Where the disk fails, run it again in memory.
+
+        The whole is shielded from cancellation: a cancelled COMMIT may have happened or not, an uncancelled one is known.
+        """
+        return await _to_the_end(self._carry_out(_enclosed("BEGIN IMMEDIATE", work)))
+
+    async def read(self, work: Work[T]) -> T:
+        """Run `work` on one consistent state."""
+        return await _to_the_end(self._carry_out(_enclosed("BEGIN", work)))
+
+    async def run(self, statement: str, parameters: Sequence[Any] | Mapping[str, Any] = ()) -> list[Any]:
+        """The rows that one statement gives. It is a transaction of its own: one turn to SQLite's thread instead of three."""
+
+        async def work(connection: aiosqlite.Connection) -> list[Any]:
+            return list(await connection.execute_fetchall(statement, parameters))
+
+        return await _to_the_end(self._carry_out(work))
+
+    async def open(self, original: Path | None = None) -> None:
+        """Raises LedgerError for a file that must not be touched; whatever else is wrong with it, there is a state afterwards.
+
+        `original`: what the state begins with where there is no path.
+        """
+        if self._path is None:
+            self._connection, _ = await open_memory(original, self._scratch)
+            return
+        try:
+            self._use(await self._file_in_time(self._path))
+        except (sqlite3.Error, OSError, NewerLedgerError) as error:
+            newer = isinstance(error, NewerLedgerError)
+            memory, whole = await open_memory(None if newer else self._path, self._scratch)
+            self._continues = whole and not newer
+            self._step_into(memory, words_of(error))
+
+    async def close(self) -> None:
+        await close(self._connection)
+
+    async def _carry_out(self, work: Work[T]) -> T:
+        clock = asyncio.get_running_loop().time
+        deadline = clock() + _PATIENCE
+        while True:
+            async with self._lock:
+                if self._is_gone():
+                    await self._step_aside(_GONE, damaged=False)
+                try:
+                    return await work(self._connection)
+                except sqlite3.Error as error:
+                    code = _code_of(error)
+                    if code in _OF_THE_DISK and self._path is not None and not self._fault:
+                        await self._step_aside(words_of(error), damaged=code in _DAMAGE)
+                    elif code != "SQLITE_BUSY" or clock() > deadline:
+                        raise LedgerError(words_of(error), _HINTS.get(code, "")) from error
+            await asyncio.sleep(_PAUSE)
+
+    def _is_gone(self) -> bool:
+        return self._path is not None and not self._fault and identity_of(self._path) != self._identity
+
+    async def _step_aside(self, words: str, *, damaged: bool) -> None:
+        """Go on in memory. A file that is damaged or gone is replaced at once, if the disk takes a new one."""
+        broken = self._connection
+        memory, _ = await open_memory()
+        self._continues = False
+        # A copy of a damaged file would be damaged; one that another file has replaced is not wanted any more.
+        if not damaged and (self._is_current() or not self._exists()):
+            with suppress(sqlite3.Error):
+                await copy_into(broken, memory)
+                self._continues = True
+        await close(broken)
+        if words == _GONE:
+            await asyncio.to_thread(forget, self._companions)
+        self._step_into(memory, words)
+        if damaged or words == _GONE:
+            await self._is_back_on_file(damaged=damaged)
+
+    async def _is_back_on_file(self, *, damaged: bool = False) -> bool:
+        """Put the state back on its file; False where the disk does not take it yet."""
+        if self._path is None:
+            return True
+        try:
+            if damaged and self._exists():
+                await asyncio.to_thread(set_aside, self._path)
+            known = self._exists() and not self._continues
+            file = await self._file(self._path)
+            try:
+                if not known:
+                    await copy_into(self._connection, file)
+            except sqlite3.Error:
+                await close(file)
+                raise
+        except (sqlite3.Error, OSError, LedgerError) as error:
+            self._fault = words_of(error)
+            return False
+        await close(self._connection)
+        self._use(file)
+        return True
+
+    async def _file_in_time(self, path: Path) -> aiosqlite.Connection:
+        """As `_file`, with patience for another process that holds it."""
+        clock = asyncio.get_running_loop().time
+        deadline = clock() + _PATIENCE
+        while True:
+            try:
+                return await self._file(path)
+            except sqlite3.Error as error:
+                if _code_of(error) != "SQLITE_BUSY" or clock() > deadline:
+                    raise
+            await asyncio.sleep(_PAUSE)
+
+    async def _file(self, path: Path) -> aiosqlite.Connection:
+        """The file, opened; in place of a damaged one, a new one."""
+        try:
+            return await open_file(path)
+        except sqlite3.Error as error:
+            if _code_of(error) not in _DAMAGE:
+                raise
+            await asyncio.to_thread(set_aside, path)
+            self._mishaps.put_nowait(f"{words_of(error)}; it was moved aside, and a new one begun")
+            return await open_file(path)
+
+    def _use(self, file: aiosqlite.Connection) -> None:
+        self._connection, self._fault = file, ""
+        if self._path is not None:
+            self._identity, self._companions = identity_of(self._path), companions_of(self._path)
+
+    def _step_into(self, memory: aiosqlite.Connection, words: str) -> None:
+        self._connection, self._fault = memory, words
+        self._mishaps.put_nowait(words)
+
+    def _exists(self) -> bool:
+        return self._path is not None and identity_of(self._path) is not None
+
+    def _is_current(self) -> bool:
+        return self._path is not None and identity_of(self._path) == self._identity
+
+
+@asynccontextmanager
+async def open_database(path: Path, scratch: Path | None = None) -> AsyncIterator[Database]:
+    """The state on its file, which is made if absent and brought up to date. Raises LedgerError."""
+    database = Database(path, scratch)
+    await _to_the_end(database.open())
+    try:
+        yield database
+    finally:
+        await _to_the_end(database.close())
+
+
+@asynccontextmanager
+async def open_copy(path: Path, scratch: Path | None = None) -> AsyncIterator[Database]:
+    """The same state in memory: nothing that is written reaches the file, which is only read, and may be absent."""
+    database = Database(None, scratch)
+    await _to_the_end(database.open(path))
+    try:
+        yield database
+    finally:
+        await _to_the_end(database.close())
+
+
+def _enclosed(begin: str, work: Work[T]) -> Work[T]:
+    """The same in a transaction."""
+
+    async def enclosed(connection: aiosqlite.Connection) -> T:
+        return await transaction(connection, begin, work)
+
+    return enclosed
+
+
+def words_of(error: Exception) -> str:
+    """What went wrong, for a person."""
+    if isinstance(error, sqlite3.Error):
+        code = getattr(error, "sqlite_errorname", type(error).__name__)
+        return f"the database says {code}: {error}"
+    if isinstance(error, OSError):
+        return f"the database cannot be opened: {error.strerror}"
+    return str(error)
+
+
+def _code_of(error: sqlite3.Error) -> str:
+    """The primary code: SQLITE_IOERR for SQLITE_IOERR_WRITE."""
+    return "_".join(getattr(error, "sqlite_errorname", "").split("_")[:2])
+
+
+async def _to_the_end(coroutine: Coroutine[Any, Any, T]) -> T:
+    """Finish what was begun even when we are cancelled meanwhile; the cancellation is passed on afterwards."""
+    task = asyncio.ensure_future(coroutine)
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        while not task.done():
+            with suppress(asyncio.CancelledError):
+                await asyncio.wait([task])
+        if not task.cancelled():
+            task.exception()  # seen: it must not be reported as never retrieved
+        raise

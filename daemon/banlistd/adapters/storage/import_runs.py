@@ -1,0 +1,268 @@
+"""The ledger on SQLite: `import_runs`, snapshots, marks and polls. The only file with queries on them.
+
+Each call is one transaction.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import aiosqlite
+
+from banlistd.adapters.storage.database import Database
+from banlistd.errors import LedgerError
+from banlistd.model import ContentHash, ImportRun, Mark, Marker, PolicyHash, Poll, RunState, SourceId, Validators
+from banlistd.ports import Pending
+
+# Rows kept for each source. A source that changes every hour has four days of history in them, and the file stays small.
+KEPT_RUNS = 100
+
+_MOST_MARKS = 65_535
+
+_COLUMNS = (
+    "id, source_id, content_hash, state, generation, attempts, entries, added, removed, rejected, error, policy_hash,"
+    " started_at, completed_at"
+)
+
+_NEXT_GENERATION = "(SELECT coalesce(max(generation), 0) + 1 FROM import_runs WHERE source_id = :source_id)"
+
+# Check-then-insert would lose a race; one statement cannot. DO UPDATE and not DO NOTHING, because the latter returns no row.
+_UPSERT_PENDING = f"""
+    INSERT INTO import_runs (source_id, content_hash, state, generation, entries, rejected, policy_hash, started_at)
+    VALUES (:source_id, :content_hash, 'pending', {_NEXT_GENERATION}, :entries, :rejected, :policy_hash, :now)
+    ON CONFLICT (source_id, content_hash) DO UPDATE SET
+        state = 'pending', generation = {_NEXT_GENERATION}, attempts = attempts + 1, entries = excluded.entries,
+        rejected = excluded.rejected, error = '', policy_hash = excluded.policy_hash, started_at = excluded.started_at,
+        completed_at = NULL
+    RETURNING {_COLUMNS}
+"""  # noqa: S608 - made of the literals above
+
+_KEEP_SNAPSHOT = """
+    INSERT INTO snapshots (source_id, content_hash, body) VALUES (:source_id, :content_hash, :body)
+    ON CONFLICT (source_id, content_hash) DO UPDATE SET body = excluded.body
+"""
+
+# A content that is only applied once more arrived when it arrived.
+_NOTE_ARRIVAL = """
+    INSERT INTO arrivals (source_id, content_hash, arrived_at, body) VALUES (:source_id, :content_hash, :now, :body)
+    ON CONFLICT (source_id, content_hash) DO NOTHING
+"""
+
+_NOTE_NEW_ARRIVAL = """
+    INSERT INTO arrivals (source_id, content_hash, arrived_at, body) VALUES (:source_id, :content_hash, :now, :body)
+    ON CONFLICT (source_id, content_hash) DO UPDATE SET arrived_at = excluded.arrived_at, body = excluded.body
+"""
+
+_MARK_COMPLETED = """
+    UPDATE import_runs SET state = 'completed', added = :added, removed = :removed, policy_hash = :policy_hash, error = '',
+        completed_at = :now
+    WHERE id = :id AND state = 'pending'
+    RETURNING id
+"""
+
+_TAKE_VALIDATORS = """etag = excluded.etag, last_modified = excluded.last_modified, body_hash = excluded.body_hash,
+        recipe = excluded.recipe, content_hash = excluded.content_hash"""
+
+_KEEP_VALIDATORS = f"""
+    INSERT INTO polls (source_id, etag, last_modified, body_hash, recipe, content_hash)
+    VALUES (:source_id, :etag, :last_modified, :body_hash, :recipe, :content_hash)
+    ON CONFLICT (source_id) DO UPDATE SET {_TAKE_VALIDATORS}
+"""  # noqa: S608 - made of the literal above
+
+_FORGET_OLD_SNAPSHOTS = """
+    DELETE FROM snapshots WHERE source_id = :source_id AND content_hash NOT IN (
+        SELECT content_hash FROM import_runs WHERE source_id = :source_id AND content_hash IS NOT NULL
+            AND generation >= (SELECT generation FROM import_runs WHERE id = :id))
+"""
+
+_FORGET_OLD_RUNS = f"""
+    DELETE FROM import_runs WHERE source_id = :source_id AND state <> 'pending' AND id NOT IN (
+        SELECT id FROM import_runs WHERE source_id = :source_id ORDER BY generation DESC LIMIT {KEPT_RUNS})
+    AND (content_hash IS NULL OR content_hash NOT IN (SELECT content_hash FROM snapshots WHERE source_id = :source_id))
+"""  # noqa: S608 - as above
+
+_FORGET_OLD_ARRIVALS = """
+    DELETE FROM arrivals WHERE source_id = :source_id AND content_hash NOT IN (
+        SELECT content_hash FROM import_runs WHERE source_id = :source_id AND content_hash IS NOT NULL)
+"""
+
+_COUNT_FAILURE_UP = f"""
+    UPDATE import_runs SET attempts = attempts + 1, completed_at = :now, generation = {_NEXT_GENERATION}
+    WHERE id = (SELECT id FROM import_runs WHERE source_id = :source_id ORDER BY generation DESC LIMIT 1)
+        AND state = 'failed' AND content_hash IS NULL AND error = :error
+    RETURNING {_COLUMNS}
+"""  # noqa: S608 - as above
+
+_RECORD_FAILURE = f"""
+    INSERT INTO import_runs (source_id, content_hash, state, generation, error, policy_hash, started_at, completed_at)
+    VALUES (:source_id, NULL, 'failed', {_NEXT_GENERATION}, :error, :policy_hash, :now, :now)
+    RETURNING {_COLUMNS}
+"""  # noqa: S608 - as above
+
+_TAKE_POLL = "due_at = excluded.due_at, polled_at = excluded.polled_at, failures = excluded.failures, error = excluded.error"
+
+_SAVE_POLL = f"""
+    INSERT INTO polls (source_id, due_at, polled_at, failures, error)
+    VALUES (:source_id, :due_at, :polled_at, :failures, :error)
+    ON CONFLICT (source_id) DO UPDATE SET {_TAKE_POLL}
+"""  # noqa: S608 - as above
+
+_SAVE_POLL_WITH_VALIDATORS = f"""
+    INSERT INTO polls (source_id, due_at, polled_at, failures, error, etag, last_modified, body_hash, recipe, content_hash)
+    VALUES (:source_id, :due_at, :polled_at, :failures, :error, :etag, :last_modified, :body_hash, :recipe, :content_hash)
+    ON CONFLICT (source_id) DO UPDATE SET {_TAKE_POLL}, {_TAKE_VALIDATORS}
+"""  # noqa: S608 - as above
+
+
+class ImportRuns:
+    """The Ledger of ports.py."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def marks_for(self, source_ids: Sequence[SourceId], standing: Sequence[Marker] = ()) -> Mapping[SourceId, Mark]:
+        known = await self._database.read(_marks)
+        if not set(source_ids) <= known.keys():
+
+            async def work(connection: aiosqlite.Connection) -> Mapping[str, int]:
+                return await _give_marks(connection, source_ids, standing)
+
+            known = await self._database.write(work)
+        return {source_id: Mark(known[source_id]) for source_id in source_ids}
+
+    async def upsert_pending(self, pending: Pending, now: float) -> ImportRun:
+        key = {"source_id": pending.source_id, "content_hash": pending.content_hash}
+
+        async def work(connection: aiosqlite.Connection) -> ImportRun:
+            parameters = key | {
+                "entries": pending.entries, "rejected": pending.rejected, "policy_hash": pending.policy_hash, "now": now,
+            }  # fmt: skip
+            (row,) = await connection.execute_fetchall(_UPSERT_PENDING, parameters)
+            await connection.execute(_KEEP_SNAPSHOT, {**key, "body": pending.snapshot})
+            arrival = _NOTE_ARRIVAL if pending.arrivals is None else _NOTE_NEW_ARRIVAL
+            await connection.execute(arrival, {**key, "now": now, "body": pending.arrivals})
+            return _run_of(row)
+
+        return await self._database.write(work)
+
+    async def mark_completed(
+        self, run: ImportRun, *, added: int, removed: int, policy_hash: PolicyHash, now: float, validators: Validators | None
+    ) -> bool:
+        async def work(connection: aiosqlite.Connection) -> bool:
+            parameters = {"id": run.id, "added": added, "removed": removed, "policy_hash": policy_hash, "now": now}
+            if not list(await connection.execute_fetchall(_MARK_COMPLETED, parameters)):
+                return False
+            if validators is not None:
+                await connection.execute(_KEEP_VALIDATORS, _parameters_of(run.source_id, run.content_hash, validators))
+            row = {"source_id": run.source_id, "id": run.id}
+            await connection.execute(_FORGET_OLD_SNAPSHOTS, row)
+            await connection.execute(_FORGET_OLD_RUNS, row)
+            await connection.execute(_FORGET_OLD_ARRIVALS, row)
+            return True
+
+        return await self._database.write(work)
+
+    async def mark_failed(self, run: ImportRun, error: str, now: float) -> None:
+        async def work(connection: aiosqlite.Connection) -> None:
+            await connection.execute(
+                "UPDATE import_runs SET state = 'failed', error = ?, completed_at = ? WHERE id = ? AND state = 'pending'",
+                (error, now, run.id),
+            )
+
+        await self._database.write(work)
+
+    async def record_failure(self, source_id: SourceId, error: str, policy_hash: PolicyHash, now: float) -> ImportRun:
+        async def work(connection: aiosqlite.Connection) -> ImportRun:
+            parameters = {"source_id": source_id, "error": error, "policy_hash": policy_hash, "now": now}
+            rows = list(await connection.execute_fetchall(_COUNT_FAILURE_UP, parameters))
+            rows = rows or list(await connection.execute_fetchall(_RECORD_FAILURE, parameters))
+            await connection.execute(_FORGET_OLD_RUNS, parameters)
+            return _run_of(rows[0])
+
+        return await self._database.write(work)
+
+    async def newest(self, source_id: SourceId) -> ImportRun | None:
+        return await self._one("source_id = :source_id AND content_hash IS NOT NULL", source_id)
+
+    async def accepted(self, source_id: SourceId) -> ImportRun | None:
+        return await self._one("source_id = :source_id AND state IN ('pending', 'completed')", source_id)
+
+    async def snapshot(self, source_id: SourceId, content_hash: ContentHash) -> bytes | None:
+        rows = await self._database.run(
+            "SELECT body FROM snapshots WHERE source_id = ? AND content_hash = ?", (source_id, content_hash)
+        )
+        return bytes(rows[0][0]) if rows else None
+
+    async def arrivals(self, source_id: SourceId) -> Sequence[tuple[float, bytes | None]]:
+        return await self._database.run(
+            "SELECT arrived_at, body FROM arrivals JOIN import_runs USING (source_id, content_hash)"
+            " WHERE source_id = ? AND state = 'completed' ORDER BY generation DESC",
+            (source_id,),
+        )
+
+    async def history(self, source_id: SourceId | None, limit: int) -> Sequence[ImportRun]:
+        condition = "1" if source_id is None else "source_id = :source_id"
+        rows = await self._database.run(
+            f"SELECT {_COLUMNS} FROM import_runs WHERE {condition}"  # noqa: S608 - literals
+            " ORDER BY coalesce(completed_at, started_at) DESC, id DESC LIMIT :limit",
+            {"source_id": source_id, "limit": limit},
+        )
+        return [_run_of(row) for row in rows]
+
+    async def poll(self, source_id: SourceId) -> Poll:
+        rows = await self._database.run(
+            "SELECT etag, last_modified, body_hash, recipe, content_hash, due_at, polled_at, failures, error"
+            " FROM polls WHERE source_id = ?",
+            (source_id,),
+        )
+        return Poll(source_id, Validators(*rows[0][:4]), *rows[0][4:]) if rows else Poll(source_id)
+
+    async def save_poll(self, poll: Poll) -> None:
+        parameters: Mapping[str, Any] = {
+            "source_id": poll.source_id, "due_at": poll.due_at, "polled_at": poll.polled_at, "failures": poll.failures,
+            "error": poll.error,
+        }  # fmt: skip
+        if poll.content_hash is None:
+            await self._database.run(_SAVE_POLL, parameters)
+        else:
+            known = _parameters_of(poll.source_id, poll.content_hash, poll.validators)
+            await self._database.run(_SAVE_POLL_WITH_VALIDATORS, {**parameters, **known})
+
+    async def _one(self, condition: str, source_id: SourceId) -> ImportRun | None:
+        rows = await self._database.run(
+            f"SELECT {_COLUMNS} FROM import_runs WHERE {condition} ORDER BY generation DESC LIMIT 1",  # noqa: S608 - literals
+            {"source_id": source_id},
+        )
+        return _run_of(rows[0]) if rows else None
+
+
+async def _marks(connection: aiosqlite.Connection) -> Mapping[str, int]:
+    return {row[0]: row[1] for row in await connection.execute_fetchall("SELECT source_id, mark FROM sources")}
+
+
+async def _give_marks(
+    connection: aiosqlite.Connection, source_ids: Sequence[SourceId], standing: Sequence[Marker]
+) -> Mapping[str, int]:
+    known = dict(await _marks(connection))
+    if not known:
+        known = {marker.source_id: marker.mark for marker in standing}
+        await connection.executemany("INSERT INTO sources VALUES (?, ?)", known.items())
+    following = max(known.values(), default=0) + 1
+    for source_id in source_ids:
+        if source_id not in known:
+            if following > _MOST_MARKS:
+                raise LedgerError("every number for a source has been given away", "start with a new database")
+            await connection.execute("INSERT INTO sources VALUES (?, ?)", (source_id, following))
+            known[source_id] = following
+            following += 1
+    return known
+
+
+def _parameters_of(source_id: SourceId, content_hash: ContentHash | None, validators: Validators) -> Mapping[str, Any]:
+    return {
+        "source_id": source_id, "content_hash": content_hash, "etag": validators.etag,
+        "last_modified": validators.last_modified, "body_hash": validators.body_hash, "recipe": validators.recipe,
+    }  # fmt: skip
+
+
+def _run_of(row: Sequence[Any]) -> ImportRun:
+    return ImportRun(row[0], row[1], row[2], RunState(row[3]), *row[4:])

@@ -1,0 +1,67 @@
+"""Bans by hand on SQLite. The only file with queries on them."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import aiosqlite
+
+from banlistd.adapters.storage.database import Database
+from banlistd.model import BanKey, Family, ManualBan
+
+_KEEP = """
+    INSERT INTO manual_bans (first, last, origin, comment, created_at, expires_at) VALUES (?, ?, ?, ?, ?, ?)
+    ON CONFLICT (first, last, origin) DO UPDATE SET comment = excluded.comment, created_at = excluded.created_at,
+        expires_at = excluded.expires_at
+"""
+
+_OCTETS = {Family.IPV4: 4, Family.IPV6: 16}
+
+
+class ManualBanTable:
+    """The ManualBans of ports.py."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def load(self) -> tuple[bool, Sequence[ManualBan]]:
+        async def work(connection: aiosqlite.Connection) -> tuple[bool, Sequence[ManualBan]]:
+            begun = list(await connection.execute_fetchall("SELECT 1 FROM manual_beginnings LIMIT 1"))
+            rows = await connection.execute_fetchall(
+                "SELECT first, last, origin, comment, created_at, expires_at FROM manual_bans ORDER BY created_at, first"
+            )
+            return bool(begun), [_ban_of(row) for row in rows]
+
+        return await self._database.read(work)
+
+    async def begin(self, bans: Sequence[ManualBan], now: float) -> None:
+        async def work(connection: aiosqlite.Connection) -> None:
+            await connection.execute("INSERT INTO manual_beginnings VALUES (?)", (now,))
+            await _keep(connection, bans)
+
+        await self._database.write(work)
+
+    async def change(self, come: Sequence[ManualBan], go: Sequence[BanKey]) -> None:
+        async def work(connection: aiosqlite.Connection) -> None:
+            await connection.executemany(
+                "DELETE FROM manual_bans WHERE first = ? AND last = ? AND origin = ?", [_packed(key) for key in go]
+            )
+            await _keep(connection, come)
+
+        await self._database.write(work)
+
+
+async def _keep(connection: aiosqlite.Connection, bans: Iterable[ManualBan]) -> None:
+    await connection.executemany(
+        _KEEP, [(*_packed(ban.key), ban.comment, ban.created_at, ban.expires_at) for ban in bans]
+    )
+
+
+def _packed(key: BanKey) -> tuple[bytes, bytes, str]:
+    family, first, last, origin = key
+    return first.to_bytes(_OCTETS[family], "big"), last.to_bytes(_OCTETS[family], "big"), origin
+
+
+def _ban_of(row: Sequence[Any]) -> ManualBan:
+    first, last, *rest = row
+    family = Family.IPV4 if len(first) == _OCTETS[Family.IPV4] else Family.IPV6
+    return ManualBan(family, int.from_bytes(first, "big"), int.from_bytes(last, "big"), *rest)

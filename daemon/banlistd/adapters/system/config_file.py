@@ -1,0 +1,66 @@
+"""The configuration's files in their folder. What they mean is `core.config_reading`'s."""
+
+from importlib.resources import files
+from pathlib import Path
+
+from banlistd.core.config.load import Catalogue, read_catalogue, read_config
+from banlistd.core.config.model import Config
+from banlistd.core.config.problems import Document, Problem
+from banlistd.core.config.yaml import LARGEST, parse_document
+
+MAIN = "banlistd.yaml"
+MORE = "sources.d"
+
+
+def load(folder: Path) -> Config:
+    """The configuration of a folder: `banlistd.yaml`, then `sources.d/*.yaml` in the order of their names.
+
+    Raises ConfigError with every problem of every file.
+    """
+    documents = [_read(folder / MAIN), *_more_of(folder / MORE)]
+    return read_config(documents, load_catalogue(), folder.absolute())
+
+
+def load_catalogue() -> Catalogue:
+    """The lists that are known by name; they ship with the program."""
+    resource = files("banlistd") / "catalogue.yaml"
+    return read_catalogue(parse_document("catalogue.yaml", resource.read_bytes()))
+
+
+def _more_of(folder: Path) -> list[Document]:
+    try:
+        found = sorted(path for path in folder.iterdir() if not path.name.startswith("."))
+    except FileNotFoundError:
+        return []
+    except OSError as fault:
+        return [_unreadable(folder, fault)]
+    documents = []
+    for path in found:
+        if path.suffix == ".yaml":
+            documents.append(_read(path))
+        elif path.suffix == ".yml":
+            # Backups of editors and of package managers are passed over; this ending is a slip that would go unnoticed.
+            slip = Problem(str(path), 0, "", "is not read", "files of sources.d end in .yaml: rename or remove it")
+            documents.append(Document(str(path), problems=(slip,)))
+    return documents
+
+
+def _read(path: Path) -> Document:
+    try:
+        with path.open("rb") as file:
+            content = file.read(LARGEST + 1)
+    except OSError as fault:
+        return _unreadable(path, fault)
+    return parse_document(str(path), content)
+
+
+def _unreadable(path: Path, fault: OSError) -> Document:
+    hint = next((words for kind, words in _WAYS_OUT.items() if isinstance(fault, kind)), "")
+    words = f"cannot be read: {(fault.strerror or 'for an unknown reason').lower()}"
+    return Document(str(path), problems=(Problem(str(path), 0, "", words, hint),))
+
+
+_WAYS_OUT: dict[type[OSError], str] = {
+    FileNotFoundError: "create it, or name another folder with --config",
+    PermissionError: "the daemon's account must be able to read it",
+}

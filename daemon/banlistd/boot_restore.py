@@ -1,0 +1,69 @@
+"""The last good state, back in the firewall before there is a network: what stood is put back as it stood.
+
+Law: boot waits for nothing that is not needed (no aiohttp, no pydantic, no YAML), no configuration is read, nothing is asked of
+the network, and nothing is written to the database. The daemon, which starts later, settles the rest.
+"""
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+
+from banlistd.adapters.firewalls.ipset.firewall import IpsetFirewall
+from banlistd.adapters.firewalls.nftables.firewall import NftablesFirewall
+from banlistd.adapters.storage.boot_snapshot import LastFooting
+from banlistd.adapters.storage.database import open_copy
+from banlistd.adapters.storage.import_runs import ImportRuns
+from banlistd.adapters.storage.manual_bans import ManualBanTable
+from banlistd.adapters.system.clock import SystemClock
+from banlistd.adapters.system.instance import only_instance, only_writer
+from banlistd.adapters.system.journal import find_announcer
+from banlistd.core.manual_bans import content_of
+from banlistd.core.ruleset.boot_snapshot import Footing
+from banlistd.model import MANUAL, BackendName, Event, EventName, Protected
+from banlistd.paths import Places
+from banlistd.ports import Firewall
+from banlistd.services.enforcer import Enforcer
+
+# Those that stand on the kernel alone. fail2ban, for one, comes much later in a boot.
+BACKENDS: Mapping[BackendName, Callable[[Footing], Firewall]] = {
+    BackendName.NFTABLES: lambda footing: NftablesFirewall(footing.ownership),
+    BackendName.IPSET: lambda _: IpsetFirewall(),
+}
+
+
+class RememberedHost:
+    """The Host of ports.py before there is a network: what was protected last is protected still."""
+
+    def __init__(self, protected: Sequence[Protected]) -> None:
+        self._protected = protected
+
+    async def protected(self, urls: Sequence[str], *, ask: bool = True) -> Sequence[Protected]:
+        return self._protected
+
+
+def restore(places: Places) -> str:
+    """Restore; why there was nothing to do, in words, or empty. Raises FirewallError, LedgerError and AlreadyRunningError."""
+    return asyncio.run(_restore(places))
+
+
+async def _restore(places: Places) -> str:
+    with only_instance(places.state), only_writer():
+        async with open_copy(places.database, places.scratch) as database:
+            footing = await LastFooting(database).last()
+            if footing is None:
+                return "nothing is known of bans that stood before"
+            if footing.backend not in BACKENDS:
+                return f"bans in the backend {footing.backend} are restored by the daemon"
+            firewall = BACKENDS[footing.backend](footing)
+            try:
+                ledger, host = ImportRuns(database), RememberedHost(footing.protected)
+                enforcer, now = Enforcer(firewall, ledger, footing.policy, host), SystemClock().now()
+                begun, bans = await ManualBanTable(database).load()
+                if begun:
+                    enforcer.keep(MANUAL, content_of(bans), content_of(ban for ban in bans if ban.in_force(now)))
+                restored = await enforcer.restore(now)
+            finally:
+                await firewall.close()
+    words = f"{restored.bans} bans stand as they stood before"
+    fields = {"ADDED": restored.change.added, "REMOVED": restored.change.removed}
+    find_announcer("auto").announce(Event(EventName.FIREWALL_RESTORED, words, fields))
+    return ""

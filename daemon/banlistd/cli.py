@@ -1,0 +1,77 @@
+"""What banlistd does once it is called: check, poll once, rehearse, serve, tear down. Each returns an exit code."""
+
+import asyncio
+import signal
+import sys
+from collections.abc import Sequence
+from contextlib import suppress
+from functools import partial
+
+from banlistd.compose import House, load_config, open_house, tear_down
+from banlistd.control.server import serve as answering
+from banlistd.core.config.model import Config
+from banlistd.errors import BanlistdError, LedgerError
+from banlistd.model import Event, EventName, Outcome
+from banlistd.paths import Places
+from banlistd.ports import Announcer
+
+
+def check(places: Places) -> int:
+    config = load_config(places)
+    print(f"{places.config}: the configuration is right: {len(config.sources)} sources")
+    return 0
+
+
+def once(places: Places, *, rehearse: bool) -> int:
+    return asyncio.run(_once(places, load_config(places), rehearse=rehearse))
+
+
+def serve(places: Places) -> int:
+    return asyncio.run(_serve(places, load_config(places)))
+
+
+def teardown(places: Places) -> int:
+    emptied = asyncio.run(tear_down(places))
+    print(f"nothing of banlistd is left in {', '.join(emptied)}")
+    return 0
+
+
+async def _once(places: Places, config: Config, *, rehearse: bool) -> int:
+    async with open_house(places, config, rehearse=print if rehearse else None) as house:
+        await house.restore()
+        outcomes = await house.service.refresh()
+        if rehearse:
+            print(f"nothing was changed; {len(house.enforcer.held or ())} bans would stand")
+        return _worst(outcomes, house.storage.fault)
+
+
+def _worst(outcomes: Sequence[Outcome], fault: str) -> int:
+    if fault:
+        print(f"banlistd: what was imported could not be written down: {fault}", file=sys.stderr)
+        return LedgerError.exit_code
+    return next((outcome.exit_code for outcome in outcomes if outcome.exit_code), 0)
+
+
+async def _serve(places: Places, config: Config) -> int:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    async with open_house(places, config) as house:
+        await house.restore()
+        reloads: set[asyncio.Task[None]] = set()
+        loop.add_signal_handler(signal.SIGHUP, lambda: reloads.add(loop.create_task(_reload(house))))
+        places.runtime.mkdir(mode=0o755, parents=True, exist_ok=True)
+        async with answering(house.answers, places.socket, partial(_note_order, house.announcer)):
+            await house.service.run(stop)
+    return 0
+
+
+def _note_order(announcer: Announcer, words: str, uid: int) -> None:
+    announcer.announce(Event(EventName.ORDER_GIVEN, f"{words}: ordered by user {uid}", {"ORDER": words, "UID": uid}))
+
+
+async def _reload(house: House) -> None:
+    # What is wrong has been told; the old configuration goes on.
+    with suppress(BanlistdError):
+        await house.service.reload()

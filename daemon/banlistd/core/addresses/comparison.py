@@ -1,0 +1,55 @@
+"""What one content has and another has not, as entries that a person can read."""
+
+import ipaddress
+from dataclasses import dataclass
+
+from banlistd.core.addresses.arrays import missing_from, without
+from banlistd.core.addresses.sets import FAMILIES, AddressSet, subtract, to_text
+
+SHOWN = 10
+"""Entries of a sample: enough to see what kind of addresses they are, few enough for a terminal."""
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """Entries that come and go, counted, and the first of each as text."""
+
+    added: int
+    removed: int
+    added_sample: tuple[str, ...]
+    removed_sample: tuple[str, ...]
+
+
+def compare(before: AddressSet, after: AddressSet) -> Difference:
+    come, gone = arrivals(after, before), arrivals(before, after)
+    return Difference(len(come), len(gone), sample(come), sample(gone))
+
+
+def arrivals(addresses: AddressSet, before: AddressSet) -> AddressSet:
+    """What a content has and the one before had not."""
+    news = []
+    for family in FAMILIES:
+        known, nets = before.nets(family), subtract(addresses.nets(family), before.nets(family))
+        hosts = without(missing_from(before.hosts(family), addresses.hosts(family)), known.first, known.last)
+        news.append((hosts, subtract(nets, before.ranges(family)) if len(nets) else nets))
+    (hosts4, nets4), (hosts6, nets6) = news
+    return AddressSet(hosts4, nets4, hosts6, nets6)
+
+
+def sample(addresses: AddressSet, most: int = SHOWN) -> tuple[str, ...]:
+    """The first entries, networks before single addresses: they weigh more."""
+    texts: list[str] = []
+    for family in FAMILIES:
+        nets = addresses.nets(family)
+        for first, last in zip(nets.first[:most], nets.last[:most], strict=True):
+            texts.append(text_of(to_text(family, first), to_text(family, last)))
+    for family in FAMILIES:
+        texts += [to_text(family, host) for host in addresses.hosts(family)[:most]]
+    return tuple(texts[:most])
+
+
+def text_of(first: str, last: str) -> str:
+    """A range as a network where it is one, else with both its ends."""
+    blocks = ipaddress.summarize_address_range(ipaddress.ip_address(first), ipaddress.ip_address(last))
+    only, another = next(blocks), next(blocks, None)
+    return str(only) if another is None else f"{first} - {last}"

@@ -1,0 +1,154 @@
+"""A source's `format`, as it is written -> `model.Format`."""
+
+import re
+from collections.abc import Mapping
+
+from banlistd.core.config import values
+from banlistd.core.config.problems import Spot
+from banlistd.core.config.values import Unfit, among, shown
+from banlistd.model import Format, FormatType
+
+KEYS: Mapping[FormatType, tuple[str, ...]] = {
+    FormatType.CSV: ("column", "columns", "separator"),
+    FormatType.JSON: ("path",),
+    FormatType.JSONL: ("field",),
+}
+"""Which keys go with which type. Types that are not here take none."""
+
+_TYPE = values.one_of(FormatType, "a format")
+_ALL = ("type", *(key for keys in KEYS.values() for key in keys))
+
+
+def read_format(tree: object, spot: Spot) -> Format:
+    """A bare word, or a mapping with `type` and the keys that go with it; `Format()` for a wrong one, once reported."""
+    if isinstance(tree, str):
+        return Format(_read_type(tree, spot) or FormatType.AUTO)
+    if not isinstance(tree, dict):
+        spot.wrong("is not a format", "write plain, or a mapping such as {type: csv, column: 2}")
+        return Format()
+    before = len(spot.problems)
+    kind = _type_of(tree, spot)
+    found = _read_keys(tree, kind, spot)
+    if "column" in found and "columns" in found:
+        spot.at("columns").wrong("stands beside column", "write one of them")
+    if kind is None or len(spot.problems) > before:
+        return Format()
+    return Format(
+        kind,
+        columns=found.get("columns", ()) or found.get("column", ()),
+        separator="".join(found.get("separator", ())),
+        paths=found.get("path", ()),
+        field="".join(found.get("field", ())),
+    )
+
+
+def _type_of(tree: Mapping[str, object], spot: Spot) -> FormatType | None:
+    written = tree.get("type")
+    if isinstance(written, str):
+        return _read_type(written, spot.at("type"))
+    if "type" not in tree:
+        spot.wrong("has no type", f"write {{type: {_guess(tree)}, ...}}")
+    else:
+        spot.at("type").wrong("has no value" if written is None else "is not one word", f"write {among(FormatType)}")
+    return None
+
+
+def _read_keys(tree: Mapping[str, object], kind: FormatType | None, spot: Spot) -> dict[str, tuple[str, ...]]:
+    fits = KEYS.get(kind, ()) if kind else _ALL
+    found = {}
+    for key, value in tree.items():
+        if key == "type":
+            continue
+        if key not in _ALL:
+            spot.unknown(key, ("type", *fits) if kind else _ALL)
+        elif key not in fits:
+            spot.at(key).wrong(f"does not go with {kind}", f"{among(fits)} may" if fits else f"{kind} takes no keys")
+        else:
+            found[key] = _read_key(key, value, spot.at(key))
+    return found
+
+
+def _read_type(text: str, spot: Spot) -> FormatType | None:
+    try:
+        return _TYPE(text)
+    except Unfit as verdict:
+        spot.unfit(verdict)
+        return None
+
+
+def _guess(tree: Mapping[str, object]) -> FormatType:
+    return next((kind for kind, keys in KEYS.items() if any(key in tree for key in keys)), FormatType.PLAIN)
+
+
+# How many values a key takes. A range has two ends; more JSON paths than this is no list any more.
+_MOST = {"column": 1, "columns": 2, "separator": 1, "path": 16, "field": 1}
+
+
+def _read_key(key: str, value: object, spot: Spot) -> tuple[str, ...]:
+    written = value if isinstance(value, list) else [value]
+    if isinstance(value, list) and _MOST[key] == 1:
+        spot.wrong("is a list", "write one value")
+    elif not 1 <= len(written) <= _MOST[key]:
+        spot.wrong(f"has {len(written)} values", f"write 1 to {_MOST[key]}")
+    read = []
+    for index, item in enumerate(written):
+        at = spot.at(index) if isinstance(value, list) else spot
+        if not isinstance(item, str):
+            at.wrong("has no value" if item is None else "is not one value")
+            continue
+        try:
+            read.append(_READ[key](item))
+        except Unfit as verdict:
+            at.unfit(verdict)
+    return tuple(read)
+
+
+def _column(text: str) -> str:
+    """A number from 1, or a name of the header line."""
+    if re.fullmatch(r"-?[0-9]+", text, re.ASCII):
+        # Three digits: no list has a thousand columns, and int() refuses numbers without end.
+        if not re.fullmatch(r"0*[1-9][0-9]{0,2}", text, re.ASCII):
+            raise Unfit(f"{shown(text)} is not a column", "columns count from 1")
+        return str(int(text))
+    return _name(text, "a column")
+
+
+_SEPARATORS = {"tab": "\t", "\\t": "\t", "whitespace": "whitespace"}
+
+
+def _separator(text: str) -> str:
+    known = _SEPARATORS.get(text, text)
+    if known != "whitespace" and (len(known) != 1 or known in "\r\n\"'#" or known.isalnum() or not known.isascii()):
+        raise Unfit(f"{shown(text)} is not a separator", 'write one character such as ";", or tab, or whitespace')
+    return known
+
+
+# `name`, `name[]`, `name[][]` or, for an array at the root, `[]`.
+_STEP = re.compile(r"[^\[\].]+(\[\])*|(\[\])+")
+
+
+def _path(text: str) -> str:
+    _name(text, "a path")
+    if not all(_STEP.fullmatch(step) for step in text.split(".")):
+        raise Unfit(f"{shown(text)} is not a path", "write it like prefixes[].ip_prefix")
+    return text
+
+
+def _field(text: str) -> str:
+    _name(text, "a field")
+    if not all(text.split(".")) or "[" in text:
+        raise Unfit(f"{shown(text)} is not a field", "write a key, or keys joined by dots")
+    return text
+
+
+# More than any column or JSON key seen; a bound, so that messages stay readable.
+_LONGEST = 200
+
+
+def _name(text: str, what: str) -> str:
+    if not 0 < len(text) <= _LONGEST or not text.isprintable():
+        raise Unfit(f"{shown(text)} is not {what}")
+    return text
+
+
+_READ = {"column": _column, "columns": _column, "separator": _separator, "path": _path, "field": _field}

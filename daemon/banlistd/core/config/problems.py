@@ -1,0 +1,134 @@
+"""Where something stands in the configuration's files, and what is wrong with it. Problems are gathered, not raised."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from pydantic_core import ErrorDetails
+
+from banlistd.core.config.values import Unfit, among, closest, printable
+
+Place = tuple[str | int, ...]
+"""The way from a file's root to a value: keys of mappings, indices of lists (from 0)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing that is wrong; `key` is empty where the whole file is meant, `line` counts from 1, 0: no line."""
+
+    file: str
+    line: int
+    key: str
+    words: str
+    hint: str = ""
+
+    def __str__(self) -> str:
+        where = f"{printable(self.file)}:{self.line}" if self.line else printable(self.file)
+        key = f"{self.key}: " if self.key else ""
+        hint = f" ({self.hint})" if self.hint else ""
+        return f"{where}: {key}{self.words}{hint}"
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """One file: its name as its user would type it, and its content as plain data.
+
+    In `tree` every scalar is a str, or None where nothing (or `~`, `null`) was written; beside them there are only list
+    and dict with str keys. `lines`: the line of each place, of the key for the values of a mapping. `problems`: found
+    while the file was read; then the tree holds what could be understood.
+    """
+
+    name: str
+    tree: object = None
+    lines: Mapping[Place, int] = field(default_factory=dict)
+    problems: tuple[Problem, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Spot:
+    """A place in a document, where a reader looks at a value and says what is wrong with it."""
+
+    document: Document
+    problems: list[Problem]
+    place: Place = ()
+
+    def at(self, *steps: str | int) -> "Spot":
+        return Spot(self.document, self.problems, (*self.place, *steps))
+
+    def wrong(self, words: str, hint: str = "") -> None:
+        self.problems.append(Problem(self.document.name, self.line, key_of(self.place), words, hint))
+
+    def unfit(self, verdict: Unfit) -> None:
+        self.wrong(verdict.words, verdict.hint)
+
+    def unknown(self, key: str, known: Iterable[str]) -> None:
+        """A key that means nothing here."""
+        known = list(known)
+        near = _MEANT.get(key.lower(), "")
+        near = near if near in known else closest(key, known)
+        self.at(key).wrong("is not a key here", f"did you mean {near}?" if near else f"known: {among(known)}")
+
+    @property
+    def line(self) -> int:
+        """Of this place, or of the nearest one around it: a missing key is looked for where its mapping begins."""
+        lines = self.document.lines
+        ways = (self.place[:length] for length in range(len(self.place), -1, -1))
+        return next((lines[way] for way in ways if way in lines), 1)
+
+
+# What the same thing is called elsewhere.
+_MEANT: Mapping[str, str] = {
+    "interval": "every",
+    "refresh": "every",
+    "file": "path",
+    "name": "id",
+    "link": "url",
+    "whitelist": "allow",
+    "allowlist": "allow",
+    "feeds": "sources",
+    "lists": "sources",
+    "cidr": "address",
+    "network": "address",
+    "ip": "address",
+    "expires": "until",
+    "delimiter": "separator",
+    "license": "licence",
+    "max_size": "max_bytes",
+    "target": "action",
+    "policy": "action",
+    "country": "countries",
+    "asn": "asns",
+    "database": "databases",
+    "geoip": "geo",
+}
+
+
+# The longest piece of a key that is shown.
+_STEP = 40
+
+
+def key_of(place: Place) -> str:
+    """`sources[0].every`"""
+    steps = (f"[{step}]" if isinstance(step, int) else f".{printable(step[:_STEP])}" for step in place)
+    return "".join(steps).removeprefix(".")
+
+
+def report(error: ErrorDetails, spot: Spot, known: Iterable[str]) -> None:
+    """One finding of pydantic, in our words. `known`: the keys of the mapping at the spot."""
+    # pydantic marks what is wrong with a key, rather than with its value.
+    steps = tuple(step for step in error["loc"] if step != "[key]")
+    verdict = error.get("ctx", {}).get("error")
+    if isinstance(verdict, Unfit):
+        spot.at(*steps).unfit(verdict)
+    elif error["type"] == "extra_forbidden":
+        spot.unknown(str(steps[-1]), known)
+    else:
+        spot.at(*steps).wrong(*_WORDS.get(error["type"], ("is not understood", "")))
+
+
+_WORDS: Mapping[str, tuple[str, str]] = {
+    "string_type": ("has no value", "write one or delete the line"),
+    "missing": ("is missing", ""),
+    "tuple_type": ("must be a list", 'write "- " before each entry, or [a, b]'),
+    "dict_type": ("must be a mapping", "write name: value, one a line"),
+    "mapping_type": ("must be a mapping", "write name: value, one a line"),
+}

@@ -1,0 +1,228 @@
+"""Bytes in, bytes out: one layer of compression taken off, told by magic bytes, never by names.
+
+A stream must reach its own end, nothing but NUL padding may follow it, and no more than the cap ever exists unpacked.
+"""
+
+import struct
+import zipfile
+from collections.abc import Iterator
+from io import BytesIO
+
+from banlistd.core.download.codecs import BROKEN, LONGEST_MAGIC, STEP, Kind, kind_of, transfer_kind
+from banlistd.core.download.retry import PassingError
+from banlistd.errors import FetchError
+
+_SLICE = 65_536
+# A hostile archive of 48 MiB has room for a million empty members, each of which costs memory (zip) or time (streams).
+# bgzip, which makes the smallest ones, cuts that into a thousand.
+_MOST_MEMBERS = 1000
+_MOST_STREAM_MEMBERS = 10_000
+# A bomb shall not fill the cap first: gzip reaches 1030:1; xz and zstd reach 7,000:1, and keep a copy of what they gave last,
+# up to 128 MiB. Real lists reach 28:1 (measured).
+_BEST_RATIO = 250
+_UNSUSPICIOUS = 16 * 2**20
+_ZIP_END_SIZE = 22  # APPNOTE.TXT 4.3.16, without the comment
+
+_ZIP_MAGICS = (b"PK\x03\x04", b"PK\x05\x06")  # a first member, or none at all
+
+_BROKEN_FILE = "the publisher's file may be broken"
+_BOMB = "no list packs so well: this is a bomb, or no list"
+
+_ENCODINGS = frozenset({"", "identity", "gzip", "x-gzip", "deflate"})
+
+_BROKEN_ZIP = (*BROKEN, RuntimeError, struct.error, OverflowError)
+
+
+class Unpacking:
+    """A body, fed as it arrives, then finished. Every method raises FetchError.
+
+    `max_bytes` bounds the bytes as they arrive, and again what each layer unpacks to. `encoding`: the Content-Encoding
+    of an HTTP answer, which is taken off first.
+    """
+
+    def __init__(self, max_bytes: int, encoding: str = "") -> None:
+        self._max_bytes = max_bytes
+        self._encoding = encoding.strip().lower()
+        if self._encoding not in _ENCODINGS:
+            raise FetchError("the server used a Content-Encoding that we did not ask for", "we ask for gzip or deflate")
+        self._is_plain_transfer = self._encoding in ("", "identity")
+        self._outer: _Layer | None = None
+        self._inner: _Layer | None = None
+        self._head: bytes | None = b""
+        self._arrived = 0
+        self._is_zip = False
+        # Grown by mremap(2) once glibc keeps it out of its heap (`adapters.allocator`), and handed out as bytes without a copy:
+        # one body exists, not two.
+        self._body = BytesIO()
+
+    def feed(self, data: bytes) -> None:
+        """Take the next bytes as they arrived."""
+        self._arrived += len(data)
+        if self._arrived > self._max_bytes:
+            raise too_large(self._max_bytes)
+        if self._is_plain_transfer:
+            self._file_bytes(data)
+            return
+        if data and self._outer is None:
+            self._outer = _Layer(transfer_kind(self._encoding, data), self._max_bytes)
+        if self._outer is not None:
+            for piece in self._outer.feed(data):
+                self._file_bytes(piece)
+
+    def finish(self) -> bytes:
+        """The whole body, unpacked."""
+        if self._outer is not None:
+            self._outer.finish()
+        if self._head is not None:
+            self._begin(self._head)
+        if self._inner is not None:
+            self._inner.finish()
+        body = self._body.getvalue()
+        return _largest_member(body, self._max_bytes) if self._is_zip else body
+
+    def _file_bytes(self, data: bytes) -> None:
+        if self._head is None:
+            self._store(data)
+            return
+        self._head += data
+        if len(self._head) >= LONGEST_MAGIC:
+            self._begin(self._head)
+
+    def _begin(self, head: bytes) -> None:
+        """The first bytes are known: from now on everything goes through the layer that they tell of."""
+        self._head = None
+        self._is_zip = head.startswith(_ZIP_MAGICS)
+        kind = kind_of(head)
+        self._inner = None if kind is None else _Layer(kind, self._max_bytes)
+        self._store(head)
+
+    def _store(self, data: bytes) -> None:
+        if self._inner is None:
+            self._body.write(data)
+            return
+        for piece in self._inner.feed(data):
+            self._body.write(piece)
+
+
+def unpack(body: bytes, max_bytes: int) -> bytes:
+    """A whole body, unpacked; the very same object where it is not compressed. Raises FetchError."""
+    if kind_of(body) is None and not body.startswith(_ZIP_MAGICS) and len(body) <= max_bytes:
+        return body
+    unpacking = Unpacking(max_bytes)
+    unpacking.feed(body)
+    return unpacking.finish()
+
+
+class _Layer:
+    """One kind of compression, member after member, to the end."""
+
+    def __init__(self, kind: Kind, max_bytes: int) -> None:
+        self._kind = kind
+        self._max_bytes = max_bytes
+        self._codec = kind.codec()
+        self._members = 1
+        self._arrived = 0
+        self._size = 0
+        self._rest = b""
+
+    def feed(self, data: bytes) -> Iterator[bytes]:
+        for start in range(0, len(data), _SLICE):
+            part = data[start : start + _SLICE]
+            self._arrived += len(part)
+            yield from self._slice(part)
+
+    def finish(self) -> None:
+        if not self._codec.eof:
+            raise PassingError(f"the {self._kind.name} data is cut short", "the list is asked for again")
+        self._refuse_junk()
+
+    def _slice(self, data: bytes) -> Iterator[bytes]:
+        while data:
+            if self._codec.eof:
+                data = self._next_member(data)
+                if not data:
+                    return
+            try:
+                for piece in self._codec.pieces(data):
+                    self._size += len(piece)
+                    if self._size > self._max_bytes:
+                        raise too_large(self._max_bytes, " unpacked")
+                    if self._size > max(_UNSUSPICIOUS, _BEST_RATIO * self._arrived):
+                        raise FetchError(f"the {self._kind.name} data unpacks to over {_BEST_RATIO} times its size", _BOMB)
+                    yield piece
+            except BROKEN as exc:
+                raise FetchError(f"the {self._kind.name} data is damaged", _BROKEN_FILE) from exc
+            data = self._codec.unused_data if self._codec.eof else b""
+
+    def _next_member(self, data: bytes) -> bytes:
+        """What comes after a member's end, once it is known to be another member; nothing while it is not known."""
+        self._rest += data
+        magic = self._kind.magic
+        if magic and self._rest.startswith(magic):
+            data, self._rest = self._rest, b""
+            self._members += 1
+            if self._members > _MOST_STREAM_MEMBERS:
+                raise FetchError(f"the {self._kind.name} data has more than {_MOST_STREAM_MEMBERS} members")
+            self._codec = self._kind.codec()
+            return data
+        if len(self._rest) >= len(magic):
+            self._refuse_junk()
+            self._rest = b"\0" * len(magic)  # padding has begun: only padding may follow
+        return b""
+
+    def _refuse_junk(self) -> None:
+        if self._rest.strip(b"\0"):
+            raise FetchError(f"other data follows the end of the {self._kind.name} data")
+
+
+def too_large(max_bytes: int, how: str = "") -> FetchError:
+    """The error for a body above its cap."""
+    hint = "raise max_bytes of the source, if that is right"
+    return FetchError(f"the list is larger than {max_bytes} bytes{how}", hint)
+
+
+def _largest_member(raw: bytes, max_bytes: int) -> bytes:
+    """The largest file of a zip archive that is not a readme. Names are only looked at, never used as paths."""
+    if raw.count(b"PK\x01\x02") > _MOST_MEMBERS:
+        raise FetchError(f"the zip archive has more than {_MOST_MEMBERS} members")
+    try:
+        with zipfile.ZipFile(BytesIO(raw)) as archive:
+            if raw[raw.rfind(b"PK\x05\x06") + _ZIP_END_SIZE + len(archive.comment) :].strip(b"\0"):
+                raise FetchError("other data follows the end of the zip archive")
+            return _member_bytes(archive, _chosen_member(archive), max_bytes)
+    except zipfile.BadZipFile as exc:
+        raise PassingError("the zip archive is cut short or damaged", "the list is asked for again") from exc
+    except _BROKEN_ZIP as exc:
+        raise FetchError("the zip archive is damaged", _BROKEN_FILE) from exc
+
+
+def _chosen_member(archive: zipfile.ZipFile) -> zipfile.ZipInfo:
+    lists = [
+        member
+        for member in archive.infolist()
+        if not member.is_dir() and not member.filename.rpartition("/")[2].lower().startswith("readme")
+    ]
+    if not lists:
+        raise FetchError("the zip archive holds no list")
+    member = max(lists, key=lambda each: each.file_size)
+    if member.flag_bits & 1:
+        raise FetchError("the zip archive is encrypted")
+    # The rarer methods are unpacked by zipfile without a bound.
+    if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        method = f"the zip archive uses compression method {member.compress_type}"
+        raise FetchError(method, "only stored and deflated members are read")
+    return member
+
+
+def _member_bytes(archive: zipfile.ZipFile, member: zipfile.ZipInfo, max_bytes: int) -> bytes:
+    if member.file_size > max_bytes:
+        raise too_large(max_bytes, " unpacked")
+    body, size = BytesIO(), 0
+    # zipfile stops at the size that it was told and compares the checksum there.
+    with archive.open(member) as stream:
+        while piece := stream.read(STEP):
+            body.write(piece)
+            size += len(piece)
+    if size != member.file_size:
+        raise PassingError("the zip archive is cut short", "the list is asked for again")
+    return body.getvalue()

@@ -1,0 +1,31 @@
+"""One content of one source, as the firewall shall hold it."""
+
+from dataclasses import dataclass, field
+
+from banlistd.core.addresses.comparison import arrivals
+from banlistd.core.addresses.sets import AddressSet, hash_of
+from banlistd.model import ContentHash, SourceId
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Content:
+    """What one source is to hold in the firewall. `adopted`: read back from it, for want of the snapshot."""
+
+    source_id: SourceId
+    content_hash: ContentHash
+    addresses: AddressSet = field(repr=False)
+    adopted: bool = False
+
+
+def content_of(source_id: SourceId, content_hash: ContentHash, snapshot: bytes) -> Content | None:
+    """The content of a snapshot; None where that is damaged, which is as good as absent: the list is fetched again."""
+    if hash_of(snapshot) != content_hash:
+        return None
+    return Content(source_id, content_hash, AddressSet.decode(snapshot))
+
+
+def stored_form(addresses: AddressSet, content_hash: ContentHash, before: Content | None) -> tuple[bytes, bytes | None]:
+    """The snapshot of a content, and what it has and the one before had not: None where there was none, or the same."""
+    if before is None or before.content_hash == content_hash:
+        return addresses.encode(), None
+    return addresses.encode(), arrivals(addresses, before.addresses).encode()

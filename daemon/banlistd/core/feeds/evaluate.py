@@ -1,0 +1,50 @@
+"""A body -> its content, and what a guard has against it. Made to run in a worker thread."""
+
+import hashlib
+from dataclasses import dataclass, field
+
+from banlistd.core.addresses.sets import AddressSet
+from banlistd.core.config.model import Source
+from banlistd.core.feeds.completeness import announced
+from banlistd.core.feeds.content import Content
+from banlistd.core.feeds.guards import refuse
+from banlistd.core.feeds.parsers import parse
+from banlistd.model import ContentHash, Refusal
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Reading:
+    """One content: its address set, and how many lines held no address.
+
+    `trailer`: whether the body ends in a line that counts its entries, None where that is not known.
+    """
+
+    content_hash: ContentHash
+    addresses: AddressSet = field(repr=False)
+    rejected: int
+    trailer: bool | None = None
+    refusal: Refusal | None = None
+
+
+def read(source: Source, body: bytes, before: Content | None, *, had_trailer: bool = False) -> Reading:
+    """Parse and guard a body. `before`: the last good content; `had_trailer` tells of its body.
+
+    Raises ParseError for what cannot be read at all.
+    """
+    parsed = parse(body, source.format)
+    content_hash = parsed.addresses.content_hash()
+    # What the firewall holds already needs no guard: it was good, or approved. Nothing at all is no content, though.
+    known = before is not None and parsed.entries and before.content_hash == content_hash
+    last_good = before.addresses if before is not None else None
+    refusal = None if known else refuse(source, parsed, body, last_good, had_trailer=had_trailer)
+    said = announced(body)
+    trailer = said is not None and said.trailer
+    return Reading(content_hash, parsed.addresses, parsed.rejected, trailer, refusal)
+
+
+def recipe_of(source: Source) -> str:
+    """Stands for where a source's bytes come from and how they are read."""
+    place: tuple[object, ...] = (source.url, str(source.path), source.format)
+    # Only where there is one: what was polled before there were any shall not look as if it had moved.
+    place += (source.block,) if source.block else ()
+    return hashlib.sha256(repr(place).encode()).hexdigest()[:16]

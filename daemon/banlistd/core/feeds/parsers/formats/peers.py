@@ -1,0 +1,66 @@
+"""The lists of file sharing programs: P2P text (`name:a-b`) and eMule's ipfilter.dat (`a - b , level , name`)."""
+
+from banlistd.core.feeds.parsers.formats.plain import NO_ADDRESS, TOO_LONG, span_of_line
+from banlistd.core.feeds.parsers.parsed import Harvest
+from banlistd.core.feeds.parsers.spans import Span, span_between, span_of
+from banlistd.core.feeds.parsers.text import LONGEST_LINE, is_silent, lines_of
+from banlistd.model import Family, Format
+
+_MOST_COLONS = 9
+"""An IPv6 address has eight groups; colons further to the left belong to the name."""
+
+_HIGHEST_BLOCKED_LEVEL = 127
+"""eMule: an access level above this one means that the range is not blocked."""
+
+
+def parse_p2p(body: bytes, form: Format, harvest: Harvest) -> Format:
+    """`name:a-b`; the name may hold anything, colons, commas, dashes and number signs too. A bare entry is taken as well."""
+    for number, line in lines_of(body):
+        text = line.strip()
+        if is_silent(text):
+            continue
+        span = named_span(text) if len(line) <= LONGEST_LINE else None
+        if span is None:
+            harvest.reject(number, text, TOO_LONG if len(line) > LONGEST_LINE else "no `name:first-last`")
+        else:
+            harvest.add(span)
+    return form
+
+
+def named_span(text: str) -> Span | None:
+    """The range at the end of a line. Where a name's end could be a group of an IPv6 address, the narrowest reading."""
+    head, dash, high = text.rpartition("-")
+    if dash:
+        best: Span | None = None
+        at = len(head)
+        for _ in range(_MOST_COLONS):
+            at = head.rfind(":", 0, at)
+            span = span_between(head[at + 1 :], high)
+            if span is not None and (best is None or span[1] > best[1]):
+                best = span
+            if at < 0 or (span is not None and span[0] is Family.IPV4):
+                break
+        if best is not None:
+            return best
+    return span_of(text) or span_of(text.rpartition(":")[2].strip())
+
+
+def parse_dat(body: bytes, form: Format, harvest: Harvest) -> Format:
+    """`a - b , level , name`, octets zero padded; lines with a level above 127 are allowed ranges and left out."""
+    for number, line in lines_of(body):
+        text = line.strip()
+        if is_silent(text):
+            continue
+        span = None
+        if len(line) <= LONGEST_LINE:
+            ends, _, rest = text.partition(",")
+            level = rest.partition(",")[0].strip()
+            if level.isdecimal() and len(level) <= len("999") and int(level) > _HIGHEST_BLOCKED_LEVEL:
+                continue
+            low, dash, high = ends.partition("-")
+            span = span_between(low, high) if dash else span_of_line(ends)
+        if span is None:
+            harvest.reject(number, text, TOO_LONG if len(line) > LONGEST_LINE else NO_ADDRESS)
+        else:
+            harvest.add(span)
+    return form

@@ -1,0 +1,80 @@
+"""Lists of one entry a line: the first word is the address, what follows is not looked at.
+
+An address further on in a line is prose ("your address 192.0.2.1 is limited"), never a ban, unless a time stamp or one
+of a few known words goes before it.
+"""
+
+import re
+
+from banlistd.core.feeds.parsers import hextets, quads
+from banlistd.core.feeds.parsers.parsed import Harvest
+from banlistd.core.feeds.parsers.spans import Span, span_between, span_of
+from banlistd.core.feeds.parsers.text import LONGEST_LINE, blocks, decoded, is_silent
+from banlistd.model import Family, Format
+
+_WORD = re.compile(r"[^\s,;#|]++")
+_RANGE = re.compile(r"([0-9A-Fa-f.:]++)\s*+-\s*+([0-9A-Fa-f.:]++)(?=[\s,;#|]|\Z)")
+_STAMP = re.compile(
+    r"(?:\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d)?+(?:[.,]\d{1,9})?+)?+(?:Z|[+-]\d\d:?+\d\d)?+|\d{10}(?:\.\d{1,9})?+)\s++",
+    re.ASCII,
+)
+_KEYWORD = re.compile(r"(?i:ExitAddress|deny(?:\s++from)?+|blackhole|add\s++\S++)\s++")
+"""Tor's exit-addresses; nginx and Apache; iproute2; `ipset save`."""
+
+_METADATA = ("@type ", "Downloaded ", "ExitNode ", "Published ", "LastStatus ", "create ")
+"""Lines of Tor's exit-addresses and of `ipset save` that hold no address by design."""
+
+TOO_LONG = f"a line of more than {LONGEST_LINE:,} bytes"
+NO_ADDRESS = "no address at its beginning"
+
+
+def parse_plain(body: bytes, form: Format, harvest: Harvest) -> Format:
+    """Addresses, networks, `a - b`; `#`, `;` and `//` begin a comment."""
+    for block in blocks(body):
+        seen = quads.scan(block, LONGEST_LINE)
+        harvest.add_block(Family.IPV4, seen.first, seen.last)
+        number, harvest.lines = harvest.lines + 1, harvest.lines + seen.lines
+        if not len(seen.unread):
+            continue
+        text = decoded(block)
+        short = seen.unread[:, 2] - seen.unread[:, 1] <= LONGEST_LINE
+        first, last, unread = hextets.scan(text, seen.unread[short].tolist())
+        harvest.add_block(Family.IPV6, first, last)
+        for index, start, end in sorted([*unread, *seen.unread[~short].tolist()]):
+            read_line(number + index, text[start : min(end, start + LONGEST_LINE + 1)], harvest)
+    return form
+
+
+def read_line(number: int, line: str, harvest: Harvest) -> None:
+    """One line into the basket."""
+    text = line.strip()
+    if is_silent(text):
+        return
+    if len(line) > LONGEST_LINE:
+        harvest.reject(number, text, TOO_LONG)
+        return
+    span = span_of_line(text)
+    if span is not None:
+        harvest.add(span)
+    elif not text.startswith(_METADATA):
+        harvest.reject(number, text, NO_ADDRESS)
+
+
+def span_of_line(text: str) -> Span | None:
+    """The address, network or range with which a stripped line begins."""
+    span = _leading_span(text)
+    if span is None:
+        lead_in = _STAMP.match(text) or _KEYWORD.match(text)
+        if lead_in is not None:
+            span = _leading_span(text[lead_in.end() :])
+    return span
+
+
+def _leading_span(text: str) -> Span | None:
+    if "-" in text:
+        ends = _RANGE.match(text)
+        # `a - b` with a bare number or word behind the dash is an address and a remark.
+        if ends is not None and not ends[2].isalnum():
+            return span_between(ends[1], ends[2])
+    word = _WORD.match(text)
+    return None if word is None else span_of(word[0])

@@ -1,0 +1,161 @@
+"""What reading a body comes to, and the basket in which a parser collects it."""
+
+from array import array
+from dataclasses import dataclass
+
+import numpy as np
+
+from banlistd.core.addresses.arrays import distinct, without
+from banlistd.core.addresses.sets import Addresses, AddressSet, no_addresses, subtract
+from banlistd.core.feeds.parsers.spans import Span
+from banlistd.model import Family, Format, Rejected
+
+SAMPLES = 5
+SAMPLE_LENGTH = 80
+_V4, _V6 = Family.IPV4, Family.IPV6
+
+
+@dataclass(frozen=True, slots=True)
+class Parsed:
+    """One body, read.
+
+    `entries4`, `entries6`: distinct entries as they were written, before overlapping ones are merged. `rejected`: lines (of
+    a JSON document: values) that should have held an address and did not; `samples`: the first five of them. `looks_like`:
+    "html" for a web page, else empty. `form`: how it was read, with everything that was found out by looking at it.
+    """
+
+    addresses: AddressSet
+    entries4: int
+    entries6: int
+    rejected: int
+    samples: tuple[Rejected, ...]
+    lines: int
+    looks_like: str
+    form: Format
+
+    @property
+    def entries(self) -> int:
+        return self.entries4 + self.entries6
+
+
+class _Column:
+    """First and last addresses of one family, one block behind the other; no `last` while all are single."""
+
+    __slots__ = ("_capacity", "_count", "_first", "_last")
+
+    def __init__(self, family: Family, capacity: int) -> None:
+        self._capacity = capacity
+        self._first = no_addresses(family)
+        self._last: Addresses | None = None
+        self._count = 0
+
+    def add(self, first: Addresses, last: Addresses | None) -> None:
+        if not len(first):
+            return
+        if not self._count:
+            # Pages of it that are never written to cost nothing. Blocks that waited to be joined would leave 4 MB of holes in
+            # the heap for each million addresses, and need as much again while they are joined.
+            self._first = np.empty(self._capacity, dtype=self._first.dtype)
+        count, self._count = self._count, self._count + len(first)
+        if self._count > len(self._first):
+            self._first = _grown(self._first, count, self._count)
+            self._last = _grown(self._last, count, self._count) if self._last is not None else None
+        if last is not None and self._last is None:
+            self._last = np.empty_like(self._first)
+            self._last[:count] = self._first[:count]
+        self._first[count : self._count] = first
+        if self._last is not None:
+            self._last[count : self._count] = first if last is None else last
+
+    def ends(self) -> tuple[Addresses, Addresses | None]:
+        """All of it. What was not needed goes back to the system, and nothing is copied."""
+        first, last = self._first, self._last
+        first.resize(self._count, refcheck=False)
+        if last is not None:
+            last.resize(self._count, refcheck=False)
+        return first, None if last is None or np.array_equal(first, last) else last
+
+
+def _grown(column: Addresses, count: int, wanted: int) -> Addresses:
+    grown = np.empty(max(wanted, 2 * len(column)), dtype=column.dtype)
+    grown[:count] = column[:count]
+    return grown
+
+
+class Harvest:
+    """Collects addresses and rejected lines; grows by 4 bytes an IPv4 address, so that millions fit.
+
+    `most`: how many arrays will hold at most; more fit as well. `lines`: how many have been read, by who counts them.
+    """
+
+    __slots__ = ("_columns", "_excluded", "_first4", "_first6", "_last4", "_last6", "lines", "rejected", "samples")
+
+    def __init__(self, most: int = 0) -> None:
+        self._columns = {family: _Column(family, most) for family in (_V4, _V6)}
+        self._first4, self._last4 = array("I"), array("I")
+        self._first6, self._last6 = bytearray(), bytearray()
+        self._excluded: list[Span] = []
+        self.lines = 0
+        self.rejected = 0
+        self.samples: list[Rejected] = []
+
+    def add_block(self, family: Family, first: Addresses, last: Addresses | None) -> None:
+        """Ranges as arrays; no `last` means single addresses."""
+        self._columns[family].add(first, last)
+
+    def add(self, span: Span) -> None:
+        family, first, last = span
+        if family is _V4:
+            self._first4.append(first)
+            self._last4.append(last)
+        else:
+            self._first6 += first.to_bytes(16, "big")
+            self._last6 += last.to_bytes(16, "big")
+
+    def exclude(self, span: Span) -> None:
+        """Addresses that the list itself takes out again, wherever else it names them."""
+        self._excluded.append(span)
+
+    def reject(self, line: int, text: str, reason: str) -> None:
+        self.rejected += 1
+        if len(self.samples) < SAMPLES:
+            self.samples.append(Rejected(line, printable(text), reason))
+
+    def parsed(self, lines: int, looks_like: str, form: Format) -> Parsed:
+        self.add_block(_V4, np.array(self._first4, dtype=np.uint32), np.array(self._last4, dtype=np.uint32))
+        self.add_block(_V6, np.frombuffer(self._first6, dtype="S16"), np.frombuffer(self._last6, dtype="S16"))
+        (first4, last4), (first6, last6) = (self._columns[family].ends() for family in (_V4, _V6))
+        addresses = AddressSet.of(first4, last4, first6, last6)
+        entries4 = len(addresses.hosts4) if last4 is None else _distinct_pairs(first4, last4)
+        entries6 = len(addresses.hosts6) if last6 is None else _distinct_pairs(first6, last6)
+        if self._excluded:
+            addresses = _without(addresses, self._excluded)
+        return Parsed(addresses, entries4, entries6, self.rejected, tuple(self.samples), lines, looks_like, form)
+
+
+def printable(text: str) -> str:
+    """The beginning of a foreign text, harmless in a log or on a terminal."""
+    return text[:SAMPLE_LENGTH].encode("unicode_escape").decode("ascii")[:SAMPLE_LENGTH]
+
+
+def _distinct_pairs(first: Addresses, last: Addresses) -> int:
+    if not len(first):
+        return 0
+    if first.dtype == np.uint32:
+        return len(distinct(first.astype(np.uint64) << np.uint64(32) | last))
+    # As 32 bytes that sort like the pair; sorting is only there to find the equal ones.
+    return len(distinct(np.column_stack([first, last]).view("S32").reshape(-1)))
+
+
+def _without(addresses: AddressSet, excluded: list[Span]) -> AddressSet:
+    taken_out = Harvest()
+    for span in excluded:
+        taken_out.add(span)
+    holes = taken_out.parsed(0, "", Format()).addresses
+    columns: list[Addresses] = []
+    for family in (Family.IPV4, Family.IPV6):
+        hole = holes.ranges(family)
+        hosts = without(addresses.hosts(family), hole.first, hole.last)
+        nets = subtract(addresses.nets(family), hole)
+        columns += [np.concatenate([hosts, nets.first]), np.concatenate([hosts, nets.last])]
+    return AddressSet.of(*columns)

@@ -1,0 +1,152 @@
+"""Lines that begin with a dotted quad or an IPv4 network, read many at a time with arrays. All other lines are only named.
+
+What is read here is a part of what `plain.span_of_line` reads, and means the same: a test holds the two against each other.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from banlistd.core.addresses.sets import Addresses
+from banlistd.core.feeds.parsers.bare_quads import (
+    HOST_BITS,
+    MAX_BITS,
+    MAX_BITS_WIDTH,
+    QUAD_MARKS,
+    Octets,
+    Positions,
+    joined,
+    read_bare,
+)
+
+_OTHER, _END, _BLANK, _SLASH = range(4)
+_TERMS = np.full(256, _OTHER, dtype=np.uint8)
+_TERMS[list(b"\n,;#|")] = _END
+_TERMS[list(b" \t")] = _BLANK
+_TERMS[ord("/")] = _SLASH
+
+# What may stand after one blank for the rest of the line to be mere words: visible ASCII, but no dash, which makes a range.
+_WORDS = np.zeros(256, dtype=np.bool_)
+_WORDS[0x21:0x7F] = True
+_WORDS[ord("-")] = False
+_WORDS[ord("\n")] = True
+
+# The first bytes of lines that say nothing; blanks before a comment are the slow way's business.
+_SILENT = np.zeros(256, dtype=np.bool_)
+_SILENT_BYTES = frozenset(b"\n#;")
+_SILENT[list(_SILENT_BYTES)] = True
+
+_MAX_DIGIT = np.uint8(9)
+_MAX_WIDTH = 3
+_MAX_OCTET = 255
+_NONE_UNREAD = np.empty((0, 3), dtype=np.int64)
+
+
+@dataclass(frozen=True, slots=True)
+class Scan:
+    """What one block holds: `first` and `last` (None: all are single), how many lines, and those that were not read.
+
+    `unread`: shape (n, 3), without empty lines and comments: index of the line in the block, where it begins, where it ends
+    (its line feed).
+    """
+
+    first: Addresses
+    last: Addresses | None
+    lines: int
+    unread: Positions
+
+
+def scan(block: bytes, longest: int) -> Scan:
+    """Read a block that ends with a line feed. Lines of more than `longest` bytes are left unread."""
+    text = np.frombuffer(block, dtype=np.uint8)
+    digits = text - np.uint8(ord("0"))  # wraps: whatever is no digit becomes more than 9
+    other = digits > _MAX_DIGIT
+    mask = other.view(np.uint8) - np.uint8(1)  # all bits of a digit, none of anything else
+    digits &= mask
+    at = np.flatnonzero(other)
+    begin = _preamble(block)
+    known = int(at.searchsorted(begin)) if begin else 0
+    bare = read_bare(text[begin:], digits[begin:], mask[begin:], at[known:] - begin if begin else at)
+    if bare is not None:
+        first, last = bare
+        return Scan(first, last, block.count(b"\n", 0, begin) + len(first), _NONE_UNREAD)
+    return _scan_lines(text, _marks_of(text, digits, mask, at), longest)
+
+
+def _preamble(block: bytes) -> int:
+    """How many bytes of the block are comments and empty lines before the first line that is none."""
+    at = 0
+    while at < len(block) and block[at] in _SILENT_BYTES:
+        at = block.index(b"\n", at) + 1
+    return at
+
+
+@dataclass(frozen=True, slots=True)
+class _Marks:
+    """Every byte that is no digit: where, which, how many digits stand before it, and the number of their last three."""
+
+    at: Positions
+    chars: NDArray[np.uint8]
+    widths: Positions
+    numbers: NDArray[np.uint16]
+
+
+def _marks_of(text: Octets, digits: Octets, mask: Octets, at: Positions) -> _Marks:
+    low, hundreds = digits.copy(), np.zeros_like(digits)
+    low[1:] += digits[:-1] * np.uint8(10)
+    hundreds[2:] = digits[:-2] & mask[1:-1]
+    last = at - 1
+    numbers = low.take(last, mode="wrap").astype(np.uint16)
+    numbers += hundreds.take(last, mode="wrap") * np.uint16(100)
+    return _Marks(at, text.take(at), np.diff(at, prepend=-1) - 1, numbers)
+
+
+def _scan_lines(text: NDArray[np.uint8], marks: _Marks, longest: int) -> Scan:
+    feeds = np.flatnonzero(marks.chars == ord("\n"))
+    ends = marks.at[feeds]
+    starts = np.concatenate([[0], ends[:-1] + 1])
+    heads = np.concatenate([[0], feeds[:-1] + 1])  # the first mark of each line
+
+    read = (feeds - heads >= QUAD_MARKS - 1) & (ends - starts <= longest)
+    lines = np.flatnonzero(read)
+    head = heads[lines]
+    # Of every mark whether it might be the first of an address, then only of those that are the first of a line.
+    octets = ((marks.widths - 1).view(np.uint64) < _MAX_WIDTH) & (marks.numbers <= _MAX_OCTET)
+    dots = octets & (marks.chars == ord("."))
+    good = (dots[:-3] & dots[1:-2] & dots[2:-1] & octets[3:])[head]
+    first = joined(marks.numbers[head[:, np.newaxis] + np.arange(QUAD_MARKS)].astype(np.uint8).reshape(-1))
+
+    close = head + (QUAD_MARKS - 1)
+    kinds = _TERMS[marks.chars[close]]
+    last = None
+    slashed = kinds == _SLASH
+    if slashed.any():
+        host_bits, good_bits = _host_bits(marks, close, slashed)
+        good &= good_bits
+        first &= ~host_bits
+        last = first | host_bits
+        close = close + slashed
+        kinds = np.where(slashed, _TERMS[marks.chars[close]], kinds)
+    following = text.take(marks.at[close] + 1, mode="clip")
+    good &= (kinds == _END) | ((kinds == _BLANK) & _WORDS[following])
+
+    read[lines[~good]] = False
+    read |= _SILENT[text[starts]]
+    unread = np.flatnonzero(~read)
+    return Scan(
+        first[good],
+        None if last is None else last[good],
+        len(feeds),
+        np.column_stack([unread, starts[unread], ends[unread]]) if len(unread) else _NONE_UNREAD,
+    )
+
+
+def _host_bits(
+    marks: _Marks, close: Positions, slashed: NDArray[np.bool_]
+) -> tuple[Addresses, NDArray[np.bool_]]:
+    """For each line the host bits of its network, none for a single address; and whether the prefix length is one."""
+    # There is always a mark after the slash, if only the line feed.
+    widths, bits = marks.widths[close + slashed], marks.numbers[close + slashed]
+    good = ~slashed | ((widths >= 1) & (widths <= MAX_BITS_WIDTH) & (bits <= MAX_BITS))
+    return HOST_BITS[np.where(good & slashed, bits, MAX_BITS)], good

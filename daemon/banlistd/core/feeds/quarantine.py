@@ -1,0 +1,81 @@
+"""Refused content as a value: how long it has stood, and when a shrunken list is taken by itself."""
+
+from dataclasses import dataclass, field
+
+from banlistd.core.addresses.sets import AddressSet, hash_of
+from banlistd.core.config.model import Guards, Source
+from banlistd.core.feeds.evaluate import Reading
+from banlistd.core.feeds.guards import SHRUNK
+from banlistd.model import ContentHash, Refusal, SourceId
+
+FEWEST_REFUSALS = 3
+"""However long a list has stood: two polls in a row may have met one and the same accident."""
+
+ALIKE = 0.5
+"""Part of the larger one; a list that shrank again, or grew, is another one and starts anew."""
+
+
+@dataclass(frozen=True, slots=True)
+class Quarantined:
+    """The newest refused content of a source. `snapshot`: its encoded address set. Times are seconds since the epoch.
+
+    `first_seen`, `refusals`, `stood` (seconds) belong to the time in which the source has been refused for the same reason and
+    with about the same size. `approved`: it is taken at the next poll, without a download.
+    """
+
+    source_id: SourceId
+    content_hash: ContentHash
+    snapshot: bytes = field(repr=False)
+    guard: str
+    reason: str
+    entries: int
+    rejected: int
+    first_seen: float
+    last_seen: float
+    refusals: int = 1
+    stood: float = 0.0
+    approved: bool = False
+
+
+def detained(held: Quarantined | None, reading: Reading, refusal: Refusal, source: Source, now: float) -> Quarantined:
+    """What is in quarantine after a refusal, when `held` was in it before. It encodes the content: for a worker thread."""
+    entries = len(reading.addresses)
+    first, refusals, stood = now, 1, 0.0
+    if held is not None and held.guard == refusal.guard and _are_alike(held.entries, entries):
+        # The clock may jump by years: from one poll to the next at most two intervals count, and never less than nothing.
+        step = min(max(now - held.last_seen, 0.0), 2 * source.every)
+        first, refusals, stood = held.first_seen, held.refusals + 1, held.stood + step
+    return Quarantined(
+        source.id,
+        reading.content_hash,
+        reading.addresses.encode(),
+        refusal.guard,
+        refusal.reason,
+        entries,
+        reading.rejected,
+        first,
+        now,
+        refusals,
+        stood,
+    )
+
+
+def _are_alike(one: int, other: int) -> bool:
+    return min(one, other) >= ALIKE * max(one, other)
+
+
+def has_settled(held: Quarantined, guards: Guards) -> bool:
+    """Whether a shrunken list has stayed so for long enough to be believed."""
+    return held.guard == SHRUNK and held.refusals >= FEWEST_REFUSALS and held.stood >= guards.settle
+
+
+def stale_at(good_at: float, source: Source) -> float:
+    """When a last good list grows stale, in seconds since the epoch. Never before its second poll is overdue."""
+    return good_at + max(source.guards.max_age, 2 * source.every)
+
+
+def approved(held: Quarantined | None) -> Reading | None:
+    """Content that an operator wants in spite of the guards; None also where it is damaged."""
+    if held is None or not held.approved or hash_of(held.snapshot) != held.content_hash:
+        return None
+    return Reading(held.content_hash, AddressSet.decode(held.snapshot), held.rejected)

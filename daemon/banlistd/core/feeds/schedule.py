@@ -1,0 +1,33 @@
+"""When a source is polled next. Chances (0 to 1) are handed in."""
+
+from banlistd.core.download.retry import LONGEST_RETRY_AFTER
+from banlistd.model import Poll
+
+# A tenth: a thousand machines with `every: 1h` come over six minutes, not in one second.
+JITTER = 0.1
+
+# After a failure a source is tried again sooner than its interval says, then later and later, up to that interval.
+FIRST_RETRY = 60.0
+
+
+def delay_after(*, every: float, failures: int, retry_after: float | None, chance: float) -> float:
+    """Seconds until the next poll. `failures`: failed polls in a row, 0 after a good one."""
+    if not failures:
+        return every * (1 + JITTER * chance)
+    # The exponent is bounded so that a source that fails for a year does not overflow.
+    ceiling = min(every, FIRST_RETRY * 2.0 ** min(failures - 1, 20))
+    return max(ceiling * (0.5 + chance / 2), retry_after or 0.0)
+
+
+def wait_for(poll: Poll, *, now: float, every: float) -> float:
+    """Seconds to wait for a due time that was written down, maybe by an earlier process, maybe by another clock.
+
+    A clock behind the last poll was set back, and what was written down means nothing: the source is asked at once, and then
+    by the new clock. Otherwise no wait is longer than one interval, or than the longest that a server may ask for.
+    """
+    if poll.polled_at is not None and now < poll.polled_at:
+        return 0.0
+    longest = every * (1 + JITTER)
+    if poll.failures:
+        longest = max(longest, LONGEST_RETRY_AFTER)
+    return min(max(poll.due_at - now, 0.0), longest)

@@ -1,0 +1,184 @@
+"""Bans by hand, as values: orders are read and judged, bans become the content of a source. Pure."""
+
+import ipaddress
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+from banlistd.core.addresses.comparison import text_of
+from banlistd.core.addresses.reserved import RESERVED
+from banlistd.core.addresses.sets import (
+    FAMILIES,
+    Addresses,
+    AddressSet,
+    Ranges,
+    from_numbers,
+    intersection,
+    subtract,
+    to_number,
+    to_text,
+    union_of,
+)
+from banlistd.core.config.values import Unfit, addresses, duration_within, note, shown
+from banlistd.core.ruleset.policy import Policy
+from banlistd.core.ruleset.protection import Span, forms, label
+from banlistd.errors import UsageError
+from banlistd.model import BanKey, Family, ManualBan, Mark, Protected
+
+Value = TypeVar("Value")
+
+OPERATOR = "operator"
+"""Who bans where nobody says who."""
+
+# Wider than any person means who types it: lists are held back from here on too (config, Guards).
+WIDEST: Mapping[Family, int] = {Family.IPV4: 8, Family.IPV6: 12}
+
+LONGEST = "3650d"
+
+_ORIGIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ._/:@+-]{0,59}", re.ASCII)
+_duration = duration_within("1s", LONGEST)
+
+
+@dataclass(frozen=True, slots=True)
+class BanOrder:
+    """Ban these addresses (integers, inclusive), for so many seconds or, None, for ever."""
+
+    family: Family
+    first: int
+    last: int
+    seconds: float | None
+    origin: str
+    comment: str
+
+    @property
+    def span(self) -> Span:
+        return self.family, self.first, self.last
+
+    def at(self, now: float) -> ManualBan:
+        """The ban, if it is carried out at a moment (seconds since the epoch)."""
+        until = None if self.seconds is None else now + self.seconds
+        return ManualBan(self.family, self.first, self.last, self.origin, self.comment, now, until)
+
+
+@dataclass(frozen=True, slots=True)
+class UnbanOrder:
+    """Lift bans: of exactly these addresses or, None, of all; those of one origin or, None, of every one. Never both None."""
+
+    span: Span | None
+    origin: str | None
+
+    def concerns(self, key: BanKey) -> bool:
+        return self.span in (None, key[:3]) and self.origin in (None, key[3])
+
+
+@dataclass(frozen=True, slots=True)
+class Spared:
+    """What of a ban is not banned after all, and why, for a person."""
+
+    address: str
+    reason: str
+
+
+def read_ban(fields: Mapping[str, object]) -> BanOrder:
+    """An order of its words: `address`, and maybe `for`, `origin`, `comment`. Raises UsageError."""
+    seconds = _read("for", _duration, fields) if "for" in fields else None
+    origin = _read("origin", _origin, fields) if "origin" in fields else OPERATOR
+    comment = _read("comment", note, fields) if "comment" in fields else ""
+    return BanOrder(*_span(fields), seconds, origin, comment)
+
+
+def read_unban(fields: Mapping[str, object]) -> UnbanOrder:
+    """An order of its words: `address`, `origin`, or both. Raises UsageError."""
+    origin = _read("origin", _origin, fields) if "origin" in fields else None
+    return UnbanOrder(_span(fields) if origin is None or "address" in fields else None, origin)
+
+
+def span_text(span: Span) -> str:
+    """`192.0.2.7`, `192.0.2.0/24`, or both ends."""
+    family, *ends = span
+    first, last = (to_text(family, number) for number in from_numbers(family, ends))
+    return first if first == last else text_of(first, last)
+
+
+def content_of(bans: Iterable[ManualBan]) -> AddressSet:
+    columns: list[Addresses] = []
+    known = list(bans)
+    for family in FAMILIES:
+        mine = [ban for ban in known if ban.family is family]
+        columns += [from_numbers(family, [ban.first for ban in mine]), from_numbers(family, [ban.last for ban in mine])]
+    return AddressSet.of(*columns)
+
+
+def too_wide(order: BanOrder) -> bool:
+    """Whether an order bans more than anybody means."""
+    width = 32 if order.family is Family.IPV4 else 128
+    return order.last - order.first + 1 > 1 << (width - WIDEST[order.family])
+
+
+def free_of(ban: BanOrder | ManualBan, policy: Policy, protected: Sequence[Protected]) -> tuple[bool, tuple[Spared, ...]]:
+    """Whether nothing at all of a ban can be in force, and what of it is not, with the reasons."""
+    span = Ranges(ban.family, from_numbers(ban.family, [ban.first]), from_numbers(ban.family, [ban.last]))
+    kept = [(first, last) for item in protected for _, first, last in _forms(item, ban.family)]
+    guarded = union_of(
+        ban.family, from_numbers(ban.family, [first for first, _ in kept]), from_numbers(ban.family, [last for _, last in kept])
+    )
+    left = subtract(subtract(span, policy.barred[ban.family]), guarded)
+    return not len(left), tuple(dict.fromkeys(_reasons(span, policy, protected)))
+
+
+def found_in(contents: Mapping[Mark, AddressSet], mark: Mark, now: float) -> Sequence[ManualBan]:
+    """Bans by hand whose rows are lost, as the firewall still holds them: what no other source is said to hold."""
+    mine = contents.get(mark, AddressSet.none())
+    bans = []
+    for family in FAMILIES:
+        hosts, nets = mine.hosts(family), mine.nets(family)
+        for other in (content for number, content in contents.items() if number != mark):
+            hosts, nets = hosts[~other.holds(family, hosts)], subtract(nets, other.ranges(family))
+        bounds = [*zip(hosts, hosts, strict=True), *zip(nets.first, nets.last, strict=True)]
+        bans += [
+            ManualBan(family, to_number(first), to_number(last), OPERATOR, "its record was lost", now, None)
+            for first, last in bounds
+        ]
+    return bans
+
+
+def _span(fields: Mapping[str, object]) -> Span:
+    first, last = _read("address", addresses, fields)
+    return (Family.IPV4 if first.version == 4 else Family.IPV6), int(first), int(last)  # noqa: PLR2004 - IP version four
+
+
+def _origin(text: str) -> str:
+    if not _ORIGIN.fullmatch(text):
+        raise Unfit(f"{shown(text)} is not an origin", "letters, digits, blanks and . _ / : @ + -, at most 60")
+    return text
+
+
+def _read(key: str, reader: Callable[[str], Value], fields: Mapping[str, object]) -> Value:
+    text = fields.get(key)
+    if not isinstance(text, str):
+        raise UsageError(f"{key}: {'is missing' if text is None else 'is no text'}", '{"address": "192.0.2.7", "for": "10m"}')
+    try:
+        return reader(text)
+    except Unfit as verdict:
+        raise UsageError(f"{key}: {verdict.words}", verdict.hint) from verdict
+
+
+def _forms(item: Protected, family: Family) -> Iterator[Span]:
+    return (form for form in forms((item.family, item.first, item.last)) if form[0] is family)
+
+
+def _reasons(span: Ranges, policy: Policy, protected: Sequence[Protected]) -> Iterator[Spared]:
+    """What of a range may not be banned: allowed, protected, reserved."""
+    allowed = intersection(span, policy.allowed[span.family])
+    for first, last in zip(allowed.first, allowed.last, strict=True):
+        yield Spared(text_of(to_text(span.family, first), to_text(span.family, last)), "allowed")
+    low, high = to_number(span.first[0]), to_number(span.last[0])
+    for item in protected:
+        if any(first <= high and low <= last for _, first, last in _forms(item, span.family)):
+            yield Spared(label(item), item.reason)
+    for text, reason in RESERVED.items():
+        network = ipaddress.ip_network(text)
+        version = 4 if span.family is Family.IPV4 else 6
+        if network.version == version and int(network[0]) <= high and low <= int(network[-1]):
+            yield Spared(text, reason)

@@ -1,0 +1,79 @@
+"""What a restore at boot stands on, as text: no configuration is read for it, so none can be wrong."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from banlistd.core.addresses.sets import FAMILIES, AddressSet, Ranges
+from banlistd.core.ruleset.policy import Policy, as_set
+from banlistd.model import (
+    Action,
+    BackendName,
+    Direction,
+    Family,
+    Mark,
+    Owner,
+    Ownership,
+    PolicyHash,
+    Protected,
+    SourceId,
+)
+
+_VERSION = 1
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Footing:
+    """The policy that was in force last, what was protected then, and the backend that held the bans."""
+
+    backend: BackendName
+    ownership: Ownership
+    policy: Policy
+    protected: Sequence[Protected]
+
+
+def encode(footing: Footing) -> str:
+    """As JSON; sets of addresses are `AddressSet.encode` in hexadecimal digits."""
+    policy = footing.policy
+    return json.dumps(
+        {
+            "version": _VERSION,
+            "backend": footing.backend,
+            "ownership": footing.ownership,
+            "hash": policy.hash,
+            "roster": [(owner.mark, owner.source_id, owner.action, owner.direction) for owner in policy.roster],
+            "allowed": as_set(policy.allowed).encode().hex(),
+            "barred": as_set(policy.barred).encode().hex(),
+            "protected": [(item.family, item.first, item.last, item.reason) for item in footing.protected],
+        }
+    )
+
+
+def decode(text: str) -> Footing | None:
+    """The footing, or None for a text of another version, or one that is damaged."""
+    try:
+        document = json.loads(text)
+        if document["version"] != _VERSION:
+            return None
+        return Footing(
+            BackendName(document["backend"]),
+            Ownership(document["ownership"]),
+            Policy(
+                tuple(
+                    Owner(Mark(mark), SourceId(source_id), Action(action), Direction(direction))
+                    for mark, source_id, action, direction in document["roster"]
+                ),
+                _ranges(document["allowed"]),
+                _ranges(document["barred"]),
+                PolicyHash(document["hash"]),
+            ),
+            [Protected(Family(family), first, last, reason) for family, first, last, reason in document["protected"]],
+        )
+    except (ValueError, KeyError, TypeError):
+        return None
+
+
+def _ranges(encoded: Any) -> Mapping[Family, Ranges]:
+    addresses = AddressSet.decode(bytes.fromhex(encoded))
+    return {family: addresses.ranges(family) for family in FAMILIES}

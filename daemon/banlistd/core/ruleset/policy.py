@@ -1,0 +1,76 @@
+"""Everything besides content that decides what is banned: order, actions, what is allowed, what may never be banned."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from banlistd.core.addresses.reserved import reserved_ranges
+from banlistd.core.addresses.sets import AddressSet, Ranges, no_addresses
+from banlistd.core.ruleset.protection import joined, with_forms
+from banlistd.model import MANUAL, Action, Direction, Family, Mark, Owner, PolicyHash, SourceId
+
+if TYPE_CHECKING:
+    from banlistd.core.config.model import Config  # it brings pydantic: see ports.py
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Policy:
+    """What holds for all sources together. `roster`: the enabled ones, in order.
+
+    `barred`: allowed and reserved, also where IPv6 addresses embed them. `urls`: whose hosts are to stay within reach; they
+    are not in the hash, because only what they stand for at a moment, and only where a list holds it, changes a ban.
+    """
+
+    roster: tuple[Owner, ...]
+    allowed: Mapping[Family, Ranges]
+    barred: Mapping[Family, Ranges]
+    hash: PolicyHash
+    urls: tuple[str, ...] = ()
+
+    def owner(self, source_id: SourceId) -> Owner | None:
+        return next((owner for owner in self.roster if owner.source_id == source_id), None)
+
+
+def identities(config: Config) -> Sequence[SourceId]:
+    """All that want a mark: the sources, and what is banned by hand."""
+    return [*(source.id for source in config.sources), MANUAL]
+
+
+def policy_of(config: Config, marks: Mapping[SourceId, Mark], now: float) -> Policy:
+    """The policy at a moment (seconds since the epoch: allow entries may run out). What is banned by hand comes first."""
+    by_hand = [Owner(marks[MANUAL], MANUAL, Action.DROP, Direction.IN)] if MANUAL in marks else []
+    listed = [
+        Owner(marks[source.id], source.id, source.action, source.direction)
+        for source in config.sources
+        if source.enabled
+    ]
+    roster = (*by_hand, *listed)
+    allowed = config.allowed(now)
+    barred = with_forms(joined(allowed, reserved_ranges()))
+    guards = [(source.id, source.allow_empty) for source in config.sources if source.enabled]
+    urls = tuple(source.url for source in config.sources if source.enabled and source.url)
+    return Policy(roster, allowed, barred, _hash(roster, allowed, barred, guards), urls)
+
+
+def _hash(
+    roster: tuple[Owner, ...],
+    allowed: Mapping[Family, Ranges],
+    barred: Mapping[Family, Ranges],
+    guards: list[tuple[SourceId, bool]],
+) -> PolicyHash:
+    digest = hashlib.sha256()
+    owners = [(owner.mark, owner.source_id, owner.action, owner.direction) for owner in roster]
+    digest.update(json.dumps([owners, guards]).encode())
+    for ranges in (allowed, barred):
+        digest.update(as_set(ranges).encode())
+    return PolicyHash(digest.hexdigest()[:16])
+
+
+def as_set(ranges: Mapping[Family, Ranges]) -> AddressSet:
+    """Ranges of both families as one set, which can be encoded."""
+    v4, v6 = Family.IPV4, Family.IPV6
+    return AddressSet(no_addresses(v4), ranges[v4], no_addresses(v6), ranges[v6])

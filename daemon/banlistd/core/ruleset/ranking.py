@@ -1,0 +1,78 @@
+"""Who has most of what is banned: by country, by network operator, by list. Pure."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from banlistd.core.addresses.sets import Addresses
+from banlistd.core.geo.countries import NAMES
+from banlistd.core.geo.tables import Table, country_of, tally
+from banlistd.core.geo.types import By
+from banlistd.core.ruleset.state import Holding, lanes_of
+from banlistd.model import MANUAL, Family
+
+_MARKS = 2**16
+
+
+@dataclass(frozen=True, slots=True)
+class Rank:
+    """One line. `key`: `NO`, `AS64496`, the id of a source, or empty for what nobody knows. `addresses`: of IPv4."""
+
+    key: str
+    name: str
+    bans: int
+    addresses: int
+
+
+def rank(held: Holding, table: Table, by: By) -> Sequence[Rank]:
+    """Bans by country or ASN, most of them first. A network that belongs to several is a ban of each."""
+    bans = [(family, first, last) for family, first, last, _ in _bans(held)]
+    ranks = []
+    for one in tally(table, bans):
+        key = "" if not one.code else country_of(one.code) if by is By.COUNTRY else f"AS{one.code}"
+        name = table.names.get(one.code, "") or (NAMES.get(key, "") if by is By.COUNTRY else "")
+        ranks.append(Rank(key, name, one.bans, one.addresses))
+    return _ordered(ranks)
+
+
+def rank_sources(held: Holding) -> Sequence[Rank]:
+    """Bans by the source that owns them; what is banned by hand is named where there is any."""
+    bans = np.zeros(_MARKS, dtype=np.int64)
+    addresses = np.zeros(_MARKS, dtype=np.int64)
+    for family, first, last, mark in _bans(held):
+        bans += np.bincount(mark, minlength=_MARKS)
+        if family is Family.IPV4:
+            widths = last.astype(np.int64) - first.astype(np.int64) + 1
+            # Floats are exact up to 2^53; there are 2^32 addresses of IPv4.
+            addresses += np.bincount(mark, weights=widths, minlength=_MARKS).astype(np.int64)
+    return _ordered(
+        [
+            Rank(owner.source_id, "", int(bans[owner.mark]), int(addresses[owner.mark]))
+            for owner in held.roster
+            if owner.action.blocks and (owner.source_id != MANUAL or bans[owner.mark])
+        ]
+    )
+
+
+def count(held: Holding) -> int:
+    """How many bans there are, each once."""
+    return sum(len(first) for _, first, _, _ in _bans(held))
+
+
+def _bans(held: Holding) -> Sequence[tuple[Family, Addresses, Addresses, NDArray[np.uint16]]]:
+    """What blocks. What looks in both directions stands in two maps, and counts in the first."""
+    first_lane: Mapping[int, object] = {int(owner.mark): lanes_of(owner)[0] for owner in held.roster if owner.action.blocks}
+    parts = []
+    for map_id, owned in held.owned.items():
+        chosen = np.zeros(_MARKS, dtype=np.bool_)
+        chosen[[mark for mark, lane in first_lane.items() if lane is map_id.lane]] = True
+        mine = owned.where(chosen[owned.mark])
+        if len(mine):
+            parts.append((map_id.family, mine.first, mine.last, mine.mark))
+    return parts
+
+
+def _ordered(ranks: Sequence[Rank]) -> Sequence[Rank]:
+    return sorted(ranks, key=lambda one: (-one.bans, -one.addresses, one.key))

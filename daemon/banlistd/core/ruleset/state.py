@@ -1,0 +1,147 @@
+"""What the firewall holds, as a value: maps, their elements with an owner each, what is allowed, markers."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from banlistd.core.addresses.arrays import distinct
+from banlistd.core.addresses.sets import FAMILIES, Addresses, AddressSet, Ranges, no_addresses, union_of
+from banlistd.model import Direction, Family, Mark, Marker, Owner
+
+MARK_DTYPE = np.dtype(np.uint16)
+
+
+class Lane(StrEnum):
+    """Which packets a map is asked about: by source address or by destination, to be banned or only watched."""
+
+    IN = "in"
+    OUT = "out"
+    WATCH_IN = "watch_in"
+    WATCH_OUT = "watch_out"
+
+
+class Kind(StrEnum):
+    HOSTS = "hosts"
+    NETS = "nets"
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class MapId:
+    """One map of the firewall: `hosts4`, `nets6`, `out_hosts4`, `watch_in_nets4`."""
+
+    lane: Lane
+    kind: Kind
+    family: Family
+
+    @property
+    def name(self) -> str:
+        prefix = "" if self.lane is Lane.IN else f"{self.lane}_"
+        return f"{prefix}{self.kind}{4 if self.family is Family.IPV4 else 6}"
+
+
+LANES: Mapping[Direction, Mapping[bool, Sequence[Lane]]] = {
+    Direction.IN: {True: (Lane.IN,), False: (Lane.WATCH_IN,)},
+    Direction.OUT: {True: (Lane.OUT,), False: (Lane.WATCH_OUT,)},
+    Direction.BOTH: {True: (Lane.IN, Lane.OUT), False: (Lane.WATCH_IN, Lane.WATCH_OUT)},
+}
+
+
+def lanes_of(owner: Owner) -> Sequence[Lane]:
+    return LANES[owner.direction][owner.action.blocks]
+
+
+def lanes_used(roster: Iterable[Owner]) -> tuple[Lane, ...]:
+    """The lanes that need maps: the first always, so that an empty firewall has its shape; others when asked for."""
+    used = {Lane.IN} | {lane for owner in roster for lane in lanes_of(owner)}
+    return tuple(lane for lane in Lane if lane in used)
+
+
+def maps_of(roster: Iterable[Owner]) -> tuple[MapId, ...]:
+    return tuple(MapId(lane, kind, family) for lane in lanes_used(roster) for family in FAMILIES for kind in Kind)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Owned:
+    """Elements of one map: inclusive ranges, disjoint, sorted by `first`, each with its owner's mark.
+
+    In a hosts map `last` equals `first`. Shapes (n,); `mark` is `uint16`.
+    """
+
+    family: Family
+    first: Addresses
+    last: Addresses
+    mark: NDArray[np.uint16]
+
+    @classmethod
+    def none(cls, family: Family) -> Self:
+        return cls(family, no_addresses(family), no_addresses(family), np.empty(0, dtype=MARK_DTYPE))
+
+    def __len__(self) -> int:
+        return len(self.first)
+
+    def where(self, chosen: NDArray[np.bool_] | NDArray[np.int64]) -> "Owned":
+        """Some elements, by a mask or by their places."""
+        first = self.first[chosen]
+        return Owned(self.family, first, first if self.last is self.first else self.last[chosen], self.mark[chosen])
+
+    def owner_of(self, address: Addresses) -> Mark | None:
+        """The mark of the element that holds an address (an array of one), or None."""
+        at = int(np.searchsorted(self.first, address, side="right")[0]) - 1
+        return Mark(int(self.mark[at])) if at >= 0 and bool(address[0] <= self.last[at]) else None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Holding:
+    """All that the firewall holds, or shall hold. `owned` has a key for each of `maps_of(roster)`."""
+
+    roster: tuple[Owner, ...]
+    owned: Mapping[MapId, Owned]
+    allowed: Mapping[Family, Ranges]
+    markers: tuple[Marker, ...]
+
+    def __len__(self) -> int:
+        return sum(len(owned) for owned in self.owned.values())
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What a look at the kernel found wrong. Nothing wrong: it holds what we think."""
+
+    structure: bool = False
+    maps: frozenset[MapId] = frozenset()
+
+    @property
+    def sound(self) -> bool:
+        return not self.structure and not self.maps
+
+
+SOUND = Verdict()
+"""Nothing is wrong."""
+
+
+def contents_of(maps: Mapping[MapId, Owned]) -> Mapping[Mark, AddressSet]:
+    """What each owner holds, as a content: planned again under the same policy, it leads to the same maps.
+
+    That is why a single address that is left of a network stays one of the networks here, where it is in no normal form.
+    """
+    marks = sorted({int(mark) for owned in maps.values() for mark in np.flatnonzero(np.bincount(owned.mark))})
+    contents = {}
+    for mark in marks:
+        mine = {map_id: owned.where(owned.mark == mark) for map_id, owned in maps.items()}
+        (hosts4, nets4), (hosts6, nets6) = (_parts_of(family, mine) for family in FAMILIES)
+        contents[Mark(mark)] = AddressSet(hosts4, nets4, hosts6, nets6)
+    return contents
+
+
+def _parts_of(family: Family, maps: Mapping[MapId, Owned]) -> tuple[Addresses, Ranges]:
+    """Each once, in whichever lanes it stands."""
+    hosts, nets = (
+        [owned for map_id, owned in maps.items() if map_id.family is family and map_id.kind is kind] for kind in Kind
+    )
+    none = no_addresses(family)
+    first, last = (np.concatenate([none, *(getattr(owned, end) for owned in nets)]) for end in ("first", "last"))
+    return distinct(np.concatenate([none, *(owned.first for owned in hosts)])), union_of(family, first, last)

@@ -1,0 +1,362 @@
+"""Every door to the outside, on one page. The docstrings are the contracts; tests hold each adapter to them."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+from banlistd.core.addresses.sets import AddressSet
+from banlistd.core.geo.tables import Table
+from banlistd.core.geo.types import By, GeoEntry, GeoNegEntry, Located
+from banlistd.core.ruleset.diff import Change
+from banlistd.core.ruleset.state import Holding, Verdict
+from banlistd.model import (
+    BanKey,
+    ContentHash,
+    Counter,
+    Disturbance,
+    Download,
+    Event,
+    Family,
+    ImportRun,
+    ManualBan,
+    Mark,
+    Marker,
+    NotModified,
+    PolicyHash,
+    Poll,
+    Protected,
+    SourceId,
+    Validators,
+)
+
+if TYPE_CHECKING:
+    # They bring pydantic, and what restores at boot (restoring) needs none of it.
+    from banlistd.core.config.model import Source
+    from banlistd.core.feeds.quarantine import Quarantined
+
+
+class Clock(Protocol):
+    """Time, handed in."""
+
+    def now(self) -> float:
+        """Seconds since the epoch, for people and for the ledger; it may jump."""
+
+    def monotonic(self) -> float:
+        """Seconds since some moment, for intervals; it never goes back."""
+
+
+class Fetcher(Protocol):
+    """Where lists come from: a server or a file."""
+
+    async def fetch(self, source: Source, validators: Validators) -> Download | NotModified:
+        """Get a list, decompressed and whole, unless the validators say that it has not changed.
+
+        Raises FetchError for everything that goes wrong, also for a body that is cut, too large or too late.
+        """
+
+
+class Firewall(Protocol):
+    """One backend. It is told a Change and knows no source definition, no configuration and no database."""
+
+    async def markers(self) -> tuple[Marker, ...]:
+        """The firewall's own word on what it holds, in the order of marks; empty where it holds nothing of ours.
+
+        Costs the same whatever it holds.
+        """
+
+    async def verify(self, holding: Holding) -> Verdict:
+        """Compare the firewall with what we think it holds, in milliseconds: shape, numbers, a sample; never a dump."""
+
+    async def apply(self, change: Change) -> int:
+        """Carry out a change, all or nothing, markers included; returns how many elements were written or removed.
+
+        An empty change writes nothing. Applying a change a second time changes nothing. To remove what is absent is fine.
+        Raises FirewallError, and then what stood before still stands.
+        """
+
+    async def contents(self) -> Mapping[Mark, AddressSet]:
+        """All that the firewall holds, by owner. A dump, which costs seconds for a million: only for a ledger that was lost."""
+
+    async def disturbed(self) -> Disturbance:
+        """Wait until somebody else has changed the firewall, since the last call or since our own last change.
+
+        What was touched of ours is wrong in the next `verify`, even where numbers happen to fit. A backend that is not told
+        of changes waits for ever.
+        """
+
+    async def counters(self) -> Mapping[Mark, Counter]:
+        """Packets and octets of each source; empty for a backend that does not count."""
+
+    async def teardown(self) -> None:
+        """Remove all that is ours; leave nothing behind, and nothing of others touched. Fine when nothing is there."""
+
+    async def close(self) -> None:
+        """Let go of sockets; bans stay in place."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """What is known of a content when its import begins. `snapshot` is the encoded address set.
+
+    `arrivals`: the encoded set of what this content has and the one before had not; None where there was none, or the same.
+    """
+
+    source_id: SourceId
+    content_hash: ContentHash
+    policy_hash: PolicyHash
+    entries: int
+    rejected: int
+    snapshot: bytes = field(repr=False)
+    arrivals: bytes | None = field(default=None, repr=False)
+
+
+class Ledger(Protocol):
+    """`import_runs`, the snapshots that belong to them, and what is remembered of polling. Each call is one transaction.
+
+    Raises LedgerError where the database cannot be used; then nothing of the call has happened.
+    """
+
+    async def marks_for(self, source_ids: Sequence[SourceId], standing: Sequence[Marker] = ()) -> Mapping[SourceId, Mark]:
+        """The mark of each source; a new source gets a number that was never given away.
+
+        A ledger that knows no source at all was lost, or is new: it takes over the marks of the markers that stand. Where
+        every source is known, nothing is written.
+        """
+
+    async def upsert_pending(self, pending: Pending, now: float) -> ImportRun:
+        """Open a run for this content, or open it again: one row for a source and a content, whatever happens.
+
+        The snapshot is stored in the same transaction. The row becomes the newest of its source.
+        """
+
+    async def mark_completed(
+        self, run: ImportRun, *, added: int, removed: int, policy_hash: PolicyHash, now: float, validators: Validators | None
+    ) -> bool:
+        """Close a pending run; False where another importer closed it first (a lost race).
+
+        Validators are kept in the same transaction, so that a server is never told of content that was not applied.
+        Snapshots of this source that neither this run nor a newer one needs are deleted.
+        """
+
+    async def mark_failed(self, run: ImportRun, error: str, now: float) -> None:
+        """Close a pending run as failed; the reason is for a person."""
+
+    async def record_failure(self, source_id: SourceId, error: str, policy_hash: PolicyHash, now: float) -> ImportRun:
+        """A poll that failed before there was content to apply; the same failure again counts up `attempts`."""
+
+    async def newest(self, source_id: SourceId) -> ImportRun | None:
+        """The newest run that had content, in any state."""
+
+    async def accepted(self, source_id: SourceId) -> ImportRun | None:
+        """The newest run that is pending or completed: what the firewall shall hold of the source."""
+
+    async def snapshot(self, source_id: SourceId, content_hash: ContentHash) -> bytes | None:
+        """The encoded address set of one content, while it is kept: that of the last completed and any pending run."""
+
+    async def arrivals(self, source_id: SourceId) -> Sequence[tuple[float, bytes | None]]:
+        """When completed contents came (seconds since the epoch) and what they brought, newest first; None: all of it."""
+
+    async def history(self, source_id: SourceId | None, limit: int) -> Sequence[ImportRun]:
+        """Runs, newest first."""
+
+    async def poll(self, source_id: SourceId) -> Poll:
+        """What is remembered of polling a source; a fresh `Poll` for one that was never polled."""
+
+    async def save_poll(self, poll: Poll) -> None:
+        """Remember due time, failures and last error, in one transaction with the validators of content that is already
+        applied (a list of which only the header changed). Without a content hash those are left as they are in the ledger.
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """When a source last had a good list, new or unchanged (seconds since the epoch).
+
+    `trailer`: that list ended in a line that counts its entries. `told`: it was announced that it has grown stale since.
+    """
+
+    good_at: float
+    trailer: bool = False
+    told: bool = False
+
+
+class Quarantine(Protocol):
+    """Refused content, at most one for each source, and how each source stands. Each call is one transaction.
+
+    Raises LedgerError where the database cannot be used; then nothing of the call has happened.
+    """
+
+    async def held(self, source_id: SourceId) -> Quarantined | None:
+        """What is held back of a source."""
+
+    async def detain(self, content: Quarantined) -> None:
+        """Hold content back, in place of what was held back of its source before."""
+
+    async def approve(self, source_id: SourceId, content_hash: ContentHash) -> bool:
+        """Mark content to be taken in spite of the guards; False where it is no longer what is held back."""
+
+    async def confirm(self, source_id: SourceId, now: float, *, trailer: bool | None) -> None:
+        """A good list has come, new or unchanged: nothing is held back any more. `trailer` None: as it was known before."""
+
+    async def standing(self, source_id: SourceId) -> Standing | None:
+        """How a source stands; None for one that never had a good list."""
+
+    async def set_back(self, source_id: SourceId, now: float) -> None:
+        """The clock was set back behind the last good list: its age counts from `now`."""
+
+    async def mark_told(self, source_id: SourceId) -> None:
+        """It was announced that the list has grown stale; `confirm` takes it back."""
+
+
+class ManualBans(Protocol):
+    """Bans by hand, a row each. Each call is one transaction. Raises LedgerError where the database cannot be used."""
+
+    async def load(self) -> tuple[bool, Sequence[ManualBan]]:
+        """Whether the table counts, and its rows, also those that have run out. It does not count in a database that is new,
+        or was lost, until `begin`.
+        """
+
+    async def begin(self, bans: Sequence[ManualBan], now: float) -> None:
+        """From now on the table counts; these are its first rows."""
+
+    async def change(self, come: Sequence[ManualBan], go: Sequence[BanKey]) -> None:
+        """Write rows, in place of those with the same key, and delete others."""
+
+
+class Backends(Protocol):
+    """By name, the backends that may hold bans of ours. Each call is one transaction. Raises LedgerError."""
+
+    async def every(self) -> Sequence[str]:
+        """All of them, sorted."""
+
+    async def enter(self, name: str) -> None:
+        """One more, from now on; where it is known, nothing is written."""
+
+    async def leave(self, name: str) -> None:
+        """It holds nothing of ours any more."""
+
+
+class GeoCache(Protocol):
+    """Where addresses belong, by network, as far as it was asked for. Each call is one transaction: all of it, or nothing.
+
+    Entries never overlap: a newer one takes its whole range, of what it covers nothing stays, and of a wider one what sticks
+    out. Within one call the later one is newer. Raises LedgerError where the database cannot be used.
+    """
+
+    async def find(self, family: Family, addresses: Sequence[int], now: float) -> Sequence[GeoEntry | GeoNegEntry | None]:
+        """The entry that holds each address, in their order; None where there is none, or it has expired."""
+
+    async def upsert_entry(self, entry: GeoEntry) -> None:
+        """Remember where a network belongs."""
+
+    async def upsert_neg_entry(self, entry: GeoNegEntry) -> None:
+        """Remember that nobody knows a network."""
+
+    async def bulk_upsert_entries(self, entries: Sequence[GeoEntry]) -> None:
+        """Remember many at once."""
+
+    async def bulk_upsert_neg_entries(self, entries: Sequence[GeoNegEntry]) -> None:
+        """The same for networks that nobody knows."""
+
+    async def bulk_upsert_entries_and_neg_entries(
+        self, entries: Sequence[GeoEntry], neg_entries: Sequence[GeoNegEntry]
+    ) -> None:
+        """Both in one transaction; an entry is newer than a negative one."""
+
+    async def page(self, after: GeoEntry | None, most: int, now: float) -> Sequence[GeoEntry]:
+        """At most so many entries that have not expired, in order, from the one after `after` on."""
+
+    async def prune(self, now: float, most: int) -> int:
+        """Forget at most so many that have expired, the oldest first; returns how many."""
+
+
+Asking = Callable[[Family, Sequence[int]], Awaitable[Sequence[Located]]]
+"""Of each address (as a number) what is known, in their order, with the network that it holds for. Raises GeoError."""
+
+
+class Resolver(Protocol):
+    """One place that knows where addresses belong: a file, or a service."""
+
+    @property
+    def name(self) -> str:
+        """For messages."""
+
+    @property
+    def most(self) -> int:
+        """So many addresses at once."""
+
+    def is_there(self) -> bool:
+        """Whether there is anything to ask. A look at the disk, no more."""
+
+    def session(self) -> AbstractAsyncContextManager[Asking]:
+        """To ask it some times in a row; a file is looked at as it is when the session begins. Raises GeoError."""
+
+
+class GeoDatabase(Resolver, Protocol):
+    """A Resolver that is a file on this machine's disk."""
+
+    @property
+    def path(self) -> Path:
+        """The file."""
+
+    async def table(self, by: By) -> Table:
+        """All of it, by country or ASN; empty where it does not know that. In under a second. Raises GeoError."""
+
+
+class Storage(Protocol):
+    """The file beneath Ledger and Quarantine. Where the disk does not take it, the state goes on in memory."""
+
+    @property
+    def fault(self) -> str:
+        """Why the state is in memory for now; empty while it is on the disk."""
+
+    async def mishap(self) -> str:
+        """Wait until something befalls the file, and say what: the state may be in memory since, or have begun anew."""
+
+    async def mend(self) -> bool:
+        """Try to put the state back on the disk; whether it is there."""
+
+
+class Host(Protocol):
+    """The machine that we run on, as far as nobody may be locked out of it."""
+
+    async def protected(self, urls: Sequence[str], *, ask: bool = True) -> Sequence[Protected]:
+        """What must never be banned at this moment, each with the reason: own addresses, gateways, resolvers, the hosts of
+        `urls` (feeds), the peers of live SSH sessions. What cannot be found out is left out, never an error.
+
+        `ask` False: no name is looked up; the addresses that names had before are enough.
+        """
+
+
+class Announcer(Protocol):
+    """Who is told of events. Best effort: it never raises, it never blocks."""
+
+    def announce(self, event: Event) -> None:
+        """Pass an event on."""
+
+
+class Supervisor(Protocol):
+    """The service manager. Best effort; without one these do nothing."""
+
+    def ready(self) -> None:
+        """The firewall is restored; units that wait for us may go on."""
+
+    def reloading(self) -> None:
+        """A reload has begun; `ready` ends it."""
+
+    def stopping(self) -> None:
+        """Bans stay, polling ends."""
+
+    def status(self, text: str) -> None:
+        """One line for `systemctl status`."""
+
+    def alive(self) -> None:
+        """Feed the watchdog."""
+
+    @property
+    def watchdog_interval(self) -> float | None:
+        """Seconds within which `alive` is expected, or None."""

@@ -1,0 +1,327 @@
+"""Where banned addresses belong, looked up in the background once a list is applied. It knows doors, not what is behind them.
+
+The cache itself says what is done: what it holds is not asked for again, so a crash in the middle loses nothing and repeats
+nothing. Nothing here can fail an import.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from dataclasses import dataclass
+from typing import TypeVar
+
+import numpy as np
+
+from banlistd.core.addresses.arrays import are_among, distinct
+from banlistd.core.addresses.reserved import reserved_ranges
+from banlistd.core.addresses.sets import FAMILIES, Addresses, AddressSet, no_addresses, to_number
+from banlistd.core.config.geo import DATABASES
+from banlistd.core.config.model import Geo, Source
+from banlistd.core.geo.tables import Table, stacked, table_of_entries
+from banlistd.core.geo.types import By, GeoEntry, GeoNegEntry, Located, Origin, nowhere
+from banlistd.errors import BanlistdError, GeoError, LedgerError
+from banlistd.model import Event, EventName, Family, Outcome, OutcomeKind, SourceId
+from banlistd.ports import Announcer, Asking, Clock, GeoCache, GeoDatabase, Ledger, Resolver
+
+# Addresses that are looked up while the databases stay open: a copy of one takes memory, and to make it takes time.
+CHUNK = 20_000
+
+# Requests in a chunk, where a service is asked: some minutes, after which it is another list's turn.
+BATCHES = 50
+
+# Rows that one transaction writes or forgets: some milliseconds, so that an import need not wait for long.
+STEP = 1000
+
+FORGET_EVERY = 3600.0
+
+_PAGE = 10_000
+
+_NOT_MISSED = frozenset(str(path) for path in DATABASES)
+
+Arrivals = Sequence[tuple[float, bytes | None]]
+Door = TypeVar("Door", bound=Resolver)
+
+
+@dataclass(frozen=True, slots=True)
+class Doors:
+    """Who is asked, in this order: the databases of this machine, then services, if any."""
+
+    databases: tuple[GeoDatabase, ...] = ()
+    services: tuple[Resolver, ...] = ()
+
+
+@dataclass(slots=True)
+class _Panel:
+    """Those who are asked in turn. `whole`: none of them has failed."""
+
+    askings: list[Asking]
+    most: int
+    whole: bool = True
+
+
+@dataclass(slots=True)
+class _News:
+    """What has happened to a source that is not looked at yet: imports `completed`, an unchanged list to look at as a `whole`,
+    a start before which something may have been `cut_short`.
+    """
+
+    source: Source
+    completed: int = 0
+    whole: bool = False
+    cut_short: bool = False
+
+    def choose(self, arrivals: Arrivals, horizon: float) -> Sequence[bytes | None]:
+        """Which of the arrivals (newest first) are to be looked up; None: all that the source holds."""
+        chosen = [body for at, (arrived_at, body) in enumerate(arrivals)
+                  if at < self.completed or (self.cut_short and arrived_at > horizon)]  # fmt: skip
+        return [*chosen, None] if self.whole else chosen
+
+
+class Enricher:
+    """`open_doors`: who is to be asked under a configuration."""
+
+    def __init__(
+        self, geo: Geo, open_doors: Callable[[Geo], Doors], cache: GeoCache, ledger: Ledger, announcer: Announcer, clock: Clock
+    ) -> None:
+        self._open_doors = open_doors
+        self._cache = cache
+        self._ledger = ledger
+        self._announcer = announcer
+        self._clock = clock
+        self._news: dict[SourceId, _News] = {}
+        self._waiting: dict[tuple[SourceId, Family], Addresses] = {}
+        self._wake = asyncio.Event()
+        self._forget_at = clock.monotonic()
+        self._told: set[str] = set()
+        self._geo, self._doors = geo, open_doors(geo)
+
+    def configure(self, geo: Geo) -> None:
+        """From now on under this configuration. What has failed is told anew."""
+        self._told.clear()
+        # A service that has been asked lately remembers so: it may not be asked again at once.
+        if geo != self._geo:
+            self._geo, self._doors = geo, self._open_doors(geo)
+
+    @property
+    def databases(self) -> Sequence[GeoDatabase]:
+        """All that the configuration names, there or not."""
+        return self._doors.databases
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether nothing waits to be looked up."""
+        return not self._waiting and not self._news
+
+    def recover(self, sources: Iterable[Source]) -> None:
+        """Take up again what a stop or a crash cut short: all that came within the last `expiry`, and is there still."""
+        for source in sources:
+            self._news_of(source).cut_short = True
+
+    def note(self, source: Source, outcome: Outcome) -> None:
+        """An import has ended: what is new in it is to be looked up; with `rewarm`, in an unchanged list what has expired."""
+        if outcome.kind is OutcomeKind.COMPLETED:
+            self._news_of(source).completed += 1
+        elif outcome.kind is OutcomeKind.SKIPPED and self._geo.rewarm:
+            self._news_of(source).whole = True
+
+    def _news_of(self, source: Source) -> "_News":
+        self._wake.set()
+        return self._news.setdefault(source.id, _News(source))
+
+    async def warm(self) -> None:
+        """Wait for work, and do some of it. To be called again and again; it may be cancelled at any moment."""
+        if self.is_idle:
+            self._wake.clear()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(max(0.0, self._forget_at - self._clock.monotonic())):
+                    await self._wake.wait()
+        while self._news:
+            await self._queue(self._news.pop(next(iter(self._news))))
+        if self._clock.monotonic() >= self._forget_at:
+            self._forget_at = self._clock.monotonic() + FORGET_EVERY
+            await self._forget()
+        if self._waiting:
+            key, addresses = next(iter(self._waiting.items()))
+            resolvers = await self._there((*self._doors.databases, *self._doors.services))
+            chunk = addresses[: min(CHUNK, BATCHES * min((resolver.most for resolver in resolvers), default=CHUNK))]
+            try:
+                await self._look_up(*key, chunk, resolvers)
+            finally:
+                # Also after a fault: what is left out is taken up again at the next start.
+                self._done(key, chunk)
+
+    async def origin_of(self, family: Family, address: int) -> Origin:
+        """Where one address belongs, from this machine's databases and the cache. Nothing is sent anywhere for a question."""
+        async with self._panel(await self._there(self._doors.databases)) as panel:
+            (located,) = await self._ask(panel, family, [address])
+        if not located.origin.is_complete:
+            with suppress(LedgerError):
+                (entry,) = await self._cache.find(family, [address], self._clock.now())
+                if isinstance(entry, GeoEntry):
+                    return located.origin.filled(entry.origin)
+        return located.origin
+
+    async def table(self, by: By) -> Table:
+        """Who has which networks: from this machine's databases, and where they do not know, from the cache.
+
+        Raises GeoError where nobody knows.
+        """
+        tables = []
+        for database in await self._there(self._doors.databases):
+            try:
+                tables.append(await database.table(by))
+            except GeoError as error:
+                self._tell_fault(error)
+        table = await asyncio.to_thread(stacked, tables)
+        if table.is_empty:
+            table = await self._cached(by)
+        if table.is_empty:
+            what = "countries" if by is By.COUNTRY else "network operators (ASN)"
+            hint = "apt-get install tor-geoipdb (countries only), or name .mmdb files under geo: databases:"
+            raise GeoError(f"no database on this machine knows {what}", hint)
+        return table
+
+    async def _cached(self, by: By) -> Table:
+        entries: list[GeoEntry] = []
+        now = self._clock.now()
+        while page := await self._cache.page(entries[-1] if entries else None, _PAGE, now):
+            entries += page
+        return await asyncio.to_thread(table_of_entries, entries, by)
+
+    async def _queue(self, news: "_News") -> None:
+        """Let wait what is to be looked up of one source."""
+        source = news.source
+        # What a source bans by country is known from where it came.
+        if source.block is not None or not await self._there((*self._doors.databases, *self._doors.services)):
+            return
+        try:
+            brought = news.choose(await self._ledger.arrivals(source.id), self._clock.now() - self._geo.expiry)
+            content = await self._content(source.id) if brought and (news.cut_short or None in brought) else b""
+        except LedgerError as error:
+            self._tell_fault(error)
+            return
+        if not brought or content is None:
+            return
+        for family in FAMILIES:
+            addresses = await asyncio.to_thread(_to_look_up, family, content, brought)
+            if len(addresses):
+                before = self._waiting.get((source.id, family), no_addresses(family))
+                self._waiting[source.id, family] = distinct(np.concatenate([before, addresses]))
+
+    async def _content(self, source_id: SourceId) -> bytes | None:
+        run = await self._ledger.accepted(source_id)
+        return await self._ledger.snapshot(source_id, run.content_hash) if run and run.content_hash else None
+
+    def _done(self, key: tuple[SourceId, Family], chunk: Addresses) -> None:
+        """Others come first now: a large list must not keep small ones waiting."""
+        waiting = self._waiting.pop(key)
+        left = waiting[~are_among(chunk, waiting)]
+        if len(left):
+            self._waiting[key] = left
+
+    async def _look_up(
+        self, source_id: SourceId, family: Family, addresses: Addresses, resolvers: Sequence[Resolver]
+    ) -> None:
+        began, known, unknown = self._clock.monotonic(), 0, 0
+        try:
+            async with self._panel(resolvers) as panel:
+                for at in range(0, len(addresses), panel.most):
+                    numbers = [to_number(address) for address in addresses[at : at + panel.most]]
+                    held = await self._cache.find(family, numbers, self._clock.now())
+                    asked = [number for number, entry in zip(numbers, held, strict=True) if entry is None]
+                    entries, negatives = self._entries_of(await self._ask(panel, family, asked), whole=panel.whole)
+                    for start in range(0, max(len(entries), len(negatives)), STEP):
+                        part = slice(start, start + STEP)
+                        await self._cache.bulk_upsert_entries_and_neg_entries(entries[part], negatives[part])
+                    known, unknown = known + len(entries), unknown + len(negatives)
+        except LedgerError as error:
+            self._tell_fault(error)
+        if known or unknown:
+            milliseconds = round((self._clock.monotonic() - began) * 1000)
+            self._tell(
+                EventName.GEO_WARMED, f"{source_id}: {known} networks looked up, and {unknown} that nobody knows",
+                SOURCE_ID=source_id, NETWORKS=known, UNKNOWN=unknown, DURATION_MS=milliseconds,
+            )  # fmt: skip
+
+    def _entries_of(self, located: Iterable[Located], *, whole: bool) -> tuple[list[GeoEntry], list[GeoNegEntry]]:
+        """What the cache shall hold. Where somebody failed, what is missing is asked for again before long."""
+        now = self._clock.now()
+        entries, negatives = [], []
+        for one in dict.fromkeys(located):
+            lasting = whole or one.origin.is_complete
+            expiry = self._geo.expiry if lasting and one.origin.is_known else self._geo.negative_expiry
+            if one.origin.is_known:
+                entries.append(GeoEntry(one.family, one.first, one.last, one.origin, now + expiry))
+            elif whole:
+                negatives.append(GeoNegEntry(one.family, one.first, one.last, now + expiry))
+        return entries, negatives
+
+    @asynccontextmanager
+    async def _panel(self, resolvers: Sequence[Resolver]) -> AsyncIterator[_Panel]:
+        async with AsyncExitStack() as stack:
+            panel = _Panel([], min((resolver.most for resolver in resolvers), default=STEP))
+            for resolver in resolvers:
+                try:
+                    panel.askings.append(await stack.enter_async_context(resolver.session()))
+                except GeoError as error:
+                    panel.whole = False
+                    self._tell_fault(error)
+            yield panel
+
+    async def _ask(self, panel: _Panel, family: Family, addresses: Sequence[int]) -> Sequence[Located]:
+        """What all of them together know of each address. Who fails is not asked again by this panel."""
+        located = [nowhere(family)] * len(addresses)
+        for asking in tuple(panel.askings):
+            left = [at for at, one in enumerate(located) if not one.origin.is_complete]
+            if not left:
+                break
+            try:
+                answers = await asking(family, [addresses[at] for at in left])
+            except GeoError as error:
+                panel.askings.remove(asking)
+                panel.whole = False
+                self._tell_fault(error)
+                continue
+            # Neighbours in one network share one answer: a few hundred are put together, not some thousand.
+            filled: dict[tuple[int, int], Located] = {}
+            for at, answer in zip(left, answers, strict=True):
+                both = id(located[at]), id(answer)
+                if both not in filled:
+                    filled[both] = located[at].filled(answer)
+                located[at] = filled[both]
+        return located
+
+    async def _there(self, resolvers: Sequence[Door]) -> Sequence[Door]:
+        there = await asyncio.to_thread(lambda: [resolver.is_there() for resolver in resolvers])
+        for resolver, is_there in zip(resolvers, there, strict=True):
+            # Those that are named by default are not missed.
+            if not is_there and resolver.name not in _NOT_MISSED:
+                self._tell_fault(GeoError(f"{resolver.name} is not there", "see geo: databases:"))
+        return [resolver for resolver, is_there in zip(resolvers, there, strict=True) if is_there]
+
+    async def _forget(self) -> None:
+        with suppress(LedgerError):
+            while await self._cache.prune(self._clock.now(), STEP) == STEP:
+                pass  # in steps, so that others get at the database in between
+
+    def _tell_fault(self, error: BanlistdError) -> None:
+        """Once: what does not work now may not work for each of a million addresses."""
+        if str(error) not in self._told:
+            self._told.add(str(error))
+            self._tell(EventName.GEO_FAULT, str(error), REASON=error.message)
+
+    def _tell(self, name: EventName, message: str, **fields: str | int) -> None:
+        self._announcer.announce(Event(name, message, fields))
+
+
+def _to_look_up(family: Family, content: bytes, brought: Sequence[bytes | None]) -> Addresses:
+    """Single addresses, and of each network the first, less what is nobody's or one's own; sorted.
+
+    `content`: what the source holds, empty where that does not matter; None among `brought`: all of it.
+    """
+    held = AddressSet.decode(content) if content else None
+    sets = [held] if None in brought else [AddressSet.decode(body) for body in brought if body is not None]
+    parts = [part for one in sets if one is not None for part in (one.hosts(family), one.nets(family).first)]
+    addresses = distinct(np.concatenate([no_addresses(family), *parts]))
+    kept = ~reserved_ranges()[family].contains(addresses)
+    return addresses[kept & held.holds(family, addresses) if held is not None else kept]

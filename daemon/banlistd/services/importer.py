@@ -1,0 +1,305 @@
+"""The import of one source, from the timer to the ledger: one straight line. It knows doors, not what is behind them."""
+
+import asyncio
+import dataclasses
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Protocol
+
+from banlistd.core.addresses.sets import AddressSet
+from banlistd.core.config.model import Source
+from banlistd.core.feeds.content import Content, content_of, stored_form
+from banlistd.core.feeds.evaluate import Reading, read, recipe_of
+from banlistd.core.feeds.guards import share_in_words
+from banlistd.core.feeds.quarantine import Quarantined, approved, detained, has_settled, stale_at
+from banlistd.core.feeds.schedule import delay_after
+from banlistd.core.ruleset.diff import Change
+from banlistd.core.ruleset.recovery import decide
+from banlistd.errors import BanlistdError, FetchError, LedgerError, ParseError, RefusedError
+from banlistd.model import (
+    ContentHash,
+    Decision,
+    Download,
+    Event,
+    EventName,
+    ImportRun,
+    Marker,
+    Outcome,
+    OutcomeKind,
+    PolicyHash,
+    Poll,
+    Refusal,
+    RunState,
+    SourceId,
+    Validators,
+)
+from banlistd.ports import Announcer, Clock, Fetcher, Firewall, Ledger, Pending, Quarantine
+
+# Faults that come before a run is opened; later ones are written into the run.
+_BEFORE_A_RUN = (FetchError, ParseError, RefusedError)
+
+
+class Enforcement(Protocol):
+    """What an import wants of the one writer to the firewall (`enforcing.Enforcer`)."""
+
+    firewall: Firewall
+
+    @property
+    def policy_hash(self) -> PolicyHash:
+        """What the markers of the present plan carry."""
+
+    def holds(self, source_id: SourceId, content_hash: ContentHash) -> bool:
+        """Whether this content is at hand, so that it can be put back without a download."""
+
+    def content(self, source_id: SourceId) -> Content | None:
+        """What a source holds in the firewall."""
+
+    async def enforce(self, source_id: SourceId, content_hash: ContentHash, addresses: AddressSet) -> Change:
+        """Make the firewall hold this content of this source, and everything else as it shall be."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Found:
+    """What a poll brought: a content, maybe one whose bytes were not even read. `in_spite`: why it is taken though refused.
+
+    `extent`: how much of the address space it is, of what no guard holds back for that.
+    """
+
+    content_hash: ContentHash
+    validators: Validators
+    reading: Reading | None = dataclasses.field(default=None, repr=False)
+    in_spite: str = ""
+    extent: str = ""
+
+
+class Importer:
+    """Imports one source at a time, or several side by side; each source only once at a time."""
+
+    def __init__(
+        self,
+        fetcher: Fetcher,
+        ledger: Ledger,
+        quarantine: Quarantine,
+        enforcement: Enforcement,
+        announcer: Announcer,
+        clock: Clock,
+        chance: Callable[[], float],
+    ) -> None:
+        self._fetcher = fetcher
+        self._ledger = ledger
+        self._quarantine = quarantine
+        self._enforcement = enforcement
+        self._announcer = announcer
+        self._clock = clock
+        self._chance = chance
+
+    async def import_source(self, source: Source) -> Outcome:
+        """Poll a source and bring the firewall up to date with it. Faults end in the outcome, not in an exception."""
+        began = self._clock.monotonic()
+        self._tell(EventName.IMPORT_STARTED, source.id, f"{source.id}: polling")
+        retry_after, found = None, None
+        try:
+            outcome, found = await self._import(source, began)
+        except BanlistdError as error:
+            retry_after = error.retry_after if isinstance(error, FetchError) else None
+            outcome = await self._record_failure(source.id, error)
+        return await self._remember(source, outcome, retry_after, found)
+
+    async def _import(self, source: Source, began: float) -> tuple[Outcome, _Found | None]:
+        """What came of it, and what was found where that is not written down yet."""
+        poll = await self._ledger.poll(source.id)
+        newest = await self._ledger.newest(source.id)
+        held = await self._quarantine.held(source.id)
+        approved = await asyncio.to_thread(_approved, held) if held is not None and held.approved else None
+        found = approved or await self._poll(source, poll, newest)
+        if found.reading is not None and found.reading.refusal is not None:
+            refusal = found.reading.refusal
+            if not await self._has_settled(source, held, found.reading, refusal):
+                error = RefusedError(f"{refusal.guard}: {refusal.reason}", "the last good content stays")
+                return await self._record_failure(source.id, error, refusal.guard), None
+            words = f"taken although {refusal.guard}, because it has stayed so: {refusal.reason}"
+            found = dataclasses.replace(found, in_spite=words)
+        outcome = await self._take(source, found, newest, began)
+        # The list is applied and written down; what is held back is replaced at the next poll.
+        with suppress(LedgerError):
+            trailer = found.reading.trailer if found.reading else None
+            await self._quarantine.confirm(source.id, self._clock.now(), trailer=trailer)
+        is_news = outcome.kind is OutcomeKind.SKIPPED and found.validators != poll.validators
+        return outcome, found if is_news else None
+
+    async def _take(self, source: Source, found: _Found, newest: ImportRun | None, began: float) -> Outcome:
+        marker = await self._marker(source.id)
+        decision = decide(newest, found.content_hash, marker, self._enforcement.policy_hash)
+        if decision is Decision.SKIP and self._enforcement.holds(source.id, found.content_hash):
+            return self._skip(source.id, found)
+        addresses, run = await self._open(source.id, found, newest)
+        if decision is Decision.FINISH:
+            added, removed = 0, 0
+        else:
+            added, removed = await self._apply(run, addresses)
+        return await self._close(run, found, added, removed, began)
+
+    async def _poll(self, source: Source, poll: Poll, newest: ImportRun | None) -> _Found:
+        """Ask for the list; parse and guard it unless its bytes are those of the newest applied content."""
+        recipe = recipe_of(source)
+        known = poll.content_hash
+        # What was told to us about content that was not applied must not keep that content away.
+        applied = newest is not None and newest.state is RunState.COMPLETED and newest.content_hash == known
+        at_hand = known is not None and self._enforcement.holds(source.id, known)
+        trusted = poll.validators if applied and at_hand and poll.validators.recipe == recipe else Validators()
+        fetched = await self._fetcher.fetch(source, trusted)
+        if not isinstance(fetched, Download):
+            if known is None:
+                raise FetchError("the server says that nothing changed, but we asked for everything")
+            told = fetched.validators
+            return _Found(known, dataclasses.replace(told, recipe=recipe) if told else poll.validators)
+        validators = dataclasses.replace(fetched.validators, recipe=recipe)
+        if known is not None and trusted.body_hash and trusted.body_hash == validators.body_hash:
+            return _Found(known, validators)
+        before, standing = await self._last_good(source.id), await self._quarantine.standing(source.id)
+        had_trailer = standing is not None and standing.trailer
+        reading = await asyncio.to_thread(read, source, fetched.body, before, had_trailer=had_trailer)
+        extent = await asyncio.to_thread(share_in_words, reading.addresses) if source.block else ""
+        return _Found(reading.content_hash, validators, reading, extent=extent)
+
+    async def _has_settled(self, source: Source, held: Quarantined | None, reading: Reading, refusal: Refusal) -> bool:
+        """Hold refused content back; True where it has shrunk and stayed so for as long as `settle` says."""
+        row = await asyncio.to_thread(detained, held, reading, refusal, source, self._clock.now())
+        # Without a ledger it is refused as well.
+        with suppress(LedgerError):
+            await self._quarantine.detain(row)
+        return has_settled(row, source.guards)
+
+    async def _marker(self, source_id: SourceId) -> Marker | None:
+        markers = await self._enforcement.firewall.markers()
+        return next((marker for marker in markers if marker.source_id == source_id), None)
+
+    def _skip(self, source_id: SourceId, found: _Found) -> Outcome:
+        self._tell(
+            EventName.IMPORT_SKIPPED, source_id, f"{source_id}: unchanged, and the firewall holds it", found.content_hash
+        )
+        return Outcome(source_id, OutcomeKind.SKIPPED)
+
+    async def _open(self, source_id: SourceId, found: _Found, newest: ImportRun | None) -> tuple[AddressSet, ImportRun]:
+        """Write down what is about to be applied, snapshot included."""
+        reading, before = found.reading, await self._last_good(source_id)
+        addresses = reading.addresses if reading else await self._stored(source_id, found.content_hash)
+        snapshot, new = await asyncio.to_thread(stored_form, addresses, found.content_hash, before)
+        pending = Pending(
+            source_id,
+            found.content_hash,
+            self._enforcement.policy_hash,
+            entries=len(addresses),
+            rejected=reading.rejected if reading else (newest.rejected if newest else 0),
+            snapshot=snapshot,
+            arrivals=new,
+        )
+        return addresses, await self._ledger.upsert_pending(pending, self._clock.now())
+
+    async def _last_good(self, source_id: SourceId) -> Content | None:
+        """The content that the firewall shall hold of a source; None where there is none, or it is damaged."""
+        run = await self._ledger.accepted(source_id)
+        if run is None or run.content_hash is None:
+            return None
+        if self._enforcement.holds(source_id, run.content_hash):
+            return self._enforcement.content(source_id)
+        snapshot = await self._ledger.snapshot(source_id, run.content_hash)
+        return await asyncio.to_thread(content_of, source_id, run.content_hash, snapshot) if snapshot else None
+
+    async def _stored(self, source_id: SourceId, content_hash: ContentHash) -> AddressSet:
+        snapshot = await self._ledger.snapshot(source_id, content_hash)
+        if snapshot is None:
+            raise LedgerError(f"the snapshot of {source_id} is gone", "it is fetched whole at the next poll")
+        return await asyncio.to_thread(AddressSet.decode, snapshot)
+
+    async def _apply(self, run: ImportRun, addresses: AddressSet) -> tuple[int, int]:
+        if run.content_hash is None:
+            raise LedgerError(f"run {run.id} has no content", "this is a fault of banlistd; please report it")
+        try:
+            change = await self._enforcement.enforce(run.source_id, run.content_hash, addresses)
+        except BanlistdError as error:
+            await self._ledger.mark_failed(run, str(error), self._clock.now())
+            raise
+        return change.counts().get(run.source_id, (0, 0))
+
+    async def _close(self, run: ImportRun, found: _Found, added: int, removed: int, began: float) -> Outcome:
+        first = await self._ledger.mark_completed(
+            run,
+            added=added,
+            removed=removed,
+            policy_hash=self._enforcement.policy_hash,
+            now=self._clock.now(),
+            validators=found.validators,
+        )
+        name = EventName.IMPORT_COMPLETED if first else EventName.IMPORT_LOST_RACE
+        words = f"{run.entries} entries, +{added} -{removed}" if first else "another importer was first; its run stands"
+        words += f"; {found.in_spite}" if found.in_spite else ""
+        words += f"; {found.extent}" if found.extent else ""
+        self._tell(
+            name, run.source_id, f"{run.source_id}: {words}", found.content_hash, RUN_ID=run.id, ADDED=added, REMOVED=removed,
+            REJECTED=run.rejected, ENTRIES=run.entries, DURATION_MS=round((self._clock.monotonic() - began) * 1000),
+        )  # fmt: skip
+        return Outcome(run.source_id, OutcomeKind.COMPLETED if first else OutcomeKind.LOST_RACE, added, removed)
+
+    async def _record_failure(self, source_id: SourceId, error: BanlistdError, guard: str = "") -> Outcome:
+        refused = isinstance(error, RefusedError)
+        name = EventName.IMPORT_REFUSED if refused else EventName.IMPORT_FAILED
+        about = {"GUARD": guard} if guard else {}
+        self._tell(name, source_id, f"{source_id}: {error}", None, REASON=error.message, **about)
+        if isinstance(error, _BEFORE_A_RUN):
+            # Without a ledger there is nowhere to write it down; the journal has it.
+            with suppress(LedgerError):
+                await self._ledger.record_failure(source_id, str(error), self._enforcement.policy_hash, self._clock.now())
+        kind = OutcomeKind.REFUSED if refused else OutcomeKind.FAILED
+        return Outcome(source_id, kind, error=str(error), exit_code=error.exit_code)
+
+    async def _remember(
+        self, source: Source, outcome: Outcome, retry_after: float | None, found: _Found | None
+    ) -> Outcome:
+        """Write down when the source is due again, which the outcome tells too, and what was found."""
+        now = self._clock.now()
+        failures = 0
+        if outcome.error:
+            with suppress(LedgerError):
+                failures = (await self._ledger.poll(source.id)).failures + 1
+        # What a guard refused will hardly be better in a minute; what could not be fetched may be.
+        tries = failures if outcome.kind is OutcomeKind.FAILED else 0
+        delay = delay_after(every=source.every, failures=tries, retry_after=retry_after, chance=self._chance())
+        with suppress(LedgerError):
+            poll = Poll(source.id, due_at=now + delay, polled_at=now, failures=failures, error=outcome.error)
+            if found is not None:
+                poll = dataclasses.replace(poll, validators=found.validators, content_hash=found.content_hash)
+            await self._ledger.save_poll(poll)
+            if outcome.error:
+                await self._warn_of_age(source, now)
+        return dataclasses.replace(outcome, delay=delay)
+
+    async def _warn_of_age(self, source: Source, now: float) -> None:
+        """Say once that the last good list has grown stale; its bans stay."""
+        standing = await self._quarantine.standing(source.id)
+        if standing is not None and standing.good_at > now:
+            # Else it would not grow stale before the clock is there again, in ten years maybe.
+            await self._quarantine.set_back(source.id, now)
+            return
+        if standing is None or standing.told or now < stale_at(standing.good_at, source):
+            return
+        await self._quarantine.mark_told(source.id)
+        days = f"{(now - standing.good_at) / 86400:.1f}"
+        words = f"{source.id}: no good list for {days} days; the bans of the last one stay"
+        self._tell(EventName.SOURCE_STALE, source.id, words, GOOD_AT=round(standing.good_at))
+
+    def _tell(
+        self, name: EventName, source_id: SourceId, message: str, content_hash: ContentHash | None = None, **fields: str | int
+    ) -> None:
+        about: dict[str, str | int | float] = {"SOURCE_ID": source_id}
+        if content_hash is not None:
+            about["CONTENT_HASH"] = content_hash
+        self._announcer.announce(Event(name, message, about | fields))
+
+
+def _approved(held: Quarantined | None) -> _Found | None:
+    """What is taken from the quarantine has no validators: they were not kept when it was refused."""
+    reading = approved(held)
+    if held is None or reading is None:
+        return None
+    return _Found(reading.content_hash, Validators(), reading, f"taken although {held.guard}, because it was approved")

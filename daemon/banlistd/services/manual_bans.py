@@ -1,0 +1,234 @@
+"""Bans by hand: a row each, which is written first, and then a part of what the source `manual` holds in the firewall.
+
+The table is the snapshot: what it holds at a moment is what the firewall shall hold. Orders that come while a transaction is
+under way go together into the next one, as imports do.
+"""
+
+import asyncio
+import dataclasses
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from banlistd.core.addresses.sets import AddressSet, hash_of
+from banlistd.core.manual_bans import BanOrder, Spared, UnbanOrder, content_of, found_in, free_of, span_text, too_wide
+from banlistd.core.ruleset.diff import Change
+from banlistd.core.ruleset.policy import Policy
+from banlistd.errors import FirewallError, RefusedError
+from banlistd.model import MANUAL, BanKey, ContentHash, Event, EventName, ManualBan, Protected, SourceId
+from banlistd.ports import Announcer, Clock, Firewall, Host, ManualBans
+
+# A ban that runs out is lifted to the moment; but the clock may be set, or stand still while the machine sleeps.
+LOOK_EVERY = 5.0
+
+# What the firewall did not take is tried again after so long.
+RETRY_EVERY = 10.0
+
+
+class Enforcement(Protocol):
+    """What bans by hand want of the one writer to the firewall (`enforcing.Enforcer`)."""
+
+    firewall: Firewall
+    policy: Policy
+    protected: Sequence[Protected]
+
+    def keep(self, source_id: SourceId, *contents: AddressSet) -> None:
+        """Hold what is kept elsewhere than in the ledger."""
+
+    async def enforce(self, source_id: SourceId, content_hash: ContentHash, addresses: AddressSet) -> Change:
+        """Make the firewall hold this content of this source, and everything else as it shall be."""
+
+
+Order = BanOrder | UnbanOrder
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """What became of an order: the bans that it made or lifted, or why it was refused.
+
+    `is_new`: nobody of that origin had banned it before. `spared`: what of the ban is not in force, and why.
+    """
+
+    bans: tuple[ManualBan, ...] = ()
+    is_new: bool = False
+    spared: tuple[Spared, ...] = ()
+    refusal: str = ""
+
+
+class Banning:
+    """The bans by hand, in mind as in the table. `look_every`, `retry_every`: seconds."""
+
+    def __init__(
+        self, table: ManualBans, enforcement: Enforcement, host: Host, announcer: Announcer, clock: Clock,
+        *, look_every: float = LOOK_EVERY, retry_every: float = RETRY_EVERY,
+    ) -> None:  # fmt: skip
+        self._table = table
+        self._enforcement = enforcement
+        self._host = host
+        self._announcer = announcer
+        self._clock = clock
+        self._look_every = look_every
+        self._retry_every = retry_every
+        self._bans: dict[BanKey, ManualBan] = {}
+        # What the firewall holds of them, as far as we know.
+        self._standing: ContentHash | None = None
+        self._batch = _Batch()
+        self._lock = asyncio.Lock()
+        self._changed = asyncio.Event()
+
+    @property
+    def bans(self) -> Sequence[ManualBan]:
+        """What is banned by hand at this moment, in the order in which it came."""
+        now = self._clock.now()
+        return [ban for ban in self._bans.values() if ban.in_force(now)]
+
+    async def restore(self) -> None:
+        """Hand over what is to stand, before the firewall is restored: the table, or, where it was lost, what still stands."""
+        now = self._clock.now()
+        begun, rows = await self._table.load()
+        if not begun:
+            rows = [*rows, *await self._found(now)]
+            await self._table.begin(rows, now)
+        self._bans = {ban.key: ban for ban in rows}
+        content = content_of(self.bans)
+        # The firewall may hold what has run out meanwhile.
+        self._enforcement.keep(MANUAL, content_of(rows), content)
+        self._standing = hash_of(content.encode())
+
+    async def carry_out(self, order: Order) -> Done:
+        """Ban or lift; when it returns, the firewall has followed. Raises FirewallError: then it is tried again later."""
+        done = await self._carried_out(order)
+        if done[0].refusal:
+            raise RefusedError(done[0].refusal, "banlistctl protected lists what is never banned, allow: in banlistd.yaml too")
+        return done[0]
+
+    async def turn(self) -> None:
+        """Wait until a ban runs out, or what failed is to be tried again, and bring the firewall up to date."""
+        self._changed.clear()
+        due = min((ban.expires_at for ban in self._bans.values() if ban.expires_at is not None), default=math.inf)
+        left = min(due - self._clock.now(), self._retry_every if self._owes else math.inf)
+        try:
+            async with asyncio.timeout(None if left == math.inf else max(0.0, min(left, self._look_every))):
+                await self._changed.wait()
+        except TimeoutError:
+            if self._owes or due <= self._clock.now():
+                await self._carried_out()
+
+    async def write_down(self) -> None:
+        """Let a table that has begun anew, or is an older one, know again what is banned."""
+        async with self._lock:
+            begun, rows = await self._table.load()
+            kept = {row.key: row for row in rows}
+            if begun:
+                await self._table.change(
+                    [ban for ban in self._bans.values() if kept.get(ban.key) != ban], list(kept.keys() - self._bans.keys())
+                )
+            else:
+                await self._table.begin(list(self._bans.values()), self._clock.now())
+
+    async def settle(self) -> None:
+        """Wait until no order is being carried out."""
+        async with self._lock:
+            pass
+
+    @property
+    def _owes(self) -> bool:
+        return self._standing is None
+
+    async def _carried_out(self, *orders: Order) -> Sequence[Done]:
+        batch = self._batch
+        at = len(batch.orders)
+        batch.orders += orders
+        if batch.task is None:
+            batch.task = asyncio.ensure_future(self._carry_out(batch))
+        # What has begun is finished, whoever has lost interest in it.
+        done = await asyncio.shield(batch.task)
+        return done[at : at + len(orders)]
+
+    async def _carry_out(self, batch: "_Batch") -> Sequence[Done]:
+        async with self._lock:
+            self._batch = _Batch()
+            policy = self._enforcement.policy
+            asked = any(isinstance(order, BanOrder) for order in batch.orders)
+            protected = await self._host.protected(policy.urls, ask=False) if asked else ()
+            now = self._clock.now()
+            bans = dict(self._bans)
+            done = [_decided(order, bans, policy, protected, now) for order in batch.orders]
+            expired = [ban for ban in bans.values() if not ban.in_force(now)]
+            for ban in expired:
+                del bans[ban.key]
+            await self._keep(bans)
+            await self._enforce()
+            self._tell(batch.orders, done, expired)
+            return done
+
+    async def _keep(self, bans: dict[BanKey, ManualBan]) -> None:
+        come = [ban for ban in bans.values() if self._bans.get(ban.key) != ban]
+        go = list(self._bans.keys() - bans.keys())
+        if come or go:
+            await self._table.change(come, go)
+            self._bans = bans
+            self._changed.set()
+
+    async def _enforce(self) -> None:
+        content = content_of(self._bans.values())
+        content_hash = hash_of(content.encode())
+        if content_hash == self._standing:
+            return
+        self._standing = None
+        try:
+            await self._enforcement.enforce(MANUAL, content_hash, content)
+        except FirewallError as error:
+            raise FirewallError(f"{error.message}; what was asked is written down, and tried again", error.hint) from error
+        self._standing = content_hash
+
+    async def _found(self, now: float) -> Sequence[ManualBan]:
+        markers = await self._enforcement.firewall.markers()
+        marker = next((marker for marker in markers if marker.source_id == MANUAL), None)
+        return found_in(await self._enforcement.firewall.contents(), marker.mark, now) if marker else ()
+
+    def _tell(self, orders: Sequence[Order], done: Sequence[Done], expired: Sequence[ManualBan]) -> None:
+        for order, result in zip(orders, done, strict=True):
+            for ban in result.bans:
+                if isinstance(order, UnbanOrder):
+                    self._announce(EventName.MANUAL_BAN_REMOVED, ban, f"the ban of {ban.origin} is lifted")
+                elif result.is_new:
+                    self._announce(EventName.MANUAL_BAN_ADDED, ban, f"banned by {ban.origin}")
+        for ban in expired:
+            self._announce(EventName.MANUAL_BAN_EXPIRED, ban, f"the ban of {ban.origin} has run out")
+
+    def _announce(self, name: EventName, ban: ManualBan, words: str) -> None:
+        address = span_text(ban.span)
+        fields: dict[str, str | int | float] = {"SOURCE_ID": MANUAL, "ADDRESS": address, "ORIGIN": ban.origin}
+        fields |= {"REASON": ban.comment} if ban.comment else {}
+        fields |= {"EXPIRES_AT": round(ban.expires_at)} if ban.expires_at is not None else {}
+        self._announcer.announce(Event(name, f"{address}: {words}", fields))
+
+
+@dataclass(slots=True)
+class _Batch:
+    """Orders that wait for the same transaction, and the task that carries them out."""
+
+    orders: list[Order] = field(default_factory=list)
+    task: asyncio.Task[Sequence[Done]] | None = None
+
+
+def _decided(
+    order: Order, bans: dict[BanKey, ManualBan], policy: Policy, protected: Sequence[Protected], now: float
+) -> Done:
+    """What becomes of an order; `bans` is changed accordingly."""
+    if isinstance(order, UnbanOrder):
+        keys = [key for key in bans if order.concerns(key)]
+        return Done(tuple(ban for ban in [bans.pop(key) for key in keys] if ban.in_force(now)))
+    if too_wide(order):
+        return Done(refusal=f"{span_text(order.span)} is wider than anybody means: at most a /8, or a /12 of IPv6")
+    ban = order.at(now)
+    is_free, spared = free_of(ban, policy, protected)
+    if is_free:
+        why = ", ".join(dict.fromkeys(item.reason for item in spared))
+        return Done(refusal=f"{span_text(ban.span)} is never banned: {why}")
+    before = bans.get(ban.key)
+    is_new = before is None or not before.in_force(now)
+    bans[ban.key] = ban if before is None or is_new else dataclasses.replace(ban, created_at=before.created_at)
+    return Done((bans[ban.key],), is_new, spared)

@@ -1,0 +1,123 @@
+import asyncio
+import gzip
+import hashlib
+import os
+from pathlib import Path
+
+import pytest
+
+from banlistd.adapters.fetch.file import LocalFiles
+from banlistd.adapters.fetch.http import Downloads
+from banlistd.core.config.model import Source
+from banlistd.errors import FetchError
+from banlistd.model import Download, NotModified, SourceId, Validators
+
+LIST = b"192.0.2.1\n" * 1000
+
+
+def fetch(path: Path, validators: Validators | None = None, max_bytes: int = 1 << 20) -> Download | NotModified:
+    source = Source(id=SourceId("a-list"), path=path, timeout=10.0, max_bytes=max_bytes)
+    return asyncio.run(Downloads("1", LocalFiles()).fetch(source, validators or Validators()))
+
+
+def written(path: Path, content: bytes = LIST) -> Path:
+    path.write_bytes(content)
+    return path
+
+
+def taken(path: Path) -> Download:
+    outcome = fetch(path)
+    assert isinstance(outcome, Download)
+    return outcome
+
+
+def test_a_file_comes_whole_with_the_hash_of_its_halves(tmp_path: Path) -> None:
+    half = len(LIST) // 2
+    halves = hashlib.sha256(LIST[:half]).digest() + hashlib.sha256(LIST[half:]).digest()
+    download = taken(written(tmp_path / "list"))
+    assert download.body == LIST
+    assert download.validators.body_hash == hashlib.sha256(halves).hexdigest()
+    assert download.validators.last_modified == ""
+
+
+def test_a_byte_anywhere_in_a_file_changes_its_hash(tmp_path: Path) -> None:
+    content = bytes(range(251)) * 2000  # more than is read at once
+    places = [0, 1, len(content) // 2 - 1, len(content) // 2, len(content) // 2 + 1, len(content) - 1]
+    contents = [content, content[:-1], *(content[:at] + b"\xff" + content[at + 1 :] for at in places)]
+    hashes = {taken(written(tmp_path / "list", each)).validators.body_hash for each in contents}
+    assert len(hashes) == len(contents)
+
+
+def test_a_file_that_was_not_touched_is_not_read_again(tmp_path: Path) -> None:
+    path = written(tmp_path / "list")
+    assert fetch(path, taken(path).validators) == NotModified()
+
+
+def test_a_file_written_anew_with_the_same_bytes_is_only_remembered_anew(tmp_path: Path) -> None:
+    path = written(tmp_path / "list")
+    first = taken(path).validators
+    outcome = fetch(written(path), first)
+    assert isinstance(outcome, NotModified)
+    assert outcome.validators
+    assert outcome.validators.etag != first.etag
+    assert outcome.validators.body_hash == first.body_hash
+    assert fetch(path, outcome.validators) == NotModified()
+
+
+def test_a_file_written_anew_in_the_same_size_is_read_again(tmp_path: Path) -> None:
+    path = written(tmp_path / "list", b"192.0.2.1\n")
+    for number in range(2, 9):
+        validators = taken(path).validators
+        written(path, b"192.0.2.%d\n" % number)
+        assert fetch(path, validators) != NotModified()
+
+
+def test_a_file_with_an_old_time_put_back_is_read_again(tmp_path: Path) -> None:
+    path = written(tmp_path / "list", b"192.0.2.1\n")
+    before, validators = path.stat(), taken(path).validators
+    written(path, b"192.0.2.2\n")
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert fetch(path, validators) != NotModified()
+
+
+def test_a_file_is_unpacked_by_its_bytes_not_its_name(tmp_path: Path) -> None:
+    assert taken(written(tmp_path / "list.txt", gzip.compress(LIST))).body == LIST
+    assert taken(written(tmp_path / "list.gz")).body == LIST
+
+
+def test_an_empty_file_is_empty(tmp_path: Path) -> None:
+    assert taken(written(tmp_path / "list", b"")).body == b""
+
+
+def test_a_link_to_a_file_is_followed(tmp_path: Path) -> None:
+    link = tmp_path / "link"
+    link.symlink_to(written(tmp_path / "list"))
+    assert taken(link).body == LIST
+
+
+def test_a_fifo_is_refused_and_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "fifo")
+    with pytest.raises(FetchError, match="not a regular file"):
+        fetch(tmp_path / "fifo")
+
+
+@pytest.mark.parametrize("path", [Path("/dev/zero"), Path("/")])
+def test_what_is_no_regular_file_is_refused(path: Path) -> None:
+    with pytest.raises(FetchError, match="not a regular file"):
+        fetch(path)
+
+
+def test_a_missing_file_is_told_with_the_way_out(tmp_path: Path) -> None:
+    with pytest.raises(FetchError, match=r"No such file.*create the file"):
+        fetch(tmp_path / "none\n")
+
+
+@pytest.mark.parametrize("content", [LIST, gzip.compress(bytes(10_000))], ids=["plain", "packed"])
+def test_a_file_above_the_cap_is_refused(tmp_path: Path, content: bytes) -> None:
+    with pytest.raises(FetchError, match="larger than 5000 bytes"):
+        fetch(written(tmp_path / "list", content), max_bytes=5000)
+
+
+def test_a_cut_gzip_file_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(FetchError, match="cut short"):
+        fetch(written(tmp_path / "list", gzip.compress(LIST)[:-1]))

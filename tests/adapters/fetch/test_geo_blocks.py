@@ -1,0 +1,135 @@
+"""Whole countries and networks as a list, from real files of both kinds."""
+
+import asyncio
+import dataclasses
+from pathlib import Path
+
+import pytest
+
+from banlistd.adapters.fetch.file import LocalFiles, stamp_of
+from banlistd.adapters.fetch.geo_blocks import GeoBlocks
+from banlistd.adapters.geo.mmdb import MmdbFile
+from banlistd.adapters.geo.tor_geoip import TorGeoip
+from banlistd.core.addresses.comparison import sample
+from banlistd.core.addresses.sets import AddressSet
+from banlistd.core.config.model import Block, Source
+from banlistd.core.feeds.parsers import parse
+from banlistd.errors import FetchError
+from banlistd.model import Download, Format, FormatType, NotModified, SourceId, Validators
+from banlistd.ports import Fetcher
+from support.geography import DOCUMENTATION, write_mmdb
+
+_: type[Fetcher] = GeoBlocks
+
+COUNTRIES = {"192.0.2.0/25": "NO", "192.0.2.128/25": "NO", "198.51.100.0/24": "SE", "2001:db8::/32": "NO"}
+
+
+@dataclasses.dataclass
+class Place:
+    """A folder with the databases that are named; those that are not written are not there."""
+
+    folder: Path
+    names: tuple[str, ...] = ("countries.mmdb", "operators.mmdb", "geoip")
+
+    def fetch(self, block: Block | None, validators: Validators | None = None, **keys: object) -> Download | NotModified:
+        databases = [
+            MmdbFile(self.folder / name) if name.endswith(".mmdb") else TorGeoip(self.folder / name) for name in self.names
+        ]
+        blocks = GeoBlocks(lambda: databases, stamp_of, LocalFiles())
+        source = Source.model_validate({"id": SourceId("a"), "block": block, **keys})
+        return asyncio.run(blocks.fetch(source, validators or Validators()))
+
+    def held(self, block: Block) -> AddressSet:
+        fetched = self.fetch(block)
+        assert isinstance(fetched, Download)
+        parsed = parse(fetched.body, Format(FormatType.PLAIN))
+        assert parsed.rejected == 0
+        return parsed.addresses
+
+    def write_countries(self) -> None:
+        write_mmdb(self.folder / "countries.mmdb", {net: {"country_code": code} for net, code in COUNTRIES.items()})
+
+    def write_operators(self) -> None:
+        records = {"203.0.113.0/24": 64496, "192.0.2.64/26": 64496, "2001:db8:1::/48": 64497}
+        write_mmdb(
+            self.folder / "operators.mmdb", {net: {"autonomous_system_number": number} for net, number in records.items()}
+        )
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Place:
+    return Place(tmp_path)
+
+
+def test_a_country_is_what_the_database_holds_for_it_in_few_networks(place: Place) -> None:
+    place.write_countries()
+    assert sample(place.held(Block(countries=("NO",)))) == ("192.0.2.0/24", "2001:db8::/32")
+    assert sample(place.held(Block(countries=("NO", "SE")))) == ("192.0.2.0/24", "198.51.100.0/24", "2001:db8::/32")
+
+
+def test_countries_and_operators_come_from_a_file_each_and_are_one_list(place: Place) -> None:
+    place.write_countries()
+    place.write_operators()
+    assert sample(place.held(Block(asns=(64496,)))) == ("192.0.2.64/26", "203.0.113.0/24")
+    assert sample(place.held(Block(countries=("SE",), asns=(64496, 64497)))) == (
+        "192.0.2.64/26", "198.51.100.0/24", "203.0.113.0/24", "2001:db8:1::/48",
+    )  # fmt: skip
+
+
+def test_of_two_databases_that_know_an_address_the_first_is_believed(place: Place) -> None:
+    place.write_countries()
+    (place.folder / "geoip").write_text("3221225984,3221226239,DK\n3325256704,3325256959,DK\n3405803776,3405804031,NO\n")
+    assert sample(place.held(Block(countries=("NO",)))) == ("192.0.2.0/24", "203.0.113.0/24", "2001:db8::/32")
+    with_file = place.fetch(Block(countries=("DK",)))
+    assert isinstance(with_file, Download)
+    assert with_file.body == b""
+
+
+def test_nothing_is_read_again_while_the_databases_stand_still(place: Place) -> None:
+    place.write_countries()
+    block = Block(countries=("NO",))
+    first = place.fetch(block)
+    assert isinstance(first, Download)
+    assert isinstance(place.fetch(block, first.validators), NotModified)
+    place.write_operators()
+    assert isinstance(place.fetch(block, first.validators), Download)
+    place.write_countries()
+    assert isinstance(place.fetch(block, first.validators), Download)
+
+
+def test_what_makes_it_due_is_what_its_etag_says(place: Place) -> None:
+    place.write_countries()
+    fetched = place.fetch(Block(countries=("NO",)))
+    assert isinstance(fetched, Download)
+    assert fetched.validators.etag == "\n".join(stamp_of(place.folder / name) for name in place.names)
+
+
+def test_without_any_database_the_list_cannot_be_had(place: Place) -> None:
+    with pytest.raises(FetchError, match=r"no database of countries .* on this machine .*tor-geoipdb"):
+        place.fetch(Block(countries=("NO",)))
+
+
+def test_operators_that_no_database_knows_are_a_fault_and_no_empty_list(place: Place) -> None:
+    place.write_countries()
+    with pytest.raises(FetchError, match="knows network operators"):
+        place.fetch(Block(countries=("NO",), asns=(64496,)))
+
+
+def test_a_damaged_database_is_a_fault_and_not_half_a_country(place: Place) -> None:
+    place.write_countries()
+    (place.folder / "geoip").write_text("<html>\n")
+    with pytest.raises(FetchError, match="geoip cannot be used"):
+        place.fetch(Block(countries=("NO",)))
+
+
+def test_other_sources_are_read_as_before(place: Place) -> None:
+    (place.folder / "list").write_text("192.0.2.1\n")
+    fetched = place.fetch(None, path=place.folder / "list")
+    assert isinstance(fetched, Download)
+    assert fetched.body == b"192.0.2.1\n"
+
+
+def test_the_sample_that_ships_can_be_blocked(place: Place) -> None:
+    write_mmdb(place.folder / "countries.mmdb", DOCUMENTATION)
+    assert sample(place.held(Block(countries=("DK",)))) == ("203.0.113.0/24",)
+    assert sample(place.held(Block(asns=(64496,)))) == ("192.0.2.0/24", "2001:db8:bad::/48")

@@ -1,0 +1,88 @@
+import asyncio
+import traceback
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from banlistd.adapters.fetch.file import LocalFiles
+from banlistd.adapters.fetch.http import Downloads
+from banlistd.core.config.model import Source
+from banlistd.errors import FetchError
+from banlistd.model import SourceId, Validators
+from support.feed_server import FeedServer, redirect
+
+
+@pytest.fixture
+def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[FeedServer]:
+    for name in ("http_proxy", "HTTP_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    with FeedServer() as running:
+        running.serve("/list", b"192.0.2.1")
+        yield running
+
+
+def fetch(url: str, credentials: Path | None, **headers: str) -> None:
+    source = Source(id=SourceId("a-list"), url=url, headers=headers, timeout=10.0)
+    asyncio.run(Downloads("1", LocalFiles(), credentials, attempts=1).fetch(source, Validators()))
+
+
+def test_credentials_are_put_into_url_and_headers(server: FeedServer, tmp_path: Path) -> None:
+    (tmp_path / "key").write_text("s3 cret/&\n")
+    fetch(server.url("/list?key=${credential:key}"), tmp_path, Authorization="Bearer ${credential:key}")
+    assert server.requests[0].target.startswith("/list?key=s3%20cret") or "s3+cret" in server.requests[0].target
+    assert server.requests[0].headers["authorization"] == "Bearer s3 cret/&"
+
+
+def test_a_credential_cannot_lead_to_another_host_or_parameter(server: FeedServer, tmp_path: Path) -> None:
+    (tmp_path / "key").write_text("x@192.0.2.1/?a=b&c=d#e")
+    fetch(server.url("/list?key=${credential:key}&z=1"), tmp_path)
+    assert server.requests[0].target.endswith("&z=1")
+    assert server.requests[0].target.count("&") == 1
+
+
+@pytest.mark.parametrize("name", ["../key", "a/b", "", ".", "..", "a b", "a\nb"])
+def test_a_name_that_is_no_plain_file_name_is_never_opened(tmp_path: Path, name: str) -> None:
+    # The configuration refuses such a name; a source made without it must not get further here either.
+    url = f"http://127.0.0.1:1/${{credential:{name}}}"
+    source = Source.model_construct(id=SourceId("a-list"), url=url, headers={}, timeout=10.0)
+    with pytest.raises(FetchError, match="no name of a credential"):
+        asyncio.run(Downloads("1", LocalFiles(), tmp_path).fetch(source, Validators()))
+
+
+def test_a_credential_may_come_out_of_a_folder_of_them(server: FeedServer, tmp_path: Path) -> None:
+    (tmp_path / "banlistd_key").write_text("s3cret\n")
+    fetch(server.url("/list"), tmp_path, Authorization="${credential:key}")
+    assert server.requests[0].headers["authorization"] == "s3cret"
+
+
+@pytest.mark.parametrize("has_folder", [True, False])
+def test_a_missing_credential_is_told_with_the_way_out(server: FeedServer, tmp_path: Path, has_folder: bool) -> None:
+    with pytest.raises(FetchError, match="LoadCredential=key:") as caught:
+        fetch(server.url("/list"), tmp_path if has_folder else None, Authorization="${credential:key}")
+    assert "key" in caught.value.message
+
+
+def test_a_credential_with_a_line_break_inside_is_refused(server: FeedServer, tmp_path: Path) -> None:
+    (tmp_path / "key").write_text("a\r\nHost: b")
+    with pytest.raises(FetchError, match="no header may hold"):
+        fetch(server.url("/list"), tmp_path, Authorization="${credential:key}")
+
+
+@pytest.mark.parametrize("content", [b"\xff\xfe", b"x" * 70_000], ids=["binary", "large"])
+def test_a_credential_that_is_no_text_is_refused_unseen(server: FeedServer, tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "key").write_bytes(content)
+    with pytest.raises(FetchError, match="the credential key is"):
+        fetch(server.url("/list"), tmp_path, Authorization="${credential:key}")
+
+
+@pytest.mark.parametrize("path", ["/hush/list", "/away"])
+def test_no_message_and_no_traceback_holds_a_secret(server: FeedServer, tmp_path: Path, path: str) -> None:
+    (tmp_path / "key").write_text("hush")
+    server.behave("/away", redirect("ftp://elsewhere/hush/list"))
+    server.behave("/hush/list", redirect("http://127.0.0.1:1/hush/list"))
+    url = server.url(path.replace("hush", "${credential:key}"))
+    with pytest.raises(FetchError) as caught:
+        fetch(url, tmp_path, Authorization="${credential:key}")
+    assert "***" in caught.value.message
+    assert "hush" not in "".join(traceback.format_exception_only(caught.value)) + repr(caught.value.__cause__)

@@ -1,0 +1,271 @@
+import asyncio
+import shutil
+import socket
+import ssl
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import pytest
+from aiohttp.abc import AbstractResolver, ResolveResult
+
+from banlistd.adapters.fetch.file import LocalFiles
+from banlistd.adapters.fetch.http import Downloads
+from banlistd.core.config.model import Source
+from banlistd.errors import FetchError
+from banlistd.model import Download, NotModified, SourceId, Validators
+from support.feed_server import FeedServer, redirect, status
+
+LIST = b"192.0.2.1\n"
+
+
+@pytest.fixture
+def server() -> Iterator[FeedServer]:
+    with FeedServer() as running:
+        yield running
+
+
+@pytest.fixture
+def other() -> Iterator[FeedServer]:
+    with FeedServer() as running:
+        yield running
+
+
+@pytest.fixture(autouse=True)
+def _no_proxy_of_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+
+
+class Names(AbstractResolver):
+    """A name server of our own; each look-up of a name gives its next address, the last one for ever."""
+
+    def __init__(self, **addresses: list[str]) -> None:
+        self.addresses = addresses
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
+    ) -> list[ResolveResult]:
+        left = self.addresses[host.removesuffix(".test")]
+        address = left.pop(0) if len(left) > 1 else left[0]
+        return [ResolveResult(hostname=host, host=address, port=port, family=socket.AF_INET, proto=0, flags=0)]
+
+    async def close(self) -> None: ...
+
+
+def fetch(
+    url: str,
+    *,
+    headers: Mapping[str, str] | None = None,
+    credentials: Path | None = None,
+    names: Names | None = None,
+    tls: ssl.SSLContext | None = None,
+) -> Download | NotModified:
+    source = Source(id=SourceId("a-list"), url=url, headers=dict(headers or {}), timeout=10.0)
+    downloads = Downloads("1", LocalFiles(), credentials, attempts=1, resolver=names, tls=tls)
+    return asyncio.run(downloads.fetch(source, Validators()))
+
+
+def body_of(outcome: Download | NotModified) -> bytes:
+    assert isinstance(outcome, Download)
+    return outcome.body
+
+
+@pytest.mark.parametrize("code", [301, 302, 303, 307, 308])
+def test_a_redirect_is_followed(server: FeedServer, code: int) -> None:
+    server.behave("/old/list", redirect("../new", code))
+    server.serve("/new", LIST)
+    assert body_of(fetch(server.url("/old/list"))) == LIST
+
+
+def test_five_redirects_are_followed_and_six_are_not(server: FeedServer) -> None:
+    for number in range(6):
+        server.behave(f"/{number}", redirect(f"/{number + 1}"))
+    server.serve("/6", LIST)
+    assert body_of(fetch(server.url("/1"))) == LIST
+    with pytest.raises(FetchError, match="more than 5 times"):
+        fetch(server.url("/0"))
+
+
+def test_a_loop_of_redirects_ends(server: FeedServer) -> None:
+    server.behave("/list", redirect("/list"))
+    with pytest.raises(FetchError, match="more than 5 times"):
+        fetch(server.url("/list"))
+
+
+@pytest.mark.parametrize(
+    ("location", "reason"),
+    [
+        ("file:///etc/passwd", "neither http nor https"),
+        ("ftp://192.0.2.1/list", "neither http nor https"),
+        ("data:text/plain,192.0.2.1", "neither http nor https"),
+        ("http://[::1", "no URL"),
+        ("http://127.0.0.1:99999/", "no URL"),
+        ("http://169.254.169.254/latest/meta-data/", "inside of the network"),
+        ("http://[::ffff:169.254.169.254]/", "inside of the network"),
+        ("http://[fe80::1]/", "inside of the network"),
+        ("http://2852039166/", "odd form"),
+        ("http://0xa9fea9fe/", "odd form"),
+        ("http://169.254.43518/", "odd form"),
+        ("//169.254.169.254/", "inside of the network"),
+    ],
+)
+def test_a_redirect_to_where_no_list_can_be_is_refused(server: FeedServer, location: str, reason: str) -> None:
+    server.behave("/list", redirect(location))
+    with pytest.raises(FetchError, match=reason):
+        fetch(server.url("/list"))
+
+
+@pytest.mark.parametrize("location", ["/\xff\xfe", "http://\xff\xfe/", "http://a b/", "http://x..y/", "/\x01"])
+def test_a_location_in_odd_bytes_ends_in_a_plain_refusal(server: FeedServer, location: str) -> None:
+    server.behave("/list", redirect(location))
+    with pytest.raises(FetchError) as caught:
+        fetch(server.url("/list"))
+    assert caught.value.message.isprintable()
+
+
+def test_a_redirect_without_a_location_is_an_odd_answer(server: FeedServer) -> None:
+    server.behave("/list", status(302))
+    with pytest.raises(FetchError, match="302 Found"):
+        fetch(server.url("/list"))
+
+
+def test_a_redirect_by_name_to_the_metadata_address_is_refused(server: FeedServer) -> None:
+    server.behave("/list", redirect(server.url("/", "meta.test")))
+    with pytest.raises(FetchError, match="inside of the network"):
+        fetch(server.url("/list", "feed.test"), names=Names(feed=["127.0.0.1"], meta=["169.254.169.254"]))
+
+
+def test_a_name_that_changes_its_address_between_hops_is_refused(server: FeedServer) -> None:
+    server.behave("/list", redirect("/again"))
+    server.serve("/again", LIST)
+    with pytest.raises(FetchError, match="inside of the network"):
+        fetch(server.url("/list", "feed.test"), names=Names(feed=["127.0.0.1", "169.254.169.254"]))
+
+
+def test_each_hop_is_resolved_once_so_that_the_address_checked_is_the_address_used(server: FeedServer) -> None:
+    server.serve("/list", LIST)
+    names = Names(feed=["127.0.0.1", "192.0.2.1"])
+    assert body_of(fetch(server.url("/list", "feed.test"), names=names)) == LIST
+    assert names.addresses["feed"] == ["192.0.2.1"]
+
+
+def test_a_mirror_of_the_administrator_may_redirect_within_the_network(server: FeedServer, other: FeedServer) -> None:
+    server.behave("/list", redirect(other.url("/list")))
+    other.serve("/list", LIST)
+    assert body_of(fetch(server.url("/list"))) == LIST
+
+
+IN_A_NETWORK_OF_ITS_OWN = """
+import asyncio
+from support.feed_server import FeedServer, redirect
+from banlistd.adapters.fetch.http import Downloads
+from banlistd.adapters.fetch.file import LocalFiles
+from banlistd.core.config.model import Source
+from banlistd.errors import FetchError
+from banlistd.model import Validators
+
+with FeedServer("0.0.0.0") as server:
+    server.behave("/inward", redirect(server.url("/list", "127.0.0.1")))
+    server.behave("/onward", redirect(server.url("/list", "8.8.4.4")))
+    server.serve("/list", b"192.0.2.1")
+    for path in ("/onward", "/inward"):
+        source = Source(id="a-list", url=server.url(path, "8.8.8.8"), timeout=10.0)
+        try:
+            print(asyncio.run(Downloads("1", LocalFiles()).fetch(source, Validators())).body)
+        except FetchError as error:
+            print(error.message)
+    print(server.hits("/list"))
+"""
+
+
+def test_a_public_server_cannot_send_us_to_an_address_that_only_we_reach() -> None:
+    if shutil.which("unshare") is None or subprocess.run(["unshare", "-rn", "true"], check=False).returncode:
+        pytest.skip("no network namespace can be made here")
+    addresses = "ip link set lo up && ip addr add 8.8.8.8/32 dev lo && ip addr add 8.8.4.4/32 dev lo"
+    result = subprocess.run(
+        ["unshare", "-rn", "sh", "-ec", f'{addresses}; exec "$0" -c "$1"', sys.executable, IN_A_NETWORK_OF_ITS_OWN],
+        check=False,
+        capture_output=True,
+        text=True,
+        env={"PYTHONPATH": str(Path(__file__).parents[2]), "PATH": "/usr/sbin:/usr/bin:/sbin:/bin"},
+    )
+    onward, inward, hits = result.stdout.splitlines() or [result.stderr] * 3
+    assert onward == "b'192.0.2.1'"
+    assert "inside of the network (127.0.0.1)" in inward
+    assert hits == "1"
+
+
+def test_secrets_stay_with_their_origin(server: FeedServer, other: FeedServer, tmp_path: Path) -> None:
+    (tmp_path / "key").write_text("hush\n")
+    headers = {
+        "Authorization": "Bearer abc",
+        "Cookie": "a=b",
+        "X-Key": "${credential:key}",
+        "Accept": "text/plain",
+    }
+    server.behave("/list", redirect("/here"))
+    server.behave("/here", redirect(other.url("/there")))
+    other.behave("/there", redirect(server.url("/back")))
+    server.serve("/back", LIST)
+    assert body_of(fetch(server.url("/list"), headers=headers, credentials=tmp_path)) == LIST
+    _, here, back = server.requests
+    (there,) = other.requests
+    assert [here.headers[name] for name in ("authorization", "cookie", "x-key")] == ["Bearer abc", "a=b", "hush"]
+    for request in (there, back):
+        assert request.headers.keys() & {"authorization", "cookie", "x-key"} == set()
+        assert request.headers["accept"] == "text/plain"
+
+
+def test_a_login_in_the_url_stays_with_its_origin(server: FeedServer, other: FeedServer, tmp_path: Path) -> None:
+    (tmp_path / "key").write_text("p@ss")
+    server.behave("/list", redirect(other.url("/there")))
+    other.serve("/there", LIST)
+    url = server.url("/list", "user:${credential:key}@127.0.0.1")
+    assert body_of(fetch(url, credentials=tmp_path)) == LIST
+    assert server.requests[0].headers["authorization"] == "Basic dXNlcjpwQHNz"
+    assert "authorization" not in other.requests[0].headers
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Certificate and key for 127.0.0.1 in one file, signed by itself."""
+    if shutil.which("openssl") is None:
+        pytest.skip("no openssl to make a certificate with")
+    path = tmp_path_factory.mktemp("tls") / "server.pem"
+    subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2",
+         "-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", path, "-out", f"{path}.crt"],
+        check=True,
+        capture_output=True,
+    )  # fmt: skip
+    path.write_bytes(path.read_bytes() + Path(f"{path}.crt").read_bytes())
+    return path
+
+
+@pytest.fixture
+def safe_server(certificate: Path) -> Iterator[FeedServer]:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate)
+    with FeedServer(tls=context) as running:
+        yield running
+
+
+def test_a_certificate_that_nobody_vouches_for_is_refused(safe_server: FeedServer) -> None:
+    safe_server.serve("/list", LIST)
+    with pytest.raises(FetchError, match="certificate is not valid"):
+        fetch(safe_server.url("/list"))
+    assert not safe_server.requests
+
+
+def test_a_redirect_from_https_to_plain_http_is_refused(
+    server: FeedServer, safe_server: FeedServer, certificate: Path
+) -> None:
+    safe_server.serve("/whole", LIST)
+    safe_server.behave("/list", redirect(server.url("/list")))
+    trusting = ssl.create_default_context(cafile=str(certificate))
+    assert body_of(fetch(safe_server.url("/whole"), tls=trusting)) == LIST
+    with pytest.raises(FetchError, match="from https to plain http"):
+        fetch(safe_server.url("/list"), tls=trusting)
+    assert not server.requests

@@ -1,0 +1,320 @@
+"""Whatever somebody else changes in our table is noticed, found wrong and repaired exactly; what we do, and what others do
+elsewhere, is not.
+"""
+
+import asyncio
+import subprocess
+import sys
+from collections.abc import Awaitable
+
+import numpy as np
+import pytest
+
+from adapters.firewalls.contract import (
+    ALPHA,
+    BETA,
+    BOTH,
+    COUNTED,
+    DROP,
+    HOSTS4,
+    LOGGED,
+    MIXED,
+    NETS4,
+    addresses,
+    holding,
+)
+from banlistd.adapters.firewalls.nftables.firewall import NftablesFirewall
+from banlistd.adapters.netlink.socket import NetlinkSocket
+from banlistd.core.addresses.sets import AddressSet
+from banlistd.core.ruleset.diff import difference
+from banlistd.core.ruleset.state import Holding, Verdict
+from banlistd.errors import FirewallError
+from banlistd.model import Disturbance
+from support.network_namespace import in_network_namespace, nft, skip_without_large_buffers
+
+EVERYONE = [ALPHA, BETA, DROP, LOGGED, COUNTED, BOTH]
+EVERYTHING = {str(source.source_id): MIXED for source in EVERYONE}
+HELD = holding(EVERYONE, EVERYTHING, allowed=["9.0.0.0/8"])
+# No test measures it: it ends one that would wait for ever.
+PATIENCE = 30.0
+
+
+async def standing(held: Holding) -> NftablesFirewall:
+    firewall = NftablesFirewall()
+    await firewall.apply(difference(None, held))
+    return firewall
+
+
+def generation() -> int:
+    with NetlinkSocket() as wire:
+        return wire.generation()
+
+
+def listing() -> str:
+    """The ruleset; its chains and sets may stand in another order after a repair."""
+    blocks = nft("-s", "list", "ruleset").split("\n\n")
+    return "\n".join(sorted(line for block in blocks for line in block.splitlines()))
+
+
+async def told(firewall: NftablesFirewall) -> Disturbance:
+    async with asyncio.timeout(PATIENCE):
+        return await firewall.disturbed()
+
+
+async def is_quiet(waiting: Awaitable[Disturbance]) -> bool:
+    """Whether there is no report, once notices that are there have been read: the kernel queues them before nft returns."""
+    task = asyncio.ensure_future(waiting)
+    done, _ = await asyncio.wait([task], timeout=0.1)
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    return not done
+
+
+FOREIGN_CHANGES = {
+    "the ruleset was flushed": "flush ruleset",
+    "the table was deleted": "delete table inet banlistd",
+    "the table was put to sleep": "add table inet banlistd { flags dormant; }",
+    "a chain was deleted": "flush chain inet banlistd inbound; delete chain inet banlistd inbound",
+    "a chain was hooked elsewhere": "flush chain inet banlistd inbound; delete chain inet banlistd inbound; "
+    "add chain inet banlistd inbound { type filter hook input priority 7; }; add rule inet banlistd inbound iif lo return; "
+    "add rule inet banlistd inbound jump lookup-in",
+    "a chain was emptied": "flush chain inet banlistd banned",
+    "a rule was exchanged": "flush chain inet banlistd from-alpha; add rule inet banlistd from-alpha accept",
+    "the lookups were exchanged": "flush chain inet banlistd forwarded; add rule inet banlistd forwarded accept",
+    "a rule came": "insert rule inet banlistd inbound accept",
+    "an element is gone": "delete element inet banlistd hosts4 { 198.51.100.1 }",
+    "an element was exchanged": "delete element inet banlistd hosts4 { 198.51.100.1 }; "
+    "add element inet banlistd hosts4 { 198.51.100.2 : 1 }",
+    "an element has another owner": "delete element inet banlistd hosts6 { 2001:db8::1 }; "
+    "add element inet banlistd hosts6 { 2001:db8::1 : 2 }",
+    "a network was exchanged": "delete element inet banlistd nets4 { 203.0.113.0/24 }; "
+    "add element inet banlistd nets4 { 192.0.2.0/24 : 1 }",
+    "a map was emptied": "flush map inet banlistd nets6",
+    "allowed networks are gone": "flush set inet banlistd allowed4",
+    "an allowed network was exchanged": "flush set inet banlistd allowed4; add element inet banlistd allowed4 { 8.0.0.0/8 }",
+}
+
+
+@pytest.mark.parametrize("what", FOREIGN_CHANGES)
+@in_network_namespace
+async def test_a_foreign_change_is_noticed_and_repaired_exactly(what: str) -> None:
+    firewall = await standing(HELD)
+    before = listing()
+    assert await is_quiet(firewall.disturbed())
+    nft(FOREIGN_CHANGES[what])
+    disturbance = await told(firewall)
+    assert disturbance.ours
+    assert disturbance.culprit.startswith("nft[")
+    verdict = await firewall.verify(HELD)
+    assert not verdict.sound
+    assert await firewall.verify(HELD) == verdict
+    present = HELD if await firewall.markers() else holding(EVERYONE, {})
+    await firewall.apply(difference(present, HELD, await firewall.verify(present)))
+    assert (await firewall.verify(HELD)).sound
+    assert await firewall.markers() == HELD.markers
+    assert listing() == before
+    assert await is_quiet(firewall.disturbed())
+    await firewall.close()
+
+
+@in_network_namespace
+async def test_only_the_map_that_was_touched_is_written_anew() -> None:
+    firewall = await standing(HELD)
+    nft("delete element inet banlistd hosts4 { 198.51.100.1 }; add element inet banlistd hosts4 { 198.51.100.1 : 1 }")
+    assert await firewall.verify(HELD) == Verdict(structure=False, maps=frozenset({HOSTS4}))
+    assert await firewall.apply(difference(HELD, HELD, await firewall.verify(HELD))) == len(HELD.owned[HOSTS4])
+    assert (await firewall.verify(HELD)).sound
+    await firewall.close()
+
+
+@in_network_namespace
+async def test_what_was_touched_stays_wrong_until_it_is_written_anew() -> None:
+    firewall = await standing(HELD)
+    nft("delete element inet banlistd nets4 { 203.0.113.0/24 }; add element inet banlistd nets4 { 203.0.113.0/24 : 1 }")
+    first = await firewall.verify(HELD)
+    other = holding(EVERYONE, EVERYTHING, allowed=["9.0.0.0/8"], content_hash="b" * 64)
+    await firewall.apply(difference(HELD, other))
+    assert await firewall.verify(other) == first == Verdict(structure=False, maps=frozenset({NETS4}))
+    await firewall.close()
+
+
+@in_network_namespace
+async def test_our_own_changes_are_never_reported() -> None:
+    firewall = await standing(HELD)
+    waiting = asyncio.create_task(firewall.disturbed())
+    held = HELD
+    for number, roster in enumerate(([ALPHA], EVERYONE, [COUNTED, BOTH], EVERYONE)):
+        wanted = holding(roster, EVERYTHING | {"alpha": addresses(f"192.0.2.{number}")}, content_hash=f"{number:064x}")
+        await firewall.apply(difference(held, wanted))
+        assert (await firewall.verify(wanted)).sound
+        held = wanted
+    await firewall.teardown()
+    await firewall.apply(difference(None, held))
+    assert await is_quiet(asyncio.shield(waiting))
+    assert (await firewall.verify(held)).sound
+    waiting.cancel()
+    await firewall.close()
+
+
+@in_network_namespace
+async def test_changes_of_other_tables_are_no_business_of_ours() -> None:
+    firewall = await standing(HELD)
+    waiting = asyncio.create_task(firewall.disturbed())
+    before = generation()
+    nft("add table inet other; add chain inet other banlistd; add set inet other s { type ipv4_addr; }")
+    nft("add table ip banlistd; add set ip banlistd hosts4 { type ipv4_addr; }; add element ip banlistd hosts4 { 1.1.1.1 }")
+    nft("delete table inet other; delete table ip banlistd")
+    assert await is_quiet(asyncio.shield(waiting))
+    assert (await firewall.verify(HELD)).sound
+    assert generation() == before + 3
+    waiting.cancel()
+    await firewall.close()
+
+
+@in_network_namespace
+async def test_what_others_keep_in_our_table_is_theirs() -> None:
+    firewall = await standing(HELD)
+    nft("add chain inet banlistd mine; add rule inet banlistd mine accept; add set inet banlistd own { type ipv4_addr; }")
+    assert (await firewall.verify(HELD)).sound
+    await firewall.close()
+
+
+@in_network_namespace
+async def test_lost_notices_count_as_a_change() -> None:
+    skip_without_large_buffers()  # nft's own, for the foreign load
+    firewall = NftablesFirewall(receive_buffer=4096)
+    await firewall.apply(difference(None, HELD))
+    nft("add table inet other; add set inet other s { type ipv4_addr; }")
+    assert await is_quiet(firewall.disturbed())
+    elements = ", ".join(f"10.{n >> 8}.{n & 255}.1" for n in range(20_000))
+    stolen = "delete element inet banlistd hosts4 { 198.51.100.1 }"
+    nft("-f", "/dev/stdin", given=f"add element inet other s {{ {elements} }}\n{stolen}\n")
+    assert await told(firewall) == Disturbance()
+    verdict = await firewall.verify(HELD)
+    assert HOSTS4 in verdict.maps
+    await firewall.apply(difference(HELD, HELD, verdict))
+    assert (await firewall.verify(HELD)).sound
+    nft("add element inet banlistd hosts4 { 1.1.1.1 : 1 }")
+    assert (await told(firewall)).culprit.startswith("nft[")
+    await firewall.close()
+
+
+@in_network_namespace
+async def test_an_exchange_in_a_large_map_is_noticed_though_numbers_fit() -> None:
+    content = AddressSet.of(np.arange(50_000, dtype=np.uint32) * np.uint32(4099))
+    held = holding([ALPHA], {"alpha": content})
+    firewall = await standing(held)
+    nft("delete element inet banlistd hosts4 { 0.0.16.3 }; add element inet banlistd hosts4 { 0.0.16.4 : 1 }")
+    await told(firewall)
+    assert await firewall.verify(held) == Verdict(structure=False, maps=frozenset({HOSTS4}))
+    await firewall.apply(difference(held, held, await firewall.verify(held)))
+    assert "0.0.16.3 :" in nft("get", "element", "inet", "banlistd", "hosts4", "{ 0.0.16.3 }")
+    await firewall.close()
+
+
+@in_network_namespace
+async def test_a_change_between_our_own_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    firewall = await standing(HELD)
+    one = "banlistd.adapters.firewalls.nftables.firewall.settlement"
+
+    def meddling(*_: object) -> str:
+        nft("delete element inet banlistd hosts4 { 198.51.100.1 }")
+        return ""
+
+    monkeypatch.setattr(one, meddling)
+    wanted = holding([ALPHA], EVERYTHING, allowed=["9.0.0.0/8"])
+    await firewall.apply(difference(HELD, wanted))
+    assert await told(firewall) == Disturbance()
+    assert HOSTS4 in (await firewall.verify(wanted)).maps
+    await firewall.close()
+
+
+@in_network_namespace
+async def test_two_writers_see_each_other() -> None:
+    one = await standing(HELD)
+    other = NftablesFirewall()
+    assert (await other.verify(HELD)).sound
+    changed = holding(EVERYONE, EVERYTHING | {"alpha": addresses("192.0.2.1")}, allowed=["9.0.0.0/8"], content_hash="b" * 64)
+    await other.apply(difference(HELD, changed))
+    assert (await told(one)).ours
+    assert await is_quiet(other.disturbed())
+    await one.apply(difference(changed, HELD, await one.verify(changed)))
+    assert (await told(other)).ours
+    assert (await one.verify(HELD)).sound
+    await one.close()
+    await other.close()
+
+
+@in_network_namespace
+async def test_a_wait_that_is_given_up_loses_nothing() -> None:
+    firewall = await standing(HELD)
+    for _ in range(3):
+        assert await is_quiet(firewall.disturbed())
+    nft("flush map inet banlistd nets4")
+    assert (await told(firewall)).ours
+    await firewall.close()
+
+
+@in_network_namespace
+async def test_whoever_cannot_listen_can_still_ban(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("banlistd.adapters.netlink.nft_monitor.NFNLGRP_NFTABLES", 4711)
+    firewall = await standing(HELD)
+    with pytest.raises(FirewallError, match="cannot be told of changes"):
+        await firewall.disturbed()
+    nft("flush map inet banlistd nets4")
+    assert await firewall.verify(HELD) == Verdict(structure=False, maps=frozenset({NETS4}))
+    await firewall.close()
+
+
+# What others in the same number stand for is told by notices alone.
+EXCHANGES = {"a rule was exchanged", "the lookups were exchanged", "an allowed network was exchanged"}
+
+
+@pytest.mark.parametrize("what", sorted(FOREIGN_CHANGES.keys() - EXCHANGES))
+@in_network_namespace
+async def test_what_was_found_sound_is_looked_at_anew_after_a_change_that_was_not_heard(
+    what: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("banlistd.adapters.netlink.nft_monitor.NFNLGRP_NFTABLES", 4711)
+    firewall = await standing(HELD)
+    assert (await firewall.verify(HELD)).sound
+    assert (await firewall.verify(HELD)).sound
+    nft(FOREIGN_CHANGES[what])
+    assert not (await firewall.verify(HELD)).sound
+    assert not (await firewall.verify(HELD)).sound
+    await firewall.close()
+
+
+RENAMED = """
+import sys
+from banlistd.adapters.firewalls.nftables.sets import table_body
+from banlistd.adapters.netlink.socket import NFT_MSG_DELTABLE, NLM_F_ACK, Batch, NetlinkSocket
+with open("/proc/self/comm", "w") as comm:
+    comm.write("a\\n\\x1b[2Jb")
+batch = Batch(None)
+batch.add(NFT_MSG_DELTABLE, NLM_F_ACK, table_body(None))
+batch.end()
+with NetlinkSocket() as wire:
+    wire.commit(batch)
+"""
+
+
+@in_network_namespace
+async def test_a_culprit_with_a_hostile_name_is_printable() -> None:
+    firewall = await standing(HELD)
+    done = await asyncio.to_thread(subprocess.run, [sys.executable, "-c", RENAMED], check=True)
+    assert done.returncode == 0
+    culprit = (await told(firewall)).culprit
+    assert culprit.isprintable()
+    assert culprit.startswith("a??[2Jb[")
+    await firewall.close()
+
+
+@in_network_namespace
+async def test_of_many_culprits_some_are_named() -> None:
+    firewall = await standing(HELD)
+    for number in range(1, 7):
+        nft("add", "element", "inet", "banlistd", "hosts4", f"{{ 7.0.0.{number} : 1 }}")
+    assert (await told(firewall)).culprit.count("nft[") == 3
+    assert await is_quiet(firewall.disturbed())
+    await firewall.close()

@@ -1,0 +1,314 @@
+"""The nftables backend keeps the contract on the real kernel, and what only it promises."""
+
+import asyncio
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from adapters.firewalls.contract import (
+    ALPHA,
+    BETA,
+    BOTH,
+    COUNTED,
+    DROP,
+    HOSTS4,
+    LOGGED,
+    MIXED,
+    NETS4,
+    Counting,
+    FirewallContract,
+    Killed,
+    Promises,
+    Spans,
+    Story,
+    addresses,
+    holding,
+    owner,
+)
+from banlistd.adapters.firewalls.nftables.batch import compose
+from banlistd.adapters.firewalls.nftables.firewall import NftablesFirewall
+from banlistd.adapters.netlink.socket import NetlinkSocket
+from banlistd.core.addresses.sets import AddressSet
+from banlistd.core.ruleset.diff import difference
+from banlistd.core.ruleset.state import Holding, Verdict
+from banlistd.errors import FirewallError, StaleGenerationError
+from support.network_namespace import NetworkNamespace, in_network_namespace, nft, skip_without_large_buffers
+
+EVERYONE = [ALPHA, BETA, DROP, LOGGED, COUNTED, BOTH]
+EVERYTHING = {str(source.source_id): MIXED for source in EVERYONE}
+
+
+class TestNftablesFirewall(FirewallContract):
+    promises = Promises(Killed.OLD_OR_NEW, Counting.BY_SOURCE, Spans.RANGES)
+    changing = ("nftables",)
+
+    def traces(self) -> str:
+        return nft("list", "ruleset")
+
+    def run(self, story: Story) -> None:
+        with NetworkNamespace() as namespace:
+            namespace.run(partial(_tell, story))
+
+
+async def _tell(story: Story) -> None:
+    firewall = NftablesFirewall()
+    try:
+        await story(firewall)
+    finally:
+        await firewall.close()
+
+
+def generation() -> int:
+    with NetlinkSocket() as wire:
+        return wire.generation()
+
+
+async def standing(held: Holding) -> NftablesFirewall:
+    firewall = NftablesFirewall()
+    await firewall.apply(difference(None, held))
+    return firewall
+
+
+@in_network_namespace
+async def test_an_empty_change_leaves_the_generation_alone() -> None:
+    held = holding([ALPHA], {"alpha": MIXED})
+    firewall = await standing(held)
+    before = generation()
+    await firewall.apply(difference(held, held))
+    assert (await firewall.verify(held)).sound
+    assert generation() == before
+    await firewall.close()
+
+
+@in_network_namespace
+async def test_changed_elements_and_their_marker_are_one_transaction() -> None:
+    held = holding([ALPHA], {"alpha": MIXED})
+    firewall = await standing(held)
+    before = generation()
+    await firewall.apply(difference(held, holding([ALPHA], {"alpha": addresses("9.9.9.9")}, content_hash="b" * 64)))
+    assert generation() == before + 1
+    await firewall.close()
+
+
+@in_network_namespace
+async def test_a_listed_ruleset_loads_again(tmp_path: Path) -> None:
+    held = holding(EVERYONE, EVERYTHING, allowed=["1.2.0.0/16", "2001:db8::/64"])
+    firewall = await standing(held)
+    listing = nft("list", "ruleset")
+    saved = tmp_path / "saved.nft"
+    saved.write_text(listing, encoding="utf-8")
+    nft("flush", "ruleset")
+    nft("-f", str(saved))
+    await firewall.close()
+    assert nft("list", "ruleset") == listing
+    firewall = NftablesFirewall()
+    assert (await firewall.verify(held)).sound
+    assert await firewall.markers() == held.markers
+    await firewall.close()
+
+
+@in_network_namespace
+async def test_nft_prints_what_a_person_can_read() -> None:
+    firewall = await standing(holding([ALPHA, DROP], {"alpha": addresses("192.0.2.1", "198.51.100.0/24")}))
+    listing = nft("list", "table", "inet", "banlistd")
+    for line in (
+        "type ipv4_addr : mark",
+        "elements = { 192.0.2.1 : 0x00000001 }",
+        "elements = { 198.51.100.0/24 : 0x00000001 }",
+        "meta mark set ip saddr map @hosts4 goto banned",
+        "meta mark vmap { 0x00000001 : jump from-alpha, 0x00000003 : jump from-drop }",
+        'counter name "from-alpha" drop',
+        f'0x00000001 comment "v1 alpha sha256={"a" * 64} 0123456789abcdef" : 0x00000001',
+    ):
+        assert line in listing
+    await firewall.close()
+
+
+@in_network_namespace
+async def test_a_removed_source_leaves_no_chain_and_no_counter() -> None:
+    held = holding([ALPHA, LOGGED, COUNTED], EVERYTHING)
+    firewall = await standing(held)
+    await firewall.apply(difference(held, holding([ALPHA], EVERYTHING)))
+    listing = nft("list", "ruleset")
+    assert "from-alpha" in listing
+    for word in ("from-logged", "from-counted", "watch", "out_", "outbound", "lookup-out"):
+        assert word not in listing
+    await firewall.close()
+
+
+@in_network_namespace
+async def test_a_chain_of_somebody_else_in_our_table_is_left_alone() -> None:
+    held = holding([ALPHA, BETA], EVERYTHING)
+    firewall = await standing(held)
+    nft("add", "chain", "inet", "banlistd", "mine")
+    await firewall.apply(difference(held, holding([ALPHA], EVERYTHING)))
+    assert "chain mine" in nft("list", "ruleset")
+    await firewall.close()
+
+
+@in_network_namespace
+async def test_a_map_that_is_outgrown_is_rebuilt_with_its_rules() -> None:
+    held = holding([ALPHA], {"alpha": MIXED})
+    firewall = await standing(held)
+    before = nft("list", "chain", "inet", "banlistd", "lookup-in")
+    more = holding([ALPHA], {"alpha": AddressSet.of(np.arange(70_000, dtype=np.uint32) * np.uint32(7))})
+    await firewall.apply(difference(held, more))
+    assert (await firewall.verify(more)).sound
+    assert nft("list", "chain", "inet", "banlistd", "lookup-in") == before
+    assert "size 98304" in nft("list", "maps")
+    await firewall.close()
+
+
+@in_network_namespace
+async def test_a_million_hosts_fit_into_one_transaction() -> None:
+    skip_without_large_buffers()
+    empty = holding([ALPHA], {})
+    firewall = await standing(empty)
+    content = AddressSet.of(np.arange(1_000_000, dtype=np.uint32) * np.uint32(4099))
+    held = holding([ALPHA], {"alpha": content})
+    before = generation()
+    assert await firewall.apply(difference(empty, held)) == 1_000_000
+    assert generation() == before + 1
+    assert (await firewall.verify(held)).sound
+    await firewall.close()
+
+
+FOREIGN_CHANGES = {
+    "a host is missing": ("delete element inet banlistd hosts4 { 198.51.100.1 : 1 }", {HOSTS4}, False),
+    "a network is missing": ("delete element inet banlistd nets4 { 203.0.113.0/24 : 1 }", {NETS4}, False),
+    "a host came": ("add element inet banlistd hosts4 { 4.4.4.4 : 1 }", {HOSTS4}, False),
+    "a map was emptied": ("flush map inet banlistd nets4", {NETS4}, False),
+    "allowed networks are gone": ("flush set inet banlistd allowed4", set(), True),
+    "a chain was emptied": ("flush chain inet banlistd from-alpha", set(), True),
+    "the lookups are gone": ("flush chain inet banlistd lookup-in", set(), True),
+    "a rule was put first": ("insert rule inet banlistd inbound accept", set(), True),
+}
+
+
+@pytest.mark.parametrize("what", FOREIGN_CHANGES)
+@in_network_namespace
+async def test_a_foreign_change_is_found_and_repaired(what: str) -> None:
+    command, maps, structure = FOREIGN_CHANGES[what]
+    held = holding([ALPHA], {"alpha": MIXED}, allowed=["9.0.0.0/8"])
+    firewall = await standing(held)
+    nft(command)
+    verdict = await firewall.verify(held)
+    assert verdict == Verdict(structure, frozenset(maps))
+    await firewall.apply(difference(held, held, verdict))
+    assert (await firewall.verify(held)).sound
+    await firewall.close()
+
+
+@in_network_namespace
+async def test_a_flushed_ruleset_is_found_and_written_anew() -> None:
+    held = holding(EVERYONE, EVERYTHING)
+    firewall = await standing(held)
+    nft("flush", "ruleset")
+    assert await firewall.markers() == ()
+    verdict = await firewall.verify(held)
+    assert verdict == Verdict(structure=True, maps=frozenset(held.owned))
+    nothing = holding(EVERYONE, {})
+    await firewall.apply(difference(nothing, held, await firewall.verify(nothing)))
+    assert (await firewall.verify(held)).sound
+    assert await firewall.markers() == held.markers
+    await firewall.close()
+
+
+@in_network_namespace
+async def test_a_change_of_elements_without_a_table_is_refused() -> None:
+    held = holding([ALPHA], {"alpha": MIXED})
+    firewall = NftablesFirewall()
+    with pytest.raises(FirewallError, match="lacks"):
+        await firewall.apply(difference(held, holding([ALPHA], {"alpha": addresses("1.1.1.1")})))
+    assert nft("list", "ruleset") == ""
+    await firewall.close()
+
+
+@in_network_namespace
+async def test_a_marker_that_does_not_read_is_left_out() -> None:
+    firewall = await standing(holding([ALPHA], {"alpha": MIXED}))
+    nft('add element inet banlistd applied { 9 comment "v1 x sha256=short y" : 1, 10 : 1 }')
+    assert [marker.mark for marker in await firewall.markers()] == [ALPHA.mark]
+    await firewall.close()
+
+
+@in_network_namespace
+async def test_a_table_of_somebody_else_stays() -> None:
+    nft("add", "table", "inet", "other")
+    firewall = await standing(holding([ALPHA], {"alpha": MIXED}))
+    await firewall.teardown()
+    assert nft("list", "ruleset") == "table inet other {\n}\n"
+    await firewall.close()
+
+
+@in_network_namespace
+async def test_a_write_by_somebody_else_is_looked_at_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    held = holding([ALPHA], {"alpha": MIXED})
+    firewall = await standing(held)
+    wanted = holding([ALPHA], {"alpha": addresses("9.9.9.9")})
+    meddled = _meddle(monkeypatch, times=2)
+    await firewall.apply(difference(held, wanted))
+    assert len(meddled) == 2
+    assert (await firewall.verify(wanted)).sound
+    await firewall.close()
+
+
+@in_network_namespace
+async def test_endless_writes_by_somebody_else_are_an_error_and_nothing_happened(monkeypatch: pytest.MonkeyPatch) -> None:
+    held = holding([ALPHA], {"alpha": MIXED})
+    firewall = await standing(held)
+    _meddle(monkeypatch, times=1000)
+    with pytest.raises(StaleGenerationError):
+        await firewall.apply(difference(held, holding([ALPHA], {"alpha": addresses("9.9.9.9")})))
+    assert (await firewall.verify(held)).sound
+    await firewall.close()
+
+
+def _meddle(monkeypatch: pytest.MonkeyPatch, times: int) -> list[str]:
+    """Write with nft between our look and our batch."""
+    done: list[str] = []
+
+    def meddling(*arguments: object) -> object:
+        if len(done) < times:
+            done.append(nft("add", "table", "inet", f"other{len(done)}"))
+        return compose(*arguments)  # type: ignore[arg-type]
+
+    monkeypatch.setattr("banlistd.adapters.firewalls.nftables.firewall.compose", meddling)
+    return done
+
+
+@in_network_namespace
+async def test_a_cancelled_change_is_carried_out_whole() -> None:
+    held = holding([ALPHA], {"alpha": MIXED})
+    firewall = await standing(held)
+    wanted = holding([ALPHA], {"alpha": AddressSet.of(np.arange(60_000, dtype=np.uint32) * np.uint32(9))})
+    task = asyncio.create_task(firewall.apply(difference(held, wanted)))
+    await asyncio.sleep(0)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    # The next one waits for the thread.
+    assert {(await firewall.verify(wanted)).sound, (await firewall.verify(held)).sound} == {True, False}
+    await firewall.close()
+
+
+@in_network_namespace
+async def test_an_id_or_a_mark_that_is_none_never_reaches_nft() -> None:
+    firewall = NftablesFirewall()
+    bad_ids = [owner(1, bad_id) for bad_id in ("x; flush ruleset", "Übel", "a\nb", "", "-a", "A")]
+    for bad in (*bad_ids, owner(70_000, "x"), owner(0, "x")):
+        with pytest.raises(FirewallError, match="cannot"):
+            await firewall.apply(difference(None, holding([bad], {})))
+    assert nft("list", "ruleset") == ""
+    await firewall.close()
+
+
+@in_network_namespace
+async def test_a_missing_nft_says_what_to_install(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    firewall = NftablesFirewall()
+    with pytest.raises(FirewallError, match="install the nftables package"):
+        await firewall.apply(difference(None, holding([ALPHA], {})))
+    await firewall.close()

@@ -1,0 +1,276 @@
+"""Nobody is locked out, shown with packets: a guard whose lists hold everything, and the world outside at its gateway.
+
+Neighbours are not written down beforehand, as elsewhere they are: to find them is part of what must go on.
+"""
+
+import socket
+import struct
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, closing
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from banlistd.adapters.firewalls.nftables.firewall import NftablesFirewall
+from banlistd.adapters.host.protected import LinuxHost
+from banlistd.adapters.storage.database import open_database
+from banlistd.adapters.storage.import_runs import ImportRuns
+from banlistd.core.addresses.sets import AddressSet, hash_of, to_text
+from banlistd.core.config.model import Config, Source
+from banlistd.core.feeds.parsers import parse
+from banlistd.core.ruleset.plan import plan
+from banlistd.core.ruleset.policy import Policy, policy_of
+from banlistd.core.ruleset.state import Kind, Lane, MapId
+from banlistd.model import Direction, Family, Format, Mark, SourceId
+from banlistd.services.enforcer import Enforcer
+from support.data import real_list
+from support.network_namespace import NetworkNamespace
+
+FEED = SourceId("feed")
+GUARD = ("198.51.100.2", "2001:db8:9::2")
+GATEWAY = ("198.51.100.1", "2001:db8:9::1")
+RESOLVER = ("203.0.113.53", "2001:db8:53::53")
+ADMIN = ("203.0.113.77", "2001:db8:77::77")
+PUBLISHER = ("203.0.113.80", "2001:db8:80::80")
+STRANGER = ("203.0.113.99", "2001:db8:99::99")
+LAN_GUARD, LAN_NEIGHBOUR = "10.9.0.2", "10.9.0.7"
+EVERYTHING = b"0.0.0.0/0\n::/0\n"
+SSH_PORT = 22
+
+
+@dataclass(frozen=True)
+class Scene:
+    guard: NetworkNamespace
+    outside: NetworkNamespace
+    folder: Path
+
+    def ban(self, body: bytes, direction: Direction) -> AddressSet:
+        """Enforce a list on the guard with all that the daemon would know of it; returns what was read."""
+        addresses = parse(body, Format()).addresses
+        self.guard.run(partial(enforce, self.folder, addresses, direction))
+        # Whoever was known is to be found again.
+        for namespace in (self.guard, self.outside):
+            namespace.command("ip", "neighbour", "flush", "all")
+        return addresses
+
+    def arrives(self, source: str, target: str, herald: str) -> bool:
+        """Whether a datagram from outside comes in. The herald's, sent after it, must."""
+        with (
+            closing(udp(self.guard, target)) as receiver,
+            closing(udp(self.outside, source)) as sender,
+            closing(udp(self.outside, herald)) as last,
+        ):
+            sender.sendto(b"asked", receiver.getsockname())
+            last.sendto(b"last", receiver.getsockname())
+            heard = [receiver.recv(16)]
+            while heard[-1] != b"last":
+                heard.append(receiver.recv(16))
+            return b"asked" in heard
+
+    def is_answered(self, client: str, server: str) -> bool:
+        """Whether the guard gets an answer from outside."""
+        with closing(udp(self.guard, client)) as asking, closing(udp(self.outside, server)) as answering:
+            asking.sendto(b"question", answering.getsockname())
+            _, place = answering.recvfrom(16)
+            answering.sendto(b"answer", place)
+            return asking.recv(16) == b"answer"
+
+
+def udp(namespace: NetworkNamespace, address: str) -> socket.socket:
+    made = namespace.run(partial(socket.socket, socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_DGRAM))
+    made.settimeout(20)
+    made.bind((address, 0))
+    return made  # type: ignore[no-any-return]
+
+
+async def enforce(folder: Path, addresses: AddressSet, direction: Direction) -> None:
+    async def lookup(hosts: Sequence[str], *, ask: bool = True) -> Mapping[str, Sequence[str]]:
+        return dict.fromkeys(hosts, PUBLISHER)
+
+    firewall = NftablesFirewall()
+    async with open_database(folder / "db") as database:
+        enforcer = Enforcer(firewall, ImportRuns(database), policy_under(direction), LinuxHost(lookup, {}, folder))
+        await enforcer.enforce(FEED, hash_of(addresses.encode()), addresses)
+    await firewall.close()
+
+
+def policy_under(direction: Direction) -> Policy:
+    source = Source(id=FEED, url="https://lists.example/", direction=direction)
+    return policy_of(Config(sources=(source,)), {FEED: Mark(1)}, 0.0)
+
+
+@pytest.fixture
+def scene(tmp_path: Path) -> Iterator[Scene]:
+    with ExitStack() as stack:
+        guard, outside = (stack.enter_context(NetworkNamespace()) for _ in range(2))
+        guard.command("ip", "link", "add", "wan", "type", "veth", "peer", "name", "street", "netns", outside.path)
+        for namespace, name, four, six in ((guard, "wan", GUARD[0], GUARD[1]), (outside, "street", GATEWAY[0], GATEWAY[1])):
+            namespace.run(partial(without_duplicate_detection, name))
+            namespace.command("ip", "address", "add", f"{four}/24", "dev", name)
+            namespace.command("ip", "address", "add", f"{six}/64", "dev", name, "nodad")
+            namespace.command("ip", "link", "set", name, "up")
+        guard.command("ip", "address", "add", f"{LAN_GUARD}/24", "dev", "wan")
+        outside.command("ip", "address", "add", f"{LAN_NEIGHBOUR}/24", "dev", "street")
+        for address in (*RESOLVER, *ADMIN, *PUBLISHER, *STRANGER):
+            outside.command("ip", "address", "add", address, "dev", "lo", *(["nodad"] if ":" in address else []))
+        for gateway in GATEWAY:
+            guard.command("ip", "route", "add", "::/0" if ":" in gateway else "0.0.0.0/0", "via", gateway)
+        (tmp_path / "etc").mkdir()
+        (tmp_path / "etc/resolv.conf").write_text("".join(f"nameserver {address}\n" for address in RESOLVER), encoding="ascii")
+        yield Scene(guard, outside, tmp_path)
+
+
+def without_duplicate_detection(name: str) -> None:
+    """Link-local addresses too are usable at once."""
+    Path(f"/proc/sys/net/ipv6/conf/{name}/accept_dad").write_text("0", encoding="ascii")
+
+
+both = pytest.mark.parametrize("direction", [Direction.IN, Direction.BOTH])
+each_version = pytest.mark.parametrize("version", [0, 1], ids=["ipv4", "ipv6"])
+
+
+@both
+@each_version
+def test_with_everything_banned_the_host_keeps_what_it_lives_by_and_a_stranger_is_kept_out(
+    scene: Scene, version: int, direction: Direction
+) -> None:
+    guard, gateway = GUARD[version], GATEWAY[version]
+    assert scene.arrives(STRANGER[version], guard, gateway)
+    scene.ban(EVERYTHING, direction)
+    for source in (gateway, RESOLVER[version], PUBLISHER[version]):
+        assert scene.arrives(source, guard, gateway), source
+        assert scene.is_answered(guard, source), source
+    assert not scene.arrives(STRANGER[version], guard, gateway)
+    assert not scene.arrives(ADMIN[version], guard, gateway)
+    with closing(udp(scene.guard, guard)) as itself:
+        itself.sendto(b"me", itself.getsockname())
+        assert itself.recv(16) == b"me"
+
+
+@both
+@each_version
+def test_a_live_ssh_session_goes_on_when_everything_is_banned(scene: Scene, version: int, direction: Direction) -> None:
+    family = (socket.AF_INET, socket.AF_INET6)[version]
+    with (
+        closing(scene.guard.run(partial(socket.create_server, (GUARD[version], SSH_PORT), family=family))) as listener,
+        closing(scene.outside.run(partial(connect, ADMIN[version], GUARD[version]))) as client,
+        closing(listener.accept()[0]) as session,
+    ):
+        scene.ban(EVERYTHING, direction)
+        for one, other in ((client, session), (session, client)):
+            other.settimeout(20)
+            one.sendall(b"still here")
+            assert other.recv(16) == b"still here"
+        assert not scene.arrives(STRANGER[version], GUARD[version], GATEWAY[version])
+
+
+def as_6to4(four: str) -> str:
+    """RFC 3056; any host of the site."""
+    return f"2002:{socket.inet_aton(four).hex(':', 2)}::7"
+
+
+def as_nat64(four: str) -> str:
+    """RFC 6052."""
+    return f"64:ff9b::{socket.inet_aton(four).hex(':', 2)}"
+
+
+EMBEDDED: Mapping[str, tuple[bytes, Callable[[str], str]]] = {
+    "6to4, all": (b"2002::/16\n", as_6to4),
+    "6to4, one site": (b"2002:cb00:7100::/40\n", as_6to4),
+    "NAT64, all": (b"64:ff9b::/96\n", as_nat64),
+    "NAT64, some": (b"64:ff9b::203.0.113.0/120\n", as_nat64),
+    "mapped": (b"::ffff:203.0.113.0/120\n", str),
+    "mapped, one by one": ("".join(f"::ffff:203.0.113.{n}\n" for n in range(256)).encode(), str),
+    "mapped range": (b"::ffff:203.0.113.0-::ffff:203.0.113.255\n", str),
+}
+
+
+@both
+@pytest.mark.parametrize("form", EMBEDDED)
+def test_a_list_in_another_form_bans_whom_it_names_and_not_what_the_host_lives_by(
+    scene: Scene, form: str, direction: Direction
+) -> None:
+    body, written = EMBEDDED[form]
+    friend, stranger = written(RESOLVER[0]), written(STRANGER[0])
+    version = int(":" in friend)
+    for address in {friend, stranger} - {RESOLVER[0], STRANGER[0]}:
+        scene.outside.command("ip", "address", "add", address, "dev", "lo", "nodad")
+    assert scene.arrives(stranger, GUARD[version], GATEWAY[version])
+    scene.ban(body, direction)
+    assert scene.arrives(friend, GUARD[version], GATEWAY[version])
+    assert scene.is_answered(GUARD[version], friend)
+    assert not scene.arrives(stranger, GUARD[version], GATEWAY[version])
+
+
+def connect(client: str, server: str) -> socket.socket:
+    return socket.create_connection((server, SSH_PORT), timeout=20, source_address=(client, 0))
+
+
+@both
+def test_with_firehol_level_1_verbatim_the_private_network_goes_on(scene: Scene, direction: Direction) -> None:
+    """It lists 0.0.0.0/8, 10.0.0.0/8, 127.0.0.0/8, 192.168.0.0/16 and 224.0.0.0/3."""
+    body = real_list("feeds/fh16_firehol_level1.netset").read_bytes()
+    addresses = scene.ban(body, direction)
+    for inside in (LAN_GUARD, LAN_NEIGHBOUR, "127.0.0.1", "192.168.7.7", "224.0.0.251"):
+        assert addresses.contains(Family.IPV4, int.from_bytes(socket.inet_aton(inside), "big")), inside
+    assert scene.arrives(LAN_NEIGHBOUR, LAN_GUARD, LAN_NEIGHBOUR)
+    assert scene.is_answered(LAN_GUARD, LAN_NEIGHBOUR)
+    assert scene.arrives(GATEWAY[0], GUARD[0], GATEWAY[0])
+    banned = a_banned_address(addresses, direction)
+    scene.outside.command("ip", "address", "add", banned, "dev", "lo", *(["nodad"] if ":" in banned else []))
+    assert not scene.arrives(banned, GUARD[0], GATEWAY[0])
+
+
+def a_banned_address(addresses: AddressSet, direction: Direction) -> str:
+    """One that a guard with this list bans, whatever the edition of the list."""
+    policy = policy_under(direction)
+    planned = plan(policy.roster, {FEED: addresses}, policy.allowed, policy.barred, [])
+    return to_text(Family.IPV4, planned.owned[MapId(Lane.IN, Kind.NETS, Family.IPV4)].first[0])
+
+
+@both
+@pytest.mark.parametrize(("group", "sender"), [("224.0.0.251", STRANGER[0]), ("ff02::fb", "fe80")], ids=["ipv4", "ipv6"])
+def test_multicast_and_link_local_go_on_when_everything_is_banned(
+    scene: Scene, group: str, sender: str, direction: Direction
+) -> None:
+    """Out to a group whatever the version; in from a link-local sender."""
+    scene.ban(EVERYTHING, direction)
+    family = socket.AF_INET6 if ":" in group else socket.AF_INET
+    with (
+        closing(scene.outside.run(partial(join, family, group, "street"))) as listening,
+        closing(scene.guard.run(partial(speaker, family, "wan"))) as speaking,
+    ):
+        speaking.sendto(b"hello", (group, listening.getsockname()[1]))
+        data, place = listening.recvfrom(16)
+        assert data == b"hello"
+        if sender == "fe80":
+            assert place[0].startswith("fe80")
+            listening.sendto(b"answer", place)
+            assert speaking.recv(16) == b"answer"
+
+
+def join(family: int, group: str, name: str) -> socket.socket:
+    made = socket.socket(family, socket.SOCK_DGRAM)
+    made.settimeout(20)
+    made.bind(("::" if family == socket.AF_INET6 else "", 0))
+    index = socket.if_nametoindex(name)
+    if family == socket.AF_INET6:
+        membership = socket.inet_pton(family, group) + struct.pack("=i", index)
+        made.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_JOIN_GROUP, membership)
+    else:
+        membership = socket.inet_pton(family, group) + bytes(4) + struct.pack("=i", index)
+        made.setsockopt(socket.IPPROTO_IP, socket.IP_ADD_MEMBERSHIP, membership)
+    return made
+
+
+def speaker(family: int, name: str) -> socket.socket:
+    made = socket.socket(family, socket.SOCK_DGRAM)
+    made.settimeout(20)
+    index = socket.if_nametoindex(name)
+    if family == socket.AF_INET6:
+        made.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_MULTICAST_IF, index)
+    else:
+        made.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_IF, bytes(8) + struct.pack("=i", index))
+    return made

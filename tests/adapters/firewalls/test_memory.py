@@ -1,0 +1,19 @@
+"""The firewall in memory keeps the contract, so that tests may stand on it."""
+
+import asyncio
+
+from adapters.firewalls.contract import Counting, FirewallContract, Killed, Promises, Spans, Story
+from banlistd.adapters.firewalls.memory import MemoryFirewall
+
+
+class TestMemoryFirewall(FirewallContract):
+    promises = Promises(Killed.NOTHING, Counting.NOTHING, Spans.RANGES)
+    changing = ("memory",)
+
+    def run(self, story: Story) -> None:
+        async def whole() -> None:
+            firewall = MemoryFirewall()
+            await story(firewall)
+            await firewall.close()
+
+        asyncio.run(whole())

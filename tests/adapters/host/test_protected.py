@@ -1,0 +1,346 @@
+"""What must not be locked out is found: in a real network namespace, on real connections, in files written for the test."""
+
+import asyncio
+import errno
+import socket
+import subprocess
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
+from pathlib import Path
+from threading import Event
+
+import pytest
+
+from banlistd.adapters.host import route_netlink
+from banlistd.adapters.host.protected import LinuxHost, hosts_of, merged
+from banlistd.adapters.host.resolver import ASK_AGAIN, RETRY, Names
+from banlistd.core.ruleset.protection import label
+from banlistd.errors import LedgerError
+from banlistd.model import Protected
+from support.fakes import StandingClock
+from support.network_namespace import in_network_namespace
+
+
+def find(
+    root: Path, urls: Sequence[str] = (), known: Mapping[str, Sequence[str]] | None = None, **environment: str
+) -> dict[str, str]:
+    """Reasons by address."""
+
+    async def lookup(hosts: Sequence[str], *, ask: bool = True) -> Mapping[str, Sequence[str]]:
+        return {host: (known or {}).get(host, ()) for host in hosts}
+
+    found = asyncio.run(LinuxHost(lookup, environment, root).protected(urls))
+    assert list(found) == sorted(found, key=lambda item: (item.family, item.first))
+    return reasons(found)
+
+
+def reasons(found: Sequence[Protected]) -> dict[str, str]:
+    answer = {label(item): item.reason for item in found}
+    assert len(answer) == len(found)
+    return answer
+
+
+def write(root: Path, place: str, text: str) -> None:
+    (root / place).parent.mkdir(parents=True, exist_ok=True)
+    (root / place).write_text(text, encoding="utf-8")
+
+
+@contextmanager
+def connection(server: str, port: int, client: str = "") -> Iterator[None]:
+    family = socket.AF_INET6 if ":" in server else socket.AF_INET
+    with (
+        closing(socket.create_server((server, port), family=family)) as listener,
+        closing(reached(client or server, port)),
+        closing(listener.accept()[0]),
+    ):
+        yield
+
+
+def reached(host: str, port: int) -> socket.socket:
+    """A connection. The kernel makes the route to a new IPv6 address beside us, and a moment later on a busy machine."""
+    for _ in range(500):
+        try:
+            return socket.create_connection((host, port), timeout=10)
+        except OSError as error:
+            if error.errno != errno.ENETUNREACH:
+                raise
+        time.sleep(0.01)
+    pytest.fail(f"there is no route to {host}")
+
+
+@in_network_namespace
+def test_addresses_and_gateways_of_all_interfaces_and_tables_are_found(tmp_path: Path) -> None:
+    for words in (
+        "link add one type veth peer name two",
+        "address add 192.0.2.2/24 dev one",
+        "address add 198.51.100.1 peer 198.51.100.2 dev two",
+        "address add 2001:db8::2/64 dev one nodad",
+        "link set one up",
+        "link set two up",
+        "route add default via 192.0.2.1",
+        "route add 203.0.113.0/25 nexthop via 192.0.2.3 nexthop via 192.0.2.4",
+        "route add 203.0.113.128/25 via 192.0.2.5 table 77",
+        "route add 203.0.112.0/24 via inet6 2001:db8::6 dev one",
+        "route add default via 2001:db8::1",
+        "route add 2001:db8:1::/48 nexthop via 2001:db8::3 nexthop via 2001:db8::4",
+    ):
+        command_ip(words)
+    found = find(tmp_path)
+    assert found["127.0.0.1"] == "address of lo"
+    assert found["::1"] == "address of lo"
+    assert found["192.0.2.2"] == found["2001:db8::2"] == "address of one"
+    assert found["198.51.100.1"] == found["198.51.100.2"] == "address of two"
+    gateways = {address for address, reason in found.items() if reason == "gateway"}
+    assert gateways >= {f"192.0.2.{last}" for last in (1, 3, 4, 5)}
+    assert gateways >= {f"2001:db8::{last}" for last in (1, 3, 4, 6)}
+
+
+def command_ip(words: str) -> None:
+    subprocess.run(["ip", *words.split()], check=True, capture_output=True)
+
+
+@in_network_namespace
+def test_the_peers_of_live_ssh_sessions_are_found_and_those_of_others_are_not(tmp_path: Path) -> None:
+    for address in ("192.0.2.2/32", "198.51.100.2/32", "2001:db8::2/128"):
+        command_ip(f"address add {address} dev lo nodad" if ":" in address else f"address add {address} dev lo")
+    ssh = "peer of a live SSH session"
+    with connection("192.0.2.2", 22), connection("2001:db8::2", 22), connection("198.51.100.2", 80):
+        found = find(tmp_path)
+        assert found["192.0.2.2"] == found["2001:db8::2"] == f"address of lo, {ssh}"
+        assert found["198.51.100.2"] == "address of lo"
+    with closing(socket.create_server(("192.0.2.2", 22))):
+        assert find(tmp_path)["192.0.2.2"] == "address of lo"
+
+
+@in_network_namespace
+def test_a_peer_on_a_socket_for_both_families_is_found_as_ipv4(tmp_path: Path) -> None:
+    listener = socket.create_server(("::", 22), family=socket.AF_INET6, dualstack_ipv6=True)
+    with closing(listener), closing(socket.create_connection(("127.0.0.9", 22))), closing(listener.accept()[0]):
+        assert find(tmp_path)["127.0.0.1"].endswith("SSH session")
+
+
+@in_network_namespace
+@pytest.mark.parametrize(
+    ("place", "line"),
+    [
+        ("etc/ssh/sshd_config", "Port 2222"),
+        ("etc/ssh/sshd_config", "  port=2222 # ours"),
+        ("etc/ssh/sshd_config.d/10-port.conf", 'Port "2222"'),
+        ("etc/ssh/sshd_config", "ListenAddress 192.0.2.1:2222"),
+        ("etc/ssh/sshd_config", "ListenAddress [::1]:2222"),
+    ],
+)
+def test_the_port_of_sshd_is_read_from_its_configuration(tmp_path: Path, place: str, line: str) -> None:
+    write(tmp_path, place, f"# Port 80\n{line}\nPort 99999\nPortly 81\n")
+    with connection("127.0.0.1", 2222):
+        assert find(tmp_path)["127.0.0.1"] == "address of lo, peer of a live SSH session"
+
+
+@in_network_namespace
+def test_where_the_kernel_cannot_be_asked_for_sockets_its_table_is_read(tmp_path: Path) -> None:
+    def cannot(port: int) -> Iterable[bytes]:
+        raise FileNotFoundError(port)
+
+    for address in ("192.0.2.2/32", "2001:db8::2/128"):
+        command_ip(f"address add {address} dev lo nodad")  # it is ours at once
+    command_ip("address add 192.0.2.3/32 dev lo")
+    with connection("192.0.2.2", 22), connection("::", 2200, "2001:db8::2"), connection("192.0.2.3", 80):
+        for name in ("tcp", "tcp6"):
+            table = Path("/proc/thread-self/net", name).read_text(encoding="ascii")
+            write(tmp_path, f"proc/thread-self/net/{name}", table.replace(":0898 ", ":0016 "))
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(route_netlink, "peers", cannot)
+            found = find(tmp_path)
+    assert {address for address, reason in found.items() if "SSH" in reason} == {"192.0.2.2", "2001:db8::2"}
+
+
+def test_the_peer_who_started_the_daemon_by_hand_is_found(tmp_path: Path) -> None:
+    assert find(tmp_path, SSH_CONNECTION="192.0.2.77 50000 192.0.2.1 22")["192.0.2.77"] == "peer of a live SSH session"
+
+
+def test_resolvers_are_found_also_behind_a_stub(tmp_path: Path) -> None:
+    write(tmp_path, "etc/resolv.conf", "# nameserver 192.0.2.9\nnameserver 127.0.0.53\nnameserver fe80::7%eth0\nnameserver x\n")
+    write(tmp_path, "run/systemd/resolve/resolv.conf", "search lan\nnameserver\t192.0.2.53\nnameserver 2001:db8::53")
+    found = find(tmp_path)
+    assert {address for address, reason in found.items() if "resolver" in reason} == {
+        "127.0.0.53", "192.0.2.53", "2001:db8::53", "fe80::7",
+    }  # fmt: skip
+
+
+def test_the_hosts_of_feeds_and_of_the_proxy_to_them_are_found(tmp_path: Path) -> None:
+    known = {"lists.example": ("192.0.2.10", "2001:db8::10"), "proxy.example": ("192.0.2.20",)}
+    urls = ("https://user:secret@lists.example:8443/a", "https://lists.example/b", "http://192.0.2.30/", "http://[2001:db8::30]/")
+    found = find(tmp_path, urls, known, https_proxy="proxy.example:3128")
+    assert found["192.0.2.10"] == found["2001:db8::10"] == "host of feed lists.example"
+    assert found["192.0.2.20"] == "host of proxy proxy.example"
+    assert found["192.0.2.30"] == "host of feed 192.0.2.30"
+    assert found["2001:db8::30"] == "host of feed 2001:db8::30"
+    assert "192.0.2.20" not in find(tmp_path, (), known, https_proxy="proxy.example:3128")
+
+
+def test_a_url_without_a_host_is_left_out() -> None:
+    assert hosts_of(["http://[half/", "file:///etc/passwd", "", "mqtt://broker.example:1883", "no url"]) == ("broker.example",)
+
+
+def test_an_address_with_two_reasons_is_there_once() -> None:
+    octets = bytes([192, 0, 2, 1])
+    twice: list[tuple[bytes | str, str]] = [("192.0.2.1", "gateway"), (octets, "resolver"), ("::ffff:192.0.2.1", "gateway")]
+    found = merged([*twice, ("0.0.0.0", "unspecified"), (b"x", "no address")])
+    assert reasons(found) == {"192.0.2.1": "gateway, resolver"}
+
+
+def test_what_cannot_be_read_is_left_out(tmp_path: Path) -> None:
+    (tmp_path / "etc/resolv.conf").mkdir(parents=True)
+    write(tmp_path, "etc/ssh", "a file where a folder should be")
+    write(tmp_path, "run/systemd/resolve/resolv.conf", "\0\udcff nameserver \x1b[31m".encode("utf-8", "replace").decode())
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(route_netlink, "NETLINK_ROUTE", 31)
+        patch.setattr(route_netlink, "NETLINK_SOCK_DIAG", 31)
+        assert find(tmp_path) == {}
+
+
+@in_network_namespace
+def test_a_router_with_the_whole_internet_in_its_tables_is_read_in_part_and_in_time(tmp_path: Path) -> None:
+    command_ip("link add one type veth peer name two")
+    command_ip("address add 192.0.2.2/24 dev one")
+    command_ip("link set two up")
+    command_ip("link set one up")
+    batch = tmp_path / "routes"
+    lines = (f"route add 20.{n >> 8}.{n & 255}.0/24 via 192.0.2.3" for n in range(30_000))
+    batch.write_text("route add default via 192.0.2.1\n" + "\n".join(lines), encoding="ascii")
+    command_ip(f"-batch {batch}")
+    began = time.perf_counter()
+    found = find(tmp_path)
+    assert time.perf_counter() - began < 1
+    assert found["192.0.2.1"] == "gateway"
+    assert found["192.0.2.3"] == "gateway"
+
+
+class Resolver:
+    """In the place of the system's: answers what it is told, or nothing until it is let go."""
+
+    def __init__(self) -> None:
+        self.answers: dict[str, list[str]] = {}
+        self.asked: list[str] = []
+        self.open = Event()
+        self.open.set()
+
+    def __call__(self, host: str, *_: object, **__: object) -> list[tuple[int, int, int, str, tuple[str, int]]]:
+        self.asked.append(host)
+        assert self.open.wait(20)
+        if host not in self.answers:
+            raise socket.gaierror(socket.EAI_AGAIN, "silent")
+        return [(0, 0, 0, "", (address, 0)) for address in self.answers[host]]
+
+
+@pytest.fixture
+def resolver(monkeypatch: pytest.MonkeyPatch) -> Resolver:
+    made = Resolver()
+    monkeypatch.setattr(socket, "getaddrinfo", made)
+    return made
+
+
+async def until(names: Names, expected: Mapping[str, Sequence[str]]) -> None:
+    """Answers come from threads, when they come."""
+    async with asyncio.timeout(20):
+        while await names.addresses([*expected]) != expected:  # noqa: ASYNC110 - threads end without an event
+            await asyncio.sleep(0)
+
+
+def test_a_name_is_asked_for_once_in_a_while_and_keeps_what_it_had(resolver: Resolver) -> None:
+    async def story() -> None:
+        clock = StandingClock()
+        names = Names(clock)
+        resolver.answers = {"a": ["192.0.2.1"]}
+        assert await names.addresses(["a", "b"]) == {"a": ("192.0.2.1",), "b": ()}
+        assert await names.addresses(["a", "b"]) == {"a": ("192.0.2.1",), "b": ()}
+        assert sorted(resolver.asked) == ["a", "b"]
+        clock.time += RETRY
+        resolver.answers = {"b": ["192.0.2.2"]}
+        await until(names, {"a": ("192.0.2.1",), "b": ("192.0.2.2",)})
+        clock.time += ASK_AGAIN
+        resolver.answers = {"a": ["192.0.2.3"]}
+        await names.addresses(["a", "b"])
+        await until(names, {"a": ("192.0.2.1", "192.0.2.3"), "b": ("192.0.2.2",)})
+
+    asyncio.run(story())
+
+
+def test_what_an_earlier_process_knew_is_known_at_once_and_asked_for_again(resolver: Resolver) -> None:
+    async def story() -> None:
+        resolver.open.clear()
+        resolver.answers = {"a": ["192.0.2.2"], "b": ["192.0.2.3"]}
+        names = Names(StandingClock(), deadline=3600, known={"a": ("192.0.2.1",)})
+        assert await names.addresses(["a", "b"], ask=False) == {"a": ("192.0.2.1",), "b": ()}
+        assert resolver.asked == []
+        assert await names.addresses(["a"]) == {"a": ("192.0.2.1",)}
+        resolver.open.set()
+        await until(names, {"a": ("192.0.2.1", "192.0.2.2")})
+
+    asyncio.run(story())
+
+
+def test_what_is_known_is_written_down_when_it_changes_and_not_before(resolver: Resolver) -> None:
+    async def story() -> None:
+        written: list[Mapping[str, Sequence[str]]] = []
+
+        async def keep(names: Mapping[str, Sequence[str]]) -> None:
+            written.append(names)
+
+        clock = StandingClock()
+        names = Names(clock, known={"a": ("192.0.2.1",), "gone": ("192.0.2.9",)}, keep=keep)
+        resolver.answers = {"a": ["192.0.2.1"], "b": ["192.0.2.2"]}
+        for _ in range(3):
+            await until(names, {"a": ("192.0.2.1",), "b": ("192.0.2.2",)})
+            await names.settle()
+        assert written[-1:] == [{"a": ("192.0.2.1",), "b": ("192.0.2.2",)}]
+        count = len(written)
+        await names.addresses(["a", "b"])
+        await names.settle()
+        assert len(written) == count
+
+    asyncio.run(story())
+
+
+def test_a_ledger_that_takes_nothing_keeps_no_name_from_being_known(resolver: Resolver) -> None:
+    async def story() -> None:
+        async def keep(_: Mapping[str, Sequence[str]]) -> None:
+            raise LedgerError("the disk is full")
+
+        resolver.answers = {"a": ["192.0.2.1"]}
+        names = Names(StandingClock(), keep=keep)
+        await until(names, {"a": ("192.0.2.1",)})
+        await names.settle()
+
+    asyncio.run(story())
+
+
+def test_a_silent_name_service_is_not_waited_for_and_the_names_come_later(resolver: Resolver) -> None:
+    async def story() -> None:
+        names = Names(StandingClock(), deadline=0.01)
+        resolver.answers = {f"h{n}": ["192.0.2.1"] for n in range(40)}
+        resolver.open.clear()
+        assert set((await names.addresses([*resolver.answers])).values()) == {()}
+        assert len(resolver.asked) < 40
+        names = Names(StandingClock(), deadline=3600)
+        waiting = asyncio.ensure_future(names.addresses(["h1"]))
+        await asyncio.sleep(0)
+        assert await names.addresses(["h1"]) == {"h1": ()}, "only who asks first waits"
+        waiting.cancel()
+        resolver.open.set()
+        await until(names, dict.fromkeys(resolver.answers, ("192.0.2.1",)))
+
+    asyncio.run(story())
+
+
+def test_a_lookup_that_outlives_the_daemon_disturbs_nobody(resolver: Resolver) -> None:
+    resolver.open.clear()
+    assert asyncio.run(Names(StandingClock(), deadline=0.01).addresses(["a"])) == {"a": ()}
+    resolver.open.set()
+
+
+def test_the_systems_own_resolver_knows_this_host() -> None:
+    known = asyncio.run(Names(StandingClock()).addresses(["localhost", "a..b", "x" * 300]))
+    assert set(known["localhost"]) & {"127.0.0.1", "::1"}
+    assert known["a..b"] == known["x" * 300] == ()

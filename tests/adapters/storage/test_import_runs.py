@@ -1,0 +1,198 @@
+"""The ledger on a real SQLite file."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+from banlistd.adapters.storage.database import open_database
+from banlistd.adapters.storage.import_runs import KEPT_RUNS, ImportRuns
+from banlistd.model import ContentHash, ImportRun, PolicyHash, Poll, RunState, SourceId, Validators
+from banlistd.ports import Pending
+
+SOURCE = SourceId("s")
+POLICY = PolicyHash("p" * 16)
+
+
+def with_ledger(path: Path, use: Callable[[ImportRuns], Awaitable[None]]) -> None:
+    async def run() -> None:
+        async with open_database(path / "db") as database:
+            await use(ImportRuns(database))
+
+    asyncio.run(run())
+
+
+def content(letter: str) -> ContentHash:
+    return ContentHash(letter * 64)
+
+
+def pending(letter: str, source_id: SourceId = SOURCE, arrivals: bytes | None = None) -> Pending:
+    return Pending(source_id, content(letter), POLICY, 7, 1, f"snapshot {letter}".encode(), arrivals)
+
+
+async def complete(ledger: ImportRuns, run: ImportRun, now: float = 2.0, validators: Validators | None = None) -> bool:
+    return await ledger.mark_completed(run, added=1, removed=2, policy_hash=POLICY, now=now, validators=validators)
+
+
+def test_marks_are_given_once_and_for_ever(tmp_path: Path) -> None:
+    async def use(ledger: ImportRuns) -> None:
+        a, b, c = SourceId("a"), SourceId("b"), SourceId("c")
+        assert await ledger.marks_for([a, b]) == {a: 1, b: 2}
+        assert await ledger.marks_for([c, a]) == {c: 3, a: 1}
+
+    with_ledger(tmp_path, use)
+
+
+def test_one_content_of_one_source_has_one_row(tmp_path: Path) -> None:
+    async def use(ledger: ImportRuns) -> None:
+        first = await ledger.upsert_pending(pending("a"), 1.0)
+        again = await ledger.upsert_pending(pending("a"), 2.0)
+        assert (first.id, first.attempts) == (again.id, again.attempts - 1)
+        assert again.generation > first.generation
+        assert len(await ledger.history(SOURCE, 10)) == 1
+
+    with_ledger(tmp_path, use)
+
+
+def test_the_same_content_of_another_source_has_its_own_row(tmp_path: Path) -> None:
+    async def use(ledger: ImportRuns) -> None:
+        first = await ledger.upsert_pending(pending("a"), 1.0)
+        second = await ledger.upsert_pending(pending("a", SourceId("t")), 1.0)
+        assert first.id != second.id
+
+    with_ledger(tmp_path, use)
+
+
+def test_only_one_importer_closes_a_run(tmp_path: Path) -> None:
+    async def use(ledger: ImportRuns) -> None:
+        winner = await ledger.upsert_pending(pending("a"), 1.0)
+        loser = await ledger.upsert_pending(pending("a"), 1.0)
+        assert winner.id == loser.id
+        assert await complete(ledger, winner)
+        assert not await complete(ledger, loser)
+        (row,) = await ledger.history(SOURCE, 10)
+        assert (row.state, row.added, row.removed, row.completed_at) == (RunState.COMPLETED, 1, 2, 2.0)
+
+    with_ledger(tmp_path, use)
+
+
+def test_two_processes_that_import_the_same_content_make_one_row(tmp_path: Path) -> None:
+    async def run() -> None:
+        async with open_database(tmp_path / "db") as one, open_database(tmp_path / "db") as two:
+            ledgers = [ImportRuns(one), ImportRuns(two)]
+            runs = await asyncio.gather(*(ledgers[turn % 2].upsert_pending(pending("a"), 1.0) for turn in range(20)))
+            assert {run.id for run in runs} == {runs[0].id}
+            assert sorted(run.attempts for run in runs) == list(range(1, 21))
+            won = await asyncio.gather(*(complete(ledgers[turn % 2], run) for turn, run in enumerate(runs)))
+            assert sum(won) == 1
+
+    asyncio.run(run())
+
+
+def test_validators_are_kept_only_with_the_content_that_they_belong_to(tmp_path: Path) -> None:
+    async def use(ledger: ImportRuns) -> None:
+        validators = Validators("etag", "yesterday", "f" * 64, "recipe")
+        run = await ledger.upsert_pending(pending("a"), 1.0)
+        assert (await ledger.poll(SOURCE)).validators == Validators()
+        await complete(ledger, run, validators=validators)
+        poll = await ledger.poll(SOURCE)
+        assert (poll.validators, poll.content_hash) == (validators, content("a"))
+        failing = await ledger.upsert_pending(pending("b"), 3.0)
+        await ledger.mark_failed(failing, "the kernel said no", 4.0)
+        assert (await ledger.poll(SOURCE)).content_hash == content("a")
+
+    with_ledger(tmp_path, use)
+
+
+def test_a_failed_run_leaves_the_one_before_accepted(tmp_path: Path) -> None:
+    async def use(ledger: ImportRuns) -> None:
+        await complete(ledger, await ledger.upsert_pending(pending("a"), 1.0))
+        await ledger.mark_failed(await ledger.upsert_pending(pending("b"), 3.0), "no", 4.0)
+        newest, accepted = await ledger.newest(SOURCE), await ledger.accepted(SOURCE)
+        assert newest is not None
+        assert (newest.content_hash, newest.state, newest.error) == (content("b"), RunState.FAILED, "no")
+        assert accepted is not None
+        assert accepted.content_hash == content("a")
+        assert await ledger.snapshot(SOURCE, content("a")) == b"snapshot a"
+
+    with_ledger(tmp_path, use)
+
+
+def test_a_list_that_comes_back_is_the_newest_again_in_its_old_row(tmp_path: Path) -> None:
+    async def use(ledger: ImportRuns) -> None:
+        first = await ledger.upsert_pending(pending("a"), 5.0)
+        await complete(ledger, first)
+        await complete(ledger, await ledger.upsert_pending(pending("b"), 4.0))
+        # The clock went back meanwhile; the order of generations does not care.
+        back = await ledger.upsert_pending(pending("a"), 3.0)
+        assert back.id == first.id
+        accepted = await ledger.accepted(SOURCE)
+        assert accepted is not None
+        assert (accepted.content_hash, accepted.state) == (content("a"), RunState.PENDING)
+
+    with_ledger(tmp_path, use)
+
+
+def test_old_snapshots_go_when_a_newer_content_is_completed_and_not_before(tmp_path: Path) -> None:
+    async def use(ledger: ImportRuns) -> None:
+        await complete(ledger, await ledger.upsert_pending(pending("a"), 1.0))
+        run = await ledger.upsert_pending(pending("b"), 2.0)
+        assert await ledger.snapshot(SOURCE, content("a")) is not None
+        await complete(ledger, run)
+        assert await ledger.snapshot(SOURCE, content("a")) is None
+        assert await ledger.snapshot(SOURCE, content("b")) == b"snapshot b"
+
+    with_ledger(tmp_path, use)
+
+
+def test_the_same_failure_again_counts_up_instead_of_filling_the_disk(tmp_path: Path) -> None:
+    async def use(ledger: ImportRuns) -> None:
+        for now in range(5):
+            await ledger.record_failure(SOURCE, "404", POLICY, float(now))
+        await ledger.record_failure(SOURCE, "500", POLICY, 9.0)
+        history = await ledger.history(SOURCE, 10)
+        assert [(run.error, run.attempts) for run in history] == [("500", 1), ("404", 5)]
+        assert await ledger.newest(SOURCE) is None
+
+    with_ledger(tmp_path, use)
+
+
+def test_history_is_kept_short_and_never_loses_what_is_in_force(tmp_path: Path) -> None:
+    async def use(ledger: ImportRuns) -> None:
+        await complete(ledger, await ledger.upsert_pending(pending("a"), 0.0))
+        for now in range(KEPT_RUNS + 20):
+            await ledger.record_failure(SOURCE, f"failure {now}", POLICY, float(now + 10))
+        assert len(await ledger.history(SOURCE, 1000)) <= KEPT_RUNS + 1
+        accepted = await ledger.accepted(SOURCE)
+        assert accepted is not None
+        assert accepted.content_hash == content("a")
+
+    with_ledger(tmp_path, use)
+
+
+def test_arrivals_are_told_newest_first_and_the_first_content_is_new_as_a_whole(tmp_path: Path) -> None:
+    async def use(ledger: ImportRuns) -> None:
+        await complete(ledger, await ledger.upsert_pending(pending("a"), 1.0))
+        await complete(ledger, await ledger.upsert_pending(pending("b", arrivals=b"one"), 2.0))
+        await complete(ledger, await ledger.upsert_pending(pending("c", arrivals=b"two"), 3.0))
+        assert await ledger.arrivals(SOURCE) == [(3.0, b"two"), (2.0, b"one"), (1.0, None)]
+
+    with_ledger(tmp_path, use)
+
+
+def test_a_content_that_is_applied_again_arrived_when_it_first_came(tmp_path: Path) -> None:
+    async def use(ledger: ImportRuns) -> None:
+        await complete(ledger, await ledger.upsert_pending(pending("a", arrivals=b"one"), 1.0))
+        await complete(ledger, await ledger.upsert_pending(pending("a"), 9.0))
+        assert await ledger.arrivals(SOURCE) == [(1.0, b"one")]
+
+    with_ledger(tmp_path, use)
+
+
+def test_a_poll_is_remembered_without_touching_the_validators(tmp_path: Path) -> None:
+    async def use(ledger: ImportRuns) -> None:
+        run = await ledger.upsert_pending(pending("a"), 1.0)
+        await complete(ledger, run, validators=Validators("etag"))
+        await ledger.save_poll(Poll(SOURCE, due_at=99.0, polled_at=9.0, failures=2, error="late"))
+        assert await ledger.poll(SOURCE) == Poll(SOURCE, Validators("etag"), content("a"), 99.0, 9.0, 2, "late")
+
+    with_ledger(tmp_path, use)

@@ -1,0 +1,79 @@
+"""The table of bans by hand, on a real file."""
+
+import asyncio
+import sqlite3
+from collections.abc import Awaitable, Callable
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from banlistd.adapters.storage.database import open_database
+from banlistd.adapters.storage.database_schema import migrations
+from banlistd.adapters.storage.manual_bans import ManualBanTable
+from banlistd.errors import LedgerError
+from banlistd.model import Family, ManualBan
+
+FOUR = ManualBan(Family.IPV4, 0xC0000200, 0xC00002FF, "fail2ban/sshd", "5 failures", 10.5, 610.5)
+SIX = ManualBan(Family.IPV6, 0, 2**128 - 1, "operator", "", 11.0, None)
+
+
+def use(disk: Path, life: Callable[[ManualBanTable], Awaitable[None]]) -> None:
+    async def run() -> None:
+        async with open_database(disk / "db") as database:
+            await life(ManualBanTable(database))
+
+    asyncio.run(run())
+
+
+def test_what_is_written_is_read_back_by_the_next_process(tmp_path: Path) -> None:
+    async def write(table: ManualBanTable) -> None:
+        assert await table.load() == (False, [])
+        await table.begin([FOUR], 9.0)
+        await table.change([SIX], [])
+
+    async def read(table: ManualBanTable) -> None:
+        assert await table.load() == (True, [FOUR, SIX])
+
+    use(tmp_path, write)
+    use(tmp_path, read)
+
+
+def test_each_origin_has_a_row_of_its_own_and_a_second_order_replaces_its_first(tmp_path: Path) -> None:
+    async def life(table: ManualBanTable) -> None:
+        other, longer = replace(FOUR, origin="fail2ban/recidive", created_at=12.0), replace(FOUR, expires_at=None, comment="")
+        await table.begin([], 9.0)
+        await table.change([FOUR, other], [])
+        await table.change([longer], [])
+        assert await table.load() == (True, [longer, other])
+        await table.change([], [FOUR.key, SIX.key])
+        assert await table.load() == (True, [other])
+
+    use(tmp_path, life)
+
+
+def test_a_change_that_cannot_be_made_wholly_is_not_made(tmp_path: Path) -> None:
+    async def life(table: ManualBanTable) -> None:
+        await table.begin([FOUR], 9.0)
+        with pytest.raises(LedgerError):
+            await table.change([SIX, replace(SIX, first=2, last=1)], [FOUR.key])
+        assert await table.load() == (True, [FOUR])
+
+    use(tmp_path, life)
+
+
+def test_bans_of_a_database_from_before_origins_are_an_operators(tmp_path: Path) -> None:
+    with closing(sqlite3.connect(tmp_path / "db")) as database, database:
+        for number, script in migrations():
+            if number < 11:
+                database.executescript(script)
+        database.execute("INSERT INTO manual_bans VALUES (x'c0000201', x'c0000201', 'why', 1.0, NULL)")
+        database.execute("PRAGMA user_version = 10")
+
+    async def life(table: ManualBanTable) -> None:
+        assert await table.load() == (
+            False, [ManualBan(Family.IPV4, 0xC0000201, 0xC0000201, "operator", "why", 1.0, None)],
+        )  # fmt: skip
+
+    use(tmp_path, life)

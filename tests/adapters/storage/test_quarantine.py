@@ -1,0 +1,109 @@
+"""The quarantine on a real SQLite file."""
+
+import asyncio
+import dataclasses
+import sqlite3
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+from banlistd.adapters.storage.database import open_database
+from banlistd.adapters.storage.database_schema import migrations
+from banlistd.adapters.storage.quarantine import QuarantineTable
+from banlistd.core.feeds.quarantine import Quarantined
+from banlistd.model import ContentHash, SourceId
+from banlistd.ports import Quarantine, Standing
+
+SOURCE, OTHER = SourceId("s"), SourceId("t")
+HELD = Quarantined(SOURCE, ContentHash("a" * 64), b"snapshot", "shrunk", "too few", 3, 1, first_seen=1.0, last_seen=1.0)
+
+_: type[Quarantine] = QuarantineTable
+
+
+def work(path: Path, use: Callable[[QuarantineTable], Awaitable[None]]) -> None:
+    async def run() -> None:
+        async with open_database(path / "db") as database:
+            await use(QuarantineTable(database))
+
+    asyncio.run(run())
+
+
+def test_what_is_held_back_is_found_again_after_a_restart(tmp_path: Path) -> None:
+    async def before(quarantine: QuarantineTable) -> None:
+        assert await quarantine.held(SOURCE) is None
+        await quarantine.detain(HELD)
+
+    async def after(quarantine: QuarantineTable) -> None:
+        assert await quarantine.held(SOURCE) == HELD
+        assert await quarantine.held(OTHER) is None
+
+    work(tmp_path, before)
+    work(tmp_path, after)
+
+
+def test_the_same_content_again_moves_its_counters_and_leaves_the_snapshot(tmp_path: Path) -> None:
+    async def use(quarantine: QuarantineTable) -> None:
+        await quarantine.detain(HELD)
+        again = dataclasses.replace(HELD, snapshot=b"not written", last_seen=5.0, refusals=2, stood=4.0)
+        await quarantine.detain(again)
+        assert await quarantine.held(SOURCE) == dataclasses.replace(again, snapshot=b"snapshot")
+
+    work(tmp_path, use)
+
+
+def test_other_content_takes_the_place_of_what_was_held_back_and_of_its_approval(tmp_path: Path) -> None:
+    async def use(quarantine: QuarantineTable) -> None:
+        await quarantine.detain(HELD)
+        assert await quarantine.approve(SOURCE, HELD.content_hash)
+        other = dataclasses.replace(HELD, content_hash=ContentHash("b" * 64), snapshot=b"other")
+        await quarantine.detain(other)
+        assert await quarantine.held(SOURCE) == other
+        assert not await quarantine.approve(SOURCE, HELD.content_hash)
+
+    work(tmp_path, use)
+
+
+def test_only_what_is_held_back_can_be_approved(tmp_path: Path) -> None:
+    async def use(quarantine: QuarantineTable) -> None:
+        assert not await quarantine.approve(SOURCE, HELD.content_hash)
+        await quarantine.detain(HELD)
+        assert await quarantine.approve(SOURCE, HELD.content_hash)
+        held = await quarantine.held(SOURCE)
+        assert held is not None
+        assert held.approved is True
+
+    work(tmp_path, use)
+
+
+def test_a_good_list_clears_the_quarantine_and_what_was_told(tmp_path: Path) -> None:
+    async def use(quarantine: QuarantineTable) -> None:
+        assert await quarantine.standing(SOURCE) is None
+        await quarantine.detain(HELD)
+        await quarantine.confirm(SOURCE, 7.0, trailer=True)
+        assert await quarantine.held(SOURCE) is None
+        assert await quarantine.standing(SOURCE) == Standing(7.0, trailer=True)
+        await quarantine.mark_told(SOURCE)
+        assert await quarantine.standing(SOURCE) == Standing(7.0, trailer=True, told=True)
+        await quarantine.confirm(SOURCE, 8.0, trailer=None)  # by 304: its end was not seen
+        assert await quarantine.standing(SOURCE) == Standing(8.0, trailer=True)
+        await quarantine.confirm(SOURCE, 9.0, trailer=False)
+        assert await quarantine.standing(SOURCE) == Standing(9.0)
+
+    work(tmp_path, use)
+
+
+def test_an_upgrade_knows_when_each_list_was_last_good(tmp_path: Path) -> None:
+    connection = sqlite3.connect(tmp_path / "db")
+    for number, script in migrations()[:6]:
+        connection.executescript(f"{script}; PRAGMA user_version = {number}")
+    insert = (
+        "INSERT INTO import_runs (source_id, content_hash, state, generation, policy_hash, started_at, completed_at)"
+        " VALUES ('s', ?, 'completed', ?, 'p', 1, ?)"
+    )
+    connection.executemany(insert, [("a" * 64, 1, 5.0), ("b" * 64, 2, 6.0)])
+    connection.commit()
+    connection.close()
+
+    async def use(quarantine: QuarantineTable) -> None:
+        assert await quarantine.standing(SOURCE) == Standing(6.0)
+
+    work(tmp_path, use)

@@ -1,0 +1,124 @@
+"""One daemon for one state directory: real processes, and a death that leaves no time to clean up."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from banlistd.adapters.system.instance import only_instance, only_writer
+from banlistd.errors import AlreadyRunningError, LedgerError
+from support.network_namespace import NetworkNamespace, in_network_namespace
+
+HOLD = """
+import sys
+from pathlib import Path
+from banlistd.adapters.system.instance import only_instance
+with only_instance(Path(sys.argv[1])):
+    print("held", flush=True)
+    sys.stdin.read()
+"""
+
+
+@contextmanager
+def another_holds(state: Path) -> Iterator[subprocess.Popen[str]]:
+    with subprocess.Popen(
+        [sys.executable, "-c", HOLD, str(state)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout
+        assert process.stdout.readline() == "held\n"
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def test_a_second_process_on_the_same_state_is_refused(tmp_path: Path) -> None:
+    with another_holds(tmp_path):
+        with pytest.raises(AlreadyRunningError) as refused, only_instance(tmp_path):
+            pytest.fail("two at once")
+        assert str(tmp_path) in refused.value.message
+        assert refused.value.hint
+
+
+def test_one_that_was_refused_does_not_break_the_lock_of_the_first(tmp_path: Path) -> None:
+    with another_holds(tmp_path):
+        for _ in range(2):
+            with pytest.raises(AlreadyRunningError), only_instance(tmp_path):
+                pytest.fail("two at once")
+
+
+def test_the_lock_goes_with_its_holder_however_it_dies(tmp_path: Path) -> None:
+    with another_holds(tmp_path) as process:
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        with only_instance(tmp_path):
+            pass
+
+
+def test_the_lock_is_free_again_after_the_work_and_after_a_fault(tmp_path: Path) -> None:
+    for _ in range(2):
+        with pytest.raises(RuntimeError), only_instance(tmp_path):
+            raise RuntimeError
+    with another_holds(tmp_path):
+        pass
+
+
+def test_two_state_directories_are_two_daemons(tmp_path: Path) -> None:
+    with another_holds(tmp_path / "one"), only_instance(tmp_path / "two"):
+        pass
+
+
+def test_a_program_that_we_start_does_not_hold_the_lock_on(tmp_path: Path) -> None:
+    with only_instance(tmp_path):
+        child = subprocess.Popen(["sleep", "60"], close_fds=False)
+    try:
+        with only_instance(tmp_path):
+            pass
+    finally:
+        child.kill()
+        child.wait()
+
+
+def test_the_state_directory_is_made_and_is_ours_alone(tmp_path: Path) -> None:
+    state = tmp_path / "var" / "banlistd"
+    with only_instance(state):
+        assert state.stat().st_mode & 0o777 == 0o700
+        assert not [*state.iterdir()]
+
+
+def test_a_state_directory_that_cannot_be_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(LedgerError) as refused, only_instance(tmp_path / "file" / "state"):
+        pytest.fail("there is no such directory")
+    assert os.strerror(20) in refused.value.message
+
+
+def test_a_firewall_has_one_writer_and_is_free_when_that_is_gone() -> None:
+    with NetworkNamespace() as one, NetworkNamespace() as two:
+
+        def nested() -> None:
+            with only_writer():
+                two.run(alone)
+                with pytest.raises(AlreadyRunningError, match="another state directory"), only_writer():
+                    pytest.fail("there are two")
+            alone()
+
+        def alone() -> None:
+            with only_writer():
+                pass
+
+        one.run(nested)
+
+
+@in_network_namespace
+def test_whoever_merely_takes_the_port_keeps_no_daemon_away() -> None:
+    with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 12) as squatter:
+        squatter.bind((0x424C_4431, 0))
+        with only_writer():
+            pass

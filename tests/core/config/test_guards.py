@@ -1,0 +1,68 @@
+"""How guards are written down."""
+
+import math
+
+import pytest
+
+from banlistd.core.config.model import Guards
+from support.written_config import problems_of, read, source_of
+
+
+def test_without_a_word_the_guards_have_the_documented_defaults() -> None:
+    guards = source_of().guards
+    assert (guards.html, guards.truncated, guards.unparseable) == (True, True, 0.5)
+    assert (guards.shrink, guards.grow, guards.share) == (0.5, 3.0, 0.1)
+    assert (guards.widest4, guards.widest6) == (8, 12)
+    assert (guards.settle, guards.max_age) == (3 * 86400.0, 7 * 86400.0)
+
+
+def test_a_source_moves_one_guard_and_leaves_the_others_as_they_are_for_all() -> None:
+    config = read(
+        """
+defaults:
+  guards: {shrink: 20%, share: 12.5%, widest4: /6}
+sources:
+- {id: a, path: a, guards: {shrink: 90 %, settle: 1d}}
+- {id: b, path: b}
+- {id: c, path: c, guards: }
+"""
+    )
+    a, b, c = (source.guards for source in config.sources)
+    assert (a.shrink, a.share, a.widest4, a.settle) == (0.9, 0.125, 6, 86400.0)
+    assert b == c == config.defaults.guards == Guards.model_validate({"shrink": "20%", "share": "12.5%", "widest4": "6"})
+
+
+def test_every_guard_can_be_switched_off_and_on_again() -> None:
+    every = ", ".join(f"{name}: off" for name in Guards.model_fields)
+    config = read(f"defaults: {{guards: {{{every}}}}}\nsources: [{{id: a, path: a, guards: {{shrink: 50%, html: on}}}}]")
+    off = config.defaults.guards
+    assert {off.unparseable, off.shrink, off.grow, off.share, off.settle, off.max_age} == {math.inf}
+    assert (off.html, off.truncated, off.widest4, off.widest6) == (False, False, 0, 0)
+    (source,) = config.sources
+    assert (source.guards.shrink, source.guards.html, source.guards.grow) == (0.5, True, math.inf)
+
+
+@pytest.mark.parametrize(
+    ("written", "words"),
+    [
+        ("shrink: 50", 'guards.shrink: "50" is not a percentage (write 0% to 100%, or off)'),
+        ("shrink: 101%", 'guards.shrink: "101%" is not a percentage (write 0% to 100%, or off)'),
+        ("shrink: -1%", 'guards.shrink: "-1%" is not a percentage (write 0% to 100%, or off)'),
+        ("grow: x3", 'guards.grow: "x3" is not a percentage (write 0% to 999999%, or off)'),
+        ("widest4: 0", 'guards.widest4: "0" is not a prefix length (write 1 to 32, or off)'),
+        ("widest6: 129", 'guards.widest6: "129" is not a prefix length (write 1 to 128, or off)'),
+        ("settle: 3", 'guards.settle: "3" is not a duration (write 90s, 15m, 1h or 1d)'),
+        ("max_age: 2s", 'guards.max_age: "2s" is shorter than 1m (write 1m to 365d)'),
+        ("html: maybe", 'guards.html: "maybe" is neither true nor false (write true or false)'),
+        ("shrnk: 50%", "guards.shrnk: is not a key here (did you mean shrink?)"),
+        ("shrink: ", "guards.shrink: has no value (write one or delete the line)"),
+    ],
+)
+def test_a_wrong_guard_is_told_where_it_stands(written: str, words: str) -> None:
+    assert problems_of(f"defaults:\n  guards:\n    {written}") == [f"banlistd.yaml:3: defaults.{words}"]
+    assert problems_of(f"sources:\n- id: a\n  path: a\n  guards:\n    {written}") == [f"banlistd.yaml:5: sources[0].{words}"]
+
+
+def test_guards_are_a_mapping() -> None:
+    (problem,) = problems_of("defaults: {guards: off}")
+    assert problem.startswith("banlistd.yaml:1: defaults.guards: is a single value and must be a mapping")

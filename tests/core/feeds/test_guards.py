@@ -1,0 +1,230 @@
+"""What does not reach the firewall, and with which words."""
+
+import pytest
+
+from banlistd.core.config.model import Guards, Source
+from banlistd.core.feeds.guards import refuse
+from banlistd.core.feeds.parsers import parse
+from banlistd.model import Format, Refusal, SourceId
+from support.data import DATA, needs_data, real_list
+
+STRICT = Source(id=SourceId("feed"), url="https://lists.example/")
+LENIENT = Source(id=SourceId("feed"), url="https://lists.example/", allow_empty=True)
+
+
+def refused(body: bytes, source: Source = STRICT) -> Refusal | None:
+    return refuse(source, parse(body, Format()))
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"192.0.2.1\n",
+        b"192.0.2.0/24\n# a remark\n\n; another\n",
+        b"2001:db8::/32\n",
+        b"192.0.2.1\nhello\n",  # as many good lines as bad ones
+        b"192.0.2.1\n10.0.0.1\n",  # the private one is taken out by the plan
+    ],
+)
+def test_a_list_passes(body: bytes) -> None:
+    assert refused(body) is None
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"<!DOCTYPE html><html><body>Please log in. Your address: 203.0.113.9</body></html>",
+        b"\n\n  <HTML><head></head></HTML>",
+        b"\xef\xbb\xbf<!doctype html><p>203.0.113.9</p>",
+    ],
+    ids=["doctype", "upper case", "byte order mark"],
+)
+@pytest.mark.parametrize("source", [STRICT, LENIENT], ids=["strict", "lenient"])
+def test_a_web_page_is_no_list_even_where_a_list_may_be_empty(body: bytes, source: Source) -> None:
+    refusal = refused(body, source)
+    assert refusal
+    assert refusal.guard == "html"
+
+
+@pytest.mark.parametrize("body", [b"", b"\n\n", b"# nothing today\n"], ids=["no bytes", "blank", "a remark"])
+def test_an_empty_list_passes_only_where_it_may(body: bytes) -> None:
+    refusal = refused(body)
+    assert refusal
+    assert refusal.guard == "empty"
+    assert "allow_empty" in refusal.reason
+    assert refused(body, LENIENT) is None
+
+
+@pytest.mark.parametrize("source", [STRICT, LENIENT], ids=["strict", "lenient"])
+def test_a_body_of_which_most_lines_are_no_addresses_is_refused(source: Source) -> None:
+    refusal = refused(b"error code: 520\nplease come again\n192.0.2.1\n", source)
+    assert refusal
+    assert refusal.guard == "unparseable"
+    assert "line 1: error code: 520" in refusal.reason
+
+
+def test_the_reason_holds_no_control_characters_of_the_list() -> None:
+    refusal = refused(b"\x1b[2Jboo\r\nhoo\x00\n")
+    assert refusal
+    assert refusal.reason.isprintable()
+
+
+# Compared with the last good list
+
+
+def hosts(number: int) -> bytes:
+    return b"".join(b"198.51.%d.%d\n" % divmod(index, 256) for index in range(number))
+
+
+def guarded(**guards: object) -> Source:
+    return STRICT.model_copy(update={"guards": Guards.model_validate(guards)})
+
+
+def after(before: bytes, body: bytes, source: Source = STRICT) -> str:
+    """The guard that refuses `body` after `before`, or an empty string."""
+    refusal = refuse(source, parse(body), body, parse(before).addresses)
+    return refusal.guard if refusal else ""
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "guard"),
+    [
+        (100, 50, ""),
+        (100, 49, "shrunk"),
+        (100, 400, ""),
+        (100, 401, "grown"),
+        (19, 1, ""),  # a handful of entries may become what it likes
+        (19, 5000, ""),
+        (20, 9, "shrunk"),
+        (100, 0, "empty"),
+    ],
+)
+def test_a_list_may_lose_half_and_grow_to_four_times_unless_it_is_small(before: int, now: int, guard: str) -> None:
+    assert after(hosts(before), hosts(now)) == guard
+
+
+def test_a_list_whose_networks_weigh_more_is_compared_by_its_addresses_too() -> None:
+    many = hosts(1000)
+    assert after(many, many + b"203.0.0.0/12\n") == ""
+    assert after(many, many + b"203.0.0.0/11\n") == "grown"
+    assert after(many + b"203.0.0.0/11\n", many) == "shrunk"
+    assert after(many + b"203.0.0.0/13\n", many) == ""
+
+
+def test_the_bounds_can_be_moved_and_switched_off() -> None:
+    assert after(hosts(100), hosts(89), guarded(shrink="10%")) == "shrunk"
+    assert after(hosts(100), hosts(1), guarded(shrink="off")) == ""
+    assert after(hosts(100), hosts(111), guarded(grow="10%")) == "grown"
+    assert after(hosts(100), hosts(5000), guarded(grow="off")) == ""
+    assert after(hosts(100), b"<html>192.0.2.1</html>", guarded(html="off")) == "unparseable"
+    assert after(hosts(100), b"<html>\n" + hosts(60), guarded(html="off")) == ""
+    assert after(hosts(10), b"a\nb\n192.0.2.1\n", guarded(unparseable="off")) == ""
+    assert after(hosts(10), b"a\n" + hosts(9), guarded(unparseable="0%")) == "unparseable"
+
+
+def test_a_list_that_may_be_empty_may_become_so_at_once() -> None:
+    assert after(hosts(100), b"# nothing today\n", LENIENT) == ""
+    assert after(hosts(100), hosts(1), LENIENT) == "shrunk"
+
+
+# What would be too much
+
+
+@pytest.mark.parametrize(
+    ("body", "guard"),
+    [
+        (b"0.0.0.0/0\n", "wide"),
+        (b"0.0.0.0/1\n128.0.0.0/1\n", "wide"),
+        (b"::/0\n", "wide"),
+        (b"2000::/3\n", "wide"),
+        (b"8.0.0.0/7\n", "wide"),
+        (b"8.0.0.0/9\n8.128.0.0/9\n9.0.0.0/31\n", "wide"),  # in pieces it is as wide, and one more address is too many
+        (b"8.0.0.0/8\n", ""),
+        (b"2a00::/12\n", ""),
+        (b"2a00::/11\n", "wide"),
+        (b"10.0.0.0/8\n11.0.0.0/8\n", ""),  # what may never be banned anyway does not count
+        (b"224.0.0.0/3\n0.0.0.0/8\n10.0.0.0/8\n127.0.0.0/8\n192.168.0.0/16\nff00::/8\nfc00::/7\n", ""),
+        (b"".join(b"%d.0.0.0/8\n" % first for first in range(12, 64, 2)), "share"),
+        (b"".join(b"%d.0.0.0/8\n" % first for first in range(12, 62, 2)), ""),
+        (b"".join(b"%x::/12\n" % first for first in range(0x2000, 0x3900, 0x20)), "share"),
+    ],
+)
+def test_a_list_that_would_ban_too_much_is_refused(body: bytes, guard: str) -> None:
+    refusal = refused(body)
+    assert (refusal.guard if refusal else "") == guard
+
+
+def test_the_whole_internet_passes_where_its_administrator_says_so() -> None:
+    source = guarded(share="off", widest4="off", widest6="off")
+    assert refused(b"0.0.0.0/0\n::/0\n", source) is None
+    refusal = refused(b"0.0.0.0/0\n", guarded(share="off"))
+    assert refusal
+    # The widest stretch of what is left without reserved space.
+    assert refusal.reason == "11.0.0.0 - 100.63.255.255 is wider than a /8 (guards: widest4)"
+
+
+# What a list says of itself
+
+
+def test_a_list_that_holds_less_than_it_says_is_cut() -> None:
+    whole = hosts(30) + b"# END 30 entries\n"
+    cut = hosts(29) + b"# END 30 entries\n"
+    assert after(b"", whole) == ""
+    assert after(whole, cut) == "truncated"
+    assert after(whole, cut, guarded(truncated="off")) == ""
+
+
+def test_a_list_that_has_lost_its_last_line_is_cut_unless_it_is_as_long_as_before() -> None:
+    before = parse(hosts(30)).addresses
+
+    def refusing(body: bytes, source: Source = STRICT) -> str:
+        refusal = refuse(source, parse(body), body, before, had_trailer=True)
+        return refusal.guard if refusal else ""
+
+    assert refusing(hosts(29)) == "truncated"
+    assert refusing(hosts(30)) == ""  # its publisher gave the line up
+    assert refusing(hosts(29) + b"# END 29 entries\n") == ""
+    assert refusing(hosts(29), guarded(truncated="off")) == ""
+
+
+# Real lists that are not fit for blocking as they are, each with the guard that says so.
+UNFIT = {
+    "encodings/html_error_page.txt": "html",
+    "encodings/rate_limited.txt": "unparseable",
+    "feeds/country_us_ipv4.cidr": "wide",  # a country: 38 % of IPv4
+    "feeds/domains_only_predict.txt": "unparseable",
+    "feeds/dshield_asdetails_zero_padded.txt": "unparseable",  # a table of autonomous systems
+    "feeds/fh16_geolite2_country_country_us.netset": "wide",
+    "feeds/fh16_ipdeny_country_id_country_us.netset": "wide",
+    "feeds/fullbogons_ipv6_20240310.txt": "wide",  # nearly all of IPv6, a /1 among it
+    "feeds/hosts_adaway.txt": "unparseable",  # names, no addresses
+    "feeds/spamhaus_asndrop_2024.jsonl": "unparseable",  # autonomous systems, no addresses
+    "feeds/urls_only_atomspam.txt": "unparseable",
+    "peers/trick77_ipv4_mixed.txt": "unparseable",  # prose
+    "peers/trick77_ipv6_mixed.txt": "unparseable",
+}
+
+
+@needs_data
+@pytest.mark.parametrize("folder", ["feeds", "encodings", "peers", "churn", "big"])
+def test_every_real_list_passes_at_first_but_those_that_are_not_fit_for_blocking(folder: str) -> None:
+    for path in sorted((DATA / folder).iterdir()):
+        name = f"{folder}/{path.name}"
+        if path.suffix in (".zst", ".gz") and "p2p" not in path.name:
+            continue
+        body = path.read_bytes()
+        refusal = refuse(STRICT, parse(body), body)
+        expected = "empty" if "EMPTY" in name else UNFIT.get(name, "")
+        assert (refusal.guard if refusal else "") == expected, (name, refusal)
+
+
+@needs_data
+@pytest.mark.parametrize("name", ["feodo_ipblocklist_20240404.csv", "spamhaus_drop_v4_20260724.jsonl", "fh16_dshield.netset"])
+def test_a_real_list_that_counts_itself_is_refused_when_lines_are_missing_in_the_middle(name: str) -> None:
+    body = real_list(f"feeds/{name}").read_bytes()
+    lines = body.splitlines(keepends=True)
+    at = next(index for index, line in enumerate(lines) if not line.startswith((b"#", b'"first'))) + 1
+    cut = b"".join([*lines[:at], *lines[at + 5 :]])
+    refusal = refuse(STRICT, parse(cut), cut)
+    assert refusal
+    assert refusal.guard == "truncated"

@@ -1,0 +1,65 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from banlistd.core.download.retry import LONGEST_RETRY_AFTER
+from banlistd.core.feeds.schedule import JITTER, delay_after, wait_for
+from banlistd.model import Poll, SourceId
+
+A = SourceId("a")
+times = st.floats(-1e12, 1e12)
+chances = st.floats(0, 1)
+
+
+@given(st.floats(10, 1e6), chances)
+def test_a_good_poll_is_followed_after_the_interval_and_a_little_jitter(every: float, chance: float) -> None:
+    assert every <= delay_after(every=every, failures=0, retry_after=None, chance=chance) <= every * (1 + JITTER)
+
+
+@given(st.floats(10, 1e6), st.integers(1, 10_000), chances)
+def test_a_failed_poll_is_repeated_sooner_but_never_in_a_storm(every: float, failures: int, chance: float) -> None:
+    delay = delay_after(every=every, failures=failures, retry_after=None, chance=chance)
+    assert min(every, 60) / 2 <= delay <= every
+
+
+@given(chances)
+def test_failures_in_a_row_wait_longer(chance: float) -> None:
+    delays = [delay_after(every=86_400, failures=n, retry_after=None, chance=chance) for n in range(1, 10)]
+    assert delays == sorted(delays)
+
+
+def test_a_server_that_asks_for_patience_gets_it() -> None:
+    assert delay_after(every=60, failures=1, retry_after=7200, chance=0) == 7200
+
+
+@given(times, st.none() | times, times)
+def test_no_jump_of_the_clock_makes_a_wait_longer_than_the_interval(
+    due_at: float, polled_at: float | None, now: float
+) -> None:
+    assert 0 <= wait_for(Poll(A, due_at=due_at, polled_at=polled_at), now=now, every=3600) <= 3600 * (1 + JITTER)
+
+
+@given(times, times, times)
+def test_no_jump_of_the_clock_makes_a_failed_source_wait_longer_than_a_server_may_ask_for(
+    due_at: float, polled_at: float, now: float
+) -> None:
+    poll = Poll(A, due_at=due_at, polled_at=polled_at, failures=3)
+    assert 0 <= wait_for(poll, now=now, every=60) <= LONGEST_RETRY_AFTER
+
+
+def test_a_due_time_survives_a_restart() -> None:
+    assert wait_for(Poll(A, due_at=1000.0, polled_at=300.0), now=400.0, every=3600) == pytest.approx(600)
+
+
+def test_the_patience_that_a_server_asked_for_survives_a_restart() -> None:
+    assert wait_for(Poll(A, due_at=9000.0, polled_at=300.0, failures=1), now=400.0, every=60) == pytest.approx(8600)
+
+
+def test_an_interval_that_was_made_shorter_counts_at_once() -> None:
+    assert wait_for(Poll(A, due_at=90_000.0, polled_at=300.0), now=400.0, every=60) == pytest.approx(66)
+
+
+@given(st.integers(0, 100), st.floats(1e-3, 1e9))
+def test_a_clock_that_was_set_back_silences_nobody_not_even_one_who_restarts_often(failures: int, back: float) -> None:
+    poll = Poll(A, due_at=1e9 + 3600, polled_at=1e9, failures=failures)
+    assert wait_for(poll, now=1e9 - back, every=3600) == 0

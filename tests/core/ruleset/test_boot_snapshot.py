@@ -1,0 +1,53 @@
+"""What a restore stands on comes out of its text as it went in, or not at all."""
+
+import pytest
+
+from banlistd.core.ruleset.boot_snapshot import Footing, decode, encode
+from banlistd.core.ruleset.policy import policy_of
+from banlistd.model import BackendName, Family, Mark, Ownership, Protected, SourceId
+from support.written_config import read
+
+CONFIG = """
+allow: [192.0.2.10, "2001:db8::/32", {address: 203.0.113.4/31, until: 2030-01-01}]
+sources:
+  - {id: a, url: "https://a.example/", action: reject}
+  - {id: b, path: /b, direction: both}
+"""
+
+
+@pytest.fixture
+def footing() -> Footing:
+    config = read(CONFIG)
+    policy = policy_of(config, {SourceId("a"): Mark(2), SourceId("b"): Mark(7)}, 0.0)
+    protected = [
+        Protected(Family.IPV4, 0xC0000201, 0xC0000201, "gateway"),
+        Protected(Family.IPV6, 2**128 - 2, 2**128 - 1, "an SSH peer"),
+    ]
+    return Footing(BackendName.NFTABLES, Ownership.AUTO, policy, protected)
+
+
+def test_it_comes_back_as_it_was(footing: Footing) -> None:
+    back = decode(encode(footing))
+    assert back is not None
+    assert (back.backend, back.ownership, back.protected) == (footing.backend, footing.ownership, footing.protected)
+    assert (back.policy.roster, back.policy.hash) == (footing.policy.roster, footing.policy.hash)
+    assert back.policy.allowed == footing.policy.allowed
+    assert back.policy.barred == footing.policy.barred
+
+
+@pytest.mark.parametrize(
+    ("good", "bad"),
+    [
+        ('"version": 1', '"version": 2'),
+        ('"nftables"', '"pf"'),
+        ('"roster": [[2', '"roster": [[2, 2'),
+        ('"allowed": "', '"allowed": "zz'),
+        ("}", ""),
+    ],
+    ids=["another version", "another backend", "another shape", "no digits", "cut"],
+)
+def test_what_cannot_be_read_is_as_good_as_absent(footing: Footing, good: str, bad: str) -> None:
+    text = encode(footing)
+    assert good in text
+    assert decode(text.replace(good, bad)) is None
+    assert decode("") is None

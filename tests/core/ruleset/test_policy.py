@@ -1,0 +1,127 @@
+"""The policy hash changes with everything that decides what is banned, and with nothing else."""
+
+import datetime as dt
+from ipaddress import ip_address
+from typing import Any
+
+import pytest
+
+from banlistd.core.addresses.sets import from_numbers
+from banlistd.core.config.model import AllowEntry, Config, Source
+from banlistd.core.ruleset.policy import Policy, policy_of
+from banlistd.model import Action, Direction, Family, Format, FormatType, Mark, SourceId
+
+ONE, TWO = SourceId("one"), SourceId("two")
+MARKS = {ONE: Mark(1), TWO: Mark(2)}
+NOON = dt.datetime(2030, 6, 1, 12, tzinfo=dt.UTC)
+
+
+def source(source_id: SourceId, **keys: Any) -> Source:
+    return Source(**{"id": source_id, "url": "https://lists.example/", **keys})
+
+
+def allow(first: str, last: str | None = None, until: dt.date | None = None, comment: str = "") -> AllowEntry:
+    return AllowEntry(first=ip_address(first), last=ip_address(last or first), until=until, comment=comment)
+
+
+def policy(*sources: Source, allowed: tuple[AllowEntry, ...] = (), at: dt.datetime = NOON) -> Policy:
+    return policy_of(Config(sources=sources, allow=allowed), MARKS, at.timestamp())
+
+
+def lets_pass(of: Policy, text: str) -> bool:
+    address = ip_address(text)
+    family = Family.IPV4 if address.version == 4 else Family.IPV6
+    needle = from_numbers(family, [int(address)])
+    passes, barred = bool(of.allowed[family].contains(needle)[0]), bool(of.barred[family].contains(needle)[0])
+    assert barred or not passes, "whatever is allowed is barred from being banned"
+    return passes
+
+
+BASE = policy(source(ONE), source(TWO))
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        policy(source(TWO), source(ONE)),
+        policy(source(ONE)),
+        policy(source(ONE), source(TWO, enabled=False)),
+        policy(source(ONE, action=Action.REJECT), source(TWO)),
+        policy(source(ONE, direction=Direction.BOTH), source(TWO)),
+        policy(source(ONE, allow_empty=True), source(TWO)),
+        policy(source(ONE), source(TWO), allowed=(allow("192.0.2.1"),)),
+        policy(source(ONE), source(TWO), allowed=(allow("2001:db8::", "2001:db8::ffff"),)),
+    ],
+    ids=["order", "one less", "one disabled", "action", "direction", "guards", "allowed v4", "allowed v6"],
+)
+def test_what_decides_what_is_banned_changes_the_hash(other: Policy) -> None:
+    assert other.hash != BASE.hash
+
+
+@pytest.mark.parametrize(
+    "keys",
+    [
+        {"url": "https://mirror.example/"},
+        {"every": 60.0},
+        {"timeout": 5.0},
+        {"max_bytes": 10},
+        {"comment": "theirs"},
+        {"headers": {"authorization": "secret"}},
+        {"format": Format(FormatType.CSV, columns=("1",))},
+    ],
+    ids=lambda keys: next(iter(keys)),
+)
+def test_how_a_list_is_had_does_not_change_the_hash(keys: dict[str, Any]) -> None:
+    assert policy(source(ONE, **keys), source(TWO)).hash == BASE.hash
+
+
+def test_an_allow_entry_counts_by_its_addresses_not_by_how_it_is_written() -> None:
+    whole = policy(source(ONE), allowed=(allow("192.0.2.0", "192.0.2.255"),))
+    halves = policy(
+        source(ONE), allowed=(allow("192.0.2.128", "192.0.2.255", comment="upper"), allow("192.0.2.0", "192.0.2.127"))
+    )
+    assert whole.hash == halves.hash
+
+
+def test_one_allowed_range_more_is_not_taken_for_one_barred_range_more() -> None:
+    """10.1.2.3 is reserved and so barred anyway; to allow it is still another policy, because then it passes first."""
+    assert policy(source(ONE), allowed=(allow("10.1.2.3"),)).hash != policy(source(ONE)).hash
+
+
+def test_the_roster_is_the_enabled_sources_in_their_order() -> None:
+    of = policy(source(TWO, action=Action.LOG, direction=Direction.OUT), source(ONE, enabled=False))
+    (owner,) = of.roster
+    assert (owner.mark, owner.source_id, owner.action, owner.direction) == (2, TWO, Action.LOG, Direction.OUT)
+    assert of.owner(TWO) is owner
+    assert of.owner(ONE) is None
+
+
+@pytest.mark.parametrize(
+    ("until", "passes"),
+    [
+        (None, True),
+        (dt.date(2030, 6, 1), True),  # a day counts to its end
+        (dt.date(2030, 5, 31), False),
+        (NOON + dt.timedelta(seconds=1), True),
+        (NOON, False),
+    ],
+    ids=str,
+)
+def test_an_allow_entry_that_has_run_out_is_out(until: dt.date | None, *, passes: bool) -> None:
+    of = policy(source(ONE), allowed=(allow("192.0.2.1", until=until),))
+    assert lets_pass(of, "192.0.2.1") is passes
+    assert (of.hash == policy(source(ONE)).hash) is not passes
+
+
+def test_allowed_addresses_are_barred_and_reserved_ones_are_not_allowed() -> None:
+    of = policy(source(ONE), allowed=(allow("192.0.2.1"), allow("2001:db8::1")))
+    assert lets_pass(of, "192.0.2.1")
+    assert lets_pass(of, "2001:db8::1")
+    assert not lets_pass(of, "192.0.2.2")
+    assert not lets_pass(of, "127.0.0.1")
+    assert of.barred[Family.IPV4].contains(from_numbers(Family.IPV4, [int(ip_address("127.0.0.1"))])).all()
+
+
+def test_the_hash_is_sixteen_hexadecimal_digits() -> None:
+    assert len(BASE.hash) == 16
+    int(BASE.hash, 16)

@@ -1,0 +1,196 @@
+"""What is protected stays free in every form, and everything else is as it would be without."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from ipaddress import ip_address, ip_network
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from banlistd.core.addresses.reserved import RESERVED
+from banlistd.core.addresses.sets import FAMILIES, AddressSet, Ranges, from_numbers
+from banlistd.core.config.model import AllowEntry, Config, Source
+from banlistd.core.ruleset.plan import plan
+from banlistd.core.ruleset.policy import Policy, policy_of
+from banlistd.core.ruleset.protection import EMBEDDINGS, Carving, Span, carve, forms, joined, label
+from banlistd.core.ruleset.state import Holding
+from banlistd.model import Action, Direction, Family, Mark, Owner, PolicyHash, Protected, SourceId
+
+V4, V6 = Family.IPV4, Family.IPV6
+ONE, TWO = SourceId("one"), SourceId("two")
+NOTHING = {family: Ranges.none(family) for family in FAMILIES}
+BASE = PolicyHash("0123456789abcdef")
+ROSTER = (
+    Owner(Mark(1), ONE, Action.DROP, Direction.BOTH),
+    Owner(Mark(2), TWO, Action.LOG, Direction.IN),
+)
+
+
+def family_of(text: str) -> Family:
+    return V4 if ip_address(text).version == 4 else V6
+
+
+def protected(first: str, last: str | None = None, reason: str = "gateway") -> Protected:
+    return Protected(family_of(first), int(ip_address(first)), int(ip_address(last or first)), reason)
+
+
+def listed(*texts: str) -> AddressSet:
+    columns = []
+    for version, family in ((4, V4), (6, V6)):
+        networks = [network for network in map(ip_network, texts) if network.version == version]
+        columns += [from_numbers(family, [int(network[at]) for network in networks]) for at in (0, -1)]
+    return AddressSet.of(*columns)
+
+
+def written(span: Span) -> str:
+    return label(Protected(*span, reason=""))
+
+
+def is_barred(policy: Policy, text: str) -> bool:
+    return bool(policy.barred[family_of(text)].contains(from_numbers(family_of(text), [int(ip_address(text))]))[0])
+
+
+EVERYTHING = listed("0.0.0.0/0", "::/0")
+
+
+def test_an_ipv4_address_stands_in_four_forms_of_ipv6_as_well() -> None:
+    assert [written(form) for form in forms((V4, 0xC0000201, 0xC0000201))] == [
+        "192.0.2.1",
+        "::192.0.2.1",
+        "::ffff:192.0.2.1",
+        "64:ff9b::c000:201",
+        "2002:c000:201:: - 2002:c000:201:ffff:ffff:ffff:ffff:ffff",
+    ]
+
+
+@pytest.mark.parametrize("text", ["::ffff:192.0.2.1", "2002:c000:201::1"])
+def test_a_form_that_also_travels_as_ipv4_protects_the_ipv4_address(text: str) -> None:
+    item = protected(text)
+    assert "192.0.2.1" in {written(form) for form in forms((item.family, item.first, item.last))}
+
+
+@pytest.mark.parametrize("text", ["2001:db8::1", "::1", "64:ff9b::c000:201", "fe80::1"])
+def test_another_ipv6_address_is_itself_only(text: str) -> None:
+    assert forms((V6, int(ip_address(text)), int(ip_address(text)))) == ((V6, int(ip_address(text)), int(ip_address(text))),)
+
+
+def test_what_no_list_holds_changes_nothing() -> None:
+    carving = carve([protected("192.0.2.1")], {ONE: listed("192.0.2.0/32", "192.0.2.2/32", "198.51.100.0/24")}, NOTHING)
+    assert carving.is_empty
+    assert carving.hits == ()
+    assert carving.policy_hash(BASE) == BASE
+
+
+def test_a_hit_names_every_list_that_holds_the_address() -> None:
+    contents = {ONE: listed("192.0.2.1/32"), TWO: listed("2002:c000::/24")}
+    (hit,) = carve([protected("198.51.100.1"), protected("192.0.2.1")], contents, NOTHING).hits
+    assert (hit.protected.reason, hit.sources, hit.carved) == ("gateway", (ONE, TWO), True)
+
+
+def test_only_what_lists_hold_is_carved() -> None:
+    carving = carve([protected("192.0.2.0", "192.0.2.255")], {ONE: listed("192.0.2.7/32", "192.0.2.128/25")}, NOTHING)
+    assert [written((V4, int(a), int(b))) for a, b in zip(carving.ranges[V4].first, carving.ranges[V4].last, strict=True)] == [
+        "192.0.2.7",
+        "192.0.2.128 - 192.0.2.255",
+    ]
+    assert not len(carving.ranges[V6])
+
+
+def test_what_is_free_for_another_reason_is_told_but_not_carved() -> None:
+    barred = {V4: listed("10.0.0.0/8").ranges(V4), V6: Ranges.none(V6)}
+    carving = carve([protected("10.0.0.1")], {ONE: listed("10.0.0.0/8")}, barred)
+    assert carving.is_empty
+    (hit,) = carving.hits
+    assert (hit.sources, hit.carved) == ((ONE,), False)
+
+
+def test_the_hash_depends_on_what_is_carved_and_not_on_what_is_protected() -> None:
+    contents = {ONE: listed("192.0.2.0/24")}
+    gateway = carve([protected("192.0.2.1")], contents, NOTHING).policy_hash(BASE)
+    assert gateway != BASE
+    more = [protected("198.51.100.1"), protected("192.0.2.1", reason="resolver")]
+    assert gateway == carve(more, contents, NOTHING).policy_hash(BASE)
+    assert gateway != carve([protected("192.0.2.2")], contents, NOTHING).policy_hash(BASE)
+
+
+@pytest.mark.parametrize("network", [text for text in RESERVED if "." in text])
+def test_reserved_ipv4_space_is_barred_where_ipv6_embeds_it(network: str) -> None:
+    policy = policy_of(Config(), {}, 0.0)
+    first, last = ip_network(network)[0], ip_network(network)[-1]
+    for address in (first, last):
+        site = f"2002:{int(address) >> 16:x}:{int(address) & 0xFFFF:x}"
+        for text in (f"::{address}", f"::ffff:{address}", f"64:ff9b::{address}", f"{site}::", f"{site}:ffff::1"):
+            assert is_barred(policy, text), text
+
+
+def test_an_allowed_network_is_barred_where_ipv6_embeds_it_and_its_neighbours_are_not() -> None:
+    allow = AllowEntry(first=ip_address("192.0.2.0"), last=ip_address("192.0.2.255"))
+    source = Source(id=ONE, url="https://lists.example/")
+    policy = policy_of(Config(sources=(source,), allow=(allow,)), {ONE: Mark(1)}, 0.0)
+    for text in ("192.0.2.7", "2002:c000:207::7", "64:ff9b::192.0.2.7", "::ffff:192.0.2.7", "::192.0.2.7"):
+        assert is_barred(policy, text), text
+    for text in ("192.0.3.0", "2002:c000:300::", "64:ff9b::192.0.3.0", "2002:c000:1ff:ffff::", "8.8.8.8", "2001:db8::1"):
+        assert not is_barred(policy, text), text
+
+
+# A small world: public IPv4 addresses side by side, and everything that embeds them.
+LOWEST = int(ip_address("192.0.2.0"))
+PLACES = st.integers(0, 20)
+FORMS: Sequence[tuple[Family, int, int]] = ((V4, 0, 0), *((V6, above, below) for above, below in EMBEDDINGS.values()))
+
+
+def spanned(form: tuple[Family, int, int], first: int, more: int) -> Span:
+    family, above, below = form
+    return family, above | LOWEST + first << below, above | LOWEST + first + more << below | ((1 << below) - 1)
+
+
+spans = st.builds(spanned, st.sampled_from(FORMS), PLACES, st.integers(0, 5))
+items = spans.map(lambda span: Protected(*span, reason="gateway"))
+
+
+def content_of(chosen: Sequence[Span]) -> AddressSet:
+    columns = []
+    for family in FAMILIES:
+        ends = [(first, last) for kind, first, last in chosen if kind is family]
+        columns += [from_numbers(family, [span[at] for span in ends]) for at in (0, 1)]
+    return AddressSet.of(*columns)
+
+
+def held(contents: Mapping[SourceId, AddressSet], carving: Carving, barred: Mapping[Family, Ranges]) -> Holding:
+    return plan(ROSTER, contents, NOTHING, joined(barred, carving.ranges), [])
+
+
+def probes() -> Iterator[tuple[Family, int]]:
+    for place in range(-1, 28):
+        for family, above, below in FORMS:
+            first = above | LOWEST + place << below
+            yield from {(family, first), (family, first | ((1 << below) - 1))}
+
+
+@given(st.lists(items, max_size=4), st.lists(spans, max_size=5), st.lists(spans, max_size=5), st.lists(spans, max_size=2))
+def test_nothing_protected_is_owned_and_everything_else_is_as_without(
+    kept: list[Protected], one: list[Span], two: list[Span], free: list[Span]
+) -> None:
+    contents = {ONE: content_of(one), TWO: content_of(two)}
+    barred = {family: content_of(free).ranges(family) for family in FAMILIES}
+    carving = carve(kept, contents, barred)
+    without, present = held(contents, Carving.none(), barred), held(contents, carving, barred)
+    safe = [form for item in kept for form in forms((item.family, item.first, item.last))]
+    for family, number in probes():
+        needle = from_numbers(family, [number])
+        is_safe = any(kind is family and first <= number <= last for kind, first, last in safe)
+        for map_id in (map_id for map_id in present.owned if map_id.family is family):
+            expected = None if is_safe else without.owned[map_id].owner_of(needle)
+            assert present.owned[map_id].owner_of(needle) == expected
+    assert carving.is_empty == (carving.policy_hash(BASE) == BASE)
+    assert any(hit.carved for hit in carving.hits) != carving.is_empty
+
+
+@given(st.lists(items, max_size=5))
+def test_a_list_that_holds_everything_leaves_each_protected_address_free(kept: list[Protected]) -> None:
+    present = held({ONE: EVERYTHING}, carve(kept, {ONE: EVERYTHING}, NOTHING), NOTHING)
+    for item in kept:
+        for family, first, last in forms((item.family, item.first, item.last)):
+            for number in (first, last, (first + last) // 2):
+                needle = from_numbers(family, [number])
+                assert {owned.owner_of(needle) for key, owned in present.owned.items() if key.family is family} == {None}

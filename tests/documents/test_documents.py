@@ -1,0 +1,191 @@
+"""What an administrator reads is whole: man pages, completions, explanations in the journal, the lock of the libraries."""
+
+import argparse
+import ast
+import re
+import shutil
+import subprocess
+import tomllib
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import BaseModel
+
+from banlistd.__main__ import _parser
+from banlistd.adapters.system.journal import MESSAGE_IDS
+from banlistd.core.config.model import Block, Config, Defaults, Fail2ban, Geo, Guards, Log, Online, Source
+from banlistd.ctl.local import EVERY_COMMAND
+from banlistd.model import Action, BackendName, Direction, EventName, FormatType, Ownership
+
+PACKAGING = Path(__file__).resolve().parents[2] / "packaging"
+DAEMON = PACKAGING.parent / "daemon" / "banlistd"
+PAGES = sorted((PACKAGING / "man").iterdir())
+COMPLETIONS = sorted((PACKAGING / "completions").iterdir())
+CATALOGUE = (PACKAGING / "journal" / "banlistd.catalog").read_text()
+
+# What journald adds by itself, and what a catalogue may use of it.
+_FIELDS = re.compile(r"@([A-Z_]+)@")
+
+
+def page(name: str) -> str:
+    """A man page as text, without the marks of roff; what macros of two fonts put together has no spaces in between."""
+    lines = (PACKAGING / "man" / name).read_text().replace("\\-", "-").splitlines()
+    return "\n".join(re.sub(r"\\f.", "", _plain(line)) for line in lines)
+
+
+def _plain(line: str) -> str:
+    macro, _, rest = line.partition(" ") if line.startswith(".") else ("", "", line)
+    if macro in (".BR", ".BI", ".IB", ".IR", ".RB", ".RI"):
+        return "".join(quoted or bare for quoted, bare in re.findall(r'"([^"]*)"|(\S+)', rest))
+    return rest.replace('"', "")
+
+
+def entries() -> dict[str, str]:
+    """The entries of the catalogue by their ids."""
+    parts = re.split(r"^-- ([0-9a-f]{32})$", CATALOGUE, flags=re.MULTILINE)
+    return dict(zip(parts[1::2], parts[2::2], strict=True))
+
+
+def documented_fields() -> set[str]:
+    section = (PACKAGING / "man" / "banlistd.8").read_text().partition("\n.SH THE JOURNAL\n")[2].partition("\n.SH ")[0]
+    heads = re.findall(r"^\.TP\n(.*)$", section, re.MULTILINE)
+    return {word for head in heads for word in re.findall(r"\b[A-Z_]{3,}\b", head)}
+
+
+def fields_in(path: Path) -> set[str]:
+    """What a module that makes events calls the fields of them: words in capitals, as keys and as names of arguments."""
+    text = path.read_text()
+    nodes = [*ast.walk(ast.parse(text))] if "EventName." in text else []
+    keys = [key.value for node in nodes if isinstance(node, ast.Dict) for key in node.keys if isinstance(key, ast.Constant)]
+    names = [node.arg for node in nodes if isinstance(node, ast.keyword) and node.arg]
+    words = {word for word in (*keys, *names) if isinstance(word, str) and re.fullmatch(r"[A-Z_]{3,}", word)}
+    return words - {"SYSLOG_IDENTIFIER"}  # journald's own, which it explains itself
+
+
+def options_of(parser: argparse.ArgumentParser) -> list[str]:
+    return [option for action in parser._actions for option in action.option_strings if option not in ("-h", "--help")]
+
+
+@pytest.mark.parametrize("name", EventName)
+def test_every_event_has_an_explanation_with_a_subject_and_a_command_or_a_word_that_nothing_is_to_be_done(
+    name: EventName,
+) -> None:
+    entry = entries()[MESSAGE_IDS[name]]
+    assert re.match(r"\nSubject: \S.{10,90}\nDefined-By: banlistd\nSupport: \S+\nDocumentation: man:banlistd\(8\)\n\n\S", entry)
+    commands = re.findall(r"^    (?:banlistctl|banlistd|systemctl|journalctl|getent|df|nft) ", entry, re.MULTILINE)
+    assert commands or "nothing to do" in entry or "Nothing was written" in entry
+    assert all(len(line) <= 100 for line in entry.splitlines())
+
+
+def test_no_explanation_stands_for_an_event_that_there_is_not() -> None:
+    assert sorted(entries()) == sorted(MESSAGE_IDS.values())
+
+
+def test_every_explanation_uses_only_fields_that_the_man_page_documents() -> None:
+    assert set(_FIELDS.findall(CATALOGUE)) <= documented_fields()
+
+
+def test_every_field_that_an_event_brings_is_in_the_man_page() -> None:
+    announced = set().union(*(fields_in(path) for path in DAEMON.rglob("*.py")))
+    assert {"SOURCE_ID", "REASON", "ORIGIN"} <= announced
+    assert announced <= documented_fields()
+
+
+def test_the_catalogue_is_taken_by_systemd(tmp_path: Path) -> None:
+    if shutil.which("journalctl") is None:
+        pytest.skip("no command journalctl")
+    folder = tmp_path / "usr/lib/systemd/catalog"
+    folder.mkdir(parents=True)
+    (tmp_path / "var/lib/systemd/catalog").mkdir(parents=True)
+    (folder / "banlistd.catalog").write_text(CATALOGUE)
+    at = f"--root={tmp_path}"
+    subprocess.run(["journalctl", at, "--update-catalog"], check=True, capture_output=True)
+    listed = subprocess.run(["journalctl", at, "--list-catalog"], check=True, capture_output=True, text=True).stdout
+    assert len(listed.splitlines()) == len(EventName)
+
+
+@pytest.mark.parametrize("name", EventName)
+def test_every_event_is_in_the_man_page(name: EventName) -> None:
+    assert re.search(rf"\b{name}\b", page("banlistd.8"))
+
+
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.name)
+def test_a_man_page_has_no_mistake(path: Path) -> None:
+    if shutil.which("man") is None:
+        pytest.skip("no command man")
+    command = ["man", "--warnings", "--encoding=UTF-8", "--local-file", "--troff-device=utf8", "--ditroff", str(path)]
+    environment = {"PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8", "MANWIDTH": "80", "MANROFFSEQ": ""}
+    done = subprocess.run(command, capture_output=True, check=False, env=environment)
+    assert (done.returncode, done.stderr) == (0, b"")
+
+
+def test_every_command_of_banlistctl_is_in_its_man_page_with_its_arguments() -> None:
+    text = page("banlistctl.1")
+    for command in EVERY_COMMAND:
+        line = re.search(rf"^{command.name}\b.*$", text, re.MULTILINE)
+        assert line, command.name
+        assert all(argument.name in line[0] for argument in command.arguments if argument.name.startswith("-"))
+
+
+def test_every_option_of_banlistd_is_in_its_man_page_and_in_every_completion() -> None:
+    for option in options_of(_parser()):
+        assert re.search(rf"^{option}\b", page("banlistd.8"), re.MULTILINE), option
+        assert all(option.lstrip("-") in path.read_text() for path in COMPLETIONS), option
+
+
+@pytest.mark.parametrize("path", COMPLETIONS, ids=lambda path: path.name)
+def test_a_completion_knows_every_command(path: Path) -> None:
+    for command in EVERY_COMMAND:
+        assert re.search(rf"[' \"]{command.name}[': \"]", path.read_text()), command.name
+
+
+@pytest.mark.parametrize(
+    ("shell", "name"), [("bash", "banlistctl.bash"), ("zsh", "_banlistctl"), ("fish", "banlistctl.fish")]
+)
+def test_a_completion_is_understood_by_its_shell(shell: str, name: str) -> None:
+    if shutil.which(shell) is None:
+        pytest.skip(f"no command {shell}")
+    done = subprocess.run([shell, "-n", str(PACKAGING / "completions" / name)], capture_output=True, check=False)
+    assert (done.returncode, done.stderr) == (0, b"")
+
+
+@pytest.mark.parametrize("model", [Config, Defaults, Source, Guards, Block, Geo, Online, Fail2ban, Log])
+def test_every_key_of_the_configuration_is_in_its_man_page(model: type[BaseModel]) -> None:
+    text = page("banlistd.yaml.5")
+    for key in model.model_fields:
+        assert re.search(rf"(?:^|, |\{{){key}\b", text, re.MULTILINE), key
+
+
+@pytest.mark.parametrize("words", [BackendName, Ownership, Action, Direction, FormatType])
+def test_every_word_that_a_setting_may_be_is_in_the_man_page_of_the_configuration(words: type[StrEnum]) -> None:
+    text = page("banlistd.yaml.5")
+    assert [word for word in words if not re.search(rf"\b{word}\b", text)] == []
+
+
+def test_the_package_has_the_version_of_the_program() -> None:
+    project = pyproject()["project"]
+    first = (PACKAGING / "debian" / "changelog").read_text().splitlines()[0]
+    assert first.startswith(f"banlistd ({project['version']}) ")
+    assert all(f"banlistd {project['version']}" in path.read_text().splitlines()[0] for path in PAGES)
+
+
+@pytest.mark.parametrize("name", ["requirements.lock", "build.lock"])
+def test_every_library_in_a_lock_has_its_hash(name: str) -> None:
+    lines = (PACKAGING / name).read_text().splitlines()
+    pinned = [number for number, line in enumerate(lines) if "==" in line and not line.startswith((" ", "#"))]
+    assert pinned
+    assert all("--hash=sha256:" in lines[number + 1] for number in pinned)
+
+
+def test_the_lock_holds_every_library_that_the_program_needs() -> None:
+    project = pyproject()["project"]
+    needed = [*project["dependencies"], *project["optional-dependencies"]["systemd"]]
+    lock = (PACKAGING / "requirements.lock").read_text()
+    for name in (re.split(r"[<>=~ \[]", word)[0] for word in needed):
+        assert re.search(rf"^{name}==", lock, re.MULTILINE), f"{name} is missing: run packaging/lock"
+
+
+def pyproject() -> dict[str, Any]:
+    return tomllib.loads((PACKAGING.parent / "pyproject.toml").read_text())

@@ -1,0 +1,95 @@
+"""What is shipped: the shape of the repository, the programs, and what is inside the wheel."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import zipfile
+from importlib.metadata import entry_points
+from importlib.resources import files
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+
+TOP = Path(__file__).resolve().parents[2]
+ENTRIES = {"pyproject.toml", "daemon", "config", "packaging", "migrations", "tests", "README.md", "LICENSE"}
+
+
+def test_the_top_level_has_what_it_shall_have_and_nothing_else() -> None:
+    if shutil.which("git") is None or not (TOP / ".git").exists():
+        pytest.skip("not a checkout of git")
+    # The checkout may belong to another account than the one that runs the tests; to list it is harmless.
+    command = ["git", "-c", f"safe.directory={TOP}", "ls-files", "-z"]
+    listed = subprocess.run(command, check=True, capture_output=True, text=True, cwd=TOP).stdout
+    top = {name.split("/")[0] for name in listed.split("\0") if name}
+    assert {name for name in top if not name.startswith(".")} == ENTRIES
+
+
+def test_folders_that_are_no_packages_stay_so() -> None:
+    for folder in ("daemon", "tests", "packaging", "config", "migrations"):
+        assert not (TOP / folder / "__init__.py").exists()
+
+
+@pytest.mark.parametrize("script", ["packaging/try", "packaging/build-deb", "packaging/lock", "tests/run", "tests/bench/run"])
+def test_a_script_can_be_run_as_it_is(script: str) -> None:
+    path = TOP / script
+    assert os.access(path, os.X_OK)
+    assert path.read_bytes().startswith(b"#!")
+
+
+def test_migrations_are_numbered_from_one_without_gaps() -> None:
+    names = sorted(path.name for path in (TOP / "migrations").iterdir())
+    assert all(re.fullmatch(r"\d{4}_[a-z_]+\.sql", name) for name in names)
+    assert [int(name[:4]) for name in names] == list(range(1, len(names) + 1))
+
+
+def test_migrations_are_found_from_within_the_package() -> None:
+    found = {path.name for path in (files("banlistd") / "migrations").iterdir()}
+    assert found == {path.name for path in (TOP / "migrations").iterdir()}
+
+
+@pytest.mark.parametrize("name", ["banlistd", "banlistctl"])
+def test_a_program_is_installed_and_tells_its_version(name: str) -> None:
+    (script,) = entry_points(group="console_scripts", name=name)
+    program = Path(sys.executable).parent / name
+    if not program.exists():
+        pytest.skip(f"no {name} beside {sys.executable}: the package is not installed there")
+    done = subprocess.run([program, "--version"], check=True, capture_output=True, text=True)
+    assert done.stdout.startswith(f"{name} ")
+    assert callable(script.load())
+
+
+def test_the_example_configuration_passes_the_programs_own_check() -> None:
+    command = [sys.executable, "-m", "banlistd", "--check", "--config", str(TOP / "config")]
+    done = subprocess.run(command, check=False, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> set[str]:
+    """The names in a wheel that is built from this tree."""
+    if find_spec("hatchling") is None:
+        pytest.skip("hatchling, which builds the wheel, is not installed")
+    folder = tmp_path_factory.mktemp("wheel")
+    command = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(folder)]
+    done = subprocess.run(command, check=False, capture_output=True, text=True, cwd=TOP)
+    assert done.returncode == 0, done.stderr
+    (path,) = folder.glob("*.whl")
+    with zipfile.ZipFile(path) as archive:
+        return set(archive.namelist())
+
+
+def test_the_wheel_holds_every_module_and_every_migration(wheel: set[str]) -> None:
+    package = TOP / "daemon" / "banlistd"
+    modules = {f"banlistd/{path.relative_to(package)}" for path in package.rglob("*.py")}
+    assert modules <= wheel
+    assert {f"banlistd/migrations/{path.name}" for path in (TOP / "migrations").iterdir()} <= wheel
+    assert {"banlistd/catalogue.yaml", "banlistd/py.typed"} <= wheel
+    assert {f"banlistd/units/{path.name}" for path in (TOP / "packaging" / "systemd").iterdir()} <= wheel
+
+
+def test_the_wheel_holds_nothing_but_the_package(wheel: set[str]) -> None:
+    assert {name.split("/")[0].split("-")[0] for name in wheel} == {"banlistd"}
+    assert not {name for name in wheel if "__pycache__" in name or name.endswith(".pyc")}

@@ -1,0 +1,88 @@
+"""When sources are due that are made of files: all wait together, and a file that does not answer holds up nobody else."""
+
+import asyncio
+import threading
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+from banlistd.adapters.storage.database import open_database
+from banlistd.adapters.storage.import_runs import ImportRuns
+from banlistd.adapters.system.clock import SystemClock
+from banlistd.model import Poll, SourceId
+from banlistd.services.poll_scheduler import Timetable
+from support.serving import source
+
+COUNT = 20
+PATIENCE = 20.0
+
+
+Life = Callable[[Timetable, list[asyncio.Task[bool]]], Awaitable[None]]
+
+
+def wait_together(disk: Path, stamp: Callable[[Path], str], life: Life) -> None:
+    """Sources of a file each that are due in a day, waiting, while there is life."""
+
+    async def run() -> None:
+        async with open_database(disk / "db") as database:
+            ledger, clock = ImportRuns(database), SystemClock()
+            timetable = Timetable(ledger, stamp, clock, watch_every=0.001)
+            sources = [source(SourceId(f"source-{number}"), path=disk / str(number)) for number in range(COUNT)]
+            for each in sources:
+                await ledger.save_poll(Poll(each.id, due_at=clock.now() + 86400, polled_at=clock.now()))
+            waits = [asyncio.ensure_future(timetable.is_due(each, [each.path] if each.path else [])) for each in sources]
+            try:
+                async with asyncio.timeout(PATIENCE):
+                    await life(timetable, waits)
+            finally:
+                for wait in waits:
+                    wait.cancel()
+
+    asyncio.run(run())
+
+
+def test_no_file_is_looked_at_in_the_event_loop(tmp_path: Path) -> None:
+    threads: list[int] = []
+    enough = threading.Event()
+
+    def stamp(_: Path) -> str:
+        threads.append(threading.get_ident())
+        if len(threads) > COUNT:
+            enough.set()
+        return ""
+
+    async def life(_: Timetable, waits: list[asyncio.Task[bool]]) -> None:
+        assert await asyncio.to_thread(enough.wait, PATIENCE)
+        assert not any(wait.done() for wait in waits)
+
+    wait_together(tmp_path, stamp, life)
+    assert threading.get_ident() not in threads
+
+
+def test_only_the_source_whose_file_has_changed_is_due(tmp_path: Path) -> None:
+    changed: list[str] = []
+
+    async def life(_: Timetable, waits: list[asyncio.Task[bool]]) -> None:
+        changed.append("7")
+        assert await waits[7]
+        assert [number for number, wait in enumerate(waits) if wait.done()] == [7]
+
+    wait_together(tmp_path, lambda path: "new" if path.name in changed else "", life)
+
+
+def test_a_file_on_a_dead_disk_keeps_nobody_from_being_woken(tmp_path: Path) -> None:
+    asked, back = threading.Event(), threading.Event()
+
+    def stamp(path: Path) -> str:
+        if path.name == "7":
+            asked.set()
+            back.wait(PATIENCE)
+        return ""
+
+    async def life(timetable: Timetable, waits: list[asyncio.Task[bool]]) -> None:
+        await asyncio.to_thread(asked.wait, PATIENCE)
+        timetable.wake([SourceId("source-3")])
+        assert not await waits[3]
+        assert not back.is_set()
+        back.set()
+
+    wait_together(tmp_path, stamp, life)

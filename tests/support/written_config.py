@@ -1,0 +1,43 @@
+"""Configurations written out in a test, and a catalogue of two lists for them."""
+
+from pathlib import Path
+
+import pytest
+
+from banlistd.core.config.load import read_catalogue, read_config
+from banlistd.core.config.model import Config, Source
+from banlistd.core.config.yaml import parse_document
+from banlistd.errors import ConfigError
+
+FOLDER = Path("/etc/banlistd")
+
+CATALOGUE = read_catalogue(
+    parse_document(
+        "catalogue.yaml",
+        b"""
+- {id: known, url: "https://lists.example/known", format: plain, every: 12h, minimum: 1h, home: h, licence: l, comment: c}
+- {id: outbound, url: "https://lists.example/out", every: 2h, minimum: 90m, direction: both, home: h, licence: l, comment: c}
+""",
+    )
+)
+
+
+def read(main: str, **more: str) -> Config:
+    documents = [parse_document("banlistd.yaml", main.encode())]
+    documents += [parse_document(f"sources.d/{name}.yaml", text.encode()) for name, text in more.items()]
+    return read_config(documents, CATALOGUE, FOLDER)
+
+
+def problems_of(main: str, **more: str) -> list[str]:
+    with pytest.raises(ConfigError) as refused:
+        read(main, **more)
+    return list(refused.value.problems)
+
+
+def source_of(*lines: str) -> Source:
+    """The only source of a configuration; it has an id and a url unless the lines say otherwise."""
+    named = [] if any(line.startswith(("id:", "use:")) for line in lines) else ["id: a"]
+    placed = [] if any(line.startswith(("url:", "path:", "use:")) for line in lines) else ["url: https://lists.example/a"]
+    text = "\n".join(["sources:", " -", *(f"   {line}" for line in [*named, *placed, *lines])])
+    (source,) = read(text).sources
+    return source

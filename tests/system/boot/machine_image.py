@@ -1,0 +1,135 @@
+"""What a machine under test is made of: a fresh Debian, cached by its recipe, and the .deb that this tree makes.
+
+The image is made once with Debian's packages from the network, and lies in `~/.cache/banlistd-tests`. Tests put their
+changes into a layer above it.
+"""
+
+import fcntl
+import hashlib
+import os
+import platform
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import pytest
+
+TOP = Path(__file__).resolve().parents[3]
+# What a package is made of.
+SHIPPED = ("daemon", "config", "packaging", "migrations", "pyproject.toml", "README.md", "LICENSE")
+OLDER, VERSION = "0.0.9", "0.1.0"
+
+_TOOLS = ("mmdebstrap", "systemd-nspawn", "unshare", "nsenter", "setpriv", "dpkg-deb")
+_PACKAGES = (
+    "systemd,systemd-sysv,dbus,python3,nftables,iproute2,procps,ca-certificates,init-system-helpers,passwd,"
+    "adduser,man-db,firewalld,ufw,iptables,ipset,fail2ban"
+)
+# Neighbours are started by the tests that want them.
+_FINISH = (
+    'systemctl --root="$1" disable firewalld ufw fail2ban nftables; rm -f "$1/etc/resolv.conf"; mkdir -p "$1/var/log/journal";'
+    ' passwd --root "$1" --delete root'
+)
+# What a machine is put together from (system.machine), for those who may not, such as root of nothing but a user namespace.
+_PROBE = """
+mount -t tmpfs probe "$1"
+mkdir "$1/lower" "$1/upper" "$1/work" "$1/root"
+mount -t overlay probe -o lowerdir="$1/lower",upperdir="$1/upper",workdir="$1/work" "$1/root"
+umount -l /sys/fs/cgroup
+mount -t cgroup2 cgroup2 /sys/fs/cgroup
+"""
+_OPTIONS = ("--variant=minbase", "--dpkgopt=force-unsafe-io", "--dpkgopt=path-exclude=/usr/share/locale/*")
+
+
+def skip_where_no_machine_can_be() -> None:
+    """Skip with the reason, where this computer cannot boot one."""
+    if os.geteuid():
+        pytest.skip("to boot a machine takes root")
+    missing = [tool for tool in _TOOLS if not shutil.which(tool)]
+    if missing:
+        pytest.skip(f"no command {', no '.join(missing)}")
+    with tempfile.TemporaryDirectory() as folder:
+        probe = ["unshare", "--mount", "--pid", "--fork", "--mount-proc", "--net", "bash", "-ec", _PROBE, "probe", folder]
+        tried = subprocess.run(probe, capture_output=True, text=True, check=False)
+    if tried.returncode:
+        pytest.skip(f"no machine can be booted here: {(tried.stderr.strip().splitlines() or ['no namespaces'])[0]}")
+
+
+def image() -> Path:
+    """The root of a Debian that nobody has started yet. Skips where it is neither cached nor to be had."""
+    suite = platform.freedesktop_os_release().get("VERSION_CODENAME", "")
+    recipe = "\n".join([suite, _PACKAGES, _FINISH, *_OPTIONS])
+    with _cache(f"machine-{hashlib.sha256(recipe.encode()).hexdigest()[:16]}") as folder:
+        root = folder / "root"
+        if not root.is_dir():
+            raw = folder / "raw"
+            shutil.rmtree(raw, ignore_errors=True)
+            hook = f"--customize-hook={_FINISH}"
+            command = ["mmdebstrap", *_OPTIONS, f"--include={_PACKAGES}", hook, suite, str(raw)]
+            made = subprocess.run(command, capture_output=True, text=True, check=False, timeout=900)
+            if made.returncode:
+                said = [line for line in made.stderr.splitlines() if line.startswith("E:")] or made.stderr.splitlines()
+                pytest.skip(f"no fresh Debian to be had: {said[0] if said else 'mmdebstrap failed'}")
+            raw.rename(root)
+        return root
+
+
+def packages() -> tuple[Path, Path]:
+    """One that differs in nothing but its lower version, and the .deb of this tree. Skips where it cannot be built."""
+    with _cache("packages") as folder:
+        key = _key_of_the_tree()
+        _keep(folder / key)
+        older, newer = (folder / key / f"banlistd_{version}_{_architecture()}.deb" for version in (OLDER, VERSION))
+        if not newer.is_file():
+            _remove_unused(folder)
+            environment = os.environ | {"BANLISTD_DEB_COMPRESSION": "none", "BANLISTD_DEB_VERSION": f"{OLDER} {VERSION}"}
+            command = [str(TOP / "packaging" / "build-deb"), str(folder / key)]
+            built = subprocess.run(command, capture_output=True, text=True, check=False, timeout=900, env=environment)
+            if built.returncode == os.EX_UNAVAILABLE or "Could not fetch" in built.stderr or "No matching" in built.stderr:
+                pytest.skip(f"the package cannot be built here: {built.stderr.strip().splitlines()[-1]}")
+            assert built.returncode == 0, built.stderr
+        return older, newer
+
+
+def _key_of_the_tree() -> str:
+    digest = hashlib.sha256()
+    places = [TOP / name for name in SHIPPED]
+    files = [path for place in places for path in ([place] if place.is_file() else sorted(place.rglob("*")))]
+    for path in files:
+        if path.is_file() and "__pycache__" not in path.parts:
+            digest.update(f"{path.relative_to(TOP)} {path.stat().st_mode:o}\n".encode() + path.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+def _architecture() -> str:
+    return subprocess.run(["dpkg", "--print-architecture"], capture_output=True, text=True, check=True).stdout.strip()
+
+
+def _keep(folder: Path) -> None:
+    """Let no run of another tree's tests remove it as long as this process lives."""
+    folder.mkdir(exist_ok=True)
+    lock = os.open(folder, os.O_RDONLY)
+    fcntl.flock(lock, fcntl.LOCK_SH)
+
+
+def _remove_unused(folder: Path) -> None:
+    """Remove what is in it and not kept by anybody."""
+    for place in folder.iterdir():
+        lock = os.open(place, os.O_RDONLY)
+        with suppress(BlockingIOError):
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            shutil.rmtree(place)
+        os.close(lock)
+
+
+@contextmanager
+def _cache(name: str) -> Iterator[Path]:
+    """A folder that outlives the tests; one process at a time is in it."""
+    base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "banlistd-tests"
+    folder = base / name
+    folder.mkdir(parents=True, exist_ok=True)
+    with (base / f"{name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield folder

@@ -1,0 +1,53 @@
+"""The .deb as a file: Debian's own checker finds no error, nothing tells of where it was made, and it can be made again."""
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from system.boot.machine_image import SHIPPED, TOP, packages, skip_where_no_machine_can_be
+
+pytestmark = pytest.mark.boot
+
+# That of the tests is not compressed, because that takes longer than all the rest.
+NOT_OF_A_TRY = "uses-no-compression-for-control-tarball,uses-no-compression-for-data-tarball"
+
+
+@pytest.fixture(scope="module")
+def package() -> Path:
+    skip_where_no_machine_can_be()
+    return packages()[1]
+
+
+def test_lintian_finds_no_error_and_nothing_to_warn_of(package: Path) -> None:
+    if shutil.which("lintian") is None:
+        pytest.skip("no command lintian")
+    command = ["lintian", "--allow-root", "--fail-on", "error,warning", "--suppress-tags", NOT_OF_A_TRY, str(package)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (0, "")
+
+
+def test_the_same_tree_in_another_place_and_at_another_time_makes_the_same_file(package: Path, tmp_path: Path) -> None:
+    tree = tmp_path / "another place"
+    tree.mkdir()
+    subprocess.run(["cp", "--recursive", "--no-dereference", *(TOP / name for name in SHIPPED), tree], check=True)
+    (tmp_path / "temporary").mkdir()
+    circumstances = {"TMPDIR": str(tmp_path / "temporary"), "TZ": "Asia/Tokyo", "LC_ALL": "C.UTF-8", "PYTHONHASHSEED": "7"}
+    settings = {"BANLISTD_DEB_COMPRESSION": "none"}
+    command = ["bash", "-c", 'umask 077; exec "$@"', "build", str(tree / "packaging" / "build-deb"), str(tmp_path)]
+    subprocess.run(command, capture_output=True, check=True, env=os.environ | circumstances | settings)
+    assert (tmp_path / package.name).read_bytes() == package.read_bytes()
+
+
+def test_it_tells_nothing_of_where_it_was_made_and_belongs_to_root(package: Path, tmp_path: Path) -> None:
+    listed = subprocess.run(["dpkg-deb", "--contents", str(package)], capture_output=True, text=True, check=True).stdout
+    assert {line.split()[1] for line in listed.splitlines()} == {"root/root"}
+    assert not [line for line in listed.splitlines() if line[:10].count("w") > 1 and not line.startswith("l")]
+    subprocess.run(["dpkg-deb", "--raw-extract", str(package), str(tmp_path / "root")], check=True)
+    found = subprocess.run(
+        ["grep", "--recursive", "--files-with-matches", "--fixed-strings", "/tmp/tmp.", str(tmp_path / "root")],  # noqa: S108
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert found.stdout == ""

@@ -1,0 +1,85 @@
+"""Every command that the README tells an administrator to type, typed on a booted machine, in the README's order."""
+
+import re
+from collections.abc import Iterator
+
+import pytest
+
+from system.boot.machine import Machine
+from system.boot.machine_image import TOP, image, packages, skip_where_no_machine_can_be
+
+pytestmark = pytest.mark.boot
+
+# What an administrator puts in for the words in capitals.
+GIVEN = {"ADDRESS": "192.0.2.1", "ID": "our-own", "YOU": "friend"}
+
+# Commands that may end otherwise on a machine without an Internet, where nothing is held back.
+ENDS = {
+    "banlistd --dry-run": 69,
+    "banlistctl refresh": 69,
+    "banlistctl check 203.0.113.7": 1,
+    "banlistctl check 192.0.2.1": 1,
+    "banlistctl approve our-own": 64,
+}
+
+# Not of an installed machine: these work in the checkout, and other tests run them.
+IN_THE_CHECKOUT = ("Two commands",)
+BUILD = ("apt-get install python3-venv", "./packaging/build-deb")
+
+
+def sections() -> Iterator[tuple[str, str]]:
+    for part in (TOP / "README.md").read_text().split("\n## ")[1:]:
+        title, _, body = part.partition("\n")
+        yield title, body
+
+
+def commands_of(body: str) -> list[str]:
+    """The lines of its indented blocks, without their comments."""
+    outside = re.sub(r"^```.*?^```$", "", body, flags=re.DOTALL | re.MULTILINE)
+    lines = re.findall(r"^    (\S.*)$", outside, flags=re.MULTILINE)
+    return [re.sub(r"\s+# .*", "", line) for line in lines]
+
+
+def configuration_of(body: str) -> str:
+    return "".join(re.findall(r"^```yaml\n(.*?)^```$", body, flags=re.DOTALL | re.MULTILINE))
+
+
+def test_every_command_of_the_readme_does_what_it_says() -> None:
+    skip_where_no_machine_can_be()
+    _, package = packages()
+    read = dict(sections())
+    last = read.pop("Remove it")
+    with Machine(image()) as machine:
+        machine.boot()
+        machine.write("/etc/apt/apt.conf.d/yes", 'APT::Get::Assume-Yes "true";\n')
+        machine.run("useradd", "friend")
+        (machine.root / "dist").mkdir()
+        (machine.root / "dist" / package.name).write_bytes(package.read_bytes())
+        for title, body in (*read.items(), ("Remove it", last)):
+            if title in IN_THE_CHECKOUT:
+                continue
+            if title == "Your first list":
+                machine.write("/etc/banlistd/lists/our-own.txt", "198.51.100.0/24\n")
+                machine.write("/etc/banlistd/banlistd.yaml", configuration_of(body))
+            for command in commands_of(body):
+                if not command.startswith(BUILD):
+                    type_in(machine, command)
+            if title == "Somebody is locked out":
+                assert "banlistd" not in machine.say("nft", "list", "tables")
+                machine.run("systemctl", "start", "banlistd")
+        assert machine.say("nft", "list", "tables") == ""
+        assert not (machine.root / "var/lib/banlistd").exists()
+
+
+def type_in(machine: Machine, command: str) -> None:
+    for word, given in GIVEN.items():
+        command = re.sub(rf"\b{word}\b", given, command)
+    done = machine.run("bash", "-c", command, check=False)
+    assert done.returncode == ENDS.get(command, 0), f"{command}: {done.returncode}: {done.stdout}{done.stderr}"
+
+
+def test_the_packages_that_the_readme_names_for_building_are_those_that_the_build_asks_for() -> None:
+    (line,) = (line for line in commands_of(dict(sections())["Install"]) if line.startswith("apt-get install python3-venv"))
+    script = (TOP / "packaging" / "build-deb").read_text()
+    (asked,) = re.findall(r"^for package in (.+); do$", script, re.MULTILINE)
+    assert set(line.split()[2:]) == set(asked.split())

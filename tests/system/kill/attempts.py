@@ -1,0 +1,113 @@
+"""What is killed while it is being done, and the start that follows a kill. Each is a run from its first call to its end."""
+
+from contextlib import suppress
+
+from banlistd.errors import BanlistdError
+from system.daemon_process import Daemon
+from system.kernel_view import View, look
+from system.kill.nursery import Nursling
+from system.kill.tracer import Watch
+from system.kill.world import Ended, Scene, World, end_of
+
+
+def run_once(world: World, scene: Scene, watch: Watch | None = None) -> Ended:
+    """`banlistd --once` in a scene."""
+    world.show(scene)
+    return world.once(watch)
+
+
+def run_daemon(world: World, scene: Scene, watch: Watch | None = None) -> Ended:
+    """A daemon from its start to its orderly end; meanwhile every list is polled, and questions are answered."""
+    world.show(scene)
+    daemon = world.place.begin(watch=watch)
+    return _see_through(world, scene, daemon, "service_started")
+
+
+def refresh(world: World, old: Scene, new: Scene, watch: Watch) -> Ended:
+    """A daemon that is told to poll its lists, which have changed; counted from there on."""
+    daemon = _settled(world, old, watch)
+    world.show(new)
+    _arm(daemon)
+    return _see_through(world, new, daemon)
+
+
+def reload(world: World, old: Scene, new: Scene, watch: Watch) -> Ended:
+    """A daemon that is told to read its configuration, which has changed; counted from there on."""
+    daemon = _settled(world, old, watch)
+    world.show(new)
+    _arm(daemon)
+    daemon.reload()
+    return _see_through(world, new, daemon, "config_reloaded", "config_rejected")
+
+
+def approve(world: World, old: Scene, new: Scene, watch: Watch) -> Ended:
+    """A daemon that is told to take what a guard holds back; counted from there on."""
+    daemon = _settled(world, old, watch)
+    world.show(new)
+    _arm(daemon)
+    _approve_all(world)
+    return _see_through(world, new, daemon)
+
+
+def approve_again(world: World, scene: Scene) -> Ended:
+    """The start after that: what is still held back is approved once more."""
+    world.show(scene)
+    daemon = world.place.begin()
+    daemon.wait_for("service_started")
+    _approve_all(world)
+    return _see_through(world, scene, daemon)
+
+
+def _approve_all(world: World) -> None:
+    with suppress(BanlistdError):  # the kill
+        held = [content["id"] for content in world.ask("GET", "quarantine")]
+        if held:
+            world.ask("POST", "approve", sources=held)
+
+
+def _settled(world: World, scene: Scene, watch: Watch) -> Daemon:
+    world.show(scene)
+    daemon = world.place.begin(watch=watch, armed=False)
+    daemon.wait_for("service_started")
+    return daemon
+
+
+def _arm(daemon: Daemon) -> None:
+    assert isinstance(daemon.process, Nursling)
+    daemon.process.arm()
+
+
+def _see_through(world: World, scene: Scene, daemon: Daemon, *events: str) -> Ended:
+    """Wait for one of the events, ask for a poll of all lists, ask what an operator asks, end. Any of it may meet a kill."""
+    if events:
+        daemon.find(*events)
+    fault: BanlistdError | None = None
+    try:
+        outcomes = world.ask("POST", "refresh")
+        assert {outcome["outcome"] for outcome in outcomes} <= {"completed", "skipped"}, outcomes
+        check_the_answers(world, scene)
+    except BanlistdError as error:
+        fault = error
+    daemon.process.terminate()
+    ended = end_of(daemon)
+    if fault and not ended.trail.killed:
+        raise AssertionError(ended) from fault
+    return ended
+
+
+def check_the_answers(world: World, scene: Scene) -> View:
+    """Nobody writes meanwhile: what banlistctl says is what stands."""
+    view = look()
+    assert (view.ranges, view.blocking) == world.holding(scene, world.hashes(scene))
+    assert view.contents == world.hashes(scene)
+    status = world.ask("GET", "status")
+    assert (status["sources"], status["enabled"], status["failing"]) == (len(scene.lists),) * 2 + (0,)
+    assert {timer["id"] for timer in world.ask("GET", "timers") if timer["due_at"]} == scene.lists.keys()
+    assert {source["id"]: source["entries"] > 0 for source in world.ask("GET", "sources")} == dict.fromkeys(scene.lists, True)
+    newest = {run["source_id"]: run for run in reversed(world.ask("GET", "history"))}
+    assert {name: newest[name]["state"] for name in scene.lists} == dict.fromkeys(scene.lists, "completed")
+    for name, entries in scene.lists.items():
+        first = entries[0].split("/")[0]
+        answer = world.ask("GET", "check", address=first)
+        assert answer["owner"] == view.owner_of(first), (name, answer)
+    return view

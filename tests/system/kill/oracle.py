@@ -1,0 +1,159 @@
+"""What holds after a kill, and after the start that follows it. Both are checked from outside: kernel, database, events."""
+
+import json
+from bisect import bisect_right
+from collections.abc import Mapping, Sequence
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+from system.daemon_process import answer_of
+from system.kernel_view import Ranges, View, generation, look
+from system.kill.world import Ended, Holding, Scene, World
+
+Ledger = Mapping[int, tuple[str, str | None, str]]
+"""The runs by their ids: source, content hash, state; the newest last."""
+
+
+def ledger_of(database: Path) -> Ledger:
+    """Empty where there is no database, or no schema in it yet."""
+    if not database.exists() or not answer_of(database, "SELECT 1 FROM sqlite_schema WHERE name = 'import_runs'"):
+        return {}
+    rows = answer_of(database, "SELECT id, source_id, content_hash, state FROM import_runs ORDER BY generation, id")
+    return {row["id"]: (row["source_id"], row["content_hash"], row["state"]) for row in rows}
+
+
+def accepted(ledger: Ledger) -> Mapping[str, str]:
+    """The content that each source shall hold: of its newest run that did not fail."""
+    return {source_id: content_hash for source_id, content_hash, state in ledger.values() if content_hash and state != "failed"}
+
+
+def check_what_is_left(world: World, scenes: Sequence[Scene], view: View, *, in_steps: bool) -> None:
+    """Each source stands whole, by its marker, under the old configuration or the new one.
+
+    `in_steps`: some change takes two transactions; between them each address has the owner that it had or the one that it gets.
+    """
+    holdings = [_standing(world, scene, view) for scene in scenes]
+    left = (view.ranges, view.blocking)
+    if left not in holdings:
+        assert in_steps, f"neither the old nor the new: {view.contents}"
+        candidates = [holding for scene in scenes for holding in _on_the_way(world, scene, scenes[-1], view)]
+        for part in (0, 1):
+            for version in (4, 6):
+                _check_owners(left[part][version], [holding[part][version] for holding in candidates])
+    if view.ranges != {4: [], 6: []}:
+        _check_that_the_banned_are_dropped(view.listing)
+
+
+def _standing(world: World, scene: Scene, view: View) -> Holding:
+    """Under this configuration, with the contents that the markers name."""
+    return world.holding(scene, {name: view.contents[name] for name in scene.sources if name in view.contents})
+
+
+def _on_the_way(world: World, scene: Scene, to: Scene, view: View) -> Sequence[Holding]:
+    """Under this configuration, where some sources have their new contents already and the others what their markers name."""
+    new = world.hashes(to)
+    choices = {name: {held[name] for held in (view.contents, new) if name in held} for name in scene.sources}
+    choices = {name: choice for name, choice in choices.items() if choice}
+    return [world.holding(scene, dict(zip(choices, mix, strict=True))) for mix in product(*choices.values())]
+
+
+def _check_owners(left: Ranges, candidates: Sequence[Ranges]) -> None:
+    edges = sorted({edge for ranges in [left, *candidates] for first, last, _ in ranges for edge in (first, last + 1)})
+    for address in edges:
+        owner = _owner(left, address)
+        assert owner in {_owner(ranges, address) for ranges in candidates}, f"{address} stands for {owner or 'nobody'}"
+
+
+def _owner(ranges: Ranges, address: int) -> str:
+    at = bisect_right(ranges, (address, 1 << 128, "")) - 1
+    return ranges[at][2] if at >= 0 and ranges[at][1] >= address else ""
+
+
+def _check_that_the_banned_are_dropped(listing: Sequence[Mapping[str, Any]]) -> None:
+    """Whoever blocks blocks at every moment: every way in is asked, and what is found ends in a drop."""
+    rules = rules_of(listing)
+    assert rules.get("banned", [""])[-1] == [{"drop": None}], f"bans are open: {rules}"
+    assert rules.get("inbound", [""])[-1] == [{"jump": {"target": "lookup-in"}}], f"bans are open: {rules}"
+    lookups = json.dumps(rules.get("lookup-in"))
+    assert all(f'"@{kind}{version}"' in lookups for kind in ("hosts", "nets") for version in (4, 6)), lookups
+
+
+def rules_of(listing: Sequence[Mapping[str, Any]]) -> Mapping[str, list[Any]]:
+    found: dict[str, list[Any]] = {}
+    for item in listing:
+        if "rule" in item:
+            found.setdefault(item["rule"]["chain"], []).append(item["rule"]["expr"])
+    return found
+
+
+def check_the_end(
+    world: World, scene: Scene, left: View, moved: int, before: Ledger, killed: Ended, again: Ended, final: View
+) -> None:
+    """All stands as if nobody had been killed, and what stood already was not written again.
+
+    `left`, `moved`, `before`: kernel, its generation and ledger after the kill.
+    """
+    assert again.code == 0, again
+    found = look()
+    assert (found.ranges, found.blocking) == world.holding(scene, world.hashes(scene))
+    assert found.contents == world.hashes(scene)
+    assert normal(found.listing) == normal(final.listing)
+    if normal(left.listing) == normal(final.listing):
+        assert generation() == moved, f"written twice: {again.events}"
+    if _markers(left) == _markers(final):
+        assert not any(event.get("added") or event.get("removed") for event in again.events), f"banned twice: {again.events}"
+    check_the_ledger(world, scene, killed, before)
+
+
+def _markers(view: View) -> str:
+    """What the kernel says that it holds, contents and policies."""
+    markers = [item["map"] for item in view.listing if "map" in item and item["map"]["name"] == "applied"]
+    return json.dumps(_without_chance(markers), sort_keys=True)
+
+
+def check_the_ledger(world: World, scene: Scene, killed: Ended, before: Ledger) -> None:
+    """What was written down, or told to be completed, is there; no run is left open; each list is what it is on its server.
+
+    `before`: what the killed one left.
+    """
+    runs = ledger_of(world.place.state / "banlistd.db")
+    assert all(state != "pending" for _, _, state in runs.values()), runs
+    for number, (source_id, content_hash, _) in before.items():
+        assert runs[number][:2] == (source_id, content_hash)
+    for event in killed.told("blocklist_import_completed"):
+        assert runs[event["run_id"]] == (event["source_id"], event["content_hash"], "completed")
+    newest, served = accepted(runs), world.hashes(scene)
+    assert {name: newest[name] for name in scene.lists} == {name: served[name] for name in scene.lists}
+
+
+def check_what_is_restored(world: World, scene: Scene, before: Ledger, view: View) -> None:
+    """After a start every source of the configuration holds its newest content, from the ledger or, where it was due, anew."""
+    new = world.hashes(scene)
+    for name, content_hash in accepted(before).items():
+        assert name not in scene.lists or view.contents[name] in {content_hash, new[name]}, f"{name} was not restored"
+    check_what_is_left(world, [scene], view, in_steps=True)
+
+
+# `size`: what a map had room for when it was made.
+_CHANCE = {"handle", "packets", "bytes", "size"}
+
+
+def normal(listing: Sequence[Mapping[str, Any]]) -> str:
+    """All of a ruleset but what differs between two that do the same: handles, counts, the order of what has none."""
+    items = [_without_chance(item) for item in listing if "rule" not in item and "metainfo" not in item]
+    rules = {chain: _without_chance(expressions) for chain, expressions in rules_of(listing).items()}
+    return json.dumps([sorted(items, key=json.dumps), rules], sort_keys=True)
+
+
+def _without_chance(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_without_chance(item) for item in value]
+    if not isinstance(value, Mapping):
+        return value
+    # The elements of a set are strings here: there may be many.
+    return {
+        key: sorted(map(json.dumps, item)) if key in {"elem", "set"} and isinstance(item, list) else _without_chance(item)
+        for key, item in value.items()
+        if key not in _CHANCE
+    }

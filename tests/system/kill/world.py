@@ -1,0 +1,171 @@
+"""What is killed: a banlistd with its folders, its lists on a server, and the firewall of a network of its own."""
+
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from banlistd.ctl.client import Question, ask
+from support.feed_server import FeedServer
+from support.network_namespace import nft
+from system.daemon_process import PATIENCE, Daemon, Installation
+from system.kernel_view import Ranges, expected, look
+from system.kill.nursery import Nursery, Nursling
+from system.kill.tracer import Trail, Watch
+
+Holding = tuple[Mapping[int, Ranges], Mapping[int, Ranges]]
+"""What stands, and the part of it that blocks."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Scene:
+    """What an administrator and the servers have said: lists in order, what is done with each (drop), what is allowed.
+
+    `more`: further words for each source. `owner`: who may write the table. `by_hand`: what an operator has banned before.
+    """
+
+    lists: Mapping[str, Sequence[str]]
+    actions: Mapping[str, str] = field(default_factory=dict)
+    allow: Sequence[str] = ()
+    more: str = ""
+    owner: str = "auto"
+    by_hand: Sequence[str] = ()
+
+    @property
+    def sources(self) -> Mapping[str, Sequence[str]]:
+        """What is banned by hand comes before every list."""
+        return {"manual": self.by_hand, **self.lists} if self.by_hand else self.lists
+
+    @property
+    def configuration(self) -> tuple[Any, ...]:
+        """What the administrator's part of it is."""
+        return tuple(self.lists), self.actions, self.allow, self.more, self.owner
+
+    def holding(self, contents: Mapping[str, Sequence[str]]) -> Holding:
+        """What stands under this configuration where these contents are held; what blocks comes before what watches."""
+        held = [name for name in self.sources if name in contents]
+        blocking = {name: contents[name] for name in held if self.actions.get(name, "drop") in {"drop", "reject"}}
+        blocked = expected(blocking, self.allow)
+        everything = blocking | {name: contents[name] for name in held if name not in blocking}
+        return blocked if len(blocking) == len(everything) else expected(everything, self.allow), blocked
+
+
+class Nursed(Installation):
+    """An installation whose banlistd comes from a nursery."""
+
+    def __init__(self, folder: Path, nursery: Nursery) -> None:
+        super().__init__(folder)
+        self._nursery = nursery
+
+    def begin(self, *options: str, watch: Watch | None = None, armed: bool = True) -> Daemon:
+        return Daemon(self._nursery.start([*self.places, *options], watch, armed=armed))
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """A run that is over."""
+
+    code: int
+    events: Sequence[Mapping[str, Any]]
+    words: Sequence[str]
+    trail: Trail
+
+    def told(self, event: str) -> Sequence[Mapping[str, Any]]:
+        return [seen for seen in self.events if seen["event"] == event]
+
+
+@dataclass(frozen=True, slots=True)
+class Saved:
+    """A machine at rest: its state folder and its ruleset."""
+
+    state: Path
+    ruleset: str
+
+
+class World:
+    """It knows by its hash each content of a scene that was learnt."""
+
+    def __init__(self, folder: Path, server: FeedServer, nursery: Nursery) -> None:
+        self.place = Nursed(folder, nursery)
+        self._server = server
+        self._folder = folder
+        self._entries: dict[tuple[str, str], Sequence[str]] = {}
+        self._hashes: dict[tuple[str, int], str] = {}
+        self._worked_out: dict[tuple[Any, ...], Holding] = {}
+
+    def show(self, scene: Scene) -> None:
+        """Let the servers and the configuration say so."""
+        for name, entries in scene.lists.items():
+            self._server.serve(f"/{name}", "\n".join([*entries, ""]).encode(), etag=f'"{id(entries)}"')
+        sources = [
+            f'id: {name}, url: "{self._server.url(f"/{name}")}", action: {scene.actions.get(name, "drop")}{scene.more}'
+            for name in scene.lists
+        ]
+        self.place.configure(*sources, allow=scene.allow, owner=scene.owner)
+
+    def learn(self, scene: Scene) -> None:
+        """An undisturbed run in a scene tells what its contents are called."""
+        self.show(scene)
+        ended = self.once()
+        assert ended.code == 0, ended
+        view = look()
+        assert (view.ranges, view.blocking) == scene.holding(scene.sources)
+        for name, content_hash in view.contents.items():
+            self._entries[name, content_hash] = scene.sources[name]
+            self._hashes[name, id(scene.sources[name])] = content_hash
+
+    def hashes(self, scene: Scene) -> Mapping[str, str]:
+        """The content hash of each source of a scene."""
+        return {name: self._hashes[name, id(entries)] for name, entries in scene.sources.items()}
+
+    def holding(self, scene: Scene, contents: Mapping[str, str]) -> Holding:
+        """What stands in a scene where these contents, by their hashes, are held."""
+        held = {name: contents[name] for name in scene.sources if name in contents}
+        key = (scene, *sorted(held.items()))
+        if key not in self._worked_out:
+            self._worked_out[key] = scene.holding({name: self._entries[name, held[name]] for name in held})
+        return self._worked_out[key]
+
+    def once(self, watch: Watch | None = None) -> Ended:
+        """`banlistd --once`, to its end."""
+        return end_of(self.place.begin("--once", watch=watch))
+
+    def ask(self, method: str, path: str, **parameters: Any) -> Any:
+        """What banlistctl is told; raises BanlistdError where it is told of a fault, or nothing."""
+        query, body = (parameters, None) if method == "GET" else ({}, parameters)
+        return ask(str(self.place.runtime / "control.sock"), Question(method, f"/v1/{path}", query, body, PATIENCE))
+
+    def save(self, name: str) -> Saved:
+        state = self._folder / "saved" / name
+        shutil.copytree(self.place.state, state)
+        return Saved(state, nft("list", "ruleset"))
+
+    def put_back(self, saved: Saved | None) -> None:
+        """Be the machine that was saved; an empty one where none was."""
+        shutil.rmtree(self.place.state, ignore_errors=True)
+        if saved:
+            shutil.copytree(saved.state, self.place.state)
+        nft("-f", "-", given="flush ruleset\n" + (saved.ruleset if saved else ""))
+
+    @contextmanager
+    def untouched_database(self) -> Iterator[Path]:
+        """A copy of it: to open the file itself would tidy it up. Who was killed early has not even made its folder."""
+        copy = self._folder / "copy"
+        copy.mkdir()
+        if self.place.state.exists():
+            shutil.copytree(self.place.state, copy, dirs_exist_ok=True)
+        try:
+            yield copy / "banlistd.db"
+        finally:
+            shutil.rmtree(copy)
+
+
+def end_of(daemon: Daemon) -> Ended:
+    """Wait until it and its nft are over."""
+    code = daemon.process.wait()
+    daemon.kill()
+    process = daemon.process
+    trail = process.trail if isinstance(process, Nursling) else Trail()
+    return Ended(code, daemon.events, daemon.words, trail)
