@@ -144,5 +144,3 @@ def test_a_reload_brings_other_databases_into_use(tmp_path: Path, database: Path
         assert seen == [config.geo], "what stays the same goes on, and remembers when it was asked last"
 
     serve(tmp_path, config_of(source(ONE)), life)
-
-

@@ -88,9 +88,19 @@ ARROWS: dict[str, set[tuple[str, str]]] = {
 }
 
 NOT_IN_CORE = {
-    "asyncio", "time", "datetime", "os", "pathlib", "random", "subprocess", "threading", "aiohttp", "aiosqlite", "sqlite3",
+    "asyncio",
+    "time",
+    "datetime",
+    "os",
+    "pathlib",
+    "random",
+    "subprocess",
+    "threading",
+    "aiohttp",
+    "aiosqlite",
+    "sqlite3",
     "systemd",
-}  # fmt: skip
+}
 
 # pathlib: a path in a configuration is a value. datetime: so is the day on which an allow entry ends.
 ALLOWED_IN_CORE_CONFIG = {"pathlib", "datetime"}

@@ -81,9 +81,7 @@ def load_config(places: Places) -> Config:
     """The configuration, checked. Raises ConfigError with every problem."""
     config = config_file.load(places.config)
     if config.backend not in BACKENDS:
-        raise ConfigError(
-            f"backend: {config.backend} is not available yet", f"choose one of {', '.join(sorted(BACKENDS))}"
-        )
+        raise ConfigError(f"backend: {config.backend} is not available yet", f"choose one of {', '.join(sorted(BACKENDS))}")
     return config
 
 
@@ -118,16 +116,25 @@ async def open_house(places: Places, config: Config, *, rehearse: Callable[[str]
         enforcer.keep_footing = partial(_keep_footing, LastFooting(database), config, enforcer)
         stack.push_async_callback(enforcer.settle)
         banning = Banning(ManualBanTable(database), enforcer, host, announcer, clock)
-        enricher = Enricher(
-            config.geo, lambda geo: _doors(geo, places), GeoCacheTable(database), ledger, announcer, clock
-        )
+        enricher = Enricher(config.geo, lambda geo: _doors(geo, places), GeoCacheTable(database), ledger, announcer, clock)
         local = GeoBlocks(lambda: enricher.databases, stamp_of, LocalFiles())
         fetcher = Downloads(version("banlistd"), local, places.credentials)
         importer = Importer(fetcher, ledger, quarantine, enforcer, announcer, clock, chance=random.random)
         service = Service(
-            config, lambda: load_config(places), Timetable(ledger, stamp_of, clock), importer, enforcer, ledger, database,
-            announcer, find_supervisor(), clock, enricher, banning=banning, give_back=allocator.give_back,
-        )  # fmt: skip
+            config,
+            lambda: load_config(places),
+            Timetable(ledger, stamp_of, clock),
+            importer,
+            enforcer,
+            ledger,
+            database,
+            announcer,
+            find_supervisor(),
+            clock,
+            enricher,
+            banning=banning,
+            give_back=allocator.give_back,
+        )
         answers = Answers(service, enforcer, banning, ledger, quarantine, database, clock, str(places.config), enricher)
         makers = {str(name): partial(make, config) for name, make in BACKENDS.items() if rehearse is None}
         moving = Moving(BackendsInUse(database), str(config.backend), makers, announcer)

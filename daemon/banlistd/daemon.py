@@ -102,9 +102,11 @@ class Service:
         repaired = [source_id for source_id, decision in restored.decisions.items() if decision is not Decision.SKIP]
         words = f"{len(repaired)} sources put back" if not restored.change.is_empty else "nothing to do"
         self._tell(
-            EventName.FIREWALL_RESTORED, f"{restored.bans} bans stand: {words}",
-            ADDED=restored.change.added, REMOVED=restored.change.removed,
-        )  # fmt: skip
+            EventName.FIREWALL_RESTORED,
+            f"{restored.bans} bans stand: {words}",
+            ADDED=restored.change.added,
+            REMOVED=restored.change.removed,
+        )
         return restored
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -113,9 +115,13 @@ class Service:
         self._tell(EventName.SERVICE_STARTED, f"polling {len(self._enabled())} sources")
         self._start_timers()
         duties = (
-            self._reconcile_loop(), self._storage_loop(), self._watchdog_loop(), self._enriching_loop(), self._bans_loop(),
+            self._reconcile_loop(),
+            self._storage_loop(),
+            self._watchdog_loop(),
+            self._enriching_loop(),
+            self._bans_loop(),
             self._memory_loop(),
-        )  # fmt: skip
+        )
         loops = [asyncio.ensure_future(duty) for duty in duties]
         self._report()
         try:
@@ -254,10 +260,13 @@ class Service:
             self._toiled.set()
             culprit = f" (changed by {disturbance.culprit})" if disturbance.culprit else ""
             self._tell(
-                EventName.FIREWALL_DRIFT_REPAIRED, f"the firewall differed{culprit} and was repaired",
-                ADDED=change.added, REMOVED=change.removed, CULPRIT=disturbance.culprit,
+                EventName.FIREWALL_DRIFT_REPAIRED,
+                f"the firewall differed{culprit} and was repaired",
+                ADDED=change.added,
+                REMOVED=change.removed,
+                CULPRIT=disturbance.culprit,
                 DURATION_MS=round(1000 * (self._clock.monotonic() - began)),
-            )  # fmt: skip
+            )
         return not change.is_empty
 
     async def _storage_loop(self) -> None:
@@ -337,9 +346,12 @@ class Service:
         where = f"{source_id}: " if source_id else ""
         about = {"SOURCE_ID": source_id} if source_id else {}
         self._tell(
-            EventName.SERVICE_FAULT, f"{where}{type(error).__name__}: {error}", REASON=str(error),
-            ERROR_CLASS=type(error).__name__, **about,
-        )  # fmt: skip
+            EventName.SERVICE_FAULT,
+            f"{where}{type(error).__name__}: {error}",
+            REASON=str(error),
+            ERROR_CLASS=type(error).__name__,
+            **about,
+        )
 
     def _tell(self, name: EventName, message: str, **fields: str | float) -> None:
         self._announcer.announce(Event(name, message, fields))

@@ -86,9 +86,13 @@ def _parser() -> argparse.ArgumentParser:
 
 def _machine() -> dict[str, object]:
     return {
-        "kernel": platform.release(), "machine": platform.machine(), "python": platform.python_version(),
-        "cores": len(os.sched_getaffinity(0)), "load": os.getloadavg(), "banlistd": version("banlistd"),
-    }  # fmt: skip
+        "kernel": platform.release(),
+        "machine": platform.machine(),
+        "python": platform.python_version(),
+        "cores": len(os.sched_getaffinity(0)),
+        "load": os.getloadavg(),
+        "banlistd": version("banlistd"),
+    }
 
 
 if __name__ == "__main__":

@@ -79,9 +79,13 @@ def _peers(
     ours = f"{case}/banlistd"
     interval = nft_script(folder, lines, interval=True)
     yield Contender(
-        "nft-interval", f"nft -f, interval set, auto-merge; {_WHOLE}", partial(run_apart, "nft", "-f", interval),
-        at_least_times(10, ours) if hashed else beside(ours), most, loads=True,
-    )  # fmt: skip
+        "nft-interval",
+        f"nft -f, interval set, auto-merge; {_WHOLE}",
+        partial(run_apart, "nft", "-f", interval),
+        at_least_times(10, ours) if hashed else beside(ours),
+        most,
+        loads=True,
+    )
     if hashed:
         script = nft_script(folder, lines, interval=False)
         theirs = partial(run_apart, "nft", "-f", script)
@@ -89,9 +93,13 @@ def _peers(
     for kind in ("hash:net", "hash:ip") if ipset_ip else ("hash:net",):
         script = ipset_script(folder, lines, kind=kind)
         yield Contender(
-            f"ipset-{kind[5:]}", f"ipset restore, {kind}; {_WHOLE}", partial(run_apart, *IPSET_RESTORE, script),
-            at_least_times(3, ours) if hashed else beside(ours), most, program="ipset",
-        )  # fmt: skip
+            f"ipset-{kind[5:]}",
+            f"ipset restore, {kind}; {_WHOLE}",
+            partial(run_apart, *IPSET_RESTORE, script),
+            at_least_times(3, ours) if hashed else beside(ours),
+            most,
+            program="ipset",
+        )
 
 
 def _memory(case: str, contender: Contender, most: float) -> Row:

@@ -57,13 +57,20 @@ def packets(setting: Setting) -> Iterator[Row]:
         contenders = [
             _contender("no-rules", "no rules at all", no_rules),
             _contender("banlistd-1", "banlistd, 1,000,000 addresses in 1 source", street(single.namespace)),
-            _contender("banlistd-100", "banlistd, the same addresses in 100 sources", street(hundred.namespace),
-                       at_least_times(0.95, "packets/banlistd-1")),
+            _contender(
+                "banlistd-100",
+                "banlistd, the same addresses in 100 sources",
+                street(hundred.namespace),
+                at_least_times(0.95, "packets/banlistd-1"),
+            ),
             _contender("banlistd-networks", f"banlistd, these and {networks.entries:,} networks", street(mixed.namespace)),
-        ]  # fmt: skip
+        ]
         for name, count, interval in (
-            ("hash-1", 1, False), ("hash-20", 20, False), ("interval-1", 1, True), ("interval-20", 20, True),
-        ):  # fmt: skip
+            ("hash-1", 1, False),
+            ("hash-20", 20, False),
+            ("interval-1", 1, True),
+            ("interval-20", 20, True),
+        ):
             setting.say(f"packets: building {name}")
             script = nft_layout(setting.folder / f"{name}.nft", setting.inputs.parts(million, count), interval=interval)
             namespace = stack.enter_context(apart())
@@ -89,9 +96,7 @@ def _guarded(stack: ExitStack, paths: Sequence[Path]) -> House:
 
 def _street(stack: ExitStack, sources: Path, cpu_seconds: float, receiver: NetworkNamespace) -> _Street:
     sender = stack.enter_context(NetworkNamespace())
-    receiver.command(
-        "ip", "link", "add", "in", "address", _MAC, "type", "veth", "peer", "name", "out", "netns", sender.path
-    )  # fmt: skip
+    receiver.command("ip", "link", "add", "in", "address", _MAC, "type", "veth", "peer", "name", "out", "netns", sender.path)
     for namespace, name, address in ((receiver, "in", _RECEIVER), (sender, "out", _SENDER)):
         namespace.command("ip", "address", "add", f"{address}/24", "dev", name)
         namespace.command("ip", "link", "set", name, "up")
@@ -121,5 +126,3 @@ def _clean(*bodies: bytes) -> bytes:
     for body in bodies:
         free = free[~parse(body).addresses.holds(Family.IPV4, free)]
     return np.random.default_rng(_SEED).permutation(free)[:_FLOWS].tobytes()
-
-

@@ -32,9 +32,11 @@ def unchanged(setting: Setting) -> Iterator[Row]:
         server.serve("/conditional", million.body(), etag='"1"')
         server.serve("/always", million.body())
         home.place.configure(
-            f'id: conditional, url: "{server.url("/conditional")}"', f'id: always, url: "{server.url("/always")}"',
-            f'id: same, path: "{copy}"', f'id: headed, path: "{headed}"',
-        )  # fmt: skip
+            f'id: conditional, url: "{server.url("/conditional")}"',
+            f'id: always, url: "{server.url("/always")}"',
+            f'id: same, path: "{copy}"',
+            f'id: headed, path: "{headed}"',
+        )
         daemon = stack.enter_context(home.start())
         for source_id in ("conditional", "always", "same", "headed"):
             daemon.wait_for("blocklist_import_completed", source_id)
@@ -42,15 +44,29 @@ def unchanged(setting: Setting) -> Iterator[Row]:
         megabytes = len(million.body()) / 1e6
         answer = "order on the control socket -> answer"
         contenders = [
-            Contender("304", f"CPU of the daemon for one poll, mean of {_POLLS}; {answer} included",
-                      lambda: _polls(home, daemon), at_most(3)),
-            Contender("same-file", f"a touched file of {megabytes:.0f} MB, read and hashed; {answer}",
-                      lambda: _touched(home, daemon, copy), at_most(10)),
-            Contender("same-download", f"{megabytes:.0f} MB from a server on loopback, hashed; {answer}, the server's work too",
-                      lambda: Sample(_skipped(home, "always"))),
-            Contender("header", f"a list of {small.entries:,} of which only the header changed; {answer}",
-                      _Heading(home, headed, small.body())),
-        ]  # fmt: skip
+            Contender(
+                "304",
+                f"CPU of the daemon for one poll, mean of {_POLLS}; {answer} included",
+                lambda: _polls(home, daemon),
+                at_most(3),
+            ),
+            Contender(
+                "same-file",
+                f"a touched file of {megabytes:.0f} MB, read and hashed; {answer}",
+                lambda: _touched(home, daemon, copy),
+                at_most(10),
+            ),
+            Contender(
+                "same-download",
+                f"{megabytes:.0f} MB from a server on loopback, hashed; {answer}, the server's work too",
+                lambda: Sample(_skipped(home, "always")),
+            ),
+            Contender(
+                "header",
+                f"a list of {small.entries:,} of which only the header changed; {answer}",
+                _Heading(home, headed, small.body()),
+            ),
+        ]
         for contender in contenders:
             contender.measure()
         yield from take_turns("unchanged", contenders, setting)

@@ -61,9 +61,7 @@ def update(setting: Setting) -> Iterator[Row]:
     yield from _peers(day, present, setting)
 
 
-def _compare(
-    name: str, old: Listing, new: Listing, others: Listing | None, target: Target, setting: Setting
-) -> Iterator[Row]:
+def _compare(name: str, old: Listing, new: Listing, others: Listing | None, target: Target, setting: Setting) -> Iterator[Row]:
     changed = len(set(old.lines()) ^ set(new.lines()))
     beside = f", beside {others.entries:,} other bans" if others else ""
     rest = [f'id: rest, path: "{others.path}"'] if others else []
@@ -82,9 +80,12 @@ def _compare(
             changing.forth()
             surplus = notices.elements() - changed
     yield Row(
-        f"update/{name}-surplus", f"elements that the kernel says were written or removed, beyond the {changed:,} that changed",
-        "elements", [surplus], target=at_most(0),
-    )  # fmt: skip
+        f"update/{name}-surplus",
+        f"elements that the kernel says were written or removed, beyond the {changed:,} that changed",
+        "elements",
+        [surplus],
+        target=at_most(0),
+    )
 
 
 def _peers(old: Listing, new: Listing, setting: Setting) -> Iterator[Row]:
@@ -127,5 +128,3 @@ def write(path: Path, body: bytes) -> None:
     beside = path.with_suffix(".new")
     beside.write_bytes(body)
     os.replace(beside, path)  # noqa: PTH105 - the same
-
-

@@ -37,9 +37,15 @@ class _Iovec(Structure):
 
 class _Message(Structure):
     _fields_ = (
-        ("name", c_char_p), ("name_length", c_uint32), ("vector", POINTER(_Iovec)), ("vectors", c_size_t),
-        ("control", c_void_p), ("control_length", c_size_t), ("flags", c_int), ("sent", c_uint),
-    )  # fmt: skip
+        ("name", c_char_p),
+        ("name_length", c_uint32),
+        ("vector", POINTER(_Iovec)),
+        ("vectors", c_size_t),
+        ("control", c_void_p),
+        ("control_length", c_size_t),
+        ("flags", c_int),
+        ("sent", c_uint),
+    )
 
 
 def frames(mac: bytes, target: str, port: int, sources: NDArray[np.uint32]) -> NDArray[np.uint8]:

@@ -101,12 +101,20 @@ class Judged:
         """As it is written to JSON."""
         row = self.row
         return {
-            "name": row.name, "what": row.what, "unit": row.unit, "samples": list(row.samples), "median": row.median,
-            "min": row.least, "peak_rss_mb": round(row.peak_rss / 2**20, 1) if row.peak_rss else None,
-            "target": self.target, "ratio": self.ratio, "best_ratio": self.best_ratio,
-            "met": None if self.met is None else "yes" if self.met else "no", "dropped": row.dropped,
+            "name": row.name,
+            "what": row.what,
+            "unit": row.unit,
+            "samples": list(row.samples),
+            "median": row.median,
+            "min": row.least,
+            "peak_rss_mb": round(row.peak_rss / 2**20, 1) if row.peak_rss else None,
+            "target": self.target,
+            "ratio": self.ratio,
+            "best_ratio": self.best_ratio,
+            "met": None if self.met is None else "yes" if self.met else "no",
+            "dropped": row.dropped,
             "disturbed": row.disturbed,
-        }  # fmt: skip
+        }
 
 
 def judge(rows: Sequence[Row], *, comparable: bool = True) -> list[Judged]:

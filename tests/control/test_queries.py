@@ -46,10 +46,12 @@ CONFIG = Config(
     backend=BackendName.MEMORY,
     allow=(ALLOWED,),
     sources=(
-        source(FIRST), source(SECOND, action=Action.REJECT, direction=Direction.BOTH), source(WATCH, action=Action.LOG),
+        source(FIRST),
+        source(SECOND, action=Action.REJECT, direction=Direction.BOTH),
+        source(WATCH, action=Action.LOG),
         source(OFF, enabled=False),
     ),
-)  # fmt: skip
+)
 
 
 class CountingPackets(MemoryFirewall):
@@ -282,7 +284,16 @@ def test_since_when_an_address_is_held_survives_all_that_came_after(tmp_path: Pa
 @pytest.mark.parametrize(
     "text",
     [
-        "", "example.org", "010.0.0.1", "1.2.3", "1.2.3.4/24", "0x7f.1", "192.0.2.1; drop", "::1::", "\0", "1" * 10_000,
+        "",
+        "example.org",
+        "010.0.0.1",
+        "1.2.3",
+        "1.2.3.4/24",
+        "0x7f.1",
+        "192.0.2.1; drop",
+        "::1::",
+        "\0",
+        "1" * 10_000,
         "\N{ARABIC-INDIC DIGIT ONE}.2.3.4",
     ],
     ids=lambda text: ascii(text[:20]),
@@ -415,9 +426,14 @@ def test_every_answer_can_be_written_as_json(tmp_path: Path) -> None:
         operations: Operations = desk.answers
         desk.fetcher.bodies[WATCH] = FetchError("connection refused")
         for answer in (
-            await operations.refresh([]), await operations.status(), await operations.sources(), await operations.timers(),
-            await operations.history(None, 100), await operations.check("192.0.2.1"), await operations.reload(),
-        ):  # fmt: skip
+            await operations.refresh([]),
+            await operations.status(),
+            await operations.sources(),
+            await operations.timers(),
+            await operations.history(None, 100),
+            await operations.check("192.0.2.1"),
+            await operations.reload(),
+        ):
             assert json.loads(json.dumps(answer, allow_nan=False)) == answer
 
     ask(tmp_path, life)
@@ -503,11 +519,17 @@ def test_an_address_in_the_sample_database_that_ships_has_its_country_and_asn(tm
     async def life(desk: Desk) -> None:
         await desk.refresh([])
         assert (await check(desk, "192.0.2.1"))["origin"] == {
-            "country": "NO", "country_name": "Norway", "asn": 64496, "organisation": "Example Network One",
-        }  # fmt: skip
+            "country": "NO",
+            "country_name": "Norway",
+            "asn": 64496,
+            "organisation": "Example Network One",
+        }
         assert (await check(desk, "2001:db8::7"))["origin"] == {
-            "country": "FI", "country_name": "Finland", "asn": 65536, "organisation": "Example Network Four",
-        }  # fmt: skip
+            "country": "FI",
+            "country_name": "Finland",
+            "asn": 65536,
+            "organisation": "Example Network Four",
+        }
 
     ask(tmp_path, life)
 

@@ -215,9 +215,7 @@ def test_a_refused_configuration_arrives_with_all_its_problems(tmp_path: Path) -
     assert error_of(reply)["problems"] == ["a.yaml:1: every: no duration", "b.yaml:2: x"]
 
 
-def test_a_fault_that_nobody_foresaw_is_logged_and_the_socket_goes_on(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_a_fault_that_nobody_foresaw_is_logged_and_the_socket_goes_on(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     async def ask_twice(path: Path) -> None:
         async with aiohttp.ClientSession(connector=aiohttp.UnixConnector(str(path))) as session:
             async with session.get("http://localhost/v1/status") as response:

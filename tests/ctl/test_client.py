@@ -111,10 +111,15 @@ def test_an_answer_that_makes_no_sense_is_told_apart(tmp_path: Path, status: int
 @pytest.mark.parametrize(
     "answer",
     [
-        b"", b"noise\r\n\r\n", b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{", b"HTTP/1.1 200 OK\r\nContent-Le",
-        b"HTTP/1.1\r\n\r\n{}", b"HTTP/1.1 OK 200\r\n\r\n{}", b"SSH-2.0-x 200 OK\r\n\r\n{}",
+        b"",
+        b"noise\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{",
+        b"HTTP/1.1 200 OK\r\nContent-Le",
+        b"HTTP/1.1\r\n\r\n{}",
+        b"HTTP/1.1 OK 200\r\n\r\n{}",
+        b"SSH-2.0-x 200 OK\r\n\r\n{}",
     ],
-)  # fmt: skip
+)
 def test_a_daemon_that_hangs_up_is_told_as_such(tmp_path: Path, answer: bytes) -> None:
     with answering(tmp_path / "s", answer), pytest.raises(NotRunningError, match="broke off"):
         ask(str(tmp_path / "s"), STATUS)

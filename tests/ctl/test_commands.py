@@ -211,13 +211,18 @@ def test_a_daemon_that_is_not_running_is_a_document_for_programs_too(call: Call)
 @pytest.mark.parametrize(
     "command",
     [
-        ["status"], ["sources"], ["check", "::1"], ["history"], ["timers"], ["refresh"], ["reload"], ["quarantine"],
+        ["status"],
+        ["sources"],
+        ["check", "::1"],
+        ["history"],
+        ["timers"],
+        ["refresh"],
+        ["reload"],
+        ["quarantine"],
         ["approve", "tor"],
     ],
-)  # fmt: skip
-def test_an_answer_of_another_shape_is_no_traceback(
-    daemon: Daemon, call: Call, command: list[str], document: object
-) -> None:
+)
+def test_an_answer_of_another_shape_is_no_traceback(daemon: Daemon, call: Call, command: list[str], document: object) -> None:
     daemon.operations.answers[command[0]] = document
 
     code, out, err = call(*command)

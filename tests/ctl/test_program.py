@@ -45,9 +45,12 @@ def test_every_command_works_as_a_program(daemon: Daemon, program: Program, argu
 
 
 ARGUMENTS = {
-    "check": ["203.0.113.9"], "ban": ["203.0.113.7"], "unban": ["203.0.113.7"], "approve": ["spamhaus-drop"],
+    "check": ["203.0.113.9"],
+    "ban": ["203.0.113.7"],
+    "unban": ["203.0.113.7"],
+    "approve": ["spamhaus-drop"],
     "top": ["--by", "country"],
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("name", sorted(ANSWERS))

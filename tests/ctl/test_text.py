@@ -28,9 +28,7 @@ def test_a_duration_shows_its_largest_unit(seconds: float, shown: str) -> None:
     assert duration(seconds) == shown
 
 
-@pytest.mark.parametrize(
-    ("seconds", "shown"), [(0, "0s"), (90, "1min30s"), (43_200, "12h"), (86_400, "1d"), (5400, "1h30min")]
-)
+@pytest.mark.parametrize(("seconds", "shown"), [(0, "0s"), (90, "1min30s"), (43_200, "12h"), (86_400, "1d"), (5400, "1h30min")])
 def test_an_interval_reads_as_a_configuration_has_it(seconds: float, shown: str) -> None:
     assert interval(seconds) == shown
 

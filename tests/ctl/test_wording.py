@@ -92,8 +92,7 @@ def test_a_source_that_is_off_or_was_never_polled_says_so() -> None:
 
 def test_a_banned_address_is_told_by_whom_with_what_and_since_when() -> None:
     assert checked() == (
-        "203.0.113.9 is banned by spamhaus-drop (drop), "
-        f"which holds 203.0.113.0/24 since {moment(SINCE)}; also in: office-bans"
+        f"203.0.113.9 is banned by spamhaus-drop (drop), which holds 203.0.113.0/24 since {moment(SINCE)}; also in: office-bans"
     )
 
 
@@ -268,14 +267,22 @@ def test_bans_by_hand_are_a_table_that_tells_what_is_not_in_force() -> None:
 
     assert table(wording.bans(rows, SINCE + 60)) == [
         {
-            "ADDRESS": "203.0.113.7", "ORIGIN": "fail2ban/sshd", "SINCE": "1 min ago", "UNTIL": "in 9 min", "NOT BANNED": "",
+            "ADDRESS": "203.0.113.7",
+            "ORIGIN": "fail2ban/sshd",
+            "SINCE": "1 min ago",
+            "UNTIL": "in 9 min",
+            "NOT BANNED": "",
             "COMMENT": "5 failures",
         },
         {
-            "ADDRESS": "203.0.113.7", "ORIGIN": "fail2ban/sshd", "SINCE": "1 min ago", "UNTIL": "",
-            "NOT BANNED": "all of it: allowed", "COMMENT": "",
+            "ADDRESS": "203.0.113.7",
+            "ORIGIN": "fail2ban/sshd",
+            "SINCE": "1 min ago",
+            "UNTIL": "",
+            "NOT BANNED": "all of it: allowed",
+            "COMMENT": "",
         },
-    ]  # fmt: skip
+    ]
     assert wording.bans([], NOW) == ["nothing is banned by hand"]
 
 

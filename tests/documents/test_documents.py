@@ -141,9 +141,7 @@ def test_a_completion_knows_every_command(path: Path) -> None:
         assert re.search(rf"[' \"]{command.name}[': \"]", path.read_text()), command.name
 
 
-@pytest.mark.parametrize(
-    ("shell", "name"), [("bash", "banlistctl.bash"), ("zsh", "_banlistctl"), ("fish", "banlistctl.fish")]
-)
+@pytest.mark.parametrize(("shell", "name"), [("bash", "banlistctl.bash"), ("zsh", "_banlistctl"), ("fish", "banlistctl.fish")])
 def test_a_completion_is_understood_by_its_shell(shell: str, name: str) -> None:
     if shutil.which(shell) is None:
         pytest.skip(f"no command {shell}")

@@ -277,9 +277,7 @@ def test_an_action_that_changes_moves_a_sources_addresses_to_the_watched(tmp_pat
 def test_a_failure_reaches_everybody_who_waited_and_the_next_attempt_succeeds(tmp_path: Path, *, reached: bool) -> None:
     async def life(desk: Desk) -> None:
         desk.firewall.fail_before, desk.firewall.fail_after = not reached, reached
-        outcomes = await asyncio.gather(
-            desk.submit(FEED, A), desk.submit(OTHER, b"203.0.113.0/24"), return_exceptions=True
-        )
+        outcomes = await asyncio.gather(desk.submit(FEED, A), desk.submit(OTHER, b"203.0.113.0/24"), return_exceptions=True)
         assert [type(outcome) for outcome in outcomes] == [FirewallError] * 2
         assert desk.enforcer.content(FEED) is None
         desk.firewall.fail_before = desk.firewall.fail_after = False

@@ -31,12 +31,15 @@ V4, V6 = Family.IPV4, Family.IPV6
 FEED, OTHER = SourceId("feed"), SourceId("other")
 POLICY = PolicyHash("p" * 16)
 COUNTRIES: Records = {
-    "192.0.2.0/24": {"country_code": "NO"}, "198.51.100.0/24": {"country_code": "SE"}, "2001:db8::/32": {"country_code": "FI"},
-}  # fmt: skip
+    "192.0.2.0/24": {"country_code": "NO"},
+    "198.51.100.0/24": {"country_code": "SE"},
+    "2001:db8::/32": {"country_code": "FI"},
+}
 OPERATORS: Records = {
-    "192.0.2.0/25": {"asn": "AS64496", "as_name": "One"}, "192.0.2.128/25": {"asn": "AS64497", "as_name": "Two"},
+    "192.0.2.0/25": {"asn": "AS64496", "as_name": "One"},
+    "192.0.2.128/25": {"asn": "AS64497", "as_name": "Two"},
     "2001:db8::/33": {"asn": "AS64498"},
-}  # fmt: skip
+}
 
 
 def source(source_id: SourceId = FEED, **keys: object) -> Source:
@@ -111,9 +114,7 @@ class Room:
         news = arrivals(content, AddressSet.decode(before)).encode() if before is not None else None
         pending = Pending(source_id, hash_of(encoded), POLICY, len(content), 0, encoded, news)
         opened = await self.ledger.upsert_pending(pending, self.clock.now())
-        await self.ledger.mark_completed(
-            opened, added=0, removed=0, policy_hash=POLICY, now=self.clock.now(), validators=None
-        )
+        await self.ledger.mark_completed(opened, added=0, removed=0, policy_hash=POLICY, now=self.clock.now(), validators=None)
 
     async def completes(self, text: str, source_id: SourceId = FEED) -> None:
         await self.imports(text, source_id)
@@ -412,9 +413,7 @@ def test_small_lists_need_not_wait_for_a_large_one(tmp_path: Path, monkeypatch: 
 
 def test_what_has_expired_is_forgotten_now_and_then(tmp_path: Path) -> None:
     async def life(room: Room) -> None:
-        await room.cache.bulk_upsert_entries(
-            [GeoEntry(V4, at, at, Origin("NO"), room.clock.now() + 1) for at in range(2500)]
-        )
+        await room.cache.bulk_upsert_entries([GeoEntry(V4, at, at, Origin("NO"), room.clock.now() + 1) for at in range(2500)])
         await room.enricher.warm()
         assert len(await room.cache.page(None, 5000, 0.0)) == 2500
         room.clock.time += FORGET_EVERY

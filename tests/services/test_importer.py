@@ -62,9 +62,7 @@ async def start(machine: Machine) -> AsyncIterator[Process]:
         marks = await ledger.marks_for([source.id for source in config.sources])
         enforcer = Enforcer(machine.firewall, ledger, policy_of(config, marks, machine.clock.now()))
         quarantine = QuarantineTable(database)
-        importer = Importer(
-            machine.fetcher, ledger, quarantine, enforcer, machine.announcer, machine.clock, chance=lambda: 0.5
-        )
+        importer = Importer(machine.fetcher, ledger, quarantine, enforcer, machine.announcer, machine.clock, chance=lambda: 0.5)
         await enforcer.restore(machine.clock.now())
         yield Process(machine, ledger, enforcer, importer)
 

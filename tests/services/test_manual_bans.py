@@ -51,8 +51,11 @@ def test_a_ban_stands_when_the_order_is_done_and_costs_one_element(tmp_path: Pat
         assert (done.is_new, done.bans[0].origin, done.spared) == (True, "fail2ban/sshd", ())
         event = house.announcer.events[-1]
         assert (event.name, event.fields["ADDRESS"], event.fields["ORIGIN"], event.fields["REASON"]) == (
-            EventName.MANUAL_BAN_ADDED, "203.0.113.7", "fail2ban/sshd", "5 failures",
-        )  # fmt: skip
+            EventName.MANUAL_BAN_ADDED,
+            "203.0.113.7",
+            "fail2ban/sshd",
+            "5 failures",
+        )
         assert await marked(house)
 
     serve(tmp_path, LISTED, life)

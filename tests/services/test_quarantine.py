@@ -70,9 +70,7 @@ async def start(disk: Path, firewall: CountingFirewall, source: Source) -> Async
         yield Desk(ledger, QuarantineTable(database), enforcer, source)
 
 
-def live(
-    disk: Path, life: Callable[[Desk], Awaitable[None]], firewall: CountingFirewall | None = None, **keys: object
-) -> None:
+def live(disk: Path, life: Callable[[Desk], Awaitable[None]], firewall: CountingFirewall | None = None, **keys: object) -> None:
     source = Source.model_validate({"id": FEED, "url": "https://lists.example/", **keys})
 
     async def run() -> None:
@@ -338,14 +336,22 @@ def test_a_real_accident_is_refused_and_the_real_list_stays(tmp_path: Path, befo
 CHURN = {
     "datashield": ["084_20260815T1606", "012_20260821T2006", "001_20260822T1806"],
     "spamhaus_drop": [
-        "100_20260817T1517", "024_20260821T1624", "009_20260822T0949", "002_20260822T1743", "001_20260822T1817",
+        "100_20260817T1517",
+        "024_20260821T1624",
+        "009_20260822T0949",
+        "002_20260822T1743",
+        "001_20260822T1817",
         "000_20260822T1855",
     ],
     "dshield": [
-        "010_20260822T1543", "005_20260822T1855", "002_20260822T2045", "001_20260822T2113", "000_20260822T2143",
+        "010_20260822T1543",
+        "005_20260822T1855",
+        "002_20260822T2045",
+        "001_20260822T2113",
+        "000_20260822T2143",
     ],
     "x4b_dc": ["007_20260816T1007", "001_20260821T1023"],
-}  # fmt: skip
+}
 
 
 @needs_data

@@ -73,11 +73,16 @@ def mmdb_of(records: Records, *, bits: int = 28, ip_version: int = 6, aliases: b
 
 def _metadata(nodes: int, bits: int, ip_version: int) -> Mapping[str, Any]:
     return {
-        "binary_format_major_version": Typed(_UINT16, 2), "binary_format_minor_version": Typed(_UINT16, 0),
-        "build_epoch": Typed(_UINT64, _BUILT), "database_type": "banlistd-test",
-        "description": {"en": "made by banlistd's tests"}, "ip_version": Typed(_UINT16, ip_version), "languages": ["en"],
-        "node_count": Typed(_UINT32, nodes), "record_size": Typed(_UINT16, bits),
-    }  # fmt: skip
+        "binary_format_major_version": Typed(_UINT16, 2),
+        "binary_format_minor_version": Typed(_UINT16, 0),
+        "build_epoch": Typed(_UINT64, _BUILT),
+        "database_type": "banlistd-test",
+        "description": {"en": "made by banlistd's tests"},
+        "ip_version": Typed(_UINT16, ip_version),
+        "languages": ["en"],
+        "node_count": Typed(_UINT32, nodes),
+        "record_size": Typed(_UINT16, bits),
+    }
 
 
 def _bits_of(network: str, ip_version: int) -> Sequence[int]:
@@ -122,9 +127,7 @@ def _tree(nodes: list[list[int | tuple[int] | None]], bits: int) -> bytes:
     count = len(nodes)
     tree = bytearray()
     for node in nodes:
-        left, right = (
-            count if child is None else child if isinstance(child, int) else count + 16 + child[0] for child in node
-        )
+        left, right = (count if child is None else child if isinstance(child, int) else count + 16 + child[0] for child in node)
         if bits == 28:
             tree += (left & 0xFFFFFF).to_bytes(3, "big")
             tree.append(left >> 24 << 4 | right >> 24)

@@ -171,9 +171,17 @@ Life = Callable[[House], Awaitable[None]]
 
 
 def serve(
-    disk: Path, config: Config, life: Life, *, before: Life | None = None, after: Life | None = None,
-    reconcile_every: float = NEVER, first_retry: float = NEVER, look_every: float = NEVER, databases: tuple[Path, ...] = (),
-) -> None:  # fmt: skip
+    disk: Path,
+    config: Config,
+    life: Life,
+    *,
+    before: Life | None = None,
+    after: Life | None = None,
+    reconcile_every: float = NEVER,
+    first_retry: float = NEVER,
+    look_every: float = NEVER,
+    databases: tuple[Path, ...] = (),
+) -> None:
     """Run a service on a disk, live with it, and stop it. `before` it runs and `after` it has stopped, there are words too.
 
     `databases`: mmdb files that know where addresses belong.
@@ -195,10 +203,23 @@ def serve(
             house.enricher = enricher_of(database, house.ledger, house.announcer, house.clock, *databases)
             timetable = Timetable(house.ledger, stamp_of, house.clock, watch_every=0.005, look_every=look_every)
             house.service = Service(
-                config, house.load, timetable, importer, enforcer, house.ledger, database, house.announcer,
-                house.supervisor, house.clock, house.enricher, reconcile_every=reconcile_every, first_retry=first_retry,
-                banning=house.banning, give_back=house.relief.set, rest=0.001,
-            )  # fmt: skip
+                config,
+                house.load,
+                timetable,
+                importer,
+                enforcer,
+                house.ledger,
+                database,
+                house.announcer,
+                house.supervisor,
+                house.clock,
+                house.enricher,
+                reconcile_every=reconcile_every,
+                first_retry=first_retry,
+                banning=house.banning,
+                give_back=house.relief.set,
+                rest=0.001,
+            )
             await house.service.restore()
             if before:
                 await before(house)

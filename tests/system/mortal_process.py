@@ -112,9 +112,14 @@ class Process:
             marks = await self._ledger.marks_for(ids, await firewall.markers())
             self._enforcer = Enforcer(firewall, self._ledger, policy_of(self.config, marks, self._clock.now()))
             self._importer = Importer(
-                self._fetcher, self._ledger, mortal(QuarantineTable(self._database), self._fuse), self._enforcer,
-                ListeningAnnouncer(), self._clock, chance=lambda: 0.5,
-            )  # fmt: skip
+                self._fetcher,
+                self._ledger,
+                mortal(QuarantineTable(self._database), self._fuse),
+                self._enforcer,
+                ListeningAnnouncer(),
+                self._clock,
+                chance=lambda: 0.5,
+            )
             await self._enforcer.restore(self._clock.now())
 
         self._run(start())

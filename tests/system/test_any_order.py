@@ -31,28 +31,65 @@ FEEDS = ("a", "b", "c", "d")
 
 # Near to each other, within each other, at both ends of the space, reserved, and one within the other family.
 ENTRIES = (
-    "192.0.2.1", "192.0.2.2", "192.0.2.3", "192.0.2.0/30", "192.0.2.0/24", "192.0.2.128/25", "192.0.2.3-192.0.2.130",
-    "192.0.3.0", "192.0.2.255-192.0.3.0", "198.51.100.0/24", "198.51.100.255", "198.51.101.0", "198.51.100.0/23",
-    "203.0.113.5", "203.0.112.0/20", "10.0.0.1", "10.0.0.0/8", "9.255.255.255-11.0.0.0", "223.255.255.255", "1.0.0.0",
-    "2001:db8::/32", "2001:db8::1", "2001:db8::2", "2001:db8::/126", "2001:db8:ffff::/48", "2001:db8::ff-2001:db8::1:ff",
-    "2001:db9::", "2002:c000:200::/40", "2002:c000:201::7", "2002:a00::/24", "64:ff9b::c000:202", "fe80::1", "2000::",
+    "192.0.2.1",
+    "192.0.2.2",
+    "192.0.2.3",
+    "192.0.2.0/30",
+    "192.0.2.0/24",
+    "192.0.2.128/25",
+    "192.0.2.3-192.0.2.130",
+    "192.0.3.0",
+    "192.0.2.255-192.0.3.0",
+    "198.51.100.0/24",
+    "198.51.100.255",
+    "198.51.101.0",
+    "198.51.100.0/23",
+    "203.0.113.5",
+    "203.0.112.0/20",
+    "10.0.0.1",
+    "10.0.0.0/8",
+    "9.255.255.255-11.0.0.0",
+    "223.255.255.255",
+    "1.0.0.0",
+    "2001:db8::/32",
+    "2001:db8::1",
+    "2001:db8::2",
+    "2001:db8::/126",
+    "2001:db8:ffff::/48",
+    "2001:db8::ff-2001:db8::1:ff",
+    "2001:db9::",
+    "2002:c000:200::/40",
+    "2002:c000:201::7",
+    "2002:a00::/24",
+    "64:ff9b::c000:202",
+    "fe80::1",
+    "2000::",
     "3fff:ffff:ffff:ffff:ffff:ffff:ffff:ffff",
-)  # fmt: skip
+)
 ALLOWED = ("192.0.2.1", "192.0.2.0/25", "198.51.100.255", "203.0.113.0/24", "0.0.0.0/0", "2001:db8::1", "2001:db8::/33", "::/0")
 
 STRUCTURE = (
-    "flush ruleset", "delete table inet banlistd", "flush table inet banlistd", "insert rule inet banlistd inbound accept",
-    "flush chain inet banlistd banned", "flush chain inet banlistd lookup-in", "add chain inet banlistd foreign",
+    "flush ruleset",
+    "delete table inet banlistd",
+    "flush table inet banlistd",
+    "insert rule inet banlistd inbound accept",
+    "flush chain inet banlistd banned",
+    "flush chain inet banlistd lookup-in",
+    "add chain inet banlistd foreign",
     "add table inet foreign",
-    "flush map inet banlistd applied", "delete element inet banlistd applied { 1 }",
+    "flush map inet banlistd applied",
+    "delete element inet banlistd applied { 1 }",
     *(f"flush map inet banlistd {kind}{version}" for kind in ("hosts", "nets") for version in (4, 6)),
-)  # fmt: skip
+)
 ELEMENTS = (
-    *(f"delete element inet banlistd {kind}{6 if ':' in entry else 4} {{ {entry} }}" for entry in ENTRIES
-      for kind in ("hosts", "nets")),
+    *(
+        f"delete element inet banlistd {kind}{6 if ':' in entry else 4} {{ {entry} }}"
+        for entry in ENTRIES
+        for kind in ("hosts", "nets")
+    ),
     *(f"add element inet banlistd hosts4 {{ {one} : {mark} }}" for one in ("192.0.2.1", "203.0.113.9") for mark in (1, 2)),
     *(f"add element inet banlistd nets6 {{ {net} : 1 }}" for net in ("2001:db8::/64", "2001:dead::/32")),
-)  # fmt: skip
+)
 hands = st.sampled_from(STRUCTURE) | st.sampled_from(ELEMENTS)
 
 entries = st.lists(st.sampled_from(ENTRIES), min_size=1, max_size=6, unique=True)

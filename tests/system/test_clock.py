@@ -148,9 +148,7 @@ def test_a_jump_between_two_starts_costs_no_ban_and_one_question_to_each_server(
 
 @JUMPS
 @in_network_namespace
-def test_a_jump_while_it_runs_costs_no_ban_and_no_question(
-    tmp_path: Path, clock: WallClock, jump: float
-) -> None:
+def test_a_jump_while_it_runs_costs_no_ban_and_no_question(tmp_path: Path, clock: WallClock, jump: float) -> None:
     with world(tmp_path) as here, running(here.place, through=clock.through) as daemon:
         here.are_asked_once(daemon, 0, NOON)
         for now in (NOON + jump, NOON):

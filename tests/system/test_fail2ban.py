@@ -32,8 +32,13 @@ def jailed(folder: Path) -> tuple[Installation, Fail2ban]:
 
 
 JAILED = {
-    "192.0.2.0/25", "203.0.113.5", "203.0.113.6/31", "203.0.113.8/31", "2001:db8::/32", "198.51.100.7",
-}  # fmt: skip
+    "192.0.2.0/25",
+    "203.0.113.5",
+    "203.0.113.6/31",
+    "203.0.113.8/31",
+    "2001:db8::/32",
+    "198.51.100.7",
+}
 
 
 @in_network_namespace
@@ -190,8 +195,9 @@ def test_each_jail_bans_for_itself_and_lets_go_of_everything_when_it_stops(tmp_p
         fail(log, "203.0.113.7", 5)
         fail2ban.until(lambda: len(place.ask("bans")) == 2)
         assert {(row["origin"], row["expires_at"] is None) for row in place.ask("bans")} == {
-            ("fail2ban/sshd", False), ("fail2ban/recidive", True),
-        }  # fmt: skip
+            ("fail2ban/sshd", False),
+            ("fail2ban/recidive", True),
+        }
         fail2ban.client("set", "sshd", "unbanip", "203.0.113.7")
         assert [row["origin"] for row in place.ask("bans")] == ["fail2ban/recidive"]
         assert "manual" in owners()

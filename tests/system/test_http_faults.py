@@ -99,10 +99,14 @@ FAULTS: Mapping[str, Fault] = {
     "cut before its length": plainly(cut_length(lines(WRONG)), "cut short"),
     "cut without a length": Fault(
         # Whether a first list is whole, nobody can tell.
-        lambda _: without_length(lines(WRONG[:15])), "15 entries where 42 were", guard="shrunk", as_first=False
+        lambda _: without_length(lines(WRONG[:15])),
+        "15 entries where 42 were",
+        guard="shrunk",
+        as_first=False,
     ),
     "cut without a length, but it counts itself": Fault(
-        lambda _: without_length(b"# Number of entries: 249\n" + lines(WRONG[:200])), "has 249 entries and has 200",
+        lambda _: without_length(b"# Number of entries: 249\n" + lines(WRONG[:200])),
+        "has 249 entries and has 200",
         guard="truncated",
     ),
     "cut between chunks": plainly(cut_chunked(lines(WRONG)), "cut short"),
@@ -135,7 +139,7 @@ FAULTS: Mapping[str, Fault] = {
     "429": plainly(status(429, {"Retry-After": "900"}, lines(WRONG)), "429 Too Many Requests.*poll less often"),
     "500": plainly(status(500, content=lines(WRONG)), "500 Internal Server Error"),
     "web page": Fault(lambda _: body(PAGE.encode(), {"Content-Type": "text/html"}), "a web page, not a list", guard="html"),
-}  # fmt: skip
+}
 
 
 @dataclass

@@ -20,9 +20,7 @@ def fill(place: Installation) -> str:
     with FeedServer() as server:
         server.serve("/feed", LIST)
         (place.config / "own.txt").write_text("198.51.100.0/24\n")
-        place.configure(
-            f'id: feed, url: "{server.url("/feed")}"', "id: own, path: own.txt, action: reject", allow=ALLOWED
-        )
+        place.configure(f'id: feed, url: "{server.url("/feed")}"', "id: own, path: own.txt, action: reject", allow=ALLOWED)
         assert place.once() == 0
     return nft("list", "ruleset")
 

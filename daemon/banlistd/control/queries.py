@@ -171,22 +171,26 @@ class Answers:
                 poll = await self._ledger.poll(source.id)
                 answers.append(
                     {
-                        "id": source.id, "due_at": poll.due_at or None, "every": source.every, "polled_at": poll.polled_at,
+                        "id": source.id,
+                        "due_at": poll.due_at or None,
+                        "every": source.every,
+                        "polled_at": poll.polled_at,
                         "failures": poll.failures,
                     }
-                )  # fmt: skip
+                )
         return answers
 
     async def protected(self) -> Sequence[Answer]:
         hits = {hit.protected: hit for hit in self._enforcer.hits}
         return [
             {
-                "address": label(item), "reason": item.reason,
+                "address": label(item),
+                "reason": item.reason,
                 "sources": list(hits[item].sources) if item in hits else [],
                 "carved": item in hits and hits[item].carved,
             }
             for item in self._enforcer.protected
-        ]  # fmt: skip
+        ]
 
     async def quarantine(self, source_id: str | None) -> Sequence[Answer]:
         sources = self._steering.config.sources if source_id is None else (self._source(source_id),)
@@ -241,11 +245,14 @@ class Answers:
         outcomes = await self._steering.refresh([SourceId(source_id) for source_id in source_ids])
         return [
             {
-                "id": outcome.source_id, "outcome": str(outcome.kind), "added": outcome.added, "removed": outcome.removed,
+                "id": outcome.source_id,
+                "outcome": str(outcome.kind),
+                "added": outcome.added,
+                "removed": outcome.removed,
                 "error": outcome.error,
             }
             for outcome in outcomes
-        ]  # fmt: skip
+        ]
 
     async def reload(self) -> Answer:
         before = {source.id: source for source in (await self._steering.reload()).sources}
@@ -316,9 +323,12 @@ def _difference(before: bytes | None, after: bytes) -> Difference:
 
 def _ban_document(ban: ManualBan) -> Answer:
     return {
-        "address": span_text(ban.span), "origin": ban.origin, "comment": ban.comment, "created_at": ban.created_at,
+        "address": span_text(ban.span),
+        "origin": ban.origin,
+        "comment": ban.comment,
+        "created_at": ban.created_at,
         "expires_at": ban.expires_at,
-    }  # fmt: skip
+    }
 
 
 def _state_of(newest: ImportRun | None, *, failing: bool) -> str:

@@ -83,9 +83,7 @@ ROUTES: tuple[Route, ...] = (
     Route("GET", "/v1/top", frozenset({"by", "limit"}), lambda operations, q: operations.top(q.query.get("by", ""), q.limit)),
     Route("GET", "/v1/protected", frozenset(), lambda operations, _: operations.protected()),
     Route("GET", "/v1/timers", frozenset(), lambda operations, _: operations.timers()),
-    Route(
-        "GET", "/v1/quarantine", frozenset({"source"}), lambda operations, q: operations.quarantine(q.query.get("source"))
-    ),
+    Route("GET", "/v1/quarantine", frozenset({"source"}), lambda operations, q: operations.quarantine(q.query.get("source"))),
     Route("POST", "/v1/approve", frozenset({"sources"}), lambda operations, q: operations.approve(q.source_ids)),
     Route("GET", "/v1/bans", frozenset(), lambda operations, _: operations.bans()),
     Route(
@@ -94,9 +92,7 @@ ROUTES: tuple[Route, ...] = (
         frozenset({"address", "for", "origin", "comment"}),
         lambda operations, q: operations.ban(read_ban(q.fields)),
     ),
-    Route(
-        "POST", "/v1/unban", frozenset({"address", "origin"}), lambda operations, q: operations.unban(read_unban(q.fields))
-    ),
+    Route("POST", "/v1/unban", frozenset({"address", "origin"}), lambda operations, q: operations.unban(read_unban(q.fields))),
     Route("POST", "/v1/refresh", frozenset({"sources"}), lambda operations, q: operations.refresh(q.source_ids)),
     Route("POST", "/v1/reload", frozenset(), lambda operations, _: operations.reload()),
 )

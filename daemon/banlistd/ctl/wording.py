@@ -201,8 +201,13 @@ def bans(document: Document, now: float) -> Page:
     if not document:
         return ["nothing is banned by hand"]
     columns = (
-        Column("ADDRESS"), Column("ORIGIN"), Column("SINCE"), Column("UNTIL"), Column("NOT BANNED"), Column("COMMENT"),
-    )  # fmt: skip
+        Column("ADDRESS"),
+        Column("ORIGIN"),
+        Column("SINCE"),
+        Column("UNTIL"),
+        Column("NOT BANNED"),
+        Column("COMMENT"),
+    )
     return [Table(columns, tuple(_ban(row, now) for row in document))]
 
 

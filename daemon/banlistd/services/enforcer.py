@@ -154,9 +154,7 @@ class Enforcer:
         entries = len(content.addresses)
         pending = Pending(source_id, content.content_hash, self.policy_hash, entries, rejected=0, snapshot=encoded)
         run = await self._ledger.upsert_pending(pending, now)
-        await self._ledger.mark_completed(
-            run, added=0, removed=0, policy_hash=self.policy_hash, now=now, validators=None
-        )
+        await self._ledger.mark_completed(run, added=0, removed=0, policy_hash=self.policy_hash, now=now, validators=None)
         return True
 
     async def settle(self) -> None:
@@ -314,9 +312,7 @@ def _planned(held: Holding | None, was: Basis | None, basis: Basis, markers: Seq
     return _Plan(holding, basis, moves)
 
 
-def _basis_of(
-    policy: Policy, contents: Mapping[SourceId, Content], carving: Carving
-) -> tuple[Basis, Sequence[Marker]]:
+def _basis_of(policy: Policy, contents: Mapping[SourceId, Content], carving: Carving) -> tuple[Basis, Sequence[Marker]]:
     """What a plan is made of, and the markers that go with it."""
     policy_hash = carving.policy_hash(policy.hash)
     markers = [

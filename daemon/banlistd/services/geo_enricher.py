@@ -72,8 +72,11 @@ class _News:
 
     def choose(self, arrivals: Arrivals, horizon: float) -> Sequence[bytes | None]:
         """Which of the arrivals (newest first) are to be looked up; None: all that the source holds."""
-        chosen = [body for at, (arrived_at, body) in enumerate(arrivals)
-                  if at < self.completed or (self.cut_short and arrived_at > horizon)]  # fmt: skip
+        chosen = [
+            body
+            for at, (arrived_at, body) in enumerate(arrivals)
+            if at < self.completed or (self.cut_short and arrived_at > horizon)
+        ]
         return [*chosen, None] if self.whole else chosen
 
 
@@ -219,9 +222,7 @@ class Enricher:
         if len(left):
             self._waiting[key] = left
 
-    async def _look_up(
-        self, source_id: SourceId, family: Family, addresses: Addresses, resolvers: Sequence[Resolver]
-    ) -> None:
+    async def _look_up(self, source_id: SourceId, family: Family, addresses: Addresses, resolvers: Sequence[Resolver]) -> None:
         began, known, unknown = self._clock.monotonic(), 0, 0
         try:
             async with self._panel(resolvers) as panel:
@@ -239,9 +240,13 @@ class Enricher:
         if known or unknown:
             milliseconds = round((self._clock.monotonic() - began) * 1000)
             self._tell(
-                EventName.GEO_WARMED, f"{source_id}: {known} networks looked up, and {unknown} that nobody knows",
-                SOURCE_ID=source_id, NETWORKS=known, UNKNOWN=unknown, DURATION_MS=milliseconds,
-            )  # fmt: skip
+                EventName.GEO_WARMED,
+                f"{source_id}: {known} networks looked up, and {unknown} that nobody knows",
+                SOURCE_ID=source_id,
+                NETWORKS=known,
+                UNKNOWN=unknown,
+                DURATION_MS=milliseconds,
+            )
 
     def _entries_of(self, located: Iterable[Located], *, whole: bool) -> tuple[list[GeoEntry], list[GeoNegEntry]]:
         """What the cache shall hold. Where somebody failed, what is missing is asked for again before long."""

@@ -236,9 +236,17 @@ class Importer:
         words += f"; {found.in_spite}" if found.in_spite else ""
         words += f"; {found.extent}" if found.extent else ""
         self._tell(
-            name, run.source_id, f"{run.source_id}: {words}", found.content_hash, RUN_ID=run.id, ADDED=added, REMOVED=removed,
-            REJECTED=run.rejected, ENTRIES=run.entries, DURATION_MS=round((self._clock.monotonic() - began) * 1000),
-        )  # fmt: skip
+            name,
+            run.source_id,
+            f"{run.source_id}: {words}",
+            found.content_hash,
+            RUN_ID=run.id,
+            ADDED=added,
+            REMOVED=removed,
+            REJECTED=run.rejected,
+            ENTRIES=run.entries,
+            DURATION_MS=round((self._clock.monotonic() - began) * 1000),
+        )
         return Outcome(run.source_id, OutcomeKind.COMPLETED if first else OutcomeKind.LOST_RACE, added, removed)
 
     async def _record_failure(self, source_id: SourceId, error: BanlistdError, guard: str = "") -> Outcome:
@@ -253,9 +261,7 @@ class Importer:
         kind = OutcomeKind.REFUSED if refused else OutcomeKind.FAILED
         return Outcome(source_id, kind, error=str(error), exit_code=error.exit_code)
 
-    async def _remember(
-        self, source: Source, outcome: Outcome, retry_after: float | None, found: _Found | None
-    ) -> Outcome:
+    async def _remember(self, source: Source, outcome: Outcome, retry_after: float | None, found: _Found | None) -> Outcome:
         """Write down when the source is due again, which the outcome tells too, and what was found."""
         now = self._clock.now()
         failures = 0

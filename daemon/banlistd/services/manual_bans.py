@@ -60,9 +60,16 @@ class Banning:
     """The bans by hand, in mind as in the table. `look_every`, `retry_every`: seconds."""
 
     def __init__(
-        self, table: ManualBans, enforcement: Enforcement, host: Host, announcer: Announcer, clock: Clock,
-        *, look_every: float = LOOK_EVERY, retry_every: float = RETRY_EVERY,
-    ) -> None:  # fmt: skip
+        self,
+        table: ManualBans,
+        enforcement: Enforcement,
+        host: Host,
+        announcer: Announcer,
+        clock: Clock,
+        *,
+        look_every: float = LOOK_EVERY,
+        retry_every: float = RETRY_EVERY,
+    ) -> None:
         self._table = table
         self._enforcement = enforcement
         self._host = host
@@ -214,9 +221,7 @@ class _Batch:
     task: asyncio.Task[Sequence[Done]] | None = None
 
 
-def _decided(
-    order: Order, bans: dict[BanKey, ManualBan], policy: Policy, protected: Sequence[Protected], now: float
-) -> Done:
+def _decided(order: Order, bans: dict[BanKey, ManualBan], policy: Policy, protected: Sequence[Protected], now: float) -> Done:
     """What becomes of an order; `bans` is changed accordingly."""
     if isinstance(order, UnbanOrder):
         keys = [key for key in bans if order.concerns(key)]

@@ -72,8 +72,11 @@ def test_countries_and_operators_come_from_a_file_each_and_are_one_list(place: P
     place.write_operators()
     assert sample(place.held(Block(asns=(64496,)))) == ("192.0.2.64/26", "203.0.113.0/24")
     assert sample(place.held(Block(countries=("SE",), asns=(64496, 64497)))) == (
-        "192.0.2.64/26", "198.51.100.0/24", "203.0.113.0/24", "2001:db8:1::/48",
-    )  # fmt: skip
+        "192.0.2.64/26",
+        "198.51.100.0/24",
+        "203.0.113.0/24",
+        "2001:db8:1::/48",
+    )
 
 
 def test_of_two_databases_that_know_an_address_the_first_is_believed(place: Place) -> None:

@@ -79,9 +79,7 @@ def body_of(outcome: Download | NotModified) -> bytes:
 def test_a_list_comes_whole_with_its_validators(server: FeedServer) -> None:
     server.serve("/list", LIST, etag='W/"a"', last_modified="Sun, 01 Nov 2026 00:00:00 GMT")
     outcome = fetch(server.url("/list"))
-    assert outcome == Download(
-        LIST, Validators('W/"a"', "Sun, 01 Nov 2026 00:00:00 GMT", hashlib.sha256(LIST).hexdigest())
-    )
+    assert outcome == Download(LIST, Validators('W/"a"', "Sun, 01 Nov 2026 00:00:00 GMT", hashlib.sha256(LIST).hexdigest()))
     assert server.requests[0].headers["user-agent"] == "banlistd/1.2"
 
 
@@ -265,9 +263,7 @@ def test_a_wait_beyond_the_deadline_is_told_at_once(server: FeedServer, value: s
     assert server.hits("/list") == 1
 
 
-def test_a_proxy_of_the_environment_is_used_with_its_login(
-    server: FeedServer, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_proxy_of_the_environment_is_used_with_its_login(server: FeedServer, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("http_proxy", f"http://user:pass@127.0.0.1:{server.port}")
     monkeypatch.setenv("no_proxy", "")
     server.behave("http://feed.invalid/list", body(LIST))
@@ -275,9 +271,7 @@ def test_a_proxy_of_the_environment_is_used_with_its_login(
     assert server.requests[0].headers["proxy-authorization"] == "Basic dXNlcjpwYXNz"
 
 
-def test_a_proxy_is_left_out_where_the_environment_says_so(
-    server: FeedServer, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_proxy_is_left_out_where_the_environment_says_so(server: FeedServer, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")
     monkeypatch.setenv("no_proxy", "127.0.0.1")
     server.serve("/list", LIST)

@@ -44,9 +44,7 @@ class Names(AbstractResolver):
     def __init__(self, **addresses: list[str]) -> None:
         self.addresses = addresses
 
-    async def resolve(
-        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
-    ) -> list[ResolveResult]:
+    async def resolve(self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC) -> list[ResolveResult]:
         left = self.addresses[host.removesuffix(".test")]
         address = left.pop(0) if len(left) > 1 else left[0]
         return [ResolveResult(hostname=host, host=address, port=port, family=socket.AF_INET, proto=0, flags=0)]
@@ -235,11 +233,29 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
         pytest.skip("no openssl to make a certificate with")
     path = tmp_path_factory.mktemp("tls") / "server.pem"
     subprocess.run(
-        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2",
-         "-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", path, "-out", f"{path}.crt"],
+        [
+            "openssl",
+            "req",
+            "-x509",
+            "-newkey",
+            "ec",
+            "-pkeyopt",
+            "ec_paramgen_curve:prime256v1",
+            "-nodes",
+            "-days",
+            "2",
+            "-subj",
+            "/CN=127.0.0.1",
+            "-addext",
+            "subjectAltName=IP:127.0.0.1",
+            "-keyout",
+            path,
+            "-out",
+            f"{path}.crt",
+        ],
         check=True,
         capture_output=True,
-    )  # fmt: skip
+    )
     path.write_bytes(path.read_bytes() + Path(f"{path}.crt").read_bytes())
     return path
 
@@ -259,9 +275,7 @@ def test_a_certificate_that_nobody_vouches_for_is_refused(safe_server: FeedServe
     assert not safe_server.requests
 
 
-def test_a_redirect_from_https_to_plain_http_is_refused(
-    server: FeedServer, safe_server: FeedServer, certificate: Path
-) -> None:
+def test_a_redirect_from_https_to_plain_http_is_refused(server: FeedServer, safe_server: FeedServer, certificate: Path) -> None:
     safe_server.serve("/whole", LIST)
     safe_server.behave("/list", redirect(server.url("/list")))
     trusting = ssl.create_default_context(cafile=str(certificate))

@@ -37,9 +37,27 @@ from banlistd.model import Action, Counter, Family, Mark
 from banlistd.ports import Firewall
 
 __all__ = [
-    "ALPHA", "BETA", "BOTH", "COUNTED", "DROP", "HOSTS4", "LOGGED", "MIXED", "NETS4", "Counting", "FirewallContract", "Killed",
-    "Promises", "Spans", "Story", "addresses", "change_of", "holding", "large", "owner",
-]  # fmt: skip
+    "ALPHA",
+    "BETA",
+    "BOTH",
+    "COUNTED",
+    "DROP",
+    "HOSTS4",
+    "LOGGED",
+    "MIXED",
+    "NETS4",
+    "Counting",
+    "FirewallContract",
+    "Killed",
+    "Promises",
+    "Spans",
+    "Story",
+    "addresses",
+    "change_of",
+    "holding",
+    "large",
+    "owner",
+]
 
 Story = Callable[[Firewall], Awaitable[None]]
 

@@ -115,9 +115,13 @@ _LEFT, _RIGHT = "02:00:00:00:00:01", "02:00:00:00:00:02"
 
 
 def _join(
-    left: NetworkNamespace, left_name: str, left_addresses: tuple[str, ...],
-    right: NetworkNamespace, right_name: str, right_addresses: tuple[str, ...],
-) -> None:  # fmt: skip
+    left: NetworkNamespace,
+    left_name: str,
+    left_addresses: tuple[str, ...],
+    right: NetworkNamespace,
+    right_name: str,
+    right_addresses: tuple[str, ...],
+) -> None:
     left.command(
         *("ip", "link", "add", left_name, "address", _LEFT, "type", "veth"),
         *("peer", "name", right_name, "address", _RIGHT, "netns", right.path),

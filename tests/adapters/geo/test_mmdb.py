@@ -145,11 +145,15 @@ def test_a_file_that_is_cut_while_it_is_read_ends_nothing(tmp_path: Path) -> Non
 @pytest.mark.parametrize(
     "content",
     [
-        b"", b"<html>", bytes(1000), mmdb_of(LAYOUTS["IPinfo"])[:-40], mmdb_of(LAYOUTS["IPinfo"])[300:],
+        b"",
+        b"<html>",
+        bytes(1000),
+        mmdb_of(LAYOUTS["IPinfo"])[:-40],
+        mmdb_of(LAYOUTS["IPinfo"])[300:],
         b"\xab\xcd\xefMaxMind.com\xe0",
     ],
     ids=["empty", "a page", "zeros", "cut", "beheaded", "no metadata"],
-)  # fmt: skip
+)
 def test_a_damaged_file_is_a_fault_that_names_it(tmp_path: Path, content: bytes, by: By) -> None:
     path = tmp_path / "geo.mmdb"
     path.write_bytes(content)

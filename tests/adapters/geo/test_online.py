@@ -157,15 +157,40 @@ LARGE = b"[" + b" " * 2**21 + b"]"
 @pytest.mark.parametrize(
     "handler",
     [
-        status(500), status(422), redirect("http://192.0.2.1/"), body(b""), body(b"<html>"), body(b"{}"), body(b"[]"),
-        body(b"[1, 2]"), body(b"[" * 100_000), body(LARGE), without_length(LARGE), cut_length(b"[{}]"), reset(b"[{}]"),
-        body(b"\xff\xfe"), body(b'[{"status": "success", "as": 1' + b"0" * 6000 + b"}]"),
+        status(500),
+        status(422),
+        redirect("http://192.0.2.1/"),
+        body(b""),
+        body(b"<html>"),
+        body(b"{}"),
+        body(b"[]"),
+        body(b"[1, 2]"),
+        body(b"[" * 100_000),
+        body(LARGE),
+        without_length(LARGE),
+        cut_length(b"[{}]"),
+        reset(b"[{}]"),
+        body(b"\xff\xfe"),
+        body(b'[{"status": "success", "as": 1' + b"0" * 6000 + b"}]"),
     ],
     ids=[
-        "500", "422", "redirect", "nothing", "page", "object", "too few", "too many", "deep", "large", "endless", "cut",
-        "reset", "no text", "a long number",
+        "500",
+        "422",
+        "redirect",
+        "nothing",
+        "page",
+        "object",
+        "too few",
+        "too many",
+        "deep",
+        "large",
+        "endless",
+        "cut",
+        "reset",
+        "no text",
+        "a long number",
     ],
-)  # fmt: skip
+)
 def test_an_answer_that_is_none_is_a_fault_and_nothing_else(handler: Handler) -> None:
     with FeedServer() as server:
         server.behave("/batch", handler)
@@ -198,5 +223,3 @@ def test_each_answer_belongs_to_the_address_in_its_place() -> None:
         server.behave("/batch", in_answer(answer))
         (found,) = ask(service(server), [5, 9, 7])
     assert [(one.first, one.origin.asn) for one in found] == [(5, 5), (9, 9), (7, 7)]
-
-

@@ -164,13 +164,21 @@ def test_resolvers_are_found_also_behind_a_stub(tmp_path: Path) -> None:
     write(tmp_path, "run/systemd/resolve/resolv.conf", "search lan\nnameserver\t192.0.2.53\nnameserver 2001:db8::53")
     found = find(tmp_path)
     assert {address for address, reason in found.items() if "resolver" in reason} == {
-        "127.0.0.53", "192.0.2.53", "2001:db8::53", "fe80::7",
-    }  # fmt: skip
+        "127.0.0.53",
+        "192.0.2.53",
+        "2001:db8::53",
+        "fe80::7",
+    }
 
 
 def test_the_hosts_of_feeds_and_of_the_proxy_to_them_are_found(tmp_path: Path) -> None:
     known = {"lists.example": ("192.0.2.10", "2001:db8::10"), "proxy.example": ("192.0.2.20",)}
-    urls = ("https://user:secret@lists.example:8443/a", "https://lists.example/b", "http://192.0.2.30/", "http://[2001:db8::30]/")
+    urls = (
+        "https://user:secret@lists.example:8443/a",
+        "https://lists.example/b",
+        "http://192.0.2.30/",
+        "http://[2001:db8::30]/",
+    )
     found = find(tmp_path, urls, known, https_proxy="proxy.example:3128")
     assert found["192.0.2.10"] == found["2001:db8::10"] == "host of feed lists.example"
     assert found["192.0.2.20"] == "host of proxy proxy.example"

@@ -100,9 +100,20 @@ def test_a_disk_that_fills_up_is_gone_around_and_has_everything_once_there_is_ro
     with Disk(tmp_path / "disk") as disk:
         path = disk.place / "db"
         live(
-            path, put("before", 1), then(disk.fill), put_much, fails_with("SQLITE_FULL"), tells, put("during", 2),
-            holds("before", "during"), does_not_mend, then(disk.free), mends, put("after", 3), is_sound,
-        )  # fmt: skip
+            path,
+            put("before", 1),
+            then(disk.fill),
+            put_much,
+            fails_with("SQLITE_FULL"),
+            tells,
+            put("during", 2),
+            holds("before", "during"),
+            does_not_mend,
+            then(disk.free),
+            mends,
+            put("after", 3),
+            is_sound,
+        )
         assert on_the_disk(path) == ["before", "during", "after"]
 
 
@@ -112,9 +123,15 @@ def test_a_start_on_a_full_disk_knows_what_was_written_before(tmp_path: Path) ->
         live(path, put("before", 1))
         disk.fill()
         live(
-            path, fails_with("SQLITE_"), holds("before"), put("during", 2), then(disk.free), mends, holds("before", "during"),
+            path,
+            fails_with("SQLITE_"),
+            holds("before"),
+            put("during", 2),
+            then(disk.free),
+            mends,
+            holds("before", "during"),
             scratch=tmp_path,
-        )  # fmt: skip
+        )
         assert on_the_disk(path) == ["before", "during"]
 
 
@@ -135,9 +152,14 @@ def test_a_start_on_a_read_only_disk_knows_what_was_written_before(tmp_path: Pat
             (disk.place / "db-shm").unlink()
         disk.remount("ro")
         live(
-            path, fails_with("SQLITE_"), holds("before"), put("during", 2), does_not_mend, holds("before", "during"),
+            path,
+            fails_with("SQLITE_"),
+            holds("before"),
+            put("during", 2),
+            does_not_mend,
+            holds("before", "during"),
             scratch=tmp_path,
-        )  # fmt: skip
+        )
         disk.remount("rw")
         live(path, is_sound, holds("before"))
 
@@ -145,18 +167,33 @@ def test_a_start_on_a_read_only_disk_knows_what_was_written_before(tmp_path: Pat
 def test_a_disk_that_turns_read_only_is_gone_around(tmp_path: Path) -> None:
     with Disk(tmp_path / "disk") as disk:
         live(
-            disk.place / "db", put("before", 1), then(disk.abort), put("during", 2), fails_with("SQLITE_"), tells,
-            holds("before", "during"), does_not_mend,
-        )  # fmt: skip
+            disk.place / "db",
+            put("before", 1),
+            then(disk.abort),
+            put("during", 2),
+            fails_with("SQLITE_"),
+            tells,
+            holds("before", "during"),
+            does_not_mend,
+        )
 
 
 def test_a_disk_that_dies_is_gone_around_and_its_file_is_taken_again_once_it_can_be_read(tmp_path: Path) -> None:
     with Disk(tmp_path / "disk") as disk:
         path = disk.place / "db"
         live(
-            path, put("before", 1), then(disk.break_down), put("during", 2), fails_with("SQLITE_IOERR"), tells,
-            holds("during"), does_not_mend, then(disk.remount), mends, holds("before"),
-        )  # fmt: skip
+            path,
+            put("before", 1),
+            then(disk.break_down),
+            put("during", 2),
+            fails_with("SQLITE_IOERR"),
+            tells,
+            holds("during"),
+            does_not_mend,
+            then(disk.remount),
+            mends,
+            holds("before"),
+        )
 
 
 def test_a_file_that_is_deleted_while_it_is_open_is_made_again_with_all_it_held(tmp_path: Path) -> None:
@@ -272,9 +309,13 @@ def test_a_start_while_another_process_holds_the_file_goes_on_in_memory(
     with closing(sqlite3.connect(path, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
         live(
-            path, fails_with("SQLITE_BUSY"), holds("before"), put("during", 2), does_not_mend,
+            path,
+            fails_with("SQLITE_BUSY"),
+            holds("before"),
+            put("during", 2),
+            does_not_mend,
             scratch=tmp_path,
-        )  # fmt: skip
+        )
 
 
 def test_power_cuts_lose_nothing_that_was_acknowledged(tmp_path: Path) -> None:

@@ -100,12 +100,18 @@ def test_a_narrower_answer_leaves_the_rest_of_a_wider_one(tmp_path: Path) -> Non
         await cache.upsert_entry(entry(0, 255))
         await cache.upsert_neg_entry(nobody(64, 127))
         assert await cache.find(V4, [63, 64, 127, 128], NOW) == [
-            entry(0, 63), nobody(64, 127), nobody(64, 127), entry(128, 255),
-        ]  # fmt: skip
+            entry(0, 63),
+            nobody(64, 127),
+            nobody(64, 127),
+            entry(128, 255),
+        ]
         await cache.upsert_entry(entry(32, 200, Origin("SE")))
         assert await cache.find(V4, [31, 32, 200, 201], NOW) == [
-            entry(0, 31), entry(32, 200, Origin("SE")), entry(32, 200, Origin("SE")), entry(201, 255),
-        ]  # fmt: skip
+            entry(0, 31),
+            entry(32, 200, Origin("SE")),
+            entry(32, 200, Origin("SE")),
+            entry(201, 255),
+        ]
 
     work(tmp_path, use)
 

@@ -73,7 +73,8 @@ def test_bans_of_a_database_from_before_origins_are_an_operators(tmp_path: Path)
 
     async def life(table: ManualBanTable) -> None:
         assert await table.load() == (
-            False, [ManualBan(Family.IPV4, 0xC0000201, 0xC0000201, "operator", "why", 1.0, None)],
-        )  # fmt: skip
+            False,
+            [ManualBan(Family.IPV4, 0xC0000201, 0xC0000201, "operator", "why", 1.0, None)],
+        )
 
     use(tmp_path, life)

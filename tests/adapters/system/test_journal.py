@@ -85,9 +85,13 @@ def _unescaped(text: str) -> str:
 def test_a_line_of_logfmt_reads_back_as_what_was_said(text: str) -> None:
     event = Event(EventName.IMPORT_REFUSED, text, {"SOURCE_ID": "feed", "REASON": text, "RUN_ID": 7})
     assert read_back(line_of(event)) == {
-        "level": "warning", "event": "blocklist_import_refused", "message": text, "source_id": "feed", "reason": text,
+        "level": "warning",
+        "event": "blocklist_import_refused",
+        "message": text,
+        "source_id": "feed",
+        "reason": text,
         "run_id": "7",
-    }  # fmt: skip
+    }
 
 
 @pytest.mark.parametrize("text", HOSTILE.values(), ids=HOSTILE.keys())
@@ -109,8 +113,12 @@ def test_json_is_one_object_a_line(text: str) -> None:
         record = json.loads(line)
         assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", record.pop("time"))
         assert record == {
-            "level": "warning", "event": "blocklist_import_failed", "message": text, "reason": text, "duration_ms": 12
-        }  # fmt: skip
+            "level": "warning",
+            "event": "blocklist_import_failed",
+            "message": text,
+            "reason": text,
+            "duration_ms": 12,
+        }
 
 
 def test_what_a_person_can_read_stays_as_it_is() -> None:
@@ -208,8 +216,11 @@ def with_a_run_of_its_own(script: str) -> object:
         pytest.skip("no mount namespace (unshare --user --mount)")
     done = subprocess.run(
         [*inside, sys.executable, "-W", "error", "-c", PRELUDE + textwrap.dedent(script)],
-        check=False, capture_output=True, text=True, timeout=30,
-    )  # fmt: skip
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=30,
+    )
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
 

@@ -117,8 +117,11 @@ except BanlistdError as error:
     print(error)
 """
     done = subprocess.run(
-        [sys.executable, "-W", "error", "-c", script], check=True, capture_output=True, text=True,
+        [sys.executable, "-W", "error", "-c", script],
+        check=True,
+        capture_output=True,
+        text=True,
         env={**os.environ, "NOTIFY_SOCKET": "@nobody"},
-    )  # fmt: skip
+    )
     assert "systemd module is missing" in done.stdout
     assert "banlistd[systemd]" in done.stdout

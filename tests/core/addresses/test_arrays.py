@@ -18,9 +18,7 @@ family_numbers_spans = st.tuples(
 
 @given(family_numbers_spans)
 @pytest.mark.parametrize("few", [4096, 0], ids=["slice by slice", "with a mask"])
-def test_hosts_are_within_the_ranges_or_without(
-    few: int, case: tuple[Family, set[int], list[tuple[int, int]]]
-) -> None:
+def test_hosts_are_within_the_ranges_or_without(few: int, case: tuple[Family, set[int], list[tuple[int, int]]]) -> None:
     family, numbers, spans = case
     ranges = union_of(family, *(from_numbers(family, [span[end] for span in spans]) for end in (0, 1)))
     inside = {number for number in numbers if any(first <= number <= last for first, last in spans)}

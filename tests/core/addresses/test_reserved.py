@@ -34,9 +34,22 @@ def test_the_neighbours_of_a_network_are_not_reserved_unless_they_are_named_too(
 
 @pytest.mark.parametrize(
     "text",
-    ["127.0.0.1", "10.255.0.1", "172.31.255.255", "192.168.1.1", "169.254.169.254", "100.64.0.1", "255.255.255.255",
-     "::1", "::", "fe80::1", "fd00::1", "ff02::1", "::ffff:8.8.8.8"],
-)  # fmt: skip
+    [
+        "127.0.0.1",
+        "10.255.0.1",
+        "172.31.255.255",
+        "192.168.1.1",
+        "169.254.169.254",
+        "100.64.0.1",
+        "255.255.255.255",
+        "::1",
+        "::",
+        "fe80::1",
+        "fd00::1",
+        "ff02::1",
+        "::ffff:8.8.8.8",
+    ],
+)
 def test_what_a_machine_needs_to_live_is_reserved(text: str) -> None:
     assert is_reserved(text)
 

@@ -71,13 +71,17 @@ WRONG = [
     ("sources:\n- url: https://a/", "2: sources[0].id: is missing"),
     (
         "sources:\n- id: Bad Name\n  path: a",
-        ('2: sources[0].id: "Bad Name" cannot be an id '
-        "(lower-case letters, digits and hyphens, at most 40, no hyphen first; for example bad-name)"),
+        (
+            '2: sources[0].id: "Bad Name" cannot be an id '
+            "(lower-case letters, digits and hyphens, at most 40, no hyphen first; for example bad-name)"
+        ),
     ),
     (
         "sources:\n- id: a",
-        ("2: sources[0]: has neither url nor path nor block "
-        "(add url: https://..., path: /a/file, block: {countries: [NO]}, or use: a name of the catalogue)"),
+        (
+            "2: sources[0]: has neither url nor path nor block "
+            "(add url: https://..., path: /a/file, block: {countries: [NO]}, or use: a name of the catalogue)"
+        ),
     ),
     (
         SOURCE + "  path: a",
@@ -89,8 +93,10 @@ WRONG = [
     ),
     (
         "sources:\n- id: a\n  url: ftp://me:secret@a/b",
-        ('3: sources[0].url: "ftp://...@a/b" is not a url of http or https '
-        "(write https://host/path, or fetch it otherwise and name the file with path:)"),
+        (
+            '3: sources[0].url: "ftp://...@a/b" is not a url of http or https '
+            "(write https://host/path, or fetch it otherwise and name the file with path:)"
+        ),
     ),
     (
         "sources:\n- id: a\n  url: lists.example/a",
@@ -149,8 +155,10 @@ WRONG = [
     ),
     (
         SOURCE + '  headers:\n    A: "secret ${credential: b"',
-        ('5: sources[0].headers.A: "${" without "}" is not a credential '
-        "(write ${credential:NAME}, with letters, digits and _ . - in NAME)"),
+        (
+            '5: sources[0].headers.A: "${" without "}" is not a credential '
+            "(write ${credential:NAME}, with letters, digits and _ . - in NAME)"
+        ),
     ),
     (
         "sources:\n- id: a\n  path: a\n  headers: {A: b}",

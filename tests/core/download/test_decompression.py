@@ -211,9 +211,7 @@ def test_a_zip_that_cannot_be_trusted_is_refused(archive: bytes, reason: str) ->
     changes=st.lists(st.tuples(st.integers(0, 400), st.integers(0, 255)), min_size=1, max_size=4),
     keep=st.integers(1, 500),
 )
-def test_hostile_bytes_are_unpacked_or_refused_but_nothing_else(
-    kind: str, changes: list[tuple[int, int]], keep: int
-) -> None:
+def test_hostile_bytes_are_unpacked_or_refused_but_nothing_else(kind: str, changes: list[tuple[int, int]], keep: int) -> None:
     content = random.Random(2).randbytes(150) * 2
     data = bytearray(zipped(("list", content)) if kind == "zip" else PACKERS[kind](content))
     for place, value in changes:

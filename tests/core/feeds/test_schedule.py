@@ -33,9 +33,7 @@ def test_a_server_that_asks_for_patience_gets_it() -> None:
 
 
 @given(times, st.none() | times, times)
-def test_no_jump_of_the_clock_makes_a_wait_longer_than_the_interval(
-    due_at: float, polled_at: float | None, now: float
-) -> None:
+def test_no_jump_of_the_clock_makes_a_wait_longer_than_the_interval(due_at: float, polled_at: float | None, now: float) -> None:
     assert 0 <= wait_for(Poll(A, due_at=due_at, polled_at=polled_at), now=now, every=3600) <= 3600 * (1 + JITTER)
 
 

@@ -51,9 +51,11 @@ def test_every_network_is_found_once_whatever_the_size_of_records(tmp_path: Path
     with reader:
         agree(leaves, reader)
     assert spans(leaves[Family.IPV4]) == {
-        ("192.0.2.0", "192.0.2.127"), ("192.0.2.128", "192.0.2.255"), ("198.51.100.0", "198.51.100.255"),
+        ("192.0.2.0", "192.0.2.127"),
+        ("192.0.2.128", "192.0.2.255"),
+        ("198.51.100.0", "198.51.100.255"),
         ("203.0.113.7", "203.0.113.7"),
-    }  # fmt: skip
+    }
     assert ("8000::", "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff") in spans(leaves[Family.IPV6])
     assert ("2001:db8:1::1", "2001:db8:1::1") in spans(leaves[Family.IPV6])
     assert not any(first.startswith("2002:") for first, _ in spans(leaves[Family.IPV6]))
@@ -62,8 +64,7 @@ def test_every_network_is_found_once_whatever_the_size_of_records(tmp_path: Path
 def spans(leaves: Leaves) -> set[tuple[str, str]]:
     kind = ipaddress.IPv4Address if leaves.first.dtype == "uint32" else ipaddress.IPv6Address
     return {
-        (str(kind(to_number(first))), str(kind(to_number(last))))
-        for first, last in zip(leaves.first, leaves.last, strict=True)
+        (str(kind(to_number(first))), str(kind(to_number(last)))) for first, last in zip(leaves.first, leaves.last, strict=True)
     }
 
 

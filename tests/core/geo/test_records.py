@@ -46,13 +46,33 @@ def test_every_layout_is_understood(record: object, origin: Origin) -> None:
 @pytest.mark.parametrize(
     "record",
     [
-        None, "NO", 7, [], {}, {"country": {}}, {"country": {"iso_code": 7}}, {"country": {"iso_code": "no"}},
-        {"country_code": "??"}, {"country_code": "ZZ"}, {"country_code": "NOR"}, {"country_code": "N1"}, {"country_code": "ÅÅ"},
-        {"country_code": None}, {"asn": "about 64496"}, {"asn": "AS0"}, {"asn": -1}, {"asn": 2**32}, {"asn": 1.5},
-        {"asn": 10**6000}, {"asn": "AS99999999999"}, {"asn": "AS٤"}, {"asn": ["AS64496"]}, {"country": ["NO"]},
+        None,
+        "NO",
+        7,
+        [],
+        {},
+        {"country": {}},
+        {"country": {"iso_code": 7}},
+        {"country": {"iso_code": "no"}},
+        {"country_code": "??"},
+        {"country_code": "ZZ"},
+        {"country_code": "NOR"},
+        {"country_code": "N1"},
+        {"country_code": "ÅÅ"},
+        {"country_code": None},
+        {"asn": "about 64496"},
+        {"asn": "AS0"},
+        {"asn": -1},
+        {"asn": 2**32},
+        {"asn": 1.5},
+        {"asn": 10**6000},
+        {"asn": "AS99999999999"},
+        {"asn": "AS٤"},
+        {"asn": ["AS64496"]},
+        {"country": ["NO"]},
         {"as_name": "Nobody's"},
     ],
-)  # fmt: skip
+)
 def test_what_says_nothing_is_nothing(record: object) -> None:
     assert origin_of(record) == Origin()
 
@@ -66,8 +86,12 @@ def test_a_name_is_one_short_line_whatever_it_was() -> None:
 
 values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(max_size=8) | st.sampled_from(["NO", "AS64496", "AS64496 x"]),
-    lambda inner: st.lists(inner, max_size=2)
-    | st.dictionaries(st.sampled_from(["country", "country_code", "iso_code", "names", "en", "asn", "as", "as_name"]), inner),
+    lambda inner: (
+        st.lists(inner, max_size=2)
+        | st.dictionaries(
+            st.sampled_from(["country", "country_code", "iso_code", "names", "en", "asn", "as", "as_name"]), inner
+        )
+    ),
     max_leaves=12,
 )
 

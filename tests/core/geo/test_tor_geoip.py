@@ -39,12 +39,33 @@ def test_the_last_line_may_have_no_end() -> None:
 @pytest.mark.parametrize(
     "body",
     [
-        b"", HEAD, b"<html>\n", b"1,2\n", b"1,2,NO,3\n", b"1,2,no\n", b"1,2,N\n", b"1,2,NOR\n", b"1,2,1A\n", b"2,1,NO\n",
-        b"1,5,NO\n3,9,SE\n", b"5,6,NO\n1,2,SE\n", b"1,4294967296,NO\n", b"1,99999999999,NO\n", b"1,-2,NO\n", b"1,2,NO\n\n",
-        b"1.0,2,NO\n", b"1,,NO\n", b"1,2,NO\r\n", b"1,2,N\0\n", b"2001:db8::,2001:db8::1\n", b"::,zzzz::,NO\n", b"::2,::1,NO\n",
-        b"::1,::2,NO\n3,4,NO\n", b"\xff\xfe,::,NO\n",
+        b"",
+        HEAD,
+        b"<html>\n",
+        b"1,2\n",
+        b"1,2,NO,3\n",
+        b"1,2,no\n",
+        b"1,2,N\n",
+        b"1,2,NOR\n",
+        b"1,2,1A\n",
+        b"2,1,NO\n",
+        b"1,5,NO\n3,9,SE\n",
+        b"5,6,NO\n1,2,SE\n",
+        b"1,4294967296,NO\n",
+        b"1,99999999999,NO\n",
+        b"1,-2,NO\n",
+        b"1,2,NO\n\n",
+        b"1.0,2,NO\n",
+        b"1,,NO\n",
+        b"1,2,NO\r\n",
+        b"1,2,N\0\n",
+        b"2001:db8::,2001:db8::1\n",
+        b"::,zzzz::,NO\n",
+        b"::2,::1,NO\n",
+        b"::1,::2,NO\n3,4,NO\n",
+        b"\xff\xfe,::,NO\n",
     ],
-)  # fmt: skip
+)
 def test_what_is_not_such_a_file_is_refused_as_a_whole(body: bytes) -> None:
     with pytest.raises(ValueError, match=r"."):
         table_of(body)

@@ -72,9 +72,7 @@ two_worlds = st.tuples(st.sampled_from(FAMILIES), owners).flatmap(lambda drawn: 
 
 def alike(one: Owned, other: Owned) -> bool:
     return (
-        np.array_equal(one.first, other.first)
-        and np.array_equal(one.last, other.last)
-        and np.array_equal(one.mark, other.mark)
+        np.array_equal(one.first, other.first) and np.array_equal(one.last, other.last) and np.array_equal(one.mark, other.mark)
     )
 
 

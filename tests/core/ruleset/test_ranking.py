@@ -40,8 +40,10 @@ def table() -> Table:
 def test_single_addresses_and_networks_are_counted_where_they_belong() -> None:
     held = holding(("a", "192.0.2.1 192.0.2.2 192.0.2.192/28 198.51.100.0/24 2001:db8::1", Action.DROP, Direction.IN))
     assert rank(held, table(), By.COUNTRY) == [
-        Rank("", "", 2, 256), Rank("NO", "Norway", 2, 2), Rank("SE", "Sweden", 1, 16),
-    ]  # fmt: skip
+        Rank("", "", 2, 256),
+        Rank("NO", "Norway", 2, 2),
+        Rank("SE", "Sweden", 1, 16),
+    ]
     assert count(held) == 5
 
 

@@ -92,8 +92,11 @@ class Machine:
             into = ["nsenter", "--target", str(self._within), "--mount", "--pid"]
             self._nspawn = subprocess.Popen(
                 [*into, "bash", "-c", _BOOT, "boot", self._name, f"{self._folder.name}/root"],
-                stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=environment,
-            )  # fmt: skip
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                env=environment,
+            )
             while "READY=1" not in told.recv(4096).decode().splitlines():
                 pass
         self._leader = _only_child_of(_only_child_of(self._nspawn.pid))

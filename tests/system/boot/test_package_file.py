@@ -48,6 +48,8 @@ def test_it_tells_nothing_of_where_it_was_made_and_belongs_to_root(package: Path
     subprocess.run(["dpkg-deb", "--raw-extract", str(package), str(tmp_path / "root")], check=True)
     found = subprocess.run(
         ["grep", "--recursive", "--files-with-matches", "--fixed-strings", "/tmp/tmp.", str(tmp_path / "root")],  # noqa: S108
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert found.stdout == ""

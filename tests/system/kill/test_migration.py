@@ -30,8 +30,17 @@ Rows = dict[str, list[dict[str, Any]]]
 
 # What a poll writes anew; the rest of a row is its history.
 MOVING = {
-    "due_at", "polled_at", "attempts", "generation", "started_at", "completed_at", "added", "removed", "good_at", "policy_hash",
-}  # fmt: skip
+    "due_at",
+    "polled_at",
+    "attempts",
+    "generation",
+    "started_at",
+    "completed_at",
+    "added",
+    "removed",
+    "good_at",
+    "policy_hash",
+}
 
 # The ban is a part of what stands from the upgrade on.
 BANNED_BY_HAND = ["198.51.100.1-198.51.100.4"]

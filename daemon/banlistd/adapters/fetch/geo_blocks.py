@@ -22,9 +22,7 @@ class GeoBlocks:
     `databases`: those of the configuration in force. `stamp`: changes when a file does, and is empty for one that is not there.
     """
 
-    def __init__(
-        self, databases: Callable[[], Sequence[GeoDatabase]], stamp: Callable[[Path], str], local: Fetcher
-    ) -> None:
+    def __init__(self, databases: Callable[[], Sequence[GeoDatabase]], stamp: Callable[[Path], str], local: Fetcher) -> None:
         self._databases = databases
         self._stamp = stamp
         self._local = local

@@ -222,9 +222,7 @@ class _CheckedResolver(AbstractResolver):
         self._resolver = resolver
         self._trail = trail
 
-    async def resolve(
-        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
-    ) -> list[ResolveResult]:
+    async def resolve(self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC) -> list[ResolveResult]:
         results = await self._resolver.resolve(host, port, family)
         admitted = self._trail.admit(host, [result["host"] for result in results])
         return [result for result in results if result["host"] in admitted]

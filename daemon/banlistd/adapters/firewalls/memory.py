@@ -43,8 +43,7 @@ class MemoryFirewall:
         self._roster = change.roster
         told = {item.map: item.whole for item in change.maps}
         self._maps = {
-            map_id: told.get(map_id, self._maps.get(map_id, Owned.none(map_id.family)))
-            for map_id in maps_of(change.roster)
+            map_id: told.get(map_id, self._maps.get(map_id, Owned.none(map_id.family))) for map_id in maps_of(change.roster)
         }
         if change.allowed is not None:
             self._allowed = {family: change.allowed[family] for family in FAMILIES}

@@ -56,8 +56,9 @@ class OnlineService:
     @asynccontextmanager
     async def session(self) -> AsyncIterator[Asking]:
         try:
-            secrets = {name: await asyncio.to_thread(read_credential, self._credentials, name)
-                       for name in credential_names(self._url)}  # fmt: skip
+            secrets = {
+                name: await asyncio.to_thread(read_credential, self._credentials, name) for name in credential_names(self._url)
+            }
         except FetchError as error:
             raise GeoError(f"{self.name} cannot be asked: {error.message}", error.hint) from error
 

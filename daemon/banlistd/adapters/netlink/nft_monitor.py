@@ -65,10 +65,21 @@ class Thing(StrEnum):
 
 # By kind of message (enum nf_tables_msg_types): the thing, and the attribute that names it; a rule is named by its chain.
 _NOTICES: Mapping[int, tuple[Thing, int]] = {
-    0: (Thing.TABLE, 1), 2: (Thing.TABLE, 1), 3: (Thing.CHAIN, 3), 5: (Thing.CHAIN, 3), 6: (Thing.RULE, 2), 8: (Thing.RULE, 2),
-    9: (Thing.SET, 2), 11: (Thing.SET, 2), 12: (Thing.ELEMENT, 2), 14: (Thing.ELEMENT, 2), 18: (Thing.OBJECT, 2),
-    20: (Thing.OBJECT, 2), 22: (Thing.OBJECT, 2), 24: (Thing.OBJECT, 2),
-}  # fmt: skip
+    0: (Thing.TABLE, 1),
+    2: (Thing.TABLE, 1),
+    3: (Thing.CHAIN, 3),
+    5: (Thing.CHAIN, 3),
+    6: (Thing.RULE, 2),
+    8: (Thing.RULE, 2),
+    9: (Thing.SET, 2),
+    11: (Thing.SET, 2),
+    12: (Thing.ELEMENT, 2),
+    14: (Thing.ELEMENT, 2),
+    18: (Thing.OBJECT, 2),
+    20: (Thing.OBJECT, 2),
+    22: (Thing.OBJECT, 2),
+    24: (Thing.OBJECT, 2),
+}
 
 
 @dataclass(frozen=True, slots=True)

@@ -150,9 +150,13 @@ def _rows_of(entry: Entry) -> Sequence[Row[Known]]:
     """The row of an entry; two where a wide network of IPv6 lies around the place where IPv4 stands."""
     origin = entry.origin if isinstance(entry, GeoEntry) else Origin()
     known = (
-        int(isinstance(entry, GeoNegEntry)), origin.country, origin.country_name, origin.asn, origin.organisation,
+        int(isinstance(entry, GeoNegEntry)),
+        origin.country,
+        origin.country_name,
+        origin.asn,
+        origin.organisation,
         entry.expires_at,
-    )  # fmt: skip
+    )
     if entry.family is Family.IPV4:
         return ((_MAPPED | entry.first, _MAPPED | entry.last, known),)
     around = ((entry.first, min(entry.last, _MAPPED - 1)), (max(entry.first, _MAPPED + _MOST_OF_V4 + 1), entry.last))

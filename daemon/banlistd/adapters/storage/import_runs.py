@@ -134,8 +134,11 @@ class ImportRuns:
 
         async def work(connection: aiosqlite.Connection) -> ImportRun:
             parameters = key | {
-                "entries": pending.entries, "rejected": pending.rejected, "policy_hash": pending.policy_hash, "now": now,
-            }  # fmt: skip
+                "entries": pending.entries,
+                "rejected": pending.rejected,
+                "policy_hash": pending.policy_hash,
+                "now": now,
+            }
             (row,) = await connection.execute_fetchall(_UPSERT_PENDING, parameters)
             await connection.execute(_KEEP_SNAPSHOT, {**key, "body": pending.snapshot})
             arrival = _NOTE_ARRIVAL if pending.arrivals is None else _NOTE_NEW_ARRIVAL
@@ -218,9 +221,12 @@ class ImportRuns:
 
     async def save_poll(self, poll: Poll) -> None:
         parameters: Mapping[str, Any] = {
-            "source_id": poll.source_id, "due_at": poll.due_at, "polled_at": poll.polled_at, "failures": poll.failures,
+            "source_id": poll.source_id,
+            "due_at": poll.due_at,
+            "polled_at": poll.polled_at,
+            "failures": poll.failures,
             "error": poll.error,
-        }  # fmt: skip
+        }
         if poll.content_hash is None:
             await self._database.run(_SAVE_POLL, parameters)
         else:
@@ -259,9 +265,13 @@ async def _give_marks(
 
 def _parameters_of(source_id: SourceId, content_hash: ContentHash | None, validators: Validators) -> Mapping[str, Any]:
     return {
-        "source_id": source_id, "content_hash": content_hash, "etag": validators.etag,
-        "last_modified": validators.last_modified, "body_hash": validators.body_hash, "recipe": validators.recipe,
-    }  # fmt: skip
+        "source_id": source_id,
+        "content_hash": content_hash,
+        "etag": validators.etag,
+        "last_modified": validators.last_modified,
+        "body_hash": validators.body_hash,
+        "recipe": validators.recipe,
+    }
 
 
 def _run_of(row: Sequence[Any]) -> ImportRun:

@@ -51,9 +51,7 @@ class ManualBanTable:
 
 
 async def _keep(connection: aiosqlite.Connection, bans: Iterable[ManualBan]) -> None:
-    await connection.executemany(
-        _KEEP, [(*_packed(ban.key), ban.comment, ban.created_at, ban.expires_at) for ban in bans]
-    )
+    await connection.executemany(_KEEP, [(*_packed(ban.key), ban.comment, ban.created_at, ban.expires_at) for ban in bans])
 
 
 def _packed(key: BanKey) -> tuple[bytes, bytes, str]:

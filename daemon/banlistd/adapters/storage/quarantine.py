@@ -46,11 +46,18 @@ class QuarantineTable:
 
     async def detain(self, content: Quarantined) -> None:
         parameters = {
-            "source_id": content.source_id, "content_hash": content.content_hash, "guard": content.guard,
-            "reason": content.reason, "entries": content.entries, "rejected": content.rejected,
-            "first_seen": content.first_seen, "last_seen": content.last_seen, "refusals": content.refusals,
-            "stood": content.stood, "approved": content.approved,
-        }  # fmt: skip
+            "source_id": content.source_id,
+            "content_hash": content.content_hash,
+            "guard": content.guard,
+            "reason": content.reason,
+            "entries": content.entries,
+            "rejected": content.rejected,
+            "first_seen": content.first_seen,
+            "last_seen": content.last_seen,
+            "refusals": content.refusals,
+            "stood": content.stood,
+            "approved": content.approved,
+        }
 
         async def work(connection: aiosqlite.Connection) -> None:
             if not list(await connection.execute_fetchall(_MOVE, parameters)):

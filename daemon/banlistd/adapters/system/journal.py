@@ -121,9 +121,12 @@ class JsonAnnouncer:
 
     def announce(self, event: Event) -> None:
         record = {
-            "time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()), "level": _level(event.name), "event": event.name,
-            "message": event.message, **_lower(event),
-        }  # fmt: skip
+            "time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+            "level": _level(event.name),
+            "event": event.name,
+            "message": event.message,
+            **_lower(event),
+        }
         _print(json.dumps(record), self._stream)
 
 

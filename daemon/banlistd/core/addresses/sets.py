@@ -104,11 +104,7 @@ class Ranges:
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Ranges):
             return NotImplemented
-        return (
-            self.family is other.family
-            and np.array_equal(self.first, other.first)
-            and np.array_equal(self.last, other.last)
-        )
+        return self.family is other.family and np.array_equal(self.first, other.first) and np.array_equal(self.last, other.last)
 
     __hash__ = None  # type: ignore[assignment]
 
@@ -175,9 +171,7 @@ def intersection(left: Ranges, right: Ranges) -> Ranges:
     theirs = np.repeat(lo, counts) + offsets
     first_a, first_b = left.first[mine], right.first[theirs]
     last_a, last_b = left.last[mine], right.last[theirs]
-    return Ranges(
-        left.family, np.where(first_a >= first_b, first_a, first_b), np.where(last_a <= last_b, last_a, last_b)
-    )
+    return Ranges(left.family, np.where(first_a >= first_b, first_a, first_b), np.where(last_a <= last_b, last_a, last_b))
 
 
 def complement(ranges: Ranges) -> Ranges:

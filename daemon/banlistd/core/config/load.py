@@ -52,8 +52,7 @@ def read_config(documents: Sequence[Document], catalogue: Catalogue, folder: Pat
     jail = _read(Fail2ban, _mapping(tree.get("fail2ban"), main.at("fail2ban")), main.at("fail2ban"))
     defaults = _read(Defaults, _with_guards(_mapping(tree.get("defaults"), at), Guards(), at), at)
     allow = [
-        _allow_entry(entry, main.at("allow", index))
-        for index, entry in enumerate(_list(tree.get("allow"), main.at("allow")))
+        _allow_entry(entry, main.at("allow", index)) for index, entry in enumerate(_list(tree.get("allow"), main.at("allow")))
     ]
     written = _written(main.at("sources"), tree.get("sources"))
     for spot in more:

@@ -154,9 +154,7 @@ def _of_both(found: Found) -> Mapping[Family, Leaves]:
     }
 
 
-def _ends(
-    high: NDArray[np.uint64], low: NDArray[np.uint64], depth: int
-) -> tuple[NDArray[np.uint64], NDArray[np.uint64]]:
+def _ends(high: NDArray[np.uint64], low: NDArray[np.uint64], depth: int) -> tuple[NDArray[np.uint64], NDArray[np.uint64]]:
     below = (1 << (_BITS - depth)) - 1
     return high | np.uint64(below >> _WORD), low | np.uint64(below & (2**_WORD - 1))
 
@@ -166,9 +164,7 @@ def _sixteen(high: NDArray[np.uint64], low: NDArray[np.uint64]) -> Addresses:
     return np.ascontiguousarray(words).view(DTYPES[Family.IPV6]).reshape(-1)
 
 
-def _joined(
-    family: Family, first: list[Addresses], last: list[Addresses], pointer: list[NDArray[np.uint32]]
-) -> Leaves:
+def _joined(family: Family, first: list[Addresses], last: list[Addresses], pointer: list[NDArray[np.uint32]]) -> Leaves:
     if not first:
         return _none(family)
     return Leaves(np.concatenate(first), np.concatenate(last), np.concatenate(pointer))

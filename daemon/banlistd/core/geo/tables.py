@@ -125,8 +125,10 @@ def located_in(layer: Layer, addresses: Sequence[int]) -> list[Located]:
     """Of each address its country, and the range that has it; for one that nobody has, the gap that it is in."""
     at = np.searchsorted(layer.first, from_numbers(layer.family, addresses), side="right") - 1
     known: dict[int, tuple[Located, Located]] = {}
-    return [_pick(known.get(one) or known.setdefault(one, _here_and_after(layer, one)), address)
-            for one, address in zip(at.tolist(), addresses, strict=True)]  # fmt: skip
+    return [
+        _pick(known.get(one) or known.setdefault(one, _here_and_after(layer, one)), address)
+        for one, address in zip(at.tolist(), addresses, strict=True)
+    ]
 
 
 def _here_and_after(layer: Layer, at: int) -> tuple[Located, Located]:
@@ -266,6 +268,4 @@ def _summed(code: Codes, counts: NDArray[np.int64], sizes: NDArray[np.int64]) ->
     # Floats are exact up to 2^53; there are 2^32 addresses of IPv4.
     bans = np.bincount(at, weights=counts, minlength=len(known)).astype(np.int64)
     addresses = np.bincount(at, weights=sizes, minlength=len(known)).astype(np.int64)
-    return [
-        Tally(int(one), int(number), int(size)) for one, number, size in zip(known, bans, addresses, strict=True)
-    ]
+    return [Tally(int(one), int(number), int(size)) for one, number, size in zip(known, bans, addresses, strict=True)]

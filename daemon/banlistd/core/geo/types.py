@@ -62,9 +62,7 @@ class Located:
 
     def filled(self, other: "Located") -> "Located":
         """What both say of an address that is in both networks: it holds where they overlap."""
-        return Located(
-            self.family, max(self.first, other.first), min(self.last, other.last), self.origin.filled(other.origin)
-        )
+        return Located(self.family, max(self.first, other.first), min(self.last, other.last), self.origin.filled(other.origin))
 
 
 @dataclass(frozen=True, slots=True)

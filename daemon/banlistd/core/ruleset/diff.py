@@ -108,9 +108,14 @@ def difference(
     """
     if present is None:
         return Change(
-            desired.roster, reshape=True, replace=True, maps=_all_anew(desired), allowed=desired.allowed,
-            markers=desired.markers, retired=(),
-        )  # fmt: skip
+            desired.roster,
+            reshape=True,
+            replace=True,
+            maps=_all_anew(desired),
+            allowed=desired.allowed,
+            markers=desired.markers,
+            retired=(),
+        )
     maps = []
     for map_id, wanted in desired.owned.items():
         held = present.owned.get(map_id)
@@ -136,8 +141,7 @@ def difference(
 
 def _all_anew(desired: Holding) -> tuple[MapChange, ...]:
     return tuple(
-        MapChange(map_id, wanted, wanted, Owned.none(map_id.family), replace=True)
-        for map_id, wanted in desired.owned.items()
+        MapChange(map_id, wanted, wanted, Owned.none(map_id.family), replace=True) for map_id, wanted in desired.owned.items()
     )
 
 

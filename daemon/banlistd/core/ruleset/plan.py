@@ -77,7 +77,7 @@ def _merge_hosts(family: Family, parts: Sequence[tuple[Mark, Addresses]]) -> Own
     if not parts:
         return Owned.none(family)
     if len(parts) == 1:
-        (mark, first), = parts
+        ((mark, first),) = parts
         return Owned(family, first, first, np.full(len(first), mark, dtype=MARK_DTYPE))
     every = np.concatenate([addresses for _, addresses in parts])
     places = np.repeat(np.arange(len(parts), dtype=np.uint16), [len(addresses) for _, addresses in parts])

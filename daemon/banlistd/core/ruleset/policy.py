@@ -44,9 +44,7 @@ def policy_of(config: Config, marks: Mapping[SourceId, Mark], now: float) -> Pol
     """The policy at a moment (seconds since the epoch: allow entries may run out). What is banned by hand comes first."""
     by_hand = [Owner(marks[MANUAL], MANUAL, Action.DROP, Direction.IN)] if MANUAL in marks else []
     listed = [
-        Owner(marks[source.id], source.id, source.action, source.direction)
-        for source in config.sources
-        if source.enabled
+        Owner(marks[source.id], source.id, source.action, source.direction) for source in config.sources if source.enabled
     ]
     roster = (*by_hand, *listed)
     allowed = config.allowed(now)

@@ -114,19 +114,13 @@ def _columns(family: Family, spans: Sequence[Span]) -> tuple[Addresses, Addresse
     return from_numbers(family, [first for _, first, _ in mine]), from_numbers(family, [last for _, _, last in mine])
 
 
-def carve(
-    protected: Sequence[Protected], contents: Mapping[SourceId, AddressSet], barred: Mapping[Family, Ranges]
-) -> Carving:
+def carve(protected: Sequence[Protected], contents: Mapping[SourceId, AddressSet], barred: Mapping[Family, Ranges]) -> Carving:
     """What of `protected` is in `contents`, in any form; `ranges` leaves out what is `barred` anyway.
 
     The answer depends on what is touched, not on all that is protected: an address that comes and goes unlisted changes
     nothing. Costs some microseconds for each source and a little for each hit, whatever the lists hold.
     """
-    spans = [
-        (number, form)
-        for number, item in enumerate(protected)
-        for form in forms((item.family, item.first, item.last))
-    ]
+    spans = [(number, form) for number, item in enumerate(protected) for form in forms((item.family, item.first, item.last))]
     touched: dict[int, list[SourceId]] = {}
     carved: set[int] = set()
     ranges: dict[Family, Ranges] = {}

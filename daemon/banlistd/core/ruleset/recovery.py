@@ -18,9 +18,7 @@ DECISIONS: Mapping[tuple[RunState | None, bool], Decision] = {
 }
 
 
-def decide(
-    newest: ImportRun | None, content_hash: ContentHash, marker: Marker | None, policy_hash: PolicyHash
-) -> Decision:
+def decide(newest: ImportRun | None, content_hash: ContentHash, marker: Marker | None, policy_hash: PolicyHash) -> Decision:
     """The decision for content `content_hash` of a source whose newest run is `newest` and whose marker is `marker`."""
     state = newest.state if newest is not None and newest.content_hash == content_hash else None
     return DECISIONS[state, is_held(marker, content_hash, policy_hash)]

@@ -105,7 +105,6 @@ def standing(*texts: str) -> Holding:
     return holding([ALPHA], {"alpha": addresses(*texts)})
 
 
-
 def test_a_range_is_listed_as_networks_and_an_address_within_one_is_not_listed(
     fail2ban: Fail2ban, jail: str, firewall: Fail2banFirewall
 ) -> None:

@@ -103,10 +103,20 @@ def test_a_record_tells_what_differs() -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        None, 7, "", "{}", "[]", "null", "[" * 60_000, '{"version": 2}', '{"version": 1}', '{"version": 1, "state": []}',
-        write(record_of(HELD, STATE)).replace('"mark":1', '"mark":"x"'), write(record_of(HELD, STATE))[:-1],
+        None,
+        7,
+        "",
+        "{}",
+        "[]",
+        "null",
+        "[" * 60_000,
+        '{"version": 2}',
+        '{"version": 1}',
+        '{"version": 1, "state": []}',
+        write(record_of(HELD, STATE)).replace('"mark":1', '"mark":"x"'),
+        write(record_of(HELD, STATE))[:-1],
     ],
-)  # fmt: skip
+)
 def test_what_is_no_record_is_none(text: object) -> None:
     assert read(text) is None
 
@@ -125,9 +135,11 @@ def test_a_pickle_that_runs_something_runs_nothing(tmp_path: Path) -> None:
     victim = tmp_path / "victim"
     victim.touch()
     for trap in (
-        Trap(os.unlink, str(victim)), Trap(os.system, f"rm {victim}"), Trap(eval, f"__import__('os').unlink({str(victim)!r})"),
+        Trap(os.unlink, str(victim)),
+        Trap(os.system, f"rm {victim}"),
+        Trap(eval, f"__import__('os').unlink({str(victim)!r})"),
         Trap(getattr, os, "unlink"),
-    ):  # fmt: skip
+    ):
         for protocol in range(pickle.HIGHEST_PROTOCOL + 1):
             unpickled(pickle.dumps((0, [trap]), protocol) if trap._call[0] is not getattr else b"\x80\x02cos\nunlink\n.")
     assert victim.exists()

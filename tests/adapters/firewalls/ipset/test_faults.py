@@ -281,5 +281,3 @@ async def test_what_one_who_was_killed_has_gathered_is_no_fault_and_goes_with_th
     await firewall.apply(difference(held, holding([ALPHA], {"alpha": addresses("1.1.1.1")})))
     assert set_names() == before
     await firewall.close()
-
-

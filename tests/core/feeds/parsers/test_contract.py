@@ -56,9 +56,7 @@ def test_no_bytes_raise_anything_but_a_parse_error(kind: FormatType, body: bytes
     columns=st.sampled_from([("1",), ("2", "3"), ("0",), ("ip",), ("1", "1", "1"), ("²",), ("9" * 5000,)]),
     separator=st.sampled_from(["", ",", ";", "\t", "whitespace", "tab", "::", "#"]),
 )
-def test_no_bytes_and_columns_raise_anything_but_a_parse_error(
-    body: bytes, columns: tuple[str, ...], separator: str
-) -> None:
+def test_no_bytes_and_columns_raise_anything_but_a_parse_error(body: bytes, columns: tuple[str, ...], separator: str) -> None:
     with contextlib.suppress(ParseError):
         parse(body, Format(FormatType.CSV, columns=columns, separator=separator))
 

@@ -55,12 +55,14 @@ def read(text: object) -> Record | None:
             {str(name): str(fingerprint) for name, fingerprint in document["maps"].items()},
             tuple(
                 Marker(
-                    Mark(int(item["mark"])), SourceId(str(item["source_id"])), ContentHash(str(item["content_hash"])),
+                    Mark(int(item["mark"])),
+                    SourceId(str(item["source_id"])),
+                    ContentHash(str(item["content_hash"])),
                     PolicyHash(str(item["policy_hash"])),
                 )
                 for item in document["markers"]
             ),
-        )  # fmt: skip
+        )
     except (ValueError, TypeError, LookupError, AttributeError, RecursionError):
         return None
 

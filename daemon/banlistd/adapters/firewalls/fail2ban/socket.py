@@ -38,9 +38,17 @@ _SHOWN = 200
 
 # What the unpickler says of bytes that are no pickle, or of a pickle that wants more than is allowed here.
 _UNREADABLE = (
-    pickle.UnpicklingError, ValueError, TypeError, AttributeError, LookupError, EOFError, OverflowError, ImportError,
-    MemoryError, RecursionError,
-)  # fmt: skip
+    pickle.UnpicklingError,
+    ValueError,
+    TypeError,
+    AttributeError,
+    LookupError,
+    EOFError,
+    OverflowError,
+    ImportError,
+    MemoryError,
+    RecursionError,
+)
 
 
 class Fail2banSocket:

@@ -180,9 +180,15 @@ class Iptables:
         program = self._program(family, does)
         try:
             done = subprocess.run(  # noqa: S603 - one of eight names; all that changes is on the standard input
-                [program, *options], input=given, capture_output=True, text=True, check=False, timeout=_DEADLINE,
-                errors="replace", env={**environ, "LC_ALL": "C"},
-            )  # fmt: skip
+                [program, *options],
+                input=given,
+                capture_output=True,
+                text=True,
+                check=False,
+                timeout=_DEADLINE,
+                errors="replace",
+                env={**environ, "LC_ALL": "C"},
+            )
         except FileNotFoundError as exc:
             raise FirewallError(f"there is no command {program}", "install the iptables package") from exc
         except PermissionError as exc:

@@ -31,9 +31,7 @@ IPSET_ATTR_COMMENT = 26
 # Elements are numbers, written as IPv4 addresses: marks below, then the sets, then the rules.
 _SETS_FROM = 1 << 16
 _RULES = 1 << 17
-_NUMBERS: Mapping[str, int] = {
-    name: _SETS_FROM + at for at, name in enumerate((*ALLOWED.values(), *map(set_of, EVERY_MAP)))
-}
+_NUMBERS: Mapping[str, int] = {name: _SETS_FROM + at for at, name in enumerate((*ALLOWED.values(), *map(set_of, EVERY_MAP)))}
 _NAMES: Mapping[int, str] = {number: name for name, number in _NUMBERS.items()}
 
 _DIGEST = 16

@@ -290,4 +290,3 @@ class IpsetSocket:
 
 def _refusal(code: int, sequence: int) -> NetlinkError:
     return NetlinkError(code, WORDS.get(code, ""), sequence)
-

@@ -277,8 +277,13 @@ def _run(script: str, wire: NetlinkSocket, absence: Absence) -> None:
         with _whole(script) as file:
             done = subprocess.run(
                 ["nft", "-f", "-"],  # noqa: S607 - distributions disagree on its folder; systemd gives a PATH of system folders
-                stdin=file, capture_output=True, text=True, check=False, timeout=_NFT_DEADLINE, env=environment,
-            )  # fmt: skip
+                stdin=file,
+                capture_output=True,
+                text=True,
+                check=False,
+                timeout=_NFT_DEADLINE,
+                env=environment,
+            )
     except FileNotFoundError as exc:
         raise FirewallError("there is no command nft", "install the nftables package") from exc
     except subprocess.TimeoutExpired as exc:

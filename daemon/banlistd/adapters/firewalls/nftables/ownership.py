@@ -84,8 +84,12 @@ def nft_knows_the_flags() -> bool:
     try:
         done = subprocess.run(
             ["nft", "--check", "--file", "-"],  # noqa: S607 - as in nftables: systemd gives a PATH of system folders
-            input=_PROBE, capture_output=True, text=True, check=False, timeout=10.0,
-        )  # fmt: skip
+            input=_PROBE,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=10.0,
+        )
     except (FileNotFoundError, subprocess.TimeoutExpired):
         return False
     return done.returncode == 0

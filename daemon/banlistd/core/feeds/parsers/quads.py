@@ -142,9 +142,7 @@ def _scan_lines(text: NDArray[np.uint8], marks: _Marks, longest: int) -> Scan:
     )
 
 
-def _host_bits(
-    marks: _Marks, close: Positions, slashed: NDArray[np.bool_]
-) -> tuple[Addresses, NDArray[np.bool_]]:
+def _host_bits(marks: _Marks, close: Positions, slashed: NDArray[np.bool_]) -> tuple[Addresses, NDArray[np.bool_]]:
     """For each line the host bits of its network, none for a single address; and whether the prefix length is one."""
     # There is always a mark after the slash, if only the line feed.
     widths, bits = marks.widths[close + slashed], marks.numbers[close + slashed]
