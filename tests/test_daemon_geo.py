@@ -13,7 +13,7 @@ from banlistd.errors import GeoError
 from banlistd.model import EventName, Family, OutcomeKind
 from banlistd.services.geo_enricher import Doors
 from support.geography import DOCUMENTATION, write_mmdb
-from support.serving import BOTH, ONE, TWO, House, completed, config_of, serve, source
+from support.serving import BOTH, ONE, TWO, Application, completed, config_of, serve, source
 
 V4 = Family.IPV4
 
@@ -23,30 +23,30 @@ def database(tmp_path: Path) -> Path:
     return write_mmdb(tmp_path / "geo.mmdb", DOCUMENTATION)
 
 
-async def cached(house: House, address: int) -> bool:
-    assert isinstance(house.enricher._cache, GeoCacheTable)
-    (entry,) = await house.enricher._cache.find(V4, [address], house.clock.now())
+async def cached(application: Application, address: int) -> bool:
+    assert isinstance(application.enricher._cache, GeoCacheTable)
+    (entry,) = await application.enricher._cache.find(V4, [address], application.clock.now())
     return isinstance(entry, GeoEntry)
 
 
 def test_an_import_is_followed_by_a_look_up(tmp_path: Path, database: Path) -> None:
-    async def life(house: House) -> None:
-        await completed(house, ONE, TWO)
-        event = await house.announcer.until(EventName.GEO_WARMED)
+    async def life(application: Application) -> None:
+        await completed(application, ONE, TWO)
+        event = await application.announcer.until(EventName.GEO_WARMED)
         assert event.fields["NETWORKS"] == 1
-        assert await cached(house, 0xC0000201)
+        assert await cached(application, 0xC0000201)
 
     serve(tmp_path, BOTH, life, databases=(database,))
 
 
 def test_what_a_crash_cut_short_is_looked_up_at_the_next_start(tmp_path: Path, database: Path) -> None:
-    async def before(house: House) -> None:
-        await completed(house, ONE, TWO)
+    async def before(application: Application) -> None:
+        await completed(application, ONE, TWO)
 
-    async def after(house: House) -> None:
-        await house.announcer.until(EventName.GEO_WARMED)
-        assert await cached(house, 0xC0000201)
-        assert EventName.IMPORT_COMPLETED not in house.announcer.names(), "no import has brought it"
+    async def after(application: Application) -> None:
+        await application.announcer.until(EventName.GEO_WARMED)
+        assert await cached(application, 0xC0000201)
+        assert EventName.IMPORT_COMPLETED not in application.announcer.names(), "no import has brought it"
 
     serve(tmp_path, BOTH, before)
     serve(tmp_path, BOTH, after, databases=(database,))
@@ -61,12 +61,12 @@ def test_no_fault_of_a_look_up_fails_an_import(
 
     monkeypatch.setattr("banlistd.adapters.geo.mmdb._located", fail)
 
-    async def life(house: House) -> None:
-        await completed(house, ONE, TWO)
+    async def life(application: Application) -> None:
+        await completed(application, ONE, TWO)
         name = EventName.GEO_FAULT if isinstance(fault, GeoError) else EventName.SERVICE_FAULT
-        assert str(fault) in (await house.announcer.until(name)).message
-        assert {outcome.kind for outcome in await house.service.refresh()} == {OutcomeKind.SKIPPED}
-        assert house.banned() == {"192.0.2.1", "192.0.2.2"}
+        assert str(fault) in (await application.announcer.until(name)).message
+        assert {outcome.kind for outcome in await application.service.refresh()} == {OutcomeKind.SKIPPED}
+        assert application.banned() == {"192.0.2.1", "192.0.2.2"}
 
     serve(tmp_path, BOTH, life, databases=(database,))
 
@@ -83,14 +83,14 @@ def test_a_stop_does_not_wait_for_a_look_up(tmp_path: Path, database: Path, monk
 
     monkeypatch.setattr("banlistd.services.geo_enricher.Enricher._look_up", hang)
 
-    async def life(house: House) -> None:
-        await completed(house, ONE)
+    async def life(application: Application) -> None:
+        await completed(application, ONE)
         await begun.wait()
         assert not ended
 
-    async def after(house: House) -> None:
+    async def after(application: Application) -> None:
         assert ended
-        assert EventName.SERVICE_FAULT not in house.announcer.names()
+        assert EventName.SERVICE_FAULT not in application.announcer.names()
 
     serve(tmp_path, BOTH, life, after=after, databases=(database,))
 
@@ -99,16 +99,16 @@ def test_a_source_of_whole_countries_is_due_when_a_database_changes(tmp_path: Pa
     norway = source(ONE, url=None, block=Block(countries=("NO",)))
     config: Config = config_of(norway, geo=Geo(databases=(database, tmp_path / "later.mmdb")))
 
-    async def life(house: House) -> None:
-        await completed(house, ONE)
-        house.fetcher.bodies[ONE] = b"198.51.100.0/24\n"
+    async def life(application: Application) -> None:
+        await completed(application, ONE)
+        application.fetcher.bodies[ONE] = b"198.51.100.0/24\n"
         write_mmdb(database, {"198.51.100.0/24": {"country_code": "NO"}})
-        await house.announcer.until(EventName.IMPORT_COMPLETED, ONE, 2)
-        house.fetcher.bodies[ONE] = b"203.0.113.0/24\n"
+        await application.announcer.until(EventName.IMPORT_COMPLETED, ONE, 2)
+        application.fetcher.bodies[ONE] = b"203.0.113.0/24\n"
         write_mmdb(tmp_path / "later.mmdb", {"203.0.113.0/24": {"country_code": "NO"}})
-        event = await house.announcer.until(EventName.IMPORT_COMPLETED, ONE, 3)
+        event = await application.announcer.until(EventName.IMPORT_COMPLETED, ONE, 3)
         assert "of the IPv4 space" in event.message
-        assert house.banned() == {"203.0.113.0"}
+        assert application.banned() == {"203.0.113.0"}
 
     serve(tmp_path, config, life)
 
@@ -117,12 +117,12 @@ def test_another_country_is_another_list_at_once(tmp_path: Path, database: Path)
     def config(country: str) -> Config:
         return config_of(source(ONE, url=None, block=Block(countries=(country,))), geo=Geo(databases=(database,)))
 
-    async def life(house: House) -> None:
-        await completed(house, ONE)
-        house.fetcher.bodies[ONE] = b"198.51.100.0/24\n"
-        house.given = config("SE")
-        await house.service.reload()
-        await house.announcer.until(EventName.IMPORT_COMPLETED, ONE, 2)
+    async def life(application: Application) -> None:
+        await completed(application, ONE)
+        application.fetcher.bodies[ONE] = b"198.51.100.0/24\n"
+        application.given = config("SE")
+        await application.service.reload()
+        await application.announcer.until(EventName.IMPORT_COMPLETED, ONE, 2)
 
     serve(tmp_path, config("NO"), life)
 
@@ -130,17 +130,17 @@ def test_another_country_is_another_list_at_once(tmp_path: Path, database: Path)
 def test_a_reload_brings_other_databases_into_use(tmp_path: Path, database: Path) -> None:
     config = config_of(source(ONE), geo=Geo(databases=(database,)))
 
-    async def life(house: House) -> None:
+    async def life(application: Application) -> None:
         seen: list[Geo] = []
 
         def open_doors(geo: Geo) -> Doors:
             seen.append(geo)
             return Doors()
 
-        house.enricher._open_doors = open_doors
-        house.given = config
-        await house.service.reload()
-        await house.service.reload()
+        application.enricher._open_doors = open_doors
+        application.given = config
+        await application.service.reload()
+        await application.service.reload()
         assert seen == [config.geo], "what stays the same goes on, and remembers when it was asked last"
 
     serve(tmp_path, config_of(source(ONE)), life)

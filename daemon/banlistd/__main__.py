@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from banlistd.errors import BanlistdError, ConfigError, UsageError
-from banlistd.paths import Places
+from banlistd.paths import Paths
 
 _EPILOG = (
     "exit codes: 0 done, 64 usage, 65 list refused, 69 list not to be had, 71 firewall, 74 database, 75 already running,"
@@ -34,7 +34,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 128 + signal.SIGINT
 
 
-def _run(arguments: argparse.Namespace, places: Places) -> int:
+def _run(arguments: argparse.Namespace, places: Paths) -> int:
     # Before numpy: its library for matrices, of which we use nothing, would start a thread for each core, and each of them
     # spins while it waits (measured on two cores: 0.18 s of processor time for a start of numpy, not 0.06).
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
@@ -52,7 +52,7 @@ def _run(arguments: argparse.Namespace, places: Places) -> int:
     if arguments.teardown:
         return modes.teardown(places)
     if arguments.once or arguments.dry_run:
-        return modes.once(places, rehearse=arguments.dry_run)
+        return modes.once(places, dry_run=arguments.dry_run)
     return modes.serve(places)
 
 
@@ -87,9 +87,9 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _places(arguments: argparse.Namespace) -> Places:
+def _places(arguments: argparse.Namespace) -> Paths:
     credentials = os.environ.get("CREDENTIALS_DIRECTORY")
-    return Places(
+    return Paths(
         config=arguments.config,
         state=arguments.state or Path(os.environ.get("STATE_DIRECTORY", "/var/lib/banlistd")),
         runtime=arguments.runtime or Path(os.environ.get("RUNTIME_DIRECTORY", "/run/banlistd")),

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from banlistd.adapters.firewalls.ipset.firewall import IpsetFirewall
 from banlistd.adapters.firewalls.nftables.firewall import NftablesFirewall
-from banlistd.adapters.storage.boot_snapshot import LastFooting
+from banlistd.adapters.storage.boot_snapshot import BootSnapshotTable
 from banlistd.adapters.storage.database import open_copy
 from banlistd.adapters.storage.import_runs import ImportRuns
 from banlistd.adapters.storage.manual_bans import ManualBanTable
@@ -17,15 +17,15 @@ from banlistd.adapters.system.clock import SystemClock
 from banlistd.adapters.system.instance import only_instance, only_writer
 from banlistd.adapters.system.journal import find_announcer
 from banlistd.core.manual_bans import content_of
-from banlistd.core.ruleset.boot_snapshot import Footing
+from banlistd.core.ruleset.boot_snapshot import BootSnapshot
 from banlistd.model import MANUAL, BackendName, Event, EventName, Protected
-from banlistd.paths import Places
+from banlistd.paths import Paths
 from banlistd.ports import Firewall
 from banlistd.services.enforcer import Enforcer
 
 # Those that stand on the kernel alone. fail2ban, for one, comes much later in a boot.
-BACKENDS: Mapping[BackendName, Callable[[Footing], Firewall]] = {
-    BackendName.NFTABLES: lambda footing: NftablesFirewall(footing.ownership),
+BACKENDS: Mapping[BackendName, Callable[[BootSnapshot], Firewall]] = {
+    BackendName.NFTABLES: lambda boot_snapshot: NftablesFirewall(boot_snapshot.ownership),
     BackendName.IPSET: lambda _: IpsetFirewall(),
 }
 
@@ -40,23 +40,23 @@ class RememberedHost:
         return self._protected
 
 
-def restore(places: Places) -> str:
+def restore(places: Paths) -> str:
     """Restore; why there was nothing to do, in words, or empty. Raises FirewallError, LedgerError and AlreadyRunningError."""
     return asyncio.run(_restore(places))
 
 
-async def _restore(places: Places) -> str:
+async def _restore(places: Paths) -> str:
     with only_instance(places.state), only_writer():
         async with open_copy(places.database, places.scratch) as database:
-            footing = await LastFooting(database).last()
-            if footing is None:
+            boot_snapshot = await BootSnapshotTable(database).last()
+            if boot_snapshot is None:
                 return "nothing is known of bans that stood before"
-            if footing.backend not in BACKENDS:
-                return f"bans in the backend {footing.backend} are restored by the daemon"
-            firewall = BACKENDS[footing.backend](footing)
+            if boot_snapshot.backend not in BACKENDS:
+                return f"bans in the backend {boot_snapshot.backend} are restored by the daemon"
+            firewall = BACKENDS[boot_snapshot.backend](boot_snapshot)
             try:
-                ledger, host = ImportRuns(database), RememberedHost(footing.protected)
-                enforcer, now = Enforcer(firewall, ledger, footing.policy, host), SystemClock().now()
+                ledger, host = ImportRuns(database), RememberedHost(boot_snapshot.protected)
+                enforcer, now = Enforcer(firewall, ledger, boot_snapshot.policy, host), SystemClock().now()
                 begun, bans = await ManualBanTable(database).load()
                 if begun:
                     enforcer.keep(MANUAL, content_of(bans), content_of(ban for ban in bans if ban.in_force(now)))

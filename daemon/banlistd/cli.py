@@ -7,42 +7,42 @@ from collections.abc import Sequence
 from contextlib import suppress
 from functools import partial
 
-from banlistd.compose import House, load_config, open_house, tear_down
+from banlistd.compose import Application, load_config, open_application, tear_down
 from banlistd.control.server import serve as answering
 from banlistd.core.config.model import Config
 from banlistd.errors import BanlistdError, LedgerError
 from banlistd.model import Event, EventName, Outcome
-from banlistd.paths import Places
+from banlistd.paths import Paths
 from banlistd.ports import Announcer
 
 
-def check(places: Places) -> int:
+def check(places: Paths) -> int:
     config = load_config(places)
     print(f"{places.config}: the configuration is right: {len(config.sources)} sources")
     return 0
 
 
-def once(places: Places, *, rehearse: bool) -> int:
-    return asyncio.run(_once(places, load_config(places), rehearse=rehearse))
+def once(places: Paths, *, dry_run: bool) -> int:
+    return asyncio.run(_once(places, load_config(places), dry_run=dry_run))
 
 
-def serve(places: Places) -> int:
+def serve(places: Paths) -> int:
     return asyncio.run(_serve(places, load_config(places)))
 
 
-def teardown(places: Places) -> int:
+def teardown(places: Paths) -> int:
     emptied = asyncio.run(tear_down(places))
     print(f"nothing of banlistd is left in {', '.join(emptied)}")
     return 0
 
 
-async def _once(places: Places, config: Config, *, rehearse: bool) -> int:
-    async with open_house(places, config, rehearse=print if rehearse else None) as house:
-        await house.restore()
-        outcomes = await house.service.refresh()
-        if rehearse:
-            print(f"nothing was changed; {len(house.enforcer.held or ())} bans would stand")
-        return _worst(outcomes, house.storage.fault)
+async def _once(places: Paths, config: Config, *, dry_run: bool) -> int:
+    async with open_application(places, config, dry_run=print if dry_run else None) as application:
+        await application.restore()
+        outcomes = await application.service.refresh()
+        if dry_run:
+            print(f"nothing was changed; {len(application.enforcer.state or ())} bans would stand")
+        return _worst(outcomes, application.storage.fault)
 
 
 def _worst(outcomes: Sequence[Outcome], fault: str) -> int:
@@ -52,18 +52,18 @@ def _worst(outcomes: Sequence[Outcome], fault: str) -> int:
     return next((outcome.exit_code for outcome in outcomes if outcome.exit_code), 0)
 
 
-async def _serve(places: Places, config: Config) -> int:
+async def _serve(places: Paths, config: Config) -> int:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    async with open_house(places, config) as house:
-        await house.restore()
+    async with open_application(places, config) as application:
+        await application.restore()
         reloads: set[asyncio.Task[None]] = set()
-        loop.add_signal_handler(signal.SIGHUP, lambda: reloads.add(loop.create_task(_reload(house))))
+        loop.add_signal_handler(signal.SIGHUP, lambda: reloads.add(loop.create_task(_reload(application))))
         places.runtime.mkdir(mode=0o755, parents=True, exist_ok=True)
-        async with answering(house.answers, places.socket, partial(_note_order, house.announcer)):
-            await house.service.run(stop)
+        async with answering(application.answers, places.socket, partial(_note_order, application.announcer)):
+            await application.service.run(stop)
     return 0
 
 
@@ -71,7 +71,7 @@ def _note_order(announcer: Announcer, words: str, uid: int) -> None:
     announcer.announce(Event(EventName.ORDER_GIVEN, f"{words}: ordered by user {uid}", {"ORDER": words, "UID": uid}))
 
 
-async def _reload(house: House) -> None:
+async def _reload(application: Application) -> None:
     # What is wrong has been told; the old configuration goes on.
     with suppress(BanlistdError):
-        await house.service.reload()
+        await application.service.reload()

@@ -11,7 +11,7 @@ from importlib.metadata import version
 from banlistd.adapters.fetch.file import LocalFiles, stamp_of
 from banlistd.adapters.fetch.geo_blocks import GeoBlocks
 from banlistd.adapters.fetch.http import Downloads
-from banlistd.adapters.firewalls.dry_run import RehearsalFirewall
+from banlistd.adapters.firewalls.dry_run import DryRunFirewall
 from banlistd.adapters.firewalls.fail2ban.firewall import Fail2banFirewall
 from banlistd.adapters.firewalls.ipset.firewall import IpsetFirewall
 from banlistd.adapters.firewalls.memory import MemoryFirewall
@@ -22,7 +22,7 @@ from banlistd.adapters.geo.tor_geoip import TorGeoip
 from banlistd.adapters.host.protected import LinuxHost
 from banlistd.adapters.host.resolver import Names
 from banlistd.adapters.storage.backends_in_use import BackendsInUse
-from banlistd.adapters.storage.boot_snapshot import LastFooting
+from banlistd.adapters.storage.boot_snapshot import BootSnapshotTable
 from banlistd.adapters.storage.database import open_copy, open_database
 from banlistd.adapters.storage.geo_cache import GeoCacheTable
 from banlistd.adapters.storage.import_runs import ImportRuns
@@ -34,21 +34,21 @@ from banlistd.adapters.system.clock import SystemClock
 from banlistd.adapters.system.instance import only_instance, only_writer
 from banlistd.adapters.system.journal import find_announcer
 from banlistd.adapters.system.supervisor import find_supervisor
-from banlistd.control.queries import Answers
+from banlistd.control.queries import Queries
 from banlistd.core.config.model import Config, Geo
-from banlistd.core.ruleset.boot_snapshot import Footing
+from banlistd.core.ruleset.boot_snapshot import BootSnapshot
 from banlistd.core.ruleset.policy import identities, policy_of
 from banlistd.daemon import Service
 from banlistd.errors import ConfigError, FirewallError
 from banlistd.model import BackendName
-from banlistd.paths import Places
+from banlistd.paths import Paths
 from banlistd.ports import Announcer, Firewall, Storage
 from banlistd.services.backend_migration import Moving
 from banlistd.services.enforcer import Enforcer
 from banlistd.services.geo_enricher import Doors, Enricher
 from banlistd.services.importer import Importer
-from banlistd.services.manual_bans import Banning
-from banlistd.services.poll_scheduler import Timetable
+from banlistd.services.manual_bans import ManualBanService
+from banlistd.services.poll_scheduler import PollScheduler
 
 BACKENDS: Mapping[BackendName, Callable[[Config], Firewall]] = {
     BackendName.NFTABLES: lambda config: NftablesFirewall(config.owner),
@@ -59,15 +59,15 @@ BACKENDS: Mapping[BackendName, Callable[[Config], Firewall]] = {
 
 
 @dataclass(frozen=True, slots=True)
-class House:
+class Application:
     """The parts that the program speaks to."""
 
     service: Service
-    answers: Answers
+    answers: Queries
     enforcer: Enforcer
     storage: Storage
     announcer: Announcer
-    places: Places
+    places: Paths
     moving: Moving
 
     async def restore(self) -> None:
@@ -77,7 +77,7 @@ class House:
         await self.moving.finish()
 
 
-def load_config(places: Places) -> Config:
+def load_config(places: Paths) -> Config:
     """The configuration, checked. Raises ConfigError with every problem."""
     config = config_file.load(places.config)
     if config.backend not in BACKENDS:
@@ -86,14 +86,16 @@ def load_config(places: Places) -> Config:
 
 
 @asynccontextmanager
-async def open_house(places: Places, config: Config, *, rehearse: Callable[[str], None] | None = None) -> AsyncIterator[House]:
+async def open_application(
+    places: Paths, config: Config, *, dry_run: Callable[[str], None] | None = None
+) -> AsyncIterator[Application]:
     """Build everything on these places.
 
     `rehearse`: touch nothing; changes are handed to it as lines of text, and the ledger is a copy in memory.
     """
     allocator.settle()
     async with AsyncExitStack() as stack:
-        if rehearse is None:
+        if dry_run is None:
             stack.enter_context(only_instance(places.state))
             if config.backend is not BackendName.MEMORY:
                 stack.enter_context(only_writer())
@@ -104,8 +106,8 @@ async def open_house(places: Places, config: Config, *, rehearse: Callable[[str]
         clock = SystemClock()
         announcer = find_announcer(config.log.format)
         firewall = BACKENDS[config.backend](config)
-        if rehearse is not None:
-            firewall = RehearsalFirewall(firewall, rehearse)
+        if dry_run is not None:
+            firewall = DryRunFirewall(firewall, dry_run)
         stack.push_async_callback(firewall.close)
         marks = await ledger.marks_for(identities(config), await firewall.markers())
         known_names = KnownNames(database)
@@ -113,9 +115,9 @@ async def open_house(places: Places, config: Config, *, rehearse: Callable[[str]
         stack.push_async_callback(names.settle)
         host = LinuxHost(names.addresses, os.environ)
         enforcer = Enforcer(firewall, ledger, policy_of(config, marks, clock.now()), host, announcer)
-        enforcer.keep_footing = partial(_keep_footing, LastFooting(database), config, enforcer)
+        enforcer.keep_footing = partial(_keep_footing, BootSnapshotTable(database), config, enforcer)
         stack.push_async_callback(enforcer.settle)
-        banning = Banning(ManualBanTable(database), enforcer, host, announcer, clock)
+        banning = ManualBanService(ManualBanTable(database), enforcer, host, announcer, clock)
         enricher = Enricher(config.geo, lambda geo: _doors(geo, places), GeoCacheTable(database), ledger, announcer, clock)
         local = GeoBlocks(lambda: enricher.databases, stamp_of, LocalFiles())
         fetcher = Downloads(version("banlistd"), local, places.credentials)
@@ -123,7 +125,7 @@ async def open_house(places: Places, config: Config, *, rehearse: Callable[[str]
         service = Service(
             config,
             lambda: load_config(places),
-            Timetable(ledger, stamp_of, clock),
+            PollScheduler(ledger, stamp_of, clock),
             importer,
             enforcer,
             ledger,
@@ -133,21 +135,21 @@ async def open_house(places: Places, config: Config, *, rehearse: Callable[[str]
             clock,
             enricher,
             banning=banning,
-            give_back=allocator.give_back,
+            trim_memory=allocator.trim_memory,
         )
-        answers = Answers(service, enforcer, banning, ledger, quarantine, database, clock, str(places.config), enricher)
-        makers = {str(name): partial(make, config) for name, make in BACKENDS.items() if rehearse is None}
+        answers = Queries(service, enforcer, banning, ledger, quarantine, database, clock, str(places.config), enricher)
+        makers = {str(name): partial(make, config) for name, make in BACKENDS.items() if dry_run is None}
         moving = Moving(BackendsInUse(database), str(config.backend), makers, announcer)
-        yield House(service, answers, enforcer, database, announcer, places, moving)
+        yield Application(service, answers, enforcer, database, announcer, places, moving)
 
 
-async def _keep_footing(footings: LastFooting, config: Config, enforcer: Enforcer) -> None:
-    await footings.keep(
-        enforcer.policy_hash, lambda: Footing(config.backend, config.owner, enforcer.policy, enforcer.protected)
+async def _keep_footing(boot_snapshots: BootSnapshotTable, config: Config, enforcer: Enforcer) -> None:
+    await boot_snapshots.keep(
+        enforcer.policy_hash, lambda: BootSnapshot(config.backend, config.owner, enforcer.policy, enforcer.protected)
     )
 
 
-async def tear_down(places: Places) -> Sequence[str]:
+async def tear_down(places: Paths) -> Sequence[str]:
     """Remove everything of ours from every backend that may hold some; returns their names. The state stays.
 
     Raises AlreadyRunningError while a daemon runs, and FirewallError once every backend has been tried. A configuration that is
@@ -177,7 +179,7 @@ async def tear_down(places: Places) -> Sequence[str]:
     return names
 
 
-def _doors(geo: Geo, places: Places) -> Doors:
+def _doors(geo: Geo, places: Paths) -> Doors:
     """Who knows where addresses belong; nobody outside this machine unless the configuration says so."""
     databases = tuple(MmdbFile(path) if path.suffix == ".mmdb" else TorGeoip(path) for path in geo.databases)
     online = geo.online

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from banlistd.core.config.model import Config
 
 
-class Steering(Protocol):
+class ServiceControl(Protocol):
     """What may be asked of the running service."""
 
     @property

@@ -11,19 +11,19 @@ from banlistd.core.config.model import Config, Source
 from banlistd.core.feeds.schedule import FIRST_RETRY
 from banlistd.core.ruleset.policy import Policy, identities, policy_of
 from banlistd.errors import BanlistdError, ConfigError, NoSuchSourceError
-from banlistd.model import Decision, Disturbance, Event, EventName, Mark, Outcome, OutcomeKind, SourceId
+from banlistd.model import Decision, Event, EventName, ExternalChange, Mark, Outcome, OutcomeKind, SourceId
 from banlistd.ports import Announcer, Clock, Ledger, Storage, Supervisor
 from banlistd.services.enforcer import Enforcer, Restored
 from banlistd.services.geo_enricher import Enricher
 from banlistd.services.importer import Importer
-from banlistd.services.manual_bans import Banning
-from banlistd.services.poll_scheduler import Timetable
+from banlistd.services.manual_bans import ManualBanService
+from banlistd.services.poll_scheduler import PollScheduler
 
 # How often the firewall is compared with what shall stand: a look costs about a millisecond, whatever it holds.
 RECONCILE_EVERY = 10.0
 
 # After a repair, before the next; doubled each time, so that two programs that undo each other use up no machine.
-RESPITE = 0.05
+REPAIR_BACKOFF = 0.05
 
 # How often it is tried to put the state back on a disk that did not take it.
 MEND_EVERY = 30.0
@@ -44,7 +44,7 @@ class Service:
         self,
         config: Config,
         load: Callable[[], Config],
-        timetable: Timetable,
+        timetable: PollScheduler,
         importer: Importer,
         enforcer: Enforcer,
         ledger: Ledger,
@@ -57,8 +57,8 @@ class Service:
         reconcile_every: float = RECONCILE_EVERY,
         first_retry: float = FIRST_RETRY,
         mend_every: float = MEND_EVERY,
-        banning: Banning | None = None,
-        give_back: Callable[[], None] | None = None,
+        banning: ManualBanService | None = None,
+        trim_memory: Callable[[], None] | None = None,
         rest: float = REST,
     ) -> None:
         """`give_back`: hands free memory back to the system, in a worker thread; it may take some milliseconds."""
@@ -77,10 +77,10 @@ class Service:
         self._first_retry = first_retry
         self._mend_every = mend_every
         self._banning = banning
-        self._give_back = give_back
+        self._trim_memory = trim_memory
         self._rest = rest
-        self._toiled = asyncio.Event()
-        self._toiled.set()  # by what comes before all else: the restore
+        self._work_done = asyncio.Event()
+        self._work_done.set()  # by what comes before all else: the restore
         self._mend_now = asyncio.Event()
         self._marks: Mapping[SourceId, Mark] = {}
         self._locks: dict[SourceId, asyncio.Lock] = {}
@@ -88,7 +88,7 @@ class Service:
         self._slots = asyncio.Semaphore(MOST_IMPORTS)
         self._reloading = asyncio.Lock()
         self._failing: dict[SourceId, str] = {}
-        self._deaf = ""
+        self._last_listen_error = ""
 
     @property
     def config(self) -> Config:
@@ -172,7 +172,7 @@ class Service:
         self._start_timers()
         self._timetable.wake()
         self._mend_now.set()
-        self._toiled.set()
+        self._work_done.set()
         self._tell(EventName.CONFIG_RELOADED, f"configuration reloaded: {len(self._enabled())} sources enabled")
         self._report()
         return before
@@ -215,16 +215,16 @@ class Service:
             self._failing.pop(source.id, None)
         self._enricher.note(source, outcome)
         if outcome.kind is not OutcomeKind.SKIPPED:
-            self._toiled.set()
+            self._work_done.set()
         self._report()
         return outcome
 
     async def _reconcile_loop(self) -> None:
         """Repair what others broke as soon as they did, and let allow entries run out."""
-        respite = 0.0
-        owed: Disturbance | None = None
+        backoff = 0.0
+        owed: ExternalChange | None = None
         while True:
-            await asyncio.sleep(respite)
+            await asyncio.sleep(backoff)
             try:
                 owed = owed or await self._disturbance()
                 busy = await self._repair(owed)
@@ -232,39 +232,39 @@ class Service:
             except Exception as error:  # noqa: BLE001 - as in _timer
                 self._fault(error)
                 busy = True
-            respite = min(max(2 * respite, RESPITE), self._reconcile_every) if busy else 0.0
+            backoff = min(max(2 * backoff, REPAIR_BACKOFF), self._reconcile_every) if busy else 0.0
 
-    async def _disturbance(self) -> Disturbance:
+    async def _disturbance(self) -> ExternalChange:
         """Whoever changes our part of the firewall next; nobody, once it is time to look anyway."""
         try:
             async with asyncio.timeout(self._reconcile_every):
-                while not (disturbance := await self._enforcer.firewall.disturbed()).ours:
+                while not (change_seen := await self._enforcer.firewall.wait_for_external_change()).ours:
                     pass
         except TimeoutError:
-            return Disturbance()
+            return ExternalChange()
         except BanlistdError as error:
-            if str(error) != self._deaf:
-                self._deaf = str(error)
+            if str(error) != self._last_listen_error:
+                self._last_listen_error = str(error)
                 self._fault(error)
             await asyncio.sleep(self._reconcile_every)
-            return Disturbance()
-        return disturbance
+            return ExternalChange()
+        return change_seen
 
-    async def _repair(self, disturbance: Disturbance) -> bool:
+    async def _repair(self, change_seen: ExternalChange) -> bool:
         """Bring the firewall to what shall stand; whether it differed."""
         began = self._clock.monotonic()
         # Not while a reload is under way: it would put the old policy back.
         async with self._reloading:
             change = await self._enforcer.reconcile(await self._policy(self._config))
         if not change.is_empty:
-            self._toiled.set()
-            culprit = f" (changed by {disturbance.culprit})" if disturbance.culprit else ""
+            self._work_done.set()
+            culprit = f" (changed by {change_seen.culprit})" if change_seen.culprit else ""
             self._tell(
                 EventName.FIREWALL_DRIFT_REPAIRED,
                 f"the firewall differed{culprit} and was repaired",
                 ADDED=change.added,
                 REMOVED=change.removed,
-                CULPRIT=disturbance.culprit,
+                CULPRIT=change_seen.culprit,
                 DURATION_MS=round(1000 * (self._clock.monotonic() - began)),
             )
         return not change.is_empty
@@ -273,16 +273,20 @@ class Service:
         """Say what befalls the file of the ledger, let it know again what stands, and put it back on the disk."""
         while True:
             try:
-                mishap = await self._storage.mishap()
+                wait_for_fault = await self._storage.wait_for_fault()
                 self._report()
-                self._tell(EventName.LEDGER_FAULT, f"{mishap}{_IN_MEMORY if self._storage.fault else ''}", REASON=mishap)
-                await self._write_down()
+                self._tell(
+                    EventName.LEDGER_FAULT,
+                    f"{wait_for_fault}{_IN_MEMORY if self._storage.fault else ''}",
+                    REASON=wait_for_fault,
+                )
+                await self._resync_ledger()
                 while self._storage.fault:
                     with suppress(TimeoutError):
                         await asyncio.wait_for(self._mend_now.wait(), self._mend_every)
                     self._mend_now.clear()
-                    if await self._storage.mend():
-                        await self._write_down()
+                    if await self._storage.try_recover():
+                        await self._resync_ledger()
                         self._tell(EventName.LEDGER_MENDED, "the state is on the disk again")
                 self._report()
             except Exception as error:  # noqa: BLE001 - as in _timer
@@ -299,13 +303,13 @@ class Service:
                 self._fault(error)
                 await asyncio.sleep(self._first_retry)
 
-    async def _write_down(self) -> None:
+    async def _resync_ledger(self) -> None:
         self._marks = await self._marks_for(self._config)
         for source_id in self._enabled():
             async with self._locks.setdefault(source_id, asyncio.Lock()):
-                await self._enforcer.write_down(source_id, self._clock.now())
+                await self._enforcer.resync_ledger(source_id, self._clock.now())
         if self._banning is not None:
-            await self._banning.write_down()
+            await self._banning.resync_ledger()
 
     async def _bans_loop(self) -> None:
         """Let bans by hand run out, and try again what the firewall did not take."""
@@ -318,11 +322,11 @@ class Service:
 
     async def _memory_loop(self) -> None:
         """Give back what was used for large lists, so that an idle daemon is as small as one that was just started."""
-        while self._give_back is not None:
-            await self._toiled.wait()
+        while self._trim_memory is not None:
+            await self._work_done.wait()
             await asyncio.sleep(self._rest)
-            self._toiled.clear()
-            await asyncio.to_thread(self._give_back)
+            self._work_done.clear()
+            await asyncio.to_thread(self._trim_memory)
 
     async def _watchdog_loop(self) -> None:
         interval = self._supervisor.watchdog_interval
@@ -336,7 +340,7 @@ class Service:
             await asyncio.sleep(interval / 3)
 
     def _report(self) -> None:
-        bans = len(self._enforcer.held or ())
+        bans = len(self._enforcer.state or ())
         names = sorted(self._failing.keys() & self._enabled().keys())
         failing = f", {len(names)} failing: {', '.join(names)}" if names else ""
         ledger = f", state in memory only: {self._storage.fault}" if self._storage.fault else ""

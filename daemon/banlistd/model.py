@@ -140,7 +140,7 @@ class EventName(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Owner:
+class SourceSlot:
     """A source as the firewall sees it: a number, a name for its chain, and what to do with its packets."""
 
     mark: Mark
@@ -170,7 +170,7 @@ class Validators:
     etag: str = ""
     last_modified: str = ""
     body_hash: str = ""
-    recipe: str = ""
+    fetch_key: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,7 +245,7 @@ class Poll:
 
 
 @dataclass(frozen=True, slots=True)
-class Disturbance:
+class ExternalChange:
     """Somebody else wrote to the firewall. `culprit`: the process as the kernel names it, `nft[4711]`, or empty.
 
     `ours`: whether our own table was touched, as far as it is known; True where it is not.

@@ -5,7 +5,7 @@ from pathlib import Path
 
 
 @dataclass(frozen=True, slots=True)
-class Places:
+class Paths:
     """Where things are. `credentials`: the folder that systemd's LoadCredential= fills, if any."""
 
     config: Path

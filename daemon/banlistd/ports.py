@@ -12,14 +12,14 @@ from banlistd.core.addresses.sets import AddressSet
 from banlistd.core.geo.tables import Table
 from banlistd.core.geo.types import By, GeoEntry, GeoNegEntry, Located
 from banlistd.core.ruleset.diff import Change
-from banlistd.core.ruleset.state import Holding, Verdict
+from banlistd.core.ruleset.state import FirewallState, Verification
 from banlistd.model import (
     BanKey,
     ContentHash,
     Counter,
-    Disturbance,
     Download,
     Event,
+    ExternalChange,
     Family,
     ImportRun,
     ManualBan,
@@ -68,7 +68,7 @@ class Firewall(Protocol):
         Costs the same whatever it holds.
         """
 
-    async def verify(self, holding: Holding) -> Verdict:
+    async def verify(self, state: FirewallState) -> Verification:
         """Compare the firewall with what we think it holds, in milliseconds: shape, numbers, a sample; never a dump."""
 
     async def apply(self, change: Change) -> int:
@@ -81,7 +81,7 @@ class Firewall(Protocol):
     async def contents(self) -> Mapping[Mark, AddressSet]:
         """All that the firewall holds, by owner. A dump, which costs seconds for a million: only for a ledger that was lost."""
 
-    async def disturbed(self) -> Disturbance:
+    async def wait_for_external_change(self) -> ExternalChange:
         """Wait until somebody else has changed the firewall, since the last call or since our own last change.
 
         What was touched of ours is wrong in the next `verify`, even where numbers happen to fit. A backend that is not told
@@ -111,7 +111,7 @@ class Pending:
     entries: int
     rejected: int
     snapshot: bytes = field(repr=False)
-    arrivals: bytes | None = field(default=None, repr=False)
+    added_history: bytes | None = field(default=None, repr=False)
 
 
 class Ledger(Protocol):
@@ -157,7 +157,7 @@ class Ledger(Protocol):
     async def snapshot(self, source_id: SourceId, content_hash: ContentHash) -> bytes | None:
         """The encoded address set of one content, while it is kept: that of the last completed and any pending run."""
 
-    async def arrivals(self, source_id: SourceId) -> Sequence[tuple[float, bytes | None]]:
+    async def added_history(self, source_id: SourceId) -> Sequence[tuple[float, bytes | None]]:
         """When completed contents came (seconds since the epoch) and what they brought, newest first; None: all of it."""
 
     async def history(self, source_id: SourceId | None, limit: int) -> Sequence[ImportRun]:
@@ -190,7 +190,7 @@ class Quarantine(Protocol):
     Raises LedgerError where the database cannot be used; then nothing of the call has happened.
     """
 
-    async def held(self, source_id: SourceId) -> Quarantined | None:
+    async def quarantined(self, source_id: SourceId) -> Quarantined | None:
         """What is held back of a source."""
 
     async def detain(self, content: Quarantined) -> None:
@@ -314,10 +314,10 @@ class Storage(Protocol):
     def fault(self) -> str:
         """Why the state is in memory for now; empty while it is on the disk."""
 
-    async def mishap(self) -> str:
+    async def wait_for_fault(self) -> str:
         """Wait until something befalls the file, and say what: the state may be in memory since, or have begun anew."""
 
-    async def mend(self) -> bool:
+    async def try_recover(self) -> bool:
         """Try to put the state back on the disk; whether it is there."""
 
 

@@ -13,8 +13,8 @@ from importlib.metadata import version
 from pathlib import Path
 
 from banlistd.errors import BanlistdError
+from bench.application import WORK
 from bench.cases import CASES
-from bench.house import WORK
 from bench.inputs import Inputs
 from bench.measuring import CommandError
 from bench.peace import Peace

@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable, Iterator
 from functools import partial
 
-from bench.house import House, house, program
+from bench.application import Application, application, program
 from bench.measuring import Sample, run
 from bench.rows import Row, at_most
 from bench.setting import Setting
@@ -20,7 +20,7 @@ def answers(setting: Setting) -> Iterator[Row]:
     address = listing.lines()[listing.entries // 2]
     source = f'id: bench, path: "{listing.path}"'
     questions = {"status": ["status"], "check": ["check", address]}
-    with house(source) as home, home.start() as daemon:
+    with application(source) as home, home.start() as daemon:
         daemon.wait_for(_DONE)
         at_rest = [
             Contender(name, f"banlistctl {name}, at rest, 1,000,000 bans; {_WHOLE}", partial(_ask, home, words), at_most(150))
@@ -44,7 +44,7 @@ def _loop(source: str, setting: Setting) -> Iterator[Row]:
     idle: list[float] = []
 
     def busy() -> Sample:
-        with house(source) as home:
+        with application(source) as home:
             place = home.place
             told = program(home.namespace, "loop", place.config, place.state, place.runtime, "1.0")
         idle.append(1000 * told["idle"])
@@ -56,12 +56,12 @@ def _loop(source: str, setting: Setting) -> Iterator[Row]:
     yield Row("answers/loop-idle", f"{what}; for a second before, at rest: what the machine itself costs", "ms", idle)
 
 
-def _ask(home: House, words: list[str]) -> Sample:
+def _ask(home: Application, words: list[str]) -> Sample:
     took = home.namespace.run(partial(_run_ctl, home, words))
     return Sample(1000 * took)
 
 
-def _run_ctl(home: House, words: list[str]) -> float:
+def _run_ctl(home: Application, words: list[str]) -> float:
     # `check` ends with 1 for an address that is not banned, or not yet.
     return run(home.place.ctl_command(*words), codes=(0, 1)).seconds
 
@@ -71,7 +71,7 @@ def _slowest(source: str, words: list[str]) -> Sample:
 
 
 def _probed(source: str) -> Sample:
-    def probe(home: House) -> float:
+    def probe(home: Application) -> float:
         began = time.perf_counter()
         home.ask("GET", "/v1/timers")
         return time.perf_counter() - began
@@ -79,9 +79,9 @@ def _probed(source: str) -> Sample:
     return _while_importing(source, probe)
 
 
-def _while_importing(source: str, probe: Callable[[House], float]) -> Sample:
+def _while_importing(source: str, probe: Callable[[Application], float]) -> Sample:
     """The longest that a probe took, in milliseconds, from the start of a daemon to the end of its first import."""
-    with house(source) as home, home.start() as daemon:
+    with application(source) as home, home.start() as daemon:
         daemon.wait_for("service_started")
         took = [probe(home)]
         while not _is_done(daemon):

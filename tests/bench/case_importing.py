@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
-from bench.house import house, measure_limit, peak_rss
+from bench.application import application, measure_limit, peak_rss
 from bench.inputs import Listing
 from bench.measuring import MIB, Sample, run_apart
 from bench.peers import IPSET_RESTORE, ipset_script, nft_script
@@ -110,7 +110,7 @@ def _memory(case: str, contender: Contender, most: float) -> Row:
 
 def _import(listing: Listing, keys: str) -> Sample:
     """A fresh daemon imports a list: what its event says that it took, and the peak of its memory."""
-    with house(f'id: bench, path: "{listing.path}"{keys}') as home, home.start() as daemon:
+    with application(f'id: bench, path: "{listing.path}"{keys}') as home, home.start() as daemon:
         event = daemon.wait_for("blocklist_import_completed")
         sample = Sample(float(event["duration_ms"]), peak_rss(daemon))
         daemon.terminate()

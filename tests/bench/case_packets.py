@@ -11,7 +11,7 @@ import numpy as np
 
 from banlistd.core.feeds.parsers import parse
 from banlistd.model import Family
-from bench.house import House, house, path_sources, program
+from bench.application import Application, application, path_sources, program
 from bench.inputs import random_hosts
 from bench.measuring import Sample, apart, run
 from bench.peers import nft_layout
@@ -86,9 +86,9 @@ def _contender(name: str, what: str, street: _Street, target: Target | None = No
     return Contender(name, f"{what}; {contains}", street.measure, target, unit="kpps")
 
 
-def _guarded(stack: ExitStack, paths: Sequence[Path]) -> House:
+def _guarded(stack: ExitStack, paths: Sequence[Path]) -> Application:
     """A namespace in which banlistd has put its rules, and ended."""
-    home = stack.enter_context(house(*path_sources(paths)))
+    home = stack.enter_context(application(*path_sources(paths)))
     done = home.namespace.run(partial(home.place.run, "--once"))
     assert done.returncode == 0, done.stderr
     return home

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
-from bench.house import program
+from bench.application import program
 from bench.measuring import Sample, apart, run_apart
 from bench.rows import Row, at_least_times
 from bench.setting import Setting

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from functools import partial
 
+from bench.application import Application, application
 from bench.case_updating import write
-from bench.house import House, house
 from bench.inputs import random_hosts, text_of
 from bench.measuring import Sample
 from bench.rows import Row, Target, at_most
@@ -26,7 +26,7 @@ def repair(setting: Setting) -> Iterator[Row]:
             count = size // 100 if setting.quick else size
             feed = setting.folder / f"repaired-{count}.txt"
             write(feed, text_of(random_hosts(count)))
-            home = stack.enter_context(house(f'id: feed, path: "{feed}"'))
+            home = stack.enter_context(application(f'id: feed, path: "{feed}"'))
             with home.start() as daemon:
                 daemon.wait_for("blocklist_import_completed", "feed")
                 daemon.terminate()
@@ -34,7 +34,7 @@ def repair(setting: Setting) -> Iterator[Row]:
         yield from take_turns("repair", contenders, setting)
 
 
-def _flush(home: House) -> Sample:
+def _flush(home: Application) -> Sample:
     # One daemon at a time: each listens, and so disturbs whoever loads much.
     with home.start() as daemon:
         daemon.wait_for("service_started")

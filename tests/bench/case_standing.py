@@ -7,8 +7,8 @@ from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
 
+from bench.application import Application, application, measure_limit, path_sources, rss
 from bench.case_updating import SETTLED, write
-from bench.house import House, house, measure_limit, path_sources, rss
 from bench.measuring import MIB, Sample, apart, cpu_seconds
 from bench.rows import Row, at_most, at_most_times
 from bench.setting import Setting
@@ -27,7 +27,7 @@ def unchanged(setting: Setting) -> Iterator[Row]:
     headed = setting.folder / "headed.txt"
     write(headed, _headed(small.body(), 0))
     with ExitStack() as stack:
-        home = stack.enter_context(house('id: none, path: "/dev/null", enabled: false'))
+        home = stack.enter_context(application('id: none, path: "/dev/null", enabled: false'))
         server = stack.enter_context(_serving(home))
         server.serve("/conditional", million.body(), etag='"1"')
         server.serve("/always", million.body())
@@ -74,14 +74,14 @@ def unchanged(setting: Setting) -> Iterator[Row]:
     yield Row("unchanged/writes", "transactions in the kernel in all of the above", "commits", [writes], target=at_most(0))
 
 
-def _polls(home: House, daemon: Daemon) -> Sample:
+def _polls(home: Application, daemon: Daemon) -> Sample:
     before = cpu_seconds(daemon.process.pid)
     for _ in range(_POLLS):
         _skipped(home, "conditional")
     return Sample(1000 * (cpu_seconds(daemon.process.pid) - before) / _POLLS)
 
 
-def _touched(home: House, daemon: Daemon, file: Path) -> Sample:
+def _touched(home: Application, daemon: Daemon, file: Path) -> Sample:
     """Once more where the daemon noticed by itself, before we told it."""
     while True:
         seen = len(daemon.events)
@@ -94,7 +94,7 @@ def _touched(home: House, daemon: Daemon, file: Path) -> Sample:
 
 
 class _Heading:
-    def __init__(self, home: House, file: Path, body: bytes) -> None:
+    def __init__(self, home: Application, file: Path, body: bytes) -> None:
         self._home, self._file, self._body = home, file, body
         self._number = 0
 
@@ -109,7 +109,7 @@ def _headed(body: bytes, number: int) -> bytes:
     return b"# generated %d\n" % number + body
 
 
-def _skipped(home: House, source_id: str) -> float:
+def _skipped(home: Application, source_id: str) -> float:
     """Milliseconds for an order to poll, which must find nothing new."""
     began = time.perf_counter()
     (outcome,) = home.refresh(source_id)
@@ -119,7 +119,7 @@ def _skipped(home: House, source_id: str) -> float:
 
 
 @contextmanager
-def _serving(home: House) -> Iterator[FeedServer]:
+def _serving(home: Application) -> Iterator[FeedServer]:
     server = FeedServer()
     home.namespace.run(server.__enter__)
     try:
@@ -131,7 +131,7 @@ def _serving(home: House) -> Iterator[FeedServer]:
 def restart(setting: Setting) -> Iterator[Row]:
     parts = setting.inputs.parts(setting.inputs.million(), SOURCES)
     writes: list[float] = []
-    with house(*path_sources(parts)) as home:
+    with application(*path_sources(parts)) as home:
         _first(home)
 
         def unchanged() -> Sample:
@@ -142,10 +142,10 @@ def restart(setting: Setting) -> Iterator[Row]:
 
         def reboot() -> Sample:
             with apart() as rebooted:
-                return _until_ready(House(home.place, rebooted))
+                return _until_ready(Application(home.place, rebooted))
 
         def first() -> Sample:
-            with house(*path_sources(parts)) as fresh:
+            with application(*path_sources(parts)) as fresh:
                 return _first(fresh)
 
         what = f"start of the process -> READY; {SOURCES} sources, 1,000,000 bans"
@@ -160,7 +160,7 @@ def restart(setting: Setting) -> Iterator[Row]:
     yield Row("restart/writes", "transactions in the kernel while nothing had changed", "commits", writes, target=at_most(0))
 
 
-def _first(home: House) -> Sample:
+def _first(home: Application) -> Sample:
     began = time.perf_counter()
     with home.start() as daemon:
         for number in range(1, SOURCES + 1):
@@ -170,7 +170,7 @@ def _first(home: House) -> Sample:
     return Sample(1000 * took)
 
 
-def _until_ready(home: House) -> Sample:
+def _until_ready(home: Application) -> Sample:
     began = time.perf_counter()
     with home.start() as daemon:
         daemon.wait_for("service_started")
@@ -181,7 +181,7 @@ def _until_ready(home: House) -> Sample:
 
 def idle(setting: Setting) -> Iterator[Row]:
     parts = setting.inputs.parts(setting.inputs.million(), SOURCES)
-    with house(*path_sources(parts)) as home, home.start() as daemon:
+    with application(*path_sources(parts)) as home, home.start() as daemon:
         for number in range(1, SOURCES + 1):
             daemon.wait_for("blocklist_import_completed", f"part-{number}")
         yield from _watched(daemon, "imported", setting)

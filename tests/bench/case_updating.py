@@ -7,7 +7,7 @@ from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 
-from bench.house import House, house
+from bench.application import Application, application
 from bench.inputs import Listing
 from bench.measuring import Sample, apart, run
 from bench.notices import Notices
@@ -33,7 +33,7 @@ class Changing:
         self._old, self._new = old.body(), new.body()
         write(self.file, self._old)
         sources = [*rest, f'id: bench, path: "{self.file}"']
-        self.home: House = stack.enter_context(house(*sources))
+        self.home: Application = stack.enter_context(application(*sources))
         self._daemon: Daemon = stack.enter_context(self.home.start())
         for source in sources:
             self._daemon.wait_for("blocklist_import_completed", source.partition(",")[0].removeprefix("id: "))

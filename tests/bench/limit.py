@@ -21,13 +21,13 @@ from banlistd.core.feeds.parsers import parse
 from banlistd.core.ruleset.diff import difference
 from banlistd.core.ruleset.plan import plan
 from banlistd.core.ruleset.policy import Policy, policy_of
-from banlistd.core.ruleset.state import Holding
+from banlistd.core.ruleset.state import FirewallState
 from banlistd.model import Mark, Marker, SourceId
 
 _MOST_BYTES = 1 << 30
 
 
-def holdings(contents: Sequence[AddressSet]) -> tuple[Holding, Holding]:
+def holdings(contents: Sequence[AddressSet]) -> tuple[FirewallState, FirewallState]:
     """An empty firewall, and one that holds these contents, a source each."""
     source_ids = [SourceId(f"list-{number}") for number in range(1, len(contents) + 1)]
     sources = tuple(Source(id=source_id, path=Path("/", source_id)) for source_id in source_ids)
@@ -35,17 +35,17 @@ def holdings(contents: Sequence[AddressSet]) -> tuple[Holding, Holding]:
     return _holding(policy, ()), _holding(policy, contents)
 
 
-def _holding(policy: Policy, contents: Sequence[AddressSet]) -> Holding:
-    by_source = {owner.source_id: content for owner, content in zip(policy.roster, contents, strict=False)}
+def _holding(policy: Policy, contents: Sequence[AddressSet]) -> FirewallState:
+    by_source = {owner.source_id: content for owner, content in zip(policy.sources, contents, strict=False)}
     markers = [
         Marker(owner.mark, owner.source_id, hash_of(by_source[owner.source_id].encode()), policy.hash)
-        for owner in policy.roster
+        for owner in policy.sources
         if owner.source_id in by_source
     ]
-    return plan(policy.roster, by_source, policy.allowed, policy.barred, markers)
+    return plan(policy.sources, by_source, policy.allowed, policy.never_banned, markers)
 
 
-def send(empty: Holding, full: Holding) -> float:
+def send(empty: FirewallState, full: FirewallState) -> float:
     """Seconds in sendmsg for the batch that fills an empty firewall; the structure stands before."""
     asyncio.run(_found(empty))
     with NetlinkSocket() as wire:
@@ -55,7 +55,7 @@ def send(empty: Holding, full: Holding) -> float:
         return time.perf_counter() - began
 
 
-async def _found(empty: Holding) -> None:
+async def _found(empty: FirewallState) -> None:
     firewall = NftablesFirewall()
     await firewall.apply(difference(None, empty))
     await firewall.close()

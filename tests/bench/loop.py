@@ -10,9 +10,9 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from banlistd.compose import load_config, open_house
+from banlistd.compose import load_config, open_application
 from banlistd.control.server import serve
-from banlistd.paths import Places
+from banlistd.paths import Paths
 
 _PERIOD = 0.001
 
@@ -30,17 +30,17 @@ class _Beat:
             self.worst = max(self.worst, time.perf_counter() - due)
 
 
-async def watch(places: Places, idle: float) -> dict[str, float]:
-    async with open_house(places, load_config(places)) as house:
-        await house.service.restore()
+async def watch(places: Paths, idle: float) -> dict[str, float]:
+    async with open_application(places, load_config(places)) as application:
+        await application.service.restore()
         places.runtime.mkdir(parents=True, exist_ok=True)
-        async with serve(house.answers, places.socket):
+        async with serve(application.answers, places.socket):
             beat = _Beat()
             task = asyncio.ensure_future(beat.run())
             await asyncio.sleep(idle)
             quiet, beat.worst = beat.worst, 0.0
             began = time.perf_counter()
-            outcomes = await house.service.refresh()
+            outcomes = await application.service.refresh()
             took = time.perf_counter() - began
             task.cancel()
             assert not any(outcome.error for outcome in outcomes), outcomes
@@ -49,7 +49,7 @@ async def watch(places: Places, idle: float) -> dict[str, float]:
 
 def main(arguments: Sequence[str]) -> None:
     config, state, runtime = map(Path, arguments[:3])
-    print(json.dumps(asyncio.run(watch(Places(config, state, runtime), float(arguments[3])))))
+    print(json.dumps(asyncio.run(watch(Paths(config, state, runtime), float(arguments[3])))))
 
 
 if __name__ == "__main__":

@@ -64,7 +64,7 @@ class Row:
     peak_rss: int = 0
     target: Target | None = None
     dropped: int = 0
-    disturbed: int = 0
+    wait_for_external_change: int = 0
 
     @property
     def case(self) -> str:
@@ -113,7 +113,7 @@ class Judged:
             "best_ratio": self.best_ratio,
             "met": None if self.met is None else "yes" if self.met else "no",
             "dropped": row.dropped,
-            "disturbed": row.disturbed,
+            "disturbed": row.wait_for_external_change,
         }
 
 

@@ -42,7 +42,9 @@ def _cells(judged: Judged) -> tuple[str, ...]:
 
 
 def _count(row: Row) -> str:
-    notes = [f"{number} {word}" for number, word in ((row.dropped, "dropped"), (row.disturbed, "disturbed")) if number]
+    notes = [
+        f"{number} {word}" for number, word in ((row.dropped, "dropped"), (row.wait_for_external_change, "disturbed")) if number
+    ]
     return f"{len(row.samples)} ({', '.join(notes)})" if notes else str(len(row.samples))
 
 

@@ -68,7 +68,9 @@ def test_of_a_rate_the_most_is_the_best() -> None:
 
 
 def test_a_missed_target_is_never_hidden() -> None:
-    missed = Row("1m/banlistd", "all of it", "ms", [900.0], 2**27, at_most_times(1.4, "1m/limit"), dropped=2, disturbed=1)
+    missed = Row(
+        "1m/banlistd", "all of it", "ms", [900.0], 2**27, at_most_times(1.4, "1m/limit"), dropped=2, wait_for_external_change=1
+    )
     judged = judge([LIMIT, missed])
     text = table(judged, "a million")
     assert "MISSED" in text

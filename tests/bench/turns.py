@@ -31,7 +31,7 @@ class Contender:
     loads: bool = False
     samples: list[Sample] = field(default_factory=list)
     dropped: int = 0
-    disturbed: int = 0
+    wait_for_external_change: int = 0
 
     @property
     def peak_rss(self) -> int:
@@ -52,7 +52,7 @@ class Contender:
                 break
             setting.say(f"{self.name}: {broken}")
             if attempt == _TRIES or not setting.peace.is_worth_waiting_for:
-                self.disturbed += 1
+                self.wait_for_external_change += 1
                 break
             self.dropped += 1
         self.samples.append(sample)
@@ -60,7 +60,14 @@ class Contender:
     def row(self, case: str) -> Row:
         values = [sample.value for sample in self.samples]
         return Row(
-            f"{case}/{self.name}", self.what, self.unit, values, self.peak_rss, self.target, self.dropped, self.disturbed
+            f"{case}/{self.name}",
+            self.what,
+            self.unit,
+            values,
+            self.peak_rss,
+            self.target,
+            self.dropped,
+            self.wait_for_external_change,
         )
 
 

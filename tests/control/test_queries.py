@@ -15,8 +15,8 @@ from banlistd.adapters.storage.database import open_database
 from banlistd.adapters.storage.import_runs import ImportRuns
 from banlistd.adapters.storage.manual_bans import ManualBanTable
 from banlistd.adapters.storage.quarantine import QuarantineTable
-from banlistd.control.queries import Answers
-from banlistd.control_api import Operations, Steering
+from banlistd.control.queries import Queries
+from banlistd.control_api import Operations, ServiceControl
 from banlistd.core.config.model import AllowEntry, Config, Source
 from banlistd.core.manual_bans import read_ban, read_unban
 from banlistd.core.ruleset.policy import identities, policy_of
@@ -24,7 +24,7 @@ from banlistd.errors import FetchError, GeoError, NoSuchSourceError, UsageError
 from banlistd.model import Action, BackendName, Counter, Direction, Mark, Outcome, SourceId
 from banlistd.services.enforcer import Enforcer
 from banlistd.services.importer import Importer
-from banlistd.services.manual_bans import Banning
+from banlistd.services.manual_bans import ManualBanService
 from support.fakes import CannedFetcher, ListeningAnnouncer, OpenHost, StandingClock
 from support.geography import DOCUMENTATION, enricher_of, write_mmdb
 
@@ -60,11 +60,11 @@ class CountingPackets(MemoryFirewall):
 
 
 @dataclass
-class Desk(Steering):
+class Desk(ServiceControl):
     """The service as far as answers need it: it polls when it is asked to, and reloads what a test gives it."""
 
     importer: Importer
-    answers: Answers = field(init=False)
+    answers: Queries = field(init=False)
     fetcher: CannedFetcher
     clock: StandingClock
     in_force: Config = CONFIG
@@ -93,10 +93,10 @@ def ask(disk: Path, life: Callable[[Desk], Awaitable[None]]) -> None:
             fetcher = CannedFetcher(dict(BODIES))
             importer = Importer(fetcher, ledger, quarantine, enforcer, ListeningAnnouncer(), clock, chance=lambda: 0.5)
             desk = Desk(importer, fetcher, clock)
-            banning = Banning(ManualBanTable(database), enforcer, OpenHost(), ListeningAnnouncer(), clock)
+            banning = ManualBanService(ManualBanTable(database), enforcer, OpenHost(), ListeningAnnouncer(), clock)
             enricher = enricher_of(database, ledger, ListeningAnnouncer(), clock, disk / "geo.mmdb")
             place = "the place of the configuration"
-            desk.answers = Answers(desk, enforcer, banning, ledger, quarantine, database, clock, place, enricher)
+            desk.answers = Queries(desk, enforcer, banning, ledger, quarantine, database, clock, place, enricher)
             await banning.restore()
             await enforcer.restore(clock.now())
             await life(desk)

@@ -10,7 +10,7 @@ from banlistd.adapters.storage.backends_in_use import BackendsInUse
 from banlistd.adapters.storage.database import open_database
 from banlistd.errors import FirewallError
 from banlistd.model import BackendName, EventName
-from banlistd.paths import Places
+from banlistd.paths import Paths
 from banlistd.services.backend_migration import Moving
 from support.fakes import CountingFirewall, ListeningAnnouncer
 from support.network_namespace import in_network_namespace
@@ -69,7 +69,7 @@ def test_a_backend_that_this_program_does_not_know_is_left_alone(tmp_path: Path)
 
 @in_network_namespace
 def test_a_teardown_tries_every_backend_and_then_says_what_failed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    places = Places(config=tmp_path, state=tmp_path, runtime=tmp_path, credentials=None)
+    places = Paths(config=tmp_path, state=tmp_path, runtime=tmp_path, credentials=None)
     (tmp_path / "banlistd.yaml").write_text("backend: ipset\n")
     locked, other = Emptied(), Emptied()
     locked.locked = True

@@ -77,9 +77,9 @@ class Desk:
     def banned(self) -> set[str]:
         """What the firewall itself holds."""
         answer = set()
-        for owned in self.firewall.held.values():
-            for first, last in zip(owned.first, owned.last, strict=True):
-                ends = (to_text(owned.family, first), to_text(owned.family, last))
+        for map_entries in self.firewall.maps.values():
+            for first, last in zip(map_entries.first, map_entries.last, strict=True):
+                ends = (to_text(map_entries.family, first), to_text(map_entries.family, last))
                 answer.add(ends[0] if first == last else " - ".join(ends))
         return answer
 
@@ -265,10 +265,12 @@ def test_an_action_that_changes_moves_a_sources_addresses_to_the_watched(tmp_pat
         await desk.submit(OTHER, A)
         watching = BOTH[0].model_copy(update={"action": Action.LOG})
         await desk.enforcer.reconcile(await desk.policy(watching, BOTH[1]))
-        held = desk.enforcer.held
+        held = desk.enforcer.state
         assert held
-        assert {(map_id.name, len(owned)) for map_id, owned in held.owned.items() if len(owned)} == {("hosts4", 2)}
-        assert set(next(iter(held.owned.values())).mark.tolist()) == {2}
+        assert {(map_id.name, len(map_entries)) for map_id, map_entries in held.map_entries.items() if len(map_entries)} == {
+            ("hosts4", 2)
+        }
+        assert set(next(iter(held.map_entries.values())).mark.tolist()) == {2}
 
     work(tmp_path, life)
 
@@ -283,8 +285,8 @@ def test_a_failure_reaches_everybody_who_waited_and_the_next_attempt_succeeds(tm
         desk.firewall.fail_before = desk.firewall.fail_after = False
         await desk.submit(FEED, A)
         assert desk.enforcer.content(FEED)
-        assert desk.enforcer.held
-        assert (await desk.firewall.verify(desk.enforcer.held)).sound
+        assert desk.enforcer.state
+        assert (await desk.firewall.verify(desk.enforcer.state)).sound
         assert desk.banned() == {"192.0.2.1", "192.0.2.2"}
 
     work(tmp_path, life)
@@ -356,9 +358,9 @@ def test_a_ledger_that_lost_everything_knows_again_what_stands_and_the_firewall_
         with closing(sqlite3.connect(tmp_path / "db")) as database, database:
             database.execute("DELETE FROM import_runs")
             database.execute("DELETE FROM snapshots")
-        assert await desk.enforcer.write_down(FEED, desk.clock.now())
-        assert not await desk.enforcer.write_down(FEED, desk.clock.now())
-        assert not await desk.enforcer.write_down(BOTH[1].id, desk.clock.now())
+        assert await desk.enforcer.resync_ledger(FEED, desk.clock.now())
+        assert not await desk.enforcer.resync_ledger(FEED, desk.clock.now())
+        assert not await desk.enforcer.resync_ledger(BOTH[1].id, desk.clock.now())
         assert firewall.transactions == written
 
     async def reboot(desk: Desk) -> None:
@@ -372,7 +374,7 @@ def test_a_ledger_that_was_away_takes_what_stands_for_the_newest(tmp_path: Path)
     async def life(desk: Desk) -> None:
         await desk.poll(BOTH[0])
         await open_run(desk, b"203.0.113.99\n")
-        assert await desk.enforcer.write_down(FEED, desk.clock.now())
+        assert await desk.enforcer.resync_ledger(FEED, desk.clock.now())
         accepted, content = await desk.ledger.accepted(FEED), desk.enforcer.content(FEED)
         assert accepted
         assert content

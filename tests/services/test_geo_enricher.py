@@ -15,7 +15,7 @@ import pytest
 from banlistd.adapters.storage.database import Database, open_database
 from banlistd.adapters.storage.geo_cache import GeoCacheTable
 from banlistd.adapters.storage.import_runs import ImportRuns
-from banlistd.core.addresses.comparison import arrivals
+from banlistd.core.addresses.comparison import added_history
 from banlistd.core.addresses.sets import AddressSet, hash_of
 from banlistd.core.config.model import Block, Geo, Source
 from banlistd.core.feeds.parsers import parse
@@ -111,7 +111,7 @@ class Room:
         encoded = content.encode()
         run = await self.ledger.accepted(source_id)
         before = await self.ledger.snapshot(source_id, run.content_hash) if run and run.content_hash else None
-        news = arrivals(content, AddressSet.decode(before)).encode() if before is not None else None
+        news = added_history(content, AddressSet.decode(before)).encode() if before is not None else None
         pending = Pending(source_id, hash_of(encoded), POLICY, len(content), 0, encoded, news)
         opened = await self.ledger.upsert_pending(pending, self.clock.now())
         await self.ledger.mark_completed(opened, added=0, removed=0, policy_hash=POLICY, now=self.clock.now(), validators=None)

@@ -13,7 +13,7 @@ from banlistd.adapters.storage.import_runs import ImportRuns
 from banlistd.adapters.storage.quarantine import QuarantineTable
 from banlistd.core.config.model import Config, Source
 from banlistd.core.ruleset.policy import policy_of
-from banlistd.core.ruleset.state import Holding
+from banlistd.core.ruleset.state import FirewallState
 from banlistd.errors import FetchError
 from banlistd.model import Download, EventName, NotModified, Outcome, OutcomeKind, RunState, SourceId, Validators
 from banlistd.services.enforcer import Enforcer
@@ -76,12 +76,12 @@ def live(machine: Machine, life: Callable[[Process], Awaitable[None]]) -> None:
 
 
 async def banned(process: Process) -> set[str]:
-    held: Holding | None = process.enforcer.held
+    held: FirewallState | None = process.enforcer.state
     assert held is not None
     assert (await process.machine.firewall.verify(held)).sound
     answer = set()
-    for owned in held.owned.values():
-        answer |= {f"{int(first):08x}-{int(last):08x}" for first, last in zip(owned.first, owned.last, strict=True)}
+    for map_entries in held.map_entries.values():
+        answer |= {f"{int(first):08x}-{int(last):08x}" for first, last in zip(map_entries.first, map_entries.last, strict=True)}
     return answer
 
 
@@ -253,7 +253,7 @@ def test_the_same_bytes_under_a_new_stamp_are_remembered_under_that(tmp_path: Pa
         assert (await process.poll()).kind is OutcomeKind.SKIPPED
         kept = (await process.ledger.poll(FEED)).validators
         assert kept.etag == "touched"
-        assert kept.recipe
+        assert kept.fetch_key
         assert (await process.poll()).kind is OutcomeKind.SKIPPED
         assert touched.asked[-1][1].etag == "touched"
 

@@ -9,14 +9,14 @@ from banlistd.adapters.storage.database import open_database
 from banlistd.adapters.storage.import_runs import ImportRuns
 from banlistd.adapters.system.clock import SystemClock
 from banlistd.model import Poll, SourceId
-from banlistd.services.poll_scheduler import Timetable
+from banlistd.services.poll_scheduler import PollScheduler
 from support.serving import source
 
 COUNT = 20
 PATIENCE = 20.0
 
 
-Life = Callable[[Timetable, list[asyncio.Task[bool]]], Awaitable[None]]
+Life = Callable[[PollScheduler, list[asyncio.Task[bool]]], Awaitable[None]]
 
 
 def wait_together(disk: Path, stamp: Callable[[Path], str], life: Life) -> None:
@@ -25,7 +25,7 @@ def wait_together(disk: Path, stamp: Callable[[Path], str], life: Life) -> None:
     async def run() -> None:
         async with open_database(disk / "db") as database:
             ledger, clock = ImportRuns(database), SystemClock()
-            timetable = Timetable(ledger, stamp, clock, watch_every=0.001)
+            timetable = PollScheduler(ledger, stamp, clock, watch_every=0.001)
             sources = [source(SourceId(f"source-{number}"), path=disk / str(number)) for number in range(COUNT)]
             for each in sources:
                 await ledger.save_poll(Poll(each.id, due_at=clock.now() + 86400, polled_at=clock.now()))
@@ -50,7 +50,7 @@ def test_no_file_is_looked_at_in_the_event_loop(tmp_path: Path) -> None:
             enough.set()
         return ""
 
-    async def life(_: Timetable, waits: list[asyncio.Task[bool]]) -> None:
+    async def life(_: PollScheduler, waits: list[asyncio.Task[bool]]) -> None:
         assert await asyncio.to_thread(enough.wait, PATIENCE)
         assert not any(wait.done() for wait in waits)
 
@@ -61,7 +61,7 @@ def test_no_file_is_looked_at_in_the_event_loop(tmp_path: Path) -> None:
 def test_only_the_source_whose_file_has_changed_is_due(tmp_path: Path) -> None:
     changed: list[str] = []
 
-    async def life(_: Timetable, waits: list[asyncio.Task[bool]]) -> None:
+    async def life(_: PollScheduler, waits: list[asyncio.Task[bool]]) -> None:
         changed.append("7")
         assert await waits[7]
         assert [number for number, wait in enumerate(waits) if wait.done()] == [7]
@@ -78,7 +78,7 @@ def test_a_file_on_a_dead_disk_keeps_nobody_from_being_woken(tmp_path: Path) -> 
             back.wait(PATIENCE)
         return ""
 
-    async def life(timetable: Timetable, waits: list[asyncio.Task[bool]]) -> None:
+    async def life(timetable: PollScheduler, waits: list[asyncio.Task[bool]]) -> None:
         await asyncio.to_thread(asked.wait, PATIENCE)
         timetable.wake([SourceId("source-3")])
         assert not await waits[3]

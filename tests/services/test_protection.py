@@ -11,7 +11,7 @@ from banlistd.adapters.storage.database import open_database
 from banlistd.adapters.storage.import_runs import ImportRuns
 from banlistd.adapters.storage.manual_bans import ManualBanTable
 from banlistd.adapters.storage.quarantine import QuarantineTable
-from banlistd.control.queries import Answers
+from banlistd.control.queries import Queries
 from banlistd.core.addresses.sets import to_text
 from banlistd.core.config.model import Config, Source
 from banlistd.core.ruleset.diff import Change
@@ -19,7 +19,7 @@ from banlistd.core.ruleset.policy import policy_of
 from banlistd.model import Decision, EventName, Family, Outcome, OutcomeKind, Protected, SourceId
 from banlistd.services.enforcer import Enforcer
 from banlistd.services.importer import Importer
-from banlistd.services.manual_bans import Banning
+from banlistd.services.manual_bans import ManualBanService
 from support.fakes import CannedFetcher, CountingFirewall, ListeningAnnouncer, StandingClock
 from support.geography import enricher_of
 
@@ -73,10 +73,10 @@ class Bench:
                 policy = policy_of(Config(sources=SOURCES), await ledger.marks_for([FEED, OTHER]), clock.now())
                 enforcer = Enforcer(self.firewall, ledger, policy, self.host, self.announcer)
                 quarantine = QuarantineTable(database)
-                banning = Banning(ManualBanTable(database), enforcer, self.host, self.announcer, clock)
+                banning = ManualBanService(ManualBanTable(database), enforcer, self.host, self.announcer, clock)
                 enricher = enricher_of(database, ledger, self.announcer, clock)
                 desk = NoSteering()
-                self.answers = Answers(desk, enforcer, banning, ledger, quarantine, database, clock, "", enricher)
+                self.answers = Queries(desk, enforcer, banning, ledger, quarantine, database, clock, "", enricher)
                 parts = (self.fetcher, ledger, quarantine, enforcer, self.announcer, clock)
                 await life(enforcer, Importer(*parts, chance=lambda: 0.5))
 
@@ -84,9 +84,9 @@ class Bench:
 
     def banned(self) -> set[str]:
         spans = set()
-        for owned in self.firewall.held.values():
-            for ends in zip(owned.first, owned.last, strict=True):
-                spans.add("-".join(dict.fromkeys(to_text(owned.family, end) for end in ends)))
+        for map_entries in self.firewall.maps.values():
+            for ends in zip(map_entries.first, map_entries.last, strict=True):
+                spans.add("-".join(dict.fromkeys(to_text(map_entries.family, end) for end in ends)))
         return spans
 
     def carvings(self) -> list[str]:

@@ -50,13 +50,13 @@ class Desk:
         return await importer.import_source(self.source)
 
     def bans(self) -> int:
-        return len(self.enforcer.held or ())
+        return len(self.enforcer.state or ())
 
     def last(self, name: EventName) -> Event:
         return [event for event in self.announcer.events if event.name is name][-1]
 
     async def guard(self) -> str:
-        held = await self.quarantine.held(FEED)
+        held = await self.quarantine.quarantined(FEED)
         return held.guard if held else ""
 
 
@@ -90,7 +90,7 @@ def test_a_refused_list_is_held_back_and_the_last_good_one_stays(tmp_path: Path)
         event = desk.last(EventName.IMPORT_REFUSED)
         assert event.fields["GUARD"] == "shrunk"
         assert str(event.fields["REASON"]).startswith("shrunk: 30 entries")
-        held = await desk.quarantine.held(FEED)
+        held = await desk.quarantine.quarantined(FEED)
         assert held is not None
         assert (held.guard, held.entries, held.refusals, held.approved) == ("shrunk", 30, 1, False)
 
@@ -135,7 +135,7 @@ def test_approved_content_is_taken_without_a_download_and_stays(tmp_path: Path) 
     async def life(desk: Desk) -> None:
         await desk.poll()
         await desk.poll(hosts(30))
-        held = await desk.quarantine.held(FEED)
+        held = await desk.quarantine.quarantined(FEED)
         assert held is not None
         assert await desk.quarantine.approve(FEED, held.content_hash)
         asked = len(desk.fetcher.asked)
@@ -160,7 +160,7 @@ def test_an_approval_outlives_a_crash_before_the_kernel(tmp_path: Path) -> None:
     async def approve(desk: Desk) -> None:
         await desk.poll()
         await desk.poll(hosts(30))
-        held = await desk.quarantine.held(FEED)
+        held = await desk.quarantine.quarantined(FEED)
         assert held is not None
         await desk.quarantine.approve(FEED, held.content_hash)
         firewall.fail_before = True
@@ -183,7 +183,7 @@ def test_what_a_guard_refuses_for_ever_is_approved_once_and_for_all(tmp_path: Pa
         wide = b"0.0.0.0/1\n"
         assert (await desk.poll(wide)).kind is OutcomeKind.REFUSED
         assert await desk.guard() == "wide"
-        held = await desk.quarantine.held(FEED)
+        held = await desk.quarantine.quarantined(FEED)
         assert held is not None
         await desk.quarantine.approve(FEED, held.content_hash)
         assert (await desk.poll()).kind is OutcomeKind.COMPLETED

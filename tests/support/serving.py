@@ -26,8 +26,8 @@ from banlistd.model import BackendName, Download, Event, EventName, Marker, NotM
 from banlistd.services.enforcer import Enforcer
 from banlistd.services.geo_enricher import Enricher
 from banlistd.services.importer import Importer
-from banlistd.services.manual_bans import Banning
-from banlistd.services.poll_scheduler import Timetable
+from banlistd.services.manual_bans import ManualBanService
+from banlistd.services.poll_scheduler import PollScheduler
 from support.fakes import CannedFetcher, CountingFirewall, ListeningAnnouncer, OpenHost, StandingClock
 from support.geography import enricher_of
 
@@ -142,13 +142,13 @@ class Supervisor:
 
 
 @dataclass
-class House:
+class Application:
     """A service and all that it stands on; `given` is what the next reload reads."""
 
     given: Config | BanlistdError
     ledger: ImportRuns
     service: Service = field(init=False)
-    banning: Banning = field(init=False)
+    banning: ManualBanService = field(init=False)
     enricher: Enricher = field(init=False)
     clock: StandingClock = field(default_factory=StandingClock)
     announcer: Announcer = field(default_factory=Announcer)
@@ -164,10 +164,12 @@ class House:
 
     def banned(self) -> set[str]:
         """What the firewall itself holds."""
-        return {to_text(owned.family, first) for owned in self.firewall.held.values() for first in owned.first}
+        return {
+            to_text(map_entries.family, first) for map_entries in self.firewall.maps.values() for first in map_entries.first
+        }
 
 
-Life = Callable[[House], Awaitable[None]]
+Life = Callable[[Application], Awaitable[None]]
 
 
 def serve(
@@ -189,51 +191,59 @@ def serve(
 
     async def run() -> None:
         async with open_database(disk / "db") as database:
-            house = House(config, ImportRuns(database))
-            marks = await house.ledger.marks_for(identities(config))
-            enforcer = Enforcer(house.firewall, house.ledger, policy_of(config, marks, house.clock.now()))
+            application = Application(config, ImportRuns(database))
+            marks = await application.ledger.marks_for(identities(config))
+            enforcer = Enforcer(application.firewall, application.ledger, policy_of(config, marks, application.clock.now()))
             quarantine = QuarantineTable(database)
             table = ManualBanTable(database)
-            house.banning = Banning(
-                table, enforcer, OpenHost(), house.announcer, house.clock, look_every=0.005, retry_every=0.005
+            application.banning = ManualBanService(
+                table, enforcer, OpenHost(), application.announcer, application.clock, look_every=0.005, retry_every=0.005
             )
             importer = Importer(
-                house.fetcher, house.ledger, quarantine, enforcer, house.announcer, house.clock, chance=lambda: 0.5
+                application.fetcher,
+                application.ledger,
+                quarantine,
+                enforcer,
+                application.announcer,
+                application.clock,
+                chance=lambda: 0.5,
             )
-            house.enricher = enricher_of(database, house.ledger, house.announcer, house.clock, *databases)
-            timetable = Timetable(house.ledger, stamp_of, house.clock, watch_every=0.005, look_every=look_every)
-            house.service = Service(
+            application.enricher = enricher_of(
+                database, application.ledger, application.announcer, application.clock, *databases
+            )
+            timetable = PollScheduler(application.ledger, stamp_of, application.clock, watch_every=0.005, look_every=look_every)
+            application.service = Service(
                 config,
-                house.load,
+                application.load,
                 timetable,
                 importer,
                 enforcer,
-                house.ledger,
+                application.ledger,
                 database,
-                house.announcer,
-                house.supervisor,
-                house.clock,
-                house.enricher,
+                application.announcer,
+                application.supervisor,
+                application.clock,
+                application.enricher,
                 reconcile_every=reconcile_every,
                 first_retry=first_retry,
-                banning=house.banning,
-                give_back=house.relief.set,
+                banning=application.banning,
+                trim_memory=application.relief.set,
                 rest=0.001,
             )
-            await house.service.restore()
+            await application.service.restore()
             if before:
-                await before(house)
+                await before(application)
             stop = asyncio.Event()
-            running = asyncio.ensure_future(house.service.run(stop))
+            running = asyncio.ensure_future(application.service.run(stop))
             try:
-                await house.announcer.until(EventName.SERVICE_STARTED)
-                await life(house)
+                await application.announcer.until(EventName.SERVICE_STARTED)
+                await life(application)
             finally:
                 stop.set()
                 async with asyncio.timeout(20):
                     await running
             if after:
-                await after(house)
+                await after(application)
 
     asyncio.run(run())
 
@@ -245,9 +255,9 @@ def config_of(*sources: Source, **keys: object) -> Config:
 BOTH = config_of(source(ONE), source(TWO))
 
 
-async def completed(house: House, *source_ids: SourceId) -> None:
+async def completed(application: Application, *source_ids: SourceId) -> None:
     for source_id in source_ids:
-        await house.announcer.until(EventName.IMPORT_COMPLETED, source_id)
+        await application.announcer.until(EventName.IMPORT_COMPLETED, source_id)
 
 
 def allow(address: str, until: dt.datetime | None = None) -> AllowEntry:

@@ -59,8 +59,8 @@ def look() -> View:
     owners = _dispatched(listing) | {mark: str(words[1]) for mark, words in comments.items()}
     layers = {name: sorted(_bounds(key, owners[mark]) for key, mark in elements) for name, elements in maps.items()}
 
-    def seen(*lanes: str) -> Mapping[int, Ranges]:
-        kinds = [lane + kind for lane in lanes for kind in ("hosts", "nets")]
+    def seen(*hooks: str) -> Mapping[int, Ranges]:
+        kinds = [hook + kind for hook in hooks for kind in ("hosts", "nets")]
         return {version: _overlay([layers.get(f"{kind}{version}", []) for kind in kinds]) for version in (4, 6)}
 
     blocking = seen("")

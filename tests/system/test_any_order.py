@@ -102,8 +102,8 @@ def body_of(listed: Sequence[str]) -> bytes:
     return "".join(f"{entry}\n" for entry in listed).encode()
 
 
-def config_of(roster: Sequence[tuple[str, Action]], allow: Sequence[str]) -> Config:
-    sources = tuple(Source(id=SourceId(name), url=f"http://192.0.2.9/{name}", action=action) for name, action in roster)
+def config_of(lists: Sequence[tuple[str, Action]], allow: Sequence[str]) -> Config:
+    sources = tuple(Source(id=SourceId(name), url=f"http://192.0.2.9/{name}", action=action) for name, action in lists)
     networks = map(ipaddress.ip_network, allow)
     return Config(sources=sources, allow=tuple(AllowEntry(first=network[0], last=network[-1]) for network in networks))
 
@@ -137,7 +137,7 @@ class Lives(RuleBasedStateMachine):
         nft("flush", "ruleset")
         self.disk = self._new_disk()
         self.disk.mkdir()
-        self.roster: list[tuple[str, Action]] = [("a", Action.DROP), ("b", Action.DROP)]
+        self.sources: list[tuple[str, Action]] = [("a", Action.DROP), ("b", Action.DROP)]
         self.allow: list[str] = []
         self.shown: dict[str, Sequence[str]] = {name: [f"203.0.113.{at}"] for at, name in enumerate(FEEDS)}
         self.good: dict[str, Sequence[str]] = {}
@@ -145,7 +145,7 @@ class Lives(RuleBasedStateMachine):
         for name in FEEDS:
             self._show(name, self.shown[name])
         self.process: Process | None = None
-        self.disturbed = False
+        self.wait_for_external_change = False
 
     @initialize()
     def begin(self) -> None:
@@ -167,7 +167,7 @@ class Lives(RuleBasedStateMachine):
             assert ends[name] is OutcomeKind.COMPLETED or held.get(name) == content_hash_of(self.shown[name])
         self.good |= {name: self.shown[name] for name in names}
         # What others broke is the reconcile loop's to mend, where lists and their markers are as they were.
-        if not self.disturbed or OutcomeKind.COMPLETED in ends.values():
+        if not self.wait_for_external_change or OutcomeKind.COMPLETED in ends.values():
             self._check()
 
     @rule(news=st.dictionaries(st.sampled_from(FEEDS[:2]), entries, min_size=1))
@@ -185,9 +185,9 @@ class Lives(RuleBasedStateMachine):
         for name in names:
             self._show(name, self.shown[name])
 
-    @rule(roster=rosters)
-    def sources_change(self, roster: list[tuple[str, Action]]) -> None:
-        self.roster = roster
+    @rule(sources=rosters)
+    def sources_change(self, sources: list[tuple[str, Action]]) -> None:
+        self.sources = sources
         self._reload()
 
     @rule(allow=st.lists(st.sampled_from(ALLOWED), max_size=3, unique=True))
@@ -198,7 +198,7 @@ class Lives(RuleBasedStateMachine):
     @rule(command=hands)
     def somebody_else_writes(self, command: str) -> None:
         run_nft(command)  # it may fail: what it names need not be there
-        self.disturbed = True
+        self.wait_for_external_change = True
 
     @rule()
     def somebody_exchanges_a_rule(self) -> None:
@@ -216,7 +216,7 @@ class Lives(RuleBasedStateMachine):
 
     @rule(reboots=st.booleans())
     def crashes(self, reboots: bool) -> None:
-        sound = not (reboots or self.disturbed)
+        sound = not (reboots or self.wait_for_external_change)
         self._die()
         if reboots:
             nft("flush", "ruleset")
@@ -234,9 +234,9 @@ class Lives(RuleBasedStateMachine):
         self.good |= {name: self.shown[name] for name in names if held.get(name) == content_hash_of(self.shown[name])}
         self._check()
 
-    @rule(roster=rosters, moment=moments)
-    def is_killed_in_a_reload(self, roster: list[tuple[str, Action]], moment: int) -> None:
-        self.roster = roster
+    @rule(sources=rosters, moment=moments)
+    def is_killed_in_a_reload(self, sources: list[tuple[str, Action]], moment: int) -> None:
+        self.sources = sources
         self._kill(lambda process: process.reload(self._config), moment)
         self._check()
 
@@ -261,14 +261,14 @@ class Lives(RuleBasedStateMachine):
                 self.good[outcome.source_id] = self.shown[outcome.source_id]
         self.settles()
 
-    @rule(roster=rosters, lost=st.booleans())
-    def kernel_refuses_or_its_answer_is_lost_in_a_reload(self, roster: list[tuple[str, Action]], lost: bool) -> None:
-        before, self.roster = self.roster, roster
+    @rule(sources=rosters, lost=st.booleans())
+    def kernel_refuses_or_its_answer_is_lost_in_a_reload(self, sources: list[tuple[str, Action]], lost: bool) -> None:
+        before, self.sources = self.sources, sources
         with self._fickle(lost=lost):
             try:
                 self._alive.reload(self._config)
             except FirewallError:
-                self.roster = before
+                self.sources = before
         self.settles()
 
     @rule(reboots=st.booleans())
@@ -311,10 +311,10 @@ class Lives(RuleBasedStateMachine):
 
     @property
     def _config(self) -> Config:
-        return config_of(self.roster, self.allow)
+        return config_of(self.sources, self.allow)
 
     def _enabled(self, names: Sequence[str]) -> Sequence[str]:
-        return [name for name, _ in self.roster if name in names]
+        return [name for name, _ in self.sources if name in names]
 
     def _show(self, name: str, listed: Sequence[str]) -> None:
         self.shown[name] = listed
@@ -349,18 +349,18 @@ class Lives(RuleBasedStateMachine):
 
     def _check(self) -> None:
         """Whatever has just been written is right, and all else."""
-        self.disturbed = False
+        self.wait_for_external_change = False
         type(self).steps += 1
         # Who blocks owns before who only watches.
-        roster = sorted((pair for pair in self.roster if pair[0] in self.good), key=lambda pair: not pair[1].blocks)
-        lists = {name: self.good[name] for name, _ in roster}
+        sources = sorted((pair for pair in self.sources if pair[0] in self.good), key=lambda pair: not pair[1].blocks)
+        lists = {name: self.good[name] for name, _ in sources}
         seen = look()
         assert seen.contents == {name: content_hash_of(listed) for name, listed in lists.items()}
         assert seen.ranges == expected(lists, in_every_form([*RESERVED, *self.allow]))
         with closing(sqlite3.connect(self.disk / "db")) as database:
             assert not list(database.execute("SELECT * FROM import_runs WHERE state = 'pending'"))
         if lists:
-            assert verdicts() == {name: VERDICTS[action] for name, action in self.roster}
+            assert verdicts() == {name: VERDICTS[action] for name, action in self.sources}
 
 
 VERDICTS: Mapping[Action, str] = {Action.DROP: "drop", Action.REJECT: "reject", Action.LOG: "log", Action.COUNT: ""}

@@ -126,8 +126,8 @@ def test_banlistctl_answers_every_question_of_an_operator(tmp_path: Path) -> Non
             status = place.ask("status")
             assert (status["bans"], status["enabled"], status["failing"]) == (1, 2, 0)
             assert status["pid"] == daemon.process.pid
-            owned = {source["id"]: (source["entries"], source["owned"]) for source in place.ask("sources")}
-            assert owned == {"first": (1, 1), "second": (1, 0)}
+            map_entries = {source["id"]: (source["entries"], source["owned"]) for source in place.ask("sources")}
+            assert map_entries == {"first": (1, 1), "second": (1, 0)}
             check = place.ask("check", "192.0.2.7")
             assert (check["owner"], [holder["id"] for holder in check["sources"]]) == ("first", ["first", "second"])
             assert place.ctl("check", "192.0.3.7").returncode == 1

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from importlib.metadata import version
 
-from banlistd.control_api import Steering
+from banlistd.control_api import ServiceControl
 from banlistd.core.addresses.comparison import Difference, compare, text_of
 from banlistd.core.addresses.sets import Addresses, AddressSet, from_numbers, to_number, to_text
 from banlistd.core.config.model import Source
@@ -19,25 +19,25 @@ from banlistd.core.geo.types import By
 from banlistd.core.manual_bans import BanOrder, UnbanOrder, free_of, span_text
 from banlistd.core.ruleset.protection import forms, label
 from banlistd.core.ruleset.ranking import Rank, count, rank, rank_sources
-from banlistd.core.ruleset.state import Holding, Kind, MapId, lanes_of
+from banlistd.core.ruleset.state import FirewallState, Kind, MapId, lanes_of
 from banlistd.errors import NoSuchSourceError, UsageError
-from banlistd.model import MANUAL, Family, ImportRun, ManualBan, Owner, Protected, RunState, SourceId
+from banlistd.model import MANUAL, Family, ImportRun, ManualBan, Protected, RunState, SourceId, SourceSlot
 from banlistd.ports import Clock, Ledger, Quarantine, Storage
 from banlistd.services.enforcer import Enforcer
 from banlistd.services.geo_enricher import Enricher
-from banlistd.services.manual_bans import Banning
+from banlistd.services.manual_bans import ManualBanService
 
 Answer = Mapping[str, object]
 
 
-class Answers:
+class Queries:
     """The Operations of operations.py."""
 
     def __init__(
         self,
-        steering: Steering,
+        steering: ServiceControl,
         enforcer: Enforcer,
-        banning: Banning,
+        banning: ManualBanService,
         ledger: Ledger,
         quarantine: Quarantine,
         storage: Storage,
@@ -60,9 +60,9 @@ class Answers:
         sources = self._steering.config.sources
         polls = [await self._ledger.poll(source.id) for source in sources if source.enabled]
         stale = [await self._stale_since(source) for source in sources if source.enabled]
-        held_back = [await self._quarantine.held(source.id) for source in sources if source.enabled]
+        held_back = [await self._quarantine.quarantined(source.id) for source in sources if source.enabled]
         (newest,) = await self._ledger.history(None, 1) or (None,)
-        held = self._enforcer.held
+        quarantined = self._enforcer.state
         return {
             "version": version("banlistd"),
             "state": "running",
@@ -76,28 +76,30 @@ class Answers:
             "quarantined": sum(content is not None for content in held_back),
             "stale": sum(since is not None for since in stale),
             "ledger_fault": self._storage.fault,
-            "bans": len(held or ()),
-            "maps": {map_id.name: len(owned) for map_id, owned in held.owned.items()} if held else {},
+            "bans": len(quarantined or ()),
+            "maps": {map_id.name: len(map_entries) for map_id, map_entries in quarantined.map_entries.items()}
+            if quarantined
+            else {},
             "last_change": newest.completed_at if newest else None,
         }
 
     async def sources(self) -> Sequence[Answer]:
         counters = await self._enforcer.firewall.counters()
-        owned = _owned_by_mark(self._enforcer.held)
+        map_entries = _owned_by_mark(self._enforcer.state)
         answers = []
         for source in self._steering.config.sources:
             owner = self._enforcer.policy.owner(source.id)
             counter = counters.get(owner.mark) if owner else None
             poll = await self._ledger.poll(source.id)
             newest = await self._ledger.newest(source.id)
-            held_back = await self._quarantine.held(source.id)
+            held_back = await self._quarantine.quarantined(source.id)
             answers.append(
                 {
                     "id": source.id,
                     "enabled": source.enabled,
                     "state": _state_of(newest, failing=bool(poll.failures)),
                     "entries": newest.entries if newest else 0,
-                    "owned": owned.get(owner.mark, 0) if owner else 0,
+                    "owned": map_entries.get(owner.mark, 0) if owner else 0,
                     "rejected": newest.rejected if newest else 0,
                     "action": str(source.action),
                     "direction": str(source.direction),
@@ -118,11 +120,11 @@ class Answers:
     async def check(self, address: str) -> Answer:
         family, number = _address_of(address)
         needle = from_numbers(family, [number])
-        policy, held = self._enforcer.policy, self._enforcer.held
-        owner = _owner_of(held, family, needle)
+        policy, quarantined = self._enforcer.policy, self._enforcer.state
+        owner = _owner_of(quarantined, family, needle)
         allowed = bool(policy.allowed[family].contains(needle)[0])
         holders = []
-        for candidate in policy.roster:
+        for candidate in policy.sources:
             content = self._enforcer.content(candidate.source_id)
             entry = _entry_of(content.addresses, family, needle) if content else ""
             if entry and candidate.source_id == MANUAL:
@@ -135,7 +137,7 @@ class Answers:
             "banned": owner is not None and owner.action.blocks,
             "allowed": allowed,
             "protected": _protection_of(self._enforcer.protected, family, number),
-            "reserved": not allowed and bool(policy.barred[family].contains(needle)[0]),
+            "reserved": not allowed and bool(policy.never_banned[family].contains(needle)[0]),
             "owner": owner.source_id if owner else None,
             "action": str(owner.action) if owner else None,
             "sources": holders,
@@ -143,17 +145,17 @@ class Answers:
         }
 
     async def top(self, by: str, limit: int) -> Answer:
-        held, chosen = self._enforcer.held, _by(by)
+        quarantined, chosen = self._enforcer.state, _by(by)
         table = Table.none() if chosen is By.SOURCE else await self._enricher.table(chosen)
-        if held is None:
+        if quarantined is None:
             ranks: Sequence[Rank] = ()
         elif chosen is By.SOURCE:
-            ranks = await asyncio.to_thread(rank_sources, held)
+            ranks = await asyncio.to_thread(rank_sources, quarantined)
         else:
-            ranks = await asyncio.to_thread(rank, held, table, chosen)
+            ranks = await asyncio.to_thread(rank, quarantined, table, chosen)
         return {
             "by": str(chosen),
-            "bans": count(held) if held else 0,
+            "bans": count(quarantined) if quarantined else 0,
             "total": len(ranks),
             "rows": [asdict(one) for one in ranks[:limit]],
         }
@@ -196,9 +198,9 @@ class Answers:
         sources = self._steering.config.sources if source_id is None else (self._source(source_id),)
         answers = []
         for source in sources:
-            held = await self._quarantine.held(source.id)
-            if held is not None:
-                answers.append(await self._held_back(source, held))
+            quarantined = await self._quarantine.quarantined(source.id)
+            if quarantined is not None:
+                answers.append(await self._held_back(source, quarantined))
         return answers
 
     async def approve(self, source_ids: Sequence[str]) -> Sequence[Answer]:
@@ -207,13 +209,13 @@ class Answers:
         contents = []
         for source_id in source_ids:
             source = self._source(source_id)
-            held = await self._quarantine.held(source.id)
-            if held is None or not source.enabled:
+            quarantined = await self._quarantine.quarantined(source.id)
+            if quarantined is None or not source.enabled:
                 why = "nothing of it is held back" if source.enabled else "it is off"
                 raise UsageError(f"{source_id}: {why}", "banlistctl quarantine lists what is held back")
-            contents.append(held)
-        for held in contents:
-            await self._quarantine.approve(held.source_id, held.content_hash)
+            contents.append(quarantined)
+        for quarantined in contents:
+            await self._quarantine.approve(quarantined.source_id, quarantined.content_hash)
         return await self.refresh(source_ids)
 
     async def ban(self, order: BanOrder) -> Answer:
@@ -280,23 +282,23 @@ class Answers:
         since = stale_at(standing.good_at, source) if standing else None
         return since if since is not None and since <= self._clock.now() else None
 
-    async def _held_back(self, source: Source, held: Quarantined) -> Answer:
+    async def _held_back(self, source: Source, quarantined: Quarantined) -> Answer:
         run = await self._ledger.accepted(source.id)
         before = await self._ledger.snapshot(source.id, run.content_hash) if run and run.content_hash else None
-        difference = await asyncio.to_thread(_difference, before, held.snapshot)
-        settles = held.guard == SHRUNK and source.guards.settle < math.inf
+        difference = await asyncio.to_thread(_difference, before, quarantined.snapshot)
+        settles = quarantined.guard == SHRUNK and source.guards.settle < math.inf
         return {
             "id": source.id,
-            "guard": held.guard,
-            "reason": held.reason,
-            "since": held.first_seen,
-            "last_seen": held.last_seen,
-            "refusals": held.refusals,
-            "stood": held.stood,
+            "guard": quarantined.guard,
+            "reason": quarantined.reason,
+            "since": quarantined.first_seen,
+            "last_seen": quarantined.last_seen,
+            "refusals": quarantined.refusals,
+            "stood": quarantined.stood,
             "settle": source.guards.settle if settles else None,
-            "approved": held.approved,
-            "content_hash": held.content_hash,
-            "entries": held.entries,
+            "approved": quarantined.approved,
+            "content_hash": quarantined.content_hash,
+            "entries": quarantined.entries,
             "entries_before": run.entries if run else None,
             **asdict(difference),
         }
@@ -310,7 +312,7 @@ class Answers:
     async def _since_when(self, source_id: SourceId, family: Family, number: int) -> tuple[float | None, bool]:
         """When the source last began to hold an address; not exact where it has held it for as long as we remember."""
         oldest: float | None = None
-        for arrived_at, encoded in await self._ledger.arrivals(source_id):
+        for arrived_at, encoded in await self._ledger.added_history(source_id):
             if encoded is None or AddressSet.decode(encoded).contains(family, number):
                 return arrived_at, True
             oldest = arrived_at
@@ -337,23 +339,29 @@ def _state_of(newest: ImportRun | None, *, failing: bool) -> str:
     return str(newest.state) if newest else "never"
 
 
-def _owned_by_mark(held: Holding | None) -> Mapping[int, int]:
+def _owned_by_mark(quarantined: FirewallState | None) -> Mapping[int, int]:
     counts: dict[int, int] = {}
-    for owner in held.roster if held else ():
-        mine = (held.owned[map_id] for map_id in held.owned if map_id.lane is lanes_of(owner)[0]) if held else ()
-        counts[owner.mark] = sum(int((owned.mark == owner.mark).sum()) for owned in mine)
+    for owner in quarantined.sources if quarantined else ():
+        mine = (
+            (quarantined.map_entries[map_id] for map_id in quarantined.map_entries if map_id.hook is lanes_of(owner)[0])
+            if quarantined
+            else ()
+        )
+        counts[owner.mark] = sum(int((map_entries.mark == owner.mark).sum()) for map_entries in mine)
     return counts
 
 
-def _owner_of(held: Holding | None, family: Family, needle: Addresses) -> Owner | None:
+def _owner_of(quarantined: FirewallState | None, family: Family, needle: Addresses) -> SourceSlot | None:
     """Whom the firewall will find for an address: lane by lane, single addresses before networks."""
-    if held is None:
+    if quarantined is None:
         return None
-    by_mark = {owner.mark: owner for owner in held.roster}
-    lanes = dict.fromkeys(map_id.lane for map_id in sorted(held.owned, key=lambda map_id: map_id.lane.startswith("watch")))
-    for lane in lanes:
+    by_mark = {owner.mark: owner for owner in quarantined.sources}
+    hooks = dict.fromkeys(
+        map_id.hook for map_id in sorted(quarantined.map_entries, key=lambda map_id: map_id.hook.startswith("watch"))
+    )
+    for hook in hooks:
         for kind in Kind:
-            mark = held.owned[MapId(lane, kind, family)].owner_of(needle)
+            mark = quarantined.map_entries[MapId(hook, kind, family)].owner_of(needle)
             if mark is not None:
                 return by_mark.get(mark)
     return None

@@ -123,7 +123,7 @@ def free_of(ban: BanOrder | ManualBan, policy: Policy, protected: Sequence[Prote
     guarded = union_of(
         ban.family, from_numbers(ban.family, [first for first, _ in kept]), from_numbers(ban.family, [last for _, last in kept])
     )
-    left = subtract(subtract(span, policy.barred[ban.family]), guarded)
+    left = subtract(subtract(span, policy.never_banned[ban.family]), guarded)
     return not len(left), tuple(dict.fromkeys(_reasons(span, policy, protected)))
 
 

@@ -133,10 +133,10 @@ def _origin(origin: Mapping[str, Any]) -> list[str]:
 
 
 def _verdict(document: Document) -> str:
-    address, held, owner = printable(document["address"]), document["sources"], document["owner"]
+    address, rows, owner = printable(document["address"]), document["sources"], document["owner"]
     if document["banned"]:
-        return f"{address} is banned{_by(owner, document['action'], held)}"
-    holders = ", ".join(dict.fromkeys(printable(row["id"]) for row in held))
+        return f"{address} is banned{_by(owner, document['action'], rows)}"
+    holders = ", ".join(dict.fromkeys(printable(row["id"]) for row in rows))
     though = f", though held by {holders}" if holders else ""
     reasons = (
         (document["allowed"], "it is allowed"),
@@ -146,17 +146,17 @@ def _verdict(document: Document) -> str:
     for reason in (words for holds, words in reasons if holds):
         return f"{address} is not banned: {reason}{though}"
     if owner is not None:
-        return f"{address} is not banned, only watched{_by(owner, document['action'], held)}"
+        return f"{address} is not banned, only watched{_by(owner, document['action'], rows)}"
     if holders:
         return f"{address} is not banned{though}: not in force (try: banlistctl sources)"
     return f"{address} is not banned: no source holds it"
 
 
-def _by(owner: str | None, action: str | None, held: Sequence[Mapping[str, Any]]) -> str:
+def _by(owner: str | None, action: str | None, rows: Sequence[Mapping[str, Any]]) -> str:
     if owner is None:
         return ""
-    mine = [_entry(row) for row in held if row["id"] == owner]
-    others = dict.fromkeys(printable(row["id"]) for row in held if row["id"] != owner)
+    mine = [_entry(row) for row in rows if row["id"] == owner]
+    others = dict.fromkeys(printable(row["id"]) for row in rows if row["id"] != owner)
     which = f", which holds {' and '.join(mine)}" if mine else ""
     also = f"; also in: {', '.join(others)}" if others else ""
     return f" by {printable(owner)} ({printable(action)}){which}{also}"
@@ -320,8 +320,8 @@ def protected(document: Document) -> Page:
 
 def _protected(row: Mapping[str, Any]) -> tuple[str, ...]:
     without = "banned" if row["carved"] else "free all the same" if row["sources"] else ""
-    held = ", ".join(printable(name) for name in row["sources"])
-    return printable(row["address"]), printable(row["reason"]), held, without
+    listed_by = ", ".join(printable(name) for name in row["sources"])
+    return printable(row["address"]), printable(row["reason"]), listed_by, without
 
 
 def quarantine(document: Document, now: float) -> Page:

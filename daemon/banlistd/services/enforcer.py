@@ -13,9 +13,9 @@ from banlistd.core.feeds.content import Content, content_of
 from banlistd.core.ruleset.diff import Change, difference
 from banlistd.core.ruleset.incremental_plan import Basis, Moves, planned
 from banlistd.core.ruleset.policy import Policy
-from banlistd.core.ruleset.protection import Carving, Hit, carve, joined, label
+from banlistd.core.ruleset.protection import Hit, ProtectionExclusions, carve, joined, label
 from banlistd.core.ruleset.recovery import decide, is_held
-from banlistd.core.ruleset.state import Holding, Verdict
+from banlistd.core.ruleset.state import FirewallState, Verification
 from banlistd.errors import LedgerError
 from banlistd.model import (
     ContentHash,
@@ -55,11 +55,11 @@ class Enforcer:
         self._announcer = announcer
         self.keep_footing: Callable[[], Awaitable[None]] | None = None
         """Called whenever the firewall stands, so that a restore at boot knows on what. May raise LedgerError."""
-        self._carving = Carving.none()
+        self._carving = ProtectionExclusions.none()
         self._contents: dict[SourceId, Content] = {}
         # Sources whose contents are kept elsewhere than in the ledger, and what the firewall may hold of them yet.
         self._kept: dict[SourceId, Sequence[Content]] = {}
-        self._held: Holding | None = None
+        self._state: FirewallState | None = None
         self._basis: Basis | None = None  # what `_held` is the plan of
         self._batch = _Batch()
         self._lock = asyncio.Lock()
@@ -75,9 +75,9 @@ class Enforcer:
         return self._carving.hits
 
     @property
-    def held(self) -> Holding | None:
+    def state(self) -> FirewallState | None:
         """What the firewall holds as far as we know, once something was enforced."""
-        return self._held
+        return self._state
 
     def content(self, source_id: SourceId) -> Content | None:
         """What a source holds in the firewall."""
@@ -100,7 +100,7 @@ class Enforcer:
         """Bring the firewall to the accepted contents of the ledger, and close what a crash left open. No network."""
         markers = {marker.source_id: marker for marker in await self.firewall.markers()}
         runs: dict[SourceId, ImportRun] = {}
-        for owner in self.policy.roster:
+        for owner in self.policy.sources:
             run, content = await self._accepted(owner.source_id)
             if run is None or content is None:
                 continue
@@ -123,7 +123,7 @@ class Enforcer:
                 await self._ledger.mark_completed(
                     run, added=added, removed=removed, policy_hash=self.policy_hash, now=now, validators=None
                 )
-        return Restored(decisions, change, len(self._held or ()))
+        return Restored(decisions, change, len(self._state or ()))
 
     async def enforce(self, source_id: SourceId, content_hash: ContentHash, addresses: AddressSet) -> Change:
         """Enforce new content of one source; returns the change that carried it. Raises FirewallError."""
@@ -139,7 +139,7 @@ class Enforcer:
         protected = await self._look((policy or self.policy).urls)
         return await asyncio.shield(asyncio.ensure_future(self._reconcile(policy, protected)))
 
-    async def write_down(self, source_id: SourceId, now: float) -> bool:
+    async def resync_ledger(self, source_id: SourceId, now: float) -> bool:
         """Let a ledger that has begun anew, or was away, know what a source holds; whether it was needed.
 
         No import of the source may be under way: what stands would be taken for newer than what comes.
@@ -176,7 +176,7 @@ class Enforcer:
         async with self._lock:
             policy = policy or self.policy
             news: dict[SourceId, Content] = {}
-            for owner in policy.roster:
+            for owner in policy.sources:
                 # A source that comes back has its bans back at once, and not when it is due.
                 if self.policy.owner(owner.source_id) is None:
                     _, content = await self._accepted(owner.source_id)
@@ -184,41 +184,43 @@ class Enforcer:
             return await self._enforce(news, policy, protected)
 
     async def _enforce(self, news: Mapping[SourceId, Content], policy: Policy, protected: Sequence[Protected]) -> Change:
-        enabled = {owner.source_id for owner in policy.roster}
+        enabled = {owner.source_id for owner in policy.sources}
         contents = {
             source_id: content
             for source_id, content in (self._contents | dict(news)).items()
             if source_id in enabled and (source_id not in self._kept or len(content.addresses))
         }
-        same = self._held is not None and not news and policy.hash == self.policy.hash
-        carving = self._carving if same and protected == self.protected else await self._carve(policy, contents, protected)
-        same = same and carving.policy_hash(policy.hash) == self.policy_hash
-        plan = _Plan(self._held, self._basis) if same and self._held else await self._plan(policy, contents, carving)
+        same = self._state is not None and not news and policy.hash == self.policy.hash
+        exclusions = self._carving if same and protected == self.protected else await self._carve(policy, contents, protected)
+        same = same and exclusions.policy_hash(policy.hash) == self.policy_hash
+        plan = _Plan(self._state, self._basis) if same and self._state else await self._plan(policy, contents, exclusions)
         markers = await self.firewall.markers()
-        known = self._held is not None and set(self._held.markers) == set(markers)
-        present = self._held if known else await self._present(markers, plan.holding, protected)
-        verdict = await self.firewall.verify(present) if present is not None else Verdict()
-        change = await asyncio.to_thread(difference, present, plan.holding, verdict, plan.moves if known else None)
+        known = self._state is not None and set(self._state.markers) == set(markers)
+        present = self._state if known else await self._present(markers, plan.state, protected)
+        verdict = await self.firewall.verify(present) if present is not None else Verification()
+        change = await asyncio.to_thread(difference, present, plan.state, verdict, plan.moves if known else None)
         if not change.is_empty:
-            self._held = None  # if the outcome is not known, ask the firewall next time
+            self._state = None  # if the outcome is not known, ask the firewall next time
             await self.firewall.apply(change)
-        self._held, self._basis, self._contents, self.policy = plan.holding, plan.basis, contents, policy
-        self._tell(carving.hits)
-        self.protected, self._carving = protected, carving
+        self._state, self._basis, self._contents, self.policy = plan.state, plan.basis, contents, policy
+        self._tell(exclusions.hits)
+        self.protected, self._carving = protected, exclusions
         if self.keep_footing is not None:
             with suppress(LedgerError):
                 await self.keep_footing()
         return change
 
-    async def _carve(self, policy: Policy, contents: Mapping[SourceId, Content], protected: Sequence[Protected]) -> Carving:
-        in_order = (contents[owner.source_id] for owner in policy.roster if owner.source_id in contents)
+    async def _carve(
+        self, policy: Policy, contents: Mapping[SourceId, Content], protected: Sequence[Protected]
+    ) -> ProtectionExclusions:
+        in_order = (contents[owner.source_id] for owner in policy.sources if owner.source_id in contents)
         addresses = {content.source_id: content.addresses for content in in_order}
-        return await asyncio.to_thread(carve, protected, addresses, policy.barred)
+        return await asyncio.to_thread(carve, protected, addresses, policy.never_banned)
 
-    async def _plan(self, policy: Policy, contents: Mapping[SourceId, Content], carving: Carving) -> "_Plan":
+    async def _plan(self, policy: Policy, contents: Mapping[SourceId, Content], exclusions: ProtectionExclusions) -> "_Plan":
         """What shall stand; made anew only where it differs from what we hold."""
-        basis, markers = _basis_of(policy, contents, carving)
-        return await asyncio.to_thread(_planned, self._held, self._basis, basis, markers)
+        basis, markers = _basis_of(policy, contents, exclusions)
+        return await asyncio.to_thread(_planned, self._state, self._basis, basis, markers)
 
     def _tell(self, hits: Sequence[Hit]) -> None:
         """Say what is kept from being banned, once for each list and range."""
@@ -233,12 +235,14 @@ class Enforcer:
                     fields = {"SOURCE_ID": source_id, "ADDRESS": span, "REASON": reason}
                     self._announcer.announce(Event(EventName.PROTECTED_CARVED, message, fields))
 
-    async def _present(self, markers: Sequence[Marker], desired: Holding, protected: Sequence[Protected]) -> Holding | None:
+    async def _present(
+        self, markers: Sequence[Marker], desired: FirewallState, protected: Sequence[Protected]
+    ) -> FirewallState | None:
         """What the firewall holds by its own word."""
         # The same contents under the same policy are the same plan, as after a restart in which nothing has changed.
         return desired if set(markers) == set(desired.markers) else await self._reconstruct(markers, protected)
 
-    async def _reconstruct(self, markers: Sequence[Marker], protected: Sequence[Protected]) -> Holding | None:
+    async def _reconstruct(self, markers: Sequence[Marker], protected: Sequence[Protected]) -> FirewallState | None:
         """What the firewall holds by its own word, if we still have the contents that it names; else None."""
         contents: dict[SourceId, Content] = {}
         for marker in markers:
@@ -251,16 +255,16 @@ class Enforcer:
             if content is None:
                 return None
             contents[marker.source_id] = content
-        carving = await self._carve(self.policy, contents, protected)
-        policy_hash = carving.policy_hash(self.policy.hash)
+        exclusions = await self._carve(self.policy, contents, protected)
+        policy_hash = exclusions.policy_hash(self.policy.hash)
         if not all(is_held(marker, marker.content_hash, policy_hash) for marker in markers):
             return None
-        basis, standing = _basis_of(self.policy, contents, carving)
+        basis, standing = _basis_of(self.policy, contents, exclusions)
         return await asyncio.to_thread(basis.plan, standing)
 
     async def _adopted(self, markers: Mapping[SourceId, Marker]) -> Mapping[SourceId, Content]:
         """What the firewall holds of sources whose snapshots are gone: a lost ledger costs no ban that still stands."""
-        enabled = {owner.source_id for owner in self.policy.roster}
+        enabled = {owner.source_id for owner in self.policy.sources}
         known = self._contents.keys() | self._kept.keys()
         lost = [marker for source_id, marker in markers.items() if source_id in enabled - known]
         if not lost:
@@ -300,26 +304,28 @@ class _Batch:
 class _Plan:
     """What shall stand, what it is the plan of, and what leads to it from the last one, if it was made from that."""
 
-    holding: Holding
+    state: FirewallState
     basis: Basis | None
     moves: Moves | None = None
 
 
-def _planned(held: Holding | None, was: Basis | None, basis: Basis, markers: Sequence[Marker]) -> _Plan:
-    if held is None or was is None:
+def _planned(before: FirewallState | None, was: Basis | None, basis: Basis, markers: Sequence[Marker]) -> _Plan:
+    if before is None or was is None:
         return _Plan(basis.plan(markers), basis)
-    holding, moves = planned(held, was, basis, markers)
-    return _Plan(holding, basis, moves)
+    state, moves = planned(before, was, basis, markers)
+    return _Plan(state, basis, moves)
 
 
-def _basis_of(policy: Policy, contents: Mapping[SourceId, Content], carving: Carving) -> tuple[Basis, Sequence[Marker]]:
+def _basis_of(
+    policy: Policy, contents: Mapping[SourceId, Content], exclusions: ProtectionExclusions
+) -> tuple[Basis, Sequence[Marker]]:
     """What a plan is made of, and the markers that go with it."""
-    policy_hash = carving.policy_hash(policy.hash)
+    policy_hash = exclusions.policy_hash(policy.hash)
     markers = [
         Marker(owner.mark, owner.source_id, contents[owner.source_id].content_hash, policy_hash)
-        for owner in policy.roster
+        for owner in policy.sources
         if owner.source_id in contents
     ]
     addresses = {source_id: content.addresses for source_id, content in contents.items()}
-    barred = policy.barred if carving.is_empty else joined(policy.barred, carving.ranges)
-    return Basis(policy.roster, addresses, policy.allowed, barred), markers
+    never_banned = policy.never_banned if exclusions.is_empty else joined(policy.never_banned, exclusions.ranges)
+    return Basis(policy.sources, addresses, policy.allowed, never_banned), markers

@@ -70,11 +70,11 @@ class _News:
     whole: bool = False
     cut_short: bool = False
 
-    def choose(self, arrivals: Arrivals, horizon: float) -> Sequence[bytes | None]:
+    def choose(self, added_history: Arrivals, horizon: float) -> Sequence[bytes | None]:
         """Which of the arrivals (newest first) are to be looked up; None: all that the source holds."""
         chosen = [
             body
-            for at, (arrived_at, body) in enumerate(arrivals)
+            for at, (arrived_at, body) in enumerate(added_history)
             if at < self.completed or (self.cut_short and arrived_at > horizon)
         ]
         return [*chosen, None] if self.whole else chosen
@@ -198,7 +198,7 @@ class Enricher:
         if source.block is not None or not await self._there((*self._doors.databases, *self._doors.services)):
             return
         try:
-            brought = news.choose(await self._ledger.arrivals(source.id), self._clock.now() - self._geo.expiry)
+            brought = news.choose(await self._ledger.added_history(source.id), self._clock.now() - self._geo.expiry)
             content = await self._content(source.id) if brought and (news.cut_short or None in brought) else b""
         except LedgerError as error:
             self._tell_fault(error)
@@ -228,8 +228,8 @@ class Enricher:
             async with self._panel(resolvers) as panel:
                 for at in range(0, len(addresses), panel.most):
                     numbers = [to_number(address) for address in addresses[at : at + panel.most]]
-                    held = await self._cache.find(family, numbers, self._clock.now())
-                    asked = [number for number, entry in zip(numbers, held, strict=True) if entry is None]
+                    cached = await self._cache.find(family, numbers, self._clock.now())
+                    asked = [number for number, entry in zip(numbers, cached, strict=True) if entry is None]
                     entries, negatives = self._entries_of(await self._ask(panel, family, asked), whole=panel.whole)
                     for start in range(0, max(len(entries), len(negatives)), STEP):
                         part = slice(start, start + STEP)
@@ -324,9 +324,9 @@ def _to_look_up(family: Family, content: bytes, brought: Sequence[bytes | None])
 
     `content`: what the source holds, empty where that does not matter; None among `brought`: all of it.
     """
-    held = AddressSet.decode(content) if content else None
-    sets = [held] if None in brought else [AddressSet.decode(body) for body in brought if body is not None]
+    present = AddressSet.decode(content) if content else None
+    sets = [present] if None in brought else [AddressSet.decode(body) for body in brought if body is not None]
     parts = [part for one in sets if one is not None for part in (one.hosts(family), one.nets(family).first)]
     addresses = distinct(np.concatenate([no_addresses(family), *parts]))
     kept = ~reserved_ranges()[family].contains(addresses)
-    return addresses[kept & held.holds(family, addresses) if held is not None else kept]
+    return addresses[kept & present.holds(family, addresses) if present is not None else kept]

@@ -109,12 +109,12 @@ class Importer:
         """What came of it, and what was found where that is not written down yet."""
         poll = await self._ledger.poll(source.id)
         newest = await self._ledger.newest(source.id)
-        held = await self._quarantine.held(source.id)
-        approved = await asyncio.to_thread(_approved, held) if held is not None and held.approved else None
+        quarantined = await self._quarantine.quarantined(source.id)
+        approved = await asyncio.to_thread(_approved, quarantined) if quarantined is not None and quarantined.approved else None
         found = approved or await self._poll(source, poll, newest)
         if found.reading is not None and found.reading.refusal is not None:
             refusal = found.reading.refusal
-            if not await self._has_settled(source, held, found.reading, refusal):
+            if not await self._has_settled(source, quarantined, found.reading, refusal):
                 error = RefusedError(f"{refusal.guard}: {refusal.reason}", "the last good content stays")
                 return await self._record_failure(source.id, error, refusal.guard), None
             words = f"taken although {refusal.guard}, because it has stayed so: {refusal.reason}"
@@ -141,19 +141,19 @@ class Importer:
 
     async def _poll(self, source: Source, poll: Poll, newest: ImportRun | None) -> _Found:
         """Ask for the list; parse and guard it unless its bytes are those of the newest applied content."""
-        recipe = recipe_of(source)
+        fetch_key = recipe_of(source)
         known = poll.content_hash
         # What was told to us about content that was not applied must not keep that content away.
         applied = newest is not None and newest.state is RunState.COMPLETED and newest.content_hash == known
         at_hand = known is not None and self._enforcement.holds(source.id, known)
-        trusted = poll.validators if applied and at_hand and poll.validators.recipe == recipe else Validators()
+        trusted = poll.validators if applied and at_hand and poll.validators.fetch_key == fetch_key else Validators()
         fetched = await self._fetcher.fetch(source, trusted)
         if not isinstance(fetched, Download):
             if known is None:
                 raise FetchError("the server says that nothing changed, but we asked for everything")
             told = fetched.validators
-            return _Found(known, dataclasses.replace(told, recipe=recipe) if told else poll.validators)
-        validators = dataclasses.replace(fetched.validators, recipe=recipe)
+            return _Found(known, dataclasses.replace(told, fetch_key=fetch_key) if told else poll.validators)
+        validators = dataclasses.replace(fetched.validators, fetch_key=fetch_key)
         if known is not None and trusted.body_hash and trusted.body_hash == validators.body_hash:
             return _Found(known, validators)
         before, standing = await self._last_good(source.id), await self._quarantine.standing(source.id)
@@ -162,9 +162,9 @@ class Importer:
         extent = await asyncio.to_thread(share_in_words, reading.addresses) if source.block else ""
         return _Found(reading.content_hash, validators, reading, extent=extent)
 
-    async def _has_settled(self, source: Source, held: Quarantined | None, reading: Reading, refusal: Refusal) -> bool:
+    async def _has_settled(self, source: Source, quarantined: Quarantined | None, reading: Reading, refusal: Refusal) -> bool:
         """Hold refused content back; True where it has shrunk and stayed so for as long as `settle` says."""
-        row = await asyncio.to_thread(detained, held, reading, refusal, source, self._clock.now())
+        row = await asyncio.to_thread(detained, quarantined, reading, refusal, source, self._clock.now())
         # Without a ledger it is refused as well.
         with suppress(LedgerError):
             await self._quarantine.detain(row)
@@ -192,7 +192,7 @@ class Importer:
             entries=len(addresses),
             rejected=reading.rejected if reading else (newest.rejected if newest else 0),
             snapshot=snapshot,
-            arrivals=new,
+            added_history=new,
         )
         return addresses, await self._ledger.upsert_pending(pending, self._clock.now())
 
@@ -303,9 +303,9 @@ class Importer:
         self._announcer.announce(Event(name, message, about | fields))
 
 
-def _approved(held: Quarantined | None) -> _Found | None:
+def _approved(quarantined: Quarantined | None) -> _Found | None:
     """What is taken from the quarantine has no validators: they were not kept when it was refused."""
-    reading = approved(held)
-    if held is None or reading is None:
+    reading = approved(quarantined)
+    if quarantined is None or reading is None:
         return None
-    return _Found(reading.content_hash, Validators(), reading, f"taken although {held.guard}, because it was approved")
+    return _Found(reading.content_hash, Validators(), reading, f"taken although {quarantined.guard}, because it was approved")

@@ -56,7 +56,7 @@ class Done:
     refusal: str = ""
 
 
-class Banning:
+class ManualBanService:
     """The bans by hand, in mind as in the table. `look_every`, `retry_every`: seconds."""
 
     def __init__(
@@ -122,7 +122,7 @@ class Banning:
             if self._owes or due <= self._clock.now():
                 await self._carried_out()
 
-    async def write_down(self) -> None:
+    async def resync_ledger(self) -> None:
         """Let a table that has begun anew, or is an older one, know again what is banned."""
         async with self._lock:
             begun, rows = await self._table.load()

@@ -19,7 +19,7 @@ WATCH_EVERY = 2.0
 LOOK_EVERY = 60.0
 
 
-class Timetable:
+class PollScheduler:
     """`stamp`: stands for the state of a local file."""
 
     def __init__(
@@ -61,14 +61,14 @@ class Timetable:
         """
         wake = self._wakes.setdefault(source.id, asyncio.Event())
         poll = await self._ledger.poll(source.id)
-        recipe = recipe_of(source)
+        fetch_key = recipe_of(source)
         # A list that is read from another place now, or in another format, is not the one that was polled.
-        moved = poll.validators.recipe not in ("", recipe)
+        moved = poll.validators.fetch_key not in ("", fetch_key)
         left = 0.0 if moved else wait_for(poll, now=self._clock.now(), every=source.every)
         deadline = self._clock.monotonic() + left
         # Where the ledger could not be told when it is due, nobody is asked in a loop.
         polled, rest = self._rests.get(source.id, ("", 0.0))
-        deadline = max(deadline, rest) if polled == recipe else deadline
+        deadline = max(deadline, rest) if polled == fetch_key else deadline
         stamp = self._stamps.get(source.id, poll.validators.etag)
         with self._watch.over(files, stamp, wake) as watched:
             while (left := deadline - self._clock.monotonic()) > 0:

@@ -24,15 +24,15 @@ from adapters.firewalls.holdings import (
     NETS4,
     addresses,
     change_of,
-    holding,
     large,
     owner,
+    state,
 )
 from adapters.firewalls.killing import kill_while_changing, look_after_kills
 from adapters.firewalls.promises import Counting, Killed, Promises, Spans
 from banlistd.core.addresses.sets import FAMILIES, AddressSet, from_numbers
 from banlistd.core.ruleset.diff import Change, MapChange, difference
-from banlistd.core.ruleset.state import Owned
+from banlistd.core.ruleset.state import MapEntries
 from banlistd.model import Action, Counter, Family, Mark
 from banlistd.ports import Firewall
 
@@ -54,9 +54,9 @@ __all__ = [
     "Story",
     "addresses",
     "change_of",
-    "holding",
     "large",
     "owner",
+    "state",
 ]
 
 Story = Callable[[Firewall], Awaitable[None]]
@@ -89,7 +89,7 @@ class FirewallContract:
     def test_it_is_empty_at_first(self) -> None:
         async def story(firewall: Firewall) -> None:
             assert await firewall.markers() == ()
-            assert not (await firewall.verify(holding([ALPHA], {"alpha": MIXED}))).sound
+            assert not (await firewall.verify(state([ALPHA], {"alpha": MIXED}))).sound
             assert await firewall.counters() == {}
 
         self.run(story)
@@ -97,7 +97,7 @@ class FirewallContract:
     def test_what_was_applied_is_found(self) -> None:
         async def story(firewall: Firewall) -> None:
             contents = {"alpha": MIXED, "drop": addresses("192.0.2.7")}
-            held = holding([ALPHA, DROP], contents, allowed=["203.0.113.128/25", "::/64"])
+            held = state([ALPHA, DROP], contents, allowed=["203.0.113.128/25", "::/64"])
             assert await firewall.apply(difference(None, held)) == len(held)
             assert await firewall.markers() == held.markers
             assert (await firewall.verify(held)).sound
@@ -106,13 +106,13 @@ class FirewallContract:
 
     def test_something_else_is_not_taken_for_it(self) -> None:
         async def story(firewall: Firewall) -> None:
-            held = holding([ALPHA, BETA], {"alpha": MIXED})
+            held = state([ALPHA, BETA], {"alpha": MIXED})
             await firewall.apply(difference(None, held))
-            other_mark = holding([ALPHA, BETA], {"beta": MIXED})
+            other_mark = state([ALPHA, BETA], {"beta": MIXED})
             assert HOSTS4 in (await firewall.verify(other_mark)).maps
             assert NETS4 in (await firewall.verify(other_mark)).maps
-            assert (await firewall.verify(holding([ALPHA, BETA, DROP], {"alpha": MIXED}))).structure
-            assert (await firewall.verify(holding([ALPHA, BETA], {"alpha": MIXED}, allowed=["9.0.0.0/8"]))).structure
+            assert (await firewall.verify(state([ALPHA, BETA, DROP], {"alpha": MIXED}))).structure
+            assert (await firewall.verify(state([ALPHA, BETA], {"alpha": MIXED}, allowed=["9.0.0.0/8"]))).structure
 
         self.run(story)
 
@@ -120,18 +120,18 @@ class FirewallContract:
         async def story(firewall: Firewall) -> None:
             top = addresses("240.0.0.0/4", "ff00::/8", "1.0.0.0/25")
             contents = {"alpha": MIXED, "beta": top, "drop": addresses("1.0.0.128/25", "192.0.2.7")}
-            roster = [ALPHA, BETA, DROP]
-            held = holding(roster, contents)
+            sources = [ALPHA, BETA, DROP]
+            held = state(sources, contents)
             await firewall.apply(difference(None, held))
             found = await firewall.contents()
-            read = {str(owner.source_id): found[owner.mark] for owner in roster}
-            assert difference(held, holding(roster, read)).is_empty
+            read = {str(owner.source_id): found[owner.mark] for owner in sources}
+            assert difference(held, state(sources, read)).is_empty
 
         self.run(story)
 
     def test_an_empty_change_writes_nothing(self) -> None:
         async def story(firewall: Firewall) -> None:
-            held = holding([ALPHA], {"alpha": MIXED})
+            held = state([ALPHA], {"alpha": MIXED})
             await firewall.apply(difference(None, held))
             assert await firewall.apply(difference(held, held)) == 0
             assert (await firewall.verify(held)).sound
@@ -140,8 +140,8 @@ class FirewallContract:
 
     def test_twice_is_once(self) -> None:
         async def story(firewall: Firewall) -> None:
-            first = holding([ALPHA], {"alpha": MIXED})
-            then = holding([ALPHA, BETA], {"alpha": addresses("1.0.0.0/9", "198.51.100.1"), "beta": addresses("2001:db8::2")})
+            first = state([ALPHA], {"alpha": MIXED})
+            then = state([ALPHA, BETA], {"alpha": addresses("1.0.0.0/9", "198.51.100.1"), "beta": addresses("2001:db8::2")})
             for change in (difference(None, first), difference(first, then)):
                 await firewall.apply(change)
                 await firewall.apply(change)
@@ -157,30 +157,30 @@ class FirewallContract:
                 await firewall.apply(change)
             assert (await firewall.verify(then)).sound
             found = (await firewall.contents())[ALPHA.mark]
-            assert difference(then, holding([ALPHA], {"alpha": found}, content_hash=f"{1:064x}")).is_empty
+            assert difference(then, state([ALPHA], {"alpha": found}, content_hash=f"{1:064x}")).is_empty
 
         self.run(story)
 
     def test_to_remove_what_is_absent_is_fine(self) -> None:
         async def story(firewall: Firewall) -> None:
-            held = holding([ALPHA], {"alpha": MIXED})
+            held = state([ALPHA], {"alpha": MIXED})
             await firewall.apply(difference(None, held))
             for map_id, absent in ((HOSTS4, from_numbers(Family.IPV4, [7])), (NETS4, from_numbers(Family.IPV4, [1024]))):
                 last = absent if map_id is HOSTS4 else absent + np.uint32(255)
-                gone = Owned(Family.IPV4, absent, last, np.array([1], dtype=np.uint16))
-                nothing = Owned.none(Family.IPV4)
-                await firewall.apply(change_of(held, MapChange(map_id, held.owned[map_id], nothing, gone, replace=False)))
+                gone = MapEntries(Family.IPV4, absent, last, np.array([1], dtype=np.uint16))
+                nothing = MapEntries.none(Family.IPV4)
+                await firewall.apply(change_of(held, MapChange(map_id, held.map_entries[map_id], nothing, gone, replace=False)))
             assert (await firewall.verify(held)).sound
 
         self.run(story)
 
     def test_entries_come_and_go(self) -> None:
         async def story(firewall: Firewall) -> None:
-            held = holding([ALPHA], {})
+            held = state([ALPHA], {})
             await firewall.apply(difference(None, held))
             steps = ("192.0.2.1", "192.0.2.1 2001:db8::/64", "192.0.2.0/30 2001:db8::1", "0.0.0.0/0 ::/0", "")
             for number, texts in enumerate(steps):
-                wanted = holding([ALPHA], {"alpha": addresses(*texts.split())}, content_hash=f"{number:064x}")
+                wanted = state([ALPHA], {"alpha": addresses(*texts.split())}, content_hash=f"{number:064x}")
                 await firewall.apply(difference(held, wanted))
                 assert (await firewall.verify(wanted)).sound
                 assert await firewall.markers() == wanted.markers
@@ -190,8 +190,8 @@ class FirewallContract:
 
     def test_an_address_changes_its_owner(self) -> None:
         async def story(firewall: Firewall) -> None:
-            first = holding([ALPHA, BETA], {"alpha": MIXED, "beta": MIXED})
-            then = holding([ALPHA, BETA], {"alpha": AddressSet.none(), "beta": MIXED})
+            first = state([ALPHA, BETA], {"alpha": MIXED, "beta": MIXED})
+            then = state([ALPHA, BETA], {"alpha": AddressSet.none(), "beta": MIXED})
             await firewall.apply(difference(None, first))
             await firewall.apply(difference(first, then))
             assert (await firewall.verify(then)).sound
@@ -203,8 +203,8 @@ class FirewallContract:
         async def story(firewall: Firewall) -> None:
             even = addresses(*(f"{n}.0.0.0/8" for n in range(0, 256, 2)), "8000::/1")
             odd = addresses(*(f"{n}.0.0.0/8" for n in range(1, 256, 2)), "::/1")
-            first = holding([ALPHA, BETA], {"alpha": even, "beta": odd})
-            then = holding([ALPHA, BETA], {"alpha": odd, "beta": even})
+            first = state([ALPHA, BETA], {"alpha": even, "beta": odd})
+            then = state([ALPHA, BETA], {"alpha": odd, "beta": even})
             await firewall.apply(difference(None, first))
             assert (await firewall.verify(first)).sound
             await firewall.apply(difference(first, then))
@@ -221,7 +221,7 @@ class FirewallContract:
         beyond = AddressSet.of(*columns)
 
         async def story(firewall: Firewall) -> None:
-            held = holding([ALPHA, BETA], {"alpha": networks, "beta": beyond})
+            held = state([ALPHA, BETA], {"alpha": networks, "beta": beyond})
             await firewall.apply(difference(None, held))
             assert (await firewall.verify(held)).sound
 
@@ -229,7 +229,7 @@ class FirewallContract:
 
     def test_a_network_more_than_there_should_be_is_noticed(self) -> None:
         async def story(firewall: Firewall) -> None:
-            one, two = (holding([ALPHA], {"alpha": addresses(*nets)}) for nets in (NETWORKS[:1], NETWORKS[:2]))
+            one, two = (state([ALPHA], {"alpha": addresses(*nets)}) for nets in (NETWORKS[:1], NETWORKS[:2]))
             await firewall.apply(difference(None, two))
             assert (await firewall.verify(two)).sound
             assert not (await firewall.verify(one)).sound
@@ -242,11 +242,11 @@ class FirewallContract:
             hosts = chance.integers(0, 2**32, 100_000, dtype=np.uint32)
             starts = (np.arange(2_000, dtype=np.uint32) * np.uint32(1 << 21)) + np.uint32(5)
             content = AddressSet.of(np.concatenate([hosts, starts]), np.concatenate([hosts, starts + np.uint32(1 << 18)]))
-            empty, held = holding([ALPHA], {}), holding([ALPHA], {"alpha": content})
+            empty, held = state([ALPHA], {}), state([ALPHA], {"alpha": content})
             await firewall.apply(difference(None, empty))
             assert await firewall.apply(difference(empty, held)) == len(held)
             assert (await firewall.verify(held)).sound
-            fewer = holding([ALPHA], {"alpha": AddressSet.of(content.hosts4[1000:])})
+            fewer = state([ALPHA], {"alpha": AddressSet.of(content.hosts4[1000:])})
             await firewall.apply(difference(held, fewer))
             assert (await firewall.verify(fewer)).sound
 
@@ -255,8 +255,8 @@ class FirewallContract:
     def test_a_replacement_forgets_all_that_stood(self) -> None:
         async def story(firewall: Firewall) -> None:
             contents = dict.fromkeys(("alpha", "logged", "counted"), MIXED)
-            await firewall.apply(difference(None, holding([ALPHA, LOGGED, COUNTED], contents)))
-            held = holding([BETA], {"beta": addresses("192.0.2.9")})
+            await firewall.apply(difference(None, state([ALPHA, LOGGED, COUNTED], contents)))
+            held = state([BETA], {"beta": addresses("192.0.2.9")})
             await firewall.apply(difference(None, held))
             assert (await firewall.verify(held)).sound
             assert await firewall.markers() == held.markers
@@ -266,10 +266,10 @@ class FirewallContract:
     def test_lanes_come_and_go_with_their_sources(self) -> None:
         async def story(firewall: Firewall) -> None:
             contents = dict.fromkeys(("alpha", "logged", "counted", "both"), MIXED)
-            held = holding([ALPHA], contents)
+            held = state([ALPHA], contents)
             await firewall.apply(difference(None, held))
-            for roster in ([ALPHA, LOGGED], [ALPHA, LOGGED, COUNTED, BOTH], [BOTH], [COUNTED], [ALPHA]):
-                wanted = holding(roster, contents)
+            for sources in ([ALPHA, LOGGED], [ALPHA, LOGGED, COUNTED, BOTH], [BOTH], [COUNTED], [ALPHA]):
+                wanted = state(sources, contents)
                 await firewall.apply(difference(held, wanted))
                 assert (await firewall.verify(wanted)).sound
                 assert await firewall.markers() == wanted.markers
@@ -279,10 +279,10 @@ class FirewallContract:
 
     def test_a_source_changes_its_action(self) -> None:
         async def story(firewall: Firewall) -> None:
-            held = holding([ALPHA], {"alpha": MIXED})
+            held = state([ALPHA], {"alpha": MIXED})
             await firewall.apply(difference(None, held))
             for action in (Action.LOG, Action.REJECT, Action.COUNT, Action.DROP):
-                wanted = holding([owner(1, "alpha", action)], {"alpha": MIXED})
+                wanted = state([owner(1, "alpha", action)], {"alpha": MIXED})
                 await firewall.apply(difference(held, wanted))
                 assert (await firewall.verify(wanted)).sound
                 held = wanted
@@ -291,10 +291,10 @@ class FirewallContract:
 
     def test_allowed_networks_are_written_and_removed(self) -> None:
         async def story(firewall: Firewall) -> None:
-            held = holding([ALPHA], {"alpha": MIXED})
+            held = state([ALPHA], {"alpha": MIXED})
             await firewall.apply(difference(None, held))
             for allowed in (["1.2.0.0/16", "2001:db8::/32"], ["1.2.0.0/17"], ["0.0.0.0/0"], []):
-                wanted = holding([ALPHA], {"alpha": MIXED}, allowed=allowed)
+                wanted = state([ALPHA], {"alpha": MIXED}, allowed=allowed)
                 await firewall.apply(difference(held, wanted))
                 assert (await firewall.verify(wanted)).sound
                 held = wanted
@@ -303,7 +303,7 @@ class FirewallContract:
 
     def test_teardown_leaves_nothing(self) -> None:
         async def story(firewall: Firewall) -> None:
-            held = holding([ALPHA], {"alpha": MIXED})
+            held = state([ALPHA], {"alpha": MIXED})
             await firewall.teardown()
             await firewall.apply(difference(None, held))
             await firewall.teardown()
@@ -318,7 +318,7 @@ class FirewallContract:
         async def story(firewall: Firewall) -> None:
             before = self.traces()
             contents = dict.fromkeys(("alpha", "beta", "logged", "counted", "both"), MIXED)
-            held = holding([ALPHA, BETA, LOGGED, COUNTED, BOTH], contents, allowed=["1.2.0.0/16", "2001:db8::/32"])
+            held = state([ALPHA, BETA, LOGGED, COUNTED, BOTH], contents, allowed=["1.2.0.0/16", "2001:db8::/32"])
             await firewall.apply(difference(None, held))
             await firewall.teardown()
             await firewall.teardown()
@@ -328,9 +328,9 @@ class FirewallContract:
 
     def test_a_marker_is_written_without_any_element(self) -> None:
         async def story(firewall: Firewall) -> None:
-            held = holding([ALPHA], {"alpha": MIXED})
+            held = state([ALPHA], {"alpha": MIXED})
             await firewall.apply(difference(None, held))
-            other = holding([ALPHA], {"alpha": MIXED}, content_hash="b" * 64)
+            other = state([ALPHA], {"alpha": MIXED}, content_hash="b" * 64)
             assert await firewall.apply(difference(held, other)) == 0
             assert await firewall.markers() == other.markers
             assert (await firewall.verify(other)).sound
@@ -339,11 +339,11 @@ class FirewallContract:
 
     def test_markers_are_told_in_the_order_of_marks_and_go_with_their_sources(self) -> None:
         async def story(firewall: Firewall) -> None:
-            roster = [owner(mark, f"source-{mark}") for mark in (65_535, 300, 7, 1)]
-            held = holding(roster, {source.source_id: addresses(f"192.0.2.{at}") for at, source in enumerate(roster)})
+            sources = [owner(mark, f"source-{mark}") for mark in (65_535, 300, 7, 1)]
+            held = state(sources, {source.source_id: addresses(f"192.0.2.{at}") for at, source in enumerate(sources)})
             await firewall.apply(difference(None, held))
             assert [marker.mark for marker in await firewall.markers()] == [1, 7, 300, 65_535]
-            left = holding(roster[1:3], {source.source_id: addresses("2001:db8::1") for source in roster[1:3]})
+            left = state(sources[1:3], {source.source_id: addresses("2001:db8::1") for source in sources[1:3]})
             await firewall.apply(difference(held, left))
             assert [marker.mark for marker in await firewall.markers()] == [7, 300]
 
@@ -351,10 +351,10 @@ class FirewallContract:
 
     def test_to_forget_a_source_that_is_not_there_is_fine(self) -> None:
         async def story(firewall: Firewall) -> None:
-            held = holding([ALPHA], {"alpha": MIXED})
+            held = state([ALPHA], {"alpha": MIXED})
             await firewall.apply(difference(None, held))
             absent = (Mark(77),)
-            forgetting = Change(held.roster, reshape=False, replace=False, maps=(), allowed=None, markers=(), retired=absent)
+            forgetting = Change(held.sources, reshape=False, replace=False, maps=(), allowed=None, markers=(), retired=absent)
             await firewall.apply(forgetting)
             assert await firewall.markers() == held.markers
             assert (await firewall.verify(held)).sound
@@ -372,12 +372,12 @@ class FirewallContract:
         content = AddressSet.of(*columns)
 
         async def story(firewall: Firewall) -> None:
-            held = holding([ALPHA], {"alpha": content})
+            held = state([ALPHA], {"alpha": content})
             await firewall.apply(difference(None, held))
             assert (await firewall.verify(held)).sound
             found = (await firewall.contents())[ALPHA.mark]
             assert all(found.ranges(family) == content.ranges(family) for family in FAMILIES)
-            less = holding([ALPHA], {"alpha": AddressSet.of(columns[0][:1], columns[1][:1] - np.uint32(1))})
+            less = state([ALPHA], {"alpha": AddressSet.of(columns[0][:1], columns[1][:1] - np.uint32(1))})
             await firewall.apply(difference(held, less))
             assert (await firewall.verify(less)).sound
             assert (await firewall.contents())[ALPHA.mark].ranges(Family.IPV4).count() == 5
@@ -391,11 +391,11 @@ class FirewallContract:
             starts = [number << 80 for number in range(2**32, 2**32 + 2000, 2)]
             first = np.concatenate([hosts, from_numbers(Family.IPV6, starts)])
             last = np.concatenate([hosts, from_numbers(Family.IPV6, [start + 2**80 - 1 for start in starts])])
-            empty, held = holding([ALPHA], {}), holding([ALPHA], {"alpha": AddressSet.of(None, None, first, last)})
+            empty, held = state([ALPHA], {}), state([ALPHA], {"alpha": AddressSet.of(None, None, first, last)})
             await firewall.apply(difference(None, empty))
             assert await firewall.apply(difference(empty, held)) == len(held)
             assert (await firewall.verify(held)).sound
-            fewer = holding([ALPHA], {"alpha": AddressSet.of(None, None, first[1000:], last[1000:])})
+            fewer = state([ALPHA], {"alpha": AddressSet.of(None, None, first[1000:], last[1000:])})
             assert await firewall.apply(difference(held, fewer)) == 1000
             assert (await firewall.verify(fewer)).sound
 
@@ -403,7 +403,7 @@ class FirewallContract:
 
     def test_what_is_counted(self, counters: Counting) -> None:
         async def story(firewall: Firewall) -> None:
-            held = holding([ALPHA, LOGGED], {"alpha": MIXED, "logged": MIXED})
+            held = state([ALPHA, LOGGED], {"alpha": MIXED, "logged": MIXED})
             await firewall.apply(difference(None, held))
             counted = await firewall.counters()
             match counters:

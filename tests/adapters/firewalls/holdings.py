@@ -8,15 +8,15 @@ import numpy as np
 from banlistd.core.addresses.sets import FAMILIES, AddressSet, from_numbers
 from banlistd.core.ruleset.diff import Change, MapChange
 from banlistd.core.ruleset.plan import plan
-from banlistd.core.ruleset.state import Holding, Kind, Lane, MapId
-from banlistd.model import Action, ContentHash, Direction, Family, Mark, Marker, Owner, PolicyHash, SourceId
+from banlistd.core.ruleset.state import FirewallState, Hook, Kind, MapId
+from banlistd.model import Action, ContentHash, Direction, Family, Mark, Marker, PolicyHash, SourceId, SourceSlot
 
-HOSTS4 = MapId(Lane.IN, Kind.HOSTS, Family.IPV4)
-NETS4 = MapId(Lane.IN, Kind.NETS, Family.IPV4)
+HOSTS4 = MapId(Hook.IN, Kind.HOSTS, Family.IPV4)
+NETS4 = MapId(Hook.IN, Kind.NETS, Family.IPV4)
 
 
-def owner(mark: int, source_id: str, action: Action = Action.DROP, direction: Direction = Direction.IN) -> Owner:
-    return Owner(Mark(mark), SourceId(source_id), action, direction)
+def owner(mark: int, source_id: str, action: Action = Action.DROP, direction: Direction = Direction.IN) -> SourceSlot:
+    return SourceSlot(Mark(mark), SourceId(source_id), action, direction)
 
 
 ALPHA = owner(1, "alpha")
@@ -37,29 +37,29 @@ def addresses(*texts: str) -> AddressSet:
     return AddressSet.of(*columns)
 
 
-def holding(
-    roster: Sequence[Owner], contents: Mapping[str, AddressSet], allowed: Iterable[str] = (), content_hash: str = "a" * 64
-) -> Holding:
+def state(
+    sources: Sequence[SourceSlot], contents: Mapping[str, AddressSet], allowed: Iterable[str] = (), content_hash: str = "a" * 64
+) -> FirewallState:
     passing = addresses(*allowed)
     ranges = {family: passing.ranges(family) for family in FAMILIES}
     markers = [
         Marker(owner.mark, owner.source_id, ContentHash(content_hash), PolicyHash("0123456789abcdef"))
-        for owner in roster
+        for owner in sources
         if owner.source_id in contents
     ]
     by_source = {SourceId(source_id): content for source_id, content in contents.items()}
-    return plan(roster, by_source, ranges, ranges, markers)
+    return plan(sources, by_source, ranges, ranges, markers)
 
 
-def change_of(held: Holding, *maps: MapChange) -> Change:
+def change_of(held: FirewallState, *maps: MapChange) -> Change:
     """A change that touches only maps."""
-    return Change(held.roster, reshape=False, replace=False, maps=maps, allowed=None, markers=(), retired=())
+    return Change(held.sources, reshape=False, replace=False, maps=maps, allowed=None, markers=(), retired=())
 
 
 MIXED = addresses("198.51.100.1", "203.0.113.0/24", "1.0.0.0/8", "2001:db8::1", "2001:db8:1::/48", "255.0.0.0/8", "ffff::/16")
 
 
-def large(turn: int) -> Holding:
+def large(turn: int) -> FirewallState:
     """One of two states that differ in a third of 60,000 hosts, and in networks of both families."""
     hosts = np.arange(60_000, dtype=np.uint32) * np.uint32(3) + np.uint32(2**24)
     hosts[40_000:] += np.uint32(turn)
@@ -68,4 +68,4 @@ def large(turn: int) -> Holding:
     first6 = from_numbers(Family.IPV6, [(0x2A00_0000 + number) << 96 for number in range(turn, 1_000 + turn)])
     last6 = from_numbers(Family.IPV6, [((0x2A00_0001 + number) << 96) - 1 for number in range(turn, 1_000 + turn)])
     every, ends = np.concatenate([hosts, nets]), np.concatenate([hosts, nets + np.uint32(255)])
-    return holding([ALPHA], {"alpha": AddressSet.of(every, ends, first6, last6)}, content_hash=f"{turn:064x}")
+    return state([ALPHA], {"alpha": AddressSet.of(every, ends, first6, last6)}, content_hash=f"{turn:064x}")

@@ -16,12 +16,12 @@ from adapters.firewalls.changing import opened
 from adapters.firewalls.holdings import ALPHA
 from banlistd.core.addresses.sets import FAMILIES, Ranges
 from banlistd.core.ruleset.diff import difference
-from banlistd.core.ruleset.state import Holding, contents_of
+from banlistd.core.ruleset.state import FirewallState, contents_of
 from banlistd.model import Family
 from banlistd.ports import Firewall
 
 
-async def look_after_kills(words: Sequence[str], kills: int, states: Sequence[Holding], *, unknown: bool) -> None:
+async def look_after_kills(words: Sequence[str], kills: int, states: Sequence[FirewallState], *, unknown: bool) -> None:
     """`words`: which firewall, which holds the first of two states. `unknown`: it may say that it knows nothing."""
     contents = [_ranges(state) for state in states]
     for kill in range(kills):
@@ -36,7 +36,7 @@ async def look_after_kills(words: Sequence[str], kills: int, states: Sequence[Ho
         await firewall.close()
 
 
-async def _settle(firewall: Firewall, states: Sequence[Holding], *, unknown: bool) -> int:
+async def _settle(firewall: Firewall, states: Sequence[FirewallState], *, unknown: bool) -> int:
     """Which of the states stands by the firewall's own word; of what is around the elements some may be new, some old."""
     told = await firewall.markers()
     at = next((at for at, state in enumerate(states) if state.markers == told), None)
@@ -51,9 +51,9 @@ async def _settle(firewall: Firewall, states: Sequence[Holding], *, unknown: boo
     return at
 
 
-def _ranges(state: Holding) -> Mapping[Family, Ranges]:
+def _ranges(state: FirewallState) -> Mapping[Family, Ranges]:
     """What the only source of a holding holds."""
-    content = contents_of(state.owned)[ALPHA.mark]
+    content = contents_of(state.map_entries)[ALPHA.mark]
     return {family: content.ranges(family) for family in FAMILIES}
 
 

@@ -13,7 +13,7 @@ from threading import Event, Thread
 
 from adapters.firewalls.holdings import addresses
 from banlistd.core.ruleset.diff import difference
-from banlistd.core.ruleset.state import Holding
+from banlistd.core.ruleset.state import FirewallState
 from banlistd.ports import Firewall
 from support.network_namespace import NetworkNamespace
 
@@ -35,7 +35,7 @@ class Street:
     guard: NetworkNamespace
     inner: NetworkNamespace
 
-    def apply(self, present: Holding | None, wanted: Holding) -> None:
+    def apply(self, present: FirewallState | None, wanted: FirewallState) -> None:
         self.guard.run(partial(_apply, self.make, present, wanted))
 
     def counted(self) -> Mapping[int, int]:
@@ -75,7 +75,7 @@ def _udp(address: str) -> socket.socket:
     return bound
 
 
-async def _apply(make: Callable[[], Firewall], present: Holding | None, wanted: Holding) -> None:
+async def _apply(make: Callable[[], Firewall], present: FirewallState | None, wanted: FirewallState) -> None:
     firewall = make()
     await firewall.apply(difference(present, wanted))
     await firewall.close()

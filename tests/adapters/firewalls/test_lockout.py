@@ -22,7 +22,7 @@ from banlistd.core.config.model import Config, Source
 from banlistd.core.feeds.parsers import parse
 from banlistd.core.ruleset.plan import plan
 from banlistd.core.ruleset.policy import Policy, policy_of
-from banlistd.core.ruleset.state import Kind, Lane, MapId
+from banlistd.core.ruleset.state import Hook, Kind, MapId
 from banlistd.model import Direction, Family, Format, Mark, SourceId
 from banlistd.services.enforcer import Enforcer
 from support.data import real_list
@@ -226,8 +226,8 @@ def test_with_firehol_level_1_verbatim_the_private_network_goes_on(scene: Scene,
 def a_banned_address(addresses: AddressSet, direction: Direction) -> str:
     """One that a guard with this list bans, whatever the edition of the list."""
     policy = policy_under(direction)
-    planned = plan(policy.roster, {FEED: addresses}, policy.allowed, policy.barred, [])
-    return to_text(Family.IPV4, planned.owned[MapId(Lane.IN, Kind.NETS, Family.IPV4)].first[0])
+    planned = plan(policy.sources, {FEED: addresses}, policy.allowed, policy.never_banned, [])
+    return to_text(Family.IPV4, planned.map_entries[MapId(Hook.IN, Kind.NETS, Family.IPV4)].first[0])
 
 
 @both

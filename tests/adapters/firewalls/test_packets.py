@@ -9,7 +9,7 @@ from itertools import pairwise
 
 import pytest
 
-from adapters.firewalls.holdings import ALPHA, BETA, BOTH, COUNTED, LOGGED, addresses, holding, owner
+from adapters.firewalls.holdings import ALPHA, BETA, BOTH, COUNTED, LOGGED, addresses, owner, state
 from adapters.firewalls.street import (
     BAD,
     BAD4,
@@ -57,19 +57,19 @@ def test_a_banned_address_reaches_neither_the_host_nor_what_is_behind_it(street:
     inner = INNER6 if ":" in source else INNER4
     assert street.arrives(source)
     assert street.arrives(source, inner)
-    held = holding([ALPHA], {"alpha": HOSTS if content is HOSTS else NETS})
+    held = state([ALPHA], {"alpha": HOSTS if content is HOSTS else NETS})
     street.apply(None, held)
     assert not street.arrives(source)
     assert not street.arrives(source, inner)
     assert street.counted() == {1: 2}
-    street.apply(held, holding([ALPHA], {}))
+    street.apply(held, state([ALPHA], {}))
     assert street.arrives(source)
 
 
 @pytest.mark.parametrize("targets", [(GUARD4, GUARD6), (INNER4, INNER6)], ids=["guard", "behind"])
 @pytest.mark.parametrize(("source", "code"), [(BAD4, errno.EHOSTUNREACH), (BAD6, errno.EACCES)])
 def test_a_rejected_sender_is_told(street: Street, source: str, code: int, targets: tuple[str, str]) -> None:
-    street.apply(None, holding([BETA], {"beta": NETS}))
+    street.apply(None, state([BETA], {"beta": NETS}))
     with closing(bound(street.peer, source)) as sender:
         sender.connect((targets[":" in source], 9))
         sender.send(b"x")
@@ -79,7 +79,7 @@ def test_a_rejected_sender_is_told(street: Street, source: str, code: int, targe
 
 
 def test_a_rejected_connection_fails_at_once(street: Street) -> None:
-    street.apply(None, holding([BETA], {"beta": HOSTS}))
+    street.apply(None, state([BETA], {"beta": HOSTS}))
     with pytest.raises(OSError, match=os.strerror(errno.EHOSTUNREACH)):
         street.peer.run(lambda: socket.create_connection((GUARD4, 9), timeout=20, source_address=(BAD4, 0)))
 
@@ -88,14 +88,14 @@ def test_a_rejected_connection_fails_at_once(street: Street) -> None:
 @pytest.mark.parametrize("source", BAD)
 def test_a_watched_packet_is_counted_and_goes_on_without_a_mark(street: Street, source: str, watcher: object) -> None:
     watching = LOGGED if watcher is LOGGED else owner(5, "counted", Action.COUNT)
-    street.apply(None, holding([watching], {watching.source_id: NETS}))
+    street.apply(None, state([watching], {watching.source_id: NETS}))
     _let_through_only(street, mark=0)
     assert street.arrives(source)
     assert street.counted() == {watching.mark: 1}
 
 
 def test_a_packet_with_a_mark_of_somebody_else_keeps_it_and_is_counted_by_who_watches_without_marks(street: Street) -> None:
-    street.apply(None, holding([LOGGED], {"logged": NETS}))
+    street.apply(None, state([LOGGED], {"logged": NETS}))
     _mark(street, 77)
     _let_through_only(street, mark=77)
     assert street.arrives(BAD4)
@@ -104,14 +104,14 @@ def test_a_packet_with_a_mark_of_somebody_else_keeps_it_and_is_counted_by_who_wa
 
 
 def test_a_packet_with_a_mark_of_somebody_else_is_blocked_all_the_same(street: Street) -> None:
-    street.apply(None, holding([ALPHA, LOGGED], {"alpha": HOSTS, "logged": NETS}))
+    street.apply(None, state([ALPHA, LOGGED], {"alpha": HOSTS, "logged": NETS}))
     _mark(street, 77)
     assert not street.arrives(BAD4)
     assert street.counted() == {1: 1, 4: 0}
 
 
 def test_a_packet_that_nobody_lists_keeps_its_mark(street: Street) -> None:
-    street.apply(None, holding([ALPHA], {"alpha": addresses("192.0.2.1")}))
+    street.apply(None, state([ALPHA], {"alpha": addresses("192.0.2.1")}))
     _mark(street, 77)
     _let_through_only(street, mark=77)
     assert street.arrives(BAD4)
@@ -134,13 +134,13 @@ def _rule(street: Street, hook: str, rule: str) -> None:
 
 @pytest.mark.parametrize("allowed", ["198.51.100.7/32", "198.51.100.0/29"])
 def test_an_allowed_address_passes_within_a_banned_network(street: Street, allowed: str) -> None:
-    street.apply(None, holding([ALPHA], {"alpha": NETS}, allowed=[allowed]))
+    street.apply(None, state([ALPHA], {"alpha": NETS}, allowed=[allowed]))
     assert street.arrives(BAD4)
     assert not street.arrives("198.51.100.8")
 
 
 def test_the_kernel_itself_lets_pass_what_is_allowed(street: Street) -> None:
-    street.apply(None, holding([ALPHA], {"alpha": HOSTS}, allowed=["198.51.100.0/28"]))
+    street.apply(None, state([ALPHA], {"alpha": HOSTS}, allowed=["198.51.100.0/28"]))
     by_hand = {
         NFTABLES: ("nft", f"add element inet banlistd hosts4 {{ {BAD4} : 1 }}"),
         IPSET_NFT: ("ipset", "add", "banlistd-hosts4", BAD4, "packets", "1"),
@@ -151,27 +151,27 @@ def test_the_kernel_itself_lets_pass_what_is_allowed(street: Street) -> None:
 
 
 def test_a_single_address_is_looked_up_before_the_network_around_it(street: Street) -> None:
-    street.apply(None, holding([BETA, ALPHA], {"beta": addresses(BAD4), "alpha": NETS}))
+    street.apply(None, state([BETA, ALPHA], {"beta": addresses(BAD4), "alpha": NETS}))
     assert not street.arrives(BAD4)
     assert not street.arrives("198.51.100.8")
     assert street.counted() == {1: 1, 2: 1}
 
 
 def test_each_of_many_sources_counts_its_own(street: Street) -> None:
-    roster = [owner(7 * number, f"list-{number}") for number in range(1, 41)]
-    contents = {str(source.source_id): addresses(f"192.0.2.{source.mark % 250}") for source in roster}
-    hit = (roster[0], roster[17], roster[39])
+    sources = [owner(7 * number, f"list-{number}") for number in range(1, 41)]
+    contents = {str(source.source_id): addresses(f"192.0.2.{source.mark % 250}") for source in sources}
+    hit = (sources[0], sources[17], sources[39])
     for source, address in zip(hit, (BAD4, *MORE4[:2]), strict=True):
         contents[str(source.source_id)] = addresses(address)
-    street.apply(None, holding(roster, contents))
+    street.apply(None, state(sources, contents))
     for address in (BAD4, *MORE4[:2]):
         assert not street.arrives(address)
-    assert street.counted() == {source.mark: int(source in hit) for source in roster}
+    assert street.counted() == {source.mark: int(source in hit) for source in sources}
 
 
 def test_counters_survive_a_change_of_sources_and_actions(street: Street) -> None:
-    first = holding([ALPHA], {"alpha": HOSTS})
-    then = holding([BETA, owner(1, "alpha", Action.REJECT)], {"alpha": HOSTS, "beta": NETS})
+    first = state([ALPHA], {"alpha": HOSTS})
+    then = state([BETA, owner(1, "alpha", Action.REJECT)], {"alpha": HOSTS, "beta": NETS})
     street.apply(None, first)
     assert not street.arrives(BAD4)
     street.apply(first, then)
@@ -181,7 +181,7 @@ def test_counters_survive_a_change_of_sources_and_actions(street: Street) -> Non
 
 def test_networks_that_touch_count_for_their_own_sources(street: Street) -> None:
     contents = {"alpha": addresses("198.51.100.0/25"), "beta": addresses("198.51.100.128/26")}
-    street.apply(None, holding([ALPHA, BETA], contents))
+    street.apply(None, state([ALPHA, BETA], contents))
     assert not street.arrives("198.51.100.127")
     assert street.counted() == {1: 1, 2: 0}
     assert not street.arrives("198.51.100.128")
@@ -190,7 +190,7 @@ def test_networks_that_touch_count_for_their_own_sources(street: Street) -> None
 
 @pytest.mark.parametrize("target", BAD)
 def test_nothing_is_sent_to_an_address_that_is_banned_on_the_way_out(street: Street, target: str) -> None:
-    street.apply(None, holding([owner(1, "alpha", Action.DROP, Direction.OUT)], {"alpha": NETS}))
+    street.apply(None, state([owner(1, "alpha", Action.DROP, Direction.OUT)], {"alpha": NETS}))
     with closing(bound(street.guard, GUARD6 if ":" in target else GUARD4)) as sender, pytest.raises(PermissionError):
         sender.sendto(b"x", (target, 9))
     assert street.counted() == {1: 1}
@@ -199,7 +199,7 @@ def test_nothing_is_sent_to_an_address_that_is_banned_on_the_way_out(street: Str
 
 @pytest.mark.parametrize("target", BAD)
 def test_nothing_is_forwarded_to_an_address_that_is_banned_on_the_way_out(street: Street, target: str) -> None:
-    street.apply(None, holding([BOTH], {"both": NETS}))
+    street.apply(None, state([BOTH], {"both": NETS}))
     good, inner = (GOOD6, INNER6) if ":" in target else (GOOD4, INNER4)
     with (
         closing(bound(street.peer, target)) as receiver,
@@ -216,7 +216,7 @@ def test_nothing_is_forwarded_to_an_address_that_is_banned_on_the_way_out(street
 
 
 def test_what_is_sent_to_a_counted_address_goes_on(street: Street) -> None:
-    street.apply(None, holding([COUNTED], {"counted": NETS}))
+    street.apply(None, state([COUNTED], {"counted": NETS}))
     with closing(bound(street.peer, BAD4)) as receiver, closing(bound(street.guard, GUARD4)) as sender:
         sender.sendto(b"asked", receiver.getsockname())
         assert receiver.recv(16) == b"asked"
@@ -224,7 +224,7 @@ def test_what_is_sent_to_a_counted_address_goes_on(street: Street) -> None:
 
 
 def test_the_host_talks_to_itself_whatever_is_banned(street: Street) -> None:
-    street.apply(None, holding([BOTH], {"both": addresses("127.0.0.0/8", "::1")}))
+    street.apply(None, state([BOTH], {"both": addresses("127.0.0.0/8", "::1")}))
     for address in ("127.0.0.1", "::1"):
         with closing(bound(street.guard, address)) as itself:
             itself.sendto(b"asked", itself.getsockname())
@@ -235,11 +235,11 @@ def test_there_is_no_gap_while_contents_sources_and_actions_change(street: Stree
     full = {"alpha": NETS, "beta": HOSTS}
     counting = owner(1, "alpha", Action.COUNT)
     steps = [
-        holding([ALPHA], full),
-        holding([ALPHA, BETA], full),
-        holding([BETA, ALPHA], full),
-        holding([counting, BETA], full),
-        holding([BETA, ALPHA], full),
+        state([ALPHA], full),
+        state([ALPHA, BETA], full),
+        state([BETA, ALPHA], full),
+        state([counting, BETA], full),
+        state([BETA, ALPHA], full),
     ]
     street.apply(None, steps[0])
     with flooded(street) as flood:
@@ -250,7 +250,7 @@ def test_there_is_no_gap_while_contents_sources_and_actions_change(street: Stree
 
 
 def test_there_is_no_gap_while_single_addresses_become_networks_and_networks_single_addresses(street: Street) -> None:
-    hosts, nets = holding([ALPHA], {"alpha": HOSTS}), holding([ALPHA], {"alpha": NETS})
+    hosts, nets = state([ALPHA], {"alpha": HOSTS}), state([ALPHA], {"alpha": NETS})
     street.apply(None, hosts)
     with flooded(street) as flood:
         for _ in range(25):

@@ -151,7 +151,7 @@ def test_a_copy_knows_the_same_and_writes_nothing_back(tmp_path: Path) -> None:
 
     with_database(path, fill)
 
-    async def rehearse() -> None:
+    async def dry_run() -> None:
         async with open_copy(path) as copy:
 
             async def two(connection: aiosqlite.Connection) -> int:
@@ -160,12 +160,12 @@ def test_a_copy_knows_the_same_and_writes_nothing_back(tmp_path: Path) -> None:
 
             assert await copy.write(two) == 2
 
-    asyncio.run(rehearse())
+    asyncio.run(dry_run())
     assert rows(path) == ["a"]
 
 
 def test_a_copy_of_nothing_is_empty(tmp_path: Path) -> None:
-    async def rehearse() -> None:
+    async def dry_run() -> None:
         async with open_copy(tmp_path / "absent") as copy:
 
             async def count(connection: aiosqlite.Connection) -> int:
@@ -173,5 +173,5 @@ def test_a_copy_of_nothing_is_empty(tmp_path: Path) -> None:
 
             assert await copy.read(count) == 0
 
-    asyncio.run(rehearse())
+    asyncio.run(dry_run())
     assert not (tmp_path / "absent").exists()

@@ -82,18 +82,18 @@ def then(act: Callable[[], object]) -> Life:
 
 
 async def mends(database: Database) -> None:
-    assert await database.mend()
+    assert await database.try_recover()
     assert not database.fault
 
 
 async def does_not_mend(database: Database) -> None:
-    assert not await database.mend()
+    assert not await database.try_recover()
     assert database.fault
 
 
 async def tells(database: Database) -> None:
     async with asyncio.timeout(20):
-        assert await database.mishap()
+        assert await database.wait_for_fault()
 
 
 def test_a_disk_that_fills_up_is_gone_around_and_has_everything_once_there_is_room(tmp_path: Path) -> None:

@@ -25,8 +25,8 @@ def content(letter: str) -> ContentHash:
     return ContentHash(letter * 64)
 
 
-def pending(letter: str, source_id: SourceId = SOURCE, arrivals: bytes | None = None) -> Pending:
-    return Pending(source_id, content(letter), POLICY, 7, 1, f"snapshot {letter}".encode(), arrivals)
+def pending(letter: str, source_id: SourceId = SOURCE, added_history: bytes | None = None) -> Pending:
+    return Pending(source_id, content(letter), POLICY, 7, 1, f"snapshot {letter}".encode(), added_history)
 
 
 async def complete(ledger: ImportRuns, run: ImportRun, now: float = 2.0, validators: Validators | None = None) -> bool:
@@ -172,18 +172,18 @@ def test_history_is_kept_short_and_never_loses_what_is_in_force(tmp_path: Path) 
 def test_arrivals_are_told_newest_first_and_the_first_content_is_new_as_a_whole(tmp_path: Path) -> None:
     async def use(ledger: ImportRuns) -> None:
         await complete(ledger, await ledger.upsert_pending(pending("a"), 1.0))
-        await complete(ledger, await ledger.upsert_pending(pending("b", arrivals=b"one"), 2.0))
-        await complete(ledger, await ledger.upsert_pending(pending("c", arrivals=b"two"), 3.0))
-        assert await ledger.arrivals(SOURCE) == [(3.0, b"two"), (2.0, b"one"), (1.0, None)]
+        await complete(ledger, await ledger.upsert_pending(pending("b", added_history=b"one"), 2.0))
+        await complete(ledger, await ledger.upsert_pending(pending("c", added_history=b"two"), 3.0))
+        assert await ledger.added_history(SOURCE) == [(3.0, b"two"), (2.0, b"one"), (1.0, None)]
 
     with_ledger(tmp_path, use)
 
 
 def test_a_content_that_is_applied_again_arrived_when_it_first_came(tmp_path: Path) -> None:
     async def use(ledger: ImportRuns) -> None:
-        await complete(ledger, await ledger.upsert_pending(pending("a", arrivals=b"one"), 1.0))
+        await complete(ledger, await ledger.upsert_pending(pending("a", added_history=b"one"), 1.0))
         await complete(ledger, await ledger.upsert_pending(pending("a"), 9.0))
-        assert await ledger.arrivals(SOURCE) == [(1.0, b"one")]
+        assert await ledger.added_history(SOURCE) == [(1.0, b"one")]
 
     with_ledger(tmp_path, use)
 

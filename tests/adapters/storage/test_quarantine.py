@@ -29,12 +29,12 @@ def work(path: Path, use: Callable[[QuarantineTable], Awaitable[None]]) -> None:
 
 def test_what_is_held_back_is_found_again_after_a_restart(tmp_path: Path) -> None:
     async def before(quarantine: QuarantineTable) -> None:
-        assert await quarantine.held(SOURCE) is None
+        assert await quarantine.quarantined(SOURCE) is None
         await quarantine.detain(HELD)
 
     async def after(quarantine: QuarantineTable) -> None:
-        assert await quarantine.held(SOURCE) == HELD
-        assert await quarantine.held(OTHER) is None
+        assert await quarantine.quarantined(SOURCE) == HELD
+        assert await quarantine.quarantined(OTHER) is None
 
     work(tmp_path, before)
     work(tmp_path, after)
@@ -45,7 +45,7 @@ def test_the_same_content_again_moves_its_counters_and_leaves_the_snapshot(tmp_p
         await quarantine.detain(HELD)
         again = dataclasses.replace(HELD, snapshot=b"not written", last_seen=5.0, refusals=2, stood=4.0)
         await quarantine.detain(again)
-        assert await quarantine.held(SOURCE) == dataclasses.replace(again, snapshot=b"snapshot")
+        assert await quarantine.quarantined(SOURCE) == dataclasses.replace(again, snapshot=b"snapshot")
 
     work(tmp_path, use)
 
@@ -56,7 +56,7 @@ def test_other_content_takes_the_place_of_what_was_held_back_and_of_its_approval
         assert await quarantine.approve(SOURCE, HELD.content_hash)
         other = dataclasses.replace(HELD, content_hash=ContentHash("b" * 64), snapshot=b"other")
         await quarantine.detain(other)
-        assert await quarantine.held(SOURCE) == other
+        assert await quarantine.quarantined(SOURCE) == other
         assert not await quarantine.approve(SOURCE, HELD.content_hash)
 
     work(tmp_path, use)
@@ -67,7 +67,7 @@ def test_only_what_is_held_back_can_be_approved(tmp_path: Path) -> None:
         assert not await quarantine.approve(SOURCE, HELD.content_hash)
         await quarantine.detain(HELD)
         assert await quarantine.approve(SOURCE, HELD.content_hash)
-        held = await quarantine.held(SOURCE)
+        held = await quarantine.quarantined(SOURCE)
         assert held is not None
         assert held.approved is True
 
@@ -79,7 +79,7 @@ def test_a_good_list_clears_the_quarantine_and_what_was_told(tmp_path: Path) -> 
         assert await quarantine.standing(SOURCE) is None
         await quarantine.detain(HELD)
         await quarantine.confirm(SOURCE, 7.0, trailer=True)
-        assert await quarantine.held(SOURCE) is None
+        assert await quarantine.quarantined(SOURCE) is None
         assert await quarantine.standing(SOURCE) == Standing(7.0, trailer=True)
         await quarantine.mark_told(SOURCE)
         assert await quarantine.standing(SOURCE) == Standing(7.0, trailer=True, told=True)

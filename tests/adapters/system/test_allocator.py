@@ -38,7 +38,7 @@ blocks = [bytearray(b"x" * 4096) for _ in range(8192)]
 last = bytearray(b"x" * 4096)
 full = resident()
 blocks.clear()
-allocator.give_back()
+allocator.trim_memory()
 print(before, full, resident())
 """
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from banlistd.core.ruleset.boot_snapshot import Footing, decode, encode
+from banlistd.core.ruleset.boot_snapshot import BootSnapshot, decode, encode
 from banlistd.core.ruleset.policy import policy_of
 from banlistd.model import BackendName, Family, Mark, Ownership, Protected, SourceId
 from support.written_config import read
@@ -16,23 +16,27 @@ sources:
 
 
 @pytest.fixture
-def footing() -> Footing:
+def boot_snapshot() -> BootSnapshot:
     config = read(CONFIG)
     policy = policy_of(config, {SourceId("a"): Mark(2), SourceId("b"): Mark(7)}, 0.0)
     protected = [
         Protected(Family.IPV4, 0xC0000201, 0xC0000201, "gateway"),
         Protected(Family.IPV6, 2**128 - 2, 2**128 - 1, "an SSH peer"),
     ]
-    return Footing(BackendName.NFTABLES, Ownership.AUTO, policy, protected)
+    return BootSnapshot(BackendName.NFTABLES, Ownership.AUTO, policy, protected)
 
 
-def test_it_comes_back_as_it_was(footing: Footing) -> None:
-    back = decode(encode(footing))
+def test_it_comes_back_as_it_was(boot_snapshot: BootSnapshot) -> None:
+    back = decode(encode(boot_snapshot))
     assert back is not None
-    assert (back.backend, back.ownership, back.protected) == (footing.backend, footing.ownership, footing.protected)
-    assert (back.policy.roster, back.policy.hash) == (footing.policy.roster, footing.policy.hash)
-    assert back.policy.allowed == footing.policy.allowed
-    assert back.policy.barred == footing.policy.barred
+    assert (back.backend, back.ownership, back.protected) == (
+        boot_snapshot.backend,
+        boot_snapshot.ownership,
+        boot_snapshot.protected,
+    )
+    assert (back.policy.sources, back.policy.hash) == (boot_snapshot.policy.sources, boot_snapshot.policy.hash)
+    assert back.policy.allowed == boot_snapshot.policy.allowed
+    assert back.policy.never_banned == boot_snapshot.policy.never_banned
 
 
 @pytest.mark.parametrize(
@@ -46,8 +50,8 @@ def test_it_comes_back_as_it_was(footing: Footing) -> None:
     ],
     ids=["another version", "another backend", "another shape", "no digits", "cut"],
 )
-def test_what_cannot_be_read_is_as_good_as_absent(footing: Footing, good: str, bad: str) -> None:
-    text = encode(footing)
+def test_what_cannot_be_read_is_as_good_as_absent(boot_snapshot: BootSnapshot, good: str, bad: str) -> None:
+    text = encode(boot_snapshot)
     assert good in text
     assert decode(text.replace(good, bad)) is None
     assert decode("") is None

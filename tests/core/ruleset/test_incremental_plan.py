@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from banlistd.core.addresses.sets import FAMILIES, AddressSet, Ranges, from_numbers, union_of
 from banlistd.core.ruleset.diff import difference
 from banlistd.core.ruleset.incremental_plan import Basis, planned, region_between, revise
-from banlistd.core.ruleset.state import Owned
-from banlistd.model import Action, Direction, Family, Mark, Owner, SourceId
+from banlistd.core.ruleset.state import MapEntries
+from banlistd.model import Action, Direction, Family, Mark, SourceId, SourceSlot
 
 V4, V6 = Family.IPV4, Family.IPV6
 Spans = list[tuple[int, int]]
@@ -29,14 +29,14 @@ class World:
     """One family's spans of each source (None: no content yet), and what is barred."""
 
     family: Family
-    roster: tuple[Owner, ...]
+    sources: tuple[SourceSlot, ...]
     spans: dict[SourceId, Spans | None]
-    barred: Spans
+    never_banned: Spans
 
     def basis(self) -> Basis:
         contents = {source_id: self._content(spans) for source_id, spans in self.spans.items() if spans is not None}
-        barred = union_of(self.family, ends(self.family, self.barred, 0), ends(self.family, self.barred, 1))
-        return Basis(self.roster, contents, NOTHING, NOTHING | {self.family: barred})
+        never_banned = union_of(self.family, ends(self.family, self.never_banned, 0), ends(self.family, self.never_banned, 1))
+        return Basis(self.sources, contents, NOTHING, NOTHING | {self.family: never_banned})
 
     def _content(self, spans: Spans) -> AddressSet:
         first, last = ends(self.family, spans, 0), ends(self.family, spans, 1)
@@ -44,7 +44,7 @@ class World:
 
 
 owners = st.lists(st.tuples(st.sampled_from(Action), st.sampled_from(Direction)), min_size=1, max_size=4).map(
-    lambda kinds: tuple(Owner(Mark(mark), SourceId(f"s{mark}"), *kind) for mark, kind in enumerate(kinds, start=1))
+    lambda kinds: tuple(SourceSlot(Mark(mark), SourceId(f"s{mark}"), *kind) for mark, kind in enumerate(kinds, start=1))
 )
 
 
@@ -54,15 +54,15 @@ def spans_of(family: Family, most: int) -> st.SearchStrategy[Spans]:
     return st.lists(st.builds(lambda low, more: (low, min(low + more, top)), first, st.integers(0, 5)), max_size=most)
 
 
-def worlds_of(family: Family, roster: tuple[Owner, ...]) -> st.SearchStrategy[tuple[World, World]]:
-    contents = st.fixed_dictionaries({one.source_id: st.none() | spans_of(family, 6) for one in roster})
-    world = st.builds(World, st.just(family), st.just(roster), contents, spans_of(family, 2))
+def worlds_of(family: Family, sources: tuple[SourceSlot, ...]) -> st.SearchStrategy[tuple[World, World]]:
+    contents = st.fixed_dictionaries({one.source_id: st.none() | spans_of(family, 6) for one in sources})
+    world = st.builds(World, st.just(family), st.just(sources), contents, spans_of(family, 2))
     # Often only one source, or only what is barred, is another: the rest must stay as it is.
-    some = st.sets(st.sampled_from([one.source_id for one in roster]), max_size=2)
+    some = st.sets(st.sampled_from([one.source_id for one in sources]), max_size=2)
 
-    def mixed(one: World, other: World, taken: set[SourceId], barred: bool) -> tuple[World, World]:
+    def mixed(one: World, other: World, taken: set[SourceId], never_banned: bool) -> tuple[World, World]:
         spans = one.spans | {source_id: other.spans[source_id] for source_id in taken}
-        return one, replace(one, spans=spans, barred=other.barred if barred else one.barred)
+        return one, replace(one, spans=spans, never_banned=other.never_banned if never_banned else one.never_banned)
 
     return st.builds(mixed, world, world, some, st.booleans())
 
@@ -70,7 +70,7 @@ def worlds_of(family: Family, roster: tuple[Owner, ...]) -> st.SearchStrategy[tu
 two_worlds = st.tuples(st.sampled_from(FAMILIES), owners).flatmap(lambda drawn: worlds_of(*drawn))
 
 
-def alike(one: Owned, other: Owned) -> bool:
+def alike(one: MapEntries, other: MapEntries) -> bool:
     return (
         np.array_equal(one.first, other.first) and np.array_equal(one.last, other.last) and np.array_equal(one.mark, other.mark)
     )
@@ -79,19 +79,19 @@ def alike(one: Owned, other: Owned) -> bool:
 @given(two_worlds)
 def test_a_revised_plan_is_the_whole_plan(worlds: tuple[World, World]) -> None:
     was, basis = (world.basis() for world in worlds)
-    holding, _ = revise(was.plan([]), basis, {family: region_between(family, was, basis) for family in FAMILIES}, [])
+    state, _ = revise(was.plan([]), basis, {family: region_between(family, was, basis) for family in FAMILIES}, [])
     whole = basis.plan([])
-    assert holding.owned.keys() == whole.owned.keys()
-    for map_id, owned in whole.owned.items():
-        assert alike(holding.owned[map_id], owned), map_id
+    assert state.map_entries.keys() == whole.map_entries.keys()
+    for map_id, map_entries in whole.map_entries.items():
+        assert alike(state.map_entries[map_id], map_entries), map_id
 
 
 @given(two_worlds)
 def test_what_differs_is_the_same_with_moves_or_without(worlds: tuple[World, World]) -> None:
     was, basis = (world.basis() for world in worlds)
     held = was.plan([])
-    holding, moves = revise(held, basis, {family: region_between(family, was, basis) for family in FAMILIES}, [])
-    quick, slow = difference(held, holding, moves=moves), difference(held, basis.plan([]))
+    state, moves = revise(held, basis, {family: region_between(family, was, basis) for family in FAMILIES}, [])
+    quick, slow = difference(held, state, moves=moves), difference(held, basis.plan([]))
     assert [item.map for item in quick.maps] == [item.map for item in slow.maps]
     for one, other in zip(quick.maps, slow.maps, strict=True):
         assert all(alike(getattr(one, name), getattr(other, name)) for name in ("add", "remove", "whole"))
@@ -101,19 +101,19 @@ def content(*numbers: int) -> AddressSet:
     return AddressSet.of(from_numbers(V4, numbers))
 
 
-def basis_of(roster: tuple[Owner, ...], **contents: AddressSet) -> Basis:
-    return Basis(roster, {SourceId(name): held for name, held in contents.items()}, NOTHING, NOTHING)
+def basis_of(sources: tuple[SourceSlot, ...], **contents: AddressSet) -> Basis:
+    return Basis(sources, {SourceId(name): held for name, held in contents.items()}, NOTHING, NOTHING)
 
 
-ROSTER = tuple(Owner(Mark(mark), SourceId(f"s{mark}"), Action.DROP, Direction.IN) for mark in (1, 2))
+ROSTER = tuple(SourceSlot(Mark(mark), SourceId(f"s{mark}"), Action.DROP, Direction.IN) for mark in (1, 2))
 
 
 def test_maps_that_an_update_does_not_touch_stay_the_same_objects() -> None:
     was = basis_of(ROSTER, s1=content(*range(0, 4000, 2)), s2=content(1))
     held = was.plan([])
-    holding, moves = planned(held, was, basis_of(ROSTER, s1=was.contents[SourceId("s1")], s2=content(3)), [])
+    state, moves = planned(held, was, basis_of(ROSTER, s1=was.contents[SourceId("s1")], s2=content(3)), [])
     assert moves is not None
-    changed = [map_id for map_id, owned in holding.owned.items() if owned is not held.owned[map_id]]
+    changed = [map_id for map_id, map_entries in state.map_entries.items() if map_entries is not held.map_entries[map_id]]
     assert [map_id.name for map_id in changed] == ["hosts4"]
     assert {map_id.name: len(move) for map_id, move in moves.items() if len(move)} == {"hosts4": 2}
 
@@ -122,6 +122,6 @@ def test_a_plan_is_made_whole_where_most_of_it_changes_or_the_roster_does() -> N
     was = basis_of(ROSTER, s1=content(1, 2, 3), s2=content(4))
     held = was.plan([])
     for basis in (basis_of(ROSTER, s1=content(7, 8, 9), s2=content(4)), basis_of(ROSTER[:1], s1=content(1, 2, 3))):
-        holding, moves = planned(held, was, basis, [])
+        state, moves = planned(held, was, basis, [])
         assert moves is None
-        assert len(holding) == 4 - (basis.roster != ROSTER)
+        assert len(state) == 4 - (basis.sources != ROSTER)

@@ -9,16 +9,16 @@ from hypothesis import strategies as st
 from banlistd.core.addresses.sets import FAMILIES, Addresses, AddressSet, Ranges, from_numbers, union_of
 from banlistd.core.ruleset.diff import Change, difference
 from banlistd.core.ruleset.plan import plan
-from banlistd.core.ruleset.state import Holding, Kind, Lane, MapId, Owned, Verdict, contents_of
-from banlistd.model import Action, ContentHash, Direction, Family, Mark, Marker, Owner, PolicyHash, SourceId
+from banlistd.core.ruleset.state import FirewallState, Hook, Kind, MapEntries, MapId, Verification, contents_of
+from banlistd.model import Action, ContentHash, Direction, Family, Mark, Marker, PolicyHash, SourceId, SourceSlot
 
 V4, V6 = Family.IPV4, Family.IPV6
 NOTHING = {family: Ranges.none(family) for family in FAMILIES}
 SPACE = 24  # a small world, so that everything overlaps
 
 
-def owner(mark: int, action: Action = Action.DROP, direction: Direction = Direction.IN) -> Owner:
-    return Owner(Mark(mark), SourceId(f"s{mark}"), action, direction)
+def owner(mark: int, action: Action = Action.DROP, direction: Direction = Direction.IN) -> SourceSlot:
+    return SourceSlot(Mark(mark), SourceId(f"s{mark}"), action, direction)
 
 
 def four(*spans: tuple[int, int]) -> AddressSet:
@@ -31,14 +31,14 @@ def marker(mark: int, content: str = "a", policy: str = "p") -> Marker:
 
 @dataclass(frozen=True)
 class World:
-    roster: tuple[Owner, ...]
+    sources: tuple[SourceSlot, ...]
     spans: dict[SourceId, list[tuple[int, int]]]
-    barred: list[tuple[int, int]]
+    never_banned: list[tuple[int, int]]
 
-    def holding(self) -> Holding:
-        barred = ranges(self.barred)
+    def state(self) -> FirewallState:
+        never_banned = ranges(self.never_banned)
         contents = {source_id: four(*spans) for source_id, spans in self.spans.items()}
-        return plan(self.roster, contents, NOTHING, {V4: barred, V6: Ranges.none(V6)}, [])
+        return plan(self.sources, contents, NOTHING, {V4: never_banned, V6: Ranges.none(V6)}, [])
 
 
 def ranges(spans: list[tuple[int, int]]) -> Ranges:
@@ -50,10 +50,10 @@ owners = st.lists(st.tuples(st.sampled_from(Action), st.sampled_from(Direction))
     lambda kinds: tuple(owner(mark, *kind) for mark, kind in enumerate(kinds, start=1))
 )
 worlds = owners.flatmap(
-    lambda roster: st.builds(
+    lambda sources: st.builds(
         World,
-        st.just(roster),
-        st.fixed_dictionaries({one.source_id: st.lists(span, max_size=5) for one in roster}),
+        st.just(sources),
+        st.fixed_dictionaries({one.source_id: st.lists(span, max_size=5) for one in sources}),
         st.lists(span, max_size=2),
     )
 )
@@ -61,87 +61,87 @@ worlds = owners.flatmap(
 
 def owner_by_hand(world: World, number: int, direction: Direction, *, blocks: bool) -> int | None:
     """The first source in order that holds the address; watchers only get what no blocking source holds."""
-    if any(first <= number <= last for first, last in world.barred):
+    if any(first <= number <= last for first, last in world.never_banned):
         return None
-    relevant = [one for one in world.roster if one.direction in {direction, Direction.BOTH}]
+    relevant = [one for one in world.sources if one.direction in {direction, Direction.BOTH}]
     holders = [one for one in relevant if any(a <= number <= b for a, b in world.spans[one.source_id])]
     holders.sort(key=lambda one: not one.action.blocks)
     first = holders[0] if holders else None
     return int(first.mark) if first is not None and first.action.blocks is blocks else None
 
 
-def owner_by_lookup(holding: Holding, number: int, lane: Lane) -> int | None:
+def owner_by_lookup(state: FirewallState, number: int, hook: Hook) -> int | None:
     """As the kernel does it: single addresses first, then networks; what is banned never comes to those that watch."""
-    banning = {Lane.WATCH_IN: Lane.IN, Lane.WATCH_OUT: Lane.OUT}.get(lane)
-    if banning is not None and owner_by_lookup(holding, number, banning) is not None:
+    banning = {Hook.WATCH_IN: Hook.IN, Hook.WATCH_OUT: Hook.OUT}.get(hook)
+    if banning is not None and owner_by_lookup(state, number, banning) is not None:
         return None
     needle: Addresses = from_numbers(V4, [number])
     for kind in (Kind.HOSTS, Kind.NETS):
-        owned = holding.owned.get(MapId(lane, kind, V4))
-        mark = owned.owner_of(needle) if owned is not None else None
+        map_entries = state.map_entries.get(MapId(hook, kind, V4))
+        mark = map_entries.owner_of(needle) if map_entries is not None else None
         if mark is not None:
             return int(mark)
     return None
 
 
 LANES = [
-    (Lane.IN, Direction.IN, True),
-    (Lane.WATCH_IN, Direction.IN, False),
-    (Lane.OUT, Direction.OUT, True),
-    (Lane.WATCH_OUT, Direction.OUT, False),
+    (Hook.IN, Direction.IN, True),
+    (Hook.WATCH_IN, Direction.IN, False),
+    (Hook.OUT, Direction.OUT, True),
+    (Hook.WATCH_OUT, Direction.OUT, False),
 ]
 
 
 @given(worlds)
 @example(World((owner(1, Action.LOG), owner(2)), {SourceId("s1"): [(0, 1)], SourceId("s2"): [(0, 0)]}, []))
 def test_every_address_belongs_to_the_first_source_in_order_that_holds_it(world: World) -> None:
-    holding = world.holding()
-    for lane, direction, blocks in LANES:
+    state = world.state()
+    for hook, direction, blocks in LANES:
         for number in range(SPACE + 1):
-            assert owner_by_lookup(holding, number, lane) == owner_by_hand(world, number, direction, blocks=blocks)
+            assert owner_by_lookup(state, number, hook) == owner_by_hand(world, number, direction, blocks=blocks)
 
 
 @given(worlds)
 def test_elements_of_a_map_are_sorted_and_disjoint(world: World) -> None:
-    for owned in world.holding().owned.values():
-        assert (owned.first <= owned.last).all()
-        assert (owned.first[1:] > owned.last[:-1]).all()
+    for map_entries in world.state().map_entries.values():
+        assert (map_entries.first <= map_entries.last).all()
+        assert (map_entries.first[1:] > map_entries.last[:-1]).all()
 
 
-def apply_to(owned: Owned, add: Owned, remove: Owned) -> set[tuple[int, int, int]]:
-    held = triples(owned)
+def apply_to(map_entries: MapEntries, add: MapEntries, remove: MapEntries) -> set[tuple[int, int, int]]:
+    held = triples(map_entries)
     assert triples(remove) <= held
     assert not triples(add) & held
     return (held - triples(remove)) | triples(add)
 
 
-def triples(owned: Owned) -> set[tuple[int, int, int]]:
-    return set(zip(owned.first.tolist(), owned.last.tolist(), owned.mark.tolist(), strict=True))
+def triples(map_entries: MapEntries) -> set[tuple[int, int, int]]:
+    return set(zip(map_entries.first.tolist(), map_entries.last.tolist(), map_entries.mark.tolist(), strict=True))
 
 
 @given(worlds, worlds)
 def test_a_difference_leads_from_what_stands_to_what_shall_stand(before: World, after: World) -> None:
-    present, desired = before.holding(), after.holding()
+    present, desired = before.state(), after.state()
     change = difference(present, desired)
     changed = {one.map: one for one in change.maps}
-    for map_id, wanted in desired.owned.items():
+    for map_id, wanted in desired.map_entries.items():
         if map_id not in changed:
-            assert triples(present.owned[map_id]) == triples(wanted)
+            assert triples(present.map_entries[map_id]) == triples(wanted)
         elif not changed[map_id].replace:
             one = changed[map_id]
-            assert apply_to(present.owned[map_id], one.add, one.remove) == triples(wanted)
+            assert apply_to(present.map_entries[map_id], one.add, one.remove) == triples(wanted)
         else:
             assert triples(changed[map_id].add) == triples(wanted)
 
 
 @given(worlds)
 def test_nothing_differs_from_itself(world: World) -> None:
-    assert difference(world.holding(), world.holding()).is_empty
+    assert difference(world.state(), world.state()).is_empty
 
 
-def two(first: AddressSet, second: AddressSet, *markers: Marker) -> Holding:
-    roster = (owner(1), owner(2))
-    return plan(roster, {SourceId("s1"): first, SourceId("s2"): second}, NOTHING, NOTHING, markers)
+def two(first: AddressSet, second: AddressSet, *markers: Marker) -> FirewallState:
+    sources = (owner(1), owner(2))
+    return plan(sources, {SourceId("s1"): first, SourceId("s2"): second}, NOTHING, NOTHING, markers)
 
 
 def test_one_changed_entry_is_one_changed_element() -> None:
@@ -155,8 +155,8 @@ def test_one_changed_entry_is_one_changed_element() -> None:
 
 
 def test_a_single_address_of_a_network_before_it_costs_nothing() -> None:
-    holding = two(four((0, 255)), four((7, 7), (300, 300)))
-    assert triples(holding.owned[MapId(Lane.IN, Kind.HOSTS, V4)]) == {(300, 300, 2)}
+    state = two(four((0, 255)), four((7, 7), (300, 300)))
+    assert triples(state.map_entries[MapId(Hook.IN, Kind.HOSTS, V4)]) == {(300, 300, 2)}
 
 
 def test_an_unknown_firewall_is_written_anew() -> None:
@@ -169,9 +169,9 @@ def test_an_unknown_firewall_is_written_anew() -> None:
 
 
 def test_a_map_that_is_wrong_in_the_kernel_is_replaced_whole_and_alone() -> None:
-    holding = two(four((1, 1)), four((10, 20)))
-    wrong = MapId(Lane.IN, Kind.NETS, V4)
-    change = difference(holding, holding, Verdict(maps=frozenset({wrong})))
+    state = two(four((1, 1)), four((10, 20)))
+    wrong = MapId(Hook.IN, Kind.NETS, V4)
+    change = difference(state, state, Verification(maps=frozenset({wrong})))
     assert [(one.map, one.replace, len(one.add)) for one in change.maps] == [(wrong, True, 1)]
 
 
@@ -198,17 +198,17 @@ def test_a_change_reads_like_a_sentence() -> None:
 def test_ipv6_is_planned_like_ipv4() -> None:
     hosts = from_numbers(V6, [1 << 100, 5])
     content = AddressSet.of(first6=hosts)
-    holding = plan((owner(3),), {SourceId("s3"): content}, NOTHING, NOTHING, [])
-    owned = holding.owned[MapId(Lane.IN, Kind.HOSTS, V6)]
-    assert np.array_equal(owned.first, np.sort(hosts))
-    assert set(owned.mark.tolist()) == {3}
+    state = plan((owner(3),), {SourceId("s3"): content}, NOTHING, NOTHING, [])
+    map_entries = state.map_entries[MapId(Hook.IN, Kind.HOSTS, V6)]
+    assert np.array_equal(map_entries.first, np.sort(hosts))
+    assert set(map_entries.mark.tolist()) == {3}
 
 
 @given(worlds)
 @example(World((owner(1), owner(2)), {SourceId("s1"): [(0, 4)], SourceId("s2"): [(4, 5)]}, []))
 def test_what_maps_hold_planned_again_leads_to_the_same_maps(world: World) -> None:
-    held = world.holding()
-    found = contents_of(held.owned)
-    contents = {one.source_id: found[one.mark] for one in world.roster if one.mark in found}
-    barred = {V4: ranges(world.barred), V6: Ranges.none(V6)}
-    assert difference(held, plan(world.roster, contents, NOTHING, barred, [])).is_empty
+    held = world.state()
+    found = contents_of(held.map_entries)
+    contents = {one.source_id: found[one.mark] for one in world.sources if one.mark in found}
+    never_banned = {V4: ranges(world.never_banned), V6: Ranges.none(V6)}
+    assert difference(held, plan(world.sources, contents, NOTHING, never_banned, [])).is_empty

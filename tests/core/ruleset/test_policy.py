@@ -32,8 +32,8 @@ def lets_pass(of: Policy, text: str) -> bool:
     address = ip_address(text)
     family = Family.IPV4 if address.version == 4 else Family.IPV6
     needle = from_numbers(family, [int(address)])
-    passes, barred = bool(of.allowed[family].contains(needle)[0]), bool(of.barred[family].contains(needle)[0])
-    assert barred or not passes, "whatever is allowed is barred from being banned"
+    passes, never_banned = bool(of.allowed[family].contains(needle)[0]), bool(of.never_banned[family].contains(needle)[0])
+    assert never_banned or not passes, "whatever is allowed is barred from being banned"
     return passes
 
 
@@ -90,7 +90,7 @@ def test_one_allowed_range_more_is_not_taken_for_one_barred_range_more() -> None
 
 def test_the_roster_is_the_enabled_sources_in_their_order() -> None:
     of = policy(source(TWO, action=Action.LOG, direction=Direction.OUT), source(ONE, enabled=False))
-    (owner,) = of.roster
+    (owner,) = of.sources
     assert (owner.mark, owner.source_id, owner.action, owner.direction) == (2, TWO, Action.LOG, Direction.OUT)
     assert of.owner(TWO) is owner
     assert of.owner(ONE) is None
@@ -119,7 +119,7 @@ def test_allowed_addresses_are_barred_and_reserved_ones_are_not_allowed() -> Non
     assert lets_pass(of, "2001:db8::1")
     assert not lets_pass(of, "192.0.2.2")
     assert not lets_pass(of, "127.0.0.1")
-    assert of.barred[Family.IPV4].contains(from_numbers(Family.IPV4, [int(ip_address("127.0.0.1"))])).all()
+    assert of.never_banned[Family.IPV4].contains(from_numbers(Family.IPV4, [int(ip_address("127.0.0.1"))])).all()
 
 
 def test_the_hash_is_sixteen_hexadecimal_digits() -> None:

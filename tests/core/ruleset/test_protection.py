@@ -12,17 +12,17 @@ from banlistd.core.addresses.sets import FAMILIES, AddressSet, Ranges, from_numb
 from banlistd.core.config.model import AllowEntry, Config, Source
 from banlistd.core.ruleset.plan import plan
 from banlistd.core.ruleset.policy import Policy, policy_of
-from banlistd.core.ruleset.protection import EMBEDDINGS, Carving, Span, carve, forms, joined, label
-from banlistd.core.ruleset.state import Holding
-from banlistd.model import Action, Direction, Family, Mark, Owner, PolicyHash, Protected, SourceId
+from banlistd.core.ruleset.protection import EMBEDDINGS, ProtectionExclusions, Span, carve, forms, joined, label
+from banlistd.core.ruleset.state import FirewallState
+from banlistd.model import Action, Direction, Family, Mark, PolicyHash, Protected, SourceId, SourceSlot
 
 V4, V6 = Family.IPV4, Family.IPV6
 ONE, TWO = SourceId("one"), SourceId("two")
 NOTHING = {family: Ranges.none(family) for family in FAMILIES}
 BASE = PolicyHash("0123456789abcdef")
 ROSTER = (
-    Owner(Mark(1), ONE, Action.DROP, Direction.BOTH),
-    Owner(Mark(2), TWO, Action.LOG, Direction.IN),
+    SourceSlot(Mark(1), ONE, Action.DROP, Direction.BOTH),
+    SourceSlot(Mark(2), TWO, Action.LOG, Direction.IN),
 )
 
 
@@ -47,7 +47,7 @@ def written(span: Span) -> str:
 
 
 def is_barred(policy: Policy, text: str) -> bool:
-    return bool(policy.barred[family_of(text)].contains(from_numbers(family_of(text), [int(ip_address(text))]))[0])
+    return bool(policy.never_banned[family_of(text)].contains(from_numbers(family_of(text), [int(ip_address(text))]))[0])
 
 
 EVERYTHING = listed("0.0.0.0/0", "::/0")
@@ -75,10 +75,10 @@ def test_another_ipv6_address_is_itself_only(text: str) -> None:
 
 
 def test_what_no_list_holds_changes_nothing() -> None:
-    carving = carve([protected("192.0.2.1")], {ONE: listed("192.0.2.0/32", "192.0.2.2/32", "198.51.100.0/24")}, NOTHING)
-    assert carving.is_empty
-    assert carving.hits == ()
-    assert carving.policy_hash(BASE) == BASE
+    exclusions = carve([protected("192.0.2.1")], {ONE: listed("192.0.2.0/32", "192.0.2.2/32", "198.51.100.0/24")}, NOTHING)
+    assert exclusions.is_empty
+    assert exclusions.hits == ()
+    assert exclusions.policy_hash(BASE) == BASE
 
 
 def test_a_hit_names_every_list_that_holds_the_address() -> None:
@@ -88,19 +88,21 @@ def test_a_hit_names_every_list_that_holds_the_address() -> None:
 
 
 def test_only_what_lists_hold_is_carved() -> None:
-    carving = carve([protected("192.0.2.0", "192.0.2.255")], {ONE: listed("192.0.2.7/32", "192.0.2.128/25")}, NOTHING)
-    assert [written((V4, int(a), int(b))) for a, b in zip(carving.ranges[V4].first, carving.ranges[V4].last, strict=True)] == [
+    exclusions = carve([protected("192.0.2.0", "192.0.2.255")], {ONE: listed("192.0.2.7/32", "192.0.2.128/25")}, NOTHING)
+    assert [
+        written((V4, int(a), int(b))) for a, b in zip(exclusions.ranges[V4].first, exclusions.ranges[V4].last, strict=True)
+    ] == [
         "192.0.2.7",
         "192.0.2.128 - 192.0.2.255",
     ]
-    assert not len(carving.ranges[V6])
+    assert not len(exclusions.ranges[V6])
 
 
 def test_what_is_free_for_another_reason_is_told_but_not_carved() -> None:
-    barred = {V4: listed("10.0.0.0/8").ranges(V4), V6: Ranges.none(V6)}
-    carving = carve([protected("10.0.0.1")], {ONE: listed("10.0.0.0/8")}, barred)
-    assert carving.is_empty
-    (hit,) = carving.hits
+    never_banned = {V4: listed("10.0.0.0/8").ranges(V4), V6: Ranges.none(V6)}
+    exclusions = carve([protected("10.0.0.1")], {ONE: listed("10.0.0.0/8")}, never_banned)
+    assert exclusions.is_empty
+    (hit,) = exclusions.hits
     assert (hit.sources, hit.carved) == ((ONE,), False)
 
 
@@ -156,8 +158,10 @@ def content_of(chosen: Sequence[Span]) -> AddressSet:
     return AddressSet.of(*columns)
 
 
-def held(contents: Mapping[SourceId, AddressSet], carving: Carving, barred: Mapping[Family, Ranges]) -> Holding:
-    return plan(ROSTER, contents, NOTHING, joined(barred, carving.ranges), [])
+def held(
+    contents: Mapping[SourceId, AddressSet], exclusions: ProtectionExclusions, never_banned: Mapping[Family, Ranges]
+) -> FirewallState:
+    return plan(ROSTER, contents, NOTHING, joined(never_banned, exclusions.ranges), [])
 
 
 def probes() -> Iterator[tuple[Family, int]]:
@@ -172,18 +176,18 @@ def test_nothing_protected_is_owned_and_everything_else_is_as_without(
     kept: list[Protected], one: list[Span], two: list[Span], free: list[Span]
 ) -> None:
     contents = {ONE: content_of(one), TWO: content_of(two)}
-    barred = {family: content_of(free).ranges(family) for family in FAMILIES}
-    carving = carve(kept, contents, barred)
-    without, present = held(contents, Carving.none(), barred), held(contents, carving, barred)
+    never_banned = {family: content_of(free).ranges(family) for family in FAMILIES}
+    exclusions = carve(kept, contents, never_banned)
+    without, present = held(contents, ProtectionExclusions.none(), never_banned), held(contents, exclusions, never_banned)
     safe = [form for item in kept for form in forms((item.family, item.first, item.last))]
     for family, number in probes():
         needle = from_numbers(family, [number])
         is_safe = any(kind is family and first <= number <= last for kind, first, last in safe)
-        for map_id in (map_id for map_id in present.owned if map_id.family is family):
-            expected = None if is_safe else without.owned[map_id].owner_of(needle)
-            assert present.owned[map_id].owner_of(needle) == expected
-    assert carving.is_empty == (carving.policy_hash(BASE) == BASE)
-    assert any(hit.carved for hit in carving.hits) != carving.is_empty
+        for map_id in (map_id for map_id in present.map_entries if map_id.family is family):
+            expected = None if is_safe else without.map_entries[map_id].owner_of(needle)
+            assert present.map_entries[map_id].owner_of(needle) == expected
+    assert exclusions.is_empty == (exclusions.policy_hash(BASE) == BASE)
+    assert any(hit.carved for hit in exclusions.hits) != exclusions.is_empty
 
 
 @given(st.lists(items, max_size=5))
@@ -193,4 +197,6 @@ def test_a_list_that_holds_everything_leaves_each_protected_address_free(kept: l
         for family, first, last in forms((item.family, item.first, item.last)):
             for number in (first, last, (first + last) // 2):
                 needle = from_numbers(family, [number])
-                assert {owned.owner_of(needle) for key, owned in present.owned.items() if key.family is family} == {None}
+                assert {
+                    map_entries.owner_of(needle) for key, map_entries in present.map_entries.items() if key.family is family
+                } == {None}

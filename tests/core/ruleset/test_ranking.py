@@ -10,20 +10,20 @@ from banlistd.core.geo.tables import Table, layer_of, number_of
 from banlistd.core.geo.types import By
 from banlistd.core.ruleset.plan import plan
 from banlistd.core.ruleset.ranking import Rank, count, rank, rank_sources
-from banlistd.core.ruleset.state import Holding
-from banlistd.model import Action, Direction, Family, Format, Mark, Owner, SourceId
+from banlistd.core.ruleset.state import FirewallState
+from banlistd.model import Action, Direction, Family, Format, Mark, SourceId, SourceSlot
 
 NOBODY: Mapping[Family, Ranges] = {family: Ranges.none(family) for family in FAMILIES}
 V4 = Family.IPV4
 NET = 0xC0000200
 
 
-def holding(*lists: tuple[str, str, Action, Direction]) -> Holding:
-    roster = tuple(
-        Owner(Mark(at), SourceId(name), action, direction) for at, (name, _, action, direction) in enumerate(lists, 1)
+def state(*lists: tuple[str, str, Action, Direction]) -> FirewallState:
+    sources = tuple(
+        SourceSlot(Mark(at), SourceId(name), action, direction) for at, (name, _, action, direction) in enumerate(lists, 1)
     )
     contents = {SourceId(name): parsed(text) for name, text, _, _ in lists}
-    return plan(roster, contents, NOBODY, NOBODY, ())
+    return plan(sources, contents, NOBODY, NOBODY, ())
 
 
 def parsed(text: str) -> AddressSet:
@@ -38,7 +38,7 @@ def table() -> Table:
 
 
 def test_single_addresses_and_networks_are_counted_where_they_belong() -> None:
-    held = holding(("a", "192.0.2.1 192.0.2.2 192.0.2.192/28 198.51.100.0/24 2001:db8::1", Action.DROP, Direction.IN))
+    held = state(("a", "192.0.2.1 192.0.2.2 192.0.2.192/28 198.51.100.0/24 2001:db8::1", Action.DROP, Direction.IN))
     assert rank(held, table(), By.COUNTRY) == [
         Rank("", "", 2, 256),
         Rank("NO", "Norway", 2, 2),
@@ -48,13 +48,13 @@ def test_single_addresses_and_networks_are_counted_where_they_belong() -> None:
 
 
 def test_a_network_of_two_countries_is_a_ban_of_each_and_its_addresses_are_shared_out() -> None:
-    held = holding(("a", "192.0.2.0/24", Action.DROP, Direction.IN))
+    held = state(("a", "192.0.2.0/24", Action.DROP, Direction.IN))
     assert rank(held, table(), By.COUNTRY) == [Rank("NO", "Norway", 1, 128), Rank("SE", "Sweden", 1, 128)]
     assert count(held) == 1
 
 
 def test_what_is_only_watched_is_not_counted_and_both_directions_count_once() -> None:
-    held = holding(
+    held = state(
         ("a", "192.0.2.1", Action.REJECT, Direction.BOTH),
         ("b", "192.0.2.2 192.0.2.3", Action.COUNT, Direction.IN),
         ("c", "192.0.2.4", Action.DROP, Direction.OUT),
@@ -64,7 +64,7 @@ def test_what_is_only_watched_is_not_counted_and_both_directions_count_once() ->
 
 
 def test_sources_are_ranked_by_what_they_own() -> None:
-    held = holding(
+    held = state(
         ("a", "192.0.2.1", Action.DROP, Direction.IN),
         ("b", "192.0.2.1 192.0.2.2 198.51.100.0/24", Action.DROP, Direction.IN),
         ("c", "192.0.2.2", Action.DROP, Direction.IN),
@@ -76,10 +76,10 @@ def test_operators_have_the_names_that_the_database_has() -> None:
     layers = {family: Table.none().layers[family] for family in FAMILIES}
     first = np.array([NET], dtype=np.uint32)
     layers[V4] = layer_of(V4, first, first + np.uint32(255), np.array([64496], dtype=np.uint32))
-    held = holding(("a", "192.0.2.1", Action.DROP, Direction.IN))
+    held = state(("a", "192.0.2.1", Action.DROP, Direction.IN))
     assert rank(held, Table(layers, {64496: "Example Network"}), By.ASN) == [Rank("AS64496", "Example Network", 1, 1)]
 
 
 def test_nothing_is_ranked_where_nothing_is_banned() -> None:
-    assert not rank(holding(), table(), By.COUNTRY)
-    assert not rank_sources(holding())
+    assert not rank(state(), table(), By.COUNTRY)
+    assert not rank_sources(state())

@@ -60,8 +60,8 @@ def skip_where_no_machine_can_be() -> None:
 def image() -> Path:
     """The root of a Debian that nobody has started yet. Skips where it is neither cached nor to be had."""
     suite = platform.freedesktop_os_release().get("VERSION_CODENAME", "")
-    recipe = "\n".join([suite, _PACKAGES, _FINISH, *_OPTIONS])
-    with _cache(f"machine-{hashlib.sha256(recipe.encode()).hexdigest()[:16]}") as folder:
+    fetch_key = "\n".join([suite, _PACKAGES, _FINISH, *_OPTIONS])
+    with _cache(f"machine-{hashlib.sha256(fetch_key.encode()).hexdigest()[:16]}") as folder:
         root = folder / "root"
         if not root.is_dir():
             raw = folder / "raw"

@@ -98,7 +98,7 @@ def _see_through(world: World, scene: Scene, daemon: Daemon, *events: str) -> En
 def check_the_answers(world: World, scene: Scene) -> View:
     """Nobody writes meanwhile: what banlistctl says is what stands."""
     view = look()
-    assert (view.ranges, view.blocking) == world.holding(scene, world.hashes(scene))
+    assert (view.ranges, view.blocking) == world.state(scene, world.hashes(scene))
     assert view.contents == world.hashes(scene)
     status = world.ask("GET", "status")
     assert (status["sources"], status["enabled"], status["failing"]) == (len(scene.lists),) * 2 + (0,)

@@ -9,7 +9,7 @@ from typing import Any
 
 from system.daemon_process import answer_of
 from system.kernel_view import Ranges, View, generation, look
-from system.kill.world import Ended, Holding, Scene, World
+from system.kill.world import Ended, FirewallState, Scene, World
 
 Ledger = Mapping[int, tuple[str, str | None, str]]
 """The runs by their ids: source, content hash, state; the newest last."""
@@ -37,25 +37,25 @@ def check_what_is_left(world: World, scenes: Sequence[Scene], view: View, *, in_
     left = (view.ranges, view.blocking)
     if left not in holdings:
         assert in_steps, f"neither the old nor the new: {view.contents}"
-        candidates = [holding for scene in scenes for holding in _on_the_way(world, scene, scenes[-1], view)]
+        candidates = [state for scene in scenes for state in _on_the_way(world, scene, scenes[-1], view)]
         for part in (0, 1):
             for version in (4, 6):
-                _check_owners(left[part][version], [holding[part][version] for holding in candidates])
+                _check_owners(left[part][version], [state[part][version] for state in candidates])
     if view.ranges != {4: [], 6: []}:
         _check_that_the_banned_are_dropped(view.listing)
 
 
-def _standing(world: World, scene: Scene, view: View) -> Holding:
+def _standing(world: World, scene: Scene, view: View) -> FirewallState:
     """Under this configuration, with the contents that the markers name."""
-    return world.holding(scene, {name: view.contents[name] for name in scene.sources if name in view.contents})
+    return world.state(scene, {name: view.contents[name] for name in scene.sources if name in view.contents})
 
 
-def _on_the_way(world: World, scene: Scene, to: Scene, view: View) -> Sequence[Holding]:
+def _on_the_way(world: World, scene: Scene, to: Scene, view: View) -> Sequence[FirewallState]:
     """Under this configuration, where some sources have their new contents already and the others what their markers name."""
     new = world.hashes(to)
     choices = {name: {held[name] for held in (view.contents, new) if name in held} for name in scene.sources}
     choices = {name: choice for name, choice in choices.items() if choice}
-    return [world.holding(scene, dict(zip(choices, mix, strict=True))) for mix in product(*choices.values())]
+    return [world.state(scene, dict(zip(choices, mix, strict=True))) for mix in product(*choices.values())]
 
 
 def _check_owners(left: Ranges, candidates: Sequence[Ranges]) -> None:
@@ -96,7 +96,7 @@ def check_the_end(
     """
     assert again.code == 0, again
     found = look()
-    assert (found.ranges, found.blocking) == world.holding(scene, world.hashes(scene))
+    assert (found.ranges, found.blocking) == world.state(scene, world.hashes(scene))
     assert found.contents == world.hashes(scene)
     assert normal(found.listing) == normal(final.listing)
     if normal(left.listing) == normal(final.listing):

@@ -15,7 +15,7 @@ from system.kernel_view import Ranges, expected, look
 from system.kill.nursery import Nursery, Nursling
 from system.kill.tracer import Trail, Watch
 
-Holding = tuple[Mapping[int, Ranges], Mapping[int, Ranges]]
+FirewallState = tuple[Mapping[int, Ranges], Mapping[int, Ranges]]
 """What stands, and the part of it that blocks."""
 
 
@@ -43,7 +43,7 @@ class Scene:
         """What the administrator's part of it is."""
         return tuple(self.lists), self.actions, self.allow, self.more, self.owner
 
-    def holding(self, contents: Mapping[str, Sequence[str]]) -> Holding:
+    def state(self, contents: Mapping[str, Sequence[str]]) -> FirewallState:
         """What stands under this configuration where these contents are held; what blocks comes before what watches."""
         held = [name for name in self.sources if name in contents]
         blocking = {name: contents[name] for name in held if self.actions.get(name, "drop") in {"drop", "reject"}}
@@ -93,7 +93,7 @@ class World:
         self._folder = folder
         self._entries: dict[tuple[str, str], Sequence[str]] = {}
         self._hashes: dict[tuple[str, int], str] = {}
-        self._worked_out: dict[tuple[Any, ...], Holding] = {}
+        self._worked_out: dict[tuple[Any, ...], FirewallState] = {}
 
     def show(self, scene: Scene) -> None:
         """Let the servers and the configuration say so."""
@@ -111,7 +111,7 @@ class World:
         ended = self.once()
         assert ended.code == 0, ended
         view = look()
-        assert (view.ranges, view.blocking) == scene.holding(scene.sources)
+        assert (view.ranges, view.blocking) == scene.state(scene.sources)
         for name, content_hash in view.contents.items():
             self._entries[name, content_hash] = scene.sources[name]
             self._hashes[name, id(scene.sources[name])] = content_hash
@@ -120,12 +120,12 @@ class World:
         """The content hash of each source of a scene."""
         return {name: self._hashes[name, id(entries)] for name, entries in scene.sources.items()}
 
-    def holding(self, scene: Scene, contents: Mapping[str, str]) -> Holding:
+    def state(self, scene: Scene, contents: Mapping[str, str]) -> FirewallState:
         """What stands in a scene where these contents, by their hashes, are held."""
         held = {name: contents[name] for name in scene.sources if name in contents}
         key = (scene, *sorted(held.items()))
         if key not in self._worked_out:
-            self._worked_out[key] = scene.holding({name: self._entries[name, held[name]] for name in held})
+            self._worked_out[key] = scene.state({name: self._entries[name, held[name]] for name in held})
         return self._worked_out[key]
 
     def once(self, watch: Watch | None = None) -> Ended:

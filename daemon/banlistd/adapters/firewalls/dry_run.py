@@ -4,12 +4,12 @@ from collections.abc import Callable, Mapping
 
 from banlistd.core.addresses.sets import AddressSet
 from banlistd.core.ruleset.diff import Change
-from banlistd.core.ruleset.state import Holding, Verdict
-from banlistd.model import Counter, Disturbance, Mark, Marker
+from banlistd.core.ruleset.state import FirewallState, Verification
+from banlistd.model import Counter, ExternalChange, Mark, Marker
 from banlistd.ports import Firewall
 
 
-class RehearsalFirewall:
+class DryRunFirewall:
     """The Firewall of ports.py that writes nothing. `tell` gets the lines of each change."""
 
     def __init__(self, real: Firewall, tell: Callable[[str], None]) -> None:
@@ -20,8 +20,8 @@ class RehearsalFirewall:
     async def markers(self) -> tuple[Marker, ...]:
         return await self._real.markers() if self._markers is None else self._markers
 
-    async def verify(self, holding: Holding) -> Verdict:
-        return await self._real.verify(holding) if self._markers is None else Verdict()
+    async def verify(self, state: FirewallState) -> Verification:
+        return await self._real.verify(state) if self._markers is None else Verification()
 
     async def apply(self, change: Change) -> int:
         gone = {*change.retired, *(marker.mark for marker in change.markers)}
@@ -34,8 +34,8 @@ class RehearsalFirewall:
     async def contents(self) -> Mapping[Mark, AddressSet]:
         return await self._real.contents()
 
-    async def disturbed(self) -> Disturbance:
-        return await self._real.disturbed()
+    async def wait_for_external_change(self) -> ExternalChange:
+        return await self._real.wait_for_external_change()
 
     async def counters(self) -> Mapping[Mark, Counter]:
         return await self._real.counters()

@@ -7,43 +7,44 @@ import numpy as np
 
 from banlistd.core.addresses.sets import FAMILIES, AddressSet, Ranges
 from banlistd.core.ruleset.diff import Change
-from banlistd.core.ruleset.state import Holding, MapId, Owned, Verdict, contents_of, maps_of
-from banlistd.model import Counter, Disturbance, Family, Mark, Marker, Owner
+from banlistd.core.ruleset.state import FirewallState, MapEntries, MapId, Verification, contents_of, maps_of
+from banlistd.model import Counter, ExternalChange, Family, Mark, Marker, SourceSlot
 
 
 class MemoryFirewall:
     """The Firewall of ports.py. Nothing is stored: a new one is empty."""
 
     def __init__(self) -> None:
-        self._roster: tuple[Owner, ...] | None = None
-        self._maps: dict[MapId, Owned] = {}
+        self._roster: tuple[SourceSlot, ...] | None = None
+        self._maps: dict[MapId, MapEntries] = {}
         self._allowed: dict[Family, Ranges] = {}
         self._markers: dict[Mark, Marker] = {}
 
     @property
-    def held(self) -> Mapping[MapId, Owned]:
+    def maps(self) -> Mapping[MapId, MapEntries]:
         """What each map holds."""
         return self._maps
 
     async def markers(self) -> tuple[Marker, ...]:
         return tuple(self._markers[mark] for mark in sorted(self._markers))
 
-    async def verify(self, holding: Holding) -> Verdict:
-        shaped = self._roster == holding.roster and all(
-            self._allowed.get(family) == ranges for family, ranges in holding.allowed.items()
+    async def verify(self, state: FirewallState) -> Verification:
+        shaped = self._roster == state.sources and all(
+            self._allowed.get(family) == ranges for family, ranges in state.allowed.items()
         )
-        wrong = [map_id for map_id, owned in holding.owned.items() if not _equal(self._maps.get(map_id), owned)]
-        return Verdict(not shaped, frozenset(wrong))
+        wrong = [map_id for map_id, map_entries in state.map_entries.items() if not _equal(self._maps.get(map_id), map_entries)]
+        return Verification(not shaped, frozenset(wrong))
 
     async def apply(self, change: Change) -> int:
         if change.is_empty:
             return 0
         if change.replace:
             await self.teardown()
-        self._roster = change.roster
+        self._roster = change.sources
         told = {item.map: item.whole for item in change.maps}
         self._maps = {
-            map_id: told.get(map_id, self._maps.get(map_id, Owned.none(map_id.family))) for map_id in maps_of(change.roster)
+            map_id: told.get(map_id, self._maps.get(map_id, MapEntries.none(map_id.family)))
+            for map_id in maps_of(change.sources)
         }
         if change.allowed is not None:
             self._allowed = {family: change.allowed[family] for family in FAMILIES}
@@ -55,9 +56,9 @@ class MemoryFirewall:
     async def contents(self) -> Mapping[Mark, AddressSet]:
         return contents_of(self._maps)
 
-    async def disturbed(self) -> Disturbance:
+    async def wait_for_external_change(self) -> ExternalChange:
         await asyncio.Event().wait()
-        return Disturbance()
+        return ExternalChange()
 
     async def counters(self) -> Mapping[Mark, Counter]:
         return {}
@@ -72,10 +73,10 @@ class MemoryFirewall:
         return None
 
 
-def _equal(held: Owned | None, owned: Owned) -> bool:
+def _equal(maps: MapEntries | None, map_entries: MapEntries) -> bool:
     return (
-        held is not None
-        and np.array_equal(held.first, owned.first)
-        and np.array_equal(held.last, owned.last)
-        and np.array_equal(held.mark, owned.mark)
+        maps is not None
+        and np.array_equal(maps.first, map_entries.first)
+        and np.array_equal(maps.last, map_entries.last)
+        and np.array_equal(maps.mark, map_entries.mark)
     )

@@ -80,7 +80,7 @@ class Names:
         if first_answers:
             await asyncio.wait(first_answers, timeout=self._deadline)
         found = {host: tuple(sorted(name.given)) for host, name in self._names.items()}
-        self._write_down({host: given for host, given in found.items() if given})
+        self._resync_ledger({host: given for host, given in found.items() if given})
         return found
 
     async def settle(self) -> None:
@@ -88,7 +88,7 @@ class Names:
         if self._keeping is not None:
             await self._keeping
 
-    def _write_down(self, known: dict[str, tuple[str, ...]]) -> None:
+    def _resync_ledger(self, known: dict[str, tuple[str, ...]]) -> None:
         """Beside everything else: nobody who asks for addresses waits for a disk."""
         if self._keep is None or known == self._kept or (self._keeping is not None and not self._keeping.done()):
             return

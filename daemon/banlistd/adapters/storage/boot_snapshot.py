@@ -5,7 +5,7 @@ from collections.abc import Callable
 import aiosqlite
 
 from banlistd.adapters.storage.database import Database
-from banlistd.core.ruleset.boot_snapshot import Footing, decode, encode
+from banlistd.core.ruleset.boot_snapshot import BootSnapshot, decode, encode
 from banlistd.model import PolicyHash
 
 _KEEP = """
@@ -14,17 +14,17 @@ _KEEP = """
 """
 
 
-class LastFooting:
+class BootSnapshotTable:
     """Each call is one transaction. Raises LedgerError."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def last(self) -> Footing | None:
+    async def last(self) -> BootSnapshot | None:
         """What was kept last, if it can be read."""
         return decode("".join(row[0] for row in await self._database.run("SELECT body FROM footing")))
 
-    async def keep(self, policy_hash: PolicyHash, make: Callable[[], Footing]) -> None:
+    async def keep(self, policy_hash: PolicyHash, make: Callable[[], BootSnapshot]) -> None:
         """Keep what `make` makes, unless what is kept has this very hash (that of the markers, so what is carved counts)."""
         if await self._database.run("SELECT 1 FROM footing WHERE policy_hash = ?", (policy_hash,)):
             return

@@ -70,15 +70,15 @@ class Database:
     def fault(self) -> str:
         return self._fault
 
-    async def mishap(self) -> str:
+    async def wait_for_fault(self) -> str:
         return await self._mishaps.get()
 
-    async def mend(self) -> bool:
-        async def mend() -> bool:
+    async def try_recover(self) -> bool:
+        async def try_recover() -> bool:
             async with self._lock:
                 return not self._fault or await self._is_back_on_file()
 
-        return await _to_the_end(mend())
+        return await _to_the_end(try_recover())
 
     async def write(self, work: Work[T]) -> T:
         """Run `work` in one `BEGIN IMMEDIATE ... COMMIT`; roll back on any error. Where the disk fails, run it again in memory.

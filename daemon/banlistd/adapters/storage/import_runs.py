@@ -141,8 +141,8 @@ class ImportRuns:
             }
             (row,) = await connection.execute_fetchall(_UPSERT_PENDING, parameters)
             await connection.execute(_KEEP_SNAPSHOT, {**key, "body": pending.snapshot})
-            arrival = _NOTE_ARRIVAL if pending.arrivals is None else _NOTE_NEW_ARRIVAL
-            await connection.execute(arrival, {**key, "now": now, "body": pending.arrivals})
+            arrival = _NOTE_ARRIVAL if pending.added_history is None else _NOTE_NEW_ARRIVAL
+            await connection.execute(arrival, {**key, "now": now, "body": pending.added_history})
             return _run_of(row)
 
         return await self._database.write(work)
@@ -195,7 +195,7 @@ class ImportRuns:
         )
         return bytes(rows[0][0]) if rows else None
 
-    async def arrivals(self, source_id: SourceId) -> Sequence[tuple[float, bytes | None]]:
+    async def added_history(self, source_id: SourceId) -> Sequence[tuple[float, bytes | None]]:
         return await self._database.run(
             "SELECT arrived_at, body FROM arrivals JOIN import_runs USING (source_id, content_hash)"
             " WHERE source_id = ? AND state = 'completed' ORDER BY generation DESC",
@@ -270,7 +270,7 @@ def _parameters_of(source_id: SourceId, content_hash: ContentHash | None, valida
         "etag": validators.etag,
         "last_modified": validators.last_modified,
         "body_hash": validators.body_hash,
-        "recipe": validators.recipe,
+        "recipe": validators.fetch_key,
     }
 
 

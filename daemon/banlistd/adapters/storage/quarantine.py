@@ -39,7 +39,7 @@ class QuarantineTable:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def held(self, source_id: SourceId) -> Quarantined | None:
+    async def quarantined(self, source_id: SourceId) -> Quarantined | None:
         query = f"SELECT {_COLUMNS} FROM quarantine WHERE source_id = ?"  # noqa: S608 - made of the literal above
         rows = await self._database.run(query, (source_id,))
         return _quarantined_of(rows[0]) if rows else None

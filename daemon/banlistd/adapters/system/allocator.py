@@ -32,7 +32,7 @@ def settle() -> None:
             _libc().mallopt(setting, value)
 
 
-def give_back() -> None:
+def trim_memory() -> None:
     """Free pages go back to the system, also those between blocks in use: some milliseconds, in a worker thread."""
     if hasattr(_libc(), "malloc_trim"):
         _libc().malloc_trim(0)

@@ -21,11 +21,11 @@ class Difference:
 
 
 def compare(before: AddressSet, after: AddressSet) -> Difference:
-    come, gone = arrivals(after, before), arrivals(before, after)
+    come, gone = added_history(after, before), added_history(before, after)
     return Difference(len(come), len(gone), sample(come), sample(gone))
 
 
-def arrivals(addresses: AddressSet, before: AddressSet) -> AddressSet:
+def added_history(addresses: AddressSet, before: AddressSet) -> AddressSet:
     """What a content has and the one before had not."""
     news = []
     for family in FAMILIES:

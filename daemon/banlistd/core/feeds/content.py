@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from banlistd.core.addresses.comparison import arrivals
+from banlistd.core.addresses.comparison import added_history
 from banlistd.core.addresses.sets import AddressSet, hash_of
 from banlistd.model import ContentHash, SourceId
 
@@ -28,4 +28,4 @@ def stored_form(addresses: AddressSet, content_hash: ContentHash, before: Conten
     """The snapshot of a content, and what it has and the one before had not: None where there was none, or the same."""
     if before is None or before.content_hash == content_hash:
         return addresses.encode(), None
-    return addresses.encode(), arrivals(addresses, before.addresses).encode()
+    return addresses.encode(), added_history(addresses, before.addresses).encode()

@@ -37,14 +37,14 @@ class Quarantined:
     approved: bool = False
 
 
-def detained(held: Quarantined | None, reading: Reading, refusal: Refusal, source: Source, now: float) -> Quarantined:
+def detained(previous: Quarantined | None, reading: Reading, refusal: Refusal, source: Source, now: float) -> Quarantined:
     """What is in quarantine after a refusal, when `held` was in it before. It encodes the content: for a worker thread."""
     entries = len(reading.addresses)
     first, refusals, stood = now, 1, 0.0
-    if held is not None and held.guard == refusal.guard and _are_alike(held.entries, entries):
+    if previous is not None and previous.guard == refusal.guard and _are_alike(previous.entries, entries):
         # The clock may jump by years: from one poll to the next at most two intervals count, and never less than nothing.
-        step = min(max(now - held.last_seen, 0.0), 2 * source.every)
-        first, refusals, stood = held.first_seen, held.refusals + 1, held.stood + step
+        step = min(max(now - previous.last_seen, 0.0), 2 * source.every)
+        first, refusals, stood = previous.first_seen, previous.refusals + 1, previous.stood + step
     return Quarantined(
         source.id,
         reading.content_hash,
@@ -64,9 +64,9 @@ def _are_alike(one: int, other: int) -> bool:
     return min(one, other) >= ALIKE * max(one, other)
 
 
-def has_settled(held: Quarantined, guards: Guards) -> bool:
+def has_settled(previous: Quarantined, guards: Guards) -> bool:
     """Whether a shrunken list has stayed so for long enough to be believed."""
-    return held.guard == SHRUNK and held.refusals >= FEWEST_REFUSALS and held.stood >= guards.settle
+    return previous.guard == SHRUNK and previous.refusals >= FEWEST_REFUSALS and previous.stood >= guards.settle
 
 
 def stale_at(good_at: float, source: Source) -> float:
@@ -74,8 +74,8 @@ def stale_at(good_at: float, source: Source) -> float:
     return good_at + max(source.guards.max_age, 2 * source.every)
 
 
-def approved(held: Quarantined | None) -> Reading | None:
+def approved(previous: Quarantined | None) -> Reading | None:
     """Content that an operator wants in spite of the guards; None also where it is damaged."""
-    if held is None or not held.approved or hash_of(held.snapshot) != held.content_hash:
+    if previous is None or not previous.approved or hash_of(previous.snapshot) != previous.content_hash:
         return None
-    return Reading(held.content_hash, AddressSet.decode(held.snapshot), held.rejected)
+    return Reading(previous.content_hash, AddressSet.decode(previous.snapshot), previous.rejected)

@@ -70,8 +70,8 @@ class Layer:
         if not len(self):
             return np.zeros(len(addresses), dtype=np.uint32)
         at = np.searchsorted(self.first, addresses, side="right")
-        held = np.maximum(at, 1) - 1
-        return np.where((at > 0) & (addresses <= self.last[held]), self.code[held], np.uint32(0))
+        index = np.maximum(at, 1) - 1
+        return np.where((at > 0) & (addresses <= self.last[index]), self.code[index], np.uint32(0))
 
     def where(self, codes: Codes) -> Ranges:
         """The ranges that have one of these codes (sorted), merged."""

@@ -96,17 +96,17 @@ def overlaid(rows: Iterable[Row[T]], newer: Sequence[Row[T]]) -> list[Row[T]]:
 
     A newer row takes its whole range. What it covers is gone; what sticks out on either side stays, cut to that.
     """
-    held = list(rows)
-    firsts = [row[0] for row in held]
+    kept = list(rows)
+    firsts = [row[0] for row in kept]
     for first, last, known in newer:
         begin, end = bisect_left(firsts, first), bisect_right(firsts, last)
-        if begin and held[begin - 1][1] >= first:
+        if begin and kept[begin - 1][1] >= first:
             begin -= 1
         pieces: list[Row[T]] = [(first, last, known)]
         if begin < end:
-            low, high = held[begin], held[end - 1]
+            low, high = kept[begin], kept[end - 1]
             pieces = [(low[0], first - 1, low[2])] * (low[0] < first) + pieces
             pieces += [(last + 1, high[1], high[2])] * (high[1] > last)
-        held[begin:end] = pieces
+        kept[begin:end] = pieces
         firsts[begin:end] = [piece[0] for piece in pieces]
-    return held
+    return kept

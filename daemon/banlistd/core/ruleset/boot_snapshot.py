@@ -13,18 +13,18 @@ from banlistd.model import (
     Direction,
     Family,
     Mark,
-    Owner,
     Ownership,
     PolicyHash,
     Protected,
     SourceId,
+    SourceSlot,
 )
 
 _VERSION = 1
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Footing:
+class BootSnapshot:
     """The policy that was in force last, what was protected then, and the backend that held the bans."""
 
     backend: BackendName
@@ -33,35 +33,35 @@ class Footing:
     protected: Sequence[Protected]
 
 
-def encode(footing: Footing) -> str:
+def encode(boot_snapshot: BootSnapshot) -> str:
     """As JSON; sets of addresses are `AddressSet.encode` in hexadecimal digits."""
-    policy = footing.policy
+    policy = boot_snapshot.policy
     return json.dumps(
         {
             "version": _VERSION,
-            "backend": footing.backend,
-            "ownership": footing.ownership,
+            "backend": boot_snapshot.backend,
+            "ownership": boot_snapshot.ownership,
             "hash": policy.hash,
-            "roster": [(owner.mark, owner.source_id, owner.action, owner.direction) for owner in policy.roster],
+            "roster": [(owner.mark, owner.source_id, owner.action, owner.direction) for owner in policy.sources],
             "allowed": as_set(policy.allowed).encode().hex(),
-            "barred": as_set(policy.barred).encode().hex(),
-            "protected": [(item.family, item.first, item.last, item.reason) for item in footing.protected],
+            "barred": as_set(policy.never_banned).encode().hex(),
+            "protected": [(item.family, item.first, item.last, item.reason) for item in boot_snapshot.protected],
         }
     )
 
 
-def decode(text: str) -> Footing | None:
+def decode(text: str) -> BootSnapshot | None:
     """The footing, or None for a text of another version, or one that is damaged."""
     try:
         document = json.loads(text)
         if document["version"] != _VERSION:
             return None
-        return Footing(
+        return BootSnapshot(
             BackendName(document["backend"]),
             Ownership(document["ownership"]),
             Policy(
                 tuple(
-                    Owner(Mark(mark), SourceId(source_id), Action(action), Direction(direction))
+                    SourceSlot(Mark(mark), SourceId(source_id), Action(action), Direction(direction))
                     for mark, source_id, action, direction in document["roster"]
                 ),
                 _ranges(document["allowed"]),

@@ -7,8 +7,8 @@ from typing import Self
 import numpy as np
 
 from banlistd.core.addresses.sets import FAMILIES, Ranges, to_text
-from banlistd.core.ruleset.state import SOUND, Holding, MapId, Owned, Verdict
-from banlistd.model import Family, Mark, Marker, Owner, SourceId
+from banlistd.core.ruleset.state import SOUND, FirewallState, MapEntries, MapId, Verification
+from banlistd.model import Family, Mark, Marker, SourceId, SourceSlot
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -19,9 +19,9 @@ class MapChange:
     """
 
     map: MapId
-    whole: Owned
-    add: Owned
-    remove: Owned
+    whole: MapEntries
+    add: MapEntries
+    remove: MapEntries
     replace: bool
 
 
@@ -33,7 +33,7 @@ class Change:
     markers of the marks in `retired` are removed. `replace`: nothing is known of what stands; start from nothing.
     """
 
-    roster: tuple[Owner, ...]
+    sources: tuple[SourceSlot, ...]
     reshape: bool
     replace: bool
     maps: tuple[MapChange, ...]
@@ -55,12 +55,12 @@ class Change:
 
     def counts(self) -> Mapping[SourceId, tuple[int, int]]:
         """Elements added and removed, by source."""
-        size = 1 + max((int(owner.mark) for owner in self.roster), default=0)
+        size = 1 + max((int(owner.mark) for owner in self.sources), default=0)
         added, removed = np.zeros(size, dtype=np.int64), np.zeros(size, dtype=np.int64)
         for change in self.maps:
             added += np.bincount(change.add.mark, minlength=size)[:size]
             removed += np.bincount(change.remove.mark[change.remove.mark < size], minlength=size)[:size]
-        return {owner.source_id: (int(added[owner.mark]), int(removed[owner.mark])) for owner in self.roster}
+        return {owner.source_id: (int(added[owner.mark]), int(removed[owner.mark])) for owner in self.sources}
 
     def describe(self, most: int = 10) -> list[str]:
         """The change for a person: a line for each kind of thing that would happen."""
@@ -76,31 +76,34 @@ class Change:
         return lines
 
 
-def _sample(sign: str, owned: Owned, most: int) -> list[str]:
+def _sample(sign: str, map_entries: MapEntries, most: int) -> list[str]:
     lines = []
-    for first, last in zip(owned.first[:most], owned.last[:most], strict=True):
-        text = to_text(owned.family, first)
-        lines.append(f"  {sign} {text}" if first == last else f"  {sign} {text} - {to_text(owned.family, last)}")
-    return lines if len(owned) <= most else [*lines, f"  {sign} ... and {len(owned) - most} more"]
+    for first, last in zip(map_entries.first[:most], map_entries.last[:most], strict=True):
+        text = to_text(map_entries.family, first)
+        lines.append(f"  {sign} {text}" if first == last else f"  {sign} {text} - {to_text(map_entries.family, last)}")
+    return lines if len(map_entries) <= most else [*lines, f"  {sign} ... and {len(map_entries) - most} more"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Move:
     """From one state of a map to another: `remove` goes, `add` comes."""
 
-    add: Owned
-    remove: Owned
+    add: MapEntries
+    remove: MapEntries
 
     @classmethod
     def none(cls, family: Family) -> Self:
-        return cls(Owned.none(family), Owned.none(family))
+        return cls(MapEntries.none(family), MapEntries.none(family))
 
     def __len__(self) -> int:
         return len(self.add) + len(self.remove)
 
 
 def difference(
-    present: Holding | None, desired: Holding, verdict: Verdict = SOUND, moves: Mapping[MapId, Move] | None = None
+    present: FirewallState | None,
+    desired: FirewallState,
+    verdict: Verification = SOUND,
+    moves: Mapping[MapId, Move] | None = None,
 ) -> Change:
     """The Change from what stands to what shall stand. `present` None: unknown, so all is written anew.
 
@@ -108,7 +111,7 @@ def difference(
     """
     if present is None:
         return Change(
-            desired.roster,
+            desired.sources,
             reshape=True,
             replace=True,
             maps=_all_anew(desired),
@@ -117,20 +120,20 @@ def difference(
             retired=(),
         )
     maps = []
-    for map_id, wanted in desired.owned.items():
-        held = present.owned.get(map_id)
-        if held is None or map_id in verdict.maps:
-            maps.append(MapChange(map_id, wanted, wanted, Owned.none(map_id.family), replace=True))
+    for map_id, wanted in desired.map_entries.items():
+        current = present.map_entries.get(map_id)
+        if current is None or map_id in verdict.maps:
+            maps.append(MapChange(map_id, wanted, wanted, MapEntries.none(map_id.family), replace=True))
             continue
-        move = move_between(held, wanted) if moves is None else moves.get(map_id, Move.none(map_id.family))
+        move = move_between(current, wanted) if moves is None else moves.get(map_id, Move.none(map_id.family))
         if len(move):
             maps.append(MapChange(map_id, wanted, move.add, move.remove, replace=False))
     same_allowed = all(present.allowed[family] == desired.allowed[family] for family in FAMILIES)
     known = set(present.markers)
     kept_marks = {marker.mark for marker in desired.markers}
     return Change(
-        desired.roster,
-        reshape=verdict.structure or present.roster != desired.roster,
+        desired.sources,
+        reshape=verdict.structure or present.sources != desired.sources,
         replace=False,
         maps=tuple(maps),
         allowed=None if same_allowed and not verdict.structure else desired.allowed,
@@ -139,23 +142,24 @@ def difference(
     )
 
 
-def _all_anew(desired: Holding) -> tuple[MapChange, ...]:
+def _all_anew(desired: FirewallState) -> tuple[MapChange, ...]:
     return tuple(
-        MapChange(map_id, wanted, wanted, Owned.none(map_id.family), replace=True) for map_id, wanted in desired.owned.items()
+        MapChange(map_id, wanted, wanted, MapEntries.none(map_id.family), replace=True)
+        for map_id, wanted in desired.map_entries.items()
     )
 
 
-def move_between(held: Owned, wanted: Owned) -> Move:
+def move_between(current: MapEntries, wanted: MapEntries) -> Move:
     """What `wanted` has more is added, what `held` has more is removed."""
-    if held is wanted:
-        return Move.none(held.family)
-    if np.array_equal(held.first, wanted.first) and np.array_equal(held.last, wanted.last):
-        other = held.mark != wanted.mark
-        return Move(wanted.where(other), held.where(other))
-    if not len(wanted) or not len(held):
-        return Move(wanted, held)
-    at = np.minimum(np.searchsorted(wanted.first, held.first), len(wanted) - 1)
-    stays = (wanted.first[at] == held.first) & (wanted.last[at] == held.last) & (wanted.mark[at] == held.mark)
+    if current is wanted:
+        return Move.none(current.family)
+    if np.array_equal(current.first, wanted.first) and np.array_equal(current.last, wanted.last):
+        other = current.mark != wanted.mark
+        return Move(wanted.where(other), current.where(other))
+    if not len(wanted) or not len(current):
+        return Move(wanted, current)
+    at = np.minimum(np.searchsorted(wanted.first, current.first), len(wanted) - 1)
+    stays = (wanted.first[at] == current.first) & (wanted.last[at] == current.last) & (wanted.mark[at] == current.mark)
     is_new = np.ones(len(wanted), dtype=np.bool_)
     is_new[at[stays]] = False
-    return Move(wanted.where(is_new), held.where(~stays))
+    return Move(wanted.where(is_new), current.where(~stays))

@@ -26,22 +26,22 @@ from banlistd.core.addresses.sets import (
     union_of,
 )
 from banlistd.core.ruleset.diff import Move, move_between
-from banlistd.core.ruleset.plan import owned_of, plan
-from banlistd.core.ruleset.state import LANES, Holding, Kind, MapId, Owned
-from banlistd.model import Direction, Family, Marker, Owner, SourceId
+from banlistd.core.ruleset.plan import map_entries_of, plan
+from banlistd.core.ruleset.state import LANES, FirewallState, Kind, MapEntries, MapId
+from banlistd.model import Direction, Family, Marker, SourceId, SourceSlot
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Basis:
     """All that a plan is made of, as `planning.plan` takes it."""
 
-    roster: tuple[Owner, ...]
+    sources: tuple[SourceSlot, ...]
     contents: Mapping[SourceId, AddressSet]
     allowed: Mapping[Family, Ranges]
-    barred: Mapping[Family, Ranges]
+    never_banned: Mapping[Family, Ranges]
 
-    def plan(self, markers: Sequence[Marker]) -> Holding:
-        return plan(self.roster, self.contents, self.allowed, self.barred, markers)
+    def plan(self, markers: Sequence[Marker]) -> FirewallState:
+        return plan(self.sources, self.contents, self.allowed, self.never_banned, markers)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -70,19 +70,19 @@ _SHARE = 4
 what stands (measured with one source and with 60)."""
 
 
-def planned(held: Holding, was: Basis, basis: Basis, markers: Sequence[Marker]) -> tuple[Holding, Moves | None]:
+def planned(current: FirewallState, was: Basis, basis: Basis, markers: Sequence[Marker]) -> tuple[FirewallState, Moves | None]:
     """The plan of `basis`; `held` is that of `was`. Where only a part had to be planned, also the moves between the two."""
-    if was.roster != basis.roster:
+    if was.sources != basis.sources:
         return basis.plan(markers), None
     regions = {family: region_between(family, was, basis) for family in FAMILIES}
-    if _SHARE * sum(map(len, regions.values())) * len(basis.contents) > len(held):
+    if _SHARE * sum(map(len, regions.values())) * len(basis.contents) > len(current):
         return basis.plan(markers), None
-    return revise(held, basis, regions, markers)
+    return revise(current, basis, regions, markers)
 
 
 def region_between(family: Family, was: Basis, basis: Basis) -> Region:
     """Where the same roster may own something else."""
-    points, ranges = [], [_differing(was.barred[family], basis.barred[family])]
+    points, ranges = [], [_differing(was.never_banned[family], basis.never_banned[family])]
     for source_id in {**was.contents, **basis.contents}:
         old, new = was.contents.get(source_id, _NOTHING), basis.contents.get(source_id, _NOTHING)
         if old is not new:
@@ -104,54 +104,60 @@ def _differing(left: Ranges, right: Ranges) -> Ranges:
     return union_of(left.family, first, np.concatenate([only_left.last, only_right.last]))
 
 
-def revise(held: Holding, basis: Basis, regions: Mapping[Family, Region], markers: Sequence[Marker]) -> tuple[Holding, Moves]:
+def revise(
+    current: FirewallState, basis: Basis, regions: Mapping[Family, Region], markers: Sequence[Marker]
+) -> tuple[FirewallState, Moves]:
     """The plan of `basis`, and the moves to it from `held`, which is the plan of a basis that differs in `regions` alone."""
-    owned, moves = dict(held.owned), dict[MapId, Move]()
+    map_entries, moves = dict(current.map_entries), dict[MapId, Move]()
     for family, region in regions.items():
         for direction in (Direction.IN, Direction.OUT) if len(region) else ():
-            for map_id, (part, wanted) in _replanned(direction, family, held, basis, region).items():
-                owned[map_id], moves[map_id] = _spliced(held.owned[map_id], part, wanted)
-    return Holding(held.roster, owned, dict(basis.allowed), tuple(markers)), moves
+            for map_id, (part, wanted) in _replanned(direction, family, current, basis, region).items():
+                map_entries[map_id], moves[map_id] = _spliced(current.map_entries[map_id], part, wanted)
+    return FirewallState(current.sources, map_entries, dict(basis.allowed), tuple(markers)), moves
 
 
 def _replanned(
-    direction: Direction, family: Family, held: Holding, basis: Basis, region: Region
-) -> Mapping[MapId, tuple[Ranges, Owned]]:
+    direction: Direction, family: Family, current: FirewallState, basis: Basis, region: Region
+) -> Mapping[MapId, tuple[Ranges, MapEntries]]:
     """For each map that may differ the part of the address space in question, and the elements that shall be there."""
-    lanes = {lane for lanes in LANES[direction].values() for lane in lanes}
-    maps = {map_id: owned for map_id, owned in held.owned.items() if map_id.family is family and map_id.lane in lanes}
+    hooks = {hook for hooks in LANES[direction].values() for hook in hooks}
+    maps = {
+        map_id: map_entries
+        for map_id, map_entries in current.map_entries.items()
+        if map_id.family is family and map_id.hook in hooks
+    }
     if not maps:
         return {}
     parts = {Kind.HOSTS: region.everything()}
     if len(region.ranges):
-        nets = [owned for map_id, owned in maps.items() if map_id.kind is Kind.NETS]
+        nets = [map_entries for map_id, map_entries in maps.items() if map_id.kind is Kind.NETS]
         parts[Kind.NETS] = _with_neighbours(region.ranges, nets)
-    found: dict[MapId, tuple[Ranges, Owned]] = {}
+    found: dict[MapId, tuple[Ranges, MapEntries]] = {}
     for kind, part in parts.items():
         contents = {source_id: _part_of(content, part) for source_id, content in basis.contents.items()}
-        planned_there = owned_of(direction, family, basis.roster, contents, basis.barred[family])
+        planned_there = map_entries_of(direction, family, basis.sources, contents, basis.never_banned[family])
         found |= {map_id: (part, planned_there[map_id]) for map_id in maps if map_id.kind is kind}
     return found
 
 
-def _with_neighbours(ranges: Ranges, nets: Sequence[Owned]) -> Ranges:
+def _with_neighbours(ranges: Ranges, nets: Sequence[MapEntries]) -> Ranges:
     """Ranges and all elements that reach into them or touch them: they may have to be cut, or grow together."""
     lowest, highest = from_numbers(ranges.family, [0, 2 ** WIDTHS[ranges.family] - 1])
     first, last = before(ranges.first), after(ranges.last)
     first = np.where(ranges.first == lowest, ranges.first, first)
     last = np.where(ranges.last == highest, ranges.last, last)
     around = union_of(ranges.family, first, last)
-    touched = [_overlapping(owned, around) for owned in nets]
+    touched = [_overlapping(map_entries, around) for map_entries in nets]
     return union_of(
         ranges.family,
-        np.concatenate([ranges.first, *(owned.first[at] for owned, at in zip(nets, touched, strict=True))]),
-        np.concatenate([ranges.last, *(owned.last[at] for owned, at in zip(nets, touched, strict=True))]),
+        np.concatenate([ranges.first, *(map_entries.first[at] for map_entries, at in zip(nets, touched, strict=True))]),
+        np.concatenate([ranges.last, *(map_entries.last[at] for map_entries, at in zip(nets, touched, strict=True))]),
     )
 
 
-def _overlapping(owned: Owned, ranges: Ranges) -> NDArray[np.int64]:
+def _overlapping(map_entries: MapEntries, ranges: Ranges) -> NDArray[np.int64]:
     """The places of the elements that have something in one of the ranges."""
-    starts, ends = slices(owned.first, owned.last, ranges.first, ranges.last)
+    starts, ends = slices(map_entries.first, map_entries.last, ranges.first, ranges.last)
     # One element may reach into several ranges.
     starts = np.maximum(starts, np.concatenate([[0], ends[:-1]]))
     counts = ends - starts
@@ -167,20 +173,20 @@ def _part_of(content: AddressSet, part: Ranges) -> AddressSet:
     return AddressSet(_NOTHING.hosts4, _NOTHING.nets4, hosts, nets)
 
 
-def _spliced(owned: Owned, part: Ranges, wanted: Owned) -> tuple[Owned, Move]:
+def _spliced(map_entries: MapEntries, part: Ranges, wanted: MapEntries) -> tuple[MapEntries, Move]:
     """A map of which one part shall be as `wanted`; that part holds elements of it whole or not at all."""
-    places = _overlapping(owned, part)
-    standing = owned.where(places)
+    places = _overlapping(map_entries, part)
+    standing = map_entries.where(places)
     move = move_between(standing, wanted)
     if not len(move):
-        return owned, move
+        return map_entries, move
     gone = places[standing.first.searchsorted(move.remove.first)]
-    come = owned.first.searchsorted(move.add.first)
-    if owned.last is owned.first:
-        first, mark = _exchanged((owned.first, owned.mark), gone, come, (move.add.first, move.add.mark))
-        return Owned(owned.family, first, first, mark), move
-    columns, added = ((one.first, one.last, one.mark) for one in (owned, move.add))
-    return Owned(owned.family, *_exchanged(columns, gone, come, added)), move
+    come = map_entries.first.searchsorted(move.add.first)
+    if map_entries.last is map_entries.first:
+        first, mark = _exchanged((map_entries.first, map_entries.mark), gone, come, (move.add.first, move.add.mark))
+        return MapEntries(map_entries.family, first, first, mark), move
+    columns, added = ((one.first, one.last, one.mark) for one in (map_entries, move.add))
+    return MapEntries(map_entries.family, *_exchanged(columns, gone, come, added)), move
 
 
 def _exchanged(

@@ -10,50 +10,56 @@ import numpy as np
 
 from banlistd.core.addresses.arrays import without
 from banlistd.core.addresses.sets import FAMILIES, Addresses, AddressSet, Ranges, subtract, union_of
-from banlistd.core.ruleset.state import LANES, MARK_DTYPE, Holding, Kind, MapId, Owned, maps_of
-from banlistd.model import Direction, Family, Mark, Marker, Owner, SourceId
+from banlistd.core.ruleset.state import LANES, MARK_DTYPE, FirewallState, Kind, MapEntries, MapId, maps_of
+from banlistd.model import Direction, Family, Mark, Marker, SourceId, SourceSlot
 
 
 def plan(
-    roster: Sequence[Owner],
+    sources: Sequence[SourceSlot],
     contents: Mapping[SourceId, AddressSet],
     allowed: Mapping[Family, Ranges],
-    barred: Mapping[Family, Ranges],
+    never_banned: Mapping[Family, Ranges],
     markers: Sequence[Marker],
-) -> Holding:
+) -> FirewallState:
     """What the firewall shall hold.
 
     `roster`: the enabled sources in order. `contents`: what each holds; a source without content holds nothing.
     `allowed`: what the administrator lets pass. `barred`: what must never be banned (allowed, reserved, protected).
     """
-    owned: dict[MapId, Owned] = {}
+    map_entries: dict[MapId, MapEntries] = {}
     for direction in (Direction.IN, Direction.OUT):
         for family in FAMILIES:
-            owned |= owned_of(direction, family, roster, contents, barred[family])
-    return Holding(tuple(roster), {map_id: owned[map_id] for map_id in maps_of(roster)}, dict(allowed), tuple(markers))
+            map_entries |= map_entries_of(direction, family, sources, contents, never_banned[family])
+    return FirewallState(
+        tuple(sources), {map_id: map_entries[map_id] for map_id in maps_of(sources)}, dict(allowed), tuple(markers)
+    )
 
 
-def owned_of(
-    direction: Direction, family: Family, roster: Sequence[Owner], contents: Mapping[SourceId, AddressSet], barred: Ranges
-) -> Mapping[MapId, Owned]:
+def map_entries_of(
+    direction: Direction,
+    family: Family,
+    sources: Sequence[SourceSlot],
+    contents: Mapping[SourceId, AddressSet],
+    never_banned: Ranges,
+) -> Mapping[MapId, MapEntries]:
     """The elements of one direction's maps of one family, IN or OUT. An address is owned whatever other addresses are."""
     ban, watch = (LANES[direction][blocks][0] for blocks in (True, False))
     queue = sorted(
-        (owner for owner in roster if owner.direction in (direction, Direction.BOTH)),
+        (owner for owner in sources if owner.direction in (direction, Direction.BOTH)),
         key=lambda owner: not owner.action.blocks,
     )
-    hosts, nets = _divide(family, queue, contents, barred)
+    hosts, nets = _divide(family, queue, contents, never_banned)
     blocking = {int(owner.mark) for owner in queue if owner.action.blocks}
     return {
-        MapId(lane, kind, family): _of_lane(owned, queue, blocking, blocks=blocks)
-        for lane, blocks in ((ban, True), (watch, False))
-        for kind, owned in ((Kind.HOSTS, hosts), (Kind.NETS, nets))
+        MapId(hook, kind, family): _of_lane(map_entries, queue, blocking, blocks=blocks)
+        for hook, blocks in ((ban, True), (watch, False))
+        for kind, map_entries in ((Kind.HOSTS, hosts), (Kind.NETS, nets))
     }
 
 
 def _divide(
-    family: Family, queue: Sequence[Owner], contents: Mapping[SourceId, AddressSet], barred: Ranges
-) -> tuple[Owned, Owned]:
+    family: Family, queue: Sequence[SourceSlot], contents: Mapping[SourceId, AddressSet], never_banned: Ranges
+) -> tuple[MapEntries, MapEntries]:
     """Hosts and networks of one family, each address with its first holder."""
     taken = Ranges.none(family)
     hosts: list[tuple[Mark, Addresses]] = []
@@ -62,30 +68,30 @@ def _divide(
         content = contents.get(owner.source_id)
         if content is None:
             continue
-        free = without(content.hosts(family), barred.first, barred.last)
+        free = without(content.hosts(family), never_banned.first, never_banned.last)
         hosts.append((owner.mark, without(free, taken.first, taken.last)))
         mine = content.nets(family)
         if len(mine):
-            nets.append((owner.mark, subtract(subtract(mine, barred), taken)))
+            nets.append((owner.mark, subtract(subtract(mine, never_banned), taken)))
             taken = union_of(family, np.concatenate([taken.first, mine.first]), np.concatenate([taken.last, mine.last]))
     return _merge_hosts(family, hosts), _merge_nets(family, nets)
 
 
-def _merge_hosts(family: Family, parts: Sequence[tuple[Mark, Addresses]]) -> Owned:
+def _merge_hosts(family: Family, parts: Sequence[tuple[Mark, Addresses]]) -> MapEntries:
     """Of equal addresses the earlier source's stays."""
     parts = [part for part in parts if len(part[1])]
     if not parts:
-        return Owned.none(family)
+        return MapEntries.none(family)
     if len(parts) == 1:
         ((mark, first),) = parts
-        return Owned(family, first, first, np.full(len(first), mark, dtype=MARK_DTYPE))
+        return MapEntries(family, first, first, np.full(len(first), mark, dtype=MARK_DTYPE))
     every = np.concatenate([addresses for _, addresses in parts])
     places = np.repeat(np.arange(len(parts), dtype=np.uint16), [len(addresses) for _, addresses in parts])
     every, places = _in_order(every, places)
     keep = np.ones(len(every), dtype=np.bool_)
     keep[1:] = every[1:] != every[:-1]
     first = every[keep]
-    return Owned(family, first, first, np.array([mark for mark, _ in parts], dtype=MARK_DTYPE)[places[keep]])
+    return MapEntries(family, first, first, np.array([mark for mark, _ in parts], dtype=MARK_DTYPE)[places[keep]])
 
 
 def _in_order(every: Addresses, places: np.typing.NDArray[np.uint16]) -> tuple[Addresses, np.typing.NDArray[np.uint16]]:
@@ -102,20 +108,20 @@ def _in_order(every: Addresses, places: np.typing.NDArray[np.uint16]) -> tuple[A
     return (both >> np.uint64(16)).astype(np.uint32), both.astype(np.uint16)
 
 
-def _merge_nets(family: Family, parts: Sequence[tuple[Mark, Ranges]]) -> Owned:
+def _merge_nets(family: Family, parts: Sequence[tuple[Mark, Ranges]]) -> MapEntries:
     parts = [part for part in parts if len(part[1])]
     if not parts:
-        return Owned.none(family)
+        return MapEntries.none(family)
     first = np.concatenate([ranges.first for _, ranges in parts])
     last = np.concatenate([ranges.last for _, ranges in parts])
     marks = np.concatenate([np.full(len(ranges), mark, dtype=MARK_DTYPE) for mark, ranges in parts])
     order = np.argsort(first, kind="stable")
-    return Owned(family, first[order], last[order], marks[order])
+    return MapEntries(family, first[order], last[order], marks[order])
 
 
-def _of_lane(owned: Owned, queue: Sequence[Owner], blocking: set[int], *, blocks: bool) -> Owned:
+def _of_lane(map_entries: MapEntries, queue: Sequence[SourceSlot], blocking: set[int], *, blocks: bool) -> MapEntries:
     if len(blocking) == (len(queue) if blocks else 0):
-        return owned
+        return map_entries
     chosen = np.zeros(2**16, dtype=np.bool_)
     chosen[[int(owner.mark) for owner in queue if owner.action.blocks is blocks]] = True
-    return owned.where(chosen[owned.mark])
+    return map_entries.where(chosen[map_entries.mark])

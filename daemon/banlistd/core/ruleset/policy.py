@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from banlistd.core.addresses.reserved import reserved_ranges
 from banlistd.core.addresses.sets import AddressSet, Ranges, no_addresses
 from banlistd.core.ruleset.protection import joined, with_forms
-from banlistd.model import MANUAL, Action, Direction, Family, Mark, Owner, PolicyHash, SourceId
+from banlistd.model import MANUAL, Action, Direction, Family, Mark, PolicyHash, SourceId, SourceSlot
 
 if TYPE_CHECKING:
     from banlistd.core.config.model import Config  # it brings pydantic: see ports.py
@@ -25,14 +25,14 @@ class Policy:
     are not in the hash, because only what they stand for at a moment, and only where a list holds it, changes a ban.
     """
 
-    roster: tuple[Owner, ...]
+    sources: tuple[SourceSlot, ...]
     allowed: Mapping[Family, Ranges]
-    barred: Mapping[Family, Ranges]
+    never_banned: Mapping[Family, Ranges]
     hash: PolicyHash
     urls: tuple[str, ...] = ()
 
-    def owner(self, source_id: SourceId) -> Owner | None:
-        return next((owner for owner in self.roster if owner.source_id == source_id), None)
+    def owner(self, source_id: SourceId) -> SourceSlot | None:
+        return next((owner for owner in self.sources if owner.source_id == source_id), None)
 
 
 def identities(config: Config) -> Sequence[SourceId]:
@@ -42,28 +42,28 @@ def identities(config: Config) -> Sequence[SourceId]:
 
 def policy_of(config: Config, marks: Mapping[SourceId, Mark], now: float) -> Policy:
     """The policy at a moment (seconds since the epoch: allow entries may run out). What is banned by hand comes first."""
-    by_hand = [Owner(marks[MANUAL], MANUAL, Action.DROP, Direction.IN)] if MANUAL in marks else []
+    by_hand = [SourceSlot(marks[MANUAL], MANUAL, Action.DROP, Direction.IN)] if MANUAL in marks else []
     listed = [
-        Owner(marks[source.id], source.id, source.action, source.direction) for source in config.sources if source.enabled
+        SourceSlot(marks[source.id], source.id, source.action, source.direction) for source in config.sources if source.enabled
     ]
-    roster = (*by_hand, *listed)
+    sources = (*by_hand, *listed)
     allowed = config.allowed(now)
-    barred = with_forms(joined(allowed, reserved_ranges()))
+    never_banned = with_forms(joined(allowed, reserved_ranges()))
     guards = [(source.id, source.allow_empty) for source in config.sources if source.enabled]
     urls = tuple(source.url for source in config.sources if source.enabled and source.url)
-    return Policy(roster, allowed, barred, _hash(roster, allowed, barred, guards), urls)
+    return Policy(sources, allowed, never_banned, _hash(sources, allowed, never_banned, guards), urls)
 
 
 def _hash(
-    roster: tuple[Owner, ...],
+    sources: tuple[SourceSlot, ...],
     allowed: Mapping[Family, Ranges],
-    barred: Mapping[Family, Ranges],
+    never_banned: Mapping[Family, Ranges],
     guards: list[tuple[SourceId, bool]],
 ) -> PolicyHash:
     digest = hashlib.sha256()
-    owners = [(owner.mark, owner.source_id, owner.action, owner.direction) for owner in roster]
+    owners = [(owner.mark, owner.source_id, owner.action, owner.direction) for owner in sources]
     digest.update(json.dumps([owners, guards]).encode())
-    for ranges in (allowed, barred):
+    for ranges in (allowed, never_banned):
         digest.update(as_set(ranges).encode())
     return PolicyHash(digest.hexdigest()[:16])
 

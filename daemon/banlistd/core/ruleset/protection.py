@@ -51,7 +51,7 @@ class Hit:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Carving:
+class ProtectionExclusions:
     """What protection changes in a plan: `ranges` come out of every ban. Both are empty where it changes nothing."""
 
     ranges: Mapping[Family, Ranges]
@@ -114,7 +114,9 @@ def _columns(family: Family, spans: Sequence[Span]) -> tuple[Addresses, Addresse
     return from_numbers(family, [first for _, first, _ in mine]), from_numbers(family, [last for _, _, last in mine])
 
 
-def carve(protected: Sequence[Protected], contents: Mapping[SourceId, AddressSet], barred: Mapping[Family, Ranges]) -> Carving:
+def carve(
+    protected: Sequence[Protected], contents: Mapping[SourceId, AddressSet], never_banned: Mapping[Family, Ranges]
+) -> ProtectionExclusions:
     """What of `protected` is in `contents`, in any form; `ranges` leaves out what is `barred` anyway.
 
     The answer depends on what is touched, not on all that is protected: an address that comes and goes unlisted changes
@@ -134,13 +136,13 @@ def carve(protected: Sequence[Protected], contents: Mapping[SourceId, AddressSet
                 if source_id not in sources:
                     sources.append(source_id)
                 span = Ranges(family, first[at : at + 1], last[at : at + 1])
-                held = _within(content, family, subtract(span, barred[family]))
-                if len(held):
+                inside = _within(content, family, subtract(span, never_banned[family]))
+                if len(inside):
                     carved.add(int(numbers[at]))
-                    parts.append(held)
+                    parts.append(inside)
         ranges[family] = _together(family, parts)
     hits = (Hit(protected[number], tuple(touched[number]), number in carved) for number in sorted(touched))
-    return Carving(ranges, tuple(hits))
+    return ProtectionExclusions(ranges, tuple(hits))
 
 
 def _overlap(content: AddressSet, family: Family, first: Addresses, last: Addresses) -> np.typing.NDArray[np.bool_]:

@@ -10,7 +10,7 @@ from banlistd.core.addresses.sets import Addresses
 from banlistd.core.geo.countries import NAMES
 from banlistd.core.geo.tables import Table, country_of, tally
 from banlistd.core.geo.types import By
-from banlistd.core.ruleset.state import Holding, lanes_of
+from banlistd.core.ruleset.state import FirewallState, lanes_of
 from banlistd.model import MANUAL, Family
 
 _MARKS = 2**16
@@ -26,9 +26,9 @@ class Rank:
     addresses: int
 
 
-def rank(held: Holding, table: Table, by: By) -> Sequence[Rank]:
+def rank(state: FirewallState, table: Table, by: By) -> Sequence[Rank]:
     """Bans by country or ASN, most of them first. A network that belongs to several is a ban of each."""
-    bans = [(family, first, last) for family, first, last, _ in _bans(held)]
+    bans = [(family, first, last) for family, first, last, _ in _bans(state)]
     ranks = []
     for one in tally(table, bans):
         key = "" if not one.code else country_of(one.code) if by is By.COUNTRY else f"AS{one.code}"
@@ -37,11 +37,11 @@ def rank(held: Holding, table: Table, by: By) -> Sequence[Rank]:
     return _ordered(ranks)
 
 
-def rank_sources(held: Holding) -> Sequence[Rank]:
+def rank_sources(state: FirewallState) -> Sequence[Rank]:
     """Bans by the source that owns them; what is banned by hand is named where there is any."""
     bans = np.zeros(_MARKS, dtype=np.int64)
     addresses = np.zeros(_MARKS, dtype=np.int64)
-    for family, first, last, mark in _bans(held):
+    for family, first, last, mark in _bans(state):
         bans += np.bincount(mark, minlength=_MARKS)
         if family is Family.IPV4:
             widths = last.astype(np.int64) - first.astype(np.int64) + 1
@@ -50,25 +50,25 @@ def rank_sources(held: Holding) -> Sequence[Rank]:
     return _ordered(
         [
             Rank(owner.source_id, "", int(bans[owner.mark]), int(addresses[owner.mark]))
-            for owner in held.roster
+            for owner in state.sources
             if owner.action.blocks and (owner.source_id != MANUAL or bans[owner.mark])
         ]
     )
 
 
-def count(held: Holding) -> int:
+def count(state: FirewallState) -> int:
     """How many bans there are, each once."""
-    return sum(len(first) for _, first, _, _ in _bans(held))
+    return sum(len(first) for _, first, _, _ in _bans(state))
 
 
-def _bans(held: Holding) -> Sequence[tuple[Family, Addresses, Addresses, NDArray[np.uint16]]]:
+def _bans(state: FirewallState) -> Sequence[tuple[Family, Addresses, Addresses, NDArray[np.uint16]]]:
     """What blocks. What looks in both directions stands in two maps, and counts in the first."""
-    first_lane: Mapping[int, object] = {int(owner.mark): lanes_of(owner)[0] for owner in held.roster if owner.action.blocks}
+    first_lane: Mapping[int, object] = {int(owner.mark): lanes_of(owner)[0] for owner in state.sources if owner.action.blocks}
     parts = []
-    for map_id, owned in held.owned.items():
+    for map_id, map_entries in state.map_entries.items():
         chosen = np.zeros(_MARKS, dtype=np.bool_)
-        chosen[[mark for mark, lane in first_lane.items() if lane is map_id.lane]] = True
-        mine = owned.where(chosen[owned.mark])
+        chosen[[mark for mark, hook in first_lane.items() if hook is map_id.hook]] = True
+        mine = map_entries.where(chosen[map_entries.mark])
         if len(mine):
             parts.append((map_id.family, mine.first, mine.last, mine.mark))
     return parts

@@ -10,12 +10,12 @@ from numpy.typing import NDArray
 
 from banlistd.core.addresses.arrays import distinct
 from banlistd.core.addresses.sets import FAMILIES, Addresses, AddressSet, Ranges, no_addresses, union_of
-from banlistd.model import Direction, Family, Mark, Marker, Owner
+from banlistd.model import Direction, Family, Mark, Marker, SourceSlot
 
 MARK_DTYPE = np.dtype(np.uint16)
 
 
-class Lane(StrEnum):
+class Hook(StrEnum):
     """Which packets a map is asked about: by source address or by destination, to be banned or only watched."""
 
     IN = "in"
@@ -33,39 +33,39 @@ class Kind(StrEnum):
 class MapId:
     """One map of the firewall: `hosts4`, `nets6`, `out_hosts4`, `watch_in_nets4`."""
 
-    lane: Lane
+    hook: Hook
     kind: Kind
     family: Family
 
     @property
     def name(self) -> str:
-        prefix = "" if self.lane is Lane.IN else f"{self.lane}_"
+        prefix = "" if self.hook is Hook.IN else f"{self.hook}_"
         return f"{prefix}{self.kind}{4 if self.family is Family.IPV4 else 6}"
 
 
-LANES: Mapping[Direction, Mapping[bool, Sequence[Lane]]] = {
-    Direction.IN: {True: (Lane.IN,), False: (Lane.WATCH_IN,)},
-    Direction.OUT: {True: (Lane.OUT,), False: (Lane.WATCH_OUT,)},
-    Direction.BOTH: {True: (Lane.IN, Lane.OUT), False: (Lane.WATCH_IN, Lane.WATCH_OUT)},
+LANES: Mapping[Direction, Mapping[bool, Sequence[Hook]]] = {
+    Direction.IN: {True: (Hook.IN,), False: (Hook.WATCH_IN,)},
+    Direction.OUT: {True: (Hook.OUT,), False: (Hook.WATCH_OUT,)},
+    Direction.BOTH: {True: (Hook.IN, Hook.OUT), False: (Hook.WATCH_IN, Hook.WATCH_OUT)},
 }
 
 
-def lanes_of(owner: Owner) -> Sequence[Lane]:
+def lanes_of(owner: SourceSlot) -> Sequence[Hook]:
     return LANES[owner.direction][owner.action.blocks]
 
 
-def lanes_used(roster: Iterable[Owner]) -> tuple[Lane, ...]:
+def lanes_used(sources: Iterable[SourceSlot]) -> tuple[Hook, ...]:
     """The lanes that need maps: the first always, so that an empty firewall has its shape; others when asked for."""
-    used = {Lane.IN} | {lane for owner in roster for lane in lanes_of(owner)}
-    return tuple(lane for lane in Lane if lane in used)
+    used = {Hook.IN} | {hook for owner in sources for hook in lanes_of(owner)}
+    return tuple(hook for hook in Hook if hook in used)
 
 
-def maps_of(roster: Iterable[Owner]) -> tuple[MapId, ...]:
-    return tuple(MapId(lane, kind, family) for lane in lanes_used(roster) for family in FAMILIES for kind in Kind)
+def maps_of(sources: Iterable[SourceSlot]) -> tuple[MapId, ...]:
+    return tuple(MapId(hook, kind, family) for hook in lanes_used(sources) for family in FAMILIES for kind in Kind)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Owned:
+class MapEntries:
     """Elements of one map: inclusive ranges, disjoint, sorted by `first`, each with its owner's mark.
 
     In a hosts map `last` equals `first`. Shapes (n,); `mark` is `uint16`.
@@ -83,10 +83,10 @@ class Owned:
     def __len__(self) -> int:
         return len(self.first)
 
-    def where(self, chosen: NDArray[np.bool_] | NDArray[np.int64]) -> "Owned":
+    def where(self, chosen: NDArray[np.bool_] | NDArray[np.int64]) -> "MapEntries":
         """Some elements, by a mask or by their places."""
         first = self.first[chosen]
-        return Owned(self.family, first, first if self.last is self.first else self.last[chosen], self.mark[chosen])
+        return MapEntries(self.family, first, first if self.last is self.first else self.last[chosen], self.mark[chosen])
 
     def owner_of(self, address: Addresses) -> Mark | None:
         """The mark of the element that holds an address (an array of one), or None."""
@@ -95,20 +95,20 @@ class Owned:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Holding:
+class FirewallState:
     """All that the firewall holds, or shall hold. `owned` has a key for each of `maps_of(roster)`."""
 
-    roster: tuple[Owner, ...]
-    owned: Mapping[MapId, Owned]
+    sources: tuple[SourceSlot, ...]
+    map_entries: Mapping[MapId, MapEntries]
     allowed: Mapping[Family, Ranges]
     markers: tuple[Marker, ...]
 
     def __len__(self) -> int:
-        return sum(len(owned) for owned in self.owned.values())
+        return sum(len(map_entries) for map_entries in self.map_entries.values())
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class Verification:
     """What a look at the kernel found wrong. Nothing wrong: it holds what we think."""
 
     structure: bool = False
@@ -119,29 +119,30 @@ class Verdict:
         return not self.structure and not self.maps
 
 
-SOUND = Verdict()
+SOUND = Verification()
 """Nothing is wrong."""
 
 
-def contents_of(maps: Mapping[MapId, Owned]) -> Mapping[Mark, AddressSet]:
+def contents_of(maps: Mapping[MapId, MapEntries]) -> Mapping[Mark, AddressSet]:
     """What each owner holds, as a content: planned again under the same policy, it leads to the same maps.
 
     That is why a single address that is left of a network stays one of the networks here, where it is in no normal form.
     """
-    marks = sorted({int(mark) for owned in maps.values() for mark in np.flatnonzero(np.bincount(owned.mark))})
+    marks = sorted({int(mark) for map_entries in maps.values() for mark in np.flatnonzero(np.bincount(map_entries.mark))})
     contents = {}
     for mark in marks:
-        mine = {map_id: owned.where(owned.mark == mark) for map_id, owned in maps.items()}
+        mine = {map_id: map_entries.where(map_entries.mark == mark) for map_id, map_entries in maps.items()}
         (hosts4, nets4), (hosts6, nets6) = (_parts_of(family, mine) for family in FAMILIES)
         contents[Mark(mark)] = AddressSet(hosts4, nets4, hosts6, nets6)
     return contents
 
 
-def _parts_of(family: Family, maps: Mapping[MapId, Owned]) -> tuple[Addresses, Ranges]:
+def _parts_of(family: Family, maps: Mapping[MapId, MapEntries]) -> tuple[Addresses, Ranges]:
     """Each once, in whichever lanes it stands."""
     hosts, nets = (
-        [owned for map_id, owned in maps.items() if map_id.family is family and map_id.kind is kind] for kind in Kind
+        [map_entries for map_id, map_entries in maps.items() if map_id.family is family and map_id.kind is kind]
+        for kind in Kind
     )
     none = no_addresses(family)
-    first, last = (np.concatenate([none, *(getattr(owned, end) for owned in nets)]) for end in ("first", "last"))
-    return distinct(np.concatenate([none, *(owned.first for owned in hosts)])), union_of(family, first, last)
+    first, last = (np.concatenate([none, *(getattr(map_entries, end) for map_entries in nets)]) for end in ("first", "last"))
+    return distinct(np.concatenate([none, *(map_entries.first for map_entries in hosts)])), union_of(family, first, last)

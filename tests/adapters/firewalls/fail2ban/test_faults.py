@@ -11,17 +11,17 @@ from pathlib import Path
 
 import pytest
 
-from adapters.firewalls.contract import ALPHA, addresses, holding
+from adapters.firewalls.contract import ALPHA, addresses, state
 from adapters.firewalls.street import BAD4, BAD6, GOOD4, Street, laid_out
 from banlistd.adapters.firewalls.fail2ban.firewall import Fail2banFirewall
 from banlistd.adapters.firewalls.memory import MemoryFirewall
 from banlistd.core.ruleset.diff import difference
-from banlistd.core.ruleset.state import Holding
+from banlistd.core.ruleset.state import FirewallState
 from support.fail2ban_server import PATIENCE, Fail2ban, serving
 
 JAIL = "banlistd"
 QUIET = {"filter": JAIL, "logpath": "/dev/null", "bantime": "-1", "enabled": "true"}
-EMPTY = holding([ALPHA], {})
+EMPTY = state([ALPHA], {})
 
 
 def prepared(folder: Path, *, database: bool = True, action: str = "") -> Fail2ban:
@@ -49,7 +49,7 @@ def numbered(count: int) -> list[str]:
     return [f"20.{n // 62_500}.{n // 250 % 250}.{n % 250}" for n in range(count)]
 
 
-def bring(fail2ban: Fail2ban, wanted: Holding) -> int:
+def bring(fail2ban: Fail2ban, wanted: FirewallState) -> int:
     """What a process that has just begun does: it asks what stands, looks, and carries out the difference."""
 
     async def whole() -> int:
@@ -68,10 +68,10 @@ _APPLYING = """
 import asyncio, sys
 sys.path.insert(0, sys.argv[1])
 from pathlib import Path
-from adapters.firewalls.fail2ban.test_faults import ALPHA, EMPTY, JAIL, addresses, difference, holding, numbered
+from adapters.firewalls.fail2ban.test_faults import ALPHA, EMPTY, JAIL, addresses, difference, state, numbered
 from banlistd.adapters.firewalls.fail2ban.firewall import Fail2banFirewall
 firewall = Fail2banFirewall(Path(sys.argv[2]), JAIL)
-wanted = holding([ALPHA], {"alpha": addresses(*numbered(int(sys.argv[3])))})
+wanted = state([ALPHA], {"alpha": addresses(*numbered(int(sys.argv[3])))})
 asyncio.run(firewall.apply(difference(None, wanted)))
 """
 
@@ -85,7 +85,7 @@ def test_a_change_that_is_killed_is_completed_and_nothing_is_banned_twice(fail2b
         killed.wait(PATIENCE)
     there = len(fail2ban.banned(JAIL))
     assert 1000 < there < count, "killed too late: there was nothing to complete"
-    wanted = holding([ALPHA], {"alpha": addresses(*numbered(count))})
+    wanted = state([ALPHA], {"alpha": addresses(*numbered(count))})
     # What fail2ban had received, but not carried out, may have come on top meanwhile.
     assert 0 < bring(fail2ban, wanted) <= count - there
     assert fail2ban.banned(JAIL) == set(numbered(count))
@@ -94,7 +94,7 @@ def test_a_change_that_is_killed_is_completed_and_nothing_is_banned_twice(fail2b
 
 
 def test_a_restart_of_fail2ban_costs_nothing_where_it_remembers(fail2ban: Fail2ban) -> None:
-    wanted = holding([ALPHA], {"alpha": addresses(*numbered(300), "198.51.100.0/24", "2001:db8::/32")})
+    wanted = state([ALPHA], {"alpha": addresses(*numbered(300), "198.51.100.0/24", "2001:db8::/32")})
     assert bring(fail2ban, wanted) == 302
     fail2ban.until(lambda: fail2ban.bans_in_database(JAIL).total() == 302)
     for way in (fail2ban.stop, fail2ban.kill):
@@ -107,7 +107,7 @@ def test_a_restart_of_fail2ban_costs_nothing_where_it_remembers(fail2ban: Fail2b
 
 def test_a_fail2ban_that_forgets_is_told_everything_again(tmp_path: Path) -> None:
     with serving(prepared(tmp_path, database=False)) as fail2ban:
-        wanted = holding([ALPHA], {"alpha": addresses(*numbered(300))})
+        wanted = state([ALPHA], {"alpha": addresses(*numbered(300))})
         assert bring(fail2ban, wanted) == 300
         fail2ban.stop()
         fail2ban.start()
@@ -116,7 +116,7 @@ def test_a_fail2ban_that_forgets_is_told_everything_again(tmp_path: Path) -> Non
 
 
 def test_while_fail2ban_still_restores_its_bans_nothing_is_banned_twice(fail2ban: Fail2ban) -> None:
-    wanted = holding([ALPHA], {"alpha": addresses(*numbered(5000))})
+    wanted = state([ALPHA], {"alpha": addresses(*numbered(5000))})
     bring(fail2ban, wanted)
     fail2ban.until(lambda: fail2ban.bans_in_database(JAIL).total() == 5000)
     fail2ban.stop()
@@ -126,7 +126,7 @@ def test_while_fail2ban_still_restores_its_bans_nothing_is_banned_twice(fail2ban
 
 
 def test_a_reload_takes_our_record_away_and_no_ban(fail2ban: Fail2ban) -> None:
-    wanted = holding([ALPHA], {"alpha": addresses(*numbered(300))})
+    wanted = state([ALPHA], {"alpha": addresses(*numbered(300))})
     bring(fail2ban, wanted)
     fail2ban.client("reload")
     firewall = Fail2banFirewall(fail2ban.socket, JAIL)
@@ -137,7 +137,7 @@ def test_a_reload_takes_our_record_away_and_no_ban(fail2ban: Fail2ban) -> None:
 
 
 def test_nothing_is_written_where_nothing_has_changed(fail2ban: Fail2ban) -> None:
-    wanted = holding([ALPHA], {"alpha": addresses(*numbered(300))})
+    wanted = state([ALPHA], {"alpha": addresses(*numbered(300))})
     bring(fail2ban, wanted)
     before = fail2ban.log
     assert bring(fail2ban, wanted) == 0
@@ -154,7 +154,7 @@ def test_packets_of_what_is_listed_are_refused_and_a_flush_of_the_kernel_is_noti
     if action.startswith("iptables") and shutil.which("iptables") is None:
         pytest.skip("no command iptables")
     fail2ban = prepared(tmp_path, action=action)
-    wanted = holding([ALPHA], {"alpha": addresses("198.51.100.0/25", BAD6, "2001:db8:1::/48")})
+    wanted = state([ALPHA], {"alpha": addresses("198.51.100.0/25", BAD6, "2001:db8:1::/48")})
     street.guard.run(fail2ban.start)
     try:
         assert street.arrives(BAD4)

@@ -20,12 +20,12 @@ from adapters.firewalls.contract import (
     Spans,
     Story,
     addresses,
-    holding,
+    state,
 )
 from banlistd.adapters.firewalls.fail2ban.firewall import Fail2banFirewall
 from banlistd.core.addresses.sets import AddressSet, from_numbers
 from banlistd.core.ruleset.diff import difference
-from banlistd.core.ruleset.state import Holding, MapId
+from banlistd.core.ruleset.state import FirewallState, MapId
 from banlistd.errors import FirewallError
 from banlistd.model import Family
 from banlistd.ports import Firewall
@@ -74,7 +74,7 @@ class TestFail2banFirewall(FirewallContract):
     def test_of_what_it_holds_each_source_is_said_to_hold_all_so_that_nothing_is_lost(self) -> None:
         async def story(firewall: Firewall) -> None:
             alpha, beta = ("203.0.113.0/24", "2001:db8::1"), ("240.0.0.0/4", "192.0.2.7", "203.0.113.9")
-            held = holding([ALPHA, BETA], {"alpha": addresses(*alpha), "beta": addresses(*beta)})
+            held = state([ALPHA, BETA], {"alpha": addresses(*alpha), "beta": addresses(*beta)})
             await firewall.apply(difference(None, held))
             assert await firewall.contents() == dict.fromkeys((ALPHA.mark, BETA.mark), addresses(*alpha, *beta))
 
@@ -86,33 +86,33 @@ class TestFail2banFirewall(FirewallContract):
     def test_a_hundred_thousand_addresses(self) -> None:
         async def story(firewall: Firewall) -> None:
             hosts = np.random.default_rng(1).permutation(np.arange(2**24, 2**24 + 200_000, 2, dtype=np.uint32))
-            empty, held = holding([ALPHA], {}), holding([ALPHA], {"alpha": AddressSet.of(hosts)})
+            empty, held = state([ALPHA], {}), state([ALPHA], {"alpha": AddressSet.of(hosts)})
             await firewall.apply(difference(None, empty))
             assert await firewall.apply(difference(empty, held)) == len(held)
             assert (await firewall.verify(held)).sound
-            fewer = holding([ALPHA], {"alpha": AddressSet.of(hosts[1000:])})
+            fewer = state([ALPHA], {"alpha": AddressSet.of(hosts[1000:])})
             assert await firewall.apply(difference(held, fewer)) == 1000
             assert (await firewall.verify(fewer)).sound
 
         self.run(story)
 
 
-def apply(firewall: Fail2banFirewall, present: Holding | None, wanted: Holding) -> int:
+def apply(firewall: Fail2banFirewall, present: FirewallState | None, wanted: FirewallState) -> int:
     return asyncio.run(firewall.apply(difference(present, wanted)))
 
 
-def standing(*texts: str) -> Holding:
-    return holding([ALPHA], {"alpha": addresses(*texts)})
+def standing(*texts: str) -> FirewallState:
+    return state([ALPHA], {"alpha": addresses(*texts)})
 
 
 def test_a_range_is_listed_as_networks_and_an_address_within_one_is_not_listed(
     fail2ban: Fail2ban, jail: str, firewall: Fail2banFirewall
 ) -> None:
     span = AddressSet.of(from_numbers(Family.IPV4, [0xC0000201]), from_numbers(Family.IPV4, [0xC0000206]))
-    held = holding([ALPHA, BETA], {"alpha": addresses("192.0.2.3", "192.0.2.9", "2001:db8::7"), "beta": span})
+    held = state([ALPHA, BETA], {"alpha": addresses("192.0.2.3", "192.0.2.9", "2001:db8::7"), "beta": span})
     apply(firewall, None, held)
     assert fail2ban.banned(jail) == {"192.0.2.1", "192.0.2.2/31", "192.0.2.4/31", "192.0.2.6", "192.0.2.9", "2001:db8::7"}
-    without = holding([ALPHA, BETA], {"alpha": addresses("192.0.2.3", "192.0.2.9", "2001:db8::7")})
+    without = state([ALPHA, BETA], {"alpha": addresses("192.0.2.3", "192.0.2.9", "2001:db8::7")})
     apply(firewall, held, without)
     assert fail2ban.banned(jail) == {"192.0.2.3", "192.0.2.9", "2001:db8::7"}
 

@@ -17,15 +17,15 @@ from adapters.firewalls.holdings import (
     NETS4,
     addresses,
     change_of,
-    holding,
     large,
+    state,
 )
 from banlistd.adapters.firewalls.ipset.firewall import IpsetFirewall
 from banlistd.adapters.firewalls.ipset.iptables import script
 from banlistd.adapters.firewalls.ipset.sets import wanted_sets
 from banlistd.core.addresses.sets import AddressSet, from_numbers
 from banlistd.core.ruleset.diff import MapChange, difference
-from banlistd.core.ruleset.state import Holding, Owned, Verdict
+from banlistd.core.ruleset.state import FirewallState, MapEntries, Verification
 from banlistd.errors import FirewallError
 from banlistd.model import Family
 from support.ipset_host import Iptables, command, ipset, members, set_names
@@ -37,7 +37,7 @@ NFT = Iptables("nft")
 VARIANTS = pytest.mark.parametrize("iptables", [NFT, Iptables("legacy")], ids=lambda iptables: iptables.variant)
 
 
-async def standing(held: Holding, iptables: Iptables = NFT) -> IpsetFirewall:
+async def standing(held: FirewallState, iptables: Iptables = NFT) -> IpsetFirewall:
     iptables.skip_if_missing()
     firewall = IpsetFirewall(iptables.variant)
     await firewall.apply(difference(None, held))
@@ -58,12 +58,12 @@ FOREIGN_SETS = {
 @in_network_namespace
 async def test_a_foreign_change_of_a_set_is_found_and_repaired(what: str) -> None:
     words, maps, structure = FOREIGN_SETS[what]
-    held = holding([ALPHA], {"alpha": MIXED}, allowed=["9.0.0.0/8"])
+    held = state([ALPHA], {"alpha": MIXED}, allowed=["9.0.0.0/8"])
     firewall = await standing(held)
     before = ipset("save", "-s").splitlines()
     ipset(*words)
     verdict = await firewall.verify(held)
-    assert verdict == Verdict(structure, frozenset(maps))
+    assert verdict == Verification(structure, frozenset(maps))
     await firewall.apply(difference(held, held, verdict))
     assert (await firewall.verify(held)).sound
     assert sorted(ipset("save", "-s").splitlines()) == sorted(before)
@@ -87,12 +87,12 @@ FOREIGN_RULES = {
 @in_network_namespace
 async def test_a_foreign_change_of_rules_is_found_and_repaired(what: str, iptables: Iptables) -> None:
     iptables.skip_if_missing()
-    held = holding([ALPHA, BETA], {"alpha": MIXED, "beta": MIXED})
+    held = state([ALPHA, BETA], {"alpha": MIXED, "beta": MIXED})
     firewall = await standing(held, iptables)
     before = iptables.saved()
     iptables(*FOREIGN_RULES[what])
     verdict = await firewall.verify(held)
-    assert verdict == Verdict(structure=True)
+    assert verdict == Verification(structure=True)
     await firewall.apply(difference(held, held, verdict))
     assert (await firewall.verify(held)).sound
     after = [line for line in iptables.saved() if "192.0.2.9" not in line]
@@ -104,7 +104,7 @@ async def test_a_foreign_change_of_rules_is_found_and_repaired(what: str, iptabl
 @in_network_namespace
 async def test_when_everything_is_gone_it_is_found_and_written_anew(iptables: Iptables) -> None:
     iptables.skip_if_missing()
-    held = holding(EVERYONE, EVERYTHING, allowed=["9.0.0.0/8"])
+    held = state(EVERYONE, EVERYTHING, allowed=["9.0.0.0/8"])
     firewall = await standing(held, iptables)
     before = sorted(ipset("save", "-s").splitlines()), iptables.saved()
     for program in ("iptables", "ip6tables"):
@@ -114,9 +114,9 @@ async def test_when_everything_is_gone_it_is_found_and_written_anew(iptables: Ip
     for name in set_names():
         _destroy(name)
     assert await firewall.markers() == ()
-    nothing = holding(EVERYONE, {})
+    nothing = state(EVERYONE, {})
     verdict = await firewall.verify(nothing)
-    assert verdict == Verdict(structure=True, maps=frozenset(held.owned))
+    assert verdict == Verification(structure=True, maps=frozenset(held.map_entries))
     await firewall.apply(difference(nothing, held, verdict))
     assert (await firewall.verify(held)).sound
     assert await firewall.markers() == held.markers
@@ -138,7 +138,7 @@ def _destroy(name: str) -> None:
 
 @in_network_namespace
 async def test_markers_are_not_believed_where_a_set_is_gone() -> None:
-    firewall = await standing(holding([ALPHA], {"alpha": MIXED}))
+    firewall = await standing(state([ALPHA], {"alpha": MIXED}))
     NFT("-t", "raw", "-F", program="ip6tables")
     _destroy("banlistd-nets6")
     assert await firewall.markers() == ()
@@ -148,17 +148,17 @@ async def test_markers_are_not_believed_where_a_set_is_gone() -> None:
 @in_network_namespace
 async def test_a_change_of_elements_without_sets_is_refused_and_nothing_happens() -> None:
     NFT.skip_if_missing()
-    held = holding([ALPHA], {"alpha": MIXED})
+    held = state([ALPHA], {"alpha": MIXED})
     firewall = IpsetFirewall("nft")
     with pytest.raises(FirewallError, match="there is no set"):
-        await firewall.apply(difference(held, holding([ALPHA], {"alpha": addresses("1.1.1.1")})))
+        await firewall.apply(difference(held, state([ALPHA], {"alpha": addresses("1.1.1.1")})))
     assert (set_names(), NFT.saved()) == ([], [])
     await firewall.close()
 
 
 @in_network_namespace
 async def test_a_line_of_the_record_that_does_not_read_is_believed_of_nobody() -> None:
-    held = holding([ALPHA], {"alpha": MIXED})
+    held = state([ALPHA], {"alpha": MIXED})
     firewall = await standing(held)
     for number, words in (("0.0.0.9", "v1 x sha256=short y"), ("0.0.0.10", "x"), ("0.1.0.2", "banlistd-hosts4 2 of many x")):
         ipset("add", "-exist", "banlistd-applied", number, "comment", words)
@@ -174,29 +174,29 @@ async def test_a_line_of_the_record_that_does_not_read_is_believed_of_nobody() -
 async def test_elements_that_are_not_as_they_were_believed_to_be_are_all_written() -> None:
     held = large(0)
     firewall = await standing(held)
-    gone, came = held.owned[HOSTS4].where(np.arange(10)), from_numbers(Family.IPV4, [77])
+    gone, came = held.map_entries[HOSTS4].where(np.arange(10)), from_numbers(Family.IPV4, [77])
     ipset("restore", given="".join(f"del banlistd-hosts4 {address}\n" for address in _texts(gone)))
-    new = Owned(Family.IPV4, came, came, np.array([1], dtype=np.uint16))
-    whole = AddressSet.of(np.concatenate([held.owned[HOSTS4].first[10:], came]))
-    wanted = holding([ALPHA], {"alpha": whole})
-    change = change_of(held, MapChange(HOSTS4, wanted.owned[HOSTS4], new, gone, replace=False))
-    assert await firewall.apply(change) == len(wanted.owned[HOSTS4])
+    new = MapEntries(Family.IPV4, came, came, np.array([1], dtype=np.uint16))
+    whole = AddressSet.of(np.concatenate([held.map_entries[HOSTS4].first[10:], came]))
+    wanted = state([ALPHA], {"alpha": whole})
+    change = change_of(held, MapChange(HOSTS4, wanted.map_entries[HOSTS4], new, gone, replace=False))
+    assert await firewall.apply(change) == len(wanted.map_entries[HOSTS4])
     assert (await firewall.contents())[ALPHA.mark].hosts4.tolist() == whole.hosts4.tolist()
     await firewall.close()
 
 
-def _texts(owned: Owned) -> list[str]:
-    return [".".join(str(address >> shift & 255) for shift in (24, 16, 8, 0)) for address in owned.first.tolist()]
+def _texts(map_entries: MapEntries) -> list[str]:
+    return [".".join(str(address >> shift & 255) for shift in (24, 16, 8, 0)) for address in map_entries.first.tolist()]
 
 
 @in_network_namespace
 async def test_the_address_of_nobody_is_not_held_alone() -> None:
     content = addresses("0.0.0.0", "::", "192.0.2.1")
-    held = holding([ALPHA], {"alpha": content})
+    held = state([ALPHA], {"alpha": content})
     firewall = await standing(held)
     assert (await firewall.verify(held)).sound
     assert members("banlistd-hosts4") == ["192.0.2.1 packets 1"]
-    then = holding([ALPHA], {"alpha": addresses("192.0.2.1")})
+    then = state([ALPHA], {"alpha": addresses("192.0.2.1")})
     await firewall.apply(difference(held, then))
     assert (await firewall.verify(then)).sound
     await firewall.close()
@@ -236,10 +236,10 @@ async def test_sets_and_rules_of_others_are_left_alone(iptables: Iptables) -> No
     for words in OTHERS:
         iptables(*words)
     before = set_names(), iptables.saved(), iptables("-S", "FORWARD")
-    held = holding(EVERYONE, EVERYTHING)
+    held = state(EVERYONE, EVERYTHING)
     firewall = await standing(held, iptables)
     assert set(before[1]) < set(iptables.saved())
-    await firewall.apply(difference(held, holding([ALPHA], EVERYTHING)))
+    await firewall.apply(difference(held, state([ALPHA], EVERYTHING)))
     await firewall.teardown()
     assert (set_names(), iptables.saved(), iptables("-S", "FORWARD")) == before
     await firewall.close()
@@ -247,7 +247,7 @@ async def test_sets_and_rules_of_others_are_left_alone(iptables: Iptables) -> No
 
 @in_network_namespace
 async def test_a_set_that_somebody_else_looks_into_cannot_go_and_it_is_said() -> None:
-    held = holding([ALPHA], {"alpha": MIXED})
+    held = state([ALPHA], {"alpha": MIXED})
     firewall = await standing(held)
     NFT("-A", "INPUT", "-m", "set", "--match-set", "banlistd-hosts4", "src", "-j", "DROP")
     with pytest.raises(FirewallError, match="in use") as refused:
@@ -259,7 +259,7 @@ async def test_a_set_that_somebody_else_looks_into_cannot_go_and_it_is_said() ->
 @in_network_namespace
 async def test_a_set_of_a_lane_that_goes_is_emptied_where_somebody_else_looks_into_it() -> None:
     contents = dict.fromkeys(("alpha", "counted"), MIXED)
-    held, less = holding([ALPHA, COUNTED], contents), holding([ALPHA], contents)
+    held, less = state([ALPHA, COUNTED], contents), state([ALPHA], contents)
     firewall = await standing(held)
     NFT("-A", "INPUT", "-m", "set", "--match-set", "banlistd-watch_out_hosts4", "src", "-j", "DROP")
     await firewall.apply(difference(held, less))
@@ -272,12 +272,12 @@ async def test_a_set_of_a_lane_that_goes_is_emptied_where_somebody_else_looks_in
 
 @in_network_namespace
 async def test_what_one_who_was_killed_has_gathered_is_no_fault_and_goes_with_the_next_change() -> None:
-    held = holding([ALPHA], {"alpha": MIXED})
+    held = state([ALPHA], {"alpha": MIXED})
     firewall = await standing(held)
     before = set_names()
     ipset("create", "banlistd-new-hosts4", "hash:ip")
     assert (await firewall.verify(held)).sound
     assert await firewall.markers() == held.markers
-    await firewall.apply(difference(held, holding([ALPHA], {"alpha": addresses("1.1.1.1")})))
+    await firewall.apply(difference(held, state([ALPHA], {"alpha": addresses("1.1.1.1")})))
     assert set_names() == before
     await firewall.close()

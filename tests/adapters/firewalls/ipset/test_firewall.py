@@ -23,15 +23,15 @@ from adapters.firewalls.contract import (
     Spans,
     Story,
     addresses,
-    holding,
     large,
     owner,
+    state,
 )
 from banlistd.adapters.firewalls.ipset import wire as ipset_wire
 from banlistd.adapters.firewalls.ipset.firewall import IpsetFirewall
 from banlistd.core.addresses.sets import AddressSet
 from banlistd.core.ruleset.diff import difference
-from banlistd.core.ruleset.state import Holding
+from banlistd.core.ruleset.state import FirewallState
 from banlistd.errors import FirewallError
 from banlistd.model import Action
 from support.ipset_host import Iptables, command, ipset, members, set_names
@@ -74,7 +74,7 @@ async def _tell(story: Story, iptables: Iptables) -> None:
         await firewall.close()
 
 
-async def standing(held: Holding, iptables: Iptables = NFT) -> IpsetFirewall:
+async def standing(held: FirewallState, iptables: Iptables = NFT) -> IpsetFirewall:
     iptables.skip_if_missing()
     firewall = IpsetFirewall(iptables.variant)
     await firewall.apply(difference(None, held))
@@ -84,7 +84,7 @@ async def standing(held: Holding, iptables: Iptables = NFT) -> IpsetFirewall:
 @in_network_namespace
 async def test_ipset_prints_what_a_person_can_read() -> None:
     contents = {"alpha": addresses("192.0.2.1", "198.51.100.0/24", "2001:db8::1"), "drop": addresses("192.0.2.2")}
-    firewall = await standing(holding([ALPHA, DROP], contents, allowed=["203.0.113.0/25"]))
+    firewall = await standing(state([ALPHA, DROP], contents, allowed=["203.0.113.0/25"]))
     assert members("banlistd-hosts4") == ["192.0.2.1 packets 1", "192.0.2.2 packets 3"]
     assert members("banlistd-nets4") == ["198.51.100.0/24 packets 1"]
     assert members("banlistd-hosts6") == ["2001:db8::1 packets 1"]
@@ -98,7 +98,7 @@ async def test_ipset_prints_what_a_person_can_read() -> None:
 @in_network_namespace
 async def test_rules_stand_in_raw_and_in_filter_only_what_must(iptables: Iptables) -> None:
     iptables.skip_if_missing()
-    firewall = await standing(holding([ALPHA], {"alpha": MIXED}), iptables)
+    firewall = await standing(state([ALPHA], {"alpha": MIXED}), iptables)
     saved = iptables.saved()
     for program, version in (("iptables", 4), ("ip6tables", 6)):
         assert f"{program} *raw -A PREROUTING -j banlistd-in" in saved
@@ -111,7 +111,7 @@ async def test_rules_stand_in_raw_and_in_filter_only_what_must(iptables: Iptable
 
 @in_network_namespace
 async def test_an_empty_change_and_a_look_leave_everything_alone() -> None:
-    held = holding(EVERYONE, EVERYTHING)
+    held = state(EVERYONE, EVERYTHING)
     firewall = await standing(held)
     before = ipset("save", "-s"), NFT.saved()
     await firewall.apply(difference(held, held))
@@ -126,8 +126,8 @@ async def test_a_changed_element_of_many_is_written_in_place() -> None:
     held = large(0)
     firewall = await standing(held)
     assert "maxelem 120000" in ipset("list", "-t", "banlistd-hosts4")
-    content = AddressSet.of(held.owned[HOSTS4].first[1:])
-    await firewall.apply(difference(held, holding([ALPHA], {"alpha": content})))
+    content = AddressSet.of(held.map_entries[HOSTS4].first[1:])
+    await firewall.apply(difference(held, state([ALPHA], {"alpha": content})))
     # Made anew, it would be as large as it must be, and not as it was for one more.
     after = ipset("list", "-t", "banlistd-hosts4")
     assert "maxelem 120000" in after
@@ -137,10 +137,10 @@ async def test_a_changed_element_of_many_is_written_in_place() -> None:
 
 @in_network_namespace
 async def test_a_set_that_is_outgrown_is_made_anew_and_the_rules_look_into_it() -> None:
-    held = holding([ALPHA], {"alpha": MIXED})
+    held = state([ALPHA], {"alpha": MIXED})
     firewall = await standing(held)
     rules = NFT.saved()
-    more = holding([ALPHA], {"alpha": AddressSet.of(np.arange(1, 70_001, dtype=np.uint32) * np.uint32(7))})
+    more = state([ALPHA], {"alpha": AddressSet.of(np.arange(1, 70_001, dtype=np.uint32) * np.uint32(7))})
     await firewall.apply(difference(held, more))
     assert (await firewall.verify(more)).sound
     assert "maxelem 140000" in ipset("list", "-t", "banlistd-hosts4")
@@ -151,9 +151,9 @@ async def test_a_set_that_is_outgrown_is_made_anew_and_the_rules_look_into_it() 
 
 @in_network_namespace
 async def test_a_million_hosts_are_held() -> None:
-    empty = holding([ALPHA], {})
+    empty = state([ALPHA], {})
     firewall = await standing(empty)
-    held = holding([ALPHA], {"alpha": AddressSet.of(np.arange(1, 1_000_001, dtype=np.uint32) * np.uint32(4099))})
+    held = state([ALPHA], {"alpha": AddressSet.of(np.arange(1, 1_000_001, dtype=np.uint32) * np.uint32(4099))})
     assert await firewall.apply(difference(empty, held)) == 1_000_000
     assert "Number of entries: 1000000" in ipset("list", "-t", "banlistd-hosts4")
     assert (await firewall.verify(held)).sound
@@ -177,9 +177,9 @@ async def test_a_change_that_fits_into_no_send_buffer_is_gathered_and_swapped(mo
 @in_network_namespace
 async def test_more_owners_than_one_chain_asks_for_are_found_by_groups(iptables: Iptables) -> None:
     iptables.skip_if_missing()
-    roster = [owner(7 * number, f"list-{number}", Action.DROP) for number in range(1, 41)]
-    contents = {str(source.source_id): addresses(f"198.51.100.{source.mark % 250}") for source in roster}
-    held = holding(roster, contents)
+    sources = [owner(7 * number, f"list-{number}", Action.DROP) for number in range(1, 41)]
+    contents = {str(source.source_id): addresses(f"198.51.100.{source.mark % 250}") for source in sources}
+    held = state(sources, contents)
     firewall = await standing(held, iptables)
     saved = iptables.saved()
     for chain, rules in (("banlistd-in-hosts", 3), ("banlistd-in-hosts-0", 17), ("banlistd-in-hosts-2", 9)):
@@ -190,7 +190,7 @@ async def test_more_owners_than_one_chain_asks_for_are_found_by_groups(iptables:
 
 @in_network_namespace
 async def test_what_was_saved_and_restored_by_ipset_is_taken_for_ours() -> None:
-    held = holding(EVERYONE, EVERYTHING, allowed=["9.0.0.0/8"])
+    held = state(EVERYONE, EVERYTHING, allowed=["9.0.0.0/8"])
     firewall = await standing(held)
     saved, rules, rules6 = ipset("save"), command("iptables-nft-save"), command("ip6tables-nft-save")
     await firewall.teardown()
@@ -222,7 +222,7 @@ async def test_an_id_or_a_mark_that_is_none_never_reaches_iptables() -> None:
     bad_ids = [owner(1, bad_id) for bad_id in ('x" -j ACCEPT', "Übel", "a\nCOMMIT", "", "-a", "A")]
     for bad in (*bad_ids, owner(70_000, "x"), owner(0, "x")):
         with pytest.raises(FirewallError, match="cannot"):
-            await firewall.apply(difference(None, holding([bad], {})))
+            await firewall.apply(difference(None, state([bad], {})))
     assert (set_names(), NFT.saved()) == ([], [])
     await firewall.close()
 
@@ -235,5 +235,5 @@ async def test_a_missing_iptables_says_what_to_install_and_has_nothing_to_remove
     firewall = IpsetFirewall()
     await firewall.teardown()
     with pytest.raises(FirewallError, match="install the iptables package"):
-        await firewall.apply(difference(None, holding([ALPHA], {})))
+        await firewall.apply(difference(None, state([ALPHA], {})))
     await firewall.close()

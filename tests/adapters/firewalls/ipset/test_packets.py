@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from adapters.firewalls.holdings import ALPHA, BETA, LOGGED, addresses, holding
+from adapters.firewalls.holdings import ALPHA, BETA, LOGGED, addresses, state
 from adapters.firewalls.street import BAD4, NETS, Street, laid_out
 from banlistd.adapters.firewalls.ipset.firewall import IpsetFirewall
 from support.ipset_host import Iptables
@@ -18,14 +18,14 @@ def street(request: pytest.FixtureRequest) -> Iterator[Street]:
 
 
 def test_what_is_banned_without_an_owner_that_a_rule_knows_is_dropped(street: Street) -> None:
-    street.apply(None, holding([ALPHA, LOGGED], {"alpha": addresses("192.0.2.1")}))
+    street.apply(None, state([ALPHA, LOGGED], {"alpha": addresses("192.0.2.1")}))
     street.guard.command("ipset", "add", "banlistd-hosts4", BAD4)
     assert not street.arrives(BAD4)
     assert street.counted() == {1: 0}
 
 
 def test_what_is_watched_without_an_owner_that_a_rule_knows_passes(street: Street) -> None:
-    street.apply(None, holding([ALPHA, LOGGED], {"logged": addresses("192.0.2.1")}))
+    street.apply(None, state([ALPHA, LOGGED], {"logged": addresses("192.0.2.1")}))
     street.guard.command("ipset", "add", "banlistd-watch_in_hosts4", BAD4)
     assert street.arrives(BAD4)
     assert street.counted() == {4: 0}
@@ -33,7 +33,7 @@ def test_what_is_watched_without_an_owner_that_a_rule_knows_passes(street: Stree
 
 def test_what_others_let_pass_in_filter_is_rejected_all_the_same(street: Street) -> None:
     variant = street.firewall.removeprefix("ipset-")
-    street.apply(None, holding([BETA], {"beta": NETS}))
+    street.apply(None, state([BETA], {"beta": NETS}))
     street.guard.command(f"iptables-{variant}", "-A", "INPUT", "-j", "ACCEPT")
     assert not street.arrives(BAD4)
     assert street.counted() == {2: 1}

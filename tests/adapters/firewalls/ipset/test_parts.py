@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adapters.firewalls.holdings import ALPHA, BETA, BOTH, COUNTED, HOSTS4, LOGGED, NETS4, addresses, change_of, holding, owner
+from adapters.firewalls.holdings import ALPHA, BETA, BOTH, COUNTED, HOSTS4, LOGGED, NETS4, addresses, change_of, owner, state
 from banlistd.adapters.firewalls.ipset.changing import plan_of
 from banlistd.adapters.firewalls.ipset.entries import Entries, delta_of, entries_of
 from banlistd.adapters.firewalls.ipset.iptables import counters_of, lines_of, read, script
@@ -16,18 +16,18 @@ from banlistd.adapters.firewalls.ipset.rules import chains_of, jumps_of, order_o
 from banlistd.adapters.firewalls.ipset.sets import EVERY_MAP, fresh, set_of, wanted_sets
 from banlistd.core.addresses.sets import from_numbers
 from banlistd.core.ruleset.diff import MapChange, difference
-from banlistd.core.ruleset.state import MapId, Owned
-from banlistd.model import Action, Counter, Direction, Family, Mark, Owner
+from banlistd.core.ruleset.state import MapEntries, MapId
+from banlistd.model import Action, Counter, Direction, Family, Mark, SourceSlot
 
 MARKS = st.integers(1, 3)
 
 
-def owned(map_id: MapId, elements: Mapping[int, tuple[int, int]]) -> Owned:
+def map_entries(map_id: MapId, elements: Mapping[int, tuple[int, int]]) -> MapEntries:
     """By first address the last one and the mark."""
     first = sorted(elements)
     starts = from_numbers(map_id.family, first)
     ends = from_numbers(map_id.family, [elements[at][0] for at in first])
-    return Owned(map_id.family, starts, ends, np.array([elements[at][1] for at in first], dtype=np.uint16))
+    return MapEntries(map_id.family, starts, ends, np.array([elements[at][1] for at in first], dtype=np.uint16))
 
 
 def told(entries: Entries) -> dict[tuple[int, int | None], int]:
@@ -36,21 +36,23 @@ def told(entries: Entries) -> dict[tuple[int, int | None], int]:
     return dict(zip(zip(entries.first.tolist(), lengths, strict=True), entries.mark.tolist(), strict=True))
 
 
-def hosts() -> st.SearchStrategy[Owned]:
-    return st.dictionaries(st.integers(0, 12), MARKS).map(lambda found: owned(HOSTS4, {at: (at, found[at]) for at in found}))
+def hosts() -> st.SearchStrategy[MapEntries]:
+    return st.dictionaries(st.integers(0, 12), MARKS).map(
+        lambda found: map_entries(HOSTS4, {at: (at, found[at]) for at in found})
+    )
 
 
 @st.composite
-def nets(draw: st.DrawFn) -> Owned:
+def nets(draw: st.DrawFn) -> MapEntries:
     """Disjoint ranges of up to 40 addresses, aligned or not."""
     edges = sorted(draw(st.sets(st.integers(0, 40), max_size=8)))
     pairs = zip(edges[::2], edges[1::2], strict=False)
-    return owned(NETS4, {first: (last, draw(MARKS)) for first, last in pairs})
+    return map_entries(NETS4, {first: (last, draw(MARKS)) for first, last in pairs})
 
 
 @pytest.mark.parametrize(("map_id", "some"), [(HOSTS4, hosts()), (NETS4, nets())], ids=["hosts", "nets"])
 @given(data=st.data())
-def test_a_delta_leads_to_what_shall_stand(map_id: MapId, some: st.SearchStrategy[Owned], data: st.DataObject) -> None:
+def test_a_delta_leads_to_what_shall_stand(map_id: MapId, some: st.SearchStrategy[MapEntries], data: st.DataObject) -> None:
     before, after = (entries_of(map_id, data.draw(some)) for _ in range(2))
     delta = delta_of(after, before)
     fresh_ones, changed, gone = (told(part) for part in (delta.fresh, delta.changed, delta.gone))
@@ -61,8 +63,8 @@ def test_a_delta_leads_to_what_shall_stand(map_id: MapId, some: st.SearchStrateg
     assert {**{at: mark for at, mark in standing.items() if at not in gone}, **fresh_ones, **changed} == told(after)
 
 
-EMPTY = holding([ALPHA], {})
-FEW = holding([ALPHA], {"alpha": addresses("192.0.2.1", "198.51.100.0/24")})
+EMPTY = state([ALPHA], {})
+FEW = state([ALPHA], {"alpha": addresses("192.0.2.1", "198.51.100.0/24")})
 STANDING = wanted_sets([ALPHA])
 HOSTS, NETS = set_of(HOSTS4), set_of(NETS4)
 
@@ -98,16 +100,16 @@ def test_what_cannot_be_changed_in_place_is_gathered(known: Record, standing: fr
 def test_a_set_of_which_most_changes_is_gathered() -> None:
     first = np.arange(1, 20_001, dtype=np.uint32)
     marks = np.ones(len(first), dtype=np.uint16)
-    add, remove = (Owned(Family.IPV4, at, at, marks) for at in (first, first + np.uint32(50_000)))
+    add, remove = (MapEntries(Family.IPV4, at, at, marks) for at in (first, first + np.uint32(50_000)))
     change = change_of(EMPTY, MapChange(HOSTS4, add, add, remove, replace=False))
     plan = plan_of(change, record(**{HOSTS: Filled(20_000, 65_536, "")}), STANDING)
     assert plan.gathered.keys() == {HOSTS}
 
 
 def test_sets_of_lanes_that_nobody_needs_are_surplus() -> None:
-    full, less = holding([ALPHA, COUNTED], {}), holding([ALPHA], {})
-    plan = plan_of(difference(full, less), record(), wanted_sets(full.roster))
-    assert plan.surplus == wanted_sets(full.roster) - STANDING
+    full, less = state([ALPHA, COUNTED], {}), state([ALPHA], {})
+    plan = plan_of(difference(full, less), record(), wanted_sets(full.sources))
+    assert plan.surplus == wanted_sets(full.sources) - STANDING
     assert plan.surplus
 
 
@@ -187,11 +189,11 @@ def test_where_nothing_of_ours_stands_nothing_is_written_to_remove_it() -> None:
     assert script(None, Family.IPV4, {}) == ""
 
 
-@pytest.mark.parametrize("roster", [[ALPHA], [ALPHA, BETA], [BOTH, COUNTED, LOGGED]], ids=["drop", "reject", "every lane"])
+@pytest.mark.parametrize("sources", [[ALPHA], [ALPHA, BETA], [BOTH, COUNTED, LOGGED]], ids=["drop", "reject", "every hook"])
 @pytest.mark.parametrize("family", Family)
-def test_rules_jump_only_to_chains_that_there_are(roster: Sequence[Owner], family: Family) -> None:
-    jumps = jumps_of(roster)
-    for table, chains in chains_of(roster, family).items():
+def test_rules_jump_only_to_chains_that_there_are(sources: Sequence[SourceSlot], family: Family) -> None:
+    jumps = jumps_of(sources)
+    for table, chains in chains_of(sources, family).items():
         targets = {target for chain in jumps[table].values() for target in chain}
         for rules in chains.values():
             words = [rule.split() for rule in rules]

@@ -21,25 +21,25 @@ from adapters.firewalls.contract import (
     MIXED,
     NETS4,
     addresses,
-    holding,
+    state,
 )
 from banlistd.adapters.firewalls.nftables.firewall import NftablesFirewall
 from banlistd.adapters.netlink.socket import NetlinkSocket
 from banlistd.core.addresses.sets import AddressSet
 from banlistd.core.ruleset.diff import difference
-from banlistd.core.ruleset.state import Holding, Verdict
+from banlistd.core.ruleset.state import FirewallState, Verification
 from banlistd.errors import FirewallError
-from banlistd.model import Disturbance
+from banlistd.model import ExternalChange
 from support.network_namespace import in_network_namespace, nft, skip_without_large_buffers
 
 EVERYONE = [ALPHA, BETA, DROP, LOGGED, COUNTED, BOTH]
 EVERYTHING = {str(source.source_id): MIXED for source in EVERYONE}
-HELD = holding(EVERYONE, EVERYTHING, allowed=["9.0.0.0/8"])
+HELD = state(EVERYONE, EVERYTHING, allowed=["9.0.0.0/8"])
 # No test measures it: it ends one that would wait for ever.
 PATIENCE = 30.0
 
 
-async def standing(held: Holding) -> NftablesFirewall:
+async def standing(held: FirewallState) -> NftablesFirewall:
     firewall = NftablesFirewall()
     await firewall.apply(difference(None, held))
     return firewall
@@ -56,12 +56,12 @@ def listing() -> str:
     return "\n".join(sorted(line for block in blocks for line in block.splitlines()))
 
 
-async def told(firewall: NftablesFirewall) -> Disturbance:
+async def told(firewall: NftablesFirewall) -> ExternalChange:
     async with asyncio.timeout(PATIENCE):
-        return await firewall.disturbed()
+        return await firewall.wait_for_external_change()
 
 
-async def is_quiet(waiting: Awaitable[Disturbance]) -> bool:
+async def is_quiet(waiting: Awaitable[ExternalChange]) -> bool:
     """Whether there is no report, once notices that are there have been read: the kernel queues them before nft returns."""
     task = asyncio.ensure_future(waiting)
     done, _ = await asyncio.wait([task], timeout=0.1)
@@ -100,20 +100,20 @@ FOREIGN_CHANGES = {
 async def test_a_foreign_change_is_noticed_and_repaired_exactly(what: str) -> None:
     firewall = await standing(HELD)
     before = listing()
-    assert await is_quiet(firewall.disturbed())
+    assert await is_quiet(firewall.wait_for_external_change())
     nft(FOREIGN_CHANGES[what])
-    disturbance = await told(firewall)
-    assert disturbance.ours
-    assert disturbance.culprit.startswith("nft[")
+    change_seen = await told(firewall)
+    assert change_seen.ours
+    assert change_seen.culprit.startswith("nft[")
     verdict = await firewall.verify(HELD)
     assert not verdict.sound
     assert await firewall.verify(HELD) == verdict
-    present = HELD if await firewall.markers() else holding(EVERYONE, {})
+    present = HELD if await firewall.markers() else state(EVERYONE, {})
     await firewall.apply(difference(present, HELD, await firewall.verify(present)))
     assert (await firewall.verify(HELD)).sound
     assert await firewall.markers() == HELD.markers
     assert listing() == before
-    assert await is_quiet(firewall.disturbed())
+    assert await is_quiet(firewall.wait_for_external_change())
     await firewall.close()
 
 
@@ -121,8 +121,8 @@ async def test_a_foreign_change_is_noticed_and_repaired_exactly(what: str) -> No
 async def test_only_the_map_that_was_touched_is_written_anew() -> None:
     firewall = await standing(HELD)
     nft("delete element inet banlistd hosts4 { 198.51.100.1 }; add element inet banlistd hosts4 { 198.51.100.1 : 1 }")
-    assert await firewall.verify(HELD) == Verdict(structure=False, maps=frozenset({HOSTS4}))
-    assert await firewall.apply(difference(HELD, HELD, await firewall.verify(HELD))) == len(HELD.owned[HOSTS4])
+    assert await firewall.verify(HELD) == Verification(structure=False, maps=frozenset({HOSTS4}))
+    assert await firewall.apply(difference(HELD, HELD, await firewall.verify(HELD))) == len(HELD.map_entries[HOSTS4])
     assert (await firewall.verify(HELD)).sound
     await firewall.close()
 
@@ -132,19 +132,19 @@ async def test_what_was_touched_stays_wrong_until_it_is_written_anew() -> None:
     firewall = await standing(HELD)
     nft("delete element inet banlistd nets4 { 203.0.113.0/24 }; add element inet banlistd nets4 { 203.0.113.0/24 : 1 }")
     first = await firewall.verify(HELD)
-    other = holding(EVERYONE, EVERYTHING, allowed=["9.0.0.0/8"], content_hash="b" * 64)
+    other = state(EVERYONE, EVERYTHING, allowed=["9.0.0.0/8"], content_hash="b" * 64)
     await firewall.apply(difference(HELD, other))
-    assert await firewall.verify(other) == first == Verdict(structure=False, maps=frozenset({NETS4}))
+    assert await firewall.verify(other) == first == Verification(structure=False, maps=frozenset({NETS4}))
     await firewall.close()
 
 
 @in_network_namespace
 async def test_our_own_changes_are_never_reported() -> None:
     firewall = await standing(HELD)
-    waiting = asyncio.create_task(firewall.disturbed())
+    waiting = asyncio.create_task(firewall.wait_for_external_change())
     held = HELD
-    for number, roster in enumerate(([ALPHA], EVERYONE, [COUNTED, BOTH], EVERYONE)):
-        wanted = holding(roster, EVERYTHING | {"alpha": addresses(f"192.0.2.{number}")}, content_hash=f"{number:064x}")
+    for number, sources in enumerate(([ALPHA], EVERYONE, [COUNTED, BOTH], EVERYONE)):
+        wanted = state(sources, EVERYTHING | {"alpha": addresses(f"192.0.2.{number}")}, content_hash=f"{number:064x}")
         await firewall.apply(difference(held, wanted))
         assert (await firewall.verify(wanted)).sound
         held = wanted
@@ -159,7 +159,7 @@ async def test_our_own_changes_are_never_reported() -> None:
 @in_network_namespace
 async def test_changes_of_other_tables_are_no_business_of_ours() -> None:
     firewall = await standing(HELD)
-    waiting = asyncio.create_task(firewall.disturbed())
+    waiting = asyncio.create_task(firewall.wait_for_external_change())
     before = generation()
     nft("add table inet other; add chain inet other banlistd; add set inet other s { type ipv4_addr; }")
     nft("add table ip banlistd; add set ip banlistd hosts4 { type ipv4_addr; }; add element ip banlistd hosts4 { 1.1.1.1 }")
@@ -185,11 +185,11 @@ async def test_lost_notices_count_as_a_change() -> None:
     firewall = NftablesFirewall(receive_buffer=4096)
     await firewall.apply(difference(None, HELD))
     nft("add table inet other; add set inet other s { type ipv4_addr; }")
-    assert await is_quiet(firewall.disturbed())
+    assert await is_quiet(firewall.wait_for_external_change())
     elements = ", ".join(f"10.{n >> 8}.{n & 255}.1" for n in range(20_000))
     stolen = "delete element inet banlistd hosts4 { 198.51.100.1 }"
     nft("-f", "/dev/stdin", given=f"add element inet other s {{ {elements} }}\n{stolen}\n")
-    assert await told(firewall) == Disturbance()
+    assert await told(firewall) == ExternalChange()
     verdict = await firewall.verify(HELD)
     assert HOSTS4 in verdict.maps
     await firewall.apply(difference(HELD, HELD, verdict))
@@ -202,11 +202,11 @@ async def test_lost_notices_count_as_a_change() -> None:
 @in_network_namespace
 async def test_an_exchange_in_a_large_map_is_noticed_though_numbers_fit() -> None:
     content = AddressSet.of(np.arange(50_000, dtype=np.uint32) * np.uint32(4099))
-    held = holding([ALPHA], {"alpha": content})
+    held = state([ALPHA], {"alpha": content})
     firewall = await standing(held)
     nft("delete element inet banlistd hosts4 { 0.0.16.3 }; add element inet banlistd hosts4 { 0.0.16.4 : 1 }")
     await told(firewall)
-    assert await firewall.verify(held) == Verdict(structure=False, maps=frozenset({HOSTS4}))
+    assert await firewall.verify(held) == Verification(structure=False, maps=frozenset({HOSTS4}))
     await firewall.apply(difference(held, held, await firewall.verify(held)))
     assert "0.0.16.3 :" in nft("get", "element", "inet", "banlistd", "hosts4", "{ 0.0.16.3 }")
     await firewall.close()
@@ -222,9 +222,9 @@ async def test_a_change_between_our_own_is_noticed(monkeypatch: pytest.MonkeyPat
         return ""
 
     monkeypatch.setattr(one, meddling)
-    wanted = holding([ALPHA], EVERYTHING, allowed=["9.0.0.0/8"])
+    wanted = state([ALPHA], EVERYTHING, allowed=["9.0.0.0/8"])
     await firewall.apply(difference(HELD, wanted))
-    assert await told(firewall) == Disturbance()
+    assert await told(firewall) == ExternalChange()
     assert HOSTS4 in (await firewall.verify(wanted)).maps
     await firewall.close()
 
@@ -234,10 +234,10 @@ async def test_two_writers_see_each_other() -> None:
     one = await standing(HELD)
     other = NftablesFirewall()
     assert (await other.verify(HELD)).sound
-    changed = holding(EVERYONE, EVERYTHING | {"alpha": addresses("192.0.2.1")}, allowed=["9.0.0.0/8"], content_hash="b" * 64)
+    changed = state(EVERYONE, EVERYTHING | {"alpha": addresses("192.0.2.1")}, allowed=["9.0.0.0/8"], content_hash="b" * 64)
     await other.apply(difference(HELD, changed))
     assert (await told(one)).ours
-    assert await is_quiet(other.disturbed())
+    assert await is_quiet(other.wait_for_external_change())
     await one.apply(difference(changed, HELD, await one.verify(changed)))
     assert (await told(other)).ours
     assert (await one.verify(HELD)).sound
@@ -249,7 +249,7 @@ async def test_two_writers_see_each_other() -> None:
 async def test_a_wait_that_is_given_up_loses_nothing() -> None:
     firewall = await standing(HELD)
     for _ in range(3):
-        assert await is_quiet(firewall.disturbed())
+        assert await is_quiet(firewall.wait_for_external_change())
     nft("flush map inet banlistd nets4")
     assert (await told(firewall)).ours
     await firewall.close()
@@ -260,9 +260,9 @@ async def test_whoever_cannot_listen_can_still_ban(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr("banlistd.adapters.netlink.nft_monitor.NFNLGRP_NFTABLES", 4711)
     firewall = await standing(HELD)
     with pytest.raises(FirewallError, match="cannot be told of changes"):
-        await firewall.disturbed()
+        await firewall.wait_for_external_change()
     nft("flush map inet banlistd nets4")
-    assert await firewall.verify(HELD) == Verdict(structure=False, maps=frozenset({NETS4}))
+    assert await firewall.verify(HELD) == Verification(structure=False, maps=frozenset({NETS4}))
     await firewall.close()
 
 
@@ -316,5 +316,5 @@ async def test_of_many_culprits_some_are_named() -> None:
     for number in range(1, 7):
         nft("add", "element", "inet", "banlistd", "hosts4", f"{{ 7.0.0.{number} : 1 }}")
     assert (await told(firewall)).culprit.count("nft[") == 3
-    assert await is_quiet(firewall.disturbed())
+    assert await is_quiet(firewall.wait_for_external_change())
     await firewall.close()

@@ -24,15 +24,15 @@ from adapters.firewalls.contract import (
     Spans,
     Story,
     addresses,
-    holding,
     owner,
+    state,
 )
 from banlistd.adapters.firewalls.nftables.batch import compose
 from banlistd.adapters.firewalls.nftables.firewall import NftablesFirewall
 from banlistd.adapters.netlink.socket import NetlinkSocket
 from banlistd.core.addresses.sets import AddressSet
 from banlistd.core.ruleset.diff import difference
-from banlistd.core.ruleset.state import Holding, Verdict
+from banlistd.core.ruleset.state import FirewallState, Verification
 from banlistd.errors import FirewallError, StaleGenerationError
 from support.network_namespace import NetworkNamespace, in_network_namespace, nft, skip_without_large_buffers
 
@@ -65,7 +65,7 @@ def generation() -> int:
         return wire.generation()
 
 
-async def standing(held: Holding) -> NftablesFirewall:
+async def standing(held: FirewallState) -> NftablesFirewall:
     firewall = NftablesFirewall()
     await firewall.apply(difference(None, held))
     return firewall
@@ -73,7 +73,7 @@ async def standing(held: Holding) -> NftablesFirewall:
 
 @in_network_namespace
 async def test_an_empty_change_leaves_the_generation_alone() -> None:
-    held = holding([ALPHA], {"alpha": MIXED})
+    held = state([ALPHA], {"alpha": MIXED})
     firewall = await standing(held)
     before = generation()
     await firewall.apply(difference(held, held))
@@ -84,17 +84,17 @@ async def test_an_empty_change_leaves_the_generation_alone() -> None:
 
 @in_network_namespace
 async def test_changed_elements_and_their_marker_are_one_transaction() -> None:
-    held = holding([ALPHA], {"alpha": MIXED})
+    held = state([ALPHA], {"alpha": MIXED})
     firewall = await standing(held)
     before = generation()
-    await firewall.apply(difference(held, holding([ALPHA], {"alpha": addresses("9.9.9.9")}, content_hash="b" * 64)))
+    await firewall.apply(difference(held, state([ALPHA], {"alpha": addresses("9.9.9.9")}, content_hash="b" * 64)))
     assert generation() == before + 1
     await firewall.close()
 
 
 @in_network_namespace
 async def test_a_listed_ruleset_loads_again(tmp_path: Path) -> None:
-    held = holding(EVERYONE, EVERYTHING, allowed=["1.2.0.0/16", "2001:db8::/64"])
+    held = state(EVERYONE, EVERYTHING, allowed=["1.2.0.0/16", "2001:db8::/64"])
     firewall = await standing(held)
     listing = nft("list", "ruleset")
     saved = tmp_path / "saved.nft"
@@ -111,7 +111,7 @@ async def test_a_listed_ruleset_loads_again(tmp_path: Path) -> None:
 
 @in_network_namespace
 async def test_nft_prints_what_a_person_can_read() -> None:
-    firewall = await standing(holding([ALPHA, DROP], {"alpha": addresses("192.0.2.1", "198.51.100.0/24")}))
+    firewall = await standing(state([ALPHA, DROP], {"alpha": addresses("192.0.2.1", "198.51.100.0/24")}))
     listing = nft("list", "table", "inet", "banlistd")
     for line in (
         "type ipv4_addr : mark",
@@ -128,9 +128,9 @@ async def test_nft_prints_what_a_person_can_read() -> None:
 
 @in_network_namespace
 async def test_a_removed_source_leaves_no_chain_and_no_counter() -> None:
-    held = holding([ALPHA, LOGGED, COUNTED], EVERYTHING)
+    held = state([ALPHA, LOGGED, COUNTED], EVERYTHING)
     firewall = await standing(held)
-    await firewall.apply(difference(held, holding([ALPHA], EVERYTHING)))
+    await firewall.apply(difference(held, state([ALPHA], EVERYTHING)))
     listing = nft("list", "ruleset")
     assert "from-alpha" in listing
     for word in ("from-logged", "from-counted", "watch", "out_", "outbound", "lookup-out"):
@@ -140,20 +140,20 @@ async def test_a_removed_source_leaves_no_chain_and_no_counter() -> None:
 
 @in_network_namespace
 async def test_a_chain_of_somebody_else_in_our_table_is_left_alone() -> None:
-    held = holding([ALPHA, BETA], EVERYTHING)
+    held = state([ALPHA, BETA], EVERYTHING)
     firewall = await standing(held)
     nft("add", "chain", "inet", "banlistd", "mine")
-    await firewall.apply(difference(held, holding([ALPHA], EVERYTHING)))
+    await firewall.apply(difference(held, state([ALPHA], EVERYTHING)))
     assert "chain mine" in nft("list", "ruleset")
     await firewall.close()
 
 
 @in_network_namespace
 async def test_a_map_that_is_outgrown_is_rebuilt_with_its_rules() -> None:
-    held = holding([ALPHA], {"alpha": MIXED})
+    held = state([ALPHA], {"alpha": MIXED})
     firewall = await standing(held)
     before = nft("list", "chain", "inet", "banlistd", "lookup-in")
-    more = holding([ALPHA], {"alpha": AddressSet.of(np.arange(70_000, dtype=np.uint32) * np.uint32(7))})
+    more = state([ALPHA], {"alpha": AddressSet.of(np.arange(70_000, dtype=np.uint32) * np.uint32(7))})
     await firewall.apply(difference(held, more))
     assert (await firewall.verify(more)).sound
     assert nft("list", "chain", "inet", "banlistd", "lookup-in") == before
@@ -164,10 +164,10 @@ async def test_a_map_that_is_outgrown_is_rebuilt_with_its_rules() -> None:
 @in_network_namespace
 async def test_a_million_hosts_fit_into_one_transaction() -> None:
     skip_without_large_buffers()
-    empty = holding([ALPHA], {})
+    empty = state([ALPHA], {})
     firewall = await standing(empty)
     content = AddressSet.of(np.arange(1_000_000, dtype=np.uint32) * np.uint32(4099))
-    held = holding([ALPHA], {"alpha": content})
+    held = state([ALPHA], {"alpha": content})
     before = generation()
     assert await firewall.apply(difference(empty, held)) == 1_000_000
     assert generation() == before + 1
@@ -191,11 +191,11 @@ FOREIGN_CHANGES = {
 @in_network_namespace
 async def test_a_foreign_change_is_found_and_repaired(what: str) -> None:
     command, maps, structure = FOREIGN_CHANGES[what]
-    held = holding([ALPHA], {"alpha": MIXED}, allowed=["9.0.0.0/8"])
+    held = state([ALPHA], {"alpha": MIXED}, allowed=["9.0.0.0/8"])
     firewall = await standing(held)
     nft(command)
     verdict = await firewall.verify(held)
-    assert verdict == Verdict(structure, frozenset(maps))
+    assert verdict == Verification(structure, frozenset(maps))
     await firewall.apply(difference(held, held, verdict))
     assert (await firewall.verify(held)).sound
     await firewall.close()
@@ -203,13 +203,13 @@ async def test_a_foreign_change_is_found_and_repaired(what: str) -> None:
 
 @in_network_namespace
 async def test_a_flushed_ruleset_is_found_and_written_anew() -> None:
-    held = holding(EVERYONE, EVERYTHING)
+    held = state(EVERYONE, EVERYTHING)
     firewall = await standing(held)
     nft("flush", "ruleset")
     assert await firewall.markers() == ()
     verdict = await firewall.verify(held)
-    assert verdict == Verdict(structure=True, maps=frozenset(held.owned))
-    nothing = holding(EVERYONE, {})
+    assert verdict == Verification(structure=True, maps=frozenset(held.map_entries))
+    nothing = state(EVERYONE, {})
     await firewall.apply(difference(nothing, held, await firewall.verify(nothing)))
     assert (await firewall.verify(held)).sound
     assert await firewall.markers() == held.markers
@@ -218,17 +218,17 @@ async def test_a_flushed_ruleset_is_found_and_written_anew() -> None:
 
 @in_network_namespace
 async def test_a_change_of_elements_without_a_table_is_refused() -> None:
-    held = holding([ALPHA], {"alpha": MIXED})
+    held = state([ALPHA], {"alpha": MIXED})
     firewall = NftablesFirewall()
     with pytest.raises(FirewallError, match="lacks"):
-        await firewall.apply(difference(held, holding([ALPHA], {"alpha": addresses("1.1.1.1")})))
+        await firewall.apply(difference(held, state([ALPHA], {"alpha": addresses("1.1.1.1")})))
     assert nft("list", "ruleset") == ""
     await firewall.close()
 
 
 @in_network_namespace
 async def test_a_marker_that_does_not_read_is_left_out() -> None:
-    firewall = await standing(holding([ALPHA], {"alpha": MIXED}))
+    firewall = await standing(state([ALPHA], {"alpha": MIXED}))
     nft('add element inet banlistd applied { 9 comment "v1 x sha256=short y" : 1, 10 : 1 }')
     assert [marker.mark for marker in await firewall.markers()] == [ALPHA.mark]
     await firewall.close()
@@ -237,7 +237,7 @@ async def test_a_marker_that_does_not_read_is_left_out() -> None:
 @in_network_namespace
 async def test_a_table_of_somebody_else_stays() -> None:
     nft("add", "table", "inet", "other")
-    firewall = await standing(holding([ALPHA], {"alpha": MIXED}))
+    firewall = await standing(state([ALPHA], {"alpha": MIXED}))
     await firewall.teardown()
     assert nft("list", "ruleset") == "table inet other {\n}\n"
     await firewall.close()
@@ -245,9 +245,9 @@ async def test_a_table_of_somebody_else_stays() -> None:
 
 @in_network_namespace
 async def test_a_write_by_somebody_else_is_looked_at_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    held = holding([ALPHA], {"alpha": MIXED})
+    held = state([ALPHA], {"alpha": MIXED})
     firewall = await standing(held)
-    wanted = holding([ALPHA], {"alpha": addresses("9.9.9.9")})
+    wanted = state([ALPHA], {"alpha": addresses("9.9.9.9")})
     meddled = _meddle(monkeypatch, times=2)
     await firewall.apply(difference(held, wanted))
     assert len(meddled) == 2
@@ -257,11 +257,11 @@ async def test_a_write_by_somebody_else_is_looked_at_again(monkeypatch: pytest.M
 
 @in_network_namespace
 async def test_endless_writes_by_somebody_else_are_an_error_and_nothing_happened(monkeypatch: pytest.MonkeyPatch) -> None:
-    held = holding([ALPHA], {"alpha": MIXED})
+    held = state([ALPHA], {"alpha": MIXED})
     firewall = await standing(held)
     _meddle(monkeypatch, times=1000)
     with pytest.raises(StaleGenerationError):
-        await firewall.apply(difference(held, holding([ALPHA], {"alpha": addresses("9.9.9.9")})))
+        await firewall.apply(difference(held, state([ALPHA], {"alpha": addresses("9.9.9.9")})))
     assert (await firewall.verify(held)).sound
     await firewall.close()
 
@@ -281,9 +281,9 @@ def _meddle(monkeypatch: pytest.MonkeyPatch, times: int) -> list[str]:
 
 @in_network_namespace
 async def test_a_cancelled_change_is_carried_out_whole() -> None:
-    held = holding([ALPHA], {"alpha": MIXED})
+    held = state([ALPHA], {"alpha": MIXED})
     firewall = await standing(held)
-    wanted = holding([ALPHA], {"alpha": AddressSet.of(np.arange(60_000, dtype=np.uint32) * np.uint32(9))})
+    wanted = state([ALPHA], {"alpha": AddressSet.of(np.arange(60_000, dtype=np.uint32) * np.uint32(9))})
     task = asyncio.create_task(firewall.apply(difference(held, wanted)))
     await asyncio.sleep(0)
     task.cancel()
@@ -300,7 +300,7 @@ async def test_an_id_or_a_mark_that_is_none_never_reaches_nft() -> None:
     bad_ids = [owner(1, bad_id) for bad_id in ("x; flush ruleset", "Übel", "a\nb", "", "-a", "A")]
     for bad in (*bad_ids, owner(70_000, "x"), owner(0, "x")):
         with pytest.raises(FirewallError, match="cannot"):
-            await firewall.apply(difference(None, holding([bad], {})))
+            await firewall.apply(difference(None, state([bad], {})))
     assert nft("list", "ruleset") == ""
     await firewall.close()
 
@@ -310,5 +310,5 @@ async def test_a_missing_nft_says_what_to_install(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setenv("PATH", str(tmp_path))
     firewall = NftablesFirewall()
     with pytest.raises(FirewallError, match="install the nftables package"):
-        await firewall.apply(difference(None, holding([ALPHA], {})))
+        await firewall.apply(difference(None, state([ALPHA], {})))
     await firewall.close()

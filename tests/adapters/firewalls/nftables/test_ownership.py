@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from adapters.firewalls.contract import ALPHA, BETA, BOTH, COUNTED, DROP, LOGGED, MIXED, addresses, holding
+from adapters.firewalls.contract import ALPHA, BETA, BOTH, COUNTED, DROP, LOGGED, MIXED, addresses, state
 from banlistd.adapters.firewalls.nftables.firewall import NftablesFirewall
 from banlistd.adapters.firewalls.nftables.ownership import OWNED, found, nft_knows_the_flags
 from banlistd.adapters.netlink.socket import NetlinkSocket, text
@@ -15,7 +15,7 @@ from support.network_namespace import in_network_namespace, nft, run_nft
 
 EVERYONE = [ALPHA, BETA, DROP, LOGGED, COUNTED, BOTH]
 EVERYTHING = {str(source.source_id): MIXED for source in EVERYONE}
-HELD = holding(EVERYONE, EVERYTHING, allowed=["9.0.0.0/8"])
+HELD = state(EVERYONE, EVERYTHING, allowed=["9.0.0.0/8"])
 
 
 async def owning() -> NftablesFirewall:
@@ -43,10 +43,10 @@ async def test_what_others_try_does_nothing() -> None:
 @in_network_namespace
 async def test_structure_and_elements_still_change_and_nothing_is_reported() -> None:
     firewall = await owning()
-    waiting = asyncio.create_task(firewall.disturbed())
+    waiting = asyncio.create_task(firewall.wait_for_external_change())
     held = HELD
-    for number, roster in enumerate(([ALPHA], EVERYONE, [COUNTED, BOTH], EVERYONE)):
-        wanted = holding(roster, EVERYTHING | {"alpha": addresses(f"192.0.2.{number}")}, content_hash=f"{number:064x}")
+    for number, sources in enumerate(([ALPHA], EVERYONE, [COUNTED, BOTH], EVERYONE)):
+        wanted = state(sources, EVERYTHING | {"alpha": addresses(f"192.0.2.{number}")}, content_hash=f"{number:064x}")
         await firewall.apply(difference(held, wanted))
         assert (await firewall.verify(wanted)).sound
         nft("flush", "ruleset")
@@ -65,7 +65,7 @@ async def test_bans_outlive_the_process_and_the_next_one_takes_them_over() -> No
     await first.close()
     second = NftablesFirewall(Ownership.YES)
     assert (await second.verify(HELD)).sound
-    waiting = asyncio.create_task(second.disturbed())
+    waiting = asyncio.create_task(second.wait_for_external_change())
     await asyncio.wait([waiting], timeout=0.1)
     nft("flush", "ruleset")
     assert (await second.verify(HELD)).sound
@@ -79,7 +79,7 @@ async def test_a_second_daemon_is_told_who_owns_the_table() -> None:
     for ownership in Ownership:
         second = NftablesFirewall(ownership)
         assert (await second.verify(HELD)).sound
-        for change in (difference(None, HELD), difference(HELD, holding([ALPHA], EVERYTHING))):
+        for change in (difference(None, HELD), difference(HELD, state([ALPHA], EVERYTHING))):
             with pytest.raises(FirewallError, match="another process owns table inet banlistd"):
                 await second.apply(change)
         with pytest.raises(FirewallError, match="another process owns table inet banlistd"):
@@ -95,7 +95,7 @@ async def test_a_table_without_an_owner_stays_so_while_it_stands() -> None:
     await plain.apply(difference(None, HELD))
     await plain.close()
     firewall = NftablesFirewall(Ownership.YES)
-    wanted = holding([ALPHA], EVERYTHING)
+    wanted = state([ALPHA], EVERYTHING)
     await firewall.apply(difference(HELD, wanted))
     assert (await firewall.verify(wanted)).sound
     assert "flags" not in nft("list", "table", "inet", "banlistd").partition("map")[0]
@@ -106,7 +106,7 @@ async def test_a_table_without_an_owner_stays_so_while_it_stands() -> None:
 async def test_an_orphan_serves_a_daemon_that_wants_no_ownership() -> None:
     await (await owning()).close()
     firewall = NftablesFirewall(Ownership.NO)
-    wanted = holding([ALPHA], EVERYTHING)
+    wanted = state([ALPHA], EVERYTHING)
     await firewall.apply(difference(HELD, wanted))
     assert (await firewall.verify(wanted)).sound
     await firewall.teardown()

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from adapters.firewalls.contract import ALPHA, addresses, holding
+from adapters.firewalls.contract import ALPHA, addresses, state
 from banlistd.adapters.firewalls.nftables.firewall import NftablesFirewall
 from banlistd.core.ruleset.diff import difference
 from support.network_namespace import in_network_namespace
@@ -21,9 +21,9 @@ async def test_nft_is_started_when_its_script_is_whole(monkeypatch: pytest.Monke
     spy.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
     firewall = NftablesFirewall()
-    before = holding([], {})
+    before = state([], {})
     await firewall.apply(difference(None, before))
-    await firewall.apply(difference(before, holding([ALPHA], {"alpha": addresses("192.0.2.0/24")})))
+    await firewall.apply(difference(before, state([ALPHA], {"alpha": addresses("192.0.2.0/24")})))
     await firewall.close()
     kinds = seen.read_text().splitlines()
     assert kinds

@@ -1,6 +1,6 @@
 """One transaction, and the one case that needs two."""
 
-from adapters.firewalls.contract import ALPHA, BETA, addresses, holding
+from adapters.firewalls.contract import ALPHA, BETA, addresses, state
 from banlistd.adapters.firewalls.nftables.steps import steps_of
 from banlistd.core.addresses.sets import to_text
 from banlistd.core.ruleset.diff import Change, difference
@@ -20,18 +20,18 @@ def moves(change: Change) -> list[tuple[str, list[str], list[str]]]:
 
 
 def test_an_ordinary_change_is_one_transaction() -> None:
-    change = difference(holding([ALPHA], {"alpha": HOST}), holding([ALPHA], {"alpha": OTHER}))
+    change = difference(state([ALPHA], {"alpha": HOST}), state([ALPHA], {"alpha": OTHER}))
     assert steps_of(change) == (change,)
 
 
 def test_a_network_that_becomes_a_single_address_is_one_transaction() -> None:
-    change = difference(holding([ALPHA], {"alpha": NET}), holding([ALPHA], {"alpha": HOST}))
+    change = difference(state([ALPHA], {"alpha": NET}), state([ALPHA], {"alpha": HOST}))
     assert steps_of(change) == (change,)
 
 
 def test_a_single_address_goes_only_after_the_network_that_covers_it_has_come() -> None:
-    before = holding([ALPHA], {"alpha": OTHER}, content_hash="a" * 64)
-    change = difference(before, holding([ALPHA], {"alpha": NET}, content_hash="b" * 64))
+    before = state([ALPHA], {"alpha": OTHER}, content_hash="a" * 64)
+    change = difference(before, state([ALPHA], {"alpha": NET}, content_hash="b" * 64))
     first, last = steps_of(change)
     assert moves(first) == [("hosts4", [], ["203.0.113.9"]), ("nets4", ["192.0.2.0"], [])]
     assert moves(last) == [("hosts4", [], ["192.0.2.7"])]
@@ -40,7 +40,7 @@ def test_a_single_address_goes_only_after_the_network_that_covers_it_has_come() 
 
 
 def test_an_address_that_only_changes_its_owner_is_never_absent() -> None:
-    before = holding([ALPHA, BETA], {"alpha": HOST, "beta": addresses("198.51.100.1")})
-    after = holding([ALPHA, BETA], {"alpha": addresses("203.0.113.0/24"), "beta": HOST})
+    before = state([ALPHA, BETA], {"alpha": HOST, "beta": addresses("198.51.100.1")})
+    after = state([ALPHA, BETA], {"alpha": addresses("203.0.113.0/24"), "beta": HOST})
     change = difference(before, after)
     assert steps_of(change) == (change,)

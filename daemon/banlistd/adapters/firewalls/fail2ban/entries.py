@@ -13,7 +13,7 @@ import numpy as np
 
 from banlistd.core.addresses.prefixes import networks_of
 from banlistd.core.addresses.sets import WIDTHS, Addresses, Ranges
-from banlistd.core.ruleset.state import Kind, MapId, Owned
+from banlistd.core.ruleset.state import Kind, MapEntries, MapId
 from banlistd.model import Family
 
 Span = tuple[int, int, int]
@@ -25,16 +25,16 @@ _SOCKET_FAMILIES = {Family.IPV4: socket.AF_INET, Family.IPV6: socket.AF_INET6}
 _SHORTEST = 1
 
 
-def entries_of(maps: Mapping[MapId, Owned]) -> Mapping[MapId, Sequence[str]]:
+def entries_of(maps: Mapping[MapId, MapEntries]) -> Mapping[MapId, Sequence[str]]:
     """The entries of each map, as `get JAIL banip` lists them: `192.0.2.7`, `192.0.2.0/24`."""
     entries = {}
-    for map_id, owned in maps.items():
+    for map_id, map_entries in maps.items():
         if map_id.kind is Kind.NETS:
-            entries[map_id] = _networks(owned)
+            entries[map_id] = _networks(map_entries)
         else:
-            nets = maps.get(MapId(map_id.lane, Kind.NETS, map_id.family), Owned.none(map_id.family))
-            covered = Ranges(map_id.family, nets.first, nets.last).contains(owned.first)
-            entries[map_id] = _texts(map_id.family, owned.first[np.logical_not(covered)])
+            nets = maps.get(MapId(map_id.hook, Kind.NETS, map_id.family), MapEntries.none(map_id.family))
+            covered = Ranges(map_id.family, nets.first, nets.last).contains(map_entries.first)
+            entries[map_id] = _texts(map_id.family, map_entries.first[np.logical_not(covered)])
     return entries
 
 
@@ -72,10 +72,10 @@ def _overlaps(span: Span | None, spans: Sequence[Span], ends: Sequence[tuple[int
     return at < len(spans) and spans[at][0] == version and spans[at][1] <= last
 
 
-def _networks(owned: Owned) -> Sequence[str]:
-    networks = networks_of(owned.family, owned.first, owned.last, _SHORTEST)
-    width = WIDTHS[owned.family]
-    addresses = zip(_texts(owned.family, networks.first), networks.length.tolist(), strict=True)
+def _networks(map_entries: MapEntries) -> Sequence[str]:
+    networks = networks_of(map_entries.family, map_entries.first, map_entries.last, _SHORTEST)
+    width = WIDTHS[map_entries.family]
+    addresses = zip(_texts(map_entries.family, networks.first), networks.length.tolist(), strict=True)
     return [address if length == width else f"{address}/{length}" for address, length in addresses]
 
 

@@ -21,9 +21,9 @@ from banlistd.adapters.firewalls.fail2ban.record import Record, State
 from banlistd.adapters.firewalls.fail2ban.socket import Fail2banSocket
 from banlistd.core.addresses.sets import AddressSet, from_numbers
 from banlistd.core.ruleset.diff import Change
-from banlistd.core.ruleset.state import Holding, Kind, Lane, MapId, Owned, Verdict, maps_of
+from banlistd.core.ruleset.state import FirewallState, Hook, Kind, MapEntries, MapId, Verification, maps_of
 from banlistd.errors import FirewallError
-from banlistd.model import Counter, Disturbance, Family, Mark, Marker
+from banlistd.model import Counter, ExternalChange, Family, Mark, Marker
 
 
 class Fail2banFirewall:
@@ -38,15 +38,15 @@ class Fail2banFirewall:
         self._socket = socket
         self._jail = jail
         # What was last verified or written: a change names only what differs from it.
-        self._held: Holding | None = None
+        self._current: FirewallState | None = None
         self._lock = threading.Lock()
 
     async def markers(self) -> tuple[Marker, ...]:
         return await asyncio.to_thread(self._markers)
 
-    async def verify(self, holding: Holding) -> Verdict:
+    async def verify(self, expected: FirewallState) -> Verification:
         """As in ports.py; the jail is read only if its counters are not as they were left."""
-        return await asyncio.to_thread(self._verify, holding)
+        return await asyncio.to_thread(self._verify, expected)
 
     async def apply(self, change: Change) -> int:
         """As in ports.py, but not all or nothing: after a FirewallError a part of the change may stand."""
@@ -55,9 +55,9 @@ class Fail2banFirewall:
     async def contents(self) -> Mapping[Mark, AddressSet]:
         return await asyncio.to_thread(self._contents)
 
-    async def disturbed(self) -> Disturbance:
+    async def wait_for_external_change(self) -> ExternalChange:
         await asyncio.Event().wait()
-        return Disturbance()
+        return ExternalChange()
 
     async def counters(self) -> Mapping[Mark, Counter]:
         return {}
@@ -73,23 +73,23 @@ class Fail2banFirewall:
             record = _true_record(jail)
             return record.markers if record else ()
 
-    def _verify(self, holding: Holding) -> Verdict:
+    def _verify(self, expected: FirewallState) -> Verification:
         with self._opened() as jail:
             jail.refuse_expiry()
             jail.check()
             record = _true_record(jail)
-            self._held = holding
+            self._current = expected
             if record:
-                return fail2ban_record.compare(record, holding)
-            return Verdict(structure=True, maps=_wrong_maps(frozenset(jail.banned()), _banning(holding.owned)))
+                return fail2ban_record.compare(record, expected)
+            return Verification(structure=True, maps=_wrong_maps(frozenset(jail.banned()), _banning(expected.map_entries)))
 
     def _apply(self, change: Change) -> int:
         with self._lock, self._opened() as jail:
             jail.refuse_expiry()
-            held, self._held = _following(self._held, change), None
+            current, self._current = _following(self._current, change), None
             left, before = jail.record(), jail.state()
             listed = dict.fromkeys(jail.banned())
-            wanted = dict.fromkeys(chain.from_iterable(entries_of(_banning(held.owned)).values()))
+            wanted = dict.fromkeys(chain.from_iterable(entries_of(_banning(current.map_entries)).values()))
             lost = _have_lost(left, before)
             coming = [entry for entry in wanted if lost or entry not in listed]
             going = [entry for entry in listed if entry not in wanted]
@@ -102,8 +102,8 @@ class Fail2banFirewall:
                 words = f"jail {self._jail} lists {after.current} bans where there should be {len(wanted)}"
                 raise FirewallError(words, "does somebody else ban in it, or lift bans?")
             # An action that was repaired in between has lost bans: with the epochs of before, the record says so.
-            jail.keep(fail2ban_record.record_of(held, replace(after, epochs=before.epochs)))
-            self._held = held
+            jail.keep(fail2ban_record.record_of(current, replace(after, epochs=before.epochs)))
+            self._current = current
             return len(coming) + len(going)
 
     def _contents(self) -> Mapping[Mark, AddressSet]:
@@ -118,7 +118,7 @@ class Fail2banFirewall:
 
     def _teardown(self) -> None:
         with self._lock, self._opened() as jail:
-            self._held = None
+            self._current = None
             jail.unban(jail.banned())
             jail.forget()
 
@@ -128,20 +128,20 @@ class Fail2banFirewall:
             yield Jail(wire, self._jail)
 
 
-def _following(held: Holding | None, change: Change) -> Holding:
+def _following(current: FirewallState | None, change: Change) -> FirewallState:
     """What stands after a change of what is held."""
     if change.replace:
-        held = Holding((), {}, {}, ())
-    if held is None:
+        current = FirewallState((), {}, {}, ())
+    if current is None:
         raise FirewallError("it is not known what the jail holds", "it has to be verified first")
     told = {item.map: item.whole for item in change.maps}
-    maps = dict(held.owned) | told
+    maps = dict(current.map_entries) | told
     gone = {*change.retired, *(marker.mark for marker in change.markers)}
-    markers = (*(marker for marker in held.markers if marker.mark not in gone), *change.markers)
-    return Holding(
-        change.roster,
-        {map_id: maps.get(map_id, Owned.none(map_id.family)) for map_id in maps_of(change.roster)},
-        held.allowed if change.allowed is None else change.allowed,
+    markers = (*(marker for marker in current.markers if marker.mark not in gone), *change.markers)
+    return FirewallState(
+        change.sources,
+        {map_id: maps.get(map_id, MapEntries.none(map_id.family)) for map_id in maps_of(change.sources)},
+        current.allowed if change.allowed is None else change.allowed,
         tuple(sorted(markers, key=lambda marker: marker.mark)),
     )
 
@@ -157,11 +157,11 @@ def _have_lost(record: Record | None, state: State) -> bool:
     return state.epochs != (record.state.epochs if record else dict.fromkeys(state.epochs, 0))
 
 
-def _banning(maps: Mapping[MapId, Owned]) -> Mapping[MapId, Owned]:
-    return {map_id: owned for map_id, owned in maps.items() if map_id.lane is Lane.IN}
+def _banning(maps: Mapping[MapId, MapEntries]) -> Mapping[MapId, MapEntries]:
+    return {map_id: map_entries for map_id, map_entries in maps.items() if map_id.hook is Hook.IN}
 
 
-def _wrong_maps(listed: frozenset[str], maps: Mapping[MapId, Owned]) -> frozenset[MapId]:
+def _wrong_maps(listed: frozenset[str], maps: Mapping[MapId, MapEntries]) -> frozenset[MapId]:
     """Maps of which an entry is missing, and those to which one that is too many would belong."""
     entries = entries_of(maps)
     wrong = {map_id for map_id, texts in entries.items() if not listed.issuperset(texts)}
@@ -170,5 +170,5 @@ def _wrong_maps(listed: frozenset[str], maps: Mapping[MapId, Owned]) -> frozense
         span = span_of(entry)
         kind = Kind.NETS if "/" in entry else Kind.HOSTS
         family = Family.IPV6 if span and span[0] == 6 else Family.IPV4  # noqa: PLR2004 - IP version six
-        wrong.add(MapId(Lane.IN, kind, family))
+        wrong.add(MapId(Hook.IN, kind, family))
     return frozenset(wrong)

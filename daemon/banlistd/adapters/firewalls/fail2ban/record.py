@@ -11,8 +11,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 
 from banlistd.core.addresses.sets import AddressSet, Ranges, no_addresses
-from banlistd.core.ruleset.state import Holding, Owned, Verdict
-from banlistd.model import ContentHash, Family, Mark, Marker, Owner, PolicyHash, SourceId
+from banlistd.core.ruleset.state import FirewallState, MapEntries, Verification
+from banlistd.model import ContentHash, Family, Mark, Marker, PolicyHash, SourceId, SourceSlot
 
 VERSION = 1
 
@@ -31,14 +31,17 @@ class Record:
     """Fingerprints: of the roster, of what is allowed, and of each map, by its name."""
 
     state: State
-    roster: str
+    sources: str
     allowed: str
     maps: Mapping[str, str]
     markers: tuple[Marker, ...]
 
 
 def write(record: Record) -> str:
-    return json.dumps({"version": VERSION, **asdict(record)}, separators=(",", ":"))
+    document = asdict(record)
+    # The key that version 1 wrote.
+    document["roster"] = document.pop("sources")
+    return json.dumps({"version": VERSION, **document}, separators=(",", ":"))
 
 
 def read(text: object) -> Record | None:
@@ -67,25 +70,27 @@ def read(text: object) -> Record | None:
         return None
 
 
-def record_of(holding: Holding, state: State) -> Record:
+def record_of(expected: FirewallState, state: State) -> Record:
     return Record(
         state,
-        roster_print(holding.roster),
-        allowed_print(holding.allowed),
-        {map_id.name: map_print(owned) for map_id, owned in holding.owned.items()},
-        holding.markers,
+        sources_print(expected.sources),
+        allowed_print(expected.allowed),
+        {map_id.name: map_print(map_entries) for map_id, map_entries in expected.map_entries.items()},
+        expected.markers,
     )
 
 
-def compare(record: Record, holding: Holding) -> Verdict:
+def compare(record: Record, expected: FirewallState) -> Verification:
     """What of a holding is not as the record has it."""
-    shaped = (record.roster, record.allowed) == (roster_print(holding.roster), allowed_print(holding.allowed))
-    wrong = (map_id for map_id, owned in holding.owned.items() if record.maps.get(map_id.name) != map_print(owned))
-    return Verdict(not shaped, frozenset(wrong))
+    shaped = (record.sources, record.allowed) == (sources_print(expected.sources), allowed_print(expected.allowed))
+    wrong = (
+        map_id for map_id, map_entries in expected.map_entries.items() if record.maps.get(map_id.name) != map_print(map_entries)
+    )
+    return Verification(not shaped, frozenset(wrong))
 
 
-def roster_print(roster: tuple[Owner, ...]) -> str:
-    return hashlib.sha256(json.dumps([[*map(str, asdict(owner).values())] for owner in roster]).encode()).hexdigest()
+def sources_print(sources: tuple[SourceSlot, ...]) -> str:
+    return hashlib.sha256(json.dumps([[*map(str, asdict(owner).values())] for owner in sources]).encode()).hexdigest()
 
 
 def allowed_print(allowed: Mapping[Family, Ranges]) -> str:
@@ -93,8 +98,8 @@ def allowed_print(allowed: Mapping[Family, Ranges]) -> str:
     return hashlib.sha256(AddressSet(no_addresses(v4.family), v4, no_addresses(v6.family), v6).encode()).hexdigest()
 
 
-def map_print(owned: Owned) -> str:
-    digest = hashlib.sha256(owned.first.tobytes())
-    for column in (owned.last, owned.mark):
+def map_print(map_entries: MapEntries) -> str:
+    digest = hashlib.sha256(map_entries.first.tobytes())
+    for column in (map_entries.last, map_entries.mark):
         digest.update(column.tobytes())
     return digest.hexdigest()

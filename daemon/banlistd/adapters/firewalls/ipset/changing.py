@@ -16,7 +16,7 @@ from banlistd.adapters.firewalls.ipset.sets import ALLOWED, PREFIX, fresh, set_o
 from banlistd.adapters.firewalls.ipset.wire import IPSET_CMD_ADD, IPSET_CMD_DEL, Commands
 from banlistd.core.addresses.sets import Ranges
 from banlistd.core.ruleset.diff import Change, MapChange
-from banlistd.core.ruleset.state import Kind, MapId, Owned, maps_of
+from banlistd.core.ruleset.state import Kind, MapEntries, MapId, maps_of
 from banlistd.model import Marker
 
 # So few are changed in place, whatever stays: additions that come before deletions leave no gap between two sets.
@@ -41,7 +41,7 @@ class Plan:
 
 def plan_of(change: Change, record: Record, standing: AbstractSet[str], *, apart: bool = False) -> Plan:
     """`standing`: the names of our sets. `apart`: nothing is changed in place."""
-    wanted = wanted_sets(change.roster)
+    wanted = wanted_sets(change.sources)
     filled = {name: one for name, one in record.filled.items() if name in wanted}
     gathered: dict[str, Entries] = {}
     deltas: dict[str, Delta] = {}
@@ -71,7 +71,7 @@ def record_of(change: Change, before: Record, plan: Plan, rules: Rules | None) -
     for mark in change.retired:
         markers.pop(mark, None)
     markers |= {marker.mark: marker for marker in change.markers}
-    whole = all(set_of(map_id) in plan.filled for map_id in maps_of(change.roster))
+    whole = all(set_of(map_id) in plan.filled for map_id in maps_of(change.sources))
     unknown: dict[object, Marker] = {}
     return Record(markers if whole else unknown, plan.filled, rules)  # type: ignore[arg-type]
 
@@ -118,9 +118,9 @@ def _new(name: str, entries: Entries, digest: str) -> Filled:
     return Filled(len(entries), shape_of(name, len(entries)).size, digest)
 
 
-def digest_of_map(map_id: MapId, owned: Owned) -> str:
-    ends = () if map_id.kind is Kind.HOSTS else (owned.last,)
-    return digest_of(owned.first, *ends, owned.mark)
+def digest_of_map(map_id: MapId, map_entries: MapEntries) -> str:
+    ends = () if map_id.kind is Kind.HOSTS else (map_entries.last,)
+    return digest_of(map_entries.first, *ends, map_entries.mark)
 
 
 def digest_of_ranges(ranges: Ranges) -> str:

@@ -28,7 +28,7 @@ from banlistd.adapters.netlink.socket import NLA_TYPE_MASK, attribute, nested
 from banlistd.core.addresses.arrays import are_among
 from banlistd.core.addresses.prefixes import lasts_of, networks_of
 from banlistd.core.addresses.sets import WIDTHS, Addresses, to_number, union_of
-from banlistd.core.ruleset.state import MARK_DTYPE, Kind, MapId, Owned
+from banlistd.core.ruleset.state import MARK_DTYPE, Kind, MapEntries, MapId
 from banlistd.model import Family
 
 IPSET_ATTR_IP = 1
@@ -63,12 +63,16 @@ class Entries:
         return Entries(self.family, self.first[chosen], length, self.mark if self.mark is None else self.mark[chosen])
 
 
-def entries_of(map_id: MapId, owned: Owned) -> Entries:
+def entries_of(map_id: MapId, map_entries: MapEntries) -> Entries:
     """What of a map goes into its set. hash:ip holds no zero address, which no packet on its way bears."""
     if map_id.kind is Kind.HOSTS:
-        storable = owned if not len(owned) or to_number(owned.first[0]) else owned.where(np.arange(1, len(owned)))
-        return Entries(owned.family, storable.first, None, storable.mark)
-    return split(owned.family, owned.first, owned.last, owned.mark)
+        storable = (
+            map_entries
+            if not len(map_entries) or to_number(map_entries.first[0])
+            else map_entries.where(np.arange(1, len(map_entries)))
+        )
+        return Entries(map_entries.family, storable.first, None, storable.mark)
+    return split(map_entries.family, map_entries.first, map_entries.last, map_entries.mark)
 
 
 def split(family: Family, first: Addresses, last: Addresses, mark: NDArray[np.uint16] | None) -> Entries:
@@ -154,11 +158,11 @@ def questions(entries: Entries) -> Iterator[bytes]:
         yield element(entries.family, to_number(first).to_bytes(octets, "big"), length, None)
 
 
-def owned_of(map_id: MapId, dump: bytes) -> Owned:
+def map_entries_of(map_id: MapId, dump: bytes) -> MapEntries:
     """Elements as the kernel tells them, in any order. Networks of one owner that touch are the range that they were."""
     family = map_id.family
     if not dump:
-        return Owned.none(family)
+        return MapEntries.none(family)
     rows = _table_of(dump)
     first = _addresses_of(rows, family)
     # A number that cannot be a mark is somebody else's, and cut.
@@ -166,7 +170,7 @@ def owned_of(map_id: MapId, dump: bytes) -> Owned:
     if map_id.kind is Kind.NETS:
         return _merged(family, first, lasts_of(family, first, _column(rows, 1, IPSET_ATTR_CIDR).reshape(-1)), marks)
     order = np.argsort(first, kind="stable")
-    return Owned(family, first[order], first[order], marks[order])
+    return MapEntries(family, first[order], first[order], marks[order])
 
 
 def _table_of(dump: bytes) -> Octets:
@@ -205,10 +209,10 @@ def _headers(row: Octets, at: int, end: int) -> Iterator[tuple[int, int, int]]:
         at += max(_WORD, length + -length % _WORD)
 
 
-def _merged(family: Family, first: Addresses, last: Addresses, marks: NDArray[np.uint16]) -> Owned:
+def _merged(family: Family, first: Addresses, last: Addresses, marks: NDArray[np.uint16]) -> MapEntries:
     parts = [(mark, union_of(family, first[marks == mark], last[marks == mark])) for mark in np.flatnonzero(np.bincount(marks))]
     starts = np.concatenate([ranges.first for _, ranges in parts])
     order = np.argsort(starts, kind="stable")
     ends = np.concatenate([ranges.last for _, ranges in parts])
     owners = np.concatenate([np.full(len(ranges), mark, dtype=MARK_DTYPE) for mark, ranges in parts])
-    return Owned(family, starts[order], ends[order], owners[order])
+    return MapEntries(family, starts[order], ends[order], owners[order])

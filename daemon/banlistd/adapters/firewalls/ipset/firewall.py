@@ -19,7 +19,7 @@ from collections.abc import Set as AbstractSet
 from contextlib import contextmanager, suppress
 
 from banlistd.adapters.firewalls.ipset.changing import Plan, compose, plan_of, record_of
-from banlistd.adapters.firewalls.ipset.entries import Entries, element_messages, owned_of
+from banlistd.adapters.firewalls.ipset.entries import Entries, element_messages, map_entries_of
 from banlistd.adapters.firewalls.ipset.inspection import Digests, Look, faults_of, look_at, markers_of, rules_digests
 from banlistd.adapters.firewalls.ipset.iptables import Iptables, counters_of
 from banlistd.adapters.firewalls.ipset.record import Rules
@@ -37,9 +37,9 @@ from banlistd.adapters.firewalls.ipset.wire import (
 from banlistd.adapters.netlink.socket import NetlinkError
 from banlistd.core.addresses.sets import AddressSet
 from banlistd.core.ruleset.diff import Change
-from banlistd.core.ruleset.state import Holding, Verdict, contents_of
+from banlistd.core.ruleset.state import FirewallState, Verification, contents_of
 from banlistd.errors import FirewallError
-from banlistd.model import Counter, Disturbance, Family, Mark, Marker
+from banlistd.model import Counter, ExternalChange, Family, Mark, Marker
 
 # What the kernel says when a set does not hold what the change believes, or the change is too large for one call.
 _SURPRISES = frozenset({IPSET_ERR_EXIST, IPSET_ERR_HASH_FULL, errno.EMSGSIZE})
@@ -74,8 +74,8 @@ class IpsetFirewall:
     async def markers(self) -> tuple[Marker, ...]:
         return await asyncio.to_thread(self._markers)
 
-    async def verify(self, holding: Holding) -> Verdict:
-        return await asyncio.to_thread(self._verify, holding)
+    async def verify(self, state: FirewallState) -> Verification:
+        return await asyncio.to_thread(self._verify, state)
 
     async def apply(self, change: Change) -> int:
         return 0 if change.is_empty else await asyncio.to_thread(self._apply, change)
@@ -83,10 +83,10 @@ class IpsetFirewall:
     async def contents(self) -> Mapping[Mark, AddressSet]:
         return await asyncio.to_thread(self._contents)
 
-    async def disturbed(self) -> Disturbance:
+    async def wait_for_external_change(self) -> ExternalChange:
         """Nobody tells of a change of sets: it is found by the next comparison."""
         await asyncio.Event().wait()
-        return Disturbance()
+        return ExternalChange()
 
     async def counters(self) -> Mapping[Mark, Counter]:
         return await asyncio.to_thread(self._counters)
@@ -101,17 +101,17 @@ class IpsetFirewall:
         with self._at_work("cannot read the firewall") as wire:
             return markers_of(look_at(wire))
 
-    def _verify(self, holding: Holding) -> Verdict:
+    def _verify(self, state: FirewallState) -> Verification:
         with self._at_work("cannot read the firewall") as wire:
-            if self._digests is None or self._digests.holding is not holding:
-                self._digests = Digests.of(holding)
+            if self._digests is None or self._digests.state is not state:
+                self._digests = Digests.of(state)
             look = look_at(wire)
             standing = self._iptables.look() if look.record.rules else None
             return faults_of(wire, look, self._digests, standing, random.SystemRandom())
 
     def _contents(self) -> Mapping[Mark, AddressSet]:
         with self._at_work("cannot read the firewall") as wire:
-            return contents_of({map_id: owned_of(map_id, wire.dump(set_of(map_id))) for map_id in EVERY_MAP})
+            return contents_of({map_id: map_entries_of(map_id, wire.dump(set_of(map_id))) for map_id in EVERY_MAP})
 
     def _counters(self) -> Mapping[Mark, Counter]:
         with self._at_work("cannot read the counters") as wire:
@@ -161,7 +161,7 @@ class IpsetFirewall:
 
 def _carry_out(change: Change, wire: IpsetSocket, iptables: Iptables) -> int:
     for family in Family:
-        chains_of(change.roster, family)  # refuses an id or mark that must not get into a rule, before anything happens
+        chains_of(change.sources, family)  # refuses an id or mark that must not get into a rule, before anything happens
     look = look_at(wire)
     _destroy(wire, look.gathering)  # of one who was killed meanwhile
     if not change.reshape:
@@ -170,8 +170,8 @@ def _carry_out(change: Change, wire: IpsetSocket, iptables: Iptables) -> int:
     _make(wire, {name: name for name in plan.made}, plan.gathered)
     rules = look.record.rules
     if change.reshape:
-        iptables.write(change.roster, iptables.look())
-        rules = rules_digests(change.roster, iptables.look())
+        iptables.write(change.sources, iptables.look())
+        rules = rules_digests(change.sources, iptables.look())
     try:
         plan = _commit(change, look, plan, rules, wire)
     except OSError:
@@ -183,7 +183,7 @@ def _carry_out(change: Change, wire: IpsetSocket, iptables: Iptables) -> int:
 
 
 def _refuse_without_sets(change: Change, look: Look) -> None:
-    missing = wanted_sets(change.roster) - look.names
+    missing = wanted_sets(change.sources) - look.names
     if missing:
         raise FirewallError(f"there is no set {', '.join(sorted(missing))}", "verify it and write it anew")
 

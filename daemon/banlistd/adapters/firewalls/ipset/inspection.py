@@ -15,8 +15,8 @@ from banlistd.adapters.firewalls.ipset.iptables import Standing, lines_of, meant
 from banlistd.adapters.firewalls.ipset.record import Filled, Record, Rules, digest_of_text, read
 from banlistd.adapters.firewalls.ipset.sets import ALLOWED, APPLIED, fits, is_fresh, is_ours, set_of, wanted_sets
 from banlistd.adapters.firewalls.ipset.wire import IpsetSocket
-from banlistd.core.ruleset.state import Holding, MapId, Owned, Verdict
-from banlistd.model import Family, Marker, Owner
+from banlistd.core.ruleset.state import FirewallState, MapEntries, MapId, Verification
+from banlistd.model import Family, Marker, SourceSlot
 
 SAMPLE = 32
 """So many elements of each set are asked for: a set with one element in ten exchanged is found out 29 times in 30."""
@@ -45,10 +45,10 @@ def markers_of(look: Look) -> tuple[Marker, ...]:
     return look.record.in_order() if look.record.filled.keys() <= look.names else ()
 
 
-def rules_digests(roster: tuple[Owner, ...], standing: Mapping[Family, Standing]) -> Rules:
+def rules_digests(sources: tuple[SourceSlot, ...], standing: Mapping[Family, Standing]) -> Rules:
     """What was meant, and how it is told."""
     return Rules(
-        meant=digest_of_text(line for family in standing for line in meant(roster, family)),
+        meant=digest_of_text(line for family in standing for line in meant(sources, family)),
         told=digest_of_text(line for family, one in sorted(standing.items()) for line in (family, *lines_of(one))),
     )
 
@@ -57,39 +57,39 @@ def rules_digests(roster: tuple[Owner, ...], standing: Mapping[Family, Standing]
 class Digests:
     """Of a holding, kept for as long as it is the one that is asked about."""
 
-    holding: Holding
+    state: FirewallState
     maps: Mapping[MapId, str]
 
     @classmethod
-    def of(cls, holding: Holding) -> "Digests":
-        return cls(holding, {map_id: digest_of_map(map_id, owned) for map_id, owned in holding.owned.items()})
+    def of(cls, state: FirewallState) -> "Digests":
+        return cls(state, {map_id: digest_of_map(map_id, map_entries) for map_id, map_entries in state.map_entries.items()})
 
 
 def faults_of(
     wire: IpsetSocket, look: Look, digests: Digests, standing: Mapping[Family, Standing] | None, chance: Random
-) -> Verdict:
+) -> Verification:
     """`standing`: the rules; None where they need no look, because the record has none."""
-    holding = digests.holding
+    state = digests.state
     record = look.record
-    shaped = _no_surplus(wire, look, holding) and wanted_sets(holding.roster) <= look.names
-    shaped = shaped and standing is not None and record.rules == rules_digests(holding.roster, standing)
-    for family, ranges in holding.allowed.items():
+    shaped = _no_surplus(wire, look, state) and wanted_sets(state.sources) <= look.names
+    shaped = shaped and standing is not None and record.rules == rules_digests(state.sources, standing)
+    for family, ranges in state.allowed.items():
         name = ALLOWED[family]
         entries = split(family, ranges.first, ranges.last, None)
         shaped = shaped and _holds(wire, name, record.filled.get(name), digest_of_ranges(ranges), _some(entries, chance))
     wrong = [
         map_id
-        for map_id, owned in holding.owned.items()
+        for map_id, map_entries in state.map_entries.items()
         if not _holds(
-            wire, set_of(map_id), record.filled.get(set_of(map_id)), digests.maps[map_id], _sample(map_id, owned, chance)
+            wire, set_of(map_id), record.filled.get(set_of(map_id)), digests.maps[map_id], _sample(map_id, map_entries, chance)
         )
     ]
-    return Verdict(not shaped, frozenset(wrong))
+    return Verification(not shaped, frozenset(wrong))
 
 
-def _no_surplus(wire: IpsetSocket, look: Look, holding: Holding) -> bool:
+def _no_surplus(wire: IpsetSocket, look: Look, state: FirewallState) -> bool:
     """A set that a rule of somebody else looks into cannot go, and does no harm: it is empty."""
-    headers = (wire.header(name) for name in look.names - wanted_sets(holding.roster))
+    headers = (wire.header(name) for name in look.names - wanted_sets(state.sources))
     return all(header is None or header.references for header in headers)
 
 
@@ -102,9 +102,9 @@ def _holds(wire: IpsetSocket, name: str, filled: Filled | None, digest: str, sam
     return all(wire.test(name, [*questions(sample)]))
 
 
-def _sample(map_id: MapId, owned: Owned, chance: Random) -> Entries:
-    chosen = np.array(sorted(chance.sample(range(len(owned)), min(SAMPLE, len(owned)))), dtype=np.int64)
-    return _some(entries_of(map_id, owned.where(chosen)), chance)
+def _sample(map_id: MapId, map_entries: MapEntries, chance: Random) -> Entries:
+    chosen = np.array(sorted(chance.sample(range(len(map_entries)), min(SAMPLE, len(map_entries)))), dtype=np.int64)
+    return _some(entries_of(map_id, map_entries.where(chosen)), chance)
 
 
 def _some(entries: Entries, chance: Random) -> Entries:

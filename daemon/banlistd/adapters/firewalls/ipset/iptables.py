@@ -16,7 +16,7 @@ from os import environ
 from banlistd.adapters.firewalls.ipset.rules import Chains, chains_of, jumps_of, mark_of, order_of
 from banlistd.adapters.firewalls.ipset.sets import is_ours
 from banlistd.errors import FirewallError
-from banlistd.model import Counter, Family, Mark, Owner
+from banlistd.model import Counter, Family, Mark, SourceSlot
 
 TABLES = ("raw", "filter")
 
@@ -93,10 +93,10 @@ def lines_of(standing: Standing) -> list[str]:
     return lines
 
 
-def meant(roster: Sequence[Owner], family: Family) -> list[str]:
+def meant(sources: Sequence[SourceSlot], family: Family) -> list[str]:
     """What shall stand, as lines; they say the same of one iptables or another, and are not what `lines_of` says."""
-    lines = [f"{table} {chain} {targets}" for table, jumps in jumps_of(roster).items() for chain, targets in jumps.items()]
-    for table, chains in chains_of(roster, family).items():
+    lines = [f"{table} {chain} {targets}" for table, jumps in jumps_of(sources).items() for chain, targets in jumps.items()]
+    for table, chains in chains_of(sources, family).items():
         lines += [f"{table} {chain} {rule}" for chain, rules in chains.items() for rule in (*rules, "")]
     return lines
 
@@ -113,11 +113,11 @@ def counters_of(standing: Standing) -> Mapping[Mark, Counter]:
     return found
 
 
-def script(roster: Sequence[Owner] | None, family: Family, standing: Standing) -> str:
+def script(sources: Sequence[SourceSlot] | None, family: Family, standing: Standing) -> str:
     """What makes of what stands what shall stand: for a roster, or for None nothing. Counters of sources are kept."""
-    wanted = chains_of(roster, family) if roster is not None else {}
-    jumps = jumps_of(roster) if roster is not None else {}
-    order = order_of(roster) if roster is not None else TABLES
+    wanted = chains_of(sources, family) if sources is not None else {}
+    jumps = jumps_of(sources) if sources is not None else {}
+    order = order_of(sources) if sources is not None else TABLES
     parts = [_table(name, wanted.get(name, {}), jumps.get(name, {}), standing.get(name, Table())) for name in order]
     return "".join(parts)
 
@@ -154,10 +154,10 @@ class Iptables:
         """What stands of ours, in the families that this kernel speaks. Makes no table. Raises FirewallError."""
         return {family: read(self._run(family, "save", "--counters")) for family in self.families()}
 
-    def write(self, roster: Sequence[Owner] | None, before: Mapping[Family, Standing]) -> None:
+    def write(self, sources: Sequence[SourceSlot] | None, before: Mapping[Family, Standing]) -> None:
         """Make the rules what they shall be, given what stands. Raises FirewallError."""
         for family in self.families():
-            written = script(roster, family, before.get(family, {}))
+            written = script(sources, family, before.get(family, {}))
             if written:
                 self._run(family, "restore", "--noflush", "--counters", "--wait", _WAIT, given=written)
 

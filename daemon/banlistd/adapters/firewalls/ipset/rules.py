@@ -18,9 +18,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise
 
 from banlistd.adapters.firewalls.ipset.sets import ALLOWED, PREFIX, set_of
-from banlistd.core.ruleset.state import LANES, Kind, Lane, MapId, lanes_of, lanes_used
+from banlistd.core.ruleset.state import LANES, Hook, Kind, MapId, lanes_of, lanes_used
 from banlistd.errors import FirewallError
-from banlistd.model import Action, Direction, Family, Mark, Owner, SourceId
+from banlistd.model import Action, Direction, Family, Mark, SourceId, SourceSlot
 
 RAW, FILTER = "raw", "filter"
 
@@ -60,45 +60,45 @@ def mark_of(chain: str) -> Mark | None:
     return Mark(int(number)) if chain.startswith(_FROM) and number.isascii() and number.isdecimal() else None
 
 
-def jumps_of(roster: Sequence[Owner]) -> Mapping[str, Mapping[str, tuple[str, ...]]]:
+def jumps_of(sources: Sequence[SourceSlot]) -> Mapping[str, Mapping[str, tuple[str, ...]]]:
     """By table and built-in chain, our chains that it jumps to first of all, in order."""
-    lanes = set(lanes_used(roster))
-    refused = (REFUSED,) if _rejects(roster) else ()
-    out = (OUT,) if lanes & {Lane.OUT, Lane.WATCH_OUT} else ()
+    hooks = set(lanes_used(sources))
+    refused = (REFUSED,) if _rejects(sources) else ()
+    out = (OUT,) if hooks & {Hook.OUT, Hook.WATCH_OUT} else ()
     return {RAW: {"PREROUTING": (IN,)}, FILTER: {"INPUT": refused, "FORWARD": (*refused, *out), "OUTPUT": out}}
 
 
-def chains_of(roster: Sequence[Owner], family: Family) -> Mapping[str, Chains]:
+def chains_of(sources: Sequence[SourceSlot], family: Family) -> Mapping[str, Chains]:
     """By table, all our chains with their rules."""
-    raw = _lookups(IN, Direction.IN, roster, family)
-    raw |= {chain_of(owner.mark): _answer(owner, Direction.IN, family) for owner in _looking(roster, Direction.IN)}
+    raw = _lookups(IN, Direction.IN, sources, family)
+    raw |= {chain_of(owner.mark): _answer(owner, Direction.IN, family) for owner in _looking(sources, Direction.IN)}
     filtering: dict[str, tuple[str, ...]] = {}
-    if _rejects(roster):
+    if _rejects(sources):
         filtering[REFUSED] = (
             *_exempt("-i", "src", family),
-            *(f"{_match(MapId(Lane.IN, kind, family), 'src')} {_REJECT[family]}" for kind in Kind),
+            *(f"{_match(MapId(Hook.IN, kind, family), 'src')} {_REJECT[family]}" for kind in Kind),
         )
-    if OUT in jumps_of(roster)[FILTER]["OUTPUT"]:
-        filtering |= _lookups(OUT, Direction.OUT, roster, family)
-        out = _looking(roster, Direction.OUT)
+    if OUT in jumps_of(sources)[FILTER]["OUTPUT"]:
+        filtering |= _lookups(OUT, Direction.OUT, sources, family)
+        out = _looking(sources, Direction.OUT)
         filtering |= {chain_of(owner.mark): _answer(owner, Direction.OUT, family) for owner in out}
     return {RAW: raw, FILTER: filtering}
 
 
-def order_of(roster: Sequence[Owner]) -> tuple[str, str]:
+def order_of(sources: Sequence[SourceSlot]) -> tuple[str, str]:
     """Tables change one after the other. Who shall reject from now on does so before drop lets it through, and not after."""
-    return (FILTER, RAW) if _rejects(roster) else (RAW, FILTER)
+    return (FILTER, RAW) if _rejects(sources) else (RAW, FILTER)
 
 
-def _looking(roster: Iterable[Owner], direction: Direction) -> list[Owner]:
-    return [owner for owner in roster if owner.direction in (direction, Direction.BOTH)]
+def _looking(sources: Iterable[SourceSlot], direction: Direction) -> list[SourceSlot]:
+    return [owner for owner in sources if owner.direction in (direction, Direction.BOTH)]
 
 
-def _rejects(roster: Iterable[Owner]) -> bool:
-    return any(owner.action is Action.REJECT and owner.direction is not Direction.OUT for owner in roster)
+def _rejects(sources: Iterable[SourceSlot]) -> bool:
+    return any(owner.action is Action.REJECT and owner.direction is not Direction.OUT for owner in sources)
 
 
-def _lookups(chain: str, direction: Direction, roster: Sequence[Owner], family: Family) -> dict[str, tuple[str, ...]]:
+def _lookups(chain: str, direction: Direction, sources: Sequence[SourceSlot], family: Family) -> dict[str, tuple[str, ...]]:
     """The chain that looks a packet up, and for each set the chain that finds the owner.
 
     First what is allowed; single addresses before networks; what blocks before what watches.
@@ -106,15 +106,15 @@ def _lookups(chain: str, direction: Direction, roster: Sequence[Owner], family: 
     side, interface = ("src", "-i") if direction is Direction.IN else ("dst", "-o")
     rules = [*_exempt(interface, side, family)]
     chains: dict[str, tuple[str, ...]] = {}
-    for lane in (LANES[direction][blocks][0] for blocks in (True, False)):
-        if lane not in lanes_used(roster):
+    for hook in (LANES[direction][blocks][0] for blocks in (True, False)):
+        if hook not in lanes_used(sources):
             continue
-        owners = [owner for owner in roster if lane in lanes_of(owner)]
+        owners = [owner for owner in sources if hook in lanes_of(owner)]
         for kind in Kind:
-            found = f"{PREFIX}{lane}-{kind}"
-            map_id = MapId(lane, kind, family)
+            found = f"{PREFIX}{hook}-{kind}"
+            map_id = MapId(hook, kind, family)
             rules.append(f"{_match(map_id, side)} -g {found}")
-            chains |= _dispatch(found, _match(map_id, side), owners, blocks=lane is LANES[direction][True][0])
+            chains |= _dispatch(found, _match(map_id, side), owners, blocks=hook is LANES[direction][True][0])
     return {chain: tuple(rules), **chains}
 
 
@@ -127,7 +127,7 @@ def _match(map_id: MapId, side: str) -> str:
     return f"-m set --match-set {set_of(map_id)} {side} {_UNCOUNTED}"
 
 
-def _dispatch(chain: str, match: str, owners: Iterable[Owner], *, blocks: bool) -> dict[str, tuple[str, ...]]:
+def _dispatch(chain: str, match: str, owners: Iterable[SourceSlot], *, blocks: bool) -> dict[str, tuple[str, ...]]:
     """By mark to the source. Of those that block, what has an owner that is not known (yet, or any more) is dropped."""
     marks = sorted(owner.mark for owner in owners)
     groups = [marks[at : at + _GROUP] for at in range(0, len(marks), _GROUP)]
@@ -142,7 +142,7 @@ def _dispatch(chain: str, match: str, owners: Iterable[Owner], *, blocks: bool) 
     return chains
 
 
-def _answer(owner: Owner, direction: Direction, family: Family) -> tuple[str, ...]:
+def _answer(owner: SourceSlot, direction: Direction, family: Family) -> tuple[str, ...]:
     """What happens to a source's packets; the last rule is the one whose counters are the source's."""
     comment = f"-m comment --comment {_checked(owner.source_id)}"
     match owner.action:

@@ -18,14 +18,14 @@ from banlistd.adapters.firewalls.ipset.wire import (
 )
 from banlistd.adapters.netlink.socket import attribute, nested, text
 from banlistd.core.addresses.sets import FAMILIES
-from banlistd.core.ruleset.state import Kind, Lane, MapId, maps_of
-from banlistd.model import Family, Owner
+from banlistd.core.ruleset.state import Hook, Kind, MapId, maps_of
+from banlistd.model import Family, SourceSlot
 
 PREFIX = "banlistd-"
 _FRESH = f"{PREFIX}new-"
 APPLIED = f"{PREFIX}applied"
 ALLOWED: Mapping[Family, str] = {Family.IPV4: f"{PREFIX}allowed4", Family.IPV6: f"{PREFIX}allowed6"}
-EVERY_MAP = tuple(MapId(lane, kind, family) for lane in Lane for kind in Kind for family in FAMILIES)
+EVERY_MAP = tuple(MapId(hook, kind, family) for hook in Hook for kind in Kind for family in FAMILIES)
 
 SMALLEST_SIZE = 65_536
 
@@ -72,8 +72,8 @@ def is_ours(name: str) -> bool:
     return name.startswith(PREFIX)
 
 
-def wanted_sets(roster: Iterable[Owner]) -> frozenset[str]:
-    return frozenset({*map(set_of, maps_of(roster)), *ALLOWED.values(), APPLIED})
+def wanted_sets(sources: Iterable[SourceSlot]) -> frozenset[str]:
+    return frozenset({*map(set_of, maps_of(sources)), *ALLOWED.values(), APPLIED})
 
 
 def shape_of(name: str, count: int) -> Shape:

@@ -34,7 +34,7 @@ from banlistd.adapters.netlink.socket import (
     Batch,
 )
 from banlistd.core.ruleset.diff import Change
-from banlistd.core.ruleset.state import Kind, MapId, Owned, lanes_used, maps_of
+from banlistd.core.ruleset.state import Kind, MapEntries, MapId, lanes_used, maps_of
 from banlistd.model import Mark
 
 
@@ -102,7 +102,7 @@ def _sets_of(change: Change, look: Look, distrusted: AbstractSet[MapId]) -> _Set
 
     Made anew is what is missing, of another form, or outgrown.
     """
-    wanted = {map_id.name: shape_of(map_id, 0) for map_id in maps_of(change.roster)}
+    wanted = {map_id.name: shape_of(map_id, 0) for map_id in maps_of(change.sources)}
     wanted |= {name: SetShape(name, family, mapped=False, interval=True) for family, name in ALLOWED.items()}
     wanted[APPLIED] = SetShape(APPLIED, None, mapped=True, interval=False)
     counts = {item.map.name: len(item.whole) for item in change.maps}
@@ -132,10 +132,10 @@ def _write_sets(batch: Batch, change: Change, look: Look, sets: _Sets) -> None:
         batch.add(NFT_MSG_DELSET, 0, set_name(name))
     for number, shape in enumerate(sets.made.values(), 1):
         batch.add(NFT_MSG_NEWSET, NLM_F_CREATE, set_body(shape, number))
-    lanes = set(lanes_used(change.roster))
+    hooks = set(lanes_used(change.sources))
     for chain, its_lanes in LOOKUPS.items():
-        if lanes & set(its_lanes):
-            for body in lookup_rules(chain, maps_of(change.roster)):
+        if hooks & set(its_lanes):
+            for body in lookup_rules(chain, maps_of(change.sources)):
                 batch.add(NFT_MSG_NEWRULE, NLM_F_CREATE | NLM_F_APPEND, body)
 
 
@@ -146,11 +146,11 @@ def _write_elements(batch: Batch, change: Change, sets: _Sets) -> tuple[dict[int
         whole = sets.are_whole(item.map.name)
         delta = ((NFT_MSG_DELSETELEM, item.remove), (NFT_MSG_NEWSETELEM, item.add))
         steps = ((NFT_MSG_NEWSETELEM, item.whole),) if whole else delta
-        for kind, owned in steps:
-            if len(owned):
+        for kind, map_entries in steps:
+            if len(map_entries):
                 maps[batch.next_sequence] = item.map
-                elements += len(owned)
-                _add_elements(batch, kind, item.map, owned)
+                elements += len(map_entries)
+                _add_elements(batch, kind, item.map, map_entries)
     for family, ranges in (change.allowed or {}).items():
         if len(ranges):
             listed = Elements(family, ranges.first, ranges.last, None)
@@ -158,10 +158,10 @@ def _write_elements(batch: Batch, change: Change, sets: _Sets) -> tuple[dict[int
     return maps, elements
 
 
-def _add_elements(batch: Batch, kind: int, map_id: MapId, owned: Owned) -> None:
-    last = owned.last if map_id.kind is Kind.NETS else None
-    mark = owned.mark if kind == NFT_MSG_NEWSETELEM else None
-    listed = Elements(map_id.family, owned.first, last, mark)
+def _add_elements(batch: Batch, kind: int, map_id: MapId, map_entries: MapEntries) -> None:
+    last = map_entries.last if map_id.kind is Kind.NETS else None
+    mark = map_entries.mark if kind == NFT_MSG_NEWSETELEM else None
+    listed = Elements(map_id.family, map_entries.first, last, mark)
     batch.add_block(element_messages(kind, batch.next_sequence, TABLE, map_id.name, listed))
 
 

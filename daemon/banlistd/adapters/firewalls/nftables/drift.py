@@ -6,16 +6,16 @@ from banlistd.adapters.firewalls.nftables.sets import ALLOWED, APPLIED, EVERY_MA
 from banlistd.adapters.firewalls.nftables.structure import is_ours
 from banlistd.adapters.netlink.nft_monitor import Thing, Touched
 from banlistd.core.ruleset.diff import Change
-from banlistd.core.ruleset.state import Holding, Verdict, maps_of
+from banlistd.core.ruleset.state import FirewallState, Verification, maps_of
 
 
-def with_suspicions(verdict: Verdict, touched: AbstractSet[Touched], holding: Holding) -> Verdict:
+def with_suspicions(verdict: Verification, touched: AbstractSet[Touched], state: FirewallState) -> Verification:
     """What somebody else has touched counts as wrong: an element for another, a rule for another, fit in number."""
     names = {item.name for item in touched if item.thing in (Thing.SET, Thing.ELEMENT)}
     everything = any(item.thing is Thing.TABLE for item in touched)
     structure = everything or any(_is_structure(item) for item in touched)
-    maps = {map_id for map_id in holding.owned if everything or map_id.name in names}
-    return Verdict(verdict.structure or structure, verdict.maps | maps)
+    maps = {map_id for map_id in state.map_entries if everything or map_id.name in names}
+    return Verification(verdict.structure or structure, verdict.maps | maps)
 
 
 def irrelevant(touched: AbstractSet[Touched]) -> AbstractSet[Touched]:
@@ -28,7 +28,7 @@ def rewritten(change: Change, touched: AbstractSet[Touched]) -> AbstractSet[Touc
     structure = change.reshape and change.allowed is not None
     anew = {item.map.name for item in change.maps if item.replace}
     # A set that is wanted no longer goes with a change of structure.
-    anew |= (EVERY_MAP - {map_id.name for map_id in maps_of(change.roster)}) if change.reshape else set()
+    anew |= (EVERY_MAP - {map_id.name for map_id in maps_of(change.sources)}) if change.reshape else set()
     whole = structure and anew >= EVERY_MAP
     return {
         item

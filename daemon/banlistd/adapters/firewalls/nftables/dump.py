@@ -14,26 +14,28 @@ from banlistd.adapters.firewalls.nftables.records import (
 from banlistd.adapters.firewalls.nftables.structure import TABLE
 from banlistd.adapters.netlink.socket import NFT_MSG_GETSETELEM, NetlinkSocket, text
 from banlistd.core.addresses.sets import FAMILIES, WIDTHS, from_numbers
-from banlistd.core.ruleset.state import MARK_DTYPE, Kind, Lane, MapId, Owned
+from banlistd.core.ruleset.state import MARK_DTYPE, Hook, Kind, MapEntries, MapId
 from banlistd.model import Family
 
 NFTA_SET_ELEM_LIST_TABLE = 1
 
 
-def dump_maps(wire: NetlinkSocket, names: Iterable[str]) -> Mapping[MapId, Owned]:
+def dump_maps(wire: NetlinkSocket, names: Iterable[str]) -> Mapping[MapId, MapEntries]:
     """The elements of those of our maps that stand (`names`), as planning knows them."""
     standing = set(names)
-    every = (MapId(lane, kind, family) for lane in Lane for kind in Kind for family in FAMILIES)
+    every = (MapId(hook, kind, family) for hook in Hook for kind in Kind for family in FAMILIES)
     return {map_id: _read(wire, map_id) for map_id in every if map_id.name in standing}
 
 
-def _read(wire: NetlinkSocket, map_id: MapId) -> Owned:
+def _read(wire: NetlinkSocket, map_id: MapId) -> MapEntries:
     question = text(NFTA_SET_ELEM_LIST_TABLE, TABLE) + text(NFTA_SET_ELEM_LIST_SET, map_id.name)
     replies = wire.dump(NFT_MSG_GETSETELEM, question)
-    return owned_of(map_id.family, answers([reply.get(NFTA_SET_ELEM_LIST_ELEMENTS, b"") for reply in replies]), map_id.kind)
+    return map_entries_of(
+        map_id.family, answers([reply.get(NFTA_SET_ELEM_LIST_ELEMENTS, b"") for reply in replies]), map_id.kind
+    )
 
 
-def owned_of(family: Family, elements: Iterable[Answer], kind: Kind) -> Owned:
+def map_entries_of(family: Family, elements: Iterable[Answer], kind: Kind) -> MapEntries:
     """Elements in any order. A range begins with an element that has an owner and ends before the next one, or at the top."""
     # At one address the end of a range comes before the start of its neighbour.
     ordered = sorted((int.from_bytes(one.key, "big"), not one.is_end, _mark_of(one)) for one in elements)
@@ -46,7 +48,7 @@ def owned_of(family: Family, elements: Iterable[Answer], kind: Kind) -> Owned:
             marks.append(mark)
     starts = from_numbers(family, first)
     ends = starts if kind is Kind.HOSTS else from_numbers(family, last)
-    return Owned(family, starts, ends, np.array(marks, dtype=MARK_DTYPE))
+    return MapEntries(family, starts, ends, np.array(marks, dtype=MARK_DTYPE))
 
 
 def _mark_of(element: Answer) -> int:

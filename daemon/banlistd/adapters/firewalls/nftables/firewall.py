@@ -43,9 +43,9 @@ from banlistd.adapters.netlink.nft_monitor import RECEIVE_BUFFER, Absence, Certa
 from banlistd.adapters.netlink.socket import NFT_MSG_DELTABLE, NFT_MSG_NEWTABLE, NLM_F_ACK, Batch, NetlinkError, NetlinkSocket
 from banlistd.core.addresses.sets import AddressSet
 from banlistd.core.ruleset.diff import Change
-from banlistd.core.ruleset.state import Holding, MapId, Verdict, contents_of
+from banlistd.core.ruleset.state import FirewallState, MapId, Verification, contents_of
 from banlistd.errors import FirewallError, StaleGenerationError
-from banlistd.model import Counter, Disturbance, Mark, Marker, Ownership
+from banlistd.model import Counter, ExternalChange, Mark, Marker, Ownership
 
 # How often a change is tried anew because somebody else wrote in between.
 _TRIES = 5
@@ -77,16 +77,16 @@ class NftablesFirewall:
         self._receive_buffer = receive_buffer
         self._socket: NetlinkSocket | None = None
         self._monitor: Monitor | None = None
-        self._deaf: OSError | None = None
-        self._sound: tuple[int, Holding] | None = None  # what was found so last, and in which generation of the ruleset
+        self._last_listen_error: OSError | None = None
+        self._sound: tuple[int, FirewallState] | None = None  # what was found so last, and in which generation of the ruleset
         # A thread's lock: a coroutine that is cancelled leaves its thread at work.
         self._lock = threading.Lock()
 
     async def markers(self) -> tuple[Marker, ...]:
         return await asyncio.to_thread(self._markers)
 
-    async def verify(self, holding: Holding) -> Verdict:
-        return await asyncio.to_thread(self._verify, holding)
+    async def verify(self, state: FirewallState) -> Verification:
+        return await asyncio.to_thread(self._verify, state)
 
     async def apply(self, change: Change) -> int:
         return 0 if change.is_empty else await asyncio.to_thread(self._apply, change)
@@ -94,11 +94,11 @@ class NftablesFirewall:
     async def contents(self) -> Mapping[Mark, AddressSet]:
         return await asyncio.to_thread(self._contents)
 
-    async def disturbed(self) -> Disturbance:
+    async def wait_for_external_change(self) -> ExternalChange:
         """As in ports.py. Changes of other tables are not reported. Raises FirewallError where notices cannot be had."""
         monitor = await asyncio.to_thread(self._listening)
         try:
-            return Disturbance(culprit=await monitor.wait())
+            return ExternalChange(culprit=await monitor.wait())
         except OSError as exc:
             raise FirewallError(f"the firewall does not tell of changes any more: {exc.strerror}") from exc
 
@@ -115,24 +115,24 @@ class NftablesFirewall:
         with self._at_work("cannot read the firewall") as wire:
             return markers_of(wire)
 
-    def _verify(self, holding: Holding) -> Verdict:
+    def _verify(self, state: FirewallState) -> Verification:
         with self._at_work("cannot read the firewall") as wire, self._certainty() as certainty:
             generation = wire.generation()
-            settled = self._sound is not None and self._sound[0] == generation and self._sound[1] is holding
+            settled = self._sound is not None and self._sound[0] == generation and self._sound[1] is state
             sample = CLOSE_SAMPLE if certainty.close else SAMPLE
-            verdict = faults_of(wire, holding, random.SystemRandom(), sample, settled=settled)
+            verdict = faults_of(wire, state, random.SystemRandom(), sample, settled=settled)
             certainty.sound = verdict.sound
             if self._monitor is not None:
                 self._monitor.forget(irrelevant(self._monitor.touched))
-                verdict = with_suspicions(verdict, self._monitor.touched, holding)
-            self._sound = (generation, holding) if verdict.sound else None
+                verdict = with_suspicions(verdict, self._monitor.touched, state)
+            self._sound = (generation, state) if verdict.sound else None
             return verdict
 
     def _listening(self) -> Monitor:
         """Who listens also guards: a table that the process before us has left behind is ours from now on."""
         with self._at_work("cannot be told of changes") as wire:
             if self._monitor is None:
-                raise self._deaf or OSError(errno.EBADF, "closed")
+                raise self._last_listen_error or OSError(errno.EBADF, "closed")
             if self._ownership is not Ownership.NO and needs_adoption(wire):
                 with self._monitor.away(wire) as absence:
                     absence.commits += adopt(wire)
@@ -186,7 +186,7 @@ class NftablesFirewall:
             try:
                 self._monitor = Monitor(TABLE, wire, self._receive_buffer)
             except OSError as exc:
-                self._deaf = exc
+                self._last_listen_error = exc
 
     @contextmanager
     def _at_work(self, failing: str) -> Iterator[NetlinkSocket]:
@@ -209,7 +209,7 @@ def _carry_out(
     change: Change, wire: NetlinkSocket, absence: Absence, ownership: Ownership, nft_knows: Callable[[], bool]
 ) -> int:
     before = look_at(wire)
-    structure_of(change.roster)  # refuses an id or mark that must not get into a script, before anything happens
+    structure_of(change.sources)  # refuses an id or mark that must not get into a script, before anything happens
     refuse_foreign_owner(before.table, wire)
     if before.table is None and change.reshape:
         found(wire, ownership, nft_knows)
@@ -220,11 +220,11 @@ def _carry_out(
     flags = flags_for(before.table, ownership)
     if not change.reshape:
         return sum(_commit(wire, step, absence, flags) for step in steps_of(change))
-    script = preparation(change.roster, before.chains, before.misplaced, founded=flags != 0)
+    script = preparation(change.sources, before.chains, before.misplaced, founded=flags != 0)
     _run(script, wire, absence)
     elements = sum(_commit(wire, step, absence, flags) for step in steps_of(change))
     if before.chains:
-        _run(settlement(change.roster, look_at(wire).chains), wire, absence)
+        _run(settlement(change.sources, look_at(wire).chains), wire, absence)
     return elements
 
 
@@ -256,7 +256,7 @@ def _commit(wire: NetlinkSocket, change: Change, absence: Absence, table_flags: 
 
 
 def _refuse_without_table(change: Change, look: Look) -> None:
-    missing = structure_of(change.roster).keys() - look.chains
+    missing = structure_of(change.sources).keys() - look.chains
     if missing:
         raise FirewallError(f"table inet {TABLE} lacks {', '.join(sorted(missing))}", "verify it and write it anew")
 

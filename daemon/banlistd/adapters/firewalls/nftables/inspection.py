@@ -46,7 +46,7 @@ from banlistd.adapters.netlink.socket import (
 )
 from banlistd.core.addresses.sets import WIDTHS, Addresses, after
 from banlistd.core.addresses.sets import to_number as address_number
-from banlistd.core.ruleset.state import Holding, Kind, MapId, Owned, Verdict, maps_of
+from banlistd.core.ruleset.state import FirewallState, Kind, MapEntries, MapId, Verification, maps_of
 from banlistd.model import Counter, Family, Mark, Marker
 
 NFTA_TABLE = 1
@@ -101,29 +101,37 @@ def read_counters(wire: NetlinkSocket) -> Mapping[Mark, Counter]:
     return {marker.mark: by_source[marker.source_id] for marker in markers if marker.source_id in by_source}
 
 
-def faults_of(wire: NetlinkSocket, holding: Holding, chance: Random, sample: int = SAMPLE, *, settled: bool = False) -> Verdict:
+def faults_of(
+    wire: NetlinkSocket, state: FirewallState, chance: Random, sample: int = SAMPLE, *, settled: bool = False
+) -> Verification:
     """Compare numbers of rules, of sets and of elements, and a sample of each map; of what is `settled`, only the sample.
 
     `settled`: the same was found sound, and nobody has committed anything since.
     """
     if settled:
-        sampled = {map_id: _sample_fits(wire, map_id, owned, chance, sample) for map_id, owned in holding.owned.items()}
-        return Verdict(maps=frozenset(map_id for map_id, fits in sampled.items() if not fits))
+        sampled = {
+            map_id: _sample_fits(wire, map_id, map_entries, chance, sample) for map_id, map_entries in state.map_entries.items()
+        }
+        return Verification(maps=frozenset(map_id for map_id, fits in sampled.items() if not fits))
     sets = _sets(wire)
     allowed = all(
         _count_fits(sets.get(ALLOWED[family]), Elements(family, ranges.first, ranges.last, None))
-        for family, ranges in holding.allowed.items()
+        for family, ranges in state.allowed.items()
     )
-    wanted = {*(map_id.name for map_id in holding.owned), *ALLOWED.values(), APPLIED}
-    shaped = _rules_standing(wire) == _rules_wanted(holding) and sets.keys() == wanted
+    wanted = {*(map_id.name for map_id in state.map_entries), *ALLOWED.values(), APPLIED}
+    shaped = _rules_standing(wire) == _rules_wanted(state) and sets.keys() == wanted
     table = table_state(wire)
     shaped = shaped and table is not None and not table.flags & NFT_TABLE_F_DORMANT and not _misplaced(_chains(wire))
-    wrong = [map_id for map_id, owned in holding.owned.items() if not _holds(wire, sets, map_id, owned, chance, sample)]
-    return Verdict(not (shaped and allowed), frozenset(wrong))
+    wrong = [
+        map_id
+        for map_id, map_entries in state.map_entries.items()
+        if not _holds(wire, sets, map_id, map_entries, chance, sample)
+    ]
+    return Verification(not (shaped and allowed), frozenset(wrong))
 
 
-def _elements_of(map_id: MapId, owned: Owned) -> Elements:
-    return Elements(map_id.family, owned.first, owned.last if map_id.kind is Kind.NETS else None, owned.mark)
+def _elements_of(map_id: MapId, map_entries: MapEntries) -> Elements:
+    return Elements(map_id.family, map_entries.first, map_entries.last if map_id.kind is Kind.NETS else None, map_entries.mark)
 
 
 def _sets(wire: NetlinkSocket) -> Mapping[str, SetState]:
@@ -177,40 +185,42 @@ def _rules_standing(wire: NetlinkSocket) -> Mapping[str, int]:
     return Tally(chain for chain in chains if is_ours(chain))
 
 
-def _rules_wanted(holding: Holding) -> Mapping[str, int]:
+def _rules_wanted(state: FirewallState) -> Mapping[str, int]:
     """Every chain of ours has a rule, so a chain that is gone shows as well."""
-    maps = maps_of(holding.roster)
+    maps = maps_of(state.sources)
     return {
         name: len(lookup_rules(name, maps)) if name in LOOKUPS else len(chain.rules or ())
-        for name, chain in structure_of(holding.roster).items()
+        for name, chain in structure_of(state.sources).items()
     }
 
 
-def _holds(wire: NetlinkSocket, sets: Mapping[str, SetState], map_id: MapId, owned: Owned, chance: Random, sample: int) -> bool:
-    fits = _count_fits(sets.get(map_id.name), _elements_of(map_id, owned))
-    return fits and _sample_fits(wire, map_id, owned, chance, sample)
+def _holds(
+    wire: NetlinkSocket, sets: Mapping[str, SetState], map_id: MapId, map_entries: MapEntries, chance: Random, sample: int
+) -> bool:
+    fits = _count_fits(sets.get(map_id.name), _elements_of(map_id, map_entries))
+    return fits and _sample_fits(wire, map_id, map_entries, chance, sample)
 
 
-def _sample_fits(wire: NetlinkSocket, map_id: MapId, owned: Owned, chance: Random, sample: int) -> bool:
-    elements = _elements_of(map_id, owned)
+def _sample_fits(wire: NetlinkSocket, map_id: MapId, map_entries: MapEntries, chance: Random, sample: int) -> bool:
+    elements = _elements_of(map_id, map_entries)
     # Always the last as well: where it has no end, half the number is the same without it.
-    chosen = sorted({*chance.sample(range(len(owned)), min(sample, len(owned))), *range(len(owned))[-1:]})
-    starts = _keys(map_id.family, owned.first[chosen])
+    chosen = sorted({*chance.sample(range(len(map_entries)), min(sample, len(map_entries))), *range(len(map_entries))[-1:]})
+    starts = _keys(map_id.family, map_entries.first[chosen])
     found = [(answer.key, _mark_of(answer)) for answer in _ask(wire, map_id, starts, ends=False)]
-    if found != [*zip(starts, owned.mark[chosen].tolist(), strict=True)]:
+    if found != [*zip(starts, map_entries.mark[chosen].tolist(), strict=True)]:
         return False
     if elements.last is None:
         return True
     # Asked for an end by the last address within, the kernel gives the one after; by the end itself it may give the end
     # of a neighbour that touches (measured). So a single address that touches the range before it cannot be asked about.
-    ended = [at for at in chosen if at < end_elements(elements) and not _is_end_of_another(owned, at)]
-    asked, ends = _keys(map_id.family, owned.last[ended]), _keys(map_id.family, after(owned.last[ended]))
+    ended = [at for at in chosen if at < end_elements(elements) and not _is_end_of_another(map_entries, at)]
+    asked, ends = _keys(map_id.family, map_entries.last[ended]), _keys(map_id.family, after(map_entries.last[ended]))
     return [answer.key for answer in _ask(wire, map_id, asked, ends=True)] == ends
 
 
-def _is_end_of_another(owned: Owned, at: int) -> bool:
+def _is_end_of_another(map_entries: MapEntries, at: int) -> bool:
     """Whether the last address within an element is also the end of the one before."""
-    return at > 0 and bool(after(owned.last[at - 1 : at])[0] == owned.last[at])
+    return at > 0 and bool(after(map_entries.last[at - 1 : at])[0] == map_entries.last[at])
 
 
 def _count_fits(state: SetState | None, elements: Elements) -> bool:

@@ -19,7 +19,7 @@ from banlistd.adapters.netlink.socket import (
     to_text,
 )
 from banlistd.core.addresses.sets import FAMILIES
-from banlistd.core.ruleset.state import Kind, Lane, MapId
+from banlistd.core.ruleset.state import Hook, Kind, MapId
 from banlistd.model import Family
 
 NFTA_TABLE_NAME = 1
@@ -48,7 +48,7 @@ NFTA_RULE_EXPRESSIONS = 4
 
 APPLIED = "applied"
 ALLOWED: Mapping[Family, str] = {Family.IPV4: "allowed4", Family.IPV6: "allowed6"}
-EVERY_MAP = frozenset(MapId(lane, kind, family).name for lane in Lane for kind in Kind for family in FAMILIES)
+EVERY_MAP = frozenset(MapId(hook, kind, family).name for hook in Hook for kind in Kind for family in FAMILIES)
 EVERY_SET = EVERY_MAP | {*ALLOWED.values(), APPLIED}
 """All that can be ours; other names in our table are somebody else's."""
 
@@ -170,14 +170,14 @@ def lookup_rules(chain: str, maps: Iterable[MapId]) -> list[bytes]:
     banning, watching = LOOKUPS[chain]
     chosen = set(maps)
     rules = [_rule(chain, [*_address(banning, family), _lookup(name), _verdict(_RETURN)]) for family, name in ALLOWED.items()]
-    for lane, target in ((banning, BANNED), (watching, WATCHED)):
-        guard = [_load_meta(_META_MARK), _compare(struct.pack("=I", 0))] if lane is watching else []
+    for hook, target in ((banning, BANNED), (watching, WATCHED)):
+        guard = [_load_meta(_META_MARK), _compare(struct.pack("=I", 0))] if hook is watching else []
         for family in ALLOWED:
             for kind in Kind:
-                map_id = MapId(lane, kind, family)
+                map_id = MapId(hook, kind, family)
                 if map_id in chosen:
                     found = [_lookup(map_id.name, to=_REGISTER), _store_mark(), _verdict(_GOTO, target)]
-                    rules.append(_rule(chain, [*guard, *_address(lane, family), *found]))
+                    rules.append(_rule(chain, [*guard, *_address(hook, family), *found]))
     return rules
 
 
@@ -201,12 +201,12 @@ def _expression(name: str, *fields: bytes) -> bytes:
     return nested(NFTA_LIST_ELEM, text(1, name), nested(2, *fields))
 
 
-def _address(lane: Lane, family: Family) -> Iterator[bytes]:
+def _address(hook: Hook, family: Family) -> Iterator[bytes]:
     """Only packets of the family; load the address that the lane looks at."""
     source, destination, length = _PLACES[family]
     yield _load_meta(_META_NFPROTO)
     yield _compare(bytes((_NFPROTO[family],)))
-    place = destination if lane in (Lane.OUT, Lane.WATCH_OUT) else source
+    place = destination if hook in (Hook.OUT, Hook.WATCH_OUT) else source
     yield _expression("payload", number(1, _REGISTER), number(2, _NETWORK_HEADER), number(3, place), number(4, length))
 
 

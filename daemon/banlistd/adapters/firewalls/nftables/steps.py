@@ -7,7 +7,7 @@ import numpy as np
 from banlistd.core.addresses.arrays import are_among
 from banlistd.core.addresses.sets import Ranges
 from banlistd.core.ruleset.diff import Change, MapChange
-from banlistd.core.ruleset.state import Kind, MapId, Owned
+from banlistd.core.ruleset.state import Kind, MapEntries, MapId
 
 
 def steps_of(change: Change) -> tuple[Change, ...]:
@@ -30,11 +30,11 @@ def steps_of(change: Change) -> tuple[Change, ...]:
     return first, last
 
 
-def _covered_removals(item: MapChange, change: Change) -> Owned | None:
+def _covered_removals(item: MapChange, change: Change) -> MapEntries | None:
     """The hosts that go while networks of the same lane come over them; None where there are none."""
     if item.map.kind is not Kind.HOSTS or item.replace or not len(item.remove):
         return None
-    nets_id = MapId(item.map.lane, Kind.NETS, item.map.family)
+    nets_id = MapId(item.map.hook, Kind.NETS, item.map.family)
     nets = next((other.add for other in change.maps if other.map == nets_id), None)
     if nets is None or not len(nets):
         return None
@@ -44,7 +44,7 @@ def _covered_removals(item: MapChange, change: Change) -> Owned | None:
     return item.remove.where(covered) if covered.any() else None
 
 
-def _without(item: MapChange, leaving: dict[MapId, Owned]) -> MapChange:
+def _without(item: MapChange, leaving: dict[MapId, MapEntries]) -> MapChange:
     if item.map not in leaving:
         return item
     late = leaving[item.map]
@@ -52,12 +52,12 @@ def _without(item: MapChange, leaving: dict[MapId, Owned]) -> MapChange:
     return replace(item, remove=item.remove.where(stays), whole=_together(item.whole, late))
 
 
-def _only(item: MapChange, leaves: Owned) -> MapChange:
-    return replace(item, add=Owned.none(item.map.family), remove=leaves)
+def _only(item: MapChange, leaves: MapEntries) -> MapChange:
+    return replace(item, add=MapEntries.none(item.map.family), remove=leaves)
 
 
-def _together(left: Owned, right: Owned) -> Owned:
+def _together(left: MapEntries, right: MapEntries) -> MapEntries:
     first = np.concatenate([left.first, right.first])
     order = np.argsort(first, kind="stable")
     first = first[order]
-    return Owned(left.family, first, first, np.concatenate([left.mark, right.mark])[order])
+    return MapEntries(left.family, first, first, np.concatenate([left.mark, right.mark])[order])

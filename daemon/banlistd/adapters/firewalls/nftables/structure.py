@@ -8,18 +8,18 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from banlistd.core.ruleset.state import Lane, lanes_used
+from banlistd.core.ruleset.state import Hook, lanes_used
 from banlistd.errors import FirewallError
-from banlistd.model import Action, Mark, Owner, SourceId
+from banlistd.model import Action, Mark, SourceId, SourceSlot
 
 TABLE = "banlistd"
 BANNED = "banned"
 WATCHED = "watched"
 LOOKUP_IN = "lookup-in"
 LOOKUP_OUT = "lookup-out"
-LOOKUPS: Mapping[str, tuple[Lane, Lane]] = {
-    LOOKUP_IN: (Lane.IN, Lane.WATCH_IN),
-    LOOKUP_OUT: (Lane.OUT, Lane.WATCH_OUT),
+LOOKUPS: Mapping[str, tuple[Hook, Hook]] = {
+    LOOKUP_IN: (Hook.IN, Hook.WATCH_IN),
+    LOOKUP_OUT: (Hook.OUT, Hook.WATCH_OUT),
 }
 """The lanes of each lookup chain; the blocking one first."""
 
@@ -57,16 +57,16 @@ def source_of(chain: str) -> SourceId | None:
     return SourceId(chain.removeprefix(_PREFIX)) if chain.startswith(_PREFIX) else None
 
 
-def structure_of(roster: Sequence[Owner]) -> Mapping[str, Chain]:
+def structure_of(sources: Sequence[SourceSlot]) -> Mapping[str, Chain]:
     """All chains for a roster; a chain comes after those that its rules jump to."""
-    lanes = set(lanes_used(roster))
-    chains = {chain_of(owner.source_id): Chain("", _source_rules(owner)) for owner in roster}
-    chains[BANNED] = Chain("", (*_dispatch(owner for owner in roster if owner.action.blocks), "drop"))
-    if lanes & {Lane.WATCH_IN, Lane.WATCH_OUT}:
-        chains[WATCHED] = Chain("", (*_dispatch(owner for owner in roster if not owner.action.blocks), "meta mark set 0"))
+    hooks = set(lanes_used(sources))
+    chains = {chain_of(owner.source_id): Chain("", _source_rules(owner)) for owner in sources}
+    chains[BANNED] = Chain("", (*_dispatch(owner for owner in sources if owner.action.blocks), "drop"))
+    if hooks & {Hook.WATCH_IN, Hook.WATCH_OUT}:
+        chains[WATCHED] = Chain("", (*_dispatch(owner for owner in sources if not owner.action.blocks), "meta mark set 0"))
     chains[LOOKUP_IN] = Chain("", None)
     chains["inbound"] = Chain(_hook("inbound"), ('iif "lo" return', f"jump {LOOKUP_IN}"))
-    if lanes & set(LOOKUPS[LOOKUP_OUT]):
+    if hooks & set(LOOKUPS[LOOKUP_OUT]):
         chains[LOOKUP_OUT] = Chain("", None)
         chains["outbound"] = Chain(_hook("outbound"), ('oif "lo" return', f"jump {LOOKUP_OUT}"))
         chains["forwarded"] = Chain(_hook("forwarded"), (f"jump {LOOKUP_OUT}",))
@@ -77,7 +77,7 @@ def _hook(chain: str) -> str:
     return f"{{ type filter hook {HOOKS[chain][0]} priority raw; policy accept; }}"
 
 
-def _source_rules(owner: Owner) -> tuple[str, ...]:
+def _source_rules(owner: SourceSlot) -> tuple[str, ...]:
     count = f"counter name {chain_of(owner.source_id)}"
     match owner.action:
         case Action.DROP:
@@ -90,7 +90,7 @@ def _source_rules(owner: Owner) -> tuple[str, ...]:
             return (count,)
 
 
-def _dispatch(owners: Iterable[Owner]) -> tuple[str, ...]:
+def _dispatch(owners: Iterable[SourceSlot]) -> tuple[str, ...]:
     """By mark to the source. What comes back from a watching one goes on with mark 0.
 
     Nothing comes back from a blocking one; a packet that is on its way while this very map is exchanged finds no source in
@@ -108,7 +108,7 @@ def _number_of(mark: Mark) -> int:
 
 
 def preparation(
-    roster: Sequence[Owner], standing: frozenset[str], misplaced: frozenset[str] = frozenset(), *, founded: bool = False
+    sources: Sequence[SourceSlot], standing: frozenset[str], misplaced: frozenset[str] = frozenset(), *, founded: bool = False
 ) -> str:
     """What must stand before elements change, so that no ban is lost: what is missing is added, who blocks blocks already.
 
@@ -117,9 +117,9 @@ def preparation(
     because nft would say other flags of it than it has.
     """
     present = standing - misplaced
-    wanted = structure_of(roster)
+    wanted = structure_of(sources)
     missing = {name: chain for name, chain in wanted.items() if name not in present}
-    blocking = [owner for owner in roster if owner.action.blocks]
+    blocking = [owner for owner in sources if owner.action.blocks]
     rewritten = [name for name in map(_chain_of_owner, blocking) if name in present]
     lines = [] if founded else [f"add table inet {TABLE}"]
     lines += [f"{verb} chain inet {TABLE} {name}" for name in sorted(misplaced) for verb in ("flush", "delete")]
@@ -127,20 +127,20 @@ def preparation(
     lines += [f"flush chain inet {TABLE} {name}" for name in rewritten]
     for name in (*missing, *rewritten):
         lines += _rules(name, wanted[name])
-    watching = [owner for owner in roster if not owner.action.blocks]
+    watching = [owner for owner in sources if not owner.action.blocks]
     for dispatch, owners in ((BANNED, blocking), (WATCHED, watching)):
         if dispatch in present and owners:
             lines.append(f"insert rule inet {TABLE} {dispatch} {_dispatch(owners)[0]}")
     return _script(lines)
 
 
-def _chain_of_owner(owner: Owner) -> str:
+def _chain_of_owner(owner: SourceSlot) -> str:
     return chain_of(owner.source_id)
 
 
-def settlement(roster: Sequence[Owner], present: frozenset[str]) -> str:
+def settlement(sources: Sequence[SourceSlot], present: frozenset[str]) -> str:
     """What follows once elements have changed: every chain exactly as it shall be, and what is not wanted is gone."""
-    wanted = structure_of(roster)
+    wanted = structure_of(sources)
     surplus = sorted(name for name in present - wanted.keys() if is_ours(name))
     lines = _declarations(wanted)
     lines += [f"flush chain inet {TABLE} {name}" for name, chain in wanted.items() if chain.rules is not None]

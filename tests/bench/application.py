@@ -24,7 +24,7 @@ _TESTS = Path(__file__).resolve().parents[1]
 
 
 @dataclass(frozen=True, slots=True)
-class House:
+class Application:
     """An installation and the namespace it lives in."""
 
     place: Installation
@@ -55,12 +55,12 @@ def rss(daemon: Daemon) -> int:
 
 
 @contextmanager
-def house(*sources: str) -> Iterator[House]:
+def application(*sources: str) -> Iterator[Application]:
     """Fresh folders, an empty firewall, and these sources in the configuration."""
     with tempfile.TemporaryDirectory(dir=WORK, prefix="banlistd-bench-") as folder, apart() as namespace:
         place = Installation(Path(folder))
         place.configure(*sources)
-        yield House(place, namespace)
+        yield Application(place, namespace)
 
 
 def path_sources(paths: Sequence[Path]) -> list[str]:
