@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from banlistd.errors import FetchError, NoSuchSourceError
-from banlistd.model import EventName, OutcomeKind, SourceId
+from banlistd.events import EventName
+from banlistd.model import OutcomeKind, SourceId
 from support.fakes import StandingClock
 from support.serving import BOTH, ONE, THREE, TWO, Application, allow, completed, config_of, serve, source
 

@@ -4,7 +4,8 @@ import asyncio
 from pathlib import Path
 
 from banlistd.errors import FirewallError
-from banlistd.model import EventName, ExternalChange
+from banlistd.events import EventName
+from banlistd.model import ExternalChange
 from support.serving import BOTH, NEVER, ONE, TWO, Application, completed, config_of, serve
 
 

@@ -10,7 +10,8 @@ from banlistd.adapters.storage.geo_cache import GeoCacheTable
 from banlistd.core.config.model import Block, Config, Geo
 from banlistd.core.geo.types import GeoEntry, Located
 from banlistd.errors import GeoError
-from banlistd.model import EventName, Family, OutcomeKind
+from banlistd.events import EventName
+from banlistd.model import Family, OutcomeKind
 from banlistd.services.geo_enricher import Doors
 from support.geography import DOCUMENTATION, write_mmdb
 from support.serving import BOTH, ONE, TWO, Application, completed, config_of, serve, source

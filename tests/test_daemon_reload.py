@@ -9,7 +9,8 @@ import pytest
 
 from banlistd.core.config.model import Fail2ban
 from banlistd.errors import ConfigError, FetchError, FirewallError, NoSuchSourceError
-from banlistd.model import Action, BackendName, EventName
+from banlistd.events import EventName
+from banlistd.model import Action, BackendName
 from support.serving import BOTH, ONE, THREE, TWO, Application, allow, completed, config_of, serve, source
 
 

@@ -3,7 +3,7 @@
 import asyncio
 from pathlib import Path
 
-from banlistd.model import EventName
+from banlistd.events import EventName
 from support.disk import Disk
 from support.serving import BOTH, ONE, TWO, Application, completed, serve
 

@@ -18,7 +18,8 @@ from banlistd.adapters.system.instance import only_instance, only_writer
 from banlistd.adapters.system.journal import find_announcer
 from banlistd.core.manual_bans import content_of
 from banlistd.core.ruleset.boot_snapshot import BootSnapshot
-from banlistd.model import MANUAL, BackendName, Event, EventName, Protected
+from banlistd.events import Event, EventName
+from banlistd.model import MANUAL, BackendName, Protected
 from banlistd.paths import Paths
 from banlistd.ports import Firewall
 from banlistd.services.enforcer import Enforcer

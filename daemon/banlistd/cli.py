@@ -11,7 +11,8 @@ from banlistd.compose import Application, load_config, open_application, tear_do
 from banlistd.control.server import serve as answering
 from banlistd.core.config.model import Config
 from banlistd.errors import BanlistdError, LedgerError
-from banlistd.model import Event, EventName, Outcome
+from banlistd.events import Event, EventName
+from banlistd.model import Outcome
 from banlistd.paths import Paths
 from banlistd.ports import Announcer
 

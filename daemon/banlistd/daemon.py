@@ -11,7 +11,8 @@ from banlistd.core.config.model import Config, Source
 from banlistd.core.feeds.schedule import FIRST_RETRY
 from banlistd.core.ruleset.policy import Policy, identities, policy_of
 from banlistd.errors import BanlistdError, ConfigError, NoSuchSourceError
-from banlistd.model import Decision, Event, EventName, ExternalChange, Mark, Outcome, OutcomeKind, SourceId
+from banlistd.events import Event, EventName
+from banlistd.model import Decision, ExternalChange, Mark, Outcome, OutcomeKind, SourceId
 from banlistd.ports import Announcer, Clock, Ledger, Storage, Supervisor
 from banlistd.services.enforcer import Enforcer, Restored
 from banlistd.services.geo_enricher import Enricher

@@ -1,6 +1,5 @@
 """The nouns. Nothing here does anything, and nothing here is an array (see core/addresses/sets)."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import NewType
@@ -108,35 +107,6 @@ class Decision(StrEnum):
     REAPPLY = "reapply"
     FINISH = "finish"
     IMPORT = "import"
-
-
-class EventName(StrEnum):
-    """Stable names: people write filters on them."""
-
-    IMPORT_STARTED = "blocklist_import_started"
-    IMPORT_COMPLETED = "blocklist_import_completed"
-    IMPORT_FAILED = "blocklist_import_failed"
-    IMPORT_SKIPPED = "blocklist_import_skipped"
-    IMPORT_REFUSED = "blocklist_import_refused"
-    IMPORT_LOST_RACE = "blocklist_import_lost_race"
-    SOURCE_STALE = "source_stale"
-    FIREWALL_RESTORED = "firewall_restored"
-    FIREWALL_DRIFT_REPAIRED = "firewall_drift_repaired"
-    LEDGER_FAULT = "ledger_fault"
-    LEDGER_MENDED = "ledger_mended"
-    PROTECTED_CARVED = "protected_carved"
-    MANUAL_BAN_ADDED = "manual_ban_added"
-    MANUAL_BAN_REMOVED = "manual_ban_removed"
-    MANUAL_BAN_EXPIRED = "manual_ban_expired"
-    BACKEND_LEFT = "backend_left"
-    GEO_WARMED = "geo_warmed"
-    GEO_FAULT = "geo_fault"
-    ORDER_GIVEN = "order_given"
-    CONFIG_RELOADED = "config_reloaded"
-    CONFIG_REJECTED = "config_rejected"
-    SERVICE_STARTED = "service_started"
-    SERVICE_STOPPED = "service_stopped"
-    SERVICE_FAULT = "service_fault"
 
 
 @dataclass(frozen=True, slots=True)
@@ -325,12 +295,3 @@ class Counter:
 
     packets: int
     octets: int
-
-
-@dataclass(frozen=True, slots=True)
-class Event:
-    """Something that happened, for journal and subscribers. Values are numbers or plain text."""
-
-    name: EventName
-    message: str
-    fields: Mapping[str, str | int | float] = field(default_factory=dict)

@@ -13,12 +13,12 @@ from banlistd.core.geo.tables import Table
 from banlistd.core.geo.types import By, GeoEntry, GeoNegEntry, Located
 from banlistd.core.ruleset.diff import Change
 from banlistd.core.ruleset.state import FirewallState, Verification
+from banlistd.events import Event
 from banlistd.model import (
     BanKey,
     ContentHash,
     Counter,
     Download,
-    Event,
     ExternalChange,
     Family,
     ImportRun,

@@ -9,7 +9,8 @@ from banlistd import compose
 from banlistd.adapters.storage.backends_in_use import BackendsInUse
 from banlistd.adapters.storage.database import open_database
 from banlistd.errors import FirewallError
-from banlistd.model import BackendName, EventName
+from banlistd.events import EventName
+from banlistd.model import BackendName
 from banlistd.paths import Paths
 from banlistd.services.backend_migration import Moving
 from support.fakes import CountingFirewall, ListeningAnnouncer

@@ -21,7 +21,8 @@ from banlistd.core.config.model import Block, Geo, Source
 from banlistd.core.feeds.parsers import parse
 from banlistd.core.geo.types import By, GeoEntry, GeoNegEntry, Located, Origin
 from banlistd.errors import GeoError
-from banlistd.model import EventName, Family, Format, Outcome, OutcomeKind, PolicyHash, SourceId
+from banlistd.events import EventName
+from banlistd.model import Family, Format, Outcome, OutcomeKind, PolicyHash, SourceId
 from banlistd.ports import Asking, Pending
 from banlistd.services.geo_enricher import FORGET_EVERY, Enricher
 from support.fakes import ListeningAnnouncer, StandingClock

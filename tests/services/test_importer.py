@@ -15,7 +15,8 @@ from banlistd.core.config.model import Config, Source
 from banlistd.core.ruleset.policy import policy_of
 from banlistd.core.ruleset.state import FirewallState
 from banlistd.errors import FetchError
-from banlistd.model import Download, EventName, NotModified, Outcome, OutcomeKind, RunState, SourceId, Validators
+from banlistd.events import EventName
+from banlistd.model import Download, NotModified, Outcome, OutcomeKind, RunState, SourceId, Validators
 from banlistd.services.enforcer import Enforcer
 from banlistd.services.importer import Importer
 from support.fakes import CannedFetcher, CountingFirewall, ListeningAnnouncer, StandingClock

@@ -15,7 +15,8 @@ from banlistd.core.manual_bans import BanOrder, UnbanOrder, read_ban, read_unban
 from banlistd.core.ruleset.diff import Change
 from banlistd.core.ruleset.policy import identities, policy_of
 from banlistd.errors import FirewallError, RefusedError
-from banlistd.model import MANUAL, Direction, EventName, Family, Mark, Protected
+from banlistd.events import EventName
+from banlistd.model import MANUAL, Direction, Family, Mark, Protected
 from banlistd.services.enforcer import Enforcer
 from banlistd.services.manual_bans import Done, ManualBanService
 from support.fakes import CountingFirewall, ListeningAnnouncer, OpenHost, StandingClock

@@ -16,7 +16,8 @@ from banlistd.core.addresses.sets import to_text
 from banlistd.core.config.model import Config, Source
 from banlistd.core.ruleset.diff import Change
 from banlistd.core.ruleset.policy import policy_of
-from banlistd.model import Decision, EventName, Family, Outcome, OutcomeKind, Protected, SourceId
+from banlistd.events import EventName
+from banlistd.model import Decision, Family, Outcome, OutcomeKind, Protected, SourceId
 from banlistd.services.enforcer import Enforcer
 from banlistd.services.importer import Importer
 from banlistd.services.manual_bans import ManualBanService

@@ -14,7 +14,8 @@ from banlistd.adapters.storage.quarantine import QuarantineTable
 from banlistd.core.config.model import Config, Guards, Source
 from banlistd.core.ruleset.policy import policy_of
 from banlistd.errors import FetchError
-from banlistd.model import Event, EventName, Outcome, OutcomeKind, SourceId, Validators
+from banlistd.events import Event, EventName
+from banlistd.model import Outcome, OutcomeKind, SourceId, Validators
 from banlistd.services.enforcer import Enforcer
 from banlistd.services.importer import Importer
 from support.data import needs_data, real_list

@@ -8,7 +8,8 @@ from banlistd.adapters.firewalls.memory import MemoryFirewall
 from banlistd.core.config.model import Source
 from banlistd.core.ruleset.diff import Change
 from banlistd.errors import FetchError, FirewallError
-from banlistd.model import Download, Event, EventName, NotModified, Protected, SourceId, Validators
+from banlistd.events import Event, EventName
+from banlistd.model import Download, NotModified, Protected, SourceId, Validators
 from banlistd.ports import Firewall
 
 
@@ -49,6 +50,7 @@ class ListeningAnnouncer:
     events: list[Event] = field(default_factory=list)
 
     def announce(self, event: Event) -> None:
+        assert event.fields.keys() <= set(event.name.kind.fields)
         self.events.append(event)
 
     def names(self) -> list[EventName]:

@@ -22,7 +22,8 @@ from banlistd.core.ruleset.diff import Change
 from banlistd.core.ruleset.policy import identities, policy_of
 from banlistd.daemon import Service
 from banlistd.errors import BanlistdError, FetchError, FirewallError
-from banlistd.model import BackendName, Download, Event, EventName, Marker, NotModified, SourceId, Validators
+from banlistd.events import Event, EventName
+from banlistd.model import BackendName, Download, Marker, NotModified, SourceId, Validators
 from banlistd.services.enforcer import Enforcer
 from banlistd.services.geo_enricher import Enricher
 from banlistd.services.importer import Importer

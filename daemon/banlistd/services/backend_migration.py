@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 
 from banlistd.errors import FirewallError, LedgerError
-from banlistd.model import Event, EventName
+from banlistd.events import Event, EventName
 from banlistd.ports import Announcer, Backends, Firewall
 
 

@@ -17,18 +17,8 @@ from banlistd.core.ruleset.protection import Hit, ProtectionExclusions, carve, j
 from banlistd.core.ruleset.recovery import decide, is_held
 from banlistd.core.ruleset.state import FirewallState, Verification
 from banlistd.errors import LedgerError
-from banlistd.model import (
-    ContentHash,
-    Decision,
-    Event,
-    EventName,
-    ImportRun,
-    Marker,
-    PolicyHash,
-    Protected,
-    RunState,
-    SourceId,
-)
+from banlistd.events import Event, EventName
+from banlistd.model import ContentHash, Decision, ImportRun, Marker, PolicyHash, Protected, RunState, SourceId
 from banlistd.ports import Announcer, Firewall, Host, Ledger, Pending
 
 

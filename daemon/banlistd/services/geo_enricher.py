@@ -20,7 +20,8 @@ from banlistd.core.config.model import Geo, Source
 from banlistd.core.geo.tables import Table, stacked, table_of_entries
 from banlistd.core.geo.types import By, GeoEntry, GeoNegEntry, Located, Origin, nowhere
 from banlistd.errors import BanlistdError, GeoError, LedgerError
-from banlistd.model import Event, EventName, Family, Outcome, OutcomeKind, SourceId
+from banlistd.events import Event, EventName
+from banlistd.model import Family, Outcome, OutcomeKind, SourceId
 from banlistd.ports import Announcer, Asking, Clock, GeoCache, GeoDatabase, Ledger, Resolver
 
 # Addresses that are looked up while the databases stay open: a copy of one takes memory, and to make it takes time.

@@ -16,12 +16,11 @@ from banlistd.core.feeds.schedule import delay_after
 from banlistd.core.ruleset.diff import Change
 from banlistd.core.ruleset.recovery import decide
 from banlistd.errors import BanlistdError, FetchError, LedgerError, ParseError, RefusedError
+from banlistd.events import Event, EventName
 from banlistd.model import (
     ContentHash,
     Decision,
     Download,
-    Event,
-    EventName,
     ImportRun,
     Marker,
     Outcome,

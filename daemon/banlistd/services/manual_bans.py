@@ -16,7 +16,8 @@ from banlistd.core.manual_bans import BanOrder, Spared, UnbanOrder, content_of, 
 from banlistd.core.ruleset.diff import Change
 from banlistd.core.ruleset.policy import Policy
 from banlistd.errors import FirewallError, RefusedError
-from banlistd.model import MANUAL, BanKey, ContentHash, Event, EventName, ManualBan, Protected, SourceId
+from banlistd.events import Event, EventName
+from banlistd.model import MANUAL, BanKey, ContentHash, ManualBan, Protected, SourceId
 from banlistd.ports import Announcer, Clock, Firewall, Host, ManualBans
 
 # A ban that runs out is lifted to the moment; but the clock may be set, or stand still while the machine sleeps.

@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from itertools import chain
 from pathlib import Path
 
-from papers import schema
+from papers import events, schema
 from papers.paper import Paper
 
-PAPERS: Sequence[Paper] = tuple(chain(schema.PAPERS))
+PAPERS: Sequence[Paper] = tuple(chain(events.PAPERS, schema.PAPERS))
 
 TOP = Path(__file__).resolve().parents[3]
 

@@ -12,20 +12,19 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from banlistd.adapters.system import journal
 from banlistd.adapters.system.journal import (
-    MESSAGE_IDS,
-    PRIORITIES,
     JournaldAnnouncer,
     JsonAnnouncer,
     LogfmtAnnouncer,
     find_announcer,
     printable,
 )
-from banlistd.model import Event, EventName
+from banlistd.events import Event, EventName
 
 needs_systemd = pytest.mark.skipif(find_spec("systemd") is None, reason="Python's systemd module is not installed")
 
@@ -125,17 +124,23 @@ def test_what_a_person_can_read_stays_as_it_is() -> None:
     assert printable("Größe: 5 \N{RIGHTWARDS ARROW} 7") == "Größe: 5 \N{RIGHTWARDS ARROW} 7"
 
 
-def test_every_event_has_a_message_id_of_its_own() -> None:
-    assert MESSAGE_IDS.keys() == set(EventName)
-    assert len(set(MESSAGE_IDS.values())) == len(EventName)
-    for number in MESSAGE_IDS.values():
-        assert re.fullmatch(r"[0-9a-f]{32}", number)
+@pytest.mark.parametrize("name", EventName)
+def test_the_level_is_the_declared_priority(name: EventName) -> None:
+    stream = io.StringIO()
+    JsonAnnouncer(stream).announce(Event(name, "x"))
+    assert json.loads(stream.getvalue())["level"] == name.kind.priority.level
+    assert line_of(Event(name, "x"), numbered=True).startswith(f"<{int(name.kind.priority)}>level={name.kind.priority.level} ")
 
 
 @pytest.mark.parametrize("name", EventName)
-def test_every_event_has_a_level_with_a_name(name: EventName) -> None:
-    level = read_back(line_of(Event(name, "x")))["level"]
-    assert level == {3: "error", 4: "warning", 5: "notice", 6: "info", 7: "debug"}[PRIORITIES.get(name, 6)]
+def test_the_journal_takes_every_declared_event_with_its_fields(name: EventName, monkeypatch: pytest.MonkeyPatch) -> None:
+    sent: list[dict[str, object]] = []
+    monkeypatch.setattr(journal, "journal", SimpleNamespace(send=lambda _, **fields: sent.append(fields)))
+    monkeypatch.setattr(journal, "_is_taking", lambda _: True)
+    JournaldAnnouncer().announce(Event(name, "x", dict.fromkeys(name.kind.fields, 7)))
+    (fields,) = sent
+    assert (fields["MESSAGE_ID"], fields["PRIORITY"]) == (name.kind.message_id, int(name.kind.priority))
+    assert fields.keys() - {"MESSAGE_ID", "PRIORITY", "SYSLOG_IDENTIFIER", "EVENT"} == set(name.kind.fields)
 
 
 def test_under_a_service_manager_the_level_stands_in_front_for_the_journal() -> None:
@@ -196,7 +201,7 @@ def test_without_systemds_module_the_journal_gets_lines_with_their_level(
 PRELUDE = """
 import json, os, socket
 from banlistd.adapters.system.journal import JournaldAnnouncer
-from banlistd.model import Event, EventName
+from banlistd.events import Event, EventName
 PLACE = "/run/systemd/journal/socket"
 announcer = JournaldAnnouncer()
 def listen():
@@ -245,7 +250,7 @@ def test_an_entry_reaches_journald_with_its_fields() -> None:
     )
     fields = fields_of(answer)
     assert fields["MESSAGE"] == r"feed: Größe\nMESSAGE_ID=forged"
-    assert fields["MESSAGE_ID"] == MESSAGE_IDS[EventName.IMPORT_REFUSED]
+    assert fields["MESSAGE_ID"] == EventName.IMPORT_REFUSED.kind.message_id
     assert fields["PRIORITY"] == "4"
     assert fields["SYSLOG_IDENTIFIER"] == "banlistd"
     assert fields["EVENT"] == "blocklist_import_refused"

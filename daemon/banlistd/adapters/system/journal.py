@@ -7,11 +7,10 @@ import select
 import socket
 import sys
 import time
-from collections.abc import Mapping
 from contextlib import suppress
 from typing import TextIO
 
-from banlistd.model import Event, EventName
+from banlistd.events import Event
 from banlistd.ports import Announcer
 
 try:
@@ -19,57 +18,11 @@ try:
 except ImportError:
     journal = None
 
-# Fixed for ever: `journalctl MESSAGE_ID=...` and the message catalogue find events by them.
-MESSAGE_IDS: Mapping[EventName, str] = {
-    EventName.IMPORT_STARTED: "6d1b4a0cb5a44b3f8a7a0f0f5b0a1c01",
-    EventName.IMPORT_COMPLETED: "6d1b4a0cb5a44b3f8a7a0f0f5b0a1c02",
-    EventName.IMPORT_FAILED: "6d1b4a0cb5a44b3f8a7a0f0f5b0a1c03",
-    EventName.IMPORT_SKIPPED: "6d1b4a0cb5a44b3f8a7a0f0f5b0a1c04",
-    EventName.IMPORT_REFUSED: "6d1b4a0cb5a44b3f8a7a0f0f5b0a1c05",
-    EventName.IMPORT_LOST_RACE: "6d1b4a0cb5a44b3f8a7a0f0f5b0a1c06",
-    EventName.FIREWALL_RESTORED: "6d1b4a0cb5a44b3f8a7a0f0f5b0a1c07",
-    EventName.FIREWALL_DRIFT_REPAIRED: "6d1b4a0cb5a44b3f8a7a0f0f5b0a1c08",
-    EventName.CONFIG_RELOADED: "6d1b4a0cb5a44b3f8a7a0f0f5b0a1c09",
-    EventName.CONFIG_REJECTED: "6d1b4a0cb5a44b3f8a7a0f0f5b0a1c0a",
-    EventName.SERVICE_STARTED: "6d1b4a0cb5a44b3f8a7a0f0f5b0a1c0b",
-    EventName.SERVICE_STOPPED: "6d1b4a0cb5a44b3f8a7a0f0f5b0a1c0c",
-    EventName.SERVICE_FAULT: "6d1b4a0cb5a44b3f8a7a0f0f5b0a1c0d",
-    EventName.PROTECTED_CARVED: "6d1b4a0cb5a44b3f8a7a0f0f5b0a1c10",
-    EventName.SOURCE_STALE: "6d1b4a0cb5a44b3f8a7a0f0f5b0a1c11",
-    EventName.LEDGER_FAULT: "6d1b4a0cb5a44b3f8a7a0f0f5b0a1c12",
-    EventName.LEDGER_MENDED: "6d1b4a0cb5a44b3f8a7a0f0f5b0a1c13",
-    EventName.BACKEND_LEFT: "6d1b4a0cb5a44b3f8a7a0f0f5b0a1c14",
-    EventName.GEO_WARMED: "6d1b4a0cb5a44b3f8a7a0f0f5b0a1c20",
-    EventName.GEO_FAULT: "6d1b4a0cb5a44b3f8a7a0f0f5b0a1c21",
-    EventName.ORDER_GIVEN: "6d1b4a0cb5a44b3f8a7a0f0f5b0a1c15",
-    EventName.MANUAL_BAN_ADDED: "6d1b4a0cb5a44b3f8a7a0f0f5b0a1c16",
-    EventName.MANUAL_BAN_REMOVED: "6d1b4a0cb5a44b3f8a7a0f0f5b0a1c17",
-    EventName.MANUAL_BAN_EXPIRED: "6d1b4a0cb5a44b3f8a7a0f0f5b0a1c18",
-}
-
-# syslog's levels: 3 error, 4 warning, 5 notice, 6 information, 7 debug. What is not named is information.
-PRIORITIES: Mapping[EventName, int] = {
-    EventName.IMPORT_STARTED: 7,
-    EventName.IMPORT_FAILED: 4,
-    EventName.IMPORT_REFUSED: 4,
-    EventName.SOURCE_STALE: 4,
-    EventName.FIREWALL_DRIFT_REPAIRED: 4,
-    EventName.PROTECTED_CARVED: 4,
-    EventName.GEO_WARMED: 7,
-    EventName.GEO_FAULT: 4,
-    EventName.ORDER_GIVEN: 5,
-    EventName.CONFIG_REJECTED: 3,
-    EventName.LEDGER_FAULT: 3,
-    EventName.SERVICE_FAULT: 3,
-}
-
-_INFORMATION = 6
-
 _JOURNAL = "/run/systemd/journal/socket"  # sd_journal_sendv(3) knows no other
 
 
 class JournaldAnnouncer:
-    """Structured entries: the fields of the event beside MESSAGE, MESSAGE_ID and EVENT. What nobody takes is lost."""
+    """Structured entries: the fields of the event beside MESSAGE, MESSAGE_ID and EVENT. Without a journald they are lost."""
 
     def announce(self, event: Event) -> None:
         with suppress(OSError):
@@ -77,8 +30,8 @@ class JournaldAnnouncer:
                 return
             journal.send(
                 printable(event.message),
-                MESSAGE_ID=MESSAGE_IDS[event.name],
-                PRIORITY=PRIORITIES.get(event.name, _INFORMATION),
+                MESSAGE_ID=event.name.kind.message_id,
+                PRIORITY=int(event.name.kind.priority),
                 SYSLOG_IDENTIFIER="banlistd",
                 EVENT=str(event.name),
                 **{key: printable(str(value)) for key, value in event.fields.items()},
@@ -86,9 +39,9 @@ class JournaldAnnouncer:
 
 
 def _is_taking(place: str) -> bool:
-    """Whether a datagram would be taken at once; raises OSError where nobody listens.
+    """Whether journald accepts a datagram at once. Raises OSError where no journald listens.
 
-    systemd's library waits for a journald that hangs, and holds the interpreter's lock meanwhile: every thread stands still.
+    systemd's library waits for a journald that hangs, and keeps the interpreter's lock meanwhile: every thread would wait.
     """
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK) as probe:
         probe.connect(place)
@@ -100,7 +53,7 @@ def _is_taking(place: str) -> bool:
 class LogfmtAnnouncer:
     """`level=info event=... message="..." source_id=...`, a line for each event.
 
-    `numbered`: syslog's level stands in front as `<4>`, which journald takes off and understands (sd-daemon(3)).
+    `numbered`: each line begins with syslog's level as `<4>`, which journald takes off and understands (sd-daemon(3)).
     """
 
     def __init__(self, stream: TextIO, *, numbered: bool = False) -> None:
@@ -108,8 +61,8 @@ class LogfmtAnnouncer:
         self._numbered = numbered
 
     def announce(self, event: Event) -> None:
-        number = f"<{PRIORITIES.get(event.name, _INFORMATION)}>" if self._numbered else ""
-        pairs = {"level": _level(event.name), "event": str(event.name), "message": event.message, **_lower(event)}
+        number = f"<{event.name.kind.priority:d}>" if self._numbered else ""
+        pairs = {"level": event.name.kind.priority.level, "event": str(event.name), "message": event.message, **_lower(event)}
         _print(number + " ".join(f"{key}={_quoted(str(value))}" for key, value in pairs.items()), self._stream)
 
 
@@ -122,7 +75,7 @@ class JsonAnnouncer:
     def announce(self, event: Event) -> None:
         record = {
             "time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
-            "level": _level(event.name),
+            "level": event.name.kind.priority.level,
             "event": event.name,
             "message": event.message,
             **_lower(event),
@@ -131,7 +84,7 @@ class JsonAnnouncer:
 
 
 def _print(line: str, stream: TextIO) -> None:
-    # Nobody reads any more, or the disk is full: banning goes on.
+    # The reader has closed the pipe, or the disk is full: banning goes on.
     with suppress(OSError):
         print(line, file=stream, flush=True)
 
@@ -156,7 +109,7 @@ def _is_connected(stream: TextIO) -> bool:
 
 
 def printable(text: str) -> str:
-    """Text that cannot move a cursor or begin a line: whatever is no printable character is escaped."""
+    """Text that cannot move a cursor or begin a line: every character that is not printable is escaped."""
     return "".join(character if character.isprintable() else _escape(character) for character in text)
 
 
@@ -166,10 +119,6 @@ def _escape(character: str) -> str:
 
 def _lower(event: Event) -> dict[str, str | int | float]:
     return {key.lower(): value for key, value in event.fields.items()}
-
-
-def _level(name: EventName) -> str:
-    return {3: "error", 4: "warning", 5: "notice", 6: "info", 7: "debug"}[PRIORITIES.get(name, _INFORMATION)]
 
 
 _BARE = re.compile(r"[A-Za-z0-9_./:@+-]+")

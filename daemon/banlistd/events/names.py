@@ -1,0 +1,274 @@
+"""Every event. Names and message ids are stable, because people filter on them.
+
+The catalogue for `journalctl -x`, the EVENTS section of banlistd(8) and packaging/docs/events.md are generated from it.
+"""
+
+from enum import StrEnum
+from typing import Self
+
+from banlistd.events.kind import EventKind, Field, Priority
+
+_IMPORT = (
+    *(Field.SOURCE_ID, Field.CONTENT_HASH, Field.RUN_ID, Field.ADDED, Field.REMOVED, Field.REJECTED, Field.ENTRIES),
+    Field.DURATION_MS,
+)
+_BAN = (Field.SOURCE_ID, Field.ADDRESS, Field.ORIGIN, Field.REASON, Field.EXPIRES_AT)
+
+
+class EventName(StrEnum):
+    """The name of an event; `kind` is its declaration."""
+
+    kind: EventKind
+
+    def __new__(cls, kind: EventKind) -> Self:
+        member = str.__new__(cls, kind.name)
+        member._value_ = kind.name
+        member.kind = kind
+        return member
+
+    IMPORT_STARTED = EventKind(
+        "blocklist_import_started",
+        "6d1b4a0cb5a44b3f8a7a0f0f5b0a1c01",
+        Priority.DEBUG,
+        (Field.SOURCE_ID,),
+        "banlistd polls the source @SOURCE_ID@",
+        "The source @SOURCE_ID@ is due, its file has changed, or `banlistctl refresh` was called. The next event of this "
+        "source has the result:\n"
+        "    journalctl SOURCE_ID=@SOURCE_ID@",
+    )
+    IMPORT_COMPLETED = EventKind(
+        "blocklist_import_completed",
+        "6d1b4a0cb5a44b3f8a7a0f0f5b0a1c02",
+        Priority.INFO,
+        _IMPORT,
+        "The new content of the source @SOURCE_ID@ is applied",
+        "A new version of the list @SOURCE_ID@ passed the guards and is in the firewall: @ADDED@ ranges were added and "
+        "@REMOVED@ removed.\n"
+        "    banlistctl history @SOURCE_ID@  its imports so far\n"
+        "    banlistctl sources  what each list contains and blocks",
+    )
+    IMPORT_SKIPPED = EventKind(
+        "blocklist_import_skipped",
+        "6d1b4a0cb5a44b3f8a7a0f0f5b0a1c04",
+        Priority.INFO,
+        (Field.SOURCE_ID, Field.CONTENT_HASH),
+        "The source @SOURCE_ID@ has not changed",
+        "The marker in the firewall says that this content of @SOURCE_ID@ is already applied. Nothing was written.",
+    )
+    IMPORT_FAILED = EventKind(
+        "blocklist_import_failed",
+        "6d1b4a0cb5a44b3f8a7a0f0f5b0a1c03",
+        Priority.WARNING,
+        (Field.SOURCE_ID, Field.REASON),
+        "Importing the source @SOURCE_ID@ failed",
+        "The list @SOURCE_ID@ could not be downloaded, read or applied:\n"
+        "    @REASON@\n"
+        "Its last good content stays banned. banlistd tries again by itself, at growing intervals (backoff).\n"
+        "    banlistctl sources  when it is polled next\n"
+        "    banlistctl refresh @SOURCE_ID@  poll it now",
+    )
+    IMPORT_REFUSED = EventKind(
+        "blocklist_import_refused",
+        "6d1b4a0cb5a44b3f8a7a0f0f5b0a1c05",
+        Priority.WARNING,
+        (Field.SOURCE_ID, Field.REASON, Field.GUARD),
+        "A guard refused the new content of the source @SOURCE_ID@",
+        "The new content of @SOURCE_ID@ looks wrong and was not applied:\n"
+        "    @REASON@\n"
+        "The last good content stays banned. See what the new content adds and removes, then decide:\n"
+        "    banlistctl quarantine @SOURCE_ID@\n"
+        "    banlistctl approve @SOURCE_ID@\n"
+        "If such changes are normal for this list, widen its guards (`guards:` in banlistd.yaml(5)).",
+    )
+    IMPORT_LOST_RACE = EventKind(
+        "blocklist_import_lost_race",
+        "6d1b4a0cb5a44b3f8a7a0f0f5b0a1c06",
+        Priority.INFO,
+        _IMPORT,
+        "Another import of the source @SOURCE_ID@ was first",
+        "Two imports of the same content of @SOURCE_ID@ ran at the same time. The result of the first one counts. There is "
+        "nothing to do.",
+    )
+    SOURCE_STALE = EventKind(
+        "source_stale",
+        "6d1b4a0cb5a44b3f8a7a0f0f5b0a1c11",
+        Priority.WARNING,
+        (Field.SOURCE_ID, Field.GOOD_AT),
+        "The source @SOURCE_ID@ is stale",
+        "No poll of @SOURCE_ID@ was successful for longer than its `max_age`. Its last good content is still banned.\n"
+        "    banlistctl history @SOURCE_ID@  the reason\n"
+        "    banlistctl refresh @SOURCE_ID@  poll it now\n"
+        "If the list no longer exists, remove it from /etc/banlistd; its bans are removed with it.",
+    )
+    FIREWALL_RESTORED = EventKind(
+        "firewall_restored",
+        "6d1b4a0cb5a44b3f8a7a0f0f5b0a1c07",
+        Priority.INFO,
+        (Field.ADDED, Field.REMOVED),
+        "The bans are restored from the last good state",
+        "At boot or at its start, banlistd reconciled the firewall with the last good state: @ADDED@ ranges were added and "
+        "@REMOVED@ removed. No server was asked.\n"
+        "    banlistctl status\n"
+        "    nft list map inet banlistd applied  the markers: what is applied",
+    )
+    FIREWALL_DRIFT_REPAIRED = EventKind(
+        "firewall_drift_repaired",
+        "6d1b4a0cb5a44b3f8a7a0f0f5b0a1c08",
+        Priority.WARNING,
+        (Field.ADDED, Field.REMOVED, Field.CULPRIT, Field.DURATION_MS),
+        "Another program changed the bans in the firewall; banlistd repaired them",
+        "The firewall differed from the lists (drift) and was repaired within @DURATION_MS@ ms. Changed by: @CULPRIT@ (empty "
+        "if the kernel does not report it).\n"
+        'Often it is a script that runs "nft flush ruleset". Let it flush its own tables instead. To stop banning a single '
+        "address, add it under `allow:` in /etc/banlistd/banlistd.yaml, then\n"
+        "    systemctl reload banlistd",
+    )
+    PROTECTED_CARVED = EventKind(
+        "protected_carved",
+        "6d1b4a0cb5a44b3f8a7a0f0f5b0a1c10",
+        Priority.WARNING,
+        (Field.SOURCE_ID, Field.ADDRESS, Field.REASON),
+        "The source @SOURCE_ID@ contains a protected address, which was not banned",
+        "The list @SOURCE_ID@ contains @ADDRESS@ (@REASON@). It was carved out of the bans, because banning it could cut off "
+        "this machine, or you.\n"
+        "    banlistctl protected  all protected addresses, and the lists that contain them\n"
+        "To allow it permanently, add it under `allow:` in /etc/banlistd/banlistd.yaml.",
+    )
+    MANUAL_BAN_ADDED = EventKind(
+        "manual_ban_added",
+        "6d1b4a0cb5a44b3f8a7a0f0f5b0a1c16",
+        Priority.INFO,
+        _BAN,
+        "@ADDRESS@ was banned manually",
+        "@ORIGIN@ banned @ADDRESS@, and the ban is in effect. Manual bans come before all lists, and survive a restart, a "
+        "reboot and a flush of the firewall.\n"
+        "    banlistctl bans  all manual bans: origin, comment, expiry\n"
+        "    banlistctl unban @ADDRESS@",
+    )
+    MANUAL_BAN_REMOVED = EventKind(
+        "manual_ban_removed",
+        "6d1b4a0cb5a44b3f8a7a0f0f5b0a1c17",
+        Priority.INFO,
+        _BAN,
+        "A manual ban of @ADDRESS@ was removed",
+        "The ban of @ADDRESS@ by @ORIGIN@ was removed. If another origin or a list bans it, it is still banned:\n"
+        "    banlistctl check @ADDRESS@",
+    )
+    MANUAL_BAN_EXPIRED = EventKind(
+        "manual_ban_expired",
+        "6d1b4a0cb5a44b3f8a7a0f0f5b0a1c18",
+        Priority.INFO,
+        _BAN,
+        "A manual ban of @ADDRESS@ has expired",
+        "The ban of @ADDRESS@ by @ORIGIN@ has expired. If another origin or a list bans it, it is still banned:\n"
+        "    banlistctl check @ADDRESS@",
+    )
+    LEDGER_FAULT = EventKind(
+        "ledger_fault",
+        "6d1b4a0cb5a44b3f8a7a0f0f5b0a1c12",
+        Priority.ERROR,
+        (Field.REASON,),
+        "The database of banlistd cannot be used",
+        "The database in /var/lib/banlistd could not be read or written:\n"
+        "    @REASON@\n"
+        "Bans, polling and repairs continue. New state is kept in memory and written to disk once that is possible. After a "
+        "restart in the meantime the state is the one on disk.\n"
+        "    df -h /var/lib/banlistd; journalctl -k\n"
+        "    banlistctl status  whether the state is in memory",
+    )
+    LEDGER_MENDED = EventKind(
+        "ledger_mended",
+        "6d1b4a0cb5a44b3f8a7a0f0f5b0a1c13",
+        Priority.INFO,
+        (),
+        "The database of banlistd is on disk again",
+        "The disk can be written again, and no state was lost. There is nothing to do.",
+    )
+    BACKEND_LEFT = EventKind(
+        "backend_left",
+        "6d1b4a0cb5a44b3f8a7a0f0f5b0a1c14",
+        Priority.INFO,
+        (),
+        "The bans have moved to another backend",
+        "The configuration names another backend than before. The bans are in the new backend, and the old one was emptied.\n"
+        "    banlistctl status",
+    )
+    ORDER_GIVEN = EventKind(
+        "order_given",
+        "6d1b4a0cb5a44b3f8a7a0f0f5b0a1c15",
+        Priority.NOTICE,
+        (Field.ORDER, Field.UID),
+        "User @UID@ sent a command to banlistd",
+        "The user with the id @UID@ sent this command to the control socket: @ORDER@\n"
+        "    getent passwd @UID@  the name of the user\n"
+        "    getent group banlistd  the users who may send commands, besides root",
+    )
+    GEO_WARMED = EventKind(
+        "geo_warmed",
+        "6d1b4a0cb5a44b3f8a7a0f0f5b0a1c20",
+        Priority.DEBUG,
+        (Field.SOURCE_ID, Field.NETWORKS, Field.UNKNOWN, Field.DURATION_MS),
+        "Countries and network operators of the source @SOURCE_ID@ are looked up",
+        "After the import of @SOURCE_ID@, @NETWORKS@ networks were found in the geo databases and @UNKNOWN@ were not.\n"
+        "    banlistctl top --by country",
+    )
+    GEO_FAULT = EventKind(
+        "geo_fault",
+        "6d1b4a0cb5a44b3f8a7a0f0f5b0a1c21",
+        Priority.WARNING,
+        (Field.REASON,),
+        "Looking up countries and network operators failed",
+        "A geo database or service could not be used:\n"
+        "    @REASON@\n"
+        "Bans do not depend on it. Check `geo:` in the configuration:\n"
+        "    banlistd --check",
+    )
+    CONFIG_RELOADED = EventKind(
+        "config_reloaded",
+        "6d1b4a0cb5a44b3f8a7a0f0f5b0a1c09",
+        Priority.INFO,
+        (),
+        "A new configuration is in effect",
+        "The files in /etc/banlistd were read again, are valid, and are in effect.\n    banlistctl sources",
+    )
+    CONFIG_REJECTED = EventKind(
+        "config_rejected",
+        "6d1b4a0cb5a44b3f8a7a0f0f5b0a1c0a",
+        Priority.ERROR,
+        (Field.REASON,),
+        "The new configuration is invalid and was NOT loaded",
+        "The files in /etc/banlistd contain at least one error. The previous configuration stays in effect. To see every "
+        "problem with its file and line:\n"
+        "    banlistd --check\n"
+        "When they are solved:\n"
+        "    systemctl reload banlistd",
+    )
+    SERVICE_STARTED = EventKind(
+        "service_started",
+        "6d1b4a0cb5a44b3f8a7a0f0f5b0a1c0b",
+        Priority.INFO,
+        (),
+        "banlistd has started",
+        "The last good state is in the firewall, and the sources are polled when they are due.\n    banlistctl status",
+    )
+    SERVICE_STOPPED = EventKind(
+        "service_stopped",
+        "6d1b4a0cb5a44b3f8a7a0f0f5b0a1c0c",
+        Priority.INFO,
+        (),
+        "banlistd has stopped; the bans stay in place",
+        "Lists are not polled and drift is not repaired until the next start. All bans stay in place.\n"
+        "    systemctl start banlistd  continue\n"
+        "    banlistd --teardown  remove all bans from the firewall",
+    )
+    SERVICE_FAULT = EventKind(
+        "service_fault",
+        "6d1b4a0cb5a44b3f8a7a0f0f5b0a1c0d",
+        Priority.ERROR,
+        (Field.SOURCE_ID, Field.REASON, Field.ERROR_CLASS),
+        "banlistd met an unexpected error",
+        "A part of the daemon failed and starts again after a while; the bans stay in place:\n"
+        "    @REASON@\n"
+        "If it happens again, read what was logged before it, and report it:\n"
+        "    journalctl -u banlistd --since=-1h",
+    )
