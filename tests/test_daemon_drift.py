@@ -6,26 +6,27 @@ from pathlib import Path
 from banlistd.errors import FirewallError
 from banlistd.events import EventName
 from banlistd.model import ExternalChange
-from support.serving import BOTH, NEVER, ONE, TWO, Application, completed, config_of, serve
+from support.sources import BOTH, ONE, TWO, config_of
+from worlds import NEVER, DaemonWorld, Environment, Timing, run
 
 
 def test_a_disturbance_is_repaired_at_once_and_its_culprit_named(tmp_path: Path) -> None:
     news: asyncio.Queue[ExternalChange] = asyncio.Queue()
 
-    async def before(application: Application) -> None:
-        application.firewall.wait_for_external_change = news.get  # type: ignore[method-assign]
+    async def before(world: DaemonWorld) -> None:
+        world.firewall.wait_for_external_change = news.get  # type: ignore[method-assign]
 
-    async def life(application: Application) -> None:
-        await completed(application, ONE, TWO)
+    async def life(world: DaemonWorld) -> None:
+        await world.completed(ONE, TWO)
         for times in (1, 2):
-            await application.firewall.teardown()
+            await world.firewall.teardown()
             news.put_nowait(ExternalChange("nft[4711]"))
-            repaired = await application.announcer.until(EventName.FIREWALL_DRIFT_REPAIRED, times=times)
+            repaired = await world.announcer.until(EventName.FIREWALL_DRIFT_REPAIRED, times=times)
             assert repaired.fields["CULPRIT"] == "nft[4711]"
             assert "nft[4711]" in repaired.message
-            assert application.banned() == {"192.0.2.1", "192.0.2.2"}
+            assert world.banned() == {"192.0.2.1", "192.0.2.2"}
 
-    serve(tmp_path, BOTH, life, before=before, reconcile_every=NEVER)
+    run(Environment(tmp_path), BOTH, life, before=before, timing=Timing(reconcile_every=NEVER), serve=True)
 
 
 def test_what_is_not_ours_is_not_even_looked_at(tmp_path: Path) -> None:
@@ -38,50 +39,50 @@ def test_what_is_not_ours_is_not_even_looked_at(tmp_path: Path) -> None:
         waits_again.set()
         return await asyncio.Future()
 
-    async def before(application: Application) -> None:
-        application.firewall.looked.clear()
-        application.firewall.wait_for_external_change = wait_for_external_change  # type: ignore[method-assign]
+    async def before(world: DaemonWorld) -> None:
+        world.firewall.looked.clear()
+        world.firewall.wait_for_external_change = wait_for_external_change  # type: ignore[method-assign]
 
-    async def life(application: Application) -> None:
+    async def life(world: DaemonWorld) -> None:
         await waits_again.wait()
-        assert not application.firewall.looked.is_set()
+        assert not world.firewall.looked.is_set()
 
-    serve(tmp_path, config_of(), life, before=before, reconcile_every=NEVER)
+    run(Environment(tmp_path), config_of(), life, before=before, timing=Timing(reconcile_every=NEVER), serve=True)
 
 
 def test_a_firewall_that_does_not_tell_is_recorded_once_and_looked_at_all_the_same(tmp_path: Path) -> None:
     async def deaf() -> ExternalChange:
         raise FirewallError("cannot be told of changes")
 
-    async def before(application: Application) -> None:
-        application.firewall.wait_for_external_change = deaf  # type: ignore[method-assign]
+    async def before(world: DaemonWorld) -> None:
+        world.firewall.wait_for_external_change = deaf  # type: ignore[method-assign]
 
-    async def life(application: Application) -> None:
-        await completed(application, ONE, TWO)
+    async def life(world: DaemonWorld) -> None:
+        await world.completed(ONE, TWO)
         for times in (1, 2, 3):
-            await application.firewall.teardown()
-            await application.announcer.until(EventName.FIREWALL_DRIFT_REPAIRED, times=times)
-            assert application.banned() == {"192.0.2.1", "192.0.2.2"}
-        assert application.announcer.names().count(EventName.SERVICE_FAULT) == 1
+            await world.firewall.teardown()
+            await world.announcer.until(EventName.FIREWALL_DRIFT_REPAIRED, times=times)
+            assert world.banned() == {"192.0.2.1", "192.0.2.2"}
+        assert world.announcer.names().count(EventName.SERVICE_FAULT) == 1
 
-    serve(tmp_path, BOTH, life, before=before, reconcile_every=0.001)
+    run(Environment(tmp_path), BOTH, life, before=before, timing=Timing(reconcile_every=0.001), serve=True)
 
 
 def test_a_repair_that_fails_is_tried_again_without_a_further_disturbance(tmp_path: Path) -> None:
     news: asyncio.Queue[ExternalChange] = asyncio.Queue()
 
-    async def before(application: Application) -> None:
-        application.firewall.wait_for_external_change = news.get  # type: ignore[method-assign]
+    async def before(world: DaemonWorld) -> None:
+        world.firewall.wait_for_external_change = news.get  # type: ignore[method-assign]
 
-    async def life(application: Application) -> None:
-        await completed(application, ONE, TWO)
-        await application.firewall.teardown()
-        application.firewall.fail_before = True
+    async def life(world: DaemonWorld) -> None:
+        await world.completed(ONE, TWO)
+        await world.firewall.teardown()
+        world.firewall.fail_before = True
         news.put_nowait(ExternalChange("nft[4711]"))
-        await application.announcer.until(EventName.SERVICE_FAULT, times=2)
-        application.firewall.fail_before = False
-        repaired = await application.announcer.until(EventName.FIREWALL_DRIFT_REPAIRED)
+        await world.announcer.until(EventName.SERVICE_FAULT, times=2)
+        world.firewall.fail_before = False
+        repaired = await world.announcer.until(EventName.FIREWALL_DRIFT_REPAIRED)
         assert repaired.fields["CULPRIT"] == "nft[4711]"
-        assert application.banned() == {"192.0.2.1", "192.0.2.2"}
+        assert world.banned() == {"192.0.2.1", "192.0.2.2"}
 
-    serve(tmp_path, BOTH, life, before=before, reconcile_every=NEVER)
+    run(Environment(tmp_path), BOTH, life, before=before, timing=Timing(reconcile_every=NEVER), serve=True)

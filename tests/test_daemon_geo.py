@@ -14,7 +14,8 @@ from banlistd.events import EventName
 from banlistd.model import Family, OutcomeKind
 from banlistd.services.geo_enricher import Doors
 from support.geography import DOCUMENTATION, write_mmdb
-from support.serving import BOTH, ONE, TWO, Application, completed, config_of, serve, source
+from support.sources import BOTH, ONE, TWO, config_of, source
+from worlds import DaemonWorld, Environment, run
 
 V4 = Family.IPV4
 
@@ -24,33 +25,33 @@ def database(tmp_path: Path) -> Path:
     return write_mmdb(tmp_path / "geo.mmdb", DOCUMENTATION)
 
 
-async def cached(application: Application, address: int) -> bool:
-    assert isinstance(application.enricher._cache, GeoCacheTable)
-    (entry,) = await application.enricher._cache.find(V4, [address], application.clock.now())
+async def cached(world: DaemonWorld, address: int) -> bool:
+    assert isinstance(world.enricher._cache, GeoCacheTable)
+    (entry,) = await world.enricher._cache.find(V4, [address], world.clock.now())
     return isinstance(entry, GeoEntry)
 
 
 def test_an_import_is_followed_by_a_look_up(tmp_path: Path, database: Path) -> None:
-    async def life(application: Application) -> None:
-        await completed(application, ONE, TWO)
-        event = await application.announcer.until(EventName.GEO_WARMED)
+    async def life(world: DaemonWorld) -> None:
+        await world.completed(ONE, TWO)
+        event = await world.announcer.until(EventName.GEO_WARMED)
         assert event.fields["NETWORKS"] == 1
-        assert await cached(application, 0xC0000201)
+        assert await cached(world, 0xC0000201)
 
-    serve(tmp_path, BOTH, life, databases=(database,))
+    run(Environment(tmp_path, geo_databases=(database,)), BOTH, life, serve=True)
 
 
 def test_what_a_crash_cut_short_is_looked_up_at_the_next_start(tmp_path: Path, database: Path) -> None:
-    async def before(application: Application) -> None:
-        await completed(application, ONE, TWO)
+    async def before(world: DaemonWorld) -> None:
+        await world.completed(ONE, TWO)
 
-    async def after(application: Application) -> None:
-        await application.announcer.until(EventName.GEO_WARMED)
-        assert await cached(application, 0xC0000201)
-        assert EventName.IMPORT_COMPLETED not in application.announcer.names(), "no import has brought it"
+    async def after(world: DaemonWorld) -> None:
+        await world.announcer.until(EventName.GEO_WARMED)
+        assert await cached(world, 0xC0000201)
+        assert EventName.IMPORT_COMPLETED not in world.announcer.names(), "no import has brought it"
 
-    serve(tmp_path, BOTH, before)
-    serve(tmp_path, BOTH, after, databases=(database,))
+    run(Environment(tmp_path), BOTH, before, serve=True)
+    run(Environment(tmp_path, geo_databases=(database,)), BOTH, after, serve=True)
 
 
 @pytest.mark.parametrize("fault", [GeoError("broken"), RuntimeError("a fault of our own")], ids=["known", "unknown"])
@@ -62,14 +63,14 @@ def test_no_fault_of_a_look_up_fails_an_import(
 
     monkeypatch.setattr("banlistd.adapters.geo.mmdb._located", fail)
 
-    async def life(application: Application) -> None:
-        await completed(application, ONE, TWO)
+    async def life(world: DaemonWorld) -> None:
+        await world.completed(ONE, TWO)
         name = EventName.GEO_FAULT if isinstance(fault, GeoError) else EventName.SERVICE_FAULT
-        assert str(fault) in (await application.announcer.until(name)).message
-        assert {outcome.kind for outcome in await application.service.refresh()} == {OutcomeKind.SKIPPED}
-        assert application.banned() == {"192.0.2.1", "192.0.2.2"}
+        assert str(fault) in (await world.announcer.until(name)).message
+        assert {outcome.kind for outcome in await world.service.refresh()} == {OutcomeKind.SKIPPED}
+        assert world.banned() == {"192.0.2.1", "192.0.2.2"}
 
-    serve(tmp_path, BOTH, life, databases=(database,))
+    run(Environment(tmp_path, geo_databases=(database,)), BOTH, life, serve=True)
 
 
 def test_a_stop_does_not_wait_for_a_look_up(tmp_path: Path, database: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -84,64 +85,64 @@ def test_a_stop_does_not_wait_for_a_look_up(tmp_path: Path, database: Path, monk
 
     monkeypatch.setattr("banlistd.services.geo_enricher.Enricher._look_up", hang)
 
-    async def life(application: Application) -> None:
-        await completed(application, ONE)
+    async def life(world: DaemonWorld) -> None:
+        await world.completed(ONE)
         await begun.wait()
         assert not ended
 
-    async def after(application: Application) -> None:
+    async def after(world: DaemonWorld) -> None:
         assert ended
-        assert EventName.SERVICE_FAULT not in application.announcer.names()
+        assert EventName.SERVICE_FAULT not in world.announcer.names()
 
-    serve(tmp_path, BOTH, life, after=after, databases=(database,))
+    run(Environment(tmp_path, geo_databases=(database,)), BOTH, life, after=after, serve=True)
 
 
 def test_a_source_of_whole_countries_is_due_when_a_database_changes(tmp_path: Path, database: Path) -> None:
     norway = source(ONE, url=None, block=Block(countries=("NO",)))
     config: Config = config_of(norway, geo=Geo(databases=(database, tmp_path / "later.mmdb")))
 
-    async def life(application: Application) -> None:
-        await completed(application, ONE)
-        application.fetcher.bodies[ONE] = b"198.51.100.0/24\n"
+    async def life(world: DaemonWorld) -> None:
+        await world.completed(ONE)
+        world.fetcher.bodies[ONE] = b"198.51.100.0/24\n"
         write_mmdb(database, {"198.51.100.0/24": {"country_code": "NO"}})
-        await application.announcer.until(EventName.IMPORT_COMPLETED, ONE, 2)
-        application.fetcher.bodies[ONE] = b"203.0.113.0/24\n"
+        await world.announcer.until(EventName.IMPORT_COMPLETED, ONE, 2)
+        world.fetcher.bodies[ONE] = b"203.0.113.0/24\n"
         write_mmdb(tmp_path / "later.mmdb", {"203.0.113.0/24": {"country_code": "NO"}})
-        event = await application.announcer.until(EventName.IMPORT_COMPLETED, ONE, 3)
+        event = await world.announcer.until(EventName.IMPORT_COMPLETED, ONE, 3)
         assert "of the IPv4 space" in event.message
-        assert application.banned() == {"203.0.113.0"}
+        assert world.banned() == {"203.0.113.0 - 203.0.113.255"}
 
-    serve(tmp_path, config, life)
+    run(Environment(tmp_path), config, life, serve=True)
 
 
 def test_another_country_is_another_list_at_once(tmp_path: Path, database: Path) -> None:
     def config(country: str) -> Config:
         return config_of(source(ONE, url=None, block=Block(countries=(country,))), geo=Geo(databases=(database,)))
 
-    async def life(application: Application) -> None:
-        await completed(application, ONE)
-        application.fetcher.bodies[ONE] = b"198.51.100.0/24\n"
-        application.given = config("SE")
-        await application.service.reload()
-        await application.announcer.until(EventName.IMPORT_COMPLETED, ONE, 2)
+    async def life(world: DaemonWorld) -> None:
+        await world.completed(ONE)
+        world.fetcher.bodies[ONE] = b"198.51.100.0/24\n"
+        world.environment.next_config = config("SE")
+        await world.service.reload()
+        await world.announcer.until(EventName.IMPORT_COMPLETED, ONE, 2)
 
-    serve(tmp_path, config("NO"), life)
+    run(Environment(tmp_path), config("NO"), life, serve=True)
 
 
 def test_a_reload_brings_other_databases_into_use(tmp_path: Path, database: Path) -> None:
     config = config_of(source(ONE), geo=Geo(databases=(database,)))
 
-    async def life(application: Application) -> None:
+    async def life(world: DaemonWorld) -> None:
         seen: list[Geo] = []
 
         def open_doors(geo: Geo) -> Doors:
             seen.append(geo)
             return Doors()
 
-        application.enricher._open_doors = open_doors
-        application.given = config
-        await application.service.reload()
-        await application.service.reload()
+        world.enricher._open_doors = open_doors
+        world.environment.next_config = config
+        await world.service.reload()
+        await world.service.reload()
         assert seen == [config.geo], "what stays the same goes on, and remembers when it was asked last"
 
-    serve(tmp_path, config_of(source(ONE)), life)
+    run(Environment(tmp_path), config_of(source(ONE)), life, serve=True)

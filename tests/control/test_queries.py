@@ -1,32 +1,21 @@
 """An operator's questions, over a real ledger on a real file and the memory backend."""
 
-import asyncio
 import json
 import shutil
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping
 from ipaddress import ip_address
 from pathlib import Path
 
 import pytest
 
-from banlistd.adapters.firewalls.memory import MemoryFirewall
-from banlistd.adapters.storage.database import open_database
-from banlistd.adapters.storage.import_runs import ImportRuns
-from banlistd.adapters.storage.manual_bans import ManualBanTable
-from banlistd.adapters.storage.quarantine import QuarantineTable
-from banlistd.control.queries import Queries
-from banlistd.control_api import Operations, ServiceControl
+from banlistd.control_api import Operations
 from banlistd.core.config.model import AllowEntry, Config, Source
 from banlistd.core.manual_bans import read_ban, read_unban
-from banlistd.core.ruleset.policy import identities, policy_of
 from banlistd.errors import FetchError, GeoError, NoSuchSourceError, UsageError
-from banlistd.model import Action, BackendName, Counter, Direction, Mark, Outcome, SourceId
-from banlistd.services.enforcer import Enforcer
-from banlistd.services.importer import Importer
-from banlistd.services.manual_bans import ManualBanService
-from support.fakes import CannedFetcher, ListeningAnnouncer, OpenHost, StandingClock
-from support.geography import DOCUMENTATION, enricher_of, write_mmdb
+from banlistd.model import Action, BackendName, Counter, Direction, Mark, SourceId
+from support.fakes import FakeFetcher, FakeFirewall
+from support.geography import DOCUMENTATION, write_mmdb
+from worlds import DaemonWorld, Environment, run
 
 FIRST, SECOND, WATCH, OFF = (SourceId(name) for name in ("first", "second", "watch", "off"))
 BODIES: Mapping[SourceId, bytes] = {
@@ -54,58 +43,20 @@ CONFIG = Config(
 )
 
 
-class CountingPackets(MemoryFirewall):
+class CountingPackets(FakeFirewall):
     async def counters(self) -> Mapping[Mark, Counter]:
         return {Mark(1): Counter(7, 420)}
 
 
-@dataclass
-class Desk(ServiceControl):
-    """The service as far as answers need it: it polls when it is asked to, and reloads what a test gives it."""
-
-    importer: Importer
-    answers: Queries = field(init=False)
-    fetcher: CannedFetcher
-    clock: StandingClock
-    in_force: Config = CONFIG
-    following: Config = CONFIG
-
-    @property
-    def config(self) -> Config:
-        return self.in_force
-
-    async def refresh(self, source_ids: Sequence[SourceId]) -> Sequence[Outcome]:
-        enabled = {source.id: source for source in self.in_force.sources if source.enabled}
-        return [await self.importer.import_source(enabled[source_id]) for source_id in source_ids or enabled]
-
-    async def reload(self) -> Config:
-        before, self.in_force = self.in_force, self.following
-        return before
+def environment_on(disk: Path) -> Environment:
+    """The database of networks is geo.mmdb, if it is there."""
+    fetcher = FakeFetcher(dict(BODIES))
+    databases = [path] if (path := disk / "geo.mmdb").exists() else []
+    return Environment(disk, CountingPackets(), fetcher, geo_databases=databases)
 
 
-def ask(disk: Path, life: Callable[[Desk], Awaitable[None]]) -> None:
-    async def run() -> None:
-        async with open_database(disk / "db") as database:
-            ledger, firewall, clock = ImportRuns(database), CountingPackets(), StandingClock()
-            quarantine = QuarantineTable(database)
-            marks = await ledger.marks_for(identities(CONFIG))
-            enforcer = Enforcer(firewall, ledger, policy_of(CONFIG, marks, clock.now()))
-            fetcher = CannedFetcher(dict(BODIES))
-            importer = Importer(fetcher, ledger, quarantine, enforcer, ListeningAnnouncer(), clock, chance=lambda: 0.5)
-            desk = Desk(importer, fetcher, clock)
-            banning = ManualBanService(ManualBanTable(database), enforcer, OpenHost(), ListeningAnnouncer(), clock)
-            enricher = enricher_of(database, ledger, ListeningAnnouncer(), clock, disk / "geo.mmdb")
-            place = "the place of the configuration"
-            desk.answers = Queries(desk, enforcer, banning, ledger, quarantine, database, clock, place, enricher)
-            await banning.restore()
-            await enforcer.restore(clock.now())
-            await life(desk)
-
-    asyncio.run(run())
-
-
-async def check(desk: Desk, address: str) -> Mapping[str, object]:
-    answer = await desk.answers.check(address)
+async def check(world: DaemonWorld, address: str) -> Mapping[str, object]:
+    answer = await world.queries.check(address)
     assert json.loads(json.dumps(answer)) == answer
     return answer
 
@@ -116,22 +67,22 @@ def entries_of(answer: Mapping[str, object]) -> dict[str, str]:
     return {holder["id"]: holder["entry"] for holder in holders}
 
 
-async def ban(desk: Desk, address: str, **words: str) -> Mapping[str, object]:
-    return await desk.answers.ban(read_ban({"address": address, **words}))
+async def ban(world: DaemonWorld, address: str, **words: str) -> Mapping[str, object]:
+    return await world.queries.ban(read_ban({"address": address, **words}))
 
 
-async def unban(desk: Desk, address: str) -> Mapping[str, object]:
-    return await desk.answers.unban(read_unban({"address": address}))
+async def unban(world: DaemonWorld, address: str) -> Mapping[str, object]:
+    return await world.queries.unban(read_unban({"address": address}))
 
 
 def test_what_is_banned_by_hand_is_explained_with_who_why_and_until_when(tmp_path: Path) -> None:
-    async def life(desk: Desk) -> None:
-        await desk.refresh([])
-        began = desk.clock.time
-        await ban(desk, "192.0.2.1", origin="fail2ban/sshd", comment="5 failures", **{"for": "10m"})
-        desk.clock.time += 60
-        await ban(desk, "192.0.2.0/24")
-        answer = await check(desk, "192.0.2.1")
+    async def life(world: DaemonWorld) -> None:
+        await world.service.refresh([])
+        began = world.clock.time
+        await ban(world, "192.0.2.1", origin="fail2ban/sshd", comment="5 failures", **{"for": "10m"})
+        world.clock.time += 60
+        await ban(world, "192.0.2.0/24")
+        answer = await check(world, "192.0.2.1")
         assert (answer["banned"], answer["owner"], answer["action"]) == (True, "manual", "drop")
         assert list(entries_of(answer)) == ["manual", FIRST, SECOND, WATCH]
         holders = answer["sources"]
@@ -142,143 +93,143 @@ def test_what_is_banned_by_hand_is_explained_with_who_why_and_until_when(tmp_pat
             ("operator", "", None),
         ]
         assert "bans" not in holders[1]
-        assert (await check(desk, "192.0.2.9"))["allowed"]
-        assert await status_of_bans(desk) == [("192.0.2.0/24", True, "allowed"), ("192.0.2.1", True, "")]
+        assert (await check(world, "192.0.2.9"))["allowed"]
+        assert await status_of_bans(world) == [("192.0.2.0/24", True, "allowed"), ("192.0.2.1", True, "")]
 
-    ask(tmp_path, life)
+    run(environment_on(tmp_path), CONFIG, life)
 
 
-async def status_of_bans(desk: Desk) -> list[tuple[object, object, object]]:
-    rows = await desk.answers.bans()
+async def status_of_bans(world: DaemonWorld) -> list[tuple[object, object, object]]:
+    rows = await world.queries.bans()
     assert json.loads(json.dumps(rows)) == rows
     return [(row["address"], row["in_force"], row["spared"]) for row in rows]
 
 
 def test_who_lifts_a_ban_is_told_who_bans_still(tmp_path: Path) -> None:
-    async def life(desk: Desk) -> None:
-        await desk.refresh([])
-        assert (await ban(desk, "192.0.2.1"))["new"] is True
-        assert (await ban(desk, "192.0.2.1"))["new"] is False
-        first = await unban(desk, "192.0.2.1")
+    async def life(world: DaemonWorld) -> None:
+        await world.service.refresh([])
+        assert (await ban(world, "192.0.2.1"))["new"] is True
+        assert (await ban(world, "192.0.2.1"))["new"] is False
+        first = await unban(world, "192.0.2.1")
         assert json.loads(json.dumps(first)) == first
         assert (len(first["removed"]), first["still"]) == (1, FIRST)  # type: ignore[arg-type]
-        again = await unban(desk, "192.0.2.1")
+        again = await unban(world, "192.0.2.1")
         assert (again["removed"], again["still"]) == ([], FIRST)
-        assert (await unban(desk, "203.0.113.99"))["still"] is None
-        assert (await unban(desk, "203.0.113.0/24"))["address"] == "203.0.113.0/24"
+        assert (await unban(world, "203.0.113.99"))["still"] is None
+        assert (await unban(world, "203.0.113.0/24"))["address"] == "203.0.113.0/24"
 
-    ask(tmp_path, life)
+    run(environment_on(tmp_path), CONFIG, life)
 
 
 def test_the_owner_is_the_first_of_those_who_hold_an_address(tmp_path: Path) -> None:
-    async def life(desk: Desk) -> None:
-        await desk.refresh([])
-        answer = await check(desk, "192.0.2.1")
+    async def life(world: DaemonWorld) -> None:
+        await world.service.refresh([])
+        answer = await check(world, "192.0.2.1")
         assert (answer["banned"], answer["owner"], answer["action"]) == (True, FIRST, "drop")
         assert entries_of(answer) == {FIRST: "192.0.2.1", SECOND: "192.0.2.1", WATCH: "192.0.2.1"}
         assert (answer["allowed"], answer["reserved"]) == (False, False)
-        alone = await check(desk, "192.0.2.2")
+        alone = await check(world, "192.0.2.2")
         assert (alone["owner"], alone["action"], entries_of(alone)) == (SECOND, "reject", {SECOND: "192.0.2.2"})
 
-    ask(tmp_path, life)
+    run(environment_on(tmp_path), CONFIG, life)
 
 
 def test_an_address_inside_a_network_shows_the_network_or_the_range(tmp_path: Path) -> None:
-    async def life(desk: Desk) -> None:
-        await desk.refresh([])
-        inside = await check(desk, "198.51.100.7")
+    async def life(world: DaemonWorld) -> None:
+        await world.service.refresh([])
+        inside = await check(world, "198.51.100.7")
         assert entries_of(inside) == {FIRST: "198.51.100.0/24", SECOND: "198.51.100.7"}
-        ranged = await check(desk, "203.0.113.7")
+        ranged = await check(world, "203.0.113.7")
         assert (ranged["banned"], entries_of(ranged)) == (True, {SECOND: "203.0.113.5 - 203.0.113.9"})
         for outside in ("203.0.113.4", "203.0.113.10", "198.51.101.0", "198.51.99.255"):
-            assert entries_of(await check(desk, outside)) == {}
+            assert entries_of(await check(world, outside)) == {}
 
-    ask(tmp_path, life)
+    run(environment_on(tmp_path), CONFIG, life)
 
 
 def test_an_ipv6_address_is_answered_in_its_shortest_form(tmp_path: Path) -> None:
-    async def life(desk: Desk) -> None:
-        await desk.refresh([])
-        answer = await check(desk, " 2001:0DB8:0001:0000::7 ")
+    async def life(world: DaemonWorld) -> None:
+        await world.service.refresh([])
+        answer = await check(world, " 2001:0DB8:0001:0000::7 ")
         assert (answer["address"], answer["banned"], answer["owner"]) == ("2001:db8:1::7", True, FIRST)
         assert entries_of(answer) == {FIRST: "2001:db8::/32", SECOND: "2001:db8:1::7"}
-        assert (await check(desk, "2001:db9::"))["banned"] is False
+        assert (await check(world, "2001:db9::"))["banned"] is False
 
-    ask(tmp_path, life)
+    run(environment_on(tmp_path), CONFIG, life)
 
 
 def test_an_ipv4_address_in_ipv6_clothes_is_an_ipv4_address(tmp_path: Path) -> None:
-    async def life(desk: Desk) -> None:
-        await desk.refresh([])
-        answer = await check(desk, "::ffff:192.0.2.1")
+    async def life(world: DaemonWorld) -> None:
+        await world.service.refresh([])
+        answer = await check(world, "::ffff:192.0.2.1")
         assert (answer["address"], answer["banned"], answer["owner"]) == ("192.0.2.1", True, FIRST)
 
-    ask(tmp_path, life)
+    run(environment_on(tmp_path), CONFIG, life)
 
 
 def test_an_address_that_is_allowed_or_reserved_is_not_banned_although_a_list_holds_it(tmp_path: Path) -> None:
-    async def life(desk: Desk) -> None:
-        await desk.refresh([])
-        allowed = await check(desk, "192.0.2.9")
+    async def life(world: DaemonWorld) -> None:
+        await world.service.refresh([])
+        allowed = await check(world, "192.0.2.9")
         assert (allowed["banned"], allowed["allowed"], allowed["reserved"]) == (False, True, False)
         assert (allowed["owner"], entries_of(allowed)) == (None, {SECOND: "192.0.2.9"})
-        reserved = await check(desk, "10.9.9.9")
+        reserved = await check(world, "10.9.9.9")
         assert (reserved["banned"], reserved["allowed"], reserved["reserved"]) == (False, False, True)
         assert (reserved["owner"], entries_of(reserved)) == (None, {FIRST: "10.9.9.9"})
 
-    ask(tmp_path, life)
+    run(environment_on(tmp_path), CONFIG, life)
 
 
 def test_an_address_that_is_only_watched_has_an_owner_and_is_not_banned(tmp_path: Path) -> None:
-    async def life(desk: Desk) -> None:
-        await desk.refresh([])
-        answer = await check(desk, "192.0.2.3")
+    async def life(world: DaemonWorld) -> None:
+        await world.service.refresh([])
+        answer = await check(world, "192.0.2.3")
         assert (answer["banned"], answer["owner"], answer["action"]) == (False, WATCH, "log")
 
-    ask(tmp_path, life)
+    run(environment_on(tmp_path), CONFIG, life)
 
 
 def test_a_source_that_is_disabled_holds_nothing(tmp_path: Path) -> None:
-    async def life(desk: Desk) -> None:
-        await desk.refresh([])
-        answer = await check(desk, "192.0.2.4")
+    async def life(world: DaemonWorld) -> None:
+        await world.service.refresh([])
+        answer = await check(world, "192.0.2.4")
         assert (answer["banned"], entries_of(answer)) == (False, {})
-        off = next(one for one in await desk.answers.sources() if one["id"] == OFF)
+        off = next(one for one in await world.queries.sources() if one["id"] == OFF)
         assert (off["enabled"], off["state"], off["entries"], off["owned"]) == (False, "never", 0, 0)
         assert (off["due_at"], off["packets"]) == (None, None)
 
-    ask(tmp_path, life)
+    run(environment_on(tmp_path), CONFIG, life)
 
 
 def test_since_when_an_address_is_held_survives_all_that_came_after(tmp_path: Path) -> None:
-    async def since(desk: Desk, address: str) -> tuple[float, bool]:
-        holders = (await check(desk, address))["sources"]
+    async def since(world: DaemonWorld, address: str) -> tuple[float, bool]:
+        holders = (await check(world, address))["sources"]
         assert isinstance(holders, list)
         (holder,) = holders
         return holder["since"], holder["exact"]
 
-    async def life(desk: Desk) -> None:
-        began = desk.clock.now()
-        await desk.refresh([])
-        desk.clock.time += 100
-        desk.fetcher.bodies[SECOND] = BODIES[SECOND] + b"192.0.2.77\n203.0.113.128/25\n"
-        await desk.refresh([SECOND])
-        desk.clock.time += 100
-        desk.fetcher.bodies[SECOND] = BODIES[SECOND].replace(b"192.0.2.2\n", b"") + b"192.0.2.77\n203.0.113.0/24\n"
-        await desk.refresh([SECOND])
-        desk.clock.time += 100
-        desk.fetcher.bodies[SECOND] = BODIES[SECOND] + b"192.0.2.77\n203.0.113.0/24\n"
-        await desk.refresh([SECOND])
-        assert await since(desk, "203.0.113.7") == (began, True)  # in one network or another from the beginning
-        assert await since(desk, "203.0.113.130") == (began + 100, True)
-        assert await since(desk, "203.0.113.20") == (began + 200, True)
-        assert await since(desk, "192.0.2.77") == (began + 100, True)
-        assert await since(desk, "192.0.2.2") == (began + 300, True)  # left, and came again
-        desk.clock.time += 100
-        await desk.refresh([SECOND])  # unchanged: nothing came
-        assert await since(desk, "192.0.2.2") == (began + 300, True)
+    async def life(world: DaemonWorld) -> None:
+        began = world.clock.now()
+        await world.service.refresh([])
+        world.clock.time += 100
+        world.fetcher.bodies[SECOND] = BODIES[SECOND] + b"192.0.2.77\n203.0.113.128/25\n"
+        await world.service.refresh([SECOND])
+        world.clock.time += 100
+        world.fetcher.bodies[SECOND] = BODIES[SECOND].replace(b"192.0.2.2\n", b"") + b"192.0.2.77\n203.0.113.0/24\n"
+        await world.service.refresh([SECOND])
+        world.clock.time += 100
+        world.fetcher.bodies[SECOND] = BODIES[SECOND] + b"192.0.2.77\n203.0.113.0/24\n"
+        await world.service.refresh([SECOND])
+        assert await since(world, "203.0.113.7") == (began, True)  # in one network or another from the beginning
+        assert await since(world, "203.0.113.130") == (began + 100, True)
+        assert await since(world, "203.0.113.20") == (began + 200, True)
+        assert await since(world, "192.0.2.77") == (began + 100, True)
+        assert await since(world, "192.0.2.2") == (began + 300, True)  # left, and came again
+        world.clock.time += 100
+        await world.service.refresh([SECOND])  # unchanged: nothing came
+        assert await since(world, "192.0.2.2") == (began + 300, True)
 
-    ask(tmp_path, life)
+    run(environment_on(tmp_path), CONFIG, life)
 
 
 @pytest.mark.parametrize(
@@ -299,42 +250,42 @@ def test_since_when_an_address_is_held_survives_all_that_came_after(tmp_path: Pa
     ids=lambda text: ascii(text[:20]),
 )
 def test_what_is_no_address_is_a_usage_error(tmp_path: Path, text: str) -> None:
-    async def life(desk: Desk) -> None:
+    async def life(world: DaemonWorld) -> None:
         with pytest.raises(UsageError) as refused:
-            await desk.answers.check(text)
+            await world.queries.check(text)
         assert len(str(refused.value)) < 200
 
-    ask(tmp_path, life)
+    run(environment_on(tmp_path), CONFIG, life)
 
 
 def test_an_address_with_a_zone_is_the_address(tmp_path: Path) -> None:
-    async def life(desk: Desk) -> None:
-        answer = await check(desk, "fe80::1%eth0")
+    async def life(world: DaemonWorld) -> None:
+        answer = await check(world, "fe80::1%eth0")
         assert (answer["address"], answer["reserved"]) == ("fe80::1", True)
 
-    ask(tmp_path, life)
+    run(environment_on(tmp_path), CONFIG, life)
 
 
 def test_before_anything_was_polled_every_question_has_an_answer(tmp_path: Path) -> None:
-    async def life(desk: Desk) -> None:
-        assert (await check(desk, "192.0.2.1"))["banned"] is False
-        status = await desk.answers.status()
+    async def life(world: DaemonWorld) -> None:
+        assert (await check(world, "192.0.2.1"))["banned"] is False
+        status = await world.queries.status()
         assert (status["sources"], status["enabled"], status["failing"], status["bans"]) == (4, 3, 0, 0)
         assert status["last_change"] is None
-        assert {one["state"] for one in await desk.answers.sources()} == {"never"}
-        assert await desk.answers.history(None, 10) == []
-        assert [one["due_at"] for one in await desk.answers.timers()] == [None, None, None]
+        assert {one["state"] for one in await world.queries.sources()} == {"never"}
+        assert await world.queries.history(None, 10) == []
+        assert [one["due_at"] for one in await world.queries.timers()] == [None, None, None]
 
-    ask(tmp_path, life)
+    run(environment_on(tmp_path), CONFIG, life)
 
 
 def test_the_status_counts_what_stands(tmp_path: Path) -> None:
-    async def life(desk: Desk) -> None:
-        since = desk.clock.now()
-        desk.clock.time += 50
-        desk.fetcher.bodies[WATCH] = FetchError("connection refused")
-        await desk.refresh([])
-        status = await desk.answers.status()
+    async def life(world: DaemonWorld) -> None:
+        since = world.clock.now()
+        world.clock.time += 50
+        world.fetcher.bodies[WATCH] = FetchError("connection refused")
+        await world.service.refresh([])
+        status = await world.queries.status()
         assert (status["since"], status["last_change"]) == (since, since + 50)
         assert (status["sources"], status["enabled"], status["failing"]) == (4, 3, 1)
         maps = status["maps"]
@@ -344,87 +295,89 @@ def test_the_status_counts_what_stands(tmp_path: Path) -> None:
         assert maps["out_hosts4"] == 3
         assert status["backend"] == "memory"
 
-    ask(tmp_path, life)
+    run(environment_on(tmp_path), CONFIG, life)
 
 
 def test_each_source_tells_its_share_and_its_last_fault(tmp_path: Path) -> None:
-    async def life(desk: Desk) -> None:
-        await desk.refresh([])
-        desk.clock.time += 10
-        desk.fetcher.bodies[SECOND] = FetchError("server answered 500")
-        await desk.refresh([SECOND])
-        first, second, watch, _ = await desk.answers.sources()
+    async def life(world: DaemonWorld) -> None:
+        await world.service.refresh([])
+        world.clock.time += 10
+        world.fetcher.bodies[SECOND] = FetchError("server answered 500")
+        await world.service.refresh([SECOND])
+        first, second, watch, _ = await world.queries.sources()
         assert (first["entries"], first["owned"], first["state"]) == (4, 3, "completed")
         assert (first["packets"], first["octets"]) == (7, 420)
         assert (second["state"], second["failures"], second["entries"]) == ("failed", 1, 6)
         assert "500" in str(second["error"])
         assert (second["action"], second["direction"]) == ("reject", "both")
         assert second["owned"] == 2
-        assert second["polled_at"] == desk.clock.now()
-        assert second["changed_at"] == desk.clock.now() - 10
+        assert second["polled_at"] == world.clock.now()
+        assert second["changed_at"] == world.clock.now() - 10
         assert (watch["owned"], watch["packets"]) == (1, None)
 
-    ask(tmp_path, life)
+    run(environment_on(tmp_path), CONFIG, life)
 
 
 def test_the_timers_are_those_of_enabled_sources(tmp_path: Path) -> None:
-    async def life(desk: Desk) -> None:
-        await desk.refresh([FIRST])
-        first, second, watch = await desk.answers.timers()
+    async def life(world: DaemonWorld) -> None:
+        await world.service.refresh([FIRST])
+        first, second, watch = await world.queries.timers()
         due_at, every = first["due_at"], first["every"]
         assert isinstance(due_at, float)
         assert isinstance(every, float)
-        assert desk.clock.now() + every <= due_at <= desk.clock.now() + every * 1.1
+        assert world.clock.now() + every <= due_at <= world.clock.now() + every * 1.1
         assert (second["id"], second["due_at"], watch["id"]) == (SECOND, None, WATCH)
 
-    ask(tmp_path, life)
+    run(environment_on(tmp_path), CONFIG, life)
 
 
 def test_history_is_newest_first_of_one_source_or_of_all(tmp_path: Path) -> None:
-    async def life(desk: Desk) -> None:
-        await desk.refresh([])
-        desk.clock.time += 10
-        desk.fetcher.bodies[FIRST] = b"192.0.2.50\n"
-        await desk.refresh([FIRST])
-        newest, oldest = await desk.answers.history(FIRST, 10)
+    async def life(world: DaemonWorld) -> None:
+        await world.service.refresh([])
+        world.clock.time += 10
+        world.fetcher.bodies[FIRST] = b"192.0.2.50\n"
+        await world.service.refresh([FIRST])
+        newest, oldest = await world.queries.history(FIRST, 10)
         assert (newest["added"], newest["removed"], newest["state"]) == (1, 3, "completed")
         assert oldest["entries"] == 4
-        assert len(await desk.answers.history(None, 3)) == 3
-        assert len(await desk.answers.history(OFF, 3)) == 0
+        assert len(await world.queries.history(None, 3)) == 3
+        assert len(await world.queries.history(OFF, 3)) == 0
         with pytest.raises(NoSuchSourceError):
-            await desk.answers.history("nobody", 3)
+            await world.queries.history("nobody", 3)
 
-    ask(tmp_path, life)
+    run(environment_on(tmp_path), CONFIG, life)
 
 
 def test_a_refresh_tells_the_outcome_of_each_source(tmp_path: Path) -> None:
-    async def life(desk: Desk) -> None:
-        desk.fetcher.bodies[SECOND] = FetchError("connection refused")
-        first, second, _ = await desk.answers.refresh([])
+    async def life(world: DaemonWorld) -> None:
+        world.fetcher.bodies[SECOND] = FetchError("connection refused")
+        first, second, _ = await world.queries.refresh([])
         assert (first["id"], first["outcome"], first["added"], first["error"]) == (FIRST, "completed", 3, "")
         assert (second["id"], second["outcome"], second["added"]) == (SECOND, "failed", 0)
         assert "refused" in str(second["error"])
-        (again,) = await desk.answers.refresh([FIRST])
+        (again,) = await world.queries.refresh([FIRST])
         assert again["outcome"] == "skipped"
 
-    ask(tmp_path, life)
+    run(environment_on(tmp_path), CONFIG, life)
 
 
 def test_a_reload_tells_what_came_what_went_and_what_changed(tmp_path: Path) -> None:
-    async def life(desk: Desk) -> None:
+    async def life(world: DaemonWorld) -> None:
         more = source(SourceId("more"))
         changed = source(SECOND, every=60.0)
-        desk.following = CONFIG.model_copy(update={"sources": (changed, CONFIG.sources[0], CONFIG.sources[3], more)})
-        answer = await desk.answers.reload()
+        world.environment.next_config = CONFIG.model_copy(
+            update={"sources": (changed, CONFIG.sources[0], CONFIG.sources[3], more)}
+        )
+        answer = await world.queries.reload()
         assert answer == {"sources": 4, "added": ["more"], "removed": ["watch"], "changed": ["second"]}
 
-    ask(tmp_path, life)
+    run(environment_on(tmp_path), CONFIG, life)
 
 
 def test_every_answer_can_be_written_as_json(tmp_path: Path) -> None:
-    async def life(desk: Desk) -> None:
-        operations: Operations = desk.answers
-        desk.fetcher.bodies[WATCH] = FetchError("connection refused")
+    async def life(world: DaemonWorld) -> None:
+        operations: Operations = world.queries
+        world.fetcher.bodies[WATCH] = FetchError("connection refused")
         for answer in (
             await operations.refresh([]),
             await operations.status(),
@@ -436,7 +389,7 @@ def test_every_answer_can_be_written_as_json(tmp_path: Path) -> None:
         ):
             assert json.loads(json.dumps(answer, allow_nan=False)) == answer
 
-    ask(tmp_path, life)
+    run(environment_on(tmp_path), CONFIG, life)
 
 
 def hosts(number: int) -> bytes:
@@ -444,64 +397,64 @@ def hosts(number: int) -> bytes:
 
 
 def test_what_is_held_back_is_shown_with_what_differs_and_taken_when_approved(tmp_path: Path) -> None:
-    async def life(desk: Desk) -> None:
-        desk.fetcher.bodies[FIRST] = hosts(40)
-        await desk.refresh([FIRST])
-        assert await desk.answers.quarantine(None) == []
-        desk.fetcher.bodies[FIRST] = b"198.51.100.0/24\n" + hosts(10)
-        await desk.refresh([FIRST])
-        (held,) = await desk.answers.quarantine(FIRST)
+    async def life(world: DaemonWorld) -> None:
+        world.fetcher.bodies[FIRST] = hosts(40)
+        await world.service.refresh([FIRST])
+        assert await world.queries.quarantine(None) == []
+        world.fetcher.bodies[FIRST] = b"198.51.100.0/24\n" + hosts(10)
+        await world.service.refresh([FIRST])
+        (held,) = await world.queries.quarantine(FIRST)
         assert json.loads(json.dumps(held)) == {**held, "added_sample": ["198.51.100.0/24"], "removed_sample": list(SAMPLE)}
         assert (held["id"], held["guard"], held["refusals"], held["approved"]) == (FIRST, "shrunk", 1, False)
         assert (held["entries"], held["entries_before"], held["added"], held["removed"]) == (11, 40, 1, 30)
         assert held["settle"] == 3 * 86400
-        (row,) = [row for row in await desk.answers.sources() if row["id"] == FIRST]
+        (row,) = [row for row in await world.queries.sources() if row["id"] == FIRST]
         assert row["quarantined"] == "shrunk"
-        assert (await desk.answers.status())["quarantined"] == 1
-        desk.fetcher.bodies[FIRST] = FetchError("no network")
-        (outcome,) = await desk.answers.approve([FIRST])
+        assert (await world.queries.status())["quarantined"] == 1
+        world.fetcher.bodies[FIRST] = FetchError("no network")
+        (outcome,) = await world.queries.approve([FIRST])
         assert (outcome["outcome"], outcome["added"], outcome["removed"]) == ("completed", 1, 30)
-        assert await desk.answers.quarantine(None) == []
-        assert (await check(desk, "198.51.100.77"))["banned"]
+        assert await world.queries.quarantine(None) == []
+        assert (await check(world, "198.51.100.77"))["banned"]
 
-    ask(tmp_path, life)
+    run(environment_on(tmp_path), CONFIG, life)
 
 
 SAMPLE = tuple(f"203.0.113.{index}" for index in range(10, 20))
 
 
 def test_only_what_is_held_back_can_be_approved(tmp_path: Path) -> None:
-    async def life(desk: Desk) -> None:
-        desk.fetcher.bodies[FIRST] = b""
-        await desk.refresh([FIRST, SECOND])
+    async def life(world: DaemonWorld) -> None:
+        world.fetcher.bodies[FIRST] = b""
+        await world.service.refresh([FIRST, SECOND])
         for names, error in (([], UsageError), ([SECOND], UsageError), (["nil"], NoSuchSourceError), ([OFF], UsageError)):
             with pytest.raises(error):
-                await desk.answers.approve(names)
+                await world.queries.approve(names)
         with pytest.raises(UsageError):
-            await desk.answers.approve([FIRST, SECOND])  # all or none
-        (held,) = await desk.answers.quarantine(None)
+            await world.queries.approve([FIRST, SECOND])  # all or none
+        (held,) = await world.queries.quarantine(None)
         assert (held["approved"], held["entries_before"], held["settle"]) == (False, None, None)
         with pytest.raises(NoSuchSourceError):
-            await desk.answers.quarantine("nil")
+            await world.queries.quarantine("nil")
 
-    ask(tmp_path, life)
+    run(environment_on(tmp_path), CONFIG, life)
 
 
 def test_a_list_that_is_no_longer_confirmed_grows_stale(tmp_path: Path) -> None:
-    async def life(desk: Desk) -> None:
-        await desk.refresh([])
-        began = desk.clock.time
-        desk.clock.time += 6 * 86400
-        await desk.refresh([SECOND, WATCH])
-        assert (await desk.answers.status())["stale"] == 0
-        desk.clock.time += 86400
-        assert (await desk.answers.status())["stale"] == 1
-        ages = {row["id"]: row["stale_since"] for row in await desk.answers.sources()}
+    async def life(world: DaemonWorld) -> None:
+        await world.service.refresh([])
+        began = world.clock.time
+        world.clock.time += 6 * 86400
+        await world.service.refresh([SECOND, WATCH])
+        assert (await world.queries.status())["stale"] == 0
+        world.clock.time += 86400
+        assert (await world.queries.status())["stale"] == 1
+        ages = {row["id"]: row["stale_since"] for row in await world.queries.sources()}
         assert ages == {FIRST: began + 7 * 86400, SECOND: None, WATCH: None, OFF: None}
-        await desk.refresh([FIRST])  # unchanged, by 304
-        assert (await desk.answers.status())["stale"] == 0
+        await world.service.refresh([FIRST])  # unchanged, by 304
+        assert (await world.queries.status())["stale"] == 0
 
-    ask(tmp_path, life)
+    run(environment_on(tmp_path), CONFIG, life)
 
 
 # Where addresses belong
@@ -516,36 +469,36 @@ def test_an_address_in_the_sample_database_that_ships_has_its_country_and_asn(tm
     shipped = Path(__file__).resolve().parents[2] / "config" / "geo" / "documentation.mmdb"
     shutil.copy(shipped, tmp_path / "geo.mmdb")
 
-    async def life(desk: Desk) -> None:
-        await desk.refresh([])
-        assert (await check(desk, "192.0.2.1"))["origin"] == {
+    async def life(world: DaemonWorld) -> None:
+        await world.service.refresh([])
+        assert (await check(world, "192.0.2.1"))["origin"] == {
             "country": "NO",
             "country_name": "Norway",
             "asn": 64496,
             "organisation": "Example Network One",
         }
-        assert (await check(desk, "2001:db8::7"))["origin"] == {
+        assert (await check(world, "2001:db8::7"))["origin"] == {
             "country": "FI",
             "country_name": "Finland",
             "asn": 65536,
             "organisation": "Example Network Four",
         }
 
-    ask(tmp_path, life)
+    run(environment_on(tmp_path), CONFIG, life)
 
 
 def test_an_address_that_nobody_knows_has_an_origin_of_nothing(tmp_path: Path) -> None:
-    async def life(desk: Desk) -> None:
+    async def life(world: DaemonWorld) -> None:
         nothing = {"country": "", "country_name": "", "asn": None, "organisation": ""}
-        assert (await check(desk, "192.0.2.1"))["origin"] == nothing
+        assert (await check(world, "192.0.2.1"))["origin"] == nothing
 
-    ask(tmp_path, life)
+    run(environment_on(tmp_path), CONFIG, life)
 
 
 def test_bans_are_counted_by_country_operator_and_source(tmp_path: Path) -> None:
-    async def life(desk: Desk) -> None:
-        await desk.refresh([])
-        countries = await desk.answers.top("country", 20)
+    async def life(world: DaemonWorld) -> None:
+        await world.service.refresh([])
+        countries = await world.queries.top("country", 20)
         assert json.loads(json.dumps(countries)) == countries
         assert (countries["by"], countries["bans"], countries["total"]) == ("country", 5, 4)
         # The network of IPv6 belongs to two countries and is a ban of both.
@@ -555,24 +508,24 @@ def test_bans_are_counted_by_country_operator_and_source(tmp_path: Path) -> None
             {"key": "DK", "name": "Denmark", "bans": 1, "addresses": 5},
             {"key": "FI", "name": "Finland", "bans": 1, "addresses": 0},
         ]
-        operators = await desk.answers.top("asn", 1)
+        operators = await world.queries.top("asn", 1)
         assert operators["rows"] == [{"key": "AS64496", "name": "Example Network One", "bans": 3, "addresses": 2}]
         assert operators["total"] == 4
-        sources = await desk.answers.top("source", 20)
+        sources = await world.queries.top("source", 20)
         assert sources["rows"] == [
             {"key": FIRST, "name": "", "bans": 3, "addresses": 257},
             {"key": SECOND, "name": "", "bans": 2, "addresses": 6},
         ]
 
-    ask(with_databases(tmp_path), life)
+    run(environment_on(with_databases(tmp_path)), CONFIG, life)
 
 
 def test_bans_by_source_need_no_database_and_bans_by_country_do(tmp_path: Path) -> None:
-    async def life(desk: Desk) -> None:
-        assert (await desk.answers.top("source", 5))["by"] == "source"
+    async def life(world: DaemonWorld) -> None:
+        assert (await world.queries.top("source", 5))["by"] == "source"
         with pytest.raises(GeoError, match="tor-geoipdb"):
-            await desk.answers.top("country", 5)
+            await world.queries.top("country", 5)
         with pytest.raises(UsageError, match="by country, asn, source"):
-            await desk.answers.top("colour", 5)
+            await world.queries.top("colour", 5)
 
-    ask(tmp_path, life)
+    run(environment_on(tmp_path), CONFIG, life)

@@ -13,11 +13,11 @@ from banlistd.events import EventName
 from banlistd.model import BackendName
 from banlistd.paths import Paths
 from banlistd.services.backend_migration import Moving
-from support.fakes import CountingFirewall, ListeningAnnouncer
+from support.fakes import FakeAnnouncer, FakeFirewall
 from support.network_namespace import in_network_namespace
 
 
-class Emptied(CountingFirewall):
+class Emptied(FakeFirewall):
     """Writes down what was asked of it; it can be locked."""
 
     def __init__(self) -> None:
@@ -33,7 +33,7 @@ class Emptied(CountingFirewall):
 
 def start(disk: Path, current: str, firewalls: dict[str, Emptied]) -> list[EventName]:
     """A start on this backend; what was announced."""
-    announcer = ListeningAnnouncer()
+    announcer = FakeAnnouncer()
 
     async def run() -> None:
         async with open_database(disk / "db") as database:

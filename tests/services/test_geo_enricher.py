@@ -25,8 +25,10 @@ from banlistd.events import EventName
 from banlistd.model import Family, Format, Outcome, OutcomeKind, PolicyHash, SourceId
 from banlistd.ports import Asking, Pending
 from banlistd.services.geo_enricher import FORGET_EVERY, Enricher
-from support.fakes import ListeningAnnouncer, StandingClock
-from support.geography import Records, enricher_of, write_mmdb
+from support.fakes import FakeAnnouncer, FakeClock
+from support.geography import Records, write_mmdb
+from support.sources import config_of
+from worlds import Environment, assemble
 
 V4, V6 = Family.IPV4, Family.IPV6
 FEED, OTHER = SourceId("feed"), SourceId("other")
@@ -48,7 +50,7 @@ def source(source_id: SourceId = FEED, **keys: object) -> Source:
 
 
 @dataclass
-class Service:
+class FakeResolver:
     """Knows addresses of 203.0.113.0/24, one by one, unless there is a `fault`. `asked`: all that it was asked for."""
 
     most: int = 100
@@ -80,31 +82,42 @@ class Service:
         ]
 
 
-@dataclass
-class Room:
-    """An enricher and what it stands on."""
+class GeoFixture:
+    """An enricher on the mmdb files of a folder and one online service."""
 
-    folder: Path
-    database: Database
-    service: Service
-    geo: Geo = field(default_factory=Geo)
-    clock: StandingClock = field(default_factory=StandingClock)
-    announcer: ListeningAnnouncer = field(default_factory=ListeningAnnouncer)
-    enricher: Enricher = field(init=False)
+    def __init__(self, folder: Path, database: Database, geo: Geo) -> None:
+        self.resolver = FakeResolver()
+        self._folder = folder
+        self._database = database
+        self._config = config_of(geo=geo)
+        self._environment = Environment(folder)
 
-    def __post_init__(self) -> None:
-        self.ledger = ImportRuns(self.database)
-        self.cache = GeoCacheTable(self.database)
-        self.restart()
-
-    def restart(self, *, online: bool = True) -> None:
+    async def restart(self, *, online: bool = True) -> None:
         """As after a crash: what was in memory is gone."""
         names = ("countries.mmdb", "operators.mmdb")
-        paths = [self.folder / name for name in names if (self.folder / name).exists()]
-        services = [self.service] if online else []
-        self.enricher = enricher_of(
-            self.database, self.ledger, self.announcer, self.clock, *paths, geo=self.geo, services=services
-        )
+        self._environment.geo_databases = [self._folder / name for name in names if (self._folder / name).exists()]
+        self._environment.resolvers = [self.resolver] if online else []
+        self._world = await assemble(self._environment, self._config, self._database)
+
+    @property
+    def enricher(self) -> Enricher:
+        return self._world.enricher
+
+    @property
+    def cache(self) -> GeoCacheTable:
+        return self._world.geo_cache
+
+    @property
+    def ledger(self) -> ImportRuns:
+        return self._world.ledger
+
+    @property
+    def clock(self) -> FakeClock:
+        return self._world.clock
+
+    @property
+    def announcer(self) -> FakeAnnouncer:
+        return self._world.announcer
 
     async def imports(self, text: str, source_id: SourceId = FEED) -> None:
         """An import that has reached the ledger."""
@@ -138,12 +151,14 @@ class Room:
         return [event.message for event in self.announcer.events if event.name is EventName.GEO_FAULT]
 
 
-def live(folder: Path, life: Callable[[Room], Awaitable[None]], geo: Geo | None = None) -> None:
-    async def run() -> None:
+def run(folder: Path, life: Callable[[GeoFixture], Awaitable[None]], geo: Geo | None = None) -> None:
+    async def live() -> None:
         async with open_database(folder / "db") as database:
-            await life(Room(folder, database, Service(), geo or Geo()))
+            fixture = GeoFixture(folder, database, geo or Geo())
+            await fixture.restart()
+            await life(fixture)
 
-    asyncio.run(run())
+    asyncio.run(live())
 
 
 @pytest.fixture
@@ -155,324 +170,326 @@ def local(tmp_path: Path) -> Path:
 
 
 def test_after_an_import_its_networks_are_known_and_each_stands_once(local: Path) -> None:
-    async def life(room: Room) -> None:
-        room.restart(online=False)
-        await room.completes("192.0.2.1 192.0.2.2 192.0.2.130 198.51.100.0/24 2001:db8::1 203.0.113.9")
-        await room.warm()
-        assert await room.found("192.0.2.77") == GeoEntry(
-            V4, 0xC0000200, 0xC000027F, Origin("NO", "Norway", 64496, "One"), room.clock.now() + 30 * 86400
+    async def life(fixture: GeoFixture) -> None:
+        await fixture.restart(online=False)
+        await fixture.completes("192.0.2.1 192.0.2.2 192.0.2.130 198.51.100.0/24 2001:db8::1 203.0.113.9")
+        await fixture.warm()
+        assert await fixture.found("192.0.2.77") == GeoEntry(
+            V4, 0xC0000200, 0xC000027F, Origin("NO", "Norway", 64496, "One"), fixture.clock.now() + 30 * 86400
         )
-        assert await room.origin("192.0.2.130") == Origin("NO", "Norway", 64497, "Two")
-        assert await room.origin("2001:db8::1") == Origin("FI", "Finland", 64498)
-        assert await room.origin("198.51.100.1") == Origin("SE", "Sweden")
-        unknown = await room.found("203.0.113.9")
+        assert await fixture.origin("192.0.2.130") == Origin("NO", "Norway", 64497, "Two")
+        assert await fixture.origin("2001:db8::1") == Origin("FI", "Finland", 64498)
+        assert await fixture.origin("198.51.100.1") == Origin("SE", "Sweden")
+        unknown = await fixture.found("203.0.113.9")
         assert isinstance(unknown, GeoNegEntry)
-        assert unknown.expires_at == room.clock.now() + 86400
-        assert len(await room.cache.page(None, 100, 0.0)) == 4
-        assert not room.faults()
+        assert unknown.expires_at == fixture.clock.now() + 86400
+        assert len(await fixture.cache.page(None, 100, 0.0)) == 4
+        assert not fixture.faults()
 
-    live(local, life)
+    run(local, life)
 
 
 def test_only_what_is_new_is_looked_up_after_the_next_import(tmp_path: Path) -> None:
-    async def life(room: Room) -> None:
-        await room.completes("203.0.113.1 203.0.113.2")
-        await room.warm()
-        await room.completes("203.0.113.2 203.0.113.3")
-        await room.warm()
-        assert room.service.asked == ["203.0.113.1", "203.0.113.2", "203.0.113.3"]
+    async def life(fixture: GeoFixture) -> None:
+        await fixture.completes("203.0.113.1 203.0.113.2")
+        await fixture.warm()
+        await fixture.completes("203.0.113.2 203.0.113.3")
+        await fixture.warm()
+        assert fixture.resolver.asked == ["203.0.113.1", "203.0.113.2", "203.0.113.3"]
 
-    live(tmp_path, life)
+    run(tmp_path, life)
 
 
 def test_two_imports_before_anybody_looks_are_both_looked_up(tmp_path: Path) -> None:
-    async def life(room: Room) -> None:
-        await room.completes("203.0.113.1")
-        await room.warm()
-        await room.completes("203.0.113.1 203.0.113.2")
-        await room.completes("203.0.113.1 203.0.113.2 203.0.113.3")
-        await room.warm()
-        assert room.service.asked == ["203.0.113.1", "203.0.113.2", "203.0.113.3"]
+    async def life(fixture: GeoFixture) -> None:
+        await fixture.completes("203.0.113.1")
+        await fixture.warm()
+        await fixture.completes("203.0.113.1 203.0.113.2")
+        await fixture.completes("203.0.113.1 203.0.113.2 203.0.113.3")
+        await fixture.warm()
+        assert fixture.resolver.asked == ["203.0.113.1", "203.0.113.2", "203.0.113.3"]
 
-    live(tmp_path, life)
+    run(tmp_path, life)
 
 
 def test_a_service_is_asked_only_for_what_no_database_knows_whole(local: Path) -> None:
-    async def life(room: Room) -> None:
-        await room.completes("192.0.2.1 198.51.100.7 203.0.113.5")
-        await room.warm()
-        assert room.service.asked == ["198.51.100.7", "203.0.113.5"]
+    async def life(fixture: GeoFixture) -> None:
+        await fixture.completes("192.0.2.1 198.51.100.7 203.0.113.5")
+        await fixture.warm()
+        assert fixture.resolver.asked == ["198.51.100.7", "203.0.113.5"]
         # The service does not know it either, but the country is known.
-        assert await room.origin("198.51.100.7") == Origin("SE", "Sweden")
-        assert await room.origin("203.0.113.5") == Origin("DK", "Denmark", 64511)
+        assert await fixture.origin("198.51.100.7") == Origin("SE", "Sweden")
+        assert await fixture.origin("203.0.113.5") == Origin("DK", "Denmark", 64511)
         # What it says holds for the address alone.
-        assert await room.found("203.0.113.6") is None
+        assert await fixture.found("203.0.113.6") is None
 
-    live(local, life)
+    run(local, life)
 
 
 def test_one_s_own_networks_are_never_asked_for(tmp_path: Path) -> None:
-    async def life(room: Room) -> None:
-        await room.completes("10.0.0.1 192.168.0.0/24 fe80::1 203.0.113.5")
-        await room.warm()
-        assert room.service.asked == ["203.0.113.5"]
+    async def life(fixture: GeoFixture) -> None:
+        await fixture.completes("10.0.0.1 192.168.0.0/24 fe80::1 203.0.113.5")
+        await fixture.warm()
+        assert fixture.resolver.asked == ["203.0.113.5"]
 
-    live(tmp_path, life)
+    run(tmp_path, life)
 
 
 def test_a_network_on_a_list_costs_one_question_however_wide_it_is(tmp_path: Path) -> None:
-    async def life(room: Room) -> None:
-        await room.completes("203.0.112.0/22 2001:db8::/32")
-        await room.warm()
-        assert room.service.asked == ["203.0.112.0", "2001:db8::"]
+    async def life(fixture: GeoFixture) -> None:
+        await fixture.completes("203.0.112.0/22 2001:db8::/32")
+        await fixture.warm()
+        assert fixture.resolver.asked == ["203.0.112.0", "2001:db8::"]
 
-    live(tmp_path, life)
+    run(tmp_path, life)
 
 
 def test_requests_are_no_larger_than_the_service_takes(tmp_path: Path) -> None:
-    async def life(room: Room) -> None:
-        await room.completes(" ".join(f"203.0.113.{at}" for at in range(250)))
-        await room.warm()
-        assert room.service.requests == 3
-        assert len(set(room.service.asked)) == len(room.service.asked) == 250
+    async def life(fixture: GeoFixture) -> None:
+        await fixture.completes(" ".join(f"203.0.113.{at}" for at in range(250)))
+        await fixture.warm()
+        assert fixture.resolver.requests == 3
+        assert len(set(fixture.resolver.asked)) == len(fixture.resolver.asked) == 250
 
-    live(tmp_path, life)
+    run(tmp_path, life)
 
 
 def test_a_crash_in_the_middle_loses_nothing_and_repeats_nothing(tmp_path: Path) -> None:
     addresses = [f"203.0.113.{at}" for at in range(250)]
 
-    async def life(room: Room) -> None:
-        await room.completes(" ".join(addresses))
-        room.service.gate = asyncio.Event()
-        warming = asyncio.ensure_future(room.warm())
-        await room.service.asking.wait()
-        room.service.asking.clear()
-        room.service.gate.set()
-        room.service.gate = asyncio.Event()
-        await room.service.asking.wait()
+    async def life(fixture: GeoFixture) -> None:
+        await fixture.completes(" ".join(addresses))
+        fixture.resolver.gate = asyncio.Event()
+        warming = asyncio.ensure_future(fixture.warm())
+        await fixture.resolver.asking.wait()
+        fixture.resolver.asking.clear()
+        fixture.resolver.gate.set()
+        fixture.resolver.gate = asyncio.Event()
+        await fixture.resolver.asking.wait()
         # It is in its second request; the answer to the first is in the cache.
         warming.cancel()
         await asyncio.gather(warming, return_exceptions=True)
-        assert len(room.service.asked) == 100
-        room.service.gate = None
-        room.restart()
-        room.enricher.recover([source()])
-        await room.warm()
-        assert sorted(room.service.asked) == sorted(addresses)
+        assert len(fixture.resolver.asked) == 100
+        fixture.resolver.gate = None
+        await fixture.restart()
+        fixture.enricher.recover([source()])
+        await fixture.warm()
+        assert sorted(fixture.resolver.asked) == sorted(addresses)
 
-    live(tmp_path, life)
+    run(tmp_path, life)
 
 
 def test_a_start_repeats_nothing_that_is_done_and_takes_up_nothing_that_has_left(tmp_path: Path) -> None:
-    async def life(room: Room) -> None:
-        await room.completes("203.0.113.1")
-        await room.warm()
-        await room.imports("203.0.113.1 203.0.113.2 203.0.113.3")
-        await room.imports("203.0.113.1 203.0.113.3")
-        room.restart()
-        room.enricher.recover([source(), source(OTHER)])
-        await room.warm()
-        assert room.service.asked == ["203.0.113.1", "203.0.113.3"]
+    async def life(fixture: GeoFixture) -> None:
+        await fixture.completes("203.0.113.1")
+        await fixture.warm()
+        await fixture.imports("203.0.113.1 203.0.113.2 203.0.113.3")
+        await fixture.imports("203.0.113.1 203.0.113.3")
+        await fixture.restart()
+        fixture.enricher.recover([source(), source(OTHER)])
+        await fixture.warm()
+        assert fixture.resolver.asked == ["203.0.113.1", "203.0.113.3"]
 
-    live(tmp_path, life)
+    run(tmp_path, life)
 
 
 def test_what_was_done_long_ago_and_has_expired_is_not_taken_up_by_a_start(tmp_path: Path) -> None:
-    async def life(room: Room) -> None:
-        await room.completes("203.0.113.1")
-        await room.warm()
-        room.clock.time += 31 * 86400
-        room.restart()
-        room.enricher.recover([source()])
-        await room.warm()
-        assert room.service.asked == ["203.0.113.1"]
-        assert await room.found("203.0.113.1") is None
+    async def life(fixture: GeoFixture) -> None:
+        await fixture.completes("203.0.113.1")
+        await fixture.warm()
+        fixture.clock.time += 31 * 86400
+        await fixture.restart()
+        fixture.enricher.recover([source()])
+        await fixture.warm()
+        assert fixture.resolver.asked == ["203.0.113.1"]
+        assert await fixture.found("203.0.113.1") is None
 
-    live(tmp_path, life)
+    run(tmp_path, life)
 
 
 @pytest.mark.parametrize(("rewarm", "times"), [(True, 2), (False, 1)])
 def test_an_unchanged_list_is_looked_up_again_only_with_rewarm(tmp_path: Path, *, rewarm: bool, times: int) -> None:
-    async def life(room: Room) -> None:
-        await room.completes("203.0.113.1 203.0.113.2")
-        await room.warm()
-        room.enricher.note(source(), Outcome(FEED, OutcomeKind.SKIPPED))
-        await room.warm()
-        assert len(room.service.asked) == 2, "nothing has expired yet"
-        room.clock.time += 31 * 86400
-        room.enricher.note(source(), Outcome(FEED, OutcomeKind.SKIPPED))
-        await room.warm()
-        assert room.service.asked == ["203.0.113.1", "203.0.113.2"] * times
+    async def life(fixture: GeoFixture) -> None:
+        await fixture.completes("203.0.113.1 203.0.113.2")
+        await fixture.warm()
+        fixture.enricher.note(source(), Outcome(FEED, OutcomeKind.SKIPPED))
+        await fixture.warm()
+        assert len(fixture.resolver.asked) == 2, "nothing has expired yet"
+        fixture.clock.time += 31 * 86400
+        fixture.enricher.note(source(), Outcome(FEED, OutcomeKind.SKIPPED))
+        await fixture.warm()
+        assert fixture.resolver.asked == ["203.0.113.1", "203.0.113.2"] * times
 
-    live(tmp_path, life, Geo(rewarm=rewarm))
+    run(tmp_path, life, Geo(rewarm=rewarm))
 
 
 @pytest.mark.parametrize("kind", [OutcomeKind.FAILED, OutcomeKind.REFUSED])
 def test_an_import_that_came_to_nothing_is_no_news(tmp_path: Path, kind: OutcomeKind) -> None:
-    async def life(room: Room) -> None:
-        await room.imports("203.0.113.1")
-        room.enricher.note(source(), Outcome(FEED, kind))
-        assert room.enricher.is_idle
+    async def life(fixture: GeoFixture) -> None:
+        await fixture.imports("203.0.113.1")
+        fixture.enricher.note(source(), Outcome(FEED, kind))
+        assert fixture.enricher.is_idle
 
-    live(tmp_path, life, Geo(rewarm=True))
+    run(tmp_path, life, Geo(rewarm=True))
 
 
 def test_what_a_source_bans_by_country_is_not_looked_up(local: Path) -> None:
-    async def life(room: Room) -> None:
-        await room.imports("192.0.2.0/24")
+    async def life(fixture: GeoFixture) -> None:
+        await fixture.imports("192.0.2.0/24")
         by_country = source(url=None, block=Block(countries=("NO",)))
-        room.enricher.note(by_country, Outcome(FEED, OutcomeKind.COMPLETED))
-        await room.warm()
-        assert await room.found("192.0.2.0") is None
+        fixture.enricher.note(by_country, Outcome(FEED, OutcomeKind.COMPLETED))
+        await fixture.warm()
+        assert await fixture.found("192.0.2.0") is None
 
-    live(local, life)
+    run(local, life)
 
 
 def test_where_nobody_can_be_asked_nothing_happens_at_all(tmp_path: Path) -> None:
-    async def life(room: Room) -> None:
-        room.restart(online=False)
-        await room.completes("203.0.113.1")
-        await room.warm()
-        assert await room.found("203.0.113.1") is None
-        assert not room.announcer.events
+    async def life(fixture: GeoFixture) -> None:
+        await fixture.restart(online=False)
+        await fixture.completes("203.0.113.1")
+        await fixture.warm()
+        assert await fixture.found("203.0.113.1") is None
+        assert not fixture.announcer.events
 
-    live(tmp_path, life)
+    run(tmp_path, life)
 
 
 def test_a_service_that_fails_is_told_once_and_what_it_would_have_known_is_left_open(local: Path) -> None:
-    async def life(room: Room) -> None:
-        room.service.fault = "the service is away"
-        await room.completes(" ".join(f"203.0.113.{at}" for at in range(250)) + " 192.0.2.1 198.51.100.7")
-        await room.warm()
-        assert room.faults() == ["the service is away"]
-        assert await room.origin("192.0.2.1") == Origin("NO", "Norway", 64496, "One")
-        assert await room.found("203.0.113.1") is None, "nobody has said that it is not known"
+    async def life(fixture: GeoFixture) -> None:
+        fixture.resolver.fault = "the service is away"
+        await fixture.completes(" ".join(f"203.0.113.{at}" for at in range(250)) + " 192.0.2.1 198.51.100.7")
+        await fixture.warm()
+        assert fixture.faults() == ["the service is away"]
+        assert await fixture.origin("192.0.2.1") == Origin("NO", "Norway", 64496, "One")
+        assert await fixture.found("203.0.113.1") is None, "nobody has said that it is not known"
         # The country is known and the operator may be once the service is back: asked again before long.
-        partly = await room.found("198.51.100.7")
+        partly = await fixture.found("198.51.100.7")
         assert partly is not None
-        assert partly.expires_at == room.clock.now() + 86400
-        room.service.fault = ""
-        room.restart()
-        room.enricher.recover([source()])
-        await room.warm()
-        assert await room.origin("203.0.113.1") == Origin("DK", "Denmark", 64511)
+        assert partly.expires_at == fixture.clock.now() + 86400
+        fixture.resolver.fault = ""
+        await fixture.restart()
+        fixture.enricher.recover([source()])
+        await fixture.warm()
+        assert await fixture.origin("203.0.113.1") == Origin("DK", "Denmark", 64511)
 
-    live(local, life)
+    run(local, life)
 
 
 def test_a_damaged_database_is_told_once_and_the_others_go_on(local: Path) -> None:
-    async def life(room: Room) -> None:
+    async def life(fixture: GeoFixture) -> None:
         (local / "countries.mmdb").write_bytes(b"nothing of the kind")
-        room.restart(online=False)
-        await room.completes("192.0.2.1 203.0.113.7")
-        await room.warm()
-        assert await room.origin("192.0.2.1") == Origin(asn=64496, organisation="One")
-        assert await room.found("203.0.113.7") is None
-        assert await room.enricher.origin_of(V4, 0xC0000201) == Origin(asn=64496, organisation="One")
-        (fault,) = room.faults()
+        await fixture.restart(online=False)
+        await fixture.completes("192.0.2.1 203.0.113.7")
+        await fixture.warm()
+        assert await fixture.origin("192.0.2.1") == Origin(asn=64496, organisation="One")
+        assert await fixture.found("203.0.113.7") is None
+        assert await fixture.enricher.origin_of(V4, 0xC0000201) == Origin(asn=64496, organisation="One")
+        (fault,) = fixture.faults()
         assert "countries.mmdb cannot be used" in fault
 
-    live(local, life)
+    run(local, life)
 
 
 def test_a_database_that_is_named_and_not_there_is_missed_and_a_usual_one_is_not(local: Path) -> None:
-    async def life(room: Room) -> None:
+    async def life(fixture: GeoFixture) -> None:
         (local / "operators.mmdb").unlink()
-        await room.completes("192.0.2.1")
-        await room.warm()
-        (fault,) = room.faults()
+        await fixture.completes("192.0.2.1")
+        await fixture.warm()
+        (fault,) = fixture.faults()
         assert "operators.mmdb is not there" in fault
-        assert (await room.origin("192.0.2.1")) == Origin("NO", "Norway")
+        assert (await fixture.origin("192.0.2.1")) == Origin("NO", "Norway")
 
-    live(local, life)
+    run(local, life)
 
 
 def test_a_database_that_comes_later_is_used_from_then_on(local: Path) -> None:
-    async def life(room: Room) -> None:
-        room.restart(online=False)
+    async def life(fixture: GeoFixture) -> None:
+        await fixture.restart(online=False)
         write_mmdb(local / "countries.mmdb", {"192.0.2.0/24": {"country_code": "DK"}})
-        await room.completes("192.0.2.1")
-        await room.warm()
-        assert (await room.origin("192.0.2.1") or Origin()).country == "DK"
+        await fixture.completes("192.0.2.1")
+        await fixture.warm()
+        assert (await fixture.origin("192.0.2.1") or Origin()).country == "DK"
 
-    live(local, life)
+    run(local, life)
 
 
 def test_small_lists_need_not_wait_for_a_large_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("banlistd.services.geo_enricher.BATCHES", 1)
 
-    async def life(room: Room) -> None:
-        await room.completes(" ".join(f"203.0.113.{at}" for at in range(250)))
-        await room.completes("203.0.112.9", OTHER)
-        await room.warm()
-        assert room.service.asked.index("203.0.112.9") < 150
-        assert len(room.service.asked) == 251
+    async def life(fixture: GeoFixture) -> None:
+        await fixture.completes(" ".join(f"203.0.113.{at}" for at in range(250)))
+        await fixture.completes("203.0.112.9", OTHER)
+        await fixture.warm()
+        assert fixture.resolver.asked.index("203.0.112.9") < 150
+        assert len(fixture.resolver.asked) == 251
 
-    live(tmp_path, life)
+    run(tmp_path, life)
 
 
 def test_what_has_expired_is_forgotten_now_and_then(tmp_path: Path) -> None:
-    async def life(room: Room) -> None:
-        await room.cache.bulk_upsert_entries([GeoEntry(V4, at, at, Origin("NO"), room.clock.now() + 1) for at in range(2500)])
-        await room.enricher.warm()
-        assert len(await room.cache.page(None, 5000, 0.0)) == 2500
-        room.clock.time += FORGET_EVERY
-        await room.enricher.warm()
-        assert not await room.cache.page(None, 5000, 0.0)
+    async def life(fixture: GeoFixture) -> None:
+        await fixture.cache.bulk_upsert_entries(
+            [GeoEntry(V4, at, at, Origin("NO"), fixture.clock.now() + 1) for at in range(2500)]
+        )
+        await fixture.enricher.warm()
+        assert len(await fixture.cache.page(None, 5000, 0.0)) == 2500
+        fixture.clock.time += FORGET_EVERY
+        await fixture.enricher.warm()
+        assert not await fixture.cache.page(None, 5000, 0.0)
 
-    live(tmp_path, life)
+    run(tmp_path, life)
 
 
 def test_the_event_of_a_look_up_counts_networks(local: Path) -> None:
-    async def life(room: Room) -> None:
-        await room.completes("192.0.2.1 192.0.2.2 192.0.2.200 203.0.112.1")
-        await room.warm()
-        (event,) = [event for event in room.announcer.events if event.name is EventName.GEO_WARMED]
+    async def life(fixture: GeoFixture) -> None:
+        await fixture.completes("192.0.2.1 192.0.2.2 192.0.2.200 203.0.112.1")
+        await fixture.warm()
+        (event,) = [event for event in fixture.announcer.events if event.name is EventName.GEO_WARMED]
         assert (event.fields["SOURCE_ID"], event.fields["NETWORKS"], event.fields["UNKNOWN"]) == (FEED, 2, 1)
 
-    live(local, life)
+    run(local, life)
 
 
 # Questions
 
 
 def test_a_question_is_answered_by_the_databases_and_sends_nothing_anywhere(local: Path) -> None:
-    async def life(room: Room) -> None:
-        assert await room.enricher.origin_of(V4, 0xC0000201) == Origin("NO", "Norway", 64496, "One")
-        assert await room.enricher.origin_of(V4, 0xCB007101) == Origin()
-        assert not room.service.asked
+    async def life(fixture: GeoFixture) -> None:
+        assert await fixture.enricher.origin_of(V4, 0xC0000201) == Origin("NO", "Norway", 64496, "One")
+        assert await fixture.enricher.origin_of(V4, 0xCB007101) == Origin()
+        assert not fixture.resolver.asked
 
-    live(local, life)
+    run(local, life)
 
 
 def test_what_the_databases_do_not_know_the_cache_may(local: Path) -> None:
-    async def life(room: Room) -> None:
-        await room.completes("203.0.113.1")
-        await room.warm()
-        asked = list(room.service.asked)
-        assert await room.enricher.origin_of(V4, 0xCB007101) == Origin("DK", "Denmark", 64511)
-        assert room.service.asked == asked
+    async def life(fixture: GeoFixture) -> None:
+        await fixture.completes("203.0.113.1")
+        await fixture.warm()
+        asked = list(fixture.resolver.asked)
+        assert await fixture.enricher.origin_of(V4, 0xCB007101) == Origin("DK", "Denmark", 64511)
+        assert fixture.resolver.asked == asked
 
-    live(local, life)
+    run(local, life)
 
 
 def test_a_table_comes_from_the_databases_and_without_them_from_the_cache(local: Path) -> None:
-    async def life(room: Room) -> None:
-        assert (await room.enricher.table(By.ASN)).names == {64496: "One", 64497: "Two"}
-        await room.completes("203.0.113.1")
-        await room.warm()
+    async def life(fixture: GeoFixture) -> None:
+        assert (await fixture.enricher.table(By.ASN)).names == {64496: "One", 64497: "Two"}
+        await fixture.completes("203.0.113.1")
+        await fixture.warm()
         for path in (local / "countries.mmdb", local / "operators.mmdb"):
             path.unlink()
-        room.restart()
-        assert set((await room.enricher.table(By.ASN)).layers[V4].code.tolist()) == {64511}
+        await fixture.restart()
+        assert set((await fixture.enricher.table(By.ASN)).layers[V4].code.tolist()) == {64511}
 
-    live(local, life)
+    run(local, life)
 
 
 def test_where_nobody_knows_a_table_says_what_to_install(tmp_path: Path) -> None:
-    async def life(room: Room) -> None:
+    async def life(fixture: GeoFixture) -> None:
         with pytest.raises(GeoError, match=r"no database .* countries .*tor-geoipdb"):
-            await room.enricher.table(By.COUNTRY)
+            await fixture.enricher.table(By.COUNTRY)
 
-    live(tmp_path, life)
+    run(tmp_path, life)

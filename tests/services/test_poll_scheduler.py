@@ -10,7 +10,7 @@ from banlistd.adapters.storage.import_runs import ImportRuns
 from banlistd.adapters.system.clock import SystemClock
 from banlistd.model import Poll, SourceId
 from banlistd.services.poll_scheduler import PollScheduler
-from support.serving import source
+from support.sources import source
 
 COUNT = 20
 PATIENCE = 20.0

@@ -1,27 +1,58 @@
-"""Doors that tests hold in their own hands: lists from a dictionary, a clock that stands, an announcer that listens."""
+"""Adapters that a test controls: a firewall in memory, lists from a dictionary, a clock that only the test moves."""
 
+import asyncio
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from ipaddress import ip_address
 
 from banlistd.adapters.firewalls.memory import MemoryFirewall
 from banlistd.core.config.model import Source
 from banlistd.core.ruleset.diff import Change
 from banlistd.errors import FetchError, FirewallError
 from banlistd.events import Event, EventName
-from banlistd.model import Download, NotModified, Protected, SourceId, Validators
-from banlistd.ports import Firewall
+from banlistd.model import Download, Family, Marker, NotModified, Protected, SourceId, Validators
+from banlistd.ports import Firewall, Supervisor
+
+
+def open_gate() -> asyncio.Event:
+    gate = asyncio.Event()
+    gate.set()
+    return gate
 
 
 @dataclass
-class CannedFetcher:
-    """Serves bodies by source; honours the etag, which is the body's hash. `asked` counts fetches with their validators."""
+class FakeFetcher:
+    """Serves bodies by source; honours the etag, which is the body's hash. `asked` counts fetches with their validators.
+
+    A fetch waits for the `gate`; `most` is how many were under way at once, by source.
+    """
 
     bodies: dict[SourceId, bytes | FetchError]
     asked: list[tuple[SourceId, Validators]] = field(default_factory=list)
     etags: bool = True
+    gate: asyncio.Event = field(default_factory=open_gate)
+    entered: asyncio.Event = field(default_factory=asyncio.Event)
+    faults: dict[SourceId, Exception] = field(default_factory=dict)
+    under_way: list[SourceId] = field(default_factory=list)
+    most: dict[SourceId, int] = field(default_factory=dict)
 
     async def fetch(self, source: Source, validators: Validators) -> Download | NotModified:
+        self.under_way.append(source.id)
+        self.most[source.id] = max(self.most.get(source.id, 0), self.under_way.count(source.id))
+        self.entered.set()
+        try:
+            await self.gate.wait()
+            if source.id in self.faults:
+                raise self.faults[source.id]
+            return self._answer(source, validators)
+        finally:
+            self.under_way.remove(source.id)
+
+    def polled(self) -> list[SourceId]:
+        return [source_id for source_id, _ in self.asked]
+
+    def _answer(self, source: Source, validators: Validators) -> Download | NotModified:
         self.asked.append((source.id, validators))
         body = self.bodies[source.id]
         if isinstance(body, FetchError):
@@ -33,7 +64,7 @@ class CannedFetcher:
 
 
 @dataclass
-class StandingClock:
+class FakeClock:
     """Time moves when a test moves it."""
 
     time: float = 1_000_000.0
@@ -46,41 +77,111 @@ class StandingClock:
 
 
 @dataclass
-class ListeningAnnouncer:
+class FakeAnnouncer:
+    """Keeps every event, and lets a test wait for one."""
+
     events: list[Event] = field(default_factory=list)
+    _announced: asyncio.Event = field(default_factory=asyncio.Event)
 
     def announce(self, event: Event) -> None:
-        assert event.fields.keys() <= set(event.name.kind.fields)
         self.events.append(event)
+        self._announced.set()
 
     def names(self) -> list[EventName]:
         return [event.name for event in self.events]
 
+    async def until(self, name: EventName, source_id: SourceId | None = None, times: int = 1) -> Event:
+        while True:
+            found = [event for event in self.events if event.name is name and self._is_about(event, source_id)]
+            if len(found) >= times:
+                return found[times - 1]
+            self._announced.clear()
+            async with asyncio.timeout(20):
+                await self._announced.wait()
 
-class OpenHost:
-    """A machine on which nothing is to be protected."""
+    @staticmethod
+    def _is_about(event: Event, source_id: SourceId | None) -> bool:
+        return source_id is None or event.fields.get("SOURCE_ID") == source_id
+
+
+def protected(text: str, reason: str = "gateway") -> Protected:
+    address = ip_address(text)
+    return Protected(Family.IPV4 if address.version == 4 else Family.IPV6, int(address), int(address), reason)
+
+
+class FakeHost:
+    """Protects the addresses that a test names: none at first. `asked`: the URLs of each look, and whether to look names up."""
+
+    def __init__(self, *addresses: str) -> None:
+        self.now = [protected(address) for address in addresses]
+        self.asked: list[tuple[Sequence[str], bool]] = []
 
     async def protected(self, urls: Sequence[str], *, ask: bool = True) -> Sequence[Protected]:
-        return ()
+        self.asked.append((urls, ask))
+        return tuple(self.now)
 
 
-class CountingFirewall(MemoryFirewall):
-    """The memory backend, counting transactions; it can be told to fail, before or after the change."""
+class FakeFirewall(MemoryFirewall):
+    """The memory backend. `changes`: what was applied, in order.
+
+    A test can let it fail before or after a change, fail whenever it is read (`blind`), or wait for the `gate` at a change.
+    """
 
     def __init__(self) -> None:
         super().__init__()
-        self.transactions = 0
+        self.changes: list[Change] = []
         self.fail_before = False
         self.fail_after = False
+        self.blind = False
+        self.gate = open_gate()
+        self.entered = asyncio.Event()
+        self.looked = asyncio.Event()
+
+    @property
+    def transactions(self) -> int:
+        return len(self.changes)
+
+    async def markers(self) -> tuple[Marker, ...]:
+        self.looked.set()
+        if self.blind:
+            raise FirewallError("the kernel does not answer")
+        return await super().markers()
 
     async def apply(self, change: Change) -> int:
+        self.entered.set()
+        await self.gate.wait()
         if self.fail_before:
-            raise FirewallError("the kernel said no", "a test told it to")
+            raise FirewallError("the kernel said no", "a test asked for it")
         written = await super().apply(change)
-        self.transactions += 1
+        self.changes.append(change)
         if self.fail_after:
-            raise FirewallError("the answer was lost", "a test told it to")
+            raise FirewallError("the answer was lost", "a test asked for it")
         return written
 
 
-_: type[Firewall] = CountingFirewall
+class FakeSupervisor:
+    """Keeps what the service manager would receive; `fed` is set with each sign of life."""
+
+    def __init__(self) -> None:
+        self.heard: list[str] = []
+        self.fed = asyncio.Event()
+        self.watchdog_interval: float | None = None
+
+    def ready(self) -> None:
+        self.heard.append("ready")
+
+    def reloading(self) -> None:
+        self.heard.append("reloading")
+
+    def stopping(self) -> None:
+        self.heard.append("stopping")
+
+    def status(self, text: str) -> None:
+        self.heard.append(text)
+
+    def alive(self) -> None:
+        self.fed.set()
+
+
+_: type[Firewall] = FakeFirewall
+_supervisor: type[Supervisor] = FakeSupervisor

@@ -1,4 +1,4 @@
-"""mmdb files of our own making, and an Enricher that knows them. The encoder is from the format's description, version 2.0.
+"""mmdb files of our own making. The encoder is from the format's description, version 2.0.
 
     write_mmdb(path, {"192.0.2.0/24": {"country_code": "NO"}}, layout="country")
 
@@ -7,16 +7,9 @@ maxmind.github.io/MaxMind-DB: a binary search tree, 16 bytes of zeros, records, 
 
 import ipaddress
 import struct
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
-
-from banlistd.adapters.geo.mmdb import MmdbFile
-from banlistd.adapters.storage.database import Database
-from banlistd.adapters.storage.geo_cache import GeoCacheTable
-from banlistd.core.config.model import Geo
-from banlistd.ports import Announcer, Clock, Ledger, Resolver
-from banlistd.services.geo_enricher import Doors, Enricher
 
 Records = Mapping[str, Any]
 """Networks, as text, with what is known of each."""
@@ -159,17 +152,3 @@ def _control(kind: int, size: int) -> bytes:
     extended = bytes([kind - 7]) if kind > 7 else b""
     more = b"" if size < 29 else bytes([size - 29]) if size < 285 else struct.pack("!H", size - 285)
     return bytes([head]) + extended + more
-
-
-def enricher_of(
-    database: Database,
-    ledger: Ledger,
-    announcer: Announcer,
-    clock: Clock,
-    *paths: Path,
-    geo: Geo | None = None,
-    services: Iterable[Resolver] = (),
-) -> Enricher:
-    """An Enricher that knows these mmdb files, and asks these services."""
-    doors = Doors(tuple(MmdbFile(path) for path in paths), tuple(services))
-    return Enricher(geo or Geo(databases=paths), lambda _: doors, GeoCacheTable(database), ledger, announcer, clock)

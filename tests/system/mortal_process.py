@@ -14,19 +14,15 @@ from typing import Any, TypeVar, cast
 
 from banlistd.adapters.firewalls.nftables.firewall import NftablesFirewall
 from banlistd.adapters.storage.database import Database, open_database
-from banlistd.adapters.storage.import_runs import ImportRuns
-from banlistd.adapters.storage.quarantine import QuarantineTable
 from banlistd.core.config.model import Config
 from banlistd.core.ruleset.diff import Change
-from banlistd.core.ruleset.policy import Policy, policy_of
 from banlistd.errors import FirewallError
 from banlistd.model import Outcome
-from banlistd.services.enforcer import Enforcer
-from banlistd.services.importer import Importer
-from support.fakes import CannedFetcher, ListeningAnnouncer, StandingClock
+from support.fakes import FakeFetcher
+from worlds import Environment, assemble
 
 T = TypeVar("T")
-Door = TypeVar("Door")
+AdapterT = TypeVar("AdapterT")
 
 
 class Killed(BaseException):
@@ -49,14 +45,14 @@ class Fuse:
 
 
 class _Mortal:
-    """A door whose calls burn the fuse."""
+    """An adapter whose calls burn the fuse."""
 
-    def __init__(self, door: object, fuse: Fuse) -> None:
-        self._door = door
+    def __init__(self, adapter: object, fuse: Fuse) -> None:
+        self._adapter = adapter
         self._fuse = fuse
 
     def __getattr__(self, name: str) -> Any:
-        found = getattr(self._door, name)
+        found = getattr(self._adapter, name)
         if not inspect.iscoroutinefunction(found):
             return found
 
@@ -69,8 +65,8 @@ class _Mortal:
         return call
 
 
-def mortal(door: Door, fuse: Fuse) -> Door:
-    return cast("Door", _Mortal(door, fuse))
+def mortal(adapter: AdapterT, fuse: Fuse) -> AdapterT:
+    return cast("AdapterT", _Mortal(adapter, fuse))
 
 
 class FickleFirewall(NftablesFirewall):
@@ -81,46 +77,36 @@ class FickleFirewall(NftablesFirewall):
 
     async def apply(self, change: Change) -> int:
         if self.refuses and not change.is_empty:
-            raise FirewallError("the kernel said no", "a test told it to")
+            raise FirewallError("the kernel said no", "a test asked for it")
         written = await super().apply(change)
         if self.loses_the_answer and not change.is_empty:
-            raise FirewallError("the answer was lost", "a test told it to")
+            raise FirewallError("the answer was lost", "a test asked for it")
         return written
 
 
-class Process:
+class MortalDaemon:
     """One life. Every method may raise Killed; then `die` is all that is left to do."""
 
-    def __init__(self, disk: Path, config: Config, fetcher: CannedFetcher, fuse: Fuse) -> None:
+    def __init__(self, disk: Path, config: Config, fetcher: FakeFetcher, fuse: Fuse) -> None:
         self.config = config
         self.firewall = FickleFirewall()
         self._disk = disk
         self._fuse = fuse
-        self._fetcher = mortal(fetcher, fuse)
-        self._clock = StandingClock()
+        self._environment = Environment(disk, fetcher=fetcher)
         self._stack = AsyncExitStack()
         self._runner = asyncio.Runner()
         self._database: Database = self._run(self._stack.enter_async_context(open_database(disk / "db")))
-        self._ledger = mortal(ImportRuns(self._database), fuse)
 
     def start(self) -> None:
-        """As compose and the service do."""
-
         async def start() -> None:
-            firewall = mortal(self.firewall, self._fuse)
-            ids = [source.id for source in self.config.sources]
-            marks = await self._ledger.marks_for(ids, await firewall.markers())
-            self._enforcer = Enforcer(firewall, self._ledger, policy_of(self.config, marks, self._clock.now()))
-            self._importer = Importer(
-                self._fetcher,
-                self._ledger,
-                mortal(QuarantineTable(self._database), self._fuse),
-                self._enforcer,
-                ListeningAnnouncer(),
-                self._clock,
-                chance=lambda: 0.5,
+            self._world = await assemble(
+                self._environment,
+                self.config,
+                self._database,
+                firewall=self.firewall,
+                wrap=lambda adapter: mortal(adapter, self._fuse),
             )
-            await self._enforcer.restore(self._clock.now())
+            await self._world.service.restore()
 
         self._run(start())
 
@@ -129,13 +115,13 @@ class Process:
 
         async def poll() -> Sequence[Outcome]:
             sources = [source for source in self.config.sources if source.id in source_ids]
-            return await asyncio.gather(*(self._importer.import_source(source) for source in sources))
+            return await asyncio.gather(*(self._world.importer.import_source(source) for source in sources))
 
         return self._run(poll())
 
     def reconcile(self) -> Change:
         async def reconcile() -> Change:
-            return await self._enforcer.reconcile(await self._policy(self.config))
+            return await self._world.enforcer.reconcile(await self._world.policy(self.config))
 
         return self._run(reconcile())
 
@@ -143,7 +129,7 @@ class Process:
         """Raises FirewallError, and then the configuration has not been changed."""
 
         async def reload() -> None:
-            await self._enforcer.reconcile(await self._policy(config))
+            await self._world.enforcer.reconcile(await self._world.policy(config))
 
         self._run(reload())
         self.config = config
@@ -163,10 +149,6 @@ class Process:
             self._run(leave())
         finally:
             self._runner.close()  # waits for what threads are at
-
-    async def _policy(self, config: Config) -> Policy:
-        marks = await self._ledger.marks_for([source.id for source in config.sources])
-        return policy_of(config, marks, self._clock.now())
 
     def _run(self, coroutine: Coroutine[Any, Any, T]) -> T:
         return self._runner.run(coroutine)

@@ -21,11 +21,11 @@ from banlistd.core.addresses.sets import hash_of
 from banlistd.core.config.model import AllowEntry, Config, Source
 from banlistd.core.feeds.parsers import parse
 from banlistd.errors import FetchError, FirewallError
-from banlistd.model import Action, OutcomeKind, SourceId
-from support.fakes import CannedFetcher
+from banlistd.model import MANUAL, Action, OutcomeKind, SourceId
+from support.fakes import FakeFetcher
 from support.network_namespace import in_network_namespace, nft, run_nft
 from system.kernel_view import RESERVED, contents, expected, generation, look
-from system.mortal_process import Fuse, Killed, Process
+from system.mortal_process import Fuse, Killed, MortalDaemon
 
 FEEDS = ("a", "b", "c", "d")
 
@@ -141,10 +141,10 @@ class Lives(RuleBasedStateMachine):
         self.allow: list[str] = []
         self.shown: dict[str, Sequence[str]] = {name: [f"203.0.113.{at}"] for at, name in enumerate(FEEDS)}
         self.good: dict[str, Sequence[str]] = {}
-        self.fetcher = CannedFetcher({})
+        self.fetcher = FakeFetcher({})
         for name in FEEDS:
             self._show(name, self.shown[name])
-        self.process: Process | None = None
+        self.process: MortalDaemon | None = None
         self.wait_for_external_change = False
 
     @initialize()
@@ -305,7 +305,7 @@ class Lives(RuleBasedStateMachine):
                 self._die()
 
     @property
-    def _alive(self) -> Process:
+    def _alive(self) -> MortalDaemon:
         assert self.process is not None
         return self.process
 
@@ -322,7 +322,7 @@ class Lives(RuleBasedStateMachine):
 
     def _start(self, moment: int | None = None) -> None:
         self._fuse = Fuse(moment)
-        self.process = Process(self.disk, self._config, self.fetcher, self._fuse)
+        self.process = MortalDaemon(self.disk, self._config, self.fetcher, self._fuse)
         self.process.start()
         self._fuse.left = None
 
@@ -330,7 +330,7 @@ class Lives(RuleBasedStateMachine):
         self._alive.reload(self._config)
         self._check()
 
-    def _kill(self, work: Callable[[Process], object], moment: int) -> None:
+    def _kill(self, work: Callable[[MortalDaemon], object], moment: int) -> None:
         """Start again, under the configuration of now, what has died in its work, or soon after it."""
         self._fuse.left = moment
         with suppress(Killed):
@@ -360,7 +360,7 @@ class Lives(RuleBasedStateMachine):
         with closing(sqlite3.connect(self.disk / "db")) as database:
             assert not list(database.execute("SELECT * FROM import_runs WHERE state = 'pending'"))
         if lists:
-            assert verdicts() == {name: VERDICTS[action] for name, action in self.sources}
+            assert verdicts() == {MANUAL: VERDICTS[Action.DROP], **{name: VERDICTS[action] for name, action in self.sources}}
 
 
 VERDICTS: Mapping[Action, str] = {Action.DROP: "drop", Action.REJECT: "reject", Action.LOG: "log", Action.COUNT: ""}

@@ -18,7 +18,7 @@ from banlistd.adapters.host.resolver import ASK_AGAIN, RETRY, Names
 from banlistd.core.ruleset.protection import label
 from banlistd.errors import LedgerError
 from banlistd.model import Protected
-from support.fakes import StandingClock
+from support.fakes import FakeClock
 from support.network_namespace import in_network_namespace
 
 
@@ -258,7 +258,7 @@ async def until(names: Names, expected: Mapping[str, Sequence[str]]) -> None:
 
 def test_a_name_is_asked_for_once_in_a_while_and_keeps_what_it_had(resolver: Resolver) -> None:
     async def story() -> None:
-        clock = StandingClock()
+        clock = FakeClock()
         names = Names(clock)
         resolver.answers = {"a": ["192.0.2.1"]}
         assert await names.addresses(["a", "b"]) == {"a": ("192.0.2.1",), "b": ()}
@@ -279,7 +279,7 @@ def test_what_an_earlier_process_knew_is_known_at_once_and_asked_for_again(resol
     async def story() -> None:
         resolver.open.clear()
         resolver.answers = {"a": ["192.0.2.2"], "b": ["192.0.2.3"]}
-        names = Names(StandingClock(), deadline=3600, known={"a": ("192.0.2.1",)})
+        names = Names(FakeClock(), deadline=3600, known={"a": ("192.0.2.1",)})
         assert await names.addresses(["a", "b"], ask=False) == {"a": ("192.0.2.1",), "b": ()}
         assert resolver.asked == []
         assert await names.addresses(["a"]) == {"a": ("192.0.2.1",)}
@@ -296,7 +296,7 @@ def test_what_is_known_is_written_down_when_it_changes_and_not_before(resolver: 
         async def keep(names: Mapping[str, Sequence[str]]) -> None:
             written.append(names)
 
-        clock = StandingClock()
+        clock = FakeClock()
         names = Names(clock, known={"a": ("192.0.2.1",), "gone": ("192.0.2.9",)}, keep=keep)
         resolver.answers = {"a": ["192.0.2.1"], "b": ["192.0.2.2"]}
         for _ in range(3):
@@ -317,7 +317,7 @@ def test_a_ledger_that_takes_nothing_keeps_no_name_from_being_known(resolver: Re
             raise LedgerError("the disk is full")
 
         resolver.answers = {"a": ["192.0.2.1"]}
-        names = Names(StandingClock(), keep=keep)
+        names = Names(FakeClock(), keep=keep)
         await until(names, {"a": ("192.0.2.1",)})
         await names.settle()
 
@@ -326,12 +326,12 @@ def test_a_ledger_that_takes_nothing_keeps_no_name_from_being_known(resolver: Re
 
 def test_a_silent_name_service_is_not_waited_for_and_the_names_come_later(resolver: Resolver) -> None:
     async def story() -> None:
-        names = Names(StandingClock(), deadline=0.01)
+        names = Names(FakeClock(), deadline=0.01)
         resolver.answers = {f"h{n}": ["192.0.2.1"] for n in range(40)}
         resolver.open.clear()
         assert set((await names.addresses([*resolver.answers])).values()) == {()}
         assert len(resolver.asked) < 40
-        names = Names(StandingClock(), deadline=3600)
+        names = Names(FakeClock(), deadline=3600)
         waiting = asyncio.ensure_future(names.addresses(["h1"]))
         await asyncio.sleep(0)
         assert await names.addresses(["h1"]) == {"h1": ()}, "only who asks first waits"
@@ -344,11 +344,11 @@ def test_a_silent_name_service_is_not_waited_for_and_the_names_come_later(resolv
 
 def test_a_lookup_that_outlives_the_daemon_disturbs_nobody(resolver: Resolver) -> None:
     resolver.open.clear()
-    assert asyncio.run(Names(StandingClock(), deadline=0.01).addresses(["a"])) == {"a": ()}
+    assert asyncio.run(Names(FakeClock(), deadline=0.01).addresses(["a"])) == {"a": ()}
     resolver.open.set()
 
 
 def test_the_systems_own_resolver_knows_this_host() -> None:
-    known = asyncio.run(Names(StandingClock()).addresses(["localhost", "a..b", "x" * 300]))
+    known = asyncio.run(Names(FakeClock()).addresses(["localhost", "a..b", "x" * 300]))
     assert set(known["localhost"]) & {"127.0.0.1", "::1"}
     assert known["a..b"] == known["x" * 300] == ()

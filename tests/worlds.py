@@ -1,0 +1,250 @@
+"""The one place where tests put a daemon together: real services and a real database file, with adapters that a test controls.
+
+    def test_a_list_reaches_the_firewall(tmp_path: Path) -> None:
+        async def life(world: DaemonWorld) -> None:
+            await world.poll(ONE)
+            assert world.banned() == {"192.0.2.1"}
+
+        run(Environment(tmp_path), config_of(source(ONE)), life)
+
+A second `run` on the same Environment is a restart. With `serve=True` the service's loops run as well. The clock does not move
+by itself, so nothing becomes due on its own; a test waits for an event, never for a time.
+"""
+
+import asyncio
+import threading
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol, TypeVar
+
+from banlistd.adapters.fetch.file import stamp_of
+from banlistd.adapters.geo.mmdb import MmdbFile
+from banlistd.adapters.storage.database import Database, open_database
+from banlistd.adapters.storage.geo_cache import GeoCacheTable
+from banlistd.adapters.storage.import_runs import ImportRuns
+from banlistd.adapters.storage.manual_bans import ManualBanTable
+from banlistd.adapters.storage.quarantine import QuarantineTable
+from banlistd.control.queries import Queries
+from banlistd.core.addresses.sets import to_text
+from banlistd.core.config.model import Config
+from banlistd.core.ruleset.policy import Policy, identities, policy_of
+from banlistd.daemon import Service
+from banlistd.errors import BanlistdError
+from banlistd.events import EventName
+from banlistd.model import Outcome, SourceId
+from banlistd.ports import Firewall, Resolver
+from banlistd.services.enforcer import Enforcer
+from banlistd.services.geo_enricher import Doors, Enricher
+from banlistd.services.importer import Importer
+from banlistd.services.manual_bans import ManualBanService
+from banlistd.services.poll_scheduler import PollScheduler
+from support.fakes import FakeAnnouncer, FakeClock, FakeFetcher, FakeFirewall, FakeHost, FakeSupervisor
+from support.sources import BODIES
+
+NEVER = 1e9
+
+AdapterT = TypeVar("AdapterT")
+
+
+class Wrapper(Protocol):
+    """Puts something around an adapter, for example a call that may fail."""
+
+    def __call__(self, adapter: AdapterT, /) -> AdapterT: ...
+
+
+def unchanged(adapter: AdapterT) -> AdapterT:
+    return adapter
+
+
+@dataclass
+class Environment:
+    """What survives the end of a process: the disk, the firewall, the network, the clock, and what was reported.
+
+    `next_config`: what a reload reads, or raises; by default the configuration of the start. `geo_databases`: mmdb files.
+    `trimmed`: set when the service gives memory back.
+    """
+
+    disk: Path
+    firewall: FakeFirewall = field(default_factory=FakeFirewall)
+    fetcher: FakeFetcher = field(default_factory=lambda: FakeFetcher(dict(BODIES)))
+    host: FakeHost = field(default_factory=FakeHost)
+    clock: FakeClock = field(default_factory=FakeClock)
+    announcer: FakeAnnouncer = field(default_factory=FakeAnnouncer)
+    supervisor: FakeSupervisor = field(default_factory=FakeSupervisor)
+    geo_databases: Iterable[Path] = ()
+    resolvers: Iterable[Resolver] = ()
+    next_config: Config | BanlistdError | None = None
+    trimmed: threading.Event = field(default_factory=threading.Event)
+
+    def banned(self) -> set[str]:
+        """The entries of the firewall's own maps: an address, or `first - last`."""
+        entries = set()
+        for map_entries in self.firewall.maps.values():
+            for ends in zip(map_entries.first, map_entries.last, strict=True):
+                entries.add(" - ".join(dict.fromkeys(to_text(map_entries.family, end) for end in ends)))
+        return entries
+
+
+@dataclass(frozen=True)
+class Timing:
+    """Seconds between the turns of the service's loops."""
+
+    reconcile_every: float = NEVER
+    first_retry: float = NEVER
+    look_every: float = NEVER
+
+
+@dataclass(frozen=True)
+class DaemonWorld:
+    """The parts of one daemon, and the environment that they use."""
+
+    environment: Environment
+    database: Database
+    ledger: ImportRuns
+    quarantine: QuarantineTable
+    geo_cache: GeoCacheTable
+    enforcer: Enforcer
+    importer: Importer
+    manual_bans: ManualBanService
+    enricher: Enricher
+    service: Service
+    queries: Queries
+
+    @property
+    def firewall(self) -> FakeFirewall:
+        return self.environment.firewall
+
+    @property
+    def fetcher(self) -> FakeFetcher:
+        return self.environment.fetcher
+
+    @property
+    def clock(self) -> FakeClock:
+        return self.environment.clock
+
+    @property
+    def announcer(self) -> FakeAnnouncer:
+        return self.environment.announcer
+
+    async def poll(self, source_id: SourceId) -> Outcome:
+        (source,) = (source for source in self.service.config.sources if source.id == source_id)
+        return await self.importer.import_source(source)
+
+    async def completed(self, *source_ids: SourceId) -> None:
+        """Wait until each source was imported once."""
+        for source_id in source_ids:
+            await self.announcer.until(EventName.IMPORT_COMPLETED, source_id)
+
+    async def policy(self, config: Config) -> Policy:
+        return policy_of(config, await self.ledger.marks_for(identities(config)), self.clock.now())
+
+    def banned(self) -> set[str]:
+        return self.environment.banned()
+
+
+Life = Callable[[DaemonWorld], Awaitable[None]]
+
+
+async def assemble(
+    environment: Environment,
+    config: Config,
+    database: Database,
+    *,
+    firewall: Firewall | None = None,
+    timing: Timing | None = None,
+    wrap: Wrapper = unchanged,
+) -> DaemonWorld:
+    """The parts on an open database, put together as compose.py does it.
+
+    `firewall`: instead of the environment's. `wrap`: applied to the adapters whose calls may change something outside.
+    """
+    timing = timing or Timing()
+    clock, announcer = environment.clock, environment.announcer
+    kernel = wrap(firewall or environment.firewall)
+    ledger, quarantine = wrap(ImportRuns(database)), wrap(QuarantineTable(database))
+    marks = await ledger.marks_for(identities(config), await kernel.markers())
+    enforcer = Enforcer(kernel, ledger, policy_of(config, marks, clock.now()), environment.host, announcer)
+    manual_bans = ManualBanService(
+        ManualBanTable(database), enforcer, environment.host, announcer, clock, look_every=0.005, retry_every=0.005
+    )
+    geo_cache = GeoCacheTable(database)
+    doors = Doors(tuple(MmdbFile(path) for path in environment.geo_databases), tuple(environment.resolvers))
+    enricher = Enricher(config.geo, lambda _: doors, geo_cache, ledger, announcer, clock)
+    importer = Importer(wrap(environment.fetcher), ledger, quarantine, enforcer, announcer, clock, chance=lambda: 0.5)
+
+    def load() -> Config:
+        if isinstance(environment.next_config, BanlistdError):
+            raise environment.next_config
+        return environment.next_config or config
+
+    service = Service(
+        config,
+        load,
+        PollScheduler(ledger, stamp_of, clock, watch_every=0.005, look_every=timing.look_every),
+        importer,
+        enforcer,
+        ledger,
+        database,
+        announcer,
+        environment.supervisor,
+        clock,
+        enricher,
+        reconcile_every=timing.reconcile_every,
+        first_retry=timing.first_retry,
+        banning=manual_bans,
+        trim_memory=environment.trimmed.set,
+        rest=0.001,
+    )
+    place = "the place of the configuration"
+    queries = Queries(service, enforcer, manual_bans, ledger, quarantine, database, clock, place, enricher)
+    return DaemonWorld(
+        environment, database, ledger, quarantine, geo_cache, enforcer, importer, manual_bans, enricher, service, queries
+    )
+
+
+@asynccontextmanager
+async def daemon_world(environment: Environment, config: Config, timing: Timing | None = None) -> AsyncIterator[DaemonWorld]:
+    """A daemon on the environment's disk, before it has restored anything."""
+    async with open_database(environment.disk / "db") as database:
+        yield await assemble(environment, config, database, timing=timing)
+
+
+def run(
+    environment: Environment,
+    config: Config,
+    life: Life,
+    *,
+    restore: bool = True,
+    serve: bool = False,
+    before: Life | None = None,
+    after: Life | None = None,
+    timing: Timing | None = None,
+) -> None:
+    """One process: restore, live, end. `serve`: with the loops; `before` they start, and `after` they have stopped."""
+
+    async def live() -> None:
+        async with daemon_world(environment, config, timing) as world:
+            if restore:
+                await world.service.restore()
+            if before:
+                await before(world)
+            await (_serve(world, life) if serve else life(world))
+            if after:
+                await after(world)
+
+    asyncio.run(live())
+
+
+async def _serve(world: DaemonWorld, life: Life) -> None:
+    started = world.announcer.names().count(EventName.SERVICE_STARTED)
+    stop = asyncio.Event()
+    running = asyncio.ensure_future(world.service.run(stop))
+    try:
+        await world.announcer.until(EventName.SERVICE_STARTED, times=started + 1)
+        await life(world)
+    finally:
+        stop.set()
+        async with asyncio.timeout(20):
+            await running
