@@ -7,10 +7,11 @@ from typing import Any
 
 import pytest
 
+from banlistd.backends import BackendName
 from banlistd.core.config.model import Fail2ban
 from banlistd.errors import ConfigError, FetchError, FirewallError, NoSuchSourceError
 from banlistd.events import EventName
-from banlistd.model import Action, BackendName
+from banlistd.model import Action
 from support.sources import BOTH, ONE, THREE, TWO, allow, config_of, source
 from worlds import DaemonWorld, Environment, Timing, run
 

@@ -5,10 +5,9 @@ the network, and nothing is written to the database. The daemon, which starts la
 """
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 
-from banlistd.adapters.firewalls.ipset.firewall import IpsetFirewall
-from banlistd.adapters.firewalls.nftables.firewall import NftablesFirewall
+from banlistd.adapters.firewalls.opener import open_backend
 from banlistd.adapters.storage.boot_snapshot import BootSnapshotTable
 from banlistd.adapters.storage.database import open_copy
 from banlistd.adapters.storage.import_runs import ImportRuns
@@ -17,18 +16,10 @@ from banlistd.adapters.system.clock import SystemClock
 from banlistd.adapters.system.instance import only_instance, only_writer
 from banlistd.adapters.system.journal import find_announcer
 from banlistd.core.manual_bans import content_of
-from banlistd.core.ruleset.boot_snapshot import BootSnapshot
 from banlistd.events import Event, EventName
-from banlistd.model import MANUAL, BackendName, Protected
+from banlistd.model import MANUAL, Protected
 from banlistd.paths import Paths
-from banlistd.ports import Firewall
 from banlistd.services.enforcer import Enforcer
-
-# Those that stand on the kernel alone. fail2ban, for one, comes much later in a boot.
-BACKENDS: Mapping[BackendName, Callable[[BootSnapshot], Firewall]] = {
-    BackendName.NFTABLES: lambda boot_snapshot: NftablesFirewall(boot_snapshot.ownership),
-    BackendName.IPSET: lambda _: IpsetFirewall(),
-}
 
 
 class RememberedHost:
@@ -52,9 +43,9 @@ async def _restore(places: Paths) -> str:
             boot_snapshot = await BootSnapshotTable(database).last()
             if boot_snapshot is None:
                 return "nothing is known of bans that stood before"
-            if boot_snapshot.backend not in BACKENDS:
+            if not boot_snapshot.backend.kind.restores_at_boot:
                 return f"bans in the backend {boot_snapshot.backend} are restored by the daemon"
-            firewall = BACKENDS[boot_snapshot.backend](boot_snapshot)
+            firewall = open_backend(boot_snapshot.backend, boot_snapshot)
             try:
                 ledger, host = ImportRuns(database), RememberedHost(boot_snapshot.protected)
                 enforcer, now = Enforcer(firewall, ledger, boot_snapshot.policy, host), SystemClock().now()

@@ -2,7 +2,7 @@
 
 import os
 import random
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -12,10 +12,7 @@ from banlistd.adapters.fetch.file import LocalFiles, stamp_of
 from banlistd.adapters.fetch.geo_blocks import GeoBlocks
 from banlistd.adapters.fetch.http import Downloads
 from banlistd.adapters.firewalls.dry_run import DryRunFirewall
-from banlistd.adapters.firewalls.fail2ban.firewall import Fail2banFirewall
-from banlistd.adapters.firewalls.ipset.firewall import IpsetFirewall
-from banlistd.adapters.firewalls.memory import MemoryFirewall
-from banlistd.adapters.firewalls.nftables.firewall import NftablesFirewall
+from banlistd.adapters.firewalls.opener import open_backend
 from banlistd.adapters.geo.mmdb import MmdbFile
 from banlistd.adapters.geo.online import OnlineService
 from banlistd.adapters.geo.tor_geoip import TorGeoip
@@ -34,13 +31,13 @@ from banlistd.adapters.system.clock import SystemClock
 from banlistd.adapters.system.instance import only_instance, only_writer
 from banlistd.adapters.system.journal import find_announcer
 from banlistd.adapters.system.supervisor import find_supervisor
+from banlistd.backends import BackendName
 from banlistd.control.queries import Queries
 from banlistd.core.config.model import Config, Geo
 from banlistd.core.ruleset.boot_snapshot import BootSnapshot
 from banlistd.core.ruleset.policy import identities, policy_of
 from banlistd.daemon import Service
 from banlistd.errors import ConfigError, FirewallError
-from banlistd.model import BackendName
 from banlistd.paths import Paths
 from banlistd.ports import Announcer, Firewall, Storage
 from banlistd.services.backend_migration import Moving
@@ -49,13 +46,6 @@ from banlistd.services.geo_enricher import Doors, Enricher
 from banlistd.services.importer import Importer
 from banlistd.services.manual_bans import ManualBanService
 from banlistd.services.poll_scheduler import PollScheduler
-
-BACKENDS: Mapping[BackendName, Callable[[Config], Firewall]] = {
-    BackendName.NFTABLES: lambda config: NftablesFirewall(config.owner),
-    BackendName.IPSET: lambda _: IpsetFirewall(),
-    BackendName.FAIL2BAN: lambda config: Fail2banFirewall(config.fail2ban.socket, config.fail2ban.jail),
-    BackendName.MEMORY: lambda _: MemoryFirewall(),
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,10 +69,7 @@ class Application:
 
 def load_config(places: Paths) -> Config:
     """The configuration, checked. Raises ConfigError with every problem."""
-    config = config_file.load(places.config)
-    if config.backend not in BACKENDS:
-        raise ConfigError(f"backend: {config.backend} is not available yet", f"choose one of {', '.join(sorted(BACKENDS))}")
-    return config
+    return config_file.load(places.config)
 
 
 @asynccontextmanager
@@ -105,7 +92,7 @@ async def open_application(
         ledger, quarantine = ImportRuns(database), QuarantineTable(database)
         clock = SystemClock()
         announcer = find_announcer(config.log.format)
-        firewall = BACKENDS[config.backend](config)
+        firewall: Firewall = open_backend(config.backend, config)
         if dry_run is not None:
             firewall = DryRunFirewall(firewall, dry_run)
         stack.push_async_callback(firewall.close)
@@ -138,7 +125,7 @@ async def open_application(
             trim_memory=allocator.trim_memory,
         )
         answers = Queries(service, enforcer, banning, ledger, quarantine, database, clock, str(places.config), enricher)
-        makers = {str(name): partial(make, config) for name, make in BACKENDS.items() if dry_run is None}
+        makers = {str(name): partial(open_backend, name, config) for name in BackendName if dry_run is None}
         moving = Moving(BackendsInUse(database), str(config.backend), makers, announcer)
         yield Application(service, answers, enforcer, database, announcer, places, moving)
 
@@ -165,10 +152,10 @@ async def tear_down(places: Paths) -> Sequence[str]:
         stack.enter_context(only_writer())
         database = await stack.enter_async_context(open_copy(places.database, places.scratch))
         in_use = {*await BackendsInUse(database).every(), str(config.backend)}
-        names = [name for name in BACKENDS if name in in_use]
+        names = [name for name in BackendName if name in in_use]
         faults = []
         for name in names:
-            firewall = BACKENDS[name](config)
+            firewall = open_backend(name, config)
             stack.push_async_callback(firewall.close)
             try:
                 await firewall.teardown()

@@ -47,15 +47,6 @@ class Direction(StrEnum):
     BOTH = "both"
 
 
-class BackendName(StrEnum):
-    """What carries bans out."""
-
-    NFTABLES = "nftables"
-    IPSET = "ipset"
-    FAIL2BAN = "fail2ban"
-    MEMORY = "memory"
-
-
 class Ownership(StrEnum):
     """Whether the table belongs to the daemon alone, so that a flush of all rules passes it by. `auto`: where it can do so."""
 

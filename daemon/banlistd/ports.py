@@ -60,7 +60,10 @@ class Fetcher(Protocol):
 
 
 class Firewall(Protocol):
-    """One backend. It is told a Change and knows no source definition, no configuration and no database."""
+    """One backend. It gets a Change and knows no source definition, no configuration and no database.
+
+    Where backends differ, their `Capabilities` (banlistd.backends) say how.
+    """
 
     async def markers(self) -> tuple[Marker, ...]:
         """The firewall's own word on what it holds, in the order of marks; empty where it holds nothing of ours.
@@ -72,14 +75,18 @@ class Firewall(Protocol):
         """Compare the firewall with what we think it holds, in milliseconds: shape, numbers, a sample; never a dump."""
 
     async def apply(self, change: Change) -> int:
-        """Carry out a change, all or nothing, markers included; returns how many elements were written or removed.
+        """Apply a change, markers included; returns the number of elements that were written or removed.
 
-        An empty change writes nothing. Applying a change a second time changes nothing. To remove what is absent is fine.
-        Raises FirewallError, and then what stood before still stands.
+        An empty change writes nothing. `apply` is idempotent; removing what is absent is fine. Raises FirewallError. With
+        `all_or_nothing` the change is atomic: after an error nothing of it is applied. Without, a part of it may be, and
+        the next `verify` finds the rest.
         """
 
     async def contents(self) -> Mapping[Mark, AddressSet]:
-        """All that the firewall holds, by owner. A dump, which costs seconds for a million: only for a ledger that was lost."""
+        """All banned addresses by the mark of their source. A dump: seconds for a million, so only for a ledger that was lost.
+
+        Without `contents_by_owner` the backend does not know the sources: each mark gets all addresses.
+        """
 
     async def wait_for_external_change(self) -> ExternalChange:
         """Wait until somebody else has changed the firewall, since the last call or since our own last change.
@@ -89,7 +96,7 @@ class Firewall(Protocol):
         """
 
     async def counters(self) -> Mapping[Mark, Counter]:
-        """Packets and octets of each source; empty for a backend that does not count."""
+        """Packets and octets of each source; empty without the capability `counters`."""
 
     async def teardown(self) -> None:
         """Remove all that is ours; leave nothing behind, and nothing of others touched. Fine when nothing is there."""

@@ -8,11 +8,12 @@ from pathlib import Path
 
 import pytest
 
+from banlistd.backends import BackendName
 from banlistd.control_api import Operations
 from banlistd.core.config.model import AllowEntry, Config, Source
 from banlistd.core.manual_bans import read_ban, read_unban
 from banlistd.errors import FetchError, GeoError, NoSuchSourceError, UsageError
-from banlistd.model import Action, BackendName, Counter, Direction, Mark, SourceId
+from banlistd.model import Action, Counter, Direction, Mark, SourceId
 from support.fakes import FakeFetcher, FakeFirewall
 from support.geography import DOCUMENTATION, write_mmdb
 from worlds import DaemonWorld, Environment, run

@@ -13,10 +13,11 @@ import pytest
 from pydantic import BaseModel
 
 from banlistd.__main__ import _parser
+from banlistd.backends import BackendName
 from banlistd.core.config.model import Block, Config, Defaults, Fail2ban, Geo, Guards, Log, Online, Source
 from banlistd.ctl.local import EVERY_COMMAND
 from banlistd.events import EventName
-from banlistd.model import Action, BackendName, Direction, FormatType, Ownership
+from banlistd.model import Action, Direction, FormatType, Ownership
 
 PACKAGING = Path(__file__).resolve().parents[2] / "packaging"
 DAEMON = PACKAGING.parent / "daemon" / "banlistd"

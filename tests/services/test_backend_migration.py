@@ -8,9 +8,9 @@ import pytest
 from banlistd import compose
 from banlistd.adapters.storage.backends_in_use import BackendsInUse
 from banlistd.adapters.storage.database import open_database
+from banlistd.backends import BackendName
 from banlistd.errors import FirewallError
 from banlistd.events import EventName
-from banlistd.model import BackendName
 from banlistd.paths import Paths
 from banlistd.services.backend_migration import Moving
 from support.fakes import FakeAnnouncer, FakeFirewall
@@ -74,7 +74,8 @@ def test_a_teardown_tries_every_backend_and_then_says_what_failed(tmp_path: Path
     (tmp_path / "banlistd.yaml").write_text("backend: ipset\n")
     locked, other = Emptied(), Emptied()
     locked.locked = True
-    monkeypatch.setattr(compose, "BACKENDS", {BackendName.NFTABLES: lambda _: locked, BackendName.IPSET: lambda _: other})
+    firewalls = {BackendName.NFTABLES: locked, BackendName.IPSET: other}
+    monkeypatch.setattr(compose, "open_backend", lambda name, _: firewalls[name])
 
     async def run() -> None:
         async with open_database(places.database) as database:

@@ -3,9 +3,10 @@
 import datetime as dt
 from ipaddress import ip_address
 
+from banlistd.backends import BackendName
 from banlistd.core.config.model import AllowEntry, Config, Source
 from banlistd.errors import FetchError
-from banlistd.model import BackendName, SourceId
+from banlistd.model import SourceId
 
 ONE, TWO, THREE = SourceId("one"), SourceId("two"), SourceId("three")
 BODIES: dict[SourceId, bytes | FetchError] = {ONE: b"192.0.2.1\n", TWO: b"192.0.2.2\n", THREE: b"192.0.2.3\n"}

@@ -1,11 +1,10 @@
 """A firewall in another process, which changes it from one large state to another and back until it is killed.
 
-Run as a program: the words say which firewall (`opened`); a line is printed after each change.
+Run as a program: the arguments are those of `opened`; it prints a line after each change.
 """
 
 import asyncio
 import sys
-from collections.abc import Callable, Mapping
 from itertools import count
 from pathlib import Path
 
@@ -13,22 +12,16 @@ if __name__ == "__main__":
     sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from adapters.firewalls.holdings import large
-from banlistd.adapters.firewalls.ipset.firewall import IpsetFirewall
-from banlistd.adapters.firewalls.memory import MemoryFirewall
-from banlistd.adapters.firewalls.nftables.firewall import NftablesFirewall
+from banlistd.adapters.firewalls.opener import firewall_type
+from banlistd.backends import BackendName
 from banlistd.core.ruleset.diff import difference
 from banlistd.ports import Firewall
 
-FIREWALLS: Mapping[str, Callable[..., Firewall]] = {
-    "memory": MemoryFirewall,
-    "nftables": NftablesFirewall,
-    "ipset": IpsetFirewall,
-}
-
 
 def opened(name: str, *arguments: str) -> Firewall:
-    """`memory`; `nftables`; `ipset` and the variant of iptables."""
-    return FIREWALLS[name](*arguments)
+    """`name`: of a backend; `arguments`: those of its firewall, such as the variant of iptables."""
+    backend = next(backend for backend in BackendName if backend == name)
+    return firewall_type(backend)(*arguments)
 
 
 async def main(*words: str) -> None:
@@ -38,7 +31,7 @@ async def main(*words: str) -> None:
     at = next((at for at, state in enumerate(states) if state.markers == markers), None)
     for number in count():
         wanted = 1 - (at or 0)
-        # Every third time as if nothing were known of what stands.
+        # Every third time as if the present state were unknown.
         present = None if at is None or number % 3 == 2 else states[at]
         await firewall.apply(difference(present, states[wanted]))
         at = wanted

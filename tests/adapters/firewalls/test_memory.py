@@ -4,11 +4,12 @@ import asyncio
 
 from adapters.firewalls.contract import Counting, FirewallContract, Killed, Promises, Spans, Story
 from banlistd.adapters.firewalls.memory import MemoryFirewall
+from banlistd.backends import BackendName
 
 
 class TestMemoryFirewall(FirewallContract):
     promises = Promises(Killed.NOTHING, Counting.NOTHING, Spans.RANGES)
-    changing = ("memory",)
+    backend = BackendName.MEMORY
 
     def run(self, story: Story) -> None:
         async def whole() -> None:

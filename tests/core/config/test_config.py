@@ -4,9 +4,10 @@ from pathlib import Path
 
 import pytest
 
+from banlistd.backends import BackendName
 from banlistd.core.addresses.sets import Ranges, from_numbers
 from banlistd.core.config.model import AllowEntry, Config, LogFormat, Source
-from banlistd.model import Action, BackendName, Direction, Family, Format, FormatType, SourceId
+from banlistd.model import Action, Direction, Family, Format, FormatType, SourceId
 from support.written_config import FOLDER, read, source_of
 
 # What is read

@@ -2,9 +2,10 @@
 
 import pytest
 
+from banlistd.backends import BackendName
 from banlistd.core.ruleset.boot_snapshot import BootSnapshot, decode, encode
 from banlistd.core.ruleset.policy import policy_of
-from banlistd.model import BackendName, Family, Mark, Ownership, Protected, SourceId
+from banlistd.model import Family, Mark, Ownership, Protected, SourceId
 from support.written_config import read
 
 CONFIG = """
@@ -29,9 +30,9 @@ def boot_snapshot() -> BootSnapshot:
 def test_it_comes_back_as_it_was(boot_snapshot: BootSnapshot) -> None:
     back = decode(encode(boot_snapshot))
     assert back is not None
-    assert (back.backend, back.ownership, back.protected) == (
+    assert (back.backend, back.owner, back.protected) == (
         boot_snapshot.backend,
-        boot_snapshot.ownership,
+        boot_snapshot.owner,
         boot_snapshot.protected,
     )
     assert (back.policy.sources, back.policy.hash) == (boot_snapshot.policy.sources, boot_snapshot.policy.hash)

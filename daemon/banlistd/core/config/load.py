@@ -8,8 +8,8 @@ from typing import Annotated, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
+from banlistd.backends import BackendName
 from banlistd.core.config import values
-from banlistd.core.config.capabilities import beyond
 from banlistd.core.config.format import read_format
 from banlistd.core.config.model import (
     AllowEntry,
@@ -30,7 +30,7 @@ from banlistd.core.config.model import (
 from banlistd.core.config.problems import Document, Problem, Spot, report
 from banlistd.core.config.values import Unfit, among, closest, shown
 from banlistd.errors import ConfigError
-from banlistd.model import BackendName, Format, FormatType
+from banlistd.model import Format, FormatType
 
 Catalogue = Mapping[str, CatalogueEntry]
 Model = TypeVar("Model", bound=BaseModel)
@@ -344,7 +344,7 @@ def _refuse_twins(written: Iterable[_Written]) -> None:
 def _refuse_beyond(backend: BackendName, source: Source, written: _Written, main: Spot) -> None:
     """What the backend cannot do is said where it was asked for: at the source, or at the defaults."""
     defaults = _mapping(_mapping(main.document.tree, main).get("defaults"), main)
-    for key, value, known in beyond(backend, source):
+    for key, value, known in backend.kind.capabilities.exceeded_by(source.action, source.direction):
         inherited = key in defaults and key not in written.tree
         spot = main.at("defaults", key) if inherited else written.spot.at(key)
         spot.wrong(f"{value} cannot be had with backend {backend}", f"write {among(sorted(known))}")

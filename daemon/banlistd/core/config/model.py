@@ -12,11 +12,12 @@ from typing import Annotated
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
+from banlistd.backends import BackendName
 from banlistd.core.addresses.sets import FAMILIES, Ranges, from_numbers, union_of
 from banlistd.core.config import geo as geography
 from banlistd.core.config import guards as limits
 from banlistd.core.config import values
-from banlistd.model import Action, BackendName, Direction, Family, Format, Ownership, SourceId
+from banlistd.model import Action, Direction, Family, Format, Ownership, SourceId
 
 
 class LogFormat(StrEnum):

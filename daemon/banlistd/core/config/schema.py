@@ -10,9 +10,10 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from banlistd.backends import BackendName
 from banlistd.core.config.format import KEYS
 from banlistd.core.config.model import Block, Config, Defaults, Fail2ban, Geo, Guards, Log, LogFormat, Online, Source
-from banlistd.model import MANUAL, Action, BackendName, Direction, FormatType, Ownership
+from banlistd.model import MANUAL, Action, Direction, FormatType, Ownership
 
 Schema = dict[str, Any]
 

@@ -5,11 +5,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from banlistd.backends import BackendName
 from banlistd.core.addresses.sets import FAMILIES, AddressSet, Ranges
 from banlistd.core.ruleset.policy import Policy, as_set
 from banlistd.model import (
     Action,
-    BackendName,
     Direction,
     Family,
     Mark,
@@ -28,7 +28,7 @@ class BootSnapshot:
     """The policy that was in force last, what was protected then, and the backend that held the bans."""
 
     backend: BackendName
-    ownership: Ownership
+    owner: Ownership
     policy: Policy
     protected: Sequence[Protected]
 
@@ -40,7 +40,7 @@ def encode(boot_snapshot: BootSnapshot) -> str:
         {
             "version": _VERSION,
             "backend": boot_snapshot.backend,
-            "ownership": boot_snapshot.ownership,
+            "ownership": boot_snapshot.owner,
             "hash": policy.hash,
             "roster": [(owner.mark, owner.source_id, owner.action, owner.direction) for owner in policy.sources],
             "allowed": as_set(policy.allowed).encode().hex(),

@@ -23,6 +23,7 @@ from adapters.firewalls.contract import (
     state,
 )
 from banlistd.adapters.firewalls.fail2ban.firewall import Fail2banFirewall
+from banlistd.backends import BackendName
 from banlistd.core.addresses.sets import AddressSet, from_numbers
 from banlistd.core.ruleset.diff import difference
 from banlistd.core.ruleset.state import FirewallState, MapId
@@ -52,6 +53,7 @@ def firewall(fail2ban: Fail2ban, jail: str) -> Fail2banFirewall:
 
 class TestFail2banFirewall(FirewallContract):
     # What a kill leaves is asked of a daemon in test_fail2ban_mishaps: a jail takes its time for 60,000.
+    backend = BackendName.FAIL2BAN
     promises = Promises(Killed.NOT_SAID, Counting.NOTHING, Spans.NETWORKS)
 
     @pytest.fixture(autouse=True)
@@ -67,9 +69,6 @@ class TestFail2banFirewall(FirewallContract):
             await firewall.close()
 
         asyncio.run(whole())
-
-    # A jail has no owners.
-    test_what_it_holds_can_be_read_back_and_planned_again = None  # type: ignore[assignment]
 
     def test_of_what_it_holds_each_source_is_said_to_hold_all_so_that_nothing_is_lost(self) -> None:
         async def story(firewall: Firewall) -> None:

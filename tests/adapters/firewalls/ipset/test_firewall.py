@@ -29,6 +29,7 @@ from adapters.firewalls.contract import (
 )
 from banlistd.adapters.firewalls.ipset import wire as ipset_wire
 from banlistd.adapters.firewalls.ipset.firewall import IpsetFirewall
+from banlistd.backends import BackendName
 from banlistd.core.addresses.sets import AddressSet
 from banlistd.core.ruleset.diff import difference
 from banlistd.core.ruleset.state import FirewallState
@@ -44,6 +45,7 @@ NFT = Iptables("nft")
 
 
 class OnIptables(FirewallContract):
+    backend = BackendName.IPSET
     promises = Promises(Killed.OLD_OR_NEW, Counting.BY_SOURCE, Spans.NETWORKS)
     iptables = Iptables("")
 
@@ -58,12 +60,12 @@ class OnIptables(FirewallContract):
 
 class TestOnIptablesNft(OnIptables):
     iptables = Iptables("nft")
-    changing = ("ipset", "nft")
+    arguments = ("nft",)
 
 
 class TestOnIptablesLegacy(OnIptables):
     iptables = Iptables("legacy")
-    changing = ("ipset", "legacy")
+    arguments = ("legacy",)
 
 
 async def _tell(story: Story, iptables: Iptables) -> None:

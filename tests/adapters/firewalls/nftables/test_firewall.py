@@ -30,6 +30,7 @@ from adapters.firewalls.contract import (
 from banlistd.adapters.firewalls.nftables.batch import compose
 from banlistd.adapters.firewalls.nftables.firewall import NftablesFirewall
 from banlistd.adapters.netlink.socket import NetlinkSocket
+from banlistd.backends import BackendName
 from banlistd.core.addresses.sets import AddressSet
 from banlistd.core.ruleset.diff import difference
 from banlistd.core.ruleset.state import FirewallState, Verification
@@ -42,7 +43,7 @@ EVERYTHING = {str(source.source_id): MIXED for source in EVERYONE}
 
 class TestNftablesFirewall(FirewallContract):
     promises = Promises(Killed.OLD_OR_NEW, Counting.BY_SOURCE, Spans.RANGES)
-    changing = ("nftables",)
+    backend = BackendName.NFTABLES
 
     def traces(self) -> str:
         return nft("list", "ruleset")

@@ -29,9 +29,9 @@ from banlistd.model import Counter, ExternalChange, Family, Mark, Marker
 class Fail2banFirewall:
     """The Firewall of ports.py, as far as a jail can be one. Blocking work is done in threads.
 
-    A jail has no owners: `contents` says of each source that it may hold all that is banned. It does not count packets, tells
-    nobody of changes (the next `verify` finds them), and lets nothing pass: what is allowed is left out of the bans. Sources
-    that only watch, or look at destinations, ban nothing here (`core.capabilities` keeps them away).
+    A jail has no owners: `contents` gives every source everything that is banned. It does not count packets, does not report
+    changes (the next `verify` finds them), and accepts nothing: allowed addresses are carved out of the bans. Sources that only
+    log or count, or look at destinations, ban nothing here (`banlistd.backends` refuses them).
     """
 
     def __init__(self, socket: Path, jail: str) -> None:
@@ -49,7 +49,7 @@ class Fail2banFirewall:
         return await asyncio.to_thread(self._verify, expected)
 
     async def apply(self, change: Change) -> int:
-        """As in ports.py, but not all or nothing: after a FirewallError a part of the change may stand."""
+        """As in ports.py. It is not all or nothing: after a FirewallError a part of the change may be applied."""
         return 0 if change.is_empty else await asyncio.to_thread(self._apply, change)
 
     async def contents(self) -> Mapping[Mark, AddressSet]:
