@@ -84,6 +84,7 @@ class FakeAnnouncer:
     _announced: asyncio.Event = field(default_factory=asyncio.Event)
 
     def announce(self, event: Event) -> None:
+        assert event.fields.keys() <= set(event.name.kind.fields)
         self.events.append(event)
         self._announced.set()
 
