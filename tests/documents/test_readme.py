@@ -1,24 +1,66 @@
-"""What the README names is there."""
+"""The README and the documents beside it name only what exists, and use the terms of the glossary."""
 
 import ast
 import re
+from functools import cache
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).parents[2]
-_NAMED = re.compile(r"`((?:tests/[a-z_/]+\.py)?(?:::)?(?:test_[a-z0-9_]+)?)`")
-_README = (ROOT / "README.md").read_text()
+PACKAGE = ROOT / "daemon" / "banlistd"
+README = ROOT / "README.md"
+DOCUMENTS = [
+    README,
+    ROOT / "daemon" / "ARCHITECTURE.md",
+    *sorted((ROOT / "packaging").rglob("*.md")),
+    *sorted((ROOT / ".github").rglob("*.md")),
+]
+
+_TEST = re.compile(r"`((?:tests/[a-z0-9_/]+\.py)?(?:::)?(?:test_[a-z0-9_]+)?)`")
+_PATH = re.compile(r"`((?:daemon|tests|packaging|config|migrations|core|adapters|services|control|ctl)/[a-z0-9_./-]+)")
+_LINK = re.compile(r"\]\(([^)#\s]+)[^)]*\)")
+_VAGUE = re.compile(r"\b(shall|nobody|somebody|whoever|held|holding|stands)\b", re.IGNORECASE)
 
 
-def functions_of(path: Path) -> set[str]:
+@cache
+def functions_of(path: Path) -> frozenset[str]:
     nodes = ast.walk(ast.parse(path.read_text()))
-    return {node.name for node in nodes if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)}
+    return frozenset(node.name for node in nodes if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef))
 
 
-@pytest.mark.parametrize("named", sorted({name for name in _NAMED.findall(_README) if name}))
-def test_every_test_that_it_names_exists(named: str) -> None:
+def found_in_documents(pattern: re.Pattern[str]) -> list[tuple[Path, str]]:
+    found = {(path, text) for path in DOCUMENTS for text in pattern.findall(path.read_text()) if text}
+    return sorted(found)
+
+
+def exists(path: str) -> bool:
+    return any((folder / f"{path}{ending}").exists() for folder in (ROOT, PACKAGE) for ending in ("", ".py"))
+
+
+@pytest.mark.parametrize("named", sorted({name for _, name in found_in_documents(_TEST)}))
+def test_named_test_exists(named: str) -> None:
     path, _, function = named.partition("::") if named.startswith("tests/") else ("", "", named)
     files = [ROOT / path] if path else [*(ROOT / "tests").rglob("test_*.py")]
     assert all(file.is_file() for file in files)
     assert not function or any(function in functions_of(file) for file in files)
+
+
+@pytest.mark.parametrize("named", sorted({name for _, name in found_in_documents(_PATH)}))
+def test_named_path_exists(named: str) -> None:
+    assert exists(named)
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_links_lead_to_files(document: Path) -> None:
+    links = [link for link in _LINK.findall(document.read_text()) if not link.startswith(("http:", "https:"))]
+    assert [link for link in links if not (document.parent / link).exists()] == []
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_document_uses_the_terms_of_the_glossary(document: Path) -> None:
+    assert _VAGUE.findall(document.read_text()) == []
+
+
+def test_readme_has_at_most_180_lines() -> None:
+    assert len(README.read_text().splitlines()) <= 180

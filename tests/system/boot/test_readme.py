@@ -1,4 +1,4 @@
-"""Every command that the README tells an administrator to type, typed on a booted machine, in the README's order."""
+"""Runs every command of the README on a booted machine, in the README's order."""
 
 import re
 from collections.abc import Iterator
@@ -10,10 +10,10 @@ from system.boot.machine_image import TOP, image, packages, skip_where_no_machin
 
 pytestmark = pytest.mark.boot
 
-# What an administrator puts in for the words in capitals.
+# What an administrator types for the words in capitals.
 GIVEN = {"ADDRESS": "192.0.2.1", "ID": "our-own", "YOU": "friend"}
 
-# Commands that may end otherwise on a machine without an Internet, where nothing is held back.
+# Other exit codes than 0: the machine has no Internet, and no list is in quarantine there.
 ENDS = {
     "banlistd --dry-run": 69,
     "banlistctl refresh": 69,
@@ -22,7 +22,7 @@ ENDS = {
     "banlistctl approve our-own": 64,
 }
 
-# Not of an installed machine: these work in the checkout, and other tests run them.
+# Other tests run these: they belong to the checkout, not to an installed machine.
 IN_THE_CHECKOUT = ("Two commands",)
 BUILD = ("apt-get install python3-venv", "./packaging/build-deb")
 
@@ -59,12 +59,11 @@ def test_every_command_of_the_readme_does_what_it_says() -> None:
             if title in IN_THE_CHECKOUT:
                 continue
             if title == "Your first list":
-                machine.write("/etc/banlistd/lists/our-own.txt", "198.51.100.0/24\n")
                 machine.write("/etc/banlistd/banlistd.yaml", configuration_of(body))
             for command in commands_of(body):
                 if not command.startswith(BUILD):
                     type_in(machine, command)
-            if title == "Somebody is locked out":
+            if title == "Someone is locked out":
                 assert "banlistd" not in machine.say("nft", "list", "tables")
                 machine.run("systemctl", "start", "banlistd")
         assert machine.say("nft", "list", "tables") == ""
