@@ -1,8 +1,43 @@
-"""Settings of hypothesis: `pytest --hypothesis-profile=thorough` looks twenty times as long."""
+"""Settings of hypothesis, and the marker `fast`, which is set here by folder and file."""
 
-from hypothesis import settings
+from pathlib import Path
+
+import pytest
+from hypothesis import is_hypothesis_test, settings
 
 # No test measures time: on a busy machine a single example may take long.
 settings.register_profile("banlistd", deadline=None)
 settings.register_profile("thorough", settings.get_profile("banlistd"), max_examples=2000)
 settings.load_profile("banlistd")
+
+_TESTS = Path(__file__).parent
+_FAST = [_TESTS / name for name in ("core", "ctl", "documents", "events", "test_floors.py", "test_names.py")]
+
+# They start programs, read large lists or try every cut of a file.
+_SLOW = {
+    _TESTS / name
+    for name in (
+        "core/download/test_decompression.py",
+        "core/feeds/parsers/test_fuzz.py",
+        "core/feeds/test_real_lists.py",
+        "core/geo/test_mmdb_tree.py",
+        "ctl/test_local.py",
+        "ctl/test_program.py",
+        "documents/test_packaging.py",
+    )
+}
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """With `-m fast`, do not even read the other files: that alone takes longer than the fast tests."""
+    if config.getoption("markexpr") != "fast" or collection_path.suffix not in {"", ".py"}:
+        return None
+    related = any(path in {collection_path, *collection_path.parents} or collection_path in path.parents for path in _FAST)
+    return None if related and collection_path not in _SLOW else True
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        in_fast_place = any(path in {item.path, *item.path.parents} for path in _FAST) and item.path not in _SLOW
+        if in_fast_place and not is_hypothesis_test(getattr(item, "function", None)):
+            item.add_marker("fast")

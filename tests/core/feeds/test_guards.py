@@ -6,7 +6,6 @@ from banlistd.core.config.model import Guards, Source
 from banlistd.core.feeds.guards import refuse
 from banlistd.core.feeds.parsers import parse
 from banlistd.model import Format, Refusal, SourceId
-from support.data import DATA, needs_data, real_list
 
 STRICT = Source(id=SourceId("feed"), url="https://lists.example/")
 LENIENT = Source(id=SourceId("feed"), url="https://lists.example/", allow_empty=True)
@@ -185,46 +184,3 @@ def test_a_list_that_has_lost_its_last_line_is_cut_unless_it_is_as_long_as_befor
     assert refusing(hosts(30)) == ""  # its publisher gave the line up
     assert refusing(hosts(29) + b"# END 29 entries\n") == ""
     assert refusing(hosts(29), guarded(truncated="off")) == ""
-
-
-# Real lists that are not fit for blocking as they are, each with the guard that says so.
-UNFIT = {
-    "encodings/html_error_page.txt": "html",
-    "encodings/rate_limited.txt": "unparseable",
-    "feeds/country_us_ipv4.cidr": "wide",  # a country: 38 % of IPv4
-    "feeds/domains_only_predict.txt": "unparseable",
-    "feeds/dshield_asdetails_zero_padded.txt": "unparseable",  # a table of autonomous systems
-    "feeds/fh16_geolite2_country_country_us.netset": "wide",
-    "feeds/fh16_ipdeny_country_id_country_us.netset": "wide",
-    "feeds/fullbogons_ipv6_20240310.txt": "wide",  # nearly all of IPv6, a /1 among it
-    "feeds/hosts_adaway.txt": "unparseable",  # names, no addresses
-    "feeds/spamhaus_asndrop_2024.jsonl": "unparseable",  # autonomous systems, no addresses
-    "feeds/urls_only_atomspam.txt": "unparseable",
-    "peers/trick77_ipv4_mixed.txt": "unparseable",  # prose
-    "peers/trick77_ipv6_mixed.txt": "unparseable",
-}
-
-
-@needs_data
-@pytest.mark.parametrize("folder", ["feeds", "encodings", "peers", "churn", "big"])
-def test_every_real_list_passes_at_first_but_those_that_are_not_fit_for_blocking(folder: str) -> None:
-    for path in sorted((DATA / folder).iterdir()):
-        name = f"{folder}/{path.name}"
-        if path.suffix in (".zst", ".gz") and "p2p" not in path.name:
-            continue
-        body = path.read_bytes()
-        refusal = refuse(STRICT, parse(body), body)
-        expected = "empty" if "EMPTY" in name else UNFIT.get(name, "")
-        assert (refusal.guard if refusal else "") == expected, (name, refusal)
-
-
-@needs_data
-@pytest.mark.parametrize("name", ["feodo_ipblocklist_20240404.csv", "spamhaus_drop_v4_20260724.jsonl", "fh16_dshield.netset"])
-def test_a_real_list_that_counts_itself_is_refused_when_lines_are_missing_in_the_middle(name: str) -> None:
-    body = real_list(f"feeds/{name}").read_bytes()
-    lines = body.splitlines(keepends=True)
-    at = next(index for index, line in enumerate(lines) if not line.startswith((b"#", b'"first'))) + 1
-    cut = b"".join([*lines[:at], *lines[at + 5 :]])
-    refusal = refuse(STRICT, parse(cut), cut)
-    assert refusal
-    assert refusal.guard == "truncated"
