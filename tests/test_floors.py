@@ -33,7 +33,12 @@ FLOORS = {
 # Within a room of `core`, modules may import each other; `adapters` lists those arrows as well.
 ARROWS: dict[str, set[tuple[str, str]]] = {
     "events": {("names", "kind")},
-    "services": set(),
+    "services": {
+        ("enforcer", "coalescer"),
+        ("enforcer", "content_store"),
+        ("enforcer", "desired_state"),
+        ("manual_bans", "coalescer"),
+    },
     "control": set(),
     "core": {
         ("config", "addresses"),
@@ -181,6 +186,20 @@ def test_a_room_is_small_enough_to_be_seen_at_once(folder: Path) -> None:
     files = [entry for entry in entries if entry.suffix == ".py"]
     assert len(files) <= MOST_FILES
     assert len(entries) <= MOST_ENTRIES.get(str(folder), len(entries))
+
+
+@pytest.mark.parametrize(
+    "module", [module for module in MODULES if room_of(module) in {"services", "control", "daemon"}], ids=str
+)
+def test_only_the_enforcer_calls_the_firewall(module: Path) -> None:
+    calls = {
+        ast.unparse(node)
+        for node in ast.walk(ast.parse((PACKAGE / module).read_text(encoding="utf-8")))
+        if isinstance(node, ast.Attribute)
+        and isinstance(node.value, ast.Attribute)
+        and node.value.attr.removeprefix("_") == "firewall"
+    }
+    assert not calls or module == Path("services/enforcer.py")
 
 
 def test_every_room_has_a_floor() -> None:

@@ -39,6 +39,7 @@ from banlistd.services.enforcer import Enforcer
 from banlistd.services.geo_enricher import Doors, Enricher
 from banlistd.services.importer import Importer
 from banlistd.services.manual_bans import ManualBanService
+from banlistd.services.null_objects import NoBootSnapshots
 from banlistd.services.poll_scheduler import PollScheduler
 from support.fakes import FakeAnnouncer, FakeClock, FakeFetcher, FakeFirewall, FakeHost, FakeSupervisor
 from support.sources import BODIES
@@ -165,7 +166,8 @@ async def assemble(
     kernel = wrap(firewall or environment.firewall)
     ledger, quarantine = wrap(ImportRuns(database)), wrap(QuarantineTable(database))
     marks = await ledger.marks_for(identities(config), await kernel.markers())
-    enforcer = Enforcer(kernel, ledger, policy_of(config, marks, clock.now()), environment.host, announcer)
+    policy = policy_of(config, marks, clock.now())
+    enforcer = Enforcer(kernel, ledger, policy, environment.host, announcer, NoBootSnapshots())
     manual_bans = ManualBanService(
         ManualBanTable(database), enforcer, environment.host, announcer, clock, look_every=0.005, retry_every=0.005
     )

@@ -8,7 +8,7 @@ import asyncio
 from collections.abc import Sequence
 
 from banlistd.adapters.firewalls.opener import open_backend
-from banlistd.adapters.storage.boot_snapshot import BootSnapshotTable
+from banlistd.adapters.storage.boot_snapshot import last_boot_snapshot
 from banlistd.adapters.storage.database import open_copy
 from banlistd.adapters.storage.import_runs import ImportRuns
 from banlistd.adapters.storage.manual_bans import ManualBanTable
@@ -20,6 +20,7 @@ from banlistd.events import Event, EventName
 from banlistd.model import MANUAL, Protected
 from banlistd.paths import Paths
 from banlistd.services.enforcer import Enforcer
+from banlistd.services.null_objects import NoAnnouncer, NoBootSnapshots
 
 
 class RememberedHost:
@@ -40,7 +41,7 @@ def restore(places: Paths) -> str:
 async def _restore(places: Paths) -> str:
     with only_instance(places.state), only_writer():
         async with open_copy(places.database, places.scratch) as database:
-            boot_snapshot = await BootSnapshotTable(database).last()
+            boot_snapshot = await last_boot_snapshot(database)
             if boot_snapshot is None:
                 return "nothing is known of bans that stood before"
             if not boot_snapshot.backend.kind.restores_at_boot:
@@ -48,10 +49,11 @@ async def _restore(places: Paths) -> str:
             firewall = open_backend(boot_snapshot.backend, boot_snapshot)
             try:
                 ledger, host = ImportRuns(database), RememberedHost(boot_snapshot.protected)
-                enforcer, now = Enforcer(firewall, ledger, boot_snapshot.policy, host), SystemClock().now()
+                enforcer = Enforcer(firewall, ledger, boot_snapshot.policy, host, NoAnnouncer(), NoBootSnapshots())
+                now = SystemClock().now()
                 begun, bans = await ManualBanTable(database).load()
                 if begun:
-                    enforcer.keep(MANUAL, content_of(bans), content_of(ban for ban in bans if ban.in_force(now)))
+                    enforcer.register_external(MANUAL, content_of(bans), content_of(ban for ban in bans if ban.in_force(now)))
                 restored = await enforcer.restore(now)
             finally:
                 await firewall.close()

@@ -34,7 +34,6 @@ from banlistd.adapters.system.supervisor import find_supervisor
 from banlistd.backends import BackendName
 from banlistd.control.queries import Queries
 from banlistd.core.config.model import Config, Geo
-from banlistd.core.ruleset.boot_snapshot import BootSnapshot
 from banlistd.core.ruleset.policy import identities, policy_of
 from banlistd.daemon import Service
 from banlistd.errors import ConfigError, FirewallError
@@ -101,8 +100,9 @@ async def open_application(
         names = Names(clock, known=await known_names.every(), keep=known_names.keep)
         stack.push_async_callback(names.settle)
         host = LinuxHost(names.addresses, os.environ)
-        enforcer = Enforcer(firewall, ledger, policy_of(config, marks, clock.now()), host, announcer)
-        enforcer.keep_footing = partial(_keep_footing, BootSnapshotTable(database), config, enforcer)
+        policy = policy_of(config, marks, clock.now())
+        boot_snapshots = BootSnapshotTable(database, config.backend, config.owner)
+        enforcer = Enforcer(firewall, ledger, policy, host, announcer, boot_snapshots)
         stack.push_async_callback(enforcer.settle)
         banning = ManualBanService(ManualBanTable(database), enforcer, host, announcer, clock)
         enricher = Enricher(config.geo, lambda geo: _doors(geo, places), GeoCacheTable(database), ledger, announcer, clock)
@@ -128,12 +128,6 @@ async def open_application(
         makers = {str(name): partial(open_backend, name, config) for name in BackendName if dry_run is None}
         moving = Moving(BackendsInUse(database), str(config.backend), makers, announcer)
         yield Application(service, answers, enforcer, database, announcer, places, moving)
-
-
-async def _keep_footing(boot_snapshots: BootSnapshotTable, config: Config, enforcer: Enforcer) -> None:
-    await boot_snapshots.keep(
-        enforcer.policy_hash, lambda: BootSnapshot(config.backend, config.owner, enforcer.policy, enforcer.protected)
-    )
 
 
 async def tear_down(places: Paths) -> Sequence[str]:

@@ -185,7 +185,7 @@ class Service:
         return policy_of(config, self._marks, self._clock.now())
 
     async def _marks_for(self, config: Config) -> Mapping[SourceId, Mark]:
-        return await self._ledger.marks_for(identities(config), await self._enforcer.firewall.markers())
+        return await self._ledger.marks_for(identities(config), await self._enforcer.markers())
 
     def _enabled(self) -> Mapping[SourceId, Source]:
         return {source.id: source for source in self._config.sources if source.enabled}
@@ -239,7 +239,7 @@ class Service:
         """Whoever changes our part of the firewall next; nobody, once it is time to look anyway."""
         try:
             async with asyncio.timeout(self._reconcile_every):
-                while not (change_seen := await self._enforcer.firewall.wait_for_external_change()).ours:
+                while not (change_seen := await self._enforcer.wait_for_external_change()).ours:
                     pass
         except TimeoutError:
             return ExternalChange()
@@ -333,7 +333,7 @@ class Service:
         interval = self._supervisor.watchdog_interval
         while interval is not None:
             try:
-                await self._enforcer.firewall.markers()
+                await self._enforcer.markers()
                 self._supervisor.alive()
             except Exception as error:  # noqa: BLE001 - as in _timer; without a look at the kernel the watchdog is not fed
                 self._fault(error)

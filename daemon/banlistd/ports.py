@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from banlistd.core.addresses.sets import AddressSet
+from banlistd.core.feeds.content import Pending
 from banlistd.core.geo.tables import Table
 from banlistd.core.geo.types import By, GeoEntry, GeoNegEntry, Located
 from banlistd.core.ruleset.diff import Change
+from banlistd.core.ruleset.policy import Policy
 from banlistd.core.ruleset.state import FirewallState, Verification
 from banlistd.events import Event
 from banlistd.model import (
@@ -103,22 +105,6 @@ class Firewall(Protocol):
 
     async def close(self) -> None:
         """Let go of sockets; bans stay in place."""
-
-
-@dataclass(frozen=True, slots=True)
-class Pending:
-    """What is known of a content when its import begins. `snapshot` is the encoded address set.
-
-    `arrivals`: the encoded set of what this content has and the one before had not; None where there was none, or the same.
-    """
-
-    source_id: SourceId
-    content_hash: ContentHash
-    policy_hash: PolicyHash
-    entries: int
-    rejected: int
-    snapshot: bytes = field(repr=False)
-    added_history: bytes | None = field(default=None, repr=False)
 
 
 class Ledger(Protocol):
@@ -232,6 +218,13 @@ class ManualBans(Protocol):
 
     async def change(self, come: Sequence[ManualBan], go: Sequence[BanKey]) -> None:
         """Write rows, in place of those with the same key, and delete others."""
+
+
+class BootSnapshots(Protocol):
+    """What a restore at boot needs: the policy in force, and what was protected."""
+
+    async def keep(self, policy_hash: PolicyHash, policy: Policy, protected: Sequence[Protected]) -> None:
+        """Store it, unless the stored one has this hash, which is that of the markers. Raises LedgerError."""
 
 
 class Backends(Protocol):

@@ -9,12 +9,12 @@ import pytest
 
 from banlistd.core.addresses.sets import hash_of
 from banlistd.core.config.model import Source
+from banlistd.core.feeds.content import Pending
 from banlistd.core.feeds.parsers import parse
 from banlistd.core.ruleset.diff import Change
 from banlistd.core.ruleset.policy import Policy
 from banlistd.errors import FirewallError
 from banlistd.model import MANUAL, Action, Decision, Format, Marker, OutcomeKind, RunState, SourceId
-from banlistd.ports import Pending
 from support.fakes import FakeFetcher, FakeFirewall
 from support.sources import allow, config_of
 from worlds import DaemonWorld, Environment, daemon_world, run

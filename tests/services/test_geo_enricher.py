@@ -18,12 +18,13 @@ from banlistd.adapters.storage.import_runs import ImportRuns
 from banlistd.core.addresses.comparison import added_history
 from banlistd.core.addresses.sets import AddressSet, hash_of
 from banlistd.core.config.model import Block, Geo, Source
+from banlistd.core.feeds.content import Pending
 from banlistd.core.feeds.parsers import parse
 from banlistd.core.geo.types import By, GeoEntry, GeoNegEntry, Located, Origin
 from banlistd.errors import GeoError
 from banlistd.events import EventName
 from banlistd.model import Family, Format, Outcome, OutcomeKind, PolicyHash, SourceId
-from banlistd.ports import Asking, Pending
+from banlistd.ports import Asking
 from banlistd.services.geo_enricher import FORGET_EVERY, Enricher
 from support.fakes import FakeAnnouncer, FakeClock
 from support.geography import Records, write_mmdb

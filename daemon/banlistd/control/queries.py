@@ -84,7 +84,7 @@ class Queries:
         }
 
     async def sources(self) -> Sequence[Answer]:
-        counters = await self._enforcer.firewall.counters()
+        counters = await self._enforcer.counters()
         map_entries = _owned_by_mark(self._enforcer.state)
         answers = []
         for source in self._steering.config.sources:

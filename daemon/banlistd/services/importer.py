@@ -8,7 +8,7 @@ from typing import Protocol
 
 from banlistd.core.addresses.sets import AddressSet
 from banlistd.core.config.model import Source
-from banlistd.core.feeds.content import Content, content_of, stored_form
+from banlistd.core.feeds.content import Content, Pending, content_of, stored_form
 from banlistd.core.feeds.evaluate import Reading, read, recipe_of
 from banlistd.core.feeds.guards import share_in_words
 from banlistd.core.feeds.quarantine import Quarantined, approved, detained, has_settled, stale_at
@@ -32,16 +32,14 @@ from banlistd.model import (
     SourceId,
     Validators,
 )
-from banlistd.ports import Announcer, Clock, Fetcher, Firewall, Ledger, Pending, Quarantine
+from banlistd.ports import Announcer, Clock, Fetcher, Ledger, Quarantine
 
 # Faults that come before a run is opened; later ones are written into the run.
 _BEFORE_A_RUN = (FetchError, ParseError, RefusedError)
 
 
-class Enforcement(Protocol):
-    """What an import wants of the one writer to the firewall (`enforcing.Enforcer`)."""
-
-    firewall: Firewall
+class ListEnforcer(Protocol):
+    """What an import asks of the `Enforcer`."""
 
     @property
     def policy_hash(self) -> PolicyHash:
@@ -53,8 +51,11 @@ class Enforcement(Protocol):
     def content(self, source_id: SourceId) -> Content | None:
         """What a source holds in the firewall."""
 
+    async def marker(self, source_id: SourceId) -> Marker | None:
+        """The applied-state marker of one source. Raises FirewallError."""
+
     async def enforce(self, source_id: SourceId, content_hash: ContentHash, addresses: AddressSet) -> Change:
-        """Make the firewall hold this content of this source, and everything else as it shall be."""
+        """Apply new content of one source; returns the change that carried it. Raises FirewallError."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -79,7 +80,7 @@ class Importer:
         fetcher: Fetcher,
         ledger: Ledger,
         quarantine: Quarantine,
-        enforcement: Enforcement,
+        enforcer: ListEnforcer,
         announcer: Announcer,
         clock: Clock,
         chance: Callable[[], float],
@@ -87,7 +88,7 @@ class Importer:
         self._fetcher = fetcher
         self._ledger = ledger
         self._quarantine = quarantine
-        self._enforcement = enforcement
+        self._enforcer = enforcer
         self._announcer = announcer
         self._clock = clock
         self._chance = chance
@@ -127,9 +128,9 @@ class Importer:
         return outcome, found if is_news else None
 
     async def _take(self, source: Source, found: _Found, newest: ImportRun | None, began: float) -> Outcome:
-        marker = await self._marker(source.id)
-        decision = decide(newest, found.content_hash, marker, self._enforcement.policy_hash)
-        if decision is Decision.SKIP and self._enforcement.holds(source.id, found.content_hash):
+        marker = await self._enforcer.marker(source.id)
+        decision = decide(newest, found.content_hash, marker, self._enforcer.policy_hash)
+        if decision is Decision.SKIP and self._enforcer.holds(source.id, found.content_hash):
             return self._skip(source.id, found)
         addresses, run = await self._open(source.id, found, newest)
         if decision is Decision.FINISH:
@@ -144,7 +145,7 @@ class Importer:
         known = poll.content_hash
         # What was told to us about content that was not applied must not keep that content away.
         applied = newest is not None and newest.state is RunState.COMPLETED and newest.content_hash == known
-        at_hand = known is not None and self._enforcement.holds(source.id, known)
+        at_hand = known is not None and self._enforcer.holds(source.id, known)
         trusted = poll.validators if applied and at_hand and poll.validators.fetch_key == fetch_key else Validators()
         fetched = await self._fetcher.fetch(source, trusted)
         if not isinstance(fetched, Download):
@@ -169,10 +170,6 @@ class Importer:
             await self._quarantine.detain(row)
         return has_settled(row, source.guards)
 
-    async def _marker(self, source_id: SourceId) -> Marker | None:
-        markers = await self._enforcement.firewall.markers()
-        return next((marker for marker in markers if marker.source_id == source_id), None)
-
     def _skip(self, source_id: SourceId, found: _Found) -> Outcome:
         self._tell(
             EventName.IMPORT_SKIPPED, source_id, f"{source_id}: unchanged, and the firewall holds it", found.content_hash
@@ -187,7 +184,7 @@ class Importer:
         pending = Pending(
             source_id,
             found.content_hash,
-            self._enforcement.policy_hash,
+            self._enforcer.policy_hash,
             entries=len(addresses),
             rejected=reading.rejected if reading else (newest.rejected if newest else 0),
             snapshot=snapshot,
@@ -200,8 +197,8 @@ class Importer:
         run = await self._ledger.accepted(source_id)
         if run is None or run.content_hash is None:
             return None
-        if self._enforcement.holds(source_id, run.content_hash):
-            return self._enforcement.content(source_id)
+        if self._enforcer.holds(source_id, run.content_hash):
+            return self._enforcer.content(source_id)
         snapshot = await self._ledger.snapshot(source_id, run.content_hash)
         return await asyncio.to_thread(content_of, source_id, run.content_hash, snapshot) if snapshot else None
 
@@ -215,7 +212,7 @@ class Importer:
         if run.content_hash is None:
             raise LedgerError(f"run {run.id} has no content", "this is a fault of banlistd; please report it")
         try:
-            change = await self._enforcement.enforce(run.source_id, run.content_hash, addresses)
+            change = await self._enforcer.enforce(run.source_id, run.content_hash, addresses)
         except BanlistdError as error:
             await self._ledger.mark_failed(run, str(error), self._clock.now())
             raise
@@ -226,7 +223,7 @@ class Importer:
             run,
             added=added,
             removed=removed,
-            policy_hash=self._enforcement.policy_hash,
+            policy_hash=self._enforcer.policy_hash,
             now=self._clock.now(),
             validators=found.validators,
         )
@@ -256,7 +253,7 @@ class Importer:
         if isinstance(error, _BEFORE_A_RUN):
             # Without a ledger there is nowhere to write it down; the journal has it.
             with suppress(LedgerError):
-                await self._ledger.record_failure(source_id, str(error), self._enforcement.policy_hash, self._clock.now())
+                await self._ledger.record_failure(source_id, str(error), self._enforcer.policy_hash, self._clock.now())
         kind = OutcomeKind.REFUSED if refused else OutcomeKind.FAILED
         return Outcome(source_id, kind, error=str(error), exit_code=error.exit_code)
 

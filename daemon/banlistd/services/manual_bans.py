@@ -7,8 +7,8 @@ under way go together into the next one, as imports do.
 import asyncio
 import dataclasses
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 from banlistd.core.addresses.sets import AddressSet, hash_of
@@ -17,8 +17,9 @@ from banlistd.core.ruleset.diff import Change
 from banlistd.core.ruleset.policy import Policy
 from banlistd.errors import FirewallError, RefusedError
 from banlistd.events import Event, EventName
-from banlistd.model import MANUAL, BanKey, ContentHash, ManualBan, Protected, SourceId
-from banlistd.ports import Announcer, Clock, Firewall, Host, ManualBans
+from banlistd.model import MANUAL, BanKey, ContentHash, ManualBan, Mark, Marker, Protected, SourceId
+from banlistd.ports import Announcer, Clock, Host, ManualBans
+from banlistd.services.coalescer import Coalescer, Take
 
 # A ban that runs out is lifted to the moment; but the clock may be set, or stand still while the machine sleeps.
 LOOK_EVERY = 5.0
@@ -27,18 +28,23 @@ LOOK_EVERY = 5.0
 RETRY_EVERY = 10.0
 
 
-class Enforcement(Protocol):
-    """What bans by hand want of the one writer to the firewall (`enforcing.Enforcer`)."""
+class BanEnforcer(Protocol):
+    """What manual bans ask of the `Enforcer`."""
 
-    firewall: Firewall
     policy: Policy
     protected: Sequence[Protected]
 
-    def keep(self, source_id: SourceId, *contents: AddressSet) -> None:
-        """Hold what is kept elsewhere than in the ledger."""
+    def register_external(self, source_id: SourceId, *contents: AddressSet) -> None:
+        """Contents of a source that the ledger does not store: the last is desired, the firewall may have any of them."""
 
     async def enforce(self, source_id: SourceId, content_hash: ContentHash, addresses: AddressSet) -> Change:
-        """Make the firewall hold this content of this source, and everything else as it shall be."""
+        """Apply new content of one source; returns the change that carried it. Raises FirewallError."""
+
+    async def marker(self, source_id: SourceId) -> Marker | None:
+        """The applied-state marker of one source. Raises FirewallError."""
+
+    async def dump(self) -> Mapping[Mark, AddressSet]:
+        """All banned addresses, read from the firewall; takes seconds. Raises FirewallError."""
 
 
 Order = BanOrder | UnbanOrder
@@ -63,7 +69,7 @@ class ManualBanService:
     def __init__(
         self,
         table: ManualBans,
-        enforcement: Enforcement,
+        enforcer: BanEnforcer,
         host: Host,
         announcer: Announcer,
         clock: Clock,
@@ -72,7 +78,7 @@ class ManualBanService:
         retry_every: float = RETRY_EVERY,
     ) -> None:
         self._table = table
-        self._enforcement = enforcement
+        self._enforcer = enforcer
         self._host = host
         self._announcer = announcer
         self._clock = clock
@@ -81,7 +87,7 @@ class ManualBanService:
         self._bans: dict[BanKey, ManualBan] = {}
         # What the firewall holds of them, as far as we know.
         self._standing: ContentHash | None = None
-        self._batch = _Batch()
+        self._coalescer = Coalescer(self._carry_out_batch)
         self._lock = asyncio.Lock()
         self._changed = asyncio.Event()
 
@@ -101,15 +107,15 @@ class ManualBanService:
         self._bans = {ban.key: ban for ban in rows}
         content = content_of(self.bans)
         # The firewall may hold what has run out meanwhile.
-        self._enforcement.keep(MANUAL, content_of(rows), content)
+        self._enforcer.register_external(MANUAL, content_of(rows), content)
         self._standing = hash_of(content.encode())
 
     async def carry_out(self, order: Order) -> Done:
         """Ban or lift; when it returns, the firewall has followed. Raises FirewallError: then it is tried again later."""
-        done = await self._carried_out(order)
-        if done[0].refusal:
-            raise RefusedError(done[0].refusal, "banlistctl protected lists what is never banned, allow: in banlistd.yaml too")
-        return done[0]
+        (done,) = await self._coalescer.submit(order)
+        if done.refusal:
+            raise RefusedError(done.refusal, "banlistctl protected lists what is never banned, allow: in banlistd.yaml too")
+        return done
 
     async def turn(self) -> None:
         """Wait until a ban runs out, or what failed is to be tried again, and bring the firewall up to date."""
@@ -121,7 +127,7 @@ class ManualBanService:
                 await self._changed.wait()
         except TimeoutError:
             if self._owes or due <= self._clock.now():
-                await self._carried_out()
+                await self._coalescer.submit()
 
     async def resync_ledger(self) -> None:
         """Let a table that has begun anew, or is an older one, know again what is banned."""
@@ -144,31 +150,21 @@ class ManualBanService:
     def _owes(self) -> bool:
         return self._standing is None
 
-    async def _carried_out(self, *orders: Order) -> Sequence[Done]:
-        batch = self._batch
-        at = len(batch.orders)
-        batch.orders += orders
-        if batch.task is None:
-            batch.task = asyncio.ensure_future(self._carry_out(batch))
-        # What has begun is finished, whoever has lost interest in it.
-        done = await asyncio.shield(batch.task)
-        return done[at : at + len(orders)]
-
-    async def _carry_out(self, batch: "_Batch") -> Sequence[Done]:
+    async def _carry_out_batch(self, take: Take[Order]) -> Sequence[Done]:
         async with self._lock:
-            self._batch = _Batch()
-            policy = self._enforcement.policy
-            asked = any(isinstance(order, BanOrder) for order in batch.orders)
+            orders = take()
+            policy = self._enforcer.policy
+            asked = any(isinstance(order, BanOrder) for order in orders)
             protected = await self._host.protected(policy.urls, ask=False) if asked else ()
             now = self._clock.now()
             bans = dict(self._bans)
-            done = [_decided(order, bans, policy, protected, now) for order in batch.orders]
+            done = [_decided(order, bans, policy, protected, now) for order in orders]
             expired = [ban for ban in bans.values() if not ban.in_force(now)]
             for ban in expired:
                 del bans[ban.key]
             await self._keep(bans)
             await self._enforce()
-            self._tell(batch.orders, done, expired)
+            self._tell(orders, done, expired)
             return done
 
     async def _keep(self, bans: dict[BanKey, ManualBan]) -> None:
@@ -186,15 +182,14 @@ class ManualBanService:
             return
         self._standing = None
         try:
-            await self._enforcement.enforce(MANUAL, content_hash, content)
+            await self._enforcer.enforce(MANUAL, content_hash, content)
         except FirewallError as error:
             raise FirewallError(f"{error.message}; what was asked is written down, and tried again", error.hint) from error
         self._standing = content_hash
 
     async def _found(self, now: float) -> Sequence[ManualBan]:
-        markers = await self._enforcement.firewall.markers()
-        marker = next((marker for marker in markers if marker.source_id == MANUAL), None)
-        return found_in(await self._enforcement.firewall.contents(), marker.mark, now) if marker else ()
+        marker = await self._enforcer.marker(MANUAL)
+        return found_in(await self._enforcer.dump(), marker.mark, now) if marker else ()
 
     def _tell(self, orders: Sequence[Order], done: Sequence[Done], expired: Sequence[ManualBan]) -> None:
         for order, result in zip(orders, done, strict=True):
@@ -212,14 +207,6 @@ class ManualBanService:
         fields |= {"REASON": ban.comment} if ban.comment else {}
         fields |= {"EXPIRES_AT": round(ban.expires_at)} if ban.expires_at is not None else {}
         self._announcer.announce(Event(name, f"{address}: {words}", fields))
-
-
-@dataclass(slots=True)
-class _Batch:
-    """Orders that wait for the same transaction, and the task that carries them out."""
-
-    orders: list[Order] = field(default_factory=list)
-    task: asyncio.Task[Sequence[Done]] | None = None
 
 
 def _decided(order: Order, bans: dict[BanKey, ManualBan], policy: Policy, protected: Sequence[Protected], now: float) -> Done:

@@ -25,6 +25,7 @@ from banlistd.core.ruleset.policy import Policy, policy_of
 from banlistd.core.ruleset.state import Hook, Kind, MapId
 from banlistd.model import Direction, Family, Format, Mark, SourceId
 from banlistd.services.enforcer import Enforcer
+from banlistd.services.null_objects import NoAnnouncer, NoBootSnapshots
 from support.data import real_list
 from support.network_namespace import NetworkNamespace
 
@@ -91,7 +92,9 @@ async def enforce(folder: Path, addresses: AddressSet, direction: Direction) -> 
 
     firewall = NftablesFirewall()
     async with open_database(folder / "db") as database:
-        enforcer = Enforcer(firewall, ImportRuns(database), policy_under(direction), LinuxHost(lookup, {}, folder))
+        host = LinuxHost(lookup, {}, folder)
+        ledger, policy = ImportRuns(database), policy_under(direction)
+        enforcer = Enforcer(firewall, ledger, policy, host, NoAnnouncer(), NoBootSnapshots())
         await enforcer.enforce(FEED, hash_of(addresses.encode()), addresses)
     await firewall.close()
 

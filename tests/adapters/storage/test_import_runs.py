@@ -6,8 +6,8 @@ from pathlib import Path
 
 from banlistd.adapters.storage.database import open_database
 from banlistd.adapters.storage.import_runs import KEPT_RUNS, ImportRuns
+from banlistd.core.feeds.content import Pending
 from banlistd.model import ContentHash, ImportRun, PolicyHash, Poll, RunState, SourceId, Validators
-from banlistd.ports import Pending
 
 SOURCE = SourceId("s")
 POLICY = PolicyHash("p" * 16)

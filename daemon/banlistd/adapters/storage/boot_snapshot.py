@@ -1,12 +1,14 @@
-"""On SQLite, the one row that a restore at boot stands on."""
+"""The boot snapshot on SQLite: one row, from which a boot restores the bans."""
 
-from collections.abc import Callable
+from collections.abc import Sequence
 
 import aiosqlite
 
 from banlistd.adapters.storage.database import Database
+from banlistd.backends import BackendName
 from banlistd.core.ruleset.boot_snapshot import BootSnapshot, decode, encode
-from banlistd.model import PolicyHash
+from banlistd.core.ruleset.policy import Policy
+from banlistd.model import Ownership, PolicyHash, Protected
 
 _KEEP = """
     INSERT INTO footing (one, policy_hash, body) VALUES (1, :policy_hash, :body)
@@ -14,21 +16,23 @@ _KEEP = """
 """
 
 
+async def last_boot_snapshot(database: Database) -> BootSnapshot | None:
+    """The stored one; None where there is none, or it is damaged. Raises LedgerError."""
+    return decode("".join(row[0] for row in await database.run("SELECT body FROM footing")))
+
+
 class BootSnapshotTable:
-    """Each call is one transaction. Raises LedgerError."""
+    """The BootSnapshots of ports.py, for a daemon with this backend and table owner."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, backend: BackendName, owner: Ownership) -> None:
         self._database = database
+        self._backend = backend
+        self._owner = owner
 
-    async def last(self) -> BootSnapshot | None:
-        """What was kept last, if it can be read."""
-        return decode("".join(row[0] for row in await self._database.run("SELECT body FROM footing")))
-
-    async def keep(self, policy_hash: PolicyHash, make: Callable[[], BootSnapshot]) -> None:
-        """Keep what `make` makes, unless what is kept has this very hash (that of the markers, so what is carved counts)."""
+    async def keep(self, policy_hash: PolicyHash, policy: Policy, protected: Sequence[Protected]) -> None:
         if await self._database.run("SELECT 1 FROM footing WHERE policy_hash = ?", (policy_hash,)):
             return
-        body = encode(make())
+        body = encode(BootSnapshot(self._backend, self._owner, policy, protected))
 
         async def work(connection: aiosqlite.Connection) -> None:
             await connection.execute(_KEEP, {"policy_hash": policy_hash, "body": body})

@@ -9,9 +9,9 @@ from typing import Any
 import aiosqlite
 
 from banlistd.adapters.storage.database import Database
+from banlistd.core.feeds.content import Pending
 from banlistd.errors import LedgerError
 from banlistd.model import ContentHash, ImportRun, Mark, Marker, PolicyHash, Poll, RunState, SourceId, Validators
-from banlistd.ports import Pending
 
 # Rows kept for each source. A source that changes every hour has four days of history in them, and the file stays small.
 KEPT_RUNS = 100

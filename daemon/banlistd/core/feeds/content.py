@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 from banlistd.core.addresses.comparison import added_history
 from banlistd.core.addresses.sets import AddressSet, hash_of
-from banlistd.model import ContentHash, SourceId
+from banlistd.model import ContentHash, PolicyHash, SourceId
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -15,6 +15,22 @@ class Content:
     content_hash: ContentHash
     addresses: AddressSet = field(repr=False)
     adopted: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """What is known of a content when its import begins. `snapshot`: the encoded address set.
+
+    `added_history`: the encoded set of the addresses that the content before did not have; None if there was none, or the same.
+    """
+
+    source_id: SourceId
+    content_hash: ContentHash
+    policy_hash: PolicyHash
+    entries: int
+    rejected: int
+    snapshot: bytes = field(repr=False)
+    added_history: bytes | None = field(default=None, repr=False)
 
 
 def content_of(source_id: SourceId, content_hash: ContentHash, snapshot: bytes) -> Content | None:

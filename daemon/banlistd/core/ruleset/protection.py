@@ -80,6 +80,18 @@ def label(protected: Protected) -> str:
     return " - ".join(dict.fromkeys(to_text(protected.family, end) for end in ends))
 
 
+def newly_carved(before: Sequence[Hit], after: Sequence[Hit]) -> Sequence[tuple[str, SourceId, str]]:
+    """Label, source and reason of each protected range that is carved out of a source now and was not before."""
+    known = {(label(hit.protected), source_id) for hit in before if hit.carved for source_id in hit.sources}
+    return [
+        (label(hit.protected), source_id, hit.protected.reason)
+        for hit in after
+        if hit.carved
+        for source_id in hit.sources
+        if (label(hit.protected), source_id) not in known
+    ]
+
+
 def forms(span: Span) -> tuple[Span, ...]:
     """A range and every other in which the same machines may be written down."""
     family, first, last = span

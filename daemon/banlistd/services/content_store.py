@@ -1,0 +1,42 @@
+"""Where contents come from that are no longer in memory: registered by another service, or stored in the ledger."""
+
+import asyncio
+from collections.abc import Sequence
+
+from banlistd.core.addresses.sets import AddressSet, hash_of
+from banlistd.core.feeds.content import Content, content_of
+from banlistd.model import ContentHash, ImportRun, SourceId
+from banlistd.ports import Ledger
+
+
+class ContentStore:
+    """Reads contents by source and hash. Raises LedgerError where the ledger cannot be read."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
+        self._external: dict[SourceId, Sequence[Content]] = {}
+
+    def register(self, source_id: SourceId, contents: Sequence[AddressSet]) -> Content:
+        """Contents of a source that the ledger does not store, at least one; returns the last of them."""
+        known = [Content(source_id, hash_of(content.encode()), content) for content in contents]
+        self._external[source_id] = known
+        return known[-1]
+
+    @property
+    def external(self) -> frozenset[SourceId]:
+        """Sources whose contents the ledger does not store."""
+        return frozenset(self._external)
+
+    async def accepted(self, source_id: SourceId) -> tuple[ImportRun | None, Content | None]:
+        """The newest accepted run of a source, and its content; None where it is not stored or is damaged."""
+        run = await self._ledger.accepted(source_id)
+        return run, await self.stored(source_id, run.content_hash) if run and run.content_hash else None
+
+    async def stored(self, source_id: SourceId, content_hash: ContentHash) -> Content | None:
+        for content in self._external.get(source_id, ()):
+            if content.content_hash == content_hash:
+                return content
+        encoded = await self._ledger.snapshot(source_id, content_hash)
+        if encoded is None:
+            return None
+        return await asyncio.to_thread(content_of, source_id, content_hash, encoded)

@@ -1,0 +1,43 @@
+"""The state that a policy and the contents of its sources ask for, and the steps to it from the plan before. Pure."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from banlistd.core.feeds.content import Content
+from banlistd.core.ruleset.incremental_plan import Basis, Moves, planned
+from banlistd.core.ruleset.policy import Policy
+from banlistd.core.ruleset.protection import ProtectionExclusions, joined
+from banlistd.core.ruleset.state import FirewallState
+from banlistd.model import Marker, SourceId
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class DesiredState:
+    """`basis`: what the state is the plan of. `moves`: what leads to it from the plan before; None if it was planned whole."""
+
+    state: FirewallState
+    basis: Basis | None
+    moves: Moves | None = None
+
+
+def desired_state(before: FirewallState | None, was: Basis | None, basis: Basis, markers: Sequence[Marker]) -> DesiredState:
+    """`before`, `was`: the last state and its basis, if it is known. Costs up to seconds: for a worker thread."""
+    if before is None or was is None:
+        return DesiredState(basis.plan(markers), basis)
+    state, moves = planned(before, was, basis, markers)
+    return DesiredState(state, basis, moves)
+
+
+def basis_of(
+    policy: Policy, contents: Mapping[SourceId, Content], exclusions: ProtectionExclusions
+) -> tuple[Basis, Sequence[Marker]]:
+    """What a plan is made of, and the markers that go with it."""
+    policy_hash = exclusions.policy_hash(policy.hash)
+    markers = [
+        Marker(owner.mark, owner.source_id, contents[owner.source_id].content_hash, policy_hash)
+        for owner in policy.sources
+        if owner.source_id in contents
+    ]
+    addresses = {source_id: content.addresses for source_id, content in contents.items()}
+    never_banned = policy.never_banned if exclusions.is_empty else joined(policy.never_banned, exclusions.ranges)
+    return Basis(policy.sources, addresses, policy.allowed, never_banned), markers

@@ -1,0 +1,21 @@
+"""Ports that do nothing, where there is nobody to report to and nothing to remember."""
+
+from collections.abc import Sequence
+
+from banlistd.core.ruleset.policy import Policy
+from banlistd.events import Event
+from banlistd.model import PolicyHash, Protected
+
+
+class NoAnnouncer:
+    """The Announcer of ports.py that drops every event."""
+
+    def announce(self, event: Event) -> None:
+        return None
+
+
+class NoBootSnapshots:
+    """The BootSnapshots of ports.py that keeps none."""
+
+    async def keep(self, policy_hash: PolicyHash, policy: Policy, protected: Sequence[Protected]) -> None:
+        return None
