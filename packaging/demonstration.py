@@ -1,7 +1,7 @@
-"""Shows the main job: the real daemon on the example configuration, its table of bans, real packets, and a restart.
+"""Shows the main task: the real daemon on the example configuration, its bans, real packets, and a restart.
 
-Called by packaging/try with the folder of the configuration and the backend; for nftables it is already in a network
-namespace of its own.
+packaging/try calls it with the configuration folder and the backend; for nftables it already runs in a network namespace of
+its own.
 """
 
 import json
@@ -19,22 +19,22 @@ from banlistd.adapters.netlink.socket import NetlinkSocket
 
 BIN = Path(sys.executable).parent
 
-# On the example's lists: 198.51.100.7 stands on "scanners"; 198.51.100.200 stands nowhere.
+# The example's list "scanners" contains 198.51.100.7; no list contains 198.51.100.200.
 BANNED, CLEAN, HERE = "198.51.100.7", "198.51.100.200", "198.51.100.250"
 PORT = 7777
 
-_VISITOR = f"""
+_CLIENT = f"""
 import socket, sys
 for line in sys.stdin:
-    visitor = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-    visitor.settimeout(1)
-    visitor.bind((line.strip(), 0))
-    visitor.sendto(b"is anybody there?", ("{HERE}", {PORT}))
+    client = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    client.settimeout(1)
+    client.bind((line.strip(), 0))
+    client.sendto(b"ping", ("{HERE}", {PORT}))
     try:
-        visitor.recv(100)
+        client.recv(100)
         print("answered", flush=True)
     except TimeoutError:
-        print("nothing came back", flush=True)
+        print("no answer", flush=True)
 """
 
 
@@ -47,20 +47,20 @@ def main(config: Path, backend: str) -> int:
             _run(BIN / "banlistctl", "--runtime", str(places["runtime"]), "sources")
             _run(BIN / "banlistctl", "--runtime", str(places["runtime"]), "check", BANNED)
             if backend == "nftables":
-                _title("Real packets, from another network namespace")
+                _title("Real packets from another network namespace")
                 _packets()
             before = _history(places)
             generation = _generation() if backend == "nftables" else None
-        _title("A restart: nothing is applied twice")
+        _title("A restart applies nothing twice")
         with _daemon(places):
             after = _history(places)
             same = before == after and (generation is None or generation == _generation())
-            print(f"import runs before and after: {len(before)} and {len(after)}, none of them opened again: {same}")
+            print(f"import runs before and after: {len(before)} and {len(after)}; unchanged: {same}")
             if generation is not None:
                 print(f"generation of the kernel's ruleset before and after: {generation} and {_generation()}")
-    _title("To install it for real")
-    print("python3 -m venv /usr/lib/banlistd && /usr/lib/banlistd/bin/pip install .")
-    print("Then put the files of config/ into /etc/banlistd, choose your lists there, and run: banlistd --check")
+    _title("To install it")
+    print("./packaging/build-deb dist && apt-get install ./dist/banlistd_*.deb")
+    print("Then choose your lists in /etc/banlistd/banlistd.yaml and run: banlistd --check (README.md explains both)")
     return 0 if same or backend == "memory" else 1
 
 
@@ -75,14 +75,14 @@ def _places(folder: Path, config: Path, backend: str) -> dict[str, Path]:
 
 @contextmanager
 def _daemon(places: dict[str, Path]) -> Iterator[None]:
-    """The daemon from its first word, through its last import, to its end. Its words are shown as they come."""
+    """Runs the daemon until every source is imported, shows its log, and stops it at the end."""
     command = [str(BIN / "banlistd")]
     for name, place in places.items():
         command += [f"--{name}", str(place)]
     daemon = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
     started = threading.Event()
-    voice = threading.Thread(target=_show, args=(daemon, started))
-    voice.start()
+    log = threading.Thread(target=_show, args=(daemon, started))
+    log.start()
     try:
         started.wait(timeout=60)
         while not all(timer["polled_at"] for timer in _ask(places, "timers")):
@@ -91,7 +91,7 @@ def _daemon(places: dict[str, Path]) -> Iterator[None]:
     finally:
         daemon.terminate()
         daemon.wait(timeout=10)
-        voice.join()
+        log.join()
 
 
 def _show(daemon: "subprocess.Popen[str]", started: threading.Event) -> None:
@@ -119,29 +119,29 @@ def _generation() -> int:
 
 
 def _packets() -> None:
-    """A visitor with several addresses, on the other end of a cable, asks a server that answers everybody."""
-    visitor = subprocess.Popen(
-        ["unshare", "--net", sys.executable, "-c", _VISITOR], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    """A client at the other end of a veth pair sends from a clean and from a banned address to a server that answers all."""
+    client = subprocess.Popen(
+        ["unshare", "--net", sys.executable, "-c", _CLIENT], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     )
-    assert visitor.stdin is not None  # noqa: S101 - asked for above
-    assert visitor.stdout is not None  # noqa: S101 - asked for above
-    _connect(visitor.pid)
+    assert client.stdin is not None  # noqa: S101 - asked for above
+    assert client.stdout is not None  # noqa: S101 - asked for above
+    _connect(client.pid)
     server = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     server.bind((HERE, PORT))
-    threading.Thread(target=_answer_everybody, args=(server,), daemon=True).start()
-    for address, expected in ((CLEAN, "answered"), (BANNED, "nothing came back")):
-        print(address, file=visitor.stdin, flush=True)
-        outcome = visitor.stdout.readline().strip()
-        print(f"  a packet from {address}: {outcome}{'' if outcome == expected else '  <- NOT AS IT SHOULD BE'}")
-    visitor.stdin.close()
-    visitor.wait()
+    threading.Thread(target=_answer_all, args=(server,), daemon=True).start()
+    for address, expected in ((CLEAN, "answered"), (BANNED, "no answer")):
+        print(address, file=client.stdin, flush=True)
+        outcome = client.stdout.readline().strip()
+        print(f"  a packet from {address}: {outcome}{'' if outcome == expected else '  <- WRONG'}")
+    client.stdin.close()
+    client.wait()
     _run("nft", "list", "counters", "table", "inet", "banlistd")
 
 
-def _answer_everybody(server: socket.socket) -> None:
+def _answer_all(server: socket.socket) -> None:
     while True:
-        question, visitor = server.recvfrom(100)
-        server.sendto(question, visitor)
+        question, client = server.recvfrom(100)
+        server.sendto(question, client)
 
 
 def _connect(pid: int) -> None:
