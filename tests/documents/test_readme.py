@@ -7,6 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from banlistd.adapters.system.config_file import load
+from banlistd.ctl.local import EVERY_COMMAND
+
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "daemon" / "banlistd"
 README = ROOT / "README.md"
@@ -20,6 +23,8 @@ DOCUMENTS = [
 _TEST = re.compile(r"`((?:tests/[a-z0-9_/]+\.py)?(?:::)?(?:test_[a-z0-9_]+)?)`")
 _PATH = re.compile(r"`((?:daemon|tests|packaging|config|migrations|core|adapters|services|control|ctl)/[a-z0-9_./-]+)")
 _LINK = re.compile(r"\]\(([^)#\s]+)[^)]*\)")
+_COMMAND = re.compile(r"(?:^    |`)banlistctl ([a-z-]+)", re.MULTILINE)
+_YAML = re.compile(r"^```yaml\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 _VAGUE = re.compile(r"\b(shall|nobody|somebody|whoever|held|holding|stands)\b", re.IGNORECASE)
 
 
@@ -60,6 +65,19 @@ def test_links_lead_to_files(document: Path) -> None:
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
 def test_document_uses_the_terms_of_the_glossary(document: Path) -> None:
     assert _VAGUE.findall(document.read_text()) == []
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_commands_of_banlistctl_exist(document: Path) -> None:
+    assert set(_COMMAND.findall(document.read_text())) <= {command.name for command in EVERY_COMMAND}
+
+
+@pytest.mark.parametrize("document", [path for path in DOCUMENTS if _YAML.search(path.read_text())], ids=lambda path: path.name)
+def test_configuration_is_valid(document: Path, tmp_path: Path) -> None:
+    (tmp_path / "lists").mkdir()
+    (tmp_path / "lists" / "our-own.txt").write_text("198.51.100.0/24\n")
+    (tmp_path / "banlistd.yaml").write_text("".join(_YAML.findall(document.read_text())))
+    assert load(tmp_path).sources
 
 
 def test_readme_has_at_most_180_lines() -> None:
