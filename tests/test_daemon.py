@@ -44,7 +44,7 @@ def test_a_source_comes_again_when_its_interval_is_over(tmp_path: Path) -> None:
         await world.announcer.until(EventName.IMPORT_SKIPPED, ONE, times=2)
 
     async def before(world: DaemonWorld) -> None:
-        world.service._timetable._clock = Running()
+        world.scheduler._clock = Running()
 
     run(Environment(tmp_path), config_of(source(ONE)), life, before=before, serve=True)
 

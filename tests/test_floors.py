@@ -39,6 +39,12 @@ ARROWS: dict[str, set[tuple[str, str]]] = {
         ("enforcer", "desired_state"),
         ("manual_bans", "coalescer"),
     },
+    "services/loops": {
+        ("polling", "faults"),
+        ("polling", "live_config"),
+        ("repair", "faults"),
+        ("watchdog", "faults"),
+    },
     "control": set(),
     "core": {
         ("config", "addresses"),

@@ -30,7 +30,7 @@ from banlistd.control.queries import Queries
 from banlistd.core.addresses.sets import to_text
 from banlistd.core.config.model import Config
 from banlistd.core.ruleset.policy import Policy, identities, policy_of
-from banlistd.daemon import Service
+from banlistd.daemon import Intervals, Outside, Service, Services
 from banlistd.errors import BanlistdError
 from banlistd.events import EventName
 from banlistd.model import Outcome, SourceId
@@ -110,6 +110,7 @@ class DaemonWorld:
     importer: Importer
     manual_bans: ManualBanService
     enricher: Enricher
+    scheduler: PollScheduler
     service: Service
     queries: Queries
 
@@ -181,28 +182,26 @@ async def assemble(
             raise environment.next_config
         return environment.next_config or config
 
-    service = Service(
-        config,
-        load,
-        PollScheduler(ledger, stamp_of, clock, watch_every=0.005, look_every=timing.look_every),
-        importer,
-        enforcer,
-        ledger,
-        database,
-        announcer,
-        environment.supervisor,
-        clock,
-        enricher,
-        reconcile_every=timing.reconcile_every,
-        first_retry=timing.first_retry,
-        banning=manual_bans,
-        trim_memory=environment.trimmed.set,
-        rest=0.001,
-    )
+    scheduler = PollScheduler(ledger, stamp_of, clock, watch_every=0.005, look_every=timing.look_every)
+    services = Services(scheduler, importer, enforcer, manual_bans, enricher)
+    outside = Outside(ledger, database, announcer, environment.supervisor, clock, environment.trimmed.set)
+    intervals = Intervals(reconcile=timing.reconcile_every, first_retry=timing.first_retry, memory_rest=0.001)
+    service = Service(config, load, services, outside, intervals)
     place = "the place of the configuration"
     queries = Queries(service, enforcer, manual_bans, ledger, quarantine, database, clock, place, enricher)
     return DaemonWorld(
-        environment, database, ledger, quarantine, geo_cache, enforcer, importer, manual_bans, enricher, service, queries
+        environment,
+        database,
+        ledger,
+        quarantine,
+        geo_cache,
+        enforcer,
+        importer,
+        manual_bans,
+        enricher,
+        scheduler,
+        service,
+        queries,
     )
 
 

@@ -35,7 +35,7 @@ from banlistd.backends import BackendName
 from banlistd.control.queries import Queries
 from banlistd.core.config.model import Config, Geo
 from banlistd.core.ruleset.policy import identities, policy_of
-from banlistd.daemon import Service
+from banlistd.daemon import Intervals, Outside, Service, Services
 from banlistd.errors import ConfigError, FirewallError
 from banlistd.paths import Paths
 from banlistd.ports import Announcer, Firewall, Storage
@@ -109,21 +109,9 @@ async def open_application(
         local = GeoBlocks(lambda: enricher.databases, stamp_of, LocalFiles())
         fetcher = Downloads(version("banlistd"), local, places.credentials)
         importer = Importer(fetcher, ledger, quarantine, enforcer, announcer, clock, chance=random.random)
-        service = Service(
-            config,
-            lambda: load_config(places),
-            PollScheduler(ledger, stamp_of, clock),
-            importer,
-            enforcer,
-            ledger,
-            database,
-            announcer,
-            find_supervisor(),
-            clock,
-            enricher,
-            banning=banning,
-            trim_memory=allocator.trim_memory,
-        )
+        services = Services(PollScheduler(ledger, stamp_of, clock), importer, enforcer, banning, enricher)
+        outside = Outside(ledger, database, announcer, find_supervisor(), clock, allocator.trim_memory)
+        service = Service(config, partial(load_config, places), services, outside, Intervals())
         answers = Queries(service, enforcer, banning, ledger, quarantine, database, clock, str(places.config), enricher)
         makers = {str(name): partial(open_backend, name, config) for name in BackendName if dry_run is None}
         moving = Moving(BackendsInUse(database), str(config.backend), makers, announcer)

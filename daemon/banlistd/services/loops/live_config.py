@@ -1,0 +1,49 @@
+"""The configuration in force, and the policy that follows from it."""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+
+from banlistd.core.config.model import Config, Source
+from banlistd.core.ruleset.policy import Policy, identities, policy_of
+from banlistd.model import Mark, Marker, SourceId
+from banlistd.ports import Clock, Ledger
+
+
+class LiveConfig:
+    """`markers`: reads the applied-state markers, so that a ledger that was lost takes over their marks."""
+
+    def __init__(
+        self, config: Config, ledger: Ledger, markers: Callable[[], Awaitable[Sequence[Marker]]], clock: Clock
+    ) -> None:
+        self._config = config
+        self._ledger = ledger
+        self._markers = markers
+        self._clock = clock
+        self._marks: Mapping[SourceId, Mark] = {}
+
+    @property
+    def config(self) -> Config:
+        return self._config
+
+    @property
+    def enabled(self) -> Mapping[SourceId, Source]:
+        """The sources that are polled."""
+        return {source.id: source for source in self._config.sources if source.enabled}
+
+    def replace(self, config: Config) -> Config:
+        """Put another configuration in force; returns the one before."""
+        before, self._config = self._config, config
+        return before
+
+    async def policy(self, config: Config) -> Policy:
+        """The policy of a configuration at this moment. Raises LedgerError and FirewallError for a source without a mark."""
+        # The ledger is asked once for each source: drift is repaired even when the disk fails.
+        if not set(identities(config)) <= self._marks.keys():
+            self._marks = await self._marks_for(config)
+        return policy_of(config, self._marks, self._clock.now())
+
+    async def read_marks_again(self) -> None:
+        """For a ledger that was replaced."""
+        self._marks = await self._marks_for(self._config)
+
+    async def _marks_for(self, config: Config) -> Mapping[SourceId, Mark]:
+        return await self._ledger.marks_for(identities(config), await self._markers())

@@ -1,0 +1,108 @@
+"""A timer for each enabled source, and the import of one source at a time."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Protocol
+
+from banlistd.core.config.model import Source
+from banlistd.model import Outcome, SourceId
+from banlistd.services.loops.faults import FaultRecorder
+from banlistd.services.loops.live_config import LiveConfig
+
+# Imports side by side: enough to wait for slow servers together, few enough that their bodies fit in memory.
+IMPORT_LIMIT = 4
+
+
+class Scheduler(Protocol):
+    """What the timers ask of the `PollScheduler`."""
+
+    async def is_due(self, source: Source, files: Sequence[Path]) -> bool:
+        """Wait until the source is due or one of its files changes; False if it was woken."""
+
+    async def begin(self, source: Source, files: Sequence[Path]) -> None:
+        """A poll begins."""
+
+    def end(self, source: Source, outcome: Outcome) -> None:
+        """A poll has ended."""
+
+    def wake(self, source_ids: Iterable[SourceId] | None = None) -> None:
+        """Let the timers of these sources read ledger and configuration again; None: all."""
+
+
+class PollLoop:
+    """`on_outcome`: called after each import. `retry_after`: seconds after an unforeseen error."""
+
+    def __init__(
+        self,
+        live: LiveConfig,
+        scheduler: Scheduler,
+        import_source: Callable[[Source], Awaitable[Outcome]],
+        on_outcome: Callable[[Source, Outcome], None],
+        faults: FaultRecorder,
+        retry_after: float,
+    ) -> None:
+        self._live = live
+        self._scheduler = scheduler
+        self._import_source = import_source
+        self._on_outcome = on_outcome
+        self._faults = faults
+        self._retry_after = retry_after
+        self._locks: dict[SourceId, asyncio.Lock] = {}
+        self._timers: dict[SourceId, asyncio.Task[None]] = {}
+        self._slots = asyncio.Semaphore(IMPORT_LIMIT)
+        self._errors: dict[SourceId, str] = {}
+
+    @property
+    def timers(self) -> Sequence[asyncio.Task[None]]:
+        """The running timers."""
+        return list(self._timers.values())
+
+    @property
+    def failing(self) -> Sequence[SourceId]:
+        """Enabled sources whose last import failed, sorted."""
+        return sorted(self._errors.keys() & self._live.enabled.keys())
+
+    def lock(self, source_id: SourceId) -> asyncio.Lock:
+        """Held during each import of the source."""
+        return self._locks.setdefault(source_id, asyncio.Lock())
+
+    def start_timers(self) -> None:
+        """A timer for each enabled source that has none. The timer of a source that is no longer enabled ends by itself."""
+        for source_id in self._live.enabled:
+            if source_id not in self._timers or self._timers[source_id].done():
+                self._timers[source_id] = asyncio.ensure_future(self._run_timer(source_id))
+
+    def wake(self) -> None:
+        """Let all timers read ledger and configuration again."""
+        self._scheduler.wake()
+
+    async def refresh(self, sources: Iterable[Source]) -> Sequence[Outcome]:
+        """Import these sources now."""
+        outcomes = await asyncio.gather(*(self._import(source) for source in sources))
+        self._scheduler.wake(outcome.source_id for outcome in outcomes)
+        return outcomes
+
+    async def _run_timer(self, source_id: SourceId) -> None:
+        """Poll one source whenever it is due, until it is no longer enabled."""
+        while (source := self._live.enabled.get(source_id)) is not None:
+            if not await self._faults.attempt(partial(self._turn, source), failed=False, source_id=source_id):
+                await asyncio.sleep(self._retry_after)
+
+    async def _turn(self, source: Source) -> bool:
+        if await self._scheduler.is_due(source, self._live.config.watched(source)):
+            await self._import(source)
+        return True
+
+    async def _import(self, source: Source) -> Outcome:
+        async with self.lock(source.id), self._slots:
+            await self._scheduler.begin(source, self._live.config.watched(source))
+            outcome = await self._import_source(source)
+            self._scheduler.end(source, outcome)
+        if outcome.error:
+            self._errors[source.id] = outcome.error
+        else:
+            self._errors.pop(source.id, None)
+        self._on_outcome(source, outcome)
+        return outcome
