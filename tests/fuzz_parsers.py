@@ -32,7 +32,8 @@ from banlistd.core.feeds.parsers.formats.plain import parse_plain, read_line
 from banlistd.core.feeds.parsers.parsed import Harvest, Parsed
 from banlistd.core.feeds.parsers.text import LONGEST_LINE, lines_of, normalised
 from banlistd.errors import FetchError, ParseError
-from banlistd.model import Format, FormatType, SourceId
+from banlistd.formats import Format, FormatType
+from banlistd.model import SourceId
 from support.data import DATA
 
 SEEDS = (

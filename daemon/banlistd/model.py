@@ -55,36 +55,6 @@ class Ownership(StrEnum):
     NO = "no"
 
 
-class FormatType(StrEnum):
-    """How a list is written down. `auto` looks at the bytes and picks one of the others."""
-
-    AUTO = "auto"
-    PLAIN = "plain"
-    CSV = "csv"
-    JSON = "json"
-    JSONL = "jsonl"
-    P2P = "p2p"
-    DAT = "dat"
-    RBLDNSD = "rbldnsd"
-    HOSTS = "hosts"
-
-
-@dataclass(frozen=True, slots=True)
-class Format:
-    """What to read and where in it.
-
-    `columns` (CSV): numbers from 1 or names from the header line; two of them are the ends of a range. `separator` (CSV):
-    one character, or "whitespace". `path` (JSON): dotted keys, `[]` steps into each item of an array, as in
-    `prefixes[].ip_prefix`; several are tried all. `field` (JSON lines): dotted keys within each record.
-    """
-
-    type: FormatType = FormatType.AUTO
-    columns: tuple[str, ...] = ()
-    separator: str = ""
-    paths: tuple[str, ...] = ()
-    field: str = ""
-
-
 class RunState(StrEnum):
     PENDING = "pending"
     COMPLETED = "completed"

@@ -17,7 +17,8 @@ from banlistd.backends import BackendName
 from banlistd.core.config.model import Block, Config, Defaults, Fail2ban, Geo, Guards, Log, Online, Source
 from banlistd.ctl.local import EVERY_COMMAND
 from banlistd.events import EventName
-from banlistd.model import Action, Direction, FormatType, Ownership
+from banlistd.formats import FormatType
+from banlistd.model import Action, Direction, Ownership
 
 PACKAGING = Path(__file__).resolve().parents[2] / "packaging"
 DAEMON = PACKAGING.parent / "daemon" / "banlistd"
@@ -44,6 +45,15 @@ def generated(name: str, part: str) -> str:
 
 def source(name: str) -> str:
     return (PACKAGING / "man" / name).read_text()
+
+
+def bold_in(entry: str) -> set[str]:
+    """What is bold in a piece of a man page."""
+    found = set(re.findall(r"\\fB(.*?)\\f[RP]", entry))
+    for macro, rest in re.findall(r"^\.(BR?|RB) (.*)$", entry, re.MULTILINE):
+        words = [quoted or bare for quoted, bare in re.findall(r'"([^"]*)"|(\S+)', rest)]
+        found |= {rest} if macro == "B" else set(words[macro == "RB" :: 2])
+    return found
 
 
 def _plain(line: str) -> str:
@@ -141,10 +151,17 @@ def test_every_key_of_the_configuration_is_in_its_man_page(model: type[BaseModel
         assert re.search(rf"(?:^|, |\{{){key}\b", text, re.MULTILINE), key
 
 
-@pytest.mark.parametrize("words", [BackendName, Ownership, Action, Direction, FormatType])
-def test_every_word_that_a_setting_may_be_is_in_the_man_page_of_the_configuration(words: type[StrEnum]) -> None:
-    text = page("banlistd.yaml.5")
-    assert [word for word in words if not re.search(rf"\b{word}\b", text)] == []
+@pytest.mark.parametrize(("key", "values"), [("owner", Ownership), ("action", Action), ("direction", Direction)])
+def test_the_entry_of_a_key_has_every_value_in_bold(key: str, values: type[StrEnum]) -> None:
+    (entry,) = [entry for entry in source("banlistd.yaml.5").split(".TP\n") if re.match(rf"\.B\w? {key}\b", entry)]
+    assert set(values) <= bold_in(entry)
+
+
+@pytest.mark.parametrize(
+    ("name", "part", "values"), [("banlistd.8", "backends", BackendName), ("banlistd.yaml.5", "formats", FormatType)]
+)
+def test_a_generated_list_has_an_entry_for_every_value(name: str, part: str, values: type[StrEnum]) -> None:
+    assert re.findall(r"^\.TP\n\.B (\S+)$", generated(name, part), re.MULTILINE) == list(values)
 
 
 def test_the_package_has_the_version_of_the_program() -> None:

@@ -14,7 +14,8 @@ from banlistd.core.feeds.parsers import parse
 from banlistd.core.ruleset.diff import Change
 from banlistd.core.ruleset.policy import Policy
 from banlistd.errors import FirewallError
-from banlistd.model import MANUAL, Action, Decision, Format, Marker, OutcomeKind, RunState, SourceId
+from banlistd.formats import Format
+from banlistd.model import MANUAL, Action, Decision, Marker, OutcomeKind, RunState, SourceId
 from support.fakes import FakeFetcher, FakeFirewall
 from support.sources import allow, config_of
 from worlds import DaemonWorld, Environment, daemon_world, run

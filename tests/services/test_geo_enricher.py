@@ -23,7 +23,8 @@ from banlistd.core.feeds.parsers import parse
 from banlistd.core.geo.types import By, GeoEntry, GeoNegEntry, Located, Origin
 from banlistd.errors import GeoError
 from banlistd.events import EventName
-from banlistd.model import Family, Format, Outcome, OutcomeKind, PolicyHash, SourceId
+from banlistd.formats import Format
+from banlistd.model import Family, Outcome, OutcomeKind, PolicyHash, SourceId
 from banlistd.ports import Asking
 from banlistd.services.geo_enricher import FORGET_EVERY, Enricher
 from support.fakes import FakeAnnouncer, FakeClock

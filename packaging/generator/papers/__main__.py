@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from itertools import chain
 from pathlib import Path
 
-from papers import backends, events, schema
+from papers import backends, events, formats, schema
 from papers.paper import Paper
 
-PAPERS: Sequence[Paper] = tuple(chain(backends.PAPERS, events.PAPERS, schema.PAPERS))
+PAPERS: Sequence[Paper] = tuple(chain(backends.PAPERS, events.PAPERS, formats.PAPERS, schema.PAPERS))
 
 TOP = Path(__file__).resolve().parents[3]
 

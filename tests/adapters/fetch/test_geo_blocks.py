@@ -15,7 +15,8 @@ from banlistd.core.addresses.sets import AddressSet
 from banlistd.core.config.model import Block, Source
 from banlistd.core.feeds.parsers import parse
 from banlistd.errors import FetchError
-from banlistd.model import Download, Format, FormatType, NotModified, SourceId, Validators
+from banlistd.formats import Format, FormatType
+from banlistd.model import Download, NotModified, SourceId, Validators
 from banlistd.ports import Fetcher
 from support.geography import DOCUMENTATION, write_mmdb
 

@@ -23,7 +23,8 @@ from banlistd.core.feeds.parsers import parse
 from banlistd.core.ruleset.plan import plan
 from banlistd.core.ruleset.policy import Policy, policy_of
 from banlistd.core.ruleset.state import Hook, Kind, MapId
-from banlistd.model import Direction, Family, Format, Mark, SourceId
+from banlistd.formats import Format
+from banlistd.model import Direction, Family, Mark, SourceId
 from banlistd.services.enforcer import Enforcer
 from banlistd.services.null_objects import NoAnnouncer, NoBootSnapshots
 from support.data import real_list

@@ -11,7 +11,7 @@ from banlistd.core.config.geo import DATABASES
 from banlistd.core.config.model import Block, Config, Geo, Online
 from banlistd.core.config.schema import schema
 from banlistd.core.geo.countries import COUNTRIES
-from banlistd.model import Format, FormatType
+from banlistd.formats import Format, FormatType
 from support.written_config import FOLDER, problems_of, read
 
 

@@ -5,7 +5,8 @@ import pytest
 from banlistd.core.config.model import Guards, Source
 from banlistd.core.feeds.guards import refuse
 from banlistd.core.feeds.parsers import parse
-from banlistd.model import Format, Refusal, SourceId
+from banlistd.formats import Format
+from banlistd.model import Refusal, SourceId
 
 STRICT = Source(id=SourceId("feed"), url="https://lists.example/")
 LENIENT = Source(id=SourceId("feed"), url="https://lists.example/", allow_empty=True)

@@ -9,7 +9,8 @@ import pytest
 from banlistd.core.addresses.sets import from_numbers
 from banlistd.core.config.model import AllowEntry, Config, Source
 from banlistd.core.ruleset.policy import Policy, policy_of
-from banlistd.model import Action, Direction, Family, Format, FormatType, Mark, SourceId
+from banlistd.formats import Format, FormatType
+from banlistd.model import Action, Direction, Family, Mark, SourceId
 
 ONE, TWO = SourceId("one"), SourceId("two")
 MARKS = {ONE: Mark(1), TWO: Mark(2)}

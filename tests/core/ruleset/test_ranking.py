@@ -11,7 +11,8 @@ from banlistd.core.geo.types import By
 from banlistd.core.ruleset.plan import plan
 from banlistd.core.ruleset.ranking import Rank, count, rank, rank_sources
 from banlistd.core.ruleset.state import FirewallState
-from banlistd.model import Action, Direction, Family, Format, Mark, SourceId, SourceSlot
+from banlistd.formats import Format
+from banlistd.model import Action, Direction, Family, Mark, SourceId, SourceSlot
 
 NOBODY: Mapping[Family, Ranges] = {family: Ranges.none(family) for family in FAMILIES}
 V4 = Family.IPV4

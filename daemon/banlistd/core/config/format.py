@@ -6,13 +6,9 @@ from collections.abc import Mapping
 from banlistd.core.config import values
 from banlistd.core.config.problems import Spot
 from banlistd.core.config.values import Unfit, among, shown
-from banlistd.model import Format, FormatType
+from banlistd.formats import Format, FormatType
 
-KEYS: Mapping[FormatType, tuple[str, ...]] = {
-    FormatType.CSV: ("column", "columns", "separator"),
-    FormatType.JSON: ("path",),
-    FormatType.JSONL: ("field",),
-}
+KEYS: Mapping[FormatType, tuple[str, ...]] = {kind: kind.kind.keys for kind in FormatType if kind.kind.keys}
 """Which keys go with which type. Types that are not here take none."""
 
 _TYPE = values.one_of(FormatType, "a format")

@@ -30,7 +30,7 @@ from banlistd.core.config.model import (
 from banlistd.core.config.problems import Document, Problem, Spot, report
 from banlistd.core.config.values import Unfit, among, closest, shown
 from banlistd.errors import ConfigError
-from banlistd.model import Format, FormatType
+from banlistd.formats import Format, FormatType
 
 Catalogue = Mapping[str, CatalogueEntry]
 Model = TypeVar("Model", bound=BaseModel)

@@ -17,7 +17,8 @@ from banlistd.core.addresses.sets import FAMILIES, Ranges, from_numbers, union_o
 from banlistd.core.config import geo as geography
 from banlistd.core.config import guards as limits
 from banlistd.core.config import values
-from banlistd.model import Action, Direction, Family, Format, Ownership, SourceId
+from banlistd.formats import Format
+from banlistd.model import Action, Direction, Family, Ownership, SourceId
 
 
 class LogFormat(StrEnum):

@@ -13,7 +13,8 @@ from pydantic import BaseModel
 from banlistd.backends import BackendName
 from banlistd.core.config.format import KEYS
 from banlistd.core.config.model import Block, Config, Defaults, Fail2ban, Geo, Guards, Log, LogFormat, Online, Source
-from banlistd.model import MANUAL, Action, Direction, FormatType, Ownership
+from banlistd.formats import FormatType
+from banlistd.model import MANUAL, Action, Direction, Ownership
 
 Schema = dict[str, Any]
 

@@ -13,7 +13,8 @@ from banlistd.core.feeds.parsers.parsed import Harvest, Parsed
 from banlistd.core.feeds.parsers.spans import span_of
 from banlistd.core.feeds.parsers.text import BLOCK, LONGEST_LINE, lines_of
 from banlistd.errors import ParseError
-from banlistd.model import Family, Format, FormatType
+from banlistd.formats import Format, FormatType
+from banlistd.model import Family
 
 _PIECES = (
     *("1.2.3.4", "10.0.0.0/8", "1.2.3.4/33", "256.1.1.1", "1.2.3.4/", "/24", "1..2.3", "1.2.3", "1.2.3.4.5", "0001.2.3.4"),
@@ -67,8 +68,34 @@ def test_formats_of_lines_refuse_no_body_as_a_whole(kind: FormatType, body: byte
     parse(body, Format(kind))
 
 
-def test_every_named_format_has_a_parser() -> None:
-    assert set(PARSERS) == set(FormatType)
+def _read_as(kind: FormatType, *addresses: str) -> Parsed:
+    return parse(kind.kind.example.written(addresses).encode(), Format(kind))
+
+
+@pytest.mark.parametrize("kind", FormatType)
+def test_a_format_reads_its_own_example(kind: FormatType) -> None:
+    parsed = _read_as(kind, "192.0.2.1", "198.51.100.7")
+    assert parsed.addresses == parse(b"192.0.2.1\n198.51.100.7\n").addresses
+    assert (parsed.entries4, parsed.rejected) == (2, 0)
+
+
+@pytest.mark.parametrize("kind", [kind for kind in FormatType if kind.kind.recogniser])
+def test_auto_recognises_a_typical_body_of_a_format(kind: FormatType) -> None:
+    typical = kind.kind.typical or kind.kind.example.written(["192.0.2.1", "198.51.100.7"])
+    assert parse(typical.encode()).form.type is kind
+
+
+def test_recognisers_have_an_order_that_ends_with_plain() -> None:
+    asked = sorted((kind.kind.precedence, kind) for kind in FormatType if kind.kind.recogniser)
+    assert len({precedence for precedence, _ in asked}) == len(asked)
+    assert asked[-1][1] is FormatType.PLAIN
+
+
+@pytest.mark.parametrize("kind", [kind for kind in FormatType if kind is not FormatType.AUTO])
+def test_a_format_says_what_it_is_and_how_it_is_recognised(kind: FormatType) -> None:
+    assert kind in PARSERS
+    assert kind.kind.summary.endswith(".")
+    assert bool(kind.kind.recogniser) == bool(kind.kind.recognised_by)
 
 
 @given(body=_lists)
@@ -152,13 +179,13 @@ def test_lines_are_counted_over_the_edges_of_blocks() -> None:
     assert [(sample.line, sample.text) for sample in parsed.samples] == [(count + 1, "wrong")]
 
 
-@pytest.mark.parametrize("kind", [kind for kind in FormatType if kind not in {FormatType.JSON, FormatType.JSONL}])
-@pytest.mark.parametrize("filler", [b" ", b"x", b"-", b":", b"1"])
+@pytest.mark.parametrize("kind", [kind for kind in FormatType if kind.kind.example.is_of_lines])
+@pytest.mark.parametrize("filler", [" ", "x", "-", ":", "1"])
 @pytest.mark.parametrize("length", [LONGEST_LINE, 3 * BLOCK])
-def test_a_line_too_long_is_rejected_and_the_next_one_read(kind: FormatType, filler: bytes, length: int) -> None:
-    body = b"5.6.7.8\n1.2.3.4 " + filler * length + b"\n5.6.7.9\n"
-    parsed = parse(body, Format(kind))
+def test_a_line_too_long_is_rejected_and_the_next_one_read(kind: FormatType, filler: str, length: int) -> None:
+    parsed = _read_as(kind, "5.6.7.8", f"1.2.3.4 {filler * length}", "5.6.7.9")
+    first = kind.kind.example.before.count("\n") + 1
     assert parsed.rejected == 1
-    assert parsed.samples[0].line == 2
+    assert parsed.samples[0].line == first + 1
     assert parsed.samples[0].reason == "a line of more than 10,000 bytes"
-    assert (parsed.entries4, parsed.lines) == (2, 3)
+    assert (parsed.entries4, parsed.lines) == (2, first + 2)

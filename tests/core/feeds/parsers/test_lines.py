@@ -5,7 +5,7 @@ import pytest
 from banlistd.core.addresses.sets import FAMILIES, to_text
 from banlistd.core.feeds.parsers import parse
 from banlistd.core.feeds.parsers.parsed import Parsed
-from banlistd.model import Format, FormatType
+from banlistd.formats import Format, FormatType
 
 
 def _held(parsed: Parsed) -> list[str]:

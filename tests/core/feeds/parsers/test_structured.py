@@ -6,7 +6,8 @@ from banlistd.core.addresses.sets import to_text
 from banlistd.core.feeds.parsers import parse
 from banlistd.core.feeds.parsers.parsed import Parsed
 from banlistd.errors import ParseError
-from banlistd.model import Family, Format, FormatType
+from banlistd.formats import Format, FormatType
+from banlistd.model import Family
 
 
 def _held(parsed: Parsed) -> list[str]:

@@ -1,22 +1,14 @@
-"""Bytes -> addresses, naming every line that held none. Pure: made to run in a worker thread."""
+"""Bytes -> addresses, naming every line without one. Pure: made to run in a worker thread."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
-from banlistd.core.feeds.parsers.formats.documents import parse_json, parse_jsonl
-from banlistd.core.feeds.parsers.formats.peers import parse_dat, parse_p2p
-from banlistd.core.feeds.parsers.formats.plain import parse_plain
-from banlistd.core.feeds.parsers.formats.tables import parse_table
-from banlistd.core.feeds.parsers.formats.zones import parse_hosts, parse_rbldnsd
 from banlistd.core.feeds.parsers.parsed import Harvest, Parsed
-from banlistd.core.feeds.parsers.recognition import recognised
+from banlistd.core.feeds.parsers.registry import Parser, parser_of
 from banlistd.core.feeds.parsers.text import MOST_LINES, SHORTEST_LINE, count_lines, looks_like, normalised
 from banlistd.errors import ParseError
-from banlistd.model import Format, FormatType
+from banlistd.formats import Format, FormatType
 
 __all__ = ["PARSERS", "Parsed", "parse"]
-
-Parser = Callable[[bytes, Format, Harvest], Format]
-"""Normalised lines, what is known of them, the basket -> what is known afterwards."""
 
 ANY = Format()
 
@@ -35,23 +27,4 @@ def parse(body: bytes, form: Format = ANY) -> Parsed:
     return harvest.parsed(harvest.lines or count_lines(text), looks_like(text), used)
 
 
-def _parse_recognised(body: bytes, _: Format, harvest: Harvest) -> Format:
-    found = recognised(body)
-    try:
-        return PARSERS[found.type](body, found, harvest)
-    except ParseError:
-        # What looked like JSON is none; nothing has been collected from it.
-        return parse_plain(body, Format(FormatType.PLAIN), harvest)
-
-
-PARSERS: Mapping[FormatType, Parser] = {
-    FormatType.AUTO: _parse_recognised,
-    FormatType.PLAIN: parse_plain,
-    FormatType.CSV: parse_table,
-    FormatType.JSON: parse_json,
-    FormatType.JSONL: parse_jsonl,
-    FormatType.P2P: parse_p2p,
-    FormatType.DAT: parse_dat,
-    FormatType.RBLDNSD: parse_rbldnsd,
-    FormatType.HOSTS: parse_hosts,
-}
+PARSERS: Mapping[FormatType, Parser] = {kind: parser_of(kind) for kind in FormatType}

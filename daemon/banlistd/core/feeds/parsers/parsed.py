@@ -8,7 +8,8 @@ import numpy as np
 from banlistd.core.addresses.arrays import distinct, without
 from banlistd.core.addresses.sets import Addresses, AddressSet, no_addresses, subtract
 from banlistd.core.feeds.parsers.spans import Span
-from banlistd.model import Family, Format, Rejected
+from banlistd.formats import Format
+from banlistd.model import Family, Rejected
 
 SAMPLES = 5
 SAMPLE_LENGTH = 80

@@ -1,10 +1,10 @@
-"""Bytes as they come -> lines that end in a line feed. Everything about encodings and line ends is here and nowhere else.
+"""Bytes as they come -> lines that end in a line feed. All code for encodings and line ends is here.
 
 Lines are read as Latin-1: an address is ASCII in every encoding that we know, and Latin-1 cannot fail.
 """
 
 import codecs
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
@@ -76,6 +76,11 @@ def lines_of(body: bytes) -> Iterator[tuple[int, str]]:
 
 def decoded(line: bytes) -> str:
     return line.decode("latin-1")
+
+
+def is_most(look: Sequence[str], test: Callable[[str], bool]) -> bool:
+    """Whether more than half of the lines pass a test."""
+    return 2 * sum(map(test, look)) > len(look)
 
 
 def is_silent(text: str) -> bool:

@@ -6,7 +6,7 @@ they count beneath an array alone: an error body says `{"ip": "your address"}` w
 
 import json
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import islice
 from typing import Any
 
@@ -15,7 +15,7 @@ from banlistd.core.feeds.parsers.parsed import Harvest
 from banlistd.core.feeds.parsers.spans import Span, span_of
 from banlistd.core.feeds.parsers.text import LONGEST_LINE, decoded, is_silent, lines_of
 from banlistd.errors import ParseError
-from banlistd.model import Format, FormatType
+from banlistd.formats import Format, FormatType
 
 _MOST_PATHS = 8
 """More paths than these are not told: then keys are data, not names."""
@@ -110,17 +110,17 @@ def _strings(document: Any) -> Iterator[tuple[str, str]]:
 
 
 def parse_jsonl(body: bytes, form: Format, harvest: Harvest) -> Format:
-    """The value of `field` in each record, or of the field that holds an address in most of the first records.
+    """The value of `field` in each record, or of the field that has an address in most of the first records.
 
-    A record whose `type` is `metadata` holds none by design. Raises ParseError where no line is a JSON object.
+    A record whose `type` is `metadata` has none by design. Raises ParseError where no line is a JSON object.
     """
     field = form.field or field_of(record for _, _, record in islice(_records(body), _LOOK))
     lines = readable = 0
-    for number, text, record in _records(body):
+    for number, line, record in _records(body):
         lines += 1
         readable += record is not None
         if record is None:
-            harvest.reject(number, text, TOO_LONG if len(text) > LONGEST_LINE else "not a JSON object")
+            harvest.reject(number, line.strip(), TOO_LONG if len(line) > LONGEST_LINE else "not a JSON object")
             continue
         if record.get("type") == "metadata":
             continue
@@ -128,7 +128,7 @@ def parse_jsonl(body: bytes, form: Format, harvest: Harvest) -> Format:
         for span in spans:
             harvest.add(span)
         if not spans:
-            harvest.reject(number, text, f"no address at {field}" if field else "no address in the record")
+            harvest.reject(number, line.strip(), f"no address at {field}" if field else "no address in the record")
     if lines and not readable:
         raise ParseError("no line is a JSON object", "name the right `type`, or leave it `auto`")
     return Format(FormatType.JSONL, field=field)
@@ -138,7 +138,17 @@ def _records(body: bytes) -> Iterator[tuple[int, str, dict[str, Any] | None]]:
     for number, line in lines_of(body):
         text = line.strip()
         if not is_silent(text):
-            yield number, text, record_of(text)
+            yield number, line, record_of(text)
+
+
+def recognise_jsonl(look: Sequence[str]) -> Format | None:
+    if len(look) == 1 or look[0][0] not in "{[" or any(record_of(text) is None for text in look[:2]):
+        return None
+    return Format(FormatType.JSONL)
+
+
+def recognise_json(look: Sequence[str]) -> Format | None:
+    return Format(FormatType.JSON) if look[0][0] in "{[" else None
 
 
 def record_of(text: str) -> dict[str, Any] | None:

@@ -1,10 +1,16 @@
 """The lists of file sharing programs: P2P text (`name:a-b`) and eMule's ipfilter.dat (`a - b , level , name`)."""
 
+import re
+from collections.abc import Sequence
+
 from banlistd.core.feeds.parsers.formats.plain import NO_ADDRESS, TOO_LONG, span_of_line
 from banlistd.core.feeds.parsers.parsed import Harvest
 from banlistd.core.feeds.parsers.spans import Span, span_between, span_of
-from banlistd.core.feeds.parsers.text import LONGEST_LINE, is_silent, lines_of
-from banlistd.model import Family, Format
+from banlistd.core.feeds.parsers.text import LONGEST_LINE, is_most, is_silent, lines_of
+from banlistd.formats import Format, FormatType
+from banlistd.model import Family
+
+_DAT = re.compile(r"[0-9A-Fa-f.:]++\s*+-\s*+[0-9A-Fa-f.:]++\s*+,\s*+\d{1,3}\s*+,", re.ASCII)
 
 _MOST_COLONS = 9
 """An IPv6 address has eight groups; colons further to the left belong to the name."""
@@ -45,6 +51,14 @@ def named_span(text: str) -> Span | None:
     return span_of(text) or span_of(text.rpartition(":")[2].strip())
 
 
+def recognise_p2p(look: Sequence[str]) -> Format | None:
+    return Format(FormatType.P2P) if is_most(look, _is_named) else None
+
+
+def _is_named(text: str) -> bool:
+    return ":" in text and "-" in text and span_of_line(text) is None and named_span(text) is not None
+
+
 def parse_dat(body: bytes, form: Format, harvest: Harvest) -> Format:
     """`a - b , level , name`, octets zero padded; lines with a level above 127 are allowed ranges and left out."""
     for number, line in lines_of(body):
@@ -64,3 +78,7 @@ def parse_dat(body: bytes, form: Format, harvest: Harvest) -> Format:
         else:
             harvest.add(span)
     return form
+
+
+def recognise_dat(look: Sequence[str]) -> Format | None:
+    return Format(FormatType.DAT) if is_most(look, lambda text: _DAT.match(text) is not None) else None

@@ -5,12 +5,14 @@ of a few known words goes before it.
 """
 
 import re
+from collections.abc import Sequence
 
 from banlistd.core.feeds.parsers import hextets, quads
 from banlistd.core.feeds.parsers.parsed import Harvest
 from banlistd.core.feeds.parsers.spans import Span, span_between, span_of
 from banlistd.core.feeds.parsers.text import LONGEST_LINE, blocks, decoded, is_silent
-from banlistd.model import Family, Format
+from banlistd.formats import Format, FormatType
+from banlistd.model import Family
 
 _WORD = re.compile(r"[^\s,;#|]++")
 _RANGE = re.compile(r"([0-9A-Fa-f.:]++)\s*+-\s*+([0-9A-Fa-f.:]++)(?=[\s,;#|]|\Z)")
@@ -43,6 +45,10 @@ def parse_plain(body: bytes, form: Format, harvest: Harvest) -> Format:
         for index, start, end in sorted([*unread, *seen.unread[~short].tolist()]):
             read_line(number + index, text[start : min(end, start + LONGEST_LINE + 1)], harvest)
     return form
+
+
+def recognise_plain(_: Sequence[str]) -> Format:
+    return Format(FormatType.PLAIN)
 
 
 def read_line(number: int, line: str, harvest: Harvest) -> None:

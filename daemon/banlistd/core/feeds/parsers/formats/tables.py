@@ -15,7 +15,8 @@ from banlistd.core.feeds.parsers.parsed import Harvest
 from banlistd.core.feeds.parsers.spans import Span, span_between, span_of
 from banlistd.core.feeds.parsers.text import LONGEST_LINE, is_silent, lines_of
 from banlistd.errors import ParseError
-from banlistd.model import Family, Format, FormatType
+from banlistd.formats import Format, FormatType
+from banlistd.model import Family
 
 WHITESPACE = "whitespace"
 SEPARATORS = (",", "\t", ";", "|", WHITESPACE)

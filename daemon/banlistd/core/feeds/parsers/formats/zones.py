@@ -1,12 +1,17 @@
 """What names resolve to: zone data of rbldnsd (ip4set, ip4trie, ip6trie), and hosts files."""
 
+import re
+from collections.abc import Sequence
+
 from banlistd.core.feeds.parsers.formats.plain import NO_ADDRESS, TOO_LONG
 from banlistd.core.feeds.parsers.parsed import Harvest
 from banlistd.core.feeds.parsers.spans import Span, address_of, network_of, quad
-from banlistd.core.feeds.parsers.text import LONGEST_LINE, is_silent, lines_of
-from banlistd.model import Family, Format
+from banlistd.core.feeds.parsers.text import LONGEST_LINE, is_most, is_silent, lines_of
+from banlistd.formats import Format, FormatType
+from banlistd.model import Family
 
 _OCTETS = 4
+_DIRECTIVE = re.compile(r"[:$][A-Za-z0-9]")
 
 
 def parse_rbldnsd(body: bytes, form: Format, harvest: Harvest) -> Format:
@@ -28,6 +33,10 @@ def parse_rbldnsd(body: bytes, form: Format, harvest: Harvest) -> Format:
         else:
             harvest.add(span)
     return form
+
+
+def recognise_rbldnsd(look: Sequence[str]) -> Format | None:
+    return Format(FormatType.RBLDNSD) if _DIRECTIVE.match(look[0]) else None
 
 
 def _zone_span(entry: str) -> Span | None:
@@ -77,6 +86,16 @@ def parse_hosts(body: bytes, form: Format, harvest: Harvest) -> Format:
         else:
             harvest.add(span)
     return form
+
+
+def recognise_hosts(look: Sequence[str]) -> Format | None:
+    return Format(FormatType.HOSTS) if is_most(look, _is_sent_nowhere) else None
+
+
+def _is_sent_nowhere(text: str) -> bool:
+    words = text.split(None, 2)
+    span = address_of(words[0])
+    return span is not None and is_sink(span) and len(words) > 1 and not words[1].startswith("#")
 
 
 _SINKS: tuple[Span, ...] = (

@@ -1,0 +1,168 @@
+"""Every list format: how a list may be written, what reads it, and what `auto` recognises it by.
+
+A format is one entry here, one module in core/feeds/parsers/formats, and its test. The FORMATS section of banlistd.yaml(5), the
+JSON schema and packaging/docs/formats.md are generated from it.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Self
+
+_ADDRESS = "{address}"
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """How a list in a format is written. `entry`: one entry; `{address}` in it stands for an address or a network."""
+
+    entry: str
+    before: str = ""
+    between: str = "\n"
+    after: str = "\n"
+
+    @property
+    def is_of_lines(self) -> bool:
+        """Whether each entry is a line of its own."""
+        return self.between == "\n"
+
+    def written(self, addresses: Iterable[str]) -> str:
+        return self.before + self.between.join(self.entry.replace(_ADDRESS, address) for address in addresses) + self.after
+
+
+@dataclass(frozen=True, slots=True)
+class FormatKind:
+    """One format.
+
+    `summary`: for the manual. `parser`, `recogniser`: `module:function` below core/feeds/parsers, a Parser and a Recogniser of
+    `registry`; no recogniser: `auto` never chooses the format. `auto` asks the recognisers in the order of `precedence`, and
+    takes the first answer. `recognised_by`: what the recogniser looks for, for the manual. `keys`: the keys beside `type`.
+    `typical`: a body that `auto` recognises, where that is not the example.
+    """
+
+    name: str
+    summary: str
+    parser: str
+    recogniser: str
+    precedence: int
+    recognised_by: str
+    example: Example
+    keys: tuple[str, ...] = ()
+    typical: str = ""
+
+
+class FormatType(StrEnum):
+    """The name of a format; `kind` is its declaration."""
+
+    kind: FormatKind
+
+    def __new__(cls, kind: FormatKind) -> Self:
+        member = str.__new__(cls, kind.name)
+        member._value_ = kind.name
+        member.kind = kind
+        return member
+
+    AUTO = FormatKind(
+        "auto",
+        "The default: looks at the first lines and chooses one of the other formats.",
+        "recognition:parse_auto",
+        "",
+        0,
+        "",
+        Example("{address}"),
+    )
+    PLAIN = FormatKind(
+        "plain",
+        "One address, network or range in each line; text after it is ignored. `#`, `;` and `//` begin a comment.",
+        "formats.plain:parse_plain",
+        "formats.plain:recognise_plain",
+        80,
+        "no other format that fits",
+        Example("{address}  # seen twice", before="# a comment\n"),
+    )
+    CSV = FormatKind(
+        "csv",
+        "Columns: `column` has the address, or two `columns` the ends of a range (numbers from 1, or names of the header "
+        "line). `separator`: one character, `tab` or `whitespace`. Without these they are found.",
+        "formats.tables:parse_table",
+        "formats.tables:find_table",
+        70,
+        "a column of addresses behind the first one, or two columns that are the ends of ranges",
+        Example("2026-01-01,{address}", before="seen,address\n"),
+        keys=("column", "columns", "separator"),
+    )
+    JSON = FormatKind(
+        "json",
+        "One JSON document. `path` says where the addresses are: dotted keys, `[]` for each item of an array, as in "
+        "`prefixes[].ip_prefix`. Without it, every string in an array that is an address counts.",
+        "formats.documents:parse_json",
+        "formats.documents:recognise_json",
+        20,
+        "`{` or `[` at the beginning",
+        Example('{"ip_prefix": "{address}"}', before='{"prefixes": [', between=", ", after="]}\n"),
+        keys=("path",),
+    )
+    JSONL = FormatKind(
+        "jsonl",
+        "One JSON object in each line. `field` is the key of the address, or keys joined by dots. Without it, the field that "
+        "contains an address in most of the first records is used.",
+        "formats.documents:parse_jsonl",
+        "formats.documents:recognise_jsonl",
+        10,
+        "a JSON object in each of the first two lines",
+        Example('{"cidr": "{address}"}'),
+        keys=("field",),
+    )
+    P2P = FormatKind(
+        "p2p",
+        "The P2P text format of file sharing programs: `name:first-last`.",
+        "formats.peers:parse_p2p",
+        "formats.peers:recognise_p2p",
+        40,
+        "`name:first-last` in most of the first lines",
+        Example("a name:{address}-{address}"),
+    )
+    DAT = FormatKind(
+        "dat",
+        "eMule's ipfilter.dat: `first - last , level , name`. Ranges with a level above 127 are left out.",
+        "formats.peers:parse_dat",
+        "formats.peers:recognise_dat",
+        30,
+        "`first - last , level ,` in most of the first lines",
+        Example("{address} - {address} , 000 , a name"),
+    )
+    RBLDNSD = FormatKind(
+        "rbldnsd",
+        "A zone of rbldnsd(8) (ip4set, ip4trie, ip6trie): addresses, networks, prefixes of fewer octets, ranges; `!` excludes.",
+        "formats.zones:parse_rbldnsd",
+        "formats.zones:recognise_rbldnsd",
+        60,
+        "a first line that begins with `:value` or `$`",
+        Example("{address}", before=":127.0.0.2:listed\n"),
+    )
+    HOSTS = FormatKind(
+        "hosts",
+        "A hosts file: `address name`. Addresses that names are sent to in order to block them, such as 0.0.0.0, are rejected.",
+        "formats.zones:parse_hosts",
+        "formats.zones:recognise_hosts",
+        50,
+        "0.0.0.0, 127.0.0.1 or another such address before a name in most of the first lines",
+        Example("{address} host.example"),
+        typical="0.0.0.0 host.example\n",
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Format:
+    """A source's format: what to read, and where in it.
+
+    `columns` (CSV): numbers from 1 or names from the header line; two of them are the ends of a range. `separator` (CSV):
+    one character, or "whitespace". `paths` (JSON): dotted keys, `[]` steps into each item of an array, as in
+    `prefixes[].ip_prefix`; all of them are tried. `field` (JSON lines): dotted keys within each record.
+    """
+
+    type: FormatType = FormatType.AUTO
+    columns: tuple[str, ...] = ()
+    separator: str = ""
+    paths: tuple[str, ...] = ()
+    field: str = ""
