@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Measures what the README says of a boot: exposure of the units, order, and how soon after power-on bans stand.
+"""Measures the boot figures of packaging/docs/speed.md: exposure of the units, order, and how soon after power-on bans stand.
 
 Run as root with the Python that has banlistd: .venv/bin/python tests/boot_figures.py
 """

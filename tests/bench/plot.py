@@ -1,4 +1,4 @@
-"""A drawing for the README: a panel for each question, a bar for each answer. SVG from plain strings; pure.
+"""A plot for packaging/docs/speed.md: a panel for each question, a bar for each answer. SVG from plain strings; pure.
 
 Text and bars have colours that are read on white and on black; a viewer that says which one it has gets better ones.
 """

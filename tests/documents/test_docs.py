@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from test_floors import FLOORS
+
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "packaging" / "docs"
 DECISIONS = sorted((DOCS / "decisions").glob("*.md"))
@@ -43,6 +45,13 @@ def classes() -> set[str]:
 
 def test_database_page_describes_exactly_the_tables() -> None:
     assert {cell.strip("`") for cell in first_cells((DOCS / "database.md").read_text())} == tables_after_all_migrations()
+
+
+def test_architecture_page_gives_the_floors_of_the_test() -> None:
+    text = (ROOT / "daemon" / "ARCHITECTURE.md").read_text()
+    rows = re.findall(r"^\| (\d) \| (.+?) \|", text, re.MULTILINE)
+    floors = {room.strip("`/").removesuffix(".py"): int(floor) for floor, rooms in rows for room in rooms.split(", ")}
+    assert floors == FLOORS
 
 
 def test_glossary_has_each_term_once_in_order() -> None:
