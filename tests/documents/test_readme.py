@@ -24,7 +24,7 @@ _TEST = re.compile(r"`((?:tests/[a-z0-9_/]+\.py)?(?:::)?(?:test_[a-z0-9_]+)?)`")
 _PATH = re.compile(r"`((?:daemon|tests|packaging|config|migrations|core|adapters|services|control|ctl)/[a-z0-9_./-]+)")
 _LINK = re.compile(r"\]\(([^)#\s]+)[^)]*\)")
 _COMMAND = re.compile(r"(?:^    |`)banlistctl ([a-z-]+)", re.MULTILINE)
-_YAML = re.compile(r"^```yaml\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+_YAML = re.compile(r"^```yaml\n(.*?^sources:.*?)^```$", re.DOTALL | re.MULTILINE)
 _VAGUE = re.compile(r"\b(shall|nobody|somebody|whoever|held|holding|stands)\b", re.IGNORECASE)
 
 
