@@ -12,12 +12,13 @@ by itself, so nothing becomes due on its own; a test waits for an event, never f
 """
 
 import asyncio
+import json
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from banlistd.adapters.fetch.file import stamp_of
 from banlistd.adapters.geo.mmdb import MmdbFile
@@ -26,7 +27,8 @@ from banlistd.adapters.storage.geo_cache import GeoCacheTable
 from banlistd.adapters.storage.import_runs import ImportRuns
 from banlistd.adapters.storage.manual_bans import ManualBanTable
 from banlistd.adapters.storage.quarantine import QuarantineTable
-from banlistd.control.queries import Queries
+from banlistd.control.parts import Parts
+from banlistd.control.request import read_request
 from banlistd.core.addresses.sets import to_text
 from banlistd.core.config.model import Config
 from banlistd.core.ruleset.policy import Policy, identities, policy_of
@@ -41,6 +43,7 @@ from banlistd.services.importer import Importer
 from banlistd.services.manual_bans import ManualBanService
 from banlistd.services.null_objects import NoBootSnapshots
 from banlistd.services.poll_scheduler import PollScheduler
+from support.commands import command_named, unfit
 from support.fakes import FakeAnnouncer, FakeClock, FakeFetcher, FakeFirewall, FakeHost, FakeSupervisor
 from support.sources import BODIES
 
@@ -112,7 +115,7 @@ class DaemonWorld:
     enricher: Enricher
     scheduler: PollScheduler
     service: Service
-    queries: Queries
+    parts: Parts
 
     @property
     def firewall(self) -> FakeFirewall:
@@ -138,6 +141,17 @@ class DaemonWorld:
         """Wait until each source was imported once."""
         for source_id in source_ids:
             await self.announcer.until(EventName.IMPORT_COMPLETED, source_id)
+
+    async def ask(self, name: str, **fields: Any) -> Any:
+        """The answer to a command, given as the control socket would read it; it has the declared shape and is fit for JSON."""
+        command = command_named(name)
+        is_get = command.method == "GET"
+        query = {key: str(value) for key, value in fields.items()} if is_get else {}
+        request = read_request(command, query, b"" if is_get else json.dumps(fields).encode())
+        answer = await self.parts.answer(command, command.read(request))
+        assert unfit(answer, command.shape) == ""
+        assert json.loads(json.dumps(answer, allow_nan=False)) == answer
+        return answer
 
     async def policy(self, config: Config) -> Policy:
         return policy_of(config, await self.ledger.marks_for(identities(config)), self.clock.now())
@@ -188,7 +202,7 @@ async def assemble(
     intervals = Intervals(reconcile=timing.reconcile_every, first_retry=timing.first_retry, memory_rest=0.001)
     service = Service(config, load, services, outside, intervals)
     place = "the place of the configuration"
-    queries = Queries(service, enforcer, manual_bans, ledger, quarantine, database, clock, place, enricher)
+    parts = Parts(service, enforcer, manual_bans, ledger, quarantine, database, clock, place, enricher, clock.now())
     return DaemonWorld(
         environment,
         database,
@@ -201,7 +215,7 @@ async def assemble(
         enricher,
         scheduler,
         service,
-        queries,
+        parts,
     )
 
 

@@ -32,7 +32,8 @@ from banlistd.adapters.system.instance import only_instance, only_writer
 from banlistd.adapters.system.journal import find_announcer
 from banlistd.adapters.system.supervisor import find_supervisor
 from banlistd.backends import BackendName
-from banlistd.control.queries import Queries
+from banlistd.control.parts import Parts
+from banlistd.control.server import Answerer
 from banlistd.core.config.model import Config, Geo
 from banlistd.core.ruleset.policy import identities, policy_of
 from banlistd.daemon import Intervals, Outside, Service, Services
@@ -52,7 +53,7 @@ class Application:
     """The parts that the program speaks to."""
 
     service: Service
-    answers: Queries
+    answers: Answerer
     enforcer: Enforcer
     storage: Storage
     announcer: Announcer
@@ -112,10 +113,12 @@ async def open_application(
         services = Services(PollScheduler(ledger, stamp_of, clock), importer, enforcer, banning, enricher)
         outside = Outside(ledger, database, announcer, find_supervisor(), clock, allocator.trim_memory)
         service = Service(config, partial(load_config, places), services, outside, Intervals())
-        answers = Queries(service, enforcer, banning, ledger, quarantine, database, clock, str(places.config), enricher)
+        parts = Parts(
+            service, enforcer, banning, ledger, quarantine, database, clock, str(places.config), enricher, clock.now()
+        )
         makers = {str(name): partial(open_backend, name, config) for name in BackendName if dry_run is None}
         moving = Moving(BackendsInUse(database), str(config.backend), makers, announcer)
-        yield Application(service, answers, enforcer, database, announcer, places, moving)
+        yield Application(service, parts.answer, enforcer, database, announcer, places, moving)
 
 
 async def tear_down(places: Paths) -> Sequence[str]:

@@ -5,15 +5,17 @@ import shutil
 from collections.abc import Mapping
 from ipaddress import ip_address
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from banlistd.backends import BackendName
-from banlistd.control_api import Operations
+from banlistd.control.declaration import Command
+from banlistd.control.table import COMMANDS
 from banlistd.core.config.model import AllowEntry, Config, Source
-from banlistd.core.manual_bans import read_ban, read_unban
 from banlistd.errors import FetchError, GeoError, NoSuchSourceError, UsageError
 from banlistd.model import Action, Counter, Direction, Mark, SourceId
+from support.commands import fields_of
 from support.fakes import FakeFetcher, FakeFirewall
 from support.geography import DOCUMENTATION, write_mmdb
 from worlds import DaemonWorld, Environment, run
@@ -56,24 +58,24 @@ def environment_on(disk: Path) -> Environment:
     return Environment(disk, CountingPackets(), fetcher, geo_databases=databases)
 
 
-async def check(world: DaemonWorld, address: str) -> Mapping[str, object]:
-    answer = await world.queries.check(address)
+async def check(world: DaemonWorld, address: str) -> Any:
+    answer = await world.ask("check", address=address)
     assert json.loads(json.dumps(answer)) == answer
     return answer
 
 
-def entries_of(answer: Mapping[str, object]) -> dict[str, str]:
+def entries_of(answer: Any) -> dict[str, str]:
     holders = answer["sources"]
     assert isinstance(holders, list)
     return {holder["id"]: holder["entry"] for holder in holders}
 
 
-async def ban(world: DaemonWorld, address: str, **words: str) -> Mapping[str, object]:
-    return await world.queries.ban(read_ban({"address": address, **words}))
+async def ban(world: DaemonWorld, address: str, **words: str) -> Any:
+    return await world.ask("ban", address=address, **words)
 
 
-async def unban(world: DaemonWorld, address: str) -> Mapping[str, object]:
-    return await world.queries.unban(read_unban({"address": address}))
+async def unban(world: DaemonWorld, address: str) -> Any:
+    return await world.ask("unban", address=address)
 
 
 def test_what_is_banned_by_hand_is_explained_with_who_why_and_until_when(tmp_path: Path) -> None:
@@ -101,7 +103,7 @@ def test_what_is_banned_by_hand_is_explained_with_who_why_and_until_when(tmp_pat
 
 
 async def status_of_bans(world: DaemonWorld) -> list[tuple[object, object, object]]:
-    rows = await world.queries.bans()
+    rows = await world.ask("bans")
     assert json.loads(json.dumps(rows)) == rows
     return [(row["address"], row["in_force"], row["spared"]) for row in rows]
 
@@ -113,7 +115,7 @@ def test_who_lifts_a_ban_is_told_who_bans_still(tmp_path: Path) -> None:
         assert (await ban(world, "192.0.2.1"))["new"] is False
         first = await unban(world, "192.0.2.1")
         assert json.loads(json.dumps(first)) == first
-        assert (len(first["removed"]), first["still"]) == (1, FIRST)  # type: ignore[arg-type]
+        assert (len(first["removed"]), first["still"]) == (1, FIRST)
         again = await unban(world, "192.0.2.1")
         assert (again["removed"], again["still"]) == ([], FIRST)
         assert (await unban(world, "203.0.113.99"))["still"] is None
@@ -195,7 +197,7 @@ def test_a_source_that_is_disabled_holds_nothing(tmp_path: Path) -> None:
         await world.service.refresh([])
         answer = await check(world, "192.0.2.4")
         assert (answer["banned"], entries_of(answer)) == (False, {})
-        off = next(one for one in await world.queries.sources() if one["id"] == OFF)
+        off = next(one for one in await world.ask("sources") if one["id"] == OFF)
         assert (off["enabled"], off["state"], off["entries"], off["owned"]) == (False, "never", 0, 0)
         assert (off["due_at"], off["packets"]) == (None, None)
 
@@ -253,7 +255,7 @@ def test_since_when_an_address_is_held_survives_all_that_came_after(tmp_path: Pa
 def test_what_is_no_address_is_a_usage_error(tmp_path: Path, text: str) -> None:
     async def life(world: DaemonWorld) -> None:
         with pytest.raises(UsageError) as refused:
-            await world.queries.check(text)
+            await world.ask("check", address=text)
         assert len(str(refused.value)) < 200
 
     run(environment_on(tmp_path), CONFIG, life)
@@ -270,12 +272,12 @@ def test_an_address_with_a_zone_is_the_address(tmp_path: Path) -> None:
 def test_before_anything_was_polled_every_question_has_an_answer(tmp_path: Path) -> None:
     async def life(world: DaemonWorld) -> None:
         assert (await check(world, "192.0.2.1"))["banned"] is False
-        status = await world.queries.status()
+        status = await world.ask("status")
         assert (status["sources"], status["enabled"], status["failing"], status["bans"]) == (4, 3, 0, 0)
         assert status["last_change"] is None
-        assert {one["state"] for one in await world.queries.sources()} == {"never"}
-        assert await world.queries.history(None, 10) == []
-        assert [one["due_at"] for one in await world.queries.timers()] == [None, None, None]
+        assert {one["state"] for one in await world.ask("sources")} == {"never"}
+        assert await world.ask("history", limit=10) == []
+        assert [one["due_at"] for one in await world.ask("timers")] == [None, None, None]
 
     run(environment_on(tmp_path), CONFIG, life)
 
@@ -286,7 +288,7 @@ def test_the_status_counts_what_stands(tmp_path: Path) -> None:
         world.clock.time += 50
         world.fetcher.bodies[WATCH] = FetchError("connection refused")
         await world.service.refresh([])
-        status = await world.queries.status()
+        status = await world.ask("status")
         assert (status["since"], status["last_change"]) == (since, since + 50)
         assert (status["sources"], status["enabled"], status["failing"]) == (4, 3, 1)
         maps = status["maps"]
@@ -305,7 +307,7 @@ def test_each_source_tells_its_share_and_its_last_fault(tmp_path: Path) -> None:
         world.clock.time += 10
         world.fetcher.bodies[SECOND] = FetchError("server answered 500")
         await world.service.refresh([SECOND])
-        first, second, watch, _ = await world.queries.sources()
+        first, second, watch, _ = await world.ask("sources")
         assert (first["entries"], first["owned"], first["state"]) == (4, 3, "completed")
         assert (first["packets"], first["octets"]) == (7, 420)
         assert (second["state"], second["failures"], second["entries"]) == ("failed", 1, 6)
@@ -322,7 +324,7 @@ def test_each_source_tells_its_share_and_its_last_fault(tmp_path: Path) -> None:
 def test_the_timers_are_those_of_enabled_sources(tmp_path: Path) -> None:
     async def life(world: DaemonWorld) -> None:
         await world.service.refresh([FIRST])
-        first, second, watch = await world.queries.timers()
+        first, second, watch = await world.ask("timers")
         due_at, every = first["due_at"], first["every"]
         assert isinstance(due_at, float)
         assert isinstance(every, float)
@@ -338,13 +340,13 @@ def test_history_is_newest_first_of_one_source_or_of_all(tmp_path: Path) -> None
         world.clock.time += 10
         world.fetcher.bodies[FIRST] = b"192.0.2.50\n"
         await world.service.refresh([FIRST])
-        newest, oldest = await world.queries.history(FIRST, 10)
+        newest, oldest = await world.ask("history", source=FIRST, limit=10)
         assert (newest["added"], newest["removed"], newest["state"]) == (1, 3, "completed")
         assert oldest["entries"] == 4
-        assert len(await world.queries.history(None, 3)) == 3
-        assert len(await world.queries.history(OFF, 3)) == 0
+        assert len(await world.ask("history", limit=3)) == 3
+        assert len(await world.ask("history", source=OFF, limit=3)) == 0
         with pytest.raises(NoSuchSourceError):
-            await world.queries.history("nobody", 3)
+            await world.ask("history", source="nobody", limit=3)
 
     run(environment_on(tmp_path), CONFIG, life)
 
@@ -352,11 +354,11 @@ def test_history_is_newest_first_of_one_source_or_of_all(tmp_path: Path) -> None
 def test_a_refresh_tells_the_outcome_of_each_source(tmp_path: Path) -> None:
     async def life(world: DaemonWorld) -> None:
         world.fetcher.bodies[SECOND] = FetchError("connection refused")
-        first, second, _ = await world.queries.refresh([])
+        first, second, _ = await world.ask("refresh", sources=[])
         assert (first["id"], first["outcome"], first["added"], first["error"]) == (FIRST, "completed", 3, "")
         assert (second["id"], second["outcome"], second["added"]) == (SECOND, "failed", 0)
         assert "refused" in str(second["error"])
-        (again,) = await world.queries.refresh([FIRST])
+        (again,) = await world.ask("refresh", sources=[FIRST])
         assert again["outcome"] == "skipped"
 
     run(environment_on(tmp_path), CONFIG, life)
@@ -369,28 +371,21 @@ def test_a_reload_tells_what_came_what_went_and_what_changed(tmp_path: Path) -> 
         world.environment.next_config = CONFIG.model_copy(
             update={"sources": (changed, CONFIG.sources[0], CONFIG.sources[3], more)}
         )
-        answer = await world.queries.reload()
+        answer = await world.ask("reload")
         assert answer == {"sources": 4, "added": ["more"], "removed": ["watch"], "changed": ["second"]}
 
     run(environment_on(tmp_path), CONFIG, life)
 
 
-def test_every_answer_can_be_written_as_json(tmp_path: Path) -> None:
+@pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command.name)
+def test_every_command_is_answered_in_its_shape(tmp_path: Path, command: Command[Any, Any]) -> None:
     async def life(world: DaemonWorld) -> None:
-        operations: Operations = world.queries
+        world.fetcher.bodies[FIRST] = b""  # refused
         world.fetcher.bodies[WATCH] = FetchError("connection refused")
-        for answer in (
-            await operations.refresh([]),
-            await operations.status(),
-            await operations.sources(),
-            await operations.timers(),
-            await operations.history(None, 100),
-            await operations.check("192.0.2.1"),
-            await operations.reload(),
-        ):
-            assert json.loads(json.dumps(answer, allow_nan=False)) == answer
+        await world.service.refresh([])
+        await world.ask(command.name, **fields_of(command, str(FIRST)))
 
-    run(environment_on(tmp_path), CONFIG, life)
+    run(environment_on(with_databases(tmp_path)), CONFIG, life)
 
 
 def hosts(number: int) -> bytes:
@@ -401,21 +396,21 @@ def test_what_is_held_back_is_shown_with_what_differs_and_taken_when_approved(tm
     async def life(world: DaemonWorld) -> None:
         world.fetcher.bodies[FIRST] = hosts(40)
         await world.service.refresh([FIRST])
-        assert await world.queries.quarantine(None) == []
+        assert await world.ask("quarantine") == []
         world.fetcher.bodies[FIRST] = b"198.51.100.0/24\n" + hosts(10)
         await world.service.refresh([FIRST])
-        (held,) = await world.queries.quarantine(FIRST)
+        (held,) = await world.ask("quarantine", source=FIRST)
         assert json.loads(json.dumps(held)) == {**held, "added_sample": ["198.51.100.0/24"], "removed_sample": list(SAMPLE)}
         assert (held["id"], held["guard"], held["refusals"], held["approved"]) == (FIRST, "shrunk", 1, False)
         assert (held["entries"], held["entries_before"], held["added"], held["removed"]) == (11, 40, 1, 30)
         assert held["settle"] == 3 * 86400
-        (row,) = [row for row in await world.queries.sources() if row["id"] == FIRST]
+        (row,) = [row for row in await world.ask("sources") if row["id"] == FIRST]
         assert row["quarantined"] == "shrunk"
-        assert (await world.queries.status())["quarantined"] == 1
+        assert (await world.ask("status"))["quarantined"] == 1
         world.fetcher.bodies[FIRST] = FetchError("no network")
-        (outcome,) = await world.queries.approve([FIRST])
+        (outcome,) = await world.ask("approve", sources=[FIRST])
         assert (outcome["outcome"], outcome["added"], outcome["removed"]) == ("completed", 1, 30)
-        assert await world.queries.quarantine(None) == []
+        assert await world.ask("quarantine") == []
         assert (await check(world, "198.51.100.77"))["banned"]
 
     run(environment_on(tmp_path), CONFIG, life)
@@ -430,13 +425,13 @@ def test_only_what_is_held_back_can_be_approved(tmp_path: Path) -> None:
         await world.service.refresh([FIRST, SECOND])
         for names, error in (([], UsageError), ([SECOND], UsageError), (["nil"], NoSuchSourceError), ([OFF], UsageError)):
             with pytest.raises(error):
-                await world.queries.approve(names)
+                await world.ask("approve", sources=names)
         with pytest.raises(UsageError):
-            await world.queries.approve([FIRST, SECOND])  # all or none
-        (held,) = await world.queries.quarantine(None)
+            await world.ask("approve", sources=[FIRST, SECOND])  # all or none
+        (held,) = await world.ask("quarantine")
         assert (held["approved"], held["entries_before"], held["settle"]) == (False, None, None)
         with pytest.raises(NoSuchSourceError):
-            await world.queries.quarantine("nil")
+            await world.ask("quarantine", source="nil")
 
     run(environment_on(tmp_path), CONFIG, life)
 
@@ -447,13 +442,13 @@ def test_a_list_that_is_no_longer_confirmed_grows_stale(tmp_path: Path) -> None:
         began = world.clock.time
         world.clock.time += 6 * 86400
         await world.service.refresh([SECOND, WATCH])
-        assert (await world.queries.status())["stale"] == 0
+        assert (await world.ask("status"))["stale"] == 0
         world.clock.time += 86400
-        assert (await world.queries.status())["stale"] == 1
-        ages = {row["id"]: row["stale_since"] for row in await world.queries.sources()}
+        assert (await world.ask("status"))["stale"] == 1
+        ages = {row["id"]: row["stale_since"] for row in await world.ask("sources")}
         assert ages == {FIRST: began + 7 * 86400, SECOND: None, WATCH: None, OFF: None}
         await world.service.refresh([FIRST])  # unchanged, by 304
-        assert (await world.queries.status())["stale"] == 0
+        assert (await world.ask("status"))["stale"] == 0
 
     run(environment_on(tmp_path), CONFIG, life)
 
@@ -499,7 +494,7 @@ def test_an_address_that_nobody_knows_has_an_origin_of_nothing(tmp_path: Path) -
 def test_bans_are_counted_by_country_operator_and_source(tmp_path: Path) -> None:
     async def life(world: DaemonWorld) -> None:
         await world.service.refresh([])
-        countries = await world.queries.top("country", 20)
+        countries = await world.ask("top", by="country", limit=20)
         assert json.loads(json.dumps(countries)) == countries
         assert (countries["by"], countries["bans"], countries["total"]) == ("country", 5, 4)
         # The network of IPv6 belongs to two countries and is a ban of both.
@@ -509,10 +504,10 @@ def test_bans_are_counted_by_country_operator_and_source(tmp_path: Path) -> None
             {"key": "DK", "name": "Denmark", "bans": 1, "addresses": 5},
             {"key": "FI", "name": "Finland", "bans": 1, "addresses": 0},
         ]
-        operators = await world.queries.top("asn", 1)
+        operators = await world.ask("top", by="asn", limit=1)
         assert operators["rows"] == [{"key": "AS64496", "name": "Example Network One", "bans": 3, "addresses": 2}]
         assert operators["total"] == 4
-        sources = await world.queries.top("source", 20)
+        sources = await world.ask("top", by="source", limit=20)
         assert sources["rows"] == [
             {"key": FIRST, "name": "", "bans": 3, "addresses": 257},
             {"key": SECOND, "name": "", "bans": 2, "addresses": 6},
@@ -523,10 +518,10 @@ def test_bans_are_counted_by_country_operator_and_source(tmp_path: Path) -> None
 
 def test_bans_by_source_need_no_database_and_bans_by_country_do(tmp_path: Path) -> None:
     async def life(world: DaemonWorld) -> None:
-        assert (await world.queries.top("source", 5))["by"] == "source"
+        assert (await world.ask("top", by="source", limit=5))["by"] == "source"
         with pytest.raises(GeoError, match="tor-geoipdb"):
-            await world.queries.top("country", 5)
+            await world.ask("top", by="country", limit=5)
         with pytest.raises(UsageError, match="by country, asn, source"):
-            await world.queries.top("colour", 5)
+            await world.ask("top", by="colour", limit=5)
 
     run(environment_on(tmp_path), CONFIG, life)

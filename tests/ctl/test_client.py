@@ -93,14 +93,14 @@ def test_an_error_never_exits_as_a_success(tmp_path: Path, given: int, code: int
 @pytest.mark.parametrize(
     ("status", "body", "words"),
     [
-        (200, b"<html>", "no JSON"),
-        (200, b"", "no JSON"),
-        (200, b"\xff", "no JSON"),
-        (200, b"[" * 100_000, "no JSON"),
+        (200, b"<html>", "not JSON"),
+        (200, b"", "not JSON"),
+        (200, b"\xff", "not JSON"),
+        (200, b"[" * 100_000, "not JSON"),
         (500, b"500 Internal Server Error", "a fault of its own"),
-        (404, b"[]", "words that this tool does not know"),
-        (404, b'{"error": "text"}', "words that this tool does not know"),
-        (404, b'{"error": {"message": "m", "hint": "", "exit_code": "x"}}', "words that this tool does not know"),
+        (404, b"[]", "a form that this tool does not know"),
+        (404, b'{"error": "text"}', "a form that this tool does not know"),
+        (404, b'{"error": {"message": "m", "hint": "", "exit_code": "x"}}', "a form that this tool does not know"),
     ],
 )
 def test_an_answer_that_makes_no_sense_is_told_apart(tmp_path: Path, status: int, body: bytes, words: str) -> None:
@@ -121,7 +121,7 @@ def test_an_answer_that_makes_no_sense_is_told_apart(tmp_path: Path, status: int
     ],
 )
 def test_a_daemon_that_hangs_up_is_told_as_such(tmp_path: Path, answer: bytes) -> None:
-    with answering(tmp_path / "s", answer), pytest.raises(NotRunningError, match="broke off"):
+    with answering(tmp_path / "s", answer), pytest.raises(NotRunningError, match="closed the connection"):
         ask(str(tmp_path / "s"), STATUS)
 
 
@@ -141,7 +141,7 @@ def test_a_daemon_that_does_not_answer_in_time_is_given_up(tmp_path: Path) -> No
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(str(tmp_path / "s"))
         listener.listen()
-        with pytest.raises(NotRunningError, match="is there, but does not answer"):
+        with pytest.raises(NotRunningError, match="is running, but does not answer"):
             ask(str(tmp_path / "s"), STATUS._replace(timeout=0.01))
 
 
@@ -150,7 +150,7 @@ def test_a_daemon_with_too_many_callers_is_there_but_does_not_answer(tmp_path: P
         listener.bind(str(tmp_path / "s"))
         listener.listen(0)
         waiting.connect(str(tmp_path / "s"))
-        with pytest.raises(NotRunningError, match="is there, but does not answer"):
+        with pytest.raises(NotRunningError, match="is running, but does not answer"):
             ask(str(tmp_path / "s"), STATUS)
 
 

@@ -90,7 +90,7 @@ def test_an_environment_in_a_home_is_refused_because_the_units_may_not_look_ther
 ) -> None:
     monkeypatch.setattr(sys, name, "/home/somebody/.venv")
     assert main(["install-units", "--root", str(tmp_path)]) == 64
-    assert "may not look into homes" in capsys.readouterr().err
+    assert "cannot access home folders" in capsys.readouterr().err
     assert list(tmp_path.iterdir()) == []
 
 

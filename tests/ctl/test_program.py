@@ -8,16 +8,19 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from ctl.canned import ANSWERS, FOREVER, RUN, SOURCE, Daemon, running
+from banlistd.control.declaration import Command
+from banlistd.control.table import COMMANDS
+from ctl.canned import ANSWERS, FOREVER, RUN, SOURCE, Daemon, running, words_of
 from ctl.conftest import Program
 
 HEAVY = {"numpy", "aiohttp", "pydantic", "yaml", "rich", "asyncio", "aiosqlite"}
 
 
-def command(daemon: Daemon, *arguments: str) -> list[str]:
+def command_line(daemon: Daemon, *arguments: str) -> list[str]:
     return [sys.executable, "-W", "error", "-m", "banlistd.ctl", "--runtime", str(daemon.folder), *arguments]
 
 
@@ -26,7 +29,7 @@ def command(daemon: Daemon, *arguments: str) -> list[str]:
     [
         (["status"], "banlistd 0.1.0 is running since 2026-09-21 14:13"),
         (["sources"], "spamhaus-drop  completed    1,650  1,234  drop     98,765"),
-        (["check", "203.0.113.9"], "203.0.113.9 is banned by spamhaus-drop (drop), which holds 203.0.113.0/24 since"),
+        (["check", "203.0.113.9"], "203.0.113.9 is banned by spamhaus-drop (drop), which lists 203.0.113.0/24 since"),
         (["check", "203.0.113.9"], "\n  Norway (NO), AS64496 Example Network\n"),
         (["top", "--by", "country"], "NO       Norway  1,000,000  81.0 %       1,000,256\n"),
         (["history"], "2026-09-21 14:13  spamhaus-drop  completed    1,650     12        3"),
@@ -44,21 +47,14 @@ def test_every_command_works_as_a_program(daemon: Daemon, program: Program, argu
     assert words in done.stdout
 
 
-ARGUMENTS = {
-    "check": ["203.0.113.9"],
-    "ban": ["203.0.113.7"],
-    "unban": ["203.0.113.7"],
-    "approve": ["spamhaus-drop"],
-    "top": ["--by", "country"],
-}
-
-
-@pytest.mark.parametrize("name", sorted(ANSWERS))
-def test_every_command_prints_exactly_the_document_for_programs(daemon: Daemon, program: Program, name: str) -> None:
-    done = program(name, "--json", *ARGUMENTS.get(name, []))
+@pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command.name)
+def test_every_command_prints_exactly_the_document_for_programs(
+    daemon: Daemon, program: Program, command: Command[Any, Any]
+) -> None:
+    done = program("--json", *words_of(command))
 
     assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout == json.dumps(daemon.operations.answers[name]) + "\n"
+    assert done.stdout == json.dumps(daemon.operations.answers[command.name]) + "\n"
 
 
 def test_nothing_heavy_is_imported_by_any_command_into_a_pipe(daemon: Daemon) -> None:
@@ -66,9 +62,9 @@ def test_nothing_heavy_is_imported_by_any_command_into_a_pipe(daemon: Daemon) ->
         "import sys; from banlistd.ctl.__main__ import main; code = main(sys.argv[1:]);"
         "print(*sys.modules, file=sys.stderr); sys.exit(code)"
     )
-    for name in ("status", "sources", "history", "timers"):
+    for command in COMMANDS:
         done = subprocess.run(
-            [sys.executable, "-c", script, "--runtime", str(daemon.folder), name],
+            [sys.executable, "-c", script, "--runtime", str(daemon.folder), *words_of(command)],
             check=True,
             capture_output=True,
             text=True,
@@ -79,12 +75,12 @@ def test_nothing_heavy_is_imported_by_any_command_into_a_pipe(daemon: Daemon) ->
 def test_a_table_on_a_terminal_is_as_wide_as_the_terminal_and_takes_no_markup(daemon: Daemon) -> None:
     daemon.operations.answers["sources"] = [{**SOURCE, "error": "[red]\x1b]0;title\x07"}]
 
-    seen = on_terminal(command(daemon, "sources"), columns="160")
+    seen = on_terminal(command_line(daemon, "sources"), columns="160")
 
     assert "spamhaus-drop" in seen
     assert r"[red]\x1b]0;title\x07" in seen
     assert "\x1b]0" not in seen
-    assert max(map(len, on_terminal(command(daemon, "sources"), columns="60").splitlines())) <= 60
+    assert max(map(len, on_terminal(command_line(daemon, "sources"), columns="60").splitlines())) <= 60
 
 
 def on_terminal(arguments: list[str], columns: str) -> str:
@@ -124,7 +120,7 @@ def is_real_root() -> bool:
 def test_another_user_is_told_that_the_socket_is_not_for_him() -> None:
     # He leaves root behind only after the imports (argparse wants some late): the interpreter may be out of his reach.
     script = (
-        "import locale, os, shutil, sys; from banlistd.ctl.__main__ import main;"
+        "import locale, os, shutil, sys; import banlistd.ctl.remote; from banlistd.ctl.__main__ import main;"
         "os.setgroups([]); os.setgid(65534); os.setuid(65534); sys.exit(main(sys.argv[1:]))"
     )
     with tempfile.TemporaryDirectory() as folder, running(Path(folder)) as daemon:
@@ -142,7 +138,7 @@ def test_an_interrupted_wait_says_that_the_daemon_goes_on(daemon: Daemon) -> Non
     daemon.operations.answers["refresh"] = FOREVER
     # Whoever was started in the background of a script ignores it, and so would the child.
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    with subprocess.Popen(command(daemon, "refresh"), stdout=-1, stderr=-1, text=True) as process:
+    with subprocess.Popen(command_line(daemon, "refresh"), stdout=-1, stderr=-1, text=True) as process:
         signal.signal(signal.SIGINT, before)
         try:
             assert daemon.operations.begun.wait(30)
@@ -152,14 +148,14 @@ def test_an_interrupted_wait_says_that_the_daemon_goes_on(daemon: Daemon) -> Non
             process.kill()
 
     assert (process.returncode, out) == (130, "")
-    assert err == "interrupted; what the daemon has begun it will finish\n"
+    assert err == "interrupted; the daemon finishes what it has begun\n"
 
 
 def test_a_reader_who_has_gone_is_no_traceback(daemon: Daemon) -> None:
     daemon.operations.answers["history"] = [RUN] * 5_000
     ours, theirs = os.pipe()
     os.close(ours)
-    done = subprocess.run(command(daemon, "history"), check=False, stdout=theirs, stderr=-1, text=True)
+    done = subprocess.run(command_line(daemon, "history"), check=False, stdout=theirs, stderr=-1, text=True)
     os.close(theirs)
 
     assert (done.returncode, done.stderr) == (141, "")
@@ -168,14 +164,14 @@ def test_a_reader_who_has_gone_is_no_traceback(daemon: Daemon) -> None:
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
 def test_a_full_disk_is_told(daemon: Daemon) -> None:
     with Path("/dev/full").open("w") as full:
-        done = subprocess.run(command(daemon, "status"), check=False, stdout=full, stderr=-1, text=True)
+        done = subprocess.run(command_line(daemon, "status"), check=False, stdout=full, stderr=-1, text=True)
 
     assert (done.returncode, done.stderr) == (74, "banlistctl: cannot write the answer: No space left on device\n")
 
 
 def test_a_closed_stdout_still_gives_the_exit_code(daemon: Daemon) -> None:
     daemon.operations.answers["check"] = {**ANSWERS["check"], "banned": False}
-    shell = ["sh", "-c", '"$@" >&-', "sh", *command(daemon, "check", "192.0.2.1")]
+    shell = ["sh", "-c", '"$@" >&-', "sh", *command_line(daemon, "check", "192.0.2.1")]
 
     assert subprocess.run(shell, check=False).returncode == 1
 

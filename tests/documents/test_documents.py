@@ -15,7 +15,7 @@ from pydantic import BaseModel
 from banlistd.__main__ import _parser
 from banlistd.backends import BackendName
 from banlistd.core.config.model import Block, Config, Defaults, Fail2ban, Geo, Guards, Log, Online, Source
-from banlistd.ctl.local import EVERY_COMMAND
+from banlistd.ctl.commands import EVERY_COMMAND
 from banlistd.events import EventName
 from banlistd.formats import FormatType
 from banlistd.model import Action, Direction, Ownership

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from banlistd.adapters.system.config_file import load
-from banlistd.ctl.local import EVERY_COMMAND
+from banlistd.ctl.commands import EVERY_COMMAND
 
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "daemon" / "banlistd"

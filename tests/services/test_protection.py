@@ -171,7 +171,7 @@ def test_an_operator_is_told_what_is_protected_and_which_lists_hold_it(environme
 
     async def life(world: DaemonWorld) -> None:
         await world.poll(FEED)
-        rows = await world.queries.protected()
+        rows = await world.ask("protected")
         assert [(row["address"], row["reason"], row["sources"], row["carved"]) for row in rows] == [
             ("10.0.0.1", "gateway", [FEED], False),
             ("192.0.2.1", "gateway", [FEED], True),
@@ -196,7 +196,7 @@ def test_a_check_tells_why_an_address_is_not_banned(
 ) -> None:
     async def life(world: DaemonWorld) -> None:
         await world.poll(FEED)
-        answer = await world.queries.check(text)
+        answer = await world.ask("check", address=text)
         assert (answer["protected"], answer["reserved"]) == (protection, reserved)
 
     restart(environment, life)

@@ -1,8 +1,8 @@
 """One question to the running daemon over its control socket, one JSON document back.
 
-Whatever goes wrong on the way ends here as a BanlistdError. Only the standard library: every import costs the operator
-time, which is also why values are NamedTuples here (`dataclasses` brings in `inspect`), and why the little of HTTP that is
-needed is here (`http.client` brings in the whole of e-mail and TLS: a third of the time of a command, measured).
+Every error on the way ends here as a BanlistdError. Only the standard library: every import costs start-up time, which is
+also why values are NamedTuples (`dataclasses` imports `inspect`), and why the few parts of HTTP that are needed are here
+(`http.client` imports e-mail and TLS: a third of the time of a command, measured).
 """
 
 import json
@@ -35,7 +35,7 @@ class AnswerError(BanlistdError):
 
 
 class DaemonError(BanlistdError):
-    """The daemon answered with an error of its own: its words, its exit code, and the document that brought them."""
+    """The daemon answered with an error of its own: its message, its exit code, and the whole document."""
 
     def __init__(self, message: str, hint: str, code: int, problems: tuple[str, ...], document: Any) -> None:
         super().__init__(message, hint)
@@ -45,14 +45,14 @@ class DaemonError(BanlistdError):
 
 
 class _IncompleteError(ConnectionError):
-    """The daemon hung up before its answer was complete, or spoke something else than HTTP."""
+    """The daemon hung up before its answer was complete, or its answer is not HTTP."""
 
 
 def ask(socket_path: str, question: Question) -> Any:
     """The daemon's JSON document.
 
-    Raises DaemonError for an answer that tells of an error, NotRunningError where nobody answers, NotAllowedError, and
-    AnswerError for an answer that is no JSON.
+    Raises DaemonError for an answer that reports an error, NotRunningError if no daemon answers, NotAllowedError, and
+    AnswerError for an answer that is not JSON.
     """
     status, body = _exchange(socket_path, question)
     try:
@@ -60,7 +60,7 @@ def ask(socket_path: str, question: Question) -> Any:
     except (ValueError, RecursionError) as exc:
         if status >= _INTERNAL_SERVER_ERROR:
             raise AnswerError(f"banlistd met a fault of its own (HTTP {status})", _JOURNAL) from exc
-        raise AnswerError("banlistd gave an answer that is no JSON", _JOURNAL) from exc
+        raise AnswerError("banlistd gave an answer that is not JSON", _JOURNAL) from exc
     if status != _OK:
         raise _daemon_error(status, document)
     return document
@@ -76,18 +76,18 @@ def _exchange(socket_path: str, question: Question) -> tuple[int, bytes]:
     except PermissionError as exc:
         raise NotAllowedError(
             f"you may not speak to banlistd (permission denied on {socket_path})",
-            "use sudo, or join the group that owns the socket: adduser YOU banlistd, then log in anew",
+            "use sudo, or join the group that owns the socket: adduser YOU banlistd, then log in again",
         ) from exc
-    except (TimeoutError, BlockingIOError) as exc:  # late, or too many wait before us
+    except (TimeoutError, BlockingIOError) as exc:  # late, or its queue is full
         raise NotRunningError(
-            f"banlistd is there, but does not answer on {socket_path}", f"systemctl status banlistd; {_JOURNAL}"
+            f"banlistd is running, but does not answer on {socket_path}", f"systemctl status banlistd; {_JOURNAL}"
         ) from exc
     except (FileNotFoundError, NotADirectoryError, ConnectionRefusedError) as exc:
         raise NotRunningError(
             f"banlistd is not running (no answer on {socket_path})", f"systemctl start banlistd; {_JOURNAL}"
         ) from exc
     except ConnectionError as exc:
-        raise NotRunningError(f"banlistd broke off in the middle of its answer on {socket_path}", _JOURNAL) from exc
+        raise NotRunningError(f"banlistd closed the connection in the middle of its answer on {socket_path}", _JOURNAL) from exc
     except OSError as exc:
         reason = exc.strerror or str(exc)  # "AF_UNIX path too long" comes without a number
         raise UsageError(f"cannot use the socket {socket_path}: {reason}", "choose another --runtime DIR") from exc
@@ -130,9 +130,9 @@ def _daemon_error(status: int, document: Any) -> BanlistdError:
         return DaemonError(
             str(fault["message"]),
             str(fault["hint"]),
-            min(max(int(fault["exit_code"]), 1), 255),  # whatever it is, it is no success
+            min(max(int(fault["exit_code"]), 1), 255),  # never a success
             tuple(str(problem) for problem in fault.get("problems", ())),
             document,
         )
     except (KeyError, TypeError, ValueError, AttributeError):
-        return AnswerError(f"banlistd refused in words that this tool does not know (HTTP {status})", _JOURNAL)
+        return AnswerError(f"banlistd refused, in a form that this tool does not know (HTTP {status})", _JOURNAL)

@@ -5,21 +5,20 @@ rich comes in only for a terminal: it costs 60 to 100 ms (measured), and a pipe 
 
 import io
 import sys
-from collections.abc import Sequence
 
-from banlistd.ctl.text import Table
+from banlistd.control.page import Page, Table
 
 _GAP = "  "
 
 
 def set_up() -> None:
-    """A character that the terminal's encoding has not is printed as its escape, never a traceback."""
+    """Print a character that the terminal's encoding lacks as its escape, instead of a traceback."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
 
 
-def show(page: Sequence[str | Table]) -> None:
+def show(page: Page) -> None:
     """Print lines and tables on stdout."""
     for part in page:
         if isinstance(part, str):
@@ -45,9 +44,9 @@ def aligned(table: Table) -> list[str]:
 
 
 def _show_on_terminal(table: Table) -> None:
-    from rich.console import Console  # noqa: PLC0415 - see the law of this file
-    from rich.table import Table as RichTable  # noqa: PLC0415 - see the law of this file
-    from rich.text import Text  # noqa: PLC0415 - see the law of this file
+    from rich.console import Console  # noqa: PLC0415 - see the docstring of this file
+    from rich.table import Table as RichTable  # noqa: PLC0415 - see the docstring of this file
+    from rich.text import Text  # noqa: PLC0415 - see the docstring of this file
 
     grid = RichTable(box=None, pad_edge=False, padding=(0, 2, 0, 0))
     for column in table.columns:

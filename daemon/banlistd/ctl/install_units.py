@@ -1,18 +1,16 @@
-"""Commands that ask no daemon: the end of one, and the beginning of one that pip has installed."""
+"""banlistctl install-units: systemd's units and a first configuration for an installation with pip."""
 
 import argparse
 import os
 import sys
-from collections.abc import Callable
-from typing import NamedTuple
 
-from banlistd.ctl.commands import COMMANDS, Argument, Command
+from banlistd.control.declaration import Argument, Completes, LocalCommand
 from banlistd.errors import BanlistdError, UsageError
 
-# Written down in the units for the .deb; here they are put where they really are.
+# Where the units of the .deb find the program; install-units puts the place of this environment instead.
 _HOME = "/usr/lib/banlistd"
 
-# Where the units may not look (ProtectHome=).
+# Folders that the units cannot access (ProtectHome=).
 _HOMES = ("/home/", "/root/", "/run/user/")
 
 _UNITS = os.path.join(os.path.dirname(os.path.dirname(__file__)), "units")  # noqa: PTH118, PTH120 - pathlib: 10 ms
@@ -26,7 +24,7 @@ _PLACES = {
     "banlistd.catalog": "usr/local/lib/systemd/catalog/banlistd.catalog",
 }
 
-# What a backend needs beside them, and what is to be started again with it.
+# The drop-ins of a backend, and the units to restart after they are written.
 _DROP_INS = {
     "ipset": (
         {
@@ -51,23 +49,7 @@ now, as root:
   systemctl daemon-reload && systemctl enable --now banlistd"""
 
 
-class LocalCommand(NamedTuple):
-    """`run` does it, prints, and returns an exit code. Raises BanlistdError."""
-
-    name: str
-    help: str
-    arguments: tuple[Argument, ...]
-    run: Callable[[argparse.Namespace], int]
-
-
-def _teardown(arguments: argparse.Namespace) -> int:
-    folders = (("--config", arguments.config), ("--state", arguments.state), ("--runtime", arguments.runtime))
-    given = [word for option, folder in folders if folder for word in (option, folder)]
-    code = os.spawnv(os.P_WAIT, sys.executable, [sys.executable, "-P", "-m", "banlistd", "--teardown", *given])  # noqa: S606 - no subprocess: 10 ms
-    return code if code >= 0 else 128 - code
-
-
-def _install_units(arguments: argparse.Namespace) -> int:
+def _run(arguments: argparse.Namespace) -> int:
     if arguments.backend:
         places, restarted = _DROP_INS[arguments.backend]
         for place, name in places.items():
@@ -77,7 +59,7 @@ def _install_units(arguments: argparse.Namespace) -> int:
     for prefix in (sys.prefix, sys.base_prefix):
         if f"{os.path.realpath(prefix)}/".startswith(_HOMES):
             raise UsageError(
-                f"the units may not look into homes, and Python lies in {prefix}",
+                f"the units cannot access home folders, and Python is in {prefix}",
                 "install banlistd elsewhere: python3 -m venv /opt/banlistd, with the system's own python3",
             )
     for name, place in _PLACES.items():
@@ -117,27 +99,15 @@ class NotWritableError(BanlistdError):
     exit_code = 73  # EX_CANTCREAT
 
 
-_CONFIG = Argument("--config", {"metavar": "DIR", "help": "as for banlistd"})
-_STATE = Argument("--state", {"metavar": "DIR", "help": "as for banlistd"})
-_BACKEND = Argument(
-    "--backend", {"choices": (*_DROP_INS,), "help": "only what the units need besides for this backend, as drop-ins"}
-)
-_ROOT = Argument("--root", {"metavar": "DIR", "default": "/", "help": "write below this folder instead of /"})
-
-LOCAL_COMMANDS: tuple[LocalCommand, ...] = (
-    LocalCommand(
-        "teardown",
-        "take everything of banlistd out of the firewall; the daemon must be stopped (exit code 75: it is not)",
-        (_CONFIG, _STATE),
-        _teardown,
+INSTALL_UNITS = LocalCommand(
+    name="install-units",
+    help="write systemd's units for the environment that this program runs from",
+    run=_run,
+    arguments=(
+        Argument("--backend", "NAME", "write only the drop-ins that this backend needs", choices=(*_DROP_INS,)),
+        Argument("--root", "DIR", "write below this folder instead of /", default="/", completes=Completes.FOLDERS),
     ),
-    LocalCommand(
-        "install-units",
-        "write systemd's units for the environment that this program runs from (for pip; the .deb brings its own), or"
-        " what a backend needs besides",
-        (_BACKEND, _ROOT),
-        _install_units,
-    ),
+    details="For an installation with pip; the Debian package ships its own units. With --backend, it writes only the drop-ins"
+    " with the additional rights that the backend needs. It prints the name of each file that it writes.",
+    exits={73: "a file could not be written"},
 )
-
-EVERY_COMMAND: tuple[Command | LocalCommand, ...] = (*COMMANDS, *LOCAL_COMMANDS)

@@ -1,6 +1,7 @@
-"""Words, numbers and times as a person reads them, and the one way in which foreign text reaches a terminal. Pure."""
+"""Text, numbers and times as a person reads them, and the escaping of foreign text for a terminal. Pure and light."""
 
 import time
+from collections.abc import Sequence
 from typing import NamedTuple
 
 _UNITS = ((86400, "d"), (3600, "h"), (60, "min"), (1, "s"))
@@ -8,7 +9,7 @@ _MOMENT = 5  # seconds; nearer than that is "now"
 
 
 class Column(NamedTuple):
-    """A column's head, and whether its cells stand to the right, as numbers do."""
+    """A column's head, and whether its cells are aligned to the right, as numbers are."""
 
     head: str
     right: bool = False
@@ -19,6 +20,10 @@ class Table(NamedTuple):
 
     columns: tuple[Column, ...]
     rows: tuple[tuple[str, ...], ...]
+
+
+Page = Sequence[str | Table]
+"""What a command prints for a person: lines and tables."""
 
 
 def printable(text: object) -> str:

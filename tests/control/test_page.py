@@ -1,7 +1,7 @@
 import pytest
 
+from banlistd.control.page import Column, Table, counted, duration, interval, number, printable, since, until
 from banlistd.ctl.output import aligned
-from banlistd.ctl.text import Column, Table, counted, duration, interval, number, printable, since, until
 
 
 @pytest.mark.parametrize(

@@ -2,15 +2,32 @@ from typing import Any
 
 import pytest
 
-from banlistd.ctl import wording
-from banlistd.ctl.text import Table, moment
-from ctl.canned import ANSWERS, BAN, RUN, SINCE, SOURCE
+from banlistd.control.commands.bans import BAN, BANS, UNBAN
+from banlistd.control.commands.check import CHECK
+from banlistd.control.commands.history import HISTORY
+from banlistd.control.commands.protected import PROTECTED
+from banlistd.control.commands.quarantine import QUARANTINE
+from banlistd.control.commands.refresh import REFRESH
+from banlistd.control.commands.reload import RELOAD
+from banlistd.control.commands.sources import SOURCES
+from banlistd.control.commands.status import STATUS
+from banlistd.control.commands.timers import TIMERS
+from banlistd.control.commands.top import TOP
+from banlistd.control.declaration import Command, Look
+from banlistd.control.page import Page, Table, moment
+from ctl.canned import ANSWERS, RUN, SINCE, SOURCE
+from ctl.canned import BAN as MANUAL_BAN
 
 NOW = SINCE + 3 * 3600
 HELD = ANSWERS["check"]["sources"]
 
 
-def table(page: wording.Page) -> list[dict[str, str]]:
+def page_of(command: Command[Any, Any], answer: Any, now: float = NOW, sources: Any = ()) -> Page:
+    """The page; a page that asks another command is answered with `sources`."""
+    return command.page(answer, Look(now, lambda _: sources))
+
+
+def table(page: Page) -> list[dict[str, str]]:
     (part,) = page
     assert isinstance(part, Table)
     heads = [column.head for column in part.columns]
@@ -18,13 +35,13 @@ def table(page: wording.Page) -> list[dict[str, str]]:
 
 
 def checked(**changed: Any) -> str:
-    sentence, *_ = wording.check({**ANSWERS["check"], **changed})
+    sentence, *_ = page_of(CHECK, {**ANSWERS["check"], **changed})
     assert isinstance(sentence, str)
     return sentence
 
 
 def test_status_says_in_one_line_whether_all_is_well() -> None:
-    page = wording.status(ANSWERS["status"], (), NOW)
+    page = page_of(STATUS, ANSWERS["status"], NOW, ())
 
     assert page == [
         f"banlistd 0.1.0 is running since {moment(SINCE)} (3 h), nftables, 12 sources (1 off), 1,234,567 bans",
@@ -39,7 +56,7 @@ def test_status_names_each_failing_source_its_error_and_the_way_out() -> None:
     failing = {**SOURCE, "id": "tor", "state": "failed", "failures": 3, "error": "HTTP 503", "due_at": NOW + 300}
     off = {**failing, "id": "old", "enabled": False}
 
-    page = wording.status({**ANSWERS["status"], "enabled": 12, "failing": 1}, [SOURCE, failing, off], NOW)
+    page = page_of(STATUS, {**ANSWERS["status"], "enabled": 12, "failing": 1}, NOW, [SOURCE, failing, off])
 
     assert "12 sources (1 failing)" in str(page[0])
     assert page[5:] == [
@@ -50,7 +67,7 @@ def test_status_names_each_failing_source_its_error_and_the_way_out() -> None:
 
 
 def test_status_says_what_is_wrong_with_the_disk_and_what_to_do() -> None:
-    page = wording.status({**ANSWERS["status"], "ledger_fault": "the database says SQLITE_FULL: \x1b[2J"}, (), NOW)
+    page = page_of(STATUS, {**ANSWERS["status"], "ledger_fault": "the database says SQLITE_FULL: \x1b[2J"}, NOW, ())
     text = "\n".join(map(str, page))
     assert "in memory only: the database says SQLITE_FULL" in text
     assert "\x1b" not in text
@@ -58,7 +75,7 @@ def test_status_says_what_is_wrong_with_the_disk_and_what_to_do() -> None:
 
 
 def test_status_of_a_daemon_that_has_done_nothing_yet() -> None:
-    page = wording.status({**ANSWERS["status"], "sources": 0, "enabled": 0, "maps": {}, "last_change": None}, (), NOW)
+    page = page_of(STATUS, {**ANSWERS["status"], "sources": 0, "enabled": 0, "maps": {}, "last_change": None}, NOW, ())
 
     assert "0 sources, " in str(page[0])
     assert page[1:3] == ["  maps         none", "  last change  none yet"]
@@ -67,7 +84,7 @@ def test_status_of_a_daemon_that_has_done_nothing_yet() -> None:
 def test_sources_are_a_table_with_times_told_from_now() -> None:
     row = {**SOURCE, "polled_at": NOW - 300, "due_at": NOW + 3 * 3600, "direction": "both"}
 
-    assert table(wording.sources([row], NOW)) == [
+    assert table(page_of(SOURCES, [row], NOW)) == [
         {
             "ID": "spamhaus-drop",
             "STATE": "completed",
@@ -85,14 +102,14 @@ def test_sources_are_a_table_with_times_told_from_now() -> None:
 def test_a_source_that_is_off_or_was_never_polled_says_so() -> None:
     row = {**SOURCE, "enabled": False, "state": "never", "packets": None, "polled_at": None, "due_at": None}
 
-    (shown,) = table(wording.sources([row], NOW))
+    (shown,) = table(page_of(SOURCES, [row], NOW))
 
     assert (shown["STATE"], shown["PACKETS"], shown["LAST POLL"], shown["NEXT POLL"]) == ("off", "", "never", "")
 
 
 def test_a_banned_address_is_told_by_whom_with_what_and_since_when() -> None:
     assert checked() == (
-        f"203.0.113.9 is banned by spamhaus-drop (drop), which holds 203.0.113.0/24 since {moment(SINCE)}; also in: office-bans"
+        f"203.0.113.9 is banned by spamhaus-drop (drop), which lists 203.0.113.0/24 since {moment(SINCE)}; also in: office-bans"
     )
 
 
@@ -101,7 +118,7 @@ def test_a_time_that_is_not_exact_is_a_least_time() -> None:
 
 
 def test_an_owner_without_a_known_time_or_entry_is_still_named() -> None:
-    assert checked(owner="office-bans", sources=HELD[1:]).endswith("by office-bans (drop), which holds 203.0.113.9")
+    assert checked(owner="office-bans", sources=HELD[1:]).endswith("by office-bans (drop), which lists 203.0.113.9")
     assert checked(sources=[]) == "203.0.113.9 is banned by spamhaus-drop (drop)"
     assert checked(owner=None, sources=[]) == "203.0.113.9 is banned"
 
@@ -109,11 +126,14 @@ def test_an_owner_without_a_known_time_or_entry_is_still_named() -> None:
 @pytest.mark.parametrize(
     ("changed", "words"),
     [
-        ({"sources": []}, "no source holds it"),
+        ({"sources": []}, "no source lists it"),
         ({"sources": [], "allowed": True}, "it is allowed"),
-        ({"allowed": True}, "it is allowed, though held by spamhaus-drop, office-bans"),
+        ({"allowed": True}, "it is allowed, although listed by spamhaus-drop, office-bans"),
         ({"sources": [], "reserved": True}, "it is in a reserved network"),
-        ({"protected": "gateway", "reserved": True}, "it is protected (gateway), though held by spamhaus-drop, office-bans"),
+        (
+            {"protected": "gateway", "reserved": True},
+            "it is protected (gateway), although listed by spamhaus-drop, office-bans",
+        ),
     ],
 )
 def test_an_address_that_is_not_banned_is_told_why(changed: dict[str, Any], words: str) -> None:
@@ -131,19 +151,19 @@ def test_an_address_that_is_not_banned_is_told_why(changed: dict[str, Any], word
     ],
 )
 def test_a_second_line_says_where_an_address_belongs_as_far_as_it_is_known(origin: dict[str, Any], words: list[str]) -> None:
-    _, *lines = wording.check({**ANSWERS["check"], "origin": {**ANSWERS["check"]["origin"], **origin}})
+    _, *lines = page_of(CHECK, {**ANSWERS["check"], "origin": {**ANSWERS["check"]["origin"], **origin}})
 
     assert lines == words
 
 
 def test_a_source_of_whole_countries_says_how_much_of_the_space_it_is() -> None:
-    page = wording.sources([{**SOURCE, "id": "norway", "extent": "0.4 % of the IPv4 space, 0.2 % of the IPv6 space"}], NOW)
+    page = page_of(SOURCES, [{**SOURCE, "id": "norway", "extent": "0.4 % of the IPv4 space, 0.2 % of the IPv6 space"}], NOW)
 
-    assert page[1:] == ["norway holds 0.4 % of the IPv4 space, 0.2 % of the IPv6 space"]
+    assert page[1:] == ["norway covers 0.4 % of the IPv4 space, 0.2 % of the IPv6 space"]
 
 
 def test_the_top_is_a_table_with_shares_of_all_bans_and_says_what_it_leaves_out() -> None:
-    page = wording.top(ANSWERS["top"])
+    page = page_of(TOP, ANSWERS["top"])
 
     assert table(page[:1]) == [
         {"COUNTRY": "NO", "NAME": "Norway", "BANS": "1,000,000", "SHARE": "81.0 %", "IPV4 ADDRESSES": "1,000,256"},
@@ -155,31 +175,31 @@ def test_the_top_is_a_table_with_shares_of_all_bans_and_says_what_it_leaves_out(
 def test_the_top_of_sources_has_no_names() -> None:
     rows = [{"key": "spamhaus-drop", "name": "", "bans": 5, "addresses": 512}]
 
-    (shown,) = table(wording.top({"by": "source", "bans": 5, "total": 1, "rows": rows}))
+    (shown,) = table(page_of(TOP, {"by": "source", "bans": 5, "total": 1, "rows": rows}))
 
     assert shown == {"SOURCE": "spamhaus-drop", "BANS": "5", "SHARE": "100.0 %", "IPV4 ADDRESSES": "512"}
 
 
 def test_the_top_of_nothing_is_a_sentence() -> None:
-    assert wording.top({"by": "asn", "bans": 0, "total": 0, "rows": []}) == ["nothing is banned"]
+    assert page_of(TOP, {"by": "asn", "bans": 0, "total": 0, "rows": []}) == ["nothing is banned"]
 
 
 def test_an_address_that_is_held_but_not_in_force_points_to_the_sources() -> None:
     assert checked(banned=False, owner=None) == (
-        "203.0.113.9 is not banned, though held by spamhaus-drop, office-bans: not in force (try: banlistctl sources)"
+        "203.0.113.9 is not banned, although listed by spamhaus-drop, office-bans: not in force (try: banlistctl sources)"
     )
 
 
 def test_a_watched_address_is_not_banned() -> None:
     sentence = checked(banned=False, action="log", sources=HELD[:1])
 
-    assert sentence.startswith("203.0.113.9 is not banned, only watched by spamhaus-drop (log), which holds")
+    assert sentence.startswith("203.0.113.9 is not banned, only watched by spamhaus-drop (log), which lists")
 
 
 def test_history_is_a_table_of_runs() -> None:
     unfinished = {**RUN, "state": "failed", "content_hash": None, "completed_at": None, "error": "HTTP 503"}
 
-    first, second = table(wording.history([RUN, unfinished]))
+    first, second = table(page_of(HISTORY, [RUN, unfinished]))
 
     assert first == {
         "STARTED": moment(SINCE),
@@ -199,19 +219,19 @@ def test_history_is_a_table_of_runs() -> None:
 
 def test_protected_addresses_come_with_the_reason_and_what_would_be_without_it() -> None:
     private = {"address": "10.0.0.1", "reason": "gateway", "sources": ["bogons", "tor"], "carved": False}
-    assert table(wording.protected([*ANSWERS["protected"], private])) == [
-        {"ADDRESS": "192.0.2.1", "REASON": "gateway", "HELD BY": "spamhaus-drop", "WITHOUT PROTECTION": "banned"},
-        {"ADDRESS": "10.0.0.53", "REASON": "resolver", "HELD BY": "", "WITHOUT PROTECTION": ""},
-        {"ADDRESS": "10.0.0.1", "REASON": "gateway", "HELD BY": "bogons, tor", "WITHOUT PROTECTION": "free all the same"},
+    assert table(page_of(PROTECTED, [*ANSWERS["protected"], private])) == [
+        {"ADDRESS": "192.0.2.1", "REASON": "gateway", "LISTED BY": "spamhaus-drop", "WOULD BE BANNED": "yes"},
+        {"ADDRESS": "10.0.0.53", "REASON": "resolver", "LISTED BY": "", "WOULD BE BANNED": ""},
+        {"ADDRESS": "10.0.0.1", "REASON": "gateway", "LISTED BY": "bogons, tor", "WOULD BE BANNED": "no"},
     ]
-    assert wording.protected([]) == ["nothing is protected: this host's own addresses could not be read"]
+    assert page_of(PROTECTED, []) == ["nothing is protected: this host's own addresses could not be read"]
 
 
 def test_timers_say_when_each_source_is_due() -> None:
     soon = {**ANSWERS["timers"][0], "due_at": NOW + 600}
     due = {**soon, "due_at": NOW - 1, "polled_at": None}
 
-    first, second = table(wording.timers([soon, due], NOW))
+    first, second = table(page_of(TIMERS, [soon, due], NOW))
 
     assert first["EVERY"] == "12h"
     assert (first["LAST POLL"], first["NEXT POLL"], first["AT"]) == ("3 h ago", "in 10 min", moment(NOW + 600))
@@ -222,8 +242,7 @@ def test_timers_say_when_each_source_is_due() -> None:
     ("outcome", "words"),
     [
         ("completed", "completed, 12 added, 3 removed"),
-        ("skipped", "skipped, the firewall holds this content already"),
-        ("unchanged", "unchanged since the last poll"),
+        ("skipped", "skipped, this content is already applied"),
         ("lost_race", "done by another import at the same time"),
         ("refused", "refused: too few"),
         ("failed", "failed: too few (the last good content stays)"),
@@ -233,39 +252,37 @@ def test_timers_say_when_each_source_is_due() -> None:
 def test_refresh_has_a_line_for_each_source(outcome: str, words: str) -> None:
     rows = [{"id": "tor", "outcome": outcome, "added": 12, "removed": 3, "error": "too few"}]
 
-    assert wording.refresh(rows) == [f"tor: {words}"]
+    assert page_of(REFRESH, rows) == [f"tor: {words}"]
 
 
 def test_a_ban_says_until_when_and_what_of_it_does_not_stand() -> None:
-    ban = {**BAN, "new": True, "spared": [{"address": "203.0.113.1", "reason": "gateway"}]}
+    ban = {**MANUAL_BAN, "new": True, "spared": [{"address": "203.0.113.1", "reason": "gateway"}]}
 
-    assert wording.ban(ban, SINCE) == [
+    assert page_of(BAN, ban, SINCE) == [
         f"203.0.113.7 is banned until {moment(SINCE + 600)} (10 min)",
         "  but not 203.0.113.1: gateway",
     ]
-    again = {**BAN, "expires_at": None, "new": False, "spared": []}
-    assert wording.ban(again, SINCE) == ["203.0.113.7 is banned for ever; fail2ban/sshd had banned it before"]
+    again = {**MANUAL_BAN, "expires_at": None, "new": False, "spared": []}
+    assert page_of(BAN, again, SINCE) == ["203.0.113.7 is banned permanently; fail2ban/sshd had banned it before"]
 
 
 def test_unban_says_who_has_let_go_and_who_has_not() -> None:
-    assert wording.unban(ANSWERS["unban"]) == ["203.0.113.7 is no longer banned by fail2ban/sshd"]
-    assert wording.unban({**ANSWERS["unban"], "still": "tor"}) == [
+    assert page_of(UNBAN, ANSWERS["unban"]) == ["203.0.113.7 is no longer banned by fail2ban/sshd"]
+    assert page_of(UNBAN, {**ANSWERS["unban"], "still": "tor"}) == [
         "203.0.113.7 is no longer banned by fail2ban/sshd; it is still banned by tor (try: banlistctl check 203.0.113.7)"
     ]
-    assert wording.unban({**ANSWERS["unban"], "removed": []}) == [
-        "203.0.113.7 is not banned by hand (banlistctl bans lists what is)"
-    ]
-    everything = {"address": None, "origin": "fail2ban/sshd", "removed": [BAN, BAN], "still": None}
-    assert wording.unban(everything) == ["2 bans of fail2ban/sshd lifted"]
+    assert page_of(UNBAN, {**ANSWERS["unban"], "removed": []}) == ["203.0.113.7 has no manual ban (banlistctl bans lists them)"]
+    everything = {"address": None, "origin": "fail2ban/sshd", "removed": [MANUAL_BAN, MANUAL_BAN], "still": None}
+    assert page_of(UNBAN, everything) == ["2 bans of fail2ban/sshd lifted"]
 
 
 def test_bans_by_hand_are_a_table_that_tells_what_is_not_in_force() -> None:
     rows = [
-        {**BAN, "in_force": True, "spared": ""},
-        {**BAN, "expires_at": None, "comment": "", "in_force": False, "spared": "allowed"},
+        {**MANUAL_BAN, "in_force": True, "spared": ""},
+        {**MANUAL_BAN, "expires_at": None, "comment": "", "in_force": False, "spared": "allowed"},
     ]
 
-    assert table(wording.bans(rows, SINCE + 60)) == [
+    assert table(page_of(BANS, rows, SINCE + 60)) == [
         {
             "ADDRESS": "203.0.113.7",
             "ORIGIN": "fail2ban/sshd",
@@ -283,55 +300,55 @@ def test_bans_by_hand_are_a_table_that_tells_what_is_not_in_force() -> None:
             "COMMENT": "",
         },
     ]
-    assert wording.bans([], NOW) == ["nothing is banned by hand"]
+    assert page_of(BANS, [], NOW) == ["there are no manual bans"]
 
 
 def test_check_says_who_banned_by_hand_until_when_and_why() -> None:
-    bans = [BAN, {**BAN, "origin": "operator", "comment": "", "expires_at": None}]
+    bans = [MANUAL_BAN, {**MANUAL_BAN, "origin": "operator", "comment": "", "expires_at": None}]
     held = {"id": "manual", "entry": "203.0.113.7", "since": SINCE, "exact": True, "bans": bans}
 
     assert checked(address="203.0.113.7", owner="manual", sources=[held]) == (
-        f"203.0.113.7 is banned by manual (drop), which holds 203.0.113.7 since {moment(SINCE)}"
-        f" (fail2ban/sshd, until {moment(SINCE + 600)}: 5 failures; operator, for ever)"
+        f"203.0.113.7 is banned by manual (drop), which lists 203.0.113.7 since {moment(SINCE)}"
+        f" (fail2ban/sshd, until {moment(SINCE + 600)}: 5 failures; operator, permanently)"
     )
 
 
 def test_reload_says_what_it_changed() -> None:
     document = {"sources": 12, "added": ["a", "b"], "removed": [], "changed": ["tor"]}
 
-    assert wording.reload(document) == ["configuration reloaded: 12 sources; added: a, b; changed: tor"]
-    assert wording.reload({"sources": 1, "added": [], "removed": [], "changed": []}) == [
+    assert page_of(RELOAD, document) == ["configuration reloaded: 12 sources; added: a, b; changed: tor"]
+    assert page_of(RELOAD, {"sources": 1, "added": [], "removed": [], "changed": []}) == [
         "configuration reloaded: 1 source; no source was added, removed or changed"
     ]
 
 
 def test_empty_documents_are_told_in_words() -> None:
-    assert wording.sources([], NOW) == ["no sources are configured"]
-    assert wording.history([]) == ["nothing has been imported yet"]
-    assert wording.timers([], NOW) == ["no timers: no sources are enabled"]
-    assert wording.refresh([]) == ["no sources are enabled: nothing was polled"]
+    assert page_of(SOURCES, [], NOW) == ["no sources are configured"]
+    assert page_of(HISTORY, []) == ["nothing has been imported yet"]
+    assert page_of(TIMERS, [], NOW) == ["no timers: no sources are enabled"]
+    assert page_of(REFRESH, []) == ["no sources are enabled: nothing was polled"]
 
 
 def test_no_text_from_outside_reaches_a_page_unescaped() -> None:
     evil = "\x1b[31m"
     source = {**SOURCE, "id": evil, "state": evil, "action": evil, "direction": evil, "error": evil, "failures": 1}
     status = {**ANSWERS["status"], "version": evil, "state": evil, "backend": evil, "config": evil, "maps": {evil: 1}}
-    ban = {**BAN, "address": evil, "origin": evil, "comment": evil}
+    ban = {**MANUAL_BAN, "address": evil, "origin": evil, "comment": evil}
     held = [{"id": evil, "entry": evil, "since": SINCE, "exact": True, "bans": [ban]}, {**HELD[0], "id": evil + "2"}]
     check = {"address": evil, "owner": evil, "action": evil, "sources": held}
-    pages: list[wording.Page] = [
-        wording.status({**status, "failing": 1}, [source], NOW),
-        wording.sources([source], NOW),
-        wording.check({**ANSWERS["check"], **check}),
-        wording.check({**ANSWERS["check"], **check, "banned": False, "allowed": True}),
-        wording.history([{**RUN, "source_id": evil, "state": evil, "content_hash": evil, "error": evil}]),
-        wording.timers([{**ANSWERS["timers"][0], "id": evil}], NOW),
-        wording.refresh([{"id": evil, "outcome": outcome, "error": evil} for outcome in ("failed", "refused", evil)]),
-        wording.reload({"sources": 1, "added": [evil], "removed": [evil], "changed": [evil]}),
-        wording.ban({**ban, "new": False, "spared": [{"address": evil, "reason": evil}]}, NOW),
-        wording.unban({"address": evil, "origin": evil, "removed": [ban], "still": evil}),
-        wording.unban({"address": None, "origin": evil, "removed": [], "still": None}),
-        wording.bans([{**ban, "in_force": True, "spared": evil}], NOW),
+    pages: list[Page] = [
+        page_of(STATUS, {**status, "failing": 1}, NOW, [source]),
+        page_of(SOURCES, [source], NOW),
+        page_of(CHECK, {**ANSWERS["check"], **check}),
+        page_of(CHECK, {**ANSWERS["check"], **check, "banned": False, "allowed": True}),
+        page_of(HISTORY, [{**RUN, "source_id": evil, "state": evil, "content_hash": evil, "error": evil}]),
+        page_of(TIMERS, [{**ANSWERS["timers"][0], "id": evil}], NOW),
+        page_of(REFRESH, [{"id": evil, "outcome": outcome, "error": evil} for outcome in ("failed", "refused", evil)]),
+        page_of(RELOAD, {"sources": 1, "added": [evil], "removed": [evil], "changed": [evil]}),
+        page_of(BAN, {**ban, "new": False, "spared": [{"address": evil, "reason": evil}]}, NOW),
+        page_of(UNBAN, {"address": evil, "origin": evil, "removed": [ban], "still": evil}),
+        page_of(UNBAN, {"address": None, "origin": evil, "removed": [], "still": None}),
+        page_of(BANS, [{**ban, "in_force": True, "spared": evil}], NOW),
     ]
 
     for page in pages:
@@ -343,7 +360,7 @@ def test_no_text_from_outside_reaches_a_page_unescaped() -> None:
 def test_a_list_in_quarantine_tells_its_reason_what_differs_and_the_way_out() -> None:
     held = ANSWERS["quarantine"][0]
 
-    assert wording.quarantine([held], NOW) == [
+    assert page_of(QUARANTINE, [held], NOW) == [
         f"spamhaus-drop: shrunk since {moment(SINCE)} (3 h), refused 2 times",
         "  30 entries where 1,650 were, shrunk by more than 50 % (guards: shrink)",
         "  30 entries, the last good one has 1,650: 1 added, 1,621 removed",
@@ -351,7 +368,7 @@ def test_a_list_in_quarantine_tells_its_reason_what_differs_and_the_way_out() ->
         "    - 198.51.100.7",
         "    - 203.0.113.9",
         "    - ... and 1,619 more",
-        "  taken by itself once it has stayed so for 3d; so far 2 h",
+        "  accepted automatically once it has been the same for 3d; so far 2 h",
         "  try: banlistctl approve spamhaus-drop",
     ]
 
@@ -359,25 +376,25 @@ def test_a_list_in_quarantine_tells_its_reason_what_differs_and_the_way_out() ->
 def test_a_first_list_in_quarantine_has_none_before_it_and_what_is_approved_says_so() -> None:
     first = {**ANSWERS["quarantine"][0], "entries_before": None, "settle": None, "approved": True, "reason": "\x1b[2J"}
 
-    page = [str(line) for line in wording.quarantine([first], NOW)]
+    page = [str(line) for line in page_of(QUARANTINE, [first], NOW)]
 
     assert "no list before it" in page[2]
     assert page[1] == r"  \x1b[2J"
     assert page[-1] == "  approved, not yet applied"
-    assert not any("by itself" in line for line in page)
+    assert not any("automatically" in line for line in page)
 
 
 def test_an_empty_quarantine_says_so() -> None:
-    assert wording.quarantine([], NOW) == ["nothing is in quarantine"]
+    assert page_of(QUARANTINE, [], NOW) == ["nothing is in quarantine"]
 
 
 def test_a_stale_list_is_named_by_status_and_by_sources() -> None:
     stale = {**SOURCE, "stale_since": NOW - 3600, "quarantined": "shrunk", "failures": 2, "error": "shrunk: 3 entries"}
 
-    page = wording.status({**ANSWERS["status"], "failing": 1, "stale": 1, "quarantined": 1}, [stale], NOW)
+    page = page_of(STATUS, {**ANSWERS["status"], "failing": 1, "stale": 1, "quarantined": 1}, NOW, [stale])
 
     assert "1 failing, 1 in quarantine, 1 stale" in str(page[0])
     assert page[6] == "  spamhaus-drop is stale: its last good list grew too old 1 h ago; its bans stay"
     assert "banlistctl quarantine spamhaus-drop" in str(page[8])
-    (row,) = table(wording.sources([stale], NOW))
+    (row,) = table(page_of(SOURCES, [stale], NOW))
     assert row["STATE"] == "refused, stale"

@@ -1,0 +1,224 @@
+"""banlistctl ban, unban, bans: manual bans."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, TypedDict
+
+from banlistd.control.declaration import NOT_FOUND, Argument, Command, Look, no_fields
+from banlistd.control.page import Column, Page, Table, counted, duration, moment, printable, since, until
+from banlistd.errors import FirewallError, LedgerError, RefusedError
+
+if TYPE_CHECKING:
+    from banlistd.control.parts import Parts
+    from banlistd.control.request import Request
+    from banlistd.core.manual_bans import BanOrder, UnbanOrder
+    from banlistd.model import ManualBan
+
+# An order waits for the transaction that is under way, which may be one of a million elements.
+_SECONDS = 60.0
+
+
+class ManualBanRow(TypedDict):
+    """`address`: an address, a network, or both ends of a range. Times in seconds since the epoch; `expires_at` null: never."""
+
+    address: str
+    origin: str
+    comment: str
+    created_at: float
+    expires_at: float | None
+
+
+class SparedRow(TypedDict):
+    address: str
+    reason: str
+
+
+class BansRow(ManualBanRow):
+    """`spared`: why a part of it is not banned. `in_force`: whether any part of it is."""
+
+    in_force: bool
+    spared: str
+
+
+class BanAnswer(ManualBanRow):
+    """`new`: whether this origin had not banned it before. `spared`: the parts that are not banned."""
+
+    new: bool
+    spared: list[SparedRow]
+
+
+class UnbanAnswer(TypedDict):
+    """`removed`: empty if there was no such ban. `still`: the source that bans a single address nevertheless."""
+
+    address: str | None
+    origin: str | None
+    removed: list[ManualBanRow]
+    still: str | None
+
+
+def ban_row(ban: "ManualBan") -> ManualBanRow:
+    from banlistd.core.manual_bans import span_text
+
+    return {
+        "address": span_text(ban.span),
+        "origin": ban.origin,
+        "comment": ban.comment,
+        "created_at": ban.created_at,
+        "expires_at": ban.expires_at,
+    }
+
+
+def _read_ban(request: "Request") -> "BanOrder":
+    from banlistd.core.manual_bans import read_ban
+
+    return read_ban(request.fields)
+
+
+async def _ban(parts: "Parts", order: "BanOrder") -> BanAnswer:
+    done = await parts.banning.carry_out(order)
+    (ban,) = done.bans
+    spared: list[SparedRow] = [{"address": item.address, "reason": item.reason} for item in done.spared]
+    return {**ban_row(ban), "new": done.is_new, "spared": spared}
+
+
+def _read_unban(request: "Request") -> "UnbanOrder":
+    from banlistd.core.manual_bans import read_unban
+
+    return read_unban(request.fields)
+
+
+async def _unban(parts: "Parts", order: "UnbanOrder") -> UnbanAnswer:
+    from banlistd.control.lookups import owner_of
+    from banlistd.core.manual_bans import span_text
+
+    done = await parts.banning.carry_out(order)
+    is_single = order.span is not None and order.span[1] == order.span[2]
+    owner = owner_of(parts.enforcer.state, *order.span[:2]) if order.span and is_single else None
+    return {
+        "address": span_text(order.span) if order.span else None,
+        "origin": order.origin,
+        "removed": [ban_row(ban) for ban in done.bans],
+        "still": owner.source_id if owner is not None and owner.action.blocks else None,
+    }
+
+
+async def _bans(parts: "Parts", _: tuple[()]) -> list[BansRow]:
+    from banlistd.core.manual_bans import free_of
+
+    rows: list[BansRow] = []
+    for ban in sorted(parts.banning.bans, key=lambda ban: -ban.created_at):
+        is_free, spared = free_of(ban, parts.enforcer.policy, parts.enforcer.protected)
+        reasons = ", ".join(dict.fromkeys(item.reason for item in spared))
+        rows.append({**ban_row(ban), "in_force": not is_free, "spared": reasons})
+    return rows
+
+
+def _ban_page(answer: BanAnswer, look: Look) -> Page:
+    address, origin, expires_at = printable(answer["address"]), printable(answer["origin"]), answer["expires_at"]
+    left = "" if expires_at is None else f" ({duration(expires_at - look.now)})"
+    before = "" if answer["new"] else f"; {origin} had banned it before"
+    line = f"{address} is banned {until_when(expires_at)}{left}{before}"
+    return [line, *(f"  but not {printable(item['address'])}: {printable(item['reason'])}" for item in answer["spared"])]
+
+
+def until_when(expires_at: float | None) -> str:
+    return "permanently" if expires_at is None else f"until {moment(expires_at)}"
+
+
+def _unban_page(answer: UnbanAnswer, _: Look) -> Page:
+    still, removed = answer["still"], answer["removed"]
+    if answer["address"] is None:
+        return [f"{counted(len(removed), 'ban', 'bans')} of {printable(answer['origin'])} lifted"]
+    address = printable(answer["address"])
+    though = f"; it is still banned by {printable(still)} (try: banlistctl check {address})" if still is not None else ""
+    if not removed:
+        return [f"{address} has no manual ban{though or ' (banlistctl bans lists them)'}"]
+    origins = ", ".join(printable(row["origin"]) for row in removed)
+    return [f"{address} is no longer banned by {origins}{though}"]
+
+
+_COLUMNS = (
+    Column("ADDRESS"),
+    Column("ORIGIN"),
+    Column("SINCE"),
+    Column("UNTIL"),
+    Column("NOT BANNED"),
+    Column("COMMENT"),
+)
+
+
+def _bans_page(rows: Sequence[BansRow], look: Look) -> Page:
+    if not rows:
+        return ["there are no manual bans"]
+    return [Table(_COLUMNS, tuple(_cells(row, look.now) for row in rows))]
+
+
+def _cells(row: BansRow, now: float) -> tuple[str, ...]:
+    return (
+        printable(row["address"]),
+        printable(row["origin"]),
+        since(row["created_at"], now),
+        "" if row["expires_at"] is None else until(row["expires_at"], now),
+        printable(row["spared"]) if row["in_force"] else f"all of it: {printable(row['spared'])}",
+        printable(row["comment"]),
+    )
+
+
+_ADDRESS = Argument("address", "ADDRESS", "an address, a CIDR network or a range a-b")
+_EXAMPLE: ManualBanRow = {
+    "address": "203.0.113.7",
+    "origin": "fail2ban/sshd",
+    "comment": "5 failures",
+    "created_at": 1_790_000_000.0,
+    "expires_at": 1_790_000_600.0,
+}
+
+BAN: "Command[BanOrder, BanAnswer]" = Command(
+    name="ban",
+    help="ban an address, a CIDR network or a range at once",
+    details="The manual ban is in effect when the command returns. It takes precedence over every source, and survives restart,"
+    " reboot and flush. Each origin bans for itself: an address is banned as long as one origin bans it. A ban of an allowed,"
+    " protected or reserved address is refused.",
+    method="POST",
+    example={**_EXAMPLE, "new": True, "spared": []},
+    arguments=(
+        _ADDRESS,
+        Argument("--for", "TIME", "how long: 90s, 15m, 1h, 1d; default: permanently"),
+        Argument("--origin", "NAME", "in whose name; each origin bans for itself; default: operator"),
+        Argument("--comment", "TEXT", "why, for people"),
+    ),
+    read=_read_ban,
+    answer=_ban,
+    page=_ban_page,
+    exits={65: "the address must never be banned", 71: "the firewall did not accept the ban"},
+    errors=(RefusedError, FirewallError, LedgerError),
+    timeout=_SECONDS,
+)
+
+UNBAN: "Command[UnbanOrder, UnbanAnswer]" = Command(
+    name="unban",
+    help="lift a manual ban, or all bans of an origin",
+    details="Without --origin, the bans of every origin are lifted; without an address, all bans of the origin.",
+    method="POST",
+    example={"address": "203.0.113.7", "origin": None, "removed": [_EXAMPLE], "still": None},
+    arguments=(
+        _ADDRESS._replace(nargs="?"),
+        Argument("--origin", "NAME", "of this origin only; without an address: all its bans"),
+    ),
+    read=_read_unban,
+    answer=_unban,
+    page=_unban_page,
+    exits={NOT_FOUND: "there was no such ban"},
+    errors=(FirewallError, LedgerError),
+    judge=lambda answer: 0 if answer["removed"] else NOT_FOUND,
+    timeout=_SECONDS,
+)
+
+BANS: Command[tuple[()], list[BansRow]] = Command(
+    name="bans",
+    help="manual bans: by whom, why, until when",
+    method="GET",
+    example=[{**_EXAMPLE, "in_force": True, "spared": ""}],
+    read=no_fields,
+    answer=_bans,
+    page=_bans_page,
+)

@@ -1,0 +1,127 @@
+"""banlistctl history: the newest import runs."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, TypedDict
+
+from banlistd.control.declaration import LIMIT, ONE_SOURCE, Command, Look
+from banlistd.control.page import Column, Page, Table, moment, number, printable
+from banlistd.errors import NoSuchSourceError
+
+if TYPE_CHECKING:
+    from banlistd.control.parts import Parts
+    from banlistd.control.request import Request
+
+
+class RunRow(TypedDict):
+    """One row of the table `import_runs`. `content_hash` null: the poll failed before there was content."""
+
+    id: int
+    source_id: str
+    content_hash: str | None
+    state: str
+    generation: int
+    attempts: int
+    entries: int
+    added: int
+    removed: int
+    rejected: int
+    error: str
+    policy_hash: str
+    started_at: float
+    completed_at: float | None
+
+
+def _read(request: "Request") -> tuple[str | None, int]:
+    return request.source, request.limit
+
+
+async def _answer(parts: "Parts", order: tuple[str | None, int]) -> list[RunRow]:
+    source_id, limit = order
+    runs = await parts.ledger.history(None if source_id is None else parts.source(source_id).id, limit)
+    return [
+        {
+            "id": run.id,
+            "source_id": run.source_id,
+            "content_hash": run.content_hash,
+            "state": str(run.state),
+            "generation": run.generation,
+            "attempts": run.attempts,
+            "entries": run.entries,
+            "added": run.added,
+            "removed": run.removed,
+            "rejected": run.rejected,
+            "error": run.error,
+            "policy_hash": run.policy_hash,
+            "started_at": run.started_at,
+            "completed_at": run.completed_at,
+        }
+        for run in runs
+    ]
+
+
+_COLUMNS = (
+    Column("STARTED"),
+    Column("SOURCE"),
+    Column("STATE"),
+    Column("ENTRIES", right=True),
+    Column("ADDED", right=True),
+    Column("REMOVED", right=True),
+    Column("REJECTED", right=True),
+    Column("TRIES", right=True),
+    Column("TOOK", right=True),
+    Column("CONTENT"),
+    Column("ERROR"),
+)
+
+
+def _page(rows: Sequence[RunRow], _: Look) -> Page:
+    if not rows:
+        return ["nothing has been imported yet"]
+    return [Table(_COLUMNS, tuple(_cells(row) for row in rows))]
+
+
+def _cells(row: RunRow) -> tuple[str, ...]:
+    completed = row["completed_at"]
+    return (
+        moment(row["started_at"]),
+        printable(row["source_id"]),
+        printable(row["state"]),
+        number(row["entries"]),
+        number(row["added"]),
+        number(row["removed"]),
+        number(row["rejected"]),
+        number(row["attempts"]),
+        "" if completed is None else f"{max(0.0, completed - row['started_at']):.1f} s",
+        printable(row["content_hash"] or "")[:12],
+        printable(row["error"]),
+    )
+
+
+HISTORY: Command[tuple[str | None, int], list[RunRow]] = Command(
+    name="history",
+    help="the newest import runs, of all sources or of one",
+    method="GET",
+    example=[
+        {
+            "id": 7,
+            "source_id": "spamhaus-drop",
+            "content_hash": "0123456789abcdef" * 4,
+            "state": "completed",
+            "generation": 3,
+            "attempts": 2,
+            "entries": 1_650,
+            "added": 12,
+            "removed": 3,
+            "rejected": 2,
+            "error": "",
+            "policy_hash": "0123456789abcdef",
+            "started_at": 1_790_000_000.0,
+            "completed_at": 1_790_000_001.5,
+        }
+    ],
+    arguments=(ONE_SOURCE, LIMIT),
+    read=_read,
+    answer=_answer,
+    page=_page,
+    errors=(NoSuchSourceError,),
+)

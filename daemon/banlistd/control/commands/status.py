@@ -1,0 +1,141 @@
+"""banlistctl status: the daemon as a whole, and what fails."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, TypedDict
+
+from banlistd.control.commands.sources import SOURCES, SourceRow
+from banlistd.control.declaration import Command, Look, no_fields
+from banlistd.control.page import Page, counted, duration, moment, number, printable, since, until
+
+if TYPE_CHECKING:
+    from banlistd.control.parts import Parts
+
+
+class StatusAnswer(TypedDict):
+    version: str
+    state: str
+    backend: str
+    since: float
+    config: str
+    pid: int
+    sources: int
+    enabled: int
+    failing: int
+    quarantined: int
+    stale: int
+    ledger_fault: str
+    bans: int
+    maps: dict[str, int]
+    last_change: float | None
+
+
+async def _answer(parts: "Parts", _: tuple[()]) -> StatusAnswer:
+    import os
+    from importlib.metadata import version
+
+    config, state = parts.service.config, parts.enforcer.state
+    enabled = [source for source in config.sources if source.enabled]
+    polls = [await parts.ledger.poll(source.id) for source in enabled]
+    stale = [await parts.stale_since(source) for source in enabled]
+    refused = [await parts.quarantine.quarantined(source.id) for source in enabled]
+    (newest,) = await parts.ledger.history(None, 1) or (None,)
+    return {
+        "version": version("banlistd"),
+        "state": "running",
+        "backend": str(config.backend),
+        "since": parts.started_at,
+        "config": parts.config_place,
+        "pid": os.getpid(),
+        "sources": len(config.sources),
+        "enabled": len(enabled),
+        "failing": sum(bool(poll.failures) for poll in polls),
+        "quarantined": sum(content is not None for content in refused),
+        "stale": sum(since is not None for since in stale),
+        "ledger_fault": parts.storage.fault,
+        "bans": len(state or ()),
+        "maps": {map_id.name: len(entries) for map_id, entries in state.map_entries.items()} if state else {},
+        "last_change": newest.completed_at if newest else None,
+    }
+
+
+def _page(answer: StatusAnswer, look: Look) -> Page:
+    sources: Sequence[SourceRow] = look.ask(SOURCES) if answer["failing"] or answer["stale"] else ()
+    started, changed = answer["since"], answer["last_change"]
+    numbers = {
+        "off": answer["sources"] - answer["enabled"],
+        "failing": answer["failing"],
+        "in quarantine": answer["quarantined"],
+        "stale": answer["stale"],
+    }
+    remarks = ", ".join(f"{number(value)} {what}" for what, value in numbers.items() if value)
+    state = f"{printable(answer['version'])} is {printable(answer['state'])}"
+    facts = [
+        f"banlistd {state} since {moment(started)} ({duration(look.now - started)})",
+        printable(answer["backend"]),
+        counted(answer["sources"], "source", "sources") + (f" ({remarks})" if remarks else ""),
+        counted(answer["bans"], "ban", "bans"),
+    ]
+    maps = [f"{printable(name)} {number(size)}" for name, size in answer["maps"].items()]
+    return [
+        ", ".join(facts),
+        f"  maps         {', '.join(maps) or 'none'}",
+        f"  last change  {'none yet' if changed is None else f'{moment(changed)} ({since(changed, look.now)})'}",
+        f"  config       {printable(answer['config'])}",
+        f"  process      {printable(answer['pid'])}",
+        *_ledger(answer["ledger_fault"]),
+        *_failing(sources, look.now),
+    ]
+
+
+def _ledger(fault: str) -> list[str]:
+    if not fault:
+        return []
+    return [
+        f"  database     in memory only: {printable(fault)}",
+        "      bans stay and are repaired; later changes would be lost at a restart",
+        "      the disk is tried again twice a minute, or at once: banlistctl reload",
+    ]
+
+
+def _failing(sources: Sequence[SourceRow], now: float) -> list[str]:
+    lines: list[str] = []
+    for row in sources:
+        if row["stale_since"] is not None:
+            name, age = printable(row["id"]), since(row["stale_since"], now)
+            lines.append(f"  {name} is stale: its last good list grew too old {age}; its bans stay")
+        if not row["enabled"] or not (row["failures"] or row["state"] == "failed"):
+            continue
+        name, times = printable(row["id"]), counted(row["failures"], "time", "times")
+        retry = f", next try {until(row['due_at'], now)}" if row["due_at"] is not None else ""
+        lines += [
+            f"  {name} failed {times}{retry}: {printable(row['error']) or 'no reason is known'}",
+            f"      try: banlistctl {'quarantine' if row['quarantined'] else 'refresh'} {name}; banlistctl history {name}",
+        ]
+    return ["", *lines] if lines else []
+
+
+STATUS: Command[tuple[()], StatusAnswer] = Command(
+    name="status",
+    help="the daemon as a whole, and what fails",
+    method="GET",
+    example={
+        "version": "0.1.0",
+        "state": "running",
+        "backend": "nftables",
+        "since": 1_790_000_000.0,
+        "config": "/etc/banlistd",
+        "pid": 4711,
+        "sources": 12,
+        "enabled": 11,
+        "failing": 0,
+        "quarantined": 0,
+        "stale": 0,
+        "ledger_fault": "",
+        "bans": 1_234_567,
+        "maps": {"hosts4": 1_200_000, "nets4": 34_567},
+        "last_change": 1_790_000_000.0,
+    },
+    read=no_fields,
+    answer=_answer,
+    page=_page,
+)

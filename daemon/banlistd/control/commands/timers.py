@@ -1,0 +1,83 @@
+"""banlistctl timers: when each source is polled next."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, TypedDict
+
+from banlistd.control.declaration import Command, Look, no_fields
+from banlistd.control.page import Column, Page, Table, interval, moment, number, printable, since, until
+
+if TYPE_CHECKING:
+    from banlistd.control.parts import Parts
+
+
+class TimerRow(TypedDict):
+    """`due_at` null: at once. `every`: seconds."""
+
+    id: str
+    due_at: float | None
+    every: float
+    polled_at: float | None
+    failures: int
+
+
+async def _answer(parts: "Parts", _: tuple[()]) -> list[TimerRow]:
+    rows: list[TimerRow] = []
+    for source in parts.service.config.sources:
+        if source.enabled:
+            poll = await parts.ledger.poll(source.id)
+            rows.append(
+                {
+                    "id": source.id,
+                    "due_at": poll.due_at or None,
+                    "every": source.every,
+                    "polled_at": poll.polled_at,
+                    "failures": poll.failures,
+                }
+            )
+    return rows
+
+
+_COLUMNS = (
+    Column("ID"),
+    Column("EVERY", right=True),
+    Column("LAST POLL"),
+    Column("NEXT POLL"),
+    Column("AT"),
+    Column("FAILURES", right=True),
+)
+
+
+def _page(rows: Sequence[TimerRow], look: Look) -> Page:
+    if not rows:
+        return ["no timers: no sources are enabled"]
+    cells = (
+        (
+            printable(row["id"]),
+            interval(row["every"]),
+            since(row["polled_at"], look.now),
+            until(row["due_at"], look.now),
+            "" if row["due_at"] is None or row["due_at"] <= look.now else moment(row["due_at"]),
+            number(row["failures"]),
+        )
+        for row in rows
+    )
+    return [Table(_COLUMNS, tuple(cells))]
+
+
+TIMERS: Command[tuple[()], list[TimerRow]] = Command(
+    name="timers",
+    help="when each source is polled next",
+    method="GET",
+    example=[
+        {
+            "id": "spamhaus-drop",
+            "due_at": 1_790_000_000.0,
+            "every": 43_200,
+            "polled_at": 1_790_000_000.0,
+            "failures": 0,
+        }
+    ],
+    read=no_fields,
+    answer=_answer,
+    page=_page,
+)

@@ -1,0 +1,142 @@
+"""What a command of banlistctl is: arguments, answer and page, declared once for the daemon, the tool and the documents.
+
+banlistctl imports this module and every module of `control/commands/`, so they import nothing heavy at the top: values are
+NamedTuples (`dataclasses` imports `inspect`), and a handler imports what only the daemon needs inside its function. They do
+without `from __future__ import annotations`, because typing compiles every annotation that is a string, which takes twenty
+times as long (measured: 2.6 ms for one TypedDict).
+"""
+
+import argparse
+from collections.abc import Awaitable, Callable, Mapping
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
+
+if TYPE_CHECKING:
+    from banlistd.control.page import Page
+    from banlistd.control.parts import Parts
+    from banlistd.control.request import Request
+    from banlistd.errors import BanlistdError
+
+Order = TypeVar("Order")
+Answer = TypeVar("Answer")
+
+NOT_FOUND = 1  # as grep: asked and answered, but not found
+UNAVAILABLE = 69  # EX_UNAVAILABLE
+
+MOST_ROWS = 1000
+DEFAULT_ROWS = 20
+
+
+class Completes(StrEnum):
+    """What a shell offers for an argument that has no choices."""
+
+    NOTHING = "nothing"
+    SOURCES = "sources"
+    FOLDERS = "folders"
+
+
+class Argument(NamedTuple):
+    """An argument of a command, and the field of the request that carries it.
+
+    `name`: `--limit`, or a bare name for a positional. `field`: the key in the query or the body; empty: as `name`.
+    `nargs`, `kind` (argparse's `type`) and `default`: as argparse has them.
+    """
+
+    name: str
+    metavar: str
+    help: str
+    field: str = ""
+    nargs: str | None = None
+    choices: tuple[str, ...] = ()
+    kind: Callable[[str], object] | None = None
+    default: object = None
+    required: bool = False
+    completes: Completes = Completes.NOTHING
+
+    @property
+    def is_option(self) -> bool:
+        return self.name.startswith("-")
+
+    @property
+    def key(self) -> str:
+        """The field of the request."""
+        return self.field or self.name.lstrip("-")
+
+    @property
+    def settings(self) -> Mapping[str, Any]:
+        """The keyword arguments of argparse's add_argument."""
+        given: dict[str, Any] = {"help": self.help, "nargs": self.nargs, "type": self.kind, "default": self.default}
+        given |= {"choices": self.choices or None, "metavar": None if self.choices else self.metavar}
+        given |= {"required": self.required or None}
+        return {name: value for name, value in given.items() if value is not None}
+
+
+class Look(NamedTuple):
+    """What a page needs besides the answer: the time (seconds since the epoch), and a way to ask another command."""
+
+    now: float
+    ask: "Callable[[Command[Any, Any]], Any]"
+
+
+class Command(NamedTuple, Generic[Order, Answer]):
+    """A command that asks the daemon: `METHOD /v1/NAME`.
+
+    The daemon reads the request (`read` raises UsageError) and answers it; the return annotation of `answer` is the shape of
+    the JSON. The tool makes the page for a person and the exit code (`judge`). `help`: one line without a full stop.
+    `details`: sentences for the man page. `exits`: exit codes with a meaning of their own. `errors`: what `answer` raises.
+    `timeout`: seconds without a byte.
+    """
+
+    name: str
+    help: str
+    method: str
+    example: Answer
+    read: "Callable[[Request], Order]"
+    answer: "Callable[[Parts, Order], Awaitable[Answer]]"
+    page: "Callable[[Answer, Look], Page]"
+    arguments: tuple[Argument, ...] = ()
+    details: str = ""
+    exits: Mapping[int, str] = {}
+    errors: "tuple[type[BanlistdError], ...]" = ()
+    judge: Callable[[Answer], int] = lambda _: 0
+    timeout: float = 15.0
+
+    @property
+    def path(self) -> str:
+        return f"/v1/{self.name}"
+
+    @property
+    def shape(self) -> Any:
+        """The type of the answer: TypedDicts, lists and plain values."""
+        return self.answer.__annotations__["return"]
+
+    def fields(self, arguments: argparse.Namespace) -> Mapping[str, object]:
+        """The fields of the request; what was not given is left to the daemon."""
+        given = {argument.key: getattr(arguments, argument.name.lstrip("-")) for argument in self.arguments}
+        return {key: value for key, value in given.items() if value is not None}
+
+
+class LocalCommand(NamedTuple):
+    """A command that asks no daemon. `run` does it, prints, and returns an exit code. Raises BanlistdError."""
+
+    name: str
+    help: str
+    run: Callable[[argparse.Namespace], int]
+    arguments: tuple[Argument, ...] = ()
+    details: str = ""
+    exits: Mapping[int, str] = {}
+
+
+def no_fields(_: "Request") -> tuple[()]:
+    """`read` of a command without arguments."""
+    return ()
+
+
+def _limit(text: str) -> int:
+    if not (text.isascii() and text.isdecimal()) or not 1 <= int(text[:9]) <= MOST_ROWS:
+        raise argparse.ArgumentTypeError(f"expected a number from 1 to {MOST_ROWS}")
+    return int(text)
+
+
+LIMIT = Argument("--limit", "N", f"1 to {MOST_ROWS}, default {DEFAULT_ROWS}", kind=_limit, default=DEFAULT_ROWS)
+ONE_SOURCE = Argument("id", "ID", "this source only", field="source", nargs="?", completes=Completes.SOURCES)

@@ -1,0 +1,79 @@
+"""Where one address is found: in the firewall's state, in the content of a source, among the protected addresses."""
+
+import ipaddress
+from collections.abc import Mapping, Sequence
+
+from banlistd.core.addresses.comparison import text_of
+from banlistd.core.addresses.sets import Addresses, AddressSet, from_numbers, to_number, to_text
+from banlistd.core.ruleset.protection import forms
+from banlistd.core.ruleset.state import FirewallState, Kind, MapId, lanes_of
+from banlistd.errors import UsageError
+from banlistd.model import Family, Protected, SourceId, SourceSlot
+from banlistd.ports import Ledger
+
+
+def read_address(text: str) -> tuple[Family, int]:
+    """An address as a number; an IPv4-mapped IPv6 address is IPv4. Raises UsageError."""
+    try:
+        address = ipaddress.ip_address(text.strip())
+    except ValueError as error:
+        raise UsageError("that is not an IP address", "for example 203.0.113.7 or 2001:db8::7") from error
+    if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is not None:
+        address = address.ipv4_mapped
+    return (Family.IPV4 if address.version == 4 else Family.IPV6), int(address)  # noqa: PLR2004 - IP version four
+
+
+def owner_of(state: FirewallState | None, family: Family, number: int) -> SourceSlot | None:
+    """The source whose element the firewall finds for an address: hook by hook, single addresses before networks."""
+    if state is None:
+        return None
+    needle = from_numbers(family, [number])
+    by_mark = {owner.mark: owner for owner in state.sources}
+    hooks = dict.fromkeys(
+        map_id.hook for map_id in sorted(state.map_entries, key=lambda map_id: map_id.hook.startswith("watch"))
+    )
+    for hook in hooks:
+        for kind in Kind:
+            mark = state.map_entries[MapId(hook, kind, family)].owner_of(needle)
+            if mark is not None:
+                return by_mark.get(mark)
+    return None
+
+
+def owned_by_mark(state: FirewallState | None) -> Mapping[int, int]:
+    """How many elements each source owns. What bans in both directions is counted once."""
+    if state is None:
+        return {}
+    counts: dict[int, int] = {}
+    for owner in state.sources:
+        mine = (entries for map_id, entries in state.map_entries.items() if map_id.hook is lanes_of(owner)[0])
+        counts[owner.mark] = sum(int((entries.mark == owner.mark).sum()) for entries in mine)
+    return counts
+
+
+def protection_of(protected: Sequence[Protected], family: Family, number: int) -> str:
+    """Why an address must not be banned; empty where it is not protected."""
+    for item in protected:
+        for kind, first, last in forms((item.family, item.first, item.last)):
+            if kind is family and first <= number <= last:
+                return item.reason
+    return ""
+
+
+def entry_of(addresses: AddressSet, family: Family, needle: Addresses) -> str:
+    """The entry of a source that contains an address, as text; empty where there is none."""
+    nets = addresses.nets(family)
+    if not nets.contains(needle)[0]:
+        return to_text(family, needle[0]) if addresses.contains(family, to_number(needle[0])) else ""
+    at = int(nets.first.searchsorted(needle[0], side="right")) - 1
+    return text_of(to_text(family, nets.first[at]), to_text(family, nets.last[at]))
+
+
+async def listed_since(ledger: Ledger, source_id: SourceId, family: Family, number: int) -> tuple[float | None, bool]:
+    """When a source last began to list an address; not exact where it has listed it for as long as the ledger remembers."""
+    oldest: float | None = None
+    for added_at, encoded in await ledger.added_history(source_id):
+        if encoded is None or AddressSet.decode(encoded).contains(family, number):
+            return added_at, True
+        oldest = added_at
+    return oldest, False

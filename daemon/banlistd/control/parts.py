@@ -1,0 +1,50 @@
+"""What the handlers of the commands are given: the parts of the running daemon."""
+
+from collections.abc import Awaitable
+from dataclasses import dataclass
+from typing import TypeVar
+
+from banlistd.control.declaration import Command
+from banlistd.control_api import ServiceControl
+from banlistd.core.config.model import Source
+from banlistd.core.feeds.quarantine import stale_at
+from banlistd.errors import NoSuchSourceError
+from banlistd.ports import Clock, Ledger, Quarantine, Storage
+from banlistd.services.enforcer import Enforcer
+from banlistd.services.geo_enricher import Enricher
+from banlistd.services.manual_bans import ManualBanService
+
+Order = TypeVar("Order")
+Answer = TypeVar("Answer")
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """`config_place`: where the configuration was read from. `started_at`: seconds since the epoch."""
+
+    service: ServiceControl
+    enforcer: Enforcer
+    banning: ManualBanService
+    ledger: Ledger
+    quarantine: Quarantine
+    storage: Storage
+    clock: Clock
+    config_place: str
+    enricher: Enricher
+    started_at: float
+
+    def answer(self, command: Command[Order, Answer], order: Order) -> Awaitable[Answer]:
+        return command.answer(self, order)
+
+    def source(self, source_id: str) -> Source:
+        """A configured source. Raises NoSuchSourceError."""
+        for source in self.service.config.sources:
+            if source.id == source_id:
+                return source
+        raise NoSuchSourceError(f"no source is called {source_id!r}", "banlistctl sources lists them")
+
+    async def stale_since(self, source: Source) -> float | None:
+        """Since when the last good list of a source is older than its `stale_after`; None while it is not."""
+        standing = await self.quarantine.standing(source.id)
+        since = stale_at(standing.good_at, source) if standing else None
+        return since if since is not None and since <= self.clock.now() else None

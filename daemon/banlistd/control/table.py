@@ -1,0 +1,33 @@
+"""Every command that asks the daemon, in the order in which help and documents list them. A new command is a line here."""
+
+from typing import Any
+
+from banlistd.control.commands.bans import BAN, BANS, UNBAN
+from banlistd.control.commands.check import CHECK
+from banlistd.control.commands.history import HISTORY
+from banlistd.control.commands.protected import PROTECTED
+from banlistd.control.commands.quarantine import APPROVE, QUARANTINE
+from banlistd.control.commands.refresh import REFRESH
+from banlistd.control.commands.reload import RELOAD
+from banlistd.control.commands.sources import SOURCES
+from banlistd.control.commands.status import STATUS
+from banlistd.control.commands.timers import TIMERS
+from banlistd.control.commands.top import TOP
+from banlistd.control.declaration import Command
+
+COMMANDS: tuple[Command[Any, Any], ...] = (
+    STATUS,
+    SOURCES,
+    CHECK,
+    TOP,
+    HISTORY,
+    TIMERS,
+    PROTECTED,
+    BAN,
+    UNBAN,
+    BANS,
+    QUARANTINE,
+    APPROVE,
+    REFRESH,
+    RELOAD,
+)

@@ -1,0 +1,58 @@
+"""A command that asks the daemon: its question, its answer, and the page or the document that is printed."""
+
+import argparse
+import json
+import os
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from banlistd.control.declaration import Command, Look
+from banlistd.control.page import Page
+from banlistd.ctl import output
+from banlistd.ctl.client import AnswerError, DaemonError, Question, ask
+from banlistd.ctl.report import document_of, report
+from banlistd.errors import BanlistdError
+
+
+def run(command: Command[Any, Any], arguments: argparse.Namespace) -> int:
+    """Ask, print, and return the exit code."""
+    try:
+        code, page = _asked(command, arguments)
+    except DaemonError as exc:
+        report(exc, exc.document if arguments.json else None, exc.problems)
+        return exc.code
+    except BanlistdError as exc:
+        report(exc, document_of(exc) if arguments.json else None)
+        return exc.exit_code
+    output.show(page)
+    return code
+
+
+def _asked(command: Command[Any, Any], arguments: argparse.Namespace) -> tuple[int, Page]:
+    socket_path = os.path.join(arguments.runtime or default_runtime(), "control.sock")  # noqa: PTH118 - pathlib: 10 ms
+    document = ask(socket_path, question_of(command, command.fields(arguments)))
+    try:
+        code = command.judge(document)
+        if arguments.json:
+            return code, [json.dumps(document)]
+        look = Look(time.time(), lambda other: ask(socket_path, question_of(other, {})))
+        return code, command.page(document, look)
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as exc:
+        raise AnswerError(
+            "the daemon's answer does not have the shape that this tool knows",
+            "are both of the same version? banlistctl --version; systemctl restart banlistd",
+        ) from exc
+
+
+def question_of(command: Command[Any, Any], fields: Mapping[str, object]) -> Question:
+    """The request of a command: its fields in the query of a GET, in the body of a POST."""
+    if command.method == "GET":
+        query = {key: str(value) for key, value in fields.items()}
+        return Question(command.method, command.path, query, timeout=command.timeout)
+    return Question(command.method, command.path, body=fields, timeout=command.timeout)
+
+
+def default_runtime() -> str:
+    # systemd separates several folders by colons; the daemon's is the first.
+    return os.environ.get("RUNTIME_DIRECTORY", "").partition(":")[0] or "/run/banlistd"
