@@ -54,6 +54,12 @@ def test_architecture_page_gives_the_floors_of_the_test() -> None:
     assert floors == FLOORS
 
 
+def test_modules_of_the_architecture_page_exist() -> None:
+    text = (ROOT / "daemon" / "ARCHITECTURE.md").read_text()
+    modules = {path.name for path in (ROOT / "daemon").rglob("*.py")}
+    assert set(re.findall(r"`([a-z_]+\.py)`", text)) <= modules
+
+
 def test_glossary_has_each_term_once_in_order() -> None:
     terms = first_cells((DOCS / "glossary.md").read_text())
     assert len(terms) >= 30
