@@ -16,6 +16,7 @@ README = ROOT / "README.md"
 DOCUMENTS = [
     README,
     ROOT / "daemon" / "ARCHITECTURE.md",
+    ROOT / "tests" / "README.md",
     *sorted((ROOT / "packaging").rglob("*.md")),
     *sorted((ROOT / ".github").rglob("*.md")),
 ]
