@@ -48,12 +48,12 @@ def _run(arguments: argparse.Namespace, places: Paths) -> int:
     from banlistd import cli as modes  # noqa: PLC0415 - see above
 
     if arguments.check:
-        return modes.check(places)
+        return modes.check_config(places)
     if arguments.teardown:
         return modes.teardown(places)
     if arguments.once or arguments.dry_run:
         return modes.once(places, dry_run=arguments.dry_run)
-    return modes.serve(places)
+    return modes.serve_daemon(places)
 
 
 class _Version(argparse.Action):

@@ -15,7 +15,7 @@ from banlistd.adapters.storage.manual_bans import ManualBanTable
 from banlistd.adapters.system.clock import SystemClock
 from banlistd.adapters.system.instance import only_instance, only_writer
 from banlistd.adapters.system.journal import find_announcer
-from banlistd.core.manual_bans import content_of
+from banlistd.core.manual_bans import addresses_of
 from banlistd.events import Event, EventName
 from banlistd.model import MANUAL, Protected
 from banlistd.paths import Paths
@@ -53,7 +53,9 @@ async def _restore(places: Paths) -> str:
                 now = SystemClock().now()
                 begun, bans = await ManualBanTable(database).load()
                 if begun:
-                    enforcer.register_external(MANUAL, content_of(bans), content_of(ban for ban in bans if ban.in_force(now)))
+                    enforcer.register_external(
+                        MANUAL, addresses_of(bans), addresses_of(ban for ban in bans if ban.in_force(now))
+                    )
                 restored = await enforcer.restore(now)
             finally:
                 await firewall.close()

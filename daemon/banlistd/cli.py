@@ -17,7 +17,7 @@ from banlistd.paths import Paths
 from banlistd.ports import Announcer
 
 
-def check(places: Paths) -> int:
+def check_config(places: Paths) -> int:
     config = load_config(places)
     print(f"{places.config}: the configuration is right: {len(config.sources)} sources")
     return 0
@@ -27,7 +27,7 @@ def once(places: Paths, *, dry_run: bool) -> int:
     return asyncio.run(_once(places, load_config(places), dry_run=dry_run))
 
 
-def serve(places: Paths) -> int:
+def serve_daemon(places: Paths) -> int:
     return asyncio.run(_serve(places, load_config(places)))
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from banlistd.core.addresses.sets import AddressSet
 from banlistd.core.feeds.content import Pending
-from banlistd.core.geo.tables import Table
+from banlistd.core.geo.tables import GeoTable
 from banlistd.core.geo.types import By, GeoEntry, GeoNegEntry, Located
 from banlistd.core.ruleset.diff import Change
 from banlistd.core.ruleset.policy import Policy
@@ -303,7 +303,7 @@ class GeoDatabase(Resolver, Protocol):
     def path(self) -> Path:
         """The file."""
 
-    async def table(self, by: By) -> Table:
+    async def table(self, by: By) -> GeoTable:
         """All of it, by country or ASN; empty where it does not know that. In under a second. Raises GeoError."""
 
 

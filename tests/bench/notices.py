@@ -18,8 +18,8 @@ from banlistd.adapters.netlink.socket import (
     SO_RCVBUFFORCE,
     SOL_NETLINK,
     attributes,
+    decode_text,
     each_attribute,
-    to_text,
 )
 
 _NFGENMSG = 4
@@ -58,7 +58,7 @@ def _elements_of(datagram: bytes) -> int:
         length, kind, *_ = HEADER.unpack_from(datagram, at)
         if kind & 0xFF in (NFT_MSG_NEWSETELEM, NFT_MSG_DELSETELEM):
             fields = attributes(datagram[at + HEADER.size + _NFGENMSG : at + length])
-            if to_text(fields[_NAME]) != APPLIED:
+            if decode_text(fields[_NAME]) != APPLIED:
                 count += sum(1 for _ in each_attribute(fields[_ELEMENTS]))
         at += length + -length % 4
     return count

@@ -13,7 +13,7 @@ from banlistd.core.manual_bans import (
     BanOrder,
     Spared,
     UnbanOrder,
-    content_of,
+    addresses_of,
     found_in,
     free_of,
     read_ban,
@@ -135,8 +135,8 @@ def test_bans_that_overlap_are_one_content() -> None:
     bans = [ban("192.0.2.0/24", origin="a"), ban("192.0.2.7", origin="b"), ban("2001:db8::1"), ban("192.0.2.0/24", origin="c")]
     first, last = from_numbers(Family.IPV4, [0xC0000200]), from_numbers(Family.IPV4, [0xC00002FF])
     six = from_numbers(Family.IPV6, [int(ip_address("2001:db8::1"))])
-    assert content_of(bans) == AddressSet.of(first, last, six)
-    assert content_of([]) == AddressSet.none()
+    assert addresses_of(bans) == AddressSet.of(first, last, six)
+    assert addresses_of([]) == AddressSet.none()
 
 
 @pytest.mark.parametrize("text", ["192.0.2.7", "192.0.2.0/24", "192.0.2.1 - 192.0.2.3", "2001:db8::/32"])
@@ -145,8 +145,8 @@ def test_a_ban_is_shown_as_it_would_be_written(text: str) -> None:
 
 
 def test_lost_bans_are_found_in_the_firewall_where_nobody_else_holds_the_addresses() -> None:
-    by_hand = content_of([ban("192.0.2.1"), ban("192.0.2.2"), ban("198.51.100.0/24"), ban("2001:db8::1")])
-    listed = content_of([ban("198.51.100.0/25"), ban("192.0.2.2")])
+    by_hand = addresses_of([ban("192.0.2.1"), ban("192.0.2.2"), ban("198.51.100.0/24"), ban("2001:db8::1")])
+    listed = addresses_of([ban("198.51.100.0/25"), ban("192.0.2.2")])
     found = found_in({Mark(7): by_hand, Mark(1): listed}, Mark(7), NOW)
     assert [span_text(item.span) for item in found] == ["192.0.2.1", "198.51.100.128/25", "2001:db8::1"]
     assert {(item.origin, item.expires_at) for item in found} == {(OPERATOR, None)}

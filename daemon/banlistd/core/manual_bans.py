@@ -22,7 +22,7 @@ from banlistd.core.addresses.sets import (
 )
 from banlistd.core.config.values import Unfit, addresses, duration_within, note, shown
 from banlistd.core.ruleset.policy import Policy
-from banlistd.core.ruleset.protection import Span, forms, label
+from banlistd.core.ruleset.protection import ProtectedSpan, forms, label
 from banlistd.errors import UsageError
 from banlistd.model import BanKey, Family, ManualBan, Mark, Protected
 
@@ -52,7 +52,7 @@ class BanOrder:
     comment: str
 
     @property
-    def span(self) -> Span:
+    def span(self) -> ProtectedSpan:
         return self.family, self.first, self.last
 
     def at(self, now: float) -> ManualBan:
@@ -65,7 +65,7 @@ class BanOrder:
 class UnbanOrder:
     """Lift bans: of exactly these addresses or, None, of all; those of one origin or, None, of every one. Never both None."""
 
-    span: Span | None
+    span: ProtectedSpan | None
     origin: str | None
 
     def concerns(self, key: BanKey) -> bool:
@@ -94,14 +94,14 @@ def read_unban(fields: Mapping[str, object]) -> UnbanOrder:
     return UnbanOrder(_span(fields) if origin is None or "address" in fields else None, origin)
 
 
-def span_text(span: Span) -> str:
+def span_text(span: ProtectedSpan) -> str:
     """`192.0.2.7`, `192.0.2.0/24`, or both ends."""
     family, *ends = span
     first, last = (to_text(family, number) for number in from_numbers(family, ends))
     return first if first == last else text_of(first, last)
 
 
-def content_of(bans: Iterable[ManualBan]) -> AddressSet:
+def addresses_of(bans: Iterable[ManualBan]) -> AddressSet:
     columns: list[Addresses] = []
     known = list(bans)
     for family in FAMILIES:
@@ -143,7 +143,7 @@ def found_in(contents: Mapping[Mark, AddressSet], mark: Mark, now: float) -> Seq
     return bans
 
 
-def _span(fields: Mapping[str, object]) -> Span:
+def _span(fields: Mapping[str, object]) -> ProtectedSpan:
     first, last = _read("address", addresses, fields)
     return (Family.IPV4 if first.version == 4 else Family.IPV6), int(first), int(last)  # noqa: PLR2004 - IP version four
 
@@ -164,7 +164,7 @@ def _read(key: str, reader: Callable[[str], Value], fields: Mapping[str, object]
         raise UsageError(f"{key}: {verdict.words}", verdict.hint) from verdict
 
 
-def _forms(item: Protected, family: Family) -> Iterator[Span]:
+def _forms(item: Protected, family: Family) -> Iterator[ProtectedSpan]:
     return (form for form in forms((item.family, item.first, item.last)) if form[0] is family)
 
 

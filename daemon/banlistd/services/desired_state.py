@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from banlistd.core.feeds.content import Content
 from banlistd.core.ruleset.incremental_plan import Basis, Moves, planned
 from banlistd.core.ruleset.policy import Policy
-from banlistd.core.ruleset.protection import ProtectionExclusions, joined
+from banlistd.core.ruleset.protection import ProtectionExclusions, union_by_family
 from banlistd.core.ruleset.state import FirewallState
 from banlistd.model import Marker, SourceId
 
@@ -39,5 +39,5 @@ def basis_of(
         if owner.source_id in contents
     ]
     addresses = {source_id: content.addresses for source_id, content in contents.items()}
-    never_banned = policy.never_banned if exclusions.is_empty else joined(policy.never_banned, exclusions.ranges)
+    never_banned = policy.never_banned if exclusions.is_empty else union_by_family(policy.never_banned, exclusions.ranges)
     return Basis(policy.sources, addresses, policy.allowed, never_banned), markers

@@ -17,7 +17,7 @@ from banlistd.core.addresses.reserved import reserved_ranges
 from banlistd.core.addresses.sets import FAMILIES, Addresses, AddressSet, no_addresses, to_number
 from banlistd.core.config.geo import DATABASES
 from banlistd.core.config.model import Geo, Source
-from banlistd.core.geo.tables import Table, stacked, table_of_entries
+from banlistd.core.geo.tables import GeoTable, stacked, table_of_entries
 from banlistd.core.geo.types import By, GeoEntry, GeoNegEntry, Located, Origin, nowhere
 from banlistd.errors import BanlistdError, GeoError, LedgerError
 from banlistd.events import Event, EventName
@@ -165,7 +165,7 @@ class Enricher:
                     return located.origin.filled(entry.origin)
         return located.origin
 
-    async def table(self, by: By) -> Table:
+    async def table(self, by: By) -> GeoTable:
         """Who has which networks: from this machine's databases, and where they do not know, from the cache.
 
         Raises GeoError where nobody knows.
@@ -185,7 +185,7 @@ class Enricher:
             raise GeoError(f"no database on this machine knows {what}", hint)
         return table
 
-    async def _cached(self, by: By) -> Table:
+    async def _cached(self, by: By) -> GeoTable:
         entries: list[GeoEntry] = []
         now = self._clock.now()
         while page := await self._cache.page(entries[-1] if entries else None, _PAGE, now):

@@ -9,7 +9,7 @@ from typing import Protocol
 from banlistd.core.addresses.sets import AddressSet
 from banlistd.core.config.model import Source
 from banlistd.core.feeds.content import Content, Pending, content_of, stored_form
-from banlistd.core.feeds.evaluate import Reading, read, recipe_of
+from banlistd.core.feeds.evaluate import Reading, evaluate, recipe_of
 from banlistd.core.feeds.guards import share_in_words
 from banlistd.core.feeds.quarantine import Quarantined, approved, detained, has_settled, stale_at
 from banlistd.core.feeds.schedule import delay_after
@@ -158,7 +158,7 @@ class Importer:
             return _Found(known, validators)
         before, standing = await self._last_good(source.id), await self._quarantine.standing(source.id)
         had_trailer = standing is not None and standing.trailer
-        reading = await asyncio.to_thread(read, source, fetched.body, before, had_trailer=had_trailer)
+        reading = await asyncio.to_thread(evaluate, source, fetched.body, before, had_trailer=had_trailer)
         extent = await asyncio.to_thread(share_in_words, reading.addresses) if source.block else ""
         return _Found(reading.content_hash, validators, reading, extent=extent)
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from banlistd.core.addresses.sets import AddressSet, hash_of
-from banlistd.core.manual_bans import BanOrder, Spared, UnbanOrder, content_of, found_in, free_of, span_text, too_wide
+from banlistd.core.manual_bans import BanOrder, Spared, UnbanOrder, addresses_of, found_in, free_of, span_text, too_wide
 from banlistd.core.ruleset.diff import Change
 from banlistd.core.ruleset.policy import Policy
 from banlistd.errors import FirewallError, RefusedError
@@ -105,9 +105,9 @@ class ManualBanService:
             rows = [*rows, *await self._found(now)]
             await self._table.begin(rows, now)
         self._bans = {ban.key: ban for ban in rows}
-        content = content_of(self.bans)
+        content = addresses_of(self.bans)
         # The firewall may hold what has run out meanwhile.
-        self._enforcer.register_external(MANUAL, content_of(rows), content)
+        self._enforcer.register_external(MANUAL, addresses_of(rows), content)
         self._standing = hash_of(content.encode())
 
     async def carry_out(self, order: Order) -> Done:
@@ -176,7 +176,7 @@ class ManualBanService:
             self._changed.set()
 
     async def _enforce(self) -> None:
-        content = content_of(self._bans.values())
+        content = addresses_of(self._bans.values())
         content_hash = hash_of(content.encode())
         if content_hash == self._standing:
             return

@@ -11,7 +11,7 @@ import pytest
 
 from banlistd.adapters.geo.mmdb import MmdbFile
 from banlistd.core.addresses.sets import from_numbers
-from banlistd.core.geo.tables import Table, country_of, number_of
+from banlistd.core.geo.tables import GeoTable, country_of, number_of
 from banlistd.core.geo.types import By, Located, Origin
 from banlistd.errors import GeoError
 from banlistd.model import Family
@@ -46,7 +46,7 @@ def ask(database: MmdbFile, *addresses: str) -> Sequence[Located]:
     return asyncio.run(run())
 
 
-def table(database: MmdbFile, by: By) -> Table:
+def table(database: MmdbFile, by: By) -> GeoTable:
     return asyncio.run(database.table(by))
 
 

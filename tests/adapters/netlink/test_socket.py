@@ -14,12 +14,12 @@ from banlistd.adapters.netlink.socket import (
     NetlinkSocket,
     attribute,
     attributes,
+    decode_number,
+    decode_text,
     each_attribute,
     nested,
-    number,
-    text,
-    to_number,
-    to_text,
+    number_attribute,
+    text_attribute,
 )
 from support.network_namespace import in_network_namespace, nft
 
@@ -30,16 +30,20 @@ def test_an_attribute_is_padded_to_four_octets() -> None:
 
 
 def test_what_is_encoded_is_decoded() -> None:
-    data = text(1, "banlistd") + number(2, 4_000_000_000) + nested(3, text(1, "a"), text(1, "b"))
+    data = (
+        text_attribute(1, "banlistd")
+        + number_attribute(2, 4_000_000_000)
+        + nested(3, text_attribute(1, "a"), text_attribute(1, "b"))
+    )
     found = attributes(data)
-    assert to_text(found[1]) == "banlistd"
-    assert to_number(found[2]) == 4_000_000_000
-    assert [to_text(payload) for _, payload in each_attribute(found[3])] == ["a", "b"]
+    assert decode_text(found[1]) == "banlistd"
+    assert decode_number(found[2]) == 4_000_000_000
+    assert [decode_text(payload) for _, payload in each_attribute(found[3])] == ["a", "b"]
 
 
 @pytest.mark.parametrize("broken", [b"\x01", b"\x02\x00\x01\x00", b"\xff\x00\x01\x00abc", b"\x00\x00\x00\x00"])
 def test_broken_attributes_end_the_reading(broken: bytes) -> None:
-    assert attributes(text(1, "a") + broken) == {1: b"a\0"}
+    assert attributes(text_attribute(1, "a") + broken) == {1: b"a\0"}
 
 
 @in_network_namespace
@@ -69,7 +73,7 @@ def test_a_batch_for_another_generation_is_refused() -> None:
 def test_a_dump_gives_all_of_a_kind() -> None:
     nft("add table inet one; " + "; ".join(f"add chain inet one c{n}" for n in range(500)))
     with NetlinkSocket() as wire:
-        names = {to_text(reply[3]) for reply in wire.dump(NFT_MSG_GETCHAIN, b"")}
+        names = {decode_text(reply[3]) for reply in wire.dump(NFT_MSG_GETCHAIN, b"")}
     assert names == {f"c{n}" for n in range(500)}
 
 
@@ -85,6 +89,6 @@ def test_the_socket_is_usable_after_a_refusal() -> None:
 def _batch(generation: int, *steps: tuple[int, str]) -> Batch:
     batch = Batch(generation)
     for kind, name in steps:
-        batch.add(kind, NLM_F_ACK, text(1, name))
+        batch.add(kind, NLM_F_ACK, text_attribute(1, name))
     batch.end()
     return batch

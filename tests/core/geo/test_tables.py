@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from banlistd.core.addresses.sets import FAMILIES, WIDTHS, AddressSet, Ranges, from_numbers, to_number, union_of
 from banlistd.core.geo.tables import (
+    GeoTable,
     Layer,
-    Table,
     country_of,
     layer_of,
     located_in,
@@ -53,8 +53,8 @@ def layer(family: Family, labels: Labels, width: int = 1) -> Layer:
     return layer_of(family, single, single, np.array([labels[address] for address in addresses], dtype=np.uint32))
 
 
-def table(family: Family, labels: Labels, names: Mapping[int, str] | None = None) -> Table:
-    return Table({one: layer(family, labels) if one is family else Layer.none(one) for one in FAMILIES}, names or {})
+def table(family: Family, labels: Labels, names: Mapping[int, str] | None = None) -> GeoTable:
+    return GeoTable({one: layer(family, labels) if one is family else Layer.none(one) for one in FAMILIES}, names or {})
 
 
 def members(ranges: Ranges) -> list[int]:
@@ -125,16 +125,16 @@ def test_the_range_around_an_address_is_all_of_one_kind(case: tuple[Family, Labe
 
 
 def test_nothing_is_counted_where_nothing_is_banned() -> None:
-    assert not tally(Table.none(), [])
+    assert not tally(GeoTable.none(), [])
 
 
 def test_a_table_of_nothing_knows_nobody() -> None:
-    assert Table.none().is_empty
-    assert not tally(Table.none(), [])
+    assert GeoTable.none().is_empty
+    assert not tally(GeoTable.none(), [])
     hosts = from_numbers(Family.IPV4, [1, 2])
-    (unknown,) = tally(Table.none(), [(Family.IPV4, hosts, hosts)])
+    (unknown,) = tally(GeoTable.none(), [(Family.IPV4, hosts, hosts)])
     assert (unknown.code, unknown.bans, unknown.addresses) == (0, 2, 2)
-    assert Table.none().select([1]) == AddressSet.none()
+    assert GeoTable.none().select([1]) == AddressSet.none()
 
 
 @pytest.mark.parametrize("country", ["NO", "AA", "ZW"])

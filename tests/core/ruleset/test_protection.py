@@ -12,7 +12,15 @@ from banlistd.core.addresses.sets import FAMILIES, AddressSet, Ranges, from_numb
 from banlistd.core.config.model import AllowEntry, Config, Source
 from banlistd.core.ruleset.plan import plan
 from banlistd.core.ruleset.policy import Policy, policy_of
-from banlistd.core.ruleset.protection import EMBEDDINGS, ProtectionExclusions, Span, carve, forms, joined, label
+from banlistd.core.ruleset.protection import (
+    EMBEDDINGS,
+    ProtectedSpan,
+    ProtectionExclusions,
+    carve,
+    forms,
+    label,
+    union_by_family,
+)
 from banlistd.core.ruleset.state import FirewallState
 from banlistd.model import Action, Direction, Family, Mark, PolicyHash, Protected, SourceId, SourceSlot
 
@@ -42,7 +50,7 @@ def listed(*texts: str) -> AddressSet:
     return AddressSet.of(*columns)
 
 
-def written(span: Span) -> str:
+def written(span: ProtectedSpan) -> str:
     return label(Protected(*span, reason=""))
 
 
@@ -141,7 +149,7 @@ PLACES = st.integers(0, 20)
 FORMS: Sequence[tuple[Family, int, int]] = ((V4, 0, 0), *((V6, above, below) for above, below in EMBEDDINGS.values()))
 
 
-def spanned(form: tuple[Family, int, int], first: int, more: int) -> Span:
+def spanned(form: tuple[Family, int, int], first: int, more: int) -> ProtectedSpan:
     family, above, below = form
     return family, above | LOWEST + first << below, above | LOWEST + first + more << below | ((1 << below) - 1)
 
@@ -150,7 +158,7 @@ spans = st.builds(spanned, st.sampled_from(FORMS), PLACES, st.integers(0, 5))
 items = spans.map(lambda span: Protected(*span, reason="gateway"))
 
 
-def content_of(chosen: Sequence[Span]) -> AddressSet:
+def content_of(chosen: Sequence[ProtectedSpan]) -> AddressSet:
     columns = []
     for family in FAMILIES:
         ends = [(first, last) for kind, first, last in chosen if kind is family]
@@ -161,7 +169,7 @@ def content_of(chosen: Sequence[Span]) -> AddressSet:
 def held(
     contents: Mapping[SourceId, AddressSet], exclusions: ProtectionExclusions, never_banned: Mapping[Family, Ranges]
 ) -> FirewallState:
-    return plan(ROSTER, contents, NOTHING, joined(never_banned, exclusions.ranges), [])
+    return plan(ROSTER, contents, NOTHING, union_by_family(never_banned, exclusions.ranges), [])
 
 
 def probes() -> Iterator[tuple[Family, int]]:
@@ -173,7 +181,7 @@ def probes() -> Iterator[tuple[Family, int]]:
 
 @given(st.lists(items, max_size=4), st.lists(spans, max_size=5), st.lists(spans, max_size=5), st.lists(spans, max_size=2))
 def test_nothing_protected_is_owned_and_everything_else_is_as_without(
-    kept: list[Protected], one: list[Span], two: list[Span], free: list[Span]
+    kept: list[Protected], one: list[ProtectedSpan], two: list[ProtectedSpan], free: list[ProtectedSpan]
 ) -> None:
     contents = {ONE: content_of(one), TWO: content_of(two)}
     never_banned = {family: content_of(free).ranges(family) for family in FAMILIES}

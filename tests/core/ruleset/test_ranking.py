@@ -6,7 +6,7 @@ import numpy as np
 
 from banlistd.core.addresses.sets import FAMILIES, AddressSet, Ranges
 from banlistd.core.feeds.parsers import parse
-from banlistd.core.geo.tables import Table, layer_of, number_of
+from banlistd.core.geo.tables import GeoTable, layer_of, number_of
 from banlistd.core.geo.types import By
 from banlistd.core.ruleset.plan import plan
 from banlistd.core.ruleset.ranking import Rank, count, rank, rank_sources
@@ -31,11 +31,11 @@ def parsed(text: str) -> AddressSet:
     return parse(text.replace(" ", "\n").encode(), Format()).addresses
 
 
-def table() -> Table:
+def table() -> GeoTable:
     """The first half of 192.0.2.0/24 is Norway's, the second Sweden's."""
     first = np.array([NET, NET + 128], dtype=np.uint32)
     code = np.array([number_of("NO"), number_of("SE")], dtype=np.uint32)
-    return Table({V4: layer_of(V4, first, first + np.uint32(127), code), Family.IPV6: Table.none().layers[Family.IPV6]})
+    return GeoTable({V4: layer_of(V4, first, first + np.uint32(127), code), Family.IPV6: GeoTable.none().layers[Family.IPV6]})
 
 
 def test_single_addresses_and_networks_are_counted_where_they_belong() -> None:
@@ -74,11 +74,11 @@ def test_sources_are_ranked_by_what_they_own() -> None:
 
 
 def test_operators_have_the_names_that_the_database_has() -> None:
-    layers = {family: Table.none().layers[family] for family in FAMILIES}
+    layers = {family: GeoTable.none().layers[family] for family in FAMILIES}
     first = np.array([NET], dtype=np.uint32)
     layers[V4] = layer_of(V4, first, first + np.uint32(255), np.array([64496], dtype=np.uint32))
     held = state(("a", "192.0.2.1", Action.DROP, Direction.IN))
-    assert rank(held, Table(layers, {64496: "Example Network"}), By.ASN) == [Rank("AS64496", "Example Network", 1, 1)]
+    assert rank(held, GeoTable(layers, {64496: "Example Network"}), By.ASN) == [Rank("AS64496", "Example Network", 1, 1)]
 
 
 def test_nothing_is_ranked_where_nothing_is_banned() -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from banlistd.core.addresses.sets import FAMILIES, to_text
 from banlistd.core.config.model import Block, Source
-from banlistd.core.geo.tables import Table, number_of, stacked
+from banlistd.core.geo.tables import GeoTable, number_of, stacked
 from banlistd.core.geo.types import By
 from banlistd.errors import FetchError, GeoError
 from banlistd.model import Download, NotModified, Validators
@@ -54,7 +54,7 @@ class GeoBlocks:
                 texts.append(await asyncio.to_thread(_written, table, codes))
         return "".join(texts).encode()
 
-    async def _table(self, by: By, databases: Sequence[GeoDatabase]) -> Table:
+    async def _table(self, by: By, databases: Sequence[GeoDatabase]) -> GeoTable:
         """Raises FetchError: a country of which a part is missing would be a list that has shrunk."""
         try:
             tables = [await database.table(by) for database in databases]
@@ -67,7 +67,7 @@ class GeoBlocks:
         return table
 
 
-def _written(table: Table, codes: Sequence[int]) -> str:
+def _written(table: GeoTable, codes: Sequence[int]) -> str:
     lines = []
     addresses = table.select(codes)
     for family in FAMILIES:

@@ -9,7 +9,7 @@ VERSION = 1
 _LINE = re.compile(rf"v{VERSION} ([a-z0-9][a-z0-9-]{{0,39}}) sha256=([0-9a-f]{{64}}) ([0-9a-f]{{1,16}})")
 
 
-def text_of(marker: Marker) -> str:
+def marker_text(marker: Marker) -> str:
     """At most 128 characters, as many as nft itself allows in a comment. The mark is not in it."""
     return f"v{VERSION} {marker.source_id} sha256={marker.content_hash} {marker.policy_hash}"
 

@@ -21,14 +21,14 @@ from banlistd.core.addresses.sets import FAMILIES, WIDTHS, Addresses, to_text
 from banlistd.core.credentials import quoted
 from banlistd.core.geo.mmdb_tree import Leaves, leaves_of
 from banlistd.core.geo.records import origin_of
-from banlistd.core.geo.tables import Layer, Table, code_of, layer_of
+from banlistd.core.geo.tables import GeoTable, Layer, code_of, layer_of
 from banlistd.core.geo.types import By, Located, Origin, nowhere
 from banlistd.errors import GeoError
 from banlistd.model import Family
 from banlistd.ports import Asking
 
 # The largest free databases (city, 2026) have 120 MB.
-LARGEST = 512 * 2**20
+LARGEST_MMDB = 512 * 2**20
 
 # Some milliseconds of a thread, after which somebody else may want it.
 _AT_ONCE = 5000
@@ -68,8 +68,8 @@ class MmdbFile:
         finally:
             opened.__exit__(None, None, None)
 
-    async def table(self, by: By) -> Table:
-        def read() -> Table:
+    async def table(self, by: By) -> GeoTable:
+        def read() -> GeoTable:
             with _opened(self.path) as (reader, body):
                 return _table(reader, body, by)
 
@@ -101,8 +101,8 @@ def _opened(path: Path) -> Iterator[tuple[maxminddb.Reader, mmap.mmap]]:
 def _copy(path: Path, copy: int) -> None:
     with path.open("rb") as file:
         before = os.fstat(file.fileno())
-        if not 0 < before.st_size <= LARGEST:
-            raise ValueError(f"it has {before.st_size} bytes, and {LARGEST} at most are read")
+        if not 0 < before.st_size <= LARGEST_MMDB:
+            raise ValueError(f"it has {before.st_size} bytes, and {LARGEST_MMDB} at most are read")
         at = 0
         while at < before.st_size and (sent := os.sendfile(copy, file.fileno(), at, before.st_size - at)):
             at += sent
@@ -128,7 +128,7 @@ def _located(reader: maxminddb.Reader, family: Family, addresses: Sequence[int])
     return answers
 
 
-def _table(reader: maxminddb.Reader, body: mmap.mmap, by: By) -> Table:
+def _table(reader: maxminddb.Reader, body: mmap.mmap, by: By) -> GeoTable:
     metadata = reader.metadata()
     # 16 bytes of zeros follow the tree, and belong to what is checked.
     tree = body[: metadata.node_count * metadata.record_size // 4 + 16]
@@ -149,7 +149,7 @@ def _table(reader: maxminddb.Reader, body: mmap.mmap, by: By) -> Table:
             if len(here.first)
             else Layer.none(family)
         )
-    return Table(layers, names)
+    return GeoTable(layers, names)
 
 
 def _origins(

@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 
 from banlistd.core.credentials import quoted
-from banlistd.core.geo.tables import Table, located_in
+from banlistd.core.geo.tables import GeoTable, located_in
 from banlistd.core.geo.tor_geoip import family_of, table_of
 from banlistd.core.geo.types import By, Located, nowhere
 from banlistd.errors import GeoError
@@ -15,7 +15,7 @@ from banlistd.model import Family
 from banlistd.ports import Asking
 
 # The file for IPv6 has 16 MB (2026).
-LARGEST = 256 * 2**20
+LARGEST_TOR_GEOIP = 256 * 2**20
 
 _HEAD = 8192
 _AT_ONCE = 5000
@@ -40,7 +40,7 @@ class TorGeoip:
     async def session(self) -> AsyncIterator[Asking]:
         with _border(self.path):
             mine = family_of(await asyncio.to_thread(_read, self.path, _HEAD))
-        table: Table | None = None
+        table: GeoTable | None = None
 
         async def ask(family: Family, addresses: Sequence[int]) -> Sequence[Located]:
             nonlocal table
@@ -52,11 +52,11 @@ class TorGeoip:
 
         yield ask
 
-    async def table(self, by: By) -> Table:
+    async def table(self, by: By) -> GeoTable:
         if by is not By.COUNTRY:
-            return Table.none()
+            return GeoTable.none()
         with _border(self.path):
-            return await asyncio.to_thread(lambda: table_of(_read(self.path, LARGEST)))
+            return await asyncio.to_thread(lambda: table_of(_read(self.path, LARGEST_TOR_GEOIP)))
 
 
 @contextmanager

@@ -22,7 +22,7 @@ class Lookup(Protocol):
     def __call__(self, hosts: Sequence[str], *, ask: bool = True) -> Awaitable[Mapping[str, Sequence[str]]]: ...
 
 
-Found = tuple[bytes | str, str]
+HostAddress = tuple[bytes | str, str]
 """An address, as octets or as text, and why it is protected."""
 
 SSH = "peer of a live SSH session"
@@ -66,17 +66,17 @@ class LinuxHost:
         proxy = self._environment.get(name) or self._environment.get(name.upper(), "")
         return proxy if "://" in proxy or not proxy else f"http://{proxy}"
 
-    def _local(self) -> list[Found]:
+    def _local(self) -> list[HostAddress]:
         own = ((address, f"address of {name}") for address, name in route_netlink.interface_addresses())
         gateways = ((address, "gateway") for address in route_netlink.gateways())
         return [*_as_far_as_possible(own), *_as_far_as_possible(gateways), *self._resolvers(), *self._ssh_peers()]
 
-    def _resolvers(self) -> Iterator[Found]:
+    def _resolvers(self) -> Iterator[HostAddress]:
         for place in RESOLVER_FILES:
             for address in _NAMESERVER.findall(_read(self._root / place, _LARGEST_FILE)):
                 yield address, "resolver"
 
-    def _ssh_peers(self) -> Iterator[Found]:
+    def _ssh_peers(self) -> Iterator[HostAddress]:
         # As sshd tells a shell: the peer's address, its port, ours. It is there where the daemon was started by hand.
         for peer in self._environment.get("SSH_CONNECTION", "").split()[:1]:
             yield peer, SSH
@@ -92,7 +92,7 @@ class LinuxHost:
         named = (port for text in texts for port in (*_PORT.findall(text), *_LISTEN.findall(text)))
         return {22, *(int(port) for port in named if 0 < int(port) < 2**16)}
 
-    def _peers_in_table(self, port: int) -> Iterator[Found]:
+    def _peers_in_table(self, port: int) -> Iterator[HostAddress]:
         """From /proc/net/tcp and tcp6: addresses are words in the machine's order, state 01 is established."""
         for name in ("tcp", "tcp6"):
             for line in _read(self._root / "proc/thread-self/net" / name, _LARGEST_TABLE).splitlines()[1:]:
@@ -113,7 +113,7 @@ def hosts_of(urls: Iterable[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(host for host in hosts if host))
 
 
-def merged(found: Iterable[Found]) -> Sequence[Protected]:
+def merged(found: Iterable[HostAddress]) -> Sequence[Protected]:
     """Each address once, with all its reasons, IPv4 before IPv6, in order. What is no address is left out."""
     reasons: dict[tuple[int, int], dict[str, None]] = {}
     for text, reason in found:
@@ -139,7 +139,7 @@ def _is_address(text: str) -> bool:
     return True
 
 
-def _as_far_as_possible(found: Iterator[Found]) -> Iterator[Found]:
+def _as_far_as_possible(found: Iterator[HostAddress]) -> Iterator[HostAddress]:
     try:
         yield from found
     except OSError:

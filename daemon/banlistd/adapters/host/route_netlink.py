@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from banlistd.adapters.netlink.socket import (
     HEADER,
     NLM_F_DUMP,
+    NLM_F_REQUEST,
     NLMSG_DONE,
     NLMSG_ERROR,
     attributes,
@@ -20,7 +21,6 @@ from banlistd.adapters.netlink.socket import (
 NETLINK_ROUTE = 0
 NETLINK_SOCK_DIAG = 4
 
-NLM_F_REQUEST = 0x1
 RTM_GETADDR = 22
 RTM_GETROUTE = 26
 SOCK_DIAG_BY_FAMILY = 20

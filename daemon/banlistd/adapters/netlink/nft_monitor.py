@@ -26,10 +26,10 @@ from banlistd.adapters.netlink.socket import (
     SOL_NETLINK,
     NetlinkSocket,
     attributes,
+    decode_number,
+    decode_text,
     each_attribute,
-    text,
-    to_number,
-    to_text,
+    text_attribute,
 )
 
 NETLINK_ADD_MEMBERSHIP = 1
@@ -121,7 +121,7 @@ class Monitor:
         self._lock = threading.Lock()
         self._waiting: tuple[asyncio.AbstractEventLoop, asyncio.Event] | None = None
         # The table's name is the first attribute of every notice but NEWGEN.
-        self._named = text(1, table)
+        self._named = text_attribute(1, table)
         self._family = bytes((NFPROTO_INET,))
         kind = socket.SOCK_RAW | socket.SOCK_CLOEXEC | socket.SOCK_NONBLOCK
         self._socket = socket.socket(socket.AF_NETLINK, kind, NETLINK_NETFILTER)
@@ -264,11 +264,11 @@ class Monitor:
     def _note(self, kind: int, notice: bytes) -> None:
         thing, naming = _NOTICES.get(kind, (Thing.OBJECT, 1))
         name = next((value for which, value in each_attribute(notice) if which == naming), b"")
-        self._of_this_commit.add(Touched(thing, to_text(name)))
+        self._of_this_commit.add(Touched(thing, decode_text(name)))
 
     def _end_commit(self, fields: Mapping[int, bytes]) -> None:
         touched, self._of_this_commit = self._of_this_commit, set()
-        generation = to_number(fields.get(NFTA_GEN_ID, b""))
+        generation = decode_number(fields.get(NFTA_GEN_ID, b""))
         if generation <= self._seen:
             return
         self._seen = generation
@@ -292,5 +292,5 @@ class Monitor:
 
 def _culprit(fields: Mapping[int, bytes]) -> str:
     """`nft[4711]`. A process gives itself any name of up to 15 octets."""
-    name = "".join(letter if letter.isprintable() else "?" for letter in to_text(fields.get(NFTA_GEN_PROC_NAME, b"")))
-    return f"{name}[{to_number(fields.get(NFTA_GEN_PROC_PID, b''))}]"
+    name = "".join(letter if letter.isprintable() else "?" for letter in decode_text(fields.get(NFTA_GEN_PROC_NAME, b"")))
+    return f"{name}[{decode_number(fields.get(NFTA_GEN_PROC_PID, b''))}]"

@@ -86,12 +86,12 @@ def nested(kind: int, *attributes: bytes) -> bytes:
     return attribute(kind | NLA_F_NESTED, b"".join(attributes))
 
 
-def number(kind: int, value: int) -> bytes:
+def number_attribute(kind: int, value: int) -> bytes:
     """A 32-bit attribute in network order, as nf_tables wants nearly all of its numbers."""
     return attribute(kind, struct.pack("!I", value & 0xFFFFFFFF))
 
 
-def text(kind: int, value: str) -> bytes:
+def text_attribute(kind: int, value: str) -> bytes:
     return attribute(kind, value.encode("ascii") + b"\0")
 
 
@@ -120,11 +120,11 @@ def each_attribute(data: bytes) -> Iterator[tuple[int, bytes]]:
         at += length + -length % 4
 
 
-def to_number(payload: bytes) -> int:
+def decode_number(payload: bytes) -> int:
     return int.from_bytes(payload, "big")
 
 
-def to_text(payload: bytes) -> str:
+def decode_text(payload: bytes) -> str:
     return payload.rstrip(b"\0").decode("utf-8", "replace")
 
 
@@ -135,7 +135,7 @@ class Batch:
         """`generation`: that of the ruleset we looked at; the kernel refuses the batch with ERESTART at any other."""
         self._sequence = 0
         self.parts: list[bytes | memoryview] = []
-        self._frame(NFNL_MSG_BATCH_BEGIN, b"" if generation is None else number(NFNL_BATCH_GENID, generation))
+        self._frame(NFNL_MSG_BATCH_BEGIN, b"" if generation is None else number_attribute(NFNL_BATCH_GENID, generation))
 
     @property
     def next_sequence(self) -> int:
@@ -207,7 +207,7 @@ class NetlinkSocket:
     def generation(self) -> int:
         """The number of the ruleset's present state; every commit, by whomever, makes another."""
         (reply,) = self.get(NFT_MSG_GETGEN, b"", family=0)
-        return to_number(reply[NFTA_GEN_ID])
+        return decode_number(reply[NFTA_GEN_ID])
 
     def get(self, kind: int, body: bytes, family: int = NFPROTO_INET) -> list[Mapping[int, bytes]]:
         """Ask for one thing, or for several elements of a set: the attributes of each answer."""
@@ -312,5 +312,5 @@ def _raise_if_refused(flags: int, sequence: int, payload: bytes) -> None:
         return
     words = ""
     if flags & NLM_F_ACK_TLVS:
-        words = to_text(attributes(payload[_ERRNO.size + HEADER.size :]).get(NLMSGERR_ATTR_MSG, b""))
+        words = decode_text(attributes(payload[_ERRNO.size + HEADER.size :]).get(NLMSGERR_ATTR_MSG, b""))
     raise NetlinkError(-code, words, sequence)

@@ -45,7 +45,7 @@ _DAMAGE = frozenset({"SQLITE_NOTADB", "SQLITE_CORRUPT"})
 _OF_THE_DISK = frozenset({"SQLITE_FULL", "SQLITE_READONLY", "SQLITE_CANTOPEN", "SQLITE_IOERR"}) | _DAMAGE
 _GONE = "the database was deleted or replaced while it was open"
 
-T = TypeVar("T")
+_T = TypeVar("_T")
 
 
 class Database:
@@ -80,14 +80,14 @@ class Database:
 
         return await _to_the_end(try_recover())
 
-    async def write(self, work: Work[T]) -> T:
+    async def write(self, work: Work[_T]) -> _T:
         """Run `work` in one `BEGIN IMMEDIATE ... COMMIT`; roll back on any error. Where the disk fails, run it again in memory.
 
         The whole is shielded from cancellation: a cancelled COMMIT may have happened or not, an uncancelled one is known.
         """
         return await _to_the_end(self._carry_out(_enclosed("BEGIN IMMEDIATE", work)))
 
-    async def read(self, work: Work[T]) -> T:
+    async def read(self, work: Work[_T]) -> _T:
         """Run `work` on one consistent state."""
         return await _to_the_end(self._carry_out(_enclosed("BEGIN", work)))
 
@@ -118,7 +118,7 @@ class Database:
     async def close(self) -> None:
         await close(self._connection)
 
-    async def _carry_out(self, work: Work[T]) -> T:
+    async def _carry_out(self, work: Work[_T]) -> _T:
         clock = asyncio.get_running_loop().time
         deadline = clock() + _PATIENCE
         while True:
@@ -238,10 +238,10 @@ async def open_copy(path: Path, scratch: Path | None = None) -> AsyncIterator[Da
         await _to_the_end(database.close())
 
 
-def _enclosed(begin: str, work: Work[T]) -> Work[T]:
+def _enclosed(begin: str, work: Work[_T]) -> Work[_T]:
     """The same in a transaction."""
 
-    async def enclosed(connection: aiosqlite.Connection) -> T:
+    async def enclosed(connection: aiosqlite.Connection) -> _T:
         return await transaction(connection, begin, work)
 
     return enclosed
@@ -262,7 +262,7 @@ def _code_of(error: sqlite3.Error) -> str:
     return "_".join(getattr(error, "sqlite_errorname", "").split("_")[:2])
 
 
-async def _to_the_end(coroutine: Coroutine[Any, Any, T]) -> T:
+async def _to_the_end(coroutine: Coroutine[Any, Any, _T]) -> _T:
     """Finish what was begun even when we are cancelled meanwhile; the cancellation is passed on afterwards."""
     task = asyncio.ensure_future(coroutine)
     try:

@@ -16,8 +16,8 @@ from banlistd.errors import LedgerError, NewerLedgerError
 
 APPLICATION_ID = 0x424C_4431  # "BLD1": `file` and we recognise the database
 
-T = TypeVar("T")
-Work = Callable[[aiosqlite.Connection], Awaitable[T]]
+_T = TypeVar("_T")
+Work = Callable[[aiosqlite.Connection], Awaitable[_T]]
 
 
 def migrations() -> list[tuple[int, str]]:
@@ -50,7 +50,7 @@ async def migrate(connection: aiosqlite.Connection, path: Path | None) -> None:
         await transaction(connection, "BEGIN IMMEDIATE", _upgrade(scripts, newest))
 
 
-async def transaction(connection: aiosqlite.Connection, begin: str, work: Work[T]) -> T:
+async def transaction(connection: aiosqlite.Connection, begin: str, work: Work[_T]) -> _T:
     """`work` between `begin` and COMMIT, rolled back on any error."""
     await connection.execute(begin)
     try:

@@ -37,7 +37,7 @@ def _read(request: "Request") -> tuple[str, int]:
 async def _answer(parts: "Parts", order: tuple[str, int]) -> TopAnswer:
     import asyncio
 
-    from banlistd.core.geo.tables import Table as GeoTable
+    from banlistd.core.geo.tables import GeoTable
     from banlistd.core.geo.types import By
     from banlistd.core.ruleset.ranking import count, rank, rank_sources
 

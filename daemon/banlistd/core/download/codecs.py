@@ -10,7 +10,7 @@ from typing import Protocol
 import zstandard
 
 LONGEST_MAGIC = 10
-STEP = 1_048_576
+OUTPUT_STEP = 1_048_576
 """Bytes that one call of a decompressor may give at most (zstd: 8 MiB)."""
 
 # A block of 128 KiB takes 4 bytes of zstd, and its decompressor knows no bound on output: 256 bytes give 8 MiB at most.
@@ -49,11 +49,11 @@ class _Deflate:
 
     def pieces(self, data: bytes) -> Iterator[bytes]:
         while True:
-            piece = self._stream.decompress(data, STEP)
+            piece = self._stream.decompress(data, OUTPUT_STEP)
             yield piece
             data = self._stream.unconsumed_tail
             # A full piece may have more behind it even where all input was taken.
-            if self._stream.eof or (not data and len(piece) < STEP):
+            if self._stream.eof or (not data and len(piece) < OUTPUT_STEP):
                 return
 
 
@@ -72,9 +72,9 @@ class _Blocks:
         return self._stream.unused_data
 
     def pieces(self, data: bytes) -> Iterator[bytes]:
-        yield self._stream.decompress(data, STEP)
+        yield self._stream.decompress(data, OUTPUT_STEP)
         while not (self._stream.eof or self._stream.needs_input):
-            yield self._stream.decompress(b"", STEP)
+            yield self._stream.decompress(b"", OUTPUT_STEP)
 
 
 class _Zstd:
@@ -99,7 +99,7 @@ class _Zstd:
 
 
 @dataclass(frozen=True, slots=True)
-class Kind:
+class Compression:
     """`magic`: what each member begins with; empty where there is only one member. `begins`: what tells the kind."""
 
     name: str
@@ -121,24 +121,24 @@ def _xz_codec() -> Codec:
     return _Blocks(lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=_XZ_MEMORY))
 
 
-_GZIP = Kind("gzip", b"\x1f\x8b", _starts_with(b"\x1f\x8b"), lambda: _Deflate(16 + zlib.MAX_WBITS))
-_ZLIB = Kind("deflate", b"", lambda _: True, lambda: _Deflate(zlib.MAX_WBITS))
-_RAW_DEFLATE = Kind("deflate", b"", lambda _: True, lambda: _Deflate(-zlib.MAX_WBITS))
+_GZIP = Compression("gzip", b"\x1f\x8b", _starts_with(b"\x1f\x8b"), lambda: _Deflate(16 + zlib.MAX_WBITS))
+_ZLIB = Compression("deflate", b"", lambda _: True, lambda: _Deflate(zlib.MAX_WBITS))
+_RAW_DEFLATE = Compression("deflate", b"", lambda _: True, lambda: _Deflate(-zlib.MAX_WBITS))
 
 _KINDS = (
     _GZIP,
-    Kind("bzip2", b"BZh", _is_bzip2, lambda: _Blocks(bz2.BZ2Decompressor())),
-    Kind("xz", b"\xfd7zXZ\x00", _starts_with(b"\xfd7zXZ\x00"), _xz_codec),
-    Kind("zstd", b"\x28\xb5\x2f\xfd", _starts_with(b"\x28\xb5\x2f\xfd"), _Zstd),
+    Compression("bzip2", b"BZh", _is_bzip2, lambda: _Blocks(bz2.BZ2Decompressor())),
+    Compression("xz", b"\xfd7zXZ\x00", _starts_with(b"\xfd7zXZ\x00"), _xz_codec),
+    Compression("zstd", b"\x28\xb5\x2f\xfd", _starts_with(b"\x28\xb5\x2f\xfd"), _Zstd),
 )
 
 
-def kind_of(head: bytes) -> Kind | None:
+def kind_of(head: bytes) -> Compression | None:
     """The kind of stream that begins so, or None for anything else."""
     return next((kind for kind in _KINDS if kind.begins(head[:LONGEST_MAGIC])), None)
 
 
-def transfer_kind(encoding: str, data: bytes) -> Kind:
+def transfer_kind(encoding: str, data: bytes) -> Compression:
     """The kind that a Content-Encoding means, by its name and the first bytes under it."""
     if encoding != "deflate":
         return _GZIP

@@ -8,7 +8,7 @@ import zipfile
 from collections.abc import Iterator
 from io import BytesIO
 
-from banlistd.core.download.codecs import BROKEN, LONGEST_MAGIC, STEP, Kind, kind_of, transfer_kind
+from banlistd.core.download.codecs import BROKEN, LONGEST_MAGIC, OUTPUT_STEP, Compression, kind_of, transfer_kind
 from banlistd.core.download.retry import PassingError
 from banlistd.errors import FetchError
 
@@ -116,7 +116,7 @@ def unpack(body: bytes, max_bytes: int) -> bytes:
 class _Layer:
     """One kind of compression, member after member, to the end."""
 
-    def __init__(self, kind: Kind, max_bytes: int) -> None:
+    def __init__(self, kind: Compression, max_bytes: int) -> None:
         self._kind = kind
         self._max_bytes = max_bytes
         self._codec = kind.codec()
@@ -220,7 +220,7 @@ def _member_bytes(archive: zipfile.ZipFile, member: zipfile.ZipInfo, max_bytes: 
     body, size = BytesIO(), 0
     # zipfile stops at the size that it was told and compares the checksum there.
     with archive.open(member) as stream:
-        while piece := stream.read(STEP):
+        while piece := stream.read(OUTPUT_STEP):
             body.write(piece)
             size += len(piece)
     if size != member.file_size:

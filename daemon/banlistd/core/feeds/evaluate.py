@@ -26,7 +26,7 @@ class Reading:
     refusal: Refusal | None = None
 
 
-def read(source: Source, body: bytes, before: Content | None, *, had_trailer: bool = False) -> Reading:
+def evaluate(source: Source, body: bytes, before: Content | None, *, had_trailer: bool = False) -> Reading:
     """Parse and guard a body. `before`: the last good content; `had_trailer` tells of its body.
 
     Raises ParseError for what cannot be read at all.

@@ -147,7 +147,7 @@ def _pick(both: tuple[Located, Located], address: int) -> Located:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Table:
+class GeoTable:
     """One thing (country or ASN) for the whole address space. `names`: what people call a code, as far as it is known."""
 
     layers: Mapping[Family, Layer]
@@ -171,16 +171,16 @@ class Table:
         return AddressSet.of(*columns)
 
 
-def stacked(tables: Sequence[Table]) -> Table:
+def stacked(tables: Sequence[GeoTable]) -> GeoTable:
     """Several databases as one: of two that know an address the first is believed."""
-    whole = Table.none()
+    whole = GeoTable.none()
     for table in tables:
         layers = {family: _overlay(whole.layers[family], table.layers[family]) for family in FAMILIES}
-        whole = Table(layers, {**table.names, **whole.names})
+        whole = GeoTable(layers, {**table.names, **whole.names})
     return whole
 
 
-def table_of_entries(entries: Sequence[GeoEntry], by: By) -> Table:
+def table_of_entries(entries: Sequence[GeoEntry], by: By) -> GeoTable:
     """Disjoint entries as a table, by country or ASN."""
     layers: dict[Family, Layer] = {}
     names: dict[int, str] = {}
@@ -194,7 +194,7 @@ def table_of_entries(entries: Sequence[GeoEntry], by: By) -> Table:
             from_numbers(family, [entry.last for entry in mine]),
             np.array([code for code, _ in codes], dtype=np.uint32),
         )
-    return Table(layers, names)
+    return GeoTable(layers, names)
 
 
 def code_of(origin: Origin, by: By) -> tuple[int, str]:
@@ -213,7 +213,7 @@ class Tally:
     addresses: int
 
 
-def tally(table: Table, bans: Iterable[tuple[Family, Addresses, Addresses]]) -> Sequence[Tally]:
+def tally(table: GeoTable, bans: Iterable[tuple[Family, Addresses, Addresses]]) -> Sequence[Tally]:
     """Bans (first and last of each, inclusive, disjoint, sorted) by code.
 
     A range that belongs to several counts as a ban of each, and its addresses each where they belong. In time linear to

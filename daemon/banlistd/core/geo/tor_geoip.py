@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from banlistd.core.addresses.sets import FAMILIES, Addresses
-from banlistd.core.geo.tables import Codes, Layer, Table, layer_of
+from banlistd.core.geo.tables import Codes, GeoTable, Layer, layer_of
 from banlistd.model import Family
 
 _COMMENT, _NEWLINE, _COMMA = 0x23, 0x0A, 0x2C
@@ -20,13 +20,13 @@ _TAIL = 3
 """Bytes of a line from its last comma on."""
 
 
-def table_of(body: bytes) -> Table:
+def table_of(body: bytes) -> GeoTable:
     """Raises ValueError for what is not such a file."""
     lines = _without_comments(body)
     if not lines:
         raise ValueError("it holds no range")
     layer = _layer(lines)
-    return Table({family: layer if layer.family is family else Layer.none(family) for family in FAMILIES})
+    return GeoTable({family: layer if layer.family is family else Layer.none(family) for family in FAMILIES})
 
 
 def family_of(head: bytes) -> Family:

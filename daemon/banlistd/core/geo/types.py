@@ -9,8 +9,8 @@ from typing import TypeVar
 from banlistd.core.addresses.sets import WIDTHS
 from banlistd.model import Family
 
-T = TypeVar("T")
-Row = tuple[int, int, T]
+_T = TypeVar("_T")
+Row = tuple[int, int, _T]
 """First and last of a range, inclusive, and what is known of it."""
 
 
@@ -91,7 +91,7 @@ def nowhere(family: Family) -> Located:
     return Located(family, 0, 2 ** WIDTHS[family] - 1)
 
 
-def overlaid(rows: Iterable[Row[T]], newer: Sequence[Row[T]]) -> list[Row[T]]:
+def overlaid(rows: Iterable[Row[_T]], newer: Sequence[Row[_T]]) -> list[Row[_T]]:
     """Sorted disjoint `rows` after newer ones, in any order, were laid over them one by one.
 
     A newer row takes its whole range. What it covers is gone; what sticks out on either side stays, cut to that.
@@ -102,7 +102,7 @@ def overlaid(rows: Iterable[Row[T]], newer: Sequence[Row[T]]) -> list[Row[T]]:
         begin, end = bisect_left(firsts, first), bisect_right(firsts, last)
         if begin and kept[begin - 1][1] >= first:
             begin -= 1
-        pieces: list[Row[T]] = [(first, last, known)]
+        pieces: list[Row[_T]] = [(first, last, known)]
         if begin < end:
             low, high = kept[begin], kept[end - 1]
             pieces = [(low[0], first - 1, low[2])] * (low[0] < first) + pieces

@@ -26,7 +26,7 @@ from banlistd.core.addresses.sets import (
     union_of,
 )
 from banlistd.core.ruleset.diff import Move, move_between
-from banlistd.core.ruleset.plan import map_entries_of, plan
+from banlistd.core.ruleset.plan import map_entries_for, plan
 from banlistd.core.ruleset.state import LANES, FirewallState, Kind, MapEntries, MapId
 from banlistd.model import Direction, Family, Marker, SourceId, SourceSlot
 
@@ -135,7 +135,7 @@ def _replanned(
     found: dict[MapId, tuple[Ranges, MapEntries]] = {}
     for kind, part in parts.items():
         contents = {source_id: _part_of(content, part) for source_id, content in basis.contents.items()}
-        planned_there = map_entries_of(direction, family, basis.sources, contents, basis.never_banned[family])
+        planned_there = map_entries_for(direction, family, basis.sources, contents, basis.never_banned[family])
         found |= {map_id: (part, planned_there[map_id]) for map_id in maps if map_id.kind is kind}
     return found
 

@@ -29,13 +29,13 @@ def plan(
     map_entries: dict[MapId, MapEntries] = {}
     for direction in (Direction.IN, Direction.OUT):
         for family in FAMILIES:
-            map_entries |= map_entries_of(direction, family, sources, contents, never_banned[family])
+            map_entries |= map_entries_for(direction, family, sources, contents, never_banned[family])
     return FirewallState(
         tuple(sources), {map_id: map_entries[map_id] for map_id in maps_of(sources)}, dict(allowed), tuple(markers)
     )
 
 
-def map_entries_of(
+def map_entries_for(
     direction: Direction,
     family: Family,
     sources: Sequence[SourceSlot],

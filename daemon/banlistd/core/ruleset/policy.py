@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from banlistd.core.addresses.reserved import reserved_ranges
 from banlistd.core.addresses.sets import AddressSet, Ranges, no_addresses
-from banlistd.core.ruleset.protection import joined, with_forms
+from banlistd.core.ruleset.protection import union_by_family, with_forms
 from banlistd.model import MANUAL, Action, Direction, Family, Mark, PolicyHash, SourceId, SourceSlot
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ def policy_of(config: Config, marks: Mapping[SourceId, Mark], now: float) -> Pol
     ]
     sources = (*by_hand, *listed)
     allowed = config.allowed(now)
-    never_banned = with_forms(joined(allowed, reserved_ranges()))
+    never_banned = with_forms(union_by_family(allowed, reserved_ranges()))
     guards = [(source.id, source.allow_empty) for source in config.sources if source.enabled]
     urls = tuple(source.url for source in config.sources if source.enabled and source.url)
     return Policy(sources, allowed, never_banned, _hash(sources, allowed, never_banned, guards), urls)

@@ -37,7 +37,7 @@ _ALSO_IPV4 = ("IPv4-mapped, ::ffff:0:0/96 (RFC 4291)", "6to4, 2002::/16 (RFC 305
 
 _V4_SPACE = 2**32 - 1
 
-Span = tuple[Family, int, int]
+ProtectedSpan = tuple[Family, int, int]
 """A family and two addresses as integers, both inclusive."""
 
 
@@ -92,7 +92,7 @@ def newly_carved(before: Sequence[Hit], after: Sequence[Hit]) -> Sequence[tuple[
     ]
 
 
-def forms(span: Span) -> tuple[Span, ...]:
+def forms(span: ProtectedSpan) -> tuple[ProtectedSpan, ...]:
     """A range and every other in which the same machines may be written down."""
     family, first, last = span
     if family is Family.IPV4:
@@ -106,7 +106,7 @@ def forms(span: Span) -> tuple[Span, ...]:
     return (span,)
 
 
-def _embedded(first: int, last: int) -> tuple[Span, ...]:
+def _embedded(first: int, last: int) -> tuple[ProtectedSpan, ...]:
     return tuple(
         (Family.IPV6, above | first << below, above | last << below | ((1 << below) - 1))
         for above, below in EMBEDDINGS.values()
@@ -121,7 +121,7 @@ def with_forms(ranges: Mapping[Family, Ranges]) -> Mapping[Family, Ranges]:
     return {Family.IPV4: v4, Family.IPV6: _together(Family.IPV6, (v6, union_of(Family.IPV6, *_columns(Family.IPV6, spans))))}
 
 
-def _columns(family: Family, spans: Sequence[Span]) -> tuple[Addresses, Addresses]:
+def _columns(family: Family, spans: Sequence[ProtectedSpan]) -> tuple[Addresses, Addresses]:
     mine = [span for span in spans if span[0] is family]
     return from_numbers(family, [first for _, first, _ in mine]), from_numbers(family, [last for _, _, last in mine])
 
@@ -182,6 +182,6 @@ def _together(family: Family, parts: Sequence[Ranges]) -> Ranges:
     return union_of(family, np.concatenate([part.first for part in parts]), np.concatenate([part.last for part in parts]))
 
 
-def joined(left: Mapping[Family, Ranges], right: Mapping[Family, Ranges]) -> Mapping[Family, Ranges]:
+def union_by_family(left: Mapping[Family, Ranges], right: Mapping[Family, Ranges]) -> Mapping[Family, Ranges]:
     """The union of two, per family."""
     return {family: _together(family, (left[family], right[family])) for family in FAMILIES}

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from banlistd.core.addresses.sets import Addresses
 from banlistd.core.geo.countries import NAMES
-from banlistd.core.geo.tables import Table, country_of, tally
+from banlistd.core.geo.tables import GeoTable, country_of, tally
 from banlistd.core.geo.types import By
 from banlistd.core.ruleset.state import FirewallState, lanes_of
 from banlistd.model import MANUAL, Family
@@ -26,7 +26,7 @@ class Rank:
     addresses: int
 
 
-def rank(state: FirewallState, table: Table, by: By) -> Sequence[Rank]:
+def rank(state: FirewallState, table: GeoTable, by: By) -> Sequence[Rank]:
     """Bans by country or ASN, most of them first. A network that belongs to several is a ban of each."""
     bans = [(family, first, last) for family, first, last, _ in _bans(state)]
     ranks = []

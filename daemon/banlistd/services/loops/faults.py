@@ -8,7 +8,7 @@ from banlistd.events import Event, EventName
 from banlistd.model import SourceId
 from banlistd.ports import Announcer
 
-T = TypeVar("T")
+_T = TypeVar("_T")
 
 
 class FaultRecorder:
@@ -17,7 +17,7 @@ class FaultRecorder:
     def __init__(self, announcer: Announcer) -> None:
         self._announcer = announcer
 
-    async def attempt(self, work: Callable[[], Awaitable[T]], failed: T, source_id: SourceId | None = None) -> T:
+    async def attempt(self, work: Callable[[], Awaitable[_T]], failed: _T, source_id: SourceId | None = None) -> _T:
         """The result of `work`; `failed` after an error, which is recorded."""
         try:
             return await work()

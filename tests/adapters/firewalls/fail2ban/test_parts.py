@@ -17,8 +17,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from adapters.firewalls.contract import ALPHA, BETA, HOSTS4, LOGGED, NETS4, addresses, state
-from banlistd.adapters.firewalls.fail2ban.entries import entries_of, in_the_way, span_of
-from banlistd.adapters.firewalls.fail2ban.record import Record, State, compare, read, record_of, write
+from banlistd.adapters.firewalls.fail2ban.entries import entries_of, entry_span, in_the_way
+from banlistd.adapters.firewalls.fail2ban.record import Record, State, read, record_of, verify, write
 from banlistd.adapters.firewalls.fail2ban.socket import Fail2banSocket, unpickled
 from banlistd.core.addresses.sets import AddressSet, from_numbers
 from banlistd.core.ruleset.state import SOUND
@@ -39,7 +39,7 @@ def content(ranges: list[list[int]]) -> AddressSet:
 @given(RANGES, RANGES)
 def test_entries_are_disjoint_and_together_what_the_sources_hold(one: list[list[int]], other: list[list[int]]) -> None:
     held = state([ALPHA, BETA], {"alpha": content(one), "beta": content(other)})
-    spans = sorted(span_of(entry) or (0, 0, 0) for texts in entries_of(held.map_entries).values() for entry in texts)
+    spans = sorted(entry_span(entry) or (0, 0, 0) for texts in entries_of(held.map_entries).values() for entry in texts)
     assert all(before[2] < after[1] for before, after in pairwise(spans))
     covered = {number for _, first, last in spans for number in range(first, last + 1)}
     assert covered == {number for first, last in [*one, *other] for number in range(first, last + 1)}
@@ -72,7 +72,7 @@ def test_what_is_in_the_way_is_what_overlaps(going: list[list[int]], coming: lis
     ],
 )
 def test_an_entry_is_read_strictly(entry: str, span: tuple[int, int, int] | None) -> None:
-    assert span_of(entry) == span
+    assert entry_span(entry) == span
 
 
 def test_entries_of_other_families_are_never_in_the_way() -> None:
@@ -86,18 +86,18 @@ HELD = state([ALPHA, BETA], {"alpha": addresses("192.0.2.1", "2001:db8::/32")}, 
 def test_a_record_is_read_as_it_was_written() -> None:
     record = record_of(HELD, STATE)
     assert read(write(record)) == record
-    assert compare(record, HELD) == SOUND
+    assert verify(record, HELD) == SOUND
     assert read(write(record)) == Record(STATE, record.sources, record.allowed, record.maps, HELD.markers)
 
 
 def test_a_record_tells_what_differs() -> None:
     record = record_of(HELD, STATE)
     content = {"alpha": addresses("192.0.2.1", "2001:db8::/32")}
-    assert compare(record, state([ALPHA, LOGGED], content, allowed=["198.51.100.0/24"])).structure
-    assert compare(record, state([ALPHA, BETA], content, allowed=["198.51.100.0/25"])).structure
+    assert verify(record, state([ALPHA, LOGGED], content, allowed=["198.51.100.0/24"])).structure
+    assert verify(record, state([ALPHA, BETA], content, allowed=["198.51.100.0/25"])).structure
     others = state([ALPHA, BETA], {"beta": content["alpha"]}, allowed=["198.51.100.0/24"])
-    assert HOSTS4 in compare(record, others).maps
-    assert NETS4 not in compare(record, others).maps
+    assert HOSTS4 in verify(record, others).maps
+    assert NETS4 not in verify(record, others).maps
 
 
 @pytest.mark.parametrize(

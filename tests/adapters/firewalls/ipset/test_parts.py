@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from adapters.firewalls.holdings import ALPHA, BETA, BOTH, COUNTED, HOSTS4, LOGGED, NETS4, addresses, change_of, owner, state
 from banlistd.adapters.firewalls.ipset.changing import plan_of
 from banlistd.adapters.firewalls.ipset.entries import Entries, delta_of, entries_of
-from banlistd.adapters.firewalls.ipset.iptables import counters_of, lines_of, read, script
+from banlistd.adapters.firewalls.ipset.iptables import counters_of, parse_saved, rule_lines, script
 from banlistd.adapters.firewalls.ipset.record import Filled, Record
 from banlistd.adapters.firewalls.ipset.rules import chains_of, jumps_of, order_of
 from banlistd.adapters.firewalls.ipset.sets import EVERY_MAP, fresh, set_of, wanted_sets
@@ -166,16 +166,16 @@ COMMIT
 
 
 def test_of_what_iptables_says_only_what_is_ours_is_read() -> None:
-    standing = read(SAVED)
+    standing = parse_saved(SAVED)
     assert standing.keys() == {"raw"}
     assert standing["raw"].chains.keys() == {"banlistd-from-1", "banlistd-gone"}
     assert standing["raw"].jumps == {"PREROUTING": [(2, "banlistd-in")]}
     assert counters_of(standing) == {Mark(1): Counter(3, 180)}
-    assert "192.0.2.1" not in "".join(lines_of(standing))
+    assert "192.0.2.1" not in "".join(rule_lines(standing))
 
 
 def test_a_script_moves_our_jump_to_the_head_keeps_what_was_counted_and_names_nobody_elses_chain() -> None:
-    written = script([ALPHA], Family.IPV4, read(SAVED)).splitlines()
+    written = script([ALPHA], Family.IPV4, parse_saved(SAVED)).splitlines()
     assert written[0] == "*raw"
     assert written[-1] == "COMMIT"
     assert written.index("-D PREROUTING -j banlistd-in") < written.index("-I PREROUTING 1 -j banlistd-in")

@@ -7,7 +7,7 @@ import pytest
 from adapters.firewalls.contract import ALPHA, BETA, BOTH, COUNTED, DROP, LOGGED, MIXED, addresses, state
 from banlistd.adapters.firewalls.nftables.firewall import NftablesFirewall
 from banlistd.adapters.firewalls.nftables.ownership import OWNED, found, nft_knows_the_flags
-from banlistd.adapters.netlink.socket import NetlinkSocket, text
+from banlistd.adapters.netlink.socket import NetlinkSocket, text_attribute
 from banlistd.core.ruleset.diff import difference
 from banlistd.errors import FirewallError
 from banlistd.model import Ownership
@@ -125,7 +125,7 @@ def test_auto_asks_nft_whether_it_knows_the_flags(owned: bool) -> None:
         wire.reopen()
         nft("flush", "ruleset")
         assert found(wire, Ownership.AUTO, lambda: owned) is owned
-        flags = [int.from_bytes(table[2], "big") for table in wire.dump(1, text(1, "banlistd"))]
+        flags = [int.from_bytes(table[2], "big") for table in wire.dump(1, text_attribute(1, "banlistd"))]
         assert flags == ([OWNED] if owned else [])
 
 

@@ -16,7 +16,7 @@ from banlistd.core.addresses.sets import WIDTHS, Addresses, Ranges
 from banlistd.core.ruleset.state import Kind, MapEntries, MapId
 from banlistd.model import Family
 
-Span = tuple[int, int, int]
+EntrySpan = tuple[int, int, int]
 """IP version, first and last address as integers."""
 
 _SOCKET_FAMILIES = {Family.IPV4: socket.AF_INET, Family.IPV6: socket.AF_INET6}
@@ -38,7 +38,7 @@ def entries_of(maps: Mapping[MapId, MapEntries]) -> Mapping[MapId, Sequence[str]
     return entries
 
 
-def span_of(entry: str) -> Span | None:
+def entry_span(entry: str) -> EntrySpan | None:
     """What an entry covers; None for one that is no address: fail2ban takes any word."""
     text, _, length = entry.partition("/")
     for version, family in ((4, socket.AF_INET), (6, socket.AF_INET6)):
@@ -58,12 +58,12 @@ def in_the_way(going: Collection[str], coming: Collection[str]) -> frozenset[str
     """Those of the going entries that overlap a coming one, and therefore have to go first."""
     if not going or not coming:
         return frozenset()
-    spans = sorted(span for span in map(span_of, coming) if span)
+    spans = sorted(span for span in map(entry_span, coming) if span)
     ends = [(version, last) for version, _, last in spans]
-    return frozenset(entry for entry in going if _overlaps(span_of(entry), spans, ends))
+    return frozenset(entry for entry in going if _overlaps(entry_span(entry), spans, ends))
 
 
-def _overlaps(span: Span | None, spans: Sequence[Span], ends: Sequence[tuple[int, int]]) -> bool:
+def _overlaps(span: EntrySpan | None, spans: Sequence[EntrySpan], ends: Sequence[tuple[int, int]]) -> bool:
     """`spans` are sorted and disjoint."""
     if span is None:
         return False

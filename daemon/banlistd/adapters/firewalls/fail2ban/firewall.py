@@ -15,7 +15,7 @@ from itertools import chain
 from pathlib import Path
 
 from banlistd.adapters.firewalls.fail2ban import record as fail2ban_record
-from banlistd.adapters.firewalls.fail2ban.entries import entries_of, in_the_way, span_of
+from banlistd.adapters.firewalls.fail2ban.entries import entries_of, entry_span, in_the_way
 from banlistd.adapters.firewalls.fail2ban.jail import Jail
 from banlistd.adapters.firewalls.fail2ban.record import Record, State
 from banlistd.adapters.firewalls.fail2ban.socket import Fail2banSocket
@@ -80,7 +80,7 @@ class Fail2banFirewall:
             record = _true_record(jail)
             self._current = expected
             if record:
-                return fail2ban_record.compare(record, expected)
+                return fail2ban_record.verify(record, expected)
             return Verification(structure=True, maps=_wrong_maps(frozenset(jail.banned()), _banning(expected.map_entries)))
 
     def _apply(self, change: Change) -> int:
@@ -108,7 +108,7 @@ class Fail2banFirewall:
 
     def _contents(self) -> Mapping[Mark, AddressSet]:
         with self._opened() as jail:
-            record, spans = jail.record(), [span for span in map(span_of, jail.banned()) if span]
+            record, spans = jail.record(), [span for span in map(entry_span, jail.banned()) if span]
         columns = []
         for version, family in ((4, Family.IPV4), (6, Family.IPV6)):
             mine = [(first, last) for kind, first, last in spans if kind == version]
@@ -167,7 +167,7 @@ def _wrong_maps(listed: frozenset[str], maps: Mapping[MapId, MapEntries]) -> fro
     wrong = {map_id for map_id, texts in entries.items() if not listed.issuperset(texts)}
     wanted = frozenset(chain.from_iterable(entries.values()))
     for entry in listed - wanted:
-        span = span_of(entry)
+        span = entry_span(entry)
         kind = Kind.NETS if "/" in entry else Kind.HOSTS
         family = Family.IPV6 if span and span[0] == 6 else Family.IPV4  # noqa: PLR2004 - IP version six
         wrong.add(MapId(Hook.IN, kind, family))

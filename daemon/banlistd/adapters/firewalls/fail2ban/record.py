@@ -14,7 +14,7 @@ from banlistd.core.addresses.sets import AddressSet, Ranges, no_addresses
 from banlistd.core.ruleset.state import FirewallState, MapEntries, Verification
 from banlistd.model import ContentHash, Family, Mark, Marker, PolicyHash, SourceId, SourceSlot
 
-VERSION = 1
+RECORD_VERSION = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,14 +41,14 @@ def write(record: Record) -> str:
     document = asdict(record)
     # The key that version 1 wrote.
     document["roster"] = document.pop("sources")
-    return json.dumps({"version": VERSION, **document}, separators=(",", ":"))
+    return json.dumps({"version": RECORD_VERSION, **document}, separators=(",", ":"))
 
 
 def read(text: object) -> Record | None:
     """The record of its text; None for what is none: then nothing is known of the jail."""
     try:
         document = json.loads(text) if isinstance(text, str) else {}
-        if document["version"] != VERSION:
+        if document["version"] != RECORD_VERSION:
             return None
         state = document["state"]
         return Record(
@@ -80,7 +80,7 @@ def record_of(expected: FirewallState, state: State) -> Record:
     )
 
 
-def compare(record: Record, expected: FirewallState) -> Verification:
+def verify(record: Record, expected: FirewallState) -> Verification:
     """What of a holding is not as the record has it."""
     shaped = (record.sources, record.allowed) == (sources_print(expected.sources), allowed_print(expected.allowed))
     wrong = (

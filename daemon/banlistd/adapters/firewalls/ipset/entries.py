@@ -21,7 +21,7 @@ from banlistd.adapters.firewalls.ipset.wire import (
     NLA_F_NET_BYTEORDER,
     NLM_F_EXCL,
     command,
-    number,
+    net_order_number,
     setname,
 )
 from banlistd.adapters.netlink.socket import NLA_TYPE_MASK, attribute, nested
@@ -36,7 +36,7 @@ IPSET_ATTR_CIDR = 3
 IPSET_ATTR_PACKETS = 25
 _IPADDR: Mapping[Family, int] = {Family.IPV4: 1, Family.IPV6: 2}
 
-Octets = NDArray[np.uint8]
+ByteArray = NDArray[np.uint8]
 
 _LONGEST_ATTRIBUTE = 0xFFFF
 _WORD = 4
@@ -107,7 +107,7 @@ def element_messages(kind: int, sequence: int, name: str, entries: Entries, *, s
     """
     rows = _rows(entries)
     per_message = (_LONGEST_ATTRIBUTE - _WORD) // (rows.shape[1] * _WORD)
-    head = setname(name) + number(IPSET_ATTR_LINENO, 0)
+    head = setname(name) + net_order_number(IPSET_ATTR_LINENO, 0)
     flags = NLM_F_EXCL if strict else 0
     return [
         command(kind, flags, sequence, head + nested(IPSET_ATTR_ADT, rows[at : at + per_message].tobytes()))
@@ -173,7 +173,7 @@ def map_entries_of(map_id: MapId, dump: bytes) -> MapEntries:
     return MapEntries(family, first[order], first[order], marks[order])
 
 
-def _table_of(dump: bytes) -> Octets:
+def _table_of(dump: bytes) -> ByteArray:
     """A row of octets for each element: within a set, all are laid out alike. Raises OSError where they are not."""
     length = int.from_bytes(dump[:2], sys.byteorder)
     octets = np.frombuffer(dump, dtype=np.uint8)
@@ -185,12 +185,12 @@ def _table_of(dump: bytes) -> Octets:
     return rows
 
 
-def _addresses_of(rows: Octets, family: Family) -> Addresses:
+def _addresses_of(rows: ByteArray, family: Family) -> Addresses:
     column = _column(rows, WIDTHS[family] // 8, IPSET_ATTR_IP, _IPADDR[family])
     return column.view(">u4").reshape(-1).astype(np.uint32) if family is Family.IPV4 else column.view("S16").reshape(-1)
 
 
-def _column(rows: Octets, width: int, *path: int) -> Octets:
+def _column(rows: ByteArray, width: int, *path: int) -> ByteArray:
     """Of each element the octets of one attribute, by its path: where they are in the first, they are in all."""
     at, end = _WORD, rows.shape[1]
     for kind in path:
@@ -201,7 +201,7 @@ def _column(rows: Octets, width: int, *path: int) -> Octets:
     return np.ascontiguousarray(rows[:, at : at + width])
 
 
-def _headers(row: Octets, at: int, end: int) -> Iterator[tuple[int, int, int]]:
+def _headers(row: ByteArray, at: int, end: int) -> Iterator[tuple[int, int, int]]:
     """Place, length and kind of each attribute."""
     while at + _WORD <= end:
         length, kind = struct.unpack_from("=HH", row[at : at + _WORD].tobytes())

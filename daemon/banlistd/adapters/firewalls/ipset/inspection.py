@@ -11,7 +11,7 @@ import numpy as np
 
 from banlistd.adapters.firewalls.ipset.changing import digest_of_map, digest_of_ranges
 from banlistd.adapters.firewalls.ipset.entries import Entries, entries_of, questions, split
-from banlistd.adapters.firewalls.ipset.iptables import Standing, lines_of, meant
+from banlistd.adapters.firewalls.ipset.iptables import SavedTables, meant, rule_lines
 from banlistd.adapters.firewalls.ipset.record import Filled, Record, Rules, digest_of_text, read
 from banlistd.adapters.firewalls.ipset.sets import ALLOWED, APPLIED, fits, is_fresh, is_ours, set_of, wanted_sets
 from banlistd.adapters.firewalls.ipset.wire import IpsetSocket
@@ -45,11 +45,11 @@ def markers_of(look: Look) -> tuple[Marker, ...]:
     return look.record.in_order() if look.record.filled.keys() <= look.names else ()
 
 
-def rules_digests(sources: tuple[SourceSlot, ...], standing: Mapping[Family, Standing]) -> Rules:
+def rules_digests(sources: tuple[SourceSlot, ...], standing: Mapping[Family, SavedTables]) -> Rules:
     """What was meant, and how it is told."""
     return Rules(
         meant=digest_of_text(line for family in standing for line in meant(sources, family)),
-        told=digest_of_text(line for family, one in sorted(standing.items()) for line in (family, *lines_of(one))),
+        told=digest_of_text(line for family, one in sorted(standing.items()) for line in (family, *rule_lines(one))),
     )
 
 
@@ -66,7 +66,7 @@ class Digests:
 
 
 def faults_of(
-    wire: IpsetSocket, look: Look, digests: Digests, standing: Mapping[Family, Standing] | None, chance: Random
+    wire: IpsetSocket, look: Look, digests: Digests, standing: Mapping[Family, SavedTables] | None, chance: Random
 ) -> Verification:
     """`standing`: the rules; None where they need no look, because the record has none."""
     state = digests.state

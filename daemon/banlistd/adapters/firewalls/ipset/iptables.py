@@ -47,27 +47,27 @@ class Rule:
 
 
 @dataclass(frozen=True, slots=True)
-class Table:
+class SavedTable:
     """Our chains, and of each chain of others our chains that it jumps to, with the places of these rules from 1."""
 
     chains: Mapping[str, Sequence[Rule]] = field(default_factory=dict)
     jumps: Mapping[str, Sequence[tuple[int, str]]] = field(default_factory=dict)
 
 
-Standing = Mapping[str, Table]
+SavedTables = Mapping[str, SavedTable]
 """What stands of ours in one family, by table."""
 
 
-def read(saved: str) -> Standing:
+def parse_saved(saved: str) -> SavedTables:
     """What `iptables-save -c` says. A rule that jumps to a chain of ours on some condition is not ours, and not told."""
-    tables: dict[str, Table] = {}
+    tables: dict[str, SavedTable] = {}
     chains: dict[str, list[Rule]] = {}
     jumps: dict[str, list[tuple[int, str]]] = {}
     places: dict[str, int] = {}
     for line in saved.splitlines():
         if line.startswith("*"):
             chains, jumps, places = {}, {}, {}
-            tables[line[1:].strip()] = Table(chains, jumps)
+            tables[line[1:].strip()] = SavedTable(chains, jumps)
         elif line.startswith(":") and is_ours(chain := line[1:].split(maxsplit=1)[0]):
             chains.setdefault(chain, [])
         elif found := _LINE.fullmatch(line):
@@ -82,7 +82,7 @@ def read(saved: str) -> Standing:
     return {name: table for name, table in tables.items() if table.chains or table.jumps}
 
 
-def lines_of(standing: Standing) -> list[str]:
+def rule_lines(standing: SavedTables) -> list[str]:
     """What stands as lines that are equal where the rules are, whatever they have counted."""
     lines = []
     for name, table in sorted(standing.items()):
@@ -101,7 +101,7 @@ def meant(sources: Sequence[SourceSlot], family: Family) -> list[str]:
     return lines
 
 
-def counters_of(standing: Standing) -> Mapping[Mark, Counter]:
+def counters_of(standing: SavedTables) -> Mapping[Mark, Counter]:
     """Of each source what its chains have counted: the last rule of each."""
     found: dict[Mark, Counter] = {}
     for table in standing.values():
@@ -113,16 +113,16 @@ def counters_of(standing: Standing) -> Mapping[Mark, Counter]:
     return found
 
 
-def script(sources: Sequence[SourceSlot] | None, family: Family, standing: Standing) -> str:
+def script(sources: Sequence[SourceSlot] | None, family: Family, standing: SavedTables) -> str:
     """What makes of what stands what shall stand: for a roster, or for None nothing. Counters of sources are kept."""
     wanted = chains_of(sources, family) if sources is not None else {}
     jumps = jumps_of(sources) if sources is not None else {}
     order = order_of(sources) if sources is not None else TABLES
-    parts = [_table(name, wanted.get(name, {}), jumps.get(name, {}), standing.get(name, Table())) for name in order]
+    parts = [_table(name, wanted.get(name, {}), jumps.get(name, {}), standing.get(name, SavedTable())) for name in order]
     return "".join(parts)
 
 
-def _table(name: str, chains: Chains, jumps: Mapping[str, tuple[str, ...]], standing: Table) -> str:
+def _table(name: str, chains: Chains, jumps: Mapping[str, tuple[str, ...]], standing: SavedTable) -> str:
     lines = []
     for chain in sorted({*standing.jumps, *jumps}):
         present = standing.jumps.get(chain, ())
@@ -150,11 +150,11 @@ class Iptables:
     def __init__(self, variant: str = "") -> None:
         self._infix = f"-{variant}" if variant else ""
 
-    def look(self) -> Mapping[Family, Standing]:
+    def look(self) -> Mapping[Family, SavedTables]:
         """What stands of ours, in the families that this kernel speaks. Makes no table. Raises FirewallError."""
-        return {family: read(self._run(family, "save", "--counters")) for family in self.families()}
+        return {family: parse_saved(self._run(family, "save", "--counters")) for family in self.families()}
 
-    def write(self, sources: Sequence[SourceSlot] | None, before: Mapping[Family, Standing]) -> None:
+    def write(self, sources: Sequence[SourceSlot] | None, before: Mapping[Family, SavedTables]) -> None:
         """Make the rules what they shall be, given what stands. Raises FirewallError."""
         for family in self.families():
             written = script(sources, family, before.get(family, {}))

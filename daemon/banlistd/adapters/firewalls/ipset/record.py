@@ -18,11 +18,11 @@ from banlistd.adapters.firewalls.ipset.wire import (
     IPSET_ATTR_LINENO,
     IPSET_CMD_ADD,
     Commands,
-    number,
+    net_order_number,
     setname,
 )
-from banlistd.adapters.firewalls.marker_text import marker_of, text_of
-from banlistd.adapters.netlink.socket import attributes, each_attribute, nested, text, to_text
+from banlistd.adapters.firewalls.marker_text import marker_of, marker_text
+from banlistd.adapters.netlink.socket import attributes, decode_text, each_attribute, nested, text_attribute
 from banlistd.core.addresses.sets import Addresses
 from banlistd.model import Family, Mark, Marker
 
@@ -91,7 +91,7 @@ def read(dump: bytes) -> Record:
     for _, element_of_it in each_attribute(dump):
         one = attributes(element_of_it)
         address = next(iter(attributes(one.get(IPSET_ATTR_IP, b"")).values()), b"")
-        at, line = int.from_bytes(address, "big"), to_text(one.get(IPSET_ATTR_COMMENT, b""))
+        at, line = int.from_bytes(address, "big"), decode_text(one.get(IPSET_ATTR_COMMENT, b""))
         if at < _SETS_FROM:
             marker = marker_of(at, line)
             markers |= {marker.mark: marker} if marker else {}
@@ -106,14 +106,14 @@ def read(dump: bytes) -> Record:
 
 def write(commands: Commands, record: Record) -> None:
     """Write all of it anew. One set of a few elements: that is as cheap as anything else, and leaves nothing behind."""
-    lines = {int(mark): text_of(marker) for mark, marker in record.markers.items()}
+    lines = {int(mark): marker_text(marker) for mark, marker in record.markers.items()}
     lines |= {_NUMBERS[name]: f"{name} {one.count} of {one.size} {one.digest}" for name, one in record.filled.items()}
     if record.rules is not None:
         lines[_RULES] = f"rules {record.rules.meant} {record.rules.told}"
     commands.flush(APPLIED)
     for at in range(0, len(lines), _IN_A_MESSAGE):
         elements = b"".join(_line(number, lines[number]) for number in sorted(lines)[at : at + _IN_A_MESSAGE])
-        body = setname(APPLIED) + number(IPSET_ATTR_LINENO, 0) + nested(IPSET_ATTR_ADT, elements)
+        body = setname(APPLIED) + net_order_number(IPSET_ATTR_LINENO, 0) + nested(IPSET_ATTR_ADT, elements)
         commands.add(IPSET_CMD_ADD, body)
 
 
@@ -122,5 +122,5 @@ _IN_A_MESSAGE = 200
 
 
 def _line(at: int, comment: str) -> bytes:
-    body = element(Family.IPV4, at.to_bytes(4, "big"), None, None) + text(IPSET_ATTR_COMMENT, comment)
+    body = element(Family.IPV4, at.to_bytes(4, "big"), None, None) + text_attribute(IPSET_ATTR_COMMENT, comment)
     return nested(7, body)

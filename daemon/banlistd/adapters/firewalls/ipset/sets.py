@@ -13,10 +13,10 @@ from banlistd.adapters.firewalls.ipset.wire import (
     IPSET_ATTR_REVISION,
     IPSET_ATTR_TYPENAME,
     Header,
-    number,
+    net_order_number,
     setname,
 )
-from banlistd.adapters.netlink.socket import attribute, nested, text
+from banlistd.adapters.netlink.socket import attribute, nested, text_attribute
 from banlistd.core.addresses.sets import FAMILIES
 from banlistd.core.ruleset.state import Hook, Kind, MapId, maps_of
 from banlistd.model import Family, SourceSlot
@@ -92,13 +92,13 @@ _FORMS: Mapping[str, tuple[Kind, Family, int]] = {
 
 def create_body(name: str, shape: Shape) -> bytes:
     type_name, family, flags = shape.form
-    data = number(IPSET_ATTR_HASHSIZE, shape.hash_size) + number(IPSET_ATTR_MAXELEM, shape.size)
+    data = net_order_number(IPSET_ATTR_HASHSIZE, shape.hash_size) + net_order_number(IPSET_ATTR_MAXELEM, shape.size)
     if flags:
-        data += number(IPSET_ATTR_CADT_FLAGS, flags)
+        data += net_order_number(IPSET_ATTR_CADT_FLAGS, flags)
     return b"".join(
         (
             setname(name),
-            text(IPSET_ATTR_TYPENAME, type_name),
+            text_attribute(IPSET_ATTR_TYPENAME, type_name),
             attribute(IPSET_ATTR_REVISION, bytes((_TYPES[shape.kind][1],))),
             attribute(IPSET_ATTR_FAMILY, bytes((family,))),
             nested(IPSET_ATTR_DATA, data),

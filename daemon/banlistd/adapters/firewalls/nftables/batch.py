@@ -172,5 +172,5 @@ def _write_markers(batch: Batch, change: Change, look: Look, *, fresh: bool) -> 
         for mark in sorted(look.marks & {*written, *change.retired}):
             batch.add(NFT_MSG_DELSETELEM, 0, mark_element(TABLE, APPLIED, mark, None, ""))
     for mark, marker in written.items():
-        body = mark_element(TABLE, APPLIED, mark, marker_text.VERSION, marker_text.text_of(marker))
+        body = mark_element(TABLE, APPLIED, mark, marker_text.VERSION, marker_text.marker_text(marker))
         batch.add(NFT_MSG_NEWSETELEM, NLM_F_CREATE, body)

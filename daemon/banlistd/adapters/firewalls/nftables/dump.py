@@ -8,16 +8,15 @@ import numpy as np
 from banlistd.adapters.firewalls.nftables.records import (
     NFTA_SET_ELEM_LIST_ELEMENTS,
     NFTA_SET_ELEM_LIST_SET,
-    Answer,
+    NFTA_SET_ELEM_LIST_TABLE,
+    DumpedElement,
     answers,
 )
 from banlistd.adapters.firewalls.nftables.structure import TABLE
-from banlistd.adapters.netlink.socket import NFT_MSG_GETSETELEM, NetlinkSocket, text
+from banlistd.adapters.netlink.socket import NFT_MSG_GETSETELEM, NetlinkSocket, text_attribute
 from banlistd.core.addresses.sets import FAMILIES, WIDTHS, from_numbers
 from banlistd.core.ruleset.state import MARK_DTYPE, Hook, Kind, MapEntries, MapId
 from banlistd.model import Family
-
-NFTA_SET_ELEM_LIST_TABLE = 1
 
 
 def dump_maps(wire: NetlinkSocket, names: Iterable[str]) -> Mapping[MapId, MapEntries]:
@@ -28,14 +27,14 @@ def dump_maps(wire: NetlinkSocket, names: Iterable[str]) -> Mapping[MapId, MapEn
 
 
 def _read(wire: NetlinkSocket, map_id: MapId) -> MapEntries:
-    question = text(NFTA_SET_ELEM_LIST_TABLE, TABLE) + text(NFTA_SET_ELEM_LIST_SET, map_id.name)
+    question = text_attribute(NFTA_SET_ELEM_LIST_TABLE, TABLE) + text_attribute(NFTA_SET_ELEM_LIST_SET, map_id.name)
     replies = wire.dump(NFT_MSG_GETSETELEM, question)
     return map_entries_of(
         map_id.family, answers([reply.get(NFTA_SET_ELEM_LIST_ELEMENTS, b"") for reply in replies]), map_id.kind
     )
 
 
-def map_entries_of(family: Family, elements: Iterable[Answer], kind: Kind) -> MapEntries:
+def map_entries_of(family: Family, elements: Iterable[DumpedElement], kind: Kind) -> MapEntries:
     """Elements in any order. A range begins with an element that has an owner and ends before the next one, or at the top."""
     # At one address the end of a range comes before the start of its neighbour.
     ordered = sorted((int.from_bytes(one.key, "big"), not one.is_end, _mark_of(one)) for one in elements)
@@ -51,5 +50,5 @@ def map_entries_of(family: Family, elements: Iterable[Answer], kind: Kind) -> Ma
     return MapEntries(family, starts, ends, np.array(marks, dtype=MARK_DTYPE))
 
 
-def _mark_of(element: Answer) -> int:
+def _mark_of(element: DumpedElement) -> int:
     return int(struct.unpack("=I", element.data)[0]) if len(element.data) == struct.calcsize("=I") else 0

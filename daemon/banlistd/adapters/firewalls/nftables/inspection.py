@@ -11,7 +11,7 @@ from banlistd.adapters.firewalls.nftables.batch import Look, TableState
 from banlistd.adapters.firewalls.nftables.records import (
     NFTA_SET_ELEM_LIST_ELEMENTS,
     NFTA_SET_ELEM_LIST_SET,
-    Answer,
+    DumpedElement,
     Elements,
     answers,
     end_elements,
@@ -22,6 +22,7 @@ from banlistd.adapters.firewalls.nftables.sets import (
     APPLIED,
     EVERY_SET,
     NFT_TABLE_F_DORMANT,
+    NFTA_RULE_CHAIN,
     NFTA_TABLE_FLAGS,
     NFTA_TABLE_OWNER,
     SetState,
@@ -39,10 +40,10 @@ from banlistd.adapters.netlink.socket import (
     NetlinkError,
     NetlinkSocket,
     attributes,
-    number,
-    text,
-    to_number,
-    to_text,
+    decode_number,
+    decode_text,
+    number_attribute,
+    text_attribute,
 )
 from banlistd.core.addresses.sets import WIDTHS, Addresses, after
 from banlistd.core.addresses.sets import to_number as address_number
@@ -55,7 +56,6 @@ NFTA_CHAIN_HOOK = 4
 NFTA_CHAIN_TYPE = 7
 NFTA_HOOK_HOOKNUM = 1
 NFTA_HOOK_PRIORITY = 2
-NFTA_RULE_CHAIN = 2
 NFTA_OBJ_NAME = 2
 NFTA_OBJ_TYPE = 3
 NFTA_OBJ_DATA = 4
@@ -80,7 +80,7 @@ def look_at(wire: NetlinkSocket) -> Look:
 
 def table_state(wire: NetlinkSocket) -> TableState | None:
     for table in _dump(wire, NFT_MSG_GETTABLE, b""):
-        return TableState(*(to_number(table.get(kind, b"")) for kind in (NFTA_TABLE_FLAGS, NFTA_TABLE_OWNER)))
+        return TableState(*(decode_number(table.get(kind, b"")) for kind in (NFTA_TABLE_FLAGS, NFTA_TABLE_OWNER)))
     return None
 
 
@@ -93,10 +93,10 @@ def markers_of(wire: NetlinkSocket) -> tuple[Marker, ...]:
 def read_counters(wire: NetlinkSocket) -> Mapping[Mark, Counter]:
     """What was counted for each source that has a marker."""
     by_source = {}
-    for reply in _dump(wire, NFT_MSG_GETOBJ, number(NFTA_OBJ_TYPE, NFT_OBJECT_COUNTER)):
+    for reply in _dump(wire, NFT_MSG_GETOBJ, number_attribute(NFTA_OBJ_TYPE, NFT_OBJECT_COUNTER)):
         fields = attributes(reply.get(NFTA_OBJ_DATA, b""))
-        counted = Counter(*(to_number(fields.get(field, b"")) for field in (NFTA_COUNTER_PACKETS, NFTA_COUNTER_BYTES)))
-        by_source[source_of(to_text(reply.get(NFTA_OBJ_NAME, b"")))] = counted
+        counted = Counter(*(decode_number(fields.get(field, b"")) for field in (NFTA_COUNTER_PACKETS, NFTA_COUNTER_BYTES)))
+        by_source[source_of(decode_text(reply.get(NFTA_OBJ_NAME, b"")))] = counted
     markers = markers_of(wire)
     return {marker.mark: by_source[marker.source_id] for marker in markers if marker.source_id in by_source}
 
@@ -141,7 +141,7 @@ def _sets(wire: NetlinkSocket) -> Mapping[str, SetState]:
 
 
 def _chains(wire: NetlinkSocket) -> Mapping[str, Mapping[int, bytes]]:
-    return {to_text(reply.get(NFTA_CHAIN_NAME, b"")): reply for reply in _dump(wire, NFT_MSG_GETCHAIN, b"")}
+    return {decode_text(reply.get(NFTA_CHAIN_NAME, b"")): reply for reply in _dump(wire, NFT_MSG_GETCHAIN, b"")}
 
 
 def _misplaced(chains: Mapping[str, Mapping[int, bytes]]) -> frozenset[str]:
@@ -155,8 +155,8 @@ def _misplaced(chains: Mapping[str, Mapping[int, bytes]]) -> frozenset[str]:
 
 def _place(chain: Mapping[int, bytes]) -> tuple[str, int, int]:
     hook = attributes(chain.get(NFTA_CHAIN_HOOK, b""))
-    number_at, priority = (to_number(hook.get(kind, b"")) for kind in (NFTA_HOOK_HOOKNUM, NFTA_HOOK_PRIORITY))
-    return to_text(chain.get(NFTA_CHAIN_TYPE, b"")), number_at, priority
+    number_at, priority = (decode_number(hook.get(kind, b"")) for kind in (NFTA_HOOK_HOOKNUM, NFTA_HOOK_PRIORITY))
+    return decode_text(chain.get(NFTA_CHAIN_TYPE, b"")), number_at, priority
 
 
 def _dump(wire: NetlinkSocket, kind: int, question: bytes) -> list[Mapping[int, bytes]]:
@@ -165,23 +165,23 @@ def _dump(wire: NetlinkSocket, kind: int, question: bytes) -> list[Mapping[int, 
     The name of the table is attribute 1 in questions and answers of all kinds.
     """
     try:
-        replies = wire.dump(kind, text(NFTA_TABLE, TABLE) + question)
+        replies = wire.dump(kind, text_attribute(NFTA_TABLE, TABLE) + question)
     except NetlinkError as exc:
         if exc.errno != errno.ENOENT:
             raise
         return []
-    return [reply for reply in replies if to_text(reply.get(NFTA_TABLE, b"")) == TABLE]
+    return [reply for reply in replies if decode_text(reply.get(NFTA_TABLE, b"")) == TABLE]
 
 
 def _marker_elements(wire: NetlinkSocket) -> Iterator[tuple[int, str]]:
-    replies = _dump(wire, NFT_MSG_GETSETELEM, text(NFTA_SET_ELEM_LIST_SET, APPLIED))
+    replies = _dump(wire, NFT_MSG_GETSETELEM, text_attribute(NFTA_SET_ELEM_LIST_SET, APPLIED))
     for answer in answers([reply.get(NFTA_SET_ELEM_LIST_ELEMENTS, b"") for reply in replies]):
         yield struct.unpack("=I", answer.key)[0], answer.comment
 
 
 def _rules_standing(wire: NetlinkSocket) -> Mapping[str, int]:
     rules = _dump(wire, NFT_MSG_GETRULE, b"")
-    chains = [to_text(rule.get(NFTA_RULE_CHAIN, b"")) for rule in rules]
+    chains = [decode_text(rule.get(NFTA_RULE_CHAIN, b"")) for rule in rules]
     return Tally(chain for chain in chains if is_ours(chain))
 
 
@@ -241,7 +241,7 @@ def _keys(family: Family, addresses: Addresses) -> list[bytes]:
     return [address_number(address).to_bytes(width, "big") for address in addresses]
 
 
-def _ask(wire: NetlinkSocket, map_id: MapId, keys: Sequence[bytes], *, ends: bool) -> list[Answer]:
+def _ask(wire: NetlinkSocket, map_id: MapId, keys: Sequence[bytes], *, ends: bool) -> list[DumpedElement]:
     """The elements with these keys; none at all where one of them is missing."""
     if not keys:
         return []
@@ -254,5 +254,5 @@ def _ask(wire: NetlinkSocket, map_id: MapId, keys: Sequence[bytes], *, ends: boo
     return [*answers([reply.get(NFTA_SET_ELEM_LIST_ELEMENTS, b"") for reply in replies])]
 
 
-def _mark_of(answer: Answer) -> int:
+def _mark_of(answer: DumpedElement) -> int:
     return int(struct.unpack("=I", answer.data)[0]) if len(answer.data) == struct.calcsize("=I") else 0

@@ -21,8 +21,8 @@ from banlistd.adapters.netlink.socket import (
     each_attribute,
     message,
     nested,
-    number,
-    text,
+    number_attribute,
+    text_attribute,
 )
 from banlistd.core.addresses.sets import WIDTHS, Addresses, after, to_number
 from banlistd.model import Family
@@ -45,7 +45,7 @@ _AT_ONCE = 1000
 # The key follows the headers of element, key attribute and value attribute.
 _KEY_AT = 3
 
-Words = NDArray[np.uint32]
+KeyWords = NDArray[np.uint32]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -88,7 +88,7 @@ def element_messages(kind: int, sequence: int, table: str, name: str, elements: 
     return words[: len(words) - cut].data.cast("B")
 
 
-def _write_messages(block: Words, head: Words, template: "_Template", elements: Elements, start: int) -> None:
+def _write_messages(block: KeyWords, head: KeyWords, template: "_Template", elements: Elements, start: int) -> None:
     """Messages of one length, a row each, of the elements from `start` on."""
     _write_heads(block, head, 0)
     rows = block[:, len(head) :].reshape(len(block), -1, len(template.words))
@@ -99,10 +99,10 @@ def _write_messages(block: Words, head: Words, template: "_Template", elements: 
 class _Template:
     """One record as words, with zero for what differs; where its mark is, and the words of its end element."""
 
-    words: Words
+    words: KeyWords
     mark_at: int
     end_at: int
-    end: Words
+    end: KeyWords
 
 
 def _template_of(elements: Elements) -> _Template:
@@ -118,7 +118,7 @@ def _template_of(elements: Elements) -> _Template:
     )
 
 
-_END_FLAG = number(NFTA_SET_ELEM_FLAGS, NFT_SET_ELEM_INTERVAL_END)
+_END_FLAG = number_attribute(NFTA_SET_ELEM_FLAGS, NFT_SET_ELEM_INTERVAL_END)
 
 
 def _key(key: bytes) -> bytes:
@@ -132,13 +132,13 @@ def _head(kind: int, sequence: int, table: str, name: str) -> bytes:
 
 def _list_of(table: str, name: str, elements: bytes) -> bytes:
     return (
-        text(NFTA_SET_ELEM_LIST_TABLE, table)
-        + text(NFTA_SET_ELEM_LIST_SET, name)
+        text_attribute(NFTA_SET_ELEM_LIST_TABLE, table)
+        + text_attribute(NFTA_SET_ELEM_LIST_SET, name)
         + nested(NFTA_SET_ELEM_LIST_ELEMENTS, elements)
     )
 
 
-def _write_heads(block: Words, head: Words, cut: int) -> None:
+def _write_heads(block: KeyWords, head: KeyWords, cut: int) -> None:
     """Into each row the head, with the lengths of message and element list; `cut` words are missing at the end."""
     octets = (block.shape[1] - cut) * _WORD
     listed = octets - (len(head) - 1) * _WORD
@@ -191,7 +191,7 @@ def mark_element(table: str, name: str, mark: int, value: int | None, comment: s
 
 def every_element(table: str, name: str) -> bytes:
     """The body of a message about all elements of a set."""
-    return text(NFTA_SET_ELEM_LIST_TABLE, table) + text(NFTA_SET_ELEM_LIST_SET, name)
+    return text_attribute(NFTA_SET_ELEM_LIST_TABLE, table) + text_attribute(NFTA_SET_ELEM_LIST_SET, name)
 
 
 def questions(table: str, name: str, keys: Sequence[bytes], *, ends: bool) -> bytes:
@@ -201,7 +201,7 @@ def questions(table: str, name: str, keys: Sequence[bytes], *, ends: bool) -> by
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class DumpedElement:
     """One element as the kernel tells it."""
 
     key: bytes
@@ -210,16 +210,16 @@ class Answer:
     comment: str
 
 
-def answers(replies: Sequence[bytes]) -> Iterator[Answer]:
+def answers(replies: Sequence[bytes]) -> Iterator[DumpedElement]:
     """The elements in the element lists of some replies."""
     for reply in replies:
         for _, element in each_attribute(reply):
             yield _answer(dict(each_attribute(element)))
 
 
-def _answer(fields: dict[int, bytes]) -> Answer:
+def _answer(fields: dict[int, bytes]) -> DumpedElement:
     flags = int.from_bytes(fields.get(NFTA_SET_ELEM_FLAGS, b""), "big")
-    return Answer(
+    return DumpedElement(
         key=dict(each_attribute(fields.get(NFTA_SET_ELEM_KEY, b""))).get(NFTA_DATA_VALUE, b""),
         data=dict(each_attribute(fields.get(NFTA_SET_ELEM_DATA, b""))).get(NFTA_DATA_VALUE, b""),
         is_end=bool(flags & NFT_SET_ELEM_INTERVAL_END),

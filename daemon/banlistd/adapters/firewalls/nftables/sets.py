@@ -12,11 +12,11 @@ from banlistd.adapters.netlink.socket import (
     NFTA_LIST_ELEM,
     attribute,
     attributes,
+    decode_number,
+    decode_text,
     nested,
-    number,
-    text,
-    to_number,
-    to_text,
+    number_attribute,
+    text_attribute,
 )
 from banlistd.core.addresses.sets import FAMILIES
 from banlistd.core.ruleset.state import Hook, Kind, MapId
@@ -119,15 +119,15 @@ def set_body(shape: SetShape, set_id: int) -> bytes:
     key_length = _TYPES[shape.family][1] if shape.family else _LENGTH_MARK
     parts = [
         set_name(shape.name),
-        number(NFTA_SET_FLAGS, flags),
-        number(NFTA_SET_KEY_TYPE, key_type),
-        number(NFTA_SET_KEY_LEN, key_length),
+        number_attribute(NFTA_SET_FLAGS, flags),
+        number_attribute(NFTA_SET_KEY_TYPE, key_type),
+        number_attribute(NFTA_SET_KEY_LEN, key_length),
     ]
     if shape.mapped:
-        parts += [number(NFTA_SET_DATA_TYPE, data_type), number(NFTA_SET_DATA_LEN, _LENGTH_MARK)]
-    parts.append(number(NFTA_SET_ID, set_id))
+        parts += [number_attribute(NFTA_SET_DATA_TYPE, data_type), number_attribute(NFTA_SET_DATA_LEN, _LENGTH_MARK)]
+    parts.append(number_attribute(NFTA_SET_ID, set_id))
     if shape.size:
-        parts.append(nested(NFTA_SET_DESC, number(NFTA_SET_DESC_SIZE, shape.size)))
+        parts.append(nested(NFTA_SET_DESC, number_attribute(NFTA_SET_DESC_SIZE, shape.size)))
     userdata = _udata(_UDATA_KEY_BYTEORDER, _NETWORK_ORDER if shape.family else _HOST_ORDER)
     if shape.mapped:
         userdata += _udata(_UDATA_DATA_BYTEORDER, _HOST_ORDER) + _udata(_UDATA_MERGE_ELEMENTS, 0)
@@ -139,26 +139,26 @@ def _udata(kind: int, value: int) -> bytes:
 
 
 def set_name(name: str) -> bytes:
-    return text(NFTA_SET_TABLE, TABLE) + text(NFTA_SET_NAME, name)
+    return text_attribute(NFTA_SET_TABLE, TABLE) + text_attribute(NFTA_SET_NAME, name)
 
 
 def set_state(reply: Mapping[int, bytes]) -> SetState:
     size = attributes(reply.get(NFTA_SET_DESC, b"")).get(NFTA_SET_DESC_SIZE, b"")
     count = reply.get(NFTA_SET_COUNT)
     flags, key_type, data_type = (
-        to_number(reply.get(kind, b"")) for kind in (NFTA_SET_FLAGS, NFTA_SET_KEY_TYPE, NFTA_SET_DATA_TYPE)
+        decode_number(reply.get(kind, b"")) for kind in (NFTA_SET_FLAGS, NFTA_SET_KEY_TYPE, NFTA_SET_DATA_TYPE)
     )
     return SetState(
-        name=to_text(reply.get(NFTA_SET_NAME, b"")),
-        size=to_number(size),
-        count=None if count is None else to_number(count),
+        name=decode_text(reply.get(NFTA_SET_NAME, b"")),
+        size=decode_number(size),
+        count=None if count is None else decode_number(count),
         form=(flags, key_type, data_type),
     )
 
 
 def chain_body(chain: str) -> bytes:
     """About all rules of a chain."""
-    return text(NFTA_RULE_TABLE, TABLE) + text(NFTA_RULE_CHAIN, chain)
+    return text_attribute(NFTA_RULE_TABLE, TABLE) + text_attribute(NFTA_RULE_CHAIN, chain)
 
 
 def lookup_rules(chain: str, maps: Iterable[MapId]) -> list[bytes]:
@@ -198,7 +198,7 @@ def _rule(chain: str, expressions: Iterable[bytes]) -> bytes:
 
 
 def _expression(name: str, *fields: bytes) -> bytes:
-    return nested(NFTA_LIST_ELEM, text(1, name), nested(2, *fields))
+    return nested(NFTA_LIST_ELEM, text_attribute(1, name), nested(2, *fields))
 
 
 def _address(hook: Hook, family: Family) -> Iterator[bytes]:
@@ -207,34 +207,40 @@ def _address(hook: Hook, family: Family) -> Iterator[bytes]:
     yield _load_meta(_META_NFPROTO)
     yield _compare(bytes((_NFPROTO[family],)))
     place = destination if hook in (Hook.OUT, Hook.WATCH_OUT) else source
-    yield _expression("payload", number(1, _REGISTER), number(2, _NETWORK_HEADER), number(3, place), number(4, length))
+    yield _expression(
+        "payload",
+        number_attribute(1, _REGISTER),
+        number_attribute(2, _NETWORK_HEADER),
+        number_attribute(3, place),
+        number_attribute(4, length),
+    )
 
 
 def _load_meta(key: int) -> bytes:
-    return _expression("meta", number(2, key), number(1, _REGISTER))
+    return _expression("meta", number_attribute(2, key), number_attribute(1, _REGISTER))
 
 
 def _store_mark() -> bytes:
-    return _expression("meta", number(2, _META_MARK), number(3, _REGISTER))
+    return _expression("meta", number_attribute(2, _META_MARK), number_attribute(3, _REGISTER))
 
 
 def _compare(value: bytes) -> bytes:
     """Goes on only where the register holds the value."""
     equal = 0
-    return _expression("cmp", number(1, _REGISTER), number(2, equal), nested(3, attribute(1, value)))
+    return _expression("cmp", number_attribute(1, _REGISTER), number_attribute(2, equal), nested(3, attribute(1, value)))
 
 
 def _lookup(name: str, to: int | None = None) -> bytes:
     """Goes on only where the set holds the register's key; a map puts what it holds `to` a register."""
-    result = number(3, to) if to is not None else b""
-    return _expression("lookup", number(2, _REGISTER), result, text(1, name))
+    result = number_attribute(3, to) if to is not None else b""
+    return _expression("lookup", number_attribute(2, _REGISTER), result, text_attribute(1, name))
 
 
 def _verdict(code: int, chain: str = "") -> bytes:
-    verdict = nested(2, number(1, code), text(2, chain) if chain else b"")
-    return _expression("immediate", number(1, _REGISTER_VERDICT), nested(2, verdict))
+    verdict = nested(2, number_attribute(1, code), text_attribute(2, chain) if chain else b"")
+    return _expression("immediate", number_attribute(1, _REGISTER_VERDICT), nested(2, verdict))
 
 
 def table_body(flags: int | None, name: str = TABLE) -> bytes:
     """`flags` 0: awake, so that a table that somebody has put to sleep wakes up; None: as they are."""
-    return text(NFTA_TABLE_NAME, name) + (b"" if flags is None else number(NFTA_TABLE_FLAGS, flags))
+    return text_attribute(NFTA_TABLE_NAME, name) + (b"" if flags is None else number_attribute(NFTA_TABLE_FLAGS, flags))

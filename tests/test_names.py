@@ -1,0 +1,92 @@
+"""One meaning for each name: no public name is defined at the top of two modules, except where the list below says why."""
+
+import ast
+from collections import defaultdict
+from collections.abc import Iterator
+from pathlib import Path
+
+PACKAGE = Path(__file__).resolve().parents[1] / "daemon" / "banlistd"
+
+# The same notion in two firewalls: rooms side by side, each of which reads like the other.
+FIREWALLS = {
+    "ALLOWED",
+    "APPLIED",
+    "EVERY_MAP",
+    "Look",
+    "Record",
+    "SAMPLE",
+    "chain_of",
+    "compose",
+    "element_messages",
+    "entries_of",
+    "faults_of",
+    "is_ours",
+    "look_at",
+    "map_entries_of",
+    "markers_of",
+    "questions",
+    "read",
+    "record_of",
+    "shape_of",
+    "write",
+}
+
+ALLOWED = {
+    "main": {"__main__", "ctl/__main__"},  # two programs
+    # To be renamed: two meanings.
+    "Answer": {"control/declaration", "control/parts"},
+    "LARGEST": {"core/config/values", "core/config/yaml"},
+    "LOOK_EVERY": {"services/manual_bans", "services/poll_scheduler"},
+    "Look": {"adapters/firewalls/ipset/inspection", "adapters/firewalls/nftables/batch", "control/declaration"},
+    "Order": {"control/declaration", "control/parts", "services/manual_bans"},
+    "Request": {"control/request", "core/download/request"},
+    "Span": {"core/config/model", "core/feeds/parsers/spans"},
+    "duration": {"control/page", "core/config/values"},
+    "printable": {"adapters/system/journal", "control/page", "core/config/values", "core/feeds/parsers/parsed"},
+    "record_of": {
+        "adapters/firewalls/fail2ban/record",
+        "adapters/firewalls/ipset/changing",
+        "core/feeds/parsers/formats/documents",
+    },
+    "report": {"core/config/problems", "ctl/report"},
+    "sample": {"core/addresses/comparison", "core/feeds/parsers/formats/tables"},
+    "scan": {"core/feeds/parsers/hextets", "core/feeds/parsers/quads"},
+    "until": {"control/page", "core/config/values"},
+}
+
+
+def public_names_of(module: Path) -> Iterator[str]:
+    for node in ast.parse(module.read_text(encoding="utf-8")).body:
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            names = [node.name]
+        elif isinstance(node, ast.Assign | ast.AnnAssign):
+            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+            names = [target.id for target in targets if isinstance(target, ast.Name)]
+        else:
+            continue
+        yield from (name for name in names if not name.startswith("_"))
+
+
+def defined_twice() -> dict[str, set[str]]:
+    """Names with the modules that define them."""
+    modules: dict[str, set[str]] = defaultdict(set)
+    for path in PACKAGE.rglob("*.py"):
+        for name in public_names_of(path):
+            modules[name].add(str(path.relative_to(PACKAGE).with_suffix("")))
+    return {name: where for name, where in modules.items() if len(where) > 1}
+
+
+def are_firewalls(modules: set[str]) -> bool:
+    rooms = [module.split("/")[2] for module in modules if module.startswith("adapters/firewalls/")]
+    return len(rooms) == len(modules) == len(set(rooms))
+
+
+def test_a_public_name_has_one_meaning() -> None:
+    found = defined_twice()
+    in_firewalls = {name for name in FIREWALLS & found.keys() if are_firewalls(found[name])}
+    for name, where in found.items():
+        assert name in in_firewalls or where <= ALLOWED.get(name, set()), f"{name}: {where}"
+
+
+def test_no_exception_is_out_of_use() -> None:
+    assert defined_twice().keys() >= FIREWALLS
