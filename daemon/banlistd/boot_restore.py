@@ -1,7 +1,7 @@
-"""The last good state, back in the firewall before there is a network: what stood is put back as it stood.
+"""Restores the last good state of the firewall before the network is up.
 
 Law: boot waits for nothing that is not needed (no aiohttp, no pydantic, no YAML), no configuration is read, nothing is asked of
-the network, and nothing is written to the database. The daemon, which starts later, settles the rest.
+the network, and the database is not written. The daemon, which starts later, does the rest.
 """
 
 import asyncio
@@ -24,7 +24,7 @@ from banlistd.services.null_objects import NoAnnouncer, NoBootSnapshots
 
 
 class RememberedHost:
-    """The Host of ports.py before there is a network: what was protected last is protected still."""
+    """The Host of ports.py before the network is up: the addresses that were protected last."""
 
     def __init__(self, protected: Sequence[Protected]) -> None:
         self._protected = protected
@@ -34,7 +34,10 @@ class RememberedHost:
 
 
 def restore(places: Paths) -> str:
-    """Restore; why there was nothing to do, in words, or empty. Raises FirewallError, LedgerError and AlreadyRunningError."""
+    """Restore. Returns the reason why nothing was to be done, or an empty string.
+
+    Raises FirewallError, LedgerError and AlreadyRunningError.
+    """
     return asyncio.run(_restore(places))
 
 
@@ -43,7 +46,7 @@ async def _restore(places: Paths) -> str:
         async with open_copy(places.database, places.scratch) as database:
             boot_snapshot = await last_boot_snapshot(database)
             if boot_snapshot is None:
-                return "nothing is known of bans that stood before"
+                return "the database has no last good state"
             if not boot_snapshot.backend.kind.restores_at_boot:
                 return f"bans in the backend {boot_snapshot.backend} are restored by the daemon"
             firewall = open_backend(boot_snapshot.backend, boot_snapshot)
@@ -59,7 +62,7 @@ async def _restore(places: Paths) -> str:
                 restored = await enforcer.restore(now)
             finally:
                 await firewall.close()
-    words = f"{restored.bans} bans stand as they stood before"
+    message = f"{restored.bans} bans restored from the last good state"
     fields = {"ADDED": restored.change.added, "REMOVED": restored.change.removed}
-    find_announcer("auto").announce(Event(EventName.FIREWALL_RESTORED, words, fields))
+    find_announcer("auto").announce(Event(EventName.FIREWALL_RESTORED, message, fields))
     return ""

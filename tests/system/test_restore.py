@@ -63,7 +63,7 @@ def test_a_new_machine_has_nothing_to_restore(tmp_path: Path) -> None:
     place = Installation(tmp_path)
     done = place.run("--restore")
     assert done.returncode == 0, done.stderr
-    assert "nothing is known" in done.stdout
+    assert "no last good state" in done.stdout
     assert not place.state.joinpath("banlistd.db").exists()
     assert nft("list", "ruleset") == ""
 

@@ -74,7 +74,7 @@ def joined(octets: Octets) -> Addresses:
 
 
 def _numbers(digits: Octets, mask: Octets, at: Positions) -> Octets | None:
-    """What stands before each mark; None unless it is one to three digits, and at most 255, before all of them."""
+    """The number before each mark; None unless it is one to three digits, and at most 255, before all of them."""
     # Of octets `min` and `max` are a third of what `all` and `any` are (measured).
     if not mask[0] or not int((mask[1:] | mask[:-1]).min(initial=_EVERY_BIT)):
         return None

@@ -21,7 +21,7 @@ class Parsed:
     """One body, read.
 
     `entries4`, `entries6`: distinct entries as they were written, before overlapping ones are merged. `rejected`: lines (of
-    a JSON document: values) that should have held an address and did not; `samples`: the first five of them. `looks_like`:
+    a JSON document: values) that should have had an address and did not; `samples`: the first five of them. `looks_like`:
     "html" for a web page, else empty. `form`: how it was read, with everything that was found out by looking at it.
     """
 

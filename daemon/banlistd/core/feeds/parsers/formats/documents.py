@@ -1,6 +1,6 @@
 """JSON: whole documents by path, and one record a line by field.
 
-Where no path or field is named, the whole strings that are addresses are found, and where they were is told. In a document
+Where no path or field is named, the whole strings that are addresses are found, and the result names their place. In a document
 they count beneath an array alone: an error body says `{"ip": "your address"}` without one.
 """
 
@@ -18,7 +18,7 @@ from banlistd.errors import ParseError
 from banlistd.formats import Format, FormatType
 
 _MOST_PATHS = 8
-"""More paths than these are not told: then keys are data, not names."""
+"""If there are more paths than these, none is named: then keys are data, not names."""
 
 _LONGEST_PATH = 200
 """Characters; a deeper path is cut, or a hostile document could make us hold its depth times its width."""
