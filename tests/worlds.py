@@ -42,6 +42,7 @@ from banlistd.services.geo_enricher import Doors, Enricher
 from banlistd.services.importer import Importer
 from banlistd.services.manual_bans import ManualBanService
 from banlistd.services.null_objects import NoBootSnapshots
+from banlistd.services.poll_record import PollRecord
 from banlistd.services.poll_scheduler import PollScheduler
 from support.commands import command_named, unfit
 from support.fakes import FakeAnnouncer, FakeClock, FakeFetcher, FakeFirewall, FakeHost, FakeSupervisor
@@ -189,7 +190,8 @@ async def assemble(
     geo_cache = GeoCacheTable(database)
     doors = Doors(tuple(MmdbFile(path) for path in environment.geo_databases), tuple(environment.resolvers))
     enricher = Enricher(config.geo, lambda _: doors, geo_cache, ledger, announcer, clock)
-    importer = Importer(wrap(environment.fetcher), ledger, quarantine, enforcer, announcer, clock, chance=lambda: 0.5)
+    polls = PollRecord(ledger, quarantine, announcer, clock, lambda: 0.5)
+    importer = Importer(wrap(environment.fetcher), ledger, quarantine, enforcer, polls, announcer, clock)
 
     def load() -> Config:
         if isinstance(environment.next_config, BanlistdError):

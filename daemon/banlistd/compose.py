@@ -45,6 +45,7 @@ from banlistd.services.enforcer import Enforcer
 from banlistd.services.geo_enricher import Doors, Enricher
 from banlistd.services.importer import Importer
 from banlistd.services.manual_bans import ManualBanService
+from banlistd.services.poll_record import PollRecord
 from banlistd.services.poll_scheduler import PollScheduler
 
 
@@ -109,7 +110,8 @@ async def open_application(
         enricher = Enricher(config.geo, lambda geo: _doors(geo, places), GeoCacheTable(database), ledger, announcer, clock)
         local = GeoBlocks(lambda: enricher.databases, stamp_of, LocalFiles())
         fetcher = Downloads(version("banlistd"), local, places.credentials)
-        importer = Importer(fetcher, ledger, quarantine, enforcer, announcer, clock, chance=random.random)
+        polls = PollRecord(ledger, quarantine, announcer, clock, random.random)
+        importer = Importer(fetcher, ledger, quarantine, enforcer, polls, announcer, clock)
         services = Services(PollScheduler(ledger, stamp_of, clock), importer, enforcer, banning, enricher)
         outside = Outside(ledger, database, announcer, find_supervisor(), clock, allocator.trim_memory)
         service = Service(config, partial(load_config, places), services, outside, Intervals())

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -38,7 +37,7 @@ from banlistd.model import (
 if TYPE_CHECKING:
     # They bring pydantic, and what restores at boot (restoring) needs none of it.
     from banlistd.core.config.model import Source
-    from banlistd.core.feeds.quarantine import Quarantined
+    from banlistd.core.feeds.quarantine import Quarantined, SourceHealth
 
 
 class Clock(Protocol):
@@ -165,44 +164,32 @@ class Ledger(Protocol):
         """
 
 
-@dataclass(frozen=True, slots=True)
-class Standing:
-    """When a source last had a good list, new or unchanged (seconds since the epoch).
-
-    `trailer`: that list ended in a line that counts its entries. `told`: it was announced that it has grown stale since.
-    """
-
-    good_at: float
-    trailer: bool = False
-    told: bool = False
-
-
 class Quarantine(Protocol):
-    """Refused content, at most one for each source, and how each source stands. Each call is one transaction.
+    """Refused content, at most one for each source, and the health of each source. Each call is one transaction.
 
     Raises LedgerError where the database cannot be used; then nothing of the call has happened.
     """
 
     async def quarantined(self, source_id: SourceId) -> Quarantined | None:
-        """What is held back of a source."""
+        """The refused content of a source."""
 
-    async def detain(self, content: Quarantined) -> None:
-        """Hold content back, in place of what was held back of its source before."""
+    async def hold_back(self, content: Quarantined) -> None:
+        """Store refused content in place of the previous one of its source."""
 
     async def approve(self, source_id: SourceId, content_hash: ContentHash) -> bool:
-        """Mark content to be taken in spite of the guards; False where it is no longer what is held back."""
+        """Mark content as to be accepted in spite of the guards; False if other content has replaced it."""
 
-    async def confirm(self, source_id: SourceId, now: float, *, trailer: bool | None) -> None:
-        """A good list has come, new or unchanged: nothing is held back any more. `trailer` None: as it was known before."""
+    async def confirm(self, source_id: SourceId, now: float, *, has_end_count: bool | None) -> None:
+        """A good list has come, new or unchanged: the quarantine of the source is emptied. None: as it was known before."""
 
-    async def standing(self, source_id: SourceId) -> Standing | None:
-        """How a source stands; None for one that never had a good list."""
+    async def health(self, source_id: SourceId) -> SourceHealth | None:
+        """None for a source that never had a good list."""
 
-    async def set_back(self, source_id: SourceId, now: float) -> None:
+    async def clock_set_back(self, source_id: SourceId, now: float) -> None:
         """The clock was set back behind the last good list: its age counts from `now`."""
 
-    async def mark_told(self, source_id: SourceId) -> None:
-        """It was announced that the list has grown stale; `confirm` takes it back."""
+    async def mark_stale_announced(self, source_id: SourceId) -> None:
+        """It was announced that the list is stale; `confirm` clears the mark."""
 
 
 class ManualBans(Protocol):

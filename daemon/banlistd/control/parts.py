@@ -45,6 +45,6 @@ class Parts:
 
     async def stale_since(self, source: Source) -> float | None:
         """Since when the last good list of a source is older than its `stale_after`; None while it is not."""
-        standing = await self.quarantine.standing(source.id)
-        since = stale_at(standing.good_at, source) if standing else None
+        health = await self.quarantine.health(source.id)
+        since = stale_at(health.good_at, source) if health else None
         return since if since is not None and since <= self.clock.now() else None

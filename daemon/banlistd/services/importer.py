@@ -1,8 +1,7 @@
-"""The import of one source, from the timer to the ledger: one straight line. It knows doors, not what is behind them."""
+"""The import of one source, from the download to the completed run. It decides once: skip, finish, or apply."""
 
 import asyncio
 import dataclasses
-from collections.abc import Callable
 from contextlib import suppress
 from typing import Protocol
 
@@ -11,8 +10,7 @@ from banlistd.core.config.model import Source
 from banlistd.core.feeds.content import Content, Pending, content_of, stored_form
 from banlistd.core.feeds.evaluate import Reading, evaluate, recipe_of
 from banlistd.core.feeds.guards import share_in_words
-from banlistd.core.feeds.quarantine import Quarantined, approved, detained, has_settled, stale_at
-from banlistd.core.feeds.schedule import delay_after
+from banlistd.core.feeds.quarantine import Quarantined, approved, has_settled, held_back
 from banlistd.core.ruleset.diff import Change
 from banlistd.core.ruleset.recovery import decide
 from banlistd.errors import BanlistdError, FetchError, LedgerError, ParseError, RefusedError
@@ -58,22 +56,33 @@ class ListEnforcer(Protocol):
         """Apply new content of one source; returns the change that carried it. Raises FirewallError."""
 
 
+class PollMemory(Protocol):
+    """What an import asks of the `PollRecord`."""
+
+    async def remember(
+        self, source: Source, outcome: Outcome, retry_after: float | None, unsaved: tuple[Validators, ContentHash] | None
+    ) -> Outcome:
+        """Save the poll; returns the outcome with its delay in seconds."""
+
+
 @dataclasses.dataclass(frozen=True, slots=True)
 class _Found:
-    """What a poll brought: a content, maybe one whose bytes were not even read. `in_spite`: why it is taken though refused.
+    """The content that a poll found. `reading`: None for content that is known, whose body was not parsed.
 
-    `extent`: how much of the address space it is, of what no guard holds back for that.
+    `before`: the last good content, where there is a reading. `in_spite`: why it is accepted although a guard refused it.
+    `extent`: the share of the address space, for a source that bans by country or network.
     """
 
     content_hash: ContentHash
     validators: Validators
     reading: Reading | None = dataclasses.field(default=None, repr=False)
+    before: Content | None = dataclasses.field(default=None, repr=False)
     in_spite: str = ""
     extent: str = ""
 
 
 class Importer:
-    """Imports one source at a time, or several side by side; each source only once at a time."""
+    """Imports sources, several side by side; the caller imports each source only once at a time."""
 
     def __init__(
         self,
@@ -81,54 +90,55 @@ class Importer:
         ledger: Ledger,
         quarantine: Quarantine,
         enforcer: ListEnforcer,
+        polls: PollMemory,
         announcer: Announcer,
         clock: Clock,
-        chance: Callable[[], float],
     ) -> None:
         self._fetcher = fetcher
         self._ledger = ledger
         self._quarantine = quarantine
         self._enforcer = enforcer
+        self._polls = polls
         self._announcer = announcer
         self._clock = clock
-        self._chance = chance
 
     async def import_source(self, source: Source) -> Outcome:
         """Poll a source and bring the firewall up to date with it. Faults end in the outcome, not in an exception."""
         began = self._clock.monotonic()
         self._tell(EventName.IMPORT_STARTED, source.id, f"{source.id}: polling")
-        retry_after, found = None, None
+        retry_after, unsaved = None, None
         try:
-            outcome, found = await self._import(source, began)
+            outcome, unsaved = await self._import(source, began)
         except BanlistdError as error:
             retry_after = error.retry_after if isinstance(error, FetchError) else None
             outcome = await self._record_failure(source.id, error)
-        return await self._remember(source, outcome, retry_after, found)
+        return await self._polls.remember(source, outcome, retry_after, unsaved)
 
-    async def _import(self, source: Source, began: float) -> tuple[Outcome, _Found | None]:
-        """What came of it, and what was found where that is not written down yet."""
+    async def _import(self, source: Source, began: float) -> tuple[Outcome, tuple[Validators, ContentHash] | None]:
+        """The outcome, and validators with their content that no import run has saved."""
         poll = await self._ledger.poll(source.id)
         newest = await self._ledger.newest(source.id)
         quarantined = await self._quarantine.quarantined(source.id)
-        approved = await asyncio.to_thread(_approved, quarantined) if quarantined is not None and quarantined.approved else None
-        found = approved or await self._poll(source, poll, newest)
+        found = await self._approved(quarantined) or await self._poll(source, poll, newest)
         if found.reading is not None and found.reading.refusal is not None:
             refusal = found.reading.refusal
             if not await self._has_settled(source, quarantined, found.reading, refusal):
                 error = RefusedError(f"{refusal.guard}: {refusal.reason}", "the last good content stays")
                 return await self._record_failure(source.id, error, refusal.guard), None
-            words = f"taken although {refusal.guard}, because it has stayed so: {refusal.reason}"
-            found = dataclasses.replace(found, in_spite=words)
+            in_spite = f"taken although {refusal.guard}, because it has stayed so: {refusal.reason}"
+            found = dataclasses.replace(found, in_spite=in_spite)
         outcome = await self._take(source, found, newest, began)
-        # The list is applied and written down; what is held back is replaced at the next poll.
+        # The list is applied and recorded; a quarantine that cannot be cleared now is cleared by the next poll.
         with suppress(LedgerError):
-            trailer = found.reading.trailer if found.reading else None
-            await self._quarantine.confirm(source.id, self._clock.now(), trailer=trailer)
-        is_news = outcome.kind is OutcomeKind.SKIPPED and found.validators != poll.validators
-        return outcome, found if is_news else None
+            has_end_count = found.reading.trailer if found.reading else None
+            await self._quarantine.confirm(source.id, self._clock.now(), has_end_count=has_end_count)
+        is_unsaved = outcome.kind is OutcomeKind.SKIPPED and found.validators != poll.validators
+        return outcome, (found.validators, found.content_hash) if is_unsaved else None
 
     async def _take(self, source: Source, found: _Found, newest: ImportRun | None, began: float) -> Outcome:
-        marker = await self._enforcer.marker(source.id)
+        # The marker of other content decides nothing: then the kernel is asked only by the transaction.
+        is_known = newest is not None and newest.content_hash == found.content_hash
+        marker = await self._enforcer.marker(source.id) if is_known else None
         decision = decide(newest, found.content_hash, marker, self._enforcer.policy_hash)
         if decision is Decision.SKIP and self._enforcer.holds(source.id, found.content_hash):
             return self._skip(source.id, found)
@@ -143,7 +153,7 @@ class Importer:
         """Ask for the list; parse and guard it unless its bytes are those of the newest applied content."""
         fetch_key = recipe_of(source)
         known = poll.content_hash
-        # What was told to us about content that was not applied must not keep that content away.
+        # The validators of content that was not applied must not keep that content away.
         applied = newest is not None and newest.state is RunState.COMPLETED and newest.content_hash == known
         at_hand = known is not None and self._enforcer.holds(source.id, known)
         trusted = poll.validators if applied and at_hand and poll.validators.fetch_key == fetch_key else Validators()
@@ -151,23 +161,34 @@ class Importer:
         if not isinstance(fetched, Download):
             if known is None:
                 raise FetchError("the server says that nothing changed, but we asked for everything")
-            told = fetched.validators
-            return _Found(known, dataclasses.replace(told, fetch_key=fetch_key) if told else poll.validators)
+            newer = fetched.validators
+            return _Found(known, dataclasses.replace(newer, fetch_key=fetch_key) if newer else poll.validators)
         validators = dataclasses.replace(fetched.validators, fetch_key=fetch_key)
         if known is not None and trusted.body_hash and trusted.body_hash == validators.body_hash:
             return _Found(known, validators)
-        before, standing = await self._last_good(source.id), await self._quarantine.standing(source.id)
-        had_trailer = standing is not None and standing.trailer
-        reading = await asyncio.to_thread(evaluate, source, fetched.body, before, had_trailer=had_trailer)
+        before, health = await self._last_good(source.id), await self._quarantine.health(source.id)
+        had_end_count = health is not None and health.has_end_count
+        reading = await asyncio.to_thread(evaluate, source, fetched.body, before, had_trailer=had_end_count)
         extent = await asyncio.to_thread(share_in_words, reading.addresses) if source.block else ""
-        return _Found(reading.content_hash, validators, reading, extent=extent)
+        return _Found(reading.content_hash, validators, reading, before, extent=extent)
+
+    async def _approved(self, quarantined: Quarantined | None) -> _Found | None:
+        """Approved content of the quarantine. It has no validators: they were not kept when it was refused."""
+        if quarantined is None or not quarantined.approved:
+            return None
+        reading = await asyncio.to_thread(approved, quarantined)
+        if reading is None:
+            return None
+        before = await self._last_good(quarantined.source_id)
+        in_spite = f"taken although {quarantined.guard}, because it was approved"
+        return _Found(reading.content_hash, Validators(), reading, before, in_spite)
 
     async def _has_settled(self, source: Source, quarantined: Quarantined | None, reading: Reading, refusal: Refusal) -> bool:
-        """Hold refused content back; True where it has shrunk and stayed so for as long as `settle` says."""
-        row = await asyncio.to_thread(detained, quarantined, reading, refusal, source, self._clock.now())
+        """Quarantine refused content; True if it has shrunk and stayed so for as long as `settle` says."""
+        row = await asyncio.to_thread(held_back, quarantined, reading, refusal, source, self._clock.now())
         # Without a ledger it is refused as well.
         with suppress(LedgerError):
-            await self._quarantine.detain(row)
+            await self._quarantine.hold_back(row)
         return has_settled(row, source.guards)
 
     def _skip(self, source_id: SourceId, found: _Found) -> Outcome:
@@ -177,8 +198,9 @@ class Importer:
         return Outcome(source_id, OutcomeKind.SKIPPED)
 
     async def _open(self, source_id: SourceId, found: _Found, newest: ImportRun | None) -> tuple[AddressSet, ImportRun]:
-        """Write down what is about to be applied, snapshot included."""
-        reading, before = found.reading, await self._last_good(source_id)
+        """Open a run for the content that is about to be applied, snapshot included."""
+        reading = found.reading
+        before = found.before if reading else await self._last_good(source_id)
         addresses = reading.addresses if reading else await self._stored(source_id, found.content_hash)
         snapshot, new = await asyncio.to_thread(stored_form, addresses, found.content_hash, before)
         pending = Pending(
@@ -193,7 +215,7 @@ class Importer:
         return addresses, await self._ledger.upsert_pending(pending, self._clock.now())
 
     async def _last_good(self, source_id: SourceId) -> Content | None:
-        """The content that the firewall shall hold of a source; None where there is none, or it is damaged."""
+        """The accepted content of a source; None if there is none, or it is damaged."""
         run = await self._ledger.accepted(source_id)
         if run is None or run.content_hash is None:
             return None
@@ -251,44 +273,11 @@ class Importer:
         about = {"GUARD": guard} if guard else {}
         self._tell(name, source_id, f"{source_id}: {error}", None, REASON=error.message, **about)
         if isinstance(error, _BEFORE_A_RUN):
-            # Without a ledger there is nowhere to write it down; the journal has it.
+            # Without a ledger only the journal has it.
             with suppress(LedgerError):
                 await self._ledger.record_failure(source_id, str(error), self._enforcer.policy_hash, self._clock.now())
         kind = OutcomeKind.REFUSED if refused else OutcomeKind.FAILED
         return Outcome(source_id, kind, error=str(error), exit_code=error.exit_code)
-
-    async def _remember(self, source: Source, outcome: Outcome, retry_after: float | None, found: _Found | None) -> Outcome:
-        """Write down when the source is due again, which the outcome tells too, and what was found."""
-        now = self._clock.now()
-        failures = 0
-        if outcome.error:
-            with suppress(LedgerError):
-                failures = (await self._ledger.poll(source.id)).failures + 1
-        # What a guard refused will hardly be better in a minute; what could not be fetched may be.
-        tries = failures if outcome.kind is OutcomeKind.FAILED else 0
-        delay = delay_after(every=source.every, failures=tries, retry_after=retry_after, chance=self._chance())
-        with suppress(LedgerError):
-            poll = Poll(source.id, due_at=now + delay, polled_at=now, failures=failures, error=outcome.error)
-            if found is not None:
-                poll = dataclasses.replace(poll, validators=found.validators, content_hash=found.content_hash)
-            await self._ledger.save_poll(poll)
-            if outcome.error:
-                await self._warn_of_age(source, now)
-        return dataclasses.replace(outcome, delay=delay)
-
-    async def _warn_of_age(self, source: Source, now: float) -> None:
-        """Say once that the last good list has grown stale; its bans stay."""
-        standing = await self._quarantine.standing(source.id)
-        if standing is not None and standing.good_at > now:
-            # Else it would not grow stale before the clock is there again, in ten years maybe.
-            await self._quarantine.set_back(source.id, now)
-            return
-        if standing is None or standing.told or now < stale_at(standing.good_at, source):
-            return
-        await self._quarantine.mark_told(source.id)
-        days = f"{(now - standing.good_at) / 86400:.1f}"
-        words = f"{source.id}: no good list for {days} days; the bans of the last one stay"
-        self._tell(EventName.SOURCE_STALE, source.id, words, GOOD_AT=round(standing.good_at))
 
     def _tell(
         self, name: EventName, source_id: SourceId, message: str, content_hash: ContentHash | None = None, **fields: str | int
@@ -297,11 +286,3 @@ class Importer:
         if content_hash is not None:
             about["CONTENT_HASH"] = content_hash
         self._announcer.announce(Event(name, message, about | fields))
-
-
-def _approved(quarantined: Quarantined | None) -> _Found | None:
-    """What is taken from the quarantine has no validators: they were not kept when it was refused."""
-    reading = approved(quarantined)
-    if quarantined is None or reading is None:
-        return None
-    return _Found(reading.content_hash, Validators(), reading, f"taken although {quarantined.guard}, because it was approved")

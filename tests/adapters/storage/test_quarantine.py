@@ -9,9 +9,9 @@ from pathlib import Path
 from banlistd.adapters.storage.database import open_database
 from banlistd.adapters.storage.database_schema import migrations
 from banlistd.adapters.storage.quarantine import QuarantineTable
-from banlistd.core.feeds.quarantine import Quarantined
+from banlistd.core.feeds.quarantine import Quarantined, SourceHealth
 from banlistd.model import ContentHash, SourceId
-from banlistd.ports import Quarantine, Standing
+from banlistd.ports import Quarantine
 
 SOURCE, OTHER = SourceId("s"), SourceId("t")
 HELD = Quarantined(SOURCE, ContentHash("a" * 64), b"snapshot", "shrunk", "too few", 3, 1, first_seen=1.0, last_seen=1.0)
@@ -30,7 +30,7 @@ def work(path: Path, use: Callable[[QuarantineTable], Awaitable[None]]) -> None:
 def test_what_is_held_back_is_found_again_after_a_restart(tmp_path: Path) -> None:
     async def before(quarantine: QuarantineTable) -> None:
         assert await quarantine.quarantined(SOURCE) is None
-        await quarantine.detain(HELD)
+        await quarantine.hold_back(HELD)
 
     async def after(quarantine: QuarantineTable) -> None:
         assert await quarantine.quarantined(SOURCE) == HELD
@@ -42,9 +42,9 @@ def test_what_is_held_back_is_found_again_after_a_restart(tmp_path: Path) -> Non
 
 def test_the_same_content_again_moves_its_counters_and_leaves_the_snapshot(tmp_path: Path) -> None:
     async def use(quarantine: QuarantineTable) -> None:
-        await quarantine.detain(HELD)
+        await quarantine.hold_back(HELD)
         again = dataclasses.replace(HELD, snapshot=b"not written", last_seen=5.0, refusals=2, stood=4.0)
-        await quarantine.detain(again)
+        await quarantine.hold_back(again)
         assert await quarantine.quarantined(SOURCE) == dataclasses.replace(again, snapshot=b"snapshot")
 
     work(tmp_path, use)
@@ -52,10 +52,10 @@ def test_the_same_content_again_moves_its_counters_and_leaves_the_snapshot(tmp_p
 
 def test_other_content_takes_the_place_of_what_was_held_back_and_of_its_approval(tmp_path: Path) -> None:
     async def use(quarantine: QuarantineTable) -> None:
-        await quarantine.detain(HELD)
+        await quarantine.hold_back(HELD)
         assert await quarantine.approve(SOURCE, HELD.content_hash)
         other = dataclasses.replace(HELD, content_hash=ContentHash("b" * 64), snapshot=b"other")
-        await quarantine.detain(other)
+        await quarantine.hold_back(other)
         assert await quarantine.quarantined(SOURCE) == other
         assert not await quarantine.approve(SOURCE, HELD.content_hash)
 
@@ -65,7 +65,7 @@ def test_other_content_takes_the_place_of_what_was_held_back_and_of_its_approval
 def test_only_what_is_held_back_can_be_approved(tmp_path: Path) -> None:
     async def use(quarantine: QuarantineTable) -> None:
         assert not await quarantine.approve(SOURCE, HELD.content_hash)
-        await quarantine.detain(HELD)
+        await quarantine.hold_back(HELD)
         assert await quarantine.approve(SOURCE, HELD.content_hash)
         held = await quarantine.quarantined(SOURCE)
         assert held is not None
@@ -76,17 +76,17 @@ def test_only_what_is_held_back_can_be_approved(tmp_path: Path) -> None:
 
 def test_a_good_list_clears_the_quarantine_and_what_was_told(tmp_path: Path) -> None:
     async def use(quarantine: QuarantineTable) -> None:
-        assert await quarantine.standing(SOURCE) is None
-        await quarantine.detain(HELD)
-        await quarantine.confirm(SOURCE, 7.0, trailer=True)
+        assert await quarantine.health(SOURCE) is None
+        await quarantine.hold_back(HELD)
+        await quarantine.confirm(SOURCE, 7.0, has_end_count=True)
         assert await quarantine.quarantined(SOURCE) is None
-        assert await quarantine.standing(SOURCE) == Standing(7.0, trailer=True)
-        await quarantine.mark_told(SOURCE)
-        assert await quarantine.standing(SOURCE) == Standing(7.0, trailer=True, told=True)
-        await quarantine.confirm(SOURCE, 8.0, trailer=None)  # by 304: its end was not seen
-        assert await quarantine.standing(SOURCE) == Standing(8.0, trailer=True)
-        await quarantine.confirm(SOURCE, 9.0, trailer=False)
-        assert await quarantine.standing(SOURCE) == Standing(9.0)
+        assert await quarantine.health(SOURCE) == SourceHealth(7.0, has_end_count=True)
+        await quarantine.mark_stale_announced(SOURCE)
+        assert await quarantine.health(SOURCE) == SourceHealth(7.0, has_end_count=True, stale_announced=True)
+        await quarantine.confirm(SOURCE, 8.0, has_end_count=None)  # by 304: its end was not seen
+        assert await quarantine.health(SOURCE) == SourceHealth(8.0, has_end_count=True)
+        await quarantine.confirm(SOURCE, 9.0, has_end_count=False)
+        assert await quarantine.health(SOURCE) == SourceHealth(9.0)
 
     work(tmp_path, use)
 
@@ -104,6 +104,6 @@ def test_an_upgrade_knows_when_each_list_was_last_good(tmp_path: Path) -> None:
     connection.close()
 
     async def use(quarantine: QuarantineTable) -> None:
-        assert await quarantine.standing(SOURCE) == Standing(6.0)
+        assert await quarantine.health(SOURCE) == SourceHealth(6.0)
 
     work(tmp_path, use)

@@ -1,4 +1,4 @@
-"""The quarantine on SQLite: refused content, and how each source stands. The only file with queries on them."""
+"""The quarantine on SQLite: refused content, and the health of each source. The only file with queries on them."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -6,9 +6,8 @@ from typing import Any
 import aiosqlite
 
 from banlistd.adapters.storage.database import Database
-from banlistd.core.feeds.quarantine import Quarantined
+from banlistd.core.feeds.quarantine import Quarantined, SourceHealth
 from banlistd.model import ContentHash, SourceId
-from banlistd.ports import Standing
 
 _COLUMNS = (
     "source_id, content_hash, snapshot, guard, reason, entries, rejected, first_seen, last_seen, refusals, stood, approved"
@@ -22,7 +21,7 @@ _MOVE = """
     RETURNING source_id
 """
 
-_DETAIN = f"""
+_HOLD_BACK = f"""
     INSERT OR REPLACE INTO quarantine ({_COLUMNS}) VALUES (:source_id, :content_hash, :snapshot, :guard, :reason, :entries,
         :rejected, :first_seen, :last_seen, :refusals, :stood, :approved)
 """  # noqa: S608 - made of the literal above
@@ -44,7 +43,7 @@ class QuarantineTable:
         rows = await self._database.run(query, (source_id,))
         return _quarantined_of(rows[0]) if rows else None
 
-    async def detain(self, content: Quarantined) -> None:
+    async def hold_back(self, content: Quarantined) -> None:
         parameters = {
             "source_id": content.source_id,
             "content_hash": content.content_hash,
@@ -61,7 +60,7 @@ class QuarantineTable:
 
         async def work(connection: aiosqlite.Connection) -> None:
             if not list(await connection.execute_fetchall(_MOVE, parameters)):
-                await connection.execute(_DETAIN, parameters | {"snapshot": content.snapshot})
+                await connection.execute(_HOLD_BACK, parameters | {"snapshot": content.snapshot})
 
         await self._database.write(work)
 
@@ -75,24 +74,24 @@ class QuarantineTable:
 
         return await self._database.write(work)
 
-    async def confirm(self, source_id: SourceId, now: float, *, trailer: bool | None) -> None:
+    async def confirm(self, source_id: SourceId, now: float, *, has_end_count: bool | None) -> None:
         async def work(connection: aiosqlite.Connection) -> None:
-            await connection.execute(_CONFIRM, {"source_id": source_id, "now": now, "trailer": trailer})
+            await connection.execute(_CONFIRM, {"source_id": source_id, "now": now, "trailer": has_end_count})
             await connection.execute("DELETE FROM quarantine WHERE source_id = ?", (source_id,))
 
         await self._database.write(work)
 
-    async def standing(self, source_id: SourceId) -> Standing | None:
+    async def health(self, source_id: SourceId) -> SourceHealth | None:
         rows = await self._database.run("SELECT good_at, trailer, told FROM standings WHERE source_id = ?", (source_id,))
-        return Standing(rows[0][0], trailer=bool(rows[0][1]), told=bool(rows[0][2])) if rows else None
+        return SourceHealth(rows[0][0], bool(rows[0][1]), bool(rows[0][2])) if rows else None
 
-    async def set_back(self, source_id: SourceId, now: float) -> None:
+    async def clock_set_back(self, source_id: SourceId, now: float) -> None:
         async def work(connection: aiosqlite.Connection) -> None:
             await connection.execute("UPDATE standings SET good_at = min(good_at, ?) WHERE source_id = ?", (now, source_id))
 
         await self._database.write(work)
 
-    async def mark_told(self, source_id: SourceId) -> None:
+    async def mark_stale_announced(self, source_id: SourceId) -> None:
         async def work(connection: aiosqlite.Connection) -> None:
             await connection.execute("UPDATE standings SET told = 1 WHERE source_id = ?", (source_id,))
 

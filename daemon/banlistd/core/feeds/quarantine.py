@@ -37,8 +37,20 @@ class Quarantined:
     approved: bool = False
 
 
-def detained(previous: Quarantined | None, reading: Reading, refusal: Refusal, source: Source, now: float) -> Quarantined:
-    """What is in quarantine after a refusal, when `held` was in it before. It encodes the content: for a worker thread."""
+@dataclass(frozen=True, slots=True)
+class SourceHealth:
+    """When a source last had a good list, new or unchanged (seconds since the epoch).
+
+    `has_end_count`: that list ended in a line that counts its entries. `stale_announced`: it was announced as stale since.
+    """
+
+    good_at: float
+    has_end_count: bool = False
+    stale_announced: bool = False
+
+
+def held_back(previous: Quarantined | None, reading: Reading, refusal: Refusal, source: Source, now: float) -> Quarantined:
+    """The quarantine after a refusal; `previous` was in it before. It encodes the content: for a worker thread."""
     entries = len(reading.addresses)
     first, refusals, stood = now, 1, 0.0
     if previous is not None and previous.guard == refusal.guard and _are_alike(previous.entries, entries):

@@ -1,0 +1,66 @@
+"""What the ledger remembers of each poll: when the source is due again, its failures, and the age of its last good list."""
+
+import dataclasses
+from collections.abc import Callable
+from contextlib import suppress
+
+from banlistd.core.config.model import Source
+from banlistd.core.feeds.quarantine import stale_at
+from banlistd.core.feeds.schedule import delay_after
+from banlistd.errors import LedgerError
+from banlistd.events import Event, EventName
+from banlistd.model import ContentHash, Outcome, OutcomeKind, Poll, Validators
+from banlistd.ports import Announcer, Clock, Ledger, Quarantine
+
+
+class PollRecord:
+    """Without a ledger nothing is remembered, and no error is raised. `chance`: a number from 0 to 1, for the jitter."""
+
+    def __init__(
+        self, ledger: Ledger, quarantine: Quarantine, announcer: Announcer, clock: Clock, chance: Callable[[], float]
+    ) -> None:
+        self._ledger = ledger
+        self._quarantine = quarantine
+        self._announcer = announcer
+        self._clock = clock
+        self._chance = chance
+
+    async def remember(
+        self, source: Source, outcome: Outcome, retry_after: float | None, unsaved: tuple[Validators, ContentHash] | None
+    ) -> Outcome:
+        """Save the poll; returns the outcome with its delay. `unsaved`: validators that no import run has saved.
+
+        `retry_after`: seconds that the server asked for.
+        """
+        now = self._clock.now()
+        failures = 0
+        if outcome.error:
+            with suppress(LedgerError):
+                failures = (await self._ledger.poll(source.id)).failures + 1
+        # A list that a guard refused will hardly be better in a minute; a download that failed may be.
+        tries = failures if outcome.kind is OutcomeKind.FAILED else 0
+        delay = delay_after(every=source.every, failures=tries, retry_after=retry_after, chance=self._chance())
+        with suppress(LedgerError):
+            poll = Poll(source.id, due_at=now + delay, polled_at=now, failures=failures, error=outcome.error)
+            if unsaved is not None:
+                validators, content_hash = unsaved
+                poll = dataclasses.replace(poll, validators=validators, content_hash=content_hash)
+            await self._ledger.save_poll(poll)
+            if outcome.error:
+                await self._warn_of_age(source, now)
+        return dataclasses.replace(outcome, delay=delay)
+
+    async def _warn_of_age(self, source: Source, now: float) -> None:
+        """Announce once that the last good list is stale; its bans stay."""
+        health = await self._quarantine.health(source.id)
+        if health is not None and health.good_at > now:
+            # Otherwise the list would not be stale before the clock reaches that time again, perhaps in ten years.
+            await self._quarantine.clock_set_back(source.id, now)
+            return
+        if health is None or health.stale_announced or now < stale_at(health.good_at, source):
+            return
+        await self._quarantine.mark_stale_announced(source.id)
+        days = f"{(now - health.good_at) / 86400:.1f}"
+        message = f"{source.id}: no good list for {days} days; the bans of the last one stay"
+        fields: dict[str, str | int | float] = {"SOURCE_ID": source.id, "GOOD_AT": round(health.good_at)}
+        self._announcer.announce(Event(EventName.SOURCE_STALE, message, fields))
