@@ -17,7 +17,7 @@ import pytest
 from support.network_namespace import NetworkNamespace
 from system.kill.moments import LARGE, SMALL, kill_often
 from system.kill.scenes import world_in
-from system.kill.world import Scene
+from system.kill.world import KillScenario
 
 # A world is made anew after so many, because each has dice and a history of its own.
 _KILLS_OF_A_WORLD = 500
@@ -46,7 +46,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _kill(scenes: Sequence[Scene], count: int, seed: int | None) -> Counter[str]:
+def _kill(scenes: Sequence[KillScenario], count: int, seed: int | None) -> Counter[str]:
     with tempfile.TemporaryDirectory() as folder, NetworkNamespace() as namespace:
 
         def within() -> Counter[str]:

@@ -40,7 +40,7 @@ action = nftables[type=allports, name=bench]
 """
 
 
-class Fail2ban:
+class PeerFail2ban:
     """A running server with one jail."""
 
     def __init__(self, folder: Path, namespace: NetworkNamespace) -> None:
@@ -74,7 +74,7 @@ class Fail2ban:
 
 
 @contextmanager
-def fail2ban(folder: Path) -> Iterator[Fail2ban]:
+def fail2ban(folder: Path) -> Iterator[PeerFail2ban]:
     """Start a server; it is stopped afterwards."""
     config = folder / "config"
     (config / "filter.d").mkdir(parents=True)
@@ -89,7 +89,7 @@ def fail2ban(folder: Path) -> Iterator[Fail2ban]:
         start = partial(subprocess.Popen, command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         server = namespace.run(start)
         try:
-            running = Fail2ban(folder, namespace)
+            running = PeerFail2ban(folder, namespace)
             end = time.monotonic() + _PATIENCE
             while not running.is_ready():
                 if server.poll() is not None or time.monotonic() > end:

@@ -57,7 +57,7 @@ FOREVER = object()
 """An answer that never comes."""
 
 
-class Daemon:
+class CannedDaemon:
     """A running control socket: its folder, what it answers, and what it noted."""
 
     def __init__(self, folder: Path) -> None:
@@ -68,9 +68,9 @@ class Daemon:
 
 
 @contextmanager
-def running(folder: Path) -> Iterator[Daemon]:
+def running(folder: Path) -> Iterator[CannedDaemon]:
     """The control socket in a thread with a loop of its own."""
-    daemon = Daemon(folder)
+    daemon = CannedDaemon(folder)
     ready, loop = threading.Event(), asyncio.new_event_loop()
     stop = asyncio.Event()
 

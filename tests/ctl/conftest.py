@@ -7,14 +7,14 @@ from pathlib import Path
 import pytest
 
 from banlistd.ctl.__main__ import main
-from ctl.canned import Daemon, running
+from ctl.canned import CannedDaemon, running
 
 Program = Callable[..., "subprocess.CompletedProcess[str]"]
-Call = Callable[..., tuple[int, str, str]]
+CtlCall = Callable[..., tuple[int, str, str]]
 
 
 @pytest.fixture
-def daemon(tmp_path: Path) -> Iterator[Daemon]:
+def daemon(tmp_path: Path) -> Iterator[CannedDaemon]:
     with running(tmp_path) as daemon:
         yield daemon
 
@@ -37,7 +37,7 @@ def program(tmp_path: Path) -> Program:
 
 
 @pytest.fixture
-def call(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Call:
+def call(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> CtlCall:
     """The tool within this process: exit code, stdout, stderr."""
 
     def run(*arguments: str) -> tuple[int, str, str]:

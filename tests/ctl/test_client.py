@@ -10,7 +10,7 @@ import pytest
 
 from banlistd.ctl.client import AnswerError, DaemonError, Question, ask
 from banlistd.errors import NotAllowedError, NotRunningError, UsageError
-from ctl.canned import ANSWERS, Daemon
+from ctl.canned import ANSWERS, CannedDaemon
 
 STATUS = Question("GET", "/v1/status")
 
@@ -40,18 +40,18 @@ def http(status: int, body: bytes) -> bytes:
     return b"HTTP/1.1 %d Words\r\nContent-Length: %d\r\n\r\n%b" % (status, len(body), body)
 
 
-def test_a_question_is_answered_with_the_document(daemon: Daemon) -> None:
+def test_a_question_is_answered_with_the_document(daemon: CannedDaemon) -> None:
     assert ask(str(daemon.socket), STATUS) == ANSWERS["status"]
 
 
-def test_arguments_arrive_as_they_were_given_whatever_is_in_them(daemon: Daemon) -> None:
+def test_arguments_arrive_as_they_were_given_whatever_is_in_them(daemon: CannedDaemon) -> None:
     for address in ("2001:db8::1%eth0", "a&b=c?d#e", "ü \r\n", "%00"):
         ask(str(daemon.socket), Question("GET", "/v1/check", {"address": address}))
 
     assert [asked[1] for asked in daemon.operations.asked] == ["2001:db8::1%eth0", "a&b=c?d#e", "ü \r\n", "%00"]
 
 
-def test_an_argument_that_is_no_utf8_is_still_sent(daemon: Daemon) -> None:
+def test_an_argument_that_is_no_utf8_is_still_sent(daemon: CannedDaemon) -> None:
     ask(str(daemon.socket), Question("GET", "/v1/check", {"address": os.fsdecode(b"\xff")}))
 
     assert daemon.operations.asked == [("check", "?")]
@@ -160,7 +160,7 @@ def test_a_path_that_is_too_long_for_a_socket_is_a_wrong_usage() -> None:
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may speak to every socket; the program's own test drops root")
-def test_a_socket_of_others_is_told_as_such(daemon: Daemon) -> None:
+def test_a_socket_of_others_is_told_as_such(daemon: CannedDaemon) -> None:
     daemon.socket.chmod(0)
 
     with pytest.raises(NotAllowedError, match="you may not speak to banlistd"):

@@ -15,8 +15,8 @@ from banlistd.errors import (
     UsageError,
 )
 from banlistd.model import Family
-from ctl.canned import ANSWERS, SOURCE, Daemon
-from ctl.conftest import Call
+from ctl.canned import ANSWERS, SOURCE, CannedDaemon
+from ctl.conftest import CtlCall
 
 
 @pytest.mark.parametrize(
@@ -50,7 +50,7 @@ from ctl.conftest import Call
 )
 @pytest.mark.parametrize("where", ["nowhere", "before", "after"])
 def test_every_command_asks_its_question_and_prints_for_people_or_programs(
-    daemon: Daemon, call: Call, arguments: list[str], asked: tuple[Any, ...], where: str
+    daemon: CannedDaemon, call: CtlCall, arguments: list[str], asked: tuple[Any, ...], where: str
 ) -> None:
     at = arguments.index("--") if "--" in arguments else len(arguments)
     after = [*arguments[:at], "--json", *arguments[at:]]
@@ -67,12 +67,12 @@ def test_every_command_asks_its_question_and_prints_for_people_or_programs(
         assert out == json.dumps(ANSWERS[asked[0]]) + "\n"
 
 
-def test_the_runtime_directory_may_stand_after_the_command(daemon: Daemon, call: Call) -> None:
+def test_the_runtime_directory_may_stand_after_the_command(daemon: CannedDaemon, call: CtlCall) -> None:
     assert call("status", "--runtime", str(daemon.folder / "elsewhere"))[0] == 69
     assert call("status", "--runtime", str(daemon.folder))[0] == 0
 
 
-def test_status_asks_for_the_sources_only_where_some_fail(daemon: Daemon, call: Call) -> None:
+def test_status_asks_for_the_sources_only_where_some_fail(daemon: CannedDaemon, call: CtlCall) -> None:
     daemon.operations.answers["status"] = {**ANSWERS["status"], "failing": 1}
     daemon.operations.answers["sources"] = [{**SOURCE, "state": "failed", "failures": 2, "error": "HTTP 503"}]
 
@@ -83,14 +83,14 @@ def test_status_asks_for_the_sources_only_where_some_fail(daemon: Daemon, call: 
     assert "spamhaus-drop failed 2 times" in out
 
 
-def test_status_for_programs_is_one_document_also_where_sources_fail(daemon: Daemon, call: Call) -> None:
+def test_status_for_programs_is_one_document_also_where_sources_fail(daemon: CannedDaemon, call: CtlCall) -> None:
     daemon.operations.answers["status"] = {**ANSWERS["status"], "failing": 1}
 
     assert json.loads(call("status", "--json")[1])["failing"] == 1
     assert daemon.operations.asked == [("status",)]
 
 
-def test_unban_exits_as_grep_does_and_says_who_bans_it_still(daemon: Daemon, call: Call) -> None:
+def test_unban_exits_as_grep_does_and_says_who_bans_it_still(daemon: CannedDaemon, call: CtlCall) -> None:
     daemon.operations.answers["unban"] = {**ANSWERS["unban"], "removed": [], "still": "spamhaus-drop"}
 
     code, out, _ = call("unban", "203.0.113.7")
@@ -108,7 +108,7 @@ def test_unban_exits_as_grep_does_and_says_who_bans_it_still(daemon: Daemon, cal
     ],
 )
 def test_the_exit_code_of_a_ban_that_does_not_stand_tells_the_truth(
-    daemon: Daemon, call: Call, error: BanlistdError, code: int
+    daemon: CannedDaemon, call: CtlCall, error: BanlistdError, code: int
 ) -> None:
     daemon.operations.answers["ban"] = error
 
@@ -116,7 +116,7 @@ def test_the_exit_code_of_a_ban_that_does_not_stand_tells_the_truth(
 
 
 @pytest.mark.parametrize("flags", [[], ["--json"]])
-def test_check_exits_as_grep_does(daemon: Daemon, call: Call, flags: list[str]) -> None:
+def test_check_exits_as_grep_does(daemon: CannedDaemon, call: CtlCall, flags: list[str]) -> None:
     assert call("check", "203.0.113.9", *flags)[0] == 0
 
     daemon.operations.answers["check"] = {**ANSWERS["check"], "banned": False, "owner": None, "sources": []}
@@ -133,7 +133,7 @@ def test_check_exits_as_grep_does(daemon: Daemon, call: Call, flags: list[str]) 
         ([], 0),
     ],
 )
-def test_refresh_exits_by_whether_some_failed(daemon: Daemon, call: Call, outcomes: list[str], code: int) -> None:
+def test_refresh_exits_by_whether_some_failed(daemon: CannedDaemon, call: CtlCall, outcomes: list[str], code: int) -> None:
     rows = [{"id": "tor", "outcome": outcome, "added": 0, "removed": 0, "error": "x"} for outcome in outcomes]
     daemon.operations.answers["refresh"] = rows
 
@@ -153,14 +153,14 @@ def test_refresh_exits_by_whether_some_failed(daemon: Daemon, call: Call, outcom
     ],
 )
 def test_an_error_of_the_daemon_is_told_on_stderr_with_its_hint_and_exit_code(
-    daemon: Daemon, call: Call, command: list[str], error: UsageError, code: int
+    daemon: CannedDaemon, call: CtlCall, command: list[str], error: UsageError, code: int
 ) -> None:
     daemon.operations.answers[command[0]] = error
 
     assert call(*command) == (code, "", f"banlistctl: {error.message}\n  hint: {error.hint}\n")
 
 
-def test_a_refused_configuration_lists_its_problems_a_line_each(daemon: Daemon, call: Call) -> None:
+def test_a_refused_configuration_lists_its_problems_a_line_each(daemon: CannedDaemon, call: CtlCall) -> None:
     daemon.operations.answers["reload"] = ConfigError(
         "configuration has NOT been changed", problems=("a.yaml:1: every: no duration", "b.yaml:2: \x1b[31m")
     )
@@ -175,7 +175,7 @@ def test_a_refused_configuration_lists_its_problems_a_line_each(daemon: Daemon, 
     ]
 
 
-def test_an_error_is_a_document_for_programs(daemon: Daemon, call: Call) -> None:
+def test_an_error_is_a_document_for_programs(daemon: CannedDaemon, call: CtlCall) -> None:
     daemon.operations.answers["reload"] = ConfigError("wrong", problems=("a:1",))
 
     code, out, _ = call("reload", "--json")
@@ -190,7 +190,7 @@ def test_an_error_is_a_document_for_programs(daemon: Daemon, call: Call) -> None
     }
 
 
-def test_a_daemon_that_is_not_running_is_told_with_the_way_out(call: Call, tmp_path: object) -> None:
+def test_a_daemon_that_is_not_running_is_told_with_the_way_out(call: CtlCall, tmp_path: object) -> None:
     code, out, err = call("status")
 
     assert (code, out) == (69, "")
@@ -200,7 +200,7 @@ def test_a_daemon_that_is_not_running_is_told_with_the_way_out(call: Call, tmp_p
     ]
 
 
-def test_a_daemon_that_is_not_running_is_a_document_for_programs_too(call: Call) -> None:
+def test_a_daemon_that_is_not_running_is_a_document_for_programs_too(call: CtlCall) -> None:
     code, out, _ = call("status", "--json")
 
     error = json.loads(out)["error"]
@@ -222,7 +222,9 @@ def test_a_daemon_that_is_not_running_is_a_document_for_programs_too(call: Call)
         ["approve", "tor"],
     ],
 )
-def test_an_answer_of_another_shape_is_no_traceback(daemon: Daemon, call: Call, command: list[str], document: object) -> None:
+def test_an_answer_of_another_shape_is_no_traceback(
+    daemon: CannedDaemon, call: CtlCall, command: list[str], document: object
+) -> None:
     daemon.operations.answers[command[0]] = document
 
     code, out, err = call(*command)
@@ -255,7 +257,7 @@ def test_without_any_hint_the_socket_is_in_run(monkeypatch: pytest.MonkeyPatch) 
         (["explode\x1b[2J"], "\\x1b[2J"),
     ],
 )
-def test_a_wrong_command_line_is_told_and_exits_with_64(call: Call, arguments: list[str], words: str) -> None:
+def test_a_wrong_command_line_is_told_and_exits_with_64(call: CtlCall, arguments: list[str], words: str) -> None:
     code, out, err = call(*arguments)
 
     assert (code, out) == (64, "")
@@ -264,7 +266,7 @@ def test_a_wrong_command_line_is_told_and_exits_with_64(call: Call, arguments: l
 
 
 @pytest.mark.parametrize("arguments", [["--help"], ["check", "--help"]])
-def test_help_documents_the_exit_codes(call: Call, arguments: list[str]) -> None:
+def test_help_documents_the_exit_codes(call: CtlCall, arguments: list[str]) -> None:
     code, out, _ = call(*arguments)
 
     assert code == 0

@@ -14,13 +14,13 @@ import pytest
 
 from banlistd.control.declaration import Command
 from banlistd.control.table import COMMANDS
-from ctl.canned import ANSWERS, FOREVER, RUN, SOURCE, Daemon, running, words_of
+from ctl.canned import ANSWERS, FOREVER, RUN, SOURCE, CannedDaemon, running, words_of
 from ctl.conftest import Program
 
 HEAVY = {"numpy", "aiohttp", "pydantic", "yaml", "rich", "asyncio", "aiosqlite"}
 
 
-def command_line(daemon: Daemon, *arguments: str) -> list[str]:
+def command_line(daemon: CannedDaemon, *arguments: str) -> list[str]:
     return [sys.executable, "-W", "error", "-m", "banlistd.ctl", "--runtime", str(daemon.folder), *arguments]
 
 
@@ -38,7 +38,7 @@ def command_line(daemon: Daemon, *arguments: str) -> list[str]:
         (["reload"], "configuration reloaded: 12 sources; added: office-bans; changed: tor\n"),
     ],
 )
-def test_every_command_works_as_a_program(daemon: Daemon, program: Program, arguments: list[str], words: str) -> None:
+def test_every_command_works_as_a_program(daemon: CannedDaemon, program: Program, arguments: list[str], words: str) -> None:
     assert daemon.operations.asked == []
 
     done = program(*arguments)
@@ -49,7 +49,7 @@ def test_every_command_works_as_a_program(daemon: Daemon, program: Program, argu
 
 @pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command.name)
 def test_every_command_prints_exactly_the_document_for_programs(
-    daemon: Daemon, program: Program, command: Command[Any, Any]
+    daemon: CannedDaemon, program: Program, command: Command[Any, Any]
 ) -> None:
     done = program("--json", *words_of(command))
 
@@ -57,7 +57,7 @@ def test_every_command_prints_exactly_the_document_for_programs(
     assert done.stdout == json.dumps(daemon.operations.answers[command.name]) + "\n"
 
 
-def test_nothing_heavy_is_imported_by_any_command_into_a_pipe(daemon: Daemon) -> None:
+def test_nothing_heavy_is_imported_by_any_command_into_a_pipe(daemon: CannedDaemon) -> None:
     script = (
         "import sys; from banlistd.ctl.__main__ import main; code = main(sys.argv[1:]);"
         "print(*sys.modules, file=sys.stderr); sys.exit(code)"
@@ -72,7 +72,7 @@ def test_nothing_heavy_is_imported_by_any_command_into_a_pipe(daemon: Daemon) ->
         assert not HEAVY & set(done.stderr.split())
 
 
-def test_a_table_on_a_terminal_is_as_wide_as_the_terminal_and_takes_no_markup(daemon: Daemon) -> None:
+def test_a_table_on_a_terminal_is_as_wide_as_the_terminal_and_takes_no_markup(daemon: CannedDaemon) -> None:
     daemon.operations.answers["sources"] = [{**SOURCE, "error": "[red]\x1b]0;title\x07"}]
 
     seen = on_terminal(command_line(daemon, "sources"), columns="160")
@@ -104,7 +104,7 @@ def _read(terminal: int) -> bytes:
         return b""
 
 
-def test_the_first_runtime_directory_of_the_environment_counts(daemon: Daemon, program: Program) -> None:
+def test_the_first_runtime_directory_of_the_environment_counts(daemon: CannedDaemon, program: Program) -> None:
     done = program("status", RUNTIME_DIRECTORY=f"{daemon.folder}:/elsewhere")
 
     assert done.returncode == 0
@@ -134,7 +134,7 @@ def test_another_user_is_told_that_the_socket_is_not_for_him() -> None:
     assert "use sudo" in done.stderr
 
 
-def test_an_interrupted_wait_says_that_the_daemon_goes_on(daemon: Daemon) -> None:
+def test_an_interrupted_wait_says_that_the_daemon_goes_on(daemon: CannedDaemon) -> None:
     daemon.operations.answers["refresh"] = FOREVER
     # Whoever was started in the background of a script ignores it, and so would the child.
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -151,7 +151,7 @@ def test_an_interrupted_wait_says_that_the_daemon_goes_on(daemon: Daemon) -> Non
     assert err == "interrupted; the daemon finishes what it has begun\n"
 
 
-def test_a_reader_who_has_gone_is_no_traceback(daemon: Daemon) -> None:
+def test_a_reader_who_has_gone_is_no_traceback(daemon: CannedDaemon) -> None:
     daemon.operations.answers["history"] = [RUN] * 5_000
     ours, theirs = os.pipe()
     os.close(ours)
@@ -162,21 +162,21 @@ def test_a_reader_who_has_gone_is_no_traceback(daemon: Daemon) -> None:
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
-def test_a_full_disk_is_told(daemon: Daemon) -> None:
+def test_a_full_disk_is_told(daemon: CannedDaemon) -> None:
     with Path("/dev/full").open("w") as full:
         done = subprocess.run(command_line(daemon, "status"), check=False, stdout=full, stderr=-1, text=True)
 
     assert (done.returncode, done.stderr) == (74, "banlistctl: cannot write the answer: No space left on device\n")
 
 
-def test_a_closed_stdout_still_gives_the_exit_code(daemon: Daemon) -> None:
+def test_a_closed_stdout_still_gives_the_exit_code(daemon: CannedDaemon) -> None:
     daemon.operations.answers["check"] = {**ANSWERS["check"], "banned": False}
     shell = ["sh", "-c", '"$@" >&-', "sh", *command_line(daemon, "check", "192.0.2.1")]
 
     assert subprocess.run(shell, check=False).returncode == 1
 
 
-def test_an_encoding_without_our_characters_is_no_traceback(daemon: Daemon, program: Program) -> None:
+def test_an_encoding_without_our_characters_is_no_traceback(daemon: CannedDaemon, program: Program) -> None:
     daemon.operations.answers["status"] = {**ANSWERS["status"], "config": "/etc/bänne"}
 
     assert r"/etc/b\xe4nne" in program("status", PYTHONIOENCODING="ascii").stdout
@@ -189,7 +189,7 @@ def test_the_version_is_printed_without_a_daemon(program: Program) -> None:
     assert done.stdout.startswith("banlistctl ")
 
 
-def test_a_fault_inside_the_daemon_points_to_the_journal(daemon: Daemon, program: Program) -> None:
+def test_a_fault_inside_the_daemon_points_to_the_journal(daemon: CannedDaemon, program: Program) -> None:
     daemon.operations.answers["status"] = {"no JSON": b"bytes"}
 
     done = program("status")

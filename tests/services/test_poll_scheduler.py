@@ -16,10 +16,10 @@ COUNT = 20
 PATIENCE = 20.0
 
 
-Life = Callable[[PollScheduler, list[asyncio.Task[bool]]], Awaitable[None]]
+SchedulerLife = Callable[[PollScheduler, list[asyncio.Task[bool]]], Awaitable[None]]
 
 
-def wait_together(disk: Path, stamp: Callable[[Path], str], life: Life) -> None:
+def run(disk: Path, stamp: Callable[[Path], str], life: SchedulerLife) -> None:
     """Sources of a file each that are due in a day, waiting, while there is life."""
 
     async def run() -> None:
@@ -54,7 +54,7 @@ def test_no_file_is_looked_at_in_the_event_loop(tmp_path: Path) -> None:
         assert await asyncio.to_thread(enough.wait, PATIENCE)
         assert not any(wait.done() for wait in waits)
 
-    wait_together(tmp_path, stamp, life)
+    run(tmp_path, stamp, life)
     assert threading.get_ident() not in threads
 
 
@@ -66,7 +66,7 @@ def test_only_the_source_whose_file_has_changed_is_due(tmp_path: Path) -> None:
         assert await waits[7]
         assert [number for number, wait in enumerate(waits) if wait.done()] == [7]
 
-    wait_together(tmp_path, lambda path: "new" if path.name in changed else "", life)
+    run(tmp_path, lambda path: "new" if path.name in changed else "", life)
 
 
 def test_a_file_on_a_dead_disk_keeps_nobody_from_being_woken(tmp_path: Path) -> None:
@@ -85,4 +85,4 @@ def test_a_file_on_a_dead_disk_keeps_nobody_from_being_woken(tmp_path: Path) -> 
         assert not back.is_set()
         back.set()
 
-    wait_together(tmp_path, stamp, life)
+    run(tmp_path, stamp, life)

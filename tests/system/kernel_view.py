@@ -16,7 +16,7 @@ from typing import Any
 from banlistd.adapters.netlink.socket import NetlinkSocket
 from support.network_namespace import nft
 
-Ranges = list[tuple[int, int, str]]
+KernelRanges = list[tuple[int, int, str]]
 
 # Where no list may ban, as far as the lists of these tests go there.
 RESERVED = ("10.0.0.0/8", "127.0.0.0/8", "192.168.0.0/16", "fe80::/10", "::/127")
@@ -24,7 +24,7 @@ RESERVED = ("10.0.0.0/8", "127.0.0.0/8", "192.168.0.0/16", "fe80::/10", "::/127"
 _NOBODY = ""
 
 
-def expected(sources: Mapping[str, Iterable[str]], allow: Iterable[str] = ()) -> Mapping[int, Ranges]:
+def expected(sources: Mapping[str, Iterable[str]], allow: Iterable[str] = ()) -> Mapping[int, KernelRanges]:
     """What shall stand, by IP version. `sources` in order: entries are addresses, networks, or ranges `a-b`."""
     layers = [(_NOBODY, [*map(_span, (*RESERVED, *allow))])]
     layers += [(owner, [*map(_span, entries)]) for owner, entries in sources.items()]
@@ -40,8 +40,8 @@ class View:
     """
 
     contents: Mapping[str, str]
-    ranges: Mapping[int, Ranges]
-    blocking: Mapping[int, Ranges] = field(repr=False)
+    ranges: Mapping[int, KernelRanges]
+    blocking: Mapping[int, KernelRanges] = field(repr=False)
     listing: Sequence[Mapping[str, Any]] = field(repr=False, compare=False)
 
     def owner_of(self, address: str) -> str | None:
@@ -59,7 +59,7 @@ def look() -> View:
     owners = _dispatched(listing) | {mark: str(words[1]) for mark, words in comments.items()}
     layers = {name: sorted(_bounds(key, owners[mark]) for key, mark in elements) for name, elements in maps.items()}
 
-    def seen(*hooks: str) -> Mapping[int, Ranges]:
+    def seen(*hooks: str) -> Mapping[int, KernelRanges]:
         kinds = [hook + kind for hook in hooks for kind in ("hosts", "nets")]
         return {version: _overlay([layers.get(f"{kind}{version}", []) for kind in kinds]) for version in (4, 6)}
 
@@ -75,7 +75,7 @@ def contents() -> Mapping[str, str]:
     return {source_id: content_hash.removeprefix("sha256=") for _, source_id, content_hash, _ in words}
 
 
-def standing() -> Mapping[int, Ranges]:
+def standing() -> Mapping[int, KernelRanges]:
     return look().ranges
 
 
@@ -116,9 +116,9 @@ def _span(entry: str) -> tuple[int, int, int]:
     return network.version, int(network[0]), int(network[-1])
 
 
-def _layer(owner: str, spans: Iterable[tuple[int, int, int]], version: int) -> Ranges:
+def _layer(owner: str, spans: Iterable[tuple[int, int, int]], version: int) -> KernelRanges:
     """In order of their first addresses each one is new, or lengthens the one before, or is covered by it."""
-    layer: Ranges = []
+    layer: KernelRanges = []
     for first, last in sorted((first, last) for family, first, last in spans if family == version):
         if not layer or first > layer[-1][1]:
             layer.append((first, last, owner))
@@ -127,10 +127,10 @@ def _layer(owner: str, spans: Iterable[tuple[int, int, int]], version: int) -> R
     return layer
 
 
-def _overlay(layers: Sequence[Ranges]) -> Ranges:
+def _overlay(layers: Sequence[KernelRanges]) -> KernelRanges:
     """Each address to the first layer that holds it. A layer is sorted and disjoint."""
     present = [(layer, [first for first, _, _ in layer]) for layer in layers if layer]
-    merged: Ranges = []
+    merged: KernelRanges = []
     edges = {edge for layer, _ in present for first, last, _ in layer for edge in (first, last + 1)}
     for first, end in pairwise(sorted(edges)):
         owner = _owner_of(first, present)
@@ -143,7 +143,7 @@ def _overlay(layers: Sequence[Ranges]) -> Ranges:
     return merged
 
 
-def _owner_of(address: int, layers: Sequence[tuple[Ranges, list[int]]]) -> str:
+def _owner_of(address: int, layers: Sequence[tuple[KernelRanges, list[int]]]) -> str:
     for layer, starts in layers:
         at = bisect_right(starts, address) - 1
         if at >= 0 and layer[at][1] >= address:

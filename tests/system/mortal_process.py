@@ -19,10 +19,9 @@ from banlistd.core.ruleset.diff import Change
 from banlistd.errors import FirewallError
 from banlistd.model import Outcome
 from support.fakes import FakeFetcher
-from worlds import Environment, assemble
+from worlds import AdapterT, Environment, assemble
 
 T = TypeVar("T")
-AdapterT = TypeVar("AdapterT")
 
 
 class Killed(BaseException):

@@ -71,7 +71,7 @@ def clock(tmp_path: Path, library: Path) -> WallClock:
 
 
 @dataclass
-class World:
+class ClockFixture:
     """Six lists that are asked for once a day, one allow entry that runs out in 2032. `asked`: requests for each so far."""
 
     place: Installation
@@ -111,9 +111,9 @@ class World:
 
 
 @contextmanager
-def world(folder: Path) -> Iterator[World]:
+def world(folder: Path) -> Iterator[ClockFixture]:
     with FeedServer() as server:
-        found = World(Installation(folder), server)
+        found = ClockFixture(Installation(folder), server)
         found.furnish()
         yield found
 

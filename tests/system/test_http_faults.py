@@ -68,7 +68,7 @@ def bomb(piece: bytes) -> bytes:
 
 
 @dataclass(frozen=True)
-class Place:
+class FaultTargets:
     """What a fault may want to point at: the server itself, one at the metadata address, and a file of WRONG addresses."""
 
     server: FeedServer
@@ -82,7 +82,7 @@ class Fault:
     can. `as_first`: whether it is refused also where there was no list before.
     """
 
-    answer: Callable[[Place], Handler]
+    answer: Callable[[FaultTargets], Handler]
     error: str
     without_end: bool = False
     guard: str = ""
@@ -143,11 +143,11 @@ FAULTS: Mapping[str, Fault] = {
 
 
 @dataclass
-class World:
+class FaultFixture:
     """A daemon with two sources, of which one has little patience; `shown` is which good list both have. `idle`: octets."""
 
     namespace: NetworkNamespace
-    place: Place
+    place: FaultTargets
     installation: Installation
     daemon: Daemon
     idle: int = 0
@@ -175,14 +175,14 @@ class World:
 
 
 @pytest.fixture(scope="module")
-def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FaultFixture]:
     with ExitStack() as stack:
         namespace = stack.enter_context(NetworkNamespace())
         namespace.command("ip", "address", "add", f"{METADATA}/32", "dev", "lo")
         yield namespace.run(lambda: _furnish(stack, namespace, tmp_path_factory.mktemp("faults")))
 
 
-def _furnish(stack: ExitStack, namespace: NetworkNamespace, folder: Path) -> World:
+def _furnish(stack: ExitStack, namespace: NetworkNamespace, folder: Path) -> FaultFixture:
     server, place = _servers(stack, folder)
     server.behave("/loop", redirect("/loop"))
     installation = Installation(folder)
@@ -192,7 +192,7 @@ def _furnish(stack: ExitStack, namespace: NetworkNamespace, folder: Path) -> Wor
     for name in ("feed", "hasty"):
         server.serve(f"/{name}", lines(GOOD[0]))
     daemon = stack.enter_context(running(installation, "feed", "hasty"))
-    found = World(namespace, place, installation, daemon)
+    found = FaultFixture(namespace, place, installation, daemon)
     # Twice the same way, so that what is loaded at first use is counted as idle.
     for _ in range(2):
         found.show_good_lists()
@@ -201,17 +201,17 @@ def _furnish(stack: ExitStack, namespace: NetworkNamespace, folder: Path) -> Wor
     return found
 
 
-def _servers(stack: ExitStack, folder: Path) -> tuple[FeedServer, Place]:
+def _servers(stack: ExitStack, folder: Path) -> tuple[FeedServer, FaultTargets]:
     server, metadata = stack.enter_context(FeedServer()), stack.enter_context(FeedServer(METADATA))
     metadata.serve("/list", lines(WRONG))
     file = folder / "secret.txt"
     file.write_bytes(lines(WRONG))
-    return server, Place(server, metadata, file)
+    return server, FaultTargets(server, metadata, file)
 
 
 @pytest.mark.parametrize("name", FAULTS)
 def test_a_wrong_answer_costs_no_ban_no_write_and_little_memory_and_is_told(
-    world: World, name: str, record_property: Callable[[str, object], None]
+    world: FaultFixture, name: str, record_property: Callable[[str, object], None]
 ) -> None:
     try:
         rise = world.namespace.run(lambda: _live_through(world, FAULTS[name]))
@@ -221,7 +221,7 @@ def test_a_wrong_answer_costs_no_ban_no_write_and_little_memory_and_is_told(
     assert rise <= MOST_MEMORY
 
 
-def _live_through(world: World, fault: Fault) -> int:
+def _live_through(world: FaultFixture, fault: Fault) -> int:
     source_id = "hasty" if fault.without_end else "feed"
     place, daemon = world.installation, world.daemon
     world.place.server.behave(f"/{source_id}", fault.answer(world.place))
@@ -240,7 +240,7 @@ def _live_through(world: World, fault: Fault) -> int:
     return rise
 
 
-def _recover(world: World) -> None:
+def _recover(world: FaultFixture) -> None:
     """What comes next is taken as if nothing had been."""
     world.show_good_lists()
     assert world.installation.ctl("refresh").returncode == 0
@@ -248,7 +248,7 @@ def _recover(world: World) -> None:
     assert world.installation.ask("status")["failing"] == 0
 
 
-def _is_told(world: World, source_id: str, fault: Fault, event: Mapping[str, Any]) -> None:
+def _is_told(world: FaultFixture, source_id: str, fault: Fault, event: Mapping[str, Any]) -> None:
     """By event, ledger and `banlistctl sources`, in the same words."""
     assert re.search(fault.error, event["message"]), event
     assert event.get("guard", "") == fault.guard
@@ -260,7 +260,7 @@ def _is_told(world: World, source_id: str, fault: Fault, event: Mapping[str, Any
     assert world.installation.ask("status")["failing"] == 1
 
 
-def test_a_server_that_asks_for_patience_is_left_alone_for_so_long(world: World) -> None:
+def test_a_server_that_asks_for_patience_is_left_alone_for_so_long(world: FaultFixture) -> None:
     world.place.server.behave("/hasty", status(429, {"Retry-After": "86400"}))
     assert world.installation.ctl("refresh", "hasty").returncode == 69
     (timer,) = (one for one in world.installation.ask("timers") if one["id"] == "hasty")
@@ -268,7 +268,7 @@ def test_a_server_that_asks_for_patience_is_left_alone_for_so_long(world: World)
     assert timer["due_at"] - timer["polled_at"] >= 86_400
 
 
-def test_a_list_in_many_gzip_members_is_read_whole(world: World) -> None:
+def test_a_list_in_many_gzip_members_is_read_whole(world: FaultFixture) -> None:
     entries = [*GOOD[0], *(f"100.{n}.0.1" for n in range(60)), "2001:db8:8000::/34"]
     packed = b"".join(gzip.compress(lines(entries[at : at + 7])) for at in range(0, len(entries), 7))
     for answer in (body(packed), without_length(packed), body(packed, {"Content-Encoding": "gzip"})):

@@ -24,14 +24,14 @@ OWN = ("203.0.113.7",)
 
 
 @dataclass(frozen=True)
-class View:
+class IpsetView:
     """`contents`: the content hash of each source, by the kernel's own word. `bans`: elements, each with its owner's mark."""
 
     contents: Mapping[str, str]
     bans: Mapping[str, int]
 
 
-def look() -> View:
+def look() -> IpsetView:
     contents, bans = {}, {}
     for line in ipset("save").splitlines():
         words = line.split()
@@ -42,7 +42,7 @@ def look() -> View:
                 contents[words[5]] = words[6].removeprefix("sha256=")
         elif "packets" in words:
             bans[words[2]] = int(words[4])
-    return View(contents, bans)
+    return IpsetView(contents, bans)
 
 
 def everything() -> tuple[Sequence[str], Sequence[str]]:

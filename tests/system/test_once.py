@@ -10,7 +10,7 @@ from pathlib import Path
 from support.feed_server import FeedServer, cut_length, status
 from support.network_namespace import in_network_namespace, nft
 from system.daemon_process import Installation
-from system.kernel_view import Ranges, expected, generation, standing
+from system.kernel_view import KernelRanges, expected, generation, standing
 
 PLAIN = ["192.0.2.1", "198.51.100.0/24", "203.0.113.5", "2001:db8:1::/48", "10.1.2.3", "192.168.0.0/16", "fe80::1", "::1"]
 RECORDS = ["198.51.100.128/25", "198.51.101.0/24", "2001:db8:1::5", "2001:db8:2::7"]
@@ -38,7 +38,7 @@ def furnish(place: Installation, server: FeedServer) -> None:
     )
 
 
-def whole() -> Mapping[int, Ranges]:
+def whole() -> Mapping[int, KernelRanges]:
     """What shall stand: what blocks comes before what only counts."""
     return expected({name: LISTS[name] for name in ("plain", "records", "peers", "table")}, ALLOW)
 

@@ -26,7 +26,7 @@ COUNTRIES = {"192.0.2.0/25": "NO", "192.0.2.128/25": "NO", "198.51.100.0/24": "S
 
 
 @dataclasses.dataclass
-class Place:
+class DatabaseFolder:
     """A folder with the databases that are named; those that are not written are not there."""
 
     folder: Path
@@ -58,17 +58,17 @@ class Place:
 
 
 @pytest.fixture
-def place(tmp_path: Path) -> Place:
-    return Place(tmp_path)
+def place(tmp_path: Path) -> DatabaseFolder:
+    return DatabaseFolder(tmp_path)
 
 
-def test_a_country_is_what_the_database_holds_for_it_in_few_networks(place: Place) -> None:
+def test_a_country_is_what_the_database_holds_for_it_in_few_networks(place: DatabaseFolder) -> None:
     place.write_countries()
     assert sample(place.held(Block(countries=("NO",)))) == ("192.0.2.0/24", "2001:db8::/32")
     assert sample(place.held(Block(countries=("NO", "SE")))) == ("192.0.2.0/24", "198.51.100.0/24", "2001:db8::/32")
 
 
-def test_countries_and_operators_come_from_a_file_each_and_are_one_list(place: Place) -> None:
+def test_countries_and_operators_come_from_a_file_each_and_are_one_list(place: DatabaseFolder) -> None:
     place.write_countries()
     place.write_operators()
     assert sample(place.held(Block(asns=(64496,)))) == ("192.0.2.64/26", "203.0.113.0/24")
@@ -80,7 +80,7 @@ def test_countries_and_operators_come_from_a_file_each_and_are_one_list(place: P
     )
 
 
-def test_of_two_databases_that_know_an_address_the_first_is_believed(place: Place) -> None:
+def test_of_two_databases_that_know_an_address_the_first_is_believed(place: DatabaseFolder) -> None:
     place.write_countries()
     (place.folder / "geoip").write_text("3221225984,3221226239,DK\n3325256704,3325256959,DK\n3405803776,3405804031,NO\n")
     assert sample(place.held(Block(countries=("NO",)))) == ("192.0.2.0/24", "203.0.113.0/24", "2001:db8::/32")
@@ -89,7 +89,7 @@ def test_of_two_databases_that_know_an_address_the_first_is_believed(place: Plac
     assert with_file.body == b""
 
 
-def test_nothing_is_read_again_while_the_databases_stand_still(place: Place) -> None:
+def test_nothing_is_read_again_while_the_databases_stand_still(place: DatabaseFolder) -> None:
     place.write_countries()
     block = Block(countries=("NO",))
     first = place.fetch(block)
@@ -101,39 +101,39 @@ def test_nothing_is_read_again_while_the_databases_stand_still(place: Place) -> 
     assert isinstance(place.fetch(block, first.validators), Download)
 
 
-def test_what_makes_it_due_is_what_its_etag_says(place: Place) -> None:
+def test_what_makes_it_due_is_what_its_etag_says(place: DatabaseFolder) -> None:
     place.write_countries()
     fetched = place.fetch(Block(countries=("NO",)))
     assert isinstance(fetched, Download)
     assert fetched.validators.etag == "\n".join(stamp_of(place.folder / name) for name in place.names)
 
 
-def test_without_any_database_the_list_cannot_be_had(place: Place) -> None:
+def test_without_any_database_the_list_cannot_be_had(place: DatabaseFolder) -> None:
     with pytest.raises(FetchError, match=r"no database of countries .* on this machine .*tor-geoipdb"):
         place.fetch(Block(countries=("NO",)))
 
 
-def test_operators_that_no_database_knows_are_a_fault_and_no_empty_list(place: Place) -> None:
+def test_operators_that_no_database_knows_are_a_fault_and_no_empty_list(place: DatabaseFolder) -> None:
     place.write_countries()
     with pytest.raises(FetchError, match="knows network operators"):
         place.fetch(Block(countries=("NO",), asns=(64496,)))
 
 
-def test_a_damaged_database_is_a_fault_and_not_half_a_country(place: Place) -> None:
+def test_a_damaged_database_is_a_fault_and_not_half_a_country(place: DatabaseFolder) -> None:
     place.write_countries()
     (place.folder / "geoip").write_text("<html>\n")
     with pytest.raises(FetchError, match="geoip cannot be used"):
         place.fetch(Block(countries=("NO",)))
 
 
-def test_other_sources_are_read_as_before(place: Place) -> None:
+def test_other_sources_are_read_as_before(place: DatabaseFolder) -> None:
     (place.folder / "list").write_text("192.0.2.1\n")
     fetched = place.fetch(None, path=place.folder / "list")
     assert isinstance(fetched, Download)
     assert fetched.body == b"192.0.2.1\n"
 
 
-def test_the_sample_that_ships_can_be_blocked(place: Place) -> None:
+def test_the_sample_that_ships_can_be_blocked(place: DatabaseFolder) -> None:
     write_mmdb(place.folder / "countries.mmdb", DOCUMENTATION)
     assert sample(place.held(Block(countries=("DK",)))) == ("203.0.113.0/24",)
     assert sample(place.held(Block(asns=(64496,)))) == ("192.0.2.0/24", "2001:db8:bad::/48")

@@ -29,7 +29,7 @@ from adapters.firewalls.holdings import (
     state,
 )
 from adapters.firewalls.killing import kill_while_changing, look_after_kills
-from adapters.firewalls.promises import Counting, Killed, Promises, Spans
+from adapters.firewalls.promises import AfterKill, Counting, Promises, RangeForm
 from banlistd.backends import BackendName
 from banlistd.core.addresses.sets import FAMILIES, AddressSet, from_numbers
 from banlistd.core.ruleset.diff import Change, MapChange, difference
@@ -47,11 +47,11 @@ __all__ = [
     "LOGGED",
     "MIXED",
     "NETS4",
+    "AfterKill",
     "Counting",
     "FirewallContract",
-    "Killed",
     "Promises",
-    "Spans",
+    "RangeForm",
     "Story",
     "addresses",
     "change_of",
@@ -371,7 +371,7 @@ class FirewallContract:
 
         self.run(story)
 
-    def test_ranges_that_are_no_networks_are_held_to_the_last_address(self, spans: Spans) -> None:
+    def test_ranges_that_are_no_networks_are_held_to_the_last_address(self, spans: RangeForm) -> None:
         ends4 = [(0xC0000201, 0xC0000206), (0x05000001, 0x0AFFFFFE), (0xCB007100, 0xCB007103), (0xFE000000, 0xFFFFFFFF)]
         ends6 = [(1 << 64, (1 << 96) + 5), ((0x2001 << 112) + 1, 0x2002 << 112)]
         columns = [
@@ -392,7 +392,7 @@ class FirewallContract:
             assert (await firewall.verify(less)).sound
             assert (await firewall.contents())[ALPHA.mark].ranges(Family.IPV4).count() == 5
 
-        assert spans in Spans
+        assert spans in RangeForm
         self.run(story)
 
     def test_a_hundred_thousand_entries_of_ipv6(self) -> None:
@@ -426,18 +426,18 @@ class FirewallContract:
 
         self.run(story)
 
-    def test_when_a_process_is_killed_in_a_change_the_markers_tell_what_stands(self, killed: Killed) -> None:
-        if killed is Killed.NOT_SAID:
+    def test_when_a_process_is_killed_in_a_change_the_markers_tell_what_stands(self, killed: AfterKill) -> None:
+        if killed is AfterKill.NOT_SAID:
             pytest.skip("nothing is said of a process that is killed")
         states = [large(turn) for turn in (0, 1)]
 
         async def story(firewall: Firewall) -> None:
             await firewall.apply(difference(None, states[0]))
-            await look_after_kills(self._words(), _KILLS, states, unknown=killed is Killed.MAYBE_UNKNOWN)
+            await look_after_kills(self._words(), _KILLS, states, unknown=killed is AfterKill.MAYBE_UNKNOWN)
 
         async def story_without_memory(firewall: Firewall) -> None:
             await firewall.apply(difference(None, states[0]))
             kill_while_changing(self._words())
             assert await opened(*self._words()).markers() == ()
 
-        self.run(story_without_memory if killed is Killed.NOTHING else story)
+        self.run(story_without_memory if killed is AfterKill.NOTHING else story)

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 
-class Killed(StrEnum):
+class AfterKill(StrEnum):
     """What stands when the process that was changing it has been killed."""
 
     OLD_OR_NEW = "old-or-new"
@@ -21,7 +21,7 @@ class Counting(StrEnum):
     NOT_SAID = "not-said"
 
 
-class Spans(StrEnum):
+class RangeForm(StrEnum):
     """What a range becomes that is no network."""
 
     RANGES = "kept-as-ranges"
@@ -31,6 +31,6 @@ class Spans(StrEnum):
 
 @dataclass(frozen=True)
 class Promises:
-    killed: Killed = Killed.NOT_SAID
+    killed: AfterKill = AfterKill.NOT_SAID
     counters: Counting = Counting.NOT_SAID
-    spans: Spans = Spans.NOT_SAID
+    spans: RangeForm = RangeForm.NOT_SAID

@@ -146,19 +146,19 @@ def _forward() -> None:
 
 
 @dataclass
-class Flood:
+class DatagramFlood:
     """How many of the datagrams of a banned address have arrived, once it is over."""
 
     arrived: int = 0
 
 
 @contextmanager
-def flooded(street: Street) -> Iterator[Flood]:
+def flooded(street: Street) -> Iterator[DatagramFlood]:
     """While datagrams of a banned address come without end.
 
     One whose rules are being evaluated when a change happens may see some of both states.
     """
-    flood, over = Flood(), Event()
+    flood, over = DatagramFlood(), Event()
     with closing(bound(street.guard, GUARD4)) as receiver, closing(bound(street.peer, BAD4)) as sender:
         pouring = Thread(target=_pour, args=(sender, receiver.getsockname(), over))
         pouring.start()

@@ -43,7 +43,7 @@ SSH_PORT = 22
 
 
 @dataclass(frozen=True)
-class Scene:
+class LockoutCase:
     guard: NetworkNamespace
     outside: NetworkNamespace
     folder: Path
@@ -106,7 +106,7 @@ def policy_under(direction: Direction) -> Policy:
 
 
 @pytest.fixture
-def scene(tmp_path: Path) -> Iterator[Scene]:
+def scene(tmp_path: Path) -> Iterator[LockoutCase]:
     with ExitStack() as stack:
         guard, outside = (stack.enter_context(NetworkNamespace()) for _ in range(2))
         guard.command("ip", "link", "add", "wan", "type", "veth", "peer", "name", "street", "netns", outside.path)
@@ -123,7 +123,7 @@ def scene(tmp_path: Path) -> Iterator[Scene]:
             guard.command("ip", "route", "add", "::/0" if ":" in gateway else "0.0.0.0/0", "via", gateway)
         (tmp_path / "etc").mkdir()
         (tmp_path / "etc/resolv.conf").write_text("".join(f"nameserver {address}\n" for address in RESOLVER), encoding="ascii")
-        yield Scene(guard, outside, tmp_path)
+        yield LockoutCase(guard, outside, tmp_path)
 
 
 def without_duplicate_detection(name: str) -> None:
@@ -138,7 +138,7 @@ each_version = pytest.mark.parametrize("version", [0, 1], ids=["ipv4", "ipv6"])
 @both
 @each_version
 def test_with_everything_banned_the_host_keeps_what_it_lives_by_and_a_stranger_is_kept_out(
-    scene: Scene, version: int, direction: Direction
+    scene: LockoutCase, version: int, direction: Direction
 ) -> None:
     guard, gateway = GUARD[version], GATEWAY[version]
     assert scene.arrives(STRANGER[version], guard, gateway)
@@ -155,7 +155,7 @@ def test_with_everything_banned_the_host_keeps_what_it_lives_by_and_a_stranger_i
 
 @both
 @each_version
-def test_a_live_ssh_session_goes_on_when_everything_is_banned(scene: Scene, version: int, direction: Direction) -> None:
+def test_a_live_ssh_session_goes_on_when_everything_is_banned(scene: LockoutCase, version: int, direction: Direction) -> None:
     family = (socket.AF_INET, socket.AF_INET6)[version]
     with (
         closing(scene.guard.run(partial(socket.create_server, (GUARD[version], SSH_PORT), family=family))) as listener,
@@ -194,7 +194,7 @@ EMBEDDED: Mapping[str, tuple[bytes, Callable[[str], str]]] = {
 @both
 @pytest.mark.parametrize("form", EMBEDDED)
 def test_a_list_in_another_form_bans_whom_it_names_and_not_what_the_host_lives_by(
-    scene: Scene, form: str, direction: Direction
+    scene: LockoutCase, form: str, direction: Direction
 ) -> None:
     body, written = EMBEDDED[form]
     friend, stranger = written(RESOLVER[0]), written(STRANGER[0])
@@ -213,7 +213,7 @@ def connect(client: str, server: str) -> socket.socket:
 
 
 @both
-def test_with_firehol_level_1_verbatim_the_private_network_goes_on(scene: Scene, direction: Direction) -> None:
+def test_with_firehol_level_1_verbatim_the_private_network_goes_on(scene: LockoutCase, direction: Direction) -> None:
     """It lists 0.0.0.0/8, 10.0.0.0/8, 127.0.0.0/8, 192.168.0.0/16 and 224.0.0.0/3."""
     body = real_list("feeds/fh16_firehol_level1.netset").read_bytes()
     addresses = scene.ban(body, direction)
@@ -237,7 +237,7 @@ def a_banned_address(addresses: AddressSet, direction: Direction) -> str:
 @both
 @pytest.mark.parametrize(("group", "sender"), [("224.0.0.251", STRANGER[0]), ("ff02::fb", "fe80")], ids=["ipv4", "ipv6"])
 def test_multicast_and_link_local_go_on_when_everything_is_banned(
-    scene: Scene, group: str, sender: str, direction: Direction
+    scene: LockoutCase, group: str, sender: str, direction: Direction
 ) -> None:
     """Out to a group whatever the version; in from a link-local sender."""
     scene.ban(EVERYTHING, direction)

@@ -2,13 +2,13 @@
 
 import asyncio
 
-from adapters.firewalls.contract import Counting, FirewallContract, Killed, Promises, Spans, Story
+from adapters.firewalls.contract import AfterKill, Counting, FirewallContract, Promises, RangeForm, Story
 from banlistd.adapters.firewalls.memory import MemoryFirewall
 from banlistd.backends import BackendName
 
 
 class TestMemoryFirewall(FirewallContract):
-    promises = Promises(Killed.NOTHING, Counting.NOTHING, Spans.RANGES)
+    promises = Promises(AfterKill.NOTHING, Counting.NOTHING, RangeForm.RANGES)
     backend = BackendName.MEMORY
 
     def run(self, story: Story) -> None:

@@ -14,10 +14,10 @@ from banlistd.adapters.storage.database import Database, open_database
 from banlistd.errors import LedgerError
 from support.disk import Disk
 
-Life = Callable[[Database], Awaitable[None]]
+DatabaseLife = Callable[[Database], Awaitable[None]]
 
 
-def live(path: Path, *lives: Life, scratch: Path | None = None) -> None:
+def run(path: Path, *lives: DatabaseLife, scratch: Path | None = None) -> None:
     async def run() -> None:
         async with open_database(path, scratch) as database:
             for life in lives:
@@ -26,7 +26,7 @@ def live(path: Path, *lives: Life, scratch: Path | None = None) -> None:
     asyncio.run(run())
 
 
-def put(name: str, mark: int) -> Life:
+def put(name: str, mark: int) -> DatabaseLife:
     async def work(connection: aiosqlite.Connection) -> None:
         await connection.execute("INSERT INTO sources VALUES (?, ?)", (name, mark))
 
@@ -49,7 +49,7 @@ async def names(database: Database) -> list[str]:
     return await database.read(work)
 
 
-def holds(*wanted: str) -> Life:
+def holds(*wanted: str) -> DatabaseLife:
     async def look(database: Database) -> None:
         assert await names(database) == [*wanted]
 
@@ -60,7 +60,7 @@ def is_sound(database: Database) -> Awaitable[None]:
     return _look(database, "")
 
 
-def fails_with(words: str) -> Life:
+def fails_with(words: str) -> DatabaseLife:
     return lambda database: _look(database, words)
 
 
@@ -74,7 +74,7 @@ def on_the_disk(path: Path) -> list[str]:
         return [row[0] for row in database.execute("SELECT source_id FROM sources ORDER BY mark")]
 
 
-def then(act: Callable[[], object]) -> Life:
+def then(act: Callable[[], object]) -> DatabaseLife:
     async def life(_: Database) -> None:
         await asyncio.to_thread(act)
 
@@ -99,7 +99,7 @@ async def tells(database: Database) -> None:
 def test_a_disk_that_fills_up_is_gone_around_and_has_everything_once_there_is_room(tmp_path: Path) -> None:
     with Disk(tmp_path / "disk") as disk:
         path = disk.place / "db"
-        live(
+        run(
             path,
             put("before", 1),
             then(disk.fill),
@@ -120,9 +120,9 @@ def test_a_disk_that_fills_up_is_gone_around_and_has_everything_once_there_is_ro
 def test_a_start_on_a_full_disk_knows_what_was_written_before(tmp_path: Path) -> None:
     with Disk(tmp_path / "disk") as disk:
         path = disk.place / "db"
-        live(path, put("before", 1))
+        run(path, put("before", 1))
         disk.fill()
-        live(
+        run(
             path,
             fails_with("SQLITE_"),
             holds("before"),
@@ -145,13 +145,13 @@ def test_a_start_on_a_read_only_disk_knows_what_was_written_before(tmp_path: Pat
             for file in disk.place.glob("db*"):
                 shutil.copy(file, left)
 
-        live(path, put("before", 1), then(crash))
+        run(path, put("before", 1), then(crash))
         if not clean:
             for file in left.iterdir():
                 shutil.copy(file, disk.place)
             (disk.place / "db-shm").unlink()
         disk.remount("ro")
-        live(
+        run(
             path,
             fails_with("SQLITE_"),
             holds("before"),
@@ -161,12 +161,12 @@ def test_a_start_on_a_read_only_disk_knows_what_was_written_before(tmp_path: Pat
             scratch=tmp_path,
         )
         disk.remount("rw")
-        live(path, is_sound, holds("before"))
+        run(path, is_sound, holds("before"))
 
 
 def test_a_disk_that_turns_read_only_is_gone_around(tmp_path: Path) -> None:
     with Disk(tmp_path / "disk") as disk:
-        live(
+        run(
             disk.place / "db",
             put("before", 1),
             then(disk.abort),
@@ -181,7 +181,7 @@ def test_a_disk_that_turns_read_only_is_gone_around(tmp_path: Path) -> None:
 def test_a_disk_that_dies_is_gone_around_and_its_file_is_taken_again_once_it_can_be_read(tmp_path: Path) -> None:
     with Disk(tmp_path / "disk") as disk:
         path = disk.place / "db"
-        live(
+        run(
             path,
             put("before", 1),
             then(disk.break_down),
@@ -203,15 +203,15 @@ def test_a_file_that_is_deleted_while_it_is_open_is_made_again_with_all_it_held(
         for file in tmp_path.glob("db*"):
             file.unlink()
 
-    live(path, put("before", 1), then(delete), put("after", 2), is_sound, tells, holds("before", "after"))
+    run(path, put("before", 1), then(delete), put("after", 2), is_sound, tells, holds("before", "after"))
     assert on_the_disk(path) == ["before", "after"]
 
 
 def test_a_file_that_is_replaced_while_it_is_open_is_taken_as_it_is(tmp_path: Path) -> None:
     path, other = tmp_path / "db", tmp_path / "other"
-    live(other, put("restored", 7))
+    run(other, put("restored", 7))
     # The journal of the file before is still beside it; it must not be played into this one.
-    live(path, put("before", 1), then(lambda: other.replace(path)), put("after", 8), is_sound, holds("restored", "after"))
+    run(path, put("before", 1), then(lambda: other.replace(path)), put("after", 8), is_sound, holds("restored", "after"))
     assert on_the_disk(path) == ["restored", "after"]
 
 
@@ -231,10 +231,10 @@ DAMAGES: dict[str, Callable[[Path], None]] = {
 @pytest.mark.parametrize("damage", DAMAGES)
 def test_a_damaged_file_is_moved_aside_whole_and_a_new_one_begun(tmp_path: Path, damage: str) -> None:
     path = tmp_path / "db"
-    live(path, put("lost", 1))
+    run(path, put("lost", 1))
     DAMAGES[damage](path)
     before = path.read_bytes()
-    live(path, put("after", 2), is_sound, tells, holds("after"))
+    run(path, put("after", 2), is_sound, tells, holds("after"))
     (aside,) = (file for file in tmp_path.glob("db.corrupt-*") if file.suffix.removeprefix(".corrupt-").isdecimal())
     assert aside.read_bytes() == before
     assert on_the_disk(path) == ["after"]
@@ -242,29 +242,29 @@ def test_a_damaged_file_is_moved_aside_whole_and_a_new_one_begun(tmp_path: Path,
 
 def test_damage_that_a_crash_left_is_found_at_the_start(tmp_path: Path) -> None:
     path = tmp_path / "db"
-    live(path, *(put(f"source-{number:04}" + "x" * 900, number + 1) for number in range(60)))
+    run(path, *(put(f"source-{number:04}" + "x" * 900, number + 1) for number in range(60)))
     # A leaf of the table that nothing reads at the start.
     spoil(path, path.stat().st_size - 3 * 4096, b"\xff" * 4096)
     path.with_name("db-wal").write_bytes(b"what a crash leaves")
-    live(path, is_sound, tells, holds())
+    run(path, is_sound, tells, holds())
     assert [*tmp_path.glob("db.corrupt-*")]
 
 
 def test_damage_that_shows_while_it_is_open_costs_what_was_in_it_and_no_more(tmp_path: Path) -> None:
     path = tmp_path / "db"
-    live(path, *(put(f"source-{number:04}" + "x" * 900, number + 1) for number in range(60)))
+    run(path, *(put(f"source-{number:04}" + "x" * 900, number + 1) for number in range(60)))
     spoil(path, 2 * 4096, b"\xff" * (path.stat().st_size - 2 * 4096))
-    live(path, put("after", 100), is_sound, tells, holds("after"))
+    run(path, put("after", 100), is_sound, tells, holds("after"))
     assert on_the_disk(path) == ["after"]
 
 
 def test_a_newer_file_is_left_alone_and_the_state_is_in_memory(tmp_path: Path) -> None:
     path = tmp_path / "db"
-    live(path, put("newer", 1))
+    run(path, put("newer", 1))
     with closing(sqlite3.connect(path)) as database:
         database.execute("PRAGMA user_version = 99")
     before = path.read_bytes()
-    live(path, fails_with("schema 99"), tells, holds(), put("during", 1), holds("during"), does_not_mend)
+    run(path, fails_with("schema 99"), tells, holds(), put("during", 1), holds("during"), does_not_mend)
     assert path.read_bytes() == before
 
 
@@ -283,7 +283,7 @@ def test_a_writer_waits_for_another_process_and_readers_do_not_wait_for_the_writ
             await writer
         assert not database.fault
 
-    live(path, life, holds("before", "waited"))
+    run(path, life, holds("before", "waited"))
 
 
 def test_a_writer_that_waits_too_long_says_who_is_in_its_way(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -297,7 +297,7 @@ def test_a_writer_that_waits_too_long_says_who_is_in_its_way(tmp_path: Path, mon
                 await put("never", 1)(database)
         assert not database.fault
 
-    live(path, life, holds())
+    run(path, life, holds())
 
 
 def test_a_start_while_another_process_holds_the_file_goes_on_in_memory(
@@ -305,10 +305,10 @@ def test_a_start_while_another_process_holds_the_file_goes_on_in_memory(
 ) -> None:
     monkeypatch.setattr("banlistd.adapters.storage.database._PATIENCE", 0.0)
     path = tmp_path / "db"
-    live(path, put("before", 1))
+    run(path, put("before", 1))
     with closing(sqlite3.connect(path, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
-        live(
+        run(
             path,
             fails_with("SQLITE_BUSY"),
             holds("before"),
@@ -331,6 +331,6 @@ def test_power_cuts_lose_nothing_that_was_acknowledged(tmp_path: Path) -> None:
                     kept.append(name)
                 disk.break_down()
 
-            live(path, is_sound, holds(*kept), write_until_the_cut)
+            run(path, is_sound, holds(*kept), write_until_the_cut)
             disk.remount()
         assert on_the_disk(path) == kept

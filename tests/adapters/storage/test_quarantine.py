@@ -19,7 +19,7 @@ HELD = Quarantined(SOURCE, ContentHash("a" * 64), b"snapshot", "shrunk", "too fe
 _: type[Quarantine] = QuarantineTable
 
 
-def work(path: Path, use: Callable[[QuarantineTable], Awaitable[None]]) -> None:
+def run(path: Path, use: Callable[[QuarantineTable], Awaitable[None]]) -> None:
     async def run() -> None:
         async with open_database(path / "db") as database:
             await use(QuarantineTable(database))
@@ -36,8 +36,8 @@ def test_what_is_held_back_is_found_again_after_a_restart(tmp_path: Path) -> Non
         assert await quarantine.quarantined(SOURCE) == HELD
         assert await quarantine.quarantined(OTHER) is None
 
-    work(tmp_path, before)
-    work(tmp_path, after)
+    run(tmp_path, before)
+    run(tmp_path, after)
 
 
 def test_the_same_content_again_moves_its_counters_and_leaves_the_snapshot(tmp_path: Path) -> None:
@@ -47,7 +47,7 @@ def test_the_same_content_again_moves_its_counters_and_leaves_the_snapshot(tmp_p
         await quarantine.hold_back(again)
         assert await quarantine.quarantined(SOURCE) == dataclasses.replace(again, snapshot=b"snapshot")
 
-    work(tmp_path, use)
+    run(tmp_path, use)
 
 
 def test_other_content_takes_the_place_of_what_was_held_back_and_of_its_approval(tmp_path: Path) -> None:
@@ -59,7 +59,7 @@ def test_other_content_takes_the_place_of_what_was_held_back_and_of_its_approval
         assert await quarantine.quarantined(SOURCE) == other
         assert not await quarantine.approve(SOURCE, HELD.content_hash)
 
-    work(tmp_path, use)
+    run(tmp_path, use)
 
 
 def test_only_what_is_held_back_can_be_approved(tmp_path: Path) -> None:
@@ -71,7 +71,7 @@ def test_only_what_is_held_back_can_be_approved(tmp_path: Path) -> None:
         assert held is not None
         assert held.approved is True
 
-    work(tmp_path, use)
+    run(tmp_path, use)
 
 
 def test_a_good_list_clears_the_quarantine_and_what_was_told(tmp_path: Path) -> None:
@@ -88,7 +88,7 @@ def test_a_good_list_clears_the_quarantine_and_what_was_told(tmp_path: Path) -> 
         await quarantine.confirm(SOURCE, 9.0, has_end_count=False)
         assert await quarantine.health(SOURCE) == SourceHealth(9.0)
 
-    work(tmp_path, use)
+    run(tmp_path, use)
 
 
 def test_an_upgrade_knows_when_each_list_was_last_good(tmp_path: Path) -> None:
@@ -106,4 +106,4 @@ def test_an_upgrade_knows_when_each_list_was_last_good(tmp_path: Path) -> None:
     async def use(quarantine: QuarantineTable) -> None:
         assert await quarantine.health(SOURCE) == SourceHealth(6.0)
 
-    work(tmp_path, use)
+    run(tmp_path, use)

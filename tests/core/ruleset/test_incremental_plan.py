@@ -13,32 +13,32 @@ from banlistd.core.ruleset.state import MapEntries
 from banlistd.model import Action, Direction, Family, Mark, SourceId, SourceSlot
 
 V4, V6 = Family.IPV4, Family.IPV6
-Spans = list[tuple[int, int]]
+SpanList = list[tuple[int, int]]
 NOTHING = {family: Ranges.none(family) for family in FAMILIES}
 
 # At both ends of the space, where there is no address before the first and none after the last.
 _EDGES = {V4: (0, 2**32 - 24), V6: (0, 2**64 - 12, 2**128 - 24)}
 
 
-def ends(family: Family, spans: Spans, end: int) -> np.ndarray[tuple[int], np.dtype[np.generic]]:
+def ends(family: Family, spans: SpanList, end: int) -> np.ndarray[tuple[int], np.dtype[np.generic]]:
     return from_numbers(family, [span[end] for span in spans])
 
 
 @dataclass(frozen=True)
-class World:
+class PlanCase:
     """One family's spans of each source (None: no content yet), and what is barred."""
 
     family: Family
     sources: tuple[SourceSlot, ...]
-    spans: dict[SourceId, Spans | None]
-    never_banned: Spans
+    spans: dict[SourceId, SpanList | None]
+    never_banned: SpanList
 
     def basis(self) -> Basis:
         contents = {source_id: self._content(spans) for source_id, spans in self.spans.items() if spans is not None}
         never_banned = union_of(self.family, ends(self.family, self.never_banned, 0), ends(self.family, self.never_banned, 1))
         return Basis(self.sources, contents, NOTHING, NOTHING | {self.family: never_banned})
 
-    def _content(self, spans: Spans) -> AddressSet:
+    def _content(self, spans: SpanList) -> AddressSet:
         first, last = ends(self.family, spans, 0), ends(self.family, spans, 1)
         return AddressSet.of(first, last) if self.family is V4 else AddressSet.of(first6=first, last6=last)
 
@@ -48,19 +48,19 @@ owners = st.lists(st.tuples(st.sampled_from(Action), st.sampled_from(Direction))
 )
 
 
-def spans_of(family: Family, most: int) -> st.SearchStrategy[Spans]:
+def spans_of(family: Family, most: int) -> st.SearchStrategy[SpanList]:
     top = 2 ** (32 if family is V4 else 128) - 1
     first = st.builds(lambda edge, step: edge + step, st.sampled_from(_EDGES[family]), st.integers(0, 23))
     return st.lists(st.builds(lambda low, more: (low, min(low + more, top)), first, st.integers(0, 5)), max_size=most)
 
 
-def worlds_of(family: Family, sources: tuple[SourceSlot, ...]) -> st.SearchStrategy[tuple[World, World]]:
+def worlds_of(family: Family, sources: tuple[SourceSlot, ...]) -> st.SearchStrategy[tuple[PlanCase, PlanCase]]:
     contents = st.fixed_dictionaries({one.source_id: st.none() | spans_of(family, 6) for one in sources})
-    world = st.builds(World, st.just(family), st.just(sources), contents, spans_of(family, 2))
+    world = st.builds(PlanCase, st.just(family), st.just(sources), contents, spans_of(family, 2))
     # Often only one source, or only what is barred, is another: the rest must stay as it is.
     some = st.sets(st.sampled_from([one.source_id for one in sources]), max_size=2)
 
-    def mixed(one: World, other: World, taken: set[SourceId], never_banned: bool) -> tuple[World, World]:
+    def mixed(one: PlanCase, other: PlanCase, taken: set[SourceId], never_banned: bool) -> tuple[PlanCase, PlanCase]:
         spans = one.spans | {source_id: other.spans[source_id] for source_id in taken}
         return one, replace(one, spans=spans, never_banned=other.never_banned if never_banned else one.never_banned)
 
@@ -77,7 +77,7 @@ def alike(one: MapEntries, other: MapEntries) -> bool:
 
 
 @given(two_worlds)
-def test_a_revised_plan_is_the_whole_plan(worlds: tuple[World, World]) -> None:
+def test_a_revised_plan_is_the_whole_plan(worlds: tuple[PlanCase, PlanCase]) -> None:
     was, basis = (world.basis() for world in worlds)
     state, _ = revise(was.plan([]), basis, {family: region_between(family, was, basis) for family in FAMILIES}, [])
     whole = basis.plan([])
@@ -87,7 +87,7 @@ def test_a_revised_plan_is_the_whole_plan(worlds: tuple[World, World]) -> None:
 
 
 @given(two_worlds)
-def test_what_differs_is_the_same_with_moves_or_without(worlds: tuple[World, World]) -> None:
+def test_what_differs_is_the_same_with_moves_or_without(worlds: tuple[PlanCase, PlanCase]) -> None:
     was, basis = (world.basis() for world in worlds)
     held = was.plan([])
     state, moves = revise(held, basis, {family: region_between(family, was, basis) for family in FAMILIES}, [])

@@ -30,7 +30,7 @@ def marker(mark: int, content: str = "a", policy: str = "p") -> Marker:
 
 
 @dataclass(frozen=True)
-class World:
+class PlanInput:
     sources: tuple[SourceSlot, ...]
     spans: dict[SourceId, list[tuple[int, int]]]
     never_banned: list[tuple[int, int]]
@@ -51,7 +51,7 @@ owners = st.lists(st.tuples(st.sampled_from(Action), st.sampled_from(Direction))
 )
 worlds = owners.flatmap(
     lambda sources: st.builds(
-        World,
+        PlanInput,
         st.just(sources),
         st.fixed_dictionaries({one.source_id: st.lists(span, max_size=5) for one in sources}),
         st.lists(span, max_size=2),
@@ -59,7 +59,7 @@ worlds = owners.flatmap(
 )
 
 
-def owner_by_hand(world: World, number: int, direction: Direction, *, blocks: bool) -> int | None:
+def owner_by_hand(world: PlanInput, number: int, direction: Direction, *, blocks: bool) -> int | None:
     """The first source in order that holds the address; watchers only get what no blocking source holds."""
     if any(first <= number <= last for first, last in world.never_banned):
         return None
@@ -93,8 +93,8 @@ LANES = [
 
 
 @given(worlds)
-@example(World((owner(1, Action.LOG), owner(2)), {SourceId("s1"): [(0, 1)], SourceId("s2"): [(0, 0)]}, []))
-def test_every_address_belongs_to_the_first_source_in_order_that_holds_it(world: World) -> None:
+@example(PlanInput((owner(1, Action.LOG), owner(2)), {SourceId("s1"): [(0, 1)], SourceId("s2"): [(0, 0)]}, []))
+def test_every_address_belongs_to_the_first_source_in_order_that_holds_it(world: PlanInput) -> None:
     state = world.state()
     for hook, direction, blocks in LANES:
         for number in range(SPACE + 1):
@@ -102,7 +102,7 @@ def test_every_address_belongs_to_the_first_source_in_order_that_holds_it(world:
 
 
 @given(worlds)
-def test_elements_of_a_map_are_sorted_and_disjoint(world: World) -> None:
+def test_elements_of_a_map_are_sorted_and_disjoint(world: PlanInput) -> None:
     for map_entries in world.state().map_entries.values():
         assert (map_entries.first <= map_entries.last).all()
         assert (map_entries.first[1:] > map_entries.last[:-1]).all()
@@ -120,7 +120,7 @@ def triples(map_entries: MapEntries) -> set[tuple[int, int, int]]:
 
 
 @given(worlds, worlds)
-def test_a_difference_leads_from_what_stands_to_what_shall_stand(before: World, after: World) -> None:
+def test_a_difference_leads_from_what_stands_to_what_shall_stand(before: PlanInput, after: PlanInput) -> None:
     present, desired = before.state(), after.state()
     change = difference(present, desired)
     changed = {one.map: one for one in change.maps}
@@ -135,7 +135,7 @@ def test_a_difference_leads_from_what_stands_to_what_shall_stand(before: World, 
 
 
 @given(worlds)
-def test_nothing_differs_from_itself(world: World) -> None:
+def test_nothing_differs_from_itself(world: PlanInput) -> None:
     assert difference(world.state(), world.state()).is_empty
 
 
@@ -205,8 +205,8 @@ def test_ipv6_is_planned_like_ipv4() -> None:
 
 
 @given(worlds)
-@example(World((owner(1), owner(2)), {SourceId("s1"): [(0, 4)], SourceId("s2"): [(4, 5)]}, []))
-def test_what_maps_hold_planned_again_leads_to_the_same_maps(world: World) -> None:
+@example(PlanInput((owner(1), owner(2)), {SourceId("s1"): [(0, 4)], SourceId("s2"): [(4, 5)]}, []))
+def test_what_maps_hold_planned_again_leads_to_the_same_maps(world: PlanInput) -> None:
     held = world.state()
     found = contents_of(held.map_entries)
     contents = {one.source_id: found[one.mark] for one in world.sources if one.mark in found}

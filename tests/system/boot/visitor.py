@@ -75,14 +75,14 @@ class Visitor:
                 heard.append(receiver.recv(16))
             return b"asked" in heard
 
-    def flood(self, *banned: str) -> "Flood":
+    def flood(self, *banned: str) -> "PacketFlood":
         """Packets from these addresses and from the clean one without a pause, until the context is left."""
         receiver = self._machine.network.run(functools.partial(_bound, HERE))
         senders = [self._network.run(functools.partial(_bound, address)) for address in (self._clean, *banned)]
-        return Flood(receiver, senders, self._clean)
+        return PacketFlood(receiver, senders, self._clean)
 
 
-class Flood:
+class PacketFlood:
     """`arrived`: where packets came from, each address once. It is complete when the context is left."""
 
     def __init__(self, receiver: socket.socket, senders: Sequence[socket.socket], clean: str) -> None:

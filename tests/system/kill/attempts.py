@@ -7,23 +7,23 @@ from system.daemon_process import Daemon
 from system.kernel_view import View, look
 from system.kill.nursery import Nursling
 from system.kill.tracer import Watch
-from system.kill.world import Ended, Scene, World, end_of
+from system.kill.world import Ended, KillFixture, KillScenario, end_of
 
 
-def run_once(world: World, scene: Scene, watch: Watch | None = None) -> Ended:
+def run_once(world: KillFixture, scene: KillScenario, watch: Watch | None = None) -> Ended:
     """`banlistd --once` in a scene."""
     world.show(scene)
     return world.once(watch)
 
 
-def run_daemon(world: World, scene: Scene, watch: Watch | None = None) -> Ended:
+def run_daemon(world: KillFixture, scene: KillScenario, watch: Watch | None = None) -> Ended:
     """A daemon from its start to its orderly end; meanwhile every list is polled, and questions are answered."""
     world.show(scene)
     daemon = world.place.begin(watch=watch)
     return _see_through(world, scene, daemon, "service_started")
 
 
-def refresh(world: World, old: Scene, new: Scene, watch: Watch) -> Ended:
+def refresh(world: KillFixture, old: KillScenario, new: KillScenario, watch: Watch) -> Ended:
     """A daemon that is told to poll its lists, which have changed; counted from there on."""
     daemon = _settled(world, old, watch)
     world.show(new)
@@ -31,7 +31,7 @@ def refresh(world: World, old: Scene, new: Scene, watch: Watch) -> Ended:
     return _see_through(world, new, daemon)
 
 
-def reload(world: World, old: Scene, new: Scene, watch: Watch) -> Ended:
+def reload(world: KillFixture, old: KillScenario, new: KillScenario, watch: Watch) -> Ended:
     """A daemon that is told to read its configuration, which has changed; counted from there on."""
     daemon = _settled(world, old, watch)
     world.show(new)
@@ -40,7 +40,7 @@ def reload(world: World, old: Scene, new: Scene, watch: Watch) -> Ended:
     return _see_through(world, new, daemon, "config_reloaded", "config_rejected")
 
 
-def approve(world: World, old: Scene, new: Scene, watch: Watch) -> Ended:
+def approve(world: KillFixture, old: KillScenario, new: KillScenario, watch: Watch) -> Ended:
     """A daemon that is told to take what a guard holds back; counted from there on."""
     daemon = _settled(world, old, watch)
     world.show(new)
@@ -49,7 +49,7 @@ def approve(world: World, old: Scene, new: Scene, watch: Watch) -> Ended:
     return _see_through(world, new, daemon)
 
 
-def approve_again(world: World, scene: Scene) -> Ended:
+def approve_again(world: KillFixture, scene: KillScenario) -> Ended:
     """The start after that: what is still held back is approved once more."""
     world.show(scene)
     daemon = world.place.begin()
@@ -58,14 +58,14 @@ def approve_again(world: World, scene: Scene) -> Ended:
     return _see_through(world, scene, daemon)
 
 
-def _approve_all(world: World) -> None:
+def _approve_all(world: KillFixture) -> None:
     with suppress(BanlistdError):  # the kill
         held = [content["id"] for content in world.ask("GET", "quarantine")]
         if held:
             world.ask("POST", "approve", sources=held)
 
 
-def _settled(world: World, scene: Scene, watch: Watch) -> Daemon:
+def _settled(world: KillFixture, scene: KillScenario, watch: Watch) -> Daemon:
     world.show(scene)
     daemon = world.place.begin(watch=watch, armed=False)
     daemon.wait_for("service_started")
@@ -77,7 +77,7 @@ def _arm(daemon: Daemon) -> None:
     daemon.process.arm()
 
 
-def _see_through(world: World, scene: Scene, daemon: Daemon, *events: str) -> Ended:
+def _see_through(world: KillFixture, scene: KillScenario, daemon: Daemon, *events: str) -> Ended:
     """Wait for one of the events, ask for a poll of all lists, ask what an operator asks, end. Any of it may meet a kill."""
     if events:
         daemon.find(*events)
@@ -95,7 +95,7 @@ def _see_through(world: World, scene: Scene, daemon: Daemon, *events: str) -> En
     return ended
 
 
-def check_the_answers(world: World, scene: Scene) -> View:
+def check_the_answers(world: KillFixture, scene: KillScenario) -> View:
     """Nobody writes meanwhile: what banlistctl says is what stands."""
     view = look()
     assert (view.ranges, view.blocking) == world.state(scene, world.hashes(scene))

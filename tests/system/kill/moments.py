@@ -22,12 +22,12 @@ from system.kill.attempts import check_the_answers
 from system.kill.nursery import Nursling
 from system.kill.oracle import check_the_ledger, check_what_is_left, check_what_is_restored, ledger_of, normal
 from system.kill.scenes import CONFIGURED, PLAIN, UPDATED
-from system.kill.world import Ended, Scene, World, end_of
+from system.kill.world import Ended, KillFixture, KillScenario, end_of
 
 # How often the start that follows a kill is killed as well.
 _KILLED_AGAIN = 0.25
 
-SMALL: Sequence[Scene] = (PLAIN, UPDATED, *CONFIGURED.values())
+SMALL: Sequence[KillScenario] = (PLAIN, UPDATED, *CONFIGURED.values())
 
 
 def _hosts(first: int) -> list[str]:
@@ -35,9 +35,9 @@ def _hosts(first: int) -> list[str]:
     return [f"11.{number >> 16}.{number >> 8 & 255}.{number & 255}" for number in range(first, first + 20_000, 2)]
 
 
-_LARGE = Scene({"feed": _hosts(0), "other": PLAIN.lists["other"]})
-_MOVED = Scene({"feed": _hosts(10_000), "other": UPDATED.lists["other"]})
-LARGE: Sequence[Scene] = (
+_LARGE = KillScenario({"feed": _hosts(0), "other": PLAIN.lists["other"]})
+_MOVED = KillScenario({"feed": _hosts(10_000), "other": UPDATED.lists["other"]})
+LARGE: Sequence[KillScenario] = (
     _LARGE,
     _MOVED,
     dataclasses.replace(_MOVED, actions={"feed": "count"}),
@@ -58,12 +58,12 @@ class Way(StrEnum):
 class Killer:
     """A machine whose daemon serves one of the scenes, undisturbed but for its death."""
 
-    def __init__(self, world: World, scenes: Sequence[Scene], dice: random.Random) -> None:
+    def __init__(self, world: KillFixture, scenes: Sequence[KillScenario], dice: random.Random) -> None:
         self.kills = Counter[str]()
         self._world = world
         self._scenes = scenes
         self._dice = dice
-        self._finals: dict[Scene, str] = {}
+        self._finals: dict[KillScenario, str] = {}
         self._spans: dict[Way, float] = {}
         for scene in scenes:
             world.learn(scene)
@@ -96,7 +96,7 @@ class Killer:
             error.add_note(f"{way} to {self._scenes.index(new)} from {self._scenes.index(old)}: {killed}")
             raise
 
-    def _choose(self) -> tuple[Scene, Way]:
+    def _choose(self) -> tuple[KillScenario, Way]:
         new = self._dice.choice([scene for scene in self._scenes if scene is not self._scene])
         way = self._dice.choice(list(Way))
         # A poll alone does not bring a configuration into force.
@@ -133,7 +133,7 @@ class Killer:
         process.kill_all() if self._dice.random() < 0.5 else process.kill()
         self._asking.join()
 
-    def _look_at_what_is_left(self, old: Scene, new: Scene) -> tuple[View, int]:
+    def _look_at_what_is_left(self, old: KillScenario, new: KillScenario) -> tuple[View, int]:
         left = look()
         check_what_is_left(self._world, [old, new], left, in_steps=True)
         return left, generation()
@@ -163,7 +163,7 @@ class Killer:
         assert normal(view.listing) == self._finals[self._scene]
         return daemon
 
-    def _time(self, way: Way, scene: Scene) -> None:
+    def _time(self, way: Way, scene: KillScenario) -> None:
         """How long it takes where nobody disturbs it, and other work on the machine the least."""
         self._scene = scene
         began = time.monotonic()
@@ -172,7 +172,7 @@ class Killer:
         self._spans[way] = min(self._spans.get(way, math.inf), time.monotonic() - began)
 
 
-def kill_often(world: World, scenes: Sequence[Scene], count: int, seed: int | None) -> Counter[str]:
+def kill_often(world: KillFixture, scenes: Sequence[KillScenario], count: int, seed: int | None) -> Counter[str]:
     """Kill at least so often; what was going on each time, and how often. A seed brings back the dice, but not the moments."""
     seed = random.SystemRandom().getrandbits(32) if seed is None else seed
     killer = Killer(world, scenes, random.Random(seed))

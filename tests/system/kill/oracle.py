@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from system.daemon_process import answer_of
-from system.kernel_view import Ranges, View, generation, look
-from system.kill.world import Ended, FirewallState, Scene, World
+from system.kernel_view import KernelRanges, View, generation, look
+from system.kill.world import Ended, KernelSnapshot, KillFixture, KillScenario
 
 Ledger = Mapping[int, tuple[str, str | None, str]]
 """The runs by their ids: source, content hash, state; the newest last."""
@@ -28,7 +28,7 @@ def accepted(ledger: Ledger) -> Mapping[str, str]:
     return {source_id: content_hash for source_id, content_hash, state in ledger.values() if content_hash and state != "failed"}
 
 
-def check_what_is_left(world: World, scenes: Sequence[Scene], view: View, *, in_steps: bool) -> None:
+def check_what_is_left(world: KillFixture, scenes: Sequence[KillScenario], view: View, *, in_steps: bool) -> None:
     """Each source stands whole, by its marker, under the old configuration or the new one.
 
     `in_steps`: some change takes two transactions; between them each address has the owner that it had or the one that it gets.
@@ -45,12 +45,12 @@ def check_what_is_left(world: World, scenes: Sequence[Scene], view: View, *, in_
         _check_that_the_banned_are_dropped(view.listing)
 
 
-def _standing(world: World, scene: Scene, view: View) -> FirewallState:
+def _standing(world: KillFixture, scene: KillScenario, view: View) -> KernelSnapshot:
     """Under this configuration, with the contents that the markers name."""
     return world.state(scene, {name: view.contents[name] for name in scene.sources if name in view.contents})
 
 
-def _on_the_way(world: World, scene: Scene, to: Scene, view: View) -> Sequence[FirewallState]:
+def _on_the_way(world: KillFixture, scene: KillScenario, to: KillScenario, view: View) -> Sequence[KernelSnapshot]:
     """Under this configuration, where some sources have their new contents already and the others what their markers name."""
     new = world.hashes(to)
     choices = {name: {held[name] for held in (view.contents, new) if name in held} for name in scene.sources}
@@ -58,14 +58,14 @@ def _on_the_way(world: World, scene: Scene, to: Scene, view: View) -> Sequence[F
     return [world.state(scene, dict(zip(choices, mix, strict=True))) for mix in product(*choices.values())]
 
 
-def _check_owners(left: Ranges, candidates: Sequence[Ranges]) -> None:
+def _check_owners(left: KernelRanges, candidates: Sequence[KernelRanges]) -> None:
     edges = sorted({edge for ranges in [left, *candidates] for first, last, _ in ranges for edge in (first, last + 1)})
     for address in edges:
         owner = _owner(left, address)
         assert owner in {_owner(ranges, address) for ranges in candidates}, f"{address} stands for {owner or 'nobody'}"
 
 
-def _owner(ranges: Ranges, address: int) -> str:
+def _owner(ranges: KernelRanges, address: int) -> str:
     at = bisect_right(ranges, (address, 1 << 128, "")) - 1
     return ranges[at][2] if at >= 0 and ranges[at][1] >= address else ""
 
@@ -88,7 +88,7 @@ def rules_of(listing: Sequence[Mapping[str, Any]]) -> Mapping[str, list[Any]]:
 
 
 def check_the_end(
-    world: World, scene: Scene, left: View, moved: int, before: Ledger, killed: Ended, again: Ended, final: View
+    world: KillFixture, scene: KillScenario, left: View, moved: int, before: Ledger, killed: Ended, again: Ended, final: View
 ) -> None:
     """All stands as if nobody had been killed, and what stood already was not written again.
 
@@ -112,7 +112,7 @@ def _markers(view: View) -> str:
     return json.dumps(_without_chance(markers), sort_keys=True)
 
 
-def check_the_ledger(world: World, scene: Scene, killed: Ended, before: Ledger) -> None:
+def check_the_ledger(world: KillFixture, scene: KillScenario, killed: Ended, before: Ledger) -> None:
     """What was written down, or told to be completed, is there; no run is left open; each list is what it is on its server.
 
     `before`: what the killed one left.
@@ -127,7 +127,7 @@ def check_the_ledger(world: World, scene: Scene, killed: Ended, before: Ledger) 
     assert {name: newest[name] for name in scene.lists} == {name: served[name] for name in scene.lists}
 
 
-def check_what_is_restored(world: World, scene: Scene, before: Ledger, view: View) -> None:
+def check_what_is_restored(world: KillFixture, scene: KillScenario, before: Ledger, view: View) -> None:
     """After a start every source of the configuration holds its newest content, from the ledger or, where it was due, anew."""
     new = world.hashes(scene)
     for name, content_hash in accepted(before).items():

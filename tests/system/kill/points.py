@@ -11,7 +11,7 @@ from itertools import count
 from system.kernel_view import View, generation, look
 from system.kill.oracle import check_the_end, check_what_is_left, ledger_of
 from system.kill.tracer import Trail, Victim, Watch
-from system.kill.world import Ended, Scene, World
+from system.kill.world import Ended, KillFixture, KillScenario
 
 # No run that a test sweeps makes as many; a sweep that never ends is a fault of its own.
 _MOST = 2000
@@ -26,9 +26,9 @@ class Crossing:
     holds, after the kill and at the end.
     """
 
-    world: World
-    old: Scene | None
-    new: Scene
+    world: KillFixture
+    old: KillScenario | None
+    new: KillScenario
     prepare: Callable[[], None]
     attempt: Callable[[Watch], Ended]
     again: Callable[[], Ended]

@@ -14,7 +14,7 @@ from system.kill.attempts import reload, run_daemon, run_once
 from system.kill.points import Crossing, sweep
 from system.kill.scenes import CONFIGURED, PLAIN, world_in
 from system.kill.tracer import Victim
-from system.kill.world import Scene
+from system.kill.world import KillScenario
 
 pytestmark = pytest.mark.sweep
 
@@ -52,7 +52,7 @@ def test_a_configuration_killed_at_any_call_of_a_reload_is_in_force_after_a_rest
 @in_network_namespace
 def test_no_half_of_a_long_script_is_carried_out(tmp_path: Path) -> None:
     # The first 4,096 octets, which a pipe takes at once, end with a line; every chain has lost its rules by then.
-    old = Scene({f"list-x{number}": [f"192.0.2.{number}"] for number in range(24)})
+    old = KillScenario({f"list-x{number}": [f"192.0.2.{number}"] for number in range(24)})
     new = dataclasses.replace(old, actions=dict.fromkeys(old.lists, "reject"))
     with world_in(tmp_path) as world:
         world.learn(old)

@@ -19,7 +19,7 @@ from system.kill.attempts import run_once
 from system.kill.points import Crossing, sweep
 from system.kill.scenes import PLAIN, UPDATED, world_in
 from system.kill.tracer import Victim
-from system.kill.world import Ended, Saved, World
+from system.kill.world import Ended, KillFixture, Saved
 
 pytestmark = pytest.mark.sweep
 
@@ -109,7 +109,7 @@ def test_a_migration_killed_at_any_call_loses_no_row_and_is_made_good_by_the_nex
     assert kills[Victim.DAEMON]
 
 
-def check_the_database(world: World, version: int, rows: Rows, ended: Ended) -> None:
+def check_the_database(world: KillFixture, version: int, rows: Rows, ended: Ended) -> None:
     with world.untouched_database() as file:
         schema, found = read(file)
         assert schema == NEWEST or (schema == version and ended.code != 0)

@@ -11,16 +11,16 @@ from banlistd.ctl.client import Question, ask
 from support.feed_server import FeedServer
 from support.network_namespace import nft
 from system.daemon_process import PATIENCE, Daemon, Installation
-from system.kernel_view import Ranges, expected, look
+from system.kernel_view import KernelRanges, expected, look
 from system.kill.nursery import Nursery, Nursling
 from system.kill.tracer import Trail, Watch
 
-FirewallState = tuple[Mapping[int, Ranges], Mapping[int, Ranges]]
+KernelSnapshot = tuple[Mapping[int, KernelRanges], Mapping[int, KernelRanges]]
 """What stands, and the part of it that blocks."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Scene:
+class KillScenario:
     """What an administrator and the servers have said: lists in order, what is done with each (drop), what is allowed.
 
     `more`: further words for each source. `owner`: who may write the table. `by_hand`: what an operator has banned before.
@@ -43,7 +43,7 @@ class Scene:
         """What the administrator's part of it is."""
         return tuple(self.lists), self.actions, self.allow, self.more, self.owner
 
-    def state(self, contents: Mapping[str, Sequence[str]]) -> FirewallState:
+    def state(self, contents: Mapping[str, Sequence[str]]) -> KernelSnapshot:
         """What stands under this configuration where these contents are held; what blocks comes before what watches."""
         held = [name for name in self.sources if name in contents]
         blocking = {name: contents[name] for name in held if self.actions.get(name, "drop") in {"drop", "reject"}}
@@ -84,7 +84,7 @@ class Saved:
     ruleset: str
 
 
-class World:
+class KillFixture:
     """It knows by its hash each content of a scene that was learnt."""
 
     def __init__(self, folder: Path, server: FeedServer, nursery: Nursery) -> None:
@@ -93,9 +93,9 @@ class World:
         self._folder = folder
         self._entries: dict[tuple[str, str], Sequence[str]] = {}
         self._hashes: dict[tuple[str, int], str] = {}
-        self._worked_out: dict[tuple[Any, ...], FirewallState] = {}
+        self._worked_out: dict[tuple[Any, ...], KernelSnapshot] = {}
 
-    def show(self, scene: Scene) -> None:
+    def show(self, scene: KillScenario) -> None:
         """Let the servers and the configuration say so."""
         for name, entries in scene.lists.items():
             self._server.serve(f"/{name}", "\n".join([*entries, ""]).encode(), etag=f'"{id(entries)}"')
@@ -105,7 +105,7 @@ class World:
         ]
         self.place.configure(*sources, allow=scene.allow, owner=scene.owner)
 
-    def learn(self, scene: Scene) -> None:
+    def learn(self, scene: KillScenario) -> None:
         """An undisturbed run in a scene tells what its contents are called."""
         self.show(scene)
         ended = self.once()
@@ -116,11 +116,11 @@ class World:
             self._entries[name, content_hash] = scene.sources[name]
             self._hashes[name, id(scene.sources[name])] = content_hash
 
-    def hashes(self, scene: Scene) -> Mapping[str, str]:
+    def hashes(self, scene: KillScenario) -> Mapping[str, str]:
         """The content hash of each source of a scene."""
         return {name: self._hashes[name, id(entries)] for name, entries in scene.sources.items()}
 
-    def state(self, scene: Scene, contents: Mapping[str, str]) -> FirewallState:
+    def state(self, scene: KillScenario, contents: Mapping[str, str]) -> KernelSnapshot:
         """What stands in a scene where these contents, by their hashes, are held."""
         held = {name: contents[name] for name in scene.sources if name in contents}
         key = (scene, *sorted(held.items()))

@@ -13,11 +13,11 @@ from adapters.firewalls.contract import (
     BETA,
     HOSTS4,
     NETS4,
+    AfterKill,
     Counting,
     FirewallContract,
-    Killed,
     Promises,
-    Spans,
+    RangeForm,
     Story,
     addresses,
     state,
@@ -54,7 +54,7 @@ def firewall(fail2ban: Fail2ban, jail: str) -> Fail2banFirewall:
 class TestFail2banFirewall(FirewallContract):
     # What a kill leaves is asked of a daemon in test_fail2ban_mishaps: a jail takes its time for 60,000.
     backend = BackendName.FAIL2BAN
-    promises = Promises(Killed.NOT_SAID, Counting.NOTHING, Spans.NETWORKS)
+    promises = Promises(AfterKill.NOT_SAID, Counting.NOTHING, RangeForm.NETWORKS)
 
     @pytest.fixture(autouse=True)
     def _told(self, fail2ban: Fail2ban) -> None:

@@ -16,11 +16,11 @@ from adapters.firewalls.contract import (
     HOSTS4,
     LOGGED,
     MIXED,
+    AfterKill,
     Counting,
     FirewallContract,
-    Killed,
     Promises,
-    Spans,
+    RangeForm,
     Story,
     addresses,
     large,
@@ -46,7 +46,7 @@ NFT = Iptables("nft")
 
 class OnIptables(FirewallContract):
     backend = BackendName.IPSET
-    promises = Promises(Killed.OLD_OR_NEW, Counting.BY_SOURCE, Spans.NETWORKS)
+    promises = Promises(AfterKill.OLD_OR_NEW, Counting.BY_SOURCE, RangeForm.NETWORKS)
     iptables = Iptables("")
 
     def run(self, story: Story) -> None:

@@ -17,11 +17,11 @@ from adapters.firewalls.contract import (
     LOGGED,
     MIXED,
     NETS4,
+    AfterKill,
     Counting,
     FirewallContract,
-    Killed,
     Promises,
-    Spans,
+    RangeForm,
     Story,
     addresses,
     owner,
@@ -42,7 +42,7 @@ EVERYTHING = {str(source.source_id): MIXED for source in EVERYONE}
 
 
 class TestNftablesFirewall(FirewallContract):
-    promises = Promises(Killed.OLD_OR_NEW, Counting.BY_SOURCE, Spans.RANGES)
+    promises = Promises(AfterKill.OLD_OR_NEW, Counting.BY_SOURCE, RangeForm.RANGES)
     backend = BackendName.NFTABLES
 
     def traces(self) -> str:
