@@ -1,4 +1,4 @@
-# bash completion for banlistctl(1) and banlistd(8)
+# bash completion for banlistctl(1) and banlistd(8). Generated from the commands' declarations by packaging/generate.
 
 _banlistctl_sources() {
     # The first column of the table, without its head.
@@ -6,38 +6,47 @@ _banlistctl_sources() {
 }
 
 _banlistctl() {
-    local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]} command="" word
+    local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]} command="" word words
     for word in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
         case $word in [a-z]*) command=$word && break ;; esac
     done
-    case $previous in
-    --runtime | --state | --config | --root)
-        mapfile -t COMPREPLY < <(compgen -d -- "$current")
-        return
+    case "$command $previous" in
+    *" --runtime") mapfile -t COMPREPLY < <(compgen -d -- "$current") && return ;;
+    "top --by") words="country asn source" ;;
+    "top --limit") words="" ;;
+    "history --limit") words="" ;;
+    "ban --for") words="" ;;
+    "ban --origin") words="" ;;
+    "ban --comment") words="" ;;
+    "unban --origin") words="" ;;
+    "teardown --config") mapfile -t COMPREPLY < <(compgen -d -- "$current") && return ;;
+    "teardown --state") mapfile -t COMPREPLY < <(compgen -d -- "$current") && return ;;
+    "install-units --backend") words="ipset fail2ban" ;;
+    "install-units --root") mapfile -t COMPREPLY < <(compgen -d -- "$current") && return ;;
+    *)
+        case $command in
+        "") words="status sources check top history timers protected ban unban bans quarantine approve refresh reload teardown install-units --version" ;;
+        top) words="--by --limit" ;;
+        history) words="--limit $(_banlistctl_sources)" ;;
+        ban) words="--for --origin --comment" ;;
+        unban) words="--origin" ;;
+        quarantine) words="$(_banlistctl_sources)" ;;
+        approve) words="$(_banlistctl_sources)" ;;
+        refresh) words="$(_banlistctl_sources)" ;;
+        teardown) words="--config --state" ;;
+        install-units) words="--backend --root" ;;
+        esac
+        words="$words --help --runtime --json"
         ;;
     esac
-    local words
-    case $command in
-    "") words="status sources check top history timers protected ban unban bans quarantine approve refresh reload teardown install-units --version" ;;
-    top) words="--by country asn source --limit" ;;
-    history) words="--limit $(_banlistctl_sources)" ;;
-    ban) words="--for --origin --comment" ;;
-    unban) words="--origin" ;;
-    quarantine | approve | refresh) words=$(_banlistctl_sources) ;;
-    teardown) words="--config --state" ;;
-    install-units) words="--backend ipset fail2ban --root" ;;
-    esac
-    mapfile -t COMPREPLY < <(compgen -W "$words --runtime --json --help" -- "$current")
+    mapfile -t COMPREPLY < <(compgen -W "$words" -- "$current")
 }
 
 _banlistd() {
     local current=${COMP_WORDS[COMP_CWORD]}
     case ${COMP_WORDS[COMP_CWORD - 1]} in
-    --runtime | --state | --config) mapfile -t COMPREPLY < <(compgen -d -- "$current") ;;
-    *)
-        local words="--config --state --runtime --check --once --dry-run --restore --teardown --version --help"
-        mapfile -t COMPREPLY < <(compgen -W "$words" -- "$current")
-        ;;
+    --config | --state | --runtime) mapfile -t COMPREPLY < <(compgen -d -- "$current") ;;
+    *) mapfile -t COMPREPLY < <(compgen -W "--help --config --state --runtime --version --check --once --dry-run --restore --teardown" -- "$current") ;;
     esac
 }
 

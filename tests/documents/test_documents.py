@@ -136,6 +136,32 @@ def test_a_completion_knows_every_command(path: Path) -> None:
         assert re.search(rf"[' \"]{command.name}[': \"]", path.read_text()), command.name
 
 
+@pytest.mark.parametrize(
+    ("words", "offered"),
+    [
+        ("banlistctl to", "top"),
+        ("banlistctl top --", "--by --limit --runtime --json --help"),
+        ("banlistctl top --by ", "country asn source"),
+        ("banlistctl --json ban --f", "--for"),
+        ("banlistctl ban --for ", ""),
+        ("banlistctl history ", "first second --limit --runtime --json --help"),
+        ("banlistctl approve s", "second"),
+        ("banlistctl teardown --state /us", "/usr"),
+        ("banlistctl --runtime /us", "/usr"),
+        ("banlistctl install-units --backend ip", "ipset"),
+        ("banlistd --dry", "--dry-run"),
+        ("banlistd --config /us", "/usr"),
+    ],
+)
+def test_bash_offers_what_can_follow(words: str, offered: str) -> None:
+    script = (
+        'banlistctl() { printf "ID STATE\\nfirst completed\\nsecond off\\n"; }; . "$1"; shift; COMP_WORDS=("$@");'
+        ' COMP_CWORD=$(($# - 1)); "_$1"; printf "%s\\n" "${COMPREPLY[@]}"'
+    )
+    command = ["bash", "-c", script, "bash", str(PACKAGING / "completions" / "banlistctl.bash"), *words.split(" ")]
+    assert set(subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()) == {*offered.split()}
+
+
 @pytest.mark.parametrize(("shell", "name"), [("bash", "banlistctl.bash"), ("zsh", "_banlistctl"), ("fish", "banlistctl.fish")])
 def test_a_completion_is_understood_by_its_shell(shell: str, name: str) -> None:
     if shutil.which(shell) is None:

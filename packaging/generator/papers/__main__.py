@@ -6,10 +6,14 @@ from collections.abc import Mapping, Sequence
 from itertools import chain
 from pathlib import Path
 
-from papers import backends, events, formats, schema
+from papers import backends, commands, completions, control_api, events, formats, schema
 from papers.paper import Paper
 
-PAPERS: Sequence[Paper] = tuple(chain(backends.PAPERS, events.PAPERS, formats.PAPERS, schema.PAPERS))
+PAPERS: Sequence[Paper] = tuple(
+    chain(
+        backends.PAPERS, commands.PAPERS, completions.PAPERS, control_api.PAPERS, events.PAPERS, formats.PAPERS, schema.PAPERS
+    )
+)
 
 TOP = Path(__file__).resolve().parents[3]
 

@@ -13,6 +13,13 @@ if TYPE_CHECKING:
 
 
 class SourceRow(TypedDict):
+    """`state`: never, pending, completed or failed. `entries`, `rejected`: of the newest import run. `owned`: set elements.
+
+    `packets`, `octets`: what its bans stopped; null if the firewall does not count. `due_at` null: at once, or off.
+    `extent`: how much of the address space a source with `block` covers, for a person. `quarantined`: the guard that refused
+    its newest content. `failures`: polls in a row. `error`: of the newest poll.
+    """
+
     id: str
     enabled: bool
     state: str

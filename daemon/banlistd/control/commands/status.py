@@ -12,6 +12,12 @@ if TYPE_CHECKING:
 
 
 class StatusAnswer(TypedDict):
+    """`since`: the start of the daemon. `failing`, `quarantined`, `stale`: how many enabled sources are.
+
+    `ledger_fault`: why the database is in memory only; empty while it is on the disk. `maps`: elements in each map.
+    `last_change`: the end of the newest import run.
+    """
+
     version: str
     state: str
     backend: str

@@ -1,0 +1,242 @@
+"""Completions of banlistctl and banlistd for bash, zsh and fish."""
+
+import argparse
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+from banlistd.__main__ import _parser as banlistd_parser
+from banlistd.control.declaration import Argument, Completes
+from banlistd.ctl.__main__ import parser_of
+from banlistd.ctl.commands import EVERY_COMMAND
+from papers.paper import Paper, whole
+
+_HEAD = "completion for banlistctl(1) and banlistd(8). Generated from the commands' declarations by packaging/generate.\n"
+
+
+class Option(NamedTuple):
+    """An option of a parser. `value`: the name of its value, or empty. `excludes`: options that cannot go with it."""
+
+    name: str
+    help: str
+    value: str
+    excludes: tuple[str, ...]
+
+
+def _options(parser: argparse.ArgumentParser) -> Sequence[Option]:
+    groups = [[action.option_strings[-1] for action in group._group_actions] for group in parser._mutually_exclusive_groups]  # noqa: SLF001 - argparse tells it nowhere else
+    return [
+        Option(name, action.help or "", str(action.metavar or ""), tuple(other for other in group if other != name))
+        for action in parser._actions  # noqa: SLF001 - as above
+        if action.option_strings
+        for name in action.option_strings[-1:]
+        for group in [next((group for group in groups if name in group), [])]
+    ]
+
+
+CTL_OPTIONS = _options(parser_of(()))
+DAEMON_OPTIONS = _options(banlistd_parser())
+
+
+def _named_options(arguments: Sequence[Argument]) -> Sequence[Argument]:
+    return [argument for argument in arguments if argument.is_option]
+
+
+def _takes_sources(arguments: Sequence[Argument]) -> bool:
+    return any(not argument.is_option and argument.completes is Completes.SOURCES for argument in arguments)
+
+
+# bash
+
+
+_BASH = """\
+_banlistctl_sources() {
+    # The first column of the table, without its head.
+    banlistctl sources 2>/dev/null | awk 'NR > 1 { print $1 }'
+}
+
+_banlistctl() {
+    local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]} command="" word words
+    for word in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
+        case $word in [a-z]*) command=$word && break ;; esac
+    done
+    case "$command $previous" in
+@VALUES@    *)
+        case $command in
+        "") words="@COMMANDS@" ;;
+@WORDS@        esac
+        words="$words @COMMON@"
+        ;;
+    esac
+    mapfile -t COMPREPLY < <(compgen -W "$words" -- "$current")
+}
+
+_banlistd() {
+    local current=${COMP_WORDS[COMP_CWORD]}
+    case ${COMP_WORDS[COMP_CWORD - 1]} in
+    @FOLDERS@) mapfile -t COMPREPLY < <(compgen -d -- "$current") ;;
+    *) mapfile -t COMPREPLY < <(compgen -W "@OPTIONS@" -- "$current") ;;
+    esac
+}
+
+complete -F _banlistctl banlistctl
+complete -F _banlistd banlistd
+"""
+
+
+def _bash() -> str:
+    names = " ".join(command.name for command in EVERY_COMMAND)
+    common = " ".join(option.name for option in CTL_OPTIONS if option.name != "--version")
+    return f"# bash {_HEAD}\n" + (
+        _BASH.replace("@VALUES@", "".join(_bash_values()))
+        .replace("@COMMANDS@", f"{names} --version")
+        .replace("@WORDS@", "".join(_bash_words()))
+        .replace("@COMMON@", common)
+        .replace("@FOLDERS@", " | ".join(option.name for option in DAEMON_OPTIONS if option.value))
+        .replace("@OPTIONS@", " ".join(option.name for option in DAEMON_OPTIONS))
+    )
+
+
+def _bash_values() -> Iterator[str]:
+    """What is offered behind an option that takes a value."""
+    complete_folders = 'mapfile -t COMPREPLY < <(compgen -d -- "$current") && return'
+    yield f'    *" --runtime") {complete_folders} ;;\n'
+    for command in EVERY_COMMAND:
+        for option in _named_options(command.arguments):
+            folders = option.completes is Completes.FOLDERS
+            offered = complete_folders if folders else f'words="{" ".join(option.choices)}"'
+            yield f'    "{command.name} {option.name}") {offered} ;;\n'
+
+
+def _bash_words() -> Iterator[str]:
+    for command in EVERY_COMMAND:
+        words = [option.name for option in _named_options(command.arguments)]
+        words += ["$(_banlistctl_sources)"] if _takes_sources(command.arguments) else []
+        if words:
+            yield f'        {command.name}) words="{" ".join(words)}" ;;\n'
+
+
+# zsh
+
+
+_ZSH = """\
+_banlistctl_sources() {
+    local -a sources
+    # The first column of the table, without its head.
+    sources=(${(f)"$(banlistctl sources 2>/dev/null | awk 'NR > 1 { print $1 }')"})
+    compadd -a sources
+}
+
+_banlistctl_commands() {
+    local -a commands
+    commands=(
+@COMMANDS@    )
+    _describe command commands
+}
+
+if [[ $service == banlistd ]]; then
+    _arguments @DAEMON@
+    return
+fi
+
+local -a state line common
+common=(@COMMON@)
+_arguments -C $common '1:command:_banlistctl_commands' '*::argument:->argument' && return
+case $line[1] in
+@CASES@esac
+"""
+
+
+def _quoted(text: str) -> str:
+    return "'" + text.replace("'", "'\\''") + "'"
+
+
+def _zsh_described(text: str) -> str:
+    """Without what _arguments would read as the end of a description."""
+    return text.replace("[", r"\[").replace("]", r"\]").replace(":", r"\:")
+
+
+def _zsh() -> str:
+    commands = "".join(f"        {_quoted(f'{command.name}:{_zsh_described(command.help)}')}\n" for command in EVERY_COMMAND)
+    cases = "".join(
+        f"({command.name}) _arguments $common {' '.join(_zsh_arguments(command.arguments))} ;;\n" for command in EVERY_COMMAND
+    )
+    return f"#compdef banlistctl banlistd\n# zsh {_HEAD}\n" + (
+        _ZSH.replace("@COMMANDS@", commands)
+        .replace("@DAEMON@", " \\\n        ".join(_zsh_option(option) for option in DAEMON_OPTIONS))
+        .replace("@COMMON@", " ".join(_zsh_option(option) for option in CTL_OPTIONS))
+        .replace("@CASES@", cases)
+    )
+
+
+def _zsh_option(option: Option) -> str:
+    excluded = f"({' '.join(option.excludes)})" if option.excludes else ""
+    value = ":folder:_directories" if option.value else ""
+    return _quoted(f"{excluded}{option.name}[{_zsh_described(option.help)}]{value}")
+
+
+def _zsh_arguments(arguments: Sequence[Argument]) -> Iterator[str]:
+    for argument in arguments:
+        action = f"({' '.join(argument.choices)})" if argument.choices else _ZSH_ACTIONS[argument.completes]
+        value = f":{argument.metavar.lower()}:{action}"
+        if argument.is_option:
+            yield _quoted(f"{argument.name}[{_zsh_described(argument.help)}]{value}")
+        else:
+            yield _quoted(f"{'*' if argument.nargs in ('*', '+') else '1'}{value}")
+
+
+_ZSH_ACTIONS = {Completes.NOTHING: " ", Completes.SOURCES: "_banlistctl_sources", Completes.FOLDERS: "_directories"}
+
+
+# fish
+
+
+_FOLDERS = "-r -a '(__fish_complete_directories)'"
+_FISH = """\
+function __banlistctl_sources
+    # The first column of the table, without its head.
+    banlistctl sources 2>/dev/null | awk 'NR > 1 { print $1 }'
+end
+
+complete -c banlistctl -f
+"""
+
+
+def _fish() -> str:
+    lines = [
+        *(_fish_option("banlistctl", option) for option in CTL_OPTIONS),
+        *(
+            f"complete -c banlistctl -n __fish_use_subcommand -a {command.name} -d {_fish_quoted(command.help)}"
+            for command in EVERY_COMMAND
+        ),
+        *(line for command in EVERY_COMMAND for line in _fish_arguments(command.name, command.arguments)),
+        "",
+        "complete -c banlistd -f",
+        *(_fish_option("banlistd", option) for option in DAEMON_OPTIONS),
+    ]
+    return f"# fish {_HEAD}\n{_FISH}" + "".join(f"{line}\n" for line in lines)
+
+
+def _fish_quoted(text: str) -> str:
+    return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
+
+
+def _fish_option(program: str, option: Option) -> str:
+    value = f" {_FOLDERS}" if option.value else ""
+    return f"complete -c {program} -l {option.name.removeprefix('--')}{value} -d {_fish_quoted(option.help)}"
+
+
+def _fish_arguments(command: str, arguments: Sequence[Argument]) -> Iterator[str]:
+    begin = f"complete -c banlistctl -n '__fish_seen_subcommand_from {command}'"
+    for argument in _named_options(arguments):
+        choices = f"-x -a '{' '.join(argument.choices)}'" if argument.choices else "-x"
+        value = _FOLDERS if argument.completes is Completes.FOLDERS else choices
+        yield f"{begin} -l {argument.name.removeprefix('--')} {value} -d {_fish_quoted(argument.help)}"
+    if _takes_sources(arguments):
+        yield f"{begin} -a '(__banlistctl_sources)'"
+
+
+PAPERS: tuple[Paper, ...] = (
+    whole("packaging/completions/banlistctl.bash", _bash),
+    whole("packaging/completions/_banlistctl", _zsh),
+    whole("packaging/completions/banlistctl.fish", _fish),
+)
