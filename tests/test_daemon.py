@@ -2,6 +2,7 @@
 
 import asyncio
 import datetime as dt
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -238,7 +239,7 @@ def test_a_ban_comes_back_when_its_allow_entry_runs_out(tmp_path: Path) -> None:
             async with asyncio.timeout(20):
                 await world.firewall.looked.wait()
 
-    config = BOTH.model_copy(update={"allow": (allow("192.0.2.1", until),)})
+    config = replace(BOTH, allow=(allow("192.0.2.1", until),))
     run(Environment(tmp_path), config, life, timing=Timing(reconcile_every=0.001), serve=True)
 
 

@@ -2,16 +2,17 @@
 
 import asyncio
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from banlistd.backends import BackendName
-from banlistd.core.config.model import Fail2ban
+from banlistd.core.config.model import Fail2ban, Log, LogFormat
 from banlistd.errors import ConfigError, FetchError, FirewallError, NoSuchSourceError
 from banlistd.events import EventName
-from banlistd.model import Action
+from banlistd.model import Action, Ownership
 from support.sources import BOTH, ONE, THREE, TWO, allow, config_of, source
 from worlds import DaemonWorld, Environment, Timing, run
 
@@ -86,14 +87,21 @@ def test_a_wrong_configuration_changes_nothing_and_says_so(tmp_path: Path) -> No
     run(Environment(tmp_path), BOTH, life, serve=True)
 
 
-OTHER_FIREWALLS = [{"backend": BackendName.NFTABLES}, {"fail2ban": Fail2ban(jail="another")}]
+RESTART_ONLY = [
+    {"backend": BackendName.NFTABLES},
+    {"fail2ban": Fail2ban(jail="another")},
+    {"owner": Ownership.YES},
+    {"log": Log(format=LogFormat.JSON)},
+]
 
 
-@pytest.mark.parametrize("changed", OTHER_FIREWALLS, ids=["backend", "jail"])
-def test_another_firewall_needs_a_restart(tmp_path: Path, changed: dict[str, object]) -> None:
+@pytest.mark.parametrize("changed", RESTART_ONLY, ids=["backend", "fail2ban", "owner", "log"])
+def test_a_key_that_needs_a_restart_is_refused_with_its_name(tmp_path: Path, changed: dict[str, Any]) -> None:
+    (key,) = changed
+
     async def life(world: DaemonWorld) -> None:
-        world.environment.next_config = BOTH.model_copy(update=changed)
-        with pytest.raises(ConfigError, match="backend"):
+        world.environment.next_config = replace(BOTH, **changed)
+        with pytest.raises(ConfigError, match=rf"^{key}: cannot be changed while banlistd runs \(restart it\)"):
             await world.service.reload()
         assert world.service.config is BOTH
         await world.announcer.until(EventName.CONFIG_REJECTED)
@@ -126,7 +134,7 @@ def test_the_comparison_with_the_firewall_does_not_put_the_old_policy_back_durin
             asked.set()
             return await marks_for(*arguments)
 
-        world.environment.next_config = BOTH.model_copy(update={"allow": (allow("192.0.2.1"),)})
+        world.environment.next_config = replace(BOTH, allow=(allow("192.0.2.1"),))
         world.firewall.gate.clear()
         world.firewall.entered.clear()
         reload = asyncio.ensure_future(world.service.reload())

@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from banlistd.core.config.model import Config, Source
+from banlistd.core.config.reload import restart_only_changes
 from banlistd.core.feeds.schedule import FIRST_RETRY
 from banlistd.core.ruleset.diff import Change
 from banlistd.errors import BanlistdError, ConfigError, NoSuchSourceError
@@ -163,8 +164,8 @@ class Service:
     async def _reload(self) -> Config:
         try:
             config = await asyncio.to_thread(self._load)
-            if (config.backend, config.fail2ban) != (self.config.backend, self.config.fail2ban):
-                raise ConfigError("backend: cannot be changed while banlistd runs", "restart it")
+            if frozen := restart_only_changes(self.config, config):
+                raise ConfigError(f"{', '.join(frozen)}: cannot be changed while banlistd runs", "restart it")
             await self._enforcer.reconcile(await self._live.policy(config))
         except BanlistdError as error:
             problems = "; ".join(error.problems) if isinstance(error, ConfigError) else ""

@@ -3,6 +3,7 @@
 import json
 import shutil
 from collections.abc import Mapping
+from dataclasses import replace
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,8 @@ import pytest
 from banlistd.backends import BackendName
 from banlistd.control.declaration import Command
 from banlistd.control.table import COMMANDS
-from banlistd.core.config.model import AllowEntry, Config, Source
+from banlistd.core.config.allow import AllowEntry
+from banlistd.core.config.model import Config, Source
 from banlistd.errors import FetchError, GeoError, NoSuchSourceError, UsageError
 from banlistd.model import Action, Counter, Direction, Mark, SourceId
 from support.commands import fields_of
@@ -29,8 +31,8 @@ BODIES: Mapping[SourceId, bytes] = {
 }
 
 
-def source(source_id: SourceId, **keys: object) -> Source:
-    return Source.model_validate({"id": source_id, "url": f"https://lists.example/{source_id}", **keys})
+def source(source_id: SourceId, **keys: Any) -> Source:
+    return Source(**{"id": source_id, "url": f"https://lists.example/{source_id}", **keys})
 
 
 ALLOWED = AllowEntry(first=ip_address("192.0.2.9"), last=ip_address("192.0.2.9"))
@@ -368,9 +370,7 @@ def test_a_reload_tells_what_came_what_went_and_what_changed(tmp_path: Path) -> 
     async def life(world: DaemonWorld) -> None:
         more = source(SourceId("more"))
         changed = source(SECOND, every=60.0)
-        world.environment.next_config = CONFIG.model_copy(
-            update={"sources": (changed, CONFIG.sources[0], CONFIG.sources[3], more)}
-        )
+        world.environment.next_config = replace(CONFIG, sources=(changed, CONFIG.sources[0], CONFIG.sources[3], more))
         answer = await world.ask("reload")
         assert answer == {"sources": 4, "added": ["more"], "removed": ["watch"], "changed": ["second"]}
 

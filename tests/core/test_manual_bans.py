@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from banlistd.core.addresses.sets import AddressSet, from_numbers
-from banlistd.core.config.model import AllowEntry, Config
+from banlistd.core.config.allow import AllowEntry
+from banlistd.core.config.model import Config
 from banlistd.core.manual_bans import (
     OPERATOR,
     BanOrder,

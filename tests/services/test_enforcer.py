@@ -3,6 +3,7 @@
 import asyncio
 import sqlite3
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -202,7 +203,7 @@ def test_an_action_that_changes_moves_a_sources_addresses_to_the_watched(tmp_pat
     async def life(world: DaemonWorld) -> None:
         await submit(world, FEED, A)
         await submit(world, OTHER, A)
-        watching = BOTH[0].model_copy(update={"action": Action.LOG})
+        watching = replace(BOTH[0], action=Action.LOG)
         await world.enforcer.reconcile(await policy_of(world, watching, BOTH[1]))
         held = world.enforcer.state
         assert held

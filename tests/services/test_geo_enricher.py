@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from ipaddress import ip_address
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -47,8 +48,8 @@ OPERATORS: Records = {
 }
 
 
-def source(source_id: SourceId = FEED, **keys: object) -> Source:
-    return Source.model_validate({"id": source_id, "url": f"https://lists.example/{source_id}", **keys})
+def source(source_id: SourceId = FEED, **keys: Any) -> Source:
+    return Source(**{"id": source_id, "url": f"https://lists.example/{source_id}", **keys})
 
 
 @dataclass

@@ -1,5 +1,6 @@
 """Lists that a guard refused, from the poll to the approval: real ledger and quarantine, real parsers, real accidents."""
 
+import math
 from pathlib import Path
 
 import pytest
@@ -218,7 +219,7 @@ def test_settling_can_be_switched_off_and_an_empty_list_never_settles(tmp_path: 
         for _ in range(100):
             assert (await poll(world, b"")).kind is OutcomeKind.REFUSED
 
-    run(environment_on(tmp_path), config_with(guards=Guards.model_validate({"settle": "off"})), shrunk)
+    run(environment_on(tmp_path), config_with(guards=Guards(accept_shrink_after=math.inf)), shrunk)
     run(environment_on(tmp_path), config_with(), empty)
 
 

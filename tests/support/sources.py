@@ -2,9 +2,11 @@
 
 import datetime as dt
 from ipaddress import ip_address
+from typing import Any
 
 from banlistd.backends import BackendName
-from banlistd.core.config.model import AllowEntry, Config, Source
+from banlistd.core.config.allow import AllowEntry
+from banlistd.core.config.model import Config, Source
 from banlistd.errors import FetchError
 from banlistd.model import SourceId
 
@@ -12,13 +14,13 @@ ONE, TWO, THREE = SourceId("one"), SourceId("two"), SourceId("three")
 BODIES: dict[SourceId, bytes | FetchError] = {ONE: b"192.0.2.1\n", TWO: b"192.0.2.2\n", THREE: b"192.0.2.3\n"}
 
 
-def source(source_id: SourceId, **keys: object) -> Source:
+def source(source_id: SourceId, **keys: Any) -> Source:
     place = {} if "path" in keys else {"url": f"https://lists.example/{source_id}"}
-    return Source.model_validate({"id": source_id, **place, **keys})
+    return Source(**{"id": source_id, **place, **keys})
 
 
-def config_of(*sources: Source, **keys: object) -> Config:
-    return Config.model_validate({"backend": BackendName.MEMORY, "sources": sources, **keys})
+def config_of(*sources: Source, **keys: Any) -> Config:
+    return Config(**{"backend": BackendName.MEMORY, "sources": sources, **keys})
 
 
 def allow(address: str, until: dt.datetime | None = None) -> AllowEntry:

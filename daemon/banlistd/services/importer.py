@@ -184,7 +184,7 @@ class Importer:
         return _Found(reading.content_hash, Validators(), reading, before, in_spite)
 
     async def _has_settled(self, source: Source, quarantined: Quarantined | None, reading: Reading, refusal: Refusal) -> bool:
-        """Quarantine refused content; True if it has shrunk and stayed so for as long as `settle` says."""
+        """Quarantine refused content; True if it has shrunk and stayed so for as long as `accept_shrink_after` says."""
         row = await asyncio.to_thread(held_back, quarantined, reading, refusal, source, self._clock.now())
         # Without a ledger it is refused as well.
         with suppress(LedgerError):

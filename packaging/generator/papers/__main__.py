@@ -6,12 +6,19 @@ from collections.abc import Mapping, Sequence
 from itertools import chain
 from pathlib import Path
 
-from papers import backends, commands, completions, control_api, events, formats, schema
+from papers import backends, commands, completions, control_api, events, formats, keys, schema
 from papers.paper import Paper
 
 PAPERS: Sequence[Paper] = tuple(
     chain(
-        backends.PAPERS, commands.PAPERS, completions.PAPERS, control_api.PAPERS, events.PAPERS, formats.PAPERS, schema.PAPERS
+        backends.PAPERS,
+        commands.PAPERS,
+        completions.PAPERS,
+        control_api.PAPERS,
+        events.PAPERS,
+        formats.PAPERS,
+        keys.PAPERS,
+        schema.PAPERS,
     )
 )
 

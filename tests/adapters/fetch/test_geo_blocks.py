@@ -3,6 +3,7 @@
 import asyncio
 import dataclasses
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -32,12 +33,12 @@ class DatabaseFolder:
     folder: Path
     names: tuple[str, ...] = ("countries.mmdb", "operators.mmdb", "geoip")
 
-    def fetch(self, block: Block | None, validators: Validators | None = None, **keys: object) -> Download | NotModified:
+    def fetch(self, block: Block | None, validators: Validators | None = None, **keys: Any) -> Download | NotModified:
         databases = [
             MmdbFile(self.folder / name) if name.endswith(".mmdb") else TorGeoip(self.folder / name) for name in self.names
         ]
         blocks = GeoBlocks(lambda: databases, stamp_of, LocalFiles())
-        source = Source.model_validate({"id": SourceId("a"), "block": block, **keys})
+        source = Source(**{"id": SourceId("a"), "block": block, **keys})
         return asyncio.run(blocks.fetch(source, validators or Validators()))
 
     def held(self, block: Block) -> AddressSet:

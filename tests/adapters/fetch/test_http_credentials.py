@@ -45,7 +45,7 @@ def test_a_credential_cannot_lead_to_another_host_or_parameter(server: FeedServe
 def test_a_name_that_is_no_plain_file_name_is_never_opened(tmp_path: Path, name: str) -> None:
     # The configuration refuses such a name; a source made without it must not get further here either.
     url = f"http://127.0.0.1:1/${{credential:{name}}}"
-    source = Source.model_construct(id=SourceId("a-list"), url=url, headers={}, timeout=10.0)
+    source = Source(id=SourceId("a-list"), url=url, headers={}, timeout=10.0)
     with pytest.raises(FetchError, match="no name of a credential"):
         asyncio.run(Downloads("1", LocalFiles(), tmp_path).fetch(source, Validators()))
 

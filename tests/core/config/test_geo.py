@@ -56,9 +56,9 @@ def test_every_country_of_iso_3166_may_be_written() -> None:
         ("{asns: [4294967296]}", 'block.asns[0]: "4294967296" is not the number of a network operator'),
         ("{asns: [Example]}", 'block.asns[0]: "Example" is not the number of a network operator (write AS64496 or 64496)'),
         ("{asns: [1.5]}", 'block.asns[0]: "1.5" is not the number of a network operator (write AS64496 or 64496)'),
-        ("{}", "block: names nobody (write {countries: [NO, SE]}, or {asns: [AS64496]})"),
-        ("{countries: []}", "block: names nobody (write {countries: [NO, SE]}, or {asns: [AS64496]})"),
-        ("", "block: names nobody (write {countries: [NO, SE]}, or {asns: [AS64496]})"),
+        ("{}", "block: has neither countries nor asns (write {countries: [NO, SE]}, or {asns: [AS64496]})"),
+        ("{countries: []}", "block: has neither countries nor asns (write {countries: [NO, SE]}, or {asns: [AS64496]})"),
+        ("", "block: has neither countries nor asns (write {countries: [NO, SE]}, or {asns: [AS64496]})"),
         ("NO", "block: is a single value and must be a mapping (write name: value, one a line)"),
         ("{country: NO}", "block.country: is not a key here (did you mean countries?)"),
     ],
@@ -71,8 +71,8 @@ def test_what_is_wrong_with_a_block_is_told_with_its_place(text: str, problem: s
 @pytest.mark.parametrize(
     ("line", "problem"),
     [
-        ("url: https://a/", "url and block stand side by side (a list is downloaded or is a file: delete one of them)"),
-        ("path: a", "path and block stand side by side (a list is downloaded or is a file: delete one of them)"),
+        ("url: https://a/", "url and block exclude each other (a list is downloaded or is a file: delete one of them)"),
+        ("path: a", "path and block exclude each other (a list is downloaded or is a file: delete one of them)"),
         ("format: plain", "goes with url and path only (a block comes from a database: delete the line)"),
     ],
 )
@@ -83,7 +83,7 @@ def test_a_block_stands_in_place_of_a_list(line: str, problem: str) -> None:
 
 def test_a_block_is_not_of_the_catalogue() -> None:
     (found,) = problems_of("sources:\n- use: known\n  block: {countries: [NO]}\n")
-    assert "use and block stand side by side" in found
+    assert "use and block exclude each other" in found
 
 
 def test_guards_of_size_are_off_for_a_block_and_hold_where_the_source_says_so() -> None:

@@ -4,6 +4,7 @@ import math
 
 import pytest
 
+from banlistd.core.config.keys import keys_of
 from banlistd.core.config.model import Guards
 from support.written_config import problems_of, read, source_of
 
@@ -13,7 +14,7 @@ def test_without_a_word_the_guards_have_the_documented_defaults() -> None:
     assert (guards.html, guards.truncated, guards.unparseable) == (True, True, 0.5)
     assert (guards.shrink, guards.grow, guards.share) == (0.5, 3.0, 0.1)
     assert (guards.widest4, guards.widest6) == (8, 12)
-    assert (guards.settle, guards.max_age) == (3 * 86400.0, 7 * 86400.0)
+    assert (guards.accept_shrink_after, guards.max_age) == (3 * 86400.0, 7 * 86400.0)
 
 
 def test_a_source_moves_one_guard_and_leaves_the_others_as_they_are_for_all() -> None:
@@ -28,15 +29,15 @@ sources:
 """
     )
     a, b, c = (source.guards for source in config.sources)
-    assert (a.shrink, a.share, a.widest4, a.settle) == (0.9, 0.125, 6, 86400.0)
-    assert b == c == config.defaults.guards == Guards.model_validate({"shrink": "20%", "share": "12.5%", "widest4": "6"})
+    assert (a.shrink, a.share, a.widest4, a.accept_shrink_after) == (0.9, 0.125, 6, 86400.0)
+    assert b == c == config.defaults.guards == Guards(shrink=0.2, share=0.125, widest4=6)
 
 
 def test_every_guard_can_be_switched_off_and_on_again() -> None:
-    every = ", ".join(f"{name}: off" for name in Guards.model_fields)
+    every = ", ".join(f"{name}: off" for name in keys_of(Guards))
     config = read(f"defaults: {{guards: {{{every}}}}}\nsources: [{{id: a, path: a, guards: {{shrink: 50%, html: on}}}}]")
     off = config.defaults.guards
-    assert {off.unparseable, off.shrink, off.grow, off.share, off.settle, off.max_age} == {math.inf}
+    assert {off.unparseable, off.shrink, off.grow, off.share, off.accept_shrink_after, off.max_age} == {math.inf}
     assert (off.html, off.truncated, off.widest4, off.widest6) == (False, False, 0, 0)
     (source,) = config.sources
     assert (source.guards.shrink, source.guards.html, source.guards.grow) == (0.5, True, math.inf)
@@ -52,6 +53,10 @@ def test_every_guard_can_be_switched_off_and_on_again() -> None:
         ("widest4: 0", 'guards.widest4: "0" is not a prefix length (write 1 to 32, or off)'),
         ("widest6: 129", 'guards.widest6: "129" is not a prefix length (write 1 to 128, or off)'),
         ("settle: 3", 'guards.settle: "3" is not a duration (write 90s, 15m, 1h or 1d)'),
+        (
+            "accept_shrink_after: 3",
+            'guards.accept_shrink_after: "3" is not a duration (write 90s, 15m, 1h or 1d)',
+        ),
         ("max_age: 2s", 'guards.max_age: "2s" is shorter than 1m (write 1m to 365d)'),
         ("html: maybe", 'guards.html: "maybe" is neither true nor false (write true or false)'),
         ("shrnk: 50%", "guards.shrnk: is not a key here (did you mean shrink?)"),
@@ -66,3 +71,10 @@ def test_a_wrong_guard_is_told_where_it_stands(written: str, words: str) -> None
 def test_guards_are_a_mapping() -> None:
     (problem,) = problems_of("defaults: {guards: off}")
     assert problem.startswith("banlistd.yaml:1: defaults.guards: is a single value and must be a mapping")
+
+
+def test_the_old_name_of_a_key_works_and_not_beside_the_new_one() -> None:
+    assert source_of("guards: {settle: 6h}").guards == source_of("guards: {accept_shrink_after: 6h}").guards
+    (problem,) = problems_of("defaults:\n  guards:\n    settle: 6h\n    accept_shrink_after: 7h")
+    words = "defaults.guards.accept_shrink_after: is another name of settle (delete one of them)"
+    assert problem == f"banlistd.yaml:4: {words}"

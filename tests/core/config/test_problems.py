@@ -52,19 +52,19 @@ WRONG = [
     ("fail2ban: {socket: run/f2b}", '1: fail2ban.socket: "run/f2b" is not an absolute name (write /absolute/name)'),
     (
         "backend: fail2ban\n" + SOURCE + "  action: log",
-        "5: sources[0].action: log cannot be had with backend fail2ban (write drop or reject)",
+        "5: sources[0].action: the backend fail2ban does not support log (write drop or reject)",
     ),
     (
         "backend: fail2ban\n" + SOURCE + "  direction: both",
-        "5: sources[0].direction: both cannot be had with backend fail2ban (write in)",
+        "5: sources[0].direction: the backend fail2ban does not support both (write in)",
     ),
     (
         "backend: fail2ban\nsources:\n- use: outbound",
-        "3: sources[0].direction: both cannot be had with backend fail2ban (write in)",
+        "3: sources[0].direction: the backend fail2ban does not support both (write in)",
     ),
     (
         "backend: fail2ban\ndefaults: {action: count}\n" + SOURCE + "- id: b\n  path: b\n",
-        "2: defaults.action: count cannot be had with backend fail2ban (write drop or reject)",
+        "2: defaults.action: the backend fail2ban does not support count (write drop or reject)",
     ),
     ("sources: {}", '1: sources: is a mapping and must be a list (write "- " before each entry)'),
     ("sources:\n- known", "2: sources[0]: is not a source (write id: and url:, or use: known)"),
@@ -85,7 +85,7 @@ WRONG = [
     ),
     (
         SOURCE + "  path: a",
-        "4: sources[0].path: url and path stand side by side (a list is downloaded or is a file: delete one of them)",
+        "4: sources[0].path: url and path exclude each other (a list is downloaded or is a file: delete one of them)",
     ),
     (
         "sources:\n- id: a\n  url: file:///a",
@@ -191,7 +191,7 @@ WRONG = [
     (SOURCE + "  format: {type: csv, columns: [1, 2, 3]}", "4: sources[0].format.columns: has 3 values (write 1 to 2)"),
     (
         SOURCE + "  format: {type: csv, column: 1, columns: [1, 2]}",
-        "4: sources[0].format.columns: stands beside column (write one of them)",
+        "4: sources[0].format.columns: is written beside column (write one of them)",
     ),
     (
         SOURCE + "  format: {type: csv, separator: ab}",
@@ -218,7 +218,7 @@ WRONG = [
     ),
     (
         SOURCE + "- id: a\n  path: a",
-        '4: sources[1].id: "a" is already the id of another source (it stands in banlistd.yaml:2; give one of them another id)',
+        '4: sources[1].id: "a" is already the id of another source (it is in banlistd.yaml:2; give one of them another id)',
     ),
     # YAML itself
     (
@@ -312,7 +312,7 @@ def test_a_wrong_catalogue_is_reported_like_a_wrong_configuration() -> None:
     )
     assert problems == [
         "catalogue.yaml:2: [0].every: is shorter than minimum",
-        'catalogue.yaml:4: [2].id: "b" stands here twice',
+        'catalogue.yaml:4: [2].id: "b" is in the catalogue twice',
         "catalogue.yaml:5: [3].url: is missing",
         "catalogue.yaml:5: [3].minimum: is missing",
     ]

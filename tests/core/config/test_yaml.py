@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from banlistd.core.config.keys import keys_of
 from banlistd.core.config.load import read_catalogue, read_config
 from banlistd.core.config.model import Config, Source
 from banlistd.core.config.problems import Document
@@ -55,8 +56,8 @@ def test_no_depth_of_nesting_exhausts_a_stack(opening: str) -> None:
 
 WORDS = st.sampled_from(
     [
-        *Source.model_fields,
-        *Config.model_fields,
+        *keys_of(Source),
+        *keys_of(Config),
         *(
             "use",
             "address",
@@ -81,9 +82,9 @@ TREES = st.recursive(
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(WORDS | st.text(max_size=4), inner, max_size=5),
     max_leaves=25,
 )
-SOURCES = st.dictionaries(st.sampled_from(["use", *Source.model_fields]), TREES, max_size=6)
+SOURCES = st.dictionaries(st.sampled_from(["use", *keys_of(Source)]), TREES, max_size=6)
 CONFIGS = st.fixed_dictionaries(
-    {}, optional=dict.fromkeys(Config.model_fields, TREES) | {"sources": st.lists(SOURCES | TREES, max_size=3)}
+    {}, optional=dict.fromkeys(keys_of(Config), TREES) | {"sources": st.lists(SOURCES | TREES, max_size=3)}
 )
 
 

@@ -1,8 +1,12 @@
 """What does not reach the firewall, and with which words."""
 
+from dataclasses import replace
+
 import pytest
 
+from banlistd.core.config.keys import read_section
 from banlistd.core.config.model import Guards, Source
+from banlistd.core.config.problems import Document, Spot
 from banlistd.core.feeds.guards import refuse
 from banlistd.core.feeds.parsers import parse
 from banlistd.formats import Format
@@ -76,8 +80,11 @@ def hosts(number: int) -> bytes:
     return b"".join(b"198.51.%d.%d\n" % divmod(index, 256) for index in range(number))
 
 
-def guarded(**guards: object) -> Source:
-    return STRICT.model_copy(update={"guards": Guards.model_validate(guards)})
+def guarded(**written: object) -> Source:
+    """The source with guards as a file has them."""
+    guards = read_section(Guards, written, Spot(Document("banlistd.yaml"), []))
+    assert guards
+    return replace(STRICT, guards=guards)
 
 
 def after(before: bytes, body: bytes, source: Source = STRICT) -> str:

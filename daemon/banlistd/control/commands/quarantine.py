@@ -67,7 +67,7 @@ async def _row(parts: "Parts", source: "Source", content: "Quarantined") -> Quar
     run = await parts.ledger.accepted(source.id)
     before = await parts.ledger.snapshot(source.id, run.content_hash) if run and run.content_hash else None
     difference = await asyncio.to_thread(_difference, before, content.snapshot)
-    settles = content.guard == SHRUNK and source.guards.settle < math.inf
+    settles = content.guard == SHRUNK and source.guards.accept_shrink_after < math.inf
     return {
         "id": source.id,
         "guard": content.guard,
@@ -76,7 +76,7 @@ async def _row(parts: "Parts", source: "Source", content: "Quarantined") -> Quar
         "last_seen": content.last_seen,
         "refusals": content.refusals,
         "stood": content.stood,
-        "settle": source.guards.settle if settles else None,
+        "settle": source.guards.accept_shrink_after if settles else None,
         "approved": content.approved,
         "content_hash": content.content_hash,
         "entries": content.entries,

@@ -1,7 +1,9 @@
 """A source's `format`, as it is written -> `model.Format`."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
 
 from banlistd.core.config import values
 from banlistd.core.config.problems import Spot
@@ -9,7 +11,7 @@ from banlistd.core.config.values import Unfit, among, shown
 from banlistd.formats import Format, FormatType
 
 KEYS: Mapping[FormatType, tuple[str, ...]] = {kind: kind.kind.keys for kind in FormatType if kind.kind.keys}
-"""Which keys go with which type. Types that are not here take none."""
+"""The keys of each type. Types that are not here take none."""
 
 _TYPE = values.one_of(FormatType, "a format")
 _ALL = ("type", *(key for keys in KEYS.values() for key in keys))
@@ -26,7 +28,7 @@ def read_format(tree: object, spot: Spot) -> Format:
     kind = _type_of(tree, spot)
     found = _read_keys(tree, kind, spot)
     if "column" in found and "columns" in found:
-        spot.at("columns").wrong("stands beside column", "write one of them")
+        spot.at("columns").wrong("is written beside column", "write one of them")
     if kind is None or len(spot.problems) > before:
         return Format()
     return Format(
@@ -76,16 +78,13 @@ def _guess(tree: Mapping[str, object]) -> FormatType:
     return next((kind for kind, keys in KEYS.items() if any(key in tree for key in keys)), FormatType.PLAIN)
 
 
-# How many values a key takes. A range has two ends; more JSON paths than this is no list any more.
-_MOST = {"column": 1, "columns": 2, "separator": 1, "path": 16, "field": 1}
-
-
 def _read_key(key: str, value: object, spot: Spot) -> tuple[str, ...]:
     written = value if isinstance(value, list) else [value]
-    if isinstance(value, list) and _MOST[key] == 1:
+    shape = SHAPES[key]
+    if isinstance(value, list) and shape.most == 1:
         spot.wrong("is a list", "write one value")
-    elif not 1 <= len(written) <= _MOST[key]:
-        spot.wrong(f"has {len(written)} values", f"write 1 to {_MOST[key]}")
+    elif not 1 <= len(written) <= shape.most:
+        spot.wrong(f"has {len(written)} values", f"write 1 to {shape.most}")
     read = []
     for index, item in enumerate(written):
         at = spot.at(index) if isinstance(value, list) else spot
@@ -93,7 +92,7 @@ def _read_key(key: str, value: object, spot: Spot) -> tuple[str, ...]:
             at.wrong("has no value" if item is None else "is not one value")
             continue
         try:
-            read.append(_READ[key](item))
+            read.append(shape.read(item))
         except Unfit as verdict:
             at.unfit(verdict)
     return tuple(read)
@@ -147,4 +146,43 @@ def _name(text: str, what: str) -> str:
     return text
 
 
-_READ = {"column": _column, "columns": _column, "separator": _separator, "path": _path, "field": _field}
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """A key of a format: how one of its values is read, how many values it takes, what JSON calls their type."""
+
+    read: Callable[[str], str]
+    most: int
+    type: str | tuple[str, ...]
+    help: str
+
+    @property
+    def schema(self) -> Mapping[str, Any]:
+        one = {"type": self.type}
+        several = {"anyOf": [one, {"type": "array", "items": one, "minItems": 1, "maxItems": self.most}]}
+        return {**(several if self.most > 1 else one), "description": self.help}
+
+
+_COLUMN = ("string", "integer")
+
+# A range has two ends. More JSON paths than 16 are no list any more.
+SHAPES: Mapping[str, Shape] = {
+    "column": Shape(_column, 1, _COLUMN, "a number from 1, or a name of the header line"),
+    "columns": Shape(_column, 2, _COLUMN, "two columns are the ends of a range"),
+    "separator": Shape(_separator, 1, "string", "one character, or tab, or whitespace"),
+    "path": Shape(_path, 16, "string", "dotted keys; [] steps into each item: prefixes[].ip_prefix"),
+    "field": Shape(_field, 1, "string", "the key of the address in each line, or keys joined by dots"),
+}
+
+
+def _long_form(types: list[str], keys: tuple[str, ...]) -> Mapping[str, Any]:
+    properties = {"type": {"enum": types}, **{key: SHAPES[key].schema for key in keys}}
+    return {"type": "object", "properties": properties, "required": ["type"], "additionalProperties": False}
+
+
+FORMAT_SCHEMA: Mapping[str, Any] = {
+    "anyOf": [
+        {"enum": [str(kind) for kind in FormatType]},
+        *(_long_form([str(kind)], keys) for kind, keys in KEYS.items()),
+        _long_form([str(kind) for kind in FormatType if kind not in KEYS], ()),
+    ]
+}

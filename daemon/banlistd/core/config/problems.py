@@ -3,8 +3,6 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from pydantic_core import ErrorDetails
-
 from banlistd.core.config.values import Unfit, among, closest, printable
 
 Place = tuple[str | int, ...]
@@ -110,25 +108,3 @@ def key_of(place: Place) -> str:
     """`sources[0].every`"""
     steps = (f"[{step}]" if isinstance(step, int) else f".{printable(step[:_STEP])}" for step in place)
     return "".join(steps).removeprefix(".")
-
-
-def report(error: ErrorDetails, spot: Spot, known: Iterable[str]) -> None:
-    """One finding of pydantic, in our words. `known`: the keys of the mapping at the spot."""
-    # pydantic marks what is wrong with a key, rather than with its value.
-    steps = tuple(step for step in error["loc"] if step != "[key]")
-    verdict = error.get("ctx", {}).get("error")
-    if isinstance(verdict, Unfit):
-        spot.at(*steps).unfit(verdict)
-    elif error["type"] == "extra_forbidden":
-        spot.unknown(str(steps[-1]), known)
-    else:
-        spot.at(*steps).wrong(*_WORDS.get(error["type"], ("is not understood", "")))
-
-
-_WORDS: Mapping[str, tuple[str, str]] = {
-    "string_type": ("has no value", "write one or delete the line"),
-    "missing": ("is missing", ""),
-    "tuple_type": ("must be a list", 'write "- " before each entry, or [a, b]'),
-    "dict_type": ("must be a mapping", "write name: value, one a line"),
-    "mapping_type": ("must be a mapping", "write name: value, one a line"),
-}

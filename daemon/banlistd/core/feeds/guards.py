@@ -196,8 +196,8 @@ def _percent(part: float) -> str:
     return f"{part * 100:.3g} %" if part < 1 else f"{part * 100:.0f} %"
 
 
-# The order is that of certainty. What is shrunk alone may settle, so it comes last: a list that is empty, cut or a web page
-# as well is refused for that.
+# The order is that of certainty. A list that is only shrunk is accepted after a time, so that guard comes last: a list that is
+# empty, cut or a web page as well is refused for that.
 GUARDS: Mapping[str, Guard] = {
     "html": _html,
     "unparseable": _unparseable,

@@ -78,7 +78,7 @@ def _are_alike(one: int, other: int) -> bool:
 
 def has_settled(previous: Quarantined, guards: Guards) -> bool:
     """Whether a shrunken list has stayed so for long enough to be believed."""
-    return previous.guard == SHRUNK and previous.refusals >= FEWEST_REFUSALS and previous.stood >= guards.settle
+    return previous.guard == SHRUNK and previous.refusals >= FEWEST_REFUSALS and previous.stood >= guards.accept_shrink_after
 
 
 def stale_at(good_at: float, source: Source) -> float:

@@ -1,0 +1,89 @@
+"""The allowlist: how an entry is written, and what it means."""
+
+import datetime as dt
+from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv6Address
+from typing import Annotated
+
+from banlistd.core.config import kinds
+from banlistd.core.config.keys import Key, Kind, Section, list_at, read_section, scalar_at
+from banlistd.core.config.problems import Spot
+from banlistd.core.config.values import addresses
+from banlistd.model import Family
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AllowEntry:
+    """Addresses that are never banned, `first` to `last` inclusive.
+
+    `until`: a day counts to its end in UTC, a moment (with a zone) to its second; None is for ever.
+    """
+
+    first: IPv4Address | IPv6Address
+    last: IPv4Address | IPv6Address
+    comment: str = ""
+    until: dt.datetime | dt.date | None = None
+
+    @property
+    def family(self) -> Family:
+        return Family.IPV4 if isinstance(self.first, IPv4Address) else Family.IPV6
+
+    def in_force(self, now: float) -> bool:
+        """At a moment, in seconds since the epoch."""
+        if self.until is None:
+            return True
+        if isinstance(self.until, dt.datetime):
+            return now < self.until.timestamp()
+        midnight = dt.datetime.combine(self.until, dt.time(), dt.UTC)
+        return now < midnight.timestamp() + 86400
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WrittenAllow(Section):
+    """An allow entry as a file has it."""
+
+    address: Annotated[
+        tuple[IPv4Address | IPv6Address, IPv4Address | IPv6Address], Key(kinds.ADDRESSES, "An address, a network or a range.")
+    ]
+    comment: Annotated[str, Key(kinds.NOTE, "A note for people.")] = ""
+    until: Annotated[
+        dt.datetime | dt.date | None,
+        Key(kinds.UNTIL, "The last day, which counts to its end in UTC, or a moment with its zone."),
+    ] = None
+
+
+def _read_allow(tree: object, spot: Spot) -> tuple[AllowEntry, ...]:
+    entries = (_allow_entry(entry, spot.at(index)) for index, entry in enumerate(list_at(tree, spot)))
+    return tuple(entry for entry in entries if entry)
+
+
+def _allow_entry(tree: object, spot: Spot) -> AllowEntry | None:
+    if isinstance(tree, dict) and len(tree) == 1 and next(iter(tree)).endswith(":"):
+        # YAML reads `- fe80::` as the key `fe80:` with no value.
+        spot.wrong('an address that ends in ":" needs quotes', f'write "{next(iter(tree))}:"')
+        return None
+    if isinstance(tree, str):
+        ends = scalar_at(addresses, tree, spot)
+        return AllowEntry(first=ends[0], last=ends[1]) if ends else None
+    if not isinstance(tree, dict):
+        spot.wrong("is not an address", "write 192.0.2.0/24, or {address: 192.0.2.0/24, comment: office}")
+        return None
+    entry = read_section(WrittenAllow, tree, spot)
+    return (
+        AllowEntry(first=entry.address[0], last=entry.address[1], comment=entry.comment, until=entry.until) if entry else None
+    )
+
+
+_ALLOW_SCHEMA = {
+    "anyOf": [
+        {"type": "string", "description": "an address, a network or a range a-b"},
+        {**kinds.section_schema(WrittenAllow), "required": ["address"]},
+    ]
+}
+ALLOW = Kind(
+    _read_allow,
+    kinds.or_nothing({"type": "array", "items": _ALLOW_SCHEMA}),
+    "a list of addresses, networks and ranges, or of mappings",
+    "allow",
+    show=lambda _: "",
+)

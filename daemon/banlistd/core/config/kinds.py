@@ -1,0 +1,249 @@
+"""The kinds of values that keys have: how each is read, its JSON Schema, and how documents describe it."""
+
+import math
+import re
+from collections.abc import Callable, Mapping
+from enum import StrEnum
+from typing import Any
+
+from banlistd.backends import BackendName
+from banlistd.core.config import geo, values
+from banlistd.core.config.format import FORMAT_SCHEMA, read_format
+from banlistd.core.config.keys import Kind, Section, keys_of, mapping_at, read_section, scalar_at
+from banlistd.core.config.problems import Spot
+from banlistd.core.config.values import Unfit, among, duration_within, shown
+from banlistd.formats import Format
+from banlistd.model import MANUAL, Action, Direction, Ownership
+
+OFF = "off"
+
+# Editors read `off` as text or as a truth, each after its version of YAML.
+_OFF = {"enum": [OFF, False]}
+
+
+def _scalar(
+    read: Callable[[str], Any],
+    schema: Mapping[str, Any],
+    says: str = "",
+    name: str = "",
+    parts: tuple[Kind, ...] = (),
+    show: Callable[[Any], str] = str,
+) -> Kind:
+    return Kind(lambda tree, spot: scalar_at(read, tree, spot), schema, says, name, parts, show)
+
+
+def many(kind: Kind, says: str) -> Kind:
+    """A list; one value may be written in place of a list of one."""
+
+    def read(tree: object, spot: Spot) -> tuple[Any, ...] | None:
+        if isinstance(tree, dict):
+            spot.wrong("must be a list", 'write "- " before each entry, or [a, b]')
+            return None
+        if not isinstance(tree, list):
+            one = kind.read(tree, spot)
+            return None if one is None else (one,)
+        found = [kind.read(item, spot.at(index)) for index, item in enumerate(tree)]
+        return None if None in found else tuple(found)
+
+    schema = {"anyOf": [kind.schema, {"type": "array", "items": kind.schema, "minItems": 1}]}
+    return Kind(read, schema, says, show=lambda found: ", ".join(map(kind.show, found)))
+
+
+def section_schema(section: type[Section]) -> Mapping[str, Any]:
+    properties = {}
+    for name, key in keys_of(section).items():
+        described = {**key.kind.reference, "description": key.help}
+        properties[name] = described
+        properties |= {old: {**described, "deprecated": True} for old in key.old}
+    return {"type": "object", "properties": properties, "additionalProperties": False}
+
+
+def or_nothing(schema: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Or no value: all lines of the section are commented out."""
+    return {"anyOf": [schema, {"type": "null"}]}
+
+
+def section(of: type[Section], name: str, *, may_be_empty: bool = True) -> Kind:
+    schema = section_schema(of)
+    parts = tuple(key.kind for key in keys_of(of).values())
+    return Kind(
+        lambda tree, spot: read_section(of, tree, spot),
+        or_nothing(schema) if may_be_empty else schema,
+        "a mapping",
+        name,
+        parts,
+        lambda _: "",
+    )
+
+
+def chosen(words: type[StrEnum], what: str) -> Kind:
+    """One member of an enumeration; `what` is the noun, with its article."""
+    return _scalar(values.one_of(words, what), {"enum": [str(word) for word in words]}, among(f"`{word}`" for word in words))
+
+
+_SPANS = {"d": 86400, "h": 3600, "m": 60, "s": 1}
+
+
+def show_duration(seconds: float) -> str:
+    """As it is written in a configuration; infinite is `off`."""
+    if seconds == math.inf:
+        return OFF
+    unit, length = next((unit, length) for unit, length in _SPANS.items() if not seconds % length)
+    return f"{seconds // length:.0f}{unit}"
+
+
+def _show_size(octets: int) -> str:
+    return f"{octets // 2**20}MiB" if not octets % 2**20 else str(octets)
+
+
+def _show_switch(value: bool) -> str:
+    return "yes" if value else "no"
+
+
+def _show_percentage(part: float) -> str:
+    return OFF if part == math.inf else f"{part:.6%}".rstrip("%").rstrip("0").rstrip(".") + "%"
+
+
+_DURATION = Kind(
+    lambda *_: None,
+    {"type": "string", "pattern": "^[0-9]{1,9}[smhd]$", "examples": ["90s", "15m", "1h", "1d"]},
+    name="duration",
+)
+
+
+def duration(low: str, high: str) -> Kind:
+    """Seconds."""
+    return _scalar(duration_within(low, high), _DURATION.reference, f"{low} to {high}", parts=(_DURATION,), show=show_duration)
+
+
+_SPAN = Kind(lambda *_: None, {"anyOf": [_DURATION.reference, _OFF]}, name="span", parts=(_DURATION,))
+
+
+def span(low: str, high: str) -> Kind:
+    """Seconds; `off` is infinite."""
+    read_duration = duration_within(low, high)
+
+    def read(text: str) -> float:
+        return math.inf if text.lower() == OFF else read_duration(text)
+
+    return _scalar(read, _SPAN.reference, f"{low} to {high}, or off", parts=(_SPAN,), show=show_duration)
+
+
+_PERCENTAGE = re.compile(r"([0-9]{1,6}(?:\.[0-9]{1,3})?) ?%", re.ASCII)
+_PERCENTAGES = Kind(
+    lambda *_: None, {"anyOf": [{"type": "string", "pattern": "^[0-9]{1,6}([.][0-9]{1,3})? ?%$"}, _OFF]}, name="percentage"
+)
+
+
+def percentage(low: float, high: float) -> Kind:
+    """Reads `50%` as 0.5; `low` and `high` are in per cent, inclusive. `off` is infinite."""
+
+    def read(text: str) -> float:
+        if text.lower() == OFF:
+            return math.inf
+        match = _PERCENTAGE.fullmatch(text)
+        if not match or not low <= float(match[1]) <= high:
+            raise Unfit(f"{shown(text)} is not a percentage", f"write {low:g}% to {high:g}%, or off")
+        return float(match[1]) / 100
+
+    says = f"{low:g}% to {high:g}%, or off"
+    return _scalar(read, _PERCENTAGES.reference, says, parts=(_PERCENTAGES,), show=_show_percentage)
+
+
+def prefix(low: int, high: int) -> Kind:
+    """Reads a prefix length, `8` or `/8`. `off` is 0: no network is wider than that."""
+
+    def read(text: str) -> int:
+        if text.lower() == OFF:
+            return 0
+        digits = text.removeprefix("/")
+        # Three digits: int() refuses very long numbers with another error.
+        length = int(digits) if re.fullmatch(r"[0-9]{1,3}", digits, re.ASCII) else -1
+        if not low <= length <= high:
+            raise Unfit(f"{shown(text)} is not a prefix length", f"write {low} to {high}, or off")
+        return length
+
+    schema = {"anyOf": [{"type": "integer", "minimum": low, "maximum": high}, _OFF]}
+    return _scalar(read, schema, f"{low} to {high}, or off", show=lambda length: str(length or OFF))
+
+
+def _read_headers(tree: object, spot: Spot) -> dict[str, str] | None:
+    if tree is not None and not isinstance(tree, dict):
+        spot.wrong("must be a mapping", "write name: value, one a line")
+        return None
+    before = len(spot.problems)
+    found = {}
+    for name, value in mapping_at(tree, spot).items():
+        at = spot.at(name)
+        found[scalar_at(values.header_name, name, at)] = scalar_at(values.header_value, value, at)
+    return found if len(spot.problems) == before else None
+
+
+_TEXT = {"type": "string"}
+
+SWITCH = _scalar(
+    values.switch,
+    # Editors read `yes` as text or as a truth, each after its version of YAML.
+    {"enum": [True, False, "true", "false", "yes", "no", "on", "off"]},
+    "yes or no",
+    "switch",
+    show=_show_switch,
+)
+SIZE = _scalar(
+    values.size,
+    {
+        "anyOf": [
+            {"type": "integer", "minimum": 1},
+            {"type": "string", "pattern": "^[0-9]{1,12} ?([kMG]B|[KMG]iB)?$", "examples": ["64MiB", "10MB"]},
+        ]
+    },
+    "1 to 1GiB",
+    "size",
+    show=_show_size,
+)
+EVERY = duration("10s", "365d")
+NOTE = _scalar(values.note, {**_TEXT, "maxLength": 300}, "text, at most 300 characters")
+URL = _scalar(values.url, {**_TEXT, "pattern": "^https?://"}, "http:// or https://")
+PATH = _scalar(values.path, _TEXT, "a file name, relative to the folder of the configuration")
+PATHS = many(PATH, "file names, relative to the folder of the configuration")
+ABSOLUTE = _scalar(values.absolute, _TEXT, "an absolute file name")
+SOURCE_ID = _scalar(
+    values.source_id,
+    {**_TEXT, "pattern": "^[a-z0-9][a-z0-9-]{0,39}$", "not": {"const": str(MANUAL)}},
+    "a-z, 0-9 and hyphens, at most 40",
+)
+USE = _scalar(str, _TEXT, "a name of the catalogue")
+JAIL = _scalar(values.jail, _TEXT, "letters, digits and _ . -, at most 60")
+HEADERS = Kind(_read_headers, or_nothing({"type": "object", "additionalProperties": _TEXT}), "a mapping", show=lambda _: "")
+ADDRESSES = _scalar(values.addresses, _TEXT, "an address, a network or a range a-b")
+UNTIL = _scalar(values.until, _TEXT, "2027-01-01 or 2027-01-01T18:00:00Z")
+# Editors read `no` as text or as a truth, each after its version of YAML.
+COUNTRIES = many(
+    _scalar(geo.country, {"anyOf": [{**_TEXT, "pattern": "^[A-Za-z]{2}$"}, {"const": False}]}), "two letters of ISO 3166 each"
+)
+ASNS = many(
+    _scalar(
+        geo.asn,
+        {
+            "anyOf": [
+                {"type": "integer", "minimum": 1, "maximum": 4_294_967_295},
+                {**_TEXT, "pattern": "^([Aa][Ss])?[0-9]{1,10}$"},
+            ]
+        },
+    ),
+    "AS64496 or 64496",
+)
+ACTION = chosen(Action, "an action")
+DIRECTION = chosen(Direction, "a direction")
+BACKEND = chosen(BackendName, "a backend")
+OWNERSHIP = chosen(Ownership, "an owner setting")
+
+
+def _read_format(tree: object, spot: Spot) -> Format | None:
+    if tree is None:
+        spot.wrong("has no value", "write one or delete the line")
+        return None
+    return read_format(tree, spot)
+
+
+FORMAT = Kind(_read_format, FORMAT_SCHEMA, "a format, or a mapping with type", "format", show=lambda form: str(form.type))
