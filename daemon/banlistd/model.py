@@ -5,19 +5,19 @@ from enum import StrEnum
 from typing import NewType
 
 SourceId = NewType("SourceId", str)
-"""What the configuration calls a source: `[a-z0-9][a-z0-9-]*`, at most 40 characters."""
+"""The id of a source in the configuration: `[a-z0-9][a-z0-9-]*`, at most 40 characters."""
 
 MANUAL = SourceId("manual")
-"""What is banned by hand is a source too, the first of all; no configuration may call another one so."""
+"""The source of manual bans, which comes before all others; the configuration may not give its id to another source."""
 
 ContentHash = NewType("ContentHash", str)
-"""SHA-256, 64 hexadecimal digits, of a list's normal form (`AddressSet.encode`)."""
+"""SHA-256, 64 hexadecimal digits, of a list's canonical form (`AddressSet.encode`)."""
 
 PolicyHash = NewType("PolicyHash", str)
 """SHA-256, cut to 16 hexadecimal digits, of everything besides content that decides what is banned."""
 
 Mark = NewType("Mark", int)
-"""The number (1 to 65,535) that stands for a source in the kernel; it stays with the source for life."""
+"""The number (1 to 65,535) of a source in the kernel; a source keeps it for ever."""
 
 
 class Family(StrEnum):
@@ -35,7 +35,7 @@ class Action(StrEnum):
 
     @property
     def blocks(self) -> bool:
-        """Whether the packet ends here; a source that does not block owns only what no blocking one holds."""
+        """Whether the packet ends here; a source that does not block owns only addresses that no blocking source has."""
         return self in (Action.DROP, Action.REJECT)
 
 
@@ -48,7 +48,7 @@ class Direction(StrEnum):
 
 
 class Ownership(StrEnum):
-    """Whether the table belongs to the daemon alone, so that a flush of all rules passes it by. `auto`: where it can do so."""
+    """Whether the table belongs to the daemon alone, so that `nft flush ruleset` does not affect it. `auto`: if possible."""
 
     AUTO = "auto"
     YES = "yes"
@@ -72,7 +72,7 @@ class Decision(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class SourceSlot:
-    """A source as the firewall sees it: a number, a name for its chain, and what to do with its packets."""
+    """A source in the firewall: its number, the name of its chain, and what to do with its packets."""
 
     mark: Mark
     source_id: SourceId
@@ -82,7 +82,7 @@ class SourceSlot:
 
 @dataclass(frozen=True, slots=True)
 class Marker:
-    """The kernel's own word on what it holds of one source; written in the transaction that wrote the elements."""
+    """What the firewall says is applied of one source; written in the transaction that wrote the set elements."""
 
     mark: Mark
     source_id: SourceId
@@ -94,8 +94,8 @@ class Marker:
 class Validators:
     """What is sent back to a server to learn that nothing changed. Empty strings: not known.
 
-    `body_hash` stands for the bytes as they arrived, before decompression, and is compared only with one of the same source.
-    `recipe` stands for the place they came from and the format they were read in: under another one the validators say nothing.
+    `body_hash`: of the bytes as they arrived, before decompression; it is compared only within one source.
+    `fetch_key`: a hash of the place they came from and the format they were read in; under another one validators are ignored.
     """
 
     etag: str = ""
@@ -108,7 +108,7 @@ class Validators:
 class NotModified:
     """The server, or the file's inode, says that nothing changed since the validators were taken.
 
-    `validators`: what is to be remembered instead of them, where the bytes are the same but are told of in another way.
+    `validators`: the new ones, where the bytes are the same but their validators have changed.
     """
 
     validators: Validators | None = None
@@ -124,7 +124,7 @@ class Download:
 
 @dataclass(frozen=True, slots=True)
 class Rejected:
-    """A line that held no usable address: number (from 1), its printable beginning, and why."""
+    """A line without a usable address: its number (from 1), its printable beginning, and the reason."""
 
     line: int
     text: str
@@ -133,7 +133,7 @@ class Rejected:
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """Content that a guard will not let through: the guard's name and the reason, for a person."""
+    """Content that a guard refused: the name of the guard, and the reason as text."""
 
     guard: str
     reason: str
@@ -164,7 +164,7 @@ class ImportRun:
 
 @dataclass(frozen=True, slots=True)
 class Poll:
-    """What is remembered of polling one source. `due_at` in seconds since the epoch, 0: at once."""
+    """The stored state of polling one source. `due_at` in seconds since the epoch, 0: at once."""
 
     source_id: SourceId
     validators: Validators = Validators()
@@ -177,9 +177,9 @@ class Poll:
 
 @dataclass(frozen=True, slots=True)
 class ExternalChange:
-    """Somebody else wrote to the firewall. `culprit`: the process as the kernel names it, `nft[4711]`, or empty.
+    """Another process changed the firewall. `culprit`: that process as the kernel reports it, `nft[4711]`, or empty.
 
-    `ours`: whether our own table was touched, as far as it is known; True where it is not.
+    `ours`: whether our own table was changed; True where that is not known.
     """
 
     culprit: str = ""
@@ -188,7 +188,7 @@ class ExternalChange:
 
 @dataclass(frozen=True, slots=True)
 class Protected:
-    """Addresses (integers, both ends inclusive) that must never be banned, and why, for a person."""
+    """Addresses (integers, both ends inclusive) that must never be banned, and the reason as text."""
 
     family: Family
     first: int
@@ -198,9 +198,9 @@ class Protected:
 
 @dataclass(frozen=True, slots=True)
 class ManualBan:
-    """A ban by hand: addresses (integers, both ends inclusive), who wants it, and until when (seconds since the epoch).
+    """A manual ban: addresses (integers, both ends inclusive), its origin, and its end (seconds since the epoch).
 
-    Each origin bans for itself: an address is banned while one of them wants it. `expires_at` None: for ever.
+    Origins are independent: an address is banned while a ban of any origin is in force. `expires_at` None: it does not expire.
     """
 
     family: Family
@@ -224,7 +224,7 @@ class ManualBan:
 
 
 BanKey = tuple[Family, int, int, str]
-"""What there is only one ban of: family, first and last address, origin."""
+"""Family, first and last address, origin: there is one ban of each."""
 
 
 class OutcomeKind(StrEnum):
@@ -252,7 +252,7 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Counter:
-    """What the firewall counted for one source since its chain was made."""
+    """What the firewall counted for one source since its chain was created."""
 
     packets: int
     octets: int
