@@ -173,7 +173,7 @@ def test_a_refresh_polls_what_is_named_or_everything_and_refuses_what_is_not_ena
     run(Environment(tmp_path), config, life, serve=True)
 
 
-def test_to_stop_leaves_the_bans_and_tells_the_service_manager(tmp_path: Path) -> None:
+def test_stop_leaves_the_bans_and_notifies_the_service_manager(tmp_path: Path) -> None:
     async def life(world: DaemonWorld) -> None:
         await world.service.refresh()
 

@@ -9,7 +9,7 @@ from support.sources import BOTH, ONE, TWO
 from worlds import DaemonWorld, Environment, run
 
 
-def test_a_disk_that_is_full_is_told_and_a_reload_tries_it_again(tmp_path: Path) -> None:
+def test_full_disk_is_reported_and_a_reload_tries_again(tmp_path: Path) -> None:
     with Disk(tmp_path / "disk") as disk:
 
         async def life(world: DaemonWorld) -> None:

@@ -52,7 +52,7 @@ def test_a_target_is_met_or_missed_or_not_judged(row: Row, met: bool | None) -> 
     assert judge([LIMIT, row])[1].met is met
 
 
-def test_a_peer_that_has_nothing_to_meet_is_told_as_a_multiple() -> None:
+def test_peer_without_a_target_is_shown_as_a_multiple() -> None:
     judged = judge([LIMIT, Row("1m/nft", "", "ms", [1800.0, 3000.0, 1500.0], target=beside("1m/limit"))])[1]
     assert (judged.ratio, judged.best_ratio, judged.met, judged.target) == (3.0, 3.0, None, "beside 1m/limit")
 
@@ -82,7 +82,7 @@ def test_a_missed_target_is_never_hidden() -> None:
     assert judged[1].as_record()["met"] == "no"
 
 
-def test_columns_of_a_table_stand_one_below_the_other() -> None:
+def test_table_columns_are_aligned() -> None:
     lines = table(judge([LIMIT, Row("1m/b", "", "ms", [12345.0])]), "a million").splitlines()[1:4]
     ends = {line.index("ms") for line in lines[1:]}
     assert len(ends) == 1
@@ -93,7 +93,7 @@ def test_a_figure_has_the_digits_that_count(value: float, text: str) -> None:
     assert figure(value) == text
 
 
-def test_only_what_every_core_missed_is_a_machine_that_stood_still() -> None:
+def test_machine_pause_is_what_every_core_missed() -> None:
     assert common([[(1.0, 2.0), (5.0, 9.0)], [(1.5, 6.0), (8.0, 8.5)]], since=0.0) == 0.5 + 1.0 + 0.5
     assert common([[(1.0, 2.0)], []], since=0.0) == 0
     assert common([[(1.0, 3.0)], [(1.0, 3.0)]], since=2.0) == 1
@@ -108,11 +108,11 @@ sk               Eth Pid        Groups   Rmem     Wmem     Dump  Locks    Drops 
 """
 
 
-def test_listeners_to_nf_tables_are_told_from_others() -> None:
+def test_listeners_to_nf_tables_are_recognised() -> None:
     assert list(listening(NETLINK)) == [1, 3]
 
 
-def test_a_drawing_holds_what_was_measured_and_is_well_formed() -> None:
+def test_drawing_has_the_measurements_and_is_well_formed() -> None:
     rows = [Row(name, "", "ms", [100.0 * number]) for number, name in enumerate(PANELS[0].bars)]
     drawing = ET.fromstring(plot(rows))  # noqa: S314 - our own
     words = [element.text for element in drawing.iter("{http://www.w3.org/2000/svg}text")]
@@ -167,7 +167,7 @@ def test_a_frame_of_the_flood_is_a_whole_packet_with_a_right_checksum() -> None:
         assert int.from_bytes(frame[26:30].tobytes(), "big") == source
 
 
-def test_a_quick_run_measures_tells_and_draws(tmp_path: Path) -> None:
+def test_quick_run_measures_prints_and_draws(tmp_path: Path) -> None:
     """Of the cases those that need no other program than nft."""
     if os.geteuid():
         pytest.skip("the benchmark needs root")

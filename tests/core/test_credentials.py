@@ -17,7 +17,7 @@ def test_anything_else_is_no_name(name: str) -> None:
     assert not is_credential_name(name)
 
 
-def test_a_secret_stands_in_a_header_as_it_is_and_in_a_url_encoded() -> None:
+def test_secret_is_plain_in_a_header_and_encoded_in_a_url() -> None:
     secrets = {"key": "a b&c/d@e"}
     assert fill("Bearer ${credential:key}", secrets) == "Bearer a b&c/d@e"
     assert fill_url("https://h/?k=${credential:key}&z", secrets) == "https://h/?k=a%20b%26c%2Fd%40e&z"

@@ -73,13 +73,13 @@ def test_an_order_says_what_by_whom_for_how_long_and_why() -> None:
         ({"address": "192.0.2.1", "comment": "a" * 301}, "comment: has 301 characters"),
     ],
 )
-def test_what_cannot_be_meant_is_refused_in_words(fields: dict[str, object], words: str) -> None:
+def test_implausible_ban_is_refused_with_a_reason(fields: dict[str, object], words: str) -> None:
     with pytest.raises(UsageError, match=words):
         read_ban(fields)
 
 
 @given(st.dictionaries(st.sampled_from(["address", "for", "origin", "comment"]), st.text(max_size=20)))
-def test_any_words_are_understood_or_refused_in_one_line(fields: dict[str, object]) -> None:
+def test_any_text_is_read_or_refused_in_one_line(fields: dict[str, object]) -> None:
     try:
         line = str(read_ban(fields).seconds)
     except UsageError as error:
@@ -91,7 +91,7 @@ def test_any_words_are_understood_or_refused_in_one_line(fields: dict[str, objec
     ("address", "wide"),
     [("1.0.0.0/8", False), ("2.0.0.0/7", True), ("0.0.0.0/0", True), ("2000::/12", False), ("2000::/11", True)],
 )
-def test_nobody_means_half_the_internet(address: str, *, wide: bool) -> None:
+def test_half_the_internet_is_refused(address: str, *, wide: bool) -> None:
     assert too_wide(order(address)) is wide
 
 
@@ -145,7 +145,7 @@ def test_a_ban_is_shown_as_it_would_be_written(text: str) -> None:
     assert span_text(order(text.replace(" ", "")).span) == text
 
 
-def test_lost_bans_are_found_in_the_firewall_where_nobody_else_holds_the_addresses() -> None:
+def test_lost_bans_are_recovered_from_the_firewall() -> None:
     by_hand = addresses_of([ban("192.0.2.1"), ban("192.0.2.2"), ban("198.51.100.0/24"), ban("2001:db8::1")])
     listed = addresses_of([ban("198.51.100.0/25"), ban("192.0.2.2")])
     found = found_in({Mark(7): by_hand, Mark(1): listed}, Mark(7), NOW)

@@ -54,7 +54,7 @@ def test_the_backend_before_is_emptied_once_and_the_present_one_never(tmp_path: 
     assert (firewalls["old"].emptied, firewalls["new"].emptied) == (1, 0)
 
 
-def test_what_cannot_be_emptied_is_told_and_tried_again_at_the_next_start(tmp_path: Path) -> None:
+def test_failed_teardown_is_reported_and_tried_again_at_the_next_start(tmp_path: Path) -> None:
     firewalls = {"old": Emptied(), "new": Emptied()}
     start(tmp_path, "old", firewalls)
     firewalls["old"].locked = True

@@ -54,7 +54,7 @@ async def open_run(world: DaemonWorld, body: bytes = A) -> Marker:
     return Marker(owner.mark, FEED, pending.content_hash, policy.hash)
 
 
-def test_a_restart_skips_what_the_firewall_holds_and_writes_nothing(tmp_path: Path) -> None:
+def test_restart_skips_applied_content_and_writes_nothing(tmp_path: Path) -> None:
     firewall = FakeFirewall()
 
     async def first(world: DaemonWorld) -> None:
@@ -186,7 +186,7 @@ def test_an_address_that_is_allowed_leaves_and_comes_back_when_it_is_not(tmp_pat
     run(environment_on(tmp_path), CONFIG, life)
 
 
-def test_a_source_that_leaves_the_policy_takes_its_bans_and_has_them_back_when_it_returns(tmp_path: Path) -> None:
+def test_source_leaves_with_its_bans_and_returns_with_them(tmp_path: Path) -> None:
     async def life(world: DaemonWorld) -> None:
         await world.poll(FEED)
         await world.poll(OTHER)
@@ -218,7 +218,7 @@ def test_an_action_that_changes_moves_a_sources_addresses_to_the_watched(tmp_pat
 
 
 @pytest.mark.parametrize("reached", [False, True], ids=["nothing was changed", "only the answer was lost"])
-def test_a_failure_reaches_everybody_who_waited_and_the_next_attempt_succeeds(tmp_path: Path, *, reached: bool) -> None:
+def test_failure_reaches_all_waiters_and_the_next_attempt_succeeds(tmp_path: Path, *, reached: bool) -> None:
     async def life(world: DaemonWorld) -> None:
         world.firewall.fail_before, world.firewall.fail_after = not reached, reached
         outcomes = await asyncio.gather(submit(world, FEED, A), submit(world, OTHER, b"203.0.113.0/24"), return_exceptions=True)
@@ -291,7 +291,7 @@ def test_what_others_took_away_is_put_back_with_nothing_read_from_the_ledger(tmp
     run(environment_on(tmp_path), CONFIG, life)
 
 
-def test_a_ledger_that_lost_everything_knows_again_what_stands_and_the_firewall_is_not_touched(tmp_path: Path) -> None:
+def test_lost_ledger_is_resynced_without_touching_the_firewall(tmp_path: Path) -> None:
     firewall = FakeFirewall()
 
     async def life(world: DaemonWorld) -> None:
@@ -312,7 +312,7 @@ def test_a_ledger_that_lost_everything_knows_again_what_stands_and_the_firewall_
     run(environment_on(tmp_path), CONFIG, reboot)
 
 
-def test_a_ledger_that_was_away_takes_what_stands_for_the_newest(tmp_path: Path) -> None:
+def test_returned_ledger_takes_applied_content_for_the_newest(tmp_path: Path) -> None:
     async def life(world: DaemonWorld) -> None:
         await world.poll(FEED)
         await open_run(world, b"203.0.113.99\n")

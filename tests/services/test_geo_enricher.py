@@ -172,7 +172,7 @@ def local(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_after_an_import_its_networks_are_known_and_each_stands_once(local: Path) -> None:
+def test_networks_of_an_import_are_looked_up_once(local: Path) -> None:
     async def life(fixture: GeoFixture) -> None:
         await fixture.restart(online=False)
         await fixture.completes("192.0.2.1 192.0.2.2 192.0.2.130 198.51.100.0/24 2001:db8::1 203.0.113.9")
@@ -203,7 +203,7 @@ def test_only_what_is_new_is_looked_up_after_the_next_import(tmp_path: Path) -> 
     run(tmp_path, life)
 
 
-def test_two_imports_before_anybody_looks_are_both_looked_up(tmp_path: Path) -> None:
+def test_two_imports_in_a_row_are_both_looked_up(tmp_path: Path) -> None:
     async def life(fixture: GeoFixture) -> None:
         await fixture.completes("203.0.113.1")
         await fixture.warm()
@@ -347,7 +347,7 @@ def test_what_a_source_bans_by_country_is_not_looked_up(local: Path) -> None:
     run(local, life)
 
 
-def test_where_nobody_can_be_asked_nothing_happens_at_all(tmp_path: Path) -> None:
+def test_without_resolvers_nothing_happens(tmp_path: Path) -> None:
     async def life(fixture: GeoFixture) -> None:
         await fixture.restart(online=False)
         await fixture.completes("203.0.113.1")
@@ -358,7 +358,7 @@ def test_where_nobody_can_be_asked_nothing_happens_at_all(tmp_path: Path) -> Non
     run(tmp_path, life)
 
 
-def test_a_service_that_fails_is_told_once_and_what_it_would_have_known_is_left_open(local: Path) -> None:
+def test_failing_service_is_reported_once_and_asked_again_later(local: Path) -> None:
     async def life(fixture: GeoFixture) -> None:
         fixture.resolver.fault = "the service is away"
         await fixture.completes(" ".join(f"203.0.113.{at}" for at in range(250)) + " 192.0.2.1 198.51.100.7")
@@ -379,7 +379,7 @@ def test_a_service_that_fails_is_told_once_and_what_it_would_have_known_is_left_
     run(local, life)
 
 
-def test_a_damaged_database_is_told_once_and_the_others_go_on(local: Path) -> None:
+def test_damaged_database_is_reported_once_and_the_others_go_on(local: Path) -> None:
     async def life(fixture: GeoFixture) -> None:
         (local / "countries.mmdb").write_bytes(b"nothing of the kind")
         await fixture.restart(online=False)
@@ -490,7 +490,7 @@ def test_a_table_comes_from_the_databases_and_without_them_from_the_cache(local:
     run(local, life)
 
 
-def test_where_nobody_knows_a_table_says_what_to_install(tmp_path: Path) -> None:
+def test_table_without_databases_says_what_to_install(tmp_path: Path) -> None:
     async def life(fixture: GeoFixture) -> None:
         with pytest.raises(GeoError, match=r"no database .* countries .*tor-geoipdb"):
             await fixture.enricher.table(By.COUNTRY)

@@ -308,7 +308,7 @@ def test_an_answer_of_the_kernel_that_is_lost_is_found_out_by_asking_it(tmp_path
     run(environment, CONFIG, life)
 
 
-def test_a_source_that_is_disabled_leaves_the_firewall_and_one_that_comes_back_needs_no_download(tmp_path: Path) -> None:
+def test_disabled_source_leaves_the_firewall_and_returns_without_a_download(tmp_path: Path) -> None:
     environment = environment_on(tmp_path)
 
     async def fill(world: DaemonWorld) -> None:

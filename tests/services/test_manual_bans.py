@@ -38,7 +38,7 @@ async def marked(world: DaemonWorld) -> bool:
     return MANUAL in {marker.source_id for marker in await world.firewall.markers()}
 
 
-def test_a_ban_stands_when_the_order_is_done_and_costs_one_element(tmp_path: Path) -> None:
+def test_ban_is_in_force_when_the_order_returns_and_costs_one_element(tmp_path: Path) -> None:
     async def life(world: DaemonWorld) -> None:
         await world.completed(ONE)
         before = world.firewall.transactions
@@ -297,7 +297,7 @@ def lose(disk: Path) -> None:
         file.unlink()
 
 
-def test_the_loss_of_the_table_costs_no_ban_that_stands(tmp_path: Path) -> None:
+def test_lost_table_costs_no_ban_in_force(tmp_path: Path) -> None:
     environment = environment_on(tmp_path)
     carry_out(environment, ban("203.0.113.9", origin="fail2ban/sshd", **{"for": "10m"}), ban("198.51.100.0/24"))
     lose(tmp_path)
@@ -307,7 +307,7 @@ def test_the_loss_of_the_table_costs_no_ban_that_stands(tmp_path: Path) -> None:
     assert len(environment.banned()) == 2
 
 
-def test_a_table_that_begins_anew_while_we_run_is_told_again(tmp_path: Path) -> None:
+def test_new_table_is_filled_again(tmp_path: Path) -> None:
     async def life(world: DaemonWorld) -> None:
         manual_bans, table = world.manual_bans, ManualBanTable(world.database)
         await manual_bans.carry_out(ban("203.0.113.9"))

@@ -69,7 +69,7 @@ def test_only_the_source_whose_file_has_changed_is_due(tmp_path: Path) -> None:
     run(tmp_path, lambda path: "new" if path.name in changed else "", life)
 
 
-def test_a_file_on_a_dead_disk_keeps_nobody_from_being_woken(tmp_path: Path) -> None:
+def test_file_on_a_dead_disk_delays_no_other_source(tmp_path: Path) -> None:
     asked, back = threading.Event(), threading.Event()
 
     def stamp(path: Path) -> str:

@@ -49,7 +49,7 @@ def test_an_import_leaves_out_what_is_protected_and_says_so_once(environment: En
     assert environment.firewall.transactions == 1
 
 
-def test_a_protected_address_that_no_list_holds_costs_no_write_and_no_other_hash(environment: Environment) -> None:
+def test_unlisted_protected_address_costs_no_write_and_no_new_hash(environment: Environment) -> None:
     environment.host.now = [protected("198.51.100.1")]
 
     async def life(world: DaemonWorld) -> None:
@@ -111,7 +111,7 @@ def test_a_restart_with_the_same_host_writes_nothing(environment: Environment) -
     assert environment.firewall.transactions == 2
 
 
-def test_a_restart_with_another_host_carves_anew_and_bans_what_is_no_longer_protected(environment: Environment) -> None:
+def test_restart_with_other_protected_addresses_carves_out_anew(environment: Environment) -> None:
     async def before(world: DaemonWorld) -> None:
         await world.poll(FEED)
 
@@ -165,7 +165,7 @@ def test_names_are_not_asked_for_at_a_restore_and_are_at_every_import_and_reconc
     assert environment.host.asked == [(urls, False), (urls, True), (urls, True)]
 
 
-def test_an_operator_is_told_what_is_protected_and_which_lists_hold_it(environment: Environment) -> None:
+def test_query_names_protected_addresses_and_the_lists_with_them(environment: Environment) -> None:
     environment.host.now = [protected("10.0.0.1"), protected("192.0.2.1"), protected("198.51.100.1", "resolver")]
     environment.fetcher.bodies[FEED] = b"192.0.2.0/24\n10.0.0.0/8\n"
 
@@ -191,7 +191,7 @@ def test_an_operator_is_told_what_is_protected_and_which_lists_hold_it(environme
         ("2002:a00:1::", "", True),
     ],
 )
-def test_a_check_tells_why_an_address_is_not_banned(
+def test_check_says_why_an_address_is_not_banned(
     environment: Environment, text: str, protection: str, *, reserved: bool
 ) -> None:
     async def life(world: DaemonWorld) -> None:
@@ -202,7 +202,7 @@ def test_a_check_tells_why_an_address_is_not_banned(
     restart(environment, life)
 
 
-def test_what_the_firewall_did_not_take_is_not_told(environment: Environment) -> None:
+def test_failed_change_is_not_reported_as_carved_out(environment: Environment) -> None:
     async def life(world: DaemonWorld) -> None:
         environment.firewall.fail_before = True
         assert (await world.poll(FEED)).kind is OutcomeKind.FAILED

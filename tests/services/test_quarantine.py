@@ -50,7 +50,7 @@ async def guard_of(world: DaemonWorld) -> str:
     return quarantined.guard if quarantined else ""
 
 
-def test_a_refused_list_is_held_back_and_the_last_good_one_stays(tmp_path: Path) -> None:
+def test_refused_list_is_quarantined_and_the_last_good_one_stays(tmp_path: Path) -> None:
     async def life(world: DaemonWorld) -> None:
         await poll(world)
         outcome = await poll(world, hosts(30))
@@ -223,7 +223,7 @@ def test_settling_can_be_switched_off_and_an_empty_list_never_settles(tmp_path: 
     run(environment_on(tmp_path), config_with(), empty)
 
 
-def test_a_list_that_grows_stale_is_told_once_and_its_bans_stay(tmp_path: Path) -> None:
+def test_stale_list_is_reported_once_and_its_bans_stay(tmp_path: Path) -> None:
     async def life(world: DaemonWorld) -> None:
         await poll(world)
         for _ in range(10):

@@ -374,7 +374,7 @@ def verdicts() -> Mapping[str, str]:
 
 
 @in_network_namespace
-def test_whatever_happens_in_whatever_order_what_is_settled_is_in_the_kernel_exactly(
+def test_any_order_of_events_ends_with_the_exact_state_in_the_kernel(
     tmp_path: Path, record_property: Callable[[str, object], None]
 ) -> None:
     Lives.disks = tmp_path

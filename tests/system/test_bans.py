@@ -131,7 +131,7 @@ def test_the_loss_of_the_database_costs_no_ban_by_hand(tmp_path: Path) -> None:
 
 
 @in_network_namespace
-def test_many_callers_at_once_are_all_told_the_truth(tmp_path: Path) -> None:
+def test_many_concurrent_callers_get_true_answers(tmp_path: Path) -> None:
     place = installed(tmp_path)
     with running(place, "listed") as daemon:
         codes: dict[int, int] = {}

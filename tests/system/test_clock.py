@@ -250,7 +250,7 @@ def _make_certificate(place: Path) -> None:
 
 
 @in_network_namespace
-def test_a_machine_that_counts_from_another_start_asks_nobody_and_writes_nothing(tmp_path: Path) -> None:
+def test_new_monotonic_origin_causes_no_poll_and_no_write(tmp_path: Path) -> None:
     later = ["unshare", "--time", f"--monotonic={YEARS:.0f}", f"--boottime={YEARS:.0f}"]
     probe = subprocess.run([*later, "cat", "/proc/uptime"], capture_output=True, text=True, check=False)
     if probe.returncode or float(probe.stdout.split()[0]) < YEARS:

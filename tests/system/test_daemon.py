@@ -84,7 +84,7 @@ def test_sighup_with_a_broken_file_changes_nothing(tmp_path: Path) -> None:
 
 
 @in_network_namespace
-def test_a_second_one_on_the_same_state_is_refused_in_clear_words(tmp_path: Path) -> None:
+def test_second_daemon_on_the_same_state_is_refused(tmp_path: Path) -> None:
     place = Installation(tmp_path)
     with FeedServer() as server:
         serve(place, server, {"feed": "192.0.2.0/24"})
@@ -160,7 +160,7 @@ def test_a_local_list_that_is_rewritten_is_read_again_of_itself(tmp_path: Path) 
 
 
 @in_network_namespace
-def test_a_local_list_that_was_rewritten_while_nobody_looked_is_read_at_the_next_start(tmp_path: Path) -> None:
+def test_local_list_rewritten_while_stopped_is_read_at_start(tmp_path: Path) -> None:
     place, path = Installation(tmp_path), tmp_path / "office.txt"
     path.write_text("192.0.2.1\n")
     place.configure(f'id: office, path: "{path}"', every="1d")

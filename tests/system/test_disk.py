@@ -137,7 +137,7 @@ def test_a_disk_that_breaks_under_the_daemon_stops_neither_lists_nor_repairs(
 
 
 @in_network_namespace
-def test_a_database_that_is_deleted_under_the_daemon_is_made_again_with_all_it_held(tmp_path: Path) -> None:
+def test_deleted_database_is_made_again_complete(tmp_path: Path) -> None:
     with FeedServer() as server:
         place = installed(tmp_path, server)
         with running(place, "feed") as daemon:
@@ -159,7 +159,7 @@ def spoil(place: Installation) -> None:
 
 
 @in_network_namespace
-def test_a_database_that_is_damaged_under_the_daemon_is_begun_anew_with_what_stands(tmp_path: Path) -> None:
+def test_damaged_database_is_begun_anew_from_the_firewall(tmp_path: Path) -> None:
     with FeedServer() as server:
         place = installed(tmp_path, server)
         with running(place, "feed") as daemon:
@@ -195,7 +195,7 @@ def test_a_database_that_is_found_damaged_costs_one_download_and_no_ban(tmp_path
 
 
 @in_network_namespace
-def test_a_newer_database_is_left_alone_and_what_stands_is_kept_and_repaired(tmp_path: Path) -> None:
+def test_newer_database_is_left_alone_and_bans_are_kept(tmp_path: Path) -> None:
     with FeedServer() as server:
         place = installed(tmp_path, server)
         assert place.once() == 0
@@ -212,7 +212,7 @@ def test_a_newer_database_is_left_alone_and_what_stands_is_kept_and_repaired(tmp
 
 
 @in_network_namespace
-def test_a_database_that_another_process_holds_delays_an_import_and_no_repair(tmp_path: Path) -> None:
+def test_locked_database_delays_imports_but_no_repair(tmp_path: Path) -> None:
     with FeedServer() as server:
         place = installed(tmp_path, server)
         with running(place, "feed") as daemon:

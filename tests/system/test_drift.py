@@ -36,7 +36,7 @@ FOREIGN = (
 
 @pytest.mark.parametrize("command", FOREIGN)
 @in_network_namespace
-def test_what_somebody_breaks_is_repaired_and_it_is_said_who_did_it(tmp_path: Path, command: str) -> None:
+def test_drift_is_repaired_and_attributed(tmp_path: Path, command: str) -> None:
     place = installed(tmp_path, ENTRIES)
     with running(place, "feed") as daemon:
         before = nft("-s", "list", "table", "inet", "banlistd")
@@ -62,7 +62,7 @@ def test_an_address_that_was_exchanged_for_another_comes_back(tmp_path: Path) ->
 
 
 @in_network_namespace
-def test_what_others_do_elsewhere_costs_no_write_and_no_word(tmp_path: Path) -> None:
+def test_foreign_changes_elsewhere_cost_no_write_and_no_event(tmp_path: Path) -> None:
     place = installed(tmp_path, ENTRIES)
     with running(place, "feed") as daemon:
         place.ask("refresh")

@@ -80,7 +80,7 @@ def test_neither_a_kill_nor_a_restart_of_either_bans_twice(tmp_path: Path) -> No
 
 
 @in_network_namespace
-def test_what_somebody_lifts_in_the_jail_is_banned_again_at_the_next_look(tmp_path: Path) -> None:
+def test_foreign_unban_in_the_jail_is_repaired_at_the_next_look(tmp_path: Path) -> None:
     place, fail2ban = jailed(tmp_path)
     with serving(fail2ban), running(place, "one", "two") as daemon:
         since = len(daemon.events)

@@ -48,7 +48,7 @@ NORWAY_AND_SWEDEN = ("192.0.2.0/24", "198.51.100.0/24", "2001:db8:bad::/48")
 
 
 @in_network_namespace
-def test_whole_countries_stand_in_the_kernel_less_what_is_allowed_and_follow_their_database(tmp_path: Path) -> None:
+def test_country_block_follows_its_database_without_allowed_addresses(tmp_path: Path) -> None:
     allow = ("192.0.2.64/26",)
     place = installed(tmp_path, "id: far, block: {countries: [no, SE]}", allow=allow)
     with running(place, "far") as daemon:

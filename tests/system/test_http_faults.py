@@ -210,7 +210,7 @@ def _servers(stack: ExitStack, folder: Path) -> tuple[FeedServer, FaultTargets]:
 
 
 @pytest.mark.parametrize("name", FAULTS)
-def test_a_wrong_answer_costs_no_ban_no_write_and_little_memory_and_is_told(
+def test_wrong_answer_costs_no_ban_and_no_write_and_is_reported(
     world: FaultFixture, name: str, record_property: Callable[[str, object], None]
 ) -> None:
     try:
@@ -303,7 +303,7 @@ def test_with_every_feed_broken_at_the_first_start_only_the_good_one_bans(tmp_pa
 
 
 @in_network_namespace
-def test_a_server_that_hangs_holds_up_nobody_else(tmp_path: Path) -> None:
+def test_hanging_server_delays_no_other_source(tmp_path: Path) -> None:
     installation = Installation(tmp_path)
     with FeedServer() as server:
         server.behave("/hang", hang())

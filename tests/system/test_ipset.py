@@ -98,7 +98,7 @@ FOREIGN: Mapping[str, Sequence[Sequence[str]]] = {
 
 @pytest.mark.parametrize("what", FOREIGN)
 @in_network_namespace
-def test_what_somebody_breaks_is_repaired_at_the_next_comparison(tmp_path: Path, what: str) -> None:
+def test_drift_is_repaired_at_the_next_comparison(tmp_path: Path, what: str) -> None:
     place = installed(tmp_path)
     with running(place, "list", "own") as daemon:
         before, since = everything(), len(daemon.events)
@@ -121,7 +121,7 @@ def _insist(words: Sequence[str]) -> None:
 
 
 @in_network_namespace
-def test_what_stood_is_restored_at_boot_and_a_teardown_leaves_nothing(tmp_path: Path) -> None:
+def test_bans_are_restored_at_boot_and_teardown_leaves_nothing(tmp_path: Path) -> None:
     place = installed(tmp_path)
     assert place.once() == 0
     before = everything()

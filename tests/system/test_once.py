@@ -44,7 +44,7 @@ def whole() -> Mapping[int, KernelRanges]:
 
 
 @in_network_namespace
-def test_the_kernel_holds_the_union_of_all_lists_by_ownership_and_a_second_run_writes_nothing(tmp_path: Path) -> None:
+def test_kernel_has_all_lists_by_ownership_and_a_second_run_writes_nothing(tmp_path: Path) -> None:
     place = Installation(tmp_path)
     with FeedServer() as server:
         furnish(place, server)
@@ -167,7 +167,7 @@ def test_a_dry_run_beside_a_real_state_leaves_it_as_it_is(tmp_path: Path) -> Non
         assert place.runs() + place.rows("SELECT * FROM polls") == rows
 
 
-def test_a_word_that_banlistd_does_not_know_is_a_usage_error(tmp_path: Path) -> None:
+def test_unknown_argument_is_a_usage_error(tmp_path: Path) -> None:
     done = Installation(tmp_path).run("--onze")
     assert done.returncode == 64
     assert "usage" in done.stderr

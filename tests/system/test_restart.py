@@ -49,7 +49,7 @@ def test_a_list_that_came_due_while_nothing_ran_is_asked_for_at_once_with_its_va
 
 
 @in_network_namespace
-def test_the_daemon_bans_what_was_banned_before_it_asks_anybody(tmp_path: Path) -> None:
+def test_bans_are_restored_before_any_download(tmp_path: Path) -> None:
     place = Installation(tmp_path)
     with FeedServer() as server:
         server.serve("/feed", b"192.0.2.0/24\n2001:db8::/32\n", etag='"1"')
@@ -113,7 +113,7 @@ def test_the_loss_of_the_database_costs_one_download(tmp_path: Path) -> None:
 
 
 @in_network_namespace
-def test_the_loss_of_the_database_costs_no_ban_that_the_kernel_holds(tmp_path: Path) -> None:
+def test_lost_database_costs_no_ban_in_the_kernel(tmp_path: Path) -> None:
     place = Installation(tmp_path)
     with FeedServer() as server:
         server.serve("/feed", b"192.0.2.0/24\n", etag='"1"')

@@ -26,7 +26,7 @@ def fill(place: Installation) -> str:
 
 
 @in_network_namespace
-def test_after_a_flush_everything_stands_as_it_stood_with_no_feed_and_a_broken_configuration(tmp_path: Path) -> None:
+def test_restore_after_a_flush_without_feeds_or_valid_configuration(tmp_path: Path) -> None:
     place = Installation(tmp_path)
     before = fill(place)
     good = place.file.read_text()

@@ -107,7 +107,7 @@ def test_what_is_no_regular_file_is_refused(path: Path) -> None:
         fetch(path)
 
 
-def test_a_missing_file_is_told_with_the_way_out(tmp_path: Path) -> None:
+def test_missing_file_names_a_next_step(tmp_path: Path) -> None:
     with pytest.raises(FetchError, match=r"No such file.*create the file"):
         fetch(tmp_path / "none\n")
 

@@ -63,7 +63,7 @@ def place(tmp_path: Path) -> DatabaseFolder:
     return DatabaseFolder(tmp_path)
 
 
-def test_a_country_is_what_the_database_holds_for_it_in_few_networks(place: DatabaseFolder) -> None:
+def test_country_is_read_as_few_networks(place: DatabaseFolder) -> None:
     place.write_countries()
     assert sample(place.held(Block(countries=("NO",)))) == ("192.0.2.0/24", "2001:db8::/32")
     assert sample(place.held(Block(countries=("NO", "SE")))) == ("192.0.2.0/24", "198.51.100.0/24", "2001:db8::/32")
@@ -90,7 +90,7 @@ def test_of_two_databases_that_know_an_address_the_first_is_believed(place: Data
     assert with_file.body == b""
 
 
-def test_nothing_is_read_again_while_the_databases_stand_still(place: DatabaseFolder) -> None:
+def test_unchanged_databases_are_not_read_again(place: DatabaseFolder) -> None:
     place.write_countries()
     block = Block(countries=("NO",))
     first = place.fetch(block)

@@ -92,13 +92,13 @@ def test_an_unchanged_list_is_not_modified(server: FeedServer, validators: Valid
     assert fetch(server.url("/list"), validators) == NotModified()
 
 
-def test_a_304_that_nobody_asked_for_is_refused(server: FeedServer) -> None:
+def test_unrequested_304_is_refused(server: FeedServer) -> None:
     server.behave("/list", raw(head(304, {})))
     with pytest.raises(FetchError, match="no condition"):
         fetch(server.url("/list"), Validators(body_hash="x"))
 
 
-def test_a_validator_that_no_header_may_hold_is_not_sent(server: FeedServer) -> None:
+def test_validator_unfit_for_a_header_is_not_sent(server: FeedServer) -> None:
     server.serve("/list", LIST)
     assert body_of(fetch(server.url("/list"), Validators('"a"\r\nX: 1'))) == LIST
     assert "if-none-match" not in server.requests[0].headers
@@ -255,7 +255,7 @@ def test_the_server_says_how_long_to_wait(server: FeedServer) -> None:
 
 
 @pytest.mark.parametrize("value", ["3600", formatdate(4e9, usegmt=True)])
-def test_a_wait_beyond_the_deadline_is_told_at_once(server: FeedServer, value: str) -> None:
+def test_wait_beyond_the_deadline_fails_at_once(server: FeedServer, value: str) -> None:
     server.behave("/list", status(429, {"Retry-After": value}))
     with pytest.raises(FetchError) as caught:
         fetch(server.url("/list"))

@@ -57,7 +57,7 @@ def test_a_credential_may_come_out_of_a_folder_of_them(server: FeedServer, tmp_p
 
 
 @pytest.mark.parametrize("has_folder", [True, False])
-def test_a_missing_credential_is_told_with_the_way_out(server: FeedServer, tmp_path: Path, has_folder: bool) -> None:
+def test_missing_credential_names_a_next_step(server: FeedServer, tmp_path: Path, has_folder: bool) -> None:
     with pytest.raises(FetchError, match="LoadCredential=key:") as caught:
         fetch(server.url("/list"), tmp_path if has_folder else None, Authorization="${credential:key}")
     assert "key" in caught.value.message
@@ -77,7 +77,7 @@ def test_a_credential_that_is_no_text_is_refused_unseen(server: FeedServer, tmp_
 
 
 @pytest.mark.parametrize("path", ["/hush/list", "/away"])
-def test_no_message_and_no_traceback_holds_a_secret(server: FeedServer, tmp_path: Path, path: str) -> None:
+def test_no_message_or_traceback_contains_a_secret(server: FeedServer, tmp_path: Path, path: str) -> None:
     (tmp_path / "key").write_text("hush")
     server.behave("/away", redirect("ftp://elsewhere/hush/list"))
     server.behave("/hush/list", redirect("http://127.0.0.1:1/hush/list"))

@@ -268,7 +268,7 @@ def safe_server(certificate: Path) -> Iterator[FeedServer]:
         yield running
 
 
-def test_a_certificate_that_nobody_vouches_for_is_refused(safe_server: FeedServer) -> None:
+def test_untrusted_certificate_is_refused(safe_server: FeedServer) -> None:
     safe_server.serve("/list", LIST)
     with pytest.raises(FetchError, match="certificate is not valid"):
         fetch(safe_server.url("/list"))

@@ -121,7 +121,7 @@ class FirewallContract:
 
         self.run(story)
 
-    def test_what_it_holds_can_be_read_back_and_planned_again(self) -> None:
+    def test_state_can_be_read_back_and_planned_again(self) -> None:
         async def story(firewall: Firewall) -> None:
             top = addresses("240.0.0.0/4", "ff00::/8", "1.0.0.0/25")
             contents = {"alpha": MIXED, "beta": top, "drop": addresses("1.0.0.128/25", "192.0.2.7")}
@@ -262,7 +262,7 @@ class FirewallContract:
 
         self.run(story)
 
-    def test_a_replacement_forgets_all_that_stood(self) -> None:
+    def test_replacement_removes_all_earlier_state(self) -> None:
         async def story(firewall: Firewall) -> None:
             contents = dict.fromkeys(("alpha", "logged", "counted"), MIXED)
             await firewall.apply(difference(None, state([ALPHA, LOGGED, COUNTED], contents)))
@@ -347,7 +347,7 @@ class FirewallContract:
 
         self.run(story)
 
-    def test_markers_are_told_in_the_order_of_marks_and_go_with_their_sources(self) -> None:
+    def test_markers_are_in_mark_order_and_go_with_their_sources(self) -> None:
         async def story(firewall: Firewall) -> None:
             sources = [owner(mark, f"source-{mark}") for mark in (65_535, 300, 7, 1)]
             held = state(sources, {source.source_id: addresses(f"192.0.2.{at}") for at, source in enumerate(sources)})
@@ -371,7 +371,7 @@ class FirewallContract:
 
         self.run(story)
 
-    def test_ranges_that_are_no_networks_are_held_to_the_last_address(self, spans: RangeForm) -> None:
+    def test_ranges_that_are_no_networks_are_complete_to_the_last_address(self, spans: RangeForm) -> None:
         ends4 = [(0xC0000201, 0xC0000206), (0x05000001, 0x0AFFFFFE), (0xCB007100, 0xCB007103), (0xFE000000, 0xFFFFFFFF)]
         ends6 = [(1 << 64, (1 << 96) + 5), ((0x2001 << 112) + 1, 0x2002 << 112)]
         columns = [
@@ -426,7 +426,7 @@ class FirewallContract:
 
         self.run(story)
 
-    def test_when_a_process_is_killed_in_a_change_the_markers_tell_what_stands(self, killed: AfterKill) -> None:
+    def test_markers_are_true_after_a_kill_within_a_change(self, killed: AfterKill) -> None:
         if killed is AfterKill.NOT_SAID:
             pytest.skip("nothing is said of a process that is killed")
         states = [large(turn) for turn in (0, 1)]

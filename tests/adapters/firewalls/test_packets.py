@@ -68,7 +68,7 @@ def test_a_banned_address_reaches_neither_the_host_nor_what_is_behind_it(street:
 
 @pytest.mark.parametrize("targets", [(GUARD4, GUARD6), (INNER4, INNER6)], ids=["guard", "behind"])
 @pytest.mark.parametrize(("source", "code"), [(BAD4, errno.EHOSTUNREACH), (BAD6, errno.EACCES)])
-def test_a_rejected_sender_is_told(street: Street, source: str, code: int, targets: tuple[str, str]) -> None:
+def test_rejected_sender_gets_an_answer(street: Street, source: str, code: int, targets: tuple[str, str]) -> None:
     street.apply(None, state([BETA], {"beta": NETS}))
     with closing(bound(street.peer, source)) as sender:
         sender.connect((targets[":" in source], 9))
@@ -94,7 +94,7 @@ def test_a_watched_packet_is_counted_and_goes_on_without_a_mark(street: Street, 
     assert street.counted() == {watching.mark: 1}
 
 
-def test_a_packet_with_a_mark_of_somebody_else_keeps_it_and_is_counted_by_who_watches_without_marks(street: Street) -> None:
+def test_foreign_packet_mark_is_kept_and_the_packet_counted(street: Street) -> None:
     street.apply(None, state([LOGGED], {"logged": NETS}))
     _mark(street, 77)
     _let_through_only(street, mark=77)
@@ -103,14 +103,14 @@ def test_a_packet_with_a_mark_of_somebody_else_keeps_it_and_is_counted_by_who_wa
     assert street.counted() == {4: 0 if street.firewall == NFTABLES else 1}
 
 
-def test_a_packet_with_a_mark_of_somebody_else_is_blocked_all_the_same(street: Street) -> None:
+def test_packet_with_a_foreign_mark_is_blocked(street: Street) -> None:
     street.apply(None, state([ALPHA, LOGGED], {"alpha": HOSTS, "logged": NETS}))
     _mark(street, 77)
     assert not street.arrives(BAD4)
     assert street.counted() == {1: 1, 4: 0}
 
 
-def test_a_packet_that_nobody_lists_keeps_its_mark(street: Street) -> None:
+def test_unlisted_packet_keeps_its_mark(street: Street) -> None:
     street.apply(None, state([ALPHA], {"alpha": addresses("192.0.2.1")}))
     _mark(street, 77)
     _let_through_only(street, mark=77)

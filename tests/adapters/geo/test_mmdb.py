@@ -66,7 +66,7 @@ def test_an_address_is_found_in_every_layout(tmp_path: Path, layout: str, origin
     assert [one.origin for one in ask(database, "2001:db8::7", "2001:db9::")] == [origin6, Origin()]
 
 
-def test_an_answer_holds_for_its_whole_network(tmp_path: Path) -> None:
+def test_answer_covers_its_whole_network(tmp_path: Path) -> None:
     database = MmdbFile(write_mmdb(tmp_path / "geo.mmdb", LAYOUTS["MaxMind, ASN"]))
     known, also, unknown = ask(database, "192.0.2.7", "192.0.2.127", "192.0.2.128")
     assert known is also

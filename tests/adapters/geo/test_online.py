@@ -63,7 +63,7 @@ def answering(*records: object, left: int = 14, seconds: int = 60) -> Handler:
     return body(json.dumps(records).encode(), {"X-Rl": str(left), "X-Ttl": str(seconds)})
 
 
-def test_an_answer_holds_for_the_address_alone() -> None:
+def test_answer_covers_the_address_alone() -> None:
     with FeedServer() as server:
         server.behave("/batch", answering(NORWAY, FAIL))
         (found,) = ask(service(server), [0xC0000201, 0xC0000202])
@@ -207,7 +207,7 @@ def test_a_service_that_is_not_there_is_a_fault() -> None:
 
 
 @pytest.mark.parametrize("record", [None, 7, "x", [], {}, {"status": "success"}, {"status": "success", "countryCode": 7}, FAIL])
-def test_a_record_that_says_nothing_is_nobody_known(record: object) -> None:
+def test_empty_record_is_unknown(record: object) -> None:
     with FeedServer() as server:
         server.behave("/batch", answering(record))
         ((found,),) = ask(service(server), [1])

@@ -342,7 +342,7 @@ def test_a_silent_name_service_is_not_waited_for_and_the_names_come_later(resolv
     asyncio.run(story())
 
 
-def test_a_lookup_that_outlives_the_daemon_disturbs_nobody(resolver: Resolver) -> None:
+def test_lookup_may_outlive_the_daemon(resolver: Resolver) -> None:
     resolver.open.clear()
     assert asyncio.run(Names(FakeClock(), deadline=0.01).addresses(["a"])) == {"a": ()}
     resolver.open.set()

@@ -196,7 +196,7 @@ def test_a_disk_that_dies_is_gone_around_and_its_file_is_taken_again_once_it_can
         )
 
 
-def test_a_file_that_is_deleted_while_it_is_open_is_made_again_with_all_it_held(tmp_path: Path) -> None:
+def test_file_deleted_while_open_is_made_again_complete(tmp_path: Path) -> None:
     path = tmp_path / "db"
 
     def delete() -> None:
@@ -300,9 +300,7 @@ def test_a_writer_that_waits_too_long_says_who_is_in_its_way(tmp_path: Path, mon
     run(path, life, holds())
 
 
-def test_a_start_while_another_process_holds_the_file_goes_on_in_memory(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_start_on_a_locked_file_goes_on_in_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("banlistd.adapters.storage.database._PATIENCE", 0.0)
     path = tmp_path / "db"
     run(path, put("before", 1))

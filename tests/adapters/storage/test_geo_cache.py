@@ -122,7 +122,7 @@ batches = st.lists(st.lists(st.tuples(spans, st.integers(0, 3), st.sampled_from(
 
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(batches)
-def test_the_newest_answer_holds_for_each_address_as_in_a_dictionary(
+def test_newest_answer_wins_for_each_address(
     tmp_path_factory: pytest.TempPathFactory, written: list[list[tuple[tuple[int, int], int, Family]]]
 ) -> None:
     naive: dict[tuple[Family, int], int] = {}
@@ -315,7 +315,7 @@ def test_two_writers_on_one_file_wait_for_each_other(tmp_path: Path) -> None:
     assert len({row[3] for row in found[:200]}) == 1, "two calls are mixed"
 
 
-def test_a_writer_that_holds_the_file_is_waited_for(tmp_path: Path) -> None:
+def test_writes_wait_for_a_locked_file(tmp_path: Path) -> None:
     async def use(cache: GeoCacheTable) -> None:
         other = sqlite3.connect(tmp_path / "db", isolation_level=None)
         other.execute("BEGIN IMMEDIATE")

@@ -169,7 +169,7 @@ def test_history_is_kept_short_and_never_loses_what_is_in_force(tmp_path: Path) 
     with_ledger(tmp_path, use)
 
 
-def test_arrivals_are_told_newest_first_and_the_first_content_is_new_as_a_whole(tmp_path: Path) -> None:
+def test_added_history_is_newest_first_and_begins_with_everything(tmp_path: Path) -> None:
     async def use(ledger: ImportRuns) -> None:
         await complete(ledger, await ledger.upsert_pending(pending("a"), 1.0))
         await complete(ledger, await ledger.upsert_pending(pending("b", added_history=b"one"), 2.0))

@@ -27,7 +27,7 @@ def run(path: Path, use: Callable[[QuarantineTable], Awaitable[None]]) -> None:
     asyncio.run(run())
 
 
-def test_what_is_held_back_is_found_again_after_a_restart(tmp_path: Path) -> None:
+def test_quarantine_survives_a_restart(tmp_path: Path) -> None:
     async def before(quarantine: QuarantineTable) -> None:
         assert await quarantine.quarantined(SOURCE) is None
         await quarantine.hold_back(HELD)
@@ -50,7 +50,7 @@ def test_the_same_content_again_moves_its_counters_and_leaves_the_snapshot(tmp_p
     run(tmp_path, use)
 
 
-def test_other_content_takes_the_place_of_what_was_held_back_and_of_its_approval(tmp_path: Path) -> None:
+def test_other_content_replaces_quarantined_content_and_its_approval(tmp_path: Path) -> None:
     async def use(quarantine: QuarantineTable) -> None:
         await quarantine.hold_back(HELD)
         assert await quarantine.approve(SOURCE, HELD.content_hash)
@@ -74,7 +74,7 @@ def test_only_what_is_held_back_can_be_approved(tmp_path: Path) -> None:
     run(tmp_path, use)
 
 
-def test_a_good_list_clears_the_quarantine_and_what_was_told(tmp_path: Path) -> None:
+def test_good_list_clears_the_quarantine_and_its_report(tmp_path: Path) -> None:
     async def use(quarantine: QuarantineTable) -> None:
         assert await quarantine.health(SOURCE) is None
         await quarantine.hold_back(HELD)

@@ -74,7 +74,7 @@ def test_two_state_directories_are_two_daemons(tmp_path: Path) -> None:
         pass
 
 
-def test_a_program_that_we_start_does_not_hold_the_lock_on(tmp_path: Path) -> None:
+def test_started_program_does_not_keep_the_lock(tmp_path: Path) -> None:
     with only_instance(tmp_path):
         child = subprocess.Popen(["sleep", "60"], close_fds=False)
     try:
@@ -117,7 +117,7 @@ def test_a_firewall_has_one_writer_and_is_free_when_that_is_gone() -> None:
 
 
 @in_network_namespace
-def test_whoever_merely_takes_the_port_keeps_no_daemon_away() -> None:
+def test_foreign_use_of_the_port_keeps_no_daemon_away() -> None:
     with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 12) as squatter:
         squatter.bind((0x424C_4431, 0))
         with only_writer():

@@ -94,7 +94,7 @@ def test_a_line_of_logfmt_reads_back_as_what_was_said(text: str) -> None:
 
 
 @pytest.mark.parametrize("text", HOSTILE.values(), ids=HOSTILE.keys())
-def test_a_line_holds_nothing_that_a_terminal_obeys(text: str) -> None:
+def test_line_has_no_control_characters(text: str) -> None:
     line = line_of(Event(EventName.IMPORT_FAILED, text, {"REASON": text}))
     assert line.isprintable()
     line.encode("utf-8")
@@ -143,7 +143,7 @@ def test_the_journal_takes_every_declared_event_with_its_fields(name: EventName,
     assert fields.keys() - {"MESSAGE_ID", "PRIORITY", "SYSLOG_IDENTIFIER", "EVENT"} == set(name.kind.fields)
 
 
-def test_under_a_service_manager_the_level_stands_in_front_for_the_journal() -> None:
+def test_level_is_in_front_under_a_service_manager() -> None:
     assert line_of(Event(EventName.IMPORT_FAILED, "x"), numbered=True).startswith("<4>level=warning ")
     assert line_of(Event(EventName.SERVICE_STARTED, "x"), numbered=True).startswith("<6>level=info ")
 

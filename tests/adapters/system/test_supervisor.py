@@ -95,7 +95,7 @@ def test_the_watchdog_is_fed_only_where_it_is_ours(
     assert find_supervisor().watchdog_interval == interval
 
 
-def test_where_nobody_listens_nothing_happens(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_a_service_manager_nothing_happens(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("NOTIFY_SOCKET", raising=False)
     supervisor = find_supervisor()
     assert isinstance(supervisor, NoSupervisor)

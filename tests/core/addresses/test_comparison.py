@@ -20,7 +20,7 @@ def test_entries_that_come_and_go_are_counted_and_shown() -> None:
     assert "192.0.2.1" in difference.removed_sample
 
 
-def test_an_address_that_its_network_now_holds_is_no_loss() -> None:
+def test_address_covered_by_a_new_network_is_no_loss() -> None:
     difference = compare(content("192.0.2.1"), content("192.0.2.0/24"))
     assert difference.removed == 0
 

@@ -224,7 +224,7 @@ def test_hostile_bytes_are_unpacked_or_refused_but_nothing_else(kind: str, chang
 
 
 @pytest.mark.parametrize("suffix", ["txt.gz", "txt.bz2", "txt.xz", "txt.zst"])
-def test_real_archives_hold_the_real_list(suffix: str) -> None:
+def test_real_archives_contain_the_real_list(suffix: str) -> None:
     expected = real_list("feeds/spamhaus_drop_20260822.txt").read_bytes()
     assert fed_in_pieces(real_list(f"archives/drop.{suffix}").read_bytes(), 1000) == expected
 

@@ -33,7 +33,7 @@ from banlistd.errors import FetchError
         ("2002:7f00:1::", False),
     ],
 )
-def test_public_is_what_everybody_reaches(address: str, public: bool) -> None:
+def test_public_addresses(address: str, public: bool) -> None:
     assert is_public(address) is public
 
 
@@ -43,7 +43,7 @@ def test_the_places_of_a_clouds_secrets_are_known(address: str) -> None:
     assert not is_metadata("10.0.0.1")
 
 
-def test_the_first_hop_is_the_administrators_word() -> None:
+def test_first_hop_is_the_configured_address() -> None:
     assert Trail().admit("mirror", ["10.0.0.1", "169.254.0.1"]) == {"10.0.0.1", "169.254.0.1"}
 
 
@@ -86,7 +86,7 @@ def test_behind_a_proxy_nothing_private_may_follow() -> None:
         ("https://4chan.example/x", "https://4chan.example/x"),
     ],
 )
-def test_a_location_is_read_relative_to_where_it_stood(location: str, target: str) -> None:
+def test_location_is_relative_to_its_page(location: str, target: str) -> None:
     assert next_url("https://feed.example:8443/lists/old", location) == target
 
 

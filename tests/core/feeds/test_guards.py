@@ -67,7 +67,7 @@ def test_a_body_of_which_most_lines_are_no_addresses_is_refused(source: Source) 
     assert "line 1: error code: 520" in refusal.reason
 
 
-def test_the_reason_holds_no_control_characters_of_the_list() -> None:
+def test_reason_has_no_control_characters_of_the_list() -> None:
     refusal = refused(b"\x1b[2Jboo\r\nhoo\x00\n")
     assert refusal
     assert refusal.reason.isprintable()
@@ -173,7 +173,7 @@ def test_the_whole_internet_passes_where_its_administrator_says_so() -> None:
 # What a list says of itself
 
 
-def test_a_list_that_holds_less_than_it_says_is_cut() -> None:
+def test_list_shorter_than_its_count_is_truncated() -> None:
     whole = hosts(30) + b"# END 30 entries\n"
     cut = hosts(29) + b"# END 30 entries\n"
     assert after(b"", whole) == ""

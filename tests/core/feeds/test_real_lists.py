@@ -252,7 +252,7 @@ _UNFIT = {
 
 @needs_data
 @pytest.mark.parametrize("folder", ["feeds", "encodings", "peers", "churn", "big"])
-def test_every_real_list_passes_at_first_but_those_that_are_not_fit_for_blocking(folder: str) -> None:
+def test_real_lists_pass_except_those_unfit_for_blocking(folder: str) -> None:
     for path in sorted((DATA / folder).iterdir()):
         name = f"{folder}/{path.name}"
         if path.suffix in (".zst", ".gz") and "p2p" not in path.name:
@@ -265,7 +265,7 @@ def test_every_real_list_passes_at_first_but_those_that_are_not_fit_for_blocking
 
 @needs_data
 @pytest.mark.parametrize("name", ["feodo_ipblocklist_20240404.csv", "spamhaus_drop_v4_20260724.jsonl", "fh16_dshield.netset"])
-def test_a_real_list_that_counts_itself_is_refused_when_lines_are_missing_in_the_middle(name: str) -> None:
+def test_real_list_with_a_count_and_missing_lines_is_refused(name: str) -> None:
     body = real_list(f"feeds/{name}").read_bytes()
     lines = body.splitlines(keepends=True)
     at = next(index for index, line in enumerate(lines) if not line.startswith((b"#", b'"first'))) + 1

@@ -76,7 +76,7 @@ def test_a_tree_of_ipv4_alone_has_no_ipv6(tmp_path: Path) -> None:
     assert not len(leaves[Family.IPV6].first)
 
 
-def test_a_network_above_all_of_ipv4_holds_for_it(tmp_path: Path) -> None:
+def test_network_above_all_of_ipv4_covers_it(tmp_path: Path) -> None:
     leaves, reader = walked(tmp_path / "db", mmdb_of({"::/8": {"country_code": "NO"}}, aliases=False))
     with reader:
         agree(leaves, reader)

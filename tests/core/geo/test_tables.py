@@ -86,9 +86,7 @@ def test_of_two_databases_the_first_is_believed(case: tuple[Family, Labels, Labe
 
 
 @given(banned, st.sets(st.integers(1, 3)))
-def test_a_selection_holds_the_addresses_of_these_codes_and_no_others(
-    case: tuple[Family, Labels, Ranges], codes: set[int]
-) -> None:
+def test_selection_has_exactly_the_addresses_of_its_codes(case: tuple[Family, Labels, Ranges], codes: set[int]) -> None:
     family, labels, _ = case
     chosen = table(family, labels).select(codes)
     assert members(chosen.ranges(family)) == sorted(address for address, code in labels.items() if code in codes)
@@ -128,7 +126,7 @@ def test_nothing_is_counted_where_nothing_is_banned() -> None:
     assert not tally(GeoTable.none(), [])
 
 
-def test_a_table_of_nothing_knows_nobody() -> None:
+def test_empty_table_knows_no_address() -> None:
     assert GeoTable.none().is_empty
     assert not tally(GeoTable.none(), [])
     hosts = from_numbers(Family.IPV4, [1, 2])
@@ -138,11 +136,11 @@ def test_a_table_of_nothing_knows_nobody() -> None:
 
 
 @pytest.mark.parametrize("country", ["NO", "AA", "ZW"])
-def test_a_country_and_its_number_stand_for_each_other(country: str) -> None:
+def test_country_and_number_map_to_each_other(country: str) -> None:
     assert country_of(number_of(country)) == country
 
 
-def test_what_the_cache_holds_is_a_table_too() -> None:
+def test_cache_can_be_read_as_a_table() -> None:
     origin = Origin("NO", "Norway", 64496, "Example Network")
     entries = [GeoEntry(Family.IPV4, 1, 9, origin, 0.0), GeoEntry(Family.IPV6, 5, 5, Origin("SE"), 0.0)]
     countries, operators = table_of_entries(entries, By.COUNTRY), table_of_entries(entries, By.ASN)

@@ -42,7 +42,7 @@ def test_the_first_place_is_believed_and_no_name_goes_with_a_code_of_another() -
     assert Origin(asn=1).filled(Origin(asn=2, organisation="Two")) == Origin(asn=1)
 
 
-def test_two_answers_hold_where_their_networks_overlap() -> None:
+def test_two_answers_combine_where_their_networks_overlap() -> None:
     v4 = Family.IPV4
     both = nowhere(v4).filled(Located(v4, 0, 255, NORWAY)).filled(Located(v4, 128, 511, OPERATOR))
     assert both == Located(v4, 128, 255, Origin("NO", "Norway", 64496, "Example Network"))

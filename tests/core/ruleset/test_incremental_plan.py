@@ -118,7 +118,7 @@ def test_maps_that_an_update_does_not_touch_stay_the_same_objects() -> None:
     assert {map_id.name: len(move) for map_id, move in moves.items() if len(move)} == {"hosts4": 2}
 
 
-def test_a_plan_is_made_whole_where_most_of_it_changes_or_the_roster_does() -> None:
+def test_plan_is_made_whole_if_most_of_it_or_the_sources_change() -> None:
     was = basis_of(ROSTER, s1=content(1, 2, 3), s2=content(4))
     held = was.plan([])
     for basis in (basis_of(ROSTER, s1=content(7, 8, 9), s2=content(4)), basis_of(ROSTER[:1], s1=content(1, 2, 3))):

@@ -94,7 +94,7 @@ LANES = [
 
 @given(worlds)
 @example(PlanInput((owner(1, Action.LOG), owner(2)), {SourceId("s1"): [(0, 1)], SourceId("s2"): [(0, 0)]}, []))
-def test_every_address_belongs_to_the_first_source_in_order_that_holds_it(world: PlanInput) -> None:
+def test_every_address_belongs_to_the_first_source_that_lists_it(world: PlanInput) -> None:
     state = world.state()
     for hook, direction, blocks in LANES:
         for number in range(SPACE + 1):
@@ -120,7 +120,7 @@ def triples(map_entries: MapEntries) -> set[tuple[int, int, int]]:
 
 
 @given(worlds, worlds)
-def test_a_difference_leads_from_what_stands_to_what_shall_stand(before: PlanInput, after: PlanInput) -> None:
+def test_difference_leads_from_present_to_desired_state(before: PlanInput, after: PlanInput) -> None:
     present, desired = before.state(), after.state()
     change = difference(present, desired)
     changed = {one.map: one for one in change.maps}
@@ -206,7 +206,7 @@ def test_ipv6_is_planned_like_ipv4() -> None:
 
 @given(worlds)
 @example(PlanInput((owner(1), owner(2)), {SourceId("s1"): [(0, 4)], SourceId("s2"): [(4, 5)]}, []))
-def test_what_maps_hold_planned_again_leads_to_the_same_maps(world: PlanInput) -> None:
+def test_planning_from_maps_is_idempotent(world: PlanInput) -> None:
     held = world.state()
     found = contents_of(held.map_entries)
     contents = {one.source_id: found[one.mark] for one in world.sources if one.mark in found}

@@ -90,7 +90,7 @@ def test_one_allowed_range_more_is_not_taken_for_one_barred_range_more() -> None
     assert policy(source(ONE), allowed=(allow("10.1.2.3"),)).hash != policy(source(ONE)).hash
 
 
-def test_the_roster_is_the_enabled_sources_in_their_order() -> None:
+def test_policy_has_the_enabled_sources_in_order() -> None:
     of = policy(source(TWO, action=Action.LOG, direction=Direction.OUT), source(ONE, enabled=False))
     (owner,) = of.sources
     assert (owner.mark, owner.source_id, owner.action, owner.direction) == (2, TWO, Action.LOG, Direction.OUT)

@@ -62,7 +62,7 @@ def is_barred(policy: Policy, text: str) -> bool:
 EVERYTHING = listed("0.0.0.0/0", "::/0")
 
 
-def test_an_ipv4_address_stands_in_four_forms_of_ipv6_as_well() -> None:
+def test_ipv4_address_has_four_ipv6_forms() -> None:
     assert [written(form) for form in forms((V4, 0xC0000201, 0xC0000201))] == [
         "192.0.2.1",
         "::192.0.2.1",
@@ -83,20 +83,20 @@ def test_another_ipv6_address_is_itself_only(text: str) -> None:
     assert forms((V6, int(ip_address(text)), int(ip_address(text)))) == ((V6, int(ip_address(text)), int(ip_address(text))),)
 
 
-def test_what_no_list_holds_changes_nothing() -> None:
+def test_unlisted_protected_address_changes_nothing() -> None:
     exclusions = carve([protected("192.0.2.1")], {ONE: listed("192.0.2.0/32", "192.0.2.2/32", "198.51.100.0/24")}, NOTHING)
     assert exclusions.is_empty
     assert exclusions.hits == ()
     assert exclusions.policy_hash(BASE) == BASE
 
 
-def test_a_hit_names_every_list_that_holds_the_address() -> None:
+def test_hit_names_every_list_with_the_address() -> None:
     contents = {ONE: listed("192.0.2.1/32"), TWO: listed("2002:c000::/24")}
     (hit,) = carve([protected("198.51.100.1"), protected("192.0.2.1")], contents, NOTHING).hits
     assert (hit.protected.reason, hit.sources, hit.carved) == ("gateway", (ONE, TWO), True)
 
 
-def test_only_what_lists_hold_is_carved() -> None:
+def test_only_listed_addresses_are_carved_out() -> None:
     exclusions = carve([protected("192.0.2.0", "192.0.2.255")], {ONE: listed("192.0.2.7/32", "192.0.2.128/25")}, NOTHING)
     assert [
         written((V4, int(a), int(b))) for a, b in zip(exclusions.ranges[V4].first, exclusions.ranges[V4].last, strict=True)
@@ -107,7 +107,7 @@ def test_only_what_lists_hold_is_carved() -> None:
     assert not len(exclusions.ranges[V6])
 
 
-def test_what_is_free_for_another_reason_is_told_but_not_carved() -> None:
+def test_address_free_for_another_reason_is_reported_but_not_carved_out() -> None:
     never_banned = {V4: listed("10.0.0.0/8").ranges(V4), V6: Ranges.none(V6)}
     exclusions = carve([protected("10.0.0.1")], {ONE: listed("10.0.0.0/8")}, never_banned)
     assert exclusions.is_empty
@@ -200,7 +200,7 @@ def test_nothing_protected_is_owned_and_everything_else_is_as_without(
 
 
 @given(st.lists(items, max_size=5))
-def test_a_list_that_holds_everything_leaves_each_protected_address_free(kept: list[Protected]) -> None:
+def test_list_of_everything_leaves_protected_addresses_free(kept: list[Protected]) -> None:
     present = held({ONE: EVERYTHING}, carve(kept, {ONE: EVERYTHING}, NOTHING), NOTHING)
     for item in kept:
         for family, first, last in forms((item.family, item.first, item.last)):

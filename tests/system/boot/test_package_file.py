@@ -41,7 +41,7 @@ def test_the_same_tree_in_another_place_and_at_another_time_makes_the_same_file(
     assert (tmp_path / package.name).read_bytes() == package.read_bytes()
 
 
-def test_it_tells_nothing_of_where_it_was_made_and_belongs_to_root(package: Path, tmp_path: Path) -> None:
+def test_package_has_no_build_paths_and_belongs_to_root(package: Path, tmp_path: Path) -> None:
     listed = subprocess.run(["dpkg-deb", "--contents", str(package)], capture_output=True, text=True, check=True).stdout
     assert {line.split()[1] for line in listed.splitlines()} == {"root/root"}
     assert not [line for line in listed.splitlines() if line[:10].count("w") > 1 and not line.startswith("l")]

@@ -98,7 +98,7 @@ def moments(machine: Machine, *units: str) -> list[int]:
     return [int(word) for word in words]
 
 
-def test_the_units_are_right_and_hold_next_to_no_rights(site: Site) -> None:
+def test_units_are_valid_and_have_few_rights(site: Site) -> None:
     units = ("banlistd.service", "banlistd-restore.service")
     verified = site.machine.run("systemd-analyze", "verify", "--man=no", *units)
     assert verified.stderr == ""
@@ -137,7 +137,7 @@ def test_an_entry_in_the_journal_is_explained(site: Site) -> None:
     assert "The user with the number 0 ordered, through banlistctl: refresh own" in words
 
 
-def test_a_secret_from_the_folder_of_credentials_reaches_the_feed_and_nobody_else(site: Site) -> None:
+def test_credential_reaches_only_its_feed(site: Site) -> None:
     assert site.feeds is not None
     machine = site.machine
     machine.write("/etc/banlistd/credentials/token", "s3cret-of-the-feed\n", mode=0o600)
@@ -215,7 +215,7 @@ def test_who_flushes_the_firewall_is_named_and_the_bans_are_back(site: Site, wor
 
 
 @pytest.mark.parametrize("gently", [True, False], ids=["reboot", "power cut"])
-def test_after_a_boot_with_dead_feeds_the_bans_stand_before_there_is_a_network(site: Site, gently: bool) -> None:
+def test_boot_with_dead_feeds_restores_bans_before_the_network(site: Site, gently: bool) -> None:
     machine = site.machine
     site.boots_again(gently=gently)
     order = moments(machine, "nftables.service", "banlistd-restore.service", "network-pre.target", "banlistd.service")

@@ -105,7 +105,7 @@ def test_a_restart_of_fail2ban_costs_nothing_where_it_remembers(fail2ban: Fail2b
     assert set(fail2ban.bans_in_database(JAIL).values()) == {1}
 
 
-def test_a_fail2ban_that_forgets_is_told_everything_again(tmp_path: Path) -> None:
+def test_everything_is_banned_again_after_fail2ban_forgets(tmp_path: Path) -> None:
     with serving(prepared(tmp_path, database=False)) as fail2ban:
         wanted = state([ALPHA], {"alpha": addresses(*numbered(300))})
         assert bring(fail2ban, wanted) == 300

@@ -70,7 +70,7 @@ class TestFail2banFirewall(FirewallContract):
 
         asyncio.run(whole())
 
-    def test_of_what_it_holds_each_source_is_said_to_hold_all_so_that_nothing_is_lost(self) -> None:
+    def test_every_source_is_read_back_with_all_bans(self) -> None:
         async def story(firewall: Firewall) -> None:
             alpha, beta = ("203.0.113.0/24", "2001:db8::1"), ("240.0.0.0/4", "192.0.2.7", "203.0.113.9")
             held = state([ALPHA, BETA], {"alpha": addresses(*alpha), "beta": addresses(*beta)})
@@ -155,7 +155,7 @@ def test_a_change_of_what_is_not_known_is_refused_and_nothing_happens(
         ("banip", "no-address", HOSTS4),
     ],
 )
-def test_what_somebody_bans_or_lifts_in_the_jail_is_found_and_put_right(
+def test_foreign_bans_and_unbans_in_the_jail_are_repaired(
     fail2ban: Fail2ban, jail: str, firewall: Fail2banFirewall, verb: str, entry: str, wrong: MapId
 ) -> None:
     held = standing("192.0.2.1", "198.51.100.0/24")
@@ -207,7 +207,7 @@ def test_a_jail_that_lifts_bans_of_itself_is_not_used(fail2ban: Fail2ban, jail: 
     assert fail2ban.banned(jail) == set()
 
 
-def test_a_jail_that_is_not_there_and_a_server_that_is_not_there_are_told_apart(fail2ban: Fail2ban, tmp_path: Path) -> None:
+def test_missing_jail_and_missing_server_are_different_errors(fail2ban: Fail2ban, tmp_path: Path) -> None:
     with pytest.raises(FirewallError, match=r"fail2ban refused .*UnknownJailException: nowhere"):
         asyncio.run(Fail2banFirewall(fail2ban.socket, "nowhere").markers())
     with pytest.raises(FirewallError, match=r"does not answer on .*systemctl start fail2ban"):

@@ -37,7 +37,7 @@ def content(ranges: list[list[int]]) -> AddressSet:
 
 
 @given(RANGES, RANGES)
-def test_entries_are_disjoint_and_together_what_the_sources_hold(one: list[list[int]], other: list[list[int]]) -> None:
+def test_entries_are_disjoint_and_cover_the_sources(one: list[list[int]], other: list[list[int]]) -> None:
     held = state([ALPHA, BETA], {"alpha": content(one), "beta": content(other)})
     spans = sorted(entry_span(entry) or (0, 0, 0) for texts in entries_of(held.map_entries).values() for entry in texts)
     assert all(before[2] < after[1] for before, after in pairwise(spans))
@@ -90,7 +90,7 @@ def test_a_record_is_read_as_it_was_written() -> None:
     assert read(write(record)) == Record(STATE, record.sources, record.allowed, record.maps, HELD.markers)
 
 
-def test_a_record_tells_what_differs() -> None:
+def test_record_names_the_differences() -> None:
     record = record_of(HELD, STATE)
     content = {"alpha": addresses("192.0.2.1", "2001:db8::/32")}
     assert verify(record, state([ALPHA, LOGGED], content, allowed=["198.51.100.0/24"])).structure
@@ -153,7 +153,7 @@ def test_what_fail2ban_answers_is_read_whatever_protocol_it_speaks() -> None:
         assert [type(item) for item in read[1]] == [str, tuple, dict, str]
 
 
-def test_a_list_that_holds_itself_many_times_over_is_not_made_into_text() -> None:
+def test_recursive_list_is_not_made_into_text() -> None:
     tower: list[object] = []
     for _ in range(60):
         tower = [tower, tower]
@@ -202,6 +202,6 @@ def answering(folder: Path, answer: bytes) -> Iterator[Path]:
         (pickle.dumps(np.float64(1)) + END, "none: "),
     ],
 )
-def test_an_answer_that_is_none_is_told_in_words_that_can_be_printed(tmp_path: Path, answer: bytes, words: str) -> None:
+def test_malformed_answer_is_reported_printably(tmp_path: Path, answer: bytes, words: str) -> None:
     with answering(tmp_path, answer) as place, pytest.raises(FirewallError, match=words), Fail2banSocket(place) as wire:
         wire.ask("ping")

@@ -157,7 +157,7 @@ async def test_a_change_of_elements_without_sets_is_refused_and_nothing_happens(
 
 
 @in_network_namespace
-async def test_a_line_of_the_record_that_does_not_read_is_believed_of_nobody() -> None:
+async def test_unreadable_record_line_is_ignored() -> None:
     held = state([ALPHA], {"alpha": MIXED})
     firewall = await standing(held)
     for number, words in (("0.0.0.9", "v1 x sha256=short y"), ("0.0.0.10", "x"), ("0.1.0.2", "banlistd-hosts4 2 of many x")):
@@ -190,7 +190,7 @@ def _texts(map_entries: MapEntries) -> list[str]:
 
 
 @in_network_namespace
-async def test_the_address_of_nobody_is_not_held_alone() -> None:
+async def test_zero_address_is_not_a_set_element() -> None:
     content = addresses("0.0.0.0", "::", "192.0.2.1")
     held = state([ALPHA], {"alpha": content})
     firewall = await standing(held)
@@ -246,7 +246,7 @@ async def test_sets_and_rules_of_others_are_left_alone(iptables: Iptables) -> No
 
 
 @in_network_namespace
-async def test_a_set_that_somebody_else_looks_into_cannot_go_and_it_is_said() -> None:
+async def test_referenced_set_cannot_be_removed_and_is_reported() -> None:
     held = state([ALPHA], {"alpha": MIXED})
     firewall = await standing(held)
     NFT("-A", "INPUT", "-m", "set", "--match-set", "banlistd-hosts4", "src", "-j", "DROP")
@@ -257,7 +257,7 @@ async def test_a_set_that_somebody_else_looks_into_cannot_go_and_it_is_said() ->
 
 
 @in_network_namespace
-async def test_a_set_of_a_lane_that_goes_is_emptied_where_somebody_else_looks_into_it() -> None:
+async def test_referenced_set_of_a_removed_hook_is_emptied() -> None:
     contents = dict.fromkeys(("alpha", "counted"), MIXED)
     held, less = state([ALPHA, COUNTED], contents), state([ALPHA], contents)
     firewall = await standing(held)

@@ -98,7 +98,7 @@ async def test_ipset_prints_what_a_person_can_read() -> None:
 
 @VARIANTS
 @in_network_namespace
-async def test_rules_stand_in_raw_and_in_filter_only_what_must(iptables: Iptables) -> None:
+async def test_rules_are_in_raw_and_in_filter_only_if_they_must(iptables: Iptables) -> None:
     iptables.skip_if_missing()
     firewall = await standing(state([ALPHA], {"alpha": MIXED}), iptables)
     saved = iptables.saved()
@@ -152,7 +152,7 @@ async def test_a_set_that_is_outgrown_is_made_anew_and_the_rules_look_into_it() 
 
 
 @in_network_namespace
-async def test_a_million_hosts_are_held() -> None:
+async def test_a_million_hosts() -> None:
     empty = state([ALPHA], {})
     firewall = await standing(empty)
     held = state([ALPHA], {"alpha": AddressSet.of(np.arange(1, 1_000_001, dtype=np.uint32) * np.uint32(4099))})

@@ -52,7 +52,7 @@ def nets(draw: st.DrawFn) -> MapEntries:
 
 @pytest.mark.parametrize(("map_id", "some"), [(HOSTS4, hosts()), (NETS4, nets())], ids=["hosts", "nets"])
 @given(data=st.data())
-def test_a_delta_leads_to_what_shall_stand(map_id: MapId, some: st.SearchStrategy[MapEntries], data: st.DataObject) -> None:
+def test_delta_leads_to_the_desired_state(map_id: MapId, some: st.SearchStrategy[MapEntries], data: st.DataObject) -> None:
     before, after = (entries_of(map_id, data.draw(some)) for _ in range(2))
     delta = delta_of(after, before)
     fresh_ones, changed, gone = (told(part) for part in (delta.fresh, delta.changed, delta.gone))
@@ -106,7 +106,7 @@ def test_a_set_of_which_most_changes_is_gathered() -> None:
     assert plan.gathered.keys() == {HOSTS}
 
 
-def test_sets_of_lanes_that_nobody_needs_are_surplus() -> None:
+def test_sets_of_unused_hooks_are_surplus() -> None:
     full, less = state([ALPHA, COUNTED], {}), state([ALPHA], {})
     plan = plan_of(difference(full, less), record(), wanted_sets(full.sources))
     assert plan.surplus == wanted_sets(full.sources) - STANDING
@@ -174,7 +174,7 @@ def test_of_what_iptables_says_only_what_is_ours_is_read() -> None:
     assert "192.0.2.1" not in "".join(rule_lines(standing))
 
 
-def test_a_script_moves_our_jump_to_the_head_keeps_what_was_counted_and_names_nobody_elses_chain() -> None:
+def test_script_moves_the_jump_first_and_keeps_counters() -> None:
     written = script([ALPHA], Family.IPV4, parse_saved(SAVED)).splitlines()
     assert written[0] == "*raw"
     assert written[-1] == "COMMIT"
@@ -185,7 +185,7 @@ def test_a_script_moves_our_jump_to_the_head_keeps_what_was_counted_and_names_no
     assert not [line for line in written if "others" in line or "192.0.2.1" in line]
 
 
-def test_where_nothing_of_ours_stands_nothing_is_written_to_remove_it() -> None:
+def test_nothing_is_removed_where_nothing_is_ours() -> None:
     assert script(None, Family.IPV4, {}) == ""
 
 

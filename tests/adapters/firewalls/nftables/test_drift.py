@@ -256,7 +256,7 @@ async def test_a_wait_that_is_given_up_loses_nothing() -> None:
 
 
 @in_network_namespace
-async def test_whoever_cannot_listen_can_still_ban(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_bans_work_without_a_monitor(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("banlistd.adapters.netlink.nft_monitor.NFNLGRP_NFTABLES", 4711)
     firewall = await standing(HELD)
     with pytest.raises(FirewallError, match="cannot be told of changes"):

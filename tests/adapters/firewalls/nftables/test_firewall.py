@@ -140,7 +140,7 @@ async def test_a_removed_source_leaves_no_chain_and_no_counter() -> None:
 
 
 @in_network_namespace
-async def test_a_chain_of_somebody_else_in_our_table_is_left_alone() -> None:
+async def test_foreign_chain_in_our_table_is_left_alone() -> None:
     held = state([ALPHA, BETA], EVERYTHING)
     firewall = await standing(held)
     nft("add", "chain", "inet", "banlistd", "mine")
@@ -236,7 +236,7 @@ async def test_a_marker_that_does_not_read_is_left_out() -> None:
 
 
 @in_network_namespace
-async def test_a_table_of_somebody_else_stays() -> None:
+async def test_foreign_table_stays() -> None:
     nft("add", "table", "inet", "other")
     firewall = await standing(state([ALPHA], {"alpha": MIXED}))
     await firewall.teardown()
@@ -245,7 +245,7 @@ async def test_a_table_of_somebody_else_stays() -> None:
 
 
 @in_network_namespace
-async def test_a_write_by_somebody_else_is_looked_at_again(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_foreign_write_causes_a_new_look(monkeypatch: pytest.MonkeyPatch) -> None:
     held = state([ALPHA], {"alpha": MIXED})
     firewall = await standing(held)
     wanted = state([ALPHA], {"alpha": addresses("9.9.9.9")})
@@ -257,7 +257,7 @@ async def test_a_write_by_somebody_else_is_looked_at_again(monkeypatch: pytest.M
 
 
 @in_network_namespace
-async def test_endless_writes_by_somebody_else_are_an_error_and_nothing_happened(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_endless_foreign_writes_are_an_error_without_effect(monkeypatch: pytest.MonkeyPatch) -> None:
     held = state([ALPHA], {"alpha": MIXED})
     firewall = await standing(held)
     _meddle(monkeypatch, times=1000)

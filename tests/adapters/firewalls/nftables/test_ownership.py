@@ -74,7 +74,7 @@ async def test_bans_outlive_the_process_and_the_next_one_takes_them_over() -> No
 
 
 @in_network_namespace
-async def test_a_second_daemon_is_told_who_owns_the_table() -> None:
+async def test_second_daemon_learns_who_owns_the_table() -> None:
     first = await owning()
     for ownership in Ownership:
         second = NftablesFirewall(ownership)
@@ -90,7 +90,7 @@ async def test_a_second_daemon_is_told_who_owns_the_table() -> None:
 
 
 @in_network_namespace
-async def test_a_table_without_an_owner_stays_so_while_it_stands() -> None:
+async def test_table_without_an_owner_stays_without_one() -> None:
     plain = NftablesFirewall(Ownership.NO)
     await plain.apply(difference(None, HELD))
     await plain.close()
