@@ -260,7 +260,7 @@ def test_a_list_that_is_polled_seldom_is_not_stale_between_two_polls(tmp_path: P
         await poll(world, later=2 * DAY)
         assert EventName.SOURCE_STALE in world.announcer.names()
 
-    run(environment_on(tmp_path), config_with(every="14d"), life)
+    run(environment_on(tmp_path), config_with(every=14 * DAY), life)
 
 
 def test_a_list_that_used_to_count_its_entries_and_lost_its_end_is_refused(tmp_path: Path) -> None:
