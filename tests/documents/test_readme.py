@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from banlistd.adapters.system.config_file import load
+from banlistd.core.config.reload import restart_only_changes
 from banlistd.ctl.commands import EVERY_COMMAND
 
 ROOT = Path(__file__).parents[2]
@@ -79,6 +80,13 @@ def test_configuration_is_valid(document: Path, tmp_path: Path) -> None:
     (tmp_path / "lists" / "our-own.txt").write_text("198.51.100.0/24\n")
     (tmp_path / "banlistd.yaml").write_text("".join(_YAML.findall(document.read_text())))
     assert load(tmp_path).sources
+
+
+def test_first_list_needs_no_restart_after_the_shipped_example(tmp_path: Path) -> None:
+    (tmp_path / "lists").mkdir()
+    (tmp_path / "lists" / "our-own.txt").write_text("198.51.100.0/24\n")
+    (tmp_path / "banlistd.yaml").write_text("".join(_YAML.findall(README.read_text())))
+    assert restart_only_changes(load(ROOT / "config"), load(tmp_path)) == ()
 
 
 def test_readme_has_at_most_180_lines() -> None:
