@@ -11,11 +11,15 @@ from collections.abc import Awaitable, Callable, Mapping
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 
+from banlistd.control.page import Page
+from banlistd.errors import BanlistdError
+
 if TYPE_CHECKING:
-    from banlistd.control.page import Page
     from banlistd.control.parts import Parts
     from banlistd.control.request import Request
-    from banlistd.errors import BanlistdError
+else:
+    # Only the daemon imports these. A name instead of a string: see above.
+    Parts = Request = Any
 
 Order = TypeVar("Order")
 Answer = TypeVar("Answer")
@@ -72,10 +76,13 @@ class Argument(NamedTuple):
 
 
 class Look(NamedTuple):
-    """What a page needs besides the answer: the time (seconds since the epoch), and a way to ask another command."""
+    """What a page needs besides the answer: the time (seconds since the epoch), and a way to ask another command.
+
+    `ask` takes a Command without arguments and returns its answer.
+    """
 
     now: float
-    ask: "Callable[[Command[Any, Any]], Any]"
+    ask: Callable[[Any], Any]
 
 
 class Command(NamedTuple, Generic[Order, Answer]):
@@ -91,13 +98,13 @@ class Command(NamedTuple, Generic[Order, Answer]):
     help: str
     method: str
     example: Answer
-    read: "Callable[[Request], Order]"
-    answer: "Callable[[Parts, Order], Awaitable[Answer]]"
-    page: "Callable[[Answer, Look], Page]"
+    read: Callable[[Request], Order]
+    answer: Callable[[Parts, Order], Awaitable[Answer]]
+    page: Callable[[Answer, Look], Page]
     arguments: tuple[Argument, ...] = ()
     details: str = ""
     exits: Mapping[int, str] = {}
-    errors: "tuple[type[BanlistdError], ...]" = ()
+    errors: tuple[type[BanlistdError], ...] = ()
     judge: Callable[[Answer], int] = lambda _: 0
     timeout: float = 15.0
 
@@ -127,7 +134,7 @@ class LocalCommand(NamedTuple):
     exits: Mapping[int, str] = {}
 
 
-def no_fields(_: "Request") -> tuple[()]:
+def no_fields(_: Request) -> tuple[()]:
     """`read` of a command without arguments."""
     return ()
 

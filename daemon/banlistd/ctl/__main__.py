@@ -71,7 +71,7 @@ class _Version(argparse.Action):
 
 
 def parser_of(argv: Sequence[str]) -> argparse.ArgumentParser:
-    """The parser of every command, or of the only one that `argv` can mean, because its first word is that command."""
+    """The parser of every command, or, to save time, of the only one that `argv` can mean: the first word is its name."""
     epilog = "\n".join(("exit codes:", *(f"  {code:<4} {text}" for code, text in exits().items())))
     parser = _Parser(
         prog="banlistctl",
@@ -82,7 +82,8 @@ def parser_of(argv: Sequence[str]) -> argparse.ArgumentParser:
     parser.add_argument("--version", action=_Version, nargs=0, help="print the version and exit")
     _add_common(parser, runtime="", json=False)
     names = parser.add_subparsers(required=True, metavar="COMMAND")
-    for command in [command for command in EVERY_COMMAND if [command.name] == [*argv[:1]]] or EVERY_COMMAND:
+    first = next((word for word in argv if word != "--json"), "")
+    for command in [command for command in EVERY_COMMAND if command.name == first] or EVERY_COMMAND:
         # Without a default of its own, an option before the command keeps its value.
         sub = names.add_parser(
             command.name,
