@@ -35,7 +35,7 @@ from banlistd.model import (
 )
 
 if TYPE_CHECKING:
-    # They bring pydantic, and what restores at boot (restoring) needs none of it.
+    # boot_restore needs neither of them, and boot waits for its imports.
     from banlistd.core.config.model import Source
     from banlistd.core.feeds.quarantine import Quarantined, SourceHealth
 

@@ -60,7 +60,7 @@ def test_an_order_says_what_by_whom_for_how_long_and_why() -> None:
         ({"address": "example.net"}, 'address: "example.net" is not an address'),
         ({"address": "010.0.0.1"}, "is not an address"),
         ({"address": "192.0.2.5/24"}, "does not begin there"),
-        ({"address": "::ffff:192.0.2.1"}, "IPv4 address in IPv6's clothes"),
+        ({"address": "::ffff:192.0.2.1"}, "IPv4-mapped IPv6 address"),
         ({"address": "192.0.2.1\n"}, r'"192.0.2.1\\n" is not an address'),
         ({"address": "192.0.2.1", "for": "0s"}, "shorter than 1s"),
         ({"address": "192.0.2.1", "for": "99999d"}, "longer than 3650d"),
@@ -69,7 +69,7 @@ def test_an_order_says_what_by_whom_for_how_long_and_why() -> None:
         ({"address": "192.0.2.1", "origin": ""}, "is not an origin"),
         ({"address": "192.0.2.1", "origin": "a\x1b"}, r'origin: "a\\x1b" is not an origin'),
         ({"address": "192.0.2.1", "origin": "a" * 61}, "is not an origin"),
-        ({"address": "192.0.2.1", "comment": "a\nb"}, "comment: .* holds line breaks"),
+        ({"address": "192.0.2.1", "comment": "a\nb"}, "comment: .* has line breaks"),
         ({"address": "192.0.2.1", "comment": "a" * 301}, "comment: has 301 characters"),
     ],
 )

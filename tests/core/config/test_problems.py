@@ -34,7 +34,7 @@ WRONG = [
     ),
     ("allow:\n- 192.0.2.9-192.0.2.1", '2: allow[0]: "192.0.2.9-192.0.2.1" ends before it begins (write 192.0.2.1-192.0.2.9)'),
     ("allow:\n- 192.0.2.9-::1", '2: allow[0]: "192.0.2.9-::1" mixes IPv4 and IPv6 (both ends of a range are of one family)'),
-    ("allow:\n- ::ffff:1.2.3.4", '2: allow[0]: "::ffff:1.2.3.4" is an IPv4 address in IPv6\'s clothes (write 1.2.3.4)'),
+    ("allow:\n- ::ffff:1.2.3.4", '2: allow[0]: "::ffff:1.2.3.4" is an IPv4-mapped IPv6 address (write 1.2.3.4)'),
     ("allow:\n- fe80::", '2: allow[0]: an address that ends in ":" needs quotes (write "fe80::")'),
     ("allow:\n-", "2: allow[0]: is not an address (write 192.0.2.0/24, or {address: 192.0.2.0/24, comment: office})"),
     ("allow:\n- comment: x", "2: allow[0].address: is missing"),
@@ -110,11 +110,11 @@ WRONG = [
     ),
     (
         "sources:\n- id: a\n  url: https://a/b c",
-        '3: sources[0].url: "https://a/b c" holds blanks or control characters (write a blank as %20)',
+        '3: sources[0].url: "https://a/b c" has blanks or control characters (write a blank as %20)',
     ),
     (
         "sources:\n- id: a\n  url: https://u:secret@a/",
-        "3: sources[0].url: holds a password in clear text (write ${credential:NAME} in its place)",
+        "3: sources[0].url: has a password in clear text (write ${credential:NAME} in its place)",
     ),
     (
         "sources:\n- id: a\n  url: https://a/${credential:a/b}?secret",
@@ -151,7 +151,7 @@ WRONG = [
     ),
     (
         SOURCE + '  headers:\n    A: "secret\\r\\nB: c"',
-        "5: sources[0].headers.A: holds line breaks, control or non-ASCII characters (write plain ASCII in one line)",
+        "5: sources[0].headers.A: has line breaks, control or non-ASCII characters (write plain ASCII in one line)",
     ),
     (
         SOURCE + '  headers:\n    A: "secret ${credential: b"',
@@ -166,7 +166,7 @@ WRONG = [
     ),
     (
         SOURCE + '  comment: "a\\nb"',
-        '4: sources[0].comment: "a\\nb" holds line breaks or control characters (write it in one line)',
+        '4: sources[0].comment: "a\\nb" has line breaks or control characters (write it in one line)',
     ),
     (SOURCE + "  format: cvs", '4: sources[0].format: "cvs" is not a format (did you mean csv?)'),
     (
@@ -223,9 +223,9 @@ WRONG = [
     # YAML itself
     (
         SOURCE + "  every: 1h\n  every: 2h",
-        "5: sources[0].every: is written twice (it stands in line 4 already; delete one of them)",
+        "5: sources[0].every: is written twice (line 4 has it already; delete one of them)",
     ),
-    ("allow:\n\t- 192.0.2.1", "2: a tab stands at the beginning of the line (YAML is indented with spaces)"),
+    ("allow:\n\t- 192.0.2.1", "2: there is a tab at the beginning of the line (YAML is indented with spaces)"),
     ("allow: [192.0.2.1\nlog:", "2: a list [ is not closed (write ] at its end)"),
     ("log: {format: json\n", "1: a mapping { is not closed (write } at its end)"),
     ("log: 'a\n", "1: a quote is not closed (the file ends within it)"),
@@ -235,13 +235,13 @@ WRONG = [
         "allow: !!python/name:os.system x",
         '1: has the tag "tag:yaml.org,2002:python/name:os.system" (tags are not understood; quote a text with !)',
     ),
-    ("allow: *nobody", "1: *nobody stands for nothing (quote a text that begins with *)"),
-    ("allow: &a [*a]", "1: *a stands for nothing (quote a text that begins with *)"),
+    ("allow: *nobody", "1: *nobody refers to no anchor (quote a text that begins with *)"),
+    ("allow: &a [*a]", "1: *a refers to no anchor (quote a text that begins with *)"),
     ("log:\n---\nlog:", "2: a second document begins (remove the line ---; sources.d takes more files)"),
     ("? [a]\n: b", "1: a key is a list (write name: value)"),
     ("~: b", "1: a key has no name (write name: value)"),
     ("allow: " + "[" * 30, "1: nests too deep (at most 24 levels)"),
-    ("log:\nallow: \x07", '2: holds the character "\\x07" (remove it: it cannot be seen)'),
+    ("log:\nallow: \x07", '2: has the character "\\x07" (remove it: it cannot be seen)'),
 ]
 
 

@@ -38,7 +38,7 @@ def test_a_billion_laughs_are_refused_before_they_are_written_out() -> None:
     lines = ["a0: &a0 [x, x, x, x, x, x, x, x, x, x]"]
     lines += [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]" for n in range(1, 12)]
     (problem,) = parse_document("f", "\n".join(lines).encode()).problems
-    assert problem.words == "holds too many values"
+    assert problem.words == "has too many values"
     assert str(MOST_VALUES) in problem.hint
 
 

@@ -1,4 +1,4 @@
-"""The configuration's files in their folder. What they mean is `core.config_reading`'s."""
+"""The configuration's files in their folder. core.config.load reads their content."""
 
 from importlib.resources import files
 from pathlib import Path

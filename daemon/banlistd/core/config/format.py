@@ -18,7 +18,7 @@ _ALL = ("type", *(key for keys in KEYS.values() for key in keys))
 
 
 def read_format(tree: object, spot: Spot) -> Format:
-    """A bare word, or a mapping with `type` and the keys that go with it; `Format()` for a wrong one, once reported."""
+    """A type, or a mapping with `type` and its keys; `Format()` for a wrong one, once reported."""
     if isinstance(tree, str):
         return Format(_read_type(tree, spot) or FormatType.AUTO)
     if not isinstance(tree, dict):

@@ -1,4 +1,4 @@
-"""Where something stands in the configuration's files, and what is wrong with it. Problems are gathered, not raised."""
+"""Places in the configuration files, and what is wrong there. Problems are collected, not raised."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field

@@ -1,6 +1,6 @@
 """What an administrator writes -> what it means: one function per kind of value, text in, value out.
 
-Each raises Unfit, in the words that he will read.
+Each raises Unfit with the message for the administrator.
 """
 
 import datetime as dt
@@ -84,7 +84,7 @@ def duration_within(low: str, high: str) -> Callable[[str], float]:
 _OCTETS = {"": 1, "kB": 10**3, "MB": 10**6, "GB": 10**9, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30}
 _SIZE = re.compile(r"([0-9]{1,12}) ?([kKMG]i?B|)", re.ASCII)
 
-# A list is held in memory while it is read; the largest real one seen has 40 MB.
+# A list is in memory while it is parsed; the largest real one seen has 40 MB.
 LARGEST = 2**30
 
 
@@ -128,7 +128,7 @@ _SOURCE_ID = re.compile(r"[a-z0-9][a-z0-9-]{0,39}", re.ASCII)
 
 def source_id(text: str) -> str:
     if text == MANUAL:
-        raise Unfit(f"{shown(text)} cannot be an id", "what is banned by hand goes by that name; for example manual-bans")
+        raise Unfit(f"{shown(text)} cannot be an id", "it is the name of the manual bans; for example manual-bans")
     if _SOURCE_ID.fullmatch(text):
         return text
     near = re.sub(r"[^a-z0-9]+", "-", text[:80].lower(), flags=re.ASCII).strip("-")[:40].rstrip("-")
@@ -145,7 +145,7 @@ def note(text: str) -> str:
     if len(text) > _LONGEST_NOTE:
         raise Unfit(f"has {len(text)} characters", f"at most {_LONGEST_NOTE}")
     if not text.isprintable():
-        raise Unfit(f"{shown(text)} holds line breaks or control characters", "write it in one line")
+        raise Unfit(f"{shown(text)} has line breaks or control characters", "write it in one line")
     return text
 
 
@@ -156,7 +156,7 @@ def without_credentials(text: str) -> str:
     """The text with a letter in place of each `${credential:NAME}`; raises Unfit for one that is misspelt."""
     rest = _CREDENTIAL.sub(lambda found: "x" if is_credential_name(found[1]) else found[0], text)
     if "${" in rest:
-        # No more than the reference itself is quoted: what stands around it may be a secret.
+        # No more than the reference itself is quoted: the text around it may be a secret.
         reference, closed, _ = rest[rest.index("${") :].partition("}")
         what = shown(reference + closed) if closed else '"${" without "}"'
         raise Unfit(f"{what} is not a credential", "write ${credential:NAME}, with letters, digits and _ . - in NAME")
@@ -165,18 +165,18 @@ def without_credentials(text: str) -> str:
 
 _LONGEST_URL = 2048
 
-# A password, or a query that may hold a token: messages go to the journal.
+# A password, or a query that may contain a token: messages go to the journal.
 _SECRET = re.compile(r"(?<=//)[^/@]*(?=@)|(?<=\?).+", re.DOTALL)
 
 
 def url(text: str) -> str:
-    """An http or https address, which may hold `${credential:NAME}`. Returned as written."""
+    """An http or https address, which may contain `${credential:NAME}`. Returned as written."""
     plain = without_credentials(text)
     quoted = shown(_SECRET.sub("...", text))
     if len(text) > _LONGEST_URL:
         raise Unfit(f"has {len(text)} characters", f"at most {_LONGEST_URL}")
     if not plain.isprintable() or " " in plain:
-        raise Unfit(f"{quoted} holds blanks or control characters", "write a blank as %20")
+        raise Unfit(f"{quoted} has blanks or control characters", "write a blank as %20")
     try:
         parts = urlsplit(plain)
         host, port = parts.hostname, parts.port
@@ -187,7 +187,7 @@ def url(text: str) -> str:
     if not host or port == 0:
         raise Unfit(f"{quoted} names no {'host' if not host else 'port'}", "write https://host/path")
     if parts.password and parts.password != "x":  # noqa: S105 - the letter that stands for a credential
-        raise Unfit("holds a password in clear text", "write ${credential:NAME} in its place")
+        raise Unfit("has a password in clear text", "write ${credential:NAME} in its place")
     return text
 
 
@@ -243,7 +243,7 @@ def header_value(text: str) -> str:
     without_credentials(text)
     # Not quoted: it may be a secret.
     if not (text.isascii() and text.isprintable()):
-        raise Unfit("holds line breaks, control or non-ASCII characters", "write plain ASCII in one line")
+        raise Unfit("has line breaks, control or non-ASCII characters", "write plain ASCII in one line")
     return text
 
 
@@ -280,7 +280,7 @@ def _address(text: str) -> Address:
         except (OSError, ValueError):  # ValueError: a NUL or a surrogate in the text
             continue
         if isinstance(address, IPv6Address) and address.ipv4_mapped:
-            raise Unfit(f"{shown(text)} is an IPv4 address in IPv6's clothes", f"write {address.ipv4_mapped}")
+            raise Unfit(f"{shown(text)} is an IPv4-mapped IPv6 address", f"write {address.ipv4_mapped}")
         return address
     raise Unfit(f"{shown(text)} is not an address", "write 192.0.2.1, 192.0.2.0/24, 192.0.2.1-192.0.2.9, or IPv6")
 

@@ -1,6 +1,6 @@
 """YAML -> plain data with positions. Every scalar stays text, so that `no` is not False and 010 is not 8.
 
-Hostile YAML ends here: no tags, no merge keys, bounded size, depth and aliases. The meaning is `config_reading`'s.
+Hostile YAML ends here: no tags, no merge keys, bounded size, depth and aliases. load.py gives it its meaning.
 """
 
 import re
@@ -54,7 +54,7 @@ def _text_of(content: bytes) -> str:
     odd = _NOT_YAML.search(text)
     if odd:
         line = text.count("\n", 0, odd.start()) + 1
-        raise _BadYamlError(line, f"holds the character {shown(odd[0])}", "remove it: it cannot be seen")
+        raise _BadYamlError(line, f"has the character {shown(odd[0])}", "remove it: it cannot be seen")
     return text
 
 
@@ -127,7 +127,7 @@ def _node(event: yaml.NodeEvent, anchors: dict[str, _Node], line: int) -> _Node:
     if isinstance(event, yaml.AliasEvent):
         alias = event.anchor or ""
         if alias not in anchors or not anchors[alias].closed:
-            raise _BadYamlError(line, f"*{printable(alias)} stands for nothing", "quote a text that begins with *")
+            raise _BadYamlError(line, f"*{printable(alias)} refers to no anchor", "quote a text that begins with *")
         return anchors[alias]
     if not isinstance(event, yaml.ScalarEvent | yaml.CollectionStartEvent):
         return _Node("scalar", line, closed=True)  # YAML has no other nodes
@@ -148,9 +148,9 @@ def _close(node: _Node) -> None:
     node.size += sum(item.size for item in node.items)
     node.depth = 1 + max((item.depth for item in node.items), default=0)
     node.closed = True
-    # Aliases of aliases grow without much text; both bounds hold with all of them written out.
+    # Aliases of aliases grow without much text; both bounds count them written out.
     if node.size > MOST_VALUES:
-        raise _BadYamlError(node.line, "holds too many values", f"at most {MOST_VALUES}, aliases written out")
+        raise _BadYamlError(node.line, "has too many values", f"at most {MOST_VALUES}, aliases written out")
     if node.depth > DEEPEST:
         raise _BadYamlError(node.line, "nests too deep", f"at most {DEEPEST} levels")
 
@@ -169,7 +169,7 @@ def _plain(node: _Node, place: Place, lines: dict[Place, int], problems: list[Pr
             continue
         at = (*place, key.text)
         if key.text in tree:
-            first = f"it stands in line {lines[at]} already; delete one of them"
+            first = f"line {lines[at]} has it already; delete one of them"
             problems.append(Problem(name, key.line, key_of(at), "is written twice", first))
             continue
         lines[at] = key.line
@@ -180,7 +180,7 @@ def _plain(node: _Node, place: Place, lines: dict[Place, int], problems: list[Pr
 def _in_words(problem: str, line: str) -> tuple[str, str]:
     """What libyaml found, for someone who has never heard of tokens. `line`: where it noticed."""
     if "\t" in line[: len(line) - len(line.lstrip())]:
-        return "a tab stands at the beginning of the line", "YAML is indented with spaces"
+        return "there is a tab at the beginning of the line", "YAML is indented with spaces"
     return next((words for sign, words in _SIGNS.items() if sign in problem), ("is not YAML", printable(problem)))
 
 
@@ -188,7 +188,7 @@ _SIGNS: Mapping[str, tuple[str, str]] = {
     # libyaml stops by itself, long after we would, where no level is ever complete (since PyYAML 6.0.4).
     "exceeded maximum nesting depth": ("nests too deep", f"at most {DEEPEST} levels"),
     "mapping values are not allowed": (
-        'a ":" stands where none can be',
+        'there is a ":" where none can be',
         "the line above may be indented less, or a text with a colon needs quotes",
     ),
     "could not find expected ':'": ('a ":" is missing', "write name: value, with a blank after the colon"),
@@ -200,5 +200,5 @@ _SIGNS: Mapping[str, tuple[str, str]] = {
     "found unexpected end of stream": ("a quote is not closed", "the file ends within it"),
     "cannot start any token": ("a text begins with a character that YAML keeps for itself", "quote the text"),
     "unknown escape character": ("a backslash in double quotes begins nothing", "use single quotes"),
-    "violates indentation": ("a tab stands where blanks must be", "YAML is indented with spaces"),
+    "violates indentation": ("there is a tab where blanks must be", "YAML is indented with spaces"),
 }
