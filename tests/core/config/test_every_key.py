@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from banlistd.core.config.allow import WrittenAllow
-from banlistd.core.config.keys import Key, Kind, Reload, Section, keys_of
+from banlistd.core.config.keys import Key, Reload, Section, ValueKind, keys_of
 from banlistd.core.config.kinds import SWITCH
 from banlistd.core.config.load import read_catalogue
 from banlistd.core.config.model import USE, Block, CatalogueEntry, Config, Defaults, Fail2ban, Geo, Guards, Log, Online, Source
@@ -113,7 +113,7 @@ READ: Mapping[type[Section], Callable[[Mapping[str, object]], Section]] = {
 EVERY_KEY = [(section, key) for section in READ for key in keys_of(section)]
 
 
-def understood(kind: Kind, written: object) -> object:
+def understood(kind: ValueKind, written: object) -> object:
     problems: list[Any] = []
     value = kind.read(written, Spot(Document("banlistd.yaml"), problems))
     return None if problems else value

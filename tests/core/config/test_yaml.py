@@ -10,7 +10,7 @@ from banlistd.core.config.keys import keys_of
 from banlistd.core.config.load import read_catalogue, read_config
 from banlistd.core.config.model import Config, Source
 from banlistd.core.config.problems import Document
-from banlistd.core.config.yaml import LARGEST, MOST_VALUES, parse_document
+from banlistd.core.config.yaml import LARGEST_FILE, MOST_VALUES, parse_document
 from banlistd.errors import ConfigError
 from support.written_config import CATALOGUE, FOLDER
 
@@ -20,7 +20,7 @@ from support.written_config import CATALOGUE, FOLDER
     [
         (b"a: \xff", "f:1: is not UTF-8 (save it as UTF-8)"),
         (b"# a\n\nb: \xc3", "f:3: is not UTF-8 (save it as UTF-8)"),
-        (b"#" * (LARGEST + 1), "f: is larger than 4 MiB (split it into files of sources.d)"),
+        (b"#" * (LARGEST_FILE + 1), "f: is larger than 4 MiB (split it into files of sources.d)"),
         ("log:".encode("utf-16"), "f:1: is not UTF-8 (save it as UTF-8)"),
     ],
 )

@@ -6,7 +6,7 @@ from pathlib import Path
 from banlistd.core.config.load import Catalogue, read_catalogue, read_config
 from banlistd.core.config.model import Config
 from banlistd.core.config.problems import Document, Problem
-from banlistd.core.config.yaml import LARGEST, parse_document
+from banlistd.core.config.yaml import LARGEST_FILE, parse_document
 
 MAIN = "banlistd.yaml"
 MORE = "sources.d"
@@ -48,7 +48,7 @@ def _more_of(folder: Path) -> list[Document]:
 def _read(path: Path) -> Document:
     try:
         with path.open("rb") as file:
-            content = file.read(LARGEST + 1)
+            content = file.read(LARGEST_FILE + 1)
     except OSError as fault:
         return _unreadable(path, fault)
     return parse_document(str(path), content)

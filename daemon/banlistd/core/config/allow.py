@@ -6,7 +6,7 @@ from ipaddress import IPv4Address, IPv6Address
 from typing import Annotated
 
 from banlistd.core.config import kinds
-from banlistd.core.config.keys import Key, Kind, Section, list_at, read_section, scalar_at
+from banlistd.core.config.keys import Key, Section, ValueKind, list_at, read_section, scalar_at
 from banlistd.core.config.problems import Spot
 from banlistd.core.config.values import addresses
 from banlistd.model import Family
@@ -80,7 +80,7 @@ _ALLOW_SCHEMA = {
         {**kinds.section_schema(WrittenAllow), "required": ["address"]},
     ]
 }
-ALLOW = Kind(
+ALLOW = ValueKind(
     _read_allow,
     kinds.or_nothing({"type": "array", "items": _ALLOW_SCHEMA}),
     "a list of addresses, networks and ranges, or of mappings",

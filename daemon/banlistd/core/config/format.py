@@ -147,7 +147,7 @@ def _name(text: str, what: str) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Shape:
+class FormatKey:
     """A key of a format: how one of its values is read, how many values it takes, what JSON calls their type."""
 
     read: Callable[[str], str]
@@ -165,12 +165,12 @@ class Shape:
 _COLUMN = ("string", "integer")
 
 # A range has two ends. More JSON paths than 16 are no list any more.
-SHAPES: Mapping[str, Shape] = {
-    "column": Shape(_column, 1, _COLUMN, "a number from 1, or a name of the header line"),
-    "columns": Shape(_column, 2, _COLUMN, "two columns are the ends of a range"),
-    "separator": Shape(_separator, 1, "string", "one character, or tab, or whitespace"),
-    "path": Shape(_path, 16, "string", "dotted keys; [] steps into each item: prefixes[].ip_prefix"),
-    "field": Shape(_field, 1, "string", "the key of the address in each line, or keys joined by dots"),
+SHAPES: Mapping[str, FormatKey] = {
+    "column": FormatKey(_column, 1, _COLUMN, "a number from 1, or a name of the header line"),
+    "columns": FormatKey(_column, 2, _COLUMN, "two columns are the ends of a range"),
+    "separator": FormatKey(_separator, 1, "string", "one character, or tab, or whitespace"),
+    "path": FormatKey(_path, 16, "string", "dotted keys; [] steps into each item: prefixes[].ip_prefix"),
+    "field": FormatKey(_field, 1, "string", "the key of the address in each line, or keys joined by dots"),
 }
 
 

@@ -23,7 +23,7 @@ class Reload(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Kind:
+class ValueKind:
     """How a value is written.
 
     `read` returns the value, or None once it has reported what is wrong. `schema` is JSON Schema; a `name` puts it among the
@@ -35,7 +35,7 @@ class Kind:
     schema: Schema
     says: str = ""
     name: str = ""
-    parts: "tuple[Kind, ...]" = ()
+    parts: "tuple[ValueKind, ...]" = ()
     show: Callable[[Any], str] = str
 
     @property
@@ -50,7 +50,7 @@ class Key:
     `reload` is given for the keys of `Config`; the keys of a section follow their section.
     """
 
-    kind: Kind
+    kind: ValueKind
     help: str
     reload: Reload | None = None
     old: tuple[str, ...] = ()
@@ -138,7 +138,7 @@ def mapping_at(tree: object, spot: Spot) -> dict[str, object]:
     if isinstance(tree, dict):
         return tree
     if tree is not None:
-        spot.wrong(f"is {shape_of(tree)} and must be a mapping", "write name: value, one a line")
+        spot.wrong(f"is {type_of_tree(tree)} and must be a mapping", "write name: value, one a line")
     return {}
 
 
@@ -147,11 +147,11 @@ def list_at(tree: object, spot: Spot) -> list[object]:
     if isinstance(tree, list):
         return tree
     if tree is not None:
-        spot.wrong(f"is {shape_of(tree)} and must be a list", 'write "- " before each entry')
+        spot.wrong(f"is {type_of_tree(tree)} and must be a list", 'write "- " before each entry')
     return []
 
 
-def shape_of(tree: object) -> str:
+def type_of_tree(tree: object) -> str:
     return "a mapping" if isinstance(tree, dict) else "a list" if isinstance(tree, list) else "a single value"
 
 
@@ -160,7 +160,7 @@ def scalar_at(read: Callable[[str], Any], tree: object, spot: Spot) -> Any:
     if tree is None:
         spot.wrong("has no value", "write one or delete the line")
     elif not isinstance(tree, str):
-        spot.wrong(f"is {shape_of(tree)}", "write one value")
+        spot.wrong(f"is {type_of_tree(tree)}", "write one value")
     else:
         try:
             return read(tree)

@@ -9,7 +9,7 @@ from typing import Any
 from banlistd.backends import BackendName
 from banlistd.core.config import geo, values
 from banlistd.core.config.format import FORMAT_SCHEMA, read_format
-from banlistd.core.config.keys import Kind, Section, keys_of, mapping_at, read_section, scalar_at
+from banlistd.core.config.keys import Section, ValueKind, keys_of, mapping_at, read_section, scalar_at
 from banlistd.core.config.problems import Spot
 from banlistd.core.config.values import Unfit, among, duration_within, shown
 from banlistd.formats import Format
@@ -26,13 +26,13 @@ def _scalar(
     schema: Mapping[str, Any],
     says: str = "",
     name: str = "",
-    parts: tuple[Kind, ...] = (),
+    parts: tuple[ValueKind, ...] = (),
     show: Callable[[Any], str] = str,
-) -> Kind:
-    return Kind(lambda tree, spot: scalar_at(read, tree, spot), schema, says, name, parts, show)
+) -> ValueKind:
+    return ValueKind(lambda tree, spot: scalar_at(read, tree, spot), schema, says, name, parts, show)
 
 
-def many(kind: Kind, says: str) -> Kind:
+def many(kind: ValueKind, says: str) -> ValueKind:
     """A list; one value may be written in place of a list of one."""
 
     def read(tree: object, spot: Spot) -> tuple[Any, ...] | None:
@@ -46,7 +46,7 @@ def many(kind: Kind, says: str) -> Kind:
         return None if None in found else tuple(found)
 
     schema = {"anyOf": [kind.schema, {"type": "array", "items": kind.schema, "minItems": 1}]}
-    return Kind(read, schema, says, show=lambda found: ", ".join(map(kind.show, found)))
+    return ValueKind(read, schema, says, show=lambda found: ", ".join(map(kind.show, found)))
 
 
 def section_schema(section: type[Section]) -> Mapping[str, Any]:
@@ -63,10 +63,10 @@ def or_nothing(schema: Mapping[str, Any]) -> Mapping[str, Any]:
     return {"anyOf": [schema, {"type": "null"}]}
 
 
-def section(of: type[Section], name: str, *, may_be_empty: bool = True) -> Kind:
+def section(of: type[Section], name: str, *, may_be_empty: bool = True) -> ValueKind:
     schema = section_schema(of)
     parts = tuple(key.kind for key in keys_of(of).values())
-    return Kind(
+    return ValueKind(
         lambda tree, spot: read_section(of, tree, spot),
         or_nothing(schema) if may_be_empty else schema,
         "a mapping",
@@ -76,7 +76,7 @@ def section(of: type[Section], name: str, *, may_be_empty: bool = True) -> Kind:
     )
 
 
-def chosen(words: type[StrEnum], what: str) -> Kind:
+def chosen(words: type[StrEnum], what: str) -> ValueKind:
     """One member of an enumeration; `what` is the noun, with its article."""
     return _scalar(values.one_of(words, what), {"enum": [str(word) for word in words]}, among(f"`{word}`" for word in words))
 
@@ -104,22 +104,22 @@ def _show_percentage(part: float) -> str:
     return OFF if part == math.inf else f"{part:.6%}".rstrip("%").rstrip("0").rstrip(".") + "%"
 
 
-_DURATION = Kind(
+_DURATION = ValueKind(
     lambda *_: None,
     {"type": "string", "pattern": "^[0-9]{1,9}[smhd]$", "examples": ["90s", "15m", "1h", "1d"]},
     name="duration",
 )
 
 
-def duration(low: str, high: str) -> Kind:
+def duration_between(low: str, high: str) -> ValueKind:
     """Seconds."""
     return _scalar(duration_within(low, high), _DURATION.reference, f"{low} to {high}", parts=(_DURATION,), show=show_duration)
 
 
-_SPAN = Kind(lambda *_: None, {"anyOf": [_DURATION.reference, _OFF]}, name="span", parts=(_DURATION,))
+_SPAN = ValueKind(lambda *_: None, {"anyOf": [_DURATION.reference, _OFF]}, name="span", parts=(_DURATION,))
 
 
-def span(low: str, high: str) -> Kind:
+def span(low: str, high: str) -> ValueKind:
     """Seconds; `off` is infinite."""
     read_duration = duration_within(low, high)
 
@@ -130,12 +130,12 @@ def span(low: str, high: str) -> Kind:
 
 
 _PERCENTAGE = re.compile(r"([0-9]{1,6}(?:\.[0-9]{1,3})?) ?%", re.ASCII)
-_PERCENTAGES = Kind(
+_PERCENTAGES = ValueKind(
     lambda *_: None, {"anyOf": [{"type": "string", "pattern": "^[0-9]{1,6}([.][0-9]{1,3})? ?%$"}, _OFF]}, name="percentage"
 )
 
 
-def percentage(low: float, high: float) -> Kind:
+def percentage(low: float, high: float) -> ValueKind:
     """Reads `50%` as 0.5; `low` and `high` are in per cent, inclusive. `off` is infinite."""
 
     def read(text: str) -> float:
@@ -150,7 +150,7 @@ def percentage(low: float, high: float) -> Kind:
     return _scalar(read, _PERCENTAGES.reference, says, parts=(_PERCENTAGES,), show=_show_percentage)
 
 
-def prefix(low: int, high: int) -> Kind:
+def prefix(low: int, high: int) -> ValueKind:
     """Reads a prefix length, `8` or `/8`. `off` is 0: no network is wider than that."""
 
     def read(text: str) -> int:
@@ -201,7 +201,7 @@ SIZE = _scalar(
     "size",
     show=_show_size,
 )
-EVERY = duration("10s", "365d")
+EVERY = duration_between("10s", "365d")
 NOTE = _scalar(values.note, {**_TEXT, "maxLength": 300}, "text, at most 300 characters")
 URL = _scalar(values.url, {**_TEXT, "pattern": "^https?://"}, "http:// or https://")
 PATH = _scalar(values.path, _TEXT, "a file name, relative to the folder of the configuration")
@@ -212,13 +212,15 @@ SOURCE_ID = _scalar(
     {**_TEXT, "pattern": "^[a-z0-9][a-z0-9-]{0,39}$", "not": {"const": str(MANUAL)}},
     "a-z, 0-9 and hyphens, at most 40",
 )
-USE = _scalar(str, _TEXT, "a name of the catalogue")
+CATALOGUE_NAME = _scalar(str, _TEXT, "a name of the catalogue")
 JAIL = _scalar(values.jail, _TEXT, "letters, digits and _ . -, at most 60")
-HEADERS = Kind(_read_headers, or_nothing({"type": "object", "additionalProperties": _TEXT}), "a mapping", show=lambda _: "")
+HEADERS = ValueKind(
+    _read_headers, or_nothing({"type": "object", "additionalProperties": _TEXT}), "a mapping", show=lambda _: ""
+)
 ADDRESSES = _scalar(values.addresses, _TEXT, "an address, a network or a range a-b")
 UNTIL = _scalar(values.until, _TEXT, "2027-01-01 or 2027-01-01T18:00:00Z")
 # Editors read `no` as text or as a truth, each after its version of YAML.
-COUNTRIES = many(
+COUNTRY_CODES = many(
     _scalar(geo.country, {"anyOf": [{**_TEXT, "pattern": "^[A-Za-z]{2}$"}, {"const": False}]}), "two letters of ISO 3166 each"
 )
 ASNS = many(
@@ -246,4 +248,4 @@ def _read_format(tree: object, spot: Spot) -> Format | None:
     return read_format(tree, spot)
 
 
-FORMAT = Kind(_read_format, FORMAT_SCHEMA, "a format, or a mapping with type", "format", show=lambda form: str(form.type))
+FORMAT = ValueKind(_read_format, FORMAT_SCHEMA, "a format, or a mapping with type", "format", show=lambda form: str(form.type))

@@ -15,7 +15,7 @@ from banlistd.core.addresses.sets import FAMILIES, Ranges, from_numbers, union_o
 from banlistd.core.config import geo as geography
 from banlistd.core.config import kinds
 from banlistd.core.config.allow import ALLOW, AllowEntry
-from banlistd.core.config.keys import Key, Kind, Reload, Section, keys_of
+from banlistd.core.config.keys import Key, Reload, Section, ValueKind, keys_of
 from banlistd.formats import Format
 from banlistd.model import Action, Direction, Family, Ownership, SourceId
 
@@ -66,7 +66,8 @@ class Guards(Section):
         ),
     ] = 3 * 86400.0
     max_age: Annotated[
-        float, Key(kinds.span("1m", "365d"), "Reports a source as stale if its last good version is older. Its bans stay.")
+        float,
+        Key(kinds.span("1m", "365d"), "Reports a source as stale if its last good list is older. Its bans stay."),
     ] = 7 * 86400.0
 
 
@@ -85,7 +86,7 @@ class Defaults(Section):
     direction: Annotated[Direction, Key(kinds.DIRECTION, "`in`: packets from banned addresses. `out`: packets to them.")] = (
         Direction.IN
     )
-    timeout: Annotated[float, Key(kinds.duration("1s", "1h"), "The time limit for a whole download.")] = 60.0
+    timeout: Annotated[float, Key(kinds.duration_between("1s", "1h"), "The time limit for a whole download.")] = 60.0
     # Three million addresses are 45 MB; a body without an end costs 55 MB of memory until it is refused (measured).
     max_bytes: Annotated[int, Key(kinds.SIZE, "The largest list, before and after decompression.")] = 48 * 2**20
     guards: Annotated[
@@ -97,7 +98,7 @@ class Defaults(Section):
 class Block(Section):
     """Every address of these countries and networks that the local databases know."""
 
-    countries: Annotated[tuple[str, ...], Key(kinds.COUNTRIES, "Countries by their codes: NO, SE.")] = ()
+    countries: Annotated[tuple[str, ...], Key(kinds.COUNTRY_CODES, "Countries by their codes: NO, SE.")] = ()
     asns: Annotated[tuple[int, ...], Key(kinds.ASNS, "Network operators by their numbers: AS64496.")] = ()
 
     def complaints(self) -> Iterator[tuple[str, str]]:
@@ -200,9 +201,9 @@ class Geo(Section):
         ),
     ] = geography.DATABASES
     rewarm: Annotated[bool, Key(kinds.SWITCH, "Also looks up expired answers again when a list has not changed.")] = False
-    expiry: Annotated[float, Key(kinds.duration("1h", "365d"), "How long an answer is kept.")] = 30 * 86400.0
+    expiry: Annotated[float, Key(kinds.duration_between("1h", "365d"), "How long an answer is kept.")] = 30 * 86400.0
     negative_expiry: Annotated[
-        float, Key(kinds.duration("1m", "365d"), "How long the answer is kept that an address is unknown.")
+        float, Key(kinds.duration_between("1m", "365d"), "How long the answer is kept that an address is unknown.")
     ] = 86400.0
     online: Annotated[Online, Key(kinds.section(Online, "online"), "A service for addresses that no database knows.")] = (
         Online()
@@ -217,11 +218,11 @@ class Fail2ban(Section):
     socket: Annotated[Path, Key(kinds.ABSOLUTE, "The socket of the fail2ban server.")] = Path("/run/fail2ban/fail2ban.sock")
 
 
-USE = Key(kinds.USE, "A list of the catalogue that ships with banlistd, by its name. Any other key overrides it.")
+USE = Key(kinds.CATALOGUE_NAME, "A list of the catalogue that ships with banlistd, by its name. Any other key overrides it.")
 """A source may have this key in place of `id` and `url`."""
 
 # load.py reads the sources last: they depend on the defaults and the catalogue.
-_SOURCES = Kind(
+_SOURCES = ValueKind(
     lambda *_: (),
     {"$ref": "#/$defs/sources"},
     "a list of sources",

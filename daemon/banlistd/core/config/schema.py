@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from banlistd.core.config.keys import Kind, keys_of
+from banlistd.core.config.keys import ValueKind, keys_of
 from banlistd.core.config.kinds import or_nothing, section_schema
 from banlistd.core.config.model import USE, Config, Source
 
@@ -29,7 +29,7 @@ def schema() -> dict[str, Any]:
     }
 
 
-def _named(kinds: Iterable[Kind]) -> Iterator[Kind]:
+def _named(kinds: Iterable[ValueKind]) -> Iterator[ValueKind]:
     for kind in kinds:
         if kind.name:
             yield kind

@@ -85,7 +85,7 @@ _OCTETS = {"": 1, "kB": 10**3, "MB": 10**6, "GB": 10**9, "KiB": 2**10, "MiB": 2*
 _SIZE = re.compile(r"([0-9]{1,12}) ?([kKMG]i?B|)", re.ASCII)
 
 # A list is in memory while it is parsed; the largest real one seen has 40 MB.
-LARGEST = 2**30
+_LARGEST_LIST = 2**30
 
 
 def size(text: str) -> int:
@@ -94,7 +94,7 @@ def size(text: str) -> int:
     if not match or match[2] not in _OCTETS:
         raise Unfit(f"{shown(text)} is not a size", "write 64MiB, 10MB or a number of bytes")
     octets = int(match[1]) * _OCTETS[match[2]]
-    if not 1 <= octets <= LARGEST:
+    if not 1 <= octets <= _LARGEST_LIST:
         raise Unfit(f"{shown(text)} is {'too large' if octets else 'no room for any list'}", "write 1 to 1GiB")
     return octets
 

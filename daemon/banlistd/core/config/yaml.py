@@ -13,7 +13,7 @@ from banlistd.core.config.problems import Document, Place, Problem, key_of
 from banlistd.core.config.values import printable, shown
 
 # The largest file: 20,000 sources need less.
-LARGEST = 4 * 2**20
+LARGEST_FILE = 4 * 2**20
 
 # What nests deeper than this is no configuration; stacks end much later.
 DEEPEST = 24
@@ -45,7 +45,7 @@ _NOT_YAML = re.compile("[^\t\n\r -~\xa0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\
 
 
 def _text_of(content: bytes) -> str:
-    if len(content) > LARGEST:
+    if len(content) > LARGEST_FILE:
         raise _BadYamlError(0, "is larger than 4 MiB", "split it into files of sources.d")
     try:
         text = content.decode("utf-8-sig")
