@@ -12,7 +12,7 @@ from banlistd.errors import BanlistdError, ConfigError, UsageError
 from banlistd.paths import Paths
 
 _EPILOG = (
-    "exit codes: 0 done, 64 usage, 65 list refused, 69 list not to be had, 71 firewall, 74 database, 75 already running,"
+    "exit codes: 0 done, 64 usage, 65 list refused, 69 list unavailable, 71 firewall, 74 database, 75 already running,"
     " 78 configuration"
 )
 
@@ -74,16 +74,29 @@ def _parser() -> argparse.ArgumentParser:
     parser = _Parser(
         prog="banlistd", description="Keeps the firewall exactly equal to the IP blocklists that you choose.", epilog=_EPILOG
     )
-    parser.add_argument("--config", metavar="DIR", type=Path, default=Path("/etc/banlistd"), help="default: /etc/banlistd")
-    parser.add_argument("--state", metavar="DIR", type=Path, help="default: $STATE_DIRECTORY or /var/lib/banlistd")
-    parser.add_argument("--runtime", metavar="DIR", type=Path, help="default: $RUNTIME_DIRECTORY or /run/banlistd")
-    parser.add_argument("--version", action=_Version, nargs=0, help="print the version and leave")
+    parser.add_argument(
+        "--config",
+        metavar="DIR",
+        type=Path,
+        default=Path("/etc/banlistd"),
+        help="folder of the configuration (default: /etc/banlistd)",
+    )
+    parser.add_argument(
+        "--state", metavar="DIR", type=Path, help="folder of the database (default: $STATE_DIRECTORY or /var/lib/banlistd)"
+    )
+    parser.add_argument(
+        "--runtime",
+        metavar="DIR",
+        type=Path,
+        help="folder of the control socket (default: $RUNTIME_DIRECTORY or /run/banlistd)",
+    )
+    parser.add_argument("--version", action=_Version, nargs=0, help="print the version and exit")
     mode = parser.add_mutually_exclusive_group()
     mode.add_argument("--check", action="store_true", help="check the configuration and exit with 0 or 78")
     mode.add_argument("--once", action="store_true", help="poll every enabled source once, apply, and exit")
     mode.add_argument("--dry-run", action="store_true", help="as --once, but print the changes and touch nothing")
-    mode.add_argument("--restore", action="store_true", help="put back what stood last, with no network and no configuration")
-    mode.add_argument("--teardown", action="store_true", help="remove everything of ours from the firewall, and exit")
+    mode.add_argument("--restore", action="store_true", help="restore the last state, without network and configuration")
+    mode.add_argument("--teardown", action="store_true", help="remove everything of banlistd from the firewall, and exit")
     return parser
 
 

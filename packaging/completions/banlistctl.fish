@@ -44,12 +44,12 @@ complete -c banlistctl -n '__fish_seen_subcommand_from install-units' -l root -r
 
 complete -c banlistd -f
 complete -c banlistd -l help -d 'show this help message and exit'
-complete -c banlistd -l config -r -a '(__fish_complete_directories)' -d 'default: /etc/banlistd'
-complete -c banlistd -l state -r -a '(__fish_complete_directories)' -d 'default: $STATE_DIRECTORY or /var/lib/banlistd'
-complete -c banlistd -l runtime -r -a '(__fish_complete_directories)' -d 'default: $RUNTIME_DIRECTORY or /run/banlistd'
-complete -c banlistd -l version -d 'print the version and leave'
+complete -c banlistd -l config -r -a '(__fish_complete_directories)' -d 'folder of the configuration (default: /etc/banlistd)'
+complete -c banlistd -l state -r -a '(__fish_complete_directories)' -d 'folder of the database (default: $STATE_DIRECTORY or /var/lib/banlistd)'
+complete -c banlistd -l runtime -r -a '(__fish_complete_directories)' -d 'folder of the control socket (default: $RUNTIME_DIRECTORY or /run/banlistd)'
+complete -c banlistd -l version -d 'print the version and exit'
 complete -c banlistd -l check -d 'check the configuration and exit with 0 or 78'
 complete -c banlistd -l once -d 'poll every enabled source once, apply, and exit'
 complete -c banlistd -l dry-run -d 'as --once, but print the changes and touch nothing'
-complete -c banlistd -l restore -d 'put back what stood last, with no network and no configuration'
-complete -c banlistd -l teardown -d 'remove everything of ours from the firewall, and exit'
+complete -c banlistd -l restore -d 'restore the last state, without network and configuration'
+complete -c banlistd -l teardown -d 'remove everything of banlistd from the firewall, and exit'
