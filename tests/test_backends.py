@@ -10,8 +10,9 @@ import pytest
 
 from banlistd.adapters.firewalls.opener import firewall_type, open_backend
 from banlistd.backends import BackendName, Behaviour
-from banlistd.core.config.keys import keys_of
+from banlistd.core.config.keys import Reload, keys_of
 from banlistd.core.config.model import Config
+from banlistd.core.config.reload import RELOADS
 from banlistd.core.ruleset.boot_snapshot import BootSnapshot
 from banlistd.core.ruleset.policy import policy_of
 from banlistd.model import Action, Direction, Ownership
@@ -52,6 +53,11 @@ def test_a_test_class_inherits_the_contract_for_it(backend: BackendName) -> None
 @pytest.mark.parametrize("backend", BackendName)
 def test_its_own_keys_are_keys_of_the_configuration(backend: BackendName) -> None:
     assert backend.kind.keys <= keys_of(Config).keys()
+
+
+@pytest.mark.parametrize("backend", BackendName)
+def test_its_own_keys_need_a_restart(backend: BackendName) -> None:
+    assert all(RELOADS[key] is Reload.RESTART for key in backend.kind.keys)
 
 
 @pytest.mark.parametrize("backend", BackendName)
