@@ -37,7 +37,7 @@ def test_an_interval_reads_as_a_configuration_has_it(seconds: float, shown: str)
     ("epoch", "past", "future"),
     [(None, "never", ""), (1000.0, "now", "now"), (700.0, "5 min ago", "now"), (8300.0, "now", "in 2 h")],
 )
-def test_a_time_is_told_from_now(epoch: float | None, past: str, future: str) -> None:
+def test_time_is_relative_to_now(epoch: float | None, past: str, future: str) -> None:
     assert (since(epoch, 1000.0), until(epoch, 1000.0)) == (past, future)
 
 

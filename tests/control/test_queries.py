@@ -110,7 +110,7 @@ async def status_of_bans(world: DaemonWorld) -> list[tuple[object, object, objec
     return [(row["address"], row["in_force"], row["spared"]) for row in rows]
 
 
-def test_who_lifts_a_ban_is_told_who_bans_still(tmp_path: Path) -> None:
+def test_unban_names_the_source_that_still_bans(tmp_path: Path) -> None:
     async def life(world: DaemonWorld) -> None:
         await world.service.refresh([])
         assert (await ban(world, "192.0.2.1"))["new"] is True
@@ -126,7 +126,7 @@ def test_who_lifts_a_ban_is_told_who_bans_still(tmp_path: Path) -> None:
     run(environment_on(tmp_path), CONFIG, life)
 
 
-def test_the_owner_is_the_first_of_those_who_hold_an_address(tmp_path: Path) -> None:
+def test_owner_is_the_first_source_that_lists_an_address(tmp_path: Path) -> None:
     async def life(world: DaemonWorld) -> None:
         await world.service.refresh([])
         answer = await check(world, "192.0.2.1")
@@ -172,7 +172,7 @@ def test_an_ipv4_address_in_ipv6_clothes_is_an_ipv4_address(tmp_path: Path) -> N
     run(environment_on(tmp_path), CONFIG, life)
 
 
-def test_an_address_that_is_allowed_or_reserved_is_not_banned_although_a_list_holds_it(tmp_path: Path) -> None:
+def test_listed_address_that_is_allowed_or_reserved_is_not_banned(tmp_path: Path) -> None:
     async def life(world: DaemonWorld) -> None:
         await world.service.refresh([])
         allowed = await check(world, "192.0.2.9")
@@ -194,7 +194,7 @@ def test_an_address_that_is_only_watched_has_an_owner_and_is_not_banned(tmp_path
     run(environment_on(tmp_path), CONFIG, life)
 
 
-def test_a_source_that_is_disabled_holds_nothing(tmp_path: Path) -> None:
+def test_disabled_source_has_no_entries(tmp_path: Path) -> None:
     async def life(world: DaemonWorld) -> None:
         await world.service.refresh([])
         answer = await check(world, "192.0.2.4")
@@ -206,7 +206,7 @@ def test_a_source_that_is_disabled_holds_nothing(tmp_path: Path) -> None:
     run(environment_on(tmp_path), CONFIG, life)
 
 
-def test_since_when_an_address_is_held_survives_all_that_came_after(tmp_path: Path) -> None:
+def test_since_is_when_the_source_last_began_to_list_an_address(tmp_path: Path) -> None:
     async def since(world: DaemonWorld, address: str) -> tuple[float, bool]:
         holders = (await check(world, address))["sources"]
         assert isinstance(holders, list)
@@ -284,7 +284,7 @@ def test_before_anything_was_polled_every_question_has_an_answer(tmp_path: Path)
     run(environment_on(tmp_path), CONFIG, life)
 
 
-def test_the_status_counts_what_stands(tmp_path: Path) -> None:
+def test_status_counts_bans_in_force(tmp_path: Path) -> None:
     async def life(world: DaemonWorld) -> None:
         since = world.clock.now()
         world.clock.time += 50
@@ -303,7 +303,7 @@ def test_the_status_counts_what_stands(tmp_path: Path) -> None:
     run(environment_on(tmp_path), CONFIG, life)
 
 
-def test_each_source_tells_its_share_and_its_last_fault(tmp_path: Path) -> None:
+def test_each_source_has_its_share_and_its_last_fault(tmp_path: Path) -> None:
     async def life(world: DaemonWorld) -> None:
         await world.service.refresh([])
         world.clock.time += 10
@@ -353,7 +353,7 @@ def test_history_is_newest_first_of_one_source_or_of_all(tmp_path: Path) -> None
     run(environment_on(tmp_path), CONFIG, life)
 
 
-def test_a_refresh_tells_the_outcome_of_each_source(tmp_path: Path) -> None:
+def test_refresh_returns_the_outcome_of_each_source(tmp_path: Path) -> None:
     async def life(world: DaemonWorld) -> None:
         world.fetcher.bodies[SECOND] = FetchError("connection refused")
         first, second, _ = await world.ask("refresh", sources=[])
@@ -366,7 +366,7 @@ def test_a_refresh_tells_the_outcome_of_each_source(tmp_path: Path) -> None:
     run(environment_on(tmp_path), CONFIG, life)
 
 
-def test_a_reload_tells_what_came_what_went_and_what_changed(tmp_path: Path) -> None:
+def test_reload_returns_added_removed_and_changed_sources(tmp_path: Path) -> None:
     async def life(world: DaemonWorld) -> None:
         more = source(SourceId("more"))
         changed = source(SECOND, every=60.0)
@@ -392,7 +392,7 @@ def hosts(number: int) -> bytes:
     return b"".join(b"203.0.113.%d\n" % index for index in range(number))
 
 
-def test_what_is_held_back_is_shown_with_what_differs_and_taken_when_approved(tmp_path: Path) -> None:
+def test_quarantined_list_is_shown_with_differences_and_applied_when_approved(tmp_path: Path) -> None:
     async def life(world: DaemonWorld) -> None:
         world.fetcher.bodies[FIRST] = hosts(40)
         await world.service.refresh([FIRST])
@@ -483,7 +483,7 @@ def test_an_address_in_the_sample_database_that_ships_has_its_country_and_asn(tm
     run(environment_on(tmp_path), CONFIG, life)
 
 
-def test_an_address_that_nobody_knows_has_an_origin_of_nothing(tmp_path: Path) -> None:
+def test_unknown_address_has_an_empty_origin(tmp_path: Path) -> None:
     async def life(world: DaemonWorld) -> None:
         nothing = {"country": "", "country_name": "", "asn": None, "organisation": ""}
         assert (await check(world, "192.0.2.1"))["origin"] == nothing

@@ -189,7 +189,7 @@ def test_what_cannot_be_asked_is_refused_in_json_and_reaches_no_operation(
         (BanlistdError("anything"), 500),
     ],
 )
-def test_an_error_arrives_with_its_kind_words_and_exit_code(tmp_path: Path, error: BanlistdError, status: int) -> None:
+def test_error_arrives_with_kind_message_and_exit_code(tmp_path: Path, error: BanlistdError, status: int) -> None:
     reply = ask(tmp_path, Canned(status=error), "GET", "/v1/status")
 
     assert reply[0] == status == status_of(type(error))
@@ -210,7 +210,7 @@ def test_a_refused_configuration_arrives_with_all_its_problems(tmp_path: Path) -
     assert error_of(reply)["problems"] == ["a.yaml:1: every: no duration", "b.yaml:2: x"]
 
 
-def test_a_fault_that_nobody_foresaw_is_logged_and_the_socket_goes_on(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_unexpected_fault_is_logged_and_the_socket_goes_on(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     async def ask_twice(path: Path) -> None:
         async with aiohttp.ClientSession(connector=aiohttp.UnixConnector(str(path))) as session:
             async with session.get("http://localhost/v1/status") as response:
@@ -243,7 +243,7 @@ def test_orders_are_noted_with_the_uid_of_who_gave_them_and_questions_are_not(tm
     assert {uid for _, uid in changes} == {os.getuid()}
 
 
-def test_somebody_who_gets_past_the_mode_of_the_socket_but_is_not_in_its_group_is_refused_and_nothing_is_noted(
+def test_peer_outside_the_group_is_refused(
     tmp_path: Path,
 ) -> None:
     if not can_drop_root():
@@ -318,7 +318,7 @@ def test_the_socket_file_is_gone_afterwards_also_after_a_failure(tmp_path: Path)
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_socket_file_that_nobody_answers_on_is_replaced(tmp_path: Path) -> None:
+def test_dead_socket_file_is_replaced(tmp_path: Path) -> None:
     with socket.socket(socket.AF_UNIX) as dead:
         dead.bind(str(tmp_path / "control.sock"))
 
@@ -368,7 +368,7 @@ def test_what_is_no_socket_is_never_removed(tmp_path: Path, kind: str) -> None:
 
 
 @pytest.mark.parametrize("folder", ["absent", "long" * 30])
-def test_a_place_where_no_socket_can_stand_is_named(tmp_path: Path, folder: str) -> None:
+def test_place_unfit_for_a_socket_is_named(tmp_path: Path, folder: str) -> None:
     (tmp_path / ("long" * 30)).mkdir()
 
     with pytest.raises(UsageError, match="cannot create the control socket"):
@@ -388,7 +388,7 @@ def test_a_socket_that_another_daemon_has_put_in_place_is_left_to_it(tmp_path: P
     assert path.is_socket()
 
 
-def test_noise_instead_of_http_harms_nobody(tmp_path: Path) -> None:
+def test_noise_instead_of_http_is_harmless(tmp_path: Path) -> None:
     async def make_noise(path: Path) -> None:
         for noise in (b"\x00\xff\x16\x03\r\n\r\n", b"GET /v1/status HTTP/1.1\r\n", b"GET /" + b"a" * 20_000):
             reader, writer = await asyncio.open_unix_connection(str(path))

@@ -65,7 +65,7 @@ def test_an_answer_may_come_in_pieces_and_with_fields_of_any_case(tmp_path: Path
         assert len(ask(str(tmp_path / "s"), STATUS)["text"]) == 300_000
 
 
-def test_an_error_of_the_daemon_keeps_its_words_and_exit_code(tmp_path: Path) -> None:
+def test_error_of_the_daemon_keeps_message_and_exit_code(tmp_path: Path) -> None:
     fault = {"kind": "ConfigError", "message": "wrong", "hint": "h", "exit_code": 78, "problems": ["a:1", "b:2"]}
     document = {"error": fault}
 
@@ -103,7 +103,7 @@ def test_an_error_never_exits_as_a_success(tmp_path: Path, given: int, code: int
         (404, b'{"error": {"message": "m", "hint": "", "exit_code": "x"}}', "a form that this tool does not know"),
     ],
 )
-def test_an_answer_that_makes_no_sense_is_told_apart(tmp_path: Path, status: int, body: bytes, words: str) -> None:
+def test_malformed_answer_has_its_own_error(tmp_path: Path, status: int, body: bytes, words: str) -> None:
     with answering(tmp_path / "s", http(status, body)), pytest.raises(AnswerError, match=words):
         ask(str(tmp_path / "s"), STATUS)
 
@@ -120,13 +120,13 @@ def test_an_answer_that_makes_no_sense_is_told_apart(tmp_path: Path, status: int
         b"SSH-2.0-x 200 OK\r\n\r\n{}",
     ],
 )
-def test_a_daemon_that_hangs_up_is_told_as_such(tmp_path: Path, answer: bytes) -> None:
+def test_daemon_that_hangs_up_has_its_own_error(tmp_path: Path, answer: bytes) -> None:
     with answering(tmp_path / "s", answer), pytest.raises(NotRunningError, match="closed the connection"):
         ask(str(tmp_path / "s"), STATUS)
 
 
 @pytest.mark.parametrize("kind", ["absent", "absent/deeper", "dead", "file", "file/deeper"])
-def test_nobody_on_the_socket_means_not_running(tmp_path: Path, kind: str) -> None:
+def test_unanswered_socket_means_not_running(tmp_path: Path, kind: str) -> None:
     (tmp_path / "file").touch()
     with socket.socket(socket.AF_UNIX) as dead:
         dead.bind(str(tmp_path / "dead"))
@@ -160,7 +160,7 @@ def test_a_path_that_is_too_long_for_a_socket_is_a_wrong_usage() -> None:
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may speak to every socket; the program's own test drops root")
-def test_a_socket_of_others_is_told_as_such(daemon: CannedDaemon) -> None:
+def test_inaccessible_socket_has_its_own_error(daemon: CannedDaemon) -> None:
     daemon.socket.chmod(0)
 
     with pytest.raises(NotAllowedError, match="you may not speak to banlistd"):

@@ -67,7 +67,7 @@ def test_every_command_asks_its_question_and_prints_for_people_or_programs(
         assert out == json.dumps(ANSWERS[asked[0]]) + "\n"
 
 
-def test_the_runtime_directory_may_stand_after_the_command(daemon: CannedDaemon, call: CtlCall) -> None:
+def test_runtime_directory_may_follow_the_command(daemon: CannedDaemon, call: CtlCall) -> None:
     assert call("status", "--runtime", str(daemon.folder / "elsewhere"))[0] == 69
     assert call("status", "--runtime", str(daemon.folder))[0] == 0
 
@@ -107,9 +107,7 @@ def test_unban_exits_as_grep_does_and_says_who_bans_it_still(daemon: CannedDaemo
         (UsageError("no"), 64),
     ],
 )
-def test_the_exit_code_of_a_ban_that_does_not_stand_tells_the_truth(
-    daemon: CannedDaemon, call: CtlCall, error: BanlistdError, code: int
-) -> None:
+def test_exit_code_of_a_ban_that_is_not_in_force(daemon: CannedDaemon, call: CtlCall, error: BanlistdError, code: int) -> None:
     daemon.operations.answers["ban"] = error
 
     assert call("ban", "192.0.2.1")[::2] == (code, f"banlistctl: {error.message}\n")
@@ -152,7 +150,7 @@ def test_refresh_exits_by_whether_some_failed(daemon: CannedDaemon, call: CtlCal
         (["status"], LedgerError("disk full", "df /var/lib/banlistd"), 74),
     ],
 )
-def test_an_error_of_the_daemon_is_told_on_stderr_with_its_hint_and_exit_code(
+def test_error_of_the_daemon_goes_to_stderr_with_hint_and_exit_code(
     daemon: CannedDaemon, call: CtlCall, command: list[str], error: UsageError, code: int
 ) -> None:
     daemon.operations.answers[command[0]] = error
@@ -190,7 +188,7 @@ def test_an_error_is_a_document_for_programs(daemon: CannedDaemon, call: CtlCall
     }
 
 
-def test_a_daemon_that_is_not_running_is_told_with_the_way_out(call: CtlCall, tmp_path: object) -> None:
+def test_daemon_not_running_names_a_next_step(call: CtlCall, tmp_path: object) -> None:
     code, out, err = call("status")
 
     assert (code, out) == (69, "")
@@ -257,7 +255,7 @@ def test_without_any_hint_the_socket_is_in_run(monkeypatch: pytest.MonkeyPatch) 
         (["explode\x1b[2J"], "\\x1b[2J"),
     ],
 )
-def test_a_wrong_command_line_is_told_and_exits_with_64(call: CtlCall, arguments: list[str], words: str) -> None:
+def test_wrong_command_line_exits_with_64(call: CtlCall, arguments: list[str], words: str) -> None:
     code, out, err = call(*arguments)
 
     assert (code, out) == (64, "")

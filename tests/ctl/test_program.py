@@ -117,7 +117,7 @@ def is_real_root() -> bool:
 
 
 @pytest.mark.skipif(not is_real_root(), reason="only root can become somebody else")
-def test_another_user_is_told_that_the_socket_is_not_for_him() -> None:
+def test_other_user_learns_that_the_socket_is_closed_to_them() -> None:
     # He leaves root behind only after the imports (argparse wants some late): the interpreter may be out of his reach.
     script = (
         "import locale, os, shutil, sys; import banlistd.ctl.remote; from banlistd.ctl.__main__ import main;"
@@ -162,7 +162,7 @@ def test_a_reader_who_has_gone_is_no_traceback(daemon: CannedDaemon) -> None:
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
-def test_a_full_disk_is_told(daemon: CannedDaemon) -> None:
+def test_full_disk_is_reported(daemon: CannedDaemon) -> None:
     with Path("/dev/full").open("w") as full:
         done = subprocess.run(command_line(daemon, "status"), check=False, stdout=full, stderr=-1, text=True)
 

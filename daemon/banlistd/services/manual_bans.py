@@ -22,7 +22,7 @@ from banlistd.ports import Announcer, Clock, Host, ManualBans
 from banlistd.services.coalescer import Coalescer, Take
 
 # A ban that runs out is lifted to the moment; but the clock may be set, or stand still while the machine sleeps.
-LOOK_EVERY = 5.0
+EXPIRY_CHECK_EVERY = 5.0
 
 # What the firewall did not take is tried again after so long.
 RETRY_EVERY = 10.0
@@ -74,7 +74,7 @@ class ManualBanService:
         announcer: Announcer,
         clock: Clock,
         *,
-        look_every: float = LOOK_EVERY,
+        look_every: float = EXPIRY_CHECK_EVERY,
         retry_every: float = RETRY_EVERY,
     ) -> None:
         self._table = table

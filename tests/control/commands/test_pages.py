@@ -81,7 +81,7 @@ def test_status_of_a_daemon_that_has_done_nothing_yet() -> None:
     assert page[1:3] == ["  maps         none", "  last change  none yet"]
 
 
-def test_sources_are_a_table_with_times_told_from_now() -> None:
+def test_sources_table_has_relative_times() -> None:
     row = {**SOURCE, "polled_at": NOW - 300, "due_at": NOW + 3 * 3600, "direction": "both"}
 
     assert table(page_of(SOURCES, [row], NOW)) == [
@@ -107,7 +107,7 @@ def test_a_source_that_is_off_or_was_never_polled_says_so() -> None:
     assert (shown["STATE"], shown["PACKETS"], shown["LAST POLL"], shown["NEXT POLL"]) == ("off", "", "never", "")
 
 
-def test_a_banned_address_is_told_by_whom_with_what_and_since_when() -> None:
+def test_check_of_a_banned_address_names_source_entry_and_since() -> None:
     assert checked() == (
         f"203.0.113.9 is banned by spamhaus-drop (drop), which lists 203.0.113.0/24 since {moment(SINCE)}; also in: office-bans"
     )
@@ -136,7 +136,7 @@ def test_an_owner_without_a_known_time_or_entry_is_still_named() -> None:
         ),
     ],
 )
-def test_an_address_that_is_not_banned_is_told_why(changed: dict[str, Any], words: str) -> None:
+def test_check_of_a_free_address_says_why(changed: dict[str, Any], words: str) -> None:
     assert checked(banned=False, owner=None, **changed) == f"203.0.113.9 is not banned: {words}"
 
 
@@ -184,7 +184,7 @@ def test_the_top_of_nothing_is_a_sentence() -> None:
     assert page_of(TOP, {"by": "asn", "bans": 0, "total": 0, "rows": []}) == ["nothing is banned"]
 
 
-def test_an_address_that_is_held_but_not_in_force_points_to_the_sources() -> None:
+def test_check_of_a_listed_address_not_in_force_points_to_the_sources() -> None:
     assert checked(banned=False, owner=None) == (
         "203.0.113.9 is not banned, although listed by spamhaus-drop, office-bans: not in force (try: banlistctl sources)"
     )
@@ -255,7 +255,7 @@ def test_refresh_has_a_line_for_each_source(outcome: str, words: str) -> None:
     assert page_of(REFRESH, rows) == [f"tor: {words}"]
 
 
-def test_a_ban_says_until_when_and_what_of_it_does_not_stand() -> None:
+def test_ban_shows_its_end_and_what_is_not_in_force() -> None:
     ban = {**MANUAL_BAN, "new": True, "spared": [{"address": "203.0.113.1", "reason": "gateway"}]}
 
     assert page_of(BAN, ban, SINCE) == [
@@ -276,7 +276,7 @@ def test_unban_says_who_has_let_go_and_who_has_not() -> None:
     assert page_of(UNBAN, everything) == ["2 bans of fail2ban/sshd lifted"]
 
 
-def test_bans_by_hand_are_a_table_that_tells_what_is_not_in_force() -> None:
+def test_bans_table_shows_what_is_not_in_force() -> None:
     rows = [
         {**MANUAL_BAN, "in_force": True, "spared": ""},
         {**MANUAL_BAN, "expires_at": None, "comment": "", "in_force": False, "spared": "allowed"},
@@ -322,7 +322,7 @@ def test_reload_says_what_it_changed() -> None:
     ]
 
 
-def test_empty_documents_are_told_in_words() -> None:
+def test_empty_answers_are_sentences() -> None:
     assert page_of(SOURCES, [], NOW) == ["no sources are configured"]
     assert page_of(HISTORY, []) == ["nothing has been imported yet"]
     assert page_of(TIMERS, [], NOW) == ["no timers: no sources are enabled"]
@@ -357,7 +357,7 @@ def test_no_text_from_outside_reaches_a_page_unescaped() -> None:
             assert all(cell.isprintable() for cell in cells)
 
 
-def test_a_list_in_quarantine_tells_its_reason_what_differs_and_the_way_out() -> None:
+def test_quarantine_shows_reason_differences_and_next_step() -> None:
     held = ANSWERS["quarantine"][0]
 
     assert page_of(QUARANTINE, [held], NOW) == [

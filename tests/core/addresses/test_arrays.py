@@ -42,7 +42,7 @@ numbers = st.sets(st.integers(0, 30))
 
 
 @given(st.sampled_from(Family), numbers, numbers)
-def test_what_only_one_holds_and_what_the_first_lacks(family: Family, left: set[int], right: set[int]) -> None:
+def test_difference_of_two_sorted_arrays(family: Family, left: set[int], right: set[int]) -> None:
     one, other = (from_numbers(family, sorted(some)) for some in (left, right))
     assert [*map(to_number, hosts.symmetric_difference(one, other))] == sorted(left ^ right)
     assert [*map(to_number, hosts.missing_from(one, other))] == sorted(right - left)

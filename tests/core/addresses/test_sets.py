@@ -55,7 +55,7 @@ family_and_two = st.sampled_from(FAMILIES).flatmap(
 
 
 @given(family_and_two)
-def test_union_holds_what_either_holds(case: tuple[Family, list[tuple[int, int]], list[tuple[int, int]]]) -> None:
+def test_union(case: tuple[Family, list[tuple[int, int]], list[tuple[int, int]]]) -> None:
     family, left, right = case
     union = ranges_of(family, left + right)
     assert members(spans(union)) == members(left) | members(right)
@@ -64,14 +64,14 @@ def test_union_holds_what_either_holds(case: tuple[Family, list[tuple[int, int]]
 
 
 @given(family_and_two)
-def test_intersection_holds_what_both_hold(case: tuple[Family, list[tuple[int, int]], list[tuple[int, int]]]) -> None:
+def test_intersection(case: tuple[Family, list[tuple[int, int]], list[tuple[int, int]]]) -> None:
     family, left, right = case
     both = addresses.intersection(ranges_of(family, left), ranges_of(family, right))
     assert members(spans(both)) == members(left) & members(right)
 
 
 @given(family_and_two)
-def test_subtraction_leaves_what_only_the_first_holds(
+def test_subtraction(
     case: tuple[Family, list[tuple[int, int]], list[tuple[int, int]]],
 ) -> None:
     family, left, right = case

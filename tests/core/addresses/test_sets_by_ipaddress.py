@@ -147,7 +147,7 @@ def set_of(networks: Networks) -> AddressSet:
 
 
 @given(networks_of(Family.IPV4), networks_of(Family.IPV6))
-def test_a_set_holds_its_networks_in_normal_form_and_so_does_what_was_encoded(four: list[Network], six: list[Network]) -> None:
+def test_set_and_its_encoded_form_are_normalised(four: list[Network], six: list[Network]) -> None:
     held = set_of([*four, *six])
     for found in (held, AddressSet.decode(held.encode())):
         for family, networks in ((Family.IPV4, four), (Family.IPV6, six)):

@@ -8,7 +8,7 @@ from enum import StrEnum
 import numpy as np
 
 from banlistd.core.addresses.sets import AddressSet
-from banlistd.core.feeds.parsers.formats.documents import record_of
+from banlistd.core.feeds.parsers.formats.documents import json_object_of
 from banlistd.model import Family
 
 _HEAD = 4096
@@ -79,7 +79,7 @@ def _said(lines: Sequence[str], *, trailer: bool) -> Announced | None:
 
 def _records_of(text: str) -> int | None:
     """The number in Spamhaus' last record: `{"type": "metadata", ..., "records": 1670, ...}`."""
-    record = record_of(text) or {}
+    record = json_object_of(text) or {}
     number = record.get("records")
     return number if record.get("type") == "metadata" and isinstance(number, int) else None
 

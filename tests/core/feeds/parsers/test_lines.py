@@ -52,7 +52,7 @@ _ONE_LINE = {
 
 @pytest.mark.parametrize("kind", [FormatType.AUTO, FormatType.PLAIN])
 @pytest.mark.parametrize(("line", "held"), _ONE_LINE.items())
-def test_the_first_word_of_a_line_is_its_entry(line: str, held: str, kind: FormatType) -> None:
+def test_first_token_of_a_line_is_its_entry(line: str, held: str, kind: FormatType) -> None:
     parsed = parse(line.encode(), Format(kind))
     assert _held(parsed) == [held]
     assert (parsed.rejected, parsed.entries, parsed.lines) == (0, 1, 1)
@@ -128,7 +128,7 @@ def test_a_control_sequence_in_a_rejected_line_is_harmless_when_shown() -> None:
 @pytest.mark.parametrize(
     "body", [b"<!DOCTYPE html>\n<p>1.2.3.4", b" \n<HTML>", b'<?xml version="1.0"?><html>', b"<!-- x -->\n<head>"]
 )
-def test_a_web_page_is_told_from_a_list(body: bytes) -> None:
+def test_web_page_is_recognised(body: bytes) -> None:
     parsed = parse(body)
     assert parsed.looks_like == "html"
     assert parsed.entries == 0
@@ -149,7 +149,7 @@ _P2P = {
 
 
 @pytest.mark.parametrize(("line", "held"), _P2P.items())
-def test_p2p_names_may_hold_anything(line: str, held: str) -> None:
+def test_p2p_names_may_contain_anything(line: str, held: str) -> None:
     assert _held(parse(line.encode("latin-1"), Format(FormatType.P2P))) == [held]
 
 

@@ -38,7 +38,7 @@ def test_a_column_is_named_by_number_or_by_header(columns: tuple[str, ...], sepa
     assert parsed.rejected == 0
 
 
-def test_a_header_may_stand_in_a_comment() -> None:
+def test_header_may_be_in_a_comment() -> None:
     body = b"#name;address\nx;1.2.3.4\ny;-\n"
     parsed = parse(body, Format(FormatType.CSV, columns=("address",), separator=";"))
     assert _held(parsed) == ["1.2.3.4"]
@@ -100,7 +100,7 @@ def test_addresses_are_found_beneath_the_arrays_of_a_json_document() -> None:
     assert parsed.form.paths == ("prefixes[].net", "hooks[]")
 
 
-def test_an_error_body_that_tells_the_clients_address_bans_nobody() -> None:
+def test_error_body_with_the_clients_address_bans_nothing() -> None:
     parsed = parse(b'{"error": "rate limited", "ip": "1.2.3.4"}')
     assert (_held(parsed), parsed.rejected) == ([], 1)
 

@@ -21,7 +21,7 @@ Line = tuple[int, int, int]
 """Index of the line in its block, where it begins, where it ends."""
 
 
-def scan(text: str, lines: Iterable[Line]) -> tuple[Addresses, Addresses | None, list[Line]]:
+def scan_hextets(text: str, lines: Iterable[Line]) -> tuple[Addresses, Addresses | None, list[Line]]:
     """First and last addresses (None: all are single), and the lines that were not read."""
     pton, family, lengths = socket.inet_pton, socket.AF_INET6, _LENGTHS
     packed, bits = bytearray(), bytearray()

@@ -1,6 +1,6 @@
 """What a body is, when its source does not say: decided by the first lines that are no comments."""
 
-from banlistd.core.feeds.parsers.formats.tables import sample
+from banlistd.core.feeds.parsers.formats.tables import first_lines
 from banlistd.core.feeds.parsers.parsed import Harvest
 from banlistd.core.feeds.parsers.registry import parser_of, recognisers
 from banlistd.errors import ParseError
@@ -21,6 +21,6 @@ def parse_auto(body: bytes, _: Format, harvest: Harvest) -> Format:
 
 def recognised(body: bytes) -> Format:
     """The format of the first lines. A body without any is plain."""
-    look = sample(body)
+    look = first_lines(body)
     answers = (recognise(look) for recognise in recognisers()) if look else ()
     return next((answer for answer in answers if answer is not None), _PLAIN)

@@ -138,11 +138,11 @@ def _records(body: bytes) -> Iterator[tuple[int, str, dict[str, Any] | None]]:
     for number, line in lines_of(body):
         text = line.strip()
         if not is_silent(text):
-            yield number, line, record_of(text)
+            yield number, line, json_object_of(text)
 
 
 def recognise_jsonl(look: Sequence[str]) -> Format | None:
-    if len(look) == 1 or look[0][0] not in "{[" or any(record_of(text) is None for text in look[:2]):
+    if len(look) == 1 or look[0][0] not in "{[" or any(json_object_of(text) is None for text in look[:2]):
         return None
     return Format(FormatType.JSONL)
 
@@ -151,7 +151,7 @@ def recognise_json(look: Sequence[str]) -> Format | None:
     return Format(FormatType.JSON) if look[0][0] in "{[" else None
 
 
-def record_of(text: str) -> dict[str, Any] | None:
+def json_object_of(text: str) -> dict[str, Any] | None:
     """The JSON object that a line is, if it is one."""
     if len(text) > LONGEST_LINE:
         return None

@@ -40,7 +40,7 @@ def parse_plain(body: bytes, form: Format, harvest: Harvest) -> Format:
             continue
         text = decoded(block)
         short = seen.unread[:, 2] - seen.unread[:, 1] <= LONGEST_LINE
-        first, last, unread = hextets.scan(text, seen.unread[short].tolist())
+        first, last, unread = hextets.scan_hextets(text, seen.unread[short].tolist())
         harvest.add_block(Family.IPV6, first, last)
         for index, start, end in sorted([*unread, *seen.unread[~short].tolist()]):
             read_line(number + index, text[start : min(end, start + LONGEST_LINE + 1)], harvest)

@@ -45,7 +45,7 @@ def parse_table(body: bytes, form: Format, harvest: Harvest) -> Format:
 
     Raises ParseError where a named column is absent, or a column's number is none.
     """
-    look = sample(body)
+    look = first_lines(body)
     if not look:
         return form
     form = _settled(form, look, body)
@@ -65,7 +65,7 @@ def parse_table(body: bytes, form: Format, harvest: Harvest) -> Format:
     return form
 
 
-def sample(body: bytes) -> list[str]:
+def first_lines(body: bytes) -> list[str]:
     """The first lines that say something, stripped."""
     stripped = (line.strip() for _, line in itertools.islice(lines_of(body), _LONGEST_PREAMBLE))
     return list(itertools.islice((text for text in stripped if not is_silent(text) and len(text) <= LONGEST_LINE), _LOOK))
