@@ -11,7 +11,19 @@ settings.register_profile("thorough", settings.get_profile("banlistd"), max_exam
 settings.load_profile("banlistd")
 
 _TESTS = Path(__file__).parent
-_FAST = [_TESTS / name for name in ("core", "ctl", "documents", "events", "test_floors.py", "test_names.py")]
+_FAST = [
+    _TESTS / name
+    for name in (
+        "core",
+        "control/commands",
+        "control/test_page.py",
+        "ctl",
+        "documents",
+        "events",
+        "test_floors.py",
+        "test_names.py",
+    )
+]
 
 # They start programs, read large lists or try every cut of a file.
 _SLOW = {
@@ -21,6 +33,7 @@ _SLOW = {
         "core/feeds/parsers/test_fuzz.py",
         "core/feeds/test_real_lists.py",
         "core/geo/test_mmdb_tree.py",
+        "ctl/test_commands.py",
         "ctl/test_local.py",
         "ctl/test_program.py",
         "documents/test_packaging.py",

@@ -3,6 +3,7 @@
 import ast
 from collections import defaultdict
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 PACKAGE = Path(__file__).resolve().parents[1] / "daemon" / "banlistd"
@@ -63,6 +64,7 @@ def public_names_of(module: Path) -> Iterator[str]:
         yield from (name for name in names if not name.startswith("_"))
 
 
+@cache
 def defined_twice() -> dict[str, set[str]]:
     """Names with the modules that define them."""
     modules: dict[str, set[str]] = defaultdict(set)
