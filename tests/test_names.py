@@ -36,18 +36,12 @@ ALLOWED = {
     "main": {"__main__", "ctl/__main__"},  # two programs
     # To be renamed: two meanings.
     "Answer": {"control/declaration", "control/parts"},
-    "COUNTRIES": {"core/config/kinds", "core/geo/countries"},
-    "Kind": {"core/config/keys", "core/ruleset/state"},
-    "LARGEST": {"core/config/values", "core/config/yaml"},
     "Look": {"adapters/firewalls/ipset/inspection", "adapters/firewalls/nftables/batch", "control/declaration"},
     "Order": {"control/declaration", "control/parts", "services/manual_bans"},
     "Request": {"control/request", "core/download/request"},
-    "Shape": {"adapters/firewalls/ipset/sets", "core/config/format"},
-    "USE": {"core/config/kinds", "core/config/model"},
-    "duration": {"control/page", "core/config/kinds", "core/config/values"},
+    "duration": {"control/page", "core/config/values"},
     "parser_of": {"core/feeds/parsers/registry", "ctl/__main__"},
     "printable": {"adapters/system/journal", "control/page", "core/config/values", "core/feeds/parsers/parsed"},
-    "shape_of": {"adapters/firewalls/ipset/sets", "adapters/firewalls/nftables/sets", "core/config/keys"},
     "until": {"control/page", "core/config/values"},
 }
 
