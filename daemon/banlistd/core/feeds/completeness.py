@@ -51,7 +51,7 @@ def announced(body: bytes) -> Announced | None:
 
 def shortfall(body: bytes, said: Announced, addresses: AddressSet) -> str:
     """The reason why a list is not whole, or an empty string. More than it says is no fault: a table has a header line."""
-    found = addresses.ranges(Family.IPV4).count() if said.unit is Unit.ADDRESSES else _data_lines(body)
+    found = addresses.ranges(Family.IPV4).count() if said.unit is Unit.ADDRESSES else data_lines(body)
     if found >= said.number:
         return ""
     return f"the list says that it has {said.number:,} {said.unit} and has {found:,}"
@@ -84,7 +84,7 @@ def _records_of(text: str) -> int | None:
     return number if record.get("type") == "metadata" and isinstance(number, int) else None
 
 
-def _data_lines(body: bytes) -> int:
+def data_lines(body: bytes) -> int:
     """Lines that are neither empty nor comments. Spamhaus counts its duplicates too; a line that begins with a blank counts.
 
     Block by block in numpy: 3.2 million lines take 0.07 s; a regular expression holds every thread up for 3 s (measured).

@@ -1,0 +1,115 @@
+"""What the parser process says of a list, in a fixed layout of at most 4 KiB. Nothing in it is trusted, only bounded.
+
+Not JSON and not pickle: the daemon unpacks integers and cut texts, whatever a process that was taken over has written.
+"""
+
+import struct
+from dataclasses import dataclass
+from enum import IntEnum
+
+from banlistd.core.feeds.completeness import Announced, Unit
+from banlistd.core.feeds.parsers.parsed import SAMPLES
+from banlistd.model import Rejected
+
+
+class Status(IntEnum):
+    """How a parse ended. What ends without an answer was killed."""
+
+    PARSED = 0
+    NOT_A_LIST = 1
+    BAD_DOWNLOAD = 2
+    OUT_OF_MEMORY = 3
+    RESULT_TOO_LARGE = 4
+    NOT_CONFINED = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """`hosts4` to `nets6`: elements of the arrays in the result file. `data_lines`: lines that are no comments.
+
+    `message`, `hint`: why there is no list, for `status` other than PARSED.
+    """
+
+    status: Status
+    hosts4: int = 0
+    nets4: int = 0
+    hosts6: int = 0
+    nets6: int = 0
+    entries4: int = 0
+    entries6: int = 0
+    rejected: int = 0
+    lines: int = 0
+    data_lines: int = 0
+    is_html: bool = False
+    announced: Announced | None = None
+    samples: tuple[Rejected, ...] = ()
+    message: str = ""
+    hint: str = ""
+
+    @property
+    def octets(self) -> int:
+        """How large the result file must be."""
+        return 4 * (self.hosts4 + 2 * self.nets4) + 16 * (self.hosts6 + 2 * self.nets6)
+
+
+_TEXT = 240
+_SAMPLE = struct.Struct("<Q84s84s")
+_HEAD = struct.Struct(f"<B9Q?qB?{_TEXT}s{_TEXT}sB")
+_COUNTS = ("hosts4", "nets4", "hosts6", "nets6", "entries4", "entries6", "rejected", "lines", "data_lines")
+_UNITS = (Unit.ENTRIES, Unit.ADDRESSES)
+
+SIZE = _HEAD.size + SAMPLES * _SAMPLE.size
+"""Bytes; every answer has this size."""
+
+
+def encoded(answer: Answer) -> bytes:
+    said = answer.announced
+    head = _HEAD.pack(
+        answer.status,
+        answer.hosts4,
+        answer.nets4,
+        answer.hosts6,
+        answer.nets6,
+        answer.entries4,
+        answer.entries6,
+        answer.rejected,
+        answer.lines,
+        answer.data_lines,
+        answer.is_html,
+        said.number if said else -1,
+        _UNITS.index(said.unit) if said else 0,
+        said.trailer if said else False,
+        _cut(answer.message),
+        _cut(answer.hint),
+        len(answer.samples),
+    )
+    samples = [_SAMPLE.pack(one.line, one.text.encode()[:84], one.reason.encode()[:84]) for one in answer.samples[:SAMPLES]]
+    return (head + b"".join(samples)).ljust(SIZE, b"\0")
+
+
+def decoded(octets: bytes) -> Answer:
+    """Raises ValueError for what is no answer."""
+    if len(octets) != SIZE:
+        raise ValueError("the answer has another size")
+    (status, *counts, is_html, number, unit, trailer, message, hint, count) = _HEAD.unpack_from(octets)
+    if unit >= len(_UNITS) or count > SAMPLES:
+        raise ValueError("the answer makes no sense")
+    samples = [_SAMPLE.unpack_from(octets, _HEAD.size + at * _SAMPLE.size) for at in range(count)]
+    return Answer(
+        Status(status),
+        **dict(zip(_COUNTS, counts, strict=True)),
+        is_html=is_html,
+        announced=Announced(number, _UNITS[unit], trailer) if number >= 0 else None,
+        samples=tuple(Rejected(line, _printable(text), _printable(reason)) for line, text, reason in samples),
+        message=_printable(message),
+        hint=_printable(hint),
+    )
+
+
+def _cut(text: str) -> bytes:
+    return text.encode("utf-8", "replace")[:_TEXT]
+
+
+def _printable(octets: bytes) -> str:
+    text = octets.rstrip(b"\0").decode("utf-8", "ignore")
+    return "".join(sign if sign.isprintable() else "?" for sign in text)

@@ -1,0 +1,45 @@
+"""The program of the process that decompresses and parses one list: no rights, no files, no network, bounded memory and time.
+
+Started as a script by `process.ParserProcesses`; nothing of it runs in the daemon. Arguments: "first" or "again", descriptors of
+the body (a pipe), the result (a memfd) and the answer (a pipe), the parent's pid, the job (`job.encoded`), the entries of
+sys.path. Nothing is imported after the filter is in force: to open a module's file would kill the process.
+"""
+
+import os
+import sys
+
+
+def main(arguments: list[str]) -> None:
+    stage, *numbers, job_text, search_path = arguments
+    body, result, answer, parent = map(int, numbers)
+    sys.path[:0] = search_path.split(os.pathsep)
+    sys.dont_write_bytecode = True
+    from banlistd.adapters.parser_process import confinement  # noqa: PLC0415 - sys.path is set just above
+
+    if stage == "first":
+        confinement.give_up_ambient_rights()
+        confinement.prefer_for_oom_kill()
+        program = [sys.executable, "-I", "-S", os.path.abspath(__file__), "again", *arguments[1:]]  # noqa: PTH100 - pathlib costs 10 ms
+        os.execv(sys.executable, program)  # noqa: S606 - no shell: that is wanted
+    from banlistd.adapters.parser_process import job, parsing  # noqa: PLC0415 - as above
+
+    parsing.warm_up()
+    work = job.decoded(job_text)
+    try:
+        code = confinement.built_filter()
+        confinement.die_with_parent(parent)
+        confinement.become_private()
+        confinement.drop_capabilities()
+        confinement.close_all_but({body, result, answer})
+        confinement.forbid_files_and_network()
+        confinement.limit(work.limits)
+        confinement.enforce_filter(code)
+    except (confinement.ConfinementError, OSError, ValueError) as error:
+        os.write(answer, parsing.not_confined(str(error)))
+        os._exit(1)
+    os.write(answer, parsing.answer_to(work, body, result))
+    os._exit(0)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,97 @@
+"""What the parser process does once it is confined: bytes from a pipe, addresses into the result file, one answer."""
+
+import bz2
+import encodings.cp437
+import encodings.idna
+import encodings.unicode_escape
+import errno
+import heapq
+import lzma
+import os
+import zipfile
+import zlib
+
+import numpy as np
+import zstandard
+
+from banlistd.adapters.parser_process.answer import Answer, Status, encoded
+from banlistd.adapters.parser_process.job import Job
+from banlistd.adapters.system import allocator
+from banlistd.core.addresses.sets import AddressSet
+from banlistd.core.download.decompression import Unpacking
+from banlistd.core.feeds.completeness import announced, data_lines
+from banlistd.core.feeds.parsers import parse
+from banlistd.errors import FetchError, ParseError
+from banlistd.model import Format
+
+_AT_ONCE = 1 << 18
+
+LOADED = (bz2, encodings.cp437, encodings.idna, encodings.unicode_escape, heapq, lzma, zipfile, zlib, zstandard)
+"""Modules that the standard library imports when it needs them, which is too late under the filter."""
+
+_SAMPLE = b"192.0.2.1 # a\n2001:db8::1\n198.51.100.0/24\n<bad>\n"
+
+
+def warm_up() -> None:
+    """Run each path once that loads something at its first use, before the filter is in force."""
+    allocator.settle()
+    parsed = parse(_SAMPLE, Format())
+    parsed.addresses.content_hash()
+    announced(_SAMPLE)
+    data_lines(_SAMPLE)
+
+
+def not_confined(reason: str) -> bytes:
+    return encoded(Answer(Status.NOT_CONFINED, message=reason))
+
+
+def answer_to(job: Job, body: int, result: int) -> bytes:
+    """Read the body to its end, write the result file, return the encoded answer. Never raises."""
+    try:
+        return encoded(_parsed(job, body, result))
+    except FetchError as error:
+        return encoded(Answer(Status.BAD_DOWNLOAD, message=error.message, hint=error.hint))
+    except ParseError as error:
+        return encoded(Answer(Status.NOT_A_LIST, message=error.message, hint=error.hint))
+    except MemoryError:
+        return encoded(Answer(Status.OUT_OF_MEMORY))
+    except OSError as error:
+        if error.errno == errno.EFBIG:
+            return encoded(Answer(Status.RESULT_TOO_LARGE))
+        return encoded(Answer(Status.OUT_OF_MEMORY if error.errno == errno.ENOMEM else Status.BAD_DOWNLOAD, message=str(error)))
+
+
+def _parsed(job: Job, body: int, result: int) -> Answer:
+    unpacking = Unpacking(job.max_bytes, job.encoding)
+    while block := os.read(body, _AT_ONCE):
+        unpacking.feed(block)
+    text = unpacking.finish()
+    parsed = parse(text, job.form)
+    _write(parsed.addresses, result)
+    addresses = parsed.addresses
+    return Answer(
+        Status.PARSED,
+        len(addresses.hosts4),
+        len(addresses.nets4),
+        len(addresses.hosts6),
+        len(addresses.nets6),
+        parsed.entries4,
+        parsed.entries6,
+        parsed.rejected,
+        parsed.lines,
+        data_lines(text),
+        parsed.looks_like == "html",
+        announced(text),
+        parsed.samples,
+    )
+
+
+def _write(addresses: AddressSet, result: int) -> None:
+    """hosts4, first and last of nets4, hosts6, first and last of nets6, each as it is in memory."""
+    nets4, nets6 = addresses.nets4, addresses.nets6
+    for column in (addresses.hosts4, nets4.first, nets4.last, addresses.hosts6, nets6.first, nets6.last):
+        if len(column):
+            octets = np.ascontiguousarray(column).view(np.uint8).data
+            at = 0
+            while at < len(octets):
+                at += os.write(result, octets[at:])

@@ -1,0 +1,238 @@
+"""Hostile bytes, and a hostile parser, through the process that has no rights."""
+
+import asyncio
+import os
+import resource
+import signal
+import subprocess
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+
+import pytest
+
+from banlistd.adapters.parser_process.answer import Answer
+from banlistd.adapters.parser_process.process import ParserProcesses
+from banlistd.core.addresses.sets import AddressSet
+from banlistd.core.feeds.parsers import parse
+from banlistd.errors import BanlistdError, FetchError, ParseError
+from banlistd.model import Format, FormatType
+from support.data import needs_data, real_list
+
+MIB = 2**20
+PACKAGE = Path(__file__).resolve().parents[3] / "daemon"
+
+
+async def read(
+    body: bytes, form: Format | None = None, *, parsers: ParserProcesses | None = None, max_bytes: int = 48 * MIB
+) -> tuple[AddressSet, Answer]:
+    async with (parsers or ParserProcesses()).session(form or Format(), max_bytes, 60.0) as session:
+        for at in range(0, len(body), MIB):
+            await session.feed(body[at : at + MIB])
+        return await session.finish()
+
+
+def test_addresses_arrive_as_they_are_parsed_in_this_process() -> None:
+    body = b"192.0.2.1\n198.51.100.0/24\n2001:db8::/32\n2001:db9::1\nnonsense\n# END 5 entries\n"
+    addresses, answer = asyncio.run(read(body))
+    expected = parse(body)
+    assert addresses == expected.addresses
+    assert (answer.entries4, answer.entries6, answer.rejected, answer.lines) == (2, 2, 1, 6)
+    assert answer.samples == expected.samples
+    assert answer.announced is not None
+    assert answer.announced.number == 5
+
+
+def test_an_empty_body_is_an_empty_list() -> None:
+    addresses, answer = asyncio.run(read(b""))
+    assert (len(addresses), answer.entries4) == (0, 0)
+
+
+@needs_data
+@pytest.mark.parametrize("name", ["feeds/fh16_spamhaus_drop.netset", "feeds/hosts_adaway.txt", "feeds/gcp_cloud.json"])
+def test_a_real_list_arrives_whole(name: str) -> None:
+    body = real_list(name).read_bytes()
+    addresses, _ = asyncio.run(read(body))
+    assert addresses == parse(body).addresses
+
+
+BOMBS = {
+    "one endless line": (b"1.2.3.4," * (3 * MIB), FormatType.AUTO),
+    "empty containers": (b"[" + b"[]," * (6 * MIB) + b"[]]", FormatType.JSON),
+    "empty strings": (b"[" + b'"",' * (6 * MIB) + b'""]', FormatType.JSON),
+    "open brackets": (b"[" * (8 * MIB), FormatType.AUTO),
+    "one short line, often": (b"1.2.3.4\n" * (5 * MIB), FormatType.PLAIN),
+}
+
+
+@pytest.mark.parametrize("bomb", BOMBS)
+def test_a_bomb_costs_the_daemon_nothing_and_the_process_a_bounded_amount(bomb: str) -> None:
+    body, kind = BOMBS[bomb]
+    before = resident()
+    try:
+        asyncio.run(read(body, Format(kind)))
+    except ParseError as error:
+        assert "memory" in error.message or "JSON" in error.message  # noqa: PT017 - either end is fine, if it is bounded
+    assert resident() - before < 64 * MIB
+    # In KiB; beside the limit of 512 MiB on data there are some 60 MiB of libraries.
+    assert resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss < 600 * 1024
+
+
+def resident() -> int:
+    return int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1]) * resource.getpagesize()
+
+
+def test_a_result_that_the_daemon_could_not_hold_is_refused() -> None:
+    lines = b"".join(b"%x::%x\n" % (high, low) for high in range(0x2000, 0x2038) for low in range(1, 60_000))
+    with pytest.raises(ParseError, match=r"more than 12 million|memory"):
+        asyncio.run(read(lines, max_bytes=64 * MIB))
+
+
+def test_a_body_that_cannot_be_unpacked_is_a_fault_of_the_download() -> None:
+    with pytest.raises(FetchError):
+        asyncio.run(read(b"\x1f\x8b\x08\x00broken"))
+
+
+@pytest.mark.parametrize(
+    ("lines", "words"),
+    [
+        ("os._exit(0)", "ended with exit code 0"),
+        ("os.kill(os.getpid(), 9)", "was killed by SIGKILL"),
+        ("os.write(answer, b'x' * 17)", "no proper answer"),
+        ("os.write(answer, b'\\xff' * answers.SIZE)", "no proper answer"),
+        ("say(hosts4=2)", "wrong size"),
+        ("os.write(result, bytes(8)); say(hosts4=2)", "hosts are not ascending"),
+        ("os.write(result, (9).to_bytes(4, 'little') * 2); say(nets4=1)", "a network is reversed, or one address"),
+        ("os.write(result, b''.join(n.to_bytes(4, 'little') for n in (1, 3, 4, 9))); say(nets4=2)", "networks overlap"),
+        ("os.write(result, b''.join(n.to_bytes(4, 'little') for n in (1, 5, 4, 9))); say(nets4=2, hosts4=2**62)", "wrong size"),
+        ("os.ftruncate(result, 2**40); say(hosts4=2**38)", "not ascending|wrong size|memory"),
+    ],
+)
+def test_a_parser_that_was_taken_over_can_only_be_refused(lines: str, words: str, tmp_path: Path) -> None:
+    program = tmp_path / "program.py"
+    program.write_text(
+        "import os, sys\n"
+        "sys.path[:0] = sys.argv[-1].split(os.pathsep)\n"
+        "import banlistd.adapters.parser_process.answer as answers\n"
+        "body, result, answer = map(int, sys.argv[2:5])\n"
+        "say = lambda **counts: os.write(answer, answers.encoded(answers.Answer(answers.Status.PARSED, **counts)))\n"
+        f"while os.read(body, 65536): pass\n{lines}\n"
+    )
+    with pytest.raises(BanlistdError, match=words):
+        asyncio.run(read(b"192.0.2.1\n", parsers=ParserProcesses(program=str(program))))
+
+
+def test_a_process_that_hangs_is_killed_when_its_time_is_over(tmp_path: Path) -> None:
+    program = tmp_path / "program.py"
+    program.write_text("import time\nwhile True: time.sleep(60)\n")
+
+    async def hang() -> None:
+        async with asyncio.timeout(0.2):
+            await read(b"x" * (4 * MIB), parsers=ParserProcesses(program=str(program)))
+
+    with pytest.raises(TimeoutError):
+        asyncio.run(hang())
+
+
+_ATTEMPTS = {
+    "open a file": "open('/etc/passwd')",
+    "make a socket": "import _socket; _socket.socket(2, 1)",
+    "fork": "os.fork()",
+    "start a program": "os.execv('/bin/true', ['true'])",
+    "kill": "os.kill(1, 0)",
+    "map code": "import mmap; mmap.mmap(-1, 4096, prot=7)",
+}
+
+
+@pytest.mark.parametrize("attempt", _ATTEMPTS)
+def test_a_confined_process_dies_of_what_it_must_not_do(attempt: str) -> None:
+    program = (
+        "import os, sys, mmap, _socket\n"
+        f"sys.path[:0] = {[str(PACKAGE), *sys.path]!r}\n"
+        "from banlistd.adapters.parser_process import confinement as c\n"
+        "code = c.built_filter()\n"
+        "c.give_up_ambient_rights(); c.die_with_parent(os.getppid()); c.become_private(); c.drop_capabilities()\n"
+        "c.limit(c.Limits(2**28, 2**20, 10)); c.enforce_filter(code)\n"
+        f"{_ATTEMPTS[attempt]}\n"
+    )
+    done = subprocess.run([sys.executable, "-I", "-c", program], capture_output=True, check=False, timeout=60)
+    assert done.returncode == -signal.SIGSYS, done.stderr
+
+
+def test_nothing_is_imported_once_the_filter_is_in_force() -> None:
+    program = (
+        "import sys\n"
+        f"sys.path[:0] = {sys.path!r}\n"
+        "from banlistd.adapters.parser_process import confinement, job, parsing\n"
+        "from banlistd.core.download.decompression import unpack\n"
+        "from banlistd.core.feeds.parsers import PARSERS, parse\n"
+        "from banlistd.core.feeds.completeness import announced\n"
+        "from banlistd.model import Format\n"
+        "parsing.warm_up()\n"
+        "before = set(sys.modules)\n"
+        "for body in map(bytes, eval(sys.argv[1])):\n"
+        "    for kind in PARSERS:\n"
+        "        try:\n"
+        "            parse(unpack(body, 1 << 20), Format(kind)).addresses.content_hash(); announced(body)\n"
+        "        except Exception:\n"
+        "            pass\n"
+        "print(*sorted(set(sys.modules) - before))\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-I", "-S", "-c", program, repr([*_bodies()])], capture_output=True, text=True, check=True, timeout=60
+    )
+    assert done.stdout.split() == []
+
+
+def _bodies() -> Iterable[bytes]:
+    yield b"192.0.2.1\n2001:db8::1\n<html>\n\xff\xfe\n"
+    yield b'{"a": [{"ip": "192.0.2.1"}, {"ip": "x"}]}'
+    yield b'{"ip": "192.0.2.1"}\n{"ip": "2001:db8::/32"}\n'
+    yield b"a,b\n192.0.2.1,2\n"
+    yield b"name:192.0.2.1-192.0.2.9\n"
+    yield b":127.0.0.2:x\n192.0.2.1\n!192.0.2.2\n"
+    yield "caf\u00e9 192.0.2.1\n".encode("utf-16")
+    yield b"PK\x05\x06" + bytes(18)
+
+
+def test_the_process_imports_no_pydantic_and_no_network() -> None:
+    program = (
+        f"import sys; sys.path[:0] = {sys.path!r}\n"
+        "from banlistd.adapters.parser_process import confinement, job, parsing\n"
+        "print(*{name.split('.')[0] for name in sys.modules})\n"
+    )
+    done = subprocess.run([sys.executable, "-I", "-S", "-c", program], capture_output=True, text=True, check=True, timeout=60)
+    assert not set(done.stdout.split()) & {"pydantic", "pydantic_core", "aiohttp", "aiosqlite", "yaml"}
+
+
+def test_two_processes_run_side_by_side_and_the_third_waits() -> None:
+    async def count() -> int:
+        parsers, most, running = ParserProcesses(), 0, 0
+
+        async def one() -> None:
+            nonlocal most, running
+            async with parsers.session(Format(), MIB, 60.0) as session:
+                running += 1
+                most = max(most, running)
+                await session.feed(b"192.0.2.1\n")
+                await session.finish()
+                running -= 1
+
+        await asyncio.gather(*(one() for _ in range(5)))
+        return most
+
+    assert asyncio.run(count()) == 2
+
+
+def test_no_descriptor_is_left_open() -> None:
+    async def several() -> None:
+        for body in (b"192.0.2.1\n", b"\x1f\x8b\x08\x00broken", b"["):
+            try:
+                await read(body)
+            except BanlistdError:
+                continue
+
+    asyncio.run(several())
+    before = len(os.listdir("/proc/self/fd"))  # noqa: PTH208 - a count of names
+    asyncio.run(several())
+    assert len(os.listdir("/proc/self/fd")) == before  # noqa: PTH208 - as above
