@@ -1,6 +1,6 @@
 """The program of the process that decompresses and parses one list: no rights, no files, no network, bounded memory and time.
 
-Started as a script by `process.ParserProcesses`; nothing of it runs in the daemon. Arguments: "first" or "again", the descriptors
+Started as a script by `process.ParserProcesses`; nothing of it runs in the daemon. Arguments: "first" or "again", descriptors
 of the body (a pipe), the result (a memfd) and the answer (a pipe), the parent's pid, the job (`job.encoded`), the entries of
 sys.path. Nothing is imported after the filter is in force: to open a module's file would kill the process.
 """
