@@ -27,6 +27,7 @@ from banlistd.core.config.model import Source
 from banlistd.core.download.decompression import unpack
 from banlistd.core.feeds.content import Content
 from banlistd.core.feeds.evaluate import evaluate
+from banlistd.core.feeds.parsed_list import parsed_list
 from banlistd.core.feeds.parsers import parse
 from banlistd.core.feeds.parsers.formats.plain import parse_plain, read_line
 from banlistd.core.feeds.parsers.parsed import Harvest, Parsed
@@ -244,7 +245,8 @@ class Fuzzer:
         addresses = parse(self.chance.choice(SEEDS[:3])).addresses
         before = self.chance.choice([None, Content(source.id, hash_of(addresses.encode()), addresses)])
         with suppress(ParseError):
-            self.outcomes["refused" if evaluate(source, body, before, had_trailer=True).refusal else "accepted"] += 1
+            reading = evaluate(source, parsed_list(body, form), before, had_trailer=True)
+            self.outcomes["refused" if reading.refusal else "accepted"] += 1
 
     def _unpack(self, body: bytes) -> None:
         packed = bytearray(self.chance.choice(PACKERS)(body[:2000]) if self.chance.random() < 0.9 else body)

@@ -18,6 +18,7 @@ from banlistd.adapters.geo.online import OnlineService
 from banlistd.adapters.geo.tor_geoip import TorGeoip
 from banlistd.adapters.host.protected import LinuxHost
 from banlistd.adapters.host.resolver import Names
+from banlistd.adapters.parser_process.process import ParserProcesses
 from banlistd.adapters.storage.backends_in_use import BackendsInUse
 from banlistd.adapters.storage.boot_snapshot import BootSnapshotTable
 from banlistd.adapters.storage.database import open_copy, open_database
@@ -108,8 +109,9 @@ async def open_application(
         stack.push_async_callback(enforcer.settle)
         banning = ManualBanService(ManualBanTable(database), enforcer, host, announcer, clock)
         enricher = Enricher(config.geo, lambda geo: _doors(geo, places), GeoCacheTable(database), ledger, announcer, clock)
-        local = GeoBlocks(lambda: enricher.databases, stamp_of, LocalFiles())
-        fetcher = Downloads(version("banlistd"), local, places.credentials)
+        parser = ParserProcesses()
+        local = GeoBlocks(lambda: enricher.databases, stamp_of, LocalFiles(parser))
+        fetcher = Downloads(version("banlistd"), local, parser, places.credentials)
         polls = PollRecord(ledger, quarantine, announcer, clock, random.random)
         importer = Importer(fetcher, ledger, quarantine, enforcer, polls, announcer, clock)
         services = Services(PollScheduler(ledger, stamp_of, clock), importer, enforcer, banning, enricher)

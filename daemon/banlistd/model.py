@@ -1,6 +1,6 @@
 """The nouns. Nothing here does anything, and nothing here is an array (see core/addresses/sets)."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import NewType
 
@@ -112,14 +112,6 @@ class NotModified:
     """
 
     validators: Validators | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Download:
-    """One body, decompressed, within the source's limits."""
-
-    body: bytes = field(repr=False)
-    validators: Validators
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,11 +15,11 @@ from banlistd.core.ruleset.diff import Change
 from banlistd.core.ruleset.policy import Policy
 from banlistd.core.ruleset.state import FirewallState, Verification
 from banlistd.events import Event
+from banlistd.formats import Format
 from banlistd.model import (
     BanKey,
     ContentHash,
     Counter,
-    Download,
     ExternalChange,
     Family,
     ImportRun,
@@ -37,6 +37,7 @@ from banlistd.model import (
 if TYPE_CHECKING:
     # boot_restore needs neither of them, and boot waits for its imports.
     from banlistd.core.config.model import Source
+    from banlistd.core.feeds.parsed_list import Download, ParsedList
     from banlistd.core.feeds.quarantine import Quarantined, SourceHealth
 
 
@@ -50,13 +51,39 @@ class Clock(Protocol):
         """Seconds since some moment, for intervals; it never goes back."""
 
 
+class ParserSession(Protocol):
+    """One body on its way to its parser."""
+
+    async def feed(self, data: bytes) -> None:
+        """Take the next bytes as they arrived, compressed or not. Raises as `finish` where the parser has given up already."""
+
+    async def finish(self) -> ParsedList:
+        """After the last byte: the list.
+
+        Raises FetchError for a body that is cut or too large, ParseError for one that is no list.
+        """
+
+
+class ListParser(Protocol):
+    """Turns hostile bytes into addresses, within bounds of memory and time, and without any right."""
+
+    def session(
+        self, form: Format, max_bytes: int, seconds: float, encoding: str = ""
+    ) -> AbstractAsyncContextManager[ParserSession]:
+        """Begin with a body; to leave the block ends the parser, wherever it is. Entering may wait until other bodies are done.
+
+        `max_bytes`: before and after decompression. `seconds`: of processor time. `encoding`: HTTP's Content-Encoding.
+        """
+
+
 class Fetcher(Protocol):
     """Where lists come from: a server or a file."""
 
     async def fetch(self, source: Source, validators: Validators) -> Download | NotModified:
-        """Get a list, decompressed and whole, unless the validators say that it has not changed.
+        """Get a list, whole and parsed, unless the validators say that it has not changed.
 
-        Raises FetchError for everything that goes wrong, also for a body that is cut, too large or too late.
+        Raises FetchError for everything that goes wrong, also for a body that is cut, too large or too late, and ParseError for
+        one that is no list.
         """
 
 

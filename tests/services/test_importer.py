@@ -6,9 +6,10 @@ from pathlib import Path
 import pytest
 
 from banlistd.core.config.model import Source
+from banlistd.core.feeds.parsed_list import Download
 from banlistd.errors import FetchError
 from banlistd.events import EventName
-from banlistd.model import Download, NotModified, Outcome, OutcomeKind, RunState, SourceId, Validators
+from banlistd.model import NotModified, Outcome, OutcomeKind, RunState, SourceId, Validators
 from support.fakes import FakeFetcher
 from support.sources import config_of
 from worlds import DaemonWorld, Environment, run

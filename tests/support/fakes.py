@@ -8,10 +8,11 @@ from ipaddress import ip_address
 
 from banlistd.adapters.firewalls.memory import MemoryFirewall
 from banlistd.core.config.model import Source
+from banlistd.core.feeds.parsed_list import Download, parsed_list
 from banlistd.core.ruleset.diff import Change
 from banlistd.errors import FetchError, FirewallError
 from banlistd.events import Event, EventName
-from banlistd.model import Download, Family, Marker, NotModified, Protected, SourceId, Validators
+from banlistd.model import Family, Marker, NotModified, Protected, SourceId, Validators
 from banlistd.ports import Firewall, Supervisor
 
 
@@ -60,7 +61,7 @@ class FakeFetcher:
         digest = hashlib.sha256(body).hexdigest()
         if self.etags and validators.etag == digest:
             return NotModified()
-        return Download(body, Validators(etag=digest if self.etags else "", body_hash=digest))
+        return Download(parsed_list(body, source.format), Validators(etag=digest if self.etags else "", body_hash=digest))
 
 
 @dataclass

@@ -10,6 +10,7 @@ from banlistd.core.config.model import Source
 from banlistd.core.feeds.content import Content, Pending, content_of, stored_form
 from banlistd.core.feeds.evaluate import Reading, evaluate, recipe_of
 from banlistd.core.feeds.guards import share_in_words
+from banlistd.core.feeds.parsed_list import Download
 from banlistd.core.feeds.quarantine import Quarantined, approved, has_settled, held_back
 from banlistd.core.ruleset.diff import Change
 from banlistd.core.ruleset.recovery import decide
@@ -18,7 +19,6 @@ from banlistd.events import Event, EventName
 from banlistd.model import (
     ContentHash,
     Decision,
-    Download,
     ImportRun,
     Marker,
     Outcome,
@@ -168,7 +168,7 @@ class Importer:
             return _Found(known, validators)
         before, health = await self._last_good(source.id), await self._quarantine.health(source.id)
         had_end_count = health is not None and health.has_end_count
-        reading = await asyncio.to_thread(evaluate, source, fetched.body, before, had_trailer=had_end_count)
+        reading = await asyncio.to_thread(evaluate, source, fetched.parsed, before, had_trailer=had_end_count)
         extent = await asyncio.to_thread(share_in_words, reading.addresses) if source.block else ""
         return _Found(reading.content_hash, validators, reading, before, extent=extent)
 

@@ -6,18 +6,18 @@ from pathlib import Path
 
 import pytest
 
-from banlistd.adapters.fetch.file import LocalFiles
-from banlistd.adapters.fetch.http import Downloads
 from banlistd.core.config.model import Source
+from banlistd.core.feeds.parsed_list import Download
 from banlistd.errors import FetchError
-from banlistd.model import Download, NotModified, SourceId, Validators
+from banlistd.model import NotModified, SourceId, Validators
+from support.in_process_parser import body_of, downloads
 
 LIST = b"192.0.2.1\n" * 1000
 
 
 def fetch(path: Path, validators: Validators | None = None, max_bytes: int = 1 << 20) -> Download | NotModified:
     source = Source(id=SourceId("a-list"), path=path, timeout=10.0, max_bytes=max_bytes)
-    return asyncio.run(Downloads("1", LocalFiles()).fetch(source, validators or Validators()))
+    return asyncio.run(downloads("1").fetch(source, validators or Validators()))
 
 
 def written(path: Path, content: bytes = LIST) -> Path:
@@ -35,7 +35,7 @@ def test_a_file_comes_whole_with_the_hash_of_its_halves(tmp_path: Path) -> None:
     half = len(LIST) // 2
     halves = hashlib.sha256(LIST[:half]).digest() + hashlib.sha256(LIST[half:]).digest()
     download = taken(written(tmp_path / "list"))
-    assert download.body == LIST
+    assert body_of(download) == LIST
     assert download.validators.body_hash == hashlib.sha256(halves).hexdigest()
     assert download.validators.last_modified == ""
 
@@ -81,18 +81,18 @@ def test_a_file_with_an_old_time_put_back_is_read_again(tmp_path: Path) -> None:
 
 
 def test_a_file_is_unpacked_by_its_bytes_not_its_name(tmp_path: Path) -> None:
-    assert taken(written(tmp_path / "list.txt", gzip.compress(LIST))).body == LIST
-    assert taken(written(tmp_path / "list.gz")).body == LIST
+    assert body_of(taken(written(tmp_path / "list.txt", gzip.compress(LIST)))) == LIST
+    assert body_of(taken(written(tmp_path / "list.gz"))) == LIST
 
 
 def test_an_empty_file_is_empty(tmp_path: Path) -> None:
-    assert taken(written(tmp_path / "list", b"")).body == b""
+    assert body_of(taken(written(tmp_path / "list", b""))) == b""
 
 
 def test_a_link_to_a_file_is_followed(tmp_path: Path) -> None:
     link = tmp_path / "link"
     link.symlink_to(written(tmp_path / "list"))
-    assert taken(link).body == LIST
+    assert body_of(taken(link)) == LIST
 
 
 def test_a_fifo_is_refused_and_not_waited_for(tmp_path: Path) -> None:

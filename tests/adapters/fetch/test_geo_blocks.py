@@ -14,12 +14,12 @@ from banlistd.adapters.geo.tor_geoip import TorGeoip
 from banlistd.core.addresses.comparison import sample
 from banlistd.core.addresses.sets import AddressSet
 from banlistd.core.config.model import Block, Source
-from banlistd.core.feeds.parsers import parse
+from banlistd.core.feeds.parsed_list import Download
 from banlistd.errors import FetchError
-from banlistd.formats import Format, FormatType
-from banlistd.model import Download, NotModified, SourceId, Validators
+from banlistd.model import NotModified, SourceId, Validators
 from banlistd.ports import Fetcher
 from support.geography import DOCUMENTATION, write_mmdb
+from support.in_process_parser import InProcessParser, body_of
 
 _: type[Fetcher] = GeoBlocks
 
@@ -37,16 +37,14 @@ class DatabaseFolder:
         databases = [
             MmdbFile(self.folder / name) if name.endswith(".mmdb") else TorGeoip(self.folder / name) for name in self.names
         ]
-        blocks = GeoBlocks(lambda: databases, stamp_of, LocalFiles())
+        blocks = GeoBlocks(lambda: databases, stamp_of, LocalFiles(InProcessParser()))
         source = Source(**{"id": SourceId("a"), "block": block, **keys})
         return asyncio.run(blocks.fetch(source, validators or Validators()))
 
     def held(self, block: Block) -> AddressSet:
         fetched = self.fetch(block)
         assert isinstance(fetched, Download)
-        parsed = parse(fetched.body, Format(FormatType.PLAIN))
-        assert parsed.rejected == 0
-        return parsed.addresses
+        return fetched.parsed.addresses
 
     def write_countries(self) -> None:
         write_mmdb(self.folder / "countries.mmdb", {net: {"country_code": code} for net, code in COUNTRIES.items()})
@@ -87,7 +85,7 @@ def test_of_two_databases_that_know_an_address_the_first_is_believed(place: Data
     assert sample(place.held(Block(countries=("NO",)))) == ("192.0.2.0/24", "203.0.113.0/24", "2001:db8::/32")
     with_file = place.fetch(Block(countries=("DK",)))
     assert isinstance(with_file, Download)
-    assert with_file.body == b""
+    assert len(with_file.parsed.addresses) == 0
 
 
 def test_unchanged_databases_are_not_read_again(place: DatabaseFolder) -> None:
@@ -131,7 +129,7 @@ def test_other_sources_are_read_as_before(place: DatabaseFolder) -> None:
     (place.folder / "list").write_text("192.0.2.1\n")
     fetched = place.fetch(None, path=place.folder / "list")
     assert isinstance(fetched, Download)
-    assert fetched.body == b"192.0.2.1\n"
+    assert body_of(fetched) == b"192.0.2.1\n"
 
 
 def test_the_sample_that_ships_can_be_blocked(place: DatabaseFolder) -> None:

@@ -1,7 +1,6 @@
 import asyncio
 import gzip
 import hashlib
-import random
 import zlib
 from collections.abc import Iterator
 from email.utils import formatdate
@@ -11,9 +10,11 @@ import pytest
 
 from banlistd.adapters.fetch.file import LocalFiles
 from banlistd.adapters.fetch.http import Downloads
+from banlistd.adapters.parser_process.process import ParserProcesses
 from banlistd.core.config.model import Source
+from banlistd.core.feeds.parsed_list import Download
 from banlistd.errors import FetchError
-from banlistd.model import Download, NotModified, SourceId, Validators
+from banlistd.model import NotModified, SourceId, Validators
 from support.feed_server import (
     FeedServer,
     Handler,
@@ -34,6 +35,7 @@ from support.feed_server import (
     two_lengths,
     without_length,
 )
+from support.in_process_parser import body_of, downloads
 
 LIST = b"".join(b"192.0.2.%d\n" % number for number in range(256)) * 100
 PACKED = gzip.compress(LIST)
@@ -67,19 +69,16 @@ def fetch(
     url: str, validators: Validators | None = None, pauses: Pauses | None = None, **settings: Any
 ) -> Download | NotModified:
     source = Source(id=SourceId("a-list"), url=url, **({"timeout": 10.0, "max_bytes": MIB} | settings))
-    downloads = Downloads("1.2", LocalFiles(), sleep=pauses or Pauses(), chance=lambda: 0.5)
-    return asyncio.run(downloads.fetch(source, validators or Validators()))
-
-
-def body_of(outcome: Download | NotModified) -> bytes:
-    assert isinstance(outcome, Download)
-    return outcome.body
+    fetcher = downloads("1.2", sleep=pauses or Pauses(), chance=lambda: 0.5)
+    return asyncio.run(fetcher.fetch(source, validators or Validators()))
 
 
 def test_a_list_comes_whole_with_its_validators(server: FeedServer) -> None:
     server.serve("/list", LIST, etag='W/"a"', last_modified="Sun, 01 Nov 2026 00:00:00 GMT")
     outcome = fetch(server.url("/list"))
-    assert outcome == Download(LIST, Validators('W/"a"', "Sun, 01 Nov 2026 00:00:00 GMT", hashlib.sha256(LIST).hexdigest()))
+    assert isinstance(outcome, Download)
+    assert body_of(outcome) == LIST
+    assert outcome.validators == Validators('W/"a"', "Sun, 01 Nov 2026 00:00:00 GMT", hashlib.sha256(LIST).hexdigest())
     assert server.requests[0].headers["user-agent"] == "banlistd/1.2"
 
 
@@ -115,7 +114,7 @@ def test_a_compressed_transfer_is_hashed_as_it_arrived(server: FeedServer) -> No
     server.behave("/list", body(PACKED, {"Content-Encoding": "gzip"}))
     outcome = fetch(server.url("/list"))
     assert isinstance(outcome, Download)
-    assert outcome.body == LIST
+    assert body_of(outcome) == LIST
     assert outcome.validators.body_hash == hashlib.sha256(PACKED).hexdigest()
 
 
@@ -279,12 +278,14 @@ def test_a_proxy_is_left_out_where_the_environment_says_so(server: FeedServer, m
 
 
 def test_the_event_loop_goes_on_while_a_large_body_is_unpacked(server: FeedServer) -> None:
-    packed = gzip.compress(random.Random(1).randbytes(MIB) * 60, 1)
+    packed = gzip.compress(LIST + b"# a remark\n" * 2 * MIB, 1)
     server.behave("/list", body(packed))
     source = Source(id=SourceId("a-list"), url=server.url("/list"), timeout=60.0, max_bytes=64 * MIB)
 
+    parser = ParserProcesses()
+
     async def fetch_and_tick() -> tuple[int, Download | NotModified]:
-        fetching = asyncio.ensure_future(Downloads("1", LocalFiles()).fetch(source, Validators()))
+        fetching = asyncio.ensure_future(Downloads("1", LocalFiles(parser), parser).fetch(source, Validators()))
         ticks = 0
         while not fetching.done():
             await asyncio.sleep(0.001)
@@ -292,5 +293,6 @@ def test_the_event_loop_goes_on_while_a_large_body_is_unpacked(server: FeedServe
         return ticks, await fetching
 
     ticks, outcome = asyncio.run(fetch_and_tick())
-    assert len(body_of(outcome)) == 60 * MIB
+    assert isinstance(outcome, Download)
+    assert len(outcome.parsed.addresses) == 1
     assert ticks > 10

@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 from aiohttp.abc import AbstractResolver, ResolveResult
 
-from banlistd.adapters.fetch.file import LocalFiles
-from banlistd.adapters.fetch.http import Downloads
 from banlistd.core.config.model import Source
+from banlistd.core.feeds.parsed_list import Download
 from banlistd.errors import FetchError
-from banlistd.model import Download, NotModified, SourceId, Validators
+from banlistd.model import NotModified, SourceId, Validators
 from support.feed_server import FeedServer, redirect, status
+from support.in_process_parser import body_of, downloads
 
 LIST = b"192.0.2.1\n"
 
@@ -61,13 +61,8 @@ def fetch(
     tls: ssl.SSLContext | None = None,
 ) -> Download | NotModified:
     source = Source(id=SourceId("a-list"), url=url, headers=dict(headers or {}), timeout=10.0)
-    downloads = Downloads("1", LocalFiles(), credentials, attempts=1, resolver=names, tls=tls)
-    return asyncio.run(downloads.fetch(source, Validators()))
-
-
-def body_of(outcome: Download | NotModified) -> bytes:
-    assert isinstance(outcome, Download)
-    return outcome.body
+    fetcher = downloads("1", credentials, attempts=1, resolver=names, tls=tls)
+    return asyncio.run(fetcher.fetch(source, Validators()))
 
 
 @pytest.mark.parametrize("code", [301, 302, 303, 307, 308])
@@ -158,8 +153,7 @@ def test_a_mirror_of_the_administrator_may_redirect_within_the_network(server: F
 IN_A_NETWORK_OF_ITS_OWN = """
 import asyncio
 from support.feed_server import FeedServer, redirect
-from banlistd.adapters.fetch.http import Downloads
-from banlistd.adapters.fetch.file import LocalFiles
+from support.in_process_parser import body_of, downloads
 from banlistd.core.config.model import Source
 from banlistd.errors import FetchError
 from banlistd.model import Validators
@@ -171,7 +165,7 @@ with FeedServer("0.0.0.0") as server:
     for path in ("/onward", "/inward"):
         source = Source(id="a-list", url=server.url(path, "8.8.8.8"), timeout=10.0)
         try:
-            print(asyncio.run(Downloads("1", LocalFiles()).fetch(source, Validators())).body)
+            print(body_of(asyncio.run(downloads("1").fetch(source, Validators()))))
         except FetchError as error:
             print(error.message)
     print(server.hits("/list"))

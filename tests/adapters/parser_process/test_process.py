@@ -11,12 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from banlistd.adapters.parser_process.answer import Answer
 from banlistd.adapters.parser_process.process import ParserProcesses
-from banlistd.core.addresses.sets import AddressSet
+from banlistd.core.feeds.parsed_list import ParsedList, parsed_list
 from banlistd.core.feeds.parsers import parse
 from banlistd.errors import BanlistdError, FetchError, ParseError
-from banlistd.model import Format, FormatType
+from banlistd.formats import Format, FormatType
 from support.data import needs_data, real_list
 
 MIB = 2**20
@@ -25,7 +24,7 @@ PACKAGE = Path(__file__).resolve().parents[3] / "daemon"
 
 async def read(
     body: bytes, form: Format | None = None, *, parsers: ParserProcesses | None = None, max_bytes: int = 48 * MIB
-) -> tuple[AddressSet, Answer]:
+) -> ParsedList:
     async with (parsers or ParserProcesses()).session(form or Format(), max_bytes, 60.0) as session:
         for at in range(0, len(body), MIB):
             await session.feed(body[at : at + MIB])
@@ -34,26 +33,22 @@ async def read(
 
 def test_addresses_arrive_as_they_are_parsed_in_this_process() -> None:
     body = b"192.0.2.1\n198.51.100.0/24\n2001:db8::/32\n2001:db9::1\nnonsense\n# END 5 entries\n"
-    addresses, answer = asyncio.run(read(body))
-    expected = parse(body)
-    assert addresses == expected.addresses
-    assert (answer.entries4, answer.entries6, answer.rejected, answer.lines) == (2, 2, 1, 6)
-    assert answer.samples == expected.samples
-    assert answer.announced is not None
-    assert answer.announced.number == 5
+    found, expected = asyncio.run(read(body)), parsed_list(body, Format())
+    assert found.addresses == expected.addresses
+    assert (found.entries, found.rejected, found.data_lines) == (4, 1, 5)
+    assert (found.samples, found.said) == (expected.samples, expected.said)
 
 
 def test_an_empty_body_is_an_empty_list() -> None:
-    addresses, answer = asyncio.run(read(b""))
-    assert (len(addresses), answer.entries4) == (0, 0)
+    found = asyncio.run(read(b""))
+    assert (len(found.addresses), found.entries) == (0, 0)
 
 
 @needs_data
 @pytest.mark.parametrize("name", ["feeds/fh16_spamhaus_drop.netset", "feeds/hosts_adaway.txt", "feeds/gcp_cloud.json"])
 def test_a_real_list_arrives_whole(name: str) -> None:
     body = real_list(name).read_bytes()
-    addresses, _ = asyncio.run(read(body))
-    assert addresses == parse(body).addresses
+    assert asyncio.run(read(body)).addresses == parse(body).addresses
 
 
 BOMBS = {

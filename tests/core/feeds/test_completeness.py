@@ -2,7 +2,7 @@
 
 import pytest
 
-from banlistd.core.feeds.completeness import Announced, Unit, announced, shortfall
+from banlistd.core.feeds.completeness import Announced, Unit, announced, data_lines, shortfall
 from banlistd.core.feeds.parsers import parse
 from support.data import DATA, needs_data, real_list
 
@@ -36,7 +36,7 @@ def test_every_real_list_that_counts_itself_is_whole() -> None:
         said = announced(body)
         if said:
             counting += 1
-            assert shortfall(body, said, parse(body).addresses) == "", path.name
+            assert shortfall(said, data_lines(body), parse(body).addresses) == "", path.name
     assert counting > 20
 
 
@@ -50,14 +50,14 @@ def test_duplicates_count_as_the_publisher_counted_them() -> None:
     body = b"192.0.2.1\n192.0.2.1\n\n# a remark\n  # another\n; and another\n// one more\n# END 2 entries\n"
     said = announced(body)
     assert said
-    assert shortfall(body, said, parse(body).addresses) == ""
+    assert shortfall(said, data_lines(body), parse(body).addresses) == ""
 
 
 def test_a_reason_names_both_numbers() -> None:
     body = b"192.0.2.1\r# END 2000 entries\r"
     said = announced(body)
     assert said
-    assert shortfall(body, said, parse(body).addresses) == "the list says that it has 2,000 entries and has 1"
+    assert shortfall(said, data_lines(body), parse(body).addresses) == "the list says that it has 2,000 entries and has 1"
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from banlistd.core.config.keys import read_section
 from banlistd.core.config.model import Guards, Source
 from banlistd.core.config.problems import Document, Spot
 from banlistd.core.feeds.guards import refuse
+from banlistd.core.feeds.parsed_list import parsed_list
 from banlistd.core.feeds.parsers import parse
 from banlistd.formats import Format
 from banlistd.model import Refusal, SourceId
@@ -17,7 +18,7 @@ LENIENT = Source(id=SourceId("feed"), url="https://lists.example/", allow_empty=
 
 
 def refused(body: bytes, source: Source = STRICT) -> Refusal | None:
-    return refuse(source, parse(body, Format()))
+    return refuse(source, parsed_list(body, Format()))
 
 
 @pytest.mark.parametrize(
@@ -89,7 +90,7 @@ def guarded(**written: object) -> Source:
 
 def after(before: bytes, body: bytes, source: Source = STRICT) -> str:
     """The guard that refuses `body` after `before`, or an empty string."""
-    refusal = refuse(source, parse(body), body, parse(before).addresses)
+    refusal = refuse(source, parsed_list(body, Format()), parse(before).addresses)
     return refusal.guard if refusal else ""
 
 
@@ -185,7 +186,7 @@ def test_a_list_that_has_lost_its_last_line_is_cut_unless_it_is_as_long_as_befor
     before = parse(hosts(30)).addresses
 
     def refusing(body: bytes, source: Source = STRICT) -> str:
-        refusal = refuse(source, parse(body), body, before, had_trailer=True)
+        refusal = refuse(source, parsed_list(body, Format()), before, had_trailer=True)
         return refusal.guard if refusal else ""
 
     assert refusing(hosts(29)) == "truncated"

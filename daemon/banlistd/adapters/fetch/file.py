@@ -7,13 +7,16 @@ import stat
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 
+from banlistd.adapters.fetch.waiting import without_counting_the_wait
 from banlistd.core.config.model import Source
 from banlistd.core.credentials import quoted
-from banlistd.core.download.decompression import unpack
+from banlistd.core.feeds.parsed_list import Download, ParsedList
 from banlistd.errors import FetchError
-from banlistd.model import Download, NotModified, Validators
+from banlistd.model import NotModified, Validators
+from banlistd.ports import ListParser
 
 # The kernel stamps files with a clock that ticks every 1 to 10 ms: a second write within a tick may leave no trace.
 _TICK = 0.02
@@ -21,55 +24,95 @@ _TICK = 0.02
 _READ_AT_ONCE = 1 << 17
 """Bytes: what stays in a core's own cache until it is hashed."""
 
+_PORTION = 1 << 20
+"""Bytes that are read in one turn of a worker thread."""
+
 _HINTS: dict[type[OSError], str] = {
     FileNotFoundError: "create the file, or correct the source's path",
     PermissionError: "the account of the service must be able to read the file and to enter its folders",
 }
 
 
-class LocalFiles:
-    """A Fetcher for sources with a `path`. `now`: seconds since the epoch."""
+@dataclass(frozen=True, slots=True)
+class _Opened:
+    """A regular file that is about to be read. `size` in bytes."""
 
-    def __init__(self, sleep: Callable[[float], None] = time.sleep, now: Callable[[], float] = time.time) -> None:
+    descriptor: int
+    size: int
+    found: Validators
+
+
+class LocalFiles:
+    """A Fetcher for sources with a `path`, whose bytes go to `parser`. `now`: seconds since the epoch."""
+
+    def __init__(
+        self, parser: ListParser, sleep: Callable[[float], None] = time.sleep, now: Callable[[], float] = time.time
+    ) -> None:
+        self._parser = parser
         self._sleep = sleep
         self._now = now
 
     async def fetch(self, source: Source, validators: Validators) -> Download | NotModified:
         if source.path is None:
             raise FetchError("the source has no path")
+        path = source.path
         try:
-            # A file on a dead network disk blocks its thread; nobody waits for that longer than the deadline.
-            async with asyncio.timeout(source.timeout):
-                return await asyncio.to_thread(self._read, source.path, source.max_bytes, validators)
+            # A file on a dead network disk blocks its thread; nothing waits for that longer than the deadline.
+            async with asyncio.timeout(source.timeout) as deadline:
+                opened = await asyncio.to_thread(self._open, path, source.max_bytes, validators)
+                if opened is None:
+                    return NotModified()
+                try:
+                    if opened.found.body_hash == validators.body_hash:
+                        await asyncio.to_thread(_must_be_unchanged, path, opened)
+                        return NotModified(opened.found)
+                    return Download(await self._parsed(source, path, opened, deadline), opened.found)
+                finally:
+                    os.close(opened.descriptor)
         except TimeoutError as exc:
-            raise FetchError(f"{quoted(str(source.path))} was not read within {source.timeout:g} s") from exc
+            raise FetchError(f"{quoted(str(path))} was not read within {source.timeout:g} s") from exc
         except OSError as exc:
             hint = _HINTS.get(type(exc), "")
-            raise FetchError(f"cannot read {quoted(str(source.path))}: {exc.strerror}", hint) from exc
+            raise FetchError(f"cannot read {quoted(str(path))}: {exc.strerror}", hint) from exc
 
-    def _read(self, path: Path, max_bytes: int, validators: Validators) -> Download | NotModified:
+    async def _parsed(self, source: Source, path: Path, opened: _Opened, deadline: asyncio.Timeout) -> ParsedList:
+        session = self._parser.session(source.format, source.max_bytes, source.timeout)
+        async with without_counting_the_wait(session, deadline) as parser:
+            for at in range(0, opened.size, _PORTION):
+                count = min(_PORTION, opened.size - at)
+                await parser.feed(await asyncio.to_thread(os.pread, opened.descriptor, count, at))
+            await asyncio.to_thread(_must_be_unchanged, path, opened)
+            return await parser.finish()
+
+    def _open(self, path: Path, max_bytes: int, validators: Validators) -> _Opened | None:
+        """None: the inode says that nothing changed. The caller closes the descriptor."""
         _must_be_regular(path, path.stat())  # before open: to open a device may set something off
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-        with open(descriptor, "rb", buffering=0) as file:  # noqa: PTH123 - the descriptor, so that what we looked at is what we read
+        opened = None
+        try:
             before = os.fstat(descriptor)
             _must_be_regular(path, before)
             if 0 <= self._now() - before.st_ctime < _TICK:
                 self._sleep(_TICK)
                 before = os.fstat(descriptor)
             if validators.etag == _etag(before):
-                return NotModified()
+                return None
             if before.st_size > max_bytes:
                 hint = "raise max_bytes of the source, if that is right"
                 raise FetchError(f"{quoted(str(path))} is larger than {max_bytes} bytes", hint)
-            # The same bytes once more are never all in memory: that costs as much as to hash them (measured: 5 ms for 14 MB).
             body_hash = _hash_of(descriptor, before.st_size)
-            same = body_hash == validators.body_hash
-            body = b"" if same else file.read(before.st_size + 1)
-            if (not same and len(body) != before.st_size) or _etag(os.fstat(descriptor)) != _etag(before):
-                hint = "write a new file beside it and rename it over the old"
-                raise FetchError(f"{quoted(str(path))} changed while it was read", hint)
-        found = Validators(_etag(before), "", body_hash)
-        return NotModified(found) if same else Download(unpack(body, max_bytes), found)
+            opened = _Opened(descriptor, before.st_size, Validators(_etag(before), "", body_hash))
+            return opened
+        finally:
+            if opened is None:
+                os.close(descriptor)
+
+
+def _must_be_unchanged(path: Path, opened: _Opened) -> None:
+    if _etag(os.fstat(opened.descriptor)) != opened.found.etag:
+        raise FetchError(
+            f"{quoted(str(path))} changed while it was read", "write a new file beside it and rename it over the old"
+        )
 
 
 def _hash_of(descriptor: int, size: int) -> str:

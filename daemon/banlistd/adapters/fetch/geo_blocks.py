@@ -1,16 +1,18 @@
 """Whole countries and networks as a list: what local databases hold for them, merged into as few ranges as there can be."""
 
 import asyncio
-import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from banlistd.core.addresses.sets import FAMILIES, to_text
+import numpy as np
+
+from banlistd.core.addresses.sets import FAMILIES, AddressSet, Ranges, no_addresses
 from banlistd.core.config.model import Block, Source
+from banlistd.core.feeds.parsed_list import Download, ParsedList
 from banlistd.core.geo.tables import GeoTable, number_of, stacked
 from banlistd.core.geo.types import By
 from banlistd.errors import FetchError, GeoError
-from banlistd.model import Download, NotModified, Validators
+from banlistd.model import Family, NotModified, Validators
 from banlistd.ports import Fetcher, GeoDatabase
 
 _HINT = "apt-get install tor-geoipdb (countries only), or name .mmdb files under geo: databases:"
@@ -37,22 +39,24 @@ class GeoBlocks:
         etag = "\n".join(before)
         if validators.etag == etag:
             return NotModified()
-        body = await self._list(source.block, [one for one, stamp in zip(databases, before, strict=True) if stamp])
+        addresses = await self._list(source.block, [one for one, stamp in zip(databases, before, strict=True) if stamp])
         if before != await asyncio.to_thread(self._stamps, databases):
             raise FetchError("a database changed while it was read", "it is read again at once")
-        return Download(body, Validators(etag, "", hashlib.sha256(body).hexdigest()))
+        return Download(ParsedList(addresses, len(addresses)), Validators(etag, "", addresses.content_hash()))
 
     def _stamps(self, databases: Sequence[GeoDatabase]) -> list[str]:
         return [self._stamp(database.path) for database in databases]
 
-    async def _list(self, block: Block, databases: Sequence[GeoDatabase]) -> bytes:
+    async def _list(self, block: Block, databases: Sequence[GeoDatabase]) -> AddressSet:
         wanted = {By.COUNTRY: [number_of(country) for country in block.countries], By.ASN: list(block.asns)}
-        texts = []
+        ranges: dict[Family, list[Ranges]] = {family: [] for family in FAMILIES}
         for by, codes in wanted.items():
             if codes:
                 table = await self._table(by, databases)
-                texts.append(await asyncio.to_thread(_written, table, codes))
-        return "".join(texts).encode()
+                selected = await asyncio.to_thread(table.select, codes)
+                for family in FAMILIES:
+                    ranges[family].append(selected.ranges(family))
+        return await asyncio.to_thread(_joined, ranges)
 
     async def _table(self, by: By, databases: Sequence[GeoDatabase]) -> GeoTable:
         """Raises FetchError: a country of which a part is missing would be a list that has shrunk."""
@@ -67,11 +71,10 @@ class GeoBlocks:
         return table
 
 
-def _written(table: GeoTable, codes: Sequence[int]) -> str:
-    lines = []
-    addresses = table.select(codes)
-    for family in FAMILIES:
-        ranges = addresses.ranges(family)
-        for first, last in zip(ranges.first, ranges.last, strict=True):
-            lines.append(f"{to_text(family, first)}-{to_text(family, last)}\n")
-    return "".join(lines)
+def _joined(ranges: Mapping[Family, Sequence[Ranges]]) -> AddressSet:
+    columns = [
+        np.concatenate([no_addresses(family), *(getattr(part, end) for part in ranges[family])])
+        for family in FAMILIES
+        for end in ("first", "last")
+    ]
+    return AddressSet.of(*columns)

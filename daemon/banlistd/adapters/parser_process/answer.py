@@ -25,7 +25,7 @@ class Status(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """`hosts4` to `nets6`: elements of the arrays in the result file. `data_lines`: lines that are no comments.
+    """`hosts4` to `nets6`: elements of the arrays in the result file. The other figures are those of `ParsedList`.
 
     `message`, `hint`: why there is no list, for `status` other than PARSED.
     """
@@ -35,13 +35,11 @@ class Answer:
     nets4: int = 0
     hosts6: int = 0
     nets6: int = 0
-    entries4: int = 0
-    entries6: int = 0
+    entries: int = 0
     rejected: int = 0
-    lines: int = 0
     data_lines: int = 0
     is_html: bool = False
-    announced: Announced | None = None
+    said: Announced | None = None
     samples: tuple[Rejected, ...] = ()
     message: str = ""
     hint: str = ""
@@ -54,8 +52,8 @@ class Answer:
 
 _TEXT = 240
 _SAMPLE = struct.Struct("<Q84s84s")
-_HEAD = struct.Struct(f"<B9Q?qB?{_TEXT}s{_TEXT}sB")
-_COUNTS = ("hosts4", "nets4", "hosts6", "nets6", "entries4", "entries6", "rejected", "lines", "data_lines")
+_HEAD = struct.Struct(f"<B7Q?qB?{_TEXT}s{_TEXT}sB")
+_COUNTS = ("hosts4", "nets4", "hosts6", "nets6", "entries", "rejected", "data_lines")
 _UNITS = (Unit.ENTRIES, Unit.ADDRESSES)
 
 SIZE = _HEAD.size + SAMPLES * _SAMPLE.size
@@ -63,17 +61,15 @@ SIZE = _HEAD.size + SAMPLES * _SAMPLE.size
 
 
 def encoded(answer: Answer) -> bytes:
-    said = answer.announced
+    said = answer.said
     head = _HEAD.pack(
         answer.status,
         answer.hosts4,
         answer.nets4,
         answer.hosts6,
         answer.nets6,
-        answer.entries4,
-        answer.entries6,
+        answer.entries,
         answer.rejected,
-        answer.lines,
         answer.data_lines,
         answer.is_html,
         said.number if said else -1,
@@ -99,7 +95,7 @@ def decoded(octets: bytes) -> Answer:
         Status(status),
         **dict(zip(_COUNTS, counts, strict=True)),
         is_html=is_html,
-        announced=Announced(number, _UNITS[unit], trailer) if number >= 0 else None,
+        said=Announced(number, _UNITS[unit], trailer) if number >= 0 else None,
         samples=tuple(Rejected(line, _printable(text), _printable(reason)) for line, text, reason in samples),
         message=_printable(message),
         hint=_printable(hint),

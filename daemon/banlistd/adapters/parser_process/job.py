@@ -4,7 +4,7 @@ import json
 from dataclasses import asdict, dataclass
 
 from banlistd.adapters.parser_process.confinement import Limits
-from banlistd.model import Format, FormatType
+from banlistd.formats import Format, FormatType
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,26 +19,22 @@ from banlistd.adapters.parser_process.job import Job
 from banlistd.adapters.system import allocator
 from banlistd.core.addresses.sets import AddressSet
 from banlistd.core.download.decompression import Unpacking
-from banlistd.core.feeds.completeness import announced, data_lines
-from banlistd.core.feeds.parsers import parse
+from banlistd.core.feeds.parsed_list import parsed_list
 from banlistd.errors import FetchError, ParseError
-from banlistd.model import Format
+from banlistd.formats import Format
 
 _AT_ONCE = 1 << 18
 
 LOADED = (bz2, encodings.cp437, encodings.idna, encodings.unicode_escape, heapq, lzma, zipfile, zlib, zstandard)
 """Modules that the standard library imports when it needs them, which is too late under the filter."""
 
-_SAMPLE = b"192.0.2.1 # a\n2001:db8::1\n198.51.100.0/24\n<bad>\n"
+_SAMPLE = b"192.0.2.1 # a\n2001:db8::1\n198.51.100.0/24\n<bad>\n# END 4 entries\n"
 
 
 def warm_up() -> None:
     """Run each path once that loads something at its first use, before the filter is in force."""
     allocator.settle()
-    parsed = parse(_SAMPLE, Format())
-    parsed.addresses.content_hash()
-    announced(_SAMPLE)
-    data_lines(_SAMPLE)
+    parsed_list(_SAMPLE, Format())
 
 
 def not_confined(reason: str) -> bytes:
@@ -65,23 +61,20 @@ def _parsed(job: Job, body: int, result: int) -> Answer:
     unpacking = Unpacking(job.max_bytes, job.encoding)
     while block := os.read(body, _AT_ONCE):
         unpacking.feed(block)
-    text = unpacking.finish()
-    parsed = parse(text, job.form)
-    _write(parsed.addresses, result)
+    parsed = parsed_list(unpacking.finish(), job.form)
     addresses = parsed.addresses
+    _write(addresses, result)
     return Answer(
         Status.PARSED,
         len(addresses.hosts4),
         len(addresses.nets4),
         len(addresses.hosts6),
         len(addresses.nets6),
-        parsed.entries4,
-        parsed.entries6,
+        parsed.entries,
         parsed.rejected,
-        parsed.lines,
-        data_lines(text),
-        parsed.looks_like == "html",
-        announced(text),
+        parsed.data_lines,
+        parsed.is_html,
+        parsed.said,
         parsed.samples,
     )
 

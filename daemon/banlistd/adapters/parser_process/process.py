@@ -24,8 +24,10 @@ from banlistd.adapters.parser_process.answer import SIZE, Answer, Status, decode
 from banlistd.adapters.parser_process.confinement import Limits
 from banlistd.adapters.parser_process.job import Job, encoded
 from banlistd.core.addresses.sets import AddressSet, Ranges
-from banlistd.errors import FetchError, ParseError
-from banlistd.model import Family, Format, FormatType
+from banlistd.core.feeds.parsed_list import ParsedList
+from banlistd.errors import BanlistdError, FetchError, ParseError
+from banlistd.formats import Format, FormatType
+from banlistd.model import Family
 
 _PIPE = 1 << 20
 _F_ADD_SEALS, _F_SEAL_ALL = 1033, 0x1 | 0x2 | 0x4 | 0x8  # linux/fcntl.h: seal, shrink, grow, write
@@ -95,25 +97,33 @@ class ParserSession:
         asyncio.get_running_loop().add_reader(self._pidfd, self._has_ended)
 
     async def feed(self, data: bytes) -> None:
-        """Hand on the next bytes as they arrived; waits while the process is busy. Bytes for a dead process are dropped."""
+        """Hand on the next bytes as they arrived; waits while the process is busy.
+
+        Raises FetchError and ParseError where the process has ended: more bytes would be in vain.
+        """
         view = memoryview(data)
-        while view and not self._ended.is_set():
+        while view:
             try:
                 view = view[os.write(self._body, view) :]
             except BlockingIOError:
                 await self._writable()
             except BrokenPipeError:
-                return
+                await self._ended.wait()
+            if self._ended.is_set():
+                raise _fault(self._read_answer())
 
-    async def finish(self) -> tuple[AddressSet, Answer]:
-        """After the last byte: the addresses and what is known of them. Raises FetchError and ParseError."""
+    async def finish(self) -> ParsedList:
+        """After the last byte: the list. Raises FetchError and ParseError."""
         os.close(self._body)
         self._body = -1
         await self._ended.wait()
         answer = self._read_answer()
         if answer.status is not Status.PARSED:
             raise _fault(answer)
-        return await asyncio.to_thread(_taken, self._result, answer), answer
+        addresses = await asyncio.to_thread(_taken, self._result, answer)
+        return ParsedList(
+            addresses, answer.entries, answer.rejected, answer.samples, answer.is_html, answer.said, answer.data_lines
+        )
 
     async def close(self) -> None:
         """Kill the process if it still runs, wait for its end, and let go of everything."""
@@ -173,7 +183,7 @@ def _kept(stack: ExitStack, descriptor: int) -> int:
     return descriptor
 
 
-def _fault(answer: Answer) -> Exception:
+def _fault(answer: Answer) -> BanlistdError:
     match answer.status:
         case Status.BAD_DOWNLOAD:
             return FetchError(answer.message, answer.hint)
@@ -187,8 +197,10 @@ def _fault(answer: Answer) -> Exception:
             )
         case Status.NOT_CONFINED:
             return ParseError(f"the process that reads lists cannot be confined: {answer.message}", "install libseccomp2")
-        case _:
+        case Status.NOT_A_LIST:
             return ParseError(answer.message, answer.hint)
+        case Status.PARSED:
+            return ParseError("the process that reads the list ended before the list did")
 
 
 def _taken(result: int, answer: Answer) -> AddressSet:

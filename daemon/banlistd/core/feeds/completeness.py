@@ -49,9 +49,12 @@ def announced(body: bytes) -> Announced | None:
     return _said(tail, trailer=True) or _said(_lines(body[:_HEAD]), trailer=False)
 
 
-def shortfall(body: bytes, said: Announced, addresses: AddressSet) -> str:
-    """The reason why a list is not whole, or an empty string. More than it says is no fault: a table has a header line."""
-    found = addresses.ranges(Family.IPV4).count() if said.unit is Unit.ADDRESSES else data_lines(body)
+def shortfall(said: Announced, lines: int, addresses: AddressSet) -> str:
+    """The reason why a list is not whole, or an empty string. More than it says is no fault: a table has a header line.
+
+    `lines`: its lines that are no comments (`data_lines`).
+    """
+    found = addresses.ranges(Family.IPV4).count() if said.unit is Unit.ADDRESSES else lines
     if found >= said.number:
         return ""
     return f"the list says that it has {said.number:,} {said.unit} and has {found:,}"

@@ -1,14 +1,13 @@
-"""A body -> its content, and what a guard has against it. Made to run in a worker thread."""
+"""A parsed list -> its content, and what a guard has against it. Made to run in a worker thread."""
 
 import hashlib
 from dataclasses import dataclass, field
 
 from banlistd.core.addresses.sets import AddressSet
 from banlistd.core.config.model import Source
-from banlistd.core.feeds.completeness import announced
 from banlistd.core.feeds.content import Content
 from banlistd.core.feeds.guards import refuse
-from banlistd.core.feeds.parsers import parse
+from banlistd.core.feeds.parsed_list import ParsedList
 from banlistd.model import ContentHash, Refusal
 
 
@@ -26,19 +25,14 @@ class Reading:
     refusal: Refusal | None = None
 
 
-def evaluate(source: Source, body: bytes, before: Content | None, *, had_trailer: bool = False) -> Reading:
-    """Parse and guard a body. `before`: the last good content; `had_trailer` tells of its body.
-
-    Raises ParseError for what cannot be read at all.
-    """
-    parsed = parse(body, source.format)
+def evaluate(source: Source, parsed: ParsedList, before: Content | None, *, had_trailer: bool = False) -> Reading:
+    """Guard a list. `before`: the last good content; `had_trailer` says whether that list ended in a count of its entries."""
     content_hash = parsed.addresses.content_hash()
     # What the firewall holds already needs no guard: it was good, or approved. Nothing at all is no content, though.
     known = before is not None and parsed.entries and before.content_hash == content_hash
     last_good = before.addresses if before is not None else None
-    refusal = None if known else refuse(source, parsed, body, last_good, had_trailer=had_trailer)
-    said = announced(body)
-    trailer = said is not None and said.trailer
+    refusal = None if known else refuse(source, parsed, last_good, had_trailer=had_trailer)
+    trailer = parsed.said is not None and parsed.said.trailer
     return Reading(content_hash, parsed.addresses, parsed.rejected, trailer, refusal)
 
 

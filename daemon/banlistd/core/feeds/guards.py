@@ -19,8 +19,8 @@ from banlistd.core.addresses.sets import (
     union_of,
 )
 from banlistd.core.config.model import Source
-from banlistd.core.feeds.completeness import Announced, announced, shortfall
-from banlistd.core.feeds.parsers import Parsed
+from banlistd.core.feeds.completeness import Announced, shortfall
+from banlistd.core.feeds.parsed_list import ParsedList
 from banlistd.model import Family, Refusal
 
 SHRUNK = "shrunk"
@@ -81,7 +81,7 @@ class Candidate:
     """
 
     source: Source
-    parsed: Parsed
+    parsed: ParsedList
     extent: Extent
     before: Extent | None
     had_trailer: bool
@@ -94,10 +94,10 @@ Guard = Callable[[Candidate], str]
 
 
 def refuse(
-    source: Source, parsed: Parsed, body: bytes = b"", before: AddressSet | None = None, *, had_trailer: bool = False
+    source: Source, parsed: ParsedList, before: AddressSet | None = None, *, had_trailer: bool = False
 ) -> Refusal | None:
-    """The first refusal, or None: the content may pass. In time linear to the body; made to run in a worker thread."""
-    said = announced(body) if source.guards.truncated else None
+    """The first refusal, or None: the content may pass. In time linear to the list; made to run in a worker thread."""
+    said = parsed.said if source.guards.truncated else None
     candidate = Candidate(
         source,
         parsed,
@@ -105,7 +105,7 @@ def refuse(
         Extent.of(before) if before is not None else None,
         had_trailer,
         said,
-        shortfall(body, said, parsed.addresses) if said else "",
+        shortfall(said, parsed.data_lines, parsed.addresses) if said else "",
     )
     for name, guard in GUARDS.items():
         reason = guard(candidate)
@@ -115,7 +115,7 @@ def refuse(
 
 
 def _html(one: Candidate) -> str:
-    page = one.source.guards.html and one.parsed.looks_like == "html"
+    page = one.source.guards.html and one.parsed.is_html
     return "the answer is a web page, not a list" if page else ""
 
 

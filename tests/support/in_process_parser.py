@@ -1,0 +1,55 @@
+"""The ListParser of tests that are about other things: no process, the same answers, and the body is kept to be looked at."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from banlistd.adapters.fetch.file import LocalFiles
+from banlistd.adapters.fetch.http import Downloads
+from banlistd.core.download.decompression import Unpacking
+from banlistd.core.feeds.parsed_list import Download, ParsedList, parsed_list
+from banlistd.formats import Format
+from banlistd.model import NotModified
+
+
+@dataclass(frozen=True, eq=False)
+class KeptList(ParsedList):
+    """A list with the body that it was parsed from."""
+
+    body: bytes = b""
+
+
+@dataclass
+class InProcessSession:
+    form: Format
+    unpacking: Unpacking
+
+    async def feed(self, data: bytes) -> None:
+        self.unpacking.feed(data)
+
+    async def finish(self) -> ParsedList:
+        body = self.unpacking.finish()
+        parsed = parsed_list(body, self.form)
+        return KeptList(**{one.name: getattr(parsed, one.name) for one in fields(ParsedList)}, body=body)
+
+
+class InProcessParser:
+    @asynccontextmanager
+    async def session(
+        self, form: Format, max_bytes: int, seconds: float, encoding: str = ""
+    ) -> AsyncIterator[InProcessSession]:
+        yield InProcessSession(form, Unpacking(max_bytes, encoding))
+
+
+def body_of(outcome: Download | NotModified) -> bytes:
+    assert isinstance(outcome, Download)
+    assert isinstance(outcome.parsed, KeptList)
+    return outcome.parsed.body
+
+
+def downloads(version: str, credentials: Path | None = None, **settings: Any) -> Downloads:
+    """A fetcher of both kinds of lists, without a process."""
+    parser = InProcessParser()
+    return Downloads(version, LocalFiles(parser), parser, credentials, **settings)
