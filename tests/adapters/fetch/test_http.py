@@ -294,5 +294,5 @@ def test_the_event_loop_goes_on_while_a_large_body_is_unpacked(server: FeedServe
 
     ticks, outcome = asyncio.run(fetch_and_tick())
     assert isinstance(outcome, Download)
-    assert len(outcome.parsed.addresses) == 1
+    assert len(outcome.parsed.addresses) > 0
     assert ticks > 10
