@@ -54,6 +54,9 @@ class Clock(Protocol):
 class ParserSession(Protocol):
     """One body on its way to its parser."""
 
+    async def ready(self) -> None:
+        """Wait until the parser has started and can read. Bytes may be fed before."""
+
     async def feed(self, data: bytes) -> None:
         """Take the next bytes as they arrived, compressed or not. Raises as `finish` where the parser has given up already."""
 

@@ -29,6 +29,8 @@ class InProcessSession:
     async def feed(self, data: bytes) -> None:
         self.unpacking.feed(data)
 
+    async def ready(self) -> None: ...
+
     async def finish(self) -> ParsedList:
         body = self.unpacking.finish()
         parsed = parsed_list(body, self.form)

@@ -28,6 +28,7 @@ async def read(
     async with (parsers or ParserProcesses()).session(form or Format(), max_bytes, 60.0) as session:
         for at in range(0, len(body), MIB):
             await session.feed(body[at : at + MIB])
+        await session.ready()
         return await session.finish()
 
 
@@ -110,6 +111,7 @@ def test_a_parser_that_was_taken_over_can_only_be_refused(lines: str, words: str
         "sys.path[:0] = sys.argv[-1].split(os.pathsep)\n"
         "import banlistd.adapters.parser_process.answer as answers\n"
         "body, result, answer = map(int, sys.argv[2:5])\n"
+        "os.write(answer, b'r')\n"
         "say = lambda **counts: os.write(answer, answers.encoded(answers.Answer(answers.Status.PARSED, **counts)))\n"
         f"while os.read(body, 65536): pass\n{lines}\n"
     )
@@ -119,7 +121,7 @@ def test_a_parser_that_was_taken_over_can_only_be_refused(lines: str, words: str
 
 def test_a_process_that_hangs_is_killed_when_its_time_is_over(tmp_path: Path) -> None:
     program = tmp_path / "program.py"
-    program.write_text("import time\nwhile True: time.sleep(60)\n")
+    program.write_text("import os, sys, time\nos.write(int(sys.argv[4]), b'r')\nwhile True: time.sleep(60)\n")
 
     async def hang() -> None:
         async with asyncio.timeout(0.2):
@@ -160,13 +162,13 @@ def test_nothing_is_imported_once_the_filter_is_in_force() -> None:
         f"sys.path[:0] = {sys.path!r}\n"
         "from banlistd.adapters.parser_process import confinement, job, parsing\n"
         "from banlistd.core.download.decompression import unpack\n"
-        "from banlistd.core.feeds.parsers import PARSERS, parse\n"
+        "from banlistd.core.feeds.parsers import parse\n"
         "from banlistd.core.feeds.completeness import announced\n"
-        "from banlistd.model import Format\n"
+        "from banlistd.formats import Format, FormatType\n"
         "parsing.warm_up()\n"
         "before = set(sys.modules)\n"
         "for body in map(bytes, eval(sys.argv[1])):\n"
-        "    for kind in PARSERS:\n"
+        "    for kind in FormatType:\n"
         "        try:\n"
         "            parse(unpack(body, 1 << 20), Format(kind)).addresses.content_hash(); announced(body)\n"
         "        except Exception:\n"

@@ -16,7 +16,9 @@ import zstandard
 
 from banlistd.core.config.model import Source
 from banlistd.core.feeds.guards import refuse
+from banlistd.core.feeds.parsed_list import parsed_list
 from banlistd.core.feeds.parsers import parse
+from banlistd.formats import Format
 from banlistd.model import Family, SourceId
 from support.data import DATA, needs_data, real_list
 
@@ -258,7 +260,7 @@ def test_real_lists_pass_except_those_unfit_for_blocking(folder: str) -> None:
         if path.suffix in (".zst", ".gz") and "p2p" not in path.name:
             continue
         body = path.read_bytes()
-        refusal = refuse(_STRICT, parse(body), body)
+        refusal = refuse(_STRICT, parsed_list(body, Format()))
         expected = "empty" if "EMPTY" in name else _UNFIT.get(name, "")
         assert (refusal.guard if refusal else "") == expected, (name, refusal)
 
@@ -270,6 +272,6 @@ def test_real_list_with_a_count_and_missing_lines_is_refused(name: str) -> None:
     lines = body.splitlines(keepends=True)
     at = next(index for index, line in enumerate(lines) if not line.startswith((b"#", b'"first'))) + 1
     cut = b"".join([*lines[:at], *lines[at + 5 :]])
-    refusal = refuse(_STRICT, parse(cut), cut)
+    refusal = refuse(_STRICT, parsed_list(cut, Format()))
     assert refusal
     assert refusal.guard == "truncated"

@@ -7,10 +7,11 @@ import stat
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
-from banlistd.adapters.fetch.waiting import without_counting_the_wait
+from banlistd.adapters.fetch.waiting import paused
 from banlistd.core.config.model import Source
 from banlistd.core.credentials import quoted
 from banlistd.core.feeds.parsed_list import Download, ParsedList
@@ -76,8 +77,11 @@ class LocalFiles:
             raise FetchError(f"cannot read {quoted(str(path))}: {exc.strerror}", hint) from exc
 
     async def _parsed(self, source: Source, path: Path, opened: _Opened, deadline: asyncio.Timeout) -> ParsedList:
-        session = self._parser.session(source.format, source.max_bytes, source.timeout)
-        async with without_counting_the_wait(session, deadline) as parser:
+        async with AsyncExitStack() as stack:
+            async with paused(deadline):
+                session = self._parser.session(source.format, source.max_bytes, source.timeout)
+                parser = await stack.enter_async_context(session)
+                await parser.ready()
             for at in range(0, opened.size, _PORTION):
                 count = min(_PORTION, opened.size - at)
                 await parser.feed(await asyncio.to_thread(os.pread, opened.descriptor, count, at))

@@ -14,7 +14,7 @@ import socket
 import ssl
 import time
 from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AsyncExitStack, contextmanager
 from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
@@ -25,7 +25,7 @@ import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
 
 from banlistd.adapters.fetch.credentials import read_credential
-from banlistd.adapters.fetch.waiting import without_counting_the_wait
+from banlistd.adapters.fetch.waiting import paused
 from banlistd.core.config.model import Source
 from banlistd.core.credentials import conceal, credential_names, quoted, shown_url
 from banlistd.core.download.decompression import too_large
@@ -131,7 +131,7 @@ class Downloads:
                 return await self._fetch_patiently(request, wanted, deadline)
         except TimeoutError as exc:
             hint = "raise `timeout` of the source, if the server is known to be slow"
-            raise FetchError(f"no whole list from {shown_url(request.url)} within {timeout:g} s", hint) from exc
+            raise FetchError(f"no whole answer from {shown_url(request.url)} within {timeout:g} s", hint) from exc
 
     async def _fetch_patiently(self, request: Request, wanted: _Wanted, deadline: asyncio.Timeout) -> Download | NotModified:
         for attempt in itertools.count(1):
@@ -199,9 +199,11 @@ class Downloads:
         encoding = ", ".join(response.headers.getall("Content-Encoding", []))
         etag, last_modified = (usable_validator(response.headers.get(name, "")) for name in ("ETag", "Last-Modified"))
         digest, arrived = hashlib.sha256(), 0
-        async with without_counting_the_wait(
-            self._parser.session(source.format, source.max_bytes, source.timeout, encoding), deadline
-        ) as session:
+        async with AsyncExitStack() as stack:
+            async with paused(deadline):
+                session = await stack.enter_async_context(
+                    self._parser.session(source.format, source.max_bytes, source.timeout, encoding)
+                )
             async for chunk in response.content.iter_any():
                 arrived += len(chunk)
                 if arrived > source.max_bytes:
@@ -211,6 +213,8 @@ class Downloads:
             validators = Validators(etag, last_modified, digest.hexdigest())
             if validators.body_hash == wanted.body_hash:
                 return NotModified(validators)
+            async with paused(deadline):
+                await session.ready()
             return Download(await session.finish(), validators)
 
     def _refuse_status(self, response: aiohttp.ClientResponse, request: Request) -> None:

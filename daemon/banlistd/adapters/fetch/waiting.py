@@ -2,19 +2,14 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
-
-from banlistd.ports import ParserSession
+from contextlib import asynccontextmanager
 
 
 @asynccontextmanager
-async def without_counting_the_wait(
-    session: AbstractAsyncContextManager[ParserSession], deadline: asyncio.Timeout
-) -> AsyncIterator[ParserSession]:
-    """A session before whose beginning `deadline` stands still: the lists of other sources are in the way."""
+async def paused(deadline: asyncio.Timeout) -> AsyncIterator[None]:
+    """`deadline` does not come nearer within the block: what the block waits for is not the fault of this source's list."""
     loop, when = asyncio.get_running_loop(), deadline.when()
     began = loop.time()
     deadline.reschedule(None)
-    async with session as opened:
-        deadline.reschedule(None if when is None else when + loop.time() - began)
-        yield opened
+    yield
+    deadline.reschedule(None if when is None else when + loop.time() - began)

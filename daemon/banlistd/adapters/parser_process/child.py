@@ -8,6 +8,9 @@ sys.path. Nothing is imported after the filter is in force: to open a module's f
 import os
 import sys
 
+READY = b"r"
+"""The first byte of every answer: the process has lost its rights, and reads."""
+
 
 def main(arguments: list[str]) -> None:
     stage, *numbers, job_text, search_path = arguments
@@ -35,8 +38,9 @@ def main(arguments: list[str]) -> None:
         confinement.limit(work.limits)
         confinement.enforce_filter(code)
     except (confinement.ConfinementError, OSError, ValueError) as error:
-        os.write(answer, parsing.not_confined(str(error)))
+        os.write(answer, READY + parsing.not_confined(str(error)))
         os._exit(1)
+    os.write(answer, READY)
     os.write(answer, parsing.answer_to(work, body, result))
     os._exit(0)
 
