@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from banlistd.core.addresses.sets import AddressSet, hash_of
-from banlistd.core.manual_bans import BanOrder, Spared, UnbanOrder, addresses_of, found_in, free_of, span_text, too_wide
+from banlistd.core.addresses.text import span_text
+from banlistd.core.manual_bans import BanOrder, Spared, UnbanOrder, addresses_of, found_in, free_of, too_wide
 from banlistd.core.ruleset.diff import Change
 from banlistd.core.ruleset.policy import Policy
 from banlistd.errors import FirewallError, RefusedError

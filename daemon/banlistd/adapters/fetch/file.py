@@ -10,8 +10,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from banlistd.core.config.model import Source
-from banlistd.core.credentials import quoted
 from banlistd.core.download.decompression import unpack
+from banlistd.core.printing import quoted
 from banlistd.errors import FetchError
 from banlistd.model import Download, NotModified, Validators
 

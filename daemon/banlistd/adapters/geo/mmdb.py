@@ -18,11 +18,11 @@ from numpy.typing import NDArray
 
 from banlistd.core.addresses.arrays import distinct
 from banlistd.core.addresses.sets import FAMILIES, WIDTHS, Addresses, to_text
-from banlistd.core.credentials import quoted
 from banlistd.core.geo.mmdb_tree import Leaves, leaves_of
 from banlistd.core.geo.records import origin_of
 from banlistd.core.geo.tables import GeoTable, Layer, code_of, layer_of
 from banlistd.core.geo.types import By, Located, Origin, nowhere
+from banlistd.core.printing import quoted
 from banlistd.errors import GeoError
 from banlistd.model import Family
 from banlistd.ports import Asking

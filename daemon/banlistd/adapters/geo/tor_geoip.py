@@ -6,10 +6,10 @@ from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 
-from banlistd.core.credentials import quoted
 from banlistd.core.geo.tables import GeoTable, located_in
 from banlistd.core.geo.tor_geoip import family_of, table_of
 from banlistd.core.geo.types import By, Located, nowhere
+from banlistd.core.printing import quoted
 from banlistd.errors import GeoError
 from banlistd.model import Family
 from banlistd.ports import Asking

@@ -8,7 +8,7 @@ Ranges are inclusive at both ends, because one past the last address does not fi
 import hashlib
 import socket
 import struct
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -210,6 +210,12 @@ class AddressSet:
     def none(cls) -> Self:
         v4, v6 = Family.IPV4, Family.IPV6
         return cls(no_addresses(v4), Ranges.none(v4), no_addresses(v6), Ranges.none(v6))
+
+    @classmethod
+    def of_ranges(cls, ranges: Mapping[Family, Ranges]) -> Self:
+        """Ranges of both families as one set, as they are: a single address among them stays a range of one."""
+        v4, v6 = Family.IPV4, Family.IPV6
+        return cls(no_addresses(v4), ranges[v4], no_addresses(v6), ranges[v6])
 
     @classmethod
     def of(

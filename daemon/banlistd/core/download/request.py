@@ -6,8 +6,9 @@ from dataclasses import dataclass, replace
 from urllib.parse import unquote, urlsplit, urlunsplit
 
 from banlistd.core.config.model import Source
-from banlistd.core.credentials import credential_names, fill, fill_url, quoted, shown_url
+from banlistd.core.credentials import credential_names, fill, fill_url, shown_url
 from banlistd.core.download.redirects import next_url, same_origin
+from banlistd.core.printing import quoted
 from banlistd.errors import FetchError
 from banlistd.model import Validators
 

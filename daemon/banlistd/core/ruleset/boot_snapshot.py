@@ -7,7 +7,7 @@ from typing import Any
 
 from banlistd.backends import BackendName
 from banlistd.core.addresses.sets import FAMILIES, AddressSet, Ranges
-from banlistd.core.ruleset.policy import Policy, as_set
+from banlistd.core.ruleset.policy import Policy
 from banlistd.model import (
     Action,
     Direction,
@@ -43,8 +43,8 @@ def encode(boot_snapshot: BootSnapshot) -> str:
             "ownership": boot_snapshot.owner,
             "hash": policy.hash,
             "roster": [(owner.mark, owner.source_id, owner.action, owner.direction) for owner in policy.sources],
-            "allowed": as_set(policy.allowed).encode().hex(),
-            "barred": as_set(policy.never_banned).encode().hex(),
+            "allowed": AddressSet.of_ranges(policy.allowed).encode().hex(),
+            "barred": AddressSet.of_ranges(policy.never_banned).encode().hex(),
             "protected": [(item.family, item.first, item.last, item.reason) for item in boot_snapshot.protected],
         }
     )

@@ -6,7 +6,8 @@ from typing import Self
 
 import numpy as np
 
-from banlistd.core.addresses.sets import FAMILIES, Ranges, to_text
+from banlistd.core.addresses.sets import FAMILIES, Ranges
+from banlistd.core.addresses.text import range_text
 from banlistd.core.ruleset.state import SOUND, FirewallState, MapEntries, MapId, Verification
 from banlistd.model import Family, Mark, Marker, SourceId, SourceSlot
 
@@ -79,8 +80,7 @@ class Change:
 def _sample(sign: str, map_entries: MapEntries, most: int) -> list[str]:
     lines = []
     for first, last in zip(map_entries.first[:most], map_entries.last[:most], strict=True):
-        text = to_text(map_entries.family, first)
-        lines.append(f"  {sign} {text}" if first == last else f"  {sign} {text} - {to_text(map_entries.family, last)}")
+        lines.append(f"  {sign} {range_text(map_entries.family, first, last)}")
     return lines if len(map_entries) <= most else [*lines, f"  {sign} ... and {len(map_entries) - most} more"]
 
 

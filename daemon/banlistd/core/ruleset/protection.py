@@ -17,10 +17,10 @@ from banlistd.core.addresses.sets import (
     no_addresses,
     subtract,
     to_number,
-    to_text,
     union_of,
 )
-from banlistd.model import Family, PolicyHash, Protected, SourceId
+from banlistd.core.addresses.text import span_text
+from banlistd.model import Family, PolicyHash, Protected, SourceId, Span
 
 # Where an IPv6 address carries an IPv4 address: the bits above it, and how many bits lie below it.
 # Teredo (RFC 4380) is not here: it carries a client's address in its last bits, below a port, so it is no range.
@@ -36,9 +36,6 @@ EMBEDDINGS: Mapping[str, tuple[int, int]] = {
 _ALSO_IPV4 = ("IPv4-mapped, ::ffff:0:0/96 (RFC 4291)", "6to4, 2002::/16 (RFC 3056)")
 
 _V4_SPACE = 2**32 - 1
-
-ProtectedSpan = tuple[Family, int, int]
-"""A family and two addresses as integers, both inclusive."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,30 +66,23 @@ class ProtectionExclusions:
         """What markers carry: the policy's own hash while nothing is carved, so that a new address costs no write."""
         if self.is_empty:
             return base
-        v4, v6 = Family.IPV4, Family.IPV6
-        carved = AddressSet(no_addresses(v4), self.ranges[v4], no_addresses(v6), self.ranges[v6])
+        carved = AddressSet.of_ranges(self.ranges)
         return PolicyHash(hashlib.sha256(base.encode() + carved.encode()).hexdigest()[:16])
-
-
-def label(protected: Protected) -> str:
-    """A protected range for a person: `192.0.2.1`, or `192.0.2.0 - 192.0.2.7`."""
-    ends = from_numbers(protected.family, [protected.first, protected.last])
-    return " - ".join(dict.fromkeys(to_text(protected.family, end) for end in ends))
 
 
 def newly_carved(before: Sequence[Hit], after: Sequence[Hit]) -> Sequence[tuple[str, SourceId, str]]:
     """Label, source and reason of each protected range that is carved out of a source now and was not before."""
-    known = {(label(hit.protected), source_id) for hit in before if hit.carved for source_id in hit.sources}
+    known = {(span_text(hit.protected.span), source_id) for hit in before if hit.carved for source_id in hit.sources}
     return [
-        (label(hit.protected), source_id, hit.protected.reason)
+        (span_text(hit.protected.span), source_id, hit.protected.reason)
         for hit in after
         if hit.carved
         for source_id in hit.sources
-        if (label(hit.protected), source_id) not in known
+        if (span_text(hit.protected.span), source_id) not in known
     ]
 
 
-def forms(span: ProtectedSpan) -> tuple[ProtectedSpan, ...]:
+def forms(span: Span) -> tuple[Span, ...]:
     """A range and every other in which the same machines may be written down."""
     family, first, last = span
     if family is Family.IPV4:
@@ -106,7 +96,7 @@ def forms(span: ProtectedSpan) -> tuple[ProtectedSpan, ...]:
     return (span,)
 
 
-def _embedded(first: int, last: int) -> tuple[ProtectedSpan, ...]:
+def _embedded(first: int, last: int) -> tuple[Span, ...]:
     return tuple(
         (Family.IPV6, above | first << below, above | last << below | ((1 << below) - 1))
         for above, below in EMBEDDINGS.values()
@@ -121,7 +111,7 @@ def with_forms(ranges: Mapping[Family, Ranges]) -> Mapping[Family, Ranges]:
     return {Family.IPV4: v4, Family.IPV6: _together(Family.IPV6, (v6, union_of(Family.IPV6, *_columns(Family.IPV6, spans))))}
 
 
-def _columns(family: Family, spans: Sequence[ProtectedSpan]) -> tuple[Addresses, Addresses]:
+def _columns(family: Family, spans: Sequence[Span]) -> tuple[Addresses, Addresses]:
     mine = [span for span in spans if span[0] is family]
     return from_numbers(family, [first for _, first, _ in mine]), from_numbers(family, [last for _, _, last in mine])
 
@@ -134,7 +124,7 @@ def carve(
     The answer depends on what is touched, not on all that is protected: an address that comes and goes unlisted changes
     nothing. Costs some microseconds for each source and a little for each hit, whatever the lists hold.
     """
-    spans = [(number, form) for number, item in enumerate(protected) for form in forms((item.family, item.first, item.last))]
+    spans = [(number, form) for number, item in enumerate(protected) for form in forms(item.span)]
     touched: dict[int, list[SourceId]] = {}
     carved: set[int] = set()
     ranges: dict[Family, Ranges] = {}
