@@ -21,6 +21,21 @@ from banlistd.adapters.netlink.socket import (
     NETLINK_NETFILTER,
     NFNL_SUBSYS_NFTABLES,
     NFPROTO_INET,
+    NFT_MSG_DELCHAIN,
+    NFT_MSG_DELFLOWTABLE,
+    NFT_MSG_DELOBJ,
+    NFT_MSG_DELRULE,
+    NFT_MSG_DELSET,
+    NFT_MSG_DELSETELEM,
+    NFT_MSG_DELTABLE,
+    NFT_MSG_NEWCHAIN,
+    NFT_MSG_NEWFLOWTABLE,
+    NFT_MSG_NEWGEN,
+    NFT_MSG_NEWOBJ,
+    NFT_MSG_NEWRULE,
+    NFT_MSG_NEWSET,
+    NFT_MSG_NEWSETELEM,
+    NFT_MSG_NEWTABLE,
     NFTA_GEN_ID,
     SO_RCVBUFFORCE,
     SOL_NETLINK,
@@ -30,12 +45,12 @@ from banlistd.adapters.netlink.socket import (
     decode_text,
     each_attribute,
     text_attribute,
+    widen,
 )
 
 NETLINK_ADD_MEMBERSHIP = 1
 NETLINK_DROP_MEMBERSHIP = 2
 NFNLGRP_NFTABLES = 7
-NFT_MSG_NEWGEN = 15
 NFTA_GEN_PROC_PID = 2
 NFTA_GEN_PROC_NAME = 3
 
@@ -65,20 +80,20 @@ class Thing(StrEnum):
 
 # By kind of message (enum nf_tables_msg_types): the thing, and the attribute that names it; a rule is named by its chain.
 _NOTICES: Mapping[int, tuple[Thing, int]] = {
-    0: (Thing.TABLE, 1),
-    2: (Thing.TABLE, 1),
-    3: (Thing.CHAIN, 3),
-    5: (Thing.CHAIN, 3),
-    6: (Thing.RULE, 2),
-    8: (Thing.RULE, 2),
-    9: (Thing.SET, 2),
-    11: (Thing.SET, 2),
-    12: (Thing.ELEMENT, 2),
-    14: (Thing.ELEMENT, 2),
-    18: (Thing.OBJECT, 2),
-    20: (Thing.OBJECT, 2),
-    22: (Thing.OBJECT, 2),
-    24: (Thing.OBJECT, 2),
+    NFT_MSG_NEWTABLE: (Thing.TABLE, 1),
+    NFT_MSG_DELTABLE: (Thing.TABLE, 1),
+    NFT_MSG_NEWCHAIN: (Thing.CHAIN, 3),
+    NFT_MSG_DELCHAIN: (Thing.CHAIN, 3),
+    NFT_MSG_NEWRULE: (Thing.RULE, 2),
+    NFT_MSG_DELRULE: (Thing.RULE, 2),
+    NFT_MSG_NEWSET: (Thing.SET, 2),
+    NFT_MSG_DELSET: (Thing.SET, 2),
+    NFT_MSG_NEWSETELEM: (Thing.ELEMENT, 2),
+    NFT_MSG_DELSETELEM: (Thing.ELEMENT, 2),
+    NFT_MSG_NEWOBJ: (Thing.OBJECT, 2),
+    NFT_MSG_DELOBJ: (Thing.OBJECT, 2),
+    NFT_MSG_NEWFLOWTABLE: (Thing.OBJECT, 2),
+    NFT_MSG_DELFLOWTABLE: (Thing.OBJECT, 2),
 }
 
 
@@ -127,10 +142,7 @@ class Monitor:
         self._socket = socket.socket(socket.AF_NETLINK, kind, NETLINK_NETFILTER)
         try:
             self._socket.bind((0, 0))
-            try:
-                self._socket.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, receive_buffer)
-            except PermissionError:
-                self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
+            widen(self._socket, SO_RCVBUFFORCE, socket.SO_RCVBUF, receive_buffer)
             self._join(NETLINK_ADD_MEMBERSHIP)
             self._seen = wire.generation()
         except OSError:

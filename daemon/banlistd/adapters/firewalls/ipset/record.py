@@ -7,7 +7,7 @@ elements it has, how many it may have, and a digest of what was put into it. An 
 import hashlib
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -66,9 +66,6 @@ class Record:
 
     def in_order(self) -> tuple[Marker, ...]:
         return tuple(self.markers[mark] for mark in sorted(self.markers))
-
-    def with_rules(self, rules: Rules) -> "Record":
-        return replace(self, rules=rules)
 
 
 def digest_of(*columns: Addresses) -> str:
