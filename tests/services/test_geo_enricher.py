@@ -16,8 +16,9 @@ import pytest
 from banlistd.adapters.storage.database import Database, open_database
 from banlistd.adapters.storage.geo_cache import GeoCacheTable
 from banlistd.adapters.storage.import_runs import ImportRuns
+from banlistd.core.addresses.canonical import hash_of
 from banlistd.core.addresses.comparison import added_history
-from banlistd.core.addresses.sets import AddressSet, hash_of
+from banlistd.core.addresses.sets import AddressSet
 from banlistd.core.config.model import Block, Geo, Source
 from banlistd.core.feeds.content import Pending
 from banlistd.core.feeds.parsers import parse

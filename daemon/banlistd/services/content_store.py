@@ -3,7 +3,8 @@
 import asyncio
 from collections.abc import Sequence
 
-from banlistd.core.addresses.sets import AddressSet, hash_of
+from banlistd.core.addresses.canonical import hash_of
+from banlistd.core.addresses.sets import AddressSet
 from banlistd.core.feeds.content import Content, content_of
 from banlistd.model import ContentHash, ImportRun, SourceId
 from banlistd.ports import Ledger

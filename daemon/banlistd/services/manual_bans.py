@@ -11,7 +11,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from banlistd.core.addresses.sets import AddressSet, hash_of
+from banlistd.core.addresses.canonical import hash_of
+from banlistd.core.addresses.sets import AddressSet
 from banlistd.core.addresses.text import span_text
 from banlistd.core.manual_bans import BanOrder, Spared, UnbanOrder, addresses_of, found_in, free_of, too_wide
 from banlistd.core.ruleset.diff import Change

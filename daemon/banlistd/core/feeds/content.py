@@ -2,8 +2,9 @@
 
 from dataclasses import dataclass, field
 
+from banlistd.core.addresses.canonical import hash_of
 from banlistd.core.addresses.comparison import added_history
-from banlistd.core.addresses.sets import AddressSet, hash_of
+from banlistd.core.addresses.sets import AddressSet
 from banlistd.model import ContentHash, PolicyHash, SourceId
 
 
