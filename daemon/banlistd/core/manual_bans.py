@@ -1,4 +1,4 @@
-"""Bans by hand, as values: orders are read and judged, bans become the content of a source. Pure."""
+"""Manual bans, as values: orders are read and checked, bans become the content of a source. Pure."""
 
 import ipaddress
 import re
@@ -29,9 +29,9 @@ from banlistd.model import BanKey, Family, ManualBan, Mark, Protected, Span
 Value = TypeVar("Value")
 
 OPERATOR = "operator"
-"""Who bans where nobody says who."""
+"""The origin of a ban that names none."""
 
-# Wider than any person means who types it: lists are held back from here on too (config, Guards).
+# Wider than any person means who types it: lists are quarantined from here on too (config, Guards).
 WIDEST: Mapping[Family, int] = {Family.IPV4: 8, Family.IPV6: 12}
 
 LONGEST = "3650d"
@@ -104,7 +104,7 @@ def addresses_of(bans: Iterable[ManualBan]) -> AddressSet:
 
 
 def too_wide(order: BanOrder) -> bool:
-    """Whether an order bans more than anybody means."""
+    """Whether an order bans more than `WIDEST` allows."""
     width = 32 if order.family is Family.IPV4 else 128
     return order.last - order.first + 1 > 1 << (width - WIDEST[order.family])
 
@@ -121,7 +121,7 @@ def free_of(ban: BanOrder | ManualBan, policy: Policy, protected: Sequence[Prote
 
 
 def found_in(contents: Mapping[Mark, AddressSet], mark: Mark, now: float) -> Sequence[ManualBan]:
-    """Bans by hand whose rows are lost, as the firewall still holds them: what no other source is said to hold."""
+    """Manual bans whose rows are lost, recovered from the firewall: the addresses under `mark` that no other source has."""
     mine = contents.get(mark, AddressSet.none())
     bans = []
     for family in FAMILIES:

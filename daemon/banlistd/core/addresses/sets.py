@@ -122,7 +122,7 @@ class Ranges:
         return int(widest[np.argmax(low[widest])])
 
     def contains(self, addresses: Addresses) -> NDArray[np.bool_]:
-        """For each address whether one of the ranges holds it."""
+        """For each address whether it is in one of the ranges."""
         return are_in(addresses, self.first, self.last)
 
 
@@ -195,7 +195,7 @@ def subtract(left: Ranges, right: Ranges) -> Ranges:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class AddressSet:
-    """What one list holds, in normal form.
+    """The addresses of one list, in normal form.
 
     Per family, single addresses (`hosts`: sorted, distinct, none inside a network) and everything wider (`nets`).
     Singles that touch stay singles, so that one changed line of a list is one changed element of the firewall.
@@ -255,7 +255,7 @@ class AddressSet:
     __hash__ = None  # type: ignore[assignment]
 
     def holds(self, family: Family, addresses: Addresses) -> NDArray[np.bool_]:
-        """For each address whether the list holds it, alone or in a network."""
+        """For each address whether it is in the set, alone or in a network."""
         return np.asarray(self.nets(family).contains(addresses) | are_among(self.hosts(family), addresses))
 
     def contains(self, family: Family, address: int) -> bool:

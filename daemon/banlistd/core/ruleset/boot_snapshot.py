@@ -1,4 +1,4 @@
-"""What a restore at boot stands on, as text: no configuration is read for it, so none can be wrong."""
+"""The snapshot that the boot restore reads, as text: it needs no configuration, so a broken one cannot stop it."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -25,7 +25,7 @@ _VERSION = 1
 
 @dataclass(frozen=True, slots=True, eq=False)
 class BootSnapshot:
-    """The policy that was in force last, what was protected then, and the backend that held the bans."""
+    """The policy that was in force last, what was protected then, and the backend that had the bans."""
 
     backend: BackendName
     owner: Ownership

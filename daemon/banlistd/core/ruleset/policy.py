@@ -19,10 +19,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Policy:
-    """What holds for all sources together. `roster`: the enabled ones, in order.
+    """The rules for all sources together. `sources`: the enabled ones, in order.
 
     `barred`: allowed and reserved, also where IPv6 addresses embed them. `urls`: whose hosts are to stay within reach; they
-    are not in the hash, because only what they stand for at a moment, and only where a list holds it, changes a ban.
+    are not in the hash, because a ban changes only with the addresses they have at a moment, and only where a list has them.
     """
 
     sources: tuple[SourceSlot, ...]

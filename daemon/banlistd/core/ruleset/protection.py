@@ -1,4 +1,4 @@
-"""Nobody is locked out: what must never be banned, every form in which it may stand in a list, and whom that touches. Pure."""
+"""Lock-out protection: addresses never to ban, every form a list may write them in, and the lists they are in. Pure."""
 
 import hashlib
 from collections.abc import Mapping, Sequence
@@ -40,7 +40,7 @@ _V4_SPACE = 2**32 - 1
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """A protected range that `sources` hold, wholly or in part. `carved`: nothing else (allowed, reserved) keeps it free."""
+    """A protected range that `sources` list, wholly or in part. `carved`: nothing else (allowed, reserved) keeps it free."""
 
     protected: Protected
     sources: tuple[SourceId, ...]
@@ -119,10 +119,10 @@ def _columns(family: Family, spans: Sequence[Span]) -> tuple[Addresses, Addresse
 def carve(
     protected: Sequence[Protected], contents: Mapping[SourceId, AddressSet], never_banned: Mapping[Family, Ranges]
 ) -> ProtectionExclusions:
-    """What of `protected` is in `contents`, in any form; `ranges` leaves out what is `barred` anyway.
+    """What of `protected` is in `contents`, in any form; `ranges` leaves out what is in `never_banned` anyway.
 
     The answer depends on what is touched, not on all that is protected: an address that comes and goes unlisted changes
-    nothing. Costs some microseconds for each source and a little for each hit, whatever the lists hold.
+    nothing. Costs some microseconds for each source and a little for each hit, whatever the size of the lists.
     """
     spans = [(number, form) for number, item in enumerate(protected) for form in forms(item.span)]
     touched: dict[int, list[SourceId]] = {}
@@ -148,14 +148,14 @@ def carve(
 
 
 def _overlap(content: AddressSet, family: Family, first: Addresses, last: Addresses) -> np.typing.NDArray[np.bool_]:
-    """For each range whether the content holds anything of it."""
+    """For each range whether any of it is in the content."""
     hosts, nets = content.hosts(family), content.nets(family)
     single = hosts.searchsorted(last, side="right") > hosts.searchsorted(first, side="left")
     return np.asarray(single | (nets.first.searchsorted(last, side="right") > nets.last.searchsorted(first, side="left")))
 
 
 def _within(content: AddressSet, family: Family, ranges: Ranges) -> Ranges:
-    """What the content holds of ranges."""
+    """The part of ranges that is in the content."""
     hosts = content.hosts(family)
     among = [
         hosts[hosts.searchsorted(first, side="left") : hosts.searchsorted(last, side="right")]
