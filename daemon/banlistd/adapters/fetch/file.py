@@ -1,4 +1,4 @@
-"""Lists on this machine's disk: regular files only, read in a worker thread, not at all while the inode stands still."""
+"""Lists on this machine's disk: regular files only, read in a worker thread, not at all while the inode is unchanged."""
 
 import asyncio
 import hashlib
@@ -38,7 +38,7 @@ class LocalFiles:
         if source.path is None:
             raise FetchError("the source has no path")
         try:
-            # A file on a dead network disk blocks its thread; nobody waits for that longer than the deadline.
+            # A file on a dead network disk blocks its thread; the daemon waits for it no longer than the deadline.
             async with asyncio.timeout(source.timeout):
                 return await asyncio.to_thread(self._read, source.path, source.max_bytes, validators)
         except TimeoutError as exc:
@@ -73,7 +73,7 @@ class LocalFiles:
 
 
 def _hash_of(descriptor: int, size: int) -> str:
-    """Stands for the first `size` bytes of a file: the SHA-256 of those of its halves, which two cores make side by side."""
+    """A key of the first `size` bytes of a file: the SHA-256 of those of its halves, which two cores make side by side."""
     half = size // 2
     with ThreadPoolExecutor(1) as other:
         first = other.submit(_digest, descriptor, 0, half)

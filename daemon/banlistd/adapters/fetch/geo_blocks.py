@@ -1,4 +1,4 @@
-"""Whole countries and networks as a list: what local databases hold for them, merged into as few ranges as there can be."""
+"""Whole countries and networks as a list: their ranges in local databases, merged into the fewest possible."""
 
 import asyncio
 import hashlib

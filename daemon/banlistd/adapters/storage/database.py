@@ -28,7 +28,7 @@ from banlistd.adapters.storage.database_file import (
 from banlistd.adapters.storage.database_schema import Work, transaction
 from banlistd.errors import LedgerError, NewerLedgerError
 
-# How long a writer waits for another process that holds the file, and how long between two tries. A backup takes less.
+# How long a writer waits for another process that locks the file, and how long between two tries. A backup takes less.
 _PATIENCE = 5.0
 _PAUSE = 0.05
 
@@ -62,7 +62,7 @@ class Database:
         self._companions: Companions = {}
         self._lock = asyncio.Lock()
         self._fault = ""
-        # Whether what is in memory is what the file held, and what has come since.
+        # Whether memory has the whole content of the file, and what has come since.
         self._continues = False
         self._mishaps: asyncio.Queue[str] = asyncio.Queue()
 
@@ -178,7 +178,7 @@ class Database:
         return True
 
     async def _file_in_time(self, path: Path) -> aiosqlite.Connection:
-        """As `_file`, with patience for another process that holds it."""
+        """As `_file`, retried while another process locks it."""
         clock = asyncio.get_running_loop().time
         deadline = clock() + _PATIENCE
         while True:
