@@ -18,6 +18,7 @@ FLOORS = {
     "backends": 1,
     "core": 2,
     "ports": 3,
+    "geo_ports": 3,
     "control_api": 3,
     "services": 4,
     "adapters": 4,
@@ -38,6 +39,7 @@ ARROWS: dict[str, set[tuple[str, str]]] = {
         ("enforcer", "coalescer"),
         ("enforcer", "content_store"),
         ("enforcer", "desired_state"),
+        ("geo_enricher", "geo_lookup"),
         ("manual_bans", "coalescer"),
     },
     "services/loops": {
@@ -104,8 +106,11 @@ ARROWS: dict[str, set[tuple[str, str]]] = {
     },
     "adapters/fetch": {("http", "credentials")},
     "adapters/firewalls": {
+        ("fail2ban", "threaded"),
         ("ipset", "marker_text"),
+        ("ipset", "threaded"),
         ("nftables", "marker_text"),
+        ("nftables", "threaded"),
     },
     "adapters/geo": set(),
     "adapters/host": {("protected", "route_netlink")},

@@ -42,7 +42,7 @@ from banlistd.paths import Paths
 from banlistd.ports import Announcer, Firewall, Storage
 from banlistd.services.backend_migration import Moving
 from banlistd.services.enforcer import Enforcer
-from banlistd.services.geo_enricher import Doors, Enricher
+from banlistd.services.geo_enricher import Enricher, GeoResolvers
 from banlistd.services.importer import Importer
 from banlistd.services.manual_bans import ManualBanService
 from banlistd.services.poll_record import PollRecord
@@ -107,7 +107,9 @@ async def open_application(
         enforcer = Enforcer(firewall, ledger, policy, host, announcer, boot_snapshots)
         stack.push_async_callback(enforcer.settle)
         banning = ManualBanService(ManualBanTable(database), enforcer, host, announcer, clock)
-        enricher = Enricher(config.geo, lambda geo: _doors(geo, places), GeoCacheTable(database), ledger, announcer, clock)
+        enricher = Enricher(
+            config.geo, lambda geo: _geo_resolvers(geo, places), GeoCacheTable(database), ledger, announcer, clock
+        )
         local = GeoBlocks(lambda: enricher.databases, stamp_of, LocalFiles())
         fetcher = Downloads(version("banlistd"), local, places.credentials)
         polls = PollRecord(ledger, quarantine, announcer, clock, random.random)
@@ -153,9 +155,9 @@ async def tear_down(places: Paths) -> Sequence[str]:
     return names
 
 
-def _doors(geo: Geo, places: Paths) -> Doors:
+def _geo_resolvers(geo: Geo, places: Paths) -> GeoResolvers:
     """Who knows where addresses belong; nobody outside this machine unless the configuration says so."""
     databases = tuple(MmdbFile(path) if path.suffix == ".mmdb" else TorGeoip(path) for path in geo.databases)
     online = geo.online
     services = (OnlineService(online.url, version("banlistd"), places.credentials),) if online.enabled else ()
-    return Doors(databases, services)
+    return GeoResolvers(databases, services)

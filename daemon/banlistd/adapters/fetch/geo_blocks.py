@@ -10,8 +10,9 @@ from banlistd.core.config.model import Block, Source
 from banlistd.core.geo.tables import GeoTable, number_of, stacked
 from banlistd.core.geo.types import By
 from banlistd.errors import FetchError, GeoError
+from banlistd.geo_ports import GeoDatabase
 from banlistd.model import Download, NotModified, Validators
-from banlistd.ports import Fetcher, GeoDatabase
+from banlistd.ports import Fetcher
 
 _HINT = "apt-get install tor-geoipdb (countries only), or name .mmdb files under geo: databases:"
 

@@ -92,14 +92,14 @@ class GeoCacheTable:
     ) -> None:
         await self._lay([*neg_entries, *entries])
 
-    async def page(self, after: GeoEntry | None, most: int, now: float) -> Sequence[GeoEntry]:
+    async def page(self, after: GeoEntry | None, limit: int, now: float) -> Sequence[GeoEntry]:
         begin = _key(after.family, after.last) if after is not None else b""
-        entries = [_entry_of(row) for row in await self._database.run(_PAGE, (begin, now, most))]
+        entries = [_entry_of(row) for row in await self._database.run(_PAGE, (begin, now, limit))]
         return [entry for entry in entries if isinstance(entry, GeoEntry)]
 
-    async def prune(self, now: float, most: int) -> int:
+    async def prune(self, now: float, limit: int) -> int:
         async def work(connection: aiosqlite.Connection) -> int:
-            async with connection.execute(_PRUNE, (now, most)) as cursor:
+            async with connection.execute(_PRUNE, (now, limit)) as cursor:
                 return cursor.rowcount
 
         return await self._database.write(work)

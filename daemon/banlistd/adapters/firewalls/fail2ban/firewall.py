@@ -6,7 +6,6 @@ what goes is lifted, but for entries in each other's way. Measured (fail2ban 1.0
 action, 60 with one that runs nft or iptables.
 """
 
-import asyncio
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -19,14 +18,15 @@ from banlistd.adapters.firewalls.fail2ban.entries import entries_of, entry_span,
 from banlistd.adapters.firewalls.fail2ban.jail import Jail
 from banlistd.adapters.firewalls.fail2ban.record import Record, State
 from banlistd.adapters.firewalls.fail2ban.socket import Fail2banSocket
+from banlistd.adapters.firewalls.threaded import ThreadedFirewall
 from banlistd.core.addresses.sets import AddressSet, from_numbers
 from banlistd.core.ruleset.diff import Change
 from banlistd.core.ruleset.state import FirewallState, Hook, Kind, MapEntries, MapId, Verification, maps_of
 from banlistd.errors import FirewallError
-from banlistd.model import Counter, ExternalChange, Family, Mark, Marker
+from banlistd.model import Counter, Family, Mark, Marker
 
 
-class Fail2banFirewall:
+class Fail2banFirewall(ThreadedFirewall):
     """The Firewall of ports.py, as far as a jail can be one. Blocking work is done in threads.
 
     A jail has no owners: `contents` gives every source everything that is banned. It does not count packets, does not report
@@ -41,47 +41,21 @@ class Fail2banFirewall:
         self._current: FirewallState | None = None
         self._lock = threading.Lock()
 
-    async def markers(self) -> tuple[Marker, ...]:
-        return await asyncio.to_thread(self._markers)
-
-    async def verify(self, expected: FirewallState) -> Verification:
-        """As in ports.py; the jail is read only if its counters are not as they were left."""
-        return await asyncio.to_thread(self._verify, expected)
-
-    async def apply(self, change: Change) -> int:
-        """As in ports.py. It is not all or nothing: after a FirewallError a part of the change may be applied."""
-        return 0 if change.is_empty else await asyncio.to_thread(self._apply, change)
-
-    async def contents(self) -> Mapping[Mark, AddressSet]:
-        return await asyncio.to_thread(self._contents)
-
-    async def wait_for_external_change(self) -> ExternalChange:
-        await asyncio.Event().wait()
-        return ExternalChange()
-
-    async def counters(self) -> Mapping[Mark, Counter]:
-        return {}
-
-    async def teardown(self) -> None:
-        await asyncio.to_thread(self._teardown)
-
-    async def close(self) -> None:
-        return None
-
     def _markers(self) -> tuple[Marker, ...]:
         with self._opened() as jail:
             record = _true_record(jail)
             return record.markers if record else ()
 
-    def _verify(self, expected: FirewallState) -> Verification:
+    def _verify(self, state: FirewallState) -> Verification:
+        # The jail is read only if its counters have changed.
         with self._opened() as jail:
             jail.refuse_expiry()
             jail.check()
             record = _true_record(jail)
-            self._current = expected
+            self._current = state
             if record:
-                return fail2ban_record.verify(record, expected)
-            return Verification(structure=True, maps=_wrong_maps(frozenset(jail.banned()), _banning(expected.map_entries)))
+                return fail2ban_record.verify(record, state)
+            return Verification(structure=True, maps=_wrong_maps(frozenset(jail.banned()), _banning(state.map_entries)))
 
     def _apply(self, change: Change) -> int:
         with self._lock, self._opened() as jail:
@@ -121,6 +95,12 @@ class Fail2banFirewall:
             self._current = None
             jail.unban(jail.banned())
             jail.forget()
+
+    def _counters(self) -> Mapping[Mark, Counter]:
+        return {}
+
+    def _close(self) -> None:
+        return None
 
     @contextmanager
     def _opened(self) -> Iterator[Jail]:

@@ -9,7 +9,6 @@ A change of sources is three steps: sets that are missing, rules, then elements 
 sources come first: what is banned and has an owner that no rule knows is dropped.
 """
 
-import asyncio
 import errno
 import random
 import threading
@@ -34,12 +33,13 @@ from banlistd.adapters.firewalls.ipset.wire import (
     Commands,
     IpsetSocket,
 )
+from banlistd.adapters.firewalls.threaded import ThreadedFirewall
 from banlistd.adapters.netlink.socket import NetlinkError
 from banlistd.core.addresses.sets import AddressSet
 from banlistd.core.ruleset.diff import Change
 from banlistd.core.ruleset.state import FirewallState, Verification, contents_of
 from banlistd.errors import FirewallError
-from banlistd.model import Counter, ExternalChange, Family, Mark, Marker
+from banlistd.model import Counter, Family, Mark, Marker
 
 # What the kernel says when a set does not hold what the change believes, or the change is too large for one call.
 _SURPRISES = frozenset({IPSET_ERR_EXIST, IPSET_ERR_HASH_FULL, errno.EMSGSIZE})
@@ -58,7 +58,7 @@ _HINTS: Mapping[int, str] = {
 }
 
 
-class IpsetFirewall:
+class IpsetFirewall(ThreadedFirewall):
     """The Firewall of ports.py. Opens its socket at first use; blocking work is done in threads, one at a time.
 
     `variant`: which iptables of a host that has both, `legacy` or `nft`; empty: the one that the host calls iptables.
@@ -70,32 +70,6 @@ class IpsetFirewall:
         self._digests: Digests | None = None
         # A thread's lock: a coroutine that is cancelled leaves its thread at work.
         self._lock = threading.Lock()
-
-    async def markers(self) -> tuple[Marker, ...]:
-        return await asyncio.to_thread(self._markers)
-
-    async def verify(self, state: FirewallState) -> Verification:
-        return await asyncio.to_thread(self._verify, state)
-
-    async def apply(self, change: Change) -> int:
-        return 0 if change.is_empty else await asyncio.to_thread(self._apply, change)
-
-    async def contents(self) -> Mapping[Mark, AddressSet]:
-        return await asyncio.to_thread(self._contents)
-
-    async def wait_for_external_change(self) -> ExternalChange:
-        """Nobody tells of a change of sets: it is found by the next comparison."""
-        await asyncio.Event().wait()
-        return ExternalChange()
-
-    async def counters(self) -> Mapping[Mark, Counter]:
-        return await asyncio.to_thread(self._counters)
-
-    async def teardown(self) -> None:
-        await asyncio.to_thread(self._teardown)
-
-    async def close(self) -> None:
-        await asyncio.to_thread(self._close)
 
     def _markers(self) -> tuple[Marker, ...]:
         with self._at_work("cannot read the firewall") as wire:

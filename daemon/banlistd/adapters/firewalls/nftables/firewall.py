@@ -39,6 +39,7 @@ from banlistd.adapters.firewalls.nftables.ownership import (
 from banlistd.adapters.firewalls.nftables.sets import table_body
 from banlistd.adapters.firewalls.nftables.steps import steps_of
 from banlistd.adapters.firewalls.nftables.structure import TABLE, preparation, settlement, structure_of
+from banlistd.adapters.firewalls.threaded import ThreadedFirewall
 from banlistd.adapters.netlink.nft_monitor import RECEIVE_BUFFER, Absence, Certainty, Monitor
 from banlistd.adapters.netlink.socket import NFT_MSG_DELTABLE, NFT_MSG_NEWTABLE, NLM_F_ACK, Batch, NetlinkError, NetlinkSocket
 from banlistd.core.addresses.sets import AddressSet
@@ -64,7 +65,7 @@ _HINTS: Mapping[int, str] = {
 }
 
 
-class NftablesFirewall:
+class NftablesFirewall(ThreadedFirewall):
     """The Firewall of ports.py. Opens its sockets at first use; blocking work is done in threads, one at a time.
 
     `ownership`: whether a table that is made anew shall belong to us alone. `receive_buffer`: octets for the notices of foreign
@@ -82,34 +83,13 @@ class NftablesFirewall:
         # A thread's lock: a coroutine that is cancelled leaves its thread at work.
         self._lock = threading.Lock()
 
-    async def markers(self) -> tuple[Marker, ...]:
-        return await asyncio.to_thread(self._markers)
-
-    async def verify(self, state: FirewallState) -> Verification:
-        return await asyncio.to_thread(self._verify, state)
-
-    async def apply(self, change: Change) -> int:
-        return 0 if change.is_empty else await asyncio.to_thread(self._apply, change)
-
-    async def contents(self) -> Mapping[Mark, AddressSet]:
-        return await asyncio.to_thread(self._contents)
-
     async def wait_for_external_change(self) -> ExternalChange:
-        """As in ports.py. Changes of other tables are not reported. Raises FirewallError where notices cannot be had."""
+        """As in ports.py. Changes of other tables are not reported. Raises FirewallError where it receives no notices."""
         monitor = await asyncio.to_thread(self._listening)
         try:
             return ExternalChange(culprit=await monitor.wait())
         except OSError as exc:
             raise FirewallError(f"the firewall does not tell of changes any more: {exc.strerror}") from exc
-
-    async def counters(self) -> Mapping[Mark, Counter]:
-        return await asyncio.to_thread(self._counters)
-
-    async def teardown(self) -> None:
-        await asyncio.to_thread(self._teardown)
-
-    async def close(self) -> None:
-        await asyncio.to_thread(self._close)
 
     def _markers(self) -> tuple[Marker, ...]:
         with self._at_work("cannot read the firewall") as wire:
