@@ -23,12 +23,12 @@ def check_config(places: Paths) -> int:
     return 0
 
 
-def once(places: Paths, *, dry_run: bool) -> int:
-    return asyncio.run(_once(places, load_config(places), dry_run=dry_run))
+def once(places: Paths, *, dry_run: bool, debug: bool = False) -> int:
+    return asyncio.run(_once(places, load_config(places), dry_run=dry_run), debug=debug)
 
 
-def serve_daemon(places: Paths) -> int:
-    return asyncio.run(_serve(places, load_config(places)))
+def serve_daemon(places: Paths, *, debug: bool = False) -> int:
+    return asyncio.run(_serve(places, load_config(places)), debug=debug)
 
 
 def teardown(places: Paths) -> int:
