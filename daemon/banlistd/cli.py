@@ -1,4 +1,4 @@
-"""What banlistd does once it is called: check, poll once, rehearse, serve, tear down. Each returns an exit code."""
+"""What banlistd does once it is called: check, poll once, dry run, serve, tear down. Each returns an exit code."""
 
 import asyncio
 import signal
@@ -73,6 +73,6 @@ def _note_order(announcer: Announcer, words: str, uid: int) -> None:
 
 
 async def _reload(application: Application) -> None:
-    # What is wrong has been told; the old configuration goes on.
+    # The error has been announced; the old configuration stays in force.
     with suppress(BanlistdError):
         await application.service.reload()

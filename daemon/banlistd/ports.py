@@ -110,7 +110,7 @@ class Ledger(Protocol):
     async def marks_for(self, source_ids: Sequence[SourceId], standing: Sequence[Marker] = ()) -> Mapping[SourceId, Mark]:
         """The mark of each source; a new source gets a number that was never given away.
 
-        A ledger that knows no source at all was lost, or is new: it takes over the marks of the markers that stand. Where
+        A ledger that knows no source at all was lost, or is new: it takes over the marks of the present markers. Where
         every source is known, nothing is written.
         """
 
@@ -125,7 +125,7 @@ class Ledger(Protocol):
     ) -> bool:
         """Close a pending run; False where another importer closed it first (a lost race).
 
-        Validators are kept in the same transaction, so that a server is never told of content that was not applied.
+        Validators are kept in the same transaction, so that no request names content that was not applied.
         Snapshots of this source that neither this run nor a newer one needs are deleted.
         """
 
@@ -139,7 +139,7 @@ class Ledger(Protocol):
         """The newest run that had content, in any state."""
 
     async def accepted(self, source_id: SourceId) -> ImportRun | None:
-        """The newest run that is pending or completed: what the firewall shall hold of the source."""
+        """The newest run that is pending or completed: the desired content of the source."""
 
     async def snapshot(self, source_id: SourceId, content_hash: ContentHash) -> bytes | None:
         """The encoded address set of one content, while it is kept: that of the last completed and any pending run."""

@@ -70,7 +70,7 @@ class _News:
 
 
 class Enricher:
-    """`open_resolvers`: who is to be asked under a configuration."""
+    """`open_resolvers`: the resolvers of a configuration."""
 
     def __init__(
         self,
@@ -90,12 +90,12 @@ class Enricher:
         self._waiting: dict[tuple[SourceId, Family], Addresses] = {}
         self._wake = asyncio.Event()
         self._forget_at = clock.monotonic()
-        self._told: set[str] = set()
+        self._announced: set[str] = set()
         self._geo, self._resolvers = geo, open_resolvers(geo)
 
     def configure(self, geo: Geo) -> None:
-        """From now on under this configuration. What has failed is told anew."""
-        self._told.clear()
+        """Use this configuration from now on. Faults are announced anew."""
+        self._announced.clear()
         # A service that has been asked lately remembers so: it may not be asked again at once.
         if geo != self._geo:
             self._geo, self._resolvers = geo, self._open_resolvers(geo)
@@ -162,7 +162,7 @@ class Enricher:
     async def table(self, by: By) -> GeoTable:
         """Who has which networks: from this machine's databases, and where they do not know, from the cache.
 
-        Raises GeoError where nobody knows.
+        Raises GeoError if no database knows.
         """
         tables = []
         for database in await self._available(self._resolvers.databases):
@@ -244,7 +244,7 @@ class Enricher:
             )
 
     def _entries_of(self, located: Iterable[Located], *, whole: bool) -> tuple[list[GeoEntry], list[GeoNegEntry]]:
-        """What the cache shall hold. Where somebody failed, what is missing is asked for again before long."""
+        """What to write to the cache. If a resolver failed, missing answers expire early and are asked for again."""
         now = self._clock.now()
         entries, negatives = [], []
         for one in dict.fromkeys(located):
@@ -266,8 +266,8 @@ class Enricher:
 
     def _tell_fault(self, error: BanlistdError) -> None:
         """Once: what does not work now may not work for each of a million addresses."""
-        if str(error) not in self._told:
-            self._told.add(str(error))
+        if str(error) not in self._announced:
+            self._announced.add(str(error))
             self._tell(EventName.GEO_FAULT, str(error), REASON=error.message)
 
     def _tell(self, name: EventName, message: str, **fields: str | int) -> None:
@@ -275,7 +275,7 @@ class Enricher:
 
 
 def _to_look_up(family: Family, content: bytes, brought: Sequence[bytes | None]) -> Addresses:
-    """Single addresses, and of each network the first, less what is nobody's or one's own; sorted.
+    """Single addresses, and of each network the first, without reserved addresses; sorted.
 
     `content`: what the source holds, empty where that does not matter; None among `brought`: all of it.
     """

@@ -68,7 +68,7 @@ class PollLoop:
         return sorted(self._errors.keys() & self._live.enabled.keys())
 
     def lock(self, source_id: SourceId) -> asyncio.Lock:
-        """Held during each import of the source."""
+        """Locked during each import of the source."""
         return self._locks.setdefault(source_id, asyncio.Lock())
 
     def start_timers(self) -> None:

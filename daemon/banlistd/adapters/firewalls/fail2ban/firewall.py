@@ -1,6 +1,6 @@
 """The firewall of a host that runs fail2ban: a jail of our own, whose action does the banning.
 
-Law: the jail is ours alone, and what it lists decides. A change is the difference between that list and what shall stand. It
+Law: the jail is ours alone, and what it lists decides. A change is the difference between that list and the desired state. It
 is not atomic: a change that is killed leaves a part of it, which the next look finds and completes. What comes is banned before
 what goes is lifted, but for entries in each other's way. Measured (fail2ban 1.0.2): 10,000 to 20,000 bans a second without an
 action, 60 with one that runs nft or iptables.
@@ -74,7 +74,7 @@ class Fail2banFirewall(ThreadedFirewall):
             after = jail.state()
             if after.current != len(wanted):
                 words = f"jail {self._jail} lists {after.current} bans where there should be {len(wanted)}"
-                raise FirewallError(words, "does somebody else ban in it, or lift bans?")
+                raise FirewallError(words, "does another program ban in it, or lift bans?")
             # An action that was repaired in between has lost bans: with the epochs of before, the record says so.
             jail.keep(fail2ban_record.record_of(current, replace(after, epochs=before.epochs)))
             self._current = current
@@ -109,13 +109,13 @@ class Fail2banFirewall(ThreadedFirewall):
 
 
 def _following(current: FirewallState | None, change: Change) -> FirewallState:
-    """What stands after a change of what is held."""
+    """The state after a change of the present state."""
     if change.replace:
         current = FirewallState((), {}, {}, ())
     if current is None:
         raise FirewallError("it is not known what the jail holds", "it has to be verified first")
-    told = {item.map: item.whole for item in change.maps}
-    maps = dict(current.map_entries) | told
+    changed = {item.map: item.whole for item in change.maps}
+    maps = dict(current.map_entries) | changed
     gone = {*change.retired, *(marker.mark for marker in change.markers)}
     markers = (*(marker for marker in current.markers if marker.mark not in gone), *change.markers)
     return FirewallState(
@@ -127,7 +127,7 @@ def _following(current: FirewallState | None, change: Change) -> FirewallState:
 
 
 def _true_record(jail: Jail) -> Record | None:
-    """What was left in the jail, if nobody has banned or unbanned there since, and no action lost its bans."""
+    """What was left in the jail, if no other program has banned or unbanned there since, and no action lost its bans."""
     record = jail.record()
     return record if record and record.state == jail.state() else None
 

@@ -2,7 +2,7 @@
 
 `ipset restore` is not used, though sets are what it would make, and `ipset list` and `ipset save` show them. *Measured*: it
 fills 1,000,000 hosts in 2.4 s, of which 0.9 s are its own, and killed in the middle leaves half of a set; netlink fills them
-in 0.5 s, and what one call sends, additions, deletions, swaps, and the record of what stands, cannot be cut in two by any
+in 0.5 s, and what one call sends, additions, deletions, swaps, and the record of the applied state, cannot be cut in two by any
 signal. So 1,000 changed elements of a million are 1,000 elements, and not a million that are swapped.
 
 A change of sources is three steps: sets that are missing, rules, then elements and the record in one call. Rules for new
@@ -196,7 +196,7 @@ def _gather(wire: IpsetSocket, gathered: Mapping[str, Entries]) -> None:
     _destroy(wire, {fresh(name) for name in gathered} & wire.names())
     _make(wire, {name: fresh(name) for name in gathered}, gathered)
     for name, entries in gathered.items():
-        # Nobody looks at it yet: one by one, so that others may use ip_set in between, and any send buffer will do.
+        # No rule uses it yet: one by one, so that others may use ip_set in between, and any send buffer will do.
         for message in element_messages(IPSET_CMD_ADD, 1, fresh(name), entries, strict=True):
             commands = Commands()
             commands.add_block([message])
@@ -204,7 +204,7 @@ def _gather(wire: IpsetSocket, gathered: Mapping[str, Entries]) -> None:
 
 
 def _make(wire: IpsetSocket, names: Mapping[str, str], gathered: Mapping[str, Entries]) -> None:
-    """Sets, by another name, of the shape that each needs for what it shall hold."""
+    """Sets, by another name, of the shape that each needs for its elements."""
     if not names:
         return
     commands = Commands()
@@ -214,7 +214,7 @@ def _make(wire: IpsetSocket, names: Mapping[str, str], gathered: Mapping[str, En
 
 
 def _destroy(wire: IpsetSocket, names: AbstractSet[str], *, tolerant: bool = False) -> None:
-    """Destroy sets. `tolerant`: one that somebody else's rule looks into is emptied and stays."""
+    """Destroy sets. `tolerant`: one that a foreign rule looks into is emptied and stays."""
     for name in sorted(names):
         for tries_left in reversed(range(_TRIES)):
             commands = Commands()
