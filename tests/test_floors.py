@@ -114,7 +114,12 @@ ARROWS: dict[str, set[tuple[str, str]]] = {
     },
     "adapters/geo": set(),
     "adapters/host": {("protected", "route_netlink")},
-    "adapters/netlink": {("nft_monitor", "socket")},
+    "adapters/netlink": {
+        ("nft_monitor", "notices"),
+        ("nft_monitor", "socket"),
+        ("notices", "messages"),
+        ("socket", "messages"),
+    },
     "adapters/storage": {
         ("backends_in_use", "database"),
         ("boot_snapshot", "database"),

@@ -22,7 +22,7 @@ from banlistd.adapters.firewalls.ipset.wire import (
     setname,
 )
 from banlistd.adapters.firewalls.marker_text import marker_of, marker_text
-from banlistd.adapters.netlink.socket import attributes, decode_text, each_attribute, nested, text_attribute
+from banlistd.adapters.netlink.messages import attributes, decode_text, each_attribute, nested, text_attribute
 from banlistd.core.addresses.sets import Addresses
 from banlistd.model import Family, Mark, Marker
 

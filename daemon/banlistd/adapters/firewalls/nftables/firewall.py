@@ -40,8 +40,9 @@ from banlistd.adapters.firewalls.nftables.sets import table_body
 from banlistd.adapters.firewalls.nftables.steps import steps_of
 from banlistd.adapters.firewalls.nftables.structure import TABLE, preparation, settlement, structure_of
 from banlistd.adapters.firewalls.threaded import ThreadedFirewall
+from banlistd.adapters.netlink.messages import NFT_MSG_DELTABLE, NFT_MSG_NEWTABLE, NLM_F_ACK, Batch
 from banlistd.adapters.netlink.nft_monitor import RECEIVE_BUFFER, Absence, Certainty, Monitor
-from banlistd.adapters.netlink.socket import NFT_MSG_DELTABLE, NFT_MSG_NEWTABLE, NLM_F_ACK, Batch, NetlinkError, NetlinkSocket
+from banlistd.adapters.netlink.socket import NetlinkError, NetlinkSocket
 from banlistd.core.addresses.sets import AddressSet
 from banlistd.core.ruleset.diff import Change
 from banlistd.core.ruleset.state import FirewallState, MapId, Verification, contents_of
