@@ -22,7 +22,8 @@ from pathlib import Path
 
 import zstandard
 
-from banlistd.core.addresses.sets import AddressSet, hash_of
+from banlistd.core.addresses.canonical import hash_of
+from banlistd.core.addresses.sets import AddressSet
 from banlistd.core.config.model import Source
 from banlistd.core.download.decompression import unpack
 from banlistd.core.feeds.content import Content

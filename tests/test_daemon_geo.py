@@ -12,7 +12,7 @@ from banlistd.core.geo.types import GeoEntry, Located
 from banlistd.errors import GeoError
 from banlistd.events import EventName
 from banlistd.model import Family, OutcomeKind
-from banlistd.services.geo_enricher import Doors
+from banlistd.services.geo_enricher import GeoResolvers
 from support.geography import DOCUMENTATION, write_mmdb
 from support.sources import BOTH, ONE, TWO, config_of, source
 from worlds import DaemonWorld, Environment, run
@@ -135,11 +135,11 @@ def test_a_reload_brings_other_databases_into_use(tmp_path: Path, database: Path
     async def life(world: DaemonWorld) -> None:
         seen: list[Geo] = []
 
-        def open_doors(geo: Geo) -> Doors:
+        def open_resolvers(geo: Geo) -> GeoResolvers:
             seen.append(geo)
-            return Doors()
+            return GeoResolvers()
 
-        world.enricher._open_doors = open_doors
+        world.enricher._open_resolvers = open_resolvers
         world.environment.next_config = config
         await world.service.reload()
         await world.service.reload()

@@ -41,7 +41,6 @@ ALLOWED = {
     "Request": {"control/request", "core/download/request"},
     "duration": {"control/page", "core/config/values"},
     "parser_of": {"core/feeds/parsers/registry", "ctl/__main__"},
-    "printable": {"adapters/system/journal", "control/page", "core/config/values", "core/feeds/parsers/parsed"},
     "until": {"control/page", "core/config/values"},
 }
 

@@ -35,10 +35,11 @@ from banlistd.core.ruleset.policy import Policy, identities, policy_of
 from banlistd.daemon import Intervals, Outside, Service, Services
 from banlistd.errors import BanlistdError
 from banlistd.events import EventName
+from banlistd.geo_ports import Resolver
 from banlistd.model import Outcome, SourceId
-from banlistd.ports import Firewall, Resolver
+from banlistd.ports import Firewall
 from banlistd.services.enforcer import Enforcer
-from banlistd.services.geo_enricher import Doors, Enricher
+from banlistd.services.geo_enricher import Enricher, GeoResolvers
 from banlistd.services.importer import Importer
 from banlistd.services.manual_bans import ManualBanService
 from banlistd.services.null_objects import NoBootSnapshots
@@ -188,8 +189,8 @@ async def assemble(
         ManualBanTable(database), enforcer, environment.host, announcer, clock, look_every=0.005, retry_every=0.005
     )
     geo_cache = GeoCacheTable(database)
-    doors = Doors(tuple(MmdbFile(path) for path in environment.geo_databases), tuple(environment.resolvers))
-    enricher = Enricher(config.geo, lambda _: doors, geo_cache, ledger, announcer, clock)
+    resolvers = GeoResolvers(tuple(MmdbFile(path) for path in environment.geo_databases), tuple(environment.resolvers))
+    enricher = Enricher(config.geo, lambda _: resolvers, geo_cache, ledger, announcer, clock)
     polls = PollRecord(ledger, quarantine, announcer, clock, lambda: 0.5)
     importer = Importer(wrap(environment.fetcher), ledger, quarantine, enforcer, polls, announcer, clock)
 

@@ -1,6 +1,7 @@
 """banlistd: argv in, exit code out. The only module of the daemon that reads the command line."""
 
 import argparse
+import logging
 import os
 import signal
 import sys
@@ -38,6 +39,8 @@ def _run(arguments: argparse.Namespace, places: Paths) -> int:
     # Before numpy: its library for matrices, of which we use nothing, would start a thread for each core, and each of them
     # spins while it waits (measured on two cores: 0.18 s of processor time for a start of numpy, not 0.06).
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    if arguments.verbose:
+        _log_details()
     # Imported here, because a boot waits for --restore, and all the rest takes twice as long to import.
     if arguments.restore:
         from banlistd.boot_restore import restore  # noqa: PLC0415 - see above
@@ -52,8 +55,16 @@ def _run(arguments: argparse.Namespace, places: Paths) -> int:
     if arguments.teardown:
         return modes.teardown(places)
     if arguments.once or arguments.dry_run:
-        return modes.once(places, dry_run=arguments.dry_run)
-    return modes.serve_daemon(places)
+        return modes.once(places, dry_run=arguments.dry_run, debug=arguments.verbose)
+    return modes.serve_daemon(places, debug=arguments.verbose)
+
+
+def _log_details() -> None:
+    """Debug lines of banlistd and asyncio on stderr; libraries log request headers and database rows, so they stay silent."""
+    priority = "<7>" if "JOURNAL_STREAM" in os.environ else ""
+    logging.basicConfig(stream=sys.stderr, format=f"{priority}%(name)s: %(message)s")
+    for name in ("banlistd", "asyncio"):
+        logging.getLogger(name).setLevel(logging.DEBUG)
 
 
 class _Version(argparse.Action):
@@ -90,6 +101,7 @@ def _parser() -> argparse.ArgumentParser:
         type=Path,
         help="folder of the control socket (default: $RUNTIME_DIRECTORY or /run/banlistd)",
     )
+    parser.add_argument("--verbose", action="store_true", help="log details on stderr, and run asyncio in debug mode")
     parser.add_argument("--version", action=_Version, nargs=0, help="print the version and exit")
     mode = parser.add_mutually_exclusive_group()
     mode.add_argument("--check", action="store_true", help="check the configuration and exit with 0 or 78")

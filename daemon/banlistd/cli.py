@@ -1,4 +1,4 @@
-"""What banlistd does once it is called: check, poll once, rehearse, serve, tear down. Each returns an exit code."""
+"""What banlistd does once it is called: check, poll once, dry run, serve, tear down. Each returns an exit code."""
 
 import asyncio
 import signal
@@ -23,12 +23,12 @@ def check_config(places: Paths) -> int:
     return 0
 
 
-def once(places: Paths, *, dry_run: bool) -> int:
-    return asyncio.run(_once(places, load_config(places), dry_run=dry_run))
+def once(places: Paths, *, dry_run: bool, debug: bool = False) -> int:
+    return asyncio.run(_once(places, load_config(places), dry_run=dry_run), debug=debug)
 
 
-def serve_daemon(places: Paths) -> int:
-    return asyncio.run(_serve(places, load_config(places)))
+def serve_daemon(places: Paths, *, debug: bool = False) -> int:
+    return asyncio.run(_serve(places, load_config(places)), debug=debug)
 
 
 def teardown(places: Paths) -> int:
@@ -73,6 +73,6 @@ def _note_order(announcer: Announcer, words: str, uid: int) -> None:
 
 
 async def _reload(application: Application) -> None:
-    # What is wrong has been told; the old configuration goes on.
+    # The error has been announced; the old configuration stays in force.
     with suppress(BanlistdError):
         await application.service.reload()

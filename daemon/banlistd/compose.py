@@ -41,9 +41,9 @@ from banlistd.daemon import Intervals, Outside, Service, Services
 from banlistd.errors import ConfigError, FirewallError
 from banlistd.paths import Paths
 from banlistd.ports import Announcer, Firewall, Storage
-from banlistd.services.backend_migration import Moving
+from banlistd.services.backend_migration import BackendMigration
 from banlistd.services.enforcer import Enforcer
-from banlistd.services.geo_enricher import Doors, Enricher
+from banlistd.services.geo_enricher import Enricher, GeoResolvers
 from banlistd.services.importer import Importer
 from banlistd.services.manual_bans import ManualBanService
 from banlistd.services.poll_record import PollRecord
@@ -60,13 +60,13 @@ class Application:
     storage: Storage
     announcer: Announcer
     places: Paths
-    moving: Moving
+    migration: BackendMigration
 
     async def restore(self) -> None:
-        """What was banned before is banned again, and nowhere else."""
-        await self.moving.begin()
+        """Put the bans back, and empty backends that are no longer used."""
+        await self.migration.begin()
         await self.service.restore()
-        await self.moving.finish()
+        await self.migration.finish()
 
 
 def load_config(places: Paths) -> Config:
@@ -80,7 +80,7 @@ async def open_application(
 ) -> AsyncIterator[Application]:
     """Build everything on these places.
 
-    `rehearse`: touch nothing; changes are handed to it as lines of text, and the ledger is a copy in memory.
+    `dry_run`: touch nothing; it gets each change as lines of text, and the ledger is a copy in memory.
     """
     allocator.settle()
     async with AsyncExitStack() as stack:
@@ -108,7 +108,9 @@ async def open_application(
         enforcer = Enforcer(firewall, ledger, policy, host, announcer, boot_snapshots)
         stack.push_async_callback(enforcer.settle)
         banning = ManualBanService(ManualBanTable(database), enforcer, host, announcer, clock)
-        enricher = Enricher(config.geo, lambda geo: _doors(geo, places), GeoCacheTable(database), ledger, announcer, clock)
+        enricher = Enricher(
+            config.geo, lambda geo: _geo_resolvers(geo, places), GeoCacheTable(database), ledger, announcer, clock
+        )
         parser = ParserProcesses()
         local = GeoBlocks(lambda: enricher.databases, stamp_of, LocalFiles(parser))
         fetcher = Downloads(version("banlistd"), local, parser, places.credentials)
@@ -121,12 +123,12 @@ async def open_application(
             service, enforcer, banning, ledger, quarantine, database, clock, str(places.config), enricher, clock.now()
         )
         makers = {str(name): partial(open_backend, name, config) for name in BackendName if dry_run is None}
-        moving = Moving(BackendsInUse(database), str(config.backend), makers, announcer)
-        yield Application(service, parts.answer, enforcer, database, announcer, places, moving)
+        migration = BackendMigration(BackendsInUse(database), str(config.backend), makers, announcer)
+        yield Application(service, parts.answer, enforcer, database, announcer, places, migration)
 
 
 async def tear_down(places: Paths) -> Sequence[str]:
-    """Remove everything of ours from every backend that may hold some; returns their names. The state stays.
+    """Remove everything of ours from every backend that may have some; returns their names. The state stays.
 
     Raises AlreadyRunningError while a daemon runs, and FirewallError once every backend has been tried. A configuration that is
     wrong is no obstacle.
@@ -155,9 +157,9 @@ async def tear_down(places: Paths) -> Sequence[str]:
     return names
 
 
-def _doors(geo: Geo, places: Paths) -> Doors:
-    """Who knows where addresses belong; nobody outside this machine unless the configuration says so."""
+def _geo_resolvers(geo: Geo, places: Paths) -> GeoResolvers:
+    """The resolvers of a configuration; none outside this machine unless the configuration enables it."""
     databases = tuple(MmdbFile(path) if path.suffix == ".mmdb" else TorGeoip(path) for path in geo.databases)
     online = geo.online
     services = (OnlineService(online.url, version("banlistd"), places.credentials),) if online.enabled else ()
-    return Doors(databases, services)
+    return GeoResolvers(databases, services)

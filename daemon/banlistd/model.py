@@ -25,6 +25,10 @@ class Family(StrEnum):
     IPV6 = "ipv6"
 
 
+Span = tuple[Family, int, int]
+"""A family and two addresses as integers, both inclusive."""
+
+
 class Action(StrEnum):
     """What happens to a packet of a banned address."""
 
@@ -187,6 +191,10 @@ class Protected:
     last: int
     reason: str
 
+    @property
+    def span(self) -> Span:
+        return self.family, self.first, self.last
+
 
 @dataclass(frozen=True, slots=True)
 class ManualBan:
@@ -204,7 +212,7 @@ class ManualBan:
     expires_at: float | None
 
     @property
-    def span(self) -> tuple[Family, int, int]:
+    def span(self) -> Span:
         return self.family, self.first, self.last
 
     @property

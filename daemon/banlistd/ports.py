@@ -1,16 +1,13 @@
-"""Every door to the outside, on one page. The docstrings are the contracts; tests hold each adapter to them."""
+"""The interfaces to the outside (those of geography are in geo_ports.py). The docstrings are contracts that tests check."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
-from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from banlistd.core.addresses.sets import AddressSet
 from banlistd.core.feeds.content import Pending
-from banlistd.core.geo.tables import GeoTable
-from banlistd.core.geo.types import By, GeoEntry, GeoNegEntry, Located
 from banlistd.core.ruleset.diff import Change
 from banlistd.core.ruleset.policy import Policy
 from banlistd.core.ruleset.state import FirewallState, Verification
@@ -21,7 +18,6 @@ from banlistd.model import (
     ContentHash,
     Counter,
     ExternalChange,
-    Family,
     ImportRun,
     ManualBan,
     Mark,
@@ -42,7 +38,7 @@ if TYPE_CHECKING:
 
 
 class Clock(Protocol):
-    """Time, handed in."""
+    """Time, passed as an argument."""
 
     def now(self) -> float:
         """Seconds since the epoch, for people and for the ledger; it may jump."""
@@ -97,43 +93,43 @@ class Firewall(Protocol):
     """
 
     async def markers(self) -> tuple[Marker, ...]:
-        """The firewall's own word on what it holds, in the order of marks; empty where it holds nothing of ours.
+        """The applied-state markers, in the order of marks; empty if the firewall contains nothing of ours.
 
-        Costs the same whatever it holds.
+        The cost does not depend on the number of bans. Raises FirewallError, as every call here.
         """
 
     async def verify(self, state: FirewallState) -> Verification:
-        """Compare the firewall with what we think it holds, in milliseconds: shape, numbers, a sample; never a dump."""
+        """Compare the firewall with the state that we expect, in milliseconds: shape, numbers, a sample; never a dump."""
 
     async def apply(self, change: Change) -> int:
-        """Apply a change, markers included; returns the number of elements that were written or removed.
+        """Apply a change, markers included; returns the number of elements that were written or removed, for the debug log.
 
-        An empty change writes nothing. `apply` is idempotent; removing what is absent is fine. Raises FirewallError. With
-        `all_or_nothing` the change is atomic: after an error nothing of it is applied. Without, a part of it may be, and
-        the next `verify` finds the rest.
+        An empty change writes nothing. `apply` is idempotent; removing what is absent is no error. With the capability
+        `all_or_nothing` the change is atomic: after an error nothing of it is applied. Without it (fail2ban) a part may be
+        applied, and the next `verify` finds the rest.
         """
 
     async def contents(self) -> Mapping[Mark, AddressSet]:
-        """All banned addresses by the mark of their source. A dump: seconds for a million, so only for a ledger that was lost.
+        """All banned addresses by the mark of their source. A dump: seconds for a million, so only after the ledger was lost.
 
-        Without `contents_by_owner` the backend does not know the sources: each mark gets all addresses.
+        Without the capability `contents_by_owner` (fail2ban) the backend does not know the sources: each mark gets all of them.
         """
 
     async def wait_for_external_change(self) -> ExternalChange:
-        """Wait until somebody else has changed the firewall, since the last call or since our own last change.
+        """Wait until another process has changed the firewall, since the last call or since our own last change.
 
-        What was touched of ours is wrong in the next `verify`, even where numbers happen to fit. A backend that is not told
-        of changes waits for ever.
+        The next `verify` finds every map of ours that was touched, even if its numbers are right. A backend without notices
+        waits for ever.
         """
 
     async def counters(self) -> Mapping[Mark, Counter]:
         """Packets and octets of each source; empty without the capability `counters`."""
 
     async def teardown(self) -> None:
-        """Remove all that is ours; leave nothing behind, and nothing of others touched. Fine when nothing is there."""
+        """Remove everything of ours and nothing else. No error if there is nothing."""
 
     async def close(self) -> None:
-        """Let go of sockets; bans stay in place."""
+        """Close sockets; bans stay in place."""
 
 
 class Ledger(Protocol):
@@ -145,7 +141,7 @@ class Ledger(Protocol):
     async def marks_for(self, source_ids: Sequence[SourceId], standing: Sequence[Marker] = ()) -> Mapping[SourceId, Mark]:
         """The mark of each source; a new source gets a number that was never given away.
 
-        A ledger that knows no source at all was lost, or is new: it takes over the marks of the markers that stand. Where
+        A ledger that knows no source at all was lost, or is new: it takes over the marks of the present markers. Where
         every source is known, nothing is written.
         """
 
@@ -160,7 +156,7 @@ class Ledger(Protocol):
     ) -> bool:
         """Close a pending run; False where another importer closed it first (a lost race).
 
-        Validators are kept in the same transaction, so that a server is never told of content that was not applied.
+        Validators are kept in the same transaction, so that no request names content that was not applied.
         Snapshots of this source that neither this run nor a newer one needs are deleted.
         """
 
@@ -174,7 +170,7 @@ class Ledger(Protocol):
         """The newest run that had content, in any state."""
 
     async def accepted(self, source_id: SourceId) -> ImportRun | None:
-        """The newest run that is pending or completed: what the firewall shall hold of the source."""
+        """The newest run that is pending or completed: the desired content of the source."""
 
     async def snapshot(self, source_id: SourceId, content_hash: ContentHash) -> bytes | None:
         """The encoded address set of one content, while it is kept: that of the last completed and any pending run."""
@@ -257,89 +253,22 @@ class Backends(Protocol):
         """It holds nothing of ours any more."""
 
 
-class GeoCache(Protocol):
-    """Where addresses belong, by network, as far as it was asked for. Each call is one transaction: all of it, or nothing.
-
-    Entries never overlap: a newer one takes its whole range, of what it covers nothing stays, and of a wider one what sticks
-    out. Within one call the later one is newer. Raises LedgerError where the database cannot be used.
-    """
-
-    async def find(self, family: Family, addresses: Sequence[int], now: float) -> Sequence[GeoEntry | GeoNegEntry | None]:
-        """The entry that holds each address, in their order; None where there is none, or it has expired."""
-
-    async def upsert_entry(self, entry: GeoEntry) -> None:
-        """Remember where a network belongs."""
-
-    async def upsert_neg_entry(self, entry: GeoNegEntry) -> None:
-        """Remember that nobody knows a network."""
-
-    async def bulk_upsert_entries(self, entries: Sequence[GeoEntry]) -> None:
-        """Remember many at once."""
-
-    async def bulk_upsert_neg_entries(self, entries: Sequence[GeoNegEntry]) -> None:
-        """The same for networks that nobody knows."""
-
-    async def bulk_upsert_entries_and_neg_entries(
-        self, entries: Sequence[GeoEntry], neg_entries: Sequence[GeoNegEntry]
-    ) -> None:
-        """Both in one transaction; an entry is newer than a negative one."""
-
-    async def page(self, after: GeoEntry | None, most: int, now: float) -> Sequence[GeoEntry]:
-        """At most so many entries that have not expired, in order, from the one after `after` on."""
-
-    async def prune(self, now: float, most: int) -> int:
-        """Forget at most so many that have expired, the oldest first; returns how many."""
-
-
-Asking = Callable[[Family, Sequence[int]], Awaitable[Sequence[Located]]]
-"""Of each address (as a number) what is known, in their order, with the network that it holds for. Raises GeoError."""
-
-
-class Resolver(Protocol):
-    """One place that knows where addresses belong: a file, or a service."""
-
-    @property
-    def name(self) -> str:
-        """For messages."""
-
-    @property
-    def most(self) -> int:
-        """So many addresses at once."""
-
-    def is_there(self) -> bool:
-        """Whether there is anything to ask. A look at the disk, no more."""
-
-    def session(self) -> AbstractAsyncContextManager[Asking]:
-        """To ask it some times in a row; a file is looked at as it is when the session begins. Raises GeoError."""
-
-
-class GeoDatabase(Resolver, Protocol):
-    """A Resolver that is a file on this machine's disk."""
-
-    @property
-    def path(self) -> Path:
-        """The file."""
-
-    async def table(self, by: By) -> GeoTable:
-        """All of it, by country or ASN; empty where it does not know that. In under a second. Raises GeoError."""
-
-
 class Storage(Protocol):
-    """The file beneath Ledger and Quarantine. Where the disk does not take it, the state goes on in memory."""
+    """The database file. While the disk does not accept it, the state continues in memory."""
 
     @property
     def fault(self) -> str:
-        """Why the state is in memory for now; empty while it is on the disk."""
+        """The reason why the state is in memory; empty while it is on the disk."""
 
     async def wait_for_fault(self) -> str:
-        """Wait until something befalls the file, and say what: the state may be in memory since, or have begun anew."""
+        """Wait for a fault of the file and return its message: the state may be in memory since, or a new file was begun."""
 
     async def try_recover(self) -> bool:
-        """Try to put the state back on the disk; whether it is there."""
+        """Try to write the state back to the disk; True if it is there."""
 
 
 class Host(Protocol):
-    """The machine that we run on, as far as nobody may be locked out of it."""
+    """Addresses that must never be blocked, to prevent a lock-out."""
 
     async def protected(self, urls: Sequence[str], *, ask: bool = True) -> Sequence[Protected]:
         """What must never be banned at this moment, each with the reason: own addresses, gateways, resolvers, the hosts of
@@ -350,7 +279,7 @@ class Host(Protocol):
 
 
 class Announcer(Protocol):
-    """Who is told of events. Best effort: it never raises, it never blocks."""
+    """Receives events. Best effort: it never raises, it never blocks."""
 
     def announce(self, event: Event) -> None:
         """Pass an event on."""

@@ -46,7 +46,7 @@ _banlistd() {
     local current=${COMP_WORDS[COMP_CWORD]}
     case ${COMP_WORDS[COMP_CWORD - 1]} in
     --config | --state | --runtime) mapfile -t COMPREPLY < <(compgen -d -- "$current") ;;
-    *) mapfile -t COMPREPLY < <(compgen -W "--help --config --state --runtime --version --check --once --dry-run --restore --teardown" -- "$current") ;;
+    *) mapfile -t COMPREPLY < <(compgen -W "--help --config --state --runtime --verbose --version --check --once --dry-run --restore --teardown" -- "$current") ;;
     esac
 }
 

@@ -14,7 +14,8 @@ from banlistd.adapters.firewalls.nftables.batch import compose
 from banlistd.adapters.firewalls.nftables.firewall import NftablesFirewall
 from banlistd.adapters.firewalls.nftables.inspection import look_at
 from banlistd.adapters.netlink.socket import NetlinkSocket
-from banlistd.core.addresses.sets import AddressSet, hash_of
+from banlistd.core.addresses.canonical import hash_of
+from banlistd.core.addresses.sets import AddressSet
 from banlistd.core.config.model import Config, Source
 from banlistd.core.download.decompression import unpack
 from banlistd.core.feeds.parsers import parse

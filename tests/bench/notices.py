@@ -9,18 +9,16 @@ from types import TracebackType
 from typing import Self
 
 from banlistd.adapters.firewalls.nftables.sets import APPLIED
-from banlistd.adapters.netlink.nft_monitor import NETLINK_ADD_MEMBERSHIP, NFNLGRP_NFTABLES
-from banlistd.adapters.netlink.socket import (
+from banlistd.adapters.netlink.messages import (
     HEADER,
-    NETLINK_NETFILTER,
     NFT_MSG_DELSETELEM,
     NFT_MSG_NEWSETELEM,
-    SO_RCVBUFFORCE,
-    SOL_NETLINK,
     attributes,
     decode_text,
     each_attribute,
 )
+from banlistd.adapters.netlink.nft_monitor import NETLINK_ADD_MEMBERSHIP, NFNLGRP_NFTABLES
+from banlistd.adapters.netlink.socket import NETLINK_NETFILTER, SO_RCVBUFFORCE, SOL_NETLINK
 
 _NFGENMSG = 4
 _NAME, _ELEMENTS = 2, 3  # NFTA_SET_ELEM_LIST_SET and _ELEMENTS

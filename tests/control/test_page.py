@@ -1,6 +1,7 @@
 import pytest
 
-from banlistd.control.page import Column, Table, counted, duration, interval, number, printable, since, until
+from banlistd.control.page import Column, Table, counted, duration, interval, number, since, until
+from banlistd.core.printing import printable
 from banlistd.ctl.output import aligned
 
 

@@ -1,6 +1,7 @@
 import pytest
 
-from banlistd.core.credentials import conceal, credential_names, fill, fill_url, is_credential_name, quoted, shown_url
+from banlistd.core.credentials import conceal, credential_names, fill, fill_url, is_credential_name, shown_url
+from banlistd.core.printing import quoted
 
 
 def test_the_names_that_a_text_asks_for_are_found() -> None:

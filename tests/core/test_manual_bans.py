@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from banlistd.core.addresses.sets import AddressSet, from_numbers
+from banlistd.core.addresses.text import span_text
 from banlistd.core.config.allow import AllowEntry
 from banlistd.core.config.model import Config
 from banlistd.core.manual_bans import (
@@ -19,7 +20,6 @@ from banlistd.core.manual_bans import (
     free_of,
     read_ban,
     read_unban,
-    span_text,
     too_wide,
 )
 from banlistd.core.ruleset.policy import Policy, policy_of
@@ -123,7 +123,7 @@ def test_what_is_allowed_protected_or_reserved_cannot_be_banned_and_it_is_said_w
 def test_of_a_network_only_what_may_be_banned_is_and_the_rest_is_named() -> None:
     is_free, spared = free_of(order("198.51.100.0/24"), policy("198.51.100.9"), [GATEWAY])
     assert not is_free
-    assert spared == (Spared("198.51.100.9/32", "allowed"), Spared("198.51.100.1", "gateway"))
+    assert spared == (Spared("198.51.100.9", "allowed"), Spared("198.51.100.1", "gateway"))
     assert free_of(order("203.0.113.7"), policy("192.0.2.9"), [GATEWAY]) == (False, ())
 
 

@@ -12,7 +12,7 @@ from banlistd.backends import BackendName
 from banlistd.errors import FirewallError
 from banlistd.events import EventName
 from banlistd.paths import Paths
-from banlistd.services.backend_migration import Moving
+from banlistd.services.backend_migration import BackendMigration
 from support.fakes import FakeAnnouncer, FakeFirewall
 from support.network_namespace import in_network_namespace
 
@@ -38,7 +38,7 @@ def start(disk: Path, current: str, firewalls: dict[str, Emptied]) -> list[Event
     async def run() -> None:
         async with open_database(disk / "db") as database:
             makers = {name: lambda name=name: firewalls[name] for name in firewalls}
-            moving = Moving(BackendsInUse(database), current, makers, announcer)
+            moving = BackendMigration(BackendsInUse(database), current, makers, announcer)
             await moving.begin()
             await moving.finish()
 

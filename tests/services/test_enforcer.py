@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from banlistd.core.addresses.sets import hash_of
+from banlistd.core.addresses.canonical import hash_of
 from banlistd.core.config.model import Source
 from banlistd.core.feeds.content import Pending
 from banlistd.core.feeds.parsers import parse

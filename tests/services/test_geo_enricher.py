@@ -16,8 +16,9 @@ import pytest
 from banlistd.adapters.storage.database import Database, open_database
 from banlistd.adapters.storage.geo_cache import GeoCacheTable
 from banlistd.adapters.storage.import_runs import ImportRuns
+from banlistd.core.addresses.canonical import hash_of
 from banlistd.core.addresses.comparison import added_history
-from banlistd.core.addresses.sets import AddressSet, hash_of
+from banlistd.core.addresses.sets import AddressSet
 from banlistd.core.config.model import Block, Geo, Source
 from banlistd.core.feeds.content import Pending
 from banlistd.core.feeds.parsers import parse
@@ -25,8 +26,8 @@ from banlistd.core.geo.types import By, GeoEntry, GeoNegEntry, Located, Origin
 from banlistd.errors import GeoError
 from banlistd.events import EventName
 from banlistd.formats import Format
+from banlistd.geo_ports import AskResolver
 from banlistd.model import Family, Outcome, OutcomeKind, PolicyHash, SourceId
-from banlistd.ports import Asking
 from banlistd.services.geo_enricher import FORGET_EVERY, Enricher
 from support.fakes import FakeAnnouncer, FakeClock
 from support.geography import Records, write_mmdb
@@ -56,7 +57,7 @@ def source(source_id: SourceId = FEED, **keys: Any) -> Source:
 class FakeResolver:
     """Knows addresses of 203.0.113.0/24, one by one, unless there is a `fault`. `asked`: all that it was asked for."""
 
-    most: int = 100
+    limit: int = 100
     name: str = "the service"
     fault: str = ""
     asked: list[str] = field(default_factory=list)
@@ -68,7 +69,7 @@ class FakeResolver:
         return True
 
     @asynccontextmanager
-    async def session(self) -> AsyncIterator[Asking]:
+    async def session(self) -> AsyncIterator[AskResolver]:
         yield self.ask
 
     async def ask(self, family: Family, addresses: Sequence[int]) -> Sequence[Located]:
@@ -78,7 +79,7 @@ class FakeResolver:
         if self.fault:
             raise GeoError(self.fault)
         self.requests += 1
-        assert len(addresses) <= self.most
+        assert len(addresses) <= self.limit
         self.asked += [str(ip_address(number)) for number in addresses]
         return [
             Located(family, one, one, Origin("DK", "Denmark", 64511) if one >> 8 == 0xCB0071 else Origin()) for one in addresses

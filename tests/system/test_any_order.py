@@ -17,7 +17,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
 
-from banlistd.core.addresses.sets import hash_of
+from banlistd.core.addresses.canonical import hash_of
 from banlistd.core.config.allow import AllowEntry
 from banlistd.core.config.model import Config, Source
 from banlistd.core.feeds.parsers import parse

@@ -171,3 +171,20 @@ def test_unknown_argument_is_a_usage_error(tmp_path: Path) -> None:
     done = Installation(tmp_path).run("--onze")
     assert done.returncode == 64
     assert "usage" in done.stderr
+
+
+@in_network_namespace
+def test_verbose_adds_details_of_banlistd_and_asyncio_alone(tmp_path: Path) -> None:
+    place = Installation(tmp_path)
+    listing = tmp_path / "list.txt"
+    listing.write_text("192.0.2.1\n")
+    place.configure(f'id: feed, path: "{listing}"')
+    done = place.run("--once", "--verbose")
+    assert done.returncode == 0, done.stderr
+    details = [line for line in done.stderr.splitlines() if not line.startswith("{")]
+    assert any(line.startswith("banlistd.services.importer: feed: content ") for line in details)
+    assert any("elements written" in line for line in details)
+    assert any(line.startswith("asyncio: ") for line in details)
+    assert all(line.startswith(("banlistd.", "asyncio: ")) for line in details), details
+    again = place.run("--once")
+    assert all(line.startswith("{") for line in again.stderr.splitlines())

@@ -3,8 +3,8 @@
 import ipaddress
 from collections.abc import Mapping, Sequence
 
-from banlistd.core.addresses.comparison import text_of
 from banlistd.core.addresses.sets import Addresses, AddressSet, from_numbers, to_number, to_text
+from banlistd.core.addresses.text import range_text
 from banlistd.core.ruleset.protection import forms
 from banlistd.core.ruleset.state import FirewallState, Kind, MapId, lanes_of
 from banlistd.errors import UsageError
@@ -66,7 +66,7 @@ def entry_of(addresses: AddressSet, family: Family, needle: Addresses) -> str:
     if not nets.contains(needle)[0]:
         return to_text(family, needle[0]) if addresses.contains(family, to_number(needle[0])) else ""
     at = int(nets.first.searchsorted(needle[0], side="right")) - 1
-    return text_of(to_text(family, nets.first[at]), to_text(family, nets.last[at]))
+    return range_text(family, nets.first[at], nets.last[at])
 
 
 async def listed_since(ledger: Ledger, source_id: SourceId, family: Family, number: int) -> tuple[float | None, bool]:

@@ -26,11 +26,6 @@ Page = Sequence[str | Table]
 """What a command prints for a person: lines and tables."""
 
 
-def printable(text: object) -> str:
-    r"""Foreign text for one line of a terminal: control characters, bidi marks, line breaks are escaped: `\x1b`."""
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in str(text))
-
-
 def number(value: int | None) -> str:
     """1234567 as 1,234,567; nothing for what is not known."""
     return "" if value is None else f"{value:,}"

@@ -7,8 +7,7 @@ import re
 from collections.abc import Mapping
 from urllib.parse import quote, urlsplit, urlunsplit
 
-LONGEST_QUOTE = 200
-"""Characters of foreign text that a message carries at most."""
+from banlistd.core.printing import quoted
 
 _PLACEHOLDER = re.compile(r"\$\{credential:([^}]*)\}")
 _NAME = re.compile(r"[A-Za-z0-9_.-]{1,255}")
@@ -50,10 +49,3 @@ def shown_url(url: str) -> str:
     except ValueError:
         return quoted(url.partition("?")[0].rpartition("@")[2])
     return quoted(urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", "")))
-
-
-def quoted(text: str) -> str:
-    """Foreign text for a message: control and other unprintable characters escaped, cut to `LONGEST_QUOTE`."""
-    head = text[:LONGEST_QUOTE]
-    shown = "".join(c if c.isprintable() else c.encode("unicode_escape", "surrogatepass").decode("ascii") for c in head)
-    return shown if len(shown) <= LONGEST_QUOTE and len(head) == len(text) else shown[:LONGEST_QUOTE] + "..."

@@ -1,4 +1,4 @@
-"""Bans by hand, as values: orders are read and judged, bans become the content of a source. Pure."""
+"""Manual bans, as values: orders are read and checked, bans become the content of a source. Pure."""
 
 import ipaddress
 import re
@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-from banlistd.core.addresses.comparison import text_of
 from banlistd.core.addresses.reserved import RESERVED
 from banlistd.core.addresses.sets import (
     FAMILIES,
@@ -17,21 +16,22 @@ from banlistd.core.addresses.sets import (
     intersection,
     subtract,
     to_number,
-    to_text,
     union_of,
 )
-from banlistd.core.config.values import Unfit, addresses, duration_within, note, shown
+from banlistd.core.addresses.text import range_text, span_text
+from banlistd.core.config.values import Unfit, addresses, duration_within, note
+from banlistd.core.printing import shown
 from banlistd.core.ruleset.policy import Policy
-from banlistd.core.ruleset.protection import ProtectedSpan, forms, label
+from banlistd.core.ruleset.protection import forms
 from banlistd.errors import UsageError
-from banlistd.model import BanKey, Family, ManualBan, Mark, Protected
+from banlistd.model import BanKey, Family, ManualBan, Mark, Protected, Span
 
 Value = TypeVar("Value")
 
 OPERATOR = "operator"
-"""Who bans where nobody says who."""
+"""The origin of a ban that names none."""
 
-# Wider than any person means who types it: lists are held back from here on too (config, Guards).
+# Wider than any person means who types it: lists are quarantined from here on too (config, Guards).
 WIDEST: Mapping[Family, int] = {Family.IPV4: 8, Family.IPV6: 12}
 
 LONGEST = "3650d"
@@ -52,7 +52,7 @@ class BanOrder:
     comment: str
 
     @property
-    def span(self) -> ProtectedSpan:
+    def span(self) -> Span:
         return self.family, self.first, self.last
 
     def at(self, now: float) -> ManualBan:
@@ -65,7 +65,7 @@ class BanOrder:
 class UnbanOrder:
     """Lift bans: of exactly these addresses or, None, of all; those of one origin or, None, of every one. Never both None."""
 
-    span: ProtectedSpan | None
+    span: Span | None
     origin: str | None
 
     def concerns(self, key: BanKey) -> bool:
@@ -94,13 +94,6 @@ def read_unban(fields: Mapping[str, object]) -> UnbanOrder:
     return UnbanOrder(_span(fields) if origin is None or "address" in fields else None, origin)
 
 
-def span_text(span: ProtectedSpan) -> str:
-    """`192.0.2.7`, `192.0.2.0/24`, or both ends."""
-    family, *ends = span
-    first, last = (to_text(family, number) for number in from_numbers(family, ends))
-    return first if first == last else text_of(first, last)
-
-
 def addresses_of(bans: Iterable[ManualBan]) -> AddressSet:
     columns: list[Addresses] = []
     known = list(bans)
@@ -111,7 +104,7 @@ def addresses_of(bans: Iterable[ManualBan]) -> AddressSet:
 
 
 def too_wide(order: BanOrder) -> bool:
-    """Whether an order bans more than anybody means."""
+    """Whether an order bans more than `WIDEST` allows."""
     width = 32 if order.family is Family.IPV4 else 128
     return order.last - order.first + 1 > 1 << (width - WIDEST[order.family])
 
@@ -128,7 +121,7 @@ def free_of(ban: BanOrder | ManualBan, policy: Policy, protected: Sequence[Prote
 
 
 def found_in(contents: Mapping[Mark, AddressSet], mark: Mark, now: float) -> Sequence[ManualBan]:
-    """Bans by hand whose rows are lost, as the firewall still holds them: what no other source is said to hold."""
+    """Manual bans whose rows are lost, recovered from the firewall: the addresses under `mark` that no other source has."""
     mine = contents.get(mark, AddressSet.none())
     bans = []
     for family in FAMILIES:
@@ -143,7 +136,7 @@ def found_in(contents: Mapping[Mark, AddressSet], mark: Mark, now: float) -> Seq
     return bans
 
 
-def _span(fields: Mapping[str, object]) -> ProtectedSpan:
+def _span(fields: Mapping[str, object]) -> Span:
     first, last = _read("address", addresses, fields)
     return (Family.IPV4 if first.version == 4 else Family.IPV6), int(first), int(last)  # noqa: PLR2004 - IP version four
 
@@ -164,19 +157,19 @@ def _read(key: str, reader: Callable[[str], Value], fields: Mapping[str, object]
         raise UsageError(f"{key}: {verdict.words}", verdict.hint) from verdict
 
 
-def _forms(item: Protected, family: Family) -> Iterator[ProtectedSpan]:
-    return (form for form in forms((item.family, item.first, item.last)) if form[0] is family)
+def _forms(item: Protected, family: Family) -> Iterator[Span]:
+    return (form for form in forms(item.span) if form[0] is family)
 
 
 def _reasons(span: Ranges, policy: Policy, protected: Sequence[Protected]) -> Iterator[Spared]:
     """What of a range may not be banned: allowed, protected, reserved."""
     allowed = intersection(span, policy.allowed[span.family])
     for first, last in zip(allowed.first, allowed.last, strict=True):
-        yield Spared(text_of(to_text(span.family, first), to_text(span.family, last)), "allowed")
+        yield Spared(range_text(span.family, first, last), "allowed")
     low, high = to_number(span.first[0]), to_number(span.last[0])
     for item in protected:
         if any(first <= high and low <= last for _, first, last in _forms(item, span.family)):
-            yield Spared(label(item), item.reason)
+            yield Spared(span_text(item.span), item.reason)
     for text, reason in RESERVED.items():
         network = ipaddress.ip_network(text)
         version = 4 if span.family is Family.IPV4 else 6

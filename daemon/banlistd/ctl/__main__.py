@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any, NoReturn
 
 from banlistd.control.declaration import Command, LocalCommand
-from banlistd.control.page import printable
+from banlistd.core.printing import printable
 from banlistd.ctl import output
 from banlistd.ctl.commands import EVERY_COMMAND, exits
 from banlistd.ctl.report import document_of, report

@@ -5,7 +5,7 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
-from banlistd.control.page import printable
+from banlistd.core.printing import printable
 from banlistd.errors import BanlistdError
 
 

@@ -1,4 +1,4 @@
-"""A change of backend: the bans stand in the new one before the old one is emptied."""
+"""A change of backend: the new one has the bans before the old one is emptied."""
 
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -8,7 +8,7 @@ from banlistd.events import Event, EventName
 from banlistd.ports import Announcer, Backends, Firewall
 
 
-class Moving:
+class BackendMigration:
     """`current`: the name of the backend in force. `makers`: how each backend that we know is opened."""
 
     def __init__(
@@ -26,7 +26,7 @@ class Moving:
             await self._backends.enter(self._current)
 
     async def finish(self) -> None:
-        """Once the bans stand: empty the backends that are not in force any more. What fails is tried at the next start."""
+        """Once the bans are in force: empty the other backends. What fails is tried again at the next start."""
         with suppress(LedgerError):
             for name in await self._backends.every():
                 if name != self._current and name in self._makers and await self._is_emptied(name):

@@ -3,14 +3,15 @@
 import asyncio
 from collections.abc import Sequence
 
-from banlistd.core.addresses.sets import AddressSet, hash_of
-from banlistd.core.feeds.content import Content, content_of
-from banlistd.model import ContentHash, ImportRun, SourceId
+from banlistd.core.addresses.canonical import hash_of
+from banlistd.core.addresses.sets import AddressSet
+from banlistd.core.feeds.content import Content, Pending, content_of
+from banlistd.model import ContentHash, ImportRun, PolicyHash, SourceId
 from banlistd.ports import Ledger
 
 
 class ContentStore:
-    """Reads contents by source and hash. Raises LedgerError where the ledger cannot be read."""
+    """Reads contents by source and hash, and writes them back. Raises LedgerError where the ledger cannot be used."""
 
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
@@ -40,3 +41,15 @@ class ContentStore:
         if encoded is None:
             return None
         return await asyncio.to_thread(content_of, source_id, content_hash, encoded)
+
+    async def resync(self, content: Content, policy_hash: PolicyHash, now: float) -> bool:
+        """Write applied content to the ledger, as a completed run; False if it was there."""
+        known = await self._ledger.accepted(content.source_id)
+        if known is not None and known.content_hash == content.content_hash:
+            return False
+        encoded = await asyncio.to_thread(content.addresses.encode)
+        entries = len(content.addresses)
+        pending = Pending(content.source_id, content.content_hash, policy_hash, entries, rejected=0, snapshot=encoded)
+        run = await self._ledger.upsert_pending(pending, now)
+        await self._ledger.mark_completed(run, added=0, removed=0, policy_hash=policy_hash, now=now, validators=None)
+        return True

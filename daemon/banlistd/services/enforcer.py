@@ -4,12 +4,13 @@ Contents that arrive while a transaction is under way go together into the next 
 """
 
 import asyncio
+import logging
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
 from banlistd.core.addresses.sets import AddressSet
-from banlistd.core.feeds.content import Content, Pending
+from banlistd.core.feeds.content import Content
 from banlistd.core.ruleset.diff import Change, difference
 from banlistd.core.ruleset.incremental_plan import Basis
 from banlistd.core.ruleset.policy import Policy
@@ -35,6 +36,8 @@ from banlistd.ports import Announcer, BootSnapshots, Firewall, Host, Ledger
 from banlistd.services.coalescer import Coalescer, Take
 from banlistd.services.content_store import ContentStore
 from banlistd.services.desired_state import DesiredState, basis_of, desired_state
+
+_LOG = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -174,15 +177,7 @@ class Enforcer:
         content = self._contents.get(source_id)
         if content is None or content.adopted:
             return False
-        known = await self._ledger.accepted(source_id)
-        if known is not None and known.content_hash == content.content_hash:
-            return False
-        encoded = await asyncio.to_thread(content.addresses.encode)
-        entries = len(content.addresses)
-        pending = Pending(source_id, content.content_hash, self.policy_hash, entries, rejected=0, snapshot=encoded)
-        run = await self._ledger.upsert_pending(pending, now)
-        await self._ledger.mark_completed(run, added=0, removed=0, policy_hash=self.policy_hash, now=now, validators=None)
-        return True
+        return await self._store.resync(content, self.policy_hash, now)
 
     async def settle(self) -> None:
         """Wait until no transaction is under way."""
@@ -231,7 +226,8 @@ class Enforcer:
         change = await asyncio.to_thread(difference, present, plan.state, verdict, plan.moves if known else None)
         if not change.is_empty:
             self._state = None  # if the outcome is not known, ask the firewall next time
-            await self._firewall.apply(change)
+            elements = await self._firewall.apply(change)
+            _LOG.debug("applied a change: +%d -%d bans, %d elements written", change.added, change.removed, elements)
         self._state, self._basis, self._contents, self.policy = plan.state, plan.basis, contents, policy
         self._announce_carved(exclusions.hits)
         self.protected, self._exclusions = protected, exclusions

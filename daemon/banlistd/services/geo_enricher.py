@@ -1,28 +1,28 @@
-"""Where banned addresses belong, looked up in the background once a list is applied. It knows doors, not what is behind them.
+"""Where banned addresses belong, looked up in the background once a list is applied.
 
 The cache itself says what is done: what it holds is not asked for again, so a crash in the middle loses nothing and repeats
 nothing. Nothing here can fail an import.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
-from typing import TypeVar
 
 import numpy as np
 
 from banlistd.core.addresses.arrays import are_among, distinct
 from banlistd.core.addresses.reserved import reserved_ranges
 from banlistd.core.addresses.sets import FAMILIES, Addresses, AddressSet, no_addresses, to_number
-from banlistd.core.config.geo import DATABASES
 from banlistd.core.config.model import Geo, Source
 from banlistd.core.geo.tables import GeoTable, stacked, table_of_entries
-from banlistd.core.geo.types import By, GeoEntry, GeoNegEntry, Located, Origin, nowhere
+from banlistd.core.geo.types import By, GeoEntry, GeoNegEntry, Located, Origin
 from banlistd.errors import BanlistdError, GeoError, LedgerError
 from banlistd.events import Event, EventName
+from banlistd.geo_ports import GeoCache, GeoDatabase, Resolver
 from banlistd.model import Family, Outcome, OutcomeKind, SourceId
-from banlistd.ports import Announcer, Asking, Clock, GeoCache, GeoDatabase, Ledger, Resolver
+from banlistd.ports import Announcer, Clock, Ledger
+from banlistd.services.geo_lookup import ResolverT, available, open_lookup
 
 # Addresses that are looked up while the databases stay open: a copy of one takes memory, and to make it takes time.
 CHUNK = 20_000
@@ -37,27 +37,15 @@ FORGET_EVERY = 3600.0
 
 _PAGE = 10_000
 
-_NOT_MISSED = frozenset(str(path) for path in DATABASES)
-
 Arrivals = Sequence[tuple[float, bytes | None]]
-Door = TypeVar("Door", bound=Resolver)
 
 
 @dataclass(frozen=True, slots=True)
-class Doors:
+class GeoResolvers:
     """Who is asked, in this order: the databases of this machine, then services, if any."""
 
     databases: tuple[GeoDatabase, ...] = ()
     services: tuple[Resolver, ...] = ()
-
-
-@dataclass(slots=True)
-class _Panel:
-    """Those who are asked in turn. `whole`: none of them has failed."""
-
-    askings: list[Asking]
-    most: int
-    whole: bool = True
 
 
 @dataclass(slots=True)
@@ -82,12 +70,18 @@ class _News:
 
 
 class Enricher:
-    """`open_doors`: who is to be asked under a configuration."""
+    """`open_resolvers`: the resolvers of a configuration."""
 
     def __init__(
-        self, geo: Geo, open_doors: Callable[[Geo], Doors], cache: GeoCache, ledger: Ledger, announcer: Announcer, clock: Clock
+        self,
+        geo: Geo,
+        open_resolvers: Callable[[Geo], GeoResolvers],
+        cache: GeoCache,
+        ledger: Ledger,
+        announcer: Announcer,
+        clock: Clock,
     ) -> None:
-        self._open_doors = open_doors
+        self._open_resolvers = open_resolvers
         self._cache = cache
         self._ledger = ledger
         self._announcer = announcer
@@ -96,20 +90,20 @@ class Enricher:
         self._waiting: dict[tuple[SourceId, Family], Addresses] = {}
         self._wake = asyncio.Event()
         self._forget_at = clock.monotonic()
-        self._told: set[str] = set()
-        self._geo, self._doors = geo, open_doors(geo)
+        self._announced: set[str] = set()
+        self._geo, self._resolvers = geo, open_resolvers(geo)
 
     def configure(self, geo: Geo) -> None:
-        """From now on under this configuration. What has failed is told anew."""
-        self._told.clear()
+        """Use this configuration from now on. Faults are announced anew."""
+        self._announced.clear()
         # A service that has been asked lately remembers so: it may not be asked again at once.
         if geo != self._geo:
-            self._geo, self._doors = geo, self._open_doors(geo)
+            self._geo, self._resolvers = geo, self._open_resolvers(geo)
 
     @property
     def databases(self) -> Sequence[GeoDatabase]:
         """All that the configuration names, there or not."""
-        return self._doors.databases
+        return self._resolvers.databases
 
     @property
     def is_idle(self) -> bool:
@@ -146,8 +140,8 @@ class Enricher:
             await self._forget()
         if self._waiting:
             key, addresses = next(iter(self._waiting.items()))
-            resolvers = await self._there((*self._doors.databases, *self._doors.services))
-            chunk = addresses[: min(CHUNK, BATCHES * min((resolver.most for resolver in resolvers), default=CHUNK))]
+            resolvers = await self._available((*self._resolvers.databases, *self._resolvers.services))
+            chunk = addresses[: min(CHUNK, BATCHES * min((resolver.limit for resolver in resolvers), default=CHUNK))]
             try:
                 await self._look_up(*key, chunk, resolvers)
             finally:
@@ -156,8 +150,8 @@ class Enricher:
 
     async def origin_of(self, family: Family, address: int) -> Origin:
         """Where one address belongs, from this machine's databases and the cache. Nothing is sent anywhere for a question."""
-        async with self._panel(await self._there(self._doors.databases)) as panel:
-            (located,) = await self._ask(panel, family, [address])
+        async with open_lookup(await self._available(self._resolvers.databases), self._tell_fault) as lookup:
+            (located,) = await lookup.ask(family, [address])
         if not located.origin.is_complete:
             with suppress(LedgerError):
                 (entry,) = await self._cache.find(family, [address], self._clock.now())
@@ -168,10 +162,10 @@ class Enricher:
     async def table(self, by: By) -> GeoTable:
         """Who has which networks: from this machine's databases, and where they do not know, from the cache.
 
-        Raises GeoError where nobody knows.
+        Raises GeoError if no database knows.
         """
         tables = []
-        for database in await self._there(self._doors.databases):
+        for database in await self._available(self._resolvers.databases):
             try:
                 tables.append(await database.table(by))
             except GeoError as error:
@@ -196,7 +190,7 @@ class Enricher:
         """Let wait what is to be looked up of one source."""
         source = news.source
         # What a source bans by country is known from where it came.
-        if source.block is not None or not await self._there((*self._doors.databases, *self._doors.services)):
+        if source.block is not None or not await self._available((*self._resolvers.databases, *self._resolvers.services)):
             return
         try:
             brought = news.choose(await self._ledger.added_history(source.id), self._clock.now() - self._geo.expiry)
@@ -226,12 +220,12 @@ class Enricher:
     async def _look_up(self, source_id: SourceId, family: Family, addresses: Addresses, resolvers: Sequence[Resolver]) -> None:
         began, known, unknown = self._clock.monotonic(), 0, 0
         try:
-            async with self._panel(resolvers) as panel:
-                for at in range(0, len(addresses), panel.most):
-                    numbers = [to_number(address) for address in addresses[at : at + panel.most]]
+            async with open_lookup(resolvers, self._tell_fault) as lookup:
+                for at in range(0, len(addresses), lookup.limit):
+                    numbers = [to_number(address) for address in addresses[at : at + lookup.limit]]
                     cached = await self._cache.find(family, numbers, self._clock.now())
                     asked = [number for number, entry in zip(numbers, cached, strict=True) if entry is None]
-                    entries, negatives = self._entries_of(await self._ask(panel, family, asked), whole=panel.whole)
+                    entries, negatives = self._entries_of(await lookup.ask(family, asked), whole=lookup.whole)
                     for start in range(0, max(len(entries), len(negatives)), STEP):
                         part = slice(start, start + STEP)
                         await self._cache.bulk_upsert_entries_and_neg_entries(entries[part], negatives[part])
@@ -250,7 +244,7 @@ class Enricher:
             )
 
     def _entries_of(self, located: Iterable[Located], *, whole: bool) -> tuple[list[GeoEntry], list[GeoNegEntry]]:
-        """What the cache shall hold. Where somebody failed, what is missing is asked for again before long."""
+        """What to write to the cache. If a resolver failed, missing answers expire early and are asked for again."""
         now = self._clock.now()
         entries, negatives = [], []
         for one in dict.fromkeys(located):
@@ -262,48 +256,8 @@ class Enricher:
                 negatives.append(GeoNegEntry(one.family, one.first, one.last, now + expiry))
         return entries, negatives
 
-    @asynccontextmanager
-    async def _panel(self, resolvers: Sequence[Resolver]) -> AsyncIterator[_Panel]:
-        async with AsyncExitStack() as stack:
-            panel = _Panel([], min((resolver.most for resolver in resolvers), default=STEP))
-            for resolver in resolvers:
-                try:
-                    panel.askings.append(await stack.enter_async_context(resolver.session()))
-                except GeoError as error:
-                    panel.whole = False
-                    self._tell_fault(error)
-            yield panel
-
-    async def _ask(self, panel: _Panel, family: Family, addresses: Sequence[int]) -> Sequence[Located]:
-        """What all of them together know of each address. Who fails is not asked again by this panel."""
-        located = [nowhere(family)] * len(addresses)
-        for asking in tuple(panel.askings):
-            left = [at for at, one in enumerate(located) if not one.origin.is_complete]
-            if not left:
-                break
-            try:
-                answers = await asking(family, [addresses[at] for at in left])
-            except GeoError as error:
-                panel.askings.remove(asking)
-                panel.whole = False
-                self._tell_fault(error)
-                continue
-            # Neighbours in one network share one answer: a few hundred are put together, not some thousand.
-            filled: dict[tuple[int, int], Located] = {}
-            for at, answer in zip(left, answers, strict=True):
-                both = id(located[at]), id(answer)
-                if both not in filled:
-                    filled[both] = located[at].filled(answer)
-                located[at] = filled[both]
-        return located
-
-    async def _there(self, resolvers: Sequence[Door]) -> Sequence[Door]:
-        there = await asyncio.to_thread(lambda: [resolver.is_there() for resolver in resolvers])
-        for resolver, is_there in zip(resolvers, there, strict=True):
-            # Those that are named by default are not missed.
-            if not is_there and resolver.name not in _NOT_MISSED:
-                self._tell_fault(GeoError(f"{resolver.name} is not there", "see geo: databases:"))
-        return [resolver for resolver, is_there in zip(resolvers, there, strict=True) if is_there]
+    async def _available(self, resolvers: Sequence[ResolverT]) -> Sequence[ResolverT]:
+        return await available(resolvers, self._tell_fault)
 
     async def _forget(self) -> None:
         with suppress(LedgerError):
@@ -312,8 +266,8 @@ class Enricher:
 
     def _tell_fault(self, error: BanlistdError) -> None:
         """Once: what does not work now may not work for each of a million addresses."""
-        if str(error) not in self._told:
-            self._told.add(str(error))
+        if str(error) not in self._announced:
+            self._announced.add(str(error))
             self._tell(EventName.GEO_FAULT, str(error), REASON=error.message)
 
     def _tell(self, name: EventName, message: str, **fields: str | int) -> None:
@@ -321,7 +275,7 @@ class Enricher:
 
 
 def _to_look_up(family: Family, content: bytes, brought: Sequence[bytes | None]) -> Addresses:
-    """Single addresses, and of each network the first, less what is nobody's or one's own; sorted.
+    """Single addresses, and of each network the first, without reserved addresses; sorted.
 
     `content`: what the source holds, empty where that does not matter; None among `brought`: all of it.
     """

@@ -2,6 +2,7 @@
 
 import asyncio
 import dataclasses
+import logging
 from contextlib import suppress
 from typing import Protocol
 
@@ -31,6 +32,8 @@ from banlistd.model import (
     Validators,
 )
 from banlistd.ports import Announcer, Clock, Fetcher, Ledger, Quarantine
+
+_LOG = logging.getLogger(__name__)
 
 # Faults that come before a run is opened; later ones are written into the run.
 _BEFORE_A_RUN = (FetchError, ParseError, RefusedError)
@@ -140,6 +143,7 @@ class Importer:
         is_known = newest is not None and newest.content_hash == found.content_hash
         marker = await self._enforcer.marker(source.id) if is_known else None
         decision = decide(newest, found.content_hash, marker, self._enforcer.policy_hash)
+        _LOG.debug("%s: content %s: %s", source.id, found.content_hash[:12], decision)
         if decision is Decision.SKIP and self._enforcer.holds(source.id, found.content_hash):
             return self._skip(source.id, found)
         addresses, run = await self._open(source.id, found, newest)

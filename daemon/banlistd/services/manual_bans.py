@@ -1,6 +1,6 @@
 """Bans by hand: a row each, which is written first, and then a part of what the source `manual` holds in the firewall.
 
-The table is the snapshot: what it holds at a moment is what the firewall shall hold. Orders that come while a transaction is
+The table is the snapshot: its rows in force are the desired content of the firewall. Orders that arrive while a transaction is
 under way go together into the next one, as imports do.
 """
 
@@ -11,8 +11,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from banlistd.core.addresses.sets import AddressSet, hash_of
-from banlistd.core.manual_bans import BanOrder, Spared, UnbanOrder, addresses_of, found_in, free_of, span_text, too_wide
+from banlistd.core.addresses.canonical import hash_of
+from banlistd.core.addresses.sets import AddressSet
+from banlistd.core.addresses.text import span_text
+from banlistd.core.manual_bans import BanOrder, Spared, UnbanOrder, addresses_of, found_in, free_of, too_wide
 from banlistd.core.ruleset.diff import Change
 from banlistd.core.ruleset.policy import Policy
 from banlistd.errors import FirewallError, RefusedError
@@ -21,7 +23,7 @@ from banlistd.model import MANUAL, BanKey, ContentHash, ManualBan, Mark, Marker,
 from banlistd.ports import Announcer, Clock, Host, ManualBans
 from banlistd.services.coalescer import Coalescer, Take
 
-# A ban that runs out is lifted to the moment; but the clock may be set, or stand still while the machine sleeps.
+# A ban is lifted at the moment when it expires; but the clock may be set, and timers stop while the machine sleeps.
 EXPIRY_CHECK_EVERY = 5.0
 
 # What the firewall did not take is tried again after so long.
@@ -54,7 +56,7 @@ Order = BanOrder | UnbanOrder
 class Done:
     """What became of an order: the bans that it made or lifted, or why it was refused.
 
-    `is_new`: nobody of that origin had banned it before. `spared`: what of the ban is not in force, and why.
+    `is_new`: that origin had not banned it before. `spared`: parts of the ban that are not in force, and why.
     """
 
     bans: tuple[ManualBan, ...] = ()
@@ -85,8 +87,8 @@ class ManualBanService:
         self._look_every = look_every
         self._retry_every = retry_every
         self._bans: dict[BanKey, ManualBan] = {}
-        # What the firewall holds of them, as far as we know.
-        self._standing: ContentHash | None = None
+        # The hash of the bans in the firewall; None if it is not known.
+        self._applied: ContentHash | None = None
         self._coalescer = Coalescer(self._carry_out_batch)
         self._lock = asyncio.Lock()
         self._changed = asyncio.Event()
@@ -98,7 +100,7 @@ class ManualBanService:
         return [ban for ban in self._bans.values() if ban.in_force(now)]
 
     async def restore(self) -> None:
-        """Hand over what is to stand, before the firewall is restored: the table, or, where it was lost, what still stands."""
+        """Register the bans before the firewall is restored: from the table, or from the firewall if the table was lost."""
         now = self._clock.now()
         begun, rows = await self._table.load()
         if not begun:
@@ -108,7 +110,7 @@ class ManualBanService:
         content = addresses_of(self.bans)
         # The firewall may hold what has run out meanwhile.
         self._enforcer.register_external(MANUAL, addresses_of(rows), content)
-        self._standing = hash_of(content.encode())
+        self._applied = hash_of(content.encode())
 
     async def carry_out(self, order: Order) -> Done:
         """Ban or lift; when it returns, the firewall has followed. Raises FirewallError: then it is tried again later."""
@@ -148,7 +150,7 @@ class ManualBanService:
 
     @property
     def _owes(self) -> bool:
-        return self._standing is None
+        return self._applied is None
 
     async def _carry_out_batch(self, take: Take[Order]) -> Sequence[Done]:
         async with self._lock:
@@ -178,14 +180,14 @@ class ManualBanService:
     async def _enforce(self) -> None:
         content = addresses_of(self._bans.values())
         content_hash = hash_of(content.encode())
-        if content_hash == self._standing:
+        if content_hash == self._applied:
             return
-        self._standing = None
+        self._applied = None
         try:
             await self._enforcer.enforce(MANUAL, content_hash, content)
         except FirewallError as error:
             raise FirewallError(f"{error.message}; what was asked is written down, and tried again", error.hint) from error
-        self._standing = content_hash
+        self._applied = content_hash
 
     async def _found(self, now: float) -> Sequence[ManualBan]:
         marker = await self._enforcer.marker(MANUAL)

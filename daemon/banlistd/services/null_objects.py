@@ -1,4 +1,4 @@
-"""Ports that do nothing, where there is nobody to report to and nothing to remember."""
+"""Ports that do nothing: no event is announced, nothing is remembered."""
 
 from collections.abc import Sequence
 

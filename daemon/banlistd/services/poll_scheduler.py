@@ -15,12 +15,12 @@ from banlistd.ports import Clock, Ledger
 # How often a local list is looked at for a new time stamp.
 WATCH_EVERY = 2.0
 
-# How often the clock is looked at: asyncio's timers stand still while the machine sleeps, `Clock.monotonic` does not.
+# How often the clock is looked at: asyncio's timers stop while the machine sleeps, `Clock.monotonic` does not.
 LOOK_EVERY = 60.0
 
 
 class PollScheduler:
-    """`stamp`: stands for the state of a local file."""
+    """`stamp`: a text that changes when a local file does."""
 
     def __init__(
         self,
@@ -66,7 +66,7 @@ class PollScheduler:
         moved = poll.validators.fetch_key not in ("", fetch_key)
         left = 0.0 if moved else wait_for(poll, now=self._clock.now(), every=source.every)
         deadline = self._clock.monotonic() + left
-        # Where the ledger could not be told when it is due, nobody is asked in a loop.
+        # If the ledger could not record the due time, the source is not polled in a loop.
         polled, rest = self._rests.get(source.id, ("", 0.0))
         deadline = max(deadline, rest) if polled == fetch_key else deadline
         stamp = self._stamps.get(source.id, poll.validators.etag)
@@ -127,7 +127,7 @@ class _Watch:
             watched = list(self._watched)
             stamps = await asyncio.to_thread(self._stamps_of, watched)
             for each, stamp in zip(watched, stamps, strict=True):
-                # Not for whoever waits no longer: the same event serves his next wait.
+                # Not for a source that waits no longer: the same event serves its next wait.
                 if stamp != each.stamp and each in self._watched:
                     each.changed = True
                     each.wake.set()

@@ -17,7 +17,8 @@ from banlistd.adapters.firewalls.nftables.firewall import NftablesFirewall
 from banlistd.adapters.host.protected import LinuxHost
 from banlistd.adapters.storage.database import open_database
 from banlistd.adapters.storage.import_runs import ImportRuns
-from banlistd.core.addresses.sets import AddressSet, hash_of, to_text
+from banlistd.core.addresses.canonical import hash_of
+from banlistd.core.addresses.sets import AddressSet, to_text
 from banlistd.core.config.model import Config, Source
 from banlistd.core.feeds.parsers import parse
 from banlistd.core.ruleset.plan import plan

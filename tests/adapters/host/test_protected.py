@@ -15,7 +15,7 @@ import pytest
 from banlistd.adapters.host import route_netlink
 from banlistd.adapters.host.protected import LinuxHost, hosts_of, merged
 from banlistd.adapters.host.resolver import ASK_AGAIN, RETRY, Names
-from banlistd.core.ruleset.protection import label
+from banlistd.core.addresses.text import span_text
 from banlistd.errors import LedgerError
 from banlistd.model import Protected
 from support.fakes import FakeClock
@@ -36,7 +36,7 @@ def find(
 
 
 def reasons(found: Sequence[Protected]) -> dict[str, str]:
-    answer = {label(item): item.reason for item in found}
+    answer = {span_text(item.span): item.reason for item in found}
     assert len(answer) == len(found)
     return answer
 

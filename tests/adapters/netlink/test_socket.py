@@ -4,14 +4,12 @@ import errno
 
 import pytest
 
-from banlistd.adapters.netlink.socket import (
+from banlistd.adapters.netlink.messages import (
     NFT_MSG_DELTABLE,
     NFT_MSG_GETCHAIN,
     NFT_MSG_NEWTABLE,
     NLM_F_ACK,
     Batch,
-    NetlinkError,
-    NetlinkSocket,
     attribute,
     attributes,
     decode_number,
@@ -21,6 +19,7 @@ from banlistd.adapters.netlink.socket import (
     number_attribute,
     text_attribute,
 )
+from banlistd.adapters.netlink.socket import NetlinkError, NetlinkSocket
 from support.network_namespace import in_network_namespace, nft
 
 

@@ -20,8 +20,8 @@ from banlistd.adapters.storage.database_schema import Work
 from banlistd.adapters.storage.geo_cache import GeoCacheTable
 from banlistd.core.geo.types import GeoEntry, GeoNegEntry, Origin
 from banlistd.errors import LedgerError
+from banlistd.geo_ports import GeoCache
 from banlistd.model import Family
-from banlistd.ports import GeoCache
 
 T = TypeVar("T")
 V4, V6 = Family.IPV4, Family.IPV6
@@ -201,8 +201,8 @@ def test_one_row_that_cannot_be_leaves_the_whole_call_unwritten(tmp_path: Path, 
 class Haltable(Database):
     """A database whose next write waits, when all of it is written and nothing committed, until it is let go."""
 
-    def __init__(self, path: Path) -> None:
-        super().__init__(path)
+    def __init__(self, path: Path | None, connection: aiosqlite.Connection) -> None:
+        super().__init__(path, connection)
         self.written = asyncio.Event()
         self.go = asyncio.Event()
 
@@ -218,8 +218,7 @@ class Haltable(Database):
 
 def test_a_write_that_is_cancelled_in_the_middle_is_whole_or_absent(tmp_path: Path) -> None:
     async def use() -> None:
-        database = Haltable(tmp_path / "db")
-        await database.open()
+        database = await Haltable.on_file(tmp_path / "db")
         try:
             cache = GeoCacheTable(database)
             writing = asyncio.ensure_future(cache.bulk_upsert_entries(many(500)))
@@ -243,8 +242,7 @@ from pathlib import Path
 sys.path.insert(0, {tests!r})
 from adapters.storage.test_geo_cache import Haltable, GeoCacheTable, many, nobody
 async def run():
-    database = Haltable(Path({path!r}))
-    await database.open()
+    database = await Haltable.on_file(Path({path!r}))
     cache = GeoCacheTable(database)
     database.go.set()
     await cache.bulk_upsert_entries(many(300, number=1))

@@ -17,13 +17,8 @@ from types import SimpleNamespace
 import pytest
 
 from banlistd.adapters.system import journal
-from banlistd.adapters.system.journal import (
-    JournaldAnnouncer,
-    JsonAnnouncer,
-    LogfmtAnnouncer,
-    find_announcer,
-    printable,
-)
+from banlistd.adapters.system.journal import JournaldAnnouncer, JsonAnnouncer, LogfmtAnnouncer, find_announcer
+from banlistd.core.printing import printable
 from banlistd.events import Event, EventName
 
 needs_systemd = pytest.mark.skipif(find_spec("systemd") is None, reason="Python's systemd module is not installed")

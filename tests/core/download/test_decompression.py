@@ -189,8 +189,8 @@ def test_a_stored_member_is_read() -> None:
 @pytest.mark.parametrize(
     ("archive", "reason"),
     [
-        (zipped(), "holds no list"),
-        (zipped(("README", LIST), ("folder/", b"")), "holds no list"),
+        (zipped(), "has no list in it"),
+        (zipped(("README", LIST), ("folder/", b"")), "has no list in it"),
         (zipped(("list", LIST), method=zipfile.ZIP_LZMA), "method 14"),
         (zipped(("list", bytes(40 * CAP))), "larger than"),
         (zipped(("list", LIST))[:-1], "cut short"),

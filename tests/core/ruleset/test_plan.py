@@ -190,7 +190,7 @@ def test_a_change_reads_like_a_sentence() -> None:
         "change hosts4: +1 -0, then 1",
         "  + 0.0.0.1",
         "change nets4: +1 -0, then 1",
-        "  + 0.0.0.16 - 0.0.0.31",
+        "  + 0.0.0.16/28",
         "mark s1 as aaaaaaaaaaaa",
     ]
 

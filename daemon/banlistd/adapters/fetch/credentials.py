@@ -6,7 +6,8 @@ banlistd_NAME, systemd.exec(5)).
 
 from pathlib import Path
 
-from banlistd.core.credentials import is_credential_name, quoted
+from banlistd.core.credentials import is_credential_name
+from banlistd.core.printing import quoted
 from banlistd.errors import FetchError
 
 _LARGEST = 65_536

@@ -1,4 +1,4 @@
-"""Lists on this machine's disk: regular files only, read in a worker thread, not at all while the inode stands still."""
+"""Lists on this machine's disk: regular files only, read in a worker thread, not at all while the inode is unchanged."""
 
 import asyncio
 import hashlib
@@ -13,8 +13,8 @@ from pathlib import Path
 
 from banlistd.adapters.fetch.waiting import paused
 from banlistd.core.config.model import Source
-from banlistd.core.credentials import quoted
 from banlistd.core.feeds.parsed_list import Download, ParsedList
+from banlistd.core.printing import quoted
 from banlistd.errors import FetchError
 from banlistd.model import NotModified, Validators
 from banlistd.ports import ListParser
@@ -58,7 +58,7 @@ class LocalFiles:
             raise FetchError("the source has no path")
         path = source.path
         try:
-            # A file on a dead network disk blocks its thread; nothing waits for that longer than the deadline.
+            # A file on a dead network disk blocks its thread; the daemon waits for it no longer than the deadline.
             async with asyncio.timeout(source.timeout) as deadline:
                 opened = await asyncio.to_thread(self._open, path, source.max_bytes, validators)
                 if opened is None:
@@ -120,7 +120,7 @@ def _must_be_unchanged(path: Path, opened: _Opened) -> None:
 
 
 def _hash_of(descriptor: int, size: int) -> str:
-    """Stands for the first `size` bytes of a file: the SHA-256 of those of its halves, which two cores make side by side."""
+    """A key of the first `size` bytes of a file: the SHA-256 of those of its halves, which two cores make side by side."""
     half = size // 2
     with ThreadPoolExecutor(1) as other:
         first = other.submit(_digest, descriptor, 0, half)

@@ -1,4 +1,4 @@
-"""Whole countries and networks as a list: what local databases hold for them, merged into as few ranges as there can be."""
+"""Whole countries and networks as a list: their ranges in local databases, merged into the fewest possible."""
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
@@ -12,8 +12,9 @@ from banlistd.core.feeds.parsed_list import Download, ParsedList
 from banlistd.core.geo.tables import GeoTable, number_of, stacked
 from banlistd.core.geo.types import By
 from banlistd.errors import FetchError, GeoError
+from banlistd.geo_ports import GeoDatabase
 from banlistd.model import Family, NotModified, Validators
-from banlistd.ports import Fetcher, GeoDatabase
+from banlistd.ports import Fetcher
 
 _HINT = "apt-get install tor-geoipdb (countries only), or name .mmdb files under geo: databases:"
 

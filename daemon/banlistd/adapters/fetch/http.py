@@ -27,12 +27,13 @@ from aiohttp.abc import AbstractResolver, ResolveResult
 from banlistd.adapters.fetch.credentials import read_credential
 from banlistd.adapters.fetch.waiting import paused
 from banlistd.core.config.model import Source
-from banlistd.core.credentials import conceal, credential_names, quoted, shown_url
+from banlistd.core.credentials import conceal, credential_names, shown_url
 from banlistd.core.download.decompression import too_large
 from banlistd.core.download.redirects import MOST_REDIRECTS, REDIRECT_STATUSES, Trail, literal_address
 from banlistd.core.download.request import Request, request_for, usable_validator
 from banlistd.core.download.retry import PASSING_STATUSES, PassingError, backoff, parse_retry_after
 from banlistd.core.feeds.parsed_list import Download
+from banlistd.core.printing import quoted
 from banlistd.errors import FetchError
 from banlistd.model import NotModified, Validators
 from banlistd.ports import Fetcher, ListParser

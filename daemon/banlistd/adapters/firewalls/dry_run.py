@@ -1,4 +1,4 @@
-"""A firewall that is only looked at: every change is told in words and then held in mind, so that a rehearsal can go on."""
+"""A firewall that is only read: each change is printed and remembered, so that a dry run can continue."""
 
 from collections.abc import Callable, Mapping
 

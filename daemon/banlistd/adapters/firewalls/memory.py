@@ -1,4 +1,4 @@
-"""A firewall in memory, for rehearsals and tests: it holds what it is told and blocks nothing."""
+"""A firewall in memory, for tests: it stores each change and blocks nothing."""
 
 import asyncio
 from collections.abc import Mapping
@@ -15,7 +15,7 @@ class MemoryFirewall:
     """The Firewall of ports.py. Nothing is stored: a new one is empty."""
 
     def __init__(self) -> None:
-        self._roster: tuple[SourceSlot, ...] | None = None
+        self._sources: tuple[SourceSlot, ...] | None = None
         self._maps: dict[MapId, MapEntries] = {}
         self._allowed: dict[Family, Ranges] = {}
         self._markers: dict[Mark, Marker] = {}
@@ -29,7 +29,7 @@ class MemoryFirewall:
         return tuple(self._markers[mark] for mark in sorted(self._markers))
 
     async def verify(self, state: FirewallState) -> Verification:
-        shaped = self._roster == state.sources and all(
+        shaped = self._sources == state.sources and all(
             self._allowed.get(family) == ranges for family, ranges in state.allowed.items()
         )
         wrong = [map_id for map_id, map_entries in state.map_entries.items() if not _equal(self._maps.get(map_id), map_entries)]
@@ -40,10 +40,10 @@ class MemoryFirewall:
             return 0
         if change.replace:
             await self.teardown()
-        self._roster = change.sources
-        told = {item.map: item.whole for item in change.maps}
+        self._sources = change.sources
+        changed = {item.map: item.whole for item in change.maps}
         self._maps = {
-            map_id: told.get(map_id, self._maps.get(map_id, MapEntries.none(map_id.family)))
+            map_id: changed.get(map_id, self._maps.get(map_id, MapEntries.none(map_id.family)))
             for map_id in maps_of(change.sources)
         }
         if change.allowed is not None:
@@ -64,7 +64,7 @@ class MemoryFirewall:
         return {}
 
     async def teardown(self) -> None:
-        self._roster = None
+        self._sources = None
         self._maps.clear()
         self._allowed.clear()
         self._markers.clear()

@@ -18,14 +18,14 @@ from numpy.typing import NDArray
 
 from banlistd.core.addresses.arrays import distinct
 from banlistd.core.addresses.sets import FAMILIES, WIDTHS, Addresses, to_text
-from banlistd.core.credentials import quoted
 from banlistd.core.geo.mmdb_tree import Leaves, leaves_of
 from banlistd.core.geo.records import origin_of
 from banlistd.core.geo.tables import GeoTable, Layer, code_of, layer_of
 from banlistd.core.geo.types import By, Located, Origin, nowhere
+from banlistd.core.printing import quoted
 from banlistd.errors import GeoError
+from banlistd.geo_ports import AskResolver
 from banlistd.model import Family
-from banlistd.ports import Asking
 
 # The largest free databases (city, 2026) have 120 MB.
 LARGEST_MMDB = 512 * 2**20
@@ -41,7 +41,7 @@ _AF = {Family.IPV4: socket.AF_INET, Family.IPV6: socket.AF_INET6}
 class MmdbFile:
     """A GeoDatabase on one mmdb file."""
 
-    most = _AT_ONCE
+    limit = _AT_ONCE
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -54,7 +54,7 @@ class MmdbFile:
         return self.path.is_file()
 
     @asynccontextmanager
-    async def session(self) -> AsyncIterator[Asking]:
+    async def session(self) -> AsyncIterator[AskResolver]:
         opened = _opened(self.path)
         with _border(self.path):
             reader, _ = await asyncio.to_thread(opened.__enter__)

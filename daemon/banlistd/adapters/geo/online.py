@@ -18,8 +18,8 @@ from banlistd.core.credentials import conceal, credential_names, fill_url, shown
 from banlistd.core.geo.online import MOST, MOST_PAUSE, PAUSE, batch_url, body_of, located_of, pause_after
 from banlistd.core.geo.types import Located
 from banlistd.errors import FetchError, GeoError
+from banlistd.geo_ports import AskResolver
 from banlistd.model import Family
-from banlistd.ports import Asking
 
 _TIMEOUT = 30.0
 _LARGEST = 2**20
@@ -28,7 +28,7 @@ _LARGEST = 2**20
 class OnlineService:
     """A Resolver. `credentials`: systemd's $CREDENTIALS_DIRECTORY; `sleep`, `monotonic`: seconds, for its limits."""
 
-    most = MOST
+    limit = MOST
 
     def __init__(
         self,
@@ -54,7 +54,7 @@ class OnlineService:
         return True
 
     @asynccontextmanager
-    async def session(self) -> AsyncIterator[Asking]:
+    async def session(self) -> AsyncIterator[AskResolver]:
         try:
             secrets = {
                 name: await asyncio.to_thread(read_credential, self._credentials, name) for name in credential_names(self._url)

@@ -6,13 +6,13 @@ from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 
-from banlistd.core.credentials import quoted
 from banlistd.core.geo.tables import GeoTable, located_in
 from banlistd.core.geo.tor_geoip import family_of, table_of
 from banlistd.core.geo.types import By, Located, nowhere
+from banlistd.core.printing import quoted
 from banlistd.errors import GeoError
+from banlistd.geo_ports import AskResolver
 from banlistd.model import Family
-from banlistd.ports import Asking
 
 # The file for IPv6 has 16 MB (2026).
 LARGEST_TOR_GEOIP = 256 * 2**20
@@ -24,7 +24,7 @@ _AT_ONCE = 5000
 class TorGeoip:
     """A GeoDatabase on `/usr/share/tor/geoip` or `geoip6`."""
 
-    most = _AT_ONCE
+    limit = _AT_ONCE
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -37,7 +37,7 @@ class TorGeoip:
         return self.path.is_file()
 
     @asynccontextmanager
-    async def session(self) -> AsyncIterator[Asking]:
+    async def session(self) -> AsyncIterator[AskResolver]:
         with _border(self.path):
             mine = family_of(await asyncio.to_thread(_read, self.path, _HEAD))
         table: GeoTable | None = None

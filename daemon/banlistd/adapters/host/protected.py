@@ -1,4 +1,4 @@
-"""The machine that we run on, as far as nobody may be locked out of it: whose packets must always pass, and why.
+"""The addresses of this machine and its peers that must never be banned, to prevent lock-out, and why.
 
 What cannot be read is left out. Reads are bounded and happen in a thread.
 """

@@ -89,7 +89,7 @@ class Names:
             await self._keeping
 
     def _resync_ledger(self, known: dict[str, tuple[str, ...]]) -> None:
-        """Beside everything else: nobody who asks for addresses waits for a disk."""
+        """In the background: a caller who asks for addresses never waits for the disk."""
         if self._keep is None or known == self._kept or (self._keeping is not None and not self._keeping.done()):
             return
         self._kept = known
@@ -109,7 +109,7 @@ class Names:
         except (OSError, UnicodeError):  # UnicodeError: no name can be written so
             answers = []
         found = list(dict.fromkeys(str(answer[4][0]) for answer in answers))[:MOST_ADDRESSES]
-        with suppress(RuntimeError):  # the loop is closed, and nobody waits any more
+        with suppress(RuntimeError):  # the loop is closed, and no caller waits any more
             loop.call_soon_threadsafe(self._note, name, found)
 
     def _note(self, name: _Name, found: Sequence[str]) -> None:

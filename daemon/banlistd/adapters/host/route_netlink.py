@@ -8,7 +8,7 @@ import socket
 import struct
 from collections.abc import Iterator
 
-from banlistd.adapters.netlink.socket import (
+from banlistd.adapters.netlink.messages import (
     HEADER,
     NLM_F_DUMP,
     NLM_F_REQUEST,

@@ -1,7 +1,6 @@
-"""The wire to nf_tables: messages, attributes, batches, one socket. No policy: what is sent is decided above.
+"""A netlink socket for nf_tables: questions, dumps and commits. No policy: the caller decides what is sent.
 
-Names are those of the kernel's headers (linux/netlink.h, linux/netfilter/nfnetlink.h, linux/netfilter/nf_tables.h).
-Integers in attributes are big-endian unless said otherwise; headers are in the machine's order.
+Names are those of the kernel's headers (linux/netlink.h, asm-generic/socket.h).
 """
 
 import errno
@@ -11,6 +10,27 @@ import struct
 from collections.abc import Iterator, Mapping
 from typing import Self
 
+from banlistd.adapters.netlink.messages import (
+    HEADER,
+    NFGENMSG,
+    NFPROTO_INET,
+    NFT_MSG_GETGEN,
+    NFTA_GEN_ID,
+    NLM_F_ACK,
+    NLM_F_ACK_TLVS,
+    NLM_F_DUMP,
+    NLM_F_DUMP_INTR,
+    NLMSG_DONE,
+    NLMSG_ERROR,
+    NLMSGERR_ATTR_MSG,
+    Batch,
+    attributes,
+    decode_number,
+    decode_text,
+    each_message,
+    message,
+)
+
 SOL_NETLINK = 270
 NETLINK_NETFILTER = 12
 NETLINK_CAP_ACK = 10
@@ -18,47 +38,6 @@ NETLINK_EXT_ACK = 11
 SO_SNDBUFFORCE = 32
 SO_RCVBUFFORCE = 33
 
-NLM_F_REQUEST = 0x1
-NLM_F_ACK = 0x4
-NLM_F_DUMP_INTR = 0x10
-NLM_F_ACK_TLVS = 0x200
-NLM_F_DUMP = 0x300
-NLM_F_CREATE = 0x400
-NLM_F_APPEND = 0x800
-NLMSG_ERROR = 2
-NLMSG_DONE = 3
-NLMSGERR_ATTR_MSG = 1
-NLA_F_NESTED = 0x8000
-NLA_TYPE_MASK = 0x3FFF
-
-NFNL_SUBSYS_NFTABLES = 10
-NFNL_MSG_BATCH_BEGIN = 0x10
-NFNL_MSG_BATCH_END = 0x11
-NFNL_BATCH_GENID = 1
-NFPROTO_INET = 1
-
-NFT_MSG_NEWTABLE = 0
-NFT_MSG_GETTABLE = 1
-NFT_MSG_DELTABLE = 2
-NFT_MSG_GETCHAIN = 4
-NFT_MSG_NEWRULE = 6
-NFT_MSG_GETRULE = 7
-NFT_MSG_DELRULE = 8
-NFT_MSG_NEWSET = 9
-NFT_MSG_GETSET = 10
-NFT_MSG_DELSET = 11
-NFT_MSG_NEWSETELEM = 12
-NFT_MSG_GETSETELEM = 13
-NFT_MSG_DELSETELEM = 14
-NFT_MSG_GETGEN = 16
-NFT_MSG_GETOBJ = 19
-
-NFTA_LIST_ELEM = 1
-NFTA_GEN_ID = 1
-
-HEADER = struct.Struct("=IHHII")
-_NFGENMSG = struct.Struct("!BBH")
-_ATTRIBUTE = struct.Struct("=HH")
 _ERRNO = struct.Struct("=i")
 # A dump fills as much as the reader offers, up to 32 KiB; errors with their messages are far smaller.
 _RECEIVE = 1 << 16
@@ -70,99 +49,11 @@ _TRIES_OF_A_DUMP = 10
 
 
 class NetlinkError(OSError):
-    """The kernel refused a message: errno, the kernel's own words if it has any, and the message's number."""
+    """The kernel refused a message: errno, the kernel's own message if it sent one, and the sequence number."""
 
-    def __init__(self, code: int, words: str, sequence: int) -> None:
-        super().__init__(code, words or os.strerror(code))
+    def __init__(self, code: int, reason: str, sequence: int) -> None:
+        super().__init__(code, reason or os.strerror(code))
         self.sequence = sequence
-
-
-def attribute(kind: int, payload: bytes) -> bytes:
-    """One attribute, padded to four octets."""
-    return _ATTRIBUTE.pack(_ATTRIBUTE.size + len(payload), kind) + payload + b"\0" * (-len(payload) % 4)
-
-
-def nested(kind: int, *attributes: bytes) -> bytes:
-    return attribute(kind | NLA_F_NESTED, b"".join(attributes))
-
-
-def number_attribute(kind: int, value: int) -> bytes:
-    """A 32-bit attribute in network order, as nf_tables wants nearly all of its numbers."""
-    return attribute(kind, struct.pack("!I", value & 0xFFFFFFFF))
-
-
-def text_attribute(kind: int, value: str) -> bytes:
-    return attribute(kind, value.encode("ascii") + b"\0")
-
-
-def message(kind: int, flags: int, sequence: int, body: bytes, family: int = NFPROTO_INET) -> bytes:
-    """One nf_tables message."""
-    return framed(NFNL_SUBSYS_NFTABLES << 8 | kind, flags, sequence, _NFGENMSG.pack(family, 0, 0) + body)
-
-
-def framed(kind: int, flags: int, sequence: int, payload: bytes) -> bytes:
-    """One message of any part of the kernel; `kind` names the part as well, payload begins with the part's own header."""
-    return HEADER.pack(HEADER.size + len(payload), kind, flags | NLM_F_REQUEST, sequence, 0) + payload
-
-
-def attributes(data: bytes) -> Mapping[int, bytes]:
-    """The attributes in `data`, by kind; of several of one kind the last."""
-    return dict(each_attribute(data))
-
-
-def each_attribute(data: bytes) -> Iterator[tuple[int, bytes]]:
-    at = 0
-    while at + _ATTRIBUTE.size <= len(data):
-        length, kind = _ATTRIBUTE.unpack_from(data, at)
-        if length < _ATTRIBUTE.size or at + length > len(data):
-            return
-        yield kind & NLA_TYPE_MASK, data[at + _ATTRIBUTE.size : at + length]
-        at += length + -length % 4
-
-
-def decode_number(payload: bytes) -> int:
-    return int.from_bytes(payload, "big")
-
-
-def decode_text(payload: bytes) -> str:
-    return payload.rstrip(b"\0").decode("utf-8", "replace")
-
-
-class Batch:
-    """Messages that the kernel carries out together or not at all. Elements go in as ready blocks, without a copy."""
-
-    def __init__(self, generation: int | None) -> None:
-        """`generation`: that of the ruleset we looked at; the kernel refuses the batch with ERESTART at any other."""
-        self._sequence = 0
-        self.parts: list[bytes | memoryview] = []
-        self._frame(NFNL_MSG_BATCH_BEGIN, b"" if generation is None else number_attribute(NFNL_BATCH_GENID, generation))
-
-    @property
-    def next_sequence(self) -> int:
-        """The number that the next message or block bears; the kernel names it in an error."""
-        return self._sequence
-
-    @property
-    def octets(self) -> int:
-        return sum(memoryview(part).nbytes for part in self.parts)
-
-    def add(self, kind: int, flags: int, body: bytes) -> int:
-        sequence = self._sequence
-        self.parts.append(message(kind, flags, sequence, body))
-        self._sequence += 1
-        return sequence
-
-    def add_block(self, block: memoryview) -> None:
-        """Whole messages, all of which bear the number `next_sequence`."""
-        self.parts.append(block)
-        self._sequence += 1
-
-    def end(self) -> None:
-        self._frame(NFNL_MSG_BATCH_END, b"")
-
-    def _frame(self, kind: int, body: bytes) -> None:
-        self.parts.append(framed(kind, 0, self._sequence, _NFGENMSG.pack(0, 0, NFNL_SUBSYS_NFTABLES) + body))
-        self._sequence += 1
 
 
 class NetlinkSocket:
@@ -195,7 +86,7 @@ class NetlinkSocket:
         self._socket.close()
 
     def reopen(self) -> None:
-        """Become another socket: a table that belongs to this one has no owner any more."""
+        """Replace the socket by a new one: a table that the old one owns has no owner any more."""
         self._socket.close()
         self._open()
 
@@ -205,7 +96,7 @@ class NetlinkSocket:
         return int(self._socket.getsockname()[0])
 
     def generation(self) -> int:
-        """The number of the ruleset's present state; every commit, by whomever, makes another."""
+        """The number of the ruleset's present state; every commit, by any process, makes another."""
         (reply,) = self.get(NFT_MSG_GETGEN, b"", family=0)
         return decode_number(reply[NFTA_GEN_ID])
 
@@ -214,7 +105,7 @@ class NetlinkSocket:
         self._sequence += 1
         # An acknowledgement marks the end: an answer about several elements has no other.
         self._socket.send(message(kind, NLM_F_ACK, self._sequence, body, family))
-        return [attributes(payload[_NFGENMSG.size :]) for _, payload in self._replies()]
+        return [attributes(payload[NFGENMSG.size :]) for _, payload in self._replies()]
 
     def dump(self, kind: int, body: bytes) -> list[Mapping[int, bytes]]:
         """Ask for all things of a kind. Begins anew where the ruleset changed meanwhile."""
@@ -224,7 +115,7 @@ class NetlinkSocket:
             found, interrupted = [], False
             for flags, payload in self._replies():
                 interrupted |= bool(flags & NLM_F_DUMP_INTR)
-                found.append(attributes(payload[_NFGENMSG.size :]))
+                found.append(attributes(payload[NFGENMSG.size :]))
             if not interrupted:
                 return found
         raise NetlinkError(errno.EINTR, "the ruleset changes faster than it can be read", self._sequence)
@@ -288,29 +179,18 @@ def drain(wire: socket.socket) -> None:
 
 
 def widen(wire: socket.socket, forced: int, plain: int, octets: int) -> None:
-    """Forced goes beyond net.core.[rw]mem_max, but only with CAP_NET_ADMIN in the first user namespace."""
+    """Set a buffer size. `forced` may exceed net.core.[rw]mem_max, but needs CAP_NET_ADMIN in the first user namespace."""
     try:
         wire.setsockopt(socket.SOL_SOCKET, forced, octets)
     except PermissionError:
         wire.setsockopt(socket.SOL_SOCKET, plain, octets)
 
 
-def each_message(data: bytes) -> Iterator[tuple[int, int, int, bytes]]:
-    """Kind, flags, number and payload of each message of a datagram."""
-    at = 0
-    while at + HEADER.size <= len(data):
-        length, kind, flags, sequence, _ = HEADER.unpack_from(data, at)
-        if length < HEADER.size or at + length > len(data):
-            return
-        yield kind, flags, sequence, data[at + HEADER.size : at + length]
-        at += length + -length % 4
-
-
 def _raise_if_refused(flags: int, sequence: int, payload: bytes) -> None:
     (code,) = _ERRNO.unpack_from(payload)
     if not code:
         return
-    words = ""
+    reason = ""
     if flags & NLM_F_ACK_TLVS:
-        words = decode_text(attributes(payload[_ERRNO.size + HEADER.size :]).get(NLMSGERR_ATTR_MSG, b""))
-    raise NetlinkError(-code, words, sequence)
+        reason = decode_text(attributes(payload[_ERRNO.size + HEADER.size :]).get(NLMSGERR_ATTR_MSG, b""))
+    raise NetlinkError(-code, reason, sequence)

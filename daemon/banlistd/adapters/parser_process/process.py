@@ -23,6 +23,7 @@ from banlistd.adapters.parser_process import child
 from banlistd.adapters.parser_process.answer import SIZE, Answer, Status, decoded
 from banlistd.adapters.parser_process.confinement import Limits
 from banlistd.adapters.parser_process.job import Job, encoded
+from banlistd.core.addresses.normal_form import normal_form_fault
 from banlistd.core.addresses.sets import AddressSet, Ranges
 from banlistd.core.feeds.parsed_list import ParsedList
 from banlistd.errors import BanlistdError, FetchError, ParseError
@@ -246,6 +247,6 @@ def _taken(result: int, answer: Answer) -> AddressSet:
         at += count * width
     hosts4, first4, last4, hosts6, first6, last6 = columns
     addresses = AddressSet(hosts4, Ranges(Family.IPV4, first4, last4), hosts6, Ranges(Family.IPV6, first6, last6))
-    if fault := addresses.normal_form_fault():
+    if fault := normal_form_fault(addresses):
         raise ParseError(f"the result of the process that reads the list is not in normal form: {fault}")
     return addresses

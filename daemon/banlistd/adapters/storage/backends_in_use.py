@@ -1,4 +1,4 @@
-"""On SQLite, the backends that may hold bans of ours."""
+"""On SQLite, the backends that may have our bans."""
 
 from collections.abc import Sequence
 

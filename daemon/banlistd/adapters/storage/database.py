@@ -6,10 +6,10 @@ it can; a damaged file is moved aside; a file that was deleted is made again.
 
 import asyncio
 import sqlite3
-from collections.abc import AsyncIterator, Coroutine, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar
 
 import aiosqlite
 
@@ -28,7 +28,7 @@ from banlistd.adapters.storage.database_file import (
 from banlistd.adapters.storage.database_schema import Work, transaction
 from banlistd.errors import LedgerError, NewerLedgerError
 
-# How long a writer waits for another process that holds the file, and how long between two tries. A backup takes less.
+# How long a writer waits for another process that locks the file, and how long between two tries. A backup takes less.
 _PATIENCE = 5.0
 _PAUSE = 0.05
 
@@ -51,27 +51,55 @@ _T = TypeVar("_T")
 class Database:
     """The Storage of ports.py. One connection, one transaction at a time: statements of two coroutines would land in one.
 
-    `path` None: in memory for good. `scratch`: a folder that can be written even where the file's cannot.
+    `path` None: in memory for good.
     """
 
-    def __init__(self, path: Path | None, scratch: Path | None = None) -> None:
+    def __init__(self, path: Path | None, connection: aiosqlite.Connection) -> None:
+        """On an open connection: to the file `path`, or to memory. `on_file` and `in_memory` open one."""
         self._path = path
-        self._scratch = scratch
-        self._connection: aiosqlite.Connection
+        self._connection = connection
         self._identity: Identity | None = None
         self._companions: Companions = {}
         self._lock = asyncio.Lock()
         self._fault = ""
-        # Whether what is in memory is what the file held, and what has come since.
+        # Whether the state in memory is that of the file and what has come since.
         self._continues = False
-        self._mishaps: asyncio.Queue[str] = asyncio.Queue()
+        self._faults: asyncio.Queue[str] = asyncio.Queue()
+
+    @classmethod
+    async def on_file(cls, path: Path, scratch: Path | None = None) -> Self:
+        """Open the file. Raises LedgerError for one that must not be touched; after any other fault the state is in memory.
+
+        `scratch`: a folder that can be written even if the file's cannot.
+        """
+        replaced: list[str] = []
+        try:
+            database = cls(path, await _open_in_time(path, replaced.append))
+        except (sqlite3.Error, OSError, NewerLedgerError) as error:
+            newer = isinstance(error, NewerLedgerError)
+            memory, whole = await open_memory(None if newer else path, scratch)
+            database = cls(path, memory)
+            database._continues = whole and not newer
+            replaced.append(words_of(error))
+            database._fault = replaced[-1]
+        else:
+            database._use(database._connection)
+        for fault in replaced:
+            database._faults.put_nowait(fault)
+        return database
+
+    @classmethod
+    async def in_memory(cls, original: Path | None = None, scratch: Path | None = None) -> Self:
+        """In memory for good. `original`: the file that the state is copied from; it may be absent."""
+        memory, _ = await open_memory(original, scratch)
+        return cls(None, memory)
 
     @property
     def fault(self) -> str:
         return self._fault
 
     async def wait_for_fault(self) -> str:
-        return await self._mishaps.get()
+        return await self._faults.get()
 
     async def try_recover(self) -> bool:
         async def try_recover() -> bool:
@@ -98,22 +126,6 @@ class Database:
             return list(await connection.execute_fetchall(statement, parameters))
 
         return await _to_the_end(self._carry_out(work))
-
-    async def open(self, original: Path | None = None) -> None:
-        """Raises LedgerError for a file that must not be touched; whatever else is wrong with it, there is a state afterwards.
-
-        `original`: what the state begins with where there is no path.
-        """
-        if self._path is None:
-            self._connection, _ = await open_memory(original, self._scratch)
-            return
-        try:
-            self._use(await self._file_in_time(self._path))
-        except (sqlite3.Error, OSError, NewerLedgerError) as error:
-            newer = isinstance(error, NewerLedgerError)
-            memory, whole = await open_memory(None if newer else self._path, self._scratch)
-            self._continues = whole and not newer
-            self._step_into(memory, words_of(error))
 
     async def close(self) -> None:
         await close(self._connection)
@@ -163,7 +175,7 @@ class Database:
             if damaged and self._exists():
                 await asyncio.to_thread(set_aside, self._path)
             known = self._exists() and not self._continues
-            file = await self._file(self._path)
+            file = await _open_or_replace(self._path, self._faults.put_nowait)
             try:
                 if not known:
                     await copy_into(self._connection, file)
@@ -177,29 +189,6 @@ class Database:
         self._use(file)
         return True
 
-    async def _file_in_time(self, path: Path) -> aiosqlite.Connection:
-        """As `_file`, with patience for another process that holds it."""
-        clock = asyncio.get_running_loop().time
-        deadline = clock() + _PATIENCE
-        while True:
-            try:
-                return await self._file(path)
-            except sqlite3.Error as error:
-                if _code_of(error) != "SQLITE_BUSY" or clock() > deadline:
-                    raise
-            await asyncio.sleep(_PAUSE)
-
-    async def _file(self, path: Path) -> aiosqlite.Connection:
-        """The file, opened; in place of a damaged one, a new one."""
-        try:
-            return await open_file(path)
-        except sqlite3.Error as error:
-            if _code_of(error) not in _DAMAGE:
-                raise
-            await asyncio.to_thread(set_aside, path)
-            self._mishaps.put_nowait(f"{words_of(error)}; it was moved aside, and a new one begun")
-            return await open_file(path)
-
     def _use(self, file: aiosqlite.Connection) -> None:
         self._connection, self._fault = file, ""
         if self._path is not None:
@@ -207,7 +196,7 @@ class Database:
 
     def _step_into(self, memory: aiosqlite.Connection, words: str) -> None:
         self._connection, self._fault = memory, words
-        self._mishaps.put_nowait(words)
+        self._faults.put_nowait(words)
 
     def _exists(self) -> bool:
         return self._path is not None and identity_of(self._path) is not None
@@ -219,8 +208,7 @@ class Database:
 @asynccontextmanager
 async def open_database(path: Path, scratch: Path | None = None) -> AsyncIterator[Database]:
     """The state on its file, which is made if absent and brought up to date. Raises LedgerError."""
-    database = Database(path, scratch)
-    await _to_the_end(database.open())
+    database = await _to_the_end(Database.on_file(path, scratch))
     try:
         yield database
     finally:
@@ -230,12 +218,36 @@ async def open_database(path: Path, scratch: Path | None = None) -> AsyncIterato
 @asynccontextmanager
 async def open_copy(path: Path, scratch: Path | None = None) -> AsyncIterator[Database]:
     """The same state in memory: nothing that is written reaches the file, which is only read, and may be absent."""
-    database = Database(None, scratch)
-    await _to_the_end(database.open(path))
+    database = await _to_the_end(Database.in_memory(path, scratch))
     try:
         yield database
     finally:
         await _to_the_end(database.close())
+
+
+async def _open_in_time(path: Path, report: Callable[[str], None]) -> aiosqlite.Connection:
+    """As `_open_or_replace`; waits up to `_PATIENCE` for another process that uses the file."""
+    clock = asyncio.get_running_loop().time
+    deadline = clock() + _PATIENCE
+    while True:
+        try:
+            return await _open_or_replace(path, report)
+        except sqlite3.Error as error:
+            if _code_of(error) != "SQLITE_BUSY" or clock() > deadline:
+                raise
+        await asyncio.sleep(_PAUSE)
+
+
+async def _open_or_replace(path: Path, report: Callable[[str], None]) -> aiosqlite.Connection:
+    """The file, opened; a damaged one is moved aside and reported, and a new one is begun."""
+    try:
+        return await open_file(path)
+    except sqlite3.Error as error:
+        if _code_of(error) not in _DAMAGE:
+            raise
+        await asyncio.to_thread(set_aside, path)
+        report(f"{words_of(error)}; it was moved aside, and a new one begun")
+        return await open_file(path)
 
 
 def _enclosed(begin: str, work: Work[_T]) -> Work[_T]:

@@ -36,7 +36,7 @@ Companions = Mapping[Path, Identity | None]
 # SQLite keeps these beside the file; each is a part of it.
 _COMPANIONS = ("-wal", "-shm")
 
-# Of a copy onto a file that another process holds; each try waits a quarter of a second.
+# Of a copy onto a file that another process locks; each try waits a quarter of a second.
 _MOST_TRIES = 20
 
 
@@ -62,7 +62,7 @@ async def open_file(path: Path) -> aiosqlite.Connection:
 
 
 async def open_memory(original: Path | None = None, scratch: Path | None = None) -> tuple[aiosqlite.Connection, bool]:
-    """A database in memory with what can be read of a file; whether that was all of it (an absent file holds nothing).
+    """A database in memory with what can be read of a file; whether that was all of it (an absent file has nothing).
 
     `scratch`: a folder for a passing copy, where the file lies on a disk that cannot be written.
     """
@@ -124,7 +124,7 @@ def forget(companions: Companions) -> None:
 
 
 def identity_of(path: Path) -> Identity | None:
-    """Stands for the file that has this name now; None where none has."""
+    """The identity of the file that has this name now; None where none has."""
     try:
         found = path.stat()
     except OSError:

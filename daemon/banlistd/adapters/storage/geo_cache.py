@@ -1,7 +1,7 @@
 """The geo cache on SQLite: country and ASN by network. The only file with queries on it.
 
 Each call is one transaction, all or nothing. Rows never overlap: a newer entry takes its whole range from what was there, and
-of a wider row what sticks out stays. Both families share one index: IPv4 stands as ::ffff:a.b.c.d (RFC 4291), where no
+of a wider row what sticks out stays. Both families share one index: IPv4 is stored as ::ffff:a.b.c.d (RFC 4291), where no
 address of IPv6 can be.
 """
 
@@ -23,7 +23,7 @@ _MOST_OF_V4 = 2**32 - 1
 
 _COLUMNS = "first, last, negative, country, country_name, asn, organisation, expires_at"
 
-# Rows are disjoint, so that of all rows that begin at or before an address only the last one can hold it.
+# Rows are disjoint, so that of all rows that begin at or before an address only the last one can contain it.
 _HELD = f"""
     WITH wanted(at) AS (VALUES {{}})
     SELECT {_COLUMNS} FROM geo_cache WHERE first IN (
@@ -92,14 +92,14 @@ class GeoCacheTable:
     ) -> None:
         await self._lay([*neg_entries, *entries])
 
-    async def page(self, after: GeoEntry | None, most: int, now: float) -> Sequence[GeoEntry]:
+    async def page(self, after: GeoEntry | None, limit: int, now: float) -> Sequence[GeoEntry]:
         begin = _key(after.family, after.last) if after is not None else b""
-        entries = [_entry_of(row) for row in await self._database.run(_PAGE, (begin, now, most))]
+        entries = [_entry_of(row) for row in await self._database.run(_PAGE, (begin, now, limit))]
         return [entry for entry in entries if isinstance(entry, GeoEntry)]
 
-    async def prune(self, now: float, most: int) -> int:
+    async def prune(self, now: float, limit: int) -> int:
         async def work(connection: aiosqlite.Connection) -> int:
-            async with connection.execute(_PRUNE, (now, most)) as cursor:
+            async with connection.execute(_PRUNE, (now, limit)) as cursor:
                 return cursor.rowcount
 
         return await self._database.write(work)
@@ -147,7 +147,7 @@ def _key(family: Family, address: int) -> bytes:
 
 
 def _rows_of(entry: Entry) -> Sequence[Row[Known]]:
-    """The row of an entry; two where a wide network of IPv6 lies around the place where IPv4 stands."""
+    """The row of an entry; two where a wide network of IPv6 lies around the place of IPv4."""
     origin = entry.origin if isinstance(entry, GeoEntry) else Origin()
     known = (
         int(isinstance(entry, GeoNegEntry)),

@@ -1,4 +1,4 @@
-"""Names and their addresses on SQLite, so that a restart protects what was protected before, with nobody to ask."""
+"""Names and their addresses on SQLite, so that a restart protects the same addresses before a resolver answers."""
 
 from collections.abc import Mapping, Sequence
 

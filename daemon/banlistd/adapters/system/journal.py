@@ -10,6 +10,7 @@ import time
 from contextlib import suppress
 from typing import TextIO
 
+from banlistd.core.printing import printable
 from banlistd.events import Event
 from banlistd.ports import Announcer
 
@@ -106,15 +107,6 @@ def _is_connected(stream: TextIO) -> bool:
     except OSError:
         return False
     return os.environ.get("JOURNAL_STREAM") == f"{status.st_dev}:{status.st_ino}"
-
-
-def printable(text: str) -> str:
-    """Text that cannot move a cursor or begin a line: every character that is not printable is escaped."""
-    return "".join(character if character.isprintable() else _escape(character) for character in text)
-
-
-def _escape(character: str) -> str:
-    return character.encode("unicode_escape").decode("ascii")
 
 
 def _lower(event: Event) -> dict[str, str | int | float]:

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, TypedDict
 
 from banlistd.control.declaration import NOT_FOUND, Argument, Command, Look, no_fields
-from banlistd.control.page import Column, Page, Table, counted, duration, moment, printable, since, until
+from banlistd.control.page import Column, Page, Table, counted, duration, moment, since, until
+from banlistd.core.printing import printable
 from banlistd.errors import FirewallError, LedgerError, RefusedError
 
 if TYPE_CHECKING:
@@ -56,7 +57,7 @@ class UnbanAnswer(TypedDict):
 
 
 def ban_row(ban: "ManualBan") -> ManualBanRow:
-    from banlistd.core.manual_bans import span_text
+    from banlistd.core.addresses.text import span_text
 
     return {
         "address": span_text(ban.span),
@@ -88,7 +89,7 @@ def _read_unban(request: "Request") -> "UnbanOrder":
 
 async def _unban(parts: "Parts", order: "UnbanOrder") -> UnbanAnswer:
     from banlistd.control.lookups import owner_of
-    from banlistd.core.manual_bans import span_text
+    from banlistd.core.addresses.text import span_text
 
     done = await parts.banning.carry_out(order)
     is_single = order.span is not None and order.span[1] == order.span[2]

@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING, NotRequired, TypedDict
 
 from banlistd.control.commands.bans import ManualBanRow, ban_row, until_when
 from banlistd.control.declaration import NOT_FOUND, Argument, Command, Look
-from banlistd.control.page import Page, moment, printable
+from banlistd.control.page import Page, moment
+from banlistd.core.printing import printable
 from banlistd.errors import UsageError
 
 if TYPE_CHECKING:

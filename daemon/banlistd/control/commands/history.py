@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, TypedDict
 
 from banlistd.control.declaration import LIMIT, ONE_SOURCE, Command, Look
-from banlistd.control.page import Column, Page, Table, moment, number, printable
+from banlistd.control.page import Column, Page, Table, moment, number
+from banlistd.core.printing import printable
 from banlistd.errors import NoSuchSourceError
 
 if TYPE_CHECKING:

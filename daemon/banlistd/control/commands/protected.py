@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, TypedDict
 
 from banlistd.control.declaration import Command, Look, no_fields
-from banlistd.control.page import Column, Page, Table, printable
+from banlistd.control.page import Column, Page, Table
+from banlistd.core.printing import printable
 
 if TYPE_CHECKING:
     from banlistd.control.parts import Parts
@@ -20,12 +21,12 @@ class ProtectedRow(TypedDict):
 
 
 async def _answer(parts: "Parts", _: tuple[()]) -> list[ProtectedRow]:
-    from banlistd.core.ruleset.protection import label
+    from banlistd.core.addresses.text import span_text
 
     hits = {hit.protected: hit for hit in parts.enforcer.hits}
     return [
         {
-            "address": label(item),
+            "address": span_text(item.span),
             "reason": item.reason,
             "sources": [*hits[item].sources] if item in hits else [],
             "carved": item in hits and hits[item].carved,

@@ -12,7 +12,8 @@ from banlistd.control.commands.refresh import (
     read_sources,
 )
 from banlistd.control.declaration import ONE_SOURCE, UNAVAILABLE, Argument, Command, Completes, Look
-from banlistd.control.page import Page, counted, duration, interval, moment, number, printable
+from banlistd.control.page import Page, counted, duration, interval, moment, number
+from banlistd.core.printing import printable
 from banlistd.errors import NoSuchSourceError, UsageError
 
 if TYPE_CHECKING:

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, TypedDict
 
 from banlistd.control.declaration import UNAVAILABLE, Argument, Command, Completes, Look
-from banlistd.control.page import Page, number, printable
+from banlistd.control.page import Page, number
+from banlistd.core.printing import printable
 from banlistd.errors import NoSuchSourceError
 
 if TYPE_CHECKING:

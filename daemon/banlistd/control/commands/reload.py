@@ -3,7 +3,8 @@
 from typing import TYPE_CHECKING, TypedDict
 
 from banlistd.control.declaration import Command, Look, no_fields
-from banlistd.control.page import Page, counted, printable
+from banlistd.control.page import Page, counted
+from banlistd.core.printing import printable
 from banlistd.errors import ConfigError, FirewallError
 
 if TYPE_CHECKING:

@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING, TypedDict
 
 from banlistd.control.commands.sources import SOURCES, SourceRow
 from banlistd.control.declaration import Command, Look, no_fields
-from banlistd.control.page import Page, counted, duration, moment, number, printable, since, until
+from banlistd.control.page import Page, counted, duration, moment, number, since, until
+from banlistd.core.printing import printable
 
 if TYPE_CHECKING:
     from banlistd.control.parts import Parts

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, TypedDict
 
 from banlistd.control.declaration import Command, Look, no_fields
-from banlistd.control.page import Column, Page, Table, interval, moment, number, printable, since, until
+from banlistd.control.page import Column, Page, Table, interval, moment, number, since, until
+from banlistd.core.printing import printable
 
 if TYPE_CHECKING:
     from banlistd.control.parts import Parts

@@ -3,7 +3,8 @@
 from typing import TYPE_CHECKING, TypedDict
 
 from banlistd.control.declaration import LIMIT, Argument, Command, Look
-from banlistd.control.page import Column, Page, Table, number, printable
+from banlistd.control.page import Column, Page, Table, number
+from banlistd.core.printing import printable
 from banlistd.errors import GeoError, UsageError
 
 if TYPE_CHECKING:

@@ -55,7 +55,7 @@ def are_among(hosts: Sorted, addresses: Sorted) -> NDArray[np.bool_]:
 
 
 def are_in(addresses: Sorted, first: Sorted, last: Sorted) -> NDArray[np.bool_]:
-    """For each of `addresses`, in any order, whether one of the ranges holds it."""
+    """For each of `addresses`, in any order, whether it is in one of the ranges."""
     if not len(first):
         return np.zeros(len(addresses), dtype=np.bool_)
     at = np.searchsorted(first, addresses, side="right")
@@ -63,7 +63,7 @@ def are_in(addresses: Sorted, first: Sorted, last: Sorted) -> NDArray[np.bool_]:
 
 
 def symmetric_difference(left: Sorted, right: Sorted) -> Sorted:
-    """What only one of the two holds."""
+    """The addresses that are in one of the two only."""
     if not len(left) or not len(right):
         return left if len(left) else right
     every = in_order(np.concatenate([left, right]))

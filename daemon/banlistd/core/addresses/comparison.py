@@ -1,10 +1,10 @@
 """What one content has and another has not, as entries that a person can read."""
 
-import ipaddress
 from dataclasses import dataclass
 
 from banlistd.core.addresses.arrays import missing_from, without
 from banlistd.core.addresses.sets import FAMILIES, AddressSet, subtract, to_text
+from banlistd.core.addresses.text import range_text
 
 SHOWN = 10
 """Entries of a sample: enough to see what kind of addresses they are, few enough for a terminal."""
@@ -42,14 +42,7 @@ def sample(addresses: AddressSet, most: int = SHOWN) -> tuple[str, ...]:
     for family in FAMILIES:
         nets = addresses.nets(family)
         for first, last in zip(nets.first[:most], nets.last[:most], strict=True):
-            texts.append(text_of(to_text(family, first), to_text(family, last)))
+            texts.append(range_text(family, first, last))
     for family in FAMILIES:
         texts += [to_text(family, host) for host in addresses.hosts(family)[:most]]
     return tuple(texts[:most])
-
-
-def text_of(first: str, last: str) -> str:
-    """A range as a network where it is one, else with both its ends."""
-    blocks = ipaddress.summarize_address_range(ipaddress.ip_address(first), ipaddress.ip_address(last))
-    only, another = next(blocks), next(blocks, None)
-    return str(only) if another is None else f"{first} - {last}"

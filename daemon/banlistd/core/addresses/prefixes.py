@@ -113,7 +113,7 @@ def _trailing_zeros(words: Words) -> NDArray[np.int64]:
 
 
 def _bit_length(words: Words) -> NDArray[np.int64]:
-    """0 for zero. By halves, which a float holds exactly."""
+    """0 for zero. By halves, which a float represents exactly."""
     high, low = words >> np.uint64(_HALF), words & np.uint64(2**_HALF - 1)
     exponents = np.frexp(np.where(high != 0, high, low).astype(np.float64))[1].astype(np.int64)
     return np.where(high != 0, exponents + _HALF, exponents)

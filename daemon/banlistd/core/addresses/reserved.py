@@ -1,7 +1,7 @@
 """Address space in which one's own traffic lives, and which therefore no list may ban.
 
 From IANA's special-purpose registries (RFC 6890 and its updates). Documentation networks (RFC 5737, RFC 3849) are left to the
-lists: nobody can be locked out by them. Space that is only unallocated is, too: bogon lists exist for it.
+lists: they cannot lock anyone out. Space that is only unallocated is, too: bogon lists exist for it.
 """
 
 import ipaddress

@@ -7,7 +7,8 @@ from typing import Any
 
 from banlistd.core.config import values
 from banlistd.core.config.problems import Spot
-from banlistd.core.config.values import Unfit, among, shown
+from banlistd.core.config.values import Unfit, among
+from banlistd.core.printing import shown
 from banlistd.formats import Format, FormatType
 
 KEYS: Mapping[FormatType, tuple[str, ...]] = {kind: kind.kind.keys for kind in FormatType if kind.kind.keys}

@@ -6,8 +6,9 @@ YAML 1.1's `no` comes here as the text that it was: it is Norway.
 import re
 from pathlib import Path
 
-from banlistd.core.config.values import Unfit, closest, shown
+from banlistd.core.config.values import Unfit, closest
 from banlistd.core.geo.countries import COUNTRIES, KOSOVO, MEANT
+from banlistd.core.printing import shown
 
 # What geoipupdate and Debian's tor-geoipdb install. What is not there is passed over.
 DATABASES = tuple(

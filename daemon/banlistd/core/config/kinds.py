@@ -11,7 +11,8 @@ from banlistd.core.config import geo, values
 from banlistd.core.config.format import FORMAT_SCHEMA, read_format
 from banlistd.core.config.keys import Section, ValueKind, keys_of, mapping_at, read_section, scalar_at
 from banlistd.core.config.problems import Spot
-from banlistd.core.config.values import Unfit, among, duration_within, shown
+from banlistd.core.config.values import Unfit, among, duration_within
+from banlistd.core.printing import shown
 from banlistd.formats import Format
 from banlistd.model import MANUAL, Action, Direction, Ownership
 

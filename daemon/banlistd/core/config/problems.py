@@ -3,7 +3,8 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from banlistd.core.config.values import Unfit, among, closest, printable
+from banlistd.core.config.values import Unfit, among, closest
+from banlistd.core.printing import printable
 
 Place = tuple[str | int, ...]
 """The way from a file's root to a value: keys of mappings, indices of lists (from 0)."""

@@ -15,6 +15,7 @@ from typing import TypeVar
 from urllib.parse import urlsplit
 
 from banlistd.core.credentials import is_credential_name
+from banlistd.core.printing import shown
 from banlistd.model import MANUAL
 
 Address = IPv4Address | IPv6Address
@@ -30,23 +31,13 @@ class Unfit(ValueError):  # noqa: N818 - it is the verdict on a value; errors.py
         self.hint = hint
 
 
-# Long enough to recognise a value, short enough for one line of the journal.
-_SHOWN = 60
-
-
-def shown(text: str) -> str:
-    """A value in quotes: cut, and with every character that a terminal would act on escaped."""
-    cut = text if len(text) <= _SHOWN else text[: _SHOWN - 3] + "..."
-    return '"' + printable(cut) + '"'
-
-
-def printable(text: str) -> str:
-    return "".join(c if c.isprintable() else c.encode("unicode_escape", "surrogatepass").decode("ascii") for c in text)
+# Characters of a mistyped word that are compared; a longer one is no near miss.
+_LONGEST_WORD = 60
 
 
 def closest(word: str, known: Iterable[str]) -> str:
     """The known word that was probably meant, or an empty string."""
-    return next(iter(get_close_matches(word[:_SHOWN].lower(), list(known), n=1, cutoff=0.6)), "")
+    return next(iter(get_close_matches(word[:_LONGEST_WORD].lower(), list(known), n=1, cutoff=0.6)), "")
 
 
 def among(words: Iterable[str]) -> str:

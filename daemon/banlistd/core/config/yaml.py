@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 import yaml
 
 from banlistd.core.config.problems import Document, Place, Problem, key_of
-from banlistd.core.config.values import printable, shown
+from banlistd.core.printing import printable, shown
 
 # The largest file: 20,000 sources need less.
 LARGEST_FILE = 4 * 2**20

@@ -17,7 +17,7 @@ _SLICE = 65_536
 # bgzip, which makes the smallest ones, cuts that into a thousand.
 _MOST_MEMBERS = 1000
 _MOST_STREAM_MEMBERS = 10_000
-# A bomb shall not fill the cap first: gzip reaches 1030:1; xz and zstd reach 7,000:1, and keep a copy of what they gave last,
+# A bomb must not fill the cap first: gzip reaches 1030:1; xz and zstd reach 7,000:1, and keep a copy of what they gave last,
 # up to 128 MiB. Real lists reach 28:1 (measured).
 _BEST_RATIO = 250
 _UNSUSPICIOUS = 16 * 2**20
@@ -203,7 +203,7 @@ def _chosen_member(archive: zipfile.ZipFile) -> zipfile.ZipInfo:
         if not member.is_dir() and not member.filename.rpartition("/")[2].lower().startswith("readme")
     ]
     if not lists:
-        raise FetchError("the zip archive holds no list")
+        raise FetchError("the zip archive has no list in it")
     member = max(lists, key=lambda each: each.file_size)
     if member.flag_bits & 1:
         raise FetchError("the zip archive is encrypted")

@@ -4,7 +4,8 @@ import ipaddress
 from collections.abc import Sequence
 from urllib.parse import urljoin, urlsplit, urlunsplit
 
-from banlistd.core.credentials import quoted, shown_url
+from banlistd.core.credentials import shown_url
+from banlistd.core.printing import quoted
 from banlistd.errors import FetchError
 
 MOST_REDIRECTS = 5

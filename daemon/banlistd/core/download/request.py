@@ -6,8 +6,9 @@ from dataclasses import dataclass, replace
 from urllib.parse import unquote, urlsplit, urlunsplit
 
 from banlistd.core.config.model import Source
-from banlistd.core.credentials import credential_names, fill, fill_url, quoted, shown_url
+from banlistd.core.credentials import credential_names, fill, fill_url, shown_url
 from banlistd.core.download.redirects import next_url, same_origin
+from banlistd.core.printing import quoted
 from banlistd.errors import FetchError
 from banlistd.model import Validators
 
@@ -49,13 +50,13 @@ def request_for(source: Source, validators: Validators, secrets: Mapping[str, st
     for name, value in source.headers.items():
         headers[name] = fill(value, secrets)
         if not headers[name].isprintable():
-            raise FetchError(f"the header {quoted(name)} would hold characters that no header may hold")
+            raise FetchError(f"the header {quoted(name)} would have characters that no header may have")
     guarded = {name.lower() for name, value in source.headers.items() if credential_names(value)}
     return Request(url, headers, _OF_ONE_ORIGIN | guarded, source.max_bytes, is_conditional=bool(conditions))
 
 
 def usable_validator(value: str) -> str:
-    """A validator as a server gave it, or nothing for one that neither a header nor the database should hold."""
+    """A validator as a server gave it, or nothing for one that belongs neither in a header nor in the database."""
     return value if len(value) <= _LONGEST_VALIDATOR and value.isascii() and value.isprintable() else ""
 
 

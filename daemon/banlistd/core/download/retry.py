@@ -11,7 +11,7 @@ CEILING = 30.0
 # RFC 9110 15.5.9 and 15.6, RFC 6585 4, RFC 8470 5.2: the same request may well succeed later.
 PASSING_STATUSES = frozenset({408, 425, 429, 500, 502, 503, 504})
 
-# Nobody is silenced for more than a day by one header, however large its number.
+# One header delays a source by a day at most, however large its number.
 LONGEST_RETRY_AFTER = 86_400.0
 
 _SECONDS = re.compile(r"[0-9]{1,12}")

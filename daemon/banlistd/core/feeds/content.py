@@ -1,15 +1,16 @@
-"""One content of one source, as the firewall shall hold it."""
+"""One content of one source, as it belongs in the firewall."""
 
 from dataclasses import dataclass, field
 
+from banlistd.core.addresses.canonical import hash_of
 from banlistd.core.addresses.comparison import added_history
-from banlistd.core.addresses.sets import AddressSet, hash_of
+from banlistd.core.addresses.sets import AddressSet
 from banlistd.model import ContentHash, PolicyHash, SourceId
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Content:
-    """What one source is to hold in the firewall. `adopted`: read back from it, for want of the snapshot."""
+    """The desired content of one source. `adopted`: recovered from the firewall because the snapshot is missing."""
 
     source_id: SourceId
     content_hash: ContentHash

@@ -13,7 +13,7 @@ from banlistd.model import ContentHash, Refusal
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Reading:
-    """One content: its address set, and how many lines held no address.
+    """One content: its address set, and how many lines had no address.
 
     `trailer`: whether the body ends in a line that counts its entries, None where that is not known.
     """
@@ -28,7 +28,7 @@ class Reading:
 def evaluate(source: Source, parsed: ParsedList, before: Content | None, *, had_trailer: bool = False) -> Reading:
     """Guard a list. `before`: the last good content; `had_trailer` says whether that list ended in a count of its entries."""
     content_hash = parsed.addresses.content_hash()
-    # What the firewall holds already needs no guard: it was good, or approved. Nothing at all is no content, though.
+    # Content that is in the firewall already needs no guard: it was good, or approved. Nothing at all is no content, though.
     known = before is not None and parsed.entries and before.content_hash == content_hash
     last_good = before.addresses if before is not None else None
     refusal = None if known else refuse(source, parsed, last_good, had_trailer=had_trailer)
@@ -37,8 +37,8 @@ def evaluate(source: Source, parsed: ParsedList, before: Content | None, *, had_
 
 
 def recipe_of(source: Source) -> str:
-    """Stands for where a source's bytes come from and how they are read."""
+    """A key of where a source's bytes come from and how they are read."""
     place: tuple[object, ...] = (source.url, str(source.path), source.format)
-    # Only where there is one: what was polled before there were any shall not look as if it had moved.
+    # Only where there is one: what was polled before there were any must not look as if it had moved.
     place += (source.block,) if source.block else ()
     return hashlib.sha256(repr(place).encode()).hexdigest()[:16]

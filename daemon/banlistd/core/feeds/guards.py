@@ -34,7 +34,7 @@ NOTABLE = 2**20
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Extent:
-    """How much a list holds, without what may never be banned anyway.
+    """The size of a list, without what may never be banned anyway.
 
     `addresses4`: of IPv4. `shares`: of all IPv4, and of IPv6's global unicast space 2000::/3 (RFC 4291, IANA). `widest`: first
     and last address of the widest stretch, merged, so that two halves are as wide as the whole.
@@ -187,7 +187,7 @@ def _shrunk(one: Candidate) -> str:
 
 
 def share_in_words(addresses: AddressSet) -> str:
-    """How much of the address space a content holds, without what may never be banned anyway."""
+    """How much of the address space a content covers, without what may never be banned anyway."""
     shares = Extent.of(addresses).shares
     return f"{_percent(shares[Family.IPV4])} of the IPv4 space, {_percent(shares[Family.IPV6])} of the IPv6 space"
 

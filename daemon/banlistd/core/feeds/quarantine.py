@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass, field
 
-from banlistd.core.addresses.sets import AddressSet, hash_of
+from banlistd.core.addresses.canonical import hash_of
+from banlistd.core.addresses.sets import AddressSet
 from banlistd.core.config.model import Guards, Source
 from banlistd.core.feeds.evaluate import Reading
 from banlistd.core.feeds.guards import SHRUNK

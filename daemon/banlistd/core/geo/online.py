@@ -41,7 +41,7 @@ def body_of(family: Family, addresses: Sequence[int]) -> bytes:
 
 
 def located_of(body: bytes, family: Family, addresses: Sequence[int]) -> Sequence[Located]:
-    """What the answer says of each address; it holds for that address alone. Raises ValueError."""
+    """What the answer says of each address; it is valid for that address alone. Raises ValueError."""
     try:
         records = json.loads(body)
     except RecursionError as exc:

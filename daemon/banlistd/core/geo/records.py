@@ -62,7 +62,7 @@ def _text(value: object) -> str:
 
 
 def _number(value: object) -> tuple[int | None, str]:
-    """Of 64496, "64496", "AS64496" or "AS64496 Example Network". 0 is nobody (RFC 7607)."""
+    """Of 64496, "64496", "AS64496" or "AS64496 Example Network". 0 is reserved (RFC 7607)."""
     if isinstance(value, int):
         return (value, "") if 0 < value <= _MOST_ASN else (None, "")
     match = _ASN.fullmatch(value[:_LONGEST]) if isinstance(value, str) else None

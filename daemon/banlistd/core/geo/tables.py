@@ -27,7 +27,7 @@ from banlistd.core.geo.types import By, GeoEntry, Located, Origin
 from banlistd.model import Family
 
 Codes = NDArray[np.uint32]
-"""Shape (n,). What stands for a country (`number_of`) or an autonomous system (its number); 0 is not known."""
+"""Shape (n,). The code of a country (`number_of`) or an autonomous system (its number); 0 is not known."""
 
 _LETTERS = 2
 
@@ -66,7 +66,7 @@ class Layer:
         return len(self.first)
 
     def codes_of(self, addresses: Addresses) -> Codes:
-        """The code of each address; 0 where no range holds it."""
+        """The code of each address; 0 where it is in no range."""
         if not len(self):
             return np.zeros(len(addresses), dtype=np.uint32)
         at = np.searchsorted(self.first, addresses, side="right")
@@ -122,7 +122,7 @@ def _overlay(upper: Layer, lower: Layer) -> Layer:
 
 
 def located_in(layer: Layer, addresses: Sequence[int]) -> list[Located]:
-    """Of each address its country, and the range that has it; for one that nobody has, the gap that it is in."""
+    """Of each address its country, and the range that has it; for one in no range, the gap that it is in."""
     at = np.searchsorted(layer.first, from_numbers(layer.family, addresses), side="right") - 1
     known: dict[int, tuple[Located, Located]] = {}
     return [
@@ -206,7 +206,7 @@ def code_of(origin: Origin, by: By) -> tuple[int, str]:
 
 @dataclass(frozen=True, slots=True)
 class Tally:
-    """How many bans, and how many IPv4 addresses in them, fall to one code. 0: to nobody known."""
+    """How many bans, and how many IPv4 addresses in them, fall to one code. 0: unknown."""
 
     code: int
     bans: int

@@ -1,6 +1,6 @@
 """The CSV of Debian's tor-geoipdb (/usr/share/tor/geoip and geoip6) -> a table of countries. Pure.
 
-Lines of `first,last,CC`, inclusive; IPv4 as decimal numbers, IPv6 as text; comments begin with "#"; ?? is nobody known.
+Lines of `first,last,CC`, inclusive; IPv4 as decimal numbers, IPv6 as text; comments begin with "#"; ?? is an unknown country.
 """
 
 import socket
@@ -24,7 +24,7 @@ def table_of(body: bytes) -> GeoTable:
     """Raises ValueError for what is not such a file."""
     lines = _without_comments(body)
     if not lines:
-        raise ValueError("it holds no range")
+        raise ValueError("it has no range")
     layer = _layer(lines)
     return GeoTable({family: layer if layer.family is family else Layer.none(family) for family in FAMILIES})
 
@@ -75,7 +75,7 @@ def _is_letter(octet: Codes) -> NDArray[np.bool_]:
 def _four(lines: bytes, count: int) -> tuple[Addresses, Addresses]:
     text = lines.translate(_BLANKS)
     if text.translate(None, b"0123456789, "):
-        raise ValueError("a line of IPv4 holds more than numbers and a country")
+        raise ValueError("a line of IPv4 has more than numbers and a country")
     try:
         numbers = np.array(text.replace(b",", b" ").split(), dtype="S10").astype(np.int64)
     except (ValueError, OverflowError) as exc:

@@ -61,7 +61,7 @@ class Located:
     origin: Origin = Origin()
 
     def filled(self, other: "Located") -> "Located":
-        """What both say of an address that is in both networks: it holds where they overlap."""
+        """What both say of an address that is in both networks: it is valid where they overlap."""
         return Located(self.family, max(self.first, other.first), min(self.last, other.last), self.origin.filled(other.origin))
 
 
@@ -78,7 +78,7 @@ class GeoEntry:
 
 @dataclass(frozen=True, slots=True)
 class GeoNegEntry:
-    """A network that nobody who was asked knows; it is asked for again after `expires_at`."""
+    """A network that no resolver knows; it is asked for again after `expires_at`."""
 
     family: Family
     first: int

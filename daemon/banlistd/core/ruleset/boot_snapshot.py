@@ -1,4 +1,4 @@
-"""What a restore at boot stands on, as text: no configuration is read for it, so none can be wrong."""
+"""The snapshot that the boot restore reads, as text: it needs no configuration, so a broken one cannot stop it."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -7,7 +7,7 @@ from typing import Any
 
 from banlistd.backends import BackendName
 from banlistd.core.addresses.sets import FAMILIES, AddressSet, Ranges
-from banlistd.core.ruleset.policy import Policy, as_set
+from banlistd.core.ruleset.policy import Policy
 from banlistd.model import (
     Action,
     Direction,
@@ -25,7 +25,7 @@ _VERSION = 1
 
 @dataclass(frozen=True, slots=True, eq=False)
 class BootSnapshot:
-    """The policy that was in force last, what was protected then, and the backend that held the bans."""
+    """The policy that was in force last, what was protected then, and the backend that had the bans."""
 
     backend: BackendName
     owner: Ownership
@@ -43,8 +43,8 @@ def encode(boot_snapshot: BootSnapshot) -> str:
             "ownership": boot_snapshot.owner,
             "hash": policy.hash,
             "roster": [(owner.mark, owner.source_id, owner.action, owner.direction) for owner in policy.sources],
-            "allowed": as_set(policy.allowed).encode().hex(),
-            "barred": as_set(policy.never_banned).encode().hex(),
+            "allowed": AddressSet.of_ranges(policy.allowed).encode().hex(),
+            "barred": AddressSet.of_ranges(policy.never_banned).encode().hex(),
             "protected": [(item.family, item.first, item.last, item.reason) for item in boot_snapshot.protected],
         }
     )

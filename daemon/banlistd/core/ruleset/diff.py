@@ -1,4 +1,4 @@
-"""From what stands to what shall stand: a Change, which a person can read and a backend can carry out."""
+"""The difference between present and desired state: a Change that a person can read and a backend can carry out. Pure."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -6,16 +6,17 @@ from typing import Self
 
 import numpy as np
 
-from banlistd.core.addresses.sets import FAMILIES, Ranges, to_text
+from banlistd.core.addresses.sets import FAMILIES, Ranges
+from banlistd.core.addresses.text import range_text
 from banlistd.core.ruleset.state import SOUND, FirewallState, MapEntries, MapId, Verification
 from banlistd.model import Family, Mark, Marker, SourceId, SourceSlot
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class MapChange:
-    """One map: `remove` goes, `add` comes, and then it holds `whole`.
+    """One map: `remove` goes, `add` comes; the result is `whole`.
 
-    `replace`: what it held is not known, so empty it first; then `add` is `whole`.
+    `replace`: its content is not known, so empty it first; then `add` is `whole`.
     """
 
     map: MapId
@@ -27,10 +28,10 @@ class MapChange:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Change:
-    """One transaction, as a value. `reshape`: tables, chains and rules are to be written for `roster`.
+    """One transaction, as a value. `reshape`: tables, chains and rules are to be written for `sources`.
 
     `allowed`: the networks that pass before any ban, or None where they stay as they are. `markers` are written,
-    markers of the marks in `retired` are removed. `replace`: nothing is known of what stands; start from nothing.
+    markers of the marks in `retired` are removed. `replace`: the present state is unknown; start from nothing.
     """
 
     sources: tuple[SourceSlot, ...]
@@ -62,26 +63,25 @@ class Change:
             removed += np.bincount(change.remove.mark[change.remove.mark < size], minlength=size)[:size]
         return {owner.source_id: (int(added[owner.mark]), int(removed[owner.mark])) for owner in self.sources}
 
-    def describe(self, most: int = 10) -> list[str]:
+    def describe(self, limit: int = 10) -> list[str]:
         """The change for a person: a line for each kind of thing that would happen."""
         lines = ["write tables, chains and rules"] if self.reshape else []
         lines += [f"forget the source with mark {mark}" for mark in self.retired]
         for change in self.maps:
             verb = "replace all of" if change.replace else "change"
             lines.append(f"{verb} {change.map.name}: +{len(change.add)} -{len(change.remove)}, then {len(change.whole)}")
-            lines += _sample("+", change.add, most) + _sample("-", change.remove, most)
+            lines += _sample("+", change.add, limit) + _sample("-", change.remove, limit)
         if self.allowed is not None:
             lines.append(f"let pass {sum(len(ranges) for ranges in self.allowed.values())} allowed ranges")
         lines += [f"mark {marker.source_id} as {marker.content_hash[:12]}" for marker in self.markers]
         return lines
 
 
-def _sample(sign: str, map_entries: MapEntries, most: int) -> list[str]:
+def _sample(sign: str, map_entries: MapEntries, limit: int) -> list[str]:
     lines = []
-    for first, last in zip(map_entries.first[:most], map_entries.last[:most], strict=True):
-        text = to_text(map_entries.family, first)
-        lines.append(f"  {sign} {text}" if first == last else f"  {sign} {text} - {to_text(map_entries.family, last)}")
-    return lines if len(map_entries) <= most else [*lines, f"  {sign} ... and {len(map_entries) - most} more"]
+    for first, last in zip(map_entries.first[:limit], map_entries.last[:limit], strict=True):
+        lines.append(f"  {sign} {range_text(map_entries.family, first, last)}")
+    return lines if len(map_entries) <= limit else [*lines, f"  {sign} ... and {len(map_entries) - limit} more"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -105,7 +105,7 @@ def difference(
     verdict: Verification = SOUND,
     moves: Mapping[MapId, Move] | None = None,
 ) -> Change:
-    """The Change from what stands to what shall stand. `present` None: unknown, so all is written anew.
+    """The Change from the present to the desired state. `present` None: unknown, so all is written anew.
 
     `moves`: those from `present` to `desired` where they are known already (`revision`); maps that it does not name are alike.
     """
@@ -150,7 +150,7 @@ def _all_anew(desired: FirewallState) -> tuple[MapChange, ...]:
 
 
 def move_between(current: MapEntries, wanted: MapEntries) -> Move:
-    """What `wanted` has more is added, what `held` has more is removed."""
+    """Elements of `wanted` alone are added, elements of `current` alone are removed."""
     if current is wanted:
         return Move.none(current.family)
     if np.array_equal(current.first, wanted.first) and np.array_equal(current.last, wanted.last):

@@ -1,7 +1,7 @@
-"""A plan made anew only where something has changed: what an update costs follows its size, not that of what stands beside it.
+"""A plan made anew only where something has changed: an update costs as much as its own size, whatever the size of the ruleset.
 
-An address is owned whatever other addresses are (`planning`). So it is enough to plan what each source holds within the changed
-region, and to put that in the place of the elements that stood there; a test holds it equal to the whole plan.
+An address is owned whatever other addresses are (`planning`). So it is enough to plan the content of each source within the
+changed region, and to replace the elements there; a test proves it equal to the whole plan.
 """
 
 from collections.abc import Mapping, Sequence
@@ -46,7 +46,7 @@ class Basis:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Region:
-    """Where two bases of one roster differ, in one family: in single addresses alone (`points`), or in whole ranges."""
+    """Where two bases with the same sources differ, in one family: in single addresses alone (`points`), or in whole ranges."""
 
     points: Addresses
     ranges: Ranges
@@ -81,7 +81,7 @@ def planned(current: FirewallState, was: Basis, basis: Basis, markers: Sequence[
 
 
 def region_between(family: Family, was: Basis, basis: Basis) -> Region:
-    """Where the same roster may own something else."""
+    """Where the same sources may own something else."""
     points, ranges = [], [_differing(was.never_banned[family], basis.never_banned[family])]
     for source_id in {**was.contents, **basis.contents}:
         old, new = was.contents.get(source_id, _NOTHING), basis.contents.get(source_id, _NOTHING)
@@ -96,7 +96,7 @@ _NOTHING = AddressSet.none()
 
 
 def _differing(left: Ranges, right: Ranges) -> Ranges:
-    """What only one of the two holds."""
+    """The addresses that are in one of the two only."""
     if left is right:
         return Ranges.none(left.family)
     only_left, only_right = subtract(left, right), subtract(right, left)
@@ -119,7 +119,7 @@ def revise(
 def _replanned(
     direction: Direction, family: Family, current: FirewallState, basis: Basis, region: Region
 ) -> Mapping[MapId, tuple[Ranges, MapEntries]]:
-    """For each map that may differ the part of the address space in question, and the elements that shall be there."""
+    """For each map that may differ the part of the address space in question, and the elements wanted there."""
     hooks = {hook for hooks in LANES[direction].values() for hook in hooks}
     maps = {
         map_id: map_entries
@@ -165,7 +165,7 @@ def _overlapping(map_entries: MapEntries, ranges: Ranges) -> NDArray[np.int64]:
 
 
 def _part_of(content: AddressSet, part: Ranges) -> AddressSet:
-    """What a content holds of a part of one family's space."""
+    """The addresses of a content in a part of one family's space."""
     family = part.family
     hosts, nets = within(content.hosts(family), part.first, part.last), intersection(part, content.nets(family))
     if family is Family.IPV4:
@@ -174,13 +174,13 @@ def _part_of(content: AddressSet, part: Ranges) -> AddressSet:
 
 
 def _spliced(map_entries: MapEntries, part: Ranges, wanted: MapEntries) -> tuple[MapEntries, Move]:
-    """A map of which one part shall be as `wanted`; that part holds elements of it whole or not at all."""
+    """A map with one part replaced by `wanted`; no element crosses the border of that part."""
     places = _overlapping(map_entries, part)
-    standing = map_entries.where(places)
-    move = move_between(standing, wanted)
+    present = map_entries.where(places)
+    move = move_between(present, wanted)
     if not len(move):
         return map_entries, move
-    gone = places[standing.first.searchsorted(move.remove.first)]
+    gone = places[present.first.searchsorted(move.remove.first)]
     come = map_entries.first.searchsorted(move.add.first)
     if map_entries.last is map_entries.first:
         first, mark = _exchanged((map_entries.first, map_entries.mark), gone, come, (move.add.first, move.add.mark))
@@ -192,7 +192,7 @@ def _spliced(map_entries: MapEntries, part: Ranges, wanted: MapEntries) -> tuple
 def _exchanged(
     columns: Sequence[NDArray[Any]], gone: NDArray[np.int64], come: NDArray[np.int64], added: Sequence[NDArray[Any]]
 ) -> list[NDArray[Any]]:
-    """Columns of one length without their elements at `gone`, and with `added` before those that stood at `come`."""
+    """Columns of one length without their elements at `gone`, and with `added` before those at `come`."""
     count = len(columns[0])
     exchanged = [np.empty(count - len(gone) + len(come), dtype=column.dtype) for column in columns]
     starts = range(0, count + 1, _BLOCK)

@@ -1,6 +1,6 @@
-"""What the firewall shall hold. Pure: contents and policy in, a Holding out.
+"""The desired state of the firewall. Pure: contents and policy in, a FirewallState out.
 
-Ownership: an address belongs to the first source in order that holds it; sources that block come before those that only
+Ownership: an address belongs to the first source in order that lists it; sources that block come before those that only
 watch. The firewall looks single addresses up before networks, so a single address needs no hole in the network around it.
 """
 
@@ -21,9 +21,9 @@ def plan(
     never_banned: Mapping[Family, Ranges],
     markers: Sequence[Marker],
 ) -> FirewallState:
-    """What the firewall shall hold.
+    """The desired state of the firewall.
 
-    `roster`: the enabled sources in order. `contents`: what each holds; a source without content holds nothing.
+    `sources`: the enabled ones in order. `contents`: the addresses of each; a source without content has none.
     `allowed`: what the administrator lets pass. `barred`: what must never be banned (allowed, reserved, protected).
     """
     map_entries: dict[MapId, MapEntries] = {}

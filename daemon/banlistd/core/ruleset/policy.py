@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from banlistd.core.addresses.reserved import reserved_ranges
-from banlistd.core.addresses.sets import AddressSet, Ranges, no_addresses
+from banlistd.core.addresses.sets import AddressSet, Ranges
 from banlistd.core.ruleset.protection import union_by_family, with_forms
 from banlistd.model import MANUAL, Action, Direction, Family, Mark, PolicyHash, SourceId, SourceSlot
 
@@ -19,10 +19,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Policy:
-    """What holds for all sources together. `roster`: the enabled ones, in order.
+    """The rules for all sources together. `sources`: the enabled ones, in order.
 
     `barred`: allowed and reserved, also where IPv6 addresses embed them. `urls`: whose hosts are to stay within reach; they
-    are not in the hash, because only what they stand for at a moment, and only where a list holds it, changes a ban.
+    are not in the hash, because a ban changes only with the addresses they have at a moment, and only where a list has them.
     """
 
     sources: tuple[SourceSlot, ...]
@@ -64,11 +64,5 @@ def _hash(
     owners = [(owner.mark, owner.source_id, owner.action, owner.direction) for owner in sources]
     digest.update(json.dumps([owners, guards]).encode())
     for ranges in (allowed, never_banned):
-        digest.update(as_set(ranges).encode())
+        digest.update(AddressSet.of_ranges(ranges).encode())
     return PolicyHash(digest.hexdigest()[:16])
-
-
-def as_set(ranges: Mapping[Family, Ranges]) -> AddressSet:
-    """Ranges of both families as one set, which can be encoded."""
-    v4, v6 = Family.IPV4, Family.IPV6
-    return AddressSet(no_addresses(v4), ranges[v4], no_addresses(v6), ranges[v6])

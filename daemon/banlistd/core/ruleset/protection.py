@@ -1,4 +1,4 @@
-"""Nobody is locked out: what must never be banned, every form in which it may stand in a list, and whom that touches. Pure."""
+"""Lock-out protection: addresses never to ban, every form a list may write them in, and the lists they are in. Pure."""
 
 import hashlib
 from collections.abc import Mapping, Sequence
@@ -17,10 +17,10 @@ from banlistd.core.addresses.sets import (
     no_addresses,
     subtract,
     to_number,
-    to_text,
     union_of,
 )
-from banlistd.model import Family, PolicyHash, Protected, SourceId
+from banlistd.core.addresses.text import span_text
+from banlistd.model import Family, PolicyHash, Protected, SourceId, Span
 
 # Where an IPv6 address carries an IPv4 address: the bits above it, and how many bits lie below it.
 # Teredo (RFC 4380) is not here: it carries a client's address in its last bits, below a port, so it is no range.
@@ -37,13 +37,10 @@ _ALSO_IPV4 = ("IPv4-mapped, ::ffff:0:0/96 (RFC 4291)", "6to4, 2002::/16 (RFC 305
 
 _V4_SPACE = 2**32 - 1
 
-ProtectedSpan = tuple[Family, int, int]
-"""A family and two addresses as integers, both inclusive."""
-
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """A protected range that `sources` hold, wholly or in part. `carved`: nothing else (allowed, reserved) keeps it free."""
+    """A protected range that `sources` list, wholly or in part. `carved`: nothing else (allowed, reserved) keeps it free."""
 
     protected: Protected
     sources: tuple[SourceId, ...]
@@ -69,30 +66,23 @@ class ProtectionExclusions:
         """What markers carry: the policy's own hash while nothing is carved, so that a new address costs no write."""
         if self.is_empty:
             return base
-        v4, v6 = Family.IPV4, Family.IPV6
-        carved = AddressSet(no_addresses(v4), self.ranges[v4], no_addresses(v6), self.ranges[v6])
+        carved = AddressSet.of_ranges(self.ranges)
         return PolicyHash(hashlib.sha256(base.encode() + carved.encode()).hexdigest()[:16])
-
-
-def label(protected: Protected) -> str:
-    """A protected range for a person: `192.0.2.1`, or `192.0.2.0 - 192.0.2.7`."""
-    ends = from_numbers(protected.family, [protected.first, protected.last])
-    return " - ".join(dict.fromkeys(to_text(protected.family, end) for end in ends))
 
 
 def newly_carved(before: Sequence[Hit], after: Sequence[Hit]) -> Sequence[tuple[str, SourceId, str]]:
     """Label, source and reason of each protected range that is carved out of a source now and was not before."""
-    known = {(label(hit.protected), source_id) for hit in before if hit.carved for source_id in hit.sources}
+    known = {(span_text(hit.protected.span), source_id) for hit in before if hit.carved for source_id in hit.sources}
     return [
-        (label(hit.protected), source_id, hit.protected.reason)
+        (span_text(hit.protected.span), source_id, hit.protected.reason)
         for hit in after
         if hit.carved
         for source_id in hit.sources
-        if (label(hit.protected), source_id) not in known
+        if (span_text(hit.protected.span), source_id) not in known
     ]
 
 
-def forms(span: ProtectedSpan) -> tuple[ProtectedSpan, ...]:
+def forms(span: Span) -> tuple[Span, ...]:
     """A range and every other in which the same machines may be written down."""
     family, first, last = span
     if family is Family.IPV4:
@@ -106,7 +96,7 @@ def forms(span: ProtectedSpan) -> tuple[ProtectedSpan, ...]:
     return (span,)
 
 
-def _embedded(first: int, last: int) -> tuple[ProtectedSpan, ...]:
+def _embedded(first: int, last: int) -> tuple[Span, ...]:
     return tuple(
         (Family.IPV6, above | first << below, above | last << below | ((1 << below) - 1))
         for above, below in EMBEDDINGS.values()
@@ -121,7 +111,7 @@ def with_forms(ranges: Mapping[Family, Ranges]) -> Mapping[Family, Ranges]:
     return {Family.IPV4: v4, Family.IPV6: _together(Family.IPV6, (v6, union_of(Family.IPV6, *_columns(Family.IPV6, spans))))}
 
 
-def _columns(family: Family, spans: Sequence[ProtectedSpan]) -> tuple[Addresses, Addresses]:
+def _columns(family: Family, spans: Sequence[Span]) -> tuple[Addresses, Addresses]:
     mine = [span for span in spans if span[0] is family]
     return from_numbers(family, [first for _, first, _ in mine]), from_numbers(family, [last for _, _, last in mine])
 
@@ -129,12 +119,12 @@ def _columns(family: Family, spans: Sequence[ProtectedSpan]) -> tuple[Addresses,
 def carve(
     protected: Sequence[Protected], contents: Mapping[SourceId, AddressSet], never_banned: Mapping[Family, Ranges]
 ) -> ProtectionExclusions:
-    """What of `protected` is in `contents`, in any form; `ranges` leaves out what is `barred` anyway.
+    """What of `protected` is in `contents`, in any form; `ranges` leaves out what is in `never_banned` anyway.
 
     The answer depends on what is touched, not on all that is protected: an address that comes and goes unlisted changes
-    nothing. Costs some microseconds for each source and a little for each hit, whatever the lists hold.
+    nothing. Costs some microseconds for each source and a little for each hit, whatever the size of the lists.
     """
-    spans = [(number, form) for number, item in enumerate(protected) for form in forms((item.family, item.first, item.last))]
+    spans = [(number, form) for number, item in enumerate(protected) for form in forms(item.span)]
     touched: dict[int, list[SourceId]] = {}
     carved: set[int] = set()
     ranges: dict[Family, Ranges] = {}
@@ -158,14 +148,14 @@ def carve(
 
 
 def _overlap(content: AddressSet, family: Family, first: Addresses, last: Addresses) -> np.typing.NDArray[np.bool_]:
-    """For each range whether the content holds anything of it."""
+    """For each range whether any of it is in the content."""
     hosts, nets = content.hosts(family), content.nets(family)
     single = hosts.searchsorted(last, side="right") > hosts.searchsorted(first, side="left")
     return np.asarray(single | (nets.first.searchsorted(last, side="right") > nets.last.searchsorted(first, side="left")))
 
 
 def _within(content: AddressSet, family: Family, ranges: Ranges) -> Ranges:
-    """What the content holds of ranges."""
+    """The part of ranges that is in the content."""
     hosts = content.hosts(family)
     among = [
         hosts[hosts.searchsorted(first, side="left") : hosts.searchsorted(last, side="right")]

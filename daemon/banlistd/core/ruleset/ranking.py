@@ -18,7 +18,7 @@ _MARKS = 2**16
 
 @dataclass(frozen=True, slots=True)
 class Rank:
-    """One line. `key`: `NO`, `AS64496`, the id of a source, or empty for what nobody knows. `addresses`: of IPv4."""
+    """One line. `key`: `NO`, `AS64496`, the id of a source, or empty for what is unknown. `addresses`: of IPv4."""
 
     key: str
     name: str
@@ -62,7 +62,7 @@ def count(state: FirewallState) -> int:
 
 
 def _bans(state: FirewallState) -> Sequence[tuple[Family, Addresses, Addresses, NDArray[np.uint16]]]:
-    """What blocks. What looks in both directions stands in two maps, and counts in the first."""
+    """What blocks. An entry for both directions is in two maps, and counts in the first."""
     first_lane: Mapping[int, object] = {int(owner.mark): lanes_of(owner)[0] for owner in state.sources if owner.action.blocks}
     parts = []
     for map_id, map_entries in state.map_entries.items():

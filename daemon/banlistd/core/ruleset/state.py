@@ -1,4 +1,4 @@
-"""What the firewall holds, as a value: maps, their elements with an owner each, what is allowed, markers."""
+"""The state of the firewall, as a value: maps, their elements with an owner each, what is allowed, markers."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -89,14 +89,14 @@ class MapEntries:
         return MapEntries(self.family, first, first if self.last is self.first else self.last[chosen], self.mark[chosen])
 
     def owner_of(self, address: Addresses) -> Mark | None:
-        """The mark of the element that holds an address (an array of one), or None."""
+        """The mark of the element that contains an address (an array of one), or None."""
         at = int(np.searchsorted(self.first, address, side="right")[0]) - 1
         return Mark(int(self.mark[at])) if at >= 0 and bool(address[0] <= self.last[at]) else None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FirewallState:
-    """All that the firewall holds, or shall hold. `owned` has a key for each of `maps_of(roster)`."""
+    """The present or desired state of the firewall. `map_entries` has a key for each of `maps_of(sources)`."""
 
     sources: tuple[SourceSlot, ...]
     map_entries: Mapping[MapId, MapEntries]
@@ -109,7 +109,7 @@ class FirewallState:
 
 @dataclass(frozen=True, slots=True)
 class Verification:
-    """What a look at the kernel found wrong. Nothing wrong: it holds what we think."""
+    """What a look at the kernel found wrong. Nothing wrong: the kernel has the expected state."""
 
     structure: bool = False
     maps: frozenset[MapId] = frozenset()
@@ -124,7 +124,7 @@ SOUND = Verification()
 
 
 def contents_of(maps: Mapping[MapId, MapEntries]) -> Mapping[Mark, AddressSet]:
-    """What each owner holds, as a content: planned again under the same policy, it leads to the same maps.
+    """The addresses of each source, as a content: planned again under the same policy, it leads to the same maps.
 
     That is why a single address that is left of a network stays one of the networks here, where it is in no normal form.
     """
@@ -138,7 +138,7 @@ def contents_of(maps: Mapping[MapId, MapEntries]) -> Mapping[Mark, AddressSet]:
 
 
 def _parts_of(family: Family, maps: Mapping[MapId, MapEntries]) -> tuple[Addresses, Ranges]:
-    """Each once, in whichever lanes it stands."""
+    """Each once, in whichever hooks it is."""
     hosts, nets = (
         [map_entries for map_id, map_entries in maps.items() if map_id.family is family and map_id.kind is kind]
         for kind in Kind

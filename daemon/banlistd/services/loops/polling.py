@@ -1,6 +1,7 @@
 """A timer for each enabled source, and the import of one source at a time."""
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from functools import partial
 from pathlib import Path
@@ -10,6 +11,8 @@ from banlistd.core.config.model import Source
 from banlistd.model import Outcome, SourceId
 from banlistd.services.loops.faults import FaultRecorder
 from banlistd.services.loops.live_config import LiveConfig
+
+_LOG = logging.getLogger(__name__)
 
 # Imports side by side: enough to wait for slow servers together, few enough that their bodies fit in memory.
 IMPORT_LIMIT = 4
@@ -65,7 +68,7 @@ class PollLoop:
         return sorted(self._errors.keys() & self._live.enabled.keys())
 
     def lock(self, source_id: SourceId) -> asyncio.Lock:
-        """Held during each import of the source."""
+        """Locked during each import of the source."""
         return self._locks.setdefault(source_id, asyncio.Lock())
 
     def start_timers(self) -> None:
@@ -92,6 +95,7 @@ class PollLoop:
 
     async def _turn(self, source: Source) -> bool:
         if await self._scheduler.is_due(source, self._live.config.watched(source)):
+            _LOG.debug("%s: due", source.id)
             await self._import(source)
         return True
 

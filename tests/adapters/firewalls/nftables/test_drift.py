@@ -288,7 +288,8 @@ async def test_what_was_found_sound_is_looked_at_anew_after_a_change_that_was_no
 RENAMED = """
 import sys
 from banlistd.adapters.firewalls.nftables.sets import table_body
-from banlistd.adapters.netlink.socket import NFT_MSG_DELTABLE, NLM_F_ACK, Batch, NetlinkSocket
+from banlistd.adapters.netlink.messages import NFT_MSG_DELTABLE, NLM_F_ACK, Batch
+from banlistd.adapters.netlink.socket import NetlinkSocket
 with open("/proc/self/comm", "w") as comm:
     comm.write("a\\n\\x1b[2Jb")
 batch = Batch(None)

@@ -7,7 +7,8 @@ import pytest
 from adapters.firewalls.contract import ALPHA, BETA, BOTH, COUNTED, DROP, LOGGED, MIXED, addresses, state
 from banlistd.adapters.firewalls.nftables.firewall import NftablesFirewall
 from banlistd.adapters.firewalls.nftables.ownership import OWNED, found, nft_knows_the_flags
-from banlistd.adapters.netlink.socket import NetlinkSocket, text_attribute
+from banlistd.adapters.netlink.messages import text_attribute
+from banlistd.adapters.netlink.socket import NetlinkSocket
 from banlistd.core.ruleset.diff import difference
 from banlistd.errors import FirewallError
 from banlistd.model import Ownership

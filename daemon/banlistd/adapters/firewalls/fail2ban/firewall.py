@@ -1,12 +1,11 @@
 """The firewall of a host that runs fail2ban: a jail of our own, whose action does the banning.
 
-Law: the jail is ours alone, and what it lists decides. A change is the difference between that list and what shall stand. It
+Law: the jail is ours alone, and what it lists decides. A change is the difference between that list and the desired state. It
 is not atomic: a change that is killed leaves a part of it, which the next look finds and completes. What comes is banned before
 what goes is lifted, but for entries in each other's way. Measured (fail2ban 1.0.2): 10,000 to 20,000 bans a second without an
 action, 60 with one that runs nft or iptables.
 """
 
-import asyncio
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -19,14 +18,15 @@ from banlistd.adapters.firewalls.fail2ban.entries import entries_of, entry_span,
 from banlistd.adapters.firewalls.fail2ban.jail import Jail
 from banlistd.adapters.firewalls.fail2ban.record import Record, State
 from banlistd.adapters.firewalls.fail2ban.socket import Fail2banSocket
+from banlistd.adapters.firewalls.threaded import ThreadedFirewall
 from banlistd.core.addresses.sets import AddressSet, from_numbers
 from banlistd.core.ruleset.diff import Change
 from banlistd.core.ruleset.state import FirewallState, Hook, Kind, MapEntries, MapId, Verification, maps_of
 from banlistd.errors import FirewallError
-from banlistd.model import Counter, ExternalChange, Family, Mark, Marker
+from banlistd.model import Counter, Family, Mark, Marker
 
 
-class Fail2banFirewall:
+class Fail2banFirewall(ThreadedFirewall):
     """The Firewall of ports.py, as far as a jail can be one. Blocking work is done in threads.
 
     A jail has no owners: `contents` gives every source everything that is banned. It does not count packets, does not report
@@ -41,47 +41,21 @@ class Fail2banFirewall:
         self._current: FirewallState | None = None
         self._lock = threading.Lock()
 
-    async def markers(self) -> tuple[Marker, ...]:
-        return await asyncio.to_thread(self._markers)
-
-    async def verify(self, expected: FirewallState) -> Verification:
-        """As in ports.py; the jail is read only if its counters are not as they were left."""
-        return await asyncio.to_thread(self._verify, expected)
-
-    async def apply(self, change: Change) -> int:
-        """As in ports.py. It is not all or nothing: after a FirewallError a part of the change may be applied."""
-        return 0 if change.is_empty else await asyncio.to_thread(self._apply, change)
-
-    async def contents(self) -> Mapping[Mark, AddressSet]:
-        return await asyncio.to_thread(self._contents)
-
-    async def wait_for_external_change(self) -> ExternalChange:
-        await asyncio.Event().wait()
-        return ExternalChange()
-
-    async def counters(self) -> Mapping[Mark, Counter]:
-        return {}
-
-    async def teardown(self) -> None:
-        await asyncio.to_thread(self._teardown)
-
-    async def close(self) -> None:
-        return None
-
     def _markers(self) -> tuple[Marker, ...]:
         with self._opened() as jail:
             record = _true_record(jail)
             return record.markers if record else ()
 
-    def _verify(self, expected: FirewallState) -> Verification:
+    def _verify(self, state: FirewallState) -> Verification:
+        # The jail is read only if its counters have changed.
         with self._opened() as jail:
             jail.refuse_expiry()
             jail.check()
             record = _true_record(jail)
-            self._current = expected
+            self._current = state
             if record:
-                return fail2ban_record.verify(record, expected)
-            return Verification(structure=True, maps=_wrong_maps(frozenset(jail.banned()), _banning(expected.map_entries)))
+                return fail2ban_record.verify(record, state)
+            return Verification(structure=True, maps=_wrong_maps(frozenset(jail.banned()), _banning(state.map_entries)))
 
     def _apply(self, change: Change) -> int:
         with self._lock, self._opened() as jail:
@@ -100,7 +74,7 @@ class Fail2banFirewall:
             after = jail.state()
             if after.current != len(wanted):
                 words = f"jail {self._jail} lists {after.current} bans where there should be {len(wanted)}"
-                raise FirewallError(words, "does somebody else ban in it, or lift bans?")
+                raise FirewallError(words, "does another program ban in it, or lift bans?")
             # An action that was repaired in between has lost bans: with the epochs of before, the record says so.
             jail.keep(fail2ban_record.record_of(current, replace(after, epochs=before.epochs)))
             self._current = current
@@ -122,6 +96,12 @@ class Fail2banFirewall:
             jail.unban(jail.banned())
             jail.forget()
 
+    def _counters(self) -> Mapping[Mark, Counter]:
+        return {}
+
+    def _close(self) -> None:
+        return None
+
     @contextmanager
     def _opened(self) -> Iterator[Jail]:
         with Fail2banSocket(self._socket) as wire:
@@ -129,13 +109,13 @@ class Fail2banFirewall:
 
 
 def _following(current: FirewallState | None, change: Change) -> FirewallState:
-    """What stands after a change of what is held."""
+    """The state after a change of the present state."""
     if change.replace:
         current = FirewallState((), {}, {}, ())
     if current is None:
         raise FirewallError("it is not known what the jail holds", "it has to be verified first")
-    told = {item.map: item.whole for item in change.maps}
-    maps = dict(current.map_entries) | told
+    changed = {item.map: item.whole for item in change.maps}
+    maps = dict(current.map_entries) | changed
     gone = {*change.retired, *(marker.mark for marker in change.markers)}
     markers = (*(marker for marker in current.markers if marker.mark not in gone), *change.markers)
     return FirewallState(
@@ -147,7 +127,7 @@ def _following(current: FirewallState | None, change: Change) -> FirewallState:
 
 
 def _true_record(jail: Jail) -> Record | None:
-    """What was left in the jail, if nobody has banned or unbanned there since, and no action lost its bans."""
+    """What was left in the jail, if no other program has banned or unbanned there since, and no action lost its bans."""
     record = jail.record()
     return record if record and record.state == jail.state() else None
 

@@ -10,7 +10,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 
-from banlistd.core.addresses.sets import AddressSet, Ranges, no_addresses
+from banlistd.core.addresses.sets import AddressSet, Ranges
 from banlistd.core.ruleset.state import FirewallState, MapEntries, Verification
 from banlistd.model import ContentHash, Family, Mark, Marker, PolicyHash, SourceId, SourceSlot
 
@@ -94,8 +94,7 @@ def sources_print(sources: tuple[SourceSlot, ...]) -> str:
 
 
 def allowed_print(allowed: Mapping[Family, Ranges]) -> str:
-    v4, v6 = allowed[Family.IPV4], allowed[Family.IPV6]
-    return hashlib.sha256(AddressSet(no_addresses(v4.family), v4, no_addresses(v6.family), v6).encode()).hexdigest()
+    return hashlib.sha256(AddressSet.of_ranges(allowed).encode()).hexdigest()
 
 
 def map_print(map_entries: MapEntries) -> str:

@@ -16,7 +16,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from banlistd.core.config.values import printable
+from banlistd.core.printing import quoted
 from banlistd.errors import FirewallError
 
 # fail2ban/protocol.py, CSPROTO.
@@ -34,7 +34,7 @@ _CHUNK = 1 << 18
 _DEADLINE = 600.0
 
 _CREDENTIALS = struct.Struct("=iII")  # struct ucred of <linux/socket.h>: pid, uid, gid
-_SHOWN = 200
+_LONGEST_TYPE_NAME = 200
 
 # What the unpickler says of bytes that are no pickle, or of a pickle that wants more than is allowed here.
 _UNREADABLE = (
@@ -150,7 +150,7 @@ class _Reader(pickle.Unpickler):
     def find_class(self, module_name: str, global_name: str, /) -> Any:
         if (module_name, global_name) in {("builtins", "str"), ("__builtin__", "str"), ("__builtin__", "unicode")}:
             return _text
-        return type(global_name[:_SHOWN], (_Shell,), {})
+        return type(global_name[:_LONGEST_TYPE_NAME], (_Shell,), {})
 
 
 def _text(value: object = "") -> str:
@@ -161,4 +161,4 @@ def _text(value: object = "") -> str:
 
 
 def _shown(value: object) -> str:
-    return printable(str(value) if isinstance(value, str | _Shell | Exception) else type(value).__name__)[:_SHOWN]
+    return quoted(str(value) if isinstance(value, str | _Shell | Exception) else type(value).__name__)

@@ -24,7 +24,7 @@ from banlistd.adapters.firewalls.ipset.wire import (
     net_order_number,
     setname,
 )
-from banlistd.adapters.netlink.socket import NLA_TYPE_MASK, attribute, nested
+from banlistd.adapters.netlink.messages import NLA_TYPE_MASK, attribute, nested
 from banlistd.core.addresses.arrays import are_among
 from banlistd.core.addresses.prefixes import lasts_of, networks_of
 from banlistd.core.addresses.sets import WIDTHS, Addresses, to_number, union_of

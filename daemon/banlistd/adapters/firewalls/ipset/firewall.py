@@ -2,14 +2,13 @@
 
 `ipset restore` is not used, though sets are what it would make, and `ipset list` and `ipset save` show them. *Measured*: it
 fills 1,000,000 hosts in 2.4 s, of which 0.9 s are its own, and killed in the middle leaves half of a set; netlink fills them
-in 0.5 s, and what one call sends, additions, deletions, swaps, and the record of what stands, cannot be cut in two by any
+in 0.5 s, and what one call sends, additions, deletions, swaps, and the record of the applied state, cannot be cut in two by any
 signal. So 1,000 changed elements of a million are 1,000 elements, and not a million that are swapped.
 
 A change of sources is three steps: sets that are missing, rules, then elements and the record in one call. Rules for new
 sources come first: what is banned and has an owner that no rule knows is dropped.
 """
 
-import asyncio
 import errno
 import random
 import threading
@@ -34,12 +33,13 @@ from banlistd.adapters.firewalls.ipset.wire import (
     Commands,
     IpsetSocket,
 )
+from banlistd.adapters.firewalls.threaded import ThreadedFirewall
 from banlistd.adapters.netlink.socket import NetlinkError
 from banlistd.core.addresses.sets import AddressSet
 from banlistd.core.ruleset.diff import Change
 from banlistd.core.ruleset.state import FirewallState, Verification, contents_of
 from banlistd.errors import FirewallError
-from banlistd.model import Counter, ExternalChange, Family, Mark, Marker
+from banlistd.model import Counter, Family, Mark, Marker
 
 # What the kernel says when a set does not hold what the change believes, or the change is too large for one call.
 _SURPRISES = frozenset({IPSET_ERR_EXIST, IPSET_ERR_HASH_FULL, errno.EMSGSIZE})
@@ -58,7 +58,7 @@ _HINTS: Mapping[int, str] = {
 }
 
 
-class IpsetFirewall:
+class IpsetFirewall(ThreadedFirewall):
     """The Firewall of ports.py. Opens its socket at first use; blocking work is done in threads, one at a time.
 
     `variant`: which iptables of a host that has both, `legacy` or `nft`; empty: the one that the host calls iptables.
@@ -70,32 +70,6 @@ class IpsetFirewall:
         self._digests: Digests | None = None
         # A thread's lock: a coroutine that is cancelled leaves its thread at work.
         self._lock = threading.Lock()
-
-    async def markers(self) -> tuple[Marker, ...]:
-        return await asyncio.to_thread(self._markers)
-
-    async def verify(self, state: FirewallState) -> Verification:
-        return await asyncio.to_thread(self._verify, state)
-
-    async def apply(self, change: Change) -> int:
-        return 0 if change.is_empty else await asyncio.to_thread(self._apply, change)
-
-    async def contents(self) -> Mapping[Mark, AddressSet]:
-        return await asyncio.to_thread(self._contents)
-
-    async def wait_for_external_change(self) -> ExternalChange:
-        """Nobody tells of a change of sets: it is found by the next comparison."""
-        await asyncio.Event().wait()
-        return ExternalChange()
-
-    async def counters(self) -> Mapping[Mark, Counter]:
-        return await asyncio.to_thread(self._counters)
-
-    async def teardown(self) -> None:
-        await asyncio.to_thread(self._teardown)
-
-    async def close(self) -> None:
-        await asyncio.to_thread(self._close)
 
     def _markers(self) -> tuple[Marker, ...]:
         with self._at_work("cannot read the firewall") as wire:
@@ -222,7 +196,7 @@ def _gather(wire: IpsetSocket, gathered: Mapping[str, Entries]) -> None:
     _destroy(wire, {fresh(name) for name in gathered} & wire.names())
     _make(wire, {name: fresh(name) for name in gathered}, gathered)
     for name, entries in gathered.items():
-        # Nobody looks at it yet: one by one, so that others may use ip_set in between, and any send buffer will do.
+        # No rule uses it yet: one by one, so that others may use ip_set in between, and any send buffer will do.
         for message in element_messages(IPSET_CMD_ADD, 1, fresh(name), entries, strict=True):
             commands = Commands()
             commands.add_block([message])
@@ -230,7 +204,7 @@ def _gather(wire: IpsetSocket, gathered: Mapping[str, Entries]) -> None:
 
 
 def _make(wire: IpsetSocket, names: Mapping[str, str], gathered: Mapping[str, Entries]) -> None:
-    """Sets, by another name, of the shape that each needs for what it shall hold."""
+    """Sets, by another name, of the shape that each needs for its elements."""
     if not names:
         return
     commands = Commands()
@@ -240,7 +214,7 @@ def _make(wire: IpsetSocket, names: Mapping[str, str], gathered: Mapping[str, En
 
 
 def _destroy(wire: IpsetSocket, names: AbstractSet[str], *, tolerant: bool = False) -> None:
-    """Destroy sets. `tolerant`: one that somebody else's rule looks into is emptied and stays."""
+    """Destroy sets. `tolerant`: one that a foreign rule looks into is emptied and stays."""
     for name in sorted(names):
         for tries_left in reversed(range(_TRIES)):
             commands = Commands()

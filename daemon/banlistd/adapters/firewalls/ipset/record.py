@@ -7,7 +7,7 @@ elements it has, how many it may have, and a digest of what was put into it. An 
 import hashlib
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -22,7 +22,7 @@ from banlistd.adapters.firewalls.ipset.wire import (
     setname,
 )
 from banlistd.adapters.firewalls.marker_text import marker_of, marker_text
-from banlistd.adapters.netlink.socket import attributes, decode_text, each_attribute, nested, text_attribute
+from banlistd.adapters.netlink.messages import attributes, decode_text, each_attribute, nested, text_attribute
 from banlistd.core.addresses.sets import Addresses
 from banlistd.model import Family, Mark, Marker
 
@@ -66,9 +66,6 @@ class Record:
 
     def in_order(self) -> tuple[Marker, ...]:
         return tuple(self.markers[mark] for mark in sorted(self.markers))
-
-    def with_rules(self, rules: Rules) -> "Record":
-        return replace(self, rules=rules)
 
 
 def digest_of(*columns: Addresses) -> str:

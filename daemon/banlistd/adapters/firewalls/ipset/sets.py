@@ -16,7 +16,7 @@ from banlistd.adapters.firewalls.ipset.wire import (
     net_order_number,
     setname,
 )
-from banlistd.adapters.netlink.socket import attribute, nested, text_attribute
+from banlistd.adapters.netlink.messages import attribute, nested, text_attribute
 from banlistd.core.addresses.sets import FAMILIES
 from banlistd.core.ruleset.state import Hook, Kind, MapId, maps_of
 from banlistd.model import Family, SourceSlot

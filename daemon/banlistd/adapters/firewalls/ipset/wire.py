@@ -12,26 +12,28 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Self
 
-from banlistd.adapters.netlink.socket import (
-    NETLINK_CAP_ACK,
-    NETLINK_NETFILTER,
+from banlistd.adapters.netlink.messages import (
     NLM_F_ACK,
     NLM_F_DUMP,
     NLMSG_DONE,
     NLMSG_ERROR,
-    SO_RCVBUFFORCE,
-    SO_SNDBUFFORCE,
-    SOL_NETLINK,
-    NetlinkError,
     attribute,
     attributes,
     decode_number,
     decode_text,
-    drain,
     each_message,
     framed,
     nested,
     text_attribute,
+)
+from banlistd.adapters.netlink.socket import (
+    NETLINK_CAP_ACK,
+    NETLINK_NETFILTER,
+    SO_RCVBUFFORCE,
+    SO_SNDBUFFORCE,
+    SOL_NETLINK,
+    NetlinkError,
+    drain,
     widen,
 )
 

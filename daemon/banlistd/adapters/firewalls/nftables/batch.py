@@ -20,7 +20,7 @@ from banlistd.adapters.firewalls.nftables.sets import (
     table_body,
 )
 from banlistd.adapters.firewalls.nftables.structure import LOOKUPS, TABLE
-from banlistd.adapters.netlink.socket import (
+from banlistd.adapters.netlink.messages import (
     NFT_MSG_DELRULE,
     NFT_MSG_DELSET,
     NFT_MSG_DELSETELEM,

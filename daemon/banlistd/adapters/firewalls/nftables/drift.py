@@ -4,7 +4,7 @@ from collections.abc import Set as AbstractSet
 
 from banlistd.adapters.firewalls.nftables.sets import ALLOWED, APPLIED, EVERY_MAP, EVERY_SET
 from banlistd.adapters.firewalls.nftables.structure import is_ours
-from banlistd.adapters.netlink.nft_monitor import Thing, Touched
+from banlistd.adapters.netlink.notices import Thing, Touched
 from banlistd.core.ruleset.diff import Change
 from banlistd.core.ruleset.state import FirewallState, Verification, maps_of
 

@@ -13,7 +13,8 @@ from banlistd.adapters.firewalls.nftables.records import (
     answers,
 )
 from banlistd.adapters.firewalls.nftables.structure import TABLE
-from banlistd.adapters.netlink.socket import NFT_MSG_GETSETELEM, NetlinkSocket, text_attribute
+from banlistd.adapters.netlink.messages import NFT_MSG_GETSETELEM, text_attribute
+from banlistd.adapters.netlink.socket import NetlinkSocket
 from banlistd.core.addresses.sets import FAMILIES, WIDTHS, from_numbers
 from banlistd.core.ruleset.state import MARK_DTYPE, Hook, Kind, MapEntries, MapId
 from banlistd.model import Family

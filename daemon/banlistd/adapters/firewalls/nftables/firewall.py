@@ -1,7 +1,7 @@
 """The firewall of Linux: table `inet banlistd`. Structure by `nft`, elements by our own netlink messages (both measured).
 
 A change of structure is three steps, so that no ban is missing in between: what is missing is added (nft), elements and
-the rules that look them up change (one batch), then every chain is written as it shall be (nft).
+the rules that look them up change (one batch), then every chain is written in its final form (nft).
 """
 
 import asyncio
@@ -39,19 +39,21 @@ from banlistd.adapters.firewalls.nftables.ownership import (
 from banlistd.adapters.firewalls.nftables.sets import table_body
 from banlistd.adapters.firewalls.nftables.steps import steps_of
 from banlistd.adapters.firewalls.nftables.structure import TABLE, preparation, settlement, structure_of
+from banlistd.adapters.firewalls.threaded import ThreadedFirewall
+from banlistd.adapters.netlink.messages import NFT_MSG_DELTABLE, NFT_MSG_NEWTABLE, NLM_F_ACK, Batch
 from banlistd.adapters.netlink.nft_monitor import RECEIVE_BUFFER, Absence, Certainty, Monitor
-from banlistd.adapters.netlink.socket import NFT_MSG_DELTABLE, NFT_MSG_NEWTABLE, NLM_F_ACK, Batch, NetlinkError, NetlinkSocket
+from banlistd.adapters.netlink.socket import NetlinkError, NetlinkSocket
 from banlistd.core.addresses.sets import AddressSet
 from banlistd.core.ruleset.diff import Change
 from banlistd.core.ruleset.state import FirewallState, MapId, Verification, contents_of
 from banlistd.errors import FirewallError, StaleGenerationError
 from banlistd.model import Counter, ExternalChange, Mark, Marker, Ownership
 
-# How often a change is tried anew because somebody else wrote in between.
+# How often a change is tried anew because another process wrote in between.
 _TRIES = 5
 # What the kernel says when a map does not hold what the change believes: absent, present, with another mark, full, overlap.
 _SURPRISES = frozenset({errno.ENOENT, errno.EEXIST, errno.EBUSY, errno.ENFILE, errno.ENOTEMPTY})
-# nft reads what stands before it writes; a minute is far beyond any measured time.
+# nft reads the ruleset before it writes; a minute is far beyond any measured time.
 _NFT_DEADLINE = 60.0
 
 _HINTS: Mapping[int, str] = {
@@ -64,10 +66,10 @@ _HINTS: Mapping[int, str] = {
 }
 
 
-class NftablesFirewall:
+class NftablesFirewall(ThreadedFirewall):
     """The Firewall of ports.py. Opens its sockets at first use; blocking work is done in threads, one at a time.
 
-    `ownership`: whether a table that is made anew shall belong to us alone. `receive_buffer`: octets for the notices of foreign
+    `ownership`: whether a new table is owned by this process alone. `receive_buffer`: octets for the notices of foreign
     changes.
     """
 
@@ -82,34 +84,13 @@ class NftablesFirewall:
         # A thread's lock: a coroutine that is cancelled leaves its thread at work.
         self._lock = threading.Lock()
 
-    async def markers(self) -> tuple[Marker, ...]:
-        return await asyncio.to_thread(self._markers)
-
-    async def verify(self, state: FirewallState) -> Verification:
-        return await asyncio.to_thread(self._verify, state)
-
-    async def apply(self, change: Change) -> int:
-        return 0 if change.is_empty else await asyncio.to_thread(self._apply, change)
-
-    async def contents(self) -> Mapping[Mark, AddressSet]:
-        return await asyncio.to_thread(self._contents)
-
     async def wait_for_external_change(self) -> ExternalChange:
-        """As in ports.py. Changes of other tables are not reported. Raises FirewallError where notices cannot be had."""
+        """As in ports.py. Changes of other tables are not reported. Raises FirewallError where it receives no notices."""
         monitor = await asyncio.to_thread(self._listening)
         try:
             return ExternalChange(culprit=await monitor.wait())
         except OSError as exc:
             raise FirewallError(f"the firewall does not tell of changes any more: {exc.strerror}") from exc
-
-    async def counters(self) -> Mapping[Mark, Counter]:
-        return await asyncio.to_thread(self._counters)
-
-    async def teardown(self) -> None:
-        await asyncio.to_thread(self._teardown)
-
-    async def close(self) -> None:
-        await asyncio.to_thread(self._close)
 
     def _markers(self) -> tuple[Marker, ...]:
         with self._at_work("cannot read the firewall") as wire:
@@ -158,7 +139,7 @@ class NftablesFirewall:
     def _teardown(self) -> None:
         with self._at_work("cannot remove the table") as wire, self._away(wire) as absence:
             refuse_foreign_owner(table_state(wire), wire)
-            # A table that is added where one stands stays as it is, so that the deletion always has its object.
+            # A table that is added where one exists stays as it is, so that the deletion always has its object.
             batch = Batch(generation=None)
             batch.add(NFT_MSG_NEWTABLE, NLM_F_ACK, table_body(None))
             batch.add(NFT_MSG_DELTABLE, 0, table_body(None))
@@ -181,7 +162,7 @@ class NftablesFirewall:
         return self._monitor.certainty() if self._monitor else nullcontext(Certainty())
 
     def _listen(self, wire: NetlinkSocket) -> None:
-        """From the first look on, so that nothing falls in between. Whoever cannot listen can still ban."""
+        """From the first look on, so that nothing falls in between. Without notices the daemon can still ban."""
         if self._monitor is None:
             try:
                 self._monitor = Monitor(TABLE, wire, self._receive_buffer)
@@ -244,7 +225,7 @@ def _commit(wire: NetlinkSocket, change: Change, absence: Absence, table_flags: 
                 stale += 1
                 if stale == _TRIES:
                     raise StaleGenerationError(
-                        "somebody else writes to nftables all the time", "see who does: nft monitor"
+                        "another process writes to nftables all the time", "find it with: nft monitor"
                     ) from exc
             elif exc.errno in _SURPRISES and map_id is not None and map_id not in distrusted:
                 distrusted.add(map_id)

@@ -30,21 +30,20 @@ from banlistd.adapters.firewalls.nftables.sets import (
     set_state,
 )
 from banlistd.adapters.firewalls.nftables.structure import HOOKS, LOOKUPS, PRIORITY, TABLE, is_ours, source_of, structure_of
-from banlistd.adapters.netlink.socket import (
+from banlistd.adapters.netlink.messages import (
     NFT_MSG_GETCHAIN,
     NFT_MSG_GETOBJ,
     NFT_MSG_GETRULE,
     NFT_MSG_GETSET,
     NFT_MSG_GETSETELEM,
     NFT_MSG_GETTABLE,
-    NetlinkError,
-    NetlinkSocket,
     attributes,
     decode_number,
     decode_text,
     number_attribute,
     text_attribute,
 )
+from banlistd.adapters.netlink.socket import NetlinkError, NetlinkSocket
 from banlistd.core.addresses.sets import WIDTHS, Addresses, after
 from banlistd.core.addresses.sets import to_number as address_number
 from banlistd.core.ruleset.state import FirewallState, Kind, MapEntries, MapId, Verification, maps_of

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from banlistd.adapters.netlink.socket import (
+from banlistd.adapters.netlink.messages import (
     NFT_MSG_NEWSETELEM,
     NFTA_LIST_ELEM,
     NLA_F_NESTED,

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from banlistd.adapters.firewalls.nftables.structure import BANNED, LOOKUPS, TABLE, WATCHED
-from banlistd.adapters.netlink.socket import (
+from banlistd.adapters.netlink.messages import (
     NFTA_LIST_ELEM,
     attribute,
     attributes,

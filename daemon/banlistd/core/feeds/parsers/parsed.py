@@ -7,9 +7,8 @@ import numpy as np
 
 from banlistd.core.addresses.arrays import distinct, without
 from banlistd.core.addresses.sets import Addresses, AddressSet, no_addresses, subtract
-from banlistd.core.feeds.parsers.spans import Span
 from banlistd.formats import Format
-from banlistd.model import Family, Rejected
+from banlistd.model import Family, Rejected, Span
 
 SAMPLES = 5
 SAMPLE_LENGTH = 80
@@ -120,7 +119,7 @@ class Harvest:
     def reject(self, line: int, text: str, reason: str) -> None:
         self.rejected += 1
         if len(self.samples) < SAMPLES:
-            self.samples.append(Rejected(line, printable(text), reason))
+            self.samples.append(Rejected(line, _sample_text(text), reason))
 
     def parsed(self, lines: int, looks_like: str, form: Format) -> Parsed:
         self.add_block(_V4, np.array(self._first4, dtype=np.uint32), np.array(self._last4, dtype=np.uint32))
@@ -134,8 +133,8 @@ class Harvest:
         return Parsed(addresses, entries4, entries6, self.rejected, tuple(self.samples), lines, looks_like, form)
 
 
-def printable(text: str) -> str:
-    """The beginning of a foreign text, harmless in a log or on a terminal."""
+def _sample_text(text: str) -> str:
+    """The beginning of a rejected line, in ASCII: what is not is escaped."""
     return text[:SAMPLE_LENGTH].encode("unicode_escape").decode("ascii")[:SAMPLE_LENGTH]
 
 

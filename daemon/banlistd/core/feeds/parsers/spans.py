@@ -7,10 +7,7 @@ as eMule's DAT files and DShield write them. inet_aton's octal, hexadecimal and 
 import re
 import socket
 
-from banlistd.model import Family
-
-Span = tuple[Family, int, int]
-"""Family, first and last address as numbers, inclusive."""
+from banlistd.model import Family, Span
 
 _V4 = Family.IPV4
 _V6 = Family.IPV6

@@ -12,10 +12,11 @@ from typing import Any
 
 from banlistd.core.feeds.parsers.formats.plain import TOO_LONG
 from banlistd.core.feeds.parsers.parsed import Harvest
-from banlistd.core.feeds.parsers.spans import Span, span_of
+from banlistd.core.feeds.parsers.spans import span_of
 from banlistd.core.feeds.parsers.text import LONGEST_LINE, decoded, is_silent, lines_of
 from banlistd.errors import ParseError
 from banlistd.formats import Format, FormatType
+from banlistd.model import Span
 
 _MOST_PATHS = 8
 """If there are more paths than these, none is named: then keys are data, not names."""

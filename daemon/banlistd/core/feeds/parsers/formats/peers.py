@@ -5,10 +5,10 @@ from collections.abc import Sequence
 
 from banlistd.core.feeds.parsers.formats.plain import NO_ADDRESS, TOO_LONG, span_of_line
 from banlistd.core.feeds.parsers.parsed import Harvest
-from banlistd.core.feeds.parsers.spans import Span, span_between, span_of
+from banlistd.core.feeds.parsers.spans import span_between, span_of
 from banlistd.core.feeds.parsers.text import LONGEST_LINE, is_most, is_silent, lines_of
 from banlistd.formats import Format, FormatType
-from banlistd.model import Family
+from banlistd.model import Family, Span
 
 _DAT = re.compile(r"[0-9A-Fa-f.:]++\s*+-\s*+[0-9A-Fa-f.:]++\s*+,\s*+\d{1,3}\s*+,", re.ASCII)
 

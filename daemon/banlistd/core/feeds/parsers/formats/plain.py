@@ -9,10 +9,10 @@ from collections.abc import Sequence
 
 from banlistd.core.feeds.parsers import hextets, quads
 from banlistd.core.feeds.parsers.parsed import Harvest
-from banlistd.core.feeds.parsers.spans import Span, span_between, span_of
+from banlistd.core.feeds.parsers.spans import span_between, span_of
 from banlistd.core.feeds.parsers.text import LONGEST_LINE, blocks, decoded, is_silent
 from banlistd.formats import Format, FormatType
-from banlistd.model import Family
+from banlistd.model import Family, Span
 
 _WORD = re.compile(r"[^\s,;#|]++")
 _RANGE = re.compile(r"([0-9A-Fa-f.:]++)\s*+-\s*+([0-9A-Fa-f.:]++)(?=[\s,;#|]|\Z)")

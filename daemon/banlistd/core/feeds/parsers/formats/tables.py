@@ -12,11 +12,11 @@ from dataclasses import dataclass, replace
 
 from banlistd.core.feeds.parsers.formats.plain import TOO_LONG
 from banlistd.core.feeds.parsers.parsed import Harvest
-from banlistd.core.feeds.parsers.spans import Span, span_between, span_of
+from banlistd.core.feeds.parsers.spans import span_between, span_of
 from banlistd.core.feeds.parsers.text import LONGEST_LINE, is_silent, lines_of
 from banlistd.errors import ParseError
 from banlistd.formats import Format, FormatType
-from banlistd.model import Family
+from banlistd.model import Family, Span
 
 WHITESPACE = "whitespace"
 SEPARATORS = (",", "\t", ";", "|", WHITESPACE)

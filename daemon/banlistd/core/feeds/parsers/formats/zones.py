@@ -5,10 +5,10 @@ from collections.abc import Sequence
 
 from banlistd.core.feeds.parsers.formats.plain import NO_ADDRESS, TOO_LONG
 from banlistd.core.feeds.parsers.parsed import Harvest
-from banlistd.core.feeds.parsers.spans import Span, address_of, network_of, quad
+from banlistd.core.feeds.parsers.spans import address_of, network_of, quad
 from banlistd.core.feeds.parsers.text import LONGEST_LINE, is_most, is_silent, lines_of
 from banlistd.formats import Format, FormatType
-from banlistd.model import Family
+from banlistd.model import Family, Span
 
 _OCTETS = 4
 _DIRECTIVE = re.compile(r"[:$][A-Za-z0-9]")
