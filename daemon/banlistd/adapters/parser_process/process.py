@@ -63,18 +63,18 @@ class ParserProcesses:
         return Limits(min(max(data, _PLAIN_MEMORY), self._memory), _RESULT, max(1, int(seconds) + 1))
 
     @asynccontextmanager
-    async def session(self, form: Format, max_bytes: int, seconds: float, encoding: str = "") -> AsyncIterator["ParserSession"]:
+    async def session(self, form: Format, max_bytes: int, seconds: float, encoding: str = "") -> AsyncIterator["RunningParser"]:
         """Wait for one of two places, start a process, and end it when the block is left, however that happens."""
         async with self._slots:
             job = Job(form, max_bytes, encoding, self.limits_for(form, max_bytes, seconds))
-            session = ParserSession(self._program, job)
+            session = RunningParser(self._program, job)
             try:
                 yield session
             finally:
                 await session.close()
 
 
-class ParserSession:
+class RunningParser:
     """One process and its three descriptors. Made on the event loop's own thread: the process dies with that thread."""
 
     def __init__(self, program: str, job: Job) -> None:
