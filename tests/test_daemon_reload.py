@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from banlistd.backends import BackendName
-from banlistd.core.config.model import Fail2ban, Log, LogFormat
+from banlistd.core.config.model import Fail2ban, Log, LogFormat, ParserSettings
 from banlistd.errors import ConfigError, FetchError, FirewallError, NoSuchSourceError
 from banlistd.events import EventName
 from banlistd.model import Action, Ownership
@@ -92,10 +92,11 @@ RESTART_ONLY = [
     {"fail2ban": Fail2ban(jail="another")},
     {"owner": Ownership.YES},
     {"log": Log(format=LogFormat.JSON)},
+    {"parser": ParserSettings(memory=2**28)},
 ]
 
 
-@pytest.mark.parametrize("changed", RESTART_ONLY, ids=["backend", "fail2ban", "owner", "log"])
+@pytest.mark.parametrize("changed", RESTART_ONLY, ids=["backend", "fail2ban", "owner", "log", "parser"])
 def test_a_key_that_needs_a_restart_is_refused_with_its_name(tmp_path: Path, changed: dict[str, Any]) -> None:
     (key,) = changed
 

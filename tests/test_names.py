@@ -33,7 +33,7 @@ FIREWALLS = {
 }
 
 ALLOWED = {
-    "main": {"__main__", "ctl/__main__"},  # two programs
+    "main": {"__main__", "ctl/__main__", "adapters/parser_process/child"},  # three programs
     # To be renamed: two meanings.
     "Answer": {"control/declaration", "control/parts"},
     "Look": {"adapters/firewalls/ipset/inspection", "adapters/firewalls/nftables/batch", "control/declaration"},

@@ -112,6 +112,7 @@ class DaemonWorld:
     quarantine: QuarantineTable
     geo_cache: GeoCacheTable
     enforcer: Enforcer
+    polls: PollRecord
     importer: Importer
     manual_bans: ManualBanService
     enricher: Enricher
@@ -213,6 +214,7 @@ async def assemble(
         quarantine,
         geo_cache,
         enforcer,
+        polls,
         importer,
         manual_bans,
         enricher,

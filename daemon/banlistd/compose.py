@@ -111,7 +111,7 @@ async def open_application(
         enricher = Enricher(
             config.geo, lambda geo: _geo_resolvers(geo, places), GeoCacheTable(database), ledger, announcer, clock
         )
-        parser = ParserProcesses()
+        parser = ParserProcesses(config.parser.memory)
         local = GeoBlocks(lambda: enricher.databases, stamp_of, LocalFiles(parser))
         fetcher = Downloads(version("banlistd"), local, parser, places.credentials)
         polls = PollRecord(ledger, quarantine, announcer, clock, random.random)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import TYPE_CHECKING, Protocol
 
@@ -75,12 +75,16 @@ class ListParser(Protocol):
         """
 
 
+OnBody = Callable[[], Awaitable[None]]
+
+
 class Fetcher(Protocol):
     """Where lists come from: a server or a file."""
 
-    async def fetch(self, source: Source, validators: Validators) -> Download | NotModified:
+    async def fetch(self, source: Source, validators: Validators, on_body: OnBody) -> Download | NotModified:
         """Get a list, whole and parsed, unless the validators say that it has not changed.
 
+        `on_body` is awaited once the list is known to have a body, before any of it is parsed.
         Raises FetchError for everything that goes wrong, also for a body that is cut, too large or too late, and ParseError for
         one that is no list.
         """

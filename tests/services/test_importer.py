@@ -10,6 +10,7 @@ from banlistd.core.feeds.parsed_list import Download
 from banlistd.errors import FetchError
 from banlistd.events import EventName
 from banlistd.model import NotModified, Outcome, OutcomeKind, RunState, SourceId, Validators
+from banlistd.ports import OnBody
 from support.fakes import FakeFetcher
 from support.sources import config_of
 from worlds import DaemonWorld, Environment, run
@@ -223,7 +224,7 @@ class TouchedFile(FakeFetcher):
     def __init__(self, before: FakeFetcher) -> None:
         super().__init__(before.bodies)
 
-    async def fetch(self, source: Source, validators: Validators) -> Download | NotModified:
+    async def fetch(self, source: Source, validators: Validators, on_body: OnBody) -> Download | NotModified:
         self.asked.append((source.id, validators))
         return NotModified(Validators("touched", "", validators.body_hash))
 
@@ -326,3 +327,21 @@ def test_disabled_source_leaves_the_firewall_and_returns_without_a_download(tmp_
     run(environment, config_of(*CONFIG.sources[1:]), only_other)
     environment.fetcher.bodies.clear()
     run(environment, CONFIG, both_again)
+
+
+def test_an_attempt_that_does_not_end_counts_as_a_failure_for_the_next_process(tmp_path: Path) -> None:
+    environment = environment_on(tmp_path)
+
+    async def die(world: DaemonWorld) -> None:
+        source = world.service.config.sources[0]
+        await world.polls.begin_attempt(source)
+        saved = await world.ledger.poll(source.id)
+        assert (saved.failures, saved.error) == (1, "the last attempt to read this list did not end")
+        assert saved.due_at > environment.clock.now()
+
+    async def go_on(world: DaemonWorld) -> None:
+        await poll(world)
+        assert (await world.ledger.poll(world.service.config.sources[0].id)).failures == 0
+
+    run(environment, CONFIG, die)
+    run(environment, CONFIG, go_on)

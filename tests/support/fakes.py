@@ -13,7 +13,7 @@ from banlistd.core.ruleset.diff import Change
 from banlistd.errors import FetchError, FirewallError
 from banlistd.events import Event, EventName
 from banlistd.model import Family, Marker, NotModified, Protected, SourceId, Validators
-from banlistd.ports import Firewall, Supervisor
+from banlistd.ports import Firewall, OnBody, Supervisor
 
 
 def open_gate() -> asyncio.Event:
@@ -38,7 +38,7 @@ class FakeFetcher:
     under_way: list[SourceId] = field(default_factory=list)
     most: dict[SourceId, int] = field(default_factory=dict)
 
-    async def fetch(self, source: Source, validators: Validators) -> Download | NotModified:
+    async def fetch(self, source: Source, validators: Validators, on_body: OnBody) -> Download | NotModified:
         self.under_way.append(source.id)
         self.most[source.id] = max(self.most.get(source.id, 0), self.under_way.count(source.id))
         self.entered.set()
@@ -46,14 +46,14 @@ class FakeFetcher:
             await self.gate.wait()
             if source.id in self.faults:
                 raise self.faults[source.id]
-            return self._answer(source, validators)
+            return await self._answer(source, validators, on_body)
         finally:
             self.under_way.remove(source.id)
 
     def polled(self) -> list[SourceId]:
         return [source_id for source_id, _ in self.asked]
 
-    def _answer(self, source: Source, validators: Validators) -> Download | NotModified:
+    async def _answer(self, source: Source, validators: Validators, on_body: OnBody) -> Download | NotModified:
         self.asked.append((source.id, validators))
         body = self.bodies[source.id]
         if isinstance(body, FetchError):
@@ -61,6 +61,7 @@ class FakeFetcher:
         digest = hashlib.sha256(body).hexdigest()
         if self.etags and validators.etag == digest:
             return NotModified()
+        await on_body()
         return Download(parsed_list(body, source.format), Validators(etag=digest if self.etags else "", body_hash=digest))
 
 

@@ -4,6 +4,7 @@ import asyncio
 import dataclasses
 import logging
 from contextlib import suppress
+from functools import partial
 from typing import Protocol
 
 from banlistd.core.addresses.sets import AddressSet
@@ -61,6 +62,9 @@ class ListEnforcer(Protocol):
 
 class PollMemory(Protocol):
     """What an import asks of the `PollRecord`."""
+
+    async def begin_attempt(self, source: Source) -> None:
+        """A body is about to be parsed: save the poll as failed, in case the process does not survive it."""
 
     async def remember(
         self, source: Source, outcome: Outcome, retry_after: float | None, unsaved: tuple[Validators, ContentHash] | None
@@ -161,7 +165,7 @@ class Importer:
         applied = newest is not None and newest.state is RunState.COMPLETED and newest.content_hash == known
         at_hand = known is not None and self._enforcer.holds(source.id, known)
         trusted = poll.validators if applied and at_hand and poll.validators.fetch_key == fetch_key else Validators()
-        fetched = await self._fetcher.fetch(source, trusted)
+        fetched = await self._fetcher.fetch(source, trusted, partial(self._polls.begin_attempt, source))
         if not isinstance(fetched, Download):
             if known is None:
                 raise FetchError("the server says that nothing changed, but we asked for everything")

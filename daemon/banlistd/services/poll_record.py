@@ -9,8 +9,10 @@ from banlistd.core.feeds.quarantine import stale_at
 from banlistd.core.feeds.schedule import delay_after
 from banlistd.errors import LedgerError
 from banlistd.events import Event, EventName
-from banlistd.model import ContentHash, Outcome, OutcomeKind, Poll, Validators
+from banlistd.model import ContentHash, Outcome, OutcomeKind, Poll, SourceId, Validators
 from banlistd.ports import Announcer, Clock, Ledger, Quarantine
+
+_NOT_ENDED = "the last attempt to read this list did not end"
 
 
 class PollRecord:
@@ -24,6 +26,21 @@ class PollRecord:
         self._announcer = announcer
         self._clock = clock
         self._chance = chance
+        # Failures before the attempt that is under way.
+        self._failures: dict[SourceId, int] = {}
+
+    async def begin_attempt(self, source: Source) -> None:
+        """Save the poll as failed before its body is parsed; `remember` corrects it.
+
+        If parsing ends the daemon itself, the next one backs off from this source and does not repeat it in a loop.
+        """
+        now = self._clock.now()
+        with suppress(LedgerError):
+            self._failures[source.id] = (await self._ledger.poll(source.id)).failures
+            failures = self._failures[source.id] + 1
+            delay = delay_after(every=source.every, failures=failures, retry_after=None, chance=self._chance())
+            poll = Poll(source.id, due_at=now + delay, polled_at=now, failures=failures, error=_NOT_ENDED)
+            await self._ledger.save_poll(poll)
 
     async def remember(
         self, source: Source, outcome: Outcome, retry_after: float | None, unsaved: tuple[Validators, ContentHash] | None
@@ -33,10 +50,10 @@ class PollRecord:
         `retry_after`: seconds that the server asked for.
         """
         now = self._clock.now()
-        failures = 0
+        failures, before = 0, self._failures.pop(source.id, None)
         if outcome.error:
             with suppress(LedgerError):
-                failures = (await self._ledger.poll(source.id)).failures + 1
+                failures = ((await self._ledger.poll(source.id)).failures if before is None else before) + 1
         # A list that a guard refused will hardly be better in a minute; a download that failed may be.
         tries = failures if outcome.kind is OutcomeKind.FAILED else 0
         delay = delay_after(every=source.every, failures=tries, retry_after=retry_after, chance=self._chance())

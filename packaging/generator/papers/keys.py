@@ -5,7 +5,7 @@ from dataclasses import MISSING, fields
 
 from banlistd.core.config.allow import WrittenAllow
 from banlistd.core.config.keys import Key, Reload, Section, keys_of
-from banlistd.core.config.model import USE, Block, Config, Defaults, Fail2ban, Geo, Guards, Log, Online, Source
+from banlistd.core.config.model import USE, Block, Config, Defaults, Fail2ban, Geo, Guards, Log, Online, ParserSettings, Source
 from papers.paper import Paper, section
 from papers.roff import roff
 
@@ -26,6 +26,7 @@ SECTIONS: Mapping[type[Section], tuple[str, str]] = {
     Geo: ("geo", "These keys are set below `geo:`."),
     Online: ("geo.online", "These keys are set below `online:` of `geo:`."),
     Fail2ban: ("fail2ban", "These keys are set below `fail2ban:` and belong to the backend fail2ban."),
+    ParserSettings: ("parser", "These keys are set below `parser:`."),
     Log: ("log", "These keys are set below `log:`."),
 }
 """Title and introduction of each section of the configuration."""

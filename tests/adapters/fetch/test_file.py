@@ -10,14 +10,14 @@ from banlistd.core.config.model import Source
 from banlistd.core.feeds.parsed_list import Download
 from banlistd.errors import FetchError
 from banlistd.model import NotModified, SourceId, Validators
-from support.in_process_parser import body_of, downloads
+from support.in_process_parser import body_of, downloads, ignored
 
 LIST = b"192.0.2.1\n" * 1000
 
 
 def fetch(path: Path, validators: Validators | None = None, max_bytes: int = 1 << 20) -> Download | NotModified:
     source = Source(id=SourceId("a-list"), path=path, timeout=10.0, max_bytes=max_bytes)
-    return asyncio.run(downloads("1").fetch(source, validators or Validators()))
+    return asyncio.run(downloads("1").fetch(source, validators or Validators(), ignored))
 
 
 def written(path: Path, content: bytes = LIST) -> Path:

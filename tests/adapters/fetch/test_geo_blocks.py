@@ -19,7 +19,7 @@ from banlistd.errors import FetchError
 from banlistd.model import NotModified, SourceId, Validators
 from banlistd.ports import Fetcher
 from support.geography import DOCUMENTATION, write_mmdb
-from support.in_process_parser import InProcessParser, body_of
+from support.in_process_parser import InProcessParser, body_of, ignored
 
 _: type[Fetcher] = GeoBlocks
 
@@ -39,7 +39,7 @@ class DatabaseFolder:
         ]
         blocks = GeoBlocks(lambda: databases, stamp_of, LocalFiles(InProcessParser()))
         source = Source(**{"id": SourceId("a"), "block": block, **keys})
-        return asyncio.run(blocks.fetch(source, validators or Validators()))
+        return asyncio.run(blocks.fetch(source, validators or Validators(), ignored))
 
     def held(self, block: Block) -> AddressSet:
         fetched = self.fetch(block)

@@ -35,7 +35,7 @@ from support.feed_server import (
     two_lengths,
     without_length,
 )
-from support.in_process_parser import body_of, downloads
+from support.in_process_parser import body_of, downloads, ignored
 
 LIST = b"".join(b"192.0.2.%d\n" % number for number in range(256)) * 100
 PACKED = gzip.compress(LIST)
@@ -70,7 +70,7 @@ def fetch(
 ) -> Download | NotModified:
     source = Source(id=SourceId("a-list"), url=url, **({"timeout": 10.0, "max_bytes": MIB} | settings))
     fetcher = downloads("1.2", sleep=pauses or Pauses(), chance=lambda: 0.5)
-    return asyncio.run(fetcher.fetch(source, validators or Validators()))
+    return asyncio.run(fetcher.fetch(source, validators or Validators(), ignored))
 
 
 def test_a_list_comes_whole_with_its_validators(server: FeedServer) -> None:
@@ -285,7 +285,7 @@ def test_the_event_loop_goes_on_while_a_large_body_is_unpacked(server: FeedServe
     parser = ParserProcesses()
 
     async def fetch_and_tick() -> tuple[int, Download | NotModified]:
-        fetching = asyncio.ensure_future(Downloads("1", LocalFiles(parser), parser).fetch(source, Validators()))
+        fetching = asyncio.ensure_future(Downloads("1", LocalFiles(parser), parser).fetch(source, Validators(), ignored))
         ticks = 0
         while not fetching.done():
             await asyncio.sleep(0.001)

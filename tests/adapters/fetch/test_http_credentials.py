@@ -9,7 +9,7 @@ from banlistd.core.config.model import Source
 from banlistd.errors import FetchError
 from banlistd.model import SourceId, Validators
 from support.feed_server import FeedServer, redirect
-from support.in_process_parser import downloads
+from support.in_process_parser import downloads, ignored
 
 
 @pytest.fixture
@@ -23,7 +23,7 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[FeedServer]:
 
 def fetch(url: str, credentials: Path | None, **headers: str) -> None:
     source = Source(id=SourceId("a-list"), url=url, headers=headers, timeout=10.0)
-    asyncio.run(downloads("1", credentials, attempts=1).fetch(source, Validators()))
+    asyncio.run(downloads("1", credentials, attempts=1).fetch(source, Validators(), ignored))
 
 
 def test_credentials_are_put_into_url_and_headers(server: FeedServer, tmp_path: Path) -> None:
@@ -46,7 +46,7 @@ def test_a_name_that_is_no_plain_file_name_is_never_opened(tmp_path: Path, name:
     url = f"http://127.0.0.1:1/${{credential:{name}}}"
     source = Source(id=SourceId("a-list"), url=url, headers={}, timeout=10.0)
     with pytest.raises(FetchError, match="no name of a credential"):
-        asyncio.run(downloads("1", tmp_path).fetch(source, Validators()))
+        asyncio.run(downloads("1", tmp_path).fetch(source, Validators(), ignored))
 
 
 def test_a_credential_may_come_out_of_a_folder_of_them(server: FeedServer, tmp_path: Path) -> None:

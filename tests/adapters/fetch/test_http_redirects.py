@@ -15,7 +15,7 @@ from banlistd.core.feeds.parsed_list import Download
 from banlistd.errors import FetchError
 from banlistd.model import NotModified, SourceId, Validators
 from support.feed_server import FeedServer, redirect, status
-from support.in_process_parser import body_of, downloads
+from support.in_process_parser import body_of, downloads, ignored
 
 LIST = b"192.0.2.1\n"
 
@@ -62,7 +62,7 @@ def fetch(
 ) -> Download | NotModified:
     source = Source(id=SourceId("a-list"), url=url, headers=dict(headers or {}), timeout=10.0)
     fetcher = downloads("1", credentials, attempts=1, resolver=names, tls=tls)
-    return asyncio.run(fetcher.fetch(source, Validators()))
+    return asyncio.run(fetcher.fetch(source, Validators(), ignored))
 
 
 @pytest.mark.parametrize("code", [301, 302, 303, 307, 308])
@@ -153,7 +153,7 @@ def test_a_mirror_of_the_administrator_may_redirect_within_the_network(server: F
 IN_A_NETWORK_OF_ITS_OWN = """
 import asyncio
 from support.feed_server import FeedServer, redirect
-from support.in_process_parser import body_of, downloads
+from support.in_process_parser import body_of, downloads, ignored
 from banlistd.core.config.model import Source
 from banlistd.errors import FetchError
 from banlistd.model import Validators
@@ -165,7 +165,7 @@ with FeedServer("0.0.0.0") as server:
     for path in ("/onward", "/inward"):
         source = Source(id="a-list", url=server.url(path, "8.8.8.8"), timeout=10.0)
         try:
-            print(body_of(asyncio.run(downloads("1").fetch(source, Validators()))))
+            print(body_of(asyncio.run(downloads("1").fetch(source, Validators(), ignored))))
         except FetchError as error:
             print(error.message)
     print(server.hits("/list"))

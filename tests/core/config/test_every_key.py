@@ -11,7 +11,20 @@ from banlistd.core.config.allow import WrittenAllow
 from banlistd.core.config.keys import Key, Reload, Section, ValueKind, keys_of
 from banlistd.core.config.kinds import SWITCH
 from banlistd.core.config.load import read_catalogue
-from banlistd.core.config.model import USE, Block, CatalogueEntry, Config, Defaults, Fail2ban, Geo, Guards, Log, Online, Source
+from banlistd.core.config.model import (
+    USE,
+    Block,
+    CatalogueEntry,
+    Config,
+    Defaults,
+    Fail2ban,
+    Geo,
+    Guards,
+    Log,
+    Online,
+    ParserSettings,
+    Source,
+)
 from banlistd.core.config.problems import Document, Spot
 from banlistd.core.config.reload import RELOADS, reload_of, restart_only_changes
 from banlistd.core.config.yaml import parse_document
@@ -50,6 +63,8 @@ SAMPLES: Mapping[tuple[type[Section], str], tuple[object, Callable[[Any], object
     (Config, "allow"): (["192.0.2.1"], lambda value: [str(entry.first) for entry in value]),
     (Config, "sources"): ([A], lambda value: [{"id": source.id, "url": source.url} for source in value]),
     (Config, "log"): ({"format": "json"}, lambda value: {"format": str(value.format)}),
+    (Config, "parser"): ({"memory": "256MiB"}, lambda value: {"memory": f"{value.memory >> 20}MiB"}),
+    (ParserSettings, "memory"): ("256MiB", lambda value: f"{value >> 20}MiB"),
     (Config, "geo"): (
         {"rewarm": "no", "databases": "/b"},
         lambda value: {"rewarm": "no", "databases": str(value.databases[0])},
@@ -107,6 +122,7 @@ READ: Mapping[type[Section], Callable[[Mapping[str, object]], Section]] = {
     Geo: lambda tree: below("geo")(tree).geo,
     Online: lambda tree: below("geo", "online")({"url": "https://a.example/", **tree}).geo.online,
     Fail2ban: lambda tree: below("fail2ban")(tree).fail2ban,
+    ParserSettings: lambda tree: below("parser")(tree).parser,
     Log: lambda tree: below("log")(tree).log,
 }
 

@@ -17,7 +17,7 @@ WRONG = [
     ("log: json", "1: log: is a single value and must be a mapping (write name: value, one a line)"),
     ("\nsuorces: []", "2: suorces: is not a key here (did you mean sources?)"),
     ("whitelist: []", "1: whitelist: is not a key here (did you mean allow?)"),
-    ("zzz: 1", "1: zzz: is not a key here (known: backend, owner, fail2ban, defaults, allow, sources, log or geo)"),
+    ("zzz: 1", "1: zzz: is not a key here (known: backend, owner, fail2ban, defaults, allow, sources, log, parser or geo)"),
     ("- a", "1: is a list and must be a mapping (write name: value, one a line)"),
     ("defaults:\n  every: 1 hour", '2: defaults.every: "1 hour" is not a duration (write 90s, 15m, 1h or 1d)'),
     ("defaults:\n  evry: 1h", "2: defaults.evry: is not a key here (did you mean every?)"),

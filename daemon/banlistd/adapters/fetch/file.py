@@ -17,7 +17,7 @@ from banlistd.core.feeds.parsed_list import Download, ParsedList
 from banlistd.core.printing import quoted
 from banlistd.errors import FetchError
 from banlistd.model import NotModified, Validators
-from banlistd.ports import ListParser
+from banlistd.ports import ListParser, OnBody
 
 # The kernel stamps files with a clock that ticks every 1 to 10 ms: a second write within a tick may leave no trace.
 _TICK = 0.02
@@ -53,7 +53,7 @@ class LocalFiles:
         self._sleep = sleep
         self._now = now
 
-    async def fetch(self, source: Source, validators: Validators) -> Download | NotModified:
+    async def fetch(self, source: Source, validators: Validators, on_body: OnBody) -> Download | NotModified:
         if source.path is None:
             raise FetchError("the source has no path")
         path = source.path
@@ -67,6 +67,7 @@ class LocalFiles:
                     if opened.found.body_hash == validators.body_hash:
                         await asyncio.to_thread(_must_be_unchanged, path, opened)
                         return NotModified(opened.found)
+                    await on_body()
                     return Download(await self._parsed(source, path, opened, deadline), opened.found)
                 finally:
                     os.close(opened.descriptor)

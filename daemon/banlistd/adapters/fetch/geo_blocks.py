@@ -14,7 +14,7 @@ from banlistd.core.geo.types import By
 from banlistd.errors import FetchError, GeoError
 from banlistd.geo_ports import GeoDatabase
 from banlistd.model import Family, NotModified, Validators
-from banlistd.ports import Fetcher
+from banlistd.ports import Fetcher, OnBody
 
 _HINT = "apt-get install tor-geoipdb (countries only), or name .mmdb files under geo: databases:"
 
@@ -30,9 +30,9 @@ class GeoBlocks:
         self._stamp = stamp
         self._local = local
 
-    async def fetch(self, source: Source, validators: Validators) -> Download | NotModified:
+    async def fetch(self, source: Source, validators: Validators, on_body: OnBody) -> Download | NotModified:
         if source.block is None:
-            return await self._local.fetch(source, validators)
+            return await self._local.fetch(source, validators, on_body)
         databases = self._databases()
         before = await asyncio.to_thread(self._stamps, databases)
         if not "".join(before):

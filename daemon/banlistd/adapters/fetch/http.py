@@ -36,7 +36,7 @@ from banlistd.core.feeds.parsed_list import Download
 from banlistd.core.printing import quoted
 from banlistd.errors import FetchError
 from banlistd.model import NotModified, Validators
-from banlistd.ports import Fetcher, ListParser
+from banlistd.ports import Fetcher, ListParser, OnBody
 
 _PHRASES = {int(status): status.phrase for status in HTTPStatus}
 
@@ -73,6 +73,7 @@ class _Wanted:
 
     source: Source
     body_hash: str
+    on_body: OnBody
 
 
 class Downloads:
@@ -110,13 +111,13 @@ class Downloads:
         self._tls = tls
         self._resolver = resolver
 
-    async def fetch(self, source: Source, validators: Validators) -> Download | NotModified:
+    async def fetch(self, source: Source, validators: Validators, on_body: OnBody) -> Download | NotModified:
         if source.url is None:
-            return await self._local.fetch(source, validators)
+            return await self._local.fetch(source, validators, on_body)
         secrets = await asyncio.to_thread(_read_credentials, self._credentials, source)
         try:
             request = request_for(source, validators, secrets, self._user_agent)
-            return await self._fetch_in_time(request, _Wanted(source, validators.body_hash))
+            return await self._fetch_in_time(request, _Wanted(source, validators.body_hash, on_body))
         except FetchError as error:
             if not secrets:
                 raise
@@ -202,6 +203,7 @@ class Downloads:
         digest, arrived = hashlib.sha256(), 0
         async with AsyncExitStack() as stack:
             async with paused(deadline):
+                await wanted.on_body()
                 session = await stack.enter_async_context(
                     self._parser.session(source.format, source.max_bytes, source.timeout, encoding)
                 )

@@ -202,6 +202,20 @@ SIZE = _scalar(
     "size",
     show=_show_size,
 )
+
+
+def size_at_least(low: str) -> ValueKind:
+    """Octets."""
+
+    def read(text: str) -> int:
+        octets = values.size(text)
+        if octets < values.size(low):
+            raise values.Unfit(f"{shown(text)} is less than {low}", f"write {low} to 1GiB")
+        return octets
+
+    return _scalar(read, SIZE.reference, f"{low} to 1GiB", parts=(SIZE,), show=_show_size)
+
+
 EVERY = duration_between("10s", "365d")
 NOTE = _scalar(values.note, {**_TEXT, "maxLength": 300}, "text, at most 300 characters")
 URL = _scalar(values.url, {**_TEXT, "pattern": "^https?://"}, "http:// or https://")

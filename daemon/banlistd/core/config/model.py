@@ -218,6 +218,20 @@ class Fail2ban(Section):
     socket: Annotated[Path, Key(kinds.ABSOLUTE, "The socket of the fail2ban server.")] = Path("/run/fail2ban/fail2ban.sock")
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ParserSettings(Section):
+    """The process without rights that decompresses and parses lists."""
+
+    memory: Annotated[
+        int,
+        Key(
+            kinds.size_at_least("128MiB"),
+            "The most memory that one such process may take for data. A list that needs more fails. JSON needs 12.5 bytes for "
+            "each byte of the document, and 96 MiB beside.",
+        ),
+    ] = 512 * 2**20
+
+
 USE = Key(kinds.CATALOGUE_NAME, "A list of the catalogue that ships with banlistd, by its name. Any other key overrides it.")
 """A source may have this key in place of `id` and `url`."""
 
@@ -262,6 +276,10 @@ class Config(Section):
         Key(_SOURCES, "The lists. An address on several lists belongs to the first of them.", Reload.LIVE),
     ] = ()
     log: Annotated[Log, Key(kinds.section(Log, "log"), "How events are written.", Reload.RESTART)] = Log()
+    parser: Annotated[
+        ParserSettings,
+        Key(kinds.section(ParserSettings, "parser"), "Bounds of the process that parses lists.", Reload.RESTART),
+    ] = ParserSettings()
     geo: Annotated[Geo, Key(kinds.section(Geo, "geo"), "Where addresses belong: country and ASN.", Reload.LIVE)] = Geo()
 
     def watched(self, source: Source) -> tuple[Path, ...]:
