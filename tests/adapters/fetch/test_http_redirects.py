@@ -59,8 +59,9 @@ def fetch(
     credentials: Path | None = None,
     names: Names | None = None,
     tls: ssl.SSLContext | None = None,
+    public_only: bool = False,
 ) -> Download | NotModified:
-    source = Source(id=SourceId("a-list"), url=url, headers=dict(headers or {}), timeout=10.0)
+    source = Source(id=SourceId("a-list"), url=url, headers=dict(headers or {}), timeout=10.0, public_only=public_only)
     fetcher = downloads("1", credentials, attempts=1, resolver=names, tls=tls)
     return asyncio.run(fetcher.fetch(source, Validators(), ignored))
 
@@ -137,6 +138,28 @@ def test_a_name_that_changes_its_address_between_hops_is_refused(server: FeedSer
         fetch(server.url("/list", "feed.test"), names=Names(feed=["127.0.0.1", "169.254.169.254"]))
 
 
+def test_a_name_that_is_the_metadata_address_is_refused_at_the_first_hop(server: FeedServer) -> None:
+    with pytest.raises(FetchError, match="cloud metadata address"):
+        fetch(server.url("/list", "feed.test"), names=Names(feed=["169.254.169.254"]))
+
+
+def test_a_source_that_is_public_only_is_not_fetched_from_a_private_address(server: FeedServer) -> None:
+    for host in ("feed.test", "127.0.0.1"):
+        with pytest.raises(FetchError, match="not a public address"):
+            fetch(server.url("/list", host), names=Names(feed=["127.0.0.1"]), public_only=True)
+    assert not server.requests
+
+
+def test_a_source_that_is_public_only_is_not_fetched_through_a_proxy(
+    server: FeedServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("http_proxy", server.url(""))
+    monkeypatch.setenv("no_proxy", "")
+    with pytest.raises(FetchError, match="public_only cannot be checked"):
+        fetch("http://feed.test/list", public_only=True)
+    assert not server.requests
+
+
 def test_each_hop_is_resolved_once_so_that_the_address_checked_is_the_address_used(server: FeedServer) -> None:
     server.serve("/list", LIST)
     names = Names(feed=["127.0.0.1", "192.0.2.1"])
@@ -195,7 +218,8 @@ def test_secrets_stay_with_their_origin(server: FeedServer, other: FeedServer, t
         "Authorization": "Bearer abc",
         "Cookie": "a=b",
         "X-Key": "${credential:key}",
-        "Accept": "text/plain",
+        "X-Api-Key": "typed in clear",
+        "User-Agent": "token",
     }
     server.behave("/list", redirect("/here"))
     server.behave("/here", redirect(other.url("/there")))
@@ -205,9 +229,11 @@ def test_secrets_stay_with_their_origin(server: FeedServer, other: FeedServer, t
     _, here, back = server.requests
     (there,) = other.requests
     assert [here.headers[name] for name in ("authorization", "cookie", "x-key")] == ["Bearer abc", "a=b", "hush"]
+    assert here.headers["x-api-key"] == "typed in clear"
+    assert here.headers["user-agent"] == "token"
     for request in (there, back):
-        assert request.headers.keys() & {"authorization", "cookie", "x-key"} == set()
-        assert request.headers["accept"] == "text/plain"
+        assert request.headers.keys() & {"authorization", "cookie", "x-key", "x-api-key"} == set()
+        assert request.headers["user-agent"] == "banlistd/1"
 
 
 def test_a_login_in_the_url_stays_with_its_origin(server: FeedServer, other: FeedServer, tmp_path: Path) -> None:

@@ -165,6 +165,14 @@ WRONG = [
         "4: sources[0].headers: goes with url only (a file is asked for nothing: delete the line)",
     ),
     (
+        "sources:\n- id: a\n  path: a\n  public_only: yes",
+        "4: sources[0].public_only: goes with url only (a file is asked for nothing: delete the line)",
+    ),
+    (
+        "sources:\n- id: a\n  block: {countries: [NO]}\n  public_only: yes",
+        "4: sources[0].public_only: goes with url only (a block comes from a database: delete the line)",
+    ),
+    (
         SOURCE + '  comment: "a\\nb"',
         '4: sources[0].comment: "a\\nb" has line breaks or control characters (write it in one line)',
     ),

@@ -1,50 +1,46 @@
 import pytest
 
-from banlistd.core.download.redirects import Trail, is_metadata, is_public, next_url, same_origin
+from banlistd.core.download.redirects import Trail, next_url, same_origin
 from banlistd.errors import FetchError
 
 
-@pytest.mark.parametrize(
-    ("address", "public"),
-    [
-        ("8.8.8.8", True),
-        ("2606:4700::1111", True),
-        ("::ffff:8.8.8.8", True),
-        ("64:ff9b::808:808", True),
-        ("127.0.0.1", False),
-        ("0.0.0.0", False),
-        ("10.1.2.3", False),
-        ("172.31.0.1", False),
-        ("192.168.0.1", False),
-        ("100.64.0.1", False),
-        ("169.254.169.254", False),
-        ("224.0.0.1", False),
-        ("233.252.0.1", False),
-        ("240.0.0.1", False),
-        ("255.255.255.255", False),
-        ("::", False),
-        ("::1", False),
-        ("fc00::1", False),
-        ("fe80::1", False),
-        ("fe80::1%eth0", False),
-        ("ff0e::1", False),
-        ("::ffff:127.0.0.1", False),
-        ("64:ff9b::7f00:1", False),
-        ("2002:7f00:1::", False),
-    ],
-)
-def test_public_addresses(address: str, public: bool) -> None:
-    assert is_public(address) is public
+def test_the_first_hop_may_be_private() -> None:
+    assert Trail().admit("mirror", ["10.0.0.1", "127.0.0.1"]) == {"10.0.0.1", "127.0.0.1"}
 
 
-@pytest.mark.parametrize("address", ["169.254.169.254", "::ffff:169.254.169.254", "fe80::1%eth0", "fd00:ec2::254"])
-def test_the_places_of_a_clouds_secrets_are_known(address: str) -> None:
-    assert is_metadata(address)
-    assert not is_metadata("10.0.0.1")
+METADATA = ["169.254.169.254", "fe80::1%eth0", "168.63.129.16", "192.0.0.192", "fd00:ec2::254", "100.100.100.200"]
 
 
-def test_first_hop_is_the_configured_address() -> None:
-    assert Trail().admit("mirror", ["10.0.0.1", "169.254.0.1"]) == {"10.0.0.1", "169.254.0.1"}
+@pytest.mark.parametrize("address", METADATA)
+def test_a_name_does_not_lead_to_a_metadata_address_at_the_first_hop(address: str) -> None:
+    assert Trail().admit("mirror", ["10.0.0.1", address]) == {"10.0.0.1"}
+    with pytest.raises(FetchError, match="link-local or cloud metadata") as caught:
+        Trail().admit("feed.example", [address])
+    assert "the address itself" in caught.value.hint
+
+
+@pytest.mark.parametrize("address", METADATA)
+def test_a_metadata_address_that_the_url_names_literally_is_admitted(address: str) -> None:
+    assert Trail().admit(address, [address]) == {address}
+
+
+@pytest.mark.parametrize("host", ["mirror", "10.0.0.1"])
+def test_public_only_refuses_a_private_address_at_the_first_hop(host: str) -> None:
+    with pytest.raises(FetchError, match=r"is not a public address \(10\.0\.0\.1\)"):
+        Trail(public_only=True).admit(host, ["10.0.0.1"])
+
+
+def test_public_only_refuses_a_private_address_after_a_redirect() -> None:
+    trail = Trail(public_only=True)
+    assert trail.admit("feed", ["8.8.8.8", "10.0.0.1"]) == {"8.8.8.8"}
+    trail.redirected()
+    with pytest.raises(FetchError, match="inside of the network"):
+        trail.admit("other", ["10.0.0.1"])
+
+
+def test_public_only_refuses_what_a_proxy_hides() -> None:
+    with pytest.raises(FetchError, match="a proxy resolves"):
+        Trail(public_only=True).unseen()
 
 
 def test_after_a_public_hop_only_public_addresses_are_left() -> None:

@@ -147,7 +147,7 @@ class Downloads:
         raise AssertionError  # the count does not end
 
     async def _follow(self, request: Request, wanted: _Wanted, deadline: asyncio.Timeout) -> Download | NotModified:
-        trail = Trail()
+        trail = Trail(public_only=wanted.source.public_only)
         for _ in range(MOST_REDIRECTS + 1):
             outcome = await self._get(request, trail, wanted, deadline)
             if not isinstance(outcome, str):

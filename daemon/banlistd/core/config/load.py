@@ -183,12 +183,15 @@ def _check_place(own: Tree, merged: Tree, spot: Spot) -> None:
     elif not given and "url" not in merged:
         hint = "add url: https://..., path: /a/file, block: {countries: [NO]}, or use: a name of the catalogue"
         spot.wrong("has neither url nor path nor block", hint)
-    elif "headers" in own and "path" in own:
-        spot.at("headers").wrong("goes with url only", "a file is asked for nothing: delete the line")
-    if "block" in own:
-        for key in ("format", "headers", "max_bytes"):
+    elif "path" in own:
+        for key in ("headers", "public_only"):
             if key in own:
-                spot.at(key).wrong("goes with url and path only", "a block comes from a database: delete the line")
+                spot.at(key).wrong("goes with url only", "a file is asked for nothing: delete the line")
+    if "block" in own:
+        for key in ("format", "headers", "max_bytes", "public_only"):
+            if key in own:
+                fits = "url only" if key == "public_only" else "url and path only"
+                spot.at(key).wrong(f"goes with {fits}", "a block comes from a database: delete the line")
 
 
 def _check_interval(own: Tree, merged: Tree, entry: CatalogueEntry | None, spot: Spot) -> None:

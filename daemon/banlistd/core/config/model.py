@@ -132,10 +132,18 @@ class Source(Defaults):
         Mapping[str, str],
         Key(
             kinds.HEADERS,
-            "Headers of each request. `${credential:NAME}`, here and in url, is replaced by the content of "
-            "/etc/banlistd/credentials/NAME.",
+            "Headers of each request. A redirect to another origin loses them. `${credential:NAME}`, here and in url, is "
+            "replaced by the content of /etc/banlistd/credentials/NAME.",
         ),
     ] = field(default_factory=dict, repr=False)
+    public_only: Annotated[
+        bool,
+        Key(
+            kinds.SWITCH,
+            "Refuses a server whose address is not public, at first and after every redirect: for a url that another person "
+            "writes. Behind a proxy the addresses cannot be seen, and the source fails.",
+        ),
+    ] = False
     comment: Annotated[str, Key(kinds.NOTE, "A note for people.")] = ""
     home: Annotated[str, Key(kinds.NOTE, "The page of the publisher.")] = ""
     licence: Annotated[str, Key(kinds.NOTE, "The terms of use of the list.")] = ""

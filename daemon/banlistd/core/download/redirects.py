@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from urllib.parse import urljoin, urlsplit, urlunsplit
 
 from banlistd.core.credentials import shown_url
+from banlistd.core.download.reachability import is_metadata, is_public
 from banlistd.core.printing import quoted
 from banlistd.errors import FetchError
 
@@ -13,14 +14,6 @@ MOST_REDIRECTS = 5
 REDIRECT_STATUSES = frozenset({301, 302, 303, 307, 308})
 
 _PORTS = {"http": 80, "https": 443}
-
-# Where clouds keep the secrets of a machine: link-local, and what lies outside of it (AWS over IPv6, Alibaba).
-_METADATA = tuple(
-    ipaddress.ip_network(text) for text in ("169.254.0.0/16", "fe80::/10", "fd00:ec2::254/128", "100.100.100.200/32")
-)
-_NAT64 = ipaddress.IPv6Network("64:ff9b::/96")  # RFC 6052
-
-_Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
 def next_url(current: str, location: str) -> str:
@@ -68,40 +61,17 @@ def literal_address(host: str) -> str | None:
         return None
 
 
-def is_public(address: str) -> bool:
-    """Whether an address is one that everybody reaches: not loopback, private, link-local, CGNAT, multicast, reserved.
-
-    An IPv4 address inside of an IPv6 one (mapped, 6to4, NAT64) counts as that IPv4 address.
-    """
-    inner = _innermost(address)
-    return inner.is_global and not inner.is_multicast and not inner.is_reserved
-
-
-def is_metadata(address: str) -> bool:
-    """Whether an address is link-local, or where a cloud keeps a machine's secrets."""
-    inner = _innermost(address)
-    return any(inner in network for network in _METADATA)
-
-
-def _innermost(address: str) -> _Address:
-    parsed = ipaddress.ip_address(address)
-    if isinstance(parsed, ipaddress.IPv4Address):
-        return parsed
-    if parsed in _NAT64:
-        return ipaddress.IPv4Address(int(parsed) & 0xFFFF_FFFF)
-    # A scope (fe80::1%eth0) takes no part in containment tests.
-    return parsed.ipv4_mapped or parsed.sixtofour or ipaddress.IPv6Address(int(parsed))
-
-
 class Trail:
     """Which addresses one fetch may talk to, from hop to hop.
 
-    The first hop is the administrator's own word. After it: never link-local or metadata, and never from a public
-    address to one that is not.
+    The first hop may be any address that the administrator writes, and for a name any that is neither link-local nor a cloud's
+    metadata service. After it: never those two, and never from a public address to one that is not. `public_only`: no hop at
+    all leads to an address that is not public.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, public_only: bool = False) -> None:
         self._hop = 0
+        self._public_only = public_only
         self._was_public = False
 
     def redirected(self) -> None:
@@ -109,7 +79,13 @@ class Trail:
         self._hop += 1
 
     def unseen(self) -> None:
-        """This hop's addresses cannot be seen; it counts as public, so that nothing private may follow."""
+        """This hop's addresses cannot be seen; it counts as public, so that nothing private may follow.
+
+        Raises FetchError where every address must be seen.
+        """
+        if self._public_only:
+            hint = "name the host in no_proxy, or delete public_only of the source"
+            raise FetchError("a proxy resolves the server's name, so public_only cannot be checked", hint)
         self._was_public = True
 
     def admit(self, host: str, addresses: Sequence[str]) -> frozenset[str]:
@@ -118,14 +94,26 @@ class Trail:
         Raises FetchError where none is left.
         """
         public = {address for address in addresses if is_public(address)}
-        allowed = set(addresses)
-        if self._hop:
-            allowed = public if self._was_public else {each for each in addresses if not is_metadata(each)}
-            if not allowed:
-                where = quoted(", ".join(addresses))
-                raise FetchError(
-                    f"a redirect leads to {quoted(host)}, an address inside of the network ({where})",
-                    "name the list's final address as the source's url, if that is meant",
-                )
+        if self._public_only or (self._hop and self._was_public):
+            allowed = public
+        elif self._hop or literal_address(host) is None:
+            allowed = {address for address in addresses if not is_metadata(address)}
+        else:
+            allowed = set(addresses)
+        if not allowed:
+            raise self._refusal(host, addresses)
         self._was_public |= bool(public)
         return frozenset(allowed)
+
+    def _refusal(self, host: str, addresses: Sequence[str]) -> FetchError:
+        where = quoted(", ".join(addresses))
+        if self._hop:
+            message = f"a redirect leads to {quoted(host)}, an address inside of the network ({where})"
+            hint = "name the list's final address as the source's url, if that is meant"
+        elif self._public_only:
+            message = f"{quoted(host)} is not a public address ({where})"
+            hint = "delete public_only of the source, if that is meant"
+        else:
+            message = f"{quoted(host)} is a link-local or cloud metadata address ({where})"
+            hint = "write the address itself in the source's url, if that is meant"
+        return FetchError(message, hint)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from urllib.parse import unquote, urlsplit, urlunsplit
 
 from banlistd.core.config.model import Source
-from banlistd.core.credentials import credential_names, fill, fill_url, shown_url
+from banlistd.core.credentials import fill, fill_url, shown_url
 from banlistd.core.download.redirects import next_url, same_origin
 from banlistd.core.printing import quoted
 from banlistd.errors import FetchError
@@ -14,45 +14,40 @@ from banlistd.model import Validators
 
 _LONGEST_VALIDATOR = 1024
 
-_OF_ONE_ORIGIN = frozenset({"authorization", "cookie", "proxy-authorization"})
-
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One GET, secrets filled in. `guarded`: names, in small letters, of headers that stay with the first origin."""
+    """One GET, secrets filled in. `ours`: headers for any server. `private`: those for the first origin only."""
 
     url: str
-    headers: Mapping[str, str]
-    guarded: frozenset[str]
-    max_bytes: int
+    ours: Mapping[str, str]
+    private: Mapping[str, str]
     is_conditional: bool
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        replaced = {name.lower() for name in self.private}
+        return {name: value for name, value in self.ours.items() if name.lower() not in replaced} | dict(self.private)
 
     def redirected_to(self, location: str) -> "Request":
         """The request that follows a redirect. Raises FetchError for a redirect that is not followed."""
         url = next_url(self.url, location)
-        if same_origin(self.url, url):
-            return replace(self, url=url)
-        kept = {name: value for name, value in self.headers.items() if name.lower() not in self.guarded}
-        return replace(self, url=url, headers=kept)
+        return replace(self, url=url) if same_origin(self.url, url) else replace(self, url=url, private={})
 
 
 def request_for(source: Source, validators: Validators, secrets: Mapping[str, str], user_agent: str) -> Request:
     """The GET for a source. `secrets`: by the names that its URL and headers ask for. Raises FetchError."""
-    url = fill_url(source.url or "", secrets)
-    headers = {"User-Agent": user_agent, "Accept-Encoding": "gzip, deflate"}
+    url, authorization = _without_login(fill_url(source.url or "", secrets))
     conditions = {"If-None-Match": validators.etag, "If-Modified-Since": validators.last_modified}
     conditions = {name: value for name, value in conditions.items() if usable_validator(value)}
-    headers |= conditions
-    url, authorization = _without_login(url)
-    headers |= {"Authorization": authorization} if authorization else {}
-    replaced = {name.lower() for name in source.headers}
-    headers = {name: value for name, value in headers.items() if name.lower() not in replaced}
-    for name, value in source.headers.items():
-        headers[name] = fill(value, secrets)
-        if not headers[name].isprintable():
+    ours = {"User-Agent": user_agent, "Accept-Encoding": "gzip, deflate"} | conditions
+    private = {name: fill(value, secrets) for name, value in source.headers.items()}
+    for name, value in private.items():
+        if not value.isprintable():
             raise FetchError(f"the header {quoted(name)} would have characters that no header may have")
-    guarded = {name.lower() for name, value in source.headers.items() if credential_names(value)}
-    return Request(url, headers, _OF_ONE_ORIGIN | guarded, source.max_bytes, is_conditional=bool(conditions))
+    if authorization and "authorization" not in map(str.lower, private):
+        private["Authorization"] = authorization
+    return Request(url, ours, private, is_conditional=bool(conditions))
 
 
 def usable_validator(value: str) -> str:
