@@ -65,7 +65,7 @@ def test_missing_credential_names_a_next_step(server: FeedServer, tmp_path: Path
 
 def test_a_credential_with_a_line_break_inside_is_refused(server: FeedServer, tmp_path: Path) -> None:
     (tmp_path / "key").write_text("a\r\nHost: b")
-    with pytest.raises(FetchError, match="no header may hold"):
+    with pytest.raises(FetchError, match="no header may have"):
         fetch(server.url("/list"), tmp_path, Authorization="${credential:key}")
 
 
