@@ -52,7 +52,7 @@ def test_what_is_not_ours_is_not_even_looked_at(tmp_path: Path) -> None:
 
 def test_a_firewall_that_does_not_tell_is_recorded_once_and_looked_at_all_the_same(tmp_path: Path) -> None:
     async def deaf() -> ExternalChange:
-        raise FirewallError("cannot be told of changes")
+        raise FirewallError("cannot listen for changes")
 
     async def before(world: DaemonWorld) -> None:
         world.firewall.wait_for_external_change = deaf  # type: ignore[method-assign]

@@ -20,22 +20,12 @@ class GeoCache(Protocol):
     async def find(self, family: Family, addresses: Sequence[int], now: float) -> Sequence[GeoEntry | GeoNegEntry | None]:
         """The entry that contains each address, in their order; None if there is none, or it has expired."""
 
-    async def upsert_entry(self, entry: GeoEntry) -> None:
-        """Remember where a network belongs."""
-
-    async def upsert_neg_entry(self, entry: GeoNegEntry) -> None:
-        """Remember that no resolver knows a network."""
-
-    async def bulk_upsert_entries(self, entries: Sequence[GeoEntry]) -> None:
-        """Remember many at once."""
-
-    async def bulk_upsert_neg_entries(self, entries: Sequence[GeoNegEntry]) -> None:
-        """The same for networks that no resolver knows."""
-
     async def bulk_upsert_entries_and_neg_entries(
         self, entries: Sequence[GeoEntry], neg_entries: Sequence[GeoNegEntry]
     ) -> None:
-        """Both in one transaction; an entry is newer than a negative one."""
+        """Remember where networks belong, and which networks no resolver knows, in one transaction. An entry is newer than a
+        negative one.
+        """
 
     async def page(self, after: GeoEntry | None, limit: int, now: float) -> Sequence[GeoEntry]:
         """At most `limit` entries that have not expired, in order, from the one after `after` on."""

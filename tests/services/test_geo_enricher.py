@@ -433,8 +433,8 @@ def test_small_lists_need_not_wait_for_a_large_one(tmp_path: Path, monkeypatch: 
 
 def test_what_has_expired_is_forgotten_now_and_then(tmp_path: Path) -> None:
     async def life(fixture: GeoFixture) -> None:
-        await fixture.cache.bulk_upsert_entries(
-            [GeoEntry(V4, at, at, Origin("NO"), fixture.clock.now() + 1) for at in range(2500)]
+        await fixture.cache.bulk_upsert_entries_and_neg_entries(
+            [GeoEntry(V4, at, at, Origin("NO"), fixture.clock.now() + 1) for at in range(2500)], []
         )
         await fixture.enricher.warm()
         assert len(await fixture.cache.page(None, 5000, 0.0)) == 2500

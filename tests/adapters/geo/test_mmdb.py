@@ -16,7 +16,7 @@ from banlistd.core.geo.types import By, Located, Origin
 from banlistd.errors import GeoError
 from banlistd.geo_ports import GeoDatabase
 from banlistd.model import Family
-from support.geography import Records, mmdb_of, write_mmdb
+from support.geography import Records, Typed, encoded_of, mmdb_of, write_mmdb
 
 _: type[GeoDatabase] = MmdbFile
 
@@ -103,6 +103,42 @@ def test_the_table_says_of_each_address_what_the_reader_says(tmp_path: Path, bit
         one.origin.country for one in answers
     ]
     assert list(operators.layers[Family.IPV4].codes_of(needles)) == [one.origin.asn or 0 for one in answers]
+
+
+def tree_of(*nodes: tuple[int, int]) -> bytes:
+    """A database whose tree has these nodes, in records of 24 bits; `len(nodes)` leads to nothing, 16 more to the record."""
+    record, count = encoded_of({"country_code": "NO"}), len(nodes)
+    tree = b"".join(left.to_bytes(3, "big") + right.to_bytes(3, "big") for left, right in nodes)
+    metadata = {
+        "binary_format_major_version": Typed(5, 2),
+        "binary_format_minor_version": Typed(5, 0),
+        "build_epoch": Typed(9, 1_780_000_000),
+        "database_type": "test",
+        "description": {"en": "test"},
+        "ip_version": Typed(5, 6),
+        "languages": ["en"],
+        "node_count": Typed(6, count),
+        "record_size": Typed(5, 24),
+    }
+    return tree + bytes(16) + record + b"\xab\xcd\xefMaxMind.com" + encoded_of(metadata)
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (tree_of((0, 0)), "deeper than an address"),
+        (tree_of((0, 1)), "deeper than an address"),
+        (tree_of((0, 17)), "deeper than an address"),
+        (tree_of(*((node + 1, node + 1) for node in range(127)), (144, 144)), "more networks than nodes"),
+        (tree_of(*((node + 1, node + 1) for node in range(127)), (128, 128)), "more networks than nodes"),
+    ],
+    ids=["leads back to itself", "a chain without an end", "a chain with networks", "shared children", "shared, empty"],
+)
+def test_a_tree_that_is_no_tree_is_a_fault(tmp_path: Path, content: bytes, reason: str) -> None:
+    path = tmp_path / "geo.mmdb"
+    path.write_bytes(content)
+    with pytest.raises(GeoError, match=reason):
+        table(MmdbFile(path), By.COUNTRY)
 
 
 def test_a_table_has_names_and_is_empty_where_the_database_does_not_know(tmp_path: Path) -> None:

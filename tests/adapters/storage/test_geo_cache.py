@@ -58,9 +58,9 @@ def many(count: int, number: int = 1) -> list[GeoEntry]:
 
 def test_an_entry_is_found_at_each_of_its_addresses_also_after_a_restart(tmp_path: Path) -> None:
     async def write(cache: GeoCacheTable) -> None:
-        await cache.upsert_entry(entry(100, 199))
-        await cache.upsert_neg_entry(nobody(300, 399))
-        await cache.upsert_entry(entry(100, 199, Origin("SE"), V6))
+        await cache.bulk_upsert_entries_and_neg_entries([entry(100, 199)], [])
+        await cache.bulk_upsert_entries_and_neg_entries([], [nobody(300, 399)])
+        await cache.bulk_upsert_entries_and_neg_entries([entry(100, 199, Origin("SE"), V6)], [])
 
     async def read(cache: GeoCacheTable) -> None:
         found = await cache.find(V4, [99, 100, 150, 199, 200, 300, 2**32 - 1], NOW)
@@ -74,10 +74,10 @@ def test_an_entry_is_found_at_each_of_its_addresses_also_after_a_restart(tmp_pat
 
 def test_what_has_expired_is_not_found_and_a_newer_answer_takes_its_place(tmp_path: Path) -> None:
     async def use(cache: GeoCacheTable) -> None:
-        await cache.upsert_neg_entry(nobody(1, 9, expires_at=NOW + 1))
+        await cache.bulk_upsert_entries_and_neg_entries([], [nobody(1, 9, expires_at=NOW + 1)])
         assert await cache.find(V4, [5], NOW) == [nobody(1, 9, expires_at=NOW + 1)]
         assert await cache.find(V4, [5], NOW + 1) == [None]
-        await cache.upsert_entry(entry(1, 9))
+        await cache.bulk_upsert_entries_and_neg_entries([entry(1, 9)], [])
         assert await cache.find(V4, [5], NOW + 1) == [entry(1, 9)]
 
     work(tmp_path, use)
@@ -86,8 +86,8 @@ def test_what_has_expired_is_not_found_and_a_newer_answer_takes_its_place(tmp_pa
 
 def test_the_whole_of_both_families_fits(tmp_path: Path) -> None:
     async def use(cache: GeoCacheTable) -> None:
-        await cache.upsert_entry(entry(0, 2**32 - 1))
-        await cache.upsert_neg_entry(nobody(0, 2**128 - 1, V6))
+        await cache.bulk_upsert_entries_and_neg_entries([entry(0, 2**32 - 1)], [])
+        await cache.bulk_upsert_entries_and_neg_entries([], [nobody(0, 2**128 - 1, V6)])
         assert await cache.find(V4, [0, 2**31, 2**32 - 1], NOW) == [entry(0, 2**32 - 1)] * 3
         found = await cache.find(V6, [0, 2**127, 2**128 - 1], NOW)
         assert all(isinstance(one, GeoNegEntry) for one in found)
@@ -97,15 +97,15 @@ def test_the_whole_of_both_families_fits(tmp_path: Path) -> None:
 
 def test_a_narrower_answer_leaves_the_rest_of_a_wider_one(tmp_path: Path) -> None:
     async def use(cache: GeoCacheTable) -> None:
-        await cache.upsert_entry(entry(0, 255))
-        await cache.upsert_neg_entry(nobody(64, 127))
+        await cache.bulk_upsert_entries_and_neg_entries([entry(0, 255)], [])
+        await cache.bulk_upsert_entries_and_neg_entries([], [nobody(64, 127)])
         assert await cache.find(V4, [63, 64, 127, 128], NOW) == [
             entry(0, 63),
             nobody(64, 127),
             nobody(64, 127),
             entry(128, 255),
         ]
-        await cache.upsert_entry(entry(32, 200, Origin("SE")))
+        await cache.bulk_upsert_entries_and_neg_entries([entry(32, 200, Origin("SE"))], [])
         assert await cache.find(V4, [31, 32, 200, 201], NOW) == [
             entry(0, 31),
             entry(32, 200, Origin("SE")),
@@ -146,8 +146,8 @@ def test_newest_answer_wins_for_each_address(
 
 def test_more_than_a_statement_can_bind_is_written_and_found(tmp_path: Path) -> None:
     async def use(cache: GeoCacheTable) -> None:
-        await cache.bulk_upsert_entries(many(5000))
-        await cache.bulk_upsert_entries(many(5000, number=2))
+        await cache.bulk_upsert_entries_and_neg_entries(many(5000), [])
+        await cache.bulk_upsert_entries_and_neg_entries(many(5000, number=2), [])
         found = await cache.find(V4, range(0, 50_000, 5), NOW)
         assert all(isinstance(one, GeoEntry) and one.origin.asn == 2 for one in found)
 
@@ -159,7 +159,7 @@ def test_a_page_follows_the_one_before_it_to_the_end(tmp_path: Path) -> None:
     async def use(cache: GeoCacheTable) -> None:
         mixed = [*many(7), entry(5, 9, family=V6), entry(2**100, 2**101, family=V6)]
         await cache.bulk_upsert_entries_and_neg_entries(mixed, [nobody(1000, 2000)])
-        await cache.upsert_entry(entry(5000, 5000, expires_at=NOW))
+        await cache.bulk_upsert_entries_and_neg_entries([entry(5000, 5000, expires_at=NOW)], [])
         seen: list[GeoEntry] = []
         while page := await cache.page(seen[-1] if seen else None, 2, NOW):
             assert len(page) <= 2
@@ -172,8 +172,8 @@ def test_a_page_follows_the_one_before_it_to_the_end(tmp_path: Path) -> None:
 
 def test_what_has_expired_is_forgotten_in_steps_the_oldest_first(tmp_path: Path) -> None:
     async def use(cache: GeoCacheTable) -> None:
-        await cache.bulk_upsert_entries([entry(at, at, expires_at=NOW - at) for at in range(25)])
-        await cache.upsert_neg_entry(nobody(90, 99))
+        await cache.bulk_upsert_entries_and_neg_entries([entry(at, at, expires_at=NOW - at) for at in range(25)], [])
+        await cache.bulk_upsert_entries_and_neg_entries([], [nobody(90, 99)])
         assert await cache.prune(NOW, 10) == 10
         assert [one is None for one in await cache.find(V4, [24, 15, 14], 0.0)] == [True, True, False]
         assert [await cache.prune(NOW, 10) for _ in range(3)] == [10, 5, 0]
@@ -188,11 +188,11 @@ def test_what_has_expired_is_forgotten_in_steps_the_oldest_first(tmp_path: Path)
 @pytest.mark.parametrize("bad", [entry(9, 5), entry(5, 9, expires_at=float("nan"))], ids=["no range", "no time"])
 def test_one_row_that_cannot_be_leaves_the_whole_call_unwritten(tmp_path: Path, bad: GeoEntry) -> None:
     async def use(cache: GeoCacheTable) -> None:
-        await cache.upsert_entry(entry(0, 4, Origin("SE")))
+        await cache.bulk_upsert_entries_and_neg_entries([entry(0, 4, Origin("SE"))], [])
         with pytest.raises(LedgerError):
             await cache.bulk_upsert_entries_and_neg_entries([*many(50), bad], [nobody(10_000, 20_000)])
         assert await cache.find(V4, [0, 100, 15_000], NOW) == [entry(0, 4, Origin("SE")), None, None]
-        await cache.upsert_entry(entry(7, 8))
+        await cache.bulk_upsert_entries_and_neg_entries([entry(7, 8)], [])
 
     work(tmp_path, use)
     assert len(rows(tmp_path)) == 2
@@ -221,7 +221,7 @@ def test_a_write_that_is_cancelled_in_the_middle_is_whole_or_absent(tmp_path: Pa
         database = await Haltable.on_file(tmp_path / "db")
         try:
             cache = GeoCacheTable(database)
-            writing = asyncio.ensure_future(cache.bulk_upsert_entries(many(500)))
+            writing = asyncio.ensure_future(cache.bulk_upsert_entries_and_neg_entries(many(500), []))
             await database.written.wait()
             writing.cancel()
             assert not rows(tmp_path), "nothing is seen before it is committed"
@@ -229,7 +229,7 @@ def test_a_write_that_is_cancelled_in_the_middle_is_whole_or_absent(tmp_path: Pa
             with suppress(asyncio.CancelledError):
                 await writing
             assert len(rows(tmp_path)) in (0, 500)
-            await cache.upsert_neg_entry(nobody(9_999_999, 9_999_999))
+            await cache.bulk_upsert_entries_and_neg_entries([], [nobody(9_999_999, 9_999_999)])
         finally:
             await database.close()
 
@@ -245,7 +245,7 @@ async def run():
     database = await Haltable.on_file(Path({path!r}))
     cache = GeoCacheTable(database)
     database.go.set()
-    await cache.bulk_upsert_entries(many(300, number=1))
+    await cache.bulk_upsert_entries_and_neg_entries(many(300, number=1), [])
     database.go.clear()
     database.written.clear()
     writing = asyncio.ensure_future(cache.bulk_upsert_entries_and_neg_entries(many(600, number=2), [nobody(90_000, 99_000)]))
@@ -266,7 +266,7 @@ def test_a_process_that_is_killed_in_the_middle_of_a_write_leaves_what_was_befor
     assert len(rows(tmp_path)) == 300
 
     async def use(cache: GeoCacheTable) -> None:
-        await cache.bulk_upsert_entries(many(600, number=3))
+        await cache.bulk_upsert_entries_and_neg_entries(many(600, number=3), [])
 
     work(tmp_path, use)
     assert {row[3] for row in rows(tmp_path)} == {3}
@@ -280,7 +280,7 @@ from adapters.storage.test_geo_cache import GeoCacheTable, many, open_database
 async def run():
     async with open_database(Path({path!r})) as database:
         for number in range(1, 10_000):
-            await GeoCacheTable(database).bulk_upsert_entries(many(400, number=number))
+            await GeoCacheTable(database).bulk_upsert_entries_and_neg_entries(many(400, number=number), [])
             print(number, flush=True)
 asyncio.run(run())
 """
@@ -303,9 +303,13 @@ def test_two_writers_on_one_file_wait_for_each_other(tmp_path: Path) -> None:
     async def use() -> None:
         async with open_database(tmp_path / "db") as one, open_database(tmp_path / "db") as two:
             caches = [GeoCacheTable(one), GeoCacheTable(two)]
-            await asyncio.gather(*(caches[turn % 2].bulk_upsert_entries(many(200, number=turn)) for turn in range(1, 21)))
+            await asyncio.gather(
+                *(caches[turn % 2].bulk_upsert_entries_and_neg_entries(many(200, number=turn), []) for turn in range(1, 21))
+            )
             own = [[entry(10_000 * (turn + 1), 10_000 * (turn + 1) + 5)] for turn in range(20)]
-            await asyncio.gather(*(caches[turn % 2].bulk_upsert_entries(entries) for turn, entries in enumerate(own)))
+            await asyncio.gather(
+                *(caches[turn % 2].bulk_upsert_entries_and_neg_entries(entries, []) for turn, entries in enumerate(own))
+            )
 
     asyncio.run(use())
     found = rows(tmp_path)
@@ -318,7 +322,7 @@ def test_writes_wait_for_a_locked_file(tmp_path: Path) -> None:
         other = sqlite3.connect(tmp_path / "db", isolation_level=None)
         other.execute("BEGIN IMMEDIATE")
         other.execute("INSERT INTO geo_cache (first, last, expires_at) VALUES (?, ?, 1)", (bytes(16), bytes(16)))
-        writing = asyncio.ensure_future(cache.bulk_upsert_entries(many(3)))
+        writing = asyncio.ensure_future(cache.bulk_upsert_entries_and_neg_entries(many(3), []))
         # A question is answered meanwhile, with what was committed.
         assert await cache.find(V4, [0], NOW) == [None]
         assert not writing.done()
@@ -334,7 +338,7 @@ def test_rows_never_overlap_in_the_file_itself(tmp_path: Path) -> None:
     async def use(cache: GeoCacheTable) -> None:
         for width in (1000, 7, 90, 1, 400):
             ends: Sequence[GeoEntry] = [entry(at, at + width, family=V6) for at in range(0, 5000, width + 3)]
-            await cache.bulk_upsert_entries(ends)
+            await cache.bulk_upsert_entries_and_neg_entries(ends, [])
 
     work(tmp_path, use)
     found = rows(tmp_path)

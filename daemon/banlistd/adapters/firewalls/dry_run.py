@@ -1,4 +1,4 @@
-"""A firewall that is only read: each change is printed and remembered, so that a dry run can continue."""
+"""A firewall that is only read: it prints and remembers each change, so that a dry run can continue."""
 
 from collections.abc import Callable, Mapping
 
@@ -10,11 +10,11 @@ from banlistd.ports import Firewall
 
 
 class DryRunFirewall:
-    """The Firewall of ports.py that writes nothing. `tell` gets the lines of each change."""
+    """The Firewall of ports.py that writes nothing. `report` gets the lines of each change."""
 
-    def __init__(self, real: Firewall, tell: Callable[[str], None]) -> None:
+    def __init__(self, real: Firewall, report: Callable[[str], None]) -> None:
         self._real = real
-        self._tell = tell
+        self._report = report
         self._markers: tuple[Marker, ...] | None = None
 
     async def markers(self) -> tuple[Marker, ...]:
@@ -28,7 +28,7 @@ class DryRunFirewall:
         kept = () if change.replace else tuple(marker for marker in await self.markers() if marker.mark not in gone)
         self._markers = (*kept, *change.markers)
         for line in change.describe():
-            self._tell(line)
+            self._report(line)
         return change.added + change.removed
 
     async def contents(self) -> Mapping[Mark, AddressSet]:
@@ -41,7 +41,7 @@ class DryRunFirewall:
         return await self._real.counters()
 
     async def teardown(self) -> None:
-        self._tell("remove everything that is banlistd's")
+        self._report("remove everything that is banlistd's")
 
     async def close(self) -> None:
         await self._real.close()

@@ -10,12 +10,12 @@ _LINE = re.compile(rf"v{VERSION} ([a-z0-9][a-z0-9-]{{0,39}}) sha256=([0-9a-f]{{6
 
 
 def marker_text(marker: Marker) -> str:
-    """At most 128 characters, as many as nft itself allows in a comment. The mark is not in it."""
+    """At most 128 characters, the limit of nft for a comment. The text does not contain the mark."""
     return f"v{VERSION} {marker.source_id} sha256={marker.content_hash} {marker.policy_hash}"
 
 
 def marker_of(mark: int, text: str) -> Marker | None:
-    """The marker that `text` says, or None where it does not read as one."""
+    """The marker that `text` describes, or None if it describes none."""
     read = _LINE.fullmatch(text)
     if read is None:
         return None

@@ -22,7 +22,7 @@ class MemoryFirewall:
 
     @property
     def maps(self) -> Mapping[MapId, MapEntries]:
-        """What each map holds."""
+        """The entries of each map."""
         return self._maps
 
     async def markers(self) -> tuple[Marker, ...]:

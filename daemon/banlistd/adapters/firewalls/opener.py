@@ -1,4 +1,4 @@
-"""Opens a backend by its name, and imports no other: what restores at boot must not wait for the rest."""
+"""Opens a backend by its name and imports no other: the restore at boot must not wait for unneeded imports."""
 
 from collections.abc import Callable
 from importlib import import_module
@@ -9,7 +9,7 @@ from banlistd.ports import Firewall
 
 
 def firewall_type(name: BackendName) -> Callable[..., Firewall]:
-    """What makes a firewall of this backend."""
+    """The function or class that makes a firewall of this backend."""
     module, _, attribute = name.kind.opener.partition(":")
     opener: Callable[..., Firewall] = getattr(import_module(module), attribute)
     return opener

@@ -11,7 +11,7 @@ from banlistd.model import Counter, ExternalChange, Mark, Marker
 
 
 class ThreadedFirewall(ABC):
-    """A backend implements the blocking calls; each is the call of the port with the same name. They lock for themselves."""
+    """A backend implements the blocking calls, each named like its call of the port. A backend does its own locking."""
 
     async def markers(self) -> tuple[Marker, ...]:
         return await asyncio.to_thread(self._markers)
@@ -26,7 +26,7 @@ class ThreadedFirewall(ABC):
         return await asyncio.to_thread(self._contents)
 
     async def wait_for_external_change(self) -> ExternalChange:
-        """For ever: a backend without notices finds changes by the next `verify`."""
+        """Wait for ever: a backend without notices finds changes by the next `verify`."""
         await asyncio.Event().wait()
         return ExternalChange()
 

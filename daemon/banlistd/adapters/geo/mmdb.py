@@ -1,7 +1,7 @@
 """Country and ASN from a local mmdb file, in any of the three key layouts, through maxminddb's C reader.
 
-Law: the file belongs to somebody else, who may replace, cut or overwrite it at any moment. So a session reads a copy in memory:
-to read a mapped file that is cut meanwhile would end the process (SIGBUS). Each session sees the file as it is then.
+Other programs may replace, cut or overwrite the file at any moment. So a session reads a copy in memory: to read a mapped file
+that is cut meanwhile would end the process (SIGBUS). Each session sees the file as it is when it begins.
 """
 
 import asyncio
@@ -30,7 +30,7 @@ from banlistd.model import Family
 # The largest free databases (city, 2026) have 120 MB.
 LARGEST_MMDB = 512 * 2**20
 
-# Some milliseconds of a thread, after which somebody else may want it.
+# Some milliseconds of a worker thread.
 _AT_ONCE = 5000
 
 _FAULTS = (maxminddb.InvalidDatabaseError, OSError, ValueError, KeyError, TypeError)

@@ -75,18 +75,6 @@ class GeoCacheTable:
         before = ((key, bisect_right(firsts, key) - 1) for key in keys)
         return [entries[at] if at >= 0 and key <= lasts[at] else None for key, at in before]
 
-    async def upsert_entry(self, entry: GeoEntry) -> None:
-        await self._lay([entry])
-
-    async def upsert_neg_entry(self, entry: GeoNegEntry) -> None:
-        await self._lay([entry])
-
-    async def bulk_upsert_entries(self, entries: Sequence[GeoEntry]) -> None:
-        await self._lay(entries)
-
-    async def bulk_upsert_neg_entries(self, entries: Sequence[GeoNegEntry]) -> None:
-        await self._lay(entries)
-
     async def bulk_upsert_entries_and_neg_entries(
         self, entries: Sequence[GeoEntry], neg_entries: Sequence[GeoNegEntry]
     ) -> None:

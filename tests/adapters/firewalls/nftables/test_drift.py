@@ -259,7 +259,7 @@ async def test_a_wait_that_is_given_up_loses_nothing() -> None:
 async def test_bans_work_without_a_monitor(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("banlistd.adapters.netlink.nft_monitor.NFNLGRP_NFTABLES", 4711)
     firewall = await standing(HELD)
-    with pytest.raises(FirewallError, match="cannot be told of changes"):
+    with pytest.raises(FirewallError, match="cannot listen for changes"):
         await firewall.wait_for_external_change()
     nft("flush map inet banlistd nets4")
     assert await firewall.verify(HELD) == Verification(structure=False, maps=frozenset({NETS4}))

@@ -1,9 +1,9 @@
-"""From a Change and what stands to what is sent: decided here, sent by `ipset`. Pure: values in, values out.
+"""Decides, from a Change and the present sets, which commands firewall.py sends. Pure: values in, values out.
 
-A change of some elements is made in place; a set of which nothing is known, that is outgrown, or of which most changes, is
-gathered apart and swapped. Either way the kernel is told by one call, which also writes the record: whoever is
-killed, a set holds what it held or what it shall hold, and the record says which. What is added comes first, what is
-swapped next (networks before single addresses), what is deleted last, so that nothing that stays banned is let through.
+A change of a few elements is made in place. A set whose content is unknown, that is too small, or that changes for the most
+part, is filled under another name and swapped. In both cases one call makes the change and writes the record: even if the
+process is killed, a set has its old or its new content, and the record says which. Additions come first, then swaps (networks
+before single addresses), then deletions, so that no packet of a lasting ban passes.
 """
 
 from collections.abc import Mapping
@@ -19,16 +19,16 @@ from banlistd.core.ruleset.diff import Change, MapChange
 from banlistd.core.ruleset.state import Kind, MapEntries, MapId, maps_of
 from banlistd.model import Marker
 
-# So few are changed in place, whatever stays: additions that come before deletions leave no gap between two sets.
+# Up to so many elements change in place, however few stay: additions before deletions leave no gap between two sets.
 _FEW = 10_000
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Plan:
-    """`gathered`: what sets hold that are filled apart and swapped; `deltas`: what changes in place.
+    """`gathered`: the content of sets that are filled under another name and swapped. `deltas`: changes in place.
 
-    `made`: sets that are missing. `surplus`: sets of ours that are wanted no longer. `filled`: what the record says of the
-    sets afterwards. `elements`: how many elements of maps are written or removed.
+    `made`: sets to create. `surplus`: sets of ours that are no longer wanted. `filled`: what the record says of the sets
+    afterwards. `elements`: how many map elements are written or removed.
     """
 
     made: AbstractSet[str]
@@ -39,8 +39,8 @@ class Plan:
     elements: int
 
 
-def plan_of(change: Change, record: Record, standing: AbstractSet[str], *, apart: bool = False) -> Plan:
-    """`standing`: the names of our sets. `apart`: nothing is changed in place."""
+def plan_of(change: Change, record: Record, present: AbstractSet[str], *, apart: bool = False) -> Plan:
+    """`present`: the names of our sets that exist. `apart`: change nothing in place."""
     wanted = wanted_sets(change.sources)
     filled = {name: one for name, one in record.filled.items() if name in wanted}
     gathered: dict[str, Entries] = {}
@@ -48,7 +48,7 @@ def plan_of(change: Change, record: Record, standing: AbstractSet[str], *, apart
     elements = 0
     for item in change.maps:
         name = set_of(item.map)
-        before = None if apart or change.replace or name not in standing else filled.get(name)
+        before = None if apart or change.replace or name not in present else filled.get(name)
         delta = _in_place(item, before) if before else None
         if before and delta is not None:
             deltas[name] = delta
@@ -62,11 +62,11 @@ def plan_of(change: Change, record: Record, standing: AbstractSet[str], *, apart
         name = ALLOWED[family]
         gathered[name] = split(family, ranges.first, ranges.last, None)
         filled[name] = _new(name, gathered[name], digest_of_ranges(ranges))
-    return Plan(wanted - standing, gathered, deltas, standing - wanted, filled, elements)
+    return Plan(wanted - present, gathered, deltas, present - wanted, filled, elements)
 
 
 def record_of(change: Change, before: Record, plan: Plan, rules: Rules | None) -> Record:
-    """What is written down once the change is made. Where a set is not known to hold what it shall, no marker is."""
+    """The record after the change. It has no marker unless the content of every wanted set is known."""
     markers = {} if change.replace else dict(before.markers)
     for mark in change.retired:
         markers.pop(mark, None)
@@ -77,11 +77,11 @@ def record_of(change: Change, before: Record, plan: Plan, rules: Rules | None) -
 
 
 def compose(plan: Plan, record: Record) -> Commands:
-    """The one call."""
+    """All commands of the one call."""
     commands = Commands()
     for name, delta in plan.deltas.items():
         _add(commands, IPSET_CMD_ADD, name, delta.fresh, strict=True)
-        # An element that is added where it is, not strictly, gets the new mark (measured).
+        # An element that exists and is added without NLM_F_EXCL gets the new mark (measured).
         _add(commands, IPSET_CMD_ADD, name, delta.changed, strict=False)
     for name in sorted(plan.gathered, key=_networks_first):
         commands.swap(fresh(name), name)
@@ -103,7 +103,7 @@ def _add(commands: Commands, kind: int, name: str, entries: Entries, *, strict: 
 
 
 def _in_place(item: MapChange, before: Filled) -> Delta | None:
-    """What changes in place, or None where that is not to be."""
+    """The changes in place, or None if the set is to be filled and swapped."""
     if item.replace or len(item.add) + len(item.remove) > max(_FEW, len(item.whole)):
         return None
     delta = delta_of(entries_of(item.map, item.add), entries_of(item.map, item.remove))

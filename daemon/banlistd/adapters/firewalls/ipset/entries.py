@@ -1,7 +1,7 @@
 """Elements of sets as messages, written by numpy: 1,000,000 IPv4 hosts are 28 MB, and cost Python some 20 ms (measured).
 
-A set of hosts holds single addresses, a set of nets networks: ranges are split. The owner's mark is an element's number of
-packets, which a rule can ask for in any table (`--packets-eq`) and nothing counts up (`! --update-counters`).
+A set of hosts contains single addresses, a set of nets networks: ranges are split. The packet counter of an element has the
+mark of its source: a rule of any table can match it (`--packets-eq`), and no rule of ours changes it (`! --update-counters`).
 """
 
 import errno
@@ -40,15 +40,15 @@ ByteArray = NDArray[np.uint8]
 
 _LONGEST_ATTRIBUTE = 0xFFFF
 _WORD = 4
-# DATA, IP and the kind of address have a header each before the address.
+# In words of 32 bits: DATA, IP and the kind of address have a header each before the address.
 _ADDRESS_AT = 3
-# hash:net holds no network of everything, but its two halves.
+# hash:net has no network of length 0, but accepts its two halves.
 SHORTEST = 1
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Entries:
-    """Elements of one set, in the order of addresses. `length` None: single addresses. `mark` None: they have no owner."""
+    """Elements of a set, ordered by address. `length`: bits of the prefix, None for single addresses. `mark` None: unmarked."""
 
     family: Family
     first: Addresses
@@ -64,7 +64,7 @@ class Entries:
 
 
 def entries_of(map_id: MapId, map_entries: MapEntries) -> Entries:
-    """What of a map goes into its set. hash:ip holds no zero address, which no packet on its way bears."""
+    """The elements of a map's set. hash:ip cannot contain the zero address, which no forwarded packet has."""
     if map_id.kind is Kind.HOSTS:
         storable = (
             map_entries
@@ -82,7 +82,7 @@ def split(family: Family, first: Addresses, last: Addresses, mark: NDArray[np.ui
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Delta:
-    """From one state of a set to another. `changed`: they stay, and get another owner."""
+    """From one state of a set to another. `changed`: elements that stay and get another mark."""
 
     fresh: Entries
     changed: Entries
@@ -90,40 +90,40 @@ class Delta:
 
 
 def delta_of(add: Entries, remove: Entries) -> Delta:
-    """Neither side holds an address twice, so an element that is on both sides is found by its first address."""
-    at = np.minimum(np.searchsorted(add.first, remove.first), max(0, len(add) - 1))
+    """No side has an address twice, so an element of both sides is found by its first address."""
+    index = np.minimum(np.searchsorted(add.first, remove.first), max(0, len(add) - 1))
     stays = are_among(add.first, remove.first)
     if add.length is not None and remove.length is not None and len(add):
-        stays &= add.length[at] == remove.length
+        stays &= add.length[index] == remove.length
     is_fresh = np.ones(len(add), dtype=np.bool_)
-    is_fresh[at[stays]] = False
+    is_fresh[index[stays]] = False
     return Delta(add.where(is_fresh), add.where(~is_fresh), remove.where(~stays))
 
 
 def element_messages(kind: int, sequence: int, name: str, entries: Entries, *, strict: bool) -> list[bytes]:
-    """Messages that add or delete elements. `strict`: refused where one is there already, or is not there.
+    """Messages that add or delete elements. `strict`: the kernel refuses to add an existing or delete an absent element.
 
-    A message holds as many elements as one attribute can, 65,535 octets.
+    A message contains as many elements as fit into one attribute, 65,535 octets.
     """
     rows = _rows(entries)
     per_message = (_LONGEST_ATTRIBUTE - _WORD) // (rows.shape[1] * _WORD)
     head = setname(name) + net_order_number(IPSET_ATTR_LINENO, 0)
     flags = NLM_F_EXCL if strict else 0
     return [
-        command(kind, flags, sequence, head + nested(IPSET_ATTR_ADT, rows[at : at + per_message].tobytes()))
-        for at in range(0, len(rows), per_message)
+        command(kind, flags, sequence, head + nested(IPSET_ATTR_ADT, rows[start : start + per_message].tobytes()))
+        for start in range(0, len(rows), per_message)
     ]
 
 
 def _rows(entries: Entries) -> NDArray[np.uint32]:
-    """A row of words for each element."""
+    """A row of 32-bit words for each element."""
     template = np.frombuffer(nested(IPSET_ATTR_DATA, _empty(entries)), dtype=np.uint32)
     rows = np.empty((len(entries), len(template)), dtype=np.uint32)
     rows[...] = template
     width = WIDTHS[entries.family] // (8 * _WORD)
     rows[:, _ADDRESS_AT : _ADDRESS_AT + width] = _network_words(entries.first).reshape(-1, width)
     if entries.length is not None:
-        # The length is the first octet of the word after the header of its attribute.
+        # The prefix length is the first octet after the header of its attribute.
         rows.view(np.uint8)[:, (_ADDRESS_AT + width + 1) * _WORD] = entries.length
     if entries.mark is not None:
         rows[:, -1] = entries.mark.astype(">u4").view(np.uint32)
@@ -136,7 +136,7 @@ def _empty(entries: Entries) -> bytes:
 
 
 def element(family: Family, address: bytes, length: int | None, mark: int | None) -> bytes:
-    """The attributes that stand for one element."""
+    """The attributes of one element. `length`: bits of the prefix."""
     body = nested(IPSET_ATTR_IP, attribute(_IPADDR[family] | NLA_F_NET_BYTEORDER, address))
     if length is not None:
         body += attribute(IPSET_ATTR_CIDR, bytes((length,)))
@@ -151,7 +151,7 @@ def _network_words(addresses: Addresses) -> NDArray[np.uint32]:
 
 
 def questions(entries: Entries) -> Iterator[bytes]:
-    """Each element as it is asked for."""
+    """The attributes that ask for each element."""
     octets = WIDTHS[entries.family] // 8
     lengths: Iterable[int | None] = [None] * len(entries) if entries.length is None else entries.length.tolist()
     for first, length in zip(entries.first, lengths, strict=True):
@@ -159,13 +159,13 @@ def questions(entries: Entries) -> Iterator[bytes]:
 
 
 def map_entries_of(map_id: MapId, dump: bytes) -> MapEntries:
-    """Elements as the kernel tells them, in any order. Networks of one owner that touch are the range that they were."""
+    """`dump`: elements as the kernel reports them, in any order. Adjacent networks with one mark become one range again."""
     family = map_id.family
     if not dump:
         return MapEntries.none(family)
     rows = _table_of(dump)
     first = _addresses_of(rows, family)
-    # A number that cannot be a mark is somebody else's, and cut.
+    # Another program wrote a number that cannot be a mark; it is cut.
     marks = _column(rows, 8, IPSET_ATTR_PACKETS).view(">u8").reshape(-1).astype(MARK_DTYPE)
     if map_id.kind is Kind.NETS:
         return _merged(family, first, lasts_of(family, first, _column(rows, 1, IPSET_ATTR_CIDR).reshape(-1)), marks)
@@ -174,7 +174,7 @@ def map_entries_of(map_id: MapId, dump: bytes) -> MapEntries:
 
 
 def _table_of(dump: bytes) -> ByteArray:
-    """A row of octets for each element: within a set, all are laid out alike. Raises OSError where they are not."""
+    """A row of octets for each element: in one set all have the same layout. Raises OSError if they have not."""
     length = int.from_bytes(dump[:2], sys.byteorder)
     octets = np.frombuffer(dump, dtype=np.uint8)
     if not length or len(octets) % length:
@@ -191,22 +191,25 @@ def _addresses_of(rows: ByteArray, family: Family) -> Addresses:
 
 
 def _column(rows: ByteArray, width: int, *path: int) -> ByteArray:
-    """Of each element the octets of one attribute, by its path: where they are in the first, they are in all."""
-    at, end = _WORD, rows.shape[1]
+    """The octets of one attribute of each element, by its path. Their offset in the first element is that in all.
+
+    `width`: octets.
+    """
+    offset, end = _WORD, rows.shape[1]
     for kind in path:
-        found = {each & NLA_TYPE_MASK: (start, length) for start, length, each in _headers(rows[0], at, end)}
+        found = {each & NLA_TYPE_MASK: (start, length) for start, length, each in _headers(rows[0], offset, end)}
         if kind not in found:
             raise OSError(errno.EPROTO, "elements of an unknown kind")
-        at, end = found[kind][0] + _WORD, sum(found[kind])
-    return np.ascontiguousarray(rows[:, at : at + width])
+        offset, end = found[kind][0] + _WORD, sum(found[kind])
+    return np.ascontiguousarray(rows[:, offset : offset + width])
 
 
-def _headers(row: ByteArray, at: int, end: int) -> Iterator[tuple[int, int, int]]:
-    """Place, length and kind of each attribute."""
-    while at + _WORD <= end:
-        length, kind = struct.unpack_from("=HH", row[at : at + _WORD].tobytes())
-        yield at, length, kind
-        at += max(_WORD, length + -length % _WORD)
+def _headers(row: ByteArray, offset: int, end: int) -> Iterator[tuple[int, int, int]]:
+    """Offset, length and kind of each attribute between `offset` and `end`, all in octets."""
+    while offset + _WORD <= end:
+        length, kind = struct.unpack_from("=HH", row[offset : offset + _WORD].tobytes())
+        yield offset, length, kind
+        offset += max(_WORD, length + -length % _WORD)
 
 
 def _merged(family: Family, first: Addresses, last: Addresses, marks: NDArray[np.uint16]) -> MapEntries:

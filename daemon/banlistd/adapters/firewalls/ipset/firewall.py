@@ -1,12 +1,12 @@
-"""The firewall of hosts that keep ipset and iptables: sets over our own netlink messages, rules by the host's iptables.
+"""The firewall of hosts that use ipset and iptables: sets by our own netlink messages, rules by the host's iptables.
 
-`ipset restore` is not used, though sets are what it would make, and `ipset list` and `ipset save` show them. *Measured*: it
-fills 1,000,000 hosts in 2.4 s, of which 0.9 s are its own, and killed in the middle leaves half of a set; netlink fills them
-in 0.5 s, and what one call sends, additions, deletions, swaps, and the record of the applied state, cannot be cut in two by any
-signal. So 1,000 changed elements of a million are 1,000 elements, and not a million that are swapped.
+We do not use `ipset restore`, though the sets are the same, and `ipset list` and `ipset save` show them. *Measured*: it fills
+1,000,000 hosts in 2.4 s, of which 0.9 s are its own, and leaves half of a set if it is killed. Netlink fills them in 0.5 s, and
+no signal can interrupt what one call sends: additions, deletions, swaps, and the record of the applied state. So a change of
+1,000 elements among a million writes 1,000 elements, and does not swap a million.
 
-A change of sources is three steps: sets that are missing, rules, then elements and the record in one call. Rules for new
-sources come first: what is banned and has an owner that no rule knows is dropped.
+A change of sources has three steps: missing sets, rules, then elements and the record in one call. Rules for new sources come
+first: a banned packet whose mark no rule knows is dropped.
 """
 
 import errno
@@ -41,9 +41,9 @@ from banlistd.core.ruleset.state import FirewallState, Verification, contents_of
 from banlistd.errors import FirewallError
 from banlistd.model import Counter, Family, Mark, Marker
 
-# What the kernel says when a set does not hold what the change believes, or the change is too large for one call.
+# Errors for a set whose content differs from what the change expects, and for a change too large for one call.
 _SURPRISES = frozenset({IPSET_ERR_EXIST, IPSET_ERR_HASH_FULL, errno.EMSGSIZE})
-# nf_tables lets go of a set a moment after the rule that looked into it is gone (measured: some 20 ms).
+# nf_tables releases a set a moment after the rule that referred to it is deleted (measured: some 20 ms). The pause: seconds.
 _TRIES = 100
 _PAUSE = 0.02
 
@@ -53,22 +53,22 @@ _HINTS: Mapping[int, str] = {
     4098: "load the modules ip_set_hash_ip and ip_set_hash_net",
     errno.EPROTONOSUPPORT: "this kernel has no netfilter netlink; load the module nfnetlink",
     errno.ENOMEM: "the kernel has no memory left for so many elements",
-    IPSET_ERR_BUSY: "rules that are not banlistd's look into it: iptables-save shows them",
-    errno.ENOENT: "the sets are not as they were left: verify them and write them anew",
+    IPSET_ERR_BUSY: "rules of another program refer to it: iptables-save shows them",
+    errno.ENOENT: "the sets are not as banlistd left them: verify them and write them anew",
 }
 
 
 class IpsetFirewall(ThreadedFirewall):
-    """The Firewall of ports.py. Opens its socket at first use; blocking work is done in threads, one at a time.
+    """The Firewall of ports.py. Opens its socket at first use; blocking work runs in threads, one at a time.
 
-    `variant`: which iptables of a host that has both, `legacy` or `nft`; empty: the one that the host calls iptables.
+    `variant`: `legacy` or `nft` for a host with both iptables; empty: the one that the host calls iptables.
     """
 
     def __init__(self, variant: str = "") -> None:
         self._iptables = Iptables(variant)
         self._socket: IpsetSocket | None = None
         self._digests: Digests | None = None
-        # A thread's lock: a coroutine that is cancelled leaves its thread at work.
+        # A lock of threads, not of coroutines: a cancelled coroutine leaves its thread running.
         self._lock = threading.Lock()
 
     def _markers(self) -> tuple[Marker, ...]:
@@ -80,8 +80,8 @@ class IpsetFirewall(ThreadedFirewall):
             if self._digests is None or self._digests.state is not state:
                 self._digests = Digests.of(state)
             look = look_at(wire)
-            standing = self._iptables.look() if look.record.rules else None
-            return faults_of(wire, look, self._digests, standing, random.SystemRandom())
+            ruleset = self._iptables.look() if look.record.rules else None
+            return faults_of(wire, look, self._digests, ruleset, random.SystemRandom())
 
     def _contents(self) -> Mapping[Mark, AddressSet]:
         with self._at_work("cannot read the firewall") as wire:
@@ -93,8 +93,8 @@ class IpsetFirewall(ThreadedFirewall):
             if not marks:
                 return {}
             found: dict[Mark, Counter] = {}
-            for standing in self._iptables.look().values():
-                for mark, counter in counters_of(standing).items():
+            for ruleset in self._iptables.look().values():
+                for mark, counter in counters_of(ruleset).items():
                     before = found.get(mark, Counter(0, 0))
                     found[mark] = Counter(before.packets + counter.packets, before.octets + counter.octets)
             return {mark: counter for mark, counter in found.items() if mark in marks}
@@ -104,7 +104,7 @@ class IpsetFirewall(ThreadedFirewall):
             return _carry_out(change, wire, self._iptables)
 
     def _teardown(self) -> None:
-        """Rules first: a set that rules look into cannot go."""
+        """Rules first: the kernel refuses to destroy a set that rules refer to."""
         with self._at_work("cannot remove sets and rules") as wire:
             look = look_at(wire)
             if self._iptables.is_installed() or look.names:
@@ -119,7 +119,7 @@ class IpsetFirewall(ThreadedFirewall):
 
     @contextmanager
     def _at_work(self, failing: str) -> Iterator[IpsetSocket]:
-        """The border: the one socket, for one thread; what the kernel says comes out as FirewallError."""
+        """Give one thread the socket; an error of the kernel becomes a FirewallError."""
         with self._lock:
             try:
                 if self._socket is None:
@@ -129,15 +129,15 @@ class IpsetFirewall(ThreadedFirewall):
                 if self._socket is not None and not isinstance(exc, NetlinkError):
                     self._socket.close()
                     self._socket = None
-                words = exc.strerror or str(exc)
-                raise FirewallError(f"{failing}: {words}", _HINTS.get(exc.errno or 0, "")) from exc
+                reason = exc.strerror or str(exc)
+                raise FirewallError(f"{failing}: {reason}", _HINTS.get(exc.errno or 0, "")) from exc
 
 
 def _carry_out(change: Change, wire: IpsetSocket, iptables: Iptables) -> int:
     for family in Family:
-        chains_of(change.sources, family)  # refuses an id or mark that must not get into a rule, before anything happens
+        chains_of(change.sources, family)  # raises, before anything happens, for an id or mark that must not get into a rule
     look = look_at(wire)
-    _destroy(wire, look.gathering)  # of one who was killed meanwhile
+    _destroy(wire, look.gathering)  # sets that a killed process left behind
     if not change.reshape:
         _refuse_without_sets(change, look)
     plan = plan_of(change, look.record, look.names)
@@ -163,7 +163,7 @@ def _refuse_without_sets(change: Change, look: Look) -> None:
 
 
 def _commit(change: Change, look: Look, plan: Plan, rules: Rules | None, wire: IpsetSocket) -> Plan:
-    """Gather what is to be gathered, then the one call. Where a set surprises, all of them are written whole."""
+    """Fill the new sets, then the one call. If a set has unexpected content, all sets are written whole."""
     try:
         _commit_once(change, look, plan, rules, wire)
     except OSError as exc:
@@ -180,7 +180,7 @@ def _commit_once(change: Change, look: Look, plan: Plan, rules: Rules | None, wi
         wire.carry_out(compose(plan, record_of(change, look.record, plan, rules)))
     except OSError as exc:
         if exc.errno != errno.EMSGSIZE:
-            # Some of it was carried out, the record among it: nothing is to be believed until all is written.
+            # A part was carried out, with the record: so the record is void until everything is written.
             _forget(wire)
         raise
 
@@ -196,7 +196,7 @@ def _gather(wire: IpsetSocket, gathered: Mapping[str, Entries]) -> None:
     _destroy(wire, {fresh(name) for name in gathered} & wire.names())
     _make(wire, {name: fresh(name) for name in gathered}, gathered)
     for name, entries in gathered.items():
-        # No rule uses it yet: one by one, so that others may use ip_set in between, and any send buffer will do.
+        # No rule uses the set yet: one message at a time lets other programs use ip_set in between, and fits any send buffer.
         for message in element_messages(IPSET_CMD_ADD, 1, fresh(name), entries, strict=True):
             commands = Commands()
             commands.add_block([message])
@@ -204,17 +204,17 @@ def _gather(wire: IpsetSocket, gathered: Mapping[str, Entries]) -> None:
 
 
 def _make(wire: IpsetSocket, names: Mapping[str, str], gathered: Mapping[str, Entries]) -> None:
-    """Sets, by another name, of the shape that each needs for its elements."""
+    """Create sets. `names`: the name of each wanted set, and the name to create it by; its shape fits its elements."""
     if not names:
         return
     commands = Commands()
-    for name, called in names.items():
-        commands.add(IPSET_CMD_CREATE, create_body(called, shape_of(name, len(gathered.get(name, ())))))
+    for name, new_name in names.items():
+        commands.add(IPSET_CMD_CREATE, create_body(new_name, shape_of(name, len(gathered.get(name, ())))))
     wire.carry_out(commands)
 
 
 def _destroy(wire: IpsetSocket, names: AbstractSet[str], *, tolerant: bool = False) -> None:
-    """Destroy sets. `tolerant`: one that a foreign rule looks into is emptied and stays."""
+    """Destroy sets. `tolerant`: a set that a foreign rule refers to is emptied and stays."""
     for name in sorted(names):
         for tries_left in reversed(range(_TRIES)):
             commands = Commands()

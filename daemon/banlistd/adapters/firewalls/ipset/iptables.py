@@ -1,8 +1,7 @@
-"""The host's iptables, legacy or nft: what it says of our chains, and the script that makes them what they shall be.
+"""The host's iptables, legacy or nft: reads our chains, and writes the script that brings them to the desired state.
 
-Chains of ours begin with `banlistd-`. Of chains of others nothing is read but where they jump to ours, and nothing is written
-but those jumps. A table of a family changes in one transaction, and a script that is cut short, because its writer was killed,
-changes none: it ends without COMMIT.
+Our chains begin with `banlistd-`. In other chains we read and write only the jumps to ours. A table of a family changes in one
+transaction, and a script that ends early, because its writer was killed, changes no table: it has no COMMIT.
 """
 
 import re
@@ -20,7 +19,7 @@ from banlistd.model import Counter, Family, Mark, SourceSlot
 
 TABLES = ("raw", "filter")
 
-# The lock of iptables may be held by a program that writes ten thousand rules.
+# Seconds. A program that writes ten thousand rules may have the lock of iptables for as long.
 _WAIT = "10"
 _DEADLINE = 60.0
 _NO_PERMISSION = (
@@ -33,33 +32,33 @@ _HINTS: Mapping[str, str] = {
     "Can't open socket to ipset": _NO_PERMISSION,
     "unable to initialize table": f"{_NO_PERMISSION}; or the kernel lacks the table",
     "match `set'": "the iptables package lacks its match `set`",
-    "holding the xtables lock": "see what else writes rules all the time",
+    "holding the xtables lock": "another program keeps writing rules: find and stop it",
 }
 _LINE = re.compile(r"(?:\[(\d+):(\d+)\] )?-A (\S+) ?(.*)")
 
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """What follows `-A CHAIN`, and what it has counted."""
+    """`text`: what follows `-A CHAIN`."""
 
-    words: str
+    text: str
     counter: Counter
 
 
 @dataclass(frozen=True, slots=True)
 class SavedTable:
-    """Our chains, and of each chain of others our chains that it jumps to, with the places of these rules from 1."""
+    """`chains`: ours. `jumps`: by foreign chain, its rules that jump to our chains: rule number, from 1, and target."""
 
     chains: Mapping[str, Sequence[Rule]] = field(default_factory=dict)
     jumps: Mapping[str, Sequence[tuple[int, str]]] = field(default_factory=dict)
 
 
 SavedTables = Mapping[str, SavedTable]
-"""What stands of ours in one family, by table."""
+"""Our chains and jumps in one family, by table."""
 
 
 def parse_saved(saved: str) -> SavedTables:
-    """What `iptables-save -c` says. A rule that jumps to a chain of ours on some condition is not ours, and not told."""
+    """Parse the output of `iptables-save -c`. A conditional jump to a chain of ours is not our rule, and is left out."""
     tables: dict[str, SavedTable] = {}
     chains: dict[str, list[Rule]] = {}
     jumps: dict[str, list[tuple[int, str]]] = {}
@@ -71,40 +70,40 @@ def parse_saved(saved: str) -> SavedTables:
         elif line.startswith(":") and is_ours(chain := line[1:].split(maxsplit=1)[0]):
             chains.setdefault(chain, [])
         elif found := _LINE.fullmatch(line):
-            packets, octets, chain, words = found.groups()
+            packets, octets, chain, text = found.groups()
             if is_ours(chain):
-                chains.setdefault(chain, []).append(Rule(words, Counter(int(packets or 0), int(octets or 0))))
+                chains.setdefault(chain, []).append(Rule(text, Counter(int(packets or 0), int(octets or 0))))
                 continue
             places[chain] = places.get(chain, 0) + 1
-            target = words.removeprefix("-j ")
-            if words.startswith("-j ") and is_ours(target):
+            target = text.removeprefix("-j ")
+            if text.startswith("-j ") and is_ours(target):
                 jumps.setdefault(chain, []).append((places[chain], target))
     return {name: table for name, table in tables.items() if table.chains or table.jumps}
 
 
-def rule_lines(standing: SavedTables) -> list[str]:
-    """What stands as lines that are equal where the rules are, whatever they have counted."""
+def rule_lines(ruleset: SavedTables) -> list[str]:
+    """The present rules as lines without counters: equal if the rules are equal."""
     lines = []
-    for name, table in sorted(standing.items()):
+    for name, table in sorted(ruleset.items()):
         for chain, jumps in sorted(table.jumps.items()):
             lines += [f"{name} {chain} {place} {target}" for place, target in jumps]
         for chain, rules in sorted(table.chains.items()):
-            lines += [f"{name} {chain}", *(f"{name} {chain} {rule.words}" for rule in rules)]
+            lines += [f"{name} {chain}", *(f"{name} {chain} {rule.text}" for rule in rules)]
     return lines
 
 
-def meant(sources: Sequence[SourceSlot], family: Family) -> list[str]:
-    """What shall stand, as lines; they say the same of one iptables or another, and are not what `lines_of` says."""
+def expected_lines(sources: Sequence[SourceSlot], family: Family) -> list[str]:
+    """The desired rules as lines. They do not depend on the variant of iptables, and differ from those of `rule_lines`."""
     lines = [f"{table} {chain} {targets}" for table, jumps in jumps_of(sources).items() for chain, targets in jumps.items()]
     for table, chains in chains_of(sources, family).items():
         lines += [f"{table} {chain} {rule}" for chain, rules in chains.items() for rule in (*rules, "")]
     return lines
 
 
-def counters_of(standing: SavedTables) -> Mapping[Mark, Counter]:
-    """Of each source what its chains have counted: the last rule of each."""
+def counters_of(ruleset: SavedTables) -> Mapping[Mark, Counter]:
+    """The counter of each source: the sum over the last rules of its chains."""
     found: dict[Mark, Counter] = {}
-    for table in standing.values():
+    for table in ruleset.values():
         for chain, rules in table.chains.items():
             mark = mark_of(chain)
             if mark is not None and rules:
@@ -113,29 +112,29 @@ def counters_of(standing: SavedTables) -> Mapping[Mark, Counter]:
     return found
 
 
-def script(sources: Sequence[SourceSlot] | None, family: Family, standing: SavedTables) -> str:
-    """What makes of what stands what shall stand: for a roster, or for None nothing. Counters of sources are kept."""
+def script(sources: Sequence[SourceSlot] | None, family: Family, present: SavedTables) -> str:
+    """The script that turns the `present` rules into those of the sources; None: into no rules. It keeps their counters."""
     wanted = chains_of(sources, family) if sources is not None else {}
     jumps = jumps_of(sources) if sources is not None else {}
     order = order_of(sources) if sources is not None else TABLES
-    parts = [_table(name, wanted.get(name, {}), jumps.get(name, {}), standing.get(name, SavedTable())) for name in order]
+    parts = [_table(name, wanted.get(name, {}), jumps.get(name, {}), present.get(name, SavedTable())) for name in order]
     return "".join(parts)
 
 
-def _table(name: str, chains: Chains, jumps: Mapping[str, tuple[str, ...]], standing: SavedTable) -> str:
+def _table(name: str, chains: Chains, jumps: Mapping[str, tuple[str, ...]], present: SavedTable) -> str:
     lines = []
-    for chain in sorted({*standing.jumps, *jumps}):
-        present = standing.jumps.get(chain, ())
+    for chain in sorted({*present.jumps, *jumps}):
+        before = present.jumps.get(chain, ())
         targets = jumps.get(chain, ())
-        if list(present) != [*enumerate(targets, 1)]:
-            lines += [f"-D {chain} -j {target}" for _, target in present]
+        if list(before) != [*enumerate(targets, 1)]:
+            lines += [f"-D {chain} -j {target}" for _, target in before]
             lines += [f"-I {chain} {place} -j {target}" for place, target in enumerate(targets, 1)]
-    surplus = sorted(standing.chains.keys() - chains.keys())
-    # Declared, a chain is made, or emptied if it stands; all of that is done before any rule is added.
+    surplus = sorted(present.chains.keys() - chains.keys())
+    # A declaration creates a chain or empties an existing one, before any rule is added.
     declared = [f":{chain} - [0:0]" for chain in (*chains, *surplus)]
     for chain, rules in chains.items():
-        before = standing.chains.get(chain, ())
-        counted = before[-1].counter if mark_of(chain) is not None and before else Counter(0, 0)
+        rules_before = present.chains.get(chain, ())
+        counted = rules_before[-1].counter if mark_of(chain) is not None and rules_before else Counter(0, 0)
         counts = [Counter(0, 0)] * (len(rules) - 1) + [counted]
         lines += [f"[{count.packets}:{count.octets}] -A {chain} {rule}" for count, rule in zip(counts, rules, strict=True)]
     lines += [f"-X {chain}" for chain in surplus]
@@ -145,17 +144,17 @@ def _table(name: str, chains: Chains, jumps: Mapping[str, tuple[str, ...]], stan
 
 
 class Iptables:
-    """The programs. `variant`: `legacy` or `nft`, or empty for what the host calls iptables."""
+    """Runs the programs. `variant`: `legacy` or `nft`, or empty for the one that the host calls iptables."""
 
     def __init__(self, variant: str = "") -> None:
         self._infix = f"-{variant}" if variant else ""
 
     def look(self) -> Mapping[Family, SavedTables]:
-        """What stands of ours, in the families that this kernel speaks. Makes no table. Raises FirewallError."""
+        """Our present rules, in the families that this kernel supports. Creates no table. Raises FirewallError."""
         return {family: parse_saved(self._run(family, "save", "--counters")) for family in self.families()}
 
     def write(self, sources: Sequence[SourceSlot] | None, before: Mapping[Family, SavedTables]) -> None:
-        """Make the rules what they shall be, given what stands. Raises FirewallError."""
+        """Write the rules of the sources; `before`: the present ones, None for `sources`: remove all. Raises FirewallError."""
         for family in self.families():
             written = script(sources, family, before.get(family, {}))
             if written:
@@ -166,7 +165,7 @@ class Iptables:
 
     @staticmethod
     def families() -> Sequence[Family]:
-        """IPv6 may be switched off in a kernel; then no packet of it comes, and ip6tables fails."""
+        """A kernel may have IPv6 disabled; then it receives no IPv6 packet, and ip6tables fails."""
         try:
             socket.socket(socket.AF_INET6, socket.SOCK_DGRAM).close()
         except OSError:
@@ -179,7 +178,7 @@ class Iptables:
     def _run(self, family: Family, does: str, *options: str, given: str = "") -> str:
         program = self._program(family, does)
         try:
-            done = subprocess.run(  # noqa: S603 - one of eight names; all that changes is on the standard input
+            done = subprocess.run(  # noqa: S603 - one of eight fixed names; the variable part is the standard input
                 [program, *options],
                 input=given,
                 capture_output=True,
@@ -197,6 +196,6 @@ class Iptables:
             raise FirewallError(f"{program} did not end within {_DEADLINE:.0f} s", "see what else writes rules") from exc
         if done.returncode:
             said = next((line for line in done.stderr.splitlines() if line.strip()), "nothing")
-            hint = next((hint for words, hint in _HINTS.items() if words in done.stderr), f"{program} --version")
+            hint = next((hint for message, hint in _HINTS.items() if message in done.stderr), f"{program} --version")
             raise FirewallError(f"{program} refused the rules: {said[:200]!r}", hint)
         return done.stdout

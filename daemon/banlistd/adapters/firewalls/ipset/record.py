@@ -1,7 +1,7 @@
-"""What the kernel says that it holds: a small set of comments, written by the very call that changes the other sets.
+"""The record of the applied state: a small set of comments, written by the same call that changes the other sets.
 
-An element for each source: its number is the mark, its comment the marker. An element for each set that is filled: how many
-elements it has, how many it may have, and a digest of what was put into it. An element for the rules.
+It has an element for each source: its number is the mark, its comment the marker. An element for each filled set: how many
+elements it has, how many it may have, and a digest of its content. An element for the rules.
 """
 
 import hashlib
@@ -31,7 +31,9 @@ IPSET_ATTR_COMMENT = 26
 # Elements are numbers, written as IPv4 addresses: marks below, then the sets, then the rules.
 _SETS_FROM = 1 << 16
 _RULES = 1 << 17
-_NUMBERS: Mapping[str, int] = {name: _SETS_FROM + at for at, name in enumerate((*ALLOWED.values(), *map(set_of, EVERY_MAP)))}
+_NUMBERS: Mapping[str, int] = {
+    name: _SETS_FROM + index for index, name in enumerate((*ALLOWED.values(), *map(set_of, EVERY_MAP)))
+}
 _NAMES: Mapping[int, str] = {number: name for name, number in _NUMBERS.items()}
 
 _DIGEST = 16
@@ -41,7 +43,7 @@ _RULES_LINE = re.compile(rf"rules ([0-9a-f]{{{_DIGEST}}}) ([0-9a-f]{{{_DIGEST}}}
 
 @dataclass(frozen=True, slots=True)
 class Filled:
-    """One set: so many elements, `size` at most, made of what has this digest."""
+    """One set: `count` elements, `size` at most, and the digest of its content."""
 
     count: int
     size: int
@@ -50,15 +52,15 @@ class Filled:
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """Digests of the rules that were `meant`, and of how the host's iptables `told` them when they had been written."""
+    """Digests of the `expected` rules, and of the rules as the host's iptables `reported` them after they were written."""
 
-    meant: str
-    told: str
+    expected: str
+    reported: str
 
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """All that is written down. What does not read is left out, and so believed of nobody."""
+    """The content of the record. Lines that cannot be read are left out, so their sets count as unknown."""
 
     markers: Mapping[Mark, Marker] = field(default_factory=dict)
     filled: Mapping[str, Filled] = field(default_factory=dict)
@@ -81,35 +83,35 @@ def digest_of_text(lines: Iterable[str]) -> str:
 
 
 def read(dump: bytes) -> Record:
-    """`dump`: the elements of the set, as the kernel tells them."""
+    """`dump`: the elements of the record's set, as the kernel reports them."""
     markers: dict[Mark, Marker] = {}
     filled: dict[str, Filled] = {}
     rules = None
     for _, element_of_it in each_attribute(dump):
         one = attributes(element_of_it)
         address = next(iter(attributes(one.get(IPSET_ATTR_IP, b"")).values()), b"")
-        at, line = int.from_bytes(address, "big"), decode_text(one.get(IPSET_ATTR_COMMENT, b""))
-        if at < _SETS_FROM:
-            marker = marker_of(at, line)
+        number, line = int.from_bytes(address, "big"), decode_text(one.get(IPSET_ATTR_COMMENT, b""))
+        if number < _SETS_FROM:
+            marker = marker_of(number, line)
             markers |= {marker.mark: marker} if marker else {}
-        elif at == _RULES:
+        elif number == _RULES:
             found = _RULES_LINE.fullmatch(line)
             rules = Rules(*found.groups()) if found else None
         elif found := _FILLED.fullmatch(line):
             name, count, size, digest = found.groups()
-            filled |= {name: Filled(int(count), int(size), digest)} if _NAMES.get(at) == name else {}
+            filled |= {name: Filled(int(count), int(size), digest)} if _NAMES.get(number) == name else {}
     return Record(markers, filled, rules)
 
 
 def write(commands: Commands, record: Record) -> None:
-    """Write all of it anew. One set of a few elements: that is as cheap as anything else, and leaves nothing behind."""
+    """Write the whole record anew: it is one set of a few elements, and nothing old remains."""
     lines = {int(mark): marker_text(marker) for mark, marker in record.markers.items()}
     lines |= {_NUMBERS[name]: f"{name} {one.count} of {one.size} {one.digest}" for name, one in record.filled.items()}
     if record.rules is not None:
-        lines[_RULES] = f"rules {record.rules.meant} {record.rules.told}"
+        lines[_RULES] = f"rules {record.rules.expected} {record.rules.reported}"
     commands.flush(APPLIED)
-    for at in range(0, len(lines), _IN_A_MESSAGE):
-        elements = b"".join(_line(number, lines[number]) for number in sorted(lines)[at : at + _IN_A_MESSAGE])
+    for start in range(0, len(lines), _IN_A_MESSAGE):
+        elements = b"".join(_line(number, lines[number]) for number in sorted(lines)[start : start + _IN_A_MESSAGE])
         body = setname(APPLIED) + net_order_number(IPSET_ATTR_LINENO, 0) + nested(IPSET_ATTR_ADT, elements)
         commands.add(IPSET_CMD_ADD, body)
 
@@ -118,6 +120,6 @@ def write(commands: Commands, record: Record) -> None:
 _IN_A_MESSAGE = 200
 
 
-def _line(at: int, comment: str) -> bytes:
-    body = element(Family.IPV4, at.to_bytes(4, "big"), None, None) + text_attribute(IPSET_ATTR_COMMENT, comment)
+def _line(number: int, comment: str) -> bytes:
+    body = element(Family.IPV4, number.to_bytes(4, "big"), None, None) + text_attribute(IPSET_ATTR_COMMENT, comment)
     return nested(7, body)

@@ -1,16 +1,16 @@
-"""The rules that look into the sets, as lines for iptables. Pure: a roster in, lines out.
+"""The rules that look into the sets, as lines for iptables. Pure: sources in, lines out.
 
-Law: who drops, logs or counts what comes in does so in table raw, before connection tracking. REJECT exists in table filter
-alone, so a source that rejects counts in raw and lets go on, and at the head of INPUT and FORWARD whatever is still in a set of
-those that block is rejected: what shall be dropped never gets there. What goes out is looked at in filter (OUTPUT, FORWARD).
+Law: rules that drop, log or count inbound packets are in table raw, before connection tracking. Only table filter has REJECT,
+so a source that rejects counts in raw and lets the packet continue; at the head of INPUT and FORWARD a rule rejects each packet
+that is in a blocking set. Packets to drop never get there. Outbound packets are looked up in filter (OUTPUT, FORWARD).
 
-A set holds all sources of its kind; rules ask for the owner only of what it holds, so a packet that nobody bans costs the
+A set contains all sources of its kind; rules ask for the mark only of a packet in the set, so an unbanned packet costs the
 same with 1 source or 100. *Measured*, 1,000,000 hosts and 20,000 networks of 20 sources, thousands of packets a second that
 pass, and that are dropped: a set for each source 73 and 185; one set whose elements have the mark as `skbinfo`, which only
-table mangle can read, behind connection tracking, 192 and 217; one set, owner by number of packets, in raw, 202 and 226. It
-also touches no packet's mark. Nobody else may match these sets without `! --update-counters`.
+table mangle can read, behind connection tracking, 192 and 217; one set, mark as packet counter, in raw, 202 and 226. It also
+changes no packet's mark. No other rule may match these sets without `! --update-counters`.
 
-Only numbers, our own words, and ids of sources that were looked at once more get into a line.
+A line contains only numbers, fixed strings, and source ids that are validated here again.
 """
 
 import re
@@ -31,11 +31,11 @@ _FROM = f"{PREFIX}from-"
 
 _SOURCE_ID = re.compile(r"[a-z0-9][a-z0-9-]{0,39}")
 _LARGEST_MARK = 0xFFFF
-# So many owners are asked after one by one; of more, first the group is found.
+# Up to so many sources are matched one by one; with more, rules find the group first.
 _GROUP = 16
-# As for nftables: of a flood one line in a while says all that there is to say.
+# As for nftables: in a flood a few log lines say enough.
 _LOG_LIMIT = "-m limit --limit 5/sec --limit-burst 20"
-# What LOG takes (struct xt_log_info: 30 octets with the NUL).
+# The limit of LOG in octets (struct xt_log_info: 30 with the NUL).
 _LONGEST_PREFIX = 29
 _UNCOUNTED = "! --update-counters"
 _REJECT: Mapping[Family, str] = {
@@ -47,7 +47,7 @@ Chains = Mapping[str, tuple[str, ...]]
 
 
 def chain_of(mark: Mark) -> str:
-    """The chain of a source. An id may be longer than the 28 characters of a chain's name, so it is in the comments."""
+    """The chain of a source. An id may be longer than a chain's name (28 characters), so the comments contain it."""
     number = int(mark)
     if not 0 < number <= _LARGEST_MARK:
         raise FirewallError(f"{number} cannot be a mark", "marks are 1 to 65,535")
@@ -61,7 +61,7 @@ def mark_of(chain: str) -> Mark | None:
 
 
 def jumps_of(sources: Sequence[SourceSlot]) -> Mapping[str, Mapping[str, tuple[str, ...]]]:
-    """By table and built-in chain, our chains that it jumps to first of all, in order."""
+    """By table and built-in chain: our chains that its first rules jump to, in order."""
     hooks = set(lanes_used(sources))
     refused = (REFUSED,) if _rejects(sources) else ()
     out = (OUT,) if hooks & {Hook.OUT, Hook.WATCH_OUT} else ()
@@ -69,7 +69,7 @@ def jumps_of(sources: Sequence[SourceSlot]) -> Mapping[str, Mapping[str, tuple[s
 
 
 def chains_of(sources: Sequence[SourceSlot], family: Family) -> Mapping[str, Chains]:
-    """By table, all our chains with their rules."""
+    """By table: all our chains with their rules."""
     raw = _lookups(IN, Direction.IN, sources, family)
     raw |= {chain_of(owner.mark): _answer(owner, Direction.IN, family) for owner in _looking(sources, Direction.IN)}
     filtering: dict[str, tuple[str, ...]] = {}
@@ -86,7 +86,7 @@ def chains_of(sources: Sequence[SourceSlot], family: Family) -> Mapping[str, Cha
 
 
 def order_of(sources: Sequence[SourceSlot]) -> tuple[str, str]:
-    """Tables change one after the other. Who shall reject from now on does so before drop lets it through, and not after."""
+    """The order in which tables change: a source that changes from drop to reject must reject before it stops to drop."""
     return (FILTER, RAW) if _rejects(sources) else (RAW, FILTER)
 
 
@@ -99,9 +99,9 @@ def _rejects(sources: Iterable[SourceSlot]) -> bool:
 
 
 def _lookups(chain: str, direction: Direction, sources: Sequence[SourceSlot], family: Family) -> dict[str, tuple[str, ...]]:
-    """The chain that looks a packet up, and for each set the chain that finds the owner.
+    """The chain that looks a packet up, and for each set the chain that finds the source.
 
-    First what is allowed; single addresses before networks; what blocks before what watches.
+    First the allowed networks; single addresses before networks; blocking sets before watching ones.
     """
     side, interface = ("src", "-i") if direction is Direction.IN else ("dst", "-o")
     rules = [*_exempt(interface, side, family)]
@@ -119,7 +119,7 @@ def _lookups(chain: str, direction: Direction, sources: Sequence[SourceSlot], fa
 
 
 def _exempt(interface: str, side: str, family: Family) -> tuple[str, ...]:
-    """The host talks to itself, and what is allowed is allowed."""
+    """Rules that exempt the loopback interface and the allowed networks."""
     return (f"{interface} lo -j RETURN", f"-m set --match-set {ALLOWED[family]} {side} -j RETURN")
 
 
@@ -128,9 +128,9 @@ def _match(map_id: MapId, side: str) -> str:
 
 
 def _dispatch(chain: str, match: str, owners: Iterable[SourceSlot], *, blocks: bool) -> dict[str, tuple[str, ...]]:
-    """By mark to the source. Of those that block, what has an owner that is not known (yet, or any more) is dropped."""
+    """Jump by mark to the chain of the source. In a blocking set, a packet with an unknown mark (too new or old) is dropped."""
     marks = sorted(owner.mark for owner in owners)
-    groups = [marks[at : at + _GROUP] for at in range(0, len(marks), _GROUP)]
+    groups = [marks[start : start + _GROUP] for start in range(0, len(marks), _GROUP)]
     rest = ("-j DROP",) if blocks else ()
     if len(groups) <= 1:
         return {chain: (*(f"{match} --packets-eq {mark} -g {chain_of(mark)}" for mark in marks), *rest)}
@@ -143,7 +143,7 @@ def _dispatch(chain: str, match: str, owners: Iterable[SourceSlot], *, blocks: b
 
 
 def _answer(owner: SourceSlot, direction: Direction, family: Family) -> tuple[str, ...]:
-    """What happens to a source's packets; the last rule is the one whose counters are the source's."""
+    """The rules for a source's packets; the counter of the last rule is the source's counter."""
     comment = f"-m comment --comment {_checked(owner.source_id)}"
     match owner.action:
         case Action.DROP:
@@ -159,5 +159,7 @@ def _answer(owner: SourceSlot, direction: Direction, family: Family) -> tuple[st
 
 def _checked(source_id: SourceId) -> str:
     if not _SOURCE_ID.fullmatch(source_id):
-        raise FirewallError(f"{source_id!r} cannot be written into a rule", "an id is of a-z, 0-9 and -, at most 40 of them")
+        raise FirewallError(
+            f"{source_id!r} cannot be written into a rule", "an id has at most 40 characters, of a-z, 0-9 and -"
+        )
     return source_id

@@ -1,4 +1,4 @@
-"""The sets: their names, what they are made of, how large they are made."""
+"""The sets: their names, their properties, their sizes."""
 
 import socket
 from collections.abc import Iterable, Mapping
@@ -32,17 +32,17 @@ SMALLEST_SIZE = 65_536
 IPSET_FLAG_WITH_COUNTERS = 1 << 3
 IPSET_FLAG_WITH_COMMENT = 1 << 4
 _FAMILIES: Mapping[Family, int] = {Family.IPV4: socket.AF_INET, Family.IPV6: socket.AF_INET6}
-# The oldest revisions that have comments (Linux 3.14): what a newer one adds is not needed, and not known everywhere.
+# The oldest revisions with comments (Linux 3.14): we need no newer feature, and not every kernel knows newer ones.
 _TYPES: Mapping[Kind, tuple[str, int]] = {Kind.HOSTS: ("hash:ip", 2), Kind.NETS: ("hash:net", 4)}
 _SMALLEST_HASH = 1024
-# Buckets grow up to 12 elements, and a table whose buckets overflow is made anew at twice the size: with two in each when it
-# is filled, that is not before it holds twice as many (measured).
+# Buckets grow up to 12 elements, and the kernel rehashes a table whose buckets overflow to twice the size. With two elements
+# in each bucket at first, that does not happen before the set has twice as many elements (measured).
 _IN_A_BUCKET = 2
 
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """What a set is made of. `size`: so many elements it may hold; `hash_size`: buckets to begin with."""
+    """The properties of a set. `size`: the largest number of elements. `hash_size`: the first number of buckets."""
 
     kind: Kind
     family: Family
@@ -60,7 +60,7 @@ def set_of(map_id: MapId) -> str:
 
 
 def fresh(name: str) -> str:
-    """Where the next content of a set is gathered. ipset takes 31 characters."""
+    """The name of the set that is filled with the next content. ipset allows 31 characters."""
     return f"{_FRESH}{name.removeprefix(PREFIX)}"
 
 
@@ -77,7 +77,7 @@ def wanted_sets(sources: Iterable[SourceSlot]) -> frozenset[str]:
 
 
 def shape_of(name: str, count: int) -> Shape:
-    """A set for so many elements, and as many again before it must be rebuilt."""
+    """A set for `count` elements, and as many again before it must be rebuilt."""
     kind, family, flags = _FORMS[name]
     buckets = max(_SMALLEST_HASH, 1 << (count // _IN_A_BUCKET).bit_length())
     return Shape(kind, family, flags, max(SMALLEST_SIZE, 2 * count), buckets)
@@ -107,5 +107,5 @@ def create_body(name: str, shape: Shape) -> bytes:
 
 
 def fits(name: str, header: Header) -> bool:
-    """Whether a set that stands is made of what it shall be made of."""
+    """Whether an existing set has the type, family and flags that we would create it with."""
     return (header.type_name, header.family, header.flags) == shape_of(name, 0).form

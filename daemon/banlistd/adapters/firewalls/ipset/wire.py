@@ -1,8 +1,8 @@
-"""The wire to ip_set: commands, answers, one socket. No policy: what is sent is decided above.
+"""A netlink socket for ip_set: commands and answers. No policy: the caller decides what is sent.
 
 Law: the kernel carries out everything that one call of `carry_out` sends before our process can be killed, because a signal
 ends a process only on its way out of the kernel (measured: 1,000 kills, none in between). Names are those of the kernel's
-header linux/netfilter/ipset/ip_set.h. Integers in attributes are big-endian and say so by a flag.
+header linux/netfilter/ipset/ip_set.h. Integers in attributes are big-endian and have a flag that says so.
 """
 
 import errno
@@ -68,7 +68,7 @@ IPSET_ATTR_REFERENCES = 25
 IPSET_FLAG_LIST_SETNAME = 1 << 1
 IPSET_FLAG_LIST_HEADER = 1 << 2
 NLA_F_NET_BYTEORDER = 0x4000
-# In a message of ipset: what is created or added must be new, what is deleted must be there.
+# In a message of ipset: an object to create or add must be new, one to delete must exist.
 NLM_F_EXCL = 0x200
 
 IPSET_ERR_BUSY = 4100
@@ -76,21 +76,21 @@ IPSET_ERR_EXIST = 4103
 IPSET_ERR_REFERENCED = 4108
 IPSET_ERR_HASH_FULL = 4352
 
-WORDS: Mapping[int, str] = {
+MESSAGES: Mapping[int, str] = {
     4097: "another version of the protocol",
-    4098: "there is no such type of set",
+    4098: "the kernel has no such type of set",
     4099: "there are too many sets",
     IPSET_ERR_BUSY: "the set is in use",
-    4101: "one of the sets is not there",
+    4101: "one of the sets does not exist",
     4102: "sets of different types",
-    IPSET_ERR_EXIST: "an element that is there already, or is not there",
+    IPSET_ERR_EXIST: "an element that exists already, or does not exist",
     IPSET_ERR_REFERENCED: "the set is in use",
     IPSET_ERR_HASH_FULL: "the set is full",
 }
 
 _NFGENMSG = struct.Struct("!BBH")
 _CODE = struct.Struct("=i")
-# A refused message of elements comes back whole.
+# Octets. The kernel returns a refused message of elements whole.
 _RECEIVE = 1 << 17
 _REPLIES = 1 << 20
 _SEND_SLACK = 4096
@@ -98,7 +98,7 @@ _SEND_SLACK = 4096
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """What the kernel says of a set. `family` by the kernel's number. `size`: so many elements it may hold."""
+    """A set as the kernel reports it. `family`: the kernel's number. `size`: the largest number of elements."""
 
     type_name: str
     family: int
@@ -122,7 +122,7 @@ def setname(name: str) -> bytes:
 
 
 class Commands:
-    """Commands in order, each with a number. One that is refused does not keep the kernel from those after it."""
+    """Commands in order, each with a number. After a refused command the kernel still carries out the following ones."""
 
     def __init__(self) -> None:
         self._sequence = 0
@@ -133,12 +133,12 @@ class Commands:
         return self._sequence + 1
 
     def add(self, kind: int, body: bytes, *, strict: bool = True) -> None:
-        """One command. `strict`: it is refused where it would change nothing."""
+        """Add one command. `strict`: the kernel refuses it if it would change nothing."""
         self._sequence += 1
         self.parts.append(command(kind, NLM_F_EXCL if strict else 0, self._sequence, body))
 
     def add_block(self, messages: Sequence[bytes]) -> None:
-        """Ready messages, all of which bear the number `next_sequence`."""
+        """Add encoded messages, all of which have the number `next_sequence`."""
         self._sequence += 1
         self.parts += messages
 
@@ -177,12 +177,12 @@ class IpsetSocket:
         self._socket.close()
 
     def names(self) -> frozenset[str]:
-        """The names of all sets of this network namespace, whosever they are."""
+        """The names of all sets of this network namespace, also of other programs."""
         answers = self._dump(net_order_number(IPSET_ATTR_FLAGS, IPSET_FLAG_LIST_SETNAME))
         return frozenset(decode_text(attributes(answer).get(IPSET_ATTR_SETNAME, b"")) for answer in answers)
 
     def header(self, name: str) -> Header | None:
-        """None where there is no such set. The kernel counts the elements meanwhile: 16 ms for a million (measured)."""
+        """None if the set does not exist. The kernel counts the elements for it: 16 ms for a million (measured)."""
         try:
             answers = self._dump(setname(name) + net_order_number(IPSET_ATTR_FLAGS, IPSET_FLAG_LIST_HEADER))
         except NetlinkError as exc:
@@ -199,7 +199,7 @@ class IpsetSocket:
         return Header(decode_text(about.get(IPSET_ATTR_TYPENAME, b"")), family, flags, size, elements, references)
 
     def dump(self, name: str) -> bytes:
-        """All elements of a set, as attributes one after the other; none where there is no such set."""
+        """All elements of a set, as attributes one after the other; none if the set does not exist."""
         try:
             answers = self._dump(setname(name))
         except NetlinkError as exc:
@@ -209,13 +209,13 @@ class IpsetSocket:
         return b"".join(attributes(answer).get(IPSET_ATTR_ADT, b"") for answer in answers)
 
     def test(self, name: str, elements: Sequence[bytes]) -> list[bool]:
-        """For each element, the attributes that stand for it, whether the set holds it. None of them where there is no set."""
+        """For each element, given by its attributes, whether the set contains it. All False if the set does not exist."""
         first = self._sequence + 1
         self._sequence += len(elements)
         body = setname(name)
         messages = [
-            command(IPSET_CMD_TEST, NLM_F_ACK, first + at, body + nested(IPSET_ATTR_DATA, element))
-            for at, element in enumerate(elements)
+            command(IPSET_CMD_TEST, NLM_F_ACK, first + index, body + nested(IPSET_ATTR_DATA, element))
+            for index, element in enumerate(elements)
         ]
         if not messages:
             return []
@@ -225,18 +225,18 @@ class IpsetSocket:
         unexpected = set(codes.values()) - {0, IPSET_ERR_EXIST, errno.ENOENT}
         if unexpected:
             raise _refusal(unexpected.pop(), first)
-        return [codes.get(first + at) == 0 for at in range(len(elements))]
+        return [codes.get(first + index) == 0 for index in range(len(elements))]
 
     def carry_out(self, commands: Commands) -> None:
-        """Send all of them at once; returns when the kernel has carried them out.
+        """Send all commands at once; returns when the kernel has carried them out.
 
-        Raises NetlinkError with the number of the first command that was refused; all others were carried out. Where they do
-        not fit into a send buffer, EMSGSIZE, and none was.
+        Raises NetlinkError with the number of the first refused command; all others were carried out. Raises OSError with
+        EMSGSIZE if they do not fit into a send buffer; then none was carried out.
         """
         drain(self._socket)
         end = commands.next_sequence
         self._send([*commands.parts, command(IPSET_CMD_PROTOCOL, NLM_F_ACK, end, b"")])
-        # The kernel works while we are in sendmsg: all of its answers are there.
+        # The kernel works while we are in send: all of its answers have arrived.
         codes = list(self._codes())
         for sequence, code in codes:
             if code:
@@ -254,10 +254,10 @@ class IpsetSocket:
         except OSError as exc:
             if exc.errno != errno.ENOBUFS:
                 raise
-            raise OSError(errno.EMSGSIZE, "the kernel has no memory for so large a message") from exc
+            raise OSError(errno.EMSGSIZE, "the kernel has no memory for a message of this size") from exc
 
     def _codes(self) -> Iterator[tuple[int, int]]:
-        """Numbers and error codes, 0 for none, of the answers that have come."""
+        """Numbers and error codes, 0 for none, of the answers that have arrived."""
         while True:
             try:
                 data = self._socket.recv(_RECEIVE, socket.MSG_DONTWAIT)
@@ -266,7 +266,7 @@ class IpsetSocket:
             except OSError as exc:
                 if exc.errno != errno.ENOBUFS:
                     raise
-                # Refused messages come back whole: of many, not all find room.
+                # Refused messages come back whole: there is no room for many of them.
                 yield self._sequence, IPSET_ERR_EXIST
                 continue
             for kind, _, sequence, payload in each_message(data):
@@ -291,4 +291,4 @@ class IpsetSocket:
 
 
 def _refusal(code: int, sequence: int) -> NetlinkError:
-    return NetlinkError(code, WORDS.get(code, ""), sequence)
+    return NetlinkError(code, MESSAGES.get(code, ""), sequence)

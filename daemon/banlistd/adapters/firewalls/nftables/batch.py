@@ -1,4 +1,4 @@
-"""From a Change and what the kernel says of itself to one batch. Decides everything, sends nothing."""
+"""Composes one batch from a Change and the state that the kernel reports. Decides everything, sends nothing."""
 
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
@@ -48,9 +48,9 @@ class TableState:
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """What the kernel says of our table at one generation: chains, sets by name, the marks with a marker.
+    """The state of our table at one generation: chains, sets by name, the marks that have a marker.
 
-    `table`: None where there is none. `misplaced`: base chains of ours that are not where they belong.
+    `table`: None if the table is absent. `misplaced`: base chains of ours with another type, hook or priority than we give.
     """
 
     generation: int
@@ -63,7 +63,7 @@ class Look:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Composed:
-    """A batch; which map a message number belongs to; how many elements of maps it writes or removes."""
+    """`maps`: the map that each message number belongs to. `elements`: how many map elements the batch writes or removes."""
 
     batch: Batch
     maps: Mapping[int, MapId]
@@ -72,7 +72,7 @@ class Composed:
 
 @dataclass(frozen=True, slots=True)
 class _Sets:
-    """What happens to sets: `made` anew, `gone`, or `emptied`, which is for those that are written whole and fit."""
+    """What happens to sets: `made` are created, `gone` deleted, `emptied` kept and flushed because they are written whole."""
 
     made: Mapping[str, SetShape]
     gone: Sequence[str]
@@ -98,9 +98,9 @@ def compose(change: Change, look: Look, distrusted: AbstractSet[MapId] = frozens
 
 
 def _sets_of(change: Change, look: Look, distrusted: AbstractSet[MapId]) -> _Sets:
-    """A set that stands is kept where it can be: a packet on its way during the commit still finds what is in it.
+    """Keep an existing set where possible: a packet that is looked up during the commit still finds its elements.
 
-    Made anew is what is missing, of another form, or outgrown.
+    A set that is missing, has another form, or is too small is created anew.
     """
     wanted = {map_id.name: shape_of(map_id, 0) for map_id in maps_of(change.sources)}
     wanted |= {name: SetShape(name, family, mapped=False, interval=True) for family, name in ALLOWED.items()}
@@ -124,7 +124,7 @@ def _sets_of(change: Change, look: Look, distrusted: AbstractSet[MapId]) -> _Set
 
 
 def _write_sets(batch: Batch, change: Change, look: Look, sets: _Sets) -> None:
-    """A set cannot go while rules look into it, so these rules go first and come back last."""
+    """The kernel refuses to delete a set that rules refer to, so these rules go first and come back last."""
     for chain in LOOKUPS:
         if chain in look.chains:
             batch.add(NFT_MSG_DELRULE, 0, chain_body(chain))
@@ -133,8 +133,8 @@ def _write_sets(batch: Batch, change: Change, look: Look, sets: _Sets) -> None:
     for number, shape in enumerate(sets.made.values(), 1):
         batch.add(NFT_MSG_NEWSET, NLM_F_CREATE, set_body(shape, number))
     hooks = set(lanes_used(change.sources))
-    for chain, its_lanes in LOOKUPS.items():
-        if hooks & set(its_lanes):
+    for chain, chain_hooks in LOOKUPS.items():
+        if hooks & set(chain_hooks):
             for body in lookup_rules(chain, maps_of(change.sources)):
                 batch.add(NFT_MSG_NEWRULE, NLM_F_CREATE | NLM_F_APPEND, body)
 

@@ -1,4 +1,4 @@
-"""What others touched in our table, as parts of a Verdict; and which of it a Change has written anew. Pure."""
+"""What other processes touched in our table, as parts of a Verification; and what of it a Change has rewritten. Pure."""
 
 from collections.abc import Set as AbstractSet
 
@@ -10,7 +10,7 @@ from banlistd.core.ruleset.state import FirewallState, Verification, maps_of
 
 
 def with_suspicions(verdict: Verification, touched: AbstractSet[Touched], state: FirewallState) -> Verification:
-    """What somebody else has touched counts as wrong: an element for another, a rule for another, fit in number."""
+    """What another process has touched counts as wrong: an exchange of one element or rule for another keeps the numbers."""
     names = {item.name for item in touched if item.thing in (Thing.SET, Thing.ELEMENT)}
     everything = any(item.thing is Thing.TABLE for item in touched)
     structure = everything or any(_is_structure(item) for item in touched)
@@ -19,12 +19,12 @@ def with_suspicions(verdict: Verification, touched: AbstractSet[Touched], state:
 
 
 def irrelevant(touched: AbstractSet[Touched]) -> AbstractSet[Touched]:
-    """Chains and sets of others that stand in our table, and markers, which are read at each look anyway."""
+    """Chains and sets in our table that are not ours, and markers, which every inspection reads anyway."""
     return {item for item in touched if not _concerns_us(item)}
 
 
 def rewritten(change: Change, touched: AbstractSet[Touched]) -> AbstractSet[Touched]:
-    """What of it stands as it shall once `change` is carried out."""
+    """The part of `touched` that is correct again once `change` is carried out."""
     structure = change.reshape and change.allowed is not None
     anew = {item.map.name for item in change.maps if item.replace}
     # A set that is wanted no longer goes with a change of structure.
@@ -40,7 +40,7 @@ def rewritten(change: Change, touched: AbstractSet[Touched]) -> AbstractSet[Touc
 
 
 def _is_structure(item: Touched) -> bool:
-    """Whether rules have to be written; the allowed networks are written with them."""
+    """Whether its repair writes rules; the allowed networks are written with them."""
     return item.thing is not Thing.ELEMENT or item.name in ALLOWED.values()
 
 

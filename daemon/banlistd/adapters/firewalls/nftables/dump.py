@@ -1,4 +1,4 @@
-"""All that the maps hold, read back element by element: seconds for a million, and only for a ledger that was lost."""
+"""Reads all elements of the maps back: seconds for a million, and only needed when the ledger was lost."""
 
 import struct
 from collections.abc import Iterable, Mapping
@@ -21,10 +21,10 @@ from banlistd.model import Family
 
 
 def dump_maps(wire: NetlinkSocket, names: Iterable[str]) -> Mapping[MapId, MapEntries]:
-    """The elements of those of our maps that stand (`names`), as planning knows them."""
-    standing = set(names)
+    """The entries of those of our maps that exist. `names`: the sets that exist."""
+    present = set(names)
     every = (MapId(hook, kind, family) for hook in Hook for kind in Kind for family in FAMILIES)
-    return {map_id: _read(wire, map_id) for map_id in every if map_id.name in standing}
+    return {map_id: _read(wire, map_id) for map_id in every if map_id.name in present}
 
 
 def _read(wire: NetlinkSocket, map_id: MapId) -> MapEntries:
@@ -36,13 +36,13 @@ def _read(wire: NetlinkSocket, map_id: MapId) -> MapEntries:
 
 
 def map_entries_of(family: Family, elements: Iterable[DumpedElement], kind: Kind) -> MapEntries:
-    """Elements in any order. A range begins with an element that has an owner and ends before the next one, or at the top."""
+    """`elements`: in any order. A range starts at an element with a mark and ends before the next element, or at the top."""
     # At one address the end of a range comes before the start of its neighbour.
     ordered = sorted((int.from_bytes(one.key, "big"), not one.is_end, _mark_of(one)) for one in elements)
     first, last, marks = [], [], []
-    for at, (address, begins, mark) in enumerate(ordered):
+    for index, (address, begins, mark) in enumerate(ordered):
         if begins:
-            top = ordered[at + 1][0] - 1 if at + 1 < len(ordered) else 2 ** WIDTHS[family] - 1
+            top = ordered[index + 1][0] - 1 if index + 1 < len(ordered) else 2 ** WIDTHS[family] - 1
             first.append(address)
             last.append(address if kind is Kind.HOSTS else top)
             marks.append(mark)

@@ -1,7 +1,7 @@
-"""The firewall of Linux: table `inet banlistd`. Structure by `nft`, elements by our own netlink messages (both measured).
+"""The nftables firewall: table `inet banlistd`. `nft` writes the structure, our own netlink messages the elements (measured).
 
-A change of structure is three steps, so that no ban is missing in between: what is missing is added (nft), elements and
-the rules that look them up change (one batch), then every chain is written in its final form (nft).
+A change of structure has three steps, so that no ban is missing in between: nft adds what is missing, one batch changes
+elements and the rules that look them up, then nft writes every chain in its final form.
 """
 
 import asyncio
@@ -49,11 +49,11 @@ from banlistd.core.ruleset.state import FirewallState, MapId, Verification, cont
 from banlistd.errors import FirewallError, StaleGenerationError
 from banlistd.model import Counter, ExternalChange, Mark, Marker, Ownership
 
-# How often a change is tried anew because another process wrote in between.
+# How often a change is tried when another process writes in between.
 _TRIES = 5
-# What the kernel says when a map does not hold what the change believes: absent, present, with another mark, full, overlap.
+# Errors for a map whose content differs from what the change expects: absent, present, with another mark, full, overlap.
 _SURPRISES = frozenset({errno.ENOENT, errno.EEXIST, errno.EBUSY, errno.ENFILE, errno.ENOTEMPTY})
-# nft reads the ruleset before it writes; a minute is far beyond any measured time.
+# Seconds. nft reads the ruleset before it writes; a minute is far beyond any measured time.
 _NFT_DEADLINE = 60.0
 
 _HINTS: Mapping[int, str] = {
@@ -62,14 +62,14 @@ _HINTS: Mapping[int, str] = {
     errno.EPROTONOSUPPORT: "this kernel has no nf_tables; load the module nf_tables",
     errno.ENOMEM: "the kernel has no memory left for so many elements",
     errno.EOPNOTSUPP: "this kernel lacks a part of nf_tables (maps, counters, reject, log, limit)",
-    errno.ENOENT: "the table is not as it was left: verify it and write it anew",
+    errno.ENOENT: "the table is not as banlistd left it: verify it and write it anew",
 }
 
 
 class NftablesFirewall(ThreadedFirewall):
-    """The Firewall of ports.py. Opens its sockets at first use; blocking work is done in threads, one at a time.
+    """The Firewall of ports.py. Opens its sockets at first use; blocking work runs in threads, one at a time.
 
-    `ownership`: whether a new table is owned by this process alone. `receive_buffer`: octets for the notices of foreign
+    `ownership`: whether this process alone owns a new table. `receive_buffer`: octets for the notices of foreign
     changes.
     """
 
@@ -80,8 +80,8 @@ class NftablesFirewall(ThreadedFirewall):
         self._socket: NetlinkSocket | None = None
         self._monitor: Monitor | None = None
         self._last_listen_error: OSError | None = None
-        self._sound: tuple[int, FirewallState] | None = None  # what was found so last, and in which generation of the ruleset
-        # A thread's lock: a coroutine that is cancelled leaves its thread at work.
+        self._sound: tuple[int, FirewallState] | None = None  # the generation and the state that `verify` last found sound
+        # A lock of threads, not of coroutines: a cancelled coroutine leaves its thread running.
         self._lock = threading.Lock()
 
     async def wait_for_external_change(self) -> ExternalChange:
@@ -90,7 +90,7 @@ class NftablesFirewall(ThreadedFirewall):
         try:
             return ExternalChange(culprit=await monitor.wait())
         except OSError as exc:
-            raise FirewallError(f"the firewall does not tell of changes any more: {exc.strerror}") from exc
+            raise FirewallError(f"the firewall no longer reports changes: {exc.strerror}") from exc
 
     def _markers(self) -> tuple[Marker, ...]:
         with self._at_work("cannot read the firewall") as wire:
@@ -110,8 +110,8 @@ class NftablesFirewall(ThreadedFirewall):
             return verdict
 
     def _listening(self) -> Monitor:
-        """Who listens also guards: a table that the process before us has left behind is ours from now on."""
-        with self._at_work("cannot be told of changes") as wire:
+        """Also adopt a table that the process before us owned: from now on it is ours."""
+        with self._at_work("cannot listen for changes") as wire:
             if self._monitor is None:
                 raise self._last_listen_error or OSError(errno.EBADF, "closed")
             if self._ownership is not Ownership.NO and needs_adoption(wire):
@@ -139,7 +139,7 @@ class NftablesFirewall(ThreadedFirewall):
     def _teardown(self) -> None:
         with self._at_work("cannot remove the table") as wire, self._away(wire) as absence:
             refuse_foreign_owner(table_state(wire), wire)
-            # A table that is added where one exists stays as it is, so that the deletion always has its object.
+            # Adding a table that exists changes nothing; with it the deletion never fails because the table is absent.
             batch = Batch(generation=None)
             batch.add(NFT_MSG_NEWTABLE, NLM_F_ACK, table_body(None))
             batch.add(NFT_MSG_DELTABLE, 0, table_body(None))
@@ -162,7 +162,7 @@ class NftablesFirewall(ThreadedFirewall):
         return self._monitor.certainty() if self._monitor else nullcontext(Certainty())
 
     def _listen(self, wire: NetlinkSocket) -> None:
-        """From the first look on, so that nothing falls in between. Without notices the daemon can still ban."""
+        """Listen from the first inspection on, so that no change is missed. Without notices the daemon can still ban."""
         if self._monitor is None:
             try:
                 self._monitor = Monitor(TABLE, wire, self._receive_buffer)
@@ -171,7 +171,7 @@ class NftablesFirewall(ThreadedFirewall):
 
     @contextmanager
     def _at_work(self, failing: str) -> Iterator[NetlinkSocket]:
-        """The border: the one socket, for one thread; what the kernel says comes out as FirewallError."""
+        """Give one thread the socket; an error of the kernel becomes a FirewallError."""
         with self._lock:
             try:
                 if self._socket is None:
@@ -180,17 +180,17 @@ class NftablesFirewall(ThreadedFirewall):
                 yield self._socket
             except OSError as exc:
                 if self._socket is not None and not isinstance(exc, NetlinkError):
-                    self._socket.close()  # answers to what was not read to its end may be left in it
+                    self._socket.close()  # it may still contain answers that were not read
                     self._socket = None
-                words = exc.strerror or str(exc)
-                raise FirewallError(f"{failing}: {words}", _HINTS.get(exc.errno or 0, "")) from exc
+                reason = exc.strerror or str(exc)
+                raise FirewallError(f"{failing}: {reason}", _HINTS.get(exc.errno or 0, "")) from exc
 
 
 def _carry_out(
     change: Change, wire: NetlinkSocket, absence: Absence, ownership: Ownership, nft_knows: Callable[[], bool]
 ) -> int:
     before = look_at(wire)
-    structure_of(change.sources)  # refuses an id or mark that must not get into a script, before anything happens
+    structure_of(change.sources)  # raises, before anything happens, for an id or mark that must not get into a script
     refuse_foreign_owner(before.table, wire)
     if before.table is None and change.reshape:
         found(wire, ownership, nft_knows)
@@ -210,7 +210,7 @@ def _carry_out(
 
 
 def _commit(wire: NetlinkSocket, change: Change, absence: Absence, table_flags: int | None) -> int:
-    """One transaction. A map that surprises is written whole; a ruleset that moved is looked at again."""
+    """One transaction. A map with unexpected content is written whole; after a foreign commit the table is read again."""
     distrusted: set[MapId] = set()
     stale = 0
     while True:
@@ -225,7 +225,7 @@ def _commit(wire: NetlinkSocket, change: Change, absence: Absence, table_flags: 
                 stale += 1
                 if stale == _TRIES:
                     raise StaleGenerationError(
-                        "another process writes to nftables all the time", "find it with: nft monitor"
+                        "another process keeps writing to nftables", "find it with: nft monitor"
                     ) from exc
             elif exc.errno in _SURPRISES and map_id is not None and map_id not in distrusted:
                 distrusted.add(map_id)
@@ -243,9 +243,9 @@ def _refuse_without_table(change: Change, look: Look) -> None:
 
 
 def _run(script: str, wire: NetlinkSocket, absence: Absence) -> None:
-    """Hand a script to nft; it is one transaction. Raises FirewallError with nft's first line.
+    """Run a script by nft; it is one transaction. Raises FirewallError with nft's first line.
 
-    A table of our own is an orphan meanwhile.
+    A table that we own is an orphan while nft runs.
     """
     if not script:
         return
@@ -280,10 +280,10 @@ def _run(script: str, wire: NetlinkSocket, absence: Absence) -> None:
 
 @contextmanager
 def _whole(script: str) -> Iterator[IO[str]]:
-    """A file in memory with all of a script, before anybody reads it.
+    """A file in memory with the whole script, complete before nft reads it.
 
-    A pipe whose writer is killed ends like one whose writer is done, and nft would carry out the half that it got: chains
-    flushed, and their rules not yet written (seen).
+    A pipe whose writer is killed ends like one whose writer is done, and nft would then carry out the part that it
+    received: chains flushed, and their rules not yet written (seen).
     """
     with os.fdopen(os.memfd_create("nft"), "w+", encoding="ascii") as file:
         file.write(script)

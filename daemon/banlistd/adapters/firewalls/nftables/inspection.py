@@ -1,4 +1,4 @@
-"""What stands in the kernel, by small netlink questions whose cost does not grow with the maps."""
+"""Reads the state of our table by small netlink questions, whose cost does not grow with the maps."""
 
 import errno
 import struct
@@ -63,14 +63,14 @@ NFTA_COUNTER_BYTES = 1
 NFTA_COUNTER_PACKETS = 2
 
 SAMPLE = 32
-"""So many elements of each map are asked for by key: a map with one element in ten gone is found out 29 times in 30."""
+"""Elements of each map that are asked for by key: this finds a map that lost one element in ten 29 times in 30."""
 
 CLOSE_SAMPLE = 1024
-"""As many where somebody wrote something unknown: some 5 ms for each map."""
+"""The same after an unknown change by another process: some 5 ms for each map."""
 
 
 def look_at(wire: NetlinkSocket) -> Look:
-    """All that a batch is decided by; the generation is read first, so that a change meanwhile is noticed."""
+    """All that a batch depends on. The generation is read first, so that the kernel refuses the batch after a later change."""
     generation = wire.generation()
     chains = _chains(wire)
     marks = frozenset(Mark(mark) for mark, _ in _marker_elements(wire))
@@ -84,13 +84,13 @@ def table_state(wire: NetlinkSocket) -> TableState | None:
 
 
 def markers_of(wire: NetlinkSocket) -> tuple[Marker, ...]:
-    """The markers in the order of marks; what does not read as one is left out."""
+    """The markers in the order of marks, without elements that cannot be read as one."""
     found = (marker_of(mark, comment) for mark, comment in _marker_elements(wire))
     return tuple(sorted((marker for marker in found if marker), key=lambda marker: marker.mark))
 
 
 def read_counters(wire: NetlinkSocket) -> Mapping[Mark, Counter]:
-    """What was counted for each source that has a marker."""
+    """The counter of each source that has a marker."""
     by_source = {}
     for reply in _dump(wire, NFT_MSG_GETOBJ, number_attribute(NFTA_OBJ_TYPE, NFT_OBJECT_COUNTER)):
         fields = attributes(reply.get(NFTA_OBJ_DATA, b""))
@@ -103,9 +103,10 @@ def read_counters(wire: NetlinkSocket) -> Mapping[Mark, Counter]:
 def faults_of(
     wire: NetlinkSocket, state: FirewallState, chance: Random, sample: int = SAMPLE, *, settled: bool = False
 ) -> Verification:
-    """Compare numbers of rules, of sets and of elements, and a sample of each map; of what is `settled`, only the sample.
+    """Compare the numbers of rules, sets and elements, and a sample of each map.
 
-    `settled`: the same was found sound, and nobody has committed anything since.
+    `chance`: chooses the sample. `sample`: elements of each map. `settled`: the same state was found sound, and no process has
+    committed since; then only the samples are compared.
     """
     if settled:
         sampled = {
@@ -118,13 +119,13 @@ def faults_of(
         for family, ranges in state.allowed.items()
     )
     wanted = {*(map_id.name for map_id in state.map_entries), *ALLOWED.values(), APPLIED}
-    shaped = _rules_standing(wire) == _rules_wanted(state) and sets.keys() == wanted
+    shaped = _rules_present(wire) == _rules_wanted(state) and sets.keys() == wanted
     table = table_state(wire)
     shaped = shaped and table is not None and not table.flags & NFT_TABLE_F_DORMANT and not _misplaced(_chains(wire))
     wrong = [
         map_id
         for map_id, map_entries in state.map_entries.items()
-        if not _holds(wire, sets, map_id, map_entries, chance, sample)
+        if not _map_fits(wire, sets, map_id, map_entries, chance, sample)
     ]
     return Verification(not (shaped and allowed), frozenset(wrong))
 
@@ -134,7 +135,7 @@ def _elements_of(map_id: MapId, map_entries: MapEntries) -> Elements:
 
 
 def _sets(wire: NetlinkSocket) -> Mapping[str, SetState]:
-    """Our named sets and maps; not those that nft makes for a rule, nor what somebody else has put into our table."""
+    """Our named sets and maps; not those that nft makes for a rule, nor those that another process put into our table."""
     states = map(set_state, _dump(wire, NFT_MSG_GETSET, b""))
     return {state.name: state for state in states if state.name in EVERY_SET}
 
@@ -154,12 +155,12 @@ def _misplaced(chains: Mapping[str, Mapping[int, bytes]]) -> frozenset[str]:
 
 def _place(chain: Mapping[int, bytes]) -> tuple[str, int, int]:
     hook = attributes(chain.get(NFTA_CHAIN_HOOK, b""))
-    number_at, priority = (decode_number(hook.get(kind, b"")) for kind in (NFTA_HOOK_HOOKNUM, NFTA_HOOK_PRIORITY))
-    return decode_text(chain.get(NFTA_CHAIN_TYPE, b"")), number_at, priority
+    hook_number, priority = (decode_number(hook.get(kind, b"")) for kind in (NFTA_HOOK_HOOKNUM, NFTA_HOOK_PRIORITY))
+    return decode_text(chain.get(NFTA_CHAIN_TYPE, b"")), hook_number, priority
 
 
 def _dump(wire: NetlinkSocket, kind: int, question: bytes) -> list[Mapping[int, bytes]]:
-    """All of a kind in our table, none where the table is absent. An older kernel ignores the table that a dump names.
+    """All objects of a kind in our table, none if it is absent. An older kernel ignores the table that a dump names.
 
     The name of the table is attribute 1 in questions and answers of all kinds.
     """
@@ -178,14 +179,14 @@ def _marker_elements(wire: NetlinkSocket) -> Iterator[tuple[int, str]]:
         yield struct.unpack("=I", answer.key)[0], answer.comment
 
 
-def _rules_standing(wire: NetlinkSocket) -> Mapping[str, int]:
+def _rules_present(wire: NetlinkSocket) -> Mapping[str, int]:
     rules = _dump(wire, NFT_MSG_GETRULE, b"")
     chains = [decode_text(rule.get(NFTA_RULE_CHAIN, b"")) for rule in rules]
     return Tally(chain for chain in chains if is_ours(chain))
 
 
 def _rules_wanted(state: FirewallState) -> Mapping[str, int]:
-    """Every chain of ours has a rule, so a chain that is gone shows as well."""
+    """Every chain of ours has a rule, so a missing chain shows as well."""
     maps = maps_of(state.sources)
     return {
         name: len(lookup_rules(name, maps)) if name in LOOKUPS else len(chain.rules or ())
@@ -193,7 +194,7 @@ def _rules_wanted(state: FirewallState) -> Mapping[str, int]:
     }
 
 
-def _holds(
+def _map_fits(
     wire: NetlinkSocket, sets: Mapping[str, SetState], map_id: MapId, map_entries: MapEntries, chance: Random, sample: int
 ) -> bool:
     fits = _count_fits(sets.get(map_id.name), _elements_of(map_id, map_entries))
@@ -202,7 +203,7 @@ def _holds(
 
 def _sample_fits(wire: NetlinkSocket, map_id: MapId, map_entries: MapEntries, chance: Random, sample: int) -> bool:
     elements = _elements_of(map_id, map_entries)
-    # Always the last as well: where it has no end, half the number is the same without it.
+    # Always the last one too: if it has no end element, half the number of elements is the same without it.
     chosen = sorted({*chance.sample(range(len(map_entries)), min(sample, len(map_entries))), *range(len(map_entries))[-1:]})
     starts = _keys(map_id.family, map_entries.first[chosen])
     found = [(answer.key, _mark_of(answer)) for answer in _ask(wire, map_id, starts, ends=False)]
@@ -212,21 +213,21 @@ def _sample_fits(wire: NetlinkSocket, map_id: MapId, map_entries: MapEntries, ch
         return True
     # Asked for an end by the last address within, the kernel gives the one after; by the end itself it may give the end
     # of a neighbour that touches (measured). So a single address that touches the range before it cannot be asked about.
-    ended = [at for at in chosen if at < end_elements(elements) and not _is_end_of_another(map_entries, at)]
+    ended = [index for index in chosen if index < end_elements(elements) and not _is_end_of_another(map_entries, index)]
     asked, ends = _keys(map_id.family, map_entries.last[ended]), _keys(map_id.family, after(map_entries.last[ended]))
     return [answer.key for answer in _ask(wire, map_id, asked, ends=True)] == ends
 
 
-def _is_end_of_another(map_entries: MapEntries, at: int) -> bool:
-    """Whether the last address within an element is also the end of the one before."""
-    return at > 0 and bool(after(map_entries.last[at - 1 : at])[0] == map_entries.last[at])
+def _is_end_of_another(map_entries: MapEntries, index: int) -> bool:
+    """Whether the last address within the entry `index` is also the end of the entry before it."""
+    return index > 0 and bool(after(map_entries.last[index - 1 : index])[0] == map_entries.last[index])
 
 
 def _count_fits(state: SetState | None, elements: Elements) -> bool:
-    """A kernel before 6.16 does not tell the number. Of ranges it tells half the number of starts and ends, since it tells any
+    """A kernel before 6.16 does not report the number. A newer one reports half the number of starts and ends for ranges
     (nf_tables_fill_set_info() in net/netfilter/nf_tables_api.c; measured with 6.18).
 
-    Where nft has loaded a saved ruleset there is one end more, before the first range.
+    After nft has loaded a saved ruleset, there is one more end, before the first range.
     """
     if state is None:
         return False

@@ -1,10 +1,10 @@
-"""A table that belongs to our socket, flags owner and persist (Linux 6.9): `nft flush ruleset` passes it by, others get EPERM.
+"""A table that our socket owns, flags owner and persist (Linux 6.9): `nft flush ruleset` skips it, other writers get EPERM.
 
-`nft` gets EPERM as well, so for a change of structure the socket is closed, which leaves the table an orphan that anybody
-may write, and the table is adopted afterwards. Never owner without persist: the bans would go with the daemon.
+`nft` gets EPERM as well. So for a change of structure we close the socket, which leaves the table an orphan that any process
+may write, and adopt the table afterwards. Never owner without persist: the kernel would remove the bans with the daemon.
 
-Whether a table shall have an owner is settled when it is made. A plain one cannot be given an owner (EOPNOTSUPP, measured),
-and to make it anew would leave a moment without bans: it stays plain until it is removed or flushed.
+A table gets an owner only when it is created. The kernel gives none to a plain table (EOPNOTSUPP, measured), and to create it
+anew would leave a moment without bans: it stays plain until it is removed or flushed.
 """
 
 import errno
@@ -27,11 +27,11 @@ _UNKNOWN = frozenset({errno.EOPNOTSUPP, errno.EINVAL})
 
 
 def found(wire: NetlinkSocket, ownership: Ownership, nft_knows: Callable[[], bool]) -> bool:
-    """Make the table, which is absent, if it shall have an owner; whether it was made.
+    """Create the table, which is absent, if it is to have an owner. True: it was created.
 
     `auto` asks nft first, because a version that does not know the flags (1.0.6) makes a saved ruleset unloadable.
-    `nft_knows`: `nft_knows_the_flags`, or what it once said. Raises FirewallError where the kernel cannot and the
-    configuration says that it shall.
+    `nft_knows`: `nft_knows_the_flags`, or a cached result of it. Raises FirewallError if the configuration requires an owner
+    and the kernel does not support one.
     """
     if ownership is Ownership.NO or (ownership is Ownership.AUTO and not nft_knows()):
         return False
@@ -47,7 +47,7 @@ def found(wire: NetlinkSocket, ownership: Ownership, nft_knows: Callable[[], boo
 
 
 def adopt(wire: NetlinkSocket) -> bool:
-    """Take the table if it is an orphan; whether it was one. Raises FirewallError where another process owns it."""
+    """Own the table if it is an orphan. True: it was one. Raises FirewallError if another process owns it."""
     if not needs_adoption(wire):
         return False
     refuse_foreign_owner(table_state(wire), wire)
@@ -66,21 +66,21 @@ def owns(wire: NetlinkSocket) -> bool:
 
 
 def refuse_foreign_owner(state: TableState | None, wire: NetlinkSocket) -> None:
-    """Raise FirewallError where the table belongs to another socket than ours."""
+    """Raise FirewallError if another socket than ours owns the table."""
     if state is not None and state.flags & NFT_TABLE_F_OWNER and state.owner != wire.port:
         raise FirewallError(f"another process owns table inet {TABLE}", "two banlistd cannot share it: stop the other")
 
 
 def flags_for(state: TableState | None, ownership: Ownership) -> int | None:
-    """What a batch says of the table's flags: plain and awake, or ours; None leaves them as they are."""
+    """The table flags for a batch: 0 (plain and active) or OWNED; None leaves them as they are."""
     if state is None or not state.flags & NFT_TABLE_F_PERSIST:
         return 0
     return None if ownership is Ownership.NO else OWNED
 
 
 def nft_knows_the_flags() -> bool:
-    """Whether nft would make a table with both flags, and so lists them too. It only checks: a probe that is made for real
-    outlives a process that is killed over it, because that is what persist means.
+    """Whether nft accepts both flags, and so lists them too. Uses `nft --check`: a real table with persist would remain if this
+    process were killed.
     """
     try:
         done = subprocess.run(

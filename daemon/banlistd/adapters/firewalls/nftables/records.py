@@ -1,7 +1,7 @@
 """Elements of sets and maps as netlink messages, written by numpy into one buffer. Nothing here loops over elements.
 
-A message holds as many elements as one attribute can (65,535 octets), so all messages but the last are of one length, and
-the whole is three assignments to a strided view: template, addresses, marks. 1,000,000 IPv4 hosts are 28 MB.
+A message contains as many elements as fit into one attribute (65,535 octets), so all messages but the last have one length,
+and the whole is three assignments to a strided view: template, addresses, marks. 1,000,000 IPv4 hosts are 28 MB.
 """
 
 import struct
@@ -97,7 +97,7 @@ def _write_messages(block: KeyWords, head: KeyWords, template: "_Template", elem
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Template:
-    """One record as words, with zero for what differs; where its mark is, and the words of its end element."""
+    """One record, with zero where records differ. All in words of 32 bits; `mark_at` and `end_at`: indices into `words`."""
 
     words: KeyWords
     mark_at: int
@@ -139,7 +139,7 @@ def _list_of(table: str, name: str, elements: bytes) -> bytes:
 
 
 def _write_heads(block: KeyWords, head: KeyWords, cut: int) -> None:
-    """Into each row the head, with the lengths of message and element list; `cut` words are missing at the end."""
+    """Write the head into each row, with the lengths of message and element list. `cut`: words of 32 bits absent at the end."""
     octets = (block.shape[1] - cut) * _WORD
     listed = octets - (len(head) - 1) * _WORD
     block[:, : len(head)] = head
@@ -152,19 +152,20 @@ def _write_records(rows: NDArray[Any], template: _Template, elements: Elements, 
     rows[...] = template.words
     _write_keys(rows, _KEY_AT, elements.first[part])
     if elements.mark is not None:
-        # A mark lives in the machine's order, as the kernel keeps it in a packet.
+        # A mark is in the machine's byte order, as the kernel keeps it in a packet.
         rows[..., template.mark_at] = elements.mark[part].reshape(rows.shape[:2])
     if elements.last is not None:
         _write_keys(rows, template.end_at + _KEY_AT, after(elements.last[part]))
 
 
-def _write_keys(rows: NDArray[Any], at: int, addresses: Addresses) -> None:
+def _write_keys(rows: NDArray[Any], offset: int, addresses: Addresses) -> None:
+    """`offset`: the place of the key in each row, in words of 32 bits."""
     if addresses.dtype == np.uint32:
-        rows[..., at] = addresses.astype(">u4").view(np.uint32).reshape(rows.shape[:2])
+        rows[..., offset] = addresses.astype(">u4").view(np.uint32).reshape(rows.shape[:2])
         return
     width = addresses.dtype.itemsize // _WORD
     words = np.ascontiguousarray(addresses).view(np.uint32)
-    rows[..., at : at + width] = words.reshape(*rows.shape[:2], width)
+    rows[..., offset : offset + width] = words.reshape(*rows.shape[:2], width)
 
 
 def _reaches_the_top(elements: Elements) -> bool:
@@ -179,7 +180,7 @@ def end_elements(elements: Elements) -> int:
 
 
 def mark_element(table: str, name: str, mark: int, value: int | None, comment: str) -> bytes:
-    """The body of a message about one element of a map whose key is a mark; `value` None to remove it."""
+    """The body of a message for one element of a map whose key is a mark. `value` None: to remove it."""
     data, userdata = b"", b""
     if value is not None:
         data = nested(NFTA_SET_ELEM_DATA, attribute(NFTA_DATA_VALUE, struct.pack("=I", value)))
@@ -202,7 +203,7 @@ def questions(table: str, name: str, keys: Sequence[bytes], *, ends: bool) -> by
 
 @dataclass(frozen=True, slots=True)
 class DumpedElement:
-    """One element as the kernel tells it."""
+    """One element as the kernel reports it."""
 
     key: bytes
     data: bytes
@@ -229,10 +230,10 @@ def _answer(fields: dict[int, bytes]) -> DumpedElement:
 
 def _comment(userdata: bytes) -> str:
     """User data is a list of kind, length, value, each of the first two in one octet."""
-    at = 0
-    while at + 2 <= len(userdata):
-        kind, length = userdata[at], userdata[at + 1]
+    offset = 0
+    while offset + 2 <= len(userdata):
+        kind, length = userdata[offset], userdata[offset + 1]
         if kind == _UDATA_COMMENT:
-            return userdata[at + 2 : at + 2 + length].rstrip(b"\0").decode("ascii", "replace")
-        at += 2 + length
+            return userdata[offset + 2 : offset + 2 + length].rstrip(b"\0").decode("ascii", "replace")
+        offset += 2 + length
     return ""

@@ -1,6 +1,6 @@
 """Sets, maps and the rules that look into them, as netlink bodies: they change together with elements, in one batch.
 
-Every number and the order of expressions is what nft itself sends for the same words, so that it lists them as its own.
+Every number and the order of expressions is what nft itself sends for the same rule, so that nft lists them as its own.
 """
 
 import struct
@@ -50,10 +50,10 @@ APPLIED = "applied"
 ALLOWED: Mapping[Family, str] = {Family.IPV4: "allowed4", Family.IPV6: "allowed6"}
 EVERY_MAP = frozenset(MapId(hook, kind, family).name for hook in Hook for kind in Kind for family in FAMILIES)
 EVERY_SET = EVERY_MAP | {*ALLOWED.values(), APPLIED}
-"""All that can be ours; other names in our table are somebody else's."""
+"""All names that we use; another process made the sets of other names in our table."""
 
 FEWEST_BUCKETS = 1 << 16
-"""A map that knows its size is a table of fixed size, and is not rehashed while it fills; 8 octets a bucket."""
+"""A map with a declared size has a fixed number of buckets and is not rehashed while it fills; 8 octets a bucket."""
 
 _HEADROOM = 1.25
 
@@ -66,7 +66,7 @@ _HOST_ORDER, _NETWORK_ORDER = 1, 2
 
 @dataclass(frozen=True, slots=True)
 class SetShape:
-    """What a set or map is made of. `family` None: its keys are marks. `size` 0: no limit."""
+    """The properties of a set or map. `family` None: its keys are marks. `size`: elements, 0 for no limit."""
 
     name: str
     family: Family | None
@@ -84,7 +84,7 @@ class SetShape:
 
 @dataclass(frozen=True, slots=True)
 class SetState:
-    """What the kernel says of a set. `count` None: it does not tell."""
+    """A set as the kernel reports it. `size` and `count` in elements; `count` None: the kernel does not report it."""
 
     name: str
     size: int
@@ -92,12 +92,12 @@ class SetState:
     form: tuple[int, int, int]
 
     def fits(self, shape: SetShape, count: int) -> bool:
-        """Whether so many elements can be written into it as it is."""
+        """Whether `count` elements can be written into it as it is."""
         return self.form == shape.form and (count <= self.size if shape.size else not self.size)
 
 
 def shape_of(map_id: MapId, count: int) -> SetShape:
-    """A map for so many elements, which may grow to 1.25 to 2.5 times as many before it must be rebuilt.
+    """A map for `count` elements, which may grow to 1.25 to 2.5 times as many before it must be rebuilt.
 
     The kernel makes as many buckets as the next power of two above four thirds of the size (`nft_hash_buckets`): the size is
     the largest that asks for no more. For 1,000,000 that is half of what twice as many would ask for, 16 MB instead of 32, and
@@ -157,15 +157,15 @@ def set_state(reply: Mapping[int, bytes]) -> SetState:
 
 
 def chain_body(chain: str) -> bytes:
-    """About all rules of a chain."""
+    """The body of a message for all rules of a chain."""
     return text_attribute(NFTA_RULE_TABLE, TABLE) + text_attribute(NFTA_RULE_CHAIN, chain)
 
 
 def lookup_rules(chain: str, maps: Iterable[MapId]) -> list[bytes]:
     """The bodies of the rules of a lookup chain, for those of the maps that are its own.
 
-    First what is allowed; then single addresses before networks; then, for packets that nobody has marked, what is watched.
-    An empty interval set costs a packet next to nothing, so these rules always stand.
+    First the allowed networks; then single addresses before networks; then, for packets without a mark, the watched maps.
+    An empty interval set costs a packet next to nothing, so these rules are always present.
     """
     banning, watching = LOOKUPS[chain]
     chosen = set(maps)
@@ -189,7 +189,7 @@ _META_NFPROTO = 15
 _NETWORK_HEADER = 1
 _GOTO, _RETURN = -4, -5
 _NFPROTO: Mapping[Family, int] = {Family.IPV4: 2, Family.IPV6: 10}
-# Where source and destination address stand in the header, and how long they are (RFC 791 3.1, RFC 8200 3).
+# Offsets of source and destination address in the header, and their length, in octets (RFC 791 3.1, RFC 8200 3).
 _PLACES: Mapping[Family, tuple[int, int, int]] = {Family.IPV4: (12, 16, 4), Family.IPV6: (8, 24, 16)}
 
 
@@ -202,7 +202,7 @@ def _expression(name: str, *fields: bytes) -> bytes:
 
 
 def _address(hook: Hook, family: Family) -> Iterator[bytes]:
-    """Only packets of the family; load the address that the lane looks at."""
+    """Match packets of the family; load the address that the hook looks up."""
     source, destination, length = _PLACES[family]
     yield _load_meta(_META_NFPROTO)
     yield _compare(bytes((_NFPROTO[family],)))
@@ -225,13 +225,13 @@ def _store_mark() -> bytes:
 
 
 def _compare(value: bytes) -> bytes:
-    """Goes on only where the register holds the value."""
+    """Continue only if the register has this value."""
     equal = 0
     return _expression("cmp", number_attribute(1, _REGISTER), number_attribute(2, equal), nested(3, attribute(1, value)))
 
 
 def _lookup(name: str, to: int | None = None) -> bytes:
-    """Goes on only where the set holds the register's key; a map puts what it holds `to` a register."""
+    """Continue only if the set contains the register's key. `to`: the register that gets the value of a map."""
     result = number_attribute(3, to) if to is not None else b""
     return _expression("lookup", number_attribute(2, _REGISTER), result, text_attribute(1, name))
 
@@ -242,5 +242,5 @@ def _verdict(code: int, chain: str = "") -> bytes:
 
 
 def table_body(flags: int | None, name: str = TABLE) -> bytes:
-    """`flags` 0: awake, so that a table that somebody has put to sleep wakes up; None: as they are."""
+    """`flags` 0: activate the table, in case another process made it dormant; None: leave the flags as they are."""
     return text_attribute(NFTA_TABLE_NAME, name) + (b"" if flags is None else number_attribute(NFTA_TABLE_FLAGS, flags))

@@ -1,4 +1,4 @@
-"""A Change as the transactions that nftables needs for it: one, but for one case. Pure: a value in, values out."""
+"""Splits a Change into the transactions that nftables needs: one, except in one case. Pure."""
 
 from dataclasses import replace
 
@@ -11,11 +11,11 @@ from banlistd.core.ruleset.state import Kind, MapEntries, MapId
 
 
 def steps_of(change: Change) -> tuple[Change, ...]:
-    """The transactions in order; each leaves at least the bans that stood before and shall stand after.
+    """The transactions in order. Each keeps at least the bans that exist both before and after the change.
 
     A single address that leaves its hosts map because a network now covers it is removed in a transaction of its own,
-    after the network stands: Linux 6.18 publishes intervals a moment after the hash elements of the same commit, and a
-    flood found the gap (measured: usually one packet a commit, once 284 in 25). The markers go with the last one.
+    after the network is in place: Linux 6.18 publishes intervals a moment after the hash elements of the same commit, and a
+    flood found the gap (measured: usually one packet a commit, once 284 in 25). The last transaction writes the markers.
     """
     leaving = {item.map: leaves for item in change.maps if (leaves := _covered_removals(item, change)) is not None}
     if not leaving:
@@ -31,7 +31,7 @@ def steps_of(change: Change) -> tuple[Change, ...]:
 
 
 def _covered_removals(item: MapChange, change: Change) -> MapEntries | None:
-    """The hosts that go while networks of the same lane come over them; None where there are none."""
+    """The hosts that are removed while networks of the same hook are added over them; None if there are none."""
     if item.map.kind is not Kind.HOSTS or item.replace or not len(item.remove):
         return None
     nets_id = MapId(item.map.hook, Kind.NETS, item.map.family)
@@ -39,7 +39,7 @@ def _covered_removals(item: MapChange, change: Change) -> MapEntries | None:
     if nets is None or not len(nets):
         return None
     covered = Ranges(nets.family, nets.first, nets.last).contains(item.remove.first)
-    # An address that only changes its owner is removed and added at once.
+    # An address that only changes its source is removed and added at once.
     covered &= ~are_among(item.add.first, item.remove.first)
     return item.remove.where(covered) if covered.any() else None
 

@@ -1,7 +1,7 @@
 """Chains and rules of `inet banlistd`, as text for `nft -f -` that an administrator can read. Pure: values in, text out.
 
-Only numbers, our own words, and ids of sources that were looked at once more get into the text. It says `add` and `flush
-chain`, never `table { }`, and leaves alone what netlink writes: sets, maps, and the rules in the chains `lookup-...`.
+The text contains only numbers, fixed strings, and source ids that are validated here again. It uses `add` and `flush chain`,
+never `table { }`, and does not touch what netlink writes: sets, maps, and the rules in the chains `lookup-...`.
 """
 
 import re
@@ -21,17 +21,17 @@ LOOKUPS: Mapping[str, tuple[Hook, Hook]] = {
     LOOKUP_IN: (Hook.IN, Hook.WATCH_IN),
     LOOKUP_OUT: (Hook.OUT, Hook.WATCH_OUT),
 }
-"""The lanes of each lookup chain; the blocking one first."""
+"""The hooks of each lookup chain; the blocking one first."""
 
 _PREFIX = "from-"
 _SOURCE_ID = re.compile(r"[a-z0-9][a-z0-9-]{0,39}")
 _LARGEST_MARK = 0xFFFF
-# Of a flood one line in a while says all that there is to say; the counter has the number.
+# In a flood a few log lines say enough; the counter has the number of packets.
 _LOG_LIMIT = "limit rate 5/second burst 20 packets"
 
 
 HOOKS: Mapping[str, tuple[str, int]] = {"inbound": ("prerouting", 0), "outbound": ("output", 3), "forwarded": ("forward", 2)}
-"""The base chains: their hooks in nft's words and by the kernel's number."""
+"""The base chains: nft's name of the hook, and the kernel's number of it."""
 
 PRIORITY = -300
 """What nft calls raw: before connection tracking."""
@@ -46,9 +46,9 @@ class Chain:
 
 
 def chain_of(source_id: SourceId) -> str:
-    """The name of a source's chain and of its counter. The prefix keeps apart an id that is a word of nft's language."""
+    """The name of a source's chain and of its counter. The prefix separates an id from the keywords of nft."""
     if not _SOURCE_ID.fullmatch(source_id):
-        raise FirewallError(f"{source_id!r} cannot name a chain", "an id is of a-z, 0-9 and -, at most 40 of them")
+        raise FirewallError(f"{source_id!r} cannot name a chain", "an id has at most 40 characters, of a-z, 0-9 and -")
     return _PREFIX + source_id
 
 
@@ -58,7 +58,7 @@ def source_of(chain: str) -> SourceId | None:
 
 
 def structure_of(sources: Sequence[SourceSlot]) -> Mapping[str, Chain]:
-    """All chains for a roster; a chain comes after those that its rules jump to."""
+    """All chains for these sources; a chain comes after those that its rules jump to."""
     hooks = set(lanes_used(sources))
     chains = {chain_of(owner.source_id): Chain("", _source_rules(owner)) for owner in sources}
     chains[BANNED] = Chain("", (*_dispatch(owner for owner in sources if owner.action.blocks), "drop"))
@@ -91,10 +91,10 @@ def _source_rules(owner: SourceSlot) -> tuple[str, ...]:
 
 
 def _dispatch(owners: Iterable[SourceSlot]) -> tuple[str, ...]:
-    """By mark to the source. What comes back from a watching one goes on with mark 0.
+    """Jump by mark to the chain of the source. A packet that returns from a watching chain continues with mark 0.
 
-    Nothing comes back from a blocking one; a packet that is on its way while this very map is exchanged finds no source in
-    it (measured: a packet or so of a flood), and is dropped all the same.
+    No packet returns from a blocking chain. A packet that is looked up while the kernel exchanges this very map finds no
+    source in it (measured: a packet or so of a flood), and is dropped all the same.
     """
     pairs = ", ".join(f"{_number_of(owner.mark)} : jump {chain_of(owner.source_id)}" for owner in owners)
     return (f"meta mark vmap {{ {pairs} }}",) if pairs else ()
@@ -108,15 +108,15 @@ def _number_of(mark: Mark) -> int:
 
 
 def preparation(
-    sources: Sequence[SourceSlot], standing: frozenset[str], misplaced: frozenset[str] = frozenset(), *, founded: bool = False
+    sources: Sequence[SourceSlot], existing: frozenset[str], misplaced: frozenset[str] = frozenset(), *, founded: bool = False
 ) -> str:
-    """What must stand before elements change, so that no ban is lost: what is missing is added, who blocks blocks already.
+    """The script that runs before elements change, so that no ban is lost: it adds what is missing and starts to block.
 
-    A source that shall only watch keeps its chain until its elements have left the maps of those that block. A base chain
-    that somebody has hooked elsewhere, `misplaced`, cannot be moved and is made anew. `founded`: the table is not to be named,
-    because nft would say other flags of it than it has.
+    A source that changes from blocking to watching keeps its chain until its elements have left the blocking maps.
+    `existing`: our chains that exist. `misplaced`: base chains that another process attached to another hook; they cannot be
+    moved and are created anew. `founded`: the script does not name the table, because nft would give it other flags.
     """
-    present = standing - misplaced
+    present = existing - misplaced
     wanted = structure_of(sources)
     missing = {name: chain for name, chain in wanted.items() if name not in present}
     blocking = [owner for owner in sources if owner.action.blocks]
@@ -139,7 +139,7 @@ def _chain_of_owner(owner: SourceSlot) -> str:
 
 
 def settlement(sources: Sequence[SourceSlot], present: frozenset[str]) -> str:
-    """What follows once elements have changed: every chain exactly as it shall be, and what is not wanted is gone."""
+    """The script that runs after elements have changed: it writes every chain in its final form and deletes the surplus."""
     wanted = structure_of(sources)
     surplus = sorted(name for name in present - wanted.keys() if is_ours(name))
     lines = _declarations(wanted)
@@ -162,7 +162,7 @@ def _rules(name: str, chain: Chain) -> list[str]:
 
 
 def is_ours(name: str) -> bool:
-    """Whether a chain that the kernel named can be one of ours. A foreign one is left alone and not in the text."""
+    """Whether a chain that the kernel named can be one of ours. A foreign chain never gets into the text."""
     source_id = source_of(name)
     return name in _NOT_OF_A_SOURCE if source_id is None else bool(_SOURCE_ID.fullmatch(source_id))
 
