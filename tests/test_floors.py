@@ -128,6 +128,7 @@ ARROWS: dict[str, set[tuple[str, str]]] = {
         ("database", "database_file"),
         ("database", "database_schema"),
         ("database_file", "database_schema"),
+        ("database_file", "state_files"),
         ("geo_cache", "database"),
         ("import_runs", "database"),
         ("known_names", "database"),

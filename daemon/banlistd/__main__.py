@@ -13,8 +13,8 @@ from banlistd.errors import BanlistdError, ConfigError, UsageError
 from banlistd.paths import Paths
 
 _EPILOG = (
-    "exit codes: 0 done, 64 usage, 65 list refused, 69 list unavailable, 71 firewall, 74 database, 75 already running,"
-    " 78 configuration"
+    "exit codes: 0 done, 64 usage, 65 list refused, 69 list unavailable, 71 firewall, 74 database or control socket,"
+    " 75 already running, 78 configuration"
 )
 
 

@@ -13,7 +13,7 @@ from banlistd.adapters.storage.database import open_copy
 from banlistd.adapters.storage.import_runs import ImportRuns
 from banlistd.adapters.storage.manual_bans import ManualBanTable
 from banlistd.adapters.system.clock import SystemClock
-from banlistd.adapters.system.instance import only_instance, only_writer
+from banlistd.adapters.system.instance import only_instance, only_writer, refuse_unsafe_state
 from banlistd.adapters.system.journal import find_announcer
 from banlistd.core.manual_bans import addresses_of
 from banlistd.events import Event, EventName
@@ -43,6 +43,7 @@ def restore(places: Paths) -> str:
 
 async def _restore(places: Paths) -> str:
     with only_instance(places.state), only_writer():
+        refuse_unsafe_state(places.state)
         async with open_copy(places.database, places.scratch) as database:
             boot_snapshot = await last_boot_snapshot(database)
             if boot_snapshot is None:

@@ -8,6 +8,7 @@ from contextlib import suppress
 from functools import partial
 
 from banlistd.compose import Application, load_config, open_application, tear_down
+from banlistd.control.listener import make_folder
 from banlistd.control.server import serve as answering
 from banlistd.core.config.model import Config
 from banlistd.errors import BanlistdError, LedgerError
@@ -62,7 +63,7 @@ async def _serve(places: Paths, config: Config) -> int:
         await application.restore()
         reloads: set[asyncio.Task[None]] = set()
         loop.add_signal_handler(signal.SIGHUP, lambda: reloads.add(loop.create_task(_reload(application))))
-        places.runtime.mkdir(mode=0o755, parents=True, exist_ok=True)
+        make_folder(places.runtime)
         async with answering(application.answers, places.socket, partial(_note_order, application.announcer)):
             await application.service.run(stop)
     return 0

@@ -3,7 +3,7 @@
 import os
 import random
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from importlib.metadata import version
@@ -29,7 +29,7 @@ from banlistd.adapters.storage.manual_bans import ManualBanTable
 from banlistd.adapters.storage.quarantine import QuarantineTable
 from banlistd.adapters.system import allocator, config_file
 from banlistd.adapters.system.clock import SystemClock
-from banlistd.adapters.system.instance import only_instance, only_writer
+from banlistd.adapters.system.instance import only_instance, only_writer, refuse_unsafe_state
 from banlistd.adapters.system.journal import find_announcer
 from banlistd.adapters.system.supervisor import find_supervisor
 from banlistd.backends import BackendName
@@ -38,7 +38,7 @@ from banlistd.control.server import Answerer
 from banlistd.core.config.model import Config, Geo
 from banlistd.core.ruleset.policy import identities, policy_of
 from banlistd.daemon import Intervals, Outside, Service, Services
-from banlistd.errors import ConfigError, FirewallError
+from banlistd.errors import ConfigError, FirewallError, LedgerError
 from banlistd.paths import Paths
 from banlistd.ports import Announcer, Firewall, Storage
 from banlistd.services.backend_migration import BackendMigration
@@ -86,6 +86,7 @@ async def open_application(
     async with AsyncExitStack() as stack:
         if dry_run is None:
             stack.enter_context(only_instance(places.state))
+            refuse_unsafe_state(places.state)
             if config.backend is not BackendName.MEMORY:
                 stack.enter_context(only_writer())
             database = await stack.enter_async_context(open_database(places.database, places.scratch))
@@ -141,8 +142,11 @@ async def tear_down(places: Paths) -> Sequence[str]:
         if places.state.is_dir():
             stack.enter_context(only_instance(places.state))
         stack.enter_context(only_writer())
-        database = await stack.enter_async_context(open_copy(places.database, places.scratch))
-        in_use = {*await BackendsInUse(database).every(), str(config.backend)}
+        in_use = {str(config.backend)}
+        # Nor is a database that must not be opened.
+        with suppress(LedgerError):
+            database = await stack.enter_async_context(open_copy(places.database, places.scratch))
+            in_use |= {*await BackendsInUse(database).every()}
         names = [name for name in BackendName if name in in_use]
         faults = []
         for name in names:

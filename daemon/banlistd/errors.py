@@ -69,6 +69,12 @@ class NewerLedgerError(LedgerError):
     """The database was written by a newer program; it is left alone."""
 
 
+class ControlSocketError(BanlistdError):
+    """The control socket cannot be made: its folder is full or absent, or another file has its name."""
+
+    exit_code = 74  # EX_IOERR, which systemd restarts
+
+
 class GeoError(BanlistdError):
     """Where addresses belong could not be found out: a database that cannot be read, a service that does not answer."""
 

@@ -22,6 +22,7 @@ from banlistd.errors import (
     AlreadyRunningError,
     BanlistdError,
     ConfigError,
+    ControlSocketError,
     FirewallError,
     LedgerError,
     NoSuchSourceError,
@@ -361,7 +362,7 @@ def test_what_is_no_socket_is_never_removed(tmp_path: Path, kind: str) -> None:
     else:
         path.touch()
 
-    with pytest.raises(UsageError, match="is not a socket, so it stays"):
+    with pytest.raises(ControlSocketError, match="is not a socket, so it stays"):
         ask(tmp_path, Canned(), "GET", "/v1/status")
 
     assert list(tmp_path.iterdir()) == [path]
@@ -371,7 +372,7 @@ def test_what_is_no_socket_is_never_removed(tmp_path: Path, kind: str) -> None:
 def test_place_unfit_for_a_socket_is_named(tmp_path: Path, folder: str) -> None:
     (tmp_path / ("long" * 30)).mkdir()
 
-    with pytest.raises(UsageError, match="cannot create the control socket"):
+    with pytest.raises(ControlSocketError, match="cannot create the control socket"):
         ask(tmp_path / folder, Canned(), "GET", "/v1/status")
 
 

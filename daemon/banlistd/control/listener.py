@@ -7,15 +7,23 @@ import stat
 from contextlib import suppress
 from pathlib import Path
 
-from banlistd.errors import AlreadyRunningError, BanlistdError, UsageError
+from banlistd.errors import AlreadyRunningError, BanlistdError, ControlSocketError
 
 SOCKET_MODE = 0o660
 
 _PROBE_SECONDS = 2.0
 
 
+def make_folder(folder: Path) -> None:
+    """The folder of the socket. Raises ControlSocketError."""
+    try:
+        folder.mkdir(mode=0o755, parents=True, exist_ok=True)
+    except OSError as exc:
+        raise ControlSocketError(f"cannot create the runtime directory {folder}: {exc.strerror}", "see --runtime DIR") from exc
+
+
 def listen(path: Path) -> tuple[socket.socket, os.stat_result]:
-    """The listening socket, and the state of its file. Raises AlreadyRunningError or UsageError.
+    """The listening socket, and the state of its file. Raises AlreadyRunningError or ControlSocketError.
 
     Bind, set the mode, then listen: no connection is possible before the mode is set, whatever the umask is.
     """
@@ -29,7 +37,7 @@ def listen(path: Path) -> tuple[socket.socket, os.stat_result]:
     except OSError as exc:
         listener.close()
         reason = exc.strerror or str(exc)  # "AF_UNIX path too long" comes without a number
-        raise UsageError(
+        raise ControlSocketError(
             f"cannot create the control socket {path}: {reason}",
             "the folder must exist and belong to the daemon: RuntimeDirectory= in its unit, or --runtime DIR",
         ) from exc
@@ -46,10 +54,10 @@ def remove(path: Path, inode: int) -> None:
 
 
 def _clear(path: Path) -> None:
-    """Remove a dead socket file. Raises AlreadyRunningError or UsageError; then nothing was removed."""
+    """Remove a dead socket file. Raises AlreadyRunningError or ControlSocketError; then nothing was removed."""
     with suppress(FileNotFoundError):
         if not stat.S_ISSOCK(path.lstat().st_mode):
-            raise UsageError(f"{path} is not a socket, so it stays", "move it away, or choose another --runtime DIR")
+            raise ControlSocketError(f"{path} is not a socket, so it stays", "move it away, or choose another --runtime DIR")
         if _is_alive(path):
             raise AlreadyRunningError(f"another banlistd answers on {path}", "systemctl status banlistd")
         path.unlink()

@@ -44,8 +44,8 @@ async def serve(
 ) -> AsyncIterator[None]:
     """Answer on `socket_path` (mode 0660) while the context is entered; the file is gone afterwards.
 
-    A dead socket file is replaced. Raises AlreadyRunningError if a daemon answers on it, and UsageError if no socket can be
-    created at that path.
+    A dead socket file is replaced. Raises AlreadyRunningError if a daemon answers on it, and ControlSocketError if no socket
+    can be created at that path.
     """
     listener, mine = listen(socket_path)
     try:

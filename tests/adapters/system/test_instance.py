@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from banlistd.adapters.system.instance import only_instance, only_writer
+from banlistd.adapters.system.instance import only_instance, only_writer, refuse_unsafe_state
 from banlistd.errors import AlreadyRunningError, LedgerError
 from support.network_namespace import NetworkNamespace, in_network_namespace
 
@@ -122,3 +122,23 @@ def test_foreign_use_of_the_port_keeps_no_daemon_away() -> None:
         squatter.bind((0x424C_4431, 0))
         with only_writer():
             pass
+
+
+def test_a_state_directory_that_every_user_can_write_is_refused(tmp_path: Path) -> None:
+    tmp_path.chmod(0o1777)
+    with pytest.raises(LedgerError, match="every user can write"):
+        refuse_unsafe_state(tmp_path)
+    tmp_path.chmod(0o770)
+    refuse_unsafe_state(tmp_path)
+
+
+def test_a_state_directory_of_another_user_is_refused_but_not_to_root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    if os.geteuid() != 0:
+        pytest.skip("to give a directory away needs root")
+    os.chown(tmp_path, 12345, 12345)
+    refuse_unsafe_state(tmp_path)
+    monkeypatch.setattr(os, "geteuid", lambda: 12345)
+    refuse_unsafe_state(tmp_path)
+    monkeypatch.setattr(os, "geteuid", lambda: 12346)
+    with pytest.raises(LedgerError, match="belongs to user 12345, not to user 12346"):
+        refuse_unsafe_state(tmp_path)

@@ -11,10 +11,12 @@ import tempfile
 from collections.abc import Mapping
 from contextlib import AsyncExitStack, suppress
 from pathlib import Path
+from urllib.parse import quote
 
 import aiosqlite
 
 from banlistd.adapters.storage.database_schema import migrate, transaction
+from banlistd.adapters.storage.state_files import act_as_owner, give_to_owner, refuse_other_kinds
 from banlistd.errors import LedgerError
 
 _SETTINGS = (
@@ -43,12 +45,13 @@ _MOST_TRIES = 20
 async def open_file(path: Path) -> aiosqlite.Connection:
     """Open the file, make it if absent, bring its schema up to date, and prove that it takes a write.
 
-    Raises sqlite3.Error, or LedgerError for a file that must not be used.
+    Raises sqlite3.Error, OSError, or LedgerError for a file that must not be used.
     """
+    await asyncio.to_thread(_make_ready, path)
     # A clean stop leaves no journal: quick_check (0.2 s for 19 MB, measured) is for what a crash may have left.
     unclean = await asyncio.to_thread(_has_journal, path)
     async with AsyncExitStack() as stack:
-        connection = await connect(str(path))
+        connection = await _connect_as_owner(path)
         stack.push_async_callback(close, connection)
         for setting in _SETTINGS:
             await connection.execute(setting)
@@ -78,8 +81,28 @@ async def open_memory(original: Path | None = None, scratch: Path | None = None)
     return memory, whole
 
 
-async def connect(path: str, *, uri: bool = False) -> aiosqlite.Connection:
-    return await aiosqlite.connect(path, isolation_level=None, uri=uri)
+async def connect(path: str) -> aiosqlite.Connection:
+    return await aiosqlite.connect(path, isolation_level=None)
+
+
+async def _connect_as_owner(path: Path, mode: str = "rwc") -> aiosqlite.Connection:
+    """SQLite, in a thread that works on files as the owner of their folder. `mode`: as in SQLite's URIs."""
+
+    def connector() -> sqlite3.Connection:
+        act_as_owner(path.parent)
+        return sqlite3.connect(f"file:{quote(str(path))}?mode={mode}", isolation_level=None, uri=True)
+
+    return await aiosqlite.Connection(connector, iter_chunk_size=64)
+
+
+def _make_ready(path: Path) -> None:
+    files = _files_of(path)
+    refuse_other_kinds(files)
+    give_to_owner(files)
+
+
+def _files_of(path: Path) -> list[Path]:
+    return [path, *(path.with_name(path.name + companion) for companion in _COMPANIONS)]
 
 
 async def close(connection: aiosqlite.Connection) -> None:
@@ -124,9 +147,9 @@ def forget(companions: Companions) -> None:
 
 
 def identity_of(path: Path) -> Identity | None:
-    """The identity of the file that has this name now; None where none has."""
+    """The identity of the file that has this name now; None where none has. A link in its place is another file."""
     try:
-        found = path.stat()
+        found = path.lstat()
     except OSError:
         return None
     return found.st_dev, found.st_ino
@@ -160,23 +183,23 @@ async def _touch(connection: aiosqlite.Connection) -> None:
 
 
 async def _is_read(original: Path, memory: aiosqlite.Connection, scratch: Path | None) -> bool:
-    """Copy a file into memory, as far as it can be read."""
+    """Copy a file into memory, as far as it can be read. Raises LedgerError for what is no plain file."""
+    await asyncio.to_thread(refuse_other_kinds, _files_of(original))
     if not await asyncio.to_thread(original.exists):
         return True
     with suppress(sqlite3.Error):
-        await _read_into(memory, f"file:{original}?mode=ro")
+        await _read_into(memory, await _connect_as_owner(original, "ro"))
         return True
     # Where no -shm can be made beside it, SQLite does not even read: so read it from elsewhere.
     with suppress(sqlite3.Error, OSError), tempfile.TemporaryDirectory(dir=scratch) as folder:
         copy = Path(folder) / original.name
         await asyncio.to_thread(_copy_files, original, copy)
-        await _read_into(memory, f"file:{copy}")
+        await _read_into(memory, await connect(str(copy)))
         return True
     return False
 
 
-async def _read_into(memory: aiosqlite.Connection, uri: str) -> None:
-    file = await connect(uri, uri=True)
+async def _read_into(memory: aiosqlite.Connection, file: aiosqlite.Connection) -> None:
     try:
         await copy_into(file, memory)
     finally:

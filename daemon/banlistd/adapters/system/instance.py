@@ -4,6 +4,7 @@ import errno
 import fcntl
 import os
 import socket
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -32,6 +33,26 @@ def only_instance(state: Path) -> Iterator[None]:
         yield
     finally:
         os.close(descriptor)
+
+
+def refuse_unsafe_state(state: Path) -> None:
+    """Raises LedgerError for a state directory that others can write: what is in it would decide what is banned.
+
+    For root the directory may belong to the service account, whoever that is.
+    """
+    try:
+        found = state.stat()
+    except OSError as error:
+        raise LedgerError(f"the state directory {state} cannot be used: {error.strerror}", "see --state DIR") from error
+    if found.st_mode & stat.S_IWOTH:
+        raise LedgerError(
+            f"every user can write to the state directory {state}", f"look what is in it, then: chmod 700 {state}"
+        )
+    if os.geteuid() != 0 and found.st_uid not in (0, os.geteuid()):
+        raise LedgerError(
+            f"the state directory {state} belongs to user {found.st_uid}, not to user {os.geteuid()}, who runs banlistd",
+            "choose another state directory, or change its owner",
+        )
 
 
 # A netlink port belongs to one socket of a network namespace, as a firewall does; those that the kernel gives away itself are

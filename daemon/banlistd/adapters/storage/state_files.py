@@ -1,0 +1,68 @@
+"""Whose files the state is made of, and what may be one: a plain file, made by the owner of the state directory.
+
+root may run the program on a state directory that belongs to the service account. What it makes there must stay usable by the
+account, and a link that the account has planted must lead root nowhere that the account cannot write itself.
+"""
+
+import ctypes
+import os
+import stat
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+
+from banlistd.errors import LedgerError
+
+_KINDS = {
+    stat.S_IFLNK: "a symbolic link",
+    stat.S_IFIFO: "a FIFO",
+    stat.S_IFDIR: "a directory",
+    stat.S_IFSOCK: "a socket",
+    stat.S_IFCHR: "a device",
+    stat.S_IFBLK: "a device",
+}
+
+
+def refuse_other_kinds(files: Sequence[Path]) -> None:
+    """Raises LedgerError for what is there and is no plain file. Nothing is opened: that of a FIFO might never end."""
+    for path in files:
+        with suppress(OSError):
+            kind = stat.S_IFMT(path.lstat().st_mode)
+            if kind != stat.S_IFREG:
+                raise LedgerError(
+                    f"{path} is {_KINDS.get(kind, 'no file')}, not a file", "move it away, and find out who put it there"
+                )
+
+
+def give_to_owner(files: Sequence[Path]) -> None:
+    """As root: what root has made in another account's directory, as older versions did, goes to the owner of the directory."""
+    if os.geteuid() != 0:
+        return
+    for path in files:
+        with suppress(OSError):
+            folder = path.parent.stat()
+            descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+            try:
+                found = os.fstat(descriptor)
+                # A second name of the same file may be anywhere.
+                if stat.S_ISREG(found.st_mode) and found.st_nlink == 1 and found.st_uid == 0 != folder.st_uid:
+                    os.fchown(descriptor, folder.st_uid, folder.st_gid)
+            finally:
+                os.close(descriptor)
+
+
+def act_as_owner(folder: Path) -> None:
+    """As root: the calling thread works on files as the owner of `folder` from now on (setfsuid(2)); other threads do not.
+
+    Only the access to files changes: the thread keeps the rights that the firewall needs. Raises OSError.
+    """
+    if os.geteuid() != 0:
+        return
+    owner = folder.stat()
+    if owner.st_uid != 0:
+        libc = ctypes.CDLL(None)
+        libc.setfsgid(owner.st_gid)
+        libc.setfsuid(owner.st_uid)
+        # It reports no failure; a second call says who we are.
+        if libc.setfsuid(owner.st_uid) != owner.st_uid:
+            raise PermissionError(1, f"files cannot be made as user {owner.st_uid}")
