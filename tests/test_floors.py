@@ -106,7 +106,12 @@ ARROWS: dict[str, set[tuple[str, str]]] = {
         ("parser_process", "system"),
         ("host", "netlink"),
     },
-    "adapters/fetch": {("file", "waiting"), ("http", "credentials"), ("http", "waiting")},
+    "adapters/fetch": {
+        ("file", "waiting"),
+        ("http", "credentials"),
+        ("http", "name_lookups"),
+        ("http", "waiting"),
+    },
     "adapters/firewalls": {
         ("fail2ban", "threaded"),
         ("ipset", "marker_text"),

@@ -25,6 +25,7 @@ import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
 
 from banlistd.adapters.fetch.credentials import read_credential
+from banlistd.adapters.fetch.name_lookups import NameLookups
 from banlistd.adapters.fetch.waiting import paused
 from banlistd.core.config.model import Source
 from banlistd.core.credentials import conceal, credential_names, shown_url
@@ -109,7 +110,7 @@ class Downloads:
         self._now = now
         self._attempts = attempts
         self._tls = tls
-        self._resolver = resolver
+        self._resolver = resolver or NameLookups()
 
     async def fetch(self, source: Source, validators: Validators, on_body: OnBody) -> Download | NotModified:
         if source.url is None:
@@ -167,9 +168,8 @@ class Downloads:
             trail.admit(host, [literal])
         elif proxy is not None:
             trail.unseen()  # the proxy resolves the name, out of our sight
-        resolver = self._resolver or aiohttp.ThreadedResolver()
         connector = aiohttp.TCPConnector(
-            resolver=resolver if proxy is not None else _CheckedResolver(resolver, trail),
+            resolver=self._resolver if proxy is not None else _CheckedResolver(self._resolver, trail),
             use_dns_cache=False,
             force_close=True,
             ssl=self._tls or True,

@@ -14,6 +14,7 @@ from pathlib import Path
 import aiohttp
 
 from banlistd.adapters.fetch.credentials import read_credential
+from banlistd.adapters.fetch.name_lookups import NameLookups
 from banlistd.core.credentials import conceal, credential_names, fill_url, shown_url
 from banlistd.core.geo.online import MOST, MOST_PAUSE, PAUSE, batch_url, body_of, located_of, pause_after
 from banlistd.core.geo.types import Located
@@ -45,6 +46,7 @@ class OnlineService:
         self._sleep = sleep
         self._monotonic = monotonic
         self._free_at = 0.0
+        self._lookups = NameLookups()
 
     @property
     def name(self) -> str:
@@ -93,7 +95,11 @@ class OnlineService:
         timeout = aiohttp.ClientTimeout(total=_TIMEOUT)
         async with (
             aiohttp.ClientSession(
-                timeout=timeout, auto_decompress=False, cookie_jar=aiohttp.DummyCookieJar(), trust_env=True
+                connector=aiohttp.TCPConnector(resolver=self._lookups),
+                timeout=timeout,
+                auto_decompress=False,
+                cookie_jar=aiohttp.DummyCookieJar(),
+                trust_env=True,
             ) as session,
             session.post(url, data=body, headers=headers, allow_redirects=False) as response,
         ):
