@@ -120,7 +120,13 @@ ARROWS: dict[str, set[tuple[str, str]]] = {
         ("nftables", "threaded"),
     },
     "adapters/geo": set(),
-    "adapters/host": {("protected", "route_netlink")},
+    "adapters/host": {
+        ("protected", "addresses"),
+        ("protected", "route_netlink"),
+        ("protected", "services_in_use"),
+        ("services_in_use", "addresses"),
+        ("sessions", "addresses"),
+    },
     "adapters/netlink": {
         ("nft_monitor", "notices"),
         ("nft_monitor", "socket"),
@@ -137,6 +143,7 @@ ARROWS: dict[str, set[tuple[str, str]]] = {
         ("geo_cache", "database"),
         ("import_runs", "database"),
         ("known_names", "database"),
+        ("logins", "database"),
         ("manual_bans", "database"),
         ("quarantine", "database"),
     },

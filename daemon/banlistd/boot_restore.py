@@ -11,11 +11,14 @@ from banlistd.adapters.firewalls.opener import open_backend
 from banlistd.adapters.storage.boot_snapshot import last_boot_snapshot
 from banlistd.adapters.storage.database import open_copy
 from banlistd.adapters.storage.import_runs import ImportRuns
+from banlistd.adapters.storage.logins import LoginTable
 from banlistd.adapters.storage.manual_bans import ManualBanTable
 from banlistd.adapters.system.clock import SystemClock
 from banlistd.adapters.system.instance import only_instance, only_writer, refuse_unsafe_state
 from banlistd.adapters.system.journal import find_announcer
+from banlistd.core.logins import note_logins, protection_of_logins
 from banlistd.core.manual_bans import addresses_of
+from banlistd.core.ruleset.protection import merge_protected
 from banlistd.events import Event, EventName
 from banlistd.model import MANUAL, Protected
 from banlistd.paths import Paths
@@ -24,7 +27,7 @@ from banlistd.services.null_objects import NoAnnouncer, NoBootSnapshots
 
 
 class RememberedHost:
-    """The Host of ports.py before the network is up: the addresses that were protected last."""
+    """The Host of ports.py before the network is up: the addresses that were protected last, and the logins."""
 
     def __init__(self, protected: Sequence[Protected]) -> None:
         self._protected = protected
@@ -52,9 +55,11 @@ async def _restore(places: Paths) -> str:
                 return f"bans in the backend {boot_snapshot.backend} are restored by the daemon"
             firewall = open_backend(boot_snapshot.backend, boot_snapshot)
             try:
-                ledger, host = ImportRuns(database), RememberedHost(boot_snapshot.protected)
-                enforcer = Enforcer(firewall, ledger, boot_snapshot.policy, host, NoAnnouncer(), NoBootSnapshots())
                 now = SystemClock().now()
+                logins = note_logins({login.remote: login for login in await LoginTable(database).load()}, (), now)
+                host = RememberedHost(merge_protected([*boot_snapshot.protected, *protection_of_logins(logins, ())]))
+                ledger = ImportRuns(database)
+                enforcer = Enforcer(firewall, ledger, boot_snapshot.policy, host, NoAnnouncer(), NoBootSnapshots())
                 begun, bans = await ManualBanTable(database).load()
                 if begun:
                     enforcer.register_external(

@@ -18,6 +18,7 @@ from banlistd.adapters.geo.online import OnlineService
 from banlistd.adapters.geo.tor_geoip import TorGeoip
 from banlistd.adapters.host.protected import LinuxHost
 from banlistd.adapters.host.resolver import Names
+from banlistd.adapters.host.sessions import SystemLogins
 from banlistd.adapters.parser_process.process import ParserProcesses
 from banlistd.adapters.storage.backends_in_use import BackendsInUse
 from banlistd.adapters.storage.boot_snapshot import BootSnapshotTable
@@ -25,6 +26,7 @@ from banlistd.adapters.storage.database import open_copy, open_database
 from banlistd.adapters.storage.geo_cache import GeoCacheTable
 from banlistd.adapters.storage.import_runs import ImportRuns
 from banlistd.adapters.storage.known_names import KnownNames
+from banlistd.adapters.storage.logins import LoginTable
 from banlistd.adapters.storage.manual_bans import ManualBanTable
 from banlistd.adapters.storage.quarantine import QuarantineTable
 from banlistd.adapters.system import allocator, config_file
@@ -48,6 +50,7 @@ from banlistd.services.importer import Importer
 from banlistd.services.manual_bans import ManualBanService
 from banlistd.services.poll_record import PollRecord
 from banlistd.services.poll_scheduler import PollScheduler
+from banlistd.services.protected_host import ProtectedHost
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +106,10 @@ async def open_application(
         known_names = KnownNames(database)
         names = Names(clock, known=await known_names.every(), keep=known_names.keep)
         stack.push_async_callback(names.settle)
-        host = LinuxHost(names.addresses, os.environ)
+        logins = LoginTable(database)
+        host = ProtectedHost(
+            LinuxHost(names.addresses, os.environ), SystemLogins(os.environ), logins, clock, await logins.load()
+        )
         policy = policy_of(config, marks, clock.now())
         boot_snapshots = BootSnapshotTable(database, config.backend, config.owner)
         enforcer = Enforcer(firewall, ledger, policy, host, announcer, boot_snapshots)

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import NewType
+from typing import NamedTuple, NewType
 
 SourceId = NewType("SourceId", str)
 """The id of a source in the configuration: `[a-z0-9][a-z0-9-]*`, at most 40 characters."""
@@ -182,14 +182,50 @@ class ExternalChange:
     ours: bool = True
 
 
+class AnswerPort(NamedTuple):
+    """A service: its packets have this protocol (`udp`, `tcp`) and come from this port."""
+
+    protocol: str
+    port: int
+
+
+@dataclass(frozen=True, slots=True)
+class Login:
+    """A remote address that authenticated: when its session was first and last seen (seconds since the epoch)."""
+
+    family: Family
+    address: int
+    since: float
+    last_seen: float
+
+    @property
+    def remote(self) -> tuple[Family, int]:
+        return self.family, self.address
+
+
 @dataclass(frozen=True, slots=True)
 class Protected:
-    """Addresses (integers, both ends inclusive) that must never be banned, and the reason as text."""
+    """Addresses (integers, both ends inclusive) that no source bans, and the reason as text.
+
+    `learned`: from a login or a service that the host uses; a manual ban overrides it, but not the host's own addresses,
+    gateways and networks. `answers`: all that the host needs of it; empty: everything. Backends still pass everything.
+    `since`, `until`: seconds since the epoch, where they are known; `until` None: as long as the reason lasts.
+    """
 
     family: Family
     first: int
     last: int
     reason: str
+    learned: bool = False
+    answers: tuple[AnswerPort, ...] = ()
+    since: float | None = None
+    until: float | None = None
+
+    @property
+    def scope(self) -> str:
+        """`everything`, or `answers from udp 53, tcp 53`."""
+        ports = ", ".join(f"{answer.protocol} {answer.port}" for answer in self.answers)
+        return f"answers from {ports}" if ports else "everything"
 
     @property
     def span(self) -> Span:

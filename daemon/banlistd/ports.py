@@ -18,7 +18,9 @@ from banlistd.model import (
     ContentHash,
     Counter,
     ExternalChange,
+    Family,
     ImportRun,
+    Login,
     ManualBan,
     Mark,
     Marker,
@@ -272,14 +274,31 @@ class Storage(Protocol):
 
 
 class Host(Protocol):
-    """Addresses that must never be blocked, to prevent a lock-out."""
+    """The machine that we run on, and whom it must stay able to talk to."""
 
     async def protected(self, urls: Sequence[str], *, ask: bool = True) -> Sequence[Protected]:
-        """What must never be banned at this moment, each with the reason: own addresses, gateways, resolvers, the hosts of
-        `urls` (feeds), the peers of live SSH sessions. What cannot be found out is left out, never an error.
+        """What no source bans at this moment, each range once, with the reasons: own addresses, gateways, the networks inside,
+        the services in use, the hosts of `urls` (feeds). What cannot be found out is left out, never an error.
 
-        `ask` False: no name is looked up; the addresses that names had before are enough.
+        `ask` False: no name is looked up; the addresses that are known are enough.
         """
+
+
+class Logins(Protocol):
+    """Who is logged in from elsewhere."""
+
+    async def current(self) -> Sequence[tuple[Family, int]]:
+        """The remote addresses of the sessions of this moment, each once; only of those that authenticated. Never raises."""
+
+
+class LoginMemory(Protocol):
+    """Remote logins, current and past. Each call is one transaction. Raises LedgerError."""
+
+    async def load(self) -> Sequence[Login]:
+        """All of them."""
+
+    async def keep(self, logins: Sequence[Login]) -> None:
+        """These, and no others any more."""
 
 
 class Announcer(Protocol):

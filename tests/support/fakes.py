@@ -124,6 +124,17 @@ class FakeHost:
         return tuple(self.now)
 
 
+class FakeLogins:
+    """The addresses that a test logs in from: none at first."""
+
+    def __init__(self, *addresses: str) -> None:
+        self.now = list(addresses)
+
+    async def current(self) -> Sequence[tuple[Family, int]]:
+        items = (protected(address) for address in self.now)
+        return [(item.family, item.first) for item in items]
+
+
 class FakeFirewall(MemoryFirewall):
     """The memory backend. `changes`: what was applied, in order.
 

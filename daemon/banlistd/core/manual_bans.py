@@ -110,7 +110,11 @@ def too_wide(order: BanOrder) -> bool:
 
 
 def free_of(ban: BanOrder | ManualBan, policy: Policy, protected: Sequence[Protected]) -> tuple[bool, tuple[Spared, ...]]:
-    """Whether nothing at all of a ban can be in force, and what of it is not, with the reasons."""
+    """Whether nothing at all of a ban can be in force, and what of it is not, with the reasons.
+
+    A manual ban overrides learned protection.
+    """
+    protected = [item for item in protected if not item.learned]
     span = Ranges(ban.family, from_numbers(ban.family, [ban.first]), from_numbers(ban.family, [ban.last]))
     kept = [(first, last) for item in protected for _, first, last in _forms(item, ban.family)]
     guarded = union_of(

@@ -6,7 +6,7 @@ Neighbours are not written down beforehand, as elsewhere they are: to find them 
 import socket
 import struct
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -17,6 +17,8 @@ from banlistd.adapters.firewalls.nftables.firewall import NftablesFirewall
 from banlistd.adapters.host.protected import LinuxHost
 from banlistd.adapters.storage.database import open_database
 from banlistd.adapters.storage.import_runs import ImportRuns
+from banlistd.adapters.storage.logins import LoginTable
+from banlistd.adapters.system.clock import SystemClock
 from banlistd.core.addresses.canonical import hash_of
 from banlistd.core.addresses.sets import AddressSet, to_text
 from banlistd.core.config.model import Config, Source
@@ -28,7 +30,9 @@ from banlistd.formats import Format
 from banlistd.model import Direction, Family, Mark, SourceId
 from banlistd.services.enforcer import Enforcer
 from banlistd.services.null_objects import NoAnnouncer, NoBootSnapshots
+from banlistd.services.protected_host import ProtectedHost
 from support.data import real_list
+from support.fakes import FakeLogins
 from support.network_namespace import NetworkNamespace
 
 FEED = SourceId("feed")
@@ -49,10 +53,13 @@ class LockoutCase:
     outside: NetworkNamespace
     folder: Path
 
-    def ban(self, body: bytes, direction: Direction) -> AddressSet:
-        """Enforce a list on the guard with all that the daemon would know of it; returns what was read."""
+    def ban(self, body: bytes, direction: Direction, *logins: str) -> AddressSet:
+        """Enforce a list on the guard with all that the daemon would know of it; returns what was read.
+
+        `logins`: where sessions of this moment come from.
+        """
         addresses = parse(body, Format()).addresses
-        self.guard.run(partial(enforce, self.folder, addresses, direction))
+        self.guard.run(partial(enforce, self.folder, addresses, direction, logins))
         # Whoever was known is to be found again.
         for namespace in (self.guard, self.outside):
             namespace.command("ip", "neighbour", "flush", "all")
@@ -88,13 +95,14 @@ def udp(namespace: NetworkNamespace, address: str) -> socket.socket:
     return made  # type: ignore[no-any-return]
 
 
-async def enforce(folder: Path, addresses: AddressSet, direction: Direction) -> None:
+async def enforce(folder: Path, addresses: AddressSet, direction: Direction, logins: Sequence[str]) -> None:
     async def lookup(hosts: Sequence[str], *, ask: bool = True) -> Mapping[str, Sequence[str]]:
         return dict.fromkeys(hosts, PUBLISHER)
 
     firewall = NftablesFirewall()
     async with open_database(folder / "db") as database:
-        host = LinuxHost(lookup, {}, folder)
+        table = LoginTable(database)
+        host = ProtectedHost(LinuxHost(lookup, {}, folder), FakeLogins(*logins), table, SystemClock(), await table.load())
         ledger, policy = ImportRuns(database), policy_under(direction)
         enforcer = Enforcer(firewall, ledger, policy, host, NoAnnouncer(), NoBootSnapshots())
         await enforcer.enforce(FEED, hash_of(addresses.encode()), addresses)
@@ -157,18 +165,69 @@ def test_with_everything_banned_the_host_keeps_what_it_lives_by_and_a_stranger_i
 @both
 @each_version
 def test_a_live_ssh_session_goes_on_when_everything_is_banned(scene: LockoutCase, version: int, direction: Direction) -> None:
+    with ssh_connection(scene, version) as (client, session):
+        scene.ban(EVERYTHING, direction, ADMIN[version])
+        for one, other in ((client, session), (session, client)):
+            other.settimeout(20)
+            one.sendall(b"still here")
+            assert other.recv(16) == b"still here"
+        assert not scene.arrives(STRANGER[version], GUARD[version], GATEWAY[version])
+
+
+@both
+@each_version
+def test_a_connection_to_port_22_without_a_login_is_no_reason_to_spare_its_peer(
+    scene: LockoutCase, version: int, direction: Direction
+) -> None:
+    with ssh_connection(scene, version):
+        scene.ban(EVERYTHING, direction)
+        assert not scene.arrives(ADMIN[version], GUARD[version], GATEWAY[version])
+
+
+@each_version
+def test_an_administrator_who_has_logged_out_may_come_back(scene: LockoutCase, version: int) -> None:
+    scene.ban(b"", Direction.IN, ADMIN[version])
+    scene.ban(EVERYTHING, Direction.IN)
+    assert scene.arrives(ADMIN[version], GUARD[version], GATEWAY[version])
+    assert not scene.arrives(STRANGER[version], GUARD[version], GATEWAY[version])
+
+
+@both
+@pytest.mark.parametrize(
+    ("router", "client"), [("192.0.2.1/24", "192.0.2.7/24"), ("2001:db8:1::1/64", "2001:db8:1::7/64")], ids=["ipv4", "ipv6"]
+)
+def test_a_list_with_the_prefix_of_the_lan_does_not_cut_it_off(
+    scene: LockoutCase, router: str, client: str, direction: Direction
+) -> None:
+    with NetworkNamespace() as lan:
+        scene.guard.command("ip", "link", "add", "lan", "type", "veth", "peer", "name", "client", "netns", lan.path)
+        for namespace, name, address in ((scene.guard, "lan", router), (lan, "client", client)):
+            namespace.run(partial(without_duplicate_detection, name))
+            namespace.command("ip", "address", "add", address, "dev", name, *(["nodad"] if ":" in address else []))
+            namespace.command("ip", "link", "set", name, "up")
+        scene.ban(b"192.0.2.0/23\n2001:db8:1::/48\n203.0.113.99\n", direction)
+        with (
+            closing(udp(scene.guard, router.partition("/")[0])) as receiver,
+            closing(udp(lan, client.partition("/")[0])) as sender,
+        ):
+            sender.sendto(b"here", receiver.getsockname())
+            data, place = receiver.recvfrom(16)
+            assert data == b"here"
+            receiver.sendto(b"there", place)
+            assert sender.recv(16) == b"there"
+        assert not scene.arrives(STRANGER[0], GUARD[0], GATEWAY[0])
+
+
+@contextmanager
+def ssh_connection(scene: LockoutCase, version: int) -> Iterator[tuple[socket.socket, socket.socket]]:
+    """A connection from outside to port 22 of the guard: both ends."""
     family = (socket.AF_INET, socket.AF_INET6)[version]
     with (
         closing(scene.guard.run(partial(socket.create_server, (GUARD[version], SSH_PORT), family=family))) as listener,
         closing(scene.outside.run(partial(connect, ADMIN[version], GUARD[version]))) as client,
         closing(listener.accept()[0]) as session,
     ):
-        scene.ban(EVERYTHING, direction)
-        for one, other in ((client, session), (session, client)):
-            other.settimeout(20)
-            one.sendall(b"still here")
-            assert other.recv(16) == b"still here"
-        assert not scene.arrives(STRANGER[version], GUARD[version], GATEWAY[version])
+        yield client, session
 
 
 def as_6to4(four: str) -> str:

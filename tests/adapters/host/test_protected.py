@@ -1,25 +1,30 @@
 """What must not be locked out is found: in a real network namespace, on real connections, in files written for the test."""
 
 import asyncio
-import errno
 import socket
 import subprocess
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Mapping, Sequence
+from contextlib import closing
+from ipaddress import ip_address
 from pathlib import Path
 from threading import Event
 
 import pytest
 
 from banlistd.adapters.host import route_netlink
-from banlistd.adapters.host.protected import LinuxHost, hosts_of, merged
+from banlistd.adapters.host.addresses import span_of
+from banlistd.adapters.host.protected import LinuxHost, ports_by_host
 from banlistd.adapters.host.resolver import ASK_AGAIN, RETRY, Names
 from banlistd.core.addresses.text import span_text
 from banlistd.errors import LedgerError
-from banlistd.model import Protected
+from banlistd.model import AnswerPort, Family, Protected
 from support.fakes import FakeClock
 from support.network_namespace import in_network_namespace
+
+
+async def no_names(hosts: Sequence[str], *, ask: bool = True) -> Mapping[str, Sequence[str]]:
+    return {}
 
 
 def find(
@@ -44,29 +49,6 @@ def reasons(found: Sequence[Protected]) -> dict[str, str]:
 def write(root: Path, place: str, text: str) -> None:
     (root / place).parent.mkdir(parents=True, exist_ok=True)
     (root / place).write_text(text, encoding="utf-8")
-
-
-@contextmanager
-def connection(server: str, port: int, client: str = "") -> Iterator[None]:
-    family = socket.AF_INET6 if ":" in server else socket.AF_INET
-    with (
-        closing(socket.create_server((server, port), family=family)) as listener,
-        closing(reached(client or server, port)),
-        closing(listener.accept()[0]),
-    ):
-        yield
-
-
-def reached(host: str, port: int) -> socket.socket:
-    """A connection. The kernel makes the route to a new IPv6 address beside us, and a moment later on a busy machine."""
-    for _ in range(500):
-        try:
-            return socket.create_connection((host, port), timeout=10)
-        except OSError as error:
-            if error.errno != errno.ENETUNREACH:
-                raise
-        time.sleep(0.01)
-    pytest.fail(f"there is no route to {host}")
 
 
 @in_network_namespace
@@ -101,62 +83,81 @@ def command_ip(words: str) -> None:
 
 
 @in_network_namespace
-def test_the_peers_of_live_ssh_sessions_are_found_and_those_of_others_are_not(tmp_path: Path) -> None:
-    for address in ("192.0.2.2/32", "198.51.100.2/32", "2001:db8::2/128"):
-        command_ip(f"address add {address} dev lo nodad" if ":" in address else f"address add {address} dev lo")
-    ssh = "peer of a live SSH session"
-    with connection("192.0.2.2", 22), connection("2001:db8::2", 22), connection("198.51.100.2", 80):
-        found = find(tmp_path)
-        assert found["192.0.2.2"] == found["2001:db8::2"] == f"address of lo, {ssh}"
-        assert found["198.51.100.2"] == "address of lo"
-    with closing(socket.create_server(("192.0.2.2", 22))):
-        assert find(tmp_path)["192.0.2.2"] == "address of lo"
+def test_a_tcp_connection_to_port_22_protects_nobody(tmp_path: Path) -> None:
+    command_ip("address add 192.0.2.2/32 dev lo")
+    with (
+        closing(socket.create_server(("192.0.2.2", 22))) as listener,
+        closing(socket.create_connection(("192.0.2.2", 22), timeout=10, source_address=("127.0.0.9", 0))),
+        closing(listener.accept()[0]),
+    ):
+        assert "127.0.0.9" not in find(tmp_path)
 
 
-@in_network_namespace
-def test_a_peer_on_a_socket_for_both_families_is_found_as_ipv4(tmp_path: Path) -> None:
-    listener = socket.create_server(("::", 22), family=socket.AF_INET6, dualstack_ipv6=True)
-    with closing(listener), closing(socket.create_connection(("127.0.0.9", 22))), closing(listener.accept()[0]):
-        assert find(tmp_path)["127.0.0.1"].endswith("SSH session")
+def router(*routes: str) -> None:
+    """`wan` with a network outside, `lan` with one inside."""
+    for name in ("wan", "lan"):
+        command_ip(f"link add {name} type veth peer name {name}-peer")
+        command_ip(f"link set {name} up")
+        command_ip(f"link set {name}-peer up")
+    command_ip("address add 198.51.100.2/24 dev wan")
+    command_ip("address add 203.0.113.1/24 dev lan")
+    command_ip("address add 2001:db8:1::1/64 dev lan nodad")
+    for route in routes:
+        command_ip(f"route add {route}")
+
+
+def networks(found: Mapping[str, str]) -> dict[str, str]:
+    return {address: reason for address, reason in found.items() if reason.startswith(("network of", "delegated"))}
+
+
+INSIDE = {"203.0.113.0/24": "network of lan", "2001:db8:1::/64": "network of lan"}
 
 
 @in_network_namespace
 @pytest.mark.parametrize(
-    ("place", "line"),
-    [
-        ("etc/ssh/sshd_config", "Port 2222"),
-        ("etc/ssh/sshd_config", "  port=2222 # ours"),
-        ("etc/ssh/sshd_config.d/10-port.conf", 'Port "2222"'),
-        ("etc/ssh/sshd_config", "ListenAddress 192.0.2.1:2222"),
-        ("etc/ssh/sshd_config", "ListenAddress [::1]:2222"),
-    ],
+    "route",
+    ["default via 198.51.100.1", "default dev wan", "0.0.0.0/1 via 198.51.100.1", "default via 198.51.100.1 table 77"],
 )
-def test_the_port_of_sshd_is_read_from_its_configuration(tmp_path: Path, place: str, line: str) -> None:
-    write(tmp_path, place, f"# Port 80\n{line}\nPort 99999\nPortly 81\n")
-    with connection("127.0.0.1", 2222):
-        assert find(tmp_path)["127.0.0.1"] == "address of lo, peer of a live SSH session"
+def test_networks_inside_are_protected_and_those_on_the_way_out_are_not(tmp_path: Path, route: str) -> None:
+    router(route)
+    assert networks(find(tmp_path)) == INSIDE
 
 
 @in_network_namespace
-def test_where_the_kernel_cannot_be_asked_for_sockets_its_table_is_read(tmp_path: Path) -> None:
-    def cannot(port: int) -> Iterable[bytes]:
-        raise FileNotFoundError(port)
-
-    for address in ("192.0.2.2/32", "2001:db8::2/128"):
-        command_ip(f"address add {address} dev lo nodad")  # it is ours at once
-    command_ip("address add 192.0.2.3/32 dev lo")
-    with connection("192.0.2.2", 22), connection("::", 2200, "2001:db8::2"), connection("192.0.2.3", 80):
-        for name in ("tcp", "tcp6"):
-            table = Path("/proc/thread-self/net", name).read_text(encoding="ascii")
-            write(tmp_path, f"proc/thread-self/net/{name}", table.replace(":0898 ", ":0016 "))
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(route_netlink, "peers", cannot)
-            found = find(tmp_path)
-    assert {address for address, reason in found.items() if "SSH" in reason} == {"192.0.2.2", "2001:db8::2"}
+def test_without_a_default_route_gatewayed_routes_lead_out(tmp_path: Path) -> None:
+    router("192.0.2.0/24 via 198.51.100.1")
+    assert networks(find(tmp_path)) == INSIDE
 
 
-def test_the_peer_who_started_the_daemon_by_hand_is_found(tmp_path: Path) -> None:
-    assert find(tmp_path, SSH_CONNECTION="192.0.2.77 50000 192.0.2.1 22")["192.0.2.77"] == "peer of a live SSH session"
+@in_network_namespace
+def test_a_host_that_cannot_tell_inside_from_outside_protects_no_network(tmp_path: Path) -> None:
+    router()
+    assert networks(find(tmp_path)) == {}
+
+
+@in_network_namespace
+def test_the_prefix_that_dhcp_delegated_and_on_link_routes_are_protected(tmp_path: Path) -> None:
+    router(
+        "default via 198.51.100.1",
+        "unreachable 2001:db8:ff00::/56 proto dhcp",
+        "unreachable 2001:db8:bad::/48",
+        "192.0.2.64/26 dev lan",
+        "192.0.2.128/26 via 203.0.113.9",
+    )
+    assert networks(find(tmp_path)) == {
+        **INSIDE,
+        "192.0.2.64/26": "network of lan",
+        "2001:db8:ff00::/56": "delegated prefix",
+    }
+
+
+@in_network_namespace
+def test_networks_inside_outlast_the_default_route(tmp_path: Path) -> None:
+    router("default via 198.51.100.1")
+    host = LinuxHost(no_names, {}, tmp_path)
+    before = asyncio.run(host.protected(()))
+    command_ip("route del default")
+    assert networks(reasons(asyncio.run(host.protected(())))) == networks(reasons(before)) == INSIDE
 
 
 def test_resolvers_are_found_also_behind_a_stub(tmp_path: Path) -> None:
@@ -188,14 +189,47 @@ def test_the_hosts_of_feeds_and_of_the_proxy_to_them_are_found(tmp_path: Path) -
 
 
 def test_a_url_without_a_host_is_left_out() -> None:
-    assert hosts_of(["http://[half/", "file:///etc/passwd", "", "mqtt://broker.example:1883", "no url"]) == ("broker.example",)
+    urls = ["http://[half/", "file:///etc/passwd", "", "mqtt://broker.example:1883", "no url", "http://192.0.2.1:x/"]
+    assert ports_by_host(urls) == {"broker.example": (AnswerPort("tcp", 1883),)}
 
 
-def test_an_address_with_two_reasons_is_there_once() -> None:
-    octets = bytes([192, 0, 2, 1])
-    twice: list[tuple[bytes | str, str]] = [("192.0.2.1", "gateway"), (octets, "resolver"), ("::ffff:192.0.2.1", "gateway")]
-    found = merged([*twice, ("0.0.0.0", "unspecified"), (b"x", "no address")])
-    assert reasons(found) == {"192.0.2.1": "gateway, resolver"}
+def test_an_address_is_read_from_octets_and_text_and_without_its_scope() -> None:
+    one = (Family.IPV4, 0xC0000201, 0xC0000201)
+    assert span_of("192.0.2.1") == span_of(bytes([192, 0, 2, 1])) == span_of("::ffff:192.0.2.1") == one
+    assert span_of("fe80::7%eth0") == (Family.IPV6, int(ip_address("fe80::7")), int(ip_address("fe80::7")))
+    for none in ("0.0.0.0", "::", b"x", "no address", ""):
+        assert span_of(none) is None
+
+
+def test_a_network_is_read_with_its_bits() -> None:
+    assert span_of("192.0.2.77", 24) == (Family.IPV4, 0xC0000200, 0xC00002FF)
+    for address, bits in (("fe80::1", 64), ("ff00::", 8), ("127.0.0.1", 8), (b"", 0), ("192.0.2.1", 33)):
+        assert span_of(address, bits) is None
+
+
+@in_network_namespace
+def test_an_address_of_the_host_that_is_a_resolver_too_is_there_once_and_needed_for_everything(tmp_path: Path) -> None:
+    write(tmp_path, "etc/resolv.conf", "nameserver 127.0.0.1\nnameserver 192.0.2.53\n")
+    found = {span_text(item.span): item for item in asyncio.run(LinuxHost(no_names, {}, tmp_path).protected(()))}
+    own, resolver = found["127.0.0.1"], found["192.0.2.53"]
+    assert (own.reason, own.learned, own.scope) == ("address of lo, resolver", False, "everything")
+    assert (resolver.reason, resolver.learned, resolver.scope) == ("resolver", True, "answers from udp 53, tcp 53")
+
+
+@in_network_namespace
+def test_time_servers_and_dhcp_servers_are_found_where_they_are_addresses(tmp_path: Path) -> None:
+    write(tmp_path, "etc/systemd/timesyncd.conf", "[Time]\n#NTP=192.0.2.9\nNTP=192.0.2.1 time.example 2001:db8::1\n")
+    write(tmp_path, "etc/systemd/timesyncd.conf.d/a.conf", "[Time]\nFallbackNTP=192.0.2.2\n")
+    write(tmp_path, "etc/chrony/chrony.conf", "pool pool.example iburst\nserver 192.0.2.3 iburst\n# server 192.0.2.9\n")
+    write(tmp_path, "run/systemd/netif/leases/2", "# lease\nADDRESS=192.0.2.8\nSERVER_ADDRESS=192.0.2.4\n")
+    write(tmp_path, "var/lib/dhcp/dhclient.eth0.leases", "lease {\n  option dhcp-server-identifier 192.0.2.5;\n}\n")
+    found = asyncio.run(LinuxHost(no_names, {}, tmp_path).protected(()))
+    scopes = {span_text(item.span): (item.reason, item.scope) for item in found if item.learned}
+    time, dhcp = ("time server", "answers from udp 123"), ("DHCP server", "answers from udp 67")
+    assert scopes == {
+        **dict.fromkeys(("192.0.2.1", "192.0.2.2", "192.0.2.3", "2001:db8::1"), time),
+        **dict.fromkeys(("192.0.2.4", "192.0.2.5"), dhcp),
+    }
 
 
 def test_what_cannot_be_read_is_left_out(tmp_path: Path) -> None:
@@ -204,7 +238,6 @@ def test_what_cannot_be_read_is_left_out(tmp_path: Path) -> None:
     write(tmp_path, "run/systemd/resolve/resolv.conf", "\0\udcff nameserver \x1b[31m".encode("utf-8", "replace").decode())
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(route_netlink, "NETLINK_ROUTE", 31)
-        patch.setattr(route_netlink, "NETLINK_SOCK_DIAG", 31)
         assert find(tmp_path) == {}
 
 

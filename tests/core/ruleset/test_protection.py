@@ -1,5 +1,6 @@
 """What is protected stays free in every form, and everything else is as it would be without."""
 
+import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
 from ipaddress import ip_address, ip_network
 
@@ -14,9 +15,21 @@ from banlistd.core.config.allow import AllowEntry
 from banlistd.core.config.model import Config, Source
 from banlistd.core.ruleset.plan import plan
 from banlistd.core.ruleset.policy import Policy, policy_of
-from banlistd.core.ruleset.protection import EMBEDDINGS, ProtectionExclusions, carve, forms, union_by_family
+from banlistd.core.ruleset.protection import EMBEDDINGS, ProtectionExclusions, carve, forms, merge_protected, union_by_family
 from banlistd.core.ruleset.state import FirewallState
-from banlistd.model import Action, Direction, Family, Mark, PolicyHash, Protected, SourceId, SourceSlot, Span
+from banlistd.model import (
+    MANUAL,
+    Action,
+    AnswerPort,
+    Direction,
+    Family,
+    Mark,
+    PolicyHash,
+    Protected,
+    SourceId,
+    SourceSlot,
+    Span,
+)
 
 V4, V6 = Family.IPV4, Family.IPV6
 ONE, TWO = SourceId("one"), SourceId("two")
@@ -202,3 +215,45 @@ def test_list_of_everything_leaves_protected_addresses_free(kept: list[Protected
                 assert {
                     map_entries.owner_of(needle) for key, map_entries in present.map_entries.items() if key.family is family
                 } == {None}
+
+
+def learned(item: Protected) -> Protected:
+    return dataclasses.replace(item, learned=True)
+
+
+def test_a_manual_ban_overrides_learned_protection_in_every_list() -> None:
+    contents = {MANUAL: listed("192.0.2.1/32"), ONE: listed("192.0.2.0/24")}
+    exclusions = carve([learned(protected("192.0.2.1")), learned(protected("192.0.2.2"))], contents, NOTHING)
+    assert [hit.carved for hit in exclusions.hits] == [False, True]
+    assert label_of_v4(exclusions) == ["192.0.2.2"]
+
+
+def test_a_manual_ban_overrides_no_address_gateway_or_network_of_the_host() -> None:
+    contents = {MANUAL: listed("192.0.2.0/24"), ONE: listed("192.0.2.0/24")}
+    assert label_of_v4(carve([protected("192.0.2.1")], contents, NOTHING)) == ["192.0.2.1"]
+
+
+def test_a_manual_ban_of_a_part_overrides_that_part_of_a_learned_range() -> None:
+    contents = {MANUAL: listed("192.0.2.4/30"), ONE: listed("192.0.2.0/29")}
+    assert label_of_v4(carve([learned(protected("192.0.2.0", "192.0.2.7"))], contents, NOTHING)) == ["192.0.2.0/30"]
+
+
+def label_of_v4(exclusions: ProtectionExclusions) -> list[str]:
+    ranges = exclusions.ranges[V4]
+    return [written((V4, int(a), int(b))) for a, b in zip(ranges.first, ranges.last, strict=True)]
+
+
+def test_two_reasons_for_a_range_ask_for_as_much_and_as_long_as_either() -> None:
+    dns, ntp = AnswerPort("udp", 53), AnswerPort("udp", 123)
+    host = protected("192.0.2.1")
+    server = Protected(*host.span, "resolver", learned=True, answers=(dns,))
+    clock = Protected(*host.span, "time server", learned=True, answers=(ntp,))
+    login = Protected(*host.span, "earlier remote session", learned=True, since=1.0, until=9.0)
+    (both,) = merge_protected([server, clock])
+    assert both == Protected(*host.span, "resolver, time server", learned=True, answers=(dns, ntp))
+    (three,) = merge_protected([login, server, clock])
+    assert (three.answers, three.since, three.until, three.learned) == ((), 1.0, None, True)
+    (with_host,) = merge_protected([login, host])
+    assert (with_host.learned, with_host.reason) == (False, "earlier remote session, gateway")
+    other = protected("192.0.2.2")
+    assert merge_protected([other, host, protected("2001:db8::1")])[:2] == (host, other)

@@ -1,12 +1,15 @@
-"""What the kernel knows of our own addresses, gateways and TCP peers, over rtnetlink and sock_diag. Every answer is bounded.
+"""The addresses, gateways and networks of this network namespace, over rtnetlink. Every answer is bounded.
 
-Names are those of linux/rtnetlink.h, linux/if_addr.h, linux/sock_diag.h and linux/inet_diag.h.
+Names are those of linux/rtnetlink.h and linux/if_addr.h.
 """
 
 import errno
 import socket
 import struct
-from collections.abc import Iterator
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
 
 from banlistd.adapters.netlink.messages import (
     HEADER,
@@ -15,33 +18,32 @@ from banlistd.adapters.netlink.messages import (
     NLMSG_DONE,
     NLMSG_ERROR,
     attributes,
-    each_attribute,
 )
 
 NETLINK_ROUTE = 0
-NETLINK_SOCK_DIAG = 4
 
 RTM_GETADDR = 22
 RTM_GETROUTE = 26
-SOCK_DIAG_BY_FAMILY = 20
 
 IFA_ADDRESS = 1
 IFA_LOCAL = 2
+RTA_DST = 1
+RTA_OIF = 4
 RTA_GATEWAY = 5
 RTA_MULTIPATH = 9
 RTA_VIA = 18
 
-TCP_ESTABLISHED = 1
+RTN_UNICAST = 1
+RTN_BLACKHOLE = 6
+RTN_UNREACHABLE = 7
+RTPROT_DHCP = 16
+
+LOOPBACK = 1  # the index of `lo` in every network namespace
 
 _IFADDRMSG = struct.Struct("=BBBBI")
 _RTMSG = struct.Struct("=BBBBBBBBI")
 _RTNEXTHOP = struct.Struct("=HBBi")
-_DIAG_REQUEST = struct.Struct("=BBBxI")
-_SOCKID = struct.Struct("!HH16s16s12x")  # ports, addresses, interface and cookie
-_DIAG_STATES = struct.Struct("=BBBB")
-
 _VERSIONS = (socket.AF_INET, socket.AF_INET6)
-_LENGTHS = {socket.AF_INET: 4, socket.AF_INET6: 16}
 
 # A router with the whole internet in its tables has a million routes, but few gateways; the default routes come first.
 MOST_ANSWERS = 20_000
@@ -49,62 +51,105 @@ _SECONDS = 1.0
 _RECEIVE = 1 << 16
 
 
-def interface_addresses() -> Iterator[tuple[bytes, str]]:
-    """Each address of each interface of this network namespace (4 or 16 octets) and the interface's name.
+class Network(NamedTuple):
+    """The first octets of an address (4 or 16 octets in all), and how many bits of it count."""
 
-    Of a point-to-point link the other end comes as well. Raises OSError.
+    address: bytes
+    bits: int
+
+
+class InterfaceAddress(NamedTuple):
+    """An address of an interface (of a point-to-point link also the other end), and the network that it is in."""
+
+    address: bytes
+    interface: int
+    network: Network
+
+
+@dataclass(frozen=True, slots=True)
+class Routes:
+    """What the routes of all tables say. `gateways`: next hops, 4 or 16 octets.
+
+    `outside`: the indices of the interfaces that lead to the rest of the world; empty where that cannot be known. `on_link`:
+    the networks that an interface reaches without a gateway. `delegated`: the prefixes that DHCP delegated to this host.
     """
-    for payload in _dump(NETLINK_ROUTE, RTM_GETADDR, _IFADDRMSG.pack(socket.AF_UNSPEC, 0, 0, 0, 0)):
-        index = _IFADDRMSG.unpack_from(payload)[4]
+
+    gateways: Sequence[bytes] = ()
+    outside: frozenset[int] = frozenset()
+    on_link: Sequence[tuple[int, Network]] = ()
+    delegated: Sequence[Network] = ()
+
+
+def interface_addresses() -> Iterator[InterfaceAddress]:
+    """Each address of each interface of this network namespace. Raises OSError."""
+    for payload in _dump(RTM_GETADDR, _IFADDRMSG.pack(socket.AF_UNSPEC, 0, 0, 0, 0)):
+        _, bits, _, _, index = _IFADDRMSG.unpack_from(payload)
         found = attributes(payload[_IFADDRMSG.size :])
+        network = Network(found.get(IFA_ADDRESS) or found.get(IFA_LOCAL, b""), bits)
         for address in {found.get(IFA_LOCAL), found.get(IFA_ADDRESS)} - {None}:
-            yield address or b"", _name_of(index)
+            yield InterfaceAddress(address or b"", index, network)
 
 
-def _name_of(index: int) -> str:
+def name_of(index: int) -> str:
+    """The name of an interface."""
     try:
         return socket.if_indextoname(index)
     except OSError:  # it has gone since
         return f"interface {index}"
 
 
-def gateways() -> Iterator[bytes]:
-    """The next hop of each route of each table, 4 or 16 octets; one may come several times. Raises OSError."""
+def routes() -> Routes:
+    """All routes of all tables. Raises OSError.
+
+    An interface with a default route leads to the rest of the world. A host without a default route may have routes through
+    gateways: then their interfaces do. Half of the address space (`0.0.0.0/1`, as OpenVPN has it) counts as a default.
+    """
+    gateways: dict[bytes, None] = {}
+    on_link: list[tuple[int, Network]] = []
+    delegated: list[Network] = []
+    default, routed = set[int](), set[int]()
     for version in _VERSIONS:
-        for payload in _dump(NETLINK_ROUTE, RTM_GETROUTE, _RTMSG.pack(version, 0, 0, 0, 0, 0, 0, 0, 0)):
-            yield from _next_hops(payload[_RTMSG.size :])
+        for payload in _dump(RTM_GETROUTE, _RTMSG.pack(version, 0, 0, 0, 0, 0, 0, 0, 0)):
+            _, bits, _, _, _, protocol, _, kind, _ = _RTMSG.unpack_from(payload)
+            found = attributes(payload[_RTMSG.size :])
+            network = Network(found.get(RTA_DST, b""), bits)
+            if kind in (RTN_UNREACHABLE, RTN_BLACKHOLE) and protocol == RTPROT_DHCP and network.address:
+                delegated.append(network)
+            if kind != RTN_UNICAST:
+                continue
+            for index, gateway in _next_hops(found):
+                if gateway:
+                    gateways[gateway] = None
+                if bits <= 1:
+                    default.add(index)
+                elif gateway:
+                    routed.add(index)
+                else:
+                    on_link.append((index, network))
+    return Routes(tuple(gateways), frozenset((default or routed) - {0, LOOPBACK}), on_link, delegated)
 
 
-def _next_hops(data: bytes) -> Iterator[bytes]:
-    for kind, payload in each_attribute(data):
-        if kind == RTA_GATEWAY:
-            yield payload
-        elif kind == RTA_VIA:
-            yield payload[2:]  # behind the family of the gateway, which need not be the route's
-        elif kind == RTA_MULTIPATH:
-            at = 0
-            while at + _RTNEXTHOP.size <= len(payload):
-                length = _RTNEXTHOP.unpack_from(payload, at)[0]
-                if length < _RTNEXTHOP.size:
-                    return
-                yield from _next_hops(payload[at + _RTNEXTHOP.size : at + length])
-                at += length + -length % 4
+def _next_hops(found: Mapping[int, bytes]) -> Iterator[tuple[int, bytes]]:
+    """The interface of each next hop of a route, and its gateway (empty without one)."""
+    hops = found.get(RTA_MULTIPATH)
+    if hops is None:
+        # RTA_VIA: behind the family of the gateway, which need not be the route's.
+        gateway = found.get(RTA_GATEWAY) or found.get(RTA_VIA, b"")[2:]
+        yield int.from_bytes(found.get(RTA_OIF, b""), sys.byteorder), gateway
+        return
+    at = 0
+    while at + _RTNEXTHOP.size <= len(hops):
+        length, _, _, index = _RTNEXTHOP.unpack_from(hops, at)
+        if length < _RTNEXTHOP.size:
+            return
+        for _, gateway in _next_hops(attributes(hops[at + _RTNEXTHOP.size : at + length])):
+            yield index, gateway
+        at += length + -length % 4
 
 
-def peers(port: int) -> Iterator[bytes]:
-    """The other end (4 or 16 octets) of each established TCP connection to a local port. Raises OSError."""
-    for version in _VERSIONS:
-        # The kernel itself leaves out other ports (inet_diag_dump_icsk).
-        asked = _DIAG_REQUEST.pack(version, socket.IPPROTO_TCP, 0, 1 << TCP_ESTABLISHED) + _SOCKID.pack(port, 0, b"", b"")
-        for payload in _dump(NETLINK_SOCK_DIAG, SOCK_DIAG_BY_FAMILY, asked):
-            local, _, _, remote = _SOCKID.unpack_from(payload, _DIAG_STATES.size)
-            if local == port:
-                yield remote[: _LENGTHS[version]]
-
-
-def _dump(protocol: int, kind: int, body: bytes) -> Iterator[bytes]:
+def _dump(kind: int, body: bytes) -> Iterator[bytes]:
     """The payload of each answer. One that changed while it was read is as good: it is read again soon."""
-    with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, protocol) as wire:
+    with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, NETLINK_ROUTE) as wire:
         wire.settimeout(_SECONDS)
         wire.bind((0, 0))
         wire.send(HEADER.pack(HEADER.size + len(body), kind, NLM_F_REQUEST | NLM_F_DUMP, 1, 0) + body)

@@ -10,6 +10,7 @@ from banlistd.core.addresses.sets import FAMILIES, AddressSet, Ranges
 from banlistd.core.ruleset.policy import Policy
 from banlistd.model import (
     Action,
+    AnswerPort,
     Direction,
     Family,
     Mark,
@@ -45,7 +46,10 @@ def encode(boot_snapshot: BootSnapshot) -> str:
             "roster": [(owner.mark, owner.source_id, owner.action, owner.direction) for owner in policy.sources],
             "allowed": AddressSet.of_ranges(policy.allowed).encode().hex(),
             "barred": AddressSet.of_ranges(policy.never_banned).encode().hex(),
-            "protected": [(item.family, item.first, item.last, item.reason) for item in boot_snapshot.protected],
+            "protected": [
+                (item.family, item.first, item.last, item.reason, item.learned, item.answers)
+                for item in boot_snapshot.protected
+            ],
         }
     )
 
@@ -68,10 +72,17 @@ def decode(text: str) -> BootSnapshot | None:
                 _ranges(document["barred"]),
                 PolicyHash(document["hash"]),
             ),
-            [Protected(Family(family), first, last, reason) for family, first, last, reason in document["protected"]],
+            [_protected(*item) for item in document["protected"]],
         )
     except (ValueError, KeyError, TypeError):
         return None
+
+
+def _protected(
+    family: str, first: int, last: int, reason: str, learned: bool = False, answers: Sequence[Sequence[Any]] = ()
+) -> Protected:
+    """An earlier program wrote the first four only."""
+    return Protected(Family(family), first, last, reason, learned, tuple(AnswerPort(*answer) for answer in answers))
 
 
 def _ranges(encoded: Any) -> Mapping[Family, Ranges]:

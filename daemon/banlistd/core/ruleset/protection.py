@@ -1,8 +1,8 @@
 """Lock-out protection: addresses never to ban, every form a list may write them in, and the lists they are in. Pure."""
 
 import hashlib
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Self
 
 import numpy as np
@@ -20,7 +20,7 @@ from banlistd.core.addresses.sets import (
     union_of,
 )
 from banlistd.core.addresses.text import span_text
-from banlistd.model import Family, PolicyHash, Protected, SourceId, Span
+from banlistd.model import MANUAL, Family, PolicyHash, Protected, SourceId, Span
 
 # Where an IPv6 address carries an IPv4 address: the bits above it, and how many bits lie below it.
 # Teredo (RFC 4380) is not here: it carries a client's address in its last bits, below a port, so it is no range.
@@ -68,6 +68,27 @@ class ProtectionExclusions:
             return base
         carved = AddressSet.of_ranges(self.ranges)
         return PolicyHash(hashlib.sha256(base.encode() + carved.encode()).hexdigest()[:16])
+
+
+def merge_protected(items: Iterable[Protected]) -> Sequence[Protected]:
+    """Each range once, with all its reasons; IPv4 before IPv6, in order of addresses."""
+    merged: dict[Span, Protected] = {}
+    for item in items:
+        merged[item.span] = _both(merged[item.span], item) if item.span in merged else item
+    return tuple(merged[span] for span in sorted(merged))
+
+
+def _both(one: Protected, other: Protected) -> Protected:
+    """A range that is protected for two reasons: as much of it, and for as long, as either asks for."""
+    reasons = dict.fromkeys((*one.reason.split(", "), *other.reason.split(", ")))
+    return replace(
+        one,
+        reason=", ".join(reasons),
+        learned=one.learned and other.learned,
+        answers=tuple(dict.fromkeys((*one.answers, *other.answers))) if one.answers and other.answers else (),
+        since=one.since if other.since is None else other.since,
+        until=max(one.until, other.until) if one.until is not None and other.until is not None else None,
+    )
 
 
 def newly_carved(before: Sequence[Hit], after: Sequence[Hit]) -> Sequence[tuple[str, SourceId, str]]:
@@ -121,10 +142,12 @@ def carve(
 ) -> ProtectionExclusions:
     """What of `protected` is in `contents`, in any form; `ranges` leaves out what is in `never_banned` anyway.
 
+    A manual ban overrides what is learned: where `contents` has one of MANUAL, nothing of a learned range comes out.
     The answer depends on what is touched, not on all that is protected: an address that comes and goes unlisted changes
     nothing. Costs some microseconds for each source and a little for each hit, whatever the size of the lists.
     """
     spans = [(number, form) for number, item in enumerate(protected) for form in forms(item.span)]
+    manual = contents.get(MANUAL, AddressSet.none())
     touched: dict[int, list[SourceId]] = {}
     carved: set[int] = set()
     ranges: dict[Family, Ranges] = {}
@@ -138,7 +161,10 @@ def carve(
                 if source_id not in sources:
                     sources.append(source_id)
                 span = Ranges(family, first[at : at + 1], last[at : at + 1])
-                inside = _within(content, family, subtract(span, never_banned[family]))
+                wanted = subtract(span, never_banned[family])
+                if protected[int(numbers[at])].learned:
+                    wanted = subtract(wanted, _within(manual, family, wanted))
+                inside = _within(content, family, wanted)
                 if len(inside):
                     carved.add(int(numbers[at]))
                     parts.append(inside)

@@ -1,0 +1,60 @@
+"""The host together with who logs in to it: an address that authenticated stays protected for a while after it has left."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+
+from banlistd.core.logins import Remote, note_logins, protection_of_logins
+from banlistd.core.ruleset.protection import merge_protected
+from banlistd.errors import LedgerError
+from banlistd.model import Login, Protected
+from banlistd.ports import Clock, Host, LoginMemory, Logins
+
+# How old, in seconds, the time of the last session may get in the database: a reconcile is not to write each time.
+SAVE_EVERY = 3600.0
+
+
+class ProtectedHost:
+    """A Host of ports.py that adds the remote logins to another one. `known`: what `memory` had at the start."""
+
+    def __init__(self, host: Host, logins: Logins, memory: LoginMemory, clock: Clock, known: Sequence[Login]) -> None:
+        self._host = host
+        self._logins = logins
+        self._memory = memory
+        self._clock = clock
+        self._known: Mapping[Remote, Login] = {login.remote: login for login in known}
+        self._saved = dict(self._known)
+        self._saving = asyncio.Lock()
+
+    async def protected(self, urls: Sequence[str], *, ask: bool = True) -> Sequence[Protected]:
+        found, current = await self._host.protected(urls, ask=ask), set(await self._logins.current())
+        self._known = note_logins(self._known, current, self._clock.now())
+        with suppress(LedgerError):  # the next look tries again
+            await self._save()
+        return merge_protected([*found, *protection_of_logins(self._known, current)])
+
+    async def forget(self, remote: Remote) -> bool:
+        """Protect an address no longer for a session that has ended; whether it was remembered. Raises LedgerError.
+
+        An address with a session now is noted again at the next look.
+        """
+        if remote not in self._known:
+            return False
+        self._known = {other: login for other, login in self._known.items() if other != remote}
+        await self._save()
+        return True
+
+    async def resync_ledger(self) -> None:
+        """Write what is remembered to a database that was replaced. Raises LedgerError."""
+        self._saved = {}
+        await self._save()
+
+    async def _save(self) -> None:
+        async with self._saving:
+            known = dict(self._known)
+            if known.keys() == self._saved.keys() and all(
+                abs(login.last_seen - self._saved[remote].last_seen) < SAVE_EVERY for remote, login in known.items()
+            ):
+                return
+            await self._memory.keep(list(known.values()))
+            self._saved = known
