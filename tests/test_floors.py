@@ -110,6 +110,7 @@ ARROWS: dict[str, set[tuple[str, str]]] = {
         ("file", "waiting"),
         ("http", "credentials"),
         ("http", "name_lookups"),
+        ("http", "tls_faults"),
         ("http", "waiting"),
     },
     "adapters/firewalls": {

@@ -14,6 +14,7 @@ from banlistd.core.config.model import Source
 from banlistd.core.feeds.parsed_list import Download
 from banlistd.errors import FetchError
 from banlistd.model import NotModified, SourceId, Validators
+from support.certificates import self_signed, server_context
 from support.feed_server import FeedServer, redirect, status
 from support.in_process_parser import body_of, downloads, ignored
 
@@ -175,6 +176,7 @@ def test_a_mirror_of_the_administrator_may_redirect_within_the_network(server: F
 
 IN_A_NETWORK_OF_ITS_OWN = """
 import asyncio
+from support.certificates import self_signed, server_context
 from support.feed_server import FeedServer, redirect
 from support.in_process_parser import body_of, downloads, ignored
 from banlistd.core.config.model import Source
@@ -248,51 +250,13 @@ def test_a_login_in_the_url_stays_with_its_origin(server: FeedServer, other: Fee
 
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Certificate and key for 127.0.0.1 in one file, signed by itself."""
-    if shutil.which("openssl") is None:
-        pytest.skip("no openssl to make a certificate with")
-    path = tmp_path_factory.mktemp("tls") / "server.pem"
-    subprocess.run(
-        [
-            "openssl",
-            "req",
-            "-x509",
-            "-newkey",
-            "ec",
-            "-pkeyopt",
-            "ec_paramgen_curve:prime256v1",
-            "-nodes",
-            "-days",
-            "2",
-            "-subj",
-            "/CN=127.0.0.1",
-            "-addext",
-            "subjectAltName=IP:127.0.0.1",
-            "-keyout",
-            path,
-            "-out",
-            f"{path}.crt",
-        ],
-        check=True,
-        capture_output=True,
-    )
-    path.write_bytes(path.read_bytes() + Path(f"{path}.crt").read_bytes())
-    return path
+    return self_signed(tmp_path_factory.mktemp("tls"), "server")
 
 
 @pytest.fixture
 def safe_server(certificate: Path) -> Iterator[FeedServer]:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(certificate)
-    with FeedServer(tls=context) as running:
+    with FeedServer(tls=server_context(certificate)) as running:
         yield running
-
-
-def test_untrusted_certificate_is_refused(safe_server: FeedServer) -> None:
-    safe_server.serve("/list", LIST)
-    with pytest.raises(FetchError, match="certificate is not valid"):
-        fetch(safe_server.url("/list"))
-    assert not safe_server.requests
 
 
 def test_a_redirect_from_https_to_plain_http_is_refused(server: FeedServer, safe_server: FeedServer, certificate: Path) -> None:

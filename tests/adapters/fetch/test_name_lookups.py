@@ -12,7 +12,7 @@ from banlistd.adapters.fetch.name_lookups import NameLookups
 from banlistd.core.config.model import Source
 from banlistd.errors import FetchError
 from banlistd.model import SourceId, Validators
-from support.in_process_parser import downloads
+from support.in_process_parser import downloads, ignored
 
 
 class DeadNameService:
@@ -55,7 +55,7 @@ def source(number: int) -> Source:
 def test_sixty_dead_names_take_no_thread_that_a_repair_needs(dead: DeadNameService) -> None:
     async def life() -> None:
         fetcher, are_asked = downloads("1"), dead.expect(min(6, (os.cpu_count() or 1) + 4))
-        polls = [asyncio.ensure_future(fetcher.fetch(source(number), Validators())) for number in range(60)]
+        polls = [asyncio.ensure_future(fetcher.fetch(source(number), Validators(), ignored)) for number in range(60)]
         await are_asked.wait()
         try:
             async with asyncio.timeout(5):
@@ -118,4 +118,4 @@ def test_a_name_is_resolved_with_its_port() -> None:
 def test_a_name_that_cannot_be_asked_for_is_a_plain_refusal(host: str) -> None:
     one = Source(id=SourceId("a"), url=f"http://{host}/list", timeout=10.0)
     with pytest.raises(FetchError):
-        asyncio.run(downloads("1", attempts=1).fetch(one, Validators()))
+        asyncio.run(downloads("1", attempts=1).fetch(one, Validators(), ignored))

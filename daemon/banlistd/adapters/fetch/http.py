@@ -26,6 +26,7 @@ from aiohttp.abc import AbstractResolver, ResolveResult
 
 from banlistd.adapters.fetch.credentials import read_credential
 from banlistd.adapters.fetch.name_lookups import NameLookups
+from banlistd.adapters.fetch.tls_faults import certificate_fault, tls_reason
 from banlistd.adapters.fetch.waiting import paused
 from banlistd.core.config.model import Source
 from banlistd.core.credentials import conceal, credential_names, shown_url
@@ -51,7 +52,6 @@ _HINTS = {
 
 # The first row that fits. The last value says whether the fault may pass.
 _FAULTS: tuple[tuple[type[Exception], str, bool], ...] = (
-    (aiohttp.ClientConnectorCertificateError, "the server's certificate is not valid", False),
     (aiohttp.ClientSSLError, "no TLS connection could be made", True),
     (aiohttp.ClientConnectorDNSError, "the server's name cannot be resolved", True),
     (aiohttp.ClientProxyConnectionError, "cannot connect to the proxy", True),
@@ -257,6 +257,9 @@ def _border(url: str) -> Iterator[None]:
     """Every exception of aiohttp and of the sockets below it becomes a FetchError here."""
     try:
         yield
+    except aiohttp.ClientConnectorCertificateError as exc:
+        text, hint = certificate_fault(exc.certificate_error)
+        raise FetchError(f"{text}: {shown_url(url)}", hint) from exc
     except tuple(kind for kind, _, _ in _FAULTS) as exc:
         text, passes = next((text, passes) for kind, text, passes in _FAULTS if isinstance(exc, kind))
         fault = PassingError if passes else FetchError
@@ -264,9 +267,13 @@ def _border(url: str) -> Iterator[None]:
 
 
 def _detail(exc: Exception) -> str:
-    """The system's own word on a fault; aiohttp's would show addresses and objects."""
-    if not isinstance(exc, OSError) or not exc.errno:
+    """The reason that the system or OpenSSL gives; aiohttp's own would show addresses and objects."""
+    if not isinstance(exc, OSError):
         return ""
+    if reason := tls_reason(exc):
+        return f" ({quoted(reason)})"
+    if not exc.errno:
+        return " (the server hung up)" if isinstance(exc, aiohttp.ClientConnectorError) else ""
     # Faults of the name service have negative numbers and a text of their own.
     return f" ({quoted(os.strerror(exc.errno) if exc.errno > 0 else str(exc.strerror))})"
 
