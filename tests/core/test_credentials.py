@@ -1,6 +1,16 @@
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from banlistd.core.credentials import conceal, credential_names, fill, fill_url, is_credential_name, shown_url
+from banlistd.core.credentials import (
+    conceal,
+    credential_names,
+    fill,
+    fill_url,
+    is_credential_name,
+    may_contain_secret,
+    shown_url,
+)
 from banlistd.core.printing import quoted
 
 
@@ -29,8 +39,9 @@ def test_a_secret_that_looks_like_a_placeholder_is_not_filled_again() -> None:
 
 
 def test_a_secret_is_concealed_in_every_form() -> None:
-    assert conceal("x a b/c x a%20b%2Fc x a%20b/c", {"key": "a b/c"}) == "x *** x *** x ***"
-    assert conceal("nothing", {"key": ""}) == "nothing"
+    assert conceal("x a b/c x a%20b%2Fc x a%20b/c", ["a b/c"]) == "x *** x *** x ***"
+    assert conceal("x S3Cret-Key x A%20B%2fc", ["s3crET-kEY", "a b/c"]) == "x *** x ***"
+    assert conceal("nothing", [""]) == "nothing"
 
 
 @pytest.mark.parametrize(
@@ -50,3 +61,22 @@ def test_foreign_text_is_escaped_and_cut() -> None:
     assert quoted("x" * 200) == "x" * 200
     assert quoted("x" * 201) == "x" * 200 + "..."
     assert len(quoted("\n" * 10_000)) == 203
+
+
+@given(st.from_regex(r"[A-Za-z0-9/+.=:%]{8,300}", fullmatch=True), st.integers(0, 250))
+def test_a_quote_that_is_cut_shows_no_recognisable_part_of_a_secret(secret: str, before: int) -> None:
+    text = conceal(quoted("-" * before + secret) + " (and more)", [secret])
+    assert secret[:4] not in text
+
+
+@pytest.mark.parametrize(
+    ("url", "may"),
+    [
+        ("https://feed.example/list.txt", False),
+        ("https://feed.example/list?key=abc", True),
+        ("https://user@feed.example/list", True),
+        ("https://feed.example/${credential:key}/list", True),
+    ],
+)
+def test_a_url_with_a_login_a_query_or_a_credential_may_contain_a_secret(url: str, may: bool) -> None:
+    assert may_contain_secret(url) is may

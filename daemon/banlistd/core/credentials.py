@@ -4,14 +4,19 @@
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from urllib.parse import quote, urlsplit, urlunsplit
 
-from banlistd.core.printing import quoted
+from banlistd.core.printing import printable, quoted
 
 _PLACEHOLDER = re.compile(r"\$\{credential:([^}]*)\}")
 _NAME = re.compile(r"[A-Za-z0-9_.-]{1,255}")
 _DOTS = frozenset({".", ".."})
+
+_CONCEALED = "***"
+_CUT = "..."
+_RECOGNISABLE = 4
+"""Characters: what is shorter tells nothing about a secret."""
 
 
 def credential_names(text: str) -> tuple[str, ...]:
@@ -34,11 +39,27 @@ def fill_url(url: str, secrets: Mapping[str, str]) -> str:
     return fill(url, {name: quote(secret, safe="") for name, secret in secrets.items()})
 
 
-def conceal(text: str, secrets: Mapping[str, str]) -> str:
-    """`text` without any secret, plain or percent-encoded."""
-    forms = {form for secret in secrets.values() for form in (secret, quote(secret, safe=""), quote(secret)) if form}
-    for form in sorted(forms, key=len, reverse=True):
-        text = text.replace(form, "***")
+def may_contain_secret(url: str) -> bool:
+    """Whether a URL has what a server could echo and readers of a journal should not see: a credential, a login, a query."""
+    return bool(credential_names(url)) or "@" in url or "?" in url
+
+
+def conceal(text: str, secrets: Iterable[str]) -> str:
+    """`text` without any secret: plain, percent-encoded or escaped, in any case, and with its end cut off by `quoted`."""
+    forms = {form for secret in secrets for form in (secret, quote(secret, safe=""), quote(secret), printable(secret))}
+    longest_first = sorted(forms - {""}, key=len, reverse=True)
+    for form in longest_first:
+        text = re.sub(re.escape(form), _CONCEALED, text, flags=re.IGNORECASE)
+    *cut, end = text.split(_CUT)
+    return _CUT.join([*(_without_beginning(part, longest_first) for part in cut), end])
+
+
+def _without_beginning(text: str, secrets: Iterable[str]) -> str:
+    """`text` without the beginning of a secret at its end."""
+    for secret in secrets:
+        for length in range(min(len(secret), len(text)), _RECOGNISABLE - 1, -1):
+            if text[-length:].lower() == secret[:length].lower():
+                return text[:-length] + _CONCEALED
     return text
 
 

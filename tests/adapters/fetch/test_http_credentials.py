@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from banlistd.core.config.model import Source
-from banlistd.errors import FetchError
+from banlistd.errors import FetchError, ParseError
+from banlistd.formats import Format, FormatType
 from banlistd.model import SourceId, Validators
 from support.feed_server import FeedServer, redirect
 from support.in_process_parser import downloads, ignored
@@ -85,3 +86,36 @@ def test_no_message_or_traceback_contains_a_secret(server: FeedServer, tmp_path:
         fetch(url, tmp_path, Authorization="${credential:key}")
     assert "***" in caught.value.message
     assert "hush" not in "".join(traceback.format_exception_only(caught.value)) + repr(caught.value.__cause__)
+
+
+ECHOES = {
+    "no list at all": (b"error: key S3CR3T-TOKEN-42 has expired\n", Format(FormatType.JSON)),
+    "another header": (b"S3CR3T-TOKEN-42,b\n192.0.2.1,c\n", Format(FormatType.CSV, columns=("address",))),
+}
+
+
+@pytest.mark.parametrize("echo", ECHOES)
+@pytest.mark.parametrize("value", ["Bearer ${credential:key}", "S3CR3T-TOKEN-42"], ids=["credential", "typed in clear"])
+def test_no_error_of_the_parser_quotes_a_list_that_echoes_a_secret(
+    server: FeedServer, tmp_path: Path, echo: str, value: str
+) -> None:
+    (tmp_path / "key").write_text("S3CR3T-TOKEN-42\n")
+    content, form = ECHOES[echo]
+    server.serve("/echo", content)
+    source = Source(id=SourceId("a"), url=server.url("/echo"), headers={"X-Key": value}, format=form, timeout=10.0)
+    with pytest.raises(ParseError) as caught:
+        asyncio.run(downloads("1", tmp_path, attempts=1).fetch(source, Validators(), ignored))
+    assert "S3CR3T" not in "".join(traceback.format_exception(caught.value))
+    assert "may echo a secret" in caught.value.hint
+
+
+@pytest.mark.parametrize(
+    "location", ["ftp://evil/{}", "ftp://evil/{}/" + "x" * 300, "ftp://evil/" + "x" * 180 + "{}", "//{}:1/"]
+)
+def test_a_redirect_does_not_carry_a_header_typed_in_clear_into_a_message(server: FeedServer, location: str) -> None:
+    server.behave("/list", redirect(location.format("S3CR3T-TOKEN-42")))
+    source = Source(id=SourceId("a"), url=server.url("/list"), headers={"X-Key": "S3CR3T-TOKEN-42"}, timeout=10.0)
+    with pytest.raises(FetchError) as caught:
+        asyncio.run(downloads("1", attempts=1).fetch(source, Validators(), ignored))
+    assert "s3cr3t" not in "".join(traceback.format_exception(caught.value)).lower()
+    assert "***" in caught.value.message

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from banlistd.core.config.model import Source
-from banlistd.core.download.request import Request, request_for
+from banlistd.core.download.request import Request, request_for, secret_texts
 from banlistd.model import SourceId, Validators
 
 
@@ -38,3 +38,27 @@ def test_a_redirect_to_another_origin_loses_every_configured_header(headers: dic
 def test_a_header_that_was_lost_does_not_come_back_with_the_first_origin(settings: dict[str, Any]) -> None:
     there = request(**settings).redirected_to("https://evil.example/")
     assert there.redirected_to("https://feed.example/list").headers == OURS
+
+
+def secrets_of(**settings: Any) -> frozenset[str]:
+    source = Source(id=SourceId("a-list"), **({"url": "https://feed.example/list"} | settings))
+    return secret_texts(source, {"key": "hu"})
+
+
+def test_a_credential_is_a_secret_however_short() -> None:
+    assert secrets_of(headers={"X": "${credential:key}"}) == {"hu"}
+
+
+def test_a_header_typed_in_clear_is_a_secret_with_its_long_parts() -> None:
+    assert secrets_of(headers={"Cookie": "id=0123456789; b=c"}) == {"hu", "id=0123456789; b=c", "0123456789"}
+
+
+def test_a_login_in_the_url_is_a_secret_in_each_of_its_forms() -> None:
+    found = secrets_of(url="https://user:p%40ssword@feed.example/list")
+    assert found >= {"user:p%40ssword", "p@ssword", "dXNlcjpwQHNzd29yZA"}
+
+
+def test_a_request_does_not_show_its_secrets() -> None:
+    shown = repr(request("https://feed.example/?k=${credential:key}", headers={"X-Key": "typed in clear"}))
+    assert "hush" not in shown
+    assert "typed in clear" not in shown

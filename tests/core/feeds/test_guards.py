@@ -1,6 +1,7 @@
 """What does not reach the firewall, and with which words."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -66,6 +67,21 @@ def test_a_body_of_which_most_lines_are_no_addresses_is_refused(source: Source) 
     assert refusal
     assert refusal.guard == "unparseable"
     assert "line 1: error code: 520" in refusal.reason
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"headers": {"Authorization": "Bearer ${credential:TOKEN}"}},
+        {"headers": {"X-Api-Key": "typed in clear"}},
+        {"url": "https://user:${credential:pw}@lists.example/"},
+        {"url": "https://lists.example/?key=typed"},
+    ],
+)
+def test_no_text_of_a_list_is_quoted_whose_server_may_echo_a_secret(settings: dict[str, Any]) -> None:
+    refusal = refused(b"error: key S3CR3T has expired\n", replace(STRICT, **settings))
+    assert refusal
+    assert refusal.reason == "1 lines hold no address and only 0 do, the first is line 1"
 
 
 def test_reason_has_no_control_characters_of_the_list() -> None:

@@ -13,7 +13,7 @@ import random
 import socket
 import ssl
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from contextlib import AsyncExitStack, contextmanager
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -32,11 +32,11 @@ from banlistd.core.config.model import Source
 from banlistd.core.credentials import conceal, credential_names, shown_url
 from banlistd.core.download.decompression import too_large
 from banlistd.core.download.redirects import MOST_REDIRECTS, REDIRECT_STATUSES, Trail, literal_address
-from banlistd.core.download.request import Request, request_for, usable_validator
+from banlistd.core.download.request import Request, request_for, secret_texts, usable_validator
 from banlistd.core.download.retry import PASSING_STATUSES, PassingError, backoff, parse_retry_after
 from banlistd.core.feeds.parsed_list import Download
 from banlistd.core.printing import quoted
-from banlistd.errors import FetchError
+from banlistd.errors import FetchError, ParseError
 from banlistd.model import NotModified, Validators
 from banlistd.ports import Fetcher, ListParser, OnBody
 
@@ -119,12 +119,11 @@ class Downloads:
         try:
             request = request_for(source, validators, secrets, self._user_agent)
             return await self._fetch_in_time(request, _Wanted(source, validators.body_hash, on_body))
-        except FetchError as error:
-            if not secrets:
+        except (FetchError, ParseError) as error:
+            if not source.is_confidential:
                 raise
             # Without its cause: aiohttp's own messages carry the URL, and a traceback would show it.
-            message, hint = conceal(error.message, secrets), conceal(error.hint, secrets)
-            raise FetchError(message, hint, error.retry_after) from None
+            raise _concealed(error, secret_texts(source, secrets)) from None
 
     async def _fetch_in_time(self, request: Request, wanted: _Wanted) -> Download | NotModified:
         """One deadline over everything: all tries, all redirects, and the parser."""
@@ -250,6 +249,14 @@ class _CheckedResolver(AbstractResolver):
 
     async def close(self) -> None:
         await self._resolver.close()
+
+
+def _concealed(error: FetchError | ParseError, secrets: Iterable[str]) -> FetchError | ParseError:
+    message = conceal(error.message, secrets)
+    if isinstance(error, FetchError):
+        return FetchError(message, conceal(error.hint, secrets), error.retry_after)
+    # The parser's own hint may quote the list.
+    return ParseError(message, "no text of the list is shown, because its server may echo a secret")
 
 
 @contextmanager

@@ -69,7 +69,7 @@ class OnlineService:
                 body = await self._post(batch_url(fill_url(self._url, secrets)), body_of(family, addresses))
                 return located_of(body, family, addresses)
             except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as exc:
-                reason = conceal(_words_of(exc), secrets)
+                reason = conceal(_words_of(exc), secrets.values())
                 # Without its cause: aiohttp's own messages carry the URL.
                 raise GeoError(f"{self.name} does not answer as it should: {reason}") from None
 

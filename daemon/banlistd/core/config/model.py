@@ -16,6 +16,7 @@ from banlistd.core.config import geo as geography
 from banlistd.core.config import kinds
 from banlistd.core.config.allow import ALLOW, AllowEntry
 from banlistd.core.config.keys import Key, Reload, Section, ValueKind, keys_of
+from banlistd.core.credentials import may_contain_secret
 from banlistd.formats import Format
 from banlistd.model import Action, Direction, Family, Ownership, SourceId
 
@@ -147,6 +148,11 @@ class Source(Defaults):
     comment: Annotated[str, Key(kinds.NOTE, "A note for people.")] = ""
     home: Annotated[str, Key(kinds.NOTE, "The page of the publisher.")] = ""
     licence: Annotated[str, Key(kinds.NOTE, "The terms of use of the list.")] = ""
+
+    @property
+    def is_confidential(self) -> bool:
+        """Whether its server may echo a secret: then no reason and no error quotes the text of the list."""
+        return bool(self.headers) or may_contain_secret(self.url or "")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

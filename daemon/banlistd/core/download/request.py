@@ -1,8 +1,10 @@
 """One GET, decided before anything is sent: URL, headers, conditions, and which headers stay with which origin."""
 
+import re
 from base64 import b64encode
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from urllib.parse import unquote, urlsplit, urlunsplit
 
 from banlistd.core.config.model import Source
@@ -14,14 +16,19 @@ from banlistd.model import Validators
 
 _LONGEST_VALIDATOR = 1024
 
+# Characters. Shorter ones are no secrets, and to conceal them would blot out the messages.
+_SHORTEST_SECRET = 4
+_LONG_PART = 8
+_BETWEEN_PARTS = re.compile(r"[\s;,=\"]+")
+
 
 @dataclass(frozen=True, slots=True)
 class Request:
     """One GET, secrets filled in. `ours`: headers for any server. `private`: those for the first origin only."""
 
-    url: str
+    url: str = field(repr=False)
     ours: Mapping[str, str]
-    private: Mapping[str, str]
+    private: Mapping[str, str] = field(repr=False)
     is_conditional: bool
 
     @property
@@ -48,6 +55,21 @@ def request_for(source: Source, validators: Validators, secrets: Mapping[str, st
     if authorization and "authorization" not in map(str.lower, private):
         private["Authorization"] = authorization
     return Request(url, ours, private, is_conditional=bool(conditions))
+
+
+def secret_texts(source: Source, secrets: Mapping[str, str]) -> frozenset[str]:
+    """What no message about a source may show: its credentials, the values of its headers, and the login in its URL.
+
+    Of a header's value each long part counts as well: a server may echo `abcdefgh` of `Bearer abcdefgh`.
+    """
+    values = [fill(value, secrets) for value in source.headers.values()]
+    with suppress(FetchError):
+        url = fill_url(source.url or "", secrets)
+        values.append(_without_login(url)[1])
+        login = urlsplit(url).netloc.rpartition("@")[0]
+        values += [login, unquote(login.partition(":")[2])]
+    parts = {part for value in values for part in _BETWEEN_PARTS.split(value) if len(part) >= _LONG_PART}
+    return frozenset(secrets.values()) | parts | {value for value in values if len(value) >= _SHORTEST_SECRET}
 
 
 def usable_validator(value: str) -> str:

@@ -123,7 +123,9 @@ def _unparseable(one: Candidate) -> str:
     parsed = one.parsed
     if not parsed.rejected or parsed.rejected <= one.source.guards.unparseable * (parsed.rejected + parsed.entries):
         return ""
-    first = f", the first is line {parsed.samples[0].line}: {parsed.samples[0].text}" if parsed.samples else ""
+    first = f", the first is line {parsed.samples[0].line}" if parsed.samples else ""
+    # A server may answer with the key that it was asked with.
+    first += f": {parsed.samples[0].text}" if first and not one.source.is_confidential else ""
     return f"{parsed.rejected:,} lines hold no address and only {parsed.entries:,} do{first}"
 
 
