@@ -58,6 +58,7 @@ ARROWS: dict[str, set[tuple[str, str]]] = {
         ("declaration", "parts"),
         ("declaration", "request"),
         ("parts", "declaration"),
+        ("parts", "seen"),
         ("request", "declaration"),
         ("server", "declaration"),
         ("server", "faults"),

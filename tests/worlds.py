@@ -29,6 +29,7 @@ from banlistd.adapters.storage.manual_bans import ManualBanTable
 from banlistd.adapters.storage.quarantine import QuarantineTable
 from banlistd.control.parts import Parts
 from banlistd.control.request import read_request
+from banlistd.control.seen import SeenContents
 from banlistd.core.addresses.sets import to_text
 from banlistd.core.config.model import Config
 from banlistd.core.ruleset.policy import Policy, identities, policy_of
@@ -145,12 +146,15 @@ class DaemonWorld:
         for source_id in source_ids:
             await self.announcer.until(EventName.IMPORT_COMPLETED, source_id)
 
-    async def ask(self, name: str, **fields: Any) -> Any:
-        """The answer to a command, given as the control socket would read it; it has the declared shape and is fit for JSON."""
+    async def ask(self, name: str, *, uid: int = 0, **fields: Any) -> Any:
+        """The answer to a command, as the control socket would read it for the user `uid`.
+
+        It has the declared shape and is fit for JSON.
+        """
         command = command_named(name)
         is_get = command.method == "GET"
         query = {key: str(value) for key, value in fields.items()} if is_get else {}
-        request = read_request(command, query, b"" if is_get else json.dumps(fields).encode())
+        request = read_request(command, query, b"" if is_get else json.dumps(fields).encode(), uid)
         answer = await self.parts.answer(command, command.read(request))
         assert unfit(answer, command.shape) == ""
         assert json.loads(json.dumps(answer, allow_nan=False)) == answer
@@ -206,7 +210,9 @@ async def assemble(
     intervals = Intervals(reconcile=timing.reconcile_every, first_retry=timing.first_retry, memory_rest=0.001)
     service = Service(config, load, services, outside, intervals)
     place = "the place of the configuration"
-    parts = Parts(service, enforcer, manual_bans, ledger, quarantine, database, clock, place, enricher, clock.now())
+    parts = Parts(
+        service, enforcer, manual_bans, ledger, quarantine, database, clock, place, enricher, clock.now(), SeenContents()
+    )
     return DaemonWorld(
         environment,
         database,

@@ -36,6 +36,7 @@ from banlistd.adapters.system.journal import find_announcer
 from banlistd.adapters.system.supervisor import find_supervisor
 from banlistd.backends import BackendName
 from banlistd.control.parts import Parts
+from banlistd.control.seen import SeenContents
 from banlistd.control.server import Answerer
 from banlistd.core.config.model import Config, Geo
 from banlistd.core.ruleset.policy import identities, policy_of
@@ -127,7 +128,17 @@ async def open_application(
         outside = Outside(ledger, database, announcer, find_supervisor(), clock, allocator.trim_memory)
         service = Service(config, partial(load_config, places), services, outside, Intervals())
         parts = Parts(
-            service, enforcer, banning, ledger, quarantine, database, clock, str(places.config), enricher, clock.now()
+            service,
+            enforcer,
+            banning,
+            ledger,
+            quarantine,
+            database,
+            clock,
+            str(places.config),
+            enricher,
+            clock.now(),
+            SeenContents(),
         )
         makers = {str(name): partial(open_backend, name, config) for name in BackendName if dry_run is None}
         migration = BackendMigration(BackendsInUse(database), str(config.backend), makers, announcer)

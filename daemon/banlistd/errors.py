@@ -49,6 +49,14 @@ class RefusedError(BanlistdError):
     exit_code = 65  # EX_DATAERR
 
 
+class ChangedContentError(RefusedError):
+    """Content in quarantine is not what the operator looked at. `problems`: the present one, as lines for a person."""
+
+    def __init__(self, message: str, hint: str, problems: tuple[str, ...]) -> None:
+        super().__init__(message, hint)
+        self.problems = problems
+
+
 class FirewallError(BanlistdError):
     """The firewall did not take a change; what it held before still stands."""
 

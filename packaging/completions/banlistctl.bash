@@ -31,7 +31,7 @@ _banlistctl() {
         ban) words="--for --origin --comment" ;;
         unban) words="--origin" ;;
         quarantine) words="$(_banlistctl_sources)" ;;
-        approve) words="$(_banlistctl_sources)" ;;
+        approve) words="--force $(_banlistctl_sources)" ;;
         refresh) words="$(_banlistctl_sources)" ;;
         teardown) words="--config --state" ;;
         install-units) words="--backend --root" ;;

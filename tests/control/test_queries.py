@@ -15,8 +15,8 @@ from banlistd.control.declaration import Command
 from banlistd.control.table import COMMANDS
 from banlistd.core.config.allow import AllowEntry
 from banlistd.core.config.model import Config, Source
-from banlistd.errors import FetchError, GeoError, NoSuchSourceError, UsageError
-from banlistd.model import Action, Counter, Direction, Mark, SourceId
+from banlistd.errors import ChangedContentError, FetchError, GeoError, NoSuchSourceError, RefusedError, UsageError
+from banlistd.model import Action, Counter, Direction, Mark, OutcomeKind, SourceId
 from support.commands import fields_of
 from support.fakes import FakeFetcher, FakeFirewall
 from support.geography import DOCUMENTATION, write_mmdb
@@ -72,7 +72,7 @@ def entries_of(answer: Any) -> dict[str, str]:
     return {holder["id"]: holder["entry"] for holder in holders}
 
 
-async def ban(world: DaemonWorld, address: str, **words: str) -> Any:
+async def ban(world: DaemonWorld, address: str, **words: Any) -> Any:
     return await world.ask("ban", address=address, **words)
 
 
@@ -380,9 +380,10 @@ def test_reload_returns_added_removed_and_changed_sources(tmp_path: Path) -> Non
 @pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command.name)
 def test_every_command_is_answered_in_its_shape(tmp_path: Path, command: Command[Any, Any]) -> None:
     async def life(world: DaemonWorld) -> None:
-        world.fetcher.bodies[FIRST] = b""  # refused
+        world.fetcher.bodies[FIRST] = b"0.0.0.0/1\n"  # refused
         world.fetcher.bodies[WATCH] = FetchError("connection refused")
         await world.service.refresh([])
+        await world.ask("quarantine", source=FIRST)
         await world.ask(command.name, **fields_of(command, str(FIRST)))
 
     run(environment_on(with_databases(tmp_path)), CONFIG, life)
@@ -408,7 +409,7 @@ def test_quarantined_list_is_shown_with_differences_and_applied_when_approved(tm
         assert row["quarantined"] == "shrunk"
         assert (await world.ask("status"))["quarantined"] == 1
         world.fetcher.bodies[FIRST] = FetchError("no network")
-        (outcome,) = await world.ask("approve", sources=[FIRST])
+        (outcome,) = await world.ask("approve", sources=[FIRST], hash=held["content_hash"][:8])
         assert (outcome["outcome"], outcome["added"], outcome["removed"]) == ("completed", 1, 30)
         assert await world.ask("quarantine") == []
         assert (await check(world, "198.51.100.77"))["banned"]
@@ -428,10 +429,127 @@ def test_only_what_is_held_back_can_be_approved(tmp_path: Path) -> None:
                 await world.ask("approve", sources=names)
         with pytest.raises(UsageError):
             await world.ask("approve", sources=[FIRST, SECOND])  # all or none
-        (held,) = await world.ask("quarantine")
+        (held,) = await world.ask("quarantine", source=FIRST)
+        with pytest.raises(UsageError):
+            await world.ask("approve", sources=[FIRST, SECOND], force=True)  # now only the second fails
+        (held,) = await world.ask("quarantine", source=FIRST)
         assert (held["approved"], held["entries_before"], held["settle"]) == (False, None, None)
         with pytest.raises(NoSuchSourceError):
             await world.ask("quarantine", source="nil")
+
+    run(environment_on(tmp_path), CONFIG, life)
+
+
+async def shrinks(world: DaemonWorld, body: bytes) -> Any:
+    """The source had 40 entries; what it has now is refused."""
+    world.fetcher.bodies[FIRST] = hosts(40)
+    await world.service.refresh([FIRST])
+    return await changes(world, body)
+
+
+async def changes(world: DaemonWorld, body: bytes) -> Any:
+    world.fetcher.bodies[FIRST] = body
+    (outcome,) = await world.service.refresh([FIRST])
+    assert outcome.kind is OutcomeKind.REFUSED
+
+
+def banned(world: DaemonWorld) -> int:
+    return len(world.enforcer.state or ())
+
+
+def test_content_that_was_swapped_after_the_look_is_shown_and_not_approved(tmp_path: Path) -> None:
+    async def life(world: DaemonWorld) -> None:
+        await shrinks(world, hosts(10))
+        (seen,) = await world.ask("quarantine", source=FIRST)
+        await changes(world, b"198.51.100.1\n198.51.100.2\n198.51.100.3\n")
+        with pytest.raises(ChangedContentError) as refused:
+            await world.ask("approve", sources=[FIRST])
+        assert refused.value.exit_code == 65
+        assert f"10 entries (shrunk, content {seen['content_hash'][:16]}) before, 3 entries" in refused.value.message
+        assert "    + 198.51.100.3" in refused.value.problems
+        assert banned(world) == 40
+        assert not (await world.ask("quarantine"))[0]["approved"]
+        # It has been shown by that.
+        (outcome,) = await world.ask("approve", sources=[FIRST])
+        assert (outcome["outcome"], banned(world)) == ("completed", 3)
+
+    run(environment_on(tmp_path), CONFIG, life)
+
+
+def test_a_hash_approves_that_content_and_no_other(tmp_path: Path) -> None:
+    async def life(world: DaemonWorld) -> None:
+        await shrinks(world, hosts(10))
+        (old,) = await world.ask("quarantine")
+        await changes(world, hosts(3))
+        for digits in (old["content_hash"], old["content_hash"][:8]):
+            with pytest.raises(ChangedContentError, match="the content has changed"):
+                await world.ask("approve", sources=[FIRST], hash=digits, uid=7)
+        (new,) = await world.ask("quarantine")
+        (outcome,) = await world.ask("approve", sources=[FIRST], hash=new["content_hash"])
+        assert (outcome["outcome"], banned(world)) == ("completed", 3)
+
+    run(environment_on(tmp_path), CONFIG, life)
+
+
+def test_without_a_hash_only_a_look_of_the_same_user_at_that_source_counts(tmp_path: Path) -> None:
+    async def life(world: DaemonWorld) -> None:
+        await shrinks(world, hosts(10))
+        await world.ask("quarantine", uid=1000)  # a table of all, as a monitor asks for it
+        await world.ask("quarantine", source=FIRST, uid=1001)
+        for uid in (0, 1000):
+            with pytest.raises(UsageError, match="not known which content you have seen") as refused:
+                await world.ask("approve", sources=[FIRST], uid=uid)
+            assert "banlistctl approve first HASH" in refused.value.hint
+        assert banned(world) == 40
+        await world.ask("approve", sources=[FIRST], uid=1001)
+        assert banned(world) == 10
+
+    run(environment_on(tmp_path), CONFIG, life)
+
+
+NO_LISTS = {
+    "html": b"<!DOCTYPE html><html>198.51.100.1</html>",
+    "unparseable": b"error\n" * 9 + b"198.51.100.1\n",
+    "empty": b"",
+}
+
+
+@pytest.mark.parametrize("guard", NO_LISTS)
+def test_what_is_no_list_is_approved_by_force_only(tmp_path: Path, guard: str) -> None:
+    async def life(world: DaemonWorld) -> None:
+        await shrinks(world, NO_LISTS[guard])
+        (held,) = await world.ask("quarantine", source=FIRST)
+        assert (held["guard"], held["is_list"], held["place"]) == (guard, False, "https://lists.example/first")
+        for fields in ({}, {"hash": held["content_hash"]}, {"force": False}):
+            with pytest.raises(RefusedError, match=rf"this is no list \({guard}\)") as refused:
+                await world.ask("approve", sources=[FIRST], **fields)
+            assert refused.value.hint == "see banlistctl quarantine first, and what https://lists.example/first answers"
+        assert banned(world) == 40
+        (outcome,) = await world.ask("approve", sources=[FIRST], force=True)
+        assert outcome["outcome"] == "completed"
+
+    run(environment_on(tmp_path), CONFIG, life)
+
+
+def test_force_does_not_replace_the_look(tmp_path: Path) -> None:
+    async def life(world: DaemonWorld) -> None:
+        await shrinks(world, b"")
+        with pytest.raises(UsageError):
+            await world.ask("approve", sources=[FIRST], force=True)
+
+    run(environment_on(tmp_path), CONFIG, life)
+
+
+@pytest.mark.parametrize("wrong", ["", "second", "0123456", "0123456G", "0" * 65, 12345678, None])
+def test_what_is_no_content_hash_is_a_usage_error(tmp_path: Path, wrong: object) -> None:
+    async def life(world: DaemonWorld) -> None:
+        await shrinks(world, hosts(10))
+        with pytest.raises(UsageError, match="is not a content hash"):
+            await world.ask("approve", sources=[FIRST], hash=wrong)
+        with pytest.raises(UsageError, match="several sources"):
+            await world.ask("approve", sources=[FIRST, SECOND], hash="0" * 64)
+        with pytest.raises(UsageError, match="not true or false"):
+            await world.ask("approve", sources=[FIRST], force="yes")
 
     run(environment_on(tmp_path), CONFIG, life)
 

@@ -1,4 +1,5 @@
 import json
+import os
 from typing import Any
 
 import pytest
@@ -7,6 +8,7 @@ from banlistd.core.manual_bans import BanOrder, UnbanOrder
 from banlistd.ctl.remote import default_runtime
 from banlistd.errors import (
     BanlistdError,
+    ChangedContentError,
     ConfigError,
     FirewallError,
     LedgerError,
@@ -31,9 +33,11 @@ from ctl.conftest import CtlCall
         (["history", "tor", "--limit", "5"], ("history", "tor", 5)),
         (["timers"], ("timers",)),
         (["protected"], ("protected",)),
-        (["quarantine"], ("quarantine", None)),
-        (["quarantine", "tor"], ("quarantine", "tor")),
-        (["approve", "tor", "feodo"], ("approve", "tor", "feodo")),
+        (["quarantine"], ("quarantine", None, os.getuid())),
+        (["quarantine", "tor"], ("quarantine", "tor", os.getuid())),
+        (["approve", "tor"], ("approve", ("tor",), "", False, os.getuid())),
+        (["approve", "tor", "01234567"], ("approve", ("tor",), "01234567", False, os.getuid())),
+        (["approve", "--force", "tor"], ("approve", ("tor",), "", True, os.getuid())),
         (["refresh"], ("refresh",)),
         (["refresh", "tor", "feodo"], ("refresh", "tor", "feodo")),
         (["reload"], ("reload",)),
@@ -234,6 +238,24 @@ def test_an_answer_of_another_shape_is_no_traceback(
         assert not document
 
 
+def test_an_old_script_that_approves_two_sources_is_refused_with_the_way_out(daemon: CannedDaemon, call: CtlCall) -> None:
+    code, out, err = call("approve", "tor", "feodo")
+
+    assert (code, out) == (64, "")
+    assert "'feodo' is not a content hash" in err
+    assert "banlistctl quarantine tor prints; approve takes one source" in err
+    assert daemon.operations.asked == []
+
+
+def test_changed_content_is_shown_again(daemon: CannedDaemon, call: CtlCall) -> None:
+    daemon.operations.answers["approve"] = ChangedContentError("tor: changed", "look at it", ("tor: shrunk", "    + 192.0.2.1"))
+
+    code, out, err = call("approve", "tor")
+
+    assert (code, out) == (65, "")
+    assert err.splitlines() == ["banlistctl: tor: changed", "  tor: shrunk", "      + 192.0.2.1", "  hint: look at it"]
+
+
 def test_without_any_hint_the_socket_is_in_run(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("RUNTIME_DIRECTORY", raising=False)
 
@@ -248,6 +270,7 @@ def test_without_any_hint_the_socket_is_in_run(monkeypatch: pytest.MonkeyPatch) 
         (["status", "more"], "unrecognized arguments"),
         (["check"], "required: ADDRESS"),
         (["approve"], "required: ID"),
+        (["approve", "tor", "01234567", "feodo"], "unrecognized arguments"),
         (["history", "--limit", "0"], "a number from 1 to 1000"),
         (["history", "--limit", "1001"], "a number from 1 to 1000"),
         (["history", "--limit", "9" * 5000], "a number from 1 to 1000"),

@@ -20,8 +20,8 @@ def fields_of(command: Command[Any, Any], source_id: str) -> Mapping[str, Any]:
         sample = samples.get(argument.metavar, "")
         if argument.required:
             fields[argument.key] = argument.choices[0] if argument.choices else sample
-        elif not argument.is_option and argument.nargs != "*":
-            fields[argument.key] = [sample] if argument.nargs == "+" else sample
+        elif not argument.is_option and argument.nargs != "*" and argument.metavar in samples:
+            fields[argument.key] = [sample] if argument.is_list else sample
     return fields
 
 

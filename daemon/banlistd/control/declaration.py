@@ -43,19 +43,25 @@ class Argument(NamedTuple):
     """An argument of a command, and the field of the request that carries it.
 
     `name`: `--limit`, or a bare name for a positional. `field`: the key in the query or the body; empty: as `name`.
-    `nargs`, `kind` (argparse's `type`) and `default`: as argparse has them.
+    `nargs`, `kind` (argparse's `type`) and `default`: as argparse has them. `is_flag`: an option without a value.
     """
 
     name: str
     metavar: str
     help: str
     field: str = ""
-    nargs: str | None = None
+    nargs: str | int | None = None
     choices: tuple[str, ...] = ()
     kind: Callable[[str], object] | None = None
     default: object = None
     required: bool = False
     completes: Completes = Completes.NOTHING
+    is_flag: bool = False
+
+    @property
+    def is_list(self) -> bool:
+        """Whether the field of the request is an array."""
+        return self.nargs in ("*", "+", 1)
 
     @property
     def is_option(self) -> bool:
@@ -69,6 +75,8 @@ class Argument(NamedTuple):
     @property
     def settings(self) -> Mapping[str, Any]:
         """The keyword arguments of argparse's add_argument."""
+        if self.is_flag:
+            return {"help": self.help, "action": "store_const", "const": True}
         given: dict[str, Any] = {"help": self.help, "nargs": self.nargs, "type": self.kind, "default": self.default}
         given |= {"choices": self.choices or None, "metavar": None if self.choices else self.metavar}
         given |= {"required": self.required or None}

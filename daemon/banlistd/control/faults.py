@@ -6,6 +6,7 @@ from typing import NotRequired, TypedDict
 from banlistd.errors import (
     AlreadyRunningError,
     BanlistdError,
+    ChangedContentError,
     ConfigError,
     FetchError,
     GeoError,
@@ -35,7 +36,7 @@ _STATUSES: tuple[tuple[type[BanlistdError], int], ...] = (
 
 
 class Fault(TypedDict):
-    """`kind`: the class of the error. `problems`: a line for each thing wrong with a configuration."""
+    """`kind`: the class of the error. `problems`: lines about a wrong configuration or about changed content."""
 
     kind: str
     message: str
@@ -60,7 +61,7 @@ def fault_answer(error: BanlistdError) -> FaultAnswer:
         "hint": error.hint,
         "exit_code": error.exit_code,
     }
-    if isinstance(error, ConfigError):
+    if isinstance(error, ConfigError | ChangedContentError):
         fault["problems"] = [*error.problems]
     return {"error": fault}
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from banlistd.control.declaration import Command
+from banlistd.control.seen import SeenContents
 from banlistd.control_api import ServiceControl
 from banlistd.core.config.model import Source
 from banlistd.core.feeds.quarantine import stale_at
@@ -32,6 +33,7 @@ class Parts:
     config_place: str
     enricher: Enricher
     started_at: float
+    seen: SeenContents
 
     def answer(self, command: Command[Order, Answer], order: Order) -> Awaitable[Answer]:
         return command.answer(self, order)

@@ -18,6 +18,7 @@ _SUBJECT = 60  # characters of a log line
 class Request:
     """The fields of a query (GET) or of a JSON body (POST), and those with a meaning of their own, read.
 
+    `uid`: the user who asks.
     `source`: the field `source`, None without it. `source_ids`: the field `sources`, without repetitions.
     """
 
@@ -25,6 +26,7 @@ class Request:
     source: str | None
     source_ids: tuple[SourceId, ...]
     limit: int
+    uid: int
 
     def text(self, key: str) -> str:
         """A field of a query; empty without it."""
@@ -33,11 +35,11 @@ class Request:
     @property
     def subject(self) -> tuple[str, ...]:
         """What an order is about, fit for a log line."""
-        address = self.fields.get("address")
-        return (*self.source_ids, *((ascii(address)[1:-1][:_SUBJECT],) if isinstance(address, str) else ()))
+        texts = (self.fields.get("address"), self.fields.get("hash"))
+        return (*self.source_ids, *(ascii(text)[1:-1][:_SUBJECT] for text in texts if isinstance(text, str)))
 
 
-def read_request(command: Command[Any, Any], query: Mapping[str, str], body: bytes) -> Request:
+def read_request(command: Command[Any, Any], query: Mapping[str, str], body: bytes, uid: int) -> Request:
     """Check what came against what the command takes. Raises UsageError or NoSuchSourceError."""
     document = _object(body) if command.method == "POST" else {}
     if command.method == "GET" and body:
@@ -49,7 +51,7 @@ def read_request(command: Command[Any, Any], query: Mapping[str, str], body: byt
         raise UsageError(f"{command.path} takes no {unknown[0]!a}", f"it takes: {', '.join(sorted(known)) or 'nothing'}")
     if "source" in query:
         _refuse_impossible_ids([query["source"]])
-    return Request(taken, query.get("source"), _source_ids(document.get("sources", [])), _limit(query.get("limit")))
+    return Request(taken, query.get("source"), _source_ids(document.get("sources", [])), _limit(query.get("limit")), uid)
 
 
 def _object(body: bytes) -> Mapping[str, object]:

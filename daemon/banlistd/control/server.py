@@ -77,7 +77,7 @@ def _handler(
 ) -> Callable[[web.Request], Awaitable[web.Response]]:
     async def handle(request: web.Request) -> web.Response:
         peer = _admitted(request, group)
-        asked = read_request(command, request.query, await request.read())
+        asked = read_request(command, request.query, await request.read(), peer.uid)
         order = command.read(asked)
         if command.method == "POST":
             on_change(" ".join((command.name, *asked.subject)), peer.uid)

@@ -2,11 +2,12 @@
 
 from typing import Any
 
+from banlistd.control.commands.approve import APPROVE
 from banlistd.control.commands.bans import BAN, BANS, UNBAN
 from banlistd.control.commands.check import CHECK
 from banlistd.control.commands.history import HISTORY
 from banlistd.control.commands.protected import PROTECTED
-from banlistd.control.commands.quarantine import APPROVE, QUARANTINE
+from banlistd.control.commands.quarantine import QUARANTINE
 from banlistd.control.commands.refresh import REFRESH
 from banlistd.control.commands.reload import RELOAD
 from banlistd.control.commands.sources import SOURCES

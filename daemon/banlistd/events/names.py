@@ -77,7 +77,7 @@ class EventName(StrEnum):
         "    @REASON@\n"
         "The last good content stays banned. See what the new content adds and removes, then decide:\n"
         "    banlistctl quarantine @SOURCE_ID@\n"
-        "    banlistctl approve @SOURCE_ID@\n"
+        "    banlistctl approve @SOURCE_ID@ HASH\n"
         "If such changes are normal for this list, widen its guards (`guards:` in banlistd.yaml(5)).",
     )
     IMPORT_LOST_RACE = EventKind(

@@ -21,7 +21,7 @@ def _usage(argument: Argument, bold: str, italic: str) -> str:
     """`[--limit N]`, with the words of a person marked; `bold` and `italic`: templates."""
     values = "|".join(bold.format(choice) for choice in argument.choices) or italic.format(argument.metavar)
     if argument.is_option:
-        usage = f"{bold.format(argument.name)} {values}"
+        usage = bold.format(argument.name) + ("" if argument.is_flag else f" {values}")
         return usage if argument.required else f"[{usage}]"
     repeated = f"{values} ..." if argument.nargs in ("*", "+") else values
     return f"[{repeated}]" if argument.nargs in ("*", "?") else repeated

@@ -102,6 +102,8 @@ def _bash_values() -> Iterator[str]:
     yield f'    *" --runtime") {complete_folders} ;;\n'
     for command in EVERY_COMMAND:
         for option in _named_options(command.arguments):
+            if option.is_flag:
+                continue
             folders = option.completes is Completes.FOLDERS
             offered = complete_folders if folders else f'words="{" ".join(option.choices)}"'
             yield f'    "{command.name} {option.name}") {offered} ;;\n'
@@ -175,13 +177,16 @@ def _zsh_option(option: Option) -> str:
 
 
 def _zsh_arguments(arguments: Sequence[Argument]) -> Iterator[str]:
+    places = {argument.name: at for at, argument in enumerate((one for one in arguments if not one.is_option), 1)}
     for argument in arguments:
         action = f"({' '.join(argument.choices)})" if argument.choices else _ZSH_ACTIONS[argument.completes]
         value = f":{argument.metavar.lower()}:{action}"
-        if argument.is_option:
+        if argument.is_flag:
+            yield _quoted(f"{argument.name}[{_zsh_described(argument.help)}]")
+        elif argument.is_option:
             yield _quoted(f"{argument.name}[{_zsh_described(argument.help)}]{value}")
         else:
-            yield _quoted(f"{'*' if argument.nargs in ('*', '+') else '1'}{value}")
+            yield _quoted(f"{'*' if argument.nargs in ('*', '+') else places[argument.name]}{value}")
 
 
 _ZSH_ACTIONS = {Completes.NOTHING: " ", Completes.SOURCES: "_banlistctl_sources", Completes.FOLDERS: "_directories"}
@@ -230,7 +235,8 @@ def _fish_arguments(command: str, arguments: Sequence[Argument]) -> Iterator[str
     for argument in _named_options(arguments):
         choices = f"-x -a '{' '.join(argument.choices)}'" if argument.choices else "-x"
         value = _FOLDERS if argument.completes is Completes.FOLDERS else choices
-        yield f"{begin} -l {argument.name.removeprefix('--')} {value} -d {_fish_quoted(argument.help)}"
+        value = "" if argument.is_flag else f" {value}"
+        yield f"{begin} -l {argument.name.removeprefix('--')}{value} -d {_fish_quoted(argument.help)}"
     if _takes_sources(arguments):
         yield f"{begin} -a '(__banlistctl_sources)'"
 

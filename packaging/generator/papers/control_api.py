@@ -62,7 +62,7 @@ def _route(command: Command[Any, Any]) -> str:
 def _value(argument: Argument) -> str:
     if argument.choices:
         return " or ".join(f"`{choice}`" for choice in argument.choices)
-    kind = "array of string" if argument.nargs in ("*", "+") else "string"
+    kind = "array of string" if argument.is_list else "boolean" if argument.is_flag else "string"
     is_optional = (argument.is_option and not argument.required) or argument.nargs in ("*", "?")
     return f"{kind}, optional" if is_optional else kind
 

@@ -369,7 +369,8 @@ def test_quarantine_shows_reason_differences_and_next_step() -> None:
         "    - 203.0.113.9",
         "    - ... and 1,619 more",
         "  accepted automatically once it has been the same for 3d; so far 2 h",
-        "  try: banlistctl approve spamhaus-drop",
+        f"  content hash {'fedcba9876543210' * 4}",
+        "  try: banlistctl approve spamhaus-drop fedcba9876543210",
     ]
 
 
@@ -382,6 +383,13 @@ def test_a_first_list_in_quarantine_has_none_before_it_and_what_is_approved_says
     assert page[1] == r"  \x1b[2J"
     assert page[-1] == "  approved, not yet applied"
     assert not any("automatically" in line for line in page)
+
+
+def test_what_is_no_list_sends_the_reader_to_its_place_and_not_to_approve() -> None:
+    page = page_of(QUARANTINE, [{**ANSWERS["quarantine"][0], "is_list": False}], NOW)
+
+    assert page[-1] == "  this is no list: see what https://www.spamhaus.org/drop/drop.txt answers"
+    assert not any("approve" in str(line) for line in page)
 
 
 def test_an_empty_quarantine_says_so() -> None:

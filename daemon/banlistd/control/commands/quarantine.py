@@ -1,20 +1,12 @@
-"""banlistctl quarantine, approve: lists that a guard refused."""
+"""banlistctl quarantine: lists that a guard refused."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, TypedDict
+from typing import TYPE_CHECKING, NamedTuple, TypedDict
 
-from banlistd.control.commands.refresh import (
-    REFRESH_SECONDS,
-    OutcomeRow,
-    exit_code,
-    outcomes_page,
-    poll_now,
-    read_sources,
-)
-from banlistd.control.declaration import ONE_SOURCE, UNAVAILABLE, Argument, Command, Completes, Look
+from banlistd.control.declaration import ONE_SOURCE, Command, Look
 from banlistd.control.page import Page, counted, duration, interval, moment, number
 from banlistd.core.printing import printable
-from banlistd.errors import NoSuchSourceError, UsageError
+from banlistd.errors import NoSuchSourceError
 
 if TYPE_CHECKING:
     from banlistd.control.parts import Parts
@@ -22,13 +14,16 @@ if TYPE_CHECKING:
     from banlistd.core.addresses.comparison import Difference
     from banlistd.core.config.model import Source
     from banlistd.core.feeds.quarantine import Quarantined
-    from banlistd.model import SourceId
+
+SHOWN_DIGITS = 16
+"""Of a content hash; too many for other content with the same ones to be made."""
 
 
 class QuarantineRow(TypedDict):
     """`stood`: for how many seconds the content has been the same. `settle`: after how many it is accepted; null: never.
 
-    `added`, `removed`: entries, compared with the last good content, and the first of each in the samples.
+    `added`, `removed`: entries, compared with the last good content, and the first of each in the samples. `is_list`: false for
+    a web page, an error message or an empty list, which only `approve --force` accepts. `place`: where the source comes from.
     """
 
     id: str
@@ -47,16 +42,37 @@ class QuarantineRow(TypedDict):
     removed: int
     added_sample: list[str]
     removed_sample: list[str]
+    is_list: bool
+    place: str
 
 
-def _read(request: "Request") -> str | None:
-    return request.source
+class QuarantineOrder(NamedTuple):
+    """`uid`: the user who looks."""
+
+    source: str | None
+    uid: int
 
 
-async def _quarantine(parts: "Parts", source_id: str | None) -> list[QuarantineRow]:
-    sources = parts.service.config.sources if source_id is None else (parts.source(source_id),)
-    found = [(source, await parts.quarantine.quarantined(source.id)) for source in sources]
+def _read(request: "Request") -> QuarantineOrder:
+    return QuarantineOrder(request.source, request.uid)
+
+
+async def _quarantine(parts: "Parts", order: QuarantineOrder) -> list[QuarantineRow]:
+    if order.source is not None:
+        row = await show(parts, parts.source(order.source), order.uid)
+        return [row] if row is not None else []
+    found = [(source, await parts.quarantine.quarantined(source.id)) for source in parts.service.config.sources]
     return [await _row(parts, source, content) for source, content in found if content is not None]
+
+
+async def show(parts: "Parts", source: "Source", uid: int) -> QuarantineRow | None:
+    """The refused content of one source; the user has seen it then, and may approve it without naming its hash."""
+    content = await parts.quarantine.quarantined(source.id)
+    if content is None:
+        return None
+    row = await _row(parts, source, content)
+    parts.seen.note(uid, content)
+    return row
 
 
 async def _row(parts: "Parts", source: "Source", content: "Quarantined") -> QuarantineRow:
@@ -86,7 +102,16 @@ async def _row(parts: "Parts", source: "Source", content: "Quarantined") -> Quar
         "removed": difference.removed,
         "added_sample": [*difference.added_sample],
         "removed_sample": [*difference.removed_sample],
+        "is_list": content.is_list,
+        "place": place_of(source),
     }
+
+
+def place_of(source: "Source") -> str:
+    """Its URL, without secrets, or its path."""
+    from banlistd.core.credentials import shown_url
+
+    return shown_url(source.url) if source.url else str(source.path)
 
 
 def _difference(before: bytes | None, after: bytes) -> "Difference":
@@ -96,31 +121,14 @@ def _difference(before: bytes | None, after: bytes) -> "Difference":
     return compare(AddressSet.decode(before) if before is not None else AddressSet.none(), AddressSet.decode(after))
 
 
-async def _approve(parts: "Parts", source_ids: "Sequence[SourceId]") -> list[OutcomeRow]:
-    """All or none: every source is looked at before the first is approved."""
-    if not source_ids:
-        raise UsageError("no source is named", "banlistctl quarantine lists the refused ones")
-    contents = []
-    for source_id in source_ids:
-        source = parts.source(source_id)
-        content = await parts.quarantine.quarantined(source.id)
-        if content is None or not source.enabled:
-            why = "nothing of it is in quarantine" if source.enabled else "it is off"
-            raise UsageError(f"{source_id}: {why}", "banlistctl quarantine lists the refused ones")
-        contents.append(content)
-    for content in contents:
-        await parts.quarantine.approve(content.source_id, content.content_hash)
-    return await poll_now(parts, source_ids)
-
-
 def _page(rows: Sequence[QuarantineRow], look: Look) -> Page:
     """Some lines for each refused list, the next step at their end."""
     if not rows:
         return ["nothing is in quarantine"]
-    return [line for row in rows for line in _lines(row, look.now)]
+    return [line for row in rows for line in lines_of(row, look.now)]
 
 
-def _lines(row: QuarantineRow, now: float) -> list[str]:
+def lines_of(row: QuarantineRow, now: float) -> list[str]:
     name, before = printable(row["id"]), row["entries_before"]
     against = "no list before it" if before is None else f"the last good one has {number(before)}"
     age, times = duration(now - row["since"]), counted(row["refusals"], "time", "times")
@@ -135,7 +143,16 @@ def _lines(row: QuarantineRow, now: float) -> list[str]:
     if row["settle"] is not None:
         stood = duration(row["stood"])
         lines.append(f"  accepted automatically once it has been the same for {interval(row['settle'])}; so far {stood}")
-    return [*lines, "  approved, not yet applied" if row["approved"] else f"  try: banlistctl approve {name}"]
+    lines.append(f"  content hash {printable(row['content_hash'])}")
+    return [*lines, f"  {_next_step(row, name)}"]
+
+
+def _next_step(row: QuarantineRow, name: str) -> str:
+    if row["approved"]:
+        return "approved, not yet applied"
+    if not row["is_list"]:
+        return f"this is no list: see what {printable(row['place'])} answers"
+    return f"try: banlistctl approve {name} {printable(row['content_hash'][:SHOWN_DIGITS])}"
 
 
 def _samples(sign: str, sample: Sequence[str], total: int) -> list[str]:
@@ -143,7 +160,7 @@ def _samples(sign: str, sample: Sequence[str], total: int) -> list[str]:
     return [*lines, f"    {sign} ... and {number(total - len(sample))} more"] if total > len(sample) else lines
 
 
-QUARANTINE: Command[str | None, list[QuarantineRow]] = Command(
+QUARANTINE: Command[QuarantineOrder, list[QuarantineRow]] = Command(
     name="quarantine",
     help="lists that a guard refused: why, since when, and what differs from the last good content",
     method="GET",
@@ -165,6 +182,8 @@ QUARANTINE: Command[str | None, list[QuarantineRow]] = Command(
             "removed": 1_621,
             "added_sample": ["192.0.2.0/24"],
             "removed_sample": ["198.51.100.7", "203.0.113.9"],
+            "is_list": True,
+            "place": "https://www.spamhaus.org/drop/drop.txt",
         }
     ],
     arguments=(ONE_SOURCE,),
@@ -172,21 +191,4 @@ QUARANTINE: Command[str | None, list[QuarantineRow]] = Command(
     answer=_quarantine,
     page=_page,
     errors=(NoSuchSourceError,),
-)
-
-APPROVE: "Command[tuple[SourceId, ...], list[OutcomeRow]]" = Command(
-    name="approve",
-    help="accept a refused list in spite of the guards, at once and without a download",
-    method="POST",
-    example=[{"id": "spamhaus-drop", "outcome": "completed", "added": 1, "removed": 1_621, "error": ""}],
-    arguments=(
-        Argument("ids", "ID", "as banlistctl quarantine lists them", "sources", nargs="+", completes=Completes.SOURCES),
-    ),
-    read=read_sources,
-    answer=_approve,
-    page=outcomes_page,
-    exits={UNAVAILABLE: "some list could not be applied"},
-    errors=(NoSuchSourceError, UsageError),
-    judge=exit_code,
-    timeout=REFRESH_SECONDS,
 )

@@ -25,6 +25,9 @@ from banlistd.model import Family, Refusal
 
 SHRUNK = "shrunk"
 
+NO_LIST = frozenset({"html", "unparseable", "empty"})
+"""Guards that refuse what is no list at all."""
+
 FEW = 20
 """Entries; a list that had fewer may become what it likes: two of three lines gone are a normal day."""
 

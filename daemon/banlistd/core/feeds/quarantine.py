@@ -6,7 +6,7 @@ from banlistd.core.addresses.canonical import hash_of
 from banlistd.core.addresses.sets import AddressSet
 from banlistd.core.config.model import Guards, Source
 from banlistd.core.feeds.evaluate import Reading
-from banlistd.core.feeds.guards import SHRUNK
+from banlistd.core.feeds.guards import NO_LIST, SHRUNK
 from banlistd.model import ContentHash, Refusal, SourceId
 
 FEWEST_REFUSALS = 3
@@ -36,6 +36,11 @@ class Quarantined:
     refusals: int = 1
     stood: float = 0.0
     approved: bool = False
+
+    @property
+    def is_list(self) -> bool:
+        """False for an empty list, a web page or an error message: approval would ban nothing, or what the text names."""
+        return self.entries > 0 and self.guard not in NO_LIST
 
 
 @dataclass(frozen=True, slots=True)
