@@ -16,7 +16,7 @@ from banlistd.adapters.host import route_netlink
 from banlistd.model import Family, Protected
 
 
-class Lookup(Protocol):
+class HostLookup(Protocol):
     """Host names to addresses as text; a name that is not known has none. `ask` False: what is known already, at once."""
 
     def __call__(self, hosts: Sequence[str], *, ask: bool = True) -> Awaitable[Mapping[str, Sequence[str]]]: ...
@@ -47,7 +47,7 @@ _LISTEN = re.compile(r"^\s*listenaddress[\s=]+\"?(?:\[\S+?\]|[^\s:]+):([0-9]{1,5
 class LinuxHost:
     """The `Host` of ports.py. `root`: where the file system begins."""
 
-    def __init__(self, lookup: Lookup, environment: Mapping[str, str], root: Path = Path("/")) -> None:
+    def __init__(self, lookup: HostLookup, environment: Mapping[str, str], root: Path = Path("/")) -> None:
         self._lookup = lookup
         self._environment = environment
         self._root = root
