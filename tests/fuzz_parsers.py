@@ -245,7 +245,7 @@ class Fuzzer:
         addresses = parse(self.chance.choice(SEEDS[:3])).addresses
         before = self.chance.choice([None, Content(source.id, hash_of(addresses.encode()), addresses)])
         with suppress(ParseError):
-            self.outcomes["refused" if evaluate(source, body, before, had_trailer=True).refusal else "accepted"] += 1
+            self.outcomes["refused" if evaluate(source, body, before, had_end_count=True).refusal else "accepted"] += 1
 
     def _unpack(self, body: bytes) -> None:
         packed = bytearray(self.chance.choice(PACKERS)(body[:2000]) if self.chance.random() < 0.9 else body)

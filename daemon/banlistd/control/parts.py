@@ -14,8 +14,8 @@ from banlistd.services.enforcer import Enforcer
 from banlistd.services.geo_enricher import Enricher
 from banlistd.services.manual_bans import ManualBanService
 
-Order = TypeVar("Order")
-Answer = TypeVar("Answer")
+_Order = TypeVar("_Order")
+_Answer = TypeVar("_Answer")
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,7 @@ class Parts:
     enricher: Enricher
     started_at: float
 
-    def answer(self, command: Command[Order, Answer], order: Order) -> Awaitable[Answer]:
+    def answer(self, command: Command[_Order, _Answer], order: _Order) -> Awaitable[_Answer]:
         return command.answer(self, order)
 
     def source(self, source_id: str) -> Source:

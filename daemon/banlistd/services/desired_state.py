@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from banlistd.core.feeds.content import Content
-from banlistd.core.ruleset.incremental_plan import Basis, Moves, planned
+from banlistd.core.ruleset.incremental_plan import Basis, Moves, plan_changes
 from banlistd.core.ruleset.policy import Policy
 from banlistd.core.ruleset.protection import ProtectionExclusions, union_by_family
 from banlistd.core.ruleset.state import FirewallState
@@ -23,8 +23,8 @@ class DesiredState:
 def desired_state(before: FirewallState | None, was: Basis | None, basis: Basis, markers: Sequence[Marker]) -> DesiredState:
     """`before`, `was`: the last state and its basis, if it is known. Costs up to seconds: for a worker thread."""
     if before is None or was is None:
-        return DesiredState(basis.plan(markers), basis)
-    state, moves = planned(before, was, basis, markers)
+        return DesiredState(basis.plan_whole(markers), basis)
+    state, moves = plan_changes(before, was, basis, markers)
     return DesiredState(state, basis, moves)
 
 

@@ -9,7 +9,7 @@ from typing import Protocol
 from banlistd.core.addresses.sets import AddressSet
 from banlistd.core.config.model import Source
 from banlistd.core.feeds.content import Content, Pending, content_of, stored_form
-from banlistd.core.feeds.evaluate import Reading, evaluate, recipe_of
+from banlistd.core.feeds.evaluate import Reading, evaluate, fetch_key_of
 from banlistd.core.feeds.guards import share_in_words
 from banlistd.core.feeds.quarantine import Quarantined, approved, has_settled, held_back
 from banlistd.core.ruleset.diff import Change
@@ -133,7 +133,7 @@ class Importer:
         outcome = await self._take(source, found, newest, began)
         # The list is applied and recorded; a quarantine that cannot be cleared now is cleared by the next poll.
         with suppress(LedgerError):
-            has_end_count = found.reading.trailer if found.reading else None
+            has_end_count = found.reading.has_end_count if found.reading else None
             await self._quarantine.confirm(source.id, self._clock.now(), has_end_count=has_end_count)
         is_unsaved = outcome.kind is OutcomeKind.SKIPPED and found.validators != poll.validators
         return outcome, (found.validators, found.content_hash) if is_unsaved else None
@@ -155,7 +155,7 @@ class Importer:
 
     async def _poll(self, source: Source, poll: Poll, newest: ImportRun | None) -> _Found:
         """Ask for the list; parse and guard it unless its bytes are those of the newest applied content."""
-        fetch_key = recipe_of(source)
+        fetch_key = fetch_key_of(source)
         known = poll.content_hash
         # The validators of content that was not applied must not keep that content away.
         applied = newest is not None and newest.state is RunState.COMPLETED and newest.content_hash == known
@@ -172,7 +172,7 @@ class Importer:
             return _Found(known, validators)
         before, health = await self._last_good(source.id), await self._quarantine.health(source.id)
         had_end_count = health is not None and health.has_end_count
-        reading = await asyncio.to_thread(evaluate, source, fetched.body, before, had_trailer=had_end_count)
+        reading = await asyncio.to_thread(evaluate, source, fetched.body, before, had_end_count=had_end_count)
         extent = await asyncio.to_thread(share_in_words, reading.addresses) if source.block else ""
         return _Found(reading.content_hash, validators, reading, before, extent=extent)
 

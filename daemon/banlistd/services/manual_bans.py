@@ -14,7 +14,7 @@ from typing import Protocol
 from banlistd.core.addresses.canonical import hash_of
 from banlistd.core.addresses.sets import AddressSet
 from banlistd.core.addresses.text import span_text
-from banlistd.core.manual_bans import BanOrder, Spared, UnbanOrder, addresses_of, found_in, free_of, too_wide
+from banlistd.core.manual_bans import BanOrder, Exemption, UnbanOrder, addresses_of, exemptions_of, found_in, too_wide
 from banlistd.core.ruleset.diff import Change
 from banlistd.core.ruleset.policy import Policy
 from banlistd.errors import FirewallError, RefusedError
@@ -56,12 +56,12 @@ Order = BanOrder | UnbanOrder
 class Done:
     """What became of an order: the bans that it made or lifted, or why it was refused.
 
-    `is_new`: that origin had not banned it before. `spared`: parts of the ban that are not in force, and why.
+    `is_new`: that origin had not banned it before. `exemptions`: parts of the ban that are not in force, and why.
     """
 
     bans: tuple[ManualBan, ...] = ()
     is_new: bool = False
-    spared: tuple[Spared, ...] = ()
+    exemptions: tuple[Exemption, ...] = ()
     refusal: str = ""
 
 
@@ -143,7 +143,7 @@ class ManualBanService:
             else:
                 await self._table.begin(list(self._bans.values()), self._clock.now())
 
-    async def settle(self) -> None:
+    async def wait_until_idle(self) -> None:
         """Wait until no order is being carried out."""
         async with self._lock:
             pass
@@ -219,11 +219,11 @@ def _decided(order: Order, bans: dict[BanKey, ManualBan], policy: Policy, protec
     if too_wide(order):
         return Done(refusal=f"{span_text(order.span)} is wider than anybody means: at most a /8, or a /12 of IPv6")
     ban = order.at(now)
-    is_free, spared = free_of(ban, policy, protected)
-    if is_free:
-        why = ", ".join(dict.fromkeys(item.reason for item in spared))
+    is_exempt, exemptions = exemptions_of(ban, policy, protected)
+    if is_exempt:
+        why = ", ".join(dict.fromkeys(item.reason for item in exemptions))
         return Done(refusal=f"{span_text(ban.span)} is never banned: {why}")
     before = bans.get(ban.key)
     is_new = before is None or not before.in_force(now)
     bans[ban.key] = ban if before is None or is_new else dataclasses.replace(ban, created_at=before.created_at)
-    return Done((bans[ban.key],), is_new, spared)
+    return Done((bans[ban.key],), is_new, exemptions)

@@ -69,12 +69,12 @@ def _border(path: Path) -> Iterator[None]:
         raise GeoError(f"{quoted(str(path))} cannot be used: {reason}", hint) from exc
 
 
-def _read(path: Path, most: int) -> bytes:
+def _read(path: Path, limit: int) -> bytes:
     with path.open("rb") as file:
         before = os.fstat(file.fileno())
-        body = file.read(most)
+        body = file.read(limit)
         after = os.fstat(file.fileno())
     # Half a file is in good form too: its line breaks are its only bounds.
-    if len(body) < min(before.st_size, most) or (after.st_size, after.st_mtime_ns) != (before.st_size, before.st_mtime_ns):
+    if len(body) < min(before.st_size, limit) or (after.st_size, after.st_mtime_ns) != (before.st_size, before.st_mtime_ns):
         raise ValueError("it changed while it was read")
     return body

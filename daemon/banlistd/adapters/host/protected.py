@@ -36,7 +36,7 @@ RESOLVER_FILES = (
 
 _LARGEST_FILE = 1 << 18
 _LARGEST_TABLE = 1 << 23  # some 50,000 connections
-_MOST_FILES = 64
+_MAX_FILES = 64
 _IN_NETWORK_ORDER = -1 if sys.byteorder == "little" else 1
 _PROXIES = ("http_proxy", "https_proxy", "all_proxy")
 _NAMESERVER = re.compile(r"^\s*nameserver\s+(\S+)", re.MULTILINE)
@@ -148,14 +148,14 @@ def _as_far_as_possible(found: Iterator[HostAddress]) -> Iterator[HostAddress]:
 
 def _files_in(folder: Path) -> list[Path]:
     try:
-        return sorted(folder.glob("*.conf"))[:_MOST_FILES]
+        return sorted(folder.glob("*.conf"))[:_MAX_FILES]
     except OSError:
         return []
 
 
-def _read(path: Path, most: int) -> str:
+def _read(path: Path, limit: int) -> str:
     try:
         with path.open("rb") as file:
-            return file.read(most).decode("ascii", "replace")
+            return file.read(limit).decode("ascii", "replace")
     except OSError:
         return ""

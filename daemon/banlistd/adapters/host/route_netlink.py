@@ -44,7 +44,7 @@ _VERSIONS = (socket.AF_INET, socket.AF_INET6)
 _LENGTHS = {socket.AF_INET: 4, socket.AF_INET6: 16}
 
 # A router with the whole internet in its tables has a million routes, but few gateways; the default routes come first.
-MOST_ANSWERS = 20_000
+MAX_ANSWERS = 20_000
 _SECONDS = 1.0
 _RECEIVE = 1 << 16
 
@@ -108,7 +108,7 @@ def _dump(protocol: int, kind: int, body: bytes) -> Iterator[bytes]:
         wire.settimeout(_SECONDS)
         wire.bind((0, 0))
         wire.send(HEADER.pack(HEADER.size + len(body), kind, NLM_F_REQUEST | NLM_F_DUMP, 1, 0) + body)
-        left = MOST_ANSWERS
+        left = MAX_ANSWERS
         while left > 0:
             data, at = wire.recv(_RECEIVE), 0
             while at + HEADER.size <= len(data):

@@ -25,7 +25,7 @@ def _libc() -> Any:
     return ctypes.CDLL(None)
 
 
-def settle() -> None:
+def tune_malloc() -> None:
     """Before the first thread is started."""
     if hasattr(_libc(), "mallopt"):
         for setting, value in ((_M_ARENA_MAX, 1), (_M_MMAP_THRESHOLD, _LARGE), (_M_TRIM_THRESHOLD, _KEPT)):

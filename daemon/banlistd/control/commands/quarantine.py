@@ -11,14 +11,14 @@ from banlistd.control.commands.refresh import (
     poll_now,
     read_sources,
 )
-from banlistd.control.declaration import ONE_SOURCE, UNAVAILABLE, Argument, Command, Completes, Look
-from banlistd.control.page import Page, counted, duration, interval, moment, number
+from banlistd.control.declaration import ONE_SOURCE, UNAVAILABLE, Argument, Command, Completes, PageContext
+from banlistd.control.page import Page, counted, interval, moment, number, short_duration
 from banlistd.core.printing import printable
 from banlistd.errors import NoSuchSourceError, UsageError
 
 if TYPE_CHECKING:
     from banlistd.control.parts import Parts
-    from banlistd.control.request import Request
+    from banlistd.control.request import ControlRequest
     from banlistd.core.addresses.comparison import Difference
     from banlistd.core.config.model import Source
     from banlistd.core.feeds.quarantine import Quarantined
@@ -49,7 +49,7 @@ class QuarantineRow(TypedDict):
     removed_sample: list[str]
 
 
-def _read(request: "Request") -> str | None:
+def _read(request: "ControlRequest") -> str | None:
     return request.source
 
 
@@ -113,17 +113,17 @@ async def _approve(parts: "Parts", source_ids: "Sequence[SourceId]") -> list[Out
     return await poll_now(parts, source_ids)
 
 
-def _page(rows: Sequence[QuarantineRow], look: Look) -> Page:
+def _page(rows: Sequence[QuarantineRow], context: PageContext) -> Page:
     """Some lines for each refused list, the next step at their end."""
     if not rows:
         return ["nothing is in quarantine"]
-    return [line for row in rows for line in _lines(row, look.now)]
+    return [line for row in rows for line in _lines(row, context.now)]
 
 
 def _lines(row: QuarantineRow, now: float) -> list[str]:
     name, before = printable(row["id"]), row["entries_before"]
     against = "no list before it" if before is None else f"the last good one has {number(before)}"
-    age, times = duration(now - row["since"]), counted(row["refusals"], "time", "times")
+    age, times = short_duration(now - row["since"]), counted(row["refusals"], "time", "times")
     changes = f"{number(row['added'])} added, {number(row['removed'])} removed"
     lines = [
         f"{name}: {printable(row['guard'])} since {moment(row['since'])} ({age}), refused {times}",
@@ -133,7 +133,7 @@ def _lines(row: QuarantineRow, now: float) -> list[str]:
         *_samples("-", row["removed_sample"], row["removed"]),
     ]
     if row["settle"] is not None:
-        stood = duration(row["stood"])
+        stood = short_duration(row["stood"])
         lines.append(f"  accepted automatically once it has been the same for {interval(row['settle'])}; so far {stood}")
     return [*lines, "  approved, not yet applied" if row["approved"] else f"  try: banlistctl approve {name}"]
 

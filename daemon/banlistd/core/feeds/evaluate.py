@@ -16,18 +16,18 @@ from banlistd.model import ContentHash, Refusal
 class Reading:
     """One content: its address set, and how many lines had no address.
 
-    `trailer`: whether the body ends in a line that counts its entries, None where that is not known.
+    `has_end_count`: whether the body ends in a line that counts its entries, None where that is not known.
     """
 
     content_hash: ContentHash
     addresses: AddressSet = field(repr=False)
     rejected: int
-    trailer: bool | None = None
+    has_end_count: bool | None = None
     refusal: Refusal | None = None
 
 
-def evaluate(source: Source, body: bytes, before: Content | None, *, had_trailer: bool = False) -> Reading:
-    """Parse and guard a body. `before`: the last good content; `had_trailer` tells of its body.
+def evaluate(source: Source, body: bytes, before: Content | None, *, had_end_count: bool = False) -> Reading:
+    """Parse and guard a body. `before`: the last good content; `had_end_count` tells of its body.
 
     Raises ParseError for what cannot be read at all.
     """
@@ -36,13 +36,13 @@ def evaluate(source: Source, body: bytes, before: Content | None, *, had_trailer
     # Content that is in the firewall already needs no guard: it was good, or approved. Nothing at all is no content, though.
     known = before is not None and parsed.entries and before.content_hash == content_hash
     last_good = before.addresses if before is not None else None
-    refusal = None if known else refuse(source, parsed, body, last_good, had_trailer=had_trailer)
+    refusal = None if known else refuse(source, parsed, body, last_good, had_end_count=had_end_count)
     said = announced(body)
-    trailer = said is not None and said.trailer
-    return Reading(content_hash, parsed.addresses, parsed.rejected, trailer, refusal)
+    has_end_count = said is not None and said.at_end
+    return Reading(content_hash, parsed.addresses, parsed.rejected, has_end_count, refusal)
 
 
-def recipe_of(source: Source) -> str:
+def fetch_key_of(source: Source) -> str:
     """A key of where a source's bytes come from and how they are read."""
     place: tuple[object, ...] = (source.url, str(source.path), source.format)
     # Only where there is one: what was polled before there were any must not look as if it had moved.

@@ -40,7 +40,7 @@ class Basis:
     allowed: Mapping[Family, Ranges]
     never_banned: Mapping[Family, Ranges]
 
-    def plan(self, markers: Sequence[Marker]) -> FirewallState:
+    def plan_whole(self, markers: Sequence[Marker]) -> FirewallState:
         return plan(self.sources, self.contents, self.allowed, self.never_banned, markers)
 
 
@@ -67,16 +67,18 @@ Moves = Mapping[MapId, Move]
 
 _SHARE = 4
 """A changed entry costs as much in a revision, in each source, as this many entries in a whole plan and a comparison of it with
-what stands (measured with one source and with 60)."""
+the present state (measured with one source and with 60)."""
 
 
-def planned(current: FirewallState, was: Basis, basis: Basis, markers: Sequence[Marker]) -> tuple[FirewallState, Moves | None]:
+def plan_changes(
+    current: FirewallState, was: Basis, basis: Basis, markers: Sequence[Marker]
+) -> tuple[FirewallState, Moves | None]:
     """The plan of `basis`; `held` is that of `was`. Where only a part had to be planned, also the moves between the two."""
     if was.sources != basis.sources:
-        return basis.plan(markers), None
+        return basis.plan_whole(markers), None
     regions = {family: region_between(family, was, basis) for family in FAMILIES}
     if _SHARE * sum(map(len, regions.values())) * len(basis.contents) > len(current):
-        return basis.plan(markers), None
+        return basis.plan_whole(markers), None
     return revise(current, basis, regions, markers)
 
 
@@ -107,7 +109,7 @@ def _differing(left: Ranges, right: Ranges) -> Ranges:
 def revise(
     current: FirewallState, basis: Basis, regions: Mapping[Family, Region], markers: Sequence[Marker]
 ) -> tuple[FirewallState, Moves]:
-    """The plan of `basis`, and the moves to it from `held`, which is the plan of a basis that differs in `regions` alone."""
+    """The plan of `basis`, and the moves to it from `current`, which is the plan of a basis that differs in `regions` alone."""
     map_entries, moves = dict(current.map_entries), dict[MapId, Move]()
     for family, region in regions.items():
         for direction in (Direction.IN, Direction.OUT) if len(region) else ():
