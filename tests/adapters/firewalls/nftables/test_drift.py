@@ -215,7 +215,7 @@ async def test_an_exchange_in_a_large_map_is_noticed_though_numbers_fit() -> Non
 @in_network_namespace
 async def test_a_change_between_our_own_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
     firewall = await standing(HELD)
-    one = "banlistd.adapters.firewalls.nftables.firewall.settlement"
+    one = "banlistd.adapters.firewalls.nftables.applying.settlement"
 
     def meddling(*_: object) -> str:
         nft("delete element inet banlistd hosts4 { 198.51.100.1 }")

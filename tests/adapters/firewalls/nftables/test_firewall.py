@@ -276,7 +276,7 @@ def _meddle(monkeypatch: pytest.MonkeyPatch, times: int) -> list[str]:
             done.append(nft("add", "table", "inet", f"other{len(done)}"))
         return compose(*arguments)  # type: ignore[arg-type]
 
-    monkeypatch.setattr("banlistd.adapters.firewalls.nftables.firewall.compose", meddling)
+    monkeypatch.setattr("banlistd.adapters.firewalls.nftables.applying.compose", meddling)
     return done
 
 
