@@ -81,7 +81,7 @@ class Exemption:
 
 
 def read_ban(fields: Mapping[str, object]) -> BanOrder:
-    """An order of its words: `address`, and maybe `for`, `origin`, `comment`. Raises UsageError."""
+    """An order from its fields: `address`, and optionally `for`, `origin`, `comment`. Raises UsageError."""
     seconds = _read("for", _duration, fields) if "for" in fields else None
     origin = _read("origin", _origin, fields) if "origin" in fields else OPERATOR
     comment = _read("comment", note, fields) if "comment" in fields else ""
@@ -89,7 +89,7 @@ def read_ban(fields: Mapping[str, object]) -> BanOrder:
 
 
 def read_unban(fields: Mapping[str, object]) -> UnbanOrder:
-    """An order of its words: `address`, `origin`, or both. Raises UsageError."""
+    """An order from its fields: `address`, `origin`, or both. Raises UsageError."""
     origin = _read("origin", _origin, fields) if "origin" in fields else None
     return UnbanOrder(_span(fields) if origin is None or "address" in fields else None, origin)
 

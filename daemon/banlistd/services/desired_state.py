@@ -1,6 +1,7 @@
 """The state that a policy and the contents of its sources ask for, and the steps to it from the plan before. Pure."""
 
 from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
 from banlistd.core.feeds.content import Content
@@ -41,3 +42,15 @@ def basis_of(
     addresses = {source_id: content.addresses for source_id, content in contents.items()}
     never_banned = policy.never_banned if exclusions.is_empty else union_by_family(policy.never_banned, exclusions.ranges)
     return Basis(policy.sources, addresses, policy.allowed, never_banned), markers
+
+
+def contents_to_plan(
+    policy: Policy, contents: Mapping[SourceId, Content], external: AbstractSet[SourceId]
+) -> dict[SourceId, Content]:
+    """The contents of enabled sources. An empty one of an `external` source, which the ledger does not store, is left out."""
+    enabled = {owner.source_id for owner in policy.sources}
+    return {
+        source_id: content
+        for source_id, content in contents.items()
+        if source_id in enabled and (source_id not in external or len(content.addresses))
+    }

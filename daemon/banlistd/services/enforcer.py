@@ -35,7 +35,7 @@ from banlistd.model import (
 from banlistd.ports import Announcer, BootSnapshots, Firewall, Host, Ledger
 from banlistd.services.coalescer import Coalescer, Take
 from banlistd.services.content_store import ContentStore
-from banlistd.services.desired_state import DesiredState, basis_of, desired_state
+from banlistd.services.desired_state import DesiredState, basis_of, contents_to_plan, desired_state
 
 _LOG = logging.getLogger(__name__)
 
@@ -205,22 +205,16 @@ class Enforcer:
             return await self._enforce(news, policy, protected)
 
     async def _enforce(self, news: Mapping[SourceId, Content], policy: Policy, protected: Sequence[Protected]) -> Change:
-        enabled = {owner.source_id for owner in policy.sources}
-        contents = {
-            source_id: content
-            for source_id, content in (self._contents | dict(news)).items()
-            if source_id in enabled and (source_id not in self._store.external or len(content.addresses))
-        }
+        contents = contents_to_plan(policy, self._contents | dict(news), self._store.external)
         same = self._state is not None and not news and policy.hash == self.policy.hash
         exclusions = (
             self._exclusions if same and protected == self.protected else await self._carve(policy, contents, protected)
         )
         same = same and exclusions.policy_hash(policy.hash) == self.policy_hash
-        desired = (
-            DesiredState(self._state, self._basis)
-            if same and self._state
-            else await self._desired_state(policy, contents, exclusions)
-        )
+        if same and self._state:
+            desired = DesiredState(self._state, self._basis)
+        else:
+            desired = await self._desired_state(policy, contents, exclusions)
         markers = await self._firewall.markers()
         known = self._state is not None and set(self._state.markers) == set(markers)
         present = self._state if known else await self._present(markers, desired.state, protected)

@@ -236,7 +236,7 @@ class Enricher:
             milliseconds = round((self._clock.monotonic() - began) * 1000)
             self._tell(
                 EventName.GEO_WARMED,
-                f"{source_id}: {known} networks looked up, and {unknown} that nobody knows",
+                f"{source_id}: {known} networks looked up, and {unknown} unknown to every resolver",
                 SOURCE_ID=source_id,
                 NETWORKS=known,
                 UNKNOWN=unknown,

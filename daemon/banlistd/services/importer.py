@@ -254,7 +254,7 @@ class Importer:
             validators=found.validators,
         )
         name = EventName.IMPORT_COMPLETED if first else EventName.IMPORT_LOST_RACE
-        words = f"{run.entries} entries, +{added} -{removed}" if first else "another importer was first; its run stands"
+        words = f"{run.entries} entries, +{added} -{removed}" if first else "another importer was first; its run counts"
         words += f"; {found.in_spite}" if found.in_spite else ""
         words += f"; {found.extent}" if found.extent else ""
         self._tell(

@@ -96,7 +96,7 @@ def _innermost(address: str) -> _Address:
 class Trail:
     """Which addresses one fetch may talk to, from hop to hop.
 
-    The first hop is the administrator's own word. After it: never link-local or metadata, and never from a public
+    The first hop is the administrator's own choice. After it: never link-local or metadata, and never from a public
     address to one that is not.
     """
 
