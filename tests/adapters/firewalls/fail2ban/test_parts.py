@@ -122,7 +122,7 @@ def test_what_is_no_record_is_none(text: object) -> None:
 
 
 class Trap:
-    """A pickle that runs a command in whoever reads it as he should not."""
+    """A pickle that runs a command in a process that reads it carelessly."""
 
     def __init__(self, function: Callable[..., Any], *arguments: object) -> None:
         self._call = function, arguments
@@ -170,7 +170,7 @@ def test_any_bytes_are_read_or_refused(answer: bytes) -> None:
 
 @contextmanager
 def answering(folder: Path, answer: bytes) -> Iterator[Path]:
-    """Somebody who is not fail2ban, and says the same to everything."""
+    """A server that is not fail2ban, and gives the same answer to every command."""
     place = folder / "socket"
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(str(place))

@@ -1,4 +1,4 @@
-"""Whatever somebody else changes in our table is noticed, found wrong and repaired exactly; what we do, and what others do
+"""Whatever another process changes in our table is noticed, found wrong and repaired exactly; what we do, and what others do
 elsewhere, is not.
 """
 
