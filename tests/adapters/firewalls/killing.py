@@ -38,10 +38,10 @@ async def look_after_kills(words: Sequence[str], kills: int, states: Sequence[Fi
 
 async def _settle(firewall: Firewall, states: Sequence[FirewallState], *, unknown: bool) -> int:
     """Which of the states the firewall reports; of the structure around the elements some may be new, some old."""
-    told = await firewall.markers()
-    at = next((at for at, state in enumerate(states) if state.markers == told), None)
+    reported = await firewall.markers()
+    at = next((at for at, state in enumerate(states) if state.markers == reported), None)
     if at is None:
-        assert (told, unknown) == ((), True)
+        assert (reported, unknown) == ((), True)
         await firewall.apply(difference(None, states[0]))
         return 0
     verdict = await firewall.verify(states[at])
