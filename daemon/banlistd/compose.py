@@ -126,7 +126,7 @@ async def open_application(
 
 
 async def tear_down(places: Paths) -> Sequence[str]:
-    """Remove everything of ours from every backend that may have some; returns their names. The state stays.
+    """Remove all rules and bans of banlistd from every backend that may have some; returns their names. The state stays.
 
     Raises AlreadyRunningError while a daemon runs, and FirewallError once every backend has been tried. A configuration that is
     wrong is no obstacle.

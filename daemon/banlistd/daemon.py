@@ -64,7 +64,7 @@ class Intervals:
 
 
 class Service:
-    """One configuration in force, and the tasks that serve it. `load`: reads the configuration anew; raises ConfigError."""
+    """One configuration in force, and the tasks that serve it. `load`: reads the configuration again; raises ConfigError."""
 
     def __init__(
         self, config: Config, load: Callable[[], Config], services: Services, outside: Outside, intervals: Intervals

@@ -47,7 +47,7 @@ class ListEnforcer(Protocol):
         """What the markers of the present plan carry."""
 
     def holds(self, source_id: SourceId, content_hash: ContentHash) -> bool:
-        """Whether this content is at hand, so that it can be put back without a download."""
+        """Whether this content is stored, so that it can be put back without a download."""
 
     def content(self, source_id: SourceId) -> Content | None:
         """What a source holds in the firewall."""

@@ -1,4 +1,4 @@
-"""Bans by hand: a row each, which is written first, and then a part of what the source `manual` holds in the firewall.
+"""Manual bans: a row each, which is written first, and then a part of the content of the source `manual` in the firewall.
 
 The table is the snapshot: its rows in force are the desired content of the firewall. Orders that arrive while a transaction is
 under way go together into the next one, as imports do.
@@ -66,7 +66,7 @@ class Done:
 
 
 class ManualBanService:
-    """The bans by hand, in mind as in the table. `look_every`, `retry_every`: seconds."""
+    """The manual bans, in memory as in the table. `look_every`, `retry_every`: seconds."""
 
     def __init__(
         self,
@@ -95,7 +95,7 @@ class ManualBanService:
 
     @property
     def bans(self) -> Sequence[ManualBan]:
-        """What is banned by hand at this moment, in the order in which it came."""
+        """The manual bans at this moment, in the order in which they came."""
         now = self._clock.now()
         return [ban for ban in self._bans.values() if ban.in_force(now)]
 
@@ -132,7 +132,7 @@ class ManualBanService:
                 await self._coalescer.submit()
 
     async def resync_ledger(self) -> None:
-        """Let a table that has begun anew, or is an older one, know again what is banned."""
+        """Write the bans again into a table that is new or older."""
         async with self._lock:
             begun, rows = await self._table.load()
             kept = {row.key: row for row in rows}

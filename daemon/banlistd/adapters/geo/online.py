@@ -1,6 +1,6 @@
 """Country and ASN from a service on the Internet, in the form of ip-api.com's batch. Only where the configuration says so.
 
-Law: the addresses that are asked for leave this host, and nothing else does. Never more than 100 in a request nor 15 requests a
+The addresses that are asked for leave this host, and nothing else does. Never more than 100 in a request nor 15 requests a
 minute, and none while the service says that none is left.
 """
 

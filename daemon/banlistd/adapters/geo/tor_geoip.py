@@ -46,7 +46,7 @@ class TorGeoip:
             nonlocal table
             if family is not mine:
                 return [nowhere(family)] * len(addresses)
-            # Not before somebody asks: it takes a quarter of a second (measured).
+            # Not before the first question: it takes a quarter of a second (measured).
             table = table or await self.table(By.COUNTRY)
             return await asyncio.to_thread(located_in, table.layers[family], addresses)
 

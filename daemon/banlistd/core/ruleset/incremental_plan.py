@@ -1,6 +1,6 @@
-"""A plan made anew only where something has changed: an update costs as much as its own size, whatever the size of the ruleset.
+"""A plan made again only where something has changed: an update costs as much as its own size, not as the whole ruleset.
 
-An address is owned whatever other addresses are (`planning`). So it is enough to plan the content of each source within the
+The owner of an address does not depend on other addresses (`plan`). So it is enough to plan the content of each source within the
 changed region, and to replace the elements there; a test proves it equal to the whole plan.
 """
 
@@ -33,7 +33,7 @@ from banlistd.model import Direction, Family, Marker, SourceId, SourceSlot
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Basis:
-    """All that a plan is made of, as `planning.plan` takes it."""
+    """All that a plan is made of, as `plan.plan` takes it."""
 
     sources: tuple[SourceSlot, ...]
     contents: Mapping[SourceId, AddressSet]
@@ -73,7 +73,7 @@ the present state (measured with one source and with 60)."""
 def plan_changes(
     current: FirewallState, was: Basis, basis: Basis, markers: Sequence[Marker]
 ) -> tuple[FirewallState, Moves | None]:
-    """The plan of `basis`; `held` is that of `was`. Where only a part had to be planned, also the moves between the two."""
+    """The plan of `basis`; `current` is that of `was`. Where only a part had to be planned, also the moves between the two."""
     if was.sources != basis.sources:
         return basis.plan_whole(markers), None
     regions = {family: region_between(family, was, basis) for family in FAMILIES}

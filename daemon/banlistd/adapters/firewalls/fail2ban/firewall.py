@@ -1,6 +1,6 @@
 """The firewall of a host that runs fail2ban: a jail of our own, whose action does the banning.
 
-Law: the jail is ours alone, and its list is the present state. A change is the difference between that list and the desired
+The jail is ours alone, and its list is the present state. A change is the difference between that list and the desired
 state. It is not atomic: if it is killed, a part remains, and the next `verify` finds the difference. New entries are banned
 before old ones are lifted, except old ones that overlap new ones. Measured (fail2ban 1.0.2): 10,000 to 20,000 bans a second
 without an action, 60 with one that runs nft or iptables.

@@ -1,6 +1,6 @@
 """The rules that look into the sets, as lines for iptables. Pure: sources in, lines out.
 
-Law: rules that drop, log or count inbound packets are in table raw, before connection tracking. Only table filter has REJECT,
+Rules that drop, log or count inbound packets are in table raw, before connection tracking. Only table filter has REJECT,
 so a source that rejects counts in raw and lets the packet continue; at the head of INPUT and FORWARD a rule rejects each packet
 that is in a blocking set. Packets to drop never get there. Outbound packets are looked up in filter (OUTPUT, FORWARD).
 
