@@ -1,7 +1,7 @@
 """A plan made again only where something has changed: an update costs as much as its own size, not as the whole ruleset.
 
-The owner of an address does not depend on other addresses (`plan`). So it is enough to plan the content of each source within the
-changed region, and to replace the elements there; a test proves it equal to the whole plan.
+The owner of an address does not depend on other addresses (`plan`). So it is enough to plan the content of each source
+within the changed region, and to replace the elements there; a test proves it equal to the whole plan.
 """
 
 from collections.abc import Mapping, Sequence
