@@ -1,4 +1,4 @@
--- What is remembered of polling a source: when it is due, what the server told us, how it went.
+-- What is remembered of polling a source: when it is due, what the server said of the list, how it went.
 -- etag, last_modified, body_hash and recipe belong to content_hash, and are kept only once that content is applied.
 CREATE TABLE polls (
     source_id      TEXT PRIMARY KEY,

@@ -1,4 +1,4 @@
--- Content that a guard refused, one row for each source: the newest refused one, until something good comes or somebody approves.
+-- Content that a guard refused, one row for each source: the newest refused one, until good content comes or it is approved.
 -- first_seen, refusals and stood belong to the whole time in which the source has been refused for the same reason and with
 -- about the same size; stood counts seconds from poll to poll, so that a clock that jumps adds no more than a poll may.
 CREATE TABLE quarantine (
@@ -17,7 +17,7 @@ CREATE TABLE quarantine (
 ) STRICT;
 
 -- When a source last had a good list, new or unchanged; whether that list ended in a line that counts its entries; whether it
--- was told that the list has grown stale since.
+-- has been announced as stale since.
 CREATE TABLE standings (
     source_id  TEXT PRIMARY KEY,
     good_at    REAL NOT NULL,

@@ -1,4 +1,4 @@
--- The addresses that names last had (feeds, proxies). They are never banned, also at a start where nobody can be asked.
+-- The addresses that names last had (feeds, proxies). They are never banned, also at a start without name resolution.
 CREATE TABLE known_names (
     host     TEXT NOT NULL,
     address  TEXT NOT NULL,

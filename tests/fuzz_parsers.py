@@ -246,7 +246,7 @@ class Fuzzer:
         addresses = parse(self.chance.choice(SEEDS[:3])).addresses
         before = self.chance.choice([None, Content(source.id, hash_of(addresses.encode()), addresses)])
         with suppress(ParseError):
-            reading = evaluate(source, parsed_list(body, form), before, had_trailer=True)
+            reading = evaluate(source, parsed_list(body, form), before, had_end_count=True)
             self.outcomes["refused" if reading.refusal else "accepted"] += 1
 
     def _unpack(self, body: bytes) -> None:

@@ -34,14 +34,6 @@ FIREWALLS = {
 
 ALLOWED = {
     "main": {"__main__", "ctl/__main__", "adapters/parser_process/child"},  # three programs
-    # To be renamed: two meanings.
-    "Answer": {"control/declaration", "control/parts"},
-    "Look": {"adapters/firewalls/ipset/inspection", "adapters/firewalls/nftables/batch", "control/declaration"},
-    "Order": {"control/declaration", "control/parts", "services/manual_bans"},
-    "Request": {"control/request", "core/download/request"},
-    "duration": {"control/page", "core/config/values"},
-    "parser_of": {"core/feeds/parsers/registry", "ctl/__main__"},
-    "until": {"control/page", "core/config/values"},
 }
 
 
@@ -73,11 +65,9 @@ def are_firewalls(modules: set[str]) -> bool:
 
 
 def test_a_public_name_has_one_meaning() -> None:
-    found = defined_twice()
-    in_firewalls = {name for name in FIREWALLS & found.keys() if are_firewalls(found[name])}
-    for name, where in found.items():
-        assert name in in_firewalls or where <= ALLOWED.get(name, set()), f"{name}: {where}"
+    for name, where in defined_twice().items():
+        assert where == ALLOWED.get(name) or (name in FIREWALLS and are_firewalls(where)), f"{name}: {where}"
 
 
 def test_no_exception_is_out_of_use() -> None:
-    assert defined_twice().keys() >= FIREWALLS
+    assert defined_twice().keys() == FIREWALLS | ALLOWED.keys()

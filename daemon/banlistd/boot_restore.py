@@ -1,6 +1,6 @@
 """Restores the last good state of the firewall before the network is up.
 
-Law: boot waits for nothing that is not needed (no aiohttp, no pydantic, no YAML), no configuration is read, nothing is asked of
+Boot waits for nothing that is not needed (no aiohttp, no pydantic, no YAML), no configuration is read, nothing is asked of
 the network, and the database is not written. The daemon, which starts later, does the rest.
 """
 

@@ -86,7 +86,7 @@ async def open_application(
 
     `dry_run`: touch nothing; it gets each change as lines of text, and the ledger is a copy in memory.
     """
-    allocator.settle()
+    allocator.tune_malloc()
     async with AsyncExitStack() as stack:
         if dry_run is None:
             stack.enter_context(only_instance(places.state))
@@ -106,7 +106,7 @@ async def open_application(
         marks = await ledger.marks_for(identities(config), await firewall.markers())
         known_names = KnownNames(database)
         names = Names(clock, known=await known_names.every(), keep=known_names.keep)
-        stack.push_async_callback(names.settle)
+        stack.push_async_callback(names.wait_until_idle)
         logins = LoginTable(database)
         host = ProtectedHost(
             LinuxHost(names.addresses, os.environ), SystemLogins(os.environ), logins, clock, await logins.load()
@@ -114,7 +114,7 @@ async def open_application(
         policy = policy_of(config, marks, clock.now())
         boot_snapshots = BootSnapshotTable(database, config.backend, config.owner)
         enforcer = Enforcer(firewall, ledger, policy, host, announcer, boot_snapshots)
-        stack.push_async_callback(enforcer.settle)
+        stack.push_async_callback(enforcer.wait_until_idle)
         banning = ManualBanService(ManualBanTable(database), enforcer, host, announcer, clock)
         enricher = Enricher(
             config.geo, lambda geo: _geo_resolvers(geo, places), GeoCacheTable(database), ledger, announcer, clock
@@ -146,7 +146,7 @@ async def open_application(
 
 
 async def tear_down(places: Paths) -> Sequence[str]:
-    """Remove everything of ours from every backend that may have some; returns their names. The state stays.
+    """Remove all rules and bans of banlistd from every backend that may have some; returns their names. The state stays.
 
     Raises AlreadyRunningError while a daemon runs, and FirewallError once every backend has been tried. A configuration that is
     wrong is no obstacle.

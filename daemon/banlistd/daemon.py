@@ -64,7 +64,7 @@ class Intervals:
 
 
 class Service:
-    """One configuration in force, and the tasks that serve it. `load`: reads the configuration anew; raises ConfigError."""
+    """One configuration in force, and the tasks that serve it. `load`: reads the configuration again; raises ConfigError."""
 
     def __init__(
         self, config: Config, load: Callable[[], Config], services: Services, outside: Outside, intervals: Intervals
@@ -137,8 +137,8 @@ class Service:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
-            await manual_bans.settle()
-            await self._enforcer.settle()
+            await manual_bans.wait_until_idle()
+            await self._enforcer.wait_until_idle()
             self._announce(EventName.SERVICE_STOPPED, "stopped; the bans stay in place")
 
     async def refresh(self, source_ids: Sequence[SourceId] = ()) -> Sequence[Outcome]:

@@ -28,7 +28,7 @@ class ConfigError(BanlistdError):
 
 
 class FetchError(BanlistdError):
-    """A list could not be had. `retry_after`: seconds that the server asked us to wait, or None."""
+    """A list could not be fetched. `retry_after`: seconds that the server asked us to wait, or None."""
 
     exit_code = 69  # EX_UNAVAILABLE
 
@@ -58,13 +58,13 @@ class ChangedContentError(RefusedError):
 
 
 class FirewallError(BanlistdError):
-    """The firewall did not take a change; what it held before still stands."""
+    """The firewall did not accept a change; its state is the one before."""
 
     exit_code = 71  # EX_OSERR
 
 
 class StaleGenerationError(FirewallError):
-    """Somebody else changed the ruleset between our look and our write: look again, then write."""
+    """Another program changed the ruleset between our read and our write: read it again, then write."""
 
 
 class LedgerError(BanlistdError):
@@ -84,7 +84,7 @@ class ControlSocketError(BanlistdError):
 
 
 class GeoError(BanlistdError):
-    """Where addresses belong could not be found out: a database that cannot be read, a service that does not answer."""
+    """The origin of addresses cannot be looked up: a database cannot be read, or a service does not answer."""
 
     exit_code = 69  # EX_UNAVAILABLE
 

@@ -14,7 +14,7 @@ _ADDRESS = "{address}"
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """How a list in a format is written. `entry`: one entry; `{address}` in it stands for an address or a network."""
+    """How a list in a format is written. `entry`: one entry; `{address}` in it is replaced by an address or a network."""
 
     entry: str
     before: str = ""

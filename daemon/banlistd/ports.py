@@ -99,7 +99,7 @@ class Firewall(Protocol):
     """
 
     async def markers(self) -> tuple[Marker, ...]:
-        """The applied-state markers, in the order of marks; empty if the firewall contains nothing of ours.
+        """The applied-state markers, in the order of marks; empty if it contains nothing of banlistd's.
 
         The cost does not depend on the number of bans. Raises FirewallError, as every call here.
         """
@@ -132,7 +132,7 @@ class Firewall(Protocol):
         """Packets and octets of each source; empty without the capability `counters`."""
 
     async def teardown(self) -> None:
-        """Remove everything of ours and nothing else. No error if there is nothing."""
+        """Remove everything that banlistd has made and nothing else. No error if there is nothing."""
 
     async def close(self) -> None:
         """Close sockets; bans stay in place."""
@@ -225,7 +225,7 @@ class Quarantine(Protocol):
 
 
 class ManualBans(Protocol):
-    """Bans by hand, a row each. Each call is one transaction. Raises LedgerError where the database cannot be used."""
+    """Manual bans, a row each. Each call is one transaction. Raises LedgerError where the database cannot be used."""
 
     async def load(self) -> tuple[bool, Sequence[ManualBan]]:
         """Whether the table counts, and its rows, also those that have run out. It does not count in a database that is new,
@@ -247,7 +247,7 @@ class BootSnapshots(Protocol):
 
 
 class Backends(Protocol):
-    """By name, the backends that may hold bans of ours. Each call is one transaction. Raises LedgerError."""
+    """The backends that may have bans of banlistd, by name. Each call is one transaction. Raises LedgerError."""
 
     async def every(self) -> Sequence[str]:
         """All of them, sorted."""
@@ -256,7 +256,7 @@ class Backends(Protocol):
         """One more, from now on; where it is known, nothing is written."""
 
     async def leave(self, name: str) -> None:
-        """It holds nothing of ours any more."""
+        """The backend has no bans of banlistd any more."""
 
 
 class Storage(Protocol):

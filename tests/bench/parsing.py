@@ -39,7 +39,7 @@ def _addresses(file: Path) -> AddressSet:
 
 def main(arguments: Sequence[str]) -> None:
     files = [Path(argument) for argument in arguments]
-    allocator.settle()  # as the daemon does when it starts
+    allocator.tune_malloc()  # as the daemon does when it starts
     began = time.perf_counter()
     merged = read_and_merge(files)
     seconds = time.perf_counter() - began

@@ -1,6 +1,6 @@
 import pytest
 
-from banlistd.control.page import Column, Table, counted, duration, interval, number, since, until
+from banlistd.control.page import Column, Table, counted, due_in, interval, number, short_duration, since
 from banlistd.core.printing import printable
 from banlistd.ctl.output import aligned
 
@@ -26,7 +26,7 @@ def test_foreign_text_cannot_steer_a_terminal(foreign: object, shown: str) -> No
     [(-5, "0 s"), (0, "0 s"), (59.9, "59 s"), (60, "1 min"), (3599, "59 min"), (3 * 3600, "3 h"), (90_000, "1 d")],
 )
 def test_a_duration_shows_its_largest_unit(seconds: float, shown: str) -> None:
-    assert duration(seconds) == shown
+    assert short_duration(seconds) == shown
 
 
 @pytest.mark.parametrize(("seconds", "shown"), [(0, "0s"), (90, "1min30s"), (43_200, "12h"), (86_400, "1d"), (5400, "1h30min")])
@@ -39,7 +39,7 @@ def test_an_interval_reads_as_a_configuration_has_it(seconds: float, shown: str)
     [(None, "never", ""), (1000.0, "now", "now"), (700.0, "5 min ago", "now"), (8300.0, "now", "in 2 h")],
 )
 def test_time_is_relative_to_now(epoch: float | None, past: str, future: str) -> None:
-    assert (since(epoch, 1000.0), until(epoch, 1000.0)) == (past, future)
+    assert (since(epoch, 1000.0), due_in(epoch, 1000.0)) == (past, future)
 
 
 def test_numbers_are_grouped_and_nouns_agree() -> None:

@@ -13,11 +13,11 @@ from banlistd.core.config.model import Config
 from banlistd.core.manual_bans import (
     OPERATOR,
     BanOrder,
-    Spared,
+    Exemption,
     UnbanOrder,
     addresses_of,
+    exemptions_of,
     found_in,
-    free_of,
     read_ban,
     read_unban,
     too_wide,
@@ -115,21 +115,21 @@ def test_what_is_allowed_protected_or_reserved_cannot_be_banned_and_it_is_said_w
         ("10.1.2.3", "private (RFC 1918)"),
         ("fe80::1", "link-local (RFC 4291)"),
     ):
-        is_free, spared = free_of(order(address), policy("192.0.2.9"), [GATEWAY])
-        assert is_free
-        assert [item.reason for item in spared] == [reason]
+        is_exempt, exemptions = exemptions_of(order(address), policy("192.0.2.9"), [GATEWAY])
+        assert is_exempt
+        assert [item.reason for item in exemptions] == [reason]
 
 
 def test_of_a_network_only_what_may_be_banned_is_and_the_rest_is_named() -> None:
-    is_free, spared = free_of(order("198.51.100.0/24"), policy("198.51.100.9"), [GATEWAY])
-    assert not is_free
-    assert spared == (Spared("198.51.100.9", "allowed"), Spared("198.51.100.1", "gateway"))
-    assert free_of(order("203.0.113.7"), policy("192.0.2.9"), [GATEWAY]) == (False, ())
+    is_exempt, exemptions = exemptions_of(order("198.51.100.0/24"), policy("198.51.100.9"), [GATEWAY])
+    assert not is_exempt
+    assert exemptions == (Exemption("198.51.100.9", "allowed"), Exemption("198.51.100.1", "gateway"))
+    assert exemptions_of(order("203.0.113.7"), policy("192.0.2.9"), [GATEWAY]) == (False, ())
 
 
 def test_a_gateway_is_free_in_every_form_in_which_it_may_be_written() -> None:
-    assert free_of(order("2002:c633:6401::/48"), policy(), [GATEWAY])[0]
-    assert free_of(order("64:ff9b::c633:6401"), policy(), [GATEWAY])[0]
+    assert exemptions_of(order("2002:c633:6401::/48"), policy(), [GATEWAY])[0]
+    assert exemptions_of(order("64:ff9b::c633:6401"), policy(), [GATEWAY])[0]
 
 
 def test_bans_that_overlap_are_one_content() -> None:

@@ -259,7 +259,7 @@ def test_a_submitter_that_is_cancelled_does_not_stop_the_transaction(tmp_path: P
         with pytest.raises(asyncio.CancelledError):
             await submitted
         world.firewall.gate.set()
-        await world.enforcer.settle()
+        await world.enforcer.wait_until_idle()
         assert world.banned() == {"192.0.2.1", "192.0.2.2"}
         assert (await world.enforcer.reconcile()).is_empty
 

@@ -45,7 +45,7 @@ def test_ban_is_in_force_when_the_order_returns_and_costs_one_element(tmp_path: 
         done = await world.manual_bans.carry_out(ban("203.0.113.7", origin="fail2ban/sshd", comment="5 failures"))
         assert world.banned() == {"192.0.2.1", "203.0.113.7"}
         assert world.firewall.transactions == before + 1
-        assert (done.is_new, done.bans[0].origin, done.spared) == (True, "fail2ban/sshd", ())
+        assert (done.is_new, done.bans[0].origin, done.exemptions) == (True, "fail2ban/sshd", ())
         event = world.announcer.events[-1]
         assert (event.name, event.fields["ADDRESS"], event.fields["ORIGIN"], event.fields["REASON"]) == (
             EventName.MANUAL_BAN_ADDED,
@@ -241,7 +241,7 @@ def carry_out(environment: Environment, *orders: BanOrder | UnbanOrder, turns: i
 def test_of_a_network_around_the_gateway_everything_else_is_banned(tmp_path: Path) -> None:
     environment = environment_on(tmp_path)
     (done,) = carry_out(environment, ban("203.0.113.0/24"))
-    assert [(item.address, item.reason) for item in done.spared] == [("203.0.113.1", "gateway")]
+    assert [(item.address, item.reason) for item in done.exemptions] == [("203.0.113.1", "gateway")]
     assert len(environment.banned()) == 2
     with pytest.raises(RefusedError, match=r"203\.0\.113\.1 is never banned: gateway"):
         carry_out(environment, ban("203.0.113.1"))

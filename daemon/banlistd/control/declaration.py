@@ -16,18 +16,18 @@ from banlistd.errors import BanlistdError
 
 if TYPE_CHECKING:
     from banlistd.control.parts import Parts
-    from banlistd.control.request import Request
+    from banlistd.control.request import ControlRequest
 else:
     # Only the daemon imports these. A name instead of a string: see above.
-    Parts = Request = Any
+    Parts = ControlRequest = Any
 
-Order = TypeVar("Order")
-Answer = TypeVar("Answer")
+_Order = TypeVar("_Order")
+_Answer = TypeVar("_Answer")
 
 NOT_FOUND = 1  # as grep: asked and answered, but not found
 UNAVAILABLE = 69  # EX_UNAVAILABLE
 
-MOST_ROWS = 1000
+MAX_ROWS = 1000
 DEFAULT_ROWS = 20
 
 
@@ -83,7 +83,7 @@ class Argument(NamedTuple):
         return {name: value for name, value in given.items() if value is not None}
 
 
-class Look(NamedTuple):
+class PageContext(NamedTuple):
     """What a page needs besides the answer: the time (seconds since the epoch), and a way to ask another command.
 
     `ask` takes a Command without arguments and returns its answer.
@@ -93,7 +93,7 @@ class Look(NamedTuple):
     ask: Callable[[Any], Any]
 
 
-class Command(NamedTuple, Generic[Order, Answer]):
+class Command(NamedTuple, Generic[_Order, _Answer]):
     """A command that asks the daemon: `METHOD /v1/NAME`.
 
     The daemon reads the request (`read` raises UsageError) and answers it; the return annotation of `answer` is the shape of
@@ -105,15 +105,15 @@ class Command(NamedTuple, Generic[Order, Answer]):
     name: str
     help: str
     method: str
-    example: Answer
-    read: Callable[[Request], Order]
-    answer: Callable[[Parts, Order], Awaitable[Answer]]
-    page: Callable[[Answer, Look], Page]
+    example: _Answer
+    read: Callable[[ControlRequest], _Order]
+    answer: Callable[[Parts, _Order], Awaitable[_Answer]]
+    page: Callable[[_Answer, PageContext], Page]
     arguments: tuple[Argument, ...] = ()
     details: str = ""
     exits: Mapping[int, str] = {}
     errors: tuple[type[BanlistdError], ...] = ()
-    judge: Callable[[Answer], int] = lambda _: 0
+    judge: Callable[[_Answer], int] = lambda _: 0
     timeout: float = 15.0
 
     @property
@@ -142,16 +142,16 @@ class LocalCommand(NamedTuple):
     exits: Mapping[int, str] = {}
 
 
-def no_fields(_: Request) -> tuple[()]:
+def no_fields(_: ControlRequest) -> tuple[()]:
     """`read` of a command without arguments."""
     return ()
 
 
 def _limit(text: str) -> int:
-    if not (text.isascii() and text.isdecimal()) or not 1 <= int(text[:9]) <= MOST_ROWS:
-        raise argparse.ArgumentTypeError(f"expected a number from 1 to {MOST_ROWS}")
+    if not (text.isascii() and text.isdecimal()) or not 1 <= int(text[:9]) <= MAX_ROWS:
+        raise argparse.ArgumentTypeError(f"expected a number from 1 to {MAX_ROWS}")
     return int(text)
 
 
-LIMIT = Argument("--limit", "N", f"1 to {MOST_ROWS}, default {DEFAULT_ROWS}", kind=_limit, default=DEFAULT_ROWS)
+LIMIT = Argument("--limit", "N", f"1 to {MAX_ROWS}, default {DEFAULT_ROWS}", kind=_limit, default=DEFAULT_ROWS)
 ONE_SOURCE = Argument("id", "ID", "this source only", field="source", nargs="?", completes=Completes.SOURCES)

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from banlistd.core.addresses.sets import Addresses, AddressSet, from_numbers, to_number, to_text
 from banlistd.core.addresses.text import range_text
 from banlistd.core.ruleset.protection import forms
-from banlistd.core.ruleset.state import FirewallState, Kind, MapId, lanes_of
+from banlistd.core.ruleset.state import FirewallState, Kind, MapId, hooks_of
 from banlistd.errors import UsageError
 from banlistd.model import Family, Protected, SourceId, SourceSlot
 from banlistd.ports import Ledger
@@ -46,7 +46,7 @@ def owned_by_mark(state: FirewallState | None) -> Mapping[int, int]:
         return {}
     counts: dict[int, int] = {}
     for owner in state.sources:
-        mine = (entries for map_id, entries in state.map_entries.items() if map_id.hook is lanes_of(owner)[0])
+        mine = (entries for map_id, entries in state.map_entries.items() if map_id.hook is hooks_of(owner)[0])
         counts[owner.mark] = sum(int((entries.mark == owner.mark).sum()) for entries in mine)
     return counts
 

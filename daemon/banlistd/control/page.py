@@ -40,7 +40,7 @@ def moment(epoch: float) -> str:
     return time.strftime("%Y-%m-%d %H:%M", time.localtime(epoch))
 
 
-def duration(seconds: float) -> str:
+def short_duration(seconds: float) -> str:
     """The largest unit that fits, cut: 3 h, 5 min, 12 s."""
     whole = max(0, int(seconds))
     size, unit = next(((size, unit) for size, unit in _UNITS if whole >= size), _UNITS[-1])
@@ -61,11 +61,11 @@ def since(epoch: float | None, now: float) -> str:
     """How long ago: 5 min ago; `never` for None."""
     if epoch is None:
         return "never"
-    return "now" if now - epoch < _MOMENT else f"{duration(now - epoch)} ago"
+    return "now" if now - epoch < _MOMENT else f"{short_duration(now - epoch)} ago"
 
 
-def until(epoch: float | None, now: float) -> str:
+def due_in(epoch: float | None, now: float) -> str:
     """How soon: in 3 h; `now` for what is due; nothing for None."""
     if epoch is None:
         return ""
-    return "now" if epoch - now < _MOMENT else f"in {duration(epoch - now)}"
+    return "now" if epoch - now < _MOMENT else f"in {short_duration(epoch - now)}"

@@ -15,8 +15,8 @@ from banlistd.services.enforcer import Enforcer
 from banlistd.services.geo_enricher import Enricher
 from banlistd.services.manual_bans import ManualBanService
 
-Order = TypeVar("Order")
-Answer = TypeVar("Answer")
+_Order = TypeVar("_Order")
+_Answer = TypeVar("_Answer")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +35,7 @@ class Parts:
     started_at: float
     seen: SeenContents
 
-    def answer(self, command: Command[Order, Answer], order: Order) -> Awaitable[Answer]:
+    def answer(self, command: Command[_Order, _Answer], order: _Order) -> Awaitable[_Answer]:
         return command.answer(self, order)
 
     def source(self, source_id: str) -> Source:

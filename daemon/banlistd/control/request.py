@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from banlistd.control.declaration import DEFAULT_ROWS, MOST_ROWS, Command
+from banlistd.control.declaration import DEFAULT_ROWS, MAX_ROWS, Command
 from banlistd.errors import NoSuchSourceError, UsageError
 from banlistd.model import SourceId
 
@@ -15,7 +15,7 @@ _SUBJECT = 60  # characters of a log line
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
+class ControlRequest:
     """The fields of a query (GET) or of a JSON body (POST), and those with a meaning of their own, read.
 
     `uid`: the user who asks.
@@ -39,7 +39,7 @@ class Request:
         return (*self.source_ids, *(ascii(text)[1:-1][:_SUBJECT] for text in texts if isinstance(text, str)))
 
 
-def read_request(command: Command[Any, Any], query: Mapping[str, str], body: bytes, uid: int) -> Request:
+def read_request(command: Command[Any, Any], query: Mapping[str, str], body: bytes, uid: int) -> ControlRequest:
     """Check what came against what the command takes. Raises UsageError or NoSuchSourceError."""
     document = _object(body) if command.method == "POST" else {}
     if command.method == "GET" and body:
@@ -51,7 +51,8 @@ def read_request(command: Command[Any, Any], query: Mapping[str, str], body: byt
         raise UsageError(f"{command.path} takes no {unknown[0]!a}", f"it takes: {', '.join(sorted(known)) or 'nothing'}")
     if "source" in query:
         _refuse_impossible_ids([query["source"]])
-    return Request(taken, query.get("source"), _source_ids(document.get("sources", [])), _limit(query.get("limit")), uid)
+    source_ids, limit = _source_ids(document.get("sources", [])), _limit(query.get("limit"))
+    return ControlRequest(taken, query.get("source"), source_ids, limit, uid)
 
 
 def _object(body: bytes) -> Mapping[str, object]:
@@ -83,6 +84,6 @@ def _refuse_impossible_ids(names: Sequence[str]) -> None:
 def _limit(text: str | None) -> int:
     if text is None:
         return DEFAULT_ROWS
-    if not re.fullmatch(r"[0-9]{1,4}", text) or not 1 <= int(text) <= MOST_ROWS:
-        raise UsageError(f"a limit of {text[:60]!a} is not possible", f"a number from 1 to {MOST_ROWS}")
+    if not re.fullmatch(r"[0-9]{1,4}", text) or not 1 <= int(text) <= MAX_ROWS:
+        raise UsageError(f"a limit of {text[:60]!a} is not possible", f"a number from 1 to {MAX_ROWS}")
     return int(text)

@@ -1,6 +1,6 @@
 """Secrets in URLs and headers: where they are put in, and how they are kept out of every message.
 
-`${credential:NAME}` stands for the content of the file NAME in systemd's credentials directory.
+`${credential:NAME}` is replaced by the content of the file NAME in systemd's credentials directory.
 """
 
 import re

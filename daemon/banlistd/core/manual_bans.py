@@ -73,7 +73,7 @@ class UnbanOrder:
 
 
 @dataclass(frozen=True, slots=True)
-class Spared:
+class Exemption:
     """What of a ban is not banned after all, and why, for a person."""
 
     address: str
@@ -81,7 +81,7 @@ class Spared:
 
 
 def read_ban(fields: Mapping[str, object]) -> BanOrder:
-    """An order of its words: `address`, and maybe `for`, `origin`, `comment`. Raises UsageError."""
+    """An order from its fields: `address`, and optionally `for`, `origin`, `comment`. Raises UsageError."""
     seconds = _read("for", _duration, fields) if "for" in fields else None
     origin = _read("origin", _origin, fields) if "origin" in fields else OPERATOR
     comment = _read("comment", note, fields) if "comment" in fields else ""
@@ -89,7 +89,7 @@ def read_ban(fields: Mapping[str, object]) -> BanOrder:
 
 
 def read_unban(fields: Mapping[str, object]) -> UnbanOrder:
-    """An order of its words: `address`, `origin`, or both. Raises UsageError."""
+    """An order from its fields: `address`, `origin`, or both. Raises UsageError."""
     origin = _read("origin", _origin, fields) if "origin" in fields else None
     return UnbanOrder(_span(fields) if origin is None or "address" in fields else None, origin)
 
@@ -109,7 +109,9 @@ def too_wide(order: BanOrder) -> bool:
     return order.last - order.first + 1 > 1 << (width - WIDEST[order.family])
 
 
-def free_of(ban: BanOrder | ManualBan, policy: Policy, protected: Sequence[Protected]) -> tuple[bool, tuple[Spared, ...]]:
+def exemptions_of(
+    ban: BanOrder | ManualBan, policy: Policy, protected: Sequence[Protected]
+) -> tuple[bool, tuple[Exemption, ...]]:
     """Whether nothing at all of a ban can be in force, and what of it is not, with the reasons.
 
     A manual ban overrides learned protection.
@@ -165,17 +167,17 @@ def _forms(item: Protected, family: Family) -> Iterator[Span]:
     return (form for form in forms(item.span) if form[0] is family)
 
 
-def _reasons(span: Ranges, policy: Policy, protected: Sequence[Protected]) -> Iterator[Spared]:
+def _reasons(span: Ranges, policy: Policy, protected: Sequence[Protected]) -> Iterator[Exemption]:
     """What of a range may not be banned: allowed, protected, reserved."""
     allowed = intersection(span, policy.allowed[span.family])
     for first, last in zip(allowed.first, allowed.last, strict=True):
-        yield Spared(range_text(span.family, first, last), "allowed")
+        yield Exemption(range_text(span.family, first, last), "allowed")
     low, high = to_number(span.first[0]), to_number(span.last[0])
     for item in protected:
         if any(first <= high and low <= last for _, first, last in _forms(item, span.family)):
-            yield Spared(span_text(item.span), item.reason)
+            yield Exemption(span_text(item.span), item.reason)
     for text, reason in RESERVED.items():
         network = ipaddress.ip_network(text)
         version = 4 if span.family is Family.IPV4 else 6
         if network.version == version and int(network[0]) <= high and low <= int(network[-1]):
-            yield Spared(text, reason)
+            yield Exemption(text, reason)

@@ -23,7 +23,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     output.set_up()
     given = sys.argv[1:] if argv is None else argv
     try:
-        code = _run(parser_of(given).parse_args(given))
+        code = _run(argument_parser(given).parse_args(given))
         print(end="", flush=True)
     except KeyboardInterrupt:
         print("interrupted; the daemon finishes what it has begun", file=sys.stderr)
@@ -70,7 +70,7 @@ class _Version(argparse.Action):
         parser.exit()
 
 
-def parser_of(argv: Sequence[str]) -> argparse.ArgumentParser:
+def argument_parser(argv: Sequence[str]) -> argparse.ArgumentParser:
     """The parser of every command, or, to save time, of the only one that `argv` can mean: the first word is its name."""
     epilog = "\n".join(("exit codes:", *(f"  {code:<4} {text}" for code, text in exits().items())))
     parser = _Parser(

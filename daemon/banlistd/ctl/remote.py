@@ -7,7 +7,7 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from banlistd.control.declaration import Command, Look
+from banlistd.control.declaration import Command, PageContext
 from banlistd.control.page import Page
 from banlistd.ctl import output
 from banlistd.ctl.client import AnswerError, DaemonError, Question, ask
@@ -36,8 +36,8 @@ def _asked(command: Command[Any, Any], arguments: argparse.Namespace) -> tuple[i
         code = command.judge(document)
         if arguments.json:
             return code, [json.dumps(document)]
-        look = Look(time.time(), lambda other: ask(socket_path, question_of(other, {})))
-        return code, command.page(document, look)
+        context = PageContext(time.time(), lambda other: ask(socket_path, question_of(other, {})))
+        return code, command.page(document, context)
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as exc:
         raise AnswerError(
             "the daemon's answer does not have the shape that this tool knows",

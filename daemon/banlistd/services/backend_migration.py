@@ -37,7 +37,7 @@ class BackendMigration:
         try:
             await firewall.teardown()
         except FirewallError as error:
-            self._tell(EventName.SERVICE_FAULT, f"what the backend {name} held is still there: {error}", REASON=str(error))
+            self._tell(EventName.SERVICE_FAULT, f"the bans of the backend {name} are still there: {error}", REASON=str(error))
             return False
         finally:
             await firewall.close()

@@ -1,10 +1,11 @@
 """The state that a policy and the contents of its sources ask for, and the steps to it from the plan before. Pure."""
 
 from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
 from banlistd.core.feeds.content import Content
-from banlistd.core.ruleset.incremental_plan import Basis, Moves, planned
+from banlistd.core.ruleset.incremental_plan import Basis, Moves, plan_changes
 from banlistd.core.ruleset.policy import Policy
 from banlistd.core.ruleset.protection import ProtectionExclusions, union_by_family
 from banlistd.core.ruleset.state import FirewallState
@@ -23,8 +24,8 @@ class DesiredState:
 def desired_state(before: FirewallState | None, was: Basis | None, basis: Basis, markers: Sequence[Marker]) -> DesiredState:
     """`before`, `was`: the last state and its basis, if it is known. Costs up to seconds: for a worker thread."""
     if before is None or was is None:
-        return DesiredState(basis.plan(markers), basis)
-    state, moves = planned(before, was, basis, markers)
+        return DesiredState(basis.plan_whole(markers), basis)
+    state, moves = plan_changes(before, was, basis, markers)
     return DesiredState(state, basis, moves)
 
 
@@ -41,3 +42,15 @@ def basis_of(
     addresses = {source_id: content.addresses for source_id, content in contents.items()}
     never_banned = policy.never_banned if exclusions.is_empty else union_by_family(policy.never_banned, exclusions.ranges)
     return Basis(policy.sources, addresses, policy.allowed, never_banned), markers
+
+
+def contents_to_plan(
+    policy: Policy, contents: Mapping[SourceId, Content], external: AbstractSet[SourceId]
+) -> dict[SourceId, Content]:
+    """The contents of enabled sources. An empty one of an `external` source, which the ledger does not store, is left out."""
+    enabled = {owner.source_id for owner in policy.sources}
+    return {
+        source_id: content
+        for source_id, content in contents.items()
+        if source_id in enabled and (source_id not in external or len(content.addresses))
+    }

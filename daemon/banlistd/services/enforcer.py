@@ -35,7 +35,7 @@ from banlistd.model import (
 from banlistd.ports import Announcer, BootSnapshots, Firewall, Host, Ledger
 from banlistd.services.coalescer import Coalescer, Take
 from banlistd.services.content_store import ContentStore
-from banlistd.services.desired_state import DesiredState, basis_of, desired_state
+from banlistd.services.desired_state import DesiredState, basis_of, contents_to_plan, desired_state
 
 _LOG = logging.getLogger(__name__)
 
@@ -179,7 +179,7 @@ class Enforcer:
             return False
         return await self._store.resync(content, self.policy_hash, now)
 
-    async def settle(self) -> None:
+    async def wait_until_idle(self) -> None:
         """Wait until no transaction is under way."""
         async with self._lock:
             pass
@@ -205,30 +205,26 @@ class Enforcer:
             return await self._enforce(news, policy, protected)
 
     async def _enforce(self, news: Mapping[SourceId, Content], policy: Policy, protected: Sequence[Protected]) -> Change:
-        enabled = {owner.source_id for owner in policy.sources}
-        contents = {
-            source_id: content
-            for source_id, content in (self._contents | dict(news)).items()
-            if source_id in enabled and (source_id not in self._store.external or len(content.addresses))
-        }
+        contents = contents_to_plan(policy, self._contents | dict(news), self._store.external)
         same = self._state is not None and not news and policy.hash == self.policy.hash
         exclusions = (
             self._exclusions if same and protected == self.protected else await self._carve(policy, contents, protected)
         )
         same = same and exclusions.policy_hash(policy.hash) == self.policy_hash
-        plan = (
-            DesiredState(self._state, self._basis) if same and self._state else await self._plan(policy, contents, exclusions)
-        )
+        if same and self._state:
+            desired = DesiredState(self._state, self._basis)
+        else:
+            desired = await self._desired_state(policy, contents, exclusions)
         markers = await self._firewall.markers()
         known = self._state is not None and set(self._state.markers) == set(markers)
-        present = self._state if known else await self._present(markers, plan.state, protected)
+        present = self._state if known else await self._present(markers, desired.state, protected)
         verdict = await self._firewall.verify(present) if present is not None else Verification()
-        change = await asyncio.to_thread(difference, present, plan.state, verdict, plan.moves if known else None)
+        change = await asyncio.to_thread(difference, present, desired.state, verdict, desired.moves if known else None)
         if not change.is_empty:
             self._state = None  # if the outcome is not known, ask the firewall next time
             elements = await self._firewall.apply(change)
             _LOG.debug("applied a change: +%d -%d bans, %d elements written", change.added, change.removed, elements)
-        self._state, self._basis, self._contents, self.policy = plan.state, plan.basis, contents, policy
+        self._state, self._basis, self._contents, self.policy = desired.state, desired.basis, contents, policy
         self._announce_carved(exclusions.hits)
         self.protected, self._exclusions = protected, exclusions
         with suppress(LedgerError):
@@ -242,7 +238,7 @@ class Enforcer:
         addresses = {content.source_id: content.addresses for content in in_order}
         return await asyncio.to_thread(carve, protected, addresses, policy.never_banned)
 
-    async def _plan(
+    async def _desired_state(
         self, policy: Policy, contents: Mapping[SourceId, Content], exclusions: ProtectionExclusions
     ) -> DesiredState:
         """The desired state; planned anew only where it differs from the present plan."""
@@ -281,7 +277,7 @@ class Enforcer:
         if not all(is_held(marker, marker.content_hash, policy_hash) for marker in markers):
             return None
         basis, present = basis_of(self.policy, contents, exclusions)
-        return await asyncio.to_thread(basis.plan, present)
+        return await asyncio.to_thread(basis.plan_whole, present)
 
     async def _adopted(self, markers: Mapping[SourceId, Marker]) -> Mapping[SourceId, Content]:
         """Contents read from the firewall, of sources whose snapshots are lost: their bans stay."""

@@ -94,7 +94,7 @@ class Enricher:
         self._geo, self._resolvers = geo, open_resolvers(geo)
 
     def configure(self, geo: Geo) -> None:
-        """Use this configuration from now on. Faults are announced anew."""
+        """Use this configuration from now on. Faults are announced again."""
         self._announced.clear()
         # A service that has been asked lately remembers so: it may not be asked again at once.
         if geo != self._geo:
@@ -236,7 +236,7 @@ class Enricher:
             milliseconds = round((self._clock.monotonic() - began) * 1000)
             self._tell(
                 EventName.GEO_WARMED,
-                f"{source_id}: {known} networks looked up, and {unknown} that nobody knows",
+                f"{source_id}: {known} networks looked up, and {unknown} unknown to every resolver",
                 SOURCE_ID=source_id,
                 NETWORKS=known,
                 UNKNOWN=unknown,

@@ -10,7 +10,7 @@ from typing import Protocol
 from banlistd.core.addresses.sets import AddressSet
 from banlistd.core.config.model import Source
 from banlistd.core.feeds.content import Content, Pending, content_of, stored_form
-from banlistd.core.feeds.evaluate import Reading, evaluate, recipe_of
+from banlistd.core.feeds.evaluate import Reading, evaluate, fetch_key_of
 from banlistd.core.feeds.guards import share_in_words
 from banlistd.core.feeds.parsed_list import Download
 from banlistd.core.feeds.quarantine import Quarantined, approved, has_settled, held_back
@@ -48,7 +48,7 @@ class ListEnforcer(Protocol):
         """What the markers of the present plan carry."""
 
     def holds(self, source_id: SourceId, content_hash: ContentHash) -> bool:
-        """Whether this content is at hand, so that it can be put back without a download."""
+        """Whether this content is stored, so that it can be put back without a download."""
 
     def content(self, source_id: SourceId) -> Content | None:
         """What a source holds in the firewall."""
@@ -137,7 +137,7 @@ class Importer:
         outcome = await self._take(source, found, newest, began)
         # The list is applied and recorded; a quarantine that cannot be cleared now is cleared by the next poll.
         with suppress(LedgerError):
-            has_end_count = found.reading.trailer if found.reading else None
+            has_end_count = found.reading.has_end_count if found.reading else None
             await self._quarantine.confirm(source.id, self._clock.now(), has_end_count=has_end_count)
         is_unsaved = outcome.kind is OutcomeKind.SKIPPED and found.validators != poll.validators
         return outcome, (found.validators, found.content_hash) if is_unsaved else None
@@ -159,7 +159,7 @@ class Importer:
 
     async def _poll(self, source: Source, poll: Poll, newest: ImportRun | None) -> _Found:
         """Ask for the list; parse and guard it unless its bytes are those of the newest applied content."""
-        fetch_key = recipe_of(source)
+        fetch_key = fetch_key_of(source)
         known = poll.content_hash
         # The validators of content that was not applied must not keep that content away.
         applied = newest is not None and newest.state is RunState.COMPLETED and newest.content_hash == known
@@ -176,7 +176,7 @@ class Importer:
             return _Found(known, validators)
         before, health = await self._last_good(source.id), await self._quarantine.health(source.id)
         had_end_count = health is not None and health.has_end_count
-        reading = await asyncio.to_thread(evaluate, source, fetched.parsed, before, had_trailer=had_end_count)
+        reading = await asyncio.to_thread(evaluate, source, fetched.parsed, before, had_end_count=had_end_count)
         extent = await asyncio.to_thread(share_in_words, reading.addresses) if source.block else ""
         return _Found(reading.content_hash, validators, reading, before, extent=extent)
 
@@ -258,7 +258,7 @@ class Importer:
             validators=found.validators,
         )
         name = EventName.IMPORT_COMPLETED if first else EventName.IMPORT_LOST_RACE
-        words = f"{run.entries} entries, +{added} -{removed}" if first else "another importer was first; its run stands"
+        words = f"{run.entries} entries, +{added} -{removed}" if first else "another importer was first; its run counts"
         words += f"; {found.in_spite}" if found.in_spite else ""
         words += f"; {found.extent}" if found.extent else ""
         self._tell(

@@ -1,4 +1,4 @@
-"""Bans by hand: a row each, which is written first, and then a part of what the source `manual` holds in the firewall.
+"""Manual bans: a row each, which is written first, and then a part of the content of the source `manual` in the firewall.
 
 The table is the snapshot: its rows in force are the desired content of the firewall. Orders that arrive while a transaction is
 under way go together into the next one, as imports do.
@@ -14,7 +14,7 @@ from typing import Protocol
 from banlistd.core.addresses.canonical import hash_of
 from banlistd.core.addresses.sets import AddressSet
 from banlistd.core.addresses.text import span_text
-from banlistd.core.manual_bans import BanOrder, Spared, UnbanOrder, addresses_of, found_in, free_of, too_wide
+from banlistd.core.manual_bans import BanOrder, Exemption, UnbanOrder, addresses_of, exemptions_of, found_in, too_wide
 from banlistd.core.ruleset.diff import Change
 from banlistd.core.ruleset.policy import Policy
 from banlistd.errors import FirewallError, RefusedError
@@ -56,17 +56,17 @@ Order = BanOrder | UnbanOrder
 class Done:
     """What became of an order: the bans that it made or lifted, or why it was refused.
 
-    `is_new`: that origin had not banned it before. `spared`: parts of the ban that are not in force, and why.
+    `is_new`: that origin had not banned it before. `exemptions`: parts of the ban that are not in force, and why.
     """
 
     bans: tuple[ManualBan, ...] = ()
     is_new: bool = False
-    spared: tuple[Spared, ...] = ()
+    exemptions: tuple[Exemption, ...] = ()
     refusal: str = ""
 
 
 class ManualBanService:
-    """The bans by hand, in mind as in the table. `look_every`, `retry_every`: seconds."""
+    """The manual bans, in memory as in the table. `look_every`, `retry_every`: seconds."""
 
     def __init__(
         self,
@@ -95,7 +95,7 @@ class ManualBanService:
 
     @property
     def bans(self) -> Sequence[ManualBan]:
-        """What is banned by hand at this moment, in the order in which it came."""
+        """The manual bans at this moment, in the order in which they came."""
         now = self._clock.now()
         return [ban for ban in self._bans.values() if ban.in_force(now)]
 
@@ -132,7 +132,7 @@ class ManualBanService:
                 await self._coalescer.submit()
 
     async def resync_ledger(self) -> None:
-        """Let a table that has begun anew, or is an older one, know again what is banned."""
+        """Write the bans again into a table that is new or older."""
         async with self._lock:
             begun, rows = await self._table.load()
             kept = {row.key: row for row in rows}
@@ -143,7 +143,7 @@ class ManualBanService:
             else:
                 await self._table.begin(list(self._bans.values()), self._clock.now())
 
-    async def settle(self) -> None:
+    async def wait_until_idle(self) -> None:
         """Wait until no order is being carried out."""
         async with self._lock:
             pass
@@ -219,11 +219,11 @@ def _decided(order: Order, bans: dict[BanKey, ManualBan], policy: Policy, protec
     if too_wide(order):
         return Done(refusal=f"{span_text(order.span)} is wider than anybody means: at most a /8, or a /12 of IPv6")
     ban = order.at(now)
-    is_free, spared = free_of(ban, policy, protected)
-    if is_free:
-        why = ", ".join(dict.fromkeys(item.reason for item in spared))
+    is_exempt, exemptions = exemptions_of(ban, policy, protected)
+    if is_exempt:
+        why = ", ".join(dict.fromkeys(item.reason for item in exemptions))
         return Done(refusal=f"{span_text(ban.span)} is never banned: {why}")
     before = bans.get(ban.key)
     is_new = before is None or not before.in_force(now)
     bans[ban.key] = ban if before is None or is_new else dataclasses.replace(ban, created_at=before.created_at)
-    return Done((bans[ban.key],), is_new, spared)
+    return Done((bans[ban.key],), is_new, exemptions)

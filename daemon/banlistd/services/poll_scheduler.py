@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from banlistd.core.config.model import Source
-from banlistd.core.feeds.evaluate import recipe_of
+from banlistd.core.feeds.evaluate import fetch_key_of
 from banlistd.core.feeds.schedule import wait_for
 from banlistd.model import Outcome, SourceId
 from banlistd.ports import Clock, Ledger
@@ -52,7 +52,7 @@ class PollScheduler:
             self._stamps[source.id] = await asyncio.to_thread(self._watch.stamp_of, files)
 
     def end(self, source: Source, outcome: Outcome) -> None:
-        self._rests[source.id] = recipe_of(source), self._clock.monotonic() + outcome.delay
+        self._rests[source.id] = fetch_key_of(source), self._clock.monotonic() + outcome.delay
 
     async def is_due(self, source: Source, files: Sequence[Path]) -> bool:
         """Wait until the source is due, or one of its files changes.
@@ -61,7 +61,7 @@ class PollScheduler:
         """
         wake = self._wakes.setdefault(source.id, asyncio.Event())
         poll = await self._ledger.poll(source.id)
-        fetch_key = recipe_of(source)
+        fetch_key = fetch_key_of(source)
         # A list that is read from another place now, or in another format, is not the one that was polled.
         moved = poll.validators.fetch_key not in ("", fetch_key)
         left = 0.0 if moved else wait_for(poll, now=self._clock.now(), every=source.every)

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from banlistd.control.declaration import Argument, Command, LocalCommand
-from banlistd.ctl.__main__ import parser_of
+from banlistd.ctl.__main__ import argument_parser
 from banlistd.ctl.commands import EVERY_COMMAND, exits
 from papers.paper import Paper, section
 from papers.roff import roff
@@ -49,7 +49,7 @@ def _man_command(command: Command[Any, Any] | LocalCommand) -> str:
 
 
 def _man_options() -> str:
-    actions = parser_of(())._actions  # noqa: SLF001 - argparse lists its options nowhere else
+    actions = argument_parser(())._actions  # noqa: SLF001 - argparse lists its options nowhere else
     return "".join(_man_option(action) for action in actions if action.option_strings[-1:] not in ([], ["--help"]))
 
 

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from banlistd.__main__ import _parser as banlistd_parser
 from banlistd.control.declaration import Argument, Completes
-from banlistd.ctl.__main__ import parser_of
+from banlistd.ctl.__main__ import argument_parser
 from banlistd.ctl.commands import EVERY_COMMAND
 from papers.paper import Paper, whole
 
@@ -33,7 +33,7 @@ def _options(parser: argparse.ArgumentParser) -> Sequence[Option]:
     ]
 
 
-CTL_OPTIONS = _options(parser_of(()))
+CTL_OPTIONS = _options(argument_parser(()))
 DAEMON_OPTIONS = _options(banlistd_parser())
 
 

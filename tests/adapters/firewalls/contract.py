@@ -1,6 +1,6 @@
 """What every firewall backend promises, whatever it is made of. A test module inherits the class, says how to run a story.
 
-What not every backend can promise stands in a table, `Promises`; a test that asks for it has the backend's answer in its name.
+`Promises` is the table of what not every backend can promise; a test that asks for it has the backend's answer in its name.
 """
 
 import os

@@ -1,4 +1,4 @@
-"""A process that changes a firewall is killed, and another one looks what stands."""
+"""A process that changes a firewall is killed, and another process verifies what remains."""
 
 import os
 import random
@@ -37,11 +37,11 @@ async def look_after_kills(words: Sequence[str], kills: int, states: Sequence[Fi
 
 
 async def _settle(firewall: Firewall, states: Sequence[FirewallState], *, unknown: bool) -> int:
-    """Which of the states stands by the firewall's own word; of what is around the elements some may be new, some old."""
-    told = await firewall.markers()
-    at = next((at for at, state in enumerate(states) if state.markers == told), None)
+    """Which of the states the firewall reports; of the structure around the elements some may be new, some old."""
+    reported = await firewall.markers()
+    at = next((at for at, state in enumerate(states) if state.markers == reported), None)
     if at is None:
-        assert (told, unknown) == ((), True)
+        assert (reported, unknown) == ((), True)
         await firewall.apply(difference(None, states[0]))
         return 0
     verdict = await firewall.verify(states[at])
@@ -52,7 +52,7 @@ async def _settle(firewall: Firewall, states: Sequence[FirewallState], *, unknow
 
 
 def _ranges(state: FirewallState) -> Mapping[Family, Ranges]:
-    """What the only source of a holding holds."""
+    """The addresses of the only source of a state."""
     content = contents_of(state.map_entries)[ALPHA.mark]
     return {family: content.ranges(family) for family in FAMILIES}
 

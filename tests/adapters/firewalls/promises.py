@@ -5,7 +5,7 @@ from enum import StrEnum
 
 
 class AfterKill(StrEnum):
-    """What stands when the process that was changing it has been killed."""
+    """The state that remains when the process that was changing it has been killed."""
 
     OLD_OR_NEW = "old-or-new"
     MAYBE_UNKNOWN = "old-or-new-or-said-to-be-unknown"

@@ -1,6 +1,6 @@
 """Three networks in a row, peer, guard and inner, with a firewall in the guard, and datagrams that go along.
 
-Whether a packet was let through is asked without waiting: another one that nobody bans is sent after it, and arrives last.
+Whether a packet was let through is asked without waiting: another one that is not banned is sent after it, and arrives last.
 """
 
 import socket
@@ -96,7 +96,7 @@ def laid_out(firewall: str, make: Callable[[], Firewall]) -> Iterator[Street]:
         _join(guard, "g0", (f"{GUARD4}/24", f"{GUARD6}/64"), peer, "p0", ("10.9.0.2/24", "fd00:9::2/64"))
         _join(guard, "g1", ("10.8.0.1/24", "fd00:8::1/64"), inner, "i0", (f"{INNER4}/24", f"{INNER6}/64"))
         for address in (BAD4, GOOD4, *MORE4, BAD6, GOOD6):
-            # Even on lo an IPv6 address is tentative for a moment, unless nobody is to be asked about it.
+            # Even on lo an IPv6 address is tentative for a moment, unless duplicate detection is off.
             peer.command("ip", "address", "add", address, "dev", "lo", *(["nodad"] if ":" in address else []))
         for namespace, target, gateway in (
             (guard, "198.51.100.0/24", "10.9.0.2"),
@@ -131,7 +131,7 @@ def _join(
         (right, right_name, right_addresses, left_addresses, _LEFT),
     ):
         for address in given:
-            # Nobody else is there: an IPv6 address is usable at once.
+            # No other host is there: an IPv6 address is usable at once.
             namespace.command("ip", "address", "add", address, "dev", name, *(["nodad"] if ":" in address else []))
         namespace.command("ip", "link", "set", name, "up")
         # Neighbours are known: to find them takes packets that may be banned as well.

@@ -1,4 +1,4 @@
-"""Nobody is locked out, shown with packets: a guard whose lists hold everything, and the world outside at its gateway.
+"""No protected peer is locked out, shown with packets: the guard bans every address, and the world outside is at its gateway.
 
 Neighbours are not written down beforehand, as elsewhere they are: to find them is part of what must go on.
 """
@@ -60,7 +60,7 @@ class LockoutCase:
         """
         addresses = parse(body, Format()).addresses
         self.guard.run(partial(enforce, self.folder, addresses, direction, logins))
-        # Whoever was known is to be found again.
+        # A peer that was known must be found again.
         for namespace in (self.guard, self.outside):
             namespace.command("ip", "neighbour", "flush", "all")
         return addresses

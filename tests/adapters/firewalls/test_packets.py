@@ -1,4 +1,4 @@
-"""What happens to real packets (`street`), whichever firewall stands in the guard: those that rules are written for."""
+"""What happens to real packets (`street`), whichever firewall the guard has: those that rules are written for."""
 
 import errno
 import os
@@ -118,7 +118,7 @@ def test_unlisted_packet_keeps_its_mark(street: Street) -> None:
 
 
 def _mark(street: Street, mark: int) -> None:
-    """Somebody else marks all packets, before us."""
+    """Another program marks all packets, before us."""
     _rule(street, "prerouting priority -400", f"meta mark set {mark}")
 
 

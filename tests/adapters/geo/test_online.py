@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from banlistd.adapters.geo.online import OnlineService
-from banlistd.core.geo.online import MOST_PAUSE, PAUSE, batch_url
+from banlistd.core.geo.online import MAX_PAUSE, PAUSE, batch_url
 from banlistd.core.geo.types import Located, Origin
 from banlistd.errors import GeoError
 from banlistd.geo_ports import Resolver
@@ -131,7 +131,7 @@ def test_where_none_is_left_the_service_says_for_how_long_to_wait() -> None:
     assert time.slept == [0.0, 42.0]
 
 
-@pytest.mark.parametrize(("headers", "pause"), [({"X-Ttl": "7", "X-Rl": "0"}, 8.0), ({}, MOST_PAUSE / 2)])
+@pytest.mark.parametrize(("headers", "pause"), [({"X-Ttl": "7", "X-Rl": "0"}, 8.0), ({}, MAX_PAUSE / 2)])
 def test_a_service_that_says_too_many_is_asked_once_more_and_later(headers: dict[str, str], pause: float) -> None:
     time = Time()
     with FeedServer() as server:
@@ -148,7 +148,7 @@ def test_a_service_that_goes_on_saying_too_many_is_given_up() -> None:
         with pytest.raises(GeoError, match="429"):
             ask(service(server, time), [1])
         assert server.hits("/batch") == 2
-    assert max(time.slept) <= MOST_PAUSE
+    assert max(time.slept) <= MAX_PAUSE
 
 
 LARGE = b"[" + b" " * 2**21 + b"]"

@@ -334,11 +334,11 @@ def test_what_is_known_is_written_down_when_it_changes_and_not_before(resolver: 
         resolver.answers = {"a": ["192.0.2.1"], "b": ["192.0.2.2"]}
         for _ in range(3):
             await until(names, {"a": ("192.0.2.1",), "b": ("192.0.2.2",)})
-            await names.settle()
+            await names.wait_until_idle()
         assert written[-1:] == [{"a": ("192.0.2.1",), "b": ("192.0.2.2",)}]
         count = len(written)
         await names.addresses(["a", "b"])
-        await names.settle()
+        await names.wait_until_idle()
         assert len(written) == count
 
     asyncio.run(story())
@@ -352,7 +352,7 @@ def test_a_ledger_that_takes_nothing_keeps_no_name_from_being_known(resolver: Re
         resolver.answers = {"a": ["192.0.2.1"]}
         names = Names(FakeClock(), keep=keep)
         await until(names, {"a": ("192.0.2.1",)})
-        await names.settle()
+        await names.wait_until_idle()
 
     asyncio.run(story())
 

@@ -14,7 +14,7 @@ import resource, sys, threading
 from banlistd.adapters.system import allocator
 from banlistd.core.feeds.parsers import parse
 if sys.argv[1] == "settled":
-    allocator.settle()
+    allocator.tune_malloc()
 with open(sys.argv[2], "rb") as file:
     body = file.read()
 def work():
@@ -29,7 +29,7 @@ thread.join()
 _RESIDENT = """
 import resource
 from banlistd.adapters.system import allocator
-allocator.settle()
+allocator.tune_malloc()
 def resident():
     with open("/proc/self/statm") as statm:
         return int(statm.read().split()[1]) * resource.getpagesize()

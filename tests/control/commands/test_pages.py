@@ -13,7 +13,7 @@ from banlistd.control.commands.sources import SOURCES
 from banlistd.control.commands.status import STATUS
 from banlistd.control.commands.timers import TIMERS
 from banlistd.control.commands.top import TOP
-from banlistd.control.declaration import Command, Look
+from banlistd.control.declaration import Command, PageContext
 from banlistd.control.page import Page, Table, moment
 from ctl.canned import ANSWERS, RUN, SINCE, SOURCE
 from ctl.canned import BAN as MANUAL_BAN
@@ -24,7 +24,7 @@ HELD = ANSWERS["check"]["sources"]
 
 def page_of(command: Command[Any, Any], answer: Any, now: float = NOW, sources: Any = ()) -> Page:
     """The page; a page that asks another command is answered with `sources`."""
-    return command.page(answer, Look(now, lambda _: sources))
+    return command.page(answer, PageContext(now, lambda _: sources))
 
 
 def table(page: Page) -> list[dict[str, str]]:

@@ -10,7 +10,7 @@ from banlistd.core.config.keys import keys_of
 from banlistd.core.config.load import read_catalogue, read_config
 from banlistd.core.config.model import Config, Source
 from banlistd.core.config.problems import Document
-from banlistd.core.config.yaml import LARGEST_FILE, MOST_VALUES, parse_document
+from banlistd.core.config.yaml import LARGEST_FILE, MAX_VALUES, parse_document
 from banlistd.errors import ConfigError
 from support.written_config import CATALOGUE, FOLDER
 
@@ -39,7 +39,7 @@ def test_a_billion_laughs_are_refused_before_they_are_written_out() -> None:
     lines += [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]" for n in range(1, 12)]
     (problem,) = parse_document("f", "\n".join(lines).encode()).problems
     assert problem.words == "has too many values"
-    assert str(MOST_VALUES) in problem.hint
+    assert str(MAX_VALUES) in problem.hint
 
 
 def test_a_chain_of_aliases_is_no_way_to_nest_deeper() -> None:

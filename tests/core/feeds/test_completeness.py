@@ -9,13 +9,13 @@ from support.data import DATA, needs_data, real_list
 ENTRIES, ADDRESSES = Unit.ENTRIES, Unit.ADDRESSES
 
 SAID = {
-    "feodo_ipblocklist_20240404.csv": Announced(28, ENTRIES, trailer=True),
-    "sslbl_2020_crlf.csv": Announced(114, ENTRIES, trailer=True),
-    "sslbl_2015.csv": Announced(83, ENTRIES, trailer=True),
-    "spamhaus_drop_v4_20260724.jsonl": Announced(1670, ENTRIES, trailer=True),
-    "fh16_dshield.netset": Announced(19, ENTRIES, trailer=False),
-    "fh16_tor_exits.ipset": Announced(1053, ADDRESSES, trailer=False),
-    "fh16_bitcoin_nodes_30d.ipset": Announced(19676, ADDRESSES, trailer=False),  # 19,606 lines, networks among them
+    "feodo_ipblocklist_20240404.csv": Announced(28, ENTRIES, at_end=True),
+    "sslbl_2020_crlf.csv": Announced(114, ENTRIES, at_end=True),
+    "sslbl_2015.csv": Announced(83, ENTRIES, at_end=True),
+    "spamhaus_drop_v4_20260724.jsonl": Announced(1670, ENTRIES, at_end=True),
+    "fh16_dshield.netset": Announced(19, ENTRIES, at_end=False),
+    "fh16_tor_exits.ipset": Announced(1053, ADDRESSES, at_end=False),
+    "fh16_bitcoin_nodes_30d.ipset": Announced(19676, ADDRESSES, at_end=False),  # 19,606 lines, networks among them
     "ipsum.txt": None,
     "spamhaus_drop_20260822.txt": None,
     "dshield_block_20260822.txt": None,
@@ -43,7 +43,7 @@ def test_every_real_list_that_counts_itself_is_whole() -> None:
 def test_a_remark_in_the_middle_of_a_list_says_nothing() -> None:
     lines = b"192.0.2.1\n" * 2000
     assert announced(lines + b"# END 5000 entries\n" + lines) is None
-    assert announced(lines + b"# END 5000 entries\n") == Announced(5000, ENTRIES, trailer=True)
+    assert announced(lines + b"# END 5000 entries\n") == Announced(5000, ENTRIES, at_end=True)
 
 
 def test_duplicates_count_as_the_publisher_counted_them() -> None:

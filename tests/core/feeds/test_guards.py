@@ -202,7 +202,7 @@ def test_a_list_that_has_lost_its_last_line_is_cut_unless_it_is_as_long_as_befor
     before = parse(hosts(30)).addresses
 
     def refusing(body: bytes, source: Source = STRICT) -> str:
-        refusal = refuse(source, parsed_list(body, Format()), before, had_trailer=True)
+        refusal = refuse(source, parsed_list(body, Format()), before, had_end_count=True)
         return refusal.guard if refusal else ""
 
     assert refusing(hosts(29)) == "truncated"

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from banlistd.core.addresses.sets import FAMILIES, AddressSet, Ranges, from_numbers, union_of
 from banlistd.core.ruleset.diff import difference
-from banlistd.core.ruleset.incremental_plan import Basis, planned, region_between, revise
+from banlistd.core.ruleset.incremental_plan import Basis, plan_changes, region_between, revise
 from banlistd.core.ruleset.state import MapEntries
 from banlistd.model import Action, Direction, Family, Mark, SourceId, SourceSlot
 
@@ -79,8 +79,8 @@ def alike(one: MapEntries, other: MapEntries) -> bool:
 @given(two_worlds)
 def test_a_revised_plan_is_the_whole_plan(worlds: tuple[PlanCase, PlanCase]) -> None:
     was, basis = (world.basis() for world in worlds)
-    state, _ = revise(was.plan([]), basis, {family: region_between(family, was, basis) for family in FAMILIES}, [])
-    whole = basis.plan([])
+    state, _ = revise(was.plan_whole([]), basis, {family: region_between(family, was, basis) for family in FAMILIES}, [])
+    whole = basis.plan_whole([])
     assert state.map_entries.keys() == whole.map_entries.keys()
     for map_id, map_entries in whole.map_entries.items():
         assert alike(state.map_entries[map_id], map_entries), map_id
@@ -89,9 +89,9 @@ def test_a_revised_plan_is_the_whole_plan(worlds: tuple[PlanCase, PlanCase]) -> 
 @given(two_worlds)
 def test_what_differs_is_the_same_with_moves_or_without(worlds: tuple[PlanCase, PlanCase]) -> None:
     was, basis = (world.basis() for world in worlds)
-    held = was.plan([])
+    held = was.plan_whole([])
     state, moves = revise(held, basis, {family: region_between(family, was, basis) for family in FAMILIES}, [])
-    quick, slow = difference(held, state, moves=moves), difference(held, basis.plan([]))
+    quick, slow = difference(held, state, moves=moves), difference(held, basis.plan_whole([]))
     assert [item.map for item in quick.maps] == [item.map for item in slow.maps]
     for one, other in zip(quick.maps, slow.maps, strict=True):
         assert all(alike(getattr(one, name), getattr(other, name)) for name in ("add", "remove", "whole"))
@@ -110,8 +110,8 @@ ROSTER = tuple(SourceSlot(Mark(mark), SourceId(f"s{mark}"), Action.DROP, Directi
 
 def test_maps_that_an_update_does_not_touch_stay_the_same_objects() -> None:
     was = basis_of(ROSTER, s1=content(*range(0, 4000, 2)), s2=content(1))
-    held = was.plan([])
-    state, moves = planned(held, was, basis_of(ROSTER, s1=was.contents[SourceId("s1")], s2=content(3)), [])
+    held = was.plan_whole([])
+    state, moves = plan_changes(held, was, basis_of(ROSTER, s1=was.contents[SourceId("s1")], s2=content(3)), [])
     assert moves is not None
     changed = [map_id for map_id, map_entries in state.map_entries.items() if map_entries is not held.map_entries[map_id]]
     assert [map_id.name for map_id in changed] == ["hosts4"]
@@ -120,8 +120,8 @@ def test_maps_that_an_update_does_not_touch_stay_the_same_objects() -> None:
 
 def test_plan_is_made_whole_if_most_of_it_or_the_sources_change() -> None:
     was = basis_of(ROSTER, s1=content(1, 2, 3), s2=content(4))
-    held = was.plan([])
+    held = was.plan_whole([])
     for basis in (basis_of(ROSTER, s1=content(7, 8, 9), s2=content(4)), basis_of(ROSTER[:1], s1=content(1, 2, 3))):
-        state, moves = planned(held, was, basis, [])
+        state, moves = plan_changes(held, was, basis, [])
         assert moves is None
         assert len(state) == 4 - (basis.sources != ROSTER)

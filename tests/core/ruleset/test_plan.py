@@ -84,7 +84,7 @@ def owner_by_lookup(state: FirewallState, number: int, hook: Hook) -> int | None
     return None
 
 
-LANES = [
+HOOKS = [
     (Hook.IN, Direction.IN, True),
     (Hook.WATCH_IN, Direction.IN, False),
     (Hook.OUT, Direction.OUT, True),
@@ -96,7 +96,7 @@ LANES = [
 @example(PlanInput((owner(1, Action.LOG), owner(2)), {SourceId("s1"): [(0, 1)], SourceId("s2"): [(0, 0)]}, []))
 def test_every_address_belongs_to_the_first_source_that_lists_it(world: PlanInput) -> None:
     state = world.state()
-    for hook, direction, blocks in LANES:
+    for hook, direction, blocks in HOOKS:
         for number in range(SPACE + 1):
             assert owner_by_lookup(state, number, hook) == owner_by_hand(world, number, direction, blocks=blocks)
 

@@ -1,6 +1,6 @@
 """Country and ASN from a service on the Internet, in the form of ip-api.com's batch. Only where the configuration says so.
 
-Law: the addresses that are asked for leave this host, and nothing else does. Never more than 100 in a request nor 15 requests a
+The addresses that are asked for leave this host, and nothing else does. Never more than 100 in a request nor 15 requests a
 minute, and none while the service says that none is left.
 """
 
@@ -16,7 +16,7 @@ import aiohttp
 from banlistd.adapters.fetch.credentials import read_credential
 from banlistd.adapters.fetch.name_lookups import NameLookups
 from banlistd.core.credentials import conceal, credential_names, fill_url, shown_url
-from banlistd.core.geo.online import MOST, MOST_PAUSE, PAUSE, batch_url, body_of, located_of, pause_after
+from banlistd.core.geo.online import BATCH_LIMIT, MAX_PAUSE, PAUSE, batch_url, body_of, located_of, pause_after
 from banlistd.core.geo.types import Located
 from banlistd.errors import FetchError, GeoError
 from banlistd.geo_ports import AskResolver
@@ -29,7 +29,7 @@ _LARGEST = 2**20
 class OnlineService:
     """A Resolver. `credentials`: systemd's $CREDENTIALS_DIRECTORY; `sleep`, `monotonic`: seconds, for its limits."""
 
-    limit = MOST
+    limit = BATCH_LIMIT
 
     def __init__(
         self,
@@ -82,7 +82,7 @@ class OnlineService:
             status, headers, answer = await self._send(url, body)
             pause = pause_after(headers)
             if status == HTTPStatus.TOO_MANY_REQUESTS:
-                pause = pause or MOST_PAUSE / 2
+                pause = pause or MAX_PAUSE / 2
             self._free_at = self._monotonic() + max(pause, PAUSE)
             if status == HTTPStatus.OK:
                 return answer

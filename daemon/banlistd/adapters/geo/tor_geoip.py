@@ -46,7 +46,7 @@ class TorGeoip:
             nonlocal table
             if family is not mine:
                 return [nowhere(family)] * len(addresses)
-            # Not before somebody asks: it takes a quarter of a second (measured).
+            # Not before the first question: it takes a quarter of a second (measured).
             table = table or await self.table(By.COUNTRY)
             return await asyncio.to_thread(located_in, table.layers[family], addresses)
 
@@ -69,12 +69,12 @@ def _border(path: Path) -> Iterator[None]:
         raise GeoError(f"{quoted(str(path))} cannot be used: {reason}", hint) from exc
 
 
-def _read(path: Path, most: int) -> bytes:
+def _read(path: Path, limit: int) -> bytes:
     with path.open("rb") as file:
         before = os.fstat(file.fileno())
-        body = file.read(most)
+        body = file.read(limit)
         after = os.fstat(file.fileno())
     # Half a file is in good form too: its line breaks are its only bounds.
-    if len(body) < min(before.st_size, most) or (after.st_size, after.st_mtime_ns) != (before.st_size, before.st_mtime_ns):
+    if len(body) < min(before.st_size, limit) or (after.st_size, after.st_mtime_ns) != (before.st_size, before.st_mtime_ns):
         raise ValueError("it changed while it was read")
     return body

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 _CREDENTIALS = struct.Struct("=iII")  # struct ucred of <linux/socket.h>: pid, uid, gid
 _SO_PEERGROUPS = 59  # <asm-generic/socket.h>
-_MOST_GROUPS = 256  # Python asks for 1024 octets at most; who is in more groups is known by the first one only
+_MAX_GROUPS = 256  # Python asks for 1024 octets at most; who is in more groups is known by the first one only
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +21,7 @@ def peer_of(connection: socket.socket) -> Peer:
     """Raises OSError for a connection that is none."""
     _, uid, gid = _CREDENTIALS.unpack(connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size))
     try:
-        more = connection.getsockopt(socket.SOL_SOCKET, _SO_PEERGROUPS, 4 * _MOST_GROUPS)
+        more = connection.getsockopt(socket.SOL_SOCKET, _SO_PEERGROUPS, 4 * _MAX_GROUPS)
     except OSError:
         more = b""
     return Peer(uid, frozenset([gid, *(number for (number,) in struct.iter_unpack("=I", more))]))

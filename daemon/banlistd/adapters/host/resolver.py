@@ -19,8 +19,8 @@ RETRY = 60.0
 # Large publishers hand out another address each time: one that was given within the hour may still be in use.
 FORGET = 3600.0
 
-MOST_AT_ONCE = 16
-MOST_ADDRESSES = 64
+MAX_AT_ONCE = 16
+MAX_ADDRESSES = 64
 
 
 # Due before any moment, but not for the first time.
@@ -72,7 +72,7 @@ class Names:
         at_work = sum(name.asking is not None for name in self._names.values())
         first_answers = []
         for host, name in self._names.items():
-            if name.asking is None and name.due <= now and at_work < MOST_AT_ONCE:
+            if name.asking is None and name.due <= now and at_work < MAX_AT_ONCE:
                 is_first = name.due == 0
                 answer = self._ask(host, name)
                 at_work += 1
@@ -83,7 +83,7 @@ class Names:
         self._resync_ledger({host: given for host, given in found.items() if given})
         return found
 
-    async def settle(self) -> None:
+    async def wait_until_idle(self) -> None:
         """Wait until everything is written down."""
         if self._keeping is not None:
             await self._keeping
@@ -108,7 +108,7 @@ class Names:
             answers = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
         except (OSError, UnicodeError):  # UnicodeError: no name can be written so
             answers = []
-        found = list(dict.fromkeys(str(answer[4][0]) for answer in answers))[:MOST_ADDRESSES]
+        found = list(dict.fromkeys(str(answer[4][0]) for answer in answers))[:MAX_ADDRESSES]
         with suppress(RuntimeError):  # the loop is closed, and no caller waits any more
             loop.call_soon_threadsafe(self._note, name, found)
 
@@ -117,7 +117,7 @@ class Names:
         if found:
             recent = {address: seen for address, seen in name.given.items() if seen > now - FORGET}
             newest_first = (recent | dict.fromkeys(found, now)).items()
-            name.given = dict(sorted(newest_first, key=lambda item: -item[1])[:MOST_ADDRESSES])
+            name.given = dict(sorted(newest_first, key=lambda item: -item[1])[:MAX_ADDRESSES])
         name.due = now + (ASK_AGAIN if found else RETRY)
         if name.asking is not None and not name.asking.done():
             name.asking.set_result(None)

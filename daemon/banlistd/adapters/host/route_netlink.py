@@ -46,7 +46,7 @@ _RTNEXTHOP = struct.Struct("=HBBi")
 _VERSIONS = (socket.AF_INET, socket.AF_INET6)
 
 # A router with the whole internet in its tables has a million routes, but few gateways; the default routes come first.
-MOST_ANSWERS = 20_000
+MAX_ANSWERS = 20_000
 _SECONDS = 1.0
 _RECEIVE = 1 << 16
 
@@ -153,7 +153,7 @@ def _dump(kind: int, body: bytes) -> Iterator[bytes]:
         wire.settimeout(_SECONDS)
         wire.bind((0, 0))
         wire.send(HEADER.pack(HEADER.size + len(body), kind, NLM_F_REQUEST | NLM_F_DUMP, 1, 0) + body)
-        left = MOST_ANSWERS
+        left = MAX_ANSWERS
         while left > 0:
             data, at = wire.recv(_RECEIVE), 0
             while at + HEADER.size <= len(data):

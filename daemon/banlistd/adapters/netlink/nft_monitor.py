@@ -27,10 +27,10 @@ only when it is needed."""
 # A datagram of notices is one page or two (NLMSG_GOODSIZE); a larger one is a single notice, at most 64 KiB.
 _DATAGRAM = 1 << 16
 # So many datagrams in one go, a millisecond or two, before the event loop gets its turn.
-_MOST_AT_ONCE = 256
+_MAX_AT_ONCE = 256
 # Changes of other tables are read in lumps, at most once in this time (seconds): a storm of commits then costs little.
 _LUMP = 0.02
-_MOST_CULPRITS = 3
+_MAX_CULPRITS = 3
 
 
 @dataclass(slots=True)
@@ -94,7 +94,7 @@ class Monitor:
                 loop.remove_reader(self._socket)
                 with self._lock:
                     self._waiting = None
-            if self.read(_MOST_AT_ONCE) and self._is_quiet():
+            if self.read(_MAX_AT_ONCE) and self._is_quiet():
                 await asyncio.sleep(_LUMP)
         return culprits
 
@@ -190,7 +190,7 @@ class Monitor:
         self._seen = end.generation
         if touched:
             self.touched = self.touched | touched
-            if len(self._culprits) < _MOST_CULPRITS:
+            if len(self._culprits) < _MAX_CULPRITS:
                 self._culprits[end.author] = None
             self._report()
 

@@ -74,7 +74,7 @@ def encoded(answer: Answer) -> bytes:
         answer.is_html,
         said.number if said else -1,
         _UNITS.index(said.unit) if said else 0,
-        said.trailer if said else False,
+        said.at_end if said else False,
         _cut(answer.message),
         _cut(answer.hint),
         len(answer.samples),

@@ -33,7 +33,7 @@ _SAMPLE = b"192.0.2.1 # a\n2001:db8::1\n198.51.100.0/24\n<bad>\n# END 4 entries\
 
 def warm_up() -> None:
     """Run each path once that loads something at its first use, before the filter is in force."""
-    allocator.settle()
+    allocator.tune_malloc()
     parsed_list(_SAMPLE, Format())
 
 

@@ -1,6 +1,6 @@
 """The state on SQLite, and the one way to write it. Repositories bring functions, never BEGIN.
 
-Law: what the disk does to us ends here. A file that cannot be written is left as it is, and the state goes on in memory until
+What the disk does to us ends here. A file that cannot be written is left as it is, and the state goes on in memory until
 it can; a damaged file is moved aside; a file that was deleted is made again.
 """
 

@@ -39,7 +39,7 @@ Companions = Mapping[Path, Identity | None]
 _COMPANIONS = ("-wal", "-shm")
 
 # Of a copy onto a file that another process locks; each try waits a quarter of a second.
-_MOST_TRIES = 20
+_MAX_TRIES = 20
 
 
 async def open_file(path: Path) -> aiosqlite.Connection:
@@ -118,7 +118,7 @@ async def copy_into(source: aiosqlite.Connection, target: aiosqlite.Connection) 
     def give_up(_: int, __: int, ___: int) -> None:
         nonlocal tries
         tries += 1
-        if tries > _MOST_TRIES:
+        if tries > _MAX_TRIES:
             raise sqlite3.OperationalError("the file is held by another process")
 
     await source.backup(target, progress=give_up)

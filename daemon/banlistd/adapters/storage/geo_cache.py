@@ -19,7 +19,7 @@ from banlistd.model import Family
 _AT_ONCE = 1000
 
 _MAPPED = 0xFFFF << 32
-_MOST_OF_V4 = 2**32 - 1
+_MAX_V4 = 2**32 - 1
 
 _COLUMNS = "first, last, negative, country, country_name, asn, organisation, expires_at"
 
@@ -147,7 +147,7 @@ def _rows_of(entry: Entry) -> Sequence[Row[Known]]:
     )
     if entry.family is Family.IPV4:
         return ((_MAPPED | entry.first, _MAPPED | entry.last, known),)
-    around = ((entry.first, min(entry.last, _MAPPED - 1)), (max(entry.first, _MAPPED + _MOST_OF_V4 + 1), entry.last))
+    around = ((entry.first, min(entry.last, _MAPPED - 1)), (max(entry.first, _MAPPED + _MAX_V4 + 1), entry.last))
     return [(first, last, known) for first, last in around if first <= last]
 
 
@@ -155,7 +155,7 @@ def _entry_of(row: Sequence[Any]) -> Entry:
     first, last = (int.from_bytes(end, "big") for end in row[:2])
     family = Family.IPV4 if first >> 32 == _MAPPED >> 32 else Family.IPV6
     if family is Family.IPV4:
-        first, last = first & _MOST_OF_V4, last & _MOST_OF_V4
+        first, last = first & _MAX_V4, last & _MAX_V4
     if row[2]:
         return GeoNegEntry(family, first, last, row[7])
     return GeoEntry(family, first, last, Origin(*row[3:7]), row[7])

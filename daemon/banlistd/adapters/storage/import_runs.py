@@ -16,7 +16,7 @@ from banlistd.model import ContentHash, ImportRun, Mark, Marker, PolicyHash, Pol
 # Rows kept for each source. A source that changes every hour has four days of history in them, and the file stays small.
 KEPT_RUNS = 100
 
-_MOST_MARKS = 65_535
+_MAX_MARKS = 65_535
 
 _COLUMNS = (
     "id, source_id, content_hash, state, generation, attempts, entries, added, removed, rejected, error, policy_hash,"
@@ -255,7 +255,7 @@ async def _give_marks(
     following = max(known.values(), default=0) + 1
     for source_id in source_ids:
         if source_id not in known:
-            if following > _MOST_MARKS:
+            if following > _MAX_MARKS:
                 raise LedgerError("every number for a source has been given away", "start with a new database")
             await connection.execute("INSERT INTO sources VALUES (?, ?)", (source_id, following))
             known[source_id] = following

@@ -14,7 +14,7 @@ from typing import Any
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD, _M_ARENA_MAX = -1, -3, -8
 
 _LARGE = 1 << 20
-"""Octets. The temporaries of a block of text (`core.parsers.text`) are at most 600 KB, columns of a large list are more."""
+"""Octets. The temporaries of a block of text (`core.feeds.parsers.text`) are at most 600 KB, columns of large lists more."""
 
 _KEPT = 4 << 20
 """Octets of free heap at its end: more than those temporaries take up together (measured: with 2 MB the faults come back)."""
@@ -25,7 +25,7 @@ def _libc() -> Any:
     return ctypes.CDLL(None)
 
 
-def settle() -> None:
+def tune_malloc() -> None:
     """Before the first thread is started."""
     if hasattr(_libc(), "mallopt"):
         for setting, value in ((_M_ARENA_MAX, 1), (_M_MMAP_THRESHOLD, _LARGE), (_M_TRIM_THRESHOLD, _KEPT)):

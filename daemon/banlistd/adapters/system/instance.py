@@ -60,7 +60,7 @@ def refuse_unsafe_state(state: Path) -> None:
 _PORT = 0x424C_4431
 _NETLINK_NETFILTER = 12
 # linux/netfilter/nfnetlink.h: NFNLGRP_ACCT_QUOTA, a group in which it is silent. To be in a group at all takes CAP_NET_ADMIN,
-# so that a port that somebody without it has taken keeps no daemon away.
+# so that a port taken by a user without it stops no daemon.
 _SILENT_GROUP = 1 << (8 - 1)
 _OPEN_SOCKETS = Path("/proc/thread-self/net/netlink")
 

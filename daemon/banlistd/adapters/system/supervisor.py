@@ -60,7 +60,7 @@ def _watchdog_interval() -> float | None:
 
 
 class NoSupervisor:
-    """The Supervisor of ports.py where nobody listens."""
+    """The Supervisor of ports.py where no supervisor listens."""
 
     watchdog_interval: float | None = None
 

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from banlistd.control.parts import Parts
-    from banlistd.control.request import Request
+    from banlistd.control.request import ControlRequest
     from banlistd.core.config.model import Source
     from banlistd.core.feeds.quarantine import Quarantined
     from banlistd.model import SourceId
@@ -47,7 +47,7 @@ def read_approve(fields: "Mapping[str, object]", source_ids: "tuple[SourceId, ..
     return ApproveOrder(source_ids, str(content_hash), force, uid)
 
 
-def _read(request: "Request") -> ApproveOrder:
+def _read(request: "ControlRequest") -> ApproveOrder:
     return read_approve(request.fields, request.source_ids, request.uid)
 
 

@@ -3,14 +3,14 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, TypedDict
 
-from banlistd.control.declaration import NOT_FOUND, Argument, Command, Look, no_fields
-from banlistd.control.page import Column, Page, Table, counted, duration, moment, since, until
+from banlistd.control.declaration import NOT_FOUND, Argument, Command, PageContext, no_fields
+from banlistd.control.page import Column, Page, Table, counted, due_in, moment, short_duration, since
 from banlistd.core.printing import printable
 from banlistd.errors import FirewallError, LedgerError, RefusedError
 
 if TYPE_CHECKING:
     from banlistd.control.parts import Parts
-    from banlistd.control.request import Request
+    from banlistd.control.request import ControlRequest
     from banlistd.core.manual_bans import BanOrder, UnbanOrder
     from banlistd.model import ManualBan
 
@@ -28,7 +28,7 @@ class ManualBanRow(TypedDict):
     expires_at: float | None
 
 
-class SparedRow(TypedDict):
+class ExemptionRow(TypedDict):
     address: str
     reason: str
 
@@ -44,7 +44,7 @@ class BanAnswer(ManualBanRow):
     """`new`: whether this origin had not banned it before. `spared`: the parts that are not banned."""
 
     new: bool
-    spared: list[SparedRow]
+    spared: list[ExemptionRow]
 
 
 class UnbanAnswer(TypedDict):
@@ -68,7 +68,7 @@ def ban_row(ban: "ManualBan") -> ManualBanRow:
     }
 
 
-def _read_ban(request: "Request") -> "BanOrder":
+def _read_ban(request: "ControlRequest") -> "BanOrder":
     from banlistd.core.manual_bans import read_ban
 
     return read_ban(request.fields)
@@ -77,11 +77,11 @@ def _read_ban(request: "Request") -> "BanOrder":
 async def _ban(parts: "Parts", order: "BanOrder") -> BanAnswer:
     done = await parts.banning.carry_out(order)
     (ban,) = done.bans
-    spared: list[SparedRow] = [{"address": item.address, "reason": item.reason} for item in done.spared]
+    spared: list[ExemptionRow] = [{"address": item.address, "reason": item.reason} for item in done.exemptions]
     return {**ban_row(ban), "new": done.is_new, "spared": spared}
 
 
-def _read_unban(request: "Request") -> "UnbanOrder":
+def _read_unban(request: "ControlRequest") -> "UnbanOrder":
     from banlistd.core.manual_bans import read_unban
 
     return read_unban(request.fields)
@@ -103,19 +103,19 @@ async def _unban(parts: "Parts", order: "UnbanOrder") -> UnbanAnswer:
 
 
 async def _bans(parts: "Parts", _: tuple[()]) -> list[BansRow]:
-    from banlistd.core.manual_bans import free_of
+    from banlistd.core.manual_bans import exemptions_of
 
     rows: list[BansRow] = []
     for ban in sorted(parts.banning.bans, key=lambda ban: -ban.created_at):
-        is_free, spared = free_of(ban, parts.enforcer.policy, parts.enforcer.protected)
-        reasons = ", ".join(dict.fromkeys(item.reason for item in spared))
-        rows.append({**ban_row(ban), "in_force": not is_free, "spared": reasons})
+        is_exempt, exemptions = exemptions_of(ban, parts.enforcer.policy, parts.enforcer.protected)
+        reasons = ", ".join(dict.fromkeys(item.reason for item in exemptions))
+        rows.append({**ban_row(ban), "in_force": not is_exempt, "spared": reasons})
     return rows
 
 
-def _ban_page(answer: BanAnswer, look: Look) -> Page:
+def _ban_page(answer: BanAnswer, context: PageContext) -> Page:
     address, origin, expires_at = printable(answer["address"]), printable(answer["origin"]), answer["expires_at"]
-    left = "" if expires_at is None else f" ({duration(expires_at - look.now)})"
+    left = "" if expires_at is None else f" ({short_duration(expires_at - context.now)})"
     before = "" if answer["new"] else f"; {origin} had banned it before"
     line = f"{address} is banned {until_when(expires_at)}{left}{before}"
     return [line, *(f"  but not {printable(item['address'])}: {printable(item['reason'])}" for item in answer["spared"])]
@@ -125,7 +125,7 @@ def until_when(expires_at: float | None) -> str:
     return "permanently" if expires_at is None else f"until {moment(expires_at)}"
 
 
-def _unban_page(answer: UnbanAnswer, _: Look) -> Page:
+def _unban_page(answer: UnbanAnswer, _: PageContext) -> Page:
     still, removed = answer["still"], answer["removed"]
     if answer["address"] is None:
         return [f"{counted(len(removed), 'ban', 'bans')} of {printable(answer['origin'])} lifted"]
@@ -147,10 +147,10 @@ _COLUMNS = (
 )
 
 
-def _bans_page(rows: Sequence[BansRow], look: Look) -> Page:
+def _bans_page(rows: Sequence[BansRow], context: PageContext) -> Page:
     if not rows:
         return ["there are no manual bans"]
-    return [Table(_COLUMNS, tuple(_cells(row, look.now) for row in rows))]
+    return [Table(_COLUMNS, tuple(_cells(row, context.now) for row in rows))]
 
 
 def _cells(row: BansRow, now: float) -> tuple[str, ...]:
@@ -158,7 +158,7 @@ def _cells(row: BansRow, now: float) -> tuple[str, ...]:
         printable(row["address"]),
         printable(row["origin"]),
         since(row["created_at"], now),
-        "" if row["expires_at"] is None else until(row["expires_at"], now),
+        "" if row["expires_at"] is None else due_in(row["expires_at"], now),
         printable(row["spared"]) if row["in_force"] else f"all of it: {printable(row['spared'])}",
         printable(row["comment"]),
     )

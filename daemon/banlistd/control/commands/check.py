@@ -4,14 +4,14 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, NotRequired, TypedDict
 
 from banlistd.control.commands.bans import ManualBanRow, ban_row, until_when
-from banlistd.control.declaration import NOT_FOUND, Argument, Command, Look
+from banlistd.control.declaration import NOT_FOUND, Argument, Command, PageContext
 from banlistd.control.page import Page, moment
 from banlistd.core.printing import printable
 from banlistd.errors import UsageError
 
 if TYPE_CHECKING:
     from banlistd.control.parts import Parts
-    from banlistd.control.request import Request
+    from banlistd.control.request import ControlRequest
     from banlistd.model import Family
 
 
@@ -51,7 +51,7 @@ class CheckAnswer(TypedDict):
     origin: OriginRow
 
 
-def _read(request: "Request") -> str:
+def _read(request: "ControlRequest") -> str:
     address = request.text("address")
     if not address:
         raise UsageError("no address is given", "GET /v1/check?address=192.0.2.1")
@@ -104,7 +104,7 @@ def _manual(parts: "Parts", entry: str, family: "Family", number: int) -> Listin
     return {"id": MANUAL, "entry": entry, "since": since, "exact": True, "bans": [ban_row(ban) for ban in mine]}
 
 
-def _page(answer: CheckAnswer, _: Look) -> Page:
+def _page(answer: CheckAnswer, _: PageContext) -> Page:
     """One sentence: banned by whom, with which entry, since when; or why not. Then where the address belongs."""
     return [_verdict(answer), *_origin(answer["origin"])]
 

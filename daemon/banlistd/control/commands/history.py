@@ -3,14 +3,14 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, TypedDict
 
-from banlistd.control.declaration import LIMIT, ONE_SOURCE, Command, Look
+from banlistd.control.declaration import LIMIT, ONE_SOURCE, Command, PageContext
 from banlistd.control.page import Column, Page, Table, moment, number
 from banlistd.core.printing import printable
 from banlistd.errors import NoSuchSourceError
 
 if TYPE_CHECKING:
     from banlistd.control.parts import Parts
-    from banlistd.control.request import Request
+    from banlistd.control.request import ControlRequest
 
 
 class RunRow(TypedDict):
@@ -32,7 +32,7 @@ class RunRow(TypedDict):
     completed_at: float | None
 
 
-def _read(request: "Request") -> tuple[str | None, int]:
+def _read(request: "ControlRequest") -> tuple[str | None, int]:
     return request.source, request.limit
 
 
@@ -75,7 +75,7 @@ _COLUMNS = (
 )
 
 
-def _page(rows: Sequence[RunRow], _: Look) -> Page:
+def _page(rows: Sequence[RunRow], _: PageContext) -> Page:
     if not rows:
         return ["nothing has been imported yet"]
     return [Table(_COLUMNS, tuple(_cells(row) for row in rows))]

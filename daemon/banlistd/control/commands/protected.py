@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, TypedDict
 
-from banlistd.control.declaration import Command, Look, no_fields
+from banlistd.control.declaration import Command, PageContext, no_fields
 from banlistd.control.page import Column, Page, Table
 from banlistd.core.printing import printable
 
@@ -38,7 +38,7 @@ async def _answer(parts: "Parts", _: tuple[()]) -> list[ProtectedRow]:
 _COLUMNS = (Column("ADDRESS"), Column("REASON"), Column("LISTED BY"), Column("WOULD BE BANNED"))
 
 
-def _page(rows: Sequence[ProtectedRow], _: Look) -> Page:
+def _page(rows: Sequence[ProtectedRow], _: PageContext) -> Page:
     if not rows:
         return ["nothing is protected: this host's own addresses could not be read"]
     return [Table(_COLUMNS, tuple(_cells(row) for row in rows))]

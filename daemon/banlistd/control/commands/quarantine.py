@@ -3,14 +3,14 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple, TypedDict
 
-from banlistd.control.declaration import ONE_SOURCE, Command, Look
-from banlistd.control.page import Page, counted, duration, interval, moment, number
+from banlistd.control.declaration import ONE_SOURCE, Command, PageContext
+from banlistd.control.page import Page, counted, interval, moment, number, short_duration
 from banlistd.core.printing import printable
 from banlistd.errors import NoSuchSourceError
 
 if TYPE_CHECKING:
     from banlistd.control.parts import Parts
-    from banlistd.control.request import Request
+    from banlistd.control.request import ControlRequest
     from banlistd.core.addresses.comparison import Difference
     from banlistd.core.config.model import Source
     from banlistd.core.feeds.quarantine import Quarantined
@@ -53,7 +53,7 @@ class QuarantineOrder(NamedTuple):
     uid: int
 
 
-def _read(request: "Request") -> QuarantineOrder:
+def _read(request: "ControlRequest") -> QuarantineOrder:
     return QuarantineOrder(request.source, request.uid)
 
 
@@ -121,17 +121,17 @@ def _difference(before: bytes | None, after: bytes) -> "Difference":
     return compare(AddressSet.decode(before) if before is not None else AddressSet.none(), AddressSet.decode(after))
 
 
-def _page(rows: Sequence[QuarantineRow], look: Look) -> Page:
+def _page(rows: Sequence[QuarantineRow], context: PageContext) -> Page:
     """Some lines for each refused list, the next step at their end."""
     if not rows:
         return ["nothing is in quarantine"]
-    return [line for row in rows for line in lines_of(row, look.now)]
+    return [line for row in rows for line in lines_of(row, context.now)]
 
 
 def lines_of(row: QuarantineRow, now: float) -> list[str]:
     name, before = printable(row["id"]), row["entries_before"]
     against = "no list before it" if before is None else f"the last good one has {number(before)}"
-    age, times = duration(now - row["since"]), counted(row["refusals"], "time", "times")
+    age, times = short_duration(now - row["since"]), counted(row["refusals"], "time", "times")
     changes = f"{number(row['added'])} added, {number(row['removed'])} removed"
     lines = [
         f"{name}: {printable(row['guard'])} since {moment(row['since'])} ({age}), refused {times}",
@@ -141,7 +141,7 @@ def lines_of(row: QuarantineRow, now: float) -> list[str]:
         *_samples("-", row["removed_sample"], row["removed"]),
     ]
     if row["settle"] is not None:
-        stood = duration(row["stood"])
+        stood = short_duration(row["stood"])
         lines.append(f"  accepted automatically once it has been the same for {interval(row['settle'])}; so far {stood}")
     lines.append(f"  content hash {printable(row['content_hash'])}")
     return [*lines, f"  {_next_step(row, name)}"]

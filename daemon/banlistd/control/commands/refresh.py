@@ -3,14 +3,14 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, TypedDict
 
-from banlistd.control.declaration import UNAVAILABLE, Argument, Command, Completes, Look
+from banlistd.control.declaration import UNAVAILABLE, Argument, Command, Completes, PageContext
 from banlistd.control.page import Page, number
 from banlistd.core.printing import printable
 from banlistd.errors import NoSuchSourceError
 
 if TYPE_CHECKING:
     from banlistd.control.parts import Parts
-    from banlistd.control.request import Request
+    from banlistd.control.request import ControlRequest
     from banlistd.model import SourceId
 
 # Lists are fetched, each with a deadline of its own.
@@ -27,7 +27,7 @@ class OutcomeRow(TypedDict):
     error: str
 
 
-def read_sources(request: "Request") -> "tuple[SourceId, ...]":
+def read_sources(request: "ControlRequest") -> "tuple[SourceId, ...]":
     return request.source_ids
 
 
@@ -44,7 +44,7 @@ async def poll_now(parts: "Parts", source_ids: "Sequence[SourceId]") -> list[Out
     ]
 
 
-def outcomes_page(rows: Sequence[OutcomeRow], _: Look) -> Page:
+def outcomes_page(rows: Sequence[OutcomeRow], _: PageContext) -> Page:
     """A line for each source."""
     if not rows:
         return ["no sources are enabled: nothing was polled"]

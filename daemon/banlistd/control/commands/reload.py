@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, TypedDict
 
-from banlistd.control.declaration import Command, Look, no_fields
+from banlistd.control.declaration import Command, PageContext, no_fields
 from banlistd.control.page import Page, counted
 from banlistd.core.printing import printable
 from banlistd.errors import ConfigError, FirewallError
@@ -31,7 +31,7 @@ async def _answer(parts: "Parts", _: tuple[()]) -> ReloadAnswer:
     }
 
 
-def _page(answer: ReloadAnswer, _: Look) -> Page:
+def _page(answer: ReloadAnswer, _: PageContext) -> Page:
     named = (("added", answer["added"]), ("removed", answer["removed"]), ("changed", answer["changed"]))
     changes = [f"{verb}: {', '.join(printable(name) for name in names)}" for verb, names in named if names]
     total = counted(answer["sources"], "source", "sources")

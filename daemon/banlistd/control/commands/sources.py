@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, TypedDict
 
-from banlistd.control.declaration import Command, Look, no_fields
-from banlistd.control.page import Column, Page, Table, number, since, until
+from banlistd.control.declaration import Command, PageContext, no_fields
+from banlistd.control.page import Column, Page, Table, due_in, number, since
 from banlistd.core.printing import printable
 
 if TYPE_CHECKING:
@@ -107,11 +107,11 @@ _COLUMNS = (
 )
 
 
-def _page(rows: Sequence[SourceRow], look: Look) -> Page:
+def _page(rows: Sequence[SourceRow], context: PageContext) -> Page:
     if not rows:
         return ["no sources are configured"]
     extents = [f"{printable(row['id'])} covers {printable(row['extent'])}" for row in rows if row["extent"]]
-    return [Table(_COLUMNS, tuple(_cells(row, look.now) for row in rows)), *extents]
+    return [Table(_COLUMNS, tuple(_cells(row, context.now) for row in rows)), *extents]
 
 
 def _cells(row: SourceRow, now: float) -> tuple[str, ...]:
@@ -124,7 +124,7 @@ def _cells(row: SourceRow, now: float) -> tuple[str, ...]:
         printable(row["action"]) + direction,
         number(row["packets"]),
         since(row["polled_at"], now),
-        until(row["due_at"], now) if row["enabled"] else "",
+        due_in(row["due_at"], now) if row["enabled"] else "",
         printable(row["error"]),
     )
 

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, TypedDict
 
 from banlistd.control.commands.sources import SOURCES, SourceRow
-from banlistd.control.declaration import Command, Look, no_fields
-from banlistd.control.page import Page, counted, duration, moment, number, since, until
+from banlistd.control.declaration import Command, PageContext, no_fields
+from banlistd.control.page import Page, counted, due_in, moment, number, short_duration, since
 from banlistd.core.printing import printable
 
 if TYPE_CHECKING:
@@ -65,8 +65,8 @@ async def _answer(parts: "Parts", _: tuple[()]) -> StatusAnswer:
     }
 
 
-def _page(answer: StatusAnswer, look: Look) -> Page:
-    sources: Sequence[SourceRow] = look.ask(SOURCES) if answer["failing"] or answer["stale"] else ()
+def _page(answer: StatusAnswer, context: PageContext) -> Page:
+    sources: Sequence[SourceRow] = context.ask(SOURCES) if answer["failing"] or answer["stale"] else ()
     started, changed = answer["since"], answer["last_change"]
     numbers = {
         "off": answer["sources"] - answer["enabled"],
@@ -77,7 +77,7 @@ def _page(answer: StatusAnswer, look: Look) -> Page:
     remarks = ", ".join(f"{number(value)} {what}" for what, value in numbers.items() if value)
     state = f"{printable(answer['version'])} is {printable(answer['state'])}"
     facts = [
-        f"banlistd {state} since {moment(started)} ({duration(look.now - started)})",
+        f"banlistd {state} since {moment(started)} ({short_duration(context.now - started)})",
         printable(answer["backend"]),
         counted(answer["sources"], "source", "sources") + (f" ({remarks})" if remarks else ""),
         counted(answer["bans"], "ban", "bans"),
@@ -86,11 +86,11 @@ def _page(answer: StatusAnswer, look: Look) -> Page:
     return [
         ", ".join(facts),
         f"  maps         {', '.join(maps) or 'none'}",
-        f"  last change  {'none yet' if changed is None else f'{moment(changed)} ({since(changed, look.now)})'}",
+        f"  last change  {'none yet' if changed is None else f'{moment(changed)} ({since(changed, context.now)})'}",
         f"  config       {printable(answer['config'])}",
         f"  process      {printable(answer['pid'])}",
         *_ledger(answer["ledger_fault"]),
-        *_failing(sources, look.now),
+        *_failing(sources, context.now),
     ]
 
 
@@ -113,7 +113,7 @@ def _failing(sources: Sequence[SourceRow], now: float) -> list[str]:
         if not row["enabled"] or not (row["failures"] or row["state"] == "failed"):
             continue
         name, times = printable(row["id"]), counted(row["failures"], "time", "times")
-        retry = f", next try {until(row['due_at'], now)}" if row["due_at"] is not None else ""
+        retry = f", next try {due_in(row['due_at'], now)}" if row["due_at"] is not None else ""
         lines += [
             f"  {name} failed {times}{retry}: {printable(row['error']) or 'no reason is known'}",
             f"      try: banlistctl {'quarantine' if row['quarantined'] else 'refresh'} {name}; banlistctl history {name}",

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, TypedDict
 
-from banlistd.control.declaration import Command, Look, no_fields
-from banlistd.control.page import Column, Page, Table, interval, moment, number, since, until
+from banlistd.control.declaration import Command, PageContext, no_fields
+from banlistd.control.page import Column, Page, Table, due_in, interval, moment, number, since
 from banlistd.core.printing import printable
 
 if TYPE_CHECKING:
@@ -48,16 +48,16 @@ _COLUMNS = (
 )
 
 
-def _page(rows: Sequence[TimerRow], look: Look) -> Page:
+def _page(rows: Sequence[TimerRow], context: PageContext) -> Page:
     if not rows:
         return ["no timers: no sources are enabled"]
     cells = (
         (
             printable(row["id"]),
             interval(row["every"]),
-            since(row["polled_at"], look.now),
-            until(row["due_at"], look.now),
-            "" if row["due_at"] is None or row["due_at"] <= look.now else moment(row["due_at"]),
+            since(row["polled_at"], context.now),
+            due_in(row["due_at"], context.now),
+            "" if row["due_at"] is None or row["due_at"] <= context.now else moment(row["due_at"]),
             number(row["failures"]),
         )
         for row in rows

@@ -2,14 +2,14 @@
 
 from typing import TYPE_CHECKING, TypedDict
 
-from banlistd.control.declaration import LIMIT, Argument, Command, Look
+from banlistd.control.declaration import LIMIT, Argument, Command, PageContext
 from banlistd.control.page import Column, Page, Table, number
 from banlistd.core.printing import printable
 from banlistd.errors import GeoError, UsageError
 
 if TYPE_CHECKING:
     from banlistd.control.parts import Parts
-    from banlistd.control.request import Request
+    from banlistd.control.request import ControlRequest
     from banlistd.core.geo.types import By
 
 
@@ -31,7 +31,7 @@ class TopAnswer(TypedDict):
     rows: list[RankRow]
 
 
-def _read(request: "Request") -> tuple[str, int]:
+def _read(request: "ControlRequest") -> tuple[str, int]:
     return request.text("by"), request.limit
 
 
@@ -67,7 +67,7 @@ def _by(text: str) -> "By":
         raise UsageError(f"bans are not counted by {text[:60]!a}", f"by {', '.join(By)}") from None
 
 
-def _page(answer: TopAnswer, _: Look) -> Page:
+def _page(answer: TopAnswer, _: PageContext) -> Page:
     """A line for each country, operator or source; the share is that of all bans."""
     rows, total = answer["rows"], answer["bans"]
     if not rows:

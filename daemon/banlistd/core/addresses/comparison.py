@@ -36,13 +36,13 @@ def added_history(addresses: AddressSet, before: AddressSet) -> AddressSet:
     return AddressSet(hosts4, nets4, hosts6, nets6)
 
 
-def sample(addresses: AddressSet, most: int = SHOWN) -> tuple[str, ...]:
+def sample(addresses: AddressSet, limit: int = SHOWN) -> tuple[str, ...]:
     """The first entries, networks before single addresses: they weigh more."""
     texts: list[str] = []
     for family in FAMILIES:
         nets = addresses.nets(family)
-        for first, last in zip(nets.first[:most], nets.last[:most], strict=True):
+        for first, last in zip(nets.first[:limit], nets.last[:limit], strict=True):
             texts.append(range_text(family, first, last))
     for family in FAMILIES:
-        texts += [to_text(family, host) for host in addresses.hosts(family)[:most]]
-    return tuple(texts[:most])
+        texts += [to_text(family, host) for host in addresses.hosts(family)[:limit]]
+    return tuple(texts[:limit])

@@ -82,10 +82,10 @@ def _guess(tree: Mapping[str, object]) -> FormatType:
 def _read_key(key: str, value: object, spot: Spot) -> tuple[str, ...]:
     written = value if isinstance(value, list) else [value]
     shape = SHAPES[key]
-    if isinstance(value, list) and shape.most == 1:
+    if isinstance(value, list) and shape.max_values == 1:
         spot.wrong("is a list", "write one value")
-    elif not 1 <= len(written) <= shape.most:
-        spot.wrong(f"has {len(written)} values", f"write 1 to {shape.most}")
+    elif not 1 <= len(written) <= shape.max_values:
+        spot.wrong(f"has {len(written)} values", f"write 1 to {shape.max_values}")
     read = []
     for index, item in enumerate(written):
         at = spot.at(index) if isinstance(value, list) else spot
@@ -152,15 +152,15 @@ class FormatKey:
     """A key of a format: how one of its values is read, how many values it takes, what JSON calls their type."""
 
     read: Callable[[str], str]
-    most: int
+    max_values: int
     type: str | tuple[str, ...]
     help: str
 
     @property
     def schema(self) -> Mapping[str, Any]:
         one = {"type": self.type}
-        several = {"anyOf": [one, {"type": "array", "items": one, "minItems": 1, "maxItems": self.most}]}
-        return {**(several if self.most > 1 else one), "description": self.help}
+        several = {"anyOf": [one, {"type": "array", "items": one, "minItems": 1, "maxItems": self.max_values}]}
+        return {**(several if self.max_values > 1 else one), "description": self.help}
 
 
 _COLUMN = ("string", "integer")

@@ -21,7 +21,7 @@ DATABASES = tuple(
     )
 )
 
-_MOST_ASN = 2**32 - 1
+_MAX_ASN = 2**32 - 1
 _ASN = re.compile(r"(?:AS)?([0-9]{1,10})", re.ASCII | re.IGNORECASE)
 
 
@@ -41,6 +41,6 @@ def asn(text: str) -> int:
     """The number of an autonomous system, with or without AS in front."""
     match = _ASN.fullmatch(text)
     number = int(match[1]) if match else 0
-    if not 0 < number <= _MOST_ASN:
+    if not 0 < number <= _MAX_ASN:
         raise Unfit(f"{shown(text)} is not the number of a network operator", "write AS64496 or 64496")
     return number

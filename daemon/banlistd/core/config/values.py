@@ -177,7 +177,7 @@ def url(text: str) -> str:
         raise Unfit(f"{quoted} is not a url of http or https", _other_scheme(parts.scheme))
     if not host or port == 0:
         raise Unfit(f"{quoted} names no {'host' if not host else 'port'}", "write https://host/path")
-    if parts.password and parts.password != "x":  # noqa: S105 - the letter that stands for a credential
+    if parts.password and parts.password != "x":  # noqa: S105 - the letter in place of a credential
         raise Unfit("has a password in clear text", "write ${credential:NAME} in its place")
     return text
 

@@ -19,7 +19,7 @@ LARGEST_FILE = 4 * 2**20
 DEEPEST = 24
 
 # Values in one file, its aliases written out. 20,000 sources of ten keys are 420,000.
-MOST_VALUES = 500_000
+MAX_VALUES = 500_000
 
 
 def parse_document(name: str, content: bytes) -> Document:
@@ -149,8 +149,8 @@ def _close(node: _Node) -> None:
     node.depth = 1 + max((item.depth for item in node.items), default=0)
     node.closed = True
     # Aliases of aliases grow without much text; both bounds count them written out.
-    if node.size > MOST_VALUES:
-        raise _BadYamlError(node.line, "has too many values", f"at most {MOST_VALUES}, aliases written out")
+    if node.size > MAX_VALUES:
+        raise _BadYamlError(node.line, "has too many values", f"at most {MAX_VALUES}, aliases written out")
     if node.depth > DEEPEST:
         raise _BadYamlError(node.line, "nests too deep", f"at most {DEEPEST} levels")
 

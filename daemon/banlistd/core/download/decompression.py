@@ -1,4 +1,4 @@
-"""Bytes in, bytes out: one layer of compression taken off, told by magic bytes, never by names.
+"""Bytes in, bytes out: one layer of compression taken off, recognised by magic bytes, never by names.
 
 A stream must reach its own end, nothing but NUL padding may follow it, and no more than the cap ever exists unpacked.
 """
@@ -218,7 +218,7 @@ def _member_bytes(archive: zipfile.ZipFile, member: zipfile.ZipInfo, max_bytes: 
     if member.file_size > max_bytes:
         raise too_large(max_bytes, " unpacked")
     body, size = BytesIO(), 0
-    # zipfile stops at the size that it was told and compares the checksum there.
+    # zipfile stops at the size in the archive and compares the checksum there.
     with archive.open(member) as stream:
         while piece := stream.read(OUTPUT_STEP):
             body.write(piece)

@@ -25,11 +25,11 @@ class Unit(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Announced:
-    """The number of entries that a list announces. `trailer`: the number is at the end, so a cut list has lost it."""
+    """The number of entries that a list announces. `at_end`: the number is at the end, so a cut list has lost it."""
 
     number: int
     unit: Unit
-    trailer: bool
+    at_end: bool
 
 
 # Each of these was seen in a real list: abuse.ch, sslbl, FireHOL (whose `hash:ip` lists count addresses).
@@ -46,7 +46,7 @@ _COMMENT_SIGNS = "#;/ \t"
 def announced(body: bytes) -> Announced | None:
     """What a body says of its size; None where it says nothing that we know. Looks at its two ends alone."""
     tail = [line for line in _lines(body[-_TAIL:]) if line.strip()][-_LAST_LINES:]
-    return _said(tail, trailer=True) or _said(_lines(body[:_HEAD]), trailer=False)
+    return _said(tail, at_end=True) or _said(_lines(body[:_HEAD]), at_end=False)
 
 
 def shortfall(said: Announced, lines: int, addresses: AddressSet) -> str:
@@ -64,19 +64,19 @@ def _lines(part: bytes) -> list[str]:
     return part.decode("latin-1").splitlines()
 
 
-def _said(lines: Sequence[str], *, trailer: bool) -> Announced | None:
+def _said(lines: Sequence[str], *, at_end: bool) -> Announced | None:
     for line in lines:
         text = line.strip()
         if text.startswith("{"):
             number = _records_of(text)
             if number is not None:
-                return Announced(number, Unit.ENTRIES, trailer)
+                return Announced(number, Unit.ENTRIES, at_end)
         elif text[:1] in _COMMENT_SIGNS:
             words = text.lstrip(_COMMENT_SIGNS)
             for pattern, unit in _COMMENTS.values():
                 match = pattern.match(words)
                 if match:
-                    return Announced(int(match[1]), unit, trailer)
+                    return Announced(int(match[1]), unit, at_end)
     return None
 
 

@@ -80,14 +80,14 @@ def _widest(nets: Ranges) -> tuple[int, int]:
 class Candidate:
     """What a guard looks at. `before`: the last good content, None for the first of all. `said`: what the list says itself.
 
-    `had_trailer`: whether the last good list ended in a line that counts its entries. `missing`: why it is not whole.
+    `had_end_count`: whether the last good list ended in a line that counts its entries. `missing`: why it is not whole.
     """
 
     source: Source
     parsed: ParsedList
     extent: Extent
     before: Extent | None
-    had_trailer: bool
+    had_end_count: bool
     said: Announced | None
     missing: str
 
@@ -97,7 +97,7 @@ Guard = Callable[[Candidate], str]
 
 
 def refuse(
-    source: Source, parsed: ParsedList, before: AddressSet | None = None, *, had_trailer: bool = False
+    source: Source, parsed: ParsedList, before: AddressSet | None = None, *, had_end_count: bool = False
 ) -> Refusal | None:
     """The first refusal, or None: the content may pass. In time linear to the list; made to run in a worker thread."""
     said = parsed.said if source.guards.truncated else None
@@ -106,7 +106,7 @@ def refuse(
         parsed,
         Extent.of(parsed.addresses),
         Extent.of(before) if before is not None else None,
-        had_trailer,
+        had_end_count,
         said,
         shortfall(said, parsed.data_lines, parsed.addresses) if said else "",
     )
@@ -137,7 +137,7 @@ def _truncated(one: Candidate) -> str:
         return one.missing
     # A publisher may give the line up; then the list is as long as before, or soon is again.
     shorter = one.before is not None and one.extent.entries < one.before.entries
-    if one.had_trailer and shorter and (one.said is None or not one.said.trailer):
+    if one.had_end_count and shorter and (one.said is None or not one.said.at_end):
         return "the line at its end that counts the entries is missing, and the list is shorter than the last one"
     return ""
 
@@ -159,35 +159,35 @@ def _wide(one: Candidate) -> str:
 
 def _share(one: Candidate) -> str:
     for family, name in ((Family.IPV4, "IPv4"), (Family.IPV6, "IPv6")):
-        share, most = one.extent.shares[family], one.source.guards.share
-        if share > most:
-            return f"it covers {_percent(share)} of the {name} space, more than {_percent(most)} (guards: share)"
+        share, limit = one.extent.shares[family], one.source.guards.share
+        if share > limit:
+            return f"it covers {_percent(share)} of the {name} space, more than {_percent(limit)} (guards: share)"
     return ""
 
 
 def _grown(one: Candidate) -> str:
-    before, now, most = one.before, one.extent, one.source.guards.grow
+    before, now, limit = one.before, one.extent, one.source.guards.grow
     if before is None:
         return ""
-    if before.entries >= FEW and now.entries > before.entries * (1 + most):
-        return f"{now.entries:,} entries where {before.entries:,} were, grown by more than {_percent(most)} (guards: grow)"
+    if before.entries >= FEW and now.entries > before.entries * (1 + limit):
+        return f"{now.entries:,} entries where {before.entries:,} were, grown by more than {_percent(limit)} (guards: grow)"
     more = now.addresses4 - before.addresses4
-    if more > NOTABLE and now.addresses4 > before.addresses4 * (1 + most):
+    if more > NOTABLE and now.addresses4 > before.addresses4 * (1 + limit):
         words = f"{now.addresses4:,} addresses where {before.addresses4:,} were"
-        return f"{words}, grown by more than {_percent(most)} (guards: grow)"
+        return f"{words}, grown by more than {_percent(limit)} (guards: grow)"
     return ""
 
 
 def _shrunk(one: Candidate) -> str:
-    before, now, most = one.before, one.extent, one.source.guards.shrink
+    before, now, limit = one.before, one.extent, one.source.guards.shrink
     if before is None or (one.source.allow_empty and not now.entries):
         return ""
-    if before.entries >= FEW and now.entries < before.entries * (1 - most):
-        return f"{now.entries:,} entries where {before.entries:,} were, shrunk by more than {_percent(most)} (guards: shrink)"
+    if before.entries >= FEW and now.entries < before.entries * (1 - limit):
+        return f"{now.entries:,} entries where {before.entries:,} were, shrunk by more than {_percent(limit)} (guards: shrink)"
     fewer = before.addresses4 - now.addresses4
-    if fewer > NOTABLE and now.addresses4 < before.addresses4 * (1 - most):
+    if fewer > NOTABLE and now.addresses4 < before.addresses4 * (1 - limit):
         words = f"{now.addresses4:,} addresses where {before.addresses4:,} were"
-        return f"{words}, shrunk by more than {_percent(most)} (guards: shrink)"
+        return f"{words}, shrunk by more than {_percent(limit)} (guards: shrink)"
     return ""
 
 

@@ -1,4 +1,4 @@
-"""Refused content as a value: how long it has stood, and when a shrunken list is taken by itself."""
+"""Refused content as a value: how long it has been the same, and when a shrunken list is taken by itself."""
 
 from dataclasses import dataclass, field
 
@@ -10,7 +10,7 @@ from banlistd.core.feeds.guards import NO_LIST, SHRUNK
 from banlistd.model import ContentHash, Refusal, SourceId
 
 FEWEST_REFUSALS = 3
-"""However long a list has stood: two polls in a row may have met one and the same accident."""
+"""However long a list has been the same: two polls in a row may have met one and the same accident."""
 
 ALIKE = 0.5
 """Part of the larger one; a list that shrank again, or grew, is another one and starts anew."""

@@ -23,7 +23,7 @@ _SIXTEEN = 16
 _WORDS = np.dtype(">u8")
 
 # A file in which two nodes share their children is legal, and one in which they do so again and again is a bomb.
-_MOST_LEAVES_PER_NODE = 4
+_MAX_LEAVES_PER_NODE = 4
 _SOME_LEAVES = 4096
 
 
@@ -48,7 +48,7 @@ def leaves_of(body: bytes, node_count: int, record_size: int, ip_version: int) -
     node = np.zeros(1, dtype=np.uint32)
     high, low = np.zeros(1, dtype=np.uint64), np.zeros(1, dtype=np.uint64)
     found: list[tuple[NDArray[np.uint64], NDArray[np.uint64], int, NDArray[np.uint32]]] = []
-    most, leaves = _MOST_LEAVES_PER_NODE * node_count + _SOME_LEAVES, 0
+    limit, leaves = _MAX_LEAVES_PER_NODE * node_count + _SOME_LEAVES, 0
     for depth in range(bits):
         node, high, low = _descend(children, node, high, low, depth)
         is_leaf = node > node_count
@@ -57,7 +57,7 @@ def leaves_of(body: bytes, node_count: int, record_size: int, ip_version: int) -
         goes_on = (node < node_count) & ~((node == four) & ((high != 0) | (low != 0)))
         node, high, low = node[goes_on], high[goes_on], low[goes_on]
         leaves += int(is_leaf.sum())
-        if leaves + len(node) > most:
+        if leaves + len(node) > limit:
             raise ValueError("the tree has more networks than nodes for them")
         if not len(node):
             break

@@ -13,7 +13,7 @@ from banlistd.core.geo.records import origin_of
 from banlistd.core.geo.types import Located, Origin
 from banlistd.model import Family
 
-MOST = 100
+BATCH_LIMIT = 100
 """Addresses in a request."""
 
 PER_MINUTE = 15
@@ -21,7 +21,7 @@ PER_MINUTE = 15
 
 PAUSE = 60 / PER_MINUTE
 
-MOST_PAUSE = 120.0
+MAX_PAUSE = 120.0
 """Seconds; a server that says to wait for longer is not believed."""
 
 # Nothing else is asked for: the less is sent back, the less is there to mistrust.
@@ -59,7 +59,7 @@ def _origin(record: object) -> Origin:
 def pause_after(headers: Mapping[str, str]) -> float:
     """Seconds before the next request: none may be sent while none is left."""
     left, until = _number(headers.get("X-Rl", "")), _number(headers.get("X-Ttl", ""))
-    return min(until + 1.0, MOST_PAUSE) if left == 0 and until is not None else 0.0
+    return min(until + 1.0, MAX_PAUSE) if left == 0 and until is not None else 0.0
 
 
 def _number(text: str) -> int | None:

@@ -17,7 +17,7 @@ from banlistd.core.geo.types import Origin
 
 _LONGEST_NAME = 120
 _LONGEST = 400
-_MOST_ASN = 2**32 - 1
+_MAX_ASN = 2**32 - 1
 _ASN = re.compile(r"(?:AS)?([0-9]{1,10})(?: (.{1,400}))?", re.ASCII | re.DOTALL)
 
 
@@ -64,8 +64,8 @@ def _text(value: object) -> str:
 def _number(value: object) -> tuple[int | None, str]:
     """Of 64496, "64496", "AS64496" or "AS64496 Example Network". 0 is reserved (RFC 7607)."""
     if isinstance(value, int):
-        return (value, "") if 0 < value <= _MOST_ASN else (None, "")
+        return (value, "") if 0 < value <= _MAX_ASN else (None, "")
     match = _ASN.fullmatch(value[:_LONGEST]) if isinstance(value, str) else None
-    if match is None or not 0 < int(match[1]) <= _MOST_ASN:
+    if match is None or not 0 < int(match[1]) <= _MAX_ASN:
         return None, ""
     return int(match[1]), _text(match[2])

@@ -55,7 +55,7 @@ def encode(boot_snapshot: BootSnapshot) -> str:
 
 
 def decode(text: str) -> BootSnapshot | None:
-    """The footing, or None for a text of another version, or one that is damaged."""
+    """The snapshot, or None for a text of another version, or one that is damaged."""
     try:
         document = json.loads(text)
         if document["version"] != _VERSION:

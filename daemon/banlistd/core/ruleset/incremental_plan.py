@@ -1,7 +1,7 @@
-"""A plan made anew only where something has changed: an update costs as much as its own size, whatever the size of the ruleset.
+"""A plan made again only where something has changed: an update costs as much as its own size, not as the whole ruleset.
 
-An address is owned whatever other addresses are (`planning`). So it is enough to plan the content of each source within the
-changed region, and to replace the elements there; a test proves it equal to the whole plan.
+The owner of an address does not depend on other addresses (`plan`). So it is enough to plan the content of each source
+within the changed region, and to replace the elements there; a test proves it equal to the whole plan.
 """
 
 from collections.abc import Mapping, Sequence
@@ -27,20 +27,20 @@ from banlistd.core.addresses.sets import (
 )
 from banlistd.core.ruleset.diff import Move, move_between
 from banlistd.core.ruleset.plan import map_entries_for, plan
-from banlistd.core.ruleset.state import LANES, FirewallState, Kind, MapEntries, MapId
+from banlistd.core.ruleset.state import HOOKS_BY_DIRECTION, FirewallState, Kind, MapEntries, MapId
 from banlistd.model import Direction, Family, Marker, SourceId, SourceSlot
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Basis:
-    """All that a plan is made of, as `planning.plan` takes it."""
+    """All that a plan is made of, as `plan.plan` takes it."""
 
     sources: tuple[SourceSlot, ...]
     contents: Mapping[SourceId, AddressSet]
     allowed: Mapping[Family, Ranges]
     never_banned: Mapping[Family, Ranges]
 
-    def plan(self, markers: Sequence[Marker]) -> FirewallState:
+    def plan_whole(self, markers: Sequence[Marker]) -> FirewallState:
         return plan(self.sources, self.contents, self.allowed, self.never_banned, markers)
 
 
@@ -67,16 +67,18 @@ Moves = Mapping[MapId, Move]
 
 _SHARE = 4
 """A changed entry costs as much in a revision, in each source, as this many entries in a whole plan and a comparison of it with
-what stands (measured with one source and with 60)."""
+the present state (measured with one source and with 60)."""
 
 
-def planned(current: FirewallState, was: Basis, basis: Basis, markers: Sequence[Marker]) -> tuple[FirewallState, Moves | None]:
-    """The plan of `basis`; `held` is that of `was`. Where only a part had to be planned, also the moves between the two."""
+def plan_changes(
+    current: FirewallState, was: Basis, basis: Basis, markers: Sequence[Marker]
+) -> tuple[FirewallState, Moves | None]:
+    """The plan of `basis`; `current` is that of `was`. Where only a part had to be planned, also the moves between the two."""
     if was.sources != basis.sources:
-        return basis.plan(markers), None
+        return basis.plan_whole(markers), None
     regions = {family: region_between(family, was, basis) for family in FAMILIES}
     if _SHARE * sum(map(len, regions.values())) * len(basis.contents) > len(current):
-        return basis.plan(markers), None
+        return basis.plan_whole(markers), None
     return revise(current, basis, regions, markers)
 
 
@@ -107,7 +109,7 @@ def _differing(left: Ranges, right: Ranges) -> Ranges:
 def revise(
     current: FirewallState, basis: Basis, regions: Mapping[Family, Region], markers: Sequence[Marker]
 ) -> tuple[FirewallState, Moves]:
-    """The plan of `basis`, and the moves to it from `held`, which is the plan of a basis that differs in `regions` alone."""
+    """The plan of `basis`, and the moves to it from `current`, which is the plan of a basis that differs in `regions` alone."""
     map_entries, moves = dict(current.map_entries), dict[MapId, Move]()
     for family, region in regions.items():
         for direction in (Direction.IN, Direction.OUT) if len(region) else ():
@@ -120,7 +122,7 @@ def _replanned(
     direction: Direction, family: Family, current: FirewallState, basis: Basis, region: Region
 ) -> Mapping[MapId, tuple[Ranges, MapEntries]]:
     """For each map that may differ the part of the address space in question, and the elements wanted there."""
-    hooks = {hook for hooks in LANES[direction].values() for hook in hooks}
+    hooks = {hook for hooks in HOOKS_BY_DIRECTION[direction].values() for hook in hooks}
     maps = {
         map_id: map_entries
         for map_id, map_entries in current.map_entries.items()

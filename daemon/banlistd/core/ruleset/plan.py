@@ -10,7 +10,7 @@ import numpy as np
 
 from banlistd.core.addresses.arrays import without
 from banlistd.core.addresses.sets import FAMILIES, Addresses, AddressSet, Ranges, subtract, union_of
-from banlistd.core.ruleset.state import LANES, MARK_DTYPE, FirewallState, Kind, MapEntries, MapId, maps_of
+from banlistd.core.ruleset.state import HOOKS_BY_DIRECTION, MARK_DTYPE, FirewallState, Kind, MapEntries, MapId, maps_of
 from banlistd.model import Direction, Family, Mark, Marker, SourceId, SourceSlot
 
 
@@ -24,7 +24,7 @@ def plan(
     """The desired state of the firewall.
 
     `sources`: the enabled ones in order. `contents`: the addresses of each; a source without content has none.
-    `allowed`: what the administrator lets pass. `barred`: what must never be banned (allowed, reserved, protected).
+    `allowed`: what the administrator lets pass. `never_banned`: what must never be banned (allowed, reserved, protected).
     """
     map_entries: dict[MapId, MapEntries] = {}
     for direction in (Direction.IN, Direction.OUT):
@@ -43,7 +43,7 @@ def map_entries_for(
     never_banned: Ranges,
 ) -> Mapping[MapId, MapEntries]:
     """The elements of one direction's maps of one family, IN or OUT. An address is owned whatever other addresses are."""
-    ban, watch = (LANES[direction][blocks][0] for blocks in (True, False))
+    ban, watch = (HOOKS_BY_DIRECTION[direction][blocks][0] for blocks in (True, False))
     queue = sorted(
         (owner for owner in sources if owner.direction in (direction, Direction.BOTH)),
         key=lambda owner: not owner.action.blocks,

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 class Policy:
     """The rules for all sources together. `sources`: the enabled ones, in order.
 
-    `barred`: allowed and reserved, also where IPv6 addresses embed them. `urls`: whose hosts are to stay within reach; they
+    `never_banned`: allowed and reserved, also where IPv6 addresses embed them. `urls`: whose hosts must stay reachable; they
     are not in the hash, because a ban changes only with the addresses they have at a moment, and only where a list has them.
     """
 

@@ -10,7 +10,7 @@ from banlistd.core.addresses.sets import Addresses
 from banlistd.core.geo.countries import NAMES
 from banlistd.core.geo.tables import GeoTable, country_of, tally
 from banlistd.core.geo.types import By
-from banlistd.core.ruleset.state import FirewallState, lanes_of
+from banlistd.core.ruleset.state import FirewallState, hooks_of
 from banlistd.model import MANUAL, Family
 
 _MARKS = 2**16
@@ -63,11 +63,11 @@ def count(state: FirewallState) -> int:
 
 def _bans(state: FirewallState) -> Sequence[tuple[Family, Addresses, Addresses, NDArray[np.uint16]]]:
     """What blocks. An entry for both directions is in two maps, and counts in the first."""
-    first_lane: Mapping[int, object] = {int(owner.mark): lanes_of(owner)[0] for owner in state.sources if owner.action.blocks}
+    first_hook: Mapping[int, object] = {int(owner.mark): hooks_of(owner)[0] for owner in state.sources if owner.action.blocks}
     parts = []
     for map_id, map_entries in state.map_entries.items():
         chosen = np.zeros(_MARKS, dtype=np.bool_)
-        chosen[[mark for mark, hook in first_lane.items() if hook is map_id.hook]] = True
+        chosen[[mark for mark, hook in first_hook.items() if hook is map_id.hook]] = True
         mine = map_entries.where(chosen[map_entries.mark])
         if len(mine):
             parts.append((map_id.family, mine.first, mine.last, mine.mark))

@@ -43,25 +43,25 @@ class MapId:
         return f"{prefix}{self.kind}{4 if self.family is Family.IPV4 else 6}"
 
 
-LANES: Mapping[Direction, Mapping[bool, Sequence[Hook]]] = {
+HOOKS_BY_DIRECTION: Mapping[Direction, Mapping[bool, Sequence[Hook]]] = {
     Direction.IN: {True: (Hook.IN,), False: (Hook.WATCH_IN,)},
     Direction.OUT: {True: (Hook.OUT,), False: (Hook.WATCH_OUT,)},
     Direction.BOTH: {True: (Hook.IN, Hook.OUT), False: (Hook.WATCH_IN, Hook.WATCH_OUT)},
 }
 
 
-def lanes_of(owner: SourceSlot) -> Sequence[Hook]:
-    return LANES[owner.direction][owner.action.blocks]
+def hooks_of(owner: SourceSlot) -> Sequence[Hook]:
+    return HOOKS_BY_DIRECTION[owner.direction][owner.action.blocks]
 
 
-def lanes_used(sources: Iterable[SourceSlot]) -> tuple[Hook, ...]:
-    """The lanes that need maps: the first always, so that an empty firewall has its shape; others when asked for."""
-    used = {Hook.IN} | {hook for owner in sources for hook in lanes_of(owner)}
+def hooks_used(sources: Iterable[SourceSlot]) -> tuple[Hook, ...]:
+    """The hooks that need maps: the first always, so that an empty firewall has its shape; others when asked for."""
+    used = {Hook.IN} | {hook for owner in sources for hook in hooks_of(owner)}
     return tuple(hook for hook in Hook if hook in used)
 
 
 def maps_of(sources: Iterable[SourceSlot]) -> tuple[MapId, ...]:
-    return tuple(MapId(hook, kind, family) for hook in lanes_used(sources) for family in FAMILIES for kind in Kind)
+    return tuple(MapId(hook, kind, family) for hook in hooks_used(sources) for family in FAMILIES for kind in Kind)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -1,4 +1,4 @@
-"""A jail after a kill, a restart, a reload and a flush: it holds again what it shall, and no ban is written down twice."""
+"""A jail after a kill, a restart, a reload and a flush: it gets its desired content back, and no ban is written twice."""
 
 import asyncio
 import shutil
@@ -50,7 +50,7 @@ def numbered(count: int) -> list[str]:
 
 
 def bring(fail2ban: Fail2ban, wanted: FirewallState) -> int:
-    """What a process that has just begun does: it asks what stands, looks, and carries out the difference."""
+    """What a new process does: it reads the markers, verifies, and carries out the difference."""
 
     async def whole() -> int:
         firewall = Fail2banFirewall(fail2ban.socket, JAIL)

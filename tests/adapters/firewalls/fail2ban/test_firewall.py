@@ -100,7 +100,7 @@ def apply(firewall: Fail2banFirewall, present: FirewallState | None, wanted: Fir
     return asyncio.run(firewall.apply(difference(present, wanted)))
 
 
-def standing(*texts: str) -> FirewallState:
+def state_with(*texts: str) -> FirewallState:
     return state([ALPHA], {"alpha": addresses(*texts)})
 
 
@@ -117,7 +117,7 @@ def test_a_range_is_listed_as_networks_and_an_address_within_one_is_not_listed(
 
 
 def test_everything_there_is_can_be_banned(fail2ban: Fail2ban, jail: str, firewall: Fail2banFirewall) -> None:
-    held = standing("0.0.0.0/0", "::/0")
+    held = state_with("0.0.0.0/0", "::/0")
     apply(firewall, None, held)
     assert fail2ban.banned(jail) == {"0.0.0.0/1", "128.0.0.0/1", "::/1", "8000::/1"}
     assert asyncio.run(firewall.verify(held)).sound
@@ -126,22 +126,22 @@ def test_everything_there_is_can_be_banned(fail2ban: Fail2ban, jail: str, firewa
 def test_a_new_process_finds_what_the_old_one_left_without_reading_the_list(
     fail2ban: Fail2ban, jail: str, firewall: Fail2banFirewall
 ) -> None:
-    held = standing("192.0.2.1", "198.51.100.0/24")
+    held = state_with("192.0.2.1", "198.51.100.0/24")
     apply(firewall, None, held)
     later = Fail2banFirewall(fail2ban.socket, jail)
     assert asyncio.run(later.markers()) == held.markers
     assert asyncio.run(later.verify(held)).sound
-    more = standing("192.0.2.1", "198.51.100.0/24", "192.0.2.2")
+    more = state_with("192.0.2.1", "198.51.100.0/24", "192.0.2.2")
     assert apply(later, held, more) == 1
 
 
 def test_a_change_of_what_is_not_known_is_refused_and_nothing_happens(
     fail2ban: Fail2ban, jail: str, firewall: Fail2banFirewall
 ) -> None:
-    held = standing("192.0.2.1", "198.51.100.0/24")
+    held = state_with("192.0.2.1", "198.51.100.0/24")
     apply(firewall, None, held)
     with pytest.raises(FirewallError, match="verified first"):
-        apply(Fail2banFirewall(fail2ban.socket, jail), held, standing("198.51.100.0/24"))
+        apply(Fail2banFirewall(fail2ban.socket, jail), held, state_with("198.51.100.0/24"))
     assert fail2ban.banned(jail) == {"192.0.2.1", "198.51.100.0/24"}
 
 
@@ -158,7 +158,7 @@ def test_a_change_of_what_is_not_known_is_refused_and_nothing_happens(
 def test_foreign_bans_and_unbans_in_the_jail_are_repaired(
     fail2ban: Fail2ban, jail: str, firewall: Fail2banFirewall, verb: str, entry: str, wrong: MapId
 ) -> None:
-    held = standing("192.0.2.1", "198.51.100.0/24")
+    held = state_with("192.0.2.1", "198.51.100.0/24")
     apply(firewall, None, held)
     fail2ban.ask("set", jail, verb, entry)
     assert asyncio.run(firewall.markers()) == ()
@@ -173,7 +173,7 @@ def test_foreign_bans_and_unbans_in_the_jail_are_repaired(
 def test_as_many_bans_as_before_are_not_taken_for_the_same_bans(
     fail2ban: Fail2ban, jail: str, firewall: Fail2banFirewall
 ) -> None:
-    held = standing("192.0.2.1", "192.0.2.2")
+    held = state_with("192.0.2.1", "192.0.2.2")
     apply(firewall, None, held)
     fail2ban.ask("set", jail, "unbanip", "192.0.2.2")
     fail2ban.ask("set", jail, "banip", "203.0.113.9")
@@ -188,7 +188,7 @@ def test_what_comes_is_banned_before_what_goes_is_lifted_but_for_what_is_in_each
     fail2ban.ask("set", jail, "addaction", "writes")
     fail2ban.ask("set", jail, "action", "writes", "actionban", f"echo +'<ip>' >>{record}")
     fail2ban.ask("set", jail, "action", "writes", "actionunban", f"echo -'<ip>' >>{record}")
-    before, after = standing("192.0.2.0/24", "198.51.100.7"), standing("192.0.2.9", "198.51.100.8")
+    before, after = state_with("192.0.2.0/24", "198.51.100.7"), state_with("192.0.2.9", "198.51.100.8")
     apply(firewall, None, before)
     record.unlink()
     apply(firewall, before, after)
@@ -201,9 +201,9 @@ def test_what_comes_is_banned_before_what_goes_is_lifted_but_for_what_is_in_each
 def test_a_jail_that_lifts_bans_of_itself_is_not_used(fail2ban: Fail2ban, jail: str, firewall: Fail2banFirewall) -> None:
     fail2ban.ask("set", jail, "bantime", "600")
     with pytest.raises(FirewallError, match=r"lifts its bans after 600 s .it needs bantime = -1"):
-        apply(firewall, None, standing("192.0.2.1"))
+        apply(firewall, None, state_with("192.0.2.1"))
     with pytest.raises(FirewallError, match="lifts its bans"):
-        asyncio.run(firewall.verify(standing()))
+        asyncio.run(firewall.verify(state_with()))
     assert fail2ban.banned(jail) == set()
 
 
@@ -216,5 +216,5 @@ def test_missing_jail_and_missing_server_are_different_errors(fail2ban: Fail2ban
 
 def test_an_entry_that_fail2ban_would_take_for_another_is_said_to_be_missing(firewall: Fail2banFirewall) -> None:
     with pytest.raises(FirewallError, match="lists 1 bans where there should be 2"):
-        apply(firewall, None, standing("192.0.2.1", "::ffff:192.0.2.1"))
+        apply(firewall, None, state_with("192.0.2.1", "::ffff:192.0.2.1"))
     assert asyncio.run(firewall.markers()) == ()

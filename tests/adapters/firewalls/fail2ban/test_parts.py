@@ -122,7 +122,7 @@ def test_what_is_no_record_is_none(text: object) -> None:
 
 
 class Trap:
-    """A pickle that runs a command in whoever reads it as he should not."""
+    """A pickle that runs a command in a process that reads it carelessly."""
 
     def __init__(self, function: Callable[..., Any], *arguments: object) -> None:
         self._call = function, arguments
@@ -170,7 +170,7 @@ def test_any_bytes_are_read_or_refused(answer: bytes) -> None:
 
 @contextmanager
 def answering(folder: Path, answer: bytes) -> Iterator[Path]:
-    """Somebody who is not fail2ban, and says the same to everything."""
+    """A server that is not fail2ban, and gives the same answer to every command."""
     place = folder / "socket"
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(str(place))
@@ -195,11 +195,11 @@ def answering(folder: Path, answer: bytes) -> Iterator[Path]:
         (b"\x80\x02", "broke off"),
         (END, "cannot be read"),
         (b"HTTP/1.1 400 Bad Request\r\n\r\n" + END, "cannot be read"),
-        (pickle.dumps("ERROR: \x1b[2J no") + END, r"none: ERROR: \\x1b\[2J no"),
+        (pickle.dumps("ERROR: \x1b[2J no") + END, r"unknown form: ERROR: \\x1b\[2J no"),
         (pickle.dumps([1, ValueError("no\nsuch")]) + END, r"refused ping: ValueError: no\\nsuch"),
         (pickle.dumps([1, [2]]) + END, "refused ping: list"),
-        (pickle.dumps(None) + END, "none: NoneType"),
-        (pickle.dumps(np.float64(1)) + END, "none: "),
+        (pickle.dumps(None) + END, "unknown form: NoneType"),
+        (pickle.dumps(np.float64(1)) + END, "unknown form: "),
     ],
 )
 def test_malformed_answer_is_reported_printably(tmp_path: Path, answer: bytes, words: str) -> None:

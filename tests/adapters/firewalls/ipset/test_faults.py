@@ -37,7 +37,7 @@ NFT = Iptables("nft")
 VARIANTS = pytest.mark.parametrize("iptables", [NFT, Iptables("legacy")], ids=lambda iptables: iptables.variant)
 
 
-async def standing(held: FirewallState, iptables: Iptables = NFT) -> IpsetFirewall:
+async def firewall_with(held: FirewallState, iptables: Iptables = NFT) -> IpsetFirewall:
     iptables.skip_if_missing()
     firewall = IpsetFirewall(iptables.variant)
     await firewall.apply(difference(None, held))
@@ -59,7 +59,7 @@ FOREIGN_SETS = {
 async def test_a_foreign_change_of_a_set_is_found_and_repaired(what: str) -> None:
     words, maps, structure = FOREIGN_SETS[what]
     held = state([ALPHA], {"alpha": MIXED}, allowed=["9.0.0.0/8"])
-    firewall = await standing(held)
+    firewall = await firewall_with(held)
     before = ipset("save", "-s").splitlines()
     ipset(*words)
     verdict = await firewall.verify(held)
@@ -88,7 +88,7 @@ FOREIGN_RULES = {
 async def test_a_foreign_change_of_rules_is_found_and_repaired(what: str, iptables: Iptables) -> None:
     iptables.skip_if_missing()
     held = state([ALPHA, BETA], {"alpha": MIXED, "beta": MIXED})
-    firewall = await standing(held, iptables)
+    firewall = await firewall_with(held, iptables)
     before = iptables.saved()
     iptables(*FOREIGN_RULES[what])
     verdict = await firewall.verify(held)
@@ -105,7 +105,7 @@ async def test_a_foreign_change_of_rules_is_found_and_repaired(what: str, iptabl
 async def test_when_everything_is_gone_it_is_found_and_written_anew(iptables: Iptables) -> None:
     iptables.skip_if_missing()
     held = state(EVERYONE, EVERYTHING, allowed=["9.0.0.0/8"])
-    firewall = await standing(held, iptables)
+    firewall = await firewall_with(held, iptables)
     before = sorted(ipset("save", "-s").splitlines()), iptables.saved()
     for program in ("iptables", "ip6tables"):
         for table in ("raw", "filter"):
@@ -138,7 +138,7 @@ def _destroy(name: str) -> None:
 
 @in_network_namespace
 async def test_markers_are_not_believed_where_a_set_is_gone() -> None:
-    firewall = await standing(state([ALPHA], {"alpha": MIXED}))
+    firewall = await firewall_with(state([ALPHA], {"alpha": MIXED}))
     NFT("-t", "raw", "-F", program="ip6tables")
     _destroy("banlistd-nets6")
     assert await firewall.markers() == ()
@@ -159,7 +159,7 @@ async def test_a_change_of_elements_without_sets_is_refused_and_nothing_happens(
 @in_network_namespace
 async def test_unreadable_record_line_is_ignored() -> None:
     held = state([ALPHA], {"alpha": MIXED})
-    firewall = await standing(held)
+    firewall = await firewall_with(held)
     for number, words in (("0.0.0.9", "v1 x sha256=short y"), ("0.0.0.10", "x"), ("0.1.0.2", "banlistd-hosts4 2 of many x")):
         ipset("add", "-exist", "banlistd-applied", number, "comment", words)
     assert [marker.mark for marker in await firewall.markers()] == [ALPHA.mark]
@@ -173,7 +173,7 @@ async def test_unreadable_record_line_is_ignored() -> None:
 @in_network_namespace
 async def test_elements_that_are_not_as_they_were_believed_to_be_are_all_written() -> None:
     held = large(0)
-    firewall = await standing(held)
+    firewall = await firewall_with(held)
     gone, came = held.map_entries[HOSTS4].where(np.arange(10)), from_numbers(Family.IPV4, [77])
     ipset("restore", given="".join(f"del banlistd-hosts4 {address}\n" for address in _texts(gone)))
     new = MapEntries(Family.IPV4, came, came, np.array([1], dtype=np.uint16))
@@ -193,7 +193,7 @@ def _texts(map_entries: MapEntries) -> list[str]:
 async def test_zero_address_is_not_a_set_element() -> None:
     content = addresses("0.0.0.0", "::", "192.0.2.1")
     held = state([ALPHA], {"alpha": content})
-    firewall = await standing(held)
+    firewall = await firewall_with(held)
     assert (await firewall.verify(held)).sound
     assert members("banlistd-hosts4") == ["192.0.2.1 packets 1"]
     then = state([ALPHA], {"alpha": addresses("192.0.2.1")})
@@ -237,7 +237,7 @@ async def test_sets_and_rules_of_others_are_left_alone(iptables: Iptables) -> No
         iptables(*words)
     before = set_names(), iptables.saved(), iptables("-S", "FORWARD")
     held = state(EVERYONE, EVERYTHING)
-    firewall = await standing(held, iptables)
+    firewall = await firewall_with(held, iptables)
     assert set(before[1]) < set(iptables.saved())
     await firewall.apply(difference(held, state([ALPHA], EVERYTHING)))
     await firewall.teardown()
@@ -248,7 +248,7 @@ async def test_sets_and_rules_of_others_are_left_alone(iptables: Iptables) -> No
 @in_network_namespace
 async def test_referenced_set_cannot_be_removed_and_is_reported() -> None:
     held = state([ALPHA], {"alpha": MIXED})
-    firewall = await standing(held)
+    firewall = await firewall_with(held)
     NFT("-A", "INPUT", "-m", "set", "--match-set", "banlistd-hosts4", "src", "-j", "DROP")
     with pytest.raises(FirewallError, match="in use") as refused:
         await firewall.teardown()
@@ -260,7 +260,7 @@ async def test_referenced_set_cannot_be_removed_and_is_reported() -> None:
 async def test_referenced_set_of_a_removed_hook_is_emptied() -> None:
     contents = dict.fromkeys(("alpha", "counted"), MIXED)
     held, less = state([ALPHA, COUNTED], contents), state([ALPHA], contents)
-    firewall = await standing(held)
+    firewall = await firewall_with(held)
     NFT("-A", "INPUT", "-m", "set", "--match-set", "banlistd-watch_out_hosts4", "src", "-j", "DROP")
     await firewall.apply(difference(held, less))
     assert (await firewall.verify(less)).sound
@@ -273,7 +273,7 @@ async def test_referenced_set_of_a_removed_hook_is_emptied() -> None:
 @in_network_namespace
 async def test_what_one_who_was_killed_has_gathered_is_no_fault_and_goes_with_the_next_change() -> None:
     held = state([ALPHA], {"alpha": MIXED})
-    firewall = await standing(held)
+    firewall = await firewall_with(held)
     before = set_names()
     ipset("create", "banlistd-new-hosts4", "hash:ip")
     assert (await firewall.verify(held)).sound

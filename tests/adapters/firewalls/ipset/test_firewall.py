@@ -76,7 +76,7 @@ async def _tell(story: Story, iptables: Iptables) -> None:
         await firewall.close()
 
 
-async def standing(held: FirewallState, iptables: Iptables = NFT) -> IpsetFirewall:
+async def firewall_with(held: FirewallState, iptables: Iptables = NFT) -> IpsetFirewall:
     iptables.skip_if_missing()
     firewall = IpsetFirewall(iptables.variant)
     await firewall.apply(difference(None, held))
@@ -86,7 +86,7 @@ async def standing(held: FirewallState, iptables: Iptables = NFT) -> IpsetFirewa
 @in_network_namespace
 async def test_ipset_prints_what_a_person_can_read() -> None:
     contents = {"alpha": addresses("192.0.2.1", "198.51.100.0/24", "2001:db8::1"), "drop": addresses("192.0.2.2")}
-    firewall = await standing(state([ALPHA, DROP], contents, allowed=["203.0.113.0/25"]))
+    firewall = await firewall_with(state([ALPHA, DROP], contents, allowed=["203.0.113.0/25"]))
     assert members("banlistd-hosts4") == ["192.0.2.1 packets 1", "192.0.2.2 packets 3"]
     assert members("banlistd-nets4") == ["198.51.100.0/24 packets 1"]
     assert members("banlistd-hosts6") == ["2001:db8::1 packets 1"]
@@ -100,7 +100,7 @@ async def test_ipset_prints_what_a_person_can_read() -> None:
 @in_network_namespace
 async def test_rules_are_in_raw_and_in_filter_only_if_they_must(iptables: Iptables) -> None:
     iptables.skip_if_missing()
-    firewall = await standing(state([ALPHA], {"alpha": MIXED}), iptables)
+    firewall = await firewall_with(state([ALPHA], {"alpha": MIXED}), iptables)
     saved = iptables.saved()
     for program, version in (("iptables", 4), ("ip6tables", 6)):
         assert f"{program} *raw -A PREROUTING -j banlistd-in" in saved
@@ -114,7 +114,7 @@ async def test_rules_are_in_raw_and_in_filter_only_if_they_must(iptables: Iptabl
 @in_network_namespace
 async def test_an_empty_change_and_a_look_leave_everything_alone() -> None:
     held = state(EVERYONE, EVERYTHING)
-    firewall = await standing(held)
+    firewall = await firewall_with(held)
     before = ipset("save", "-s"), NFT.saved()
     await firewall.apply(difference(held, held))
     assert (await firewall.verify(held)).sound
@@ -126,7 +126,7 @@ async def test_an_empty_change_and_a_look_leave_everything_alone() -> None:
 @in_network_namespace
 async def test_a_changed_element_of_many_is_written_in_place() -> None:
     held = large(0)
-    firewall = await standing(held)
+    firewall = await firewall_with(held)
     assert "maxelem 120000" in ipset("list", "-t", "banlistd-hosts4")
     content = AddressSet.of(held.map_entries[HOSTS4].first[1:])
     await firewall.apply(difference(held, state([ALPHA], {"alpha": content})))
@@ -140,7 +140,7 @@ async def test_a_changed_element_of_many_is_written_in_place() -> None:
 @in_network_namespace
 async def test_a_set_that_is_outgrown_is_made_anew_and_the_rules_look_into_it() -> None:
     held = state([ALPHA], {"alpha": MIXED})
-    firewall = await standing(held)
+    firewall = await firewall_with(held)
     rules = NFT.saved()
     more = state([ALPHA], {"alpha": AddressSet.of(np.arange(1, 70_001, dtype=np.uint32) * np.uint32(7))})
     await firewall.apply(difference(held, more))
@@ -154,7 +154,7 @@ async def test_a_set_that_is_outgrown_is_made_anew_and_the_rules_look_into_it() 
 @in_network_namespace
 async def test_a_million_hosts() -> None:
     empty = state([ALPHA], {})
-    firewall = await standing(empty)
+    firewall = await firewall_with(empty)
     held = state([ALPHA], {"alpha": AddressSet.of(np.arange(1, 1_000_001, dtype=np.uint32) * np.uint32(4099))})
     assert await firewall.apply(difference(empty, held)) == 1_000_000
     assert "Number of entries: 1000000" in ipset("list", "-t", "banlistd-hosts4")
@@ -165,7 +165,7 @@ async def test_a_million_hosts() -> None:
 @in_network_namespace
 async def test_a_change_that_fits_into_no_send_buffer_is_gathered_and_swapped(monkeypatch: pytest.MonkeyPatch) -> None:
     held, wanted = large(0), large(1)
-    firewall = await standing(held)
+    firewall = await firewall_with(held)
     # As in a user namespace, where no larger buffer is given.
     monkeypatch.setattr(ipset_wire, "widen", lambda *_: None)
     await firewall.close()
@@ -182,7 +182,7 @@ async def test_more_owners_than_one_chain_asks_for_are_found_by_groups(iptables:
     sources = [owner(7 * number, f"list-{number}", Action.DROP) for number in range(1, 41)]
     contents = {str(source.source_id): addresses(f"198.51.100.{source.mark % 250}") for source in sources}
     held = state(sources, contents)
-    firewall = await standing(held, iptables)
+    firewall = await firewall_with(held, iptables)
     saved = iptables.saved()
     for chain, rules in (("banlistd-in-hosts", 3), ("banlistd-in-hosts-0", 17), ("banlistd-in-hosts-2", 9)):
         assert len([line for line in saved if line.startswith(f"iptables *raw -A {chain} ")]) == rules
@@ -193,7 +193,7 @@ async def test_more_owners_than_one_chain_asks_for_are_found_by_groups(iptables:
 @in_network_namespace
 async def test_what_was_saved_and_restored_by_ipset_is_taken_for_ours() -> None:
     held = state(EVERYONE, EVERYTHING, allowed=["9.0.0.0/8"])
-    firewall = await standing(held)
+    firewall = await firewall_with(held)
     saved, rules, rules6 = ipset("save"), command("iptables-nft-save"), command("ip6tables-nft-save")
     await firewall.teardown()
     ipset("restore", given=saved)
@@ -207,7 +207,7 @@ async def test_what_was_saved_and_restored_by_ipset_is_taken_for_ours() -> None:
 @in_network_namespace
 async def test_a_cancelled_change_is_carried_out_whole() -> None:
     held, wanted = large(0), large(1)
-    firewall = await standing(held)
+    firewall = await firewall_with(held)
     task = asyncio.create_task(firewall.apply(difference(held, wanted)))
     await asyncio.sleep(0)
     task.cancel()

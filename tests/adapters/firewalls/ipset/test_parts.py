@@ -30,7 +30,7 @@ def map_entries(map_id: MapId, elements: Mapping[int, tuple[int, int]]) -> MapEn
     return MapEntries(map_id.family, starts, ends, np.array([elements[at][1] for at in first], dtype=np.uint16))
 
 
-def told(entries: Entries) -> dict[tuple[int, int | None], int]:
+def elements_of(entries: Entries) -> dict[tuple[int, int | None], int]:
     assert entries.mark is not None
     lengths: Sequence[int | None] = [None] * len(entries) if entries.length is None else entries.length.tolist()
     return dict(zip(zip(entries.first.tolist(), lengths, strict=True), entries.mark.tolist(), strict=True))
@@ -55,17 +55,17 @@ def nets(draw: st.DrawFn) -> MapEntries:
 def test_delta_leads_to_the_desired_state(map_id: MapId, some: st.SearchStrategy[MapEntries], data: st.DataObject) -> None:
     before, after = (entries_of(map_id, data.draw(some)) for _ in range(2))
     delta = delta_of(after, before)
-    fresh_ones, changed, gone = (told(part) for part in (delta.fresh, delta.changed, delta.gone))
-    standing = told(before)
-    assert not fresh_ones.keys() & standing.keys()
-    assert changed.keys() <= standing.keys()
-    assert gone.keys() <= standing.keys()
-    assert {**{at: mark for at, mark in standing.items() if at not in gone}, **fresh_ones, **changed} == told(after)
+    fresh_ones, changed, gone = (elements_of(part) for part in (delta.fresh, delta.changed, delta.gone))
+    present = elements_of(before)
+    assert not fresh_ones.keys() & present.keys()
+    assert changed.keys() <= present.keys()
+    assert gone.keys() <= present.keys()
+    assert {**{at: mark for at, mark in present.items() if at not in gone}, **fresh_ones, **changed} == elements_of(after)
 
 
 EMPTY = state([ALPHA], {})
 FEW = state([ALPHA], {"alpha": addresses("192.0.2.1", "198.51.100.0/24")})
-STANDING = wanted_sets([ALPHA])
+PRESENT = wanted_sets([ALPHA])
 HOSTS, NETS = set_of(HOSTS4), set_of(NETS4)
 
 
@@ -74,7 +74,7 @@ def record(**filled: Filled) -> Record:
 
 
 def test_a_few_elements_are_changed_in_place() -> None:
-    plan = plan_of(difference(EMPTY, FEW), record(), STANDING)
+    plan = plan_of(difference(EMPTY, FEW), record(), PRESENT)
     assert plan.deltas.keys() == {HOSTS, NETS}
     assert not plan.gathered
     assert plan.filled[HOSTS].count == 1
@@ -82,17 +82,17 @@ def test_a_few_elements_are_changed_in_place() -> None:
 
 
 @pytest.mark.parametrize(
-    ("known", "standing", "apart"),
+    ("known", "present", "apart"),
     [
-        (record(), STANDING - {HOSTS}, False),
-        (Record(), STANDING, False),
-        (record(**{HOSTS: Filled(65_536, 65_536, "")}), STANDING, False),
-        (record(), STANDING, True),
+        (record(), PRESENT - {HOSTS}, False),
+        (Record(), PRESENT, False),
+        (record(**{HOSTS: Filled(65_536, 65_536, "")}), PRESENT, False),
+        (record(), PRESENT, True),
     ],
     ids=["the set is missing", "nothing is known of it", "it is full", "it has surprised"],
 )
-def test_what_cannot_be_changed_in_place_is_gathered(known: Record, standing: frozenset[str], apart: bool) -> None:
-    plan = plan_of(difference(EMPTY, FEW), known, standing, apart=apart)
+def test_what_cannot_be_changed_in_place_is_gathered(known: Record, present: frozenset[str], apart: bool) -> None:
+    plan = plan_of(difference(EMPTY, FEW), known, present, apart=apart)
     assert HOSTS in plan.gathered
     assert HOSTS not in plan.deltas
 
@@ -102,14 +102,14 @@ def test_a_set_of_which_most_changes_is_gathered() -> None:
     marks = np.ones(len(first), dtype=np.uint16)
     add, remove = (MapEntries(Family.IPV4, at, at, marks) for at in (first, first + np.uint32(50_000)))
     change = change_of(EMPTY, MapChange(HOSTS4, add, add, remove, replace=False))
-    plan = plan_of(change, record(**{HOSTS: Filled(20_000, 65_536, "")}), STANDING)
+    plan = plan_of(change, record(**{HOSTS: Filled(20_000, 65_536, "")}), PRESENT)
     assert plan.gathered.keys() == {HOSTS}
 
 
 def test_sets_of_unused_hooks_are_surplus() -> None:
     full, less = state([ALPHA, COUNTED], {}), state([ALPHA], {})
     plan = plan_of(difference(full, less), record(), wanted_sets(full.sources))
-    assert plan.surplus == wanted_sets(full.sources) - STANDING
+    assert plan.surplus == wanted_sets(full.sources) - PRESENT
     assert plan.surplus
 
 
@@ -166,12 +166,12 @@ COMMIT
 
 
 def test_of_what_iptables_says_only_what_is_ours_is_read() -> None:
-    standing = parse_saved(SAVED)
-    assert standing.keys() == {"raw"}
-    assert standing["raw"].chains.keys() == {"banlistd-from-1", "banlistd-gone"}
-    assert standing["raw"].jumps == {"PREROUTING": [(2, "banlistd-in")]}
-    assert counters_of(standing) == {Mark(1): Counter(3, 180)}
-    assert "192.0.2.1" not in "".join(rule_lines(standing))
+    ruleset = parse_saved(SAVED)
+    assert ruleset.keys() == {"raw"}
+    assert ruleset["raw"].chains.keys() == {"banlistd-from-1", "banlistd-gone"}
+    assert ruleset["raw"].jumps == {"PREROUTING": [(2, "banlistd-in")]}
+    assert counters_of(ruleset) == {Mark(1): Counter(3, 180)}
+    assert "192.0.2.1" not in "".join(rule_lines(ruleset))
 
 
 def test_script_moves_the_jump_first_and_keeps_counters() -> None:

@@ -1,4 +1,4 @@
-"""Whatever somebody else changes in our table is noticed, found wrong and repaired exactly; what we do, and what others do
+"""Whatever another process changes in our table is noticed, found wrong and repaired exactly; what we do, and what others do
 elsewhere, is not.
 """
 
@@ -39,7 +39,7 @@ HELD = state(EVERYONE, EVERYTHING, allowed=["9.0.0.0/8"])
 PATIENCE = 30.0
 
 
-async def standing(held: FirewallState) -> NftablesFirewall:
+async def firewall_with(held: FirewallState) -> NftablesFirewall:
     firewall = NftablesFirewall()
     await firewall.apply(difference(None, held))
     return firewall
@@ -56,7 +56,7 @@ def listing() -> str:
     return "\n".join(sorted(line for block in blocks for line in block.splitlines()))
 
 
-async def told(firewall: NftablesFirewall) -> ExternalChange:
+async def next_change(firewall: NftablesFirewall) -> ExternalChange:
     async with asyncio.timeout(PATIENCE):
         return await firewall.wait_for_external_change()
 
@@ -98,11 +98,11 @@ FOREIGN_CHANGES = {
 @pytest.mark.parametrize("what", FOREIGN_CHANGES)
 @in_network_namespace
 async def test_a_foreign_change_is_noticed_and_repaired_exactly(what: str) -> None:
-    firewall = await standing(HELD)
+    firewall = await firewall_with(HELD)
     before = listing()
     assert await is_quiet(firewall.wait_for_external_change())
     nft(FOREIGN_CHANGES[what])
-    change_seen = await told(firewall)
+    change_seen = await next_change(firewall)
     assert change_seen.ours
     assert change_seen.culprit.startswith("nft[")
     verdict = await firewall.verify(HELD)
@@ -119,7 +119,7 @@ async def test_a_foreign_change_is_noticed_and_repaired_exactly(what: str) -> No
 
 @in_network_namespace
 async def test_only_the_map_that_was_touched_is_written_anew() -> None:
-    firewall = await standing(HELD)
+    firewall = await firewall_with(HELD)
     nft("delete element inet banlistd hosts4 { 198.51.100.1 }; add element inet banlistd hosts4 { 198.51.100.1 : 1 }")
     assert await firewall.verify(HELD) == Verification(structure=False, maps=frozenset({HOSTS4}))
     assert await firewall.apply(difference(HELD, HELD, await firewall.verify(HELD))) == len(HELD.map_entries[HOSTS4])
@@ -129,7 +129,7 @@ async def test_only_the_map_that_was_touched_is_written_anew() -> None:
 
 @in_network_namespace
 async def test_what_was_touched_stays_wrong_until_it_is_written_anew() -> None:
-    firewall = await standing(HELD)
+    firewall = await firewall_with(HELD)
     nft("delete element inet banlistd nets4 { 203.0.113.0/24 }; add element inet banlistd nets4 { 203.0.113.0/24 : 1 }")
     first = await firewall.verify(HELD)
     other = state(EVERYONE, EVERYTHING, allowed=["9.0.0.0/8"], content_hash="b" * 64)
@@ -140,7 +140,7 @@ async def test_what_was_touched_stays_wrong_until_it_is_written_anew() -> None:
 
 @in_network_namespace
 async def test_our_own_changes_are_never_reported() -> None:
-    firewall = await standing(HELD)
+    firewall = await firewall_with(HELD)
     waiting = asyncio.create_task(firewall.wait_for_external_change())
     held = HELD
     for number, sources in enumerate(([ALPHA], EVERYONE, [COUNTED, BOTH], EVERYONE)):
@@ -158,7 +158,7 @@ async def test_our_own_changes_are_never_reported() -> None:
 
 @in_network_namespace
 async def test_changes_of_other_tables_are_no_business_of_ours() -> None:
-    firewall = await standing(HELD)
+    firewall = await firewall_with(HELD)
     waiting = asyncio.create_task(firewall.wait_for_external_change())
     before = generation()
     nft("add table inet other; add chain inet other banlistd; add set inet other s { type ipv4_addr; }")
@@ -173,7 +173,7 @@ async def test_changes_of_other_tables_are_no_business_of_ours() -> None:
 
 @in_network_namespace
 async def test_what_others_keep_in_our_table_is_theirs() -> None:
-    firewall = await standing(HELD)
+    firewall = await firewall_with(HELD)
     nft("add chain inet banlistd mine; add rule inet banlistd mine accept; add set inet banlistd own { type ipv4_addr; }")
     assert (await firewall.verify(HELD)).sound
     await firewall.close()
@@ -189,13 +189,13 @@ async def test_lost_notices_count_as_a_change() -> None:
     elements = ", ".join(f"10.{n >> 8}.{n & 255}.1" for n in range(20_000))
     stolen = "delete element inet banlistd hosts4 { 198.51.100.1 }"
     nft("-f", "/dev/stdin", given=f"add element inet other s {{ {elements} }}\n{stolen}\n")
-    assert await told(firewall) == ExternalChange()
+    assert await next_change(firewall) == ExternalChange()
     verdict = await firewall.verify(HELD)
     assert HOSTS4 in verdict.maps
     await firewall.apply(difference(HELD, HELD, verdict))
     assert (await firewall.verify(HELD)).sound
     nft("add element inet banlistd hosts4 { 1.1.1.1 : 1 }")
-    assert (await told(firewall)).culprit.startswith("nft[")
+    assert (await next_change(firewall)).culprit.startswith("nft[")
     await firewall.close()
 
 
@@ -203,9 +203,9 @@ async def test_lost_notices_count_as_a_change() -> None:
 async def test_an_exchange_in_a_large_map_is_noticed_though_numbers_fit() -> None:
     content = AddressSet.of(np.arange(50_000, dtype=np.uint32) * np.uint32(4099))
     held = state([ALPHA], {"alpha": content})
-    firewall = await standing(held)
+    firewall = await firewall_with(held)
     nft("delete element inet banlistd hosts4 { 0.0.16.3 }; add element inet banlistd hosts4 { 0.0.16.4 : 1 }")
-    await told(firewall)
+    await next_change(firewall)
     assert await firewall.verify(held) == Verification(structure=False, maps=frozenset({HOSTS4}))
     await firewall.apply(difference(held, held, await firewall.verify(held)))
     assert "0.0.16.3 :" in nft("get", "element", "inet", "banlistd", "hosts4", "{ 0.0.16.3 }")
@@ -214,8 +214,8 @@ async def test_an_exchange_in_a_large_map_is_noticed_though_numbers_fit() -> Non
 
 @in_network_namespace
 async def test_a_change_between_our_own_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
-    firewall = await standing(HELD)
-    one = "banlistd.adapters.firewalls.nftables.firewall.settlement"
+    firewall = await firewall_with(HELD)
+    one = "banlistd.adapters.firewalls.nftables.applying.settlement"
 
     def meddling(*_: object) -> str:
         nft("delete element inet banlistd hosts4 { 198.51.100.1 }")
@@ -224,22 +224,22 @@ async def test_a_change_between_our_own_is_noticed(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(one, meddling)
     wanted = state([ALPHA], EVERYTHING, allowed=["9.0.0.0/8"])
     await firewall.apply(difference(HELD, wanted))
-    assert await told(firewall) == ExternalChange()
+    assert await next_change(firewall) == ExternalChange()
     assert HOSTS4 in (await firewall.verify(wanted)).maps
     await firewall.close()
 
 
 @in_network_namespace
 async def test_two_writers_see_each_other() -> None:
-    one = await standing(HELD)
+    one = await firewall_with(HELD)
     other = NftablesFirewall()
     assert (await other.verify(HELD)).sound
     changed = state(EVERYONE, EVERYTHING | {"alpha": addresses("192.0.2.1")}, allowed=["9.0.0.0/8"], content_hash="b" * 64)
     await other.apply(difference(HELD, changed))
-    assert (await told(one)).ours
+    assert (await next_change(one)).ours
     assert await is_quiet(other.wait_for_external_change())
     await one.apply(difference(changed, HELD, await one.verify(changed)))
-    assert (await told(other)).ours
+    assert (await next_change(other)).ours
     assert (await one.verify(HELD)).sound
     await one.close()
     await other.close()
@@ -247,18 +247,18 @@ async def test_two_writers_see_each_other() -> None:
 
 @in_network_namespace
 async def test_a_wait_that_is_given_up_loses_nothing() -> None:
-    firewall = await standing(HELD)
+    firewall = await firewall_with(HELD)
     for _ in range(3):
         assert await is_quiet(firewall.wait_for_external_change())
     nft("flush map inet banlistd nets4")
-    assert (await told(firewall)).ours
+    assert (await next_change(firewall)).ours
     await firewall.close()
 
 
 @in_network_namespace
 async def test_bans_work_without_a_monitor(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("banlistd.adapters.netlink.nft_monitor.NFNLGRP_NFTABLES", 4711)
-    firewall = await standing(HELD)
+    firewall = await firewall_with(HELD)
     with pytest.raises(FirewallError, match="cannot listen for changes"):
         await firewall.wait_for_external_change()
     nft("flush map inet banlistd nets4")
@@ -266,7 +266,7 @@ async def test_bans_work_without_a_monitor(monkeypatch: pytest.MonkeyPatch) -> N
     await firewall.close()
 
 
-# What others in the same number stand for is told by notices alone.
+# Only notices show an exchange that keeps the numbers.
 EXCHANGES = {"a rule was exchanged", "the lookups were exchanged", "an allowed network was exchanged"}
 
 
@@ -276,7 +276,7 @@ async def test_what_was_found_sound_is_looked_at_anew_after_a_change_that_was_no
     what: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("banlistd.adapters.netlink.nft_monitor.NFNLGRP_NFTABLES", 4711)
-    firewall = await standing(HELD)
+    firewall = await firewall_with(HELD)
     assert (await firewall.verify(HELD)).sound
     assert (await firewall.verify(HELD)).sound
     nft(FOREIGN_CHANGES[what])
@@ -302,10 +302,10 @@ with NetlinkSocket() as wire:
 
 @in_network_namespace
 async def test_a_culprit_with_a_hostile_name_is_printable() -> None:
-    firewall = await standing(HELD)
+    firewall = await firewall_with(HELD)
     done = await asyncio.to_thread(subprocess.run, [sys.executable, "-c", RENAMED], check=True)
     assert done.returncode == 0
-    culprit = (await told(firewall)).culprit
+    culprit = (await next_change(firewall)).culprit
     assert culprit.isprintable()
     assert culprit.startswith("a??[2Jb[")
     await firewall.close()
@@ -313,9 +313,9 @@ async def test_a_culprit_with_a_hostile_name_is_printable() -> None:
 
 @in_network_namespace
 async def test_of_many_culprits_some_are_named() -> None:
-    firewall = await standing(HELD)
+    firewall = await firewall_with(HELD)
     for number in range(1, 7):
         nft("add", "element", "inet", "banlistd", "hosts4", f"{{ 7.0.0.{number} : 1 }}")
-    assert (await told(firewall)).culprit.count("nft[") == 3
+    assert (await next_change(firewall)).culprit.count("nft[") == 3
     assert await is_quiet(firewall.wait_for_external_change())
     await firewall.close()

@@ -66,7 +66,7 @@ def generation() -> int:
         return wire.generation()
 
 
-async def standing(held: FirewallState) -> NftablesFirewall:
+async def firewall_with(held: FirewallState) -> NftablesFirewall:
     firewall = NftablesFirewall()
     await firewall.apply(difference(None, held))
     return firewall
@@ -75,7 +75,7 @@ async def standing(held: FirewallState) -> NftablesFirewall:
 @in_network_namespace
 async def test_an_empty_change_leaves_the_generation_alone() -> None:
     held = state([ALPHA], {"alpha": MIXED})
-    firewall = await standing(held)
+    firewall = await firewall_with(held)
     before = generation()
     await firewall.apply(difference(held, held))
     assert (await firewall.verify(held)).sound
@@ -86,7 +86,7 @@ async def test_an_empty_change_leaves_the_generation_alone() -> None:
 @in_network_namespace
 async def test_changed_elements_and_their_marker_are_one_transaction() -> None:
     held = state([ALPHA], {"alpha": MIXED})
-    firewall = await standing(held)
+    firewall = await firewall_with(held)
     before = generation()
     await firewall.apply(difference(held, state([ALPHA], {"alpha": addresses("9.9.9.9")}, content_hash="b" * 64)))
     assert generation() == before + 1
@@ -96,7 +96,7 @@ async def test_changed_elements_and_their_marker_are_one_transaction() -> None:
 @in_network_namespace
 async def test_a_listed_ruleset_loads_again(tmp_path: Path) -> None:
     held = state(EVERYONE, EVERYTHING, allowed=["1.2.0.0/16", "2001:db8::/64"])
-    firewall = await standing(held)
+    firewall = await firewall_with(held)
     listing = nft("list", "ruleset")
     saved = tmp_path / "saved.nft"
     saved.write_text(listing, encoding="utf-8")
@@ -112,7 +112,7 @@ async def test_a_listed_ruleset_loads_again(tmp_path: Path) -> None:
 
 @in_network_namespace
 async def test_nft_prints_what_a_person_can_read() -> None:
-    firewall = await standing(state([ALPHA, DROP], {"alpha": addresses("192.0.2.1", "198.51.100.0/24")}))
+    firewall = await firewall_with(state([ALPHA, DROP], {"alpha": addresses("192.0.2.1", "198.51.100.0/24")}))
     listing = nft("list", "table", "inet", "banlistd")
     for line in (
         "type ipv4_addr : mark",
@@ -130,7 +130,7 @@ async def test_nft_prints_what_a_person_can_read() -> None:
 @in_network_namespace
 async def test_a_removed_source_leaves_no_chain_and_no_counter() -> None:
     held = state([ALPHA, LOGGED, COUNTED], EVERYTHING)
-    firewall = await standing(held)
+    firewall = await firewall_with(held)
     await firewall.apply(difference(held, state([ALPHA], EVERYTHING)))
     listing = nft("list", "ruleset")
     assert "from-alpha" in listing
@@ -142,7 +142,7 @@ async def test_a_removed_source_leaves_no_chain_and_no_counter() -> None:
 @in_network_namespace
 async def test_foreign_chain_in_our_table_is_left_alone() -> None:
     held = state([ALPHA, BETA], EVERYTHING)
-    firewall = await standing(held)
+    firewall = await firewall_with(held)
     nft("add", "chain", "inet", "banlistd", "mine")
     await firewall.apply(difference(held, state([ALPHA], EVERYTHING)))
     assert "chain mine" in nft("list", "ruleset")
@@ -152,7 +152,7 @@ async def test_foreign_chain_in_our_table_is_left_alone() -> None:
 @in_network_namespace
 async def test_a_map_that_is_outgrown_is_rebuilt_with_its_rules() -> None:
     held = state([ALPHA], {"alpha": MIXED})
-    firewall = await standing(held)
+    firewall = await firewall_with(held)
     before = nft("list", "chain", "inet", "banlistd", "lookup-in")
     more = state([ALPHA], {"alpha": AddressSet.of(np.arange(70_000, dtype=np.uint32) * np.uint32(7))})
     await firewall.apply(difference(held, more))
@@ -166,7 +166,7 @@ async def test_a_map_that_is_outgrown_is_rebuilt_with_its_rules() -> None:
 async def test_a_million_hosts_fit_into_one_transaction() -> None:
     skip_without_large_buffers()
     empty = state([ALPHA], {})
-    firewall = await standing(empty)
+    firewall = await firewall_with(empty)
     content = AddressSet.of(np.arange(1_000_000, dtype=np.uint32) * np.uint32(4099))
     held = state([ALPHA], {"alpha": content})
     before = generation()
@@ -193,7 +193,7 @@ FOREIGN_CHANGES = {
 async def test_a_foreign_change_is_found_and_repaired(what: str) -> None:
     command, maps, structure = FOREIGN_CHANGES[what]
     held = state([ALPHA], {"alpha": MIXED}, allowed=["9.0.0.0/8"])
-    firewall = await standing(held)
+    firewall = await firewall_with(held)
     nft(command)
     verdict = await firewall.verify(held)
     assert verdict == Verification(structure, frozenset(maps))
@@ -205,7 +205,7 @@ async def test_a_foreign_change_is_found_and_repaired(what: str) -> None:
 @in_network_namespace
 async def test_a_flushed_ruleset_is_found_and_written_anew() -> None:
     held = state(EVERYONE, EVERYTHING)
-    firewall = await standing(held)
+    firewall = await firewall_with(held)
     nft("flush", "ruleset")
     assert await firewall.markers() == ()
     verdict = await firewall.verify(held)
@@ -229,7 +229,7 @@ async def test_a_change_of_elements_without_a_table_is_refused() -> None:
 
 @in_network_namespace
 async def test_a_marker_that_does_not_read_is_left_out() -> None:
-    firewall = await standing(state([ALPHA], {"alpha": MIXED}))
+    firewall = await firewall_with(state([ALPHA], {"alpha": MIXED}))
     nft('add element inet banlistd applied { 9 comment "v1 x sha256=short y" : 1, 10 : 1 }')
     assert [marker.mark for marker in await firewall.markers()] == [ALPHA.mark]
     await firewall.close()
@@ -238,7 +238,7 @@ async def test_a_marker_that_does_not_read_is_left_out() -> None:
 @in_network_namespace
 async def test_foreign_table_stays() -> None:
     nft("add", "table", "inet", "other")
-    firewall = await standing(state([ALPHA], {"alpha": MIXED}))
+    firewall = await firewall_with(state([ALPHA], {"alpha": MIXED}))
     await firewall.teardown()
     assert nft("list", "ruleset") == "table inet other {\n}\n"
     await firewall.close()
@@ -247,7 +247,7 @@ async def test_foreign_table_stays() -> None:
 @in_network_namespace
 async def test_foreign_write_causes_a_new_look(monkeypatch: pytest.MonkeyPatch) -> None:
     held = state([ALPHA], {"alpha": MIXED})
-    firewall = await standing(held)
+    firewall = await firewall_with(held)
     wanted = state([ALPHA], {"alpha": addresses("9.9.9.9")})
     meddled = _meddle(monkeypatch, times=2)
     await firewall.apply(difference(held, wanted))
@@ -259,7 +259,7 @@ async def test_foreign_write_causes_a_new_look(monkeypatch: pytest.MonkeyPatch) 
 @in_network_namespace
 async def test_endless_foreign_writes_are_an_error_without_effect(monkeypatch: pytest.MonkeyPatch) -> None:
     held = state([ALPHA], {"alpha": MIXED})
-    firewall = await standing(held)
+    firewall = await firewall_with(held)
     _meddle(monkeypatch, times=1000)
     with pytest.raises(StaleGenerationError):
         await firewall.apply(difference(held, state([ALPHA], {"alpha": addresses("9.9.9.9")})))
@@ -276,14 +276,14 @@ def _meddle(monkeypatch: pytest.MonkeyPatch, times: int) -> list[str]:
             done.append(nft("add", "table", "inet", f"other{len(done)}"))
         return compose(*arguments)  # type: ignore[arg-type]
 
-    monkeypatch.setattr("banlistd.adapters.firewalls.nftables.firewall.compose", meddling)
+    monkeypatch.setattr("banlistd.adapters.firewalls.nftables.applying.compose", meddling)
     return done
 
 
 @in_network_namespace
 async def test_a_cancelled_change_is_carried_out_whole() -> None:
     held = state([ALPHA], {"alpha": MIXED})
-    firewall = await standing(held)
+    firewall = await firewall_with(held)
     wanted = state([ALPHA], {"alpha": AddressSet.of(np.arange(60_000, dtype=np.uint32) * np.uint32(9))})
     task = asyncio.create_task(firewall.apply(difference(held, wanted)))
     await asyncio.sleep(0)

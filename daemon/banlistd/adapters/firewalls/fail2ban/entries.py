@@ -1,8 +1,8 @@
-"""What a jail shall list, as fail2ban writes it, and in which order entries may go and come. Pure.
+"""The desired entries of a jail, as fail2ban writes them, and the order in which entries are lifted and banned. Pure.
 
-A jail knows no ranges and no owners, and its actions trip over entries that overlap (a set of intervals refuses them; hash:ip,
-which unfolds a network, loses the address within when the network goes). So the entries are disjoint: a single address within
-a network is left to the network.
+A jail has no ranges and no marks, and its actions fail on entries that overlap (a set of intervals refuses them; hash:ip, which
+expands a network, loses the address within when the network is removed). So the entries are disjoint: an address within a
+banned network has no entry of its own.
 """
 
 import socket
@@ -21,7 +21,7 @@ EntrySpan = tuple[int, int, int]
 
 _SOCKET_FAMILIES = {Family.IPV4: socket.AF_INET, Family.IPV6: socket.AF_INET6}
 
-# fail2ban takes `0.0.0.0/0` and lists it as `0.0.0.0` (measured, 1.0.2): the halves it takes for what they are.
+# fail2ban accepts `0.0.0.0/0` but lists it as `0.0.0.0` (measured, 1.0.2); it lists the two halves correctly.
 _SHORTEST = 1
 
 
@@ -39,7 +39,7 @@ def entries_of(maps: Mapping[MapId, MapEntries]) -> Mapping[MapId, Sequence[str]
 
 
 def entry_span(entry: str) -> EntrySpan | None:
-    """What an entry covers; None for one that is no address: fail2ban takes any word."""
+    """The addresses of an entry; None if it is no address: fail2ban accepts any text."""
     text, _, length = entry.partition("/")
     for version, family in ((4, socket.AF_INET), (6, socket.AF_INET6)):
         try:
@@ -55,7 +55,7 @@ def entry_span(entry: str) -> EntrySpan | None:
 
 
 def in_the_way(going: Collection[str], coming: Collection[str]) -> frozenset[str]:
-    """Those of the going entries that overlap a coming one, and therefore have to go first."""
+    """The entries of `going` that overlap one of `coming`, and so must be lifted first."""
     if not going or not coming:
         return frozenset()
     spans = sorted(span for span in map(entry_span, coming) if span)
@@ -68,8 +68,8 @@ def _overlaps(span: EntrySpan | None, spans: Sequence[EntrySpan], ends: Sequence
     if span is None:
         return False
     version, first, last = span
-    at = bisect_left(ends, (version, first))
-    return at < len(spans) and spans[at][0] == version and spans[at][1] <= last
+    index = bisect_left(ends, (version, first))
+    return index < len(spans) and spans[index][0] == version and spans[index][1] <= last
 
 
 def _networks(map_entries: MapEntries) -> Sequence[str]:
@@ -82,4 +82,4 @@ def _networks(map_entries: MapEntries) -> Sequence[str]:
 def _texts(family: Family, addresses: Addresses) -> Sequence[str]:
     kind, octets = _SOCKET_FAMILIES[family], WIDTHS[family] // 8
     packed = (addresses.astype(">u4") if family is Family.IPV4 else addresses).tobytes()
-    return [socket.inet_ntop(kind, packed[at : at + octets]) for at in range(0, len(packed), octets)]
+    return [socket.inet_ntop(kind, packed[start : start + octets]) for start in range(0, len(packed), octets)]

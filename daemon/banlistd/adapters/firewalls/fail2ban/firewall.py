@@ -1,9 +1,9 @@
 """The firewall of a host that runs fail2ban: a jail of our own, whose action does the banning.
 
-Law: the jail is ours alone, and what it lists decides. A change is the difference between that list and the desired state. It
-is not atomic: a change that is killed leaves a part of it, which the next look finds and completes. What comes is banned before
-what goes is lifted, but for entries in each other's way. Measured (fail2ban 1.0.2): 10,000 to 20,000 bans a second without an
-action, 60 with one that runs nft or iptables.
+The jail is ours alone, and its list is the present state. A change is the difference between that list and the desired
+state. It is not atomic: if it is killed, a part remains, and the next `verify` finds the difference. New entries are banned
+before old ones are lifted, except old ones that overlap new ones. Measured (fail2ban 1.0.2): 10,000 to 20,000 bans a second
+without an action, 60 with one that runs nft or iptables.
 """
 
 import threading
@@ -27,9 +27,9 @@ from banlistd.model import Counter, Family, Mark, Marker
 
 
 class Fail2banFirewall(ThreadedFirewall):
-    """The Firewall of ports.py, as far as a jail can be one. Blocking work is done in threads.
+    """The Firewall of ports.py, as far as a jail can implement it. Blocking work runs in threads.
 
-    A jail has no owners: `contents` gives every source everything that is banned. It does not count packets, does not report
+    A jail has no marks: `contents` gives every source everything that is banned. It does not count packets, does not report
     changes (the next `verify` finds them), and accepts nothing: allowed addresses are carved out of the bans. Sources that only
     log or count, or look at destinations, ban nothing here (`banlistd.backends` refuses them).
     """
@@ -37,7 +37,7 @@ class Fail2banFirewall(ThreadedFirewall):
     def __init__(self, socket: Path, jail: str) -> None:
         self._socket = socket
         self._jail = jail
-        # What was last verified or written: a change names only what differs from it.
+        # The state that was last verified or written: a change contains only the difference from it.
         self._current: FirewallState | None = None
         self._lock = threading.Lock()
 
@@ -61,10 +61,10 @@ class Fail2banFirewall(ThreadedFirewall):
         with self._lock, self._opened() as jail:
             jail.refuse_expiry()
             current, self._current = _following(self._current, change), None
-            left, before = jail.record(), jail.state()
+            record, before = jail.record(), jail.state()
             listed = dict.fromkeys(jail.banned())
             wanted = dict.fromkeys(chain.from_iterable(entries_of(_banning(current.map_entries)).values()))
-            lost = _have_lost(left, before)
+            lost = _have_lost(record, before)
             coming = [entry for entry in wanted if lost or entry not in listed]
             going = [entry for entry in listed if entry not in wanted]
             first = in_the_way(going, coming)
@@ -73,9 +73,9 @@ class Fail2banFirewall(ThreadedFirewall):
             jail.unban([entry for entry in going if entry not in first])
             after = jail.state()
             if after.current != len(wanted):
-                words = f"jail {self._jail} lists {after.current} bans where there should be {len(wanted)}"
-                raise FirewallError(words, "does another program ban in it, or lift bans?")
-            # An action that was repaired in between has lost bans: with the epochs of before, the record says so.
+                problem = f"jail {self._jail} lists {after.current} bans where there should be {len(wanted)}"
+                raise FirewallError(problem, "does another program ban in it, or lift bans?")
+            # An action that was repaired in between has lost bans: the old epochs in the record show that.
             jail.keep(fail2ban_record.record_of(current, replace(after, epochs=before.epochs)))
             self._current = current
             return len(coming) + len(going)
@@ -86,7 +86,7 @@ class Fail2banFirewall(ThreadedFirewall):
         columns = []
         for version, family in ((4, Family.IPV4), (6, Family.IPV6)):
             mine = [(first, last) for kind, first, last in spans if kind == version]
-            columns += [from_numbers(family, [pair[at] for pair in mine]) for at in (0, 1)]
+            columns += [from_numbers(family, [pair[end] for pair in mine]) for end in (0, 1)]
         whole = AddressSet.of(*columns)
         return {marker.mark: whole for marker in record.markers} if record else {}
 
@@ -113,7 +113,7 @@ def _following(current: FirewallState | None, change: Change) -> FirewallState:
     if change.replace:
         current = FirewallState((), {}, {}, ())
     if current is None:
-        raise FirewallError("it is not known what the jail holds", "it has to be verified first")
+        raise FirewallError("the content of the jail is not known", "it has to be verified first")
     changed = {item.map: item.whole for item in change.maps}
     maps = dict(current.map_entries) | changed
     gone = {*change.retired, *(marker.mark for marker in change.markers)}
@@ -127,13 +127,13 @@ def _following(current: FirewallState | None, change: Change) -> FirewallState:
 
 
 def _true_record(jail: Jail) -> Record | None:
-    """What was left in the jail, if no other program has banned or unbanned there since, and no action lost its bans."""
+    """The record in the jail, if no other program has banned or unbanned there since, and no action lost its bans."""
     record = jail.record()
     return record if record and record.state == jail.state() else None
 
 
 def _have_lost(record: Record | None, state: State) -> bool:
-    """Whether an action was repaired since the record was written: then it has lost what it had banned, whatever is listed."""
+    """Whether an action was repaired since the record was written: then it has lost its bans, although the jail lists them."""
     return state.epochs != (record.state.epochs if record else dict.fromkeys(state.epochs, 0))
 
 
@@ -142,7 +142,7 @@ def _banning(maps: Mapping[MapId, MapEntries]) -> Mapping[MapId, MapEntries]:
 
 
 def _wrong_maps(listed: frozenset[str], maps: Mapping[MapId, MapEntries]) -> frozenset[MapId]:
-    """Maps of which an entry is missing, and those to which one that is too many would belong."""
+    """Maps with a missing entry, and maps to which a surplus entry would belong."""
     entries = entries_of(maps)
     wrong = {map_id for map_id, texts in entries.items() if not listed.issuperset(texts)}
     wanted = frozenset(chain.from_iterable(entries.values()))

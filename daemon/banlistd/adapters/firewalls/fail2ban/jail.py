@@ -1,4 +1,4 @@
-"""One jail of fail2ban, in its own words: what it lists, bans, unbans and counts, and the record that we leave in it."""
+"""One jail of fail2ban: lists, bans, unbans and counts, and keeps the record that we write into it."""
 
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
@@ -10,12 +10,12 @@ from banlistd.adapters.firewalls.fail2ban.record import Record, State
 from banlistd.adapters.firewalls.fail2ban.socket import Fail2banSocket
 from banlistd.errors import FirewallError
 
-# An action that runs nft or iptables takes 15 ms to ban and 30 ms to unban (measured), and until the last of a batch is done
-# fail2ban answers nobody. Larger batches are no faster: a command costs 0.2 ms.
+# An action that runs nft or iptables takes 15 ms to ban and 30 ms to unban (measured), and until a batch is done
+# fail2ban answers no command. Larger batches are no faster: a command costs 0.2 ms.
 BATCH = 100
 
-# An action of ours that does nothing: fail2ban keeps any property of an action, and this one has the record. It goes when
-# fail2ban is restarted or reloaded; then the jail is read and compared.
+# An action of ours that does nothing: fail2ban keeps any property of an action, and this one has the record. A restart or
+# reload of fail2ban removes it; then we read the jail and compare.
 RECORD_ACTION = "banlistd-record"
 RECORD_PROPERTY = "record"
 
@@ -23,21 +23,21 @@ FOR_EVER = -1
 
 
 class Jail:
-    """Raises FirewallError for everything that goes wrong. Meant for a thread: fail2ban may take its time."""
+    """Every failure raises FirewallError. Call it in a thread: fail2ban may answer late."""
 
     def __init__(self, wire: Fail2banSocket, name: str) -> None:
         self._wire = wire
         self._name = name
 
     def refuse_expiry(self) -> None:
-        """fail2ban lifts bans of itself, unless the jail says otherwise."""
+        """Raise FirewallError if fail2ban would lift the bans of this jail by itself."""
         bantime = self._get("bantime")
         if bantime != FOR_EVER:
-            words = f"jail {self._name} lifts its bans after {bantime} s"
-            raise FirewallError(words, f"it needs bantime = {FOR_EVER}, then fail2ban-client reload")
+            problem = f"jail {self._name} lifts its bans after {bantime} s"
+            raise FirewallError(problem, f"it needs bantime = {FOR_EVER}, then fail2ban-client reload")
 
     def banned(self) -> Sequence[str]:
-        """All that it lists. 100,000 entries take 0.4 s (measured)."""
+        """All entries that the jail lists. 100,000 entries take 0.4 s (measured)."""
         listed = self._get("banip")
         if not isinstance(listed, list) or not all(isinstance(entry, str) for entry in listed):
             raise FirewallError(f"jail {self._name} lists no addresses")
@@ -47,11 +47,11 @@ class Jail:
         self._in_batches("banip", entries)
 
     def unban(self, entries: Collection[str]) -> None:
-        """Only what is listed: of a network that is not, fail2ban would unban whatever lies in it."""
+        """`entries`: listed ones only. For a network that is not listed, fail2ban would unban every entry within it."""
         self._in_batches("unbanip", entries)
 
     def check(self) -> None:
-        """Let each action look whether what it needs is in the kernel, and repair it: afterwards its epoch is another."""
+        """Let each action check that what it needs is in the kernel. An action that repairs itself gets a new epoch."""
         for action in self._actions():
             if "consistencyCheck" in self._get("actionmethods", action):
                 self._wire.ask("set", self._name, "action", action, "consistencyCheck")
@@ -66,14 +66,14 @@ class Jail:
         try:
             return State(numbers["Currently banned"], numbers["Total banned"], epochs)
         except KeyError as error:
-            words = f"jail {self._name} does not say how much it bans"
-            raise FirewallError(words, "fail2ban 1.0 or newer is needed") from error
+            problem = f"jail {self._name} does not report how much it bans"
+            raise FirewallError(problem, "fail2ban 1.0 or newer is needed") from error
 
     def record(self) -> Record | None:
-        """What was left in it, whether or not it is still true."""
+        """The record in the jail, whether or not it is still true; None if there is none."""
         if RECORD_ACTION not in self._get("actions"):
             return None
-        with suppress(FirewallError):  # the action was made, and the process killed before the record was written
+        with suppress(FirewallError):  # the process was killed after it made the action and before it wrote the record
             return fail2ban_record.read(self._get("action", RECORD_ACTION, RECORD_PROPERTY))
         return None
 
@@ -89,8 +89,8 @@ class Jail:
     def _actions(self) -> Sequence[str]:
         return [str(action) for action in self._get("actions") if action != RECORD_ACTION]
 
-    def _get(self, *words: str) -> Any:
-        return self._wire.ask("get", self._name, *words)
+    def _get(self, *arguments: str) -> Any:
+        return self._wire.ask("get", self._name, *arguments)
 
     def _in_batches(self, verb: str, entries: Collection[str]) -> None:
         rest = iter(entries)
@@ -99,7 +99,7 @@ class Jail:
 
 
 def _numbers_in(status: object) -> Mapping[str, int]:
-    """Of a status, which is a list of pairs whose second may be such a list again."""
+    """The numbers of a status by name. A status is a list of pairs, whose second may be such a list again."""
     found: dict[str, int] = {}
     for item in status if isinstance(status, list) else ():
         match item:

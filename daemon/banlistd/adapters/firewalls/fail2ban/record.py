@@ -1,8 +1,8 @@
-"""What we leave in a jail to know later what it holds: markers, fingerprints of the maps, and the jail's counters. Pure.
+"""The record that we write into a jail to know its content later: markers, fingerprints of maps, the jail's counters. Pure.
 
-A jail has no place for a marker that is written together with its bans. But it counts: how many it bans now, and how many it
-has banned since fail2ban started. Whoever bans, raises the second number, and whoever only unbans, lowers the first: while both
-stand as they are in the record, and no action had to be repaired, the jail holds what the record says.
+A jail cannot store a marker together with its bans. But it counts: how many it bans now, and how many it has banned since
+fail2ban started. A ban raises the second number, and an unban lowers the first. As long as both are equal to those in the
+record, and no action was repaired, the jail has the content that the record describes.
 """
 
 import hashlib
@@ -19,7 +19,7 @@ RECORD_VERSION = 1
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """What a jail says of itself. `epochs`: how often each action lost what it had banned, and had to be repaired."""
+    """The counters of a jail. `epochs`: how often each action lost its bans and was repaired."""
 
     current: int
     total: int
@@ -28,7 +28,7 @@ class State:
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """Fingerprints: of the roster, of what is allowed, and of each map, by its name."""
+    """Fingerprints of the sources, of the allowed networks, and of each map by name; all SHA-256 in hexadecimal."""
 
     state: State
     sources: str
@@ -45,7 +45,7 @@ def write(record: Record) -> str:
 
 
 def read(text: object) -> Record | None:
-    """The record of its text; None for what is none: then nothing is known of the jail."""
+    """The record of its text; None if it cannot be read: then the content of the jail is unknown."""
     try:
         document = json.loads(text) if isinstance(text, str) else {}
         if document["version"] != RECORD_VERSION:
@@ -81,7 +81,7 @@ def record_of(expected: FirewallState, state: State) -> Record:
 
 
 def verify(record: Record, expected: FirewallState) -> Verification:
-    """What of a holding is not as the record has it."""
+    """The parts of the expected state that differ from the record."""
     shaped = (record.sources, record.allowed) == (sources_print(expected.sources), allowed_print(expected.allowed))
     wrong = (
         map_id for map_id, map_entries in expected.map_entries.items() if record.maps.get(map_id.name) != map_print(map_entries)

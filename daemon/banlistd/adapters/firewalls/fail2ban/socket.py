@@ -1,10 +1,10 @@
-"""How fail2ban's server is spoken to: pickled lists of strings over its unix socket, each followed by an end mark.
+"""The protocol of fail2ban's server: pickled lists of strings over its unix socket, each followed by an end mark.
 
-Law: what comes back makes nothing but lists, tuples, dicts, strings and numbers. A pickle may name any class and call it; here
-every name but `str`, which fail2ban writes its addresses with, stands for an empty shell that only remembers its words.
+An answer creates only lists, tuples, dicts, strings and numbers. A pickle may name any class and call it. Here every name
+except `str`, which fail2ban writes its addresses with, becomes an inert object that only stores its arguments.
 
-Why not `fail2ban-client`: each run costs 50 to 80 ms, this 0.2 ms (measured, fail2ban 1.0.2); a command line has a limit, which
-this has not; and both need the same right, that to write to the socket.
+Why not `fail2ban-client`: each run costs 50 to 80 ms, this 0.2 ms (measured, fail2ban 1.0.2); a command line has a length limit
+and this has none; and both need the same right, to write to the socket.
 """
 
 import io
@@ -23,20 +23,20 @@ from banlistd.errors import FirewallError
 _END = b"<F2B_END_COMMAND>"
 _CLOSE = b"<F2B_CLOSE_COMMAND>"
 
-# Every Python that fail2ban runs on reads it.
+# The version of pickle: every Python that fail2ban runs on reads it.
 _PROTOCOL = 2
 
-# A million addresses are 25 MB (measured: 22 bytes for an IPv4 address).
+# In octets. A million addresses are 25 MB (measured: 22 octets for an IPv4 address).
 _LARGEST_ANSWER = 1 << 27
 _CHUNK = 1 << 18
 
-# fail2ban gives a command of an action 60 s, and carries out a batch of them before it answers.
+# Seconds. fail2ban gives a command of an action 60 s, and carries out a batch of them before it answers.
 _DEADLINE = 600.0
 
 _CREDENTIALS = struct.Struct("=iII")  # struct ucred of <linux/socket.h>: pid, uid, gid
 _LONGEST_TYPE_NAME = 200
 
-# What the unpickler says of bytes that are no pickle, or of a pickle that wants more than is allowed here.
+# Errors of the unpickler for bytes that are no pickle, or for a pickle that wants more than we allow.
 _UNREADABLE = (
     pickle.UnpicklingError,
     ValueError,
@@ -52,7 +52,7 @@ _UNREADABLE = (
 
 
 class Fail2banSocket:
-    """One connection. Raises FirewallError for everything that goes wrong, also for what fail2ban refuses."""
+    """One connection. Every failure raises FirewallError, also a command that fail2ban refuses."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -75,14 +75,14 @@ class Fail2banSocket:
         try:
             self._socket.sendall(_CLOSE + _END)
         except OSError:
-            pass  # it has gone before us
+            pass  # fail2ban has closed the connection already
         finally:
             self._socket.close()
 
-    def ask(self, *words: str) -> Any:
-        """What fail2ban answers to a command: plain lists, tuples, dicts, strings, numbers, or None."""
+    def ask(self, *command: str) -> Any:
+        """The answer of fail2ban to a command: plain lists, tuples, dicts, strings, numbers, or None."""
         try:
-            self._socket.sendall(pickle.dumps(list(words), _PROTOCOL) + _END)
+            self._socket.sendall(pickle.dumps(list(command), _PROTOCOL) + _END)
             answer = self._receive()
         except OSError as error:
             raise self._fault(error) from error
@@ -90,9 +90,9 @@ class Fail2banSocket:
             case (0, value) | [0, value]:
                 return value
             case (_, reason) | [_, reason]:
-                raise FirewallError(f"fail2ban refused {' '.join(words[:3])}: {_shown(reason)}", "see fail2ban's log")
+                raise FirewallError(f"fail2ban refused {' '.join(command[:3])}: {_shown(reason)}", "see fail2ban's log")
             case other:
-                raise FirewallError(f"fail2ban gave an answer that is none: {_shown(other)}")
+                raise FirewallError(f"fail2ban gave an answer of unknown form: {_shown(other)}")
 
     def _receive(self) -> bytes:
         received = bytearray()
@@ -106,22 +106,24 @@ class Fail2banSocket:
         return bytes(received.removesuffix(_END))
 
     def _refuse_strangers(self) -> None:
-        """Only root, or whoever we are, may tell us what is banned."""
+        """Only a server of root or of our own user may report what is banned."""
         _, uid, _ = _CREDENTIALS.unpack(self._socket.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size))
         if uid not in (0, os.geteuid()):
-            raise FirewallError(f"on {self._path} somebody else answers (uid {uid})", "fail2ban runs as root")
+            raise FirewallError(f"another user answers on {self._path} (uid {uid})", "fail2ban runs as root")
 
     def _fault(self, error: OSError) -> FirewallError:
         reason = error.strerror or str(error)
         if isinstance(error, TimeoutError):
             return FirewallError(f"fail2ban does not answer on {self._path}", "one of its actions may hang: see its log")
         if isinstance(error, PermissionError):
-            return FirewallError(f"fail2ban's socket {self._path} is not ours to use", "packaging/fail2ban/README.md says how")
+            return FirewallError(
+                f"no permission to use fail2ban's socket {self._path}", "packaging/fail2ban/README.md says how"
+            )
         return FirewallError(f"fail2ban does not answer on {self._path}: {reason}", "is it running? systemctl start fail2ban")
 
 
 def unpickled(answer: bytes) -> Any:
-    """The plain value of a pickle. Raises FirewallError for whatever is no pickle, or wants to be more than plain."""
+    """The plain value of a pickle. Raises FirewallError for bytes that are no pickle, or a pickle of other objects."""
     try:
         return _Reader(io.BytesIO(answer)).load()
     except _UNREADABLE as error:
@@ -129,20 +131,20 @@ def unpickled(answer: bytes) -> Any:
 
 
 class _Shell:
-    """Stands in for any object: takes whatever it is made with, does nothing."""
+    """Replaces any object: accepts any arguments, does nothing."""
 
-    def __new__(cls, *words: object, **_: object) -> Self:
+    def __new__(cls, *arguments: object, **_: object) -> Self:
         shell = super().__new__(cls)
-        shell.words = words
+        shell.arguments = arguments
         return shell
 
-    words: tuple[object, ...]
+    arguments: tuple[object, ...]
 
     def __setstate__(self, state: object) -> None:
         return None
 
     def __str__(self) -> str:
-        plain = (word for word in self.words if isinstance(word, str | int | float))
+        plain = (argument for argument in self.arguments if isinstance(argument, str | int | float))
         return f"{type(self).__name__}: {', '.join(map(str, plain))}"
 
 
@@ -154,7 +156,7 @@ class _Reader(pickle.Unpickler):
 
 
 def _text(value: object = "") -> str:
-    """`str` for what is text already; of a list that holds itself many times over, `str` would make gigabytes."""
+    """`str` for text only: of a list that contains itself many times, `str` would make gigabytes."""
     if not isinstance(value, str):
         raise pickle.UnpicklingError("only text may be made into text")
     return value

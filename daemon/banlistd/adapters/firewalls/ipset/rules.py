@@ -1,6 +1,6 @@
 """The rules that look into the sets, as lines for iptables. Pure: sources in, lines out.
 
-Law: rules that drop, log or count inbound packets are in table raw, before connection tracking. Only table filter has REJECT,
+Rules that drop, log or count inbound packets are in table raw, before connection tracking. Only table filter has REJECT,
 so a source that rejects counts in raw and lets the packet continue; at the head of INPUT and FORWARD a rule rejects each packet
 that is in a blocking set. Packets to drop never get there. Outbound packets are looked up in filter (OUTPUT, FORWARD).
 
@@ -18,7 +18,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise
 
 from banlistd.adapters.firewalls.ipset.sets import ALLOWED, PREFIX, set_of
-from banlistd.core.ruleset.state import LANES, Hook, Kind, MapId, lanes_of, lanes_used
+from banlistd.core.ruleset.state import HOOKS_BY_DIRECTION, Hook, Kind, MapId, hooks_of, hooks_used
 from banlistd.errors import FirewallError
 from banlistd.model import Action, Direction, Family, Mark, SourceId, SourceSlot
 
@@ -62,7 +62,7 @@ def mark_of(chain: str) -> Mark | None:
 
 def jumps_of(sources: Sequence[SourceSlot]) -> Mapping[str, Mapping[str, tuple[str, ...]]]:
     """By table and built-in chain: our chains that its first rules jump to, in order."""
-    hooks = set(lanes_used(sources))
+    hooks = set(hooks_used(sources))
     refused = (REFUSED,) if _rejects(sources) else ()
     out = (OUT,) if hooks & {Hook.OUT, Hook.WATCH_OUT} else ()
     return {RAW: {"PREROUTING": (IN,)}, FILTER: {"INPUT": refused, "FORWARD": (*refused, *out), "OUTPUT": out}}
@@ -106,15 +106,15 @@ def _lookups(chain: str, direction: Direction, sources: Sequence[SourceSlot], fa
     side, interface = ("src", "-i") if direction is Direction.IN else ("dst", "-o")
     rules = [*_exempt(interface, side, family)]
     chains: dict[str, tuple[str, ...]] = {}
-    for hook in (LANES[direction][blocks][0] for blocks in (True, False)):
-        if hook not in lanes_used(sources):
+    for hook in (HOOKS_BY_DIRECTION[direction][blocks][0] for blocks in (True, False)):
+        if hook not in hooks_used(sources):
             continue
-        owners = [owner for owner in sources if hook in lanes_of(owner)]
+        owners = [owner for owner in sources if hook in hooks_of(owner)]
         for kind in Kind:
             found = f"{PREFIX}{hook}-{kind}"
             map_id = MapId(hook, kind, family)
             rules.append(f"{_match(map_id, side)} -g {found}")
-            chains |= _dispatch(found, _match(map_id, side), owners, blocks=hook is LANES[direction][True][0])
+            chains |= _dispatch(found, _match(map_id, side), owners, blocks=hook is HOOKS_BY_DIRECTION[direction][True][0])
     return {chain: tuple(rules), **chains}
 
 

@@ -1,6 +1,6 @@
 """A netlink socket for ip_set: commands and answers. No policy: the caller decides what is sent.
 
-Law: the kernel carries out everything that one call of `carry_out` sends before our process can be killed, because a signal
+The kernel carries out everything that one call of `carry_out` sends before our process can be killed, because a signal
 ends a process only on its way out of the kernel (measured: 1,000 kills, none in between). Names are those of the kernel's
 header linux/netfilter/ipset/ip_set.h. Integers in attributes are big-endian and have a flag that says so.
 """

@@ -34,7 +34,7 @@ from banlistd.adapters.netlink.messages import (
     Batch,
 )
 from banlistd.core.ruleset.diff import Change
-from banlistd.core.ruleset.state import Kind, MapEntries, MapId, lanes_used, maps_of
+from banlistd.core.ruleset.state import Kind, MapEntries, MapId, hooks_used, maps_of
 from banlistd.model import Mark
 
 
@@ -132,7 +132,7 @@ def _write_sets(batch: Batch, change: Change, look: Look, sets: _Sets) -> None:
         batch.add(NFT_MSG_DELSET, 0, set_name(name))
     for number, shape in enumerate(sets.made.values(), 1):
         batch.add(NFT_MSG_NEWSET, NLM_F_CREATE, set_body(shape, number))
-    hooks = set(lanes_used(change.sources))
+    hooks = set(hooks_used(change.sources))
     for chain, chain_hooks in LOOKUPS.items():
         if hooks & set(chain_hooks):
             for body in lookup_rules(chain, maps_of(change.sources)):

@@ -1,21 +1,14 @@
-"""The nftables firewall: table `inet banlistd`. `nft` writes the structure, our own netlink messages the elements (measured).
-
-A change of structure has three steps, so that no ban is missing in between: nft adds what is missing, one batch changes
-elements and the rules that look them up, then nft writes every chain in its final form.
-"""
+"""The nftables firewall: table `inet banlistd`. `nft` writes the structure, our netlink messages the elements (measured)."""
 
 import asyncio
 import errno
 import functools
-import os
 import random
-import subprocess
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from typing import IO
 
-from banlistd.adapters.firewalls.nftables.batch import Look, compose
+from banlistd.adapters.firewalls.nftables.applying import apply_change
 from banlistd.adapters.firewalls.nftables.drift import irrelevant, rewritten, with_suspicions
 from banlistd.adapters.firewalls.nftables.dump import dump_maps
 from banlistd.adapters.firewalls.nftables.inspection import (
@@ -27,37 +20,27 @@ from banlistd.adapters.firewalls.nftables.inspection import (
     read_counters,
     table_state,
 )
+from banlistd.adapters.firewalls.nftables.nft import NEEDED_RIGHTS
 from banlistd.adapters.firewalls.nftables.ownership import (
     adopt,
-    flags_for,
-    found,
     needs_adoption,
     nft_knows_the_flags,
-    owns,
     refuse_foreign_owner,
 )
 from banlistd.adapters.firewalls.nftables.sets import table_body
-from banlistd.adapters.firewalls.nftables.steps import steps_of
-from banlistd.adapters.firewalls.nftables.structure import TABLE, preparation, settlement, structure_of
+from banlistd.adapters.firewalls.nftables.structure import TABLE
 from banlistd.adapters.firewalls.threaded import ThreadedFirewall
 from banlistd.adapters.netlink.messages import NFT_MSG_DELTABLE, NFT_MSG_NEWTABLE, NLM_F_ACK, Batch
 from banlistd.adapters.netlink.nft_monitor import RECEIVE_BUFFER, Absence, Certainty, Monitor
 from banlistd.adapters.netlink.socket import NetlinkError, NetlinkSocket
 from banlistd.core.addresses.sets import AddressSet
 from banlistd.core.ruleset.diff import Change
-from banlistd.core.ruleset.state import FirewallState, MapId, Verification, contents_of
-from banlistd.errors import FirewallError, StaleGenerationError
+from banlistd.core.ruleset.state import FirewallState, Verification, contents_of
+from banlistd.errors import FirewallError
 from banlistd.model import Counter, ExternalChange, Mark, Marker, Ownership
 
-# How often a change is tried when another process writes in between.
-_TRIES = 5
-# Errors for a map whose content differs from what the change expects: absent, present, with another mark, full, overlap.
-_SURPRISES = frozenset({errno.ENOENT, errno.EEXIST, errno.EBUSY, errno.ENFILE, errno.ENOTEMPTY})
-# Seconds. nft reads the ruleset before it writes; a minute is far beyond any measured time.
-_NFT_DEADLINE = 60.0
-
 _HINTS: Mapping[int, str] = {
-    errno.EPERM: "it needs CAP_NET_ADMIN, and a table that belongs to no other process",
+    errno.EPERM: NEEDED_RIGHTS,
     errno.EMSGSIZE: "the change does not fit into a socket buffer: raise net.core.wmem_max, or grant CAP_NET_ADMIN",
     errno.EPROTONOSUPPORT: "this kernel has no nf_tables; load the module nf_tables",
     errno.ENOMEM: "the kernel has no memory left for so many elements",
@@ -131,7 +114,7 @@ class NftablesFirewall(ThreadedFirewall):
         with self._at_work("the firewall refused the change") as wire, self._away(wire) as absence:
             self._sound = None
             touched = self._monitor.touched if self._monitor else frozenset()
-            elements = _carry_out(change, wire, absence, self._ownership, self._nft_knows)
+            elements = apply_change(change, wire, absence, self._ownership, self._nft_knows)
             if self._monitor:
                 self._monitor.forget(rewritten(change, touched))
             return elements
@@ -184,108 +167,3 @@ class NftablesFirewall(ThreadedFirewall):
                     self._socket = None
                 reason = exc.strerror or str(exc)
                 raise FirewallError(f"{failing}: {reason}", _HINTS.get(exc.errno or 0, "")) from exc
-
-
-def _carry_out(
-    change: Change, wire: NetlinkSocket, absence: Absence, ownership: Ownership, nft_knows: Callable[[], bool]
-) -> int:
-    before = look_at(wire)
-    structure_of(change.sources)  # raises, before anything happens, for an id or mark that must not get into a script
-    refuse_foreign_owner(before.table, wire)
-    if before.table is None and change.reshape:
-        found(wire, ownership, nft_knows)
-        before, began = look_at(wire), before.generation
-        absence.commits += before.generation - began
-    elif ownership is not Ownership.NO:
-        absence.commits += adopt(wire)
-    flags = flags_for(before.table, ownership)
-    if not change.reshape:
-        return sum(_commit(wire, step, absence, flags) for step in steps_of(change))
-    script = preparation(change.sources, before.chains, before.misplaced, founded=flags != 0)
-    _run(script, wire, absence)
-    elements = sum(_commit(wire, step, absence, flags) for step in steps_of(change))
-    if before.chains:
-        _run(settlement(change.sources, look_at(wire).chains), wire, absence)
-    return elements
-
-
-def _commit(wire: NetlinkSocket, change: Change, absence: Absence, table_flags: int | None) -> int:
-    """One transaction. A map with unexpected content is written whole; after a foreign commit the table is read again."""
-    distrusted: set[MapId] = set()
-    stale = 0
-    while True:
-        look = look_at(wire)
-        _refuse_without_table(change, look)
-        composed = compose(change, look, distrusted, table_flags)
-        try:
-            wire.commit(composed.batch)
-        except NetlinkError as exc:
-            map_id = composed.maps.get(exc.sequence)
-            if exc.errno == errno.ERESTART:
-                stale += 1
-                if stale == _TRIES:
-                    raise StaleGenerationError(
-                        "another process keeps writing to nftables", "find it with: nft monitor"
-                    ) from exc
-            elif exc.errno in _SURPRISES and map_id is not None and map_id not in distrusted:
-                distrusted.add(map_id)
-            else:
-                raise
-        else:
-            absence.commits += min(1, wire.generation() - look.generation)
-            return composed.elements
-
-
-def _refuse_without_table(change: Change, look: Look) -> None:
-    missing = structure_of(change.sources).keys() - look.chains
-    if missing:
-        raise FirewallError(f"table inet {TABLE} lacks {', '.join(sorted(missing))}", "verify it and write it anew")
-
-
-def _run(script: str, wire: NetlinkSocket, absence: Absence) -> None:
-    """Run a script by nft; it is one transaction. Raises FirewallError with nft's first line.
-
-    A table that we own is an orphan while nft runs.
-    """
-    if not script:
-        return
-    environment = {**os.environ, "LC_ALL": "C"}
-    orphaned = owns(wire)
-    if orphaned:
-        wire.reopen()
-    before = wire.generation()
-    try:
-        with _whole(script) as file:
-            done = subprocess.run(
-                ["nft", "-f", "-"],  # noqa: S607 - distributions disagree on its folder; systemd gives a PATH of system folders
-                stdin=file,
-                capture_output=True,
-                text=True,
-                check=False,
-                timeout=_NFT_DEADLINE,
-                env=environment,
-            )
-    except FileNotFoundError as exc:
-        raise FirewallError("there is no command nft", "install the nftables package") from exc
-    except subprocess.TimeoutExpired as exc:
-        raise FirewallError(f"nft did not end within {_NFT_DEADLINE:.0f} s", "see what else writes to nftables") from exc
-    if done.returncode:
-        said = (done.stderr.splitlines() or ["nothing"])[0]
-        hint = _HINTS[errno.EPERM] if "not permitted" in said else f"nft --version; nft list table inet {TABLE}"
-        raise FirewallError(f"nft refused the structure: {said[:200]!r}", hint)
-    absence.commits += min(1, wire.generation() - before)
-    if orphaned:
-        absence.commits += adopt(wire)
-
-
-@contextmanager
-def _whole(script: str) -> Iterator[IO[str]]:
-    """A file in memory with the whole script, complete before nft reads it.
-
-    A pipe whose writer is killed ends like one whose writer is done, and nft would then carry out the part that it
-    received: chains flushed, and their rules not yet written (seen).
-    """
-    with os.fdopen(os.memfd_create("nft"), "w+", encoding="ascii") as file:
-        file.write(script)
-        file.seek(0)
-        yield file

@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from banlistd.core.ruleset.state import Hook, lanes_used
+from banlistd.core.ruleset.state import Hook, hooks_used
 from banlistd.errors import FirewallError
 from banlistd.model import Action, Mark, SourceId, SourceSlot
 
@@ -59,7 +59,7 @@ def source_of(chain: str) -> SourceId | None:
 
 def structure_of(sources: Sequence[SourceSlot]) -> Mapping[str, Chain]:
     """All chains for these sources; a chain comes after those that its rules jump to."""
-    hooks = set(lanes_used(sources))
+    hooks = set(hooks_used(sources))
     chains = {chain_of(owner.source_id): Chain("", _source_rules(owner)) for owner in sources}
     chains[BANNED] = Chain("", (*_dispatch(owner for owner in sources if owner.action.blocks), "drop"))
     if hooks & {Hook.WATCH_IN, Hook.WATCH_OUT}:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from banlistd.core.feeds.parsers.parsed import Harvest, Parsed
 from banlistd.core.feeds.parsers.registry import Parser, parser_of
-from banlistd.core.feeds.parsers.text import MOST_LINES, SHORTEST_LINE, count_lines, looks_like, normalised
+from banlistd.core.feeds.parsers.text import MAX_LINES, SHORTEST_LINE, count_lines, looks_like, normalised
 from banlistd.errors import ParseError
 from banlistd.formats import Format, FormatType
 
@@ -20,8 +20,8 @@ def parse(body: bytes, form: Format = ANY) -> Parsed:
     that `form` names, or that has more than 50 million lines.
     """
     text = normalised(body)
-    if len(text) > MOST_LINES and count_lines(text) > MOST_LINES:
-        raise ParseError(f"more than {MOST_LINES:,} lines", "no blocklist is as long as this")
+    if len(text) > MAX_LINES and count_lines(text) > MAX_LINES:
+        raise ParseError(f"more than {MAX_LINES:,} lines", "no blocklist is as long as this")
     harvest = Harvest(len(text) // SHORTEST_LINE)
     used = PARSERS[form.type](text, form, harvest)
     return harvest.parsed(harvest.lines or count_lines(text), looks_like(text), used)

@@ -26,7 +26,7 @@ _TERMS[list(b"\n,;#|")] = _END
 _TERMS[list(b" \t")] = _BLANK
 _TERMS[ord("/")] = _SLASH
 
-# What may stand after one blank for the rest of the line to be mere words: visible ASCII, but no dash, which makes a range.
+# What may follow one blank for the rest of the line to be mere words: visible ASCII, but no dash, which makes a range.
 _WORDS = np.zeros(256, dtype=np.bool_)
 _WORDS[0x21:0x7F] = True
 _WORDS[ord("-")] = False
@@ -84,7 +84,7 @@ def _preamble(block: bytes) -> int:
 
 @dataclass(frozen=True, slots=True)
 class _Marks:
-    """Every byte that is no digit: where, which, how many digits stand before it, and the number of their last three."""
+    """Every byte that is no digit: where, which, how many digits precede it, and the number of their last three."""
 
     at: Positions
     chars: NDArray[np.uint8]

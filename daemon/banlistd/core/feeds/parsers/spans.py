@@ -56,14 +56,14 @@ def network_of(token: str) -> Span | None:
         if mask is None:
             return None
         host = mask ^ _ALL_ONES
-        if host & (host + 1):  # the ones of a netmask stand together
+        if host & (host + 1):  # the ones of a netmask are adjacent
             return None
     first = number & ~host
     return _unmapped((family, first, first | host))
 
 
 def span_between(low: str, high: str) -> Span | None:
-    """The range between two bare addresses of one family; None if they stand the wrong way round."""
+    """The range between two bare addresses of one family; None if they are in the wrong order."""
     low, high = low.strip(), high.strip()
     first4, last4 = quad(low), quad(high)
     if first4 is not None and last4 is not None:

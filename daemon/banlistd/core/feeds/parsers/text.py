@@ -14,7 +14,7 @@ SHORTEST_LINE = len(b"1.1.1.1\n")
 LONGEST_LINE = 10_000
 """Bytes; a longer line is rejected. The longest real line that holds an address has some 1,000."""
 
-MOST_LINES = 50_000_000
+MAX_LINES = 50_000_000
 BLOCK = 256 * 1024
 """Bytes that are worked on at a time: what stays in the second-level cache with its temporaries (measured, 32 K to 1 M)."""
 

@@ -18,7 +18,7 @@ from banlistd.errors import ParseError
 from banlistd.formats import Format, FormatType
 from banlistd.model import Span
 
-_MOST_PATHS = 8
+_MAX_PATHS = 8
 """If there are more paths than these, none is named: then keys are data, not names."""
 
 _LONGEST_PATH = 200
@@ -40,7 +40,7 @@ def parse_json(body: bytes, form: Format, harvest: Harvest) -> Format:
         paths = _take_addresses(document, harvest)
         if not paths:
             harvest.reject(1, decoded(body[:LONGEST_LINE]).strip(), "no array in the document holds an address")
-        return Format(FormatType.JSON, paths=paths if len(paths) <= _MOST_PATHS else ())
+        return Format(FormatType.JSON, paths=paths if len(paths) <= _MAX_PATHS else ())
     found = [(path, _at_path(document, path)) for path in form.paths]
     if all(values is None for _, values in found):
         raise ParseError(f"nothing at {', '.join(form.paths)} in the JSON document", "look at the keys of the document")

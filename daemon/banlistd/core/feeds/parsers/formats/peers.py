@@ -12,7 +12,7 @@ from banlistd.model import Family, Span
 
 _DAT = re.compile(r"[0-9A-Fa-f.:]++\s*+-\s*+[0-9A-Fa-f.:]++\s*+,\s*+\d{1,3}\s*+,", re.ASCII)
 
-_MOST_COLONS = 9
+_MAX_COLONS = 9
 """An IPv6 address has eight groups; colons further to the left belong to the name."""
 
 _HIGHEST_BLOCKED_LEVEL = 127
@@ -39,7 +39,7 @@ def named_span(text: str) -> Span | None:
     if dash:
         best: Span | None = None
         at = len(head)
-        for _ in range(_MOST_COLONS):
+        for _ in range(_MAX_COLONS):
             at = head.rfind(":", 0, at)
             span = span_between(head[at + 1 :], high)
             if span is not None and (best is None or span[1] > best[1]):

@@ -28,7 +28,7 @@ _LOOK = 200
 _LONGEST_PREAMBLE = 10_000
 """Lines of comments that we look behind, or a body of blank lines alone would be read twice."""
 
-_MOST_COLUMNS = 2
+_MAX_COLUMNS = 2
 _ENOUGH_ROWS = 3
 _USUAL = 0.8
 """The share of rows that have the same width in a table: separators in unquoted text make a few wider."""
@@ -165,7 +165,7 @@ def _separator_of(look: Sequence[str], columns: Sequence[str], body: bytes) -> s
 
 def _numbers(form: Format, look: Sequence[str], body: bytes) -> list[int]:
     """Positions from 0 of the columns that the form names."""
-    if len(form.columns) > _MOST_COLUMNS:
+    if len(form.columns) > _MAX_COLUMNS:
         raise ParseError("more than two columns are named", "one for addresses, or two for the ends of ranges")
     names = [column for column in form.columns if not (column.isdecimal() and column.isascii())]
     header = _header_of(names, form.separator, body) if names else []

@@ -1,0 +1,86 @@
+"""Carries a Change out, in as few transactions as keep every ban.
+
+A change of structure has three steps, so that no ban is missing in between: nft adds what is missing, one batch changes
+elements and the rules that look them up, then nft writes every chain in its final form.
+"""
+
+import errno
+from collections.abc import Callable
+
+from banlistd.adapters.firewalls.nftables.batch import Look, compose
+from banlistd.adapters.firewalls.nftables.inspection import look_at
+from banlistd.adapters.firewalls.nftables.nft import run_nft
+from banlistd.adapters.firewalls.nftables.ownership import adopt, flags_for, found, refuse_foreign_owner
+from banlistd.adapters.firewalls.nftables.steps import steps_of
+from banlistd.adapters.firewalls.nftables.structure import TABLE, preparation, settlement, structure_of
+from banlistd.adapters.netlink.nft_monitor import Absence
+from banlistd.adapters.netlink.socket import NetlinkError, NetlinkSocket
+from banlistd.core.ruleset.diff import Change
+from banlistd.core.ruleset.state import MapId
+from banlistd.errors import FirewallError, StaleGenerationError
+from banlistd.model import Ownership
+
+# How often a change is tried when another process writes in between.
+_TRIES = 5
+# Errors for a map whose content differs from what the change expects: absent, present, with another mark, full, overlap.
+_SURPRISES = frozenset({errno.ENOENT, errno.EEXIST, errno.EBUSY, errno.ENFILE, errno.ENOTEMPTY})
+
+
+def apply_change(
+    change: Change, wire: NetlinkSocket, absence: Absence, ownership: Ownership, nft_knows: Callable[[], bool]
+) -> int:
+    """Carry out `change`; returns how many map elements were written or removed. Counts our commits in `absence`.
+
+    `nft_knows`: whether nft accepts the flags of an owned table. Raises FirewallError and OSError.
+    """
+    before = look_at(wire)
+    structure_of(change.sources)  # raises, before anything happens, for an id or mark that must not get into a script
+    refuse_foreign_owner(before.table, wire)
+    if before.table is None and change.reshape:
+        found(wire, ownership, nft_knows)
+        before, began = look_at(wire), before.generation
+        absence.commits += before.generation - began
+    elif ownership is not Ownership.NO:
+        absence.commits += adopt(wire)
+    flags = flags_for(before.table, ownership)
+    if not change.reshape:
+        return sum(_commit(wire, step, absence, flags) for step in steps_of(change))
+    script = preparation(change.sources, before.chains, before.misplaced, founded=flags != 0)
+    run_nft(script, wire, absence)
+    elements = sum(_commit(wire, step, absence, flags) for step in steps_of(change))
+    if before.chains:
+        run_nft(settlement(change.sources, look_at(wire).chains), wire, absence)
+    return elements
+
+
+def _commit(wire: NetlinkSocket, change: Change, absence: Absence, table_flags: int | None) -> int:
+    """One transaction. A map with unexpected content is written whole; after a foreign commit the table is read again."""
+    distrusted: set[MapId] = set()
+    stale = 0
+    while True:
+        look = look_at(wire)
+        _refuse_without_table(change, look)
+        composed = compose(change, look, distrusted, table_flags)
+        try:
+            wire.commit(composed.batch)
+        except NetlinkError as exc:
+            map_id = composed.maps.get(exc.sequence)
+            if exc.errno == errno.ERESTART:
+                stale += 1
+                if stale == _TRIES:
+                    raise StaleGenerationError(
+                        "another process keeps writing to nftables", "find it with: nft monitor"
+                    ) from exc
+            elif exc.errno in _SURPRISES and map_id is not None and map_id not in distrusted:
+                distrusted.add(map_id)
+            else:
+                raise
+        else:
+            absence.commits += min(1, wire.generation() - look.generation)
+            return composed.elements
+
+
+def _refuse_without_table(change: Change, look: Look) -> None:
+    missing = structure_of(change.sources).keys() - look.chains
+    if missing:
+        raise FirewallError(f"table inet {TABLE} lacks {', '.join(sorted(missing))}", "verify it and write it anew")

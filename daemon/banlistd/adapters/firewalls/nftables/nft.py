@@ -1,0 +1,67 @@
+"""Runs the program `nft`, which writes the structure: chains, their rules, counters."""
+
+import os
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import IO
+
+from banlistd.adapters.firewalls.nftables.ownership import adopt, owns
+from banlistd.adapters.firewalls.nftables.structure import TABLE
+from banlistd.adapters.netlink.nft_monitor import Absence
+from banlistd.adapters.netlink.socket import NetlinkSocket
+from banlistd.errors import FirewallError
+
+NEEDED_RIGHTS = "it needs CAP_NET_ADMIN, and a table that belongs to no other process"
+
+# Seconds. nft reads the ruleset before it writes; a minute is far beyond any measured time.
+_NFT_DEADLINE = 60.0
+
+
+def run_nft(script: str, wire: NetlinkSocket, absence: Absence) -> None:
+    """Run a script by nft; it is one transaction. Raises FirewallError with nft's first line.
+
+    A table that we own is an orphan while nft runs.
+    """
+    if not script:
+        return
+    environment = {**os.environ, "LC_ALL": "C"}
+    orphaned = owns(wire)
+    if orphaned:
+        wire.reopen()
+    before = wire.generation()
+    try:
+        with _whole(script) as file:
+            done = subprocess.run(
+                ["nft", "-f", "-"],  # noqa: S607 - distributions disagree on its folder; systemd gives a PATH of system folders
+                stdin=file,
+                capture_output=True,
+                text=True,
+                check=False,
+                timeout=_NFT_DEADLINE,
+                env=environment,
+            )
+    except FileNotFoundError as exc:
+        raise FirewallError("there is no command nft", "install the nftables package") from exc
+    except subprocess.TimeoutExpired as exc:
+        raise FirewallError(f"nft did not end within {_NFT_DEADLINE:.0f} s", "see what else writes to nftables") from exc
+    if done.returncode:
+        said = (done.stderr.splitlines() or ["nothing"])[0]
+        hint = NEEDED_RIGHTS if "not permitted" in said else f"nft --version; nft list table inet {TABLE}"
+        raise FirewallError(f"nft refused the structure: {said[:200]!r}", hint)
+    absence.commits += min(1, wire.generation() - before)
+    if orphaned:
+        absence.commits += adopt(wire)
+
+
+@contextmanager
+def _whole(script: str) -> Iterator[IO[str]]:
+    """A file in memory with the whole script, complete before nft reads it.
+
+    A pipe whose writer is killed ends like one whose writer is done, and nft would then carry out the part that it
+    received: chains flushed, and their rules not yet written (seen).
+    """
+    with os.fdopen(os.memfd_create("nft"), "w+", encoding="ascii") as file:
+        file.write(script)
+        file.seek(0)
+        yield file
