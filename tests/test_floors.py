@@ -51,6 +51,7 @@ ARROWS: dict[str, set[tuple[str, str]]] = {
     "control": {
         ("commands", "declaration"),
         ("commands", "lookups"),
+        ("commands", "own_session"),
         ("commands", "page"),
         ("commands", "parts"),
         ("commands", "request"),

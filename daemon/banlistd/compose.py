@@ -124,7 +124,7 @@ async def open_application(
         fetcher = Downloads(version("banlistd"), local, parser, places.credentials)
         polls = PollRecord(ledger, quarantine, announcer, clock, random.random)
         importer = Importer(fetcher, ledger, quarantine, enforcer, polls, announcer, clock)
-        services = Services(PollScheduler(ledger, stamp_of, clock), importer, enforcer, banning, enricher)
+        services = Services(PollScheduler(ledger, stamp_of, clock), importer, enforcer, banning, enricher, host)
         outside = Outside(ledger, database, announcer, find_supervisor(), clock, allocator.trim_memory)
         service = Service(config, partial(load_config, places), services, outside, Intervals())
         parts = Parts(
@@ -137,6 +137,7 @@ async def open_application(
             clock,
             str(places.config),
             enricher,
+            host,
             clock.now(),
             SeenContents(),
         )

@@ -24,6 +24,7 @@ from banlistd.services.loops.storage import StorageLoop
 from banlistd.services.loops.watchdog import WatchdogLoop
 from banlistd.services.manual_bans import ManualBanService
 from banlistd.services.poll_scheduler import PollScheduler
+from banlistd.services.protected_host import ProtectedHost
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +36,7 @@ class Services:
     enforcer: Enforcer
     manual_bans: ManualBanService
     enricher: Enricher
+    host: ProtectedHost
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,6 +197,7 @@ class Service:
             async with self._polling.lock(source_id):
                 await self._enforcer.resync_ledger(source_id, self._outside.clock.now())
         await self._services.manual_bans.resync_ledger()
+        await self._services.host.resync_ledger()
 
     def _note_outcome(self, source: Source, outcome: Outcome) -> None:
         self._services.enricher.note(source, outcome)
