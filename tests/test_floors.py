@@ -109,6 +109,7 @@ ARROWS: dict[str, set[tuple[str, str]]] = {
         ("host", "netlink"),
     },
     "adapters/fetch": {
+        ("file", "list_path"),
         ("file", "waiting"),
         ("http", "credentials"),
         ("http", "name_lookups"),

@@ -120,7 +120,7 @@ async def open_application(
             config.geo, lambda geo: _geo_resolvers(geo, places), GeoCacheTable(database), ledger, announcer, clock
         )
         parser = ParserProcesses(config.parser.memory)
-        local = GeoBlocks(lambda: enricher.databases, stamp_of, LocalFiles(parser))
+        local = GeoBlocks(lambda: enricher.databases, stamp_of, LocalFiles(parser, places.secret_folders))
         fetcher = Downloads(version("banlistd"), local, parser, places.credentials)
         polls = PollRecord(ledger, quarantine, announcer, clock, random.random)
         importer = Importer(fetcher, ledger, quarantine, enforcer, polls, announcer, clock)
