@@ -43,6 +43,7 @@ ARROWS: dict[str, set[tuple[str, str]]] = {
         ("manual_bans", "coalescer"),
     },
     "services/loops": {
+        ("host_changes", "faults"),
         ("polling", "faults"),
         ("polling", "live_config"),
         ("repair", "faults"),
@@ -135,6 +136,7 @@ ARROWS: dict[str, set[tuple[str, str]]] = {
         ("protected", "addresses"),
         ("protected", "route_netlink"),
         ("protected", "services_in_use"),
+        ("route_monitor", "route_netlink"),
         ("services_in_use", "addresses"),
         ("sessions", "addresses"),
     },

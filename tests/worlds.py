@@ -49,7 +49,16 @@ from banlistd.services.poll_record import PollRecord
 from banlistd.services.poll_scheduler import PollScheduler
 from banlistd.services.protected_host import ProtectedHost
 from support.commands import command_named, unfit
-from support.fakes import FakeAnnouncer, FakeClock, FakeFetcher, FakeFirewall, FakeHost, FakeLogins, FakeSupervisor
+from support.fakes import (
+    FakeAnnouncer,
+    FakeClock,
+    FakeFetcher,
+    FakeFirewall,
+    FakeHost,
+    FakeHostMonitor,
+    FakeLogins,
+    FakeSupervisor,
+)
 from support.sources import BODIES
 
 NEVER = 1e9
@@ -80,6 +89,7 @@ class Environment:
     fetcher: FakeFetcher = field(default_factory=lambda: FakeFetcher(dict(BODIES)))
     host: FakeHost = field(default_factory=FakeHost)
     logins: FakeLogins = field(default_factory=FakeLogins)
+    monitor: FakeHostMonitor = field(default_factory=FakeHostMonitor)
     clock: FakeClock = field(default_factory=FakeClock)
     announcer: FakeAnnouncer = field(default_factory=FakeAnnouncer)
     supervisor: FakeSupervisor = field(default_factory=FakeSupervisor)
@@ -211,7 +221,7 @@ async def assemble(
 
     scheduler = PollScheduler(ledger, stamp_of, clock, watch_every=0.005, look_every=timing.look_every)
     services = Services(scheduler, importer, enforcer, manual_bans, enricher, host)
-    outside = Outside(ledger, database, announcer, environment.supervisor, clock, environment.trimmed.set)
+    outside = Outside(ledger, database, announcer, environment.supervisor, clock, environment.trimmed.set, environment.monitor)
     intervals = Intervals(reconcile=timing.reconcile_every, first_retry=timing.first_retry, memory_rest=0.001)
     service = Service(config, load, services, outside, intervals)
     place = "the place of the configuration"

@@ -11,11 +11,12 @@ from banlistd.core.ruleset.diff import Change
 from banlistd.errors import BanlistdError, ConfigError, NoSuchSourceError
 from banlistd.events import Event, EventName
 from banlistd.model import Decision, Outcome, OutcomeKind, SourceId
-from banlistd.ports import Announcer, Clock, Ledger, Storage, Supervisor
+from banlistd.ports import Announcer, Clock, HostMonitor, Ledger, Storage, Supervisor
 from banlistd.services.enforcer import Enforcer, Restored
 from banlistd.services.geo_enricher import Enricher
 from banlistd.services.importer import Importer
 from banlistd.services.loops.faults import FaultRecorder
+from banlistd.services.loops.host_changes import HostChangeLoop
 from banlistd.services.loops.live_config import LiveConfig
 from banlistd.services.loops.memory import MemoryLoop
 from banlistd.services.loops.polling import PollLoop
@@ -49,6 +50,7 @@ class Outside:
     supervisor: Supervisor
     clock: Clock
     trim_memory: Callable[[], None]
+    host_monitor: HostMonitor
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +95,9 @@ class Service:
             faults,
             intervals.reconcile,
         )
+        self._host_changes = HostChangeLoop(
+            outside.host_monitor.wait_for_change, self._reconcile, self._memory.note_work, faults, intervals.reconcile
+        )
         self._storage = StorageLoop(outside.storage, self._resync_ledger, self._report, announcer, intervals.storage_retry)
         self._watchdog = WatchdogLoop(outside.supervisor, enforcer.markers, faults)
 
@@ -123,6 +128,7 @@ class Service:
         self._services.enricher.recover(self._live.enabled.values())
         duties = (
             self._repair.run(),
+            self._host_changes.run(),
             self._faults.repeat(self._storage.turn, intervals.storage_retry),
             self._watchdog.run(),
             self._faults.repeat(self._services.enricher.warm, intervals.first_retry),

@@ -291,6 +291,13 @@ class Host(Protocol):
         """
 
 
+class HostMonitor(Protocol):
+    """Reports changes of the host's links, addresses and routes."""
+
+    async def wait_for_change(self) -> None:
+        """Wait until something has changed that may change what is protected. Raises BanlistdError if it cannot be watched."""
+
+
 class Logins(Protocol):
     """Who is logged in from elsewhere."""
 

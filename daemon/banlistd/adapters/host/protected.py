@@ -17,7 +17,7 @@ from banlistd.core.ruleset.protection import merge_protected
 from banlistd.model import AnswerPort, Protected, Span
 
 
-class Lookup(Protocol):
+class HostLookup(Protocol):
     """Host names to addresses as text; a name that is not known has none. `ask` False: what is known already, at once."""
 
     def __call__(self, hosts: Sequence[str], *, ask: bool = True) -> Awaitable[Mapping[str, Sequence[str]]]: ...
@@ -30,7 +30,7 @@ _PORTS = {"http": 80, "https": 443}
 class LinuxHost:
     """The `Host` of ports.py, without logins. `root`: where the file system begins."""
 
-    def __init__(self, lookup: Lookup, environment: Mapping[str, str], root: Path = Path("/")) -> None:
+    def __init__(self, lookup: HostLookup, environment: Mapping[str, str], root: Path = Path("/")) -> None:
         self._lookup = lookup
         self._environment = environment
         self._root = root
