@@ -37,6 +37,7 @@ from banlistd.errors import FetchError, ParseError
 from banlistd.formats import Format, FormatType
 from banlistd.model import SourceId
 from support.data import DATA
+from support.guarding import after
 
 SEEDS = (
     b"192.0.2.1\n198.51.100.0/24 # office\n203.0.113.5-203.0.113.9\n2001:db8::/32\n::ffff:192.0.2.1\n",
@@ -246,7 +247,9 @@ class Fuzzer:
         addresses = parse(self.chance.choice(SEEDS[:3])).addresses
         before = self.chance.choice([None, Content(source.id, hash_of(addresses.encode()), addresses)])
         with suppress(ParseError):
-            reading = evaluate(source, parsed_list(body, form), before, had_end_count=True)
+            reading = evaluate(
+                source, parsed_list(body, form), before, after(addresses if before else None, had_end_count=True)
+            )
             self.outcomes["refused" if reading.refusal else "accepted"] += 1
 
     def _unpack(self, body: bytes) -> None:

@@ -43,6 +43,7 @@ ARROWS: dict[str, set[tuple[str, str]]] = {
         ("manual_bans", "coalescer"),
     },
     "services/loops": {
+        ("host_changes", "faults"),
         ("polling", "faults"),
         ("polling", "live_config"),
         ("repair", "faults"),
@@ -51,6 +52,7 @@ ARROWS: dict[str, set[tuple[str, str]]] = {
     "control": {
         ("commands", "declaration"),
         ("commands", "lookups"),
+        ("commands", "own_session"),
         ("commands", "page"),
         ("commands", "parts"),
         ("commands", "request"),
@@ -92,13 +94,20 @@ ARROWS: dict[str, set[tuple[str, str]]] = {
     "core/feeds": {
         ("completeness", "parsers"),
         ("evaluate", "content"),
+        ("evaluate", "critical"),
         ("evaluate", "guards"),
         ("evaluate", "parsed_list"),
+        ("found_list", "content"),
+        ("found_list", "evaluate"),
+        ("found_list", "quarantine"),
         ("guards", "completeness"),
+        ("guards", "critical"),
+        ("guards", "extent"),
         ("guards", "parsed_list"),
         ("parsed_list", "completeness"),
         ("parsed_list", "parsers"),
         ("quarantine", "evaluate"),
+        ("quarantine", "extent"),
         ("quarantine", "guards"),
     },
     "adapters": {
@@ -108,6 +117,7 @@ ARROWS: dict[str, set[tuple[str, str]]] = {
         ("host", "netlink"),
     },
     "adapters/fetch": {
+        ("file", "list_path"),
         ("file", "waiting"),
         ("http", "credentials"),
         ("http", "name_lookups"),
@@ -126,6 +136,7 @@ ARROWS: dict[str, set[tuple[str, str]]] = {
         ("protected", "addresses"),
         ("protected", "route_netlink"),
         ("protected", "services_in_use"),
+        ("route_monitor", "route_netlink"),
         ("services_in_use", "addresses"),
         ("sessions", "addresses"),
     },

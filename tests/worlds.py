@@ -25,6 +25,7 @@ from banlistd.adapters.geo.mmdb import MmdbFile
 from banlistd.adapters.storage.database import Database, open_database
 from banlistd.adapters.storage.geo_cache import GeoCacheTable
 from banlistd.adapters.storage.import_runs import ImportRuns
+from banlistd.adapters.storage.logins import LoginTable
 from banlistd.adapters.storage.manual_bans import ManualBanTable
 from banlistd.adapters.storage.quarantine import QuarantineTable
 from banlistd.control.parts import Parts
@@ -46,8 +47,18 @@ from banlistd.services.manual_bans import ManualBanService
 from banlistd.services.null_objects import NoBootSnapshots
 from banlistd.services.poll_record import PollRecord
 from banlistd.services.poll_scheduler import PollScheduler
+from banlistd.services.protected_host import ProtectedHost
 from support.commands import command_named, unfit
-from support.fakes import FakeAnnouncer, FakeClock, FakeFetcher, FakeFirewall, FakeHost, FakeSupervisor
+from support.fakes import (
+    FakeAnnouncer,
+    FakeClock,
+    FakeFetcher,
+    FakeFirewall,
+    FakeHost,
+    FakeHostMonitor,
+    FakeLogins,
+    FakeSupervisor,
+)
 from support.sources import BODIES
 
 NEVER = 1e9
@@ -77,6 +88,8 @@ class Environment:
     firewall: FakeFirewall = field(default_factory=FakeFirewall)
     fetcher: FakeFetcher = field(default_factory=lambda: FakeFetcher(dict(BODIES)))
     host: FakeHost = field(default_factory=FakeHost)
+    logins: FakeLogins = field(default_factory=FakeLogins)
+    monitor: FakeHostMonitor = field(default_factory=FakeHostMonitor)
     clock: FakeClock = field(default_factory=FakeClock)
     announcer: FakeAnnouncer = field(default_factory=FakeAnnouncer)
     supervisor: FakeSupervisor = field(default_factory=FakeSupervisor)
@@ -189,9 +202,11 @@ async def assemble(
     ledger, quarantine = wrap(ImportRuns(database)), wrap(QuarantineTable(database))
     marks = await ledger.marks_for(identities(config), await kernel.markers())
     policy = policy_of(config, marks, clock.now())
-    enforcer = Enforcer(kernel, ledger, policy, environment.host, announcer, NoBootSnapshots())
+    table = LoginTable(database)
+    host = ProtectedHost(environment.host, environment.logins, table, clock, await table.load())
+    enforcer = Enforcer(kernel, ledger, policy, host, announcer, NoBootSnapshots())
     manual_bans = ManualBanService(
-        ManualBanTable(database), enforcer, environment.host, announcer, clock, look_every=0.005, retry_every=0.005
+        ManualBanTable(database), enforcer, host, announcer, clock, look_every=0.005, retry_every=0.005
     )
     geo_cache = GeoCacheTable(database)
     resolvers = GeoResolvers(tuple(MmdbFile(path) for path in environment.geo_databases), tuple(environment.resolvers))
@@ -205,14 +220,13 @@ async def assemble(
         return environment.next_config or config
 
     scheduler = PollScheduler(ledger, stamp_of, clock, watch_every=0.005, look_every=timing.look_every)
-    services = Services(scheduler, importer, enforcer, manual_bans, enricher)
-    outside = Outside(ledger, database, announcer, environment.supervisor, clock, environment.trimmed.set)
+    services = Services(scheduler, importer, enforcer, manual_bans, enricher, host)
+    outside = Outside(ledger, database, announcer, environment.supervisor, clock, environment.trimmed.set, environment.monitor)
     intervals = Intervals(reconcile=timing.reconcile_every, first_retry=timing.first_retry, memory_rest=0.001)
     service = Service(config, load, services, outside, intervals)
     place = "the place of the configuration"
-    parts = Parts(
-        service, enforcer, manual_bans, ledger, quarantine, database, clock, place, enricher, clock.now(), SeenContents()
-    )
+    now, seen = clock.now(), SeenContents()
+    parts = Parts(service, enforcer, manual_bans, ledger, quarantine, database, clock, place, enricher, host, now, seen)
     return DaemonWorld(
         environment,
         database,

@@ -18,6 +18,7 @@ from banlistd.adapters.geo.online import OnlineService
 from banlistd.adapters.geo.tor_geoip import TorGeoip
 from banlistd.adapters.host.protected import LinuxHost
 from banlistd.adapters.host.resolver import Names
+from banlistd.adapters.host.route_monitor import RouteMonitor
 from banlistd.adapters.host.sessions import SystemLogins
 from banlistd.adapters.parser_process.process import ParserProcesses
 from banlistd.adapters.storage.backends_in_use import BackendsInUse
@@ -43,12 +44,13 @@ from banlistd.core.ruleset.policy import identities, policy_of
 from banlistd.daemon import Intervals, Outside, Service, Services
 from banlistd.errors import ConfigError, FirewallError, LedgerError
 from banlistd.paths import Paths
-from banlistd.ports import Announcer, Firewall, Storage
+from banlistd.ports import Announcer, Firewall, HostMonitor, Storage
 from banlistd.services.backend_migration import BackendMigration
 from banlistd.services.enforcer import Enforcer
 from banlistd.services.geo_enricher import Enricher, GeoResolvers
 from banlistd.services.importer import Importer
 from banlistd.services.manual_bans import ManualBanService
+from banlistd.services.null_objects import NoHostMonitor
 from banlistd.services.poll_record import PollRecord
 from banlistd.services.poll_scheduler import PollScheduler
 from banlistd.services.protected_host import ProtectedHost
@@ -107,6 +109,7 @@ async def open_application(
         known_names = KnownNames(database)
         names = Names(clock, known=await known_names.every(), keep=known_names.keep)
         stack.push_async_callback(names.wait_until_idle)
+        monitor = _host_monitor(stack)
         logins = LoginTable(database)
         host = ProtectedHost(
             LinuxHost(names.addresses, os.environ), SystemLogins(os.environ), logins, clock, await logins.load()
@@ -120,12 +123,12 @@ async def open_application(
             config.geo, lambda geo: _geo_resolvers(geo, places), GeoCacheTable(database), ledger, announcer, clock
         )
         parser = ParserProcesses(config.parser.memory)
-        local = GeoBlocks(lambda: enricher.databases, stamp_of, LocalFiles(parser))
+        local = GeoBlocks(lambda: enricher.databases, stamp_of, LocalFiles(parser, places.secret_folders))
         fetcher = Downloads(version("banlistd"), local, parser, places.credentials)
         polls = PollRecord(ledger, quarantine, announcer, clock, random.random)
         importer = Importer(fetcher, ledger, quarantine, enforcer, polls, announcer, clock)
-        services = Services(PollScheduler(ledger, stamp_of, clock), importer, enforcer, banning, enricher)
-        outside = Outside(ledger, database, announcer, find_supervisor(), clock, allocator.trim_memory)
+        services = Services(PollScheduler(ledger, stamp_of, clock), importer, enforcer, banning, enricher, host)
+        outside = Outside(ledger, database, announcer, find_supervisor(), clock, allocator.trim_memory, monitor)
         service = Service(config, partial(load_config, places), services, outside, Intervals())
         parts = Parts(
             service,
@@ -137,6 +140,7 @@ async def open_application(
             clock,
             str(places.config),
             enricher,
+            host,
             clock.now(),
             SeenContents(),
         )
@@ -176,6 +180,16 @@ async def tear_down(places: Paths) -> Sequence[str]:
     if faults:
         raise faults[0]
     return names
+
+
+def _host_monitor(stack: AsyncExitStack) -> HostMonitor:
+    """Without it a new address is protected at the next comparison."""
+    try:
+        monitor = RouteMonitor()
+    except OSError:
+        return NoHostMonitor()
+    stack.callback(monitor.close)
+    return monitor
 
 
 def _geo_resolvers(geo: Geo, places: Paths) -> GeoResolvers:

@@ -11,11 +11,12 @@ from banlistd.core.ruleset.diff import Change
 from banlistd.errors import BanlistdError, ConfigError, NoSuchSourceError
 from banlistd.events import Event, EventName
 from banlistd.model import Decision, Outcome, OutcomeKind, SourceId
-from banlistd.ports import Announcer, Clock, Ledger, Storage, Supervisor
+from banlistd.ports import Announcer, Clock, HostMonitor, Ledger, Storage, Supervisor
 from banlistd.services.enforcer import Enforcer, Restored
 from banlistd.services.geo_enricher import Enricher
 from banlistd.services.importer import Importer
 from banlistd.services.loops.faults import FaultRecorder
+from banlistd.services.loops.host_changes import HostChangeLoop
 from banlistd.services.loops.live_config import LiveConfig
 from banlistd.services.loops.memory import MemoryLoop
 from banlistd.services.loops.polling import PollLoop
@@ -24,6 +25,7 @@ from banlistd.services.loops.storage import StorageLoop
 from banlistd.services.loops.watchdog import WatchdogLoop
 from banlistd.services.manual_bans import ManualBanService
 from banlistd.services.poll_scheduler import PollScheduler
+from banlistd.services.protected_host import ProtectedHost
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +37,7 @@ class Services:
     enforcer: Enforcer
     manual_bans: ManualBanService
     enricher: Enricher
+    host: ProtectedHost
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +50,7 @@ class Outside:
     supervisor: Supervisor
     clock: Clock
     trim_memory: Callable[[], None]
+    host_monitor: HostMonitor
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +95,9 @@ class Service:
             faults,
             intervals.reconcile,
         )
+        self._host_changes = HostChangeLoop(
+            outside.host_monitor.wait_for_change, self._reconcile, self._memory.note_work, faults, intervals.reconcile
+        )
         self._storage = StorageLoop(outside.storage, self._resync_ledger, self._report, announcer, intervals.storage_retry)
         self._watchdog = WatchdogLoop(outside.supervisor, enforcer.markers, faults)
 
@@ -121,6 +128,7 @@ class Service:
         self._services.enricher.recover(self._live.enabled.values())
         duties = (
             self._repair.run(),
+            self._host_changes.run(),
             self._faults.repeat(self._storage.turn, intervals.storage_retry),
             self._watchdog.run(),
             self._faults.repeat(self._services.enricher.warm, intervals.first_retry),
@@ -195,6 +203,7 @@ class Service:
             async with self._polling.lock(source_id):
                 await self._enforcer.resync_ledger(source_id, self._outside.clock.now())
         await self._services.manual_bans.resync_ledger()
+        await self._services.host.resync_ledger()
 
     def _note_outcome(self, source: Source, outcome: Outcome) -> None:
         self._services.enricher.note(source, outcome)

@@ -18,6 +18,11 @@ class Paths:
         return self.state / "banlistd.db"
 
     @property
+    def secret_folders(self) -> tuple[Path, ...]:
+        """Where credentials are: no list is read from there."""
+        return (self.config / "credentials", *((self.credentials,) if self.credentials else ()))
+
+    @property
     def scratch(self) -> Path | None:
         """Where a passing copy of the database may be made if its own disk cannot be written; None: where the system says."""
         return self.runtime if self.runtime.is_dir() else None

@@ -35,8 +35,9 @@ from banlistd.model import (
 if TYPE_CHECKING:
     # boot_restore needs neither of them, and boot waits for its imports.
     from banlistd.core.config.model import Source
+    from banlistd.core.feeds.extent import AcceptedSizes
     from banlistd.core.feeds.parsed_list import Download, ParsedList
-    from banlistd.core.feeds.quarantine import Quarantined, SourceHealth
+    from banlistd.core.feeds.quarantine import Confirmed, Quarantined, SourceHealth
 
 
 class Clock(Protocol):
@@ -211,8 +212,11 @@ class Quarantine(Protocol):
     async def approve(self, source_id: SourceId, content_hash: ContentHash) -> bool:
         """Mark content as to be accepted in spite of the guards; False if other content has replaced it."""
 
-    async def confirm(self, source_id: SourceId, now: float, *, has_end_count: bool | None) -> None:
-        """A good list has come, new or unchanged: the quarantine of the source is emptied. None: as it was known before."""
+    async def confirm(self, source_id: SourceId, now: float, good: Confirmed) -> None:
+        """A good list has come, new or unchanged: the quarantine of the source is emptied."""
+
+    async def recent(self, source_id: SourceId, now: float) -> AcceptedSizes | None:
+        """The sizes of the contents accepted in the last 30 days; None if there were none."""
 
     async def health(self, source_id: SourceId) -> SourceHealth | None:
         """None for a source that never had a good list."""
@@ -222,6 +226,9 @@ class Quarantine(Protocol):
 
     async def mark_stale_announced(self, source_id: SourceId) -> None:
         """It was announced that the list is stale; `confirm` clears the mark."""
+
+    async def mark_frozen_announced(self, source_id: SourceId) -> None:
+        """It was announced that the list does not change; `confirm` with other content clears the mark."""
 
 
 class ManualBans(Protocol):
@@ -282,6 +289,13 @@ class Host(Protocol):
 
         `ask` False: no name is looked up; the addresses that are known are enough.
         """
+
+
+class HostMonitor(Protocol):
+    """Reports changes of the host's links, addresses and routes."""
+
+    async def wait_for_change(self) -> None:
+        """Wait until something has changed that may change what is protected. Raises BanlistdError if it cannot be watched."""
 
 
 class Logins(Protocol):

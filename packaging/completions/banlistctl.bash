@@ -18,6 +18,7 @@ _banlistctl() {
     "ban --for") words="" ;;
     "ban --origin") words="" ;;
     "ban --comment") words="" ;;
+    "ban --session") words="" ;;
     "unban --origin") words="" ;;
     "teardown --config") mapfile -t COMPREPLY < <(compgen -d -- "$current") && return ;;
     "teardown --state") mapfile -t COMPREPLY < <(compgen -d -- "$current") && return ;;
@@ -28,7 +29,8 @@ _banlistctl() {
         "") words="status sources check top history timers protected ban unban bans quarantine approve refresh reload teardown install-units --version" ;;
         top) words="--by --limit" ;;
         history) words="--limit $(_banlistctl_sources)" ;;
-        ban) words="--for --origin --comment" ;;
+        protected) words="forget" ;;
+        ban) words="--for --origin --comment --force --session" ;;
         unban) words="--origin" ;;
         quarantine) words="$(_banlistctl_sources)" ;;
         approve) words="--force $(_banlistctl_sources)" ;;

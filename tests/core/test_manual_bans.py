@@ -154,3 +154,18 @@ def test_lost_bans_are_recovered_from_the_firewall() -> None:
     # A firewall that knows no owners says of each that it holds all.
     assert not found_in({Mark(7): by_hand, Mark(1): by_hand}, Mark(7), NOW)
     assert not found_in({}, Mark(7), NOW)
+
+
+@pytest.mark.parametrize("address", ["203.0.113.7", "203.0.113.0/24", "64:ff9b::cb00:7107", "2002:cb00:7107::/48"])
+def test_a_ban_of_the_own_session_needs_force(address: str) -> None:
+    fields = {"address": address, "session": "203.0.113.7"}
+    with pytest.raises(UsageError, match="your own session") as caught:
+        read_ban(fields)
+    assert "--force" in caught.value.hint
+    assert read_ban({**fields, "force": True}).span == read_ban({"address": address}).span
+
+
+def test_a_ban_of_another_address_than_that_of_the_own_session_needs_none() -> None:
+    assert read_ban({"address": "203.0.113.8", "session": "203.0.113.7"}) == read_ban({"address": "203.0.113.8"})
+    with pytest.raises(UsageError, match="session"):
+        read_ban({"address": "203.0.113.8", "session": "nowhere"})

@@ -25,7 +25,7 @@ _SAMPLES = {"ADDRESS": "203.0.113.7", "ID": "spamhaus-drop"}
 
 def words_of(command: Command[Any, Any]) -> Sequence[str]:
     """The shortest command line that the command accepts."""
-    words = [command.name]
+    words = command.name.split()
     for argument in command.arguments:
         if argument.required:
             words += [argument.name, *argument.choices[:1]]

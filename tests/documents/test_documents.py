@@ -133,7 +133,7 @@ def test_every_option_of_banlistd_is_in_its_man_page_and_in_every_completion() -
 @pytest.mark.parametrize("path", COMPLETIONS, ids=lambda path: path.name)
 def test_a_completion_knows_every_command(path: Path) -> None:
     for command in EVERY_COMMAND:
-        assert re.search(rf"[' \"]{command.name}[': \"]", path.read_text()), command.name
+        assert re.search(rf"[' \"(]{command.name.split()[-1]}[': \")]", path.read_text()), command.name
 
 
 @pytest.mark.parametrize(
@@ -142,7 +142,7 @@ def test_a_completion_knows_every_command(path: Path) -> None:
         ("banlistctl to", "top"),
         ("banlistctl top --", "--by --limit --runtime --json --help"),
         ("banlistctl top --by ", "country asn source"),
-        ("banlistctl --json ban --f", "--for"),
+        ("banlistctl --json ban --fo", "--for --force"),
         ("banlistctl ban --for ", ""),
         ("banlistctl history ", "first second --limit --runtime --json --help"),
         ("banlistctl approve s", "second"),

@@ -1,13 +1,16 @@
 """What the host must not lose is carved out of every plan, and costs nothing where no list holds it."""
 
+from ipaddress import ip_address
 from pathlib import Path
 
 import pytest
 
+from banlistd.core.addresses.sets import from_numbers
 from banlistd.core.config.model import Source
 from banlistd.core.ruleset.diff import Change
+from banlistd.errors import RefusedError
 from banlistd.events import EventName
-from banlistd.model import Decision, OutcomeKind, SourceId
+from banlistd.model import Decision, Family, OutcomeKind, SourceId
 from support.fakes import FakeFetcher, FakeFirewall, FakeHost, protected
 from support.sources import config_of
 from worlds import DaemonWorld, Environment, Life, run
@@ -213,3 +216,58 @@ def test_failed_change_is_not_reported_as_carved_out(environment: Environment) -
 
     restart(environment, life)
     assert len(carvings(environment)) == 1
+
+
+def test_a_manual_ban_overrides_what_was_learned_until_it_is_lifted(environment: Environment) -> None:
+    environment.logins.now = ["192.0.2.9"]
+
+    async def life(world: DaemonWorld) -> None:
+        await world.poll(FEED)
+        assert banned_v4(environment, "192.0.2.9") is False
+        answer = await world.ask("ban", address="192.0.2.9", origin="fail2ban/sshd")
+        assert answer["spared"] == []
+        assert banned_v4(environment, "192.0.2.9") is True
+        await world.ask("unban", address="192.0.2.9")
+        assert banned_v4(environment, "192.0.2.9") is False
+
+    run(environment, CONFIG, life)
+
+
+def test_a_manual_ban_of_the_hosts_own_address_is_refused(environment: Environment) -> None:
+    async def life(world: DaemonWorld) -> None:
+        with pytest.raises(RefusedError, match="gateway"):
+            await world.ask("ban", address="192.0.2.1")
+
+    run(environment, CONFIG, life)
+
+
+def test_a_login_is_protected_after_its_session_and_a_restart_until_it_is_forgotten(environment: Environment) -> None:
+    environment.logins.now = ["192.0.2.9"]
+
+    async def before(world: DaemonWorld) -> None:
+        await world.poll(FEED)
+        with pytest.raises(RefusedError, match="session now"):
+            await world.ask("protected forget", address="192.0.2.9")
+
+    async def after(world: DaemonWorld) -> None:
+        assert banned_v4(environment, "192.0.2.9") is False
+        (row,) = (row for row in await world.ask("protected") if row["address"] == "192.0.2.9")
+        assert (row["reason"], row["learned"], row["since"]) == ("earlier remote session", True, environment.clock.time)
+        assert row["until"] == environment.clock.time + 30 * 86_400
+        forgotten = {"address": "192.0.2.9", "forgotten": True, "still": ""}
+        assert await world.ask("protected forget", address="192.0.2.9") == forgotten
+        assert banned_v4(environment, "192.0.2.9") is True
+        assert await world.ask("protected forget", address="192.0.2.9") == {**forgotten, "forgotten": False}
+        answer = await world.ask("protected forget", address="192.0.2.1")
+        assert answer["still"] == "gateway"
+
+    run(environment, CONFIG, before)
+    environment.logins.now = []
+    run(environment, CONFIG, after)
+
+
+def banned_v4(environment: Environment, address: str) -> bool:
+    number = int(ip_address(address))
+    needle = from_numbers(Family.IPV4, [number])
+    maps = environment.firewall.maps
+    return any(entries.owner_of(needle) is not None for key, entries in maps.items() if key.family is Family.IPV4)

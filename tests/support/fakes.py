@@ -10,7 +10,7 @@ from banlistd.adapters.firewalls.memory import MemoryFirewall
 from banlistd.core.config.model import Source
 from banlistd.core.feeds.parsed_list import Download, parsed_list
 from banlistd.core.ruleset.diff import Change
-from banlistd.errors import FetchError, FirewallError
+from banlistd.errors import BanlistdError, FetchError, FirewallError
 from banlistd.events import Event, EventName
 from banlistd.model import Family, Marker, NotModified, Protected, SourceId, Validators
 from banlistd.ports import Firewall, OnBody, Supervisor
@@ -133,6 +133,24 @@ class FakeLogins:
     async def current(self) -> Sequence[tuple[Family, int]]:
         items = (protected(address) for address in self.now)
         return [(item.family, item.first) for item in items]
+
+
+class FakeHostMonitor:
+    """Reports a change when a test says so; `error`: it cannot watch."""
+
+    def __init__(self) -> None:
+        self._waiting: asyncio.Event | None = None
+        self.error: BanlistdError | None = None
+
+    async def wait_for_change(self) -> None:
+        if self.error is not None:
+            raise self.error
+        self._waiting = asyncio.Event()  # of the loop that runs: an environment outlives it
+        await self._waiting.wait()
+
+    def change(self) -> None:
+        assert self._waiting is not None
+        self._waiting.set()
 
 
 class FakeFirewall(MemoryFirewall):

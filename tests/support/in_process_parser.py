@@ -1,6 +1,6 @@
 """The ListParser of tests that are about other things: no process, the same answers, and the body is kept to be looked at."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -55,7 +55,7 @@ def body_of(outcome: Download | NotModified) -> bytes:
     return outcome.parsed.body
 
 
-def downloads(version: str, credentials: Path | None = None, **settings: Any) -> Downloads:
+def downloads(version: str, credentials: Path | None = None, closed: Sequence[Path] = (), **settings: Any) -> Downloads:
     """A fetcher of both kinds of lists, without a process."""
     parser = InProcessParser()
-    return Downloads(version, LocalFiles(parser), parser, credentials, **settings)
+    return Downloads(version, LocalFiles(parser, closed), parser, credentials, **settings)

@@ -94,7 +94,7 @@ class PageContext(NamedTuple):
 
 
 class Command(NamedTuple, Generic[_Order, _Answer]):
-    """A command that asks the daemon: `METHOD /v1/NAME`.
+    """A command that asks the daemon: `METHOD /v1/NAME`; the blank in a name of two words becomes a slash.
 
     The daemon reads the request (`read` raises UsageError) and answers it; the return annotation of `answer` is the shape of
     the JSON. The tool makes the page for a person and the exit code (`judge`). `help`: one line without a full stop.
@@ -118,7 +118,7 @@ class Command(NamedTuple, Generic[_Order, _Answer]):
 
     @property
     def path(self) -> str:
-        return f"/v1/{self.name}"
+        return f"/v1/{self.name.replace(' ', '/')}"
 
     @property
     def shape(self) -> Any:

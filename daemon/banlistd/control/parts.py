@@ -14,6 +14,7 @@ from banlistd.ports import Clock, Ledger, Quarantine, Storage
 from banlistd.services.enforcer import Enforcer
 from banlistd.services.geo_enricher import Enricher
 from banlistd.services.manual_bans import ManualBanService
+from banlistd.services.protected_host import ProtectedHost
 
 _Order = TypeVar("_Order")
 _Answer = TypeVar("_Answer")
@@ -32,6 +33,7 @@ class Parts:
     clock: Clock
     config_place: str
     enricher: Enricher
+    host: ProtectedHost
     started_at: float
     seen: SeenContents
 

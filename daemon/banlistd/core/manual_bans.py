@@ -81,11 +81,20 @@ class Exemption:
 
 
 def read_ban(fields: Mapping[str, object]) -> BanOrder:
-    """An order from its fields: `address`, and optionally `for`, `origin`, `comment`. Raises UsageError."""
+    """An order of its words: `address`, and maybe `for`, `origin`, `comment`, `session`, `force`. Raises UsageError.
+
+    A ban of the address that the caller's own session comes from needs `force`.
+    """
     seconds = _read("for", _duration, fields) if "for" in fields else None
     origin = _read("origin", _origin, fields) if "origin" in fields else OPERATOR
     comment = _read("comment", note, fields) if "comment" in fields else ""
-    return BanOrder(*_span(fields), seconds, origin, comment)
+    order = BanOrder(*_span(fields), seconds, origin, comment)
+    if "session" in fields and fields.get("force") is not True:
+        session, _ = _read("session", addresses, fields)
+        family = Family.IPV4 if session.version == 4 else Family.IPV6  # noqa: PLR2004 - IP version four
+        if any(_overlap(order.span, form) for form in forms((family, int(session), int(session)))):
+            raise UsageError(f"{session} is where your own session comes from", "--force bans it nevertheless")
+    return order
 
 
 def read_unban(fields: Mapping[str, object]) -> UnbanOrder:
@@ -145,6 +154,10 @@ def found_in(contents: Mapping[Mark, AddressSet], mark: Mark, now: float) -> Seq
 def _span(fields: Mapping[str, object]) -> Span:
     first, last = _read("address", addresses, fields)
     return (Family.IPV4 if first.version == 4 else Family.IPV6), int(first), int(last)  # noqa: PLR2004 - IP version four
+
+
+def _overlap(one: Span, other: Span) -> bool:
+    return one[0] is other[0] and one[1] <= other[2] and other[1] <= one[2]
 
 
 def _origin(text: str) -> str:

@@ -83,10 +83,13 @@ def argument_parser(argv: Sequence[str]) -> argparse.ArgumentParser:
     _add_common(parser, runtime="", json=False)
     names = parser.add_subparsers(required=True, metavar="COMMAND")
     first = next((word for word in argv if word != "--json"), "")
-    for command in [command for command in EVERY_COMMAND if command.name == first] or EVERY_COMMAND:
+    parents: dict[str, _Parser] = {}
+    for command in [command for command in EVERY_COMMAND if command.name.split()[0] == first] or EVERY_COMMAND:
+        *above, name = command.name.split()
+        inner = parents[above[0]].add_subparsers(metavar="COMMAND") if above else names
         # Without a default of its own, an option before the command keeps its value.
-        sub = names.add_parser(
-            command.name,
+        sub = parents[name] = inner.add_parser(
+            name,
             help=command.help,
             description=f"{command.help[0].upper()}{command.help[1:]}.",
             epilog=epilog,

@@ -49,6 +49,7 @@ class Field(StrEnum):
     NETWORKS = "NETWORKS", "The number of networks that were looked up."
     UNKNOWN = "UNKNOWN", "The number of networks that no database or service knows."
     GOOD_AT = "GOOD_AT", "The time when the list was last good, in seconds since the epoch."
+    CHANGED_AT = "CHANGED_AT", "The time when the content of the list last changed, in seconds since the epoch."
     ERROR_CLASS = "ERROR_CLASS", "The class of the error, for a bug report."
 
 

@@ -100,6 +100,28 @@ class EventName(StrEnum):
         "    banlistctl refresh @SOURCE_ID@  poll it now\n"
         "If the list no longer exists, remove it from /etc/banlistd; its bans are removed with it.",
     )
+    SOURCE_FROZEN = EventKind(
+        "source_frozen",
+        "6944c9bffa6f47de98c56372038d2a29",
+        Priority.WARNING,
+        (Field.SOURCE_ID, Field.CHANGED_AT),
+        "The source @SOURCE_ID@ has not changed for a long time",
+        "Every poll of @SOURCE_ID@ is successful and brings the same content, for longer than its guard `frozen` allows. Its "
+        "publisher may have given it up, or a mirror no longer follows it. Its bans stay.\n"
+        "    banlistctl history @SOURCE_ID@  when it changed\n"
+        "If the list is still maintained, set `guards: {frozen: off}` for it. Otherwise remove it from /etc/banlistd.",
+    )
+    CRITICAL_CARVED = EventKind(
+        "critical_carved",
+        "d477d7a7412141b3a3e2f10e6587ce82",
+        Priority.WARNING,
+        (Field.SOURCE_ID, Field.ADDRESS, Field.REASON),
+        "The source @SOURCE_ID@ contains a critical address, which was not banned",
+        "The list @SOURCE_ID@ contains @ADDRESS@ (@REASON@). Much of the Internet depends on it, so the list is mistaken or "
+        "is meant to do harm. The address was carved out of the bans of this list.\n"
+        "    banlistctl history @SOURCE_ID@\n"
+        "To refuse such a list, set `guards: {critical: refuse}` for it; to ban the address, `guards: {critical: off}`.",
+    )
     FIREWALL_RESTORED = EventKind(
         "firewall_restored",
         "6d1b4a0cb5a44b3f8a7a0f0f5b0a1c07",

@@ -10,8 +10,11 @@ from typing import Protocol
 from banlistd.core.addresses.sets import AddressSet
 from banlistd.core.config.model import Source
 from banlistd.core.feeds.content import Content, Pending, content_of, stored_form
+from banlistd.core.feeds.critical import CRITICAL
 from banlistd.core.feeds.evaluate import Reading, evaluate, fetch_key_of
-from banlistd.core.feeds.guards import share_in_words
+from banlistd.core.feeds.extent import NeverBanned, share_in_words
+from banlistd.core.feeds.found_list import FoundList
+from banlistd.core.feeds.guards import Known
 from banlistd.core.feeds.parsed_list import Download
 from banlistd.core.feeds.quarantine import Quarantined, approved, has_settled, held_back
 from banlistd.core.ruleset.diff import Change
@@ -47,6 +50,10 @@ class ListEnforcer(Protocol):
     def policy_hash(self) -> PolicyHash:
         """What the markers of the present plan carry."""
 
+    @property
+    def never_banned(self) -> NeverBanned:
+        """What the policy in force never bans: reserved and allowed addresses."""
+
     def holds(self, source_id: SourceId, content_hash: ContentHash) -> bool:
         """Whether this content is stored, so that it can be put back without a download."""
 
@@ -72,22 +79,6 @@ class PollMemory(Protocol):
         """Save the poll; returns the outcome with its delay in seconds."""
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class _Found:
-    """The content that a poll found. `reading`: None for content that is known, whose body was not parsed.
-
-    `before`: the last good content, where there is a reading. `in_spite`: why it is accepted although a guard refused it.
-    `extent`: the share of the address space, for a source that bans by country or network.
-    """
-
-    content_hash: ContentHash
-    validators: Validators
-    reading: Reading | None = dataclasses.field(default=None, repr=False)
-    before: Content | None = dataclasses.field(default=None, repr=False)
-    in_spite: str = ""
-    extent: str = ""
-
-
 class Importer:
     """Imports sources, several side by side; the caller imports each source only once at a time."""
 
@@ -108,6 +99,7 @@ class Importer:
         self._polls = polls
         self._announcer = announcer
         self._clock = clock
+        self._critical: dict[SourceId, frozenset[str]] = {}  # as announced
 
     async def import_source(self, source: Source) -> Outcome:
         """Poll a source and bring the firewall up to date with it. Faults end in the outcome, not in an exception."""
@@ -135,14 +127,14 @@ class Importer:
             in_spite = f"taken although {refusal.guard}, because it has stayed so: {refusal.reason}"
             found = dataclasses.replace(found, in_spite=in_spite)
         outcome = await self._take(source, found, newest, began)
+        self._announce_critical(source.id, found.reading)
         # The list is applied and recorded; a quarantine that cannot be cleared now is cleared by the next poll.
         with suppress(LedgerError):
-            has_end_count = found.reading.has_end_count if found.reading else None
-            await self._quarantine.confirm(source.id, self._clock.now(), has_end_count=has_end_count)
+            await self._quarantine.confirm(source.id, self._clock.now(), found.confirmed)
         is_unsaved = outcome.kind is OutcomeKind.SKIPPED and found.validators != poll.validators
         return outcome, (found.validators, found.content_hash) if is_unsaved else None
 
-    async def _take(self, source: Source, found: _Found, newest: ImportRun | None, began: float) -> Outcome:
+    async def _take(self, source: Source, found: FoundList, newest: ImportRun | None, began: float) -> Outcome:
         # The marker of other content decides nothing: then the kernel is asked only by the transaction.
         is_known = newest is not None and newest.content_hash == found.content_hash
         marker = await self._enforcer.marker(source.id) if is_known else None
@@ -157,7 +149,7 @@ class Importer:
             added, removed = await self._apply(run, addresses)
         return await self._close(run, found, added, removed, began)
 
-    async def _poll(self, source: Source, poll: Poll, newest: ImportRun | None) -> _Found:
+    async def _poll(self, source: Source, poll: Poll, newest: ImportRun | None) -> FoundList:
         """Ask for the list; parse and guard it unless its bytes are those of the newest applied content."""
         fetch_key = fetch_key_of(source)
         known = poll.content_hash
@@ -170,47 +162,72 @@ class Importer:
             if known is None:
                 raise FetchError("the server says that nothing changed, but we asked for everything")
             newer = fetched.validators
-            return _Found(known, dataclasses.replace(newer, fetch_key=fetch_key) if newer else poll.validators)
+            return FoundList(known, dataclasses.replace(newer, fetch_key=fetch_key) if newer else poll.validators)
         validators = dataclasses.replace(fetched.validators, fetch_key=fetch_key)
         if known is not None and trusted.body_hash and trusted.body_hash == validators.body_hash:
-            return _Found(known, validators)
-        before, health = await self._last_good(source.id), await self._quarantine.health(source.id)
-        had_end_count = health is not None and health.has_end_count
-        reading = await asyncio.to_thread(evaluate, source, fetched.parsed, before, had_end_count=had_end_count)
+            return FoundList(known, validators)
+        before = await self._last_good(source.id)
+        has_moved = poll.validators.fetch_key not in ("", fetch_key)
+        judged_with = await self._known(source.id, before, has_moved=has_moved)
+        reading = await asyncio.to_thread(evaluate, source, fetched.parsed, before, judged_with)
         extent = await asyncio.to_thread(share_in_words, reading.addresses) if source.block else ""
-        return _Found(reading.content_hash, validators, reading, before, extent=extent)
+        return FoundList(reading.content_hash, validators, reading, before, extent=extent)
 
-    async def _approved(self, quarantined: Quarantined | None) -> _Found | None:
+    async def _known(self, source_id: SourceId, before: Content | None, *, has_moved: bool) -> Known:
+        """What the guards compare a list with."""
+        now = self._clock.now()
+        health, recent = await self._quarantine.health(source_id), await self._quarantine.recent(source_id, now)
+        return Known(
+            self._enforcer.never_banned,
+            before.addresses if before else None,
+            recent,
+            health is not None and health.has_end_count,
+            (now - health.good_at) / 86400 if health else 0.0,
+            has_moved,
+        )
+
+    async def _approved(self, quarantined: Quarantined | None) -> FoundList | None:
         """Approved content of the quarantine. It has no validators: they were not kept when it was refused."""
         if quarantined is None or not quarantined.approved:
             return None
-        reading = await asyncio.to_thread(approved, quarantined)
+        reading = await asyncio.to_thread(approved, quarantined, self._enforcer.never_banned)
         if reading is None:
             return None
         before = await self._last_good(quarantined.source_id)
         in_spite = f"taken although {quarantined.guard}, because it was approved"
-        return _Found(reading.content_hash, Validators(), reading, before, in_spite)
+        return FoundList(reading.content_hash, Validators(), reading, before, in_spite)
 
     async def _has_settled(self, source: Source, quarantined: Quarantined | None, reading: Reading, refusal: Refusal) -> bool:
-        """Quarantine refused content; True if it has shrunk and stayed so for as long as `accept_shrink_after` says."""
+        """Quarantine refused content; True if it has stayed so for as long as `accept_shrink_after` says."""
         row = await asyncio.to_thread(held_back, quarantined, reading, refusal, source, self._clock.now())
         # Without a ledger it is refused as well.
         with suppress(LedgerError):
             await self._quarantine.hold_back(row)
         return has_settled(row, source.guards)
 
-    def _skip(self, source_id: SourceId, found: _Found) -> Outcome:
+    def _announce_critical(self, source_id: SourceId, reading: Reading | None) -> None:
+        """Announce each critical address that was carved out, once until the list is without it."""
+        if reading is None:
+            return
+        for address in sorted(frozenset(reading.critical) - self._critical.get(source_id, frozenset())):
+            reason = CRITICAL[address]
+            message = f"{source_id} would have banned {address} ({reason}): carved out"
+            self._tell(EventName.CRITICAL_CARVED, source_id, message, ADDRESS=address, REASON=reason)
+        self._critical[source_id] = frozenset(reading.critical)
+
+    def _skip(self, source_id: SourceId, found: FoundList) -> Outcome:
         self._tell(
             EventName.IMPORT_SKIPPED, source_id, f"{source_id}: unchanged, and the firewall holds it", found.content_hash
         )
         return Outcome(source_id, OutcomeKind.SKIPPED)
 
-    async def _open(self, source_id: SourceId, found: _Found, newest: ImportRun | None) -> tuple[AddressSet, ImportRun]:
+    async def _open(self, source_id: SourceId, found: FoundList, newest: ImportRun | None) -> tuple[AddressSet, ImportRun]:
         """Open a run for the content that is about to be applied, snapshot included."""
         reading = found.reading
         before = found.before if reading else await self._last_good(source_id)
         addresses = reading.addresses if reading else await self._stored(source_id, found.content_hash)
-        snapshot, new = await asyncio.to_thread(stored_form, addresses, found.content_hash, before)
+        added = reading.judgement.added if reading and reading.judgement else None
+        snapshot, new = await asyncio.to_thread(stored_form, addresses, found.content_hash, before, added)
         pending = Pending(
             source_id,
             found.content_hash,
@@ -248,7 +265,7 @@ class Importer:
             raise
         return change.counts().get(run.source_id, (0, 0))
 
-    async def _close(self, run: ImportRun, found: _Found, added: int, removed: int, began: float) -> Outcome:
+    async def _close(self, run: ImportRun, found: FoundList, added: int, removed: int, began: float) -> Outcome:
         first = await self._ledger.mark_completed(
             run,
             added=added,

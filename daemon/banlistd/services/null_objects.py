@@ -1,5 +1,6 @@
 """Ports that do nothing: no event is announced, nothing is remembered."""
 
+import asyncio
 from collections.abc import Sequence
 
 from banlistd.core.ruleset.policy import Policy
@@ -19,3 +20,10 @@ class NoBootSnapshots:
 
     async def keep(self, policy_hash: PolicyHash, policy: Policy, protected: Sequence[Protected]) -> None:
         return None
+
+
+class NoHostMonitor:
+    """The HostMonitor of ports.py that reports nothing."""
+
+    async def wait_for_change(self) -> None:
+        await asyncio.Event().wait()

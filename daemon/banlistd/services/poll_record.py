@@ -5,7 +5,7 @@ from collections.abc import Callable
 from contextlib import suppress
 
 from banlistd.core.config.model import Source
-from banlistd.core.feeds.quarantine import stale_at
+from banlistd.core.feeds.quarantine import frozen_at, stale_at
 from banlistd.core.feeds.schedule import delay_after
 from banlistd.errors import LedgerError
 from banlistd.events import Event, EventName
@@ -65,6 +65,8 @@ class PollRecord:
             await self._ledger.save_poll(poll)
             if outcome.error:
                 await self._warn_of_age(source, now)
+            else:
+                await self._warn_of_frozen(source, now)
         return dataclasses.replace(outcome, delay=delay)
 
     async def _warn_of_age(self, source: Source, now: float) -> None:
@@ -81,3 +83,13 @@ class PollRecord:
         message = f"{source.id}: no good list for {days} days; the bans of the last one stay"
         fields: dict[str, str | int | float] = {"SOURCE_ID": source.id, "GOOD_AT": round(health.good_at)}
         self._announcer.announce(Event(EventName.SOURCE_STALE, message, fields))
+
+    async def _warn_of_frozen(self, source: Source, now: float) -> None:
+        """Announce once that polls succeed and bring the same content for too long: a mirror may be dead."""
+        health = await self._quarantine.health(source.id)
+        if health is None or health.frozen_announced or now < frozen_at(health.changed_at, source):
+            return
+        await self._quarantine.mark_frozen_announced(source.id)
+        message = f"{source.id}: the list has not changed for {(now - health.changed_at) / 86400:.1f} days; its bans stay"
+        fields: dict[str, str | int | float] = {"SOURCE_ID": source.id, "CHANGED_AT": round(health.changed_at)}
+        self._announcer.announce(Event(EventName.SOURCE_FROZEN, message, fields))

@@ -6,7 +6,7 @@ from contextlib import suppress
 
 from banlistd.core.logins import Remote, note_logins, protection_of_logins
 from banlistd.core.ruleset.protection import merge_protected
-from banlistd.errors import LedgerError
+from banlistd.errors import LedgerError, RefusedError
 from banlistd.model import Login, Protected
 from banlistd.ports import Clock, Host, LoginMemory, Logins
 
@@ -34,10 +34,12 @@ class ProtectedHost:
         return merge_protected([*found, *protection_of_logins(self._known, current)])
 
     async def forget(self, remote: Remote) -> bool:
-        """Protect an address no longer for a session that has ended; whether it was remembered. Raises LedgerError.
+        """Protect an address no longer for a session that has ended; whether it was remembered.
 
-        An address with a session now is noted again at the next look.
+        Raises RefusedError while it has a session, and LedgerError.
         """
+        if remote in await self._logins.current():
+            raise RefusedError("the address has a session now, which cannot be forgotten", "loginctl lists the sessions")
         if remote not in self._known:
             return False
         self._known = {other: login for other, login in self._known.items() if other != remote}

@@ -41,6 +41,14 @@ def _named_options(arguments: Sequence[Argument]) -> Sequence[Argument]:
     return [argument for argument in arguments if argument.is_option]
 
 
+TOP_COMMANDS = [command for command in EVERY_COMMAND if " " not in command.name]
+
+
+def _inner_commands(command: str) -> Sequence[str]:
+    """The second words of a command's name."""
+    return [words[1] for words in (other.name.split() for other in EVERY_COMMAND) if words[0] == command and words[1:]]
+
+
 def _takes_sources(arguments: Sequence[Argument]) -> bool:
     return any(not argument.is_option and argument.completes is Completes.SOURCES for argument in arguments)
 
@@ -84,7 +92,7 @@ complete -F _banlistd banlistd
 
 
 def _bash() -> str:
-    names = " ".join(command.name for command in EVERY_COMMAND)
+    names = " ".join(command.name for command in TOP_COMMANDS)
     common = " ".join(option.name for option in CTL_OPTIONS if option.name != "--version")
     return f"# bash {_HEAD}\n" + (
         _BASH.replace("@VALUES@", "".join(_bash_values()))
@@ -110,8 +118,9 @@ def _bash_values() -> Iterator[str]:
 
 
 def _bash_words() -> Iterator[str]:
-    for command in EVERY_COMMAND:
+    for command in TOP_COMMANDS:
         words = [option.name for option in _named_options(command.arguments)]
+        words += _inner_commands(command.name)
         words += ["$(_banlistctl_sources)"] if _takes_sources(command.arguments) else []
         if words:
             yield f'        {command.name}) words="{" ".join(words)}" ;;\n'
@@ -158,9 +167,10 @@ def _zsh_described(text: str) -> str:
 
 
 def _zsh() -> str:
-    commands = "".join(f"        {_quoted(f'{command.name}:{_zsh_described(command.help)}')}\n" for command in EVERY_COMMAND)
+    commands = "".join(f"        {_quoted(f'{command.name}:{_zsh_described(command.help)}')}\n" for command in TOP_COMMANDS)
     cases = "".join(
-        f"({command.name}) _arguments $common {' '.join(_zsh_arguments(command.arguments))} ;;\n" for command in EVERY_COMMAND
+        f"({command.name}) _arguments $common {' '.join((*_zsh_arguments(command.arguments), *_zsh_inner(command.name)))} ;;\n"
+        for command in TOP_COMMANDS
     )
     return f"#compdef banlistctl banlistd\n# zsh {_HEAD}\n" + (
         _ZSH.replace("@COMMANDS@", commands)
@@ -174,6 +184,11 @@ def _zsh_option(option: Option) -> str:
     excluded = f"({' '.join(option.excludes)})" if option.excludes else ""
     value = ":folder:_directories" if option.value else ""
     return _quoted(f"{excluded}{option.name}[{_zsh_described(option.help)}]{value}")
+
+
+def _zsh_inner(command: str) -> Iterator[str]:
+    if inner := _inner_commands(command):
+        yield _quoted(f"1:command:({' '.join(inner)})")
 
 
 def _zsh_arguments(arguments: Sequence[Argument]) -> Iterator[str]:
@@ -211,9 +226,9 @@ def _fish() -> str:
         *(_fish_option("banlistctl", option) for option in CTL_OPTIONS),
         *(
             f"complete -c banlistctl -n __fish_use_subcommand -a {command.name} -d {_fish_quoted(command.help)}"
-            for command in EVERY_COMMAND
+            for command in TOP_COMMANDS
         ),
-        *(line for command in EVERY_COMMAND for line in _fish_arguments(command.name, command.arguments)),
+        *(line for command in TOP_COMMANDS for line in _fish_arguments(command.name, command.arguments)),
         "",
         "complete -c banlistd -f",
         *(_fish_option("banlistd", option) for option in DAEMON_OPTIONS),
@@ -237,6 +252,8 @@ def _fish_arguments(command: str, arguments: Sequence[Argument]) -> Iterator[str
         value = _FOLDERS if argument.completes is Completes.FOLDERS else choices
         value = "" if argument.is_flag else f" {value}"
         yield f"{begin} -l {argument.name.removeprefix('--')}{value} -d {_fish_quoted(argument.help)}"
+    if inner := _inner_commands(command):
+        yield f"{begin} -a '{' '.join(inner)}'"
     if _takes_sources(arguments):
         yield f"{begin} -a '(__banlistctl_sources)'"
 

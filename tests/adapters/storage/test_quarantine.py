@@ -9,7 +9,8 @@ from pathlib import Path
 from banlistd.adapters.storage.database import open_database
 from banlistd.adapters.storage.database_schema import migrations
 from banlistd.adapters.storage.quarantine import QuarantineTable
-from banlistd.core.feeds.quarantine import Quarantined, SourceHealth
+from banlistd.core.feeds.extent import AcceptedSizes, Size
+from banlistd.core.feeds.quarantine import Confirmed, Quarantined, SourceHealth
 from banlistd.model import ContentHash, SourceId
 from banlistd.ports import Quarantine
 
@@ -74,19 +75,25 @@ def test_only_what_is_held_back_can_be_approved(tmp_path: Path) -> None:
     run(tmp_path, use)
 
 
+def good(
+    content: str = "a", *, has_end_count: bool | None = None, sizes: AcceptedSizes | None = None, anew: bool = False
+) -> Confirmed:
+    return Confirmed(ContentHash(content * 64), has_end_count, sizes, anew)
+
+
 def test_good_list_clears_the_quarantine_and_its_report(tmp_path: Path) -> None:
     async def use(quarantine: QuarantineTable) -> None:
         assert await quarantine.health(SOURCE) is None
         await quarantine.hold_back(HELD)
-        await quarantine.confirm(SOURCE, 7.0, has_end_count=True)
+        await quarantine.confirm(SOURCE, 7.0, good(has_end_count=True))
         assert await quarantine.quarantined(SOURCE) is None
-        assert await quarantine.health(SOURCE) == SourceHealth(7.0, has_end_count=True)
+        assert await quarantine.health(SOURCE) == SourceHealth(7.0, 7.0, has_end_count=True)
         await quarantine.mark_stale_announced(SOURCE)
-        assert await quarantine.health(SOURCE) == SourceHealth(7.0, has_end_count=True, stale_announced=True)
-        await quarantine.confirm(SOURCE, 8.0, has_end_count=None)  # by 304: its end was not seen
-        assert await quarantine.health(SOURCE) == SourceHealth(8.0, has_end_count=True)
-        await quarantine.confirm(SOURCE, 9.0, has_end_count=False)
-        assert await quarantine.health(SOURCE) == SourceHealth(9.0)
+        assert await quarantine.health(SOURCE) == SourceHealth(7.0, 7.0, has_end_count=True, stale_announced=True)
+        await quarantine.confirm(SOURCE, 8.0, good(has_end_count=None))  # by 304: its end was not seen
+        assert await quarantine.health(SOURCE) == SourceHealth(8.0, 7.0, has_end_count=True)
+        await quarantine.confirm(SOURCE, 9.0, good(has_end_count=False))
+        assert await quarantine.health(SOURCE) == SourceHealth(9.0, 7.0)
 
     run(tmp_path, use)
 
@@ -104,6 +111,47 @@ def test_an_upgrade_knows_when_each_list_was_last_good(tmp_path: Path) -> None:
     connection.close()
 
     async def use(quarantine: QuarantineTable) -> None:
-        assert await quarantine.health(SOURCE) == SourceHealth(6.0)
+        assert await quarantine.health(SOURCE) == SourceHealth(6.0, 6.0)
+
+    run(tmp_path, use)
+
+
+def test_a_list_has_changed_when_its_content_is_another(tmp_path: Path) -> None:
+    async def use(quarantine: QuarantineTable) -> None:
+        for now, content, changed_at in ((1.0, "a", 1.0), (5.0, "a", 1.0), (6.0, "b", 6.0), (7.0, "a", 7.0)):
+            await quarantine.confirm(SOURCE, now, good(content))
+            assert await quarantine.health(SOURCE) == SourceHealth(now, changed_at)
+        await quarantine.mark_frozen_announced(SOURCE)
+        await quarantine.confirm(SOURCE, 8.0, good("a"))
+        assert await quarantine.health(SOURCE) == SourceHealth(8.0, 7.0, frozen_announced=True)
+        # The clock was set back: the age counts from then.
+        await quarantine.confirm(SOURCE, 3.0, good("a"))
+        assert await quarantine.health(SOURCE) == SourceHealth(3.0, 3.0, frozen_announced=True)
+        await quarantine.confirm(SOURCE, 9.0, good("b"))
+        assert await quarantine.health(SOURCE) == SourceHealth(9.0, 9.0)
+
+    run(tmp_path, use)
+
+
+def test_sizes_of_accepted_contents_are_kept_for_30_days(tmp_path: Path) -> None:
+    def of(entries: int, replaced: float = 0.0) -> AcceptedSizes:
+        return AcceptedSizes.of(Size(entries, 2 * entries, 3 * entries), replaced)
+
+    day = 86400.0
+
+    async def use(quarantine: QuarantineTable) -> None:
+        assert await quarantine.recent(SOURCE, 0.0) is None
+        await quarantine.confirm(SOURCE, 0.0, good(sizes=of(100, 0.25)))
+        await quarantine.confirm(SOURCE, 1.0, good("b", sizes=of(5)))
+        await quarantine.confirm(SOURCE, 2 * day, good("c", sizes=of(50, 0.5)))
+        await quarantine.confirm(SOURCE, 3 * day, good("c"))  # unchanged
+        for now in (3 * day, 30 * day):
+            assert await quarantine.recent(SOURCE, now) == AcceptedSizes(50, 100, 10, 200, 15, 300, 0.75)
+        assert await quarantine.recent(SOURCE, 31 * day) == of(50, 0.5)
+        await quarantine.confirm(SOURCE, 31 * day, good("d", sizes=of(60), anew=True))
+        assert await quarantine.recent(SOURCE, 31 * day) == of(60)
+        # What came by a clock that was wrong by ten years is forgotten.
+        await quarantine.confirm(SOURCE, 3652 * day, good("e", sizes=of(70)))
+        assert await quarantine.recent(SOURCE, 31 * day) is None
 
     run(tmp_path, use)

@@ -218,11 +218,21 @@ def test_history_is_a_table_of_runs() -> None:
 
 
 def test_protected_addresses_come_with_the_reason_and_what_would_be_without_it() -> None:
-    private = {"address": "10.0.0.1", "reason": "gateway", "sources": ["bogons", "tor"], "carved": False}
-    assert table(page_of(PROTECTED, [*ANSWERS["protected"], private])) == [
-        {"ADDRESS": "192.0.2.1", "REASON": "gateway", "LISTED BY": "spamhaus-drop", "WOULD BE BANNED": "yes"},
-        {"ADDRESS": "10.0.0.53", "REASON": "resolver", "LISTED BY": "", "WOULD BE BANNED": ""},
-        {"ADDRESS": "10.0.0.1", "REASON": "gateway", "LISTED BY": "bogons, tor", "WOULD BE BANNED": "no"},
+    gateway, login = ANSWERS["protected"]
+    private = {**gateway, "address": "10.0.0.1", "sources": ["bogons", "tor"], "carved": False}
+    always = {"REASON": "gateway", "SCOPE": "everything", "SINCE": "", "UNTIL": ""}
+    assert table(page_of(PROTECTED, [gateway, login, private], login["since"] + 5 * 86_400)) == [
+        {"ADDRESS": "192.0.2.1", **always, "LISTED BY": "spamhaus-drop", "WOULD BE BANNED": "yes"},
+        {
+            "ADDRESS": "203.0.113.7",
+            "REASON": "earlier remote session",
+            "SCOPE": "everything",
+            "SINCE": "5 d ago",
+            "UNTIL": "in 25 d",
+            "LISTED BY": "",
+            "WOULD BE BANNED": "",
+        },
+        {"ADDRESS": "10.0.0.1", **always, "LISTED BY": "bogons, tor", "WOULD BE BANNED": "no"},
     ]
     assert page_of(PROTECTED, []) == ["nothing is protected: this host's own addresses could not be read"]
 

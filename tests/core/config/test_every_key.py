@@ -49,6 +49,7 @@ CANDIDATES = (
     "both",
     "json",
     "csv",
+    "refuse",
     "AS64496",
     "SE",
     "2030-01-01",

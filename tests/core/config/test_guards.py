@@ -5,16 +5,17 @@ import math
 import pytest
 
 from banlistd.core.config.keys import keys_of
-from banlistd.core.config.model import Guards
+from banlistd.core.config.model import Critical, Guards
 from support.written_config import problems_of, read, source_of
 
 
 def test_without_a_word_the_guards_have_the_documented_defaults() -> None:
     guards = source_of().guards
     assert (guards.html, guards.truncated, guards.unparseable) == (True, True, 0.5)
-    assert (guards.shrink, guards.grow, guards.share) == (0.5, 3.0, 0.1)
-    assert (guards.widest4, guards.widest6) == (8, 12)
-    assert (guards.accept_shrink_after, guards.max_age) == (3 * 86400.0, 7 * 86400.0)
+    assert (guards.shrink, guards.grow, guards.turnover, guards.share) == (0.5, 3.0, 0.5, 0.1)
+    assert guards.critical is Critical.CARVE
+    assert (guards.widest4, guards.widest6) == (8, 19)
+    assert (guards.accept_shrink_after, guards.max_age, guards.frozen) == (3 * 86400.0, 7 * 86400.0, 45 * 86400.0)
 
 
 def test_a_source_moves_one_guard_and_leaves_the_others_as_they_are_for_all() -> None:
@@ -37,7 +38,9 @@ def test_every_guard_can_be_switched_off_and_on_again() -> None:
     every = ", ".join(f"{name}: off" for name in keys_of(Guards))
     config = read(f"defaults: {{guards: {{{every}}}}}\nsources: [{{id: a, path: a, guards: {{shrink: 50%, html: on}}}}]")
     off = config.defaults.guards
-    assert {off.unparseable, off.shrink, off.grow, off.share, off.accept_shrink_after, off.max_age} == {math.inf}
+    assert {off.unparseable, off.shrink, off.grow, off.turnover, off.share} == {math.inf}
+    assert {off.accept_shrink_after, off.max_age, off.frozen} == {math.inf}
+    assert off.critical is Critical.OFF
     assert (off.html, off.truncated, off.widest4, off.widest6) == (False, False, 0, 0)
     (source,) = config.sources
     assert (source.guards.shrink, source.guards.html, source.guards.grow) == (0.5, True, math.inf)

@@ -1,20 +1,34 @@
 """What does not reach the firewall, and with which words."""
 
 from dataclasses import replace
+from ipaddress import ip_address
+from itertools import combinations, pairwise
 from typing import Any
 
+import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from banlistd.core.addresses.normal_form import normal_form_fault
+from banlistd.core.addresses.reserved import reserved_ranges
+from banlistd.core.addresses.sets import AddressSet
 from banlistd.core.config.keys import read_section
 from banlistd.core.config.model import Guards, Source
 from banlistd.core.config.problems import Document, Spot
-from banlistd.core.feeds.guards import refuse
-from banlistd.core.feeds.parsed_list import parsed_list
+from banlistd.core.feeds.evaluate import Reading, evaluate
+from banlistd.core.feeds.extent import AcceptedSizes
+from banlistd.core.feeds.guards import Known, judge
+from banlistd.core.feeds.parsed_list import ParsedList, parsed_list
 from banlistd.core.feeds.parsers import parse
 from banlistd.formats import Format
-from banlistd.model import Refusal, SourceId
+from banlistd.model import Family, Refusal, SourceId
+from support import guarding
+from support.data import DATA, needs_data
+from support.guarding import NOTHING_KNOWN, refuse
 
 STRICT = Source(id=SourceId("feed"), url="https://lists.example/")
+LOOSE = Source(id=SourceId("feed"), url="https://lists.example/", guards=Guards(shrink=1.0))
 LENIENT = Source(id=SourceId("feed"), url="https://lists.example/", allow_empty=True)
 
 
@@ -106,7 +120,7 @@ def guarded(**written: object) -> Source:
 
 def after(before: bytes, body: bytes, source: Source = STRICT) -> str:
     """The guard that refuses `body` after `before`, or an empty string."""
-    refusal = refuse(source, parsed_list(body, Format()), parse(before).addresses)
+    refusal = refuse(source, parsed_list(body, Format()), guarding.after(parse(before).addresses))
     return refusal.guard if refusal else ""
 
 
@@ -164,13 +178,13 @@ def test_a_list_that_may_be_empty_may_become_so_at_once() -> None:
         (b"8.0.0.0/7\n", "wide"),
         (b"8.0.0.0/9\n8.128.0.0/9\n9.0.0.0/31\n", "wide"),  # in pieces it is as wide, and one more address is too many
         (b"8.0.0.0/8\n", ""),
-        (b"2a00::/12\n", ""),
-        (b"2a00::/11\n", "wide"),
+        (b"2a00::/19\n", ""),
+        (b"2a00::/18\n", "wide"),
         (b"10.0.0.0/8\n11.0.0.0/8\n", ""),  # what may never be banned anyway does not count
         (b"224.0.0.0/3\n0.0.0.0/8\n10.0.0.0/8\n127.0.0.0/8\n192.168.0.0/16\nff00::/8\nfc00::/7\n", ""),
         (b"".join(b"%d.0.0.0/8\n" % first for first in range(12, 64, 2)), "share"),
         (b"".join(b"%d.0.0.0/8\n" % first for first in range(12, 62, 2)), ""),
-        (b"".join(b"%x::/12\n" % first for first in range(0x2000, 0x3900, 0x20)), "share"),
+        (b"".join(b"%x::/20\n" % first for first in range(0x2600, 0x2610)), ""),
     ],
 )
 def test_a_list_that_would_ban_too_much_is_refused(body: bytes, guard: str) -> None:
@@ -202,10 +216,232 @@ def test_a_list_that_has_lost_its_last_line_is_cut_unless_it_is_as_long_as_befor
     before = parse(hosts(30)).addresses
 
     def refusing(body: bytes, source: Source = STRICT) -> str:
-        refusal = refuse(source, parsed_list(body, Format()), before, had_end_count=True)
+        refusal = refuse(source, parsed_list(body, Format()), guarding.after(before, had_end_count=True))
         return refusal.guard if refusal else ""
 
     assert refusing(hosts(29)) == "truncated"
     assert refusing(hosts(30)) == ""  # its publisher gave the line up
     assert refusing(hosts(29) + b"# END 29 entries\n") == ""
     assert refusing(hosts(29), guarded(truncated="off")) == ""
+
+
+# Only what would be in force counts
+
+
+def test_a_list_of_nothing_but_reserved_addresses_is_empty_where_there_was_something() -> None:
+    private = b"".join(b"10.%d.%d.1\n" % divmod(index, 256) for index in range(1000))
+    assert after(hosts(1000), private) == "empty"
+    assert after(hosts(1000), private + hosts(499)) == "shrunk"
+    assert after(hosts(1000), private + hosts(501)) == ""
+    assert after(hosts(100), private + hosts(100)) == ""  # not grown either
+    assert refused(private) is None  # a list of bogons
+    assert after(hosts(1000), private, LENIENT) == "shrunk"
+
+
+def test_what_is_allowed_does_not_count() -> None:
+    allowed = {**reserved_ranges(), Family.IPV4: parse(b"198.51.0.0/16\n").addresses.nets4}
+    known = replace(guarding.after(parse(b"203.0.113.0/24\n" + hosts(1000)).addresses), never_banned=allowed)
+    refusal = refuse(STRICT, parsed_list(hosts(1000), Format()), known)
+    assert refusal == Refusal("empty", "all of its 1,000 entries are reserved or allowed, so nothing would be banned")
+    assert refuse(STRICT, parsed_list(b"203.0.113.0/25\n", Format()), known) is None
+
+
+# All of the IPv6 Internet in eight lines
+
+EVERYTHING6 = b"2400::/12\n2600::/12\n2800::/12\n2a00::/12\n2c00::/12\n2001::/16\n2003::/16\n2002::/16\n"
+
+
+def test_eight_lines_cannot_ban_the_ipv6_internet() -> None:
+    assert refused(EVERYTHING6)
+    open_ = guarded(widest6="off", share="off")
+    for source, guard in ((STRICT, "wide"), (guarded(widest6="off"), "share"), (open_, "grown")):
+        assert after(hosts(30), EVERYTHING6 + hosts(30), source) == guard
+    assert after(hosts(30) + EVERYTHING6, hosts(30), open_) == "shrunk"
+
+
+def test_the_share_of_ipv6_is_that_of_allocated_space() -> None:
+    narrow = guarded(widest6="off")
+    for first in (0x2400, 0x2600, 0x2A00):
+        assert refused(b"%x::/12\n" % first, narrow)  # one eighth
+        assert refused(b"%x::/13\n" % first, narrow) is None
+    assert refused(b"3000::/4\n", narrow) is None  # it is nobody's
+
+
+def test_ipv6_may_grow_by_a_site_and_not_by_a_country() -> None:
+    assert after(hosts(30), hosts(30) + b"2a00::/20\n") == ""
+    assert after(hosts(30), hosts(30) + b"2a00::/19\n") == "grown"
+    assert after(hosts(30) + b"2a00::/20\n", hosts(30)) == ""
+    assert after(hosts(30) + b"2a00::/19\n", hosts(30)) == "shrunk"
+
+
+# What is replaced at once
+
+
+@pytest.mark.parametrize(
+    ("kept", "guard"), [(2000, ""), (1001, ""), (999, "turnover"), (0, "turnover")], ids=["all", "half", "less", "none"]
+)
+def test_a_long_list_is_not_replaced_at_once(kept: int, guard: str) -> None:
+    other = b"".join(b"203.0.%d.%d\n" % divmod(index, 256) for index in range(2000 - kept))
+    assert after(hosts(2000), hosts(kept) + other) == guard
+    assert after(hosts(2000), hosts(kept) + other, guarded(turnover="off")) == ""
+
+
+def test_other_words_for_the_same_addresses_replace_nothing() -> None:
+    assert after(hosts(4 * 256), b"".join(b"198.51.%d.0/25\n198.51.%d.128/26\n" % (n, n) for n in range(4)), LOOSE) == ""
+    assert (
+        after(hosts(4 * 256), b"".join(b"203.51.%d.0/25\n203.51.%d.128/26\n" % (n, n) for n in range(4)), LOOSE) == "turnover"
+    )
+
+
+def test_a_short_list_or_one_that_the_administrator_moved_may_be_replaced_at_once() -> None:
+    def other(number: int) -> bytes:
+        return b"".join(b"203.0.%d.%d\n" % divmod(index, 256) for index in range(number))
+
+    assert after(hosts(999), other(999)) == ""
+    moved = replace(guarding.after(parse(hosts(2000)).addresses), has_moved=True)
+    assert refuse(STRICT, parsed_list(other(2000), Format()), moved) is None
+
+
+@needs_data
+@pytest.mark.parametrize("name", ["datashield", "dshield", "spamhaus_drop", "x4b_dc"])
+def test_no_real_list_is_replaced_at_once(name: str) -> None:
+    versions = sorted((DATA / "churn").glob(f"{name}_*"), key=lambda path: path.stem.removeprefix(name), reverse=True)
+    bodies = [path.read_bytes() for path in versions]
+    for before, now in [*pairwise(bodies), (bodies[0], bodies[-1])]:
+        assert after(before, now) == ""
+
+
+# Critical addresses
+
+
+def test_critical_addresses_are_carved_out_unless_the_administrator_wants_it_otherwise() -> None:
+    body = b"8.8.8.0/24\n198.41.0.4\n2620:fe::/48\n" + hosts(3)
+
+    def reading(source: Source) -> Reading:
+        return evaluate(source, parsed_list(body, Format()), None, NOTHING_KNOWN)
+
+    carved = reading(STRICT)
+    assert carved.refusal is None
+    assert carved.critical == ("8.8.8.8", "198.41.0.4", "2620:fe::9", "2620:fe::fe")
+    kept = parse(b"8.8.8.0-8.8.8.7\n8.8.8.9-8.8.8.255\n" + hosts(3)).addresses
+    assert carved.addresses.hosts4.tolist() == kept.hosts4.tolist()
+    assert carved.addresses.nets4 == kept.nets4
+    assert normal_form_fault(carved.addresses) == ""
+    assert not carved.addresses.contains(Family.IPV6, int(ip_address("2620:fe::fe")))
+    assert carved.addresses.contains(Family.IPV6, int(ip_address("2620:fe::ff")))
+    refusal = reading(guarded(critical="refuse")).refusal
+    assert refusal == Refusal("critical", "it holds 8.8.8.8, 198.41.0.4, 2620:fe::9, 2620:fe::fe (guards: critical)")
+    off = reading(guarded(critical="off"))
+    assert (off.refusal, off.critical, off.addresses) == (None, (), parse(body).addresses)
+
+
+def test_a_list_that_counts_its_entries_is_counted_before_the_carving() -> None:
+    body = b"8.8.8.8\n" + hosts(29) + b"# END 30 entries\n"
+    reading = evaluate(STRICT, parsed_list(body, Format()), None, NOTHING_KNOWN)
+    assert (reading.refusal, len(reading.addresses)) == (None, 29)
+
+
+# Many polls
+
+
+class Life:
+    """A source from poll to poll, with what the ledger remembers of it: by day, for 30 days."""
+
+    def __init__(self, source: Source = STRICT) -> None:
+        self.source = source
+        self.content = AddressSet.none()
+        self.accepted: list[tuple[float, AddressSet]] = []
+        self._days: dict[int, AcceptedSizes] = {}
+        self._good_at = 0.0
+
+    def poll(self, addresses: AddressSet, now: float) -> str:
+        """The guard that refuses; accepted content is content from now on. `now`: days."""
+        parsed = ParsedList(addresses, len(addresses), data_lines=len(addresses))
+        recent = None
+        for day, sizes in self._days.items():
+            recent = sizes.joined(recent) if int(now) - 30 <= day <= int(now) else recent
+        before = self.content if self.accepted else None
+        known = Known(reserved_ranges(), before, recent, had_end_count=False, days=now - self._good_at, has_moved=False)
+        judgement = judge(self.source, parsed, addresses, known)
+        if judgement.refusal is None:
+            self._days[int(now)] = judgement.sizes.joined(self._days.get(int(now)))
+            self.content, self._good_at = addresses, now
+            self.accepted.append((now, addresses))
+        return judgement.refusal.guard if judgement.refusal else ""
+
+
+def numbered(count: int, start: int = 0) -> AddressSet:
+    first = 0xC6000000 + np.arange(start, start + count, dtype=np.uint32)
+    return AddressSet.of(first, first)
+
+
+def test_a_list_cannot_be_emptied_by_a_little_at_each_poll() -> None:
+    life, count = Life(), 100_000
+    for poll in range(12):
+        life.poll(numbered(count), poll / 24)
+        count = int(count * 0.505)
+    assert len(life.content) == 50_500
+
+
+def test_a_list_cannot_be_inflated_by_a_little_at_each_poll() -> None:
+    life, count = Life(), 30
+    for poll in range(9):
+        life.poll(numbered(count), poll / 24)
+        count *= 4
+    assert len(life.content) == 120
+
+
+def test_a_list_cannot_be_swapped_by_a_little_at_each_poll() -> None:
+    life = Life()
+    guards = [life.poll(numbered(10_000, start=4_000 * poll), poll / 24) for poll in range(4)]
+    assert guards == ["", "", "turnover", "turnover"]
+
+
+def test_a_list_that_replaces_a_seventh_each_week_is_not_swapped() -> None:
+    """As Data-Shield does."""
+    life = Life()
+    assert {life.poll(numbered(10_000, start=1_500 * week), 7.0 * week) for week in range(20)} == {""}
+
+
+def test_what_a_list_was_is_forgotten_after_30_days() -> None:
+    life = Life()
+    assert life.poll(numbered(100), 0.5) == ""
+    assert life.poll(numbered(60), 1.5) == ""
+    assert life.poll(numbered(40), 31.5) == "shrunk"
+    assert life.poll(numbered(40), 32.5) == ""
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    st.lists(st.tuples(st.floats(0.01, 12.0), st.floats(0.0, 5.0), st.floats(0.0, 1.0)), max_size=40),
+    st.integers(1_000, 20_000),
+)
+def test_no_sequence_of_polls_opens_swaps_or_inflates_a_list_within_30_days(
+    polls: list[tuple[float, float, float]], size: int
+) -> None:
+    life, now, start = Life(), 0.5, 0
+    life.poll(numbered(size), now)
+    for days, factor, moved in polls:
+        now += days
+        start += int(moved * size)
+        life.poll(numbered(min(max(int(len(life.content) * factor), 0), 200_000), start), now)
+        start = int(life.content.hosts4[0]) - 0xC6000000
+    for (at, earlier), (then, later) in combinations(life.accepted, 2):
+        if then - at > 29:
+            continue
+        assert len(earlier) * 0.5 <= len(later) <= len(earlier) * 4
+    for (_, earlier), (_, later) in pairwise(life.accepted):
+        if len(earlier) >= 1000:
+            common = len(np.intersect1d(earlier.hosts4, later.hosts4))
+            assert common >= min(len(earlier), len(later)) * 0.499
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.lists(st.integers(101, 1_000), min_size=1, max_size=30))
+def test_sudden_replacements_add_up_to_no_more_than_the_bound_within_30_days(steps: list[int]) -> None:
+    life, start = Life(), 0  # a tenth in a day is the pace of real lists
+    life.poll(numbered(1_000), 0.0)
+    for poll, step in enumerate(steps, 1):
+        if life.poll(numbered(1_000, start + step), poll / 24) == "":
+            start += step
+    assert start <= 500

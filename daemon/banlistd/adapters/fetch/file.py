@@ -3,14 +3,14 @@
 import asyncio
 import hashlib
 import os
-import stat
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
+from banlistd.adapters.fetch.list_path import must_be_regular, open_list
 from banlistd.adapters.fetch.waiting import paused
 from banlistd.core.config.model import Source
 from banlistd.core.feeds.parsed_list import Download, ParsedList
@@ -44,12 +44,24 @@ class _Opened:
 
 
 class LocalFiles:
-    """A Fetcher for sources with a `path`, whose bytes go to `parser`. `now`: seconds since the epoch."""
+    """A Fetcher for sources with a `path`, whose bytes go to `parser`. `now`: seconds since the epoch.
+
+    `closed`: folders with credentials, which no path may enter. `trusted`: the accounts whose symbolic links are followed to
+    any file; a link of another account is followed only to a file of that account.
+    """
 
     def __init__(
-        self, parser: ListParser, sleep: Callable[[float], None] = time.sleep, now: Callable[[], float] = time.time
+        self,
+        parser: ListParser,
+        closed: Sequence[Path] = (),
+        *,
+        trusted: frozenset[int] | None = None,
+        sleep: Callable[[float], None] = time.sleep,
+        now: Callable[[], float] = time.time,
     ) -> None:
         self._parser = parser
+        self._closed = closed
+        self._trusted = frozenset({0, os.geteuid()}) if trusted is None else trusted
         self._sleep = sleep
         self._now = now
 
@@ -91,12 +103,11 @@ class LocalFiles:
 
     def _open(self, path: Path, max_bytes: int, validators: Validators) -> _Opened | None:
         """None: the inode says that nothing changed. The caller closes the descriptor."""
-        _must_be_regular(path, path.stat())  # before open: to open a device may set something off
-        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        descriptor = open_list(path, self._closed, self._trusted)
         opened = None
         try:
             before = os.fstat(descriptor)
-            _must_be_regular(path, before)
+            must_be_regular(path, before)
             if 0 <= self._now() - before.st_ctime < _TICK:
                 self._sleep(_TICK)
                 before = os.fstat(descriptor)
@@ -135,11 +146,6 @@ def _digest(descriptor: int, at: int, end: int) -> bytes:
         digest.update(buffer[:count])
         at += count
     return digest.digest()
-
-
-def _must_be_regular(path: Path, status: os.stat_result) -> None:
-    if not stat.S_ISREG(status.st_mode):
-        raise FetchError(f"{quoted(str(path))} is not a regular file")
 
 
 def _etag(status: os.stat_result) -> str:

@@ -22,7 +22,9 @@ from banlistd.adapters.netlink.messages import (
 
 NETLINK_ROUTE = 0
 
-RTM_GETADDR = 22
+RTM_NEWADDR, RTM_DELADDR, RTM_GETADDR = 20, 21, 22
+RTM_NEWLINK, RTM_DELLINK = 16, 17
+RTM_NEWROUTE, RTM_DELROUTE = 24, 25
 RTM_GETROUTE = 26
 
 IFA_ADDRESS = 1
@@ -33,6 +35,7 @@ RTA_GATEWAY = 5
 RTA_MULTIPATH = 9
 RTA_VIA = 18
 
+RTM_F_CLONED = 0x200
 RTN_UNICAST = 1
 RTN_BLACKHOLE = 6
 RTN_UNREACHABLE = 7
@@ -127,6 +130,21 @@ def routes() -> Routes:
                 else:
                     on_link.append((index, network))
     return Routes(tuple(gateways), frozenset((default or routed) - {0, LOOPBACK}), on_link, delegated)
+
+
+def concerns_protection(kind: int, payload: bytes) -> bool:
+    """Whether a notice may change the addresses, the default routes or the networks of this host.
+
+    One of a routing daemon's many routes does not; its gateway is found by the next comparison.
+    """
+    if kind not in (RTM_NEWROUTE, RTM_DELROUTE):
+        return kind in (RTM_NEWADDR, RTM_DELADDR, RTM_NEWLINK, RTM_DELLINK)
+    if len(payload) < _RTMSG.size:
+        return False
+    _, bits, *_, flags = _RTMSG.unpack_from(payload)
+    found = attributes(payload[_RTMSG.size :])
+    is_routed = any(attribute in found for attribute in (RTA_GATEWAY, RTA_VIA, RTA_MULTIPATH))
+    return not flags & RTM_F_CLONED and (bits <= 1 or not is_routed)
 
 
 def _next_hops(found: Mapping[int, bytes]) -> Iterator[tuple[int, bytes]]:

@@ -1,12 +1,14 @@
 """The quarantine on SQLite: refused content, and the health of each source. The only file with queries on them."""
 
+import dataclasses
 from collections.abc import Sequence
 from typing import Any
 
 import aiosqlite
 
 from banlistd.adapters.storage.database import Database
-from banlistd.core.feeds.quarantine import Quarantined, SourceHealth
+from banlistd.core.feeds.extent import AcceptedSizes
+from banlistd.core.feeds.quarantine import Confirmed, Quarantined, SourceHealth
 from banlistd.model import ContentHash, SourceId
 
 _COLUMNS = (
@@ -27,8 +29,34 @@ _HOLD_BACK = f"""
 """  # noqa: S608 - made of the literal above
 
 _CONFIRM = """
-    INSERT INTO standings (source_id, good_at, trailer) VALUES (:source_id, :now, coalesce(:trailer, 0))
-    ON CONFLICT (source_id) DO UPDATE SET good_at = :now, trailer = coalesce(:trailer, trailer), told = 0
+    INSERT INTO standings (source_id, good_at, trailer, content_hash, changed_at)
+    VALUES (:source_id, :now, coalesce(:trailer, 0), :content_hash, :now)
+    ON CONFLICT (source_id) DO UPDATE SET good_at = :now, trailer = coalesce(:trailer, trailer), told = 0,
+        changed_at = CASE WHEN content_hash IS :content_hash THEN min(changed_at, :now) ELSE :now END,
+        frozen_told = CASE WHEN content_hash IS :content_hash THEN frozen_told ELSE 0 END,
+        content_hash = :content_hash
+"""
+
+_RECENT_DAYS = 30
+
+_SIZES = "fewest, most, least4, most4, least6, most6, replaced"
+
+# The scalar min of SQLite is NULL where one argument is.
+_ADD_SIZES = f"""
+    INSERT INTO recent_contents (source_id, day, {_SIZES})
+    VALUES (:source_id, :day, :fewest, :most, :least4, :most4, :least6, :most6, :replaced)
+    ON CONFLICT (source_id, day) DO UPDATE SET
+        fewest = min(coalesce(fewest, excluded.fewest), coalesce(excluded.fewest, fewest)), most = max(most, excluded.most),
+        least4 = min(least4, excluded.least4), most4 = max(most4, excluded.most4),
+        least6 = min(least6, excluded.least6), most6 = max(most6, excluded.most6), replaced = replaced + excluded.replaced
+"""  # noqa: S608 - made of the literal above
+
+# Of a day to come there are sizes only after a clock that went wrong.
+_FORGET_SIZES = "DELETE FROM recent_contents WHERE source_id = :source_id AND (:anew OR day NOT BETWEEN :day - :days AND :day)"
+
+_RECENT = """
+    SELECT min(fewest), max(most), min(least4), max(most4), min(least6), max(most6), sum(replaced) FROM recent_contents
+    WHERE source_id = :source_id AND day BETWEEN :day - :days AND :day
 """
 
 
@@ -74,16 +102,29 @@ class QuarantineTable:
 
         return await self._database.write(work)
 
-    async def confirm(self, source_id: SourceId, now: float, *, has_end_count: bool | None) -> None:
+    async def confirm(self, source_id: SourceId, now: float, good: Confirmed) -> None:
         async def work(connection: aiosqlite.Connection) -> None:
-            await connection.execute(_CONFIRM, {"source_id": source_id, "now": now, "trailer": has_end_count})
+            key = {"source_id": source_id, "day": int(now // 86400)}
+            parameters = {"source_id": source_id, "now": now, "trailer": good.has_end_count, "content_hash": good.content_hash}
+            await connection.execute(_CONFIRM, parameters)
+            if good.sizes is not None:
+                await connection.execute(_FORGET_SIZES, key | {"anew": good.starts_anew, "days": _RECENT_DAYS})
+                await connection.execute(_ADD_SIZES, key | dataclasses.asdict(good.sizes))
             await connection.execute("DELETE FROM quarantine WHERE source_id = ?", (source_id,))
 
         await self._database.write(work)
 
     async def health(self, source_id: SourceId) -> SourceHealth | None:
-        rows = await self._database.run("SELECT good_at, trailer, told FROM standings WHERE source_id = ?", (source_id,))
-        return SourceHealth(rows[0][0], bool(rows[0][1]), bool(rows[0][2])) if rows else None
+        rows = await self._database.run(
+            "SELECT good_at, coalesce(changed_at, good_at), trailer, told, frozen_told FROM standings WHERE source_id = ?",
+            (source_id,),
+        )
+        return SourceHealth(*rows[0][:2], *map(bool, rows[0][2:])) if rows else None
+
+    async def recent(self, source_id: SourceId, now: float) -> AcceptedSizes | None:
+        parameters = {"source_id": source_id, "day": int(now // 86400), "days": _RECENT_DAYS}
+        (row,) = await self._database.run(_RECENT, parameters)
+        return AcceptedSizes(*row) if row[1] is not None else None
 
     async def clock_set_back(self, source_id: SourceId, now: float) -> None:
         async def work(connection: aiosqlite.Connection) -> None:
@@ -94,6 +135,12 @@ class QuarantineTable:
     async def mark_stale_announced(self, source_id: SourceId) -> None:
         async def work(connection: aiosqlite.Connection) -> None:
             await connection.execute("UPDATE standings SET told = 1 WHERE source_id = ?", (source_id,))
+
+        await self._database.write(work)
+
+    async def mark_frozen_announced(self, source_id: SourceId) -> None:
+        async def work(connection: aiosqlite.Connection) -> None:
+            await connection.execute("UPDATE standings SET frozen_told = 1 WHERE source_id = ?", (source_id,))
 
         await self._database.write(work)
 

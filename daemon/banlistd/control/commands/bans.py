@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, TypedDict
 
 from banlistd.control.declaration import NOT_FOUND, Argument, Command, PageContext, no_fields
+from banlistd.control.own_session import AUTO, own_session
 from banlistd.control.page import Column, Page, Table, counted, due_in, moment, short_duration, since
 from banlistd.core.printing import printable
 from banlistd.errors import FirewallError, LedgerError, RefusedError
@@ -177,8 +178,8 @@ BAN: "Command[BanOrder, BanAnswer]" = Command(
     name="ban",
     help="ban an address, a CIDR network or a range at once",
     details="The manual ban is in effect when the command returns. It takes precedence over every source, and survives restart,"
-    " reboot and flush. Each origin bans for itself: an address is banned as long as one origin bans it. A ban of an allowed,"
-    " protected or reserved address is refused.",
+    " reboot and flush. Each origin bans for itself: an address is banned as long as one origin bans it. A ban of an allowed"
+    " or reserved address, or of the host's own addresses, gateways and networks inside, is refused; other protection yields.",
     method="POST",
     example={**_EXAMPLE, "new": True, "spared": []},
     arguments=(
@@ -186,11 +187,23 @@ BAN: "Command[BanOrder, BanAnswer]" = Command(
         Argument("--for", "TIME", "how long: 90s, 15m, 1h, 1d; default: permanently"),
         Argument("--origin", "NAME", "in whose name; each origin bans for itself; default: operator"),
         Argument("--comment", "TEXT", "why, for people"),
+        Argument("--force", "", "ban even the address that the own session comes from", is_flag=True),
+        Argument(
+            "--session",
+            "ADDRESS",
+            "where the own session comes from; default: as sshd or logind says",
+            kind=own_session,
+            default=AUTO,
+        ),
     ),
     read=_read_ban,
     answer=_ban,
     page=_ban_page,
-    exits={65: "the address must never be banned", 71: "the firewall did not accept the ban"},
+    exits={
+        64: "it is the address of the own session (--force)",
+        65: "the address must never be banned",
+        71: "the firewall did not accept the ban",
+    },
     errors=(RefusedError, FirewallError, LedgerError),
     timeout=_SECONDS,
 )

@@ -1,21 +1,32 @@
-"""banlistctl protected: the addresses that must never be banned, and why."""
+"""banlistctl protected: the addresses that no source bans, and why; and an order to forget one."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, TypedDict
 
-from banlistd.control.declaration import Command, PageContext, no_fields
-from banlistd.control.page import Column, Page, Table
+from banlistd.control.declaration import NOT_FOUND, Argument, Command, PageContext, no_fields
+from banlistd.control.page import Column, Page, Table, due_in, since
 from banlistd.core.printing import printable
+from banlistd.errors import FirewallError, LedgerError, RefusedError
 
 if TYPE_CHECKING:
     from banlistd.control.parts import Parts
+    from banlistd.control.request import ControlRequest
+    from banlistd.model import Family
 
 
 class ProtectedRow(TypedDict):
-    """`sources`: those that list it. `carved`: whether it would be banned without the protection."""
+    """`sources`: those that list it. `carved`: whether it would be banned without the protection.
+
+    `scope`: what the host needs of it; the firewall still passes everything. `learned`: a manual ban overrides it. `since`,
+    `until`: seconds since the epoch, null where they are not known, or the protection lasts as long as its reason.
+    """
 
     address: str
     reason: str
+    scope: str
+    learned: bool
+    since: float | None
+    until: float | None
     sources: list[str]
     carved: bool
 
@@ -28,6 +39,10 @@ async def _answer(parts: "Parts", _: tuple[()]) -> list[ProtectedRow]:
         {
             "address": span_text(item.span),
             "reason": item.reason,
+            "scope": item.scope,
+            "learned": item.learned,
+            "since": item.since,
+            "until": item.until,
             "sources": [*hits[item].sources] if item in hits else [],
             "carved": item in hits and hits[item].carved,
         }
@@ -35,30 +50,111 @@ async def _answer(parts: "Parts", _: tuple[()]) -> list[ProtectedRow]:
     ]
 
 
-_COLUMNS = (Column("ADDRESS"), Column("REASON"), Column("LISTED BY"), Column("WOULD BE BANNED"))
+class ForgetAnswer(TypedDict):
+    """`forgotten`: false where no login from there was remembered. `still`: why it is protected all the same, or empty."""
+
+    address: str
+    forgotten: bool
+    still: str
 
 
-def _page(rows: Sequence[ProtectedRow], _: PageContext) -> Page:
+def _read_forget(request: "ControlRequest") -> tuple["Family", int]:
+    from banlistd.control.lookups import read_address
+
+    return read_address(str(request.fields.get("address", "")))
+
+
+async def _forget(parts: "Parts", order: tuple["Family", int]) -> ForgetAnswer:
+    from banlistd.control.lookups import protection_of
+    from banlistd.core.addresses.text import span_text
+
+    forgotten = await parts.host.forget(order)
+    if forgotten:
+        await parts.enforcer.reconcile()
+    family, number = order
+    still = protection_of(parts.enforcer.protected, family, number)
+    return {"address": span_text((family, number, number)), "forgotten": forgotten, "still": still}
+
+
+_COLUMNS = (
+    Column("ADDRESS"),
+    Column("REASON"),
+    Column("SCOPE"),
+    Column("SINCE"),
+    Column("UNTIL"),
+    Column("LISTED BY"),
+    Column("WOULD BE BANNED"),
+)
+
+
+def _page(rows: Sequence[ProtectedRow], context: PageContext) -> Page:
     if not rows:
         return ["nothing is protected: this host's own addresses could not be read"]
-    return [Table(_COLUMNS, tuple(_cells(row) for row in rows))]
+    return [Table(_COLUMNS, tuple(_cells(row, context.now) for row in rows))]
 
 
-def _cells(row: ProtectedRow) -> tuple[str, ...]:
-    would_be_banned = "yes" if row["carved"] else "no" if row["sources"] else ""
-    listed_by = ", ".join(printable(name) for name in row["sources"])
-    return printable(row["address"]), printable(row["reason"]), listed_by, would_be_banned
+def _cells(row: ProtectedRow, now: float) -> tuple[str, ...]:
+    return (
+        printable(row["address"]),
+        printable(row["reason"]),
+        printable(row["scope"]),
+        "" if row["since"] is None else since(row["since"], now),
+        due_in(row["until"], now),
+        ", ".join(printable(name) for name in row["sources"]),
+        "yes" if row["carved"] else "no" if row["sources"] else "",
+    )
+
+
+def _forget_page(answer: ForgetAnswer, _: PageContext) -> Page:
+    address, still = printable(answer["address"]), printable(answer["still"])
+    first = "is forgotten" if answer["forgotten"] else "has no remembered login (banlistctl protected lists them)"
+    return [f"{address} {first}{f'; it is still protected: {still}' if still else ''}"]
 
 
 PROTECTED: Command[tuple[()], list[ProtectedRow]] = Command(
     name="protected",
-    help="addresses that are never banned, to prevent lock-out, and the sources that list them",
+    help="addresses that no source bans, to prevent lock-out: why, for how long, and the sources that list them",
+    details="A manual ban overrides protection that was learned: remote logins, resolvers, feed hosts, time and DHCP servers."
+    " The scope says what this host needs of an address; the firewall passes everything from it all the same.",
     method="GET",
     example=[
-        {"address": "192.0.2.1", "reason": "gateway", "sources": ["spamhaus-drop"], "carved": True},
-        {"address": "10.0.0.53", "reason": "resolver", "sources": [], "carved": False},
+        {
+            "address": "192.0.2.1",
+            "reason": "gateway",
+            "scope": "everything",
+            "learned": False,
+            "since": None,
+            "until": None,
+            "sources": ["spamhaus-drop"],
+            "carved": True,
+        },
+        {
+            "address": "203.0.113.7",
+            "reason": "earlier remote session",
+            "scope": "everything",
+            "learned": True,
+            "since": 1_790_000_000.0,
+            "until": 1_792_592_000.0,
+            "sources": [],
+            "carved": False,
+        },
     ],
     read=no_fields,
     answer=_answer,
     page=_page,
+)
+
+FORGET: "Command[tuple[Family, int], ForgetAnswer]" = Command(
+    name="protected forget",
+    help="no longer protect an address for a login of the past",
+    details="An address with a session now cannot be forgotten.",
+    method="POST",
+    example={"address": "203.0.113.7", "forgotten": True, "still": ""},
+    arguments=(Argument("address", "ADDRESS", "an address that logged in"),),
+    read=_read_forget,
+    answer=_forget,
+    page=_forget_page,
+    exits={NOT_FOUND: "no login from there was remembered", 65: "the address has a session now"},
+    errors=(RefusedError, FirewallError, LedgerError),
+    judge=lambda answer: 0 if answer["forgotten"] else NOT_FOUND,
 )

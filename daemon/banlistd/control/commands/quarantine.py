@@ -79,12 +79,12 @@ async def _row(parts: "Parts", source: "Source", content: "Quarantined") -> Quar
     import asyncio
     import math
 
-    from banlistd.core.feeds.guards import SHRUNK
+    from banlistd.core.feeds.guards import SETTLING
 
     run = await parts.ledger.accepted(source.id)
     before = await parts.ledger.snapshot(source.id, run.content_hash) if run and run.content_hash else None
     difference = await asyncio.to_thread(_difference, before, content.snapshot)
-    settles = content.guard == SHRUNK and source.guards.accept_shrink_after < math.inf
+    settles = content.guard in SETTLING and source.guards.accept_shrink_after < math.inf
     return {
         "id": source.id,
         "guard": content.guard,

@@ -88,7 +88,7 @@ async def _extent(parts: "Parts", source: "Source") -> str:
     """How much of the address space a source bans on purpose; empty for an ordinary list."""
     import asyncio
 
-    from banlistd.core.feeds.guards import share_in_words
+    from banlistd.core.feeds.extent import share_in_words
 
     content = parts.enforcer.content(source.id) if source.block else None
     return await asyncio.to_thread(share_in_words, content.addresses) if content else ""

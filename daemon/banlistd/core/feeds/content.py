@@ -41,8 +41,13 @@ def content_of(source_id: SourceId, content_hash: ContentHash, snapshot: bytes) 
     return Content(source_id, content_hash, AddressSet.decode(snapshot))
 
 
-def stored_form(addresses: AddressSet, content_hash: ContentHash, before: Content | None) -> tuple[bytes, bytes | None]:
-    """The snapshot of a content, and what it has and the one before had not: None where there was none, or the same."""
+def stored_form(
+    addresses: AddressSet, content_hash: ContentHash, before: Content | None, added: AddressSet | None
+) -> tuple[bytes, bytes | None]:
+    """The snapshot of a content, and what it has and the one before had not: None where there was none, or the same.
+
+    `added`: that, where it is known already: to look for it takes 50 ms in a list of a million (measured).
+    """
     if before is None or before.content_hash == content_hash:
         return addresses.encode(), None
-    return addresses.encode(), added_history(addresses, before.addresses).encode()
+    return addresses.encode(), (added_history(addresses, before.addresses) if added is None else added).encode()

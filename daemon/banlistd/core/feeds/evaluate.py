@@ -4,9 +4,10 @@ import hashlib
 from dataclasses import dataclass, field
 
 from banlistd.core.addresses.sets import AddressSet
-from banlistd.core.config.model import Source
+from banlistd.core.config.model import Critical, Source
 from banlistd.core.feeds.content import Content
-from banlistd.core.feeds.guards import refuse
+from banlistd.core.feeds.critical import critical_in, without_critical
+from banlistd.core.feeds.guards import Judgement, Known, judge
 from banlistd.core.feeds.parsed_list import ParsedList
 from banlistd.model import ContentHash, Refusal
 
@@ -15,30 +16,37 @@ from banlistd.model import ContentHash, Refusal
 class Reading:
     """One content: its address set, and how many lines had no address.
 
-    `has_end_count`: whether the body ends in a line that counts its entries, None where that is not known.
+    `has_end_count`: whether the body ends in a line that counts its entries, None where that is not known. `judgement`: of the
+    guards; None for content that was accepted before. `critical`: the critical addresses that were taken out.
     """
 
     content_hash: ContentHash
     addresses: AddressSet = field(repr=False)
     rejected: int
     has_end_count: bool | None = None
-    refusal: Refusal | None = None
+    judgement: Judgement | None = None
+    critical: tuple[str, ...] = ()
+
+    @property
+    def refusal(self) -> Refusal | None:
+        return self.judgement.refusal if self.judgement is not None else None
 
 
-def evaluate(source: Source, parsed: ParsedList, before: Content | None, *, had_end_count: bool = False) -> Reading:
-    """Guard a list. `before`: the last good content; `had_end_count`: whether that list ended in a count of its entries."""
-    content_hash = parsed.addresses.content_hash()
-    # Content that is in the firewall already needs no guard: it was good, or approved. Nothing at all is no content, though.
-    known = before is not None and parsed.entries and before.content_hash == content_hash
-    last_good = before.addresses if before is not None else None
-    refusal = None if known else refuse(source, parsed, last_good, had_end_count=had_end_count)
+def evaluate(source: Source, parsed: ParsedList, before: Content | None, known: Known) -> Reading:
+    """Guard a list, and take critical addresses out of it. `before`: the last good content."""
+    critical = critical_in(parsed.addresses) if source.guards.critical is Critical.CARVE else ()
+    addresses = without_critical(parsed.addresses) if critical else parsed.addresses
+    content_hash = addresses.content_hash()
+    # What is in force needs no guard: it was good, or approved. Nothing at all is no content, though.
+    in_force = before is not None and parsed.entries and before.content_hash == content_hash
+    judgement = None if in_force else judge(source, parsed, addresses, known)
     has_end_count = parsed.said is not None and parsed.said.at_end
-    return Reading(content_hash, parsed.addresses, parsed.rejected, has_end_count, refusal)
+    return Reading(content_hash, addresses, parsed.rejected, has_end_count, judgement, tuple(critical))
 
 
 def fetch_key_of(source: Source) -> str:
     """A key of where a source's bytes come from and how they are read."""
-    place: tuple[object, ...] = (source.url, str(source.path), source.format)
+    place: tuple[object, ...] = (source.url, str(source.path), source.format, source.guards.critical)
     # Only where there is one: what was polled before there were any must not look as if it had moved.
     place += (source.block,) if source.block else ()
     return hashlib.sha256(repr(place).encode()).hexdigest()[:16]

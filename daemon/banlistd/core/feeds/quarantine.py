@@ -1,12 +1,14 @@
-"""Refused content as a value: how long it has been the same, and when a shrunken list is taken by itself."""
+"""Refused content as a value: how long it has stayed so, and when it is accepted by itself."""
 
+import math
 from dataclasses import dataclass, field
 
 from banlistd.core.addresses.canonical import hash_of
 from banlistd.core.addresses.sets import AddressSet
 from banlistd.core.config.model import Guards, Source
 from banlistd.core.feeds.evaluate import Reading
-from banlistd.core.feeds.guards import NO_LIST, SHRUNK
+from banlistd.core.feeds.extent import AcceptedSizes, Extent, NeverBanned
+from banlistd.core.feeds.guards import NO_LIST, SETTLING, Judgement
 from banlistd.model import ContentHash, Refusal, SourceId
 
 FEWEST_REFUSALS = 3
@@ -45,14 +47,31 @@ class Quarantined:
 
 @dataclass(frozen=True, slots=True)
 class SourceHealth:
-    """When a source last had a good list, new or unchanged (seconds since the epoch).
+    """When a source last had a good list, new or unchanged, and when its content last changed (seconds since the epoch).
 
-    `has_end_count`: that list ended in a line that counts its entries. `stale_announced`: it was announced as stale since.
+    `has_end_count`: that list ended in a line that counts its entries. `stale_announced`, `frozen_announced`: it was announced
+    as stale, or as unchanged for too long, since.
     """
 
     good_at: float
+    changed_at: float
     has_end_count: bool = False
     stale_announced: bool = False
+    frozen_announced: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Confirmed:
+    """A good list, new or unchanged. `has_end_count`: None for as it was known before.
+
+    `sizes`: what to add to those of recently accepted contents; None for unchanged content. `starts_anew`: the recent ones
+    count no more, because this one was accepted in spite of the guards.
+    """
+
+    content_hash: ContentHash
+    has_end_count: bool | None
+    sizes: AcceptedSizes | None
+    starts_anew: bool
 
 
 def held_back(previous: Quarantined | None, reading: Reading, refusal: Refusal, source: Source, now: float) -> Quarantined:
@@ -83,8 +102,8 @@ def _are_alike(one: int, other: int) -> bool:
 
 
 def has_settled(previous: Quarantined, guards: Guards) -> bool:
-    """Whether a shrunken list has stayed so for long enough to be believed."""
-    return previous.guard == SHRUNK and previous.refusals >= FEWEST_REFUSALS and previous.stood >= guards.accept_shrink_after
+    """Whether a list that shrank, or was replaced at once, has stayed so for long enough to be believed."""
+    return previous.guard in SETTLING and previous.refusals >= FEWEST_REFUSALS and previous.stood >= guards.accept_shrink_after
 
 
 def stale_at(good_at: float, source: Source) -> float:
@@ -92,8 +111,15 @@ def stale_at(good_at: float, source: Source) -> float:
     return good_at + max(source.guards.max_age, 2 * source.every)
 
 
-def approved(previous: Quarantined | None) -> Reading | None:
+def frozen_at(changed_at: float, source: Source) -> float:
+    """When an unchanged list is reported, in seconds since the epoch; never for a file, which its owner may leave alone."""
+    return changed_at + source.guards.frozen if source.url else math.inf
+
+
+def approved(previous: Quarantined | None, never_banned: NeverBanned) -> Reading | None:
     """Content that an operator wants in spite of the guards; None also where it is damaged."""
     if previous is None or not previous.approved or hash_of(previous.snapshot) != previous.content_hash:
         return None
-    return Reading(previous.content_hash, AddressSet.decode(previous.snapshot), previous.rejected)
+    addresses = AddressSet.decode(previous.snapshot)
+    alone = AcceptedSizes.of(Extent.of(addresses, never_banned).size)
+    return Reading(previous.content_hash, addresses, previous.rejected, None, Judgement(None, alone, alone))

@@ -1,0 +1,100 @@
+"""Opens the file of a list so that nothing but a list is read, whoever may write to its folder.
+
+The daemon reads what other accounts cannot: credentials, its configuration, its database. An account that may replace a list
+could put a symbolic link to such a file in its place, and a refused list would quote the first line. So a link is followed only
+if root, the daemon's account or the owner of the file itself made it, as the kernel does in sticky folders
+(fs.protected_symlinks), and no path may enter a folder of credentials.
+"""
+
+import errno
+import os
+import stat
+from collections.abc import Iterable
+from pathlib import Path, PurePath
+
+from banlistd.core.printing import quoted
+from banlistd.errors import FetchError
+
+_MOST_LINKS = 40  # as the kernel, path_resolution(7)
+_LOOK = os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC
+
+
+def open_list(path: Path, closed: Iterable[Path], trusted: frozenset[int]) -> int:
+    """A descriptor of the regular file that an absolute `path` leads to. Raises FetchError and OSError.
+
+    `closed`: folders that no path may enter. `trusted`: the accounts whose links are followed to any file.
+
+    Each step is opened from the one before, so no account can change what was checked.
+    """
+    forbidden = {identity for folder in closed if (identity := _identity(folder)) is not None}
+    steps = _steps(path)
+    makers: set[int] = set()
+    folder = os.open("/", _LOOK | os.O_DIRECTORY)
+    try:
+        links = 0
+        while steps:
+            step = steps.pop()
+            found = os.open(step, _LOOK, dir_fd=folder)
+            try:
+                status = os.fstat(found)
+                target = os.readlink("", dir_fd=found) if stat.S_ISLNK(status.st_mode) else None
+            finally:
+                os.close(found)
+            if target is not None:
+                links += 1
+                if links > _MOST_LINKS:
+                    raise OSError(errno.ELOOP, os.strerror(errno.ELOOP))
+                makers.add(status.st_uid)
+                steps += _steps(PurePath(target))
+                step = "/" if target.startswith("/") else "."
+            elif not steps:
+                must_be_regular(path, status)  # before open: to open a device may set something off
+                return _opened(path, folder, step, makers - trusted)
+            # O_DIRECTORY: it mounts what is mounted on demand, as O_PATH alone does not.
+            inner = os.open(step, _LOOK | os.O_DIRECTORY, dir_fd=folder)
+            os.close(folder)
+            folder = inner
+            status = os.fstat(folder)
+            if (status.st_dev, status.st_ino) in forbidden:
+                raise FetchError(
+                    f"{quoted(str(path))} leads into a folder of credentials", "a list is not secret: put it elsewhere"
+                )
+        raise _not_regular(path)
+    finally:
+        os.close(folder)
+
+
+def must_be_regular(path: Path, status: os.stat_result) -> None:
+    """Raises FetchError for a folder, a device, a pipe or a socket."""
+    if not stat.S_ISREG(status.st_mode):
+        raise _not_regular(path)
+
+
+def _opened(path: Path, folder: int, name: str, makers: set[int]) -> int:
+    """`makers`: accounts that are not trusted, and made links on the way."""
+    descriptor = os.open(name, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=folder)
+    owner = os.fstat(descriptor).st_uid
+    if makers <= {owner}:
+        return descriptor
+    os.close(descriptor)
+    raise FetchError(
+        f"{quoted(str(path))} goes through a symbolic link of another account than its file (uid {min(makers - {owner})})",
+        "chown -h the link to root, or name the file itself as the source's path",
+    )
+
+
+def _steps(path: PurePath) -> list[str]:
+    """The names on the way, the first one last."""
+    return [part for part in reversed(path.parts) if part != path.root]
+
+
+def _identity(folder: Path) -> tuple[int, int] | None:
+    try:
+        status = folder.stat()
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino
+
+
+def _not_regular(path: Path) -> FetchError:
+    return FetchError(f"{quoted(str(path))} is not a regular file")
