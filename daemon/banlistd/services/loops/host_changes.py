@@ -8,7 +8,7 @@ from banlistd.errors import BanlistdError
 from banlistd.services.loops.faults import FaultRecorder
 
 # Between two turns, in seconds: a link that flaps does not load the machine.
-PAUSE = 0.2
+FOLLOW_PAUSE = 0.2
 
 
 class HostChangeLoop:
@@ -40,7 +40,7 @@ class HostChangeLoop:
                     self._faults.record(error)
                 await asyncio.sleep(self._every)
             await self._faults.attempt(self._follow, failed=None)
-            await asyncio.sleep(PAUSE)
+            await asyncio.sleep(FOLLOW_PAUSE)
 
     async def _follow(self) -> None:
         change = await self._reconcile()
