@@ -231,6 +231,19 @@ def test_a_passing_fault_is_asked_again_after_a_longer_and_longer_pause(server: 
     assert pauses.taken == [0.5, 1.0]
 
 
+def test_a_list_that_is_asked_for_again_is_one_attempt(server: FeedServer) -> None:
+    server.behave("/list", in_turn(cut_length(LIST), cut_length(LIST), body(LIST)))
+    source = Source(id=SourceId("a-list"), url=server.url("/list"), timeout=10.0)
+    attempts = []
+
+    async def on_body() -> None:
+        attempts.append(server.hits("/list"))
+
+    outcome = asyncio.run(downloads("1", sleep=Pauses()).fetch(source, Validators(), on_body))
+    assert body_of(outcome) == LIST
+    assert attempts == [1]
+
+
 @pytest.mark.parametrize("code", [400, 401, 403, 404, 410, 451, 501])
 def test_a_lasting_fault_is_not_asked_again(server: FeedServer, code: int) -> None:
     server.behave("/list", in_turn(status(code), body(LIST)))

@@ -118,7 +118,7 @@ class Downloads:
         secrets = await asyncio.to_thread(_read_credentials, self._credentials, source)
         try:
             request = request_for(source, validators, secrets, self._user_agent)
-            return await self._fetch_in_time(request, _Wanted(source, validators.body_hash, on_body))
+            return await self._fetch_in_time(request, _Wanted(source, validators.body_hash, _only_once(on_body)))
         except (FetchError, ParseError) as error:
             if not source.is_confidential:
                 raise
@@ -249,6 +249,17 @@ class _CheckedResolver(AbstractResolver):
 
     async def close(self) -> None:
         await self._resolver.close()
+
+
+def _only_once(on_body: OnBody) -> OnBody:
+    """A list that is asked for again has a body again, and is one attempt all the same."""
+    left = [on_body]
+
+    async def at_first_body() -> None:
+        if left:
+            await left.pop()()
+
+    return at_first_body
 
 
 def _concealed(error: FetchError | ParseError, secrets: Iterable[str]) -> FetchError | ParseError:
