@@ -109,6 +109,23 @@ def test_no_more_threads_than_allowed_ask_at_once(dead: DeadNameService) -> None
     assert len(dead.asked) == 9
 
 
+def test_a_thread_that_cannot_be_started_costs_no_place(monkeypatch: pytest.MonkeyPatch) -> None:
+    def start(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    async def life() -> None:
+        lookups = NameLookups(at_once=1)
+        with monkeypatch.context() as patch:
+            patch.setattr(threading.Thread, "start", start)
+            for _ in range(2):
+                with pytest.raises(OSError, match="temporarily unavailable"):
+                    await lookups.resolve("localhost")
+        async with asyncio.timeout(5):
+            assert await lookups.resolve("localhost")
+
+    asyncio.run(life())
+
+
 def test_a_name_is_resolved_with_its_port() -> None:
     (found, *_) = asyncio.run(NameLookups().resolve("localhost", 80, socket.AF_INET))
     assert (found["host"], found["port"], found["hostname"]) == ("127.0.0.1", 80, "localhost")

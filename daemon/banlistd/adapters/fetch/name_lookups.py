@@ -5,6 +5,8 @@ servers whose names were never answered, a flushed table came back after 9 s ins
 """
 
 import asyncio
+import errno
+import os
 import socket
 import threading
 from contextlib import suppress
@@ -46,7 +48,12 @@ class NameLookups(AbstractResolver):
         loop = asyncio.get_running_loop()
         answer: asyncio.Future[list[ResolveResult]] = loop.create_future()
         # A daemon: the interpreter does not wait for it at its end, as it does for the threads of an executor.
-        threading.Thread(target=self._look_up, args=(loop, answer, key), name="name look-up", daemon=True).start()
+        thread = threading.Thread(target=self._look_up, args=(loop, answer, key), name="name look-up", daemon=True)
+        try:
+            thread.start()
+        except RuntimeError as exc:  # the account or the unit (TasksMax) allows no more of them now
+            self._free.release()
+            raise OSError(errno.EAGAIN, os.strerror(errno.EAGAIN)) from exc
         return await answer
 
     def _look_up(self, loop: asyncio.AbstractEventLoop, answer: "asyncio.Future[list[ResolveResult]]", key: _Key) -> None:
