@@ -18,7 +18,6 @@ FLOORS = {
     "backends": 1,
     "core": 2,
     "ports": 3,
-    "geo_ports": 3,
     "control_api": 3,
     "services": 4,
     "adapters": 4,

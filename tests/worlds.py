@@ -37,9 +37,9 @@ from banlistd.core.ruleset.policy import Policy, identities, policy_of
 from banlistd.daemon import Intervals, Outside, Service, Services
 from banlistd.errors import BanlistdError
 from banlistd.events import EventName
-from banlistd.geo_ports import Resolver
 from banlistd.model import Outcome, SourceId
 from banlistd.ports import Firewall
+from banlistd.ports.geo import Resolver
 from banlistd.services.enforcer import Enforcer
 from banlistd.services.geo_enricher import Enricher, GeoResolvers
 from banlistd.services.importer import Importer

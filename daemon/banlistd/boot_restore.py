@@ -27,7 +27,7 @@ from banlistd.services.null_objects import NoAnnouncer, NoBootSnapshots
 
 
 class RememberedHost:
-    """The Host of ports.py before the network is up: the addresses that were protected last, and the logins."""
+    """The Host of `ports` before the network is up: the addresses that were protected last, and the logins."""
 
     def __init__(self, protected: Sequence[Protected]) -> None:
         self._protected = protected

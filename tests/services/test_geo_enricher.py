@@ -26,8 +26,8 @@ from banlistd.core.geo.types import By, GeoEntry, GeoNegEntry, Located, Origin
 from banlistd.errors import GeoError
 from banlistd.events import EventName
 from banlistd.formats import Format
-from banlistd.geo_ports import AskResolver
 from banlistd.model import Family, Outcome, OutcomeKind, PolicyHash, SourceId
+from banlistd.ports.geo import AskResolver
 from banlistd.services.geo_enricher import FORGET_EVERY, Enricher
 from support.fakes import FakeAnnouncer, FakeClock
 from support.geography import Records, write_mmdb

@@ -19,9 +19,9 @@ from banlistd.core.geo.tables import GeoTable, stacked, table_of_entries
 from banlistd.core.geo.types import By, GeoEntry, GeoNegEntry, Located, Origin
 from banlistd.errors import BanlistdError, GeoError, LedgerError
 from banlistd.events import Event, EventName
-from banlistd.geo_ports import GeoCache, GeoDatabase, Resolver
 from banlistd.model import Family, Outcome, OutcomeKind, SourceId
 from banlistd.ports import Announcer, Clock, Ledger
+from banlistd.ports.geo import GeoCache, GeoDatabase, Resolver
 from banlistd.services.geo_lookup import ResolverT, available, open_lookup
 
 # Addresses that are looked up while the databases stay open: a copy of one takes memory, and to make it takes time.

@@ -9,8 +9,8 @@ from typing import TypeVar
 from banlistd.core.config.geo import DATABASES
 from banlistd.core.geo.types import Located, nowhere
 from banlistd.errors import BanlistdError, GeoError
-from banlistd.geo_ports import AskResolver, Resolver
 from banlistd.model import Family
+from banlistd.ports.geo import AskResolver, Resolver
 
 # Addresses that are asked for at once where no resolver sets a limit.
 DEFAULT_LIMIT = 1000

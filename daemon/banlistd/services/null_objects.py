@@ -9,21 +9,21 @@ from banlistd.model import PolicyHash, Protected
 
 
 class NoAnnouncer:
-    """The Announcer of ports.py that drops every event."""
+    """The Announcer of `ports` that drops every event."""
 
     def announce(self, event: Event) -> None:
         return None
 
 
 class NoBootSnapshots:
-    """The BootSnapshots of ports.py that keeps none."""
+    """The BootSnapshots of `ports` that keeps none."""
 
     async def keep(self, policy_hash: PolicyHash, policy: Policy, protected: Sequence[Protected]) -> None:
         return None
 
 
 class NoHostMonitor:
-    """The HostMonitor of ports.py that reports nothing."""
+    """The HostMonitor of `ports` that reports nothing."""
 
     async def wait_for_change(self) -> None:
         await asyncio.Event().wait()

@@ -15,7 +15,7 @@ SAVE_EVERY = 3600.0
 
 
 class ProtectedHost:
-    """A Host of ports.py that adds the remote logins to another one. `known`: what `memory` had at the start."""
+    """A Host of `ports` that adds the remote logins to another one. `known`: what `memory` had at the start."""
 
     def __init__(self, host: Host, logins: Logins, memory: LoginMemory, clock: Clock, known: Sequence[Login]) -> None:
         self._host = host

@@ -14,8 +14,8 @@ from banlistd.core.addresses.sets import from_numbers
 from banlistd.core.geo.tables import GeoTable, country_of, number_of
 from banlistd.core.geo.types import By, Located, Origin
 from banlistd.errors import GeoError
-from banlistd.geo_ports import GeoDatabase
 from banlistd.model import Family
+from banlistd.ports.geo import GeoDatabase
 from support.geography import Records, Typed, encoded_of, mmdb_of, write_mmdb
 
 _: type[GeoDatabase] = MmdbFile

@@ -11,8 +11,8 @@ from banlistd.adapters.geo.online import OnlineService
 from banlistd.core.geo.online import MAX_PAUSE, PAUSE, batch_url
 from banlistd.core.geo.types import Located, Origin
 from banlistd.errors import GeoError
-from banlistd.geo_ports import Resolver
 from banlistd.model import Family
+from banlistd.ports.geo import Resolver
 from support.feed_server import (
     FeedServer,
     Handler,

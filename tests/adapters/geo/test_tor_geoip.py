@@ -8,8 +8,8 @@ from banlistd.adapters.geo.tor_geoip import TorGeoip
 from banlistd.core.geo.tables import number_of
 from banlistd.core.geo.types import By, Located, Origin
 from banlistd.errors import GeoError
-from banlistd.geo_ports import GeoDatabase
 from banlistd.model import Family
+from banlistd.ports.geo import GeoDatabase
 
 _: type[GeoDatabase] = TorGeoip
 

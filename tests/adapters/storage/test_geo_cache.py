@@ -20,8 +20,8 @@ from banlistd.adapters.storage.database_schema import Work
 from banlistd.adapters.storage.geo_cache import GeoCacheTable
 from banlistd.core.geo.types import GeoEntry, GeoNegEntry, Origin
 from banlistd.errors import LedgerError
-from banlistd.geo_ports import GeoCache
 from banlistd.model import Family
+from banlistd.ports.geo import GeoCache
 
 T = TypeVar("T")
 V4, V6 = Family.IPV4, Family.IPV6

@@ -12,9 +12,9 @@ from banlistd.core.feeds.parsed_list import Download, ParsedList
 from banlistd.core.geo.tables import GeoTable, number_of, stacked
 from banlistd.core.geo.types import By
 from banlistd.errors import FetchError, GeoError
-from banlistd.geo_ports import GeoDatabase
 from banlistd.model import Family, NotModified, Validators
 from banlistd.ports import Fetcher, OnBody
+from banlistd.ports.geo import GeoDatabase
 
 _HINT = "apt-get install tor-geoipdb (countries only), or name .mmdb files under geo: databases:"
 

@@ -10,7 +10,7 @@ from banlistd.ports import Firewall
 
 
 class DryRunFirewall:
-    """The Firewall of ports.py that writes nothing. `report` gets the lines of each change."""
+    """The Firewall of `ports` that writes nothing. `report` gets the lines of each change."""
 
     def __init__(self, real: Firewall, report: Callable[[str], None]) -> None:
         self._real = real

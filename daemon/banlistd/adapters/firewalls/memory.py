@@ -12,7 +12,7 @@ from banlistd.model import Counter, ExternalChange, Family, Mark, Marker, Source
 
 
 class MemoryFirewall:
-    """The Firewall of ports.py. Nothing is stored: a new one is empty."""
+    """The Firewall of `ports`. Nothing is stored: a new one is empty."""
 
     def __init__(self) -> None:
         self._sources: tuple[SourceSlot, ...] | None = None

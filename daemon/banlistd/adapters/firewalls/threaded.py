@@ -1,4 +1,4 @@
-"""The Firewall of ports.py for a backend whose calls block: each runs in a worker thread."""
+"""The Firewall of `ports` for a backend whose calls block: each runs in a worker thread."""
 
 import asyncio
 from abc import ABC, abstractmethod

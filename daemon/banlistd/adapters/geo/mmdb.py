@@ -24,8 +24,8 @@ from banlistd.core.geo.tables import GeoTable, Layer, code_of, layer_of
 from banlistd.core.geo.types import By, Located, Origin, nowhere
 from banlistd.core.printing import quoted
 from banlistd.errors import GeoError
-from banlistd.geo_ports import AskResolver
 from banlistd.model import Family
+from banlistd.ports.geo import AskResolver
 
 # The largest free databases (city, 2026) have 120 MB.
 LARGEST_MMDB = 512 * 2**20

@@ -19,8 +19,8 @@ from banlistd.core.credentials import conceal, credential_names, fill_url, shown
 from banlistd.core.geo.online import BATCH_LIMIT, MAX_PAUSE, PAUSE, batch_url, body_of, located_of, pause_after
 from banlistd.core.geo.types import Located
 from banlistd.errors import FetchError, GeoError
-from banlistd.geo_ports import AskResolver
 from banlistd.model import Family
+from banlistd.ports.geo import AskResolver
 
 _TIMEOUT = 30.0
 _LARGEST = 2**20

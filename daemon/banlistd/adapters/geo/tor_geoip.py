@@ -11,8 +11,8 @@ from banlistd.core.geo.tor_geoip import family_of, table_of
 from banlistd.core.geo.types import By, Located, nowhere
 from banlistd.core.printing import quoted
 from banlistd.errors import GeoError
-from banlistd.geo_ports import AskResolver
 from banlistd.model import Family
+from banlistd.ports.geo import AskResolver
 
 # The file for IPv6 has 16 MB (2026).
 LARGEST_TOR_GEOIP = 256 * 2**20

@@ -28,7 +28,7 @@ _PORTS = {"http": 80, "https": 443}
 
 
 class LinuxHost:
-    """The `Host` of ports.py, without logins. `root`: where the file system begins."""
+    """The `Host` of `ports`, without logins. `root`: where the file system begins."""
 
     def __init__(self, lookup: HostLookup, environment: Mapping[str, str], root: Path = Path("/")) -> None:
         self._lookup = lookup

@@ -23,7 +23,7 @@ _MOST_AT_ONCE = 4096
 
 
 class RouteMonitor:
-    """The HostMonitor of ports.py. It belongs to the network namespace of the thread that opens it. Opening raises OSError."""
+    """The HostMonitor of `ports`. It belongs to the network namespace of the thread that opens it. Opening raises OSError."""
 
     def __init__(self) -> None:
         self._wire = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_NONBLOCK, NETLINK_ROUTE)

@@ -24,7 +24,7 @@ _MOST_SESSIONS = 4096
 
 
 class SystemLogins:
-    """The `Logins` of ports.py. `root`: where the file system begins; logind is asked where its state is there.
+    """The `Logins` of `ports`. `root`: where the file system begins; logind is asked where its state is there.
 
     `environment`: the daemon's own; sshd gives its SSH_CONNECTION to a daemon that is started by hand.
     """

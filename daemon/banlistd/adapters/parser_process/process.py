@@ -47,7 +47,7 @@ _START = 30.0
 
 
 class ParserProcesses:
-    """The ListParser of ports.py. `memory`: the most that one process may take, in bytes, whatever the format needs.
+    """The ListParser of `ports`. `memory`: the most that one process may take, in bytes, whatever the format needs.
 
     `program`: the script that is started; tests put a hostile one in its place.
     """

@@ -8,7 +8,7 @@ from banlistd.adapters.storage.database import Database
 
 
 class BackendsInUse:
-    """The Backends of ports.py."""
+    """The Backends of `ports`."""
 
     def __init__(self, database: Database) -> None:
         self._database = database

@@ -22,7 +22,7 @@ async def last_boot_snapshot(database: Database) -> BootSnapshot | None:
 
 
 class BootSnapshotTable:
-    """The BootSnapshots of ports.py, for a daemon with this backend and table owner."""
+    """The BootSnapshots of `ports`, for a daemon with this backend and table owner."""
 
     def __init__(self, database: Database, backend: BackendName, owner: Ownership) -> None:
         self._database = database

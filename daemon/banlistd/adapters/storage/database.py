@@ -49,7 +49,7 @@ _T = TypeVar("_T")
 
 
 class Database:
-    """The Storage of ports.py. One connection, one transaction at a time: statements of two coroutines would land in one.
+    """The Storage of `ports`. One connection, one transaction at a time: statements of two coroutines would land in one.
 
     `path` None: in memory for good.
     """

@@ -55,7 +55,7 @@ Known = tuple[int, str, str, int | None, str, float]
 
 
 class GeoCacheTable:
-    """The GeoCache of ports.py."""
+    """The GeoCache of `ports`."""
 
     def __init__(self, database: Database) -> None:
         self._database = database

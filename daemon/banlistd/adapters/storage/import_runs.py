@@ -114,7 +114,7 @@ _SAVE_POLL_WITH_VALIDATORS = f"""
 
 
 class ImportRuns:
-    """The Ledger of ports.py."""
+    """The Ledger of `ports`."""
 
     def __init__(self, database: Database) -> None:
         self._database = database

@@ -11,7 +11,7 @@ _OCTETS = {Family.IPV4: 4, Family.IPV6: 16}
 
 
 class LoginTable:
-    """The LoginMemory of ports.py."""
+    """The LoginMemory of `ports`."""
 
     def __init__(self, database: Database) -> None:
         self._database = database

@@ -18,7 +18,7 @@ _OCTETS = {Family.IPV4: 4, Family.IPV6: 16}
 
 
 class ManualBanTable:
-    """The ManualBans of ports.py."""
+    """The ManualBans of `ports`."""
 
     def __init__(self, database: Database) -> None:
         self._database = database

@@ -61,7 +61,7 @@ _RECENT = """
 
 
 class QuarantineTable:
-    """The Quarantine of ports.py."""
+    """The Quarantine of `ports`."""
 
     def __init__(self, database: Database) -> None:
         self._database = database

@@ -4,7 +4,7 @@ import time
 
 
 class SystemClock:
-    """The Clock of ports.py. Intervals go on while the machine sleeps: a list that is due at noon is due at noon."""
+    """The Clock of `ports`. Intervals go on while the machine sleeps: a list that is due at noon is due at noon."""
 
     def now(self) -> float:
         return time.time()

@@ -13,7 +13,7 @@ except ImportError:
 
 
 class SystemdSupervisor:
-    """The Supervisor of ports.py for a unit of Type=notify."""
+    """The Supervisor of `ports` for a unit of Type=notify."""
 
     def __init__(self) -> None:
         if daemon is None:
@@ -60,7 +60,7 @@ def _watchdog_interval() -> float | None:
 
 
 class NoSupervisor:
-    """The Supervisor of ports.py where no supervisor listens."""
+    """The Supervisor of `ports` where no supervisor listens."""
 
     watchdog_interval: float | None = None
 

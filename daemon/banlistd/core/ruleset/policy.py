@@ -14,7 +14,7 @@ from banlistd.core.ruleset.protection import union_by_family, with_forms
 from banlistd.model import MANUAL, Action, Direction, Family, Mark, PolicyHash, SourceId, SourceSlot
 
 if TYPE_CHECKING:
-    from banlistd.core.config.model import Config  # boot_restore does not need it: see ports.py
+    from banlistd.core.config.model import Config  # boot_restore does not need it: see `ports`
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -27,7 +27,7 @@ from banlistd.model import Counter, Family, Mark, Marker
 
 
 class Fail2banFirewall(ThreadedFirewall):
-    """The Firewall of ports.py, as far as a jail can implement it. Blocking work runs in threads.
+    """The Firewall of `ports`, as far as a jail can implement it. Blocking work runs in threads.
 
     A jail has no marks: `contents` gives every source everything that is banned. It does not count packets, does not report
     changes (the next `verify` finds them), and accepts nothing: allowed addresses are carved out of the bans. Sources that only

@@ -59,7 +59,7 @@ _HINTS: Mapping[int, str] = {
 
 
 class IpsetFirewall(ThreadedFirewall):
-    """The Firewall of ports.py. Opens its socket at first use; blocking work runs in threads, one at a time.
+    """The Firewall of `ports`. Opens its socket at first use; blocking work runs in threads, one at a time.
 
     `variant`: `legacy` or `nft` for a host with both iptables; empty: the one that the host calls iptables.
     """

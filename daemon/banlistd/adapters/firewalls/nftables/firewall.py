@@ -50,7 +50,7 @@ _HINTS: Mapping[int, str] = {
 
 
 class NftablesFirewall(ThreadedFirewall):
-    """The Firewall of ports.py. Opens its sockets at first use; blocking work runs in threads, one at a time.
+    """The Firewall of `ports`. Opens its sockets at first use; blocking work runs in threads, one at a time.
 
     `ownership`: whether this process alone owns a new table. `receive_buffer`: octets for the notices of foreign
     changes.
@@ -68,7 +68,7 @@ class NftablesFirewall(ThreadedFirewall):
         self._lock = threading.Lock()
 
     async def wait_for_external_change(self) -> ExternalChange:
-        """As in ports.py. Changes of other tables are not reported. Raises FirewallError where it receives no notices."""
+        """As in `ports`. Changes of other tables are not reported. Raises FirewallError where it receives no notices."""
         monitor = await asyncio.to_thread(self._listening)
         try:
             return ExternalChange(culprit=await monitor.wait())

@@ -1,30 +1,19 @@
-"""The interfaces to the outside (those of geography are in geo_ports.py). The docstrings are contracts that tests check."""
+"""What is kept on disk, each call in one transaction. The docstrings are contracts that tests check."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Protocol
 
-from banlistd.core.addresses.sets import AddressSet
 from banlistd.core.feeds.content import Pending
-from banlistd.core.ruleset.diff import Change
 from banlistd.core.ruleset.policy import Policy
-from banlistd.core.ruleset.state import FirewallState, Verification
-from banlistd.events import Event
-from banlistd.formats import Format
 from banlistd.model import (
     BanKey,
     ContentHash,
-    Counter,
-    ExternalChange,
-    Family,
     ImportRun,
-    Login,
     ManualBan,
     Mark,
     Marker,
-    NotModified,
     PolicyHash,
     Poll,
     Protected,
@@ -34,109 +23,8 @@ from banlistd.model import (
 
 if TYPE_CHECKING:
     # boot_restore needs neither of them, and boot waits for its imports.
-    from banlistd.core.config.model import Source
     from banlistd.core.feeds.extent import AcceptedSizes
-    from banlistd.core.feeds.parsed_list import Download, ParsedList
     from banlistd.core.feeds.quarantine import Confirmed, Quarantined, SourceHealth
-
-
-class Clock(Protocol):
-    """Time, passed as an argument."""
-
-    def now(self) -> float:
-        """Seconds since the epoch, for people and for the ledger; it may jump."""
-
-    def monotonic(self) -> float:
-        """Seconds since some moment, for intervals; it never goes back."""
-
-
-class ParserSession(Protocol):
-    """One body on its way to its parser."""
-
-    async def ready(self) -> None:
-        """Wait until the parser has started and can read. Bytes may be fed before."""
-
-    async def feed(self, data: bytes) -> None:
-        """Take the next bytes as they arrived, compressed or not. Raises as `finish` where the parser has given up already."""
-
-    async def finish(self) -> ParsedList:
-        """After the last byte: the list.
-
-        Raises FetchError for a body that is cut or too large, ParseError for one that is no list.
-        """
-
-
-class ListParser(Protocol):
-    """Turns hostile bytes into addresses, within bounds of memory and time, and without any right."""
-
-    def session(
-        self, form: Format, max_bytes: int, seconds: float, encoding: str = ""
-    ) -> AbstractAsyncContextManager[ParserSession]:
-        """Begin with a body; to leave the block ends the parser, wherever it is. Entering may wait until other bodies are done.
-
-        `max_bytes`: before and after decompression. `seconds`: of processor time. `encoding`: HTTP's Content-Encoding.
-        """
-
-
-OnBody = Callable[[], Awaitable[None]]
-
-
-class Fetcher(Protocol):
-    """Where lists come from: a server or a file."""
-
-    async def fetch(self, source: Source, validators: Validators, on_body: OnBody) -> Download | NotModified:
-        """Get a list, whole and parsed, unless the validators say that it has not changed.
-
-        `on_body` is awaited as soon as the list is known to have a body, before any of it is parsed, and only once.
-        Raises FetchError for everything that goes wrong, also for a body that is cut, too large or too late, and ParseError for
-        one that is no list.
-        """
-
-
-class Firewall(Protocol):
-    """One backend. It gets a Change and knows no source definition, no configuration and no database.
-
-    Where backends differ, their `Capabilities` (banlistd.backends) say how.
-    """
-
-    async def markers(self) -> tuple[Marker, ...]:
-        """The applied-state markers, in the order of marks; empty if it contains nothing of banlistd's.
-
-        The cost does not depend on the number of bans. Raises FirewallError, as every call here.
-        """
-
-    async def verify(self, state: FirewallState) -> Verification:
-        """Compare the firewall with the state that we expect, in milliseconds: shape, numbers, a sample; never a dump."""
-
-    async def apply(self, change: Change) -> int:
-        """Apply a change, markers included; returns the number of elements that were written or removed, for the debug log.
-
-        An empty change writes nothing. `apply` is idempotent; removing what is absent is no error. With the capability
-        `all_or_nothing` the change is atomic: after an error nothing of it is applied. Without it (fail2ban) a part may be
-        applied, and the next `verify` finds the rest.
-        """
-
-    async def contents(self) -> Mapping[Mark, AddressSet]:
-        """All banned addresses by the mark of their source. A dump: seconds for a million, so only after the ledger was lost.
-
-        Without the capability `contents_by_owner` (fail2ban) the backend does not know the sources: each mark gets all of them.
-        """
-
-    async def wait_for_external_change(self) -> ExternalChange:
-        """Wait until another process has changed the firewall, since the last call or since our own last change.
-
-        The next `verify` finds every map of ours that was touched, even if its numbers are right. A backend without notices
-        waits for ever.
-        """
-
-    async def counters(self) -> Mapping[Mark, Counter]:
-        """Packets and octets of each source; empty without the capability `counters`."""
-
-    async def teardown(self) -> None:
-        """Remove everything that banlistd has made and nothing else. No error if there is nothing."""
-
-    async def close(self) -> None:
-        """Close sockets; bans stay in place."""
 
 
 class Ledger(Protocol):
@@ -278,68 +166,3 @@ class Storage(Protocol):
 
     async def try_recover(self) -> bool:
         """Try to write the state back to the disk; True if it is there."""
-
-
-class Host(Protocol):
-    """The machine that we run on, and whom it must stay able to talk to."""
-
-    async def protected(self, urls: Sequence[str], *, ask: bool = True) -> Sequence[Protected]:
-        """What no source bans at this moment, each range once, with the reasons: own addresses, gateways, the networks inside,
-        the services in use, the hosts of `urls` (feeds). What cannot be found out is left out, never an error.
-
-        `ask` False: no name is looked up; the addresses that are known are enough.
-        """
-
-
-class HostMonitor(Protocol):
-    """Reports changes of the host's links, addresses and routes."""
-
-    async def wait_for_change(self) -> None:
-        """Wait until something has changed that may change what is protected. Raises BanlistdError if it cannot be watched."""
-
-
-class Logins(Protocol):
-    """Who is logged in from elsewhere."""
-
-    async def current(self) -> Sequence[tuple[Family, int]]:
-        """The remote addresses of the sessions of this moment, each once; only of those that authenticated. Never raises."""
-
-
-class LoginMemory(Protocol):
-    """Remote logins, current and past. Each call is one transaction. Raises LedgerError."""
-
-    async def load(self) -> Sequence[Login]:
-        """All of them."""
-
-    async def keep(self, logins: Sequence[Login]) -> None:
-        """These, and no others any more."""
-
-
-class Announcer(Protocol):
-    """Receives events. Best effort: it never raises, it never blocks."""
-
-    def announce(self, event: Event) -> None:
-        """Pass an event on."""
-
-
-class Supervisor(Protocol):
-    """The service manager. Best effort; without one these do nothing."""
-
-    def ready(self) -> None:
-        """The firewall is restored; units that wait for us may go on."""
-
-    def reloading(self) -> None:
-        """A reload has begun; `ready` ends it."""
-
-    def stopping(self) -> None:
-        """Bans stay, polling ends."""
-
-    def status(self, text: str) -> None:
-        """One line for `systemctl status`."""
-
-    def alive(self) -> None:
-        """Feed the watchdog."""
-
-    @property
-    def watchdog_interval(self) -> float | None:
-        """Seconds within which `alive` is expected, or None."""

@@ -1,0 +1,28 @@
+"""Every access to the outside, as Protocols; those of geography are in `ports.geo`, which not every part needs."""
+
+from banlistd.ports.feeds import Fetcher, ListParser, OnBody, ParserSession
+from banlistd.ports.firewall import Firewall
+from banlistd.ports.host import Host, HostMonitor, LoginMemory, Logins
+from banlistd.ports.state import Backends, BootSnapshots, Ledger, ManualBans, Quarantine, Storage
+from banlistd.ports.system import Announcer, Clock, Supervisor
+
+__all__ = [
+    "Announcer",
+    "Backends",
+    "BootSnapshots",
+    "Clock",
+    "Fetcher",
+    "Firewall",
+    "Host",
+    "HostMonitor",
+    "Ledger",
+    "ListParser",
+    "LoginMemory",
+    "Logins",
+    "ManualBans",
+    "OnBody",
+    "ParserSession",
+    "Quarantine",
+    "Storage",
+    "Supervisor",
+]

@@ -1,0 +1,61 @@
+"""Where lists come from, and what reads their bytes. The docstrings are contracts that tests check."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
+from typing import TYPE_CHECKING, Protocol
+
+from banlistd.formats import Format
+from banlistd.model import (
+    NotModified,
+    Validators,
+)
+
+if TYPE_CHECKING:
+    # boot_restore needs neither of them, and boot waits for its imports.
+    from banlistd.core.config.model import Source
+    from banlistd.core.feeds.parsed_list import Download, ParsedList
+
+
+class ParserSession(Protocol):
+    """One body on its way to its parser."""
+
+    async def ready(self) -> None:
+        """Wait until the parser has started and can read. Bytes may be fed before."""
+
+    async def feed(self, data: bytes) -> None:
+        """Take the next bytes as they arrived, compressed or not. Raises as `finish` where the parser has given up already."""
+
+    async def finish(self) -> ParsedList:
+        """After the last byte: the list.
+
+        Raises FetchError for a body that is cut or too large, ParseError for one that is no list.
+        """
+
+
+class ListParser(Protocol):
+    """Turns hostile bytes into addresses, within bounds of memory and time, and without any right."""
+
+    def session(
+        self, form: Format, max_bytes: int, seconds: float, encoding: str = ""
+    ) -> AbstractAsyncContextManager[ParserSession]:
+        """Begin with a body; to leave the block ends the parser, wherever it is. Entering may wait until other bodies are done.
+
+        `max_bytes`: before and after decompression. `seconds`: of processor time. `encoding`: HTTP's Content-Encoding.
+        """
+
+
+OnBody = Callable[[], Awaitable[None]]
+
+
+class Fetcher(Protocol):
+    """Where lists come from: a server or a file."""
+
+    async def fetch(self, source: Source, validators: Validators, on_body: OnBody) -> Download | NotModified:
+        """Get a list, whole and parsed, unless the validators say that it has not changed.
+
+        `on_body` is awaited as soon as the list is known to have a body, before any of it is parsed, and only once.
+        Raises FetchError for everything that goes wrong, also for a body that is cut, too large or too late, and ParseError for
+        one that is no list.
+        """
