@@ -124,7 +124,7 @@ async def open_application(
         )
         parser = ParserProcesses(config.parser.memory)
         local = GeoBlocks(lambda: enricher.databases, stamp_of, LocalFiles(parser, places.secret_folders))
-        fetcher = Downloads(version("banlistd"), local, parser, places.credentials)
+        fetcher = Downloads(version("banlistd"), local, parser, places.credentials, on_connection=names.note_connection)
         polls = PollRecord(ledger, quarantine, announcer, clock, random.random)
         importer = Importer(fetcher, ledger, quarantine, enforcer, polls, announcer, clock)
         services = Services(PollScheduler(ledger, stamp_of, clock), importer, enforcer, banning, enricher, host)

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from banlistd.core.addresses.text import span_text
-from banlistd.core.logins import MOST_LOGINS, REMEMBERED, note_logins
+from banlistd.core.logins import MAX_LOGINS, REMEMBERED, note_logins
 from banlistd.errors import LedgerError
 from banlistd.model import Family, Login
 from banlistd.services.protected_host import SAVE_EVERY, ProtectedHost
@@ -122,8 +122,8 @@ def test_a_full_disk_keeps_no_login_from_being_protected_and_is_tried_again() ->
 
 @pytest.mark.parametrize("set_back", [0.0, 3600.0])
 def test_of_too_many_logins_the_newest_are_remembered(set_back: float) -> None:
-    known = {(Family.IPV4, n): Login(Family.IPV4, n, 0.0, float(n)) for n in range(MOST_LOGINS)}
-    kept = note_logins(known, [ADMIN], MOST_LOGINS - set_back)
-    assert len(kept) == MOST_LOGINS
+    known = {(Family.IPV4, n): Login(Family.IPV4, n, 0.0, float(n)) for n in range(MAX_LOGINS)}
+    kept = note_logins(known, [ADMIN], MAX_LOGINS - set_back)
+    assert len(kept) == MAX_LOGINS
     assert ADMIN in kept
     assert (Family.IPV4, 0) not in kept

@@ -6,7 +6,7 @@ from banlistd.control.commands.approve import APPROVE
 from banlistd.control.commands.bans import BAN, BANS, UNBAN
 from banlistd.control.commands.check import CHECK
 from banlistd.control.commands.history import HISTORY
-from banlistd.control.commands.protected import FORGET, PROTECTED
+from banlistd.control.commands.protected import PROTECTED, PROTECTED_FORGET
 from banlistd.control.commands.quarantine import QUARANTINE
 from banlistd.control.commands.refresh import REFRESH
 from banlistd.control.commands.reload import RELOAD
@@ -24,7 +24,7 @@ COMMANDS: tuple[Command[Any, Any], ...] = (
     HISTORY,
     TIMERS,
     PROTECTED,
-    FORGET,
+    PROTECTED_FORGET,
     BAN,
     UNBAN,
     BANS,

@@ -10,7 +10,7 @@ Remote = tuple[Family, int]
 REMEMBERED = 30 * 86_400.0
 """Seconds for which an address stays protected after its last session was seen."""
 
-MOST_LOGINS = 1000
+MAX_LOGINS = 1000
 
 CURRENT, EARLIER = "remote session", "earlier remote session"
 
@@ -19,7 +19,7 @@ def note_logins(known: Mapping[Remote, Login], current: Collection[Remote], now:
     """What is remembered after a look at the sessions of this moment (seconds since the epoch); of too many the newest."""
     seen = {remote: Login(*remote, known[remote].since if remote in known else now, now) for remote in current}
     kept = [login for login in known.values() if login.last_seen > now - REMEMBERED and login.remote not in seen]
-    newest = [*seen.values(), *sorted(kept, key=lambda login: -login.last_seen)][:MOST_LOGINS]
+    newest = [*seen.values(), *sorted(kept, key=lambda login: -login.last_seen)][:MAX_LOGINS]
     return {login.remote: login for login in newest}
 
 

@@ -13,9 +13,9 @@ from threading import Event
 import pytest
 
 from banlistd.adapters.host import route_netlink
-from banlistd.adapters.host.addresses import span_of
+from banlistd.adapters.host.addresses import read_span
 from banlistd.adapters.host.protected import LinuxHost, ports_by_host
-from banlistd.adapters.host.resolver import ASK_AGAIN, RETRY, Names
+from banlistd.adapters.host.resolver import ASK_AGAIN, MAX_ADDRESSES, RETRY, Names
 from banlistd.core.addresses.text import span_text
 from banlistd.errors import LedgerError
 from banlistd.model import AnswerPort, Family, Protected
@@ -195,16 +195,16 @@ def test_a_url_without_a_host_is_left_out() -> None:
 
 def test_an_address_is_read_from_octets_and_text_and_without_its_scope() -> None:
     one = (Family.IPV4, 0xC0000201, 0xC0000201)
-    assert span_of("192.0.2.1") == span_of(bytes([192, 0, 2, 1])) == span_of("::ffff:192.0.2.1") == one
-    assert span_of("fe80::7%eth0") == (Family.IPV6, int(ip_address("fe80::7")), int(ip_address("fe80::7")))
+    assert read_span("192.0.2.1") == read_span(bytes([192, 0, 2, 1])) == read_span("::ffff:192.0.2.1") == one
+    assert read_span("fe80::7%eth0") == (Family.IPV6, int(ip_address("fe80::7")), int(ip_address("fe80::7")))
     for none in ("0.0.0.0", "::", b"x", "no address", ""):
-        assert span_of(none) is None
+        assert read_span(none) is None
 
 
 def test_a_network_is_read_with_its_bits() -> None:
-    assert span_of("192.0.2.77", 24) == (Family.IPV4, 0xC0000200, 0xC00002FF)
+    assert read_span("192.0.2.77", 24) == (Family.IPV4, 0xC0000200, 0xC00002FF)
     for address, bits in (("fe80::1", 64), ("ff00::", 8), ("127.0.0.1", 8), (b"", 0), ("192.0.2.1", 33)):
-        assert span_of(address, bits) is None
+        assert read_span(address, bits) is None
 
 
 @in_network_namespace
@@ -308,38 +308,52 @@ def test_a_name_is_asked_for_once_in_a_while_and_keeps_what_it_had(resolver: Res
     asyncio.run(story())
 
 
-def test_what_an_earlier_process_knew_is_known_at_once_and_asked_for_again(resolver: Resolver) -> None:
+def test_what_an_earlier_process_was_connected_to_is_known_and_not_asked_for(resolver: Resolver) -> None:
     async def story() -> None:
-        resolver.open.clear()
-        resolver.answers = {"a": ["192.0.2.2"], "b": ["192.0.2.3"]}
-        names = Names(FakeClock(), deadline=3600, known={"a": ("192.0.2.1",)})
+        resolver.answers = {"a": ["192.0.2.2"]}
+        names = Names(FakeClock(), known={"a": ("192.0.2.1",)})
         assert await names.addresses(["a", "b"], ask=False) == {"a": ("192.0.2.1",), "b": ()}
-        assert resolver.asked == []
         assert await names.addresses(["a"]) == {"a": ("192.0.2.1",)}
-        resolver.open.set()
-        await until(names, {"a": ("192.0.2.1", "192.0.2.2")})
+        assert resolver.asked == []
 
     asyncio.run(story())
 
 
-def test_what_is_known_is_written_down_when_it_changes_and_not_before(resolver: Resolver) -> None:
+def test_a_connection_replaces_what_the_name_service_gave(resolver: Resolver) -> None:
+    async def story() -> None:
+        clock = FakeClock()
+        names = Names(clock)
+        resolver.answers = {"a": [f"192.0.2.{n}" for n in range(1, 65)]}
+        assert len((await names.addresses(["a"]))["a"]) == MAX_ADDRESSES
+        names.note_connection("a", "192.0.2.50")
+        clock.time += ASK_AGAIN
+        assert await names.addresses(["a"]) == {"a": ("192.0.2.50",)}
+        for n in range(1, 10):
+            names.note_connection("a", f"198.51.100.{n}")
+        assert await names.addresses(["a"]) == {"a": tuple(f"198.51.100.{n}" for n in range(6, 10))}
+        assert resolver.asked == ["a"]
+
+    asyncio.run(story())
+
+
+def test_connections_are_written_down_when_they_change_and_not_before(resolver: Resolver) -> None:
     async def story() -> None:
         written: list[Mapping[str, Sequence[str]]] = []
 
         async def keep(names: Mapping[str, Sequence[str]]) -> None:
             written.append(names)
 
-        clock = FakeClock()
-        names = Names(clock, known={"a": ("192.0.2.1",), "gone": ("192.0.2.9",)}, keep=keep)
-        resolver.answers = {"a": ["192.0.2.1"], "b": ["192.0.2.2"]}
+        names = Names(FakeClock(), known={"a": ("192.0.2.1",), "gone": ("192.0.2.9",)}, keep=keep)
+        resolver.answers = {"b": ["192.0.2.2"]}
+        names.note_connection("a", "192.0.2.1")
         for _ in range(3):
-            await until(names, {"a": ("192.0.2.1",), "b": ("192.0.2.2",)})
+            await names.addresses(["a", "b"])
             await names.wait_until_idle()
-        assert written[-1:] == [{"a": ("192.0.2.1",), "b": ("192.0.2.2",)}]
-        count = len(written)
+        assert written == [{"a": ("192.0.2.1",)}]
+        names.note_connection("b", "192.0.2.3")
         await names.addresses(["a", "b"])
         await names.wait_until_idle()
-        assert len(written) == count
+        assert written[1:] == [{"a": ("192.0.2.1",), "b": ("192.0.2.3",)}]
 
     asyncio.run(story())
 
@@ -349,9 +363,9 @@ def test_a_ledger_that_takes_nothing_keeps_no_name_from_being_known(resolver: Re
         async def keep(_: Mapping[str, Sequence[str]]) -> None:
             raise LedgerError("the disk is full")
 
-        resolver.answers = {"a": ["192.0.2.1"]}
         names = Names(FakeClock(), keep=keep)
-        await until(names, {"a": ("192.0.2.1",)})
+        names.note_connection("a", "192.0.2.1")
+        assert await names.addresses(["a"]) == {"a": ("192.0.2.1",)}
         await names.wait_until_idle()
 
     asyncio.run(story())

@@ -157,9 +157,11 @@ def test_a_second_line_says_where_an_address_belongs_as_far_as_it_is_known(origi
 
 
 def test_a_source_of_whole_countries_says_how_much_of_the_space_it_is() -> None:
-    page = page_of(SOURCES, [{**SOURCE, "id": "norway", "extent": "0.4 % of the IPv4 space, 0.2 % of the IPv6 space"}], NOW)
+    page = page_of(
+        SOURCES, [{**SOURCE, "id": "norway", "extent": "0.4 % of the IPv4 space, 0.2 % of the allocated IPv6 space"}], NOW
+    )
 
-    assert page[1:] == ["norway covers 0.4 % of the IPv4 space, 0.2 % of the IPv6 space"]
+    assert page[1:] == ["norway covers 0.4 % of the IPv4 space, 0.2 % of the allocated IPv6 space"]
 
 
 def test_the_top_is_a_table_with_shares_of_all_bans_and_says_what_it_leaves_out() -> None:

@@ -23,6 +23,7 @@ from urllib.request import getproxies, proxy_bypass
 
 import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
+from aiohttp.connector import Connection
 
 from banlistd.adapters.fetch.credentials import read_credential
 from banlistd.adapters.fetch.name_lookups import NameLookups
@@ -77,12 +78,21 @@ class _Wanted:
     on_body: OnBody
 
 
+OnConnection = Callable[[str, str], None]
+"""Called with a host (of a URL, or a proxy) and the address of the connection to it."""
+
+
+def ignore_connection(_host: str, _address: str) -> None:
+    """An OnConnection for which connections do not matter."""
+
+
 class Downloads:
     """A Fetcher for every source: those with a `url` over HTTP, the others through `local`.
 
     Bytes go to `parser` as they arrive.
 
-    `credentials`: systemd's $CREDENTIALS_DIRECTORY. `sleep`, `chance` (0 to 1) and `now` (seconds since the epoch)
+    `credentials`: systemd's $CREDENTIALS_DIRECTORY. `on_connection`: called for each connection that was made.
+    `sleep`, `chance` (0 to 1) and `now` (seconds since the epoch)
     serve the pauses between at most `attempts` tries. `tls` and `resolver`: instead of the system's. Each hop has a
     connection of its own, so that no cookie and no open socket passes from one list to another; nothing is to be closed.
     """
@@ -94,6 +104,7 @@ class Downloads:
         parser: ListParser,
         credentials: Path | None = None,
         *,
+        on_connection: OnConnection = ignore_connection,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         chance: Callable[[], float] = random.random,
         now: Callable[[], float] = time.time,
@@ -105,6 +116,7 @@ class Downloads:
         self._local = local
         self._parser = parser
         self._credentials = credentials
+        self._on_connection = on_connection
         self._sleep = sleep
         self._chance = chance
         self._now = now
@@ -179,6 +191,7 @@ class Downloads:
                     connector=connector,
                     auto_decompress=False,
                     cookie_jar=aiohttp.DummyCookieJar(),
+                    response_class=_reporting(self._on_connection, urlsplit(proxy).hostname or "" if proxy else host),
                     timeout=aiohttp.ClientTimeout(total=None, sock_connect=None),
                 ) as session,
                 session.get(request.url, headers=request.headers, allow_redirects=False, proxy=proxy) as response,
@@ -233,6 +246,19 @@ class Downloads:
         if status in PASSING_STATUSES:
             raise PassingError(message, hint, parse_retry_after(response.headers.get("Retry-After", ""), self._now()))
         raise FetchError(message, hint)
+
+
+def _reporting(on_connection: OnConnection, host: str) -> type[aiohttp.ClientResponse]:
+    """A response that reports the other end of its connection, which may be closed as soon as the body is there."""
+
+    class Response(aiohttp.ClientResponse):
+        async def start(self, connection: Connection) -> aiohttp.ClientResponse:
+            peer = connection.transport.get_extra_info("peername") if connection.transport is not None else None
+            if peer:
+                on_connection(host, peer[0])
+            return await super().start(connection)
+
+    return Response
 
 
 class _CheckedResolver(AbstractResolver):

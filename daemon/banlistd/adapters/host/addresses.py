@@ -5,7 +5,7 @@ import ipaddress
 from banlistd.model import Family, Span
 
 
-def span_of(address: bytes | str, bits: int | None = None) -> Span | None:
+def read_span(address: bytes | str, bits: int | None = None) -> Span | None:
     """An address, or the network of so many bits that it is in; None for what is no address, or the unspecified one.
 
     None as well for a network of link-local, multicast or loopback addresses, which are reserved anyway.

@@ -10,7 +10,7 @@ from typing import Protocol
 from urllib.parse import urlsplit
 
 from banlistd.adapters.host import route_netlink
-from banlistd.adapters.host.addresses import is_address, span_of
+from banlistd.adapters.host.addresses import is_address, read_span
 from banlistd.adapters.host.route_netlink import InterfaceAddress, Routes, name_of
 from banlistd.adapters.host.services_in_use import services_in_use
 from banlistd.core.ruleset.protection import merge_protected
@@ -60,9 +60,9 @@ class LinuxHost:
             addresses, routes = [], Routes()
         self._outside = routes.outside or self._outside
         for item in addresses:
-            found += _of_host(span_of(item.address), f"address of {name_of(item.interface)}")
+            found += _of_host(read_span(item.address), f"address of {name_of(item.interface)}")
         for gateway in routes.gateways:
-            found += _of_host(span_of(gateway), "gateway")
+            found += _of_host(read_span(gateway), "gateway")
         found += _networks(addresses, routes, self._outside)
         for address, reason, answers in services_in_use(self._root):
             found += _learned(address, reason, answers)
@@ -74,11 +74,11 @@ def _networks(addresses: Sequence[InterfaceAddress], routes: Routes, outside: fr
     if not outside:
         return
     for network in routes.delegated:
-        yield from _of_host(span_of(*network), "delegated prefix")
+        yield from _of_host(read_span(*network), "delegated prefix")
     on_link = [*((item.interface, item.network) for item in addresses), *routes.on_link]
     for index, network in on_link:
         if index not in outside and index != route_netlink.LOOPBACK and network.bits < 8 * len(network.address):
-            yield from _of_host(span_of(*network), f"network of {name_of(index)}")
+            yield from _of_host(read_span(*network), f"network of {name_of(index)}")
 
 
 def _of_host(span: Span | None, reason: str) -> Iterator[Protected]:
@@ -87,7 +87,7 @@ def _of_host(span: Span | None, reason: str) -> Iterator[Protected]:
 
 
 def _learned(address: str, reason: str, answers: tuple[AnswerPort, ...]) -> Iterator[Protected]:
-    span = span_of(address)
+    span = read_span(address)
     if span is not None:
         yield Protected(*span, reason, learned=True, answers=answers)
 

@@ -1,4 +1,7 @@
-"""Names into addresses, without ever waiting long: what was known once stays known while the name service is silent."""
+"""The addresses of feed hosts: those that downloads were connected to; before the first connection what the name service says.
+
+Of each name at most four are known, so that who answers for a name frees no more from the lists. A look-up never waits long.
+"""
 
 import asyncio
 import socket
@@ -20,28 +23,31 @@ RETRY = 60.0
 FORGET = 3600.0
 
 MAX_AT_ONCE = 16
-MAX_ADDRESSES = 64
-
-
-# Due before any moment, but not for the first time.
-_AT_ONCE = -1.0
+MAX_ADDRESSES = 4
 
 Keep = Callable[[Mapping[str, Sequence[str]]], Awaitable[None]]
 
 
 @dataclass(slots=True)
 class _Name:
-    """Addresses and when (monotonic seconds) they were last given; when to ask again (0: never asked); the answer to come."""
+    """Addresses of connections, the newest first; those that were given, and when (monotonic seconds); when to ask again (0:
+    never asked); the answer to come.
+    """
 
+    connected: tuple[str, ...] = ()
     given: dict[str, float] = field(default_factory=dict)
     due: float = 0.0
     asking: asyncio.Future[None] | None = None
+
+    @property
+    def addresses(self) -> tuple[str, ...]:
+        return tuple(sorted(self.connected or self.given))
 
 
 class Names:
     """The system's own resolver, asked in threads of their own, so that a dead name service stops nothing else.
 
-    `known`: what an earlier process knew. `keep`: writes down what is known whenever it has changed; it may raise LedgerError.
+    `known`: what an earlier process was connected to. `keep`: writes that down when it has changed; it may raise LedgerError.
     """
 
     def __init__(
@@ -54,8 +60,7 @@ class Names:
     ) -> None:
         self._clock = clock
         self._deadline = deadline
-        now = clock.monotonic()
-        self._names = {host: _Name(dict.fromkeys(found, now), _AT_ONCE) for host, found in (known or {}).items()}
+        self._names = {host: _Name(tuple(found)[:MAX_ADDRESSES]) for host, found in (known or {}).items()}
         self._keep = keep
         self._kept = {host: tuple(found) for host, found in (known or {}).items()}
         self._keeping: asyncio.Task[None] | None = None
@@ -66,22 +71,26 @@ class Names:
         `ask` False: only what is known already, at once.
         """
         if not ask:
-            return {host: tuple(sorted(self._names[host].given)) if host in self._names else () for host in hosts}
+            return {host: self._names[host].addresses if host in self._names else () for host in hosts}
         now = self._clock.monotonic()
         self._names = {host: self._names.get(host, _Name()) for host in dict.fromkeys(hosts)}
         at_work = sum(name.asking is not None for name in self._names.values())
         first_answers = []
         for host, name in self._names.items():
-            if name.asking is None and name.due <= now and at_work < MAX_AT_ONCE:
+            if not name.connected and name.asking is None and name.due <= now and at_work < MAX_AT_ONCE:
                 is_first = name.due == 0
                 answer = self._ask(host, name)
                 at_work += 1
                 first_answers += [answer] if is_first else []
         if first_answers:
             await asyncio.wait(first_answers, timeout=self._deadline)
-        found = {host: tuple(sorted(name.given)) for host, name in self._names.items()}
-        self._resync_ledger({host: given for host, given in found.items() if given})
-        return found
+        self._resync_ledger({host: name.addresses for host, name in self._names.items() if name.connected})
+        return {host: name.addresses for host, name in self._names.items()}
+
+    def note_connection(self, host: str, address: str) -> None:
+        """A download was connected to this address of a host."""
+        name = self._names.setdefault(host, _Name())
+        name.connected = (address, *(other for other in name.connected if other != address))[:MAX_ADDRESSES]
 
     async def wait_until_idle(self) -> None:
         """Wait until everything is written down."""

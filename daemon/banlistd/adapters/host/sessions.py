@@ -11,7 +11,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from banlistd.adapters.host.addresses import is_address, span_of
+from banlistd.adapters.host.addresses import is_address, read_span
 from banlistd.model import Family
 
 # A greeter's session is there before anybody logged in.
@@ -34,7 +34,7 @@ class SystemLogins:
         self._root = root
 
     async def current(self) -> Sequence[tuple[Family, int]]:
-        spans = [span_of(address) for address in await asyncio.to_thread(self._hosts)]
+        spans = [read_span(address) for address in await asyncio.to_thread(self._hosts)]
         return tuple(dict.fromkeys(span[:2] for span in spans if span is not None))
 
     def _hosts(self) -> Sequence[bytes | str]:

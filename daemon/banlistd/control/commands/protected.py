@@ -144,7 +144,7 @@ PROTECTED: Command[tuple[()], list[ProtectedRow]] = Command(
     page=_page,
 )
 
-FORGET: "Command[tuple[Family, int], ForgetAnswer]" = Command(
+PROTECTED_FORGET: "Command[tuple[Family, int], ForgetAnswer]" = Command(
     name="protected forget",
     help="no longer protect an address for a login of the past",
     details="An address with a session now cannot be forgotten.",
