@@ -29,7 +29,7 @@ from banlistd.adapters.storage.logins import LoginTable
 from banlistd.adapters.storage.manual_bans import ManualBanTable
 from banlistd.adapters.storage.quarantine import QuarantineTable
 from banlistd.control.parts import Parts
-from banlistd.control.request import read_request
+from banlistd.control.read_request import read_request
 from banlistd.control.seen import SeenContents
 from banlistd.core.addresses.sets import to_text
 from banlistd.core.config.model import Config
@@ -168,7 +168,7 @@ class DaemonWorld:
         is_get = command.method == "GET"
         query = {key: str(value) for key, value in fields.items()} if is_get else {}
         request = read_request(command, query, b"" if is_get else json.dumps(fields).encode(), uid)
-        answer = await self.parts.answer(command, command.read(request))
+        answer = await command.answer(self.parts, command.read(request))
         assert unfit(answer, command.shape) == ""
         assert json.loads(json.dumps(answer, allow_nan=False)) == answer
         return answer

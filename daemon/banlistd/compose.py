@@ -2,11 +2,12 @@
 
 import os
 import random
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from importlib.metadata import version
+from typing import Any
 
 from banlistd.adapters.fetch.file import LocalFiles, stamp_of
 from banlistd.adapters.fetch.geo_blocks import GeoBlocks
@@ -36,6 +37,7 @@ from banlistd.adapters.system.instance import only_instance, only_writer, refuse
 from banlistd.adapters.system.journal import find_announcer
 from banlistd.adapters.system.supervisor import find_supervisor
 from banlistd.backends import BackendName
+from banlistd.control.declaration import Command
 from banlistd.control.parts import Parts
 from banlistd.control.seen import SeenContents
 from banlistd.control.server import Answerer
@@ -146,7 +148,11 @@ async def open_application(
         )
         makers = {str(name): partial(open_backend, name, config) for name in BackendName if dry_run is None}
         migration = BackendMigration(BackendsInUse(database), str(config.backend), makers, announcer)
-        yield Application(service, parts.answer, enforcer, database, announcer, places, migration)
+        yield Application(service, partial(_answer, parts), enforcer, database, announcer, places, migration)
+
+
+def _answer(parts: Parts, command: Command[Any, Any], order: Any) -> Awaitable[Any]:
+    return command.answer(parts, order)
 
 
 async def tear_down(places: Paths) -> Sequence[str]:

@@ -1,10 +1,7 @@
 """What the handlers of the commands are given: the parts of the running daemon."""
 
-from collections.abc import Awaitable
 from dataclasses import dataclass
-from typing import TypeVar
 
-from banlistd.control.declaration import Command
 from banlistd.control.seen import SeenContents
 from banlistd.control_api import ServiceControl
 from banlistd.core.config.model import Source
@@ -15,9 +12,6 @@ from banlistd.services.enforcer import Enforcer
 from banlistd.services.geo_enricher import Enricher
 from banlistd.services.manual_bans import ManualBanService
 from banlistd.services.protected_host import ProtectedHost
-
-_Order = TypeVar("_Order")
-_Answer = TypeVar("_Answer")
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,9 +30,6 @@ class Parts:
     host: ProtectedHost
     started_at: float
     seen: SeenContents
-
-    def answer(self, command: Command[_Order, _Answer], order: _Order) -> Awaitable[_Answer]:
-        return command.answer(self, order)
 
     def source(self, source_id: str) -> Source:
         """A configured source. Raises NoSuchSourceError."""

@@ -18,12 +18,12 @@ from banlistd.adapters.host.peer import Peer, peer_of
 from banlistd.control.declaration import Command
 from banlistd.control.faults import fault_answer, protocol_fault, status_of
 from banlistd.control.listener import listen, remove
-from banlistd.control.request import read_request
+from banlistd.control.read_request import read_request
 from banlistd.control.table import COMMANDS
 from banlistd.errors import BanlistdError, NotAllowedError, UsageError
 
 Answerer = Callable[[Command[Any, Any], Any], Awaitable[object]]
-"""Answers a command, given what its `read` made of the request; in the daemon: `Parts.answer`."""
+"""Answers a command, given what its `read` made of the request."""
 
 OnChange = Callable[[str, int], None]
 """Called for each order that may change something, before it is carried out: its text, and the uid of the peer."""
