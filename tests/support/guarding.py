@@ -5,18 +5,18 @@ from dataclasses import replace
 from banlistd.core.addresses.reserved import reserved_ranges
 from banlistd.core.addresses.sets import AddressSet
 from banlistd.core.config.model import Source
-from banlistd.core.feeds.guards import Known, judge
+from banlistd.core.feeds.guards import GuardContext, judge
 from banlistd.core.feeds.parsed_list import ParsedList
 from banlistd.model import Refusal
 
-NOTHING_KNOWN = Known(reserved_ranges(), None, None, had_end_count=False, days=1 / 24, has_moved=False)
+NOTHING_KNOWN = GuardContext(reserved_ranges(), None, None, had_end_count=False, days=1 / 24, has_moved=False)
 
 
-def after(before: AddressSet | None, *, had_end_count: bool = False) -> Known:
+def after(before: AddressSet | None, *, had_end_count: bool = False) -> GuardContext:
     """The content before, polled an hour ago; nothing is allowed."""
     return replace(NOTHING_KNOWN, before=before, had_end_count=had_end_count)
 
 
-def refuse(source: Source, parsed: ParsedList, known: Known = NOTHING_KNOWN) -> Refusal | None:
+def refuse(source: Source, parsed: ParsedList, known: GuardContext = NOTHING_KNOWN) -> Refusal | None:
     """The refusal of the guards."""
     return judge(source, parsed, parsed.addresses, known).refusal

@@ -1,7 +1,11 @@
 """`banlistd --restore` and `--teardown`, the real process: what a boot puts back, and what a removal leaves behind."""
 
+import sqlite3
 import subprocess
 import sys
+import time
+from contextlib import closing
+from ipaddress import ip_address
 from pathlib import Path
 
 import pytest
@@ -56,6 +60,22 @@ def test_what_was_allowed_last_is_allowed_by_a_restore_and_a_change_waits_for_th
     nft("flush", "ruleset")
     assert place.run("--restore").returncode == 0
     assert look().contents.keys() == {"own"}
+
+
+@in_network_namespace
+def test_an_address_that_logged_in_is_protected_by_a_restore(tmp_path: Path) -> None:
+    place = Installation(tmp_path)
+    assert "203.0.113.0/24" in fill(place)
+    now = time.time()
+    with closing(sqlite3.connect(place.state / "banlistd.db")) as database, database:
+        logins = [("203.0.113.9", now - 86_400), ("203.0.113.200", now - 31 * 86_400)]
+        rows = [(ip_address(address).packed, seen, seen) for address, seen in logins]
+        database.executemany("INSERT INTO logins VALUES (?, ?, ?)", rows)
+    nft("flush", "ruleset")
+    assert place.run("--restore").returncode == 0
+    restored = nft("list", "ruleset")
+    assert "203.0.113.0/29" in restored or "203.0.113.0-203.0.113.8" in restored
+    assert "203.0.113.10-203.0.113.255" in restored
 
 
 @in_network_namespace

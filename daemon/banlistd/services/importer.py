@@ -14,7 +14,7 @@ from banlistd.core.feeds.critical import CRITICAL
 from banlistd.core.feeds.evaluate import Reading, evaluate, fetch_key_of
 from banlistd.core.feeds.extent import NeverBanned, share_in_words
 from banlistd.core.feeds.found_list import FoundList
-from banlistd.core.feeds.guards import Known
+from banlistd.core.feeds.guards import GuardContext
 from banlistd.core.feeds.parsed_list import Download
 from banlistd.core.feeds.quarantine import Quarantined, approved, has_settled, held_back
 from banlistd.core.ruleset.diff import Change
@@ -173,11 +173,11 @@ class Importer:
         extent = await asyncio.to_thread(share_in_words, reading.addresses) if source.block else ""
         return FoundList(reading.content_hash, validators, reading, before, extent=extent)
 
-    async def _known(self, source_id: SourceId, before: Content | None, *, has_moved: bool) -> Known:
+    async def _known(self, source_id: SourceId, before: Content | None, *, has_moved: bool) -> GuardContext:
         """What the guards compare a list with."""
         now = self._clock.now()
         health, recent = await self._quarantine.health(source_id), await self._quarantine.recent(source_id, now)
-        return Known(
+        return GuardContext(
             self._enforcer.never_banned,
             before.addresses if before else None,
             recent,

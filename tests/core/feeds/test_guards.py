@@ -18,7 +18,7 @@ from banlistd.core.config.model import Guards, Source
 from banlistd.core.config.problems import Document, Spot
 from banlistd.core.feeds.evaluate import Reading, evaluate
 from banlistd.core.feeds.extent import AcceptedSizes
-from banlistd.core.feeds.guards import Known, judge
+from banlistd.core.feeds.guards import GuardContext, judge
 from banlistd.core.feeds.parsed_list import ParsedList, parsed_list
 from banlistd.core.feeds.parsers import parse
 from banlistd.formats import Format
@@ -361,7 +361,7 @@ class Life:
         for day, sizes in self._days.items():
             recent = sizes.joined(recent) if int(now) - 30 <= day <= int(now) else recent
         before = self.content if self.accepted else None
-        known = Known(reserved_ranges(), before, recent, had_end_count=False, days=now - self._good_at, has_moved=False)
+        known = GuardContext(reserved_ranges(), before, recent, had_end_count=False, days=now - self._good_at, has_moved=False)
         judgement = judge(self.source, parsed, addresses, known)
         if judgement.refusal is None:
             self._days[int(now)] = judgement.sizes.joined(self._days.get(int(now)))

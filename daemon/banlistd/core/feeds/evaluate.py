@@ -7,7 +7,7 @@ from banlistd.core.addresses.sets import AddressSet
 from banlistd.core.config.model import Critical, Source
 from banlistd.core.feeds.content import Content
 from banlistd.core.feeds.critical import critical_in, without_critical
-from banlistd.core.feeds.guards import Judgement, Known, judge
+from banlistd.core.feeds.guards import GuardContext, Judgement, judge
 from banlistd.core.feeds.parsed_list import ParsedList
 from banlistd.model import ContentHash, Refusal
 
@@ -32,7 +32,7 @@ class Reading:
         return self.judgement.refusal if self.judgement is not None else None
 
 
-def evaluate(source: Source, parsed: ParsedList, before: Content | None, known: Known) -> Reading:
+def evaluate(source: Source, parsed: ParsedList, before: Content | None, known: GuardContext) -> Reading:
     """Guard a list, and take critical addresses out of it. `before`: the last good content."""
     critical = critical_in(parsed.addresses) if source.guards.critical is Critical.CARVE else ()
     addresses = without_critical(parsed.addresses) if critical else parsed.addresses

@@ -38,7 +38,7 @@ list that renews itself."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Known:
+class GuardContext:
     """What a list is judged with. `before`: the last good content, None for the first of all.
 
     `recent`: the sizes of the contents accepted in the last 30 days: what goes in steps that are small enough is seen there.
@@ -89,7 +89,7 @@ class Judgement:
     added: AddressSet | None = field(default=None, repr=False)
 
 
-def judge(source: Source, parsed: ParsedList, addresses: AddressSet, known: Known) -> Judgement:
+def judge(source: Source, parsed: ParsedList, addresses: AddressSet, known: GuardContext) -> Judgement:
     """Judge a list by all guards. `addresses`: those of the list that are to be banned. Made to run in a worker thread."""
     said = parsed.said if source.guards.truncated else None
     extent = Extent.of(addresses, known.never_banned)
