@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from banlistd.adapters.fetch.file import LocalFiles
-from banlistd.adapters.fetch.http import Downloads
+from banlistd.adapters.fetch.http import Downloads, RetryPolicy
 from banlistd.adapters.parser_process.process import ParserProcesses
 from banlistd.core.config.model import Source
 from banlistd.core.feeds.parsed_list import Download
@@ -69,7 +69,7 @@ def fetch(
     url: str, validators: Validators | None = None, pauses: Pauses | None = None, **settings: Any
 ) -> Download | NotModified:
     source = Source(id=SourceId("a-list"), url=url, **({"timeout": 10.0, "max_bytes": MIB} | settings))
-    fetcher = downloads("1.2", sleep=pauses or Pauses(), chance=lambda: 0.5)
+    fetcher = downloads("1.2", retry=RetryPolicy(sleep=pauses or Pauses(), chance=lambda: 0.5))
     return asyncio.run(fetcher.fetch(source, validators or Validators(), ignored))
 
 
