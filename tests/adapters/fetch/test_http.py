@@ -239,7 +239,7 @@ def test_a_list_that_is_asked_for_again_is_one_attempt(server: FeedServer) -> No
     async def on_body() -> None:
         attempts.append(server.hits("/list"))
 
-    outcome = asyncio.run(downloads("1", sleep=Pauses()).fetch(source, Validators(), on_body))
+    outcome = asyncio.run(downloads("1", retry=RetryPolicy(sleep=Pauses())).fetch(source, Validators(), on_body))
     assert body_of(outcome) == LIST
     assert attempts == [1]
 
