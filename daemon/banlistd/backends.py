@@ -20,11 +20,13 @@ class Capabilities:
     `all_or_nothing`: a change is applied whole or not at all; otherwise a part of a change that fails or is killed may be
     applied, and the next `verify` finds what is missing. `contents_by_owner`: the backend knows the source of each address;
     otherwise `contents` gives every source everything. `counters`: packets are counted for each source.
+    `changes_host`: it changes what other programs see, so that one daemon alone may use it on a host.
     """
 
     all_or_nothing: bool = True
     contents_by_owner: bool = True
     counters: bool = True
+    changes_host: bool = True
     actions: AbstractSet[Action] = frozenset(Action)
     directions: AbstractSet[Direction] = frozenset(Direction)
 
@@ -161,5 +163,5 @@ class BackendName(StrEnum):
             allowlist="nothing is blocked",
             needs="nothing",
         ),
-        Capabilities(counters=False),
+        Capabilities(counters=False, changes_host=False),
     )

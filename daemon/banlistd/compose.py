@@ -95,7 +95,7 @@ async def open_application(
         if dry_run is None:
             stack.enter_context(only_instance(places.state))
             refuse_unsafe_state(places.state)
-            if config.backend is not BackendName.MEMORY:
+            if config.backend.kind.capabilities.changes_host:
                 stack.enter_context(only_writer())
             database = await stack.enter_async_context(open_database(places.database, places.scratch))
         else:

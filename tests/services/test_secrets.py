@@ -12,7 +12,7 @@ from banlistd.model import OutcomeKind, SourceId
 from banlistd.paths import Paths
 from support.fakes import FakeFetcher
 from support.feed_server import FeedServer, Handler, body, redirect, status
-from support.in_process_parser import downloads
+from support.in_process_parser import ONE_TRY, downloads
 from worlds import DaemonWorld, Environment, run
 
 SECRET = "S3CR3T-TOKEN-42"  # noqa: S105 - what must not be found again
@@ -37,7 +37,7 @@ def _no_proxy_of_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
 def seen_of(tmp_path: Path, source: Source) -> str:
     """Everything that one failed poll leaves: events, answers, and the database as it is on disk."""
     paths = Paths(tmp_path, tmp_path, tmp_path, tmp_path / "creds")
-    fetcher = downloads("1", paths.credentials, closed=paths.secret_folders, attempts=1)
+    fetcher = downloads("1", paths.credentials, closed=paths.secret_folders, retry=ONE_TRY)
     environment = Environment(tmp_path, fetcher=cast("FakeFetcher", fetcher))
     seen: list[str] = []
 

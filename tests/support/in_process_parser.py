@@ -7,11 +7,13 @@ from pathlib import Path
 from typing import Any
 
 from banlistd.adapters.fetch.file import LocalFiles
-from banlistd.adapters.fetch.http import Downloads
+from banlistd.adapters.fetch.http import Downloads, RetryPolicy
 from banlistd.core.download.decompression import Unpacking
 from banlistd.core.feeds.parsed_list import Download, ParsedList, parsed_list
 from banlistd.formats import Format
 from banlistd.model import NotModified
+
+ONE_TRY = RetryPolicy(attempts=1)
 
 
 @dataclass(frozen=True, eq=False)

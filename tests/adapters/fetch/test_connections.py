@@ -18,7 +18,7 @@ from banlistd.errors import FetchError
 from banlistd.model import SourceId, Validators
 from support.fakes import FakeClock
 from support.feed_server import FeedServer, redirect
-from support.in_process_parser import downloads, ignored
+from support.in_process_parser import ONE_TRY, downloads, ignored
 
 ATTACKERS = [f"198.51.100.{n}" for n in range(1, 65)]
 LIST = b"192.0.2.1\n"
@@ -58,7 +58,7 @@ def test_each_connection_is_reported_with_the_host_of_its_url(server: FeedServer
     connections: list[tuple[str, str]] = []
     server.behave("/old", redirect(server.url("/new", "new.test")))
     server.serve("/new", LIST)
-    fetcher = downloads("1", attempts=1, resolver=HostileNameServer(), on_connection=lambda *made: connections.append(made))
+    fetcher = downloads("1", retry=ONE_TRY, resolver=HostileNameServer(), on_connection=lambda *made: connections.append(made))
     fetch(fetcher, server.url("/old", "old.test"))
     fetch(fetcher, server.url("/missing", "third.test"))
     assert connections == [("old.test", "127.0.0.1"), ("new.test", "127.0.0.1"), ("third.test", "127.0.0.1")]
@@ -68,7 +68,7 @@ def test_a_connection_that_is_not_made_is_not_reported() -> None:
     connections: list[tuple[str, str]] = []
     with socket.create_server(("127.0.0.1", 0)) as closed:
         port = closed.getsockname()[1]
-    fetcher = downloads("1", attempts=1, on_connection=lambda *made: connections.append(made))
+    fetcher = downloads("1", retry=ONE_TRY, on_connection=lambda *made: connections.append(made))
     fetch(fetcher, f"http://127.0.0.1:{port}/")
     assert connections == []
 
@@ -90,7 +90,7 @@ def test_who_answers_for_a_feed_name_frees_no_address_of_their_choice(
             return {span_text(item.span) for item in found if "host of feed" in item.reason}
 
         assert len(await feed_hosts()) == MAX_ADDRESSES
-        fetcher = downloads("1", attempts=1, resolver=HostileNameServer(), on_connection=names.note_connection)
+        fetcher = downloads("1", retry=ONE_TRY, resolver=HostileNameServer(), on_connection=names.note_connection)
         await fetcher.fetch(Source(id=SourceId("a-list"), url=url), Validators(), ignored)
         assert await feed_hosts() == {"127.0.0.1"}
 

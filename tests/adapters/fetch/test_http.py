@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from banlistd.adapters.fetch.file import LocalFiles
-from banlistd.adapters.fetch.http import Downloads
+from banlistd.adapters.fetch.http import Downloads, RetryPolicy
 from banlistd.adapters.parser_process.process import ParserProcesses
 from banlistd.core.config.model import Source
 from banlistd.core.feeds.parsed_list import Download
@@ -69,7 +69,7 @@ def fetch(
     url: str, validators: Validators | None = None, pauses: Pauses | None = None, **settings: Any
 ) -> Download | NotModified:
     source = Source(id=SourceId("a-list"), url=url, **({"timeout": 10.0, "max_bytes": MIB} | settings))
-    fetcher = downloads("1.2", sleep=pauses or Pauses(), chance=lambda: 0.5)
+    fetcher = downloads("1.2", retry=RetryPolicy(sleep=pauses or Pauses(), chance=lambda: 0.5))
     return asyncio.run(fetcher.fetch(source, validators or Validators(), ignored))
 
 
@@ -239,7 +239,7 @@ def test_a_list_that_is_asked_for_again_is_one_attempt(server: FeedServer) -> No
     async def on_body() -> None:
         attempts.append(server.hits("/list"))
 
-    outcome = asyncio.run(downloads("1", sleep=Pauses()).fetch(source, Validators(), on_body))
+    outcome = asyncio.run(downloads("1", retry=RetryPolicy(sleep=Pauses())).fetch(source, Validators(), on_body))
     assert body_of(outcome) == LIST
     assert attempts == [1]
 

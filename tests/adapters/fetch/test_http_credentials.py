@@ -10,7 +10,7 @@ from banlistd.errors import FetchError, ParseError
 from banlistd.formats import Format, FormatType
 from banlistd.model import SourceId, Validators
 from support.feed_server import FeedServer, redirect
-from support.in_process_parser import downloads, ignored
+from support.in_process_parser import ONE_TRY, downloads, ignored
 
 
 @pytest.fixture
@@ -24,7 +24,7 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[FeedServer]:
 
 def fetch(url: str, credentials: Path | None, **headers: str) -> None:
     source = Source(id=SourceId("a-list"), url=url, headers=headers, timeout=10.0)
-    asyncio.run(downloads("1", credentials, attempts=1).fetch(source, Validators(), ignored))
+    asyncio.run(downloads("1", credentials, retry=ONE_TRY).fetch(source, Validators(), ignored))
 
 
 def test_credentials_are_put_into_url_and_headers(server: FeedServer, tmp_path: Path) -> None:
@@ -104,7 +104,7 @@ def test_no_error_of_the_parser_quotes_a_list_that_echoes_a_secret(
     server.serve("/echo", content)
     source = Source(id=SourceId("a"), url=server.url("/echo"), headers={"X-Key": value}, format=form, timeout=10.0)
     with pytest.raises(ParseError) as caught:
-        asyncio.run(downloads("1", tmp_path, attempts=1).fetch(source, Validators(), ignored))
+        asyncio.run(downloads("1", tmp_path, retry=ONE_TRY).fetch(source, Validators(), ignored))
     assert "S3CR3T" not in "".join(traceback.format_exception(caught.value))
     assert "may echo a secret" in caught.value.hint
 
@@ -116,6 +116,6 @@ def test_a_redirect_does_not_carry_a_header_typed_in_clear_into_a_message(server
     server.behave("/list", redirect(location.format("S3CR3T-TOKEN-42")))
     source = Source(id=SourceId("a"), url=server.url("/list"), headers={"X-Key": "S3CR3T-TOKEN-42"}, timeout=10.0)
     with pytest.raises(FetchError) as caught:
-        asyncio.run(downloads("1", attempts=1).fetch(source, Validators(), ignored))
+        asyncio.run(downloads("1", retry=ONE_TRY).fetch(source, Validators(), ignored))
     assert "s3cr3t" not in "".join(traceback.format_exception(caught.value)).lower()
     assert "***" in caught.value.message

@@ -16,7 +16,7 @@ from banlistd.errors import FetchError
 from banlistd.model import NotModified, SourceId, Validators
 from support.certificates import self_signed, server_context
 from support.feed_server import FeedServer, redirect, status
-from support.in_process_parser import body_of, downloads, ignored
+from support.in_process_parser import ONE_TRY, body_of, downloads, ignored
 
 LIST = b"192.0.2.1\n"
 
@@ -63,7 +63,7 @@ def fetch(
     public_only: bool = False,
 ) -> Download | NotModified:
     source = Source(id=SourceId("a-list"), url=url, headers=dict(headers or {}), timeout=10.0, public_only=public_only)
-    fetcher = downloads("1", credentials, attempts=1, resolver=names, tls=tls)
+    fetcher = downloads("1", credentials, retry=ONE_TRY, resolver=names, tls=tls)
     return asyncio.run(fetcher.fetch(source, Validators(), ignored))
 
 
@@ -178,7 +178,7 @@ IN_A_NETWORK_OF_ITS_OWN = """
 import asyncio
 from support.certificates import self_signed, server_context
 from support.feed_server import FeedServer, redirect
-from support.in_process_parser import body_of, downloads, ignored
+from support.in_process_parser import ONE_TRY, body_of, downloads, ignored
 from banlistd.core.config.model import Source
 from banlistd.errors import FetchError
 from banlistd.model import Validators

@@ -12,7 +12,7 @@ from banlistd.adapters.fetch.name_lookups import NameLookups
 from banlistd.core.config.model import Source
 from banlistd.errors import FetchError
 from banlistd.model import SourceId, Validators
-from support.in_process_parser import downloads, ignored
+from support.in_process_parser import ONE_TRY, downloads, ignored
 
 
 class DeadNameService:
@@ -135,4 +135,4 @@ def test_a_name_is_resolved_with_its_port() -> None:
 def test_a_name_that_cannot_be_asked_for_is_a_plain_refusal(host: str) -> None:
     one = Source(id=SourceId("a"), url=f"http://{host}/list", timeout=10.0)
     with pytest.raises(FetchError):
-        asyncio.run(downloads("1", attempts=1).fetch(one, Validators(), ignored))
+        asyncio.run(downloads("1", retry=ONE_TRY).fetch(one, Validators(), ignored))

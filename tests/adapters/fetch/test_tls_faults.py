@@ -14,7 +14,7 @@ from banlistd.errors import FetchError
 from banlistd.model import SourceId, Validators
 from support.certificates import Authority, self_signed, server_context
 from support.feed_server import FeedServer
-from support.in_process_parser import body_of, downloads, ignored
+from support.in_process_parser import ONE_TRY, body_of, downloads, ignored
 
 LIST = b"192.0.2.1\n"
 
@@ -38,7 +38,7 @@ def authority(folder: Path) -> Authority:
 def fault_of(url: str, tls: ssl.SSLContext | None = None) -> FetchError:
     source = Source(id=SourceId("a-list"), url=url, timeout=10.0)
     with pytest.raises(FetchError) as caught:
-        asyncio.run(downloads("1", attempts=1, tls=tls).fetch(source, Validators(), ignored))
+        asyncio.run(downloads("1", retry=ONE_TRY, tls=tls).fetch(source, Validators(), ignored))
     assert "not permitted" not in str(caught.value)
     assert url in caught.value.message
     return caught.value
@@ -56,7 +56,7 @@ def test_a_good_certificate_of_a_known_authority_is_accepted(authority: Authorit
     with FeedServer(tls=server_context(authority.signed("good"))) as server:
         server.serve("/list", LIST)
         source = Source(id=SourceId("a-list"), url=server.url("/list"), timeout=10.0)
-        fetcher = downloads("1", attempts=1, tls=authority.trusted())
+        fetcher = downloads("1", retry=ONE_TRY, tls=authority.trusted())
         assert body_of(asyncio.run(fetcher.fetch(source, Validators(), ignored))) == LIST
 
 

@@ -95,7 +95,7 @@ def test_a_body_that_cannot_be_unpacked_is_a_fault_of_the_download() -> None:
         ("os._exit(0)", "ended with exit code 0"),
         ("os.kill(os.getpid(), 9)", "was killed by SIGKILL"),
         ("os.write(answer, b'x' * 17)", "no proper answer"),
-        ("os.write(answer, b'\\xff' * answers.SIZE)", "no proper answer"),
+        ("os.write(answer, b'\\xff' * answers.ANSWER_SIZE)", "no proper answer"),
         ("say(hosts4=2)", "wrong size"),
         ("os.write(result, bytes(8)); say(hosts4=2)", "hosts are not ascending"),
         ("os.write(result, (9).to_bytes(4, 'little') * 2); say(nets4=1)", "a network is reversed, or one address"),
@@ -112,7 +112,7 @@ def test_a_parser_that_was_taken_over_can_only_be_refused(lines: str, words: str
         "import banlistd.adapters.parser_process.answer as answers\n"
         "body, result, answer = map(int, sys.argv[2:5])\n"
         "os.write(answer, b'r')\n"
-        "say = lambda **counts: os.write(answer, answers.encoded(answers.Answer(answers.Status.PARSED, **counts)))\n"
+        "say = lambda **counts: os.write(answer, answers.encoded_answer(answers.Answer(answers.Status.PARSED, **counts)))\n"
         f"while os.read(body, 65536): pass\n{lines}\n"
     )
     with pytest.raises(BanlistdError, match=words):

@@ -8,13 +8,12 @@ import asyncio
 import hashlib
 import itertools
 import math
-import os
 import random
 import socket
 import ssl
 import time
-from collections.abc import Awaitable, Callable, Iterable, Iterator
-from contextlib import AsyncExitStack, contextmanager
+from collections.abc import Awaitable, Callable, Iterable
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
@@ -26,8 +25,8 @@ from aiohttp.abc import AbstractResolver, ResolveResult
 from aiohttp.connector import Connection
 
 from banlistd.adapters.fetch.credentials import read_credential
+from banlistd.adapters.fetch.http_faults import fetch_faults
 from banlistd.adapters.fetch.name_lookups import NameLookups
-from banlistd.adapters.fetch.tls_faults import certificate_fault, tls_reason
 from banlistd.adapters.fetch.waiting import paused
 from banlistd.core.config.model import Source
 from banlistd.core.credentials import conceal, credential_names, shown_url
@@ -36,7 +35,6 @@ from banlistd.core.download.redirects import MOST_REDIRECTS, REDIRECT_STATUSES, 
 from banlistd.core.download.request import Request, request_for, secret_texts, usable_validator
 from banlistd.core.download.retry import PASSING_STATUSES, PassingError, backoff, parse_retry_after
 from banlistd.core.feeds.parsed_list import Download
-from banlistd.core.printing import quoted
 from banlistd.errors import FetchError, ParseError
 from banlistd.model import NotModified, Validators
 from banlistd.ports import Fetcher, ListParser, OnBody
@@ -50,23 +48,6 @@ _HINTS = {
     410: "the list has ended: remove the source",
     429: "poll less often: raise `every` of the source",
 }
-
-# The first row that fits. The last value says whether the fault may pass.
-_FAULTS: tuple[tuple[type[Exception], str, bool], ...] = (
-    (aiohttp.ClientSSLError, "no TLS connection could be made", True),
-    (aiohttp.ClientConnectorDNSError, "the server's name cannot be resolved", True),
-    (aiohttp.ClientProxyConnectionError, "cannot connect to the proxy", True),
-    (aiohttp.ClientHttpProxyError, "the proxy refused", False),
-    (aiohttp.ClientConnectorError, "cannot connect", True),
-    (aiohttp.ServerDisconnectedError, "the server hung up without an answer", True),
-    (aiohttp.ClientPayloadError, "the body is cut short or malformed", True),
-    (aiohttp.ClientResponseError, "the answer is not proper HTTP", False),
-    (aiohttp.InvalidURL, "the URL cannot be used", False),
-    (aiohttp.ClientOSError, "the connection was lost", True),
-    (aiohttp.ClientError, "the download failed", True),
-    (OSError, "the connection was lost", True),
-    (ValueError, "the request could not be made", False),
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,15 +67,24 @@ def ignore_connection(_host: str, _address: str) -> None:
     """An OnConnection for which connections do not matter."""
 
 
+@dataclass(frozen=True, slots=True)
+class RetryPolicy:
+    """At most `attempts` tries; `sleep`, `chance` (0 to 1) and `now` (seconds since the epoch) serve the pauses in between."""
+
+    attempts: int = 3
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+    chance: Callable[[], float] = random.random
+    now: Callable[[], float] = time.time
+
+
 class Downloads:
     """A Fetcher for every source: those with a `url` over HTTP, the others through `local`.
 
     Bytes go to `parser` as they arrive.
 
-    `credentials`: systemd's $CREDENTIALS_DIRECTORY. `on_connection`: called for each connection that was made.
-    `sleep`, `chance` (0 to 1) and `now` (seconds since the epoch)
-    serve the pauses between at most `attempts` tries. `tls` and `resolver`: instead of the system's. Each hop has a
-    connection of its own, so that no cookie and no open socket passes from one list to another; nothing is to be closed.
+    `credentials`: systemd's $CREDENTIALS_DIRECTORY. `on_connection`: called for each connection that was made. `tls` and
+    `resolver`: instead of the system's. Each hop has a connection of its own, so that no cookie and no open socket passes from
+    one list to another; nothing is to be closed.
     """
 
     def __init__(
@@ -105,10 +95,7 @@ class Downloads:
         credentials: Path | None = None,
         *,
         on_connection: OnConnection = ignore_connection,
-        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
-        chance: Callable[[], float] = random.random,
-        now: Callable[[], float] = time.time,
-        attempts: int = 3,
+        retry: RetryPolicy = RetryPolicy(),
         tls: ssl.SSLContext | None = None,
         resolver: AbstractResolver | None = None,
     ) -> None:
@@ -117,10 +104,7 @@ class Downloads:
         self._parser = parser
         self._credentials = credentials
         self._on_connection = on_connection
-        self._sleep = sleep
-        self._chance = chance
-        self._now = now
-        self._attempts = attempts
+        self._retry = retry
         self._tls = tls
         self._resolver = resolver or NameLookups()
 
@@ -152,10 +136,12 @@ class Downloads:
             try:
                 return await self._follow(request, wanted, deadline)
             except PassingError as error:
-                pause = max(backoff(attempt - 1, self._chance()), error.retry_after or 0.0)
-                if attempt >= self._attempts or asyncio.get_running_loop().time() + pause >= (deadline.when() or math.inf):
+                pause = max(backoff(attempt - 1, self._retry.chance()), error.retry_after or 0.0)
+                if attempt >= self._retry.attempts or asyncio.get_running_loop().time() + pause >= (
+                    deadline.when() or math.inf
+                ):
                     raise
-            await self._sleep(pause)
+            await self._retry.sleep(pause)
         raise AssertionError  # the count does not end
 
     async def _follow(self, request: Request, wanted: _Wanted, deadline: asyncio.Timeout) -> Download | NotModified:
@@ -185,7 +171,7 @@ class Downloads:
             force_close=True,
             ssl=self._tls or True,
         )
-        with _border(request.url):
+        with fetch_faults(request.url):
             async with (
                 aiohttp.ClientSession(
                     connector=connector,
@@ -244,7 +230,7 @@ class Downloads:
         phrase = _PHRASES.get(status, "(unknown)")
         message, hint = f"the server answered {status} {phrase}", _HINTS.get(status, "")
         if status in PASSING_STATUSES:
-            raise PassingError(message, hint, parse_retry_after(response.headers.get("Retry-After", ""), self._now()))
+            raise PassingError(message, hint, parse_retry_after(response.headers.get("Retry-After", ""), self._retry.now()))
         raise FetchError(message, hint)
 
 
@@ -294,32 +280,6 @@ def _concealed(error: FetchError | ParseError, secrets: Iterable[str]) -> FetchE
         return FetchError(message, conceal(error.hint, secrets), error.retry_after)
     # The parser's own hint may quote the list.
     return ParseError(message, "no text of the list is shown, because its server may echo a secret")
-
-
-@contextmanager
-def _border(url: str) -> Iterator[None]:
-    """Every exception of aiohttp and of the sockets below it becomes a FetchError here."""
-    try:
-        yield
-    except aiohttp.ClientConnectorCertificateError as exc:
-        text, hint = certificate_fault(exc.certificate_error)
-        raise FetchError(f"{text}: {shown_url(url)}", hint) from exc
-    except tuple(kind for kind, _, _ in _FAULTS) as exc:
-        text, passes = next((text, passes) for kind, text, passes in _FAULTS if isinstance(exc, kind))
-        fault = PassingError if passes else FetchError
-        raise fault(f"{text}: {shown_url(url)}{_detail(exc)}") from exc
-
-
-def _detail(exc: Exception) -> str:
-    """The reason that the system or OpenSSL gives; aiohttp's own would show addresses and objects."""
-    if not isinstance(exc, OSError):
-        return ""
-    if reason := tls_reason(exc):
-        return f" ({quoted(reason)})"
-    if not exc.errno:
-        return " (the server hung up)" if isinstance(exc, aiohttp.ClientConnectorError) else ""
-    # Faults of the name service have negative numbers and a text of their own.
-    return f" ({quoted(os.strerror(exc.errno) if exc.errno > 0 else str(exc.strerror))})"
 
 
 def _proxy_for(url: str) -> str | None:

@@ -20,7 +20,7 @@ ASK_AGAIN = 300.0
 RETRY = 60.0
 
 # Large publishers hand out another address each time: one that was given within the hour may still be in use.
-FORGET = 3600.0
+FORGET_AFTER = 3600.0
 
 MAX_AT_ONCE = 16
 MAX_ADDRESSES = 4
@@ -124,7 +124,7 @@ class Names:
     def _note(self, name: _Name, found: Sequence[str]) -> None:
         now = self._clock.monotonic()
         if found:
-            recent = {address: seen for address, seen in name.given.items() if seen > now - FORGET}
+            recent = {address: seen for address, seen in name.given.items() if seen > now - FORGET_AFTER}
             newest_first = (recent | dict.fromkeys(found, now)).items()
             name.given = dict(sorted(newest_first, key=lambda item: -item[1])[:MAX_ADDRESSES])
         name.due = now + (ASK_AGAIN if found else RETRY)

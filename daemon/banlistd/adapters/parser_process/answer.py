@@ -56,11 +56,11 @@ _HEAD = struct.Struct(f"<B7Q?qB?{_TEXT}s{_TEXT}sB")
 _COUNTS = ("hosts4", "nets4", "hosts6", "nets6", "entries", "rejected", "data_lines")
 _UNITS = (Unit.ENTRIES, Unit.ADDRESSES)
 
-SIZE = _HEAD.size + SAMPLES * _SAMPLE.size
+ANSWER_SIZE = _HEAD.size + SAMPLES * _SAMPLE.size
 """Bytes; every answer has this size."""
 
 
-def encoded(answer: Answer) -> bytes:
+def encoded_answer(answer: Answer) -> bytes:
     said = answer.said
     head = _HEAD.pack(
         answer.status,
@@ -80,12 +80,12 @@ def encoded(answer: Answer) -> bytes:
         len(answer.samples),
     )
     samples = [_SAMPLE.pack(one.line, one.text.encode()[:84], one.reason.encode()[:84]) for one in answer.samples[:SAMPLES]]
-    return (head + b"".join(samples)).ljust(SIZE, b"\0")
+    return (head + b"".join(samples)).ljust(ANSWER_SIZE, b"\0")
 
 
-def decoded(octets: bytes) -> Answer:
+def decoded_answer(octets: bytes) -> Answer:
     """Raises ValueError for what is no answer."""
-    if len(octets) != SIZE:
+    if len(octets) != ANSWER_SIZE:
         raise ValueError("the answer has another size")
     (status, *counts, is_html, number, unit, trailer, message, hint, count) = _HEAD.unpack_from(octets)
     if unit >= len(_UNITS) or count > SAMPLES:

@@ -1,8 +1,8 @@
 """The program of the process that decompresses and parses one list: no rights, no files, no network, bounded memory and time.
 
 Started as a script by `process.ParserProcesses`; nothing of it runs in the daemon. Arguments: "first" or "again", descriptors
-of the body (a pipe), the result (a memfd) and the answer (a pipe), the parent's pid, the job (`job.encoded`), the entries of
-sys.path. Nothing is imported after the filter is in force: to open a module's file would kill the process.
+of the body (a pipe), the result (a memfd) and the answer (a pipe), the parent's pid, the job (`job.encoded_job`), the entries
+of sys.path. Nothing is imported after the filter is in force: to open a module's file would kill the process.
 """
 
 import os
@@ -27,7 +27,7 @@ def main(arguments: list[str]) -> None:
     from banlistd.adapters.parser_process import job, parsing  # noqa: PLC0415 - as above
 
     parsing.warm_up()
-    work = job.decoded(job_text)
+    work = job.decoded_job(job_text)
     try:
         code = confinement.built_filter()
         confinement.die_with_parent(parent)

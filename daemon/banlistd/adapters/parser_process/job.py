@@ -20,11 +20,11 @@ class Job:
     limits: Limits
 
 
-def encoded(job: Job) -> str:
+def encoded_job(job: Job) -> str:
     return json.dumps(asdict(job))
 
 
-def decoded(text: str) -> Job:
+def decoded_job(text: str) -> Job:
     document = json.loads(text)
     form = document["form"]
     return Job(

@@ -14,7 +14,7 @@ import zlib
 import numpy as np
 import zstandard
 
-from banlistd.adapters.parser_process.answer import Answer, Status, encoded
+from banlistd.adapters.parser_process.answer import Answer, Status, encoded_answer
 from banlistd.adapters.parser_process.job import Job
 from banlistd.adapters.system import allocator
 from banlistd.core.addresses.sets import AddressSet
@@ -38,23 +38,25 @@ def warm_up() -> None:
 
 
 def not_confined(reason: str) -> bytes:
-    return encoded(Answer(Status.NOT_CONFINED, message=reason))
+    return encoded_answer(Answer(Status.NOT_CONFINED, message=reason))
 
 
 def answer_to(job: Job, body: int, result: int) -> bytes:
     """Read the body to its end, write the result file, return the encoded answer. Never raises."""
     try:
-        return encoded(_parsed(job, body, result))
+        return encoded_answer(_parsed(job, body, result))
     except FetchError as error:
-        return encoded(Answer(Status.BAD_DOWNLOAD, message=error.message, hint=error.hint))
+        return encoded_answer(Answer(Status.BAD_DOWNLOAD, message=error.message, hint=error.hint))
     except ParseError as error:
-        return encoded(Answer(Status.NOT_A_LIST, message=error.message, hint=error.hint))
+        return encoded_answer(Answer(Status.NOT_A_LIST, message=error.message, hint=error.hint))
     except MemoryError:
-        return encoded(Answer(Status.OUT_OF_MEMORY))
+        return encoded_answer(Answer(Status.OUT_OF_MEMORY))
     except OSError as error:
         if error.errno == errno.EFBIG:
-            return encoded(Answer(Status.RESULT_TOO_LARGE))
-        return encoded(Answer(Status.OUT_OF_MEMORY if error.errno == errno.ENOMEM else Status.BAD_DOWNLOAD, message=str(error)))
+            return encoded_answer(Answer(Status.RESULT_TOO_LARGE))
+        return encoded_answer(
+            Answer(Status.OUT_OF_MEMORY if error.errno == errno.ENOMEM else Status.BAD_DOWNLOAD, message=str(error))
+        )
 
 
 def _parsed(job: Job, body: int, result: int) -> Answer:

@@ -20,9 +20,9 @@ from contextlib import ExitStack, asynccontextmanager, suppress
 import numpy as np
 
 from banlistd.adapters.parser_process import child
-from banlistd.adapters.parser_process.answer import SIZE, Answer, Status, decoded
+from banlistd.adapters.parser_process.answer import ANSWER_SIZE, Answer, Status, decoded_answer
 from banlistd.adapters.parser_process.confinement import Limits
-from banlistd.adapters.parser_process.job import Job, encoded
+from banlistd.adapters.parser_process.job import Job, encoded_job
 from banlistd.core.addresses.normal_form import normal_form_fault
 from banlistd.core.addresses.sets import AddressSet, Ranges
 from banlistd.core.feeds.parsed_list import ParsedList
@@ -88,7 +88,16 @@ class RunningParser:
             os.set_blocking(self._body, False)
             numbers = [str(number) for number in (body, self._result, answer, os.getpid())]
             self._process = subprocess.Popen(  # noqa: S603 - our own program, with integers and our own words
-                [sys.executable, "-I", "-S", program, "first", *numbers, encoded(job), os.pathsep.join(filter(None, sys.path))],
+                [
+                    sys.executable,
+                    "-I",
+                    "-S",
+                    program,
+                    "first",
+                    *numbers,
+                    encoded_job(job),
+                    os.pathsep.join(filter(None, sys.path)),
+                ],
                 stdin=subprocess.DEVNULL,
                 env={"OPENBLAS_NUM_THREADS": "1"},
                 cwd="/",
@@ -179,12 +188,12 @@ class RunningParser:
     def _read_answer(self) -> Answer:
         octets = b""
         with suppress(BlockingIOError):
-            octets = os.read(self._answer, SIZE + 2).removeprefix(child.READY)
+            octets = os.read(self._answer, ANSWER_SIZE + 2).removeprefix(child.READY)
         code = self._process.returncode
         if not octets:
             raise ParseError(f"the process that reads the list {_how(code)}", _HINTS.get(-code, ""))
         try:
-            return decoded(octets)
+            return decoded_answer(octets)
         except ValueError as exc:
             raise ParseError(f"the process that reads the list gave no proper answer ({exc})") from exc
 

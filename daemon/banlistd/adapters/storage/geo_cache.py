@@ -50,7 +50,7 @@ _PRUNE = """
 """
 
 Entry = GeoEntry | GeoNegEntry
-Known = tuple[int, str, str, int | None, str, float]
+KnownEntry = tuple[int, str, str, int | None, str, float]
 """The columns behind `last`: what two rows that came of one are alike in."""
 
 
@@ -106,9 +106,9 @@ class GeoCacheTable:
         await self._database.write(work)
 
 
-async def _overlapped(connection: aiosqlite.Connection, newer: Sequence[Row[Known]]) -> Sequence[Row[Known]]:
+async def _overlapped(connection: aiosqlite.Connection, newer: Sequence[Row[KnownEntry]]) -> Sequence[Row[KnownEntry]]:
     """The rows that newer ones take something from, sorted."""
-    found: dict[int, Row[Known]] = {}
+    found: dict[int, Row[KnownEntry]] = {}
     for part in _parts(newer, _AT_ONCE):
         bounds = [_bytes(end) for row in part for end in row[:2]]
         rows = await connection.execute_fetchall(_OVERLAPPED.format(_places(len(part), "(?, ?)")), bounds)
@@ -134,7 +134,7 @@ def _key(family: Family, address: int) -> bytes:
     return _bytes(_MAPPED | address if family is Family.IPV4 else address)
 
 
-def _rows_of(entry: Entry) -> Sequence[Row[Known]]:
+def _rows_of(entry: Entry) -> Sequence[Row[KnownEntry]]:
     """The row of an entry; two where a wide network of IPv6 lies around the place of IPv4."""
     origin = entry.origin if isinstance(entry, GeoEntry) else Origin()
     known = (

@@ -3,7 +3,7 @@
 import re
 from typing import TYPE_CHECKING, NamedTuple, NoReturn
 
-from banlistd.control.commands.quarantine import SHOWN_DIGITS, lines_of, place_of, show
+from banlistd.control.commands.quarantine import SHOWN_DIGITS, place_of, quarantine_lines, show_quarantined
 from banlistd.control.commands.refresh import REFRESH_SECONDS, OutcomeRow, exit_code, outcomes_page, poll_now
 from banlistd.control.declaration import UNAVAILABLE, Argument, Command, Completes
 from banlistd.errors import ChangedContentError, NoSuchSourceError, RefusedError, UsageError
@@ -86,7 +86,7 @@ async def _wanted(parts: "Parts", source: "Source", order: ApproveOrder) -> "Qua
 async def _refuse_changed(parts: "Parts", source: "Source", order: ApproveOrder) -> NoReturn:
     """Show the present content, which the user has seen then. Raises ChangedContentError."""
     seen = parts.seen.last(order.uid, source.id)
-    row = await show(parts, source, order.uid)
+    row = await show_quarantined(parts, source, order.uid)
     if row is None:
         raise UsageError(f"{source.id}: nothing of it is in quarantine any more", _LISTED)
     before = f"content {order.content_hash[:SHOWN_DIGITS]}" if order.content_hash else ""
@@ -96,7 +96,7 @@ async def _refuse_changed(parts: "Parts", source: "Source", order: ApproveOrder)
     raise ChangedContentError(
         f"{source.id}: the content has changed, and was not approved: {before} before, {now} now",
         f"look at it; then: banlistctl approve {source.id} {row['content_hash'][:SHOWN_DIGITS]}",
-        tuple(lines_of(row, parts.clock.now())),
+        tuple(quarantine_lines(row, parts.clock.now())),
     )
 
 

@@ -59,13 +59,13 @@ def _read(request: "ControlRequest") -> QuarantineOrder:
 
 async def _quarantine(parts: "Parts", order: QuarantineOrder) -> list[QuarantineRow]:
     if order.source is not None:
-        row = await show(parts, parts.source(order.source), order.uid)
+        row = await show_quarantined(parts, parts.source(order.source), order.uid)
         return [row] if row is not None else []
     found = [(source, await parts.quarantine.quarantined(source.id)) for source in parts.service.config.sources]
     return [await _row(parts, source, content) for source, content in found if content is not None]
 
 
-async def show(parts: "Parts", source: "Source", uid: int) -> QuarantineRow | None:
+async def show_quarantined(parts: "Parts", source: "Source", uid: int) -> QuarantineRow | None:
     """The refused content of one source; the user has seen it then, and may approve it without naming its hash."""
     content = await parts.quarantine.quarantined(source.id)
     if content is None:
@@ -125,10 +125,10 @@ def _page(rows: Sequence[QuarantineRow], context: PageContext) -> Page:
     """Some lines for each refused list, the next step at their end."""
     if not rows:
         return ["nothing is in quarantine"]
-    return [line for row in rows for line in lines_of(row, context.now)]
+    return [line for row in rows for line in quarantine_lines(row, context.now)]
 
 
-def lines_of(row: QuarantineRow, now: float) -> list[str]:
+def quarantine_lines(row: QuarantineRow, now: float) -> list[str]:
     name, before = printable(row["id"]), row["entries_before"]
     against = "no list before it" if before is None else f"the last good one has {number(before)}"
     age, times = short_duration(now - row["since"]), counted(row["refusals"], "time", "times")
