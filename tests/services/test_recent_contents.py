@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from banlistd.core.config.model import Config, Guards
+from banlistd.core.config.guards import Guards
+from banlistd.core.config.model import Config
 from banlistd.events import EventName
 from banlistd.model import Outcome, OutcomeKind, SourceId
 from support.fakes import FakeFetcher

@@ -1,35 +1,15 @@
 """The configuration keys in banlistd.yaml(5) and packaging/docs/configuration.md."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import MISSING, fields
 
-from banlistd.core.config.allow import WrittenAllow
-from banlistd.core.config.keys import Key, Reload, Section, keys_of
-from banlistd.core.config.model import USE, Block, Config, Defaults, Fail2ban, Geo, Guards, Log, Online, ParserSettings, Source
+from banlistd.core.config.keys import Key, Reload, Section, keys_of, sections_of
+from banlistd.core.config.model import USE, Config, Defaults, Source
 from papers.paper import Paper, section
 from papers.roff import roff
 
-SECTIONS: Mapping[type[Section], tuple[str, str]] = {
-    Config: ("top-level keys", "A reload applies a changed key, unless the key needs a restart; then the reload is refused."),
-    Source: (
-        "a source",
-        "A source has an `id`, one of `url`, `path` and `block`, or has `use`. Every key of the defaults may be set here too.",
-    ),
-    Defaults: ("defaults", "These keys may be set below `defaults:`, or for one source."),
-    Guards: (
-        "guards",
-        """These keys may be set below `guards:` of the defaults or of one source.
-`banlistctl quarantine` shows the lists that a guard refuses, and `banlistctl approve` accepts one of them.""",
-    ),
-    Block: ("block", "At least one of these keys."),
-    WrittenAllow: ("an entry of allow", "An entry is an address, a network or a range, or a mapping with these keys."),
-    Geo: ("geo", "These keys are set below `geo:`."),
-    Online: ("geo.online", "These keys are set below `online:` of `geo:`."),
-    Fail2ban: ("fail2ban", "These keys are set below `fail2ban:` and belong to the backend fail2ban."),
-    ParserSettings: ("parser", "These keys are set below `parser:`."),
-    Log: ("log", "These keys are set below `log:`."),
-}
-"""Title and introduction of each section of the configuration."""
+SECTIONS = sections_of(Config)
+"""Every section that a configuration can have."""
 
 
 def _keys(of: type[Section]) -> Iterator[tuple[str, Key, str]]:
@@ -51,7 +31,7 @@ def _notes(key: Key) -> str:
 
 
 def _man() -> str:
-    return "".join(f".SH {title.upper()}\n{roff(intro)}\n{_man_keys(of)}" for of, (title, intro) in SECTIONS.items())
+    return "".join(f".SH {of.title.upper()}\n{roff(of.intro)}\n{_man_keys(of)}" for of in SECTIONS)
 
 
 def _man_keys(of: type[Section]) -> str:
@@ -63,7 +43,7 @@ def _man_keys(of: type[Section]) -> str:
 
 
 def _tables() -> str:
-    return "\n".join(f"## {title.capitalize()}\n\n{intro}\n\n{_table(of)}" for of, (title, intro) in SECTIONS.items())
+    return "\n".join(f"## {of.title.capitalize()}\n\n{of.intro}\n\n{_table(of)}" for of in SECTIONS)
 
 
 def _table(of: type[Section]) -> str:

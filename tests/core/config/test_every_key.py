@@ -1,14 +1,15 @@
 """Every key: what is written arrives, and a reload applies its change or refuses it with its name."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
 
 from banlistd.core.config.allow import WrittenAllow
-from banlistd.core.config.keys import Key, Reload, Section, ValueKind, keys_of
+from banlistd.core.config.guards import Guards
+from banlistd.core.config.keys import Key, Reload, Section, ValueKind, keys_of, sections_of
 from banlistd.core.config.kinds import SWITCH
 from banlistd.core.config.load import read_catalogue
 from banlistd.core.config.model import (
@@ -17,12 +18,7 @@ from banlistd.core.config.model import (
     CatalogueEntry,
     Config,
     Defaults,
-    Fail2ban,
-    Geo,
-    Guards,
-    Log,
     Online,
-    ParserSettings,
     Source,
 )
 from banlistd.core.config.problems import Document, Spot
@@ -30,13 +26,12 @@ from banlistd.core.config.reload import RELOADS, reload_of, restart_only_changes
 from banlistd.core.config.yaml import parse_document
 from banlistd.core.ruleset.policy import policy_of
 from banlistd.model import Mark, SourceId
-from papers.keys import SECTIONS
 from support.written_config import FOLDER, read
 
 A = {"id": "a", "url": "https://lists.example/a"}
 ENTRY = {**A, "every": "1h", "minimum": "1h", "home": "h", "licence": "l", "comment": "c"}
 
-# Values of which one fits nearly every key. A key that none fits needs a row in SAMPLES.
+# Values of which one fits a usual key whose kind has no examples of its own.
 CANDIDATES = (
     "6h",
     "30m",
@@ -45,43 +40,24 @@ CANDIDATES = (
     "yes",
     "no",
     "2MiB",
-    "reject",
-    "both",
     "json",
     "csv",
-    "refuse",
     "AS64496",
     "SE",
     "2030-01-01",
     "192.0.2.1",
 )
 
-# By section and key: what is written, and what arrives.
+# By section and key: what is written, and what arrives, where that depends on other keys, on the folder, or on EFFECT below.
 SAMPLES: Mapping[tuple[type[Section], str], tuple[object, Callable[[Any], object]]] = {
-    (Config, "backend"): ("ipset", str),
-    (Config, "fail2ban"): ({"jail": "other"}, lambda value: {"jail": value.jail}),
     (Config, "defaults"): ({"action": "reject"}, lambda value: {"action": str(value.action)}),
-    (Config, "allow"): (["192.0.2.1"], lambda value: [str(entry.first) for entry in value]),
     (Config, "sources"): ([A], lambda value: [{"id": source.id, "url": source.url} for source in value]),
-    (Config, "log"): ({"format": "json"}, lambda value: {"format": str(value.format)}),
-    (Config, "parser"): ({"memory": "256MiB"}, lambda value: {"memory": f"{value.memory >> 20}MiB"}),
-    (ParserSettings, "memory"): ("256MiB", lambda value: f"{value >> 20}MiB"),
     (Config, "geo"): (
         {"rewarm": "no", "databases": "/b"},
         lambda value: {"rewarm": "no", "databases": str(value.databases[0])},
     ),
-    (Defaults, "guards"): ({"shrink": "70%"}, lambda value: {"shrink": f"{value.shrink:.0%}"}),
-    (Source, "guards"): ({"shrink": "70%"}, lambda value: {"shrink": f"{value.shrink:.0%}"}),
-    (Source, "url"): ("https://mirror.example/", str),
     (Source, "path"): ("lists/a.txt", lambda value: str(value.relative_to(FOLDER))),
-    (Source, "block"): ({"countries": ["NO"]}, lambda value: {"countries": list(value.countries)}),
-    (Source, "headers"): ({"X-A": "b"}, dict),
-    (CatalogueEntry, "url"): ("https://mirror.example/", str),
     (CatalogueEntry, "minimum"): ("30m", lambda value: f"{value / 60:.0f}m"),
-    (Geo, "databases"): ("geo/a.mmdb", lambda value: str(value[0].relative_to(FOLDER))),
-    (Geo, "online"): ({"url": "https://geo.example/"}, lambda value: {"url": value.url}),
-    (Online, "url"): ("https://geo.example/", str),
-    (Fail2ban, "socket"): ("/run/other.sock", str),
 }
 
 
@@ -100,34 +76,35 @@ def of_allow(written: Mapping[str, object]) -> WrittenAllow:
     return WrittenAllow(address=(entry.first, entry.last), comment=entry.comment, until=entry.until)
 
 
-def below(*path: str) -> Callable[[Mapping[str, object]], Config]:
-    """A configuration of one section, which is at these keys."""
-
-    def written(tree: Mapping[str, object]) -> Config:
-        for key in reversed(path):
-            tree = {key: tree}
-        return read(json.dumps(tree))
-
-    return written
-
-
-# By section: what is read when these keys of it are written, as an object of the section.
-READ: Mapping[type[Section], Callable[[Mapping[str, object]], Section]] = {
-    Config: lambda tree: read(json.dumps(tree)),
-    Defaults: lambda tree: below("defaults")(tree).defaults,
-    Guards: lambda tree: below("defaults", "guards")(tree).defaults.guards,
-    Source: lambda tree: of_source(tree).sources[0],
-    Block: lambda tree: of_source({"block": {"countries": ["NO"], **tree}}).sources[0].block or Block(),
-    CatalogueEntry: of_catalogue,
-    WrittenAllow: of_allow,
-    Geo: lambda tree: below("geo")(tree).geo,
-    Online: lambda tree: below("geo", "online")({"url": "https://a.example/", **tree}).geo.online,
-    Fail2ban: lambda tree: below("fail2ban")(tree).fail2ban,
-    ParserSettings: lambda tree: below("parser")(tree).parser,
-    Log: lambda tree: below("log")(tree).log,
+# What a section needs besides the key that is written.
+BESIDE: Mapping[type[Section], Mapping[str, object]] = {
+    Block: {"countries": ["NO"]},
+    Online: {"url": "https://a.example/"},
 }
 
-EVERY_KEY = [(section, key) for section in READ for key in keys_of(section)]
+SPECIAL: Mapping[type[Section], Callable[[Mapping[str, object]], Section]] = {
+    Config: lambda tree: read(json.dumps(tree)),
+    Source: lambda tree: of_source(tree).sources[0],
+    CatalogueEntry: of_catalogue,
+    WrittenAllow: of_allow,
+}
+
+SECTIONS = (*sections_of(Config), CatalogueEntry)
+
+
+def read_in(section: type[Section], tree: Mapping[str, object]) -> Section:
+    """What is read when these keys of a section are written, as an object of the section."""
+    if section in SPECIAL:
+        return SPECIAL[section](tree)
+    above, name = next(
+        (above, name) for above in SECTIONS for name, key in keys_of(above).items() if key.kind.section is section
+    )
+    arrived = getattr(read_in(above, {name: {**BESIDE.get(section, {}), **tree}}), name)
+    assert isinstance(arrived, section)
+    return arrived
+
+
+EVERY_KEY = [(section, key) for section in SECTIONS for key in keys_of(section)]
 
 
 def understood(kind: ValueKind, written: object) -> object:
@@ -136,26 +113,34 @@ def understood(kind: ValueKind, written: object) -> object:
     return None if problems else value
 
 
+def written_values(kind: ValueKind) -> Iterator[object]:
+    """Values that may fit a kind; of a section, mappings with one key."""
+    if kind.section is not None:
+        for name, key in keys_of(kind.section).items():
+            yield from ({name: value} for value in written_values(key.kind))
+    yield from (*kind.examples, *CANDIDATES)
+
+
 def sample_of(section: type[Section], key: str, before: object) -> tuple[object, object]:
     """What is written, and the value that arrives when it does; it differs from the value `before`."""
     kind = keys_of(section)[key].kind
-    for candidate in CANDIDATES:
-        value = understood(kind, candidate)
+    for written in written_values(kind):
+        value = understood(kind, written)
         if value is not None and value != before:
-            return candidate, value
-    raise AssertionError(f"{section.__name__}.{key} needs a row in SAMPLES")
+            return written, value
+    raise AssertionError(f"give the kind of {section.__name__}.{key} an example that is not its default")
 
 
 @pytest.mark.parametrize(("section", "key"), EVERY_KEY, ids=[f"{section.__name__}.{key}" for section, key in EVERY_KEY])
 def test_what_is_written_arrives(section: type[Section], key: str) -> None:
-    before = getattr(READ[section]({}), key)
+    before = getattr(read_in(section, {}), key)
     if (section, key) in SAMPLES:
         written, seen = SAMPLES[section, key]
-        arrived = getattr(READ[section]({key: written}), key)
+        arrived = getattr(read_in(section, {key: written}), key)
         assert seen(arrived) == written
     else:
         written, value = sample_of(section, key, before)
-        arrived = getattr(READ[section]({key: written}), key)
+        arrived = getattr(read_in(section, {key: written}), key)
         assert arrived == value
     assert arrived != before
 
@@ -186,9 +171,9 @@ def test_a_default_is_shown_as_it_can_be_written(section: type[Section], key: st
         assert not shown or understood(kind, shown) == default
 
 
-@pytest.mark.parametrize("section", [section for section in READ if section is not CatalogueEntry])
-def test_every_section_is_in_the_manual(section: type[Section]) -> None:
-    assert section in SECTIONS
+def test_every_section_has_a_head_of_its_own_in_the_manual() -> None:
+    heads = [(section.title, section.intro) for section in sections_of(Config)]
+    assert len({title for title, _ in heads}) == len({intro for _, intro in heads}) == len(heads)
 
 
 @pytest.mark.parametrize(("section", "key"), EVERY_KEY, ids=[f"{section.__name__}.{key}" for section, key in EVERY_KEY])
@@ -219,6 +204,7 @@ def test_a_changed_key_is_live_or_refused_with_its_name(key: str) -> None:
             assert restart_only_changes(before, after) == (key,)
         case Reload.LIVE:
             assert restart_only_changes(before, after) == ()
+            assert key in EFFECT, f"say in EFFECT what the daemon derives from the live key {key}"
             assert EFFECT[key](before) != EFFECT[key](after)
 
 

@@ -1,9 +1,13 @@
 import pytest
 
+from banlistd.core.config.keys import keys_of
 from banlistd.core.config.load import read_catalogue
+from banlistd.core.config.model import Config
 from banlistd.core.config.yaml import parse_document
 from banlistd.errors import ConfigError
 from support.written_config import problems_of, read
+
+KEYS = [*keys_of(Config)]
 
 # What is wrong, word for word
 
@@ -17,7 +21,7 @@ WRONG = [
     ("log: json", "1: log: is a single value and must be a mapping (write name: value, one a line)"),
     ("\nsuorces: []", "2: suorces: is not a key here (did you mean sources?)"),
     ("whitelist: []", "1: whitelist: is not a key here (did you mean allow?)"),
-    ("zzz: 1", "1: zzz: is not a key here (known: backend, owner, fail2ban, defaults, allow, sources, log, parser or geo)"),
+    ("zzz: 1", f"1: zzz: is not a key here (known: {', '.join(KEYS[:-1])} or {KEYS[-1]})"),
     ("- a", "1: is a list and must be a mapping (write name: value, one a line)"),
     ("defaults:\n  every: 1 hour", '2: defaults.every: "1 hour" is not a duration (write 90s, 15m, 1h or 1d)'),
     ("defaults:\n  evry: 1h", "2: defaults.evry: is not a key here (did you mean every?)"),

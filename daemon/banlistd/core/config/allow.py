@@ -42,6 +42,9 @@ class AllowEntry:
 class WrittenAllow(Section):
     """An allow entry as a file has it."""
 
+    title = "an entry of allow"
+    intro = "An entry is an address, a network or a range, or a mapping with these keys."
+
     address: Annotated[
         tuple[IPv4Address | IPv6Address, IPv4Address | IPv6Address], Key(kinds.ADDRESSES, "An address, a network or a range.")
     ]
@@ -86,4 +89,6 @@ ALLOW = ValueKind(
     "a list of addresses, networks and ranges, or of mappings",
     "allow",
     show=lambda _: "",
+    section=WrittenAllow,
+    examples=(["192.0.2.1"],),
 )

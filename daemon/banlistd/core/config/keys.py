@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import MISSING, dataclass, fields, replace
 from enum import StrEnum
 from functools import cache
-from typing import Any, TypeVar, get_type_hints
+from typing import Any, ClassVar, TypeVar, get_type_hints
 
 from banlistd.core.config.problems import Spot
 from banlistd.core.config.values import Unfit
@@ -28,7 +28,8 @@ class ValueKind:
 
     `read` returns the value, or None once it has reported what is wrong. `schema` is JSON Schema; a `name` puts it among the
     schema's definitions, together with those of `parts`, to which it refers. `says` describes the value in documents, and
-    `show` writes a default as a user would.
+    `show` writes a default as a user would. `section`: the section that the value is, or is a list of. `examples`: values that
+    fit, as a file has them.
     """
 
     read: Callable[[object, Spot], Any]
@@ -37,6 +38,8 @@ class ValueKind:
     name: str = ""
     parts: "tuple[ValueKind, ...]" = ()
     show: Callable[[Any], str] = str
+    section: "type[Section] | None" = None
+    examples: tuple[object, ...] = ()
 
     @property
     def reference(self) -> Schema:
@@ -58,7 +61,10 @@ class Key:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Section:
-    """A mapping of the configuration. Each field has a Key."""
+    """A mapping of the configuration. Each field has a Key. `title` and `intro` are its head in the manual."""
+
+    title: ClassVar[str]
+    intro: ClassVar[str]
 
     def complaints(self) -> Iterator[tuple[str, str]]:
         """What is wrong with values that are right one by one, and what to write instead."""
@@ -83,6 +89,15 @@ def _keys_of(section: type[Section]) -> Mapping[str, Key]:
             raise TypeError(f"{section.__name__}.{field.name} is declared without a Key")
         keys[field.name] = found[0]
     return keys
+
+
+def sections_of(section: type[Section]) -> tuple[type[Section], ...]:
+    """A section and every section below it, each once, in the order of the keys."""
+    found = {section.__name__: section}
+    for key in keys_of(section).values():
+        if key.kind.section is not None:
+            found |= {below.__name__: below for below in sections_of(key.kind.section) if below.__name__ not in found}
+    return tuple(found.values())
 
 
 def required(section: type[Section]) -> tuple[str, ...]:

@@ -29,8 +29,9 @@ def _scalar(
     name: str = "",
     parts: tuple[ValueKind, ...] = (),
     show: Callable[[Any], str] = str,
+    examples: tuple[str, ...] = (),
 ) -> ValueKind:
-    return ValueKind(lambda tree, spot: scalar_at(read, tree, spot), schema, says, name, parts, show)
+    return ValueKind(lambda tree, spot: scalar_at(read, tree, spot), schema, says, name, parts, show, examples=examples)
 
 
 def many(kind: ValueKind, says: str) -> ValueKind:
@@ -47,7 +48,7 @@ def many(kind: ValueKind, says: str) -> ValueKind:
         return None if None in found else tuple(found)
 
     schema = {"anyOf": [kind.schema, {"type": "array", "items": kind.schema, "minItems": 1}]}
-    return ValueKind(read, schema, says, show=lambda found: ", ".join(map(kind.show, found)))
+    return ValueKind(read, schema, says, show=lambda found: ", ".join(map(kind.show, found)), examples=kind.examples)
 
 
 def section_schema(section: type[Section]) -> Mapping[str, Any]:
@@ -74,12 +75,14 @@ def section(of: type[Section], name: str, *, may_be_empty: bool = True) -> Value
         name,
         parts,
         lambda _: "",
+        of,
     )
 
 
 def chosen(words: type[StrEnum], what: str) -> ValueKind:
     """One member of an enumeration; `what` is the noun, with its article."""
-    return _scalar(values.one_of(words, what), {"enum": [str(word) for word in words]}, among(f"`{word}`" for word in words))
+    every = tuple(str(word) for word in words)
+    return _scalar(values.one_of(words, what), {"enum": [*every]}, among(f"`{word}`" for word in every), examples=every)
 
 
 _SPANS = {"d": 86400, "h": 3600, "m": 60, "s": 1}
@@ -213,15 +216,15 @@ def size_at_least(low: str) -> ValueKind:
             raise values.Unfit(f"{shown(text)} is less than {low}", f"write {low} to 1GiB")
         return octets
 
-    return _scalar(read, SIZE.reference, f"{low} to 1GiB", parts=(SIZE,), show=_show_size)
+    return _scalar(read, SIZE.reference, f"{low} to 1GiB", parts=(SIZE,), show=_show_size, examples=("1GiB", low))
 
 
 EVERY = duration_between("10s", "365d")
 NOTE = _scalar(values.note, {**_TEXT, "maxLength": 300}, "text, at most 300 characters")
-URL = _scalar(values.url, {**_TEXT, "pattern": "^https?://"}, "http:// or https://")
-PATH = _scalar(values.path, _TEXT, "a file name, relative to the folder of the configuration")
+URL = _scalar(values.url, {**_TEXT, "pattern": "^https?://"}, "http:// or https://", examples=("https://mirror.example/",))
+PATH = _scalar(values.path, _TEXT, "a file name, relative to the folder of the configuration", examples=("/srv/lists/a.txt",))
 PATHS = many(PATH, "file names, relative to the folder of the configuration")
-ABSOLUTE = _scalar(values.absolute, _TEXT, "an absolute file name")
+ABSOLUTE = _scalar(values.absolute, _TEXT, "an absolute file name", examples=("/run/a.sock",))
 SOURCE_ID = _scalar(
     values.source_id,
     {**_TEXT, "pattern": "^[a-z0-9][a-z0-9-]{0,39}$", "not": {"const": str(MANUAL)}},
@@ -230,7 +233,11 @@ SOURCE_ID = _scalar(
 CATALOGUE_NAME = _scalar(str, _TEXT, "a name of the catalogue")
 JAIL = _scalar(values.jail, _TEXT, "letters, digits and _ . -, at most 60")
 HEADERS = ValueKind(
-    _read_headers, or_nothing({"type": "object", "additionalProperties": _TEXT}), "a mapping", show=lambda _: ""
+    _read_headers,
+    or_nothing({"type": "object", "additionalProperties": _TEXT}),
+    "a mapping",
+    show=lambda _: "",
+    examples=({"X-A": "b"},),
 )
 ADDRESSES = _scalar(values.addresses, _TEXT, "an address, a network or a range a-b")
 UNTIL = _scalar(values.until, _TEXT, "2027-01-01 or 2027-01-01T18:00:00Z")

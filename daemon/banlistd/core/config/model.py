@@ -15,12 +15,14 @@ from banlistd.core.addresses.sets import FAMILIES, Ranges, from_numbers, union_o
 from banlistd.core.config import geo as geography
 from banlistd.core.config import kinds
 from banlistd.core.config.allow import ALLOW, AllowEntry
+from banlistd.core.config.guards import Guards
 from banlistd.core.config.keys import Key, Reload, Section, ValueKind, keys_of
 from banlistd.core.credentials import may_contain_secret
 from banlistd.formats import Format
 from banlistd.model import Action, Direction, Family, Ownership, SourceId
 
 _AUTO = Format()
+_GUARDS = Guards()
 
 
 class LogFormat(StrEnum):
@@ -31,74 +33,12 @@ class LogFormat(StrEnum):
     JSON = "json"
 
 
-class Critical(StrEnum):
-    """What happens to root name servers and large public resolvers in a list."""
-
-    CARVE = "carve"
-    REFUSE = "refuse"
-    OFF = "off"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Guards(Section):
-    """Bounds beyond which a list is refused. Parts of 1, prefix lengths, seconds; `off` is infinite, of a prefix length 0.
-
-    The defaults come from 194,209 stored versions of 21 real lists (measured): a version changes 0.03 % to 1 % of its list; of
-    1,051 sudden cuts by more than half 1,041 were accidents, which lasted 19 hours at most, but for one Tor list. At once a
-    version replaces 5 % at most, 14 % within six days. Of 95 real lists, those that are meant for blocking cover at most 9 % of
-    IPv4, in stretches no wider than a /8. The largest networks that registries assign in IPv6 are /19s.
-    """
-
-    html: Annotated[bool, Key(kinds.SWITCH, "Refuses a web page in place of a list.")] = True
-    unparseable: Annotated[
-        float, Key(kinds.percentage(0, 100), "Refuses a list if more of its lines than this have no address.")
-    ] = 0.5
-    truncated: Annotated[bool, Key(kinds.SWITCH, "Refuses a list with fewer entries than it announces itself.")] = True
-    shrink: Annotated[float, Key(kinds.percentage(0, 100), "Refuses a list that lost more than this within 30 days.")] = 0.5
-    grow: Annotated[float, Key(kinds.percentage(0, 999999), "Refuses a list that grew by more than this within 30 days.")] = 3.0
-    turnover: Annotated[
-        float,
-        Key(kinds.percentage(0, 100), "Refuses a list of 1,000 entries or more of which more than this is replaced at once."),
-    ] = 0.5
-    share: Annotated[
-        float, Key(kinds.percentage(0, 100), "Refuses a list that covers more than this of the address space.")
-    ] = 0.1
-    critical: Annotated[
-        Critical,
-        Key(
-            kinds.chosen(Critical, "a treatment of critical addresses"),
-            "Root name servers and large public resolvers in the list: `carve` does not ban them, `refuse` refuses the list, "
-            "`off` bans them.",
-        ),
-    ] = Critical.CARVE
-    widest4: Annotated[int, Key(kinds.prefix(1, 32), "Refuses a list with an IPv4 network wider than this prefix length.")] = 8
-    widest6: Annotated[int, Key(kinds.prefix(1, 128), "Refuses a list with an IPv6 network wider than this prefix length.")] = (
-        19
-    )
-    accept_shrink_after: Annotated[
-        float,
-        Key(
-            kinds.span("1m", "365d"),
-            "Accepts a list that the guards shrink and turnover refuse once it stays so for this time.",
-            old=("settle",),
-        ),
-    ] = 3 * 86400.0
-    max_age: Annotated[
-        float,
-        Key(kinds.span("1m", "365d"), "Reports a source as stale if its last good list is older. Its bans stay."),
-    ] = 7 * 86400.0
-    frozen: Annotated[
-        float,
-        Key(
-            kinds.span("1m", "365d"),
-            "Reports a source with a url as frozen if its list has not changed for this time. Its bans stay.",
-        ),
-    ] = 45 * 86400.0
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Defaults(Section):
     """The values of every source that does not set its own."""
+
+    title = "defaults"
+    intro = "These keys may be set below `defaults:`, or for one source."
 
     every: Annotated[float, Key(kinds.EVERY, "The poll interval of the list.")] = 3600.0
     action: Annotated[
@@ -116,12 +56,15 @@ class Defaults(Section):
     max_bytes: Annotated[int, Key(kinds.SIZE, "The largest list, before and after decompression.")] = 48 * 2**20
     guards: Annotated[
         Guards, Key(kinds.section(Guards, "guards"), "Bounds beyond which a list is refused; the last good version stays.")
-    ] = Guards()
+    ] = _GUARDS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Block(Section):
     """Every address of these countries and networks that the local databases know."""
+
+    title = "block"
+    intro = "At least one of these keys."
 
     countries: Annotated[tuple[str, ...], Key(kinds.COUNTRY_CODES, "Countries by their codes: NO, SE.")] = ()
     asns: Annotated[tuple[int, ...], Key(kinds.ASNS, "Network operators by their numbers: AS64496.")] = ()
@@ -134,6 +77,11 @@ class Block(Section):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Source(Defaults):
     """One list. Exactly one of `url`, `path` and `block` is set; `path` is absolute."""
+
+    title = "a source"
+    intro = (
+        "A source has an `id`, one of `url`, `path` and `block`, or has `use`. Every key of the defaults may be set here too."
+    )
 
     id: Annotated[SourceId, Key(kinds.SOURCE_ID, "The name of the source.")]
     url: Annotated[str | None, Key(kinds.URL, "Where the list is downloaded from.")] = None
@@ -200,6 +148,8 @@ class CatalogueEntry(Section):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Log(Section):
+    title = "log"
+    intro = "These keys are set below `log:`."
     format: Annotated[
         LogFormat,
         Key(kinds.chosen(LogFormat, "a log format"), "`auto`: the journal where there is one, logfmt on stderr otherwise."),
@@ -209,6 +159,9 @@ class Log(Section):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Online(Section):
     """A service with the interface of ip-api.com's batch requests."""
+
+    title = "geo.online"
+    intro = "These keys are set below `online:` of `geo:`."
 
     enabled: Annotated[
         bool,
@@ -230,6 +183,9 @@ class Online(Section):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Geo(Section):
     """Where addresses belong: country and ASN."""
+
+    title = "geo"
+    intro = "These keys are set below `geo:`."
 
     databases: Annotated[
         tuple[Path, ...],
@@ -253,6 +209,9 @@ class Geo(Section):
 class Fail2ban(Section):
     """The jail that carries the bans out."""
 
+    title = "fail2ban"
+    intro = "These keys are set below `fail2ban:` and belong to the backend fail2ban."
+
     jail: Annotated[str, Key(kinds.JAIL, "The jail, which nothing but banlistd may use.")] = "banlistd"
     socket: Annotated[Path, Key(kinds.ABSOLUTE, "The socket of the fail2ban server.")] = Path("/run/fail2ban/fail2ban.sock")
 
@@ -260,6 +219,9 @@ class Fail2ban(Section):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ParserSettings(Section):
     """The process without rights that decompresses and parses lists."""
+
+    title = "parser"
+    intro = "These keys are set below `parser:`."
 
     memory: Annotated[
         int,
@@ -281,12 +243,16 @@ _SOURCES = ValueKind(
     "a list of sources",
     parts=tuple(key.kind for key in keys_of(Source).values()),
     show=lambda _: "",
+    section=Source,
 )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Config(Section):
     """The whole configuration. The order of the sources is that of ownership: an address belongs to the first that has it."""
+
+    title = "top-level keys"
+    intro = "A reload applies a changed key, unless the key needs a restart; then the reload is refused."
 
     backend: Annotated[BackendName, Key(kinds.BACKEND, "The backend that carries the bans out.", Reload.RESTART)] = (
         BackendName.NFTABLES
