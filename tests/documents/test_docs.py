@@ -7,6 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from banlistd.backends import BackendName
+from banlistd.core.config.guards import Guards
+from banlistd.core.config.keys import keys_of
+from banlistd.core.feeds.guards import GUARDS
 from test_floors import FLOORS
 
 ROOT = Path(__file__).parents[2]
@@ -82,3 +86,17 @@ def test_decision_has_date_status_and_rejected_alternatives(path: Path) -> None:
     assert text.startswith(f"# {int(path.name[:4])}. ")
     assert re.search(r"^Date: 20\d\d-\d\d-\d\d\. Status: accepted, (implemented|not yet built)\.$", text, re.MULTILINE)
     assert all(f"\n## {part}\n" in text for part in ("Decision", "Measurement", "Rejected"))
+
+
+# Lists that are written by hand: where, and which names each must have.
+LISTED = {
+    "config/banlistd.yaml": (*BackendName, *keys_of(Guards)),
+    "packaging/docs/glossary.md": tuple(BackendName),
+    # What changes no host is for trials, and not advertised.
+    "README.md": (*(name for name in BackendName if name.kind.capabilities.changes_host), *GUARDS),
+}
+
+
+@pytest.mark.parametrize(("file", "name"), [(file, str(name)) for file, names in LISTED.items() for name in names])
+def test_a_list_written_by_hand_has_every_backend_and_guard(file: str, name: str) -> None:
+    assert re.search(rf"\b{re.escape(name)}\b", (ROOT / file).read_text()), f"name {name} in {file}, where its kind is listed"

@@ -25,6 +25,8 @@ DAEMON = PACKAGING.parent / "daemon" / "banlistd"
 PAGES = sorted((PACKAGING / "man").iterdir())
 COMPLETIONS = sorted((PACKAGING / "completions").iterdir())
 _MARK = '.\\" '
+# What the next step of an explanation in the journal may run.
+PROGRAMS = ("banlistctl", "banlistd", "systemctl", "journalctl", "timedatectl", "getent", "df", "nft")
 CATALOGUE = (PACKAGING / "journal" / "banlistd.catalog").read_text()
 
 
@@ -77,8 +79,11 @@ def options_of(parser: argparse.ArgumentParser) -> list[str]:
 def test_a_catalogue_entry_has_a_subject_and_a_next_step(name: EventName) -> None:
     entry = entries()[name.kind.message_id]
     assert re.match(r"\nSubject: \S.{10,90}\nDefined-By: banlistd\nSupport: \S+\nDocumentation: man:banlistd\(8\)\n\n\S", entry)
-    commands = re.findall(r"^    (?:banlistctl|banlistd|systemctl|journalctl|getent|df|nft) ", entry, re.MULTILINE)
-    assert commands or "nothing to do" in entry.replace("\n", " ") or "Nothing was written" in entry.replace("\n", " ")
+    text = entry.replace("\n", " ")
+    commands = re.findall(rf"^    (?:{'|'.join(PROGRAMS)}) ", entry, re.MULTILINE)
+    assert commands or "nothing to do" in text or "Nothing was written" in text, (
+        f"{name} needs an indented command of {', '.join(PROGRAMS)}, or the words: nothing to do"
+    )
     assert all(len(line) <= 100 for line in entry.splitlines())
 
 
