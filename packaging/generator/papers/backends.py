@@ -1,4 +1,4 @@
-"""The backends in banlistd(8) and packaging/docs/backends.md."""
+"""The backends in banlistd(8), packaging/docs/backends.md and the example configuration."""
 
 from collections.abc import Callable, Sequence
 from collections.abc import Set as AbstractSet
@@ -51,8 +51,13 @@ def _man() -> str:
     )
 
 
+def _comments() -> str:
+    return "".join(f"#   {name}: {name.kind.summary}\n" for name in BackendName)
+
+
 PAPERS: tuple[Paper, ...] = (
     section("packaging/man/banlistd.8", "backends", _man),
+    section("config/banlistd.yaml", "backends", _comments),
     section("packaging/docs/backends.md", "backends", _summaries),
     section("packaging/docs/backends.md", "capabilities", _table),
 )
