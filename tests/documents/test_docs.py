@@ -7,9 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from banlistd.core.config.guards import Guards
-from banlistd.core.config.keys import keys_of
-from banlistd.core.feeds.guards import GUARDS
 from test_floors import FLOORS
 
 ROOT = Path(__file__).parents[2]
@@ -85,12 +82,3 @@ def test_decision_has_date_status_and_rejected_alternatives(path: Path) -> None:
     assert text.startswith(f"# {int(path.name[:4])}. ")
     assert re.search(r"^Date: 20\d\d-\d\d-\d\d\. Status: accepted, (implemented|not yet built)\.$", text, re.MULTILINE)
     assert all(f"\n## {part}\n" in text for part in ("Decision", "Measurement", "Rejected"))
-
-
-# Lists that are written by hand: where, and which names each must have.
-LISTED = {"config/banlistd.yaml": tuple(keys_of(Guards)), "README.md": tuple(GUARDS)}
-
-
-@pytest.mark.parametrize(("file", "name"), [(file, str(name)) for file, names in LISTED.items() for name in names])
-def test_a_list_written_by_hand_has_every_guard(file: str, name: str) -> None:
-    assert re.search(rf"^#   {name}:|`{name}`[\s,]", (ROOT / file).read_text(), re.MULTILINE), f"name {name} in {file}"

@@ -1,8 +1,10 @@
 """The configuration keys in banlistd.yaml(5) and packaging/docs/configuration.md."""
 
+import textwrap
 from collections.abc import Iterator
 from dataclasses import MISSING, fields
 
+from banlistd.core.config.guards import Guards
 from banlistd.core.config.keys import Key, Reload, Section, keys_of, sections_of
 from banlistd.core.config.model import USE, Config, Defaults, Source
 from papers.paper import Paper, section
@@ -54,7 +56,19 @@ def _table(of: type[Section]) -> str:
     return "| key | what it does | value | default |\n|---|---|---|---|\n" + "".join(rows)
 
 
+def _guards() -> str:
+    """Commented out, each below its help,
+    without the marks of Markdown.
+    """
+    lines = ["# guards:"]
+    for name, key, default in _keys(Guards):
+        lines += textwrap.wrap(key.help.replace("`", ""), 120, initial_indent="#   # ", subsequent_indent="#   # ")
+        lines.append(f"#   {name}: {default}")
+    return "\n".join(lines)
+
+
 PAPERS: tuple[Paper, ...] = (
     section("packaging/man/banlistd.yaml.5", "keys", _man),
     section("packaging/docs/configuration.md", "keys", _tables),
+    section("config/banlistd.yaml", "guards", _guards),
 )
