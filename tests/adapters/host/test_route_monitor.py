@@ -13,7 +13,14 @@ from banlistd.adapters.host.route_monitor import RouteMonitor
 from support.network_namespace import in_network_namespace
 
 SECONDS = 0.5
-LINK = ("link add one type veth peer name two", "link set one up", "link set two up")
+# Without IPv6 addresses of its own: the kernel would check them for a second or two, and report that as a change.
+LINK = (
+    "link add one type veth peer name two",
+    "link set one addrgenmode none",
+    "link set two addrgenmode none",
+    "link set one up",
+    "link set two up",
+)
 
 
 def command_ip(words: str) -> None:
