@@ -1,4 +1,4 @@
-"""Opens the file of a list so that nothing but a list is read, whoever may write to its folder.
+"""Opens the file of a list so that only a list is read, even if others may write to its folder.
 
 The daemon reads what other accounts cannot: credentials, its configuration, its database. An account that may replace a list
 could put a symbolic link to such a file in its place, and a refused list would quote the first line. So a link is followed only

@@ -38,7 +38,7 @@ def only_instance(state: Path) -> Iterator[None]:
 def refuse_unsafe_state(state: Path) -> None:
     """Raises LedgerError for a state directory that others can write: what is in it would decide what is banned.
 
-    For root the directory may belong to the service account, whoever that is.
+    For root the directory may belong to the service account, or to any other user.
     """
     try:
         found = state.stat()
