@@ -9,7 +9,9 @@ from typing import Any
 import pytest
 
 from banlistd.backends import BackendName
-from banlistd.core.config.model import Fail2ban, Log, LogFormat, ParserSettings
+from banlistd.core.config.sections.fail2ban import Fail2ban
+from banlistd.core.config.sections.log import Log, LogFormat
+from banlistd.core.config.sections.parser import ParserSettings
 from banlistd.errors import ConfigError, FetchError, FirewallError, NoSuchSourceError
 from banlistd.events import EventName
 from banlistd.model import Action, Ownership

@@ -41,7 +41,8 @@ from banlistd.control.declaration import Command
 from banlistd.control.parts import Parts
 from banlistd.control.seen import SeenContents
 from banlistd.control.server import Answerer
-from banlistd.core.config.model import Config, Geo
+from banlistd.core.config.model import Config
+from banlistd.core.config.sections.geo import Geo
 from banlistd.core.ruleset.policy import identities, policy_of
 from banlistd.daemon import Intervals, Outside, Service, Services
 from banlistd.errors import ConfigError, FirewallError, LedgerError

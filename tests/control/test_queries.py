@@ -13,8 +13,8 @@ import pytest
 from banlistd.backends import BackendName
 from banlistd.control.declaration import Command
 from banlistd.control.table import COMMANDS
-from banlistd.core.config.allow import AllowEntry
 from banlistd.core.config.model import Config, Source
+from banlistd.core.config.sections.allow import AllowEntry
 from banlistd.errors import ChangedContentError, FetchError, GeoError, NoSuchSourceError, RefusedError, UsageError
 from banlistd.model import Action, Counter, Direction, Mark, OutcomeKind, SourceId
 from support.commands import fields_of

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from banlistd.core.config.guards import Guards
 from banlistd.core.config.model import Config
+from banlistd.core.config.sections.guards import Guards
 from banlistd.errors import FetchError
 from banlistd.events import Event, EventName
 from banlistd.model import Outcome, OutcomeKind, SourceId, Validators

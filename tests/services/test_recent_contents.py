@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from banlistd.core.config.guards import Guards
 from banlistd.core.config.model import Config
+from banlistd.core.config.sections.guards import Guards
 from banlistd.events import EventName
 from banlistd.model import Outcome, OutcomeKind, SourceId
 from support.fakes import FakeFetcher

@@ -5,8 +5,8 @@ from ipaddress import ip_address
 from typing import Any
 
 from banlistd.backends import BackendName
-from banlistd.core.config.allow import AllowEntry
 from banlistd.core.config.model import Config, Source
+from banlistd.core.config.sections.allow import AllowEntry
 from banlistd.errors import FetchError
 from banlistd.model import SourceId
 

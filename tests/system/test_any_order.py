@@ -18,8 +18,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
 
 from banlistd.core.addresses.canonical import hash_of
-from banlistd.core.config.allow import AllowEntry
 from banlistd.core.config.model import Config, Source
+from banlistd.core.config.sections.allow import AllowEntry
 from banlistd.core.feeds.parsers import parse
 from banlistd.errors import FetchError, FirewallError
 from banlistd.model import MANUAL, Action, OutcomeKind, SourceId

@@ -14,7 +14,8 @@ import numpy as np
 from banlistd.core.addresses.arrays import are_among, distinct
 from banlistd.core.addresses.reserved import reserved_ranges
 from banlistd.core.addresses.sets import FAMILIES, Addresses, AddressSet, no_addresses, to_number
-from banlistd.core.config.model import Geo, Source
+from banlistd.core.config.model import Source
+from banlistd.core.config.sections.geo import Geo
 from banlistd.core.geo.tables import GeoTable, stacked, table_of_entries
 from banlistd.core.geo.types import By, GeoEntry, GeoNegEntry, Located, Origin
 from banlistd.errors import BanlistdError, GeoError, LedgerError

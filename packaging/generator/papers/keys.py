@@ -4,9 +4,9 @@ import textwrap
 from collections.abc import Iterator
 from dataclasses import MISSING, fields
 
-from banlistd.core.config.guards import Guards
 from banlistd.core.config.keys import Key, Reload, Section, keys_of, sections_of
 from banlistd.core.config.model import USE, Config, Defaults, Source
+from banlistd.core.config.sections.guards import Guards
 from papers.paper import Paper, section
 from papers.roff import roff
 

@@ -6,8 +6,9 @@ import pytest
 
 from banlistd.backends import BackendName
 from banlistd.core.addresses.sets import Ranges, from_numbers
-from banlistd.core.config.allow import AllowEntry
-from banlistd.core.config.model import Config, LogFormat, Source
+from banlistd.core.config.model import Config, Source
+from banlistd.core.config.sections.allow import AllowEntry
+from banlistd.core.config.sections.log import LogFormat
 from banlistd.formats import Format, FormatType
 from banlistd.model import Action, Direction, Family, SourceId
 from support.written_config import FOLDER, read, source_of

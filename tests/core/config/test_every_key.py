@@ -7,22 +7,15 @@ from typing import Any
 
 import pytest
 
-from banlistd.core.config.allow import WrittenAllow
-from banlistd.core.config.guards import Guards
 from banlistd.core.config.keys import Key, Reload, Section, ValueKind, keys_of, sections_of
 from banlistd.core.config.kinds import SWITCH
 from banlistd.core.config.load import read_catalogue
-from banlistd.core.config.model import (
-    USE,
-    Block,
-    CatalogueEntry,
-    Config,
-    Defaults,
-    Online,
-    Source,
-)
+from banlistd.core.config.model import USE, Block, CatalogueEntry, Config, Defaults, Source
 from banlistd.core.config.problems import Document, Spot
 from banlistd.core.config.reload import RELOADS, reload_of, restart_only_changes
+from banlistd.core.config.sections.allow import WrittenAllow
+from banlistd.core.config.sections.geo import Online
+from banlistd.core.config.sections.guards import Guards
 from banlistd.core.config.yaml import parse_document
 from banlistd.core.ruleset.policy import policy_of
 from banlistd.model import Mark, SourceId

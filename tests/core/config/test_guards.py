@@ -4,8 +4,8 @@ import math
 
 import pytest
 
-from banlistd.core.config.guards import Critical, Guards
 from banlistd.core.config.keys import keys_of
+from banlistd.core.config.sections.guards import Critical, Guards
 from support.written_config import problems_of, read, source_of
 
 

@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 from banlistd.core.addresses.normal_form import normal_form_fault
 from banlistd.core.addresses.reserved import reserved_ranges
 from banlistd.core.addresses.sets import AddressSet
-from banlistd.core.config.guards import Guards
 from banlistd.core.config.keys import read_section
 from banlistd.core.config.model import Source
 from banlistd.core.config.problems import Document, Spot
+from banlistd.core.config.sections.guards import Guards
 from banlistd.core.feeds.evaluate import Reading, evaluate
 from banlistd.core.feeds.extent import AcceptedSizes
 from banlistd.core.feeds.guards import GuardContext, judge

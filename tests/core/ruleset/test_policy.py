@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from banlistd.core.addresses.sets import from_numbers
-from banlistd.core.config.allow import AllowEntry
 from banlistd.core.config.model import Config, Source
+from banlistd.core.config.sections.allow import AllowEntry
 from banlistd.core.ruleset.policy import Policy, policy_of
 from banlistd.formats import Format, FormatType
 from banlistd.model import Action, Direction, Family, Mark, SourceId

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from banlistd.core.addresses.reserved import RESERVED
 from banlistd.core.addresses.sets import FAMILIES, AddressSet, Ranges, from_numbers
 from banlistd.core.addresses.text import span_text
-from banlistd.core.config.allow import AllowEntry
 from banlistd.core.config.model import Config, Source
+from banlistd.core.config.sections.allow import AllowEntry
 from banlistd.core.ruleset.plan import plan
 from banlistd.core.ruleset.policy import Policy, policy_of
 from banlistd.core.ruleset.protection import EMBEDDINGS, ProtectionExclusions, carve, forms, merge_protected, union_by_family

@@ -8,10 +8,11 @@ from typing import Any
 
 from banlistd.backends import BackendName
 from banlistd.core.config import values
-from banlistd.core.config.guards import Guards
 from banlistd.core.config.keys import keys_of, list_at, mapping_at, read_section, read_values, values_of
-from banlistd.core.config.model import CatalogueEntry, Config, Defaults, Geo, Source
+from banlistd.core.config.model import CatalogueEntry, Config, Defaults, Source
 from banlistd.core.config.problems import Document, Problem, Spot
+from banlistd.core.config.sections.geo import Geo
+from banlistd.core.config.sections.guards import Guards
 from banlistd.core.config.values import Unfit, among, closest
 from banlistd.core.printing import shown
 from banlistd.errors import ConfigError

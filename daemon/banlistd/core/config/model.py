@@ -6,31 +6,26 @@ sizes are octets.
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 from banlistd.backends import BackendName
 from banlistd.core.addresses.sets import FAMILIES, Ranges, from_numbers, union_of
-from banlistd.core.config import geo as geography
 from banlistd.core.config import kinds
-from banlistd.core.config.allow import ALLOW, AllowEntry
-from banlistd.core.config.guards import Guards
 from banlistd.core.config.keys import Key, Reload, Section, ValueKind, keys_of
+from banlistd.core.config.sections.allow import ALLOW, AllowEntry
+from banlistd.core.config.sections.fail2ban import Fail2ban
+from banlistd.core.config.sections.geo import Geo
+from banlistd.core.config.sections.guards import Guards
+from banlistd.core.config.sections.log import Log
+from banlistd.core.config.sections.parser import ParserSettings
 from banlistd.core.credentials import may_contain_secret
 from banlistd.formats import Format
 from banlistd.model import Action, Direction, Family, Ownership, SourceId
 
 _AUTO = Format()
-_GUARDS = Guards()
-
-
-class LogFormat(StrEnum):
-    """How events are written: `auto` is the journal where there is one, logfmt on stderr otherwise."""
-
-    AUTO = "auto"
-    LOGFMT = "logfmt"
-    JSON = "json"
+# Sections are immutable; the linter sees that only of those in this file.
+_GUARDS, _FAIL2BAN, _LOG, _PARSER, _GEO = Guards(), Fail2ban(), Log(), ParserSettings(), Geo()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -146,93 +141,6 @@ class CatalogueEntry(Section):
     comment: Annotated[str, Key(kinds.NOTE, "A note for people.")]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Log(Section):
-    title = "log"
-    intro = "These keys are set below `log:`."
-    format: Annotated[
-        LogFormat,
-        Key(kinds.chosen(LogFormat, "a log format"), "`auto`: the journal where there is one, logfmt on stderr otherwise."),
-    ] = LogFormat.AUTO
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Online(Section):
-    """A service with the interface of ip-api.com's batch requests."""
-
-    title = "geo.online"
-    intro = "These keys are set below `online:` of `geo:`."
-
-    enabled: Annotated[
-        bool,
-        Key(
-            kinds.SWITCH,
-            "Asks the service about banned addresses that no local database knows. Otherwise no address leaves this machine.",
-        ),
-    ] = False
-    # Not in repr: it may contain a secret.
-    url: Annotated[str, Key(kinds.URL, "The address of the service: http://ip-api.com/batch, or a compatible one.")] = field(
-        default="", repr=False
-    )
-
-    def complaints(self) -> Iterator[tuple[str, str]]:
-        if self.enabled and not self.url:
-            yield "is enabled and has no url", "write url: http://ip-api.com/batch, or that of a service of your own"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Geo(Section):
-    """Where addresses belong: country and ASN."""
-
-    title = "geo"
-    intro = "These keys are set below `geo:`."
-
-    databases: Annotated[
-        tuple[Path, ...],
-        Key(
-            kinds.PATHS,
-            "Databases: .mmdb files, or the CSV files of tor-geoipdb. Missing files are skipped. "
-            "The first that knows an address wins.",
-        ),
-    ] = geography.DATABASES
-    rewarm: Annotated[bool, Key(kinds.SWITCH, "Also looks up expired answers again when a list has not changed.")] = False
-    expiry: Annotated[float, Key(kinds.duration_between("1h", "365d"), "How long an answer is kept.")] = 30 * 86400.0
-    negative_expiry: Annotated[
-        float, Key(kinds.duration_between("1m", "365d"), "How long the answer is kept that an address is unknown.")
-    ] = 86400.0
-    online: Annotated[Online, Key(kinds.section(Online, "online"), "A service for addresses that no database knows.")] = (
-        Online()
-    )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Fail2ban(Section):
-    """The jail that carries the bans out."""
-
-    title = "fail2ban"
-    intro = "These keys are set below `fail2ban:` and belong to the backend fail2ban."
-
-    jail: Annotated[str, Key(kinds.JAIL, "The jail, which nothing but banlistd may use.")] = "banlistd"
-    socket: Annotated[Path, Key(kinds.ABSOLUTE, "The socket of the fail2ban server.")] = Path("/run/fail2ban/fail2ban.sock")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ParserSettings(Section):
-    """The process without rights that decompresses and parses lists."""
-
-    title = "parser"
-    intro = "These keys are set below `parser:`."
-
-    memory: Annotated[
-        int,
-        Key(
-            kinds.size_at_least("128MiB"),
-            "The most memory that one such process may take for data. A list that needs more fails. JSON needs 12.5 bytes for "
-            "each byte of the document, and 96 MiB beside.",
-        ),
-    ] = 512 * 2**20
-
-
 USE = Key(kinds.CATALOGUE_NAME, "A list of the catalogue that ships with banlistd, by its name. Any other key overrides it.")
 """A source may have this key in place of `id` and `url`."""
 
@@ -268,7 +176,7 @@ class Config(Section):
     ] = Ownership.AUTO
     fail2ban: Annotated[
         Fail2ban, Key(kinds.section(Fail2ban, "fail2ban"), "fail2ban: which jail, and where its server is.", Reload.RESTART)
-    ] = Fail2ban()
+    ] = _FAIL2BAN
     defaults: Annotated[
         Defaults, Key(kinds.section(Defaults, "defaults"), "The values of every source that does not set its own.", Reload.LIVE)
     ] = Defaults()
@@ -280,12 +188,12 @@ class Config(Section):
         tuple[Source, ...],
         Key(_SOURCES, "The lists. An address on several lists belongs to the first of them.", Reload.LIVE),
     ] = ()
-    log: Annotated[Log, Key(kinds.section(Log, "log"), "How events are written.", Reload.RESTART)] = Log()
+    log: Annotated[Log, Key(kinds.section(Log, "log"), "How events are written.", Reload.RESTART)] = _LOG
     parser: Annotated[
         ParserSettings,
         Key(kinds.section(ParserSettings, "parser"), "Bounds of the process that parses lists.", Reload.RESTART),
-    ] = ParserSettings()
-    geo: Annotated[Geo, Key(kinds.section(Geo, "geo"), "Where addresses belong: country and ASN.", Reload.LIVE)] = Geo()
+    ] = _PARSER
+    geo: Annotated[Geo, Key(kinds.section(Geo, "geo"), "Where addresses belong: country and ASN.", Reload.LIVE)] = _GEO
 
     def watched(self, source: Source) -> tuple[Path, ...]:
         """The files of a source: when one of them changes, the source is due."""

@@ -4,8 +4,8 @@ import hashlib
 from dataclasses import dataclass, field
 
 from banlistd.core.addresses.sets import AddressSet
-from banlistd.core.config.guards import Critical
 from banlistd.core.config.model import Source
+from banlistd.core.config.sections.guards import Critical
 from banlistd.core.feeds.content import Content
 from banlistd.core.feeds.critical import critical_in, without_critical
 from banlistd.core.feeds.guards import GuardContext, Judgement, judge

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from banlistd.core.addresses.arrays import are_among, symmetric_difference
 from banlistd.core.addresses.comparison import SHOWN, added_history
 from banlistd.core.addresses.sets import FAMILIES, WIDTHS, Addresses, AddressSet, from_numbers, subtract, to_text
-from banlistd.core.config.guards import Critical
 from banlistd.core.config.model import Source
+from banlistd.core.config.sections.guards import Critical
 from banlistd.core.feeds.completeness import Announced, shortfall
 from banlistd.core.feeds.critical import critical_in
 from banlistd.core.feeds.extent import FEW, AcceptedSizes, Extent, NeverBanned, Size, percent

@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 
 from banlistd.core.addresses.canonical import hash_of
 from banlistd.core.addresses.sets import AddressSet
-from banlistd.core.config.guards import Guards
 from banlistd.core.config.model import Source
+from banlistd.core.config.sections.guards import Guards
 from banlistd.core.feeds.evaluate import Reading
 from banlistd.core.feeds.extent import AcceptedSizes, Extent, NeverBanned
 from banlistd.core.feeds.guards import NO_LIST, SETTLING, Judgement
