@@ -11,6 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from banlistd.adapters.parser_process import child
+from banlistd.adapters.parser_process.confinement import Limits
+from banlistd.adapters.parser_process.job import Job, encoded_job
 from banlistd.adapters.parser_process.process import ParserProcesses
 from banlistd.core.feeds.parsed_list import ParsedList, parsed_list
 from banlistd.core.feeds.parsers import parse
@@ -129,6 +132,43 @@ def test_a_process_that_hangs_is_killed_when_its_time_is_over(tmp_path: Path) ->
 
     with pytest.raises(TimeoutError):
         asyncio.run(hang())
+
+
+@pytest.mark.parametrize("stage", ["first", "again"])
+def test_a_process_whose_daemon_is_gone_ends_silently(stage: str) -> None:
+    reader, answer = os.pipe()
+    body, other = os.pipe()
+    os.close(reader)
+    limits = Limits(288 * MIB, MIB, 10)
+    no_daemon = 2**22  # above every pid
+    numbers = [str(number) for number in (body, body, answer, no_daemon)]
+    program = [sys.executable, "-I", "-S", str(child.__file__), stage, *numbers, encoded_job(Job(Format(), MIB, "", limits))]
+    done = subprocess.run(
+        [*program, os.pathsep.join(filter(None, sys.path))],
+        capture_output=True,
+        check=False,
+        timeout=60,
+        pass_fds=[body, answer],
+    )
+    for number in (answer, body, other):
+        os.close(number)
+    assert (done.stderr, done.returncode) == (b"", -signal.SIGPIPE)
+
+
+def test_an_interrupted_process_says_nothing(capfd: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    """It has a process group of its own; what reaches it all the same ends it without a traceback."""
+    interrupt = "assert os.getpgrp() == os.getpid(); os.kill(os.getpid(), signal.SIGINT)"
+    source = Path(child.__file__).read_text(encoding="utf-8")
+    program = tmp_path / "program.py"
+    program.write_text(source.replace("    from banlistd", f"    {interrupt}\n    from banlistd", 1))
+
+    async def interrupted() -> None:
+        async with ParserProcesses(program=str(program)).session(Format(), MIB, 60.0) as session:
+            await session.finish()
+
+    with pytest.raises(ParseError, match="SIGINT"):
+        asyncio.run(interrupted())
+    assert capfd.readouterr().err == ""
 
 
 _ATTEMPTS = {

@@ -5,6 +5,7 @@ import json
 import os
 import re
 import shutil
+import socket
 import subprocess
 import sys
 import textwrap
@@ -141,6 +142,18 @@ def test_the_journal_takes_every_declared_event_with_its_fields(name: EventName,
 def test_level_is_in_front_under_a_service_manager() -> None:
     assert line_of(Event(EventName.IMPORT_FAILED, "x"), numbered=True).startswith("<4>level=warning ")
     assert line_of(Event(EventName.SERVICE_STARTED, "x"), numbered=True).startswith("<6>level=info ")
+
+
+@pytest.mark.parametrize("announcer", [LogfmtAnnouncer, JsonAnnouncer])
+def test_a_line_and_its_end_are_one_write(announcer: type[LogfmtAnnouncer | JsonAnnouncer]) -> None:
+    here, there = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    # As standard error is with PYTHONUNBUFFERED. Each write is a packet.
+    with here, there, open(here.fileno(), "wb", buffering=0, closefd=False) as raw:
+        stream = io.TextIOWrapper(raw, encoding="utf-8", write_through=True)
+        announcer(stream).announce(Event(EventName.IMPORT_FAILED, "x", {"REASON": "y" * 20_000}))
+        packet = there.recv(65_536)
+    assert packet.endswith(b"\n")
+    assert packet.count(b"\n") == 1
 
 
 def test_a_reader_that_went_away_is_no_reason_to_stop() -> None:

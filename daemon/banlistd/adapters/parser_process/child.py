@@ -6,6 +6,7 @@ of sys.path. Nothing is imported after the filter is in force: to open a module'
 """
 
 import os
+import signal
 import sys
 
 READY = b"r"
@@ -13,6 +14,9 @@ READY = b"r"
 
 
 def main(arguments: list[str]) -> None:
+    # Standard error is the daemon's: a process whose daemon is gone, or that is interrupted, ends without a traceback.
+    for number in (signal.SIGPIPE, signal.SIGINT):
+        signal.signal(number, signal.SIG_DFL)
     stage, *numbers, job_text, search_path = arguments
     body, result, answer, parent = map(int, numbers)
     sys.path[:0] = search_path.split(os.pathsep)

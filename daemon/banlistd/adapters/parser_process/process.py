@@ -102,6 +102,7 @@ class RunningParser:
                 env={"OPENBLAS_NUM_THREADS": "1"},
                 cwd="/",
                 pass_fds=[body, self._result, answer],
+                process_group=0,  # Ctrl-C at a terminal is for the daemon alone
             )
             failed.pop_all()
         os.close(body)

@@ -87,7 +87,9 @@ class JsonAnnouncer:
 def _print(line: str, stream: TextIO) -> None:
     # The reader has closed the pipe, or the disk is full: banning goes on.
     with suppress(OSError):
-        print(line, file=stream, flush=True)
+        # One write: what others write to the same stream comes between lines, not into one.
+        stream.write(f"{line}\n")
+        stream.flush()
 
 
 def find_announcer(form: str) -> Announcer:
