@@ -1,6 +1,7 @@
 """Hostile bytes, and a hostile parser, through the process that has no rights."""
 
 import asyncio
+import gzip
 import os
 import resource
 import signal
@@ -15,6 +16,7 @@ from banlistd.adapters.parser_process import child
 from banlistd.adapters.parser_process.confinement import Limits
 from banlistd.adapters.parser_process.job import Job, encoded_job
 from banlistd.adapters.parser_process.process import ParserProcesses
+from banlistd.core.download.retry import PassingError
 from banlistd.core.feeds.parsed_list import ParsedList, parsed_list
 from banlistd.core.feeds.parsers import parse
 from banlistd.errors import BanlistdError, FetchError, ParseError
@@ -92,6 +94,11 @@ def test_a_body_that_cannot_be_unpacked_is_a_fault_of_the_download() -> None:
         asyncio.run(read(b"\x1f\x8b\x08\x00broken"))
 
 
+def test_a_body_that_was_cut_short_is_asked_for_again() -> None:
+    with pytest.raises(PassingError, match="cut short"):
+        asyncio.run(read(gzip.compress(b"192.0.2.1\n")[:-3]))
+
+
 @pytest.mark.parametrize(
     ("lines", "words"),
     [
@@ -160,7 +167,7 @@ def test_an_interrupted_process_says_nothing(capfd: pytest.CaptureFixture[str], 
     interrupt = "assert os.getpgrp() == os.getpid(); os.kill(os.getpid(), signal.SIGINT)"
     source = Path(child.__file__).read_text(encoding="utf-8")
     program = tmp_path / "program.py"
-    program.write_text(source.replace("    from banlistd", f"    {interrupt}\n    from banlistd", 1))
+    program.write_text(source.replace("    stage, ", f"    {interrupt}\n    stage, ", 1))
 
     async def interrupted() -> None:
         async with ParserProcesses(program=str(program)).session(Format(), MIB, 60.0) as session:

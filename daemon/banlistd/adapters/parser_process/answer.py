@@ -13,7 +13,7 @@ from banlistd.model import Rejected
 
 
 class Status(IntEnum):
-    """How a parse ended. What ends without an answer was killed."""
+    """How a parse ended. What ends without an answer was killed. CUT_SHORT: a bad download that may be whole next time."""
 
     PARSED = 0
     NOT_A_LIST = 1
@@ -21,6 +21,7 @@ class Status(IntEnum):
     OUT_OF_MEMORY = 3
     RESULT_TOO_LARGE = 4
     NOT_CONFINED = 5
+    CUT_SHORT = 6
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,20 @@ READY = b"r"
 
 
 def main(arguments: list[str]) -> None:
+    give_up_all_rights(arguments, __file__)
+    body, result, answer = map(int, arguments[1:4])
+    # They are loaded, and sys.path is set.
+    from banlistd.adapters.parser_process import job, parsing  # noqa: PLC0415
+
+    os.write(answer, parsing.answer_to(job.decoded_job(arguments[-2]), parsing.blocks_of(body), result))
+    os._exit(0)
+
+
+def give_up_all_rights(arguments: list[str], program: str) -> None:
+    """Take the arguments of this module, and write READY. Where a right remains, the process says so and ends.
+
+    `program`: the script that calls this; it is started once more, without ambient rights.
+    """
     # Standard error is the daemon's: a process whose daemon is gone, or that is interrupted, ends without a traceback.
     for number in (signal.SIGPIPE, signal.SIGINT):
         signal.signal(number, signal.SIG_DFL)
@@ -26,12 +40,12 @@ def main(arguments: list[str]) -> None:
     if stage == "first":
         confinement.give_up_ambient_rights()
         confinement.prefer_for_oom_kill()
-        program = [sys.executable, "-I", "-S", os.path.abspath(__file__), "again", *arguments[1:]]  # noqa: PTH100 - pathlib costs 10 ms
-        os.execv(sys.executable, program)  # noqa: S606 - no shell: that is wanted
+        again = [sys.executable, "-I", "-S", os.path.abspath(program), "again", *arguments[1:]]  # noqa: PTH100 - pathlib costs 10 ms
+        os.execv(sys.executable, again)  # noqa: S606 - no shell: that is wanted
     from banlistd.adapters.parser_process import job, parsing  # noqa: PLC0415 - as above
 
     parsing.warm_up()
-    work = job.decoded_job(job_text)
+    limits = job.decoded_job(job_text).limits
     try:
         code = confinement.built_filter()
         confinement.die_with_parent(parent)
@@ -39,14 +53,12 @@ def main(arguments: list[str]) -> None:
         confinement.drop_capabilities()
         confinement.close_all_but({body, result, answer})
         confinement.forbid_files_and_network()
-        confinement.limit(work.limits)
+        confinement.limit(limits)
         confinement.enforce_filter(code)
     except (confinement.ConfinementError, OSError, ValueError) as error:
         os.write(answer, READY + parsing.not_confined(str(error)))
         os._exit(1)
     os.write(answer, READY)
-    os.write(answer, parsing.answer_to(work, body, result))
-    os._exit(0)
 
 
 if __name__ == "__main__":

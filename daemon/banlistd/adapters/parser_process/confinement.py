@@ -1,7 +1,7 @@
 """Takes every right from the process that reads hostile bytes: capabilities, files, sockets, memory, system calls.
 
 Only ctypes on libc and libseccomp, which systemd depends on. The order of the calls matters and is the caller's
-(`child.main`): what a later step forbids, an earlier one needs.
+(`child.give_up_all_rights`): what a later step forbids, an earlier one needs.
 
 *Measured* under the shipped unit (systemd 252): seccomp(2) and landlock are refused unless SystemCallFilter names them;
 capset is refused always, so a process that is not root loses its capability by clearing its ambient set and calling execve on

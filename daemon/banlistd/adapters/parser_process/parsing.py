@@ -10,6 +10,7 @@ import lzma
 import os
 import zipfile
 import zlib
+from collections.abc import Iterable, Iterator, Mapping
 
 import numpy as np
 import zstandard
@@ -19,8 +20,9 @@ from banlistd.adapters.parser_process.job import Job
 from banlistd.adapters.system import allocator
 from banlistd.core.addresses.sets import AddressSet
 from banlistd.core.download.decompression import Unpacking
+from banlistd.core.download.retry import PassingError
 from banlistd.core.feeds.parsed_list import parsed_list
-from banlistd.errors import FetchError, ParseError
+from banlistd.errors import BanlistdError, FetchError
 from banlistd.formats import Format
 
 _AT_ONCE = 1 << 18
@@ -37,31 +39,44 @@ def warm_up() -> None:
     parsed_list(_SAMPLE, Format())
 
 
+_ERRNOS: Mapping[int | None, Status] = {errno.EFBIG: Status.RESULT_TOO_LARGE, errno.ENOMEM: Status.OUT_OF_MEMORY}
+
+
 def not_confined(reason: str) -> bytes:
     return encoded_answer(Answer(Status.NOT_CONFINED, message=reason))
 
 
-def answer_to(job: Job, body: int, result: int) -> bytes:
+def blocks_of(body: int) -> Iterator[bytes]:
+    """What arrives through a pipe, to its end."""
+    while block := os.read(body, _AT_ONCE):
+        yield block
+
+
+def answer_to(job: Job, body: Iterable[bytes], result: int) -> bytes:
     """Read the body to its end, write the result file, return the encoded answer. Never raises."""
     try:
         return encoded_answer(_parsed(job, body, result))
-    except FetchError as error:
-        return encoded_answer(Answer(Status.BAD_DOWNLOAD, message=error.message, hint=error.hint))
-    except ParseError as error:
-        return encoded_answer(Answer(Status.NOT_A_LIST, message=error.message, hint=error.hint))
-    except MemoryError:
-        return encoded_answer(Answer(Status.OUT_OF_MEMORY))
-    except OSError as error:
-        if error.errno == errno.EFBIG:
-            return encoded_answer(Answer(Status.RESULT_TOO_LARGE))
-        return encoded_answer(
-            Answer(Status.OUT_OF_MEMORY if error.errno == errno.ENOMEM else Status.BAD_DOWNLOAD, message=str(error))
-        )
+    except (BanlistdError, MemoryError, OSError) as error:
+        return encoded_answer(_refusal(error))
 
 
-def _parsed(job: Job, body: int, result: int) -> Answer:
+def _refusal(error: BanlistdError | MemoryError | OSError) -> Answer:
+    match error:
+        case PassingError():
+            return Answer(Status.CUT_SHORT, message=error.message, hint=error.hint)
+        case FetchError():
+            return Answer(Status.BAD_DOWNLOAD, message=error.message, hint=error.hint)
+        case BanlistdError():
+            return Answer(Status.NOT_A_LIST, message=error.message, hint=error.hint)
+        case MemoryError():
+            return Answer(Status.OUT_OF_MEMORY)
+        case OSError():
+            return Answer(_ERRNOS.get(error.errno, Status.BAD_DOWNLOAD), message=str(error))
+
+
+def _parsed(job: Job, body: Iterable[bytes], result: int) -> Answer:
     unpacking = Unpacking(job.max_bytes, job.encoding)
-    while block := os.read(body, _AT_ONCE):
+    for block in body:
         unpacking.feed(block)
     parsed = parsed_list(unpacking.finish(), job.form)
     addresses = parsed.addresses

@@ -9,7 +9,6 @@ the start of the process (115-150 ms) is over before the last byte arrives.
 
 import asyncio
 import fcntl
-import mmap
 import os
 import signal
 import subprocess
@@ -17,30 +16,22 @@ import sys
 from collections.abc import AsyncIterator
 from contextlib import ExitStack, asynccontextmanager, suppress
 
-import numpy as np
-
 from banlistd.adapters.parser_process import child
 from banlistd.adapters.parser_process.answer import ANSWER_SIZE, Answer, Status, decoded_answer
 from banlistd.adapters.parser_process.confinement import Limits
 from banlistd.adapters.parser_process.job import Job, encoded_job
-from banlistd.core.addresses.normal_form import normal_form_fault
-from banlistd.core.addresses.sets import AddressSet, Ranges
+from banlistd.adapters.parser_process.result import MAX_RESULT, fault_of, taken_result
 from banlistd.core.feeds.parsed_list import ParsedList
-from banlistd.errors import BanlistdError, FetchError, ParseError
+from banlistd.errors import FetchError, ParseError
 from banlistd.formats import Format, FormatType
-from banlistd.model import Family
 
 _PIPE = 1 << 20
-_F_ADD_SEALS, _F_SEAL_ALL = 1033, 0x1 | 0x2 | 0x4 | 0x8  # linux/fcntl.h: seal, shrink, grow, write
 
 _MIB = 2**20
 _PLAIN_MEMORY = 288 * _MIB
 _JSON_MEMORY = 96 * _MIB
 _JSON_PER_BYTE = 12.5
-_RESULT = 48 * _MIB
-"""Bytes: 12 million IPv4 addresses. It is also what the daemon's own memory may grow by for one list."""
-
-_MOST_AT_ONCE = 2
+_MAX_AT_ONCE = 2
 
 _START = 30.0
 """Seconds: 0.15 on a machine that is idle (measured), 1.6 on one with eight others on each core."""
@@ -55,12 +46,12 @@ class ParserProcesses:
     def __init__(self, memory: int = 512 * _MIB, program: str = str(child.__file__)) -> None:
         self._memory = memory
         self._program = program
-        self._slots = asyncio.Semaphore(_MOST_AT_ONCE)
+        self._slots = asyncio.Semaphore(_MAX_AT_ONCE)
 
     def limits_for(self, form: Format, max_bytes: int, seconds: float) -> Limits:
         """JSON needs 12.1 bytes a byte of text beside the libraries (measured); everything else fits into 288 MiB."""
         data = _JSON_MEMORY + int(_JSON_PER_BYTE * max_bytes) if form.type is FormatType.JSON else _PLAIN_MEMORY
-        return Limits(min(max(data, _PLAIN_MEMORY), self._memory), _RESULT, max(1, int(seconds) + 1))
+        return Limits(min(max(data, _PLAIN_MEMORY), self._memory), MAX_RESULT, max(1, int(seconds) + 1))
 
     @asynccontextmanager
     async def session(self, form: Format, max_bytes: int, seconds: float, encoding: str = "") -> AsyncIterator["RunningParser"]:
@@ -137,7 +128,7 @@ class RunningParser:
             except BrokenPipeError:
                 await self._ended.wait()
             if self._ended.is_set():
-                raise _fault(self._read_answer())
+                raise fault_of(self._read_answer())
 
     async def finish(self) -> ParsedList:
         """After the last byte: the list. Raises FetchError and ParseError."""
@@ -146,8 +137,8 @@ class RunningParser:
         await self._ended.wait()
         answer = self._read_answer()
         if answer.status is not Status.PARSED:
-            raise _fault(answer)
-        addresses = await asyncio.to_thread(_taken, self._result, answer)
+            raise fault_of(answer)
+        addresses = await asyncio.to_thread(taken_result, self._result, answer)
         return ParsedList(
             addresses, answer.entries, answer.rejected, answer.samples, answer.is_html, answer.said, answer.data_lines
         )
@@ -213,50 +204,3 @@ def _how(code: int) -> str:
 def _kept(stack: ExitStack, descriptor: int) -> int:
     stack.callback(os.close, descriptor)
     return descriptor
-
-
-def _fault(answer: Answer) -> BanlistdError:
-    match answer.status:
-        case Status.BAD_DOWNLOAD:
-            return FetchError(answer.message, answer.hint)
-        case Status.OUT_OF_MEMORY:
-            return ParseError(
-                "reading the list takes more memory than is allowed", "for a large JSON document say format: json"
-            )
-        case Status.RESULT_TOO_LARGE:
-            return ParseError(
-                f"the list holds more than {_RESULT // 4_000_000} million addresses", "split it into several lists"
-            )
-        case Status.NOT_CONFINED:
-            return ParseError(f"the process that reads lists cannot be confined: {answer.message}", "install libseccomp2")
-        case Status.NOT_A_LIST:
-            return ParseError(answer.message, answer.hint)
-        case Status.PARSED:
-            return ParseError("the process that reads the list ended before the list did")
-
-
-def _taken(result: int, answer: Answer) -> AddressSet:
-    """The sealed result as arrays that share its memory. Raises ParseError where it is not what the answer says."""
-    fcntl.fcntl(result, _F_ADD_SEALS, _F_SEAL_ALL)
-    size = os.fstat(result).st_size
-    if size != answer.octets:
-        raise ParseError("the result of the process that reads the list has the wrong size")
-    if not size:
-        return AddressSet.none()
-    octets = mmap.mmap(result, size, prot=mmap.PROT_READ, flags=mmap.MAP_SHARED)
-    columns, at = [], 0
-    for count, dtype, width in (
-        (answer.hosts4, "=u4", 4),
-        (answer.nets4, "=u4", 4),
-        (answer.nets4, "=u4", 4),
-        (answer.hosts6, "S16", 16),
-        (answer.nets6, "S16", 16),
-        (answer.nets6, "S16", 16),
-    ):
-        columns.append(np.frombuffer(octets, dtype=dtype, count=count, offset=at))
-        at += count * width
-    hosts4, first4, last4, hosts6, first6, last6 = columns
-    addresses = AddressSet(hosts4, Ranges(Family.IPV4, first4, last4), hosts6, Ranges(Family.IPV6, first6, last6))
-    if fault := normal_form_fault(addresses):
-        raise ParseError(f"the result of the process that reads the list is not in normal form: {fault}")
-    return addresses
