@@ -1,10 +1,13 @@
 """What is seen only over many polls: slow changes, and none at all. Real ledger and quarantine, across restarts."""
 
+from dataclasses import replace
+from ipaddress import ip_address
 from pathlib import Path
 
 import pytest
 
 from banlistd.core.config.model import Config
+from banlistd.core.config.sections.allow import AllowEntry
 from banlistd.core.config.sections.guards import Guards
 from banlistd.events import EventName
 from banlistd.model import Outcome, OutcomeKind, SourceId
@@ -138,6 +141,21 @@ def test_a_file_may_stay_as_it_is(tmp_path: Path, keys: dict[str, object]) -> No
         assert EventName.SOURCE_FROZEN not in world.announcer.names()
 
     run(environment_on(tmp_path), config_with(**({"url": None} if "path" in keys else {}), **keys), life)
+
+
+def test_a_critical_network_of_the_administrator_is_carved_out_with_an_event(tmp_path: Path) -> None:
+    async def life(world: DaemonWorld) -> None:
+        assert await refusing(world, b"203.0.113.0/24\n192.0.2.1\n" + hosts(2000)) == ""
+        events = [event for event in world.announcer.events if event.name is EventName.CRITICAL_CARVED]
+        assert [event.message for event in events] == [
+            "feed would have banned 203.0.113.0/25 (critical_addresses): carved out",
+            "feed would have banned 203.0.113.200 (allow): carved out",
+        ]
+
+    mine = (ip_address("203.0.113.0"), ip_address("203.0.113.127"))
+    guards = Guards(critical_addresses=(mine,), critical_allow=True)
+    entry = AllowEntry(first=ip_address("203.0.113.200"), last=ip_address("203.0.113.200"))
+    run(environment_on(tmp_path), replace(config_with(guards=guards), allow=(entry,)), life)
 
 
 def test_a_critical_address_is_announced_once_until_the_list_is_without_it(tmp_path: Path) -> None:

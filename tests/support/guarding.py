@@ -3,13 +3,14 @@
 from dataclasses import replace
 
 from banlistd.core.addresses.reserved import reserved_ranges
-from banlistd.core.addresses.sets import AddressSet
+from banlistd.core.addresses.sets import FAMILIES, AddressSet, Ranges
 from banlistd.core.config.model import Source
 from banlistd.core.feeds.guards import GuardContext, judge
 from banlistd.core.feeds.parsed_list import ParsedList
 from banlistd.model import Refusal
 
-NOTHING_KNOWN = GuardContext(reserved_ranges(), None, None, had_end_count=False, days=1 / 24, has_moved=False)
+NOTHING_ALLOWED = {family: Ranges.none(family) for family in FAMILIES}
+NOTHING_KNOWN = GuardContext(reserved_ranges(), NOTHING_ALLOWED, None, None, had_end_count=False, days=1 / 24, has_moved=False)
 
 
 def after(before: AddressSet | None, *, had_end_count: bool = False) -> GuardContext:

@@ -117,8 +117,8 @@ class EventName(StrEnum):
         Priority.WARNING,
         (Field.SOURCE_ID, Field.ADDRESS, Field.REASON),
         "The source @SOURCE_ID@ contains a critical address, which was not banned",
-        "The list @SOURCE_ID@ contains @ADDRESS@ (@REASON@). Much of the Internet depends on it, so the list is mistaken or "
-        "is meant to do harm. The address was carved out of the bans of this list.\n"
+        "The list @SOURCE_ID@ contains @ADDRESS@ (@REASON@). Much of the Internet depends on it, or the configuration names "
+        "it as critical: the list is mistaken or is meant to do harm. The address was carved out of the bans of this list.\n"
         "    banlistctl history @SOURCE_ID@\n"
         "To refuse such a list, set `guards: {critical: refuse}` for it; to ban the address, `guards: {critical: off}`.",
     )

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 
 from banlistd.core.addresses.sets import AddressSet
 from banlistd.core.feeds.content import Content
-from banlistd.core.feeds.extent import NeverBanned
 from banlistd.core.ruleset.diff import Change, difference
 from banlistd.core.ruleset.incremental_plan import Basis
 from banlistd.core.ruleset.policy import Policy
@@ -84,11 +83,6 @@ class Enforcer:
     def policy_hash(self) -> PolicyHash:
         """The hash in the markers of the present plan: of the policy and of the addresses excluded from the lists."""
         return self._exclusions.policy_hash(self.policy.hash)
-
-    @property
-    def never_banned(self) -> NeverBanned:
-        """What the policy in force never bans: reserved and allowed addresses."""
-        return self.policy.never_banned
 
     @property
     def hits(self) -> Sequence[Hit]:

@@ -10,14 +10,15 @@ from typing import Protocol
 from banlistd.core.addresses.sets import AddressSet
 from banlistd.core.config.model import Source
 from banlistd.core.feeds.content import Content, Pending, content_of, stored_form
-from banlistd.core.feeds.critical import CRITICAL
+from banlistd.core.feeds.critical import CriticalReference
 from banlistd.core.feeds.evaluate import Reading, evaluate, fetch_key_of
-from banlistd.core.feeds.extent import NeverBanned, share_in_words
+from banlistd.core.feeds.extent import share_in_words
 from banlistd.core.feeds.found_list import FoundList
 from banlistd.core.feeds.guards import GuardContext
 from banlistd.core.feeds.parsed_list import Download
 from banlistd.core.feeds.quarantine import Quarantined, approved, has_settled, held_back
 from banlistd.core.ruleset.diff import Change
+from banlistd.core.ruleset.policy import Policy
 from banlistd.core.ruleset.recovery import decide
 from banlistd.errors import BanlistdError, FetchError, LedgerError, ParseError, RefusedError
 from banlistd.events import Event, EventName
@@ -51,8 +52,8 @@ class ListEnforcer(Protocol):
         """What the markers of the present plan carry."""
 
     @property
-    def never_banned(self) -> NeverBanned:
-        """What the policy in force never bans: reserved and allowed addresses."""
+    def policy(self) -> Policy:
+        """The policy in force."""
 
     def holds(self, source_id: SourceId, content_hash: ContentHash) -> bool:
         """Whether this content is stored, so that it can be put back without a download."""
@@ -99,7 +100,7 @@ class Importer:
         self._polls = polls
         self._announcer = announcer
         self._clock = clock
-        self._critical: dict[SourceId, frozenset[str]] = {}  # as announced
+        self._critical: dict[SourceId, frozenset[CriticalReference]] = {}  # as announced
 
     async def import_source(self, source: Source) -> Outcome:
         """Poll a source and bring the firewall up to date with it. Faults end in the outcome, not in an exception."""
@@ -175,10 +176,11 @@ class Importer:
 
     async def _known(self, source_id: SourceId, before: Content | None, *, has_moved: bool) -> GuardContext:
         """What the guards compare a list with."""
-        now = self._clock.now()
+        now, policy = self._clock.now(), self._enforcer.policy
         health, recent = await self._quarantine.health(source_id), await self._quarantine.recent(source_id, now)
         return GuardContext(
-            self._enforcer.never_banned,
+            policy.never_banned,
+            policy.allowed,
             before.addresses if before else None,
             recent,
             health is not None and health.has_end_count,
@@ -190,7 +192,7 @@ class Importer:
         """Approved content of the quarantine. It has no validators: they were not kept when it was refused."""
         if quarantined is None or not quarantined.approved:
             return None
-        reading = await asyncio.to_thread(approved, quarantined, self._enforcer.never_banned)
+        reading = await asyncio.to_thread(approved, quarantined, self._enforcer.policy.never_banned)
         if reading is None:
             return None
         before = await self._last_good(quarantined.source_id)
@@ -209,10 +211,9 @@ class Importer:
         """Announce each critical address that was carved out, once until the list is without it."""
         if reading is None:
             return
-        for address in sorted(frozenset(reading.critical) - self._critical.get(source_id, frozenset())):
-            reason = CRITICAL[address]
-            message = f"{source_id} would have banned {address} ({reason}): carved out"
-            self._tell(EventName.CRITICAL_CARVED, source_id, message, ADDRESS=address, REASON=reason)
+        for one in sorted(frozenset(reading.critical) - self._critical.get(source_id, frozenset())):
+            message = f"{source_id} would have banned {one.text} ({one.reason}): carved out"
+            self._tell(EventName.CRITICAL_CARVED, source_id, message, ADDRESS=one.text, REASON=one.reason)
         self._critical[source_id] = frozenset(reading.critical)
 
     def _skip(self, source_id: SourceId, found: FoundList) -> Outcome:

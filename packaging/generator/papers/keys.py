@@ -21,7 +21,7 @@ def _keys(of: type[Section]) -> Iterator[tuple[str, Key, str]]:
         yield "use", USE, ""
     for field in fields(of):
         key = keys_of(of)[field.name]
-        known = field.default not in (MISSING, None, ())
+        known = field.default not in (MISSING, None)
         if field.name not in inherited:
             yield field.name, key, key.kind.show(field.default) if known else ""
 

@@ -13,7 +13,7 @@ def test_without_a_word_the_guards_have_the_documented_defaults() -> None:
     guards = source_of().guards
     assert (guards.html, guards.truncated, guards.unparseable) == (True, True, 0.5)
     assert (guards.shrink, guards.grow, guards.turnover, guards.share) == (0.5, 3.0, 0.5, 0.1)
-    assert guards.critical is Critical.CARVE
+    assert (guards.critical, guards.critical_addresses, guards.critical_allow) == (Critical.CARVE, (), False)
     assert (guards.widest4, guards.widest6) == (8, 19)
     assert (guards.accept_shrink_after, guards.max_age, guards.frozen) == (3 * 86400.0, 7 * 86400.0, 45 * 86400.0)
 
@@ -40,7 +40,7 @@ def test_every_guard_can_be_switched_off_and_on_again() -> None:
     off = config.defaults.guards
     assert {off.unparseable, off.shrink, off.grow, off.turnover, off.share} == {math.inf}
     assert {off.accept_shrink_after, off.max_age, off.frozen} == {math.inf}
-    assert off.critical is Critical.OFF
+    assert (off.critical, off.critical_addresses, off.critical_allow) == (Critical.OFF, (), False)
     assert (off.html, off.truncated, off.widest4, off.widest6) == (False, False, 0, 0)
     (source,) = config.sources
     assert (source.guards.shrink, source.guards.html, source.guards.grow) == (0.5, True, math.inf)
@@ -61,6 +61,10 @@ def test_every_guard_can_be_switched_off_and_on_again() -> None:
             'guards.accept_shrink_after: "3" is not a duration (write 90s, 15m, 1h or 1d)',
         ),
         ("max_age: 2s", 'guards.max_age: "2s" is shorter than 1m (write 1m to 365d)'),
+        (
+            "critical_addresses: 192.0.2.1/8",
+            'guards.critical_addresses: "192.0.2.1/8" is no network: it does not begin there (write 192.0.0.0/8 or 192.0.2.1)',
+        ),
         ("html: maybe", 'guards.html: "maybe" is neither true nor false (write true or false)'),
         ("shrnk: 50%", "guards.shrnk: is not a key here (did you mean shrink?)"),
         ("shrink: ", "guards.shrink: has no value (write one or delete the line)"),

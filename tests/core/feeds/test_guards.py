@@ -1,7 +1,7 @@
 """What does not reach the firewall, and with which words."""
 
 from dataclasses import replace
-from ipaddress import ip_address
+from ipaddress import IPv4Address, ip_address
 from itertools import combinations, pairwise
 from typing import Any
 
@@ -17,17 +17,18 @@ from banlistd.core.config.keys import read_section
 from banlistd.core.config.model import Source
 from banlistd.core.config.problems import Document, Spot
 from banlistd.core.config.sections.guards import Guards
-from banlistd.core.feeds.evaluate import Reading, evaluate
+from banlistd.core.feeds.evaluate import Reading, evaluate, fetch_key_of
 from banlistd.core.feeds.extent import AcceptedSizes
-from banlistd.core.feeds.guards import GuardContext, judge
+from banlistd.core.feeds.guards import judge
 from banlistd.core.feeds.parsed_list import ParsedList, parsed_list
 from banlistd.core.feeds.parsers import parse
 from banlistd.formats import Format
 from banlistd.model import Family, Refusal, SourceId
 from support import guarding
 from support.data import DATA, needs_data
-from support.guarding import NOTHING_KNOWN, refuse
+from support.guarding import NOTHING_ALLOWED, NOTHING_KNOWN, refuse
 
+BASE = IPv4Address("203.0.112.0")
 STRICT = Source(id=SourceId("feed"), url="https://lists.example/")
 LOOSE = Source(id=SourceId("feed"), url="https://lists.example/", guards=Guards(shrink=1.0))
 LENIENT = Source(id=SourceId("feed"), url="https://lists.example/", allow_empty=True)
@@ -323,7 +324,7 @@ def test_critical_addresses_are_carved_out_unless_the_administrator_wants_it_oth
 
     carved = reading(STRICT)
     assert carved.refusal is None
-    assert carved.critical == ("8.8.8.8", "198.41.0.4", "2620:fe::9", "2620:fe::fe")
+    assert tuple(one.text for one in carved.critical) == ("8.8.8.8", "198.41.0.4", "2620:fe::9", "2620:fe::fe")
     kept = parse(b"8.8.8.0-8.8.8.7\n8.8.8.9-8.8.8.255\n" + hosts(3)).addresses
     assert carved.addresses.hosts4.tolist() == kept.hosts4.tolist()
     assert carved.addresses.nets4 == kept.nets4
@@ -334,6 +335,71 @@ def test_critical_addresses_are_carved_out_unless_the_administrator_wants_it_oth
     assert refusal == Refusal("critical", "it holds 8.8.8.8, 198.41.0.4, 2620:fe::9, 2620:fe::fe (guards: critical)")
     off = reading(guarded(critical="off"))
     assert (off.refusal, off.critical, off.addresses) == (None, (), parse(body).addresses)
+
+
+CUSTOMER = {"critical_addresses": ["203.0.113.0/25", "198.51.100.0-198.51.100.9", "2001:db8:5::/48"]}
+ALLOWED = NOTHING_ALLOWED | {Family.IPV4: parse(b"192.0.2.0/24\n").addresses.ranges(Family.IPV4)}
+
+
+def critical_reading(body: bytes, **guards: object) -> Reading:
+    known = replace(NOTHING_KNOWN, allowed=ALLOWED)
+    return evaluate(guarded(**guards), parsed_list(body, Format()), None, known)
+
+
+def test_addresses_that_the_administrator_names_are_critical_too() -> None:
+    body = b"203.0.113.0/24\n198.51.100.9\n198.51.100.10\n2001:db8:5:1::/64\n8.8.8.8\n"
+    carved = critical_reading(body, **CUSTOMER)
+    assert carved.refusal is None
+    assert [(one.text, one.reason) for one in carved.critical] == [
+        ("8.8.8.8", "resolver of Google"),
+        ("198.51.100.0 - 198.51.100.9", "critical_addresses"),
+        ("203.0.113.0/25", "critical_addresses"),
+        ("2001:db8:5::/48", "critical_addresses"),
+    ]
+    assert carved.addresses == parse(b"203.0.113.128/25\n198.51.100.10\n").addresses
+    refusal = critical_reading(body, critical="refuse", **CUSTOMER).refusal
+    named = "8.8.8.8, 198.51.100.0 - 198.51.100.9, 203.0.113.0/25, 2001:db8:5::/48"
+    assert refusal == Refusal("critical", f"it holds {named} (guards: critical)")
+    off = critical_reading(body, critical="off", **CUSTOMER)
+    assert (off.refusal, off.critical, off.addresses) == (None, (), parse(body).addresses)
+    beside = b"203.0.113.128/25\n198.51.100.10\n2001:db8:6::/48\n"
+    assert critical_reading(beside, critical="refuse", **CUSTOMER).refusal is None
+
+
+def test_a_list_that_contains_what_is_allowed_is_refused_only_if_that_is_said_to_be_critical() -> None:
+    body = b"192.0.2.7\n" + hosts(3)
+    assert critical_reading(body, critical="refuse").refusal is None
+    refusal = critical_reading(body, critical="refuse", critical_allow="yes").refusal
+    assert refusal == Refusal("critical", "it holds 192.0.2.0/24 (guards: critical)")
+    assert [one.reason for one in critical_reading(body, critical_allow="yes").critical] == ["allow"]
+
+
+def test_other_critical_addresses_make_the_same_bytes_be_judged_anew() -> None:
+    keys = [fetch_key_of(guarded(**guards)) for guards in ({}, {"critical": "refuse"}, CUSTOMER)]
+    assert len(set(keys)) == len(keys)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.lists(st.tuples(st.integers(0, 400), st.integers(0, 60)), min_size=1, max_size=12),
+    st.lists(st.tuples(st.integers(0, 400), st.integers(0, 60)), min_size=1, max_size=12),
+)
+def test_carving_bans_all_that_is_listed_but_what_is_critical(
+    listed: list[tuple[int, int]], critical: list[tuple[int, int]]
+) -> None:
+    """Against a model of single addresses."""
+
+    def spans(ranges: list[tuple[int, int]]) -> list[str]:
+        return [f"{BASE + first}-{BASE + first + more}" for first, more in ranges]
+
+    def singles(ranges: list[tuple[int, int]]) -> set[int]:
+        return {first + step for first, more in ranges for step in range(more + 1)}
+
+    reading = critical_reading("\n".join(spans(listed)).encode(), critical_addresses=spans(critical))
+    kept = {at for at in range(461) if reading.addresses.contains(Family.IPV4, int(BASE) + at)}
+    assert kept == singles(listed) - singles(critical)
+    touched = [one for one in critical if singles([one]) & singles(listed)]
+    assert {one.span[1:] for one in reading.critical} == {(int(BASE) + a, int(BASE) + a + more) for a, more in touched}
 
 
 def test_a_list_that_counts_its_entries_is_counted_before_the_carving() -> None:
@@ -362,7 +428,7 @@ class Life:
         for day, sizes in self._days.items():
             recent = sizes.joined(recent) if int(now) - 30 <= day <= int(now) else recent
         before = self.content if self.accepted else None
-        known = GuardContext(reserved_ranges(), before, recent, had_end_count=False, days=now - self._good_at, has_moved=False)
+        known = replace(NOTHING_KNOWN, before=before, recent=recent, days=now - self._good_at)
         judgement = judge(self.source, parsed, addresses, known)
         if judgement.refusal is None:
             self._days[int(now)] = judgement.sizes.joined(self._days.get(int(now)))

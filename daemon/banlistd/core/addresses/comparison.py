@@ -2,9 +2,12 @@
 
 from dataclasses import dataclass
 
+import numpy as np
+
 from banlistd.core.addresses.arrays import missing_from, without
-from banlistd.core.addresses.sets import FAMILIES, AddressSet, subtract, to_text
+from banlistd.core.addresses.sets import FAMILIES, Addresses, AddressSet, subtract, to_text
 from banlistd.core.addresses.text import range_text
+from banlistd.model import Family
 
 SHOWN = 10
 """Entries of a sample: enough to see what kind of addresses they are, few enough for a terminal."""
@@ -34,6 +37,13 @@ def added_history(addresses: AddressSet, before: AddressSet) -> AddressSet:
         news.append((hosts, subtract(nets, before.ranges(family)) if len(nets) else nets))
     (hosts4, nets4), (hosts6, nets6) = news
     return AddressSet(hosts4, nets4, hosts6, nets6)
+
+
+def overlapping(addresses: AddressSet, family: Family, first: Addresses, last: Addresses) -> np.typing.NDArray[np.bool_]:
+    """For each range, of any order, whether a content has any of it."""
+    hosts, nets = addresses.hosts(family), addresses.nets(family)
+    single = hosts.searchsorted(last, side="right") > hosts.searchsorted(first, side="left")
+    return np.asarray(single | (nets.first.searchsorted(last, side="right") > nets.last.searchsorted(first, side="left")))
 
 
 def sample(addresses: AddressSet, limit: int = SHOWN) -> tuple[str, ...]:

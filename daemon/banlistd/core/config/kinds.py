@@ -240,6 +240,20 @@ HEADERS = ValueKind(
     examples=({"X-A": "b"},),
 )
 ADDRESSES = _scalar(values.addresses, _TEXT, "an address, a network or a range a-b")
+
+
+def _read_ranges(tree: object, spot: Spot) -> tuple[values.AddressRange, ...] | None:
+    return () if isinstance(tree, str) and tree.lower() == OFF else _RANGES.read(tree, spot)
+
+
+_RANGES = many(ADDRESSES, "addresses, networks and ranges a-b, or off")
+ADDRESS_RANGES = ValueKind(
+    _read_ranges,
+    {"anyOf": [_RANGES.schema, _OFF]},
+    _RANGES.says,
+    show=lambda _: OFF,
+    examples=(["192.0.2.1", "203.0.113.0/24"],),
+)
 UNTIL = _scalar(values.until, _TEXT, "2027-01-01 or 2027-01-01T18:00:00Z")
 # Editors read `no` as text or as a truth, each after its version of YAML.
 COUNTRY_CODES = many(

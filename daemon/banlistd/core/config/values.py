@@ -19,6 +19,7 @@ from banlistd.core.printing import shown
 from banlistd.model import MANUAL
 
 Address = IPv4Address | IPv6Address
+AddressRange = tuple[Address, Address]
 Chosen = TypeVar("Chosen", bound=StrEnum)
 
 
@@ -238,7 +239,7 @@ def header_value(text: str) -> str:
     return text
 
 
-def addresses(text: str) -> tuple[Address, Address]:
+def addresses(text: str) -> AddressRange:
     """First and last of an address, a network `a/n` or a range `a-b`. Strict (RFC 6943 3.1.1): no short forms."""
     if "-" in text:
         ends = [_address(part.strip()) for part in text.split("-", 1)]

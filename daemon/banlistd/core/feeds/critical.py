@@ -1,13 +1,19 @@
-"""Addresses that half the Internet depends on. A list that holds one is mistaken, or was made to do harm."""
+"""Addresses that a list must not ban: those that half the Internet depends on, and those that the administrator names.
+
+A list that contains one is mistaken, or was made to do harm.
+"""
 
 import ipaddress
 from collections.abc import Mapping, Sequence
-from functools import cache
+from dataclasses import dataclass
 
 import numpy as np
 
-from banlistd.core.addresses.sets import FAMILIES, AddressSet, Ranges, from_numbers, subtract, to_text, union_of
-from banlistd.model import Family
+from banlistd.core.addresses.comparison import overlapping
+from banlistd.core.addresses.sets import FAMILIES, Addresses, AddressSet, Ranges, from_numbers, subtract, to_number, union_of
+from banlistd.core.addresses.text import span_text
+from banlistd.core.config.sections.guards import Guards
+from banlistd.model import Family, Span
 
 CRITICAL: Mapping[str, str] = {
     **dict.fromkeys(("198.41.0.4", "2001:503:ba3e::2:30"), "root name server A"),
@@ -33,31 +39,61 @@ CRITICAL: Mapping[str, str] = {
 They are on real lists: ten of them among 3.2 million listed addresses, 8.8.8.8 on those of X4B and CleanTalk (measured)."""
 
 
-def critical_in(addresses: AddressSet) -> Sequence[str]:
-    """The critical addresses that a list contains, alone or in a network, as text."""
-    found = []
+@dataclass(frozen=True, slots=True, order=True)
+class CriticalReference:
+    """A range of critical addresses, and why they are critical."""
+
+    span: Span
+    reason: str
+
+    @property
+    def text(self) -> str:
+        return span_text(self.span)
+
+
+_KNOWN = tuple(
+    CriticalReference((Family.IPV4 if one.version == 4 else Family.IPV6, int(one), int(one)), reason)  # noqa: PLR2004 - IPv4
+    for one, reason in ((ipaddress.ip_address(text), reason) for text, reason in CRITICAL.items())
+)
+
+
+def references_of(guards: Guards, allowed: Mapping[Family, Ranges]) -> Sequence[CriticalReference]:
+    """What is critical for a source; `allowed`: the allowlist that is in force."""
+    named = [
+        CriticalReference((Family.IPV4 if first.version == 4 else Family.IPV6, int(first), int(last)), "critical_addresses")  # noqa: PLR2004
+        for first, last in guards.critical_addresses
+    ]
+    if guards.critical_allow:
+        for family in FAMILIES:
+            ends = zip(allowed[family].first, allowed[family].last, strict=True)
+            named += [CriticalReference((family, to_number(first), to_number(last)), "allow") for first, last in ends]
+    return (*_KNOWN, *named)
+
+
+def critical_in(addresses: AddressSet, references: Sequence[CriticalReference]) -> Sequence[CriticalReference]:
+    """Those of which a list contains an address, alone or in a network; in order of addresses."""
+    found: list[CriticalReference] = []
     for family in FAMILIES:
-        critical = _ranges()[family].first
-        found += [to_text(family, address) for address in critical[addresses.holds(family, critical)]]
-    return found
+        mine = [one for one in references if one.span[0] is family]
+        columns = _columns(family, mine)
+        found += [mine[at] for at in np.flatnonzero(overlapping(addresses, family, *columns))]
+    return sorted(found)
 
 
-def without_critical(addresses: AddressSet) -> AddressSet:
-    """A list without the critical addresses."""
+def without_critical(addresses: AddressSet, found: Sequence[CriticalReference]) -> AddressSet:
+    """A list without these addresses."""
     columns = []
     for family in FAMILIES:
-        critical, hosts = _ranges()[family], addresses.hosts(family)
+        critical = union_of(family, *_columns(family, [one for one in found if one.span[0] is family]))
+        hosts = addresses.hosts(family)
         hosts = hosts[~critical.contains(hosts)]
         nets = subtract(addresses.nets(family), critical)
         columns += [np.concatenate([hosts, nets.first]), np.concatenate([hosts, nets.last])]
     return AddressSet.of(*columns)
 
 
-@cache
-def _ranges() -> Mapping[Family, Ranges]:
-    texts = [ipaddress.ip_address(text) for text in CRITICAL]
-    ranges = {}
-    for family, version in ((Family.IPV4, 4), (Family.IPV6, 6)):
-        ends = from_numbers(family, sorted(int(text) for text in texts if text.version == version))
-        ranges[family] = union_of(family, ends, ends)
-    return ranges
+def _columns(family: Family, references: Sequence[CriticalReference]) -> tuple[Addresses, Addresses]:
+    return (
+        from_numbers(family, [one.span[1] for one in references]),
+        from_numbers(family, [one.span[2] for one in references]),
+    )

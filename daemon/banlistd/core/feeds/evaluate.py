@@ -7,7 +7,7 @@ from banlistd.core.addresses.sets import AddressSet
 from banlistd.core.config.model import Source
 from banlistd.core.config.sections.guards import Critical
 from banlistd.core.feeds.content import Content
-from banlistd.core.feeds.critical import critical_in, without_critical
+from banlistd.core.feeds.critical import CriticalReference, critical_in, references_of, without_critical
 from banlistd.core.feeds.guards import GuardContext, Judgement, judge
 from banlistd.core.feeds.parsed_list import ParsedList
 from banlistd.model import ContentHash, Refusal
@@ -18,7 +18,7 @@ class Reading:
     """One content: its address set, and how many lines had no address.
 
     `has_end_count`: whether the body ends in a line that counts its entries, None where that is not known. `judgement`: of the
-    guards; None for content that was accepted before. `critical`: the critical addresses that were taken out.
+    guards; None for content that was accepted before. `critical`: what was taken out.
     """
 
     content_hash: ContentHash
@@ -26,7 +26,7 @@ class Reading:
     rejected: int
     has_end_count: bool | None = None
     judgement: Judgement | None = None
-    critical: tuple[str, ...] = ()
+    critical: tuple[CriticalReference, ...] = ()
 
     @property
     def refusal(self) -> Refusal | None:
@@ -35,8 +35,9 @@ class Reading:
 
 def evaluate(source: Source, parsed: ParsedList, before: Content | None, known: GuardContext) -> Reading:
     """Guard a list, and take critical addresses out of it. `before`: the last good content."""
-    critical = critical_in(parsed.addresses) if source.guards.critical is Critical.CARVE else ()
-    addresses = without_critical(parsed.addresses) if critical else parsed.addresses
+    carves = source.guards.critical is Critical.CARVE
+    critical = critical_in(parsed.addresses, references_of(source.guards, known.allowed)) if carves else ()
+    addresses = without_critical(parsed.addresses, critical) if critical else parsed.addresses
     content_hash = addresses.content_hash()
     # What is in force needs no guard: it was good, or approved. Nothing at all is no content, though.
     in_force = before is not None and parsed.entries and before.content_hash == content_hash
@@ -50,4 +51,5 @@ def fetch_key_of(source: Source) -> str:
     place: tuple[object, ...] = (source.url, str(source.path), source.format, source.guards.critical)
     # Only where there is one: what was polled before there were any must not look as if it had moved.
     place += (source.block,) if source.block else ()
+    place += (source.guards.critical_addresses,) if source.guards.critical_addresses else ()
     return hashlib.sha256(repr(place).encode()).hexdigest()[:16]

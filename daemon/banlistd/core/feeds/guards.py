@@ -1,15 +1,15 @@
 """Content that must not reach the firewall, and why. Each guard looks at one thing; the first that refuses is named."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from banlistd.core.addresses.arrays import are_among, symmetric_difference
 from banlistd.core.addresses.comparison import SHOWN, added_history
-from banlistd.core.addresses.sets import FAMILIES, WIDTHS, Addresses, AddressSet, from_numbers, subtract, to_text
+from banlistd.core.addresses.sets import FAMILIES, WIDTHS, Addresses, AddressSet, Ranges, from_numbers, subtract, to_text
 from banlistd.core.config.model import Source
 from banlistd.core.config.sections.guards import Critical
 from banlistd.core.feeds.completeness import Announced, shortfall
-from banlistd.core.feeds.critical import critical_in
+from banlistd.core.feeds.critical import CriticalReference, critical_in, references_of
 from banlistd.core.feeds.extent import FEW, AcceptedSizes, Extent, NeverBanned, Size, percent
 from banlistd.core.feeds.parsed_list import ParsedList
 from banlistd.model import Family, Refusal
@@ -40,7 +40,8 @@ list that renews itself."""
 
 @dataclass(frozen=True, slots=True, eq=False)
 class GuardContext:
-    """What a list is judged with. `before`: the last good content, None for the first of all.
+    """What a list is judged with. `allowed`: the allowlist, which is in `never_banned` too. `before`: the last good content,
+    None for the first of all.
 
     `recent`: the sizes of the contents accepted in the last 30 days: what goes in steps that are small enough is seen there.
     `had_end_count`: whether the last good list ended in a line that counts its entries. `days`: since the last good list.
@@ -48,6 +49,7 @@ class GuardContext:
     """
 
     never_banned: NeverBanned
+    allowed: Mapping[Family, Ranges]
     before: AddressSet | None
     recent: AcceptedSizes | None
     had_end_count: bool
@@ -60,7 +62,7 @@ class Candidate:
     """What a guard looks at. `before`: the size of the last good content. `past`: it, and what came in the 30 days before.
 
     `replaced`: the share of the list that is replaced at once. `said`: what the list says itself; `missing`: why it is not
-    whole.
+    whole. `critical`: the critical addresses in it, where they are a reason to refuse it.
     """
 
     source: Source
@@ -72,6 +74,7 @@ class Candidate:
     had_end_count: bool
     said: Announced | None
     missing: str
+    critical: Sequence[CriticalReference]
 
 
 Guard = Callable[[Candidate], str]
@@ -105,7 +108,9 @@ def judge(source: Source, parsed: ParsedList, addresses: AddressSet, known: Guar
         replaced = _replaced(known.before, addresses) if before and before.size.entries >= MANY else 0.0
     counted = replaced if replaced > steady else 0.0
     missing = shortfall(said, parsed.data_lines, parsed.addresses) if said else ""
-    candidate = Candidate(source, parsed, extent, before, past, counted, known.had_end_count, said, missing)
+    refuses = source.guards.critical is Critical.REFUSE
+    critical = critical_in(parsed.addresses, references_of(source.guards, known.allowed)) if refuses else ()
+    candidate = Candidate(source, parsed, extent, before, past, counted, known.had_end_count, said, missing, critical)
     refusals = (Refusal(name, reason) for name, guard in GUARDS.items() if (reason := guard(candidate)))
     alone = AcceptedSizes.of(extent.size)
     sizes = AcceptedSizes.of(extent.size, counted).joined(AcceptedSizes.of(before.size) if before is not None else None)
@@ -174,7 +179,7 @@ def _empty(one: Candidate) -> str:
 
 
 def _critical(one: Candidate) -> str:
-    found = critical_in(one.parsed.addresses) if one.source.guards.critical is Critical.REFUSE else ()
+    found = [reference.text for reference in one.critical]
     more = ", ..." if len(found) > SHOWN else ""
     return f"it holds {', '.join(found[:SHOWN])}{more} (guards: critical)" if found else ""
 

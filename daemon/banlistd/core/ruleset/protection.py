@@ -7,6 +7,7 @@ from typing import Self
 
 import numpy as np
 
+from banlistd.core.addresses.comparison import overlapping
 from banlistd.core.addresses.sets import (
     FAMILIES,
     Addresses,
@@ -156,7 +157,7 @@ def carve(
         first, last = _columns(family, [form for _, form in spans])
         parts = []
         for source_id, content in contents.items():
-            for at in np.flatnonzero(_overlap(content, family, first, last)):
+            for at in np.flatnonzero(overlapping(content, family, first, last)):
                 sources = touched.setdefault(int(numbers[at]), [])
                 if source_id not in sources:
                     sources.append(source_id)
@@ -171,13 +172,6 @@ def carve(
         ranges[family] = _together(family, parts)
     hits = (Hit(protected[number], tuple(touched[number]), number in carved) for number in sorted(touched))
     return ProtectionExclusions(ranges, tuple(hits))
-
-
-def _overlap(content: AddressSet, family: Family, first: Addresses, last: Addresses) -> np.typing.NDArray[np.bool_]:
-    """For each range whether any of it is in the content."""
-    hosts, nets = content.hosts(family), content.nets(family)
-    single = hosts.searchsorted(last, side="right") > hosts.searchsorted(first, side="left")
-    return np.asarray(single | (nets.first.searchsorted(last, side="right") > nets.last.searchsorted(first, side="left")))
 
 
 def _within(content: AddressSet, family: Family, ranges: Ranges) -> Ranges:

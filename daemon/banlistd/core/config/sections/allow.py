@@ -8,7 +8,7 @@ from typing import Annotated
 from banlistd.core.config import kinds
 from banlistd.core.config.keys import Key, Section, ValueKind, list_at, read_section, scalar_at
 from banlistd.core.config.problems import Spot
-from banlistd.core.config.values import addresses
+from banlistd.core.config.values import AddressRange, addresses
 from banlistd.model import Family
 
 
@@ -45,9 +45,7 @@ class WrittenAllow(Section):
     title = "an entry of allow"
     intro = "An entry is an address, a network or a range, or a mapping with these keys."
 
-    address: Annotated[
-        tuple[IPv4Address | IPv6Address, IPv4Address | IPv6Address], Key(kinds.ADDRESSES, "An address, a network or a range.")
-    ]
+    address: Annotated[AddressRange, Key(kinds.ADDRESSES, "An address, a network or a range.")]
     comment: Annotated[str, Key(kinds.NOTE, "A note for people.")] = ""
     until: Annotated[
         dt.datetime | dt.date | None,

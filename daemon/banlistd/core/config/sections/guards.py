@@ -6,10 +6,11 @@ from typing import Annotated
 
 from banlistd.core.config import kinds
 from banlistd.core.config.keys import Key, Section
+from banlistd.core.config.values import AddressRange
 
 
 class Critical(StrEnum):
-    """What happens to root name servers and large public resolvers in a list."""
+    """What happens to critical addresses in a list."""
 
     CARVE = "carve"
     REFUSE = "refuse"
@@ -48,10 +49,18 @@ class Guards(Section):
         Critical,
         Key(
             kinds.chosen(Critical, "a treatment of critical addresses"),
-            "Root name servers and large public resolvers in the list: `carve` does not ban them, `refuse` refuses the list, "
-            "`off` bans them.",
+            "Root name servers, large public resolvers and other critical addresses in the list: `carve` does not ban them, "
+            "`refuse` refuses the list, `off` bans them.",
         ),
     ] = Critical.CARVE
+    critical_addresses: Annotated[
+        tuple[AddressRange, ...],
+        Key(
+            kinds.ADDRESS_RANGES,
+            "More addresses that are critical for you: of a content network, a payment service, your customers.",
+        ),
+    ] = ()
+    critical_allow: Annotated[bool, Key(kinds.SWITCH, "Whether the addresses of the allowlist are critical too.")] = False
     widest4: Annotated[int, Key(kinds.prefix(1, 32), "Refuses a list with an IPv4 network wider than this prefix length.")] = 8
     widest6: Annotated[int, Key(kinds.prefix(1, 128), "Refuses a list with an IPv6 network wider than this prefix length.")] = (
         19
