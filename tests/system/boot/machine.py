@@ -126,6 +126,10 @@ class Machine:
         assert not check or done.returncode == 0, f"{' '.join(words)}: {done.stdout}{done.stderr}"
         return done
 
+    def command_in(self, network: NetworkNamespace, *words: str) -> list[str]:
+        """A command with the machine's files, and with another network than the machine's."""
+        return ["nsenter", "--target", str(self._leader), "--mount", "--root", "--wd", f"--net={network.path}", "--", *words]
+
     def say(self, *words: str) -> str:
         """What a command prints."""
         return self.run(*words).stdout

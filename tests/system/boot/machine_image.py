@@ -25,12 +25,12 @@ OLDER, VERSION = "0.0.9", "0.1.0"
 _TOOLS = ("mmdebstrap", "systemd-nspawn", "unshare", "nsenter", "setpriv", "dpkg-deb")
 _PACKAGES = (
     "systemd,systemd-sysv,dbus,python3,nftables,iproute2,procps,ca-certificates,init-system-helpers,passwd,"
-    "adduser,man-db,firewalld,ufw,iptables,ipset,fail2ban"
+    "adduser,man-db,firewalld,ufw,iptables,ipset,fail2ban,openssh-server,libpam-systemd"
 )
 # Neighbours are started by the tests that want them.
 _FINISH = (
-    'systemctl --root="$1" disable firewalld ufw fail2ban nftables; rm -f "$1/etc/resolv.conf"; mkdir -p "$1/var/log/journal";'
-    ' passwd --root "$1" --delete root'
+    'systemctl --root="$1" disable firewalld ufw fail2ban nftables ssh; rm -f "$1/etc/resolv.conf";'
+    ' mkdir -p "$1/var/log/journal"; passwd --root "$1" --delete root'
 )
 # What a machine is put together from (system.machine), for those who may not, such as root of nothing but a user namespace.
 _PROBE = """

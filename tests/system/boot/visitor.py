@@ -23,27 +23,27 @@ _PACE = 0.002
 
 
 class Visitor:
-    """`clean`: the address that nobody bans. To be plugged in anew after each boot of the machine."""
+    """`clean`: the address that nobody bans. `network`: where it is. To be plugged in anew after each boot of the machine."""
 
     def __init__(self, machine: Machine, clean: str, *others: str) -> None:
         self._machine = machine
         self._clean = clean
         self._addresses = (clean, *others)
-        self._network = NetworkNamespace()
+        self.network = NetworkNamespace()
 
     def __enter__(self) -> Self:
-        self._network.__enter__()
+        self.network.__enter__()
         for address in self._addresses:
-            self._network.command("ip", "address", "add", address, "dev", "lo")
+            self.network.command("ip", "address", "add", address, "dev", "lo")
         self.plug_in()
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        self._network.__exit__()
+        self.network.__exit__()
 
     def plug_in(self) -> None:
         """Lay the cable; a machine that boots has lost it."""
-        theirs, ours = self._machine.network, self._network
+        theirs, ours = self._machine.network, self.network
         left, right = _STATIONS
         # The ends that are left of a cable whose other end went with a network that is not quite gone yet.
         for network, end in ((ours, "guest"), (theirs, "host0")):
@@ -65,7 +65,7 @@ class Visitor:
         with ExitStack() as stack:
             receiver = stack.enter_context(closing(self._machine.network.run(functools.partial(_bound, HERE))))
             sender, herald = (
-                stack.enter_context(closing(self._network.run(functools.partial(_bound, address))))
+                stack.enter_context(closing(self.network.run(functools.partial(_bound, address))))
                 for address in (source, self._clean)
             )
             sender.sendto(b"asked", receiver.getsockname())
@@ -78,7 +78,7 @@ class Visitor:
     def flood(self, *banned: str) -> "PacketFlood":
         """Packets from these addresses and from the clean one without a pause, until the context is left."""
         receiver = self._machine.network.run(functools.partial(_bound, HERE))
-        senders = [self._network.run(functools.partial(_bound, address)) for address in (self._clean, *banned)]
+        senders = [self.network.run(functools.partial(_bound, address)) for address in (self._clean, *banned)]
         return PacketFlood(receiver, senders, self._clean)
 
 
