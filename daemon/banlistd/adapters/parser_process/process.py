@@ -77,24 +77,7 @@ class RunningParser:
             with suppress(OSError):  # an account may have used up its share of pipe memory; then it stays as it is
                 fcntl.fcntl(self._body, fcntl.F_SETPIPE_SZ, _PIPE)
             os.set_blocking(self._body, False)
-            numbers = [str(number) for number in (body, self._result, answer, os.getpid())]
-            self._process = subprocess.Popen(  # noqa: S603 - our own program, with integers and our own words
-                [
-                    sys.executable,
-                    "-I",
-                    "-S",
-                    program,
-                    "first",
-                    *numbers,
-                    encoded_job(job),
-                    os.pathsep.join(filter(None, sys.path)),
-                ],
-                stdin=subprocess.DEVNULL,
-                env={"OPENBLAS_NUM_THREADS": "1"},
-                cwd="/",
-                pass_fds=[body, self._result, answer],
-                process_group=0,  # Ctrl-C at a terminal is for the daemon alone
-            )
+            self._process = started(program, job, (body, self._result, answer))
             failed.pop_all()
         os.close(body)
         os.close(answer)
@@ -188,6 +171,20 @@ class RunningParser:
             return decoded_answer(octets)
         except ValueError as exc:
             raise ParseError(f"the process that reads the list gave no proper answer ({exc})") from exc
+
+
+def started(program: str, job: Job, descriptors: tuple[int, int, int]) -> subprocess.Popen[bytes]:
+    """A process that runs `program`, `child` or one with its arguments. `descriptors`: of the body, the result, the answer."""
+    numbers = [str(number) for number in (*descriptors, os.getpid())]
+    search_path = os.pathsep.join(filter(None, sys.path))
+    return subprocess.Popen(  # noqa: S603 - our own program, with integers and our own words
+        [sys.executable, "-I", "-S", program, "first", *numbers, encoded_job(job), search_path],
+        stdin=subprocess.DEVNULL,
+        env={"OPENBLAS_NUM_THREADS": "1"},
+        cwd="/",
+        pass_fds=descriptors,
+        process_group=0,  # Ctrl-C at a terminal is for the daemon alone
+    )
 
 
 _HINTS: dict[int, str] = {
