@@ -227,6 +227,8 @@ def test_a_manual_ban_overrides_what_was_learned_until_it_is_lifted(environment:
         answer = await world.ask("ban", address="192.0.2.9", origin="fail2ban/sshd")
         assert answer["spared"] == []
         assert banned_v4(environment, "192.0.2.9") is True
+        (row,) = [row for row in await world.ask("protected") if row["address"] == "192.0.2.9"]
+        assert (row["carved"], row["banned"], "manual" in row["sources"]) == (False, True, True)
         await world.ask("unban", address="192.0.2.9")
         assert banned_v4(environment, "192.0.2.9") is False
 

@@ -223,7 +223,8 @@ def test_protected_addresses_come_with_the_reason_and_what_would_be_without_it()
     gateway, login = ANSWERS["protected"]
     private = {**gateway, "address": "10.0.0.1", "sources": ["bogons", "tor"], "carved": False}
     always = {"REASON": "gateway", "SCOPE": "everything", "SINCE": "", "UNTIL": ""}
-    assert table(page_of(PROTECTED, [gateway, login, private], login["since"] + 5 * 86_400)) == [
+    overridden = {**gateway, "address": "10.0.0.2", "sources": ["manual"], "carved": False, "banned": True}
+    assert table(page_of(PROTECTED, [gateway, login, private, overridden], login["since"] + 5 * 86_400)) == [
         {"ADDRESS": "192.0.2.1", **always, "LISTED BY": "spamhaus-drop", "WOULD BE BANNED": "yes"},
         {
             "ADDRESS": "203.0.113.7",
@@ -235,6 +236,7 @@ def test_protected_addresses_come_with_the_reason_and_what_would_be_without_it()
             "WOULD BE BANNED": "",
         },
         {"ADDRESS": "10.0.0.1", **always, "LISTED BY": "bogons, tor", "WOULD BE BANNED": "no"},
+        {"ADDRESS": "10.0.0.2", **always, "LISTED BY": "manual", "WOULD BE BANNED": "it is, by a manual ban"},
     ]
     assert page_of(PROTECTED, []) == ["nothing is protected: this host's own addresses could not be read"]
 

@@ -224,13 +224,22 @@ def learned(item: Protected) -> Protected:
 def test_a_manual_ban_overrides_learned_protection_in_every_list() -> None:
     contents = {MANUAL: listed("192.0.2.1/32"), ONE: listed("192.0.2.0/24")}
     exclusions = carve([learned(protected("192.0.2.1")), learned(protected("192.0.2.2"))], contents, NOTHING)
-    assert [hit.carved for hit in exclusions.hits] == [False, True]
+    assert [(hit.carved, hit.overridden) for hit in exclusions.hits] == [(False, True), (True, False)]
     assert label_of_v4(exclusions) == ["192.0.2.2"]
 
 
 def test_a_manual_ban_overrides_no_address_gateway_or_network_of_the_host() -> None:
     contents = {MANUAL: listed("192.0.2.0/24"), ONE: listed("192.0.2.0/24")}
-    assert label_of_v4(carve([protected("192.0.2.1")], contents, NOTHING)) == ["192.0.2.1"]
+    exclusions = carve([protected("192.0.2.1")], contents, NOTHING)
+    assert label_of_v4(exclusions) == ["192.0.2.1"]
+    assert [hit.overridden for hit in exclusions.hits] == [False]
+
+
+def test_a_manual_ban_of_what_is_allowed_overrides_no_protection() -> None:
+    contents = {MANUAL: listed("192.0.2.1/32"), ONE: listed("192.0.2.0/24")}
+    allowed = {**NOTHING, V4: contents[MANUAL].ranges(V4)}
+    (hit,) = carve([learned(protected("192.0.2.1"))], contents, allowed).hits
+    assert (hit.carved, hit.overridden) == (False, False)
 
 
 def test_a_manual_ban_of_a_part_overrides_that_part_of_a_learned_range() -> None:

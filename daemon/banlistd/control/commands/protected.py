@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 
 
 class ProtectedRow(TypedDict):
-    """`sources`: those that list it. `carved`: whether it would be banned without the protection.
+    """`sources`: those that list it. `carved`: whether it would be banned without the protection. `banned`: it is banned,
+    wholly or in part, because a manual ban overrides the protection.
 
     `scope`: what the host needs of it; the firewall still passes everything. `learned`: a manual ban overrides it. `since`,
     `until`: seconds since the epoch, null where they are not known, or the protection lasts as long as its reason.
@@ -29,6 +30,7 @@ class ProtectedRow(TypedDict):
     until: float | None
     sources: list[str]
     carved: bool
+    banned: bool
 
 
 async def _answer(parts: "Parts", _: tuple[()]) -> list[ProtectedRow]:
@@ -45,6 +47,7 @@ async def _answer(parts: "Parts", _: tuple[()]) -> list[ProtectedRow]:
             "until": item.until,
             "sources": [*hits[item].sources] if item in hits else [],
             "carved": item in hits and hits[item].carved,
+            "banned": item in hits and hits[item].overridden,
         }
         for item in parts.enforcer.protected
     ]
@@ -101,7 +104,7 @@ def _cells(row: ProtectedRow, now: float) -> tuple[str, ...]:
         "" if row["since"] is None else since(row["since"], now),
         due_in(row["until"], now),
         ", ".join(printable(name) for name in row["sources"]),
-        "yes" if row["carved"] else "no" if row["sources"] else "",
+        "it is, by a manual ban" if row["banned"] else "yes" if row["carved"] else "no" if row["sources"] else "",
     )
 
 
@@ -127,6 +130,7 @@ PROTECTED: Command[tuple[()], list[ProtectedRow]] = Command(
             "until": None,
             "sources": ["spamhaus-drop"],
             "carved": True,
+            "banned": False,
         },
         {
             "address": "203.0.113.7",
@@ -137,6 +141,7 @@ PROTECTED: Command[tuple[()], list[ProtectedRow]] = Command(
             "until": 1_792_592_000.0,
             "sources": [],
             "carved": False,
+            "banned": False,
         },
     ],
     read=no_fields,

@@ -41,11 +41,15 @@ _V4_SPACE = 2**32 - 1
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """A protected range that `sources` list, wholly or in part. `carved`: nothing else (allowed, reserved) keeps it free."""
+    """A protected range that `sources` list, wholly or in part. `carved`: nothing else (allowed, reserved) keeps it free.
+
+    `overridden`: a manual ban does not give way to it, and bans it or a part of it.
+    """
 
     protected: Protected
     sources: tuple[SourceId, ...]
     carved: bool
+    overridden: bool
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -151,6 +155,7 @@ def carve(
     manual = contents.get(MANUAL, AddressSet.none())
     touched: dict[int, list[SourceId]] = {}
     carved: set[int] = set()
+    overridden: set[int] = set()
     ranges: dict[Family, Ranges] = {}
     for family in FAMILIES:
         numbers = np.array([number for number, form in spans if form[0] is family], dtype=np.intp)
@@ -164,13 +169,18 @@ def carve(
                 span = Ranges(family, first[at : at + 1], last[at : at + 1])
                 wanted = subtract(span, never_banned[family])
                 if protected[int(numbers[at])].learned:
-                    wanted = subtract(wanted, _within(manual, family, wanted))
+                    by_hand = _within(manual, family, wanted)
+                    wanted = subtract(wanted, by_hand)
+                    overridden |= {int(numbers[at])} if len(by_hand) else set()
                 inside = _within(content, family, wanted)
                 if len(inside):
                     carved.add(int(numbers[at]))
                     parts.append(inside)
         ranges[family] = _together(family, parts)
-    hits = (Hit(protected[number], tuple(touched[number]), number in carved) for number in sorted(touched))
+    hits = (
+        Hit(protected[number], tuple(sources), number in carved, number in overridden)
+        for number, sources in sorted(touched.items())
+    )
     return ProtectionExclusions(ranges, tuple(hits))
 
 
