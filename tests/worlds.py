@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 from banlistd.adapters.fetch.file import stamp_of
+from banlistd.adapters.fetch.own_threads import OwnThreads
 from banlistd.adapters.geo.mmdb import MmdbFile
 from banlistd.adapters.storage.database import Database, open_database
 from banlistd.adapters.storage.geo_cache import GeoCacheTable
@@ -219,7 +220,8 @@ async def assemble(
             raise environment.next_config
         return environment.next_config or config
 
-    scheduler = PollScheduler(ledger, stamp_of, clock, watch_every=0.005, look_every=timing.look_every)
+    calls = OwnThreads("file stamp", 8)
+    scheduler = PollScheduler(ledger, stamp_of, clock, calls, watch_every=0.005, look_every=timing.look_every)
     services = Services(scheduler, importer, enforcer, manual_bans, enricher, host)
     outside = Outside(ledger, database, announcer, environment.supervisor, clock, environment.trimmed.set, environment.monitor)
     intervals = Intervals(reconcile=timing.reconcile_every, first_retry=timing.first_retry, memory_rest=0.001)

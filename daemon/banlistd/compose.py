@@ -12,6 +12,7 @@ from typing import Any
 from banlistd.adapters.fetch.file import LocalFiles, stamp_of
 from banlistd.adapters.fetch.geo_blocks import GeoBlocks
 from banlistd.adapters.fetch.http import Downloads
+from banlistd.adapters.fetch.own_threads import OwnThreads
 from banlistd.adapters.firewalls.dry_run import DryRunFirewall
 from banlistd.adapters.firewalls.opener import open_backend
 from banlistd.adapters.geo.mmdb import MmdbFile
@@ -130,7 +131,8 @@ async def open_application(
         fetcher = Downloads(version("banlistd"), local, parser, places.credentials, on_connection=names.note_connection)
         polls = PollRecord(ledger, quarantine, announcer, clock, random.random)
         importer = Importer(fetcher, ledger, quarantine, enforcer, polls, announcer, clock)
-        services = Services(PollScheduler(ledger, stamp_of, clock), importer, enforcer, banning, enricher, host)
+        scheduler = PollScheduler(ledger, stamp_of, clock, OwnThreads("file stamp", 8))
+        services = Services(scheduler, importer, enforcer, banning, enricher, host)
         outside = Outside(ledger, database, announcer, find_supervisor(), clock, allocator.trim_memory, monitor)
         service = Service(config, partial(load_config, places), services, outside, Intervals())
         parts = Parts(

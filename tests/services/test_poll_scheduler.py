@@ -5,6 +5,7 @@ import threading
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
+from banlistd.adapters.fetch.own_threads import OwnThreads
 from banlistd.adapters.storage.database import open_database
 from banlistd.adapters.storage.import_runs import ImportRuns
 from banlistd.adapters.system.clock import SystemClock
@@ -25,7 +26,7 @@ def run(disk: Path, stamp: Callable[[Path], str], life: SchedulerLife) -> None:
     async def run() -> None:
         async with open_database(disk / "db") as database:
             ledger, clock = ImportRuns(database), SystemClock()
-            timetable = PollScheduler(ledger, stamp, clock, watch_every=0.001)
+            timetable = PollScheduler(ledger, stamp, clock, OwnThreads("file stamp", 8), watch_every=0.001, answer_within=0.01)
             sources = [source(SourceId(f"source-{number}"), path=disk / str(number)) for number in range(COUNT)]
             for each in sources:
                 await ledger.save_poll(Poll(each.id, due_at=clock.now() + 86400, polled_at=clock.now()))
@@ -86,3 +87,24 @@ def test_file_on_a_dead_disk_delays_no_other_source(tmp_path: Path) -> None:
         back.set()
 
     run(tmp_path, stamp, life)
+
+
+def test_polls_of_files_on_a_dead_disk_go_on_without_a_stamp_and_take_no_thread_of_the_event_loop(tmp_path: Path) -> None:
+    back = threading.Event()
+
+    def stamp(_: Path) -> str:
+        back.wait(PATIENCE)
+        return "there again"
+
+    async def life(timetable: PollScheduler, waits: list[asyncio.Task[bool]]) -> None:
+        dead = [source(SourceId(f"source-{number}"), path=tmp_path / str(number)) for number in range(COUNT)]
+        for _ in range(2):
+            await asyncio.gather(*(timetable.begin(one, [tmp_path / one.id]) for one in dead))
+        assert await asyncio.to_thread(lambda: "repaired") == "repaired"
+        back.set()
+        assert await waits[7]
+
+    try:
+        run(tmp_path, stamp, life)
+    finally:
+        back.set()

@@ -4,11 +4,12 @@ from banlistd.ports.feeds import Fetcher, ListParser, OnBody, ParserSession
 from banlistd.ports.firewall import Firewall
 from banlistd.ports.host import Host, HostMonitor, LoginMemory, Logins
 from banlistd.ports.state import Backends, BootSnapshots, Ledger, ManualBans, Quarantine, Storage
-from banlistd.ports.system import Announcer, Clock, Supervisor
+from banlistd.ports.system import Announcer, BlockingCalls, Clock, Supervisor
 
 __all__ = [
     "Announcer",
     "Backends",
+    "BlockingCalls",
     "BootSnapshots",
     "Clock",
     "Fetcher",

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from collections.abc import Callable, Hashable
+from typing import Protocol, TypeVar
 
 from banlistd.events import Event
+
+_Result = TypeVar("_Result")
 
 
 class Clock(Protocol):
@@ -15,6 +18,16 @@ class Clock(Protocol):
 
     def monotonic(self) -> float:
         """Seconds since some moment, for intervals; it never goes back."""
+
+
+class BlockingCalls(Protocol):
+    """Calls in threads that nothing else needs, so that one that never returns delays nothing else."""
+
+    async def run(self, key: Hashable, work: Callable[[], _Result], discard: Callable[[_Result], None] = ...) -> _Result:
+        """The result of `work`, or what it raises; `discard` gets the result if nothing waits for it any more.
+
+        Raises OSError while an earlier call with this key has not come back, and where no thread can be started.
+        """
 
 
 class Announcer(Protocol):

@@ -1,11 +1,18 @@
 import asyncio
+import contextlib
 import gzip
 import hashlib
 import os
+import threading
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from banlistd.adapters.fetch import file
+from banlistd.adapters.fetch.list_path import open_list
 from banlistd.core.config.model import Source
 from banlistd.core.feeds.parsed_list import Download
 from banlistd.errors import FetchError
@@ -121,3 +128,78 @@ def test_a_file_above_the_cap_is_refused(tmp_path: Path, content: bytes) -> None
 def test_a_cut_gzip_file_is_refused(tmp_path: Path) -> None:
     with pytest.raises(FetchError, match="cut short"):
         fetch(written(tmp_path / "list", gzip.compress(LIST)[:-1]))
+
+
+class DeadDisk:
+    """Files named `dead...` cannot be opened until `back` is set. `asked`: how often that was tried."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.back = threading.Event()
+        self.asked = 0
+        monkeypatch.setattr(file, "open_list", self._open_later)
+
+    def _open_later(self, path: Path, *places: Any) -> int:
+        if path.name.startswith("dead"):
+            self.asked += 1
+            self.back.wait(20)
+        return open_list(path, *places)
+
+
+@pytest.fixture
+def disk(monkeypatch: pytest.MonkeyPatch) -> Iterator[DeadDisk]:
+    made = DeadDisk(monkeypatch)
+    yield made
+    made.back.set()
+    for thread in list_threads():
+        thread.join()
+
+
+def list_threads() -> list[threading.Thread]:
+    return [thread for thread in threading.enumerate() if thread.name == "list file"]
+
+
+def descriptors() -> list[str]:
+    """What is open of the lists."""
+    found = []
+    for one in Path("/proc/self/fd").iterdir():
+        with contextlib.suppress(OSError):
+            found += [name for name in [str(one.readlink())] if "dead" in name or "alive" in name]
+    return found
+
+
+def named(path: Path, timeout: float) -> Source:
+    return Source(id=SourceId("a-list"), path=path, timeout=timeout)
+
+
+def test_files_on_a_dead_disk_take_no_thread_that_a_repair_needs(tmp_path: Path, disk: DeadDisk) -> None:
+    async def life() -> None:
+        fetcher = downloads("1")
+        dead = [named(written(tmp_path / f"dead-{number}"), 0.05) for number in range(40)]
+        faults = await asyncio.gather(*(fetcher.fetch(one, Validators(), ignored) for one in dead), return_exceptions=True)
+        assert all(isinstance(fault, FetchError) and "not read within 0.05 s" in str(fault) for fault in faults)
+        async with asyncio.timeout(5):
+            assert await asyncio.to_thread(lambda: "repaired") == "repaired"
+
+    asyncio.run(life())  # it ends, although the reads do not
+    assert disk.asked == 16
+    assert not disk.back.is_set()
+
+
+def test_a_file_that_does_not_answer_keeps_one_thread_and_no_descriptor(tmp_path: Path, disk: DeadDisk) -> None:
+    async def life() -> None:
+        fetcher, dead = downloads("1"), named(written(tmp_path / "dead"), 0.05)
+        with pytest.raises(FetchError, match="not read within"):
+            await fetcher.fetch(dead, Validators(), ignored)
+        for _ in range(20):
+            with pytest.raises(FetchError, match="an earlier attempt has not come back"):
+                await fetcher.fetch(dead, Validators(), ignored)
+        assert disk.asked == 1
+        alive = await fetcher.fetch(named(written(tmp_path / "alive"), 10.0), Validators(), ignored)
+        assert isinstance(alive, Download)
+        disk.back.set()
+        for thread in list_threads():
+            await asyncio.to_thread(thread.join)
+        assert descriptors() == []
+        assert isinstance(await fetcher.fetch(replace(dead, timeout=10.0), Validators(), ignored), Download)
+
+    asyncio.run(life())

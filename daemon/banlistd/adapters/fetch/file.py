@@ -1,4 +1,4 @@
-"""Lists on this machine's disk: regular files only, read in a worker thread, not at all while the inode is unchanged."""
+"""Lists on this machine's disk: regular files only, read in threads of their own, not at all while the inode is unchanged."""
 
 import asyncio
 import hashlib
@@ -8,9 +8,11 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from banlistd.adapters.fetch.list_path import must_be_regular, open_list
+from banlistd.adapters.fetch.own_threads import OwnThreads
 from banlistd.adapters.fetch.waiting import paused
 from banlistd.core.config.model import Source
 from banlistd.core.feeds.parsed_list import Download, ParsedList
@@ -24,6 +26,9 @@ _TICK = 0.02
 
 _READ_AT_ONCE = 1 << 17
 """Bytes: what stays in a core's own cache until it is hashed."""
+
+_AT_ONCE = 16
+"""Threads; a file that does not answer keeps one of them."""
 
 _PORTION = 1 << 20
 """Bytes that are read in one turn of a worker thread."""
@@ -60,6 +65,7 @@ class LocalFiles:
         now: Callable[[], float] = time.time,
     ) -> None:
         self._parser = parser
+        self._threads = OwnThreads("list file", _AT_ONCE)
         self._closed = closed
         self._trusted = frozenset({0, os.geteuid()}) if trusted is None else trusted
         self._sleep = sleep
@@ -72,12 +78,12 @@ class LocalFiles:
         try:
             # A file on a dead network disk blocks its thread; the daemon waits for it no longer than the deadline.
             async with asyncio.timeout(source.timeout) as deadline:
-                opened = await asyncio.to_thread(self._open, path, source.max_bytes, validators)
+                opened = await self._threads.run(path, partial(self._open, path, source.max_bytes, validators), _close)
                 if opened is None:
                     return NotModified()
                 try:
                     if opened.found.body_hash == validators.body_hash:
-                        await asyncio.to_thread(_must_be_unchanged, path, opened)
+                        await self._threads.run(path, partial(_must_be_unchanged, path, opened))
                         return NotModified(opened.found)
                     await on_body()
                     return Download(await self._parsed(source, path, opened, deadline), opened.found)
@@ -97,8 +103,8 @@ class LocalFiles:
                 await parser.ready()
             for at in range(0, opened.size, _PORTION):
                 count = min(_PORTION, opened.size - at)
-                await parser.feed(await asyncio.to_thread(os.pread, opened.descriptor, count, at))
-            await asyncio.to_thread(_must_be_unchanged, path, opened)
+                await parser.feed(await self._threads.run(path, partial(os.pread, opened.descriptor, count, at)))
+            await self._threads.run(path, partial(_must_be_unchanged, path, opened))
             return await parser.finish()
 
     def _open(self, path: Path, max_bytes: int, validators: Validators) -> _Opened | None:
@@ -122,6 +128,12 @@ class LocalFiles:
         finally:
             if opened is None:
                 os.close(descriptor)
+
+
+def _close(opened: _Opened | None) -> None:
+    """What was opened after the deadline."""
+    if opened is not None:
+        os.close(opened.descriptor)
 
 
 def _must_be_unchanged(path: Path, opened: _Opened) -> None:

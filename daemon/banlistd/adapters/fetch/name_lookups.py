@@ -5,13 +5,12 @@ servers whose names were never answered, a flushed table came back after 9 s ins
 """
 
 import asyncio
-import errno
-import os
 import socket
-import threading
-from contextlib import suppress
+from functools import partial
 
 from aiohttp.abc import AbstractResolver, ResolveResult
+
+from banlistd.adapters.fetch.own_threads import OwnThreads
 
 _AT_ONCE = 16
 """Threads. Each ends when the C library gives up, after 10 to 30 s; the unit allows 64 tasks."""
@@ -19,7 +18,6 @@ _AT_ONCE = 16
 _NUMERIC = socket.AI_NUMERICHOST | socket.AI_NUMERICSERV
 
 _Key = tuple[str, int, socket.AddressFamily]
-_Found = list[ResolveResult] | OSError | UnicodeError
 
 
 class NameLookups(AbstractResolver):
@@ -29,50 +27,19 @@ class NameLookups(AbstractResolver):
     """
 
     def __init__(self, at_once: int = _AT_ONCE) -> None:
-        self._free = asyncio.Semaphore(at_once)
+        self._threads = OwnThreads("name look-up", at_once)
         self._running: dict[_Key, asyncio.Task[list[ResolveResult]]] = {}
 
     async def resolve(self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET) -> list[ResolveResult]:
         """Raises OSError for a name that has no address, and UnicodeError for one that cannot be asked for."""
         key = (host, port, family)
         if key not in self._running:
-            self._running[key] = task = asyncio.ensure_future(self._ask(key))
+            self._running[key] = task = asyncio.ensure_future(self._threads.run(key, partial(_addresses, *key)))
             task.add_done_callback(lambda ended: self._forget(key, ended))
         return await asyncio.shield(self._running[key])
 
     async def close(self) -> None:
         """Nothing stays open."""
-
-    async def _ask(self, key: _Key) -> list[ResolveResult]:
-        await self._free.acquire()
-        loop = asyncio.get_running_loop()
-        answer: asyncio.Future[list[ResolveResult]] = loop.create_future()
-        # A daemon: the interpreter does not wait for it at its end, as it does for the threads of an executor.
-        thread = threading.Thread(target=self._look_up, args=(loop, answer, key), name="name look-up", daemon=True)
-        try:
-            thread.start()
-        except RuntimeError as exc:  # the account or the unit (TasksMax) allows no more of them now
-            self._free.release()
-            raise OSError(errno.EAGAIN, os.strerror(errno.EAGAIN)) from exc
-        return await answer
-
-    def _look_up(self, loop: asyncio.AbstractEventLoop, answer: "asyncio.Future[list[ResolveResult]]", key: _Key) -> None:
-        found: _Found
-        try:
-            found = _addresses(*key)
-        except (OSError, UnicodeError) as exc:
-            found = exc
-        with suppress(RuntimeError):  # the loop is closed, and nothing waits any more
-            loop.call_soon_threadsafe(self._give, answer, found)
-
-    def _give(self, answer: "asyncio.Future[list[ResolveResult]]", found: _Found) -> None:
-        self._free.release()
-        if answer.done():
-            return
-        if isinstance(found, list):
-            answer.set_result(found)
-        else:
-            answer.set_exception(found)
 
     def _forget(self, key: _Key, ended: "asyncio.Task[list[ResolveResult]]") -> None:
         del self._running[key]
