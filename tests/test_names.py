@@ -16,6 +16,7 @@ FIREWALLS = {
     "Look",
     "Record",
     "SAMPLE",
+    "SERVICES",
     "chain_of",
     "compose",
     "element_messages",

@@ -204,7 +204,7 @@ async def assemble(
     marks = await ledger.marks_for(identities(config), await kernel.markers())
     policy = policy_of(config, marks, clock.now())
     table = LoginTable(database)
-    host = ProtectedHost(environment.host, environment.logins, table, clock, await table.load())
+    host = ProtectedHost(environment.host, environment.logins, table, clock, await table.load(), tells_answers=True)
     enforcer = Enforcer(kernel, ledger, policy, host, announcer, NoBootSnapshots())
     manual_bans = ManualBanService(
         ManualBanTable(database), enforcer, host, announcer, clock, look_every=0.005, retry_every=0.005

@@ -19,13 +19,15 @@ class Capabilities:
 
     `all_or_nothing`: a change is applied whole or not at all; otherwise a part of a change that fails or is killed may be
     applied, and the next `verify` finds what is missing. `contents_by_owner`: the backend knows the source of each address;
-    otherwise `contents` gives every source everything. `counters`: packets are counted for each source.
+    otherwise `contents` gives every source everything. `counters`: packets are counted for each source. `tells_answers`: it
+    lets pass the answers of a service at a banned address; otherwise what the host needs answers from is not banned at all.
     `changes_host`: it changes what other programs see, so that one daemon alone may use it on a host.
     """
 
     all_or_nothing: bool = True
     contents_by_owner: bool = True
     counters: bool = True
+    tells_answers: bool = True
     changes_host: bool = True
     actions: AbstractSet[Action] = frozenset(Action)
     directions: AbstractSet[Direction] = frozenset(Direction)
@@ -48,6 +50,7 @@ class Behaviour:
     drift: str
     ranges: str
     allowlist: str
+    services: str
     needs: str
 
 
@@ -99,6 +102,7 @@ class BackendName(StrEnum):
             drift="repaired at once; the process that caused it is logged",
             ranges="kept as ranges",
             allowlist="accepted before the bans are looked up",
+            services="banned ones reach the host with answers only",
             needs="CAP_NET_ADMIN",
         ),
         arguments={"ownership": "owner"},
@@ -118,6 +122,7 @@ class BackendName(StrEnum):
             drift="repaired within 10 seconds",
             ranges="split into networks",
             allowlist="accepted before the bans are looked up",
+            services="banned ones reach the host with answers only",
             needs="CAP_NET_ADMIN and CAP_NET_RAW: `banlistctl install-units --backend ipset`",
         ),
         restores_at_boot=True,
@@ -137,6 +142,7 @@ class BackendName(StrEnum):
             drift="bans that were added or removed: repaired within 10 seconds",
             ranges="split into networks, if the jail's action takes them",
             allowlist="carved out of the bans",
+            services="carved out of the bans, because fail2ban bans addresses wholly",
             needs="write access to fail2ban's socket, which belongs to root: `packaging/fail2ban/README.md`",
         ),
         # A jail bans addresses that packets come from; its own action says whether they are dropped or rejected.
@@ -144,6 +150,7 @@ class BackendName(StrEnum):
             all_or_nothing=False,
             contents_by_owner=False,
             counters=False,
+            tells_answers=False,
             actions=frozenset({Action.DROP, Action.REJECT}),
             directions=frozenset({Direction.IN}),
         ),
@@ -161,6 +168,7 @@ class BackendName(StrEnum):
             drift="no other process can change it",
             ranges="kept as ranges",
             allowlist="nothing is blocked",
+            services="nothing is blocked",
             needs="nothing",
         ),
         Capabilities(counters=False, changes_host=False),

@@ -116,7 +116,12 @@ async def open_application(
         monitor = _host_monitor(stack)
         logins = LoginTable(database)
         host = ProtectedHost(
-            LinuxHost(names.addresses, os.environ), SystemLogins(os.environ), logins, clock, await logins.load()
+            LinuxHost(names.addresses, os.environ),
+            SystemLogins(os.environ),
+            logins,
+            clock,
+            await logins.load(),
+            tells_answers=config.backend.kind.capabilities.tells_answers,
         )
         policy = policy_of(config, marks, clock.now())
         boot_snapshots = BootSnapshotTable(database, config.backend, config.owner)

@@ -183,10 +183,21 @@ class ExternalChange:
 
 
 class AnswerPort(NamedTuple):
-    """A service: its packets have this protocol (`udp`, `tcp`) and come from this port."""
+    """A service: its packets have this protocol (`udp`, `tcp`) and come from this port. Of `icmpv6` the type and the code."""
 
     protocol: str
     port: int
+
+
+class ServiceEndpoint(NamedTuple):
+    """Packets that this host gets although a source bans their address: what comes from this service there, without asking.
+
+    Of `tcp` no packet that opens a connection.
+    """
+
+    family: Family
+    address: int
+    service: AnswerPort
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,7 +219,8 @@ class Protected:
     """Addresses (integers, both ends inclusive) that no source bans, and the reason as text.
 
     `learned`: from a login or a service that the host uses; a manual ban overrides it, but not the host's own addresses,
-    gateways and networks. `answers`: all that the host needs of it; empty: everything. Backends still pass everything.
+    gateways and networks. `answers`: all that the host needs of it, and all that passes where a source bans it; empty:
+    everything.
     `since`, `until`: seconds since the epoch, where they are known; `until` None: as long as the reason lasts.
     """
 

@@ -16,7 +16,7 @@ complete -c banlistctl -n __fish_use_subcommand -a check -d 'whether an address 
 complete -c banlistctl -n __fish_use_subcommand -a top -d 'who has most bans: countries, network operators or sources'
 complete -c banlistctl -n __fish_use_subcommand -a history -d 'the newest import runs, of all sources or of one'
 complete -c banlistctl -n __fish_use_subcommand -a timers -d 'when each source is polled next'
-complete -c banlistctl -n __fish_use_subcommand -a protected -d 'addresses that no source bans, to prevent lock-out: why, for how long, and the sources that list them'
+complete -c banlistctl -n __fish_use_subcommand -a protected -d 'addresses that no source bans, or from which answers pass, to prevent lock-out: why, for how long, and the sources that list them'
 complete -c banlistctl -n __fish_use_subcommand -a ban -d 'ban an address, a CIDR network or a range at once'
 complete -c banlistctl -n __fish_use_subcommand -a unban -d 'lift a manual ban, or all bans of an origin'
 complete -c banlistctl -n __fish_use_subcommand -a bans -d 'manual bans: by whom, why, until when'

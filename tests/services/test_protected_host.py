@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Coroutine, Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -9,7 +10,7 @@ import pytest
 from banlistd.core.addresses.text import span_text
 from banlistd.core.logins import MAX_LOGINS, REMEMBERED, note_logins
 from banlistd.errors import LedgerError
-from banlistd.model import Family, Login
+from banlistd.model import AnswerPort, Family, Login, Protected
 from banlistd.services.protected_host import SAVE_EVERY, ProtectedHost
 from support.fakes import FakeClock, FakeHost, FakeLogins
 
@@ -36,10 +37,12 @@ class HostWithLogins:
     def __init__(self) -> None:
         self.clock, self.memory = FakeClock(), FakeLoginMemory()
         self.logins, self.below = FakeLogins(), FakeHost("192.0.2.1")
-        self.host = ProtectedHost(self.below, self.logins, self.memory, self.clock, [])
+        self.host = ProtectedHost(self.below, self.logins, self.memory, self.clock, [], tells_answers=True)
 
     async def start_again(self) -> None:
-        self.host = ProtectedHost(self.below, self.logins, self.memory, self.clock, await self.memory.load())
+        self.host = ProtectedHost(
+            self.below, self.logins, self.memory, self.clock, await self.memory.load(), tells_answers=True
+        )
 
     async def protected(self) -> dict[str, tuple[str, float | None]]:
         return {span_text(item.span): (item.reason, item.until) for item in await self.host.protected(())}
@@ -68,6 +71,17 @@ def test_a_login_is_protected_for_30_days_after_its_session_across_a_restart() -
         world.clock.time = until
         assert await world.protected() == GATEWAY
         assert world.memory.written[-1] == []
+
+    tell(story)
+
+
+def test_a_backend_that_bans_addresses_wholly_lets_everything_pass_from_what_is_needed_for_answers() -> None:
+    async def story(world: HostWithLogins) -> None:
+        resolver = Protected(Family.IPV4, 0xC0000235, 0xC0000235, "resolver", learned=True, answers=(AnswerPort("udp", 53),))
+        world.below.now = [resolver]
+        assert await world.host.protected(()) == (resolver,)
+        wholly = ProtectedHost(world.below, world.logins, world.memory, world.clock, [], tells_answers=False)
+        assert await wholly.protected(()) == (replace(resolver, answers=()),)
 
     tell(story)
 

@@ -1,5 +1,6 @@
 """What the host must not lose is carved out of every plan, and costs nothing where no list holds it."""
 
+from dataclasses import replace
 from ipaddress import ip_address
 from pathlib import Path
 
@@ -10,7 +11,7 @@ from banlistd.core.config.model import Source
 from banlistd.core.ruleset.diff import Change
 from banlistd.errors import RefusedError
 from banlistd.events import EventName
-from banlistd.model import Decision, Family, OutcomeKind, SourceId
+from banlistd.model import AnswerPort, Decision, Family, OutcomeKind, Protected, SourceId
 from support.fakes import FakeFetcher, FakeFirewall, FakeHost, protected
 from support.sources import config_of
 from worlds import DaemonWorld, Environment, Life, run
@@ -266,6 +267,74 @@ def test_a_login_is_protected_after_its_session_and_a_restart_until_it_is_forgot
     run(environment, CONFIG, before)
     environment.logins.now = []
     run(environment, CONFIG, after)
+
+
+def resolver(text: str) -> Protected:
+    return replace(protected(text, "resolver"), learned=True, answers=(AnswerPort("udp", 53), AnswerPort("tcp", 53)))
+
+
+def passing_v4(environment: Environment) -> list[tuple[str, str, int]]:
+    answers = environment.firewall.answers
+    return [(str(ip_address(number)), *service) for family, number, service in answers if family is Family.IPV4]
+
+
+def test_a_listed_resolver_is_banned_but_for_its_answers_and_both_change_at_once(environment: Environment) -> None:
+    environment.host.now = [resolver("192.0.2.53")]
+
+    async def life(world: DaemonWorld) -> None:
+        await world.poll(FEED)
+        assert banned_v4(environment, "192.0.2.53")
+        assert passing_v4(environment) == [("192.0.2.53", "tcp", 53), ("192.0.2.53", "udp", 53)]
+        environment.host.now = [resolver("192.0.2.54")]
+        assert not (await world.enforcer.reconcile()).is_empty
+        assert [address for address, *_ in passing_v4(environment)] == ["192.0.2.54"] * 2
+        environment.host.now = [resolver("203.0.113.53")]
+        await world.enforcer.reconcile()
+        assert passing_v4(environment) == []
+        assert (await world.enforcer.reconcile()).is_empty
+
+    restart(environment, life)
+    assert environment.firewall.transactions == 3
+    assert carvings(environment) == [
+        f"feed bans {address} (resolver): only answers from udp 53, tcp 53 pass" for address in ("192.0.2.53", "192.0.2.54")
+    ]
+
+
+def test_a_restart_with_the_same_resolver_writes_nothing_and_a_lost_service_is_repaired(environment: Environment) -> None:
+    environment.host.now = [resolver("192.0.2.53")]
+
+    async def before(world: DaemonWorld) -> None:
+        await world.poll(FEED)
+
+    async def after(world: DaemonWorld) -> None:
+        assert (await world.enforcer.restore(0.0)).change.is_empty
+        held = environment.firewall.answers
+        environment.firewall.lose_answers()
+        assert not (await world.enforcer.reconcile()).is_empty
+        assert environment.firewall.answers == held != ()
+
+    restart(environment, before)
+    restart(environment, after)
+
+
+def test_check_and_protected_say_that_answers_pass_from_a_banned_address(environment: Environment) -> None:
+    environment.host.now = [resolver("192.0.2.53"), resolver("198.51.100.53")]
+
+    async def life(world: DaemonWorld) -> None:
+        await world.poll(FEED)
+        answer = await world.ask("check", address="192.0.2.53")
+        passing = "answers from udp 53, tcp 53 (resolver)"
+        assert (answer["banned"], answer["protected"], answer["answers"]) == (True, "", passing)
+        assert (await world.ask("check", address="192.0.2.52"))["answers"] == ""
+        rows = [(row["address"], row["scope"], row["carved"]) for row in await world.ask("protected")]
+        assert rows == [
+            ("192.0.2.53", "answers from udp 53, tcp 53", True),
+            ("198.51.100.53", "answers from udp 53, tcp 53", False),
+        ]
+        await world.ask("ban", address="192.0.2.53")
+        assert passing_v4(environment) == []
+
+    run(environment, CONFIG, life)
 
 
 def banned_v4(environment: Environment, address: str) -> bool:

@@ -173,6 +173,10 @@ class FakeFirewall(MemoryFirewall):
     def transactions(self) -> int:
         return len(self.changes)
 
+    def lose_answers(self) -> None:
+        """Another program lets no answer pass any more."""
+        self._answers = ()
+
     async def markers(self) -> tuple[Marker, ...]:
         self.looked.set()
         if self.blind:

@@ -51,13 +51,14 @@ def owned_by_mark(state: FirewallState | None) -> Mapping[int, int]:
     return counts
 
 
-def protection_of(protected: Sequence[Protected], family: Family, number: int) -> str:
-    """Why an address must not be banned; empty where it is not protected."""
-    for item in protected:
-        for kind, first, last in forms((item.family, item.first, item.last)):
-            if kind is family and first <= number <= last:
-                return item.reason
-    return ""
+def protections_of(protected: Sequence[Protected], family: Family, number: int) -> Sequence[Protected]:
+    """What of the protected ranges an address is in, in one of their forms. Answers come from single addresses only."""
+    return [
+        item
+        for item in protected
+        for kind, first, last in forms(item.span)
+        if kind is family and first <= number <= last and (first == last or not item.answers)
+    ]
 
 
 def entry_of(addresses: AddressSet, family: Family, needle: Addresses) -> str:

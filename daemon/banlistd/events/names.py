@@ -150,9 +150,10 @@ class EventName(StrEnum):
         "6d1b4a0cb5a44b3f8a7a0f0f5b0a1c10",
         Priority.WARNING,
         (Field.SOURCE_ID, Field.ADDRESS, Field.REASON),
-        "The source @SOURCE_ID@ contains a protected address, which was not banned",
+        "The source @SOURCE_ID@ contains a protected address, which was not banned, or not wholly",
         "The list @SOURCE_ID@ contains @ADDRESS@ (@REASON@). It was carved out of the bans, because banning it could cut off "
-        "this machine, or you.\n"
+        "this machine, or you. If this machine needs only answers from it, such as those of a resolver, it is banned, and the "
+        "answers pass.\n"
         "    banlistctl protected  all protected addresses, and the lists that contain them\n"
         "To allow it permanently, add it under `allow:` in /etc/banlistd/banlistd.yaml.",
     )

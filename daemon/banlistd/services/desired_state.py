@@ -41,7 +41,7 @@ def basis_of(
     ]
     addresses = {source_id: content.addresses for source_id, content in contents.items()}
     never_banned = policy.never_banned if exclusions.is_empty else union_by_family(policy.never_banned, exclusions.ranges)
-    return Basis(policy.sources, addresses, policy.allowed, never_banned), markers
+    return Basis(policy.sources, addresses, policy.allowed, never_banned, exclusions.answers), markers
 
 
 def contents_to_plan(

@@ -10,6 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from banlistd.core.addresses.sets import AddressSet
+from banlistd.core.addresses.text import span_text
 from banlistd.core.feeds.content import Content
 from banlistd.core.ruleset.diff import Change, difference
 from banlistd.core.ruleset.incremental_plan import Basis
@@ -246,10 +247,15 @@ class Enforcer:
         return await asyncio.to_thread(desired_state, self._state, self._basis, basis, markers)
 
     def _announce_carved(self, hits: Sequence[Hit]) -> None:
-        """Announce each protected range that is excluded from a list, once for each list and range."""
-        for span, source_id, reason in newly_carved(self._exclusions.hits, hits):
-            message = f"{source_id} would have banned {span} ({reason}): carved out"
-            fields = {"SOURCE_ID": source_id, "ADDRESS": span, "REASON": reason}
+        """Announce each protected range that a list would ban wholly, once for each list and range."""
+        for item, source_id in newly_carved(self._exclusions.hits, hits):
+            span = span_text(item.span)
+            message = (
+                f"{source_id} bans {span} ({item.reason}): only {item.scope} pass"
+                if item.answers
+                else f"{source_id} would have banned {span} ({item.reason}): carved out"
+            )
+            fields = {"SOURCE_ID": source_id, "ADDRESS": span, "REASON": item.reason}
             self._announcer.announce(Event(EventName.PROTECTED_CARVED, message, fields))
 
     async def _present(

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 
 from banlistd.core.logins import Remote, note_logins, protection_of_logins
 from banlistd.core.ruleset.protection import merge_protected
@@ -15,19 +16,28 @@ SAVE_EVERY = 3600.0
 
 
 class ProtectedHost:
-    """A Host of `ports` that adds the remote logins to another one. `known`: what `memory` had at the start."""
+    """A Host of `ports` that adds the remote logins to another one.
 
-    def __init__(self, host: Host, logins: Logins, memory: LoginMemory, clock: Clock, known: Sequence[Login]) -> None:
+    `known`: what `memory` had at the start. `tells_answers`: whether the backend can let pass answers only; if not, everything
+    passes from an address that the host needs answers from.
+    """
+
+    def __init__(
+        self, host: Host, logins: Logins, memory: LoginMemory, clock: Clock, known: Sequence[Login], *, tells_answers: bool
+    ) -> None:
         self._host = host
         self._logins = logins
         self._memory = memory
         self._clock = clock
         self._known: Mapping[Remote, Login] = {login.remote: login for login in known}
         self._saved = dict(self._known)
+        self._tells_answers = tells_answers
         self._saving = asyncio.Lock()
 
     async def protected(self, urls: Sequence[str], *, ask: bool = True) -> Sequence[Protected]:
         found, current = await self._host.protected(urls, ask=ask), set(await self._logins.current())
+        if not self._tells_answers:
+            found = [replace(item, answers=()) for item in found]
         self._known = note_logins(self._known, current, self._clock.now())
         with suppress(LedgerError):  # the next look tries again
             await self._save()

@@ -26,6 +26,7 @@ from adapters.firewalls.holdings import (
     change_of,
     large,
     owner,
+    services,
     state,
 )
 from adapters.firewalls.killing import kill_while_changing, look_after_kills
@@ -57,6 +58,7 @@ __all__ = [
     "change_of",
     "large",
     "owner",
+    "services",
     "state",
 ]
 
@@ -308,6 +310,43 @@ class FirewallContract:
                 await firewall.apply(difference(held, wanted))
                 assert (await firewall.verify(wanted)).sound
                 held = wanted
+
+        self.run(story)
+
+    def test_services_whose_answers_pass_are_written_and_removed(self) -> None:
+        if not self.backend.kind.capabilities.tells_answers:
+            pytest.skip("this backend bans addresses wholly")
+
+        async def story(firewall: Firewall) -> None:
+            held = state([ALPHA], {"alpha": MIXED})
+            await firewall.apply(difference(None, held))
+            for texts in (
+                ["198.51.100.1 udp 53", "198.51.100.1 tcp 53", "2001:db8::1 tcp 443", "2001:db8::1 icmpv6 34816"],
+                ["198.51.100.1 udp 123"],
+                ["198.51.100.1 udp 124"],
+                [],
+            ):
+                wanted = state([ALPHA], {"alpha": MIXED}, answers=services(*texts))
+                assert (await firewall.verify(wanted)).structure
+                assert await firewall.apply(difference(held, wanted)) == 0
+                assert (await firewall.verify(wanted)).sound
+                assert await firewall.apply(difference(wanted, wanted)) == 0
+                held = wanted
+
+        self.run(story)
+
+    def test_a_thousand_services_come_with_everything_else(self) -> None:
+        if not self.backend.kind.capabilities.tells_answers:
+            pytest.skip("this backend bans addresses wholly")
+
+        async def story(firewall: Firewall) -> None:
+            many = services(*(f"203.0.113.9 udp {port}" for port in range(1, 2600)))
+            held = state([ALPHA, BOTH], {"alpha": MIXED, "both": MIXED}, answers=many)
+            await firewall.apply(difference(None, held))
+            assert (await firewall.verify(held)).sound
+            fewer = state([ALPHA], {"alpha": MIXED}, answers=many[:7])
+            await firewall.apply(difference(held, fewer))
+            assert (await firewall.verify(fewer)).sound
 
         self.run(story)
 

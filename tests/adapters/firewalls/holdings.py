@@ -9,7 +9,19 @@ from banlistd.core.addresses.sets import FAMILIES, AddressSet, from_numbers
 from banlistd.core.ruleset.diff import Change, MapChange
 from banlistd.core.ruleset.plan import plan
 from banlistd.core.ruleset.state import FirewallState, Hook, Kind, MapId
-from banlistd.model import Action, ContentHash, Direction, Family, Mark, Marker, PolicyHash, SourceId, SourceSlot
+from banlistd.model import (
+    Action,
+    AnswerPort,
+    ContentHash,
+    Direction,
+    Family,
+    Mark,
+    Marker,
+    PolicyHash,
+    ServiceEndpoint,
+    SourceId,
+    SourceSlot,
+)
 
 HOSTS4 = MapId(Hook.IN, Kind.HOSTS, Family.IPV4)
 NETS4 = MapId(Hook.IN, Kind.NETS, Family.IPV4)
@@ -37,8 +49,23 @@ def addresses(*texts: str) -> AddressSet:
     return AddressSet.of(*columns)
 
 
+def services(*texts: str) -> tuple[ServiceEndpoint, ...]:
+    """Each as `192.0.2.53 udp 53`."""
+    found = []
+    for text in texts:
+        address, protocol, port = text.split()
+        number = ipaddress.ip_address(address)
+        family = Family.IPV4 if number.version == 4 else Family.IPV6
+        found.append(ServiceEndpoint(family, int(number), AnswerPort(protocol, int(port))))
+    return tuple(sorted(found))
+
+
 def state(
-    sources: Sequence[SourceSlot], contents: Mapping[str, AddressSet], allowed: Iterable[str] = (), content_hash: str = "a" * 64
+    sources: Sequence[SourceSlot],
+    contents: Mapping[str, AddressSet],
+    allowed: Iterable[str] = (),
+    content_hash: str = "a" * 64,
+    answers: Sequence[ServiceEndpoint] = (),
 ) -> FirewallState:
     passing = addresses(*allowed)
     ranges = {family: passing.ranges(family) for family in FAMILIES}
@@ -48,7 +75,7 @@ def state(
         if owner.source_id in contents
     ]
     by_source = {SourceId(source_id): content for source_id, content in contents.items()}
-    return plan(sources, by_source, ranges, ranges, markers)
+    return plan(sources, by_source, ranges, ranges, markers, answers)
 
 
 def change_of(held: FirewallState, *maps: MapChange) -> Change:

@@ -42,13 +42,13 @@ class Street:
         """Packets by mark."""
         return dict(self.guard.run(partial(_counted, self.make)))
 
-    def arrives(self, source: str, target: str = "") -> bool:
-        """Whether a datagram from the peer's address reaches the guard, or another target."""
+    def arrives(self, source: str, target: str = "", port: int = 0) -> bool:
+        """Whether a datagram from the peer's address, and from a port of it, reaches the guard, or another target."""
         target = target or (GUARD6 if ":" in source else GUARD4)
         home = self.inner if target in (INNER4, INNER6) else self.guard
         with (
             closing(bound(home, target)) as receiver,
-            closing(bound(self.peer, source)) as sender,
+            closing(bound(self.peer, source, port)) as sender,
             closing(bound(self.peer, GOOD6 if ":" in source else GOOD4)) as herald,
         ):
             place = receiver.getsockname()
@@ -60,15 +60,15 @@ class Street:
             return b"asked" in heard
 
 
-def bound(namespace: NetworkNamespace, address: str) -> socket.socket:
-    return namespace.run(partial(_udp, address))  # type: ignore[no-any-return]
+def bound(namespace: NetworkNamespace, address: str, port: int = 0) -> socket.socket:
+    return namespace.run(partial(_udp, address, port))  # type: ignore[no-any-return]
 
 
-def _udp(address: str) -> socket.socket:
+def _udp(address: str, port: int) -> socket.socket:
     bound = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_DGRAM)
     try:
         bound.settimeout(20)
-        bound.bind((address, 0))
+        bound.bind((address, port))
     except OSError:
         bound.close()
         raise

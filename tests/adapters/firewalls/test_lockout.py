@@ -44,7 +44,7 @@ PUBLISHER = ("203.0.113.80", "2001:db8:80::80")
 STRANGER = ("203.0.113.99", "2001:db8:99::99")
 LAN_GUARD, LAN_NEIGHBOUR = "10.9.0.2", "10.9.0.7"
 EVERYTHING = b"0.0.0.0/0\n::/0\n"
-SSH_PORT = 22
+SSH_PORT, DNS_PORT, HTTPS_PORT = 22, 53, 443
 
 
 @dataclass(frozen=True)
@@ -65,11 +65,11 @@ class LockoutCase:
             namespace.command("ip", "neighbour", "flush", "all")
         return addresses
 
-    def arrives(self, source: str, target: str, herald: str) -> bool:
-        """Whether a datagram from outside comes in. The herald's, sent after it, must."""
+    def arrives(self, source: str, target: str, herald: str, port: int = 0) -> bool:
+        """Whether a datagram from outside, and from a port there, comes in. The herald's, sent after it, must."""
         with (
             closing(udp(self.guard, target)) as receiver,
-            closing(udp(self.outside, source)) as sender,
+            closing(udp(self.outside, source, port)) as sender,
             closing(udp(self.outside, herald)) as last,
         ):
             sender.sendto(b"asked", receiver.getsockname())
@@ -79,19 +79,19 @@ class LockoutCase:
                 heard.append(receiver.recv(16))
             return b"asked" in heard
 
-    def is_answered(self, client: str, server: str) -> bool:
-        """Whether the guard gets an answer from outside."""
-        with closing(udp(self.guard, client)) as asking, closing(udp(self.outside, server)) as answering:
+    def is_answered(self, client: str, server: str, port: int = 0) -> bool:
+        """Whether the guard gets an answer from outside, and from a port there."""
+        with closing(udp(self.guard, client)) as asking, closing(udp(self.outside, server, port)) as answering:
             asking.sendto(b"question", answering.getsockname())
             _, place = answering.recvfrom(16)
             answering.sendto(b"answer", place)
             return asking.recv(16) == b"answer"
 
 
-def udp(namespace: NetworkNamespace, address: str) -> socket.socket:
+def udp(namespace: NetworkNamespace, address: str, port: int = 0) -> socket.socket:
     made = namespace.run(partial(socket.socket, socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_DGRAM))
     made.settimeout(20)
-    made.bind((address, 0))
+    made.bind((address, port))
     return made  # type: ignore[no-any-return]
 
 
@@ -102,7 +102,9 @@ async def enforce(folder: Path, addresses: AddressSet, direction: Direction, log
     firewall = NftablesFirewall()
     async with open_database(folder / "db") as database:
         table = LoginTable(database)
-        host = ProtectedHost(LinuxHost(lookup, {}, folder), FakeLogins(*logins), table, SystemClock(), await table.load())
+        host = ProtectedHost(
+            LinuxHost(lookup, {}, folder), FakeLogins(*logins), table, SystemClock(), await table.load(), tells_answers=True
+        )
         ledger, policy = ImportRuns(database), policy_under(direction)
         enforcer = Enforcer(firewall, ledger, policy, host, NoAnnouncer(), NoBootSnapshots())
         await enforcer.enforce(FEED, hash_of(addresses.encode()), addresses)
@@ -152,14 +154,43 @@ def test_with_everything_banned_the_host_keeps_what_it_lives_by_and_a_stranger_i
     guard, gateway = GUARD[version], GATEWAY[version]
     assert scene.arrives(STRANGER[version], guard, gateway)
     scene.ban(EVERYTHING, direction)
-    for source in (gateway, RESOLVER[version], PUBLISHER[version]):
-        assert scene.arrives(source, guard, gateway), source
-        assert scene.is_answered(guard, source), source
+    for source, port in ((gateway, 0), (RESOLVER[version], DNS_PORT)):
+        assert scene.arrives(source, guard, gateway, port), source
+        assert scene.is_answered(guard, source, port), source
+    assert is_connected(scene, guard, PUBLISHER[version])
+    for source in (RESOLVER[version], PUBLISHER[version]):
+        assert not scene.arrives(source, guard, gateway)
     assert not scene.arrives(STRANGER[version], guard, gateway)
     assert not scene.arrives(ADMIN[version], guard, gateway)
     with closing(udp(scene.guard, guard)) as itself:
         itself.sendto(b"me", itself.getsockname())
         assert itself.recv(16) == b"me"
+
+
+def is_connected(scene: LockoutCase, client: str, server: str) -> bool:
+    """Whether a connection to a publisher is answered."""
+    family = socket.AF_INET6 if ":" in server else socket.AF_INET
+    with (
+        closing(scene.outside.run(partial(socket.create_server, (server, HTTPS_PORT), family=family))) as listener,
+        closing(scene.guard.run(partial(socket.create_connection, (server, HTTPS_PORT), 20, (client, 0)))) as asking,
+        closing(listener.accept()[0]) as answering,
+    ):
+        asking.sendall(b"question")
+        answering.sendall(answering.recv(16))
+        return bool(asking.recv(16) == b"question")
+
+
+@both
+@each_version
+def test_a_banned_resolver_on_the_link_of_the_default_route_is_found_and_answers(
+    scene: LockoutCase, version: int, direction: Direction
+) -> None:
+    guard, resolver = GUARD[version], ("198.51.100.53", "2001:db8:9::53")[version]
+    scene.outside.command("ip", "address", "add", f"{resolver}/{(24, 64)[version]}", "dev", "street", *["nodad"][:version])
+    (scene.folder / "etc/resolv.conf").write_text(f"nameserver {resolver}\n", encoding="ascii")
+    scene.ban(EVERYTHING, direction)
+    assert scene.is_answered(guard, resolver, DNS_PORT)
+    assert not scene.arrives(resolver, guard, GATEWAY[version])
 
 
 @both
@@ -257,12 +288,12 @@ def test_a_list_in_another_form_bans_whom_it_names_and_not_what_the_host_lives_b
     scene: LockoutCase, form: str, direction: Direction
 ) -> None:
     body, written = EMBEDDED[form]
-    friend, stranger = written(RESOLVER[0]), written(STRANGER[0])
+    friend, stranger = written(ADMIN[0]), written(STRANGER[0])
     version = int(":" in friend)
-    for address in {friend, stranger} - {RESOLVER[0], STRANGER[0]}:
+    for address in {friend, stranger} - {ADMIN[0], STRANGER[0]}:
         scene.outside.command("ip", "address", "add", address, "dev", "lo", "nodad")
     assert scene.arrives(stranger, GUARD[version], GATEWAY[version])
-    scene.ban(body, direction)
+    scene.ban(body, direction, ADMIN[0])
     assert scene.arrives(friend, GUARD[version], GATEWAY[version])
     assert scene.is_answered(GUARD[version], friend)
     assert not scene.arrives(stranger, GUARD[version], GATEWAY[version])

@@ -120,6 +120,8 @@ def test_a_time_that_is_not_exact_is_a_least_time() -> None:
 def test_an_owner_without_a_known_time_or_entry_is_still_named() -> None:
     assert checked(owner="office-bans", sources=HELD[1:]).endswith("by office-bans (drop), which lists 203.0.113.9")
     assert checked(sources=[]) == "203.0.113.9 is banned by spamhaus-drop (drop)"
+    words = checked(sources=[], answers="answers from udp 53 (resolver)")
+    assert words == "203.0.113.9 is banned by spamhaus-drop (drop); only answers from udp 53 (resolver) pass"
     assert checked(owner=None, sources=[]) == "203.0.113.9 is banned"
 
 
@@ -220,7 +222,7 @@ def test_history_is_a_table_of_runs() -> None:
 
 
 def test_protected_addresses_come_with_the_reason_and_what_would_be_without_it() -> None:
-    gateway, login = ANSWERS["protected"]
+    gateway, resolver, login = ANSWERS["protected"]
     private = {**gateway, "address": "10.0.0.1", "sources": ["bogons", "tor"], "carved": False}
     always = {"REASON": "gateway", "SCOPE": "everything", "SINCE": "", "UNTIL": ""}
     overridden = {**gateway, "address": "10.0.0.2", "sources": ["manual"], "carved": False, "banned": True}
@@ -238,6 +240,8 @@ def test_protected_addresses_come_with_the_reason_and_what_would_be_without_it()
         {"ADDRESS": "10.0.0.1", **always, "LISTED BY": "bogons, tor", "WOULD BE BANNED": "no"},
         {"ADDRESS": "10.0.0.2", **always, "LISTED BY": "manual", "WOULD BE BANNED": "it is, by a manual ban"},
     ]
+    (row,) = table(page_of(PROTECTED, [resolver]))
+    assert (row["SCOPE"], row["LISTED BY"]) == ("answers from udp 53, tcp 53", "office-bans")
     assert page_of(PROTECTED, []) == ["nothing is protected: this host's own addresses could not be read"]
 
 

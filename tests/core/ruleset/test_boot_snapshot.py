@@ -5,7 +5,7 @@ import pytest
 from banlistd.backends import BackendName
 from banlistd.core.ruleset.boot_snapshot import BootSnapshot, decode, encode
 from banlistd.core.ruleset.policy import policy_of
-from banlistd.model import Family, Mark, Ownership, Protected, SourceId
+from banlistd.model import AnswerPort, Family, Mark, Ownership, Protected, SourceId
 from support.written_config import read
 
 CONFIG = """
@@ -22,6 +22,7 @@ def boot_snapshot() -> BootSnapshot:
     policy = policy_of(config, {SourceId("a"): Mark(2), SourceId("b"): Mark(7)}, 0.0)
     protected = [
         Protected(Family.IPV4, 0xC0000201, 0xC0000201, "gateway"),
+        Protected(Family.IPV4, 0xC0000235, 0xC0000235, "resolver", learned=True, answers=(AnswerPort("udp", 53),)),
         Protected(Family.IPV6, 2**128 - 2, 2**128 - 1, "an SSH peer"),
     ]
     return BootSnapshot(BackendName.NFTABLES, Ownership.AUTO, policy, protected)

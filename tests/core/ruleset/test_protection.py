@@ -247,6 +247,58 @@ def test_a_manual_ban_of_a_part_overrides_that_part_of_a_learned_range() -> None
     assert label_of_v4(carve([learned(protected("192.0.2.0", "192.0.2.7"))], contents, NOTHING)) == ["192.0.2.0/30"]
 
 
+def resolver(text: str) -> Protected:
+    return dataclasses.replace(learned(protected(text, reason="resolver")), answers=(AnswerPort("udp", 53),))
+
+
+def passing(exclusions: ProtectionExclusions) -> list[str]:
+    return [
+        f"{written((family, number, number))} {service.protocol} {service.port}"
+        for family, number, service in exclusions.answers
+    ]
+
+
+def test_an_address_that_is_needed_for_answers_stays_banned_and_its_answers_pass() -> None:
+    exclusions = carve([resolver("192.0.2.53"), resolver("198.51.100.53")], {ONE: listed("192.0.2.0/24")}, NOTHING)
+    assert not any(len(ranges) for ranges in exclusions.ranges.values())
+    assert [line for line in passing(exclusions) if "." in line.split(" ", maxsplit=1)[0]][:1] == ["192.0.2.53 udp 53"]
+    assert {line.split(" ", maxsplit=1)[1] for line in passing(exclusions)} == {"udp 53", "icmpv6 34560", "icmpv6 34816"}
+    assert [(hit.protected.reason, hit.carved) for hit in exclusions.hits] == [("resolver", True)]
+
+
+def test_answers_pass_in_each_form_that_is_one_address() -> None:
+    (nat64,) = [form for form in forms((V4, 0xC0000235, 0xC0000235)) if written(form).startswith("64:")]
+    lines = passing(carve([resolver("192.0.2.53")], {ONE: listed("64:ff9b::/96")}, NOTHING))
+    assert {"192.0.2.53 udp 53", f"{written(nat64)} udp 53"} <= {*lines}
+    assert not any(line.startswith("2002:") for line in lines)
+
+
+def test_a_neighbour_that_answers_over_ipv6_can_be_found() -> None:
+    lines = passing(carve([resolver("2001:db8::53")], {ONE: listed("2001:db8::/32")}, NOTHING))
+    assert lines == ["2001:db8::53 icmpv6 34560", "2001:db8::53 icmpv6 34816", "2001:db8::53 udp 53"]
+
+
+def test_answers_are_in_the_hash() -> None:
+    contents = {ONE: listed("192.0.2.0/24")}
+    one = carve([resolver("192.0.2.53")], contents, NOTHING).policy_hash(BASE)
+    other = dataclasses.replace(resolver("192.0.2.53"), answers=(AnswerPort("udp", 54),))
+    assert len({BASE, one, carve([other], contents, NOTHING).policy_hash(BASE)}) == 3
+
+
+def test_answers_of_an_address_that_is_banned_manually_or_free_anyway_do_not_pass() -> None:
+    contents = {MANUAL: listed("192.0.2.53/32"), ONE: listed("192.0.2.0/24")}
+    assert carve([resolver("192.0.2.53")], contents, NOTHING).is_empty
+    allowed = {V4: listed("192.0.2.0/24").ranges(V4), V6: Ranges.none(V6)}
+    assert carve([resolver("192.0.2.53")], contents, allowed).is_empty
+
+
+def test_an_address_that_is_protected_wholly_as_well_is_carved_out() -> None:
+    items = merge_protected([resolver("192.0.2.1"), protected("192.0.2.1")])
+    exclusions = carve(items, {ONE: listed("192.0.2.0/24")}, NOTHING)
+    assert label_of_v4(exclusions) == ["192.0.2.1"]
+    assert not exclusions.answers
+
+
 def label_of_v4(exclusions: ProtectionExclusions) -> list[str]:
     ranges = exclusions.ranges[V4]
     return [written((V4, int(a), int(b))) for a, b in zip(ranges.first, ranges.last, strict=True)]

@@ -8,7 +8,7 @@ import numpy as np
 from banlistd.core.addresses.sets import FAMILIES, AddressSet, Ranges
 from banlistd.core.ruleset.diff import Change
 from banlistd.core.ruleset.state import FirewallState, MapEntries, MapId, Verification, contents_of, maps_of
-from banlistd.model import Counter, ExternalChange, Family, Mark, Marker, SourceSlot
+from banlistd.model import Counter, ExternalChange, Family, Mark, Marker, ServiceEndpoint, SourceSlot
 
 
 class MemoryFirewall:
@@ -18,6 +18,7 @@ class MemoryFirewall:
         self._sources: tuple[SourceSlot, ...] | None = None
         self._maps: dict[MapId, MapEntries] = {}
         self._allowed: dict[Family, Ranges] = {}
+        self._answers: tuple[ServiceEndpoint, ...] = ()
         self._markers: dict[Mark, Marker] = {}
 
     @property
@@ -25,11 +26,16 @@ class MemoryFirewall:
         """The entries of each map."""
         return self._maps
 
+    @property
+    def answers(self) -> tuple[ServiceEndpoint, ...]:
+        """What passes from banned addresses."""
+        return self._answers
+
     async def markers(self) -> tuple[Marker, ...]:
         return tuple(self._markers[mark] for mark in sorted(self._markers))
 
     async def verify(self, state: FirewallState) -> Verification:
-        shaped = self._sources == state.sources and all(
+        shaped = (self._sources, self._answers) == (state.sources, state.answers) and all(
             self._allowed.get(family) == ranges for family, ranges in state.allowed.items()
         )
         wrong = [map_id for map_id, map_entries in state.map_entries.items() if not _equal(self._maps.get(map_id), map_entries)]
@@ -48,6 +54,8 @@ class MemoryFirewall:
         }
         if change.allowed is not None:
             self._allowed = {family: change.allowed[family] for family in FAMILIES}
+        if change.answers is not None:
+            self._answers = change.answers
         for mark in change.retired:
             self._markers.pop(mark, None)
         self._markers |= {marker.mark: marker for marker in change.markers}
@@ -67,6 +75,7 @@ class MemoryFirewall:
         self._sources = None
         self._maps.clear()
         self._allowed.clear()
+        self._answers = ()
         self._markers.clear()
 
     async def close(self) -> None:

@@ -38,12 +38,15 @@ class OriginRow(TypedDict):
 
 
 class CheckAnswer(TypedDict):
-    """`owner` and `action`: of the source whose element matches in the firewall. `protected`: the reason, or empty."""
+    """`owner` and `action`: of the source whose element matches in the firewall. `protected`: why no source bans the address,
+    or empty. `answers`: what passes from it even where it is banned, and why, or empty.
+    """
 
     address: str
     banned: bool
     allowed: bool
     protected: str
+    answers: str
     reserved: bool
     owner: str | None
     action: str | None
@@ -59,7 +62,7 @@ def _read(request: "ControlRequest") -> str:
 
 
 async def _answer(parts: "Parts", text: str) -> CheckAnswer:
-    from banlistd.control.lookups import entry_of, listed_since, owner_of, protection_of, read_address
+    from banlistd.control.lookups import entry_of, listed_since, owner_of, protections_of, read_address
     from banlistd.core.addresses.sets import from_numbers, to_text
     from banlistd.model import MANUAL
 
@@ -67,6 +70,7 @@ async def _answer(parts: "Parts", text: str) -> CheckAnswer:
     needle = from_numbers(family, [number])
     policy = parts.enforcer.policy
     owner = owner_of(parts.enforcer.state, family, number)
+    protections = protections_of(parts.enforcer.protected, family, number)
     allowed = bool(policy.allowed[family].contains(needle)[0])
     listings: list[ListingRow] = []
     for candidate in policy.sources:
@@ -82,7 +86,8 @@ async def _answer(parts: "Parts", text: str) -> CheckAnswer:
         "address": to_text(family, needle[0]),
         "banned": owner is not None and owner.action.blocks,
         "allowed": allowed,
-        "protected": protection_of(parts.enforcer.protected, family, number),
+        "protected": next((item.reason for item in protections if not item.answers), ""),
+        "answers": next((f"{item.scope} ({item.reason})" for item in protections if item.answers), ""),
         "reserved": not allowed and bool(policy.never_banned[family].contains(needle)[0]),
         "owner": owner.source_id if owner else None,
         "action": str(owner.action) if owner else None,
@@ -120,7 +125,8 @@ def _origin(origin: OriginRow) -> list[str]:
 def _verdict(answer: CheckAnswer) -> str:
     address, rows, owner = printable(answer["address"]), answer["sources"], answer["owner"]
     if answer["banned"]:
-        return f"{address} is banned{_by(owner, answer['action'], rows)}"
+        passing = f"; only {printable(answer['answers'])} pass" if answer["answers"] else ""
+        return f"{address} is banned{_by(owner, answer['action'], rows)}{passing}"
     listed_by = ", ".join(dict.fromkeys(printable(row["id"]) for row in rows))
     though = f", although listed by {listed_by}" if listed_by else ""
     reasons = (
@@ -171,6 +177,7 @@ CHECK: Command[str, CheckAnswer] = Command(
         "banned": True,
         "allowed": False,
         "protected": "",
+        "answers": "",
         "reserved": False,
         "owner": "spamhaus-drop",
         "action": "drop",

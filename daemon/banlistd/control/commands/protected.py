@@ -1,4 +1,4 @@
-"""banlistctl protected: the addresses that no source bans, and why; and an order to forget one."""
+"""banlistctl protected: the addresses that no source bans, or not wholly, and why; and an order to forget one."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, TypedDict
@@ -18,8 +18,9 @@ class ProtectedRow(TypedDict):
     """`sources`: those that list it. `carved`: whether it would be banned without the protection. `banned`: it is banned,
     wholly or in part, because a manual ban overrides the protection.
 
-    `scope`: what the host needs of it; the firewall still passes everything. `learned`: a manual ban overrides it. `since`,
-    `until`: seconds since the epoch, null where they are not known, or the protection lasts as long as its reason.
+    `scope`: what passes from it: `everything`, or answers of some services, where a list that has it bans the rest.
+    `learned`: a manual ban overrides it. `since`, `until`: seconds since the epoch, null where they are not known, or the
+    protection lasts as long as its reason.
     """
 
     address: str
@@ -68,14 +69,14 @@ def _read_forget(request: "ControlRequest") -> tuple["Family", int]:
 
 
 async def _forget(parts: "Parts", order: tuple["Family", int]) -> ForgetAnswer:
-    from banlistd.control.lookups import protection_of
+    from banlistd.control.lookups import protections_of
     from banlistd.core.addresses.text import span_text
 
     forgotten = await parts.host.forget(order)
     if forgotten:
         await parts.enforcer.reconcile()
     family, number = order
-    still = protection_of(parts.enforcer.protected, family, number)
+    still = ", ".join(item.reason for item in protections_of(parts.enforcer.protected, family, number))
     return {"address": span_text((family, number, number)), "forgotten": forgotten, "still": still}
 
 
@@ -116,9 +117,10 @@ def _forget_page(answer: ForgetAnswer, _: PageContext) -> Page:
 
 PROTECTED: Command[tuple[()], list[ProtectedRow]] = Command(
     name="protected",
-    help="addresses that no source bans, to prevent lock-out: why, for how long, and the sources that list them",
+    help="addresses that no source bans, or from which answers pass, to prevent lock-out: why, for how long, and the sources"
+    " that list them",
     details="A manual ban overrides protection that was learned: remote logins, resolvers, feed hosts, time and DHCP servers."
-    " The scope says what this host needs of an address; the firewall passes everything from it all the same.",
+    " The scope says what passes: everything, or only the answers of some services, while lists ban the rest of the address.",
     method="GET",
     example=[
         {
@@ -129,6 +131,17 @@ PROTECTED: Command[tuple[()], list[ProtectedRow]] = Command(
             "since": None,
             "until": None,
             "sources": ["spamhaus-drop"],
+            "carved": True,
+            "banned": False,
+        },
+        {
+            "address": "203.0.113.53",
+            "reason": "resolver",
+            "scope": "answers from udp 53, tcp 53",
+            "learned": True,
+            "since": None,
+            "until": None,
+            "sources": ["office-bans"],
             "carved": True,
             "banned": False,
         },

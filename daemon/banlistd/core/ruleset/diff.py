@@ -9,7 +9,7 @@ import numpy as np
 from banlistd.core.addresses.sets import FAMILIES, Ranges
 from banlistd.core.addresses.text import range_text
 from banlistd.core.ruleset.state import SOUND, FirewallState, MapEntries, MapId, Verification
-from banlistd.model import Family, Mark, Marker, SourceId, SourceSlot
+from banlistd.model import Family, Mark, Marker, ServiceEndpoint, SourceId, SourceSlot
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -30,8 +30,9 @@ class MapChange:
 class Change:
     """One transaction, as a value. `reshape`: tables, chains and rules are to be written for `sources`.
 
-    `allowed`: the networks that pass before any ban, or None where they stay as they are. `markers` are written,
-    markers of the marks in `retired` are removed. `replace`: the present state is unknown; start from nothing.
+    `allowed`: the networks that pass before any ban, or None where they stay as they are; `answers`: what passes from banned
+    addresses, likewise. `markers` are written, markers of the marks in `retired` are removed. `replace`: the present state is
+    unknown; start from nothing.
     """
 
     sources: tuple[SourceSlot, ...]
@@ -41,10 +42,12 @@ class Change:
     allowed: Mapping[Family, Ranges] | None
     markers: tuple[Marker, ...]
     retired: tuple[Mark, ...]
+    answers: tuple[ServiceEndpoint, ...] | None = None
 
     @property
     def is_empty(self) -> bool:
-        return not (self.reshape or self.maps or self.allowed is not None or self.markers or self.retired)
+        passes = self.allowed is not None or self.answers is not None
+        return not (self.reshape or self.maps or passes or self.markers or self.retired)
 
     @property
     def added(self) -> int:
@@ -73,6 +76,8 @@ class Change:
             lines += _sample("+", change.add, limit) + _sample("-", change.remove, limit)
         if self.allowed is not None:
             lines.append(f"let pass {sum(len(ranges) for ranges in self.allowed.values())} allowed ranges")
+        if self.answers:
+            lines.append(f"let pass the answers of {len(self.answers)} services at banned addresses")
         lines += [f"mark {marker.source_id} as {marker.content_hash[:12]}" for marker in self.markers]
         return lines
 
@@ -118,6 +123,7 @@ def difference(
             allowed=desired.allowed,
             markers=desired.markers,
             retired=(),
+            answers=desired.answers,
         )
     maps = []
     for map_id, wanted in desired.map_entries.items():
@@ -139,6 +145,7 @@ def difference(
         allowed=None if same_allowed and not verdict.structure else desired.allowed,
         markers=tuple(marker for marker in desired.markers if marker not in known),
         retired=tuple(marker.mark for marker in present.markers if marker.mark not in kept_marks),
+        answers=None if present.answers == desired.answers and not verdict.structure else desired.answers,
     )
 
 

@@ -28,7 +28,7 @@ from banlistd.core.addresses.sets import (
 from banlistd.core.ruleset.diff import Move, move_between
 from banlistd.core.ruleset.plan import map_entries_for, plan
 from banlistd.core.ruleset.state import HOOKS_BY_DIRECTION, FirewallState, Kind, MapEntries, MapId
-from banlistd.model import Direction, Family, Marker, SourceId, SourceSlot
+from banlistd.model import Direction, Family, Marker, ServiceEndpoint, SourceId, SourceSlot
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -39,9 +39,10 @@ class Basis:
     contents: Mapping[SourceId, AddressSet]
     allowed: Mapping[Family, Ranges]
     never_banned: Mapping[Family, Ranges]
+    answers: tuple[ServiceEndpoint, ...] = ()
 
     def plan_whole(self, markers: Sequence[Marker]) -> FirewallState:
-        return plan(self.sources, self.contents, self.allowed, self.never_banned, markers)
+        return plan(self.sources, self.contents, self.allowed, self.never_banned, markers, self.answers)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -115,7 +116,7 @@ def revise(
         for direction in (Direction.IN, Direction.OUT) if len(region) else ():
             for map_id, (part, wanted) in _replanned(direction, family, current, basis, region).items():
                 map_entries[map_id], moves[map_id] = _spliced(current.map_entries[map_id], part, wanted)
-    return FirewallState(current.sources, map_entries, dict(basis.allowed), tuple(markers)), moves
+    return FirewallState(current.sources, map_entries, dict(basis.allowed), tuple(markers), basis.answers), moves
 
 
 def _replanned(

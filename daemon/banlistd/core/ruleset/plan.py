@@ -11,7 +11,7 @@ import numpy as np
 from banlistd.core.addresses.arrays import without
 from banlistd.core.addresses.sets import FAMILIES, Addresses, AddressSet, Ranges, subtract, union_of
 from banlistd.core.ruleset.state import HOOKS_BY_DIRECTION, MARK_DTYPE, FirewallState, Kind, MapEntries, MapId, maps_of
-from banlistd.model import Direction, Family, Mark, Marker, SourceId, SourceSlot
+from banlistd.model import Direction, Family, Mark, Marker, ServiceEndpoint, SourceId, SourceSlot
 
 
 def plan(
@@ -20,19 +20,20 @@ def plan(
     allowed: Mapping[Family, Ranges],
     never_banned: Mapping[Family, Ranges],
     markers: Sequence[Marker],
+    answers: Sequence[ServiceEndpoint] = (),
 ) -> FirewallState:
     """The desired state of the firewall.
 
     `sources`: the enabled ones in order. `contents`: the addresses of each; a source without content has none.
     `allowed`: what the administrator lets pass. `never_banned`: what must never be banned (allowed, reserved, protected).
+    `answers`: what passes from addresses that are banned.
     """
     map_entries: dict[MapId, MapEntries] = {}
     for direction in (Direction.IN, Direction.OUT):
         for family in FAMILIES:
             map_entries |= map_entries_for(direction, family, sources, contents, never_banned[family])
-    return FirewallState(
-        tuple(sources), {map_id: map_entries[map_id] for map_id in maps_of(sources)}, dict(allowed), tuple(markers)
-    )
+    maps = {map_id: map_entries[map_id] for map_id in maps_of(sources)}
+    return FirewallState(tuple(sources), maps, dict(allowed), tuple(markers), tuple(answers))
 
 
 def map_entries_for(

@@ -20,8 +20,7 @@ from banlistd.core.addresses.sets import (
     to_number,
     union_of,
 )
-from banlistd.core.addresses.text import span_text
-from banlistd.model import MANUAL, Family, PolicyHash, Protected, SourceId, Span
+from banlistd.model import MANUAL, AnswerPort, Family, PolicyHash, Protected, ServiceEndpoint, SourceId, Span
 
 # Where an IPv6 address carries an IPv4 address: the bits above it, and how many bits lie below it.
 # Teredo (RFC 4380) is not here: it carries a client's address in its last bits, below a port, so it is no range.
@@ -38,12 +37,16 @@ _ALSO_IPV4 = ("IPv4-mapped, ::ffff:0:0/96 (RFC 4291)", "6to4, 2002::/16 (RFC 305
 
 _V4_SPACE = 2**32 - 1
 
+# Neighbour solicitation and advertisement (RFC 4861): without them no answer of an IPv6 host on the same link finds its way.
+_NEIGHBOUR_DISCOVERY = (AnswerPort("icmpv6", 135 << 8), AnswerPort("icmpv6", 136 << 8))
+
 
 @dataclass(frozen=True, slots=True)
 class Hit:
     """A protected range that `sources` list, wholly or in part. `carved`: nothing else (allowed, reserved) keeps it free.
 
-    `overridden`: a manual ban does not give way to it, and bans it or a part of it.
+    `overridden`: a manual ban does not give way to it, and bans it or a part of it. Only answers pass from a range that is
+    protected for answers only: it is banned otherwise.
     """
 
     protected: Protected
@@ -54,10 +57,14 @@ class Hit:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ProtectionExclusions:
-    """What protection changes in a plan: `ranges` come out of every ban. Both are empty where it changes nothing."""
+    """What protection changes in a plan: `ranges` come out of every ban, `answers` pass from what stays banned.
+
+    Both are empty where it changes nothing.
+    """
 
     ranges: Mapping[Family, Ranges]
     hits: tuple[Hit, ...]
+    answers: tuple[ServiceEndpoint, ...] = ()
 
     @classmethod
     def none(cls) -> Self:
@@ -65,14 +72,15 @@ class ProtectionExclusions:
 
     @property
     def is_empty(self) -> bool:
-        return not any(len(ranges) for ranges in self.ranges.values())
+        return not self.answers and not any(len(ranges) for ranges in self.ranges.values())
 
     def policy_hash(self, base: PolicyHash) -> PolicyHash:
         """What markers carry: the policy's own hash while nothing is carved, so that a new address costs no write."""
         if self.is_empty:
             return base
         carved = AddressSet.of_ranges(self.ranges)
-        return PolicyHash(hashlib.sha256(base.encode() + carved.encode()).hexdigest()[:16])
+        answers = repr([(family.value, address, *service) for family, address, service in self.answers]) if self.answers else ""
+        return PolicyHash(hashlib.sha256(base.encode() + carved.encode() + answers.encode()).hexdigest()[:16])
 
 
 def merge_protected(items: Iterable[Protected]) -> Sequence[Protected]:
@@ -96,15 +104,25 @@ def _both(one: Protected, other: Protected) -> Protected:
     )
 
 
-def newly_carved(before: Sequence[Hit], after: Sequence[Hit]) -> Sequence[tuple[str, SourceId, str]]:
-    """Label, source and reason of each protected range that is carved out of a source now and was not before."""
-    known = {(span_text(hit.protected.span), source_id) for hit in before if hit.carved for source_id in hit.sources}
+def newly_carved(before: Sequence[Hit], after: Sequence[Hit]) -> Sequence[tuple[Protected, SourceId]]:
+    """Each protected range that is carved out of a source now and was not before, and the source."""
+    known = {(hit.protected.span, source_id) for hit in before if hit.carved for source_id in hit.sources}
     return [
-        (span_text(hit.protected.span), source_id, hit.protected.reason)
+        (hit.protected, source_id)
         for hit in after
         if hit.carved
         for source_id in hit.sources
-        if (span_text(hit.protected.span), source_id) not in known
+        if (hit.protected.span, source_id) not in known
+    ]
+
+
+def answers_from(item: Protected) -> Sequence[ServiceEndpoint]:
+    """What passes from an address that is protected for answers only, in each form that is one address too."""
+    return [
+        ServiceEndpoint(family, first, service)
+        for family, first, last in forms(item.span)
+        if first == last
+        for service in (*item.answers, *(_NEIGHBOUR_DISCOVERY if family is Family.IPV6 else ()))
     ]
 
 
@@ -147,6 +165,7 @@ def carve(
 ) -> ProtectionExclusions:
     """What of `protected` is in `contents`, in any form; `ranges` leaves out what is in `never_banned` anyway.
 
+    An address that is protected for answers only stays in the bans.
     A manual ban overrides what is learned: where `contents` has one of MANUAL, nothing of a learned range comes out.
     The answer depends on what is touched, not on all that is protected: an address that comes and goes unlisted changes
     nothing. Costs some microseconds for each source and a little for each hit, whatever the size of the lists.
@@ -157,31 +176,36 @@ def carve(
     carved: set[int] = set()
     overridden: set[int] = set()
     ranges: dict[Family, Ranges] = {}
+    answers: set[ServiceEndpoint] = set()
     for family in FAMILIES:
         numbers = np.array([number for number, form in spans if form[0] is family], dtype=np.intp)
         first, last = _columns(family, [form for _, form in spans])
         parts = []
         for source_id, content in contents.items():
             for at in np.flatnonzero(overlapping(content, family, first, last)):
+                item = protected[int(numbers[at])]
                 sources = touched.setdefault(int(numbers[at]), [])
                 if source_id not in sources:
                     sources.append(source_id)
                 span = Ranges(family, first[at : at + 1], last[at : at + 1])
                 wanted = subtract(span, never_banned[family])
-                if protected[int(numbers[at])].learned:
+                if item.learned:
                     by_hand = _within(manual, family, wanted)
                     wanted = subtract(wanted, by_hand)
                     overridden |= {int(numbers[at])} if len(by_hand) else set()
                 inside = _within(content, family, wanted)
                 if len(inside):
                     carved.add(int(numbers[at]))
-                    parts.append(inside)
+                    if item.answers and item.first == item.last:
+                        answers |= {*answers_from(item)}
+                    else:
+                        parts.append(inside)
         ranges[family] = _together(family, parts)
     hits = (
         Hit(protected[number], tuple(sources), number in carved, number in overridden)
         for number, sources in sorted(touched.items())
     )
-    return ProtectionExclusions(ranges, tuple(hits))
+    return ProtectionExclusions(ranges, tuple(hits), tuple(sorted(answers)))
 
 
 def _within(content: AddressSet, family: Family, ranges: Ranges) -> Ranges:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from banlistd.core.addresses.arrays import distinct
 from banlistd.core.addresses.sets import FAMILIES, Addresses, AddressSet, Ranges, no_addresses, union_of
-from banlistd.model import Direction, Family, Mark, Marker, SourceSlot
+from banlistd.model import Direction, Family, Mark, Marker, ServiceEndpoint, SourceSlot
 
 MARK_DTYPE = np.dtype(np.uint16)
 
@@ -96,12 +96,16 @@ class MapEntries:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FirewallState:
-    """The present or desired state of the firewall. `map_entries` has a key for each of `maps_of(sources)`."""
+    """The present or desired state of the firewall. `map_entries` has a key for each of `maps_of(sources)`.
+
+    `answers`: what passes from addresses that are banned, sorted.
+    """
 
     sources: tuple[SourceSlot, ...]
     map_entries: Mapping[MapId, MapEntries]
     allowed: Mapping[Family, Ranges]
     markers: tuple[Marker, ...]
+    answers: tuple[ServiceEndpoint, ...] = ()
 
     def __len__(self) -> int:
         return sum(len(map_entries) for map_entries in self.map_entries.values())

@@ -18,6 +18,7 @@ from adapters.firewalls.holdings import (
     addresses,
     change_of,
     large,
+    services,
     state,
 )
 from banlistd.adapters.firewalls.ipset.firewall import IpsetFirewall
@@ -50,6 +51,8 @@ FOREIGN_SETS = {
     "a host came": (("add", "banlistd-hosts4", "4.4.4.4"), {HOSTS4}, False),
     "a set was emptied": (("flush", "banlistd-nets4"), {NETS4}, False),
     "allowed networks are gone": (("flush", "banlistd-allowed4"), set(), True),
+    "a service is gone": (("del", "banlistd-answers4", "198.51.100.1,udp:53"), set(), True),
+    "a service came": (("add", "banlistd-answers6", "2001:db8::1,tcp:22"), set(), True),
     "a set of ours came": (("create", "banlistd-out_hosts4", "hash:ip"), set(), True),
 }
 
@@ -58,7 +61,7 @@ FOREIGN_SETS = {
 @in_network_namespace
 async def test_a_foreign_change_of_a_set_is_found_and_repaired(what: str) -> None:
     words, maps, structure = FOREIGN_SETS[what]
-    held = state([ALPHA], {"alpha": MIXED}, allowed=["9.0.0.0/8"])
+    held = state([ALPHA], {"alpha": MIXED}, allowed=["9.0.0.0/8"], answers=services("198.51.100.1 udp 53"))
     firewall = await firewall_with(held)
     before = ipset("save", "-s").splitlines()
     ipset(*words)

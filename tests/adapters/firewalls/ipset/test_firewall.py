@@ -184,7 +184,7 @@ async def test_more_owners_than_one_chain_asks_for_are_found_by_groups(iptables:
     held = state(sources, contents)
     firewall = await firewall_with(held, iptables)
     saved = iptables.saved()
-    for chain, rules in (("banlistd-in-hosts", 3), ("banlistd-in-hosts-0", 17), ("banlistd-in-hosts-2", 9)):
+    for chain, rules in (("banlistd-in-hosts", 5), ("banlistd-in-hosts-0", 17), ("banlistd-in-hosts-2", 9)):
         assert len([line for line in saved if line.startswith(f"iptables *raw -A {chain} ")]) == rules
     assert (await firewall.verify(held)).sound
     await firewall.close()

@@ -128,8 +128,8 @@ def test_who_drops_is_in_raw_and_who_rejects_counts_there_and_rejects_in_filter(
         '-m limit --limit 5/sec --limit-burst 20 -j LOG --log-prefix "banlistd logged "',
         "-m comment --comment logged",
     )
-    assert chains["filter"].keys() == {"banlistd-refused"}
-    assert chains["filter"]["banlistd-refused"][-1].endswith("-j REJECT --reject-with icmp-admin-prohibited")
+    assert chains["filter"].keys() == {"banlistd-refused", "banlistd-refusal"}
+    assert chains["filter"]["banlistd-refusal"][-1].endswith("-j REJECT --reject-with icmp-admin-prohibited")
     assert jumps_of([ALPHA])["filter"] == {"INPUT": (), "FORWARD": (), "OUTPUT": ()}
 
 

@@ -21,6 +21,7 @@ from adapters.firewalls.contract import (
     MIXED,
     NETS4,
     addresses,
+    services,
     state,
 )
 from banlistd.adapters.firewalls.nftables.firewall import NftablesFirewall
@@ -34,7 +35,7 @@ from support.network_namespace import in_network_namespace, nft, skip_without_la
 
 EVERYONE = [ALPHA, BETA, DROP, LOGGED, COUNTED, BOTH]
 EVERYTHING = {str(source.source_id): MIXED for source in EVERYONE}
-HELD = state(EVERYONE, EVERYTHING, allowed=["9.0.0.0/8"])
+HELD = state(EVERYONE, EVERYTHING, allowed=["9.0.0.0/8"], answers=services("198.51.100.1 udp 53", "2001:db8::1 tcp 443"))
 # No test measures it: it ends one that would wait for ever.
 PATIENCE = 30.0
 
@@ -90,6 +91,13 @@ FOREIGN_CHANGES = {
     "a network was exchanged": "delete element inet banlistd nets4 { 203.0.113.0/24 }; "
     "add element inet banlistd nets4 { 192.0.2.0/24 : 1 }",
     "a map was emptied": "flush map inet banlistd nets6",
+    "a service is gone": "flush set inet banlistd answers6",
+    "a service was exchanged": "delete element inet banlistd answers4 { 198.51.100.1 . udp . 53 }; "
+    "add element inet banlistd answers4 { 198.51.100.1 . udp . 54 }",
+    "answers are no longer asked for": "flush chain inet banlistd answers",
+    "everything answers": "insert rule inet banlistd answers accept",
+    "what is asked was exchanged": "flush chain inet banlistd asked; add rule inet banlistd asked accept; "
+    "add rule inet banlistd asked accept",
     "allowed networks are gone": "flush set inet banlistd allowed4",
     "an allowed network was exchanged": "flush set inet banlistd allowed4; add element inet banlistd allowed4 { 8.0.0.0/8 }",
 }
@@ -267,7 +275,12 @@ async def test_bans_work_without_a_monitor(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 # Only notices show an exchange that keeps the numbers.
-EXCHANGES = {"a rule was exchanged", "the lookups were exchanged", "an allowed network was exchanged"}
+EXCHANGES = {
+    "a rule was exchanged",
+    "the lookups were exchanged",
+    "what is asked was exchanged",
+    "an allowed network was exchanged",
+}
 
 
 @pytest.mark.parametrize("what", sorted(FOREIGN_CHANGES.keys() - EXCHANGES))

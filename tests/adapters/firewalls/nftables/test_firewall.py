@@ -182,6 +182,7 @@ FOREIGN_CHANGES = {
     "a host came": ("add element inet banlistd hosts4 { 4.4.4.4 : 1 }", {HOSTS4}, False),
     "a map was emptied": ("flush map inet banlistd nets4", {NETS4}, False),
     "allowed networks are gone": ("flush set inet banlistd allowed4", set(), True),
+    "a service came": ("add element inet banlistd answers4 { 198.51.100.1 . tcp . 22 }", set(), True),
     "a chain was emptied": ("flush chain inet banlistd from-alpha", set(), True),
     "the lookups are gone": ("flush chain inet banlistd lookup-in", set(), True),
     "a rule was put first": ("insert rule inet banlistd inbound accept", set(), True),

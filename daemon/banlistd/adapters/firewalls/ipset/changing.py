@@ -2,8 +2,8 @@
 
 A change of a few elements is made in place. A set whose content is unknown, that is too small, or that changes for the most
 part, is filled under another name and swapped. In both cases one call makes the change and writes the record: even if the
-process is killed, a set has its old or its new content, and the record says which. Additions come first, then swaps (networks
-before single addresses), then deletions, so that no packet of a lasting ban passes.
+process is killed, a set has its old or its new content, and the record says which. The services whose answers pass come first,
+then additions, swaps (networks before single addresses), and deletions, so that no packet of a lasting ban passes.
 """
 
 from collections.abc import Mapping
@@ -12,7 +12,8 @@ from dataclasses import dataclass
 
 from banlistd.adapters.firewalls.ipset.entries import Delta, Entries, delta_of, element_messages, entries_of, split
 from banlistd.adapters.firewalls.ipset.record import Filled, Record, Rules, digest_of, write
-from banlistd.adapters.firewalls.ipset.sets import ALLOWED, PREFIX, fresh, set_of, shape_of, wanted_sets
+from banlistd.adapters.firewalls.ipset.services import ServiceEntries, services_of
+from banlistd.adapters.firewalls.ipset.sets import ALLOWED, PREFIX, SERVICES, fresh, set_of, shape_of, wanted_sets
 from banlistd.adapters.firewalls.ipset.wire import IPSET_CMD_ADD, IPSET_CMD_DEL, Commands
 from banlistd.core.addresses.sets import Ranges
 from banlistd.core.ruleset.diff import Change, MapChange
@@ -32,7 +33,7 @@ class Plan:
     """
 
     made: AbstractSet[str]
-    gathered: Mapping[str, Entries]
+    gathered: Mapping[str, Entries | ServiceEntries]
     deltas: Mapping[str, Delta]
     surplus: AbstractSet[str]
     filled: Mapping[str, Filled]
@@ -43,7 +44,7 @@ def plan_of(change: Change, record: Record, present: AbstractSet[str], *, apart:
     """`present`: the names of our sets that exist. `apart`: change nothing in place."""
     wanted = wanted_sets(change.sources)
     filled = {name: one for name, one in record.filled.items() if name in wanted}
-    gathered: dict[str, Entries] = {}
+    gathered: dict[str, Entries | ServiceEntries] = {}
     deltas: dict[str, Delta] = {}
     elements = 0
     for item in change.maps:
@@ -56,12 +57,15 @@ def plan_of(change: Change, record: Record, present: AbstractSet[str], *, apart:
             elements += len(item.add) + len(item.remove)
         else:
             gathered[name] = entries_of(item.map, item.whole)
-            filled[name] = _new(name, gathered[name], digest_of_map(item.map, item.whole))
+            filled[name] = _new(name, len(gathered[name]), digest_of_map(item.map, item.whole))
             elements += len(item.whole)
     for family, ranges in (change.allowed or {}).items():
         name = ALLOWED[family]
         gathered[name] = split(family, ranges.first, ranges.last, None)
-        filled[name] = _new(name, gathered[name], digest_of_ranges(ranges))
+        filled[name] = _new(name, len(gathered[name]), digest_of_ranges(ranges))
+    for family, name in SERVICES.items() if change.answers is not None else ():
+        services = services_of(family, change.answers or ())
+        gathered[name], filled[name] = services, _new(name, len(services), services.digest)
     return Plan(wanted - present, gathered, deltas, present - wanted, filled, elements)
 
 
@@ -79,11 +83,14 @@ def record_of(change: Change, before: Record, plan: Plan, rules: Rules | None) -
 def compose(plan: Plan, record: Record) -> Commands:
     """All commands of the one call."""
     commands = Commands()
+    services = plan.gathered.keys() & SERVICES.values()
+    for name in sorted(services):
+        commands.swap(fresh(name), name)
     for name, delta in plan.deltas.items():
         _add(commands, IPSET_CMD_ADD, name, delta.fresh, strict=True)
         # An element that exists and is added without NLM_F_EXCL gets the new mark (measured).
         _add(commands, IPSET_CMD_ADD, name, delta.changed, strict=False)
-    for name in sorted(plan.gathered, key=_networks_first):
+    for name in sorted(plan.gathered.keys() - services, key=_networks_first):
         commands.swap(fresh(name), name)
     for name, delta in plan.deltas.items():
         _add(commands, IPSET_CMD_DEL, name, delta.gone, strict=True)
@@ -114,8 +121,8 @@ def _after(before: Filled, delta: Delta, digest: str) -> Filled:
     return Filled(before.count + len(delta.fresh) - len(delta.gone), before.size, digest)
 
 
-def _new(name: str, entries: Entries, digest: str) -> Filled:
-    return Filled(len(entries), shape_of(name, len(entries)).size, digest)
+def _new(name: str, count: int, digest: str) -> Filled:
+    return Filled(count, shape_of(name, count).size, digest)
 
 
 def digest_of_map(map_id: MapId, map_entries: MapEntries) -> str:

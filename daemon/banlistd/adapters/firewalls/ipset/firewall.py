@@ -23,6 +23,7 @@ from banlistd.adapters.firewalls.ipset.inspection import Digests, Look, faults_o
 from banlistd.adapters.firewalls.ipset.iptables import Iptables, counters_of
 from banlistd.adapters.firewalls.ipset.record import Rules
 from banlistd.adapters.firewalls.ipset.rules import chains_of
+from banlistd.adapters.firewalls.ipset.services import ServiceEntries, service_messages
 from banlistd.adapters.firewalls.ipset.sets import APPLIED, EVERY_MAP, create_body, fresh, set_of, shape_of, wanted_sets
 from banlistd.adapters.firewalls.ipset.wire import (
     IPSET_CMD_ADD,
@@ -192,18 +193,24 @@ def _forget(wire: IpsetSocket) -> None:
         wire.carry_out(commands)
 
 
-def _gather(wire: IpsetSocket, gathered: Mapping[str, Entries]) -> None:
+def _gather(wire: IpsetSocket, gathered: Mapping[str, Entries | ServiceEntries]) -> None:
     _destroy(wire, {fresh(name) for name in gathered} & wire.names())
     _make(wire, {name: fresh(name) for name in gathered}, gathered)
     for name, entries in gathered.items():
         # No rule uses the set yet: one message at a time lets other programs use ip_set in between, and fits any send buffer.
-        for message in element_messages(IPSET_CMD_ADD, 1, fresh(name), entries, strict=True):
+        for message in _additions(fresh(name), entries):
             commands = Commands()
             commands.add_block([message])
             wire.carry_out(commands)
 
 
-def _make(wire: IpsetSocket, names: Mapping[str, str], gathered: Mapping[str, Entries]) -> None:
+def _additions(name: str, entries: Entries | ServiceEntries) -> list[bytes]:
+    if isinstance(entries, ServiceEntries):
+        return service_messages(IPSET_CMD_ADD, 1, name, entries)
+    return element_messages(IPSET_CMD_ADD, 1, name, entries, strict=True)
+
+
+def _make(wire: IpsetSocket, names: Mapping[str, str], gathered: Mapping[str, Entries | ServiceEntries]) -> None:
     """Create sets. `names`: the name of each wanted set, and the name to create it by; its shape fits its elements."""
     if not names:
         return

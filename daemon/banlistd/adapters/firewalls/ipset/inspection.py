@@ -3,7 +3,7 @@
 No set is listed; but the kernel counts a set's elements when it is asked for their number (16 ms for a million).
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from random import Random
 
@@ -13,7 +13,8 @@ from banlistd.adapters.firewalls.ipset.changing import digest_of_map, digest_of_
 from banlistd.adapters.firewalls.ipset.entries import Entries, entries_of, questions, split
 from banlistd.adapters.firewalls.ipset.iptables import SavedTables, expected_lines, rule_lines
 from banlistd.adapters.firewalls.ipset.record import Filled, Record, Rules, digest_of_text, read
-from banlistd.adapters.firewalls.ipset.sets import ALLOWED, APPLIED, fits, is_fresh, is_ours, set_of, wanted_sets
+from banlistd.adapters.firewalls.ipset.services import services_of
+from banlistd.adapters.firewalls.ipset.sets import ALLOWED, APPLIED, SERVICES, fits, is_fresh, is_ours, set_of, wanted_sets
 from banlistd.adapters.firewalls.ipset.wire import IpsetSocket
 from banlistd.core.ruleset.state import FirewallState, MapEntries, MapId, Verification
 from banlistd.model import Family, Marker, SourceSlot
@@ -73,15 +74,24 @@ def faults_of(
     record = look.record
     shaped = _no_surplus(wire, look, state) and wanted_sets(state.sources) <= look.names
     shaped = shaped and ruleset is not None and record.rules == rules_digests(state.sources, ruleset)
+    for family, name in SERVICES.items():
+        services = services_of(family, state.answers)
+        some = chance.sample(services.elements, min(SAMPLE, len(services)))
+        shaped = shaped and _set_fits(wire, name, record.filled.get(name), services.digest, some)
     for family, ranges in state.allowed.items():
         name = ALLOWED[family]
         entries = split(family, ranges.first, ranges.last, None)
-        shaped = shaped and _set_fits(wire, name, record.filled.get(name), digest_of_ranges(ranges), _some(entries, chance))
+        sample = [*questions(_some(entries, chance))]
+        shaped = shaped and _set_fits(wire, name, record.filled.get(name), digest_of_ranges(ranges), sample)
     wrong = [
         map_id
         for map_id, map_entries in state.map_entries.items()
         if not _set_fits(
-            wire, set_of(map_id), record.filled.get(set_of(map_id)), digests.maps[map_id], _sample(map_id, map_entries, chance)
+            wire,
+            set_of(map_id),
+            record.filled.get(set_of(map_id)),
+            digests.maps[map_id],
+            [*questions(_sample(map_id, map_entries, chance))],
         )
     ]
     return Verification(not shaped, frozenset(wrong))
@@ -93,13 +103,13 @@ def _no_surplus(wire: IpsetSocket, look: Look, state: FirewallState) -> bool:
     return all(header is None or header.references for header in headers)
 
 
-def _set_fits(wire: IpsetSocket, name: str, filled: Filled | None, digest: str, sample: Entries) -> bool:
+def _set_fits(wire: IpsetSocket, name: str, filled: Filled | None, digest: str, sample: Sequence[bytes]) -> bool:
     if filled is None or filled.digest != digest:
         return False
     header = wire.header(name)
     if header is None or not fits(name, header) or header.elements != filled.count:
         return False
-    return all(wire.test(name, [*questions(sample)]))
+    return all(wire.test(name, sample))
 
 
 def _sample(map_id: MapId, map_entries: MapEntries, chance: Random) -> Entries:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from banlistd.adapters.firewalls.ipset.entries import IPSET_ATTR_IP, element
-from banlistd.adapters.firewalls.ipset.sets import ALLOWED, APPLIED, EVERY_MAP, set_of
+from banlistd.adapters.firewalls.ipset.sets import ALLOWED, APPLIED, EVERY_MAP, SERVICES, set_of
 from banlistd.adapters.firewalls.ipset.wire import (
     IPSET_ATTR_ADT,
     IPSET_ATTR_LINENO,
@@ -32,7 +32,7 @@ IPSET_ATTR_COMMENT = 26
 _SETS_FROM = 1 << 16
 _RULES = 1 << 17
 _NUMBERS: Mapping[str, int] = {
-    name: _SETS_FROM + index for index, name in enumerate((*ALLOWED.values(), *map(set_of, EVERY_MAP)))
+    name: _SETS_FROM + index for index, name in enumerate((*ALLOWED.values(), *map(set_of, EVERY_MAP), *SERVICES.values()))
 }
 _NAMES: Mapping[int, str] = {number: name for name, number in _NUMBERS.items()}
 

@@ -17,7 +17,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise
 
-from banlistd.adapters.firewalls.ipset.sets import ALLOWED, PREFIX, set_of
+from banlistd.adapters.firewalls.ipset.sets import ALLOWED, PREFIX, SERVICES, set_of
 from banlistd.core.ruleset.state import HOOKS_BY_DIRECTION, Hook, Kind, MapId, hooks_of, hooks_used
 from banlistd.errors import FirewallError
 from banlistd.model import Action, Direction, Family, Mark, SourceId, SourceSlot
@@ -27,6 +27,7 @@ RAW, FILTER = "raw", "filter"
 IN = f"{PREFIX}in"
 OUT = f"{PREFIX}out"
 REFUSED = f"{PREFIX}refused"
+_REFUSAL = f"{PREFIX}refusal"
 _FROM = f"{PREFIX}from-"
 
 _SOURCE_ID = re.compile(r"[a-z0-9][a-z0-9-]{0,39}")
@@ -76,8 +77,9 @@ def chains_of(sources: Sequence[SourceSlot], family: Family) -> Mapping[str, Cha
     if _rejects(sources):
         filtering[REFUSED] = (
             *_exempt("-i", "src", family),
-            *(f"{_match(MapId(Hook.IN, kind, family), 'src')} {_REJECT[family]}" for kind in Kind),
+            *(f"{_match(MapId(Hook.IN, kind, family), 'src')} -g {_REFUSAL}" for kind in Kind),
         )
+        filtering[_REFUSAL] = (*_services(Direction.IN, family), _REJECT[family])
     if OUT in jumps_of(sources)[FILTER]["OUTPUT"]:
         filtering |= _lookups(OUT, Direction.OUT, sources, family)
         out = _looking(sources, Direction.OUT)
@@ -114,13 +116,34 @@ def _lookups(chain: str, direction: Direction, sources: Sequence[SourceSlot], fa
             found = f"{PREFIX}{hook}-{kind}"
             map_id = MapId(hook, kind, family)
             rules.append(f"{_match(map_id, side)} -g {found}")
-            chains |= _dispatch(found, _match(map_id, side), owners, blocks=hook is HOOKS_BY_DIRECTION[direction][True][0])
+            blocks = hook is HOOKS_BY_DIRECTION[direction][True][0]
+            chains |= _dispatch(found, _match(map_id, side), owners, blocks=blocks)
+            chains[found] = (*(_services(direction, family) if blocks else ()), *chains[found])
     return {chain: tuple(rules), **chains}
 
 
 def _exempt(interface: str, side: str, family: Family) -> tuple[str, ...]:
     """Rules that exempt the loopback interface and the allowed networks."""
     return (f"{interface} lo -j RETURN", f"-m set --match-set {ALLOWED[family]} {side} -j RETURN")
+
+
+def _services(direction: Direction, family: Family) -> tuple[str, ...]:
+    """Rules that let pass what services answer to this host, and what this host asks them; for packets that are to be banned.
+
+    An answer is addressed to this host, or to many, and opens no connection: every packet of TCP but the first has ACK or RST
+    (RFC 9293 3.10.7).
+    """
+    if direction is Direction.OUT:
+        return (f"-m addrtype --src-type LOCAL -m set --match-set {SERVICES[family]} dst,dst -j RETURN",)
+    services = f"{_FOR_THIS_HOST[family]} -m set --match-set {SERVICES[family]} src,src -j RETURN"
+    return (f"-p tcp -m tcp ! --tcp-flags ACK,RST NONE {services}", f"! -p tcp {services}")
+
+
+# For IPv6 the kernel calls every address of one host UNICAST, its own too (net/netfilter/xt_addrtype.c).
+_FOR_THIS_HOST: Mapping[Family, str] = {
+    Family.IPV4: "-m addrtype ! --dst-type UNICAST",
+    Family.IPV6: "-m addrtype --dst-type LOCAL",
+}
 
 
 def _match(map_id: MapId, side: str) -> str:

@@ -25,6 +25,8 @@ PREFIX = "banlistd-"
 _FRESH = f"{PREFIX}new-"
 APPLIED = f"{PREFIX}applied"
 ALLOWED: Mapping[Family, str] = {Family.IPV4: f"{PREFIX}allowed4", Family.IPV6: f"{PREFIX}allowed6"}
+SERVICES: Mapping[Family, str] = {Family.IPV4: f"{PREFIX}answers4", Family.IPV6: f"{PREFIX}answers6"}
+"""The services whose answers pass."""
 EVERY_MAP = tuple(MapId(hook, kind, family) for hook in Hook for kind in Kind for family in FAMILIES)
 
 SMALLEST_SIZE = 65_536
@@ -32,8 +34,9 @@ SMALLEST_SIZE = 65_536
 IPSET_FLAG_WITH_COUNTERS = 1 << 3
 IPSET_FLAG_WITH_COMMENT = 1 << 4
 _FAMILIES: Mapping[Family, int] = {Family.IPV4: socket.AF_INET, Family.IPV6: socket.AF_INET6}
-# The oldest revisions with comments (Linux 3.14): we need no newer feature, and not every kernel knows newer ones.
+# Types with the oldest revisions that have comments (Linux 3.14): not every kernel knows newer ones, and we need none.
 _TYPES: Mapping[Kind, tuple[str, int]] = {Kind.HOSTS: ("hash:ip", 2), Kind.NETS: ("hash:net", 4)}
+_SERVICE_TYPE = ("hash:ip,port", 3)
 _SMALLEST_HASH = 1024
 # Buckets grow up to 12 elements, and the kernel rehashes a table whose buckets overflow to twice the size. With two elements
 # in each bucket at first, that does not happen before the set has twice as many elements (measured).
@@ -42,9 +45,12 @@ _IN_A_BUCKET = 2
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """The properties of a set. `size`: the largest number of elements. `hash_size`: the first number of buckets."""
+    """The properties of a set. `type_name`, `revision`: the kernel's. `size`: the largest number of elements. `hash_size`: the
+    first number of buckets.
+    """
 
-    kind: Kind
+    type_name: str
+    revision: int
     family: Family
     flags: int
     size: int
@@ -52,7 +58,7 @@ class Shape:
 
     @property
     def form(self) -> tuple[str, int, int]:
-        return _TYPES[self.kind][0], _FAMILIES[self.family], self.flags
+        return self.type_name, _FAMILIES[self.family], self.flags
 
 
 def set_of(map_id: MapId) -> str:
@@ -73,20 +79,21 @@ def is_ours(name: str) -> bool:
 
 
 def wanted_sets(sources: Iterable[SourceSlot]) -> frozenset[str]:
-    return frozenset({*map(set_of, maps_of(sources)), *ALLOWED.values(), APPLIED})
+    return frozenset({*map(set_of, maps_of(sources)), *ALLOWED.values(), *SERVICES.values(), APPLIED})
 
 
 def shape_of(name: str, count: int) -> Shape:
     """A set for `count` elements, and as many again before it must be rebuilt."""
-    kind, family, flags = _FORMS[name]
+    (type_name, revision), family, flags = _FORMS[name]
     buckets = max(_SMALLEST_HASH, 1 << (count // _IN_A_BUCKET).bit_length())
-    return Shape(kind, family, flags, max(SMALLEST_SIZE, 2 * count), buckets)
+    return Shape(type_name, revision, family, flags, max(SMALLEST_SIZE, 2 * count), buckets)
 
 
-_FORMS: Mapping[str, tuple[Kind, Family, int]] = {
-    APPLIED: (Kind.HOSTS, Family.IPV4, IPSET_FLAG_WITH_COMMENT),
-    **{name: (Kind.NETS, family, 0) for family, name in ALLOWED.items()},
-    **{set_of(map_id): (map_id.kind, map_id.family, IPSET_FLAG_WITH_COUNTERS) for map_id in EVERY_MAP},
+_FORMS: Mapping[str, tuple[tuple[str, int], Family, int]] = {
+    APPLIED: (_TYPES[Kind.HOSTS], Family.IPV4, IPSET_FLAG_WITH_COMMENT),
+    **{name: (_TYPES[Kind.NETS], family, 0) for family, name in ALLOWED.items()},
+    **{name: (_SERVICE_TYPE, family, 0) for family, name in SERVICES.items()},
+    **{set_of(map_id): (_TYPES[map_id.kind], map_id.family, IPSET_FLAG_WITH_COUNTERS) for map_id in EVERY_MAP},
 }
 
 
@@ -99,7 +106,7 @@ def create_body(name: str, shape: Shape) -> bytes:
         (
             setname(name),
             text_attribute(IPSET_ATTR_TYPENAME, type_name),
-            attribute(IPSET_ATTR_REVISION, bytes((_TYPES[shape.kind][1],))),
+            attribute(IPSET_ATTR_REVISION, bytes((shape.revision,))),
             attribute(IPSET_ATTR_FAMILY, bytes((family,))),
             nested(IPSET_ATTR_DATA, data),
         )

@@ -5,21 +5,28 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
 from banlistd.adapters.firewalls import marker_text
-from banlistd.adapters.firewalls.nftables.records import Elements, element_messages, every_element, mark_element
+from banlistd.adapters.firewalls.nftables.records import (
+    Elements,
+    element_messages,
+    every_element,
+    key_elements,
+    mark_element,
+)
+from banlistd.adapters.firewalls.nftables.rules import chain_body, netlink_rules
 from banlistd.adapters.firewalls.nftables.sets import (
     ALLOWED,
     APPLIED,
     EVERY_MAP,
+    SERVICES,
     SetShape,
     SetState,
-    chain_body,
-    lookup_rules,
+    service_key,
     set_body,
     set_name,
     shape_of,
     table_body,
 )
-from banlistd.adapters.firewalls.nftables.structure import LOOKUPS, TABLE
+from banlistd.adapters.firewalls.nftables.structure import NETLINK_CHAINS, TABLE, structure_of
 from banlistd.adapters.netlink.messages import (
     NFT_MSG_DELRULE,
     NFT_MSG_DELSET,
@@ -34,7 +41,7 @@ from banlistd.adapters.netlink.messages import (
     Batch,
 )
 from banlistd.core.ruleset.diff import Change
-from banlistd.core.ruleset.state import Kind, MapEntries, MapId, hooks_used, maps_of
+from banlistd.core.ruleset.state import Kind, MapEntries, MapId, maps_of
 from banlistd.model import Mark
 
 
@@ -104,6 +111,7 @@ def _sets_of(change: Change, look: Look, distrusted: AbstractSet[MapId]) -> _Set
     """
     wanted = {map_id.name: shape_of(map_id, 0) for map_id in maps_of(change.sources)}
     wanted |= {name: SetShape(name, family, mapped=False, interval=True) for family, name in ALLOWED.items()}
+    wanted |= {name: SetShape(name, family, mapped=False, interval=False, services=True) for family, name in SERVICES.items()}
     wanted[APPLIED] = SetShape(APPLIED, None, mapped=True, interval=False)
     counts = {item.map.name: len(item.whole) for item in change.maps}
     wanted |= {item.map.name: shape_of(item.map, len(item.whole)) for item in change.maps}
@@ -116,6 +124,7 @@ def _sets_of(change: Change, look: Look, distrusted: AbstractSet[MapId]) -> _Set
     whole = {item.map.name for item in change.maps if item.replace or item.map in distrusted}
     whole |= set(wanted) if change.replace else set()
     whole |= set(ALLOWED.values()) if change.allowed is not None else set()
+    whole |= set(SERVICES.values()) if change.answers is not None else set()
     return _Sets(
         made=made,
         gone=[name for name in look.sets if name in made or (name in EVERY_MAP and name not in wanted)],
@@ -125,18 +134,17 @@ def _sets_of(change: Change, look: Look, distrusted: AbstractSet[MapId]) -> _Set
 
 def _write_sets(batch: Batch, change: Change, look: Look, sets: _Sets) -> None:
     """The kernel refuses to delete a set that rules refer to, so these rules go first and come back last."""
-    for chain in LOOKUPS:
+    for chain in NETLINK_CHAINS:
         if chain in look.chains:
             batch.add(NFT_MSG_DELRULE, 0, chain_body(chain))
     for name in sets.gone:
         batch.add(NFT_MSG_DELSET, 0, set_name(name))
     for number, shape in enumerate(sets.made.values(), 1):
         batch.add(NFT_MSG_NEWSET, NLM_F_CREATE, set_body(shape, number))
-    hooks = set(hooks_used(change.sources))
-    for chain, chain_hooks in LOOKUPS.items():
-        if hooks & set(chain_hooks):
-            for body in lookup_rules(chain, maps_of(change.sources)):
-                batch.add(NFT_MSG_NEWRULE, NLM_F_CREATE | NLM_F_APPEND, body)
+    wanted = structure_of(change.sources)
+    for chain in NETLINK_CHAINS:
+        for body in netlink_rules(chain, maps_of(change.sources)) if chain in wanted else ():
+            batch.add(NFT_MSG_NEWRULE, NLM_F_CREATE | NLM_F_APPEND, body)
 
 
 def _write_elements(batch: Batch, change: Change, sets: _Sets) -> tuple[dict[int, MapId], int]:
@@ -155,7 +163,16 @@ def _write_elements(batch: Batch, change: Change, sets: _Sets) -> tuple[dict[int
         if len(ranges):
             listed = Elements(family, ranges.first, ranges.last, None)
             batch.add_block(element_messages(NFT_MSG_NEWSETELEM, batch.next_sequence, TABLE, ALLOWED[family], listed))
+    for family, name in SERVICES.items():
+        keys = [service_key(answer) for answer in change.answers or () if answer.family is family]
+        for start in range(0, len(keys), _IN_A_MESSAGE):
+            body = key_elements(TABLE, name, keys[start : start + _IN_A_MESSAGE])
+            batch.add(NFT_MSG_NEWSETELEM, NLM_F_CREATE, body)
     return maps, elements
+
+
+# A service is at most 40 octets of an attribute of 65,535.
+_IN_A_MESSAGE = 1000
 
 
 def _add_elements(batch: Batch, kind: int, map_id: MapId, map_entries: MapEntries) -> None:

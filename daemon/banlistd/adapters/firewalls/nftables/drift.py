@@ -2,7 +2,7 @@
 
 from collections.abc import Set as AbstractSet
 
-from banlistd.adapters.firewalls.nftables.sets import ALLOWED, APPLIED, EVERY_MAP, EVERY_SET
+from banlistd.adapters.firewalls.nftables.sets import ALLOWED, APPLIED, EVERY_MAP, EVERY_SET, SERVICES
 from banlistd.adapters.firewalls.nftables.structure import is_ours
 from banlistd.adapters.netlink.notices import Thing, Touched
 from banlistd.core.ruleset.diff import Change
@@ -19,7 +19,7 @@ def with_suspicions(verdict: Verification, touched: AbstractSet[Touched], state:
 
 
 def irrelevant(touched: AbstractSet[Touched]) -> AbstractSet[Touched]:
-    """Chains and sets in our table that are not ours, and markers, which every inspection reads anyway."""
+    """Chains and sets in our table that are not ours; markers and services, which every inspection reads anyway."""
     return {item for item in touched if not _concerns_us(item)}
 
 
@@ -51,6 +51,6 @@ def _concerns_us(item: Touched) -> bool:
         case Thing.SET:
             return item.name in EVERY_SET
         case Thing.ELEMENT:
-            return item.name in EVERY_SET - {APPLIED}
+            return item.name in EVERY_SET - {APPLIED, *SERVICES.values()}
         case Thing.TABLE:
             return True

@@ -17,19 +17,20 @@ from banlistd.adapters.firewalls.nftables.records import (
     end_elements,
     questions,
 )
+from banlistd.adapters.firewalls.nftables.rules import NFTA_RULE_CHAIN, netlink_rules
 from banlistd.adapters.firewalls.nftables.sets import (
     ALLOWED,
     APPLIED,
     EVERY_SET,
     NFT_TABLE_F_DORMANT,
-    NFTA_RULE_CHAIN,
     NFTA_TABLE_FLAGS,
     NFTA_TABLE_OWNER,
+    SERVICES,
     SetState,
-    lookup_rules,
+    service_key,
     set_state,
 )
-from banlistd.adapters.firewalls.nftables.structure import HOOKS, LOOKUPS, PRIORITY, TABLE, is_ours, source_of, structure_of
+from banlistd.adapters.firewalls.nftables.structure import HOOKS, PRIORITY, TABLE, is_ours, source_of, structure_of
 from banlistd.adapters.netlink.messages import (
     NFT_MSG_GETCHAIN,
     NFT_MSG_GETOBJ,
@@ -103,7 +104,7 @@ def read_counters(wire: NetlinkSocket) -> Mapping[Mark, Counter]:
 def faults_of(
     wire: NetlinkSocket, state: FirewallState, chance: Random, sample: int = SAMPLE, *, settled: bool = False
 ) -> Verification:
-    """Compare the numbers of rules, sets and elements, and a sample of each map.
+    """Compare the numbers of rules, sets and elements, the services whose answers pass, and a sample of each map.
 
     `chance`: chooses the sample. `sample`: elements of each map. `settled`: the same state was found sound, and no process has
     committed since; then only the samples are compared.
@@ -118,7 +119,8 @@ def faults_of(
         _count_fits(sets.get(ALLOWED[family]), Elements(family, ranges.first, ranges.last, None))
         for family, ranges in state.allowed.items()
     )
-    wanted = {*(map_id.name for map_id in state.map_entries), *ALLOWED.values(), APPLIED}
+    answering = all(_keys_of(wire, name) == _services(state, family) for family, name in SERVICES.items())
+    wanted = {*(map_id.name for map_id in state.map_entries), *ALLOWED.values(), *SERVICES.values(), APPLIED}
     shaped = _rules_present(wire) == _rules_wanted(state) and sets.keys() == wanted
     table = table_state(wire)
     shaped = shaped and table is not None and not table.flags & NFT_TABLE_F_DORMANT and not _misplaced(_chains(wire))
@@ -127,7 +129,7 @@ def faults_of(
         for map_id, map_entries in state.map_entries.items()
         if not _map_fits(wire, sets, map_id, map_entries, chance, sample)
     ]
-    return Verification(not (shaped and allowed), frozenset(wrong))
+    return Verification(not (shaped and allowed and answering), frozenset(wrong))
 
 
 def _elements_of(map_id: MapId, map_entries: MapEntries) -> Elements:
@@ -174,9 +176,22 @@ def _dump(wire: NetlinkSocket, kind: int, question: bytes) -> list[Mapping[int, 
 
 
 def _marker_elements(wire: NetlinkSocket) -> Iterator[tuple[int, str]]:
-    replies = _dump(wire, NFT_MSG_GETSETELEM, text_attribute(NFTA_SET_ELEM_LIST_SET, APPLIED))
-    for answer in answers([reply.get(NFTA_SET_ELEM_LIST_ELEMENTS, b"") for reply in replies]):
+    for answer in _elements_in(wire, APPLIED):
         yield struct.unpack("=I", answer.key)[0], answer.comment
+
+
+def _elements_in(wire: NetlinkSocket, name: str) -> Iterator[DumpedElement]:
+    """All elements of a small set, none if it is absent."""
+    replies = _dump(wire, NFT_MSG_GETSETELEM, text_attribute(NFTA_SET_ELEM_LIST_SET, name))
+    return answers([reply.get(NFTA_SET_ELEM_LIST_ELEMENTS, b"") for reply in replies])
+
+
+def _keys_of(wire: NetlinkSocket, name: str) -> frozenset[bytes]:
+    return frozenset(element.key for element in _elements_in(wire, name))
+
+
+def _services(state: FirewallState, family: Family) -> frozenset[bytes]:
+    return frozenset(service_key(answer) for answer in state.answers if answer.family is family)
 
 
 def _rules_present(wire: NetlinkSocket) -> Mapping[str, int]:
@@ -189,7 +204,7 @@ def _rules_wanted(state: FirewallState) -> Mapping[str, int]:
     """Every chain of ours has a rule, so a missing chain shows as well."""
     maps = maps_of(state.sources)
     return {
-        name: len(lookup_rules(name, maps)) if name in LOOKUPS else len(chain.rules or ())
+        name: len(netlink_rules(name, maps) if chain.rules is None else chain.rules)
         for name, chain in structure_of(state.sources).items()
     }
 

@@ -190,6 +190,11 @@ def mark_element(table: str, name: str, mark: int, value: int | None, comment: s
     return _list_of(table, name, nested(NFTA_LIST_ELEM, _key(struct.pack("=I", mark)), data, userdata))
 
 
+def key_elements(table: str, name: str, keys: Sequence[bytes]) -> bytes:
+    """The body of a message for elements of a plain set; at most some thousand fit into one attribute."""
+    return _list_of(table, name, b"".join(nested(NFTA_LIST_ELEM, _key(key)) for key in keys))
+
+
 def every_element(table: str, name: str) -> bytes:
     """The body of a message about all elements of a set."""
     return text_attribute(NFTA_SET_ELEM_LIST_TABLE, table) + text_attribute(NFTA_SET_ELEM_LIST_SET, name)

@@ -1,15 +1,11 @@
-"""Sets, maps and the rules that look into them, as netlink bodies: they change together with elements, in one batch.
-
-Every number and the order of expressions is what nft itself sends for the same rule, so that nft lists them as its own.
-"""
+"""Sets and maps as netlink bodies: they change together with elements, in one batch. Every number is what nft itself sends."""
 
 import struct
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
-from banlistd.adapters.firewalls.nftables.structure import BANNED, LOOKUPS, TABLE, WATCHED
+from banlistd.adapters.firewalls.nftables.structure import TABLE
 from banlistd.adapters.netlink.messages import (
-    NFTA_LIST_ELEM,
     attribute,
     attributes,
     decode_number,
@@ -20,7 +16,7 @@ from banlistd.adapters.netlink.messages import (
 )
 from banlistd.core.addresses.sets import FAMILIES
 from banlistd.core.ruleset.state import Hook, Kind, MapId
-from banlistd.model import Family
+from banlistd.model import Family, ServiceEndpoint
 
 NFTA_TABLE_NAME = 1
 NFTA_TABLE_FLAGS = 2
@@ -42,14 +38,13 @@ NFTA_SET_COUNT = 20  # since Linux 6.16; absent before
 NFTA_SET_DESC_SIZE = 1
 NFT_SET_INTERVAL = 0x4
 NFT_SET_MAP = 0x8
-NFTA_RULE_TABLE = 1
-NFTA_RULE_CHAIN = 2
-NFTA_RULE_EXPRESSIONS = 4
 
 APPLIED = "applied"
 ALLOWED: Mapping[Family, str] = {Family.IPV4: "allowed4", Family.IPV6: "allowed6"}
+SERVICES: Mapping[Family, str] = {Family.IPV4: "answers4", Family.IPV6: "answers6"}
+"""The services whose answers pass: elements of address, protocol and port."""
 EVERY_MAP = frozenset(MapId(hook, kind, family).name for hook in Hook for kind in Kind for family in FAMILIES)
-EVERY_SET = EVERY_MAP | {*ALLOWED.values(), APPLIED}
+EVERY_SET = EVERY_MAP | {*ALLOWED.values(), *SERVICES.values(), APPLIED}
 """All names that we use; another process made the sets of other names in our table."""
 
 FEWEST_BUCKETS = 1 << 16
@@ -57,29 +52,44 @@ FEWEST_BUCKETS = 1 << 16
 
 _HEADROOM = 1.25
 
-# nft's own numbers of data types, and of byte orders in user data (host 1, network 2).
+# nft's own numbers of data types, and of byte orders in user data (host 1, network 2, 0 for a key of several parts).
 _TYPES: Mapping[Family, tuple[int, int]] = {Family.IPV4: (7, 4), Family.IPV6: (8, 16)}
 _TYPE_MARK, _LENGTH_MARK = 19, 4
+_TYPE_PROTOCOL, _TYPE_PORT, _TYPE_BITS = 12, 13, 6
+_PROTOCOLS: Mapping[str, int] = {"tcp": 6, "udp": 17, "icmpv6": 58}
 _UDATA_KEY_BYTEORDER, _UDATA_MERGE_ELEMENTS, _UDATA_DATA_BYTEORDER = 0, 6, 1
-_HOST_ORDER, _NETWORK_ORDER = 1, 2
+_NO_ORDER, _HOST_ORDER, _NETWORK_ORDER = 0, 1, 2
 
 
 @dataclass(frozen=True, slots=True)
 class SetShape:
-    """The properties of a set or map. `family` None: its keys are marks. `size`: elements, 0 for no limit."""
+    """The properties of a set or map. `family` None: its keys are marks. `size`: elements, 0 for no limit.
+
+    `services`: its keys are an address, a protocol and a port.
+    """
 
     name: str
     family: Family | None
     mapped: bool
     interval: bool
     size: int = 0
+    services: bool = False
+
+    @property
+    def key(self) -> tuple[int, int]:
+        """The number of the type in nft, and the length in octets; each part of a key fills whole words of 32 bits."""
+        if self.family is None:
+            return _TYPE_MARK, _LENGTH_MARK
+        kind, length = _TYPES[self.family]
+        return (
+            ((kind << _TYPE_BITS | _TYPE_PROTOCOL) << _TYPE_BITS | _TYPE_PORT, length + 8) if self.services else (kind, length)
+        )
 
     @property
     def form(self) -> tuple[int, int, int]:
         """Flags, type of keys, type of data."""
         flags = NFT_SET_INTERVAL * self.interval | NFT_SET_MAP * self.mapped
-        key_type = _TYPES[self.family][0] if self.family else _TYPE_MARK
-        return flags, key_type, _TYPE_MARK if self.mapped else 0
+        return flags, self.key[0], _TYPE_MARK if self.mapped else 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,19 +126,19 @@ def _size_for(count: int) -> int:
 def set_body(shape: SetShape, set_id: int) -> bytes:
     """`set_id`: any number that no other new set of the batch has."""
     flags, key_type, data_type = shape.form
-    key_length = _TYPES[shape.family][1] if shape.family else _LENGTH_MARK
     parts = [
         set_name(shape.name),
         number_attribute(NFTA_SET_FLAGS, flags),
         number_attribute(NFTA_SET_KEY_TYPE, key_type),
-        number_attribute(NFTA_SET_KEY_LEN, key_length),
+        number_attribute(NFTA_SET_KEY_LEN, shape.key[1]),
     ]
     if shape.mapped:
         parts += [number_attribute(NFTA_SET_DATA_TYPE, data_type), number_attribute(NFTA_SET_DATA_LEN, _LENGTH_MARK)]
     parts.append(number_attribute(NFTA_SET_ID, set_id))
     if shape.size:
         parts.append(nested(NFTA_SET_DESC, number_attribute(NFTA_SET_DESC_SIZE, shape.size)))
-    userdata = _udata(_UDATA_KEY_BYTEORDER, _NETWORK_ORDER if shape.family else _HOST_ORDER)
+    order = _NO_ORDER if shape.services else _NETWORK_ORDER if shape.family else _HOST_ORDER
+    userdata = _udata(_UDATA_KEY_BYTEORDER, order)
     if shape.mapped:
         userdata += _udata(_UDATA_DATA_BYTEORDER, _HOST_ORDER) + _udata(_UDATA_MERGE_ELEMENTS, 0)
     return b"".join([*parts, attribute(NFTA_SET_USERDATA, userdata)])
@@ -156,89 +166,10 @@ def set_state(reply: Mapping[int, bytes]) -> SetState:
     )
 
 
-def chain_body(chain: str) -> bytes:
-    """The body of a message for all rules of a chain."""
-    return text_attribute(NFTA_RULE_TABLE, TABLE) + text_attribute(NFTA_RULE_CHAIN, chain)
-
-
-def lookup_rules(chain: str, maps: Iterable[MapId]) -> list[bytes]:
-    """The bodies of the rules of a lookup chain, for those of the maps that are its own.
-
-    First the allowed networks; then single addresses before networks; then, for packets without a mark, the watched maps.
-    An empty interval set costs a packet next to nothing, so these rules are always present.
-    """
-    banning, watching = LOOKUPS[chain]
-    chosen = set(maps)
-    rules = [_rule(chain, [*_address(banning, family), _lookup(name), _verdict(_RETURN)]) for family, name in ALLOWED.items()]
-    for hook, target in ((banning, BANNED), (watching, WATCHED)):
-        guard = [_load_meta(_META_MARK), _compare(struct.pack("=I", 0))] if hook is watching else []
-        for family in ALLOWED:
-            for kind in Kind:
-                map_id = MapId(hook, kind, family)
-                if map_id in chosen:
-                    found = [_lookup(map_id.name, to=_REGISTER), _store_mark(), _verdict(_GOTO, target)]
-                    rules.append(_rule(chain, [*guard, *_address(hook, family), *found]))
-    return rules
-
-
-# Expressions. Register 1 is wide enough for an IPv6 address.
-_REGISTER = 1
-_REGISTER_VERDICT = 0
-_META_MARK = 3
-_META_NFPROTO = 15
-_NETWORK_HEADER = 1
-_GOTO, _RETURN = -4, -5
-_NFPROTO: Mapping[Family, int] = {Family.IPV4: 2, Family.IPV6: 10}
-# Offsets of source and destination address in the header, and their length, in octets (RFC 791 3.1, RFC 8200 3).
-_PLACES: Mapping[Family, tuple[int, int, int]] = {Family.IPV4: (12, 16, 4), Family.IPV6: (8, 24, 16)}
-
-
-def _rule(chain: str, expressions: Iterable[bytes]) -> bytes:
-    return chain_body(chain) + nested(NFTA_RULE_EXPRESSIONS, *expressions)
-
-
-def _expression(name: str, *fields: bytes) -> bytes:
-    return nested(NFTA_LIST_ELEM, text_attribute(1, name), nested(2, *fields))
-
-
-def _address(hook: Hook, family: Family) -> Iterator[bytes]:
-    """Match packets of the family; load the address that the hook looks up."""
-    source, destination, length = _PLACES[family]
-    yield _load_meta(_META_NFPROTO)
-    yield _compare(bytes((_NFPROTO[family],)))
-    place = destination if hook in (Hook.OUT, Hook.WATCH_OUT) else source
-    yield _expression(
-        "payload",
-        number_attribute(1, _REGISTER),
-        number_attribute(2, _NETWORK_HEADER),
-        number_attribute(3, place),
-        number_attribute(4, length),
-    )
-
-
-def _load_meta(key: int) -> bytes:
-    return _expression("meta", number_attribute(2, key), number_attribute(1, _REGISTER))
-
-
-def _store_mark() -> bytes:
-    return _expression("meta", number_attribute(2, _META_MARK), number_attribute(3, _REGISTER))
-
-
-def _compare(value: bytes) -> bytes:
-    """Continue only if the register has this value."""
-    equal = 0
-    return _expression("cmp", number_attribute(1, _REGISTER), number_attribute(2, equal), nested(3, attribute(1, value)))
-
-
-def _lookup(name: str, to: int | None = None) -> bytes:
-    """Continue only if the set contains the register's key. `to`: the register that gets the value of a map."""
-    result = number_attribute(3, to) if to is not None else b""
-    return _expression("lookup", number_attribute(2, _REGISTER), result, text_attribute(1, name))
-
-
-def _verdict(code: int, chain: str = "") -> bytes:
-    verdict = nested(2, number_attribute(1, code), text_attribute(2, chain) if chain else b"")
-    return _expression("immediate", number_attribute(1, _REGISTER_VERDICT), nested(2, verdict))
+def service_key(answer: ServiceEndpoint) -> bytes:
+    """The key of a service in its set."""
+    address = answer.address.to_bytes(_TYPES[answer.family][1], "big")
+    return address + struct.pack("!B3xH2x", _PROTOCOLS[answer.service.protocol], answer.service.port)
 
 
 def table_body(flags: int | None, name: str = TABLE) -> bytes:

@@ -25,6 +25,7 @@ def steps_of(change: Change) -> tuple[Change, ...]:
         change,
         reshape=False,
         allowed=None,
+        answers=None,
         maps=tuple(_only(item, leaving[item.map]) for item in change.maps if item.map in leaving),
     )
     return first, last

@@ -1,7 +1,7 @@
 """Chains and rules of `inet banlistd`, as text for `nft -f -` that an administrator can read. Pure: values in, text out.
 
 The text contains only numbers, fixed strings, and source ids that are validated here again. It uses `add` and `flush chain`,
-never `table { }`, and does not touch what netlink writes: sets, maps, and the rules in the chains `lookup-...`.
+never `table { }`, and does not touch what netlink writes: sets, maps, and the rules that look into them.
 """
 
 import re
@@ -17,11 +17,16 @@ BANNED = "banned"
 WATCHED = "watched"
 LOOKUP_IN = "lookup-in"
 LOOKUP_OUT = "lookup-out"
+ANSWERS = "answers"
+ASKED = "asked"
 LOOKUPS: Mapping[str, tuple[Hook, Hook]] = {
     LOOKUP_IN: (Hook.IN, Hook.WATCH_IN),
     LOOKUP_OUT: (Hook.OUT, Hook.WATCH_OUT),
 }
 """The hooks of each lookup chain; the blocking one first."""
+
+NETLINK_CHAINS = (*LOOKUPS, ANSWERS, ASKED)
+"""The chains whose rules netlink writes, because they look into sets."""
 
 _PREFIX = "from-"
 _SOURCE_ID = re.compile(r"[a-z0-9][a-z0-9-]{0,39}")
@@ -61,16 +66,22 @@ def structure_of(sources: Sequence[SourceSlot]) -> Mapping[str, Chain]:
     """All chains for these sources; a chain comes after those that its rules jump to."""
     hooks = set(hooks_used(sources))
     chains = {chain_of(owner.source_id): Chain("", _source_rules(owner)) for owner in sources}
-    chains[BANNED] = Chain("", (*_dispatch(owner for owner in sources if owner.action.blocks), "drop"))
+    chains[ANSWERS] = Chain("", None)
+    chains[BANNED] = Chain("", (_ANSWERS_FIRST, *_dispatch(owner for owner in sources if owner.action.blocks), "drop"))
     if hooks & {Hook.WATCH_IN, Hook.WATCH_OUT}:
         chains[WATCHED] = Chain("", (*_dispatch(owner for owner in sources if not owner.action.blocks), "meta mark set 0"))
     chains[LOOKUP_IN] = Chain("", None)
     chains["inbound"] = Chain(_hook("inbound"), ('iif "lo" return', f"jump {LOOKUP_IN}"))
     if hooks & set(LOOKUPS[LOOKUP_OUT]):
         chains[LOOKUP_OUT] = Chain("", None)
-        chains["outbound"] = Chain(_hook("outbound"), ('oif "lo" return', f"jump {LOOKUP_OUT}"))
+        chains[ASKED] = Chain("", None)
+        chains["outbound"] = Chain(_hook("outbound"), ('oif "lo" return', f"jump {ASKED}", f"jump {LOOKUP_OUT}"))
         chains["forwarded"] = Chain(_hook("forwarded"), (f"jump {LOOKUP_OUT}",))
     return chains
+
+
+# Only a packet that is to be banned is asked whether it is an answer: others pass no rule more.
+_ANSWERS_FIRST = f"jump {ANSWERS}"
 
 
 def _hook(chain: str) -> str:
@@ -131,6 +142,8 @@ def preparation(
     for dispatch, owners in ((BANNED, blocking), (WATCHED, watching)):
         if dispatch in present and owners:
             lines.append(f"insert rule inet {TABLE} {dispatch} {_dispatch(owners)[0]}")
+    if BANNED in present and blocking:
+        lines.append(f"insert rule inet {TABLE} {BANNED} {_ANSWERS_FIRST}")
     return _script(lines)
 
 
@@ -167,7 +180,7 @@ def is_ours(name: str) -> bool:
     return name in _NOT_OF_A_SOURCE if source_id is None else bool(_SOURCE_ID.fullmatch(source_id))
 
 
-_NOT_OF_A_SOURCE = frozenset({BANNED, WATCHED, LOOKUP_IN, LOOKUP_OUT, "inbound", "outbound", "forwarded"})
+_NOT_OF_A_SOURCE = frozenset({BANNED, WATCHED, ANSWERS, ASKED, *LOOKUPS, *HOOKS})
 
 
 def _script(lines: Sequence[str]) -> str:

@@ -1,0 +1,155 @@
+"""Rules that look into sets, as netlink bodies: they change together with sets and elements, in one batch.
+
+Every number and the order of expressions is what nft itself sends for the same rule, so that nft lists them as its own.
+"""
+
+import struct
+from collections.abc import Iterable, Iterator, Mapping
+
+from banlistd.adapters.firewalls.nftables.sets import ALLOWED, SERVICES
+from banlistd.adapters.firewalls.nftables.structure import ASKED, BANNED, LOOKUPS, TABLE, WATCHED
+from banlistd.adapters.netlink.messages import NFTA_LIST_ELEM, attribute, nested, number_attribute, text_attribute
+from banlistd.core.ruleset.state import Hook, Kind, MapId
+from banlistd.model import Family
+
+NFTA_RULE_TABLE = 1
+NFTA_RULE_CHAIN = 2
+NFTA_RULE_EXPRESSIONS = 4
+
+
+def chain_body(chain: str) -> bytes:
+    """The body of a message for all rules of a chain."""
+    return text_attribute(NFTA_RULE_TABLE, TABLE) + text_attribute(NFTA_RULE_CHAIN, chain)
+
+
+def lookup_rules(chain: str, maps: Iterable[MapId]) -> list[bytes]:
+    """The bodies of the rules of a lookup chain, for those of the maps that are its own.
+
+    First the allowed networks; then single addresses before networks; then, for packets without a mark, the watched maps.
+    An empty interval set costs a packet next to nothing, so these rules are always present.
+    """
+    banning, watching = LOOKUPS[chain]
+    chosen = set(maps)
+    rules = [_rule(chain, [*_address(banning, family), _lookup(name), _verdict(_RETURN)]) for family, name in ALLOWED.items()]
+    for hook, target in ((banning, BANNED), (watching, WATCHED)):
+        guard = [_load_meta(_META_MARK), _compare(struct.pack("=I", 0))] if hook is watching else []
+        for family in ALLOWED:
+            for kind in Kind:
+                map_id = MapId(hook, kind, family)
+                if map_id in chosen:
+                    found = [_lookup(map_id.name, to=_REGISTER), _store_mark(), _verdict(_GOTO, target)]
+                    rules.append(_rule(chain, [*guard, *_address(hook, family), *found]))
+    return rules
+
+
+def service_rules(chain: str) -> list[bytes]:
+    """The bodies of the rules of `answers`, for packets that are to be banned, or of `asked`, for what this host sends.
+
+    An answer is addressed to this host, and opens no connection: every packet of TCP but the first has ACK or RST (RFC 9293
+    3.10.7). It goes on with mark 0, because to find the source of the ban took its mark; what the host sends keeps its mark.
+    """
+    if chain == ASKED:
+        return [_rule(chain, [*_service(Hook.OUT, family), _verdict(_ACCEPT)]) for family in SERVICES]
+    opening = [_load_meta(_META_L4PROTO), _compare(bytes((_TCP,))), _load(_TRANSPORT_HEADER, _TCP_FLAGS, 1)]
+    opening += [_mask(bytes((_ACK | _RST,))), _compare(b"\0"), _verdict(_RETURN)]
+    passing = [_load_address_type(), _compare(struct.pack("=I", _UNICAST), equal=False), _load_zero(), _store_mark()]
+    return [
+        _rule(chain, opening),
+        *(_rule(chain, [*_service(Hook.IN, family), *passing, _verdict(_ACCEPT)]) for family in SERVICES),
+    ]
+
+
+def netlink_rules(chain: str, maps: Iterable[MapId]) -> list[bytes]:
+    """The bodies of the rules of a chain that netlink writes."""
+    return lookup_rules(chain, maps) if chain in LOOKUPS else service_rules(chain)
+
+
+# Expressions. Register 1 is wide enough for an IPv6 address.
+_REGISTER = 1
+_REGISTER_VERDICT = 0
+_META_MARK = 3
+_META_NFPROTO = 15
+_META_L4PROTO = 16
+_NETWORK_HEADER, _TRANSPORT_HEADER = 1, 2
+_ACCEPT, _GOTO, _RETURN = 1, -4, -5
+_TCP, _TCP_FLAGS, _RST, _ACK = 6, 13, 0x04, 0x10
+# What fib says of an address that is neither this host's nor a group's or broadcast's (RTN_UNICAST of <linux/rtnetlink.h>).
+_UNICAST = 1
+_FIB_ADDRESS_TYPE, _FIB_DESTINATION = 3, 2
+# The registers behind an address: words of 32 bits are numbered from 8, and registers 1 to 4 are four of them each.
+_BEHIND: Mapping[Family, tuple[int, int]] = {Family.IPV4: (9, 10), Family.IPV6: (2, 13)}
+_NFPROTO: Mapping[Family, int] = {Family.IPV4: 2, Family.IPV6: 10}
+# Offsets of source and destination address in the header, and their length, in octets (RFC 791 3.1, RFC 8200 3).
+_PLACES: Mapping[Family, tuple[int, int, int]] = {Family.IPV4: (12, 16, 4), Family.IPV6: (8, 24, 16)}
+
+
+def _rule(chain: str, expressions: Iterable[bytes]) -> bytes:
+    return chain_body(chain) + nested(NFTA_RULE_EXPRESSIONS, *expressions)
+
+
+def _expression(name: str, *fields: bytes) -> bytes:
+    return nested(NFTA_LIST_ELEM, text_attribute(1, name), nested(2, *fields))
+
+
+def _address(hook: Hook, family: Family) -> Iterator[bytes]:
+    """Match packets of the family; load the address that the hook looks up."""
+    source, destination, length = _PLACES[family]
+    yield _load_meta(_META_NFPROTO)
+    yield _compare(bytes((_NFPROTO[family],)))
+    place = destination if hook in (Hook.OUT, Hook.WATCH_OUT) else source
+    yield _load(_NETWORK_HEADER, place, length)
+
+
+def _service(hook: Hook, family: Family) -> Iterator[bytes]:
+    """Match packets of the family that come from a service, or go to it. The ports are the first words of TCP and UDP."""
+    protocol, port = _BEHIND[family]
+    yield from _address(hook, family)
+    yield _load_meta(_META_L4PROTO, protocol)
+    yield _load(_TRANSPORT_HEADER, 2 if hook is Hook.OUT else 0, 2, port)
+    yield _lookup(SERVICES[family])
+
+
+def _load(header: int, offset: int, length: int, to: int = _REGISTER) -> bytes:
+    place = (number_attribute(2, header), number_attribute(3, offset), number_attribute(4, length))
+    return _expression("payload", number_attribute(1, to), *place)
+
+
+def _load_meta(key: int, to: int = _REGISTER) -> bytes:
+    return _expression("meta", number_attribute(2, key), number_attribute(1, to))
+
+
+def _load_address_type() -> bytes:
+    """What the destination is to this host."""
+    fields = (number_attribute(2, _FIB_ADDRESS_TYPE), number_attribute(3, _FIB_DESTINATION))
+    return _expression("fib", number_attribute(1, _REGISTER), *fields)
+
+
+def _load_zero() -> bytes:
+    return _expression("immediate", number_attribute(1, _REGISTER), nested(2, attribute(1, bytes(4))))
+
+
+def _mask(value: bytes) -> bytes:
+    ends = (number_attribute(1, _REGISTER), number_attribute(2, _REGISTER), number_attribute(3, len(value)))
+    return _expression("bitwise", *ends, nested(4, attribute(1, value)), nested(5, attribute(1, bytes(len(value)))))
+
+
+def _store_mark() -> bytes:
+    return _expression("meta", number_attribute(2, _META_MARK), number_attribute(3, _REGISTER))
+
+
+def _compare(value: bytes, *, equal: bool = True) -> bytes:
+    """Continue only if the register has this value, or another one."""
+    return _expression(
+        "cmp", number_attribute(1, _REGISTER), number_attribute(2, int(not equal)), nested(3, attribute(1, value))
+    )
+
+
+def _lookup(name: str, to: int | None = None) -> bytes:
+    """Continue only if the set contains the register's key. `to`: the register that gets the value of a map."""
+    result = number_attribute(3, to) if to is not None else b""
+    return _expression("lookup", number_attribute(2, _REGISTER), result, text_attribute(1, name))
+
+
+def _verdict(code: int, chain: str = "") -> bytes:
+    verdict = nested(2, number_attribute(1, code), text_attribute(2, chain) if chain else b"")
+    return _expression("immediate", number_attribute(1, _REGISTER_VERDICT), nested(2, verdict))
