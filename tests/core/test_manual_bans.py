@@ -132,6 +132,21 @@ def test_a_gateway_is_free_in_every_form_in_which_it_may_be_written() -> None:
     assert exemptions_of(order("64:ff9b::c633:6401"), policy(), [GATEWAY])[0]
 
 
+@pytest.mark.parametrize(
+    ("address", "reason"),
+    [
+        ("2001:0:102:304:0:1:39cc:9bf6", "allowed"),
+        ("2001:db8::5efe:198.51.100.9", "allowed"),
+        ("fe80::200:5efe:198.51.100.9", "allowed"),
+        ("2001:0:102:304:0:1:39cc:9bfe", "gateway"),
+    ],
+)
+def test_a_teredo_or_isatap_address_of_what_must_not_be_banned_is_exempt(address: str, reason: str) -> None:
+    is_exempt, exemptions = exemptions_of(order(address), policy("198.51.100.9"), [GATEWAY])
+    assert is_exempt
+    assert reason in {item.reason for item in exemptions}
+
+
 def test_bans_that_overlap_are_one_content() -> None:
     bans = [ban("192.0.2.0/24", origin="a"), ban("192.0.2.7", origin="b"), ban("2001:db8::1"), ban("192.0.2.0/24", origin="c")]
     first, last = from_numbers(Family.IPV4, [0xC0000200]), from_numbers(Family.IPV4, [0xC00002FF])

@@ -91,7 +91,9 @@ def test_what_comes_and_goes_within_a_list_is_a_small_difference(environment: En
 
 
 def test_an_embedded_form_in_a_list_is_left_out_too(environment: Environment) -> None:
-    environment.fetcher.bodies[FEED] = b"2002:c000:201::/48\n64:ff9b::c000:201\n::ffff:192.0.2.1\n::192.0.2.1\n2001:db8::1\n"
+    environment.fetcher.bodies[FEED] = (
+        b"2002:c000:201::/48\n64:ff9b::c000:201\n::ffff:192.0.2.1\n::192.0.2.1\n2001:db8::1\n2001:0:102:304:0:1:3fff:fdfe\n"
+    )
 
     async def life(world: DaemonWorld) -> None:
         await world.poll(FEED)
@@ -190,6 +192,8 @@ def test_query_names_protected_addresses_and_the_lists_with_them(environment: En
     [
         ("192.0.2.1", "gateway", False),
         ("64:ff9b::c000:201", "gateway", False),
+        ("2001:0:102:304:0:1:3fff:fdfe", "gateway", False),
+        ("2001:db8::5efe:192.0.2.1", "", False),
         ("192.0.2.2", "", False),
         ("10.0.0.1", "", True),
         ("2002:a00:1::", "", True),

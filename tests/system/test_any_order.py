@@ -30,6 +30,14 @@ from system.mortal_process import Fuse, Killed, MortalDaemon
 
 FEEDS = ("a", "b", "c", "d")
 
+# Addresses and networks that end with an IPv4 address: Teredo, and ISATAP.
+EMBEDDED_LAST = (
+    "2001:0:102:304:0:1:3fff:fdfe",
+    "2001:0:102:304:0:1:3fff:0/112",
+    "2a00:7::5efe:192.0.2.1",
+    "2a00:7::200:5efe:192.0.2.0/120",
+)
+
 # Near to each other, within each other, at both ends of the space, reserved, and one within the other family.
 ENTRIES = (
     "192.0.2.1",
@@ -63,6 +71,8 @@ ENTRIES = (
     "2002:c000:201::7",
     "2002:a00::/24",
     "64:ff9b::c000:202",
+    *EMBEDDED_LAST,
+    "2001:0:102:400::/56",
     "fe80::1",
     "2000::",
     "3fff:ffff:ffff:ffff:ffff:ffff:ffff:ffff",
@@ -118,6 +128,19 @@ def in_every_form(texts: Sequence[str]) -> list[str]:
             low = (int(ipaddress.IPv6Address(above)) | first for above in ("::", "::ffff:0:0", "64:ff9b::"))
             found += [f"{ipaddress.IPv6Address(number)}/{96 + length}" for number in low]
             found.append(f"{ipaddress.IPv6Address(0x2002 << 112 | first << 80)}/{16 + length}")
+    return found
+
+
+def at_the_end_of_listed(texts: Sequence[str]) -> list[str]:
+    """Allowed IPv4 networks also where an entry of these tests, of /96 or longer, embeds them last: Teredo, ISATAP."""
+    networks = [ipaddress.IPv4Network(text) for text in texts if "." in text]
+    prefixes = {ipaddress.IPv6Network(f"{entry.partition('/')[0]}/96", strict=False) for entry in EMBEDDED_LAST}
+    teredo = ipaddress.IPv6Network("2001::/32")
+    found = []
+    for network in networks:
+        for prefix in prefixes:
+            first = int(network[-1]) ^ 0xFFFF_FFFF if prefix.subnet_of(teredo) else int(network[0])
+            found.append(f"{prefix[first]}/{96 + network.prefixlen}")
     return found
 
 
@@ -357,7 +380,7 @@ class Lives(RuleBasedStateMachine):
         lists = {name: self.good[name] for name, _ in sources}
         seen = look()
         assert seen.contents == {name: content_hash_of(listed) for name, listed in lists.items()}
-        assert seen.ranges == expected(lists, in_every_form([*RESERVED, *self.allow]))
+        assert seen.ranges == expected(lists, [*in_every_form([*RESERVED, *self.allow]), *at_the_end_of_listed(self.allow)])
         with closing(sqlite3.connect(self.disk / "db")) as database:
             assert not list(database.execute("SELECT * FROM import_runs WHERE state = 'pending'"))
         if lists:

@@ -3,9 +3,9 @@
 import ipaddress
 from collections.abc import Mapping, Sequence
 
-from banlistd.core.addresses.sets import Addresses, AddressSet, from_numbers, to_number, to_text
+from banlistd.core.addresses.sets import Addresses, AddressSet, Ranges, from_numbers, to_number, to_text
 from banlistd.core.addresses.text import range_text
-from banlistd.core.ruleset.protection import forms
+from banlistd.core.ruleset.protection import allowed_within, forms, protected_within
 from banlistd.core.ruleset.state import FirewallState, Kind, MapId, hooks_of
 from banlistd.errors import UsageError
 from banlistd.model import Family, Protected, SourceId, SourceSlot
@@ -53,12 +53,25 @@ def owned_by_mark(state: FirewallState | None) -> Mapping[int, int]:
 
 def protections_of(protected: Sequence[Protected], family: Family, number: int) -> Sequence[Protected]:
     """What of the protected ranges an address is in, in one of their forms. Answers come from single addresses only."""
-    return [
+    found = [
         item
         for item in protected
         for kind, first, last in forms(item.span)
         if kind is family and first <= number <= last and (first == last or not item.answers)
     ]
+    single = _single(family, number)
+    return [*found, *(item for item in protected if not item.answers and len(protected_within(single, item.span)))]
+
+
+def is_allowed(allowed: Mapping[Family, Ranges], family: Family, number: int) -> bool:
+    """Whether the allowlist has an address, or the IPv4 address whose Teredo or ISATAP address it is."""
+    single = _single(family, number)
+    return bool(len(allowed_within(single, allowed))) or bool(allowed[family].contains(from_numbers(family, [number]))[0])
+
+
+def _single(family: Family, number: int) -> AddressSet:
+    address = from_numbers(family, [number])
+    return AddressSet.of(address) if family is Family.IPV4 else AddressSet.of(None, None, address)
 
 
 def entry_of(addresses: AddressSet, family: Family, needle: Addresses) -> str:

@@ -22,7 +22,7 @@ from banlistd.core.addresses.text import range_text, span_text
 from banlistd.core.config.values import Unfit, addresses, duration_within, note
 from banlistd.core.printing import shown
 from banlistd.core.ruleset.policy import Policy
-from banlistd.core.ruleset.protection import forms
+from banlistd.core.ruleset.protection import allowed_within, forms, protected_within
 from banlistd.errors import UsageError
 from banlistd.model import BanKey, Family, ManualBan, Mark, Protected, Span
 
@@ -103,7 +103,7 @@ def read_unban(fields: Mapping[str, object]) -> UnbanOrder:
     return UnbanOrder(_span(fields) if origin is None or "address" in fields else None, origin)
 
 
-def addresses_of(bans: Iterable[ManualBan]) -> AddressSet:
+def addresses_of(bans: Iterable[BanOrder | ManualBan]) -> AddressSet:
     columns: list[Addresses] = []
     known = list(bans)
     for family in FAMILIES:
@@ -132,7 +132,23 @@ def exemptions_of(
         ban.family, from_numbers(ban.family, [first for first, _ in kept]), from_numbers(ban.family, [last for _, last in kept])
     )
     left = subtract(subtract(span, policy.never_banned[ban.family]), guarded)
-    return not len(left), tuple(dict.fromkeys(_reasons(span, policy, protected)))
+    reasons = [*_reasons(span, policy, protected)]
+    if ban.family is Family.IPV6:
+        for within, exemption in _forms_within(addresses_of([ban]), policy, protected):
+            left = subtract(left, within)
+            reasons.append(exemption)
+    return not len(left), tuple(dict.fromkeys(reasons))
+
+
+def _forms_within(listed: AddressSet, policy: Policy, protected: Sequence[Protected]) -> Iterator[tuple[Ranges, Exemption]]:
+    """What of a ban is a Teredo or ISATAP address of what is allowed, or a Teredo address of what is protected."""
+    allowed = allowed_within(listed, policy.allowed)
+    for first, last in zip(allowed.first, allowed.last, strict=True):
+        yield allowed, Exemption(range_text(Family.IPV6, first, last), "allowed")
+    for item in protected:
+        within = protected_within(listed, item.span)
+        if len(within):
+            yield within, Exemption(span_text(item.span), item.reason)
 
 
 def found_in(contents: Mapping[Mark, AddressSet], mark: Mark, now: float) -> Sequence[ManualBan]:

@@ -237,7 +237,7 @@ class Enforcer:
     ) -> ProtectionExclusions:
         in_order = (contents[owner.source_id] for owner in policy.sources if owner.source_id in contents)
         addresses = {content.source_id: content.addresses for content in in_order}
-        return await asyncio.to_thread(carve, protected, addresses, policy.never_banned)
+        return await asyncio.to_thread(carve, protected, addresses, policy.never_banned, policy.allowed)
 
     async def _desired_state(
         self, policy: Policy, contents: Mapping[SourceId, Content], exclusions: ProtectionExclusions

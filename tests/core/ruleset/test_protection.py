@@ -90,7 +90,9 @@ def test_another_ipv6_address_is_itself_only(text: str) -> None:
 
 
 def test_unlisted_protected_address_changes_nothing() -> None:
-    exclusions = carve([protected("192.0.2.1")], {ONE: listed("192.0.2.0/32", "192.0.2.2/32", "198.51.100.0/24")}, NOTHING)
+    exclusions = carve(
+        [protected("192.0.2.1")], {ONE: listed("192.0.2.0/32", "192.0.2.2/32", "198.51.100.0/24")}, NOTHING, NOTHING
+    )
     assert exclusions.is_empty
     assert exclusions.hits == ()
     assert exclusions.policy_hash(BASE) == BASE
@@ -98,12 +100,14 @@ def test_unlisted_protected_address_changes_nothing() -> None:
 
 def test_hit_names_every_list_with_the_address() -> None:
     contents = {ONE: listed("192.0.2.1/32"), TWO: listed("2002:c000::/24")}
-    (hit,) = carve([protected("198.51.100.1"), protected("192.0.2.1")], contents, NOTHING).hits
+    (hit,) = carve([protected("198.51.100.1"), protected("192.0.2.1")], contents, NOTHING, NOTHING).hits
     assert (hit.protected.reason, hit.sources, hit.carved) == ("gateway", (ONE, TWO), True)
 
 
 def test_only_listed_addresses_are_carved_out() -> None:
-    exclusions = carve([protected("192.0.2.0", "192.0.2.255")], {ONE: listed("192.0.2.7/32", "192.0.2.128/25")}, NOTHING)
+    exclusions = carve(
+        [protected("192.0.2.0", "192.0.2.255")], {ONE: listed("192.0.2.7/32", "192.0.2.128/25")}, NOTHING, NOTHING
+    )
     assert [
         written((V4, int(a), int(b))) for a, b in zip(exclusions.ranges[V4].first, exclusions.ranges[V4].last, strict=True)
     ] == [
@@ -115,19 +119,61 @@ def test_only_listed_addresses_are_carved_out() -> None:
 
 def test_address_free_for_another_reason_is_reported_but_not_carved_out() -> None:
     never_banned = {V4: listed("10.0.0.0/8").ranges(V4), V6: Ranges.none(V6)}
-    exclusions = carve([protected("10.0.0.1")], {ONE: listed("10.0.0.0/8")}, never_banned)
+    exclusions = carve([protected("10.0.0.1")], {ONE: listed("10.0.0.0/8")}, never_banned, NOTHING)
     assert exclusions.is_empty
     (hit,) = exclusions.hits
     assert (hit.sources, hit.carved) == ((ONE,), False)
 
 
+def listed_forms(prefix: str) -> AddressSet:
+    """Of 192.0.2.1 and 192.0.2.2, with this prefix of 96 bits; Teredo inverts them."""
+    above = int(ip_address(prefix))
+    lows = [0xC0000201, 0xC0000202]
+    return listed(*(str(ip_address(above | (low ^ 0xFFFF_FFFF if prefix.startswith("2001:0:") else low))) for low in lows))
+
+
+TEREDO, ISATAP = "2001:0:102:304:0:1::", ("2001:db8:7::5efe:0:0", "2001:db8:7::200:5efe:0:0")
+
+
+@pytest.mark.parametrize("prefix", [TEREDO, *ISATAP])
+def test_teredo_and_isatap_addresses_of_an_allowed_address_come_out_of_a_list(prefix: str) -> None:
+    content = listed_forms(prefix)
+    exclusions = carve([], {ONE: content}, NOTHING, {**NOTHING, V4: listed("192.0.2.2/32").ranges(V4)})
+    left = held({ONE: content}, exclusions, NOTHING)
+    owned = [entries.first for entries in left.map_entries.values() if len(entries)]
+    kept = content.hosts6[:1] if prefix != TEREDO else content.hosts6[1:]
+    assert [column.tolist() for column in owned] == [kept.tolist()] * 2
+    assert exclusions.hits == ()
+    assert exclusions.policy_hash(BASE) != BASE
+
+
+def test_a_teredo_address_of_a_protected_address_comes_out_and_is_a_hit() -> None:
+    content = listed_forms(TEREDO)
+    for text in ("192.0.2.1", "2002:c000:201::7"):
+        exclusions = carve([protected(text)], {ONE: content}, NOTHING, NOTHING)
+        assert exclusions.ranges[V6].first.tolist() == content.hosts6[1:].tolist()
+        assert [(hit.sources, hit.carved) for hit in exclusions.hits] == [((ONE,), True)]
+
+
+def test_a_manual_ban_of_a_teredo_address_overrides_learned_protection() -> None:
+    content = listed_forms(TEREDO)
+    assert carve([learned(protected("192.0.2.1"))], {MANUAL: content, ONE: content}, NOTHING, NOTHING).is_empty
+
+
+@pytest.mark.parametrize("prefix", ISATAP)
+def test_a_stranger_is_not_spared_for_a_protected_address_in_its_interface_identifier(prefix: str) -> None:
+    exclusions = carve([protected("192.0.2.1")], {ONE: listed_forms(prefix)}, NOTHING, NOTHING)
+    assert exclusions.is_empty
+    assert exclusions.hits == ()
+
+
 def test_the_hash_depends_on_what_is_carved_and_not_on_what_is_protected() -> None:
     contents = {ONE: listed("192.0.2.0/24")}
-    gateway = carve([protected("192.0.2.1")], contents, NOTHING).policy_hash(BASE)
+    gateway = carve([protected("192.0.2.1")], contents, NOTHING, NOTHING).policy_hash(BASE)
     assert gateway != BASE
     more = [protected("198.51.100.1"), protected("192.0.2.1", reason="resolver")]
-    assert gateway == carve(more, contents, NOTHING).policy_hash(BASE)
-    assert gateway != carve([protected("192.0.2.2")], contents, NOTHING).policy_hash(BASE)
+    assert gateway == carve(more, contents, NOTHING, NOTHING).policy_hash(BASE)
+    assert gateway != carve([protected("192.0.2.2")], contents, NOTHING, NOTHING).policy_hash(BASE)
 
 
 @pytest.mark.parametrize("network", [text for text in RESERVED if "." in text])
@@ -192,7 +238,7 @@ def test_nothing_protected_is_owned_and_everything_else_is_as_without(
 ) -> None:
     contents = {ONE: content_of(one), TWO: content_of(two)}
     never_banned = {family: content_of(free).ranges(family) for family in FAMILIES}
-    exclusions = carve(kept, contents, never_banned)
+    exclusions = carve(kept, contents, never_banned, NOTHING)
     without, present = held(contents, ProtectionExclusions.none(), never_banned), held(contents, exclusions, never_banned)
     safe = [form for item in kept for form in forms((item.family, item.first, item.last))]
     for family, number in probes():
@@ -207,7 +253,7 @@ def test_nothing_protected_is_owned_and_everything_else_is_as_without(
 
 @given(st.lists(items, max_size=5))
 def test_list_of_everything_leaves_protected_addresses_free(kept: list[Protected]) -> None:
-    present = held({ONE: EVERYTHING}, carve(kept, {ONE: EVERYTHING}, NOTHING), NOTHING)
+    present = held({ONE: EVERYTHING}, carve(kept, {ONE: EVERYTHING}, NOTHING, NOTHING), NOTHING)
     for item in kept:
         for family, first, last in forms((item.family, item.first, item.last)):
             for number in (first, last, (first + last) // 2):
@@ -223,14 +269,14 @@ def learned(item: Protected) -> Protected:
 
 def test_a_manual_ban_overrides_learned_protection_in_every_list() -> None:
     contents = {MANUAL: listed("192.0.2.1/32"), ONE: listed("192.0.2.0/24")}
-    exclusions = carve([learned(protected("192.0.2.1")), learned(protected("192.0.2.2"))], contents, NOTHING)
+    exclusions = carve([learned(protected("192.0.2.1")), learned(protected("192.0.2.2"))], contents, NOTHING, NOTHING)
     assert [(hit.carved, hit.overridden) for hit in exclusions.hits] == [(False, True), (True, False)]
     assert label_of_v4(exclusions) == ["192.0.2.2"]
 
 
 def test_a_manual_ban_overrides_no_address_gateway_or_network_of_the_host() -> None:
     contents = {MANUAL: listed("192.0.2.0/24"), ONE: listed("192.0.2.0/24")}
-    exclusions = carve([protected("192.0.2.1")], contents, NOTHING)
+    exclusions = carve([protected("192.0.2.1")], contents, NOTHING, NOTHING)
     assert label_of_v4(exclusions) == ["192.0.2.1"]
     assert [hit.overridden for hit in exclusions.hits] == [False]
 
@@ -238,13 +284,13 @@ def test_a_manual_ban_overrides_no_address_gateway_or_network_of_the_host() -> N
 def test_a_manual_ban_of_what_is_allowed_overrides_no_protection() -> None:
     contents = {MANUAL: listed("192.0.2.1/32"), ONE: listed("192.0.2.0/24")}
     allowed = {**NOTHING, V4: contents[MANUAL].ranges(V4)}
-    (hit,) = carve([learned(protected("192.0.2.1"))], contents, allowed).hits
+    (hit,) = carve([learned(protected("192.0.2.1"))], contents, allowed, NOTHING).hits
     assert (hit.carved, hit.overridden) == (False, False)
 
 
 def test_a_manual_ban_of_a_part_overrides_that_part_of_a_learned_range() -> None:
     contents = {MANUAL: listed("192.0.2.4/30"), ONE: listed("192.0.2.0/29")}
-    assert label_of_v4(carve([learned(protected("192.0.2.0", "192.0.2.7"))], contents, NOTHING)) == ["192.0.2.0/30"]
+    assert label_of_v4(carve([learned(protected("192.0.2.0", "192.0.2.7"))], contents, NOTHING, NOTHING)) == ["192.0.2.0/30"]
 
 
 def resolver(text: str) -> Protected:
@@ -259,7 +305,7 @@ def passing(exclusions: ProtectionExclusions) -> list[str]:
 
 
 def test_an_address_that_is_needed_for_answers_stays_banned_and_its_answers_pass() -> None:
-    exclusions = carve([resolver("192.0.2.53"), resolver("198.51.100.53")], {ONE: listed("192.0.2.0/24")}, NOTHING)
+    exclusions = carve([resolver("192.0.2.53"), resolver("198.51.100.53")], {ONE: listed("192.0.2.0/24")}, NOTHING, NOTHING)
     assert not any(len(ranges) for ranges in exclusions.ranges.values())
     assert [line for line in passing(exclusions) if "." in line.split(" ", maxsplit=1)[0]][:1] == ["192.0.2.53 udp 53"]
     assert {line.split(" ", maxsplit=1)[1] for line in passing(exclusions)} == {"udp 53", "icmpv6 34560", "icmpv6 34816"}
@@ -268,33 +314,33 @@ def test_an_address_that_is_needed_for_answers_stays_banned_and_its_answers_pass
 
 def test_answers_pass_in_each_form_that_is_one_address() -> None:
     (nat64,) = [form for form in forms((V4, 0xC0000235, 0xC0000235)) if written(form).startswith("64:")]
-    lines = passing(carve([resolver("192.0.2.53")], {ONE: listed("64:ff9b::/96")}, NOTHING))
+    lines = passing(carve([resolver("192.0.2.53")], {ONE: listed("64:ff9b::/96")}, NOTHING, NOTHING))
     assert {"192.0.2.53 udp 53", f"{written(nat64)} udp 53"} <= {*lines}
     assert not any(line.startswith("2002:") for line in lines)
 
 
 def test_a_neighbour_that_answers_over_ipv6_can_be_found() -> None:
-    lines = passing(carve([resolver("2001:db8::53")], {ONE: listed("2001:db8::/32")}, NOTHING))
+    lines = passing(carve([resolver("2001:db8::53")], {ONE: listed("2001:db8::/32")}, NOTHING, NOTHING))
     assert lines == ["2001:db8::53 icmpv6 34560", "2001:db8::53 icmpv6 34816", "2001:db8::53 udp 53"]
 
 
 def test_answers_are_in_the_hash() -> None:
     contents = {ONE: listed("192.0.2.0/24")}
-    one = carve([resolver("192.0.2.53")], contents, NOTHING).policy_hash(BASE)
+    one = carve([resolver("192.0.2.53")], contents, NOTHING, NOTHING).policy_hash(BASE)
     other = dataclasses.replace(resolver("192.0.2.53"), answers=(AnswerPort("udp", 54),))
-    assert len({BASE, one, carve([other], contents, NOTHING).policy_hash(BASE)}) == 3
+    assert len({BASE, one, carve([other], contents, NOTHING, NOTHING).policy_hash(BASE)}) == 3
 
 
 def test_answers_of_an_address_that_is_banned_manually_or_free_anyway_do_not_pass() -> None:
     contents = {MANUAL: listed("192.0.2.53/32"), ONE: listed("192.0.2.0/24")}
-    assert carve([resolver("192.0.2.53")], contents, NOTHING).is_empty
+    assert carve([resolver("192.0.2.53")], contents, NOTHING, NOTHING).is_empty
     allowed = {V4: listed("192.0.2.0/24").ranges(V4), V6: Ranges.none(V6)}
-    assert carve([resolver("192.0.2.53")], contents, allowed).is_empty
+    assert carve([resolver("192.0.2.53")], contents, allowed, NOTHING).is_empty
 
 
 def test_an_address_that_is_protected_wholly_as_well_is_carved_out() -> None:
     items = merge_protected([resolver("192.0.2.1"), protected("192.0.2.1")])
-    exclusions = carve(items, {ONE: listed("192.0.2.0/24")}, NOTHING)
+    exclusions = carve(items, {ONE: listed("192.0.2.0/24")}, NOTHING, NOTHING)
     assert label_of_v4(exclusions) == ["192.0.2.1"]
     assert not exclusions.answers
 

@@ -62,7 +62,7 @@ def _read(request: "ControlRequest") -> str:
 
 
 async def _answer(parts: "Parts", text: str) -> CheckAnswer:
-    from banlistd.control.lookups import entry_of, listed_since, owner_of, protections_of, read_address
+    from banlistd.control.lookups import entry_of, is_allowed, listed_since, owner_of, protections_of, read_address
     from banlistd.core.addresses.sets import from_numbers, to_text
     from banlistd.model import MANUAL
 
@@ -71,7 +71,7 @@ async def _answer(parts: "Parts", text: str) -> CheckAnswer:
     policy = parts.enforcer.policy
     owner = owner_of(parts.enforcer.state, family, number)
     protections = protections_of(parts.enforcer.protected, family, number)
-    allowed = bool(policy.allowed[family].contains(needle)[0])
+    allowed = is_allowed(policy.allowed, family, number)
     listings: list[ListingRow] = []
     for candidate in policy.sources:
         content = parts.enforcer.content(candidate.source_id)

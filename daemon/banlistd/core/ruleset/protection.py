@@ -8,6 +8,7 @@ from typing import Self
 import numpy as np
 
 from banlistd.core.addresses.comparison import overlapping
+from banlistd.core.addresses.embedded import isatap_of, teredo_of
 from banlistd.core.addresses.sets import (
     FAMILIES,
     Addresses,
@@ -23,7 +24,7 @@ from banlistd.core.addresses.sets import (
 from banlistd.model import MANUAL, AnswerPort, Family, PolicyHash, Protected, ServiceEndpoint, SourceId, Span
 
 # Where an IPv6 address carries an IPv4 address: the bits above it, and how many bits lie below it.
-# Teredo (RFC 4380) is not here: it carries a client's address in its last bits, below a port, so it is no range.
+# Teredo and ISATAP are not here: the bits above the IPv4 address may have any value, so they are no ranges (`embedded`).
 EMBEDDINGS: Mapping[str, tuple[int, int]] = {
     "IPv4-compatible, ::/96 (RFC 4291)": (0, 0),
     "IPv4-mapped, ::ffff:0:0/96 (RFC 4291)": (0xFFFF << 32, 0),
@@ -155,57 +156,88 @@ def with_forms(ranges: Mapping[Family, Ranges]) -> Mapping[Family, Ranges]:
     return {Family.IPV4: v4, Family.IPV6: _together(Family.IPV6, (v6, union_of(Family.IPV6, *_columns(Family.IPV6, spans))))}
 
 
+def allowed_within(listed: AddressSet, allowed: Mapping[Family, Ranges]) -> Ranges:
+    """The Teredo and ISATAP addresses in `listed` of the IPv4 addresses that the administrator allows."""
+    found = [form_of(listed, allowed[Family.IPV4]) for form_of in (teredo_of, isatap_of)]
+    return _together(Family.IPV6, found)
+
+
+def protected_within(listed: AddressSet, span: Span) -> Ranges:
+    """The Teredo addresses in `listed` of a protected range, where that is IPv4 or travels as IPv4.
+
+    No ISATAP addresses: the owner of any IPv6 network can give its hosts those of an IPv4 address that it knows, and strangers
+    know the addresses of a host and of its resolvers. A packet to a Teredo address goes to the IPv4 address itself.
+    """
+    clients = union_of(Family.IPV4, *_columns(Family.IPV4, forms(span)))
+    return teredo_of(listed, clients)
+
+
 def _columns(family: Family, spans: Sequence[Span]) -> tuple[Addresses, Addresses]:
     mine = [span for span in spans if span[0] is family]
     return from_numbers(family, [first for _, first, _ in mine]), from_numbers(family, [last for _, _, last in mine])
 
 
 def carve(
-    protected: Sequence[Protected], contents: Mapping[SourceId, AddressSet], never_banned: Mapping[Family, Ranges]
+    protected: Sequence[Protected],
+    contents: Mapping[SourceId, AddressSet],
+    never_banned: Mapping[Family, Ranges],
+    allowed: Mapping[Family, Ranges],
 ) -> ProtectionExclusions:
     """What of `protected` is in `contents`, in any form; `ranges` leaves out what is in `never_banned` anyway.
 
     An address that is protected for answers only stays in the bans.
+    The Teredo and ISATAP addresses of what is `allowed` come out too: only those that are listed can be named.
     A manual ban overrides what is learned: where `contents` has one of MANUAL, nothing of a learned range comes out.
     The answer depends on what is touched, not on all that is protected: an address that comes and goes unlisted changes
-    nothing. Costs some microseconds for each source and a little for each hit, whatever the size of the lists.
+    nothing. Costs some microseconds for each source, a little for each hit, and a look at every IPv6 entry.
     """
     spans = [(number, form) for number, item in enumerate(protected) for form in forms(item.span)]
+    numbers = {family: [number for number, form in spans if form[0] is family] for family in FAMILIES}
+    columns = {family: _columns(family, [form for _, form in spans]) for family in FAMILIES}
     manual = contents.get(MANUAL, AddressSet.none())
     touched: dict[int, list[SourceId]] = {}
     carved: set[int] = set()
     overridden: set[int] = set()
-    ranges: dict[Family, Ranges] = {}
     answers: set[ServiceEndpoint] = set()
-    for family in FAMILIES:
-        numbers = np.array([number for number, form in spans if form[0] is family], dtype=np.intp)
-        first, last = _columns(family, [form for _, form in spans])
-        parts = []
-        for source_id, content in contents.items():
-            for at in np.flatnonzero(overlapping(content, family, first, last)):
-                item = protected[int(numbers[at])]
-                sources = touched.setdefault(int(numbers[at]), [])
-                if source_id not in sources:
-                    sources.append(source_id)
-                span = Ranges(family, first[at : at + 1], last[at : at + 1])
-                wanted = subtract(span, never_banned[family])
-                if item.learned:
-                    by_hand = _within(manual, family, wanted)
-                    wanted = subtract(wanted, by_hand)
-                    overridden |= {int(numbers[at])} if len(by_hand) else set()
-                inside = _within(content, family, wanted)
-                if len(inside):
-                    carved.add(int(numbers[at]))
-                    if item.answers and item.first == item.last:
-                        answers |= {*answers_from(item)}
-                    else:
-                        parts.append(inside)
-        ranges[family] = _together(family, parts)
+    parts: Mapping[Family, list[Ranges]] = {family: [] for family in FAMILIES}
+    for source_id, content in contents.items():
+        found = [
+            (numbers[family][at], Ranges(family, first[at : at + 1], last[at : at + 1]))
+            for family, (first, last) in columns.items()
+            for at in np.flatnonzero(overlapping(content, family, first, last))
+        ]
+        for number, item in enumerate(protected):
+            within = Ranges.none(Family.IPV6) if _is_for_answers(item) else protected_within(content, item.span)
+            found += [(number, within)] if len(within) else []
+        for number, span in found:
+            item = protected[number]
+            sources = touched.setdefault(number, [])
+            if source_id not in sources:
+                sources.append(source_id)
+            wanted = subtract(span, never_banned[span.family])
+            if item.learned:
+                by_hand = _within(manual, span.family, wanted)
+                wanted = subtract(wanted, by_hand)
+                overridden |= {number} if len(by_hand) else set()
+            inside = _within(content, span.family, wanted)
+            if len(inside):
+                carved.add(number)
+                if _is_for_answers(item):
+                    answers |= {*answers_from(item)}
+                else:
+                    parts[span.family].append(inside)
+        parts[Family.IPV6].append(subtract(allowed_within(content, allowed), never_banned[Family.IPV6]))
+    ranges = {family: _together(family, parts[family]) for family in FAMILIES}
     hits = (
         Hit(protected[number], tuple(sources), number in carved, number in overridden)
         for number, sources in sorted(touched.items())
     )
     return ProtectionExclusions(ranges, tuple(hits), tuple(sorted(answers)))
+
+
+def _is_for_answers(item: Protected) -> bool:
+    """Whether an address stays banned, and answers pass; of a network they cannot be told apart."""
+    return bool(item.answers) and item.first == item.last
 
 
 def _within(content: AddressSet, family: Family, ranges: Ranges) -> Ranges:
