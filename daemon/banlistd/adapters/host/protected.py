@@ -5,11 +5,12 @@ What cannot be read is left out. Reads are bounded and happen in a thread.
 
 import asyncio
 from collections.abc import Awaitable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Protocol
 from urllib.parse import urlsplit
 
-from banlistd.adapters.host import route_netlink
+from banlistd.adapters.host import route_netlink, wireguard
 from banlistd.adapters.host.addresses import is_address, read_span
 from banlistd.adapters.host.route_netlink import InterfaceAddress, Routes, name_of
 from banlistd.adapters.host.services_in_use import services_in_use
@@ -66,6 +67,9 @@ class LinuxHost:
         found += _networks(addresses, routes, self._outside)
         for address, reason, answers in services_in_use(self._root):
             found += _learned(address, reason, answers)
+        with suppress(OSError):
+            for name, octets, port in wireguard.endpoints():
+                found += _learned(octets, f"WireGuard endpoint of {name}", (AnswerPort("udp", port),))
         return found
 
 
@@ -86,7 +90,7 @@ def _of_host(span: Span | None, reason: str) -> Iterator[Protected]:
         yield Protected(*span, reason)
 
 
-def _learned(address: str, reason: str, answers: tuple[AnswerPort, ...]) -> Iterator[Protected]:
+def _learned(address: bytes | str, reason: str, answers: tuple[AnswerPort, ...]) -> Iterator[Protected]:
     span = read_span(address)
     if span is not None:
         yield Protected(*span, reason, learned=True, answers=answers)

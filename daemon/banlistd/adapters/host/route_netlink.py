@@ -3,7 +3,6 @@
 Names are those of linux/rtnetlink.h and linux/if_addr.h.
 """
 
-import errno
 import socket
 import struct
 import sys
@@ -11,22 +10,20 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from banlistd.adapters.netlink.messages import (
-    HEADER,
-    NLM_F_DUMP,
-    NLM_F_REQUEST,
-    NLMSG_DONE,
-    NLMSG_ERROR,
-    attributes,
-)
+from banlistd.adapters.netlink.dumping import dump_of
+from banlistd.adapters.netlink.messages import attribute, attributes, decode_text
 
 NETLINK_ROUTE = 0
 
 RTM_NEWADDR, RTM_DELADDR, RTM_GETADDR = 20, 21, 22
-RTM_NEWLINK, RTM_DELLINK = 16, 17
+RTM_NEWLINK, RTM_DELLINK, RTM_GETLINK = 16, 17, 18
 RTM_NEWROUTE, RTM_DELROUTE = 24, 25
 RTM_GETROUTE = 26
 
+IFLA_LINKINFO = 18
+IFLA_EXT_MASK = 29
+IFLA_INFO_KIND = 1
+RTEXT_FILTER_SKIP_STATS = 1 << 3
 IFA_ADDRESS = 1
 IFA_LOCAL = 2
 RTA_DST = 1
@@ -44,14 +41,10 @@ RTPROT_DHCP = 16
 LOOPBACK = 1  # the index of `lo` in every network namespace
 
 _IFADDRMSG = struct.Struct("=BBBBI")
+_IFINFOMSG = struct.Struct("=BxHiII")
 _RTMSG = struct.Struct("=BBBBBBBBI")
 _RTNEXTHOP = struct.Struct("=HBBi")
 _VERSIONS = (socket.AF_INET, socket.AF_INET6)
-
-# A router with the whole internet in its tables has a million routes, but few gateways; the default routes come first.
-MAX_ANSWERS = 20_000
-_SECONDS = 1.0
-_RECEIVE = 1 << 16
 
 
 class Network(NamedTuple):
@@ -85,12 +78,22 @@ class Routes:
 
 def interface_addresses() -> Iterator[InterfaceAddress]:
     """Each address of each interface of this network namespace. Raises OSError."""
-    for payload in _dump(RTM_GETADDR, _IFADDRMSG.pack(socket.AF_UNSPEC, 0, 0, 0, 0)):
+    for payload in dump_of(NETLINK_ROUTE, RTM_GETADDR, _IFADDRMSG.pack(socket.AF_UNSPEC, 0, 0, 0, 0)):
         _, bits, _, _, index = _IFADDRMSG.unpack_from(payload)
         found = attributes(payload[_IFADDRMSG.size :])
         network = Network(found.get(IFA_ADDRESS) or found.get(IFA_LOCAL, b""), bits)
         for address in {found.get(IFA_LOCAL), found.get(IFA_ADDRESS)} - {None}:
             yield InterfaceAddress(address or b"", index, network)
+
+
+def links_of(kind: str) -> Iterator[int]:
+    """The indices of the links of a kind, such as `wireguard`. Raises OSError."""
+    short = attribute(IFLA_EXT_MASK, struct.pack("=I", RTEXT_FILTER_SKIP_STATS))
+    for payload in dump_of(NETLINK_ROUTE, RTM_GETLINK, _IFINFOMSG.pack(socket.AF_UNSPEC, 0, 0, 0, 0) + short):
+        _, _, index, *_ = _IFINFOMSG.unpack_from(payload)
+        about = attributes(attributes(payload[_IFINFOMSG.size :]).get(IFLA_LINKINFO, b""))
+        if decode_text(about.get(IFLA_INFO_KIND, b"")) == kind:
+            yield index
 
 
 def name_of(index: int) -> str:
@@ -112,7 +115,7 @@ def routes() -> Routes:
     delegated: list[Network] = []
     default, routed = set[int](), set[int]()
     for version in _VERSIONS:
-        for payload in _dump(RTM_GETROUTE, _RTMSG.pack(version, 0, 0, 0, 0, 0, 0, 0, 0)):
+        for payload in dump_of(NETLINK_ROUTE, RTM_GETROUTE, _RTMSG.pack(version, 0, 0, 0, 0, 0, 0, 0, 0)):
             _, bits, _, _, _, protocol, _, kind, _ = _RTMSG.unpack_from(payload)
             found = attributes(payload[_RTMSG.size :])
             network = Network(found.get(RTA_DST, b""), bits)
@@ -163,24 +166,3 @@ def _next_hops(found: Mapping[int, bytes]) -> Iterator[tuple[int, bytes]]:
         for _, gateway in _next_hops(attributes(hops[at + _RTNEXTHOP.size : at + length])):
             yield index, gateway
         at += length + -length % 4
-
-
-def _dump(kind: int, body: bytes) -> Iterator[bytes]:
-    """The payload of each answer. One that changed while it was read is as good: it is read again soon."""
-    with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, NETLINK_ROUTE) as wire:
-        wire.settimeout(_SECONDS)
-        wire.bind((0, 0))
-        wire.send(HEADER.pack(HEADER.size + len(body), kind, NLM_F_REQUEST | NLM_F_DUMP, 1, 0) + body)
-        left = MAX_ANSWERS
-        while left > 0:
-            data, at = wire.recv(_RECEIVE), 0
-            while at + HEADER.size <= len(data):
-                length, answer, *_ = HEADER.unpack_from(data, at)
-                payload = data[at + HEADER.size : at + length]
-                if answer == NLMSG_DONE or length < HEADER.size:
-                    return
-                if answer == NLMSG_ERROR:
-                    raise OSError(-struct.unpack_from("=i", payload)[0] or errno.EPROTO, "the kernel refused a dump")
-                yield payload
-                left -= 1
-                at += length + -length % 4

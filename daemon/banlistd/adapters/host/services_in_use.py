@@ -1,7 +1,4 @@
-"""The services that this host needs answers from, as its files name them: resolvers, time servers, DHCP servers.
-
-WireGuard's endpoints are not here: the kernel gives them to root only.
-"""
+"""The services that this host needs answers from, as its files name them: resolvers, time servers, DHCP servers."""
 
 import re
 from collections.abc import Iterator, Sequence

@@ -119,7 +119,8 @@ PROTECTED: Command[tuple[()], list[ProtectedRow]] = Command(
     name="protected",
     help="addresses that no source bans, or from which answers pass, to prevent lock-out: why, for how long, and the sources"
     " that list them",
-    details="A manual ban overrides protection that was learned: remote logins, resolvers, feed hosts, time and DHCP servers."
+    details="A manual ban overrides protection that was learned: remote logins, resolvers, feed hosts, time and DHCP servers,"
+    " WireGuard endpoints."
     " The scope says what passes: everything, or only the answers of some services, while lists ban the rest of the address.",
     method="GET",
     example=[
