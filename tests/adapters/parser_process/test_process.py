@@ -13,9 +13,12 @@ from pathlib import Path
 import pytest
 
 from banlistd.adapters.parser_process import child
+from banlistd.adapters.parser_process.answer import Answer, Status, decoded_answer
 from banlistd.adapters.parser_process.confinement import Limits
 from banlistd.adapters.parser_process.job import Job, encoded_job
+from banlistd.adapters.parser_process.parsing import answer_to
 from banlistd.adapters.parser_process.process import ParserProcesses
+from banlistd.adapters.parser_process.result import fault_of
 from banlistd.core.download.retry import PassingError
 from banlistd.core.feeds.parsed_list import ParsedList, parsed_list
 from banlistd.core.feeds.parsers import parse
@@ -97,6 +100,20 @@ def test_a_body_that_cannot_be_unpacked_is_a_fault_of_the_download() -> None:
 def test_a_body_that_was_cut_short_is_asked_for_again() -> None:
     with pytest.raises(PassingError, match="cut short"):
         asyncio.run(read(gzip.compress(b"192.0.2.1\n")[:-3]))
+
+
+@pytest.mark.parametrize("status", Status)
+def test_every_answer_without_a_list_has_its_reason(status: Status) -> None:
+    error = fault_of(Answer(status, message="what {went} wrong", hint="what to do"))
+    assert error.message
+    assert "went" not in error.message or "what {went} wrong" in error.message
+
+
+def test_a_fault_of_ours_is_answered_and_named(capfd: pytest.CaptureFixture[str]) -> None:
+    no_bytes = map(bytes.decode, [b"\xff"])
+    answer = decoded_answer(answer_to(Job(Format(), MIB, "", Limits(0, 0, 0)), no_bytes, -1))  # type: ignore[arg-type]
+    assert fault_of(answer).message.startswith("the process that reads the list failed: UnicodeDecodeError: ")
+    assert capfd.readouterr().err == ""
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,7 @@ from banlistd.core.download.decompression import Unpacking, unpack
 from banlistd.core.download.retry import PassingError
 from banlistd.errors import FetchError
 from support.data import real_list
+from support.hostile_bytes import xz_with_dictionary, zstd_frame
 
 LIST = b"".join(b"192.0.2.%d\n" % number for number in range(256)) * 20
 CAP = 1 << 20
@@ -109,6 +110,21 @@ def test_a_changed_byte_under_a_checksum_is_refused() -> None:
     packed[-6] ^= 1
     with pytest.raises(FetchError, match="damaged"):
         unpack(bytes(packed), CAP)
+
+
+@pytest.mark.parametrize(
+    "packed", [zstd_frame(0xA8, [(1, 10, b"\n")]), xz_with_dictionary(LIST, 40)], ids=["zstd, window of 2 GiB", "xz, 4 GiB"]
+)
+def test_a_header_that_asks_for_gigabytes_is_refused_with_that_reason(packed: bytes) -> None:
+    with pytest.raises(FetchError, match="more memory than is allowed"):
+        unpack(packed, CAP)
+
+
+def test_a_member_without_a_name_is_read() -> None:
+    buffer = BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive, archive.open(zipfile.ZipInfo(""), "w") as member:
+        member.write(LIST)
+    assert unpack(buffer.getvalue(), CAP) == LIST
 
 
 @each_kind

@@ -13,7 +13,10 @@ from banlistd.model import Rejected
 
 
 class Status(IntEnum):
-    """How a parse ended. What ends without an answer was killed. CUT_SHORT: a bad download that may be whole next time."""
+    """How a parse ended. What ends without an answer was killed.
+
+    CUT_SHORT: a bad download that may be whole next time. FAULTY: banlistd itself has a fault.
+    """
 
     PARSED = 0
     NOT_A_LIST = 1
@@ -22,6 +25,7 @@ class Status(IntEnum):
     RESULT_TOO_LARGE = 4
     NOT_CONFINED = 5
     CUT_SHORT = 6
+    FAULTY = 7
 
 
 @dataclass(frozen=True, slots=True)

@@ -56,11 +56,11 @@ def answer_to(job: Job, body: Iterable[bytes], result: int) -> bytes:
     """Read the body to its end, write the result file, return the encoded answer. Never raises."""
     try:
         return encoded_answer(_parsed(job, body, result))
-    except (BanlistdError, MemoryError, OSError) as error:
+    except Exception as error:  # noqa: BLE001 - the end of a process; a traceback would open files, which kills it
         return encoded_answer(_refusal(error))
 
 
-def _refusal(error: BanlistdError | MemoryError | OSError) -> Answer:
+def _refusal(error: Exception) -> Answer:
     match error:
         case PassingError():
             return Answer(Status.CUT_SHORT, message=error.message, hint=error.hint)
@@ -70,8 +70,10 @@ def _refusal(error: BanlistdError | MemoryError | OSError) -> Answer:
             return Answer(Status.NOT_A_LIST, message=error.message, hint=error.hint)
         case MemoryError():
             return Answer(Status.OUT_OF_MEMORY)
-        case OSError():
-            return Answer(_ERRNOS.get(error.errno, Status.BAD_DOWNLOAD), message=str(error))
+        case OSError() if error.errno in _ERRNOS:
+            return Answer(_ERRNOS[error.errno])
+        case _:
+            return Answer(Status.FAULTY, message=f"{type(error).__name__}: {error}")
 
 
 def _parsed(job: Job, body: Iterable[bytes], result: int) -> Answer:

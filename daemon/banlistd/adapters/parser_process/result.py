@@ -3,6 +3,7 @@
 import fcntl
 import mmap
 import os
+from collections.abc import Mapping
 
 import numpy as np
 
@@ -10,7 +11,7 @@ from banlistd.adapters.parser_process.answer import Answer, Status
 from banlistd.core.addresses.normal_form import normal_form_fault
 from banlistd.core.addresses.sets import AddressSet, Ranges
 from banlistd.core.download.retry import PassingError
-from banlistd.errors import BanlistdError, FetchError, ParseError
+from banlistd.errors import FetchError, ParseError
 from banlistd.model import Family
 
 MAX_RESULT = 48 * 2**20
@@ -51,23 +52,25 @@ def addresses_in(result: int, answer: Answer) -> AddressSet:
     return addresses
 
 
-def fault_of(answer: Answer) -> BanlistdError:
+_KINDS: Mapping[Status, type[FetchError | ParseError]] = {Status.BAD_DOWNLOAD: FetchError, Status.CUT_SHORT: PassingError}
+
+_WORDS: Mapping[Status, tuple[str, str]] = {
+    Status.OUT_OF_MEMORY: (
+        "reading the list takes more memory than is allowed",
+        "split the list; for a large JSON document say format: json",
+    ),
+    Status.RESULT_TOO_LARGE: (
+        "the list holds more than 12 million addresses of IPv4, or 3 million of IPv6",
+        "split it into several lists",
+    ),
+    Status.NOT_CONFINED: ("the process that reads lists cannot be confined: {}", "install libseccomp2"),
+    Status.FAULTY: ("the process that reads the list failed: {}", "this is a fault of banlistd: report it, with the list"),
+    Status.PARSED: ("the process that reads the list ended before the list did", ""),
+}
+"""Message, into which the message of the answer goes, and hint. Other answers bring their own."""
+
+
+def fault_of(answer: Answer) -> FetchError | ParseError:
     """The error to raise for an answer without a list."""
-    match answer.status:
-        case Status.BAD_DOWNLOAD | Status.CUT_SHORT:
-            kind = PassingError if answer.status is Status.CUT_SHORT else FetchError
-            return kind(answer.message, answer.hint)
-        case Status.OUT_OF_MEMORY:
-            return ParseError(
-                "reading the list takes more memory than is allowed", "for a large JSON document say format: json"
-            )
-        case Status.RESULT_TOO_LARGE:
-            return ParseError(
-                f"the list holds more than {MAX_RESULT // 4_000_000} million addresses", "split it into several lists"
-            )
-        case Status.NOT_CONFINED:
-            return ParseError(f"the process that reads lists cannot be confined: {answer.message}", "install libseccomp2")
-        case Status.NOT_A_LIST:
-            return ParseError(answer.message, answer.hint)
-        case Status.PARSED:
-            return ParseError("the process that reads the list ended before the list did")
+    message, hint = _WORDS.get(answer.status, ("{}", answer.hint))
+    return _KINDS.get(answer.status, ParseError)(message.format(answer.message), hint)

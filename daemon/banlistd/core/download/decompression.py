@@ -151,7 +151,7 @@ class _Layer:
                         raise FetchError(f"the {self._kind.name} data unpacks to over {_BEST_RATIO} times its size", _BOMB)
                     yield piece
             except BROKEN as exc:
-                raise FetchError(f"the {self._kind.name} data is damaged", _BROKEN_FILE) from exc
+                raise _unreadable(self._kind.name, exc) from exc
             data = self._codec.unused_data if self._codec.eof else b""
 
     def _next_member(self, data: bytes) -> bytes:
@@ -181,6 +181,14 @@ def too_large(max_bytes: int, how: str = "") -> FetchError:
     return FetchError(f"the list is larger than {max_bytes} bytes{how}", hint)
 
 
+def _unreadable(name: str, error: Exception) -> FetchError:
+    # liblzma and libzstd tell a header that asks for gigabytes from damage by their text alone.
+    if "memory" in str(error).lower():
+        hint = "no list needs a dictionary or window of more than 128 MiB: its publisher must pack it with a smaller one"
+        return FetchError(f"the {name} data asks for more memory than is allowed", hint)
+    return FetchError(f"the {name} data is damaged", _BROKEN_FILE)
+
+
 def _largest_member(raw: bytes, max_bytes: int) -> bytes:
     """The largest file of a zip archive that is not a readme. Names are only looked at, never used as paths."""
     if raw.count(b"PK\x01\x02") > _MOST_MEMBERS:
@@ -200,7 +208,7 @@ def _chosen_member(archive: zipfile.ZipFile) -> zipfile.ZipInfo:
     lists = [
         member
         for member in archive.infolist()
-        if not member.is_dir() and not member.filename.rpartition("/")[2].lower().startswith("readme")
+        if not member.filename.endswith("/") and not member.filename.rpartition("/")[2].lower().startswith("readme")
     ]
     if not lists:
         raise FetchError("the zip archive has no list in it")

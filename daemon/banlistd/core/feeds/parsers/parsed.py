@@ -85,16 +85,16 @@ def _grown(column: Addresses, count: int, wanted: int) -> Addresses:
 class Harvest:
     """Collects addresses and rejected lines; grows by 4 bytes an IPv4 address, so that millions fit.
 
-    `most`: how many arrays will hold at most; more fit as well. `lines`: how many have been read, by who counts them.
+    `capacity`: room for so many entries that come in arrays; more fit as well. `lines`: how many lines the parser counted.
     """
 
     __slots__ = ("_columns", "_excluded", "_first4", "_first6", "_last4", "_last6", "lines", "rejected", "samples")
 
-    def __init__(self, most: int = 0) -> None:
-        self._columns = {family: _Column(family, most) for family in (_V4, _V6)}
+    def __init__(self, capacity: int = 0) -> None:
+        self._columns = {family: _Column(family, capacity) for family in (_V4, _V6)}
         self._first4, self._last4 = array("I"), array("I")
         self._first6, self._last6 = bytearray(), bytearray()
-        self._excluded: list[Span] = []
+        self._excluded: Harvest | None = None
         self.lines = 0
         self.rejected = 0
         self.samples: list[Rejected] = []
@@ -114,7 +114,9 @@ class Harvest:
 
     def exclude(self, span: Span) -> None:
         """Addresses that the list itself takes out again, wherever else it names them."""
-        self._excluded.append(span)
+        if self._excluded is None:
+            self._excluded = Harvest()
+        self._excluded.add(span)
 
     def reject(self, line: int, text: str, reason: str) -> None:
         self.rejected += 1
@@ -128,8 +130,8 @@ class Harvest:
         addresses = AddressSet.of(first4, last4, first6, last6)
         entries4 = len(addresses.hosts4) if last4 is None else _distinct_pairs(first4, last4)
         entries6 = len(addresses.hosts6) if last6 is None else _distinct_pairs(first6, last6)
-        if self._excluded:
-            addresses = _without(addresses, self._excluded)
+        if self._excluded is not None:
+            addresses = _without(addresses, self._excluded.parsed(0, "", form).addresses)
         return Parsed(addresses, entries4, entries6, self.rejected, tuple(self.samples), lines, looks_like, form)
 
 
@@ -147,11 +149,7 @@ def _distinct_pairs(first: Addresses, last: Addresses) -> int:
     return len(distinct(np.column_stack([first, last]).view("S32").reshape(-1)))
 
 
-def _without(addresses: AddressSet, excluded: list[Span]) -> AddressSet:
-    taken_out = Harvest()
-    for span in excluded:
-        taken_out.add(span)
-    holes = taken_out.parsed(0, "", Format()).addresses
+def _without(addresses: AddressSet, holes: AddressSet) -> AddressSet:
     columns: list[Addresses] = []
     for family in (Family.IPV4, Family.IPV6):
         hole = holes.ranges(family)

@@ -1,0 +1,38 @@
+"""The worst lists of each format and archive, small; `python tests/parser_bounds.py --size 64` measures the largest."""
+
+import pytest
+
+from banlistd.formats import Format, FormatType
+from parser_bounds import ARCHIVES, LISTS, MIB, Figures, encoding_of, measured
+
+SIZE = MIB
+
+# What goes wrong with an archive, and nothing else may.
+REASONS = {
+    "zstd, window 31": "more memory than is allowed",
+    "xz, dictionary of 4 GiB": "more memory than is allowed",
+    "gzip bomb": "larger than",
+    "zip, many members": "more than 1000 members",
+}
+
+
+def assert_bounded(figures: Figures) -> None:
+    # Libraries take 35 MiB, a dictionary or a window at most 128 MiB.
+    assert 0 < figures.process < 200 * MIB
+    assert figures.growth < 16 * MIB
+    assert figures.busy < 0.05
+
+
+@pytest.mark.parametrize("name", LISTS)
+def test_a_list_of_any_format_is_read_in_bounded_memory(name: str) -> None:
+    make, kind = LISTS[name]
+    figures = measured(make(SIZE), Format(kind), SIZE)
+    assert_bounded(figures)
+    assert "elements" in figures.outcome
+
+
+@pytest.mark.parametrize("name", ARCHIVES)
+def test_an_archive_of_any_kind_is_read_in_bounded_memory(name: str) -> None:
+    figures = measured(ARCHIVES[name](SIZE), Format(FormatType.AUTO), SIZE, encoding_of(name))
+    assert_bounded(figures)
+    assert REASONS.get(name, "elements") in figures.outcome

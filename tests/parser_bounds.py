@@ -1,0 +1,239 @@
+"""What the largest and the worst lists take: `python tests/parser_bounds.py --size 64` (MiB), or only those that are named.
+
+For each: seconds from the first byte to the answer, the peak of the process that reads it, how much the daemon's side grew, the
+longest that its event loop was busy or (what other programs do is in it) away, and what came of it.
+"""
+
+import argparse
+import asyncio
+import gzip
+import lzma
+import os
+import resource
+import sys
+import time
+import zipfile
+import zlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from io import BytesIO
+from pathlib import Path
+
+import zstandard
+
+from banlistd.adapters.parser_process.process import ParserProcesses
+from banlistd.errors import BanlistdError
+from banlistd.formats import Format, FormatType
+from support.hostile_bytes import xz_with_dictionary, zstd_frame
+
+MIB = 2**20
+_BEAT = 0.005
+_TIMEOUT = 600.0
+_CHUNK = 1 << 16
+"""Bytes: as a socket gives them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """`process`, `growth`: bytes resident at most. `busy`: the loop's own processor seconds between two beats; `away`: all."""
+
+    seconds: float
+    process: int
+    growth: int
+    busy: float
+    away: float
+    outcome: str
+
+
+def of_lines(line: Callable[[int], bytes]) -> Callable[[int], bytes]:
+    """A body of so many bytes of different lines."""
+
+    def body(size: int) -> bytes:
+        lines, length = [], 0
+        for number in range(size):
+            lines.append(line(number))
+            length += len(lines[-1])
+            if length >= size:
+                break
+        return b"".join(lines)[:size]
+
+    return body
+
+
+def of(unit: bytes, before: bytes = b"", after: bytes = b"") -> Callable[[int], bytes]:
+    """A body of so many bytes that says the same over and over."""
+    return lambda size: before + unit * ((size - len(before) - len(after)) // len(unit)) + after
+
+
+def _quad(number: int, last: int = 0) -> bytes:
+    return b"%d.%d.%d.%d" % (1 + (number >> 15) % 220, (number >> 7) & 255, (2 * number) & 255, last)
+
+
+_some_strings = of_lines(lambda n: b'"' + _quad(n, 1) + b'",\n')
+
+
+def _strings(size: int) -> bytes:
+    return _some_strings(size).rpartition(b"\n")[0]
+
+
+LISTS: Mapping[str, tuple[Callable[[int], bytes], FormatType]] = {
+    "plain addresses": (of_lines(lambda n: _quad(n, n % 251) + b"\n"), FormatType.AUTO),
+    "plain networks": (of_lines(lambda n: _quad(n) + b"/31\n"), FormatType.AUTO),
+    "plain IPv6": (of_lines(lambda n: b"2001:%x:%x::1\n" % (n >> 16, n & 65535)), FormatType.AUTO),
+    "CSV": (of_lines(lambda n: b"2026-01-01," + _quad(n, 1) + b',"x"\n'), FormatType.AUTO),
+    "JSON lines": (of_lines(lambda n: b'{"cidr":"' + _quad(n, 1) + b'","n":1}\n'), FormatType.AUTO),
+    "p2p": (of_lines(lambda n: b"some name:" + _quad(n, 1) + b"-" + _quad(n, 9) + b"\n"), FormatType.AUTO),
+    "p2p, colons and dashes": (of(b"a:1-2:" * 1600 + b"\n"), FormatType.P2P),
+    "dat": (of_lines(lambda n: _quad(n, 1) + b" - " + _quad(n, 9) + b" , 000 , a name\n"), FormatType.AUTO),
+    "hosts": (of_lines(lambda n: _quad(n, 1) + b" a.example\n"), FormatType.HOSTS),
+    "hosts, all to 0.0.0.0": (of(b"0.0.0.0 a.b\n"), FormatType.AUTO),
+    "rbldnsd": (of_lines(lambda n: _quad(n, 1) + b" :2:x\n"), FormatType.RBLDNSD),
+    "rbldnsd, exclusions": (of_lines(lambda n: (b"!" if n % 2 else b"") + _quad(n, n % 200) + b"\n"), FormatType.RBLDNSD),
+    "rbldnsd, one exclusion often": (of(b"!1.2.3.4\n", b":127.0.0.2:x\n"), FormatType.AUTO),
+    "JSON": (lambda size: b"[" + _strings(size - 5) + b'"x"]', FormatType.JSON),
+    "blank lines": (of(b"\n"), FormatType.AUTO),
+}
+"""Their size is the size asked for. Those that `auto` recognises are read as such."""
+
+
+def _packed_to(size: int, pack: Callable[[bytes], bytes], least: int) -> bytes:
+    """Addresses that unpack to so many bytes, from at least 1/240 of them: below the ratio at which a bomb is refused."""
+    return pack(of(b"192.0.2.1\n")(size - least) + os.urandom(least // 2).hex().encode())
+
+
+def _zipped(*members: bytes, method: int = zipfile.ZIP_DEFLATED) -> bytes:
+    buffer = BytesIO()
+    with zipfile.ZipFile(buffer, "w", method) as archive:
+        for number, member in enumerate(members):
+            archive.writestr(str(number), member)
+    return buffer.getvalue()
+
+
+def _zstd_long(body: bytes, window: int) -> bytes:
+    parameters = zstandard.ZstdCompressionParameters(window_log=window, enable_ldm=True, write_content_size=False)
+    packer = zstandard.ZstdCompressor(compression_params=parameters).compressobj()
+    return packer.compress(body) + packer.flush()
+
+
+_DICTIONARY_OF_96 = 29
+
+
+def _many_dictionaries(size: int) -> bytes:
+    """Streams one after another, each of which asks for a dictionary of 96 MiB."""
+    return xz_with_dictionary(b"192.0.2.1\n", _DICTIONARY_OF_96) * min(size // 80, 9000)
+
+
+_RLE = (1, (1 << 17) - 1, b"\n")
+
+ARCHIVES: Mapping[str, Callable[[int], bytes]] = {
+    "zstd, window 31": lambda size: zstd_frame(0xA8, [_RLE] * (size >> 17)),
+    "zstd, window 27": lambda size: zstd_frame(0x88, [_RLE] * (size >> 17)),
+    "zstd, window 27, a list": lambda size: _packed_to(size, lambda body: _zstd_long(body, 27), size // 200),
+    "zstd, many windows of 27": lambda size: zstd_frame(0x88, [(0, 10, b"192.0.2.1\n")]) * min(size // 20, 9000),
+    "xz, dictionary of 4 GiB": lambda size: xz_with_dictionary(of(b"192.0.2.1\n")(size), 40),
+    "xz, dictionary of 96 MiB": lambda size: _packed_to(
+        size, lambda body: xz_with_dictionary(body, _DICTIONARY_OF_96), size // 200
+    ),
+    "xz, many dictionaries of 96 MiB": _many_dictionaries,
+    "xz -9, a list": lambda size: _packed_to(size, lambda body: lzma.compress(body, preset=9), size // 200),
+    "gzip, a list": lambda size: _packed_to(size, gzip.compress, size // 200),
+    "gzip bomb": lambda size: gzip.compress(bytes(4 * size)),
+    "gzip in gzip": lambda size: gzip.compress(gzip.compress(gzip.compress(of(b"192.0.2.1\n")(size)))),
+    "zip, a list": lambda size: _packed_to(size, _zipped, size // 200),
+    "zip in zip": lambda size: _zipped(_zipped(of(b"192.0.2.1\n")(size)), method=zipfile.ZIP_STORED),
+    "zip, many members": lambda size: _zipped(*[b"192.0.2.1\n"] * min(size // 100, 70_000)),
+    "zip in a gzip transfer": lambda size: gzip.compress(_packed_to(size, _zipped, size // 200), 1),
+    "deflate in a gzip transfer": lambda size: gzip.compress(zlib.compress(of(b"192.0.2.1\n")(size))),
+}
+"""What they unpack to has the size asked for, if it is a list."""
+
+
+def encoding_of(name: str) -> str:
+    return "gzip" if name.endswith("gzip transfer") else ""
+
+
+def measured(body: bytes, form: Format, max_bytes: int, encoding: str = "") -> Figures:
+    return asyncio.run(_measured(body, form, max_bytes, encoding))
+
+
+async def _measured(body: bytes, form: Format, max_bytes: int, encoding: str) -> Figures:
+    watch = _Watch()
+    beating = asyncio.ensure_future(watch.beat())
+    began = time.perf_counter()
+    try:
+        async with ParserProcesses().session(form, max_bytes, _TIMEOUT, encoding) as session:
+            for at in range(0, len(body), _CHUNK):
+                await session.feed(body[at : at + _CHUNK])
+            parsed = await session.finish()
+            outcome = f"{len(parsed.addresses):,} elements"
+            await asyncio.sleep(2 * _BEAT)
+    except BanlistdError as error:
+        outcome = f"refused: {error.message}"
+    seconds = time.perf_counter() - began
+    beating.cancel()
+    return Figures(seconds, watch.process, watch.resident - watch.before, watch.busy, watch.away, outcome)
+
+
+class _Watch:
+    def __init__(self) -> None:
+        self.before = self.resident = _resident()
+        self.process = 0
+        self.busy = self.away = 0.0
+
+    async def beat(self) -> None:
+        """Look every few milliseconds, on the loop that is watched."""
+        before, used = time.perf_counter(), time.thread_time()
+        child = 0
+        while True:
+            await asyncio.sleep(_BEAT)
+            self.away = max(self.away, time.perf_counter() - before - _BEAT)
+            self.busy = max(self.busy, time.thread_time() - used)
+            child = child or _child()
+            self.process = max(self.process, _peak(child))
+            self.resident = max(self.resident, _resident())
+            before, used = time.perf_counter(), time.thread_time()
+
+
+def _resident() -> int:
+    return int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1]) * resource.getpagesize()
+
+
+def _child() -> int:
+    """The pid of this process's child, or 0."""
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            if int(stat.read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()[1]) == os.getpid():
+                return int(stat.parent.name)
+        except (FileNotFoundError, ProcessLookupError):
+            continue
+    return 0
+
+
+def _peak(pid: int) -> int:
+    try:
+        status = Path(f"/proc/{pid}/status").read_text(encoding="utf-8", errors="replace")
+    except (FileNotFoundError, ProcessLookupError):
+        return 0
+    return 1024 * next((int(line.split()[1]) for line in status.splitlines() if line.startswith("VmHWM:")), 0)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(description="Measure the process that reads lists at its bounds.")
+    parser.add_argument("--size", type=int, default=64, help="MiB")
+    parser.add_argument("names", nargs="*", help="default: all")
+    arguments = parser.parse_args(argv)
+    size = arguments.size * MIB
+    for name in arguments.names or [*LISTS, *ARCHIVES]:
+        make, kind = LISTS[name] if name in LISTS else (ARCHIVES[name], FormatType.AUTO)
+        body = make(size)
+        one = measured(body, Format(kind), size, encoding_of(name))
+        print(
+            f"{name:32} {len(body) / MIB:6.1f} MiB  {one.seconds:6.2f} s  process {one.process // MIB:4} MiB  daemon "
+            f"+{one.growth // MIB:3} MiB  busy {1000 * one.busy:3.0f} ms  away {1000 * one.away:4.0f} ms  {one.outcome[:70]}",
+            flush=True,
+        )
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
