@@ -11,7 +11,7 @@ from bench.setting import Setting
 from bench.turns import Contender, take_turns
 
 _BATCH = 1000
-_MOST_BATCHES = 3
+_MAX_BATCHES = 3
 
 
 def one_by_one(setting: Setting) -> Iterator[Row]:
@@ -31,4 +31,4 @@ def one_by_one(setting: Setting) -> Iterator[Row]:
             return Sample(size / server.ban(lines[at : at + size]))
 
         what = f"fail2ban-client set JAIL banip, {size:,} addresses an order, until the kernel holds the last; nftables action"
-        yield from take_turns("fail2ban", [Contender("fail2ban", what, batch, most=_MOST_BATCHES, unit="bans/s")], setting)
+        yield from take_turns("fail2ban", [Contender("fail2ban", what, batch, most=_MAX_BATCHES, unit="bans/s")], setting)

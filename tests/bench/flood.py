@@ -23,8 +23,8 @@ from numpy.typing import NDArray
 SOL_PACKET = 263
 PACKET_QDISC_BYPASS = 20
 _AT_ONCE = 64
-_MOST_PACKETS = 20_000_000
-_MOST_SECONDS = 20.0
+_MAX_PACKETS = 20_000_000
+_MAX_SECONDS = 20.0
 _PAYLOAD = b"x" * 18  # an Ethernet frame of the least length
 _HEADERS = 14 + 20 + 8
 
@@ -73,8 +73,8 @@ def flood(interface: str, made: NDArray[np.uint8], cpu_seconds: float) -> tuple[
         messages = (_Message * count)(*(_Message(vector=pointer(vector), vectors=1) for vector in vectors))
         size = ctypes.sizeof(_Message)
         sent = at = 0
-        warm, began, end = 0, 0.0, time.perf_counter() + _MOST_SECONDS
-        while sent < _MOST_PACKETS and time.perf_counter() < end and (not warm or time.thread_time() - began < cpu_seconds):
+        warm, began, end = 0, 0.0, time.perf_counter() + _MAX_SECONDS
+        while sent < _MAX_PACKETS and time.perf_counter() < end and (not warm or time.thread_time() - began < cpu_seconds):
             done = _LIBC.sendmmsg(sender.fileno(), ctypes.byref(messages, at * size), min(_AT_ONCE, count - at), 0)
             if done < 0:
                 number = ctypes.get_errno()

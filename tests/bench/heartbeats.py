@@ -9,7 +9,7 @@ from contextlib import suppress
 _PERIOD = 0.02
 # A beat that comes so late is a gap. Many gaps are no stop: a commit of a million elements keeps one core for a second.
 _LATE = 0.15
-_MOST_CORES = 4
+_MAX_CORES = 4
 
 Gap = tuple[float, float]
 
@@ -21,7 +21,7 @@ class Heartbeats:
         self._over = threading.Event()
         self._gaps: list[list[Gap]] = []
         self._threads = []
-        for core in range(min(os.cpu_count() or 1, _MOST_CORES)):
+        for core in range(min(os.cpu_count() or 1, _MAX_CORES)):
             gaps: list[Gap] = []
             self._gaps.append(gaps)
             self._threads.append(threading.Thread(target=self._beat, args=(core, gaps), daemon=True))

@@ -25,7 +25,7 @@ from banlistd.core.ruleset.policy import Policy, policy_of
 from banlistd.core.ruleset.state import FirewallState
 from banlistd.model import Mark, Marker, SourceId
 
-_MOST_BYTES = 1 << 30
+_MAX_BYTES = 1 << 30
 
 
 def holdings(contents: Sequence[AddressSet]) -> tuple[FirewallState, FirewallState]:
@@ -63,7 +63,7 @@ async def _found(empty: FirewallState) -> None:
 
 
 def main(files: Sequence[str]) -> None:
-    contents = [parse(unpack(Path(file).read_bytes(), _MOST_BYTES)).addresses for file in files]
+    contents = [parse(unpack(Path(file).read_bytes(), _MAX_BYTES)).addresses for file in files]
     empty, full = holdings(contents)
     print(json.dumps({"seconds": send(empty, full), "elements": len(full)}))
 

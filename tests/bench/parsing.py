@@ -15,7 +15,7 @@ from banlistd.core.feeds.parsers import parse
 from banlistd.errors import BanlistdError
 from banlistd.model import Family
 
-_MOST_BYTES = 1 << 30
+_MAX_BYTES = 1 << 30
 
 
 def read_and_merge(files: Sequence[Path]) -> Ranges:
@@ -32,7 +32,7 @@ def read_and_merge(files: Sequence[Path]) -> Ranges:
 
 def _addresses(file: Path) -> AddressSet:
     try:
-        return parse(unpack(file.read_bytes(), _MOST_BYTES)).addresses
+        return parse(unpack(file.read_bytes(), _MAX_BYTES)).addresses
     except BanlistdError:
         return AddressSet.none()
 

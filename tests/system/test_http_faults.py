@@ -42,7 +42,7 @@ from system.daemon_process import Daemon, Installation, running
 from system.kernel_view import expected, generation, standing
 
 METADATA = "169.254.169.254"
-MOST_MEMORY = 64_000_000
+MAX_MEMORY = 64_000_000
 """Octets above the size of the idle daemon."""
 
 # Long enough for banlistd to count them as a list that must not shrink.
@@ -218,7 +218,7 @@ def test_wrong_answer_costs_no_ban_and_no_write_and_is_reported(
     finally:
         world.namespace.run(lambda: _recover(world))
     record_property("octets above the idle size", rise)
-    assert rise <= MOST_MEMORY
+    assert rise <= MAX_MEMORY
 
 
 def _live_through(world: FaultFixture, fault: Fault) -> int:

@@ -31,7 +31,7 @@ from banlistd.adapters.fetch.waiting import paused
 from banlistd.core.config.model import Source
 from banlistd.core.credentials import conceal, credential_names, shown_url
 from banlistd.core.download.decompression import too_large
-from banlistd.core.download.redirects import MOST_REDIRECTS, REDIRECT_STATUSES, Trail, literal_address
+from banlistd.core.download.redirects import MAX_REDIRECTS, REDIRECT_STATUSES, Trail, literal_address
 from banlistd.core.download.request import Request, request_for, secret_texts, usable_validator
 from banlistd.core.download.retry import PASSING_STATUSES, PassingError, backoff, parse_retry_after
 from banlistd.core.feeds.parsed_list import Download
@@ -146,13 +146,13 @@ class Downloads:
 
     async def _follow(self, request: Request, wanted: _Wanted, deadline: asyncio.Timeout) -> Download | NotModified:
         trail = Trail(public_only=wanted.source.public_only)
-        for _ in range(MOST_REDIRECTS + 1):
+        for _ in range(MAX_REDIRECTS + 1):
             outcome = await self._get(request, trail, wanted, deadline)
             if not isinstance(outcome, str):
                 return outcome
             request = request.redirected_to(outcome)
             trail.redirected()
-        raise FetchError(f"the server redirects more than {MOST_REDIRECTS} times")
+        raise FetchError(f"the server redirects more than {MAX_REDIRECTS} times")
 
     async def _get(
         self, request: Request, trail: Trail, wanted: _Wanted, deadline: asyncio.Timeout

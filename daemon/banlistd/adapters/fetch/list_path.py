@@ -15,7 +15,7 @@ from pathlib import Path, PurePath
 from banlistd.core.printing import quoted
 from banlistd.errors import FetchError
 
-_MOST_LINKS = 40  # as the kernel, path_resolution(7)
+_MAX_LINKS = 40  # as the kernel, path_resolution(7)
 _LOOK = os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
@@ -42,7 +42,7 @@ def open_list(path: Path, closed: Iterable[Path], trusted: frozenset[int]) -> in
                 os.close(found)
             if target is not None:
                 links += 1
-                if links > _MOST_LINKS:
+                if links > _MAX_LINKS:
                     raise OSError(errno.ELOOP, os.strerror(errno.ELOOP))
                 makers.add(status.st_uid)
                 steps += _steps(PurePath(target))

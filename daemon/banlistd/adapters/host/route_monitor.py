@@ -19,7 +19,7 @@ _GROUPS = RTMGRP_LINK | RTMGRP_IPV4_IFADDR | RTMGRP_IPV4_ROUTE | RTMGRP_IPV6_IFA
 _DATAGRAM = 1 << 16
 # One change comes as several notices (an address brings its routes): they are one change.
 _LUMP = 0.05
-_MOST_AT_ONCE = 4096
+_MAX_AT_ONCE = 4096
 
 
 class RouteMonitor:
@@ -43,7 +43,7 @@ class RouteMonitor:
                 raise BanlistdError(f"changes of addresses cannot be watched: {exc.strerror}") from exc
         await asyncio.sleep(_LUMP)
         with suppress(OSError):
-            for _ in range(_MOST_AT_ONCE):
+            for _ in range(_MAX_AT_ONCE):
                 self._wire.recv(_DATAGRAM)
 
     def close(self) -> None:

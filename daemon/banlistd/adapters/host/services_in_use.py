@@ -22,7 +22,7 @@ _NTP_FOLDERS = ("etc/chrony/conf.d", "etc/chrony/sources.d", "etc/chrony.d")
 _LEASE_FOLDERS = ("run/systemd/netif/leases", "var/lib/dhcp", "var/lib/dhclient", "var/lib/NetworkManager")
 
 _LARGEST_FILE = 1 << 18
-_MOST_FILES = 64
+_MAX_FILES = 64
 
 _NAMESERVER = re.compile(r"^\s*nameserver\s+(\S+)", re.MULTILINE)
 _TIMESYNCD_SERVERS = re.compile(r"^\s*(?:Fallback)?NTP\s*=\s*(.+)$", re.MULTILINE)
@@ -60,7 +60,7 @@ def _every(root: Path, folders: Sequence[str], pattern: str) -> list[Path]:
 
 def _files_in(folder: Path, pattern: str) -> list[Path]:
     try:
-        return sorted(path for path in folder.glob(pattern) if path.is_file())[:_MOST_FILES]
+        return sorted(path for path in folder.glob(pattern) if path.is_file())[:_MAX_FILES]
     except OSError:
         return []
 

@@ -19,8 +19,8 @@ _CLASSES = frozenset({"user", "user-early", "user-light"})
 
 _UTMP = struct.Struct("=h2xi32s4s32s256shhiii16s20x")  # struct utmp of <bits/utmp.h>
 _USER_PROCESS = 7
-_MOST_UTMP = 1 << 20
-_MOST_SESSIONS = 4096
+_MAX_UTMP = 1 << 20
+_MAX_SESSIONS = 4096
 
 
 class SystemLogins:
@@ -51,7 +51,7 @@ class SystemLogins:
     def _utmp(self) -> Iterator[bytes]:
         try:
             with (self._root / "run/utmp").open("rb") as file:
-                data = file.read(_MOST_UTMP)
+                data = file.read(_MAX_UTMP)
         except OSError:
             return
         for at in range(0, len(data) - _UTMP.size + 1, _UTMP.size):
@@ -62,7 +62,7 @@ class SystemLogins:
 
 def logind_hosts() -> Iterator[str]:
     """The remote host of each session of a user that is not ending, as sd-login(3) has it. Raises OSError."""
-    for session in session_ids()[:_MOST_SESSIONS]:
+    for session in session_ids()[:_MAX_SESSIONS]:
         if session_text("class", session) in _CLASSES and session_text("state", session) != "closing":
             host = session_text("remote_host", session)
             if host:

@@ -15,8 +15,8 @@ from banlistd.errors import FetchError
 _SLICE = 65_536
 # A hostile archive of 48 MiB has room for a million empty members, each of which costs memory (zip) or time (streams).
 # bgzip, which makes the smallest ones, cuts that into a thousand.
-_MOST_MEMBERS = 1000
-_MOST_STREAM_MEMBERS = 10_000
+_MAX_MEMBERS = 1000
+_MAX_STREAM_MEMBERS = 10_000
 # A bomb must not fill the cap first: gzip reaches 1030:1; xz and zstd reach 7,000:1, and keep a copy of what they gave last,
 # up to 128 MiB. Real lists reach 28:1 (measured).
 _BEST_RATIO = 250
@@ -161,8 +161,8 @@ class _Layer:
         if magic and self._rest.startswith(magic):
             data, self._rest = self._rest, b""
             self._members += 1
-            if self._members > _MOST_STREAM_MEMBERS:
-                raise FetchError(f"the {self._kind.name} data has more than {_MOST_STREAM_MEMBERS} members")
+            if self._members > _MAX_STREAM_MEMBERS:
+                raise FetchError(f"the {self._kind.name} data has more than {_MAX_STREAM_MEMBERS} members")
             self._codec = self._kind.codec()
             return data
         if len(self._rest) >= len(magic):
@@ -191,8 +191,8 @@ def _unreadable(name: str, error: Exception) -> FetchError:
 
 def _largest_member(raw: bytes, max_bytes: int) -> bytes:
     """The largest file of a zip archive that is not a readme. Names are only looked at, never used as paths."""
-    if raw.count(b"PK\x01\x02") > _MOST_MEMBERS:
-        raise FetchError(f"the zip archive has more than {_MOST_MEMBERS} members")
+    if raw.count(b"PK\x01\x02") > _MAX_MEMBERS:
+        raise FetchError(f"the zip archive has more than {_MAX_MEMBERS} members")
     try:
         with zipfile.ZipFile(BytesIO(raw)) as archive:
             if raw[raw.rfind(b"PK\x05\x06") + _ZIP_END_SIZE + len(archive.comment) :].strip(b"\0"):

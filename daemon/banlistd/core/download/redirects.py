@@ -9,7 +9,7 @@ from banlistd.core.download.reachability import is_metadata, is_public
 from banlistd.core.printing import quoted
 from banlistd.errors import FetchError
 
-MOST_REDIRECTS = 5
+MAX_REDIRECTS = 5
 
 REDIRECT_STATUSES = frozenset({301, 302, 303, 307, 308})
 
