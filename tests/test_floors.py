@@ -142,8 +142,11 @@ ARROWS: dict[str, set[tuple[str, str]]] = {
         ("dumping", "messages"),
         ("nft_monitor", "notices"),
         ("nft_monitor", "socket"),
+        ("nft_monitor", "wire"),
         ("notices", "messages"),
         ("socket", "messages"),
+        ("socket", "wire"),
+        ("wire", "messages"),
     },
     "adapters/storage": {
         ("backends_in_use", "database"),

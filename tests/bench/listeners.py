@@ -10,7 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from banlistd.adapters.netlink.nft_monitor import NFNLGRP_NFTABLES
-from banlistd.adapters.netlink.socket import NETLINK_NETFILTER
+from banlistd.adapters.netlink.wire import NETLINK_NETFILTER
 from bench.measuring import processes
 
 NOTICE = 8192

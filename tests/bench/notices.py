@@ -18,7 +18,7 @@ from banlistd.adapters.netlink.messages import (
     each_attribute,
 )
 from banlistd.adapters.netlink.nft_monitor import NETLINK_ADD_MEMBERSHIP, NFNLGRP_NFTABLES
-from banlistd.adapters.netlink.socket import NETLINK_NETFILTER, SO_RCVBUFFORCE, SOL_NETLINK
+from banlistd.adapters.netlink.wire import NETLINK_NETFILTER, SO_RCVBUFFORCE, SOL_NETLINK
 
 _NFGENMSG = 4
 _NAME, _ELEMENTS = 2, 3  # NFTA_SET_ELEM_LIST_SET and _ELEMENTS

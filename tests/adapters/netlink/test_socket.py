@@ -19,7 +19,8 @@ from banlistd.adapters.netlink.messages import (
     number_attribute,
     text_attribute,
 )
-from banlistd.adapters.netlink.socket import NetlinkError, NetlinkSocket
+from banlistd.adapters.netlink.socket import NetlinkSocket
+from banlistd.adapters.netlink.wire import NetlinkError
 from support.network_namespace import in_network_namespace, nft
 
 

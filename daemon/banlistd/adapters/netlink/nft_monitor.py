@@ -14,7 +14,8 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
 from banlistd.adapters.netlink.notices import CommitEnd, Touched, read_notices
-from banlistd.adapters.netlink.socket import NETLINK_NETFILTER, SO_RCVBUFFORCE, SOL_NETLINK, NetlinkSocket, widen
+from banlistd.adapters.netlink.socket import NetlinkSocket
+from banlistd.adapters.netlink.wire import NETLINK_NETFILTER, SO_RCVBUFFORCE, SOL_NETLINK, widen
 
 NETLINK_ADD_MEMBERSHIP = 1
 NETLINK_DROP_MEMBERSHIP = 2

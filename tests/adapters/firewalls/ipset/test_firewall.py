@@ -27,8 +27,8 @@ from adapters.firewalls.contract import (
     owner,
     state,
 )
-from banlistd.adapters.firewalls.ipset import wire as ipset_wire
 from banlistd.adapters.firewalls.ipset.firewall import IpsetFirewall
+from banlistd.adapters.netlink import wire
 from banlistd.backends import BackendName
 from banlistd.core.addresses.sets import AddressSet
 from banlistd.core.ruleset.diff import difference
@@ -167,7 +167,7 @@ async def test_a_change_that_fits_into_no_send_buffer_is_gathered_and_swapped(mo
     held, wanted = large(0), large(1)
     firewall = await firewall_with(held)
     # As in a user namespace, where no larger buffer is given.
-    monkeypatch.setattr(ipset_wire, "widen", lambda *_: None)
+    monkeypatch.setattr(wire, "widen", lambda *_: None)
     await firewall.close()
     await firewall.apply(difference(held, wanted))
     assert (await firewall.verify(wanted)).sound

@@ -35,7 +35,7 @@ from banlistd.adapters.firewalls.ipset.wire import (
     IpsetSocket,
 )
 from banlistd.adapters.firewalls.threaded import ThreadedFirewall
-from banlistd.adapters.netlink.socket import NetlinkError
+from banlistd.adapters.netlink.wire import NetlinkError
 from banlistd.core.addresses.sets import AddressSet
 from banlistd.core.ruleset.diff import Change
 from banlistd.core.ruleset.state import FirewallState, Verification, contents_of

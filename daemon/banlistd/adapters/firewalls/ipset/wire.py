@@ -10,32 +10,21 @@ import socket
 import struct
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Self
 
 from banlistd.adapters.netlink.messages import (
+    NFGENMSG,
     NLM_F_ACK,
     NLM_F_DUMP,
-    NLMSG_DONE,
     NLMSG_ERROR,
     attribute,
     attributes,
     decode_number,
     decode_text,
-    each_message,
     framed,
     nested,
     text_attribute,
 )
-from banlistd.adapters.netlink.socket import (
-    NETLINK_CAP_ACK,
-    NETLINK_NETFILTER,
-    SO_RCVBUFFORCE,
-    SO_SNDBUFFORCE,
-    SOL_NETLINK,
-    NetlinkError,
-    drain,
-    widen,
-)
+from banlistd.adapters.netlink.wire import NetfilterWire, NetlinkError, error_code
 
 NFNL_SUBSYS_IPSET = 6
 # Version 7 renamed nothing that is used here; every kernel since 2.6.39 knows 6.
@@ -88,13 +77,6 @@ MESSAGES: Mapping[int, str] = {
     IPSET_ERR_HASH_FULL: "the set is full",
 }
 
-_NFGENMSG = struct.Struct("!BBH")
-_CODE = struct.Struct("=i")
-# Octets. The kernel returns a refused message of elements whole.
-_RECEIVE = 1 << 17
-_REPLIES = 1 << 20
-_SEND_SLACK = 4096
-
 
 @dataclass(frozen=True, slots=True)
 class Header:
@@ -109,7 +91,7 @@ class Header:
 
 
 def command(kind: int, flags: int, sequence: int, body: bytes) -> bytes:
-    payload = _NFGENMSG.pack(socket.AF_INET, 0, 0) + attribute(IPSET_ATTR_PROTOCOL, bytes((IPSET_PROTOCOL,))) + body
+    payload = NFGENMSG.pack(socket.AF_INET, 0, 0) + attribute(IPSET_ATTR_PROTOCOL, bytes((IPSET_PROTOCOL,))) + body
     return framed(NFNL_SUBSYS_IPSET << 8 | kind, flags, sequence, payload)
 
 
@@ -152,29 +134,10 @@ class Commands:
         self.add(IPSET_CMD_FLUSH, setname(name))
 
 
-class IpsetSocket:
-    """One socket, for one thread at a time. Every call blocks; errors are OSError, those of the kernel NetlinkError."""
+class IpsetSocket(NetfilterWire):
+    """The wire of ip_set."""
 
-    def __init__(self) -> None:
-        self._sequence = 0
-        self._socket = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, NETLINK_NETFILTER)
-        self._send_buffer = 0
-        try:
-            self._socket.bind((0, 0))
-            self._socket.setsockopt(SOL_NETLINK, NETLINK_CAP_ACK, 1)
-            widen(self._socket, SO_RCVBUFFORCE, socket.SO_RCVBUF, _REPLIES)
-        except OSError:
-            self._socket.close()
-            raise
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-    def close(self) -> None:
-        self._socket.close()
+    reasons = MESSAGES
 
     def names(self) -> frozenset[str]:
         """The names of all sets of this network namespace, also of other programs."""
@@ -219,7 +182,7 @@ class IpsetSocket:
         ]
         if not messages:
             return []
-        drain(self._socket)
+        self._drain()
         self._send(messages)
         codes = {sequence: code for sequence, code in self._codes() if sequence >= first}
         unexpected = set(codes.values()) - {0, IPSET_ERR_EXIST, errno.ENOENT}
@@ -233,7 +196,7 @@ class IpsetSocket:
         Raises NetlinkError with the number of the first refused command; all others were carried out. Raises OSError with
         EMSGSIZE if they do not fit into a send buffer; then none was carried out.
         """
-        drain(self._socket)
+        self._drain()
         end = commands.next_sequence
         self._send([*commands.parts, command(IPSET_CMD_PROTOCOL, NLM_F_ACK, end, b"")])
         # The kernel works while we are in send: all of its answers have arrived.
@@ -246,9 +209,7 @@ class IpsetSocket:
 
     def _send(self, messages: Sequence[bytes]) -> None:
         whole = b"".join(messages)
-        if len(whole) + _SEND_SLACK > self._send_buffer:
-            widen(self._socket, SO_SNDBUFFORCE, socket.SO_SNDBUF, len(whole) + _SEND_SLACK)
-            self._send_buffer = len(whole) + _SEND_SLACK
+        self._make_room(len(whole))
         try:
             self._socket.send(whole)
         except OSError as exc:
@@ -260,34 +221,23 @@ class IpsetSocket:
         """Numbers and error codes, 0 for none, of the answers that have arrived."""
         while True:
             try:
-                data = self._socket.recv(_RECEIVE, socket.MSG_DONTWAIT)
-            except BlockingIOError:
-                return
+                for kind, _, sequence, payload in self._arrived():
+                    if kind == NLMSG_ERROR:
+                        yield sequence, error_code(payload)
             except OSError as exc:
                 if exc.errno != errno.ENOBUFS:
                     raise
                 # Refused messages come back whole: there is no room for many of them.
                 yield self._sequence, IPSET_ERR_EXIST
-                continue
-            for kind, _, sequence, payload in each_message(data):
-                if kind == NLMSG_ERROR:
-                    yield sequence, -_CODE.unpack_from(payload)[0]
+            else:
+                return
 
     def _dump(self, body: bytes) -> list[bytes]:
         """The attributes of each answer."""
-        drain(self._socket)
+        self._drain()
         self._sequence += 1
         self._socket.send(command(IPSET_CMD_LIST, NLM_F_DUMP, self._sequence, body))
-        found: list[bytes] = []
-        while True:
-            for kind, _, sequence, payload in each_message(self._socket.recv(_RECEIVE)):
-                if sequence != self._sequence:
-                    continue
-                if kind == NLMSG_ERROR and _CODE.unpack_from(payload)[0]:
-                    raise _refusal(-_CODE.unpack_from(payload)[0], sequence)
-                if kind in (NLMSG_ERROR, NLMSG_DONE):
-                    return found
-                found.append(payload[_NFGENMSG.size :])
+        return [payload[NFGENMSG.size :] for _, payload in self._replies()]
 
 
 def _refusal(code: int, sequence: int) -> NetlinkError:

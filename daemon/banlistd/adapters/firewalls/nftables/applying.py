@@ -14,7 +14,8 @@ from banlistd.adapters.firewalls.nftables.ownership import adopt, flags_for, fou
 from banlistd.adapters.firewalls.nftables.steps import steps_of
 from banlistd.adapters.firewalls.nftables.structure import TABLE, preparation, settlement, structure_of
 from banlistd.adapters.netlink.nft_monitor import Absence
-from banlistd.adapters.netlink.socket import NetlinkError, NetlinkSocket
+from banlistd.adapters.netlink.socket import NetlinkSocket
+from banlistd.adapters.netlink.wire import NetlinkError
 from banlistd.core.ruleset.diff import Change
 from banlistd.core.ruleset.state import MapId
 from banlistd.errors import FirewallError, StaleGenerationError

@@ -32,7 +32,8 @@ from banlistd.adapters.firewalls.nftables.structure import TABLE
 from banlistd.adapters.firewalls.threaded import ThreadedFirewall
 from banlistd.adapters.netlink.messages import NFT_MSG_DELTABLE, NFT_MSG_NEWTABLE, NLM_F_ACK, Batch
 from banlistd.adapters.netlink.nft_monitor import RECEIVE_BUFFER, Absence, Certainty, Monitor
-from banlistd.adapters.netlink.socket import NetlinkError, NetlinkSocket
+from banlistd.adapters.netlink.socket import NetlinkSocket
+from banlistd.adapters.netlink.wire import NetlinkError
 from banlistd.core.addresses.sets import AddressSet
 from banlistd.core.ruleset.diff import Change
 from banlistd.core.ruleset.state import FirewallState, Verification, contents_of

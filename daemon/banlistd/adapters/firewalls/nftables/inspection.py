@@ -44,7 +44,8 @@ from banlistd.adapters.netlink.messages import (
     number_attribute,
     text_attribute,
 )
-from banlistd.adapters.netlink.socket import NetlinkError, NetlinkSocket
+from banlistd.adapters.netlink.socket import NetlinkSocket
+from banlistd.adapters.netlink.wire import NetlinkError
 from banlistd.core.addresses.sets import WIDTHS, Addresses, after
 from banlistd.core.addresses.sets import to_number as address_number
 from banlistd.core.ruleset.state import FirewallState, Kind, MapEntries, MapId, Verification, maps_of

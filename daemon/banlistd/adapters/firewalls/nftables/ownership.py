@@ -16,7 +16,8 @@ from banlistd.adapters.firewalls.nftables.inspection import table_state
 from banlistd.adapters.firewalls.nftables.sets import NFT_TABLE_F_OWNER, NFT_TABLE_F_PERSIST, table_body
 from banlistd.adapters.firewalls.nftables.structure import TABLE
 from banlistd.adapters.netlink.messages import NFT_MSG_NEWTABLE, NLM_F_ACK, Batch
-from banlistd.adapters.netlink.socket import NetlinkError, NetlinkSocket
+from banlistd.adapters.netlink.socket import NetlinkSocket
+from banlistd.adapters.netlink.wire import NetlinkError
 from banlistd.errors import FirewallError
 from banlistd.model import Ownership
 
