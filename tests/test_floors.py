@@ -129,6 +129,7 @@ ARROWS: dict[str, set[tuple[str, str]]] = {
     "adapters/firewalls": set(),
     "adapters/geo": set(),
     "adapters/host": {
+        ("login_monitor", "sessions"),
         ("protected", "addresses"),
         ("protected", "route_netlink"),
         ("protected", "services_in_use"),

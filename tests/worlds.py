@@ -91,6 +91,7 @@ class Environment:
     host: FakeHost = field(default_factory=FakeHost)
     logins: FakeLogins = field(default_factory=FakeLogins)
     monitor: FakeHostMonitor = field(default_factory=FakeHostMonitor)
+    login_monitor: FakeHostMonitor = field(default_factory=FakeHostMonitor)
     clock: FakeClock = field(default_factory=FakeClock)
     announcer: FakeAnnouncer = field(default_factory=FakeAnnouncer)
     supervisor: FakeSupervisor = field(default_factory=FakeSupervisor)
@@ -223,7 +224,16 @@ async def assemble(
     calls = OwnThreads("file stamp", 8)
     scheduler = PollScheduler(ledger, stamp_of, clock, calls, watch_every=0.005, look_every=timing.look_every)
     services = Services(scheduler, importer, enforcer, manual_bans, enricher, host)
-    outside = Outside(ledger, database, announcer, environment.supervisor, clock, environment.trimmed.set, environment.monitor)
+    outside = Outside(
+        ledger,
+        database,
+        announcer,
+        environment.supervisor,
+        clock,
+        environment.trimmed.set,
+        environment.monitor,
+        environment.login_monitor,
+    )
     intervals = Intervals(reconcile=timing.reconcile_every, first_retry=timing.first_retry, memory_rest=0.001)
     service = Service(config, load, services, outside, intervals)
     place = "the place of the configuration"

@@ -18,6 +18,7 @@ from banlistd.adapters.firewalls.opener import open_backend
 from banlistd.adapters.geo.mmdb import MmdbFile
 from banlistd.adapters.geo.online import OnlineService
 from banlistd.adapters.geo.tor_geoip import TorGeoip
+from banlistd.adapters.host.login_monitor import LoginMonitor
 from banlistd.adapters.host.protected import LinuxHost
 from banlistd.adapters.host.resolver import Names
 from banlistd.adapters.host.route_monitor import RouteMonitor
@@ -113,7 +114,8 @@ async def open_application(
         known_names = KnownNames(database)
         names = Names(clock, known=await known_names.every(), keep=known_names.keep)
         stack.push_async_callback(names.wait_until_idle)
-        monitor = _host_monitor(stack)
+        monitor, login_monitor = _host_monitor(stack), LoginMonitor()
+        stack.callback(login_monitor.close)
         logins = LoginTable(database)
         host = ProtectedHost(
             LinuxHost(names.addresses, os.environ),
@@ -138,7 +140,7 @@ async def open_application(
         importer = Importer(fetcher, ledger, quarantine, enforcer, polls, announcer, clock)
         scheduler = PollScheduler(ledger, stamp_of, clock, OwnThreads("file stamp", 8))
         services = Services(scheduler, importer, enforcer, banning, enricher, host)
-        outside = Outside(ledger, database, announcer, find_supervisor(), clock, allocator.trim_memory, monitor)
+        outside = Outside(ledger, database, announcer, find_supervisor(), clock, allocator.trim_memory, monitor, login_monitor)
         service = Service(config, partial(load_config, places), services, outside, Intervals())
         parts = Parts(
             service,

@@ -18,6 +18,7 @@ from banlistd.services.importer import Importer
 from banlistd.services.loops.faults import FaultRecorder
 from banlistd.services.loops.host_changes import HostChangeLoop
 from banlistd.services.loops.live_config import LiveConfig
+from banlistd.services.loops.logins import LoginLoop
 from banlistd.services.loops.memory import MemoryLoop
 from banlistd.services.loops.polling import PollLoop
 from banlistd.services.loops.repair import RepairLoop
@@ -51,6 +52,7 @@ class Outside:
     clock: Clock
     trim_memory: Callable[[], None]
     host_monitor: HostMonitor
+    login_monitor: HostMonitor
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +100,10 @@ class Service:
         self._host_changes = HostChangeLoop(
             outside.host_monitor.wait_for_change, self._reconcile, self._memory.note_work, faults, intervals.reconcile
         )
+        self._logins = LoginLoop(outside.login_monitor.wait_for_change, services.host.note_logins)
+        self._after_logins = HostChangeLoop(
+            self._logins.wait_until_noted, self._reconcile, self._memory.note_work, faults, intervals.reconcile
+        )
         self._storage = StorageLoop(outside.storage, self._resync_ledger, self._report, announcer, intervals.storage_retry)
         self._watchdog = WatchdogLoop(outside.supervisor, enforcer.markers, faults)
 
@@ -129,6 +135,8 @@ class Service:
         duties = (
             self._repair.run(),
             self._host_changes.run(),
+            self._faults.repeat(self._logins.turn, intervals.first_retry),
+            self._after_logins.run(),
             self._faults.repeat(self._storage.turn, intervals.storage_retry),
             self._watchdog.run(),
             self._faults.repeat(self._services.enricher.warm, intervals.first_retry),

@@ -33,6 +33,29 @@ def test_a_new_address_of_the_host_is_carved_out_as_soon_as_it_is_reported(tmp_p
     run(environment, CONFIG, life, serve=True)
 
 
+def test_a_login_that_has_ended_when_the_firewall_follows_is_protected_all_the_same(tmp_path: Path) -> None:
+    environment = environment_on(tmp_path)
+
+    async def life(world: DaemonWorld) -> None:
+        await world.completed(FEED)
+        firewall, logins = environment.firewall, environment.logins
+        firewall.lose_structure()
+        firewall.entered.clear()
+        firewall.gate.clear()
+        environment.monitor.change()
+        await firewall.entered.wait()
+        logins.looked.clear()
+        logins.now = ["192.0.2.1"]
+        environment.login_monitor.change()
+        await logins.looked.wait()
+        logins.now = []
+        firewall.gate.set()
+        await world.announcer.until(EventName.PROTECTED_CARVED, FEED)
+        assert environment.banned() == {"192.0.2.0"}
+
+    run(environment, CONFIG, life, serve=True)
+
+
 def test_a_host_that_cannot_be_watched_is_a_fault_and_stops_nothing(tmp_path: Path) -> None:
     environment = environment_on(tmp_path)
     environment.monitor.error = BanlistdError("changes of addresses cannot be watched")

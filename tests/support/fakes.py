@@ -125,12 +125,14 @@ class FakeHost:
 
 
 class FakeLogins:
-    """The addresses that a test logs in from: none at first."""
+    """The addresses that a test logs in from: none at first. `looked`: set with each look."""
 
     def __init__(self, *addresses: str) -> None:
         self.now = list(addresses)
+        self.looked = asyncio.Event()
 
     async def current(self) -> Sequence[tuple[Family, int]]:
+        self.looked.set()
         items = (protected(address) for address in self.now)
         return [(item.family, item.first) for item in items]
 
@@ -176,6 +178,10 @@ class FakeFirewall(MemoryFirewall):
     def lose_answers(self) -> None:
         """Another program lets no answer pass any more."""
         self._answers = ()
+
+    def lose_structure(self) -> None:
+        """Another program removes tables and rules, and no element."""
+        self._sources = None
 
     async def markers(self) -> tuple[Marker, ...]:
         self.looked.set()

@@ -24,7 +24,7 @@ class Host(Protocol):
 
 
 class HostMonitor(Protocol):
-    """Reports changes of the host's links, addresses and routes."""
+    """Reports changes of the host's links, addresses and routes, or of its logins."""
 
     async def wait_for_change(self) -> None:
         """Wait until something has changed that may change what is protected. Raises BanlistdError if it cannot be watched."""

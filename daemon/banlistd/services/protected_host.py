@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from contextlib import suppress
 from dataclasses import replace
 
@@ -35,13 +36,19 @@ class ProtectedHost:
         self._saving = asyncio.Lock()
 
     async def protected(self, urls: Sequence[str], *, ask: bool = True) -> Sequence[Protected]:
-        found, current = await self._host.protected(urls, ask=ask), set(await self._logins.current())
+        found = await self._host.protected(urls, ask=ask)
         if not self._tells_answers:
             found = [replace(item, answers=()) for item in found]
+        current = await self.note_logins()
+        return merge_protected([*found, *protection_of_logins(self._known, current)])
+
+    async def note_logins(self) -> AbstractSet[Remote]:
+        """Look at the sessions of this moment and remember them; returns where they come from."""
+        current = set(await self._logins.current())
         self._known = note_logins(self._known, current, self._clock.now())
         with suppress(LedgerError):  # the next look tries again
             await self._save()
-        return merge_protected([*found, *protection_of_logins(self._known, current)])
+        return current
 
     async def forget(self, remote: Remote) -> bool:
         """Protect an address no longer for a session that has ended; whether it was remembered.

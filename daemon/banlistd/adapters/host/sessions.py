@@ -72,7 +72,7 @@ def logind_hosts() -> Iterator[str]:
 def session_ids() -> Sequence[bytes]:
     """All sessions that logind knows. Raises OSError."""
     found = ctypes.POINTER(ctypes.c_void_p)()
-    count = _systemd().sd_get_sessions(ctypes.byref(found))
+    count = libsystemd().sd_get_sessions(ctypes.byref(found))
     if count < 0:
         raise OSError(-count, "logind's sessions cannot be read")
     pointers = [found[at] for at in range(count)]
@@ -85,7 +85,7 @@ def session_ids() -> Sequence[bytes]:
 def session_text(what: str, session: bytes) -> str:
     """`class`, `state` or `remote_host` of a session; empty where it has none, or has ended. Raises OSError."""
     answer = ctypes.c_void_p()
-    ask = getattr(_systemd(), f"sd_session_get_{what}")
+    ask = getattr(libsystemd(), f"sd_session_get_{what}")
     if ask(session, ctypes.byref(answer)) < 0 or not answer.value:
         return ""
     text = ctypes.string_at(answer.value).decode("utf-8", "replace")
@@ -94,8 +94,8 @@ def session_text(what: str, session: bytes) -> str:
 
 
 @cache
-def _systemd() -> Any:
-    """Raises OSError where there is no libsystemd."""
+def libsystemd() -> Any:
+    """The library. Raises OSError where there is none."""
     return ctypes.CDLL("libsystemd.so.0")
 
 

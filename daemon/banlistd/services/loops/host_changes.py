@@ -1,4 +1,4 @@
-"""A new address, link or route of the host: what is protected follows at once, and not at the next comparison."""
+"""A new address, link or route of the host, or a login: what is protected follows at once, not at the next comparison."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
