@@ -212,6 +212,12 @@ def test_many_slow_redirects_end_at_the_same_deadline(server: FeedServer) -> Non
         fetch(server.url("/list"), timeout=0.3)
 
 
+def test_at_the_deadline_the_fault_of_the_try_before_is_not_lost(server: FeedServer) -> None:
+    server.behave("/list", in_turn(status(503), hang()))
+    with pytest.raises(FetchError, match=r"within 0\.9 s; the try before failed: the server answered 503"):
+        fetch(server.url("/list"), timeout=0.9)
+
+
 def test_a_server_that_is_not_there_is_named(unused_port: int) -> None:
     with pytest.raises(FetchError, match=rf"cannot connect: http://127\.0\.0\.1:{unused_port}/list \(.*refused"):
         fetch(f"http://127.0.0.1:{unused_port}/list?key=hush")

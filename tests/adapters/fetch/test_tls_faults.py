@@ -143,6 +143,18 @@ def test_a_server_that_wants_a_certificate_refuses_the_handshake(authority: Auth
         assert "handshake failure" in fault_of(url, authority.trusted()).message
 
 
+def test_a_server_that_wants_a_certificate_after_the_handshake_is_named_at_once(authority: Authority) -> None:
+    """TLS 1.3: the client has sent its request when the alert arrives. The server takes one connection and no second one."""
+    context = server_context(authority.signed("stricter"))
+    context.minimum_version = ssl.TLSVersion.TLSv1_3
+    context.verify_mode = ssl.CERT_REQUIRED
+    with openssl_server(context) as url:
+        source = Source(id=SourceId("a-list"), url=url, timeout=20.0)
+        with pytest.raises(FetchError, match="demands a client certificate") as caught:
+            asyncio.run(downloads("1", tls=authority.trusted()).fetch(source, Validators(), ignored))
+    assert "within" not in caught.value.message
+
+
 def test_a_reason_without_a_text_of_ours_is_openssls_own() -> None:
     assert tls_reason(ssl.SSLError(1, "[SSL: NO_SUITABLE_KEY_SHARE] no suitable key share (_ssl.c:992)")) == (
         "no suitable key share"

@@ -124,18 +124,24 @@ class Downloads:
     async def _fetch_in_time(self, request: Request, wanted: _Wanted) -> Download | NotModified:
         """One deadline over everything: all tries, all redirects, and the parser."""
         timeout = wanted.source.timeout
+        faults: list[PassingError] = []
         try:
             async with asyncio.timeout(timeout) as deadline:
-                return await self._fetch_patiently(request, wanted, deadline)
+                return await self._fetch_patiently(request, wanted, deadline, faults)
         except TimeoutError as exc:
             hint = "raise `timeout` of the source, if the server is known to be slow"
-            raise FetchError(f"no whole answer from {shown_url(request.url)} within {timeout:g} s", hint) from exc
+            before = f"; the try before failed: {faults[-1].message}" if faults else ""
+            raise FetchError(f"no whole answer from {shown_url(request.url)} within {timeout:g} s{before}", hint) from exc
 
-    async def _fetch_patiently(self, request: Request, wanted: _Wanted, deadline: asyncio.Timeout) -> Download | NotModified:
+    async def _fetch_patiently(
+        self, request: Request, wanted: _Wanted, deadline: asyncio.Timeout, faults: list[PassingError]
+    ) -> Download | NotModified:
+        """Try again after a fault that may pass. Each of them is added to `faults`."""
         for attempt in itertools.count(1):
             try:
                 return await self._follow(request, wanted, deadline)
             except PassingError as error:
+                faults.append(error)
                 pause = max(backoff(attempt - 1, self._retry.chance()), error.retry_after or 0.0)
                 if attempt >= self._retry.attempts or asyncio.get_running_loop().time() + pause >= (
                     deadline.when() or math.inf
@@ -177,7 +183,9 @@ class Downloads:
                     connector=connector,
                     auto_decompress=False,
                     cookie_jar=aiohttp.DummyCookieJar(),
-                    response_class=_reporting(self._on_connection, urlsplit(proxy).hostname or "" if proxy else host),
+                    response_class=_reporting(
+                        self._on_connection, urlsplit(proxy).hostname or "" if proxy else host, request.url
+                    ),
                     timeout=aiohttp.ClientTimeout(total=None, sock_connect=None),
                 ) as session,
                 session.get(request.url, headers=request.headers, allow_redirects=False, proxy=proxy) as response,
@@ -234,15 +242,19 @@ class Downloads:
         raise FetchError(message, hint)
 
 
-def _reporting(on_connection: OnConnection, host: str) -> type[aiohttp.ClientResponse]:
-    """A response that reports the other end of its connection, which may be closed as soon as the body is there."""
+def _reporting(on_connection: OnConnection, host: str, url: str) -> type[aiohttp.ClientResponse]:
+    """A response that reports the other end of its connection, which may be closed as soon as the body is there.
+
+    Its faults are ours already: after one of its own, aiohttp would ask once more, and lose the reason of the first time.
+    """
 
     class Response(aiohttp.ClientResponse):
         async def start(self, connection: Connection) -> aiohttp.ClientResponse:
             peer = connection.transport.get_extra_info("peername") if connection.transport is not None else None
             if peer:
                 on_connection(host, peer[0])
-            return await super().start(connection)
+            with fetch_faults(url):
+                return await super().start(connection)
 
     return Response
 

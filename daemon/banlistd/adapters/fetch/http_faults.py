@@ -6,7 +6,7 @@ from contextlib import contextmanager
 
 import aiohttp
 
-from banlistd.adapters.fetch.tls_faults import certificate_fault, tls_reason
+from banlistd.adapters.fetch.tls_faults import certificate_fault, tls_fault_lasts, tls_reason
 from banlistd.core.credentials import shown_url
 from banlistd.core.download.retry import PassingError
 from banlistd.core.printing import quoted
@@ -40,7 +40,7 @@ def fetch_faults(url: str) -> Iterator[None]:
         raise FetchError(f"{text}: {shown_url(url)}", hint) from exc
     except tuple(kind for kind, _, _ in _FAULTS) as exc:
         text, passes = next((text, passes) for kind, text, passes in _FAULTS if isinstance(exc, kind))
-        fault = PassingError if passes else FetchError
+        fault = PassingError if passes and not (isinstance(exc, OSError) and tls_fault_lasts(exc)) else FetchError
         raise fault(f"{text}: {shown_url(url)}{_detail(exc)}") from exc
 
 

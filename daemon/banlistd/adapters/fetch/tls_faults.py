@@ -20,6 +20,10 @@ _CERTIFICATE_FAULTS = {
     64: ("is for another address", "write the name that the certificate has into the source's url"),
 }
 
+_HUNG_UP = "the server hung up in the middle of TLS"
+
+_CLIENT_CERTIFICATE = "the server demands a client certificate, and banlistd sends none"
+
 _REASON = re.compile(r"\[SSL: ([A-Z0-9_]+)\]")
 
 _REASONS = {
@@ -29,7 +33,8 @@ _REASONS = {
     "RECORD_LAYER_FAILURE": "the server does not speak TLS on this port",
     "UNSUPPORTED_PROTOCOL": "the server speaks only old versions of TLS",
     "TLSV1_ALERT_PROTOCOL_VERSION": "the server and this machine have no version of TLS in common",
-    "UNEXPECTED_EOF_WHILE_READING": "the server hung up in the middle of TLS",
+    "TLSV13_ALERT_CERTIFICATE_REQUIRED": _CLIENT_CERTIFICATE,
+    "UNEXPECTED_EOF_WHILE_READING": _HUNG_UP,
 }
 
 
@@ -49,3 +54,9 @@ def tls_reason(error: OSError) -> str:
     if found is None:
         return "the TLS connection failed" if isinstance(error, ssl.SSLError) else ""
     return _REASONS.get(found[1], found[1].lower().replace("_", " "))
+
+
+def tls_fault_lasts(error: OSError) -> bool:
+    """Whether another try would end the same: the two sides do not fit, and no packet was lost."""
+    found = _REASON.search(f"{error.strerror} {error}")
+    return found is not None and _REASONS.get(found[1], _HUNG_UP) is not _HUNG_UP
