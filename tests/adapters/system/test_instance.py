@@ -124,6 +124,20 @@ def test_foreign_use_of_the_port_keeps_no_daemon_away() -> None:
             pass
 
 
+@in_network_namespace
+def test_a_second_daemon_is_refused_also_while_a_user_has_the_port() -> None:
+    squatter = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 12)
+    squatter.bind((0x424C_4431, 0))
+    with only_writer():
+        with pytest.raises(AlreadyRunningError), only_writer():
+            pytest.fail("there are two")
+        squatter.close()
+        with pytest.raises(AlreadyRunningError), only_writer():
+            pytest.fail("there are two")
+    with only_writer():
+        pass
+
+
 def test_a_state_directory_that_every_user_can_write_is_refused(tmp_path: Path) -> None:
     tmp_path.chmod(0o1777)
     with pytest.raises(LedgerError, match="every user can write"):

@@ -57,7 +57,7 @@ def refuse_unsafe_state(state: Path) -> None:
 
 # A netlink port belongs to one socket of a network namespace, as a firewall does; those that the kernel gives away itself are
 # process numbers, far below. "BLD1".
-_PORT = 0x424C_4431
+_PORT, _ANY_PORT = 0x424C_4431, 0
 _NETLINK_NETFILTER = 12
 # linux/netfilter/nfnetlink.h: NFNLGRP_ACCT_QUOTA, a group in which it is silent. To be in a group at all takes CAP_NET_ADMIN,
 # so that a port taken by a user without it stops no daemon.
@@ -69,23 +69,27 @@ _OPEN_SOCKETS = Path("/proc/thread-self/net/netlink")
 def only_writer() -> Iterator[None]:
     """Hold the firewall of this network namespace. Raises AlreadyRunningError where another daemon does, whatever its state."""
     with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, _NETLINK_NETFILTER) as presence:
-        try:
-            presence.bind((_PORT, _SILENT_GROUP))
-        except OSError as error:
-            # Without the right to it, the firewall itself will say so.
-            if error.errno == errno.EADDRINUSE and _is_held():
-                raise AlreadyRunningError(
-                    "another banlistd, with another state directory, keeps the firewall of this machine",
-                    "stop it, or give both lists to one",
-                ) from error
+        for port in (_PORT, _ANY_PORT):
+            try:
+                presence.bind((port, _SILENT_GROUP))
+                break
+            except OSError as error:
+                # A user may have the port, who cannot join the group. If we cannot either, the firewall itself will say so.
+                if error.errno != errno.EADDRINUSE:
+                    break
+        if _others_in_group(presence.getsockname()[0]):
+            raise AlreadyRunningError(
+                "another banlistd, with another state directory, keeps the firewall of this machine",
+                "stop it, or give both lists to one",
+            )
         yield
 
 
-def _is_held() -> bool:
-    """Whether who has our port is in the group; columns are socket, protocol, port, groups."""
+def _others_in_group(port: int) -> bool:
+    """Whether another socket than the one at `port` is in the group; columns are socket, protocol, port, groups."""
     try:
         rows = [line.split() for line in _OPEN_SOCKETS.read_text("ascii").splitlines()]
     except OSError:
         return False
-    wanted = [str(_NETLINK_NETFILTER), str(_PORT), f"{_SILENT_GROUP:08x}"]
-    return any(row[1:4] == wanted for row in rows)
+    wanted = [str(_NETLINK_NETFILTER), f"{_SILENT_GROUP:08x}"]
+    return any([row[1], row[3]] == wanted and row[2] != str(port) for row in rows[1:])
