@@ -56,7 +56,11 @@ class Ledger(Protocol):
         """
 
     async def mark_failed(self, run: ImportRun, error: str, now: float) -> None:
-        """Close a pending run as failed; the reason is for a person."""
+        """Close a pending run as failed; the reason is for a person.
+
+        The run of the content that was completed last is completed again, and the failure recorded beside it: content that
+        could not be applied once more stays accepted.
+        """
 
     async def record_failure(self, source_id: SourceId, error: str, policy_hash: PolicyHash, now: float) -> ImportRun:
         """A poll that failed before there was content to apply; the same failure again counts up `attempts`."""

@@ -117,6 +117,37 @@ def test_a_failed_run_leaves_the_one_before_accepted(tmp_path: Path) -> None:
     with_ledger(tmp_path, use)
 
 
+def test_content_that_cannot_be_applied_once_more_stays_accepted(tmp_path: Path) -> None:
+    async def use(ledger: ImportRuns) -> None:
+        await complete(ledger, await ledger.upsert_pending(pending("a"), 1.0))
+        await ledger.upsert_pending(pending("a"), 3.0)  # interrupted, so that it is opened twice
+        again = await ledger.upsert_pending(pending("a"), 4.0)
+        assert (again.state, again.completed_at) == (RunState.PENDING, None)
+        await ledger.mark_failed(again, "no", 5.0)
+        accepted = await ledger.accepted(SOURCE)
+        assert accepted is not None
+        assert (accepted.content_hash, accepted.state, accepted.completed_at) == (content("a"), RunState.COMPLETED, 2.0)
+        assert [(run.state, run.error) for run in await ledger.history(SOURCE, 10)] == [
+            (RunState.FAILED, "no"),
+            (RunState.COMPLETED, ""),
+        ]
+
+    with_ledger(tmp_path, use)
+
+
+def test_a_list_that_comes_back_and_cannot_be_applied_leaves_the_one_before_accepted(tmp_path: Path) -> None:
+    async def use(ledger: ImportRuns) -> None:
+        await complete(ledger, await ledger.upsert_pending(pending("a"), 1.0))
+        await complete(ledger, await ledger.upsert_pending(pending("b"), 3.0))
+        await ledger.mark_failed(await ledger.upsert_pending(pending("a"), 4.0), "no", 5.0)
+        accepted = await ledger.accepted(SOURCE)
+        assert accepted is not None
+        assert accepted.content_hash == content("b")
+        assert await ledger.snapshot(SOURCE, content("b")) is not None
+
+    with_ledger(tmp_path, use)
+
+
 def test_a_list_that_comes_back_is_the_newest_again_in_its_old_row(tmp_path: Path) -> None:
     async def use(ledger: ImportRuns) -> None:
         first = await ledger.upsert_pending(pending("a"), 5.0)

@@ -20,10 +20,15 @@ _MAX_MARKS = 65_535
 
 _COLUMNS = (
     "id, source_id, content_hash, state, generation, attempts, entries, added, removed, rejected, error, policy_hash,"
-    " started_at, completed_at"
+    " started_at, CASE state WHEN 'pending' THEN NULL ELSE completed_at END"
 )
 
 _NEXT_GENERATION = "(SELECT coalesce(max(generation), 0) + 1 FROM import_runs WHERE source_id = :source_id)"
+
+# A pending run keeps its time of completion while its content is the last completed one: such a run never fails, because
+# then no content of the source would be accepted any more.
+_IS_LAST_COMPLETED = """state <> 'failed' AND NOT EXISTS (SELECT 1 FROM import_runs AS newer
+            WHERE newer.source_id = :source_id AND newer.state = 'completed' AND newer.generation > import_runs.generation)"""
 
 # Check-then-insert would lose a race; one statement cannot. DO UPDATE and not DO NOTHING, because the latter returns no row.
 _UPSERT_PENDING = f"""
@@ -32,7 +37,7 @@ _UPSERT_PENDING = f"""
     ON CONFLICT (source_id, content_hash) DO UPDATE SET
         state = 'pending', generation = {_NEXT_GENERATION}, attempts = attempts + 1, entries = excluded.entries,
         rejected = excluded.rejected, error = '', policy_hash = excluded.policy_hash, started_at = excluded.started_at,
-        completed_at = NULL
+        completed_at = CASE WHEN {_IS_LAST_COMPLETED} THEN completed_at END
     RETURNING {_COLUMNS}
 """  # noqa: S608 - made of the literals above
 
@@ -57,6 +62,15 @@ _MARK_COMPLETED = """
         completed_at = :now
     WHERE id = :id AND state = 'pending'
     RETURNING id
+"""
+
+_COMPLETE_AGAIN = """
+    UPDATE import_runs SET state = 'completed' WHERE id = :id AND state = 'pending' AND completed_at IS NOT NULL
+    RETURNING id
+"""
+
+_MARK_FAILED = """
+    UPDATE import_runs SET state = 'failed', error = :error, completed_at = :now WHERE id = :id AND state = 'pending'
 """
 
 _TAKE_VALIDATORS = """etag = excluded.etag, last_modified = excluded.last_modified, body_hash = excluded.body_hash,
@@ -166,20 +180,17 @@ class ImportRuns:
 
     async def mark_failed(self, run: ImportRun, error: str, now: float) -> None:
         async def work(connection: aiosqlite.Connection) -> None:
-            await connection.execute(
-                "UPDATE import_runs SET state = 'failed', error = ?, completed_at = ? WHERE id = ? AND state = 'pending'",
-                (error, now, run.id),
-            )
+            parameters = {"id": run.id, "error": error, "now": now}
+            if list(await connection.execute_fetchall(_COMPLETE_AGAIN, parameters)):
+                await _record_failure(connection, run.source_id, error, run.policy_hash, now)
+            else:
+                await connection.execute(_MARK_FAILED, parameters)
 
         await self._database.write(work)
 
     async def record_failure(self, source_id: SourceId, error: str, policy_hash: PolicyHash, now: float) -> ImportRun:
         async def work(connection: aiosqlite.Connection) -> ImportRun:
-            parameters = {"source_id": source_id, "error": error, "policy_hash": policy_hash, "now": now}
-            rows = list(await connection.execute_fetchall(_COUNT_FAILURE_UP, parameters))
-            rows = rows or list(await connection.execute_fetchall(_RECORD_FAILURE, parameters))
-            await connection.execute(_FORGET_OLD_RUNS, parameters)
-            return _run_of(rows[0])
+            return await _record_failure(connection, source_id, error, policy_hash, now)
 
         return await self._database.write(work)
 
@@ -206,7 +217,7 @@ class ImportRuns:
         condition = "1" if source_id is None else "source_id = :source_id"
         rows = await self._database.run(
             f"SELECT {_COLUMNS} FROM import_runs WHERE {condition}"  # noqa: S608 - literals
-            " ORDER BY coalesce(completed_at, started_at) DESC, id DESC LIMIT :limit",
+            " ORDER BY iif(state = 'pending', started_at, completed_at) DESC, id DESC LIMIT :limit",
             {"source_id": source_id, "limit": limit},
         )
         return [_run_of(row) for row in rows]
@@ -239,6 +250,16 @@ class ImportRuns:
             {"source_id": source_id},
         )
         return _run_of(rows[0]) if rows else None
+
+
+async def _record_failure(
+    connection: aiosqlite.Connection, source_id: SourceId, error: str, policy_hash: PolicyHash, now: float
+) -> ImportRun:
+    parameters = {"source_id": source_id, "error": error, "policy_hash": policy_hash, "now": now}
+    rows = list(await connection.execute_fetchall(_COUNT_FAILURE_UP, parameters))
+    rows = rows or list(await connection.execute_fetchall(_RECORD_FAILURE, parameters))
+    await connection.execute(_FORGET_OLD_RUNS, parameters)
+    return _run_of(rows[0])
 
 
 async def _marks(connection: aiosqlite.Connection) -> Mapping[str, int]:
