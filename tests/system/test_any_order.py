@@ -114,7 +114,11 @@ def body_of(listed: Sequence[str]) -> bytes:
 
 
 def config_of(lists: Sequence[tuple[str, Action]], allow: Sequence[str]) -> Config:
-    sources = tuple(Source(id=SourceId(name), url=f"http://192.0.2.9/{name}", action=action) for name, action in lists)
+    sources = tuple(
+        # A list whose entries are all reserved or allowed is taken too.
+        Source(id=SourceId(name), url=f"http://192.0.2.9/{name}", action=action, allow_empty=True)
+        for name, action in lists
+    )
     networks = map(ipaddress.ip_network, allow)
     return Config(sources=sources, allow=tuple(AllowEntry(first=network[0], last=network[-1]) for network in networks))
 
