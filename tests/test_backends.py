@@ -41,7 +41,7 @@ def test_it_opens_from_a_configuration(backend: BackendName) -> None:
 
 @pytest.mark.parametrize("backend", [backend for backend in BackendName if backend.kind.restores_at_boot])
 def test_what_restores_at_boot_opens_from_a_boot_snapshot(backend: BackendName) -> None:
-    snapshot = BootSnapshot(backend, Ownership.NO, policy_of(Config(), {}, 0.0), [])
+    snapshot = BootSnapshot(backend, Ownership.NO, True, policy_of(Config(), {}, 0.0), [])
     assert type(open_backend(backend, snapshot)) is firewall_type(backend)
 
 

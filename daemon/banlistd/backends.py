@@ -50,6 +50,7 @@ class Behaviour:
     drift: str
     ranges: str
     allowlist: str
+    translated: str
     services: str
     needs: str
 
@@ -102,10 +103,11 @@ class BackendName(StrEnum):
             drift="repaired at once; the process that caused it is logged",
             ranges="kept as ranges",
             allowlist="accepted before the bans are looked up",
+            translated="banned too, unless `translated: off`",
             services="banned ones reach the host with answers only",
             needs="CAP_NET_ADMIN",
         ),
-        arguments={"ownership": "owner"},
+        arguments={"ownership": "owner", "translated": "translated"},
         restores_at_boot=True,
     )
     IPSET = BackendKind(
@@ -122,6 +124,7 @@ class BackendName(StrEnum):
             drift="repaired within 10 seconds",
             ranges="split into networks",
             allowlist="accepted before the bans are looked up",
+            translated="arrive: iptables looks up whole addresses only",
             services="banned ones reach the host with answers only",
             needs="CAP_NET_ADMIN and CAP_NET_RAW: `banlistctl install-units --backend ipset`",
         ),
@@ -142,6 +145,7 @@ class BackendName(StrEnum):
             drift="bans that were added or removed: repaired within 10 seconds",
             ranges="split into networks, if the jail's action takes them",
             allowlist="carved out of the bans",
+            translated="arrive: a jail bans whole addresses only",
             services="carved out of the bans, because fail2ban bans addresses wholly",
             needs="write access to fail2ban's socket, which belongs to root: `packaging/fail2ban/README.md`",
         ),
@@ -168,6 +172,7 @@ class BackendName(StrEnum):
             drift="no other process can change it",
             ranges="kept as ranges",
             allowlist="nothing is blocked",
+            translated="nothing is banned",
             services="nothing is blocked",
             needs="nothing",
         ),

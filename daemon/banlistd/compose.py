@@ -126,7 +126,7 @@ async def open_application(
             tells_answers=config.backend.kind.capabilities.tells_answers,
         )
         policy = policy_of(config, marks, clock.now())
-        boot_snapshots = BootSnapshotTable(database, config.backend, config.owner)
+        boot_snapshots = BootSnapshotTable(database, config.backend, config.owner, translated=config.translated)
         enforcer = Enforcer(firewall, ledger, policy, host, announcer, boot_snapshots)
         stack.push_async_callback(enforcer.wait_until_idle)
         banning = ManualBanService(ManualBanTable(database), enforcer, host, announcer, clock)

@@ -50,7 +50,7 @@ def send(empty: FirewallState, full: FirewallState) -> float:
     """Seconds in sendmsg for the batch that fills an empty firewall; the structure stands before."""
     asyncio.run(_found(empty))
     with NetlinkSocket() as wire:
-        batch = compose(difference(empty, full), look_at(wire)).batch
+        batch = compose(difference(empty, full), look_at(wire), translated=True).batch
         began = time.perf_counter()
         wire.commit(batch)
         return time.perf_counter() - began

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from banlistd.backends import BackendName
 from banlistd.core.addresses.sets import from_numbers
 from banlistd.core.config.model import Source
 from banlistd.core.ruleset.diff import Change
@@ -208,6 +209,28 @@ def test_check_says_why_an_address_is_not_banned(
         assert (answer["protected"], answer["reserved"]) == (protection, reserved)
 
     restart(environment, life)
+
+
+@pytest.mark.parametrize(
+    ("backend", "translated"), [(BackendName.NFTABLES, True), (BackendName.NFTABLES, False), (BackendName.IPSET, True)]
+)
+def test_check_names_what_bans_the_ipv4_address_in_an_ipv6_one(
+    environment: Environment, backend: BackendName, *, translated: bool
+) -> None:
+    banned = translated and backend is BackendName.NFTABLES
+    config = replace(CONFIG, backend=backend, translated=translated)
+
+    async def life(world: DaemonWorld) -> None:
+        await world.poll(FEED)
+        for text in ("64:ff9b::192.0.2.2", "2002:c000:202::7"):
+            answer = await world.ask("check", address=text)
+            assert (answer["banned"], answer["owner"]) == ((True, FEED) if banned else (False, None))
+            assert [row["entry"] for row in answer["sources"]] == (["192.0.2.0/24"] if banned else [])
+            assert ip_address(answer["address"]) == ip_address(text)
+        assert (await world.ask("check", address="64:ff9b::192.0.2.1"))["banned"] is False
+        assert (await world.ask("check", address="64:ff9c::192.0.2.2"))["banned"] is False
+
+    run(environment, config, life, restore=False)
 
 
 def test_failed_change_is_not_reported_as_carved_out(environment: Environment) -> None:

@@ -5,8 +5,8 @@ from collections.abc import Mapping, Sequence
 
 from banlistd.core.addresses.sets import Addresses, AddressSet, Ranges, from_numbers, to_number, to_text
 from banlistd.core.addresses.text import range_text
-from banlistd.core.ruleset.protection import allowed_within, forms, protected_within
-from banlistd.core.ruleset.state import FirewallState, Kind, MapId, hooks_of
+from banlistd.core.ruleset.protection import allowed_within, forms, protected_within, translated_from
+from banlistd.core.ruleset.state import FirewallState, Hook, Kind, MapId, hooks_of
 from banlistd.errors import UsageError
 from banlistd.model import Family, Protected, SourceId, SourceSlot
 from banlistd.ports import Ledger
@@ -38,6 +38,18 @@ def owner_of(state: FirewallState | None, family: Family, number: int) -> Source
             if mark is not None:
                 return by_mark.get(mark)
     return None
+
+
+def translated_owner(state: FirewallState | None, number: int) -> tuple[SourceSlot, int] | None:
+    """The source that bans the IPv4 address in an IPv6 one of NAT64 or 6to4, and that address. That is looked up for
+    what comes in only.
+    """
+    within = translated_from(number)
+    if state is None or within is None:
+        return None
+    needle = from_numbers(Family.IPV4, [within])
+    marks = [state.map_entries[MapId(Hook.IN, kind, Family.IPV4)].owner_of(needle) for kind in Kind]
+    return next(((owner, within) for mark in marks if mark for owner in state.sources if owner.mark == mark), None)
 
 
 def owned_by_mark(state: FirewallState | None) -> Mapping[int, int]:

@@ -20,6 +20,7 @@ _ROWS: Sequence[tuple[str, Callable[[BackendKind], str]]] = (
     ("`action`", lambda kind: _among(kind.capabilities.actions, Capabilities().actions)),
     ("`direction`", lambda kind: _among(kind.capabilities.directions, Capabilities().directions)),
     ("allowed addresses", lambda kind: kind.behaviour.allowlist),
+    ("banned IPv4 addresses in IPv6 sources (NAT64, 6to4)", lambda kind: kind.behaviour.translated),
     ("resolvers and other services that the host uses", lambda kind: kind.behaviour.services),
     ("restored at boot before the network", lambda kind: _yes(flag=kind.restores_at_boot)),
     ("its own keys", lambda kind: ", ".join(f"`{key}`" for key in sorted(kind.keys)) or "none"),

@@ -25,20 +25,27 @@ def boot_snapshot() -> BootSnapshot:
         Protected(Family.IPV4, 0xC0000235, 0xC0000235, "resolver", learned=True, answers=(AnswerPort("udp", 53),)),
         Protected(Family.IPV6, 2**128 - 2, 2**128 - 1, "an SSH peer"),
     ]
-    return BootSnapshot(BackendName.NFTABLES, Ownership.AUTO, policy, protected)
+    return BootSnapshot(BackendName.NFTABLES, Ownership.AUTO, False, policy, protected)
 
 
 def test_it_comes_back_as_it_was(boot_snapshot: BootSnapshot) -> None:
     back = decode(encode(boot_snapshot))
     assert back is not None
-    assert (back.backend, back.owner, back.protected) == (
+    assert (back.backend, back.owner, back.translated, back.protected) == (
         boot_snapshot.backend,
         boot_snapshot.owner,
+        False,
         boot_snapshot.protected,
     )
     assert (back.policy.sources, back.policy.hash) == (boot_snapshot.policy.sources, boot_snapshot.policy.hash)
     assert back.policy.allowed == boot_snapshot.policy.allowed
     assert back.policy.never_banned == boot_snapshot.policy.never_banned
+
+
+def test_the_snapshot_of_an_earlier_program_has_the_default(boot_snapshot: BootSnapshot) -> None:
+    back = decode(encode(boot_snapshot).replace('"translated": false, ', ""))
+    assert back is not None
+    assert back.translated is True
 
 
 @pytest.mark.parametrize(

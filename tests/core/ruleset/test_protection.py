@@ -78,15 +78,21 @@ def test_ipv4_address_has_four_ipv6_forms() -> None:
     ]
 
 
-@pytest.mark.parametrize("text", ["::ffff:192.0.2.1", "2002:c000:201::1"])
+@pytest.mark.parametrize("text", ["::ffff:192.0.2.1", "2002:c000:201::1", "64:ff9b::c000:201"])
 def test_a_form_that_also_travels_as_ipv4_protects_the_ipv4_address(text: str) -> None:
     item = protected(text)
     assert "192.0.2.1" in {written(form) for form in forms((item.family, item.first, item.last))}
 
 
-@pytest.mark.parametrize("text", ["2001:db8::1", "::1", "64:ff9b::c000:201", "fe80::1"])
+@pytest.mark.parametrize("text", ["2001:db8::1", "::1", "64:ff9c::c000:201", "fe80::1"])
 def test_another_ipv6_address_is_itself_only(text: str) -> None:
     assert forms((V6, int(ip_address(text)), int(ip_address(text)))) == ((V6, int(ip_address(text)), int(ip_address(text))),)
+
+
+@pytest.mark.parametrize(("first", "bits"), [("64:ff9b::", 96), ("2002::", 16)])
+def test_the_network_of_a_translator_protects_nothing_of_ipv4(first: str, bits: int) -> None:
+    span = (V6, int(ip_address(first)), int(ip_address(first)) + 2 ** (128 - bits) - 1)
+    assert forms(span) == (span,)
 
 
 def test_unlisted_protected_address_changes_nothing() -> None:

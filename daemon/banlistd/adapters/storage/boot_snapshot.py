@@ -22,19 +22,22 @@ async def last_boot_snapshot(database: Database) -> BootSnapshot | None:
 
 
 class BootSnapshotTable:
-    """The BootSnapshots of `ports`, for a daemon with this backend and table owner."""
+    """The BootSnapshots of `ports`, for a daemon with this backend and these settings of it."""
 
-    def __init__(self, database: Database, backend: BackendName, owner: Ownership) -> None:
+    def __init__(self, database: Database, backend: BackendName, owner: Ownership, *, translated: bool) -> None:
         self._database = database
         self._backend = backend
         self._owner = owner
+        self._translated = translated
 
     async def keep(self, policy_hash: PolicyHash, policy: Policy, protected: Sequence[Protected]) -> None:
-        if await self._database.run("SELECT 1 FROM footing WHERE policy_hash = ?", (policy_hash,)):
+        # A restart may have changed the settings under the same policy.
+        known = f"{policy_hash} {self._backend} {self._owner} {self._translated}"
+        if await self._database.run("SELECT 1 FROM footing WHERE policy_hash = ?", (known,)):
             return
-        body = encode(BootSnapshot(self._backend, self._owner, policy, protected))
+        body = encode(BootSnapshot(self._backend, self._owner, self._translated, policy, protected))
 
         async def work(connection: aiosqlite.Connection) -> None:
-            await connection.execute(_KEEP, {"policy_hash": policy_hash, "body": body})
+            await connection.execute(_KEEP, {"policy_hash": known, "body": body})
 
         await self._database.write(work)

@@ -62,16 +62,31 @@ def _read(request: "ControlRequest") -> str:
 
 
 async def _answer(parts: "Parts", text: str) -> CheckAnswer:
-    from banlistd.control.lookups import entry_of, is_allowed, listed_since, owner_of, protections_of, read_address
+    from banlistd.control.lookups import (
+        entry_of,
+        is_allowed,
+        listed_since,
+        owner_of,
+        protections_of,
+        read_address,
+        translated_owner,
+    )
     from banlistd.core.addresses.sets import from_numbers, to_text
-    from banlistd.model import MANUAL
+    from banlistd.model import MANUAL, Family
 
     family, number = read_address(text)
     needle = from_numbers(family, [number])
     policy = parts.enforcer.policy
+    address = to_text(family, needle[0])
     owner = owner_of(parts.enforcer.state, family, number)
     protections = protections_of(parts.enforcer.protected, family, number)
     allowed = is_allowed(policy.allowed, family, number)
+    reserved = not allowed and bool(policy.never_banned[family].contains(needle)[0])
+    if family is Family.IPV6 and not allowed and parts.service.config.translates and not (owner and owner.action.blocks):
+        translated = translated_owner(parts.enforcer.state, number)
+        if translated is not None:
+            owner, number = translated
+            family, needle = Family.IPV4, from_numbers(Family.IPV4, [number])
     listings: list[ListingRow] = []
     for candidate in policy.sources:
         content = parts.enforcer.content(candidate.source_id)
@@ -83,12 +98,12 @@ async def _answer(parts: "Parts", text: str) -> CheckAnswer:
             listings.append({"id": candidate.source_id, "entry": entry, "since": since, "exact": exact})
     origin = await parts.enricher.origin_of(family, number)
     return {
-        "address": to_text(family, needle[0]),
+        "address": address,
         "banned": owner is not None and owner.action.blocks,
         "allowed": allowed,
         "protected": next((item.reason for item in protections if not item.answers), ""),
         "answers": next((f"{item.scope} ({item.reason})" for item in protections if item.answers), ""),
-        "reserved": not allowed and bool(policy.never_banned[family].contains(needle)[0]),
+        "reserved": reserved,
         "owner": owner.source_id if owner else None,
         "action": str(owner.action) if owner else None,
         "sources": listings,
@@ -170,7 +185,8 @@ def _ban(ban: ManualBanRow) -> str:
 CHECK: Command[str, CheckAnswer] = Command(
     name="check",
     help="whether an address is banned, by which source, since when",
-    details="It also names the country and the network operator of the address, as far as they are known.",
+    details="It also names the country and the network operator of the address, as far as they are known. "
+    "Of an IPv6 address of NAT64 or 6to4 it names what bans the IPv4 address within.",
     method="GET",
     example={
         "address": "203.0.113.9",

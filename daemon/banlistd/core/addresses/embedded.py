@@ -20,10 +20,10 @@ TEREDO = 0x2001_0000
 ISATAP = (0x0000_5EFE, 0x0200_5EFE)
 """The first half of an interface identifier (RFC 5214 6.1); the second is the address of the host."""
 
-_WIDEST = 16
+_MAX_WIDTH = 16
 """Networks of /96 in one entry: a /92."""
 
-_MOST = 1 << 16
+_MAX_PIECES = 1 << 16
 """Pieces in the networks of one list. Of a list with more, the networks in question are taken out whole."""
 
 _V4_LAST = 2**32 - 1
@@ -62,10 +62,10 @@ def _within_nets(
     """`identifier`: the only value of the third word that counts."""
     low, high = _words_of(first), _words_of(last)
     begin, end = _middle(low), _middle(high)
-    narrow = (low[:, 0] == high[:, 0]) & (begin <= end) & (end - begin < _WIDEST)
+    narrow = (low[:, 0] == high[:, 0]) & (begin <= end) & (end - begin < _MAX_WIDTH)
     first, last, low, high, begin = (column[narrow] for column in (first, last, low, high, begin))
     counts = (end[narrow] - begin + 1).astype(np.int64)
-    if counts.sum() > _MOST:
+    if counts.sum() > _MAX_PIECES:
         return first, last
     row, step = _counted(counts)
     pieces = low[row]
@@ -78,7 +78,7 @@ def _within_nets(
         pieces, lowest, highest = pieces[chosen], lowest[chosen], highest[chosen]
     starts = wanted.last.searchsorted(lowest, side="left")
     counts = wanted.first.searchsorted(highest, side="right") - starts
-    if counts.sum() > _MOST:
+    if counts.sum() > _MAX_PIECES:
         return first, last
     row, step = _counted(counts)
     theirs = starts[row] + step

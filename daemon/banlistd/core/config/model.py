@@ -174,6 +174,15 @@ class Config(Section):
             Reload.RESTART,
         ),
     ] = Ownership.AUTO
+    translated: Annotated[
+        bool,
+        Key(
+            kinds.SWITCH,
+            "nftables: whether a banned IPv4 address is banned too where the source of an IPv6 packet contains it, in "
+            "64:ff9b::/96 (NAT64) or 2002::/16 (6to4). The other backends cannot look into an address.",
+            Reload.RESTART,
+        ),
+    ] = True
     fail2ban: Annotated[
         Fail2ban, Key(kinds.section(Fail2ban, "fail2ban"), "fail2ban: which jail, and where its server is.", Reload.RESTART)
     ] = _FAIL2BAN
@@ -194,6 +203,11 @@ class Config(Section):
         Key(kinds.section(ParserSettings, "parser"), "Bounds of the process that parses lists.", Reload.RESTART),
     ] = _PARSER
     geo: Annotated[Geo, Key(kinds.section(Geo, "geo"), "Where addresses belong: country and ASN.", Reload.LIVE)] = _GEO
+
+    @property
+    def translates(self) -> bool:
+        """Whether the backend bans IPv4 addresses in IPv6 sources, and is to do so."""
+        return self.translated and "translated" in self.backend.kind.keys
 
     def watched(self, source: Source) -> tuple[Path, ...]:
         """The files of a source: when one of them changes, the source is due."""

@@ -30,6 +30,7 @@ class BootSnapshot:
 
     backend: BackendName
     owner: Ownership
+    translated: bool
     policy: Policy
     protected: Sequence[Protected]
 
@@ -42,6 +43,7 @@ def encode(boot_snapshot: BootSnapshot) -> str:
             "version": _VERSION,
             "backend": boot_snapshot.backend,
             "ownership": boot_snapshot.owner,
+            "translated": boot_snapshot.translated,
             "hash": policy.hash,
             "roster": [(owner.mark, owner.source_id, owner.action, owner.direction) for owner in policy.sources],
             "allowed": AddressSet.of_ranges(policy.allowed).encode().hex(),
@@ -63,6 +65,7 @@ def decode(text: str) -> BootSnapshot | None:
         return BootSnapshot(
             BackendName(document["backend"]),
             Ownership(document["ownership"]),
+            document.get("translated", True) is True,  # an earlier program did not write it
             Policy(
                 tuple(
                     SourceSlot(Mark(mark), SourceId(source_id), Action(action), Direction(direction))

@@ -32,9 +32,18 @@ EMBEDDINGS: Mapping[str, tuple[int, int]] = {
     "6to4, 2002::/16 (RFC 3056)": (0x2002 << 112, 80),
 }
 
-# Forms whose packets may as well travel as packets of the IPv4 address within: a socket for both families shows an IPv4 peer
-# as mapped, and a 6to4 packet travels inside one of IPv4.
-_ALSO_IPV4 = ("IPv4-mapped, ::ffff:0:0/96 (RFC 4291)", "6to4, 2002::/16 (RFC 3056)")
+# Forms whose packets may be banned with the IPv4 address within: a socket of both families shows IPv4 peers as mapped, a 6to4
+# packet travels inside one of IPv4, and both 6to4 and NAT64 sources are looked up as IPv4 addresses.
+_ALSO_IPV4 = (
+    "IPv4-mapped, ::ffff:0:0/96 (RFC 4291)",
+    "NAT64, 64:ff9b::/96 (RFC 6052)",
+    "6to4, 2002::/16 (RFC 3056)",
+)
+_MAX_WITHIN = 2**16
+"""IPv4 addresses. A wider range is the network of a translator, and not those of machines: nothing of IPv4 would be banned."""
+
+_TRANSLATED = ("NAT64, 64:ff9b::/96 (RFC 6052)", "6to4, 2002::/16 (RFC 3056)")
+"""Forms in which a banned IPv4 address is banned too, unless `translated: off`."""
 
 _V4_SPACE = 2**32 - 1
 
@@ -133,12 +142,22 @@ def forms(span: Span) -> tuple[Span, ...]:
     if family is Family.IPV4:
         return span, *_embedded(first, last)
     for name in _ALSO_IPV4:
-        above, below = EMBEDDINGS[name]
-        lowest, highest = above, above | (_V4_SPACE << below) | ((1 << below) - 1)
-        if lowest <= first and last <= highest:
-            within = ((first - above) >> below, (last - above) >> below)
-            return span, (Family.IPV4, *within), *_embedded(*within)
+        low, high = _ipv4_in(name, first), _ipv4_in(name, last)
+        if low is not None and high is not None and high - low < _MAX_WITHIN:
+            return span, (Family.IPV4, low, high), *_embedded(low, high)
     return (span,)
+
+
+def translated_from(number: int) -> int | None:
+    """The IPv4 address in an IPv6 one of NAT64 or 6to4; None for any other."""
+    return next((within for name in _TRANSLATED if (within := _ipv4_in(name, number)) is not None), None)
+
+
+def _ipv4_in(name: str, number: int) -> int | None:
+    """The IPv4 address in an IPv6 one, if that is of the form."""
+    above, below = EMBEDDINGS[name]
+    within = number - above >> below
+    return within if 0 <= within <= _V4_SPACE else None
 
 
 def _embedded(first: int, last: int) -> tuple[Span, ...]:

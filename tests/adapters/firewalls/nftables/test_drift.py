@@ -225,7 +225,7 @@ async def test_a_change_between_our_own_is_noticed(monkeypatch: pytest.MonkeyPat
     firewall = await firewall_with(HELD)
     one = "banlistd.adapters.firewalls.nftables.applying.settlement"
 
-    def meddling(*_: object) -> str:
+    def meddling(*_: object, translated: bool) -> str:
         nft("delete element inet banlistd hosts4 { 198.51.100.1 }")
         return ""
 

@@ -105,8 +105,27 @@ async def test_a_listed_ruleset_loads_again(tmp_path: Path) -> None:
     await firewall.close()
     assert nft("list", "ruleset") == listing
     firewall = NftablesFirewall()
-    assert (await firewall.verify(held)).sound
     assert await firewall.markers() == held.markers
+    # What nft cannot write is written again, and nothing else.
+    verdict = await firewall.verify(held)
+    assert verdict == Verification(structure=True)
+    assert await firewall.apply(difference(held, held, verdict)) == 0
+    assert (await firewall.verify(held)).sound
+    await firewall.close()
+
+
+@in_network_namespace
+async def test_a_listed_ruleset_without_rules_for_translated_addresses_loads_as_it_was(tmp_path: Path) -> None:
+    held = state(EVERYONE, EVERYTHING)
+    firewall = NftablesFirewall(translated=False)
+    await firewall.apply(difference(None, held))
+    saved = tmp_path / "saved.nft"
+    saved.write_text(nft("list", "ruleset"), encoding="utf-8")
+    await firewall.close()
+    nft("flush", "ruleset")
+    nft("-f", str(saved))
+    firewall = NftablesFirewall(translated=False)
+    assert (await firewall.verify(held)).sound
     await firewall.close()
 
 
@@ -272,10 +291,10 @@ def _meddle(monkeypatch: pytest.MonkeyPatch, times: int) -> list[str]:
     """Write with nft between our look and our batch."""
     done: list[str] = []
 
-    def meddling(*arguments: object) -> object:
+    def meddling(*arguments: object, translated: bool) -> object:
         if len(done) < times:
             done.append(nft("add", "table", "inet", f"other{len(done)}"))
-        return compose(*arguments)  # type: ignore[arg-type]
+        return compose(*arguments, translated=translated)  # type: ignore[arg-type]
 
     monkeypatch.setattr("banlistd.adapters.firewalls.nftables.applying.compose", meddling)
     return done

@@ -28,14 +28,22 @@ _SURPRISES = frozenset({errno.ENOENT, errno.EEXIST, errno.EBUSY, errno.ENFILE, e
 
 
 def apply_change(
-    change: Change, wire: NetlinkSocket, absence: Absence, ownership: Ownership, nft_knows: Callable[[], bool]
+    change: Change,
+    wire: NetlinkSocket,
+    absence: Absence,
+    ownership: Ownership,
+    nft_knows: Callable[[], bool],
+    *,
+    translated: bool,
 ) -> int:
     """Carry out `change`; returns how many map elements were written or removed. Counts our commits in `absence`.
 
-    `nft_knows`: whether nft accepts the flags of an owned table. Raises FirewallError and OSError.
+    `nft_knows`: whether nft accepts the flags of an owned table. `translated`: with the chains of TRANSLATED. Raises
+    FirewallError and OSError.
     """
     before = look_at(wire)
-    structure_of(change.sources)  # raises, before anything happens, for an id or mark that must not get into a script
+    # Raises, before anything happens, for an id or mark that must not get into a script.
+    structure_of(change.sources, translated=translated)
     refuse_foreign_owner(before.table, wire)
     if before.table is None and change.reshape:
         found(wire, ownership, nft_knows)
@@ -45,23 +53,23 @@ def apply_change(
         absence.commits += adopt(wire)
     flags = flags_for(before.table, ownership)
     if not change.reshape:
-        return sum(_commit(wire, step, absence, flags) for step in steps_of(change))
-    script = preparation(change.sources, before.chains, before.misplaced, founded=flags != 0)
+        return sum(_commit(wire, step, absence, flags, translated=translated) for step in steps_of(change))
+    script = preparation(change.sources, before.chains, before.misplaced, translated=translated, founded=flags != 0)
     run_nft(script, wire, absence)
-    elements = sum(_commit(wire, step, absence, flags) for step in steps_of(change))
+    elements = sum(_commit(wire, step, absence, flags, translated=translated) for step in steps_of(change))
     if before.chains:
-        run_nft(settlement(change.sources, look_at(wire).chains), wire, absence)
+        run_nft(settlement(change.sources, look_at(wire).chains, translated=translated), wire, absence)
     return elements
 
 
-def _commit(wire: NetlinkSocket, change: Change, absence: Absence, table_flags: int | None) -> int:
+def _commit(wire: NetlinkSocket, change: Change, absence: Absence, table_flags: int | None, *, translated: bool) -> int:
     """One transaction. A map with unexpected content is written whole; after a foreign commit the table is read again."""
     distrusted: set[MapId] = set()
     stale = 0
     while True:
         look = look_at(wire)
-        _refuse_without_table(change, look)
-        composed = compose(change, look, distrusted, table_flags)
+        _refuse_without_table(change, look, translated=translated)
+        composed = compose(change, look, distrusted, table_flags, translated=translated)
         try:
             wire.commit(composed.batch)
         except NetlinkError as exc:
@@ -81,7 +89,7 @@ def _commit(wire: NetlinkSocket, change: Change, absence: Absence, table_flags: 
             return composed.elements
 
 
-def _refuse_without_table(change: Change, look: Look) -> None:
-    missing = structure_of(change.sources).keys() - look.chains
+def _refuse_without_table(change: Change, look: Look, *, translated: bool) -> None:
+    missing = structure_of(change.sources, translated=translated).keys() - look.chains
     if missing:
         raise FirewallError(f"table inet {TABLE} lacks {', '.join(sorted(missing))}", "verify it and write it anew")

@@ -54,11 +54,14 @@ class NftablesFirewall(ThreadedFirewall):
     """The Firewall of `ports`. Opens its sockets at first use; blocking work runs in threads, one at a time.
 
     `ownership`: whether this process alone owns a new table. `receive_buffer`: octets for the notices of foreign
-    changes.
+    changes. `translated`: banned IPv4 addresses are banned in sources of 64:ff9b::/96 and 2002::/16 too.
     """
 
-    def __init__(self, ownership: Ownership = Ownership.NO, receive_buffer: int = RECEIVE_BUFFER) -> None:
+    def __init__(
+        self, ownership: Ownership = Ownership.NO, receive_buffer: int = RECEIVE_BUFFER, *, translated: bool = True
+    ) -> None:
         self._ownership = ownership
+        self._translated = translated
         self._nft_knows = functools.cache(nft_knows_the_flags)
         self._receive_buffer = receive_buffer
         self._socket: NetlinkSocket | None = None
@@ -85,7 +88,7 @@ class NftablesFirewall(ThreadedFirewall):
             generation = wire.generation()
             settled = self._sound is not None and self._sound[0] == generation and self._sound[1] is state
             sample = CLOSE_SAMPLE if certainty.close else SAMPLE
-            verdict = faults_of(wire, state, random.SystemRandom(), sample, settled=settled)
+            verdict = faults_of(wire, state, random.SystemRandom(), sample, translated=self._translated, settled=settled)
             certainty.sound = verdict.sound
             if self._monitor is not None:
                 self._monitor.forget(irrelevant(self._monitor.touched))
@@ -115,7 +118,7 @@ class NftablesFirewall(ThreadedFirewall):
         with self._at_work("the firewall refused the change") as wire, self._away(wire) as absence:
             self._sound = None
             touched = self._monitor.touched if self._monitor else frozenset()
-            elements = apply_change(change, wire, absence, self._ownership, self._nft_knows)
+            elements = apply_change(change, wire, absence, self._ownership, self._nft_knows, translated=self._translated)
             if self._monitor:
                 self._monitor.forget(rewritten(change, touched))
             return elements

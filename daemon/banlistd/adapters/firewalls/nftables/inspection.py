@@ -17,7 +17,7 @@ from banlistd.adapters.firewalls.nftables.records import (
     end_elements,
     questions,
 )
-from banlistd.adapters.firewalls.nftables.rules import NFTA_RULE_CHAIN, netlink_rules
+from banlistd.adapters.firewalls.nftables.rules import NFTA_RULE_CHAIN, NFTA_RULE_EXPRESSIONS, count_loads, netlink_rules
 from banlistd.adapters.firewalls.nftables.sets import (
     ALLOWED,
     APPLIED,
@@ -103,12 +103,18 @@ def read_counters(wire: NetlinkSocket) -> Mapping[Mark, Counter]:
 
 
 def faults_of(
-    wire: NetlinkSocket, state: FirewallState, chance: Random, sample: int = SAMPLE, *, settled: bool = False
+    wire: NetlinkSocket,
+    state: FirewallState,
+    chance: Random,
+    sample: int = SAMPLE,
+    *,
+    translated: bool,
+    settled: bool = False,
 ) -> Verification:
     """Compare the numbers of rules, sets and elements, the services whose answers pass, and a sample of each map.
 
-    `chance`: chooses the sample. `sample`: elements of each map. `settled`: the same state was found sound, and no process has
-    committed since; then only the samples are compared.
+    `chance`: chooses the sample. `sample`: elements of each map. `translated`: with the chains of TRANSLATED. `settled`: the
+    same state was found sound, and no process has committed since; then only the samples are compared.
     """
     if settled:
         sampled = {
@@ -122,7 +128,7 @@ def faults_of(
     )
     answering = all(_keys_of(wire, name) == _services(state, family) for family, name in SERVICES.items())
     wanted = {*(map_id.name for map_id in state.map_entries), *ALLOWED.values(), *SERVICES.values(), APPLIED}
-    shaped = _rules_present(wire) == _rules_wanted(state) and sets.keys() == wanted
+    shaped = _rules_present(wire) == _rules_wanted(state, translated=translated) and sets.keys() == wanted
     table = table_state(wire)
     shaped = shaped and table is not None and not table.flags & NFT_TABLE_F_DORMANT and not _misplaced(_chains(wire))
     wrong = [
@@ -195,19 +201,25 @@ def _services(state: FirewallState, family: Family) -> frozenset[bytes]:
     return frozenset(service_key(answer) for answer in state.answers if answer.family is family)
 
 
-def _rules_present(wire: NetlinkSocket) -> Mapping[str, int]:
+def _rules_present(wire: NetlinkSocket) -> Mapping[tuple[str, int], int]:
+    """How many rules each chain has that load so many fields of a packet."""
     rules = _dump(wire, NFT_MSG_GETRULE, b"")
-    chains = [decode_text(rule.get(NFTA_RULE_CHAIN, b"")) for rule in rules]
-    return Tally(chain for chain in chains if is_ours(chain))
+    chains = [(decode_text(rule.get(NFTA_RULE_CHAIN, b"")), rule.get(NFTA_RULE_EXPRESSIONS, b"")) for rule in rules]
+    return Tally((chain, count_loads(expressions)) for chain, expressions in chains if is_ours(chain))
 
 
-def _rules_wanted(state: FirewallState) -> Mapping[str, int]:
-    """Every chain of ours has a rule, so a missing chain shows as well."""
+def _rules_wanted(state: FirewallState, *, translated: bool) -> Mapping[tuple[str, int], int]:
+    """Every chain of ours has a rule, so a missing chain shows as well. What nft writes looks at the mark alone."""
     maps = maps_of(state.sources)
-    return {
-        name: len(netlink_rules(name, maps) if chain.rules is None else chain.rules)
-        for name, chain in structure_of(state.sources).items()
-    }
+    return Tally(
+        (name, loads)
+        for name, chain in structure_of(state.sources, translated=translated).items()
+        for loads in (
+            map(count_loads, netlink_rules(name, maps, translated=translated))
+            if chain.rules is None
+            else (0,) * len(chain.rules)
+        )
+    )
 
 
 def _map_fits(

@@ -7,7 +7,17 @@ import struct
 from collections.abc import Iterable, Iterator, Mapping
 
 from banlistd.adapters.firewalls.nftables.sets import ALLOWED, SERVICES
-from banlistd.adapters.firewalls.nftables.structure import ASKED, BANNED, LOOKUPS, TABLE, WATCHED
+from banlistd.adapters.firewalls.nftables.structure import (
+    ASKED,
+    BANNED,
+    LOOKUP_IN,
+    LOOKUPS,
+    TABLE,
+    TRANSLATED,
+    WATCHED,
+    WITHIN_6TO4,
+    WITHIN_NAT64,
+)
 from banlistd.adapters.netlink.messages import NFTA_LIST_ELEM, attribute, nested, number_attribute, text_attribute
 from banlistd.core.ruleset.state import Hook, Kind, MapId
 from banlistd.model import Family
@@ -15,6 +25,7 @@ from banlistd.model import Family
 NFTA_RULE_TABLE = 1
 NFTA_RULE_CHAIN = 2
 NFTA_RULE_EXPRESSIONS = 4
+NFTA_RULE_USERDATA = 7
 
 
 def chain_body(chain: str) -> bytes:
@@ -22,10 +33,11 @@ def chain_body(chain: str) -> bytes:
     return text_attribute(NFTA_RULE_TABLE, TABLE) + text_attribute(NFTA_RULE_CHAIN, chain)
 
 
-def lookup_rules(chain: str, maps: Iterable[MapId]) -> list[bytes]:
+def lookup_rules(chain: str, maps: Iterable[MapId], *, translated: bool) -> list[bytes]:
     """The bodies of the rules of a lookup chain, for those of the maps that are its own.
 
-    First the allowed networks; then single addresses before networks; then, for packets without a mark, the watched maps.
+    First the allowed networks; then single addresses before networks; then, where `translated`, what comes from an IPv6 address
+    that contains one of IPv4; then, for packets without a mark, the watched maps.
     An empty interval set costs a packet next to nothing, so these rules are always present.
     """
     banning, watching = LOOKUPS[chain]
@@ -39,6 +51,18 @@ def lookup_rules(chain: str, maps: Iterable[MapId]) -> list[bytes]:
                 if map_id in chosen:
                     found = [_lookup(map_id.name, to=_REGISTER), _store_mark(), _verdict(_GOTO, target)]
                     rules.append(_rule(chain, [*guard, *_address(hook, family), *found]))
+        if translated and chain == LOOKUP_IN and hook is banning:
+            rules += [_rule(chain, [*_prefix(name), _verdict(_JUMP, name)]) for name in TRANSLATED]
+    return rules
+
+
+def translated_rules(chain: str) -> list[bytes]:
+    """The bodies of the rules for sources that contain an IPv4 address: it is looked up as if the packet came from it."""
+    within, comment = [*_ipv4_within(chain)], f"the IPv4 address in a source of {_EMBEDDED[chain][0]}"
+    rules = [_rule(chain, [*within, _lookup(ALLOWED[Family.IPV4], key=_WITHIN), _verdict(_RETURN)], comment)]
+    for kind in Kind:
+        found = _lookup(MapId(Hook.IN, kind, Family.IPV4).name, key=_WITHIN, to=_REGISTER)
+        rules.append(_rule(chain, [*within, found, _store_mark(), _verdict(_GOTO, BANNED)], comment))
     return rules
 
 
@@ -52,16 +76,23 @@ def service_rules(chain: str) -> list[bytes]:
         return [_rule(chain, [*_service(Hook.OUT, family), _verdict(_ACCEPT)]) for family in SERVICES]
     opening = [_load_meta(_META_L4PROTO), _compare(bytes((_TCP,))), _load(_TRANSPORT_HEADER, _TCP_FLAGS, 1)]
     opening += [_mask(bytes((_ACK | _RST,))), _compare(b"\0"), _verdict(_RETURN)]
-    passing = [_load_address_type(), _compare(struct.pack("=I", _UNICAST), equal=False), _load_zero(), _store_mark()]
+    passing = [_load_address_type(), _compare(struct.pack("=I", _UNICAST), equal=False), _load_value(bytes(4)), _store_mark()]
     return [
         _rule(chain, opening),
         *(_rule(chain, [*_service(Hook.IN, family), *passing, _verdict(_ACCEPT)]) for family in SERVICES),
     ]
 
 
-def netlink_rules(chain: str, maps: Iterable[MapId]) -> list[bytes]:
+def netlink_rules(chain: str, maps: Iterable[MapId], *, translated: bool) -> list[bytes]:
     """The bodies of the rules of a chain that netlink writes."""
-    return lookup_rules(chain, maps) if chain in LOOKUPS else service_rules(chain)
+    if chain in LOOKUPS:
+        return lookup_rules(chain, maps, translated=translated)
+    return translated_rules(chain) if chain in TRANSLATED else service_rules(chain)
+
+
+def count_loads(expressions: bytes) -> int:
+    """How many fields of a packet a rule reads, given its expressions, or its body."""
+    return expressions.count(text_attribute(1, "payload"))
 
 
 # Expressions. Register 1 is wide enough for an IPv6 address.
@@ -71,7 +102,7 @@ _META_MARK = 3
 _META_NFPROTO = 15
 _META_L4PROTO = 16
 _NETWORK_HEADER, _TRANSPORT_HEADER = 1, 2
-_ACCEPT, _GOTO, _RETURN = 1, -4, -5
+_ACCEPT, _JUMP, _GOTO, _RETURN = 1, -3, -4, -5
 _TCP, _TCP_FLAGS, _RST, _ACK = 6, 13, 0x04, 0x10
 # What fib says of an address that is neither this host's nor a group's or broadcast's (RTN_UNICAST of <linux/rtnetlink.h>).
 _UNICAST = 1
@@ -82,9 +113,47 @@ _NFPROTO: Mapping[Family, int] = {Family.IPV4: 2, Family.IPV6: 10}
 # Offsets of source and destination address in the header, and their length, in octets (RFC 791 3.1, RFC 8200 3).
 _PLACES: Mapping[Family, tuple[int, int, int]] = {Family.IPV4: (12, 16, 4), Family.IPV6: (8, 24, 16)}
 
+# Networks of IPv6 whose addresses contain one of IPv4: for a person, the octets of the prefix, and the offset in the header of
+# the IPv4 address in a source (RFC 6052 2.2, RFC 3056 2).
+_EMBEDDED: Mapping[str, tuple[str, bytes, int]] = {
+    WITHIN_NAT64: ("64:ff9b::/96", bytes.fromhex("0064ff9b 00000000 00000000"), 20),
+    WITHIN_6TO4: ("2002::/16", bytes.fromhex("2002"), 10),
+}
+# The last word of register 1 and the two words that end with it, by the numbers of words.
+_WITHIN, _BEFORE = 11, 10
 
-def _rule(chain: str, expressions: Iterable[bytes]) -> bytes:
-    return chain_body(chain) + nested(NFTA_RULE_EXPRESSIONS, *expressions)
+
+def _rule(chain: str, expressions: Iterable[bytes], comment: str = "") -> bytes:
+    text = comment.encode() + b"\0"
+    shown = attribute(NFTA_RULE_USERDATA, bytes((0, len(text))) + text) if comment else b""
+    return chain_body(chain) + nested(NFTA_RULE_EXPRESSIONS, *expressions) + shown
+
+
+def _prefix(chain: str) -> Iterator[bytes]:
+    """Match packets of IPv6 from the network of a chain in TRANSLATED."""
+    _, prefix, _ = _EMBEDDED[chain]
+    yield _load_meta(_META_NFPROTO)
+    yield _compare(bytes((_NFPROTO[Family.IPV6],)))
+    yield _load(_NETWORK_HEADER, _PLACES[Family.IPV6][0], len(prefix))
+    yield _compare(prefix)
+
+
+def _ipv4_within(chain: str) -> Iterator[bytes]:
+    """Load the IPv4 address in the source of a packet that `_prefix` matched.
+
+    nft cannot write this. It would list `@nh,160,32`, which has the type integer, and refuse the whole file when the listing is
+    loaded again, because the maps have IPv4 addresses for keys. So the rule first reads what nft lists as `ip saddr`, and then
+    overwrites that by its last two steps, which load the word before it too: nft does not know that registers overlap. Once nft
+    has loaded its own listing, the rule matches nothing, and `faults_of` finds that it loads too few fields.
+    """
+    _, _, place = _EMBEDDED[chain]
+    source, _, length = _PLACES[Family.IPV4]
+    yield _load_meta(_META_NFPROTO, _WITHIN)
+    ipv4 = bytes((_NFPROTO[Family.IPV4],))
+    yield _load_value(bytes(4) + ipv4.ljust(4, b"\0"), _BEFORE)
+    yield _compare(ipv4, register=_WITHIN)
+    yield _load(_NETWORK_HEADER, source, length, _WITHIN)
+    yield _load(_NETWORK_HEADER, place - length, 2 * length, _BEFORE)
 
 
 def _expression(name: str, *fields: bytes) -> bytes:
@@ -124,8 +193,8 @@ def _load_address_type() -> bytes:
     return _expression("fib", number_attribute(1, _REGISTER), *fields)
 
 
-def _load_zero() -> bytes:
-    return _expression("immediate", number_attribute(1, _REGISTER), nested(2, attribute(1, bytes(4))))
+def _load_value(value: bytes, to: int = _REGISTER) -> bytes:
+    return _expression("immediate", number_attribute(1, to), nested(2, attribute(1, value)))
 
 
 def _mask(value: bytes) -> bytes:
@@ -137,17 +206,17 @@ def _store_mark() -> bytes:
     return _expression("meta", number_attribute(2, _META_MARK), number_attribute(3, _REGISTER))
 
 
-def _compare(value: bytes, *, equal: bool = True) -> bytes:
+def _compare(value: bytes, *, equal: bool = True, register: int = _REGISTER) -> bytes:
     """Continue only if the register has this value, or another one."""
     return _expression(
-        "cmp", number_attribute(1, _REGISTER), number_attribute(2, int(not equal)), nested(3, attribute(1, value))
+        "cmp", number_attribute(1, register), number_attribute(2, int(not equal)), nested(3, attribute(1, value))
     )
 
 
-def _lookup(name: str, to: int | None = None) -> bytes:
-    """Continue only if the set contains the register's key. `to`: the register that gets the value of a map."""
+def _lookup(name: str, *, key: int = _REGISTER, to: int | None = None) -> bytes:
+    """Continue only if the set contains the key in a register. `to`: the register that gets the value of a map."""
     result = number_attribute(3, to) if to is not None else b""
-    return _expression("lookup", number_attribute(2, _REGISTER), result, text_attribute(1, name))
+    return _expression("lookup", number_attribute(2, key), result, text_attribute(1, name))
 
 
 def _verdict(code: int, chain: str = "") -> bytes:

@@ -25,7 +25,12 @@ LOOKUPS: Mapping[str, tuple[Hook, Hook]] = {
 }
 """The hooks of each lookup chain; the blocking one first."""
 
-NETLINK_CHAINS = (*LOOKUPS, ANSWERS, ASKED)
+WITHIN_NAT64 = "within-nat64"
+WITHIN_6TO4 = "within-6to4"
+TRANSLATED = (WITHIN_NAT64, WITHIN_6TO4)
+"""For IPv6 packets whose source contains an IPv4 address: look that up."""
+
+NETLINK_CHAINS = (*LOOKUPS, ANSWERS, ASKED, *TRANSLATED)
 """The chains whose rules netlink writes, because they look into sets."""
 
 _PREFIX = "from-"
@@ -62,14 +67,15 @@ def source_of(chain: str) -> SourceId | None:
     return SourceId(chain.removeprefix(_PREFIX)) if chain.startswith(_PREFIX) else None
 
 
-def structure_of(sources: Sequence[SourceSlot]) -> Mapping[str, Chain]:
-    """All chains for these sources; a chain comes after those that its rules jump to."""
+def structure_of(sources: Sequence[SourceSlot], *, translated: bool) -> Mapping[str, Chain]:
+    """All chains for these sources, with those of TRANSLATED or without; a chain comes after those that its rules jump to."""
     hooks = set(hooks_used(sources))
     chains = {chain_of(owner.source_id): Chain("", _source_rules(owner)) for owner in sources}
     chains[ANSWERS] = Chain("", None)
     chains[BANNED] = Chain("", (_ANSWERS_FIRST, *_dispatch(owner for owner in sources if owner.action.blocks), "drop"))
     if hooks & {Hook.WATCH_IN, Hook.WATCH_OUT}:
         chains[WATCHED] = Chain("", (*_dispatch(owner for owner in sources if not owner.action.blocks), "meta mark set 0"))
+    chains |= {name: Chain("", None) for name in TRANSLATED if translated}
     chains[LOOKUP_IN] = Chain("", None)
     chains["inbound"] = Chain(_hook("inbound"), ('iif "lo" return', f"jump {LOOKUP_IN}"))
     if hooks & set(LOOKUPS[LOOKUP_OUT]):
@@ -119,7 +125,12 @@ def _number_of(mark: Mark) -> int:
 
 
 def preparation(
-    sources: Sequence[SourceSlot], existing: frozenset[str], misplaced: frozenset[str] = frozenset(), *, founded: bool = False
+    sources: Sequence[SourceSlot],
+    existing: frozenset[str],
+    misplaced: frozenset[str] = frozenset(),
+    *,
+    translated: bool,
+    founded: bool = False,
 ) -> str:
     """The script that runs before elements change, so that no ban is lost: it adds what is missing and starts to block.
 
@@ -128,7 +139,7 @@ def preparation(
     moved and are created anew. `founded`: the script does not name the table, because nft would give it other flags.
     """
     present = existing - misplaced
-    wanted = structure_of(sources)
+    wanted = structure_of(sources, translated=translated)
     missing = {name: chain for name, chain in wanted.items() if name not in present}
     blocking = [owner for owner in sources if owner.action.blocks]
     rewritten = [name for name in map(_chain_of_owner, blocking) if name in present]
@@ -151,9 +162,9 @@ def _chain_of_owner(owner: SourceSlot) -> str:
     return chain_of(owner.source_id)
 
 
-def settlement(sources: Sequence[SourceSlot], present: frozenset[str]) -> str:
+def settlement(sources: Sequence[SourceSlot], present: frozenset[str], *, translated: bool) -> str:
     """The script that runs after elements have changed: it writes every chain in its final form and deletes the surplus."""
-    wanted = structure_of(sources)
+    wanted = structure_of(sources, translated=translated)
     surplus = sorted(name for name in present - wanted.keys() if is_ours(name))
     lines = _declarations(wanted)
     lines += [f"flush chain inet {TABLE} {name}" for name, chain in wanted.items() if chain.rules is not None]
@@ -180,7 +191,7 @@ def is_ours(name: str) -> bool:
     return name in _NOT_OF_A_SOURCE if source_id is None else bool(_SOURCE_ID.fullmatch(source_id))
 
 
-_NOT_OF_A_SOURCE = frozenset({BANNED, WATCHED, ANSWERS, ASKED, *LOOKUPS, *HOOKS})
+_NOT_OF_A_SOURCE = frozenset({BANNED, WATCHED, *NETLINK_CHAINS, *HOOKS})
 
 
 def _script(lines: Sequence[str]) -> str:
