@@ -38,7 +38,7 @@ from support.hostile_bytes import hostile_archive, hostile_text
 
 MIB = 2**20
 MAX_MEMORY = 400 * MIB
-"""Resident: 288 MiB of RLIMIT_DATA, and libraries."""
+"""Resident: 288 MiB of RLIMIT_DATA for lists as short as these, and libraries."""
 
 _INPUTS_PER_START = 5000
 _SECONDS_PER_INPUT = 30

@@ -86,6 +86,14 @@ def resident() -> int:
     return int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1]) * resource.getpagesize()
 
 
+def test_the_limit_grows_with_the_list_and_never_above_what_is_configured() -> None:
+    plain, json = Format(FormatType.PLAIN), Format(FormatType.JSON)
+    parsers = ParserProcesses(512 * MIB)
+    assert [parsers.limits_for(plain, size * MIB, 1.0).data // MIB for size in (1, 48, 64, 500)] == [288, 336, 416, 512]
+    assert [parsers.limits_for(json, size * MIB, 1.0).data // MIB for size in (1, 24, 48)] == [288, 396, 512]
+    assert ParserProcesses(200 * MIB).limits_for(plain, MIB, 1.0).data == 200 * MIB
+
+
 def test_a_result_that_the_daemon_could_not_hold_is_refused() -> None:
     lines = b"".join(b"%x::%x\n" % (high, low) for high in range(0x2000, 0x2038) for low in range(1, 60_000))
     with pytest.raises(ParseError, match=r"more than 12 million|memory"):

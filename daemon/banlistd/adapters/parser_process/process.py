@@ -28,8 +28,9 @@ from banlistd.formats import Format, FormatType
 _PIPE = 1 << 20
 
 _MIB = 2**20
-_PLAIN_MEMORY = 288 * _MIB
-_JSON_MEMORY = 96 * _MIB
+_LEAST_MEMORY = 288 * _MIB
+_BASE_MEMORY = 96 * _MIB
+_PER_BYTE = 5
 _JSON_PER_BYTE = 12.5
 _MAX_AT_ONCE = 2
 
@@ -49,9 +50,12 @@ class ParserProcesses:
         self._slots = asyncio.Semaphore(_MAX_AT_ONCE)
 
     def limits_for(self, form: Format, max_bytes: int, seconds: float) -> Limits:
-        """JSON needs 12.1 bytes a byte of text beside the libraries (measured); everything else fits into 288 MiB."""
-        data = _JSON_MEMORY + int(_JSON_PER_BYTE * max_bytes) if form.type is FormatType.JSON else _PLAIN_MEMORY
-        return Limits(min(max(data, _PLAIN_MEMORY), self._memory), MAX_RESULT, max(1, int(seconds) + 1))
+        """JSON needs 12.1 bytes a byte of text beside the libraries, lines of other formats less than 5 (measured).
+
+        An archive needs up to 128 MiB of its own.
+        """
+        data = _BASE_MEMORY + int((_JSON_PER_BYTE if form.type is FormatType.JSON else _PER_BYTE) * max_bytes)
+        return Limits(min(max(data, _LEAST_MEMORY), self._memory), MAX_RESULT, max(1, int(seconds) + 1))
 
     @asynccontextmanager
     async def session(self, form: Format, max_bytes: int, seconds: float, encoding: str = "") -> AsyncIterator["RunningParser"]:

@@ -1,9 +1,9 @@
 """Whether an address set that another process made is in normal form."""
 
-from banlistd.core.addresses.sets import FAMILIES, Addresses, AddressSet, after
+from banlistd.core.addresses.sets import FAMILIES, Addresses, AddressSet, Ranges, after
 
 _COMPARED_AT_ONCE = 1 << 16
-"""Addresses whose temporaries stay in the cache."""
+"""Addresses whose temporaries stay in the cache, and cost the daemon no memory to speak of."""
 
 
 def normal_form_fault(addresses: AddressSet) -> str:
@@ -12,14 +12,22 @@ def normal_form_fault(addresses: AddressSet) -> str:
         hosts, nets = addresses.hosts(family), addresses.nets(family)
         if not _is_ascending(hosts):
             return "hosts are not ascending"
-        if not bool((nets.first < nets.last).all()):
-            return "a network is reversed, or one address"
-        if not bool((nets.first[1:] > nets.last[:-1]).all()):
-            return "networks overlap"
-        if bool((nets.first[1:] == after(nets.last[:-1])).any()):
-            return "networks touch"
-        if len(nets) and bool(nets.contains(hosts).any()):
+        if fault := _fault_between(nets):
+            return fault
+        if len(nets) and _any_inside(hosts, nets):
             return "a host is inside of a network"
+    return ""
+
+
+def _fault_between(nets: Ranges) -> str:
+    for at in range(0, len(nets), _COMPARED_AT_ONCE):
+        first, last = (end[at : at + _COMPARED_AT_ONCE + 1] for end in (nets.first, nets.last))
+        if not bool((first < last).all()):
+            return "a network is reversed, or one address"
+        if not bool((first[1:] > last[:-1]).all()):
+            return "networks overlap"
+        if bool((first[1:] == after(last[:-1])).any()):
+            return "networks touch"
     return ""
 
 
@@ -29,3 +37,7 @@ def _is_ascending(column: Addresses) -> bool:
         if not bool((upper > column[at : at + len(upper)]).all()):
             return False
     return True
+
+
+def _any_inside(hosts: Addresses, nets: Ranges) -> bool:
+    return any(bool(nets.contains(hosts[at : at + _COMPARED_AT_ONCE]).any()) for at in range(0, len(hosts), _COMPARED_AT_ONCE))
