@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from banlistd.core.addresses.normal_form import normal_form_fault
 from banlistd.core.addresses.reserved import reserved_ranges
-from banlistd.core.addresses.sets import AddressSet
+from banlistd.core.addresses.sets import FAMILIES, AddressSet, from_numbers, to_number
 from banlistd.core.config.keys import read_section
 from banlistd.core.config.model import Source
 from banlistd.core.config.problems import Document, Spot
@@ -501,6 +501,68 @@ def test_no_sequence_of_polls_opens_swaps_or_inflates_a_list_within_30_days(
         if len(earlier) >= 1000:
             common = len(np.intersect1d(earlier.hosts4, later.hosts4))
             assert common >= min(len(earlier), len(later)) * 0.499
+
+
+def joined(*parts: AddressSet) -> AddressSet:
+    """Single addresses together."""
+    four, six = (np.concatenate([part.hosts(family) for part in parts]) for family in FAMILIES)
+    return AddressSet.of(four, four, six, six)
+
+
+def numbered6(count: int, above: int, start: int = 0) -> AddressSet:
+    """Single addresses of a /64."""
+    hosts = from_numbers(Family.IPV6, [above + number for number in range(start, start + count)])
+    return AddressSet.of(numbered(0).hosts4, numbered(0).hosts4, hosts, hosts)
+
+
+PADDING = {
+    "reserved IPv4": numbered(30_000, start=0x120000),  # 198.18.0.0/15
+    "reserved IPv6": numbered6(30_000, 0xFD << 120),
+}
+
+
+@pytest.mark.parametrize("padding", PADDING)
+def test_reserved_addresses_hide_no_swap(padding: str) -> None:
+    life, reserved = Life(), PADDING[padding]
+    polls = [numbered(2_000), joined(numbered(2_000), reserved), joined(numbered(2_000, start=50_000), reserved)]
+    assert [life.poll(addresses, at / 24) for at, addresses in enumerate(polls)] == ["", "", "turnover"]
+
+
+def test_a_list_cannot_be_swapped_for_one_of_the_other_family() -> None:
+    life = Life()
+    six = 0x2A01 << 112
+    polls = [numbered(2_000), joined(numbered(2_000), numbered6(1_000, six)), numbered6(3_000, six)]
+    assert [life.poll(addresses, at / 24) for at, addresses in enumerate(polls)] == ["", "", "turnover"]
+
+
+@settings(max_examples=80, deadline=None)
+@given(
+    st.lists(st.tuples(st.floats(0.01, 3.0), *[st.integers(0, 4_000)] * 3, st.sampled_from(sorted(PADDING))), max_size=12),
+    st.integers(1_000, 4_000),
+)
+def test_no_padding_and_no_change_of_family_swaps_a_list_from_one_poll_to_the_next(
+    polls: list[tuple[float, int, int, int, str]], size: int
+) -> None:
+    """Some of the list stays, some is new in either family, and some of it is never banned."""
+    life, now, seen = Life(), 0.5, 0
+    life.poll(numbered(size), now)
+    for days, kept, new4, new6, padding in polls:
+        now, seen = now + days, seen + 10_000
+        hosts = life.content.hosts4[:kept]
+        old = AddressSet.of(hosts, hosts)
+        life.poll(joined(old, numbered(new4, start=seen), numbered6(new6, 0x2A01 << 112, seen), PADDING[padding]), now)
+    for (_, before), (_, after_) in pairwise(life.accepted):
+        was, is_now = (in_force(addresses) for addresses in (before, after_))
+        if len(was) >= 1_000:
+            common = len(was & is_now)
+            assert common >= min(len(was), len(is_now)) * 0.499
+
+
+def in_force(addresses: AddressSet) -> set[int]:
+    """Single addresses of a list that are not reserved."""
+    spans = [reserved_ranges()[family].contains(addresses.hosts(family)) for family in FAMILIES]
+    hosts = [addresses.hosts(family)[~span] for family, span in zip(FAMILIES, spans, strict=True)]
+    return {to_number(host) for part in hosts for host in part}
 
 
 @settings(max_examples=50, deadline=None)

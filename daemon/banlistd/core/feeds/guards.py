@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from banlistd.core.addresses.arrays import are_among, symmetric_difference
+from banlistd.core.addresses.arrays import are_among, symmetric_difference, without
 from banlistd.core.addresses.comparison import SHOWN, added_history
 from banlistd.core.addresses.sets import FAMILIES, WIDTHS, Addresses, AddressSet, Ranges, from_numbers, subtract, to_text
 from banlistd.core.config.model import Source
@@ -104,8 +104,10 @@ def judge(source: Source, parsed: ParsedList, addresses: AddressSet, known: Guar
     steady = min(STEADY * max(known.days, 1.0), source.guards.turnover)
     replaced = 0.0
     # What is gone is looked for only where much is new.
-    if known.before is not None and added is not None and len(added) > steady * len(addresses) and not known.has_moved:
-        replaced = _replaced(known.before, addresses) if before and before.size.entries >= MANY else 0.0
+    is_long = before is not None and before.size.entries >= MANY
+    if known.before is not None and before is not None and added is not None and is_long and not known.has_moved:
+        is_new = len(added) > steady * extent.size.entries
+        replaced = _replaced(known.before, before, addresses, extent, known.never_banned) if is_new else 0.0
     counted = replaced if replaced > steady else 0.0
     missing = shortfall(said, parsed.data_lines, parsed.addresses) if said else ""
     refuses = source.guards.critical is Critical.REFUSE
@@ -117,24 +119,27 @@ def judge(source: Source, parsed: ParsedList, addresses: AddressSet, known: Guar
     return Judgement(next(refusals, None), sizes, alone, added)
 
 
-def _replaced(before: AddressSet, now: AddressSet) -> float:
+def _replaced(before: AddressSet, was: Extent, now: AddressSet, extent: Extent, never_banned: NeverBanned) -> float:
     """The share of the list that is new, or the share of the one before that is gone, whichever is less: a list that only
-    grows or only shrinks replaces nothing. An entry that is covered by the other list is not new.
+    grows or only shrinks replaces nothing. An entry that is covered by the other list is not new. What is never banned counts
+    on neither side: a list full of reserved addresses could hide a swap of all others.
     """
     new, gone = 0, 0
     for family in FAMILIES:
         differing = symmetric_difference(before.hosts(family), now.hosts(family))
         mine = are_among(now.hosts(family), differing)
-        new += _uncovered(differing[mine], now, before, family)
-        gone += _uncovered(differing[~mine], before, now, family)
-    return min(new / max(len(now), 1), gone / max(len(before), 1))
+        never = never_banned[family]
+        new += _uncovered(without(differing[mine], never.first, never.last), now, before, never)
+        gone += _uncovered(without(differing[~mine], never.first, never.last), before, now, never)
+    return min(new / max(extent.size.entries, 1), gone / max(was.size.entries, 1))
 
 
-def _uncovered(hosts: Addresses, mine: AddressSet, other: AddressSet, family: Family) -> int:
+def _uncovered(hosts: Addresses, mine: AddressSet, other: AddressSet, never: Ranges) -> int:
     """How many of the hosts, and of the networks of `mine`, the other list does not cover, wholly or in part."""
+    family = never.family
     alone = len(hosts) - int(other.nets(family).contains(hosts).sum())
     nets = mine.nets(family)
-    left = subtract(nets, other.nets(family))
+    left = subtract(subtract(nets, never), other.nets(family))
     if not len(left):
         return alone
     left = subtract(left, other.ranges(family))
