@@ -95,6 +95,10 @@ FOREIGN_CHANGES = {
     "a service was exchanged": "delete element inet banlistd answers4 { 198.51.100.1 . udp . 53 }; "
     "add element inet banlistd answers4 { 198.51.100.1 . udp . 54 }",
     "answers are no longer asked for": "flush chain inet banlistd answers",
+    "a program that knew no answers wrote the table": "flush chain inet banlistd banned; add rule inet banlistd banned drop; "
+    "flush chain inet banlistd answers; delete chain inet banlistd answers; flush chain inet banlistd outbound; "
+    "add rule inet banlistd outbound jump lookup-out; flush chain inet banlistd asked; delete chain inet banlistd asked; "
+    "delete set inet banlistd answers4; delete set inet banlistd answers6",
     "everything answers": "insert rule inet banlistd answers accept",
     "what is asked was exchanged": "flush chain inet banlistd asked; add rule inet banlistd asked accept; "
     "add rule inet banlistd asked accept",
