@@ -98,5 +98,12 @@ def test_first_list_needs_no_restart_after_the_shipped_example(tmp_path: Path) -
     assert restart_only_changes(load(ROOT / "config"), load(tmp_path)) == ()
 
 
+def test_each_promise_of_the_readme_has_its_test() -> None:
+    promised = re.findall(r"^\* \*\*(.+?)\.?\*\*", README.read_text(), re.MULTILINE)
+    rows = re.findall(r"^\| (.+?) \| .*`tests/", (ROOT / "packaging" / "docs" / "promises.md").read_text(), re.MULTILINE)
+    assert promised
+    assert [promise for promise in promised if promise not in rows] == []
+
+
 def test_readme_has_at_most_180_lines() -> None:
     assert len(README.read_text().splitlines()) <= 180
