@@ -60,9 +60,8 @@ def approve_again(world: KillFixture, scene: KillScenario) -> Ended:
 
 def _approve_all(world: KillFixture) -> None:
     with suppress(BanlistdError):  # the kill
-        held = [content["id"] for content in world.ask("GET", "quarantine")]
-        if held:
-            world.ask("POST", "approve", sources=held)
+        for content in world.ask("GET", "quarantine"):
+            world.ask("POST", "approve", sources=[content["id"]], hash=content["content_hash"])
 
 
 def _settled(world: KillFixture, scene: KillScenario, watch: Watch) -> Daemon:
@@ -81,12 +80,12 @@ def _see_through(world: KillFixture, scene: KillScenario, daemon: Daemon, *event
     """Wait for one of the events, ask for a poll of all lists, ask what an operator asks, end. Any of it may meet a kill."""
     if events:
         daemon.find(*events)
-    fault: BanlistdError | None = None
+    fault: Exception | None = None
     try:
         outcomes = world.ask("POST", "refresh")
         assert {outcome["outcome"] for outcome in outcomes} <= {"completed", "skipped"}, outcomes
         check_the_answers(world, scene)
-    except BanlistdError as error:
+    except (BanlistdError, AssertionError) as error:  # a source whose parser process was killed has failed
         fault = error
     daemon.process.terminate()
     ended = end_of(daemon)

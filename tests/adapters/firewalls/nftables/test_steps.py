@@ -1,4 +1,4 @@
-"""One transaction, and the one case that needs two."""
+"""One transaction, and the cases that need two or three."""
 
 from adapters.firewalls.contract import ALPHA, BETA, addresses, state
 from banlistd.adapters.firewalls.nftables.steps import steps_of
@@ -24,9 +24,31 @@ def test_an_ordinary_change_is_one_transaction() -> None:
     assert steps_of(change) == (change,)
 
 
-def test_a_network_that_becomes_a_single_address_is_one_transaction() -> None:
-    change = difference(state([ALPHA], {"alpha": NET}), state([ALPHA], {"alpha": HOST}))
-    assert steps_of(change) == (change,)
+def test_a_network_goes_only_after_the_single_address_within_it_has_come() -> None:
+    before = state([ALPHA], {"alpha": NET}, content_hash="a" * 64)
+    change = difference(before, state([ALPHA], {"alpha": OTHER}, content_hash="b" * 64))
+    first, last = steps_of(change)
+    assert moves(first) == [("hosts4", ["192.0.2.7"], [])]
+    assert [to_text(item.map.family, one) for item in first.maps for one in item.whole.first] == ["192.0.2.7"]
+    assert moves(last) == [("hosts4", ["203.0.113.9"], []), ("nets4", [], ["192.0.2.0"])]
+    assert (first.markers, last.markers) == ((), change.markers)
+
+
+def test_only_an_address_that_no_other_network_covers_comes_before() -> None:
+    after = addresses("192.0.2.0/25", "192.0.2.200")
+    first, last = steps_of(difference(state([ALPHA], {"alpha": NET}), state([ALPHA], {"alpha": after})))
+    assert moves(first) == [("hosts4", ["192.0.2.200"], [])]
+    assert moves(last) == [("hosts4", [], []), ("nets4", ["192.0.2.0"], ["192.0.2.0"])]
+
+
+def test_addresses_that_move_both_ways_take_three_transactions() -> None:
+    before, after = addresses("192.0.2.0/24", "203.0.113.9"), addresses("192.0.2.7", "203.0.113.0/24")
+    change = difference(state([ALPHA], {"alpha": before}), state([ALPHA], {"alpha": after}))
+    first, main, last = steps_of(change)
+    assert moves(first) == [("hosts4", ["192.0.2.7"], [])]
+    assert moves(main) == [("hosts4", [], []), ("nets4", ["203.0.113.0"], ["192.0.2.0"])]
+    assert moves(last) == [("hosts4", [], ["203.0.113.9"])]
+    assert [to_text(item.map.family, one) for item in first.maps for one in item.whole.first] == ["192.0.2.7", "203.0.113.9"]
 
 
 def test_a_single_address_goes_only_after_the_network_that_covers_it_has_come() -> None:
