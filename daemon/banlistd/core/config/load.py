@@ -1,6 +1,5 @@
 """Files' content -> one Config, or every problem at once, each with its file and line. No file is opened here."""
 
-import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -126,7 +125,7 @@ def _source(written: _Written, defaults: Defaults, catalogue: Catalogue) -> Sour
     entry = _entry(written, catalogue)
     merged = _inherited(own, defaults, entry)
     merged |= read_values(Source, own, spot, beside=("use", "guards", *(("id",) if "id" not in own else ())))
-    guards = _of_countries(defaults.guards) if "block" in own else defaults.guards
+    guards = defaults.guards.for_countries() if "block" in own else defaults.guards
     merged["guards"] = read_section(Guards, own.get("guards"), spot.at("guards"), guards)
     if "use" not in own or entry:
         if "id" not in own and not entry:
@@ -145,11 +144,6 @@ def _inherited(own: Tree, defaults: Defaults, entry: CatalogueEntry | None) -> d
     if "block" in own:
         merged["format"] = Format(FormatType.PLAIN)
     return merged
-
-
-def _of_countries(guards: Guards) -> Guards:
-    """A country is large on purpose. What the source itself sets of these guards applies all the same."""
-    return replace(guards, share=math.inf, widest4=0, widest6=0)
 
 
 def _absolute_databases(geo: Geo, folder: Path) -> Geo:

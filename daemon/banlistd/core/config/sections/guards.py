@@ -1,8 +1,9 @@
 """The keys of the guards. Their rules are in core/feeds/guards.py."""
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, replace
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Self
 
 from banlistd.core.config import kinds
 from banlistd.core.config.keys import Key, Section
@@ -84,3 +85,7 @@ class Guards(Section):
             "Reports a source with a url as frozen if its list has not changed for this time. Its bans stay.",
         ),
     ] = 45 * 86400.0
+
+    def for_countries(self) -> Self:
+        """A country is large on purpose: its size refuses nothing. What its source sets itself applies all the same."""
+        return replace(self, share=math.inf, widest4=0, widest6=0)
