@@ -27,6 +27,10 @@ WRITTEN = (nat64, sixtofour)
 each_form = pytest.mark.parametrize("written", WRITTEN)
 
 
+# With 198.51.100.7 where the two networks have it; the first 16 bits pass the first test, or do not.
+NEAR = ("64:ff9b:0:1::c633:6407", "64:ff9c::c633:6407", "2004:c633:6407:1::7", "2003:c633:6407:1::7", "2000:c633:6407:1::7")
+
+
 @pytest.fixture
 def street(request: pytest.FixtureRequest) -> Iterator[Street]:
     translated = getattr(request, "param", True)
@@ -34,7 +38,9 @@ def street(request: pytest.FixtureRequest) -> Iterator[Street]:
         for address in (BAD4, GOOD4, *MORE4):
             for written in WRITTEN:
                 street.peer.command("ip", "address", "add", written(address), "dev", "lo", "nodad")
-        for network in ("64:ff9b::/96", "2002::/16"):
+        for address in NEAR:
+            street.peer.command("ip", "address", "add", address, "dev", "lo", "nodad")
+        for network in ("64::/16", "2000::/12"):
             street.guard.command("ip", "route", "add", network, "via", "fd00:9::2")
         yield street
 
@@ -52,6 +58,12 @@ def test_a_banned_ipv4_address_is_banned_in_an_ipv6_source(street: Street, writt
     assert street.counted() == {1: 2}
     assert street.arrives(form_of(written, GOOD4))
     street.apply(held, state([ALPHA], {}))
+    assert street.arrives(source)
+
+
+@pytest.mark.parametrize("source", NEAR)
+def test_another_network_with_these_bits_arrives(street: Street, source: str) -> None:
+    street.apply(None, state([ALPHA], {"alpha": NETS}))
     assert street.arrives(source)
 
 
@@ -105,6 +117,7 @@ async def test_nft_prints_the_network_and_what_is_looked_up() -> None:
     await firewall.apply(difference(None, state([ALPHA], {"alpha": NETS})))
     listing = nft("list", "table", "inet", "banlistd")
     for line in (
+        "meta nfproto ipv6 @nh,64,16 & 0xdf99 == 0x0 jump embedding",
         "ip6 saddr 64:ff9b::/96 jump within-nat64",
         "ip6 saddr 2002::/16 jump within-6to4",
         'ip saddr @allowed4 return comment "the IPv4 address in a source of 64:ff9b::/96"',
@@ -120,6 +133,7 @@ async def test_nft_prints_the_network_and_what_is_looked_up() -> None:
     "command",
     [
         "flush chain inet banlistd within-nat64",
+        "flush chain inet banlistd embedding",
         "insert rule inet banlistd within-6to4 return",
         "flush chain inet banlistd lookup-in",
     ],

@@ -27,8 +27,9 @@ LOOKUPS: Mapping[str, tuple[Hook, Hook]] = {
 
 WITHIN_NAT64 = "within-nat64"
 WITHIN_6TO4 = "within-6to4"
-TRANSLATED = (WITHIN_NAT64, WITHIN_6TO4)
-"""For IPv6 packets whose source contains an IPv4 address: look that up."""
+EMBEDDING = "embedding"
+TRANSLATED = (WITHIN_NAT64, WITHIN_6TO4, EMBEDDING)
+"""For IPv6 packets whose source contains an IPv4 address, which is looked up. The last one sends packets to the others."""
 
 NETLINK_CHAINS = (*LOOKUPS, ANSWERS, ASKED, *TRANSLATED)
 """The chains whose rules netlink writes, because they look into sets."""
