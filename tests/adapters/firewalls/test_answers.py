@@ -27,8 +27,10 @@ from adapters.firewalls.street import (
     laid_out,
 )
 from adapters.firewalls.test_packets import FIREWALLS, NFTABLES
+from banlistd.adapters.firewalls.ipset.rules import chains_of
+from banlistd.adapters.firewalls.nftables.structure import structure_of
 from banlistd.core.ruleset.state import FirewallState
-from banlistd.model import Action, Direction, SourceSlot
+from banlistd.model import Action, Direction, Family, SourceSlot
 from support.ipset_host import Iptables
 
 DNS, SSH = 53, 22
@@ -189,3 +191,12 @@ def test_answers_arrive_while_sources_come_and_go(street: Street) -> None:
         now = both
         assert street.arrives(BAD4, port=DNS)
         assert not street.arrives(BAD4)
+
+
+def test_a_packet_that_is_not_banned_passes_no_rule_about_answers() -> None:
+    sources = [ALPHA, BETA, BOTH]
+    asking = {name for name, chain in structure_of(sources, translated=True).items() if "jump answers" in (chain.rules or ())}
+    assert asking == {"banned"}
+    tables = chains_of(sources, Family.IPV4)
+    asking = {name for chains in tables.values() for name, rules in chains.items() if any("answers4" in rule for rule in rules)}
+    assert asking == {f"banlistd-{name}" for name in ("in-hosts", "in-nets", "out-hosts", "out-nets", "refusal")}
