@@ -213,7 +213,7 @@ def test_an_address_of_the_host_that_is_a_resolver_too_is_there_once_and_needed_
     found = {span_text(item.span): item for item in asyncio.run(LinuxHost(no_names, {}, tmp_path).protected(()))}
     own, resolver = found["127.0.0.1"], found["192.0.2.53"]
     assert (own.reason, own.learned, own.scope) == ("address of lo, resolver", False, "everything")
-    assert (resolver.reason, resolver.learned, resolver.scope) == ("resolver", True, "answers from udp 53, tcp 53")
+    assert (resolver.reason, resolver.learned, resolver.scope) == ("resolver", True, "answers from udp 53, tcp 53, tcp 853")
 
 
 @in_network_namespace

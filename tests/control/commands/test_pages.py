@@ -241,7 +241,7 @@ def test_protected_addresses_come_with_the_reason_and_what_would_be_without_it()
         {"ADDRESS": "10.0.0.2", **always, "LISTED BY": "manual", "WOULD BE BANNED": "it is, by a manual ban"},
     ]
     (row,) = table(page_of(PROTECTED, [resolver]))
-    assert (row["SCOPE"], row["LISTED BY"]) == ("answers from udp 53, tcp 53", "office-bans")
+    assert (row["SCOPE"], row["LISTED BY"]) == ("answers from udp 53, tcp 53, tcp 853", "office-bans")
     assert page_of(PROTECTED, []) == ["nothing is protected: this host's own addresses could not be read"]
 
 

@@ -29,7 +29,8 @@ _TIMESYNCD_SERVERS = re.compile(r"^\s*(?:Fallback)?NTP\s*=\s*(.+)$", re.MULTILIN
 _NTP_SERVER = re.compile(r"^\s*(?:server|peer|pool)\s+(\S+)", re.MULTILINE)
 _LEASE_SERVER = re.compile(r"^\s*(?:SERVER_ADDRESS=|option dhcp-server-identifier )([0-9.]+);?\s*$", re.MULTILINE)
 
-DNS = (AnswerPort("udp", 53), AnswerPort("tcp", 53))
+# systemd-resolved asks the same resolvers over TLS if it is told to (RFC 7858).
+DNS = (AnswerPort("udp", 53), AnswerPort("tcp", 53), AnswerPort("tcp", 853))
 NTP = (AnswerPort("udp", 123),)
 DHCP = (AnswerPort("udp", 67),)
 

@@ -138,7 +138,7 @@ PROTECTED: Command[tuple[()], list[ProtectedRow]] = Command(
         {
             "address": "203.0.113.53",
             "reason": "resolver",
-            "scope": "answers from udp 53, tcp 53",
+            "scope": "answers from udp 53, tcp 53, tcp 853",
             "learned": True,
             "since": None,
             "until": None,
