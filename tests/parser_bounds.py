@@ -123,7 +123,7 @@ _DICTIONARY_OF_96 = 29
 
 def _many_dictionaries(size: int) -> bytes:
     """Streams one after another, each of which asks for a dictionary of 96 MiB."""
-    return xz_with_dictionary(b"192.0.2.1\n", _DICTIONARY_OF_96) * min(size // 80, 9000)
+    return xz_with_dictionary(b"192.0.2.1\n", _DICTIONARY_OF_96) * min(size // 100, 9000)
 
 
 _RLE = (1, (1 << 17) - 1, b"\n")
@@ -132,7 +132,7 @@ ARCHIVES: Mapping[str, Callable[[int], bytes]] = {
     "zstd, window 31": lambda size: zstd_frame(0xA8, [_RLE] * (size >> 17)),
     "zstd, window 27": lambda size: zstd_frame(0x88, [_RLE] * (size >> 17)),
     "zstd, window 27, a list": lambda size: _packed_to(size, lambda body: _zstd_long(body, 27), size // 100),
-    "zstd, many windows of 27": lambda size: zstd_frame(0x88, [(0, 10, b"192.0.2.1\n")]) * min(size // 20, 9000),
+    "zstd, many windows of 27": lambda size: zstd_frame(0x88, [(0, 10, b"192.0.2.1\n")]) * min(size // 100, 9000),
     "xz, dictionary of 4 GiB": lambda size: xz_with_dictionary(of(b"192.0.2.1\n")(size), 40),
     "xz, dictionary of 96 MiB": lambda size: _packed_to(
         size, lambda body: xz_with_dictionary(body, _DICTIONARY_OF_96), size // 100

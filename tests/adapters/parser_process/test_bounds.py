@@ -5,7 +5,7 @@ import pytest
 from banlistd.formats import Format, FormatType
 from parser_bounds import ARCHIVES, LISTS, MIB, Figures, encoding_of, measured
 
-SIZE = MIB
+SIZE = MIB // 4
 
 # What goes wrong with an archive, and nothing else may.
 REASONS = {
