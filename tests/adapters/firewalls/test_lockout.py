@@ -299,6 +299,18 @@ def test_a_list_in_another_form_bans_whom_it_names_and_not_what_the_host_lives_b
     assert not scene.arrives(stranger, GUARD[version], GATEWAY[version])
 
 
+@pytest.mark.parametrize("written", [as_nat64, as_6to4], ids=["NAT64", "6to4"])
+def test_an_administrator_behind_a_translator_is_kept_when_all_of_ipv4_is_banned(
+    scene: LockoutCase, written: Callable[[str], str]
+) -> None:
+    friend, stranger = written(ADMIN[0]), written(STRANGER[0])
+    for address in (friend, stranger):
+        scene.outside.command("ip", "address", "add", address, "dev", "lo", "nodad")
+    scene.ban(b"0.0.0.0/0\n", Direction.IN, friend)
+    assert scene.arrives(friend, GUARD[1], GATEWAY[1])
+    assert not scene.arrives(stranger, GUARD[1], GATEWAY[1])
+
+
 def connect(client: str, server: str) -> socket.socket:
     return socket.create_connection((server, SSH_PORT), timeout=20, source_address=(client, 0))
 
