@@ -26,7 +26,6 @@ from banlistd.model import Family
 NFTA_RULE_TABLE = 1
 NFTA_RULE_CHAIN = 2
 NFTA_RULE_EXPRESSIONS = 4
-NFTA_RULE_USERDATA = 7
 
 
 def chain_body(chain: str) -> bytes:
@@ -53,7 +52,7 @@ def lookup_rules(chain: str, maps: Iterable[MapId], *, translated: bool) -> list
                     found = [_lookup(map_id.name, to=_REGISTER), _store_mark(), _verdict(_GOTO, target)]
                     rules.append(_rule(chain, [*guard, *_address(hook, family), *found]))
         if translated and chain == LOOKUP_IN and hook is banning:
-            rules.append(_rule(chain, [*_may_embed(), _verdict(_JUMP, EMBEDDING)], "may be of 64:ff9b::/96 or 2002::/16"))
+            rules.append(_rule(chain, [*_may_embed(), _verdict(_JUMP, EMBEDDING)]))
     return rules
 
 
@@ -61,11 +60,11 @@ def translated_rules(chain: str) -> list[bytes]:
     """The bodies of the rules for sources that contain an IPv4 address: it is looked up as if the packet came from it."""
     if chain == EMBEDDING:
         return [_rule(chain, [*_prefix(name), _verdict(_JUMP, name)]) for name in _EMBEDDED]
-    within, comment = [*_ipv4_within(chain)], f"the IPv4 address in a source of {_EMBEDDED[chain][0]}"
-    rules = [_rule(chain, [*within, _lookup(ALLOWED[Family.IPV4], key=_WITHIN), _verdict(_RETURN)], comment)]
+    within = [*_ipv4_within(chain)]
+    rules = [_rule(chain, [*within, _lookup(ALLOWED[Family.IPV4], key=_WITHIN), _verdict(_RETURN)])]
     for kind in Kind:
         found = _lookup(MapId(Hook.IN, kind, Family.IPV4).name, key=_WITHIN, to=_REGISTER)
-        rules.append(_rule(chain, [*within, found, _store_mark(), _verdict(_GOTO, BANNED)], comment))
+        rules.append(_rule(chain, [*within, found, _store_mark(), _verdict(_GOTO, BANNED)]))
     return rules
 
 
@@ -116,20 +115,18 @@ _NFPROTO: Mapping[Family, int] = {Family.IPV4: 2, Family.IPV6: 10}
 # Offsets of source and destination address in the header, and their length, in octets (RFC 791 3.1, RFC 8200 3).
 _PLACES: Mapping[Family, tuple[int, int, int]] = {Family.IPV4: (12, 16, 4), Family.IPV6: (8, 24, 16)}
 
-# Networks of IPv6 whose addresses contain one of IPv4: for a person, the octets of the prefix, and the offset in the header of
-# the IPv4 address in a source (RFC 6052 2.2, RFC 3056 2).
-_EMBEDDED: Mapping[str, tuple[str, bytes, int]] = {
-    WITHIN_NAT64: ("64:ff9b::/96", bytes.fromhex("0064ff9b 00000000 00000000"), 20),
-    WITHIN_6TO4: ("2002::/16", bytes.fromhex("2002"), 10),
+# Networks of IPv6 whose addresses contain one of IPv4, 64:ff9b::/96 and 2002::/16: the octets of the prefix, and the offset in
+# the header of the IPv4 address in a source (RFC 6052 2.2, RFC 3056 2).
+_EMBEDDED: Mapping[str, tuple[bytes, int]] = {
+    WITHIN_NAT64: (bytes.fromhex("0064ff9b 00000000 00000000"), 20),
+    WITHIN_6TO4: (bytes.fromhex("2002"), 10),
 }
 # The last word of register 1 and the two words that end with it, by the numbers of words.
 _WITHIN, _BEFORE = 11, 10
 
 
-def _rule(chain: str, expressions: Iterable[bytes], comment: str = "") -> bytes:
-    text = comment.encode() + b"\0"
-    shown = attribute(NFTA_RULE_USERDATA, bytes((0, len(text))) + text) if comment else b""
-    return chain_body(chain) + nested(NFTA_RULE_EXPRESSIONS, *expressions) + shown
+def _rule(chain: str, expressions: Iterable[bytes]) -> bytes:
+    return chain_body(chain) + nested(NFTA_RULE_EXPRESSIONS, *expressions)
 
 
 def _may_embed() -> Iterator[bytes]:
@@ -138,7 +135,7 @@ def _may_embed() -> Iterator[bytes]:
     The first 16 bits are 0x0064 or 0x2002: both are zero under a mask without the bits of either. Of the networks that IANA has
     allocated no other is. One test costs half as much as two (measured: 50 ns, not 100).
     """
-    first = [int.from_bytes(prefix[:2], "big") for _, prefix, _ in _EMBEDDED.values()]
+    first = [int.from_bytes(prefix[:2], "big") for prefix, _ in _EMBEDDED.values()]
     mask = 0xFFFF & ~(first[0] | first[1])
     yield _load_meta(_META_NFPROTO)
     yield _compare(bytes((_NFPROTO[Family.IPV6],)))
@@ -149,7 +146,7 @@ def _may_embed() -> Iterator[bytes]:
 
 def _prefix(chain: str) -> Iterator[bytes]:
     """Match packets of IPv6 from the network of a chain in `_EMBEDDED`."""
-    _, prefix, _ = _EMBEDDED[chain]
+    prefix, _ = _EMBEDDED[chain]
     yield _load_meta(_META_NFPROTO)
     yield _compare(bytes((_NFPROTO[Family.IPV6],)))
     yield _load(_NETWORK_HEADER, _PLACES[Family.IPV6][0], len(prefix))
@@ -164,7 +161,7 @@ def _ipv4_within(chain: str) -> Iterator[bytes]:
     overwrites that by its last two steps, which load the word before it too: nft does not know that registers overlap. Once nft
     has loaded its own listing, the rule matches nothing, and `faults_of` finds that it loads too few fields.
     """
-    _, _, place = _EMBEDDED[chain]
+    _, place = _EMBEDDED[chain]
     source, _, length = _PLACES[Family.IPV4]
     yield _load_meta(_META_NFPROTO, _WITHIN)
     ipv4 = bytes((_NFPROTO[Family.IPV4],))
