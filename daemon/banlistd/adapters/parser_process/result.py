@@ -57,7 +57,7 @@ _KINDS: Mapping[Status, type[FetchError | ParseError]] = {Status.BAD_DOWNLOAD: F
 _WORDS: Mapping[Status, tuple[str, str]] = {
     Status.OUT_OF_MEMORY: (
         "reading the list takes more memory than is allowed",
-        "split the list; for a large JSON document say format: json",
+        "split the list; for a large JSON document say format: json, and raise parser: memory",
     ),
     Status.RESULT_TOO_LARGE: (
         "the list holds more than 12 million addresses of IPv4, or 3 million of IPv6",
