@@ -104,6 +104,29 @@ def test_a_list_that_stays_replaced_is_accepted_after_the_same_time(tmp_path: Pa
     run(environment_on(tmp_path), config_with(), life)
 
 
+def test_a_list_that_is_swapped_by_way_of_both_lists_together_is_refused_after_restarts_too(tmp_path: Path) -> None:
+    environment, config = environment_on(tmp_path), config_with()
+    first, second = hosts(2000), hosts(5000, start=9000)
+    for body, guard in ((first, ""), (first + second, ""), (first + second + hosts(3, start=20_000), ""), (second, "turnover")):
+
+        async def life(world: DaemonWorld, body: bytes = body, guard: str = guard) -> None:
+            assert await refusing(world, body) == guard
+
+        run(environment, config, life)
+
+    async def approve(world: DaemonWorld) -> None:
+        quarantined = await world.quarantine.quarantined(FEED)
+        assert quarantined is not None
+        assert (
+            quarantined.reason == "more than 50 % of the list were replaced in steps within the last 30 days (guards: turnover)"
+        )
+        await world.quarantine.approve(FEED, quarantined.content_hash)
+        assert (await poll(world)).kind is OutcomeKind.COMPLETED
+        assert await refusing(world, second + hosts(3, start=30_000)) == ""
+
+    run(environment, config, approve)
+
+
 def test_the_administrator_may_give_a_source_another_list(tmp_path: Path) -> None:
     environment = environment_on(tmp_path)
 

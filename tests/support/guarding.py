@@ -10,7 +10,17 @@ from banlistd.core.feeds.parsed_list import ParsedList
 from banlistd.model import Refusal
 
 NOTHING_ALLOWED = {family: Ranges.none(family) for family in FAMILIES}
-NOTHING_KNOWN = GuardContext(reserved_ranges(), NOTHING_ALLOWED, None, None, had_end_count=False, days=1 / 24, has_moved=False)
+NOTHING_KNOWN = GuardContext(
+    reserved_ranges(),
+    NOTHING_ALLOWED,
+    None,
+    None,
+    had_end_count=False,
+    days=1 / 24,
+    has_moved=False,
+    samples=(),
+    seed=1,
+)
 
 
 def after(before: AddressSet | None, *, had_end_count: bool = False) -> GuardContext:

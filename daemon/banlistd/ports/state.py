@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     # boot_restore needs neither of them, and boot waits for its imports.
     from banlistd.core.feeds.extent import AcceptedSizes
     from banlistd.core.feeds.quarantine import Confirmed, Quarantined, SourceHealth
+    from banlistd.core.feeds.samples import Sample
 
 
 class Ledger(Protocol):
@@ -109,6 +110,9 @@ class Quarantine(Protocol):
 
     async def recent(self, source_id: SourceId, now: float) -> AcceptedSizes | None:
         """The sizes of the contents accepted in the last 30 days; None if there were none."""
+
+    async def samples(self, source_id: SourceId, now: float) -> Sequence[Sample]:
+        """A sample of the first content of each of these days."""
 
     async def health(self, source_id: SourceId) -> SourceHealth | None:
         """None for a source that never had a good list."""

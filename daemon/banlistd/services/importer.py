@@ -186,6 +186,8 @@ class Importer:
             health is not None and health.has_end_count,
             (now - health.good_at) / 86400 if health else 0.0,
             has_moved,
+            await self._quarantine.samples(source_id, now),
+            int(now * 1e6),
         )
 
     async def _approved(self, quarantined: Quarantined | None) -> FoundList | None:

@@ -9,9 +9,12 @@ from pathlib import Path
 from banlistd.adapters.storage.database import open_database
 from banlistd.adapters.storage.database_schema import migrations
 from banlistd.adapters.storage.quarantine import QuarantineTable
+from banlistd.core.addresses.sets import to_text
 from banlistd.core.feeds.extent import AcceptedSizes, Size
+from banlistd.core.feeds.parsers import parse
 from banlistd.core.feeds.quarantine import Confirmed, Quarantined, SourceHealth
-from banlistd.model import ContentHash, SourceId
+from banlistd.core.feeds.samples import Sample
+from banlistd.model import ContentHash, Family, SourceId
 from banlistd.ports import Quarantine
 
 SOURCE, OTHER = SourceId("s"), SourceId("t")
@@ -76,9 +79,14 @@ def test_only_what_is_held_back_can_be_approved(tmp_path: Path) -> None:
 
 
 def good(
-    content: str = "a", *, has_end_count: bool | None = None, sizes: AcceptedSizes | None = None, anew: bool = False
+    content: str = "a",
+    *,
+    has_end_count: bool | None = None,
+    sizes: AcceptedSizes | None = None,
+    sample: Sample | None = None,
+    anew: bool = False,
 ) -> Confirmed:
-    return Confirmed(ContentHash(content * 64), has_end_count, sizes, anew)
+    return Confirmed(ContentHash(content * 64), has_end_count, sizes, sample, anew)
 
 
 def test_good_list_clears_the_quarantine_and_its_report(tmp_path: Path) -> None:
@@ -153,5 +161,26 @@ def test_sizes_of_accepted_contents_are_kept_for_30_days(tmp_path: Path) -> None
         # What came by a clock that was wrong by ten years is forgotten.
         await quarantine.confirm(SOURCE, 3652 * day, good("e", sizes=of(70)))
         assert await quarantine.recent(SOURCE, 31 * day) is None
+
+    run(tmp_path, use)
+
+
+def test_the_first_sample_of_each_day_is_kept_with_what_was_replaced_since(tmp_path: Path) -> None:
+    def sample(text: bytes, churn: float) -> Sample:
+        return Sample(parse(text).addresses, 2000, churn)
+
+    sizes, day = AcceptedSizes.of(Size(100, 100, 0)), 86400.0
+
+    async def known(quarantine: QuarantineTable, now: float) -> list[tuple[str, int, float]]:
+        found = await quarantine.samples(SOURCE, now)
+        return [(to_text(Family.IPV4, one.addresses.hosts4[0]), one.entries, round(one.churn, 6)) for one in found]
+
+    async def use(quarantine: QuarantineTable) -> None:
+        for now, text, churn in ((0.0, b"192.0.2.1", 0.0), (1.0, b"192.0.2.2", 0.1), (2 * day, b"192.0.2.3", 0.05)):
+            await quarantine.confirm(SOURCE, now, good(sizes=sizes, sample=sample(text, churn)))
+        assert await known(quarantine, 2 * day) == [("192.0.2.1", 2000, 0.15), ("192.0.2.3", 2000, 0.05)]
+        assert await known(quarantine, 31 * day) == [("192.0.2.3", 2000, 0.05)]
+        await quarantine.confirm(SOURCE, 3 * day, good("b", sizes=sizes, sample=sample(b"192.0.2.4", 0.0), anew=True))
+        assert await known(quarantine, 3 * day) == [("192.0.2.4", 2000, 0.0)]
 
     run(tmp_path, use)

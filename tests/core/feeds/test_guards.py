@@ -22,6 +22,7 @@ from banlistd.core.feeds.extent import AcceptedSizes
 from banlistd.core.feeds.guards import judge
 from banlistd.core.feeds.parsed_list import ParsedList, parsed_list
 from banlistd.core.feeds.parsers import parse
+from banlistd.core.feeds.samples import Sample
 from banlistd.formats import Format
 from banlistd.model import Family, Refusal, SourceId
 from support import guarding
@@ -420,6 +421,8 @@ class Life:
         self.accepted: list[tuple[float, AddressSet]] = []
         self._days: dict[int, AcceptedSizes] = {}
         self._good_at = 0.0
+        self._samples: dict[int, Sample] = {}
+        self._churn: dict[int, float] = {}
 
     def poll(self, addresses: AddressSet, now: float) -> str:
         """The guard that refuses; accepted content is content from now on. `now`: days."""
@@ -428,11 +431,19 @@ class Life:
         for day, sizes in self._days.items():
             recent = sizes.joined(recent) if int(now) - 30 <= day <= int(now) else recent
         before = self.content if self.accepted else None
-        known = replace(NOTHING_KNOWN, before=before, recent=recent, days=now - self._good_at)
+        samples = [
+            replace(sample, churn=sum(churn for later, churn in self._churn.items() if later >= day))
+            for day, sample in self._samples.items()
+            if int(now) - 30 <= day
+        ]
+        seed = len(self.accepted) + 1
+        known = replace(NOTHING_KNOWN, before=before, recent=recent, days=now - self._good_at, samples=samples, seed=seed)
         judgement = judge(self.source, parsed, addresses, known)
         if judgement.refusal is None:
             self._days[int(now)] = judgement.sizes.joined(self._days.get(int(now)))
             self.content, self._good_at = addresses, now
+            self._samples.setdefault(int(now), judgement.sample)
+            self._churn[int(now)] = self._churn.get(int(now), 0.0) + judgement.sample.churn
             self.accepted.append((now, addresses))
         return judgement.refusal.guard if judgement.refusal else ""
 
@@ -519,6 +530,50 @@ PADDING = {
     "reserved IPv4": numbered(30_000, start=0x120000),  # 198.18.0.0/15
     "reserved IPv6": numbered6(30_000, 0xFD << 120),
 }
+
+
+def test_a_list_cannot_be_swapped_by_way_of_both_lists_together() -> None:
+    life = Life()
+    first, second = numbered(10_000), numbered(29_000, start=50_000)
+    polls = [first, joined(first, second), *[joined(first, second, numbered(more, start=90_000)) for more in range(3)], second]
+    assert [life.poll(addresses, at / 2) for at, addresses in enumerate(polls)] == [*[""] * 5, "turnover"]
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.tuples(st.floats(0.0, 1.0), st.floats(0.0, 3.0)), min_size=2, max_size=8), st.integers(1_000, 4_000))
+def test_no_sequence_of_large_steps_swaps_a_list(steps: list[tuple[float, float]], size: int) -> None:
+    """In each step some of the oldest go, and others come. No more than half is replaced, and a tenth in each step."""
+    life, start, end = Life(), 0, size
+    life.poll(numbered(size), 0.0)
+    for at, (gone, come) in enumerate(steps, 1):
+        begin, stop = start + int((end - start) * gone), end + int((end - start) * come)
+        if life.poll(numbered(stop - begin, begin), at / 24) == "":
+            start, end = begin, stop
+    accepted = [addresses.hosts4 for _, addresses in life.accepted]
+    before = accepted[0]
+    for step, now in enumerate(accepted[1:], 1):
+        common = len(np.intersect1d(before, now))
+        replaced = min(1 - common / len(before), 1 - common / len(now)) if len(now) else 0.0
+        # Twice what chance makes of a sample.
+        assert replaced <= 0.5 + 0.1 * step + 0.2
+
+
+@pytest.mark.parametrize("days", [1 / 24, 1.0])
+def test_a_list_that_renews_itself_in_usual_steps_is_not_swapped(days: float) -> None:
+    """Some come hour by hour, and all that are old go once a day; others come and go together."""
+    rhythmic, even = Life(), Life()
+    start, end = 0, 10_000
+    for poll in range(200):
+        end += 100
+        start += 1_000 if poll % 10 == 9 else 0
+        assert rhythmic.poll(numbered(end - start, start), poll * days / 8) == ""
+        assert even.poll(numbered(10_000, 500 * poll), poll * days) == ""
+
+
+def test_a_list_that_grows_to_three_times_and_shrinks_to_what_it_was_is_not_swapped() -> None:
+    life = Life()
+    sizes = [10_000, 20_000, 30_000, 18_000, 15_100]
+    assert {life.poll(numbered(size), at / 24) for at, size in enumerate(sizes)} == {""}
 
 
 @pytest.mark.parametrize("padding", PADDING)

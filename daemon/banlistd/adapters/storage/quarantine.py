@@ -7,8 +7,10 @@ from typing import Any
 import aiosqlite
 
 from banlistd.adapters.storage.database import Database
+from banlistd.core.addresses.sets import AddressSet
 from banlistd.core.feeds.extent import AcceptedSizes
 from banlistd.core.feeds.quarantine import Confirmed, Quarantined, SourceHealth
+from banlistd.core.feeds.samples import Sample
 from banlistd.model import ContentHash, SourceId
 
 _COLUMNS = (
@@ -43,12 +45,14 @@ _SIZES = "fewest, most, least4, most4, least6, most6, replaced"
 
 # The scalar min of SQLite is NULL where one argument is.
 _ADD_SIZES = f"""
-    INSERT INTO recent_contents (source_id, day, {_SIZES})
-    VALUES (:source_id, :day, :fewest, :most, :least4, :most4, :least6, :most6, :replaced)
+    INSERT INTO recent_contents (source_id, day, {_SIZES}, sample, sampled, churn)
+    VALUES (:source_id, :day, :fewest, :most, :least4, :most4, :least6, :most6, :replaced, :sample, :sampled, :churn)
     ON CONFLICT (source_id, day) DO UPDATE SET
         fewest = min(coalesce(fewest, excluded.fewest), coalesce(excluded.fewest, fewest)), most = max(most, excluded.most),
         least4 = min(least4, excluded.least4), most4 = max(most4, excluded.most4),
-        least6 = min(least6, excluded.least6), most6 = max(most6, excluded.most6), replaced = replaced + excluded.replaced
+        least6 = min(least6, excluded.least6), most6 = max(most6, excluded.most6), replaced = replaced + excluded.replaced,
+        sampled = CASE WHEN sample IS NULL THEN excluded.sampled ELSE sampled END, sample = coalesce(sample, excluded.sample),
+        churn = churn + excluded.churn
 """  # noqa: S608 - made of the literal above
 
 # Of a day to come there are sizes only after a clock that went wrong.
@@ -57,6 +61,15 @@ _FORGET_SIZES = "DELETE FROM recent_contents WHERE source_id = :source_id AND (:
 _RECENT = """
     SELECT min(fewest), max(most), min(least4), max(most4), min(least6), max(most6), sum(replaced) FROM recent_contents
     WHERE source_id = :source_id AND day BETWEEN :day - :days AND :day
+"""
+
+
+# What came after a sample on its own day counts too.
+_SAMPLES = """
+    SELECT sample, sampled, (SELECT sum(churn) FROM recent_contents AS later WHERE later.source_id = first.source_id
+        AND later.day BETWEEN first.day AND :day)
+    FROM recent_contents AS first
+    WHERE source_id = :source_id AND day BETWEEN :day - :days AND :day AND sample IS NOT NULL ORDER BY day
 """
 
 
@@ -109,7 +122,7 @@ class QuarantineTable:
             await connection.execute(_CONFIRM, parameters)
             if good.sizes is not None:
                 await connection.execute(_FORGET_SIZES, key | {"anew": good.starts_anew, "days": _RECENT_DAYS})
-                await connection.execute(_ADD_SIZES, key | dataclasses.asdict(good.sizes))
+                await connection.execute(_ADD_SIZES, key | dataclasses.asdict(good.sizes) | _row_of(good.sample))
             await connection.execute("DELETE FROM quarantine WHERE source_id = ?", (source_id,))
 
         await self._database.write(work)
@@ -125,6 +138,11 @@ class QuarantineTable:
         parameters = {"source_id": source_id, "day": int(now // 86400), "days": _RECENT_DAYS}
         (row,) = await self._database.run(_RECENT, parameters)
         return AcceptedSizes(*row) if row[1] is not None else None
+
+    async def samples(self, source_id: SourceId, now: float) -> Sequence[Sample]:
+        parameters = {"source_id": source_id, "day": int(now // 86400), "days": _RECENT_DAYS}
+        rows = await self._database.run(_SAMPLES, parameters)
+        return [Sample(AddressSet.decode(body), entries, churn) for body, entries, churn in rows]
 
     async def clock_set_back(self, source_id: SourceId, now: float) -> None:
         async def work(connection: aiosqlite.Connection) -> None:
@@ -143,6 +161,12 @@ class QuarantineTable:
             await connection.execute("UPDATE standings SET frozen_told = 1 WHERE source_id = ?", (source_id,))
 
         await self._database.write(work)
+
+
+def _row_of(sample: Sample | None) -> dict[str, Any]:
+    if sample is None:
+        return {"sample": None, "sampled": None, "churn": 0.0}
+    return {"sample": sample.addresses.encode(), "sampled": sample.entries, "churn": sample.churn}
 
 
 def _quarantined_of(row: Sequence[Any]) -> Quarantined:

@@ -30,4 +30,6 @@ class FoundList:
         judgement = reading.judgement if reading else None
         # What was accepted in spite of the guards is what the next lists are compared with, and nothing before it.
         sizes = (judgement.alone if self.in_spite else judgement.sizes) if judgement else None
-        return Confirmed(self.content_hash, reading.has_end_count if reading else None, sizes, bool(self.in_spite))
+        sample = judgement.sample if judgement else None
+        has_end_count = reading.has_end_count if reading else None
+        return Confirmed(self.content_hash, has_end_count, sizes, sample, bool(self.in_spite))

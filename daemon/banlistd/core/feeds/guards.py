@@ -12,6 +12,7 @@ from banlistd.core.feeds.completeness import Announced, shortfall
 from banlistd.core.feeds.critical import CriticalReference, critical_in, references_of
 from banlistd.core.feeds.extent import FEW, AcceptedSizes, Extent, NeverBanned, Size, percent
 from banlistd.core.feeds.parsed_list import ParsedList
+from banlistd.core.feeds.samples import Sample, displaced, draw
 from banlistd.model import Family, Refusal
 
 SHRUNK = "shrunk"
@@ -45,6 +46,7 @@ class GuardContext:
 
     `recent`: the sizes of the contents accepted in the last 30 days: what goes in steps that are small enough is seen there.
     `had_end_count`: whether the last good list ended in a line that counts its entries. `days`: since the last good list.
+    `samples`: of those contents, one of each day; `seed`: of the next one.
     `has_moved`: the administrator has changed where the list comes from, or how it is read.
     """
 
@@ -55,14 +57,17 @@ class GuardContext:
     had_end_count: bool
     days: float
     has_moved: bool
+    samples: Sequence[Sample]
+    seed: int
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Candidate:
     """What a guard looks at. `before`: the size of the last good content. `past`: it, and what came in the 30 days before.
 
-    `replaced`: the share of the list that is replaced at once. `said`: what the list says itself; `missing`: why it is not
-    whole. `critical`: the critical addresses in it, where they are a reason to refuse it.
+    `replaced`: the share of the list that is replaced at once. `displaced`: what was replaced in other steps, within 30 days.
+    `said`: what the list says itself; `missing`: why it is not whole. `critical`: the critical addresses in it, where they are
+    a reason to refuse it.
     """
 
     source: Source
@@ -71,6 +76,7 @@ class Candidate:
     before: Extent | None
     past: AcceptedSizes | None
     replaced: float
+    displaced: float
     had_end_count: bool
     said: Announced | None
     missing: str
@@ -90,6 +96,7 @@ class Judgement:
     refusal: Refusal | None
     sizes: AcceptedSizes
     alone: AcceptedSizes
+    sample: Sample
     added: AddressSet | None = field(default=None, repr=False)
 
 
@@ -112,11 +119,21 @@ def judge(source: Source, parsed: ParsedList, addresses: AddressSet, known: Guar
     missing = shortfall(said, parsed.data_lines, parsed.addresses) if said else ""
     refuses = source.guards.critical is Critical.REFUSE
     critical = critical_in(parsed.addresses, references_of(source.guards, known.allowed)) if refuses else ()
-    candidate = Candidate(source, parsed, extent, before, past, counted, known.had_end_count, said, missing, critical)
+    long = [] if known.has_moved else [sample for sample in known.samples if sample.entries >= MANY]
+    gone = max((displaced(sample, addresses, extent.size.entries) for sample in long), default=0.0)
+    candidate = Candidate(source, parsed, extent, before, past, counted, gone, known.had_end_count, said, missing, critical)
     refusals = (Refusal(name, reason) for name, guard in GUARDS.items() if (reason := guard(candidate)))
     alone = AcceptedSizes.of(extent.size)
     sizes = AcceptedSizes.of(extent.size, counted).joined(AcceptedSizes.of(before.size) if before is not None else None)
-    return Judgement(next(refusals, None), sizes, alone, added)
+    churn = min(_changed(known.before, addresses, added), steady) if known.before is not None and added is not None else 0.0
+    sample = draw(addresses, known.never_banned, churn, known.seed)
+    return Judgement(next(refusals, None), sizes, alone, sample, added)
+
+
+def _changed(before: AddressSet, now: AddressSet, added: AddressSet) -> float:
+    """About the share that is new, or the share that is gone, whichever is more."""
+    gone = len(before) + len(added) - len(now)
+    return max(len(added) / max(len(now), 1), gone / max(len(before), 1), 0.0)
 
 
 def _replaced(before: AddressSet, was: Extent, now: AddressSet, extent: Extent, never_banned: NeverBanned) -> float:
@@ -249,6 +266,8 @@ def _compared(what: str, count: int, was: int, one: Candidate) -> str:
 
 def _turnover(one: Candidate) -> str:
     most, before = one.source.guards.turnover, one.past.replaced if one.past else 0.0
+    if one.displaced > most:
+        return f"more than {percent(most)} of the list were replaced in steps within the last 30 days (guards: turnover)"
     if not one.replaced or before + one.replaced <= most:
         return ""
     earlier = f", after {percent(before)} within the last 30 days" if before else ""

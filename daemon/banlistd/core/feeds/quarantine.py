@@ -10,6 +10,7 @@ from banlistd.core.config.sections.guards import Guards
 from banlistd.core.feeds.evaluate import Reading
 from banlistd.core.feeds.extent import AcceptedSizes, Extent, NeverBanned
 from banlistd.core.feeds.guards import NO_LIST, SETTLING, Judgement
+from banlistd.core.feeds.samples import Sample, draw
 from banlistd.model import ContentHash, Refusal, SourceId
 
 FEWEST_REFUSALS = 3
@@ -65,13 +66,14 @@ class SourceHealth:
 class Confirmed:
     """A good list, new or unchanged. `has_end_count`: None for as it was known before.
 
-    `sizes`: what to add to those of recently accepted contents; None for unchanged content. `starts_anew`: the recent ones
-    count no more, because this one was accepted in spite of the guards.
+    `sizes`, `sample`: what to add to those of recently accepted contents; None for unchanged content. `starts_anew`: the recent
+    ones count no more, because this one was accepted in spite of the guards.
     """
 
     content_hash: ContentHash
     has_end_count: bool | None
     sizes: AcceptedSizes | None
+    sample: Sample | None
     starts_anew: bool
 
 
@@ -123,4 +125,5 @@ def approved(previous: Quarantined | None, never_banned: NeverBanned) -> Reading
         return None
     addresses = AddressSet.decode(previous.snapshot)
     alone = AcceptedSizes.of(Extent.of(addresses, never_banned).size)
-    return Reading(previous.content_hash, addresses, previous.rejected, None, Judgement(None, alone, alone))
+    sample = draw(addresses, never_banned, 0.0, int(previous.last_seen * 1e6))
+    return Reading(previous.content_hash, addresses, previous.rejected, None, Judgement(None, alone, alone, sample))
