@@ -48,10 +48,11 @@ _SURPRISES = frozenset({IPSET_ERR_EXIST, IPSET_ERR_HASH_FULL, errno.EMSGSIZE})
 _TRIES = 100
 _PAUSE = 0.02
 
+_LOAD = "load the modules ip_set, ip_set_hash_ip, ip_set_hash_ipport and ip_set_hash_net"
 _HINTS: Mapping[int, str] = {
     errno.EPERM: "it needs CAP_NET_ADMIN, and CAP_NET_RAW for iptables",
-    errno.EINVAL: "this kernel lacks ip_set, or a part of it; load the modules ip_set, ip_set_hash_ip and ip_set_hash_net",
-    4098: "load the modules ip_set_hash_ip and ip_set_hash_net",
+    errno.EINVAL: f"this kernel lacks ip_set, or a part of it; {_LOAD}",
+    4098: _LOAD,
     errno.EPROTONOSUPPORT: "this kernel has no netfilter netlink; load the module nfnetlink",
     errno.ENOMEM: "the kernel has no memory left for so many elements",
     IPSET_ERR_BUSY: "rules of another program refer to it: iptables-save shows them",

@@ -45,7 +45,7 @@ _HINTS: Mapping[int, str] = {
     errno.EMSGSIZE: "the change does not fit into a socket buffer: raise net.core.wmem_max, or grant CAP_NET_ADMIN",
     errno.EPROTONOSUPPORT: "this kernel has no nf_tables; load the module nf_tables",
     errno.ENOMEM: "the kernel has no memory left for so many elements",
-    errno.EOPNOTSUPP: "this kernel lacks a part of nf_tables (maps, counters, reject, log, limit)",
+    errno.EOPNOTSUPP: "this kernel lacks a part of nf_tables (maps, counters, fib, reject, log, limit)",
     errno.ENOENT: "the table is not as banlistd left it: verify it and write it anew",
 }
 
