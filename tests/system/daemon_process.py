@@ -147,10 +147,10 @@ class Daemon:
             self._news.wait_for(lambda: self._find(events, source_id, since) or self._ended, PATIENCE)
             return self._find(events, source_id, since)
 
-    def terminate(self, within: float = PATIENCE) -> int:
+    def terminate(self) -> int:
         """SIGTERM; the exit code."""
         self.process.terminate()
-        code = self.process.wait(within)
+        code = self.process.wait(PATIENCE)
         self._close()
         return code
 
