@@ -17,7 +17,7 @@ from banlistd.adapters.parser_process.answer import Answer, Status, decoded_answ
 from banlistd.adapters.parser_process.confinement import Limits
 from banlistd.adapters.parser_process.job import Job, encoded_job
 from banlistd.adapters.parser_process.parsing import answer_to
-from banlistd.adapters.parser_process.process import ParserProcesses
+from banlistd.adapters.parser_process.process import ParserProcesses, started
 from banlistd.adapters.parser_process.result import fault_of
 from banlistd.core.download.retry import PassingError
 from banlistd.core.feeds.parsed_list import ParsedList, parsed_list
@@ -184,7 +184,18 @@ def test_a_process_whose_daemon_is_gone_ends_silently(stage: str) -> None:
     )
     for number in (answer, body, other):
         os.close(number)
-    assert (done.stderr, done.returncode) == (b"", -signal.SIGPIPE)
+    assert (done.stderr, done.returncode) == (b"", 1)
+
+
+def test_a_process_that_nobody_reads_from_ends_silently(capfd: pytest.CaptureFixture[str]) -> None:
+    reader, answer = os.pipe()
+    body, other = os.pipe()
+    os.close(reader)
+    process = started(str(child.__file__), Job(Format(), MIB, "", Limits(288 * MIB, MIB, 10)), (body, body, answer))
+    for number in (answer, body, other):
+        os.close(number)
+    assert process.wait(60) == -signal.SIGPIPE
+    assert capfd.readouterr().err == ""
 
 
 def test_an_interrupted_process_says_nothing(capfd: pytest.CaptureFixture[str], tmp_path: Path) -> None:

@@ -37,6 +37,10 @@ def give_up_all_rights(arguments: list[str], program: str) -> None:
     sys.dont_write_bytecode = True
     from banlistd.adapters.parser_process import confinement  # noqa: PLC0415 - sys.path is set just above
 
+    try:
+        confinement.die_with_parent(parent)
+    except confinement.ConfinementError:
+        os._exit(1)
     if stage == "first":
         confinement.give_up_ambient_rights()
         confinement.prefer_for_oom_kill()
@@ -48,7 +52,6 @@ def give_up_all_rights(arguments: list[str], program: str) -> None:
     limits = job.decoded_job(job_text).limits
     try:
         code = confinement.built_filter()
-        confinement.die_with_parent(parent)
         confinement.become_private()
         confinement.drop_capabilities()
         confinement.close_all_but({body, result, answer})
