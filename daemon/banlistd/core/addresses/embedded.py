@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from banlistd.core.addresses.arrays import within
+from banlistd.core.addresses.comparison import overlapping
 from banlistd.core.addresses.sets import Addresses, AddressSet, Ranges, from_numbers, intersection, no_addresses, union_of
 from banlistd.model import Family
 
@@ -28,20 +29,30 @@ _MAX_PIECES = 1 << 16
 
 _V4_LAST = 2**32 - 1
 
+_TEREDO = Ranges(Family.IPV6, from_numbers(Family.IPV6, [TEREDO << 96]), from_numbers(Family.IPV6, [(TEREDO + 1 << 96) - 1]))
+
 _Words = NDArray[np.uint32]
 
 
 def teredo_of(listed: AddressSet, clients: Ranges) -> Ranges:
     """The Teredo addresses in `listed` whose clients are in `clients` (IPv4). Only entries in 2001::/32 cost anything."""
-    lowest, highest = from_numbers(Family.IPV6, [TEREDO << 96, (TEREDO + 1 << 96) - 1])[:, None]
-    single = within(listed.hosts6, lowest, highest)
-    nets = intersection(Ranges(Family.IPV6, lowest, highest), listed.nets6)
+    if not len(clients) or not has_teredo(listed):
+        return Ranges.none(Family.IPV6)
+    single = within(listed.hosts6, _TEREDO.first, _TEREDO.last)
+    nets = intersection(_TEREDO, listed.nets6)
     inverted = Ranges(Family.IPV4, ~clients.last[::-1], ~clients.first[::-1])
     return _together([_within_hosts(_words_of(single), inverted), _within_nets(nets.first, nets.last, inverted)])
 
 
+def has_teredo(listed: AddressSet) -> bool:
+    """Whether any entry is in 2001::/32, wholly or in part. Takes microseconds."""
+    return bool(overlapping(listed, Family.IPV6, _TEREDO.first, _TEREDO.last)[0])
+
+
 def isatap_of(listed: AddressSet, hosts: Ranges) -> Ranges:
     """The ISATAP addresses in `listed`, in any subnet, whose hosts are in `hosts` (IPv4). Reads every IPv6 entry once."""
+    if not len(hosts):
+        return Ranges.none(Family.IPV6)
     single = _words_of(listed.hosts6)
     found = [_within_hosts(single[(single[:, 2] & 0xFDFF_FFFF) == ISATAP[0]], hosts)]
     first, last = _words_of(listed.nets6.first)[:, 2], _words_of(listed.nets6.last)[:, 2]

@@ -8,7 +8,7 @@ from typing import Self
 import numpy as np
 
 from banlistd.core.addresses.comparison import overlapping
-from banlistd.core.addresses.embedded import isatap_of, teredo_of
+from banlistd.core.addresses.embedded import has_teredo, isatap_of, teredo_of
 from banlistd.core.addresses.sets import (
     FAMILIES,
     Addresses,
@@ -177,6 +177,8 @@ def with_forms(ranges: Mapping[Family, Ranges]) -> Mapping[Family, Ranges]:
 
 def allowed_within(listed: AddressSet, allowed: Mapping[Family, Ranges]) -> Ranges:
     """The Teredo and ISATAP addresses in `listed` of the IPv4 addresses that the administrator allows."""
+    if not len(listed.hosts6) + len(listed.nets6):
+        return Ranges.none(Family.IPV6)
     found = [form_of(listed, allowed[Family.IPV4]) for form_of in (teredo_of, isatap_of)]
     return _together(Family.IPV6, found)
 
@@ -225,7 +227,7 @@ def carve(
             for family, (first, last) in columns.items()
             for at in np.flatnonzero(overlapping(content, family, first, last))
         ]
-        for number, item in enumerate(protected):
+        for number, item in enumerate(protected) if has_teredo(content) else ():
             within = Ranges.none(Family.IPV6) if _is_for_answers(item) else protected_within(content, item.span)
             found += [(number, within)] if len(within) else []
         for number, span in found:
@@ -245,7 +247,8 @@ def carve(
                     answers |= {*answers_from(item)}
                 else:
                     parts[span.family].append(inside)
-        parts[Family.IPV6].append(subtract(allowed_within(content, allowed), never_banned[Family.IPV6]))
+        if len(also_allowed := allowed_within(content, allowed)):
+            parts[Family.IPV6].append(subtract(also_allowed, never_banned[Family.IPV6]))
     ranges = {family: _together(family, parts[family]) for family in FAMILIES}
     hits = (
         Hit(protected[number], tuple(sources), number in carved, number in overridden)
