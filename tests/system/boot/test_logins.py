@@ -115,3 +115,20 @@ def test_a_connection_to_sshd_without_a_login_gains_nothing(machine: Machine, vi
         for address in (MUTE, GUESSER):
             assert not visitor.arrives(address)
             assert protected(machine, address) is None
+
+
+def test_a_ban_of_the_own_session_takes_force_and_a_manual_ban_overrides_a_login(machine: Machine, visitor: Visitor) -> None:
+    ban(machine, "192.0.2.1")
+    machine.run("usermod", "--append", "--groups", "banlistd", USER)
+    for words in (("banlistctl", "ban", ADMIN), ("env", "--unset=SSH_CONNECTION", "banlistctl", "ban", ADMIN)):
+        command = machine.command_in(visitor.network, *ssh(ADMIN, USER, *words))
+        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=PATIENCE)
+        assert (done.returncode, "--force" in done.stderr) == (64, True), done
+    assert visitor.arrives(ADMIN)
+    machine.run("banlistctl", "ban", ADMIN)
+    assert not visitor.arrives(ADMIN)
+    row = protected(machine, ADMIN)
+    assert row is not None
+    assert (row["banned"], row["carved"], row["sources"]) == (True, False, ["manual"])
+    machine.run("banlistctl", "unban", ADMIN)
+    assert visitor.arrives(ADMIN)
