@@ -252,8 +252,11 @@ def test_a_router_with_the_whole_internet_in_its_tables_is_read_in_part_and_in_t
     batch.write_text("route add default via 192.0.2.1\n" + "\n".join(lines), encoding="ascii")
     command_ip(f"-batch {batch}")
     began = time.perf_counter()
+    command_ip("route show table all")
+    listed = time.perf_counter()
     found = find(tmp_path)
-    assert time.perf_counter() - began < 1
+    # Some 0.1 s for each on a machine that is idle.
+    assert time.perf_counter() - listed < 10 * (listed - began)
     assert found["192.0.2.1"] == "gateway"
     assert found["192.0.2.3"] == "gateway"
 

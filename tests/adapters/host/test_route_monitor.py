@@ -2,7 +2,6 @@
 
 import asyncio
 import subprocess
-import time
 from collections.abc import Coroutine
 from contextlib import closing
 from typing import Any
@@ -12,6 +11,9 @@ import pytest
 from banlistd.adapters.host.route_monitor import RouteMonitor
 from support.network_namespace import in_network_namespace
 
+# No test measures it: it ends one that would wait for ever.
+PATIENCE = 20.0
+# For what must not be reported.
 SECONDS = 0.5
 # Without IPv6 addresses of its own: the kernel would check them for a second or two, and report that as a change.
 LINK = (
@@ -27,20 +29,18 @@ def command_ip(words: str) -> None:
     subprocess.run(["ip", *words.split()], check=True, capture_output=True)
 
 
-async def within_half_a_second(monitor: RouteMonitor, words: str) -> None:
+async def reported(monitor: RouteMonitor, words: str) -> None:
     waiting = asyncio.ensure_future(monitor.wait_for_change())
     await asyncio.to_thread(command_ip, words)
-    began = time.monotonic()
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE):
         await waiting
-    assert time.monotonic() - began < SECONDS, words
 
 
 def in_order(*words: str) -> Coroutine[Any, Any, None]:
     async def story() -> None:
         with closing(RouteMonitor()) as monitor:
             for each in words:
-                await within_half_a_second(monitor, each)
+                await reported(monitor, each)
 
     return story()
 
