@@ -55,12 +55,19 @@ _MEMORY = Path("/dev/shm")  # noqa: S108 - a folder of its own is made below it
 
 
 @contextmanager
-def world_in(folder: Path) -> Iterator[KillFixture]:
-    """A world to kill in; in `folder` where there is no folder in memory. Skips where no process may be traced."""
+def world_in(folder: Path, *, parser_process: bool = False) -> Iterator[KillFixture]:
+    """A world to kill in; in `folder` where there is no folder in memory. Skips where no process may be traced.
+
+    `parser_process`: lists are parsed in processes of their own; what kills an nft kills these as well.
+    """
     if not machine_is_known():
         pytest.skip("the numbers of this machine's system calls are not in system/kill/calls")
     above = _MEMORY if os.access(_MEMORY, os.W_OK) else folder
-    with TemporaryDirectory(prefix="banlistd-", dir=above) as own, FeedServer() as server, Nursery() as nursery:
+    with (
+        TemporaryDirectory(prefix="banlistd-", dir=above) as own,
+        FeedServer() as server,
+        Nursery(parser_process=parser_process) as nursery,
+    ):
         world = KillFixture(Path(own), server, nursery)
         probe = end_of(world.place.begin("--version", watch=Watch()))
         if probe.code:

@@ -20,7 +20,7 @@ NO_NFT = (Victim.DAEMON,)
 
 @in_network_namespace
 def test_a_first_import_killed_at_any_call_is_made_good_by_the_next_run(tmp_path: Path) -> None:
-    with world_in(tmp_path) as world:
+    with world_in(tmp_path, parser_process=True) as world:
         world.learn(PLAIN)
         again = partial(run_once, world, PLAIN)
         kills = sweep(Crossing(world, None, PLAIN, partial(world.put_back, None), again, again))
@@ -32,7 +32,7 @@ def test_a_daemon_killed_at_any_call_of_its_first_hours_is_made_good_by_the_next
     with world_in(tmp_path) as world:
         world.learn(PLAIN)
         again = partial(run_daemon, world, PLAIN)
-        kills = sweep(Crossing(world, None, PLAIN, partial(world.put_back, None), again, again))
+        kills = sweep(Crossing(world, None, PLAIN, partial(world.put_back, world.save_empty()), again, again))
     assert set(kills) == set(Victim)
 
 

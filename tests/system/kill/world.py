@@ -1,5 +1,6 @@
 """What is killed: a banlistd with its folders, its lists on a server, and the firewall of a network of its own."""
 
+import asyncio
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -7,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from banlistd.adapters.storage.database import open_database
 from banlistd.ctl.client import Question, ask
 from support.feed_server import FeedServer
 from support.network_namespace import nft
@@ -142,6 +144,13 @@ class KillFixture:
         shutil.copytree(self.place.state, state)
         return Saved(state, nft("list", "ruleset"))
 
+    def save_empty(self) -> Saved:
+        """A machine whose database has all its tables and nothing in them; test_migration kills while they are made."""
+        state = self._folder / "saved" / "empty"
+        state.mkdir(parents=True)
+        asyncio.run(_make_database(state / "banlistd.db"))
+        return Saved(state, ruleset="")
+
     def put_back(self, saved: Saved | None) -> None:
         """Be the machine that was saved; an empty one where none was."""
         shutil.rmtree(self.place.state, ignore_errors=True)
@@ -160,6 +169,11 @@ class KillFixture:
             yield copy / "banlistd.db"
         finally:
             shutil.rmtree(copy)
+
+
+async def _make_database(file: Path) -> None:
+    async with open_database(file):
+        pass
 
 
 def end_of(daemon: Daemon) -> Ended:
