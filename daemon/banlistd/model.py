@@ -54,9 +54,9 @@ class Direction(StrEnum):
 class Ownership(StrEnum):
     """Whether the table belongs to the daemon alone, so that `nft flush ruleset` does not affect it. `auto`: if possible."""
 
-    AUTO = "auto"
-    YES = "yes"
     NO = "no"
+    YES = "yes"
+    AUTO = "auto"
 
 
 class RunState(StrEnum):

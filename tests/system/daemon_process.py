@@ -30,7 +30,7 @@ class Installation:
         self.file = self.config / "banlistd.yaml"
 
     def configure(
-        self, *sources: str, allow: Sequence[str] = (), every: str = "1h", owner: str = "auto", geo: str = "databases: []"
+        self, *sources: str, allow: Sequence[str] = (), every: str = "1h", owner: str = "no", geo: str = "databases: []"
     ) -> None:
         """Write the configuration; a source is the inside of a YAML mapping, `id: a, url: "http://..."`, and so is `geo`.
 

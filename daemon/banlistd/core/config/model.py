@@ -170,10 +170,12 @@ class Config(Section):
         Key(
             kinds.OWNERSHIP,
             "nftables: whether banlistd owns the table, so that a flush of all rules does not affect it and no other program "
-            "can change it. `auto`: yes where kernel (6.9) and nft support it. It takes effect when the table is created.",
+            "can change it. `yes` has a danger: a saved ruleset that names the table does not load while banlistd runs, and "
+            "`systemctl restart nftables` flushes the host's own rules before it fails. `auto`: yes where kernel (6.9) and nft "
+            "support it. It takes effect when the table is created.",
             Reload.RESTART,
         ),
-    ] = Ownership.AUTO
+    ] = Ownership.NO
     translated: Annotated[
         bool,
         Key(

@@ -43,7 +43,7 @@ def found(wire: NetlinkSocket, ownership: Ownership, nft_knows: Callable[[], boo
             raise
         if ownership is Ownership.AUTO:
             return False
-        raise FirewallError("this kernel has no tables with an owner", "owner: auto, or Linux 6.9") from exc
+        raise FirewallError("this kernel has no tables with an owner", "owner: no, or Linux 6.9") from exc
     return True
 
 
