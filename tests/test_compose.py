@@ -2,15 +2,19 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from banlistd.adapters.system.instance import only_writer
 from banlistd.backends import BackendName
-from banlistd.compose import open_application
+from banlistd.cli import check_config
+from banlistd.compose import load_config, open_application
+from banlistd.control.read_request import read_request
 from banlistd.core.config.model import Config
 from banlistd.errors import AlreadyRunningError
 from banlistd.paths import Paths
+from support.commands import command_named
 from support.network_namespace import in_network_namespace
 
 
@@ -30,6 +34,35 @@ async def opens_beside_another_daemon(folder: Path, backend: BackendName) -> boo
 @in_network_namespace
 async def test_one_daemon_alone_uses_a_backend_that_changes_the_host(tmp_path: Path, backend: BackendName) -> None:
     assert await opens_beside_another_daemon(tmp_path, backend) is not backend.kind.capabilities.changes_host
+
+
+@in_network_namespace
+async def test_a_saved_ruleset_with_our_table_is_reported_by_the_check_at_the_start_and_by_status(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("config", "state", "etc"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "config/banlistd.yaml").write_text("backend: memory\nsources: []\n")
+    file = tmp_path / "etc/nftables.conf"
+    file.write_text("flush ruleset\ntable inet banlistd {\n}\n")
+    places = Paths(tmp_path / "config", tmp_path / "state", tmp_path / "run", root=tmp_path)
+    warning = "/etc/nftables.conf names table inet banlistd"
+
+    assert check_config(places) == 0
+    assert warning in capfd.readouterr().err
+
+    async with open_application(places, load_config(places)) as application:
+        await application.restore()
+        logged = capfd.readouterr().err
+        assert "firewall_remark" in logged
+        assert warning in logged
+        status = command_named("status")
+        answer: Any = await application.answers(status, status.read(read_request(status, {}, b"", 0)))
+        assert [warning in remark["message"] for remark in answer["remarks"]] == [True]
+
+    file.write_text("flush ruleset\n")
+    assert check_config(places) == 0
+    assert capfd.readouterr().err == ""
 
 
 def test_only_the_backend_for_trying_out_changes_nothing() -> None:

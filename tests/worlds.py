@@ -238,7 +238,9 @@ async def assemble(
     service = Service(config, load, services, outside, intervals)
     place = "the place of the configuration"
     now, seen = clock.now(), SeenContents()
-    parts = Parts(service, enforcer, manual_bans, ledger, quarantine, database, clock, place, enricher, host, now, seen)
+    parts = Parts(
+        service, enforcer, manual_bans, ledger, quarantine, database, clock, place, enricher, host, now, seen, kernel.remarks
+    )
     return DaemonWorld(
         environment,
         database,

@@ -1,5 +1,6 @@
 """The one place where parts meet. They are opened in order on an exit stack and closed in reverse."""
 
+import asyncio
 import os
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
@@ -14,6 +15,7 @@ from banlistd.adapters.fetch.geo_blocks import GeoBlocks
 from banlistd.adapters.fetch.http import Downloads
 from banlistd.adapters.fetch.own_threads import OwnThreads
 from banlistd.adapters.firewalls.dry_run import DryRunFirewall
+from banlistd.adapters.firewalls.nftables.structure import TABLE
 from banlistd.adapters.firewalls.opener import open_backend
 from banlistd.adapters.geo.mmdb import MmdbFile
 from banlistd.adapters.geo.online import OnlineService
@@ -22,6 +24,7 @@ from banlistd.adapters.host.login_monitor import LoginMonitor
 from banlistd.adapters.host.protected import LinuxHost
 from banlistd.adapters.host.resolver import Names
 from banlistd.adapters.host.route_monitor import RouteMonitor
+from banlistd.adapters.host.saved_rulesets import remarks_on_saved_rulesets
 from banlistd.adapters.host.sessions import SystemLogins
 from banlistd.adapters.parser_process.process import ParserProcesses
 from banlistd.adapters.storage.backends_in_use import BackendsInUse
@@ -48,6 +51,8 @@ from banlistd.core.config.sections.geo import Geo
 from banlistd.core.ruleset.policy import identities, policy_of
 from banlistd.daemon import Intervals, Outside, Service, Services
 from banlistd.errors import ConfigError, FirewallError, LedgerError
+from banlistd.events import Event, EventName
+from banlistd.model import Remark
 from banlistd.paths import Paths
 from banlistd.ports import Announcer, Firewall, HostMonitor, Storage
 from banlistd.services.backend_migration import BackendMigration
@@ -72,17 +77,26 @@ class Application:
     announcer: Announcer
     places: Paths
     migration: BackendMigration
+    remarks: Callable[[], Awaitable[Sequence[Remark]]]
 
     async def restore(self) -> None:
-        """Put the bans back, and empty backends that are no longer used."""
+        """Put the bans back, empty backends that are no longer used, and say what the administrator should know."""
         await self.migration.begin()
         await self.service.restore()
         await self.migration.finish()
+        for remark in await self.remarks():
+            words = f"{remark.message}; {remark.hint}"
+            self.announcer.announce(Event(EventName.FIREWALL_REMARK, words, {"REASON": words}))
 
 
 def load_config(places: Paths) -> Config:
     """The configuration, checked. Raises ConfigError with every problem."""
     return config_file.load(places.config)
+
+
+def saved_ruleset_remarks(places: Paths) -> Sequence[Remark]:
+    """On files that nftables.service loads. Blocks."""
+    return remarks_on_saved_rulesets(TABLE, places.root)
 
 
 @asynccontextmanager
@@ -142,6 +156,7 @@ async def open_application(
         services = Services(scheduler, importer, enforcer, banning, enricher, host)
         outside = Outside(ledger, database, announcer, find_supervisor(), clock, allocator.trim_memory, monitor, login_monitor)
         service = Service(config, partial(load_config, places), services, outside, Intervals())
+        remarks = partial(_remarks, firewall, places)
         parts = Parts(
             service,
             enforcer,
@@ -155,10 +170,15 @@ async def open_application(
             host,
             clock.now(),
             SeenContents(),
+            remarks,
         )
         makers = {str(name): partial(open_backend, name, config) for name in BackendName if dry_run is None}
         migration = BackendMigration(BackendsInUse(database), str(config.backend), makers, announcer)
-        yield Application(service, partial(_answer, parts), enforcer, database, announcer, places, migration)
+        yield Application(service, partial(_answer, parts), enforcer, database, announcer, places, migration, remarks)
+
+
+async def _remarks(firewall: Firewall, places: Paths) -> Sequence[Remark]:
+    return [*await firewall.remarks(), *await asyncio.to_thread(saved_ruleset_remarks, places)]
 
 
 def _answer(parts: Parts, command: Command[Any, Any], order: Any) -> Awaitable[Any]:

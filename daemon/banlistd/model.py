@@ -304,3 +304,11 @@ class Counter:
 
     packets: int
     octets: int
+
+
+@dataclass(frozen=True, slots=True)
+class Remark:
+    """What an administrator should know about the firewall of this host. `hint`: what to do about it."""
+
+    message: str
+    hint: str

@@ -6,12 +6,15 @@ from pathlib import Path
 
 @dataclass(frozen=True, slots=True)
 class Paths:
-    """Where things are. `credentials`: the folder that systemd's LoadCredential= fills, if any."""
+    """Where things are. `credentials`: the folder that systemd's LoadCredential= fills, if any. `root`: where the
+    files of other programs are looked for.
+    """
 
     config: Path
     state: Path
     runtime: Path
     credentials: Path | None = None
+    root: Path = Path("/")
 
     @property
     def database(self) -> Path:

@@ -1,5 +1,6 @@
 """What the handlers of the commands are given: the parts of the running daemon."""
 
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
 from banlistd.control.seen import SeenContents
@@ -7,6 +8,7 @@ from banlistd.control_api import ServiceControl
 from banlistd.core.config.model import Source
 from banlistd.core.feeds.quarantine import stale_at
 from banlistd.errors import NoSuchSourceError
+from banlistd.model import Remark
 from banlistd.ports import Clock, Ledger, Quarantine, Storage
 from banlistd.services.enforcer import Enforcer
 from banlistd.services.geo_enricher import Enricher
@@ -16,7 +18,9 @@ from banlistd.services.protected_host import ProtectedHost
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """`config_place`: where the configuration was read from. `started_at`: seconds since the epoch."""
+    """`config_place`: where the configuration was read from. `started_at`: seconds since the epoch. `remarks`: those of this
+    moment.
+    """
 
     service: ServiceControl
     enforcer: Enforcer
@@ -30,6 +34,7 @@ class Parts:
     host: ProtectedHost
     started_at: float
     seen: SeenContents
+    remarks: Callable[[], Awaitable[Sequence[Remark]]]
 
     def source(self, source_id: str) -> Source:
         """A configured source. Raises NoSuchSourceError."""

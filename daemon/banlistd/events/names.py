@@ -145,6 +145,17 @@ class EventName(StrEnum):
         "address, add it under `allow:` in /etc/banlistd/banlistd.yaml, then\n"
         "    systemctl reload banlistd",
     )
+    FIREWALL_REMARK = EventKind(
+        "firewall_remark",
+        "0b8e7af7fc0045619c0a67f8ea161977",
+        Priority.WARNING,
+        (Field.REASON,),
+        "The firewall of this host needs attention",
+        "At its start banlistd found what the administrator should know:\n"
+        "    @REASON@\n"
+        "The bans are in force.\n"
+        "    banlistctl status  whether it still holds",
+    )
     PROTECTED_CARVED = EventKind(
         "protected_carved",
         "6d1b4a0cb5a44b3f8a7a0f0f5b0a1c10",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from banlistd.core.addresses.sets import AddressSet
@@ -13,6 +13,7 @@ from banlistd.model import (
     ExternalChange,
     Mark,
     Marker,
+    Remark,
 )
 
 
@@ -54,6 +55,12 @@ class Firewall(Protocol):
 
     async def counters(self) -> Mapping[Mark, Counter]:
         """Packets and octets of each source; empty without the capability `counters`."""
+
+    async def remarks(self) -> Sequence[Remark]:
+        """What an administrator should know about this firewall. Never raises: what cannot be found out is left out.
+
+        It does not wait for a change that is being applied.
+        """
 
     async def teardown(self) -> None:
         """Remove everything that banlistd has made and nothing else. No error if there is nothing."""

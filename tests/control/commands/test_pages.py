@@ -74,6 +74,12 @@ def test_status_says_what_is_wrong_with_the_disk_and_what_to_do() -> None:
     assert "banlistctl reload" in text
 
 
+def test_status_shows_what_the_administrator_should_know_about_the_firewall_and_what_to_do() -> None:
+    remark = {"message": "/etc/nftables.conf names our table\x1b", "hint": "save it anew"}
+    page = page_of(STATUS, {**ANSWERS["status"], "remarks": [remark]}, NOW, ())
+    assert page[5:] == ["  warning      /etc/nftables.conf names our table\\x1b", "      save it anew"]
+
+
 def test_status_of_a_daemon_that_has_done_nothing_yet() -> None:
     page = page_of(STATUS, {**ANSWERS["status"], "sources": 0, "enabled": 0, "maps": {}, "last_change": None}, NOW, ())
 

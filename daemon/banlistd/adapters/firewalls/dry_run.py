@@ -1,11 +1,11 @@
 """A firewall that is only read: it prints and remembers each change, so that a dry run can continue."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 from banlistd.core.addresses.sets import AddressSet
 from banlistd.core.ruleset.diff import Change
 from banlistd.core.ruleset.state import FirewallState, Verification
-from banlistd.model import Counter, ExternalChange, Mark, Marker
+from banlistd.model import Counter, ExternalChange, Mark, Marker, Remark
 from banlistd.ports import Firewall
 
 
@@ -39,6 +39,9 @@ class DryRunFirewall:
 
     async def counters(self) -> Mapping[Mark, Counter]:
         return await self._real.counters()
+
+    async def remarks(self) -> Sequence[Remark]:
+        return await self._real.remarks()
 
     async def teardown(self) -> None:
         self._report("remove everything that is banlistd's")

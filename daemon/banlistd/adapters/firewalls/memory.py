@@ -1,14 +1,14 @@
 """A firewall in memory, for tests: it stores each change and blocks nothing."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 from banlistd.core.addresses.sets import FAMILIES, AddressSet, Ranges
 from banlistd.core.ruleset.diff import Change
 from banlistd.core.ruleset.state import FirewallState, MapEntries, MapId, Verification, contents_of, maps_of
-from banlistd.model import Counter, ExternalChange, Family, Mark, Marker, ServiceEndpoint, SourceSlot
+from banlistd.model import Counter, ExternalChange, Family, Mark, Marker, Remark, ServiceEndpoint, SourceSlot
 
 
 class MemoryFirewall:
@@ -70,6 +70,9 @@ class MemoryFirewall:
 
     async def counters(self) -> Mapping[Mark, Counter]:
         return {}
+
+    async def remarks(self) -> Sequence[Remark]:
+        return ()
 
     async def teardown(self) -> None:
         self._sources = None

@@ -2,12 +2,12 @@
 
 import asyncio
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from banlistd.core.addresses.sets import AddressSet
 from banlistd.core.ruleset.diff import Change
 from banlistd.core.ruleset.state import FirewallState, Verification
-from banlistd.model import Counter, ExternalChange, Mark, Marker
+from banlistd.model import Counter, ExternalChange, Mark, Marker, Remark
 
 
 class ThreadedFirewall(ABC):
@@ -33,6 +33,9 @@ class ThreadedFirewall(ABC):
     async def counters(self) -> Mapping[Mark, Counter]:
         return await asyncio.to_thread(self._counters)
 
+    async def remarks(self) -> Sequence[Remark]:
+        return await asyncio.to_thread(self._remarks)
+
     async def teardown(self) -> None:
         await asyncio.to_thread(self._teardown)
 
@@ -54,6 +57,10 @@ class ThreadedFirewall(ABC):
 
     @abstractmethod
     def _counters(self) -> Mapping[Mark, Counter]: ...
+
+    def _remarks(self) -> Sequence[Remark]:
+        """Never raises, and does not wait for other calls. Most backends have none."""
+        return ()
 
     @abstractmethod
     def _teardown(self) -> None: ...

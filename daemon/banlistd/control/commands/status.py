@@ -12,11 +12,16 @@ if TYPE_CHECKING:
     from banlistd.control.parts import Parts
 
 
+class RemarkRow(TypedDict):
+    message: str
+    hint: str
+
+
 class StatusAnswer(TypedDict):
     """`since`: the start of the daemon. `failing`, `quarantined`, `stale`: how many enabled sources are.
 
     `ledger_fault`: why the database is in memory only; empty while it is on the disk. `maps`: elements in each map.
-    `last_change`: the end of the newest import run.
+    `last_change`: the end of the newest import run. `remarks`: what the administrator should know about this host's firewall.
     """
 
     version: str
@@ -34,6 +39,7 @@ class StatusAnswer(TypedDict):
     bans: int
     maps: dict[str, int]
     last_change: float | None
+    remarks: list[RemarkRow]
 
 
 async def _answer(parts: "Parts", _: tuple[()]) -> StatusAnswer:
@@ -62,6 +68,7 @@ async def _answer(parts: "Parts", _: tuple[()]) -> StatusAnswer:
         "bans": len(state or ()),
         "maps": {map_id.name: len(entries) for map_id, entries in state.map_entries.items()} if state else {},
         "last_change": newest.completed_at if newest else None,
+        "remarks": [{"message": remark.message, "hint": remark.hint} for remark in await parts.remarks()],
     }
 
 
@@ -90,6 +97,7 @@ def _page(answer: StatusAnswer, context: PageContext) -> Page:
         f"  config       {printable(answer['config'])}",
         f"  process      {printable(answer['pid'])}",
         *_ledger(answer["ledger_fault"]),
+        *_remarks(answer["remarks"]),
         *_failing(sources, context.now),
     ]
 
@@ -101,6 +109,14 @@ def _ledger(fault: str) -> list[str]:
         f"  database     in memory only: {printable(fault)}",
         "      bans stay and are repaired; later changes would be lost at a restart",
         "      the disk is tried again twice a minute, or at once: banlistctl reload",
+    ]
+
+
+def _remarks(remarks: Sequence[RemarkRow]) -> list[str]:
+    return [
+        line
+        for remark in remarks
+        for line in (f"  warning      {printable(remark['message'])}", f"      {printable(remark['hint'])}")
     ]
 
 
@@ -141,6 +157,7 @@ STATUS: Command[tuple[()], StatusAnswer] = Command(
         "bans": 1_234_567,
         "maps": {"hosts4": 1_200_000, "nets4": 34_567},
         "last_change": 1_790_000_000.0,
+        "remarks": [],
     },
     read=no_fields,
     answer=_answer,

@@ -124,6 +124,34 @@ async def test_a_table_that_was_owned_serves_without_an_owner_until_a_flush_make
     await firewall.close()
 
 
+async def remarks(firewall: NftablesFirewall) -> list[str]:
+    return [remark.message for remark in await firewall.remarks()]
+
+
+@in_network_namespace
+async def test_a_table_that_keeps_its_flag_is_remarked_on_until_it_is_plain() -> None:
+    first = await banning(Ownership.YES)
+    assert await remarks(first) == []
+    await first.close()
+    firewall = NftablesFirewall(Ownership.NO)
+    (message,) = await remarks(firewall)
+    assert "keeps the flag persist" in message
+    await firewall.teardown()
+    assert await remarks(firewall) == []
+    await firewall.apply(difference(None, STATE))
+    assert await remarks(firewall) == []
+    await firewall.close()
+
+
+@in_network_namespace
+async def test_a_plain_table_is_remarked_on_where_an_owner_is_asked_for() -> None:
+    await (await banning(Ownership.NO)).close()
+    for ownership, count in ((Ownership.YES, 1), (Ownership.AUTO, 0), (Ownership.NO, 0)):
+        firewall = NftablesFirewall(ownership)
+        assert len(await remarks(firewall)) == count
+        await firewall.close()
+
+
 def plain(wire: NetlinkSocket) -> None:
     commit(wire, (NFT_MSG_NEWTABLE, 0))
 

@@ -5,7 +5,7 @@ import errno
 import functools
 import random
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 
 from banlistd.adapters.firewalls.nftables.applying import apply_change
@@ -26,6 +26,7 @@ from banlistd.adapters.firewalls.nftables.ownership import (
     needs_adoption,
     nft_knows_the_flags,
     refuse_foreign_owner,
+    remarks_on,
 )
 from banlistd.adapters.firewalls.nftables.sets import table_body
 from banlistd.adapters.firewalls.nftables.structure import TABLE
@@ -38,7 +39,7 @@ from banlistd.core.addresses.sets import AddressSet
 from banlistd.core.ruleset.diff import Change
 from banlistd.core.ruleset.state import FirewallState, Verification, contents_of
 from banlistd.errors import FirewallError
-from banlistd.model import Counter, ExternalChange, Mark, Marker, Ownership
+from banlistd.model import Counter, ExternalChange, Mark, Marker, Ownership, Remark
 
 _HINTS: Mapping[int, str] = {
     errno.EPERM: NEEDED_RIGHTS,
@@ -122,6 +123,14 @@ class NftablesFirewall(ThreadedFirewall):
             if self._monitor:
                 self._monitor.forget(rewritten(change, touched))
             return elements
+
+    def _remarks(self) -> Sequence[Remark]:
+        """On a socket of its own: the other one may be busy for seconds."""
+        try:
+            with NetlinkSocket() as wire:
+                return remarks_on(table_state(wire), self._ownership)
+        except OSError:
+            return ()
 
     def _teardown(self) -> None:
         with self._at_work("cannot remove the table") as wire, self._away(wire) as absence:

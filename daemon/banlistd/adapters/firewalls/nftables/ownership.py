@@ -9,7 +9,7 @@ anew would leave a moment without bans: it stays plain until it is removed or fl
 
 import errno
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from banlistd.adapters.firewalls.nftables.batch import TableState
 from banlistd.adapters.firewalls.nftables.inspection import table_state
@@ -19,10 +19,11 @@ from banlistd.adapters.netlink.messages import NFT_MSG_NEWTABLE, NLM_F_ACK, Batc
 from banlistd.adapters.netlink.socket import NetlinkSocket
 from banlistd.adapters.netlink.wire import NetlinkError
 from banlistd.errors import FirewallError
-from banlistd.model import Ownership
+from banlistd.model import Ownership, Remark
 
 OWNED = NFT_TABLE_F_OWNER | NFT_TABLE_F_PERSIST
 _PROBE = f"add table inet {TABLE}-probe {{ flags owner,persist; }}\n"
+_ANEW = "systemctl stop banlistd && banlistd --teardown && systemctl start banlistd"
 # Kernels before 6.9 know no persist, before 5.12 no owner.
 _UNKNOWN = frozenset({errno.EOPNOTSUPP, errno.EINVAL})
 
@@ -77,6 +78,30 @@ def flags_for(state: TableState | None, ownership: Ownership) -> int | None:
     if state is None or not state.flags & NFT_TABLE_F_PERSIST:
         return 0
     return None if ownership is Ownership.NO else OWNED
+
+
+def remarks_on(state: TableState | None, ownership: Ownership) -> Sequence[Remark]:
+    """Where the table is not what the configuration asks for. `auto` asks for nothing."""
+    if state is None:
+        return ()
+    persistent = bool(state.flags & NFT_TABLE_F_PERSIST)
+    if ownership is Ownership.NO and persistent:
+        return (
+            Remark(
+                f"table inet {TABLE} keeps the flag persist of an earlier owner: yes or auto, which the kernel does not take "
+                "away; nft 1.0.6 cannot read a ruleset that it saved with it",
+                f"it becomes plain with the next reboot, or, with a moment without bans, by: {_ANEW}",
+            ),
+        )
+    if ownership is Ownership.YES and not persistent:
+        return (
+            Remark(
+                f"table inet {TABLE} has no owner although the configuration says owner: yes: the kernel gives none to a table "
+                "that exists",
+                f"it gets one with the next reboot, or, with a moment without bans, by: {_ANEW}",
+            ),
+        )
+    return ()
 
 
 def nft_knows_the_flags() -> bool:
