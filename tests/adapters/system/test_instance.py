@@ -14,6 +14,7 @@ import pytest
 from banlistd.adapters.system.instance import only_instance, only_writer, refuse_unsafe_state
 from banlistd.errors import AlreadyRunningError, LedgerError
 from support.network_namespace import NetworkNamespace, in_network_namespace
+from support.users import need_another_user
 
 HOLD = """
 import sys
@@ -136,6 +137,47 @@ def test_a_second_daemon_is_refused_also_while_a_user_has_the_port() -> None:
             pytest.fail("there are two")
     with only_writer():
         pass
+
+
+SQUAT = """
+import os, socket
+os.setgroups([]); os.setgid(65534); os.setuid(65534)
+squatter = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 12)
+try:
+    squatter.bind((0x424C_4431, 1 << 7))
+except PermissionError:
+    squatter.bind((0x424C_4431, 0))
+    print("has the port", flush=True)
+    input()
+"""
+
+
+@in_network_namespace
+def test_an_unprivileged_process_keeps_no_daemon_away_and_hides_none() -> None:
+    need_another_user()
+    with subprocess.Popen(
+        [sys.executable, "-c", SQUAT], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+    ) as squatter:
+        assert squatter.stdout
+        assert squatter.stdout.readline() == "has the port\n"
+        with only_writer(), pytest.raises(AlreadyRunningError), only_writer():
+            pytest.fail("there are two")
+
+
+@in_network_namespace
+def test_a_second_daemon_never_joins_so_that_the_first_is_not_refused_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = list[tuple[int, int]]()
+
+    class Noting(socket.socket):
+        def bind(self, address: tuple[int, int], /) -> None:  # type: ignore[override]
+            asked.append(address)
+            super().bind(address)
+
+    with only_writer():
+        monkeypatch.setattr(socket, "socket", Noting)
+        with pytest.raises(AlreadyRunningError), only_writer():
+            pytest.fail("there are two")
+    assert asked == [(0x424C_4431, 1 << 7)]
 
 
 def test_a_state_directory_that_every_user_can_write_is_refused(tmp_path: Path) -> None:

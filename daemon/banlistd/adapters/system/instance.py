@@ -69,20 +69,30 @@ _OPEN_SOCKETS = Path("/proc/thread-self/net/netlink")
 def only_writer() -> Iterator[None]:
     """Hold the firewall of this network namespace. Raises AlreadyRunningError where another daemon does, whatever its state."""
     with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, _NETLINK_NETFILTER) as presence:
-        for port in (_PORT, _ANY_PORT):
-            try:
-                presence.bind((port, _SILENT_GROUP))
-                break
-            except OSError as error:
-                # A user may have the port, who cannot join the group. If we cannot either, the firewall itself will say so.
-                if error.errno != errno.EADDRINUSE:
-                    break
-        if _others_in_group(presence.getsockname()[0]):
-            raise AlreadyRunningError(
-                "another banlistd, with another state directory, keeps the firewall of this machine",
-                "stop it, or give both lists to one",
-            )
+        # A user may have the port, who cannot join the group. If we cannot either, the firewall itself will say so.
+        if _join_at(presence, _PORT) == errno.EADDRINUSE:
+            # Look first, then join: of two daemons that start at once, the one with the port would be refused as well.
+            _refuse_others(_ANY_PORT)
+            _join_at(presence, _ANY_PORT)
+        _refuse_others(presence.getsockname()[0])
         yield
+
+
+def _join_at(presence: socket.socket, port: int) -> int:
+    """Bind to the port and join the group; the number of the error, or 0."""
+    try:
+        presence.bind((port, _SILENT_GROUP))
+    except OSError as error:
+        return error.errno or 0
+    return 0
+
+
+def _refuse_others(port: int) -> None:
+    if _others_in_group(port):
+        raise AlreadyRunningError(
+            "another banlistd, with another state directory, keeps the firewall of this machine",
+            "stop it, or give both lists to one",
+        )
 
 
 def _others_in_group(port: int) -> bool:
