@@ -107,6 +107,12 @@ class NotAllowedError(BanlistdError):
     exit_code = 77  # EX_NOPERM
 
 
+class TooManyConnectionsError(BanlistdError):
+    """The control socket has as many connections of this user, or of all users, as it serves at a time."""
+
+    exit_code = 75  # EX_TEMPFAIL
+
+
 class NoSuchSourceError(BanlistdError):
     """A source that the configuration does not name."""
 

@@ -31,6 +31,7 @@ from banlistd.errors import (
 )
 from banlistd.model import Family
 from ctl.canned import ANSWERS, FOREVER, Canned
+from support.users import need_another_user
 
 Reply = tuple[int, Any]
 
@@ -253,8 +254,7 @@ def test_orders_are_noted_with_the_uid_of_who_gave_them_and_questions_are_not(tm
 def test_peer_outside_the_group_is_refused(
     tmp_path: Path,
 ) -> None:
-    if not can_drop_root():
-        pytest.skip("another user can only be taken on by root")
+    need_another_user()
     changes: list[str] = []
     replies: list[bytes] = []
 
@@ -273,11 +273,6 @@ def test_peer_outside_the_group_is_refused(
     assert b"user 65534 may not speak" in replies[0]
     assert b" 200 " in replies[1]
     assert changes == ["reload"]
-
-
-def can_drop_root() -> bool:
-    first, _, count = Path("/proc/self/uid_map").read_text(encoding="ascii").split()[:3]
-    return os.geteuid() == 0 and int(first) == 0 and int(count) > 65534
 
 
 def open_to_all(folder: Path) -> None:

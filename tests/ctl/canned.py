@@ -71,20 +71,20 @@ class CannedDaemon:
 def running(folder: Path) -> Iterator[CannedDaemon]:
     """The control socket in a thread with a loop of its own."""
     daemon = CannedDaemon(folder)
-    ready, loop = threading.Event(), asyncio.new_event_loop()
-    stop = asyncio.Event()
+    ready, stop = threading.Event(), asyncio.Event()
+    loops = list[asyncio.AbstractEventLoop]()
 
     async def serve_until_stopped() -> None:
         async with serve(daemon.operations, daemon.socket, lambda words, uid: daemon.changes.append((words, uid))):
+            loops.append(asyncio.get_running_loop())
             ready.set()
             await stop.wait()
 
-    thread = threading.Thread(target=loop.run_until_complete, args=(serve_until_stopped(),))
+    thread = threading.Thread(target=asyncio.run, args=(serve_until_stopped(),))
     thread.start()
+    assert ready.wait(10)
     try:
-        assert ready.wait(10)
         yield daemon
     finally:
-        loop.call_soon_threadsafe(stop.set)
+        loops[0].call_soon_threadsafe(stop.set)
         thread.join()
-        loop.close()

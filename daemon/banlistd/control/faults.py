@@ -16,6 +16,7 @@ from banlistd.errors import (
     ParseError,
     RefusedError,
     StaleGenerationError,
+    TooManyConnectionsError,
     UsageError,
 )
 
@@ -32,6 +33,7 @@ _STATUSES: tuple[tuple[type[BanlistdError], int], ...] = (
     (FetchError, 502),
     (GeoError, 503),
     (NotRunningError, 503),
+    (TooManyConnectionsError, 503),
 )
 
 

@@ -2,19 +2,23 @@
 owns the socket. The mode of its file enforces that in the kernel; the credentials of the peer are checked as well.
 
 Every answer is one JSON document, including every refusal. aiohttp itself answers two cases in plain text: a request that is
-not HTTP (400), and an unforeseen fault (500), whose traceback it logs.
+not HTTP (400), and an unforeseen fault (500), whose traceback it logs. What a peer can cause is not logged.
 """
 
+import asyncio
+import logging
 import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
 from aiohttp.typedefs import Handler, Middleware
 
 from banlistd.adapters.host.peer import Peer, peer_of
+from banlistd.control.acceptor import Acceptor, Bounds
 from banlistd.control.declaration import Command
 from banlistd.control.faults import fault_answer, protocol_fault, status_of
 from banlistd.control.listener import listen, remove
@@ -33,6 +37,18 @@ MAX_BODY = 64 * 1024
 # A list that is being fetched when the daemon stops is fetched again at the next start: do not wait for it.
 _SHUTDOWN_SECONDS = 1.0
 
+_BOUNDS = Bounds()
+# aiohttp raises these for a request that is not HTTP, and for a peer that hangs up.
+_FAULTS_OF_PEERS = (HttpProcessingError, web.RequestPayloadError, ConnectionError)
+
+
+def _is_fault_of_ours(record: logging.LogRecord) -> bool:
+    return not (record.exc_info and isinstance(record.exc_info[1], _FAULTS_OF_PEERS))
+
+
+_LOG = logging.getLogger(__name__)
+_LOG.addFilter(_is_fault_of_ours)
+
 
 def note_nothing(_text: str, _uid: int) -> None:
     """An OnChange for which orders are not logged."""
@@ -40,7 +56,11 @@ def note_nothing(_text: str, _uid: int) -> None:
 
 @asynccontextmanager
 async def serve(
-    answer: Answerer, socket_path: Path, on_change: OnChange = note_nothing, commands: Sequence[Command[Any, Any]] = COMMANDS
+    answer: Answerer,
+    socket_path: Path,
+    on_change: OnChange = note_nothing,
+    commands: Sequence[Command[Any, Any]] = COMMANDS,
+    bounds: Bounds = _BOUNDS,
 ) -> AsyncIterator[None]:
     """Answer on `socket_path` (mode 0660) while the context is entered; the file is gone afterwards.
 
@@ -49,41 +69,68 @@ async def serve(
     """
     listener, mine = listen(socket_path)
     try:
-        app = application(answer, mine.st_gid, on_change, commands)
-        runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=_SHUTDOWN_SECONDS)
+        app = application(answer, mine.st_gid, on_change, commands, bounds.request_seconds)
+        runner = web.AppRunner(
+            app,
+            access_log=None,
+            handle_signals=False,
+            shutdown_timeout=_SHUTDOWN_SECONDS,
+            # The time until the head of a request is complete, from the connection or the last answer on.
+            keepalive_timeout=bounds.request_seconds,
+            lingering_time=bounds.request_seconds,
+            logger=_LOG,
+        )
+        await runner.setup()
+        acceptor = Acceptor(listener, cast("web.Server", runner.server), bounds)
         try:
-            await runner.setup()
-            await web.SockSite(runner, listener).start()
+            acceptor.start()
             yield
         finally:
             # While we still listen: later, another daemon might have put its own in place, on the same inode.
             remove(socket_path, mine.st_ino)
+            await acceptor.stop()
             await runner.cleanup()
     finally:
         listener.close()
 
 
-def application(answer: Answerer, group: int, on_change: OnChange, commands: Sequence[Command[Any, Any]]) -> web.Application:
-    """The routes as a web application that is not bound to any socket. `group`: whose members are answered."""
+def application(
+    answer: Answerer, group: int, on_change: OnChange, commands: Sequence[Command[Any, Any]], body_seconds: float
+) -> web.Application:
+    """The routes as a web application that is not bound to any socket.
+
+    `group`: whose members are answered. `body_seconds`: from the head of a request until its body is complete.
+    """
     paths = ", ".join(f"{command.method} {command.path}" for command in commands)
     app = web.Application(client_max_size=MAX_BODY, middlewares=[_faults_as_json(paths)])
     for command in commands:
-        app.router.add_route(command.method, command.path, _handler(command, answer, group, on_change))
+        app.router.add_route(command.method, command.path, _handler(command, answer, group, on_change, body_seconds))
     return app
 
 
 def _handler(
-    command: Command[Any, Any], answer: Answerer, group: int, on_change: OnChange
+    command: Command[Any, Any], answer: Answerer, group: int, on_change: OnChange, body_seconds: float
 ) -> Callable[[web.Request], Awaitable[web.Response]]:
     async def handle(request: web.Request) -> web.Response:
         peer = _admitted(request, group)
-        asked = read_request(command, request.query, await request.read(), peer.uid)
+        asked = read_request(command, request.query, await _body(request, body_seconds), peer.uid)
         order = command.read(asked)
         if command.method == "POST":
             on_change(" ".join((command.name, *asked.subject)), peer.uid)
         return web.json_response(await answer(command, order))
 
     return handle
+
+
+async def _body(request: web.Request, seconds: float) -> bytes:
+    """Raises UsageError for a body that is late or broken."""
+    try:
+        async with asyncio.timeout(seconds):
+            return await request.read()
+    except TimeoutError as exc:
+        raise UsageError(f"the body was not complete within {seconds:g} s") from exc
+    except (HttpProcessingError, web.RequestPayloadError) as exc:
+        raise UsageError("the body is broken: its length, chunks or encoding are wrong") from exc
 
 
 def _admitted(request: web.Request, group: int) -> Peer:

@@ -8,6 +8,7 @@ also why values are NamedTuples (`dataclasses` imports `inspect`), and why the f
 import json
 import socket
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any, NamedTuple
 
 from banlistd.errors import BanlistdError, NotAllowedError, NotRunningError, UsageError
@@ -71,8 +72,10 @@ def _exchange(socket_path: str, question: Question) -> tuple[int, bytes]:
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
             connection.settimeout(question.timeout)
             connection.connect(socket_path)
-            connection.sendall(_request(question))
-            return _answer(b"".join(iter(lambda: connection.recv(_RECEIVE), b"")))
+            # A daemon that serves no more connections answers before it has read the request, and hangs up.
+            with suppress(ConnectionError):
+                connection.sendall(_request(question))
+            return _answer(_received(connection))
     except PermissionError as exc:
         raise NotAllowedError(
             f"you may not speak to banlistd (permission denied on {socket_path})",
@@ -91,6 +94,14 @@ def _exchange(socket_path: str, question: Question) -> tuple[int, bytes]:
     except OSError as exc:
         reason = exc.strerror or str(exc)  # "AF_UNIX path too long" comes without a number
         raise UsageError(f"cannot use the socket {socket_path}: {reason}", "choose another --runtime DIR") from exc
+
+
+def _received(connection: socket.socket) -> bytes:
+    pieces = []
+    with suppress(ConnectionError):
+        while piece := connection.recv(_RECEIVE):
+            pieces.append(piece)
+    return b"".join(pieces)
 
 
 def _request(question: Question) -> bytes:
