@@ -18,7 +18,7 @@ _EXITS: Mapping[int, str] = {
     70: "the daemon met a fault of its own",
     71: "the firewall did not accept a change",
     74: "the database, or the output, could not be written",
-    75: "another daemon is running; try again",
+    75: "another daemon is running, or too many connections are open; try again",
     76: "the answer could not be understood",
     77: "this user may not speak to the daemon",
     78: "the configuration is wrong, and has NOT been changed",
