@@ -28,24 +28,34 @@ class OwnThreads:
     ) -> _Result:
         if key in self._running:
             raise OSError(errno.EBUSY, "an earlier attempt has not come back")
-        await self._free.acquire()
+        self._running.add(key)
+        try:
+            await self._free.acquire()
+        except BaseException:
+            self._running.discard(key)
+            raise
         outcome: Future[_Result] = Future()
         outcome.set_running_or_notify_cancel()
         # A daemon: the interpreter does not wait for it at its end, as it does for the threads of an executor.
         thread = threading.Thread(target=_do, args=(work, outcome), name=self._name, daemon=True)
-        loop = asyncio.get_running_loop()
-        outcome.add_done_callback(lambda _: _later(loop, self._ended, key))
-        self._running.add(key)
         try:
             thread.start()
         except RuntimeError as exc:  # the account or the unit (TasksMax) allows no more of them now
             self._ended(key)
             raise OSError(errno.EAGAIN, os.strerror(errno.EAGAIN)) from exc
         try:
-            return await asyncio.wrap_future(outcome)
-        except asyncio.CancelledError:
+            result = await asyncio.wrap_future(outcome)
+        except asyncio.CancelledError:  # the call goes on alone, and its key is in use until it comes back
+            loop = asyncio.get_running_loop()
+            outcome.add_done_callback(lambda _: _later(loop, self._ended, key))
             outcome.add_done_callback(lambda ended: None if ended.exception() else discard(ended.result()))
             raise
+        except BaseException:
+            self._ended(key)
+            raise
+        # Here and not from the thread: the caller may use the key again at once.
+        self._ended(key)
+        return result
 
     def _ended(self, key: Hashable) -> None:
         self._free.release()
