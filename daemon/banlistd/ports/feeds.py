@@ -55,7 +55,7 @@ class Fetcher(Protocol):
     async def fetch(self, source: Source, validators: Validators, on_body: OnBody) -> Download | NotModified:
         """Get a list, whole and parsed, unless the validators say that it has not changed.
 
-        `on_body` is awaited as soon as the list is known to have a body, before any of it is parsed, and only once.
+        `on_body` is awaited before any of a body is parsed, and only once; not for a body that is the same as last time.
         Raises FetchError for everything that goes wrong, also for a body that is cut, too large or too late, and ParseError for
         one that is no list.
         """

@@ -5,7 +5,6 @@ aiohttp alone takes half a gzip body for a whole one, inflates a bomb and follow
 """
 
 import asyncio
-import hashlib
 import itertools
 import math
 import random
@@ -13,7 +12,6 @@ import socket
 import ssl
 import time
 from collections.abc import Awaitable, Callable, Iterable
-from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
@@ -27,7 +25,7 @@ from aiohttp.connector import Connection
 from banlistd.adapters.fetch.credentials import read_credential
 from banlistd.adapters.fetch.http_faults import fetch_faults
 from banlistd.adapters.fetch.name_lookups import NameLookups
-from banlistd.adapters.fetch.waiting import paused
+from banlistd.adapters.fetch.receiving import Receiver, Spool
 from banlistd.core.config.model import Source
 from banlistd.core.credentials import conceal, credential_names, shown_url
 from banlistd.core.download.decompression import too_large
@@ -80,7 +78,7 @@ class RetryPolicy:
 class Downloads:
     """A Fetcher for every source: those with a `url` over HTTP, the others through `local`.
 
-    Bytes go to `parser` as they arrive.
+    Bytes go to `parser` as they arrive, or once it is known that they are not the same as last time.
 
     `credentials`: systemd's $CREDENTIALS_DIRECTORY. `on_connection`: called for each connection that was made. `tls` and
     `resolver`: instead of the system's. Each hop has a connection of its own, so that no cookie and no open socket passes from
@@ -102,6 +100,7 @@ class Downloads:
         self._user_agent = f"banlistd/{version}"
         self._local = local
         self._parser = parser
+        self._spool = Spool()
         self._credentials = credentials
         self._on_connection = on_connection
         self._retry = retry
@@ -200,31 +199,12 @@ class Downloads:
     async def _receive(
         self, response: aiohttp.ClientResponse, wanted: _Wanted, deadline: asyncio.Timeout
     ) -> Download | NotModified:
-        """Hash the bytes and hand them to the parser as they arrive; the same bytes once more end the parser unasked."""
-        source = wanted.source
-        if (response.content_length or 0) > source.max_bytes:
-            raise too_large(source.max_bytes)
+        if (response.content_length or 0) > wanted.source.max_bytes:
+            raise too_large(wanted.source.max_bytes)
         encoding = ", ".join(response.headers.getall("Content-Encoding", []))
         etag, last_modified = (usable_validator(response.headers.get(name, "")) for name in ("ETag", "Last-Modified"))
-        digest, arrived = hashlib.sha256(), 0
-        async with AsyncExitStack() as stack:
-            async with paused(deadline):
-                await wanted.on_body()
-                session = await stack.enter_async_context(
-                    self._parser.session(source.format, source.max_bytes, source.timeout, encoding)
-                )
-            async for chunk in response.content.iter_any():
-                arrived += len(chunk)
-                if arrived > source.max_bytes:
-                    raise too_large(source.max_bytes)
-                digest.update(chunk)
-                await session.feed(chunk)
-            validators = Validators(etag, last_modified, digest.hexdigest())
-            if validators.body_hash == wanted.body_hash:
-                return NotModified(validators)
-            async with paused(deadline):
-                await session.ready()
-            return Download(await session.finish(), validators)
+        receiver = Receiver(wanted.source, encoding, wanted.body_hash, wanted.on_body, self._parser, self._spool)
+        return await receiver.receive(response.content.iter_any(), etag, last_modified, deadline)
 
     def _refuse_status(self, response: aiohttp.ClientResponse, request: Request) -> None:
         status = response.status
