@@ -152,6 +152,18 @@ async def test_a_plain_table_is_remarked_on_where_an_owner_is_asked_for() -> Non
         await firewall.close()
 
 
+@in_network_namespace
+async def test_remarks_close_no_socket_because_that_waits_for_commits(monkeypatch: pytest.MonkeyPatch) -> None:
+    firewall = NftablesFirewall(Ownership.NO)
+    await firewall.apply(difference(None, STATE))
+    closed: list[NetlinkSocket] = []
+    monkeypatch.setattr(NetlinkSocket, "close", closed.append)
+    assert await remarks(firewall) == await remarks(firewall) == []
+    assert closed == []
+    monkeypatch.undo()
+    await firewall.close()
+
+
 def plain(wire: NetlinkSocket) -> None:
     commit(wire, (NFT_MSG_NEWTABLE, 0))
 

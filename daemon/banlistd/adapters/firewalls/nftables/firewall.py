@@ -66,6 +66,8 @@ class NftablesFirewall(ThreadedFirewall):
         self._nft_knows = functools.cache(nft_knows_the_flags)
         self._receive_buffer = receive_buffer
         self._socket: NetlinkSocket | None = None
+        self._remarks_socket: NetlinkSocket | None = None
+        self._remarks_lock = threading.Lock()
         self._monitor: Monitor | None = None
         self._last_listen_error: OSError | None = None
         self._sound: tuple[int, FirewallState] | None = None  # the generation and the state that `verify` last found sound
@@ -125,10 +127,16 @@ class NftablesFirewall(ThreadedFirewall):
             return elements
 
     def _remarks(self) -> Sequence[Remark]:
-        """On a socket of its own: the other one may be busy for seconds."""
+        """On a socket of its own, because the other one may be busy for seconds.
+
+        It stays open: to close a socket of nf_tables waits for the commit of another one (`nft_rcv_nl_event` of Linux takes the
+        commit's mutex; measured: 0.9 s).
+        """
         try:
-            with NetlinkSocket() as wire:
-                return remarks_on(table_state(wire), self._ownership)
+            with self._remarks_lock:
+                if self._remarks_socket is None:
+                    self._remarks_socket = NetlinkSocket()
+                return remarks_on(table_state(self._remarks_socket), self._ownership)
         except OSError:
             return ()
 
@@ -150,6 +158,10 @@ class NftablesFirewall(ThreadedFirewall):
                 if opened is not None:
                     opened.close()
             self._socket = self._monitor = None
+        with self._remarks_lock:
+            if self._remarks_socket is not None:
+                self._remarks_socket.close()
+            self._remarks_socket = None
 
     def _away(self, wire: NetlinkSocket) -> AbstractContextManager[Absence]:
         return self._monitor.away(wire) if self._monitor else nullcontext(Absence())
