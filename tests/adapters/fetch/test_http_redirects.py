@@ -104,10 +104,17 @@ def test_a_loop_of_redirects_ends(server: FeedServer) -> None:
         ("http://0xa9fea9fe/", "odd form"),
         ("http://169.254.43518/", "odd form"),
         ("//169.254.169.254/", "inside of the network"),
+        ("http://feed@169.254.169.254/", "inside of the network"),
+        ("http://169\u3002254\u3002169\u3002254/", "inside of the network"),
+        ("http://169\uff0e254\uff0e169\uff0e254/", "inside of the network"),
+        ("http://169\u3002254\u3002169\u300225\u2463/", "inside of the network"),
+        ("http://\u2460\u2465\u2468.254.169.254/", "odd form"),
+        ("http://169.254.169.%32%35%34/", "cannot be used|could not be made|cannot be resolved"),
+        ("http:\\\\169.254.169.254\\", "404 Not Found"),  # a path of the same server
     ],
 )
 def test_a_redirect_to_where_no_list_can_be_is_refused(server: FeedServer, location: str, reason: str) -> None:
-    server.behave("/list", redirect(location))
+    server.behave("/list", redirect(location.encode().decode("latin-1")))
     with pytest.raises(FetchError, match=reason):
         fetch(server.url("/list"))
 

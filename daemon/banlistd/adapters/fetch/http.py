@@ -21,6 +21,7 @@ from urllib.request import getproxies, proxy_bypass
 import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
 from aiohttp.connector import Connection
+from yarl import URL
 
 from banlistd.adapters.fetch.credentials import read_credential
 from banlistd.adapters.fetch.http_faults import fetch_faults
@@ -163,20 +164,20 @@ class Downloads:
         self, request: Request, trail: Trail, wanted: _Wanted, deadline: asyncio.Timeout
     ) -> Download | NotModified | str:
         """One request; a str is where it redirects to."""
-        host = urlsplit(request.url).hostname or ""
-        literal = literal_address(host)
-        proxy = _proxy_for(request.url)
-        if literal is not None:
-            trail.admit(host, [literal])
-        elif proxy is not None:
-            trail.unseen()  # the proxy resolves the name, out of our sight
-        connector = aiohttp.TCPConnector(
-            resolver=self._resolver if proxy is not None else _CheckedResolver(self._resolver, trail),
-            use_dns_cache=False,
-            force_close=True,
-            ssl=self._tls or True,
-        )
         with fetch_faults(request.url):
+            host, proxy = urlsplit(request.url).hostname or "", _proxy_for(request.url)
+            # Read as aiohttp reads it, which takes digits and dots of any script for an address and asks no resolver.
+            literal = literal_address(URL(request.url).raw_host or "")
+            if literal is not None:
+                trail.admit(literal, [literal])
+            elif proxy is not None:
+                trail.unseen()  # the proxy resolves the name, out of our sight
+            connector = aiohttp.TCPConnector(
+                resolver=self._resolver if proxy is not None else _CheckedResolver(self._resolver, trail),
+                use_dns_cache=False,
+                force_close=True,
+                ssl=self._tls or True,
+            )
             async with (
                 aiohttp.ClientSession(
                     connector=connector,
