@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from banlistd.core.addresses.sets import Addresses
+from banlistd.core.addresses.sets import Addresses, no_addresses
 from banlistd.core.feeds.parsers.bare_quads import (
     HOST_BITS,
     MAX_BITS,
@@ -19,6 +19,7 @@ from banlistd.core.feeds.parsers.bare_quads import (
     joined,
     read_bare,
 )
+from banlistd.model import Family
 
 _OTHER, _END, _BLANK, _SLASH = range(4)
 _TERMS = np.full(256, _OTHER, dtype=np.uint8)
@@ -37,6 +38,7 @@ _SILENT = np.zeros(256, dtype=np.bool_)
 _SILENT_BYTES = frozenset(b"\n#;")
 _SILENT[list(_SILENT_BYTES)] = True
 
+_FEED = ord("\n")
 _MAX_DIGIT = np.uint8(9)
 _MAX_WIDTH = 3
 _MAX_OCTET = 255
@@ -60,6 +62,8 @@ class Scan:
 def scan(block: bytes, longest: int) -> Scan:
     """Read a block that ends with a line feed. Lines of more than `longest` bytes are left unread."""
     text = np.frombuffer(block, dtype=np.uint8)
+    if b"." not in block:
+        return _scan_without_quads(text)
     digits = text - np.uint8(ord("0"))  # wraps: whatever is no digit becomes more than 9
     other = digits > _MAX_DIGIT
     mask = other.view(np.uint8) - np.uint8(1)  # all bits of a digit, none of anything else
@@ -72,6 +76,13 @@ def scan(block: bytes, longest: int) -> Scan:
         first, last = bare
         return Scan(first, last, block.count(b"\n", 0, begin) + len(first), _NONE_UNREAD)
     return _scan_lines(text, _marks_of(text, digits, mask, at), longest)
+
+
+def _scan_without_quads(text: Octets) -> Scan:
+    ends = np.flatnonzero(text == _FEED)
+    starts = np.concatenate([[0], ends[:-1] + 1])
+    unread = np.flatnonzero(~_SILENT[text[starts]])
+    return Scan(no_addresses(Family.IPV4), None, len(ends), np.column_stack([unread, starts[unread], ends[unread]]))
 
 
 def _preamble(block: bytes) -> int:
