@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from banlistd.core.addresses.sets import Addresses
+from banlistd.core.feeds.parsers.bare_quads import Positions
 
 _DIGITS = b"0123456789abcdefABCDEF"
 _VALUES = bytes(int(chr(byte), 16) if byte in _DIGITS else 0 for byte in range(256))
@@ -24,8 +25,6 @@ _FEWEST_COLONS = 2
 _MAX_LENGTH_WIDTH = 3
 _ALL_BITS = 128
 _MASKS = np.array([list(((1 << 128) - (1 << (128 - bits))).to_bytes(16, "big")) for bits in range(129)], dtype=np.uint8)
-
-Positions = NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)

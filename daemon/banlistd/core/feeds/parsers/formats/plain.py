@@ -8,7 +8,8 @@ import re
 from collections.abc import Sequence
 
 from banlistd.core.feeds.parsers import hextets, quads
-from banlistd.core.feeds.parsers.bare_hextets import Positions, read_hextets
+from banlistd.core.feeds.parsers.bare_hextets import read_hextets
+from banlistd.core.feeds.parsers.bare_quads import Positions
 from banlistd.core.feeds.parsers.parsed import Harvest
 from banlistd.core.feeds.parsers.spans import span_between, span_of
 from banlistd.core.feeds.parsers.text import LONGEST_LINE, blocks, decoded, is_silent
