@@ -31,7 +31,7 @@ class OwnThreads:
         self._running.add(key)
         try:
             await self._free.acquire()
-        except BaseException:
+        except asyncio.CancelledError:
             self._running.discard(key)
             raise
         outcome: Future[_Result] = Future()
@@ -43,19 +43,19 @@ class OwnThreads:
         except RuntimeError as exc:  # the account or the unit (TasksMax) allows no more of them now
             self._ended(key)
             raise OSError(errno.EAGAIN, os.strerror(errno.EAGAIN)) from exc
+        comes_back = True
         try:
-            result = await asyncio.wrap_future(outcome)
+            return await asyncio.wrap_future(outcome)
         except asyncio.CancelledError:  # the call goes on alone, and its key is in use until it comes back
+            comes_back = False
             loop = asyncio.get_running_loop()
             outcome.add_done_callback(lambda _: _later(loop, self._ended, key))
             outcome.add_done_callback(lambda ended: None if ended.exception() else discard(ended.result()))
             raise
-        except BaseException:
-            self._ended(key)
-            raise
-        # Here and not from the thread: the caller may use the key again at once.
-        self._ended(key)
-        return result
+        finally:
+            # Here and not from the thread: the caller may use the key again at once.
+            if comes_back:
+                self._ended(key)
 
     def _ended(self, key: Hashable) -> None:
         self._free.release()
