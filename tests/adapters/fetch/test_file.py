@@ -4,7 +4,8 @@ import gzip
 import hashlib
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,8 +17,9 @@ from banlistd.adapters.fetch.list_path import open_list
 from banlistd.core.config.model import Source
 from banlistd.core.feeds.parsed_list import Download
 from banlistd.errors import FetchError
+from banlistd.formats import Format
 from banlistd.model import NotModified, SourceId, Validators
-from support.in_process_parser import body_of, downloads, ignored
+from support.in_process_parser import InProcessParser, InProcessSession, body_of, downloads, ignored
 
 LIST = b"192.0.2.1\n" * 1000
 
@@ -79,6 +81,74 @@ def test_a_file_written_anew_in_the_same_size_is_read_again(tmp_path: Path) -> N
         assert fetch(path, validators) != NotModified()
 
 
+class Order(InProcessParser):
+    """A parser that notes when it is started, and when the file is hashed and the attempt recorded."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.steps: list[str] = []
+        self._hash_of = file._hash_of
+        monkeypatch.setattr(file, "_hash_of", self._hashed)
+
+    @asynccontextmanager
+    async def session(
+        self, form: Format, max_bytes: int, seconds: float, encoding: str = ""
+    ) -> AsyncIterator[InProcessSession]:
+        self.steps.append("start")
+        async with super().session(form, max_bytes, seconds, encoding) as session:
+            yield session
+        self.steps.append("end")
+
+    async def _recorded(self) -> None:
+        self.steps.append("record")
+
+    def _hashed(self, descriptor: int, size: int) -> str:
+        self.steps.append("hash")
+        return self._hash_of(descriptor, size)
+
+    def fetch(self, path: Path, validators: Validators) -> Download | NotModified:
+        source = Source(id=SourceId("a-list"), path=path, timeout=10.0)
+        return asyncio.run(file.LocalFiles(self).fetch(source, validators, self._recorded))
+
+
+@pytest.fixture
+def order(monkeypatch: pytest.MonkeyPatch) -> Order:
+    return Order(monkeypatch)
+
+
+HASHED_WHILE_IT_STARTS = ["start", "record", "hash", "end"]
+HASHED_BEFORE = ["hash", "start", "record", "end"]
+
+
+@pytest.mark.parametrize(
+    ("content", "steps"),
+    [(LIST + b"198.51.100.1\n", HASHED_WHILE_IT_STARTS), (LIST[:-2] + b"2\n", HASHED_BEFORE), (LIST, ["hash"])],
+    ids=["another size", "the same size", "the same bytes"],
+)
+def test_a_parser_starts_as_soon_as_the_bytes_must_be_others(
+    tmp_path: Path, order: Order, content: bytes, steps: Sequence[str]
+) -> None:
+    path = written(tmp_path / "list")
+    last = taken(path).validators
+    order.steps.clear()
+    outcome = order.fetch(written(path, content), last)
+    assert order.steps == steps
+    assert isinstance(outcome, NotModified if content == LIST else Download)
+    assert outcome.validators == (taken(path).validators)
+
+
+def test_a_parser_of_a_first_list_starts_before_the_file_is_hashed(tmp_path: Path, order: Order) -> None:
+    assert order.fetch(written(tmp_path / "list"), Validators()) != NotModified()
+    assert order.steps == HASHED_WHILE_IT_STARTS
+
+
+def test_a_hash_whose_file_had_an_unknown_size_is_compared_first(tmp_path: Path, order: Order) -> None:
+    path = written(tmp_path / "list")
+    last = taken(path).validators
+    order.steps.clear()
+    assert isinstance(order.fetch(path, replace(last, etag="")), NotModified)
+    assert order.steps == ["hash"]
+
+
 def test_a_file_with_an_old_time_put_back_is_read_again(tmp_path: Path) -> None:
     path = written(tmp_path / "list", b"192.0.2.1\n")
     before, validators = path.stat(), taken(path).validators
@@ -112,6 +182,13 @@ def test_a_fifo_is_refused_and_not_waited_for(tmp_path: Path) -> None:
 def test_what_is_no_regular_file_is_refused(path: Path) -> None:
     with pytest.raises(FetchError, match="not a regular file"):
         fetch(path)
+
+
+@pytest.mark.parametrize("path", [Path("/proc/self/environ"), Path("/proc/kmsg")])
+def test_nothing_is_read_of_what_the_kernel_only_calls_a_file(path: Path) -> None:
+    if not os.access(path, os.R_OK):
+        pytest.skip(f"{path} cannot be opened here")
+    assert body_of(taken(path)) == b""
 
 
 def test_missing_file_names_a_next_step(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from banlistd.adapters.fetch.list_path import must_be_regular, open_list
 from banlistd.adapters.fetch.own_threads import OwnThreads
 from banlistd.adapters.fetch.waiting import paused
 from banlistd.core.config.model import Source
-from banlistd.core.feeds.parsed_list import Download, ParsedList
+from banlistd.core.feeds.parsed_list import Download
 from banlistd.core.printing import quoted
 from banlistd.errors import FetchError
 from banlistd.model import NotModified, Validators
@@ -45,7 +45,7 @@ class _Opened:
 
     descriptor: int
     size: int
-    found: Validators
+    etag: str
 
 
 class LocalFiles:
@@ -82,11 +82,11 @@ class LocalFiles:
                 if opened is None:
                     return NotModified()
                 try:
-                    if opened.found.body_hash == validators.body_hash:
+                    body_hash = await self._hash(path, opened) if _may_be_known(opened, validators) else ""
+                    if body_hash and body_hash == validators.body_hash:
                         await self._threads.run(path, partial(_must_be_unchanged, path, opened))
-                        return NotModified(opened.found)
-                    await on_body()
-                    return Download(await self._parsed(source, path, opened, deadline), opened.found)
+                        return NotModified(Validators(opened.etag, "", body_hash))
+                    return await self._parsed(source, path, opened, body_hash, deadline, on_body)
                 finally:
                     os.close(opened.descriptor)
         except TimeoutError as exc:
@@ -95,17 +95,26 @@ class LocalFiles:
             hint = _HINTS.get(type(exc), "")
             raise FetchError(f"cannot read {quoted(str(path))}: {exc.strerror}", hint) from exc
 
-    async def _parsed(self, source: Source, path: Path, opened: _Opened, deadline: asyncio.Timeout) -> ParsedList:
+    async def _parsed(
+        self, source: Source, path: Path, opened: _Opened, body_hash: str, deadline: asyncio.Timeout, on_body: OnBody
+    ) -> Download:
+        """Read a file that has changed. An empty `body_hash` is computed while the parser starts."""
         async with AsyncExitStack() as stack:
             async with paused(deadline):
                 session = self._parser.session(source.format, source.max_bytes, source.timeout)
                 parser = await stack.enter_async_context(session)
+                await on_body()
+            body_hash = body_hash or await self._hash(path, opened)
+            async with paused(deadline):
                 await parser.ready()
             for at in range(0, opened.size, _PORTION):
                 count = min(_PORTION, opened.size - at)
                 await parser.feed(await self._threads.run(path, partial(os.pread, opened.descriptor, count, at)))
             await self._threads.run(path, partial(_must_be_unchanged, path, opened))
-            return await parser.finish()
+            return Download(await parser.finish(), Validators(opened.etag, "", body_hash))
+
+    async def _hash(self, path: Path, opened: _Opened) -> str:
+        return await self._threads.run(path, partial(_hash_of, opened.descriptor, opened.size))
 
     def _open(self, path: Path, max_bytes: int, validators: Validators) -> _Opened | None:
         """None: the inode says that nothing changed. The caller closes the descriptor."""
@@ -122,8 +131,7 @@ class LocalFiles:
             if before.st_size > max_bytes:
                 hint = "raise max_bytes of the source, if that is right"
                 raise FetchError(f"{quoted(str(path))} is larger than {max_bytes} bytes", hint)
-            body_hash = _hash_of(descriptor, before.st_size)
-            opened = _Opened(descriptor, before.st_size, Validators(_etag(before), "", body_hash))
+            opened = _Opened(descriptor, before.st_size, _etag(before))
             return opened
         finally:
             if opened is None:
@@ -136,8 +144,13 @@ def _close(opened: _Opened | None) -> None:
         os.close(opened.descriptor)
 
 
+def _may_be_known(opened: _Opened, last: Validators) -> bool:
+    """Whether a file may hold the same bytes as `last`: never where nothing is known, or where it had another size."""
+    return bool(last.body_hash) and last.etag.split("-")[2:3] in ([], [str(opened.size)])
+
+
 def _must_be_unchanged(path: Path, opened: _Opened) -> None:
-    if _etag(os.fstat(opened.descriptor)) != opened.found.etag:
+    if _etag(os.fstat(opened.descriptor)) != opened.etag:
         raise FetchError(
             f"{quoted(str(path))} changed while it was read", "write a new file beside it and rename it over the old"
         )
