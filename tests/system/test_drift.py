@@ -1,11 +1,17 @@
 """What others do to the firewall while the daemon runs: its part is repaired at once, from what it knows; theirs is theirs."""
 
-from collections.abc import Callable
+import itertools
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
 import pytest
 
-from support.network_namespace import in_network_namespace, nft, skip_without_large_buffers
+from support.network_namespace import in_network_namespace, nft, run_nft, skip_without_large_buffers
 from system.daemon_process import Installation, running
 from system.kernel_view import expected, generation, standing
 
@@ -88,3 +94,58 @@ def test_a_flush_of_many_bans_is_repaired(tmp_path: Path, count: int, record_pro
         assert repaired["added"] == place.ask("status")["bans"]
         assert daemon.terminate() == 0
     record_property("milliseconds until all bans stood again", repaired["duration_ms"])
+
+
+@contextmanager
+def other_table_that_never_rests() -> Iterator[None]:
+    """One commit of another program after another, as fast as nft sends them."""
+    nft("add table ip other; add set ip other s { type ipv4_addr; }")
+    with subprocess.Popen(["nft", "-i"], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True) as busy:
+        assert busy.stdin is not None
+        over = threading.Event()
+        writing = threading.Thread(target=_add_elements, args=(busy.stdin, over))
+        writing.start()
+        try:
+            yield
+        finally:
+            over.set()
+            writing.join()
+            busy.kill()
+
+
+def _add_elements(script: IO[str], over: threading.Event) -> None:
+    for number in itertools.count():
+        if over.is_set():
+            return
+        script.write(f"add element ip other s {{ 1.{number >> 16 & 255}.{number >> 8 & 255}.{number & 255} }}\n")
+        script.flush()
+
+
+@in_network_namespace
+def test_imports_go_through_while_another_table_changes_all_the_time(tmp_path: Path) -> None:
+    place = installed(tmp_path, numbered(5000))
+    with running(place, "feed") as daemon, other_table_that_never_rests():
+        before = generation()
+        for count in (6000, 7000):
+            (tmp_path / "feed.txt").write_text("".join(f"{entry}\n" for entry in numbered(count)))
+            since = len(daemon.events)
+            assert place.ctl("refresh", "feed").returncode == 0
+            assert daemon.wait_for("blocklist_import_completed", since=since)["added"] == 1000
+        assert generation() > before + 100
+        assert {event["event"] for event in daemon.events} & {"service_fault", "firewall_drift_repaired"} == set()
+        assert place.ask("status")["bans"] == 7000
+
+
+@pytest.mark.parametrize("pause", [0.0, 0.3])
+@in_network_namespace
+def test_whoever_deletes_the_table_again_and_again_loses(tmp_path: Path, pause: float) -> None:
+    entries = numbered(5000)
+    place = installed(tmp_path, entries)
+    with running(place, "feed") as daemon:
+        end = time.monotonic() + 3.0
+        while time.monotonic() < end:
+            run_nft("delete", "table", "inet", "banlistd")
+            time.sleep(pause)
+        while standing() != expected({"feed": entries}):
+            assert daemon.process.poll() is None
+        assert place.ask("status")["bans"] == len(entries)

@@ -36,7 +36,7 @@ class Street:
     inner: NetworkNamespace
 
     def apply(self, present: FirewallState | None, wanted: FirewallState) -> None:
-        self.guard.run(partial(_apply, self.make, present, wanted))
+        self.guard.run(partial(apply, self.make, present, wanted))
 
     def counted(self) -> Mapping[int, int]:
         """Packets by mark."""
@@ -75,7 +75,7 @@ def _udp(address: str, port: int) -> socket.socket:
     return bound
 
 
-async def _apply(make: Callable[[], Firewall], present: FirewallState | None, wanted: FirewallState) -> None:
+async def apply(make: Callable[[], Firewall], present: FirewallState | None, wanted: FirewallState) -> None:
     firewall = make()
     await firewall.apply(difference(present, wanted))
     await firewall.close()

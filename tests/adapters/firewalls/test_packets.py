@@ -4,7 +4,8 @@ import errno
 import os
 import socket
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import closing
+from contextlib import ExitStack, closing
+from functools import partial
 from itertools import pairwise
 
 import pytest
@@ -24,6 +25,7 @@ from adapters.firewalls.street import (
     MORE4,
     NETS,
     Street,
+    apply,
     bound,
     flooded,
     laid_out,
@@ -33,6 +35,7 @@ from banlistd.adapters.firewalls.nftables.firewall import NftablesFirewall
 from banlistd.model import Action, Direction
 from banlistd.ports import Firewall
 from support.ipset_host import Iptables
+from support.network_namespace import NetworkNamespace
 
 NFTABLES, IPSET_NFT, IPSET_LEGACY = "nftables", "ipset-nft", "ipset-legacy"
 FIREWALLS: Mapping[str, Callable[[], Firewall]] = {
@@ -64,6 +67,58 @@ def test_a_banned_address_reaches_neither_the_host_nor_what_is_behind_it(street:
     assert street.counted() == {1: 2}
     street.apply(held, state([ALPHA], {}))
     assert street.arrives(source)
+
+
+@pytest.mark.parametrize("target", [GUARD4, GUARD6, INNER4, INNER6])
+def test_a_connection_that_is_open_is_cut_when_its_other_end_is_banned(street: Street, target: str) -> None:
+    home = street.inner if target in (INNER4, INNER6) else street.guard
+    family, bad, good = (socket.AF_INET6, BAD6, GOOD6) if ":" in target else (socket.AF_INET, BAD4, GOOD4)
+    with ExitStack() as stack:
+        listener = stack.enter_context(closing(home.run(partial(socket.create_server, (target, 0), family=family))))
+
+        def connected(source: str) -> tuple[socket.socket, socket.socket]:
+            make = partial(socket.create_connection, listener.getsockname()[:2], 20, (source, 0))
+            client = stack.enter_context(closing(street.peer.run(make)))
+            session = stack.enter_context(closing(listener.accept()[0]))
+            session.settimeout(20)
+            client.sendall(b"before")
+            assert session.recv(16) == b"before"
+            return client, session
+
+        client, session = connected(bad)
+        herald, heard = connected(good)
+        street.apply(None, state([ALPHA], {"alpha": HOSTS}))
+        client.sendall(b"after")
+        herald.sendall(b"last")
+        assert heard.recv(16) == b"last"
+        session.setblocking(False)
+        with pytest.raises(BlockingIOError):
+            session.recv(16)
+
+
+@pytest.fixture
+def bridge() -> Iterator[tuple[NetworkNamespace, NetworkNamespace]]:
+    """A host with a bridge, and a neighbour at it."""
+    with NetworkNamespace() as host, NetworkNamespace() as neighbour:
+        host.command("ip", "link", "add", "br0", "type", "bridge")
+        host.command("ip", "link", "add", "port", "type", "veth", "peer", "name", "n0", "netns", neighbour.path)
+        host.command("ip", "link", "set", "port", "master", "br0", "up")
+        host.command("ip", "link", "set", "br0", "up")
+        host.command("ip", "address", "add", "203.0.113.1/24", "dev", "br0")
+        neighbour.command("ip", "link", "set", "n0", "up")
+        for address in ("203.0.113.7/24", "203.0.113.8/24"):
+            neighbour.command("ip", "address", "add", address, "dev", "n0")
+        yield host, neighbour
+
+
+def test_a_banned_neighbour_at_a_bridge_does_not_reach_the_host(bridge: tuple[NetworkNamespace, NetworkNamespace]) -> None:
+    host, neighbour = bridge
+    host.run(partial(apply, NftablesFirewall, None, state([ALPHA], {"alpha": addresses("203.0.113.7")})))
+    with closing(bound(host, "203.0.113.1")) as receiver:
+        for source, word in (("203.0.113.7", b"banned"), ("203.0.113.8", b"good")):
+            with closing(bound(neighbour, source)) as sender:
+                sender.sendto(word, receiver.getsockname())
+        assert receiver.recv(16) == b"good"
 
 
 @pytest.mark.parametrize("targets", [(GUARD4, GUARD6), (INNER4, INNER6)], ids=["guard", "behind"])
