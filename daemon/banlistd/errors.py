@@ -37,6 +37,10 @@ class FetchError(BanlistdError):
         self.retry_after = retry_after
 
 
+class PassingError(FetchError):
+    """A fault that may well be gone in a moment: worth another try."""
+
+
 class ParseError(BanlistdError):
     """A body could not be read at all in the format that the source names (a bad line is never this)."""
 

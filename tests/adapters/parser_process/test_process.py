@@ -20,10 +20,9 @@ from banlistd.adapters.parser_process.job import Job, encoded_job
 from banlistd.adapters.parser_process.parsing import answer_to
 from banlistd.adapters.parser_process.process import ParserProcesses, started
 from banlistd.adapters.parser_process.result import fault_of
-from banlistd.core.download.retry import PassingError
 from banlistd.core.feeds.parsed_list import parsed_list
 from banlistd.core.feeds.parsers import parse
-from banlistd.errors import BanlistdError, FetchError, ParseError
+from banlistd.errors import BanlistdError, FetchError, ParseError, PassingError
 from banlistd.formats import Format, FormatType
 from support.data import needs_data, real_list
 from support.parser_process import BOMBS, MIB, cost_of, read

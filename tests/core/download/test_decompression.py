@@ -13,8 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from banlistd.core.download.decompression import Unpacking, unpack
-from banlistd.core.download.retry import PassingError
-from banlistd.errors import FetchError
+from banlistd.errors import FetchError, PassingError
 from support.data import real_list
 from support.hostile_bytes import xz_with_dictionary, zstd_frame
 

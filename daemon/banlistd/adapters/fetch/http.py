@@ -32,9 +32,9 @@ from banlistd.core.credentials import conceal, credential_names, shown_url
 from banlistd.core.download.decompression import too_large
 from banlistd.core.download.redirects import MAX_REDIRECTS, REDIRECT_STATUSES, Trail, literal_address
 from banlistd.core.download.request import Request, request_for, secret_texts, usable_validator
-from banlistd.core.download.retry import PASSING_STATUSES, PassingError, backoff, parse_retry_after
+from banlistd.core.download.retry import PASSING_STATUSES, backoff, parse_retry_after
 from banlistd.core.feeds.parsed_list import Download
-from banlistd.errors import FetchError, ParseError
+from banlistd.errors import FetchError, ParseError, PassingError
 from banlistd.model import NotModified, Validators
 from banlistd.ports import Fetcher, ListParser, OnBody
 

@@ -8,9 +8,8 @@ import aiohttp
 
 from banlistd.adapters.fetch.tls_faults import certificate_fault, tls_fault_lasts, tls_reason
 from banlistd.core.credentials import shown_url
-from banlistd.core.download.retry import PassingError
 from banlistd.core.printing import quoted
-from banlistd.errors import FetchError
+from banlistd.errors import FetchError, PassingError
 
 # The first row that fits. The last value says whether the fault may pass.
 _FAULTS: tuple[tuple[type[Exception], str, bool], ...] = (

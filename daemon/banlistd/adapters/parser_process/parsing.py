@@ -20,9 +20,8 @@ from banlistd.adapters.parser_process.job import Job
 from banlistd.adapters.system import allocator
 from banlistd.core.addresses.sets import AddressSet
 from banlistd.core.download.decompression import Unpacking
-from banlistd.core.download.retry import PassingError
 from banlistd.core.feeds.parsed_list import parsed_list
-from banlistd.errors import BanlistdError, FetchError
+from banlistd.errors import BanlistdError, FetchError, PassingError
 from banlistd.formats import Format
 
 _AT_ONCE = 1 << 18

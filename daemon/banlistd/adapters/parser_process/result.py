@@ -10,8 +10,7 @@ import numpy as np
 from banlistd.adapters.parser_process.answer import Answer, Status
 from banlistd.core.addresses.normal_form import normal_form_fault
 from banlistd.core.addresses.sets import AddressSet, Ranges
-from banlistd.core.download.retry import PassingError
-from banlistd.errors import FetchError, ParseError
+from banlistd.errors import FetchError, ParseError, PassingError
 from banlistd.model import Family
 
 MAX_RESULT = 48 * 2**20

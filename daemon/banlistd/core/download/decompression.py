@@ -9,8 +9,7 @@ from collections.abc import Iterator
 from io import BytesIO
 
 from banlistd.core.download.codecs import BROKEN, LONGEST_MAGIC, OUTPUT_STEP, Compression, kind_of, transfer_kind
-from banlistd.core.download.retry import PassingError
-from banlistd.errors import FetchError
+from banlistd.errors import FetchError, PassingError
 
 _SLICE = 65_536
 # A hostile archive of 48 MiB has room for a million empty members, each of which costs memory (zip) or time (streams).

@@ -3,8 +3,6 @@
 import re
 from email.utils import parsedate_to_datetime
 
-from banlistd.errors import FetchError
-
 BASE = 1.0
 CEILING = 30.0
 
@@ -15,10 +13,6 @@ PASSING_STATUSES = frozenset({408, 425, 429, 500, 502, 503, 504})
 LONGEST_RETRY_AFTER = 86_400.0
 
 _SECONDS = re.compile(r"[0-9]{1,12}")
-
-
-class PassingError(FetchError):
-    """A fault that may well be gone in a moment: worth another try."""
 
 
 def backoff(attempt: int, chance: float) -> float:
