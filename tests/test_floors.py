@@ -146,6 +146,8 @@ ARROWS: dict[str, set[tuple[str, str]]] = {
         ("wireguard", "route_netlink"),
     },
     "adapters/netlink": {
+        ("conntrack", "messages"),
+        ("conntrack", "wire"),
         ("dumping", "messages"),
         ("nft_monitor", "notices"),
         ("nft_monitor", "socket"),

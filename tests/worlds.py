@@ -45,7 +45,7 @@ from banlistd.services.enforcer import Enforcer
 from banlistd.services.geo_enricher import Enricher, GeoResolvers
 from banlistd.services.importer import Importer
 from banlistd.services.manual_bans import ManualBanService
-from banlistd.services.null_objects import NoBootSnapshots
+from banlistd.services.null_objects import NoBootSnapshots, NoConnections
 from banlistd.services.poll_record import PollRecord
 from banlistd.services.poll_scheduler import PollScheduler
 from banlistd.services.protected_host import ProtectedHost
@@ -206,7 +206,7 @@ async def assemble(
     policy = policy_of(config, marks, clock.now())
     table = LoginTable(database)
     host = ProtectedHost(environment.host, environment.logins, table, clock, await table.load(), tells_answers=True)
-    enforcer = Enforcer(kernel, ledger, policy, host, announcer, NoBootSnapshots())
+    enforcer = Enforcer(kernel, ledger, policy, host, announcer, NoBootSnapshots(), NoConnections())
     manual_bans = ManualBanService(
         ManualBanTable(database), enforcer, host, announcer, clock, look_every=0.005, retry_every=0.005
     )

@@ -23,7 +23,7 @@ from banlistd.events import Event, EventName
 from banlistd.model import MANUAL, Protected
 from banlistd.paths import Paths
 from banlistd.services.enforcer import Enforcer
-from banlistd.services.null_objects import NoAnnouncer, NoBootSnapshots
+from banlistd.services.null_objects import NoAnnouncer, NoBootSnapshots, NoConnections
 
 
 class RememberedHost:
@@ -59,7 +59,8 @@ async def _restore(places: Paths) -> str:
                 logins = note_logins({login.remote: login for login in await LoginTable(database).load()}, (), now)
                 host = RememberedHost(merge_protected([*boot_snapshot.protected, *protection_of_logins(logins, ())]))
                 ledger = ImportRuns(database)
-                enforcer = Enforcer(firewall, ledger, boot_snapshot.policy, host, NoAnnouncer(), NoBootSnapshots())
+                policy, snapshots = boot_snapshot.policy, NoBootSnapshots()
+                enforcer = Enforcer(firewall, ledger, policy, host, NoAnnouncer(), snapshots, NoConnections())
                 begun, bans = await ManualBanTable(database).load()
                 if begun:
                     enforcer.register_external(

@@ -20,6 +20,7 @@ from banlistd.adapters.firewalls.opener import open_backend
 from banlistd.adapters.geo.mmdb import MmdbFile
 from banlistd.adapters.geo.online import OnlineService
 from banlistd.adapters.geo.tor_geoip import TorGeoip
+from banlistd.adapters.host.connections import LinuxConnections
 from banlistd.adapters.host.login_monitor import LoginMonitor
 from banlistd.adapters.host.protected import LinuxHost
 from banlistd.adapters.host.resolver import Names
@@ -60,7 +61,7 @@ from banlistd.services.enforcer import Enforcer
 from banlistd.services.geo_enricher import Enricher, GeoResolvers
 from banlistd.services.importer import Importer
 from banlistd.services.manual_bans import ManualBanService
-from banlistd.services.null_objects import NoHostMonitor
+from banlistd.services.null_objects import NoConnections, NoHostMonitor
 from banlistd.services.poll_record import PollRecord
 from banlistd.services.poll_scheduler import PollScheduler
 from banlistd.services.protected_host import ProtectedHost
@@ -141,7 +142,9 @@ async def open_application(
         )
         policy = policy_of(config, marks, clock.now())
         boot_snapshots = BootSnapshotTable(database, config.backend, config.owner, translated=config.translated)
-        enforcer = Enforcer(firewall, ledger, policy, host, announcer, boot_snapshots)
+        connections = LinuxConnections()
+        kept = connections if dry_run is None else NoConnections()
+        enforcer = Enforcer(firewall, ledger, policy, host, announcer, boot_snapshots, kept)
         stack.push_async_callback(enforcer.wait_until_idle)
         banning = ManualBanService(ManualBanTable(database), enforcer, host, announcer, clock)
         enricher = Enricher(
@@ -156,7 +159,7 @@ async def open_application(
         services = Services(scheduler, importer, enforcer, banning, enricher, host)
         outside = Outside(ledger, database, announcer, find_supervisor(), clock, allocator.trim_memory, monitor, login_monitor)
         service = Service(config, partial(load_config, places), services, outside, Intervals())
-        remarks = partial(_remarks, firewall, places)
+        remarks = partial(_remarks, firewall, connections, places)
         parts = Parts(
             service,
             enforcer,
@@ -177,8 +180,9 @@ async def open_application(
         yield Application(service, partial(_answer, parts), enforcer, database, announcer, places, migration, remarks)
 
 
-async def _remarks(firewall: Firewall, places: Paths) -> Sequence[Remark]:
-    return [*await firewall.remarks(), *await asyncio.to_thread(saved_ruleset_remarks, places)]
+async def _remarks(firewall: Firewall, connections: LinuxConnections, places: Paths) -> Sequence[Remark]:
+    on_disk = await asyncio.to_thread(saved_ruleset_remarks, places)
+    return [*await firewall.remarks(), *connections.remarks(), *on_disk]
 
 
 def _answer(parts: Parts, command: Command[Any, Any], order: Any) -> Awaitable[Any]:

@@ -5,6 +5,7 @@ from pathlib import Path
 from threading import Thread
 
 from support.network_namespace import in_network_namespace, nft
+from support.tracking import HOST, OTHER, OURS, connections_of, move_away, talk, track
 from system.daemon_process import Installation, running
 from system.kernel_view import expected, generation, look, standing
 
@@ -43,6 +44,21 @@ def test_a_ban_is_in_the_kernel_when_banlistctl_says_so_and_costs_one_transactio
         assert place.ctl("unban", "203.0.113.7").returncode == 1
         assert place.ctl("ban", "127.0.0.1").returncode == 65
         assert "loopback" in place.ctl("ban", "127.0.0.1").stderr
+        assert daemon.terminate() == 0
+
+
+@in_network_namespace
+def test_a_ban_ends_the_connections_of_its_host(tmp_path: Path) -> None:
+    place = Installation(tmp_path)
+    place.configure('id: none, path: "/dev/null", enabled: false')
+    track()
+    talk(HOST, OURS)
+    talk(OTHER, OURS)
+    move_away(HOST, OTHER)
+    with running(place) as daemon:
+        place.ask("ban", HOST)
+        assert (connections_of(HOST), connections_of(OTHER)) == (0, 1)
+        assert place.ask("status")["remarks"] == []
         assert daemon.terminate() == 0
 
 

@@ -1,7 +1,7 @@
 """Every access to the outside, as Protocols; those of geography are in `ports.geo`, which not every part needs."""
 
 from banlistd.ports.feeds import Fetcher, ListParser, OnBody, ParserSession
-from banlistd.ports.firewall import Firewall
+from banlistd.ports.firewall import Connections, Firewall
 from banlistd.ports.host import Host, HostMonitor, LoginMemory, Logins
 from banlistd.ports.state import Backends, BootSnapshots, Ledger, ManualBans, Quarantine, Storage
 from banlistd.ports.system import Announcer, BlockingCalls, Clock, Supervisor
@@ -12,6 +12,7 @@ __all__ = [
     "BlockingCalls",
     "BootSnapshots",
     "Clock",
+    "Connections",
     "Fetcher",
     "Firewall",
     "Host",

@@ -14,6 +14,7 @@ from banlistd.model import (
     Mark,
     Marker,
     Remark,
+    ServiceEndpoint,
 )
 
 
@@ -67,3 +68,13 @@ class Firewall(Protocol):
 
     async def close(self) -> None:
         """Close sockets; bans stay in place."""
+
+
+class Connections(Protocol):
+    """The connections that the kernel tracks."""
+
+    async def end(self, change: Change, answers: Sequence[ServiceEndpoint]) -> None:
+        """End those of the addresses that a change, which is applied, bans newly; but not those with `answers`.
+
+        Best effort: it never raises, because the bans are in force without it.
+        """

@@ -33,7 +33,7 @@ from banlistd.model import (
     RunState,
     SourceId,
 )
-from banlistd.ports import Announcer, BootSnapshots, Firewall, Host, Ledger
+from banlistd.ports import Announcer, BootSnapshots, Connections, Firewall, Host, Ledger
 from banlistd.services.coalescer import Coalescer, Take
 from banlistd.services.content_store import ContentStore
 from banlistd.services.desired_state import DesiredState, basis_of, contents_to_plan, desired_state
@@ -64,6 +64,7 @@ class Enforcer:
         host: Host,
         announcer: Announcer,
         boot_snapshots: BootSnapshots,
+        connections: Connections,
     ) -> None:
         self.policy = policy
         self.protected: Sequence[Protected] = ()
@@ -72,6 +73,7 @@ class Enforcer:
         self._host = host
         self._announcer = announcer
         self._boot_snapshots = boot_snapshots
+        self._connections = connections
         self._exclusions = ProtectionExclusions.none()
         self._store = ContentStore(ledger)
         self._contents: dict[SourceId, Content] = {}
@@ -225,6 +227,7 @@ class Enforcer:
             self._state = None  # if the outcome is not known, ask the firewall next time
             elements = await self._firewall.apply(change)
             _LOG.debug("applied a change: +%d -%d bans, %d elements written", change.added, change.removed, elements)
+            await self._connections.end(change, desired.state.answers)
         self._state, self._basis, self._contents, self.policy = desired.state, desired.basis, contents, policy
         self._announce_carved(exclusions.hits)
         self.protected, self._exclusions = protected, exclusions

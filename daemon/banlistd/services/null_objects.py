@@ -3,9 +3,10 @@
 import asyncio
 from collections.abc import Sequence
 
+from banlistd.core.ruleset.diff import Change
 from banlistd.core.ruleset.policy import Policy
 from banlistd.events import Event
-from banlistd.model import PolicyHash, Protected
+from banlistd.model import PolicyHash, Protected, ServiceEndpoint
 
 
 class NoAnnouncer:
@@ -19,6 +20,13 @@ class NoBootSnapshots:
     """The BootSnapshots of `ports` that keeps none."""
 
     async def keep(self, policy_hash: PolicyHash, policy: Policy, protected: Sequence[Protected]) -> None:
+        return None
+
+
+class NoConnections:
+    """The Connections of `ports` that ends none."""
+
+    async def end(self, change: Change, answers: Sequence[ServiceEndpoint]) -> None:
         return None
 
 

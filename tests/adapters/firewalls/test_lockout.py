@@ -29,7 +29,7 @@ from banlistd.core.ruleset.state import Hook, Kind, MapId
 from banlistd.formats import Format
 from banlistd.model import Direction, Family, Mark, SourceId
 from banlistd.services.enforcer import Enforcer
-from banlistd.services.null_objects import NoAnnouncer, NoBootSnapshots
+from banlistd.services.null_objects import NoAnnouncer, NoBootSnapshots, NoConnections
 from banlistd.services.protected_host import ProtectedHost
 from support.data import real_list
 from support.fakes import FakeLogins
@@ -106,7 +106,7 @@ async def enforce(folder: Path, addresses: AddressSet, direction: Direction, log
             LinuxHost(lookup, {}, folder), FakeLogins(*logins), table, SystemClock(), await table.load(), tells_answers=True
         )
         ledger, policy = ImportRuns(database), policy_under(direction)
-        enforcer = Enforcer(firewall, ledger, policy, host, NoAnnouncer(), NoBootSnapshots())
+        enforcer = Enforcer(firewall, ledger, policy, host, NoAnnouncer(), NoBootSnapshots(), NoConnections())
         await enforcer.enforce(FEED, hash_of(addresses.encode()), addresses)
     await firewall.close()
 

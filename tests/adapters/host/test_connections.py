@@ -1,0 +1,89 @@
+"""Connections of the real kernel, in a network namespace."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from adapters.firewalls.contract import addresses, state
+from banlistd.adapters.host.connections import LinuxConnections
+from banlistd.adapters.netlink.conntrack import ConnectionTable
+from banlistd.core.ruleset.diff import Change, difference
+from banlistd.model import Action, AnswerPort, Direction, Family, Mark, ServiceEndpoint, SourceId, SourceSlot
+from support.network_namespace import in_network_namespace
+from support.tracking import HOST, HOST6, OTHER, OTHER6, OURS, OURS6, connections_of, talk, track
+
+
+def ban(text: str, action: Action = Action.DROP) -> Change:
+    source = SourceSlot(Mark(1), SourceId("a"), action, Direction.IN)
+    return difference(None, state([source], {"a": addresses(*text.split())}))
+
+
+@in_network_namespace
+async def test_connections_of_newly_banned_hosts_end_and_others_stay() -> None:
+    track()
+    for source, target in ((OURS, HOST), (HOST, OURS), (OURS, OTHER), (OURS6, HOST6), (OURS6, OTHER6)):
+        talk(source, target)
+    assert [connections_of(each) for each in (HOST, OTHER, HOST6, OTHER6)] == [2, 1, 1, 1]
+    await LinuxConnections().end(ban(f"{HOST}\n{HOST6}"), ())
+    assert [connections_of(each) for each in (HOST, OTHER, HOST6, OTHER6)] == [0, 1, 0, 1]
+
+
+@in_network_namespace
+async def test_a_connection_in_a_zone_of_its_own_ends_too() -> None:
+    track()
+    talk(OURS, OTHER)
+    await LinuxConnections().end(ban("192.0.2.3"), ())
+    assert connections_of(OTHER) == 0
+
+
+@in_network_namespace
+async def test_a_banned_network_ends_hundreds_of_connections() -> None:
+    track()
+    for port in range(1000, 1600):
+        talk(HOST, OURS, port)
+    talk(OTHER, OURS)
+    assert connections_of(HOST) == 600
+    await LinuxConnections().end(ban("192.0.2.2/31"), ())
+    assert (connections_of(HOST), connections_of(OTHER)) == (0, 0)
+
+
+@in_network_namespace
+async def test_connections_with_a_service_whose_answers_pass_stay() -> None:
+    track()
+    talk(OURS, HOST, 53)
+    dns = ServiceEndpoint(Family.IPV4, 0xC0000202, AnswerPort("udp", 53))
+    await LinuxConnections().end(ban("192.0.2.2/31"), (dns,))
+    assert connections_of(HOST) == 1
+
+
+@in_network_namespace
+async def test_nothing_is_deleted_where_nothing_matches() -> None:
+    track()
+    talk(OURS, HOST)
+    await LinuxConnections().end(ban("203.0.113.7"), ())
+    await LinuxConnections().end(ban(HOST, Action.COUNT), ())
+    assert connections_of(HOST) == 1
+
+
+@in_network_namespace
+async def test_a_refusal_of_the_kernel_is_a_remark_until_it_works(monkeypatch: pytest.MonkeyPatch) -> None:
+    track()
+    talk(OURS, HOST)
+    connections = LinuxConnections()
+    with without_rights(monkeypatch):
+        await connections.end(ban(HOST), ())
+    (remark,) = connections.remarks()
+    assert "Operation not permitted" in remark.message
+    await connections.end(ban(HOST), ())
+    assert connections.remarks() == ()
+
+
+@contextmanager
+def without_rights(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    def refused(_: ConnectionTable) -> int:
+        raise PermissionError(1, "Operation not permitted")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(ConnectionTable, "entries", refused)
+        yield

@@ -1,0 +1,57 @@
+"""Connections that the kernel tracks, made in a network namespace and counted."""
+
+import socket
+import subprocess
+
+import numpy as np
+
+from banlistd.adapters.netlink.conntrack import ConnectionTable
+from banlistd.model import Family
+from support.network_namespace import nft
+
+OURS, HOST, OTHER = "192.0.2.1", "192.0.2.2", "192.0.2.3"
+OURS6, HOST6, OTHER6 = "2001:db8::1", "2001:db8::2", "2001:db8::3"
+TRACKED = """
+table inet tracking {
+ chain zones { type filter hook output priority raw; ip daddr 192.0.2.3 ct zone set 5; }
+ chain out { type filter hook output priority 0; ct state new accept; }
+}
+"""
+
+
+def ip(*words: str) -> None:
+    subprocess.run(["ip", *words], check=True)
+
+
+def track() -> None:
+    """Connections of OURS with two hosts, which are addresses of this namespace as well; those with OTHER in zone 5."""
+    ip("link", "set", "lo", "up")
+    for address in (OURS, HOST, OTHER):
+        ip("address", "add", f"{address}/32", "dev", "lo")
+    for address in (OURS6, HOST6, OTHER6):
+        ip("address", "add", f"{address}/128", "dev", "lo", "nodad")
+    nft("-f", "-", given=TRACKED)
+
+
+def move_away(*addresses: str) -> None:
+    """They are no longer addresses of this namespace, which would be protected."""
+    for address in addresses:
+        ip("address", "delete", address, "dev", "lo")
+
+
+def talk(source: str, target: str, port: int = 9) -> None:
+    """A datagram whose connection the kernel remembers."""
+    family = socket.AF_INET6 if ":" in source else socket.AF_INET
+    with socket.socket(family, socket.SOCK_DGRAM) as taker, socket.socket(family, socket.SOCK_DGRAM) as sender:
+        taker.bind((target, port))
+        sender.bind((source, 0))
+        sender.sendto(b"x", (target, port))
+        taker.recv(1)
+
+
+def connections_of(address: str) -> int:
+    family = Family.IPV6 if ":" in address else Family.IPV4
+    octets = socket.inet_pton(socket.AF_INET6 if ":" in address else socket.AF_INET, address)
+    wanted = octets if family is Family.IPV6 else np.uint32(int.from_bytes(octets, "big"))
+    with ConnectionTable() as table:
+        return len(table.find(lambda of, ends: (ends == wanted) if of is family else np.zeros(len(ends), dtype=np.bool_)))
