@@ -90,6 +90,7 @@ class Service:
         )
         self._repair = RepairLoop(
             enforcer.wait_for_external_change,
+            enforcer.wait_until_idle,
             self._reconcile,
             self._memory.note_work,
             announcer,

@@ -67,15 +67,19 @@ class FakeFetcher:
 
 @dataclass
 class FakeClock:
-    """Time moves when a test moves it."""
+    """Time moves when a test moves it, and so does the processor time."""
 
     time: float = 1_000_000.0
+    used: float = 0.0
 
     def now(self) -> float:
         return self.time
 
     def monotonic(self) -> float:
         return self.time
+
+    def processor(self) -> float:
+        return self.used
 
 
 @dataclass

@@ -12,8 +12,8 @@ from typing import IO
 import pytest
 
 from support.network_namespace import in_network_namespace, nft, run_nft, skip_without_large_buffers
-from system.daemon_process import Installation, running
-from system.kernel_view import expected, generation, standing
+from system.daemon_process import PATIENCE, Installation, running
+from system.kernel_view import contents, expected, generation, standing
 
 ENTRIES = ["192.0.2.0/24", "198.51.100.7", "2001:db8::/32"]
 
@@ -149,3 +149,28 @@ def test_whoever_deletes_the_table_again_and_again_loses(tmp_path: Path, pause: 
         while standing() != expected({"feed": entries}):
             assert daemon.process.poll() is None
         assert place.ask("status")["bans"] == len(entries)
+
+
+@in_network_namespace
+def test_a_table_that_is_deleted_again_and_again_is_seldom_gone_and_one_event_says_so(tmp_path: Path) -> None:
+    place = installed(tmp_path, ENTRIES)
+    with running(place, "feed") as daemon:
+        began, gone = time.monotonic(), []
+        for _ in range(12):
+            deleted = time.monotonic()
+            nft("delete", "table", "inet", "banlistd")
+            while not contents():
+                assert time.monotonic() < deleted + PATIENCE
+            gone.append(time.monotonic() - deleted)
+            # As long as some repairs, from what the first ones took: a pause after each repair would have grown beyond it.
+            time.sleep(5 * max(gone[:3]))
+        whole = time.monotonic() - began
+        assert daemon.terminate() == 0
+    assert sum(gone) < 0.4 * whole
+    assert standing() == expected({"feed": ENTRIES})
+    events = [event["event"] for event in daemon.events]
+    assert events.count("firewall_drift_recurring") == 1
+    assert events.count("firewall_drift_repaired") == 3
+    (recurring,) = [event for event in daemon.events if event["event"] == "firewall_drift_recurring"]
+    assert recurring["culprit"].startswith("nft[")
+    assert "," not in recurring["culprit"]

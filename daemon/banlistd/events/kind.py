@@ -38,6 +38,7 @@ class Field(StrEnum):
     ENTRIES = "ENTRIES", "The number of ranges in the list."
     REJECTED = "REJECTED", "The number of lines in the list without a usable address."
     REASON = "REASON", "The reason as text; for a manual ban, its comment."
+    REPAIRS = "REPAIRS", "The number of repairs since the first one of recurring drift."
     GUARD = "GUARD", "The guard that refused the content."
     CULPRIT = "CULPRIT", "The process that changed the firewall, as the kernel reports it: `nft[4711]`."
     ADDRESS = "ADDRESS", "The address or range that was carved out or banned manually."

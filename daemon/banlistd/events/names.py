@@ -1,11 +1,13 @@
 """Every event. Names and message ids are stable, because people filter on them.
 
-The catalogue for `journalctl -x`, the EVENTS section of banlistd(8) and packaging/docs/events.md are generated from it.
+The declarations of `firewall` are in the module of that name. The catalogue for `journalctl -x`, the EVENTS section of
+banlistd(8) and packaging/docs/events.md are generated from all of them.
 """
 
 from enum import StrEnum
 from typing import Self
 
+from banlistd.events.firewall import DRIFT_ENDED, DRIFT_RECURRING, DRIFT_REPAIRED, REMARK, RESTORED
 from banlistd.events.kind import EventKind, Field, Priority
 
 _IMPORT = (
@@ -122,40 +124,11 @@ class EventName(StrEnum):
         "    banlistctl history @SOURCE_ID@\n"
         "To refuse such a list, set `guards: {critical: refuse}` for it; to ban the address, `guards: {critical: off}`.",
     )
-    FIREWALL_RESTORED = EventKind(
-        "firewall_restored",
-        "6d1b4a0cb5a44b3f8a7a0f0f5b0a1c07",
-        Priority.INFO,
-        (Field.ADDED, Field.REMOVED),
-        "The bans are restored from the last good state",
-        "At boot or at its start, banlistd reconciled the firewall with the last good state: @ADDED@ ranges were added and "
-        "@REMOVED@ removed. No server was asked.\n"
-        "    banlistctl status\n"
-        "    nft list map inet banlistd applied  the markers: what is applied",
-    )
-    FIREWALL_DRIFT_REPAIRED = EventKind(
-        "firewall_drift_repaired",
-        "6d1b4a0cb5a44b3f8a7a0f0f5b0a1c08",
-        Priority.WARNING,
-        (Field.ADDED, Field.REMOVED, Field.CULPRIT, Field.DURATION_MS),
-        "Another program changed the bans in the firewall; banlistd repaired them",
-        "The firewall differed from the lists (drift) and was repaired within @DURATION_MS@ ms. Changed by: @CULPRIT@ (empty "
-        "if the kernel does not report it).\n"
-        'Often it is a script that runs "nft flush ruleset". Let it flush its own tables instead. To stop banning a single '
-        "address, add it under `allow:` in /etc/banlistd/banlistd.yaml, then\n"
-        "    systemctl reload banlistd",
-    )
-    FIREWALL_REMARK = EventKind(
-        "firewall_remark",
-        "0b8e7af7fc0045619c0a67f8ea161977",
-        Priority.WARNING,
-        (Field.REASON,),
-        "The firewall of this host needs attention",
-        "At its start banlistd found what the administrator should know:\n"
-        "    @REASON@\n"
-        "The bans are in force.\n"
-        "    banlistctl status  whether it still holds",
-    )
+    FIREWALL_RESTORED = RESTORED
+    FIREWALL_DRIFT_REPAIRED = DRIFT_REPAIRED
+    FIREWALL_DRIFT_RECURRING = DRIFT_RECURRING
+    FIREWALL_DRIFT_ENDED = DRIFT_ENDED
+    FIREWALL_REMARK = REMARK
     PROTECTED_CARVED = EventKind(
         "protected_carved",
         "6d1b4a0cb5a44b3f8a7a0f0f5b0a1c10",

@@ -19,6 +19,9 @@ class Clock(Protocol):
     def monotonic(self) -> float:
         """Seconds since some moment, for intervals; it never goes back."""
 
+    def processor(self) -> float:
+        """Seconds of processor time that this process and the programs that it ran have used."""
+
 
 class BlockingCalls(Protocol):
     """Calls in threads that nothing else needs, so that one that never returns delays nothing else."""

@@ -1,5 +1,6 @@
 """The machine's clocks."""
 
+import resource
 import time
 
 
@@ -11,3 +12,7 @@ class SystemClock:
 
     def monotonic(self) -> float:
         return time.clock_gettime(time.CLOCK_BOOTTIME)
+
+    def processor(self) -> float:
+        ended = resource.getrusage(resource.RUSAGE_CHILDREN)
+        return time.process_time() + ended.ru_utime + ended.ru_stime

@@ -1,25 +1,33 @@
-"""Drift: repaired as soon as the firewall reports an external change, and looked for at an interval anyway."""
+"""Drift: repaired as soon as the firewall reports an external change, and looked for at an interval anyway.
+
+Repairs have a budget of processor time, so that a program that undoes them again and again does not load the machine.
+"""
 
 import asyncio
 from collections.abc import Awaitable, Callable
 
 from banlistd.core.ruleset.diff import Change
+from banlistd.core.ruleset.recurring_drift import CALM, Drift, Recurrence
+from banlistd.core.ruleset.repair_budget import RepairBudget
 from banlistd.errors import BanlistdError
 from banlistd.events import Event, EventName
 from banlistd.model import ExternalChange
 from banlistd.ports import Announcer, Clock
 from banlistd.services.loops.faults import FaultRecorder
 
-# The pause after a repair; doubled each time, so that two programs that undo each other's changes do not load the machine.
-REPAIR_BACKOFF = 0.05
+# The pause after a repair that failed, in seconds; doubled each time.
+FAILURE_PAUSE = 0.05
 
 
 class RepairLoop:
-    """`reconcile`: compares and repairs; returns the change. `on_repair`: called after a change. `every`: seconds."""
+    """`wait_until_idle`: returns when no other change of ours is under way. `reconcile`: compares and repairs; returns the
+    change. `on_repair`: called after a change. `every`: seconds.
+    """
 
     def __init__(
         self,
         wait_for_external_change: Callable[[], Awaitable[ExternalChange]],
+        wait_until_idle: Callable[[], Awaitable[None]],
         reconcile: Callable[[], Awaitable[Change]],
         on_repair: Callable[[], None],
         announcer: Announcer,
@@ -28,30 +36,37 @@ class RepairLoop:
         every: float,
     ) -> None:
         self._wait_for_external_change = wait_for_external_change
+        self._wait_until_idle = wait_until_idle
         self._reconcile = reconcile
         self._on_repair = on_repair
         self._announcer = announcer
         self._clock = clock
         self._faults = faults
         self._every = every
+        self._budget = RepairBudget.full(clock.monotonic())
+        self._recurrence = Recurrence()
         # An external change that was seen and is not repaired yet.
         self._pending: ExternalChange | None = None
         self._last_listen_error = ""
 
     async def run(self) -> None:
         """Repair for ever; allow entries that expire are applied here too."""
-        backoff = 0.0
+        pause = 0.0
         while True:
-            await asyncio.sleep(backoff)
-            drifted = await self._faults.attempt(self._turn, failed=True)
-            backoff = min(max(2 * backoff, REPAIR_BACKOFF), self._every) if drifted else 0.0
+            await asyncio.sleep(pause)
+            done = await self._faults.attempt(self._turn, failed=False)
+            pause = 0.0 if done else min(max(2 * pause, FAILURE_PAUSE), self._every)
 
     async def _turn(self) -> bool:
-        """Wait and repair; whether there was drift."""
+        """Wait and repair; always True."""
         self._pending = self._pending or await self._next_change()
-        drifted = await self._repair(self._pending)
+        self._end_recurrence()
+        await asyncio.sleep(self._budget.wait(self._clock.monotonic()))
+        # An import that is being applied is no cost of the repair.
+        await self._wait_until_idle()
+        await self._repair(self._pending)
         self._pending = None
-        return drifted
+        return True
 
     async def _next_change(self) -> ExternalChange:
         """The next external change of our tables; one without a culprit when the interval is over."""
@@ -69,19 +84,63 @@ class RepairLoop:
             return ExternalChange()
         return change
 
-    async def _repair(self, external: ExternalChange) -> bool:
+    async def _repair(self, external: ExternalChange) -> None:
         began = self._clock.monotonic()
-        change = await self._reconcile()
+        change = await self._reconcile_within_budget(began)
         if change.is_empty:
-            return False
+            return
         self._on_repair()
+        now = self._clock.monotonic()
+        drift, self._recurrence = self._recurrence.note(external.culprit, now)
+        match drift:
+            case Drift.SINGLE:
+                self._announce_repair(external, change, now - began)
+            case Drift.RECURRING:
+                self._announce_recurrence()
+            case Drift.KNOWN:
+                pass
+
+    async def _reconcile_within_budget(self, began: float) -> Change:
+        used = self._clock.processor()
+        try:
+            return await self._reconcile()
+        finally:
+            now = self._clock.monotonic()
+            # Of what other threads used meanwhile, no more is counted than the repair itself can have used.
+            cost = min(self._clock.processor() - used, now - began)
+            self._budget = self._budget.charge(cost, now)
+
+    def _announce_repair(self, external: ExternalChange, change: Change, seconds: float) -> None:
         culprit = f" (changed by {external.culprit})" if external.culprit else ""
         fields: dict[str, str | int | float] = {
             "ADDED": change.added,
             "REMOVED": change.removed,
             "CULPRIT": external.culprit,
-            "DURATION_MS": round(1000 * (self._clock.monotonic() - began)),
+            "DURATION_MS": round(1000 * seconds),
         }
         message = f"the firewall differed{culprit} and was repaired"
         self._announcer.announce(Event(EventName.FIREWALL_DRIFT_REPAIRED, message, fields))
-        return True
+
+    def _announce_recurrence(self) -> None:
+        found = self._recurrence
+        who = found.culprit or "another program"
+        message = (
+            f"{who} keeps changing the bans, which were repaired {found.repairs} times within {found.duration:.0f} s; further "
+            f"repairs are not logged until {CALM:.0f} s pass without one"
+        )
+        self._announcer.announce(Event(EventName.FIREWALL_DRIFT_RECURRING, message, _fields_of(found)))
+
+    def _end_recurrence(self) -> None:
+        """Announce that recurring drift is over, once it is."""
+        over = self._recurrence
+        if over.is_over(self._clock.monotonic()):
+            self._recurrence = Recurrence()
+            message = (
+                f"the bans are no longer changed by {over.culprit or 'another program'}: repaired {over.repairs} times "
+                f"within {over.duration:.0f} s"
+            )
+            self._announcer.announce(Event(EventName.FIREWALL_DRIFT_ENDED, message, _fields_of(over)))
+
+
+def _fields_of(found: Recurrence) -> dict[str, str | int | float]:
+    return {"CULPRIT": found.culprit, "REPAIRS": found.repairs, "DURATION_MS": round(1000 * found.duration)}
