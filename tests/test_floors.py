@@ -143,6 +143,7 @@ ARROWS: dict[str, set[tuple[str, str]]] = {
         ("route_monitor", "route_netlink"),
         ("services_in_use", "addresses"),
         ("sessions", "addresses"),
+        ("uncovered", "route_netlink"),
         ("wireguard", "route_netlink"),
     },
     "adapters/netlink": {

@@ -27,6 +27,7 @@ from banlistd.adapters.host.resolver import Names
 from banlistd.adapters.host.route_monitor import RouteMonitor
 from banlistd.adapters.host.saved_rulesets import remarks_on_saved_rulesets
 from banlistd.adapters.host.sessions import SystemLogins
+from banlistd.adapters.host.uncovered import UncoveredTraffic
 from banlistd.adapters.parser_process.process import ParserProcesses
 from banlistd.adapters.storage.backends_in_use import BackendsInUse
 from banlistd.adapters.storage.boot_snapshot import BootSnapshotTable
@@ -142,7 +143,8 @@ async def open_application(
         )
         policy = policy_of(config, marks, clock.now())
         boot_snapshots = BootSnapshotTable(database, config.backend, config.owner, translated=config.translated)
-        connections = LinuxConnections()
+        connections, uncovered = LinuxConnections(), UncoveredTraffic()
+        stack.callback(uncovered.close)
         kept = connections if dry_run is None else NoConnections()
         enforcer = Enforcer(firewall, ledger, policy, host, announcer, boot_snapshots, kept)
         stack.push_async_callback(enforcer.wait_until_idle)
@@ -159,7 +161,7 @@ async def open_application(
         services = Services(scheduler, importer, enforcer, banning, enricher, host)
         outside = Outside(ledger, database, announcer, find_supervisor(), clock, allocator.trim_memory, monitor, login_monitor)
         service = Service(config, partial(load_config, places), services, outside, Intervals())
-        remarks = partial(_remarks, firewall, connections, places)
+        remarks = partial(_remarks, firewall, connections, uncovered, places)
         parts = Parts(
             service,
             enforcer,
@@ -180,9 +182,11 @@ async def open_application(
         yield Application(service, partial(_answer, parts), enforcer, database, announcer, places, migration, remarks)
 
 
-async def _remarks(firewall: Firewall, connections: LinuxConnections, places: Paths) -> Sequence[Remark]:
+async def _remarks(
+    firewall: Firewall, connections: LinuxConnections, uncovered: UncoveredTraffic, places: Paths
+) -> Sequence[Remark]:
     on_disk = await asyncio.to_thread(saved_ruleset_remarks, places)
-    return [*await firewall.remarks(), *connections.remarks(), *on_disk]
+    return [*await firewall.remarks(), *connections.remarks(), *await uncovered.remarks(), *on_disk]
 
 
 def _answer(parts: Parts, command: Command[Any, Any], order: Any) -> Awaitable[Any]:

@@ -20,9 +20,18 @@ RTM_NEWLINK, RTM_DELLINK, RTM_GETLINK = 16, 17, 18
 RTM_NEWROUTE, RTM_DELROUTE = 24, 25
 RTM_GETROUTE = 26
 
+RTM_GETNEIGH = 30
+AF_BRIDGE = 7
+NTF_SELF = 2
+NDA_LLADDR = 2
+IFLA_ADDRESS = 1
+IFLA_IFNAME = 3
+IFLA_MASTER = 10
 IFLA_LINKINFO = 18
 IFLA_EXT_MASK = 29
 IFLA_INFO_KIND = 1
+IFLA_INFO_DATA = 2
+IFLA_BR_NF_CALL_IPTABLES = 36
 RTEXT_FILTER_SKIP_STATS = 1 << 3
 IFA_ADDRESS = 1
 IFA_LOCAL = 2
@@ -43,6 +52,8 @@ LOOPBACK = 1  # the index of `lo` in every network namespace
 _IFADDRMSG = struct.Struct("=BBBBI")
 _IFINFOMSG = struct.Struct("=BxHiII")
 _RTMSG = struct.Struct("=BBBBBBBBI")
+_NDMSG = struct.Struct("=BxxxiHBB")
+_MAC = 6
 _RTNEXTHOP = struct.Struct("=HBBi")
 _VERSIONS = (socket.AF_INET, socket.AF_INET6)
 
@@ -60,6 +71,21 @@ class InterfaceAddress(NamedTuple):
     address: bytes
     interface: int
     network: Network
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """An interface. `kind`: as in `ip link add type`, empty for hardware. `master`: the index of its bridge or bond, or 0.
+
+    `calls_rules`: a bridge that sends its packets through the rules of IPv4, whatever the sysctl says.
+    """
+
+    index: int
+    name: str
+    kind: str
+    master: int = 0
+    address: bytes = b""
+    calls_rules: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,14 +112,39 @@ def interface_addresses() -> Iterator[InterfaceAddress]:
             yield InterfaceAddress(address or b"", index, network)
 
 
-def links_of(kind: str) -> Iterator[int]:
-    """The indices of the links of a kind, such as `wireguard`. Raises OSError."""
+def links() -> Iterator[Link]:
+    """All links of this network namespace. Raises OSError."""
     short = attribute(IFLA_EXT_MASK, struct.pack("=I", RTEXT_FILTER_SKIP_STATS))
     for payload in dump_of(NETLINK_ROUTE, RTM_GETLINK, _IFINFOMSG.pack(socket.AF_UNSPEC, 0, 0, 0, 0) + short):
         _, _, index, *_ = _IFINFOMSG.unpack_from(payload)
-        about = attributes(attributes(payload[_IFINFOMSG.size :]).get(IFLA_LINKINFO, b""))
-        if decode_text(about.get(IFLA_INFO_KIND, b"")) == kind:
-            yield index
+        found = attributes(payload[_IFINFOMSG.size :])
+        about = attributes(found.get(IFLA_LINKINFO, b""))
+        data = attributes(about.get(IFLA_INFO_DATA, b""))
+        yield Link(
+            index,
+            decode_text(found.get(IFLA_IFNAME, b"")),
+            decode_text(about.get(IFLA_INFO_KIND, b"")),
+            int.from_bytes(found.get(IFLA_MASTER, b""), sys.byteorder),
+            found.get(IFLA_ADDRESS, b""),
+            any(data.get(IFLA_BR_NF_CALL_IPTABLES, b"")),
+        )
+
+
+def links_of(kind: str) -> Iterator[int]:
+    """The indices of the links of a kind, such as `wireguard`. Raises OSError."""
+    return (link.index for link in links() if link.kind == kind)
+
+
+def guest_addresses() -> Iterator[tuple[int, bytes]]:
+    """Index and hardware address: those that a link receives for another device on top of it. Raises OSError.
+
+    A macvlan that lies in another network namespace is seen in no other way.
+    """
+    for payload in dump_of(NETLINK_ROUTE, RTM_GETNEIGH, _NDMSG.pack(AF_BRIDGE, 0, 0, 0, 0)):
+        _, index, _, flags, _ = _NDMSG.unpack_from(payload)
+        address = attributes(payload[_NDMSG.size :]).get(NDA_LLADDR, b"")
+        if flags & NTF_SELF and len(address) == _MAC and not address[0] & 1:  # else it is one of a group
+            yield index, address
 
 
 def name_of(index: int) -> str:
