@@ -99,6 +99,48 @@ LISTS: Mapping[str, tuple[Callable[[int], bytes], FormatType]] = {
 """Their size is the size asked for. Those that `auto` recognises are read as such."""
 
 
+def _array(*lines: bytes) -> Callable[[int], bytes]:
+    """A JSON array of the same items over and over; `lines`: an item or many, with their commas and line feeds."""
+    return of(b"".join(lines), b"[", b"0]")
+
+
+SHAPES: Mapping[str, tuple[Callable[[int], bytes], FormatType]] = {
+    "JSON, empty objects in one line": (_array(b"{},"), FormatType.AUTO),
+    "JSON, empty objects, format named": (_array(b"{},"), FormatType.JSON),
+    "JSON, empty objects below a bracket": (of(b"{},", b"[\n", b"{}]"), FormatType.AUTO),
+    "JSON, lines of empty objects": (_array(b"{}," * 3000, b"\n"), FormatType.AUTO),
+    "JSON, lines of empty arrays": (_array(b"[]," * 3000, b"\n"), FormatType.AUTO),
+    "JSON, lines of objects with a key": (_array(b'{"a":0},' * 1000, b"\n"), FormatType.AUTO),
+    "JSON, objects with an empty key": (_array(b'{"":0},'), FormatType.AUTO),
+    "JSON, arrays in arrays": (_array(b"[[]],"), FormatType.AUTO),
+    "JSON, 90 arrays deep": (_array((b"[" * 90 + b"]" * 90 + b",") * 5, b"\n"), FormatType.AUTO),
+    "JSON, numbers of 4000 digits": (_array(b"9" * 4000, b",\n"), FormatType.AUTO),
+    "JSON, short numbers": (_array(b"999,"), FormatType.AUTO),
+    "JSON, fractions": (_array(b"1e9,"), FormatType.AUTO),
+    "JSON, lines of one address": (_array(b'"1.1.1.1",' * 900, b"\n"), FormatType.AUTO),
+    "JSON, different strings": (
+        lambda size: b"[" + of_lines(lambda n: b'"%x",' % n)(size - 5).rpartition(b",")[0] + b"]",
+        FormatType.AUTO,
+    ),
+    "JSON lines, one address": (of(b'{"a":"1.1.1.1"}\n'), FormatType.AUTO),
+    "JSON lines, 900 addresses each": (of(b'{"a":[' + b'"1.1.1.1",' * 900 + b'"1.1.1.1"]}\n'), FormatType.AUTO),
+    "CSV, 1000 columns": (of(b"1.1.1.1," * 1000 + b"\n"), FormatType.AUTO),
+    "CSV, quotes": (of(b'"1.1.1.1","a""b"\n'), FormatType.AUTO),
+    "one line of digits": (of(b"1"), FormatType.AUTO),
+    "one line of addresses": (of(b"1.1.1.1 "), FormatType.AUTO),
+    "UTF-16": (lambda size: ("1.1.1.1\n" * (size // 16 - 1)).encode("utf-16"), FormatType.AUTO),
+    "carriage returns": (of(b"1.1.1.1\r"), FormatType.AUTO),
+    "dat, one range": (of(b"001.002.003.004 - 001.002.003.005 , 000 , x\n"), FormatType.AUTO),
+    "p2p, one range": (of(b"a:b:c-d:1.2.3.4-1.2.3.5\n"), FormatType.AUTO),
+    "lines of spaces": (of(b" " * 9990 + b"\n"), FormatType.AUTO),
+    "lines of time stamps": (of(b"2024-01-01 00:00:00 " * 490 + b"\n"), FormatType.AUTO),
+    "lines of `deny from`": (of(b"deny from " * 990 + b"\n"), FormatType.AUTO),
+    "lines of dashes": (of(b"1.1.1.1-" * 1200 + b"\n"), FormatType.AUTO),
+    "lines of colons": (of(b":" * 9990 + b"\n"), FormatType.AUTO),
+}
+"""What a format may be made to cost: the most objects for a byte, and lines that backtracking would be lost in."""
+
+
 def _packed_to(size: int, pack: Callable[[bytes], bytes], least: int) -> bytes:
     """A list of so many bytes. `least` of them are random digits, which pack to half: below the ratio of a bomb."""
     return pack(os.urandom(least // 2).hex().encode() + of(b"\n192.0.2.1")(size - least))
@@ -234,8 +276,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("names", nargs="*", help="default: all")
     arguments = parser.parse_args(argv)
     size = arguments.size * MIB
-    for name in arguments.names or [*LISTS, *ARCHIVES]:
-        make, kind = LISTS[name] if name in LISTS else (ARCHIVES[name], FormatType.AUTO)
+    texts = {**LISTS, **SHAPES}
+    for name in arguments.names or [*texts, *ARCHIVES]:
+        make, kind = texts[name] if name in texts else (ARCHIVES[name], FormatType.AUTO)
         body = make(size)
         one = measured(body, Format(kind), size, encoding_of(name))
         print(

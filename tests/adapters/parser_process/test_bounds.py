@@ -3,7 +3,7 @@
 import pytest
 
 from banlistd.formats import Format, FormatType
-from parser_bounds import ARCHIVES, LISTS, MIB, Figures, encoding_of, measured
+from parser_bounds import ARCHIVES, LISTS, MIB, SHAPES, Figures, encoding_of, measured
 
 SIZE = MIB // 4
 
@@ -16,9 +16,9 @@ REASONS = {
 }
 
 
-def assert_bounded(figures: Figures) -> None:
+def assert_bounded(figures: Figures, most: int = 200 * MIB) -> None:
     # Libraries take 35 MiB, a dictionary or a window at most 128 MiB.
-    assert 0 < figures.process < 200 * MIB
+    assert 0 < figures.process < most
     assert figures.growth < 16 * MIB
     assert figures.busy < 0.05
 
@@ -29,6 +29,17 @@ def test_a_list_of_any_format_is_read_in_bounded_memory(name: str) -> None:
     figures = measured(make(SIZE), Format(kind), SIZE)
     assert_bounded(figures)
     assert "elements" in figures.outcome
+
+
+@pytest.mark.parametrize("name", SHAPES)
+def test_no_shape_takes_more_memory_than_is_allowed_or_time_by_more_than_its_length(name: str) -> None:
+    make, kind = SHAPES[name]
+    # So many empty objects would take 320 MiB.
+    size = 8 * MIB if name.startswith("JSON, ") else MIB
+    figures = measured(make(size), Format(kind), size)
+    assert_bounded(figures, 350 * MIB)
+    assert figures.seconds < 10
+    assert "elements" in figures.outcome or "more memory than is allowed" in figures.outcome
 
 
 @pytest.mark.parametrize("name", ARCHIVES)
