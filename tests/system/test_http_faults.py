@@ -124,7 +124,7 @@ FAULTS: Mapping[str, Fault] = {
     "slow body": plainly(slow_body(), DEADLINE, without_end=True),
     "slow headers": plainly(slow_headers(), DEADLINE, without_end=True),
     "hang": plainly(hang(), DEADLINE, without_end=True),
-    "endless interim answers": plainly(interim_answers(), DEADLINE, without_end=True),
+    "endless interim answers": plainly(interim_answers(), "one interim answer after another"),
     "endless size of a chunk": plainly(endless_chunk_size(), DEADLINE, without_end=True),
     "reset": plainly(reset(lines(WRONG)), "connection was lost|cut short"),
     "closed at once": plainly(raw(b""), "hung up without an answer"),

@@ -144,6 +144,13 @@ def test_an_html_page_with_200_passes_here_for_the_guards_to_refuse(server: Feed
     assert body_of(fetch(server.url("/list"))) == page
 
 
+def test_a_few_interim_answers_come_before_the_list(server: FeedServer) -> None:
+    server.behave(
+        "/list", raw(b"HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n" * 10 + head(200, {"Content-Length": "3"}) + b"1::")
+    )
+    assert body_of(fetch(server.url("/list"))) == b"1::"
+
+
 def test_a_plain_body_without_a_length_is_taken_as_it_ends(server: FeedServer) -> None:
     server.behave("/list", without_length(LIST[:1000]))
     assert body_of(fetch(server.url("/list"))) == LIST[:1000]
@@ -168,6 +175,7 @@ REFUSED: dict[str, tuple[Handler, str]] = {
     "length that is no number": (raw(head(200, {"Content-Length": "-5"}) + LIST), "not proper HTTP"),
     "chunk that is none": (raw(head(200, {"Transfer-Encoding": "chunked"}) + b"zz\r\n"), "malformed|not proper HTTP"),
     "closed at once": (raw(b""), "hung up"),
+    "interim answers without an end": (interim_answers(), "one interim answer after another"),
     "part": (status(206, {}, LIST), "206 Partial Content"),
     "nothing": (raw(head(204, {})), "204 No Content"),
     "not found": (status(404), "404 Not Found"),
@@ -193,7 +201,6 @@ WITHOUT_END: dict[str, Handler] = {
     "hang": hang(),
     "slow headers": slow_headers(),
     "slow body": slow_body(),
-    "interim answers": interim_answers(),
     "size of a chunk": endless_chunk_size(),
 }
 

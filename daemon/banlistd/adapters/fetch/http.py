@@ -11,10 +11,11 @@ import random
 import socket
 import ssl
 import time
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 
@@ -47,6 +48,10 @@ _HINTS = {
     410: "the list has ended: remove the source",
     429: "poll less often: raise `every` of the source",
 }
+
+
+_MAX_HEADS = 20
+"""The last one is that of the answer, the others are interim: no server has use for more than a few."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,10 +239,31 @@ def _reporting(on_connection: OnConnection, host: str, url: str) -> type[aiohttp
             peer = connection.transport.get_extra_info("peername") if connection.transport is not None else None
             if peer:
                 on_connection(host, peer[0])
+            if connection.protocol is not None:
+                connection.protocol.read = _few(connection.protocol.read)  # type: ignore[method-assign]
             with fetch_faults(url):
                 return await super().start(connection)
 
     return Response
+
+
+_Read = TypeVar("_Read")
+
+
+def _few(read: Callable[[], Coroutine[Any, Any, _Read]]) -> Callable[[], Coroutine[Any, Any, _Read]]:
+    """`read`, which gives the head of one answer after another, as often as `_MAX_HEADS` says.
+
+    aiohttp reads interim answers (RFC 9110 15.2) without an end, and as fast as they come: the event loop has time for little
+    else meanwhile.
+    """
+    left = iter(range(_MAX_HEADS))
+
+    async def limited() -> _Read:
+        if next(left, None) is None:
+            raise FetchError("the server sends one interim answer after another")
+        return await read()
+
+    return limited
 
 
 class _CheckedResolver(AbstractResolver):
