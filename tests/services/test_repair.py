@@ -1,11 +1,10 @@
 """The loop that repairs, against a program that deletes the bans again and again; in virtual time."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from contextlib import asynccontextmanager, suppress
+from itertools import cycle, repeat
 from typing import Any
-
-import pytest
 
 from banlistd.core.ruleset.diff import Change
 from banlistd.core.ruleset.recurring_drift import CALM, RECURRING
@@ -37,7 +36,8 @@ class Contested:
     def __init__(self, cost: float, *, duration: float = 0.0, used_by_others: float = 0.0, at_once: bool = True) -> None:
         self.cost = cost
         self.used = 0.0
-        self.fails = False
+        self.fails: Iterator[bool] = repeat(False)
+        self.repairs = 0
         self.idle = asyncio.Event()
         self.idle.set()
         self.restored = asyncio.Event()
@@ -82,12 +82,13 @@ class Contested:
         await self.idle.wait()
         await asyncio.sleep(self._duration)
         self.used += self.cost + self._used_by_others
-        if self.fails:
+        if next(self.fails):
             raise FirewallError("the kernel said no")
         if self.restored.is_set():
             return NOTHING
         self._gone = self.gone
         self.restored.set()
+        self.repairs += 1
         return LOST
 
     def names(self) -> list[EventName]:
@@ -151,7 +152,7 @@ async def test_looks_that_find_nothing_are_paid_for_as_well() -> None:
 @in_virtual_time
 async def test_repairs_that_fail_are_paid_for_as_well() -> None:
     firewall = Contested(cost=8.0)
-    firewall.fails = True
+    firewall.fails = repeat(True)
     async with firewall.repaired():
         firewall.delete()
         await asyncio.sleep(600)
@@ -200,7 +201,7 @@ async def test_the_time_that_a_busy_machine_gives_to_other_programs_is_no_cost()
     firewall = Contested(cost=0.02, duration=0.5)
     async with firewall.repaired():
         await firewall.delete_every(1.0, 60)
-    assert firewall.used == pytest.approx(60 * 0.02)  # a repair for each deletion
+    assert firewall.repairs == 60
 
 
 @in_virtual_time
@@ -232,3 +233,28 @@ async def test_a_backend_without_notices_finds_it_at_its_looks_and_names_no_prog
     assert begun.name is EventName.FIREWALL_DRIFT_RECURRING
     assert begun.fields["CULPRIT"] == ""
     assert begun.message.startswith("another program keeps changing the bans")
+
+
+@in_virtual_time
+async def test_repairs_that_recurring_drift_lets_fail_are_tried_again_at_once_and_recorded_once() -> None:
+    firewall = Contested(cost=0.001)
+    async with firewall.repaired():
+        await firewall.delete_every(0.1, 10)
+        firewall.fails = cycle([*[True] * 9, False])
+        before = firewall.repairs
+        await firewall.delete_every(0.1, 600)
+        assert firewall.repairs - before > 500
+        assert firewall.names().count(EventName.SERVICE_FAULT) == 600 // CALM
+        assert EventName.FIREWALL_DRIFT_ENDED not in firewall.names()
+
+
+@in_virtual_time
+async def test_a_firewall_that_cannot_be_repaired_any_more_is_recorded_again_and_not_called_calm() -> None:
+    firewall = Contested(cost=0.001)
+    async with firewall.repaired():
+        await firewall.delete_every(1.0, 10)
+        firewall.fails = repeat(True)
+        await asyncio.sleep(10 * CALM)
+        assert 9 <= firewall.names().count(EventName.SERVICE_FAULT) <= 10
+        assert EventName.FIREWALL_DRIFT_ENDED not in firewall.names()
+        assert firewall.used < 1

@@ -45,6 +45,8 @@ class RepairLoop:
         self._every = every
         self._budget = RepairBudget.full(clock.monotonic())
         self._recurrence = Recurrence()
+        # The failures of recurring drift, and when they were recorded.
+        self._recorded: dict[str, float] = {}
         # An external change that was seen and is not repaired yet.
         self._pending: ExternalChange | None = None
         self._last_listen_error = ""
@@ -53,25 +55,45 @@ class RepairLoop:
         """Repair for ever; allow entries that expire are applied here too."""
         pause = 0.0
         while True:
-            await asyncio.sleep(pause)
-            done = await self._faults.attempt(self._turn, failed=False)
-            pause = 0.0 if done else min(max(2 * pause, FAILURE_PAUSE), self._every)
+            if await self._faults.attempt(self._turn, failed=False):
+                pause = 0.0
+                continue
+            pause = min(max(2 * pause, FAILURE_PAUSE), self._every)
+            if self._recurrence.began is None:
+                await asyncio.sleep(pause)
+            else:
+                # A repair fails if another program deletes the table meanwhile. That is no reason to wait for longer.
+                await self._next_change(pause)
 
     async def _turn(self) -> bool:
-        """Wait and repair; always True."""
-        self._pending = self._pending or await self._next_change()
-        self._end_recurrence()
+        """Wait and repair; False after a failure that was recorded already."""
+        self._pending = self._pending or await self._next_change(self._every)
         await asyncio.sleep(self._budget.wait(self._clock.monotonic()))
         # An import that is being applied is no cost of the repair.
         await self._wait_until_idle()
-        await self._repair(self._pending)
+        try:
+            await self._repair(self._pending)
+        except BanlistdError as error:
+            if not self._was_recorded(error):
+                raise
+            return False
         self._pending = None
         return True
 
-    async def _next_change(self) -> ExternalChange:
-        """The next external change of our tables; one without a culprit when the interval is over."""
+    def _was_recorded(self, error: BanlistdError) -> bool:
+        """Whether recurring drift had this failure before, and not long ago; if not, it has now."""
+        now = self._clock.monotonic()
+        if self._recurrence.began is None:
+            return False
+        if now - self._recorded.get(str(error), -CALM) < CALM:
+            return True
+        self._recorded[str(error)] = now
+        return False
+
+    async def _next_change(self, within: float) -> ExternalChange:
+        """The next external change of our tables; one without a culprit if there is none `within` so many seconds."""
         try:
-            async with asyncio.timeout(self._every):
+            async with asyncio.timeout(within):
                 while not (change := await self._wait_for_external_change()).ours:
                     pass
         except TimeoutError:
@@ -80,17 +102,19 @@ class RepairLoop:
             if str(error) != self._last_listen_error:
                 self._last_listen_error = str(error)
                 self._faults.record(error)
-            await asyncio.sleep(self._every)
+            await asyncio.sleep(within)
             return ExternalChange()
         return change
 
     async def _repair(self, external: ExternalChange) -> None:
         began = self._clock.monotonic()
         change = await self._reconcile_within_budget(began)
+        now = self._clock.monotonic()
+        if self._recurrence.is_over(now):
+            self._end_recurrence()
         if change.is_empty:
             return
         self._on_repair()
-        now = self._clock.monotonic()
         drift, self._recurrence = self._recurrence.note(external.culprit, now)
         match drift:
             case Drift.SINGLE:
@@ -125,21 +149,21 @@ class RepairLoop:
         found = self._recurrence
         who = found.culprit or "another program"
         message = (
-            f"{who} keeps changing the bans, which were repaired {found.repairs} times within {found.duration:.0f} s; further "
+            f"{who} keeps changing the bans, which were repaired {found.repairs} times within {_seconds(found)} s; further "
             f"repairs are not logged until {CALM:.0f} s pass without one"
         )
         self._announcer.announce(Event(EventName.FIREWALL_DRIFT_RECURRING, message, _fields_of(found)))
 
     def _end_recurrence(self) -> None:
-        """Announce that recurring drift is over, once it is."""
-        over = self._recurrence
-        if over.is_over(self._clock.monotonic()):
-            self._recurrence = Recurrence()
-            message = (
-                f"the bans are no longer changed by {over.culprit or 'another program'}: repaired {over.repairs} times "
-                f"within {over.duration:.0f} s"
-            )
-            self._announcer.announce(Event(EventName.FIREWALL_DRIFT_ENDED, message, _fields_of(over)))
+        over, self._recurrence = self._recurrence, Recurrence()
+        self._recorded.clear()
+        who = over.culprit or "another program"
+        message = f"the bans are no longer changed by {who}: repaired {over.repairs} times within {_seconds(over)} s"
+        self._announcer.announce(Event(EventName.FIREWALL_DRIFT_ENDED, message, _fields_of(over)))
+
+
+def _seconds(found: Recurrence) -> int:
+    return max(1, round(found.duration))
 
 
 def _fields_of(found: Recurrence) -> dict[str, str | int | float]:
