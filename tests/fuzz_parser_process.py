@@ -24,8 +24,9 @@ from typing import Self
 from banlistd.adapters.parser_process.answer import ANSWER_SIZE, Answer, Status, decoded_answer
 from banlistd.adapters.parser_process.confinement import Limits
 from banlistd.adapters.parser_process.job import Job, encoded_job
-from banlistd.adapters.parser_process.process import ParserProcesses, started
+from banlistd.adapters.parser_process.process import ParserProcesses
 from banlistd.adapters.parser_process.result import addresses_in, fault_of
+from banlistd.adapters.parser_process.starting import started
 from banlistd.core.addresses.sets import AddressSet
 from banlistd.core.download.decompression import Unpacking
 from banlistd.core.feeds.parsed_list import parsed_list

@@ -153,6 +153,7 @@ async def open_application(
             config.geo, lambda geo: _geo_resolvers(geo, places), GeoCacheTable(database), ledger, announcer, clock
         )
         parser = ParserProcesses(config.parser.memory)
+        stack.push_async_callback(parser.close)
         local = GeoBlocks(lambda: enricher.databases, stamp_of, LocalFiles(parser, places.secret_folders))
         fetcher = Downloads(version("banlistd"), local, parser, places.credentials, on_connection=names.note_connection)
         polls = PollRecord(ledger, quarantine, announcer, clock, random.random)

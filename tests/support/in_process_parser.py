@@ -46,6 +46,8 @@ class InProcessParser:
     ) -> AsyncIterator[InProcessSession]:
         yield InProcessSession(form, Unpacking(max_bytes, encoding))
 
+    async def close(self) -> None: ...
+
 
 async def ignored() -> None:
     """For tests that do not ask when the body began."""

@@ -4,6 +4,7 @@ import asyncio
 import gzip
 import multiprocessing
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -13,13 +14,14 @@ from pathlib import Path
 
 import pytest
 
-from banlistd.adapters.parser_process import child
+from banlistd.adapters.parser_process import child, process
 from banlistd.adapters.parser_process.answer import Answer, Status, decoded_answer
 from banlistd.adapters.parser_process.confinement import Limits
 from banlistd.adapters.parser_process.job import Job, encoded_job
 from banlistd.adapters.parser_process.parsing import answer_to
-from banlistd.adapters.parser_process.process import ParserProcesses, started
+from banlistd.adapters.parser_process.process import ParserProcesses, RunningParser
 from banlistd.adapters.parser_process.result import fault_of
+from banlistd.adapters.parser_process.starting import Forker, started
 from banlistd.core.feeds.parsed_list import parsed_list
 from banlistd.core.feeds.parsers import parse
 from banlistd.errors import BanlistdError, FetchError, ParseError, PassingError
@@ -274,6 +276,7 @@ def test_two_processes_run_side_by_side_and_the_third_waits() -> None:
                 running -= 1
 
         await asyncio.gather(*(one() for _ in range(5)))
+        await parsers.close()
         return most
 
     assert asyncio.run(count()) == 2
@@ -291,3 +294,121 @@ def test_no_descriptor_is_left_open() -> None:
     before = len(os.listdir("/proc/self/fd"))  # noqa: PTH208 - a count of names
     asyncio.run(several())
     assert len(os.listdir("/proc/self/fd")) == before  # noqa: PTH208 - as above
+
+
+async def many(parsers: ParserProcesses, count: int) -> list[int]:
+    """How many addresses were found in each of so many lists that come at once."""
+
+    async def one(number: int) -> int:
+        async with parsers.session(Format(), MIB, 60.0) as session:
+            await session.feed(b"".join(b"192.0.2.%d\n" % host for host in range(number)))
+            return len((await session.finish()).addresses)
+
+    return await asyncio.gather(*(one(number) for number in range(count)))
+
+
+def counted_starts(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    programs: list[str] = []
+
+    def start(program: str, job: Job, descriptors: tuple[int, int, int]) -> "subprocess.Popen[bytes]":
+        programs.append(program)
+        return started(program, job, descriptors)
+
+    monkeypatch.setattr(process, "started", start)
+    return programs
+
+
+def test_while_lists_wait_their_processes_are_forked_and_not_started(monkeypatch: pytest.MonkeyPatch) -> None:
+    starts = counted_starts(monkeypatch)
+
+    async def life() -> list[int]:
+        parsers = ParserProcesses()
+        try:
+            return await many(parsers, 40)
+        finally:
+            await parsers.close()
+
+    assert asyncio.run(life()) == [*range(40)]
+    assert len(starts) <= 2
+
+
+def assert_confined(parent: int, count: int) -> None:
+    """Each child of a process has the filter, no capability, the limits, and only its three descriptors."""
+    pids = Path(f"/proc/{parent}/task/{parent}/children").read_text(encoding="ascii").split()
+    assert len(set(pids)) == count
+    for pid in pids:
+        lines = Path(f"/proc/{pid}/status").read_text(encoding="ascii").splitlines()
+        status = dict(line.split(":\t", 1) for line in lines)
+        assert (status["Seccomp"], int(status["CapEff"], 16), status["NoNewPrivs"]) == ("2", 0, "1")
+        assert re.search(rf"Max data size +{288 * MIB} ", Path(f"/proc/{pid}/limits").read_text(encoding="ascii"))
+        assert len({int(name) for name in os.listdir(f"/proc/{pid}/fd")} - {0, 1, 2}) == 3  # noqa: PTH208 - numbers
+
+
+def test_a_fork_is_confined_as_a_process_of_its_own_is_and_sees_one_list() -> None:
+    async def life() -> None:
+        forker = Forker()
+        try:
+            assert await forker.is_ready()
+            sessions = [RunningParser(forker.start, Job(Format(), MIB, "", Limits(288 * MIB, MIB, 10))) for _ in range(2)]
+            for session in sessions:
+                await session.ready()
+            assert_confined(forker.pid, 2)
+            for session in sessions:
+                await session.close()
+        finally:
+            await forker.close()
+
+    asyncio.run(life())
+
+
+@pytest.mark.parametrize("lines", ["raise SystemExit(1)", "import os; os.kill(os.getpid(), 9)"])
+def test_without_forks_each_list_has_a_process_of_its_own(lines: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    program = tmp_path / "program.py"
+    program.write_text(lines)
+    starts = counted_starts(monkeypatch)
+    monkeypatch.setattr(process, "Forker", lambda: Forker(str(program)))
+
+    async def life() -> list[int]:
+        parsers = ParserProcesses()
+        try:
+            return await many(parsers, 4)
+        finally:
+            await parsers.close()
+
+    assert asyncio.run(life()) == [*range(4)]
+    assert len(starts) == 4
+
+
+def test_a_fork_whose_forker_is_killed_ends_with_an_error() -> None:
+    async def life() -> None:
+        forker = Forker()
+        assert await forker.is_ready()
+        session = RunningParser(forker.start, Job(Format(), MIB, "", Limits(288 * MIB, MIB, 10)))
+        await session.ready()
+        os.kill(forker.pid, signal.SIGKILL)
+        await forker.gone()
+        with pytest.raises(ParseError, match="SIGKILL"):
+            await session.finish()
+        assert not await forker.is_ready()
+        await session.close()
+        await forker.close()
+
+    asyncio.run(life())
+
+
+def test_the_forker_ends_when_no_list_has_come_for_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(process, "_IDLE", 0.01)
+    forkers: list[Forker] = []
+
+    def noted() -> Forker:
+        forkers.append(Forker())
+        return forkers[-1]
+
+    monkeypatch.setattr(process, "Forker", noted)
+
+    async def life() -> None:
+        await many(ParserProcesses(), 5)
+        async with asyncio.timeout(60):
+            await forkers[0].gone()
+
+    asyncio.run(life())

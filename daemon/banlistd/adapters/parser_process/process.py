@@ -4,23 +4,24 @@ The daemon trusts nothing that comes back: it waits for the end of the process, 
 any more, compares its size with the counts, maps it, and refuses addresses that are not in normal form.
 
 *Measured* on two cores: 1,000,000 addresses are there 4 ms later than parsed in the daemon itself (44.9 and 40.9 ms), because
-the start of the process (115-150 ms) is over before the last byte arrives.
+the start of the process (115-150 ms) is over before the last byte arrives. While lists wait for a place, a process is
+forked for each and not started.
 """
 
 import asyncio
 import fcntl
 import os
 import signal
-import subprocess
-import sys
 from collections.abc import AsyncIterator
 from contextlib import ExitStack, asynccontextmanager, suppress
+from functools import partial
 
 from banlistd.adapters.parser_process import child
 from banlistd.adapters.parser_process.answer import ANSWER_SIZE, Answer, Status, decoded_answer
 from banlistd.adapters.parser_process.confinement import Limits
-from banlistd.adapters.parser_process.job import Job, encoded_job
+from banlistd.adapters.parser_process.job import Job
 from banlistd.adapters.parser_process.result import MAX_RESULT, fault_of, taken_result
+from banlistd.adapters.parser_process.starting import Descriptors, Forker, OnEnd, SpawnedParser, StartParser, started
 from banlistd.core.feeds.parsed_list import ParsedList
 from banlistd.errors import FetchError, ParseError
 from banlistd.formats import Format, FormatType
@@ -33,6 +34,12 @@ _BASE_MEMORY = 96 * _MIB
 _PER_BYTE = 5
 _JSON_PER_BYTE = 12.5
 _MAX_AT_ONCE = 2
+
+_SHORT = 1 << 16
+"""Octets of a result."""
+
+_IDLE = 2.0
+"""Seconds without a list after which the process that forks ends."""
 
 _START = 30.0
 """Seconds: 0.15 on a machine that is idle (measured), 1.6 on one with eight others on each core."""
@@ -48,6 +55,9 @@ class ParserProcesses:
         self._memory = memory
         self._program = program
         self._slots = asyncio.Semaphore(_MAX_AT_ONCE)
+        self._sessions = 0
+        self._forker: Forker | None = None
+        self._idle: asyncio.TimerHandle | None = None
 
     def limits_for(self, form: Format, max_bytes: int, seconds: float) -> Limits:
         """JSON needs 12.1 bytes a byte of text beside the libraries, lines of other formats less than 5 (measured).
@@ -60,20 +70,53 @@ class ParserProcesses:
     @asynccontextmanager
     async def session(self, form: Format, max_bytes: int, seconds: float, encoding: str = "") -> AsyncIterator["RunningParser"]:
         """Wait for one of two places, start a process, and end it when the block is left, however that happens."""
-        async with self._slots:
-            job = Job(form, max_bytes, encoding, self.limits_for(form, max_bytes, seconds))
-            session = RunningParser(self._program, job)
-            try:
-                yield session
-            finally:
-                await session.close()
+        many = self._slots.locked()
+        self._sessions += 1
+        if self._idle is not None:
+            self._idle.cancel()
+        try:
+            async with self._slots:
+                job = Job(form, max_bytes, encoding, self.limits_for(form, max_bytes, seconds))
+                session = RunningParser(await self._start_for(many=many), job)
+                try:
+                    yield session
+                finally:
+                    await session.close()
+        finally:
+            self._sessions -= 1
+            if not self._sessions and self._forker is not None:
+                self._idle = asyncio.get_running_loop().call_later(_IDLE, self._rest)
+
+    async def close(self) -> None:
+        """End the process that forks, if there is one."""
+        if self._forker is not None:
+            await self._forker.close()
+
+    async def _start_for(self, *, many: bool) -> StartParser:
+        """A fork while lists wait, if there can be forks; otherwise a process of its own."""
+        if many and self._forker is None:
+            self._forker = Forker()
+        if self._forker is not None and await self._forker.is_ready():
+            return self._forker.start
+        return partial(_spawned, self._program)
+
+    def _rest(self) -> None:
+        """Some time after the last list: the memory of the process that forks is given back."""
+        if self._forker is not None:
+            self._forker.end()
+            self._forker = None
+
+
+def _spawned(program: str, job: Job, descriptors: Descriptors, on_end: OnEnd) -> SpawnedParser:
+    return SpawnedParser(started(program, job, descriptors), on_end)
 
 
 class RunningParser:
     """One process and its three descriptors. Made on the event loop's own thread: the process dies with that thread."""
 
-    def __init__(self, program: str, job: Job) -> None:
+    def __init__(self, start: StartParser, job: Job) -> None:
         self._ended, self._ready = asyncio.Event(), asyncio.Event()
+        self._code = 0
         with ExitStack() as failed:
             self._result = _kept(failed, os.memfd_create("banlistd-result", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING))
             body, self._body = (_kept(failed, end) for end in os.pipe2(os.O_CLOEXEC))
@@ -81,15 +124,12 @@ class RunningParser:
             with suppress(OSError):  # an account may have used up its share of pipe memory; then it stays as it is
                 fcntl.fcntl(self._body, fcntl.F_SETPIPE_SZ, _PIPE)
             os.set_blocking(self._body, False)
-            self._process = started(program, job, (body, self._result, answer))
+            self._process = start(job, (body, self._result, answer), self._has_ended)
             failed.pop_all()
         os.close(body)
         os.close(answer)
-        self._pidfd = os.pidfd_open(self._process.pid)
         os.set_blocking(self._answer, False)
-        loop = asyncio.get_running_loop()
-        loop.add_reader(self._pidfd, self._has_ended)
-        loop.add_reader(self._answer, self._has_begun)
+        asyncio.get_running_loop().add_reader(self._answer, self._has_begun)
 
     async def ready(self) -> None:
         """Wait until the process has lost its rights and reads, or has ended. Raises FetchError after too long."""
@@ -125,7 +165,11 @@ class RunningParser:
         answer = self._read_answer()
         if answer.status is not Status.PARSED:
             raise fault_of(answer)
-        addresses = await asyncio.to_thread(taken_result, self._result, answer)
+        # A short result is checked in less time than it takes to switch to a thread.
+        is_short = answer.octets <= _SHORT
+        addresses = (
+            taken_result(self._result, answer) if is_short else await asyncio.to_thread(taken_result, self._result, answer)
+        )
         return ParsedList(
             addresses, answer.entries, answer.rejected, answer.samples, answer.is_html, answer.said, answer.data_lines
         )
@@ -143,10 +187,8 @@ class RunningParser:
         asyncio.get_running_loop().remove_reader(self._answer)
         self._ready.set()
 
-    def _has_ended(self) -> None:
-        asyncio.get_running_loop().remove_reader(self._pidfd)
-        os.close(self._pidfd)
-        self._process.wait()
+    def _has_ended(self, code: int) -> None:
+        self._code = code
         self._ended.set()
         self._ready.set()
 
@@ -168,27 +210,12 @@ class RunningParser:
         octets = b""
         with suppress(BlockingIOError):
             octets = os.read(self._answer, ANSWER_SIZE + 2).removeprefix(child.READY)
-        code = self._process.returncode
         if not octets:
-            raise ParseError(f"the process that reads the list {_how(code)}", _HINTS.get(-code, ""))
+            raise ParseError(f"the process that reads the list {_how(self._code)}", _HINTS.get(-self._code, ""))
         try:
             return decoded_answer(octets)
         except ValueError as exc:
             raise ParseError(f"the process that reads the list gave no proper answer ({exc})") from exc
-
-
-def started(program: str, job: Job, descriptors: tuple[int, int, int]) -> subprocess.Popen[bytes]:
-    """A process that runs `program`, `child` or one with its arguments. `descriptors`: of the body, the result, the answer."""
-    numbers = [str(number) for number in (*descriptors, os.getpid())]
-    search_path = os.pathsep.join(filter(None, sys.path))
-    return subprocess.Popen(  # noqa: S603 - our own program, with integers and our own words
-        [sys.executable, "-I", "-S", program, "first", *numbers, encoded_job(job), search_path],
-        stdin=subprocess.DEVNULL,
-        env={"OPENBLAS_NUM_THREADS": "1"},
-        cwd="/",
-        pass_fds=descriptors,
-        process_group=0,  # Ctrl-C at a terminal is for the daemon alone
-    )
 
 
 _HINTS: dict[int, str] = {

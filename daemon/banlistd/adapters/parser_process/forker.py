@@ -1,0 +1,108 @@
+"""The program of the process that forks a parser process for each list while many lists wait.
+
+A fork costs some milliseconds, a start a tenth of a second (measured). This process has no rights, like `child`, but no filter
+of system calls yet, so it reads no byte of any list: a fork gets its filter first. Each list has a process of its own, and no
+process sees more than one list.
+
+Started as a script by `starting.Forker`. Arguments: "first" or "again", a socket (SOCK_SEQPACKET), the parent's pid, sys.path.
+Requests: "fork NUMBER JOB", with the descriptors of the body, the result and the answer; "kill NUMBER". Answers:
+"0 0" once this process is ready; when a fork has ended, its number (from 1) and its exit code (negative: a signal). The end of
+the socket is the end of this process and of all its forks.
+"""
+
+import gc
+import os
+import select
+import signal
+import socket
+import sys
+
+_LARGEST = 1 << 16
+"""Bytes of a request."""
+
+
+def serve_forks(arguments: list[str]) -> None:
+    for number in (signal.SIGPIPE, signal.SIGINT):
+        signal.signal(number, signal.SIG_DFL)
+    stage, channel, parent, search_path = arguments
+    sys.path[:0] = search_path.split(os.pathsep)
+    sys.dont_write_bytecode = True
+    from banlistd.adapters.parser_process import confinement  # noqa: PLC0415 - sys.path is set just above
+
+    try:
+        confinement.die_with_parent(int(parent))
+        if stage == "first":
+            confinement.give_up_ambient_rights()
+            confinement.prefer_for_oom_kill()
+            if os.geteuid() != 0:  # as in `child`
+                again = [sys.executable, "-I", "-S", os.path.abspath(__file__), "again", *arguments[1:]]  # noqa: PTH100 - as there
+                os.execv(sys.executable, again)  # noqa: S606 - no shell: that is wanted
+        from banlistd.adapters.parser_process import child, job, parsing  # noqa: F401, PLC0415 - as above; a fork opens no file
+
+        parsing.warm_up()
+        code = confinement.built_filter()
+        confinement.become_private()
+        confinement.drop_capabilities()
+        confinement.close_all_but({int(channel)})
+        confinement.forbid_files_and_network()
+    except (confinement.ConfinementError, OSError):
+        os._exit(1)  # the daemon starts a process for each list then, and that one says why
+    gc.freeze()  # the collector of a fork does not touch what all forks share
+    _serve(socket.socket(fileno=int(channel)), code)
+
+
+def _serve(channel: socket.socket, code: bytes) -> None:
+    running: dict[int, tuple[int, int]] = {}  # by pidfd: number, pid
+    poll = select.poll()
+    poll.register(channel, select.POLLIN)
+    channel.send(b"0 0")
+    while True:
+        for descriptor, _ in poll.poll():
+            if descriptor in running:
+                number, pid = running.pop(descriptor)
+                poll.unregister(descriptor)
+                os.close(descriptor)
+                _, status = os.waitpid(pid, 0)
+                channel.send(b"%d %d" % (number, os.waitstatus_to_exitcode(status)))
+                continue
+            request, descriptors, _, _ = socket.recv_fds(channel, _LARGEST, 3)
+            if not request:
+                os._exit(0)
+            verb, asked, *rest = request.split(b" ", 2)
+            if verb == b"kill":
+                for number, pid in running.values():
+                    if number == int(asked):
+                        os.kill(pid, signal.SIGKILL)
+                continue
+            forker = os.getpid()
+            pid = os.fork()
+            if not pid:
+                _parse(rest[0].decode(), descriptors, code, forker)
+            for each in descriptors:
+                os.close(each)
+            pidfd = os.pidfd_open(pid)
+            running[pidfd] = int(asked), pid
+            poll.register(pidfd, select.POLLIN)
+
+
+def _parse(job_text: str, descriptors: list[int], code: bytes, forker: int) -> None:
+    """The rest of `child.give_up_all_rights`, and its work. Never returns."""
+    from banlistd.adapters.parser_process import child, confinement, job, parsing  # noqa: PLC0415 - they are loaded
+
+    body, result, answer = descriptors
+    try:
+        confinement.die_with_parent(forker)
+        confinement.close_all_but({body, result, answer})
+        asked = job.decoded_job(job_text)
+        confinement.limit(asked.limits)
+        confinement.enforce_filter(code)
+    except (confinement.ConfinementError, OSError, ValueError) as error:
+        os.write(answer, child.READY + parsing.not_confined(str(error)))
+        os._exit(1)
+    os.write(answer, child.READY)
+    os.write(answer, parsing.answer_to(asked, parsing.blocks_of(body), result))
+    os._exit(0)
+
+
+if __name__ == "__main__":
+    serve_forks(sys.argv[1:])
