@@ -2,6 +2,7 @@
 
 import asyncio
 import sqlite3
+import threading
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
@@ -84,16 +85,16 @@ def test_a_failed_transaction_leaves_nothing(tmp_path: Path) -> None:
 
 def test_a_cancelled_transaction_is_finished_before_the_cancellation_goes_on(tmp_path: Path) -> None:
     async def use(database: Database) -> None:
-        begun, go_on = asyncio.Event(), asyncio.Event()
+        begun, go_on = threading.Event(), threading.Event()
 
         async def work(connection: aiosqlite.Connection) -> None:
             await connection.execute(INSERT, ("a", 1))
             begun.set()
-            await go_on.wait()
+            go_on.wait()
             await connection.execute(INSERT, ("b", 2))
 
         task = asyncio.ensure_future(database.write(work))
-        await begun.wait()
+        await asyncio.to_thread(begun.wait)
         task.cancel()
         await asyncio.sleep(0)
         assert not task.done()
@@ -107,20 +108,23 @@ def test_a_cancelled_transaction_is_finished_before_the_cancellation_goes_on(tmp
 
 def test_statements_of_two_coroutines_never_share_a_transaction(tmp_path: Path) -> None:
     async def use(database: Database) -> None:
-        inside = asyncio.Event()
+        inside, go_on = threading.Event(), threading.Event()
 
         async def failing(connection: aiosqlite.Connection) -> None:
             await connection.execute(INSERT, ("lost", 1))
             inside.set()
-            await asyncio.sleep(0.01)
+            go_on.wait()
             await connection.execute("SELECT * FROM nowhere")
 
         async def good(connection: aiosqlite.Connection) -> None:
             await connection.execute(INSERT, ("kept", 2))
 
         first = asyncio.ensure_future(database.write(failing))
-        await inside.wait()
-        await database.write(good)
+        await asyncio.to_thread(inside.wait)
+        second = asyncio.ensure_future(database.write(good))
+        await asyncio.sleep(0)
+        go_on.set()
+        await second
         with pytest.raises(LedgerError):
             await first
 

@@ -5,6 +5,7 @@ import itertools
 import sqlite3
 import subprocess
 import sys
+import threading
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -203,14 +204,14 @@ class Haltable(Database):
 
     def __init__(self, path: Path | None, connection: aiosqlite.Connection) -> None:
         super().__init__(path, connection)
-        self.written = asyncio.Event()
-        self.go = asyncio.Event()
+        self.written = threading.Event()
+        self.go = threading.Event()
 
     async def write(self, work: Work[T]) -> T:
         async def halted(connection: aiosqlite.Connection) -> T:
             result = await work(connection)
             self.written.set()
-            await self.go.wait()
+            self.go.wait()
             return result
 
         return await super().write(halted)
@@ -222,7 +223,7 @@ def test_a_write_that_is_cancelled_in_the_middle_is_whole_or_absent(tmp_path: Pa
         try:
             cache = GeoCacheTable(database)
             writing = asyncio.ensure_future(cache.bulk_upsert_entries_and_neg_entries(many(500), []))
-            await database.written.wait()
+            await asyncio.to_thread(database.written.wait)
             writing.cancel()
             assert not rows(tmp_path), "nothing is seen before it is committed"
             database.go.set()
@@ -249,7 +250,7 @@ async def run():
     database.go.clear()
     database.written.clear()
     writing = asyncio.ensure_future(cache.bulk_upsert_entries_and_neg_entries(many(600, number=2), [nobody(90_000, 99_000)]))
-    await database.written.wait()
+    await asyncio.to_thread(database.written.wait)
     print("in the middle", flush=True)
     await writing
 asyncio.run(run())

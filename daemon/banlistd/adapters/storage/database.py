@@ -26,6 +26,7 @@ from banlistd.adapters.storage.database_file import (
     set_aside,
 )
 from banlistd.adapters.storage.database_schema import Work, transaction
+from banlistd.adapters.storage.works import WriteQueue, in_one_turn
 from banlistd.errors import LedgerError, NewerLedgerError
 
 # How long a writer waits for another process that locks the file, and how long between two tries. A backup takes less.
@@ -65,6 +66,7 @@ class Database:
         # Whether the state in memory is that of the file and what has come since.
         self._continues = False
         self._faults: asyncio.Queue[str] = asyncio.Queue()
+        self._writes = WriteQueue(lambda work: self._carry_out(_enclosed("BEGIN IMMEDIATE", work)))
 
     @classmethod
     async def on_file(cls, path: Path, scratch: Path | None = None) -> Self:
@@ -111,9 +113,11 @@ class Database:
     async def write(self, work: Work[_T]) -> _T:
         """Run `work` in one `BEGIN IMMEDIATE ... COMMIT`; roll back on any error. Where the disk fails, run it again in memory.
 
-        The whole is shielded from cancellation: a cancelled COMMIT may have happened or not, an uncancelled one is known.
+        Works that wait at the same time share a transaction; if that fails, each is run again in one of its own. All of it is
+        shielded from cancellation: a cancelled COMMIT may have happened or not, an uncancelled one is known.
         """
-        return await _to_the_end(self._carry_out(_enclosed("BEGIN IMMEDIATE", work)))
+        result: _T = await _to_the_end(self._writes.write(work))
+        return result
 
     async def read(self, work: Work[_T]) -> _T:
         """Run `work` on one consistent state."""
@@ -138,7 +142,7 @@ class Database:
                 if self._is_gone():
                     await self._step_aside(_GONE, damaged=False)
                 try:
-                    return await work(self._connection)
+                    return await in_one_turn(self._connection, work)
                 except sqlite3.Error as error:
                     code = _code_of(error)
                     if code in _OF_THE_DISK and self._path is not None and not self._fault:

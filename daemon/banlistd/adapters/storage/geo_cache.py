@@ -87,8 +87,7 @@ class GeoCacheTable:
 
     async def prune(self, now: float, limit: int) -> int:
         async def work(connection: aiosqlite.Connection) -> int:
-            async with connection.execute(_PRUNE, (now, limit)) as cursor:
-                return cursor.rowcount
+            return (await connection.execute(_PRUNE, (now, limit))).rowcount
 
         return await self._database.write(work)
 

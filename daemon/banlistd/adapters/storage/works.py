@@ -1,0 +1,120 @@
+"""The way of works, functions that await nothing but statements, to SQLite's thread.
+
+aiosqlite takes a turn of that thread for each statement, and two switches between threads cost more than the statement. So a
+whole work takes one turn: it is driven in that thread, on a connection whose statements are done when they return. Nothing
+comes between the statements of a work, not even a cancellation.
+
+Writes that come while another one is under way share the next transaction: a commit costs a flush of the disk, whatever it has.
+"""
+
+import asyncio
+import sqlite3
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from functools import partial
+from typing import Any, TypeVar, cast
+
+import aiosqlite
+
+from banlistd.adapters.storage.database_schema import Work
+
+_T = TypeVar("_T")
+
+_TOGETHER = 64
+"""Works in one transaction, so that a read waits some milliseconds at most."""
+
+_Waiting = tuple[Work[Any], asyncio.Future[Any]]
+
+
+class WriteQueue:
+    """`commit`: carries a work out in a transaction of its own, which has ended when it returns."""
+
+    def __init__(self, commit: Callable[[Work[Any]], Awaitable[Any]]) -> None:
+        self._commit = commit
+        self._waiting: list[_Waiting] = []
+        self._writer: asyncio.Task[None] | None = None
+
+    async def write(self, work: Work[Any]) -> Any:
+        """The result of `work`, once it is committed, alone or with others. An error of one does not concern the others."""
+        future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        self._waiting.append((work, future))
+        if self._writer is None or self._writer.done():
+            self._writer = asyncio.ensure_future(self._write_all())
+        return await future
+
+    async def _write_all(self) -> None:
+        group: Sequence[_Waiting] = ()
+        try:
+            while self._waiting:
+                group, self._waiting = self._waiting[:_TOGETHER], self._waiting[_TOGETHER:]
+                await self._write(group)
+        finally:
+            # After a cancellation only: the event loop ends.
+            for _, future in (*group, *self._waiting):
+                future.cancel()
+
+    async def _write(self, group: Sequence[_Waiting]) -> None:
+        if len(group) > 1:
+            together = await self._ended(partial(_all_of, [work for work, _ in group]))
+            if not together.cancelled() and together.exception() is None:
+                for (_, future), result in zip(group, together.result(), strict=True):
+                    future.set_result(result)
+                return
+        for work, future in group:
+            _pass_on(await self._ended(work), future)
+
+    async def _ended(self, work: Work[Any]) -> asyncio.Future[Any]:
+        task = asyncio.ensure_future(self._commit(work))
+        await asyncio.wait([task])
+        return task
+
+
+async def _all_of(works: Sequence[Work[Any]], connection: aiosqlite.Connection) -> list[Any]:
+    return [await work(connection) for work in works]
+
+
+def _pass_on(ended: asyncio.Future[Any], future: asyncio.Future[Any]) -> None:
+    if ended.cancelled():
+        future.cancel()
+    elif error := ended.exception():
+        future.set_exception(error)
+    else:
+        future.set_result(ended.result())
+
+
+class _Direct:
+    """The part of `aiosqlite.Connection` that works use."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+
+    @property
+    def in_transaction(self) -> bool:
+        return self._connection.in_transaction
+
+    async def execute(self, statement: str, parameters: Any = ()) -> sqlite3.Cursor:
+        return self._connection.execute(statement, parameters)
+
+    async def executemany(self, statement: str, parameters: Iterable[Any]) -> sqlite3.Cursor:
+        return self._connection.executemany(statement, parameters)
+
+    async def execute_fetchall(self, statement: str, parameters: Any = ()) -> list[Any]:
+        return self._connection.execute(statement, parameters).fetchall()
+
+
+async def in_one_turn(connection: aiosqlite.Connection, work: Work[_T]) -> _T:
+    """The result of a work, which awaits nothing but statements. Raises what it raises."""
+    # The only way to that thread.
+    result: _T = await connection._execute(_driven, connection, work)  # type: ignore[no-untyped-call]  # noqa: SLF001
+    return result
+
+
+def _driven(connection: aiosqlite.Connection, work: Work[_T]) -> _T:
+    direct = cast("aiosqlite.Connection", _Direct(connection._conn))  # noqa: SLF001 - as above
+    steps = work(direct).__await__()
+    try:
+        next(steps)
+    except StopIteration as done:
+        result: _T = done.value
+        return result
+    steps.close()  # here: it rolls back, which no other thread may do
+    raise RuntimeError("a work of the database waits for something else than a statement")

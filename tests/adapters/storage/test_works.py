@@ -1,0 +1,92 @@
+"""Writes that wait share a transaction; what one of them does wrong is its own."""
+
+import asyncio
+import threading
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import aiosqlite
+import pytest
+
+from banlistd.adapters.storage.database import Database, open_database
+from banlistd.errors import LedgerError
+
+INSERT = "INSERT INTO sources VALUES (?, ?)"
+
+
+def life(path: Path, use: Callable[[Database], Awaitable[None]]) -> list[str]:
+    """The names in the table afterwards."""
+
+    async def run() -> list[str]:
+        async with open_database(path / "db") as database:
+            await use(database)
+            return [row[0] for row in await database.run("SELECT source_id FROM sources ORDER BY mark")]
+
+    return asyncio.run(run())
+
+
+def inserting(database: Database, name: str, mark: int) -> asyncio.Task[list[object]]:
+    """Inserts, and returns what had been inserted in the same transaction before."""
+
+    async def work(connection: aiosqlite.Connection) -> list[object]:
+        before = [row[0] for row in await connection.execute_fetchall("SELECT name FROM temp.mine")]
+        await connection.execute("INSERT INTO temp.mine VALUES (?)", (name,))
+        await connection.execute(INSERT, (name, mark))
+        return before
+
+    return asyncio.ensure_future(database.write(work))
+
+
+async def held(database: Database) -> tuple[asyncio.Task[None], threading.Event]:
+    """A write that is under way until the event."""
+    inside, go_on = threading.Event(), threading.Event()
+
+    async def work(connection: aiosqlite.Connection) -> None:
+        await connection.execute("CREATE TABLE temp.mine (name TEXT)")
+        inside.set()
+        go_on.wait()
+
+    task = asyncio.ensure_future(database.write(work))
+    await asyncio.to_thread(inside.wait)
+    return task, go_on
+
+
+@pytest.mark.parametrize("count", [3, 300])
+def test_writes_that_wait_share_transactions(tmp_path: Path, count: int) -> None:
+    async def use(database: Database) -> None:
+        statements: list[str] = []
+        first, go_on = await held(database)
+        await_trace = asyncio.ensure_future(database._connection.set_trace_callback(statements.append))
+        writes = [inserting(database, f"s{mark}", mark) for mark in range(1, count + 1)]
+        await asyncio.sleep(0)
+        go_on.set()
+        await asyncio.gather(first, await_trace, *writes)
+        assert 1 <= statements.count("BEGIN IMMEDIATE") <= 1 + count // 50
+
+    assert len(life(tmp_path, use)) == count
+
+
+def test_a_fault_of_one_write_does_not_concern_those_that_share_its_transaction(tmp_path: Path) -> None:
+    async def use(database: Database) -> None:
+        first, go_on = await held(database)
+        writes = [inserting(database, name, mark) for name, mark in (("a", 1), ("b", 1), ("c", 3))]
+        await asyncio.sleep(0)
+        go_on.set()
+        await first
+        results = await asyncio.gather(*writes, return_exceptions=True)
+        assert isinstance(results[1], LedgerError)
+        assert [results[0], results[2]] == [[], ["a"]]
+
+    assert life(tmp_path, use) == ["a", "c"]
+
+
+def test_a_work_that_waits_for_something_else_is_a_fault(tmp_path: Path) -> None:
+    async def use(database: Database) -> None:
+        async def work(connection: aiosqlite.Connection) -> None:
+            await connection.execute(INSERT, ("a", 1))
+            await asyncio.sleep(0)
+
+        with pytest.raises(RuntimeError, match="waits for something else"):
+            await database.write(work)
+
+    assert life(tmp_path, use) == []
