@@ -88,6 +88,7 @@ class Order(InProcessParser):
         self.steps: list[str] = []
         self._hash_of = file._hash_of
         monkeypatch.setattr(file, "_hash_of", self._hashed)
+        monkeypatch.setattr(file, "_SHORT", -1)  # every file is a long one
 
     @asynccontextmanager
     async def session(

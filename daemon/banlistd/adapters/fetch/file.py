@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -30,6 +30,9 @@ _READ_AT_ONCE = 1 << 17
 _AT_ONCE = 16
 """Threads; a file that does not answer keeps one of them."""
 
+_SHORT = 1 << 16
+"""Bytes: so short a file is read by the thread that opens it, because to start another takes longer than to read it."""
+
 _PORTION = 1 << 20
 """Bytes that are read in one turn of a worker thread."""
 
@@ -41,11 +44,12 @@ _HINTS: dict[type[OSError], str] = {
 
 @dataclass(frozen=True, slots=True)
 class _Opened:
-    """A regular file that is about to be read. `size` in bytes."""
+    """A regular file that is about to be read. `size` in bytes. `body`: all of it, where that is at most `_SHORT`."""
 
     descriptor: int
     size: int
     etag: str
+    body: bytes | None = None
 
 
 class LocalFiles:
@@ -84,7 +88,8 @@ class LocalFiles:
                 try:
                     body_hash = await self._hash(path, opened) if _may_be_known(opened, validators) else ""
                     if body_hash and body_hash == validators.body_hash:
-                        await self._threads.run(path, partial(_must_be_unchanged, path, opened))
+                        if opened.body is None:
+                            await self._threads.run(path, partial(_must_be_unchanged, path, opened))
                         return NotModified(Validators(opened.etag, "", body_hash))
                     return await self._parsed(source, path, opened, body_hash, deadline, on_body)
                 finally:
@@ -107,6 +112,9 @@ class LocalFiles:
             body_hash = body_hash or await self._hash(path, opened)
             async with paused(deadline):
                 await parser.ready()
+            if opened.body is not None:
+                await parser.feed(opened.body)
+                return Download(await parser.finish(), Validators(opened.etag, "", body_hash))
             for at in range(0, opened.size, _PORTION):
                 count = min(_PORTION, opened.size - at)
                 await parser.feed(await self._threads.run(path, partial(os.pread, opened.descriptor, count, at)))
@@ -114,6 +122,8 @@ class LocalFiles:
             return Download(await parser.finish(), Validators(opened.etag, "", body_hash))
 
     async def _hash(self, path: Path, opened: _Opened) -> str:
+        if opened.body is not None:
+            return _hash_of_body(opened.body)
         return await self._threads.run(path, partial(_hash_of, opened.descriptor, opened.size))
 
     def _open(self, path: Path, max_bytes: int, validators: Validators) -> _Opened | None:
@@ -131,7 +141,11 @@ class LocalFiles:
             if before.st_size > max_bytes:
                 hint = "raise max_bytes of the source, if that is right"
                 raise FetchError(f"{quoted(str(path))} is larger than {max_bytes} bytes", hint)
-            opened = _Opened(descriptor, before.st_size, _etag(before))
+            found = _Opened(descriptor, before.st_size, _etag(before))
+            if before.st_size <= _SHORT:
+                found = replace(found, body=os.pread(descriptor, before.st_size, 0))
+                _must_be_unchanged(path, found)
+            opened = found
             return opened
         finally:
             if opened is None:
@@ -163,6 +177,12 @@ def _hash_of(descriptor: int, size: int) -> str:
         first = other.submit(_digest, descriptor, 0, half)
         second = _digest(descriptor, half, size)
         return hashlib.sha256(first.result() + second).hexdigest()
+
+
+def _hash_of_body(body: bytes) -> str:
+    """The same key of a file that is in memory."""
+    half = len(body) // 2
+    return hashlib.sha256(hashlib.sha256(body[:half]).digest() + hashlib.sha256(body[half:]).digest()).hexdigest()
 
 
 def _digest(descriptor: int, at: int, end: int) -> bytes:
