@@ -3,6 +3,9 @@
 import ipaddress
 from collections.abc import Mapping, Sequence
 
+import numpy as np
+from numpy.typing import NDArray
+
 from banlistd.core.addresses.sets import Addresses, AddressSet, Ranges, from_numbers, to_number, to_text
 from banlistd.core.addresses.text import range_text
 from banlistd.core.ruleset.protection import allowed_within, forms, protected_within, translated_from
@@ -56,11 +59,10 @@ def owned_by_mark(state: FirewallState | None) -> Mapping[int, int]:
     """How many elements each source owns. What bans in both directions is counted once."""
     if state is None:
         return {}
-    counts: dict[int, int] = {}
-    for owner in state.sources:
-        mine = (entries for map_id, entries in state.map_entries.items() if map_id.hook is hooks_of(owner)[0])
-        counts[owner.mark] = sum(int((entries.mark == owner.mark).sum()) for entries in mine)
-    return counts
+    by_hook: dict[Hook, NDArray[np.int64]] = {}
+    for map_id, entries in state.map_entries.items():
+        by_hook[map_id.hook] = by_hook.get(map_id.hook, 0) + np.bincount(entries.mark, minlength=1 << 16)
+    return {owner.mark: int(by_hook[hooks_of(owner)[0]][owner.mark]) for owner in state.sources}
 
 
 def protections_of(protected: Sequence[Protected], family: Family, number: int) -> Sequence[Protected]:

@@ -1,6 +1,6 @@
 """What the handlers of the commands are given: the parts of the running daemon."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from banlistd.control.seen import SeenContents
@@ -8,7 +8,7 @@ from banlistd.control_api import ServiceControl
 from banlistd.core.config.model import Source
 from banlistd.core.feeds.quarantine import stale_at
 from banlistd.errors import NoSuchSourceError
-from banlistd.model import Remark
+from banlistd.model import Remark, SourceId
 from banlistd.ports import Clock, Ledger, Quarantine, Storage
 from banlistd.services.enforcer import Enforcer
 from banlistd.services.geo_enricher import Enricher
@@ -43,8 +43,9 @@ class Parts:
                 return source
         raise NoSuchSourceError(f"no source is called {source_id!r}", "banlistctl sources lists them")
 
-    async def stale_since(self, source: Source) -> float | None:
-        """Since when the last good list of a source is older than its `stale_after`; None while it is not."""
-        health = await self.quarantine.health(source.id)
-        since = stale_at(health.good_at, source) if health else None
-        return since if since is not None and since <= self.clock.now() else None
+    async def stale_since(self) -> Mapping[SourceId, float]:
+        """Of each stale source, since when its last good list is older than its `stale_after`."""
+        healths, now = await self.quarantine.healths(), self.clock.now()
+        sources = (source for source in self.service.config.sources if source.id in healths)
+        since = {source.id: stale_at(healths[source.id].good_at, source) for source in sources}
+        return {source_id: moment for source_id, moment in since.items() if moment <= now}

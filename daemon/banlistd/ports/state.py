@@ -69,6 +69,9 @@ class Ledger(Protocol):
     async def newest(self, source_id: SourceId) -> ImportRun | None:
         """The newest run that had content, in any state."""
 
+    async def newest_runs(self) -> Mapping[SourceId, ImportRun]:
+        """The same of every source, in one question."""
+
     async def accepted(self, source_id: SourceId) -> ImportRun | None:
         """The newest run that is pending or completed: the desired content of the source."""
 
@@ -84,6 +87,9 @@ class Ledger(Protocol):
     async def poll(self, source_id: SourceId) -> Poll:
         """What is remembered of polling a source; a fresh `Poll` for one that was never polled."""
 
+    async def polls(self) -> Mapping[SourceId, Poll]:
+        """The same of every source that was polled, in one question."""
+
     async def save_poll(self, poll: Poll) -> None:
         """Remember due time, failures and last error, in one transaction with the validators of content that is already
         applied (a list of which only the header changed). Without a content hash those are left as they are in the ledger.
@@ -98,6 +104,9 @@ class Quarantine(Protocol):
 
     async def quarantined(self, source_id: SourceId) -> Quarantined | None:
         """The refused content of a source."""
+
+    async def refusals(self) -> Mapping[SourceId, str]:
+        """The guard that refused the content in the quarantine, of every source that has some, in one question."""
 
     async def hold_back(self, content: Quarantined) -> None:
         """Store refused content in place of the previous one of its source."""
@@ -116,6 +125,9 @@ class Quarantine(Protocol):
 
     async def health(self, source_id: SourceId) -> SourceHealth | None:
         """None for a source that never had a good list."""
+
+    async def healths(self) -> Mapping[SourceId, SourceHealth]:
+        """The same of every source, in one question."""
 
     async def clock_set_back(self, source_id: SourceId, now: float) -> None:
         """The clock was set back behind the last good list: its age counts from `now`."""

@@ -127,6 +127,15 @@ _SAVE_POLL_WITH_VALIDATORS = f"""
 """  # noqa: S608 - as above
 
 
+# The inner question is answered from the index, once for each source.
+_NEWEST_RUNS = f"""
+    SELECT {_COLUMNS} FROM import_runs WHERE id IN (SELECT (SELECT id FROM import_runs AS run
+        WHERE run.source_id = sources.source_id AND content_hash IS NOT NULL ORDER BY generation DESC LIMIT 1) FROM sources)
+"""  # noqa: S608 - as above
+
+_POLL = "source_id, etag, last_modified, body_hash, recipe, content_hash, due_at, polled_at, failures, error"
+
+
 class ImportRuns:
     """The Ledger of `ports`."""
 
@@ -197,6 +206,10 @@ class ImportRuns:
     async def newest(self, source_id: SourceId) -> ImportRun | None:
         return await self._one("source_id = :source_id AND content_hash IS NOT NULL", source_id)
 
+    async def newest_runs(self) -> Mapping[SourceId, ImportRun]:
+        rows = await self._database.run(_NEWEST_RUNS)
+        return {run.source_id: run for run in map(_run_of, rows)}
+
     async def accepted(self, source_id: SourceId) -> ImportRun | None:
         return await self._one("source_id = :source_id AND state IN ('pending', 'completed')", source_id)
 
@@ -223,12 +236,12 @@ class ImportRuns:
         return [_run_of(row) for row in rows]
 
     async def poll(self, source_id: SourceId) -> Poll:
-        rows = await self._database.run(
-            "SELECT etag, last_modified, body_hash, recipe, content_hash, due_at, polled_at, failures, error"
-            " FROM polls WHERE source_id = ?",
-            (source_id,),
-        )
-        return Poll(source_id, Validators(*rows[0][:4]), *rows[0][4:]) if rows else Poll(source_id)
+        rows = await self._database.run(f"SELECT {_POLL} FROM polls WHERE source_id = ?", (source_id,))  # noqa: S608 - a literal
+        return _poll_of(rows[0]) if rows else Poll(source_id)
+
+    async def polls(self) -> Mapping[SourceId, Poll]:
+        rows = await self._database.run(f"SELECT {_POLL} FROM polls")  # noqa: S608 - as above
+        return {poll.source_id: poll for poll in map(_poll_of, rows)}
 
     async def save_poll(self, poll: Poll) -> None:
         parameters: Mapping[str, Any] = {
@@ -238,11 +251,15 @@ class ImportRuns:
             "failures": poll.failures,
             "error": poll.error,
         }
-        if poll.content_hash is None:
-            await self._database.run(_SAVE_POLL, parameters)
-        else:
-            known = _parameters_of(poll.source_id, poll.content_hash, poll.validators)
-            await self._database.run(_SAVE_POLL_WITH_VALIDATORS, {**parameters, **known})
+        statement = _SAVE_POLL
+        if poll.content_hash is not None:
+            statement = _SAVE_POLL_WITH_VALIDATORS
+            parameters = {**parameters, **_parameters_of(poll.source_id, poll.content_hash, poll.validators)}
+
+        async def work(connection: aiosqlite.Connection) -> None:
+            await connection.execute(statement, parameters)
+
+        await self._database.write(work)
 
     async def _one(self, condition: str, source_id: SourceId) -> ImportRun | None:
         rows = await self._database.run(
@@ -293,6 +310,10 @@ def _parameters_of(source_id: SourceId, content_hash: ContentHash | None, valida
         "body_hash": validators.body_hash,
         "recipe": validators.fetch_key,
     }
+
+
+def _poll_of(row: Sequence[Any]) -> Poll:
+    return Poll(row[0], Validators(*row[1:5]), *row[5:])
 
 
 def _run_of(row: Sequence[Any]) -> ImportRun:

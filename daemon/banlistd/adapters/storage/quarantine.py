@@ -1,7 +1,7 @@
 """The quarantine on SQLite: refused content, and the health of each source. The only file with queries on them."""
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import aiosqlite
@@ -84,6 +84,9 @@ class QuarantineTable:
         rows = await self._database.run(query, (source_id,))
         return _quarantined_of(rows[0]) if rows else None
 
+    async def refusals(self) -> Mapping[SourceId, str]:
+        return {row[0]: row[1] for row in await self._database.run("SELECT source_id, guard FROM quarantine")}
+
     async def hold_back(self, content: Quarantined) -> None:
         parameters = {
             "source_id": content.source_id,
@@ -128,11 +131,12 @@ class QuarantineTable:
         await self._database.write(work)
 
     async def health(self, source_id: SourceId) -> SourceHealth | None:
-        rows = await self._database.run(
-            "SELECT good_at, coalesce(changed_at, good_at), trailer, told, frozen_told FROM standings WHERE source_id = ?",
-            (source_id,),
-        )
-        return SourceHealth(*rows[0][:2], *map(bool, rows[0][2:])) if rows else None
+        rows = await self._database.run(f"SELECT {_HEALTH} FROM standings WHERE source_id = ?", (source_id,))  # noqa: S608 - a literal
+        return _health_of(rows[0]) if rows else None
+
+    async def healths(self) -> Mapping[SourceId, SourceHealth]:
+        rows = await self._database.run(f"SELECT {_HEALTH}, source_id FROM standings")  # noqa: S608 - as above
+        return {row[-1]: _health_of(row[:-1]) for row in rows}
 
     async def recent(self, source_id: SourceId, now: float) -> AcceptedSizes | None:
         parameters = {"source_id": source_id, "day": int(now // 86400), "days": _RECENT_DAYS}
@@ -167,6 +171,13 @@ def _row_of(sample: Sample | None) -> dict[str, Any]:
     if sample is None:
         return {"sample": None, "sampled": None, "churn": 0.0}
     return {"sample": sample.addresses.encode(), "sampled": sample.entries, "churn": sample.churn}
+
+
+_HEALTH = "good_at, coalesce(changed_at, good_at), trailer, told, frozen_told"
+
+
+def _health_of(row: Sequence[Any]) -> SourceHealth:
+    return SourceHealth(*row[:2], *map(bool, row[2:]))
 
 
 def _quarantined_of(row: Sequence[Any]) -> Quarantined:

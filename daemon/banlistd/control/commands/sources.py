@@ -42,17 +42,21 @@ class SourceRow(TypedDict):
 
 
 async def _answer(parts: "Parts", _: tuple[()]) -> list[SourceRow]:
+    import asyncio
+
     from banlistd.control.lookups import owned_by_mark
+    from banlistd.model import Poll
 
     counters = await parts.enforcer.counters()
-    owned = owned_by_mark(parts.enforcer.state)
+    owned = await asyncio.to_thread(owned_by_mark, parts.enforcer.state)
+    owners = {owner.source_id: owner for owner in parts.enforcer.policy.sources}
+    polls, runs = await parts.ledger.polls(), await parts.ledger.newest_runs()
+    refusals, stale = await parts.quarantine.refusals(), await parts.stale_since()
     rows: list[SourceRow] = []
     for source in parts.service.config.sources:
-        owner = parts.enforcer.policy.owner(source.id)
+        owner = owners.get(source.id)
         counter = counters.get(owner.mark) if owner else None
-        poll = await parts.ledger.poll(source.id)
-        newest = await parts.ledger.newest(source.id)
-        refused = await parts.quarantine.quarantined(source.id)
+        poll, newest = polls.get(source.id) or Poll(source.id), runs.get(source.id)
         rows.append(
             {
                 "id": source.id,
@@ -68,9 +72,9 @@ async def _answer(parts: "Parts", _: tuple[()]) -> list[SourceRow]:
                 "polled_at": poll.polled_at,
                 "due_at": poll.due_at or None if source.enabled else None,
                 "changed_at": newest.completed_at if newest else None,
-                "stale_since": await parts.stale_since(source) if source.enabled else None,
+                "stale_since": stale.get(source.id) if source.enabled else None,
                 "extent": await _extent(parts, source),
-                "quarantined": refused.guard if refused else None,
+                "quarantined": refusals.get(source.id),
                 "failures": poll.failures,
                 "error": poll.error,
             }

@@ -47,10 +47,9 @@ async def _answer(parts: "Parts", _: tuple[()]) -> StatusAnswer:
     from importlib.metadata import version
 
     config, state = parts.service.config, parts.enforcer.state
-    enabled = [source for source in config.sources if source.enabled]
-    polls = [await parts.ledger.poll(source.id) for source in enabled]
-    stale = [await parts.stale_since(source) for source in enabled]
-    refused = [await parts.quarantine.quarantined(source.id) for source in enabled]
+    enabled = {source.id for source in config.sources if source.enabled}
+    polls = await parts.ledger.polls()
+    stale, refused = await parts.stale_since(), await parts.quarantine.refusals()
     (newest,) = await parts.ledger.history(None, 1) or (None,)
     return {
         "version": version("banlistd"),
@@ -61,9 +60,9 @@ async def _answer(parts: "Parts", _: tuple[()]) -> StatusAnswer:
         "pid": os.getpid(),
         "sources": len(config.sources),
         "enabled": len(enabled),
-        "failing": sum(bool(poll.failures) for poll in polls),
-        "quarantined": sum(content is not None for content in refused),
-        "stale": sum(since is not None for since in stale),
+        "failing": sum(bool(poll.failures) for source_id, poll in polls.items() if source_id in enabled),
+        "quarantined": len(enabled & refused.keys()),
+        "stale": len(enabled & stale.keys()),
         "ledger_fault": parts.storage.fault,
         "bans": len(state or ()),
         "maps": {map_id.name: len(entries) for map_id, entries in state.map_entries.items()} if state else {},

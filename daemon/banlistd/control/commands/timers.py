@@ -22,10 +22,13 @@ class TimerRow(TypedDict):
 
 
 async def _answer(parts: "Parts", _: tuple[()]) -> list[TimerRow]:
+    from banlistd.model import Poll
+
+    polls = await parts.ledger.polls()
     rows: list[TimerRow] = []
     for source in parts.service.config.sources:
         if source.enabled:
-            poll = await parts.ledger.poll(source.id)
+            poll = polls.get(source.id) or Poll(source.id)
             rows.append(
                 {
                     "id": source.id,
