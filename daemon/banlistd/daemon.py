@@ -28,6 +28,9 @@ from banlistd.services.manual_bans import ManualBanService
 from banlistd.services.poll_scheduler import PollScheduler
 from banlistd.services.protected_host import ProtectedHost
 
+_NAMED = 10
+"""Failing sources that the status line names."""
+
 
 @dataclass(frozen=True, slots=True)
 class Services:
@@ -82,11 +85,11 @@ class Service:
         self._enforcer = enforcer = services.enforcer
         self._live = LiveConfig(config, outside.ledger, enforcer.markers, outside.clock)
         self._reloading = asyncio.Lock()
-        announcer, import_source = outside.announcer, services.importer.import_source
+        announcer = outside.announcer
         self._faults = faults = FaultRecorder(announcer)
         self._memory = MemoryLoop(outside.trim_memory, intervals.memory_rest)
         self._polling = PollLoop(
-            self._live, services.scheduler, import_source, self._note_outcome, faults, intervals.first_retry
+            self._live, services.scheduler, services.importer, self._note_outcome, faults, intervals.first_retry
         )
         self._repair = RepairLoop(
             enforcer.wait_for_external_change,
@@ -223,7 +226,8 @@ class Service:
     def _report(self) -> None:
         """Update the status line of the service manager."""
         bans, names, fault = len(self._enforcer.state or ()), self._polling.failing, self._outside.storage.fault
-        failing = f", {len(names)} failing: {', '.join(names)}" if names else ""
+        others = ", ..." if len(names) > _NAMED else ""
+        failing = f", {len(names)} failing: {', '.join(names[:_NAMED])}{others}" if names else ""
         ledger = f", state in memory only: {fault}" if fault else ""
         self._outside.supervisor.status(f"{bans} bans from {len(self._live.enabled)} sources{failing}{ledger}")
 

@@ -113,7 +113,7 @@ def test_a_crash_before_the_kernels_commit_is_made_good_from_the_snapshot(tmp_pa
         async def never(*_: object) -> None:
             raise asyncio.CancelledError
 
-        world.enforcer.enforce = never  # type: ignore[method-assign,assignment] # the process dies here
+        world.enforcer.enforce_all = never  # type: ignore[method-assign,assignment] # the process dies here
         with pytest.raises(asyncio.CancelledError):
             await poll(world)
 
@@ -334,7 +334,7 @@ def test_an_attempt_that_does_not_end_counts_as_a_failure_for_the_next_process(t
 
     async def die(world: DaemonWorld) -> None:
         source = world.service.config.sources[0]
-        await world.polls.begin_attempt(source)
+        await world.polls.begin_attempt(source, 0)
         saved = await world.ledger.poll(source.id)
         assert (saved.failures, saved.error) == (1, "the last attempt to read this list did not end")
         assert saved.due_at > environment.clock.now()

@@ -164,7 +164,11 @@ class Enforcer:
 
     async def enforce(self, source_id: SourceId, content_hash: ContentHash, addresses: AddressSet) -> Change:
         """Enforce new content of one source; returns the change that carried it. Raises FirewallError."""
-        (change,) = await self._coalescer.submit(Content(source_id, content_hash, addresses))
+        return await self.enforce_all([Content(source_id, content_hash, addresses)])
+
+    async def enforce_all(self, contents: Sequence[Content]) -> Change:
+        """The same for several sources, at least one, in one transaction."""
+        change, *_ = await self._coalescer.submit(*contents)
         return change
 
     async def reconcile(self, policy: Policy | None = None) -> Change:
@@ -200,9 +204,10 @@ class Enforcer:
         async with self._lock:
             policy = policy or self.policy
             news: dict[SourceId, Content] = {}
+            known = {owner.source_id for owner in self.policy.sources}
             for owner in policy.sources:
                 # A source that comes back has its bans back at once, and not when it is due.
-                if self.policy.owner(owner.source_id) is None:
+                if owner.source_id not in known:
                     _, content = await self._store.accepted(owner.source_id)
                     news |= {owner.source_id: content} if content else {}
             return await self._enforce(news, policy, protected)
@@ -271,8 +276,9 @@ class Enforcer:
     async def _reconstruct(self, markers: Sequence[Marker], protected: Sequence[Protected]) -> FirewallState | None:
         """The state that the markers name, if their contents are still stored; else None."""
         contents: dict[SourceId, Content] = {}
+        owners = {owner.source_id: owner for owner in self.policy.sources}
         for marker in markers:
-            owner = self.policy.owner(marker.source_id)
+            owner = owners.get(marker.source_id)
             if owner is None or owner.mark != marker.mark:
                 return None
             content = self._contents.get(marker.source_id)

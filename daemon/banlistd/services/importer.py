@@ -5,7 +5,6 @@ import dataclasses
 import logging
 from contextlib import suppress
 from functools import partial
-from typing import Protocol
 
 from banlistd.core.addresses.sets import AddressSet
 from banlistd.core.config.model import Source
@@ -17,8 +16,6 @@ from banlistd.core.feeds.found_list import FoundList
 from banlistd.core.feeds.guards import GuardContext
 from banlistd.core.feeds.parsed_list import Download
 from banlistd.core.feeds.quarantine import Quarantined, approved, has_settled, held_back
-from banlistd.core.ruleset.diff import Change
-from banlistd.core.ruleset.policy import Policy
 from banlistd.core.ruleset.recovery import decide
 from banlistd.errors import BanlistdError, FetchError, LedgerError, ParseError, RefusedError
 from banlistd.events import Event, EventName
@@ -26,10 +23,8 @@ from banlistd.model import (
     ContentHash,
     Decision,
     ImportRun,
-    Marker,
     Outcome,
     OutcomeKind,
-    PolicyHash,
     Poll,
     Refusal,
     RunState,
@@ -37,47 +32,14 @@ from banlistd.model import (
     Validators,
 )
 from banlistd.ports import Announcer, Clock, Fetcher, Ledger, Quarantine
+from banlistd.services.imports.needs import ListEnforcer, PollMemory
+from banlistd.services.imports.queue import ImportQueue
+from banlistd.services.imports.short_work import in_thread_if_long
 
 _LOG = logging.getLogger(__name__)
 
 # Faults that come before a run is opened; later ones are written into the run.
 _BEFORE_A_RUN = (FetchError, ParseError, RefusedError)
-
-
-class ListEnforcer(Protocol):
-    """What an import asks of the `Enforcer`."""
-
-    @property
-    def policy_hash(self) -> PolicyHash:
-        """What the markers of the present plan carry."""
-
-    @property
-    def policy(self) -> Policy:
-        """The policy in force."""
-
-    def holds(self, source_id: SourceId, content_hash: ContentHash) -> bool:
-        """Whether this content is stored, so that it can be put back without a download."""
-
-    def content(self, source_id: SourceId) -> Content | None:
-        """What a source holds in the firewall."""
-
-    async def marker(self, source_id: SourceId) -> Marker | None:
-        """The applied-state marker of one source. Raises FirewallError."""
-
-    async def enforce(self, source_id: SourceId, content_hash: ContentHash, addresses: AddressSet) -> Change:
-        """Apply new content of one source; returns the change that carried it. Raises FirewallError."""
-
-
-class PollMemory(Protocol):
-    """What an import asks of the `PollRecord`."""
-
-    async def begin_attempt(self, source: Source) -> None:
-        """A body is about to be parsed: save the poll as failed, in case the process does not survive it."""
-
-    async def remember(
-        self, source: Source, outcome: Outcome, retry_after: float | None, unsaved: tuple[Validators, ContentHash] | None
-    ) -> Outcome:
-        """Save the poll; returns the outcome with its delay in seconds."""
 
 
 class Importer:
@@ -101,6 +63,8 @@ class Importer:
         self._announcer = announcer
         self._clock = clock
         self._critical: dict[SourceId, frozenset[CriticalReference]] = {}  # as announced
+        self._queue = ImportQueue(enforcer)
+        self.place = self._queue.place
 
     async def import_source(self, source: Source) -> Outcome:
         """Poll a source and bring the firewall up to date with it. Faults end in the outcome, not in an exception."""
@@ -119,7 +83,7 @@ class Importer:
         poll = await self._ledger.poll(source.id)
         newest = await self._ledger.newest(source.id)
         quarantined = await self._quarantine.quarantined(source.id)
-        found = await self._approved(quarantined) or await self._poll(source, poll, newest)
+        found = await self._approved(quarantined, newest) or await self._poll(source, poll, newest)
         if found.reading is not None and found.reading.refusal is not None:
             refusal = found.reading.refusal
             if not await self._has_settled(source, quarantined, found.reading, refusal):
@@ -158,7 +122,7 @@ class Importer:
         applied = newest is not None and newest.state is RunState.COMPLETED and newest.content_hash == known
         at_hand = known is not None and self._enforcer.holds(source.id, known)
         trusted = poll.validators if applied and at_hand and poll.validators.fetch_key == fetch_key else Validators()
-        fetched = await self._fetcher.fetch(source, trusted, partial(self._polls.begin_attempt, source))
+        fetched = await self._fetcher.fetch(source, trusted, partial(self._polls.begin_attempt, source, poll.failures))
         if not isinstance(fetched, Download):
             if known is None:
                 raise FetchError("the server says that nothing changed, but we asked for everything")
@@ -167,10 +131,11 @@ class Importer:
         validators = dataclasses.replace(fetched.validators, fetch_key=fetch_key)
         if known is not None and trusted.body_hash and trusted.body_hash == validators.body_hash:
             return FoundList(known, validators)
-        before = await self._last_good(source.id)
+        before = await self._last_good(source.id, newest)
         has_moved = poll.validators.fetch_key not in ("", fetch_key)
         judged_with = await self._known(source.id, before, has_moved=has_moved)
-        reading = await asyncio.to_thread(evaluate, source, fetched.parsed, before, judged_with)
+        entries = len(fetched.parsed.addresses) + (len(before.addresses) if before else 0)
+        reading = await in_thread_if_long(entries, evaluate, source, fetched.parsed, before, judged_with)
         extent = await asyncio.to_thread(share_in_words, reading.addresses) if source.block else ""
         return FoundList(reading.content_hash, validators, reading, before, extent=extent)
 
@@ -190,14 +155,14 @@ class Importer:
             int(now * 1e6),
         )
 
-    async def _approved(self, quarantined: Quarantined | None) -> FoundList | None:
+    async def _approved(self, quarantined: Quarantined | None, newest: ImportRun | None) -> FoundList | None:
         """Approved content of the quarantine. It has no validators: they were not kept when it was refused."""
         if quarantined is None or not quarantined.approved:
             return None
         reading = await asyncio.to_thread(approved, quarantined, self._enforcer.policy.never_banned)
         if reading is None:
             return None
-        before = await self._last_good(quarantined.source_id)
+        before = await self._last_good(quarantined.source_id, newest)
         in_spite = f"taken although {quarantined.guard}, because it was approved"
         return FoundList(reading.content_hash, Validators(), reading, before, in_spite)
 
@@ -227,10 +192,11 @@ class Importer:
     async def _open(self, source_id: SourceId, found: FoundList, newest: ImportRun | None) -> tuple[AddressSet, ImportRun]:
         """Open a run for the content that is about to be applied, snapshot included."""
         reading = found.reading
-        before = found.before if reading else await self._last_good(source_id)
+        before = found.before if reading else await self._last_good(source_id, newest)
         addresses = reading.addresses if reading else await self._stored(source_id, found.content_hash)
         added = reading.judgement.added if reading and reading.judgement else None
-        snapshot, new = await asyncio.to_thread(stored_form, addresses, found.content_hash, before, added)
+        entries = len(addresses) + (len(before.addresses) if before else 0)
+        snapshot, new = await in_thread_if_long(entries, stored_form, addresses, found.content_hash, before, added)
         pending = Pending(
             source_id,
             found.content_hash,
@@ -242,9 +208,10 @@ class Importer:
         )
         return addresses, await self._ledger.upsert_pending(pending, self._clock.now())
 
-    async def _last_good(self, source_id: SourceId) -> Content | None:
+    async def _last_good(self, source_id: SourceId, newest: ImportRun | None) -> Content | None:
         """The accepted content of a source; None if there is none, or it is damaged."""
-        run = await self._ledger.accepted(source_id)
+        failed = newest is not None and newest.state is RunState.FAILED
+        run = await self._ledger.accepted(source_id) if failed else newest
         if run is None or run.content_hash is None:
             return None
         if self._enforcer.holds(source_id, run.content_hash):
@@ -262,11 +229,10 @@ class Importer:
         if run.content_hash is None:
             raise LedgerError(f"run {run.id} has no content", "this is a fault of banlistd; please report it")
         try:
-            change = await self._enforcer.enforce(run.source_id, run.content_hash, addresses)
+            return await self._queue.enforce(Content(run.source_id, run.content_hash, addresses))
         except BanlistdError as error:
             await self._ledger.mark_failed(run, str(error), self._clock.now())
             raise
-        return change.counts().get(run.source_id, (0, 0))
 
     async def _close(self, run: ImportRun, found: FoundList, added: int, removed: int, began: float) -> Outcome:
         first = await self._ledger.mark_completed(

@@ -29,18 +29,18 @@ class PollRecord:
         # Failures before the attempt that is under way.
         self._failures: dict[SourceId, int] = {}
 
-    async def begin_attempt(self, source: Source) -> None:
-        """Save the poll as failed before its body is parsed; `remember` corrects it.
+    async def begin_attempt(self, source: Source, failures: int) -> None:
+        """Save the poll as failed before its body is parsed; `remember` corrects it. `failures`: those before, in a row.
 
         If parsing ends the daemon itself, the next one backs off from this source and does not repeat it in a loop.
         """
         now = self._clock.now()
+        self._failures[source.id] = failures
+        delay = delay_after(every=source.every, failures=failures + 1, retry_after=None, chance=self._chance())
         with suppress(LedgerError):
-            self._failures[source.id] = (await self._ledger.poll(source.id)).failures
-            failures = self._failures[source.id] + 1
-            delay = delay_after(every=source.every, failures=failures, retry_after=None, chance=self._chance())
-            poll = Poll(source.id, due_at=now + delay, polled_at=now, failures=failures, error=_NOT_ENDED)
-            await self._ledger.save_poll(poll)
+            await self._ledger.save_poll(
+                Poll(source.id, due_at=now + delay, polled_at=now, failures=failures + 1, error=_NOT_ENDED)
+            )
 
     async def remember(
         self, source: Source, outcome: Outcome, retry_after: float | None, unsaved: tuple[Validators, ContentHash] | None
@@ -65,7 +65,7 @@ class PollRecord:
             await self._ledger.save_poll(poll)
             if outcome.error:
                 await self._warn_of_age(source, now)
-            else:
+            elif source.url:
                 await self._warn_of_frozen(source, now)
         return dataclasses.replace(outcome, delay=delay)
 

@@ -43,6 +43,8 @@ class PollScheduler:
         self._clock = clock
         self._look_every = look_every
         self._answer_within = answer_within
+        # A start with thousands of sources must not fill the queue of the database: whoever asks meanwhile would wait for all.
+        self._reads = asyncio.Semaphore(4)
         self._wakes: dict[SourceId, asyncio.Event] = {}
         self._stamps: dict[SourceId, str] = {}
         # Of each source the recipe of the last poll, and the moment before which it is not polled again.
@@ -75,7 +77,8 @@ class PollScheduler:
         False where it was woken, so that configuration and ledger are to be read again.
         """
         wake = self._wakes.setdefault(source.id, asyncio.Event())
-        poll = await self._ledger.poll(source.id)
+        async with self._reads:
+            poll = await self._ledger.poll(source.id)
         fetch_key = fetch_key_of(source)
         # A list that is read from another place now, or in another format, is not the one that was polled.
         moved = poll.validators.fetch_key not in ("", fetch_key)

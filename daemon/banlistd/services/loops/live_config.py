@@ -15,6 +15,7 @@ class LiveConfig:
         self, config: Config, ledger: Ledger, markers: Callable[[], Awaitable[Sequence[Marker]]], clock: Clock
     ) -> None:
         self._config = config
+        self._enabled = enabled_sources(config)
         self._ledger = ledger
         self._markers = markers
         self._clock = clock
@@ -27,11 +28,12 @@ class LiveConfig:
     @property
     def enabled(self) -> Mapping[SourceId, Source]:
         """The sources that are polled."""
-        return {source.id: source for source in self._config.sources if source.enabled}
+        return self._enabled
 
     def replace(self, config: Config) -> Config:
         """Put another configuration in force; returns the one before."""
         before, self._config = self._config, config
+        self._enabled = enabled_sources(config)
         return before
 
     async def policy(self, config: Config) -> Policy:
@@ -47,3 +49,7 @@ class LiveConfig:
 
     async def _marks_for(self, config: Config) -> Mapping[SourceId, Mark]:
         return await self._ledger.marks_for(identities(config), await self._markers())
+
+
+def enabled_sources(config: Config) -> Mapping[SourceId, Source]:
+    return {source.id: source for source in config.sources if source.enabled}

@@ -2,7 +2,8 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import AbstractAsyncContextManager
 from functools import partial
 from pathlib import Path
 from typing import Protocol
@@ -13,9 +14,6 @@ from banlistd.services.loops.faults import FaultRecorder
 from banlistd.services.loops.live_config import LiveConfig
 
 _LOG = logging.getLogger(__name__)
-
-# Imports side by side: enough to wait for slow servers together, few enough that their bodies fit in memory.
-IMPORT_LIMIT = 4
 
 
 class Scheduler(Protocol):
@@ -34,6 +32,16 @@ class Scheduler(Protocol):
         """Let the timers of these sources read ledger and configuration again; None: all."""
 
 
+class SourceImporter(Protocol):
+    """What the timers ask of the `Importer`."""
+
+    def place(self, source_id: SourceId) -> AbstractAsyncContextManager[None]:
+        """Wait until the import of a source may begin, and keep its place; an import that can wait gives it up earlier."""
+
+    async def import_source(self, source: Source) -> Outcome:
+        """Poll a source and bring the firewall up to date with it."""
+
+
 class PollLoop:
     """`on_outcome`: called after each import. `retry_after`: seconds after an unforeseen error."""
 
@@ -41,20 +49,19 @@ class PollLoop:
         self,
         live: LiveConfig,
         scheduler: Scheduler,
-        import_source: Callable[[Source], Awaitable[Outcome]],
+        importer: SourceImporter,
         on_outcome: Callable[[Source, Outcome], None],
         faults: FaultRecorder,
         retry_after: float,
     ) -> None:
         self._live = live
         self._scheduler = scheduler
-        self._import_source = import_source
+        self._importer = importer
         self._on_outcome = on_outcome
         self._faults = faults
         self._retry_after = retry_after
         self._locks: dict[SourceId, asyncio.Lock] = {}
         self._timers: dict[SourceId, asyncio.Task[None]] = {}
-        self._slots = asyncio.Semaphore(IMPORT_LIMIT)
         self._errors: dict[SourceId, str] = {}
 
     @property
@@ -100,9 +107,9 @@ class PollLoop:
         return True
 
     async def _import(self, source: Source) -> Outcome:
-        async with self.lock(source.id), self._slots:
+        async with self.lock(source.id), self._importer.place(source.id):
             await self._scheduler.begin(source, self._live.config.watched(source))
-            outcome = await self._import_source(source)
+            outcome = await self._importer.import_source(source)
             self._scheduler.end(source, outcome)
         if outcome.error:
             self._errors[source.id] = outcome.error

@@ -1,0 +1,48 @@
+"""What an import asks of other services."""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from banlistd.core.config.model import Source
+from banlistd.core.feeds.content import Content
+from banlistd.core.ruleset.diff import Change
+from banlistd.core.ruleset.policy import Policy
+from banlistd.model import ContentHash, Marker, Outcome, PolicyHash, SourceId, Validators
+
+
+class ListEnforcer(Protocol):
+    """What an import asks of the `Enforcer`."""
+
+    @property
+    def policy_hash(self) -> PolicyHash:
+        """What the markers of the present plan carry."""
+
+    @property
+    def policy(self) -> Policy:
+        """The policy in force."""
+
+    def holds(self, source_id: SourceId, content_hash: ContentHash) -> bool:
+        """Whether this content is stored, so that it can be put back without a download."""
+
+    def content(self, source_id: SourceId) -> Content | None:
+        """What a source holds in the firewall."""
+
+    async def marker(self, source_id: SourceId) -> Marker | None:
+        """The applied-state marker of one source. Raises FirewallError."""
+
+    async def enforce_all(self, contents: Sequence[Content]) -> Change:
+        """Apply new contents, one of each source, in one transaction; returns the change. Raises FirewallError."""
+
+
+class PollMemory(Protocol):
+    """What an import asks of the `PollRecord`."""
+
+    async def begin_attempt(self, source: Source, failures: int) -> None:
+        """A body is about to be parsed: save the poll as failed, once more than `failures`, in case the process does not
+        survive it.
+        """
+
+    async def remember(
+        self, source: Source, outcome: Outcome, retry_after: float | None, unsaved: tuple[Validators, ContentHash] | None
+    ) -> Outcome:
+        """Save the poll; returns the outcome with its delay in seconds."""
