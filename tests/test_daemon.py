@@ -69,8 +69,8 @@ def test_what_came_due_while_the_machine_slept_is_polled_soon_after_and_once(tmp
 
 
 async def _let_timers_look(world: DaemonWorld) -> None:
-    """The ledger answers in turn, the timers' questions before these."""
-    for source_id in (ONE, TWO) * 2:
+    """The ledger answers in turn: what an import still writes, and the questions of the timers, before the last of these."""
+    for source_id in (ONE, TWO) * 8:
         await world.ledger.poll(source_id)
 
 
