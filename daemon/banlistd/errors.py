@@ -67,6 +67,10 @@ class FirewallError(BanlistdError):
     exit_code = 71  # EX_OSERR
 
 
+class RefusedRuleError(FirewallError):
+    """The kernel or its tool refused a rule that the present sources need; others may be possible."""
+
+
 class StaleGenerationError(FirewallError):
     """Another program changed the ruleset between our read and our write: read it again, then write."""
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from banlistd.adapters.firewalls.nftables.batch import compose
 from banlistd.adapters.firewalls.nftables.firewall import NftablesFirewall
 from banlistd.adapters.firewalls.nftables.inspection import look_at
+from banlistd.adapters.firewalls.nftables.structure import RuleForm
 from banlistd.adapters.netlink.socket import NetlinkSocket
 from banlistd.core.addresses.canonical import hash_of
 from banlistd.core.addresses.sets import AddressSet
@@ -50,7 +51,7 @@ def send(empty: FirewallState, full: FirewallState) -> float:
     """Seconds in sendmsg for the batch that fills an empty firewall; the structure stands before."""
     asyncio.run(_found(empty))
     with NetlinkSocket() as wire:
-        batch = compose(difference(empty, full), look_at(wire), translated=True).batch
+        batch = compose(difference(empty, full), look_at(wire), form=RuleForm()).batch
         began = time.perf_counter()
         wire.commit(batch)
         return time.perf_counter() - began

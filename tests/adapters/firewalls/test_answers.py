@@ -28,7 +28,9 @@ from adapters.firewalls.street import (
 )
 from adapters.firewalls.test_packets import FIREWALLS, NFTABLES
 from banlistd.adapters.firewalls.ipset.rules import chains_of
-from banlistd.adapters.firewalls.nftables.structure import structure_of
+from banlistd.adapters.firewalls.nftables.rules import NFTA_RULE_EXPRESSIONS, netlink_rules
+from banlistd.adapters.firewalls.nftables.structure import MARKED_ANSWERS, NETLINK_CHAINS, RuleForm, structure_of
+from banlistd.adapters.netlink.messages import attributes, text_attribute
 from banlistd.core.ruleset.state import FirewallState
 from banlistd.model import Action, Direction, Family, SourceSlot
 from support.ipset_host import Iptables
@@ -146,11 +148,17 @@ def test_a_banned_service_opens_no_connection_from_its_own_port(street: Street, 
 
 
 @each_version
-def test_an_answer_goes_on_without_a_mark(street: Street, source: str) -> None:
+@pytest.mark.parametrize("mark", [0, 77], ids=["none", "that of others"])
+def test_an_answer_keeps_its_mark(street: Street, source: str, mark: int) -> None:
     street.apply(None, banned(ALPHA))
-    rule = "add table inet o; add chain inet o c { type filter hook input priority 0; }; add rule inet o c meta mark != 0 drop"
-    street.guard.command("nft", rule)
+    street.guard.command(
+        "nft",
+        "add table inet o; add chain inet o before { type filter hook prerouting priority -400; };"
+        f"add rule inet o before meta mark set {mark}; add chain inet o behind {{ type filter hook input priority 0; }};"
+        f"add rule inet o behind meta mark != {mark} drop",
+    )
     assert street.arrives(source, port=DNS)
+    assert not street.arrives(source)
 
 
 @each_version
@@ -193,10 +201,21 @@ def test_answers_arrive_while_sources_come_and_go(street: Street) -> None:
         assert not street.arrives(BAD4)
 
 
+def _jumps_to_answers(rule: bytes) -> bool:
+    """The name of a chain in a verdict is attribute 2."""
+    return text_attribute(2, MARKED_ANSWERS) in attributes(rule)[NFTA_RULE_EXPRESSIONS]
+
+
 def test_a_packet_that_is_not_banned_passes_no_rule_about_answers() -> None:
     sources = [ALPHA, BETA, BOTH]
-    asking = {name for name, chain in structure_of(sources, translated=True).items() if "jump answers" in (chain.rules or ())}
-    assert asking == {"banned"}
+    chains = structure_of(sources, form=RuleForm())
+    assert {name for name, chain in chains.items() if "jump answers" in (chain.rules or ())} == {"banned"}
+    asking = {
+        name
+        for name in NETLINK_CHAINS
+        if name in chains and any(map(_jumps_to_answers, netlink_rules(name, sources, form=RuleForm())))
+    }
+    assert asking == {"marked-in", "within-nat64", "within-6to4"}
     tables = chains_of(sources, Family.IPV4)
     asking = {name for chains in tables.values() for name, rules in chains.items() if any("answers4" in rule for rule in rules)}
     assert asking == {f"banlistd-{name}" for name in ("in-hosts", "in-nets", "out-hosts", "out-nets", "refusal")}

@@ -149,13 +149,31 @@ def test_a_watched_packet_is_counted_and_goes_on_without_a_mark(street: Street, 
     assert street.counted() == {watching.mark: 1}
 
 
-def test_foreign_packet_mark_is_kept_and_the_packet_counted(street: Street) -> None:
-    street.apply(None, state([LOGGED], {"logged": NETS}))
-    _mark(street, 77)
-    _let_through_only(street, mark=77)
-    assert street.arrives(BAD4)
-    # nftables finds the owner by writing the mark, and so leaves alone a packet that has one.
-    assert street.counted() == {4: 0 if street.firewall == NFTABLES else 1}
+@pytest.mark.parametrize("mark", [4, 77, 0xFFFF0001], ids=["that of the source", "of no source", "large"])
+@pytest.mark.parametrize("source", BAD)
+def test_a_packet_that_others_have_marked_is_counted_and_keeps_its_mark(street: Street, source: str, mark: int) -> None:
+    other = owner(5, "counted", Action.COUNT)
+    street.apply(None, state([other, LOGGED], {"counted": addresses("192.0.2.0/24"), "logged": NETS}))
+    _mark(street, mark)
+    _let_through_only(street, mark=mark)
+    assert street.arrives(source)
+    assert street.counted() == {4: 1, 5: 0}
+
+
+@pytest.mark.parametrize("target", BAD)
+def test_what_others_have_marked_on_its_way_out_is_counted_and_keeps_its_mark(street: Street, target: str) -> None:
+    street.apply(None, state([COUNTED], {"counted": NETS}))
+    _mark(street, 0x100)
+    _rule(street, "postrouting priority 0", 'oif != "lo" meta mark != 0x100 drop')
+    inner, good = (INNER6, GOOD6) if ":" in target else (INNER4, GOOD4)
+    with (
+        closing(bound(street.peer, target)) as receiver,
+        closing(bound(street.peer, good)),
+        closing(bound(street.inner, inner)) as sender,
+    ):
+        sender.sendto(b"asked", receiver.getsockname())
+        assert receiver.recv(16) == b"asked"
+    assert street.counted() == {5: 1}
 
 
 def test_packet_with_a_foreign_mark_is_blocked(street: Street) -> None:
@@ -163,6 +181,22 @@ def test_packet_with_a_foreign_mark_is_blocked(street: Street) -> None:
     _mark(street, 77)
     assert not street.arrives(BAD4)
     assert street.counted() == {1: 1, 4: 0}
+
+
+@pytest.mark.parametrize("street", [NFTABLES], indirect=True)
+@pytest.mark.parametrize("mark", [0, 77])
+def test_a_listing_that_nft_has_loaded_bans_as_before(street: Street, mark: int) -> None:
+    """And counts no other packets, until the daemon has repaired it."""
+    street.apply(None, state([ALPHA, LOGGED], {"alpha": HOSTS, "logged": addresses("198.51.100.8", "2001:db8:bad::8")}))
+    listing = street.guard.command("nft", "list", "ruleset")
+    street.guard.command("nft", "flush", "ruleset")
+    street.guard.command("nft", "-f", "-", given=listing)
+    if mark:
+        _mark(street, mark)
+    for source in BAD:
+        assert not street.arrives(source)
+    assert street.arrives(GOOD4)
+    assert street.counted() == {1: 2, 4: 0}
 
 
 def test_unlisted_packet_keeps_its_mark(street: Street) -> None:

@@ -79,3 +79,11 @@ class NetlinkSocket(NetfilterWire):
             acknowledged = True
         if not acknowledged:
             raise NetlinkError(errno.EPROTO, "the kernel did not answer a batch", 0)
+
+    def rehearse(self, batch: Batch) -> Mapping[int, int]:
+        """Send a batch that has no end: the kernel checks it and forgets it. The error codes, by the number of the message."""
+        self._make_room(batch.octets)
+        self._drain()
+        self._socket.sendmsg(batch.parts)
+        answers = [(sequence, error_code(payload)) for kind, _, sequence, payload in self._arrived() if kind == NLMSG_ERROR]
+        return {sequence: code for sequence, code in answers if code}

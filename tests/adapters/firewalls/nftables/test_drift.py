@@ -25,6 +25,7 @@ from adapters.firewalls.contract import (
     state,
 )
 from banlistd.adapters.firewalls.nftables.firewall import NftablesFirewall
+from banlistd.adapters.firewalls.nftables.structure import MARKED, RuleForm
 from banlistd.adapters.netlink.socket import NetlinkSocket
 from banlistd.core.addresses.sets import AddressSet
 from banlistd.core.ruleset.diff import difference
@@ -97,9 +98,14 @@ FOREIGN_CHANGES = {
     "answers are no longer asked for": "flush chain inet banlistd answers",
     "a program that knew no answers wrote the table": "flush chain inet banlistd banned; add rule inet banlistd banned drop; "
     "flush chain inet banlistd answers; delete chain inet banlistd answers; flush chain inet banlistd outbound; "
+    "flush chain inet banlistd marked-answers; "
     "add rule inet banlistd outbound jump lookup-out; flush chain inet banlistd asked; delete chain inet banlistd asked; "
     "delete set inet banlistd answers4; delete set inet banlistd answers6",
     "everything answers": "insert rule inet banlistd answers accept",
+    "a program that knew no marks of others wrote the table": "".join(
+        f"flush chain inet banlistd {name}; " for name in ("lookup-in", "lookup-out", "within-nat64", "within-6to4", *MARKED)
+    )
+    + "".join(f"delete chain inet banlistd {name}; " for name in MARKED),
     "what is asked was exchanged": "flush chain inet banlistd asked; add rule inet banlistd asked accept; "
     "add rule inet banlistd asked accept",
     "allowed networks are gone": "flush set inet banlistd allowed4",
@@ -229,7 +235,7 @@ async def test_a_change_between_our_own_is_noticed(monkeypatch: pytest.MonkeyPat
     firewall = await firewall_with(HELD)
     one = "banlistd.adapters.firewalls.nftables.applying.settlement"
 
-    def meddling(*_: object, translated: bool) -> str:
+    def meddling(*_: object, form: RuleForm) -> str:
         nft("delete element inet banlistd hosts4 { 198.51.100.1 }")
         return ""
 

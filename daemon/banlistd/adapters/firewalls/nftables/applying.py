@@ -12,7 +12,7 @@ from banlistd.adapters.firewalls.nftables.inspection import look_at
 from banlistd.adapters.firewalls.nftables.nft import run_nft
 from banlistd.adapters.firewalls.nftables.ownership import adopt, flags_for, found, refuse_foreign_owner
 from banlistd.adapters.firewalls.nftables.steps import steps_of
-from banlistd.adapters.firewalls.nftables.structure import TABLE, preparation, settlement, structure_of
+from banlistd.adapters.firewalls.nftables.structure import TABLE, RuleForm, preparation, settlement, structure_of
 from banlistd.adapters.netlink.nft_monitor import Absence
 from banlistd.adapters.netlink.socket import NetlinkSocket
 from banlistd.adapters.netlink.wire import NetlinkError
@@ -34,16 +34,16 @@ def apply_change(
     ownership: Ownership,
     nft_knows: Callable[[], bool],
     *,
-    translated: bool,
+    form: RuleForm,
 ) -> int:
     """Carry out `change`; returns how many map elements were written or removed. Counts our commits in `absence`.
 
-    `nft_knows`: whether nft accepts the flags of an owned table. `translated`: with the chains of TRANSLATED. Raises
-    FirewallError and OSError.
+    `nft_knows`: whether nft accepts the flags of an owned table. `form`: which rules are written. Raises
+    RefusedRuleError where nft or the kernel refuses a rule, other FirewallErrors, and OSError.
     """
     before = look_at(wire)
     # Raises, before anything happens, for an id or mark that must not get into a script.
-    structure_of(change.sources, translated=translated)
+    structure_of(change.sources, form=form)
     refuse_foreign_owner(before.table, wire)
     if before.table is None and change.reshape:
         found(wire, ownership, nft_knows)
@@ -53,23 +53,23 @@ def apply_change(
         absence.commits += adopt(wire)
     flags = flags_for(before.table, ownership)
     if not change.reshape:
-        return sum(_commit(wire, step, absence, flags, translated=translated) for step in steps_of(change))
-    script = preparation(change.sources, before.chains, before.misplaced, translated=translated, founded=flags != 0)
+        return sum(_commit(wire, step, absence, flags, form=form) for step in steps_of(change))
+    script = preparation(change.sources, before.chains, before.misplaced, form=form, founded=flags != 0)
     run_nft(script, wire, absence)
-    elements = sum(_commit(wire, step, absence, flags, translated=translated) for step in steps_of(change))
+    elements = sum(_commit(wire, step, absence, flags, form=form) for step in steps_of(change))
     if before.chains:
-        run_nft(settlement(change.sources, look_at(wire).chains, translated=translated), wire, absence)
+        run_nft(settlement(change.sources, look_at(wire).chains, form=form), wire, absence)
     return elements
 
 
-def _commit(wire: NetlinkSocket, change: Change, absence: Absence, table_flags: int | None, *, translated: bool) -> int:
+def _commit(wire: NetlinkSocket, change: Change, absence: Absence, table_flags: int | None, *, form: RuleForm) -> int:
     """One transaction. A map with unexpected content is written whole; after a foreign commit the table is read again."""
     distrusted: set[MapId] = set()
     stale = 0
     while True:
         look = look_at(wire)
-        _refuse_without_table(change, look, translated=translated)
-        composed = compose(change, look, distrusted, table_flags, translated=translated)
+        _refuse_without_table(change, look, form=form)
+        composed = compose(change, look, distrusted, table_flags, form=form)
         try:
             wire.commit(composed.batch)
         except NetlinkError as exc:
@@ -89,7 +89,7 @@ def _commit(wire: NetlinkSocket, change: Change, absence: Absence, table_flags: 
             return composed.elements
 
 
-def _refuse_without_table(change: Change, look: Look, *, translated: bool) -> None:
-    missing = structure_of(change.sources, translated=translated).keys() - look.chains
+def _refuse_without_table(change: Change, look: Look, *, form: RuleForm) -> None:
+    missing = structure_of(change.sources, form=form).keys() - look.chains
     if missing:
         raise FirewallError(f"table inet {TABLE} lacks {', '.join(sorted(missing))}", "verify it and write it anew")

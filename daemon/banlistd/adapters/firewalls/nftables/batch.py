@@ -26,7 +26,7 @@ from banlistd.adapters.firewalls.nftables.sets import (
     shape_of,
     table_body,
 )
-from banlistd.adapters.firewalls.nftables.structure import NETLINK_CHAINS, TABLE, structure_of
+from banlistd.adapters.firewalls.nftables.structure import NETLINK_CHAINS, TABLE, RuleForm, structure_of
 from banlistd.adapters.netlink.messages import (
     NFT_MSG_DELRULE,
     NFT_MSG_DELSET,
@@ -95,14 +95,14 @@ def compose(
     distrusted: AbstractSet[MapId] = frozenset(),
     table_flags: int | None = 0,
     *,
-    translated: bool,
+    form: RuleForm,
 ) -> Composed:
     """The batch that carries out `change`; maps in `distrusted` are written whole, whatever the change says of them."""
     sets = _sets_of(change, look, distrusted)
     batch = Batch(look.generation)
     batch.add(NFT_MSG_NEWTABLE, NLM_F_ACK, table_body(table_flags))
     if change.reshape or sets.made or sets.gone:
-        _write_sets(batch, change, look, sets, translated=translated)
+        _write_sets(batch, change, look, sets, form=form)
     for name in sets.emptied:
         batch.add(NFT_MSG_DELSETELEM, 0, every_element(TABLE, name))
     maps, elements = _write_elements(batch, change, sets)
@@ -139,7 +139,7 @@ def _sets_of(change: Change, look: Look, distrusted: AbstractSet[MapId]) -> _Set
     )
 
 
-def _write_sets(batch: Batch, change: Change, look: Look, sets: _Sets, *, translated: bool) -> None:
+def _write_sets(batch: Batch, change: Change, look: Look, sets: _Sets, *, form: RuleForm) -> None:
     """The kernel refuses to delete a set that rules refer to, so these rules go first and come back last."""
     for chain in NETLINK_CHAINS:
         if chain in look.chains:
@@ -148,10 +148,9 @@ def _write_sets(batch: Batch, change: Change, look: Look, sets: _Sets, *, transl
         batch.add(NFT_MSG_DELSET, 0, set_name(name))
     for number, shape in enumerate(sets.made.values(), 1):
         batch.add(NFT_MSG_NEWSET, NLM_F_CREATE, set_body(shape, number))
-    wanted = structure_of(change.sources, translated=translated)
-    maps = maps_of(change.sources)
+    wanted = structure_of(change.sources, form=form)
     for chain in NETLINK_CHAINS:
-        for body in netlink_rules(chain, maps, translated=translated) if chain in wanted else ():
+        for body in netlink_rules(chain, change.sources, form=form) if chain in wanted else ():
             batch.add(NFT_MSG_NEWRULE, NLM_F_CREATE | NLM_F_APPEND, body)
 
 

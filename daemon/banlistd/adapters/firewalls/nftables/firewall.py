@@ -6,7 +6,8 @@ import functools
 import random
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from dataclasses import replace
 
 from banlistd.adapters.firewalls.nftables.applying import apply_change
 from banlistd.adapters.firewalls.nftables.drift import irrelevant, rewritten, with_suspicions
@@ -28,18 +29,21 @@ from banlistd.adapters.firewalls.nftables.ownership import (
     refuse_foreign_owner,
     remarks_on,
 )
+from banlistd.adapters.firewalls.nftables.rules import PROBES
 from banlistd.adapters.firewalls.nftables.sets import table_body
-from banlistd.adapters.firewalls.nftables.structure import TABLE
+from banlistd.adapters.firewalls.nftables.structure import TABLE, TEXT_PARTS, RuleForm
 from banlistd.adapters.firewalls.threaded import ThreadedFirewall
 from banlistd.adapters.netlink.messages import NFT_MSG_DELTABLE, NFT_MSG_NEWTABLE, NLM_F_ACK, Batch
 from banlistd.adapters.netlink.nft_monitor import RECEIVE_BUFFER, Absence, Certainty, Monitor
+from banlistd.adapters.netlink.probing import refused
 from banlistd.adapters.netlink.socket import NetlinkSocket
 from banlistd.adapters.netlink.wire import NetlinkError
 from banlistd.core.addresses.sets import AddressSet
 from banlistd.core.ruleset.diff import Change
+from banlistd.core.ruleset.kernel_parts import KernelPart, remarks_on_lacking, suspects
 from banlistd.core.ruleset.state import FirewallState, Verification, contents_of
-from banlistd.errors import FirewallError
-from banlistd.model import Counter, ExternalChange, Mark, Marker, Ownership, Remark
+from banlistd.errors import FirewallError, RefusedRuleError
+from banlistd.model import Counter, ExternalChange, Mark, Marker, Ownership, Remark, SourceSlot
 
 _HINTS: Mapping[int, str] = {
     errno.EPERM: NEEDED_RIGHTS,
@@ -56,13 +60,22 @@ class NftablesFirewall(ThreadedFirewall):
 
     `ownership`: whether this process alone owns a new table. `receive_buffer`: octets for the notices of foreign
     changes. `translated`: banned IPv4 addresses are banned in sources of 64:ff9b::/96 and 2002::/16 too.
+    `probes`: a rule for each part that the kernel may lack; the first call finds out which.
     """
 
     def __init__(
-        self, ownership: Ownership = Ownership.NO, receive_buffer: int = RECEIVE_BUFFER, *, translated: bool = True
+        self,
+        ownership: Ownership = Ownership.NO,
+        receive_buffer: int = RECEIVE_BUFFER,
+        *,
+        translated: bool = True,
+        probes: Mapping[KernelPart, Sequence[bytes]] = PROBES,
     ) -> None:
         self._ownership = ownership
-        self._translated = translated
+        self._form = RuleForm(translated)
+        self._probes = probes
+        self._probed = False
+        self._sources: Sequence[SourceSlot] | None = None  # those that were last written or verified
         self._nft_knows = functools.cache(nft_knows_the_flags)
         self._receive_buffer = receive_buffer
         self._socket: NetlinkSocket | None = None
@@ -88,10 +101,11 @@ class NftablesFirewall(ThreadedFirewall):
 
     def _verify(self, state: FirewallState) -> Verification:
         with self._at_work("cannot read the firewall") as wire, self._certainty() as certainty:
+            self._sources = state.sources
             generation = wire.generation()
             settled = self._sound is not None and self._sound[0] == generation and self._sound[1] is state
             sample = CLOSE_SAMPLE if certainty.close else SAMPLE
-            verdict = faults_of(wire, state, random.SystemRandom(), sample, translated=self._translated, settled=settled)
+            verdict = faults_of(wire, state, random.SystemRandom(), sample, form=self._form, settled=settled)
             certainty.sound = verdict.sound
             if self._monitor is not None:
                 self._monitor.forget(irrelevant(self._monitor.touched))
@@ -121,10 +135,28 @@ class NftablesFirewall(ThreadedFirewall):
         with self._at_work("the firewall refused the change") as wire, self._away(wire) as absence:
             self._sound = None
             touched = self._monitor.touched if self._monitor else frozenset()
-            elements = apply_change(change, wire, absence, self._ownership, self._nft_knows, translated=self._translated)
+            self._sources = change.sources
+            elements = self._apply_possible(change, wire, absence)
             if self._monitor:
                 self._monitor.forget(rewritten(change, touched))
             return elements
+
+    def _apply_possible(self, change: Change, wire: NetlinkSocket, absence: Absence) -> int:
+        """Without the rules that are refused, if there are any: that costs a source its action, and no source its bans."""
+
+        def apply(form: RuleForm) -> int:
+            return apply_change(change, wire, absence, self._ownership, self._nft_knows, form=form)
+
+        try:
+            return apply(self._form)
+        except RefusedRuleError:
+            for lacking in suspects(change.sources, self._form.lacking, TEXT_PARTS):
+                form = replace(self._form, lacking=lacking)
+                with suppress(RefusedRuleError):
+                    elements = apply(form)
+                    self._form = form
+                    return elements
+            raise
 
     def _remarks(self) -> Sequence[Remark]:
         """On a socket of its own, because the other one may be busy for seconds.
@@ -136,7 +168,9 @@ class NftablesFirewall(ThreadedFirewall):
             with self._remarks_lock:
                 if self._remarks_socket is None:
                     self._remarks_socket = NetlinkSocket()
-                return remarks_on(table_state(self._remarks_socket), self._ownership)
+                remarks = remarks_on(table_state(self._remarks_socket), self._ownership)
+                lacking = self._form.lacking if self._probed else refused(self._remarks_socket, self._probes)
+                return [*remarks, *remarks_on_lacking(self._sources, lacking)]
         except OSError:
             return ()
 
@@ -185,6 +219,9 @@ class NftablesFirewall(ThreadedFirewall):
                 if self._socket is None:
                     self._socket = NetlinkSocket()
                 self._listen(self._socket)
+                if not self._probed:
+                    self._form = replace(self._form, lacking=refused(self._socket, self._probes))
+                    self._probed = True
                 yield self._socket
             except OSError as exc:
                 if self._socket is not None and not isinstance(exc, NetlinkError):

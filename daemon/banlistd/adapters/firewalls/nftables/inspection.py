@@ -30,7 +30,7 @@ from banlistd.adapters.firewalls.nftables.sets import (
     service_key,
     set_state,
 )
-from banlistd.adapters.firewalls.nftables.structure import HOOKS, PRIORITY, TABLE, is_ours, source_of, structure_of
+from banlistd.adapters.firewalls.nftables.structure import HOOKS, PRIORITY, TABLE, RuleForm, is_ours, source_of, structure_of
 from banlistd.adapters.netlink.messages import (
     NFT_MSG_GETCHAIN,
     NFT_MSG_GETOBJ,
@@ -48,7 +48,7 @@ from banlistd.adapters.netlink.socket import NetlinkSocket
 from banlistd.adapters.netlink.wire import NetlinkError
 from banlistd.core.addresses.sets import WIDTHS, Addresses, after
 from banlistd.core.addresses.sets import to_number as address_number
-from banlistd.core.ruleset.state import FirewallState, Kind, MapEntries, MapId, Verification, maps_of
+from banlistd.core.ruleset.state import FirewallState, Kind, MapEntries, MapId, Verification
 from banlistd.model import Counter, Family, Mark, Marker
 
 NFTA_TABLE = 1
@@ -108,12 +108,12 @@ def faults_of(
     chance: Random,
     sample: int = SAMPLE,
     *,
-    translated: bool,
+    form: RuleForm,
     settled: bool = False,
 ) -> Verification:
     """Compare the numbers of rules, sets and elements, the services whose answers pass, and a sample of each map.
 
-    `chance`: chooses the sample. `sample`: elements of each map. `translated`: with the chains of TRANSLATED. `settled`: the
+    `chance`: chooses the sample. `sample`: elements of each map. `form`: which rules are written. `settled`: the
     same state was found sound, and no process has committed since; then only the samples are compared.
     """
     if settled:
@@ -128,7 +128,7 @@ def faults_of(
     )
     answering = all(_keys_of(wire, name) == _services(state, family) for family, name in SERVICES.items())
     wanted = {*(map_id.name for map_id in state.map_entries), *ALLOWED.values(), *SERVICES.values(), APPLIED}
-    shaped = _rules_present(wire) == _rules_wanted(state, translated=translated) and sets.keys() == wanted
+    shaped = _rules_present(wire) == _rules_wanted(state, form=form) and sets.keys() == wanted
     table = table_state(wire)
     shaped = shaped and table is not None and not table.flags & NFT_TABLE_F_DORMANT and not _misplaced(_chains(wire))
     wrong = [
@@ -208,16 +208,13 @@ def _rules_present(wire: NetlinkSocket) -> Mapping[tuple[str, int], int]:
     return Tally((chain, count_loads(expressions)) for chain, expressions in chains if is_ours(chain))
 
 
-def _rules_wanted(state: FirewallState, *, translated: bool) -> Mapping[tuple[str, int], int]:
+def _rules_wanted(state: FirewallState, *, form: RuleForm) -> Mapping[tuple[str, int], int]:
     """Every chain of ours has a rule, so a missing chain shows as well. What nft writes looks at the mark alone."""
-    maps = maps_of(state.sources)
     return Tally(
         (name, loads)
-        for name, chain in structure_of(state.sources, translated=translated).items()
+        for name, chain in structure_of(state.sources, form=form).items()
         for loads in (
-            map(count_loads, netlink_rules(name, maps, translated=translated))
-            if chain.rules is None
-            else (0,) * len(chain.rules)
+            map(count_loads, netlink_rules(name, state.sources, form=form)) if chain.rules is None else (0,) * len(chain.rules)
         )
     )
 

@@ -10,7 +10,7 @@ from banlistd.adapters.firewalls.nftables.ownership import adopt, owns
 from banlistd.adapters.firewalls.nftables.structure import TABLE
 from banlistd.adapters.netlink.nft_monitor import Absence
 from banlistd.adapters.netlink.socket import NetlinkSocket
-from banlistd.errors import FirewallError
+from banlistd.errors import FirewallError, RefusedRuleError
 
 NEEDED_RIGHTS = "it needs CAP_NET_ADMIN, and a table that belongs to no other process"
 
@@ -19,7 +19,7 @@ _NFT_DEADLINE = 60.0
 
 
 def run_nft(script: str, wire: NetlinkSocket, absence: Absence) -> None:
-    """Run a script by nft; it is one transaction. Raises FirewallError with nft's first line.
+    """Run a script by nft; it is one transaction. Raises FirewallError, or RefusedRuleError, with nft's first line.
 
     A table that we own is an orphan while nft runs.
     """
@@ -47,8 +47,9 @@ def run_nft(script: str, wire: NetlinkSocket, absence: Absence) -> None:
         raise FirewallError(f"nft did not end within {_NFT_DEADLINE:.0f} s", "see what else writes to nftables") from exc
     if done.returncode:
         said = (done.stderr.splitlines() or ["nothing"])[0]
-        hint = NEEDED_RIGHTS if "not permitted" in said else f"nft --version; nft list table inet {TABLE}"
-        raise FirewallError(f"nft refused the structure: {said[:200]!r}", hint)
+        if "not permitted" in said:
+            raise FirewallError(f"nft refused the structure: {said[:200]!r}", NEEDED_RIGHTS)
+        raise RefusedRuleError(f"nft refused the structure: {said[:200]!r}", f"nft --version; nft list table inet {TABLE}")
     absence.commits += min(1, wire.generation() - before)
     if orphaned:
         absence.commits += adopt(wire)

@@ -4,24 +4,56 @@ Every number and the order of expressions is what nft itself sends for the same 
 """
 
 import struct
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from banlistd.adapters.firewalls.nftables.sets import ALLOWED, SERVICES
 from banlistd.adapters.firewalls.nftables.structure import (
+    ANSWERS,
     ASKED,
     BANNED,
     EMBEDDING,
+    FOUND,
     LOOKUP_IN,
     LOOKUPS,
+    MARKED,
+    MARKED_ANSWERS,
     TABLE,
     TRANSLATED,
     WATCHED,
     WITHIN_6TO4,
     WITHIN_NAT64,
+    RuleForm,
+    chain_of,
 )
-from banlistd.adapters.netlink.messages import NFTA_LIST_ELEM, attribute, nested, number_attribute, text_attribute
-from banlistd.core.ruleset.state import Hook, Kind, MapId
-from banlistd.model import Family
+from banlistd.adapters.netlink.expressions import (
+    ACCEPT,
+    GOTO,
+    JUMP,
+    META_IIFKIND,
+    META_L4PROTO,
+    META_MARK,
+    META_NFPROTO,
+    META_OIFKIND,
+    NETWORK_HEADER,
+    REGISTER,
+    RETURN,
+    TRANSPORT_HEADER,
+    expression,
+    load_address_type,
+    load_meta,
+    load_payload,
+    load_value,
+    lookup,
+    masked,
+    matches,
+    store_mark,
+    verdict,
+)
+from banlistd.adapters.netlink.messages import attribute, nested, number_attribute, text_attribute
+from banlistd.adapters.netlink.probing import PROBED_COUNTER
+from banlistd.core.ruleset.kernel_parts import KernelPart
+from banlistd.core.ruleset.state import Hook, Kind, MapId, hooks_of, maps_of
+from banlistd.model import Family, SourceSlot
 
 NFTA_RULE_TABLE = 1
 NFTA_RULE_CHAIN = 2
@@ -33,63 +65,102 @@ def chain_body(chain: str) -> bytes:
     return text_attribute(NFTA_RULE_TABLE, TABLE) + text_attribute(NFTA_RULE_CHAIN, chain)
 
 
-def lookup_rules(chain: str, maps: Iterable[MapId], *, translated: bool) -> list[bytes]:
-    """The bodies of the rules of a lookup chain, for those of the maps that are its own.
+def lookup_rules(chain: str, sources: Sequence[SourceSlot], *, form: RuleForm) -> list[bytes]:
+    """The bodies of the rules of a lookup chain, for those maps of the sources that are its own.
 
-    First the allowed networks; then single addresses before networks; then, where `translated`, what comes from an IPv6 address
-    that contains one of IPv4; then, for packets without a mark, the watched maps.
+    First the allowed networks; then single addresses before networks; then, if `form` has them, what comes from an IPv6 address
+    that contains one of IPv4; then the watched maps. A packet that another program has marked leaves by an answer's rules
+    before it gets our mark, and is watched without one.
     An empty interval set costs a packet next to nothing, so these rules are always present.
     """
     banning, watching = LOOKUPS[chain]
-    chosen = set(maps)
-    rules = [_rule(chain, [*_address(banning, family), _lookup(name), _verdict(_RETURN)]) for family, name in ALLOWED.items()]
-    for hook, target in ((banning, BANNED), (watching, WATCHED)):
-        guard = [_load_meta(_META_MARK), _compare(struct.pack("=I", 0))] if hook is watching else []
+    chosen = set(maps_of(sources))
+    marked = [load_meta(META_MARK), matches(bytes(4), equal=False)]
+    rules = [_rule(chain, [*_address(banning, family), lookup(name), verdict(RETURN)]) for family, name in ALLOWED.items()]
+    for hook, target in ((banning, BANNED), (watching, WATCHED.get(watching, ""))):
+        apart = next((name for name, looked_up in MARKED.items() if looked_up is hook), "")
+        if apart and any(map_id.hook is hook for map_id in chosen):
+            rules.append(_rule(chain, [*marked, verdict(JUMP, apart)]))
+        guard = [load_meta(META_MARK), matches(bytes(4))] if hook is watching else []
         for family in ALLOWED:
             for kind in Kind:
                 map_id = MapId(hook, kind, family)
                 if map_id in chosen:
-                    found = [_lookup(map_id.name, to=_REGISTER), _store_mark(), _verdict(_GOTO, target)]
+                    found = [lookup(map_id.name, to=REGISTER), store_mark(), verdict(GOTO, target)]
                     rules.append(_rule(chain, [*guard, *_address(hook, family), *found]))
-        if translated and chain == LOOKUP_IN and hook is banning:
-            rules.append(_rule(chain, [*_may_embed(), _verdict(_JUMP, EMBEDDING)]))
+        if form.translated and chain == LOOKUP_IN and hook is banning:
+            rules.append(_rule(chain, [*_may_embed(), verdict(JUMP, EMBEDDING)]))
     return rules
+
+
+def marked_rules(chain: str, *, form: RuleForm) -> list[bytes]:
+    """The bodies of the rules of a chain of MARKED: they find the map, and change no mark.
+
+    In a VRF a packet passes a hook twice: it is not counted at the VRF's own interface.
+    """
+    hook = MARKED[chain]
+    maps = [MapId(hook, kind, family) for family in ALLOWED for kind in Kind]
+    if hook is Hook.IN:
+        return [_rule(chain, [*_unseen(map_id), _is_in_map(), verdict(JUMP, MARKED_ANSWERS)]) for map_id in maps]
+    interface = META_IIFKIND if hook is Hook.WATCH_IN else META_OIFKIND
+    again = [load_meta(interface), matches(b"vrf".ljust(_IFNAMSIZ, b"\0")), verdict(RETURN)]
+    chains = {map_id: name for name, map_id in FOUND.items()}
+    return [
+        *([] if KernelPart.INTERFACE_KIND in form.lacking else [_rule(chain, again)]),
+        *(_rule(chain, [*_unseen(map_id), _is_in_map(), verdict(GOTO, chains[map_id])]) for map_id in maps),
+    ]
+
+
+def found_rules(chain: str, sources: Sequence[SourceSlot]) -> list[bytes]:
+    """The bodies of the rules of a chain of FOUND: each source in turn."""
+    map_id = FOUND[chain]
+    owners = [owner for owner in sources if map_id.hook in hooks_of(owner)]
+    return [_rule(chain, [*_unseen(map_id), _is_mark(owner), verdict(GOTO, chain_of(owner.source_id))]) for owner in owners]
 
 
 def translated_rules(chain: str) -> list[bytes]:
     """The bodies of the rules for sources that contain an IPv4 address: it is looked up as if the packet came from it."""
     if chain == EMBEDDING:
-        return [_rule(chain, [*_prefix(name), _verdict(_JUMP, name)]) for name in _EMBEDDED]
+        return [_rule(chain, [*_prefix(name), verdict(JUMP, name)]) for name in _EMBEDDED]
     within = [*_ipv4_within(chain)]
-    rules = [_rule(chain, [*within, _lookup(ALLOWED[Family.IPV4], key=_WITHIN), _verdict(_RETURN)])]
+    rules = [_rule(chain, [*within, lookup(ALLOWED[Family.IPV4], key=_WITHIN), verdict(RETURN)])]
     for kind in Kind:
-        found = _lookup(MapId(Hook.IN, kind, Family.IPV4).name, key=_WITHIN, to=_REGISTER)
-        rules.append(_rule(chain, [*within, found, _store_mark(), _verdict(_GOTO, BANNED)]))
+        map_id = MapId(Hook.IN, kind, Family.IPV4)
+        answer = [*_unseen_value(within, map_id, _WITHIN), _is_in_map(), verdict(JUMP, MARKED_ANSWERS)]
+        rules.append(_rule(chain, [load_meta(META_MARK), matches(bytes(4), equal=False), *answer]))
+        found = lookup(map_id.name, key=_WITHIN, to=REGISTER)
+        rules.append(_rule(chain, [*within, found, store_mark(), verdict(GOTO, BANNED)]))
     return rules
 
 
-def service_rules(chain: str) -> list[bytes]:
-    """The bodies of the rules of `answers`, for packets that are to be banned, or of `asked`, for what this host sends.
+def service_rules(chain: str, *, form: RuleForm) -> list[bytes]:
+    """The bodies of the rules of ANSWERS and MARKED_ANSWERS, for packets that are to be banned, or of ASKED, for what is sent.
 
     An answer is addressed to this host, and opens no connection: every packet of TCP but the first has ACK or RST (RFC 9293
-    3.10.7). It goes on with mark 0, because to find the source of the ban took its mark; what the host sends keeps its mark.
+    3.10.7). It goes on with the mark that it came with: that is 0 in ANSWERS, where it has that of the source of the ban.
     """
     if chain == ASKED:
-        return [_rule(chain, [*_service(Hook.OUT, family), _verdict(_ACCEPT)]) for family in SERVICES]
-    opening = [_load_meta(_META_L4PROTO), _compare(bytes((_TCP,))), _load(_TRANSPORT_HEADER, _TCP_FLAGS, 1)]
-    opening += [_mask(bytes((_ACK | _RST,))), _compare(b"\0"), _verdict(_RETURN)]
-    passing = [_load_address_type(), _compare(struct.pack("=I", _UNICAST), equal=False), _load_value(bytes(4)), _store_mark()]
+        return [_rule(chain, [*_service(Hook.OUT, family), verdict(ACCEPT)]) for family in SERVICES]
+    opening = [load_meta(META_L4PROTO), matches(bytes((_TCP,))), load_payload(TRANSPORT_HEADER, _TCP_FLAGS, 1)]
+    opening += [masked(bytes((_ACK | _RST,))), matches(b"\0"), verdict(RETURN)]
+    here = [load_address_type(), matches(struct.pack("=I", _UNICAST), equal=False)]
+    passing = [] if KernelPart.ADDRESS_TYPE in form.lacking else here
+    passing += [load_value(bytes(4)), store_mark()] if chain == ANSWERS else []
     return [
         _rule(chain, opening),
-        *(_rule(chain, [*_service(Hook.IN, family), *passing, _verdict(_ACCEPT)]) for family in SERVICES),
+        *(_rule(chain, [*_service(Hook.IN, family), *passing, verdict(ACCEPT)]) for family in SERVICES),
     ]
 
 
-def netlink_rules(chain: str, maps: Iterable[MapId], *, translated: bool) -> list[bytes]:
+def netlink_rules(chain: str, sources: Sequence[SourceSlot], *, form: RuleForm) -> list[bytes]:
     """The bodies of the rules of a chain that netlink writes."""
     if chain in LOOKUPS:
-        return lookup_rules(chain, maps, translated=translated)
-    return translated_rules(chain) if chain in TRANSLATED else service_rules(chain)
+        return lookup_rules(chain, sources, form=form)
+    if chain in MARKED:
+        return marked_rules(chain, form=form)
+    if chain in FOUND:
+        return found_rules(chain, sources)
+    return translated_rules(chain) if chain in TRANSLATED else service_rules(chain, form=form)
 
 
 def count_loads(expressions: bytes) -> int:
@@ -97,18 +168,10 @@ def count_loads(expressions: bytes) -> int:
     return expressions.count(text_attribute(1, "payload"))
 
 
-# Expressions. Register 1 is wide enough for an IPv6 address.
-_REGISTER = 1
-_REGISTER_VERDICT = 0
-_META_MARK = 3
-_META_NFPROTO = 15
-_META_L4PROTO = 16
-_NETWORK_HEADER, _TRANSPORT_HEADER = 1, 2
-_ACCEPT, _JUMP, _GOTO, _RETURN = 1, -3, -4, -5
+_IFNAMSIZ = 16
 _TCP, _TCP_FLAGS, _RST, _ACK = 6, 13, 0x04, 0x10
 # What fib says of an address that is neither this host's nor a group's or broadcast's (RTN_UNICAST of <linux/rtnetlink.h>).
 _UNICAST = 1
-_FIB_ADDRESS_TYPE, _FIB_DESTINATION = 3, 2
 # The registers behind an address: words of 32 bits are numbered from 8, and registers 1 to 4 are four of them each.
 _BEHIND: Mapping[Family, tuple[int, int]] = {Family.IPV4: (9, 10), Family.IPV6: (2, 13)}
 _NFPROTO: Mapping[Family, int] = {Family.IPV4: 2, Family.IPV6: 10}
@@ -123,6 +186,9 @@ _EMBEDDED: Mapping[str, tuple[bytes, int]] = {
 }
 # The last word of register 1 and the two words that end with it, by the numbers of words.
 _WITHIN, _BEFORE = 11, 10
+# A pair of words behind register 1, and the second word of the pair behind that.
+_PAIR, _VALUE = 12, 15
+_NO_MARK = struct.pack("=I", 1 << 16)
 
 
 def _rule(chain: str, expressions: Iterable[bytes]) -> bytes:
@@ -137,20 +203,20 @@ def _may_embed() -> Iterator[bytes]:
     """
     first = [int.from_bytes(prefix[:2], "big") for prefix, _ in _EMBEDDED.values()]
     mask = 0xFFFF & ~(first[0] | first[1])
-    yield _load_meta(_META_NFPROTO)
-    yield _compare(bytes((_NFPROTO[Family.IPV6],)))
-    yield _load(_NETWORK_HEADER, _PLACES[Family.IPV6][0], 2)
-    yield _mask(mask.to_bytes(2, "big"))
-    yield _compare(bytes(2))
+    yield load_meta(META_NFPROTO)
+    yield matches(bytes((_NFPROTO[Family.IPV6],)))
+    yield load_payload(NETWORK_HEADER, _PLACES[Family.IPV6][0], 2)
+    yield masked(mask.to_bytes(2, "big"))
+    yield matches(bytes(2))
 
 
 def _prefix(chain: str) -> Iterator[bytes]:
     """Match packets of IPv6 from the network of a chain in `_EMBEDDED`."""
     prefix, _ = _EMBEDDED[chain]
-    yield _load_meta(_META_NFPROTO)
-    yield _compare(bytes((_NFPROTO[Family.IPV6],)))
-    yield _load(_NETWORK_HEADER, _PLACES[Family.IPV6][0], len(prefix))
-    yield _compare(prefix)
+    yield load_meta(META_NFPROTO)
+    yield matches(bytes((_NFPROTO[Family.IPV6],)))
+    yield load_payload(NETWORK_HEADER, _PLACES[Family.IPV6][0], len(prefix))
+    yield matches(prefix)
 
 
 def _ipv4_within(chain: str) -> Iterator[bytes]:
@@ -163,77 +229,70 @@ def _ipv4_within(chain: str) -> Iterator[bytes]:
     """
     _, place = _EMBEDDED[chain]
     source, _, length = _PLACES[Family.IPV4]
-    yield _load_meta(_META_NFPROTO, _WITHIN)
+    yield load_meta(META_NFPROTO, _WITHIN)
     ipv4 = bytes((_NFPROTO[Family.IPV4],))
-    yield _load_value(bytes(4) + ipv4.ljust(4, b"\0"), _BEFORE)
-    yield _compare(ipv4, register=_WITHIN)
-    yield _load(_NETWORK_HEADER, source, length, _WITHIN)
-    yield _load(_NETWORK_HEADER, place - length, 2 * length, _BEFORE)
-
-
-def _expression(name: str, *fields: bytes) -> bytes:
-    return nested(NFTA_LIST_ELEM, text_attribute(1, name), nested(2, *fields))
+    yield load_value(bytes(4) + ipv4.ljust(4, b"\0"), _BEFORE)
+    yield matches(ipv4, register=_WITHIN)
+    yield load_payload(NETWORK_HEADER, source, length, _WITHIN)
+    yield load_payload(NETWORK_HEADER, place - length, 2 * length, _BEFORE)
 
 
 def _address(hook: Hook, family: Family) -> Iterator[bytes]:
     """Match packets of the family; load the address that the hook looks up."""
     source, destination, length = _PLACES[family]
-    yield _load_meta(_META_NFPROTO)
-    yield _compare(bytes((_NFPROTO[family],)))
+    yield load_meta(META_NFPROTO)
+    yield matches(bytes((_NFPROTO[family],)))
     place = destination if hook in (Hook.OUT, Hook.WATCH_OUT) else source
-    yield _load(_NETWORK_HEADER, place, length)
+    yield load_payload(NETWORK_HEADER, place, length)
+
+
+def _unseen(map_id: MapId) -> Iterator[bytes]:
+    """Load what the map says of a packet's address."""
+    return _unseen_value([*_address(map_id.hook, map_id.family)], map_id, REGISTER)
+
+
+def _unseen_value(address: Iterable[bytes], map_id: MapId, key: int) -> Iterator[bytes]:
+    """Load what the map says of an address into a register that nft believes to be something else.
+
+    nft 1.0.6 lists a comparison with the value of a map in a form that it cannot load again, and would refuse the whole file.
+    So the value reaches its register as the second of two words, of which nft sees the first. What nft lists, the bit of a mark
+    that no source's mark has, matches nothing once it has loaded its own listing, and `faults_of` finds too few loaded fields.
+    """
+    yield load_meta(META_MARK, _VALUE)
+    yield masked(_NO_MARK, _VALUE)
+    yield from address
+    yield load_meta(META_MARK, _PAIR)
+    yield lookup(map_id.name, key=key, to=_PAIR + 1)
+    yield masked(b"\xff" * 8, _PAIR, _VALUE - 1)
+
+
+def _is_in_map() -> bytes:
+    """No source has the mark 0, nor the other one. With that bit alone, nft's listing would match."""
+    return matches(bytes(4), equal=False, register=_VALUE) + matches(_NO_MARK, equal=False, register=_VALUE)
+
+
+def _is_mark(owner: SourceSlot) -> bytes:
+    return matches(struct.pack("=I", owner.mark), register=_VALUE)
 
 
 def _service(hook: Hook, family: Family) -> Iterator[bytes]:
     """Match packets of the family that come from a service, or go to it. The ports are the first words of TCP and UDP."""
     protocol, port = _BEHIND[family]
     yield from _address(hook, family)
-    yield _load_meta(_META_L4PROTO, protocol)
-    yield _load(_TRANSPORT_HEADER, 2 if hook is Hook.OUT else 0, 2, port)
-    yield _lookup(SERVICES[family])
+    yield load_meta(META_L4PROTO, protocol)
+    yield load_payload(TRANSPORT_HEADER, 2 if hook is Hook.OUT else 0, 2, port)
+    yield lookup(SERVICES[family])
 
 
-def _load(header: int, offset: int, length: int, to: int = _REGISTER) -> bytes:
-    place = (number_attribute(2, header), number_attribute(3, offset), number_attribute(4, length))
-    return _expression("payload", number_attribute(1, to), *place)
-
-
-def _load_meta(key: int, to: int = _REGISTER) -> bytes:
-    return _expression("meta", number_attribute(2, key), number_attribute(1, to))
-
-
-def _load_address_type() -> bytes:
-    """What the destination is to this host."""
-    fields = (number_attribute(2, _FIB_ADDRESS_TYPE), number_attribute(3, _FIB_DESTINATION))
-    return _expression("fib", number_attribute(1, _REGISTER), *fields)
-
-
-def _load_value(value: bytes, to: int = _REGISTER) -> bytes:
-    return _expression("immediate", number_attribute(1, to), nested(2, attribute(1, value)))
-
-
-def _mask(value: bytes) -> bytes:
-    ends = (number_attribute(1, _REGISTER), number_attribute(2, _REGISTER), number_attribute(3, len(value)))
-    return _expression("bitwise", *ends, nested(4, attribute(1, value)), nested(5, attribute(1, bytes(len(value)))))
-
-
-def _store_mark() -> bytes:
-    return _expression("meta", number_attribute(2, _META_MARK), number_attribute(3, _REGISTER))
-
-
-def _compare(value: bytes, *, equal: bool = True, register: int = _REGISTER) -> bytes:
-    """Continue only if the register has this value, or another one."""
-    return _expression(
-        "cmp", number_attribute(1, register), number_attribute(2, int(not equal)), nested(3, attribute(1, value))
-    )
-
-
-def _lookup(name: str, *, key: int = _REGISTER, to: int | None = None) -> bytes:
-    """Continue only if the set contains the key in a register. `to`: the register that gets the value of a map."""
-    result = number_attribute(3, to) if to is not None else b""
-    return _expression("lookup", number_attribute(2, key), result, text_attribute(1, name))
-
-
-def _verdict(code: int, chain: str = "") -> bytes:
-    verdict = nested(2, number_attribute(1, code), text_attribute(2, chain) if chain else b"")
-    return _expression("immediate", number_attribute(1, _REGISTER_VERDICT), nested(2, verdict))
+_NUMBER = struct.Struct("!Q")
+PROBES: Mapping[KernelPart, Sequence[bytes]] = {
+    KernelPart.REJECT: (expression("reject", number_attribute(1, 2), attribute(2, b"\x03")),),
+    KernelPart.LOG: (expression("log", text_attribute(2, "banlistd ")),),
+    KernelPart.LIMIT: (
+        expression("limit", attribute(1, _NUMBER.pack(5)), attribute(2, _NUMBER.pack(1)), number_attribute(3, 20)),
+    ),
+    KernelPart.COUNTER: (expression("objref", number_attribute(1, 1), text_attribute(2, PROBED_COUNTER)),),
+    KernelPart.ADDRESS_TYPE: (load_address_type(),),
+    KernelPart.INTERFACE_KIND: (load_meta(META_IIFKIND),),
+}
+"""A rule that needs the part, for each. The numbers are those of nft: icmpx admin-prohibited, packets a second, a counter."""

@@ -6,15 +6,19 @@ never `table { }`, and does not touch what netlink writes: sets, maps, and the r
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
-from banlistd.core.ruleset.state import Hook, hooks_used
+from banlistd.core.addresses.sets import FAMILIES
+from banlistd.core.ruleset.kernel_parts import KernelPart, possible_action
+from banlistd.core.ruleset.state import Hook, Kind, MapId, hooks_used
 from banlistd.errors import FirewallError
 from banlistd.model import Action, Mark, SourceId, SourceSlot
 
 TABLE = "banlistd"
 BANNED = "banned"
-WATCHED = "watched"
+WATCHED_IN = "watched"
+WATCHED_OUT = "watched-out"
 LOOKUP_IN = "lookup-in"
 LOOKUP_OUT = "lookup-out"
 ANSWERS = "answers"
@@ -25,13 +29,28 @@ LOOKUPS: Mapping[str, tuple[Hook, Hook]] = {
 }
 """The hooks of each lookup chain; the blocking one first."""
 
+WATCHED: Mapping[Hook, str] = {Hook.WATCH_IN: WATCHED_IN, Hook.WATCH_OUT: WATCHED_OUT}
+"""For packets without a mark that are in a watched map: they have that of their source now, and lose it here."""
+
+MARKED: Mapping[str, Hook] = {"marked-in": Hook.IN, "marked-watch-in": Hook.WATCH_IN, "marked-watch-out": Hook.WATCH_OUT}
+"""For packets that another program has marked, by the hook whose maps they are looked up in without a mark of ours."""
+
+MARKED_ANSWERS = "marked-answers"
+FOUND: Mapping[str, MapId] = {
+    f"found-{map_id.name}": map_id
+    for map_id in (
+        MapId(hook, kind, family) for hook in (Hook.WATCH_IN, Hook.WATCH_OUT) for kind in Kind for family in FAMILIES
+    )
+}
+"""For those of them that are in a watched map: it finds the source."""
+
 WITHIN_NAT64 = "within-nat64"
 WITHIN_6TO4 = "within-6to4"
 EMBEDDING = "embedding"
 TRANSLATED = (WITHIN_NAT64, WITHIN_6TO4, EMBEDDING)
 """For IPv6 packets whose source contains an IPv4 address, which is looked up. The last one sends packets to the others."""
 
-NETLINK_CHAINS = (*LOOKUPS, ANSWERS, ASKED, *TRANSLATED)
+NETLINK_CHAINS = (*LOOKUPS, *MARKED, *FOUND, ANSWERS, MARKED_ANSWERS, ASKED, *TRANSLATED)
 """The chains whose rules netlink writes, because they look into sets."""
 
 _PREFIX = "from-"
@@ -46,6 +65,18 @@ HOOKS: Mapping[str, tuple[str, int]] = {"inbound": ("prerouting", 0), "outbound"
 
 PRIORITY = -300
 """What nft calls raw: before connection tracking."""
+
+
+TEXT_PARTS = (KernelPart.REJECT, KernelPart.LOG, KernelPart.COUNTER)
+"""What rules that nft writes can lack; the limit goes with the log."""
+
+
+@dataclass(frozen=True, slots=True)
+class RuleForm:
+    """Which rules there are. `translated`: with the chains of TRANSLATED. `lacking`: without what needs these parts."""
+
+    translated: bool = True
+    lacking: AbstractSet[KernelPart] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,15 +99,18 @@ def source_of(chain: str) -> SourceId | None:
     return SourceId(chain.removeprefix(_PREFIX)) if chain.startswith(_PREFIX) else None
 
 
-def structure_of(sources: Sequence[SourceSlot], *, translated: bool) -> Mapping[str, Chain]:
-    """All chains for these sources, with those of TRANSLATED or without; a chain comes after those that its rules jump to."""
+def structure_of(sources: Sequence[SourceSlot], *, form: RuleForm) -> Mapping[str, Chain]:
+    """All chains for these sources; a chain comes after those that its rules jump to."""
     hooks = set(hooks_used(sources))
-    chains = {chain_of(owner.source_id): Chain("", _source_rules(owner)) for owner in sources}
-    chains[ANSWERS] = Chain("", None)
+    chains = {chain_of(owner.source_id): Chain("", _source_rules(owner, form.lacking)) for owner in sources}
+    chains |= {name: Chain("", None) for name in (ANSWERS, MARKED_ANSWERS)}
     chains[BANNED] = Chain("", (_ANSWERS_FIRST, *_dispatch(owner for owner in sources if owner.action.blocks), "drop"))
-    if hooks & {Hook.WATCH_IN, Hook.WATCH_OUT}:
-        chains[WATCHED] = Chain("", (*_dispatch(owner for owner in sources if not owner.action.blocks), "meta mark set 0"))
-    chains |= {name: Chain("", None) for name in TRANSLATED if translated}
+    watching = _dispatch(owner for owner in sources if not owner.action.blocks)
+    for hook in hooks & WATCHED.keys():
+        chains[WATCHED[hook]] = Chain("", (*_second_time(hook, form.lacking), *watching, "meta mark set 0"))
+    chains |= {name: Chain("", None) for name, map_id in FOUND.items() if map_id.hook in hooks}
+    chains |= {name: Chain("", None) for name, hook in MARKED.items() if hook in hooks}
+    chains |= {name: Chain("", None) for name in TRANSLATED if form.translated}
     chains[LOOKUP_IN] = Chain("", None)
     chains["inbound"] = Chain(_hook("inbound"), ('iif "lo" return', f"jump {LOOKUP_IN}"))
     if hooks & set(LOOKUPS[LOOKUP_OUT]):
@@ -91,25 +125,31 @@ def structure_of(sources: Sequence[SourceSlot], *, translated: bool) -> Mapping[
 _ANSWERS_FIRST = f"jump {ANSWERS}"
 
 
+def _second_time(hook: Hook, lacking: AbstractSet[KernelPart]) -> tuple[str, ...]:
+    """In a VRF a packet passes a hook twice: it is not counted at the VRF's own interface."""
+    kind = "iifkind" if hook is Hook.WATCH_IN else "oifkind"
+    return () if KernelPart.INTERFACE_KIND in lacking else (f'meta {kind} "vrf" meta mark set 0 return',)
+
+
 def _hook(chain: str) -> str:
     return f"{{ type filter hook {HOOKS[chain][0]} priority raw; policy accept; }}"
 
 
-def _source_rules(owner: SourceSlot) -> tuple[str, ...]:
-    count = f"counter name {chain_of(owner.source_id)}"
-    match owner.action:
+def _source_rules(owner: SourceSlot, lacking: AbstractSet[KernelPart]) -> tuple[str, ...]:
+    counted = () if KernelPart.COUNTER in lacking else (f"counter name {chain_of(owner.source_id)}",)
+    match possible_action(owner.action, lacking):
         case Action.DROP:
-            return (f"{count} drop",)
+            return (" ".join((*counted, "drop")),)
         case Action.REJECT:
-            return (f"{count} reject with icmpx admin-prohibited",)
+            return (" ".join((*counted, "reject with icmpx admin-prohibited")),)
         case Action.LOG:
-            return (f'{_LOG_LIMIT} log prefix "banlistd {owner.source_id} "', count)
+            return (f'{_LOG_LIMIT} log prefix "banlistd {owner.source_id} "', *counted)
         case Action.COUNT:
-            return (count,)
+            return counted or ("return",)
 
 
 def _dispatch(owners: Iterable[SourceSlot]) -> tuple[str, ...]:
-    """Jump by mark to the chain of the source. A packet that returns from a watching chain continues with mark 0.
+    """Jump by mark to the chain of the source. A packet that returns from a watching chain continues with mark 0, as it came.
 
     No packet returns from a blocking chain. A packet that is looked up while the kernel exchanges this very map finds no
     source in it (measured: a packet or so of a flood), and is dropped all the same.
@@ -130,7 +170,7 @@ def preparation(
     existing: frozenset[str],
     misplaced: frozenset[str] = frozenset(),
     *,
-    translated: bool,
+    form: RuleForm,
     founded: bool = False,
 ) -> str:
     """The script that runs before elements change, so that no ban is lost: it adds what is missing and starts to block.
@@ -140,18 +180,18 @@ def preparation(
     moved and are created anew. `founded`: the script does not name the table, because nft would give it other flags.
     """
     present = existing - misplaced
-    wanted = structure_of(sources, translated=translated)
+    wanted = structure_of(sources, form=form)
     missing = {name: chain for name, chain in wanted.items() if name not in present}
     blocking = [owner for owner in sources if owner.action.blocks]
     rewritten = [name for name in map(_chain_of_owner, blocking) if name in present]
     lines = [] if founded else [f"add table inet {TABLE}"]
     lines += [f"{verb} chain inet {TABLE} {name}" for name in sorted(misplaced) for verb in ("flush", "delete")]
-    lines += _declarations(missing)
+    lines += _declarations(missing, form.lacking)
     lines += [f"flush chain inet {TABLE} {name}" for name in rewritten]
     for name in (*missing, *rewritten):
         lines += _rules(name, wanted[name])
     watching = [owner for owner in sources if not owner.action.blocks]
-    for dispatch, owners in ((BANNED, blocking), (WATCHED, watching)):
+    for dispatch, owners in ((BANNED, blocking), (WATCHED_IN, watching), (WATCHED_OUT, watching)):
         if dispatch in present and owners:
             lines.append(f"insert rule inet {TABLE} {dispatch} {_dispatch(owners)[0]}")
     if BANNED in present and blocking:
@@ -163,22 +203,25 @@ def _chain_of_owner(owner: SourceSlot) -> str:
     return chain_of(owner.source_id)
 
 
-def settlement(sources: Sequence[SourceSlot], present: frozenset[str], *, translated: bool) -> str:
+def settlement(sources: Sequence[SourceSlot], present: frozenset[str], *, form: RuleForm) -> str:
     """The script that runs after elements have changed: it writes every chain in its final form and deletes the surplus."""
-    wanted = structure_of(sources, translated=translated)
+    wanted = structure_of(sources, form=form)
     surplus = sorted(name for name in present - wanted.keys() if is_ours(name))
-    lines = _declarations(wanted)
+    lines = _declarations(wanted, form.lacking)
     lines += [f"flush chain inet {TABLE} {name}" for name, chain in wanted.items() if chain.rules is not None]
     lines += [f"flush chain inet {TABLE} {name}" for name in surplus]
     lines += [f"delete chain inet {TABLE} {name}" for name in surplus]
-    lines += [f"delete counter inet {TABLE} {name}" for name in surplus if source_of(name)]
+    # A counter may be absent, if the kernel lacked it: what is added first can be deleted.
+    verbs = () if KernelPart.COUNTER in form.lacking else ("add", "delete")
+    lines += [f"{verb} counter inet {TABLE} {name}" for name in surplus if source_of(name) for verb in verbs]
     for name, chain in wanted.items():
         lines += _rules(name, chain)
     return _script(lines)
 
 
-def _declarations(chains: Mapping[str, Chain]) -> list[str]:
-    counters = [f"add counter inet {TABLE} {name}" for name in chains if source_of(name)]
+def _declarations(chains: Mapping[str, Chain], lacking: AbstractSet[KernelPart]) -> list[str]:
+    counted = () if KernelPart.COUNTER in lacking else chains
+    counters = [f"add counter inet {TABLE} {name}" for name in counted if source_of(name)]
     return counters + [f"add chain inet {TABLE} {name} {chain.hook}".rstrip() for name, chain in chains.items()]
 
 
@@ -192,7 +235,7 @@ def is_ours(name: str) -> bool:
     return name in _NOT_OF_A_SOURCE if source_id is None else bool(_SOURCE_ID.fullmatch(source_id))
 
 
-_NOT_OF_A_SOURCE = frozenset({BANNED, WATCHED, *NETLINK_CHAINS, *HOOKS})
+_NOT_OF_A_SOURCE = frozenset({BANNED, *WATCHED.values(), *NETLINK_CHAINS, *HOOKS})
 
 
 def _script(lines: Sequence[str]) -> str:

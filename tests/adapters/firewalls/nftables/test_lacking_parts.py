@@ -1,0 +1,166 @@
+"""A rule that the kernel or nft refuses costs a source its action, and no source its bans."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from adapters.firewalls.holdings import ALPHA, BETA, COUNTED, LOGGED, addresses, owner, services, state
+from adapters.firewalls.street import BAD, BAD4, BAD6, MORE4, Street, laid_out
+from banlistd.adapters.firewalls.nftables.firewall import NftablesFirewall
+from banlistd.adapters.firewalls.nftables.rules import PROBES
+from banlistd.adapters.netlink.expressions import expression
+from banlistd.adapters.netlink.probing import refused
+from banlistd.adapters.netlink.socket import NetlinkSocket
+from banlistd.core.ruleset.diff import difference
+from banlistd.core.ruleset.kernel_parts import KernelPart
+from banlistd.errors import FirewallError
+from banlistd.model import Action, Remark
+from support.network_namespace import in_network_namespace, nft
+
+UNKNOWN = (expression("nonesuch"),)
+WATCHER = owner(7, "watcher", Action.COUNT)
+SOURCES = [ALPHA, BETA, LOGGED, COUNTED, WATCHER]
+HELD = state(
+    SOURCES,
+    {
+        "alpha": addresses(BAD4),
+        "beta": addresses(BAD6),
+        "logged": addresses(MORE4[0]),
+        "counted": addresses("192.0.2.0/24"),
+        "watcher": addresses(MORE4[2]),
+    },
+    answers=services(f"{BAD4} udp 53"),
+)
+
+
+@in_network_namespace
+def test_the_kernel_checks_rules_and_keeps_nothing_of_them() -> None:
+    with NetlinkSocket() as wire:
+        before = wire.generation()
+        assert refused(wire, {"known": PROBES[KernelPart.REJECT], "unknown": UNKNOWN, "another": UNKNOWN}) == {
+            "unknown",
+            "another",
+        }
+        assert refused(wire, PROBES) == frozenset()
+        assert wire.generation() == before
+    assert nft("list", "ruleset") == ""
+
+
+def lacking(*parts: KernelPart) -> NftablesFirewall:
+    """A firewall on a kernel that lacks these parts."""
+    return NftablesFirewall(probes={**PROBES, **dict.fromkeys(parts, UNKNOWN)})
+
+
+@contextmanager
+def street_lacking(*parts: KernelPart) -> Iterator[Street]:
+    with laid_out("nftables", partial(lacking, *parts)) as street:
+        street.apply(None, HELD)
+        yield street
+
+
+async def _found(make: partial[NftablesFirewall]) -> tuple[bool, list[Remark]]:
+    firewall = make()
+    try:
+        return (await firewall.verify(HELD)).sound, [*await firewall.remarks()]
+    finally:
+        await firewall.close()
+
+
+ONCE_EACH = {1: 1, 2: 1, 4: 1, 5: 0, 7: 1}
+COSTS = {
+    KernelPart.REJECT: "packets of beta are dropped and not rejected",
+    KernelPart.LOG: "packets of logged are counted and not logged",
+    KernelPart.LIMIT: "packets of logged are counted and not logged",
+    KernelPart.COUNTER: "packets of alpha, beta, logged, counted, watcher are not counted",
+    KernelPart.ADDRESS_TYPE: "if alpha, beta, logged, counted, watcher ban them",
+    KernelPart.INTERFACE_KIND: "in a VRF, packets of logged, counted, watcher are counted twice",
+}
+
+
+@pytest.mark.parametrize("parts", [(part,) for part in KernelPart] + [tuple(KernelPart)], ids="+".join)
+def test_a_kernel_that_lacks_a_part_bans_everything_and_the_remarks_say_what_is_lost(parts: tuple[KernelPart, ...]) -> None:
+    with street_lacking(*parts) as street:
+        for source in BAD:
+            assert not street.arrives(source)
+        for source in (MORE4[0], MORE4[2]):
+            assert street.arrives(source)
+        assert street.counted() == ({} if KernelPart.COUNTER in parts else ONCE_EACH)
+        assert street.arrives(BAD4, port=53)
+        sound, remarks = street.guard.run(partial(_found, partial(lacking, *parts)))
+        assert sound
+        assert [COSTS[part] in remark.message for part, remark in zip(parts, remarks, strict=True)] == [True] * len(parts)
+        listing = street.guard.command("nft", "list", "table", "inet", "banlistd")
+        assert ("reject with" in listing) is (KernelPart.REJECT not in parts)
+        assert ("log prefix" in listing) is not bool({KernelPart.LOG, KernelPart.LIMIT} & {*parts})
+
+
+@in_network_namespace
+async def test_a_part_that_is_there_again_is_used_again() -> None:
+    for firewall in (lacking(), lacking(*KernelPart), lacking()):
+        verdict = await firewall.verify(HELD)
+        assert verdict.structure
+        await firewall.apply(difference(HELD, HELD, verdict))
+        assert (await firewall.verify(HELD)).sound
+        without = state([ALPHA], {"alpha": addresses(BAD4)})
+        await firewall.apply(difference(HELD, without))
+        await firewall.apply(difference(without, HELD))
+        assert (await firewall.verify(HELD)).sound
+        await firewall.close()
+    assert "reject with" in nft("list", "table", "inet", "banlistd")
+
+
+def refusing_nft(folder: Path, words: str) -> Path:
+    """An nft that refuses every script with these words, and notes each that it gets; the file of the notes."""
+    notes = folder / "notes"
+    notes.touch()
+    program = folder / "nft"
+    program.write_text(
+        "#!/bin/sh\n"
+        f"script=$(cat); echo script >> {notes}\n"
+        f'case "$script" in *"{words}"*) echo "1:1: Error: Could not process rule: Operation not supported" >&2; exit 1;;\n'
+        "esac\n"
+        f'echo "$script" | exec {shutil.which("nft")} "$@"\n'
+    )
+    program.chmod(0o755)
+    return notes
+
+
+@pytest.mark.parametrize(
+    ("words", "part"),
+    [("reject with", KernelPart.REJECT), ("log prefix", KernelPart.LOG), ("counter name", KernelPart.COUNTER)],
+)
+@in_network_namespace
+async def test_a_rule_that_is_refused_when_it_is_written_costs_what_needs_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: str, part: KernelPart
+) -> None:
+    refusing_nft(tmp_path, words)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    firewall = NftablesFirewall()
+    assert await firewall.remarks() == []
+    await firewall.apply(difference(None, HELD))
+    assert (await firewall.verify(HELD)).sound
+    (remark,) = await firewall.remarks()
+    assert COSTS[part] in remark.message
+    more = state([*SOURCES, owner(8, "more", Action.REJECT)], {"alpha": addresses(BAD4), "more": addresses("192.0.2.9")})
+    await firewall.apply(difference(HELD, more))
+    assert (await firewall.verify(more)).sound
+    await firewall.close()
+
+
+@in_network_namespace
+async def test_an_nft_that_refuses_everything_is_asked_a_few_times_and_no_more(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    notes = refusing_nft(tmp_path, "inet banlistd")
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    firewall = NftablesFirewall()
+    with pytest.raises(FirewallError, match="Operation not supported"):
+        await firewall.apply(difference(None, HELD))
+    assert len(notes.read_text().splitlines()) == 6
+    assert await firewall.remarks() == []
+    await firewall.close()
