@@ -1,5 +1,6 @@
 """What the put-together program takes for itself when it opens."""
 
+import asyncio
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -48,7 +49,7 @@ async def test_a_saved_ruleset_with_our_table_is_reported_by_the_check_at_the_st
     places = Paths(tmp_path / "config", tmp_path / "state", tmp_path / "run", root=tmp_path)
     warning = "/etc/nftables.conf names table inet banlistd"
 
-    assert check_config(places) == 0
+    assert await asyncio.to_thread(check_config, places) == 0
     assert warning in capfd.readouterr().err
 
     async with open_application(places, load_config(places)) as application:
@@ -61,7 +62,7 @@ async def test_a_saved_ruleset_with_our_table_is_reported_by_the_check_at_the_st
         assert [warning in remark["message"] for remark in answer["remarks"]] == [True]
 
     file.write_text("flush ruleset\n")
-    assert check_config(places) == 0
+    assert await asyncio.to_thread(check_config, places) == 0
     assert capfd.readouterr().err == ""
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from functools import partial
 
-from banlistd.compose import Application, load_config, open_application, saved_ruleset_remarks, tear_down
+from banlistd.compose import Application, host_remarks, load_config, open_application, tear_down
 from banlistd.control.listener import make_folder
 from banlistd.control.server import serve as answering
 from banlistd.core.config.model import Config
@@ -21,7 +21,7 @@ from banlistd.ports import Announcer
 def check_config(places: Paths) -> int:
     config = load_config(places)
     print(f"{places.config}: the configuration is right: {len(config.sources)} sources")
-    for remark in saved_ruleset_remarks(places):
+    for remark in asyncio.run(host_remarks(places, config)):
         print(f"banlistd: warning: {remark.message}\n    {remark.hint}", file=sys.stderr)
     return 0
 
@@ -79,3 +79,4 @@ async def _reload(application: Application) -> None:
     # The error has been announced; the old configuration stays in force.
     with suppress(BanlistdError):
         await application.service.reload()
+        await application.announce_remarks()

@@ -5,7 +5,7 @@ import os
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from importlib.metadata import version
 from typing import Any
@@ -80,13 +80,20 @@ class Application:
     places: Paths
     migration: BackendMigration
     remarks: Callable[[], Awaitable[Sequence[Remark]]]
+    said: set[Remark] = field(default_factory=set)
 
     async def restore(self) -> None:
         """Put the bans back, empty backends that are no longer used, and say what the administrator should know."""
         await self.migration.begin()
         await self.service.restore()
         await self.migration.finish()
-        for remark in await self.remarks():
+        await self.announce_remarks()
+
+    async def announce_remarks(self) -> None:
+        """Say what the administrator should know and was not yet announced."""
+        new = [remark for remark in await self.remarks() if remark not in self.said]
+        self.said.update(new)
+        for remark in new:
             words = f"{remark.message}; {remark.hint}"
             self.announcer.announce(Event(EventName.FIREWALL_REMARK, words, {"REASON": words}))
 
@@ -96,9 +103,13 @@ def load_config(places: Paths) -> Config:
     return config_file.load(places.config)
 
 
-def saved_ruleset_remarks(places: Paths) -> Sequence[Remark]:
-    """On files that nftables.service loads. Blocks."""
-    return remarks_on_saved_rulesets(TABLE, places.root)
+async def host_remarks(places: Paths, config: Config) -> Sequence[Remark]:
+    """On the firewall of this host as far as this process may read it, and on the files that nftables.service loads."""
+    firewall = open_backend(config.backend, config)
+    try:
+        return await _remarks_on_rules(firewall, places)
+    finally:
+        await firewall.close()
 
 
 @asynccontextmanager
@@ -186,8 +197,11 @@ async def open_application(
 async def _remarks(
     firewall: Firewall, connections: LinuxConnections, uncovered: UncoveredTraffic, places: Paths
 ) -> Sequence[Remark]:
-    on_disk = await asyncio.to_thread(saved_ruleset_remarks, places)
-    return [*await firewall.remarks(), *connections.remarks(), *await uncovered.remarks(), *on_disk]
+    return [*await _remarks_on_rules(firewall, places), *connections.remarks(), *await uncovered.remarks()]
+
+
+async def _remarks_on_rules(firewall: Firewall, places: Paths) -> Sequence[Remark]:
+    return [*await firewall.remarks(), *await asyncio.to_thread(remarks_on_saved_rulesets, TABLE, places.root)]
 
 
 def _answer(parts: Parts, command: Command[Any, Any], order: Any) -> Awaitable[Any]:
