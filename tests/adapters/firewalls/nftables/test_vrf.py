@@ -17,7 +17,7 @@ TABLE = "10"
 
 
 @pytest.fixture
-def street() -> Iterator[Street]:
+def vrf_street() -> Iterator[Street]:
     with laid_out("nftables", NftablesFirewall) as street:
         guard = street.guard
         try:
@@ -52,7 +52,8 @@ def guard_at(source: str) -> str:
 
 @pytest.mark.parametrize("action", [Action.LOG, Action.COUNT])
 @pytest.mark.parametrize("address", BAD)
-def test_a_watched_packet_counts_once_each_way(street: Street, address: str, action: Action) -> None:
+def test_a_watched_packet_counts_once_each_way(vrf_street: Street, address: str, action: Action) -> None:
+    street = vrf_street
     street.apply(None, state([owner(5, "watched", action, Direction.BOTH)], {"watched": NETS}))
     with closing(bound(street.peer, address)) as peer, closing(within(street, guard_at(address))) as guard:
         peer.sendto(b"in", guard.getsockname())
@@ -63,7 +64,8 @@ def test_a_watched_packet_counts_once_each_way(street: Street, address: str, act
         assert street.counted() == {5: 2}
 
 
-def test_a_banned_packet_counts_once_and_does_not_arrive(street: Street) -> None:
+def test_a_banned_packet_counts_once_and_does_not_arrive(vrf_street: Street) -> None:
+    street = vrf_street
     street.apply(None, state([ALPHA], {"alpha": NETS}))
     with (
         closing(bound(street.peer, BAD4)) as bad,
@@ -74,3 +76,30 @@ def test_a_banned_packet_counts_once_and_does_not_arrive(street: Street) -> None
             sender.sendto(what, guard.getsockname())
         assert guard.recv(16) == b"good"
     assert street.counted() == {1: 1}
+
+
+@pytest.mark.parametrize("mark", [0, 77])
+def test_at_an_interface_of_that_kind_a_watched_packet_passes_uncounted_with_its_mark(
+    monkeypatch: pytest.MonkeyPatch, mark: int
+) -> None:
+    """As it is in a VRF, with a kind of interface that every kernel has."""
+    monkeypatch.setattr("banlistd.adapters.firewalls.nftables.structure.VRF", "veth")
+    monkeypatch.setattr("banlistd.adapters.firewalls.nftables.rules.VRF", "veth")
+    script = "add table inet o; " + "".join(
+        f"add chain inet o {hook} {{ type filter hook {hook} priority {priority}; }}; add rule inet o {hook} {rule}; "
+        for hook, priority, rule in (
+            ("prerouting", -400, f"meta mark set {mark}"),
+            ("output", -400, f"meta mark set {mark}"),
+            ("input", 0, f"meta mark != {mark} drop"),
+            ("postrouting", 0, f"meta mark != {mark} drop"),
+        )
+    )
+    with laid_out("nftables", NftablesFirewall) as street:
+        street.apply(None, state([owner(5, "watched", Action.COUNT, Direction.BOTH), ALPHA], {"watched": NETS}))
+        street.guard.command("nft", script)
+        with closing(bound(street.peer, BAD4)) as peer, closing(bound(street.guard, GUARD4)) as guard:
+            peer.sendto(b"in", guard.getsockname())
+            assert guard.recv(16) == b"in"
+            guard.sendto(b"out", peer.getsockname())
+            assert peer.recv(16) == b"out"
+        assert street.counted() == {5: 0}

@@ -19,6 +19,7 @@ from banlistd.adapters.firewalls.nftables.structure import (
     MARKED_ANSWERS,
     TABLE,
     TRANSLATED,
+    VRF,
     WATCHED,
     WITHIN_6TO4,
     WITHIN_NAT64,
@@ -103,7 +104,7 @@ def marked_rules(chain: str, *, form: RuleForm) -> list[bytes]:
     if hook is Hook.IN:
         return [_rule(chain, [*_unseen(map_id), _is_in_map(), verdict(JUMP, MARKED_ANSWERS)]) for map_id in maps]
     interface = META_IIFKIND if hook is Hook.WATCH_IN else META_OIFKIND
-    again = [load_meta(interface), matches(b"vrf".ljust(_IFNAMSIZ, b"\0")), verdict(RETURN)]
+    again = [load_meta(interface), matches(VRF.encode().ljust(_IFNAMSIZ, b"\0")), verdict(RETURN)]
     chains = {map_id: name for name, map_id in FOUND.items()}
     return [
         *([] if KernelPart.INTERFACE_KIND in form.lacking else [_rule(chain, again)]),

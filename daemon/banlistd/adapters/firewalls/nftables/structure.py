@@ -125,10 +125,14 @@ def structure_of(sources: Sequence[SourceSlot], *, form: RuleForm) -> Mapping[st
 _ANSWERS_FIRST = f"jump {ANSWERS}"
 
 
+VRF = "vrf"
+"""The kind of interface at which a packet passes a hook for the second time."""
+
+
 def _second_time(hook: Hook, lacking: AbstractSet[KernelPart]) -> tuple[str, ...]:
     """In a VRF a packet passes a hook twice: it is not counted at the VRF's own interface."""
     kind = "iifkind" if hook is Hook.WATCH_IN else "oifkind"
-    return () if KernelPart.INTERFACE_KIND in lacking else (f'meta {kind} "vrf" meta mark set 0 return',)
+    return () if KernelPart.INTERFACE_KIND in lacking else (f'meta {kind} "{VRF}" meta mark set 0 return',)
 
 
 def _hook(chain: str) -> str:
