@@ -20,6 +20,8 @@ _banlistctl() {
     "ban --comment") words="" ;;
     "ban --session") words="" ;;
     "unban --origin") words="" ;;
+    "bans --limit") words="" ;;
+    "bans --after") words="" ;;
     "teardown --config") mapfile -t COMPREPLY < <(compgen -d -- "$current") && return ;;
     "teardown --state") mapfile -t COMPREPLY < <(compgen -d -- "$current") && return ;;
     "install-units --backend") words="ipset fail2ban" ;;
@@ -32,6 +34,7 @@ _banlistctl() {
         protected) words="forget" ;;
         ban) words="--for --origin --comment --force --session" ;;
         unban) words="--origin" ;;
+        bans) words="--limit --after" ;;
         quarantine) words="$(_banlistctl_sources)" ;;
         approve) words="--force $(_banlistctl_sources)" ;;
         refresh) words="$(_banlistctl_sources)" ;;

@@ -37,6 +37,8 @@ complete -c banlistctl -n '__fish_seen_subcommand_from ban' -l comment -x -d 'wh
 complete -c banlistctl -n '__fish_seen_subcommand_from ban' -l force -d 'ban even the address that the own session comes from'
 complete -c banlistctl -n '__fish_seen_subcommand_from ban' -l session -x -d 'where the own session comes from; default: as sshd or logind says'
 complete -c banlistctl -n '__fish_seen_subcommand_from unban' -l origin -x -d 'of this origin only; without an address: all its bans'
+complete -c banlistctl -n '__fish_seen_subcommand_from bans' -l limit -x -d 'one page of 1 to 1000 bans; default: all bans'
+complete -c banlistctl -n '__fish_seen_subcommand_from bans' -l after -x -d 'begin after this ban: CREATED_AT|ADDRESS|ORIGIN'
 complete -c banlistctl -n '__fish_seen_subcommand_from quarantine' -a '(__banlistctl_sources)'
 complete -c banlistctl -n '__fish_seen_subcommand_from approve' -l force -d 'accept also what is no list at all: a web page, an error message, an empty list'
 complete -c banlistctl -n '__fish_seen_subcommand_from approve' -a '(__banlistctl_sources)'

@@ -20,6 +20,7 @@ from banlistd.model import Action, Counter, Direction, Mark, OutcomeKind, Source
 from support.commands import fields_of
 from support.fakes import FakeFetcher, FakeFirewall
 from support.geography import DOCUMENTATION, write_mmdb
+from support.sources import config_of
 from worlds import DaemonWorld, Environment, run
 
 FIRST, SECOND, WATCH, OFF = (SourceId(name) for name in ("first", "second", "watch", "off"))
@@ -102,6 +103,43 @@ def test_what_is_banned_by_hand_is_explained_with_who_why_and_until_when(tmp_pat
         assert await status_of_bans(world) == [("192.0.2.0/24", True, "allowed"), ("192.0.2.1", True, "")]
 
     run(environment_on(tmp_path), CONFIG, life)
+
+
+def test_bans_come_in_pages_the_newest_first(tmp_path: Path) -> None:
+    async def life(world: DaemonWorld) -> None:
+        for number in range(25):
+            await ban(world, f"203.0.113.{number}", origin="a" if number % 2 else "b")
+            world.clock.time += number % 3
+        whole = await world.ask("bans")
+        assert {row["address"] for row in whole} == {f"203.0.113.{number}" for number in range(25)}
+        assert [row["created_at"] for row in whole] == sorted((row["created_at"] for row in whole), reverse=True)
+        pages, place = list[Any](), dict[str, Any]()
+        while page := await world.ask("bans", limit=7, **place):
+            assert len(page) <= 7
+            pages += page
+            place = {"after": f"{page[-1]['created_at']!r}|{page[-1]['address']}|{page[-1]['origin']}"}
+            await unban(world, page[-1]["address"])  # a page goes on after a ban that is gone
+        assert pages == whole
+
+    run(environment_on(tmp_path), CONFIG, life)
+
+
+def test_the_questions_about_all_sources_do_not_grow_with_their_number(tmp_path: Path) -> None:
+    def asked(count: int) -> dict[str, int]:
+        counts: dict[str, int] = {}
+
+        async def life(world: DaemonWorld) -> None:
+            for name in ("status", "sources", "timers"):
+                statements: list[str] = []
+                await world.database._connection.set_trace_callback(statements.append)
+                assert await world.ask(name)
+                counts[name] = len(statements)
+
+        lists = [source(SourceId(f"list-{number}")) for number in range(count)]
+        run(environment_on(tmp_path / str(count)), config_of(*lists), life)
+        return counts
+
+    assert asked(2) == asked(40)
 
 
 async def status_of_bans(world: DaemonWorld) -> list[tuple[object, object, object]]:

@@ -104,7 +104,13 @@ def serving(folder: Path, then: Callable[[Path], Awaitable[None]]) -> Canned:
         ("POST", "/v1/refresh", b"{}", ("refresh",)),
         ("POST", "/v1/refresh", None, ("refresh",)),
         ("POST", "/v1/reload", b"", ("reload",)),
-        ("GET", "/v1/bans", None, ("bans",)),
+        ("GET", "/v1/bans", None, ("bans", 1000, None)),
+        (
+            "GET",
+            "/v1/bans?limit=7&after=1790000000.5%7C192.0.2.1%7Cx",
+            None,
+            ("bans", 7, (1_790_000_000.5, Family.IPV4, 0xC0000201, 0xC0000201, "x")),
+        ),
         (
             "POST",
             "/v1/ban",

@@ -17,6 +17,7 @@ from banlistd.core.manual_bans import (
     UnbanOrder,
     addresses_of,
     exemptions_of,
+    exemptions_of_each,
     found_in,
     read_ban,
     read_unban,
@@ -95,17 +96,23 @@ def test_half_the_internet_is_refused(address: str, *, wide: bool) -> None:
     assert too_wide(order(address)) is wide
 
 
-def test_an_order_to_lift_concerns_exactly_what_was_banned() -> None:
-    key = ban("192.0.2.0/24", origin="fail2ban/sshd").key
-    assert read_unban({"address": "192.0.2.0/24"}).concerns(key)
-    assert read_unban({"address": "192.0.2.0/24", "origin": "fail2ban/sshd"}).concerns(key)
-    assert not read_unban({"address": "192.0.2.0/24", "origin": "operator"}).concerns(key)
-    assert not read_unban({"address": "192.0.2.0"}).concerns(key)
-    assert not read_unban({"address": "192.0.2.0/25"}).concerns(key)
-    assert read_unban({"origin": "fail2ban/sshd"}).concerns(key)
-    assert not read_unban({"origin": "operator"}).concerns(key)
-    with pytest.raises(UsageError, match="address: is missing"):
-        read_unban({})
+@given(
+    st.lists(
+        st.one_of(
+            st.integers(0xC6336400, 0xC6336403).map(lambda n: (Family.IPV4, n, n)),
+            st.sampled_from([0x0A000000, 0xC6336400, 0xC0000200]).map(lambda n: (Family.IPV4, n, n + 255)),
+            st.integers(0x20010000 << 96, (0x20010000 << 96) + 3).map(lambda n: (Family.IPV6, n, n)),
+            st.sampled_from([0x20020000 << 96, 0x20010DB8 << 96, 0xFC00 << 112]).map(lambda n: (Family.IPV6, n, n + 2**80)),
+            st.just((Family.IPV6, *[(0x20010DB8 << 96) + 0x5EFEC6336401] * 2)),
+        ),
+        max_size=12,
+    ),
+    st.booleans(),
+)
+def test_many_bans_are_judged_together_as_each_alone(spans: list[tuple[Family, int, int]], allows: bool) -> None:
+    bans = [ManualBan(*span, "operator", "", NOW, None) for span in spans]
+    rules = policy("198.51.100.1") if allows else policy()
+    assert exemptions_of_each(bans, rules, [GATEWAY]) == [exemptions_of(one, rules, [GATEWAY]) for one in bans]
 
 
 def test_what_is_allowed_protected_or_reserved_cannot_be_banned_and_it_is_said_why() -> None:

@@ -35,7 +35,10 @@ def words_of(command: Command[Any, Any]) -> Sequence[str]:
 
 
 class Canned:
-    """Answers with examples, or with `answers` in their stead; an exception among them is raised. `asked` notes every call."""
+    """Answers with examples, or with `answers` in their stead: an exception is raised, a function is called with the order.
+
+    `asked` notes every call.
+    """
 
     def __init__(self, **answers: Any) -> None:
         self.answers: dict[str, Any] = {**ANSWERS, **answers}
@@ -50,7 +53,7 @@ class Canned:
             await asyncio.Event().wait()
         if isinstance(answer, BanlistdError):
             raise answer
-        return answer
+        return answer(order) if callable(answer) else answer
 
 
 FOREVER = object()

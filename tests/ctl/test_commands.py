@@ -41,7 +41,12 @@ from ctl.conftest import CtlCall
         (["refresh"], ("refresh",)),
         (["refresh", "tor", "feodo"], ("refresh", "tor", "feodo")),
         (["reload"], ("reload",)),
-        (["bans"], ("bans",)),
+        (["bans"], ("bans", 1000, None)),
+        (["bans", "--limit", "7"], ("bans", 7, None)),
+        (
+            ["bans", "--after", "1790000000.5|192.0.2.1|x"],
+            ("bans", 1000, (1_790_000_000.5, Family.IPV4, 0xC0000201, 0xC0000201, "x")),
+        ),
         (["ban", "192.0.2.1"], ("ban", BanOrder(Family.IPV4, 0xC0000201, 0xC0000201, None, "operator", ""))),
         (
             ["ban", "--for", "10m", "--origin", "fail2ban/sshd", "--comment", "why", "--", "192.0.2.1"],
@@ -293,3 +298,19 @@ def test_help_documents_the_exit_codes(call: CtlCall, arguments: list[str]) -> N
     assert code == 0
     for line in ("0    done; check: the address is banned", "1    check: the address is not banned", "77   this user"):
         assert line in out
+
+
+def test_bans_are_asked_for_page_by_page_until_the_last(daemon: CannedDaemon, call: CtlCall) -> None:
+    rows = [{**ANSWERS["bans"][0], "address": f"10.0.{n // 250}.{n % 250}", "created_at": 9000.25 - n} for n in range(2500)]
+
+    def page(order: tuple[int, tuple[Any, ...] | None]) -> list[Any]:
+        limit, place = order
+        begin = 0 if place is None else int(9000.25 - place[0]) + 1
+        return rows[begin : begin + limit]
+
+    daemon.operations.answers["bans"] = page
+    assert json.loads(call("--json", "bans")[1]) == rows
+    assert len(daemon.operations.asked) == 3
+    assert len(call("bans")[1].splitlines()) == 1 + len(rows)
+    assert json.loads(call("--json", "bans", "--limit", "10")[1]) == rows[:10]
+    assert len(daemon.operations.asked) == 7

@@ -13,6 +13,7 @@ from banlistd.core.ruleset.policy import policy_of
 from banlistd.errors import FirewallError, RefusedError
 from banlistd.events import EventName
 from banlistd.model import MANUAL, Direction, Mark
+from banlistd.services import manual_bans
 from banlistd.services.manual_bans import Done
 from support.fakes import FakeFirewall, FakeHost
 from support.sources import ONE, allow, config_of, source
@@ -156,6 +157,33 @@ def test_what_may_never_be_banned_is_refused_and_written_nowhere(tmp_path: Path)
         assert world.manual_bans.bans == []
         assert world.banned() == set()
         assert names(world) == []
+
+    run(Environment(tmp_path), NOTHING, life, serve=True)
+
+
+def test_an_origin_has_a_bound_that_concerns_no_other_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(manual_bans, "MOST_BANS", 3)
+
+    async def life(world: DaemonWorld) -> None:
+        world.firewall.entered.clear()
+        world.firewall.gate.clear()
+        orders = [asyncio.ensure_future(world.manual_bans.carry_out(ban("203.0.113.1", origin="x")))]
+        await world.firewall.entered.wait()
+        orders += [asyncio.ensure_future(world.manual_bans.carry_out(ban(f"203.0.113.{n}", origin="x"))) for n in (2, 3, 4, 1)]
+        await asyncio.sleep(0)
+        world.firewall.gate.set()
+        results = await asyncio.gather(*orders, return_exceptions=True)
+        (refused,) = [result for result in results if isinstance(result, RefusedError)]
+        assert refused is results[3]
+        assert (refused.message, refused.hint) == (
+            "x has 3 manual bans, and no origin may have more",
+            "banlistctl unban --origin x lifts them; a source of its own may hold any number",
+        )
+        assert len(world.banned()) == 3
+        await world.manual_bans.carry_out(ban("203.0.113.4", origin="another"))
+        await world.manual_bans.carry_out(unban("203.0.113.1", origin="x"))
+        await world.manual_bans.carry_out(ban("203.0.113.5", origin="x"))
+        assert world.banned() == {f"203.0.113.{n}" for n in (2, 3, 4, 5)}
 
     run(Environment(tmp_path), NOTHING, life, serve=True)
 

@@ -99,7 +99,8 @@ class Command(NamedTuple, Generic[_Order, _Answer]):
     The daemon reads the request (`read` raises UsageError) and answers it; the return annotation of `answer` is the shape of
     the JSON. The tool makes the page for a person and the exit code (`judge`). `help`: one line without a full stop.
     `details`: sentences for the man page. `exits`: exit codes with a meaning of their own. `errors`: what `answer` raises.
-    `timeout`: seconds without a byte.
+    `timeout`: seconds without a byte. `next_page`: the fields of the request for what comes after an answer, a list, to a
+    request with these fields; None: nothing comes.
     """
 
     name: str
@@ -115,6 +116,7 @@ class Command(NamedTuple, Generic[_Order, _Answer]):
     errors: tuple[type[BanlistdError], ...] = ()
     judge: Callable[[_Answer], int] = lambda _: 0
     timeout: float = 15.0
+    next_page: Callable[[Mapping[str, object], _Answer], Mapping[str, object] | None] = lambda *_: None
 
     @property
     def path(self) -> str:

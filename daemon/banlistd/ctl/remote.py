@@ -31,8 +31,12 @@ def run(command: Command[Any, Any], arguments: argparse.Namespace) -> int:
 
 def _asked(command: Command[Any, Any], arguments: argparse.Namespace) -> tuple[int, Page]:
     socket_path = os.path.join(arguments.runtime or default_runtime(), "control.sock")  # noqa: PTH118 - pathlib: 10 ms
-    document = ask(socket_path, question_of(command, command.fields(arguments)))
+    fields = command.fields(arguments)
+    document = page = ask(socket_path, question_of(command, fields))
     try:
+        while (following := command.next_page(fields, page)) is not None:
+            page = ask(socket_path, question_of(command, following))
+            document = [*document, *page]
         code = command.judge(document)
         if arguments.json:
             return code, [json.dumps(document)]

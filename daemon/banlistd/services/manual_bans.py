@@ -11,20 +11,32 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from banlistd.core.addresses.canonical import hash_of
 from banlistd.core.addresses.sets import AddressSet
 from banlistd.core.addresses.text import span_text
-from banlistd.core.manual_bans import BanOrder, Exemption, UnbanOrder, addresses_of, exemptions_of, found_in, too_wide
+from banlistd.core.ban_index import BanDraft, BanIndex, BanPlace
+from banlistd.core.manual_bans import (
+    MOST_BANS,
+    BanOrder,
+    Exemption,
+    UnbanOrder,
+    addresses_of,
+    exemptions_of,
+    found_in,
+    too_wide,
+)
 from banlistd.core.ruleset.diff import Change
 from banlistd.core.ruleset.policy import Policy
 from banlistd.errors import FirewallError, RefusedError
 from banlistd.events import Event, EventName
-from banlistd.model import MANUAL, BanKey, ContentHash, ManualBan, Mark, Marker, Protected, SourceId
+from banlistd.model import MANUAL, BanKey, ContentHash, Family, ManualBan, Mark, Marker, Protected, SourceId
 from banlistd.ports import Announcer, Clock, Host, ManualBans
 from banlistd.services.coalescer import Coalescer, Take
 
 # A ban is lifted at the moment when it expires; but the clock may be set, and timers stop while the machine sleeps.
 EXPIRY_CHECK_EVERY = 5.0
+
+# Then the event loop does something else.
+_EVENTS_AT_ONCE = 100
 
 # What the firewall did not take is tried again after so long.
 RETRY_EVERY = 10.0
@@ -56,13 +68,15 @@ Order = BanOrder | UnbanOrder
 class Done:
     """What became of an order: the bans that it made or lifted, or why it was refused.
 
-    `is_new`: that origin had not banned it before. `exemptions`: parts of the ban that are not in force, and why.
+    `is_new`: that origin had not banned it before. `exemptions`: parts of the ban that are not in force, and why. `hint`: what
+    to do about a refusal.
     """
 
     bans: tuple[ManualBan, ...] = ()
     is_new: bool = False
     exemptions: tuple[Exemption, ...] = ()
     refusal: str = ""
+    hint: str = "banlistctl protected lists what is never banned, allow: in banlistd.yaml too"
 
 
 class ManualBanService:
@@ -86,7 +100,7 @@ class ManualBanService:
         self._clock = clock
         self._look_every = look_every
         self._retry_every = retry_every
-        self._bans: dict[BanKey, ManualBan] = {}
+        self._index = BanIndex(())
         # The hash of the bans in the firewall; None if it is not known.
         self._applied: ContentHash | None = None
         self._coalescer = Coalescer(self._carry_out_batch)
@@ -97,7 +111,16 @@ class ManualBanService:
     def bans(self) -> Sequence[ManualBan]:
         """The manual bans at this moment, in the order in which they came."""
         now = self._clock.now()
-        return [ban for ban in self._bans.values() if ban.in_force(now)]
+        return [ban for ban in self._index.oldest_first() if ban.in_force(now)]
+
+    def newest_first(self, before: BanPlace | None, limit: int) -> Sequence[ManualBan]:
+        """At most so many of them, from the newest on, or from the one before a place."""
+        return self._index.newest_first(before, limit, self._clock.now())
+
+    def containing(self, family: Family, number: int) -> Sequence[ManualBan]:
+        """Those that an address is in, in the order in which they came."""
+        now = self._clock.now()
+        return [ban for ban in self._index.containing(family, number) if ban.in_force(now)]
 
     async def restore(self) -> None:
         """Register the bans before the firewall is restored: from the table, or from the firewall if the table was lost."""
@@ -106,23 +129,29 @@ class ManualBanService:
         if not begun:
             rows = [*rows, *await self._found(now)]
             await self._table.begin(rows, now)
-        self._bans = {ban.key: ban for ban in rows}
-        content = addresses_of(self.bans)
-        # The firewall may hold what has run out meanwhile.
-        self._enforcer.register_external(MANUAL, addresses_of(rows), content)
-        self._applied = hash_of(content.encode())
+        self._index = await asyncio.to_thread(BanIndex, rows)
+        content = self._index.addresses()
+        if self._index.ended(now):
+            # The firewall may hold what has run out meanwhile.
+            in_force = addresses_of(ban for ban in rows if ban.in_force(now))
+            self._enforcer.register_external(MANUAL, content, in_force)
+            content = in_force
+        else:
+            self._enforcer.register_external(MANUAL, content)
+        self._applied = content.content_hash()
 
     async def carry_out(self, order: Order) -> Done:
         """Ban or lift; when it returns, the firewall has followed. Raises FirewallError: then it is tried again later."""
         (done,) = await self._coalescer.submit(order)
         if done.refusal:
-            raise RefusedError(done.refusal, "banlistctl protected lists what is never banned, allow: in banlistd.yaml too")
+            raise RefusedError(done.refusal, done.hint)
         return done
 
     async def turn(self) -> None:
         """Wait until a ban runs out, or what failed is to be tried again, and bring the firewall up to date."""
         self._changed.clear()
-        due = min((ban.expires_at for ban in self._bans.values() if ban.expires_at is not None), default=math.inf)
+        end = self._index.next_end()
+        due = math.inf if end is None else end
         left = min(due - self._clock.now(), self._retry_every if self._owes else math.inf)
         try:
             async with asyncio.timeout(None if left == math.inf else max(0.0, min(left, self._look_every))):
@@ -135,13 +164,12 @@ class ManualBanService:
         """Write the bans again into a table that is new or older."""
         async with self._lock:
             begun, rows = await self._table.load()
-            kept = {row.key: row for row in rows}
+            bans, kept = self._index.oldest_first(), {row.key: row for row in rows}
             if begun:
-                await self._table.change(
-                    [ban for ban in self._bans.values() if kept.get(ban.key) != ban], list(kept.keys() - self._bans.keys())
-                )
+                gone = [key for key in kept if self._index.get(key) is None]
+                await self._table.change([ban for ban in bans if kept.get(ban.key) != ban], gone)
             else:
-                await self._table.begin(list(self._bans.values()), self._clock.now())
+                await self._table.begin(bans, self._clock.now())
 
     async def wait_until_idle(self) -> None:
         """Wait until no order is being carried out."""
@@ -159,27 +187,23 @@ class ManualBanService:
             asked = any(isinstance(order, BanOrder) for order in orders)
             protected = await self._host.protected(policy.urls, ask=False) if asked else ()
             now = self._clock.now()
-            bans = dict(self._bans)
-            done = [_decided(order, bans, policy, protected, now) for order in orders]
-            expired = [ban for ban in bans.values() if not ban.in_force(now)]
-            for ban in expired:
-                del bans[ban.key]
-            await self._keep(bans)
+            draft = BanDraft(self._index)
+            done = [_decided(order, draft, policy, protected, now) for order in orders]
+            expired = draft.run_out(now)
+            await self._keep(*draft.changes())
             await self._enforce()
-            self._tell(orders, done, expired)
+            await self._tell(orders, done, expired)
             return done
 
-    async def _keep(self, bans: dict[BanKey, ManualBan]) -> None:
-        come = [ban for ban in bans.values() if self._bans.get(ban.key) != ban]
-        go = list(self._bans.keys() - bans.keys())
+    async def _keep(self, come: Sequence[ManualBan], go: Sequence[BanKey]) -> None:
         if come or go:
             await self._table.change(come, go)
-            self._bans = bans
+            self._index.change(come, go)
             self._changed.set()
 
     async def _enforce(self) -> None:
-        content = addresses_of(self._bans.values())
-        content_hash = hash_of(content.encode())
+        content = self._index.addresses()
+        content_hash = content.content_hash()
         if content_hash == self._applied:
             return
         self._applied = None
@@ -193,15 +217,20 @@ class ManualBanService:
         marker = await self._enforcer.marker(MANUAL)
         return found_in(await self._enforcer.dump(), marker.mark, now) if marker else ()
 
-    def _tell(self, orders: Sequence[Order], done: Sequence[Done], expired: Sequence[ManualBan]) -> None:
-        for order, result in zip(orders, done, strict=True):
-            for ban in result.bans:
-                if isinstance(order, UnbanOrder):
-                    self._announce(EventName.MANUAL_BAN_REMOVED, ban, f"the ban of {ban.origin} is lifted")
-                elif result.is_new:
-                    self._announce(EventName.MANUAL_BAN_ADDED, ban, f"banned by {ban.origin}")
-        for ban in expired:
-            self._announce(EventName.MANUAL_BAN_EXPIRED, ban, f"the ban of {ban.origin} has run out")
+    async def _tell(self, orders: Sequence[Order], done: Sequence[Done], expired: Sequence[ManualBan]) -> None:
+        told = [
+            (EventName.MANUAL_BAN_REMOVED, ban, f"the ban of {ban.origin} is lifted")
+            if isinstance(order, UnbanOrder)
+            else (EventName.MANUAL_BAN_ADDED, ban, f"banned by {ban.origin}")
+            for order, result in zip(orders, done, strict=True)
+            for ban in result.bans
+            if isinstance(order, UnbanOrder) or result.is_new
+        ]
+        told += [(EventName.MANUAL_BAN_EXPIRED, ban, f"the ban of {ban.origin} has run out") for ban in expired]
+        for number, (name, ban, words) in enumerate(told, start=1):
+            self._announce(name, ban, words)
+            if number % _EVENTS_AT_ONCE == 0:
+                await asyncio.sleep(0)
 
     def _announce(self, name: EventName, ban: ManualBan, words: str) -> None:
         address = span_text(ban.span)
@@ -211,11 +240,10 @@ class ManualBanService:
         self._announcer.announce(Event(name, f"{address}: {words}", fields))
 
 
-def _decided(order: Order, bans: dict[BanKey, ManualBan], policy: Policy, protected: Sequence[Protected], now: float) -> Done:
-    """What becomes of an order; `bans` is changed accordingly."""
+def _decided(order: Order, draft: BanDraft, policy: Policy, protected: Sequence[Protected], now: float) -> Done:
+    """What becomes of an order; `draft` is changed accordingly."""
     if isinstance(order, UnbanOrder):
-        keys = [key for key in bans if order.concerns(key)]
-        return Done(tuple(ban for ban in [bans.pop(key) for key in keys] if ban.in_force(now)))
+        return Done(tuple(ban for ban in draft.lift(order.span, order.origin) if ban.in_force(now)))
     if too_wide(order):
         return Done(refusal=f"{span_text(order.span)} is wider than anybody means: at most a /8, or a /12 of IPv6")
     ban = order.at(now)
@@ -223,7 +251,13 @@ def _decided(order: Order, bans: dict[BanKey, ManualBan], policy: Policy, protec
     if is_exempt:
         why = ", ".join(dict.fromkeys(item.reason for item in exemptions))
         return Done(refusal=f"{span_text(ban.span)} is never banned: {why}")
-    before = bans.get(ban.key)
+    before = draft.get(ban.key)
+    if before is None and draft.count_of(order.origin) >= MOST_BANS:
+        refusal = f"{order.origin} has {MOST_BANS:,} manual bans, and no origin may have more"
+        hint = f"banlistctl unban --origin {order.origin} lifts them; a source of its own may hold any number"
+        return Done(refusal=refusal, hint=hint)
     is_new = before is None or not before.in_force(now)
-    bans[ban.key] = ban if before is None or is_new else dataclasses.replace(ban, created_at=before.created_at)
-    return Done((bans[ban.key],), is_new, exemptions)
+    if before is not None and not is_new:
+        ban = dataclasses.replace(ban, created_at=before.created_at)
+    draft.put(ban)
+    return Done((ban,), is_new, exemptions)

@@ -1,9 +1,9 @@
 """banlistctl ban, unban, bans: manual bans."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, TypedDict
 
-from banlistd.control.declaration import NOT_FOUND, Argument, Command, PageContext, no_fields
+from banlistd.control.declaration import LIMIT, MAX_ROWS, NOT_FOUND, Argument, Command, PageContext
 from banlistd.control.own_session import AUTO, own_session
 from banlistd.control.page import Column, Page, Table, counted, due_in, moment, short_duration, since
 from banlistd.core.printing import printable
@@ -12,8 +12,10 @@ from banlistd.errors import FirewallError, LedgerError, RefusedError
 if TYPE_CHECKING:
     from banlistd.control.parts import Parts
     from banlistd.control.request import ControlRequest
+    from banlistd.core.ban_index import BanPlace
     from banlistd.core.manual_bans import BanOrder, UnbanOrder
-    from banlistd.model import ManualBan
+    from banlistd.core.ruleset.policy import Policy
+    from banlistd.model import ManualBan, Protected
 
 # An order waits for the transaction that is under way, which may be one of a million elements.
 _SECONDS = 60.0
@@ -103,15 +105,37 @@ async def _unban(parts: "Parts", order: "UnbanOrder") -> UnbanAnswer:
     }
 
 
-async def _bans(parts: "Parts", _: tuple[()]) -> list[BansRow]:
-    from banlistd.core.manual_bans import exemptions_of
+def _read_bans(request: "ControlRequest") -> "tuple[int, BanPlace | None]":
+    from banlistd.core.manual_bans import read_place
+
+    after = request.text("after")
+    return request.limit if "limit" in request.fields else MAX_ROWS, read_place(after) if after else None
+
+
+async def _bans(parts: "Parts", order: "tuple[int, BanPlace | None]") -> list[BansRow]:
+    import asyncio
+
+    limit, after = order
+    bans = parts.banning.newest_first(after, limit)
+    return await asyncio.to_thread(_rows, bans, parts.enforcer.policy, parts.enforcer.protected)
+
+
+def _rows(bans: "Sequence[ManualBan]", policy: "Policy", protected: "Sequence[Protected]") -> list[BansRow]:
+    from banlistd.core.manual_bans import exemptions_of_each
 
     rows: list[BansRow] = []
-    for ban in sorted(parts.banning.bans, key=lambda ban: -ban.created_at):
-        is_exempt, exemptions = exemptions_of(ban, parts.enforcer.policy, parts.enforcer.protected)
+    for ban, (is_exempt, exemptions) in zip(bans, exemptions_of_each(bans, policy, protected), strict=True):
         reasons = ", ".join(dict.fromkeys(item.reason for item in exemptions))
         rows.append({**ban_row(ban), "in_force": not is_exempt, "spared": reasons})
     return rows
+
+
+def _next_page(fields: Mapping[str, object], rows: list[BansRow]) -> Mapping[str, object] | None:
+    """All bans without `limit`; with it, one page."""
+    if "limit" in fields or len(rows) < MAX_ROWS:
+        return None
+    last = rows[-1]
+    return {**fields, "after": f"{last['created_at']!r}|{last['address']}|{last['origin']}"}
 
 
 def _ban_page(answer: BanAnswer, context: PageContext) -> Page:
@@ -201,7 +225,7 @@ BAN: "Command[BanOrder, BanAnswer]" = Command(
     page=_ban_page,
     exits={
         64: "it is the address of the own session (--force)",
-        65: "the address must never be banned",
+        65: "the address must never be banned, or the origin has too many bans",
         71: "the firewall did not accept the ban",
     },
     errors=(RefusedError, FirewallError, LedgerError),
@@ -227,12 +251,19 @@ UNBAN: "Command[UnbanOrder, UnbanAnswer]" = Command(
     timeout=_SECONDS,
 )
 
-BANS: Command[tuple[()], list[BansRow]] = Command(
+BANS: "Command[tuple[int, BanPlace | None], list[BansRow]]" = Command(
     name="bans",
     help="manual bans: by whom, why, until when",
+    details=f"The newest come first. The daemon answers in pages of at most {MAX_ROWS} bans; without --limit, every page is"
+    " asked for. The next page is the one after the last ban of a page: its created_at, address and origin, with bars between.",
     method="GET",
     example=[{**_EXAMPLE, "in_force": True, "spared": ""}],
-    read=no_fields,
+    arguments=(
+        LIMIT._replace(help=f"one page of 1 to {MAX_ROWS} bans; default: all bans", default=None),
+        Argument("--after", "BAN", "begin after this ban: CREATED_AT|ADDRESS|ORIGIN"),
+    ),
+    read=_read_bans,
     answer=_bans,
     page=_bans_page,
+    next_page=_next_page,
 )

@@ -119,7 +119,7 @@ async def _answer(parts: "Parts", text: str) -> CheckAnswer:
 def _manual(parts: "Parts", entry: str, family: "Family", number: int) -> ListingRow:
     from banlistd.model import MANUAL
 
-    mine = [ban for ban in parts.banning.bans if ban.family is family and ban.first <= number <= ban.last]
+    mine = parts.banning.containing(family, number)
     since = min((ban.created_at for ban in mine), default=None)
     return {"id": MANUAL, "entry": entry, "since": since, "exact": True, "bans": [ban_row(ban) for ban in mine]}
 

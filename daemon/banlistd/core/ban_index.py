@@ -1,0 +1,206 @@
+"""The manual bans in memory, so arranged that an order costs as much as its own bans, however many there are. No I/O."""
+
+from bisect import bisect_left, bisect_right, insort
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TypeVar
+
+import numpy as np
+
+from banlistd.core.addresses.arrays import distinct, without
+from banlistd.core.addresses.sets import FAMILIES, Addresses, AddressSet, Ranges, from_numbers, union_of
+from banlistd.model import BanKey, Family, ManualBan, Span
+
+_Name = TypeVar("_Name", str, Span)
+
+BanPlace = tuple[float, Family, int, int, str]
+"""The place of a ban in the order of age: its time of creation, then its key."""
+
+_MANY = 256
+"""Bans: to sort everything again is quicker than to insert so many one by one."""
+
+
+def age_of(ban: ManualBan) -> BanPlace:
+    return (ban.created_at, *ban.key)
+
+
+def _end_of(ban: ManualBan) -> tuple[float, BanKey]:
+    return ban.expires_at or 0.0, ban.key
+
+
+class BanIndex:
+    """Manual bans by key, origin, age and end, and their addresses as one set."""
+
+    def __init__(self, bans: Iterable[ManualBan]) -> None:
+        self._bans: dict[BanKey, ManualBan] = {}
+        self._of_origin: dict[str, dict[BanKey, None]] = {}
+        self._of_span: dict[Span, dict[BanKey, None]] = {}
+        self._wide: Mapping[Family, dict[Span, None]] = {family: {} for family in FAMILIES}
+        self._by_age: list[ManualBan] = []
+        self._by_end: list[ManualBan] = []
+        self._hosts: dict[Family, Addresses] = {family: from_numbers(family, []) for family in FAMILIES}
+        self._nets: dict[Family, Ranges] = {family: Ranges.none(family) for family in FAMILIES}
+        self.change(bans, ())
+
+    def __len__(self) -> int:
+        return len(self._bans)
+
+    def get(self, key: BanKey) -> ManualBan | None:
+        return self._bans.get(key)
+
+    def count_of(self, origin: str) -> int:
+        """How many bans an origin has."""
+        return len(self._of_origin.get(origin, ()))
+
+    def keys_of(self, span: Span | None, origin: str | None) -> Sequence[BanKey]:
+        """Bans of exactly these addresses or, None, of any; of this origin or, None, of every one."""
+        if span is not None:
+            return [key for key in self._of_span.get(span, ()) if origin in (None, key[3])]
+        return list(self._bans if origin is None else self._of_origin.get(origin, ()))
+
+    def containing(self, family: Family, number: int) -> Sequence[ManualBan]:
+        """The bans that an address is in, oldest first."""
+        spans = [span for span in self._wide[family] if span[1] <= number <= span[2]]
+        keys = [key for span in ((family, number, number), *spans) for key in self._of_span.get(span, ())]
+        return sorted((self._bans[key] for key in keys), key=age_of)
+
+    def oldest_first(self) -> Sequence[ManualBan]:
+        return tuple(self._by_age)
+
+    def newest_first(self, before: BanPlace | None, limit: int, now: float) -> Sequence[ManualBan]:
+        """At most so many bans in force, from the newest on, or from the one before a place."""
+        at = len(self._by_age) if before is None else bisect_left(self._by_age, before, key=age_of)
+        found: list[ManualBan] = []
+        while at > 0 and len(found) < limit:
+            at -= 1
+            if self._by_age[at].in_force(now):
+                found.append(self._by_age[at])
+        return found
+
+    def ended(self, now: float) -> Sequence[ManualBan]:
+        """The bans that have run out."""
+        return self._by_end[: bisect_right(self._by_end, now, key=lambda ban: ban.expires_at or 0.0)]
+
+    def next_end(self) -> float | None:
+        """When a ban runs out next."""
+        return self._by_end[0].expires_at if self._by_end else None
+
+    def addresses(self) -> AddressSet:
+        """What the bans cover, as `AddressSet.of` has it."""
+        (hosts4, nets4), (hosts6, nets6) = (
+            (without(self._hosts[family], self._nets[family].first, self._nets[family].last), self._nets[family])
+            for family in FAMILIES
+        )
+        return AddressSet(hosts4, nets4, hosts6, nets6)
+
+    def change(self, come: Iterable[ManualBan], go: Iterable[BanKey]) -> None:
+        """Take bans in, in place of those with the same key, and others out."""
+        bans = {ban.key: ban for ban in come}
+        left = [self._bans[key] for key in {**dict.fromkeys(go), **bans} if key in self._bans]
+        before = {ban.span for ban in left} | {ban.span for ban in bans.values() if ban.span in self._of_span}
+        self._rearrange(left, list(bans.values()))
+        for ban in left:
+            self._take_out(ban)
+        for ban in bans.values():
+            self._take_in(ban)
+        new = dict.fromkeys(ban.span for ban in bans.values() if ban.span not in before)
+        self._cover(list(new), [span for span in before if span not in self._of_span])
+
+    def _take_out(self, ban: ManualBan) -> None:
+        key, span = ban.key, ban.span
+        del self._bans[key]
+        _drop(self._of_origin, ban.origin, key)
+        _drop(self._of_span, span, key)
+        if ban.first != ban.last and span not in self._of_span:
+            del self._wide[ban.family][span]
+
+    def _take_in(self, ban: ManualBan) -> None:
+        key, span = ban.key, ban.span
+        self._bans[key] = ban
+        self._of_origin.setdefault(ban.origin, {})[key] = None
+        self._of_span.setdefault(span, {})[key] = None
+        if ban.first != ban.last:
+            self._wide[ban.family][span] = None
+
+    def _rearrange(self, left: Sequence[ManualBan], come: Sequence[ManualBan]) -> None:
+        """The lists by age and by end. The bans that leave are still known."""
+        if len(left) + len(come) > _MANY:
+            gone = {ban.key for ban in left}
+            stay = [ban for key, ban in self._bans.items() if key not in gone]
+            self._by_age = sorted([*stay, *come], key=age_of)
+            self._by_end = sorted((ban for ban in self._by_age if ban.expires_at is not None), key=_end_of)
+            return
+        for ban in left:
+            del self._by_age[bisect_left(self._by_age, age_of(ban), key=age_of)]
+            if ban.expires_at is not None:
+                del self._by_end[bisect_left(self._by_end, _end_of(ban), key=_end_of)]
+        for ban in come:
+            insort(self._by_age, ban, key=age_of)
+            if ban.expires_at is not None:
+                insort(self._by_end, ban, key=_end_of)
+
+    def _cover(self, new: Sequence[Span], gone: Sequence[Span]) -> None:
+        """The addresses once `new` is banned and `gone` is not."""
+        for family in FAMILIES:
+            mine, others = ([span for span in spans if span[0] is family] for spans in (new, gone))
+            come, go = (
+                distinct(from_numbers(family, [first for _, first, last in spans if first == last])) for spans in (mine, others)
+            )
+            hosts = self._hosts[family]
+            if len(go):
+                hosts = np.delete(hosts, hosts.searchsorted(go))
+            if len(come):
+                hosts = np.insert(hosts, hosts.searchsorted(come), come)
+            self._hosts[family] = hosts
+            if any(first != last for _, first, last in (*mine, *others)):
+                firsts = from_numbers(family, [first for _, first, _ in self._wide[family]])
+                lasts = from_numbers(family, [last for _, _, last in self._wide[family]])
+                self._nets[family] = union_of(family, firsts, lasts)
+
+
+def _drop(groups: dict[_Name, dict[BanKey, None]], name: _Name, key: BanKey) -> None:
+    del groups[name][key]
+    if not groups[name]:
+        del groups[name]
+
+
+class BanDraft:
+    """What the orders of one batch make of an index, which stays as it is until they are written."""
+
+    def __init__(self, index: BanIndex) -> None:
+        self._index = index
+        self._changes: dict[BanKey, ManualBan | None] = {}
+        self._growth: Counter[str] = Counter()
+
+    def get(self, key: BanKey) -> ManualBan | None:
+        return self._changes[key] if key in self._changes else self._index.get(key)
+
+    def count_of(self, origin: str) -> int:
+        return self._index.count_of(origin) + self._growth[origin]
+
+    def put(self, ban: ManualBan) -> None:
+        if self.get(ban.key) is None:
+            self._growth[ban.origin] += 1
+        self._changes[ban.key] = ban
+
+    def lift(self, span: Span | None, origin: str | None) -> Sequence[ManualBan]:
+        """Take out what `BanIndex.keys_of` names, and return it."""
+        fresh = [key for key in self._changes if span in (None, key[:3]) and origin in (None, key[3])]
+        keys = dict.fromkeys((*self._index.keys_of(span, origin), *fresh))
+        lifted = [ban for key in keys if (ban := self.get(key)) is not None]
+        for ban in lifted:
+            self._growth[ban.origin] -= 1
+            self._changes[ban.key] = None
+        return lifted
+
+    def run_out(self, now: float) -> Sequence[ManualBan]:
+        """Take out what has run out, and return it; not what an order has touched."""
+        ended = [ban for ban in self._index.ended(now) if ban.key not in self._changes]
+        self._changes |= {ban.key: None for ban in ended}
+        return ended
+
+    def changes(self) -> tuple[Sequence[ManualBan], Sequence[BanKey]]:
+        """The bans that are to be written, and the keys that are to be deleted."""
+        come = [ban for key, ban in self._changes.items() if ban is not None and self._index.get(key) != ban]
+        go = [key for key, ban in self._changes.items() if ban is None and self._index.get(key) is not None]
+        return come, go
