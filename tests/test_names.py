@@ -14,6 +14,7 @@ FIREWALLS = {
     "APPLIED",
     "EVERY_MAP",
     "Look",
+    "REFUSED_RULES",
     "Record",
     "SAMPLE",
     "SERVICES",

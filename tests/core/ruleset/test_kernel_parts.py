@@ -2,10 +2,11 @@
 
 import pytest
 
-from banlistd.core.ruleset.kernel_parts import KernelPart, possible_action, remarks_on_lacking, suspects
+from banlistd.core.ruleset.kernel_parts import KernelPart, RefusedRule, possible_action, remarks_on_lacking, suspects
 from banlistd.model import Action, Direction, Mark, SourceId, SourceSlot
 
 EVERY_PART = frozenset(KernelPart)
+REFUSED_RULES = {part: RefusedRule(f"-j {part}", f"xt_{part}") for part in KernelPart}
 
 
 def slot(source_id: str, action: Action) -> SourceSlot:
@@ -42,16 +43,16 @@ def test_a_refusal_is_tried_as_it_was_then_without_each_part_that_a_source_needs
 
 
 def test_a_remark_names_the_sources_the_rule_and_the_module() -> None:
-    (remark,) = remarks_on_lacking([DROP, REJECT], {KernelPart.REJECT, KernelPart.LOG})
+    (remark,) = remarks_on_lacking([DROP, REJECT], {KernelPart.REJECT, KernelPart.LOG}, REFUSED_RULES)
     assert remark.message == (
-        "the kernel or nft refuses the rule `reject with icmpx admin-prohibited` (module nft_reject_inet, of Linux 5.9 or "
-        "newer): packets of reject are dropped and not rejected"
+        "the rule `-j reject` is refused by the kernel (module xt_reject) or the tool: "
+        "packets of reject are dropped and not rejected"
     )
     many = [slot(f"list-{number}", Action.LOG) for number in range(20)]
-    (remark,) = remarks_on_lacking(many, {KernelPart.LOG})
+    (remark,) = remarks_on_lacking(many, {KernelPart.LOG}, REFUSED_RULES)
     assert "packets of sources with action: log are counted and not logged" in remark.message
 
 
 def test_while_the_sources_are_not_known_every_part_is_named() -> None:
-    assert len(remarks_on_lacking(None, EVERY_PART)) == len(KernelPart)
-    assert remarks_on_lacking(None, frozenset()) == []
+    assert len(remarks_on_lacking(None, EVERY_PART, REFUSED_RULES)) == len(KernelPart)
+    assert remarks_on_lacking(None, frozenset(), REFUSED_RULES) == []

@@ -1,8 +1,8 @@
 """What a kernel may lack of what rules need: what a source does instead, and what the administrator should know. Pure."""
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Self
 
@@ -10,11 +10,17 @@ from banlistd.model import Action, Remark, SourceSlot
 
 
 @dataclass(frozen=True, slots=True)
-class _Need:
-    """What needs a part. `actions`: of the sources that need it. `every`: how to call them all. `instead`: what happens."""
+class RefusedRule:
+    """A rule that needs a part, as the backend's own tool writes it, and the kernel's module for it."""
 
     rule: str
     module: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Loss:
+    """`actions`: of the sources that need a part. `every`: how to call them all. `instead`: what happens without it."""
+
     actions: Collection[Action]
     every: str
     instead: str
@@ -22,55 +28,39 @@ class _Need:
 
 # With more sources a remark names none of them.
 _NAMED = 8
-_WATCHING = tuple(action for action in Action if not action.blocks)
-_NOT_LOGGED = "packets of {sources} are counted and not logged"
+_LOGGING = _Loss((Action.LOG,), "sources with action: log", "packets of {sources} are counted and not logged")
 
 
 class KernelPart(StrEnum):
     """A part of the kernel that some rules need. Without it, every address is banned all the same."""
 
-    need: _Need
+    loss: _Loss
 
-    def __new__(cls, name: str, need: _Need) -> Self:
+    def __new__(cls, name: str, loss: _Loss) -> Self:
         member = str.__new__(cls, name)
         member._value_ = name
-        member.need = need
+        member.loss = loss
         return member
 
     REJECT = (
         "reject",
-        _Need(
-            "reject with icmpx admin-prohibited",
-            "nft_reject_inet, of Linux 5.9 or newer",
-            (Action.REJECT,),
-            "sources with action: reject",
-            "packets of {sources} are dropped and not rejected",
-        ),
+        _Loss((Action.REJECT,), "sources with action: reject", "packets of {sources} are dropped and not rejected"),
     )
-    LOG = ("log", _Need("log", "nft_log", (Action.LOG,), "sources with action: log", _NOT_LOGGED))
-    LIMIT = ("limit", _Need("limit rate 5/second", "nft_limit", (Action.LOG,), "sources with action: log", _NOT_LOGGED))
-    COUNTER = (
-        "counter",
-        _Need(
-            "counter name", "nft_counter or nft_objref", tuple(Action), "all sources", "packets of {sources} are not counted"
-        ),
-    )
+    LOG = ("log", _LOGGING)
+    LIMIT = ("limit", _LOGGING)
+    COUNTER = ("counter", _Loss(tuple(Action), "all sources", "packets of {sources} are not counted"))
     ADDRESS_TYPE = (
-        "fib",
-        _Need(
-            "fib daddr type",
-            "nft_fib_inet",
+        "address type",
+        _Loss(
             tuple(Action),
             "all sources",
             "answers from services that the host needs also reach hosts behind it, if {sources} ban them",
         ),
     )
     INTERFACE_KIND = (
-        "meta iifkind",
-        _Need(
-            "meta iifkind",
-            "nf_tables, of Linux 5.1 or newer",
-            _WATCHING,
+        "interface kind",
+        _Loss(
+            tuple(action for action in Action if not action.blocks),
             "sources with action: log or count",
             "in a VRF, packets of {sources} are counted twice",
         ),
@@ -88,6 +78,11 @@ def possible_action(action: Action, lacking: AbstractSet[KernelPart]) -> Action:
             return action
 
 
+def possible_slots(sources: Sequence[SourceSlot], lacking: AbstractSet[KernelPart]) -> tuple[SourceSlot, ...]:
+    """The sources with the actions that are possible."""
+    return tuple(replace(owner, action=possible_action(owner.action, lacking)) for owner in sources)
+
+
 def suspects(
     sources: Sequence[SourceSlot], lacking: AbstractSet[KernelPart], parts: Collection[KernelPart]
 ) -> Iterator[AbstractSet[KernelPart]]:
@@ -98,25 +93,26 @@ def suspects(
     """
     yield lacking
     actions = {possible_action(owner.action, lacking) for owner in sources}
-    needed = [part for part in parts if part not in lacking and actions & set(part.need.actions)]
+    needed = [part for part in parts if part not in lacking and actions & set(part.loss.actions)]
     for part in needed:
         yield lacking | {part}
     if len(needed) > 1:
         yield lacking | {*needed}
 
 
-def remarks_on_lacking(sources: Sequence[SourceSlot] | None, lacking: AbstractSet[KernelPart]) -> Sequence[Remark]:
-    """One for each part that a source needs; `sources` None: they are not known, so one for each part."""
+def remarks_on_lacking(
+    sources: Sequence[SourceSlot] | None, lacking: AbstractSet[KernelPart], rules: Mapping[KernelPart, RefusedRule]
+) -> Sequence[Remark]:
+    """One for each part that a source needs; `sources` None: they are not known, so one for each part.
+
+    `rules`: what needs a part; of others nothing is said.
+    """
     remarks = []
-    for part in (part for part in KernelPart if part in lacking):
-        concerned = [owner.source_id for owner in sources or () if owner.action in part.need.actions]
-        if sources is None or concerned:
-            named = ", ".join(concerned) if 0 < len(concerned) <= _NAMED else part.need.every
-            remarks.append(
-                Remark(
-                    f"the kernel or nft refuses the rule `{part.need.rule}` (module {part.need.module}): "
-                    + part.need.instead.format(sources=named),
-                    "load the module or use a newer kernel, then: systemctl restart banlistd",
-                )
-            )
+    for part, refused in rules.items():
+        concerned = [owner.source_id for owner in sources or () if owner.action in part.loss.actions]
+        if part in lacking and (sources is None or concerned):
+            named = ", ".join(concerned) if 0 < len(concerned) <= _NAMED else part.loss.every
+            instead = part.loss.instead.format(sources=named)
+            message = f"the rule `{refused.rule}` is refused by the kernel (module {refused.module}) or the tool: {instead}"
+            remarks.append(Remark(message, "load the module or use a newer kernel, then: systemctl restart banlistd"))
     return remarks

@@ -1,6 +1,9 @@
 """What others do to the sets and rules of the ipset backend, and what a killed process leaves: found, repaired, or let be."""
 
+import os
+import shutil
 import subprocess
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -283,4 +286,34 @@ async def test_what_one_who_was_killed_has_gathered_is_no_fault_and_goes_with_th
     assert await firewall.markers() == held.markers
     await firewall.apply(difference(held, state([ALPHA], {"alpha": addresses("1.1.1.1")})))
     assert set_names() == before
+    await firewall.close()
+
+
+@pytest.mark.parametrize(
+    ("words", "remark"),
+    [("-j REJECT", "packets of beta are dropped and not rejected"), ("-j LOG", "packets of logged are counted and not logged")],
+)
+@in_network_namespace
+async def test_a_refused_rule_costs_a_source_its_action_and_no_source_its_bans(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: str, remark: str
+) -> None:
+    NFT.skip_if_missing()
+    for program in ("iptables-nft-restore", "ip6tables-nft-restore"):
+        refusing = tmp_path / program
+        refusing.write_text(
+            "#!/bin/sh\n"
+            f'script=$(cat); case "$script" in *"{words}"*) echo "line 9: RULE_APPEND failed" >&2; exit 4;;\n'
+            f'esac; echo "$script" | exec {shutil.which(program)} "$@"\n'
+        )
+        refusing.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    held, other = state(EVERYONE, EVERYTHING), state([BETA, LOGGED, ALPHA], EVERYTHING)
+    firewall = IpsetFirewall(NFT.variant)
+    await firewall.apply(difference(None, held))
+    for before, after in ((held, other), (other, held)):
+        assert (await firewall.verify(before)).sound
+        assert [remark in found.message for found in await firewall.remarks()] == [True]
+        await firewall.apply(difference(before, after))
+    assert (await firewall.verify(held)).sound
+    assert not any(words in line for line in NFT.saved())
     await firewall.close()

@@ -13,16 +13,17 @@ import errno
 import random
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 
 from banlistd.adapters.firewalls.ipset.changing import Plan, compose, plan_of, record_of
 from banlistd.adapters.firewalls.ipset.entries import Entries, element_messages, map_entries_of
 from banlistd.adapters.firewalls.ipset.inspection import Digests, Look, faults_of, look_at, markers_of, rules_digests
 from banlistd.adapters.firewalls.ipset.iptables import Iptables, counters_of
 from banlistd.adapters.firewalls.ipset.record import Rules
-from banlistd.adapters.firewalls.ipset.rules import chains_of
+from banlistd.adapters.firewalls.ipset.rules import REFUSED_RULES, chains_of
 from banlistd.adapters.firewalls.ipset.services import ServiceEntries, service_messages
 from banlistd.adapters.firewalls.ipset.sets import APPLIED, EVERY_MAP, create_body, fresh, set_of, shape_of, wanted_sets
 from banlistd.adapters.firewalls.ipset.wire import (
@@ -38,9 +39,10 @@ from banlistd.adapters.firewalls.threaded import ThreadedFirewall
 from banlistd.adapters.netlink.wire import NetlinkError
 from banlistd.core.addresses.sets import AddressSet
 from banlistd.core.ruleset.diff import Change
+from banlistd.core.ruleset.kernel_parts import KernelPart, possible_slots, remarks_on_lacking, suspects
 from banlistd.core.ruleset.state import FirewallState, Verification, contents_of
-from banlistd.errors import FirewallError
-from banlistd.model import Counter, Family, Mark, Marker
+from banlistd.errors import FirewallError, RefusedRuleError
+from banlistd.model import Counter, Family, Mark, Marker, Remark, SourceSlot
 
 # Errors for a set whose content differs from what the change expects, and for a change too large for one call.
 _SURPRISES = frozenset({IPSET_ERR_EXIST, IPSET_ERR_HASH_FULL, errno.EMSGSIZE})
@@ -70,6 +72,9 @@ class IpsetFirewall(ThreadedFirewall):
         self._iptables = Iptables(variant)
         self._socket: IpsetSocket | None = None
         self._digests: Digests | None = None
+        self._verified: FirewallState | None = None  # what `_digests` are of, with the actions that it asks for
+        self._sources: tuple[SourceSlot, ...] = ()  # those that were last written or verified
+        self._lacking: AbstractSet[KernelPart] = frozenset()
         # A lock of threads, not of coroutines: a cancelled coroutine leaves its thread running.
         self._lock = threading.Lock()
 
@@ -79,8 +84,10 @@ class IpsetFirewall(ThreadedFirewall):
 
     def _verify(self, state: FirewallState) -> Verification:
         with self._at_work("cannot read the firewall") as wire:
-            if self._digests is None or self._digests.state is not state:
-                self._digests = Digests.of(state)
+            self._sources = state.sources
+            if self._digests is None or self._verified is not state:
+                self._digests = Digests.of(replace(state, sources=possible_slots(state.sources, self._lacking)))
+                self._verified = state
             look = look_at(wire)
             ruleset = self._iptables.look() if look.record.rules else None
             return faults_of(wire, look, self._digests, ruleset, random.SystemRandom())
@@ -103,7 +110,27 @@ class IpsetFirewall(ThreadedFirewall):
 
     def _apply(self, change: Change) -> int:
         with self._at_work("the firewall refused the change") as wire:
-            return _carry_out(change, wire, self._iptables)
+            self._sources = change.sources
+            return self._apply_possible(change, wire)
+
+    def _apply_possible(self, change: Change, wire: IpsetSocket) -> int:
+        """Without the actions whose rules are refused, if there are any."""
+
+        def apply(lacking: AbstractSet[KernelPart]) -> int:
+            return _carry_out(replace(change, sources=possible_slots(change.sources, lacking)), wire, self._iptables)
+
+        try:
+            return apply(self._lacking)
+        except RefusedRuleError:
+            for lacking in suspects(change.sources, self._lacking, tuple(REFUSED_RULES)):
+                with suppress(RefusedRuleError):
+                    elements = apply(lacking)
+                    self._lacking, self._verified = lacking, None
+                    return elements
+            raise
+
+    def _remarks(self) -> Sequence[Remark]:
+        return remarks_on_lacking(self._sources, self._lacking, REFUSED_RULES)
 
     def _teardown(self) -> None:
         """Rules first: the kernel refuses to destroy a set that rules refer to."""

@@ -14,7 +14,7 @@ from os import environ
 
 from banlistd.adapters.firewalls.ipset.rules import Chains, chains_of, jumps_of, mark_of, order_of
 from banlistd.adapters.firewalls.ipset.sets import is_ours
-from banlistd.errors import FirewallError
+from banlistd.errors import FirewallError, RefusedRuleError
 from banlistd.model import Counter, Family, Mark, SourceSlot
 
 TABLES = ("raw", "filter")
@@ -154,7 +154,9 @@ class Iptables:
         return {family: parse_saved(self._run(family, "save", "--counters")) for family in self.families()}
 
     def write(self, sources: Sequence[SourceSlot] | None, before: Mapping[Family, SavedTables]) -> None:
-        """Write the rules of the sources; `before`: the present ones, None for `sources`: remove all. Raises FirewallError."""
+        """Write the rules of the sources; `before`: the present ones, None for `sources`: remove all. Raises FirewallError,
+        or RefusedRuleError, after which one family may have the new rules.
+        """
         for family in self.families():
             written = script(sources, family, before.get(family, {}))
             if written:
@@ -196,6 +198,7 @@ class Iptables:
             raise FirewallError(f"{program} did not end within {_DEADLINE:.0f} s", "see what else writes rules") from exc
         if done.returncode:
             said = next((line for line in done.stderr.splitlines() if line.strip()), "nothing")
-            hint = next((hint for message, hint in _HINTS.items() if message in done.stderr), f"{program} --version")
-            raise FirewallError(f"{program} refused the rules: {said[:200]!r}", hint)
+            hint = next((hint for message, hint in _HINTS.items() if message in done.stderr), "")
+            refusal = FirewallError if hint or does != "restore" else RefusedRuleError
+            raise refusal(f"{program} refused the rules: {said[:200]!r}", hint or f"{program} --version")
         return done.stdout

@@ -18,6 +18,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise
 
 from banlistd.adapters.firewalls.ipset.sets import ALLOWED, PREFIX, SERVICES, set_of
+from banlistd.core.ruleset.kernel_parts import KernelPart, RefusedRule
 from banlistd.core.ruleset.state import HOOKS_BY_DIRECTION, Hook, Kind, MapId, hooks_of, hooks_used
 from banlistd.errors import FirewallError
 from banlistd.model import Action, Direction, Family, Mark, SourceId, SourceSlot
@@ -43,6 +44,12 @@ _REJECT: Mapping[Family, str] = {
     Family.IPV4: "-j REJECT --reject-with icmp-admin-prohibited",
     Family.IPV6: "-j REJECT --reject-with icmp6-adm-prohibited",
 }
+
+REFUSED_RULES: Mapping[KernelPart, RefusedRule] = {
+    KernelPart.REJECT: RefusedRule("-j REJECT", "ipt_REJECT, ip6t_REJECT or nft_compat"),
+    KernelPart.LOG: RefusedRule("-m limit -j LOG", "xt_LOG, xt_limit or nft_compat"),
+}
+"""What may be refused, and what a source does without."""
 
 Chains = Mapping[str, tuple[str, ...]]
 

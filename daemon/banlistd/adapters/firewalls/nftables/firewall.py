@@ -31,7 +31,7 @@ from banlistd.adapters.firewalls.nftables.ownership import (
 )
 from banlistd.adapters.firewalls.nftables.rules import PROBES
 from banlistd.adapters.firewalls.nftables.sets import table_body
-from banlistd.adapters.firewalls.nftables.structure import TABLE, TEXT_PARTS, RuleForm
+from banlistd.adapters.firewalls.nftables.structure import REFUSED_RULES, TABLE, TEXT_PARTS, RuleForm
 from banlistd.adapters.firewalls.threaded import ThreadedFirewall
 from banlistd.adapters.netlink.messages import NFT_MSG_DELTABLE, NFT_MSG_NEWTABLE, NLM_F_ACK, Batch
 from banlistd.adapters.netlink.nft_monitor import RECEIVE_BUFFER, Absence, Certainty, Monitor
@@ -170,7 +170,7 @@ class NftablesFirewall(ThreadedFirewall):
                     self._remarks_socket = NetlinkSocket()
                 remarks = remarks_on(table_state(self._remarks_socket), self._ownership)
                 lacking = self._form.lacking if self._probed else refused(self._remarks_socket, self._probes)
-                return [*remarks, *remarks_on_lacking(self._sources, lacking)]
+                return [*remarks, *remarks_on_lacking(self._sources, lacking, REFUSED_RULES)]
         except OSError:
             return ()
 

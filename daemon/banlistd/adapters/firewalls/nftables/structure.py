@@ -10,7 +10,7 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
 from banlistd.core.addresses.sets import FAMILIES
-from banlistd.core.ruleset.kernel_parts import KernelPart, possible_action
+from banlistd.core.ruleset.kernel_parts import KernelPart, RefusedRule, possible_action
 from banlistd.core.ruleset.state import Hook, Kind, MapId, hooks_used
 from banlistd.errors import FirewallError
 from banlistd.model import Action, Mark, SourceId, SourceSlot
@@ -69,6 +69,15 @@ PRIORITY = -300
 
 TEXT_PARTS = (KernelPart.REJECT, KernelPart.LOG, KernelPart.COUNTER)
 """What rules that nft writes can lack; the limit goes with the log."""
+
+REFUSED_RULES: Mapping[KernelPart, RefusedRule] = {
+    KernelPart.REJECT: RefusedRule("reject with icmpx admin-prohibited", "nft_reject_inet, of Linux 5.9 or newer"),
+    KernelPart.LOG: RefusedRule("log", "nft_log"),
+    KernelPart.LIMIT: RefusedRule("limit rate", "nft_limit"),
+    KernelPart.COUNTER: RefusedRule("counter name", "nft_counter or nft_objref"),
+    KernelPart.ADDRESS_TYPE: RefusedRule("fib daddr type", "nft_fib_inet"),
+    KernelPart.INTERFACE_KIND: RefusedRule("meta iifkind", "nf_tables, of Linux 5.1 or newer"),
+}
 
 
 @dataclass(frozen=True, slots=True)
