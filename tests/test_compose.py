@@ -16,7 +16,7 @@ from banlistd.core.config.model import Config
 from banlistd.errors import AlreadyRunningError
 from banlistd.paths import Paths
 from support.commands import command_named
-from support.network_namespace import in_network_namespace
+from support.network_namespace import in_network_namespace, nft
 
 
 async def opens_beside_another_daemon(folder: Path, backend: BackendName) -> bool:
@@ -64,6 +64,19 @@ async def test_a_saved_ruleset_with_our_table_is_reported_by_the_check_at_the_st
     file.write_text("flush ruleset\n")
     assert await asyncio.to_thread(check_config, places) == 0
     assert capfd.readouterr().err == ""
+
+
+@in_network_namespace
+def test_the_check_says_what_the_firewall_of_this_host_cannot_do(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "config").mkdir()
+    (tmp_path / "config/banlistd.yaml").write_text("owner: yes\nsources: []\n")
+    places = Paths(tmp_path / "config", tmp_path / "state", tmp_path / "run", root=tmp_path)
+    assert check_config(places) == 0
+    assert capfd.readouterr().err == ""
+    nft("add", "table", "inet", "banlistd")
+    assert check_config(places) == 0
+    assert "table inet banlistd has no owner" in capfd.readouterr().err
+    assert nft("list", "tables") == "table inet banlistd\n"
 
 
 def test_only_the_backend_for_trying_out_changes_nothing() -> None:
