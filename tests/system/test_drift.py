@@ -141,7 +141,7 @@ def test_imports_go_through_while_another_table_changes_all_the_time(tmp_path: P
 def test_whoever_deletes_the_table_again_and_again_loses(tmp_path: Path, pause: float) -> None:
     entries = numbered(5000)
     place = installed(tmp_path, entries)
-    with running(place, "feed") as daemon:
+    with running(place, "feed"):
         end = time.monotonic() + 3.0
         while time.monotonic() < end:
             run_nft("delete", "table", "inet", "banlistd")
