@@ -323,3 +323,26 @@ def test_returned_ledger_takes_applied_content_for_the_newest(tmp_path: Path) ->
         assert (accepted.content_hash, accepted.state) == (content.content_hash, RunState.COMPLETED)
 
     run(environment_on(tmp_path), CONFIG, life)
+
+
+def test_the_markers_of_many_sources_are_read_a_few_times_and_anew_after_a_change(tmp_path: Path) -> None:
+    class Slow(FakeFirewall):
+        reads = 0
+
+        async def markers(self) -> tuple[Marker, ...]:
+            self.reads += 1
+            await asyncio.sleep(0.05)
+            return await super().markers()
+
+    async def life(world: DaemonWorld) -> None:
+        await world.poll(FEED)
+        firewall.reads = 0
+        for _ in range(1000):
+            assert await world.enforcer.marker(FEED)
+            assert await world.enforcer.marker(OTHER) is None
+        assert 1 <= firewall.reads < 100
+        await submit(world, OTHER, B)
+        assert await world.enforcer.marker(OTHER)
+
+    firewall = Slow()
+    run(environment_on(tmp_path, firewall), CONFIG, life)

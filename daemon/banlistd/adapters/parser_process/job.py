@@ -1,7 +1,9 @@
 """What a parser process is asked to do, as one argument of its command line: no secret, nothing from outside."""
 
 import json
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any
 
 from banlistd.adapters.parser_process.confinement import Limits
 from banlistd.formats import Format, FormatType
@@ -21,7 +23,12 @@ class Job:
 
 
 def encoded_job(job: Job) -> str:
-    return json.dumps(asdict(job))
+    # Not `asdict`, which copies every value.
+    return json.dumps({**_values(job), "form": _values(job.form), "limits": _values(job.limits)})
+
+
+def _values(one: Job | Format | Limits) -> Mapping[str, Any]:
+    return {field.name: getattr(one, field.name) for field in fields(one)}
 
 
 def decoded_job(text: str) -> Job:
