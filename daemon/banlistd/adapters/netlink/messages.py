@@ -125,12 +125,15 @@ def each_message(data: bytes) -> Iterator[tuple[int, int, int, bytes]]:
 
 
 class Batch:
-    """Messages that the kernel carries out together or not at all. Elements go in as ready blocks, without a copy."""
+    """Messages that the kernel carries out together or not at all. Elements go in as ready blocks, without a copy.
+
+    Other messages are joined: one call sends no more than 1,024 parts (IOV_MAX), and each source needs several messages.
+    """
 
     def __init__(self, generation: int | None) -> None:
         """`generation`: that of the ruleset we looked at; the kernel refuses the batch with ERESTART at any other."""
         self._sequence = 0
-        self.parts: list[bytes | memoryview] = []
+        self.parts: list[bytearray | memoryview] = []
         self._frame(NFNL_MSG_BATCH_BEGIN, b"" if generation is None else number_attribute(NFNL_BATCH_GENID, generation))
 
     @property
@@ -144,8 +147,7 @@ class Batch:
 
     def add(self, kind: int, flags: int, body: bytes) -> int:
         sequence = self._sequence
-        self.parts.append(message(kind, flags, sequence, body))
-        self._sequence += 1
+        self._append(message(kind, flags, sequence, body))
         return sequence
 
     def add_block(self, block: memoryview) -> None:
@@ -157,5 +159,11 @@ class Batch:
         self._frame(NFNL_MSG_BATCH_END, b"")
 
     def _frame(self, kind: int, body: bytes) -> None:
-        self.parts.append(framed(kind, 0, self._sequence, NFGENMSG.pack(0, 0, NFNL_SUBSYS_NFTABLES) + body))
+        self._append(framed(kind, 0, self._sequence, NFGENMSG.pack(0, 0, NFNL_SUBSYS_NFTABLES) + body))
+
+    def _append(self, one: bytes) -> None:
+        if self.parts and isinstance(self.parts[-1], bytearray):
+            self.parts[-1] += one
+        else:
+            self.parts.append(bytearray(one))
         self._sequence += 1

@@ -118,6 +118,17 @@ async def test_a_listed_ruleset_loads_again(tmp_path: Path, translated: bool) ->
 
 
 @in_network_namespace
+async def test_more_than_a_thousand_sources_fit_into_one_change() -> None:
+    sources = [owner(number, f"list-{number}") for number in range(1, 1_101)]
+    held = state(
+        sources, {f"list-{source.mark}": addresses(f"203.0.{source.mark >> 8}.{source.mark & 255}") for source in sources}
+    )
+    firewall = await firewall_with(held)
+    assert (await firewall.verify(held)).sound
+    await firewall.close()
+
+
+@in_network_namespace
 async def test_nft_prints_what_a_person_can_read() -> None:
     firewall = await firewall_with(state([ALPHA, DROP], {"alpha": addresses("192.0.2.1", "198.51.100.0/24")}))
     listing = nft("list", "table", "inet", "banlistd")
