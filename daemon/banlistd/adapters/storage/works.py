@@ -19,7 +19,7 @@ from banlistd.adapters.storage.database_schema import Work
 
 _T = TypeVar("_T")
 
-_TOGETHER = 64
+_TOGETHER = 32
 """Works in one transaction, so that a read waits some milliseconds at most."""
 
 _Waiting = tuple[Work[Any], asyncio.Future[Any]]

@@ -10,6 +10,7 @@ from banlistd.core.printing import printable
 
 if TYPE_CHECKING:
     from banlistd.control.parts import Parts
+    from banlistd.model import ImportRun
 
 
 class RemarkRow(TypedDict):
@@ -43,14 +44,20 @@ class StatusAnswer(TypedDict):
 
 
 async def _answer(parts: "Parts", _: tuple[()]) -> StatusAnswer:
+    import asyncio
     import os
     from importlib.metadata import version
 
     config, state = parts.service.config, parts.enforcer.state
     enabled = {source.id for source in config.sources if source.enabled}
-    polls = await parts.ledger.polls()
-    stale, refused = await parts.stale_since(), await parts.quarantine.refusals()
-    (newest,) = await parts.ledger.history(None, 1) or (None,)
+    # Together: one after the other, each would wait for a write of the imports that are under way.
+    polls, stale, refused, newest, remarks = await asyncio.gather(
+        parts.ledger.polls(),
+        parts.stale_since(),
+        parts.quarantine.refusals(),
+        _newest(parts),
+        parts.remarks(),
+    )
     return {
         "version": version("banlistd"),
         "state": "running",
@@ -67,8 +74,13 @@ async def _answer(parts: "Parts", _: tuple[()]) -> StatusAnswer:
         "bans": len(state or ()),
         "maps": {map_id.name: len(entries) for map_id, entries in state.map_entries.items()} if state else {},
         "last_change": newest.completed_at if newest else None,
-        "remarks": [{"message": remark.message, "hint": remark.hint} for remark in await parts.remarks()],
+        "remarks": [{"message": remark.message, "hint": remark.hint} for remark in remarks],
     }
+
+
+async def _newest(parts: "Parts") -> "ImportRun | None":
+    (run,) = await parts.ledger.history(None, 1) or (None,)
+    return run
 
 
 def _page(answer: StatusAnswer, context: PageContext) -> Page:
