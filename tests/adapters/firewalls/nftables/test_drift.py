@@ -102,10 +102,14 @@ FOREIGN_CHANGES = {
     "add rule inet banlistd outbound jump lookup-out; flush chain inet banlistd asked; delete chain inet banlistd asked; "
     "delete set inet banlistd answers4; delete set inet banlistd answers6",
     "everything answers": "insert rule inet banlistd answers accept",
+    "a watching source is gone from the map of marks": "flush map inet banlistd watching",
+    "a watching source has another chain": "delete element inet banlistd watching { 4 }; "
+    "add element inet banlistd watching { 4 : goto from-counted }",
     "a program that knew no marks of others wrote the table": "".join(
         f"flush chain inet banlistd {name}; " for name in ("lookup-in", "lookup-out", "within-nat64", "within-6to4", *MARKED)
     )
-    + "".join(f"delete chain inet banlistd {name}; " for name in MARKED),
+    + "".join(f"delete chain inet banlistd {name}; " for name in MARKED)
+    + "delete map inet banlistd watching",
     "what is asked was exchanged": "flush chain inet banlistd asked; add rule inet banlistd asked accept; "
     "add rule inet banlistd asked accept",
     "allowed networks are gone": "flush set inet banlistd allowed4",
@@ -290,6 +294,7 @@ EXCHANGES = {
     "the lookups were exchanged",
     "what is asked was exchanged",
     "an allowed network was exchanged",
+    "a watching source has another chain",
 }
 
 

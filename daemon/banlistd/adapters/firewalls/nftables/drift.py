@@ -3,7 +3,7 @@
 from collections.abc import Set as AbstractSet
 
 from banlistd.adapters.firewalls.nftables.sets import ALLOWED, APPLIED, EVERY_MAP, EVERY_SET, SERVICES
-from banlistd.adapters.firewalls.nftables.structure import is_ours
+from banlistd.adapters.firewalls.nftables.structure import WATCHING, is_ours
 from banlistd.adapters.netlink.notices import Thing, Touched
 from banlistd.core.ruleset.diff import Change
 from banlistd.core.ruleset.state import FirewallState, Verification, maps_of
@@ -40,8 +40,8 @@ def rewritten(change: Change, touched: AbstractSet[Touched]) -> AbstractSet[Touc
 
 
 def _is_structure(item: Touched) -> bool:
-    """Whether its repair writes rules; the allowed networks are written with them."""
-    return item.thing is not Thing.ELEMENT or item.name in ALLOWED.values()
+    """Whether its repair writes rules; the allowed networks, and the chains of marks, are written with them."""
+    return item.thing is not Thing.ELEMENT or item.name in (WATCHING, *ALLOWED.values())
 
 
 def _concerns_us(item: Touched) -> bool:

@@ -30,7 +30,16 @@ from banlistd.adapters.firewalls.nftables.sets import (
     service_key,
     set_state,
 )
-from banlistd.adapters.firewalls.nftables.structure import HOOKS, PRIORITY, TABLE, RuleForm, is_ours, source_of, structure_of
+from banlistd.adapters.firewalls.nftables.structure import (
+    HOOKS,
+    PRIORITY,
+    TABLE,
+    WATCHING,
+    RuleForm,
+    is_ours,
+    source_of,
+    structure_of,
+)
 from banlistd.adapters.netlink.messages import (
     NFT_MSG_GETCHAIN,
     NFT_MSG_GETOBJ,
@@ -126,8 +135,11 @@ def faults_of(
         _count_fits(sets.get(ALLOWED[family]), Elements(family, ranges.first, ranges.last, None))
         for family, ranges in state.allowed.items()
     )
+    watchers = {struct.pack("=I", owner.mark) for owner in state.sources if not owner.action.blocks}
+    watching = _keys_of(wire, WATCHING) == watchers
     answering = all(_keys_of(wire, name) == _services(state, family) for family, name in SERVICES.items())
     wanted = {*(map_id.name for map_id in state.map_entries), *ALLOWED.values(), *SERVICES.values(), APPLIED}
+    wanted |= {WATCHING} if watchers else set()
     shaped = _rules_present(wire) == _rules_wanted(state, form=form) and sets.keys() == wanted
     table = table_state(wire)
     shaped = shaped and table is not None and not table.flags & NFT_TABLE_F_DORMANT and not _misplaced(_chains(wire))
@@ -136,7 +148,7 @@ def faults_of(
         for map_id, map_entries in state.map_entries.items()
         if not _map_fits(wire, sets, map_id, map_entries, chance, sample)
     ]
-    return Verification(not (shaped and allowed and answering), frozenset(wrong))
+    return Verification(not (shaped and allowed and answering and watching), frozenset(wrong))
 
 
 def _elements_of(map_id: MapId, map_entries: MapEntries) -> Elements:

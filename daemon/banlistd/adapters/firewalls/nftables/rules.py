@@ -12,7 +12,6 @@ from banlistd.adapters.firewalls.nftables.structure import (
     ASKED,
     BANNED,
     EMBEDDING,
-    FOUND,
     LOOKUP_IN,
     LOOKUPS,
     MARKED,
@@ -21,10 +20,10 @@ from banlistd.adapters.firewalls.nftables.structure import (
     TRANSLATED,
     VRF,
     WATCHED,
+    WATCHING,
     WITHIN_6TO4,
     WITHIN_NAT64,
     RuleForm,
-    chain_of,
 )
 from banlistd.adapters.netlink.expressions import (
     ACCEPT,
@@ -37,6 +36,7 @@ from banlistd.adapters.netlink.expressions import (
     META_OIFKIND,
     NETWORK_HEADER,
     REGISTER,
+    REGISTER_VERDICT,
     RETURN,
     TRANSPORT_HEADER,
     expression,
@@ -53,7 +53,7 @@ from banlistd.adapters.netlink.expressions import (
 from banlistd.adapters.netlink.messages import attribute, nested, number_attribute, text_attribute
 from banlistd.adapters.netlink.probing import PROBED_COUNTER
 from banlistd.core.ruleset.kernel_parts import KernelPart
-from banlistd.core.ruleset.state import Hook, Kind, MapId, hooks_of, maps_of
+from banlistd.core.ruleset.state import Hook, Kind, MapId, maps_of
 from banlistd.model import Family, SourceSlot
 
 NFTA_RULE_TABLE = 1
@@ -95,7 +95,7 @@ def lookup_rules(chain: str, sources: Sequence[SourceSlot], *, form: RuleForm) -
 
 
 def marked_rules(chain: str, *, form: RuleForm) -> list[bytes]:
-    """The bodies of the rules of a chain of MARKED: they find the map, and change no mark.
+    """The bodies of the rules of a chain of MARKED: an answer passes, a watched packet goes to the chain of its source.
 
     In a VRF a packet passes a hook twice: it is not counted at the VRF's own interface.
     """
@@ -105,18 +105,10 @@ def marked_rules(chain: str, *, form: RuleForm) -> list[bytes]:
         return [_rule(chain, [*_unseen(map_id), _is_in_map(), verdict(JUMP, MARKED_ANSWERS)]) for map_id in maps]
     interface = META_IIFKIND if hook is Hook.WATCH_IN else META_OIFKIND
     again = [load_meta(interface), matches(VRF.encode().ljust(_IFNAMSIZ, b"\0")), verdict(RETURN)]
-    chains = {map_id: name for name, map_id in FOUND.items()}
     return [
         *([] if KernelPart.INTERFACE_KIND in form.lacking else [_rule(chain, again)]),
-        *(_rule(chain, [*_unseen(map_id), _is_in_map(), verdict(GOTO, chains[map_id])]) for map_id in maps),
+        *(_rule(chain, [*_unseen(map_id), lookup(WATCHING, key=_VALUE, to=REGISTER_VERDICT)]) for map_id in maps),
     ]
-
-
-def found_rules(chain: str, sources: Sequence[SourceSlot]) -> list[bytes]:
-    """The bodies of the rules of a chain of FOUND: each source in turn."""
-    map_id = FOUND[chain]
-    owners = [owner for owner in sources if map_id.hook in hooks_of(owner)]
-    return [_rule(chain, [*_unseen(map_id), _is_mark(owner), verdict(GOTO, chain_of(owner.source_id))]) for owner in owners]
 
 
 def translated_rules(chain: str) -> list[bytes]:
@@ -159,8 +151,6 @@ def netlink_rules(chain: str, sources: Sequence[SourceSlot], *, form: RuleForm) 
         return lookup_rules(chain, sources, form=form)
     if chain in MARKED:
         return marked_rules(chain, form=form)
-    if chain in FOUND:
-        return found_rules(chain, sources)
     return translated_rules(chain) if chain in TRANSLATED else service_rules(chain, form=form)
 
 
@@ -270,10 +260,6 @@ def _unseen_value(address: Iterable[bytes], map_id: MapId, key: int) -> Iterator
 def _is_in_map() -> bytes:
     """No source has the mark 0, nor the other one. With that bit alone, nft's listing would match."""
     return matches(bytes(4), equal=False, register=_VALUE) + matches(_NO_MARK, equal=False, register=_VALUE)
-
-
-def _is_mark(owner: SourceSlot) -> bytes:
-    return matches(struct.pack("=I", owner.mark), register=_VALUE)
 
 
 def _service(hook: Hook, family: Family) -> Iterator[bytes]:

@@ -4,7 +4,7 @@ import struct
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from banlistd.adapters.firewalls.nftables.structure import TABLE
+from banlistd.adapters.firewalls.nftables.structure import TABLE, WATCHING
 from banlistd.adapters.netlink.messages import (
     attribute,
     attributes,
@@ -44,7 +44,7 @@ ALLOWED: Mapping[Family, str] = {Family.IPV4: "allowed4", Family.IPV6: "allowed6
 SERVICES: Mapping[Family, str] = {Family.IPV4: "answers4", Family.IPV6: "answers6"}
 """The services whose answers pass: elements of address, protocol and port."""
 EVERY_MAP = frozenset(MapId(hook, kind, family).name for hook in Hook for kind in Kind for family in FAMILIES)
-EVERY_SET = EVERY_MAP | {*ALLOWED.values(), *SERVICES.values(), APPLIED}
+EVERY_SET = EVERY_MAP | {*ALLOWED.values(), *SERVICES.values(), APPLIED, WATCHING}
 """All names that we use; another process made the sets of other names in our table."""
 
 FEWEST_BUCKETS = 1 << 16

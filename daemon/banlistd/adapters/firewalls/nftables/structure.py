@@ -9,9 +9,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
-from banlistd.core.addresses.sets import FAMILIES
 from banlistd.core.ruleset.kernel_parts import KernelPart, RefusedRule, possible_action
-from banlistd.core.ruleset.state import Hook, Kind, MapId, hooks_used
+from banlistd.core.ruleset.state import Hook, hooks_used
 from banlistd.errors import FirewallError
 from banlistd.model import Action, Mark, SourceId, SourceSlot
 
@@ -36,13 +35,8 @@ MARKED: Mapping[str, Hook] = {"marked-in": Hook.IN, "marked-watch-in": Hook.WATC
 """For packets that another program has marked, by the hook whose maps they are looked up in without a mark of ours."""
 
 MARKED_ANSWERS = "marked-answers"
-FOUND: Mapping[str, MapId] = {
-    f"found-{map_id.name}": map_id
-    for map_id in (
-        MapId(hook, kind, family) for hook in (Hook.WATCH_IN, Hook.WATCH_OUT) for kind in Kind for family in FAMILIES
-    )
-}
-"""For those of them that are in a watched map: it finds the source."""
+WATCHING = "watching"
+"""A map from the marks of sources that only watch to their chains: it finds the source of a packet that has another mark."""
 
 WITHIN_NAT64 = "within-nat64"
 WITHIN_6TO4 = "within-6to4"
@@ -50,7 +44,7 @@ EMBEDDING = "embedding"
 TRANSLATED = (WITHIN_NAT64, WITHIN_6TO4, EMBEDDING)
 """For IPv6 packets whose source contains an IPv4 address, which is looked up. The last one sends packets to the others."""
 
-NETLINK_CHAINS = (*LOOKUPS, *MARKED, *FOUND, ANSWERS, MARKED_ANSWERS, ASKED, *TRANSLATED)
+NETLINK_CHAINS = (*LOOKUPS, *MARKED, ANSWERS, MARKED_ANSWERS, ASKED, *TRANSLATED)
 """The chains whose rules netlink writes, because they look into sets."""
 
 _PREFIX = "from-"
@@ -117,7 +111,6 @@ def structure_of(sources: Sequence[SourceSlot], *, form: RuleForm) -> Mapping[st
     watching = _dispatch(owner for owner in sources if not owner.action.blocks)
     for hook in hooks & WATCHED.keys():
         chains[WATCHED[hook]] = Chain("", (*_second_time(hook, form.lacking), *watching, "meta mark set 0"))
-    chains |= {name: Chain("", None) for name, map_id in FOUND.items() if map_id.hook in hooks}
     chains |= {name: Chain("", None) for name, hook in MARKED.items() if hook in hooks}
     chains |= {name: Chain("", None) for name in TRANSLATED if form.translated}
     chains[LOOKUP_IN] = Chain("", None)
@@ -200,6 +193,7 @@ def preparation(
     lines = [] if founded else [f"add table inet {TABLE}"]
     lines += [f"{verb} chain inet {TABLE} {name}" for name in sorted(misplaced) for verb in ("flush", "delete")]
     lines += _declarations(missing, form.lacking)
+    lines += _watching(sources)
     lines += [f"flush chain inet {TABLE} {name}" for name in rewritten]
     for name in (*missing, *rewritten):
         lines += _rules(name, wanted[name])
@@ -221,6 +215,7 @@ def settlement(sources: Sequence[SourceSlot], present: frozenset[str], *, form: 
     wanted = structure_of(sources, form=form)
     surplus = sorted(name for name in present - wanted.keys() if is_ours(name))
     lines = _declarations(wanted, form.lacking)
+    lines += _watching(sources) or [_WATCHING_MAP, f"delete map inet {TABLE} {WATCHING}"]
     lines += [f"flush chain inet {TABLE} {name}" for name, chain in wanted.items() if chain.rules is not None]
     lines += [f"flush chain inet {TABLE} {name}" for name in surplus]
     lines += [f"delete chain inet {TABLE} {name}" for name in surplus]
@@ -236,6 +231,17 @@ def _declarations(chains: Mapping[str, Chain], lacking: AbstractSet[KernelPart])
     counted = () if KernelPart.COUNTER in lacking else chains
     counters = [f"add counter inet {TABLE} {name}" for name in counted if source_of(name)]
     return counters + [f"add chain inet {TABLE} {name} {chain.hook}".rstrip() for name, chain in chains.items()]
+
+
+_WATCHING_MAP = f"add map inet {TABLE} {WATCHING} {{ type mark : verdict; }}"
+
+
+def _watching(sources: Iterable[SourceSlot]) -> list[str]:
+    """The map with its elements; nothing where no source watches."""
+    watchers = (owner for owner in sources if not owner.action.blocks)
+    pairs = ", ".join(f"{_number_of(owner.mark)} : goto {chain_of(owner.source_id)}" for owner in watchers)
+    named = f"inet {TABLE} {WATCHING}"
+    return [_WATCHING_MAP, f"flush map {named}", f"add element {named} {{ {pairs} }}"] if pairs else []
 
 
 def _rules(name: str, chain: Chain) -> list[str]:
