@@ -3,15 +3,12 @@
 from bisect import bisect_left, bisect_right, insort
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TypeVar
 
 import numpy as np
 
 from banlistd.core.addresses.arrays import distinct, without
 from banlistd.core.addresses.sets import FAMILIES, Addresses, AddressSet, Ranges, from_numbers, union_of
 from banlistd.model import BanKey, Family, ManualBan, Span
-
-_Name = TypeVar("_Name", str, Span)
 
 BanPlace = tuple[float, Family, int, int, str]
 """The place of a ban in the order of age: its time of creation, then its key."""
@@ -34,7 +31,8 @@ class BanIndex:
     def __init__(self, bans: Iterable[ManualBan]) -> None:
         self._bans: dict[BanKey, ManualBan] = {}
         self._of_origin: dict[str, dict[BanKey, None]] = {}
-        self._of_span: dict[Span, dict[BanKey, None]] = {}
+        # Nearly every span has one ban: a tuple takes a fifth of the memory of a dictionary.
+        self._of_span: dict[Span, tuple[BanKey, ...]] = {}
         self._wide: Mapping[Family, dict[Span, None]] = {family: {} for family in FAMILIES}
         self._by_age: list[ManualBan] = []
         self._by_end: list[ManualBan] = []
@@ -97,20 +95,24 @@ class BanIndex:
         """Take bans in, in place of those with the same key, and others out."""
         bans = {ban.key: ban for ban in come}
         left = [self._bans[key] for key in {**dict.fromkeys(go), **bans} if key in self._bans]
-        before = {ban.span for ban in left} | {ban.span for ban in bans.values() if ban.span in self._of_span}
+        coming = {ban.span for ban in bans.values()}
+        before = {ban.span for ban in left} | {span for span in coming if span in self._of_span}
         self._rearrange(left, list(bans.values()))
         for ban in left:
             self._take_out(ban)
         for ban in bans.values():
             self._take_in(ban)
-        new = dict.fromkeys(ban.span for ban in bans.values() if ban.span not in before)
-        self._cover(list(new), [span for span in before if span not in self._of_span])
+        self._cover([span for span in coming if span not in before], [span for span in before if span not in self._of_span])
 
     def _take_out(self, ban: ManualBan) -> None:
         key, span = ban.key, ban.span
         del self._bans[key]
-        _drop(self._of_origin, ban.origin, key)
-        _drop(self._of_span, span, key)
+        del self._of_origin[ban.origin][key]
+        if not self._of_origin[ban.origin]:
+            del self._of_origin[ban.origin]
+        self._of_span[span] = tuple(other for other in self._of_span[span] if other != key)
+        if not self._of_span[span]:
+            del self._of_span[span]
         if ban.first != ban.last and span not in self._of_span:
             del self._wide[ban.family][span]
 
@@ -118,7 +120,7 @@ class BanIndex:
         key, span = ban.key, ban.span
         self._bans[key] = ban
         self._of_origin.setdefault(ban.origin, {})[key] = None
-        self._of_span.setdefault(span, {})[key] = None
+        self._of_span[span] = (*self._of_span.get(span, ()), key)
         if ban.first != ban.last:
             self._wide[ban.family][span] = None
 
@@ -156,12 +158,6 @@ class BanIndex:
                 firsts = from_numbers(family, [first for _, first, _ in self._wide[family]])
                 lasts = from_numbers(family, [last for _, _, last in self._wide[family]])
                 self._nets[family] = union_of(family, firsts, lasts)
-
-
-def _drop(groups: dict[_Name, dict[BanKey, None]], name: _Name, key: BanKey) -> None:
-    del groups[name][key]
-    if not groups[name]:
-        del groups[name]
 
 
 class BanDraft:
