@@ -55,6 +55,7 @@ def look() -> View:
     # Of a table's flags that nft 1.0.6 does not know, owner and persist, it prints what happens to lie in its memory.
     listing = json.loads(re.sub(r', "flags": (?!\[).*?\}\}', "}}", nft("-j", "list", "ruleset"), flags=re.DOTALL))["nftables"]
     maps = {item["map"]["name"]: item["map"].get("elem", []) for item in listing if "map" in item}
+    maps.pop("watching", None)  # the chains of marks
     comments = {int(key["elem"]["val"]): key["elem"]["comment"].split() for key, _ in maps.pop("applied", [])}
     owners = _dispatched(listing) | {mark: str(words[1]) for mark, words in comments.items()}
     layers = {name: sorted(_bounds(key, owners[mark]) for key, mark in elements) for name, elements in maps.items()}
@@ -89,7 +90,7 @@ def _dispatched(listing: Iterable[Mapping[str, Any]]) -> dict[int, str]:
     """Whose mark is which by the rules, which come before the markers."""
     pairs = []
     for expression in (expression for item in listing if "rule" in item for expression in item["rule"]["expr"]):
-        if "vmap" in expression:
+        if "vmap" in expression and isinstance(expression["vmap"]["data"], dict):  # not a map with a name
             pairs += expression["vmap"]["data"]["set"]
     return {int(mark): str(verdict["jump"]["target"]).removeprefix("from-") for mark, verdict in pairs}
 
