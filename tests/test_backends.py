@@ -78,9 +78,14 @@ def test_fail2ban_blocks_incoming_packets_only() -> None:
 
 
 def test_fail2ban_is_neither_atomic_nor_knows_owners() -> None:
-    lacking = [backend for backend in BackendName if not backend.kind.capabilities.all_or_nothing]
-    assert lacking == [backend for backend in BackendName if not backend.kind.capabilities.contents_by_owner]
-    assert lacking == [BackendName.FAIL2BAN]
+    fail2ban = BackendName.FAIL2BAN.kind.capabilities
+    assert (fail2ban.all_or_nothing, fail2ban.contents_by_owner) == (False, False)
+
+
+@pytest.mark.parametrize("backend", [BackendName.NFTABLES, BackendName.IPSET, BackendName.MEMORY])
+def test_it_is_atomic_and_knows_owners(backend: BackendName) -> None:
+    assert backend.kind.capabilities.all_or_nothing
+    assert backend.kind.capabilities.contents_by_owner
 
 
 def test_a_disabled_source_may_ask_for_anything() -> None:

@@ -79,5 +79,10 @@ def test_the_check_says_what_the_firewall_of_this_host_cannot_do(tmp_path: Path,
     assert nft("list", "tables") == "table inet banlistd\n"
 
 
-def test_only_the_backend_for_trying_out_changes_nothing() -> None:
-    assert [backend for backend in BackendName if not backend.kind.capabilities.changes_host] == [BackendName.MEMORY]
+@pytest.mark.parametrize("backend", [BackendName.NFTABLES, BackendName.IPSET, BackendName.FAIL2BAN])
+def test_a_backend_of_the_host_is_for_one_daemon(backend: BackendName) -> None:
+    assert backend.kind.capabilities.changes_host
+
+
+def test_the_backend_for_trying_out_is_for_many() -> None:
+    assert not BackendName.MEMORY.kind.capabilities.changes_host
