@@ -31,6 +31,15 @@ def test_a_list_of_any_format_is_read_in_bounded_memory(name: str) -> None:
     assert "elements" in figures.outcome
 
 
+@pytest.mark.parametrize("kind", FormatType)
+def test_the_example_of_a_format_is_read_in_bounded_memory(kind: FormatType) -> None:
+    count = 10_000
+    body = kind.kind.example.written(f"192.{number >> 8}.{number & 255}.1" for number in range(count)).encode()
+    figures = measured(body, Format(kind), len(body))
+    assert_bounded(figures)
+    assert figures.outcome == f"{count:,} elements"
+
+
 @pytest.mark.parametrize("name", SHAPES)
 def test_no_shape_takes_more_memory_than_is_allowed_or_time_by_more_than_its_length(name: str) -> None:
     make, kind = SHAPES[name]
