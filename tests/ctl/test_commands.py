@@ -4,6 +4,8 @@ from typing import Any
 
 import pytest
 
+from banlistd.control.declaration import Command
+from banlistd.control.table import COMMANDS
 from banlistd.core.manual_bans import BanOrder, UnbanOrder
 from banlistd.ctl.remote import default_runtime
 from banlistd.errors import (
@@ -17,7 +19,7 @@ from banlistd.errors import (
     UsageError,
 )
 from banlistd.model import Family
-from ctl.canned import ANSWERS, SOURCE, CannedDaemon
+from ctl.canned import ANSWERS, SOURCE, CannedDaemon, words_of
 from ctl.conftest import CtlCall
 
 
@@ -215,26 +217,13 @@ def test_a_daemon_that_is_not_running_is_a_document_for_programs_too(call: CtlCa
 
 
 @pytest.mark.parametrize("document", [[], {}, None, 7, "text", [7], [{}], {"banned": True}])
-@pytest.mark.parametrize(
-    "command",
-    [
-        ["status"],
-        ["sources"],
-        ["check", "::1"],
-        ["history"],
-        ["timers"],
-        ["refresh"],
-        ["reload"],
-        ["quarantine"],
-        ["approve", "tor"],
-    ],
-)
+@pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command.name)
 def test_an_answer_of_another_shape_is_no_traceback(
-    daemon: CannedDaemon, call: CtlCall, command: list[str], document: object
+    daemon: CannedDaemon, call: CtlCall, command: Command[Any, Any], document: object
 ) -> None:
-    daemon.operations.answers[command[0]] = document
+    daemon.operations.answers[command.name] = document
 
-    code, out, err = call(*command)
+    code, out, err = call(*words_of(command))
 
     if code:
         assert (code, out) == (76, "")
