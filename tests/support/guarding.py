@@ -5,7 +5,7 @@ from dataclasses import replace
 from banlistd.core.addresses.reserved import reserved_ranges
 from banlistd.core.addresses.sets import FAMILIES, AddressSet, Ranges
 from banlistd.core.config.model import Source
-from banlistd.core.feeds.guards import GuardContext, judge
+from banlistd.core.feeds.judgement import GuardContext, judge
 from banlistd.core.feeds.parsed_list import ParsedList
 from banlistd.model import Refusal
 

@@ -13,7 +13,7 @@ from banlistd.core.feeds.critical import CriticalReference
 from banlistd.core.feeds.evaluate import Reading, evaluate, fetch_key_of
 from banlistd.core.feeds.extent import share_in_words
 from banlistd.core.feeds.found_list import FoundList
-from banlistd.core.feeds.guards import GuardContext
+from banlistd.core.feeds.judgement import GuardContext
 from banlistd.core.feeds.parsed_list import Download
 from banlistd.core.feeds.quarantine import Quarantined, approved, has_settled, held_back
 from banlistd.core.ruleset.recovery import decide

@@ -19,7 +19,7 @@ from banlistd.core.config.problems import Document, Spot
 from banlistd.core.config.sections.guards import Guards
 from banlistd.core.feeds.evaluate import Reading, evaluate, fetch_key_of
 from banlistd.core.feeds.extent import AcceptedSizes
-from banlistd.core.feeds.guards import judge
+from banlistd.core.feeds.judgement import judge
 from banlistd.core.feeds.parsed_list import ParsedList, parsed_list
 from banlistd.core.feeds.parsers import parse
 from banlistd.core.feeds.samples import Sample

@@ -8,7 +8,7 @@ from banlistd.core.config.model import Source
 from banlistd.core.config.sections.guards import Critical
 from banlistd.core.feeds.content import Content
 from banlistd.core.feeds.critical import CriticalReference, critical_in, references_of, without_critical
-from banlistd.core.feeds.guards import GuardContext, Judgement, judge
+from banlistd.core.feeds.judgement import GuardContext, Judgement, judge
 from banlistd.core.feeds.parsed_list import ParsedList
 from banlistd.model import ContentHash, Refusal
 

@@ -9,7 +9,8 @@ from banlistd.core.config.model import Source
 from banlistd.core.config.sections.guards import Guards
 from banlistd.core.feeds.evaluate import Reading
 from banlistd.core.feeds.extent import AcceptedSizes, Extent, NeverBanned
-from banlistd.core.feeds.guards import NO_LIST, SETTLING, Judgement
+from banlistd.core.feeds.guards import NO_LIST, SETTLING
+from banlistd.core.feeds.judgement import Judgement
 from banlistd.core.feeds.samples import Sample, draw
 from banlistd.model import ContentHash, Refusal, SourceId
 
