@@ -93,7 +93,7 @@ class BackendName(StrEnum):
 
     NFTABLES = BackendKind(
         "nftables",
-        "The default: one table, `inet banlistd`. Each change is one transaction, and drift is repaired at once.",
+        "The default: one table, `inet banlistd`. Each change takes effect in one transaction, and drift is repaired at once.",
         "",
         "banlistd.adapters.firewalls.nftables.firewall:NftablesFirewall",
         Behaviour(

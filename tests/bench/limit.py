@@ -10,17 +10,21 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from banlistd.adapters.firewalls.nftables.batch import compose
+from banlistd.adapters.firewalls.nftables.changing.batch import add_rules, add_sets, begun
+from banlistd.adapters.firewalls.nftables.changing.staging import Limit, distrusting, parts_of, staging_of
 from banlistd.adapters.firewalls.nftables.firewall import NftablesFirewall
 from banlistd.adapters.firewalls.nftables.inspection import look_at
-from banlistd.adapters.firewalls.nftables.structure import RuleForm
+from banlistd.adapters.firewalls.nftables.look import Look
+from banlistd.adapters.firewalls.nftables.records import element_messages
+from banlistd.adapters.firewalls.nftables.structure import TABLE, RuleForm
+from banlistd.adapters.netlink.messages import NFT_MSG_NEWSETELEM, Batch
 from banlistd.adapters.netlink.socket import NetlinkSocket
 from banlistd.core.addresses.canonical import hash_of
 from banlistd.core.addresses.sets import AddressSet
 from banlistd.core.config.model import Config, Source
 from banlistd.core.download.decompression import unpack
 from banlistd.core.feeds.parsers import parse
-from banlistd.core.ruleset.diff import difference
+from banlistd.core.ruleset.diff import Change, difference
 from banlistd.core.ruleset.plan import plan
 from banlistd.core.ruleset.policy import Policy, policy_of
 from banlistd.core.ruleset.state import FirewallState
@@ -51,10 +55,25 @@ def send(empty: FirewallState, full: FirewallState) -> float:
     """Seconds in sendmsg for the batch that fills an empty firewall; the structure stands before."""
     asyncio.run(_found(empty))
     with NetlinkSocket() as wire:
-        batch = compose(difference(empty, full), look_at(wire), form=RuleForm()).batch
+        batch = one_batch(difference(empty, full), look_at(wire))
         began = time.perf_counter()
         wire.commit(batch)
         return time.perf_counter() - began
+
+
+def one_batch(change: Change, look: Look) -> Batch:
+    """Sets, rules and all elements in one transaction, whatever memory that takes."""
+    boundless = Limit(1 << 30, 1 << 30)
+    anew = distrusting(change, frozenset(item.map for item in change.maps))
+    staging = staging_of(anew, look, Limit(0, 0))
+    batch = begun(look.generation)
+    add_sets(batch, [staged.shape for staged in staging.sets.values()])
+    add_rules(batch, change, look, staging.names(look), form=RuleForm())
+    for staged in staging.sets.values():
+        for part in parts_of(staged.elements, boundless) if staged.elements is not None else ():
+            batch.add_block(element_messages(NFT_MSG_NEWSETELEM, batch.next_sequence, TABLE, staged.shape.name, part))
+    batch.end()
+    return batch
 
 
 async def _found(empty: FirewallState) -> None:

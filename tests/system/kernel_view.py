@@ -9,6 +9,7 @@ import re
 import socket
 from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any
@@ -53,8 +54,10 @@ class View:
 def look() -> View:
     """Single addresses are looked up before networks, what blocks before what watches."""
     # Of a table's flags that nft 1.0.6 does not know, owner and persist, it prints what happens to lie in its memory.
-    listing = json.loads(re.sub(r', "flags": (?!\[).*?\}\}', "}}", nft("-j", "list", "ruleset"), flags=re.DOTALL))["nftables"]
-    maps = {item["map"]["name"]: item["map"].get("elem", []) for item in listing if "map" in item}
+    text = re.sub(r', "flags": (?!\[).*?\}\}', "}}", nft("-j", "list", "ruleset"), flags=re.DOTALL)
+    listing = _by_first_names(json.loads(text)["nftables"], set(re.findall(r'"@([^"]+)"', text)))
+    present = [item["map"] for item in listing if "map" in item and "unused" not in item["map"]]
+    maps = {one["name"]: one.get("elem", []) for one in present}
     maps.pop("watching", None)  # the chains of marks
     comments = {int(key["elem"]["val"]): key["elem"]["comment"].split() for key, _ in maps.pop("applied", [])}
     owners = _dispatched(listing) | {mark: str(words[1]) for mark, words in comments.items()}
@@ -68,6 +71,18 @@ def look() -> View:
     ranges = seen("", "watch_in_") if any(layers[name] for name in layers if name.startswith("watch_in_")) else blocking
     contents = {words[1]: words[2].removeprefix("sha256=") for words in comments.values()}
     return View(contents, ranges, blocking, listing)
+
+
+_SECOND_NAME = re.compile(r'"(@?[a-z_]*(?:hosts|nets|allowed|answers)[46])-b"')
+
+
+def _by_first_names(listing: Sequence[Mapping[str, Any]], used: AbstractSet[str]) -> Sequence[Mapping[str, Any]]:
+    """Each set under its first name. `used`: what rules look into; what they do not is filled beside it, and bans nothing."""
+    for one in (item[kind] for item in listing for kind in ("map", "set") if kind in item):
+        if one["name"] not in used | {"applied", "watching"} and one["table"] == "banlistd":
+            one["unused"] = True
+    named: Sequence[Mapping[str, Any]] = json.loads(_SECOND_NAME.sub(r'"\1"', json.dumps(listing)))
+    return named
 
 
 def contents() -> Mapping[str, str]:

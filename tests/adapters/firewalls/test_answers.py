@@ -215,7 +215,7 @@ def test_a_packet_that_is_not_banned_passes_no_rule_about_answers() -> None:
         for name in NETLINK_CHAINS
         if name in chains and any(map(_jumps_to_answers, netlink_rules(name, sources, form=RuleForm())))
     }
-    assert asking == {"marked-in", "within-nat64", "within-6to4"}
+    assert asking == {"lookup-in"}
     tables = chains_of(sources, Family.IPV4)
     asking = {name for chains in tables.values() for name, rules in chains.items() if any("answers4" in rule for rule in rules)}
     assert asking == {f"banlistd-{name}" for name in ("in-hosts", "in-nets", "out-hosts", "out-nets", "refusal")}

@@ -346,3 +346,20 @@ def test_there_is_no_gap_while_single_addresses_become_networks_and_networks_sin
             street.apply(hosts, nets)
             street.apply(nets, hosts)
     assert flood.arrived == 0
+
+
+def test_there_is_no_gap_while_maps_are_outgrown_and_written_beside() -> None:
+    """Their elements come in many transactions, and rules look into other sets in the end."""
+    more = [f"11.{number >> 8}.{number & 255}.1" for number in range(50_000)]
+    ranges = [f"12.{number >> 8}.{number & 255}.0/25" for number in range(6_000)]
+    small, large = (
+        [state([ALPHA], {"alpha": addresses(banned, *others)}, content_hash=mark * 64) for banned in (BAD4, "198.51.100.6/31")]
+        for others, mark in (((), "a"), ((*more, *ranges), "b"))
+    )
+    with laid_out(NFTABLES, NftablesFirewall) as street:
+        street.apply(None, small[0])
+        with flooded(street) as flood:
+            for before, after in pairwise([small[0], large[0], large[1], small[1], large[0], small[0], large[1], small[0]]):
+                street.apply(before, after)
+                street.apply(None, after)
+        assert flood.arrived == 0

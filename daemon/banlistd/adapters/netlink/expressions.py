@@ -3,7 +3,18 @@
 Names are those of the kernel's header (linux/netfilter/nf_tables.h).
 """
 
-from banlistd.adapters.netlink.messages import NFTA_LIST_ELEM, attribute, nested, number_attribute, text_attribute
+from collections.abc import Iterator
+
+from banlistd.adapters.netlink.messages import (
+    NFTA_LIST_ELEM,
+    attribute,
+    attributes,
+    decode_text,
+    each_attribute,
+    nested,
+    number_attribute,
+    text_attribute,
+)
 
 REGISTER = 1
 """It is wide enough for an IPv6 address."""
@@ -63,6 +74,14 @@ def lookup(name: str, *, key: int = REGISTER, to: int | None = None) -> bytes:
     """Continue only if the set contains the key in a register. `to`: the register that gets the value of a map."""
     result = number_attribute(3, to) if to is not None else b""
     return expression("lookup", number_attribute(2, key), result, text_attribute(1, name))
+
+
+def looked_up(expressions: bytes) -> Iterator[str]:
+    """The names of the sets that a rule looks into, given its expressions."""
+    for _, one in each_attribute(expressions):
+        fields = attributes(one)
+        if decode_text(fields.get(1, b"")) == "lookup":
+            yield decode_text(attributes(fields.get(2, b"")).get(1, b""))
 
 
 def verdict(code: int, chain: str = "") -> bytes:

@@ -35,6 +35,8 @@ _RECEIVE = 1 << 17
 _REPLIES = 1 << 20
 # The kernel keeps this much of a send buffer for itself (netlink_sendmsg refuses len > sk_sndbuf - 32).
 _SEND_SLACK = 4096
+# Octets: more than any commit of 10,000 elements with its rules and a thousand markers.
+_LARGE = 1 << 20
 
 
 class NetlinkError(OSError):
@@ -84,6 +86,11 @@ class NetfilterWire:
         if octets + _SEND_SLACK > self._send_buffer:
             widen(self._socket, SO_SNDBUFFORCE, socket.SO_SNDBUF, octets + _SEND_SLACK)
             self._send_buffer = octets + _SEND_SLACK
+
+    def room(self) -> int:
+        """The octets that one call can send: of a buffer that was asked for, the kernel grants what its limits allow."""
+        self._make_room(_LARGE)
+        return self._socket.getsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF) - _SEND_SLACK
 
     def _replies(self) -> Iterator[tuple[int, bytes]]:
         """Flags and payload of each answer to our last question, up to its end. Raises NetlinkError."""

@@ -230,14 +230,14 @@ async def test_an_exchange_in_a_large_map_is_noticed_though_numbers_fit() -> Non
     await next_change(firewall)
     assert await firewall.verify(held) == Verification(structure=False, maps=frozenset({HOSTS4}))
     await firewall.apply(difference(held, held, await firewall.verify(held)))
-    assert "0.0.16.3 :" in nft("get", "element", "inet", "banlistd", "hosts4", "{ 0.0.16.3 }")
+    assert "0.0.16.3 :" in nft("get", "element", "inet", "banlistd", "hosts4-b", "{ 0.0.16.3 }")
     await firewall.close()
 
 
 @in_network_namespace
 async def test_a_change_between_our_own_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
     firewall = await firewall_with(HELD)
-    one = "banlistd.adapters.firewalls.nftables.applying.settlement"
+    one = "banlistd.adapters.firewalls.nftables.changing.applying.settlement"
 
     def meddling(*_: object, form: RuleForm) -> str:
         nft("delete element inet banlistd hosts4 { 198.51.100.1 }")

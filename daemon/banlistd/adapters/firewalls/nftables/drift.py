@@ -2,7 +2,7 @@
 
 from collections.abc import Set as AbstractSet
 
-from banlistd.adapters.firewalls.nftables.sets import ALLOWED, APPLIED, EVERY_MAP, EVERY_SET, SERVICES
+from banlistd.adapters.firewalls.nftables.sets import ALLOWED, APPLIED, BASES, EVERY_MAP, EVERY_SET, SERVICES
 from banlistd.adapters.firewalls.nftables.structure import WATCHING, is_ours
 from banlistd.adapters.netlink.notices import Thing, Touched
 from banlistd.core.ruleset.diff import Change
@@ -11,7 +11,7 @@ from banlistd.core.ruleset.state import FirewallState, Verification, maps_of
 
 def with_suspicions(verdict: Verification, touched: AbstractSet[Touched], state: FirewallState) -> Verification:
     """What another process has touched counts as wrong: an exchange of one element or rule for another keeps the numbers."""
-    names = {item.name for item in touched if item.thing in (Thing.SET, Thing.ELEMENT)}
+    names = {_base(item) for item in touched if item.thing in (Thing.SET, Thing.ELEMENT)}
     everything = any(item.thing is Thing.TABLE for item in touched)
     structure = everything or any(_is_structure(item) for item in touched)
     maps = {map_id for map_id in state.map_entries if everything or map_id.name in names}
@@ -34,14 +34,14 @@ def rewritten(change: Change, touched: AbstractSet[Touched]) -> AbstractSet[Touc
         item
         for item in touched
         if (structure or not _is_structure(item))
-        and (item.name in anew or item.thing not in (Thing.SET, Thing.ELEMENT) or item.name not in EVERY_MAP)
+        and (_base(item) in anew or item.thing not in (Thing.SET, Thing.ELEMENT) or _base(item) not in EVERY_MAP)
         and (whole or item.thing is not Thing.TABLE)
     }
 
 
 def _is_structure(item: Touched) -> bool:
     """Whether its repair writes rules; the allowed networks, and the chains of marks, are written with them."""
-    return item.thing is not Thing.ELEMENT or item.name in (WATCHING, *ALLOWED.values())
+    return item.thing is not Thing.ELEMENT or _base(item) in (WATCHING, *ALLOWED.values())
 
 
 def _concerns_us(item: Touched) -> bool:
@@ -51,6 +51,10 @@ def _concerns_us(item: Touched) -> bool:
         case Thing.SET:
             return item.name in EVERY_SET
         case Thing.ELEMENT:
-            return item.name in EVERY_SET - {APPLIED, *SERVICES.values()}
+            return item.name in EVERY_SET and _base(item) not in (APPLIED, *SERVICES.values())
         case Thing.TABLE:
             return True
+
+
+def _base(item: Touched) -> str:
+    return BASES.get(item.name, item.name)

@@ -20,15 +20,14 @@ from banlistd.core.ruleset.state import MARK_DTYPE, Hook, Kind, MapEntries, MapI
 from banlistd.model import Family
 
 
-def dump_maps(wire: NetlinkSocket, names: Iterable[str]) -> Mapping[MapId, MapEntries]:
-    """The entries of those of our maps that exist. `names`: the sets that exist."""
-    present = set(names)
+def dump_maps(wire: NetlinkSocket, names: Mapping[str, str]) -> Mapping[MapId, MapEntries]:
+    """The entries of those of our maps that exist. `names`: of the sets that exist, by their first name."""
     every = (MapId(hook, kind, family) for hook in Hook for kind in Kind for family in FAMILIES)
-    return {map_id: _read(wire, map_id) for map_id in every if map_id.name in present}
+    return {map_id: _read(wire, map_id, names[map_id.name]) for map_id in every if map_id.name in names}
 
 
-def _read(wire: NetlinkSocket, map_id: MapId) -> MapEntries:
-    question = text_attribute(NFTA_SET_ELEM_LIST_TABLE, TABLE) + text_attribute(NFTA_SET_ELEM_LIST_SET, map_id.name)
+def _read(wire: NetlinkSocket, map_id: MapId, name: str) -> MapEntries:
+    question = text_attribute(NFTA_SET_ELEM_LIST_TABLE, TABLE) + text_attribute(NFTA_SET_ELEM_LIST_SET, name)
     replies = wire.dump(NFT_MSG_GETSETELEM, question)
     return map_entries_of(
         map_id.family, answers([reply.get(NFTA_SET_ELEM_LIST_ELEMENTS, b"") for reply in replies]), map_id.kind

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import replace
 
-from banlistd.adapters.firewalls.nftables.applying import apply_change
+from banlistd.adapters.firewalls.nftables.changing.applying import apply_change, remove_sets
 from banlistd.adapters.firewalls.nftables.drift import irrelevant, rewritten, with_suspicions
 from banlistd.adapters.firewalls.nftables.dump import dump_maps
 from banlistd.adapters.firewalls.nftables.inspection import (
@@ -75,6 +75,7 @@ class NftablesFirewall(ThreadedFirewall):
         self._form = RuleForm(translated)
         self._probes = probes
         self._probed = False
+        self._tidied = False
         self._sources: Sequence[SourceSlot] | None = None  # those that were last written or verified
         self._nft_knows = functools.cache(nft_knows_the_flags)
         self._receive_buffer = receive_buffer
@@ -114,18 +115,23 @@ class NftablesFirewall(ThreadedFirewall):
             return verdict
 
     def _listening(self) -> Monitor:
-        """Also adopt a table that the process before us owned: from now on it is ours."""
+        """Also adopt a table that the process before us owned, and delete the sets that it filled and did not use."""
         with self._at_work("cannot listen for changes") as wire:
             if self._monitor is None:
                 raise self._last_listen_error or OSError(errno.EBADF, "closed")
             if self._ownership is not Ownership.NO and needs_adoption(wire):
                 with self._monitor.away(wire) as absence:
                     absence.commits += adopt(wire)
+            if not self._tidied:
+                self._tidied = True
+                if (look := look_at(wire)).used and look.unused:
+                    with self._monitor.away(wire) as absence:
+                        remove_sets(look.unused, wire, absence)
             return self._monitor
 
     def _contents(self) -> Mapping[Mark, AddressSet]:
         with self._at_work("cannot read the firewall") as wire:
-            return contents_of(dump_maps(wire, look_at(wire).sets))
+            return contents_of(dump_maps(wire, look_at(wire).names))
 
     def _counters(self) -> Mapping[Mark, Counter]:
         with self._at_work("cannot read the counters") as wire:

@@ -3,24 +3,24 @@
 import errno
 import struct
 from collections import Counter as Tally
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from random import Random
 
 from banlistd.adapters.firewalls.marker_text import marker_of
-from banlistd.adapters.firewalls.nftables.batch import Look, TableState
+from banlistd.adapters.firewalls.nftables.look import Look, TableState, names_in_use
 from banlistd.adapters.firewalls.nftables.records import (
     NFTA_SET_ELEM_LIST_ELEMENTS,
     NFTA_SET_ELEM_LIST_SET,
     DumpedElement,
     Elements,
     answers,
-    end_elements,
-    questions,
 )
 from banlistd.adapters.firewalls.nftables.rules import NFTA_RULE_CHAIN, NFTA_RULE_EXPRESSIONS, count_loads, netlink_rules
+from banlistd.adapters.firewalls.nftables.samples import Sampling, count_fits, elements_of, sample_fits
 from banlistd.adapters.firewalls.nftables.sets import (
     ALLOWED,
     APPLIED,
+    BASES,
     EVERY_SET,
     NFT_TABLE_F_DORMANT,
     NFTA_TABLE_FLAGS,
@@ -32,6 +32,7 @@ from banlistd.adapters.firewalls.nftables.sets import (
 )
 from banlistd.adapters.firewalls.nftables.structure import (
     HOOKS,
+    NETLINK_CHAINS,
     PRIORITY,
     TABLE,
     WATCHING,
@@ -40,6 +41,7 @@ from banlistd.adapters.firewalls.nftables.structure import (
     source_of,
     structure_of,
 )
+from banlistd.adapters.netlink.expressions import looked_up
 from banlistd.adapters.netlink.messages import (
     NFT_MSG_GETCHAIN,
     NFT_MSG_GETOBJ,
@@ -55,9 +57,7 @@ from banlistd.adapters.netlink.messages import (
 )
 from banlistd.adapters.netlink.socket import NetlinkSocket
 from banlistd.adapters.netlink.wire import NetlinkError
-from banlistd.core.addresses.sets import WIDTHS, Addresses, after
-from banlistd.core.addresses.sets import to_number as address_number
-from banlistd.core.ruleset.state import FirewallState, Kind, MapEntries, MapId, Verification
+from banlistd.core.ruleset.state import FirewallState, Verification
 from banlistd.model import Counter, Family, Mark, Marker
 
 NFTA_TABLE = 1
@@ -85,7 +85,18 @@ def look_at(wire: NetlinkSocket) -> Look:
     generation = wire.generation()
     chains = _chains(wire)
     marks = frozenset(Mark(mark) for mark, _ in _marker_elements(wire))
-    return Look(generation, table_state(wire), frozenset(chains), _misplaced(chains), _sets(wire), marks)
+    used = used_sets(wire) if chains else []
+    return Look(generation, table_state(wire), frozenset(chains), _misplaced(chains), _sets(wire), used, marks)
+
+
+def used_sets(wire: NetlinkSocket) -> list[str]:
+    """The sets that our rules look into. Asked chain by chain: there may be thousands of other rules."""
+    used: dict[str, None] = {}
+    for chain in NETLINK_CHAINS:
+        for rule in _dump(wire, NFT_MSG_GETRULE, text_attribute(NFTA_RULE_CHAIN, chain)):
+            if decode_text(rule.get(NFTA_RULE_CHAIN, b"")) == chain:
+                used |= dict.fromkeys(looked_up(rule.get(NFTA_RULE_EXPRESSIONS, b"")))
+    return [*used]
 
 
 def table_state(wire: NetlinkSocket) -> TableState | None:
@@ -125,34 +136,50 @@ def faults_of(
     `chance`: chooses the sample. `sample`: elements of each map. `form`: which rules are written. `settled`: the
     same state was found sound, and no process has committed since; then only the samples are compared.
     """
+    used = used_sets(wire)
+    found = _sets(wire)
+    sets = {
+        BASES.get(name, name): found[name]
+        for name in (*names_in_use(used, found.keys()).values(), APPLIED, WATCHING)
+        if name in found
+    }
+    sampling = Sampling(chance, sample)
     if settled:
-        sampled = {
-            map_id: _sample_fits(wire, map_id, map_entries, chance, sample) for map_id, map_entries in state.map_entries.items()
-        }
-        return Verification(maps=frozenset(map_id for map_id, fits in sampled.items() if not fits))
-    sets = _sets(wire)
+        maps = {map_id: elements_of(map_id, map_entries) for map_id, map_entries in state.map_entries.items()}
+        return Verification(
+            maps=frozenset(
+                map_id
+                for map_id, elements in maps.items()
+                if map_id.name not in sets or not sample_fits(wire, sets[map_id.name].name, elements, sampling)
+            )
+        )
     allowed = all(
-        _count_fits(sets.get(ALLOWED[family]), Elements(family, ranges.first, ranges.last, None))
+        count_fits(sets.get(ALLOWED[family]), Elements(family, ranges.first, ranges.last, None))
         for family, ranges in state.allowed.items()
     )
     watchers = {struct.pack("=I", owner.mark) for owner in state.sources if not owner.action.blocks}
     watching = _keys_of(wire, WATCHING) == watchers
-    answering = all(_keys_of(wire, name) == _services(state, family) for family, name in SERVICES.items())
+    answering = all(
+        base in sets and _keys_of(wire, sets[base].name) == _services(state, family) for family, base in SERVICES.items()
+    )
     wanted = {*(map_id.name for map_id in state.map_entries), *ALLOWED.values(), *SERVICES.values(), APPLIED}
-    wanted |= {WATCHING} if watchers else set()
-    shaped = _rules_present(wire) == _rules_wanted(state, form=form) and sets.keys() == wanted
+    # What no rule looks into may be there: another change is under way, or was not finished. No rule may look into two.
+    named = (
+        wanted <= sets.keys() and bool(watchers) == (WATCHING in sets) and len({BASES.get(name) for name in used}) == len(used)
+    )
+    shaped = named and _rules_present(wire) == _rules_wanted(state, form=form)
     table = table_state(wire)
     shaped = shaped and table is not None and not table.flags & NFT_TABLE_F_DORMANT and not _misplaced(_chains(wire))
     wrong = [
         map_id
         for map_id, map_entries in state.map_entries.items()
-        if not _map_fits(wire, sets, map_id, map_entries, chance, sample)
+        if not _map_fits(wire, sets.get(map_id.name), elements_of(map_id, map_entries), sampling)
     ]
     return Verification(not (shaped and allowed and answering and watching), frozenset(wrong))
 
 
-def _elements_of(map_id: MapId, map_entries: MapEntries) -> Elements:
-    return Elements(map_id.family, map_entries.first, map_entries.last if map_id.kind is Kind.NETS else None, map_entries.mark)
+def _map_fits(wire: NetlinkSocket, present: SetState | None, elements: Elements, sampling: Sampling) -> bool:
+    return present is not None and count_fits(present, elements) and sample_fits(wire, present.name, elements, sampling)
 
 
 def _sets(wire: NetlinkSocket) -> Mapping[str, SetState]:
@@ -229,67 +256,3 @@ def _rules_wanted(state: FirewallState, *, form: RuleForm) -> Mapping[tuple[str,
             map(count_loads, netlink_rules(name, state.sources, form=form)) if chain.rules is None else (0,) * len(chain.rules)
         )
     )
-
-
-def _map_fits(
-    wire: NetlinkSocket, sets: Mapping[str, SetState], map_id: MapId, map_entries: MapEntries, chance: Random, sample: int
-) -> bool:
-    fits = _count_fits(sets.get(map_id.name), _elements_of(map_id, map_entries))
-    return fits and _sample_fits(wire, map_id, map_entries, chance, sample)
-
-
-def _sample_fits(wire: NetlinkSocket, map_id: MapId, map_entries: MapEntries, chance: Random, sample: int) -> bool:
-    elements = _elements_of(map_id, map_entries)
-    # Always the last one too: if it has no end element, half the number of elements is the same without it.
-    chosen = sorted({*chance.sample(range(len(map_entries)), min(sample, len(map_entries))), *range(len(map_entries))[-1:]})
-    starts = _keys(map_id.family, map_entries.first[chosen])
-    found = [(answer.key, _mark_of(answer)) for answer in _ask(wire, map_id, starts, ends=False)]
-    if found != [*zip(starts, map_entries.mark[chosen].tolist(), strict=True)]:
-        return False
-    if elements.last is None:
-        return True
-    # Asked for an end by the last address within, the kernel gives the one after; by the end itself it may give the end
-    # of a neighbour that touches (measured). So a single address that touches the range before it cannot be asked about.
-    ended = [index for index in chosen if index < end_elements(elements) and not _is_end_of_another(map_entries, index)]
-    asked, ends = _keys(map_id.family, map_entries.last[ended]), _keys(map_id.family, after(map_entries.last[ended]))
-    return [answer.key for answer in _ask(wire, map_id, asked, ends=True)] == ends
-
-
-def _is_end_of_another(map_entries: MapEntries, index: int) -> bool:
-    """Whether the last address within the entry `index` is also the end of the entry before it."""
-    return index > 0 and bool(after(map_entries.last[index - 1 : index])[0] == map_entries.last[index])
-
-
-def _count_fits(state: SetState | None, elements: Elements) -> bool:
-    """A kernel before 6.16 does not report the number. A newer one reports half the number of starts and ends for ranges
-    (nf_tables_fill_set_info() in net/netfilter/nf_tables_api.c; measured with 6.18).
-
-    After nft has loaded a saved ruleset, there is one more end, before the first range.
-    """
-    if state is None:
-        return False
-    every = len(elements.first) + end_elements(elements)
-    fitting = {every} if elements.last is None else {every // 2, (every + 1) // 2}
-    return state.count is None or state.count in fitting
-
-
-def _keys(family: Family, addresses: Addresses) -> list[bytes]:
-    width = WIDTHS[family] // 8
-    return [address_number(address).to_bytes(width, "big") for address in addresses]
-
-
-def _ask(wire: NetlinkSocket, map_id: MapId, keys: Sequence[bytes], *, ends: bool) -> list[DumpedElement]:
-    """The elements with these keys; none at all where one of them is missing."""
-    if not keys:
-        return []
-    try:
-        replies = wire.get(NFT_MSG_GETSETELEM, questions(TABLE, map_id.name, keys, ends=ends))
-    except NetlinkError as exc:
-        if exc.errno != errno.ENOENT:
-            raise
-        return []
-    return [*answers([reply.get(NFTA_SET_ELEM_LIST_ELEMENTS, b"") for reply in replies])]
-
-
-def _mark_of(answer: DumpedElement) -> int:
-    return int(struct.unpack("=I", answer.data)[0]) if len(answer.data) == struct.calcsize("=I") else 0

@@ -11,8 +11,8 @@ import errno
 import subprocess
 from collections.abc import Callable, Sequence
 
-from banlistd.adapters.firewalls.nftables.batch import TableState
 from banlistd.adapters.firewalls.nftables.inspection import table_state
+from banlistd.adapters.firewalls.nftables.look import TableState
 from banlistd.adapters.firewalls.nftables.sets import NFT_TABLE_F_OWNER, NFT_TABLE_F_PERSIST, table_body
 from banlistd.adapters.firewalls.nftables.structure import TABLE
 from banlistd.adapters.netlink.messages import NFT_MSG_NEWTABLE, NLM_F_ACK, Batch

@@ -5,8 +5,9 @@ Every number and the order of expressions is what nft itself sends for the same 
 
 import struct
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from types import MappingProxyType
 
-from banlistd.adapters.firewalls.nftables.sets import ALLOWED, SERVICES
+from banlistd.adapters.firewalls.nftables.sets import ALLOWED, BASES, SERVICES
 from banlistd.adapters.firewalls.nftables.structure import (
     ANSWERS,
     ASKED,
@@ -60,26 +61,31 @@ NFTA_RULE_TABLE = 1
 NFTA_RULE_CHAIN = 2
 NFTA_RULE_EXPRESSIONS = 4
 
+SetNames = Mapping[str, str]
+"""The names of the sets that rules look into, by their first name."""
+
 
 def chain_body(chain: str) -> bytes:
     """The body of a message for all rules of a chain."""
     return text_attribute(NFTA_RULE_TABLE, TABLE) + text_attribute(NFTA_RULE_CHAIN, chain)
 
 
-def lookup_rules(chain: str, sources: Sequence[SourceSlot], *, form: RuleForm) -> list[bytes]:
+def lookup_rules(chain: str, sources: Sequence[SourceSlot], names: SetNames, *, form: RuleForm) -> list[bytes]:
     """The bodies of the rules of a lookup chain, for those maps of the sources that are its own.
 
     First the allowed networks; then single addresses before networks; then, if `form` has them, what comes from an IPv6 address
-    that contains one of IPv4; then the watched maps. A packet that another program has marked leaves by an answer's rules
-    before it gets our mark, and is watched without one.
+    that contains one of IPv4; then the watched maps. A packet that another program has marked leaves as an answer before it
+    gets our mark, although its service may be watched only, and is watched without one.
     An empty interval set costs a packet next to nothing, so these rules are always present.
     """
     banning, watching = LOOKUPS[chain]
     chosen = set(maps_of(sources))
     marked = [load_meta(META_MARK), matches(bytes(4), equal=False)]
-    rules = [_rule(chain, [*_address(banning, family), lookup(name), verdict(RETURN)]) for family, name in ALLOWED.items()]
+    rules = [
+        _rule(chain, [*_address(banning, family), lookup(names[base]), verdict(RETURN)]) for family, base in ALLOWED.items()
+    ]
     for hook, target in ((banning, BANNED), (watching, WATCHED.get(watching, ""))):
-        apart = next((name for name, looked_up in MARKED.items() if looked_up is hook), "")
+        apart = MARKED_ANSWERS if hook is Hook.IN else next((name for name, watched in MARKED.items() if watched is hook), "")
         if apart and any(map_id.hook is hook for map_id in chosen):
             rules.append(_rule(chain, [*marked, verdict(JUMP, apart)]))
         guard = [load_meta(META_MARK), matches(bytes(4))] if hook is watching else []
@@ -87,53 +93,48 @@ def lookup_rules(chain: str, sources: Sequence[SourceSlot], *, form: RuleForm) -
             for kind in Kind:
                 map_id = MapId(hook, kind, family)
                 if map_id in chosen:
-                    found = [lookup(map_id.name, to=REGISTER), store_mark(), verdict(GOTO, target)]
+                    found = [lookup(names[map_id.name], to=REGISTER), store_mark(), verdict(GOTO, target)]
                     rules.append(_rule(chain, [*guard, *_address(hook, family), *found]))
         if form.translated and chain == LOOKUP_IN and hook is banning:
             rules.append(_rule(chain, [*_may_embed(), verdict(JUMP, EMBEDDING)]))
     return rules
 
 
-def marked_rules(chain: str, *, form: RuleForm) -> list[bytes]:
-    """The bodies of the rules of a chain of MARKED: an answer passes, a watched packet goes to the chain of its source.
+def marked_rules(chain: str, names: SetNames, *, form: RuleForm) -> list[bytes]:
+    """The bodies of the rules of a chain of MARKED: a watched packet goes to the chain of its source.
 
     In a VRF a packet passes a hook twice: it is not counted at the VRF's own interface.
     """
     hook = MARKED[chain]
     maps = [MapId(hook, kind, family) for family in ALLOWED for kind in Kind]
-    if hook is Hook.IN:
-        return [_rule(chain, [*_unseen(map_id), _is_in_map(), verdict(JUMP, MARKED_ANSWERS)]) for map_id in maps]
     interface = META_IIFKIND if hook is Hook.WATCH_IN else META_OIFKIND
     again = [load_meta(interface), matches(VRF.encode().ljust(_IFNAMSIZ, b"\0")), verdict(RETURN)]
     return [
         *([] if KernelPart.INTERFACE_KIND in form.lacking else [_rule(chain, again)]),
-        *(_rule(chain, [*_unseen(map_id), lookup(WATCHING, key=_VALUE, to=REGISTER_VERDICT)]) for map_id in maps),
+        *(_rule(chain, [*_unseen(map_id, names), lookup(WATCHING, key=_VALUE, to=REGISTER_VERDICT)]) for map_id in maps),
     ]
 
 
-def translated_rules(chain: str) -> list[bytes]:
+def translated_rules(chain: str, names: SetNames) -> list[bytes]:
     """The bodies of the rules for sources that contain an IPv4 address: it is looked up as if the packet came from it."""
     if chain == EMBEDDING:
         return [_rule(chain, [*_prefix(name), verdict(JUMP, name)]) for name in _EMBEDDED]
     within = [*_ipv4_within(chain)]
-    rules = [_rule(chain, [*within, lookup(ALLOWED[Family.IPV4], key=_WITHIN), verdict(RETURN)])]
+    rules = [_rule(chain, [*within, lookup(names[ALLOWED[Family.IPV4]], key=_WITHIN), verdict(RETURN)])]
     for kind in Kind:
-        map_id = MapId(Hook.IN, kind, Family.IPV4)
-        answer = [*_unseen_value(within, map_id, _WITHIN), _is_in_map(), verdict(JUMP, MARKED_ANSWERS)]
-        rules.append(_rule(chain, [load_meta(META_MARK), matches(bytes(4), equal=False), *answer]))
-        found = lookup(map_id.name, key=_WITHIN, to=REGISTER)
+        found = lookup(names[MapId(Hook.IN, kind, Family.IPV4).name], key=_WITHIN, to=REGISTER)
         rules.append(_rule(chain, [*within, found, store_mark(), verdict(GOTO, BANNED)]))
     return rules
 
 
-def service_rules(chain: str, *, form: RuleForm) -> list[bytes]:
+def service_rules(chain: str, names: SetNames, *, form: RuleForm) -> list[bytes]:
     """The bodies of the rules of ANSWERS and MARKED_ANSWERS, for packets that are to be banned, or of ASKED, for what is sent.
 
     An answer is addressed to this host, and opens no connection: every packet of TCP but the first has ACK or RST (RFC 9293
     3.10.7). It goes on with the mark that it came with: that is 0 in ANSWERS, where it has that of the source of the ban.
     """
     if chain == ASKED:
-        return [_rule(chain, [*_service(Hook.OUT, family), verdict(ACCEPT)]) for family in SERVICES]
+        return [_rule(chain, [*_service(Hook.OUT, family, names), verdict(ACCEPT)]) for family in SERVICES]
     opening = [load_meta(META_L4PROTO), matches(bytes((_TCP,))), load_payload(TRANSPORT_HEADER, _TCP_FLAGS, 1)]
     opening += [masked(bytes((_ACK | _RST,))), matches(b"\0"), verdict(RETURN)]
     here = [load_address_type(), matches(struct.pack("=I", _UNICAST), equal=False)]
@@ -141,17 +142,23 @@ def service_rules(chain: str, *, form: RuleForm) -> list[bytes]:
     passing += [load_value(bytes(4)), store_mark()] if chain == ANSWERS else []
     return [
         _rule(chain, opening),
-        *(_rule(chain, [*_service(Hook.IN, family), *passing, verdict(ACCEPT)]) for family in SERVICES),
+        *(_rule(chain, [*_service(Hook.IN, family, names), *passing, verdict(ACCEPT)]) for family in SERVICES),
     ]
 
 
-def netlink_rules(chain: str, sources: Sequence[SourceSlot], *, form: RuleForm) -> list[bytes]:
-    """The bodies of the rules of a chain that netlink writes."""
+def netlink_rules(
+    chain: str, sources: Sequence[SourceSlot], names: SetNames = MappingProxyType({}), *, form: RuleForm
+) -> list[bytes]:
+    """The bodies of the rules of a chain that netlink writes.
+
+    `names`: of the sets to look into, by their first name, which those have that it lacks.
+    """
+    every = {base: names.get(base, base) for base in BASES.values()}
     if chain in LOOKUPS:
-        return lookup_rules(chain, sources, form=form)
+        return lookup_rules(chain, sources, every, form=form)
     if chain in MARKED:
-        return marked_rules(chain, form=form)
-    return translated_rules(chain) if chain in TRANSLATED else service_rules(chain, form=form)
+        return marked_rules(chain, every, form=form)
+    return translated_rules(chain, every) if chain in TRANSLATED else service_rules(chain, every, form=form)
 
 
 def count_loads(expressions: bytes) -> int:
@@ -237,13 +244,8 @@ def _address(hook: Hook, family: Family) -> Iterator[bytes]:
     yield load_payload(NETWORK_HEADER, place, length)
 
 
-def _unseen(map_id: MapId) -> Iterator[bytes]:
-    """Load what the map says of a packet's address."""
-    return _unseen_value([*_address(map_id.hook, map_id.family)], map_id, REGISTER)
-
-
-def _unseen_value(address: Iterable[bytes], map_id: MapId, key: int) -> Iterator[bytes]:
-    """Load what the map says of an address into a register that nft believes to be something else.
+def _unseen(map_id: MapId, names: SetNames) -> Iterator[bytes]:
+    """Load what the map says of a packet's address into a register that nft believes to be something else.
 
     nft 1.0.6 lists a comparison with the value of a map in a form that it cannot load again, and would refuse the whole file.
     So the value reaches its register as the second of two words, of which nft sees the first. What nft lists, the bit of a mark
@@ -251,24 +253,19 @@ def _unseen_value(address: Iterable[bytes], map_id: MapId, key: int) -> Iterator
     """
     yield load_meta(META_MARK, _VALUE)
     yield masked(_NO_MARK, _VALUE)
-    yield from address
+    yield from _address(map_id.hook, map_id.family)
     yield load_meta(META_MARK, _PAIR)
-    yield lookup(map_id.name, key=key, to=_PAIR + 1)
+    yield lookup(names[map_id.name], to=_PAIR + 1)
     yield masked(b"\xff" * 8, _PAIR, _VALUE - 1)
 
 
-def _is_in_map() -> bytes:
-    """No source has the mark 0, nor the other one. With that bit alone, nft's listing would match."""
-    return matches(bytes(4), equal=False, register=_VALUE) + matches(_NO_MARK, equal=False, register=_VALUE)
-
-
-def _service(hook: Hook, family: Family) -> Iterator[bytes]:
+def _service(hook: Hook, family: Family, names: SetNames) -> Iterator[bytes]:
     """Match packets of the family that come from a service, or go to it. The ports are the first words of TCP and UDP."""
     protocol, port = _BEHIND[family]
     yield from _address(hook, family)
     yield load_meta(META_L4PROTO, protocol)
     yield load_payload(TRANSPORT_HEADER, 2 if hook is Hook.OUT else 0, 2, port)
-    yield lookup(SERVICES[family])
+    yield lookup(names[SERVICES[family]])
 
 
 _NUMBER = struct.Struct("!Q")

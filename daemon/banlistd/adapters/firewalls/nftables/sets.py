@@ -44,8 +44,18 @@ ALLOWED: Mapping[Family, str] = {Family.IPV4: "allowed4", Family.IPV6: "allowed6
 SERVICES: Mapping[Family, str] = {Family.IPV4: "answers4", Family.IPV6: "answers6"}
 """The services whose answers pass: elements of address, protocol and port."""
 EVERY_MAP = frozenset(MapId(hook, kind, family).name for hook in Hook for kind in Kind for family in FAMILIES)
-EVERY_SET = EVERY_MAP | {*ALLOWED.values(), *SERVICES.values(), APPLIED, WATCHING}
+_LOOKED_UP = EVERY_MAP | {*ALLOWED.values(), *SERVICES.values()}
+BASES: Mapping[str, str] = {name: base for base in sorted(_LOOKED_UP) for name in (base, f"{base}-b")}
+"""The first name of a set that rules look into, by each of its two names: a large change fills the set that no rule uses."""
+
+EVERY_SET = frozenset({*BASES, APPLIED, WATCHING})
 """All names that we use; another process made the sets of other names in our table."""
+
+
+def other_name(base: str, name: str | None) -> str:
+    """The name of the two that is free, where `name` is in use; None: neither is."""
+    return base if name != base else f"{base}-b"
+
 
 FEWEST_BUCKETS = 1 << 16
 """A map with a declared size has a fixed number of buckets and is not rehashed while it fills; 8 octets a bucket."""
@@ -102,7 +112,7 @@ class SetState:
     form: tuple[int, int, int]
 
     def fits(self, shape: SetShape, count: int) -> bool:
-        """Whether `count` elements can be written into it as it is."""
+        """Whether it can contain `count` elements as it is."""
         return self.form == shape.form and (count <= self.size if shape.size else not self.size)
 
 

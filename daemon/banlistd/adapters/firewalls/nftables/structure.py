@@ -31,7 +31,7 @@ LOOKUPS: Mapping[str, tuple[Hook, Hook]] = {
 WATCHED: Mapping[Hook, str] = {Hook.WATCH_IN: WATCHED_IN, Hook.WATCH_OUT: WATCHED_OUT}
 """For packets without a mark that are in a watched map: they have that of their source now, and lose it here."""
 
-MARKED: Mapping[str, Hook] = {"marked-in": Hook.IN, "marked-watch-in": Hook.WATCH_IN, "marked-watch-out": Hook.WATCH_OUT}
+MARKED: Mapping[str, Hook] = {"marked-watch-in": Hook.WATCH_IN, "marked-watch-out": Hook.WATCH_OUT}
 """For packets that another program has marked, by the hook whose maps they are looked up in without a mark of ours."""
 
 MARKED_ANSWERS = "marked-answers"

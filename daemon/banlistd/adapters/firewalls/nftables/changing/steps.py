@@ -1,7 +1,7 @@
 """Splits a Change into the transactions that nftables needs: one, unless addresses move between networks and hosts. Pure."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import replace
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -11,7 +11,19 @@ from banlistd.core.ruleset.diff import Change, MapChange
 from banlistd.core.ruleset.state import Kind, MapEntries, MapId
 
 
-def steps_of(change: Change) -> tuple[Change, ...]:
+@dataclass(frozen=True, slots=True, eq=False)
+class Steps:
+    """The transactions of a change in order; most have the `main` one alone. It writes the rules."""
+
+    before: Change | None
+    main: Change
+    after: Change | None
+
+    def __iter__(self) -> Iterator[Change]:
+        return (step for step in (self.before, self.main, self.after) if step is not None)
+
+
+def steps_of(change: Change) -> Steps:
     """The transactions in order. Each keeps at least the bans that exist both before and after the change.
 
     A single address that comes because a network goes is added in a transaction of its own before, and one that goes because a
@@ -23,15 +35,15 @@ def steps_of(change: Change) -> tuple[Change, ...]:
     coming = {} if change.reshape else _moved(change, _uncovered_additions)
     leaving = _moved(change, _covered_removals)
     if not coming and not leaving:
-        return (change,)
+        return Steps(None, change, None)
     maps = [_with_all(_without_additions(item, coming), leaving) for item in change.maps]
     main = replace(change, maps=tuple(maps))
     alone = replace(change, reshape=False, allowed=None, answers=None, markers=(), retired=())
-    before = [replace(alone, maps=tuple(_only_added(item, coming[item.map]) for item in change.maps if item.map in coming))]
-    after = [replace(alone, maps=tuple(_only_removed(item, leaving[item.map]) for item in change.maps if item.map in leaving))]
+    before = replace(alone, maps=tuple(_only_added(item, coming[item.map]) for item in change.maps if item.map in coming))
+    after = replace(alone, maps=tuple(_only_removed(item, leaving[item.map]) for item in change.maps if item.map in leaving))
     if leaving:
-        main, after = replace(main, markers=(), retired=()), [replace(after[0], markers=change.markers, retired=change.retired)]
-    return (*(before if coming else ()), main, *(after if leaving else ()))
+        main, after = replace(main, markers=(), retired=()), replace(after, markers=change.markers, retired=change.retired)
+    return Steps(before if coming else None, main, after if leaving else None)
 
 
 def _moved(change: Change, moves: Callable[[MapChange, MapChange], MapEntries]) -> Mapping[MapId, MapEntries]:

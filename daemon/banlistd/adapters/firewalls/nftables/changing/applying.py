@@ -1,0 +1,198 @@
+"""Carries a Change out, in as few transactions as keep every ban and the kernel's memory bounded.
+
+A change of structure has three steps, so that no ban is missing in between: nft adds what is missing, then elements change and
+the rules that look them up, then nft writes every chain in its final form. Sets that change much are written whole beside
+those in use; one transaction makes the rules look there, and another deletes the old ones.
+"""
+
+import errno
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from banlistd.adapters.firewalls.nftables.changing.batch import compose, creation, fillings, removal
+from banlistd.adapters.firewalls.nftables.changing.staging import MOST_ELEMENTS, Limit, Staging, distrusting, staging_of
+from banlistd.adapters.firewalls.nftables.changing.steps import steps_of
+from banlistd.adapters.firewalls.nftables.inspection import look_at
+from banlistd.adapters.firewalls.nftables.look import Look
+from banlistd.adapters.firewalls.nftables.nft import run_nft
+from banlistd.adapters.firewalls.nftables.ownership import adopt, flags_for, found, refuse_foreign_owner
+from banlistd.adapters.firewalls.nftables.samples import count_fits
+from banlistd.adapters.firewalls.nftables.sets import EVERY_MAP
+from banlistd.adapters.firewalls.nftables.structure import TABLE, RuleForm, preparation, settlement, structure_of
+from banlistd.adapters.netlink.nft_monitor import Absence
+from banlistd.adapters.netlink.socket import NetlinkSocket
+from banlistd.adapters.netlink.wire import NetlinkError
+from banlistd.core.ruleset.diff import Change
+from banlistd.core.ruleset.state import MapId
+from banlistd.errors import FirewallError, StaleGenerationError
+from banlistd.model import Ownership
+
+# So long a change is tried again when another process writes in between, in seconds, but at least so often: five tries in a row
+# were too few on a busy machine beside 1,200 foreign commits a second (measured).
+_PATIENCE = 5.0
+_LEAST_TRIES = 5
+# Errors for a map whose content differs from what the change expects: absent, present, with another mark, full, overlap.
+_SURPRISES = frozenset({errno.ENOENT, errno.EEXIST, errno.EBUSY, errno.ENFILE, errno.ENOTEMPTY})
+
+
+def apply_change(
+    change: Change,
+    wire: NetlinkSocket,
+    absence: Absence,
+    ownership: Ownership,
+    nft_knows: Callable[[], bool],
+    *,
+    form: RuleForm,
+) -> int:
+    """Carry out `change`; returns how many map elements were written or removed. Counts our commits in `absence`.
+
+    `nft_knows`: whether nft accepts the flags of an owned table. `form`: which rules are written. Raises
+    RefusedRuleError where nft or the kernel refuses a rule, other FirewallErrors, and OSError.
+    """
+    before = look_at(wire)
+    # Raises, before anything happens, for an id or mark that must not get into a script.
+    structure_of(change.sources, form=form)
+    refuse_foreign_owner(before.table, wire)
+    if before.table is None and change.reshape:
+        found(wire, ownership, nft_knows)
+        before, began = look_at(wire), before.generation
+        absence.commits += before.generation - began
+    elif ownership is not Ownership.NO:
+        absence.commits += adopt(wire)
+    writing = _Writing(wire, absence, flags_for(before.table, ownership), form)
+    if not change.reshape:
+        return writing.carry_out(change)
+    script = preparation(change.sources, before.chains, before.misplaced, form=form, founded=writing.table_flags != 0)
+    run_nft(script, wire, absence)
+    elements = writing.carry_out(change)
+    if before.chains:
+        run_nft(settlement(change.sources, look_at(wire).chains, form=form), wire, absence)
+    return elements
+
+
+def remove_sets(names: Sequence[str], wire: NetlinkSocket, absence: Absence) -> None:
+    """Delete sets; where another process uses one of them, the others. Counts our commits."""
+    if not names:
+        return
+    try:
+        wire.commit(removal(names))
+        absence.commits += 1
+    except NetlinkError as exc:
+        if exc.errno not in (errno.EBUSY, errno.ENOENT):
+            raise
+        for name in names if len(names) > 1 else ():
+            remove_sets([name], wire, absence)
+
+
+class _UnexpectedContentError(Exception):
+    """A map does not contain what the change expects."""
+
+    def __init__(self, map_id: MapId) -> None:
+        super().__init__(map_id.name)
+        self.map_id = map_id
+
+
+class _LostSetError(Exception):
+    """Another process has changed or deleted what was filled."""
+
+
+class _Patience:
+    """Ends tries that foreign writes made vain."""
+
+    def __init__(self) -> None:
+        self._tries, self._began = 0, time.monotonic()
+
+    def try_again(self, cause: Exception) -> None:
+        """Raises StaleGenerationError after a while."""
+        self._tries += 1
+        if self._tries >= _LEAST_TRIES and time.monotonic() - self._began > _PATIENCE:
+            raise StaleGenerationError("another process keeps writing to nftables", "find it with: nft monitor") from cause
+
+
+@dataclass(frozen=True, slots=True)
+class _Writing:
+    """Writes sets and rules for one change. `absence`: counts our commits."""
+
+    wire: NetlinkSocket
+    absence: Absence
+    table_flags: int | None
+    form: RuleForm
+
+    def carry_out(self, change: Change) -> int:
+        """A map with unexpected content is written whole. Returns how many map elements were written or removed."""
+        distrusted: frozenset[MapId] = frozenset()
+        patience = _Patience()
+        limit = Limit(MOST_ELEMENTS, self.wire.room())
+        while True:
+            look = look_at(self.wire)
+            _refuse_without_table(change, look, form=self.form)
+            staging = staging_of(distrusting(change, distrusted), look, limit)
+            try:
+                elements = self._fill(staging, look, limit)
+                steps = steps_of(staging.change)
+                for step in steps:
+                    elements += self._commit(step, staging, switches=step is steps.main)
+            except _UnexpectedContentError as exc:
+                if exc.map_id in distrusted:
+                    raise exc.__cause__ or exc from None
+                distrusted |= {exc.map_id}
+            except _LostSetError as exc:
+                patience.try_again(exc)
+            else:
+                if staging.sets or change.reshape:
+                    remove_sets(look_at(self.wire).unused, self.wire, self.absence)
+                return elements
+
+    def _fill(self, staging: Staging, look: Look, limit: Limit) -> int:
+        """Write sets beside those in use. Foreign commits meanwhile do no harm: what is filled is counted before it is used."""
+        if not staging.sets and not staging.markers:
+            return 0
+        remove_sets(look.unfinished, self.wire, self.absence)
+        try:
+            self.wire.commit(creation(staging, look))
+            self.absence.commits += 1
+            for batch in fillings(staging, limit):
+                self.wire.commit(batch)
+                self.absence.commits += 1
+        except NetlinkError as exc:
+            if exc.errno not in _SURPRISES:
+                raise
+            raise _LostSetError from exc
+        return sum(len(staged) for base, staged in staging.sets.items() if base in EVERY_MAP)
+
+    def _commit(self, change: Change, staging: Staging, *, switches: bool) -> int:
+        """One transaction. After a foreign commit the table is read again."""
+        patience = _Patience()
+        while True:
+            look = look_at(self.wire)
+            _refuse_without_table(change, look, form=self.form)
+            if switches:
+                _refuse_altered(staging, look)
+            composed = compose(change, look, staging, self.table_flags, form=self.form, switches=switches)
+            try:
+                self.wire.commit(composed.batch)
+            except NetlinkError as exc:
+                map_id = composed.maps.get(exc.sequence)
+                if exc.errno == errno.ERESTART:
+                    patience.try_again(exc)
+                elif exc.errno in _SURPRISES and map_id is not None:
+                    raise _UnexpectedContentError(map_id) from exc
+                else:
+                    raise
+            else:
+                self.absence.commits += min(1, self.wire.generation() - look.generation)
+                return composed.elements
+
+
+def _refuse_altered(staging: Staging, look: Look) -> None:
+    for staged in staging.sets.values():
+        present = look.sets.get(staged.shape.name)
+        if present is None or (staged.elements is not None and not count_fits(present, staged.elements)):
+            raise _LostSetError(staged.shape.name)
+
+
+def _refuse_without_table(change: Change, look: Look, *, form: RuleForm) -> None:
+    missing = structure_of(change.sources, form=form).keys() - look.chains
+    if missing:
+        raise FirewallError(f"table inet {TABLE} lacks {', '.join(sorted(missing))}", "verify it and write it anew")
