@@ -43,7 +43,7 @@ class PollScheduler:
         self._clock = clock
         self._look_every = look_every
         self._answer_within = answer_within
-        # A start with thousands of sources must not fill the queue of the database: whoever asks meanwhile would wait for all.
+        # A start with thousands of sources must not fill the queue of the database: every question would wait for all of them.
         self._reads = asyncio.Semaphore(4)
         self._wakes: dict[SourceId, asyncio.Event] = {}
         self._stamps: dict[SourceId, str] = {}
