@@ -1,6 +1,7 @@
 """The nftables backend keeps the contract on the real kernel, and what only it promises."""
 
 import asyncio
+import threading
 from functools import partial
 from pathlib import Path
 
@@ -333,4 +334,26 @@ async def test_a_missing_nft_says_what_to_install(monkeypatch: pytest.MonkeyPatc
     firewall = NftablesFirewall()
     with pytest.raises(FirewallError, match="install the nftables package"):
         await firewall.apply(difference(None, state([ALPHA], {})))
+    await firewall.close()
+
+
+@in_network_namespace
+async def test_counters_and_remarks_wait_for_no_change(monkeypatch: pytest.MonkeyPatch) -> None:
+    firewall = await firewall_with(state([ALPHA], {"alpha": MIXED}))
+    writing, go_on = threading.Event(), threading.Event()
+
+    def stopped(*arguments: object, form: RuleForm, switches: bool) -> object:
+        writing.set()
+        assert go_on.wait(60)
+        return compose(*arguments, form=form, switches=switches)  # type: ignore[arg-type]
+
+    monkeypatch.setattr("banlistd.adapters.firewalls.nftables.changing.applying.compose", stopped)
+    wanted = state([ALPHA], {"alpha": addresses("9.9.9.9")})
+    change = asyncio.create_task(firewall.apply(difference(state([ALPHA], {"alpha": MIXED}), wanted)))
+    assert await asyncio.to_thread(writing.wait, 60)
+    async with asyncio.timeout(60):
+        assert (await firewall.counters()).keys() == {ALPHA.mark}
+        assert await firewall.remarks() == []
+    go_on.set()
+    await change
     await firewall.close()

@@ -80,8 +80,8 @@ class NftablesFirewall(ThreadedFirewall):
         self._nft_knows = functools.cache(nft_knows_the_flags)
         self._receive_buffer = receive_buffer
         self._socket: NetlinkSocket | None = None
-        self._remarks_socket: NetlinkSocket | None = None
-        self._remarks_lock = threading.Lock()
+        self._questions_socket: NetlinkSocket | None = None
+        self._questions_lock = threading.Lock()
         self._monitor: Monitor | None = None
         self._last_listen_error: OSError | None = None
         self._sound: tuple[int, FirewallState] | None = None  # the generation and the state that `verify` last found sound
@@ -134,8 +134,12 @@ class NftablesFirewall(ThreadedFirewall):
             return contents_of(dump_maps(wire, look_at(wire).names))
 
     def _counters(self) -> Mapping[Mark, Counter]:
-        with self._at_work("cannot read the counters") as wire:
-            return read_counters(wire)
+        """On the other socket, as the remarks: who asks waits for no change."""
+        try:
+            with self._other_socket() as wire:
+                return read_counters(wire)
+        except OSError as exc:
+            raise FirewallError(f"cannot read the counters: {exc.strerror or exc}", _HINTS.get(exc.errno or 0, "")) from exc
 
     def _apply(self, change: Change) -> int:
         with self._at_work("the firewall refused the change") as wire, self._away(wire) as absence:
@@ -165,20 +169,31 @@ class NftablesFirewall(ThreadedFirewall):
             raise
 
     def _remarks(self) -> Sequence[Remark]:
-        """On a socket of its own, because the other one may be busy for seconds.
+        try:
+            with self._other_socket() as wire:
+                remarks = remarks_on(table_state(wire), self._ownership)
+                lacking = self._form.lacking if self._probed else refused(wire, self._probes)
+                return [*remarks, *remarks_on_lacking(self._sources, lacking, REFUSED_RULES)]
+        except OSError:
+            return ()
+
+    @contextmanager
+    def _other_socket(self) -> Iterator[NetlinkSocket]:
+        """A socket for questions that wait for no change, because the first one may be busy for seconds.
 
         It stays open: to close a socket of nf_tables waits for the commit of another one (`nft_rcv_nl_event` of Linux takes the
         commit's mutex; measured: 0.9 s).
         """
-        try:
-            with self._remarks_lock:
-                if self._remarks_socket is None:
-                    self._remarks_socket = NetlinkSocket()
-                remarks = remarks_on(table_state(self._remarks_socket), self._ownership)
-                lacking = self._form.lacking if self._probed else refused(self._remarks_socket, self._probes)
-                return [*remarks, *remarks_on_lacking(self._sources, lacking, REFUSED_RULES)]
-        except OSError:
-            return ()
+        with self._questions_lock:
+            if self._questions_socket is None:
+                self._questions_socket = NetlinkSocket()
+            try:
+                yield self._questions_socket
+            except OSError as exc:
+                if not isinstance(exc, NetlinkError):
+                    self._questions_socket.close()  # it may still contain answers that were not read
+                    self._questions_socket = None
+                raise
 
     def _teardown(self) -> None:
         with self._at_work("cannot remove the table") as wire, self._away(wire) as absence:
@@ -198,10 +213,10 @@ class NftablesFirewall(ThreadedFirewall):
                 if opened is not None:
                     opened.close()
             self._socket = self._monitor = None
-        with self._remarks_lock:
-            if self._remarks_socket is not None:
-                self._remarks_socket.close()
-            self._remarks_socket = None
+        with self._questions_lock:
+            if self._questions_socket is not None:
+                self._questions_socket.close()
+            self._questions_socket = None
 
     def _away(self, wire: NetlinkSocket) -> AbstractContextManager[Absence]:
         return self._monitor.away(wire) if self._monitor else nullcontext(Absence())
