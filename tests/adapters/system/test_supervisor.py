@@ -2,18 +2,13 @@
 
 import os
 import socket
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
-from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 
 from banlistd.adapters.system.supervisor import NoSupervisor, SystemdSupervisor, find_supervisor
-
-needs_systemd = pytest.mark.skipif(find_spec("systemd") is None, reason="Python's systemd module is not installed")
 
 
 @pytest.fixture(params=["a path", "an abstract name"])
@@ -32,7 +27,6 @@ def heard(manager: socket.socket) -> str:
     return manager.recv(4096).decode()
 
 
-@needs_systemd
 def test_systemd_hears_of_every_turn_of_our_life(manager: socket.socket) -> None:
     supervisor = find_supervisor()
     assert isinstance(supervisor, SystemdSupervisor)
@@ -44,7 +38,6 @@ def test_systemd_hears_of_every_turn_of_our_life(manager: socket.socket) -> None
     assert heard(manager) == "STOPPING=1"
 
 
-@needs_systemd
 def test_a_reload_says_when_it_began_on_the_kernels_clock(manager: socket.socket) -> None:
     before = time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1000
     find_supervisor().reloading()
@@ -54,7 +47,6 @@ def test_a_reload_says_when_it_began_on_the_kernels_clock(manager: socket.socket
     assert before <= int(second.removeprefix("MONOTONIC_USEC=")) <= after
 
 
-@needs_systemd
 @pytest.mark.parametrize("text", ["5 bans\nMAINPID=1", "5 bans\r\x0bMAINPID=1\0", "5 bans\u2028MAINPID=1\udc80"])
 def test_the_status_is_one_line_whatever_it_says(manager: socket.socket, text: str) -> None:
     find_supervisor().status(text)
@@ -63,7 +55,6 @@ def test_the_status_is_one_line_whatever_it_says(manager: socket.socket, text: s
     assert said.splitlines() == [said]
 
 
-@needs_systemd
 def test_a_manager_that_has_gone_is_no_reason_to_stop(manager: socket.socket) -> None:
     supervisor = find_supervisor()
     manager.close()
@@ -72,7 +63,6 @@ def test_a_manager_that_has_gone_is_no_reason_to_stop(manager: socket.socket) ->
     supervisor.status("5 bans")
 
 
-@needs_systemd
 @pytest.mark.parametrize(
     ("period", "owner", "interval"),
     [
@@ -103,25 +93,3 @@ def test_without_a_service_manager_nothing_happens(monkeypatch: pytest.MonkeyPat
     for act in (supervisor.ready, supervisor.reloading, supervisor.stopping, supervisor.alive):
         act()
     supervisor.status("5 bans")
-
-
-def test_where_systemd_waits_and_its_module_is_missing_we_say_so() -> None:
-    script = """
-import sys
-sys.modules["systemd"] = None
-from banlistd.adapters.system.supervisor import find_supervisor
-from banlistd.errors import BanlistdError
-try:
-    find_supervisor()
-except BanlistdError as error:
-    print(error)
-"""
-    done = subprocess.run(
-        [sys.executable, "-W", "error", "-c", script],
-        check=True,
-        capture_output=True,
-        text=True,
-        env={**os.environ, "NOTIFY_SOCKET": "@nobody"},
-    )
-    assert "systemd module is missing" in done.stdout
-    assert "banlistd[systemd]" in done.stdout

@@ -1,26 +1,17 @@
-"""The service manager: READY, RELOADING, STOPPING, STATUS and the watchdog, through systemd's own library."""
+"""The service manager: READY, RELOADING, STOPPING, STATUS and the watchdog, in the protocol of sd_notify(3)."""
 
 import os
+import socket
 import time
 from contextlib import suppress
 
-from banlistd.errors import BanlistdError
-
-try:
-    from systemd import daemon
-except ImportError:
-    daemon = None
-
 
 class SystemdSupervisor:
-    """The Supervisor of `ports` for a unit of Type=notify."""
+    """The Supervisor of `ports` for a unit of Type=notify. `address`: of the manager's socket, as in NOTIFY_SOCKET."""
 
-    def __init__(self) -> None:
-        if daemon is None:
-            raise BanlistdError(
-                "systemd waits for a word from us (NOTIFY_SOCKET is set), but Python's systemd module is missing",
-                "install banlistd[systemd], which builds it against libsystemd-dev, or Debian's python3-systemd",
-            )
+    def __init__(self, address: str) -> None:
+        # An abstract address is written with @ in place of its first octet, which is 0.
+        self._address = f"\0{address[1:]}" if address.startswith("@") else address
         self._interval = _watchdog_interval()
 
     @property
@@ -28,27 +19,26 @@ class SystemdSupervisor:
         return self._interval
 
     def ready(self) -> None:
-        _notify("READY=1")
+        self._notify("READY=1")
 
     def reloading(self) -> None:
         # Type=notify-reload wants to know since when, on the kernel's monotonic clock.
-        _notify(f"RELOADING=1\nMONOTONIC_USEC={time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1000}")
+        self._notify(f"RELOADING=1\nMONOTONIC_USEC={time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1000}")
 
     def stopping(self) -> None:
-        _notify("STOPPING=1")
+        self._notify("STOPPING=1")
 
     def status(self, text: str) -> None:
         # A line end would begin another assignment of the protocol.
-        _notify(f"STATUS={''.join(character if character.isprintable() else ' ' for character in text)}")
+        self._notify(f"STATUS={''.join(character if character.isprintable() else ' ' for character in text)}")
 
     def alive(self) -> None:
-        _notify("WATCHDOG=1")
+        self._notify("WATCHDOG=1")
 
-
-def _notify(text: str) -> None:
-    # The manager may have gone, as in a container that is torn down: bans do not depend on it.
-    with suppress(OSError):
-        daemon.notify(text)
+    def _notify(self, text: str) -> None:
+        # The manager may have gone, as in a container that is torn down: bans do not depend on it.
+        with suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sender:
+            sender.sendto(text.encode(), self._address)
 
 
 def _watchdog_interval() -> float | None:
@@ -77,4 +67,5 @@ class NoSupervisor:
 
 def find_supervisor() -> SystemdSupervisor | NoSupervisor:
     """systemd's, where a unit waits for us."""
-    return SystemdSupervisor() if os.environ.get("NOTIFY_SOCKET") else NoSupervisor()
+    address = os.environ.get("NOTIFY_SOCKET")
+    return SystemdSupervisor(address) if address else NoSupervisor()
