@@ -39,7 +39,7 @@ _banlistctl() {
         approve) words="--force $(_banlistctl_sources)" ;;
         refresh) words="$(_banlistctl_sources)" ;;
         teardown) words="--config --state" ;;
-        install-units) words="--backend --root" ;;
+        install-units) words="--backend --remove --root" ;;
         esac
         words="$words --help --runtime --json"
         ;;

@@ -25,7 +25,7 @@ complete -c banlistctl -n __fish_use_subcommand -a approve -d 'accept the conten
 complete -c banlistctl -n __fish_use_subcommand -a refresh -d 'poll sources now, all or some, and wait for the outcome'
 complete -c banlistctl -n __fish_use_subcommand -a reload -d 'read the configuration again; if it is wrong, the old one stays in force'
 complete -c banlistctl -n __fish_use_subcommand -a teardown -d 'remove everything of banlistd from the firewall; the daemon must be stopped'
-complete -c banlistctl -n __fish_use_subcommand -a install-units -d 'write systemd\'s units for the environment that this program runs from'
+complete -c banlistctl -n __fish_use_subcommand -a install-units -d 'write systemd\'s units, links, manuals and completions for the environment that this program runs from'
 complete -c banlistctl -n '__fish_seen_subcommand_from top' -l by -x -a 'country asn source' -d 'what to count by'
 complete -c banlistctl -n '__fish_seen_subcommand_from top' -l limit -x -d '1 to 1000, default 20'
 complete -c banlistctl -n '__fish_seen_subcommand_from history' -l limit -x -d '1 to 1000, default 20'
@@ -46,6 +46,7 @@ complete -c banlistctl -n '__fish_seen_subcommand_from refresh' -a '(__banlistct
 complete -c banlistctl -n '__fish_seen_subcommand_from teardown' -l config -r -a '(__fish_complete_directories)' -d 'as for banlistd'
 complete -c banlistctl -n '__fish_seen_subcommand_from teardown' -l state -r -a '(__fish_complete_directories)' -d 'as for banlistd'
 complete -c banlistctl -n '__fish_seen_subcommand_from install-units' -l backend -x -a 'ipset fail2ban' -d 'write only the drop-ins that this backend needs'
+complete -c banlistctl -n '__fish_seen_subcommand_from install-units' -l remove -d 'remove all of it, but neither configuration nor state'
 complete -c banlistctl -n '__fish_seen_subcommand_from install-units' -l root -r -a '(__fish_complete_directories)' -d 'write below this folder instead of /'
 
 complete -c banlistd -f

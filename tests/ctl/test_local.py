@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from banlistd.ctl import install_units
 from banlistd.ctl.__main__ import main
 
 PACKAGING = Path(__file__).resolve().parents[2] / "packaging"
@@ -29,6 +30,10 @@ def directives(path: Path) -> list[tuple[str, str]]:
     return [(name, value) for name, _, value in (line.partition("=") for line in lines)]
 
 
+def files_below(folder: Path) -> list[Path]:
+    return [path for path in folder.rglob("*") if path.is_file() or path.is_symlink()]
+
+
 def test_the_units_that_are_written_are_those_of_the_package_for_another_environment(
     tmp_path: Path, environment: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -45,9 +50,56 @@ def test_the_units_that_are_written_are_those_of_the_package_for_another_environ
         assert len(written) == len(shipped) + 1
     said = capsys.readouterr().out
     assert "systemctl enable --now banlistd" in said
-    written_files = [path for path in tmp_path.rglob("*") if path.is_file()]
-    assert len(written_files) == 6
-    assert all(str(path) in said for path in written_files)
+    assert {str(path) for path in files_below(tmp_path)} <= {*said.splitlines()}
+
+
+def test_pip_brings_what_the_package_brings(tmp_path: Path, environment: str) -> None:
+    assert main(["install-units", "--root", str(tmp_path)]) == 0
+    local = tmp_path / "usr/local"
+    assert (local / "bin/banlistctl").readlink() == Path(environment, "bin/banlistctl")
+    assert (local / "sbin/banlistd").readlink() == Path(environment, "bin/banlistd")
+    for page in (PACKAGING / "man").iterdir():
+        assert (local / f"share/man/man{page.suffix[1:]}/{page.name}").read_bytes() == page.read_bytes()
+    for place in ("bash-completion/completions/banlistctl", "bash-completion/completions/banlistd"):
+        assert (local / "share" / place).read_bytes() == (PACKAGING / "completions/banlistctl.bash").read_bytes()
+    example = PACKAGING.parent / "config"
+    for path in (path for path in example.rglob("*") if path.is_file()):
+        assert (local / "share/doc/banlistd/examples" / path.relative_to(example)).read_bytes() == path.read_bytes()
+    first = (tmp_path / "etc/banlistd/banlistd.yaml").read_text()
+    for place in re.findall(r"/usr/\S+", first):
+        assert (tmp_path / place.lstrip("/")).is_file()
+
+
+def test_all_that_was_written_is_removed_but_for_the_configuration(tmp_path: Path, environment: str) -> None:
+    for options in ([], ["--backend", "ipset"], ["--backend", "fail2ban"]):
+        assert main(["install-units", *options, "--root", str(tmp_path)]) == 0
+    theirs = tmp_path / "usr/local/bin/banlistctl"
+    theirs.unlink()
+    theirs.symlink_to("/opt/another/bin/banlistctl")
+    assert main(["install-units", "--remove", "--root", str(tmp_path)]) == 0
+    left = {str(path.relative_to(tmp_path)) for path in files_below(tmp_path)}
+    assert left == {"etc/banlistd/banlistd.yaml", "etc/banlistd/lists/our-own.txt", "usr/local/bin/banlistctl"}
+    assert not (tmp_path / "usr/local/share/doc/banlistd").exists()
+    assert not (tmp_path / "etc/systemd/system/banlistd.service.d").exists()
+    assert main(["install-units", "--remove", "--root", str(tmp_path)]) == 0
+
+
+def test_a_program_of_another_installation_stays(tmp_path: Path, environment: str, capsys: pytest.CaptureFixture[str]) -> None:
+    place = tmp_path / "usr/local/bin/banlistctl"
+    place.parent.mkdir(parents=True)
+    place.write_text("another")
+    assert main(["install-units", "--root", str(tmp_path)]) == 0
+    assert place.read_text() == "another"
+    assert f"{place} is another file and stays" in capsys.readouterr().err
+
+
+def test_the_debian_package_needs_no_units(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(install_units, "_PACKAGE", "/usr/lib/banlistd/python3/banlistd")
+    assert main(["install-units", "--root", str(tmp_path)]) == 64
+    assert "--backend" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize(

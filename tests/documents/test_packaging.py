@@ -88,6 +88,10 @@ def test_the_wheel_holds_every_module_and_every_migration(wheel: set[str]) -> No
     assert {f"banlistd/migrations/{path.name}" for path in (TOP / "migrations").iterdir()} <= wheel
     assert {"banlistd/catalogue.yaml", "banlistd/py.typed"} <= wheel
     assert {f"banlistd/units/{path.name}" for path in (TOP / "packaging" / "systemd").iterdir()} <= wheel
+    for name in ("man", "completions", "beginning"):
+        folder = TOP / "packaging" / name
+        files_there = (path.relative_to(folder) for path in folder.rglob("*") if path.is_file())
+        assert {f"banlistd/shipped/{name}/{path}" for path in files_there} <= wheel
 
 
 def test_the_wheel_holds_nothing_but_the_package(wheel: set[str]) -> None:
