@@ -1,11 +1,13 @@
 """What is shipped: the shape of the repository, the programs, and what is inside the wheel."""
 
+import itertools
 import os
 import re
 import shutil
 import subprocess
 import sys
 import zipfile
+from collections.abc import Callable
 from importlib.metadata import entry_points
 from importlib.resources import files
 from importlib.util import find_spec
@@ -97,3 +99,61 @@ def test_the_wheel_holds_every_module_and_every_migration(wheel: set[str]) -> No
 def test_the_wheel_holds_nothing_but_the_package(wheel: set[str]) -> None:
     assert {name.split("/")[0].split("-")[0] for name in wheel} == {"banlistd"}
     assert not {name for name in wheel if "__pycache__" in name or name.endswith(".pyc")}
+
+
+@pytest.fixture
+def commits(tmp_path: Path) -> Callable[[str], None]:
+    """Commits in a checkout with the build script, each at a time as git writes it."""
+    if shutil.which("git") is None:
+        pytest.skip("no command git")
+    for name in ("build-deb", "debian/changelog"):
+        (tmp_path / "packaging" / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(TOP / "packaging" / name, tmp_path / "packaging" / name)
+
+    def commit(when: str) -> None:
+        person = ("-c", "user.name=A", "-c", "user.email=a@example.org", "-c", "commit.gpgsign=false")
+        (tmp_path / "when").write_text(when)
+        for command in (["init", "--quiet"], ["add", "."], ["commit", "--quiet", "--message", "x", "--date", when]):
+            environment = os.environ | {"GIT_COMMITTER_DATE": when}
+            subprocess.run(["git", "-C", str(tmp_path), *person, *command], check=True, env=environment)
+
+    return commit
+
+
+def version_of_a_build(checkout: Path) -> str:
+    command = [str(checkout / "packaging" / "build-deb"), "--version"]
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
+
+
+def test_a_build_has_the_version_of_its_commit_and_a_later_one_is_newer(tmp_path: Path, commits: Callable[[str], None]) -> None:
+    if shutil.which("dpkg") is None:
+        pytest.skip("no command dpkg")
+    versions = [version_of_a_build(tmp_path)]
+    for when in ("2026-11-27T15:30:00+0000", "2026-11-27T16:30:01+0100", "2026-11-28T00:00:00+0000"):
+        commits(when)
+        versions.append(version_of_a_build(tmp_path))
+    assert versions[0] == release()
+    assert re.fullmatch(rf"{re.escape(release())}\+git20261127\.153001\.[0-9a-f]{{7}}", versions[2])
+    for older, newer in itertools.pairwise(versions):
+        subprocess.run(["dpkg", "--compare-versions", older, "lt", newer], check=True)
+
+
+def test_a_build_of_a_release_has_its_plain_version_and_one_of_changed_files_says_so(
+    tmp_path: Path, commits: Callable[[str], None]
+) -> None:
+    commits("2026-11-27T15:30:00+0000")
+    (tmp_path / "when").write_text("changed")
+    assert version_of_a_build(tmp_path).endswith(".changed")
+    subprocess.run(["git", "-C", str(tmp_path), "checkout", "--quiet", "when"], check=True)
+    subprocess.run(["git", "-C", str(tmp_path), "tag", f"v{release()}"], check=True)
+    assert version_of_a_build(tmp_path) == release()
+
+
+def test_the_release_of_the_package_is_that_of_the_program() -> None:
+    assert f'\nversion = "{release()}"\n' in (TOP / "pyproject.toml").read_text()
+
+
+def release() -> str:
+    found = re.match(r"banlistd \((.+?)\)", (TOP / "packaging" / "debian" / "changelog").read_text())
+    assert found
+    return found[1]

@@ -8,6 +8,7 @@ import fcntl
 import hashlib
 import os
 import platform
+import re
 import shutil
 import subprocess
 import tempfile
@@ -20,7 +21,8 @@ import pytest
 TOP = Path(__file__).resolve().parents[3]
 # What a package is made of.
 SHIPPED = ("daemon", "config", "packaging", "migrations", "pyproject.toml", "README.md", "LICENSE")
-OLDER, VERSION = "0.0.9", "0.1.0"
+OLDER, VERSION = "0.1.0+git20261127.153000.abc1234", "0.1.0+git20261127.153100.0123456"
+BUILD = {"BANLISTD_DEB_COMPRESSION": "none", "SOURCE_DATE_EPOCH": "1795800000"}
 
 _TOOLS = ("mmdebstrap", "systemd-nspawn", "unshare", "nsenter", "setpriv", "dpkg-deb")
 _PACKAGES = (
@@ -57,9 +59,8 @@ def skip_where_no_machine_can_be() -> None:
         pytest.skip(f"no machine can be booted here: {(tried.stderr.strip().splitlines() or ['no namespaces'])[0]}")
 
 
-def image() -> Path:
-    """The root of a Debian that nobody has started yet. Skips where it is neither cached nor to be had."""
-    suite = platform.freedesktop_os_release().get("VERSION_CODENAME", "")
+def image(suite: str = platform.freedesktop_os_release().get("VERSION_CODENAME", "")) -> Path:
+    """The root of a Debian that was never started, in the release of this machine. Skips where it cannot be made."""
     fetch_key = "\n".join([suite, _PACKAGES, _FINISH, *_OPTIONS])
     with _cache(f"machine-{hashlib.sha256(fetch_key.encode()).hexdigest()[:16]}") as folder:
         root = folder / "root"
@@ -84,13 +85,29 @@ def packages() -> tuple[Path, Path]:
         older, newer = (folder / key / f"banlistd_{version}_{_architecture()}.deb" for version in (OLDER, VERSION))
         if not newer.is_file():
             _remove_unused(folder)
-            environment = os.environ | {"BANLISTD_DEB_COMPRESSION": "none", "BANLISTD_DEB_VERSION": f"{OLDER} {VERSION}"}
+            environment = os.environ | BUILD | {"BANLISTD_DEB_VERSION": f"{OLDER} {VERSION}"}
             command = [str(TOP / "packaging" / "build-deb"), str(folder / key)]
             built = subprocess.run(command, capture_output=True, text=True, check=False, timeout=900, env=environment)
             if built.returncode == os.EX_UNAVAILABLE or "Could not fetch" in built.stderr or "No matching" in built.stderr:
                 pytest.skip(f"the package cannot be built here: {built.stderr.strip().splitlines()[-1]}")
             assert built.returncode == 0, built.stderr
         return older, newer
+
+
+def release_0_1_0(package: Path, folder: Path) -> Path:
+    """A package with the configuration files of 0.1.0, which dpkg asked about, and the files of `package`."""
+    root = folder / "release"
+    subprocess.run(["dpkg-deb", "--raw-extract", str(package), str(root)], check=True)
+    shutil.copytree(TOP / "config", root / "etc" / "banlistd", dirs_exist_ok=True)
+    names = sorted(path for path in (root / "etc").rglob("*") if path.is_file())
+    (root / "DEBIAN" / "conffiles").write_text("".join(f"/{path.relative_to(root)}\n" for path in names))
+    control = root / "DEBIAN" / "control"
+    control.write_text(re.sub(r"^Version: .*$", "Version: 0.1.0", control.read_text(), flags=re.MULTILINE))
+    made = folder / "banlistd_0.1.0.deb"
+    subprocess.run(
+        ["dpkg-deb", "--root-owner-group", "-Znone", "--build", str(root), str(made)], check=True, capture_output=True
+    )
+    return made
 
 
 def _key_of_the_tree() -> str:

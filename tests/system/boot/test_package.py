@@ -1,16 +1,19 @@
 """The life of the package, each time on a fresh machine: installed, upgraded, removed and installed again, purged."""
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from system.boot.machine import Machine
-from system.boot.machine_image import OLDER, VERSION, image, packages, skip_where_no_machine_can_be
+from system.boot.machine_image import OLDER, VERSION, image, packages, release_0_1_0, skip_where_no_machine_can_be
+from system.boot.visitor import Visitor
 
 pytestmark = pytest.mark.boot
 
+CLEAN, BANNED = "203.0.113.250", "198.51.100.7"
 THEIRS = "table inet theirs {\n}\n"
 OURS = "# ours\ndefaults: {every: 2h}\nsources:\n  - {id: own, path: lists/own.txt}\n"
 
@@ -55,7 +58,7 @@ def test_what_was_installed_runs_at_once_on_the_example_and_asks_no_feed(packed:
         assert machine.say("systemctl", "is-enabled", "banlistd", "banlistd-restore").split() == ["enabled", "enabled"]
         assert machine.say("systemctl", "--failed", "--no-legend", "--plain") == ""
         listed = json.loads(machine.say("banlistctl", "--json", "sources"))
-        assert {row["id"] for row in listed} == {"scanners", "guessers", "crawlers", "our-bans"}
+        assert [row["id"] for row in listed] == ["our-own"]
         lines = machine.say("cat", "/etc/banlistd/banlistd.yaml").splitlines()
         assert not [line for line in lines if line.lstrip(" -").startswith(("url:", "use:"))]
         assert version(machine) == VERSION
@@ -64,20 +67,43 @@ def test_what_was_installed_runs_at_once_on_the_example_and_asks_no_feed(packed:
 def test_an_upgrade_keeps_bans_and_configuration_and_touches_no_rule(machine: Machine, packed: tuple[Path, Path]) -> None:
     _, newer = packed
     assert version(machine) == OLDER
-    before, since = machine.say("nft", "list", "ruleset"), machine.now()
-    assert "198.51.100.7" in before
-    machine.install(newer)
+    with Visitor(machine, CLEAN, BANNED) as visitor:
+        before, since = machine.say("nft", "list", "ruleset"), machine.now()
+        assert BANNED in before
+        (machine.root / newer.name).write_bytes(newer.read_bytes())
+        with visitor.flood(BANNED) as flood:
+            machine.run("apt-get", "install", "--yes", f"/{newer.name}")
+        assert flood.arrived == {CLEAN}
     assert version(machine) == VERSION
     entry = machine.wait_for("EVENT=firewall_restored", since=since)
     assert (entry["ADDED"], entry["REMOVED"]) == ("0", "0")
     machine.run("systemctl", "is-active", "banlistd")
-    assert machine.say("nft", "list", "ruleset") == before
+    counted = re.compile(r"packets \d+ bytes \d+")
+    assert counted.sub("", machine.say("nft", "list", "ruleset")) == counted.sub("", before)
     assert machine.say("cat", "/etc/banlistd/banlistd.yaml") == OURS
     # What its administrator disabled stays so.
     machine.run("systemctl", "disable", "banlistd")
     machine.install(newer)
     states = machine.run("systemctl", "is-enabled", "banlistd", "banlistd-restore", check=False).stdout.split()
     assert states == ["disabled", "disabled"]
+
+
+def test_an_upgrade_from_0_1_0_keeps_the_edited_example_and_asks_nothing(packed: tuple[Path, Path], tmp_path: Path) -> None:
+    older, newer = packed
+    with Machine(image()) as machine:
+        machine.boot()
+        machine.install(release_0_1_0(older, tmp_path))
+        edited = machine.say("cat", "/etc/banlistd/banlistd.yaml").replace("every: 1h", "every: 2h")
+        machine.write("/etc/banlistd/banlistd.yaml", edited)
+        machine.run("systemctl", "reload", "banlistd")
+        banned = machine.say("nft", "list", "map", "inet", "banlistd", "applied")
+        machine.install(newer)
+        assert version(machine) == VERSION
+        assert machine.say("cat", "/etc/banlistd/banlistd.yaml") == edited
+        assert machine.say("systemctl", "is-active", "banlistd").strip() == "active"
+        assert machine.say("nft", "list", "map", "inet", "banlistd", "applied") == banned
+        # Nothing in /etc belongs to the package any more, so a removal and a later upgrade ask nothing either.
+        assert "/etc/banlistd/banlistd.yaml" not in machine.say("dpkg", "--listfiles", "banlistd").splitlines()
 
 
 def test_removed_it_leaves_no_rule_and_keeps_its_state_and_comes_back_with_it(
@@ -102,9 +128,11 @@ def test_removed_it_leaves_no_rule_and_keeps_its_state_and_comes_back_with_it(
 
 
 def test_purged_it_leaves_nothing(machine: Machine) -> None:
+    machine.run("useradd", "--groups", "banlistd", "friend")
     machine.run("dpkg", "--purge", "banlistd")
     assert machine.say("nft", "list", "ruleset") == THEIRS
     assert files_of(machine) == set()
     assert machine.run("id", "banlistd", check=False).returncode != 0
+    assert machine.run("getent", "group", "banlistd", check=False).returncode != 0
     machine.reboot()
     assert machine.say("systemctl", "is-system-running").strip() == "running"

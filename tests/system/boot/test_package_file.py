@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from system.boot.machine_image import SHIPPED, TOP, packages, skip_where_no_machine_can_be
+from system.boot.machine_image import BUILD, SHIPPED, TOP, VERSION, packages, skip_where_no_machine_can_be
 
 pytestmark = pytest.mark.boot
 
@@ -35,7 +35,7 @@ def test_the_same_tree_in_another_place_and_at_another_time_makes_the_same_file(
     subprocess.run(["cp", "--recursive", "--no-dereference", *(TOP / name for name in SHIPPED), tree], check=True)
     (tmp_path / "temporary").mkdir()
     circumstances = {"TMPDIR": str(tmp_path / "temporary"), "TZ": "Asia/Tokyo", "LC_ALL": "C.UTF-8", "PYTHONHASHSEED": "7"}
-    settings = {"BANLISTD_DEB_COMPRESSION": "none"}
+    settings = BUILD | {"BANLISTD_DEB_VERSION": VERSION}
     command = ["bash", "-c", 'umask 077; exec "$@"', "build", str(tree / "packaging" / "build-deb"), str(tmp_path)]
     subprocess.run(command, capture_output=True, check=True, env=os.environ | circumstances | settings)
     assert (tmp_path / package.name).read_bytes() == package.read_bytes()

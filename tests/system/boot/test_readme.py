@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 
 from system.boot.machine import Machine
-from system.boot.machine_image import TOP, image, packages, skip_where_no_machine_can_be
+from system.boot.machine_image import TOP, VERSION, image, packages, skip_where_no_machine_can_be
 
 pytestmark = pytest.mark.boot
 
@@ -24,7 +24,7 @@ ENDS = {
 
 # Other tests run these: they belong to the checkout, not to an installed machine.
 IN_THE_CHECKOUT = ("Two commands",)
-BUILD = ("apt-get install python3-venv", "./packaging/build-deb")
+PREPARE, BUILD = "apt-get install python3-venv", "./packaging/build-deb dist"
 
 
 def sections() -> Iterator[tuple[str, str]]:
@@ -46,23 +46,28 @@ def configuration_of(body: str) -> str:
 
 def test_every_command_of_the_readme_does_what_it_says() -> None:
     skip_where_no_machine_can_be()
-    _, package = packages()
+    installed, upgraded = packages()
     read = dict(sections())
     last = read.pop("Remove it")
     with Machine(image()) as machine:
         machine.boot()
         machine.write("/etc/apt/apt.conf.d/yes", 'APT::Get::Assume-Yes "true";\n')
         machine.run("useradd", "friend")
-        (machine.root / "dist").mkdir()
-        (machine.root / "dist" / package.name).write_bytes(package.read_bytes())
         for title, body in (*read.items(), ("Remove it", last)):
             if title in IN_THE_CHECKOUT:
                 continue
             if title == "Your first list":
                 machine.write("/etc/banlistd/banlistd.yaml", configuration_of(body))
             for command in commands_of(body):
-                if not command.startswith(BUILD):
+                if command.endswith(BUILD):
+                    # Other tests build the package.
+                    type_in(machine, f"{command.removesuffix(BUILD)} mkdir dist")
+                    package = upgraded if title == "Upgrade" else installed
+                    (machine.root / "dist" / package.name).write_bytes(package.read_bytes())
+                elif not command.startswith(PREPARE):
                     type_in(machine, command)
+            if title == "Upgrade":
+                assert machine.say("dpkg-query", "--show", "--showformat", "${Version}", "banlistd") == VERSION
             if title == "Someone is locked out":
                 assert "banlistd" not in machine.say("nft", "list", "tables")
                 machine.run("systemctl", "start", "banlistd")
