@@ -2,6 +2,8 @@
 
 import ast
 import re
+import subprocess
+import sys
 from functools import cache
 from pathlib import Path
 
@@ -107,3 +109,14 @@ def test_each_promise_of_the_readme_has_its_test() -> None:
 
 def test_readme_has_at_most_180_lines() -> None:
     assert len(README.read_text().splitlines()) <= 180
+
+
+def test_the_demonstration_fits_on_one_screen_and_ends_with_the_installation() -> None:
+    command = [sys.executable, str(ROOT / "packaging" / "demonstration.py"), str(ROOT / "config"), "memory"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    assert (done.returncode, done.stderr) == (0, "")
+    lines = done.stdout.splitlines()
+    assert len(lines) < 40
+    assert not [line for line in lines if "level=" in line or "--runtime" in line]
+    (install,) = re.findall(r"^## Install\n.*?\n\n(.*?)\n    systemctl", README.read_text(), re.DOTALL | re.MULTILINE)
+    assert [line.strip() for line in install.splitlines()] == [line.strip() for line in lines[-4:-1]]
