@@ -115,13 +115,15 @@ class Machine:
             os.kill(self._leader, 9)
         self._is_off()
 
-    def run(self, *words: str, check: bool = True, given: str | None = None) -> subprocess.CompletedProcess[str]:
-        """A command within, as root; it must succeed, unless `check` is False."""
+    def run(
+        self, *words: str, check: bool = True, given: str | None = None, patience: float = PATIENCE
+    ) -> subprocess.CompletedProcess[str]:
+        """A command within, as root; it must succeed, unless `check` is False. `patience`: seconds."""
         spaces = ("--mount", "--uts", "--ipc", "--net", "--pid", "--cgroup", "--root", "--wd")
         into = ["nsenter", "--target", str(self._leader), *spaces, "--"]
         environment = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C.UTF-8", "DEBIAN_FRONTEND": "noninteractive"}
         done = subprocess.run(
-            [*into, *words], input=given, capture_output=True, text=True, check=False, timeout=PATIENCE, env=environment
+            [*into, *words], input=given, capture_output=True, text=True, check=False, timeout=patience, env=environment
         )
         assert not check or done.returncode == 0, f"{' '.join(words)}: {done.stdout}{done.stderr}"
         return done
@@ -129,6 +131,14 @@ class Machine:
     def command_in(self, network: NetworkNamespace, *words: str) -> list[str]:
         """A command with the machine's files, and with another network than the machine's."""
         return ["nsenter", "--target", str(self._leader), "--mount", "--root", "--wd", f"--net={network.path}", "--", *words]
+
+    def command_outside(self, *words: str) -> list[str]:
+        """A command with the machine's files, and with the network of this computer."""
+        return ["nsenter", "--target", str(self._leader), "--mount", "--root", "--wd", "--", *words]
+
+    def lend_resolvers(self) -> None:
+        """Give the machine the name servers of this computer."""
+        self.write("/etc/resolv.conf", Path("/etc/resolv.conf").read_text())
 
     def say(self, *words: str) -> str:
         """What a command prints."""
