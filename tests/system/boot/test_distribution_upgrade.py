@@ -34,7 +34,7 @@ def test_an_upgrade_from_debian_12_to_13_keeps_the_package_and_the_bans() -> Non
         machine.run("banlistctl", "refresh")
         machine.write("/etc/apt/sources.list", "deb http://deb.debian.org/debian trixie main\n")
         machine.lend_resolvers()
-        from_the_network(machine, "apt-get", "update")
+        from_the_network(machine, "apt-get", "update", "--error-on=any")
         from_the_network(machine, *APT, "--download-only", "full-upgrade")
         with Visitor(machine, CLEAN, BANNED) as visitor:
             with visitor.flood(BANNED) as flood:
@@ -43,7 +43,7 @@ def test_an_upgrade_from_debian_12_to_13_keeps_the_package_and_the_bans() -> Non
             assert "3.13" in machine.say("python3", "--version")
             assert machine.say("dpkg-query", "--show", "--showformat", "${db:Status-Abbrev}", "banlistd").strip() == "ii"
             # It runs with the new interpreter, and with nothing of the old one.
-            machine.run(*APT, "autoremove", "--purge")
+            machine.run(*APT, "autoremove", "--purge", patience=LONG)
             assert python_of(machine) == "/usr/bin/python3.13"
             machine.run("banlistctl", "refresh")
             assert not visitor.arrives(BANNED)
