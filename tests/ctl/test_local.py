@@ -54,8 +54,10 @@ def test_the_units_that_are_written_are_those_of_the_package_for_another_environ
 
 
 def test_pip_brings_what_the_package_brings(tmp_path: Path, environment: str) -> None:
+    os.umask(0o077)
     assert main(["install-units", "--root", str(tmp_path)]) == 0
     local = tmp_path / "usr/local"
+    assert all(path.stat().st_mode & 0o444 == 0o444 for path in tmp_path.rglob("*") if path.exists())
     assert (local / "bin/banlistctl").readlink() == Path(environment, "bin/banlistctl")
     assert (local / "sbin/banlistd").readlink() == Path(environment, "bin/banlistd")
     for page in (PACKAGING / "man").iterdir():

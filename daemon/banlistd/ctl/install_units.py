@@ -87,6 +87,7 @@ def _install(root: str) -> int:
                 f"the units cannot access home folders, and Python is in {prefix}",
                 "install banlistd elsewhere: python3 -m venv /opt/banlistd, with the system's own python3",
             )
+    os.umask(0o022)  # the daemon's account reads these files
     for place, name in _files().items():
         content = _shipped(name)
         _write(root, place, _at_home(content) if place.endswith(".service") else content)
