@@ -96,6 +96,7 @@ def test_an_upgrade_from_0_1_0_keeps_the_edited_example_and_asks_nothing(packed:
         edited = machine.say("cat", "/etc/banlistd/banlistd.yaml").replace("every: 1h", "every: 2h")
         machine.write("/etc/banlistd/banlistd.yaml", edited)
         machine.run("systemctl", "reload", "banlistd")
+        machine.run("banlistctl", "refresh")
         banned = machine.say("nft", "list", "map", "inet", "banlistd", "applied")
         machine.install(newer)
         assert version(machine) == VERSION
