@@ -26,7 +26,7 @@ def test_a_reload_takes_new_sources_and_drops_those_that_are_gone(tmp_path: Path
         await world.service.refresh()  # what was under way has reported
         world.environment.supervisor.heard.clear()
         before = await world.service.reload()
-        assert world.environment.supervisor.heard == ["reloading", "1 bans from 2 sources", "ready"]
+        assert world.environment.supervisor.heard == ["reloading", "1 ban from 2 sources", "ready"]
         assert before is BOTH
         assert world.service.config is world.environment.next_config
         assert world.banned() == {"192.0.2.2"}
@@ -166,9 +166,9 @@ def test_the_status_names_the_sources_that_fail_until_they_are_gone(tmp_path: Pa
     async def life(world: DaemonWorld) -> None:
         await world.announcer.until(EventName.IMPORT_FAILED, ONE)
         await world.service.refresh([TWO, ONE])
-        assert world.environment.supervisor.heard[-1] == "1 bans from 2 sources, 1 failing: one"
+        assert world.environment.supervisor.heard[-1] == "1 ban from 2 sources, 1 failing: one"
         world.environment.next_config = config_of(source(TWO, action=Action.REJECT))
         await world.service.reload()
-        assert "1 bans from 1 sources" in world.environment.supervisor.heard
+        assert "1 ban from 1 source" in world.environment.supervisor.heard
 
     run(Environment(tmp_path), BOTH, life, before=before, serve=True)

@@ -18,6 +18,7 @@ from banlistd.adapters.system.instance import only_instance, only_writer, refuse
 from banlistd.adapters.system.journal import find_announcer
 from banlistd.core.logins import note_logins, protection_of_logins
 from banlistd.core.manual_bans import addresses_of
+from banlistd.core.printing import counted
 from banlistd.core.ruleset.protection import merge_protected
 from banlistd.events import Event, EventName
 from banlistd.model import MANUAL, Protected
@@ -69,7 +70,7 @@ async def _restore(places: Paths) -> str:
                 restored = await enforcer.restore(now)
             finally:
                 await firewall.close()
-    message = f"{restored.bans} bans restored from the last good state"
+    message = f"{counted(restored.bans, 'ban', 'bans')} restored from the last good state"
     fields = {"ADDED": restored.change.added, "REMOVED": restored.change.removed}
     find_announcer("auto").announce(Event(EventName.FIREWALL_RESTORED, message, fields))
     return ""

@@ -11,6 +11,8 @@ from banlistd.compose import Application, host_remarks, load_config, open_applic
 from banlistd.control.listener import make_folder
 from banlistd.control.server import serve as answering
 from banlistd.core.config.model import Config
+from banlistd.core.printing import counted
+from banlistd.core.ruleset.ranking import count
 from banlistd.errors import BanlistdError, LedgerError
 from banlistd.events import Event, EventName
 from banlistd.model import Outcome
@@ -20,7 +22,7 @@ from banlistd.ports import Announcer
 
 def check_config(places: Paths) -> int:
     config = load_config(places)
-    print(f"{places.config}: the configuration is right: {len(config.sources)} sources")
+    print(f"{places.config}: the configuration is right: {counted(len(config.sources), 'source', 'sources')}")
     for remark in asyncio.run(host_remarks(places, config)):
         print(f"banlistd: warning: {remark.message}\n    {remark.hint}", file=sys.stderr)
     return 0
@@ -45,7 +47,8 @@ async def _once(places: Paths, config: Config, *, dry_run: bool) -> int:
         await application.restore()
         outcomes = await application.service.refresh()
         if dry_run:
-            print(f"nothing was changed; {len(application.enforcer.state or ())} bans would stand")
+            state = application.enforcer.state
+            print(f"nothing was changed; {count(state) if state else 0} bans would be in force")
         return _worst(outcomes, application.storage.fault)
 
 

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from banlistd.core.config.model import Config, Source
 from banlistd.core.config.reload import restart_only_changes
 from banlistd.core.feeds.schedule import FIRST_RETRY
+from banlistd.core.printing import counted
 from banlistd.core.ruleset.diff import Change
+from banlistd.core.ruleset.ranking import count
 from banlistd.errors import BanlistdError, ConfigError, NoSuchSourceError
 from banlistd.events import Event, EventName
 from banlistd.model import Decision, Outcome, OutcomeKind, SourceId
@@ -120,10 +122,10 @@ class Service:
         await self._services.manual_bans.restore()
         restored = await self._enforcer.restore(self._outside.clock.now())
         repaired = [source_id for source_id, decision in restored.decisions.items() if decision is not Decision.SKIP]
-        words = f"{len(repaired)} sources put back" if not restored.change.is_empty else "nothing to do"
+        words = f"{counted(len(repaired), 'source', 'sources')} put back" if not restored.change.is_empty else "nothing to do"
         self._announce(
             EventName.FIREWALL_RESTORED,
-            f"{restored.bans} bans stand: {words}",
+            f"{counted(restored.bans, 'ban is', 'bans are')} in force: {words}",
             ADDED=restored.change.added,
             REMOVED=restored.change.removed,
         )
@@ -133,7 +135,7 @@ class Service:
         """Serve until `stop`; bans stay in place afterwards."""
         supervisor, manual_bans, intervals = self._outside.supervisor, self._services.manual_bans, self._intervals
         supervisor.ready()
-        self._announce(EventName.SERVICE_STARTED, f"polling {len(self._live.enabled)} sources")
+        self._announce(EventName.SERVICE_STARTED, f"polling {counted(len(self._live.enabled), 'source', 'sources')}")
         self._polling.start_timers()
         self._services.enricher.recover(self._live.enabled.values())
         duties = (
@@ -199,7 +201,8 @@ class Service:
         self._polling.wake()
         self._storage.retry_now()
         self._memory.note_work()
-        self._announce(EventName.CONFIG_RELOADED, f"configuration reloaded: {len(self._live.enabled)} sources enabled")
+        enabled = counted(len(self._live.enabled), "source", "sources")
+        self._announce(EventName.CONFIG_RELOADED, f"configuration reloaded: {enabled} enabled")
         self._report()
         return before
 
@@ -225,11 +228,13 @@ class Service:
 
     def _report(self) -> None:
         """Update the status line of the service manager."""
-        bans, names, fault = len(self._enforcer.state or ()), self._polling.failing, self._outside.storage.fault
+        state, names, fault = self._enforcer.state, self._polling.failing, self._outside.storage.fault
+        bans = counted(count(state) if state else 0, "ban", "bans")
+        sources = counted(len(self._live.enabled), "source", "sources")
         others = ", ..." if len(names) > _NAMED else ""
         failing = f", {len(names)} failing: {', '.join(names[:_NAMED])}{others}" if names else ""
         ledger = f", state in memory only: {fault}" if fault else ""
-        self._outside.supervisor.status(f"{bans} bans from {len(self._live.enabled)} sources{failing}{ledger}")
+        self._outside.supervisor.status(f"{bans} from {sources}{failing}{ledger}")
 
     def _announce(self, name: EventName, message: str, **fields: str | float) -> None:
         self._outside.announcer.announce(Event(name, message, fields))

@@ -12,6 +12,8 @@ _banlistctl() {
     done
     case "$command $previous" in
     *" --runtime") mapfile -t COMPREPLY < <(compgen -d -- "$current") && return ;;
+    "sources --sort") words="id state entries elements packets last-poll next-poll" ;;
+    "sources --limit") words="" ;;
     "top --by") words="country asn source" ;;
     "top --limit") words="" ;;
     "history --limit") words="" ;;
@@ -29,6 +31,7 @@ _banlistctl() {
     *)
         case $command in
         "") words="status sources check top history timers protected ban unban bans quarantine approve refresh reload teardown install-units --version" ;;
+        sources) words="--failing --sort --limit" ;;
         top) words="--by --limit" ;;
         history) words="--limit $(_banlistctl_sources)" ;;
         protected) words="forget" ;;

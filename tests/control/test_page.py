@@ -1,7 +1,7 @@
 import pytest
 
-from banlistd.control.page import Column, Table, counted, due_in, interval, number, short_duration, since
-from banlistd.core.printing import printable
+from banlistd.control.page import Column, Table, due_in, interval, number, short_duration, since
+from banlistd.core.printing import counted, printable
 from banlistd.ctl.output import aligned
 
 
@@ -23,7 +23,21 @@ def test_foreign_text_cannot_steer_a_terminal(foreign: object, shown: str) -> No
 
 @pytest.mark.parametrize(
     ("seconds", "shown"),
-    [(-5, "0 s"), (0, "0 s"), (59.9, "59 s"), (60, "1 min"), (3599, "59 min"), (3 * 3600, "3 h"), (90_000, "1 d")],
+    [
+        (-5, "0 s"),
+        (0, "0 s"),
+        (44.4, "44 s"),
+        (5300, "1 h"),
+        (5500, "2 h"),
+        (169_000, "2 d"),
+        (59.9, "1 min"),
+        (60, "1 min"),
+        (599.97, "10 min"),
+        (3540, "59 min"),
+        (3599, "1 h"),
+        (3 * 3600, "3 h"),
+        (90_000, "1 d"),
+    ],
 )
 def test_a_duration_shows_its_largest_unit(seconds: float, shown: str) -> None:
     assert short_duration(seconds) == shown

@@ -27,7 +27,8 @@ from ctl.conftest import CtlCall
     ("arguments", "asked"),
     [
         (["status"], ("status",)),
-        (["sources"], ("sources",)),
+        (["sources"], ("sources", False, "", None)),
+        (["sources", "--failing", "--sort", "packets", "--limit", "5"], ("sources", True, "packets", 5)),
         (["check", "192.0.2.1"], ("check", "192.0.2.1")),
         (["top", "--by", "country"], ("top", "country", 20)),
         (["top", "--by", "source", "--limit", "5"], ("top", "source", 5)),
@@ -90,7 +91,7 @@ def test_status_asks_for_the_sources_only_where_some_fail(daemon: CannedDaemon, 
     code, out, _ = call("status")
 
     assert code == 0
-    assert daemon.operations.asked == [("status",), ("sources",)]
+    assert daemon.operations.asked == [("status",), ("sources", False, "", None)]
     assert "spamhaus-drop failed 2 times" in out
 
 

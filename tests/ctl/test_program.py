@@ -28,13 +28,13 @@ def command_line(daemon: CannedDaemon, *arguments: str) -> list[str]:
     ("arguments", "words"),
     [
         (["status"], "banlistd 0.1.0 is running since 2026-09-21 14:13"),
-        (["sources"], "spamhaus-drop  completed    1,650  1,234  drop     98,765"),
+        (["sources"], "spamhaus-drop  completed    1,650     1,234  drop     98,765"),
         (["check", "203.0.113.9"], "203.0.113.9 is banned by spamhaus-drop (drop), which lists 203.0.113.0/24 since"),
         (["check", "203.0.113.9"], "\n  Norway (NO), AS64496 Example Network\n"),
         (["top", "--by", "country"], "NO       Norway  1,000,000  81.0 %       1,000,256\n"),
         (["history"], "2026-09-21 14:13  spamhaus-drop  completed    1,650     12        3"),
         (["timers"], "spamhaus-drop    12h"),
-        (["refresh", "spamhaus-drop"], "spamhaus-drop: completed, 12 added, 3 removed\n"),
+        (["refresh", "spamhaus-drop"], "spamhaus-drop: completed, 12 elements added, 3 removed\n"),
         (["reload"], "configuration reloaded: 12 sources; added: office-bans; changed: tor\n"),
     ],
 )

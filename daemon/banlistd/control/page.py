@@ -1,7 +1,8 @@
 """Text, numbers and times as a person reads them, and the escaping of foreign text for a terminal. Pure and light."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from enum import StrEnum
 from typing import NamedTuple
 
 _UNITS = ((86400, "d"), (3600, "h"), (60, "min"), (1, "s"))
@@ -9,10 +10,17 @@ _MOMENT = 5  # seconds; nearer than that is "now"
 
 
 class Column(NamedTuple):
-    """A column's head, and whether its cells are aligned to the right, as numbers are."""
+    """A column's head. `right`: its cells are aligned to the right, as numbers are. `is_state`: its cells are states.
+
+    Where a terminal is too narrow for a table, a text (`below`) goes below its row, and then columns are left out, those with
+    the highest `spare` first; 0: never. A pipe gets every column.
+    """
 
     head: str
     right: bool = False
+    spare: int = 0
+    below: bool = False
+    is_state: bool = False
 
 
 class Table(NamedTuple):
@@ -22,17 +30,47 @@ class Table(NamedTuple):
     rows: tuple[tuple[str, ...], ...]
 
 
-Page = Sequence[str | Table]
-"""What a command prints for a person: lines and tables."""
+class Note(NamedTuple):
+    """A sentence that explains a table to a person at a terminal; a pipe gets none."""
+
+    text: str
+
+
+Page = Sequence[str | Table | Note]
+"""What a command prints for a person: lines, tables and notes."""
+
+
+class Tone(StrEnum):
+    """How a state is meant."""
+
+    GOOD = "good"
+    BAD = "bad"
+    OPEN = "open"
+    OFF = "off"
+
+
+STATES: Mapping[str, Tone] = {
+    "completed": Tone.GOOD,
+    "skipped": Tone.GOOD,
+    "failed": Tone.BAD,
+    "refused": Tone.BAD,
+    "stale": Tone.BAD,
+    "pending": Tone.OPEN,
+    "never": Tone.OPEN,
+    "off": Tone.OFF,
+}
+"""Every state of a source or an import run that a table shows; a cell may have two, with a comma between."""
+
+
+def tone_of(state: str) -> Tone | None:
+    """The worst tone of a cell's states; None for a text that is no state."""
+    tones = {STATES.get(one) for one in state.split(", ")}
+    return next((tone for tone in (Tone.BAD, Tone.OPEN, Tone.OFF, Tone.GOOD) if tone in tones), None)
 
 
 def number(value: int | None) -> str:
     """1234567 as 1,234,567; nothing for what is not known."""
     return "" if value is None else f"{value:,}"
-
-
-def counted(value: int, one: str, many: str) -> str:
-    return f"{number(value)} {one if value == 1 else many}"
 
 
 def moment(epoch: float) -> str:
@@ -41,10 +79,15 @@ def moment(epoch: float) -> str:
 
 
 def short_duration(seconds: float) -> str:
-    """The largest unit that fits, cut: 3 h, 5 min, 12 s."""
-    whole = max(0, int(seconds))
-    size, unit = next(((size, unit) for size, unit in _UNITS if whole >= size), _UNITS[-1])
-    return f"{whole // size} {unit}"
+    """The largest unit that fits, rounded: 3 h, 5 min, 12 s. A moment less than ten minutes is 10 min."""
+    whole = max(0, int(seconds + 0.5))
+    # 59 min 40 s is an hour, not 60 min.
+    size, unit = next(((size, unit) for size, unit in _UNITS if whole + _next_smaller(size) / 2 >= size), _UNITS[-1])
+    return f"{int(whole / size + 0.5)} {unit}"
+
+
+def _next_smaller(size: int) -> int:
+    return next((smaller for smaller, _ in _UNITS if smaller < size), 0)
 
 
 def interval(seconds: float) -> str:

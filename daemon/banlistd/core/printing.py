@@ -29,3 +29,8 @@ def shown(text: str) -> str:
     """A configured value for a message: in quotation marks, printable, cut to 60 characters."""
     cut = text if len(text) <= _LONGEST_SHOWN else text[: _LONGEST_SHOWN - 3] + "..."
     return '"' + printable(cut) + '"'
+
+
+def counted(value: int, one: str, many: str) -> str:
+    """A number with its noun: `1 source`, `1,234 sources`."""
+    return f"{value:,} {one if value == 1 else many}"

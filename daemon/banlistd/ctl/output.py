@@ -1,14 +1,14 @@
-"""Where lines and tables leave the program.
-
-rich comes in only for a terminal: it costs 60 to 100 ms (measured), and a pipe wants plain aligned columns anyway.
-"""
+"""Where lines and tables leave the program: aligned columns into a pipe, a table as wide as the terminal on a terminal."""
 
 import io
+import os
 import sys
+from collections.abc import Mapping
 
-from banlistd.control.page import Page, Table
+from banlistd.control.page import Note, Page, Table
 
 _GAP = "  "
+_COLUMNS = 80  # of a terminal that does not say how wide it is
 
 
 def set_up() -> None:
@@ -19,13 +19,14 @@ def set_up() -> None:
 
 
 def show(page: Page) -> None:
-    """Print lines and tables on stdout."""
+    """Print lines, tables and notes on stdout."""
+    on_terminal = isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.isatty()  # it is None where it was closed
     for part in page:
         if isinstance(part, str):
             print(part)
-        elif isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.isatty():  # it is None where it was closed
+        elif on_terminal:
             _show_on_terminal(part)
-        else:
+        elif isinstance(part, Table):
             print("\n".join(aligned(part)))
 
 
@@ -43,14 +44,24 @@ def aligned(table: Table) -> list[str]:
     ]
 
 
-def _show_on_terminal(table: Table) -> None:
-    from rich.console import Console  # noqa: PLC0415 - see the docstring of this file
-    from rich.table import Table as RichTable  # noqa: PLC0415 - see the docstring of this file
-    from rich.text import Text  # noqa: PLC0415 - see the docstring of this file
+def terminal_width(environment: Mapping[str, str] = os.environ) -> int:
+    """Of the terminal on stdout, in cells; COLUMNS overrides it, as for other programs."""
+    given = environment.get("COLUMNS", "")
+    if given.isascii() and given.isdecimal() and int(given[:6]):
+        return int(given[:6])
+    try:
+        return os.get_terminal_size(sys.stdout.fileno()).columns or _COLUMNS
+    except OSError:
+        return _COLUMNS
 
-    grid = RichTable(box=None, pad_edge=False, padding=(0, 2, 0, 0))
-    for column in table.columns:
-        grid.add_column(column.head, justify="right" if column.right else "left", overflow="fold")
-    for row in table.rows:
-        grid.add_row(*(Text(cell) for cell in row))  # Text: brackets in a cell are no markup
-    Console(highlight=False).print(grid)
+
+def wants_colour(environment: Mapping[str, str] = os.environ) -> bool:
+    """Of a terminal: whether it has colours, and its user wants them (no-color.org)."""
+    return not environment.get("NO_COLOR") and environment.get("TERM", "dumb") not in ("", "dumb")
+
+
+def _show_on_terminal(part: Table | Note) -> None:
+    from banlistd.ctl.terminal import laid_out, wrapped  # noqa: PLC0415 - a pipe needs none of it
+
+    width = terminal_width()
+    print("\n".join(laid_out(part, width, colour=wants_colour()) if isinstance(part, Table) else wrapped(part.text, width)))

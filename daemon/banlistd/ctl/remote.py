@@ -52,7 +52,7 @@ def _asked(command: Command[Any, Any], arguments: argparse.Namespace) -> tuple[i
 def question_of(command: Command[Any, Any], fields: Mapping[str, object]) -> Question:
     """The request of a command: its fields in the query of a GET, in the body of a POST."""
     if command.method == "GET":
-        query = {key: str(value) for key, value in fields.items()}
+        query = {key: "true" if value is True else str(value) for key, value in fields.items()}
         return Question(command.method, command.path, query, timeout=command.timeout)
     return Question(command.method, command.path, body=fields, timeout=command.timeout)
 

@@ -16,6 +16,7 @@ from banlistd.core.feeds.found_list import FoundList
 from banlistd.core.feeds.judgement import GuardContext
 from banlistd.core.feeds.parsed_list import Download
 from banlistd.core.feeds.quarantine import Quarantined, approved, has_settled, held_back
+from banlistd.core.printing import counted
 from banlistd.core.ruleset.recovery import decide
 from banlistd.errors import BanlistdError, FetchError, LedgerError, ParseError, RefusedError
 from banlistd.events import Event, EventName
@@ -244,7 +245,12 @@ class Importer:
             validators=found.validators,
         )
         name = EventName.IMPORT_COMPLETED if first else EventName.IMPORT_LOST_RACE
-        words = f"{run.entries} entries, +{added} -{removed}" if first else "another importer was first; its run counts"
+        changes = f"{counted(added, 'element', 'elements')} added to the firewall, {removed:,} removed"
+        words = (
+            f"{counted(run.entries, 'entry', 'entries')} in the list, {changes}"
+            if first
+            else "another importer was first; its run counts"
+        )
         words += f"; {found.in_spite}" if found.in_spite else ""
         words += f"; {found.extent}" if found.extent else ""
         self._tell(

@@ -11,12 +11,12 @@ from banlistd.control.commands.protected import PROTECTED
 from banlistd.control.commands.quarantine import QUARANTINE
 from banlistd.control.commands.refresh import REFRESH
 from banlistd.control.commands.reload import RELOAD
-from banlistd.control.commands.sources import SOURCES
+from banlistd.control.commands.sources import SOURCES, SourcesOrder, rows_asked_for
 from banlistd.control.commands.status import STATUS
 from banlistd.control.commands.timers import TIMERS
 from banlistd.control.commands.top import TOP
 from banlistd.control.declaration import Command, PageContext
-from banlistd.control.page import Page, Table, moment
+from banlistd.control.page import Note, Page, Table, moment
 from banlistd.control.table import COMMANDS
 from ctl.canned import ANSWERS, RUN, SINCE, SOURCE
 from ctl.canned import BAN as MANUAL_BAN
@@ -31,7 +31,7 @@ def page_of(command: Command[Any, Any], answer: Any, now: float = NOW, sources: 
 
 
 def table(page: Page) -> list[dict[str, str]]:
-    (part,) = page
+    (part,) = (part for part in page if not isinstance(part, Note))
     assert isinstance(part, Table)
     heads = [column.head for column in part.columns]
     return [dict(zip(heads, row, strict=True)) for row in part.rows]
@@ -104,7 +104,7 @@ def test_sources_table_has_relative_times() -> None:
             "ID": "spamhaus-drop",
             "STATE": "completed",
             "ENTRIES": "1,650",
-            "OWNED": "1,234",
+            "ELEMENTS": "1,234",
             "ACTION": "drop (both)",
             "PACKETS": "98,765",
             "LAST POLL": "5 min ago",
@@ -120,6 +120,44 @@ def test_a_source_that_is_off_or_was_never_polled_says_so() -> None:
     (shown,) = table(page_of(SOURCES, [row], NOW))
 
     assert (shown["STATE"], shown["PACKETS"], shown["LAST POLL"], shown["NEXT POLL"]) == ("off", "", "never", "")
+
+
+def test_status_counts_what_blocks_and_what_only_watches() -> None:
+    first = str(page_of(STATUS, {**ANSWERS["status"], "bans": 12, "watched": 3}, NOW, ())[0])
+
+    assert first.endswith("12 bans, 3 only watched")
+
+
+def test_status_shows_ten_failing_sources_and_the_command_for_the_rest() -> None:
+    failing = [{**SOURCE, "id": f"list-{n}", "state": "failed", "failures": 1, "error": "HTTP 503"} for n in range(12)]
+
+    page = page_of(STATUS, {**ANSWERS["status"], "failing": 12}, NOW, failing)
+
+    assert sum("failed 1 time" in str(line) for line in page) == 10
+    assert page[-1] == "  ... and 2 more: banlistctl sources --failing"
+
+
+def named(rows: list[Any], **order: Any) -> list[str]:
+    return [row["id"] for row in rows_asked_for(rows, SourcesOrder(**{"failing": False, "sort": "", "limit": None, **order}))]
+
+
+def test_sources_are_chosen_sorted_and_limited() -> None:
+    good, bad = {**SOURCE, "id": "b", "packets": None}, {**SOURCE, "id": "a", "failures": 1, "state": "failed", "entries": 9}
+    off = {**bad, "id": "c", "enabled": False, "due_at": None}
+    refused = {**SOURCE, "id": "d", "quarantined": "html", "packets": 1, "owned": 5_000}
+    stale = {**SOURCE, "id": "e", "stale_since": NOW - 9, "due_at": NOW - 9, "polled_at": NOW}
+    rows = [good, bad, off, refused, stale]
+
+    assert named(rows) == ["b", "a", "c", "d", "e"]
+    assert named(rows, failing=True) == ["a", "d", "e"]
+    assert named(rows, limit=2) == ["b", "a"]
+    assert named(rows, sort="id") == ["a", "b", "c", "d", "e"]
+    assert named(rows, sort="state") == ["a", "d", "e", "b", "c"]
+    assert named(rows, sort="elements", limit=1) == ["d"]
+    assert named(rows, sort="entries")[-2:] == ["a", "c"]
+    assert named(rows, sort="packets")[-2:] == ["d", "b"]
+    assert named(rows, sort="last-poll", limit=1) == ["e"]
+    assert named(rows, sort="next-poll")[-1] == "c"
 
 
 def test_check_of_a_banned_address_names_source_entry_and_since() -> None:
@@ -178,7 +216,7 @@ def test_a_source_of_whole_countries_says_how_much_of_the_space_it_is() -> None:
         SOURCES, [{**SOURCE, "id": "norway", "extent": "0.4 % of the IPv4 space, 0.2 % of the allocated IPv6 space"}], NOW
     )
 
-    assert page[1:] == ["norway covers 0.4 % of the IPv4 space, 0.2 % of the allocated IPv6 space"]
+    assert page[1:-1] == ["norway covers 0.4 % of the IPv4 space, 0.2 % of the allocated IPv6 space"]
 
 
 def test_the_top_is_a_table_with_shares_of_all_bans_and_says_what_it_leaves_out() -> None:
@@ -233,7 +271,9 @@ def test_history_is_a_table_of_runs() -> None:
         "CONTENT": "0123456789ab",
         "ERROR": "",
     }
-    assert (second["TOOK"], second["CONTENT"], second["ERROR"]) == ("", "", "HTTP 503")
+    assert (second["STATE"], second["TOOK"], second["CONTENT"], second["ERROR"]) == ("failed", "", "", "HTTP 503")
+    (refused,) = table(page_of(HISTORY, [{**unfinished, "guard": "html"}]))
+    assert refused["STATE"] == "refused"
 
 
 def test_protected_addresses_come_with_the_reason_and_what_would_be_without_it() -> None:
@@ -274,7 +314,7 @@ def test_timers_say_when_each_source_is_due() -> None:
 @pytest.mark.parametrize(
     ("outcome", "words"),
     [
-        ("completed", "completed, 12 added, 3 removed"),
+        ("completed", "completed, 12 elements added, 3 removed"),
         ("skipped", "skipped, this content is already applied"),
         ("lost_race", "done by another import at the same time"),
         ("refused", "refused: too few"),
@@ -356,7 +396,7 @@ def test_reload_says_what_it_changed() -> None:
 
 
 def test_empty_answers_are_sentences() -> None:
-    assert page_of(SOURCES, [], NOW) == ["no sources are configured"]
+    assert page_of(SOURCES, [], NOW) == ["no sources are configured, or none of these"]
     assert page_of(HISTORY, []) == ["nothing has been imported yet"]
     assert page_of(TIMERS, [], NOW) == ["no timers: no sources are enabled"]
     assert page_of(REFRESH, []) == ["no sources are enabled: nothing was polled"]

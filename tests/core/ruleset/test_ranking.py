@@ -9,7 +9,7 @@ from banlistd.core.feeds.parsers import parse
 from banlistd.core.geo.tables import GeoTable, layer_of, number_of
 from banlistd.core.geo.types import By
 from banlistd.core.ruleset.plan import plan
-from banlistd.core.ruleset.ranking import Rank, count, rank, rank_sources
+from banlistd.core.ruleset.ranking import Rank, count, count_watched, rank, rank_sources
 from banlistd.core.ruleset.state import FirewallState
 from banlistd.formats import Format
 from banlistd.model import Action, Direction, Family, Mark, SourceId, SourceSlot
@@ -62,6 +62,9 @@ def test_what_is_only_watched_is_not_counted_and_both_directions_count_once() ->
     )
     assert rank(held, table(), By.COUNTRY) == [Rank("NO", "Norway", 2, 2)]
     assert rank_sources(held) == [Rank("a", "", 1, 1), Rank("c", "", 1, 1)]
+    assert (count(held), count_watched(held)) == (2, 2)
+    only_in = state(("a", "192.0.2.1", Action.DROP, Direction.IN), ("b", "192.0.2.2", Action.LOG, Direction.IN))
+    assert (count(only_in), count_watched(only_in)) == (1, 1)
 
 
 def test_sources_are_ranked_by_what_they_own() -> None:

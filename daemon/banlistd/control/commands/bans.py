@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, TypedDict
 
 from banlistd.control.declaration import LIMIT, MAX_ROWS, NOT_FOUND, Argument, Command, PageContext
 from banlistd.control.own_session import AUTO, own_session
-from banlistd.control.page import Column, Page, Table, counted, due_in, moment, short_duration, since
-from banlistd.core.printing import printable
+from banlistd.control.page import Column, Page, Table, due_in, moment, short_duration, since
+from banlistd.core.printing import counted, printable
 from banlistd.errors import FirewallError, LedgerError, RefusedError
 
 if TYPE_CHECKING:
@@ -164,11 +164,11 @@ def _unban_page(answer: UnbanAnswer, _: PageContext) -> Page:
 
 _COLUMNS = (
     Column("ADDRESS"),
-    Column("ORIGIN"),
-    Column("SINCE"),
-    Column("UNTIL"),
-    Column("NOT BANNED"),
-    Column("COMMENT"),
+    Column("ORIGIN", spare=1),
+    Column("SINCE", spare=3),
+    Column("UNTIL", spare=2),
+    Column("NOT BANNED", below=True),
+    Column("COMMENT", below=True),
 )
 
 

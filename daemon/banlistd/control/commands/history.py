@@ -11,15 +11,20 @@ from banlistd.errors import NoSuchSourceError
 if TYPE_CHECKING:
     from banlistd.control.parts import Parts
     from banlistd.control.request import ControlRequest
+    from banlistd.model import ImportRun
 
 
 class RunRow(TypedDict):
-    """One row of the table `import_runs`. `content_hash` null: the poll failed before there was content."""
+    """One row of the table `import_runs`. `content_hash` null: the poll failed before there was content.
+
+    `guard`: the one that refused the content of a failed run; null: none did.
+    """
 
     id: int
     source_id: str
     content_hash: str | None
     state: str
+    guard: str | None
     generation: int
     attempts: int
     entries: int
@@ -45,6 +50,7 @@ async def _answer(parts: "Parts", order: tuple[str | None, int]) -> list[RunRow]
             "source_id": run.source_id,
             "content_hash": run.content_hash,
             "state": str(run.state),
+            "guard": _guard_of(run),
             "generation": run.generation,
             "attempts": run.attempts,
             "entries": run.entries,
@@ -60,18 +66,27 @@ async def _answer(parts: "Parts", order: tuple[str | None, int]) -> list[RunRow]
     ]
 
 
+def _guard_of(run: "ImportRun") -> str | None:
+    """The reason of a refused run begins with its guard."""
+    from banlistd.core.feeds.guards import GUARDS
+    from banlistd.model import RunState
+
+    name = run.error.partition(":")[0]
+    return name if run.state is RunState.FAILED and name in GUARDS else None
+
+
 _COLUMNS = (
-    Column("STARTED"),
+    Column("STARTED", spare=1),
     Column("SOURCE"),
-    Column("STATE"),
-    Column("ENTRIES", right=True),
-    Column("ADDED", right=True),
-    Column("REMOVED", right=True),
-    Column("REJECTED", right=True),
-    Column("TRIES", right=True),
-    Column("TOOK", right=True),
-    Column("CONTENT"),
-    Column("ERROR"),
+    Column("STATE", is_state=True),
+    Column("ENTRIES", right=True, spare=2),
+    Column("ADDED", right=True, spare=3),
+    Column("REMOVED", right=True, spare=4),
+    Column("REJECTED", right=True, spare=6),
+    Column("TRIES", right=True, spare=8),
+    Column("TOOK", right=True, spare=5),
+    Column("CONTENT", spare=7),
+    Column("ERROR", below=True),
 )
 
 
@@ -86,7 +101,7 @@ def _cells(row: RunRow) -> tuple[str, ...]:
     return (
         moment(row["started_at"]),
         printable(row["source_id"]),
-        printable(row["state"]),
+        "refused" if row["guard"] else printable(row["state"]),
         number(row["entries"]),
         number(row["added"]),
         number(row["removed"]),
@@ -108,6 +123,7 @@ HISTORY: Command[tuple[str | None, int], list[RunRow]] = Command(
             "source_id": "spamhaus-drop",
             "content_hash": "0123456789abcdef" * 4,
             "state": "completed",
+            "guard": None,
             "generation": 3,
             "attempts": 2,
             "entries": 1_650,

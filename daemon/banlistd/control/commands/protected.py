@@ -82,12 +82,12 @@ async def _forget(parts: "Parts", order: tuple["Family", int]) -> ForgetAnswer:
 
 _COLUMNS = (
     Column("ADDRESS"),
-    Column("REASON"),
-    Column("SCOPE"),
-    Column("SINCE"),
-    Column("UNTIL"),
-    Column("LISTED BY"),
-    Column("WOULD BE BANNED"),
+    Column("REASON", spare=2),
+    Column("SCOPE", below=True),
+    Column("SINCE", spare=5),
+    Column("UNTIL", spare=4),
+    Column("LISTED BY", below=True),
+    Column("WOULD BE BANNED", spare=3),
 )
 
 

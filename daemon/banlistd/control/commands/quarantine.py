@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple, TypedDict
 
 from banlistd.control.declaration import ONE_SOURCE, Command, PageContext
-from banlistd.control.page import Page, counted, interval, moment, number, short_duration
-from banlistd.core.printing import printable
+from banlistd.control.page import Page, interval, moment, number, short_duration
+from banlistd.core.printing import counted, printable
 from banlistd.errors import NoSuchSourceError
 
 if TYPE_CHECKING:

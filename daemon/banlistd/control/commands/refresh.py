@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, TypedDict
 
 from banlistd.control.declaration import UNAVAILABLE, Argument, Command, Completes, PageContext
 from banlistd.control.page import Page, number
-from banlistd.core.printing import printable
+from banlistd.core.printing import counted, printable
 from banlistd.errors import NoSuchSourceError
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ def outcomes_page(rows: Sequence[OutcomeRow], _: PageContext) -> Page:
 def _outcome(row: OutcomeRow) -> str:
     match row["outcome"]:
         case "completed":
-            return f"completed, {number(row['added'])} added, {number(row['removed'])} removed"
+            return f"completed, {counted(row['added'], 'element', 'elements')} added, {number(row['removed'])} removed"
         case "skipped":
             return "skipped, this content is already applied"
         case "lost_race":

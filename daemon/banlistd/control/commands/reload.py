@@ -3,8 +3,8 @@
 from typing import TYPE_CHECKING, TypedDict
 
 from banlistd.control.declaration import Command, PageContext, no_fields
-from banlistd.control.page import Page, counted
-from banlistd.core.printing import printable
+from banlistd.control.page import Page
+from banlistd.core.printing import counted, printable
 from banlistd.errors import ConfigError, FirewallError
 
 if TYPE_CHECKING:

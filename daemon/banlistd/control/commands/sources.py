@@ -1,14 +1,16 @@
 """banlistctl sources: each source, what it owns in the firewall, and its polls."""
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, TypedDict
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple, TypedDict
 
-from banlistd.control.declaration import Command, PageContext, no_fields
-from banlistd.control.page import Column, Page, Table, due_in, number, since
+from banlistd.control.declaration import LIMIT, MAX_ROWS, Argument, Command, PageContext
+from banlistd.control.page import Column, Note, Page, Table, Tone, due_in, number, since, tone_of
 from banlistd.core.printing import printable
+from banlistd.errors import UsageError
 
 if TYPE_CHECKING:
     from banlistd.control.parts import Parts
+    from banlistd.control.request import ControlRequest
     from banlistd.core.config.model import Source
     from banlistd.model import ImportRun
 
@@ -41,7 +43,24 @@ class SourceRow(TypedDict):
     error: str
 
 
-async def _answer(parts: "Parts", _: tuple[()]) -> list[SourceRow]:
+class SourcesOrder(NamedTuple):
+    """Which sources, and in which order. `sort`: a key of `_ORDERS`; empty: as configured. `limit` None: all."""
+
+    failing: bool
+    sort: str
+    limit: int | None
+
+
+def _read(request: "ControlRequest") -> SourcesOrder:
+    failing, sort = request.text("failing"), request.text("sort")
+    if failing not in ("", "true", "false"):
+        raise UsageError(f"failing={failing[:60]!a} is not possible", "true or false")
+    if sort and sort not in _ORDERS:
+        raise UsageError(f"sources are not sorted by {sort[:60]!a}", f"by {', '.join(_ORDERS)}")
+    return SourcesOrder(failing == "true", sort, request.limit if "limit" in request.fields else None)
+
+
+async def _answer(parts: "Parts", order: SourcesOrder) -> list[SourceRow]:
     import asyncio
 
     from banlistd.control.lookups import owned_by_mark
@@ -79,7 +98,35 @@ async def _answer(parts: "Parts", _: tuple[()]) -> list[SourceRow]:
                 "error": poll.error,
             }
         )
-    return rows
+    return rows_asked_for(rows, order)
+
+
+def rows_asked_for(rows: Sequence[SourceRow], order: SourcesOrder) -> list[SourceRow]:
+    """The rows that an order asks for, in its order."""
+    found = [row for row in rows if is_failing(row) or not order.failing]
+    if order.sort:
+        found.sort(key=_ORDERS[order.sort])
+    return found[: order.limit]
+
+
+def is_failing(row: SourceRow) -> bool:
+    """Whether a source needs attention: its last poll failed, its list was refused, or its last good list is too old."""
+    bad = row["failures"] or row["state"] == "failed" or row["quarantined"] or row["stale_since"] is not None
+    return row["enabled"] and bool(bad)
+
+
+_STATE_ORDER = (Tone.BAD, Tone.OPEN, Tone.GOOD, None, Tone.OFF)
+
+# Numbers and states that need attention come first; of equal ones, those that are configured first.
+_ORDERS: Mapping[str, Callable[[SourceRow], Any]] = {
+    "id": lambda row: row["id"],
+    "state": lambda row: _STATE_ORDER.index(tone_of(_state(row))),
+    "entries": lambda row: -row["entries"],
+    "elements": lambda row: -row["owned"],
+    "packets": lambda row: -(row["packets"] or 0),
+    "last-poll": lambda row: -(row["polled_at"] or 0.0),
+    "next-poll": lambda row: (not row["enabled"], row["due_at"] or 0.0),
+}
 
 
 def _state_of(newest: "ImportRun | None", *, failing: bool) -> str:
@@ -100,22 +147,29 @@ async def _extent(parts: "Parts", source: "Source") -> str:
 
 _COLUMNS = (
     Column("ID"),
-    Column("STATE"),
-    Column("ENTRIES", right=True),
-    Column("OWNED", right=True),
-    Column("ACTION"),
-    Column("PACKETS", right=True),
-    Column("LAST POLL"),
-    Column("NEXT POLL"),
-    Column("ERROR"),
+    Column("STATE", is_state=True),
+    Column("ENTRIES", right=True, spare=1),
+    Column("ELEMENTS", right=True, spare=5),
+    Column("ACTION", spare=4),
+    Column("PACKETS", right=True, spare=2),
+    Column("LAST POLL", spare=3),
+    Column("NEXT POLL", spare=6),
+    Column("ERROR", below=True),
+)
+
+
+_ELEMENTS = (
+    "ENTRIES are in the list, ELEMENTS in the firewall: an allowed address cuts a network into several elements,"
+    " and what several sources list counts for the first of them."
 )
 
 
 def _page(rows: Sequence[SourceRow], context: PageContext) -> Page:
     if not rows:
-        return ["no sources are configured"]
+        return ["no sources are configured, or none of these"]
     extents = [f"{printable(row['id'])} covers {printable(row['extent'])}" for row in rows if row["extent"]]
-    return [Table(_COLUMNS, tuple(_cells(row, context.now) for row in rows)), *extents]
+    notes = [Note(_ELEMENTS)] if any(row["owned"] != row["entries"] for row in rows if row["enabled"]) else []
+    return [Table(_COLUMNS, tuple(_cells(row, context.now) for row in rows)), *extents, *notes]
 
 
 def _cells(row: SourceRow, now: float) -> tuple[str, ...]:
@@ -140,7 +194,7 @@ def _state(row: SourceRow) -> str:
     return state if row["stale_since"] is None else f"{state}, stale"
 
 
-SOURCES: Command[tuple[()], list[SourceRow]] = Command(
+SOURCES: "Command[SourcesOrder, list[SourceRow]]" = Command(
     name="sources",
     help="each source: state, entries, bans it owns, last and next poll",
     method="GET",
@@ -166,7 +220,13 @@ SOURCES: Command[tuple[()], list[SourceRow]] = Command(
             "error": "",
         }
     ],
-    read=no_fields,
+    arguments=(
+        Argument("--failing", "", "only those that failed, were refused or are stale", is_flag=True),
+        Argument("--sort", "WHAT", "the largest, the newest or what needs attention first", choices=tuple(_ORDERS)),
+        LIMIT._replace(help=f"1 to {MAX_ROWS} sources; default: all", default=None),
+    ),
+    read=_read,
     answer=_answer,
     page=_page,
+    errors=(UsageError,),
 )

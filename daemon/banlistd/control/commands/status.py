@@ -3,14 +3,18 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, TypedDict
 
-from banlistd.control.commands.sources import SOURCES, SourceRow
+from banlistd.control.commands.sources import SOURCES, SourceRow, is_failing
 from banlistd.control.declaration import Command, PageContext, no_fields
-from banlistd.control.page import Page, counted, due_in, moment, number, short_duration, since
-from banlistd.core.printing import printable
+from banlistd.control.page import Page, due_in, moment, number, short_duration, since
+from banlistd.core.printing import counted, printable
 
 if TYPE_CHECKING:
     from banlistd.control.parts import Parts
     from banlistd.model import ImportRun
+
+
+# Failing sources that a screen has room for.
+_SHOWN = 10
 
 
 class RemarkRow(TypedDict):
@@ -21,6 +25,7 @@ class RemarkRow(TypedDict):
 class StatusAnswer(TypedDict):
     """`since`: the start of the daemon. `failing`, `quarantined`, `stale`: how many enabled sources are.
 
+    `bans`: what blocks, as `top` counts it; `watched`: set elements of sources that only log or count.
     `ledger_fault`: why the database is in memory only; empty while it is on the disk. `maps`: elements in each map.
     `last_change`: the end of the newest import run. `remarks`: what the administrator should know about this host's firewall.
     """
@@ -38,6 +43,7 @@ class StatusAnswer(TypedDict):
     stale: int
     ledger_fault: str
     bans: int
+    watched: int
     maps: dict[str, int]
     last_change: float | None
     remarks: list[RemarkRow]
@@ -47,6 +53,8 @@ async def _answer(parts: "Parts", _: tuple[()]) -> StatusAnswer:
     import asyncio
     import os
     from importlib.metadata import version
+
+    from banlistd.core.ruleset.ranking import count, count_watched
 
     config, state = parts.service.config, parts.enforcer.state
     enabled = {source.id for source in config.sources if source.enabled}
@@ -71,7 +79,8 @@ async def _answer(parts: "Parts", _: tuple[()]) -> StatusAnswer:
         "quarantined": len(enabled & refused.keys()),
         "stale": len(enabled & stale.keys()),
         "ledger_fault": parts.storage.fault,
-        "bans": len(state or ()),
+        "bans": await asyncio.to_thread(count, state) if state else 0,
+        "watched": await asyncio.to_thread(count_watched, state) if state else 0,
         "maps": {map_id.name: len(entries) for map_id, entries in state.map_entries.items()} if state else {},
         "last_change": newest.completed_at if newest else None,
         "remarks": [{"message": remark.message, "hint": remark.hint} for remark in remarks],
@@ -99,6 +108,7 @@ def _page(answer: StatusAnswer, context: PageContext) -> Page:
         printable(answer["backend"]),
         counted(answer["sources"], "source", "sources") + (f" ({remarks})" if remarks else ""),
         counted(answer["bans"], "ban", "bans"),
+        *([f"{number(answer['watched'])} only watched"] if answer["watched"] else []),
     ]
     maps = [f"{printable(name)} {number(size)}" for name, size in answer["maps"].items()]
     return [
@@ -132,20 +142,26 @@ def _remarks(remarks: Sequence[RemarkRow]) -> list[str]:
 
 
 def _failing(sources: Sequence[SourceRow], now: float) -> list[str]:
+    failing = [row for row in sources if is_failing(row)]
+    lines = [line for row in failing[:_SHOWN] for line in _failure(row, now)]
+    if left := len(failing) - _SHOWN:
+        lines += [f"  ... and {number(left)} more: banlistctl sources --failing"] if left > 0 else []
+    return ["", *lines] if lines else []
+
+
+def _failure(row: SourceRow, now: float) -> list[str]:
     lines: list[str] = []
-    for row in sources:
-        if row["stale_since"] is not None:
-            name, age = printable(row["id"]), since(row["stale_since"], now)
-            lines.append(f"  {name} is stale: its last good list grew too old {age}; its bans stay")
-        if not row["enabled"] or not (row["failures"] or row["state"] == "failed"):
-            continue
+    if row["stale_since"] is not None:
+        name, age = printable(row["id"]), since(row["stale_since"], now)
+        lines.append(f"  {name} is stale: its last good list grew too old {age}; its bans stay")
+    if row["failures"] or row["state"] == "failed":
         name, times = printable(row["id"]), counted(row["failures"], "time", "times")
         retry = f", next try {due_in(row['due_at'], now)}" if row["due_at"] is not None else ""
         lines += [
             f"  {name} failed {times}{retry}: {printable(row['error']) or 'no reason is known'}",
             f"      try: banlistctl {'quarantine' if row['quarantined'] else 'refresh'} {name}; banlistctl history {name}",
         ]
-    return ["", *lines] if lines else []
+    return lines
 
 
 STATUS: Command[tuple[()], StatusAnswer] = Command(
@@ -166,6 +182,7 @@ STATUS: Command[tuple[()], StatusAnswer] = Command(
         "stale": 0,
         "ledger_fault": "",
         "bans": 1_234_567,
+        "watched": 0,
         "maps": {"hosts4": 1_200_000, "nets4": 34_567},
         "last_change": 1_790_000_000.0,
         "remarks": [],

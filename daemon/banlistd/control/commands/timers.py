@@ -43,11 +43,11 @@ async def _answer(parts: "Parts", _: tuple[()]) -> list[TimerRow]:
 
 _COLUMNS = (
     Column("ID"),
-    Column("EVERY", right=True),
-    Column("LAST POLL"),
+    Column("EVERY", right=True, spare=2),
+    Column("LAST POLL", spare=3),
     Column("NEXT POLL"),
-    Column("AT"),
-    Column("FAILURES", right=True),
+    Column("AT", spare=4),
+    Column("FAILURES", right=True, spare=1),
 )
 
 

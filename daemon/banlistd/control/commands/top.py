@@ -76,10 +76,10 @@ def _page(answer: TopAnswer, _: PageContext) -> Page:
     named = any(row["name"] for row in rows)
     columns = (
         Column(head),
-        *((Column("NAME"),) if named else ()),
+        *((Column("NAME", below=True),) if named else ()),
         Column("BANS", right=True),
-        Column("SHARE", right=True),
-        Column("IPV4 ADDRESSES", right=True),
+        Column("SHARE", right=True, spare=1),
+        Column("IPV4 ADDRESSES", right=True, spare=2),
     )
     cells = (
         (

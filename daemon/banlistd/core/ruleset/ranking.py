@@ -10,7 +10,7 @@ from banlistd.core.addresses.sets import Addresses
 from banlistd.core.geo.countries import NAMES
 from banlistd.core.geo.tables import GeoTable, country_of, tally
 from banlistd.core.geo.types import By
-from banlistd.core.ruleset.state import FirewallState, hooks_of
+from banlistd.core.ruleset.state import FirewallState, Hook, hooks_of
 from banlistd.model import MANUAL, Family
 
 _MARKS = 2**16
@@ -58,12 +58,28 @@ def rank_sources(state: FirewallState) -> Sequence[Rank]:
 
 def count(state: FirewallState) -> int:
     """How many bans there are, each once."""
-    return sum(len(first) for _, first, _, _ in _bans(state))
+    return _count(state, Hook.IN, Hook.OUT, blocks=True)
+
+
+def count_watched(state: FirewallState) -> int:
+    """How many elements only log or count packets, each once."""
+    return _count(state, Hook.WATCH_IN, Hook.WATCH_OUT, blocks=False)
+
+
+def _count(state: FirewallState, into: Hook, out: Hook, *, blocks: bool) -> int:
+    if not any(map_id.hook is out for map_id in state.map_entries):
+        return sum(len(map_entries) for map_id, map_entries in state.map_entries.items() if map_id.hook is into)
+    return sum(len(first) for _, first, _, _ in _elements(state, blocks=blocks))
 
 
 def _bans(state: FirewallState) -> Sequence[tuple[Family, Addresses, Addresses, NDArray[np.uint16]]]:
-    """What blocks. An entry for both directions is in two maps, and counts in the first."""
-    first_hook: Mapping[int, object] = {int(owner.mark): hooks_of(owner)[0] for owner in state.sources if owner.action.blocks}
+    return _elements(state, blocks=True)
+
+
+def _elements(state: FirewallState, *, blocks: bool) -> Sequence[tuple[Family, Addresses, Addresses, NDArray[np.uint16]]]:
+    """What blocks, or what does not. An entry for both directions is in two maps, and counts in the first."""
+    owners = [owner for owner in state.sources if owner.action.blocks is blocks]
+    first_hook: Mapping[int, object] = {int(owner.mark): hooks_of(owner)[0] for owner in owners}
     parts = []
     for map_id, map_entries in state.map_entries.items():
         chosen = np.zeros(_MARKS, dtype=np.bool_)

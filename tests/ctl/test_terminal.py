@@ -1,0 +1,150 @@
+"""Tables on a terminal, for every command that has one: long ids, long errors, narrow and wide."""
+
+import re
+from typing import Any
+
+import pytest
+
+from banlistd.control.declaration import PageContext
+from banlistd.control.page import Column, Note, Table, Tone, tone_of
+from banlistd.control.table import COMMANDS
+from banlistd.ctl.output import terminal_width, wants_colour
+from banlistd.ctl.terminal import laid_out, width_of, wrapped
+from ctl.canned import ANSWERS, SINCE
+
+LONG_ID = "list-with-a-name-of-exactly-40-characters"[:40]
+LONG_ERROR = "the server answered 503 Service Unavailable and will be asked again " * 4
+PAGES = {command.name: command for command in COMMANDS}
+
+
+def lengthened(value: Any, key: str = "") -> Any:
+    """An answer with the longest id and a long error, comment or reason in every row."""
+    if isinstance(value, dict):
+        return {name: lengthened(inner, name) for name, inner in value.items()}
+    if isinstance(value, list):
+        return [lengthened(inner, key) for inner in value]
+    if key in ("id", "source_id", "key", "sources") and isinstance(value, str):
+        return LONG_ID
+    if key in ("error", "comment", "spared", "name", "scope"):
+        return LONG_ERROR.strip()
+    return "2001:db8:1234:5678:9abc:def0:1234:0/112" if key == "address" else value
+
+
+def tables(name: str) -> list[Table]:
+    page = PAGES[name].page(lengthened(ANSWERS[name]), PageContext(SINCE + 90, lambda _: ()))
+    return [part for part in page if isinstance(part, Table)]
+
+
+WITH_TABLES = [name for name in PAGES if tables(name)]
+
+
+def test_every_command_with_a_table_is_tried() -> None:
+    assert WITH_TABLES == ["sources", "top", "history", "timers", "protected", "bans"]
+
+
+@pytest.mark.parametrize("width", [60, 80, 120])
+@pytest.mark.parametrize("name", WITH_TABLES)
+def test_no_cell_or_header_is_ever_broken(name: str, width: int) -> None:
+    (table,) = tables(name)
+
+    lines = laid_out(table, width, colour=False)
+
+    assert max(map(width_of, lines)) <= width
+    kept = [at for at, column in enumerate(table.columns) if not column.spare and not column.below]
+    assert kept
+    assert all(table.columns[at].head in lines[0] for at in kept)
+    heads = {column.head for column in table.columns}
+    shown = re.split(r" {2,}", lines[0].strip())
+    assert set(shown) <= heads
+    rows = [line for line in lines[1:] if not line.startswith("    ")]
+    assert len(rows) == len(table.rows)
+    for line, row in zip(rows, table.rows, strict=True):
+        assert all(row[at] in line for at in kept)
+    text = " ".join(" ".join(lines).split())
+    for at in (at for at, column in enumerate(table.columns) if column.below):
+        assert all(row[at] in text for row in table.rows)
+
+
+@pytest.mark.parametrize(
+    ("width", "heads"),
+    [
+        (120, "ID STATE ENTRIES ELEMENTS ACTION PACKETS LAST POLL NEXT POLL"),
+        (80, "ID STATE ENTRIES PACKETS LAST POLL"),
+        (60, "ID STATE ENTRIES"),
+    ],
+)
+def test_columns_are_left_out_by_their_priority(width: int, heads: str) -> None:
+    (table,) = tables("sources")
+
+    assert " ".join(laid_out(table, width, colour=False)[0].split()) == heads
+
+
+def test_what_fits_stays_in_its_row() -> None:
+    table = Table((Column("ID"), Column("STATE"), Column("ERROR", below=True)), (("a", "failed", "HTTP 503"),))
+
+    assert laid_out(table, 80, colour=False) == ["ID  STATE   ERROR", "a   failed  HTTP 503"]
+    assert laid_out(table, 18, colour=False) == ["ID  STATE", "a   failed", "    error: HTTP", "    503"]
+
+
+def test_a_column_of_texts_without_any_text_takes_no_room() -> None:
+    table = Table((Column("ID"), Column("ERROR", below=True)), (("a", ""),))
+
+    assert laid_out(table, 80, colour=False) == ["ID", "a"]
+
+
+def test_a_word_that_is_longer_than_the_line_can_still_be_copied() -> None:
+    url = "https://lists.example.net/" + "x" * 60
+
+    assert wrapped(f"cannot fetch {url}", 40, "    ") == ["    cannot fetch", f"    {url}"]
+
+
+def test_wide_characters_take_two_cells_and_combining_ones_none() -> None:
+    table = Table((Column("NAME"), Column("N", right=True)), (("日本", "1"), ("é", "22")))
+
+    assert laid_out(table, 80, colour=False) == ["NAME   N", "日本   1", "é     22"]
+    assert width_of("e\u0301") == 1
+
+
+def test_states_are_coloured_and_nothing_else() -> None:
+    table = Table((Column("ID"), Column("STATE", is_state=True)), (("failed", "failed"), ("b", "completed"), ("c", "moved")))
+
+    head, *rows = laid_out(table, 80, colour=True)
+
+    assert head == "\x1b[1mID    \x1b[0m  \x1b[1mSTATE\x1b[0m"
+    assert rows == ["failed  \x1b[31mfailed\x1b[0m", "b       \x1b[32mcompleted\x1b[0m", "c       moved"]
+
+
+@pytest.mark.parametrize(
+    ("state", "tone"),
+    [("completed", Tone.GOOD), ("completed, stale", Tone.BAD), ("never", Tone.OPEN), ("off", Tone.OFF), ("else", None)],
+)
+def test_the_worst_state_of_a_cell_gives_its_tone(state: str, tone: Tone | None) -> None:
+    assert tone_of(state) is tone
+
+
+@pytest.mark.parametrize(
+    ("environment", "colour"),
+    [
+        ({"TERM": "xterm"}, True),
+        ({"TERM": "xterm", "NO_COLOR": ""}, True),
+        ({"TERM": "xterm", "NO_COLOR": "1"}, False),
+        ({"TERM": "dumb"}, False),
+        ({}, False),
+    ],
+)
+def test_colour_is_for_terminals_that_have_it_and_users_who_want_it(environment: dict[str, str], colour: bool) -> None:
+    assert wants_colour(environment) is colour
+
+
+@pytest.mark.parametrize(("columns", "width"), [("100", 100), ("0", 80), ("many", 80), ("", 80)])
+def test_columns_of_the_environment_give_the_width(columns: str, width: int) -> None:
+    assert terminal_width({"COLUMNS": columns}) == width
+
+
+def test_a_note_explains_elements_only_where_the_numbers_differ() -> None:
+    def notes(**changed: Any) -> list[Note]:
+        row = {**ANSWERS["sources"][0], **changed}
+        return [part for part in PAGES["sources"].page([row], PageContext(SINCE, lambda _: ())) if isinstance(part, Note)]
+
+    assert "cuts a network into several" in notes(entries=7, owned=9)[0].text
+    assert notes(entries=7, owned=7) == []
