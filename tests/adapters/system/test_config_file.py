@@ -127,3 +127,20 @@ def test_the_catalogue_that_ships_is_right_and_every_list_of_it_can_be_used(tmp_
         assert entry.home.startswith("https://")
         assert entry.licence
         assert entry.comment
+
+
+def test_another_ending_of_the_main_file_is_reported_beside_it_and_in_its_place(tmp_path: Path) -> None:
+    folder = written(tmp_path, main="sources: []")
+    (folder / "banlistd.yml").touch()
+    slip = "banlistd.yml: is not read (the configuration is banlistd.yaml: rename or remove it)"
+    assert problems_of(folder) == [slip]
+    (folder / "banlistd.yaml").unlink()
+    assert slip in problems_of(folder)
+
+
+def test_a_file_where_a_folder_is_wanted_is_refused_with_the_folder(tmp_path: Path) -> None:
+    folder = written(tmp_path, main="sources: []")
+    with pytest.raises(ConfigError) as refused:
+        load(folder / "banlistd.yaml")
+    words = "is a file, and a folder with banlistd.yaml in it is wanted"
+    assert refused.value.problems == (f"{folder}/banlistd.yaml: {words} (--config {folder})",)

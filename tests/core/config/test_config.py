@@ -44,7 +44,19 @@ def test_a_source_has_the_documented_defaults() -> None:
 
 
 @pytest.mark.parametrize(
-    ("written", "seconds"), [("90s", 90), ("15m", 900), ("1h", 3600), ("12h", 43200), ("1d", 86400), ("10s", 10)]
+    ("written", "seconds"),
+    [
+        ("90s", 90),
+        ("15m", 900),
+        ("1h", 3600),
+        ("12h", 43200),
+        ("1d", 86400),
+        ("10s", 10),
+        ("1w", 604800),
+        ("1h30m", 5400),
+        ("1d12h", 129600),
+        ("1h30min", 5400),
+    ],
 )
 def test_durations_are_seconds(written: str, seconds: int) -> None:
     assert source_of(f"every: {written}").every == seconds

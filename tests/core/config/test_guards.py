@@ -55,10 +55,10 @@ def test_every_guard_can_be_switched_off_and_on_again() -> None:
         ("grow: x3", 'guards.grow: "x3" is not a percentage (write 0% to 999999%, or off)'),
         ("widest4: 0", 'guards.widest4: "0" is not a prefix length (write 1 to 32, or off)'),
         ("widest6: 129", 'guards.widest6: "129" is not a prefix length (write 1 to 128, or off)'),
-        ("settle: 3", 'guards.settle: "3" is not a duration (write 90s, 15m, 1h or 1d)'),
+        ("settle: 3", 'guards.settle: "3" is not a duration (write 90s, 15m, 1h30m, 1d or 1w)'),
         (
             "accept_shrink_after: 3",
-            'guards.accept_shrink_after: "3" is not a duration (write 90s, 15m, 1h or 1d)',
+            'guards.accept_shrink_after: "3" is not a duration (write 90s, 15m, 1h30m, 1d or 1w)',
         ),
         ("max_age: 2s", 'guards.max_age: "2s" is shorter than 1m (write 1m to 365d)'),
         (

@@ -21,9 +21,30 @@ WRONG = [
     ("log: json", "1: log: is a single value and must be a mapping (write name: value, one a line)"),
     ("\nsuorces: []", "2: suorces: is not a key here (did you mean sources?)"),
     ("whitelist: []", "1: whitelist: is not a key here (did you mean allow?)"),
+    ("guards: {shrink: 70%}", "1: guards: is not a key here (it belongs under defaults:)"),
+    ("every: 2h", "1: every: is not a key here (it belongs under defaults:)"),
+    ("action: drop", "1: action: is not a key here (it belongs under defaults:)"),
+    ("defaults:\n  shrink: 70%", "2: defaults.shrink: is not a key here (it belongs under guards:)"),
+    ("id: a", "1: id: is not a key here (it belongs to a source: indent it)"),
+    ("path: /a", "1: path: is not a key here (it belongs to a source: indent it)"),
+    (SOURCE + "  intervall: 1h", "4: sources[0].intervall: is not a key here (did you mean every?)"),
+    (SOURCE + "  shrink: 70%", "4: sources[0].shrink: is not a key here (it belongs under guards:)"),
+    ("sources:\n- id:a", "2: sources[0]: is not a source (a blank is missing after the colon: write id: a)"),
+    (
+        "sources:\n- id:a\n  url: https://x.example/",
+        "3: the line above has no blank after its colon (write id: value)",
+    ),
+    (
+        SOURCE + '  comment: "a\n  home: "b"',
+        "5: is not YAML (line 4 opens a quote that it does not close)",
+    ),
+    (
+        "allow:\n- office.example.net",
+        '2: allow[0]: "office.example.net" is a name, and names are not supported here (write its addresses, one an entry)',
+    ),
     ("zzz: 1", f"1: zzz: is not a key here (known: {', '.join(KEYS[:-1])} or {KEYS[-1]})"),
     ("- a", "1: is a list and must be a mapping (write name: value, one a line)"),
-    ("defaults:\n  every: 1 hour", '2: defaults.every: "1 hour" is not a duration (write 90s, 15m, 1h or 1d)'),
+    ("defaults:\n  every: 1 hour", '2: defaults.every: "1 hour" is not a duration (write 90s, 15m, 1h30m, 1d or 1w)'),
     ("defaults:\n  evry: 1h", "2: defaults.evry: is not a key here (did you mean every?)"),
     ("allow: 192.0.2.1", '1: allow: is a single value and must be a list (write "- " before each entry)'),
     ("allow:\n- 1.2.3", '2: allow[0]: "1.2.3" is not an address (write 192.0.2.1, 192.0.2.0/24, 192.0.2.1-192.0.2.9, or IPv6)'),
@@ -137,9 +158,10 @@ WRONG = [
     ),
     (SOURCE + "  every: 9s", '4: sources[0].every: "9s" is shorter than 10s (write 10s to 365d)'),
     (SOURCE + "  every: 366d", '4: sources[0].every: "366d" is longer than 365d (write 10s to 365d)'),
-    (SOURCE + "  every: 3600", '4: sources[0].every: "3600" is not a duration (write 90s, 15m, 1h or 1d)'),
+    (SOURCE + "  every: 3600", '4: sources[0].every: "3600" is not a duration (write 90s, 15m, 1h30m, 1d or 1w)'),
     (SOURCE + "  every: [1h]", "4: sources[0].every: is a list (write one value)"),
     (SOURCE + "  timeout: 2h", '4: sources[0].timeout: "2h" is longer than 1h (write 1s to 1h)'),
+    (SOURCE + '  max_bytes: "10"', '4: sources[0].max_bytes: "10" is less than 1kB (write 1kB to 1GiB)'),
     (SOURCE + "  max_bytes: big", '4: sources[0].max_bytes: "big" is not a size (write 64MiB, 10MB or a number of bytes)'),
     (SOURCE + "  max_bytes: 2GiB", '4: sources[0].max_bytes: "2GiB" is too large (write 1 to 1GiB)'),
     (SOURCE + "  action: dorp", '4: sources[0].action: "dorp" is not an action (did you mean drop?)'),
@@ -240,7 +262,8 @@ WRONG = [
     ("allow:\n\t- 192.0.2.1", "2: there is a tab at the beginning of the line (YAML is indented with spaces)"),
     ("allow: [192.0.2.1\nlog:", "2: a list [ is not closed (write ] at its end)"),
     ("log: {format: json\n", "1: a mapping { is not closed (write } at its end)"),
-    ("log: 'a\n", "1: a quote is not closed (the file ends within it)"),
+    (SOURCE + '  comment: "a\n  every: 1h\n', "4: a quote is opened here and not closed (write the same quote at its end)"),
+    ("log: 'a\n", "1: a quote is opened here and not closed (write the same quote at its end)"),
     ("allow: @a", "1: a text begins with a character that YAML keeps for itself (quote the text)"),
     ("allow: [{address: ::1}]", '1: a value is missing (quote a text that begins with ":")'),
     (
@@ -284,7 +307,7 @@ def test_every_problem_of_every_file_is_reported_at_once_in_order() -> None:
         "sources.d/e.yaml:2",
         "sources.d/e.yaml:3",
     ]
-    assert problems[4] == 'sources.d/a.yaml:3: sources[0].every: "1 hour" is not a duration (write 90s, 15m, 1h or 1d)'
+    assert problems[4] == 'sources.d/a.yaml:3: sources[0].every: "1 hour" is not a duration (write 90s, 15m, 1h30m, 1d or 1w)'
     assert "belongs in banlistd.yaml" in problems[-2]
 
 

@@ -7,6 +7,7 @@ from banlistd.core.config.load import Catalogue, read_catalogue, read_config
 from banlistd.core.config.model import Config
 from banlistd.core.config.problems import Document, Problem
 from banlistd.core.config.yaml import LARGEST_FILE, parse_document
+from banlistd.errors import ConfigError
 
 MAIN = "banlistd.yaml"
 MORE = "sources.d"
@@ -17,7 +18,11 @@ def load(folder: Path) -> Config:
 
     Raises ConfigError with every problem of every file.
     """
-    documents = [_read(folder / MAIN), *_more_of(folder / MORE)]
+    if folder.is_file():
+        words = f"is a file, and a folder with {MAIN} in it is wanted"
+        problem = Problem(str(folder), 0, "", words, f"--config {folder.parent}")
+        raise ConfigError("configuration cannot be read", problems=(str(problem),))
+    documents = [_read(folder / MAIN), *_slips(folder), *_more_of(folder / MORE)]
     return read_config(documents, load_catalogue(), folder.absolute())
 
 
@@ -25,6 +30,15 @@ def load_catalogue() -> Catalogue:
     """The lists that are known by name; they ship with the program."""
     resource = files("banlistd") / "catalogue.yaml"
     return read_catalogue(parse_document("catalogue.yaml", resource.read_bytes()))
+
+
+def _slips(folder: Path) -> list[Document]:
+    """A file that would be taken for the configuration, and is not."""
+    slip = (folder / MAIN).with_suffix(".yml")
+    if not slip.exists():
+        return []
+    problem = Problem(str(slip), 0, "", "is not read", f"the configuration is {MAIN}: rename or remove it")
+    return [Document(str(slip), problems=(problem,))]
 
 
 def _more_of(folder: Path) -> list[Document]:

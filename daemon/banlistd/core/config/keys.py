@@ -120,7 +120,7 @@ def read_values(section: type[Section], tree: Mapping[str, object], spot: Spot, 
         if name in beside:
             continue
         if name not in names:
-            spot.unknown(name, dict.fromkeys((*keys, *beside)))
+            spot.unknown(name, dict.fromkeys((*keys, *beside)), _home_of(name, section))
             continue
         key = names[name]
         if key in written:
@@ -134,6 +134,16 @@ def read_values(section: type[Section], tree: Mapping[str, object], spot: Spot, 
         if name not in written and name not in beside:
             spot.at(name).wrong("is missing")
     return found
+
+
+def _home_of(name: str, section: type[Section]) -> str:
+    """Below which key of a section a name is a key; empty: below none."""
+    for key, declared in keys_of(section).items():
+        below = declared.kind.section
+        if below is not None and name in keys_of(below):
+            # The sections of a list have a noun for each of them.
+            return f"it belongs to {below.title}: indent it" if " " in below.title else f"it belongs under {key}:"
+    return ""
 
 
 def read_section(section: type[AnySection], tree: object, spot: Spot, base: AnySection | None = None) -> AnySection | None:

@@ -110,7 +110,7 @@ def _show_percentage(part: float) -> str:
 
 _DURATION = ValueKind(
     lambda *_: None,
-    {"type": "string", "pattern": "^[0-9]{1,9}[smhd]$", "examples": ["90s", "15m", "1h", "1d"]},
+    {"type": "string", "pattern": f"^{values.DURATION_PATTERN}$", "examples": ["90s", "15m", "1h30m", "1d", "1w"]},
     name="duration",
 )
 

@@ -13,12 +13,15 @@ from banlistd.core.config.problems import Document, Problem, Spot
 from banlistd.core.config.sections.geo import Geo
 from banlistd.core.config.sections.guards import Guards
 from banlistd.core.config.values import Unfit, among, closest
-from banlistd.core.printing import shown
+from banlistd.core.printing import printable, shown
 from banlistd.errors import ConfigError
 from banlistd.formats import Format, FormatType
 
 Catalogue = Mapping[str, CatalogueEntry]
 Tree = Mapping[str, object]
+
+# Of a value that is repeated in a hint.
+_LONGEST_NAME = 60
 
 
 def read_config(documents: Sequence[Document], catalogue: Catalogue, folder: Path) -> Config:
@@ -96,9 +99,17 @@ def _written(spot: Spot, tree: object) -> list[_Written]:
         if isinstance(one, dict):
             found.append(_Written(one, spot.at(index)))
         else:
-            name = one if isinstance(one, str) and one.replace("-", "").isalnum() else "spamhaus-drop"
-            spot.at(index).wrong("is not a source", f"write id: and url:, or use: {name}")
+            spot.at(index).wrong("is not a source", _instead_of(one))
     return found
+
+
+def _instead_of(one: object) -> str:
+    """What to write in place of a value that is no source."""
+    key, colon, rest = one.partition(":") if isinstance(one, str) else ("", "", "")
+    if colon and rest and key in (*keys_of(Source), "use"):
+        return f"a blank is missing after the colon: write {printable(key)}: {printable(rest[:_LONGEST_NAME])}"
+    name = one if isinstance(one, str) and one.replace("-", "").isalnum() else "spamhaus-drop"
+    return f"write id: and url:, or use: {name}"
 
 
 def _sources_of(spot: Spot) -> list[_Written]:

@@ -48,7 +48,7 @@ class Defaults(Section):
     )
     timeout: Annotated[float, Key(kinds.duration_between("1s", "1h"), "The time limit for a whole download.")] = 60.0
     # Three million addresses are 45 MB; a body without an end costs 55 MB of memory until it is refused (measured).
-    max_bytes: Annotated[int, Key(kinds.SIZE, "The largest list, before and after decompression.")] = 48 * 2**20
+    max_bytes: Annotated[int, Key(kinds.size_at_least("1kB"), "The largest list, before and after decompression.")] = 48 * 2**20
     guards: Annotated[
         Guards, Key(kinds.section(Guards, "guards"), "Bounds beyond which a list is refused; the last good version stays.")
     ] = _GUARDS

@@ -59,12 +59,13 @@ class Spot:
     def unfit(self, verdict: Unfit) -> None:
         self.wrong(verdict.words, verdict.hint)
 
-    def unknown(self, key: str, known: Iterable[str]) -> None:
-        """A key that means nothing here."""
+    def unknown(self, key: str, known: Iterable[str], home: str = "") -> None:
+        """A key that means nothing here. `home`: where it means something, as a hint; empty: nowhere below."""
         known = list(known)
-        near = _MEANT.get(key.lower(), "")
-        near = near if near in known else closest(key, known)
-        self.at(key).wrong("is not a key here", f"did you mean {near}?" if near else f"known: {among(known)}")
+        found = (_MEANT.get(key.lower(), ""), closest(key, known), _MEANT.get(closest(key, _MEANT), ""))
+        near = next((one for one in found if one in known), "")
+        hint = home or (f"did you mean {near}?" if near else f"known: {among(known)}")
+        self.at(key).wrong("is not a key here", hint)
 
     @property
     def line(self) -> int:

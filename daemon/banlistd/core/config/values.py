@@ -47,16 +47,20 @@ def among(words: Iterable[str]) -> str:
     return f"{', '.join(head)} or {tail}" if head else tail
 
 
-_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
-_DURATION = re.compile(r"([0-9]{1,9})([smhd])", re.ASCII)
+# As systemd.time(7) has them; the largest unit comes first.
+_UNITS = (("w", 604800), ("d", 86400), ("h", 3600), ("m(?:in)?", 60), ("s", 1))
+DURATION_PATTERN = "(?=[0-9])" + "".join(f"(?:([0-9]{{1,9}}){unit})?" for unit, _ in _UNITS)
+"""Of `90s`, `1w`, `1h30m` or `1h30min`."""
+
+_DURATION = re.compile(DURATION_PATTERN, re.ASCII)
 
 
 def duration(text: str) -> float:
-    """Seconds, of `90s`, `15m`, `1h` or `1d`."""
+    """Seconds, of `90s`, `15m`, `1h`, `1d`, `1w`, or several of them as `1h30m`."""
     match = _DURATION.fullmatch(text)
     if not match:
-        raise Unfit(f"{shown(text)} is not a duration", "write 90s, 15m, 1h or 1d")
-    return float(int(match[1]) * _SECONDS[match[2]])
+        raise Unfit(f"{shown(text)} is not a duration", "write 90s, 15m, 1h30m, 1d or 1w")
+    return float(sum(int(count or 0) * seconds for count, (_, seconds) in zip(match.groups(), _UNITS, strict=True)))
 
 
 def duration_within(low: str, high: str) -> Callable[[str], float]:
@@ -265,6 +269,10 @@ def addresses(text: str) -> AddressRange:
     return first, type(first)(int(first) | below)
 
 
+# Letters make it one: 1.2.3 is a cut address.
+_HOST_NAME = re.compile(r"(?=[^:/]*[g-zG-Z])[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*\.?", re.ASCII)
+
+
 def _address(text: str) -> Address:
     for family, kind in ((socket.AF_INET, IPv4Address), (socket.AF_INET6, IPv6Address)):
         try:
@@ -274,6 +282,8 @@ def _address(text: str) -> Address:
         if isinstance(address, IPv6Address) and address.ipv4_mapped:
             raise Unfit(f"{shown(text)} is an IPv4-mapped IPv6 address", f"write {address.ipv4_mapped}")
         return address
+    if _HOST_NAME.fullmatch(text):
+        raise Unfit(f"{shown(text)} is a name, and names are not supported here", "write its addresses, one an entry")
     raise Unfit(f"{shown(text)} is not an address", "write 192.0.2.1, 192.0.2.0/24, 192.0.2.1-192.0.2.9, or IPv6")
 
 

@@ -4,7 +4,7 @@ Hostile YAML ends here: no tags, no merge keys, bounded size, depth and aliases.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import yaml
@@ -85,9 +85,14 @@ def _document(name: str, text: str) -> Document:
         mark = fault.problem_mark if isinstance(fault, yaml.MarkedYAMLError) else None
         problem = (fault.problem if isinstance(fault, yaml.MarkedYAMLError) else "") or ""
         lines = text.splitlines()
+        opened = fault.context_mark if isinstance(fault, yaml.MarkedYAMLError) else None
+        if opened and "found unexpected end of stream" in problem:
+            raise _BadYamlError(
+                opened.line + 1, "a quote is opened here and not closed", "write the same quote at its end"
+            ) from None
         # An end that comes too soon is found behind the last line.
         line = min(mark.line + 1 if mark else 1, max(len(lines), 1))
-        words, hint = _in_words(problem, lines[line - 1] if lines else "")
+        words, hint = _in_words(problem, lines[:line] or [""])
         raise _BadYamlError(line, words, hint) from None
     lines_of: dict[Place, int] = {}
     problems: list[Problem] = []
@@ -177,8 +182,19 @@ def _plain(node: _Node, place: Place, lines: dict[Place, int], problems: list[Pr
     return tree
 
 
-def _in_words(problem: str, line: str) -> tuple[str, str]:
-    """What libyaml found, for someone who has never heard of tokens. `line`: where it noticed."""
+# A key without the blank that YAML wants after its colon; in a url, slashes follow.
+_NO_BLANK = re.compile(r" *(?:- +)?([a-z_0-9]+):(?!//)[^ ].*")
+
+
+def _in_words(problem: str, lines: Sequence[str]) -> tuple[str, str]:
+    """What libyaml found, for someone who has never heard of tokens. `lines`: up to where it noticed."""
+    *above, line = lines
+    quote = next((at for at, one in enumerate(above, 1) if one.partition(" #")[0].count('"') % 2), 0)
+    if quote:
+        return "is not YAML", f"line {quote} opens a quote that it does not close"
+    glued = _NO_BLANK.fullmatch(above[-1]) if above and "mapping values are not allowed" in problem else None
+    if glued:
+        return "the line above has no blank after its colon", f"write {glued[1]}: value"
     if "\t" in line[: len(line) - len(line.lstrip())]:
         return "there is a tab at the beginning of the line", "YAML is indented with spaces"
     return next((words for sign, words in _SIGNS.items() if sign in problem), ("is not YAML", printable(problem)))
@@ -197,7 +213,6 @@ _SIGNS: Mapping[str, tuple[str, str]] = {
     "did not find expected ',' or ']'": ("a list [ is not closed", "write ] at its end"),
     "did not find expected ',' or '}'": ("a mapping { is not closed", "write } at its end"),
     "did not find expected node content": ("a value is missing", 'quote a text that begins with ":"'),
-    "found unexpected end of stream": ("a quote is not closed", "the file ends within it"),
     "cannot start any token": ("a text begins with a character that YAML keeps for itself", "quote the text"),
     "unknown escape character": ("a backslash in double quotes begins nothing", "use single quotes"),
     "violates indentation": ("there is a tab where blanks must be", "YAML is indented with spaces"),
