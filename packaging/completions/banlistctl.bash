@@ -1,12 +1,21 @@
 # bash completion for banlistctl(1) and banlistd(8). Generated from the commands' declarations by packaging/generate.
 
 _banlistctl_sources() {
-    # The first column of the table, without its head.
-    banlistctl sources 2>/dev/null | awk 'NR > 1 { print $1 }'
+    banlistctl sources 2>/dev/null | awk 'NR > 1 && $2 != "covers" { print $1 }'
+}
+
+_banlistctl_quarantined() {
+    banlistctl quarantine 2>/dev/null | awk -F ': ' '/^[a-z0-9]/ && NF > 1 { print $1 }'
+}
+
+_banlistctl_bans() {
+    banlistctl bans --limit 1000 2>/dev/null | awk 'NR > 1 && $2 != "covers" { print $1 }'
 }
 
 _banlistctl() {
-    local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]} command="" word words
+    # The whole word: bash takes an IPv6 address for several.
+    local current=${COMP_LINE:0:COMP_POINT} previous=${COMP_WORDS[COMP_CWORD - 1]} command="" word words
+    current=${current##* }
     for word in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
         case $word in [a-z]*) command=$word && break ;; esac
     done
@@ -36,10 +45,10 @@ _banlistctl() {
         history) words="--limit $(_banlistctl_sources)" ;;
         protected) words="forget" ;;
         ban) words="--for --origin --comment --force --session" ;;
-        unban) words="--origin" ;;
+        unban) words="--origin $(_banlistctl_bans)" ;;
         bans) words="--limit --after" ;;
-        quarantine) words="$(_banlistctl_sources)" ;;
-        approve) words="--force $(_banlistctl_sources)" ;;
+        quarantine) words="$(_banlistctl_quarantined)" ;;
+        approve) words="--force $(_banlistctl_quarantined)" ;;
         refresh) words="$(_banlistctl_sources)" ;;
         teardown) words="--config --state" ;;
         install-units) words="--backend --remove --root" ;;
@@ -48,6 +57,9 @@ _banlistctl() {
         ;;
     esac
     mapfile -t COMPREPLY < <(compgen -W "$words" -- "$current")
+    # Of a word with colons bash replaces only what follows the last of them.
+    [[ $COMP_WORDBREAKS == *:* ]] && COMPREPLY=("${COMPREPLY[@]#"${current%"${current##*:}"}"}")
+    return 0
 }
 
 _banlistd() {

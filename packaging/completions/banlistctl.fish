@@ -1,8 +1,15 @@
 # fish completion for banlistctl(1) and banlistd(8). Generated from the commands' declarations by packaging/generate.
 
 function __banlistctl_sources
-    # The first column of the table, without its head.
-    banlistctl sources 2>/dev/null | awk 'NR > 1 { print $1 }'
+    banlistctl sources 2>/dev/null | awk 'NR > 1 && $2 != "covers" { print $1 }'
+end
+
+function __banlistctl_quarantined
+    banlistctl quarantine 2>/dev/null | awk -F ': ' '/^[a-z0-9]/ && NF > 1 { print $1 }'
+end
+
+function __banlistctl_bans
+    banlistctl bans --limit 1000 2>/dev/null | awk 'NR > 1 && $2 != "covers" { print $1 }'
 end
 
 complete -c banlistctl -f
@@ -40,11 +47,12 @@ complete -c banlistctl -n '__fish_seen_subcommand_from ban' -l comment -x -d 'wh
 complete -c banlistctl -n '__fish_seen_subcommand_from ban' -l force -d 'ban even the address that the own session comes from'
 complete -c banlistctl -n '__fish_seen_subcommand_from ban' -l session -x -d 'where the own session comes from; default: as sshd or logind says'
 complete -c banlistctl -n '__fish_seen_subcommand_from unban' -l origin -x -d 'of this origin only; without an address: all its bans'
+complete -c banlistctl -n '__fish_seen_subcommand_from unban' -a '(__banlistctl_bans)'
 complete -c banlistctl -n '__fish_seen_subcommand_from bans' -l limit -x -d 'one page of 1 to 1000 bans; default: all bans'
 complete -c banlistctl -n '__fish_seen_subcommand_from bans' -l after -x -d 'begin after this ban: CREATED_AT|ADDRESS|ORIGIN'
-complete -c banlistctl -n '__fish_seen_subcommand_from quarantine' -a '(__banlistctl_sources)'
+complete -c banlistctl -n '__fish_seen_subcommand_from quarantine' -a '(__banlistctl_quarantined)'
 complete -c banlistctl -n '__fish_seen_subcommand_from approve' -l force -d 'accept also what is no list at all: a web page, an error message, an empty list'
-complete -c banlistctl -n '__fish_seen_subcommand_from approve' -a '(__banlistctl_sources)'
+complete -c banlistctl -n '__fish_seen_subcommand_from approve' -a '(__banlistctl_quarantined)'
 complete -c banlistctl -n '__fish_seen_subcommand_from refresh' -a '(__banlistctl_sources)'
 complete -c banlistctl -n '__fish_seen_subcommand_from teardown' -l config -r -a '(__fish_complete_directories)' -d 'as for banlistd'
 complete -c banlistctl -n '__fish_seen_subcommand_from teardown' -l state -r -a '(__fish_complete_directories)' -d 'as for banlistd'

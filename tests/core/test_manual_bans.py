@@ -58,7 +58,7 @@ def test_an_order_says_what_by_whom_for_how_long_and_why() -> None:
     [
         ({}, "address: is missing"),
         ({"address": 7}, "address: is no text"),
-        ({"address": "example.net"}, 'address: "example.net" is not an address'),
+        ({"address": "example.net"}, 'address: "example.net" is a name'),
         ({"address": "010.0.0.1"}, "is not an address"),
         ({"address": "192.0.2.5/24"}, "does not begin there"),
         ({"address": "::ffff:192.0.2.1"}, "IPv4-mapped IPv6 address"),

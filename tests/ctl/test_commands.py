@@ -261,7 +261,12 @@ def test_without_any_hint_the_socket_is_in_run(monkeypatch: pytest.MonkeyPatch) 
     ("arguments", "words"),
     [
         ([], "required: COMMAND"),
-        (["explode"], "invalid choice: 'explode'"),
+        ([], "required: COMMAND (banlistctl --help lists them)"),
+        (["explode"], "invalid choice: 'explode' (banlistctl --help lists them)"),
+        (["chek", "192.0.2.1"], "invalid choice: 'chek' (did you mean check?)"),
+        (["source"], "(did you mean sources?)"),
+        (["top", "--by", "contry"], "invalid choice: 'contry' (did you mean country?)"),
+        (["top", "--by", "x"], "invalid choice: 'x' (choose from country, asn, source)"),
         (["status", "more"], "unrecognized arguments"),
         (["check"], "required: ADDRESS"),
         (["approve"], "required: ID"),

@@ -150,7 +150,12 @@ def test_a_completion_knows_every_command(path: Path) -> None:
         ("banlistctl --json ban --fo", "--for --force"),
         ("banlistctl ban --for ", ""),
         ("banlistctl history ", "first second --limit --runtime --json --help"),
-        ("banlistctl approve s", "second"),
+        ("banlistctl refresh s", "second"),
+        ("banlistctl approve ", "refused --force --runtime --json --help"),
+        ("banlistctl quarantine r", "refused"),
+        ("banlistctl unban ", "192.0.2.7 2001:db8::7 --origin --runtime --json --help"),
+        ("banlistctl unban 1", "192.0.2.7"),
+        ("banlistctl unban 2001:d", "db8::7"),
         ("banlistctl teardown --state /us", "/usr"),
         ("banlistctl --runtime /us", "/usr"),
         ("banlistctl install-units --backend ip", "ipset"),
@@ -160,7 +165,10 @@ def test_a_completion_knows_every_command(path: Path) -> None:
 )
 def test_bash_offers_what_can_follow(words: str, offered: str) -> None:
     script = (
-        'banlistctl() { printf "ID STATE\\nfirst completed\\nsecond off\\n"; }; . "$1"; shift; COMP_WORDS=("$@");'
+        'banlistctl() { case $1 in sources) printf "ID STATE\\nfirst completed\\nsecond off\\nsecond covers all\\n" ;;'
+        ' quarantine) printf "refused: html since 10:00\\n  what: came\\n" ;;'
+        ' bans) printf "ADDRESS ORIGIN\\n192.0.2.7 operator\\n2001:db8::7 operator\\n" ;; esac; }; . "$1"; shift;'
+        ' COMP_WORDS=("$@") COMP_LINE="$*" COMP_WORDBREAKS=":="; COMP_POINT=${#COMP_LINE}'
         ' COMP_CWORD=$(($# - 1)); "_$1"; printf "%s\\n" "${COMPREPLY[@]}"'
     )
     command = ["bash", "-c", script, "bash", str(PACKAGING / "completions" / "banlistctl.bash"), *words.split(" ")]

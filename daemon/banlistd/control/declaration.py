@@ -36,6 +36,8 @@ class Completes(StrEnum):
 
     NOTHING = "nothing"
     SOURCES = "sources"
+    QUARANTINED = "quarantined"
+    MANUAL_BANS = "manual bans"
     FOLDERS = "folders"
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from banlistd.control.seen import SeenContents
 from banlistd.control_api import ServiceControl
 from banlistd.core.config.model import Source
+from banlistd.core.config.values import closest
 from banlistd.core.feeds.quarantine import stale_at
 from banlistd.errors import NoSuchSourceError
 from banlistd.model import Remark, SourceId
@@ -41,7 +42,9 @@ class Parts:
         for source in self.service.config.sources:
             if source.id == source_id:
                 return source
-        raise NoSuchSourceError(f"no source is called {source_id!r}", "banlistctl sources lists them")
+        near = closest(source_id, (source.id for source in self.service.config.sources))
+        hint = f"did you mean {near}?" if near else "banlistctl sources lists them"
+        raise NoSuchSourceError(f"no source is called {source_id!r}", hint)
 
     async def stale_since(self) -> Mapping[SourceId, float]:
         """Of each stale source, since when its last good list is older than its `stale_after`."""

@@ -105,6 +105,8 @@ def read_ban(fields: Mapping[str, object]) -> BanOrder:
 def read_unban(fields: Mapping[str, object]) -> UnbanOrder:
     """An order from its fields: `address`, `origin`, or both. Raises UsageError."""
     origin = _read("origin", _origin, fields) if "origin" in fields else None
+    if origin is None and "address" not in fields:
+        raise UsageError("no address is given", "banlistctl unban ADDRESS, or all bans of one origin: unban --origin NAME")
     return UnbanOrder(_span(fields) if origin is None or "address" in fields else None, origin)
 
 

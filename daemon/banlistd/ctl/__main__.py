@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import re
 import sys
 from collections.abc import Sequence
 from typing import Any, NoReturn
@@ -16,6 +17,9 @@ from banlistd.errors import BanlistdError, UsageError
 _INTERRUPTED = 130  # 128 + SIGINT, as a shell reports it
 _BROKEN_PIPE = 141  # 128 + SIGPIPE
 _CANNOT_WRITE = 74  # EX_IOERR
+
+_HELP = "banlistctl --help lists them"
+_LONGEST_WORD = 60  # characters that are compared; a longer word is no near miss
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -59,7 +63,25 @@ def _silence_stdout() -> None:
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         self.print_usage(sys.stderr)
-        self.exit(UsageError.exit_code, f"{self.prog}: {printable(message)}\n")
+        self.exit(UsageError.exit_code, f"{self.prog}: {printable(_in_words(message))}\n")
+
+
+_WRONG_CHOICE = re.compile(r"(.*invalid choice: '(.*)') \(choose from (.*)\)", re.DOTALL)
+
+
+def _in_words(message: str) -> str:
+    """A message of argparse, with the word that was probably meant in place of a long list."""
+    if message.endswith("required: COMMAND"):
+        return f"{message} ({_HELP})"
+    wrong = _WRONG_CHOICE.fullmatch(message)
+    if wrong is None:
+        return message
+    from difflib import get_close_matches  # noqa: PLC0415 - only a mistake needs it
+
+    choices = [choice.strip("'") for choice in wrong[3].split(", ")]
+    near = get_close_matches(wrong[2][:_LONGEST_WORD], choices, n=1, cutoff=0.65)
+    many = _HELP if "COMMAND" in wrong[1] else f"choose from {', '.join(choices)}"
+    return f"{wrong[1]} ({f'did you mean {near[0]}?' if near else many})"
 
 
 class _Version(argparse.Action):

@@ -88,7 +88,8 @@ class Importer:
         if found.reading is not None and found.reading.refusal is not None:
             refusal = found.reading.refusal
             if not await self._has_settled(source, quarantined, found.reading, refusal):
-                error = RefusedError(f"{refusal.guard}: {refusal.reason}", "the last good content stays")
+                stays = "the last good content stays" if found.before else "nothing of it is banned"
+                error = RefusedError(f"{refusal.guard}: {refusal.reason}", stays)
                 return await self._record_failure(source.id, error, refusal.guard), None
             in_spite = f"taken although {refusal.guard}, because it has stayed so: {refusal.reason}"
             found = dataclasses.replace(found, in_spite=in_spite)

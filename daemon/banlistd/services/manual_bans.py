@@ -245,7 +245,8 @@ def _decided(order: Order, draft: BanDraft, policy: Policy, protected: Sequence[
     if isinstance(order, UnbanOrder):
         return Done(tuple(ban for ban in draft.lift(order.span, order.origin) if ban.in_force(now)))
     if too_wide(order):
-        return Done(refusal=f"{span_text(order.span)} is wider than anybody means: at most a /8, or a /12 of IPv6")
+        refusal = f"{span_text(order.span)} is wider than a manual ban may be: at most a /8, or a /12 of IPv6"
+        return Done(refusal=refusal, hint="ban parts of it, or make a source of it: path: and a file with that network")
     ban = order.at(now)
     is_exempt, exemptions = exemptions_of(ban, policy, protected)
     if is_exempt:

@@ -49,21 +49,35 @@ def _inner_commands(command: str) -> Sequence[str]:
     return [words[1] for words in (other.name.split() for other in EVERY_COMMAND) if words[0] == command and words[1:]]
 
 
-def _takes_sources(arguments: Sequence[Argument]) -> bool:
-    return any(not argument.is_option and argument.completes is Completes.SOURCES for argument in arguments)
+class _Asked(NamedTuple):
+    """Words that the running daemon is asked for. `function`: its name. `command`: prints them, one a line."""
+
+    function: str
+    command: str
+
+
+_FIRST_COLUMN = "awk 'NR > 1 && $2 != \"covers\" { print $1 }'"
+_ASKED = {
+    Completes.SOURCES: _Asked("_banlistctl_sources", f"banlistctl sources 2>/dev/null | {_FIRST_COLUMN}"),
+    Completes.QUARANTINED: _Asked(
+        "_banlistctl_quarantined", "banlistctl quarantine 2>/dev/null | awk -F ': ' '/^[a-z0-9]/ && NF > 1 { print $1 }'"
+    ),
+    Completes.MANUAL_BANS: _Asked("_banlistctl_bans", f"banlistctl bans --limit 1000 2>/dev/null | {_FIRST_COLUMN}"),
+}
+
+
+def _asked_for(arguments: Sequence[Argument]) -> Sequence[_Asked]:
+    return [_ASKED[one.completes] for one in arguments if not one.is_option and one.completes in _ASKED]
 
 
 # bash
 
 
 _BASH = """\
-_banlistctl_sources() {
-    # The first column of the table, without its head.
-    banlistctl sources 2>/dev/null | awk 'NR > 1 { print $1 }'
-}
-
-_banlistctl() {
-    local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]} command="" word words
+@ASKED@_banlistctl() {
+    # The whole word: bash takes an IPv6 address for several.
+    local current=${COMP_LINE:0:COMP_POINT} previous=${COMP_WORDS[COMP_CWORD - 1]} command="" word words
+    current=${current##* }
     for word in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
         case $word in [a-z]*) command=$word && break ;; esac
     done
@@ -76,6 +90,9 @@ _banlistctl() {
         ;;
     esac
     mapfile -t COMPREPLY < <(compgen -W "$words" -- "$current")
+    # Of a word with colons bash replaces only what follows the last of them.
+    [[ $COMP_WORDBREAKS == *:* ]] && COMPREPLY=("${COMPREPLY[@]#"${current%"${current##*:}"}"}")
+    return 0
 }
 
 _banlistd() {
@@ -95,7 +112,8 @@ def _bash() -> str:
     names = " ".join(command.name for command in TOP_COMMANDS)
     common = " ".join(option.name for option in CTL_OPTIONS if option.name != "--version")
     return f"# bash {_HEAD}\n" + (
-        _BASH.replace("@VALUES@", "".join(_bash_values()))
+        _BASH.replace("@ASKED@", "".join(f"{one.function}() {{\n    {one.command}\n}}\n\n" for one in _ASKED.values()))
+        .replace("@VALUES@", "".join(_bash_values()))
         .replace("@COMMANDS@", f"{names} --version")
         .replace("@WORDS@", "".join(_bash_words()))
         .replace("@COMMON@", common)
@@ -121,7 +139,7 @@ def _bash_words() -> Iterator[str]:
     for command in TOP_COMMANDS:
         words = [option.name for option in _named_options(command.arguments)]
         words += _inner_commands(command.name)
-        words += ["$(_banlistctl_sources)"] if _takes_sources(command.arguments) else []
+        words += [f"$({one.function})" for one in _asked_for(command.arguments)]
         if words:
             yield f'        {command.name}) words="{" ".join(words)}" ;;\n'
 
@@ -130,14 +148,7 @@ def _bash_words() -> Iterator[str]:
 
 
 _ZSH = """\
-_banlistctl_sources() {
-    local -a sources
-    # The first column of the table, without its head.
-    sources=(${(f)"$(banlistctl sources 2>/dev/null | awk 'NR > 1 { print $1 }')"})
-    compadd -a sources
-}
-
-_banlistctl_commands() {
+@ASKED@_banlistctl_commands() {
     local -a commands
     commands=(
 @COMMANDS@    )
@@ -174,10 +185,15 @@ def _zsh() -> str:
     )
     return f"#compdef banlistctl banlistd\n# zsh {_HEAD}\n" + (
         _ZSH.replace("@COMMANDS@", commands)
+        .replace("@ASKED@", "".join(_zsh_asked(one) for one in _ASKED.values()))
         .replace("@DAEMON@", " \\\n        ".join(_zsh_option(option) for option in DAEMON_OPTIONS))
         .replace("@COMMON@", " ".join(_zsh_option(option) for option in CTL_OPTIONS))
         .replace("@CASES@", cases)
     )
+
+
+def _zsh_asked(one: _Asked) -> str:
+    return f'{one.function}() {{\n    local -a words\n    words=(${{(f)"$({one.command})"}})\n    compadd -a words\n}}\n\n'
 
 
 def _zsh_option(option: Option) -> str:
@@ -204,21 +220,20 @@ def _zsh_arguments(arguments: Sequence[Argument]) -> Iterator[str]:
             yield _quoted(f"{'*' if argument.nargs in ('*', '+') else places[argument.name]}{value}")
 
 
-_ZSH_ACTIONS = {Completes.NOTHING: " ", Completes.SOURCES: "_banlistctl_sources", Completes.FOLDERS: "_directories"}
+_ZSH_ACTIONS = {
+    Completes.NOTHING: " ",
+    Completes.FOLDERS: "_directories",
+    **{completes: one.function for completes, one in _ASKED.items()},
+}
 
 
 # fish
 
 
 _FOLDERS = "-r -a '(__fish_complete_directories)'"
-_FISH = """\
-function __banlistctl_sources
-    # The first column of the table, without its head.
-    banlistctl sources 2>/dev/null | awk 'NR > 1 { print $1 }'
-end
-
-complete -c banlistctl -f
-"""
+_FISH = (
+    "".join(f"function _{one.function}\n    {one.command}\nend\n\n" for one in _ASKED.values()) + "complete -c banlistctl -f\n"
+)
 
 
 def _fish() -> str:
@@ -254,8 +269,8 @@ def _fish_arguments(command: str, arguments: Sequence[Argument]) -> Iterator[str
         yield f"{begin} -l {argument.name.removeprefix('--')}{value} -d {_fish_quoted(argument.help)}"
     if inner := _inner_commands(command):
         yield f"{begin} -a '{' '.join(inner)}'"
-    if _takes_sources(arguments):
-        yield f"{begin} -a '(__banlistctl_sources)'"
+    for one in _asked_for(arguments):
+        yield f"{begin} -a '(_{one.function})'"
 
 
 PAPERS: tuple[Paper, ...] = (

@@ -318,7 +318,7 @@ def test_timers_say_when_each_source_is_due() -> None:
         ("skipped", "skipped, this content is already applied"),
         ("lost_race", "done by another import at the same time"),
         ("refused", "refused: too few"),
-        ("failed", "failed: too few (the last good content stays)"),
+        ("failed", "failed: too few (its bans stay as they are)"),
         ("postponed", "postponed"),
     ],
 )
@@ -345,6 +345,10 @@ def test_unban_says_who_has_let_go_and_who_has_not() -> None:
         "203.0.113.7 is no longer banned by fail2ban/sshd; it is still banned by tor (try: banlistctl check 203.0.113.7)"
     ]
     assert page_of(UNBAN, {**ANSWERS["unban"], "removed": []}) == ["203.0.113.7 has no manual ban (banlistctl bans lists them)"]
+    around = [{**MANUAL_BAN, "address": "203.0.113.0/28"}]
+    assert page_of(UNBAN, {**ANSWERS["unban"], "removed": [], "still": "manual", "within": around}) == [
+        "203.0.113.7 has no manual ban; it is still banned by manual (try: banlistctl unban 203.0.113.0/28)"
+    ]
     everything = {"address": None, "origin": "fail2ban/sshd", "removed": [MANUAL_BAN, MANUAL_BAN], "still": None}
     assert page_of(UNBAN, everything) == ["2 bans of fail2ban/sshd lifted"]
 

@@ -110,7 +110,7 @@ APPROVE: "Command[ApproveOrder, list[OutcomeRow]]" = Command(
     method="POST",
     example=[{"id": "spamhaus-drop", "outcome": "completed", "added": 1, "removed": 1_621, "error": ""}],
     arguments=(
-        Argument("ids", "ID", "as banlistctl quarantine lists them", "sources", nargs=1, completes=Completes.SOURCES),
+        Argument("ids", "ID", "as banlistctl quarantine lists them", "sources", nargs=1, completes=Completes.QUARANTINED),
         Argument("hash", "HASH", "the first digits of the content hash, at least 8", nargs="?"),
         Argument(
             "--force", "", "accept also what is no list at all: a web page, an error message, an empty list", is_flag=True

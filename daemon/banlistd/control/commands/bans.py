@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, TypedDict
 
-from banlistd.control.declaration import LIMIT, MAX_ROWS, NOT_FOUND, Argument, Command, PageContext
+from banlistd.control.declaration import LIMIT, MAX_ROWS, NOT_FOUND, Argument, Command, Completes, PageContext
 from banlistd.control.own_session import AUTO, own_session
 from banlistd.control.page import Column, Page, Table, due_in, moment, short_duration, since
 from banlistd.core.printing import counted, printable
@@ -51,12 +51,15 @@ class BanAnswer(ManualBanRow):
 
 
 class UnbanAnswer(TypedDict):
-    """`removed`: empty if there was no such ban. `still`: the source that bans a single address nevertheless."""
+    """`removed`: empty if there was no such ban. `still`: the source that bans a single address nevertheless. `within`: manual
+    bans of networks and ranges around a single address, in force still.
+    """
 
     address: str | None
     origin: str | None
     removed: list[ManualBanRow]
     still: str | None
+    within: list[ManualBanRow]
 
 
 def ban_row(ban: "ManualBan") -> ManualBanRow:
@@ -97,11 +100,13 @@ async def _unban(parts: "Parts", order: "UnbanOrder") -> UnbanAnswer:
     done = await parts.banning.carry_out(order)
     is_single = order.span is not None and order.span[1] == order.span[2]
     owner = owner_of(parts.enforcer.state, *order.span[:2]) if order.span and is_single else None
+    around = parts.banning.containing(*order.span[:2]) if order.span and is_single else ()
     return {
         "address": span_text(order.span) if order.span else None,
         "origin": order.origin,
         "removed": [ban_row(ban) for ban in done.bans],
         "still": owner.source_id if owner is not None and owner.action.blocks else None,
+        "within": [ban_row(ban) for ban in around if ban.span != order.span],
     }
 
 
@@ -155,7 +160,9 @@ def _unban_page(answer: UnbanAnswer, _: PageContext) -> Page:
     if answer["address"] is None:
         return [f"{counted(len(removed), 'ban', 'bans')} of {printable(answer['origin'])} lifted"]
     address = printable(answer["address"])
-    though = f"; it is still banned by {printable(still)} (try: banlistctl check {address})" if still is not None else ""
+    lift = " and ".join(f"banlistctl unban {printable(row['address'])}" for row in answer["within"])
+    way_out = lift or f"banlistctl check {address}"
+    though = f"; it is still banned by {printable(still)} (try: {way_out})" if still is not None else ""
     if not removed:
         return [f"{address} has no manual ban{though or ' (banlistctl bans lists them)'}"]
     origins = ", ".join(printable(row["origin"]) for row in removed)
@@ -237,9 +244,9 @@ UNBAN: "Command[UnbanOrder, UnbanAnswer]" = Command(
     help="lift a manual ban, or all bans of an origin",
     details="Without --origin, the bans of every origin are lifted; without an address, all bans of the origin.",
     method="POST",
-    example={"address": "203.0.113.7", "origin": None, "removed": [_EXAMPLE], "still": None},
+    example={"address": "203.0.113.7", "origin": None, "removed": [_EXAMPLE], "still": None, "within": []},
     arguments=(
-        _ADDRESS._replace(nargs="?"),
+        _ADDRESS._replace(nargs="?", completes=Completes.MANUAL_BANS),
         Argument("--origin", "NAME", "of this origin only; without an address: all its bans"),
     ),
     read=_read_unban,

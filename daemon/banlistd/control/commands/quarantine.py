@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple, TypedDict
 
-from banlistd.control.declaration import ONE_SOURCE, Command, PageContext
+from banlistd.control.declaration import ONE_SOURCE, Command, Completes, PageContext
 from banlistd.control.page import Page, interval, moment, number, short_duration
 from banlistd.core.printing import counted, printable
 from banlistd.errors import NoSuchSourceError
@@ -186,7 +186,7 @@ QUARANTINE: Command[QuarantineOrder, list[QuarantineRow]] = Command(
             "place": "https://www.spamhaus.org/drop/drop.txt",
         }
     ],
-    arguments=(ONE_SOURCE,),
+    arguments=(ONE_SOURCE._replace(completes=Completes.QUARANTINED),),
     read=_read,
     answer=_quarantine,
     page=_page,

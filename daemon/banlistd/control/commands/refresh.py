@@ -62,7 +62,7 @@ def _outcome(row: OutcomeRow) -> str:
         case "refused":
             return f"refused: {printable(row['error'])}"  # which says what stays
         case "failed":
-            return f"failed: {printable(row['error'])} (the last good content stays)"
+            return f"failed: {printable(row['error'])} (its bans stay as they are)"
         case other:
             return printable(other)
 
