@@ -3,19 +3,22 @@
 import asyncio
 import signal
 import sys
-from collections.abc import Sequence
-from contextlib import suppress
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, redirect_stderr, suppress
 from functools import partial
+from typing import TextIO, cast
 
+from banlistd.adapters.system.status_line import StatusLine, has_status_line
 from banlistd.compose import Application, host_remarks, load_config, open_application, tear_down
 from banlistd.control.listener import make_folder
 from banlistd.control.server import serve as answering
 from banlistd.core.config.model import Config
-from banlistd.core.printing import counted
+from banlistd.core.printing import counted, progress_bar
 from banlistd.core.ruleset.ranking import count
 from banlistd.errors import BanlistdError, LedgerError
 from banlistd.events import Event, EventName
-from banlistd.model import Outcome
+from banlistd.model import Outcome, SourceId
 from banlistd.paths import Paths
 from banlistd.ports import Announcer
 
@@ -43,9 +46,48 @@ def teardown(places: Paths) -> int:
 
 
 async def _once(places: Paths, config: Config, *, dry_run: bool) -> int:
+    with _status_line(wanted=not dry_run) as line:
+        return await _polled_once(places, config, line, dry_run=dry_run)
+
+
+@contextmanager
+def _status_line(*, wanted: bool) -> Iterator[StatusLine | None]:
+    """The last line of the terminal on stderr, with the log above it; None where there is none."""
+    if not wanted or not has_status_line(sys.stderr):
+        yield None
+        return
+    line = StatusLine(sys.stderr)
+    try:
+        with redirect_stderr(cast("TextIO", line)):
+            yield line
+    finally:
+        line.draw("")
+
+
+async def _refreshed(application: Application, line: StatusLine | None) -> Sequence[Outcome]:
+    """Poll every enabled source, and show how many are done."""
+    began, done = time.monotonic(), 0
+    names = [source.id for source in application.service.config.sources if source.enabled]
+
+    def show() -> None:
+        if line is not None:
+            line.draw(progress_bar(done, len(names), time.monotonic() - began, "sources"))
+
+    async def polled(name: SourceId) -> Outcome:
+        nonlocal done
+        (outcome,) = await application.service.refresh([name])
+        done += 1
+        show()
+        return outcome
+
+    show()
+    return await asyncio.gather(*(polled(name) for name in names))
+
+
+async def _polled_once(places: Paths, config: Config, line: StatusLine | None, *, dry_run: bool) -> int:
     async with open_application(places, config, dry_run=print if dry_run else None) as application:
         await application.restore()
-        outcomes = await application.service.refresh()
+        outcomes = await _refreshed(application, line)
         if dry_run:
             state = application.enforcer.state
             print(f"nothing was changed; {count(state) if state else 0} bans would be in force")

@@ -44,13 +44,19 @@ class Canned:
         self.answers: dict[str, Any] = {**ANSWERS, **answers}
         self.asked: list[tuple[Any, ...]] = []
         self.begun = threading.Event()
+        self.looked_twice = asyncio.Event()
 
     async def __call__(self, command: Command[Any, Any], order: Any) -> Any:
         self.asked.append((command.name, *(order if isinstance(order, tuple) else (order,))))
         self.begun.set()
+        if [name for name, *_ in self.asked].count("sources") > 1:
+            self.looked_twice.set()
         answer = self.answers[command.name]
         if answer is FOREVER:
             await asyncio.Event().wait()
+        if answer is LATE:
+            await self.looked_twice.wait()
+            answer = ANSWERS[command.name]
         if isinstance(answer, BanlistdError):
             raise answer
         return answer(order) if callable(answer) else answer
@@ -58,6 +64,9 @@ class Canned:
 
 FOREVER = object()
 """An answer that never comes."""
+
+LATE = object()
+"""The example, once the sources were asked for twice meanwhile: then the first answer has been shown."""
 
 
 class CannedDaemon:

@@ -14,7 +14,7 @@ import pytest
 
 from banlistd.control.declaration import Command
 from banlistd.control.table import COMMANDS
-from ctl.canned import ANSWERS, FOREVER, RUN, SOURCE, CannedDaemon, running, words_of
+from ctl.canned import ANSWERS, FOREVER, LATE, RUN, SOURCE, CannedDaemon, running, words_of
 from ctl.conftest import Program
 
 HEAVY = {"numpy", "aiohttp", "pydantic", "yaml", "rich", "asyncio", "aiosqlite"}
@@ -83,11 +83,11 @@ def test_a_table_on_a_terminal_is_as_wide_as_the_terminal_and_takes_no_markup(da
     assert max(map(len, on_terminal(command_line(daemon, "sources"), columns="60").splitlines())) <= 60
 
 
-def on_terminal(arguments: list[str], columns: str) -> str:
+def on_terminal(arguments: list[str], columns: str, **settings: str) -> str:
     ours, theirs = pty.openpty()
-    with subprocess.Popen(
-        arguments, stdout=theirs, stderr=theirs, env={**os.environ, "COLUMNS": columns, "LINES": "50", "TERM": "dumb"}
-    ) as process:
+    environment = {name: value for name, value in os.environ.items() if name != "NO_COLOR"}
+    environment |= {"COLUMNS": columns, "LINES": "50", "TERM": "dumb", **settings}
+    with subprocess.Popen(arguments, stdout=theirs, stderr=theirs, env=environment) as process:
         os.close(theirs)
         seen = b""
         while chunk := _read(ours):
@@ -197,3 +197,18 @@ def test_a_fault_inside_the_daemon_points_to_the_journal(daemon: CannedDaemon, p
     assert done.returncode == 76
     assert "a fault of its own" in done.stderr
     assert "journalctl -u banlistd" in done.stderr
+
+
+def test_a_long_order_on_a_terminal_shows_its_progress_and_then_only_its_outcome(daemon: CannedDaemon) -> None:
+    daemon.operations.answers["refresh"] = LATE
+    daemon.operations.answers["sources"] = [{**SOURCE, "polled_at": 4e9}]
+
+    seen = on_terminal(command_line(daemon, "refresh"), columns="80", TERM="xterm")
+
+    assert "] 1 of 1 sources" in seen
+    assert seen.endswith("\r\x1b[Kspamhaus-drop: completed, 12 elements added, 3 removed\r\n")
+
+
+def test_states_have_colours_on_a_terminal_that_has_them_unless_they_are_not_wanted(daemon: CannedDaemon) -> None:
+    assert "\x1b[32mcompleted\x1b[0m" in on_terminal(command_line(daemon, "sources"), columns="80", TERM="xterm")
+    assert "\x1b" not in on_terminal(command_line(daemon, "sources"), columns="80", TERM="xterm", NO_COLOR="1")

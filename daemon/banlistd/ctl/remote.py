@@ -3,16 +3,22 @@
 import argparse
 import json
 import os
+import sys
 import time
 from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
+from banlistd.adapters.system.status_line import has_status_line
+from banlistd.control.commands.sources import SOURCES
 from banlistd.control.declaration import Command, PageContext
 from banlistd.control.page import Page
 from banlistd.ctl import output
 from banlistd.ctl.client import AnswerError, DaemonError, Question, ask
 from banlistd.ctl.report import document_of, report
 from banlistd.errors import BanlistdError
+
+_GLANCE = 1.0  # seconds that a look at the progress of an order may take
 
 
 def run(command: Command[Any, Any], arguments: argparse.Namespace) -> int:
@@ -32,7 +38,8 @@ def run(command: Command[Any, Any], arguments: argparse.Namespace) -> int:
 def _asked(command: Command[Any, Any], arguments: argparse.Namespace) -> tuple[int, Page]:
     socket_path = os.path.join(arguments.runtime or default_runtime(), "control.sock")  # noqa: PTH118 - pathlib: 10 ms
     fields = command.fields(arguments)
-    document = page = ask(socket_path, question_of(command, fields))
+    with _shown_waiting(command, fields, socket_path) if not arguments.json else nullcontext():
+        document = page = ask(socket_path, question_of(command, fields))
     try:
         while (following := command.next_page(fields, page)) is not None:
             page = ask(socket_path, question_of(command, following))
@@ -47,6 +54,26 @@ def _asked(command: Command[Any, Any], arguments: argparse.Namespace) -> tuple[i
             "the daemon's answer does not have the shape that this tool knows",
             "are both of the same version? banlistctl --version; systemctl restart banlistd",
         ) from exc
+
+
+def _shown_waiting(command: Command[Any, Any], fields: Mapping[str, object], socket_path: str) -> AbstractContextManager[None]:
+    """A status line while the daemon works, where a person can see it."""
+    if not has_status_line(sys.stderr):
+        return nullcontext()
+    from banlistd.ctl.waiting import shown_waiting  # noqa: PLC0415 - a pipe needs no threads
+
+    began = time.time()
+
+    def look() -> tuple[int, int]:
+        if command.progress is None:
+            return 0, 0
+        try:
+            rows = ask(socket_path, question_of(SOURCES, {})._replace(timeout=_GLANCE))
+            return command.progress(fields, rows, began)
+        except (BanlistdError, KeyError, TypeError):  # a daemon at work; its answer to the order counts
+            return 0, 0
+
+    return shown_waiting(look)
 
 
 def question_of(command: Command[Any, Any], fields: Mapping[str, object]) -> Question:
