@@ -9,13 +9,14 @@ from contextlib import contextmanager, redirect_stderr, suppress
 from functools import partial
 from typing import TextIO, cast
 
+from banlistd.adapters.host.peer import user_name
 from banlistd.adapters.system.status_line import StatusLine, has_status_line
 from banlistd.compose import Application, host_remarks, load_config, open_application, tear_down
 from banlistd.control.listener import make_folder
 from banlistd.control.server import serve as answering
 from banlistd.core.config.model import Config
 from banlistd.core.printing import counted, progress_bar
-from banlistd.core.ruleset.ranking import count
+from banlistd.core.ruleset.ranking import count, rank_sources
 from banlistd.errors import BanlistdError, LedgerError
 from banlistd.events import Event, EventName
 from banlistd.model import Outcome, SourceId
@@ -116,8 +117,9 @@ async def _serve(places: Paths, config: Config) -> int:
     return 0
 
 
-def _note_order(announcer: Announcer, words: str, uid: int) -> None:
-    announcer.announce(Event(EventName.ORDER_GIVEN, f"{words}: ordered by user {uid}", {"ORDER": words, "UID": uid}))
+async def _note_order(announcer: Announcer, words: str, uid: int) -> None:
+    name = await asyncio.to_thread(user_name, uid)
+    announcer.announce(Event(EventName.ORDER_GIVEN, f"{words}: ordered by {name}", {"ORDER": words, "UID": uid}))
 
 
 async def _reload(application: Application) -> None:

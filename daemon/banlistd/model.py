@@ -249,6 +249,7 @@ class ManualBan:
     """A manual ban: addresses (integers, both ends inclusive), its origin, and its end (seconds since the epoch).
 
     Origins are independent: an address is banned while a ban of any origin is in force. `expires_at` None: it does not expire.
+    `uid`: the user who ordered it; None where that is not known.
     """
 
     family: Family
@@ -258,6 +259,7 @@ class ManualBan:
     comment: str
     created_at: float
     expires_at: float | None
+    uid: int | None = None
 
     @property
     def span(self) -> Span:

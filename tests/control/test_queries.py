@@ -1,6 +1,7 @@
 """An operator's questions, over a real ledger on a real file and the memory backend."""
 
 import json
+import pwd
 import shutil
 from collections.abc import Mapping
 from dataclasses import replace
@@ -159,6 +160,11 @@ def test_unban_names_the_source_that_still_bans(tmp_path: Path) -> None:
         again = await unban(world, "192.0.2.1")
         assert (again["removed"], again["still"]) == ([], FIRST)
         assert (await unban(world, "203.0.113.99"))["still"] is None
+        await ban(world, "203.0.113.96/28")
+        within = (await unban(world, "203.0.113.99"))["within"]
+        user = pwd.getpwuid(0).pw_name
+        assert [(row["address"], row["user"]) for row in within] == [("203.0.113.96/28", user)]
+        await unban(world, "203.0.113.96/28")
         assert (await unban(world, "203.0.113.0/24"))["address"] == "203.0.113.0/24"
 
     run(environment_on(tmp_path), CONFIG, life)
@@ -333,7 +339,9 @@ def test_status_counts_bans_in_force(tmp_path: Path) -> None:
         assert (status["sources"], status["enabled"], status["failing"]) == (4, 3, 1)
         maps = status["maps"]
         assert isinstance(maps, dict)
-        assert status["bans"] == sum(maps.values())
+        assert status["bans"] == (await world.ask("top", by="source", limit=20))["bans"] == 5
+        # An element for both directions is in two maps.
+        assert status["watched"] == sum(size for name, size in maps.items() if name.startswith("watch_in_"))
         assert maps["hosts4"] == 2  # 192.0.2.1 and .2; .9 is allowed, and a network before it holds 198.51.100.7
         assert maps["out_hosts4"] == 3
         assert status["backend"] == "memory"

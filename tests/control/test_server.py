@@ -83,7 +83,9 @@ def serving(folder: Path, then: Callable[[Path], Awaitable[None]]) -> Canned:
     ("method", "target", "body", "asked"),
     [
         ("GET", "/v1/status", None, ("status",)),
-        ("GET", "/v1/sources", None, ("sources",)),
+        ("GET", "/v1/sources", None, ("sources", False, "", None)),
+        ("GET", "/v1/sources?failing=true&sort=id&limit=3", None, ("sources", True, "id", 3)),
+        ("GET", "/v1/sources?failing=false", None, ("sources", False, "", None)),
         ("GET", "/v1/check?address=2001:db8::1", None, ("check", "2001:db8::1")),
         ("GET", "/v1/top?by=country", None, ("top", "country", 20)),
         ("GET", "/v1/top?by=asn&limit=3", None, ("top", "asn", 3)),
@@ -115,9 +117,9 @@ def serving(folder: Path, then: Callable[[Path], Awaitable[None]]) -> Canned:
             "POST",
             "/v1/ban",
             b'{"address": "192.0.2.0/24", "for": "10m", "origin": "fail2ban/sshd", "comment": "5 failures"}',
-            ("ban", BanOrder(Family.IPV4, 0xC0000200, 0xC00002FF, 600.0, "fail2ban/sshd", "5 failures")),
+            ("ban", BanOrder(Family.IPV4, 0xC0000200, 0xC00002FF, 600.0, "fail2ban/sshd", "5 failures", os.getuid())),
         ),
-        ("POST", "/v1/ban", b'{"address": "::2"}', ("ban", BanOrder(Family.IPV6, 2, 2, None, "operator", ""))),
+        ("POST", "/v1/ban", b'{"address": "::2"}', ("ban", BanOrder(Family.IPV6, 2, 2, None, "operator", "", os.getuid()))),
         (
             "POST",
             "/v1/unban",
@@ -170,6 +172,9 @@ def test_every_route_passes_its_question_on_and_its_answer_back(
         ("POST", "/v1/unban", b'{"address": "192.0.2.1", "for": "1h"}', 400, "takes no 'for'"),
         ("GET", "/v1/ban?address=192.0.2.1", None, 405, "no such method"),
         ("GET", "/v1/top?by=country&limit=0", None, 400, "a limit of '0'"),
+        ("GET", "/v1/sources?failing=%1b", None, 400, r"failing='\x1b' is not possible"),
+        ("GET", "/v1/sources?sort=beauty", None, 400, "not sorted by 'beauty'"),
+        ("POST", "/v1/unban", b"{}", 400, "no address is given"),
         ("GET", "/v1/top?source=tor", None, 400, "takes no 'source'"),
         ("GET", "/v1/history?limit=0", None, 400, "a limit of '0'"),
         ("GET", "/v1/history?limit=1001", None, 400, "a limit of '1001'"),
@@ -182,7 +187,7 @@ def test_what_cannot_be_asked_is_refused_in_json_and_reaches_no_operation(
 ) -> None:
     operations, changes = Canned(), list[tuple[str, int]]()
 
-    reply = ask(tmp_path, operations, method, target, body, lambda text, uid: changes.append((text, uid)))
+    reply = ask(tmp_path, operations, method, target, body, noting(changes))
 
     assert reply[0] == status
     assert words in error_of(reply)["message"]
@@ -245,9 +250,7 @@ def test_unexpected_fault_is_logged_and_the_socket_goes_on(tmp_path: Path, caplo
 def test_orders_are_noted_with_the_uid_of_who_gave_them_and_questions_are_not(tmp_path: Path) -> None:
     changes: list[tuple[str, int]] = []
 
-    def note(words: str, uid: int) -> None:
-        changes.append((words, uid))
-
+    note = noting(changes)
     ask(tmp_path, Canned(), "POST", "/v1/refresh", b'{"sources": ["tor", "feodo"]}', note)
     ask(tmp_path, Canned(reload=ConfigError("wrong")), "POST", "/v1/reload", None, note)
     ask(tmp_path, Canned(), "POST", "/v1/ban", b'{"address": "192.0.2.1", "for": "1h"}', note)
@@ -261,7 +264,7 @@ def test_peer_outside_the_group_is_refused(
     tmp_path: Path,
 ) -> None:
     need_another_user()
-    changes: list[str] = []
+    changes: list[tuple[str, int]] = []
     replies: list[bytes] = []
 
     def knock(path: Path) -> None:
@@ -269,7 +272,7 @@ def test_peer_outside_the_group_is_refused(
         replies.extend(ask_as_nobody(path, groups) for groups in ([], [path.lstat().st_gid]))
 
     async def run() -> None:
-        async with serve(Canned(), tmp_path / "control.sock", lambda words, _: changes.append(words)):
+        async with serve(Canned(), tmp_path / "control.sock", noting(changes)):
             await asyncio.to_thread(knock, tmp_path / "control.sock")
 
     open_to_all(tmp_path)
@@ -278,7 +281,14 @@ def test_peer_outside_the_group_is_refused(
     assert b" 403 " in replies[0]
     assert b"user 65534 may not speak" in replies[0]
     assert b" 200 " in replies[1]
-    assert changes == ["reload"]
+    assert [words for words, _ in changes] == ["reload"]
+
+
+def noting(changes: list[tuple[str, int]]) -> OnChange:
+    async def note(words: str, uid: int) -> None:
+        changes.append((words, uid))
+
+    return note
 
 
 def open_to_all(folder: Path) -> None:

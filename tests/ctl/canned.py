@@ -78,6 +78,9 @@ class CannedDaemon:
         self.operations = Canned()
         self.changes: list[tuple[str, int]] = []
 
+    async def note(self, words: str, uid: int) -> None:
+        self.changes.append((words, uid))
+
 
 @contextmanager
 def running(folder: Path) -> Iterator[CannedDaemon]:
@@ -87,7 +90,7 @@ def running(folder: Path) -> Iterator[CannedDaemon]:
     loops = list[asyncio.AbstractEventLoop]()
 
     async def serve_until_stopped() -> None:
-        async with serve(daemon.operations, daemon.socket, lambda words, uid: daemon.changes.append((words, uid))):
+        async with serve(daemon.operations, daemon.socket, daemon.note):
             loops.append(asyncio.get_running_loop())
             ready.set()
             await stop.wait()

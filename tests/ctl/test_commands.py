@@ -50,10 +50,10 @@ from ctl.conftest import CtlCall
             ["bans", "--after", "1790000000.5|192.0.2.1|x"],
             ("bans", 1000, (1_790_000_000.5, Family.IPV4, 0xC0000201, 0xC0000201, "x")),
         ),
-        (["ban", "192.0.2.1"], ("ban", BanOrder(Family.IPV4, 0xC0000201, 0xC0000201, None, "operator", ""))),
+        (["ban", "192.0.2.1"], ("ban", BanOrder(Family.IPV4, 0xC0000201, 0xC0000201, None, "operator", "", os.getuid()))),
         (
             ["ban", "--for", "10m", "--origin", "fail2ban/sshd", "--comment", "why", "--", "192.0.2.1"],
-            ("ban", BanOrder(Family.IPV4, 0xC0000201, 0xC0000201, 600.0, "fail2ban/sshd", "why")),
+            ("ban", BanOrder(Family.IPV4, 0xC0000201, 0xC0000201, 600.0, "fail2ban/sshd", "why", os.getuid())),
         ),
         (["unban", "::2"], ("unban", UnbanOrder((Family.IPV6, 2, 2), None))),
         (["unban", "--origin", "x"], ("unban", UnbanOrder(None, "x"))),

@@ -29,8 +29,8 @@ from banlistd.errors import BanlistdError, NotAllowedError, UsageError
 Answerer = Callable[[Command[Any, Any], Any], Awaitable[object]]
 """Answers a command, given what its `read` made of the request."""
 
-OnChange = Callable[[str, int], None]
-"""Called for each order that may change something, before it is carried out: its text, and the uid of the peer."""
+OnChange = Callable[[str, int], Awaitable[None]]
+"""Awaited for each order that may change something, before it is carried out: its text, and the uid of the peer."""
 
 MAX_BODY = 64 * 1024
 
@@ -50,7 +50,7 @@ _LOG = logging.getLogger(__name__)
 _LOG.addFilter(_is_fault_of_ours)
 
 
-def note_nothing(_text: str, _uid: int) -> None:
+async def note_nothing(_text: str, _uid: int) -> None:
     """An OnChange for which orders are not logged."""
 
 
@@ -116,7 +116,7 @@ def _handler(
         asked = read_request(command, request.query, await _body(request, body_seconds), peer.uid)
         order = command.read(asked)
         if command.method == "POST":
-            on_change(" ".join((command.name, *asked.subject)), peer.uid)
+            await on_change(" ".join((command.name, *asked.subject)), peer.uid)
         return web.json_response(await answer(command, order))
 
     return handle

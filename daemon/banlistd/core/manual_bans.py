@@ -50,7 +50,7 @@ _duration = duration_within("1s", LONGEST)
 
 @dataclass(frozen=True, slots=True)
 class BanOrder:
-    """Ban these addresses (integers, inclusive), for so many seconds or, None, for ever."""
+    """Ban these addresses (integers, inclusive), for so many seconds or, None, for ever. `uid`: the user who orders it."""
 
     family: Family
     first: int
@@ -58,6 +58,7 @@ class BanOrder:
     seconds: float | None
     origin: str
     comment: str
+    uid: int | None = None
 
     @property
     def span(self) -> Span:
@@ -66,7 +67,7 @@ class BanOrder:
     def at(self, now: float) -> ManualBan:
         """The ban, if it is carried out at a moment (seconds since the epoch)."""
         until = None if self.seconds is None else now + self.seconds
-        return ManualBan(self.family, self.first, self.last, self.origin, self.comment, now, until)
+        return ManualBan(self.family, self.first, self.last, self.origin, self.comment, now, until, self.uid)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,15 +86,15 @@ class Exemption:
     reason: str
 
 
-def read_ban(fields: Mapping[str, object]) -> BanOrder:
-    """An order of its words: `address`, and maybe `for`, `origin`, `comment`, `session`, `force`. Raises UsageError.
+def read_ban(fields: Mapping[str, object], uid: int | None = None) -> BanOrder:
+    """An order from its fields: `address`, and maybe `for`, `origin`, `comment`, `session`, `force`. Raises UsageError.
 
     A ban of the address that the caller's own session comes from needs `force`.
     """
     seconds = _read("for", _duration, fields) if "for" in fields else None
     origin = _read("origin", _origin, fields) if "origin" in fields else OPERATOR
     comment = _read("comment", note, fields) if "comment" in fields else ""
-    order = BanOrder(*_span(fields), seconds, origin, comment)
+    order = BanOrder(*_span(fields), seconds, origin, comment, uid)
     if "session" in fields and fields.get("force") is not True:
         session, _ = _read("session", addresses, fields)
         family = Family.IPV4 if session.version == 4 else Family.IPV6  # noqa: PLR2004 - IP version four

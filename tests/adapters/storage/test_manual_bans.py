@@ -15,7 +15,7 @@ from banlistd.adapters.storage.manual_bans import ManualBanTable
 from banlistd.errors import LedgerError
 from banlistd.model import Family, ManualBan
 
-FOUR = ManualBan(Family.IPV4, 0xC0000200, 0xC00002FF, "fail2ban/sshd", "5 failures", 10.5, 610.5)
+FOUR = ManualBan(Family.IPV4, 0xC0000200, 0xC00002FF, "fail2ban/sshd", "5 failures", 10.5, 610.5, 1001)
 SIX = ManualBan(Family.IPV6, 0, 2**128 - 1, "operator", "", 11.0, None)
 
 

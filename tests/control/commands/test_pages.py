@@ -363,6 +363,7 @@ def test_bans_table_shows_what_is_not_in_force() -> None:
         {
             "ADDRESS": "203.0.113.7",
             "ORIGIN": "fail2ban/sshd",
+            "USER": "root",
             "SINCE": "1 min ago",
             "UNTIL": "in 9 min",
             "NOT BANNED": "",
@@ -371,6 +372,7 @@ def test_bans_table_shows_what_is_not_in_force() -> None:
         {
             "ADDRESS": "203.0.113.7",
             "ORIGIN": "fail2ban/sshd",
+            "USER": "root",
             "SINCE": "1 min ago",
             "UNTIL": "",
             "NOT BANNED": "all of it: allowed",
@@ -386,7 +388,7 @@ def test_check_says_who_banned_by_hand_until_when_and_why() -> None:
 
     assert checked(address="203.0.113.7", owner="manual", sources=[held]) == (
         f"203.0.113.7 is banned by manual (drop), which lists 203.0.113.7 since {moment(SINCE)}"
-        f" (fail2ban/sshd, until {moment(SINCE + 600)}: 5 failures; operator, permanently)"
+        f" (fail2ban/sshd (root), until {moment(SINCE + 600)}: 5 failures; operator (root), permanently)"
     )
 
 
@@ -410,7 +412,7 @@ def test_no_text_from_outside_reaches_a_page_unescaped() -> None:
     evil = "\x1b[31m"
     source = {**SOURCE, "id": evil, "state": evil, "action": evil, "direction": evil, "error": evil, "failures": 1}
     status = {**ANSWERS["status"], "version": evil, "state": evil, "backend": evil, "config": evil, "maps": {evil: 1}}
-    ban = {**MANUAL_BAN, "address": evil, "origin": evil, "comment": evil}
+    ban = {**MANUAL_BAN, "address": evil, "origin": evil, "user": evil, "comment": evil}
     held = [{"id": evil, "entry": evil, "since": SINCE, "exact": True, "bans": [ban]}, {**HELD[0], "id": evil + "2"}]
     check = {"address": evil, "owner": evil, "action": evil, "sources": held}
     pages: list[Page] = [
@@ -423,8 +425,8 @@ def test_no_text_from_outside_reaches_a_page_unescaped() -> None:
         page_of(REFRESH, [{"id": evil, "outcome": outcome, "error": evil} for outcome in ("failed", "refused", evil)]),
         page_of(RELOAD, {"sources": 1, "added": [evil], "removed": [evil], "changed": [evil]}),
         page_of(BAN, {**ban, "new": False, "spared": [{"address": evil, "reason": evil}]}, NOW),
-        page_of(UNBAN, {"address": evil, "origin": evil, "removed": [ban], "still": evil}),
-        page_of(UNBAN, {"address": None, "origin": evil, "removed": [], "still": None}),
+        page_of(UNBAN, {"address": evil, "origin": evil, "removed": [ban], "still": evil, "within": [ban]}),
+        page_of(UNBAN, {"address": None, "origin": evil, "removed": [], "still": None, "within": []}),
         page_of(BANS, [{**ban, "in_force": True, "spared": evil}], NOW),
     ]
 

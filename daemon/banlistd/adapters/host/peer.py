@@ -1,5 +1,6 @@
 """Who is at the other end of a unix socket, by the kernel's own word at the moment of the connection (unix(7))."""
 
+import pwd
 import socket
 import struct
 from dataclasses import dataclass
@@ -25,3 +26,11 @@ def peer_of(connection: socket.socket) -> Peer:
     except OSError:
         more = b""
     return Peer(uid, frozenset([gid, *(number for (number,) in struct.iter_unpack("=I", more))]))
+
+
+def user_name(uid: int) -> str:
+    """`ann`; `user 1001` where nothing names that user. A directory service may take its time: call this in a thread."""
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except (KeyError, OSError, OverflowError):
+        return f"user {uid}"

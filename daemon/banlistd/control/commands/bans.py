@@ -22,10 +22,14 @@ _SECONDS = 60.0
 
 
 class ManualBanRow(TypedDict):
-    """`address`: an address, a network, or both ends of a range. Times in seconds since the epoch; `expires_at` null: never."""
+    """`address`: an address, a network, or both ends of a range. Times in seconds since the epoch; `expires_at` null: never.
+
+    `user`: who ordered it; empty where that is not known.
+    """
 
     address: str
     origin: str
+    user: str
     comment: str
     created_at: float
     expires_at: float | None
@@ -62,12 +66,26 @@ class UnbanAnswer(TypedDict):
     within: list[ManualBanRow]
 
 
-def ban_row(ban: "ManualBan") -> ManualBanRow:
+async def ban_rows(bans: "Sequence[ManualBan]") -> list[ManualBanRow]:
+    import asyncio
+
+    return await asyncio.to_thread(_named_rows, bans)
+
+
+def _named_rows(bans: "Sequence[ManualBan]") -> list[ManualBanRow]:
+    from banlistd.adapters.host.peer import user_name
+
+    users = {uid: "" if uid is None else user_name(uid) for uid in {ban.uid for ban in bans}}
+    return [_ban_row(ban, users[ban.uid]) for ban in bans]
+
+
+def _ban_row(ban: "ManualBan", user: str) -> ManualBanRow:
     from banlistd.core.addresses.text import span_text
 
     return {
         "address": span_text(ban.span),
         "origin": ban.origin,
+        "user": user,
         "comment": ban.comment,
         "created_at": ban.created_at,
         "expires_at": ban.expires_at,
@@ -77,14 +95,15 @@ def ban_row(ban: "ManualBan") -> ManualBanRow:
 def _read_ban(request: "ControlRequest") -> "BanOrder":
     from banlistd.core.manual_bans import read_ban
 
-    return read_ban(request.fields)
+    return read_ban(request.fields, request.uid)
 
 
 async def _ban(parts: "Parts", order: "BanOrder") -> BanAnswer:
     done = await parts.banning.carry_out(order)
     (ban,) = done.bans
     spared: list[ExemptionRow] = [{"address": item.address, "reason": item.reason} for item in done.exemptions]
-    return {**ban_row(ban), "new": done.is_new, "spared": spared}
+    (row,) = await ban_rows([ban])
+    return {**row, "new": done.is_new, "spared": spared}
 
 
 def _read_unban(request: "ControlRequest") -> "UnbanOrder":
@@ -104,9 +123,9 @@ async def _unban(parts: "Parts", order: "UnbanOrder") -> UnbanAnswer:
     return {
         "address": span_text(order.span) if order.span else None,
         "origin": order.origin,
-        "removed": [ban_row(ban) for ban in done.bans],
+        "removed": await ban_rows(done.bans),
         "still": owner.source_id if owner is not None and owner.action.blocks else None,
-        "within": [ban_row(ban) for ban in around if ban.span != order.span],
+        "within": await ban_rows([ban for ban in around if ban.span != order.span]),
     }
 
 
@@ -129,9 +148,10 @@ def _rows(bans: "Sequence[ManualBan]", policy: "Policy", protected: "Sequence[Pr
     from banlistd.core.manual_bans import exemptions_of_each
 
     rows: list[BansRow] = []
-    for ban, (is_exempt, exemptions) in zip(bans, exemptions_of_each(bans, policy, protected), strict=True):
+    exempt = exemptions_of_each(bans, policy, protected)
+    for row, (is_exempt, exemptions) in zip(_named_rows(bans), exempt, strict=True):
         reasons = ", ".join(dict.fromkeys(item.reason for item in exemptions))
-        rows.append({**ban_row(ban), "in_force": not is_exempt, "spared": reasons})
+        rows.append({**row, "in_force": not is_exempt, "spared": reasons})
     return rows
 
 
@@ -172,7 +192,8 @@ def _unban_page(answer: UnbanAnswer, _: PageContext) -> Page:
 _COLUMNS = (
     Column("ADDRESS"),
     Column("ORIGIN", spare=1),
-    Column("SINCE", spare=3),
+    Column("USER", spare=3),
+    Column("SINCE", spare=4),
     Column("UNTIL", spare=2),
     Column("NOT BANNED", below=True),
     Column("COMMENT", below=True),
@@ -189,6 +210,7 @@ def _cells(row: BansRow, now: float) -> tuple[str, ...]:
     return (
         printable(row["address"]),
         printable(row["origin"]),
+        printable(row["user"]),
         since(row["created_at"], now),
         "" if row["expires_at"] is None else due_in(row["expires_at"], now),
         printable(row["spared"]) if row["in_force"] else f"all of it: {printable(row['spared'])}",
@@ -200,6 +222,7 @@ _ADDRESS = Argument("address", "ADDRESS", "an address, a CIDR network or a range
 _EXAMPLE: ManualBanRow = {
     "address": "203.0.113.7",
     "origin": "fail2ban/sshd",
+    "user": "root",
     "comment": "5 failures",
     "created_at": 1_790_000_000.0,
     "expires_at": 1_790_000_600.0,

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NotRequired, TypedDict
 
-from banlistd.control.commands.bans import ManualBanRow, ban_row, until_when
+from banlistd.control.commands.bans import ManualBanRow, ban_rows, until_when
 from banlistd.control.declaration import NOT_FOUND, Argument, Command, PageContext
 from banlistd.control.page import Page, moment
 from banlistd.core.printing import printable
@@ -92,7 +92,7 @@ async def _answer(parts: "Parts", text: str) -> CheckAnswer:
         content = parts.enforcer.content(candidate.source_id)
         entry = entry_of(content.addresses, family, needle) if content else ""
         if entry and candidate.source_id == MANUAL:
-            listings.append(_manual(parts, entry, family, number))
+            listings.append(await _manual(parts, entry, family, number))
         elif entry:
             since, exact = await listed_since(parts.ledger, candidate.source_id, family, number)
             listings.append({"id": candidate.source_id, "entry": entry, "since": since, "exact": exact})
@@ -116,12 +116,12 @@ async def _answer(parts: "Parts", text: str) -> CheckAnswer:
     }
 
 
-def _manual(parts: "Parts", entry: str, family: "Family", number: int) -> ListingRow:
+async def _manual(parts: "Parts", entry: str, family: "Family", number: int) -> ListingRow:
     from banlistd.model import MANUAL
 
     mine = parts.banning.containing(family, number)
     since = min((ban.created_at for ban in mine), default=None)
-    return {"id": MANUAL, "entry": entry, "since": since, "exact": True, "bans": [ban_row(ban) for ban in mine]}
+    return {"id": MANUAL, "entry": entry, "since": since, "exact": True, "bans": await ban_rows(mine)}
 
 
 def _page(answer: CheckAnswer, _: PageContext) -> Page:
@@ -179,7 +179,8 @@ def _entry(row: ListingRow) -> str:
 
 def _ban(ban: ManualBanRow) -> str:
     comment = f": {printable(ban['comment'])}" if ban["comment"] else ""
-    return f"{printable(ban['origin'])}, {until_when(ban['expires_at'])}{comment}"
+    user = f" ({printable(ban['user'])})" if ban["user"] else ""
+    return f"{printable(ban['origin'])}{user}, {until_when(ban['expires_at'])}{comment}"
 
 
 CHECK: Command[str, CheckAnswer] = Command(
