@@ -91,7 +91,9 @@ async def _polled_once(places: Paths, config: Config, line: StatusLine | None, *
         outcomes = await _refreshed(application, line)
         if dry_run:
             state = application.enforcer.state
-            print(f"nothing was changed; {count(state) if state else 0} bans would be in force")
+            for one in rank_sources(state) if state else ():
+                print(f"{one.key}: {counted(one.bans, 'element', 'elements')} would be banned")
+            print(f"nothing was changed; {counted(count(state) if state else 0, 'ban', 'bans')} would be in force")
         return _worst(outcomes, application.storage.fault)
 
 

@@ -109,6 +109,10 @@ class NotRunningError(BanlistdError):
     exit_code = 69  # EX_UNAVAILABLE
 
 
+AS_ROOT = "run it as root, or as the account banlistd"
+"""What to do where only they may."""
+
+
 class NotAllowedError(BanlistdError):
     """The control socket is not for this user."""
 

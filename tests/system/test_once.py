@@ -145,7 +145,7 @@ def test_a_dry_run_prints_the_changes_and_touches_neither_folder_nor_kernel(tmp_
         rehearsed = place.run("--dry-run")
         assert rehearsed.returncode == 0, rehearsed.stderr
         assert "+ 192.0.2.1" in rehearsed.stdout
-        assert "nothing was changed" in rehearsed.stdout
+        assert "would be banned\nnothing was changed" in rehearsed.stdout
         assert not place.state.exists()
         assert not place.runtime.exists()
         assert generation() == before

@@ -12,7 +12,7 @@ import pytest
 
 from banlistd.adapters.storage.database import open_copy, open_database
 from banlistd.adapters.storage.database_schema import APPLICATION_ID
-from banlistd.errors import LedgerError
+from banlistd.errors import AS_ROOT, LedgerError
 
 ACCOUNT = 12345
 
@@ -117,3 +117,15 @@ def test_root_keeps_its_own_rights_to_files(foreign: Path) -> None:
     mine = foreign.parent / "mine"
     mine.touch()
     assert mine.stat().st_uid == 0
+
+
+def test_a_copy_of_a_database_that_is_closed_to_this_user_is_refused_with_the_way_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "stat", refuse)
+    with pytest.raises(LedgerError, match=r"banlistd\.db cannot be read: permission denied") as refused:
+        copy(tmp_path / "banlistd.db")
+    assert refused.value.hint == AS_ROOT

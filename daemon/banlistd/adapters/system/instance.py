@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from banlistd.errors import AlreadyRunningError, LedgerError
+from banlistd.errors import AS_ROOT, AlreadyRunningError, LedgerError
 
 
 @contextmanager
@@ -22,7 +22,8 @@ def only_instance(state: Path) -> Iterator[None]:
         state.mkdir(mode=0o700, parents=True, exist_ok=True)
         descriptor = os.open(state, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     except OSError as error:
-        raise LedgerError(f"the state directory {state} cannot be used: {error.strerror}", "see --state DIR") from error
+        hint = AS_ROOT if isinstance(error, PermissionError) else "see --state DIR"
+        raise LedgerError(f"the state directory {state} cannot be used: {error.strerror}", hint) from error
     try:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
