@@ -10,7 +10,6 @@ from papers.paper import Paper, section, whole
 from papers.roff import roff
 
 _WIDTH = 96
-_COMMENT_AT = 40
 
 _HEAD = "# Explanations for `journalctl -x`. Generated from daemon/banlistd/events by packaging/generate.\n"
 
@@ -31,7 +30,7 @@ def _entry(name: EventName) -> str:
 
 
 def _paragraphs(explanation: str) -> Iterator[str]:
-    """Paragraphs wrapped; examples line by line, with their comments in one column."""
+    """Paragraphs wrapped; examples line by line, with their comments behind them."""
     for is_example, lines in groupby(explanation.splitlines(), lambda line: line.startswith("    ")):
         if is_example:
             yield "\n".join(_example(line) for line in lines)
@@ -41,7 +40,8 @@ def _paragraphs(explanation: str) -> Iterator[str]:
 
 def _example(line: str) -> str:
     command, _, comment = line.strip().partition("  ")
-    return f"    {command}".ljust(_COMMENT_AT - 2) + f"  {comment}" if comment else f"    {command}"
+    # No column: ids have other lengths than the names of their fields.
+    return f"    {command}  # {comment}" if comment else f"    {command}"
 
 
 def _subject(name: EventName) -> str:
