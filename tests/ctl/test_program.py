@@ -206,9 +206,12 @@ def test_a_long_order_on_a_terminal_shows_its_progress_and_then_only_its_outcome
     seen = on_terminal(command_line(daemon, "refresh"), columns="80", TERM="xterm")
 
     assert "] 1 of 1 sources" in seen
-    assert seen.endswith("\r\x1b[Kspamhaus-drop: completed, 12 elements added, 3 removed\r\n")
+    assert seen.endswith("\r\x1b[Kspamhaus-drop: \x1b[32mcompleted\x1b[0m, 12 elements added, 3 removed\r\n")
 
 
 def test_states_have_colours_on_a_terminal_that_has_them_unless_they_are_not_wanted(daemon: CannedDaemon) -> None:
     assert "\x1b[32mcompleted\x1b[0m" in on_terminal(command_line(daemon, "sources"), columns="80", TERM="xterm")
     assert "\x1b" not in on_terminal(command_line(daemon, "sources"), columns="80", TERM="xterm", NO_COLOR="1")
+    refresh = command_line(daemon, "refresh")
+    assert "spamhaus-drop: \x1b[32mcompleted\x1b[0m, 12" in on_terminal(refresh, columns="80", TERM="xterm")
+    assert "spamhaus-drop: completed, 12" in on_terminal(refresh, columns="80", TERM="xterm", NO_COLOR="1")

@@ -36,7 +36,18 @@ class Note(NamedTuple):
     text: str
 
 
-Page = Sequence[str | Table | Note]
+class StateLine(NamedTuple):
+    """A line with a state in it."""
+
+    before: str
+    state: str
+    after: str
+
+    def __str__(self) -> str:
+        return f"{self.before}{self.state}{self.after}"
+
+
+Page = Sequence[str | StateLine | Table | Note]
 """What a command prints for a person: lines, tables and notes."""
 
 
@@ -59,7 +70,7 @@ STATES: Mapping[str, Tone] = {
     "never": Tone.OPEN,
     "off": Tone.OFF,
 }
-"""Every state of a source or an import run that a table shows; a cell may have two, with a comma between."""
+"""Every state of a source or an import run that a page shows; a cell may have two, with a comma between."""
 
 
 def tone_of(state: str) -> Tone | None:

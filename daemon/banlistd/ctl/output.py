@@ -5,7 +5,7 @@ import os
 import sys
 from collections.abc import Mapping
 
-from banlistd.control.page import Note, Page, Table
+from banlistd.control.page import Note, Page, StateLine, Table
 
 _GAP = "  "
 _COLUMNS = 80  # of a terminal that does not say how wide it is
@@ -28,6 +28,8 @@ def show(page: Page) -> None:
             _show_on_terminal(part)
         elif isinstance(part, Table):
             print("\n".join(aligned(part)))
+        elif isinstance(part, StateLine):
+            print(part)
 
 
 def aligned(table: Table) -> list[str]:
@@ -60,8 +62,13 @@ def wants_colour(environment: Mapping[str, str] = os.environ) -> bool:
     return not environment.get("NO_COLOR") and environment.get("TERM", "dumb") not in ("", "dumb")
 
 
-def _show_on_terminal(part: Table | Note) -> None:
-    from banlistd.ctl.terminal import laid_out, wrapped  # noqa: PLC0415 - a pipe needs none of it
+def _show_on_terminal(part: Table | Note | StateLine) -> None:
+    from banlistd.ctl.terminal import laid_out, painted, wrapped  # noqa: PLC0415 - a pipe needs none of it
 
-    width = terminal_width()
-    print("\n".join(laid_out(part, width, colour=wants_colour()) if isinstance(part, Table) else wrapped(part.text, width)))
+    match part:
+        case Table():
+            print("\n".join(laid_out(part, terminal_width(), colour=wants_colour())))
+        case Note(text):
+            print("\n".join(wrapped(text, terminal_width())))
+        case StateLine(before, state, after):
+            print(f"{before}{painted(state) if wants_colour() else state}{after}")

@@ -44,6 +44,12 @@ def laid_out(table: Table, width: int, *, colour: bool) -> list[str]:
     return lines
 
 
+def painted(state: str) -> str:
+    """A state in the colour of its tone."""
+    tone = tone_of(state)
+    return f"{_COLOURS[tone]}{state}{_PLAIN}" if tone else state
+
+
 def wrapped(text: str, width: int, indent: str = "") -> list[str]:
     """A text in lines of `width` cells, broken at blanks only, so that an address or a name can be copied whole."""
     lines, line = [], indent
@@ -87,8 +93,7 @@ def _cell(text: str, width: int, column: Column) -> str:
 
 
 def _painted(text: str, cell: str, column: Column, colour: bool) -> str:
-    tone = tone_of(text) if colour and column.is_state else None
-    return f"{_COLOURS[tone]}{text}{_PLAIN}{cell[len(text) :]}" if tone else cell
+    return f"{painted(text)}{cell[len(text) :]}" if colour and column.is_state else cell
 
 
 def _joined(cells: Sequence[str]) -> str:

@@ -16,7 +16,7 @@ from banlistd.control.commands.status import STATUS
 from banlistd.control.commands.timers import TIMERS
 from banlistd.control.commands.top import TOP
 from banlistd.control.declaration import Command, PageContext
-from banlistd.control.page import Note, Page, Table, moment
+from banlistd.control.page import Note, Page, StateLine, Table, moment
 from banlistd.control.table import COMMANDS
 from ctl.canned import ANSWERS, RUN, SINCE, SOURCE
 from ctl.canned import BAN as MANUAL_BAN
@@ -26,8 +26,9 @@ HELD = ANSWERS["check"]["sources"]
 
 
 def page_of(command: Command[Any, Any], answer: Any, now: float = NOW, sources: Any = ()) -> Page:
-    """The page; a page that asks another command is answered with `sources`."""
-    return command.page(answer, PageContext(now, lambda _: sources))
+    """The page, its states without colours; a page that asks another command is answered with `sources`."""
+    page = command.page(answer, PageContext(now, lambda _: sources))
+    return [str(part) if isinstance(part, StateLine) else part for part in page]
 
 
 def table(page: Page) -> list[dict[str, str]]:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, TypedDict
 
 from banlistd.control.declaration import UNAVAILABLE, Argument, Command, Completes, PageContext
-from banlistd.control.page import Page, number
+from banlistd.control.page import Page, StateLine, number
 from banlistd.core.printing import counted, printable
 from banlistd.errors import NoSuchSourceError
 
@@ -51,23 +51,24 @@ def outcomes_page(rows: Sequence[OutcomeRow], _: PageContext) -> Page:
     """A line for each source."""
     if not rows:
         return ["no sources are enabled: nothing was polled"]
-    return [f"{printable(row['id'])}: {_outcome(row)}" for row in rows]
+    return [StateLine(f"{printable(row['id'])}: ", *_outcome(row)) for row in rows]
 
 
-def _outcome(row: OutcomeRow) -> str:
+def _outcome(row: OutcomeRow) -> tuple[str, str]:
+    """The state, and what is said of it."""
     match row["outcome"]:
         case "completed":
-            return f"completed, {counted(row['added'], 'element', 'elements')} added, {number(row['removed'])} removed"
+            return "completed", f", {counted(row['added'], 'element', 'elements')} added, {number(row['removed'])} removed"
         case "skipped":
-            return "skipped, this content is already applied"
+            return "skipped", ", this content is already applied"
         case "lost_race":
-            return "done by another import at the same time"
+            return "done", " by another import at the same time"
         case "refused":
-            return f"refused: {printable(row['error'])}"  # which says what stays
+            return "refused", f": {printable(row['error'])}"  # which says what stays
         case "failed":
-            return f"failed: {printable(row['error'])} (its bans stay as they are)"
+            return "failed", f": {printable(row['error'])} (its bans stay as they are)"
         case other:
-            return printable(other)
+            return printable(other), ""
 
 
 def _progress(fields: "Mapping[str, object]", rows: "Sequence[SourceRow]", began: float) -> tuple[int, int]:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, TypedDict
 
 from banlistd.control.commands.sources import SOURCES, SourceRow, is_failing
 from banlistd.control.declaration import Command, PageContext, no_fields
-from banlistd.control.page import Page, due_in, moment, number, short_duration, since
+from banlistd.control.page import Page, StateLine, due_in, moment, number, short_duration, since
 from banlistd.core.printing import counted, printable
 
 if TYPE_CHECKING:
@@ -141,7 +141,7 @@ def _remarks(remarks: Sequence[RemarkRow]) -> list[str]:
     ]
 
 
-def _failing(sources: Sequence[SourceRow], now: float) -> list[str]:
+def _failing(sources: Sequence[SourceRow], now: float) -> list[str | StateLine]:
     failing = [row for row in sources if is_failing(row)]
     lines = [line for row in failing[:_SHOWN] for line in _failure(row, now)]
     if left := len(failing) - _SHOWN:
@@ -149,16 +149,16 @@ def _failing(sources: Sequence[SourceRow], now: float) -> list[str]:
     return ["", *lines] if lines else []
 
 
-def _failure(row: SourceRow, now: float) -> list[str]:
-    lines: list[str] = []
+def _failure(row: SourceRow, now: float) -> list[str | StateLine]:
+    lines: list[str | StateLine] = []
     if row["stale_since"] is not None:
         name, age = printable(row["id"]), since(row["stale_since"], now)
-        lines.append(f"  {name} is stale: its last good list grew too old {age}; its bans stay")
+        lines.append(StateLine(f"  {name} is ", "stale", f": its last good list grew too old {age}; its bans stay"))
     if row["failures"] or row["state"] == "failed":
         name, times = printable(row["id"]), counted(row["failures"], "time", "times")
         retry = f", next try {due_in(row['due_at'], now)}" if row["due_at"] is not None else ""
         lines += [
-            f"  {name} failed {times}{retry}: {printable(row['error']) or 'no reason is known'}",
+            StateLine(f"  {name} ", "failed", f" {times}{retry}: {printable(row['error']) or 'no reason is known'}"),
             f"      try: banlistctl {'quarantine' if row['quarantined'] else 'refresh'} {name}; banlistctl history {name}",
         ]
     return lines
