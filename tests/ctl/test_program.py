@@ -215,3 +215,10 @@ def test_states_have_colours_on_a_terminal_that_has_them_unless_they_are_not_wan
     refresh = command_line(daemon, "refresh")
     assert "spamhaus-drop: \x1b[32mcompleted\x1b[0m, 12" in on_terminal(refresh, columns="80", TERM="xterm")
     assert "spamhaus-drop: completed, 12" in on_terminal(refresh, columns="80", TERM="xterm", NO_COLOR="1")
+
+
+def test_a_document_is_one_line_on_a_terminal_too_and_the_lines_for_people_are_folded(daemon: CannedDaemon) -> None:
+    document = on_terminal(command_line(daemon, "--json", "sources"), columns="60", TERM="xterm")
+    assert json.loads(document) == ANSWERS["sources"]
+    assert document.count("\n") == 1
+    assert max(map(len, on_terminal(command_line(daemon, "status"), columns="60").splitlines())) <= 60

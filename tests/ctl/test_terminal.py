@@ -9,7 +9,7 @@ from banlistd.control.declaration import PageContext
 from banlistd.control.page import Column, Note, Table, Tone, tone_of
 from banlistd.control.table import COMMANDS
 from banlistd.ctl.output import terminal_width, wants_colour
-from banlistd.ctl.terminal import laid_out, width_of, wrapped
+from banlistd.ctl.terminal import folded, laid_out, width_of, wrapped
 from ctl.canned import ANSWERS, SINCE
 
 LONG_ID = "list-with-a-name-of-exactly-40-characters"[:40]
@@ -96,6 +96,13 @@ def test_a_word_that_is_longer_than_the_line_can_still_be_copied() -> None:
     url = "https://lists.example.net/" + "x" * 60
 
     assert wrapped(f"cannot fetch {url}", 40, "    ") == ["    cannot fetch", f"    {url}"]
+
+
+def test_a_line_that_is_too_long_is_broken_at_blanks_and_one_that_fits_stays() -> None:
+    assert folded("  process      4711", 20) == ["  process      4711"]
+    assert folded("  tor failed 3 times: HTTP 503", 16) == ["  tor failed 3", "      times:", "      HTTP 503"]
+    assert folded("  x" + "y" * 40, 16) == ["  x" + "y" * 40]
+    assert folded("a  b" + " c" * 20, 12)[0] == "a  b c c c c"
 
 
 def test_wide_characters_take_two_cells_and_combining_ones_none() -> None:

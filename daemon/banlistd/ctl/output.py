@@ -22,13 +22,11 @@ def show(page: Page) -> None:
     """Print lines, tables and notes on stdout."""
     on_terminal = isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.isatty()  # it is None where it was closed
     for part in page:
-        if isinstance(part, str):
-            print(part)
-        elif on_terminal:
+        if on_terminal:
             _show_on_terminal(part)
         elif isinstance(part, Table):
             print("\n".join(aligned(part)))
-        elif isinstance(part, StateLine):
+        elif not isinstance(part, Note):
             print(part)
 
 
@@ -62,13 +60,16 @@ def wants_colour(environment: Mapping[str, str] = os.environ) -> bool:
     return not environment.get("NO_COLOR") and environment.get("TERM", "dumb") not in ("", "dumb")
 
 
-def _show_on_terminal(part: Table | Note | StateLine) -> None:
-    from banlistd.ctl.terminal import laid_out, painted, wrapped  # noqa: PLC0415 - a pipe needs none of it
+def _show_on_terminal(part: str | StateLine | Table | Note) -> None:
+    from banlistd.ctl.terminal import folded, laid_out, painted  # noqa: PLC0415 - a pipe needs none of it
 
+    width, colour = terminal_width(), wants_colour()
     match part:
         case Table():
-            print("\n".join(laid_out(part, terminal_width(), colour=wants_colour())))
+            print("\n".join(laid_out(part, width, colour=colour)))
+        case StateLine(before, state, _) if colour:
+            print("\n".join(folded(str(part), width)).replace(f"{before}{state}", f"{before}{painted(state)}", 1))
         case Note(text):
-            print("\n".join(wrapped(text, terminal_width())))
-        case StateLine(before, state, after):
-            print(f"{before}{painted(state) if wants_colour() else state}{after}")
+            print("\n".join(folded(text, width)))
+        case _:
+            print("\n".join(folded(str(part), width)))

@@ -31,7 +31,10 @@ def run(command: Command[Any, Any], arguments: argparse.Namespace) -> int:
     except BanlistdError as exc:
         report(exc, document_of(exc) if arguments.json else None)
         return exc.exit_code
-    output.show(page)
+    if arguments.json:
+        print(*page)  # on a terminal too: a document is no text to be folded
+    else:
+        output.show(page)
     return code
 
 

@@ -50,6 +50,17 @@ def painted(state: str) -> str:
     return f"{_COLOURS[tone]}{state}{_PLAIN}" if tone else state
 
 
+def folded(line: str, width: int) -> list[str]:
+    """A line as it is where it fits; else broken at blanks, what follows further indented."""
+    if width_of(line) <= width:
+        return [line]
+    text = line.lstrip(" ")
+    indent = " " * (len(line) - len(text))
+    first, *rest = wrapped(text, width, indent)
+    beginning = len(first) - len(indent)
+    return [first, *(wrapped(text[beginning + 1 :], width, indent + " " * _INDENT) if rest else ())]
+
+
 def wrapped(text: str, width: int, indent: str = "") -> list[str]:
     """A text in lines of `width` cells, broken at blanks only, so that an address or a name can be copied whole."""
     lines, line = [], indent
