@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from banlistd.core.config.model import Config, Source
 from banlistd.core.config.reload import restart_only_changes
+from banlistd.core.config.values import closest
 from banlistd.core.feeds.schedule import FIRST_RETRY
 from banlistd.core.printing import counted
 from banlistd.core.ruleset.diff import Change
@@ -168,7 +169,9 @@ class Service:
         enabled = self._live.enabled
         for source_id in source_ids:
             if source_id not in enabled:
-                raise NoSuchSourceError(f"no enabled source is called {source_id!r}", "banlistctl sources lists them")
+                near = closest(source_id, enabled)
+                hint = f"did you mean {near}?" if near else "banlistctl sources lists them"
+                raise NoSuchSourceError(f"no enabled source is called {source_id!r}", hint)
         return await self._polling.refresh([enabled[source_id] for source_id in source_ids or enabled])
 
     async def reload(self) -> Config:

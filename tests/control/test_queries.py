@@ -149,6 +149,17 @@ async def status_of_bans(world: DaemonWorld) -> list[tuple[object, object, objec
     return [(row["address"], row["in_force"], row["spared"]) for row in rows]
 
 
+@pytest.mark.parametrize(("name", "hint"), [("frist", "did you mean first?"), ("zebra", "banlistctl sources lists them")])
+def test_a_misspelt_source_is_answered_with_the_one_that_was_meant(tmp_path: Path, name: str, hint: str) -> None:
+    async def life(world: DaemonWorld) -> None:
+        for command, fields in (("history", {"source": name}), ("refresh", {"sources": [name]})):
+            with pytest.raises(NoSuchSourceError) as refused:
+                await world.ask(command, **fields)
+            assert refused.value.hint == hint
+
+    run(environment_on(tmp_path), CONFIG, life)
+
+
 def test_unban_names_the_source_that_still_bans(tmp_path: Path) -> None:
     async def life(world: DaemonWorld) -> None:
         await world.service.refresh([])

@@ -98,6 +98,14 @@ def test_a_word_that_is_longer_than_the_line_can_still_be_copied() -> None:
     assert wrapped(f"cannot fetch {url}", 40, "    ") == ["    cannot fetch", f"    {url}"]
 
 
+def test_empty_columns_are_left_out_before_a_text_leaves_its_row() -> None:
+    columns = (Column("ID"), Column("PACKETS", spare=1), Column("ENTRIES", spare=2), Column("ERROR", below=True))
+    table = Table(columns, (("a", "", "7", "HTTP 503"),))
+
+    assert laid_out(table, 22, colour=False) == ["ID  ENTRIES  ERROR", "a   7        HTTP 503"]
+    assert laid_out(table, 40, colour=False)[0] == "ID  PACKETS  ENTRIES  ERROR"
+
+
 def test_a_line_that_is_too_long_is_broken_at_blanks_and_one_that_fits_stays() -> None:
     assert folded("  process      4711", 20) == ["  process      4711"]
     assert folded("  tor failed 3 times: HTTP 503", 16) == ["  tor failed 3", "      times:", "      HTTP 503"]

@@ -12,8 +12,8 @@ _MOMENT = 5  # seconds; nearer than that is "now"
 class Column(NamedTuple):
     """A column's head. `right`: its cells are aligned to the right, as numbers are. `is_state`: its cells are states.
 
-    Where a terminal is too narrow for a table, a text (`below`) goes below its row, and then columns are left out, those with
-    the highest `spare` first; 0: never. A pipe gets every column.
+    Where a terminal is too narrow for a table, empty columns with a `spare` are left out, then a text (`below`) goes below its
+    row, then columns are left out, those with the highest `spare` first; 0: never. A pipe gets every column.
     """
 
     head: str

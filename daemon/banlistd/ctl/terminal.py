@@ -78,8 +78,11 @@ def _numbered(table: Table, places: Sequence[int]) -> list[tuple[int, Column]]:
 
 def _chosen(table: Table, width: int) -> tuple[Sequence[int], Sequence[int]]:
     """The columns that are shown in the rows, and those that go below them."""
-    shown = [at for at, column in enumerate(table.columns) if not column.below or any(row[at] for row in table.rows)]
+    filled = {at for at in range(len(table.columns)) if any(row[at] for row in table.rows)}
+    shown = [at for at, column in enumerate(table.columns) if not column.below or at in filled]
     below: list[int] = []
+    if _total(table, shown) > width:
+        shown = [at for at in shown if not table.columns[at].spare or at in filled]
     if _total(table, shown) > width:
         below = [at for at in shown if table.columns[at].below]
         shown = [at for at in shown if at not in below]

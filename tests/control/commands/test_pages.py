@@ -504,6 +504,7 @@ def test_a_stale_list_is_named_by_status_and_by_sources() -> None:
 
     assert "1 failing, 1 in quarantine, 1 stale" in str(page[0])
     assert page[6] == "  spamhaus-drop is stale: its last good list grew too old 1 h ago; its bans stay"
+    assert str(page[7]).startswith("  spamhaus-drop refused 2 times, ")
     assert "banlistctl quarantine spamhaus-drop" in str(page[8])
     (row,) = table(page_of(SOURCES, [stale], NOW))
     assert row["STATE"] == "refused, stale"

@@ -158,7 +158,11 @@ def _failure(row: SourceRow, now: float) -> list[str | StateLine]:
         name, times = printable(row["id"]), counted(row["failures"], "time", "times")
         retry = f", next try {due_in(row['due_at'], now)}" if row["due_at"] is not None else ""
         lines += [
-            StateLine(f"  {name} ", "failed", f" {times}{retry}: {printable(row['error']) or 'no reason is known'}"),
+            StateLine(
+                f"  {name} ",
+                "refused" if row["quarantined"] else "failed",
+                f" {times}{retry}: {printable(row['error']) or 'no reason is known'}",
+            ),
             f"      try: banlistctl {'quarantine' if row['quarantined'] else 'refresh'} {name}; banlistctl history {name}",
         ]
     return lines
