@@ -69,6 +69,21 @@ def test_a_web_page_is_no_list_even_where_a_list_may_be_empty(body: bytes, sourc
     assert refusal.guard == "html"
 
 
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        (b"<html>\n<head><title>404 Not Found</title></head>\n</html>\n", ": 404 Not Found"),
+        (b"<html>\n<p>Please log in.\n", ": <html>"),
+    ],
+)
+def test_a_web_page_is_refused_with_its_title_or_first_line_unless_that_may_be_a_secret(body: bytes, words: str) -> None:
+    open_source, secret = refused(body), refused(body, replace(STRICT, url="https://lists.example/?key=${credential:key}"))
+    assert open_source
+    assert secret
+    assert open_source.reason == f"the answer is a web page, not a list{words}"
+    assert secret.reason == "the answer is a web page, not a list"
+
+
 @pytest.mark.parametrize("body", [b"", b"\n\n", b"# nothing today\n"], ids=["no bytes", "blank", "a remark"])
 def test_an_empty_list_passes_only_where_it_may(body: bytes) -> None:
     refusal = refused(body)

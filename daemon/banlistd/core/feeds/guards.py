@@ -1,5 +1,6 @@
 """Content that must not reach the firewall, and why. Each guard looks at one thing; the first that refuses is named."""
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -54,9 +55,17 @@ Guard = Callable[[Candidate], str]
 """Returns the reason to refuse, or an empty string."""
 
 
+_TITLE = re.compile("<title[^>]*>([^<]+)", re.IGNORECASE)
+
+
 def _html(one: Candidate) -> str:
-    page = one.source.guards.html and one.parsed.is_html
-    return "the answer is a web page, not a list" if page else ""
+    if not (one.source.guards.html and one.parsed.is_html):
+        return ""
+    lines = [sample.text for sample in one.parsed.samples]
+    titles = [found[1] for line in lines if (found := _TITLE.search(line))]
+    what = next(iter([*titles, *lines]), "")
+    # A server may answer with the key that it was asked with.
+    return "the answer is a web page, not a list" + (f": {what}" if what and not one.source.is_confidential else "")
 
 
 def _unparseable(one: Candidate) -> str:
