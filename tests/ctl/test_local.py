@@ -157,7 +157,7 @@ def test_where_nothing_can_be_written_it_says_where(
 
 
 def test_a_teardown_is_that_of_the_daemon_on_the_same_folders_with_its_exit_code(tmp_path: Path) -> None:
-    (tmp_path / "banlistd.yaml").write_text("backend: memory\n")
+    (tmp_path / "banlistd.yaml").write_text("backend: memory\nsources: []\n")
     # As the programs of the Debian package: only their own path has the modules.
     program = f"import sys; sys.path[:0] = {sys.path!r}; from banlistd.ctl.__main__ import main; sys.exit(main(sys.argv[1:]))"
     command = [

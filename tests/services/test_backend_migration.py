@@ -71,7 +71,7 @@ def test_a_backend_that_this_program_does_not_know_is_left_alone(tmp_path: Path)
 @in_network_namespace
 def test_a_teardown_tries_every_backend_and_then_says_what_failed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     places = Paths(config=tmp_path, state=tmp_path, runtime=tmp_path, credentials=None)
-    (tmp_path / "banlistd.yaml").write_text("backend: ipset\n")
+    (tmp_path / "banlistd.yaml").write_text("backend: ipset\nsources: []\n")
     locked, other = Emptied(), Emptied()
     locked.locked = True
     firewalls = {BackendName.NFTABLES: locked, BackendName.IPSET: other}

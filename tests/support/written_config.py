@@ -1,11 +1,13 @@
 """Configurations written out in a test, and a catalogue of two lists for them."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from banlistd.core.config.load import read_catalogue, read_config
 from banlistd.core.config.model import Config, Source
+from banlistd.core.config.problems import Document
 from banlistd.core.config.yaml import parse_document
 from banlistd.errors import ConfigError
 
@@ -23,7 +25,15 @@ CATALOGUE = read_catalogue(
 
 
 def read(main: str, **more: str) -> Config:
-    documents = [parse_document("banlistd.yaml", main.encode())]
+    """The configuration of these texts; a banlistd.yaml without `sources` gets an empty list."""
+    document = parse_document("banlistd.yaml", main.encode())
+    if document.tree is None or (isinstance(document.tree, dict) and "sources" not in document.tree):
+        document = replace(document, tree={**(document.tree or {}), "sources": []})
+    return read_as_written(document, **more)
+
+
+def read_as_written(main: Document, **more: str) -> Config:
+    documents = [main]
     documents += [parse_document(f"sources.d/{name}.yaml", text.encode()) for name, text in more.items()]
     return read_config(documents, CATALOGUE, FOLDER)
 

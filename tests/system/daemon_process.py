@@ -38,7 +38,8 @@ class Installation:
         """
         lines = ["log: {format: json}", f"owner: {owner}", f"geo: {{{geo}}}", f"defaults: {{every: {every}}}", "allow:"]
         lines += [f"  - {entry}" for entry in allow]
-        self.file.write_text("\n".join([*lines, "sources:", *(f"  - {{{source}}}" for source in sources), ""]))
+        lines += ["sources:" if sources else "sources: []", *(f"  - {{{source}}}" for source in sources)]
+        self.file.write_text("\n".join([*lines, ""]))
 
     @property
     def places(self) -> list[str]:

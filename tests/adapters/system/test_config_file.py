@@ -39,7 +39,7 @@ def test_a_folder_is_read_with_the_main_file_first_and_the_others_by_their_names
 
 
 def test_a_folder_without_sources_d_is_fine(tmp_path: Path) -> None:
-    (tmp_path / "banlistd.yaml").touch()
+    (tmp_path / "banlistd.yaml").write_text("sources: []\n")
     assert load(tmp_path) == Config()
 
 
@@ -50,14 +50,14 @@ def test_a_relative_folder_gives_absolute_paths(tmp_path: Path, monkeypatch: pyt
 
 
 def test_backups_and_hidden_files_are_passed_over(tmp_path: Path) -> None:
-    folder = written(tmp_path, main="")
+    folder = written(tmp_path, main="sources: []")
     for name in (".a.yaml", "a.yaml~", "a.yaml.dpkg-old", "a.yaml.rpmnew", "README", "#a.yaml#"):
         (folder / "sources.d" / name).write_text("not: valid: yaml", encoding="utf-8")
     assert load(folder).sources == ()
 
 
 def test_another_ending_is_reported_because_it_would_go_unnoticed(tmp_path: Path) -> None:
-    folder = written(tmp_path, main="")
+    folder = written(tmp_path, main="sources: []")
     (folder / "sources.d" / "a.yml").touch()
     assert problems_of(folder) == ["sources.d/a.yml: is not read (files of sources.d end in .yaml: rename or remove it)"]
 
@@ -75,27 +75,27 @@ def test_a_folder_that_is_not_there_is_a_config_error(tmp_path: Path) -> None:
 
 
 def test_a_folder_in_the_place_of_a_file_is_a_config_error(tmp_path: Path) -> None:
-    folder = written(tmp_path, main="")
+    folder = written(tmp_path, main="sources: []")
     (folder / "sources.d" / "a.yaml").mkdir()
     assert problems_of(folder) == ["sources.d/a.yaml: cannot be read: is a directory"]
 
 
 def test_a_file_in_the_place_of_sources_d_is_a_config_error(tmp_path: Path) -> None:
-    (tmp_path / "banlistd.yaml").touch()
+    (tmp_path / "banlistd.yaml").write_text("sources: []\n")
     (tmp_path / "sources.d").touch()
     assert problems_of(tmp_path) == ["sources.d: cannot be read: not a directory"]
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read every file")
 def test_a_file_that_may_not_be_read_is_a_config_error(tmp_path: Path) -> None:
-    folder = written(tmp_path, main="")
+    folder = written(tmp_path, main="sources: []")
     (folder / "banlistd.yaml").chmod(0)
     hint = "the daemon's account must be able to read it"
     assert problems_of(folder) == [f"banlistd.yaml: cannot be read: permission denied ({hint})"]
 
 
 def test_a_dangling_link_is_a_config_error(tmp_path: Path) -> None:
-    folder = written(tmp_path, main="")
+    folder = written(tmp_path, main="sources: []")
     (folder / "sources.d" / "a.yaml").symlink_to("nowhere")
     assert "sources.d/a.yaml: cannot be read" in problems_of(folder)[0]
 

@@ -16,14 +16,14 @@ from support.written_config import FOLDER, read, source_of
 # What is read
 
 
-def test_an_empty_file_is_a_configuration_of_defaults() -> None:
-    assert read("") == Config() == read("# nothing\n") == read("---\n")
+def test_a_file_that_wants_no_source_is_a_configuration_of_defaults() -> None:
+    assert read("sources: []") == Config() == read("# nothing\nsources: []\n") == read("---\nsources: []")
     assert Config().backend is BackendName.NFTABLES
     assert Config().log.format is LogFormat.AUTO
 
 
 def test_sections_whose_lines_are_commented_out_are_empty() -> None:
-    assert read("defaults:\nallow:\nsources:\n  # - use: known\nlog:\n") == Config()
+    assert read("defaults:\nallow:\n  # - 192.0.2.1\nsources: []\nlog:\n") == Config()
 
 
 def test_a_source_has_the_documented_defaults() -> None:

@@ -5,7 +5,7 @@ from banlistd.core.config.load import read_catalogue
 from banlistd.core.config.model import Config
 from banlistd.core.config.yaml import parse_document
 from banlistd.errors import ConfigError
-from support.written_config import problems_of, read
+from support.written_config import problems_of, read, read_as_written
 
 KEYS = [*keys_of(Config)]
 
@@ -309,6 +309,35 @@ def test_every_problem_of_every_file_is_reported_at_once_in_order() -> None:
     ]
     assert problems[4] == 'sources.d/a.yaml:3: sources[0].every: "1 hour" is not a duration (write 90s, 15m, 1h30m, 1d or 1w)'
     assert "belongs in banlistd.yaml" in problems[-2]
+
+
+@pytest.mark.parametrize("text", ["", "\n", "# only a comment\n"])
+def test_an_empty_file_is_a_problem_even_beside_sources_of_another_file(text: str) -> None:
+    hint = "write sources: [] if no source is wanted, or none beside those of sources.d"
+    for more in ({}, {"a": "use: known"}):
+        with pytest.raises(ConfigError) as refused:
+            read_as_written(parse_document("banlistd.yaml", text.encode()), **more)
+        assert refused.value.problems == (f"banlistd.yaml:1: is empty ({hint})",)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("allow: []", "is missing"),
+        ("backend: memory\nsources:\n  # - use: known", "has no value"),
+        ("sources: ~", "has no value"),
+    ],
+)
+def test_a_configuration_that_names_no_source_must_say_so(text: str, words: str) -> None:
+    document = parse_document("banlistd.yaml", text.encode())
+    for more in ({}, {"a": ""}, {"a": "# nothing"}):
+        with pytest.raises(ConfigError) as refused:
+            read_as_written(document, **more)
+        (problem,) = refused.value.problems
+        assert problem.endswith(f": sources: {words} (write sources: [] if no source is wanted)")
+    for more in ({"a": "use: known"}, {"a": "sources: []"}, {"a": "[]"}):
+        assert len(read_as_written(document, **more).sources) == ("known" in more["a"])
+    assert read_as_written(parse_document("banlistd.yaml", b"sources: []")).sources == ()
 
 
 def test_a_wrong_default_is_reported_once_and_not_for_every_source() -> None:

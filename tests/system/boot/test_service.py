@@ -35,7 +35,8 @@ class Site:
         self.feeds = None
 
     def configure(self, *sources: str) -> None:
-        lines = ["defaults: {every: 1h}", "allow:", f"  - {ALLOWED}", "sources:", *(f"  - {{{source}}}" for source in sources)]
+        lines = ["defaults: {every: 1h}", "allow:", f"  - {ALLOWED}", "sources:" if sources else "sources: []"]
+        lines += [f"  - {{{source}}}" for source in sources]
         self.machine.write("/etc/banlistd/banlistd.yaml", "\n".join([*lines, ""]))
 
     def ask(self, *words: str) -> Any:

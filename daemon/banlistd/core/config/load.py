@@ -37,6 +37,7 @@ def read_config(documents: Sequence[Document], catalogue: Catalogue, folder: Pat
     written = _written(main.at("sources"), tree.get("sources"))
     for spot in more:
         written += _sources_of(spot)
+    _refuse_nothing(main, more, written)
     sources = [_source(one, config.defaults, catalogue) for one in written]
     _refuse_twins(written)
     for one, source in zip(written, sources, strict=True):
@@ -214,6 +215,24 @@ def _check_interval(own: Tree, merged: Tree, entry: CatalogueEntry | None, spot:
         least = f"{entry.minimum / 60:.0f}m" if entry.minimum % 3600 else f"{entry.minimum / 3600:.0f}h"
         hint = f"its publisher asks for {least} or more"
         spot.at("every").wrong(f"{shown(written)} is too often for {entry.id}", hint)
+
+
+def _refuse_nothing(main: Spot, more: Sequence[Spot], written: Sequence[_Written]) -> None:
+    """A full disk, a cut copy or a template may empty a file: that no source is wanted must be written out."""
+    root = main.document.tree
+    if main.document.problems:
+        return
+    if root is None:
+        main.wrong("is empty", "write sources: [] if no source is wanted, or none beside those of sources.d")
+    elif isinstance(root, dict) and root.get("sources") is None and not written and not any(map(_says_sources, more)):
+        words = "has no value" if "sources" in root else "is missing"
+        main.at("sources").wrong(words, "write sources: [] if no source is wanted")
+
+
+def _says_sources(spot: Spot) -> bool:
+    """Whether a file of sources.d has a list of sources, which may be empty, or cannot be read."""
+    tree = spot.document.tree
+    return bool(spot.document.problems) or isinstance(tree.get("sources") if isinstance(tree, dict) else tree, list)
 
 
 def _refuse_twins(written: Iterable[_Written]) -> None:

@@ -197,7 +197,12 @@ class Config(Section):
     ] = ()
     sources: Annotated[
         tuple[Source, ...],
-        Key(_SOURCES, "The lists. An address on several lists belongs to the first of them.", Reload.LIVE),
+        Key(
+            _SOURCES,
+            "The lists. An address on several lists belongs to the first of them. `[]`: no list is wanted; without the key, "
+            "and without a source in sources.d, the configuration is wrong.",
+            Reload.LIVE,
+        ),
     ] = ()
     log: Annotated[Log, Key(kinds.section(Log, "log"), "How events are written.", Reload.RESTART)] = _LOG
     parser: Annotated[
