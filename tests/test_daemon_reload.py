@@ -9,10 +9,11 @@ from typing import Any
 import pytest
 
 from banlistd.backends import BackendName
+from banlistd.core.config.reload import ReloadOrder
 from banlistd.core.config.sections.fail2ban import Fail2ban
 from banlistd.core.config.sections.log import Log, LogFormat
 from banlistd.core.config.sections.parser import ParserSettings
-from banlistd.errors import ConfigError, FetchError, FirewallError, NoSuchSourceError
+from banlistd.errors import ConfigError, FetchError, FirewallError, NoSuchSourceError, RefusedError
 from banlistd.events import EventName
 from banlistd.model import Action, Ownership
 from support.sources import BOTH, ONE, THREE, TWO, allow, config_of, source
@@ -27,7 +28,7 @@ def test_a_reload_takes_new_sources_and_drops_those_that_are_gone(tmp_path: Path
         world.environment.supervisor.heard.clear()
         before = await world.service.reload()
         assert world.environment.supervisor.heard == ["reloading", "1 ban from 2 sources", "ready"]
-        assert before is BOTH
+        assert before.before is BOTH
         assert world.service.config is world.environment.next_config
         assert world.banned() == {"192.0.2.2"}
         polled = world.fetcher.polled().count(ONE)
@@ -87,6 +88,58 @@ def test_a_wrong_configuration_changes_nothing_and_says_so(tmp_path: Path) -> No
         assert world.environment.supervisor.heard[-1] == "ready"
 
     run(Environment(tmp_path), BOTH, life, serve=True)
+
+
+def _numbered(count: int) -> bytes:
+    return "".join(f"203.{at >> 8}.{at & 255}.1\n" for at in range(count)).encode()
+
+
+def test_a_reload_that_would_lift_more_than_half_of_the_bans_is_refused_with_their_number(tmp_path: Path) -> None:
+    async def before(world: DaemonWorld) -> None:
+        world.fetcher.bodies[ONE] = _numbered(30)
+
+    async def life(world: DaemonWorld) -> None:
+        await world.completed(ONE, TWO)
+        world.environment.next_config = config_of(source(TWO))
+        for order in (ReloadOrder(), ReloadOrder(lift=29)):
+            with pytest.raises(RefusedError, match=r"^the reload would lift 30 of 31 bans \(.*--lift 30"):
+                await world.service.reload(order)
+            assert "NOT been changed" in (await world.announcer.until(EventName.CONFIG_REJECTED)).message
+        assert world.service.config is BOTH
+        assert len(world.banned()) == 31
+        assert (await world.ask("reload", lift=30))["lifted"] == 30
+        assert world.banned() == {"192.0.2.2"}
+
+    run(Environment(tmp_path), BOTH, life, before=before, serve=True)
+
+
+def test_an_allow_entry_over_most_bans_and_a_source_that_only_watches_are_refused_alike(tmp_path: Path) -> None:
+    async def before(world: DaemonWorld) -> None:
+        world.fetcher.bodies[ONE] = _numbered(30)
+
+    async def life(world: DaemonWorld) -> None:
+        await world.completed(ONE, TWO)
+        entry = replace(allow("203.0.0.0"), last=allow("203.255.255.255").last)
+        for config in (replace(BOTH, allow=(entry,)), config_of(source(ONE, action=Action.COUNT), source(TWO))):
+            world.environment.next_config = config
+            with pytest.raises(RefusedError, match="would lift 30 of 31 bans"):
+                await world.service.reload()
+        assert len(world.banned()) == 31
+
+    run(Environment(tmp_path), BOTH, life, before=before, serve=True)
+
+
+def test_what_another_source_bans_too_is_not_lifted(tmp_path: Path) -> None:
+    async def before(world: DaemonWorld) -> None:
+        world.fetcher.bodies[ONE] = world.fetcher.bodies[TWO] = _numbered(30)
+
+    async def life(world: DaemonWorld) -> None:
+        await world.completed(ONE, TWO)
+        world.environment.next_config = config_of(source(TWO))
+        assert (await world.service.reload()).lift.lifted == 0
+        assert len(world.banned()) == 30
+
+    run(Environment(tmp_path), BOTH, life, before=before, serve=True)
 
 
 RESTART_ONLY = [

@@ -36,12 +36,15 @@ ARROWS: dict[str, set[tuple[str, str]]] = {
     "events": {("firewall", "kind"), ("names", "firewall"), ("names", "kind")},
     "services": {
         ("enforcer", "coalescer"),
-        ("enforcer", "content_store"),
-        ("enforcer", "desired_state"),
+        ("enforcer", "planning"),
         ("importer", "imports"),
         ("imports", "coalescer"),
         ("geo_enricher", "geo_lookup"),
         ("manual_bans", "coalescer"),
+    },
+    "services/planning": {
+        ("preview", "content_store"),
+        ("preview", "desired_state"),
     },
     "services/loops": {
         ("host_changes", "faults"),

@@ -11,7 +11,7 @@ from typing import TextIO, cast
 
 from banlistd.adapters.host.peer import user_name
 from banlistd.adapters.system.status_line import StatusLine, has_status_line
-from banlistd.compose import Application, host_remarks, load_config, open_application, tear_down
+from banlistd.compose import Application, host_remarks, load_config, open_application, reload_effect, tear_down
 from banlistd.control.listener import make_folder
 from banlistd.control.server import serve as answering
 from banlistd.core.config.model import Config
@@ -27,6 +27,7 @@ from banlistd.ports import Announcer
 def check_config(places: Paths) -> int:
     config = load_config(places)
     print(f"{places.config}: the configuration is right: {counted(len(config.sources), 'source', 'sources')}")
+    asyncio.run(_tell_effect(places, config))
     for remark in asyncio.run(host_remarks(places, config)):
         print(f"banlistd: warning: {remark.message}\n    {remark.hint}", file=sys.stderr)
     return 0
@@ -94,7 +95,25 @@ async def _polled_once(places: Paths, config: Config, line: StatusLine | None, *
             for one in rank_sources(state) if state else ():
                 print(f"{one.key}: {counted(one.bans, 'element', 'elements')} would be banned")
             print(f"nothing was changed; {counted(count(state) if state else 0, 'ban', 'bans')} would be in force")
+            await _tell_effect(places, config)
         return _worst(outcomes, application.storage.fault)
+
+
+async def _tell_effect(places: Paths, config: Config) -> None:
+    """Say how many of the bans in force a reload would lift; without a state there are none."""
+    try:
+        lift = await reload_effect(places, config)
+    except LedgerError as error:
+        print(f"banlistd: not compared with what is in force: {error}", file=sys.stderr)
+        return
+    if lift is None:
+        return
+    print(f"a reload would lift {lift}")
+    if lift.is_large:
+        print(
+            f"banlistd: warning: without its number the reload is refused: banlistctl reload --lift {lift.lifted}",
+            file=sys.stderr,
+        )
 
 
 def _worst(outcomes: Sequence[Outcome], fault: str) -> int:

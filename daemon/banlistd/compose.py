@@ -30,8 +30,8 @@ from banlistd.adapters.host.sessions import SystemLogins
 from banlistd.adapters.host.uncovered import UncoveredTraffic
 from banlistd.adapters.parser_process.process import ParserProcesses
 from banlistd.adapters.storage.backends_in_use import BackendsInUse
-from banlistd.adapters.storage.boot_snapshot import BootSnapshotTable
-from banlistd.adapters.storage.database import open_copy, open_database
+from banlistd.adapters.storage.boot_snapshot import BootSnapshotTable, last_boot_snapshot
+from banlistd.adapters.storage.database import Database, open_copy, open_database
 from banlistd.adapters.storage.geo_cache import GeoCacheTable
 from banlistd.adapters.storage.import_runs import ImportRuns
 from banlistd.adapters.storage.known_names import KnownNames
@@ -50,6 +50,7 @@ from banlistd.control.seen import SeenContents
 from banlistd.control.server import Answerer
 from banlistd.core.config.model import Config
 from banlistd.core.config.sections.geo import Geo
+from banlistd.core.ruleset.lifting import Lift
 from banlistd.core.ruleset.policy import identities, policy_of
 from banlistd.daemon import Intervals, Outside, Service, Services
 from banlistd.errors import ConfigError, FirewallError, LedgerError
@@ -63,6 +64,7 @@ from banlistd.services.geo_enricher import Enricher, GeoResolvers
 from banlistd.services.importer import Importer
 from banlistd.services.manual_bans import ManualBanService
 from banlistd.services.null_objects import NoConnections, NoHostMonitor
+from banlistd.services.planning.preview import lift_between
 from banlistd.services.poll_record import PollRecord
 from banlistd.services.poll_scheduler import PollScheduler
 from banlistd.services.protected_host import ProtectedHost
@@ -110,6 +112,21 @@ async def host_remarks(places: Paths, config: Config) -> Sequence[Remark]:
         return await _remarks_on_rules(firewall, places)
     finally:
         await firewall.close()
+
+
+async def reload_effect(places: Paths, config: Config) -> Lift | None:
+    """What a reload of this configuration would lift, by what is written down; None where nothing is. Raises LedgerError."""
+    async with open_copy(places.database, places.scratch) as database:
+        return await _effect(database, config)
+
+
+async def _effect(database: Database, config: Config) -> Lift | None:
+    in_force = await last_boot_snapshot(database)
+    if in_force is None:
+        return None
+    ledger, now = ImportRuns(database), SystemClock().now()
+    policy = policy_of(config, await ledger.marks_for(identities(config)), now)
+    return await lift_between(in_force.policy, policy, in_force.protected, ledger, ManualBanTable(database), now)
 
 
 @asynccontextmanager

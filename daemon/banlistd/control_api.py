@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from banlistd.core.config.model import Config
+    from banlistd.core.config.reload import ReloadOrder
+    from banlistd.core.ruleset.lifting import Lift
     from banlistd.model import Outcome, SourceId
+
+
+class Reloaded(NamedTuple):
+    """`before`: the previous configuration. `lift`: what was lifted."""
+
+    before: Config
+    lift: Lift
 
 
 class ServiceControl(Protocol):
@@ -21,5 +30,5 @@ class ServiceControl(Protocol):
     async def refresh(self, source_ids: Sequence[SourceId]) -> Sequence[Outcome]:
         """Poll these sources now (none named: all that are enabled) and wait for the outcome. Raises NoSuchSourceError."""
 
-    async def reload(self) -> Config:
-        """Read the configuration again; returns the previous one. Raises ConfigError, and then it has NOT been changed."""
+    async def reload(self, order: ReloadOrder) -> Reloaded:
+        """Read the configuration again. Raises ConfigError or RefusedError, and then it has NOT been changed."""

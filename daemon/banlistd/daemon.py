@@ -4,12 +4,14 @@ import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from banlistd.control_api import Reloaded
 from banlistd.core.config.model import Config, Source
-from banlistd.core.config.reload import restart_only_changes
+from banlistd.core.config.reload import ReloadOrder, restart_only_changes
 from banlistd.core.config.values import closest
 from banlistd.core.feeds.schedule import FIRST_RETRY
 from banlistd.core.printing import counted
 from banlistd.core.ruleset.diff import Change
+from banlistd.core.ruleset.lifting import Lift, consent_to
 from banlistd.core.ruleset.ranking import count
 from banlistd.errors import BanlistdError, ConfigError, NoSuchSourceError
 from banlistd.events import Event, EventName
@@ -33,6 +35,8 @@ from banlistd.services.protected_host import ProtectedHost
 
 _NAMED = 10
 """Failing sources that the status line names."""
+
+_PLAIN = ReloadOrder()
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,24 +178,31 @@ class Service:
                 raise NoSuchSourceError(f"no enabled source is called {source_id!r}", hint)
         return await self._polling.refresh([enabled[source_id] for source_id in source_ids or enabled])
 
-    async def reload(self) -> Config:
-        """Put the configuration in force that is on the disk now; returns the one before.
+    async def reload(self, order: ReloadOrder = _PLAIN) -> Reloaded:
+        """Put the configuration in force that is on the disk now.
 
         Raises BanlistdError, and then the configuration in force has not changed.
         """
         async with self._reloading:
             self._outside.supervisor.reloading()
             try:
-                return await self._reload()
+                return await self._reload(order)
             finally:
                 self._outside.supervisor.ready()
 
-    async def _reload(self) -> Config:
+    async def _reload(self, order: ReloadOrder) -> Reloaded:
+        lifts: list[Lift] = []
+        consent = consent_to(order.lift)
+
+        def note(lift: Lift) -> None:
+            lifts.append(lift)
+            consent(lift)
+
         try:
             config = await asyncio.to_thread(self._load)
             if frozen := restart_only_changes(self.config, config):
                 raise ConfigError(f"{', '.join(frozen)}: cannot be changed while banlistd runs", "restart it")
-            await self._enforcer.reconcile(await self._live.policy(config))
+            await self._enforcer.reconcile(await self._live.policy(config), note)
         except BanlistdError as error:
             problems = "; ".join(error.problems) if isinstance(error, ConfigError) else ""
             self._announce(
@@ -207,7 +218,7 @@ class Service:
         enabled = counted(len(self._live.enabled), "source", "sources")
         self._announce(EventName.CONFIG_RELOADED, f"configuration reloaded: {enabled} enabled")
         self._report()
-        return before
+        return Reloaded(before, lifts[-1])
 
     async def _reconcile(self) -> Change:
         # Not during a reload: it would put the old policy back.

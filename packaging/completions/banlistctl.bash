@@ -33,6 +33,7 @@ _banlistctl() {
     "unban --origin") words="" ;;
     "bans --limit") words="" ;;
     "bans --after") words="" ;;
+    "reload --lift") words="" ;;
     "teardown --config") mapfile -t COMPREPLY < <(compgen -d -- "$current") && return ;;
     "teardown --state") mapfile -t COMPREPLY < <(compgen -d -- "$current") && return ;;
     "install-units --backend") words="ipset fail2ban" ;;
@@ -50,6 +51,7 @@ _banlistctl() {
         quarantine) words="$(_banlistctl_quarantined)" ;;
         approve) words="--force $(_banlistctl_quarantined)" ;;
         refresh) words="$(_banlistctl_sources)" ;;
+        reload) words="--lift" ;;
         teardown) words="--config --state" ;;
         install-units) words="--backend --remove --root" ;;
         esac

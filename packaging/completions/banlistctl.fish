@@ -54,6 +54,7 @@ complete -c banlistctl -n '__fish_seen_subcommand_from quarantine' -a '(__banlis
 complete -c banlistctl -n '__fish_seen_subcommand_from approve' -l force -d 'accept also what is no list at all: a web page, an error message, an empty list'
 complete -c banlistctl -n '__fish_seen_subcommand_from approve' -a '(__banlistctl_quarantined)'
 complete -c banlistctl -n '__fish_seen_subcommand_from refresh' -a '(__banlistctl_sources)'
+complete -c banlistctl -n '__fish_seen_subcommand_from reload' -l lift -x -d 'lift up to N bans: the number that the refusal gives'
 complete -c banlistctl -n '__fish_seen_subcommand_from teardown' -l config -r -a '(__fish_complete_directories)' -d 'as for banlistd'
 complete -c banlistctl -n '__fish_seen_subcommand_from teardown' -l state -r -a '(__fish_complete_directories)' -d 'as for banlistd'
 complete -c banlistctl -n '__fish_seen_subcommand_from install-units' -l backend -x -a 'ipset fail2ban' -d 'write only the drop-ins that this backend needs'

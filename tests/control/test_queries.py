@@ -429,7 +429,7 @@ def test_reload_returns_added_removed_and_changed_sources(tmp_path: Path) -> Non
         changed = source(SECOND, every=60.0)
         world.environment.next_config = replace(CONFIG, sources=(changed, CONFIG.sources[0], CONFIG.sources[3], more))
         answer = await world.ask("reload")
-        assert answer == {"sources": 4, "added": ["more"], "removed": ["watch"], "changed": ["second"]}
+        assert answer == {"sources": 4, "lifted": 0, "added": ["more"], "removed": ["watch"], "changed": ["second"]}
 
     run(environment_on(tmp_path), CONFIG, life)
 

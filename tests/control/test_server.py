@@ -17,6 +17,7 @@ import pytest
 from banlistd.control.declaration import Command
 from banlistd.control.faults import status_of
 from banlistd.control.server import MAX_BODY, OnChange, note_nothing, serve
+from banlistd.core.config.reload import ReloadOrder
 from banlistd.core.manual_bans import BanOrder, UnbanOrder
 from banlistd.errors import (
     AlreadyRunningError,
@@ -105,7 +106,8 @@ def serving(folder: Path, then: Callable[[Path], Awaitable[None]]) -> Canned:
         ("POST", "/v1/refresh", b'{"sources": ["tor", "feodo", "tor"]}', ("refresh", "tor", "feodo")),
         ("POST", "/v1/refresh", b"{}", ("refresh",)),
         ("POST", "/v1/refresh", None, ("refresh",)),
-        ("POST", "/v1/reload", b"", ("reload",)),
+        ("POST", "/v1/reload", b"", ("reload", ReloadOrder())),
+        ("POST", "/v1/reload", b'{"lift": 5019}', ("reload", ReloadOrder(lift=5019))),
         ("GET", "/v1/bans", None, ("bans", 1000, None)),
         (
             "GET",
@@ -158,6 +160,7 @@ def test_every_route_passes_its_question_on_and_its_answer_back(
         ("POST", "/v1/refresh?sources=tor", None, 400, "takes no 'sources'"),
         ("POST", "/v1/refresh", b" " * (MAX_BODY + 1), 413, "larger than"),
         ("POST", "/v1/reload", b'{"sources": []}', 400, "takes no 'sources'"),
+        ("POST", "/v1/reload", b'{"lift": "5019"}', 400, "is not a number of bans"),
         ("GET", "/v1/status", b"{}", 400, "no body"),
         ("GET", "/v1/status?verbose=1", None, 400, "takes no 'verbose'"),
         ("GET", "/v1/check", None, 400, "no address"),

@@ -6,6 +6,7 @@ import pytest
 
 from banlistd.control.declaration import Command
 from banlistd.control.table import COMMANDS
+from banlistd.core.config.reload import ReloadOrder
 from banlistd.core.manual_bans import BanOrder, UnbanOrder
 from banlistd.ctl.remote import default_runtime
 from banlistd.errors import (
@@ -43,7 +44,8 @@ from ctl.conftest import CtlCall
         (["approve", "--force", "tor"], ("approve", ("tor",), "", True, os.getuid())),
         (["refresh"], ("refresh",)),
         (["refresh", "tor", "feodo"], ("refresh", "tor", "feodo")),
-        (["reload"], ("reload",)),
+        (["reload"], ("reload", ReloadOrder())),
+        (["reload", "--lift", "5019"], ("reload", ReloadOrder(lift=5019))),
         (["bans"], ("bans", 1000, None)),
         (["bans", "--limit", "7"], ("bans", 7, None)),
         (

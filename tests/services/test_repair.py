@@ -7,8 +7,8 @@ from itertools import cycle, repeat
 from typing import Any
 
 from banlistd.core.ruleset.diff import Change
-from banlistd.core.ruleset.recurring_drift import CALM, RECURRING
-from banlistd.core.ruleset.repair_budget import REPAIR_BURST, REPAIR_SHARE
+from banlistd.core.ruleset.repair.recurring_drift import CALM, RECURRING
+from banlistd.core.ruleset.repair.repair_budget import REPAIR_BURST, REPAIR_SHARE
 from banlistd.errors import FirewallError
 from banlistd.events import EventName
 from banlistd.model import ExternalChange

@@ -10,16 +10,15 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from banlistd.core.addresses.sets import AddressSet
-from banlistd.core.addresses.text import span_text
 from banlistd.core.feeds.content import Content
 from banlistd.core.ruleset.diff import Change, difference
 from banlistd.core.ruleset.incremental_plan import Basis
+from banlistd.core.ruleset.lifting import Consent, lift_of
 from banlistd.core.ruleset.policy import Policy
-from banlistd.core.ruleset.protection import Hit, ProtectionExclusions, carve, newly_carved
+from banlistd.core.ruleset.protection import Hit, ProtectionExclusions, carve
 from banlistd.core.ruleset.recovery import decide, is_held
 from banlistd.core.ruleset.state import FirewallState, Verification
 from banlistd.errors import LedgerError
-from banlistd.events import Event, EventName
 from banlistd.model import (
     ContentHash,
     Counter,
@@ -35,8 +34,8 @@ from banlistd.model import (
 )
 from banlistd.ports import Announcer, BootSnapshots, Connections, Firewall, Host, Ledger
 from banlistd.services.coalescer import Coalescer, Take
-from banlistd.services.content_store import ContentStore
-from banlistd.services.desired_state import DesiredState, basis_of, contents_to_plan, desired_state
+from banlistd.services.planning.content_store import ContentStore, adopted_contents
+from banlistd.services.planning.desired_state import DesiredState, basis_of, carved_events, contents_to_plan, desired_state
 
 _LOG = logging.getLogger(__name__)
 
@@ -180,10 +179,13 @@ class Enforcer:
         change, *_ = await self._coalescer.submit(*contents)
         return change
 
-    async def reconcile(self, policy: Policy | None = None) -> Change:
-        """Compare the firewall with the desired state, under a new policy if one is given, and repair the drift."""
+    async def reconcile(self, policy: Policy | None = None, consent: Consent | None = None) -> Change:
+        """Compare the firewall with the desired state, under a new policy if one is given, and repair the drift.
+
+        Raises what `consent` raises of the bans that would be lifted; then nothing has changed.
+        """
         protected = await self._host.protected((policy or self.policy).urls)
-        return await asyncio.shield(asyncio.ensure_future(self._reconcile(policy, protected)))
+        return await asyncio.shield(asyncio.ensure_future(self._reconcile(policy, protected, consent)))
 
     async def resync_ledger(self, source_id: SourceId, now: float) -> bool:
         """Write the content in force of a source to a ledger that was replaced or unavailable; False if it was there.
@@ -209,7 +211,7 @@ class Enforcer:
             change = await self._enforce(news, self.policy, protected)
             return [change] * len(contents)
 
-    async def _reconcile(self, policy: Policy | None, protected: Sequence[Protected]) -> Change:
+    async def _reconcile(self, policy: Policy | None, protected: Sequence[Protected], consent: Consent | None = None) -> Change:
         async with self._lock:
             policy = policy or self.policy
             news: dict[SourceId, Content] = {}
@@ -219,9 +221,15 @@ class Enforcer:
                 if owner.source_id not in known:
                     _, content = await self._store.accepted(owner.source_id)
                     news |= {owner.source_id: content} if content else {}
-            return await self._enforce(news, policy, protected)
+            return await self._enforce(news, policy, protected, consent)
 
-    async def _enforce(self, news: Mapping[SourceId, Content], policy: Policy, protected: Sequence[Protected]) -> Change:
+    async def _enforce(
+        self,
+        news: Mapping[SourceId, Content],
+        policy: Policy,
+        protected: Sequence[Protected],
+        consent: Consent | None = None,
+    ) -> Change:
         contents = contents_to_plan(policy, self._contents | dict(news), self._store.external)
         same = self._state is not None and not news and policy.hash == self.policy.hash
         exclusions = (
@@ -232,6 +240,8 @@ class Enforcer:
             desired = DesiredState(self._state, self._basis)
         else:
             desired = await self._desired_state(policy, contents, exclusions)
+        if consent is not None:
+            consent(await asyncio.to_thread(lift_of, await self._in_force(), desired.state))
         markers = await self._firewall.markers()
         known = self._state is not None and set(self._state.markers) == set(markers)
         present = self._state if known else await self._present(markers, desired.state, protected)
@@ -244,11 +254,19 @@ class Enforcer:
             _LOG.debug("applied a change: +%d -%d bans, %d elements written", change.added, change.removed, elements)
             await self._connections.end(change, desired.state.answers)
         self._state, self._basis, self._contents, self.policy = desired.state, desired.basis, contents, policy
-        self._announce_carved(exclusions.hits)
+        for event in carved_events(self._exclusions.hits, exclusions.hits):
+            self._announcer.announce(event)
         self.protected, self._exclusions = protected, exclusions
         with suppress(LedgerError):
             await self._boot_snapshots.keep(self.policy_hash, policy, protected)
         return change
+
+    async def _in_force(self) -> FirewallState:
+        """The state that the policy in force asks for, whatever the firewall has of it."""
+        if self._state is not None:
+            return self._state
+        contents = contents_to_plan(self.policy, self._contents, self._store.external)
+        return (await self._desired_state(self.policy, contents, self._exclusions)).state
 
     async def _carve(
         self, policy: Policy, contents: Mapping[SourceId, Content], protected: Sequence[Protected]
@@ -263,18 +281,6 @@ class Enforcer:
         """The desired state; planned anew only where it differs from the present plan."""
         basis, markers = basis_of(policy, contents, exclusions)
         return await asyncio.to_thread(desired_state, self._state, self._basis, basis, markers)
-
-    def _announce_carved(self, hits: Sequence[Hit]) -> None:
-        """Announce each protected range that a list would ban wholly, once for each list and range."""
-        for item, source_id in newly_carved(self._exclusions.hits, hits):
-            span = span_text(item.span)
-            message = (
-                f"{source_id} bans {span} ({item.reason}): only {item.scope} pass"
-                if item.answers
-                else f"{source_id} would have banned {span} ({item.reason}): carved out"
-            )
-            fields = {"SOURCE_ID": source_id, "ADDRESS": span, "REASON": item.reason}
-            self._announcer.announce(Event(EventName.PROTECTED_CARVED, message, fields))
 
     async def _present(
         self, markers: Sequence[Marker], desired: FirewallState, protected: Sequence[Protected]
@@ -309,12 +315,4 @@ class Enforcer:
         enabled = {owner.source_id for owner in self.policy.sources}
         known = self._contents.keys() | self._store.external
         lost = [marker for source_id, marker in markers.items() if source_id in enabled - known]
-        if not lost:
-            return {}
-        found = await self._firewall.contents()
-        return {
-            marker.source_id: Content(
-                marker.source_id, marker.content_hash, found.get(marker.mark, AddressSet.none()), adopted=True
-            )
-            for marker in lost
-        }
+        return adopted_contents(lost, await self._firewall.contents()) if lost else {}

@@ -394,12 +394,15 @@ def test_check_says_who_banned_by_hand_until_when_and_why() -> None:
 
 
 def test_reload_says_what_it_changed() -> None:
-    document = {"sources": 12, "added": ["a", "b"], "removed": [], "changed": ["tor"]}
+    document = {"sources": 12, "lifted": 0, "added": ["a", "b"], "removed": [], "changed": ["tor"]}
 
     assert page_of(RELOAD, document) == ["configuration reloaded: 12 sources; added: a, b; changed: tor"]
-    assert page_of(RELOAD, {"sources": 1, "added": [], "removed": [], "changed": []}) == [
+    assert page_of(RELOAD, {"sources": 1, "lifted": 0, "added": [], "removed": [], "changed": []}) == [
         "configuration reloaded: 1 source; no source was added, removed or changed"
     ]
+    assert str(page_of(RELOAD, {**document, "lifted": 5019})[0]).startswith(
+        "configuration reloaded: 12 sources; 5,019 bans lifted; "
+    )
 
 
 def test_empty_answers_are_sentences() -> None:
@@ -424,7 +427,7 @@ def test_no_text_from_outside_reaches_a_page_unescaped() -> None:
         page_of(HISTORY, [{**RUN, "source_id": evil, "state": evil, "content_hash": evil, "error": evil}]),
         page_of(TIMERS, [{**ANSWERS["timers"][0], "id": evil}], NOW),
         page_of(REFRESH, [{"id": evil, "outcome": outcome, "error": evil} for outcome in ("failed", "refused", evil)]),
-        page_of(RELOAD, {"sources": 1, "added": [evil], "removed": [evil], "changed": [evil]}),
+        page_of(RELOAD, {"sources": 1, "lifted": 0, "added": [evil], "removed": [evil], "changed": [evil]}),
         page_of(BAN, {**ban, "new": False, "spared": [{"address": evil, "reason": evil}]}, NOW),
         page_of(UNBAN, {"address": evil, "origin": evil, "removed": [ban], "still": evil, "within": [ban]}),
         page_of(UNBAN, {"address": None, "origin": evil, "removed": [], "still": None, "within": []}),

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 import pytest
 
-from banlistd.core.ruleset.recurring_drift import CALM, RECURRING, Drift, Recurrence
+from banlistd.core.ruleset.repair.recurring_drift import CALM, RECURRING, Drift, Recurrence
 
 ALONE = [Drift.SINGLE] * (RECURRING - 1)
 

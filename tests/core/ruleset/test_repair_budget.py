@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from banlistd.core.ruleset.repair_budget import REPAIR_BURST, REPAIR_SHARE, RepairBudget
+from banlistd.core.ruleset.repair.repair_budget import REPAIR_BURST, REPAIR_SHARE, RepairBudget
 
 amounts = st.floats(0, 1e3)
 PAST = 1e6

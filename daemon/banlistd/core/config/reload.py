@@ -1,9 +1,17 @@
-"""What a reload cannot change: the keys of Config that are declared with `Reload.RESTART`."""
+"""What a reload may change: its order, and the keys of Config that are declared with `Reload.RESTART`."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 from banlistd.core.config.keys import Key, Reload, keys_of
 from banlistd.core.config.model import Config
+
+
+@dataclass(frozen=True, slots=True)
+class ReloadOrder:
+    """`lift`: how many bans the reload may lift, if they are more than go unasked."""
+
+    lift: int = 0
 
 
 def reload_of(name: str, key: Key) -> Reload:

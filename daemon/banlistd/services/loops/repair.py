@@ -7,8 +7,8 @@ import asyncio
 from collections.abc import Awaitable, Callable
 
 from banlistd.core.ruleset.diff import Change
-from banlistd.core.ruleset.recurring_drift import CALM, Drift, Recurrence
-from banlistd.core.ruleset.repair_budget import RepairBudget
+from banlistd.core.ruleset.repair.recurring_drift import CALM, Drift, Recurrence
+from banlistd.core.ruleset.repair.repair_budget import RepairBudget
 from banlistd.errors import BanlistdError
 from banlistd.events import Event, EventName
 from banlistd.model import ExternalChange

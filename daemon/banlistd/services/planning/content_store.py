@@ -1,12 +1,12 @@
 """Where contents come from that are no longer in memory: registered by another service, or stored in the ledger."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from banlistd.core.addresses.canonical import hash_of
 from banlistd.core.addresses.sets import AddressSet
 from banlistd.core.feeds.content import Content, Pending, content_of
-from banlistd.model import ContentHash, ImportRun, PolicyHash, SourceId
+from banlistd.model import ContentHash, ImportRun, Mark, Marker, PolicyHash, SourceId
 from banlistd.ports import Ledger
 
 
@@ -53,3 +53,13 @@ class ContentStore:
         run = await self._ledger.upsert_pending(pending, now)
         await self._ledger.mark_completed(run, added=0, removed=0, policy_hash=policy_hash, now=now, validators=None)
         return True
+
+
+def adopted_contents(lost: Sequence[Marker], found: Mapping[Mark, AddressSet]) -> Mapping[SourceId, Content]:
+    """The contents of sources whose snapshots are lost, from what was read in the firewall."""
+    return {
+        marker.source_id: Content(
+            marker.source_id, marker.content_hash, found.get(marker.mark, AddressSet.none()), adopted=True
+        )
+        for marker in lost
+    }

@@ -1,14 +1,16 @@
 """The state that a policy and the contents of its sources ask for, and the steps to it from the plan before. Pure."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
+from banlistd.core.addresses.text import span_text
 from banlistd.core.feeds.content import Content
 from banlistd.core.ruleset.incremental_plan import Basis, Moves, plan_changes
 from banlistd.core.ruleset.policy import Policy
-from banlistd.core.ruleset.protection import ProtectionExclusions, union_by_family
+from banlistd.core.ruleset.protection import Hit, ProtectionExclusions, newly_carved, union_by_family
 from banlistd.core.ruleset.state import FirewallState
+from banlistd.events import Event, EventName
 from banlistd.model import Marker, SourceId
 
 
@@ -54,3 +56,15 @@ def contents_to_plan(
         for source_id, content in contents.items()
         if source_id in enabled and (source_id not in external or len(content.addresses))
     }
+
+
+def carved_events(before: Sequence[Hit], hits: Sequence[Hit]) -> Iterator[Event]:
+    """An event for each protected range that a list would ban wholly, once for each list and range."""
+    for item, source_id in newly_carved(before, hits):
+        span = span_text(item.span)
+        message = (
+            f"{source_id} bans {span} ({item.reason}): only {item.scope} pass"
+            if item.answers
+            else f"{source_id} would have banned {span} ({item.reason}): carved out"
+        )
+        yield Event(EventName.PROTECTED_CARVED, message, {"SOURCE_ID": source_id, "ADDRESS": span, "REASON": item.reason})
