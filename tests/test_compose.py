@@ -10,8 +10,9 @@ import pytest
 from banlistd.adapters.system.instance import only_writer
 from banlistd.backends import BackendName
 from banlistd.cli import check_config
-from banlistd.compose import load_config, open_application
+from banlistd.compose import load_files, open_application
 from banlistd.control.read_request import read_request
+from banlistd.core.config.kept import Loaded
 from banlistd.core.config.model import Config
 from banlistd.errors import AlreadyRunningError
 from banlistd.paths import Paths
@@ -25,7 +26,7 @@ async def opens_beside_another_daemon(folder: Path, backend: BackendName) -> boo
     places = Paths(folder / "config", folder / "state", folder / "run")
     with only_writer():
         try:
-            async with open_application(places, replace(Config(), backend=backend)):
+            async with open_application(places, Loaded(replace(Config(), backend=backend), {})):
                 return True
         except AlreadyRunningError:
             return False
@@ -52,7 +53,7 @@ async def test_a_saved_ruleset_with_our_table_is_reported_by_the_check_at_the_st
     assert await asyncio.to_thread(check_config, places) == 0
     assert warning in capfd.readouterr().err
 
-    async with open_application(places, load_config(places)) as application:
+    async with open_application(places, load_files(places)) as application:
         await application.restore()
         logged = capfd.readouterr().err
         assert "firewall_remark" in logged

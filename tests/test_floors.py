@@ -176,7 +176,6 @@ ARROWS: dict[str, set[tuple[str, str]]] = {
     },
     "adapters/storage": {
         ("backends_in_use", "database"),
-        ("boot_snapshot", "database"),
         ("database", "database_file"),
         ("database", "database_schema"),
         ("database", "works"),
@@ -188,6 +187,7 @@ ARROWS: dict[str, set[tuple[str, str]]] = {
         ("logins", "database"),
         ("manual_bans", "database"),
         ("quarantine", "database"),
+        ("start", "database"),
         ("works", "database_schema"),
     },
     "adapters/system": set(),

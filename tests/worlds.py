@@ -29,26 +29,30 @@ from banlistd.adapters.storage.import_runs import ImportRuns
 from banlistd.adapters.storage.logins import LoginTable
 from banlistd.adapters.storage.manual_bans import ManualBanTable
 from banlistd.adapters.storage.quarantine import QuarantineTable
+from banlistd.adapters.storage.start.boot_snapshot import BootSnapshotTable
+from banlistd.adapters.storage.start.kept_configs import KeptConfigTable
 from banlistd.control.parts import Parts
 from banlistd.control.read_request import read_request
 from banlistd.control.seen import SeenContents
 from banlistd.core.addresses.sets import to_text
+from banlistd.core.config.kept import Loaded
 from banlistd.core.config.model import Config
 from banlistd.core.ruleset.policy import Policy, identities, policy_of
 from banlistd.daemon import Intervals, Outside, Service, Services
 from banlistd.errors import BanlistdError
 from banlistd.events import EventName
-from banlistd.model import Outcome, SourceId
+from banlistd.model import Outcome, Remark, SourceId
 from banlistd.ports import Firewall
 from banlistd.ports.geo import Resolver
 from banlistd.services.enforcer import Enforcer
 from banlistd.services.geo_enricher import Enricher, GeoResolvers
 from banlistd.services.importer import Importer
 from banlistd.services.manual_bans import ManualBanService
-from banlistd.services.null_objects import NoBootSnapshots, NoConnections
+from banlistd.services.null_objects import NoConnections
 from banlistd.services.poll_record import PollRecord
 from banlistd.services.poll_scheduler import PollScheduler
 from banlistd.services.protected_host import ProtectedHost
+from banlistd.services.trial import ConfirmedSnapshots, Trial
 from support.commands import command_named, unfit
 from support.fakes import (
     FakeAnnouncer,
@@ -135,6 +139,7 @@ class DaemonWorld:
     scheduler: PollScheduler
     service: Service
     parts: Parts
+    trial: Trial
 
     @property
     def firewall(self) -> FakeFirewall:
@@ -181,6 +186,15 @@ class DaemonWorld:
     def banned(self) -> set[str]:
         return self.environment.banned()
 
+    def trial_remarks(self) -> list[Remark]:
+        """What the trial of a configuration has to say."""
+        return [*self.trial.remarks()]
+
+
+def loaded_of(config: Config) -> Loaded:
+    """A configuration with files that differ if it does."""
+    return Loaded(config, {"banlistd.yaml": repr(config).encode()})
+
 
 Life = Callable[[DaemonWorld], Awaitable[None]]
 
@@ -206,7 +220,10 @@ async def assemble(
     policy = policy_of(config, marks, clock.now())
     table = LoginTable(database)
     host = ProtectedHost(environment.host, environment.logins, table, clock, await table.load(), tells_answers=True)
-    enforcer = Enforcer(kernel, ledger, policy, host, announcer, NoBootSnapshots(), NoConnections())
+    trial = Trial(wrap(KeptConfigTable(database)), database, clock, "")
+    snapshots = BootSnapshotTable(database, config.backend, config.owner, translated=True)
+    confirmed = ConfirmedSnapshots(snapshots, trial)
+    enforcer = Enforcer(kernel, ledger, policy, host, announcer, confirmed, NoConnections())
     manual_bans = ManualBanService(
         ManualBanTable(database), enforcer, host, announcer, clock, look_every=0.005, retry_every=0.005
     )
@@ -216,14 +233,14 @@ async def assemble(
     polls = PollRecord(ledger, quarantine, announcer, clock, lambda: 0.5)
     importer = Importer(wrap(environment.fetcher), ledger, quarantine, enforcer, polls, announcer, clock)
 
-    def load() -> Config:
+    def load() -> Loaded:
         if isinstance(environment.next_config, BanlistdError):
             raise environment.next_config
-        return environment.next_config or config
+        return loaded_of(environment.next_config or config)
 
     calls = OwnThreads("file stamp", 8)
     scheduler = PollScheduler(ledger, stamp_of, clock, calls, watch_every=0.005, look_every=timing.look_every)
-    services = Services(scheduler, importer, enforcer, manual_bans, enricher, host)
+    services = Services(scheduler, importer, enforcer, manual_bans, enricher, host, trial)
     outside = Outside(
         ledger,
         database,
@@ -234,8 +251,8 @@ async def assemble(
         environment.monitor,
         environment.login_monitor,
     )
-    intervals = Intervals(reconcile=timing.reconcile_every, first_retry=timing.first_retry, memory_rest=0.001)
-    service = Service(config, load, services, outside, intervals)
+    intervals = Intervals(reconcile=timing.reconcile_every, first_retry=timing.first_retry, memory_rest=0.001, trial=0.001)
+    service = Service(loaded_of(config), load, services, outside, intervals)
     place = "the place of the configuration"
     now, seen = clock.now(), SeenContents()
     parts = Parts(
@@ -255,6 +272,7 @@ async def assemble(
         scheduler,
         service,
         parts,
+        trial,
     )
 
 

@@ -8,11 +8,11 @@ import asyncio
 from collections.abc import Sequence
 
 from banlistd.adapters.firewalls.opener import open_backend
-from banlistd.adapters.storage.boot_snapshot import last_boot_snapshot
 from banlistd.adapters.storage.database import open_copy
 from banlistd.adapters.storage.import_runs import ImportRuns
 from banlistd.adapters.storage.logins import LoginTable
 from banlistd.adapters.storage.manual_bans import ManualBanTable
+from banlistd.adapters.storage.start.boot_snapshot import last_boot_snapshot
 from banlistd.adapters.system.clock import SystemClock
 from banlistd.adapters.system.instance import only_instance, only_writer, refuse_unsafe_state
 from banlistd.adapters.system.journal import find_announcer

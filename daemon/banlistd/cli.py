@@ -11,9 +11,10 @@ from typing import TextIO, cast
 
 from banlistd.adapters.host.peer import user_name
 from banlistd.adapters.system.status_line import StatusLine, has_status_line
-from banlistd.compose import Application, host_remarks, load_config, open_application, reload_effect, tear_down
+from banlistd.compose import Application, host_remarks, load_config, load_files, open_application, reload_effect, tear_down
 from banlistd.control.listener import make_folder
 from banlistd.control.server import serve as answering
+from banlistd.core.config.kept import Loaded
 from banlistd.core.config.model import Config
 from banlistd.core.printing import counted, progress_bar
 from banlistd.core.ruleset.ranking import count, rank_sources
@@ -34,11 +35,11 @@ def check_config(places: Paths) -> int:
 
 
 def once(places: Paths, *, dry_run: bool, debug: bool = False) -> int:
-    return asyncio.run(_once(places, load_config(places), dry_run=dry_run), debug=debug)
+    return asyncio.run(_once(places, load_files(places), dry_run=dry_run), debug=debug)
 
 
 def serve_daemon(places: Paths, *, debug: bool = False) -> int:
-    return asyncio.run(_serve(places, load_config(places)), debug=debug)
+    return asyncio.run(_serve(places, load_files(places)), debug=debug)
 
 
 def teardown(places: Paths) -> int:
@@ -47,9 +48,9 @@ def teardown(places: Paths) -> int:
     return 0
 
 
-async def _once(places: Paths, config: Config, *, dry_run: bool) -> int:
+async def _once(places: Paths, loaded: Loaded, *, dry_run: bool) -> int:
     with _status_line(wanted=not dry_run) as line:
-        return await _polled_once(places, config, line, dry_run=dry_run)
+        return await _polled_once(places, loaded, line, dry_run=dry_run)
 
 
 @contextmanager
@@ -86,8 +87,8 @@ async def _refreshed(application: Application, line: StatusLine | None) -> Seque
     return await asyncio.gather(*(polled(name) for name in names))
 
 
-async def _polled_once(places: Paths, config: Config, line: StatusLine | None, *, dry_run: bool) -> int:
-    async with open_application(places, config, dry_run=print if dry_run else None) as application:
+async def _polled_once(places: Paths, loaded: Loaded, line: StatusLine | None, *, dry_run: bool) -> int:
+    async with open_application(places, loaded, dry_run=print if dry_run else None) as application:
         await application.restore()
         outcomes = await _refreshed(application, line)
         if dry_run:
@@ -95,7 +96,7 @@ async def _polled_once(places: Paths, config: Config, line: StatusLine | None, *
             for one in rank_sources(state) if state else ():
                 print(f"{one.key}: {counted(one.bans, 'element', 'elements')} would be banned")
             print(f"nothing was changed; {counted(count(state) if state else 0, 'ban', 'bans')} would be in force")
-            await _tell_effect(places, config)
+            await _tell_effect(places, loaded.config)
         return _worst(outcomes, application.storage.fault)
 
 
@@ -123,12 +124,12 @@ def _worst(outcomes: Sequence[Outcome], fault: str) -> int:
     return next((outcome.exit_code for outcome in outcomes if outcome.exit_code), 0)
 
 
-async def _serve(places: Paths, config: Config) -> int:
+async def _serve(places: Paths, loaded: Loaded) -> int:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    async with open_application(places, config) as application:
+    async with open_application(places, loaded) as application:
         await application.restore()
         reloads: set[asyncio.Task[None]] = set()
         loop.add_signal_handler(signal.SIGHUP, lambda: reloads.add(loop.create_task(_reload(application))))

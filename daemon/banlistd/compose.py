@@ -30,7 +30,6 @@ from banlistd.adapters.host.sessions import SystemLogins
 from banlistd.adapters.host.uncovered import UncoveredTraffic
 from banlistd.adapters.parser_process.process import ParserProcesses
 from banlistd.adapters.storage.backends_in_use import BackendsInUse
-from banlistd.adapters.storage.boot_snapshot import BootSnapshotTable, last_boot_snapshot
 from banlistd.adapters.storage.database import Database, open_copy, open_database
 from banlistd.adapters.storage.geo_cache import GeoCacheTable
 from banlistd.adapters.storage.import_runs import ImportRuns
@@ -38,6 +37,9 @@ from banlistd.adapters.storage.known_names import KnownNames
 from banlistd.adapters.storage.logins import LoginTable
 from banlistd.adapters.storage.manual_bans import ManualBanTable
 from banlistd.adapters.storage.quarantine import QuarantineTable
+from banlistd.adapters.storage.start.boot_snapshot import BootSnapshotTable, last_boot_snapshot
+from banlistd.adapters.storage.start.kept_configs import KeptConfigTable
+from banlistd.adapters.storage.state_files import is_there
 from banlistd.adapters.system import allocator, config_file
 from banlistd.adapters.system.clock import SystemClock
 from banlistd.adapters.system.instance import only_instance, only_writer, refuse_unsafe_state
@@ -48,6 +50,7 @@ from banlistd.control.declaration import Command
 from banlistd.control.parts import Parts
 from banlistd.control.seen import SeenContents
 from banlistd.control.server import Answerer
+from banlistd.core.config.kept import Kept, Loaded, unconfirmed
 from banlistd.core.config.model import Config
 from banlistd.core.config.sections.geo import Geo
 from banlistd.core.ruleset.lifting import Lift
@@ -68,6 +71,7 @@ from banlistd.services.planning.preview import lift_between
 from banlistd.services.poll_record import PollRecord
 from banlistd.services.poll_scheduler import PollScheduler
 from banlistd.services.protected_host import ProtectedHost
+from banlistd.services.trial import ConfirmedSnapshots, Trial
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +106,11 @@ class Application:
 
 def load_config(places: Paths) -> Config:
     """The configuration, checked. Raises ConfigError with every problem."""
+    return load_files(places).config
+
+
+def load_files(places: Paths) -> Loaded:
+    """The same, with the files that it was read from."""
     return config_file.load(places.config)
 
 
@@ -116,6 +125,8 @@ async def host_remarks(places: Paths, config: Config) -> Sequence[Remark]:
 
 async def reload_effect(places: Paths, config: Config) -> Lift | None:
     """What a reload of this configuration would lift, by what is written down; None where nothing is. Raises LedgerError."""
+    if not is_there(places.database):
+        return None
     async with open_copy(places.database, places.scratch) as database:
         return await _effect(database, config)
 
@@ -129,9 +140,38 @@ async def _effect(database: Database, config: Config) -> Lift | None:
     return await lift_between(in_force.policy, policy, in_force.protected, ledger, ManualBanTable(database), now)
 
 
+async def _open_state(stack: AsyncExitStack, places: Paths, loaded: Loaded, *, dry_run: bool) -> tuple[Database, Loaded, str]:
+    """The database, the configuration to put in force, and why it is not that of the files. A dry run locks nothing."""
+    if dry_run:
+        return await stack.enter_async_context(open_copy(places.database)), loaded, ""
+    stack.enter_context(only_instance(places.state))
+    refuse_unsafe_state(places.state)
+    database = await stack.enter_async_context(open_database(places.database, places.scratch))
+    chosen, remark = await _to_start_with(loaded, await KeptConfigTable(database).load(), database, places)
+    if chosen.config.backend.kind.capabilities.changes_host:
+        stack.enter_context(only_writer())
+    return database, chosen, remark
+
+
+async def _to_start_with(loaded: Loaded, kept: Kept, database: Database, places: Paths) -> tuple[Loaded, str]:
+    """The configuration that a start puts in force, and why it is not that of the files. Raises ConfigError and LedgerError.
+
+    Files that were not confirmed, and files that would lift most bans, do not go live unasked: the configuration before does.
+    """
+    if unconfirmed(loaded.files, kept):
+        return config_file.load_kept(places.config, kept.in_force), "the configuration of the files was not confirmed"
+    if not kept.in_force or kept.in_force == loaded.files:
+        return loaded, ""
+    lift = await _effect(database, loaded.config)
+    if lift is None or not lift.is_large:
+        return loaded, ""
+    before = config_file.load_kept(places.config, kept.in_force)
+    return before, f"the configuration of the files would lift {lift}: the one before is in force"
+
+
 @asynccontextmanager
 async def open_application(
-    places: Paths, config: Config, *, dry_run: Callable[[str], None] | None = None
+    places: Paths, loaded: Loaded, *, dry_run: Callable[[str], None] | None = None
 ) -> AsyncIterator[Application]:
     """Build everything on these places.
 
@@ -139,16 +179,11 @@ async def open_application(
     """
     allocator.tune_malloc()
     async with AsyncExitStack() as stack:
-        if dry_run is None:
-            stack.enter_context(only_instance(places.state))
-            refuse_unsafe_state(places.state)
-            if config.backend.kind.capabilities.changes_host:
-                stack.enter_context(only_writer())
-            database = await stack.enter_async_context(open_database(places.database, places.scratch))
-        else:
-            database = await stack.enter_async_context(open_copy(places.database))
+        database, loaded, remark = await _open_state(stack, places, loaded, dry_run=dry_run is not None)
+        config, kept = loaded.config, KeptConfigTable(database)
         ledger, quarantine = ImportRuns(database), QuarantineTable(database)
         clock = SystemClock()
+        trial = Trial(kept, database, clock, remark)
         announcer = find_announcer(config.log.format)
         firewall: Firewall = open_backend(config.backend, config)
         if dry_run is not None:
@@ -173,8 +208,9 @@ async def open_application(
         boot_snapshots = BootSnapshotTable(database, config.backend, config.owner, translated=config.translated)
         connections, uncovered = LinuxConnections(), UncoveredTraffic()
         stack.callback(uncovered.close)
-        kept = connections if dry_run is None else NoConnections()
-        enforcer = Enforcer(firewall, ledger, policy, host, announcer, boot_snapshots, kept)
+        ended = connections if dry_run is None else NoConnections()
+        confirmed = ConfirmedSnapshots(boot_snapshots, trial)
+        enforcer = Enforcer(firewall, ledger, policy, host, announcer, confirmed, ended)
         stack.push_async_callback(enforcer.wait_until_idle)
         banning = ManualBanService(ManualBanTable(database), enforcer, host, announcer, clock)
         enricher = Enricher(
@@ -187,10 +223,10 @@ async def open_application(
         polls = PollRecord(ledger, quarantine, announcer, clock, random.random)
         importer = Importer(fetcher, ledger, quarantine, enforcer, polls, announcer, clock)
         scheduler = PollScheduler(ledger, stamp_of, clock, OwnThreads("file stamp", 8))
-        services = Services(scheduler, importer, enforcer, banning, enricher, host)
+        services = Services(scheduler, importer, enforcer, banning, enricher, host, trial)
         outside = Outside(ledger, database, announcer, find_supervisor(), clock, allocator.trim_memory, monitor, login_monitor)
-        service = Service(config, partial(load_config, places), services, outside, Intervals())
-        remarks = partial(_remarks, firewall, connections, uncovered, places)
+        service = Service(loaded, partial(load_files, places), services, outside, Intervals())
+        remarks = partial(_remarks, firewall, connections, uncovered, trial, places)
         parts = Parts(
             service,
             enforcer,
@@ -212,9 +248,9 @@ async def open_application(
 
 
 async def _remarks(
-    firewall: Firewall, connections: LinuxConnections, uncovered: UncoveredTraffic, places: Paths
+    firewall: Firewall, connections: LinuxConnections, uncovered: UncoveredTraffic, trial: Trial, places: Paths
 ) -> Sequence[Remark]:
-    return [*await _remarks_on_rules(firewall, places), *connections.remarks(), *await uncovered.remarks()]
+    return [*trial.remarks(), *await _remarks_on_rules(firewall, places), *connections.remarks(), *await uncovered.remarks()]
 
 
 async def _remarks_on_rules(firewall: Firewall, places: Paths) -> Sequence[Remark]:

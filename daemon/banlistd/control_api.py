@@ -30,5 +30,8 @@ class ServiceControl(Protocol):
     async def refresh(self, source_ids: Sequence[SourceId]) -> Sequence[Outcome]:
         """Poll these sources now (none named: all that are enabled) and wait for the outcome. Raises NoSuchSourceError."""
 
+    async def confirm(self) -> None:
+        """Confirm the configuration that is tried. Raises UsageError if there is none, and LedgerError."""
+
     async def reload(self, order: ReloadOrder) -> Reloaded:
         """Read the configuration again. Raises ConfigError or RefusedError, and then it has NOT been changed."""

@@ -1,10 +1,13 @@
 """The running daemon: the first restore, the loops that serve one configuration, refresh, reload, and the stop."""
 
 import asyncio
+import sys
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 from banlistd.control_api import Reloaded
+from banlistd.core.config.kept import Loaded
 from banlistd.core.config.model import Config, Source
 from banlistd.core.config.reload import ReloadOrder, restart_only_changes
 from banlistd.core.config.values import closest
@@ -13,7 +16,7 @@ from banlistd.core.printing import counted
 from banlistd.core.ruleset.diff import Change
 from banlistd.core.ruleset.lifting import Lift, consent_to
 from banlistd.core.ruleset.ranking import count
-from banlistd.errors import BanlistdError, ConfigError, NoSuchSourceError
+from banlistd.errors import BanlistdError, ConfigError, LedgerError, NoSuchSourceError
 from banlistd.events import Event, EventName
 from banlistd.model import Decision, Outcome, OutcomeKind, SourceId
 from banlistd.ports import Announcer, Clock, HostMonitor, Ledger, Storage, Supervisor
@@ -32,6 +35,7 @@ from banlistd.services.loops.watchdog import WatchdogLoop
 from banlistd.services.manual_bans import ManualBanService
 from banlistd.services.poll_scheduler import PollScheduler
 from banlistd.services.protected_host import ProtectedHost
+from banlistd.services.trial import Trial
 
 _NAMED = 10
 """Failing sources that the status line names."""
@@ -49,6 +53,7 @@ class Services:
     manual_bans: ManualBanService
     enricher: Enricher
     host: ProtectedHost
+    trial: Trial
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,27 +75,29 @@ class Intervals:
     """In seconds. `reconcile`: between two comparisons with the firewall; one costs about a millisecond, whatever it has.
 
     `first_retry`: after an unforeseen error. `storage_retry`: between two tries to put the state back on a disk.
-    `memory_rest`: after an import, before its memory is returned.
+    `trial`: between two looks at the end of a trial. `memory_rest`: after an import, before its memory is returned.
     """
 
     reconcile: float = 10.0
     first_retry: float = FIRST_RETRY
     storage_retry: float = 30.0
     memory_rest: float = 1.0
+    trial: float = 60.0
 
 
 class Service:
     """One configuration in force, and the tasks that serve it. `load`: reads the configuration again; raises ConfigError."""
 
     def __init__(
-        self, config: Config, load: Callable[[], Config], services: Services, outside: Outside, intervals: Intervals
+        self, loaded: Loaded, load: Callable[[], Loaded], services: Services, outside: Outside, intervals: Intervals
     ) -> None:
+        self._files = loaded.files
         self._load = load
         self._services = services
         self._outside = outside
         self._intervals = intervals
         self._enforcer = enforcer = services.enforcer
-        self._live = LiveConfig(config, outside.ledger, enforcer.markers, outside.clock)
+        self._live = LiveConfig(loaded.config, outside.ledger, enforcer.markers, outside.clock)
         self._reloading = asyncio.Lock()
         announcer = outside.announcer
         self._faults = faults = FaultRecorder(announcer)
@@ -134,6 +141,8 @@ class Service:
             ADDED=restored.change.added,
             REMOVED=restored.change.removed,
         )
+        with suppress(LedgerError):
+            await self._services.trial.note_started(self._files)
         return restored
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -153,6 +162,7 @@ class Service:
             self._faults.repeat(self._services.enricher.warm, intervals.first_retry),
             self._faults.repeat(manual_bans.turn, intervals.reconcile),
             self._memory.run(),
+            self._faults.repeat(self._end_trial, intervals.first_retry),
         )
         loops = [asyncio.ensure_future(duty) for duty in duties]
         self._report()
@@ -190,35 +200,75 @@ class Service:
             finally:
                 self._outside.supervisor.ready()
 
+    async def confirm(self) -> None:
+        """Confirm the configuration that is tried. Raises UsageError and LedgerError."""
+        async with self._reloading:
+            await self._services.trial.confirm()
+            self._announce(EventName.CONFIG_RELOADED, "the configuration in force is confirmed")
+            with suppress(BanlistdError):  # the boot snapshot; the next reconcile writes it otherwise
+                await self._enforcer.reconcile(await self._live.policy(self.config))
+
+    async def _end_trial(self) -> None:
+        """Wait until a trial is over, and put the configuration before back in force."""
+        await self._services.trial.wait(self._intervals.trial)
+        async with self._reloading:
+            pending = self._services.trial.pending
+            if pending is None or not self._services.trial.is_over:
+                return
+            await self._enforcer.reconcile(await self._live.policy(pending.before))
+            self._take_over(pending.before)
+            words = "the configuration was not confirmed in time: the one before is in force again"
+            self._announce(EventName.CONFIG_REJECTED, words, REASON="not confirmed in time")
+            await self._services.trial.end(refused=True)
+
     async def _reload(self, order: ReloadOrder) -> Reloaded:
         lifts: list[Lift] = []
-        consent = consent_to(order.lift)
+        consent = consent_to(order.lift if order.confirm is None else sys.maxsize)
 
         def note(lift: Lift) -> None:
             lifts.append(lift)
             consent(lift)
 
+        trial, before, begun = self._services.trial, self.config, False
         try:
-            config = await asyncio.to_thread(self._load)
+            trial.refuse_another()
+            loaded = await asyncio.to_thread(self._load)
+            config, files = loaded.config, loaded.files
             if frozen := restart_only_changes(self.config, config):
                 raise ConfigError(f"{', '.join(frozen)}: cannot be changed while banlistd runs", "restart it")
-            await self._enforcer.reconcile(await self._live.policy(config), note)
+            policy = await self._live.policy(config)
+            if order.confirm is not None:
+                await trial.begin(before, files)
+                begun = True
+            await self._enforcer.reconcile(policy, note)
         except BanlistdError as error:
+            if begun:
+                await trial.end(refused=False)
             problems = "; ".join(error.problems) if isinstance(error, ConfigError) else ""
             self._announce(
                 EventName.CONFIG_REJECTED, f"configuration has NOT been changed: {problems or error}", REASON=error.message
             )
             raise
-        before = self._live.replace(config)
+        self._take_over(config)
+        if order.confirm is not None:
+            trial.carried_out(order.confirm)
+        else:
+            with suppress(LedgerError):
+                await trial.put_in_force(files)
+        words = "" if order.confirm is None else f", for {order.confirm:.0f} s unless it is confirmed"
+        enabled = counted(len(self._live.enabled), "source", "sources")
+        self._announce(EventName.CONFIG_RELOADED, f"configuration reloaded: {enabled} enabled{words}")
+        return Reloaded(before, lifts[-1])
+
+    def _take_over(self, config: Config) -> None:
+        """Let every loop serve a configuration that the firewall already has."""
+        self._live.replace(config)
         self._services.enricher.configure(config.geo)
         self._polling.start_timers()
         self._polling.wake()
         self._storage.retry_now()
         self._memory.note_work()
-        enabled = counted(len(self._live.enabled), "source", "sources")
-        self._announce(EventName.CONFIG_RELOADED, f"configuration reloaded: {enabled} enabled")
         self._report()
-        return Reloaded(before, lifts[-1])
 
     async def _reconcile(self) -> Change:
         # Not during a reload: it would put the old policy back.

@@ -34,13 +34,14 @@ _banlistctl() {
     "bans --limit") words="" ;;
     "bans --after") words="" ;;
     "reload --lift") words="" ;;
+    "reload --confirm") words="" ;;
     "teardown --config") mapfile -t COMPREPLY < <(compgen -d -- "$current") && return ;;
     "teardown --state") mapfile -t COMPREPLY < <(compgen -d -- "$current") && return ;;
     "install-units --backend") words="ipset fail2ban" ;;
     "install-units --root") mapfile -t COMPREPLY < <(compgen -d -- "$current") && return ;;
     *)
         case $command in
-        "") words="status sources check top history timers protected ban unban bans quarantine approve refresh reload teardown install-units --version" ;;
+        "") words="status sources check top history timers protected ban unban bans quarantine approve refresh reload confirm teardown install-units --version" ;;
         sources) words="--failing --sort --limit" ;;
         top) words="--by --limit" ;;
         history) words="--limit $(_banlistctl_sources)" ;;
@@ -51,7 +52,7 @@ _banlistctl() {
         quarantine) words="$(_banlistctl_quarantined)" ;;
         approve) words="--force $(_banlistctl_quarantined)" ;;
         refresh) words="$(_banlistctl_sources)" ;;
-        reload) words="--lift" ;;
+        reload) words="--lift --confirm" ;;
         teardown) words="--config --state" ;;
         install-units) words="--backend --remove --root" ;;
         esac

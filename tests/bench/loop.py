@@ -10,7 +10,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from banlistd.compose import load_config, open_application
+from banlistd.compose import load_files, open_application
 from banlistd.control.server import serve
 from banlistd.paths import Paths
 
@@ -31,7 +31,7 @@ class _Beat:
 
 
 async def watch(places: Paths, idle: float) -> dict[str, float]:
-    async with open_application(places, load_config(places)) as application:
+    async with open_application(places, load_files(places)) as application:
         await application.service.restore()
         places.runtime.mkdir(parents=True, exist_ok=True)
         async with serve(application.answers, places.socket):

@@ -441,6 +441,8 @@ def test_every_command_is_answered_in_its_shape(tmp_path: Path, command: Command
         world.fetcher.bodies[WATCH] = FetchError("connection refused")
         await world.service.refresh([])
         await world.ask("quarantine", source=FIRST)
+        if command.name == "confirm":
+            await world.ask("reload", confirm="1m")
         await world.ask(command.name, **fields_of(command, str(FIRST)))
 
     run(environment_on(with_databases(tmp_path)), CONFIG, life)

@@ -160,6 +160,7 @@ def test_every_route_passes_its_question_on_and_its_answer_back(
         ("POST", "/v1/refresh?sources=tor", None, 400, "takes no 'sources'"),
         ("POST", "/v1/refresh", b" " * (MAX_BODY + 1), 413, "larger than"),
         ("POST", "/v1/reload", b'{"sources": []}', 400, "takes no 'sources'"),
+        ("POST", "/v1/reload", b'{"confirm": "2h"}', 400, "confirm: "),
         ("POST", "/v1/reload", b'{"lift": "5019"}', 400, "is not a number of bans"),
         ("GET", "/v1/status", b"{}", 400, "no body"),
         ("GET", "/v1/status?verbose=1", None, 400, "takes no 'verbose'"),

@@ -46,6 +46,8 @@ from ctl.conftest import CtlCall
         (["refresh", "tor", "feodo"], ("refresh", "tor", "feodo")),
         (["reload"], ("reload", ReloadOrder())),
         (["reload", "--lift", "5019"], ("reload", ReloadOrder(lift=5019))),
+        (["reload", "--confirm", "2m"], ("reload", ReloadOrder(confirm=120.0))),
+        (["confirm"], ("confirm",)),
         (["bans"], ("bans", 1000, None)),
         (["bans", "--limit", "7"], ("bans", 7, None)),
         (
@@ -76,7 +78,7 @@ def test_every_command_asks_its_question_and_prints_for_people_or_programs(
     assert daemon.operations.asked == [asked]
     if where == "nowhere":
         named = ("spamhaus-drop", "203.0.113.7", "NO ")
-        assert any(name in out for name in named) or arguments[0] in ("status", "reload")
+        assert any(name in out for name in named) or arguments[0] in ("status", "reload", "confirm")
     else:
         assert out == json.dumps(ANSWERS[asked[0]]) + "\n"
 

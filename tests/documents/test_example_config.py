@@ -27,7 +27,7 @@ CONFIG = Path(__file__).resolve().parents[2] / "config"
 
 @pytest.fixture(scope="module")
 def example() -> Config:
-    return load(CONFIG)
+    return load(CONFIG).config
 
 
 def test_the_example_loads_and_needs_no_network(example: Config) -> None:
@@ -103,7 +103,7 @@ def test_what_is_commented_out_in_the_example_is_right_too(tmp_path: Path) -> No
     live = re.sub(r"(?m)^(timeout|max_bytes):", r"  \1:", live)
     live = re.sub(r"(?m)^# (rewarm|expiry|negative_expiry|online|  enabled|  url):", r"  \1:", live)
     (tmp_path / "banlistd.yaml").write_text(live, encoding="utf-8")
-    config = load(tmp_path)
+    config = load(tmp_path).config
     assert {source.id for source in config.sources} >= {"our-hub", "spamhaus-drop", "tor-exits"}
     assert next(s for s in config.sources if s.id == "tor-exits").action is Action.COUNT
     assert next(s for s in config.sources if s.id == "far-away").block == Block(countries=("NO", "SE"), asns=(64496,))

@@ -90,14 +90,14 @@ def test_configuration_is_valid(document: Path, tmp_path: Path) -> None:
     (tmp_path / "lists").mkdir()
     (tmp_path / "lists" / "our-own.txt").write_text("198.51.100.0/24\n")
     (tmp_path / "banlistd.yaml").write_text("".join(_YAML.findall(document.read_text())))
-    assert load(tmp_path).sources
+    assert load(tmp_path).config.sources
 
 
 def test_first_list_needs_no_restart_after_the_shipped_example(tmp_path: Path) -> None:
     (tmp_path / "lists").mkdir()
     (tmp_path / "lists" / "our-own.txt").write_text("198.51.100.0/24\n")
     (tmp_path / "banlistd.yaml").write_text("".join(_YAML.findall(README.read_text())))
-    assert restart_only_changes(load(ROOT / "config"), load(tmp_path)) == ()
+    assert restart_only_changes(load(ROOT / "config").config, load(tmp_path).config) == ()
 
 
 def test_each_promise_of_the_readme_has_its_test() -> None:

@@ -36,3 +36,34 @@ def test_check_and_dry_run_say_how_many_bans_a_reload_would_lift_and_it_is_refus
             assert place.ask("status")["bans"] == 0
             place.file.write_text("")
             assert place.ctl("reload", "--lift", "50").returncode == 78
+
+
+@in_network_namespace
+def test_an_unconfirmed_configuration_does_not_survive_a_kill_and_a_start_does_not_lift_most_bans(tmp_path: Path) -> None:
+    with FeedServer() as server:
+        place = _furnished(tmp_path, server)
+        good = place.file.read_text()
+        with running(place, "feed"):
+            pass
+        place.configure()
+        with running(place) as daemon:  # as after a reboot with an emptied list of sources
+            status = place.ask("status")
+            assert (status["bans"], status["sources"]) == (50, 1)
+            assert "would lift 50 of 50 bans: the one before is in force" in status["remarks"][0]["message"]
+            assert place.ctl("reload", "--confirm", "1m").returncode == 0
+            assert place.ask("status")["bans"] == 0
+            daemon.kill()
+        for _ in range(2):
+            with running(place):
+                status = place.ask("status")
+                assert (status["bans"], status["sources"]) == (50, 1)
+                assert "was not confirmed" in status["remarks"][0]["message"]
+        with running(place):
+            assert place.ctl("confirm").returncode == 64
+            assert place.ctl("reload", "--confirm", "1m").returncode == 0
+            assert place.ctl("confirm").returncode == 0
+        with running(place):
+            assert place.ask("status")["sources"] == 0
+        place.file.write_text(good)
+        with running(place):
+            assert place.ask("status")["bans"] == 50

@@ -5,6 +5,7 @@ from typing import Any
 from banlistd.control.commands.approve import APPROVE
 from banlistd.control.commands.bans import BAN, BANS, UNBAN
 from banlistd.control.commands.check import CHECK
+from banlistd.control.commands.confirm import CONFIRM
 from banlistd.control.commands.history import HISTORY
 from banlistd.control.commands.protected import PROTECTED, PROTECTED_FORGET
 from banlistd.control.commands.quarantine import QUARANTINE
@@ -32,4 +33,5 @@ COMMANDS: tuple[Command[Any, Any], ...] = (
     APPROVE,
     REFRESH,
     RELOAD,
+    CONFIRM,
 )

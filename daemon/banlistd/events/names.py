@@ -243,9 +243,10 @@ class EventName(StrEnum):
         "6d1b4a0cb5a44b3f8a7a0f0f5b0a1c0a",
         Priority.ERROR,
         (Field.REASON,),
-        "The new configuration is invalid and was NOT loaded",
-        "The files in /etc/banlistd contain at least one error. The previous configuration stays in effect. To see every "
-        "problem with its file and line:\n"
+        "The new configuration was refused and is NOT in effect",
+        "@REASON@\n"
+        "The previous configuration is in effect. To see every problem of the files in /etc/banlistd, and how many bans they "
+        "would lift:\n"
         "    banlistd --check\n"
         "When they are solved:\n"
         "    systemctl reload banlistd",

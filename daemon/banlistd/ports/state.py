@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Protocol
 
+from banlistd.core.config.kept import Files, Kept
 from banlistd.core.feeds.content import Pending
 from banlistd.core.ruleset.policy import Policy
 from banlistd.model import (
@@ -152,6 +153,25 @@ class ManualBans(Protocol):
 
     async def change(self, come: Sequence[ManualBan], go: Sequence[BanKey]) -> None:
         """Write rows, in place of those with the same key, and delete others."""
+
+
+class KeptConfigs(Protocol):
+    """The files of the configuration in force, and of one that is tried. Each call is one transaction.
+
+    Raises LedgerError where the database cannot be used; then nothing of the call has happened.
+    """
+
+    async def load(self) -> Kept:
+        """What is written down."""
+
+    async def put_in_force(self, files: Files, *, confirmed: bool) -> None:
+        """These are in force. `confirmed`: what was tried or refused is forgotten."""
+
+    async def begin_trial(self, files: Files) -> None:
+        """These are about to be tried."""
+
+    async def end_trial(self, *, refused: bool) -> None:
+        """What was tried is refused, or forgotten."""
 
 
 class BootSnapshots(Protocol):

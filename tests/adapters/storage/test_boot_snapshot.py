@@ -3,8 +3,8 @@
 import asyncio
 from pathlib import Path
 
-from banlistd.adapters.storage.boot_snapshot import BootSnapshotTable, last_boot_snapshot
 from banlistd.adapters.storage.database import open_database
+from banlistd.adapters.storage.start.boot_snapshot import BootSnapshotTable, last_boot_snapshot
 from banlistd.backends import BackendName
 from banlistd.core.config.model import Config
 from banlistd.core.ruleset.policy import policy_of

@@ -31,7 +31,7 @@ def test_a_folder_is_read_with_the_main_file_first_and_the_others_by_their_names
         a="- {id: b, path: b.txt}\n- {id: a, path: a.txt}\n",
         b10="use: blocklist-de\n",
     )
-    config = load(folder)
+    config = load(folder).config
     assert [source.id for source in config.sources] == ["z", "b", "a", "blocklist-de", "c"]
     assert config.sources[0].path == folder / "z.txt"
     assert config.sources[1].path == folder / "b.txt"
@@ -40,20 +40,20 @@ def test_a_folder_is_read_with_the_main_file_first_and_the_others_by_their_names
 
 def test_a_folder_without_sources_d_is_fine(tmp_path: Path) -> None:
     (tmp_path / "banlistd.yaml").write_text("sources: []\n")
-    assert load(tmp_path) == Config()
+    assert load(tmp_path).config == Config()
 
 
 def test_a_relative_folder_gives_absolute_paths(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     written(tmp_path, main="sources: [{id: a, path: a.txt}]")
     monkeypatch.chdir(tmp_path)
-    assert load(Path()).sources[0].path == tmp_path / "a.txt"
+    assert load(Path()).config.sources[0].path == tmp_path / "a.txt"
 
 
 def test_backups_and_hidden_files_are_passed_over(tmp_path: Path) -> None:
     folder = written(tmp_path, main="sources: []")
     for name in (".a.yaml", "a.yaml~", "a.yaml.dpkg-old", "a.yaml.rpmnew", "README", "#a.yaml#"):
         (folder / "sources.d" / name).write_text("not: valid: yaml", encoding="utf-8")
-    assert load(folder).sources == ()
+    assert load(folder).config.sources == ()
 
 
 def test_another_ending_is_reported_because_it_would_go_unnoticed(tmp_path: Path) -> None:
@@ -113,14 +113,14 @@ def test_a_file_without_end_is_read_no_further_than_its_bound(tmp_path: Path) ->
 def test_two_thousand_sources_are_read(tmp_path: Path) -> None:
     lines = [f"  - {{id: list-{n}, url: https://lists.example/{n}, format: plain, every: 1h}}\n" for n in range(2000)]
     folder = written(tmp_path, main="sources:\n" + "".join(lines))
-    assert len(load(folder).sources) == 2000
+    assert len(load(folder).config.sources) == 2000
 
 
 def test_the_catalogue_that_ships_is_right_and_every_list_of_it_can_be_used(tmp_path: Path) -> None:
     catalogue = load_catalogue()
     assert len(catalogue) >= 12
     folder = written(tmp_path, main="sources:\n" + "".join(f"  - use: {name}\n" for name in catalogue))
-    sources = load(folder).sources
+    sources = load(folder).config.sources
     assert [source.id for source in sources] == list(catalogue)
     for entry in catalogue.values():
         assert entry.url.startswith("https://")

@@ -16,7 +16,7 @@ from urllib.parse import quote
 import aiosqlite
 
 from banlistd.adapters.storage.database_schema import migrate, transaction
-from banlistd.adapters.storage.state_files import act_as_owner, give_to_owner, refuse_other_kinds
+from banlistd.adapters.storage.state_files import act_as_owner, give_to_owner, is_there, refuse_other_kinds
 from banlistd.errors import LedgerError
 
 _SETTINGS = (
@@ -185,12 +185,8 @@ async def _touch(connection: aiosqlite.Connection) -> None:
 async def _is_read(original: Path, memory: aiosqlite.Connection, scratch: Path | None) -> bool:
     """Copy a file into memory, as far as it can be read. Raises LedgerError for what is no plain file."""
     await asyncio.to_thread(refuse_other_kinds, _files_of(original))
-    try:
-        if not await asyncio.to_thread(original.exists):
-            return True
-    except OSError as error:  # of its folder
-        hint = "run it as root, or as the account banlistd"
-        raise LedgerError(f"{original} cannot be read: {(error.strerror or '').lower()}", hint) from error
+    if not await asyncio.to_thread(is_there, original):
+        return True
     with suppress(sqlite3.Error):
         await _read_into(memory, await _connect_as_owner(original, "ro"))
         return True

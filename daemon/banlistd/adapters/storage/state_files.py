@@ -34,6 +34,15 @@ def refuse_other_kinds(files: Sequence[Path]) -> None:
                 )
 
 
+def is_there(path: Path) -> bool:
+    """Raises LedgerError where that may not even be looked up."""
+    try:
+        return path.exists()
+    except OSError as error:
+        hint = "run it as root, or as the account banlistd"
+        raise LedgerError(f"{path} cannot be read: {(error.strerror or '').lower()}", hint) from error
+
+
 def give_to_owner(files: Sequence[Path]) -> None:
     """As root: what root has made in another account's directory, as older versions did, goes to the owner of the directory."""
     if os.geteuid() != 0:

@@ -3,8 +3,8 @@
 from importlib.resources import files
 from pathlib import Path
 
+from banlistd.core.config.kept import Files, Loaded
 from banlistd.core.config.load import Catalogue, read_catalogue, read_config
-from banlistd.core.config.model import Config
 from banlistd.core.config.problems import Document, Problem
 from banlistd.core.config.yaml import LARGEST_FILE, parse_document
 from banlistd.errors import ConfigError
@@ -13,7 +13,7 @@ MAIN = "banlistd.yaml"
 MORE = "sources.d"
 
 
-def load(folder: Path) -> Config:
+def load(folder: Path) -> Loaded:
     """The configuration of a folder: `banlistd.yaml`, then `sources.d/*.yaml` in the order of their names.
 
     Raises ConfigError with every problem of every file.
@@ -22,8 +22,16 @@ def load(folder: Path) -> Config:
         words = f"is a file, and a folder with {MAIN} in it is wanted"
         problem = Problem(str(folder), 0, "", words, f"--config {folder.parent}")
         raise ConfigError("configuration cannot be read", problems=(str(problem),))
-    documents = [_read(folder / MAIN), *_slips(folder), *_more_of(folder / MORE)]
-    return read_config(documents, load_catalogue(), folder.absolute())
+    found: dict[str, bytes] = {}
+    documents = [_read(folder / MAIN, found), *_slips(folder), *_more_of(folder / MORE, found)]
+    files = {str(Path(name).relative_to(folder)): content for name, content in found.items()}
+    return Loaded(read_config(documents, load_catalogue(), folder.absolute()), files)
+
+
+def load_kept(folder: Path, files: Files) -> Loaded:
+    """The configuration that a folder had. Raises ConfigError."""
+    documents = [parse_document(str(folder / name), content) for name, content in files.items()]
+    return Loaded(read_config(documents, load_catalogue(), folder.absolute()), files)
 
 
 def load_catalogue() -> Catalogue:
@@ -33,15 +41,15 @@ def load_catalogue() -> Catalogue:
 
 
 def _slips(folder: Path) -> list[Document]:
-    """A file that would be taken for the configuration, and is not."""
+    """A file that was meant to be the configuration, where there is none: a daemon with both starts."""
     slip = (folder / MAIN).with_suffix(".yml")
-    if not slip.exists():
+    if not slip.exists() or (folder / MAIN).exists():
         return []
-    problem = Problem(str(slip), 0, "", "is not read", f"the configuration is {MAIN}: rename or remove it")
+    problem = Problem(str(slip), 0, "", "is not read", f"the configuration is {MAIN}: rename it")
     return [Document(str(slip), problems=(problem,))]
 
 
-def _more_of(folder: Path) -> list[Document]:
+def _more_of(folder: Path, found_files: dict[str, bytes]) -> list[Document]:
     try:
         found = sorted(path for path in folder.iterdir() if not path.name.startswith("."))
     except FileNotFoundError:
@@ -51,7 +59,7 @@ def _more_of(folder: Path) -> list[Document]:
     documents = []
     for path in found:
         if path.suffix == ".yaml":
-            documents.append(_read(path))
+            documents.append(_read(path, found_files))
         elif path.suffix == ".yml":
             # Backups of editors and of package managers are passed over; this ending is a slip that would go unnoticed.
             slip = Problem(str(path), 0, "", "is not read", "files of sources.d end in .yaml: rename or remove it")
@@ -59,12 +67,13 @@ def _more_of(folder: Path) -> list[Document]:
     return documents
 
 
-def _read(path: Path) -> Document:
+def _read(path: Path, found_files: dict[str, bytes]) -> Document:
     try:
         with path.open("rb") as file:
             content = file.read(LARGEST_FILE + 1)
     except OSError as fault:
         return _unreadable(path, fault)
+    found_files[str(path)] = content
     return parse_document(str(path), content)
 
 

@@ -32,7 +32,16 @@ def _read(request: "ControlRequest") -> "ReloadOrder":
     lift = request.fields.get("lift", 0)
     if not isinstance(lift, int) or isinstance(lift, bool) or lift < 0:
         raise UsageError("lift: is not a number of bans", '{"lift": 5019}')
-    return ReloadOrder(lift)
+    return ReloadOrder(lift, _seconds(request.fields["confirm"]) if "confirm" in request.fields else None)
+
+
+def _seconds(text: object) -> float:
+    from banlistd.core.config.values import Unfit, duration_within
+
+    try:
+        return duration_within("10s", "1h")(str(text))
+    except Unfit as verdict:
+        raise UsageError(f"confirm: {verdict.words}", verdict.hint) from verdict
 
 
 async def _answer(parts: "Parts", order: "ReloadOrder") -> ReloadAnswer:
@@ -66,10 +75,16 @@ RELOAD: "Command[ReloadOrder, ReloadAnswer]" = Command(
     name="reload",
     help="read the configuration again; if it is wrong, the old one stays in force",
     method="POST",
-    arguments=(Argument("--lift", "N", "lift up to N bans: the number that the refusal gives", kind=_number),),
+    arguments=(
+        Argument("--lift", "N", "lift up to N bans: the number that the refusal gives", kind=_number),
+        Argument("--confirm", "TIME", "try it: unless banlistctl confirm follows within 10s to 1h, the old one comes back"),
+    ),
     details="A reload that would lift more than half of the bans, or more than 1,000, is refused with their number, unless"
-    " --lift names at least so many; up to 20 may always be lifted. The bans of a new list come with its first poll, so a list"
-    " that takes the place of another lifts the bans of that one first.",
+    " --lift names at least so many; up to 20 may always be lifted. The bans of a new list come with its first poll, so a"
+    " list that takes the place of another lifts the bans of that one first. With --confirm any number is lifted, until the"
+    " time is over. The old configuration also comes back if the daemon or the machine starts meanwhile. A start puts no"
+    " files in force that were not confirmed, nor files that would lift so many bans: then the old configuration is in"
+    " force, `banlistctl status` says so, and a reload puts the files in force.",
     example={"sources": 12, "lifted": 0, "added": ["office-bans"], "removed": [], "changed": ["tor"]},
     read=_read,
     answer=_answer,

@@ -9,9 +9,13 @@ from banlistd.core.config.model import Config
 
 @dataclass(frozen=True, slots=True)
 class ReloadOrder:
-    """`lift`: how many bans the reload may lift, if they are more than go unasked."""
+    """`lift`: how many bans the reload may lift, if they are more than go unasked.
+
+    `confirm`: the configuration before comes back after so many seconds without a confirmation, and any number may be lifted.
+    """
 
     lift: int = 0
+    confirm: float | None = None
 
 
 def reload_of(name: str, key: Key) -> Reload:
