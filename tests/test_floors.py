@@ -143,6 +143,7 @@ ARROWS: dict[str, set[tuple[str, str]]] = {
         ("http_faults", "tls_faults"),
         ("http", "receiving"),
         ("name_lookups", "own_threads"),
+        ("named_files", "list_path"),
         ("receiving", "waiting"),
     },
     "adapters/firewalls": set(),

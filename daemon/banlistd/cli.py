@@ -9,6 +9,7 @@ from contextlib import contextmanager, redirect_stderr, suppress
 from functools import partial
 from typing import TextIO, cast
 
+from banlistd.adapters.fetch.named_files import remarks_on_named_files
 from banlistd.adapters.host.peer import user_name
 from banlistd.adapters.system.status_line import StatusLine, has_status_line
 from banlistd.compose import Application, host_remarks, load_config, load_files, open_application, reload_effect, tear_down
@@ -27,9 +28,10 @@ from banlistd.ports import Announcer
 
 def check_config(places: Paths) -> int:
     config = load_config(places)
+    remarks = remarks_on_named_files(config, places.secret_folders)  # while this process has one thread
     print(f"{places.config}: the configuration is right: {counted(len(config.sources), 'source', 'sources')}")
     asyncio.run(_tell_effect(places, config))
-    for remark in asyncio.run(host_remarks(places, config)):
+    for remark in (*remarks, *asyncio.run(host_remarks(places, config))):
         print(f"banlistd: warning: {remark.message}\n    {remark.hint}", file=sys.stderr)
     return 0
 
