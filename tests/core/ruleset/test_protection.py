@@ -68,11 +68,12 @@ def is_barred(policy: Policy, text: str) -> bool:
 EVERYTHING = listed("0.0.0.0/0", "::/0")
 
 
-def test_ipv4_address_has_four_ipv6_forms() -> None:
+def test_ipv4_address_has_five_ipv6_forms() -> None:
     assert [written(form) for form in forms((V4, 0xC0000201, 0xC0000201))] == [
         "192.0.2.1",
         "::192.0.2.1",
         "::ffff:192.0.2.1",
+        "::ffff:0:c000:201",
         "64:ff9b::c000:201",
         "2002:c000:201::/48",
     ]
@@ -188,7 +189,8 @@ def test_reserved_ipv4_space_is_barred_where_ipv6_embeds_it(network: str) -> Non
     first, last = ip_network(network)[0], ip_network(network)[-1]
     for address in (first, last):
         site = f"2002:{int(address) >> 16:x}:{int(address) & 0xFFFF:x}"
-        for text in (f"::{address}", f"::ffff:{address}", f"64:ff9b::{address}", f"{site}::", f"{site}:ffff::1"):
+        forms_of = (f"::{address}", f"::ffff:{address}", f"::ffff:0:{address}", f"64:ff9b::{address}")
+        for text in (*forms_of, f"{site}::", f"{site}:ffff::1"):
             assert is_barred(policy, text), text
 
 
@@ -196,7 +198,8 @@ def test_an_allowed_network_is_barred_where_ipv6_embeds_it_and_its_neighbours_ar
     allow = AllowEntry(first=ip_address("192.0.2.0"), last=ip_address("192.0.2.255"))
     source = Source(id=ONE, url="https://lists.example/")
     policy = policy_of(Config(sources=(source,), allow=(allow,)), {ONE: Mark(1)}, 0.0)
-    for text in ("192.0.2.7", "2002:c000:207::7", "64:ff9b::192.0.2.7", "::ffff:192.0.2.7", "::192.0.2.7"):
+    embedded = ("64:ff9b::192.0.2.7", "::ffff:192.0.2.7", "::ffff:0:192.0.2.7", "::192.0.2.7")
+    for text in ("192.0.2.7", "2002:c000:207::7", *embedded):
         assert is_barred(policy, text), text
     for text in ("192.0.3.0", "2002:c000:300::", "64:ff9b::192.0.3.0", "2002:c000:1ff:ffff::", "8.8.8.8", "2001:db8::1"):
         assert not is_barred(policy, text), text

@@ -28,6 +28,7 @@ from banlistd.model import MANUAL, AnswerPort, Family, PolicyHash, Protected, Se
 EMBEDDINGS: Mapping[str, tuple[int, int]] = {
     "IPv4-compatible, ::/96 (RFC 4291)": (0, 0),
     "IPv4-mapped, ::ffff:0:0/96 (RFC 4291)": (0xFFFF << 32, 0),
+    "IPv4-translated, ::ffff:0:0:0/96 (RFC 2765)": (0xFFFF << 48, 0),
     "NAT64, 64:ff9b::/96 (RFC 6052)": (0x0064_FF9B << 96, 0),
     "6to4, 2002::/16 (RFC 3056)": (0x2002 << 112, 80),
 }
