@@ -59,7 +59,7 @@ def version_of(path: Path) -> int:
         return int(database.execute("PRAGMA application_id").fetchone()[0])
 
 
-@pytest.mark.parametrize("name", ["banlistd.db", "banlistd.db-wal", "banlistd.db-shm"])
+@pytest.mark.parametrize("name", ["banlistd.db", "banlistd.db-wal", "banlistd.db-shm", "banlistd.db-journal"])
 @pytest.mark.parametrize("kind", ["dangling link", "link", "fifo", "directory"])
 def test_what_is_no_plain_file_is_refused_at_once_and_stays(state: Path, name: str, kind: str) -> None:
     planted, victim = state / name, state.parent / "victim"
@@ -78,6 +78,28 @@ def test_what_is_no_plain_file_is_refused_at_once_and_stays(state: Path, name: s
             attempt(state / "banlistd.db")
     assert victim.exists() is (kind == "link")
     assert not victim.exists() or victim.read_text() == "precious"
+
+
+@pytest.mark.parametrize("name", ["banlistd.db", "banlistd.db-wal"])
+def test_a_file_that_others_can_write_is_refused(state: Path, name: str) -> None:
+    use(state / "banlistd.db")
+    planted = state / name
+    planted.touch()
+    planted.chmod(0o666)
+    for attempt in (use, copy):
+        with pytest.raises(LedgerError, match=f"every user can write to .*{name}"):
+            attempt(state / "banlistd.db")
+    planted.chmod(0o660)
+    copy(state / "banlistd.db")
+
+
+def test_a_file_of_a_third_account_is_refused(foreign: Path) -> None:
+    path = foreign / "banlistd.db"
+    use(path)
+    os.chown(path, ACCOUNT + 1, ACCOUNT)
+    for attempt in (use, copy):
+        with pytest.raises(LedgerError, match=f"banlistd.db belongs to user {ACCOUNT + 1}"):
+            attempt(path)
 
 
 def test_what_root_makes_in_the_directory_of_an_account_belongs_to_the_account(foreign: Path) -> None:

@@ -198,3 +198,17 @@ def test_a_state_directory_of_another_user_is_refused_but_not_to_root(tmp_path: 
     monkeypatch.setattr(os, "geteuid", lambda: 12346)
     with pytest.raises(LedgerError, match="belongs to user 12345, not to user 12346"):
         refuse_unsafe_state(tmp_path)
+
+
+def test_a_state_directory_that_is_a_link_of_another_user_is_refused(tmp_path: Path) -> None:
+    if os.geteuid() != 0:
+        pytest.skip("to give a link away needs root")
+    mine, link = tmp_path / "mine", tmp_path / "link"
+    mine.mkdir(mode=0o700)
+    link.symlink_to(mine)
+    refuse_unsafe_state(link)
+    os.chown(link, 12345, 12345, follow_symlinks=False)
+    with pytest.raises(LedgerError, match="is a symbolic link of user 12345 to a directory of user 0"):
+        refuse_unsafe_state(link)
+    os.chown(mine, 12345, 12345)
+    refuse_unsafe_state(link)

@@ -16,7 +16,7 @@ from urllib.parse import quote
 import aiosqlite
 
 from banlistd.adapters.storage.database_schema import migrate, transaction
-from banlistd.adapters.storage.state_files import act_as_owner, give_to_owner, is_there, refuse_other_kinds
+from banlistd.adapters.storage.state_files import act_as_owner, give_to_owner, is_there, refuse_unsafe_files
 from banlistd.errors import LedgerError
 
 _SETTINGS = (
@@ -97,12 +97,13 @@ async def _connect_as_owner(path: Path, mode: str = "rwc") -> aiosqlite.Connecti
 
 def _make_ready(path: Path) -> None:
     files = _files_of(path)
-    refuse_other_kinds(files)
+    refuse_unsafe_files(files)
     give_to_owner(files)
 
 
 def _files_of(path: Path) -> list[Path]:
-    return [path, *(path.with_name(path.name + companion) for companion in _COMPANIONS)]
+    """All that SQLite opens when it opens the file: it looks for a rollback journal in every journal mode."""
+    return [path, *(path.with_name(path.name + companion) for companion in (*_COMPANIONS, "-journal"))]
 
 
 async def close(connection: aiosqlite.Connection) -> None:
@@ -183,8 +184,8 @@ async def _touch(connection: aiosqlite.Connection) -> None:
 
 
 async def _is_read(original: Path, memory: aiosqlite.Connection, scratch: Path | None) -> bool:
-    """Copy a file into memory, as far as it can be read. Raises LedgerError for what is no plain file."""
-    await asyncio.to_thread(refuse_other_kinds, _files_of(original))
+    """Copy a file into memory, as far as it can be read. Raises LedgerError for what must not be used."""
+    await asyncio.to_thread(refuse_unsafe_files, _files_of(original))
     if not await asyncio.to_thread(is_there, original):
         return True
     with suppress(sqlite3.Error):

@@ -1,4 +1,5 @@
-"""Whose files the state is made of, and what may be one: a plain file, made by the owner of the state directory.
+"""Whose files the state is made of, and what may be one: a plain file of the owner of the state directory, or of root or of the
+account that runs the program, which no other account can write.
 
 root may run the program on a state directory that belongs to the service account. What it makes there must stay usable by the
 account, and a link that the account has planted must lead root nowhere that the account cannot write itself.
@@ -23,14 +24,25 @@ _KINDS = {
 }
 
 
-def refuse_other_kinds(files: Sequence[Path]) -> None:
-    """Raises LedgerError for what is there and is no plain file. Nothing is opened: that of a FIFO might never end."""
+def refuse_unsafe_files(files: Sequence[Path]) -> None:
+    """Raises LedgerError for what is there and is no plain file, or is one that others can write.
+
+    Nothing is opened: that of a FIFO might never end.
+    """
     for path in files:
         with suppress(OSError):
-            kind = stat.S_IFMT(path.lstat().st_mode)
+            found = path.lstat()
+            kind = stat.S_IFMT(found.st_mode)
             if kind != stat.S_IFREG:
                 raise LedgerError(
                     f"{path} is {_KINDS.get(kind, 'no file')}, not a file", "move it away, and find out who put it there"
+                )
+            if found.st_mode & stat.S_IWOTH:
+                raise LedgerError(f"every user can write to {path}", f"look what is in it, then: chmod 600 {path}")
+            if found.st_uid not in {0, os.geteuid(), path.parent.stat().st_uid}:
+                raise LedgerError(
+                    f"{path} belongs to user {found.st_uid}, and not to the owner of its directory",
+                    "look what is in it, then change its owner, or move it away",
                 )
 
 

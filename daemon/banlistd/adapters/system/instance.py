@@ -39,12 +39,18 @@ def only_instance(state: Path) -> Iterator[None]:
 def refuse_unsafe_state(state: Path) -> None:
     """Raises LedgerError for a state directory that others can write: what is in it would decide what is banned.
 
-    For root the directory may belong to the service account, or to any other user.
+    For root the directory may belong to the service account, or to any other user. A symbolic link must belong to root, to the
+    account that runs the program, or to the owner of the directory itself.
     """
     try:
-        found = state.stat()
+        found, named = state.stat(), state.lstat()
     except OSError as error:
         raise LedgerError(f"the state directory {state} cannot be used: {error.strerror}", "see --state DIR") from error
+    if named.st_uid not in (0, os.geteuid(), found.st_uid):
+        raise LedgerError(
+            f"the state directory {state} is a symbolic link of user {named.st_uid} to a directory of user {found.st_uid}",
+            "name the directory itself, and find out who made the link",
+        )
     if found.st_mode & stat.S_IWOTH:
         raise LedgerError(
             f"every user can write to the state directory {state}", f"look what is in it, then: chmod 700 {state}"
