@@ -15,7 +15,7 @@ import pytest
 from banlistd.adapters.host import route_netlink
 from banlistd.adapters.host.addresses import read_span
 from banlistd.adapters.host.protected import LinuxHost, ports_by_host
-from banlistd.adapters.host.resolver import ASK_AGAIN, MAX_ADDRESSES, RETRY, Names
+from banlistd.adapters.host.resolver import ASK_AGAIN, MAX_ADDRESSES, MAX_AT_ONCE, RETRY, Names
 from banlistd.core.addresses.text import span_text
 from banlistd.errors import LedgerError
 from banlistd.model import AnswerPort, Family, Protected
@@ -388,6 +388,34 @@ def test_a_silent_name_service_is_not_waited_for_and_the_names_come_later(resolv
         waiting.cancel()
         resolver.open.set()
         await until(names, dict.fromkeys(resolver.answers, ("192.0.2.1",)))
+
+    asyncio.run(story())
+
+
+def test_a_silent_name_service_is_waited_for_once_however_many_names_there_are(
+    resolver: Resolver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waits = []
+    wait = asyncio.wait
+
+    async def noted(futures: Sequence[asyncio.Future[None]], *, timeout: float) -> object:  # noqa: ASYNC109 - as asyncio's own
+        waits.append(len(futures))
+        return await wait(futures, timeout=timeout)
+
+    async def story() -> None:
+        names, hosts = Names(clock := FakeClock(), deadline=0.01), [f"h{n}" for n in range(40)]
+        monkeypatch.setattr(asyncio, "wait", noted)
+        resolver.open.clear()
+        await names.addresses(hosts)
+        resolver.open.set()  # they fail at last, and others are asked for
+        async with asyncio.timeout(20):
+            while len(resolver.asked) < len(hosts):
+                await names.addresses(hosts)
+                await asyncio.sleep(0)
+        assert waits == [MAX_AT_ONCE]
+        clock.time += ASK_AGAIN
+        await names.addresses(["another"])
+        assert waits == [MAX_AT_ONCE, 1]
 
     asyncio.run(story())
 

@@ -4,6 +4,7 @@ Of each name at most four are known, so that who answers for a name frees no mor
 """
 
 import asyncio
+import math
 import socket
 import threading
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -13,7 +14,8 @@ from dataclasses import dataclass, field
 from banlistd.errors import LedgerError
 from banlistd.ports import Clock
 
-# How long to wait for a name that is asked for the first time, and never again: repairs are not to wait for names.
+# How long to wait for a name that is asked for the first time, and never again: repairs are not to wait for names. A name
+# service that is slower than this is waited for no more until the time to ask again has passed.
 DEADLINE = 2.0
 
 ASK_AGAIN = 300.0
@@ -64,6 +66,7 @@ class Names:
         self._keep = keep
         self._kept = {host: tuple(found) for host, found in (known or {}).items()}
         self._keeping: asyncio.Task[None] | None = None
+        self._slow_until = -math.inf
 
     async def addresses(self, hosts: Sequence[str], *, ask: bool = True) -> Mapping[str, Sequence[str]]:
         """The addresses known of each host, sorted; none for one that is not known. Never raises.
@@ -82,8 +85,10 @@ class Names:
                 answer = self._ask(host, name)
                 at_work += 1
                 first_answers += [answer] if is_first else []
-        if first_answers:
-            await asyncio.wait(first_answers, timeout=self._deadline)
+        # Of many names only some are asked for at once: each time others are asked for first.
+        if first_answers and now >= self._slow_until:
+            _, late = await asyncio.wait(first_answers, timeout=self._deadline)
+            self._slow_until = now + ASK_AGAIN if late else self._slow_until
         self._resync_ledger({host: name.addresses for host, name in self._names.items() if name.connected})
         return {host: name.addresses for host, name in self._names.items()}
 
