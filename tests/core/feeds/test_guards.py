@@ -1,5 +1,6 @@
 """What does not reach the firewall, and with which words."""
 
+import tracemalloc
 from dataclasses import replace
 from ipaddress import IPv4Address, ip_address
 from itertools import combinations, pairwise
@@ -22,6 +23,7 @@ from banlistd.core.feeds.extent import AcceptedSizes
 from banlistd.core.feeds.judgement import judge
 from banlistd.core.feeds.parsed_list import ParsedList, parsed_list
 from banlistd.core.feeds.parsers import parse
+from banlistd.core.feeds.quarantine import held_back
 from banlistd.core.feeds.samples import Sample
 from banlistd.formats import Format
 from banlistd.model import Family, Refusal, SourceId
@@ -422,6 +424,25 @@ def test_a_list_that_counts_its_entries_is_counted_before_the_carving() -> None:
     body = b"8.8.8.8\n" + hosts(29) + b"# END 30 entries\n"
     reading = evaluate(STRICT, parsed_list(body, Format()), None, NOTHING_KNOWN)
     assert (reading.refusal, len(reading.addresses)) == (None, 29)
+
+
+# Memory
+
+
+def test_to_judge_a_million_networks_and_to_keep_them_in_quarantine_takes_little_more_than_they_are() -> None:
+    first = 0x0B000000 + 4 * np.arange(1_000_000, dtype=np.uint32)
+    addresses = AddressSet.of(first, first + np.uint32(1))
+    parsed = ParsedList(addresses, len(addresses), data_lines=len(addresses))
+    size = len(addresses.encode())
+    tracemalloc.start()
+    try:
+        reading = evaluate(STRICT, parsed, None, NOTHING_KNOWN)
+        row = held_back(None, reading, Refusal("wide", "too much"), STRICT, 0.0)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert len(row.snapshot) == size
+    assert peak < 2.5 * size
 
 
 # Many polls

@@ -7,7 +7,7 @@ Ranges are inclusive at both ends, because one past the last address does not fi
 
 import socket
 import struct
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -163,6 +163,21 @@ def union_of(family: Family, first: Addresses, last: Addresses) -> Ranges:
 def intersection(left: Ranges, right: Ranges) -> Ranges:
     if not len(left) or not len(right):
         return Ranges.none(left.family)
+    many, few = (left, right) if len(left) >= len(right) else (right, left)
+    # Piece by piece: the indices of millions of ranges take ten times the memory of the ranges.
+    parts = [_intersection(piece, few) for piece in pieces_of(many)]
+    if len(parts) == 1:
+        return parts[0]
+    return Ranges(left.family, np.concatenate([part.first for part in parts]), np.concatenate([part.last for part in parts]))
+
+
+def pieces_of(ranges: Ranges) -> Iterator[Ranges]:
+    """The same ranges in pieces, whose temporaries stay small; one piece at least."""
+    for at in range(0, max(len(ranges), 1), _PIECE):
+        yield Ranges(ranges.family, ranges.first[at : at + _PIECE], ranges.last[at : at + _PIECE])
+
+
+def _intersection(left: Ranges, right: Ranges) -> Ranges:
     lo = np.searchsorted(right.last, left.first, side="left")
     hi = np.searchsorted(right.first, left.last, side="right")
     counts = hi - lo
@@ -282,6 +297,9 @@ class AddressSet:
         hosts4, first4, last4, hosts6, first6, last6 = canonical.columns_of(encoded)
         return cls(hosts4, Ranges(Family.IPV4, first4, last4), hosts6, Ranges(Family.IPV6, first6, last6))
 
+
+_PIECE = 1 << 16
+"""Ranges that an intersection looks at together."""
 
 _MERGED_AT_ONCE = 1 << 14
 """Addresses whose temporaries stay in the cache, and in memory that is there already (measured: a million in 3 ms, not 9)."""

@@ -8,7 +8,17 @@ from typing import Self
 
 from banlistd.core.addresses.arrays import count_in
 from banlistd.core.addresses.reserved import reserved_ranges
-from banlistd.core.addresses.sets import FAMILIES, AddressSet, Ranges, from_numbers, intersection, subtract, to_number, union_of
+from banlistd.core.addresses.sets import (
+    FAMILIES,
+    AddressSet,
+    Ranges,
+    from_numbers,
+    intersection,
+    pieces_of,
+    subtract,
+    to_number,
+    union_of,
+)
 from banlistd.model import Family
 
 NeverBanned = Mapping[Family, Ranges]
@@ -49,11 +59,14 @@ class Extent:
         entries, counts, widest = 0, {}, {}
         for family in FAMILIES:
             never, space, hosts = never_banned[family], _space()[family], addresses.hosts(family)
-            nets = subtract(addresses.nets(family), never)
             free = subtract(space, never)
-            entries += len(nets) + len(hosts) - count_in(hosts, never.first, never.last)
-            counts[family] = intersection(nets, free).count() + count_in(hosts, free.first, free.last)
-            widest[family] = _widest(nets)
+            entries += len(hosts) - count_in(hosts, never.first, never.last)
+            counts[family], widest[family] = count_in(hosts, free.first, free.last), (0, 0)
+            for piece in pieces_of(addresses.nets(family)):
+                nets = subtract(piece, never)
+                entries += len(nets)
+                counts[family] += intersection(nets, free).count()
+                widest[family] = max(widest[family], _widest(nets), key=lambda ends: ends[1] - ends[0])
         shares = {family: counts[family] / _space()[family].count() for family in FAMILIES}
         return cls(Size(entries, counts[Family.IPV4], counts[Family.IPV6] >> 80), shares, widest)
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from banlistd.core.addresses.arrays import without
-from banlistd.core.addresses.sets import FAMILIES, AddressSet, subtract
+from banlistd.core.addresses.sets import FAMILIES, AddressSet, pieces_of, subtract
 from banlistd.core.feeds.extent import NeverBanned
 
 SAMPLED = 256
@@ -32,7 +32,7 @@ def draw(addresses: AddressSet, never_banned: NeverBanned, churn: float, seed: i
     for family in FAMILIES:
         never = never_banned[family]
         hosts = without(addresses.hosts(family), never.first, never.last)
-        firsts = subtract(addresses.nets(family), never).first
+        firsts = np.concatenate([subtract(piece, never).first for piece in pieces_of(addresses.nets(family))])
         parts.append((hosts, firsts))
         entries += len(hosts) + len(firsts)
     for hosts, firsts in parts:
