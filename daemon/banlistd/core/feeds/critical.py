@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from banlistd.core.addresses.arrays import without
 from banlistd.core.addresses.comparison import overlapping
 from banlistd.core.addresses.sets import FAMILIES, Addresses, AddressSet, Ranges, from_numbers, subtract, to_number, union_of
 from banlistd.core.addresses.text import span_text
@@ -85,8 +86,7 @@ def without_critical(addresses: AddressSet, found: Sequence[CriticalReference]) 
     columns = []
     for family in FAMILIES:
         critical = union_of(family, *_columns(family, [one for one in found if one.span[0] is family]))
-        hosts = addresses.hosts(family)
-        hosts = hosts[~critical.contains(hosts)]
+        hosts = without(addresses.hosts(family), critical.first, critical.last)
         nets = subtract(addresses.nets(family), critical)
         columns += [np.concatenate([hosts, nets.first]), np.concatenate([hosts, nets.last])]
     return AddressSet.of(*columns)
