@@ -6,12 +6,15 @@ are looked up among the hosts, never the hosts among the ends: of a million host
 40 ms and 16 MB of indices (measured).
 """
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 Sorted = NDArray[Any]
+
+_PIECE = 1 << 18
 
 _FEW = 4096
 """Slices that are copied one by one; for more, a mask over all hosts is quicker (measured: 800 of 3.3M in 0.5 to 2.3 ms, 37,000
@@ -48,18 +51,25 @@ def _is_sorted(addresses: Sorted) -> bool:
 
 def are_among(hosts: Sorted, addresses: Sorted) -> NDArray[np.bool_]:
     """For each of `addresses` whether it is one of `hosts`. (`np.isin` sorts, by way of `np.unique`.)"""
-    if not len(hosts):
-        return np.zeros(len(addresses), dtype=np.bool_)
-    at = np.minimum(np.searchsorted(hosts, addresses), len(hosts) - 1)
-    return np.asarray(hosts[at] == addresses)
+    found = np.zeros(len(addresses), dtype=np.bool_)
+    for part in _pieces(len(addresses)) if len(hosts) else ():
+        at = np.minimum(np.searchsorted(hosts, addresses[part]), len(hosts) - 1)
+        np.equal(hosts[at], addresses[part], out=found[part])
+    return found
 
 
 def are_in(addresses: Sorted, first: Sorted, last: Sorted) -> NDArray[np.bool_]:
     """For each of `addresses`, in any order, whether it is in one of the ranges."""
-    if not len(first):
-        return np.zeros(len(addresses), dtype=np.bool_)
-    at = np.searchsorted(first, addresses, side="right")
-    return np.asarray((at > 0) & (addresses <= last[np.maximum(at, 1) - 1]))
+    found = np.zeros(len(addresses), dtype=np.bool_)
+    for part in _pieces(len(addresses)) if len(first) else ():
+        at = np.searchsorted(first, addresses[part], side="right")
+        found[part] = (at > 0) & (addresses[part] <= last[np.maximum(at, 1) - 1])
+    return found
+
+
+def _pieces(count: int) -> Iterator[slice]:
+    """Slices of so many: places in an array are 8 octets each, twice as many as an IPv4 address has."""
+    return (slice(start, start + _PIECE) for start in range(0, count, _PIECE))
 
 
 def symmetric_difference(left: Sorted, right: Sorted) -> Sorted:
