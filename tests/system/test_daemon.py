@@ -139,7 +139,7 @@ def test_banlistctl_answers_every_question_of_an_operator(tmp_path: Path) -> Non
             assert [row["outcome"] for row in place.ask("refresh", "second")] == ["completed"]
             assert standing() == expected({"first": ["192.0.2.0/24"], "second": ["203.0.113.7"]})
             assert place.ctl("refresh", "nobody").returncode == 64
-            assert place.ask("reload") == {"sources": 2, "added": [], "removed": [], "changed": []}
+            assert place.ask("reload") == {"sources": 2, "added": [], "removed": [], "changed": [], "lifted": 0}
             for words in ("status", "sources", "history", "timers", "check 192.0.2.7", "refresh", "reload"):
                 page = place.ctl(*words.split())
                 assert (page.returncode, page.stderr) == (0, "")

@@ -42,19 +42,19 @@ class Row:
 
     answer: Callable[[FeedServer], Handler]
     event: str = TAKEN
-    message: str = "1 entries"
+    message: str = "1 entry"
 
 
-def answered(data: Callable[[], bytes], event: str = TAKEN, message: str = "1 entries") -> Row:
+def answered(data: Callable[[], bytes], event: str = TAKEN, message: str = "1 entry") -> Row:
     """These octets are the whole answer, head included."""
     return Row(lambda _: raw(data()), event, message)
 
 
-def with_body(content: Callable[[], bytes], event: str = TAKEN, message: str = "1 entries", **headers: str) -> Row:
+def with_body(content: Callable[[], bytes], event: str = TAKEN, message: str = "1 entry", **headers: str) -> Row:
     return Row(lambda _: body(content(), headers), event, message)
 
 
-def redirected(location: str, event: str = TAKEN, message: str = "1 entries") -> Row:
+def redirected(location: str, event: str = TAKEN, message: str = "1 entry") -> Row:
     """To this place; `%d` is the port of the server."""
     return Row(lambda server: redirect(location.replace("%d", str(server.port)).encode().decode("latin-1")), event, message)
 
