@@ -16,6 +16,8 @@ from banlistd.adapters.firewalls.nftables.firewall import NftablesFirewall
 from banlistd.adapters.firewalls.nftables.inspection import look_at
 from banlistd.adapters.firewalls.nftables.look import Look
 from banlistd.adapters.firewalls.nftables.records import element_messages
+from banlistd.adapters.firewalls.nftables.rules import Lookups
+from banlistd.adapters.firewalls.nftables.sets import EVERY_MAP
 from banlistd.adapters.firewalls.nftables.structure import TABLE, RuleForm
 from banlistd.adapters.netlink.messages import NFT_MSG_NEWSETELEM, Batch
 from banlistd.adapters.netlink.socket import NetlinkSocket
@@ -68,7 +70,7 @@ def one_batch(change: Change, look: Look) -> Batch:
     staging = staging_of(anew, look, Limit(0, 0))
     batch = begun(look.generation)
     add_sets(batch, [staged.shape for staged in staging.sets.values()])
-    add_rules(batch, change, look, staging.names(look), form=RuleForm())
+    add_rules(batch, change, look, Lookups(staging.names(look), EVERY_MAP), form=RuleForm())
     for staged in staging.sets.values():
         for part in parts_of(staged.elements, boundless) if staged.elements is not None else ():
             batch.add_block(element_messages(NFT_MSG_NEWSETELEM, batch.next_sequence, TABLE, staged.shape.name, part))

@@ -24,6 +24,8 @@ RESERVED = ("10.0.0.0/8", "127.0.0.0/8", "192.168.0.0/16", "fe80::/10", "::/127"
 
 _NOBODY = ""
 
+UNUSED = "-unused"
+
 
 def expected(sources: Mapping[str, Iterable[str]], allow: Iterable[str] = ()) -> Mapping[int, KernelRanges]:
     """What shall stand, by IP version. `sources` in order: entries are addresses, networks, or ranges `a-b`."""
@@ -55,8 +57,8 @@ def look() -> View:
     """Single addresses are looked up before networks, what blocks before what watches."""
     # Of a table's flags that nft 1.0.6 does not know, owner and persist, it prints what happens to lie in its memory.
     text = re.sub(r', "flags": (?!\[).*?\}\}', "}}", nft("-j", "list", "ruleset"), flags=re.DOTALL)
-    listing = _by_first_names(json.loads(text)["nftables"], set(re.findall(r'"@([^"]+)"', text)))
-    present = [item["map"] for item in listing if "map" in item and "unused" not in item["map"]]
+    listing = _by_first_names(json.loads(text)["nftables"])
+    present = [item["map"] for item in listing if "map" in item and not item["map"]["name"].endswith(UNUSED)]
     maps = {one["name"]: one.get("elem", []) for one in present}
     maps.pop("watching", None)  # the chains of marks
     comments = {int(key["elem"]["val"]): key["elem"]["comment"].split() for key, _ in maps.pop("applied", [])}
@@ -73,16 +75,27 @@ def look() -> View:
     return View(contents, ranges, blocking, listing)
 
 
-_SECOND_NAME = re.compile(r'"(@?[a-z_]*(?:hosts|nets|allowed|answers)[46])-b"')
+_SET_NAME = re.compile(r'"(@|within-[a-z0-9]+-|)([a-z_]*(?:hosts|nets|allowed|answers)[46])(-b|)"')
 
 
-def _by_first_names(listing: Sequence[Mapping[str, Any]], used: AbstractSet[str]) -> Sequence[Mapping[str, Any]]:
-    """Each set under its first name. `used`: what rules look into; what they do not is filled beside it, and bans nothing."""
-    for one in (item[kind] for item in listing for kind in ("map", "set") if kind in item):
-        if one["name"] not in used | {"applied", "watching"} and one["table"] == "banlistd":
-            one["unused"] = True
-    named: Sequence[Mapping[str, Any]] = json.loads(_SECOND_NAME.sub(r'"\1"', json.dumps(listing)))
+def _by_first_names(listing: Sequence[Mapping[str, Any]]) -> Sequence[Mapping[str, Any]]:
+    """Each set and its chains under its first name. What no packet is looked up in gets a name of its own: it bans nothing."""
+    used = _looked_up(listing)
+
+    def first_name(found: re.Match[str]) -> str:
+        place, first, second = found.groups()
+        return f'"{place}{first}{"" if first + second in used else UNUSED}"'
+
+    named: Sequence[Mapping[str, Any]] = json.loads(_SET_NAME.sub(first_name, json.dumps(listing)))
     return named
+
+
+def _looked_up(listing: Sequence[Mapping[str, Any]]) -> AbstractSet[str]:
+    """The sets that rules look into, in chains that a hook calls or another rule jumps to."""
+    rules = [item["rule"] for item in listing if "rule" in item]
+    called = {item["chain"]["name"] for item in listing if "hook" in item.get("chain", ())}
+    called |= set(re.findall(r'"target": "([^"]+)"', json.dumps(rules)))
+    return set(re.findall(r'"@([^"]+)"', json.dumps([rule for rule in rules if rule["chain"] in called])))
 
 
 def contents() -> Mapping[str, str]:

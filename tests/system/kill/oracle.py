@@ -75,8 +75,11 @@ def _check_that_the_banned_are_dropped(listing: Sequence[Mapping[str, Any]]) -> 
     rules = rules_of(listing)
     assert rules.get("banned", [""])[-1] == [{"drop": None}], f"bans are open: {rules}"
     assert rules.get("inbound", [""])[-1] == [{"jump": {"target": "lookup-in"}}], f"bans are open: {rules}"
-    lookups = json.dumps(rules.get("lookup-in"))
-    assert all(f'"@{kind}{version}"' in lookups for kind in ("hosts", "nets") for version in (4, 6)), lookups
+    lookups = rules.get("lookup-in", [])
+    full = {one["name"] for one in (item["map"] for item in listing if "map" in item) if one.get("elem")}
+    for name in {f"{kind}{version}" for kind in ("hosts", "nets") for version in (4, 6)} & full:
+        assert [{"jump": {"target": name}}] in lookups, f"{name} is open: {lookups}"
+        assert [f'"@{name}"' in json.dumps(rule) for rule in rules[name]] == [True], f"{name} is open: {rules}"
 
 
 def rules_of(listing: Sequence[Mapping[str, Any]]) -> Mapping[str, list[Any]]:

@@ -84,6 +84,17 @@ def looked_up(expressions: bytes) -> Iterator[str]:
             yield decode_text(attributes(fields.get(2, b"")).get(1, b""))
 
 
+def jumped_to(expressions: bytes) -> Iterator[str]:
+    """The names of the chains that a rule jumps or goes to, given its expressions; not those of a map of verdicts."""
+    for _, one in each_attribute(expressions):
+        fields = attributes(one)
+        if decode_text(fields.get(1, b"")) == "immediate":
+            data = attributes(attributes(fields.get(2, b"")).get(2, b""))
+            chain = attributes(data.get(2, b"")).get(2)
+            if chain is not None:
+                yield decode_text(chain)
+
+
 def verdict(code: int, chain: str = "") -> bytes:
     decided = nested(2, number_attribute(1, code), text_attribute(2, chain) if chain else b"")
     return expression("immediate", number_attribute(1, REGISTER_VERDICT), nested(2, decided))

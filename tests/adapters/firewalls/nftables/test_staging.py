@@ -55,12 +55,12 @@ def look_of(present: FirewallState, second: str = "", *, counts: bool = True) ->
     numbers = {map_id.name: len(entries) for map_id, entries in present.map_entries.items()}
     names = {base: f"{base}-b" if base in second.split() else base for base in shapes}
     sets = {
-        names[base]: SetState(names[base], shape.size, numbers.get(base, 0) if counts else None, shape.form)
+        names[base]: SetState(names[base], shape.size, numbers.get(base, 0) if counts else None, shape.form, empty=False)
         for base, shape in shapes.items()
     }
     markers = SetShape(APPLIED, None, mapped=True, interval=False)
-    sets[APPLIED] = SetState(APPLIED, 0, 2, markers.form)
-    return Look(1, TableState(0, 0), frozenset(), frozenset(), sets, [*names.values()], frozenset())
+    sets[APPLIED] = SetState(APPLIED, 0, 2, markers.form, empty=False)
+    return Look(1, TableState(0, 0), frozenset(), frozenset(), sets, [*names.values()], frozenset(), frozenset())
 
 
 def beside(change: Change, look: Look, limit: Limit = LIMIT) -> dict[str, str]:
@@ -225,7 +225,9 @@ async def test_what_a_kill_left_beside_is_no_drift_and_goes_at_the_next_start() 
 
 @in_network_namespace
 async def test_what_another_process_does_to_a_set_that_is_filled_is_made_good(monkeypatch: pytest.MonkeyPatch) -> None:
-    for meddling in ("flush map inet banlistd hosts4-b", "delete map inet banlistd hosts4-b", "add table inet other"):
+    chains = ("hosts4-b", "within-nat64-hosts4-b", "within-6to4-hosts4-b")
+    deletion = [*(f"flush chain inet banlistd {chain}" for chain in chains), "delete map inet banlistd hosts4-b"]
+    for meddling in ("flush map inet banlistd hosts4-b", "; ".join(deletion), "add table inet other"):
         firewall = NftablesFirewall()
         await firewall.apply(difference(None, SMALL))
         scripts = [meddling]
@@ -272,12 +274,18 @@ async def test_rules_that_look_into_two_sets_of_one_map_are_repaired() -> None:
     nft("add map inet banlistd hosts4 { type ipv4_addr : mark; size 98304; }")
     rules = nft("-a", "list", "chain", "inet", "banlistd", "within-nat64")
     handle = next(line.rpartition(" ")[2] for line in rules.splitlines() if "hosts4-b" in line)
-    nft(f"replace rule inet banlistd within-nat64 handle {handle} meta mark set ip saddr map @hosts4 goto banned")
+    nft(
+        "add chain inet banlistd within-nat64-hosts4;"
+        "add rule inet banlistd within-nat64-hosts4 meta mark set ip saddr map @hosts4 goto banned;"
+        f"replace rule inet banlistd within-nat64 handle {handle} jump within-nat64-hosts4"
+    )
     verdict = await firewall.verify(LARGE)
     assert verdict.structure
     await firewall.apply(difference(LARGE, LARGE, verdict))
     assert (await firewall.verify(LARGE)).sound
     with NetlinkSocket() as wire:
-        assert look_at(wire).unused == []
+        look = look_at(wire)
+        assert look.surplus(LARGE.sources) == look.unfinished == []
+    assert "hosts4-b" not in nft("list", "ruleset")
     assert NETS4 not in verdict.maps
     await firewall.close()

@@ -122,11 +122,12 @@ class NftablesFirewall(ThreadedFirewall):
             if self._ownership is not Ownership.NO and needs_adoption(wire):
                 with self._monitor.away(wire) as absence:
                     absence.commits += adopt(wire)
-            if not self._tidied:
+            if not self._tidied and self._sources is not None:
                 self._tidied = True
-                if (look := look_at(wire)).used and look.unused:
+                look = look_at(wire)
+                if look.used and (surplus := look.surplus(self._sources)):
                     with self._monitor.away(wire) as absence:
-                        remove_sets(look.unused, wire, absence)
+                        remove_sets(look, surplus, wire, absence)
             return self._monitor
 
     def _contents(self) -> Mapping[Mark, AddressSet]:

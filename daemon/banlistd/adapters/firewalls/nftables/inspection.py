@@ -4,10 +4,12 @@ import errno
 import struct
 from collections import Counter as Tally
 from collections.abc import Iterator, Mapping
+from collections.abc import Set as AbstractSet
+from dataclasses import replace
 from random import Random
 
 from banlistd.adapters.firewalls.marker_text import marker_of
-from banlistd.adapters.firewalls.nftables.look import Look, TableState, names_in_use
+from banlistd.adapters.firewalls.nftables.look import Look, TableState, maps_asked, names_in_use
 from banlistd.adapters.firewalls.nftables.records import (
     NFTA_SET_ELEM_LIST_ELEMENTS,
     NFTA_SET_ELEM_LIST_SET,
@@ -15,18 +17,28 @@ from banlistd.adapters.firewalls.nftables.records import (
     Elements,
     answers,
 )
-from banlistd.adapters.firewalls.nftables.rules import NFTA_RULE_CHAIN, NFTA_RULE_EXPRESSIONS, count_loads, netlink_rules
+from banlistd.adapters.firewalls.nftables.rules import (
+    NFTA_RULE_CHAIN,
+    NFTA_RULE_EXPRESSIONS,
+    Lookups,
+    count_loads,
+    netlink_rules,
+    set_chain_rule,
+)
 from banlistd.adapters.firewalls.nftables.samples import Sampling, count_fits, elements_of, sample_fits
+from banlistd.adapters.firewalls.nftables.set_chains import SET_CHAINS, SetChain, wanted_chains
 from banlistd.adapters.firewalls.nftables.sets import (
     ALLOWED,
     APPLIED,
     BASES,
     EVERY_SET,
+    NFT_SET_INTERVAL,
     NFT_TABLE_F_DORMANT,
     NFTA_TABLE_FLAGS,
     NFTA_TABLE_OWNER,
     SERVICES,
     SetState,
+    bases_of,
     service_key,
     set_state,
 )
@@ -41,7 +53,7 @@ from banlistd.adapters.firewalls.nftables.structure import (
     source_of,
     structure_of,
 )
-from banlistd.adapters.netlink.expressions import looked_up
+from banlistd.adapters.netlink.expressions import jumped_to, looked_up
 from banlistd.adapters.netlink.messages import (
     NFT_MSG_GETCHAIN,
     NFT_MSG_GETOBJ,
@@ -57,7 +69,7 @@ from banlistd.adapters.netlink.messages import (
 )
 from banlistd.adapters.netlink.socket import NetlinkSocket
 from banlistd.adapters.netlink.wire import NetlinkError
-from banlistd.core.ruleset.state import FirewallState, Verification
+from banlistd.core.ruleset.state import FirewallState, MapEntries, Verification
 from banlistd.model import Counter, Family, Mark, Marker
 
 NFTA_TABLE = 1
@@ -86,17 +98,31 @@ def look_at(wire: NetlinkSocket) -> Look:
     chains = _chains(wire)
     marks = frozenset(Mark(mark) for mark, _ in _marker_elements(wire))
     used = used_sets(wire) if chains else []
-    return Look(generation, table_state(wire), frozenset(chains), _misplaced(chains), _sets(wire), used, marks)
+    ours = frozenset(name for name in chains.keys() & SET_CHAINS.keys() if _is_as_written(wire, SET_CHAINS[name]))
+    return Look(generation, table_state(wire), frozenset(chains), _misplaced(chains), _sets(wire), used, marks, ours)
 
 
 def used_sets(wire: NetlinkSocket) -> list[str]:
-    """The sets that our rules look into. Asked chain by chain: there may be thousands of other rules."""
+    """The sets that packets are looked up in: our rules look into them, or jump to their chains."""
     used: dict[str, None] = {}
     for chain in NETLINK_CHAINS:
-        for rule in _dump(wire, NFT_MSG_GETRULE, text_attribute(NFTA_RULE_CHAIN, chain)):
-            if decode_text(rule.get(NFTA_RULE_CHAIN, b"")) == chain:
-                used |= dict.fromkeys(looked_up(rule.get(NFTA_RULE_EXPRESSIONS, b"")))
+        for expressions in _rules_in(wire, chain):
+            used |= dict.fromkeys(looked_up(expressions))
+            used |= {SET_CHAINS[name].set_name: None for name in jumped_to(expressions) if name in SET_CHAINS}
     return [*used]
+
+
+def _rules_in(wire: NetlinkSocket, chain: str) -> Iterator[bytes]:
+    """The expressions of each rule of a chain. Asked chain by chain: there may be thousands of other rules."""
+    for rule in _dump(wire, NFT_MSG_GETRULE, text_attribute(NFTA_RULE_CHAIN, chain)):
+        if decode_text(rule.get(NFTA_RULE_CHAIN, b"")) == chain:
+            yield rule.get(NFTA_RULE_EXPRESSIONS, b"")
+
+
+def _is_as_written(wire: NetlinkSocket, chain: SetChain) -> bool:
+    rules = [*_rules_in(wire, chain.name)]
+    wanted = [(chain.set_name, count_loads(set_chain_rule(chain)))]
+    return [(next(looked_up(rule), ""), count_loads(rule)) for rule in rules] == wanted
 
 
 def table_state(wire: NetlinkSocket) -> TableState | None:
@@ -139,9 +165,7 @@ def faults_of(
     used = used_sets(wire)
     found = _sets(wire)
     sets = {
-        BASES.get(name, name): found[name]
-        for name in (*names_in_use(used, found.keys()).values(), APPLIED, WATCHING)
-        if name in found
+        BASES.get(name, name): found[name] for name in (*names_in_use(used, found).values(), APPLIED, WATCHING) if name in found
     }
     sampling = Sampling(chance, sample)
     if settled:
@@ -162,12 +186,16 @@ def faults_of(
     answering = all(
         base in sets and _keys_of(wire, sets[base].name) == _services(state, family) for family, base in SERVICES.items()
     )
-    wanted = {*(map_id.name for map_id in state.map_entries), *ALLOWED.values(), *SERVICES.values(), APPLIED}
     # What no rule looks into may be there: another change is under way, or was not finished. No rule may look into two.
     named = (
-        wanted <= sets.keys() and bool(watchers) == (WATCHING in sets) and len({BASES.get(name) for name in used}) == len(used)
+        bases_of(state.sources) | {APPLIED} <= sets.keys()
+        and bool(watchers) == (WATCHING in sets)
+        and len({BASES.get(name) for name in used}) == len(used)
     )
-    shaped = named and _rules_present(wire) == _rules_wanted(state, form=form)
+    present = {map_id.name: entries for map_id, entries in state.map_entries.items() if map_id.name in sets}
+    asked = {name for name, entries in present.items() if _is_asked(sets[name], entries)}
+    shaped = named and asked == maps_asked(used)
+    shaped = shaped and _rules_present(wire, sets) == _rules_wanted(state, asked, form=form)
     table = table_state(wire)
     shaped = shaped and table is not None and not table.flags & NFT_TABLE_F_DORMANT and not _misplaced(_chains(wire))
     wrong = [
@@ -182,10 +210,20 @@ def _map_fits(wire: NetlinkSocket, present: SetState | None, elements: Elements,
     return present is not None and count_fits(present, elements) and sample_fits(wire, present.name, elements, sampling)
 
 
+def _is_asked(present: SetState, entries: MapEntries) -> bool:
+    """Whether rules look into the map: not while it is empty, if the kernel reports the number of elements."""
+    return present.count is None or len(entries) > 0
+
+
 def _sets(wire: NetlinkSocket) -> Mapping[str, SetState]:
     """Our named sets and maps; not those that nft makes for a rule, nor those that another process put into our table."""
-    states = map(set_state, _dump(wire, NFT_MSG_GETSET, b""))
-    return {state.name: state for state in states if state.name in EVERY_SET}
+    states = {state.name: state for state in map(set_state, _dump(wire, NFT_MSG_GETSET, b"")) if state.name in EVERY_SET}
+    # One range up to the last address has no end, and half of one start is reported as 0. So is an end without a range,
+    # which nft writes before the first range and leaves behind.
+    unsure = (state for state in states.values() if state.empty and state.form[0] & NFT_SET_INTERVAL)
+    return states | {
+        state.name: replace(state, empty=all(element.is_end for element in _elements_in(wire, state.name))) for state in unsure
+    }
 
 
 def _chains(wire: NetlinkSocket) -> Mapping[str, Mapping[int, bytes]]:
@@ -240,19 +278,32 @@ def _services(state: FirewallState, family: Family) -> frozenset[bytes]:
     return frozenset(service_key(answer) for answer in state.answers if answer.family is family)
 
 
-def _rules_present(wire: NetlinkSocket) -> Mapping[tuple[str, int], int]:
-    """How many rules each chain has that load so many fields of a packet."""
+def _rules_present(wire: NetlinkSocket, sets: Mapping[str, SetState]) -> Mapping[tuple[str, int], int]:
+    """How many rules each chain has that load so many fields of a packet. `sets`: in use, by first name, as their chains are
+    here; those of others do not count.
+    """
     rules = _dump(wire, NFT_MSG_GETRULE, b"")
+    names = {one.name for one in sets.values()}
+    firsts = {name: chain.first_name for name, chain in SET_CHAINS.items() if chain.set_name in names}
     chains = [(decode_text(rule.get(NFTA_RULE_CHAIN, b"")), rule.get(NFTA_RULE_EXPRESSIONS, b"")) for rule in rules]
-    return Tally((chain, count_loads(expressions)) for chain, expressions in chains if is_ours(chain))
-
-
-def _rules_wanted(state: FirewallState, *, form: RuleForm) -> Mapping[tuple[str, int], int]:
-    """Every chain of ours has a rule, so a missing chain shows as well. What nft writes looks at the mark alone."""
     return Tally(
+        (firsts.get(chain, chain), count_loads(expressions))
+        for chain, expressions in chains
+        if is_ours(chain) or chain in firsts
+    )
+
+
+def _rules_wanted(state: FirewallState, asked: AbstractSet[str], *, form: RuleForm) -> Mapping[tuple[str, int], int]:
+    """Every chain of ours has a rule, so a missing chain shows as well. What nft writes looks at the mark alone."""
+    sets = Lookups({base: base for base in bases_of(state.sources)}, asked)
+    chains = wanted_chains(state.sources, sets.names, translated=form.translated)
+    written = Tally((chain.name, count_loads(set_chain_rule(chain))) for chain in chains)
+    return written + Tally(
         (name, loads)
         for name, chain in structure_of(state.sources, form=form).items()
         for loads in (
-            map(count_loads, netlink_rules(name, state.sources, form=form)) if chain.rules is None else (0,) * len(chain.rules)
+            map(count_loads, netlink_rules(name, state.sources, sets, form=form))
+            if chain.rules is None
+            else (0,) * len(chain.rules)
         )
     )

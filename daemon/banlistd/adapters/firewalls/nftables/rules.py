@@ -5,9 +5,11 @@ Every number and the order of expressions is what nft itself sends for the same 
 
 import struct
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from types import MappingProxyType
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
 
-from banlistd.adapters.firewalls.nftables.sets import ALLOWED, BASES, SERVICES
+from banlistd.adapters.firewalls.nftables.set_chains import SetChain
+from banlistd.adapters.firewalls.nftables.sets import ALLOWED, EVERY_MAP, SERVICES
 from banlistd.adapters.firewalls.nftables.structure import (
     ANSWERS,
     ASKED,
@@ -57,12 +59,10 @@ from banlistd.core.ruleset.kernel_parts import KernelPart
 from banlistd.core.ruleset.state import Hook, Kind, MapId, maps_of
 from banlistd.model import Family, SourceSlot
 
+NFTA_CHAIN_TABLE, NFTA_CHAIN_NAME = 1, 3
 NFTA_RULE_TABLE = 1
 NFTA_RULE_CHAIN = 2
 NFTA_RULE_EXPRESSIONS = 4
-
-SetNames = Mapping[str, str]
-"""The names of the sets that rules look into, by their first name."""
 
 
 def chain_body(chain: str) -> bytes:
@@ -70,21 +70,42 @@ def chain_body(chain: str) -> bytes:
     return text_attribute(NFTA_RULE_TABLE, TABLE) + text_attribute(NFTA_RULE_CHAIN, chain)
 
 
-def lookup_rules(chain: str, sources: Sequence[SourceSlot], names: SetNames, *, form: RuleForm) -> list[bytes]:
+def new_chain_body(chain: str) -> bytes:
+    """The body of a message for a chain itself, which no hook calls."""
+    return text_attribute(NFTA_CHAIN_TABLE, TABLE) + text_attribute(NFTA_CHAIN_NAME, chain)
+
+
+@dataclass(frozen=True, slots=True)
+class Lookups:
+    """What packets are looked up in. `names`: of the sets, by their first name, which those have that it lacks.
+    `asked`: the first names of the maps, without those that are empty.
+    """
+
+    names: Mapping[str, str]
+    asked: AbstractSet[str]
+
+    def __getitem__(self, base: str) -> str:
+        return self.names.get(base, base)
+
+
+FIRST_NAMES = Lookups({}, EVERY_MAP)
+"""All maps, under their first names."""
+
+
+def lookup_rules(chain: str, sources: Sequence[SourceSlot], sets: Lookups, *, form: RuleForm) -> list[bytes]:
     """The bodies of the rules of a lookup chain, for those maps of the sources that are its own.
 
     First the allowed networks; then single addresses before networks; then, if `form` has them, what comes from an IPv6 address
     that contains one of IPv4; then the watched maps. A packet that another program has marked leaves as an answer before it
     gets our mark, although its service may be watched only, and is watched without one.
-    An empty interval set costs a packet next to nothing, so these rules are always present.
     """
     banning, watching = LOOKUPS[chain]
     chosen = set(maps_of(sources))
     marked = [load_meta(META_MARK), matches(bytes(4), equal=False)]
     rules = [
-        _rule(chain, [*_address(banning, family), lookup(names[base]), verdict(RETURN)]) for family, base in ALLOWED.items()
+        _rule(chain, [*_address(banning, family), lookup(sets[base]), verdict(RETURN)]) for family, base in ALLOWED.items()
     ]
-    for hook, target in ((banning, BANNED), (watching, WATCHED.get(watching, ""))):
+    for hook, target in ((banning, ""), (watching, WATCHED[watching])):
         apart = MARKED_ANSWERS if hook is Hook.IN else next((name for name, watched in MARKED.items() if watched is hook), "")
         if apart and any(map_id.hook is hook for map_id in chosen):
             rules.append(_rule(chain, [*marked, verdict(JUMP, apart)]))
@@ -92,49 +113,57 @@ def lookup_rules(chain: str, sources: Sequence[SourceSlot], names: SetNames, *, 
         for family in ALLOWED:
             for kind in Kind:
                 map_id = MapId(hook, kind, family)
-                if map_id in chosen:
-                    found = [lookup(names[map_id.name], to=REGISTER), store_mark(), verdict(GOTO, target)]
-                    rules.append(_rule(chain, [*guard, *_address(hook, family), *found]))
+                if map_id in chosen and map_id.name in sets.asked:
+                    found = [lookup(sets[map_id.name], to=REGISTER), store_mark(), verdict(GOTO, target)]
+                    asking = [verdict(JUMP, sets[map_id.name])] if hook is banning else [*_address(hook, family), *found]
+                    rules.append(_rule(chain, [*guard, *asking]))
         if form.translated and chain == LOOKUP_IN and hook is banning:
             rules.append(_rule(chain, [*_may_embed(), verdict(JUMP, EMBEDDING)]))
     return rules
 
 
-def marked_rules(chain: str, names: SetNames, *, form: RuleForm) -> list[bytes]:
+def set_chain_rule(chain: SetChain) -> bytes:
+    """The body of the rule of a chain that looks into one map."""
+    found = [store_mark(), verdict(GOTO, BANNED)]
+    if chain.place in LOOKUPS:
+        address = _address(chain.map.hook, chain.map.family)
+        return _rule(chain.name, [*address, lookup(chain.set_name, to=REGISTER), *found])
+    return _rule(chain.name, [*_ipv4_within(chain.place), lookup(chain.set_name, key=_WITHIN, to=REGISTER), *found])
+
+
+def marked_rules(chain: str, sets: Lookups, *, form: RuleForm) -> list[bytes]:
     """The bodies of the rules of a chain of MARKED: a watched packet goes to the chain of its source.
 
     In a VRF a packet passes a hook twice: it is not counted at the VRF's own interface.
     """
     hook = MARKED[chain]
-    maps = [MapId(hook, kind, family) for family in ALLOWED for kind in Kind]
+    maps = [MapId(hook, kind, family) for family in ALLOWED for kind in Kind if MapId(hook, kind, family).name in sets.asked]
     interface = META_IIFKIND if hook is Hook.WATCH_IN else META_OIFKIND
     again = [load_meta(interface), matches(VRF.encode().ljust(_IFNAMSIZ, b"\0")), verdict(RETURN)]
     return [
         *([] if KernelPart.INTERFACE_KIND in form.lacking else [_rule(chain, again)]),
-        *(_rule(chain, [*_unseen(map_id, names), lookup(WATCHING, key=_VALUE, to=REGISTER_VERDICT)]) for map_id in maps),
+        *(_rule(chain, [*_unseen(map_id, sets), lookup(WATCHING, key=_VALUE, to=REGISTER_VERDICT)]) for map_id in maps),
     ]
 
 
-def translated_rules(chain: str, names: SetNames) -> list[bytes]:
+def translated_rules(chain: str, sets: Lookups) -> list[bytes]:
     """The bodies of the rules for sources that contain an IPv4 address: it is looked up as if the packet came from it."""
     if chain == EMBEDDING:
         return [_rule(chain, [*_prefix(name), verdict(JUMP, name)]) for name in _EMBEDDED]
-    within = [*_ipv4_within(chain)]
-    rules = [_rule(chain, [*within, lookup(names[ALLOWED[Family.IPV4]], key=_WITHIN), verdict(RETURN)])]
-    for kind in Kind:
-        found = lookup(names[MapId(Hook.IN, kind, Family.IPV4).name], key=_WITHIN, to=REGISTER)
-        rules.append(_rule(chain, [*within, found, store_mark(), verdict(GOTO, BANNED)]))
-    return rules
+    allowed = [*_ipv4_within(chain), lookup(sets[ALLOWED[Family.IPV4]], key=_WITHIN), verdict(RETURN)]
+    maps = (MapId(Hook.IN, kind, Family.IPV4) for kind in Kind)
+    asking = (SetChain(chain, map_id, sets[map_id.name]) for map_id in maps if map_id.name in sets.asked)
+    return [_rule(chain, allowed), *(_rule(chain, [verdict(JUMP, one.name)]) for one in asking)]
 
 
-def service_rules(chain: str, names: SetNames, *, form: RuleForm) -> list[bytes]:
+def service_rules(chain: str, sets: Lookups, *, form: RuleForm) -> list[bytes]:
     """The bodies of the rules of ANSWERS and MARKED_ANSWERS, for packets that are to be banned, or of ASKED, for what is sent.
 
     An answer is addressed to this host, and opens no connection: every packet of TCP but the first has ACK or RST (RFC 9293
     3.10.7). It goes on with the mark that it came with: that is 0 in ANSWERS, where it has that of the source of the ban.
     """
     if chain == ASKED:
-        return [_rule(chain, [*_service(Hook.OUT, family, names), verdict(ACCEPT)]) for family in SERVICES]
+        return [_rule(chain, [*_service(Hook.OUT, family, sets), verdict(ACCEPT)]) for family in SERVICES]
     opening = [load_meta(META_L4PROTO), matches(bytes((_TCP,))), load_payload(TRANSPORT_HEADER, _TCP_FLAGS, 1)]
     opening += [masked(bytes((_ACK | _RST,))), matches(b"\0"), verdict(RETURN)]
     here = [load_address_type(), matches(struct.pack("=I", _UNICAST), equal=False)]
@@ -142,23 +171,17 @@ def service_rules(chain: str, names: SetNames, *, form: RuleForm) -> list[bytes]
     passing += [load_value(bytes(4)), store_mark()] if chain == ANSWERS else []
     return [
         _rule(chain, opening),
-        *(_rule(chain, [*_service(Hook.IN, family, names), *passing, verdict(ACCEPT)]) for family in SERVICES),
+        *(_rule(chain, [*_service(Hook.IN, family, sets), *passing, verdict(ACCEPT)]) for family in SERVICES),
     ]
 
 
-def netlink_rules(
-    chain: str, sources: Sequence[SourceSlot], names: SetNames = MappingProxyType({}), *, form: RuleForm
-) -> list[bytes]:
-    """The bodies of the rules of a chain that netlink writes.
-
-    `names`: of the sets to look into, by their first name, which those have that it lacks.
-    """
-    every = {base: names.get(base, base) for base in BASES.values()}
+def netlink_rules(chain: str, sources: Sequence[SourceSlot], sets: Lookups = FIRST_NAMES, *, form: RuleForm) -> list[bytes]:
+    """The bodies of the rules of a chain of NETLINK_CHAINS."""
     if chain in LOOKUPS:
-        return lookup_rules(chain, sources, every, form=form)
+        return lookup_rules(chain, sources, sets, form=form)
     if chain in MARKED:
-        return marked_rules(chain, every, form=form)
-    return translated_rules(chain, every) if chain in TRANSLATED else service_rules(chain, every, form=form)
+        return marked_rules(chain, sets, form=form)
+    return translated_rules(chain, sets) if chain in TRANSLATED else service_rules(chain, sets, form=form)
 
 
 def count_loads(expressions: bytes) -> int:
@@ -244,7 +267,7 @@ def _address(hook: Hook, family: Family) -> Iterator[bytes]:
     yield load_payload(NETWORK_HEADER, place, length)
 
 
-def _unseen(map_id: MapId, names: SetNames) -> Iterator[bytes]:
+def _unseen(map_id: MapId, sets: Lookups) -> Iterator[bytes]:
     """Load what the map says of a packet's address into a register that nft believes to be something else.
 
     nft 1.0.6 lists a comparison with the value of a map in a form that it cannot load again, and would refuse the whole file.
@@ -255,17 +278,17 @@ def _unseen(map_id: MapId, names: SetNames) -> Iterator[bytes]:
     yield masked(_NO_MARK, _VALUE)
     yield from _address(map_id.hook, map_id.family)
     yield load_meta(META_MARK, _PAIR)
-    yield lookup(names[map_id.name], to=_PAIR + 1)
+    yield lookup(sets[map_id.name], to=_PAIR + 1)
     yield masked(b"\xff" * 8, _PAIR, _VALUE - 1)
 
 
-def _service(hook: Hook, family: Family, names: SetNames) -> Iterator[bytes]:
+def _service(hook: Hook, family: Family, sets: Lookups) -> Iterator[bytes]:
     """Match packets of the family that come from a service, or go to it. The ports are the first words of TCP and UDP."""
     protocol, port = _BEHIND[family]
     yield from _address(hook, family)
     yield load_meta(META_L4PROTO, protocol)
     yield load_payload(TRANSPORT_HEADER, 2 if hook is Hook.OUT else 0, 2, port)
-    yield lookup(names[SERVICES[family]])
+    yield lookup(sets[SERVICES[family]])
 
 
 _NUMBER = struct.Struct("!Q")

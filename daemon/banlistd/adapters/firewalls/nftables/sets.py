@@ -1,7 +1,8 @@
 """Sets and maps as netlink bodies: they change together with elements, in one batch. Every number is what nft itself sends."""
 
 import struct
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
 from banlistd.adapters.firewalls.nftables.structure import TABLE, WATCHING
@@ -15,8 +16,8 @@ from banlistd.adapters.netlink.messages import (
     text_attribute,
 )
 from banlistd.core.addresses.sets import FAMILIES
-from banlistd.core.ruleset.state import Hook, Kind, MapId
-from banlistd.model import Family, ServiceEndpoint
+from banlistd.core.ruleset.state import Hook, Kind, MapId, maps_of
+from banlistd.model import Family, ServiceEndpoint, SourceSlot
 
 NFTA_TABLE_NAME = 1
 NFTA_TABLE_FLAGS = 2
@@ -50,6 +51,11 @@ BASES: Mapping[str, str] = {name: base for base in sorted(_LOOKED_UP) for name i
 
 EVERY_SET = frozenset({*BASES, APPLIED, WATCHING})
 """All names that we use; another process made the sets of other names in our table."""
+
+
+def bases_of(sources: Iterable[SourceSlot]) -> AbstractSet[str]:
+    """The first names of the sets that the rules for these sources look into."""
+    return {*(map_id.name for map_id in maps_of(sources)), *ALLOWED.values(), *SERVICES.values()}
 
 
 def other_name(base: str, name: str | None) -> str:
@@ -104,12 +110,16 @@ class SetShape:
 
 @dataclass(frozen=True, slots=True)
 class SetState:
-    """A set as the kernel reports it. `size` and `count` in elements; `count` None: the kernel does not report it."""
+    """A set as the kernel reports it. `size` and `count` in elements; `count` None: the kernel does not report it.
+
+    `empty`: it has no elements, as far as is known. Of one range without an end the kernel reports 0.
+    """
 
     name: str
     size: int
     count: int | None
     form: tuple[int, int, int]
+    empty: bool
 
     def fits(self, shape: SetShape, count: int) -> bool:
         """Whether it can contain `count` elements as it is."""
@@ -173,6 +183,7 @@ def set_state(reply: Mapping[int, bytes]) -> SetState:
         size=decode_number(size),
         count=None if count is None else decode_number(count),
         form=(flags, key_type, data_type),
+        empty=count is not None and decode_number(count) == 0,
     )
 
 

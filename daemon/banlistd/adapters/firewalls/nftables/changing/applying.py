@@ -71,18 +71,21 @@ def apply_change(
     return elements
 
 
-def remove_sets(names: Sequence[str], wire: NetlinkSocket, absence: Absence) -> None:
-    """Delete sets; where another process uses one of them, the others. Counts our commits."""
-    if not names:
+def remove_sets(look: Look, names: Sequence[str], wire: NetlinkSocket, absence: Absence, chains: Sequence[str] = ()) -> None:
+    """Delete sets with their chains, and other chains; where another process uses one, the others. Counts our commits."""
+    if not names and not chains:
         return
     try:
-        wire.commit(removal(names))
+        wire.commit(removal(names, sorted({*chains, *look.chains_of(names)})))
         absence.commits += 1
     except NetlinkError as exc:
         if exc.errno not in (errno.EBUSY, errno.ENOENT):
             raise
-        for name in names if len(names) > 1 else ():
-            remove_sets([name], wire, absence)
+        if len(names) + len(chains) > 1:
+            for name in names:
+                remove_sets(look, [name], wire, absence)
+            for chain in {*chains}.difference(look.chains_of(names)):
+                remove_sets(look, [], wire, absence, [chain])
 
 
 class _UnexpectedContentError(Exception):
@@ -141,16 +144,18 @@ class _Writing:
                 patience.try_again(exc)
             else:
                 if staging.sets or change.reshape:
-                    remove_sets(look_at(self.wire).unused, self.wire, self.absence)
+                    look = look_at(self.wire)
+                    chains = look.surplus_chains(change.sources, translated=self.form.translated)
+                    remove_sets(look, look.surplus(change.sources), self.wire, self.absence, chains)
                 return elements
 
     def _fill(self, staging: Staging, look: Look, limit: Limit) -> int:
         """Write sets beside those in use. Foreign commits meanwhile do no harm: what is filled is counted before it is used."""
         if not staging.sets and not staging.markers:
             return 0
-        remove_sets(look.unfinished, self.wire, self.absence)
+        remove_sets(look, look.unfinished, self.wire, self.absence)
         try:
-            self.wire.commit(creation(staging, look))
+            self.wire.commit(creation(staging, look, form=self.form))
             self.absence.commits += 1
             for batch in fillings(staging, limit):
                 self.wire.commit(batch)

@@ -1,6 +1,7 @@
 """Composes batches from a Change and the state that the kernel reports. Decides everything, sends nothing."""
 
 from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
 from banlistd.adapters.firewalls import marker_text
@@ -13,13 +14,16 @@ from banlistd.adapters.firewalls.nftables.records import (
     key_elements,
     mark_element,
 )
-from banlistd.adapters.firewalls.nftables.rules import chain_body, netlink_rules
+from banlistd.adapters.firewalls.nftables.rules import Lookups, chain_body, netlink_rules, new_chain_body, set_chain_rule
 from banlistd.adapters.firewalls.nftables.samples import elements_of
+from banlistd.adapters.firewalls.nftables.set_chains import SetChain, chains_of_sets, wanted_chains
 from banlistd.adapters.firewalls.nftables.sets import (
     ALLOWED,
     APPLIED,
+    EVERY_MAP,
     SERVICES,
     SetShape,
+    bases_of,
     service_key,
     set_body,
     set_name,
@@ -27,9 +31,11 @@ from banlistd.adapters.firewalls.nftables.sets import (
 )
 from banlistd.adapters.firewalls.nftables.structure import NETLINK_CHAINS, TABLE, RuleForm, structure_of
 from banlistd.adapters.netlink.messages import (
+    NFT_MSG_DELCHAIN,
     NFT_MSG_DELRULE,
     NFT_MSG_DELSET,
     NFT_MSG_DELSETELEM,
+    NFT_MSG_NEWCHAIN,
     NFT_MSG_NEWRULE,
     NFT_MSG_NEWSET,
     NFT_MSG_NEWSETELEM,
@@ -53,9 +59,9 @@ class Composed:
     elements: int
 
 
-def creation(staging: Staging, look: Look) -> Batch:
-    """Makes the sets that are filled beside. No rule uses them yet: a packet that meets a new interval map in the commit that
-    makes it finds it empty (measured).
+def creation(staging: Staging, look: Look, *, form: RuleForm) -> Batch:
+    """Makes the sets that are filled beside, and their chains. No rule jumps there yet: a packet that meets a new interval map
+    in the commit that makes it finds it empty (measured).
     """
     batch = begun(None)
     shapes = [staged.shape for staged in staging.sets.values()]
@@ -64,6 +70,7 @@ def creation(staging: Staging, look: Look) -> Batch:
         if APPLIED in look.sets:
             batch.add(NFT_MSG_DELSET, 0, set_name(APPLIED))
     add_sets(batch, shapes)
+    _add_chains(batch, chains_of_sets((shape.name for shape in shapes), translated=form.translated))
     batch.end()
     return batch
 
@@ -72,6 +79,14 @@ def add_sets(batch: Batch, shapes: Iterable[SetShape]) -> None:
     """Creates sets."""
     for number, shape in enumerate(shapes, 1):
         batch.add(NFT_MSG_NEWSET, NLM_F_CREATE, set_body(shape, number))
+
+
+def _add_chains(batch: Batch, chains: Iterable[SetChain]) -> None:
+    """The chains of sets with the rule of each, in place of those that it has."""
+    for chain in chains:
+        batch.add(NFT_MSG_NEWCHAIN, NLM_F_CREATE, new_chain_body(chain.name))
+        batch.add(NFT_MSG_DELRULE, 0, chain_body(chain.name))
+        batch.add(NFT_MSG_NEWRULE, NLM_F_CREATE | NLM_F_APPEND, set_chain_rule(chain))
 
 
 def fillings(staging: Staging, limit: Limit) -> Iterator[Batch]:
@@ -89,12 +104,15 @@ def fillings(staging: Staging, limit: Limit) -> Iterator[Batch]:
             yield batch
 
 
-def removal(names: Iterable[str]) -> Batch:
-    """Deletes sets that no rule uses. Not in the commit that changes the rules: a packet that is between two rules then would
-    find nothing in them (measured: one packet a commit).
+def removal(sets: Iterable[str], chains: Iterable[str]) -> Batch:
+    """Deletes sets that no packet is looked up in, and chains that no rule jumps to. Not in the commit that changes the rules:
+    a packet that is between two rules then would find nothing in them (measured: one packet a commit).
     """
     batch = begun(None)
-    for name in names:
+    for name in chains:
+        batch.add(NFT_MSG_DELRULE, 0, chain_body(name))
+        batch.add(NFT_MSG_DELCHAIN, 0, new_chain_body(name))
+    for name in sets:
         batch.add(NFT_MSG_DELSET, 0, set_name(name))
     batch.end()
     return batch
@@ -103,11 +121,15 @@ def removal(names: Iterable[str]) -> Batch:
 def compose(
     change: Change, look: Look, staging: Staging, table_flags: int | None = 0, *, form: RuleForm, switches: bool
 ) -> Composed:
-    """The batch that carries out `change` in place. `switches`: rules are written, which look into what was filled beside."""
+    """The batch that carries out `change` in place. `switches`: rules are written, which look into what was filled beside.
+
+    They are written as well where a map has elements now and had none, or the reverse: no rule looks into an empty map.
+    """
     names = staging.names(look) if switches else look.names
+    sets = Lookups(names, _maps_with_elements(change, look, names))
     batch = begun(look.generation, table_flags)
-    if switches and (change.reshape or staging.sets):
-        add_rules(batch, change, look, names, form=form)
+    if (switches and (change.reshape or staging.sets)) or sets.asked != look.asked:
+        add_rules(batch, change, look, sets, form=form)
     maps, elements = _write_elements(batch, change, names)
     if switches:
         _write_passes(batch, change, staging, names)
@@ -123,14 +145,25 @@ def begun(generation: int | None, table_flags: int | None = None) -> Batch:
     return batch
 
 
-def add_rules(batch: Batch, change: Change, look: Look, names: Mapping[str, str], *, form: RuleForm) -> None:
-    """Every rule that looks into a set, written anew. `names`: of the sets, by their first name."""
+def _maps_with_elements(change: Change, look: Look, names: Mapping[str, str]) -> AbstractSet[str]:
+    """First names of the maps that have elements after the change. Those count, whose number the kernel does not report."""
+    maps = {base: look.sets[name] for base, name in names.items() if base in EVERY_MAP and name in look.sets}
+    empty = {base: one.empty for base, one in maps.items()}
+    counted = {base for base, one in maps.items() if one.count is not None}
+    empty |= {item.map.name: len(item.whole) == 0 for item in change.maps if item.map.name in counted}
+    return bases_of(change.sources) & {base for base in empty if not empty[base]}
+
+
+def add_rules(batch: Batch, change: Change, look: Look, sets: Lookups, *, form: RuleForm) -> None:
+    """Every rule of NETLINK_CHAINS, written anew, and the chains of sets that are not as they should be."""
     wanted = structure_of(change.sources, form=form)
     for chain in NETLINK_CHAINS:
         if chain in look.chains:
             batch.add(NFT_MSG_DELRULE, 0, chain_body(chain))
+    chains = wanted_chains(change.sources, sets.names, translated=form.translated)
+    _add_chains(batch, [chain for chain in chains if chain.name not in look.set_chains])
     for chain in NETLINK_CHAINS:
-        for body in netlink_rules(chain, change.sources, names, form=form) if chain in wanted else ():
+        for body in netlink_rules(chain, change.sources, sets, form=form) if chain in wanted else ():
             batch.add(NFT_MSG_NEWRULE, NLM_F_CREATE | NLM_F_APPEND, body)
 
 
