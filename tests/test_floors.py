@@ -188,6 +188,7 @@ ARROWS: dict[str, set[tuple[str, str]]] = {
         ("logins", "database"),
         ("manual_bans", "database"),
         ("quarantine", "database"),
+        ("quarantine", "works"),
         ("start", "database"),
         ("works", "database_schema"),
     },

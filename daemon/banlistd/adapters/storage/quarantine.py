@@ -7,6 +7,7 @@ from typing import Any
 import aiosqlite
 
 from banlistd.adapters.storage.database import Database
+from banlistd.adapters.storage.works import write_blob
 from banlistd.core.addresses.sets import AddressSet
 from banlistd.core.feeds.extent import AcceptedSizes
 from banlistd.core.feeds.quarantine import Confirmed, Quarantined, SourceHealth
@@ -26,8 +27,8 @@ _MOVE = """
 """
 
 _HOLD_BACK = f"""
-    INSERT OR REPLACE INTO quarantine ({_COLUMNS}) VALUES (:source_id, :content_hash, :snapshot, :guard, :reason, :entries,
-        :rejected, :first_seen, :last_seen, :refusals, :stood, :approved)
+    INSERT OR REPLACE INTO quarantine ({_COLUMNS}) VALUES (:source_id, :content_hash, zeroblob(:octets), :guard, :reason,
+        :entries, :rejected, :first_seen, :last_seen, :refusals, :stood, :approved)
 """  # noqa: S608 - made of the literal above
 
 _CONFIRM = """
@@ -104,7 +105,8 @@ class QuarantineTable:
 
         async def work(connection: aiosqlite.Connection) -> None:
             if not list(await connection.execute_fetchall(_MOVE, parameters)):
-                await connection.execute(_HOLD_BACK, parameters | {"snapshot": content.snapshot})
+                cursor = await connection.execute(_HOLD_BACK, parameters | {"octets": len(content.snapshot)})
+                write_blob(connection, "quarantine", "snapshot", cursor.lastrowid or 0, content.snapshot)
 
         await self._database.write(work)
 
