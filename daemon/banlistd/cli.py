@@ -3,21 +3,19 @@
 import asyncio
 import signal
 import sys
-import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, redirect_stderr, suppress
+from collections.abc import Sequence
+from contextlib import nullcontext, suppress
 from functools import partial
-from typing import TextIO, cast
 
 from banlistd.adapters.fetch.named_files import remarks_on_named_files
 from banlistd.adapters.host.peer import user_name
-from banlistd.adapters.system.status_line import StatusLine, has_status_line
+from banlistd.adapters.system.console import Draw, has_status_line, status_line
 from banlistd.compose import Application, host_remarks, load_config, load_files, open_application, reload_effect, tear_down
 from banlistd.control.listener import make_folder
 from banlistd.control.server import serve as answering
 from banlistd.core.config.kept import Loaded
 from banlistd.core.config.model import Config
-from banlistd.core.printing import counted, progress_bar
+from banlistd.core.printing import counted
 from banlistd.core.ruleset.ranking import count, rank_sources
 from banlistd.errors import BanlistdError, LedgerError
 from banlistd.events import Event, EventName
@@ -37,7 +35,7 @@ def check_config(places: Paths) -> int:
 
 
 def once(places: Paths, *, dry_run: bool, debug: bool = False) -> int:
-    return asyncio.run(_once(places, load_files(places), dry_run=dry_run), debug=debug)
+    return asyncio.run(_once(places, load_files(places), dry_run=dry_run, debug=debug), debug=debug)
 
 
 def serve_daemon(places: Paths, *, debug: bool = False) -> int:
@@ -50,49 +48,36 @@ def teardown(places: Paths) -> int:
     return 0
 
 
-async def _once(places: Paths, loaded: Loaded, *, dry_run: bool) -> int:
-    with _status_line(wanted=not dry_run) as line:
-        return await _polled_once(places, loaded, line, dry_run=dry_run)
+async def _once(places: Paths, loaded: Loaded, *, dry_run: bool, debug: bool) -> int:
+    # Lines of the debug log do not pass the status line, and say more than it does.
+    with status_line(sys.stderr) if has_status_line(sys.stderr) and not dry_run and not debug else nullcontext(_ignore) as draw:
+        return await _polled_once(places, loaded, draw, dry_run=dry_run)
 
 
-@contextmanager
-def _status_line(*, wanted: bool) -> Iterator[StatusLine | None]:
-    """The last line of the terminal on stderr, with the log above it; None where there is none."""
-    if not wanted or not has_status_line(sys.stderr):
-        yield None
-        return
-    line = StatusLine(sys.stderr)
-    try:
-        with redirect_stderr(cast("TextIO", line)):
-            yield line
-    finally:
-        line.draw("")
+def _ignore(_done: int, _total: int) -> None:
+    """Where no status line is drawn."""
 
 
-async def _refreshed(application: Application, line: StatusLine | None) -> Sequence[Outcome]:
+async def _refreshed(application: Application, draw: Draw) -> Sequence[Outcome]:
     """Poll every enabled source, and show how many are done."""
-    began, done = time.monotonic(), 0
+    done = 0
     names = [source.id for source in application.service.config.sources if source.enabled]
-
-    def show() -> None:
-        if line is not None:
-            line.draw(progress_bar(done, len(names), time.monotonic() - began, "sources"))
 
     async def polled(name: SourceId) -> Outcome:
         nonlocal done
         (outcome,) = await application.service.refresh([name])
         done += 1
-        show()
+        draw(done, len(names))
         return outcome
 
-    show()
+    draw(0, len(names))
     return await asyncio.gather(*(polled(name) for name in names))
 
 
-async def _polled_once(places: Paths, loaded: Loaded, line: StatusLine | None, *, dry_run: bool) -> int:
+async def _polled_once(places: Paths, loaded: Loaded, draw: Draw, *, dry_run: bool) -> int:
     async with open_application(places, loaded, dry_run=print if dry_run else None) as application:
         await application.restore()
-        outcomes = await _refreshed(application, line)
+        outcomes = await _refreshed(application, draw)
         if dry_run:
             state = application.enforcer.state
             for one in rank_sources(state) if state else ():

@@ -16,6 +16,7 @@ from banlistd.control.declaration import Command
 from banlistd.control.table import COMMANDS
 from ctl.canned import ANSWERS, FOREVER, LATE, RUN, SOURCE, CannedDaemon, running, words_of
 from ctl.conftest import Program
+from support.screen import screen
 
 HEAVY = {"numpy", "aiohttp", "pydantic", "yaml", "rich", "asyncio", "aiosqlite"}
 
@@ -73,12 +74,12 @@ def test_nothing_heavy_is_imported_by_any_command_into_a_pipe(daemon: CannedDaem
 
 
 def test_a_table_on_a_terminal_is_as_wide_as_the_terminal_and_takes_no_markup(daemon: CannedDaemon) -> None:
-    daemon.operations.answers["sources"] = [{**SOURCE, "error": "[red]\x1b]0;title\x07"}]
+    daemon.operations.answers["sources"] = [{**SOURCE, "error": "[red] :smile: \x1b]0;title\x07"}]
 
     seen = on_terminal(command_line(daemon, "sources"), columns="160")
 
     assert "spamhaus-drop" in seen
-    assert r"[red]\x1b]0;title\x07" in seen
+    assert r"[red] :smile: \x1b]0;title\x07" in seen
     assert "\x1b]0" not in seen
     assert max(map(len, on_terminal(command_line(daemon, "sources"), columns="60").splitlines())) <= 60
 
@@ -205,8 +206,9 @@ def test_a_long_order_on_a_terminal_shows_its_progress_and_then_only_its_outcome
 
     seen = on_terminal(command_line(daemon, "refresh"), columns="80", TERM="xterm")
 
-    assert "] 1 of 1 sources" in seen
-    assert seen.endswith("\r\x1b[Kspamhaus-drop: \x1b[32mcompleted\x1b[0m, 12 elements added, 3 removed\r\n")
+    assert "1 of 1 source " in seen
+    assert seen.endswith("spamhaus-drop: \x1b[32mcompleted\x1b[0m, 12 elements added, 3 removed\r\n")
+    assert screen(seen) == ["spamhaus-drop: completed, 12 elements added, 3 removed", ""]
 
 
 def test_states_have_colours_on_a_terminal_that_has_them_unless_they_are_not_wanted(daemon: CannedDaemon) -> None:

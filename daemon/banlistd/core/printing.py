@@ -34,14 +34,3 @@ def shown(text: str) -> str:
 def counted(value: int, one: str, many: str) -> str:
     """A number with its noun: `1 source`, `1,234 sources`."""
     return f"{value:,} {one if value == 1 else many}"
-
-
-_CELLS = 24  # of a progress bar
-
-
-def progress_bar(done: int, total: int, seconds: float, noun: str) -> str:
-    """How far an order is, in one line that a terminal of 60 columns has room for; without a total only how long it takes."""
-    if not total:
-        return f"waiting, {seconds:.0f} s"
-    full = _CELLS * min(done, total) // total
-    return f"[{'#' * full}{'-' * (_CELLS - full)}] {done:,} of {total:,} {noun}, {seconds:.0f} s"

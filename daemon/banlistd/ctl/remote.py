@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
-from banlistd.adapters.system.status_line import has_status_line
+from banlistd.adapters.system.console import has_status_line
 from banlistd.control.commands.sources import SOURCES
 from banlistd.control.declaration import Command, PageContext
 from banlistd.control.page import Page
@@ -67,14 +67,14 @@ def _shown_waiting(command: Command[Any, Any], fields: Mapping[str, object], soc
 
     began = time.time()
 
-    def look() -> tuple[int, int]:
+    def look() -> tuple[int, int] | None:
         if command.progress is None:
-            return 0, 0
+            return None
         try:
             rows = ask(socket_path, question_of(SOURCES, {})._replace(timeout=_GLANCE))
             return command.progress(fields, rows, began)
         except (BanlistdError, KeyError, TypeError):  # a daemon at work; its answer to the order counts
-            return 0, 0
+            return None
 
     return shown_waiting(look)
 

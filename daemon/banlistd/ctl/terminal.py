@@ -1,119 +1,108 @@
-"""A table on a terminal: no cell is broken, columns are left out by their priority, long texts go below their row. Pure."""
+"""A page on a terminal, drawn by rich. No cell is broken: columns are left out by their priority, long texts go below a row."""
 
-from collections.abc import Mapping, Sequence
-from unicodedata import combining, east_asian_width
+from collections.abc import Iterator, Sequence
 
-from banlistd.control.page import Column, Table, Tone, tone_of
+from rich.cells import cell_len
+from rich.console import Console, Group, RenderableType
+from rich.segment import Segment, SegmentLines
+from rich.table import Table as Grid
+from rich.text import Text
+
+from banlistd.control.page import Note, Page, StateLine, Table, Tone, tone_of
 
 _GAP = 2
 _INDENT = 4
-
-_BOLD, _PLAIN = "\x1b[1m", "\x1b[0m"
-_COLOURS: Mapping[Tone, str] = {
-    Tone.GOOD: "\x1b[32m",
-    Tone.BAD: "\x1b[31m",
-    Tone.OPEN: "\x1b[33m",
-    Tone.OFF: "\x1b[2m",
-}
+_UNBOUNDED = 1_000_000  # cells: the columns were chosen to fit, and no cell is cut where one alone does not
+_STYLES = {Tone.GOOD: "green", Tone.BAD: "red", Tone.OPEN: "yellow", Tone.OFF: "dim"}
 
 
-def width_of(text: str) -> int:
-    """How many cells of a terminal a text takes."""
-    if text.isascii():
-        return len(text)
-    return sum(0 if combining(one) else 2 if east_asian_width(one) in "WF" else 1 for one in text)
+def print_page(page: Page, console: Console) -> None:
+    """Print lines, tables and notes.
 
-
-def laid_out(table: Table, width: int, *, colour: bool) -> list[str]:
-    """The lines of a table on a terminal of `width` cells.
-
-    A line is longer only where a cell of a column that is never left out, or a single word below a row, is longer than that.
+    A line is longer than the terminal is wide only where a cell of a column that is never left out, or a single word, is.
     """
-    shown, below = _chosen(table, width)
-    widths = {at: _width_of_column(table, at) for at in shown}
-    heads = [_cell(column.head, widths[at], column) for at, column in _numbered(table, shown)]
-    lines = [_joined([f"{_BOLD}{head}{_PLAIN}" if colour else head for head in heads])]
-    for row in table.rows:
-        cells = [
-            _painted(row[at], _cell(row[at], widths[at], column), column, colour) for at, column in _numbered(table, shown)
-        ]
-        lines.append(_joined(cells))
-        for at, column in _numbered(table, below):
-            if row[at]:
-                lines += wrapped(f"{_label(column)}{row[at]}", width, " " * _INDENT)
-    return lines
-
-
-def painted(state: str) -> str:
-    """A state in the colour of its tone."""
-    tone = tone_of(state)
-    return f"{_COLOURS[tone]}{state}{_PLAIN}" if tone else state
-
-
-def folded(line: str, width: int) -> list[str]:
-    """A line as it is where it fits; else broken at blanks, what follows further indented."""
-    if width_of(line) <= width:
-        return [line]
-    text = line.lstrip(" ")
-    indent = " " * (len(line) - len(text))
-    first, *rest = wrapped(text, width, indent)
-    beginning = len(first) - len(indent)
-    return [first, *(wrapped(text[beginning + 1 :], width, indent + " " * _INDENT) if rest else ())]
-
-
-def wrapped(text: str, width: int, indent: str = "") -> list[str]:
-    """A text in lines of `width` cells, broken at blanks only, so that an address or a name can be copied whole."""
-    lines, line = [], indent
-    for word in text.split(" "):
-        if line.strip() and width_of(line) + 1 + width_of(word) > width:
-            lines.append(line)
-            line = indent
-        line += word if line == indent else f" {word}"
-    return [*lines, line]
-
-
-def _numbered(table: Table, places: Sequence[int]) -> list[tuple[int, Column]]:
-    return [(at, table.columns[at]) for at in places]
+    console.print(Group(*(line for part in page for line in _drawn(part, console))))
 
 
 def _chosen(table: Table, width: int) -> tuple[Sequence[int], Sequence[int]]:
     """The columns that are shown in the rows, and those that go below them."""
-    filled = {at for at in range(len(table.columns)) if any(row[at] for row in table.rows)}
-    shown = [at for at, column in enumerate(table.columns) if not column.below or at in filled]
+    cells = list(zip(*table.rows, strict=True)) or [()] * len(table.columns)
+    widths = [max(map(cell_len, (column.head, *texts))) + _GAP for column, texts in zip(table.columns, cells, strict=True)]
+    places = range(len(table.columns))
+    filled = {at for at in places if any(cells[at])}
     below: list[int] = []
-    if _total(table, shown) > width:
+
+    def is_too_wide() -> bool:
+        return sum(widths[at] for at in shown) - _GAP > width
+
+    shown = [at for at in places if not table.columns[at].below or at in filled]
+    if is_too_wide():
         shown = [at for at in shown if not table.columns[at].spare or at in filled]
-    if _total(table, shown) > width:
+    if is_too_wide():
         below = [at for at in shown if table.columns[at].below]
         shown = [at for at in shown if at not in below]
     for at in sorted(shown, key=lambda at: table.columns[at].spare, reverse=True):
-        if not table.columns[at].spare or _total(table, shown) <= width:
-            break
-        shown.remove(at)
+        if table.columns[at].spare and is_too_wide():
+            shown.remove(at)
     return shown, below
 
 
-def _total(table: Table, shown: Sequence[int]) -> int:
-    return sum(_width_of_column(table, at) for at in shown) + _GAP * (len(shown) - 1)
+def _drawn(part: str | StateLine | Table | Note, console: Console) -> Iterator[RenderableType]:
+    match part:
+        case Table():
+            return _rows(part, console)
+        case StateLine(before, state, after):
+            return _folded(Text.assemble(before, _state(state), after), console)
+        case Note(text) | str(text):
+            return _folded(Text(text), console)
 
 
-def _width_of_column(table: Table, at: int) -> int:
-    return max(width_of(cell) for cell in (table.columns[at].head, *(row[at] for row in table.rows)))
+def _rows(table: Table, console: Console) -> Iterator[RenderableType]:
+    shown, below = _chosen(table, console.width)
+    grid = Grid(box=None, padding=(0, _GAP, 0, 0), pad_edge=False, header_style="bold")
+    for column in (table.columns[at] for at in shown):
+        grid.add_column(Text(column.head), justify="right" if column.right else "default", no_wrap=True)
+    for row in table.rows:
+        grid.add_row(*(_state(row[at]) if table.columns[at].is_state else Text(row[at]) for at in shown))
+    lines = console.render_lines(grid, console.options.update_width(_UNBOUNDED), pad=False)
+    head, *lines = map(_without_blanks, lines)
+    yield SegmentLines([head], new_lines=True)
+    for row, line in zip(table.rows, lines, strict=True):
+        yield SegmentLines([line], new_lines=True)
+        for at in below:
+            if row[at]:
+                yield from _wrapped(Text(f"{table.columns[at].head.lower()}: {row[at]}"), console, _INDENT)
 
 
-def _cell(text: str, width: int, column: Column) -> str:
-    blanks = " " * (width - width_of(text))
-    return blanks + text if column.right else text + blanks
+def _state(text: str) -> Text:
+    tone = tone_of(text)
+    return Text(text, _STYLES[tone] if tone else "")
 
 
-def _painted(text: str, cell: str, column: Column, colour: bool) -> str:
-    return f"{painted(text)}{cell[len(text) :]}" if colour and column.is_state else cell
+def _without_blanks(line: list[Segment]) -> list[Segment]:
+    """A line without the blanks that fill its last columns."""
+    while line and not line[-1].text.strip():
+        line.pop()
+    return line
 
 
-def _joined(cells: Sequence[str]) -> str:
-    line = (" " * _GAP).join(cells).rstrip()
-    return f"{line.removesuffix(_PLAIN).rstrip()}{_PLAIN}" if line.endswith(_PLAIN) else line
+def _folded(line: Text, console: Console) -> Iterator[Text]:
+    """A line as it is where it fits; else broken at blanks, what follows further indented."""
+    if line.cell_len <= console.width:
+        yield line
+        return
+    indent = len(line.plain) - len(line.plain.lstrip(" "))
+    text = line[indent:]
+    first = next(_wrapped(text, console, indent))
+    yield first
+    if rest := text[len(first) - indent :].plain.lstrip(" "):
+        yield from _wrapped(text[-len(rest) :], console, indent + _INDENT)
 
 
-def _label(column: Column) -> str:
-    return f"{column.head.lower()}: "
+def _wrapped(text: Text, console: Console, indent: int) -> Iterator[Text]:
+    """A text in lines that fit, broken at blanks only, so that an address or a name can be copied whole."""
+    text.overflow = "ignore"
+    for line in text.wrap(console, console.width - indent):
+        line.rstrip()
+        line.pad_left(indent)
+        yield line

@@ -1,18 +1,16 @@
-"""What a person at a terminal sees while the daemon works on a long order. Only a long wait costs the import of threads."""
+"""What a person at a terminal sees while the daemon works on a long order. Only a long wait costs the import of rich."""
 
 import sys
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from banlistd.adapters.system.status_line import StatusLine
-from banlistd.core.printing import progress_bar
+from banlistd.adapters.system.console import status_line
 
-Progress = Callable[[], tuple[int, int]]
-"""How many sources are done, and of how many; (0, 0) where that is not known."""
+Progress = Callable[[], tuple[int, int] | None]
+"""How many sources are done, and of how many; None where that is not known at the moment."""
 
-_PATIENCE, _PAUSE = 0.7, 0.3  # seconds
+_PATIENCE, _PAUSE = 0.7, 0.5  # seconds
 
 
 @contextmanager
@@ -29,12 +27,10 @@ def shown_waiting(look: Progress, patience: float = _PATIENCE) -> Iterator[None]
 
 
 def _draw(look: Progress, over: threading.Event, patience: float) -> None:
-    began = time.monotonic()
     if over.wait(patience):
         return
-    line = StatusLine(sys.stderr)
-    while not over.is_set():
-        done, total = look()
-        line.draw(progress_bar(done, total, time.monotonic() - began, "sources"))
-        over.wait(_PAUSE)
-    line.draw("")
+    with status_line(sys.stderr) as draw:
+        while not over.is_set():
+            if (found := look()) is not None:
+                draw(*found)
+            over.wait(_PAUSE)
