@@ -156,6 +156,22 @@ def test_no_more_than_four_imports_are_under_way(tmp_path: Path) -> None:
     run(Environment(tmp_path), config_of(*(source(source_id) for source_id in many)), life, before=before, serve=True)
 
 
+def test_refreshes_under_way_say_how_many_of_their_sources_are_polled(tmp_path: Path) -> None:
+    async def life(world: DaemonWorld) -> None:
+        await world.completed(ONE, TWO)
+        assert world.service.refreshing == (0, 0)
+        async with world.service._polling.lock(TWO):
+            asked = [asyncio.ensure_future(world.service.refresh(named)) for named in ([], [TWO])]
+            await asyncio.sleep(0)
+            assert world.service.refreshing == (0, 3)
+            await world.service.refresh([ONE])  # after that of the first refresh
+            assert world.service.refreshing == (1, 3)
+        await asyncio.gather(*asked)
+        assert world.service.refreshing == (0, 0)
+
+    run(Environment(tmp_path), config_of(source(ONE), source(TWO)), life, serve=True)
+
+
 def test_a_refresh_polls_what_is_named_or_everything_and_refuses_what_is_not_enabled(tmp_path: Path) -> None:
     config = config_of(source(ONE), source(TWO), source(THREE, enabled=False))
 

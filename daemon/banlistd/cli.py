@@ -6,6 +6,7 @@ import sys
 from collections.abc import Sequence
 from contextlib import nullcontext, suppress
 from functools import partial
+from typing import NoReturn
 
 from banlistd.adapters.fetch.named_files import remarks_on_named_files
 from banlistd.adapters.host.peer import user_name
@@ -17,11 +18,14 @@ from banlistd.core.config.kept import Loaded
 from banlistd.core.config.model import Config
 from banlistd.core.printing import counted
 from banlistd.core.ruleset.ranking import count, rank_sources
+from banlistd.daemon import Service
 from banlistd.errors import BanlistdError, LedgerError
 from banlistd.events import Event, EventName
-from banlistd.model import Outcome, SourceId
+from banlistd.model import Outcome
 from banlistd.paths import Paths
 from banlistd.ports import Announcer
+
+_PAUSE = 0.3  # seconds between two looks at how many sources are done
 
 
 def check_config(places: Paths) -> int:
@@ -58,26 +62,25 @@ def _ignore(_done: int, _total: int) -> None:
     """Where no status line is drawn."""
 
 
-async def _refreshed(application: Application, draw: Draw) -> Sequence[Outcome]:
-    """Poll every enabled source, and show how many are done."""
-    done = 0
-    names = [source.id for source in application.service.config.sources if source.enabled]
+async def _refreshed(service: Service, draw: Draw) -> Sequence[Outcome]:
+    """Poll every enabled source, and draw how many are done."""
+    drawing = asyncio.create_task(_draw_again(service, draw))
+    try:
+        return await service.refresh()
+    finally:
+        drawing.cancel()
 
-    async def polled(name: SourceId) -> Outcome:
-        nonlocal done
-        (outcome,) = await application.service.refresh([name])
-        done += 1
-        draw(done, len(names))
-        return outcome
 
-    draw(0, len(names))
-    return await asyncio.gather(*(polled(name) for name in names))
+async def _draw_again(service: Service, draw: Draw) -> NoReturn:
+    while True:
+        draw(*service.refreshing)
+        await asyncio.sleep(_PAUSE)
 
 
 async def _polled_once(places: Paths, loaded: Loaded, draw: Draw, *, dry_run: bool) -> int:
     async with open_application(places, loaded, dry_run=print if dry_run else None) as application:
         await application.restore()
-        outcomes = await _refreshed(application, draw)
+        outcomes = await _refreshed(application.service, draw)
         if dry_run:
             state = application.enforcer.state
             for one in rank_sources(state) if state else ():

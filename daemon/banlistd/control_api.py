@@ -20,12 +20,23 @@ class Reloaded(NamedTuple):
     lift: Lift
 
 
+class RefreshProgress(NamedTuple):
+    """Of the refreshes under way: how many sources are polled, and of how many; 0 of 0 while there is none."""
+
+    done: int
+    total: int
+
+
 class ServiceControl(Protocol):
     """What may be asked of the running service."""
 
     @property
     def config(self) -> Config:
         """The configuration in force."""
+
+    @property
+    def refreshing(self) -> RefreshProgress:
+        """How far the refreshes under way are."""
 
     async def refresh(self, source_ids: Sequence[SourceId]) -> Sequence[Outcome]:
         """Poll these sources now (none named: all that are enabled) and wait for the outcome. Raises NoSuchSourceError."""

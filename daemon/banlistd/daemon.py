@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
-from banlistd.control_api import Reloaded
+from banlistd.control_api import RefreshProgress, Reloaded
 from banlistd.core.config.kept import Loaded
 from banlistd.core.config.model import Config, Source
 from banlistd.core.config.reload import ReloadOrder, restart_only_changes
@@ -128,6 +128,10 @@ class Service:
     @property
     def config(self) -> Config:
         return self._live.config
+
+    @property
+    def refreshing(self) -> RefreshProgress:
+        return self._polling.progress
 
     async def restore(self) -> Restored:
         """The first thing that runs: puts the bans back, without a network."""

@@ -49,7 +49,7 @@ class Canned:
     async def __call__(self, command: Command[Any, Any], order: Any) -> Any:
         self.asked.append((command.name, *(order if isinstance(order, tuple) else (order,))))
         self.begun.set()
-        if [name for name, *_ in self.asked].count("sources") > 1:
+        if [name for name, *_ in self.asked].count("status") > 1:
             self.looked_twice.set()
         answer = self.answers[command.name]
         if answer is FOREVER:
@@ -66,7 +66,7 @@ FOREVER = object()
 """An answer that never comes."""
 
 LATE = object()
-"""The example, once the sources were asked for twice meanwhile: then the first answer has been shown."""
+"""The example, once the status was asked for twice meanwhile: then the first answer has been shown."""
 
 
 class CannedDaemon:

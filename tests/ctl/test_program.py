@@ -202,11 +202,11 @@ def test_a_fault_inside_the_daemon_points_to_the_journal(daemon: CannedDaemon, p
 
 def test_a_long_order_on_a_terminal_shows_its_progress_and_then_only_its_outcome(daemon: CannedDaemon) -> None:
     daemon.operations.answers["refresh"] = LATE
-    daemon.operations.answers["sources"] = [{**SOURCE, "polled_at": 4e9}]
+    daemon.operations.answers["status"] = {**ANSWERS["status"], "refreshing": {"done": 3, "total": 12}}
 
     seen = on_terminal(command_line(daemon, "refresh"), columns="80", TERM="xterm")
 
-    assert "1 of 1 source " in seen
+    assert "3 of 12 sources " in seen
     assert seen.endswith("spamhaus-drop: \x1b[32mcompleted\x1b[0m, 12 elements added, 3 removed\r\n")
     assert screen(seen) == ["spamhaus-drop: completed, 12 elements added, 3 removed", ""]
 

@@ -6,9 +6,7 @@ import threading
 
 import pytest
 
-from banlistd.control.commands.refresh import REFRESH
 from banlistd.ctl.waiting import shown_waiting
-from ctl.canned import SINCE, SOURCE
 from support.screen import screen
 
 
@@ -38,18 +36,3 @@ def test_a_short_wait_shows_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
         pass
 
     assert terminal.getvalue() == ""
-
-
-@pytest.mark.parametrize(
-    ("fields", "done"),
-    [({}, (1, 2)), ({"sources": []}, (1, 2)), ({"sources": ["a"]}, (1, 1)), ({"sources": ["b"]}, (0, 1))],
-)
-def test_a_source_is_done_once_it_was_polled_after_the_order(fields: dict[str, object], done: tuple[int, int]) -> None:
-    rows = [
-        {**SOURCE, "id": "a", "polled_at": SINCE + 1},
-        {**SOURCE, "id": "b", "polled_at": SINCE - 1},
-        {**SOURCE, "id": "c", "polled_at": None, "enabled": False},
-    ]
-
-    assert REFRESH.progress is not None
-    assert REFRESH.progress(fields, rows, SINCE) == done

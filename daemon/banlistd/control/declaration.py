@@ -102,8 +102,8 @@ class Command(NamedTuple, Generic[_Order, _Answer]):
     the JSON. The tool makes the page for a person and the exit code (`judge`). `help`: one line without a full stop.
     `details`: sentences for the man page. `exits`: exit codes with a meaning of their own. `errors`: what `answer` raises.
     `timeout`: seconds without a byte. `next_page`: the fields of the request for what comes after an answer, a list, to a
-    request with these fields; None: nothing comes. `progress`: of the fields of an order, the answer of `sources` and the
-    time when the order was given: how many sources are done, and of how many.
+    request with these fields; None: nothing comes. `polls`: whether it polls sources: then
+    `status` says how many are done.
     """
 
     name: str
@@ -120,7 +120,7 @@ class Command(NamedTuple, Generic[_Order, _Answer]):
     judge: Callable[[_Answer], int] = lambda _: 0
     timeout: float = 15.0
     next_page: Callable[[Mapping[str, object], _Answer], Mapping[str, object] | None] = lambda *_: None
-    progress: Callable[[Mapping[str, object], Any, float], tuple[int, int]] | None = None
+    polls: bool = False
 
     @property
     def path(self) -> str:

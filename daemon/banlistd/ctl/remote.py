@@ -10,7 +10,7 @@ from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 from banlistd.adapters.system.console import has_status_line
-from banlistd.control.commands.sources import SOURCES
+from banlistd.control.commands.status import STATUS
 from banlistd.control.declaration import Command, PageContext
 from banlistd.control.page import Page
 from banlistd.ctl import output
@@ -41,7 +41,7 @@ def run(command: Command[Any, Any], arguments: argparse.Namespace) -> int:
 def _asked(command: Command[Any, Any], arguments: argparse.Namespace) -> tuple[int, Page]:
     socket_path = os.path.join(arguments.runtime or default_runtime(), "control.sock")  # noqa: PTH118 - pathlib: 10 ms
     fields = command.fields(arguments)
-    with _shown_waiting(command, fields, socket_path) if not arguments.json else nullcontext():
+    with _shown_waiting(command, socket_path) if not arguments.json else nullcontext():
         document = page = ask(socket_path, question_of(command, fields))
     try:
         while (following := command.next_page(fields, page)) is not None:
@@ -59,20 +59,18 @@ def _asked(command: Command[Any, Any], arguments: argparse.Namespace) -> tuple[i
         ) from exc
 
 
-def _shown_waiting(command: Command[Any, Any], fields: Mapping[str, object], socket_path: str) -> AbstractContextManager[None]:
+def _shown_waiting(command: Command[Any, Any], socket_path: str) -> AbstractContextManager[None]:
     """A status line while the daemon works, where a person can see it."""
     if not has_status_line(sys.stderr):
         return nullcontext()
     from banlistd.ctl.waiting import shown_waiting  # noqa: PLC0415 - a pipe needs no threads
 
-    began = time.time()
-
     def look() -> tuple[int, int] | None:
-        if command.progress is None:
+        if not command.polls:
             return None
         try:
-            rows = ask(socket_path, question_of(SOURCES, {})._replace(timeout=_GLANCE))
-            return command.progress(fields, rows, began)
+            progress = ask(socket_path, question_of(STATUS, {})._replace(timeout=_GLANCE))["refreshing"]
+            return (progress["done"], progress["total"]) if progress["total"] else None
         except (BanlistdError, KeyError, TypeError):  # a daemon at work; its answer to the order counts
             return None
 

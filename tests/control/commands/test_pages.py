@@ -90,6 +90,11 @@ def test_status_shows_what_the_administrator_should_know_about_the_firewall_and_
     assert page[5:] == ["  warning      /etc/nftables.conf names our table\\x1b", "      save it anew"]
 
 
+def test_status_shows_how_many_sources_a_refresh_has_polled() -> None:
+    page = page_of(STATUS, {**ANSWERS["status"], "refreshing": {"done": 3, "total": 12}}, NOW, ())
+    assert page[5:] == ["  refresh      3 of 12 sources"]
+
+
 def test_status_of_a_daemon_that_has_done_nothing_yet() -> None:
     page = page_of(STATUS, {**ANSWERS["status"], "sources": 0, "enabled": 0, "maps": {}, "last_change": None}, NOW, ())
 

@@ -9,9 +9,6 @@ from banlistd.core.printing import counted, printable
 from banlistd.errors import NoSuchSourceError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from banlistd.control.commands.sources import SourceRow
     from banlistd.control.parts import Parts
     from banlistd.control.request import ControlRequest
     from banlistd.model import SourceId
@@ -71,13 +68,6 @@ def _outcome(row: OutcomeRow) -> tuple[str, str]:
             return printable(other), ""
 
 
-def _progress(fields: "Mapping[str, object]", rows: "Sequence[SourceRow]", began: float) -> tuple[int, int]:
-    """A source is done once it was polled after the order was given."""
-    wanted = fields.get("sources") or [row["id"] for row in rows if row["enabled"]]
-    polls = [row["polled_at"] for row in rows if isinstance(wanted, list) and row["id"] in wanted]
-    return sum(polled_at is not None and polled_at >= began for polled_at in polls), len(polls)
-
-
 def exit_code(rows: Sequence[OutcomeRow]) -> int:
     return UNAVAILABLE if any(row["outcome"] in ("failed", "refused") for row in rows) else 0
 
@@ -95,5 +85,5 @@ REFRESH: "Command[tuple[SourceId, ...], list[OutcomeRow]]" = Command(
     errors=(NoSuchSourceError,),
     judge=exit_code,
     timeout=REFRESH_SECONDS,
-    progress=_progress,
+    polls=True,
 )

@@ -22,6 +22,13 @@ class RemarkRow(TypedDict):
     hint: str
 
 
+class RefreshRow(TypedDict):
+    """How many sources the refreshes under way have polled, and of how many; 0 of 0 while there is none."""
+
+    done: int
+    total: int
+
+
 class StatusAnswer(TypedDict):
     """`since`: the start of the daemon. `failing`, `quarantined`, `stale`: how many enabled sources are.
 
@@ -47,6 +54,7 @@ class StatusAnswer(TypedDict):
     maps: dict[str, int]
     last_change: float | None
     remarks: list[RemarkRow]
+    refreshing: RefreshRow
 
 
 async def _answer(parts: "Parts", _: tuple[()]) -> StatusAnswer:
@@ -66,6 +74,7 @@ async def _answer(parts: "Parts", _: tuple[()]) -> StatusAnswer:
         _newest(parts),
         parts.remarks(),
     )
+    done, total = parts.service.refreshing
     return {
         "version": version("banlistd"),
         "state": "running",
@@ -84,6 +93,7 @@ async def _answer(parts: "Parts", _: tuple[()]) -> StatusAnswer:
         "maps": {map_id.name: len(entries) for map_id, entries in state.map_entries.items()} if state else {},
         "last_change": newest.completed_at if newest else None,
         "remarks": [{"message": remark.message, "hint": remark.hint} for remark in remarks],
+        "refreshing": {"done": done, "total": total},
     }
 
 
@@ -117,10 +127,16 @@ def _page(answer: StatusAnswer, context: PageContext) -> Page:
         f"  last change  {'none yet' if changed is None else f'{moment(changed)} ({since(changed, context.now)})'}",
         f"  config       {printable(answer['config'])}",
         f"  process      {printable(answer['pid'])}",
+        *_refreshing(answer["refreshing"]),
         *_ledger(answer["ledger_fault"]),
         *_remarks(answer["remarks"]),
         *_failing(sources, context.now),
     ]
+
+
+def _refreshing(progress: RefreshRow) -> list[str]:
+    done, total = progress["done"], progress["total"]
+    return [f"  refresh      {number(done)} of {counted(total, 'source', 'sources')}"] if total else []
 
 
 def _ledger(fault: str) -> list[str]:
@@ -190,6 +206,7 @@ STATUS: Command[tuple[()], StatusAnswer] = Command(
         "maps": {"hosts4": 1_200_000, "nets4": 34_567},
         "last_change": 1_790_000_000.0,
         "remarks": [],
+        "refreshing": {"done": 0, "total": 0},
     },
     read=no_fields,
     answer=_answer,

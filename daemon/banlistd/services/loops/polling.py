@@ -4,10 +4,12 @@ import asyncio
 import logging
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Protocol
 
+from banlistd.control_api import RefreshProgress
 from banlistd.core.config.model import Source
 from banlistd.model import Outcome, SourceId
 from banlistd.services.loops.faults import FaultRecorder
@@ -42,6 +44,14 @@ class SourceImporter(Protocol):
         """Poll a source and bring the firewall up to date with it."""
 
 
+@dataclass(eq=False, slots=True)
+class _Refresh:
+    """How many sources of a refresh are polled, and of how many."""
+
+    total: int
+    done: int = 0
+
+
 class PollLoop:
     """`on_outcome`: called after each import. `retry_after`: seconds after an unforeseen error."""
 
@@ -63,6 +73,7 @@ class PollLoop:
         self._locks: dict[SourceId, asyncio.Lock] = {}
         self._timers: dict[SourceId, asyncio.Task[None]] = {}
         self._errors: dict[SourceId, str] = {}
+        self._refreshes: list[_Refresh] = []
 
     @property
     def timers(self) -> Sequence[asyncio.Task[None]]:
@@ -73,6 +84,11 @@ class PollLoop:
     def failing(self) -> Sequence[SourceId]:
         """Enabled sources whose last import failed, sorted."""
         return sorted(self._errors.keys() & self._live.enabled.keys())
+
+    @property
+    def progress(self) -> RefreshProgress:
+        """Of all refreshes under way together."""
+        return RefreshProgress(sum(one.done for one in self._refreshes), sum(one.total for one in self._refreshes))
 
     def lock(self, source_id: SourceId) -> asyncio.Lock:
         """Locked during each import of the source."""
@@ -88,9 +104,14 @@ class PollLoop:
         """Let all timers read ledger and configuration again."""
         self._scheduler.wake()
 
-    async def refresh(self, sources: Iterable[Source]) -> Sequence[Outcome]:
+    async def refresh(self, sources: Sequence[Source]) -> Sequence[Outcome]:
         """Import these sources now."""
-        outcomes = await asyncio.gather(*(self._import(source) for source in sources))
+        refresh = _Refresh(len(sources))
+        self._refreshes.append(refresh)
+        try:
+            outcomes = await asyncio.gather(*(self._import_for(refresh, source) for source in sources))
+        finally:
+            self._refreshes.remove(refresh)
         self._scheduler.wake(outcome.source_id for outcome in outcomes)
         return outcomes
 
@@ -105,6 +126,11 @@ class PollLoop:
             _LOG.debug("%s: due", source.id)
             await self._import(source)
         return True
+
+    async def _import_for(self, refresh: _Refresh, source: Source) -> Outcome:
+        outcome = await self._import(source)
+        refresh.done += 1
+        return outcome
 
     async def _import(self, source: Source) -> Outcome:
         async with self.lock(source.id), self._importer.place(source.id):
