@@ -23,11 +23,12 @@ FLOORS = {
     "adapters": 4,
     "daemon": 5,
     "control": 5,
-    "compose": 6,
-    "boot_restore": 6,
-    "cli": 7,
-    "ctl": 7,
-    "__main__": 8,
+    "application": 6,
+    "compose": 7,
+    "boot_restore": 7,
+    "cli": 8,
+    "ctl": 8,
+    "__main__": 9,
 }
 
 # Rooms of one folder do not know each other; a room, or a module beside it, imports a neighbour only where the arrow is listed.
@@ -289,6 +290,12 @@ def test_the_core_has_no_clock_no_files_and_no_event_loop(module: Path) -> None:
 @pytest.mark.parametrize("module", [module for module in MODULES if room_of(module) == "ctl"], ids=str)
 def test_the_tool_imports_nothing_heavy(module: Path) -> None:
     assert not {name.split(".")[0] for name in imports_of(module)} & NOT_IN_CTL
+
+
+@pytest.mark.parametrize("module", [Path("cli.py"), Path("application.py")], ids=str)
+def test_the_modes_take_their_parts_from_compose(module: Path) -> None:
+    adapters = {name.rpartition(".")[0] for name in imports_of(module) if name.startswith("banlistd.adapters.")}
+    assert adapters <= {"banlistd.adapters.system.console"}
 
 
 @pytest.mark.parametrize("folder", FOLDERS, ids=str)

@@ -5,13 +5,11 @@ import signal
 import sys
 from collections.abc import Sequence
 from contextlib import nullcontext, suppress
-from functools import partial
 from typing import NoReturn
 
-from banlistd.adapters.fetch.named_files import remarks_on_named_files
-from banlistd.adapters.host.peer import user_name
 from banlistd.adapters.system.console import Draw, has_status_line, status_line
-from banlistd.compose import Application, host_remarks, load_config, load_files, open_application, reload_effect, tear_down
+from banlistd.application import Application
+from banlistd.compose import file_remarks, host_remarks, load_config, load_files, open_application, reload_effect, tear_down
 from banlistd.control.listener import make_folder
 from banlistd.control.server import serve as answering
 from banlistd.core.config.kept import Loaded
@@ -20,17 +18,15 @@ from banlistd.core.printing import counted
 from banlistd.core.ruleset.ranking import count, rank_sources
 from banlistd.daemon import Service
 from banlistd.errors import BanlistdError, LedgerError
-from banlistd.events import Event, EventName
 from banlistd.model import Outcome
 from banlistd.paths import Paths
-from banlistd.ports import Announcer
 
 _PAUSE = 0.3  # seconds between two looks at how many sources are done
 
 
 def check_config(places: Paths) -> int:
     config = load_config(places)
-    remarks = remarks_on_named_files(config, places.secret_folders)  # while this process has one thread
+    remarks = file_remarks(places, config)  # while this process has one thread
     print(f"{places.config}: the configuration is right: {counted(len(config.sources), 'source', 'sources')}")
     asyncio.run(_tell_effect(places, config))
     for remark in (*remarks, *asyncio.run(host_remarks(places, config))):
@@ -124,14 +120,9 @@ async def _serve(places: Paths, loaded: Loaded) -> int:
         reloads: set[asyncio.Task[None]] = set()
         loop.add_signal_handler(signal.SIGHUP, lambda: reloads.add(loop.create_task(_reload(application))))
         make_folder(places.runtime)
-        async with answering(application.answers, places.socket, partial(_note_order, application.announcer)):
+        async with answering(application.answers, places.socket, application.announce_order):
             await application.service.run(stop)
     return 0
-
-
-async def _note_order(announcer: Announcer, words: str, uid: int) -> None:
-    name = await asyncio.to_thread(user_name, uid)
-    announcer.announce(Event(EventName.ORDER_GIVEN, f"{words}: ordered by {name}", {"ORDER": words, "UID": uid}))
 
 
 async def _reload(application: Application) -> None:

@@ -5,7 +5,6 @@ import os
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
-from dataclasses import dataclass, field
 from functools import partial
 from importlib.metadata import version
 from typing import Any
@@ -13,6 +12,7 @@ from typing import Any
 from banlistd.adapters.fetch.file import LocalFiles, stamp_of
 from banlistd.adapters.fetch.geo_blocks import GeoBlocks
 from banlistd.adapters.fetch.http import Downloads
+from banlistd.adapters.fetch.named_files import remarks_on_named_files
 from banlistd.adapters.fetch.own_threads import OwnThreads
 from banlistd.adapters.firewalls.dry_run import DryRunFirewall
 from banlistd.adapters.firewalls.nftables.structure import TABLE
@@ -22,6 +22,7 @@ from banlistd.adapters.geo.online import OnlineService
 from banlistd.adapters.geo.tor_geoip import TorGeoip
 from banlistd.adapters.host.connections import LinuxConnections
 from banlistd.adapters.host.login_monitor import LoginMonitor
+from banlistd.adapters.host.peer import user_name
 from banlistd.adapters.host.protected import LinuxHost
 from banlistd.adapters.host.resolver import Names
 from banlistd.adapters.host.route_monitor import RouteMonitor
@@ -45,11 +46,11 @@ from banlistd.adapters.system.clock import SystemClock
 from banlistd.adapters.system.instance import only_instance, only_writer, refuse_unsafe_state
 from banlistd.adapters.system.journal import find_announcer
 from banlistd.adapters.system.supervisor import find_supervisor
+from banlistd.application import Application
 from banlistd.backends import BackendName
 from banlistd.control.declaration import Command
 from banlistd.control.parts import Parts
 from banlistd.control.seen import SeenContents
-from banlistd.control.server import Answerer
 from banlistd.core.config.kept import Kept, Loaded, unconfirmed
 from banlistd.core.config.model import Config
 from banlistd.core.config.sections.geo import Geo
@@ -57,10 +58,9 @@ from banlistd.core.ruleset.lifting import Lift
 from banlistd.core.ruleset.policy import identities, policy_of
 from banlistd.daemon import Intervals, Outside, Service, Services
 from banlistd.errors import ConfigError, FirewallError, LedgerError
-from banlistd.events import Event, EventName
 from banlistd.model import Remark
 from banlistd.paths import Paths
-from banlistd.ports import Announcer, Firewall, HostMonitor, Storage
+from banlistd.ports import Firewall, HostMonitor
 from banlistd.services.backend_migration import BackendMigration
 from banlistd.services.enforcer import Enforcer
 from banlistd.services.geo_enricher import Enricher, GeoResolvers
@@ -74,36 +74,6 @@ from banlistd.services.protected_host import ProtectedHost
 from banlistd.services.trial import ConfirmedSnapshots, Trial
 
 
-@dataclass(frozen=True, slots=True)
-class Application:
-    """The parts that the program speaks to."""
-
-    service: Service
-    answers: Answerer
-    enforcer: Enforcer
-    storage: Storage
-    announcer: Announcer
-    places: Paths
-    migration: BackendMigration
-    remarks: Callable[[], Awaitable[Sequence[Remark]]]
-    said: set[Remark] = field(default_factory=set)
-
-    async def restore(self) -> None:
-        """Put the bans back, empty backends that are no longer used, and say what the administrator should know."""
-        await self.migration.begin()
-        await self.service.restore()
-        await self.migration.finish()
-        await self.announce_remarks()
-
-    async def announce_remarks(self) -> None:
-        """Say what the administrator should know and was not yet announced."""
-        new = [remark for remark in await self.remarks() if remark not in self.said]
-        self.said.update(new)
-        for remark in new:
-            words = f"{remark.message}; {remark.hint}"
-            self.announcer.announce(Event(EventName.FIREWALL_REMARK, words, {"REASON": words}))
-
-
 def load_config(places: Paths) -> Config:
     """The configuration, checked. Raises ConfigError with every problem."""
     return load_files(places).config
@@ -112,6 +82,11 @@ def load_config(places: Paths) -> Config:
 def load_files(places: Paths) -> Loaded:
     """The same, with the files that it was read from."""
     return config_file.load(places.config)
+
+
+def file_remarks(places: Paths, config: Config) -> Sequence[Remark]:
+    """On the files that a configuration names, as the account of the service. Call it in a process without other threads."""
+    return remarks_on_named_files(config, places.secret_folders)
 
 
 async def host_remarks(places: Paths, config: Config) -> Sequence[Remark]:
@@ -244,7 +219,7 @@ async def open_application(
         )
         makers = {str(name): partial(open_backend, name, config) for name in BackendName if dry_run is None}
         migration = BackendMigration(BackendsInUse(database), str(config.backend), makers, announcer)
-        yield Application(service, partial(_answer, parts), enforcer, database, announcer, places, migration, remarks)
+        yield Application(service, partial(_answer, parts), enforcer, database, announcer, migration, remarks, user_name)
 
 
 async def _remarks(
