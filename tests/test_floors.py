@@ -89,6 +89,7 @@ ARROWS: dict[str, set[tuple[str, str]]] = {
         ("feeds", "addresses"),
         ("feeds", "config"),
         ("feeds", "download"),
+        ("feeds", "printing"),
         ("geo", "addresses"),
         ("ban_index", "addresses"),
         ("manual_bans", "addresses"),
@@ -99,6 +100,7 @@ ARROWS: dict[str, set[tuple[str, str]]] = {
         ("ruleset", "addresses"),
         ("ruleset", "config"),
         ("ruleset", "geo"),
+        ("ruleset", "printing"),
     },
     "core/feeds": {
         ("completeness", "parsers"),

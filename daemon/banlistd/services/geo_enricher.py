@@ -18,6 +18,7 @@ from banlistd.core.config.model import Source
 from banlistd.core.config.sections.geo import Geo
 from banlistd.core.geo.tables import GeoTable, stacked, table_of_entries
 from banlistd.core.geo.types import By, GeoEntry, GeoNegEntry, Located, Origin
+from banlistd.core.printing import counted
 from banlistd.errors import BanlistdError, GeoError, LedgerError
 from banlistd.events import Event, EventName
 from banlistd.model import Family, Outcome, OutcomeKind, SourceId
@@ -237,7 +238,7 @@ class Enricher:
             milliseconds = round((self._clock.monotonic() - began) * 1000)
             self._tell(
                 EventName.GEO_WARMED,
-                f"{source_id}: {known} networks looked up, and {unknown} unknown to every resolver",
+                f"{source_id}: {counted(known, 'network', 'networks')} looked up, and {unknown:,} unknown to every resolver",
                 SOURCE_ID=source_id,
                 NETWORKS=known,
                 UNKNOWN=unknown,

@@ -115,7 +115,7 @@ def test_a_body_of_which_most_lines_are_no_addresses_is_refused(source: Source) 
 def test_no_text_of_a_list_is_quoted_whose_server_may_echo_a_secret(settings: dict[str, Any]) -> None:
     refusal = refused(b"error: key S3CR3T has expired\n", replace(STRICT, **settings))
     assert refusal
-    assert refusal.reason == "1 lines hold no address and only 0 do, the first is line 1"
+    assert refusal.reason == "1 line holds no address and only 0 do, the first is line 1"
 
 
 def test_reason_has_no_control_characters_of_the_list() -> None:
@@ -263,6 +263,8 @@ def test_what_is_allowed_does_not_count() -> None:
     known = replace(guarding.after(parse(b"203.0.113.0/24\n" + hosts(1000)).addresses), never_banned=allowed)
     refusal = refuse(STRICT, parsed_list(hosts(1000), Format()), known)
     assert refusal == Refusal("empty", "all of its 1,000 entries are reserved or allowed, so nothing would be banned")
+    only = refuse(STRICT, parsed_list(b"198.51.100.7\n", Format()), known)
+    assert only == Refusal("empty", "its 1 entry is reserved or allowed, so nothing would be banned")
     assert refuse(STRICT, parsed_list(b"203.0.113.0/25\n", Format()), known) is None
 
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple, NoReturn
 from banlistd.control.commands.quarantine import SHOWN_DIGITS, place_of, quarantine_lines, show_quarantined
 from banlistd.control.commands.refresh import REFRESH_SECONDS, OutcomeRow, exit_code, outcomes_page, poll_now
 from banlistd.control.declaration import UNAVAILABLE, Argument, Command, Completes
+from banlistd.core.printing import counted
 from banlistd.errors import ChangedContentError, NoSuchSourceError, RefusedError, UsageError
 
 if TYPE_CHECKING:
@@ -91,8 +92,8 @@ async def _refuse_changed(parts: "Parts", source: "Source", order: ApproveOrder)
         raise UsageError(f"{source.id}: nothing of it is in quarantine any more", _LISTED)
     before = f"content {order.content_hash[:SHOWN_DIGITS]}" if order.content_hash else ""
     if seen is not None and seen.content_hash.startswith(order.content_hash):
-        before = f"{seen.entries:,} entries ({seen.guard}, content {seen.content_hash[:SHOWN_DIGITS]})"
-    now = f"{row['entries']:,} entries ({row['guard']}, content {row['content_hash'][:SHOWN_DIGITS]})"
+        before = f"{counted(seen.entries, 'entry', 'entries')} ({seen.guard}, content {seen.content_hash[:SHOWN_DIGITS]})"
+    now = f"{counted(row['entries'], 'entry', 'entries')} ({row['guard']}, content {row['content_hash'][:SHOWN_DIGITS]})"
     raise ChangedContentError(
         f"{source.id}: the content has changed, and was not approved: {before} before, {now} now",
         f"look at it; then: banlistctl approve {source.id} {row['content_hash'][:SHOWN_DIGITS]}",

@@ -13,7 +13,7 @@ from banlistd.core.config.problems import Document, Problem, Spot
 from banlistd.core.config.sections.geo import Geo
 from banlistd.core.config.sections.guards import Guards
 from banlistd.core.config.values import Unfit, among, closest
-from banlistd.core.printing import printable, shown
+from banlistd.core.printing import counted, printable, shown
 from banlistd.errors import ConfigError
 from banlistd.formats import Format, FormatType
 
@@ -75,7 +75,7 @@ def _raise_all(problems: Sequence[Problem], documents: Sequence[Document]) -> No
     order = {document.name: index for index, document in enumerate(documents)}
     found = sorted(problems, key=lambda problem: (order.get(problem.file, len(order)), problem.line))
     lines = tuple(dict.fromkeys(str(problem) for problem in found))
-    raise ConfigError("configuration is wrong", f"{len(lines)} problem{'s' * (len(lines) > 1)}", problems=lines)
+    raise ConfigError("configuration is wrong", counted(len(lines), "problem", "problems"), problems=lines)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ import numpy as np
 
 from banlistd.core.addresses.sets import AddressSet
 from banlistd.core.feeds.parsers.formats.documents import json_object_of
+from banlistd.core.printing import counted
 from banlistd.model import Family
 
 _HEAD = 4096
@@ -21,6 +22,9 @@ _LAST_LINES = 3
 class Unit(StrEnum):
     ENTRIES = "entries"
     ADDRESSES = "addresses"
+
+
+_ONE = {Unit.ENTRIES: "entry", Unit.ADDRESSES: "address"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +61,7 @@ def shortfall(said: Announced, lines: int, addresses: AddressSet) -> str:
     found = addresses.ranges(Family.IPV4).count() if said.unit is Unit.ADDRESSES else lines
     if found >= said.number:
         return ""
-    return f"the list says that it has {said.number:,} {said.unit} and has {found:,}"
+    return f"the list says that it has {counted(said.number, _ONE[said.unit], said.unit)} and has {found:,}"
 
 
 def _lines(part: bytes) -> list[str]:

@@ -11,6 +11,7 @@ from banlistd.core.feeds.completeness import Announced
 from banlistd.core.feeds.critical import CriticalReference
 from banlistd.core.feeds.extent import FEW, AcceptedSizes, Extent, Size, percent
 from banlistd.core.feeds.parsed_list import ParsedList
+from banlistd.core.printing import counted
 from banlistd.model import Family, Refusal
 
 SHRUNK = "shrunk"
@@ -75,7 +76,8 @@ def _unparseable(one: Candidate) -> str:
     first = f", the first is line {parsed.samples[0].line}" if parsed.samples else ""
     # A server may answer with the key that it was asked with.
     first += f": {parsed.samples[0].text}" if first and not one.source.is_confidential else ""
-    return f"{parsed.rejected:,} lines hold no address and only {parsed.entries:,} do{first}"
+    lines, others = counted(parsed.rejected, "line holds", "lines hold"), counted(parsed.entries, "does", "do")
+    return f"{lines} no address and only {others}{first}"
 
 
 def _truncated(one: Candidate) -> str:
@@ -94,7 +96,9 @@ def _empty(one: Candidate) -> str:
     if not one.parsed.entries:
         return "the list is empty; say allow_empty: true if that may be"
     if one.before is not None and one.before.size.entries and not one.extent.size.entries:
-        return f"all of its {one.parsed.entries:,} entries are reserved or allowed, so nothing would be banned"
+        all_of = "" if one.parsed.entries == 1 else "all of "
+        entries = counted(one.parsed.entries, "entry is", "entries are")
+        return f"{all_of}its {entries} reserved or allowed, so nothing would be banned"
     return ""
 
 
@@ -153,13 +157,18 @@ def _shrunk(one: Candidate) -> str:
     return ""
 
 
+_ONE = {"entries": "entry", "addresses": "address", "/48s": "/48"}
+
+
 def _counts(size: Size) -> Mapping[str, int]:
     return {"entries": size.entries, "addresses": size.addresses4, "/48s": size.networks6}
 
 
 def _compared(what: str, count: int, was: int, one: Candidate) -> str:
     is_last = one.before is not None and _counts(one.before.size)[what] == was
-    return f"{count:,} {what} where {was:,} were{'' if is_last else ' within the last 30 days'}"
+    return (
+        f"{counted(count, _ONE[what], what)} where {counted(was, 'was', 'were')}{'' if is_last else ' within the last 30 days'}"
+    )
 
 
 def _turnover(one: Candidate) -> str:

@@ -8,6 +8,7 @@ import numpy as np
 
 from banlistd.core.addresses.sets import FAMILIES, Ranges
 from banlistd.core.addresses.text import range_text
+from banlistd.core.printing import counted
 from banlistd.core.ruleset.state import SOUND, FirewallState, MapEntries, MapId, Verification
 from banlistd.model import Family, Mark, Marker, ServiceEndpoint, SourceId, SourceSlot
 
@@ -75,9 +76,10 @@ class Change:
             lines.append(f"{verb} {change.map.name}: +{len(change.add)} -{len(change.remove)}, then {len(change.whole)}")
             lines += _sample("+", change.add, limit) + _sample("-", change.remove, limit)
         if self.allowed is not None:
-            lines.append(f"let pass {sum(len(ranges) for ranges in self.allowed.values())} allowed ranges")
+            ranges = sum(len(ranges) for ranges in self.allowed.values())
+            lines.append(f"let pass {counted(ranges, 'allowed range', 'allowed ranges')}")
         if self.answers:
-            lines.append(f"let pass the answers of {len(self.answers)} services at banned addresses")
+            lines.append(f"let pass the answers of {counted(len(self.answers), 'service', 'services')} at banned addresses")
         lines += [f"mark {marker.source_id} as {marker.content_hash[:12]}" for marker in self.markers]
         return lines
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from banlistd.core.addresses.sets import FAMILIES, Addresses, union_of
+from banlistd.core.printing import counted
 from banlistd.core.ruleset.state import FirewallState, Hook, Kind, MapEntries, MapId
 from banlistd.errors import RefusedError
 from banlistd.model import Family
@@ -30,7 +31,7 @@ class Lift:
         return self.lifted > ALWAYS_LIFTED and (self.lifted > MAX_UNASKED or 2 * self.lifted > self.bans)
 
     def __str__(self) -> str:
-        return f"{self.lifted:,} of {self.bans:,} bans"
+        return f"{self.lifted:,} of {counted(self.bans, 'ban', 'bans')}"
 
 
 Consent = Callable[[Lift], None]

@@ -6,6 +6,7 @@ Repairs have a budget of processor time, so that a program that undoes them agai
 import asyncio
 from collections.abc import Awaitable, Callable
 
+from banlistd.core.printing import counted
 from banlistd.core.ruleset.diff import Change
 from banlistd.core.ruleset.repair.recurring_drift import CALM, Drift, Recurrence
 from banlistd.core.ruleset.repair.repair_budget import RepairBudget
@@ -149,7 +150,7 @@ class RepairLoop:
         found = self._recurrence
         who = found.culprit or "another program"
         message = (
-            f"{who} keeps changing the bans, which were repaired {found.repairs} times within {_seconds(found)} s; further "
+            f"{who} keeps changing the bans, which were repaired {_repairs(found)}; further "
             f"repairs are not logged until {CALM:.0f} s pass without one"
         )
         self._announcer.announce(Event(EventName.FIREWALL_DRIFT_RECURRING, message, _fields_of(found)))
@@ -158,12 +159,12 @@ class RepairLoop:
         over, self._recurrence = self._recurrence, Recurrence()
         self._recorded.clear()
         who = over.culprit or "another program"
-        message = f"the bans are no longer changed by {who}: repaired {over.repairs} times within {_seconds(over)} s"
+        message = f"the bans are no longer changed by {who}: repaired {_repairs(over)}"
         self._announcer.announce(Event(EventName.FIREWALL_DRIFT_ENDED, message, _fields_of(over)))
 
 
-def _seconds(found: Recurrence) -> int:
-    return max(1, round(found.duration))
+def _repairs(found: Recurrence) -> str:
+    return f"{counted(found.repairs, 'time', 'times')} within {max(1, round(found.duration))} s"
 
 
 def _fields_of(found: Recurrence) -> dict[str, str | int | float]:

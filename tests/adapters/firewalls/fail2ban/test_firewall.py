@@ -215,6 +215,6 @@ def test_missing_jail_and_missing_server_are_different_errors(fail2ban: Fail2ban
 
 
 def test_an_entry_that_fail2ban_would_take_for_another_is_said_to_be_missing(firewall: Fail2banFirewall) -> None:
-    with pytest.raises(FirewallError, match="lists 1 bans where there should be 2"):
+    with pytest.raises(FirewallError, match="lists 1 ban where there should be 2"):
         apply(firewall, None, state_with("192.0.2.1", "::ffff:192.0.2.1"))
     assert asyncio.run(firewall.markers()) == ()

@@ -20,6 +20,7 @@ from banlistd.adapters.firewalls.fail2ban.record import Record, State
 from banlistd.adapters.firewalls.fail2ban.socket import Fail2banSocket
 from banlistd.adapters.firewalls.threaded import ThreadedFirewall
 from banlistd.core.addresses.sets import AddressSet, from_numbers
+from banlistd.core.printing import counted
 from banlistd.core.ruleset.diff import Change
 from banlistd.core.ruleset.state import FirewallState, Hook, Kind, MapEntries, MapId, Verification, maps_of
 from banlistd.errors import FirewallError
@@ -73,7 +74,7 @@ class Fail2banFirewall(ThreadedFirewall):
             jail.unban([entry for entry in going if entry not in first])
             after = jail.state()
             if after.current != len(wanted):
-                problem = f"jail {self._jail} lists {after.current} bans where there should be {len(wanted)}"
+                problem = f"jail {self._jail} lists {counted(after.current, 'ban', 'bans')} where there should be {len(wanted)}"
                 raise FirewallError(problem, "does another program ban in it, or lift bans?")
             # An action that was repaired in between has lost bans: the old epochs in the record show that.
             jail.keep(fail2ban_record.record_of(current, replace(after, epochs=before.epochs)))
