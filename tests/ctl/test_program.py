@@ -152,6 +152,28 @@ def test_an_interrupted_wait_says_that_the_daemon_goes_on(daemon: CannedDaemon) 
     assert err == "interrupted; the daemon finishes what it has begun\n"
 
 
+def test_an_interrupted_wait_on_a_terminal_leaves_no_progress_and_gives_the_cursor_back(daemon: CannedDaemon) -> None:
+    daemon.operations.answers["refresh"] = FOREVER
+    ours, theirs = pty.openpty()
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    environment = {**os.environ, "COLUMNS": "80", "LINES": "50", "TERM": "xterm"}
+    with subprocess.Popen(command_line(daemon, "refresh"), stdout=theirs, stderr=theirs, env=environment) as process:
+        signal.signal(signal.SIGINT, before)
+        os.close(theirs)
+        seen = b""
+        while (chunk := _read(ours)) and b"waiting" not in seen:
+            seen += chunk
+        process.send_signal(signal.SIGINT)
+        while chunk:
+            seen += chunk
+            chunk = _read(ours)
+        assert process.wait(30) == 130
+    os.close(ours)
+
+    assert screen(seen.decode()) == ["interrupted; the daemon finishes what it has begun", ""]
+    assert seen.rfind(b"\x1b[?25h") > seen.rfind(b"\x1b[?25l")
+
+
 def test_a_reader_who_has_gone_is_no_traceback(daemon: CannedDaemon) -> None:
     daemon.operations.answers["history"] = [RUN] * 5_000
     ours, theirs = os.pipe()
