@@ -1,4 +1,4 @@
-"""Settings of hypothesis, and the marker `fast`, which is set here by folder and file."""
+"""Settings of hypothesis, options of the boot tests, and the marker `fast`, which is set here by folder and file."""
 
 from pathlib import Path
 
@@ -39,6 +39,13 @@ _SLOW = {
         "documents/test_packaging.py",
     )
 }
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """For the tests that boot machines; each may be repeated. Without them: the release of this computer, owner: no."""
+    group = parser.getgroup("booted machines")
+    group.addoption("--release", action="append", choices=("bookworm", "trixie", "noble"), help="release of booted machines")
+    group.addoption("--owner", action="append", choices=("yes", "no"), help="key owner of the configuration on booted machines")
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:

@@ -22,6 +22,7 @@ TOP = Path(__file__).resolve().parents[3]
 # What a package is made of.
 SHIPPED = ("daemon", "config", "packaging", "migrations", "pyproject.toml", "README.md", "LICENSE")
 OLDER, VERSION = "0.1.0+git20261127.153000.abc1234", "0.1.0+git20261127.153100.0123456"
+THIS_RELEASE = platform.freedesktop_os_release().get("VERSION_CODENAME", "")
 BUILD = {"BANLISTD_DEB_COMPRESSION": "none", "SOURCE_DATE_EPOCH": "1795800000"}
 
 _TOOLS = ("mmdebstrap", "systemd-nspawn", "unshare", "nsenter", "setpriv", "dpkg-deb")
@@ -34,6 +35,8 @@ _FINISH = (
     'systemctl --root="$1" disable firewalld ufw fail2ban nftables ssh; rm -f "$1/etc/resolv.conf";'
     ' mkdir -p "$1/var/log/journal"; passwd --root "$1" --delete root'
 )
+_UBUNTU = ("noble",)
+_UBUNTU_KEYS = Path("/usr/share/keyrings/ubuntu-archive-keyring.gpg")
 # What a machine is put together from (system.machine), for those who may not, such as root of nothing but a user namespace.
 _PROBE = """
 mount -t tmpfs probe "$1"
@@ -59,8 +62,10 @@ def skip_where_no_machine_can_be() -> None:
         pytest.skip(f"no machine can be booted here: {(tried.stderr.strip().splitlines() or ['no namespaces'])[0]}")
 
 
-def image(suite: str = platform.freedesktop_os_release().get("VERSION_CODENAME", "")) -> Path:
-    """The root of a Debian that was never started, in the release of this machine. Skips where it cannot be made."""
+def image(suite: str = THIS_RELEASE) -> Path:
+    """The root of a Debian or Ubuntu that was never started. Skips where it cannot be made."""
+    if suite in _UBUNTU and not _UBUNTU_KEYS.is_file():
+        pytest.skip(f"no fresh {suite}: {_UBUNTU_KEYS} is missing, the keys of Ubuntu's packages")
     fetch_key = "\n".join([suite, _PACKAGES, _FINISH, *_OPTIONS])
     with _cache(f"machine-{hashlib.sha256(fetch_key.encode()).hexdigest()[:16]}") as folder:
         root = folder / "root"
@@ -72,7 +77,7 @@ def image(suite: str = platform.freedesktop_os_release().get("VERSION_CODENAME",
             made = subprocess.run(command, capture_output=True, text=True, check=False, timeout=900)
             if made.returncode:
                 said = [line for line in made.stderr.splitlines() if line.startswith("E:")] or made.stderr.splitlines()
-                pytest.skip(f"no fresh Debian to be had: {said[0] if said else 'mmdebstrap failed'}")
+                pytest.skip(f"no fresh {suite}: {said[0] if said else 'mmdebstrap failed'}")
             raw.rename(root)
         return root
 

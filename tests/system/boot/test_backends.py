@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from system.boot.machine import Machine
-from system.boot.machine_image import image, packages, skip_where_no_machine_can_be
+from system.boot.machine_image import packages
 from system.boot.visitor import Visitor
 
 pytestmark = pytest.mark.boot
@@ -17,14 +17,13 @@ VARIANTS = ("nft", "legacy")
 
 
 @pytest.fixture(scope="module")
-def package() -> Path:
-    skip_where_no_machine_can_be()
+def package(fresh_system: Path) -> Path:
     return packages()[1]
 
 
 @contextmanager
-def installed(package: Path) -> Iterator[Machine]:
-    with Machine(image()) as machine:
+def installed(fresh_system: Path, package: Path) -> Iterator[Machine]:
+    with Machine(fresh_system) as machine:
         machine.boot()
         machine.install(package)
         machine.write("/etc/banlistd/lists/own.txt", f"{BANNED}\n192.0.2.0/24\n")
@@ -56,8 +55,10 @@ def left_in_iptables(machine: Machine) -> list[str]:
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
-def test_with_ipset_it_says_which_rights_it_lacks_and_takes_these_and_leaves_nothing(package: Path, variant: str) -> None:
-    with installed(package) as machine:
+def test_with_ipset_it_says_which_rights_it_lacks_and_takes_these_and_leaves_nothing(
+    fresh_system: Path, package: Path, variant: str
+) -> None:
+    with installed(fresh_system, package) as machine:
         for program in ("iptables", "ip6tables"):
             machine.run("update-alternatives", "--set", program, f"/usr/sbin/{program}-{variant}")
         if machine.run("iptables", "-t", "raw", "-L", check=False).returncode:
@@ -96,8 +97,8 @@ def test_with_ipset_it_says_which_rights_it_lacks_and_takes_these_and_leaves_not
         assert [path for path in files if (machine.root / path.lstrip("/")).exists()] == []
 
 
-def test_with_fail2ban_it_bans_through_its_jail_and_leaves_nothing(package: Path) -> None:
-    with installed(package) as machine:
+def test_with_fail2ban_it_bans_through_its_jail_and_leaves_nothing(fresh_system: Path, package: Path) -> None:
+    with installed(fresh_system, package) as machine:
         shipped = "/usr/share/banlistd/fail2ban"
         machine.run("cp", f"{shipped}/jail.d/banlistd.conf", "/etc/fail2ban/jail.d/")
         machine.run("cp", f"{shipped}/filter.d/banlistd.conf", "/etc/fail2ban/filter.d/")

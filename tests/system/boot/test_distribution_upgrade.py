@@ -32,7 +32,7 @@ def test_an_upgrade_from_debian_12_to_13_keeps_the_package_and_the_bans() -> Non
         machine.install(package)
         machine.write("/etc/banlistd/lists/our-own.txt", f"{BANNED}\n")
         machine.run("banlistctl", "refresh")
-        machine.write("/etc/apt/sources.list", "deb http://deb.debian.org/debian trixie main\n")
+        machine.write("/etc/apt/sources.list", machine.say("cat", "/etc/apt/sources.list").replace("bookworm", "trixie"))
         machine.lend_resolvers()
         from_the_network(machine, "apt-get", "update", "--error-on=any")
         from_the_network(machine, *APT, "--download-only", "full-upgrade")

@@ -6,12 +6,13 @@ import socket
 import subprocess
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from system.boot.machine import PATIENCE, Machine
-from system.boot.machine_image import image, packages, skip_where_no_machine_can_be
+from system.boot.machine_image import packages
 from system.boot.visitor import HERE, Visitor
 
 pytestmark = pytest.mark.boot
@@ -23,10 +24,9 @@ KEY, USER = "/root/key", "friend"
 
 
 @pytest.fixture(scope="module")
-def machine() -> Iterator[Machine]:
-    skip_where_no_machine_can_be()
+def machine(fresh_system: Path) -> Iterator[Machine]:
     _, package = packages()
-    with Machine(image()) as made:
+    with Machine(fresh_system) as made:
         made.boot()
         made.install(package)
         made.write("/etc/banlistd/banlistd.yaml", "sources:\n  - {id: own, path: lists/own.txt, every: 1h}\n")

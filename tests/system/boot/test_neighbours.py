@@ -1,11 +1,12 @@
 """Beside other keepers of the firewall, the real ones: whatever they reload, bans stay, and their rules stay."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from system.boot.machine import Machine
-from system.boot.machine_image import image, packages, skip_where_no_machine_can_be
+from system.boot.machine_image import packages
 from system.boot.visitor import Visitor
 
 pytestmark = pytest.mark.boot
@@ -14,10 +15,9 @@ CLEAN, BANNED = "203.0.113.250", "198.51.100.7"
 
 
 @pytest.fixture(scope="module")
-def machine() -> Iterator[Machine]:
-    skip_where_no_machine_can_be()
+def machine(fresh_system: Path) -> Iterator[Machine]:
     _, package = packages()
-    with Machine(image()) as machine:
+    with Machine(fresh_system) as machine:
         machine.boot()
         machine.install(package)
         machine.write("/etc/banlistd/lists/own.txt", f"{BANNED}\n")

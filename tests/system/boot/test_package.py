@@ -8,33 +8,39 @@ from pathlib import Path
 import pytest
 
 from system.boot.machine import Machine
-from system.boot.machine_image import OLDER, VERSION, image, packages, release_0_1_0, skip_where_no_machine_can_be
+from system.boot.machine_image import OLDER, VERSION, packages, release_0_1_0
+from system.boot.table_owner import renew_table
 from system.boot.visitor import Visitor
 
 pytestmark = pytest.mark.boot
 
 CLEAN, BANNED = "203.0.113.250", "198.51.100.7"
 THEIRS = "table inet theirs {\n}\n"
-OURS = "# ours\ndefaults: {every: 2h}\nsources:\n  - {id: own, path: lists/own.txt}\n"
+OURS = "# ours\ndefaults: {{every: 2h}}\nowner: {owner}\nsources:\n  - {{id: own, path: lists/own.txt}}\n"
 
 
 @pytest.fixture(scope="module")
-def packed() -> tuple[Path, Path]:
-    skip_where_no_machine_can_be()
+def packed(fresh_system: Path) -> tuple[Path, Path]:
     return packages()
 
 
 @pytest.fixture
-def machine(packed: tuple[Path, Path]) -> Iterator[Machine]:
+def ours(owner: str) -> str:
+    """The administrator's configuration."""
+    return OURS.format(owner=owner)
+
+
+@pytest.fixture
+def machine(fresh_system: Path, packed: tuple[Path, Path], ours: str) -> Iterator[Machine]:
     """The older package, installed, with a list of its administrator in force; and a table of somebody else."""
     older, _ = packed
-    with Machine(image()) as machine:
+    with Machine(fresh_system) as machine:
         machine.boot()
         machine.run("nft", "add", "table", "inet", "theirs")
         machine.install(older)
-        machine.write("/etc/banlistd/banlistd.yaml", OURS)
+        machine.write("/etc/banlistd/banlistd.yaml", ours)
         machine.write("/etc/banlistd/lists/own.txt", "192.0.2.0/24\n198.51.100.7\n")
-        machine.run("systemctl", "restart", "banlistd")
+        renew_table(machine)
         machine.run("banlistctl", "refresh")
         yield machine
 
@@ -49,9 +55,9 @@ def files_of(machine: Machine) -> set[str]:
     return {path for path in found if not path.startswith(("/var/lib/dpkg/", "/var/log/"))}
 
 
-def test_what_was_installed_runs_at_once_on_the_example_and_asks_no_feed(packed: tuple[Path, Path]) -> None:
+def test_what_was_installed_runs_at_once_on_the_example_and_asks_no_feed(fresh_system: Path, packed: tuple[Path, Path]) -> None:
     _, newer = packed
-    with Machine(image()) as machine:
+    with Machine(fresh_system) as machine:
         machine.boot()
         machine.install(newer)
         assert machine.say("systemctl", "is-active", "banlistd").strip() == "active"
@@ -64,7 +70,9 @@ def test_what_was_installed_runs_at_once_on_the_example_and_asks_no_feed(packed:
         assert version(machine) == VERSION
 
 
-def test_an_upgrade_keeps_bans_and_configuration_and_touches_no_rule(machine: Machine, packed: tuple[Path, Path]) -> None:
+def test_an_upgrade_keeps_bans_and_configuration_and_touches_no_rule(
+    machine: Machine, packed: tuple[Path, Path], ours: str
+) -> None:
     _, newer = packed
     assert version(machine) == OLDER
     with Visitor(machine, CLEAN, BANNED) as visitor:
@@ -80,7 +88,7 @@ def test_an_upgrade_keeps_bans_and_configuration_and_touches_no_rule(machine: Ma
     machine.run("systemctl", "is-active", "banlistd")
     counted = re.compile(r"packets \d+ bytes \d+")
     assert counted.sub("", machine.say("nft", "list", "ruleset")) == counted.sub("", before)
-    assert machine.say("cat", "/etc/banlistd/banlistd.yaml") == OURS
+    assert machine.say("cat", "/etc/banlistd/banlistd.yaml") == ours
     # What its administrator disabled stays so.
     machine.run("systemctl", "disable", "banlistd")
     machine.install(newer)
@@ -88,9 +96,11 @@ def test_an_upgrade_keeps_bans_and_configuration_and_touches_no_rule(machine: Ma
     assert states == ["disabled", "disabled"]
 
 
-def test_an_upgrade_from_0_1_0_keeps_the_edited_example_and_asks_nothing(packed: tuple[Path, Path], tmp_path: Path) -> None:
+def test_an_upgrade_from_0_1_0_keeps_the_edited_example_and_asks_nothing(
+    fresh_system: Path, packed: tuple[Path, Path], tmp_path: Path
+) -> None:
     older, newer = packed
-    with Machine(image()) as machine:
+    with Machine(fresh_system) as machine:
         machine.boot()
         machine.install(release_0_1_0(older, tmp_path))
         edited = machine.say("cat", "/etc/banlistd/banlistd.yaml").replace("every: 1h", "every: 2h")
@@ -109,7 +119,7 @@ def test_an_upgrade_from_0_1_0_keeps_the_edited_example_and_asks_nothing(packed:
 
 
 def test_removed_it_leaves_no_rule_and_keeps_its_state_and_comes_back_with_it(
-    machine: Machine, packed: tuple[Path, Path]
+    machine: Machine, packed: tuple[Path, Path], ours: str
 ) -> None:
     _, newer = packed
     machine.run("dpkg", "--remove", "banlistd")
@@ -126,7 +136,7 @@ def test_removed_it_leaves_no_rule_and_keeps_its_state_and_comes_back_with_it(
     machine.install(newer)
     entry = machine.wait_for("EVENT=firewall_restored", since=since)
     assert entry["ADDED"] == "2"
-    assert machine.say("cat", "/etc/banlistd/banlistd.yaml") == OURS
+    assert machine.say("cat", "/etc/banlistd/banlistd.yaml") == ours
 
 
 def test_purged_it_leaves_nothing(machine: Machine) -> None:
