@@ -195,6 +195,35 @@ def test_a_broken_file_fails_the_reload_says_so_and_the_old_configuration_goes_o
     machine.run("systemctl", "reload", "banlistd")
 
 
+@pytest.mark.parametrize("slip", ["an empty file", "no sources"])
+def test_a_reload_that_would_lift_most_bans_fails_says_why_and_the_bans_stay(site: Site, slip: str) -> None:
+    machine, file = site.machine, "/etc/banlistd/banlistd.yaml"
+    machine.write("/etc/banlistd/lists/large.txt", "".join(f"203.0.113.{host}\n" for host in range(1, 100, 2)))
+    good = (machine.root / file.lstrip("/")).read_text()
+    machine.write(file, good + "  - {id: large, path: lists/large.txt}\n")
+    machine.run("systemctl", "reload", "banlistd")
+    machine.run("banlistctl", "refresh", "large")
+    bans, since, running = site.ask("status")["bans"], machine.now(), site.main_pid()
+    if slip == "an empty file":
+        machine.write(file, "")
+        reason = f"{file}:1: is empty"
+    else:
+        site.configure()
+        reason = f"the reload would lift {bans} of {bans} bans"
+    refused = machine.run("systemctl", "reload", "banlistd", check=False)
+    shown = machine.run("systemctl", "status", "--full", "--no-pager", "banlistd")
+    assert refused.returncode != 0
+    assert "systemctl status banlistd.service" in refused.stderr
+    assert "Active: active (running)" in shown.stdout
+    assert reason in shown.stdout
+    assert reason in machine.wait_for("EVENT=config_rejected", UNIT, since=since)["MESSAGE"]
+    assert site.main_pid() == running
+    assert site.ask("status")["bans"] == bans
+    assert site.who_passes() == {CLEAN, ALLOWED}
+    machine.write(file, good)
+    machine.run("banlistctl", "reload", "--lift", "50")
+
+
 def test_killed_it_is_started_again_and_no_packet_gets_through_meanwhile(site: Site) -> None:
     since, killed = site.machine.now(), site.main_pid()
     with site.visitor.flood(BANNED, OWN) as flood:
