@@ -8,7 +8,6 @@ import fcntl
 import hashlib
 import os
 import platform
-import re
 import shutil
 import subprocess
 import tempfile
@@ -22,6 +21,7 @@ TOP = Path(__file__).resolve().parents[3]
 # What a package is made of.
 SHIPPED = ("daemon", "config", "packaging", "migrations", "pyproject.toml", "README.md", "LICENSE")
 OLDER, VERSION = "0.1.0+git20261127.153000.abc1234", "0.1.0+git20261127.153100.0123456"
+RELEASED, RELEASE_COMMIT = "0.1.0", "d08de94f60ebab1ea385af306c0d0d2fe297b98a"
 THIS_RELEASE = platform.freedesktop_os_release().get("VERSION_CODENAME", "")
 BUILD = {"BANLISTD_DEB_COMPRESSION": "none", "SOURCE_DATE_EPOCH": "1795800000"}
 
@@ -90,29 +90,34 @@ def packages() -> tuple[Path, Path]:
         older, newer = (folder / key / f"banlistd_{version}_{_architecture()}.deb" for version in (OLDER, VERSION))
         if not newer.is_file():
             _remove_unused(folder)
-            environment = os.environ | BUILD | {"BANLISTD_DEB_VERSION": f"{OLDER} {VERSION}"}
-            command = [str(TOP / "packaging" / "build-deb"), str(folder / key)]
-            built = subprocess.run(command, capture_output=True, text=True, check=False, timeout=900, env=environment)
-            if built.returncode == os.EX_UNAVAILABLE or "Could not fetch" in built.stderr or "No matching" in built.stderr:
-                pytest.skip(f"the package cannot be built here: {built.stderr.strip().splitlines()[-1]}")
-            assert built.returncode == 0, built.stderr
+            _build(TOP, folder / key, {"BANLISTD_DEB_VERSION": f"{OLDER} {VERSION}"})
         return older, newer
 
 
-def release_0_1_0(package: Path, folder: Path) -> Path:
-    """A package with the configuration files of 0.1.0, which dpkg asked about, and the files of `package`."""
-    root = folder / "release"
-    subprocess.run(["dpkg-deb", "--raw-extract", str(package), str(root)], check=True)
-    shutil.copytree(TOP / "config", root / "etc" / "banlistd", dirs_exist_ok=True)
-    names = sorted(path for path in (root / "etc").rglob("*") if path.is_file())
-    (root / "DEBIAN" / "conffiles").write_text("".join(f"/{path.relative_to(root)}\n" for path in names))
-    control = root / "DEBIAN" / "control"
-    control.write_text(re.sub(r"^Version: .*$", "Version: 0.1.0", control.read_text(), flags=re.MULTILINE))
-    made = folder / "banlistd_0.1.0.deb"
-    subprocess.run(
-        ["dpkg-deb", "--root-owner-group", "-Znone", "--build", str(root), str(made)], check=True, capture_output=True
-    )
-    return made
+def released_package() -> Path:
+    """The .deb of 0.1.0, from the history of this repository, for this computer's release. Skips where it cannot be built."""
+    with _cache(f"release-{RELEASE_COMMIT[:16]}-{THIS_RELEASE}") as folder:
+        package = folder / f"banlistd_{RELEASED}_{_architecture()}.deb"
+        if not package.is_file():
+            with tempfile.TemporaryDirectory() as tree:
+                git = ["git", "-c", f"safe.directory={TOP}", "-C", str(TOP), "archive", RELEASE_COMMIT]
+                archive = subprocess.run(git, capture_output=True, check=False)
+                if archive.returncode:
+                    pytest.skip(f"this checkout has no history with {RELEASED}: {archive.stderr.decode().strip()}")
+                subprocess.run(["tar", "--extract", "--directory", tree], input=archive.stdout, check=True)
+                _build(Path(tree), Path(tree), {})
+                shutil.move(Path(tree) / package.name, package)
+        return package
+
+
+def _build(tree: Path, folder: Path, settings: dict[str, str]) -> None:
+    """Build the package of a tree into a folder. Skips where that cannot be done."""
+    command = [str(tree / "packaging" / "build-deb"), str(folder)]
+    environment = os.environ | BUILD | settings
+    built = subprocess.run(command, capture_output=True, text=True, check=False, timeout=900, env=environment)
+    if built.returncode == os.EX_UNAVAILABLE or "Could not fetch" in built.stderr or "No matching" in built.stderr:
+        pytest.skip(f"the package cannot be built here: {built.stderr.strip().splitlines()[-1]}")
+    assert built.returncode == 0, built.stderr
 
 
 def _key_of_the_tree() -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from system.boot.machine import Machine
-from system.boot.machine_image import OLDER, VERSION, packages, release_0_1_0
+from system.boot.machine_image import OLDER, VERSION, packages
 from system.boot.table_owner import renew_table
 from system.boot.visitor import Visitor
 
@@ -94,28 +94,6 @@ def test_an_upgrade_keeps_bans_and_configuration_and_touches_no_rule(
     machine.install(newer)
     states = machine.run("systemctl", "is-enabled", "banlistd", "banlistd-restore", check=False).stdout.split()
     assert states == ["disabled", "disabled"]
-
-
-def test_an_upgrade_from_0_1_0_keeps_the_edited_example_and_asks_nothing(
-    fresh_system: Path, packed: tuple[Path, Path], tmp_path: Path
-) -> None:
-    older, newer = packed
-    with Machine(fresh_system) as machine:
-        machine.boot()
-        machine.install(release_0_1_0(older, tmp_path))
-        edited = machine.say("cat", "/etc/banlistd/banlistd.yaml").replace("every: 1h", "every: 2h")
-        machine.write("/etc/banlistd/banlistd.yaml", edited)
-        machine.run("systemctl", "reload", "banlistd")
-        machine.run("banlistctl", "refresh")
-        banned = machine.say("nft", "list", "map", "inet", "banlistd", "applied")
-        machine.install(newer)
-        assert version(machine) == VERSION
-        assert machine.say("cat", "/etc/banlistd/banlistd.yaml") == edited
-        assert machine.say("systemctl", "is-active", "banlistd").strip() == "active"
-        assert machine.say("nft", "list", "map", "inet", "banlistd", "applied") == banned
-        # dpkg asks about none of them any more.
-        remembered = machine.say("dpkg-query", "--show", "--showformat", "${Conffiles}", "banlistd").splitlines()
-        assert all(line.endswith(" obsolete") for line in remembered if line.strip())
 
 
 def test_removed_it_leaves_no_rule_and_keeps_its_state_and_comes_back_with_it(
