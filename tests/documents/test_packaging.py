@@ -149,6 +149,25 @@ def test_a_build_of_a_release_has_its_plain_version_and_one_of_changed_files_say
     assert version_of_a_build(tmp_path) == release()
 
 
+@pytest.mark.parametrize(("cause", "words"), [("no git", "apt-get install git"), ("no commit", "cannot read the commit")])
+def test_a_checkout_whose_commit_cannot_be_read_is_not_built_as_the_release(
+    tmp_path: Path, commits: Callable[[str], None], cause: str, words: str
+) -> None:
+    commits("2026-11-27T15:30:00")
+    environment = os.environ | {"PATH": str(tmp_path / "bin")}
+    if cause == "no git":
+        (tmp_path / "bin").mkdir()
+        for name in ("bash", "env", "sed", "date", "dirname", "realpath"):
+            (tmp_path / "bin" / name).symlink_to(str(shutil.which(name)))
+    else:
+        (tmp_path / ".git" / "HEAD").unlink()
+        environment["PATH"] = os.environ["PATH"]
+    command = [str(tmp_path / "packaging" / "build-deb"), "--version"]
+    done = subprocess.run(command, check=False, capture_output=True, text=True, env=environment)
+    assert (done.returncode, done.stdout) == (os.EX_UNAVAILABLE, "")
+    assert words in done.stderr
+
+
 def test_the_release_of_the_package_is_that_of_the_program() -> None:
     assert f'\nversion = "{release()}"\n' in (TOP / "pyproject.toml").read_text()
 
