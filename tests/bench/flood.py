@@ -58,7 +58,7 @@ def frames(mac: bytes, target: str, port: int, sources: NDArray[np.uint32]) -> N
     made[:, 26:30] = sources.astype(">u4").view(np.uint8).reshape(-1, 4)
     words = made[:, 14:34].copy().view(">u2").astype(np.uint32).sum(axis=1, dtype=np.uint32)
     words = (words & 0xFFFF) + (words >> 16)
-    words = ~((words & 0xFFFF) + (words >> 16)) & 0xFFFF
+    words = 0xFFFF - ((words & 0xFFFF) + (words >> 16))
     made[:, 24], made[:, 25] = words >> 8, words & 0xFF
     return made
 
