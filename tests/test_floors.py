@@ -41,6 +41,7 @@ ARROWS: dict[str, set[tuple[str, str]]] = {
         ("importer", "imports"),
         ("imports", "coalescer"),
         ("geo_enricher", "geo_lookup"),
+        ("manual_bans", "ban_orders"),
         ("manual_bans", "coalescer"),
     },
     "services/planning": {

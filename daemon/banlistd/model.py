@@ -174,7 +174,6 @@ class Poll:
 @dataclass(frozen=True, slots=True)
 class ExternalChange:
     """Another process changed the firewall. `culprit`: that process as the kernel reports it, `nft[4711]`, or empty.
-
     `ours`: whether our own table was changed; True where that is not known.
     """
 
@@ -220,8 +219,7 @@ class Protected:
 
     `learned`: from a login or a service that the host uses; a manual ban overrides it, but not the host's own addresses,
     gateways and networks. `answers`: all that the host needs of it, and all that passes where a source bans it; empty:
-    everything.
-    `since`, `until`: seconds since the epoch, where they are known; `until` None: as long as the reason lasts.
+    everything. `since`, `until`: seconds since the epoch, where they are known; `until` None: as long as the reason lasts.
     """
 
     family: Family
@@ -249,7 +247,7 @@ class ManualBan:
     """A manual ban: addresses (integers, both ends inclusive), its origin, and its end (seconds since the epoch).
 
     Origins are independent: an address is banned while a ban of any origin is in force. `expires_at` None: it does not expire.
-    `uid`: the user who ordered it; None where that is not known.
+    `uid`: the user who ordered it; None where that is not known. `confirm_by`: its end while it is not confirmed.
     """
 
     family: Family
@@ -260,6 +258,7 @@ class ManualBan:
     created_at: float
     expires_at: float | None
     uid: int | None = None
+    confirm_by: float | None = None
 
     @property
     def span(self) -> Span:
@@ -269,8 +268,13 @@ class ManualBan:
     def key(self) -> "BanKey":
         return self.family, self.first, self.last, self.origin
 
+    @property
+    def ends_at(self) -> float | None:
+        """The end in force."""
+        return min((end for end in (self.expires_at, self.confirm_by) if end is not None), default=None)
+
     def in_force(self, now: float) -> bool:
-        return self.expires_at is None or now < self.expires_at
+        return self.ends_at is None or now < self.ends_at
 
 
 BanKey = tuple[Family, int, int, str]

@@ -27,6 +27,7 @@ _banlistctl() {
     "top --limit") words="" ;;
     "history --limit") words="" ;;
     "ban --for") words="" ;;
+    "ban --confirm") words="" ;;
     "ban --origin") words="" ;;
     "ban --comment") words="" ;;
     "ban --session") words="" ;;
@@ -46,13 +47,14 @@ _banlistctl() {
         top) words="--by --limit" ;;
         history) words="--limit $(_banlistctl_sources)" ;;
         protected) words="forget" ;;
-        ban) words="--for --origin --comment --force --session" ;;
+        ban) words="--for --confirm --origin --comment --force --session" ;;
         unban) words="--origin $(_banlistctl_bans)" ;;
         bans) words="--limit --after" ;;
         quarantine) words="$(_banlistctl_quarantined)" ;;
         approve) words="--force $(_banlistctl_quarantined)" ;;
         refresh) words="$(_banlistctl_sources)" ;;
         reload) words="--lift --confirm" ;;
+        confirm) words="$(_banlistctl_bans)" ;;
         teardown) words="--config --state" ;;
         install-units) words="--backend --remove --root" ;;
         esac

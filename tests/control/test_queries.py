@@ -442,7 +442,7 @@ def test_every_command_is_answered_in_its_shape(tmp_path: Path, command: Command
         await world.service.refresh([])
         await world.ask("quarantine", source=FIRST)
         if command.name == "confirm":
-            await world.ask("reload", confirm="1m")
+            await world.ask("ban", address="203.0.113.7", confirm="1m")
         await world.ask(command.name, **fields_of(command, str(FIRST)))
 
     run(environment_on(with_databases(tmp_path)), CONFIG, life)

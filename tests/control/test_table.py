@@ -19,7 +19,7 @@ PAGE = (Path(__file__).resolve().parents[2] / "packaging" / "docs" / "control-ap
 
 def declared() -> set[str]:
     modules = [
-        importlib.import_module(f"{commands.__name__}.{found.name}") for found in pkgutil.iter_modules(commands.__path__)
+        importlib.import_module(found.name) for found in pkgutil.walk_packages(commands.__path__, f"{commands.__name__}.")
     ]
     return {value.name for module in modules for value in vars(module).values() if isinstance(value, Command)}
 

@@ -7,7 +7,7 @@ import pytest
 from banlistd.control.declaration import Command
 from banlistd.control.table import COMMANDS
 from banlistd.core.config.reload import ReloadOrder
-from banlistd.core.manual_bans import BanOrder, UnbanOrder
+from banlistd.core.manual_bans import BanOrder, ConfirmOrder, UnbanOrder
 from banlistd.ctl.remote import default_runtime
 from banlistd.errors import (
     BanlistdError,
@@ -47,7 +47,8 @@ from ctl.conftest import CtlCall
         (["reload"], ("reload", ReloadOrder())),
         (["reload", "--lift", "5019"], ("reload", ReloadOrder(lift=5019))),
         (["reload", "--confirm", "2m"], ("reload", ReloadOrder(confirm=120.0))),
-        (["confirm"], ("confirm",)),
+        (["confirm"], ("confirm", None)),
+        (["confirm", "192.0.2.1"], ("confirm", ConfirmOrder((Family.IPV4, 0xC0000201, 0xC0000201)))),
         (["bans"], ("bans", 1000, None)),
         (["bans", "--limit", "7"], ("bans", 7, None)),
         (
@@ -58,6 +59,10 @@ from ctl.conftest import CtlCall
         (
             ["ban", "--for", "10m", "--origin", "fail2ban/sshd", "--comment", "why", "--", "192.0.2.1"],
             ("ban", BanOrder(Family.IPV4, 0xC0000201, 0xC0000201, 600.0, "fail2ban/sshd", "why", os.getuid())),
+        ),
+        (
+            ["ban", "--confirm", "1m", "192.0.2.1"],
+            ("ban", BanOrder(Family.IPV4, 0xC0000201, 0xC0000201, None, "operator", "", os.getuid(), 60.0)),
         ),
         (["unban", "::2"], ("unban", UnbanOrder((Family.IPV6, 2, 2), None))),
         (["unban", "--origin", "x"], ("unban", UnbanOrder(None, "x"))),

@@ -13,8 +13,8 @@ from banlistd.core.ruleset.policy import policy_of
 from banlistd.errors import FirewallError, RefusedError
 from banlistd.events import EventName
 from banlistd.model import MANUAL, Direction, Mark
-from banlistd.services import manual_bans
-from banlistd.services.manual_bans import Done
+from banlistd.services import ban_orders
+from banlistd.services.ban_orders import Done
 from support.fakes import FakeFirewall, FakeHost
 from support.sources import ONE, allow, config_of, source
 from worlds import DaemonWorld, Environment, Timing, run
@@ -162,7 +162,7 @@ def test_what_may_never_be_banned_is_refused_and_written_nowhere(tmp_path: Path)
 
 
 def test_an_origin_has_a_bound_that_concerns_no_other_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(manual_bans, "MOST_BANS", 3)
+    monkeypatch.setattr(ban_orders, "MOST_BANS", 3)
 
     async def life(world: DaemonWorld) -> None:
         world.firewall.entered.clear()

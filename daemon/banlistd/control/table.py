@@ -3,10 +3,12 @@
 from typing import Any
 
 from banlistd.control.commands.approve import APPROVE
-from banlistd.control.commands.bans import BAN, BANS, UNBAN
 from banlistd.control.commands.check import CHECK
 from banlistd.control.commands.confirm import CONFIRM
 from banlistd.control.commands.history import HISTORY
+from banlistd.control.commands.manual_bans.ban import BAN
+from banlistd.control.commands.manual_bans.bans import BANS
+from banlistd.control.commands.manual_bans.unban import UNBAN
 from banlistd.control.commands.protected import PROTECTED, PROTECTED_FORGET
 from banlistd.control.commands.quarantine import QUARANTINE
 from banlistd.control.commands.refresh import REFRESH

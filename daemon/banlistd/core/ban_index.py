@@ -22,7 +22,7 @@ def age_of(ban: ManualBan) -> BanPlace:
 
 
 def _end_of(ban: ManualBan) -> tuple[float, BanKey]:
-    return ban.expires_at or 0.0, ban.key
+    return ban.ends_at or 0.0, ban.key
 
 
 class BanIndex:
@@ -77,11 +77,11 @@ class BanIndex:
 
     def ended(self, now: float) -> Sequence[ManualBan]:
         """The bans that have run out."""
-        return self._by_end[: bisect_right(self._by_end, now, key=lambda ban: ban.expires_at or 0.0)]
+        return self._by_end[: bisect_right(self._by_end, now, key=lambda ban: ban.ends_at or 0.0)]
 
     def next_end(self) -> float | None:
         """When a ban runs out next."""
-        return self._by_end[0].expires_at if self._by_end else None
+        return self._by_end[0].ends_at if self._by_end else None
 
     def addresses(self) -> AddressSet:
         """What the bans cover, as `AddressSet.of` has it."""
@@ -130,15 +130,15 @@ class BanIndex:
             gone = {ban.key for ban in left}
             stay = [ban for key, ban in self._bans.items() if key not in gone]
             self._by_age = sorted([*stay, *come], key=age_of)
-            self._by_end = sorted((ban for ban in self._by_age if ban.expires_at is not None), key=_end_of)
+            self._by_end = sorted((ban for ban in self._by_age if ban.ends_at is not None), key=_end_of)
             return
         for ban in left:
             del self._by_age[bisect_left(self._by_age, age_of(ban), key=age_of)]
-            if ban.expires_at is not None:
+            if ban.ends_at is not None:
                 del self._by_end[bisect_left(self._by_end, _end_of(ban), key=_end_of)]
         for ban in come:
             insort(self._by_age, ban, key=age_of)
-            if ban.expires_at is not None:
+            if ban.ends_at is not None:
                 insort(self._by_end, ban, key=_end_of)
 
     def _cover(self, new: Sequence[Span], gone: Sequence[Span]) -> None:
@@ -179,11 +179,15 @@ class BanDraft:
             self._growth[ban.origin] += 1
         self._changes[ban.key] = ban
 
-    def lift(self, span: Span | None, origin: str | None) -> Sequence[ManualBan]:
-        """Take out what `BanIndex.keys_of` names, and return it."""
+    def bans_of(self, span: Span | None, origin: str | None) -> Sequence[ManualBan]:
+        """What `BanIndex.keys_of` names."""
         fresh = [key for key in self._changes if span in (None, key[:3]) and origin in (None, key[3])]
         keys = dict.fromkeys((*self._index.keys_of(span, origin), *fresh))
-        lifted = [ban for key in keys if (ban := self.get(key)) is not None]
+        return [ban for key in keys if (ban := self.get(key)) is not None]
+
+    def lift(self, span: Span | None, origin: str | None) -> Sequence[ManualBan]:
+        """Take out what `BanIndex.keys_of` names, and return it."""
+        lifted = self.bans_of(span, origin)
         for ban in lifted:
             self._growth[ban.origin] -= 1
             self._changes[ban.key] = None

@@ -24,7 +24,7 @@ from banlistd.core.addresses.sets import (
 )
 from banlistd.core.addresses.text import range_text, span_text
 from banlistd.core.ban_index import BanPlace
-from banlistd.core.config.values import Unfit, addresses, duration_within, note
+from banlistd.core.config.values import Unfit, addresses, confirm_time, duration_within, note
 from banlistd.core.printing import shown
 from banlistd.core.ruleset.policy import Policy
 from banlistd.core.ruleset.protection import allowed_within, forms, protected_within
@@ -50,7 +50,10 @@ _duration = duration_within("1s", LONGEST)
 
 @dataclass(frozen=True, slots=True)
 class BanOrder:
-    """Ban these addresses (integers, inclusive), for so many seconds or, None, for ever. `uid`: the user who orders it."""
+    """Ban these addresses (integers, inclusive), for so many seconds or, None, for ever. `uid`: the user who orders it.
+
+    `confirm`: lift it after so many seconds unless it is confirmed; None: it needs no confirmation.
+    """
 
     family: Family
     first: int
@@ -59,6 +62,7 @@ class BanOrder:
     origin: str
     comment: str
     uid: int | None = None
+    confirm: float | None = None
 
     @property
     def span(self) -> Span:
@@ -67,7 +71,8 @@ class BanOrder:
     def at(self, now: float) -> ManualBan:
         """The ban, if it is carried out at a moment (seconds since the epoch)."""
         until = None if self.seconds is None else now + self.seconds
-        return ManualBan(self.family, self.first, self.last, self.origin, self.comment, now, until, self.uid)
+        confirm_by = None if self.confirm is None else now + self.confirm
+        return ManualBan(self.family, self.first, self.last, self.origin, self.comment, now, until, self.uid, confirm_by)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +84,13 @@ class UnbanOrder:
 
 
 @dataclass(frozen=True, slots=True)
+class ConfirmOrder:
+    """Confirm the bans of exactly these addresses, of every origin, that wait for it."""
+
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
 class Exemption:
     """What of a ban is not banned after all, and why, for a person."""
 
@@ -87,14 +99,17 @@ class Exemption:
 
 
 def read_ban(fields: Mapping[str, object], uid: int | None = None) -> BanOrder:
-    """An order from its fields: `address`, and maybe `for`, `origin`, `comment`, `session`, `force`. Raises UsageError.
+    """An order from its fields: `address`, and maybe `for`, `confirm`, `origin`, `comment`, `session`, `force`.
 
-    A ban of the address that the caller's own session comes from needs `force`.
+    Raises UsageError. A ban of the address that the caller's own session comes from needs `force`.
     """
     seconds = _read("for", _duration, fields) if "for" in fields else None
+    confirm = _read("confirm", confirm_time, fields) if "confirm" in fields else None
+    if seconds is not None and confirm is not None and seconds <= confirm:
+        raise UsageError("the ban would end before its confirmation is due", "--confirm is shorter than --for")
     origin = _read("origin", _origin, fields) if "origin" in fields else OPERATOR
     comment = _read("comment", note, fields) if "comment" in fields else ""
-    order = BanOrder(*_span(fields), seconds, origin, comment, uid)
+    order = BanOrder(*_span(fields), seconds, origin, comment, uid, confirm)
     if "session" in fields and fields.get("force") is not True:
         session, _ = _read("session", addresses, fields)
         family = Family.IPV4 if session.version == 4 else Family.IPV6  # noqa: PLR2004 - IP version four
@@ -109,6 +124,11 @@ def read_unban(fields: Mapping[str, object]) -> UnbanOrder:
     if origin is None and "address" not in fields:
         raise UsageError("no address is given", "banlistctl unban ADDRESS, or all bans of one origin: unban --origin NAME")
     return UnbanOrder(_span(fields) if origin is None or "address" in fields else None, origin)
+
+
+def read_confirm(fields: Mapping[str, object]) -> ConfirmOrder:
+    """An order from its field `address`. Raises UsageError."""
+    return ConfirmOrder(_span(fields))
 
 
 def read_place(text: str) -> BanPlace:

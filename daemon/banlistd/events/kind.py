@@ -44,6 +44,10 @@ class Field(StrEnum):
     ADDRESS = "ADDRESS", "The address or range that was carved out or banned manually."
     ORIGIN = "ORIGIN", "The origin of a manual ban: the program or person that asked for it."
     EXPIRES_AT = "EXPIRES_AT", "The end of a manual ban, in seconds since the epoch; absent: it does not expire."
+    CONFIRM_BY = (
+        "CONFIRM_BY",
+        "The time by which a manual ban must be confirmed, in seconds since the epoch; absent: it needs not.",
+    )
     ORDER = "ORDER", "The command that was sent to the control socket."
     UID = "UID", "The user id of the process that sent it, as the kernel reports it."
     DURATION_MS = "DURATION_MS", "The duration in milliseconds."

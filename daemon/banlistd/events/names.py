@@ -14,7 +14,7 @@ _IMPORT = (
     *(Field.SOURCE_ID, Field.CONTENT_HASH, Field.RUN_ID, Field.ADDED, Field.REMOVED, Field.REJECTED, Field.ENTRIES),
     Field.DURATION_MS,
 )
-_BAN = (Field.SOURCE_ID, Field.ADDRESS, Field.ORIGIN, Field.REASON, Field.EXPIRES_AT)
+_BAN = (Field.SOURCE_ID, Field.ADDRESS, Field.ORIGIN, Field.REASON, Field.EXPIRES_AT, Field.CONFIRM_BY)
 
 
 class EventName(StrEnum):
@@ -150,7 +150,18 @@ class EventName(StrEnum):
         "@ORIGIN@ banned @ADDRESS@, and the ban is in effect. Manual bans come before all lists, and survive a restart, a "
         "reboot and a flush of the firewall.\n"
         "    banlistctl bans  all manual bans: origin, comment, expiry\n"
-        "    banlistctl unban @ADDRESS@",
+        "    banlistctl unban @ADDRESS@\n"
+        "A ban that waits for its confirmation is lifted by itself unless it is confirmed:\n"
+        "    banlistctl confirm @ADDRESS@",
+    )
+    MANUAL_BAN_CONFIRMED = EventKind(
+        "manual_ban_confirmed",
+        "675d4e9b3f264a04bb58a70230a6a396",
+        Priority.INFO,
+        _BAN,
+        "A manual ban of @ADDRESS@ was confirmed",
+        "The ban of @ADDRESS@ by @ORIGIN@ was confirmed, and lasts as it was ordered.\n"
+        "    banlistctl bans  all manual bans: origin, comment, expiry",
     )
     MANUAL_BAN_REMOVED = EventKind(
         "manual_ban_removed",
@@ -167,7 +178,8 @@ class EventName(StrEnum):
         Priority.INFO,
         _BAN,
         "A manual ban of @ADDRESS@ has expired",
-        "The ban of @ADDRESS@ by @ORIGIN@ has expired. If another origin or a list bans it, it is still banned:\n"
+        "The ban of @ADDRESS@ by @ORIGIN@ has expired, or was not confirmed in time. If another origin or a list bans it, it "
+        "is still banned:\n"
         "    banlistctl check @ADDRESS@",
     )
     LEDGER_FAULT = EventKind(

@@ -5,31 +5,24 @@ under way go together into the next one, as imports do.
 """
 
 import asyncio
-import dataclasses
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Protocol
 
 from banlistd.core.addresses.sets import AddressSet
-from banlistd.core.addresses.text import span_text
 from banlistd.core.ban_index import BanDraft, BanIndex, BanPlace
 from banlistd.core.manual_bans import (
-    MOST_BANS,
     BanOrder,
-    Exemption,
-    UnbanOrder,
     addresses_of,
-    exemptions_of,
     found_in,
-    too_wide,
 )
 from banlistd.core.ruleset.diff import Change
 from banlistd.core.ruleset.policy import Policy
 from banlistd.errors import FirewallError, RefusedError
-from banlistd.events import Event, EventName
+from banlistd.events import Event
 from banlistd.model import MANUAL, BanKey, ContentHash, Family, ManualBan, Mark, Marker, Protected, SourceId
 from banlistd.ports import Announcer, Clock, Host, ManualBans
+from banlistd.services.ban_orders import Done, Order, decided, event_of_end, events_of
 from banlistd.services.coalescer import Coalescer, Take
 
 # A ban is lifted at the moment when it expires; but the clock may be set, and timers stop while the machine sleeps.
@@ -59,24 +52,6 @@ class BanEnforcer(Protocol):
 
     async def dump(self) -> Mapping[Mark, AddressSet]:
         """All banned addresses, read from the firewall; takes seconds. Raises FirewallError."""
-
-
-Order = BanOrder | UnbanOrder
-
-
-@dataclass(frozen=True, slots=True)
-class Done:
-    """What became of an order: the bans that it made or lifted, or why it was refused.
-
-    `is_new`: that origin had not banned it before. `exemptions`: parts of the ban that are not in force, and why. `hint`: what
-    to do about a refusal.
-    """
-
-    bans: tuple[ManualBan, ...] = ()
-    is_new: bool = False
-    exemptions: tuple[Exemption, ...] = ()
-    refusal: str = ""
-    hint: str = "banlistctl protected lists what is never banned, allow: in banlistd.yaml too"
 
 
 class ManualBanService:
@@ -117,6 +92,10 @@ class ManualBanService:
         """At most so many of them, from the newest on, or from the one before a place."""
         return self._index.newest_first(before, limit, self._clock.now())
 
+    def unconfirmed(self) -> Sequence[ManualBan]:
+        """Those that wait for a confirmation, in the order in which they came."""
+        return [ban for ban in self.bans if ban.confirm_by is not None]
+
     def containing(self, family: Family, number: int) -> Sequence[ManualBan]:
         """Those that an address is in, in the order in which they came."""
         now = self._clock.now()
@@ -141,7 +120,7 @@ class ManualBanService:
         self._applied = content.content_hash()
 
     async def carry_out(self, order: Order) -> Done:
-        """Ban or lift; when it returns, the firewall has followed. Raises FirewallError: then it is tried again later."""
+        """Ban, lift or confirm; when it returns, the firewall has followed. Raises FirewallError: then it is tried again."""
         (done,) = await self._coalescer.submit(order)
         if done.refusal:
             raise RefusedError(done.refusal, done.hint)
@@ -188,11 +167,12 @@ class ManualBanService:
             protected = await self._host.protected(policy.urls, ask=False) if asked else ()
             now = self._clock.now()
             draft = BanDraft(self._index)
-            done = [_decided(order, draft, policy, protected, now) for order in orders]
+            done = [decided(order, draft, policy, protected, now) for order in orders]
             expired = draft.run_out(now)
             await self._keep(*draft.changes())
             await self._enforce()
-            await self._tell(orders, done, expired)
+            await self._announce([event for one in zip(orders, done, strict=True) for event in events_of(*one)])
+            await self._announce([event_of_end(ban) for ban in expired])
             return done
 
     async def _keep(self, come: Sequence[ManualBan], go: Sequence[BanKey]) -> None:
@@ -217,48 +197,8 @@ class ManualBanService:
         marker = await self._enforcer.marker(MANUAL)
         return found_in(await self._enforcer.dump(), marker.mark, now) if marker else ()
 
-    async def _tell(self, orders: Sequence[Order], done: Sequence[Done], expired: Sequence[ManualBan]) -> None:
-        told = [
-            (EventName.MANUAL_BAN_REMOVED, ban, f"the ban of {ban.origin} is lifted")
-            if isinstance(order, UnbanOrder)
-            else (EventName.MANUAL_BAN_ADDED, ban, f"banned by {ban.origin}")
-            for order, result in zip(orders, done, strict=True)
-            for ban in result.bans
-            if isinstance(order, UnbanOrder) or result.is_new
-        ]
-        told += [(EventName.MANUAL_BAN_EXPIRED, ban, f"the ban of {ban.origin} has run out") for ban in expired]
-        for number, (name, ban, words) in enumerate(told, start=1):
-            self._announce(name, ban, words)
+    async def _announce(self, events: Sequence[Event]) -> None:
+        for number, event in enumerate(events, start=1):
+            self._announcer.announce(event)
             if number % _EVENTS_AT_ONCE == 0:
                 await asyncio.sleep(0)
-
-    def _announce(self, name: EventName, ban: ManualBan, words: str) -> None:
-        address = span_text(ban.span)
-        fields: dict[str, str | int | float] = {"SOURCE_ID": MANUAL, "ADDRESS": address, "ORIGIN": ban.origin}
-        fields |= {"REASON": ban.comment} if ban.comment else {}
-        fields |= {"EXPIRES_AT": round(ban.expires_at)} if ban.expires_at is not None else {}
-        self._announcer.announce(Event(name, f"{address}: {words}", fields))
-
-
-def _decided(order: Order, draft: BanDraft, policy: Policy, protected: Sequence[Protected], now: float) -> Done:
-    """What becomes of an order; `draft` is changed accordingly."""
-    if isinstance(order, UnbanOrder):
-        return Done(tuple(ban for ban in draft.lift(order.span, order.origin) if ban.in_force(now)))
-    if too_wide(order):
-        refusal = f"{span_text(order.span)} is wider than a manual ban may be: at most a /8, or a /12 of IPv6"
-        return Done(refusal=refusal, hint="ban parts of it, or make a source of it: path: and a file with that network")
-    ban = order.at(now)
-    is_exempt, exemptions = exemptions_of(ban, policy, protected)
-    if is_exempt:
-        why = ", ".join(dict.fromkeys(item.reason for item in exemptions))
-        return Done(refusal=f"{span_text(ban.span)} is never banned: {why}")
-    before = draft.get(ban.key)
-    if before is None and draft.count_of(order.origin) >= MOST_BANS:
-        refusal = f"{order.origin} has {MOST_BANS:,} manual bans, and no origin may have more"
-        hint = f"banlistctl unban --origin {order.origin} lifts them; a source of its own may hold any number"
-        return Done(refusal=refusal, hint=hint)
-    is_new = before is None or not before.in_force(now)
-    if before is not None and not is_new:
-        ban = dataclasses.replace(ban, created_at=before.created_at)
-    draft.put(ban)
-    return Done((ban,), is_new, exemptions)

@@ -16,7 +16,7 @@ from banlistd.errors import LedgerError
 from banlistd.model import Family, ManualBan
 
 FOUR = ManualBan(Family.IPV4, 0xC0000200, 0xC00002FF, "fail2ban/sshd", "5 failures", 10.5, 610.5, 1001)
-SIX = ManualBan(Family.IPV6, 0, 2**128 - 1, "operator", "", 11.0, None)
+SIX = ManualBan(Family.IPV6, 0, 2**128 - 1, "operator", "", 11.0, None, confirm_by=71.0)
 
 
 def use(disk: Path, life: Callable[[ManualBanTable], Awaitable[None]]) -> None:
@@ -45,8 +45,8 @@ def test_each_origin_has_a_row_of_its_own_and_a_second_order_replaces_its_first(
         other, longer = replace(FOUR, origin="fail2ban/recidive", created_at=12.0), replace(FOUR, expires_at=None, comment="")
         await table.begin([], 9.0)
         await table.change([FOUR, other], [])
-        await table.change([longer], [])
-        assert await table.load() == (True, [longer, other])
+        await table.change([longer, replace(SIX, confirm_by=None)], [])
+        assert await table.load() == (True, [longer, replace(SIX, confirm_by=None), other])
         await table.change([], [FOUR.key, SIX.key])
         assert await table.load() == (True, [other])
 

@@ -4,9 +4,12 @@ from typing import Any
 
 import pytest
 
-from banlistd.control.commands.bans import BAN, BANS, UNBAN
 from banlistd.control.commands.check import CHECK
+from banlistd.control.commands.confirm import CONFIRM
 from banlistd.control.commands.history import HISTORY
+from banlistd.control.commands.manual_bans.ban import BAN
+from banlistd.control.commands.manual_bans.bans import BANS
+from banlistd.control.commands.manual_bans.unban import UNBAN
 from banlistd.control.commands.protected import PROTECTED
 from banlistd.control.commands.quarantine import QUARANTINE
 from banlistd.control.commands.refresh import REFRESH
@@ -345,6 +348,23 @@ def test_ban_shows_its_end_and_what_is_not_in_force() -> None:
     assert page_of(BAN, again, SINCE) == ["203.0.113.7 is banned permanently; fail2ban/sshd had banned it before"]
 
 
+def test_ban_that_waits_says_how_to_keep_it_and_until_when() -> None:
+    ban = {**MANUAL_BAN, "confirm_by": SINCE + 60, "new": True, "spared": []}
+
+    assert page_of(BAN, ban, SINCE) == [
+        "203.0.113.7 is banned for 1 min, unless you confirm it",
+        f"  banlistctl confirm 203.0.113.7 keeps it banned until {moment(SINCE + 600)} (10 min)",
+    ]
+    assert page_of(BAN, {**ban, "expires_at": None}, SINCE)[1] == "  banlistctl confirm 203.0.113.7 keeps it banned permanently"
+
+
+def test_confirm_names_what_it_confirmed() -> None:
+    assert page_of(CONFIRM, {"sources": 12}) == ["the configuration is confirmed: 12 sources"]
+    assert page_of(CONFIRM, {"sources": 12, "bans": [MANUAL_BAN]}) == [
+        f"203.0.113.7 is banned until {moment(SINCE + 600)}: confirmed"
+    ]
+
+
 def test_unban_says_who_has_let_go_and_who_has_not() -> None:
     assert page_of(UNBAN, ANSWERS["unban"]) == ["203.0.113.7 is no longer banned by fail2ban/sshd"]
     assert page_of(UNBAN, {**ANSWERS["unban"], "still": "tor"}) == [
@@ -363,6 +383,7 @@ def test_bans_table_shows_what_is_not_in_force() -> None:
     rows = [
         {**MANUAL_BAN, "in_force": True, "spared": ""},
         {**MANUAL_BAN, "expires_at": None, "comment": "", "in_force": False, "spared": "allowed"},
+        {**MANUAL_BAN, "expires_at": None, "comment": "", "confirm_by": SINCE + 100, "in_force": True, "spared": ""},
     ]
 
     assert table(page_of(BANS, rows, SINCE + 60)) == [
@@ -372,6 +393,7 @@ def test_bans_table_shows_what_is_not_in_force() -> None:
             "USER": "root",
             "SINCE": "1 min ago",
             "UNTIL": "in 9 min",
+            "UNCONFIRMED": "",
             "NOT BANNED": "",
             "COMMENT": "5 failures",
         },
@@ -381,7 +403,18 @@ def test_bans_table_shows_what_is_not_in_force() -> None:
             "USER": "root",
             "SINCE": "1 min ago",
             "UNTIL": "",
+            "UNCONFIRMED": "",
             "NOT BANNED": "all of it: allowed",
+            "COMMENT": "",
+        },
+        {
+            "ADDRESS": "203.0.113.7",
+            "ORIGIN": "fail2ban/sshd",
+            "USER": "root",
+            "SINCE": "1 min ago",
+            "UNTIL": "",
+            "UNCONFIRMED": "lifted in 40 s without banlistctl confirm 203.0.113.7",
+            "NOT BANNED": "",
             "COMMENT": "",
         },
     ]
@@ -389,12 +422,14 @@ def test_bans_table_shows_what_is_not_in_force() -> None:
 
 
 def test_check_says_who_banned_by_hand_until_when_and_why() -> None:
-    bans = [MANUAL_BAN, {**MANUAL_BAN, "origin": "operator", "comment": "", "expires_at": None}]
+    waits = {"origin": "operator", "comment": "", "expires_at": None, "confirm_by": SINCE + 60}
+    bans = [MANUAL_BAN, {**MANUAL_BAN, **waits}]
     held = {"id": "manual", "entry": "203.0.113.7", "since": SINCE, "exact": True, "bans": bans}
 
     assert checked(address="203.0.113.7", owner="manual", sources=[held]) == (
         f"203.0.113.7 is banned by manual (drop), which lists 203.0.113.7 since {moment(SINCE)}"
-        f" (fail2ban/sshd (root), until {moment(SINCE + 600)}: 5 failures; operator (root), permanently)"
+        f" (fail2ban/sshd (root), until {moment(SINCE + 600)}: 5 failures;"
+        f" operator (root), permanently, if it is confirmed by {moment(SINCE + 60)})"
     )
 
 

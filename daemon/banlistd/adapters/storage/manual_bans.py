@@ -9,9 +9,10 @@ from banlistd.adapters.storage.database import Database
 from banlistd.model import BanKey, Family, ManualBan
 
 _KEEP = """
-    INSERT INTO manual_bans (first, last, origin, comment, created_at, expires_at, uid) VALUES (?, ?, ?, ?, ?, ?, ?)
+    INSERT INTO manual_bans (first, last, origin, comment, created_at, expires_at, uid, confirm_by)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?)
     ON CONFLICT (first, last, origin) DO UPDATE SET comment = excluded.comment, created_at = excluded.created_at,
-        expires_at = excluded.expires_at, uid = excluded.uid
+        expires_at = excluded.expires_at, uid = excluded.uid, confirm_by = excluded.confirm_by
 """
 
 _OCTETS = {Family.IPV4: 4, Family.IPV6: 16}
@@ -27,7 +28,8 @@ class ManualBanTable:
         async def work(connection: aiosqlite.Connection) -> tuple[bool, Sequence[ManualBan]]:
             begun = list(await connection.execute_fetchall("SELECT 1 FROM manual_beginnings LIMIT 1"))
             rows = await connection.execute_fetchall(
-                "SELECT first, last, origin, comment, created_at, expires_at, uid FROM manual_bans ORDER BY created_at, first"
+                "SELECT first, last, origin, comment, created_at, expires_at, uid, confirm_by"
+                " FROM manual_bans ORDER BY created_at, first"
             )
             return bool(begun), [_ban_of(row) for row in rows]
 
@@ -51,7 +53,7 @@ class ManualBanTable:
 
 
 async def _keep(connection: aiosqlite.Connection, bans: Iterable[ManualBan]) -> None:
-    rows = [(*_packed(ban.key), ban.comment, ban.created_at, ban.expires_at, ban.uid) for ban in bans]
+    rows = [(*_packed(ban.key), ban.comment, ban.created_at, ban.expires_at, ban.uid, ban.confirm_by) for ban in bans]
     await connection.executemany(_KEEP, rows)
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NotRequired, TypedDict
 
-from banlistd.control.commands.bans import ManualBanRow, ban_rows, until_when
+from banlistd.control.commands.manual_bans.rows import ManualBanRow, ban_rows, until_when
 from banlistd.control.declaration import NOT_FOUND, Argument, Command, PageContext
 from banlistd.control.page import Page, moment
 from banlistd.core.printing import printable
@@ -180,7 +180,7 @@ def _entry(row: ListingRow) -> str:
 def _ban(ban: ManualBanRow) -> str:
     comment = f": {printable(ban['comment'])}" if ban["comment"] else ""
     user = f" ({printable(ban['user'])})" if ban["user"] else ""
-    return f"{printable(ban['origin'])}{user}, {until_when(ban['expires_at'])}{comment}"
+    return f"{printable(ban['origin'])}{user}, {until_when(ban)}{comment}"
 
 
 CHECK: Command[str, CheckAnswer] = Command(

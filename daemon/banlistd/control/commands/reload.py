@@ -36,10 +36,10 @@ def _read(request: "ControlRequest") -> "ReloadOrder":
 
 
 def _seconds(text: object) -> float:
-    from banlistd.core.config.values import Unfit, duration_within
+    from banlistd.core.config.values import Unfit, confirm_time
 
     try:
-        return duration_within("10s", "1h")(str(text))
+        return confirm_time(str(text))
     except Unfit as verdict:
         raise UsageError(f"confirm: {verdict.words}", verdict.hint) from verdict
 

@@ -77,6 +77,9 @@ def duration_within(low: str, high: str) -> Callable[[str], float]:
     return read
 
 
+confirm_time = duration_within("10s", "1h")
+"""Reads how long a configuration or a ban waits for its confirmation."""
+
 _OCTETS = {"": 1, "kB": 10**3, "MB": 10**6, "GB": 10**9, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30}
 _SIZE = re.compile(r"([0-9]{1,12}) ?([kKMG]i?B|)", re.ASCII)
 

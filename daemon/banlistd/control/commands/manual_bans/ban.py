@@ -1,0 +1,95 @@
+"""banlistctl ban: ban an address, a network or a range."""
+
+from typing import TYPE_CHECKING, TypedDict
+
+from banlistd.control.commands.manual_bans.rows import BAN_ADDRESS, EXAMPLE, ORDER_SECONDS, ManualBanRow, ban_rows
+from banlistd.control.declaration import Argument, Command, PageContext
+from banlistd.control.own_session import AUTO, own_session
+from banlistd.control.page import Page, moment, short_duration
+from banlistd.core.printing import printable
+from banlistd.errors import FirewallError, LedgerError, RefusedError
+
+if TYPE_CHECKING:
+    from banlistd.control.parts import Parts
+    from banlistd.control.request import ControlRequest
+    from banlistd.core.manual_bans import BanOrder
+
+
+class ExemptionRow(TypedDict):
+    address: str
+    reason: str
+
+
+class BanAnswer(ManualBanRow):
+    """`new`: whether this origin had not banned it before, or only until a confirmation. `spared`: the parts that are not
+    banned.
+    """
+
+    new: bool
+    spared: list[ExemptionRow]
+
+
+def _read(request: "ControlRequest") -> "BanOrder":
+    from banlistd.core.manual_bans import read_ban
+
+    return read_ban(request.fields, request.uid)
+
+
+async def _answer(parts: "Parts", order: "BanOrder") -> BanAnswer:
+    done = await parts.banning.carry_out(order)
+    (ban,) = done.bans
+    spared: list[ExemptionRow] = [{"address": item.address, "reason": item.reason} for item in done.exemptions]
+    (row,) = await ban_rows([ban])
+    return {**row, "new": done.is_new, "spared": spared}
+
+
+def _page(answer: BanAnswer, context: PageContext) -> Page:
+    address, origin = printable(answer["address"]), printable(answer["origin"])
+    before = "" if answer["new"] else f"; {origin} had banned it before"
+    spared = [f"  but not {printable(item['address'])}: {printable(item['reason'])}" for item in answer["spared"]]
+    expires_at, confirm_by = answer["expires_at"], answer["confirm_by"]
+    left = "" if expires_at is None else f" ({short_duration(expires_at - context.now)})"
+    end = f"{'permanently' if expires_at is None else f'until {moment(expires_at)}'}{left}"
+    if confirm_by is None:
+        return [f"{address} is banned {end}{before}", *spared]
+    trial = f"{address} is banned for {short_duration(confirm_by - context.now)}, unless you confirm it"
+    return [trial, *spared, f"  banlistctl confirm {address} keeps it banned {end}"]
+
+
+BAN: "Command[BanOrder, BanAnswer]" = Command(
+    name="ban",
+    help="ban an address, a CIDR network or a range at once",
+    details="The manual ban is in effect when the command returns. It takes precedence over every source, and survives restart,"
+    " reboot and flush. Each origin bans for itself: an address is banned as long as one origin bans it. A ban of an allowed"
+    " or reserved address, or of the host's own addresses, gateways and networks inside, is refused; other protection yields."
+    " With --confirm the ban is in effect at once and is lifted when that time is over, also across a crash, a restart and a"
+    " reboot, unless it is confirmed; --for counts from the order. What that origin has banned already cannot be tried, so no"
+    " earlier ban is lost. `banlistctl unban` ends a trial; an order without --confirm takes its place.",
+    method="POST",
+    example={**EXAMPLE, "new": True, "spared": []},
+    arguments=(
+        BAN_ADDRESS,
+        Argument("--for", "TIME", "how long: 90s, 15m, 1h, 1d; default: permanently"),
+        Argument("--confirm", "TIME", "try it: unless banlistctl confirm ADDRESS follows within 10s to 1h, the ban is lifted"),
+        Argument("--origin", "NAME", "in whose name; each origin bans for itself; default: operator"),
+        Argument("--comment", "TEXT", "why, for people"),
+        Argument("--force", "", "ban even the address that the own session comes from", is_flag=True),
+        Argument(
+            "--session",
+            "ADDRESS",
+            "where the own session comes from; default: as sshd or logind says",
+            kind=own_session,
+            default=AUTO,
+        ),
+    ),
+    read=_read,
+    answer=_answer,
+    page=_page,
+    exits={
+        64: "it is the address of the own session (--force)",
+        65: "the address must never be banned, or the origin has too many bans, or has banned it already (--confirm)",
+        71: "the firewall did not accept the ban",
+    },
+    errors=(RefusedError, FirewallError, LedgerError),
+    timeout=ORDER_SECONDS,
+)
