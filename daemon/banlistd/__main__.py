@@ -9,7 +9,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
 
-from banlistd.errors import BanlistdError, ConfigError, UsageError
+from banlistd.ctl.usage import UsageParser
+from banlistd.errors import BanlistdError, ConfigError
 from banlistd.paths import Paths
 
 _EPILOG = (
@@ -75,14 +76,8 @@ class _Version(argparse.Action):
         parser.exit()
 
 
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> NoReturn:
-        self.print_usage(sys.stderr)
-        self.exit(UsageError.exit_code, f"{self.prog}: {message}\n")
-
-
 def _parser() -> argparse.ArgumentParser:
-    parser = _Parser(
+    parser = UsageParser(
         prog="banlistd", description="Keeps the firewall exactly equal to the IP blocklists that you choose.", epilog=_EPILOG
     )
     parser.add_argument(

@@ -2,24 +2,20 @@
 
 import argparse
 import os
-import re
 import sys
 from collections.abc import Sequence
 from typing import Any, NoReturn
 
 from banlistd.control.declaration import Command, LocalCommand
-from banlistd.core.printing import printable
 from banlistd.ctl import output
 from banlistd.ctl.commands import EVERY_COMMAND, exits
 from banlistd.ctl.report import document_of, report
-from banlistd.errors import BanlistdError, UsageError
+from banlistd.ctl.usage import UsageParser
+from banlistd.errors import BanlistdError
 
 _INTERRUPTED = 130  # 128 + SIGINT, as a shell reports it
 _BROKEN_PIPE = 141  # 128 + SIGPIPE
 _CANNOT_WRITE = 74  # EX_IOERR
-
-_HELP = "banlistctl --help lists them"
-_LONGEST_WORD = 60  # characters that are compared; a longer word is no near miss
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -60,30 +56,6 @@ def _silence_stdout() -> None:
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> NoReturn:
-        self.print_usage(sys.stderr)
-        self.exit(UsageError.exit_code, f"{self.prog}: {printable(_in_words(message))}\n")
-
-
-_WRONG_CHOICE = re.compile(r"(.*invalid choice: '(.*)') \(choose from (.*)\)", re.DOTALL)
-
-
-def _in_words(message: str) -> str:
-    """A message of argparse, with the word that was probably meant in place of a long list."""
-    if message.endswith("required: COMMAND"):
-        return f"{message} ({_HELP})"
-    wrong = _WRONG_CHOICE.fullmatch(message)
-    if wrong is None:
-        return message
-    from difflib import get_close_matches  # noqa: PLC0415 - only a mistake needs it
-
-    choices = [choice.strip("'") for choice in wrong[3].split(", ")]
-    near = get_close_matches(wrong[2][:_LONGEST_WORD], choices, n=1, cutoff=0.65)
-    many = _HELP if "COMMAND" in wrong[1] else f"choose from {', '.join(choices)}"
-    return f"{wrong[1]} ({f'did you mean {near[0]}?' if near else many})"
-
-
 class _Version(argparse.Action):
     def __call__(self, parser: argparse.ArgumentParser, *_: object, **__: object) -> NoReturn:
         from importlib.metadata import version  # noqa: PLC0415 - costs 30 ms, and only this option needs it
@@ -95,7 +67,10 @@ class _Version(argparse.Action):
 def argument_parser(argv: Sequence[str]) -> argparse.ArgumentParser:
     """The parser of every command, or, to save time, of the only one that `argv` can mean: the first word is its name."""
     epilog = "\n".join(("exit codes:", *(f"  {code:<4} {text}" for code, text in exits().items())))
-    parser = _Parser(
+    first = next((word for word in argv if word != "--json"), "")
+    commands = [command for command in EVERY_COMMAND if command.name.split()[0] == first] or EVERY_COMMAND
+    parser = UsageParser(
+        options=[argument.name for command in commands for argument in command.arguments],
         prog="banlistctl",
         description="Asks and controls the running banlistd.",
         epilog=epilog,
@@ -104,9 +79,8 @@ def argument_parser(argv: Sequence[str]) -> argparse.ArgumentParser:
     parser.add_argument("--version", action=_Version, nargs=0, help="print the version and exit")
     _add_common(parser, runtime="", json=False)
     names = parser.add_subparsers(required=True, metavar="COMMAND")
-    first = next((word for word in argv if word != "--json"), "")
-    parents: dict[str, _Parser] = {}
-    for command in [command for command in EVERY_COMMAND if command.name.split()[0] == first] or EVERY_COMMAND:
+    parents: dict[str, UsageParser] = {}
+    for command in commands:
         *above, name = command.name.split()
         inner = parents[above[0]].add_subparsers(metavar="COMMAND") if above else names
         # Without a default of its own, an option before the command keeps its value.

@@ -1,0 +1,51 @@
+"""A command line that is wrong: one sentence, with what was probably meant. banlistd and banlistctl use it."""
+
+import argparse
+import re
+import sys
+from collections.abc import Iterable, Sequence
+from typing import Any, NoReturn
+
+from banlistd.core.printing import printable
+from banlistd.errors import UsageError
+
+_LONGEST_WORD = 60  # characters that are compared; a longer word is no near miss
+
+_WRONG_CHOICE = re.compile(r"(.*invalid choice: '(.*)') \(choose from (.*)\)", re.DOTALL)
+_UNKNOWN_OPTION = re.compile(r"unrecognized arguments: (?:.*? )??-+([^ =]+).*", re.DOTALL)
+
+
+class UsageParser(argparse.ArgumentParser):
+    """`options`: those that may follow anywhere, in this parser and in those below it; the others are its own."""
+
+    def __init__(self, *, options: Sequence[str] = (), **settings: Any) -> None:
+        super().__init__(**settings)
+        self._options = options
+
+    def error(self, message: str) -> NoReturn:
+        options = {*self._options, *self._option_string_actions}
+        self.print_usage(sys.stderr)
+        self.exit(UsageError.exit_code, f"{self.prog}: {printable(_in_words(message, self.prog, options))}\n")
+
+
+def _in_words(message: str, program: str, options: Iterable[str]) -> str:
+    """A message of argparse, with the word that was probably meant in place of a long list."""
+    if message.endswith("required: COMMAND"):
+        return f"{message} ({program} --help lists them)"
+    if unknown := _UNKNOWN_OPTION.fullmatch(message):
+        near = _near(unknown[1], [option[2:] for option in options if option.startswith("--")])
+        return f"{message} ({f'did you mean --{near}?' if near else f'{program} --help lists the options'})"
+    wrong = _WRONG_CHOICE.fullmatch(message)
+    if wrong is None:
+        return message
+    choices = [choice.strip("'") for choice in wrong[3].split(", ")]
+    near = _near(wrong[2], choices)
+    many = f"{program} --help lists them" if "COMMAND" in wrong[1] else f"choose from {', '.join(choices)}"
+    return f"{wrong[1]} ({f'did you mean {near}?' if near else many})"
+
+
+def _near(word: str, choices: Sequence[str]) -> str:
+    """The choice that a word is nearly; empty where none is near."""
+    from difflib import get_close_matches  # noqa: PLC0415 - only a mistake needs it
+
+    return next(iter(get_close_matches(word[:_LONGEST_WORD], choices, n=1, cutoff=0.65)), "")
