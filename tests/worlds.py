@@ -14,7 +14,7 @@ by itself, so nothing becomes due on its own; a test waits for an event, never f
 import asyncio
 import json
 import threading
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -39,7 +39,7 @@ from banlistd.core.config.kept import Loaded
 from banlistd.core.config.model import Config
 from banlistd.core.ruleset.policy import Policy, identities, policy_of
 from banlistd.daemon import Intervals, Outside, Service, Services
-from banlistd.errors import BanlistdError
+from banlistd.errors import BanlistdError, UsageError
 from banlistd.events import EventName
 from banlistd.model import Outcome, Remark, SourceId
 from banlistd.ports import Firewall
@@ -86,7 +86,7 @@ class Environment:
     """What survives the end of a process: the disk, the firewall, the network, the clock, and what was reported.
 
     `next_config`: what a reload reads, or raises; by default the configuration of the start. `geo_databases`: mmdb files.
-    `trimmed`: set when the service gives memory back.
+    `trimmed`: set when the service gives memory back. `names`: the host names that have addresses.
     """
 
     disk: Path
@@ -103,6 +103,13 @@ class Environment:
     resolvers: Iterable[Resolver] = ()
     next_config: Config | BanlistdError | None = None
     trimmed: threading.Event = field(default_factory=threading.Event)
+    names: dict[str, Sequence[str]] = field(default_factory=dict)
+
+    async def resolve(self, name: str) -> Sequence[str]:
+        """The addresses of a name; that of the name service is tested with its adapter."""
+        if name not in self.names:
+            raise UsageError(f"{name!a} is no address, and the name service knows no such name")
+        return self.names[name]
 
     def banned(self) -> set[str]:
         """The entries of the firewall's own maps: an address, or `first - last`."""
@@ -256,7 +263,20 @@ async def assemble(
     place = "the place of the configuration"
     now, seen = clock.now(), SeenContents()
     parts = Parts(
-        service, enforcer, manual_bans, ledger, quarantine, database, clock, place, enricher, host, now, seen, kernel.remarks
+        service,
+        enforcer,
+        manual_bans,
+        ledger,
+        quarantine,
+        database,
+        clock,
+        place,
+        enricher,
+        host,
+        now,
+        seen,
+        kernel.remarks,
+        environment.resolve,
     )
     return DaemonWorld(
         environment,

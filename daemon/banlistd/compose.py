@@ -12,6 +12,7 @@ from typing import Any
 from banlistd.adapters.fetch.file import LocalFiles, stamp_of
 from banlistd.adapters.fetch.geo_blocks import GeoBlocks
 from banlistd.adapters.fetch.http import Downloads
+from banlistd.adapters.fetch.name_lookups import NameLookups
 from banlistd.adapters.fetch.named_files import remarks_on_named_files
 from banlistd.adapters.fetch.own_threads import OwnThreads
 from banlistd.adapters.firewalls.dry_run import DryRunFirewall
@@ -216,6 +217,7 @@ async def open_application(
             clock.now(),
             SeenContents(),
             remarks,
+            NameLookups().addresses,
         )
         makers = {str(name): partial(open_backend, name, config) for name in BackendName if dry_run is None}
         migration = BackendMigration(BackendsInUse(database), str(config.backend), makers, announcer)

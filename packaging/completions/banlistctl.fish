@@ -19,7 +19,7 @@ complete -c banlistctl -l runtime -r -a '(__fish_complete_directories)' -d 'fold
 complete -c banlistctl -l json -d 'print the daemon\'s own JSON, for programs'
 complete -c banlistctl -n __fish_use_subcommand -a status -d 'the daemon as a whole, and what fails'
 complete -c banlistctl -n __fish_use_subcommand -a sources -d 'each source: state, entries, bans it owns, last and next poll'
-complete -c banlistctl -n __fish_use_subcommand -a check -d 'whether an address is banned, by which source, since when'
+complete -c banlistctl -n __fish_use_subcommand -a check -d 'whether addresses are banned, by which source, since when'
 complete -c banlistctl -n __fish_use_subcommand -a top -d 'who has most bans: countries, network operators or sources'
 complete -c banlistctl -n __fish_use_subcommand -a history -d 'the newest import runs, of all sources or of one'
 complete -c banlistctl -n __fish_use_subcommand -a timers -d 'when each source is polled next'

@@ -13,6 +13,7 @@ import pytest
 
 from banlistd.backends import BackendName
 from banlistd.control.declaration import Command
+from banlistd.control.lookups import is_name
 from banlistd.control.table import COMMANDS
 from banlistd.core.config.model import Config, Source
 from banlistd.core.config.sections.allow import AllowEntry
@@ -702,3 +703,69 @@ def test_bans_by_source_need_no_database_and_bans_by_country_do(tmp_path: Path) 
             await world.ask("top", by="colour", limit=5)
 
     run(environment_on(tmp_path), CONFIG, life)
+
+
+def test_a_network_is_checked_as_a_whole(tmp_path: Path) -> None:
+    async def life(world: DaemonWorld) -> None:
+        world.fetcher.bodies[FIRST] = b"203.0.113.0/29\n203.0.113.64\n203.0.113.80/30\n"
+        world.fetcher.bodies[SECOND] = b"198.51.100.1\n"
+        world.fetcher.bodies[WATCH] = b"203.0.113.128/25\n"
+        await world.service.refresh([])
+        await world.ask("ban", address="203.0.113.0/30")
+        answer = await check(world, "203.0.113.0/24")
+        assert (answer["address"], answer["banned"]) == ("203.0.113.0/24", False)
+        assert (answer["addresses"], answer["banned_addresses"]) == (256, 8 + 1 + 4)
+        listed = {row["id"]: row["addresses"] for row in answer["sources"]}
+        assert listed["manual"] == 4
+        assert listed[FIRST] == 13
+        assert listed[WATCH] == 128
+        part = await check(world, "203.0.113.2-203.0.113.7")
+        assert (part["banned"], part["addresses"], part["banned_addresses"]) == (True, 6, 6)
+        assert {row["id"] for row in part["sources"]} == {"manual", FIRST}
+        nothing = await check(world, "2001:db9::/32")
+        assert (nothing["addresses"], nothing["banned_addresses"], nothing["sources"]) == (1 << 96, 0, [])
+        assert (await check(world, "203.0.113.64/32"))["owner"] == FIRST
+
+    run(environment_on(tmp_path), CONFIG, life)
+
+
+def test_a_network_names_what_of_it_is_never_banned(tmp_path: Path) -> None:
+    async def life(world: DaemonWorld) -> None:
+        exempt = (await check(world, "10.0.0.0/7"))["exempt"]
+        assert [item["address"] for item in exempt] == ["10.0.0.0/8"]
+
+    run(environment_on(tmp_path), CONFIG, life)
+
+
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        ("mail.example.org", True),
+        ("localhost", True),
+        ("abc.de.", True),
+        ("_dmarc.example.org", True),
+        ("1.2.3", False),
+        ("0x7f000001", False),
+        ("127.1", False),
+        ("example.org/24", False),
+        ("dead::1", False),
+        ("", False),
+        ("a" * 64, False),
+        ("a." * 130, False),
+    ],
+)
+def test_the_name_service_is_asked_for_names_only(text: str, names: bool) -> None:
+    assert is_name(text) is names
+
+
+def test_a_name_is_checked_by_its_addresses(tmp_path: Path) -> None:
+    environment = environment_on(tmp_path)
+    environment.names = {"mail.example.org": ["192.0.2.1", "192.0.2.200"]}
+
+    async def life(world: DaemonWorld) -> None:
+        await world.service.refresh([])
+        answer = await check(world, "mail.example.org")
+        assert (answer["name"], answer["banned"]) == ("mail.example.org", False)
+        assert [(one["address"], one["banned"]) for one in answer["addresses"]] == [("192.0.2.1", True), ("192.0.2.200", False)]
+
+    run(environment, CONFIG, life)

@@ -7,7 +7,7 @@ times as long (measured: 2.6 ms for one TypedDict).
 """
 
 import argparse
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 
@@ -102,7 +102,8 @@ class Command(NamedTuple, Generic[_Order, _Answer]):
     the JSON. The tool makes the page for a person and the exit code (`judge`). `help`: one line without a full stop.
     `details`: sentences for the man page. `exits`: exit codes with a meaning of their own. `errors`: what `answer` raises.
     `timeout`: seconds without a byte. `next_page`: the fields of the request for what comes after an answer, a list, to a
-    request with these fields; None: nothing comes. `polls`: whether it polls sources: then
+    request with these fields; None: nothing comes. `requests`: of the fields as they were given, those of each request, and
+    whether the answer is the list of theirs; None: one request with these fields. `polls`: whether it polls sources: then
     `status` says how many are done.
     """
 
@@ -120,6 +121,7 @@ class Command(NamedTuple, Generic[_Order, _Answer]):
     judge: Callable[[_Answer], int] = lambda _: 0
     timeout: float = 15.0
     next_page: Callable[[Mapping[str, object], _Answer], Mapping[str, object] | None] = lambda *_: None
+    requests: Callable[[Mapping[str, object]], tuple[Sequence[Mapping[str, object]], bool]] | None = None
     polls: bool = False
 
     @property

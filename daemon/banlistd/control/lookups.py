@@ -1,6 +1,7 @@
 """Where one address is found: in the firewall's state, in the content of a source, among the protected addresses."""
 
 import ipaddress
+import re
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -8,11 +9,17 @@ from numpy.typing import NDArray
 
 from banlistd.core.addresses.sets import Addresses, AddressSet, Ranges, from_numbers, to_number, to_text
 from banlistd.core.addresses.text import range_text
+from banlistd.core.config.values import Unfit, addresses
+from banlistd.core.printing import shown
 from banlistd.core.ruleset.protection import allowed_within, forms, protected_within, translated_from
 from banlistd.core.ruleset.state import FirewallState, Hook, Kind, MapId, hooks_of
 from banlistd.errors import UsageError
-from banlistd.model import Family, Protected, SourceId, SourceSlot
+from banlistd.model import Family, Protected, SourceId, SourceSlot, Span
 from banlistd.ports import Ledger
+
+# RFC 1035 2.3.4.
+_LONGEST_NAME = 253
+_NAME = re.compile(r"(?:[A-Za-z0-9_-]{1,63}\.)*[A-Za-z][A-Za-z0-9-]{0,62}\.?", re.ASCII)
 
 
 def read_address(text: str) -> tuple[Family, int]:
@@ -20,10 +27,24 @@ def read_address(text: str) -> tuple[Family, int]:
     try:
         address = ipaddress.ip_address(text.strip())
     except ValueError as error:
-        raise UsageError("that is not an IP address", "for example 203.0.113.7 or 2001:db8::7") from error
+        raise UsageError(f"{shown(text)} is not an IP address", "for example 203.0.113.7 or 2001:db8::7") from error
     if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is not None:
         address = address.ipv4_mapped
     return (Family.IPV4 if address.version == 4 else Family.IPV6), int(address)  # noqa: PLR2004 - IP version four
+
+
+def read_network(text: str) -> Span:
+    """A network `a/n` or a range `a-b`. Raises UsageError."""
+    try:
+        first, last = addresses(text.strip())
+    except Unfit as verdict:
+        raise UsageError(verdict.words, verdict.hint) from verdict
+    return (Family.IPV4 if first.version == 4 else Family.IPV6), int(first), int(last)  # noqa: PLR2004 - IP version four
+
+
+def is_name(text: str) -> bool:
+    """Whether a text is a host name. Its last label begins with a letter: the name service takes 1.2.3 for an address."""
+    return len(text) <= _LONGEST_NAME and _NAME.fullmatch(text) is not None
 
 
 def owner_of(state: FirewallState | None, family: Family, number: int) -> SourceSlot | None:

@@ -20,7 +20,7 @@ from banlistd.services.protected_host import ProtectedHost
 @dataclass(frozen=True, slots=True)
 class Parts:
     """`config_place`: where the configuration was read from. `started_at`: seconds since the epoch. `remarks`: those of this
-    moment.
+    moment. `resolve`: the addresses of a host name; raises UsageError if it has none, or they do not come in time.
     """
 
     service: ServiceControl
@@ -36,6 +36,7 @@ class Parts:
     started_at: float
     seen: SeenContents
     remarks: Callable[[], Awaitable[Sequence[Remark]]]
+    resolve: Callable[[str], Awaitable[Sequence[str]]]
 
     def source(self, source_id: str) -> Source:
         """A configured source. Raises NoSuchSourceError."""

@@ -42,7 +42,7 @@ def _asked(command: Command[Any, Any], arguments: argparse.Namespace) -> tuple[i
     socket_path = os.path.join(arguments.runtime or default_runtime(), "control.sock")  # noqa: PTH118 - pathlib: 10 ms
     fields = command.fields(arguments)
     with _shown_waiting(command, socket_path) if not arguments.json else nullcontext():
-        document = page = ask(socket_path, question_of(command, fields))
+        document = page = _answers(command, fields, socket_path)
     try:
         while (following := command.next_page(fields, page)) is not None:
             page = ask(socket_path, question_of(command, following))
@@ -57,6 +57,14 @@ def _asked(command: Command[Any, Any], arguments: argparse.Namespace) -> tuple[i
             "the daemon's answer does not have the shape that this tool knows",
             "are both of the same version? banlistctl --version; systemctl restart banlistd",
         ) from exc
+
+
+def _answers(command: Command[Any, Any], fields: Mapping[str, object], socket_path: str) -> Any:
+    if command.requests is None:
+        return ask(socket_path, question_of(command, fields))
+    requests, is_list = command.requests(fields)
+    answers = [ask(socket_path, question_of(command, one)) for one in requests]
+    return answers if is_list else answers[0]
 
 
 def _shown_waiting(command: Command[Any, Any], socket_path: str) -> AbstractContextManager[None]:

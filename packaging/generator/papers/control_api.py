@@ -47,7 +47,10 @@ def _object(shape: Any) -> str:
 
 def _route(command: Command[Any, Any]) -> str:
     where = "query" if command.method == "GET" else "JSON body"
-    fields = "".join(f"| `{argument.key}` | {_value(argument)} | {argument.help} |\n" for argument in command.arguments)
+    in_query = command.method == "GET"
+    fields = "".join(
+        f"| `{argument.key}` | {_value(argument, in_query=in_query)} | {argument.help} |\n" for argument in command.arguments
+    )
     request = f"Fields of the {where}:\n\n| field | type | meaning |\n|---|---|---|\n{fields}\n" if fields else ""
     errors = ", ".join(f"{status_of(kind)} `{kind.__name__}`" for kind in command.errors)
     shapes = "\n".join(_object(shape) for shape in dict.fromkeys(_objects(command.shape)))
@@ -59,10 +62,10 @@ def _route(command: Command[Any, Any]) -> str:
     )
 
 
-def _value(argument: Argument) -> str:
+def _value(argument: Argument, *, in_query: bool) -> str:
     if argument.choices:
         return " or ".join(f"`{choice}`" for choice in argument.choices)
-    kind = "array of string" if argument.is_list else "boolean" if argument.is_flag else "string"
+    kind = "array of string" if argument.is_list and not in_query else "boolean" if argument.is_flag else "string"
     is_optional = (argument.is_option and not argument.required) or argument.nargs in ("*", "?")
     return f"{kind}, optional" if is_optional else kind
 

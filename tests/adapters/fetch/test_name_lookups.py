@@ -10,7 +10,7 @@ import pytest
 
 from banlistd.adapters.fetch.name_lookups import NameLookups
 from banlistd.core.config.model import Source
-from banlistd.errors import FetchError
+from banlistd.errors import FetchError, UsageError
 from banlistd.model import SourceId, Validators
 from support.in_process_parser import ONE_TRY, downloads, ignored
 
@@ -136,3 +136,26 @@ def test_a_name_that_cannot_be_asked_for_is_a_plain_refusal(host: str) -> None:
     one = Source(id=SourceId("a"), url=f"http://{host}/list", timeout=10.0)
     with pytest.raises(FetchError):
         asyncio.run(downloads("1", retry=ONE_TRY).fetch(one, Validators(), ignored))
+
+
+def test_the_addresses_of_a_name_are_each_given_once() -> None:
+    assert "127.0.0.1" in (found := asyncio.run(NameLookups().addresses("localhost")))
+    assert len(found) == len(set(found))
+
+
+@pytest.mark.parametrize("host", ["x..y", "no-such-name.invalid"])
+def test_a_name_without_addresses_is_a_usage_error(monkeypatch: pytest.MonkeyPatch, host: str) -> None:
+    def fail(*_: Any, **__: Any) -> Any:
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+    monkeypatch.setattr(socket, "getaddrinfo", fail)
+    with pytest.raises(UsageError, match="is no address, and the name service knows no such name"):
+        asyncio.run(NameLookups().addresses(host))
+
+
+def test_a_person_does_not_wait_for_a_dead_name_service(dead: DeadNameService) -> None:
+    async def life() -> None:
+        with pytest.raises(UsageError, match=r'did not answer within 0 s: "dead\.example\.test"'):
+            await NameLookups().addresses("dead.example.test", patience=0.01)
+
+    asyncio.run(life())

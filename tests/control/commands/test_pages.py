@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from banlistd.control.commands.check import CHECK
+from banlistd.control.commands.checking.check import CHECK
 from banlistd.control.commands.confirm import CONFIRM
 from banlistd.control.commands.history import HISTORY
 from banlistd.control.commands.manual_bans.ban import BAN

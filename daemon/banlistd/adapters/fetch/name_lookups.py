@@ -6,14 +6,20 @@ servers whose names were never answered, a flushed table came back after 9 s ins
 
 import asyncio
 import socket
+from collections.abc import Sequence
 from functools import partial
 
 from aiohttp.abc import AbstractResolver, ResolveResult
 
 from banlistd.adapters.fetch.own_threads import OwnThreads
+from banlistd.core.printing import shown
+from banlistd.errors import UsageError
 
 _AT_ONCE = 16
 """Threads. Each ends when the C library gives up, after 10 to 30 s; the unit allows 64 tasks."""
+
+_PATIENCE = 5.0
+"""Seconds that a person waits for the addresses of a name."""
 
 _NUMERIC = socket.AI_NUMERICHOST | socket.AI_NUMERICSERV
 
@@ -37,6 +43,18 @@ class NameLookups(AbstractResolver):
             self._running[key] = task = asyncio.ensure_future(self._threads.run(key, partial(_addresses, *key)))
             task.add_done_callback(lambda ended: self._forget(key, ended))
         return await asyncio.shield(self._running[key])
+
+    async def addresses(self, host: str, patience: float = _PATIENCE) -> Sequence[str]:
+        """The addresses of a name at this moment, each once. Raises UsageError if there are none, or not in time."""
+        try:
+            async with asyncio.timeout(patience):
+                found = await self.resolve(host, family=socket.AF_UNSPEC)
+        except TimeoutError as error:
+            raise UsageError(f"the name service did not answer within {patience:.0f} s: {shown(host)}", "try again") from error
+        except (OSError, UnicodeError) as error:
+            hint = "an address, a CIDR network, a range a-b or a host name"
+            raise UsageError(f"{shown(host)} is no address, and the name service knows no such name", hint) from error
+        return tuple(dict.fromkeys(result["host"].partition("%")[0] for result in found))
 
     async def close(self) -> None:
         """Nothing stays open."""

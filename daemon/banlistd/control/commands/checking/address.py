@@ -1,17 +1,14 @@
-"""banlistctl check: whether an address is banned, by which source, and since when."""
+"""Whether one address is banned, by which source, and since when: the answer, and its sentence."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NotRequired, TypedDict
 
 from banlistd.control.commands.manual_bans.rows import ManualBanRow, ban_rows, until_when
-from banlistd.control.declaration import NOT_FOUND, Argument, Command, PageContext
-from banlistd.control.page import Page, moment
+from banlistd.control.page import moment
 from banlistd.core.printing import printable
-from banlistd.errors import UsageError
 
 if TYPE_CHECKING:
     from banlistd.control.parts import Parts
-    from banlistd.control.request import ControlRequest
     from banlistd.model import Family
 
 
@@ -54,27 +51,18 @@ class CheckAnswer(TypedDict):
     origin: OriginRow
 
 
-def _read(request: "ControlRequest") -> str:
-    address = request.text("address")
-    if not address:
-        raise UsageError("no address is given", "GET /v1/check?address=192.0.2.1")
-    return address
-
-
-async def _answer(parts: "Parts", text: str) -> CheckAnswer:
+async def answer_on_address(parts: "Parts", family: "Family", number: int) -> CheckAnswer:
     from banlistd.control.lookups import (
         entry_of,
         is_allowed,
         listed_since,
         owner_of,
         protections_of,
-        read_address,
         translated_owner,
     )
     from banlistd.core.addresses.sets import from_numbers, to_text
     from banlistd.model import MANUAL, Family
 
-    family, number = read_address(text)
     needle = from_numbers(family, [number])
     policy = parts.enforcer.policy
     address = to_text(family, needle[0])
@@ -124,12 +112,8 @@ async def _manual(parts: "Parts", entry: str, family: "Family", number: int) -> 
     return {"id": MANUAL, "entry": entry, "since": since, "exact": True, "bans": await ban_rows(mine)}
 
 
-def _page(answer: CheckAnswer, _: PageContext) -> Page:
-    """One sentence: banned by whom, with which entry, since when; or why not. Then where the address belongs."""
-    return [_verdict(answer), *_origin(answer["origin"])]
-
-
-def _origin(origin: OriginRow) -> list[str]:
+def origin_lines(origin: OriginRow) -> list[str]:
+    """Where an address belongs, as far as it is known."""
     country, name = printable(origin["country"]), printable(origin["country_name"])
     where = f"{name} ({country})" if country and name else country
     number = "" if origin["asn"] is None else f"AS{origin['asn']}"
@@ -137,11 +121,18 @@ def _origin(origin: OriginRow) -> list[str]:
     return [f"  {', '.join(parts)}"] if parts else []
 
 
-def _verdict(answer: CheckAnswer) -> str:
-    address, rows, owner = printable(answer["address"]), answer["sources"], answer["owner"]
+def sentence_on(answer: CheckAnswer) -> str:
+    """One sentence: banned by which source, with which entry, since when; or why not."""
+    address = printable(answer["address"])
     if answer["banned"]:
         passing = f"; only {printable(answer['answers'])} pass" if answer["answers"] else ""
-        return f"{address} is banned{_by(owner, answer['action'], rows)}{passing}"
+        return f"{address} is banned{_by(answer['owner'], answer['action'], answer['sources'])}{passing}"
+    return f"{address} is not banned{why_not(answer)}"
+
+
+def why_not(answer: CheckAnswer) -> str:
+    """Why an address is not banned, to follow those words."""
+    rows, owner = answer["sources"], answer["owner"]
     listed_by = ", ".join(dict.fromkeys(printable(row["id"]) for row in rows))
     though = f", although listed by {listed_by}" if listed_by else ""
     reasons = (
@@ -150,12 +141,12 @@ def _verdict(answer: CheckAnswer) -> str:
         (answer["reserved"], "it is in a reserved network"),
     )
     for reason in (text for applies, text in reasons if applies):
-        return f"{address} is not banned: {reason}{though}"
+        return f": {reason}{though}"
     if owner is not None:
-        return f"{address} is not banned, only watched{_by(owner, answer['action'], rows)}"
+        return f", only watched{_by(owner, answer['action'], rows)}"
     if listed_by:
-        return f"{address} is not banned{though}: not in force (try: banlistctl sources)"
-    return f"{address} is not banned: no source lists it"
+        return f"{though}: not in force (try: banlistctl sources)"
+    return ": no source lists it"
 
 
 def _by(owner: str | None, action: str | None, rows: Sequence[ListingRow]) -> str:
@@ -181,34 +172,3 @@ def _ban(ban: ManualBanRow) -> str:
     comment = f": {printable(ban['comment'])}" if ban["comment"] else ""
     user = f" ({printable(ban['user'])})" if ban["user"] else ""
     return f"{printable(ban['origin'])}{user}, {until_when(ban)}{comment}"
-
-
-CHECK: Command[str, CheckAnswer] = Command(
-    name="check",
-    help="whether an address is banned, by which source, since when",
-    details="It also names the country and the network operator of the address, as far as they are known. "
-    "Of an IPv6 address of NAT64 or 6to4 it names what bans the IPv4 address within.",
-    method="GET",
-    example={
-        "address": "203.0.113.9",
-        "banned": True,
-        "allowed": False,
-        "protected": "",
-        "answers": "",
-        "reserved": False,
-        "owner": "spamhaus-drop",
-        "action": "drop",
-        "sources": [
-            {"id": "spamhaus-drop", "entry": "203.0.113.0/24", "since": 1_790_000_000.0, "exact": True},
-            {"id": "office-bans", "entry": "203.0.113.9", "since": None, "exact": True},
-        ],
-        "origin": {"country": "NO", "country_name": "Norway", "asn": 64496, "organisation": "Example Network"},
-    },
-    arguments=(Argument("address", "ADDRESS", "an IPv4 or IPv6 address"),),
-    read=_read,
-    answer=_answer,
-    page=_page,
-    exits={0: "the address is banned", NOT_FOUND: "the address is not banned"},
-    errors=(UsageError,),
-    judge=lambda answer: 0 if answer["banned"] else NOT_FOUND,
-)
