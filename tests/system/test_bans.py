@@ -105,6 +105,47 @@ def test_a_ban_ends_at_its_time_also_where_nothing_ran_meanwhile(tmp_path: Path)
 
 
 @in_network_namespace
+def test_a_ban_that_is_not_confirmed_ends_in_spite_of_kills_and_boots_and_a_confirmed_one_stays(tmp_path: Path) -> None:
+    place = installed(tmp_path)
+    with running(place, "listed") as daemon:
+        for number in (7, 8, 9):
+            place.ask("ban", f"203.0.113.{number}", "--confirm", "1h")
+        place.ask("unban", "203.0.113.9")
+        place.ask("confirm", "203.0.113.8")
+        assert place.ctl("confirm", "203.0.113.9").returncode == 64
+        assert place.ctl("ban", "203.0.113.8", "--confirm", "1h").returncode == 65
+        before = generation()
+        daemon.kill()
+    with running(place) as daemon:
+        assert standing() == by_hand("203.0.113.7", "203.0.113.8")
+        assert generation() == before
+        daemon.kill()
+    place.change("UPDATE manual_bans SET confirm_by = created_at WHERE confirm_by IS NOT NULL")
+    nft("flush", "ruleset")
+    assert place.run("--restore").returncode == 0
+    assert standing() == by_hand("203.0.113.8")
+    with running(place) as daemon:
+        assert daemon.wait_for("manual_ban_expired")["address"] == "203.0.113.7"
+        assert daemon.terminate() == 0
+    assert [row["confirm_by"] for row in place.rows("SELECT * FROM manual_bans")] == [None]
+
+
+@in_network_namespace
+def test_check_takes_several_networks_names_and_files(tmp_path: Path) -> None:
+    place = installed(tmp_path)
+    (tmp_path / "asked").write_text("192.0.2.7  # listed\n203.0.113.0/24\n")
+    with running(place, "listed") as daemon:
+        place.ask("ban", "203.0.113.0/25")
+        several = place.ctl("check", f"@{tmp_path / 'asked'}", "localhost")
+        assert (several.returncode, several.stderr) == (1, "")
+        assert "203.0.113.0/24  in part" in several.stdout
+        assert place.ctl("check", "192.0.2.7", "203.0.113.0/25").returncode == 0
+        part = json.loads(place.ctl("--json", "check", "203.0.113.0/24").stdout)
+        assert (part["banned_addresses"], part["addresses"]) == (128, 256)
+        assert daemon.terminate() == 0
+
+
+@in_network_namespace
 def test_a_restore_at_boot_brings_them_back_but_not_what_has_run_out(tmp_path: Path) -> None:
     place = installed(tmp_path)
     with running(place, "listed") as daemon:
