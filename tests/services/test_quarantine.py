@@ -51,6 +51,20 @@ async def guard_of(world: DaemonWorld) -> str:
     return quarantined.guard if quarantined else ""
 
 
+def test_a_first_list_that_is_refused_does_not_speak_of_a_last_good_one(tmp_path: Path) -> None:
+    async def life(world: DaemonWorld) -> None:
+        outcome = await poll(world, b"<!DOCTYPE html><title>Not Found</title>")
+        assert (outcome.kind, bans(world)) == (OutcomeKind.REFUSED, 0)
+        message = last(world, EventName.IMPORT_REFUSED).message
+        assert "nothing of it is banned" in message
+        assert "last good content" not in message
+        await poll(world, hosts(100))
+        await poll(world, b"<!DOCTYPE html><title>Not Found</title>")
+        assert "the last good content stays" in last(world, EventName.IMPORT_REFUSED).message
+
+    run(environment_on(tmp_path), config_with(), life)
+
+
 def test_refused_list_is_quarantined_and_the_last_good_one_stays(tmp_path: Path) -> None:
     async def life(world: DaemonWorld) -> None:
         await poll(world)
