@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 
+from banlistd.core.printing import counted
 from banlistd.errors import UsageError
 
 MOST_TARGETS = 1000
@@ -18,7 +19,8 @@ def requests_of(fields: Mapping[str, object]) -> tuple[Sequence[Mapping[str, obj
     words = [str(word) for word in given] if isinstance(given, list) else [str(given)]
     targets = [target for word in words for target in _targets(word)]
     if len(targets) > MOST_TARGETS:
-        raise UsageError(f"{len(targets):,} addresses are more than {MOST_TARGETS:,}", "ask for them in parts: split -l 1000")
+        found = counted(len(targets), "address", "addresses")
+        raise UsageError(f"{found} are more than {MOST_TARGETS:,}", "ask for them in parts: split -l 1000")
     return [{"address": target} for target in targets], len(words) > 1 or _file_of(words[0]) is not None
 
 
