@@ -3,21 +3,45 @@
 import shutil
 import ssl
 import subprocess
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
+SIGNING = """
+[ca]
+default_ca = authority
+[authority]
+database = {folder}/index.txt
+new_certs_dir = {folder}
+rand_serial = yes
+unique_subject = no
+default_md = sha256
+policy = names
+copy_extensions = copy
+x509_extensions = extensions
+[names]
+commonName = supplied
+[extensions]
+subjectKeyIdentifier = hash
+authorityKeyIdentifier = keyid
+"""
+"""For `openssl ca`, which takes dates in every version; `openssl x509` takes them since 3.4, and negative days before."""
+
+KEY_USAGE = ("-addext", "keyUsage=critical,keyCertSign,cRLSign")
+EXPIRED = ("-startdate", "20200101000000Z", "-enddate", "20210101000000Z")
+
 KEY = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes")
 
 
-def self_signed(folder: Path, name: str, names: str = "IP:127.0.0.1") -> Path:
-    """Key and certificate in one file, signed by itself."""
+def self_signed(folder: Path, name: str, names: str = "IP:127.0.0.1", extensions: Sequence[str] = ()) -> Path:
+    """Key and certificate in one file, signed by itself. `extensions`: more options of `openssl req`."""
     if shutil.which("openssl") is None:
         pytest.skip("no openssl to make a certificate with")
     path = folder / f"{name}.pem"
     subject = ("-subj", f"/CN={name}", "-addext", f"subjectAltName={names}")
-    _openssl("req", "-x509", *KEY, "-days", "2", *subject, "-keyout", path, "-out", f"{path}.crt")
+    _openssl("req", "-x509", *KEY, "-days", "2", *subject, *extensions, "-keyout", path, "-out", f"{path}.crt")
     path.write_bytes(path.read_bytes() + Path(f"{path}.crt").read_bytes())
     return path
 
@@ -28,16 +52,19 @@ class Authority:
     path: Path
 
     @classmethod
-    def made_in(cls, folder: Path) -> "Authority":
-        return cls(folder, self_signed(folder, "authority"))
+    def made_in(cls, folder: Path, extensions: Sequence[str] = KEY_USAGE) -> "Authority":
+        path = self_signed(folder, "authority", extensions=extensions)
+        (folder / "index.txt").touch()
+        (folder / "authority.conf").write_text(SIGNING.format(folder=folder))
+        return cls(folder, path)
 
-    def signed(self, name: str, names: str = "IP:127.0.0.1", days: int = 2) -> Path:
-        """Key and certificate in one file. Of negative `days`: it has expired."""
+    def signed(self, name: str, names: str = "IP:127.0.0.1", validity: Sequence[str] = ("-days", "2")) -> Path:
+        """Key and certificate in one file. `validity`: options of `openssl ca`."""
         path = self.folder / f"{name}.pem"
         subject = ("-subj", f"/CN={name}", "-addext", f"subjectAltName={names}")
         _openssl("req", *KEY, *subject, "-keyout", path, "-out", f"{path}.csr")
-        authority = ("-CA", f"{self.path}.crt", "-CAkey", self.path, "-CAcreateserial", "-copy_extensions", "copy")
-        _openssl("x509", "-req", "-in", f"{path}.csr", *authority, "-days", str(days), "-out", f"{path}.crt")
+        authority = ("-config", self.folder / "authority.conf", "-cert", f"{self.path}.crt", "-keyfile", self.path)
+        _openssl("ca", "-batch", "-notext", *authority, *validity, "-in", f"{path}.csr", "-out", f"{path}.crt")
         path.write_bytes(path.read_bytes() + Path(f"{path}.crt").read_bytes())
         return path
 

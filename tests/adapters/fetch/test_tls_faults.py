@@ -12,7 +12,7 @@ from banlistd.adapters.fetch.tls_faults import tls_reason
 from banlistd.core.config.model import Source
 from banlistd.errors import FetchError
 from banlistd.model import SourceId, Validators
-from support.certificates import Authority, self_signed, server_context
+from support.certificates import EXPIRED, Authority, self_signed, server_context
 from support.feed_server import FeedServer
 from support.in_process_parser import ONE_TRY, body_of, downloads, ignored
 
@@ -67,7 +67,7 @@ def test_a_self_signed_certificate_is_named(folder: Path) -> None:
 
 
 def test_an_expired_certificate_is_named(authority: Authority) -> None:
-    fault = fault_with(authority.signed("old", days=-1), authority.trusted())
+    fault = fault_with(authority.signed("old", validity=EXPIRED), authority.trusted())
     assert "certificate has expired" in fault.message
     assert "clock" in fault.hint
 
@@ -89,6 +89,37 @@ def test_an_unknown_authority_is_named(authority: Authority) -> None:
     fault = fault_with(authority.signed("unknown"), None)
     assert "an authority that this machine does not know" in fault.message
     assert "update-ca-certificates" in fault.hint
+
+
+def strict(authority: Authority) -> ssl.SSLContext:
+    """As the default is from Python 3.13 on."""
+    client = authority.trusted()
+    client.verify_flags |= ssl.VERIFY_X509_STRICT
+    return client
+
+
+def test_an_authority_without_key_usage_is_named(tmp_path: Path) -> None:
+    authority = Authority.made_in(tmp_path, extensions=())
+    fault = fault_with(authority.signed("plain"), strict(authority))
+    assert "was issued by an authority whose own certificate lacks the extension keyUsage" in fault.message
+    assert "Python 3.13" in fault.hint
+    assert "keyCertSign" in fault.hint
+
+
+def test_an_authority_that_breaks_another_rule_is_named_in_the_words_of_openssl(tmp_path: Path) -> None:
+    lax = ("-addext", "keyUsage=critical,keyCertSign", "-addext", "basicConstraints=CA:TRUE")
+    authority = Authority.made_in(tmp_path, extensions=lax)
+    fault = fault_with(authority.signed("lax"), strict(authority))
+    assert "is not valid by RFC 5280: Basic Constraints of CA cert not marked critical" in fault.message
+    assert "Python 3.13" in fault.hint
+
+
+def test_what_is_right_by_the_strict_rules_is_accepted(authority: Authority) -> None:
+    with FeedServer(tls=server_context(authority.signed("right"))) as server:
+        server.serve("/list", LIST)
+        source = Source(id=SourceId("a-list"), url=server.url("/list"), timeout=10.0)
+        fetcher = downloads("1", retry=ONE_TRY, tls=strict(authority))
+        assert body_of(asyncio.run(fetcher.fetch(source, Validators(), ignored))) == LIST
 
 
 @contextmanager

@@ -7,6 +7,8 @@ from banlistd.core.printing import quoted
 
 _TRUST = "put the certificate of its authority into /usr/local/share/ca-certificates and run update-ca-certificates"
 
+_STRICT = "Python 3.13 and later ask for what RFC 5280 asks for"
+
 # By number: X509_V_ERR in x509_vfy.h of OpenSSL.
 _CERTIFICATE_FAULTS = {
     2: ("was issued by an authority that this machine does not know", _TRUST),
@@ -18,7 +20,14 @@ _CERTIFICATE_FAULTS = {
     21: ("was issued by an authority that this machine does not know", _TRUST),
     62: ("is for another host name", "write the name that the certificate has into the source's url"),
     64: ("is for another address", "write the name that the certificate has into the source's url"),
+    92: (
+        "was issued by an authority whose own certificate lacks the extension keyUsage",
+        f"{_STRICT}: make the authority's certificate anew with critical keyUsage keyCertSign, and install it on this machine",
+    ),
 }
+
+# What only X509_V_FLAG_X509_STRICT asks for, from X509_V_ERR_PATHLEN_INVALID_FOR_NON_CA on.
+_STRICT_FAULTS = range(80, 95)
 
 _HUNG_UP = "the server hung up in the middle of TLS"
 
@@ -43,9 +52,12 @@ def certificate_fault(error: Exception) -> tuple[str, str]:
     if not isinstance(error, ssl.SSLCertVerificationError):
         return "the server's certificate is not valid", ""
     known = _CERTIFICATE_FAULTS.get(error.verify_code)
-    if known is None:
-        return f"the server's certificate is not valid: {quoted(error.verify_message)}", ""
-    return f"the server's certificate {known[0]}", known[1]
+    if known is not None:
+        return f"the server's certificate {known[0]}", known[1]
+    if error.verify_code in _STRICT_FAULTS:
+        hint = f"{_STRICT}: it or the certificate of its authority must be made anew"
+        return f"the server's certificate is not valid by RFC 5280: {quoted(error.verify_message)}", hint
+    return f"the server's certificate is not valid: {quoted(error.verify_message)}", ""
 
 
 def tls_reason(error: OSError) -> str:
