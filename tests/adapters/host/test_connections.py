@@ -2,11 +2,12 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 
 from adapters.firewalls.contract import addresses, state
-from banlistd.adapters.host.connections import LinuxConnections
+from banlistd.adapters.host.connections import SIGNS, LinuxConnections
 from banlistd.adapters.netlink.conntrack import ConnectionTable
 from banlistd.core.ruleset.diff import Change, difference
 from banlistd.model import Action, AnswerPort, Direction, Family, Mark, ServiceEndpoint, SourceId, SourceSlot
@@ -27,6 +28,26 @@ async def test_connections_of_newly_banned_hosts_end_and_others_stay() -> None:
     assert [connections_of(each) for each in (HOST, OTHER, HOST6, OTHER6)] == [2, 1, 1, 1]
     await LinuxConnections().end(ban(f"{HOST}\n{HOST6}"), ())
     assert [connections_of(each) for each in (HOST, OTHER, HOST6, OTHER6)] == [0, 1, 0, 1]
+
+
+@in_network_namespace
+async def test_one_sign_of_connection_tracking_is_enough_where_the_others_are_hidden(tmp_path: Path) -> None:
+    track()
+    signs = [sign for sign in SIGNS if sign.exists()]
+    assert signs
+    for sign in signs:
+        talk(OURS, HOST)
+        assert connections_of(HOST) == 1
+        await LinuxConnections([tmp_path / "hidden" if each != sign else each for each in SIGNS]).end(ban(HOST), ())
+        assert connections_of(HOST) == 0, sign
+
+
+@in_network_namespace
+async def test_the_kernel_is_not_asked_without_a_sign_of_connection_tracking(tmp_path: Path) -> None:
+    track()
+    talk(OURS, HOST)
+    await LinuxConnections([tmp_path / "missing"]).end(ban(HOST), ())
+    assert connections_of(HOST) == 1
 
 
 @in_network_namespace

@@ -17,13 +17,19 @@ from banlistd.model import Remark, ServiceEndpoint
 
 _LOG = logging.getLogger(__name__)
 
-_MODULE = Path("/sys/module/nf_conntrack")
+SIGNS = (
+    Path("/sys/module/nf_conntrack"),  # systemd-nspawn hides it
+    Path("/proc/sys/net/netfilter/nf_conntrack_count"),  # ProcSubset=pid hides it
+    Path("/proc/self/net/stat/nf_conntrack"),  # the kernel may be built without it
+)
+"""Each is there where the kernel has connection tracking, unless it is hidden."""
 
 
 class LinuxConnections:
     """The Connections of `ports`, over ctnetlink."""
 
-    def __init__(self) -> None:
+    def __init__(self, signs: Sequence[Path] = SIGNS) -> None:
+        self._signs = signs
         self._fault = ""
 
     async def end(self, change: Change, answers: Sequence[ServiceEndpoint]) -> None:
@@ -39,7 +45,7 @@ class LinuxConnections:
 
     def _end(self, change: Change, answers: Sequence[ServiceEndpoint]) -> None:
         # The first question would load the module, which slows every packet down.
-        if not _are_tracked():
+        if not any(sign.exists() for sign in self._signs):
             return
         try:
             with ConnectionTable() as table:
@@ -51,8 +57,3 @@ class LinuxConnections:
         else:
             self._fault = ""
             _LOG.debug("ended %d connections of newly banned addresses", len(names))
-
-
-def _are_tracked() -> bool:
-    """Whether the kernel has connection tracking at this moment. (ProcSubset=pid hides its settings in /proc/sys.)"""
-    return _MODULE.exists()
