@@ -42,7 +42,8 @@ _INSTALL = """\
   apt-get install python3-venv binutils
   ./packaging/build-deb dist
   apt-get install ./dist/banlistd_*.deb
-Then choose your lists in /etc/banlistd/banlistd.yaml (README.md, Your first list). All tests: ./tests/run"""
+Then choose your lists in /etc/banlistd/banlistd.yaml
+(README.md, Your first list). All tests: ./tests/run"""
 
 
 def main(config: Path, backend: str) -> int:

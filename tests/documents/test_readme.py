@@ -119,4 +119,5 @@ def test_the_demonstration_fits_on_one_screen_and_ends_with_the_installation() -
     assert len(lines) < 40
     assert not [line for line in lines if "level=" in line or "--runtime" in line]
     (install,) = re.findall(r"^## Install\n.*?\n\n(.*?)\n    systemctl", README.read_text(), re.DOTALL | re.MULTILINE)
-    assert [line.strip() for line in install.splitlines()] == [line.strip() for line in lines[-4:-1]]
+    assert [line.strip() for line in install.splitlines()] == [line.strip() for line in lines[-5:-2]]
+    assert max(len(line) for line in lines[-6:]) <= 80
