@@ -35,7 +35,8 @@ def check_config(places: Paths) -> int:
 
 
 def once(places: Paths, *, dry_run: bool, debug: bool = False) -> int:
-    return asyncio.run(_once(places, load_files(places), dry_run=dry_run, debug=debug), debug=debug)
+    poll = _rehearsed if dry_run else _once
+    return asyncio.run(poll(places, load_files(places), debug=debug), debug=debug)
 
 
 def serve_daemon(places: Paths, *, debug: bool = False) -> int:
@@ -48,10 +49,13 @@ def teardown(places: Paths) -> int:
     return 0
 
 
-async def _once(places: Paths, loaded: Loaded, *, dry_run: bool, debug: bool) -> int:
+async def _once(places: Paths, loaded: Loaded, *, debug: bool) -> int:
     # Lines of the debug log do not pass the status line, and say more than it does.
-    with status_line(sys.stderr) if has_status_line(sys.stderr) and not dry_run and not debug else nullcontext(_ignore) as draw:
-        return await _polled_once(places, loaded, draw, dry_run=dry_run)
+    with status_line(sys.stderr) if has_status_line(sys.stderr) and not debug else nullcontext(_ignore) as draw:
+        async with open_application(places, loaded) as application:
+            await application.restore()
+            outcomes = await _refreshed(application.service, draw)
+            return _worst(outcomes, application.storage.fault)
 
 
 def _ignore(_done: int, _total: int) -> None:
@@ -73,16 +77,16 @@ async def _draw_again(service: Service, draw: Draw) -> NoReturn:
         await asyncio.sleep(_PAUSE)
 
 
-async def _polled_once(places: Paths, loaded: Loaded, draw: Draw, *, dry_run: bool) -> int:
-    async with open_application(places, loaded, dry_run=print if dry_run else None) as application:
+async def _rehearsed(places: Paths, loaded: Loaded, *, debug: bool) -> int:
+    """Print what would be banned."""
+    async with open_application(places, loaded, dry_run=print, debug=debug) as application:
         await application.restore()
-        outcomes = await _refreshed(application.service, draw)
-        if dry_run:
-            state = application.enforcer.state
-            for one in rank_sources(state) if state else ():
-                print(f"{one.key}: {counted(one.bans, 'element', 'elements')} would be banned")
-            print(f"nothing was changed; {counted(count(state) if state else 0, 'ban', 'bans')} would be in force")
-            await _tell_effect(places, loaded.config)
+        outcomes = await application.service.refresh()
+        state = application.enforcer.state
+        for one in rank_sources(state) if state else ():
+            print(f"{one.key}: {counted(one.bans, 'element', 'elements')} would be banned")
+        print(f"nothing was changed; {counted(count(state) if state else 0, 'ban', 'bans')} would be in force")
+        await _tell_effect(places, loaded.config)
         return _worst(outcomes, application.storage.fault)
 
 

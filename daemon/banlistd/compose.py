@@ -3,6 +3,7 @@
 import asyncio
 import os
 import random
+import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from functools import partial
@@ -45,7 +46,7 @@ from banlistd.adapters.storage.state_files import is_there
 from banlistd.adapters.system import allocator, config_file
 from banlistd.adapters.system.clock import SystemClock
 from banlistd.adapters.system.instance import only_instance, only_writer, refuse_unsafe_state
-from banlistd.adapters.system.journal import find_announcer
+from banlistd.adapters.system.journal import WarningsAnnouncer, find_announcer
 from banlistd.adapters.system.supervisor import find_supervisor
 from banlistd.application import Application
 from banlistd.backends import BackendName
@@ -61,7 +62,7 @@ from banlistd.daemon import Intervals, Outside, Service, Services
 from banlistd.errors import ConfigError, FirewallError, LedgerError
 from banlistd.model import Remark
 from banlistd.paths import Paths
-from banlistd.ports import Firewall, HostMonitor
+from banlistd.ports import Announcer, Firewall, HostMonitor
 from banlistd.services.backend_migration import BackendMigration
 from banlistd.services.enforcer import Enforcer
 from banlistd.services.geo_enricher import Enricher, GeoResolvers
@@ -147,11 +148,16 @@ async def _to_start_with(loaded: Loaded, kept: Kept, database: Database, places:
 
 @asynccontextmanager
 async def open_application(
-    places: Paths, loaded: Loaded, *, dry_run: Callable[[str], None] | None = None
+    places: Paths,
+    loaded: Loaded,
+    *,
+    dry_run: Callable[[str], None] | None = None,
+    debug: bool = False,
 ) -> AsyncIterator[Application]:
     """Build everything on these places.
 
-    `dry_run`: touch nothing; it gets each change as lines of text, and the ledger is a copy in memory.
+    `dry_run`: touch nothing; it gets each change as lines of text, and the ledger is a copy in memory. `debug`: it
+    announces every event, and not only what is wrong.
     """
     allocator.tune_malloc()
     async with AsyncExitStack() as stack:
@@ -160,7 +166,7 @@ async def open_application(
         ledger, quarantine = ImportRuns(database), QuarantineTable(database)
         clock = SystemClock()
         trial = Trial(kept, database, clock, remark)
-        announcer = find_announcer(config.log.format)
+        announcer = _announcer(config, every=dry_run is None or debug)
         firewall: Firewall = open_backend(config.backend, config)
         if dry_run is not None:
             firewall = DryRunFirewall(firewall, dry_run)
@@ -222,6 +228,10 @@ async def open_application(
         makers = {str(name): partial(open_backend, name, config) for name in BackendName if dry_run is None}
         migration = BackendMigration(BackendsInUse(database), str(config.backend), makers, announcer)
         yield Application(service, partial(_answer, parts), enforcer, database, announcer, migration, remarks, user_name)
+
+
+def _announcer(config: Config, *, every: bool) -> Announcer:
+    return find_announcer(config.log.format) if every else WarningsAnnouncer(sys.stderr)
 
 
 async def _remarks(

@@ -146,6 +146,7 @@ def test_a_dry_run_prints_the_changes_and_touches_neither_folder_nor_kernel(tmp_
         assert rehearsed.returncode == 0, rehearsed.stderr
         assert "+ 192.0.2.1" in rehearsed.stdout
         assert "would be banned\nnothing was changed" in rehearsed.stdout
+        assert rehearsed.stderr == ""
         assert not place.state.exists()
         assert not place.runtime.exists()
         assert generation() == before
@@ -166,6 +167,18 @@ def test_a_dry_run_beside_a_real_state_leaves_it_as_it_is(tmp_path: Path) -> Non
         assert "- 192.0.2.1" in rehearsed.stdout
         assert generation() == before
         assert place.runs() + place.rows("SELECT * FROM polls") == rows
+
+
+@in_network_namespace
+def test_a_dry_run_says_of_events_only_what_is_wrong_unless_verbose(tmp_path: Path) -> None:
+    place = Installation(tmp_path)
+    place.configure(f'id: feed, path: "{tmp_path}/missing"')
+    short = place.run("--dry-run")
+    assert short.returncode == 69
+    assert short.stderr.startswith(f"banlistd: warning: feed: cannot read {tmp_path}/missing: No such file")
+    assert short.stderr.count("\n") == 1
+    assert short.stdout == "write tables, chains and rules\nnothing was changed; 0 bans would be in force\n"
+    assert "blocklist_import_started" in place.run("--dry-run", "--verbose").stderr
 
 
 def test_unknown_argument_is_a_usage_error(tmp_path: Path) -> None:

@@ -15,9 +15,15 @@ from pathlib import Path
 
 import pytest
 
-from banlistd.adapters.system.journal import JournaldAnnouncer, JsonAnnouncer, LogfmtAnnouncer, find_announcer
+from banlistd.adapters.system.journal import (
+    JournaldAnnouncer,
+    JsonAnnouncer,
+    LogfmtAnnouncer,
+    WarningsAnnouncer,
+    find_announcer,
+)
 from banlistd.core.printing import printable
-from banlistd.events import Event, EventName
+from banlistd.events import Event, EventName, Priority
 
 HOSTILE = {
     "a line end": "x\nlevel=error event=service_fault",
@@ -128,8 +134,16 @@ def test_level_is_in_front_under_a_service_manager() -> None:
     assert line_of(Event(EventName.SERVICE_STARTED, "x"), numbered=True).startswith("<6>level=info ")
 
 
-@pytest.mark.parametrize("announcer", [LogfmtAnnouncer, JsonAnnouncer])
-def test_a_line_and_its_end_are_one_write(announcer: type[LogfmtAnnouncer | JsonAnnouncer]) -> None:
+def test_a_person_gets_warnings_and_errors_in_one_line_each() -> None:
+    stream, said = io.StringIO(), printable("a\nb")
+    for name in EventName:
+        WarningsAnnouncer(stream).announce(Event(name, "a\nb"))
+    levels = [name.kind.priority.level for name in EventName if name.kind.priority <= Priority.WARNING]
+    assert stream.getvalue().splitlines() == [f"banlistd: {level}: {said}" for level in levels]
+
+
+@pytest.mark.parametrize("announcer", [LogfmtAnnouncer, JsonAnnouncer, WarningsAnnouncer])
+def test_a_line_and_its_end_are_one_write(announcer: type[LogfmtAnnouncer | JsonAnnouncer | WarningsAnnouncer]) -> None:
     here, there = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     # As standard error is with PYTHONUNBUFFERED. Each write is a packet.
     with here, there, open(here.fileno(), "wb", buffering=0, closefd=False) as raw:

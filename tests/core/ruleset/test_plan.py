@@ -187,12 +187,17 @@ def test_a_source_that_goes_takes_its_marker_with_it() -> None:
 def test_a_change_reads_like_a_sentence() -> None:
     change: Change = difference(two(four(), four()), two(four((1, 1)), four((16, 31)), marker(1)))
     assert change.describe() == [
-        "change hosts4: +1 -0, then 1",
+        "hosts4: 1 added, 0 removed, 1 element then",
         "  + 0.0.0.1",
-        "change nets4: +1 -0, then 1",
+        "nets4: 1 added, 0 removed, 1 element then",
         "  + 0.0.0.16/28",
-        "mark s1 as aaaaaaaaaaaa",
     ]
+
+
+def test_a_change_that_bans_nothing_says_nothing_of_maps_and_markers() -> None:
+    first = difference(None, two(four(), four(), marker(1)))
+    assert len(first.maps) == 4
+    assert first.describe() == ["write tables, chains and rules"]
 
 
 def test_ipv6_is_planned_like_ipv4() -> None:

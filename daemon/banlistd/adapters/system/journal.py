@@ -1,4 +1,4 @@
-"""Events for people and machines: journald where we run under it, else lines on stderr as logfmt or JSON."""
+"""Events for people and machines: journald where we run under it, else lines on stderr as logfmt, JSON or text."""
 
 import errno
 import fcntl
@@ -12,7 +12,7 @@ from contextlib import suppress
 from typing import TextIO
 
 from banlistd.core.printing import printable
-from banlistd.events import Event
+from banlistd.events import Event, Priority
 from banlistd.ports import Announcer
 
 _JOURNAL = "/run/systemd/journal/socket"  # sd_journal_sendv(3) knows no other
@@ -87,6 +87,18 @@ class JsonAnnouncer:
             **_lower(event),
         }
         _print(json.dumps(record), self._stream)
+
+
+class WarningsAnnouncer:
+    """Warnings and errors as text for a person, a line each. Other events are left out: a dry run does not do what they say."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def announce(self, event: Event) -> None:
+        priority = event.name.kind.priority
+        if priority <= Priority.WARNING:
+            _print(f"banlistd: {priority.level}: {printable(event.message)}", self._stream)
 
 
 def _print(line: str, stream: TextIO) -> None:

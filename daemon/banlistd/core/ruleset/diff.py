@@ -68,19 +68,18 @@ class Change:
         return {owner.source_id: (int(added[owner.mark]), int(removed[owner.mark])) for owner in self.sources}
 
     def describe(self, limit: int = 10) -> list[str]:
-        """The change for a person: a line for each kind of thing that would happen."""
+        """The change for a person: what would be banned and let pass from now on, up to `limit` elements of each map."""
         lines = ["write tables, chains and rules"] if self.reshape else []
-        lines += [f"forget the source with mark {mark}" for mark in self.retired]
         for change in self.maps:
-            verb = "replace all of" if change.replace else "change"
-            lines.append(f"{verb} {change.map.name}: +{len(change.add)} -{len(change.remove)}, then {len(change.whole)}")
-            lines += _sample("+", change.add, limit) + _sample("-", change.remove, limit)
-        if self.allowed is not None:
-            ranges = sum(len(ranges) for ranges in self.allowed.values())
-            lines.append(f"let pass {counted(ranges, 'allowed range', 'allowed ranges')}")
+            if change.add or change.remove:
+                total = counted(len(change.whole), "element", "elements")
+                lines.append(f"{change.map.name}: {len(change.add):,} added, {len(change.remove):,} removed, {total} then")
+                lines += _sample("+", change.add, limit) + _sample("-", change.remove, limit)
+        allowed = sum(len(ranges) for ranges in (self.allowed or {}).values())
+        if allowed:
+            lines.append(f"let pass {counted(allowed, 'allowed range', 'allowed ranges')}")
         if self.answers:
             lines.append(f"let pass the answers of {counted(len(self.answers), 'service', 'services')} at banned addresses")
-        lines += [f"mark {marker.source_id} as {marker.content_hash[:12]}" for marker in self.markers]
         return lines
 
 
