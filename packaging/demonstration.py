@@ -94,10 +94,10 @@ def _daemon(places: dict[str, Path]) -> Iterator[None]:
 
 
 def _is_ready(places: dict[str, Path]) -> bool:
-    """Whether the daemon runs and has polled every source."""
+    """Whether the daemon runs and has imported every source. A poll counts as failed until it has ended."""
     if "event=service_started" not in places["log"].read_text():
         return False
-    return all(timer["polled_at"] for timer in _ask(places, "timers"))
+    return all(timer["polled_at"] and not timer["failures"] for timer in _ask(places, "timers"))
 
 
 def _ctl(places: dict[str, Path], *words: str) -> list[str]:
