@@ -46,6 +46,9 @@ def dead(monkeypatch: pytest.MonkeyPatch) -> Iterator[DeadNameService]:
     monkeypatch.setattr(socket, "getaddrinfo", service)
     yield service
     service.over.set()
+    for thread in threading.enumerate():
+        if thread.name == "name look-up":
+            thread.join()  # else it may end while the next test counts threads
 
 
 def source(number: int) -> Source:
