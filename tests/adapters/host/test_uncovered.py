@@ -96,8 +96,10 @@ def test_links_are_read_with_their_kind_and_their_bridge() -> None:
 def test_the_settings_of_bridges_are_looked_up(tmp_path: Path) -> None:
     setting = tmp_path / "proc/sys/net/bridge/bridge-nf-call-iptables"
     uncovered = UncoveredTraffic(tmp_path)
+    assert uncovered.bridges_call_rules() is None
+    (tmp_path / "sys/module").mkdir(parents=True)
     assert uncovered.bridges_call_rules() is False
-    (tmp_path / "sys/module/br_netfilter").mkdir(parents=True)
+    (tmp_path / "sys/module/br_netfilter").mkdir()
     assert uncovered.bridges_call_rules() is None
     setting.parent.mkdir(parents=True)
     for text, answer in (("1\n", True), ("0\n", False)):

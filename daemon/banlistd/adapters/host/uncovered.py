@@ -15,6 +15,7 @@ NFTA_FLOWTABLE_NAME = 2
 
 _BRIDGE_SYSCTL = "proc/sys/net/bridge/bridge-nf-call-iptables"
 _BRIDGE_MODULE = "sys/module/br_netfilter"
+_WHERE_IT_SHOWS = ("sys/module", "proc/sys/net")
 _GUEST_PORTS = frozenset({"veth", "tun"})
 _GUEST_LINKS = frozenset({"macvtap", "ipvtap"})
 _IN_THE_GUEST = "run banlistd, or a firewall, where the guest's packets arrive"
@@ -50,11 +51,12 @@ class UncoveredTraffic:
         return [*remarks, *(remark_on_flowtable(*each) for each in self._flowtables())]
 
     def bridges_call_rules(self) -> bool | None:
-        """Whether br_netfilter shows bridged packets to the rules; None where the unit (ProcSubset=pid) hides it."""
+        """Whether br_netfilter shows bridged packets to the rules; None where unit (ProcSubset=pid) or container hide it."""
         try:
             return (self._root / _BRIDGE_SYSCTL).read_text().strip() == "1"
         except OSError:
-            return None if (self._root / _BRIDGE_MODULE).exists() else False
+            is_hidden = not any((self._root / place).is_dir() for place in _WHERE_IT_SHOWS)
+            return None if is_hidden or (self._root / _BRIDGE_MODULE).exists() else False
 
     def _flowtables(self) -> Sequence[tuple[str, str]]:
         try:
