@@ -1,12 +1,10 @@
 """The modes of banlistd, as programs of their own."""
 
-import os
-import pty
-import subprocess
 import sys
 from pathlib import Path
 
 from support.screen import screen
+from support.terminal import on_terminal
 
 
 def test_polling_once_on_a_terminal_draws_progress_below_whole_lines_of_the_log(tmp_path: Path) -> None:
@@ -17,20 +15,10 @@ def test_polling_once_on_a_terminal_draws_progress_below_whole_lines_of_the_log(
         f"backend: memory\nlog: {{format: logfmt}}\nsources:\n  - {{id: mine, path: {tmp_path}/list.txt}}\n"
     )
     folders = [word for name in ("config", "state", "runtime") for word in (f"--{name}", str(tmp_path / name))]
-    ours, theirs = pty.openpty()
-    environment = {**os.environ, "COLUMNS": "60", "LINES": "50", "TERM": "xterm"}
-    with subprocess.Popen(
-        [sys.executable, "-m", "banlistd", *folders, "--once"], stdout=theirs, stderr=theirs, env=environment
-    ) as process:
-        os.close(theirs)
-        seen = b""
-        while chunk := _read(ours):
-            seen += chunk
-        assert process.wait(60) == 0
-    os.close(ours)
+    seen = on_terminal([sys.executable, "-m", "banlistd", *folders, "--once"], columns="60", TERM="xterm")
 
-    assert "0 of 1 source " in seen.decode()
-    *log, last = screen(seen.decode())
+    assert "0 of 1 source " in seen
+    *log, last = screen(seen)
     assert last == ""
     assert [line.split()[1] for line in log] == [
         "event=firewall_restored",
@@ -38,10 +26,3 @@ def test_polling_once_on_a_terminal_draws_progress_below_whole_lines_of_the_log(
         "event=blocklist_import_completed",
     ]
     assert max(map(len, log)) > 60
-
-
-def _read(terminal: int) -> bytes:
-    try:
-        return os.read(terminal, 65_536)
-    except OSError:  # EIO: the other side has closed it
-        return b""

@@ -17,6 +17,7 @@ from banlistd.control.table import COMMANDS
 from ctl.canned import ANSWERS, FOREVER, LATE, RUN, SOURCE, CannedDaemon, running, words_of
 from ctl.conftest import Program
 from support.screen import screen
+from support.terminal import on_terminal, read_terminal
 
 HEAVY = {"numpy", "aiohttp", "pydantic", "yaml", "rich", "asyncio", "aiosqlite"}
 
@@ -84,27 +85,6 @@ def test_a_table_on_a_terminal_is_as_wide_as_the_terminal_and_takes_no_markup(da
     assert max(map(len, on_terminal(command_line(daemon, "sources"), columns="60").splitlines())) <= 60
 
 
-def on_terminal(arguments: list[str], columns: str, **settings: str) -> str:
-    ours, theirs = pty.openpty()
-    environment = {name: value for name, value in os.environ.items() if name != "NO_COLOR"}
-    environment |= {"COLUMNS": columns, "LINES": "50", "TERM": "dumb", **settings}
-    with subprocess.Popen(arguments, stdout=theirs, stderr=theirs, env=environment) as process:
-        os.close(theirs)
-        seen = b""
-        while chunk := _read(ours):
-            seen += chunk
-        assert process.wait(30) == 0
-    os.close(ours)
-    return seen.decode()
-
-
-def _read(terminal: int) -> bytes:
-    try:
-        return os.read(terminal, 65_536)
-    except OSError:  # EIO: the other side has closed it
-        return b""
-
-
 def test_the_first_runtime_directory_of_the_environment_counts(daemon: CannedDaemon, program: Program) -> None:
     done = program("status", RUNTIME_DIRECTORY=f"{daemon.folder}:/elsewhere")
 
@@ -161,12 +141,12 @@ def test_an_interrupted_wait_on_a_terminal_leaves_no_progress_and_gives_the_curs
         signal.signal(signal.SIGINT, before)
         os.close(theirs)
         seen = b""
-        while (chunk := _read(ours)) and b"waiting" not in seen:
+        while (chunk := read_terminal(ours)) and b"waiting" not in seen:
             seen += chunk
         process.send_signal(signal.SIGINT)
         while chunk:
             seen += chunk
-            chunk = _read(ours)
+            chunk = read_terminal(ours)
         assert process.wait(30) == 130
     os.close(ours)
 
