@@ -23,6 +23,7 @@ from typing import Any, Protocol, TypeVar
 from banlistd.adapters.fetch.file import stamp_of
 from banlistd.adapters.fetch.own_threads import OwnThreads
 from banlistd.adapters.geo.mmdb import MmdbFile
+from banlistd.adapters.host.peer import user_name
 from banlistd.adapters.storage.database import Database, open_database
 from banlistd.adapters.storage.geo_cache import GeoCacheTable
 from banlistd.adapters.storage.import_runs import ImportRuns
@@ -277,6 +278,7 @@ async def assemble(
         seen,
         kernel.remarks,
         environment.resolve,
+        user_name,
     )
     return DaemonWorld(
         environment,

@@ -75,6 +75,9 @@ from banlistd.services.poll_scheduler import PollScheduler
 from banlistd.services.protected_host import ProtectedHost
 from banlistd.services.trial import ConfirmedSnapshots, Trial
 
+_ASKED_AT_ONCE = 4
+"""Names that operators ask for, which must not wait for those of feeds. The unit allows 64 threads, most of them for others."""
+
 
 def load_config(places: Paths) -> Config:
     """The configuration, checked. Raises ConfigError with every problem."""
@@ -223,7 +226,8 @@ async def open_application(
             clock.now(),
             SeenContents(),
             remarks,
-            NameLookups().addresses,
+            NameLookups(_ASKED_AT_ONCE).addresses,
+            user_name,
         )
         makers = {str(name): partial(open_backend, name, config) for name in BackendName if dry_run is None}
         migration = BackendMigration(BackendsInUse(database), str(config.backend), makers, announcer)

@@ -21,6 +21,7 @@ from banlistd.services.protected_host import ProtectedHost
 class Parts:
     """`config_place`: where the configuration was read from. `started_at`: seconds since the epoch. `remarks`: those of this
     moment. `resolve`: the addresses of a host name; raises UsageError if it has none, or they do not come in time.
+    `user_name`: of a uid; blocks.
     """
 
     service: ServiceControl
@@ -37,6 +38,7 @@ class Parts:
     seen: SeenContents
     remarks: Callable[[], Awaitable[Sequence[Remark]]]
     resolve: Callable[[str], Awaitable[Sequence[str]]]
+    user_name: Callable[[int], str]
 
     def source(self, source_id: str) -> Source:
         """A configured source. Raises NoSuchSourceError."""

@@ -20,6 +20,7 @@ from banlistd.adapters.storage.database_schema import Work
 _T = TypeVar("_T")
 
 _AT_ONCE = 1 << 20
+"""Octets of a blob that are copied at once: little beside the 64 MB that a list may cost the daemon."""
 
 _TOGETHER = 32
 """Works in one transaction, so that a read waits some milliseconds at most."""

@@ -49,7 +49,7 @@ async def _confirmed_bans(parts: "Parts", order: "ConfirmOrder") -> list[ManualB
     if not done.bans:
         words = f"no ban of {span_text(order.span)} waits for its confirmation"
         raise UsageError(words, _waiting_bans(parts) or "it was confirmed already, or its time is over: banlistctl bans")
-    return await ban_rows(done.bans)
+    return await ban_rows(done.bans, parts.user_name)
 
 
 def _waiting_bans(parts: "Parts") -> str:

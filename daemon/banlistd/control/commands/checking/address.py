@@ -109,7 +109,7 @@ async def _manual(parts: "Parts", entry: str, family: "Family", number: int) -> 
 
     mine = parts.banning.containing(family, number)
     since = min((ban.created_at for ban in mine), default=None)
-    return {"id": MANUAL, "entry": entry, "since": since, "exact": True, "bans": await ban_rows(mine)}
+    return {"id": MANUAL, "entry": entry, "since": since, "exact": True, "bans": await ban_rows(mine, parts.user_name)}
 
 
 def origin_lines(origin: OriginRow) -> list[str]:

@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING, TypedDict
 
+from banlistd.control.commands.manual_bans.rows import ExemptionRow, exemption_rows
 from banlistd.control.page import Page
 from banlistd.core.printing import counted, printable
 
@@ -18,11 +19,6 @@ class PartialListingRow(TypedDict):
     addresses: int
 
 
-class ExemptPart(TypedDict):
-    address: str
-    reason: str
-
-
 class NetworkAnswer(TypedDict):
     """Of a network or a range. `banned`: whether all of it is. `addresses`, `banned_addresses`: how many it has, and how many
     of them are banned. `exempt`: what of it no source bans.
@@ -33,7 +29,7 @@ class NetworkAnswer(TypedDict):
     addresses: int
     banned_addresses: int
     sources: list[PartialListingRow]
-    exempt: list[ExemptPart]
+    exempt: list[ExemptionRow]
 
 
 async def answer_on_network(parts: "Parts", span: "Span") -> NetworkAnswer:
@@ -72,7 +68,7 @@ def _answer(parts: "Parts", span: "Span") -> NetworkAnswer:
         "addresses": last - first + 1,
         "banned_addresses": banned_addresses,
         "sources": [{"id": source_id, "addresses": count} for source_id, count in listed.items() if count],
-        "exempt": [{"address": item.address, "reason": item.reason} for item in exemptions],
+        "exempt": exemption_rows(exemptions),
     }
 
 

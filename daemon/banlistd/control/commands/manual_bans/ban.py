@@ -1,11 +1,20 @@
 """banlistctl ban: ban an address, a network or a range."""
 
-from typing import TYPE_CHECKING, TypedDict
+from typing import TYPE_CHECKING
 
-from banlistd.control.commands.manual_bans.rows import BAN_ADDRESS, EXAMPLE, ORDER_SECONDS, ManualBanRow, ban_rows
+from banlistd.control.commands.manual_bans.rows import (
+    BAN_ADDRESS,
+    EXAMPLE,
+    ORDER_SECONDS,
+    ExemptionRow,
+    ManualBanRow,
+    ban_rows,
+    exemption_rows,
+    ordered_end,
+)
 from banlistd.control.declaration import Argument, Command, PageContext
 from banlistd.control.own_session import AUTO, own_session
-from banlistd.control.page import Page, moment, short_duration
+from banlistd.control.page import Page, short_duration
 from banlistd.core.printing import printable
 from banlistd.errors import FirewallError, LedgerError, RefusedError
 
@@ -13,11 +22,6 @@ if TYPE_CHECKING:
     from banlistd.control.parts import Parts
     from banlistd.control.request import ControlRequest
     from banlistd.core.manual_bans import BanOrder
-
-
-class ExemptionRow(TypedDict):
-    address: str
-    reason: str
 
 
 class BanAnswer(ManualBanRow):
@@ -38,9 +42,8 @@ def _read(request: "ControlRequest") -> "BanOrder":
 async def _answer(parts: "Parts", order: "BanOrder") -> BanAnswer:
     done = await parts.banning.carry_out(order)
     (ban,) = done.bans
-    spared: list[ExemptionRow] = [{"address": item.address, "reason": item.reason} for item in done.exemptions]
-    (row,) = await ban_rows([ban])
-    return {**row, "new": done.is_new, "spared": spared}
+    (row,) = await ban_rows([ban], parts.user_name)
+    return {**row, "new": done.is_new, "spared": exemption_rows(done.exemptions)}
 
 
 def _page(answer: BanAnswer, context: PageContext) -> Page:
@@ -49,7 +52,7 @@ def _page(answer: BanAnswer, context: PageContext) -> Page:
     spared = [f"  but not {printable(item['address'])}: {printable(item['reason'])}" for item in answer["spared"]]
     expires_at, confirm_by = answer["expires_at"], answer["confirm_by"]
     left = "" if expires_at is None else f" ({short_duration(expires_at - context.now)})"
-    end = f"{'permanently' if expires_at is None else f'until {moment(expires_at)}'}{left}"
+    end = f"{ordered_end(answer)}{left}"
     if confirm_by is None:
         return [f"{address} is banned {end}{before}", *spared]
     trial = f"{address} is banned for {short_duration(confirm_by - context.now)}, unless you confirm it"

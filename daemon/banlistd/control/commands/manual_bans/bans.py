@@ -1,6 +1,6 @@
 """banlistctl bans: the manual bans."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from banlistd.control.commands.manual_bans.rows import EXAMPLE, ManualBanRow, named_rows
@@ -35,15 +35,17 @@ async def _answer(parts: "Parts", order: "tuple[int, BanPlace | None]") -> list[
 
     limit, after = order
     bans = parts.banning.newest_first(after, limit)
-    return await asyncio.to_thread(_rows, bans, parts.enforcer.policy, parts.enforcer.protected)
+    return await asyncio.to_thread(_rows, bans, parts.enforcer.policy, parts.enforcer.protected, parts.user_name)
 
 
-def _rows(bans: "Sequence[ManualBan]", policy: "Policy", protected: "Sequence[Protected]") -> list[BansRow]:
+def _rows(
+    bans: "Sequence[ManualBan]", policy: "Policy", protected: "Sequence[Protected]", user_name: Callable[[int], str]
+) -> list[BansRow]:
     from banlistd.core.manual_bans import exemptions_of_each
 
     rows: list[BansRow] = []
     exempt = exemptions_of_each(bans, policy, protected)
-    for row, (is_exempt, exemptions) in zip(named_rows(bans), exempt, strict=True):
+    for row, (is_exempt, exemptions) in zip(named_rows(bans, user_name), exempt, strict=True):
         reasons = ", ".join(dict.fromkeys(item.reason for item in exemptions))
         rows.append({**row, "in_force": not is_exempt, "spared": reasons})
     return rows

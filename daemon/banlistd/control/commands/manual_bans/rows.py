@@ -1,12 +1,13 @@
 """A manual ban as an answer shows it."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, TypedDict
 
 from banlistd.control.declaration import Argument
 from banlistd.control.page import moment
 
 if TYPE_CHECKING:
+    from banlistd.core.manual_bans import Exemption
     from banlistd.model import ManualBan
 
 # An order waits for the transaction that is under way, which may be one of a million elements.
@@ -29,15 +30,25 @@ class ManualBanRow(TypedDict):
     confirm_by: float | None
 
 
-async def ban_rows(bans: Sequence["ManualBan"]) -> list[ManualBanRow]:
+class ExemptionRow(TypedDict):
+    """What no source bans, and why."""
+
+    address: str
+    reason: str
+
+
+def exemption_rows(exemptions: Sequence["Exemption"]) -> list[ExemptionRow]:
+    return [{"address": item.address, "reason": item.reason} for item in exemptions]
+
+
+async def ban_rows(bans: Sequence["ManualBan"], user_name: Callable[[int], str]) -> list[ManualBanRow]:
     import asyncio
 
-    return await asyncio.to_thread(named_rows, bans)
+    return await asyncio.to_thread(named_rows, bans, user_name)
 
 
-def named_rows(bans: Sequence["ManualBan"]) -> list[ManualBanRow]:
-    from banlistd.adapters.host.peer import user_name
-
+def named_rows(bans: Sequence["ManualBan"], user_name: Callable[[int], str]) -> list[ManualBanRow]:
+    """`user_name`: of a uid; blocks."""
     users = {uid: "" if uid is None else user_name(uid) for uid in {ban.uid for ban in bans}}
     return [_ban_row(ban, users[ban.uid]) for ban in bans]
 
@@ -56,9 +67,13 @@ def _ban_row(ban: "ManualBan", user: str) -> ManualBanRow:
     }
 
 
+def ordered_end(row: ManualBanRow) -> str:
+    return "permanently" if row["expires_at"] is None else f"until {moment(row['expires_at'])}"
+
+
 def until_when(row: ManualBanRow) -> str:
-    """The end that was ordered, for a sentence."""
-    end = "permanently" if row["expires_at"] is None else f"until {moment(row['expires_at'])}"
+    """The end that was ordered, for a sentence, and until when the ban waits for its confirmation."""
+    end = ordered_end(row)
     return end if row["confirm_by"] is None else f"{end}, if it is confirmed by {moment(row['confirm_by'])}"
 
 

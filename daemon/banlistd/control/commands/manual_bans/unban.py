@@ -43,9 +43,9 @@ async def _answer(parts: "Parts", order: "UnbanOrder") -> UnbanAnswer:
     return {
         "address": span_text(order.span) if order.span else None,
         "origin": order.origin,
-        "removed": await ban_rows(done.bans),
+        "removed": await ban_rows(done.bans, parts.user_name),
         "still": owner.source_id if owner is not None and owner.action.blocks else None,
-        "within": await ban_rows([ban for ban in around if ban.span != order.span]),
+        "within": await ban_rows([ban for ban in around if ban.span != order.span], parts.user_name),
     }
 
 
