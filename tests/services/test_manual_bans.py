@@ -151,9 +151,17 @@ def test_a_reload_of_the_allowlist_frees_what_was_banned_by_hand(tmp_path: Path)
 
 def test_what_may_never_be_banned_is_refused_and_written_nowhere(tmp_path: Path) -> None:
     async def life(world: DaemonWorld) -> None:
-        for address, reason in (("10.0.0.1", "private"), ("0.0.0.0/1", "wider than a manual ban may be")):
-            with pytest.raises(RefusedError, match=reason):
+        for address, reason, way_out in (
+            ("10.0.0.1", "private", ""),
+            (
+                "0.0.0.0/0",
+                "wider than a manual ban may be: at most a /8, or a /12 of IPv6",
+                "ban parts of it, or make a source of it",
+            ),
+        ):
+            with pytest.raises(RefusedError, match=reason) as refused:
                 await world.manual_bans.carry_out(ban(address))
+            assert way_out in refused.value.hint
         assert world.manual_bans.bans == []
         assert world.banned() == set()
         assert names(world) == []

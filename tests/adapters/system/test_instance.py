@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from banlistd.adapters.system.instance import only_instance, only_writer, refuse_unsafe_state
-from banlistd.errors import AlreadyRunningError, LedgerError
+from banlistd.errors import AS_ROOT, AlreadyRunningError, LedgerError
 from support.network_namespace import NetworkNamespace, in_network_namespace
 from support.users import need_another_user
 
@@ -178,6 +178,17 @@ def test_a_second_daemon_never_joins_so_that_the_first_is_not_refused_for_it(mon
         with pytest.raises(AlreadyRunningError), only_writer():
             pytest.fail("there are two")
     assert asked == [(0x424C_4431, 1 << 7)]
+
+
+def test_a_user_who_may_not_use_the_state_directory_learns_who_may(tmp_path: Path) -> None:
+    need_another_user()
+    os.seteuid(65534)
+    try:
+        with pytest.raises(LedgerError, match="Permission denied") as refused, only_instance(tmp_path):
+            pytest.fail("the directory belongs to root alone")
+    finally:
+        os.seteuid(0)
+    assert refused.value.hint == AS_ROOT
 
 
 def test_a_state_directory_that_every_user_can_write_is_refused(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from banlistd.errors import LedgerError
+from banlistd.errors import AS_ROOT, LedgerError
 
 _KINDS = {
     stat.S_IFLNK: "a symbolic link",
@@ -51,8 +51,7 @@ def is_there(path: Path) -> bool:
     try:
         return path.exists()
     except OSError as error:
-        hint = "run it as root, or as the account banlistd"
-        raise LedgerError(f"{path} cannot be read: {(error.strerror or '').lower()}", hint) from error
+        raise LedgerError(f"{path} cannot be read: {(error.strerror or '').lower()}", AS_ROOT) from error
 
 
 def give_to_owner(files: Sequence[Path]) -> None:
