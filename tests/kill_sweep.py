@@ -9,11 +9,13 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 import pytest
 
+from bench.notices import Notices
 from support.network_namespace import NetworkNamespace
 from system.kill.moments import LARGE, SMALL, kill_often
 from system.kill.scenes import world_in
@@ -28,6 +30,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--count", type=int, default=1000, metavar="N", help="how often (1000)")
     parser.add_argument("--large", type=int, default=20, metavar="PERCENT", help="how many of them over large lists (20)")
     parser.add_argument("--seed", type=int, help="begin with the dice of a run that failed")
+    parser.add_argument("--listener", action="store_true", help="another program listens to nf_tables meanwhile")
     arguments = parser.parse_args(argv)
     large = arguments.count * arguments.large // 100
     kills = Counter[str]()
@@ -35,7 +38,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         for scenes, count in ((SMALL, arguments.count - large), (LARGE, large)):
             for first in range(0, count, _KILLS_OF_A_WORLD):
-                kills += _kill(scenes, min(_KILLS_OF_A_WORLD, count - first), arguments.seed)
+                with _listening() if arguments.listener else nullcontext():
+                    kills += _kill(scenes, min(_KILLS_OF_A_WORLD, count - first), arguments.seed)
                 arguments.seed = None
                 print(f"{kills.total()} kills, all made good, {time.monotonic() - began:.0f} s", flush=True)
     except pytest.skip.Exception as reason:
@@ -44,6 +48,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     for what, often in kills.most_common():
         print(f"{often:7} {what}")
     return 0
+
+
+@contextmanager
+def _listening() -> Iterator[None]:
+    """Listen to nf_tables in a namespace of its own, and read nothing: the kernel makes its notices in all namespaces."""
+    with NetworkNamespace() as namespace, namespace.run(Notices):
+        yield
 
 
 def _kill(scenes: Sequence[KillScenario], count: int, seed: int | None) -> Counter[str]:
