@@ -24,7 +24,7 @@ def test_a_new_address_of_the_host_is_carved_out_as_soon_as_it_is_reported(tmp_p
 
     async def life(world: DaemonWorld) -> None:
         await world.completed(FEED)
-        assert environment.banned() == {"192.0.2.0 - 192.0.2.1"}
+        assert environment.banned() == {"192.0.2.0", "192.0.2.1"}
         environment.host.now = [protected("192.0.2.1", "address of lan")]
         environment.monitor.change()
         await world.announcer.until(EventName.PROTECTED_CARVED, FEED)

@@ -35,7 +35,15 @@ def test_hosts_between_networks_are_in_order() -> None:
 @pytest.mark.parametrize("place", PLACES)
 @pytest.mark.parametrize(
     ("shift", "words"),
-    [(-100, "overlap"), (-95, "overlap"), (-91, "overlap"), (-90, "touch"), (9, "one address"), (20, "reversed")],
+    [
+        (-100, "overlap"),
+        (-95, "overlap"),
+        (-91, "overlap"),
+        (-90, "touch"),
+        (8, "two addresses"),
+        (9, "one address"),
+        (20, "reversed"),
+    ],
 )
 def test_a_network_that_is_out_of_place_is_found(place: int, shift: int, words: str) -> None:
     first, last = spaced()

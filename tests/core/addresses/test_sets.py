@@ -120,6 +120,17 @@ def test_the_whole_address_space_has_an_empty_complement(family: Family) -> None
     assert spans(addresses.complement(Ranges.none(family))) == [(0, top)]
 
 
+def test_what_an_older_version_has_encoded_is_read_in_normal_form() -> None:
+    """It had a range of two addresses among the networks."""
+    first, last = from_numbers(Family.IPV4, [10, 20]), from_numbers(Family.IPV4, [11, 29])
+    none = Ranges.none(Family.IPV6)
+    older = AddressSet(from_numbers(Family.IPV4, [1, 99]), Ranges(Family.IPV4, first, last), none.first, none)
+    assert AddressSet.decode(older.encode()) == AddressSet.of(
+        from_numbers(Family.IPV4, [1, 10, 20, 99]), from_numbers(Family.IPV4, [1, 11, 29, 99])
+    )
+    assert [int(host) for host in AddressSet.decode(older.encode()).hosts4] == [1, 10, 11, 99]
+
+
 @given(spans_of(Family.IPV4), spans_of(Family.IPV6))
 def test_an_encoded_set_decodes_to_itself(four: list[tuple[int, int]], six: list[tuple[int, int]]) -> None:
     held = set_of(four, six)

@@ -1,6 +1,7 @@
 """Whether an address set that another process made is in normal form."""
 
-from banlistd.core.addresses.sets import FAMILIES, Addresses, AddressSet, Ranges, after
+from banlistd.core.addresses.neighbours import after
+from banlistd.core.addresses.sets import FAMILIES, Addresses, AddressSet, Ranges
 
 _COMPARED_AT_ONCE = 1 << 16
 """Addresses whose temporaries stay in the cache, and cost the daemon no memory to speak of."""
@@ -24,6 +25,8 @@ def _fault_between(nets: Ranges) -> str:
         first, last = (end[at : at + _COMPARED_AT_ONCE + 1] for end in (nets.first, nets.last))
         if not bool((first < last).all()):
             return "a network is reversed, or one address"
+        if bool((after(first) == last).any()):
+            return "a network is two addresses"
         if not bool((first[1:] > last[:-1]).all()):
             return "networks overlap"
         if bool((first[1:] == after(last[:-1])).any()):

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from banlistd.core.addresses import canonical
 from banlistd.core.addresses.arrays import are_among, are_in, distinct, in_order, without
+from banlistd.core.addresses.neighbours import after, as_words, before
 from banlistd.model import ContentHash, Family
 
 Addresses = NDArray[Any]
@@ -24,9 +25,6 @@ Addresses = NDArray[Any]
 DTYPES: dict[Family, np.dtype[Any]] = {Family.IPV4: np.dtype(np.uint32), Family.IPV6: np.dtype("S16")}
 WIDTHS: dict[Family, int] = {Family.IPV4: 32, Family.IPV6: 128}
 FAMILIES = (Family.IPV4, Family.IPV6)
-
-# The two words of a 128-bit address; numpy has no wider integer.
-_WORDS = np.dtype(">u8")
 
 
 def no_addresses(family: Family) -> Addresses:
@@ -50,37 +48,6 @@ def to_text(family: Family, address: Any) -> str:
     if family is Family.IPV4:
         return socket.inet_ntop(socket.AF_INET, struct.pack("!I", int(address)))
     return socket.inet_ntop(socket.AF_INET6, bytes(address).ljust(16, b"\0"))
-
-
-def before(addresses: Addresses) -> Addresses:
-    """The address before each one; before the first address of all comes the last."""
-    return _step(addresses, down=True)
-
-
-def after(addresses: Addresses) -> Addresses:
-    """The address after each one; after the last address of all comes the first."""
-    return _step(addresses, down=False)
-
-
-def _step(addresses: Addresses, *, down: bool) -> Addresses:
-    if addresses.dtype == np.uint32:
-        one = np.uint32(1)
-        return addresses - one if down else addresses + one
-    words = _words_of(addresses)
-    one64 = np.uint64(1)
-    if down:
-        carry = words[:, 1] == 0
-        words[:, 1] -= one64
-        words[carry, 0] -= one64
-    else:
-        words[:, 1] += one64
-        words[words[:, 1] == 0, 0] += one64
-    return words.astype(_WORDS).view("S16").reshape(-1)
-
-
-def _words_of(addresses: Addresses) -> NDArray[np.uint64]:
-    """IPv6 addresses as two words each, of the machine's order; shape (n, 2)."""
-    return np.ascontiguousarray(addresses).view(_WORDS).reshape(-1, 2).astype(np.uint64)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -116,7 +83,7 @@ class Ranges:
         """The place of the widest range, the first of several; there is one at least."""
         if self.family is Family.IPV4:
             return int(np.argmax(self.last - self.first))
-        (first_high, first_low), (last_high, last_low) = (_words_of(ends).T for ends in (self.first, self.last))
+        (first_high, first_low), (last_high, last_low) = (as_words(ends).T for ends in (self.first, self.last))
         high, low = last_high - first_high - (last_low < first_low), last_low - first_low
         widest = np.flatnonzero(high == high.max())
         return int(widest[np.argmax(low[widest])])
@@ -213,7 +180,8 @@ class AddressSet:
     """The addresses of one list, in normal form.
 
     Per family, single addresses (`hosts`: sorted, distinct, none inside a network) and everything wider (`nets`).
-    Singles that touch stay singles, so that one changed line of a list is one changed element of the firewall.
+    Singles that touch stay singles, so that one changed line of a list is one changed element of the firewall. A range of two
+    addresses is two singles: an interval map takes two elements for it too, and more time for each.
     """
 
     hosts4: Addresses
@@ -277,11 +245,7 @@ class AddressSet:
         return bool(self.holds(family, from_numbers(family, [address]))[0])
 
     def encode(self) -> bytes:
-        """The canonical bytes, which are stored as the snapshot and whose SHA-256 is the content hash.
-
-        `BLS1`, four big-endian uint32 counts (hosts4, nets4, hosts6, nets6), then hosts4, first and last of nets4, hosts6,
-        first and last of nets6, each address in network order.
-        """
+        """The canonical bytes (`canonical`), which are stored as the snapshot and whose SHA-256 is the content hash."""
         return canonical.encoded(self._columns())
 
     def content_hash(self) -> ContentHash:
@@ -293,9 +257,14 @@ class AddressSet:
 
     @classmethod
     def decode(cls, encoded: bytes) -> Self:
-        """The inverse of `encode`. Raises ValueError for bytes that `encode` did not make."""
+        """The inverse of `encode`; older versions had ranges of two addresses among the networks.
+
+        Raises ValueError for bytes that `encode` did not make.
+        """
         hosts4, first4, last4, hosts6, first6, last6 = canonical.columns_of(encoded)
-        return cls(hosts4, Ranges(Family.IPV4, first4, last4), hosts6, Ranges(Family.IPV6, first6, last6))
+        hosts4, nets4 = _pairs_as_hosts(hosts4, Ranges(Family.IPV4, first4, last4))
+        hosts6, nets6 = _pairs_as_hosts(hosts6, Ranges(Family.IPV6, first6, last6))
+        return cls(hosts4, nets4, hosts6, nets6)
 
 
 _PIECE = 1 << 16
@@ -313,5 +282,12 @@ def _normal_form(family: Family, first: Addresses | None, last: Addresses | None
     single = np.asarray(first == last)
     wide = ~single
     nets = union_of(family, first[wide], last[wide])
-    hosts = distinct(first[single])
-    return without(hosts, nets.first, nets.last), nets
+    return _pairs_as_hosts(without(distinct(first[single]), nets.first, nets.last), nets)
+
+
+def _pairs_as_hosts(hosts: Addresses, nets: Ranges) -> tuple[Addresses, Ranges]:
+    pair = after(nets.first) == nets.last
+    if not pair.any():
+        return hosts, nets
+    hosts = distinct(np.concatenate([hosts, nets.first[pair], nets.last[pair]]))
+    return hosts, Ranges(nets.family, nets.first[~pair], nets.last[~pair])

@@ -8,13 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from banlistd.core.addresses.arrays import distinct
+from banlistd.core.addresses.neighbours import after
 from banlistd.core.addresses.sets import (
     FAMILIES,
     WIDTHS,
     Addresses,
     AddressSet,
     Ranges,
-    after,
     complement,
     from_numbers,
     intersection,

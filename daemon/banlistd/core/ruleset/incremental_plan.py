@@ -12,14 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from banlistd.core.addresses.arrays import distinct, slices, symmetric_difference, within
+from banlistd.core.addresses.neighbours import after, before
 from banlistd.core.addresses.sets import (
     FAMILIES,
     WIDTHS,
     Addresses,
     AddressSet,
     Ranges,
-    after,
-    before,
     from_numbers,
     intersection,
     subtract,

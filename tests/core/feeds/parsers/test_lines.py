@@ -46,7 +46,7 @@ _ONE_LINE = {
     "ExitAddress 1.2.3.4 2024-01-30 10:21:54": "1.2.3.4",
     "deny from 1.2.3.4": "1.2.3.4",
     "deny 1.2.3.4;": "1.2.3.4",
-    "add blocked 1.2.3.0/31 timeout 0": "1.2.3.0-1.2.3.1",
+    "add blocked 1.2.3.0/30 timeout 0": "1.2.3.0-1.2.3.3",
 }
 
 
@@ -143,7 +143,7 @@ _P2P = {
     "caf\xe9:010.000.000.001-10.0.0.1": "10.0.0.1",
     "v6:2001:db8::-2001:db8::2": "2001:db8::-2001:db8::2",
     "bad:2001:db8::-2001:db8::2": "2001:db8::-2001:db8::2",  # `bad:2001:db8::` is an address too, and far away
-    "1.2.3.4/31": "1.2.3.4-1.2.3.5",
+    "1.2.3.4/30": "1.2.3.4-1.2.3.7",
     "name:1.2.3.4": "1.2.3.4",
 }
 
@@ -154,9 +154,9 @@ def test_p2p_names_may_contain_anything(line: str, held: str) -> None:
 
 
 def test_ranges_that_emule_allows_are_left_out() -> None:
-    body = b"001.002.003.004 - 001.002.003.005 , 127 , a\n1.2.4.0-1.2.4.9,128,b, c\n1.2.5.0 - 1.2.5.1\n1.2.6.0 , 0 , d\nno\n"
+    body = b"001.002.003.004 - 001.002.003.006 , 127 , a\n1.2.4.0-1.2.4.9,128,b, c\n1.2.5.0 - 1.2.5.2\n1.2.6.0 , 0 , d\nno\n"
     parsed = parse(body, Format(FormatType.DAT))
-    assert _held(parsed) == ["1.2.6.0", "1.2.3.4-1.2.3.5", "1.2.5.0-1.2.5.1"]
+    assert _held(parsed) == ["1.2.6.0", "1.2.3.4-1.2.3.6", "1.2.5.0-1.2.5.2"]
     assert parsed.rejected == 1
 
 
@@ -165,7 +165,7 @@ def test_zone_data_of_rbldnsd_is_read_with_its_short_forms_and_exclusions() -> N
 :127.0.0.2:blocked $
 # comment
 1.2.3.4
-1.2.4.0/31 :3:why
+1.2.4.0/30 :3:why
 1.2.5.4-9
 1.2.6
 !1.2.6.7
@@ -181,7 +181,7 @@ def test_zone_data_of_rbldnsd_is_read_with_its_short_forms_and_exclusions() -> N
     assert _held(parsed) == [
         "1.2.3.4",
         "1.2.5.9",
-        "1.2.4.0-1.2.4.1",
+        "1.2.4.0-1.2.4.3",
         "1.2.6.0-1.2.6.6",
         "1.2.6.8-1.2.6.255",
         "1.3.0.0-1.4.255.255",

@@ -24,7 +24,8 @@ from banlistd.adapters.netlink.messages import (
     number_attribute,
     text_attribute,
 )
-from banlistd.core.addresses.sets import WIDTHS, Addresses, after, to_number
+from banlistd.core.addresses.neighbours import after
+from banlistd.core.addresses.sets import WIDTHS, Addresses, to_number
 from banlistd.model import Family
 
 NFTA_SET_ELEM_LIST_TABLE = 1

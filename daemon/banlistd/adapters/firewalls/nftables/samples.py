@@ -19,7 +19,8 @@ from banlistd.adapters.firewalls.nftables.structure import TABLE
 from banlistd.adapters.netlink.messages import NFT_MSG_GETSETELEM
 from banlistd.adapters.netlink.socket import NetlinkSocket
 from banlistd.adapters.netlink.wire import NetlinkError
-from banlistd.core.addresses.sets import WIDTHS, Addresses, after
+from banlistd.core.addresses.neighbours import after
+from banlistd.core.addresses.sets import WIDTHS, Addresses
 from banlistd.core.addresses.sets import to_number as address_number
 from banlistd.core.ruleset.state import Kind, MapEntries, MapId
 from banlistd.model import Family
