@@ -89,7 +89,7 @@ class BanIndex:
             (without(self._hosts[family], self._nets[family].first, self._nets[family].last), self._nets[family])
             for family in FAMILIES
         )
-        return AddressSet(hosts4, nets4, hosts6, nets6)
+        return AddressSet.of_parts(hosts4, nets4, hosts6, nets6)
 
     def change(self, come: Iterable[ManualBan], go: Iterable[BanKey]) -> None:
         """Take bans in, in place of those with the same key, and others out."""

@@ -201,6 +201,11 @@ class AddressSet:
         return cls(no_addresses(v4), ranges[v4], no_addresses(v6), ranges[v6])
 
     @classmethod
+    def of_parts(cls, hosts4: Addresses, nets4: Ranges, hosts6: Addresses, nets6: Ranges) -> Self:
+        """Arrays in normal form but for networks of two addresses."""
+        return cls(*_pairs_as_hosts(hosts4, nets4), *_pairs_as_hosts(hosts6, nets6))
+
+    @classmethod
     def of(
         cls,
         first4: Addresses | None = None,
@@ -262,9 +267,7 @@ class AddressSet:
         Raises ValueError for bytes that `encode` did not make.
         """
         hosts4, first4, last4, hosts6, first6, last6 = canonical.columns_of(encoded)
-        hosts4, nets4 = _pairs_as_hosts(hosts4, Ranges(Family.IPV4, first4, last4))
-        hosts6, nets6 = _pairs_as_hosts(hosts6, Ranges(Family.IPV6, first6, last6))
-        return cls(hosts4, nets4, hosts6, nets6)
+        return cls.of_parts(hosts4, Ranges(Family.IPV4, first4, last4), hosts6, Ranges(Family.IPV6, first6, last6))
 
 
 _PIECE = 1 << 16
