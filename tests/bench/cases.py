@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Mapping
 from bench.case_answering import answers
 from bench.case_fail2ban import one_by_one
 from bench.case_importing import bogons6, million, networks, random_million, three_million
-from bench.case_packets import packets
+from bench.case_packets import packets, rules
 from bench.case_parsing import parse_feeds, parse_million
 from bench.case_repairing import repair
 from bench.case_standing import idle, restart, unchanged
@@ -29,4 +29,5 @@ CASES: Mapping[str, tuple[str, Callable[[Setting], Iterator[Row]]]] = {
     "answers": ("answers to an operator", answers),
     "fail2ban": ("bans one by one", one_by_one),
     "packets": ("packets that nobody has banned", packets),
+    "rules": ("the cost of the rules for a packet", rules),
 }
