@@ -88,7 +88,7 @@ def test_the_wheel_holds_every_module_and_every_migration(wheel: set[str]) -> No
     modules = {f"banlistd/{path.relative_to(package)}" for path in package.rglob("*.py")}
     assert modules <= wheel
     assert {f"banlistd/migrations/{path.name}" for path in (TOP / "migrations").iterdir()} <= wheel
-    assert {"banlistd/catalogue.yaml", "banlistd/py.typed"} <= wheel
+    assert {"banlistd/catalogue.json", "banlistd/py.typed"} <= wheel
     assert {f"banlistd/units/{path.name}" for path in (TOP / "packaging" / "systemd").iterdir()} <= wheel
     for name in ("man", "completions", "beginning"):
         folder = TOP / "packaging" / name

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from banlistd.core.config.load import read_catalogue, read_config
+from banlistd.core.config.catalogue.read import read_catalogue
+from banlistd.core.config.load import read_config
 from banlistd.core.config.model import Config, Source
 from banlistd.core.config.problems import Document
 from banlistd.core.config.yaml import parse_document

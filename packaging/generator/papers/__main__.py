@@ -6,12 +6,13 @@ from collections.abc import Mapping, Sequence
 from itertools import chain
 from pathlib import Path
 
-from papers import backends, commands, completions, control_api, events, formats, keys, schema
+from papers import backends, catalogue, commands, completions, control_api, events, formats, keys, schema
 from papers.paper import Paper
 
 PAPERS: Sequence[Paper] = tuple(
     chain(
         backends.PAPERS,
+        catalogue.PAPERS,
         commands.PAPERS,
         completions.PAPERS,
         control_api.PAPERS,

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import MISSING, fields
 
 from banlistd.core.config.keys import Key, Reload, Section, keys_of, sections_of
-from banlistd.core.config.model import USE, Config, Defaults, Source
+from banlistd.core.config.model import Config, Defaults, Source
 from banlistd.core.config.sections.guards import Guards
 from papers.paper import Paper, section
 from papers.roff import roff
@@ -17,8 +17,6 @@ SECTIONS = sections_of(Config)
 def _keys(of: type[Section]) -> Iterator[tuple[str, Key, str]]:
     """Name, declaration and default (as a user writes it) of each key; what a source has from the defaults is not repeated."""
     inherited = keys_of(Defaults) if of is Source else {}
-    if of is Source:
-        yield "use", USE, ""
     for field in fields(of):
         key = keys_of(of)[field.name]
         known = field.default not in (MISSING, None)

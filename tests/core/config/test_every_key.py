@@ -7,10 +7,11 @@ from typing import Any
 
 import pytest
 
+from banlistd.core.config.catalogue.entry import CatalogueEntry
+from banlistd.core.config.catalogue.read import read_catalogue
 from banlistd.core.config.keys import Key, Reload, Section, ValueKind, keys_of, sections_of
 from banlistd.core.config.kinds import SWITCH
-from banlistd.core.config.load import read_catalogue
-from banlistd.core.config.model import USE, Block, CatalogueEntry, Config, Defaults, Source
+from banlistd.core.config.model import Block, Config, Defaults, Source
 from banlistd.core.config.problems import Document, Spot
 from banlistd.core.config.reload import RELOADS, reload_of, restart_only_changes
 from banlistd.core.config.sections.allow import WrittenAllow
@@ -50,7 +51,10 @@ SAMPLES: Mapping[tuple[type[Section], str], tuple[object, Callable[[Any], object
         lambda value: {"rewarm": "no", "databases": str(value.databases[0])},
     ),
     (Source, "path"): ("lists/a.txt", lambda value: str(value.relative_to(FOLDER))),
+    (Source, "use"): ("known", lambda value: value),
     (CatalogueEntry, "minimum"): ("30m", lambda value: f"{value / 60:.0f}m"),
+    (CatalogueEntry, "overlaps"): (["b"], list),
+    (CatalogueEntry, "successor"): ("b", lambda value: value),
 }
 
 
@@ -60,7 +64,10 @@ def of_source(written: Mapping[str, object]) -> Config:
 
 
 def of_catalogue(written: Mapping[str, object]) -> CatalogueEntry:
-    (entry,) = read_catalogue(parse_document("catalogue.yaml", json.dumps([{**ENTRY, **written}]).encode())).values()
+    """The entry with these keys; beside it there is one by the name of b."""
+    one = {**ENTRY, **({"purpose": "allow"} if "addresses" in written else {}), **written}
+    other = {**ENTRY, "id": "other" if one["id"] == "b" else "b"}
+    entry, _ = read_catalogue(parse_document("catalogue.yaml", json.dumps([one, other]).encode())).values()
     return entry
 
 
@@ -171,9 +178,9 @@ def test_every_section_has_a_head_of_its_own_in_the_manual() -> None:
 
 @pytest.mark.parametrize(("section", "key"), EVERY_KEY, ids=[f"{section.__name__}.{key}" for section, key in EVERY_KEY])
 def test_every_key_has_a_sentence_of_help(section: type[Section], key: str) -> None:
-    for declared in (keys_of(section)[key], USE):
-        assert declared.help.endswith(".")
-        assert declared.kind.says
+    declared = keys_of(section)[key]
+    assert declared.help.endswith(".")
+    assert declared.kind.says
 
 
 # What a reload does

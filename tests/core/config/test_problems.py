@@ -1,7 +1,7 @@
 import pytest
 
+from banlistd.core.config.catalogue.read import read_catalogue
 from banlistd.core.config.keys import keys_of
-from banlistd.core.config.load import read_catalogue
 from banlistd.core.config.model import Config
 from banlistd.core.config.yaml import parse_document
 from banlistd.errors import ConfigError
@@ -240,7 +240,7 @@ WRONG = [
         '4: sources[0].format.field: "a..b" is not a field (write a key, or keys joined by dots)',
     ),
     ("sources:\n- use: knwon", '2: sources[0].use: "knwon" is not in the catalogue (did you mean known?)'),
-    ("sources:\n- use: zzz", '2: sources[0].use: "zzz" is not in the catalogue (known: known or outbound)'),
+    ("sources:\n- use: zzz", '2: sources[0].use: "zzz" is not in the catalogue (banlistctl catalogue lists the names)'),
     ("sources:\n- use:", "2: sources[0].use: has no value (write a name of the catalogue)"),
     (
         "sources:\n- use: known\n  every: 5m",
@@ -375,7 +375,7 @@ def test_a_wrong_catalogue_is_reported_like_a_wrong_configuration() -> None:
 """
     )
     assert problems == [
-        "catalogue.yaml:2: [0].every: is shorter than minimum",
+        "catalogue.yaml:2: [0]: every is shorter than minimum",
         'catalogue.yaml:4: [2].id: "b" is in the catalogue twice',
         "catalogue.yaml:5: [3].url: is missing",
         "catalogue.yaml:5: [3].minimum: is missing",

@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from banlistd.core.config.catalogue.read import read_catalogue
 from banlistd.core.config.keys import keys_of
-from banlistd.core.config.load import read_catalogue, read_config
+from banlistd.core.config.load import read_config
 from banlistd.core.config.model import Config, Source
 from banlistd.core.config.problems import Document
 from banlistd.core.config.yaml import LARGEST_FILE, MAX_VALUES, parse_document

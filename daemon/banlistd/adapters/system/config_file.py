@@ -3,8 +3,9 @@
 from importlib.resources import files
 from pathlib import Path
 
+from banlistd.core.config.catalogue.known import KnownLists, known_lists
 from banlistd.core.config.kept import Files, Loaded
-from banlistd.core.config.load import Catalogue, read_catalogue, read_config
+from banlistd.core.config.load import read_config
 from banlistd.core.config.problems import Document, Problem
 from banlistd.core.config.yaml import LARGEST_FILE, parse_document
 from banlistd.errors import ConfigError
@@ -34,10 +35,9 @@ def load_kept(folder: Path, files: Files) -> Loaded:
     return Loaded(read_config(documents, load_catalogue(), folder.absolute()), files)
 
 
-def load_catalogue() -> Catalogue:
+def load_catalogue() -> KnownLists:
     """The lists that are known by name; they ship with the program."""
-    resource = files("banlistd") / "catalogue.yaml"
-    return read_catalogue(parse_document("catalogue.yaml", resource.read_bytes()))
+    return known_lists((files("banlistd") / "catalogue.json").read_bytes())
 
 
 def _slips(folder: Path) -> list[Document]:

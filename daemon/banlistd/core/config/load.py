@@ -7,14 +7,14 @@ from typing import Any
 
 from banlistd.backends import BackendName
 from banlistd.core.config import values
+from banlistd.core.config.catalogue.entry import CatalogueEntry, Purpose
 from banlistd.core.config.keys import keys_of, list_at, mapping_at, read_section, read_values, values_of
-from banlistd.core.config.model import CatalogueEntry, Config, Defaults, Source
-from banlistd.core.config.problems import Document, Problem, Spot
+from banlistd.core.config.model import Config, Defaults, Source
+from banlistd.core.config.problems import Document, Spot, raise_all
 from banlistd.core.config.sections.geo import Geo
 from banlistd.core.config.sections.guards import Guards
 from banlistd.core.config.values import Unfit, among, closest
-from banlistd.core.printing import counted, printable, shown
-from banlistd.errors import ConfigError
+from banlistd.core.printing import printable, shown
 from banlistd.formats import Format, FormatType
 
 Catalogue = Mapping[str, CatalogueEntry]
@@ -43,39 +43,12 @@ def read_config(documents: Sequence[Document], catalogue: Catalogue, folder: Pat
     for one, source in zip(written, sources, strict=True):
         if source and source.enabled:
             _refuse_beyond(config.backend, source, one, main)
-    _raise_all(problems, documents)
+    raise_all(problems, documents)
     return replace(
         config,
         geo=_absolute_databases(config.geo, folder),
         sources=tuple(_absolute_path(source, folder) for source in sources if source),
     )
-
-
-def read_catalogue(document: Document) -> Catalogue:
-    """The catalogue of its file: a list of entries. Raises ConfigError as `read_config` does."""
-    problems = list(document.problems)
-    root = Spot(document, problems)
-    entries: dict[str, CatalogueEntry] = {}
-    for index, tree in enumerate(list_at(document.tree, root)):
-        spot = root.at(index)
-        entry = read_section(CatalogueEntry, tree, spot)
-        if entry and entry.every < entry.minimum:
-            spot.at("every").wrong("is shorter than minimum")
-        if entry and entry.id in entries:
-            spot.at("id").wrong(f"{shown(entry.id)} is in the catalogue twice")
-        if entry:
-            entries[entry.id] = entry
-    _raise_all(problems, [document])
-    return entries
-
-
-def _raise_all(problems: Sequence[Problem], documents: Sequence[Document]) -> None:
-    if not problems:
-        return
-    order = {document.name: index for index, document in enumerate(documents)}
-    found = sorted(problems, key=lambda problem: (order.get(problem.file, len(order)), problem.line))
-    lines = tuple(dict.fromkeys(str(problem) for problem in found))
-    raise ConfigError("configuration is wrong", counted(len(lines), "problem", "problems"), problems=lines)
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +110,7 @@ def _source(written: _Written, defaults: Defaults, catalogue: Catalogue) -> Sour
     entry = _entry(written, catalogue)
     merged = _inherited(own, defaults, entry)
     merged |= read_values(Source, own, spot, beside=("use", "guards", *(("id",) if "id" not in own else ())))
+    merged["use"] = entry.id if entry else None
     guards = defaults.guards.for_countries() if "block" in own else defaults.guards
     merged["guards"] = read_section(Guards, own.get("guards"), spot.at("guards"), guards)
     if "use" not in own or entry:
@@ -175,9 +149,13 @@ def _entry(written: _Written, catalogue: Catalogue) -> CatalogueEntry | None:
         return None
     if used not in catalogue:
         near = closest(used, catalogue)
-        hint = f"did you mean {near}?" if near else f"known: {among(catalogue)}"
+        hint = f"did you mean {near}?" if near else "banlistctl catalogue lists the names"
         spot.wrong(f"{shown(used)} is not in the catalogue", hint)
-    return catalogue.get(used)
+    entry = catalogue.get(used)
+    if entry and entry.purpose is Purpose.ALLOW:
+        spot.wrong(f"{entry.id} is a reference for the allowlist", "a list to ban is wanted: delete it here")
+        return None
+    return entry
 
 
 def _check_place(own: Tree, merged: Tree, spot: Spot) -> None:

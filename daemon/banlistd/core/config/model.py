@@ -79,6 +79,14 @@ class Source(Defaults):
     )
 
     id: Annotated[SourceId, Key(kinds.SOURCE_ID, "The name of the source.")]
+    use: Annotated[
+        SourceId | None,
+        Key(
+            kinds.CATALOGUE_NAME,
+            "A list of the catalogue that ships with banlistd, by its name, in place of `id` and `url`. Any other "
+            "key overrides it.",
+        ),
+    ] = None
     url: Annotated[str | None, Key(kinds.URL, "Where the list is downloaded from.")] = None
     path: Annotated[
         Path | None,
@@ -116,33 +124,13 @@ class Source(Defaults):
     comment: Annotated[str, Key(kinds.NOTE, "A note for people.")] = ""
     home: Annotated[str, Key(kinds.NOTE, "The page of the publisher.")] = ""
     licence: Annotated[str, Key(kinds.NOTE, "The terms of use of the list.")] = ""
+    attribution: Annotated[str, Key(kinds.NOTE, "The credit that the terms ask for.")] = ""
 
     @property
     def is_confidential(self) -> bool:
         """Whether its server may echo a secret: then no reason and no error quotes the text of the list."""
         return bool(self.headers) or may_contain_secret(self.url or "")
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CatalogueEntry(Section):
-    """A list that banlistd knows by name."""
-
-    id: Annotated[SourceId, Key(kinds.SOURCE_ID, "The name of the list.")]
-    url: Annotated[str, Key(kinds.URL, "Where the list is downloaded from.")]
-    format: Annotated[Format, Key(kinds.FORMAT, "The format of the list.")] = _AUTO
-    every: Annotated[float, Key(kinds.EVERY, "The poll interval of the list.")]
-    minimum: Annotated[float, Key(kinds.EVERY, "The shortest poll interval that the publisher allows.")]
-    allow_empty: Annotated[bool, Key(kinds.SWITCH, "Whether the list may have no entry.")] = False
-    direction: Annotated[Direction, Key(kinds.DIRECTION, "`in`: packets from banned addresses. `out`: packets to them.")] = (
-        Direction.IN
-    )
-    home: Annotated[str, Key(kinds.NOTE, "The page of the publisher.")]
-    licence: Annotated[str, Key(kinds.NOTE, "The terms of use of the list.")]
-    comment: Annotated[str, Key(kinds.NOTE, "A note for people.")]
-
-
-USE = Key(kinds.CATALOGUE_NAME, "A list of the catalogue that ships with banlistd, by its name. Any other key overrides it.")
-"""A source may have this key in place of `id` and `url`."""
 
 # load.py reads the sources last: they depend on the defaults and the catalogue.
 _SOURCES = ValueKind(

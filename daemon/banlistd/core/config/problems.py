@@ -1,10 +1,11 @@
 """Places in the configuration files, and what is wrong there. Problems are collected, not raised."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from banlistd.core.config.values import Unfit, among, closest
-from banlistd.core.printing import printable
+from banlistd.core.printing import counted, printable
+from banlistd.errors import ConfigError
 
 Place = tuple[str | int, ...]
 """The way from a file's root to a value: keys of mappings, indices of lists (from 0)."""
@@ -110,3 +111,13 @@ def key_of(place: Place) -> str:
     """`sources[0].every`"""
     steps = (f"[{step}]" if isinstance(step, int) else f".{printable(step[:_STEP])}" for step in place)
     return "".join(steps).removeprefix(".")
+
+
+def raise_all(problems: Sequence[Problem], documents: Sequence[Document]) -> None:
+    """Raises ConfigError with every problem, in the order of the documents and their lines; nothing where there is none."""
+    if not problems:
+        return
+    order = {document.name: index for index, document in enumerate(documents)}
+    found = sorted(problems, key=lambda problem: (order.get(problem.file, len(order)), problem.line))
+    lines = tuple(dict.fromkeys(str(problem) for problem in found))
+    raise ConfigError("configuration is wrong", counted(len(lines), "problem", "problems"), problems=lines)

@@ -6,7 +6,7 @@ from typing import Any
 
 from banlistd.core.config.keys import ValueKind, keys_of
 from banlistd.core.config.kinds import or_nothing, section_schema
-from banlistd.core.config.model import USE, Config, Source
+from banlistd.core.config.model import Config, Source
 
 
 def schema_text() -> str:
@@ -38,7 +38,6 @@ def _named(kinds: Iterable[ValueKind]) -> Iterator[ValueKind]:
 
 def _source() -> Mapping[str, Any]:
     shape = section_schema(Source)
-    use = {**USE.kind.schema, "description": USE.help}
     given = [{"required": [*keys]} for keys in (("id", "url"), ("id", "path"), ("id", "block"), ("use",))]
     both = [{"required": [*keys]} for keys in (("url", "path"), ("url", "block"), ("path", "block"))]
-    return {**shape, "properties": {**shape["properties"], "use": use}, "anyOf": given, "not": {"anyOf": both}}
+    return {**shape, "anyOf": given, "not": {"anyOf": both}}

@@ -1,0 +1,145 @@
+"""An entry of the catalogue: a list that banlistd knows by name, and the terms of its publisher."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Annotated
+
+from banlistd.core.config import kinds
+from banlistd.core.config.keys import Key, Section
+from banlistd.core.config.values import AddressRange
+from banlistd.formats import Format
+from banlistd.model import Direction, SourceId
+
+_AUTO = Format()
+
+
+class Purpose(StrEnum):
+    """Whether an entry is a list to ban, or a reference of addresses that must stay reachable."""
+
+    BAN = "ban"
+    ALLOW = "allow"
+
+
+class Permission(StrEnum):
+    """What the terms of a list say of a use. `unknown`: they say nothing, or they could not be verified."""
+
+    YES = "yes"
+    NO = "no"
+    UNKNOWN = "unknown"
+
+
+class ListState(StrEnum):
+    """`deprecated`: still there, and no longer maintained or recommended. `dead`: it is gone, or stays empty."""
+
+    ALIVE = "alive"
+    DEPRECATED = "deprecated"
+    DEAD = "dead"
+
+
+class SizeClass(StrEnum):
+    """How many entries a list has: fewer than 100, 5,000, 50,000, 500,000, or more."""
+
+    TINY = "tiny"
+    SMALL = "small"
+    MEDIUM = "medium"
+    LARGE = "large"
+    HUGE = "huge"
+    UNKNOWN = "unknown"
+
+
+class Topic(StrEnum):
+    """What a list is good for. The last ones are those of references for the allowlist."""
+
+    ATTACKS = "attacks"
+    SSH = "ssh"
+    WEB = "web"
+    MAIL = "mail"
+    FTP = "ftp"
+    VOIP = "voip"
+    DNS = "dns"
+    TELNET = "telnet"
+    SCANNERS = "scanners"
+    SPAM = "spam"
+    MALWARE = "malware"
+    HIJACKED = "hijacked"
+    BOGONS = "bogons"
+    TOR = "tor"
+    PROXIES = "proxies"
+    VPN = "vpn"
+    HOSTING = "hosting"
+    AGGREGATE = "aggregate"
+    RESOLVERS = "resolvers"
+    CDN = "cdn"
+    CLOUD = "cloud"
+    BOTS = "bots"
+    MONITORING = "monitoring"
+    PAYMENT = "payment"
+    SERVICES = "services"
+    UPDATES = "updates"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CatalogueEntry(Section):
+    """A list that banlistd knows by name. Facts that nobody stated or that could not be verified are `unknown`, or empty."""
+
+    id: Annotated[SourceId, Key(kinds.SOURCE_ID, "The name of the list.")]
+    url: Annotated[str, Key(kinds.URL, "Where the list is downloaded from.")]
+    format: Annotated[Format, Key(kinds.FORMAT, "The format of the list.")] = _AUTO
+    every: Annotated[float, Key(kinds.EVERY, "The poll interval of the list.")]
+    minimum: Annotated[float, Key(kinds.EVERY, "The shortest poll interval that the publisher allows.")]
+    minimum_stated: Annotated[
+        bool,
+        Key(kinds.SWITCH, "Whether the publisher states the minimum; otherwise it is how often the list is made anew."),
+    ] = False
+    allow_empty: Annotated[bool, Key(kinds.SWITCH, "Whether the list may have no entry.")] = False
+    purpose: Annotated[
+        Purpose, Key(kinds.chosen(Purpose, "a purpose"), "`ban`: a list for `sources`. `allow`: a reference for `allow`.")
+    ] = Purpose.BAN
+    direction: Annotated[Direction, Key(kinds.DIRECTION, "`in`: packets from banned addresses. `out`: packets to them.")] = (
+        Direction.IN
+    )
+    size: Annotated[
+        SizeClass,
+        Key(
+            kinds.chosen(SizeClass, "a size"),
+            "How many entries it has: fewer than 100 (`tiny`), 5,000 (`small`), 50,000 (`medium`), 500,000 (`large`), or more.",
+        ),
+    ] = SizeClass.UNKNOWN
+    good_for: Annotated[
+        tuple[Topic, ...], Key(kinds.many(kinds.chosen(Topic, "a topic"), "topics"), "What the list is good for.")
+    ] = ()
+    state: Annotated[
+        ListState,
+        Key(
+            kinds.chosen(ListState, "a state"),
+            "`deprecated`: no longer maintained or recommended. `dead`: gone, or empty for ever.",
+        ),
+    ] = ListState.ALIVE
+    successor: Annotated[SourceId | None, Key(kinds.SOURCE_ID, "The entry to use in place of this one.")] = None
+    overlaps: Annotated[
+        tuple[SourceId, ...],
+        Key(kinds.many(kinds.SOURCE_ID, "names of the catalogue"), "Entries that have many addresses in common with it."),
+    ] = ()
+    publisher: Annotated[str, Key(kinds.NOTE, "Who publishes the list.")] = ""
+    home: Annotated[str, Key(kinds.NOTE, "The page of the publisher.")]
+    licence: Annotated[str, Key(kinds.NOTE, "The terms of use of the list.")]
+    attribution: Annotated[str, Key(kinds.NOTE, "The credit that the terms ask for.")] = ""
+    redistribution: Annotated[Permission, Key(kinds.chosen(Permission, "an answer"), "Whether the list may be passed on.")] = (
+        Permission.UNKNOWN
+    )
+    commercial: Annotated[Permission, Key(kinds.chosen(Permission, "an answer"), "Whether a business may use the list.")] = (
+        Permission.UNKNOWN
+    )
+    contact: Annotated[str, Key(kinds.NOTE, "Where an address is taken off the list.")] = ""
+    comment: Annotated[str, Key(kinds.NOTE, "A note for people.")]
+    addresses: Annotated[
+        tuple[AddressRange, ...],
+        Key(kinds.many(kinds.ADDRESSES, "addresses, networks and ranges a-b"), "The addresses of a reference for `allow`."),
+    ] = ()
+
+    def complaints(self) -> Iterator[tuple[str, str]]:
+        if self.every < self.minimum:
+            yield "every is shorter than minimum", ""
+        if self.addresses and self.purpose is not Purpose.ALLOW:
+            yield "has addresses and is a list to ban", "write purpose: allow, or delete the addresses"
