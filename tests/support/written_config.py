@@ -1,4 +1,4 @@
-"""Configurations written out in a test, and a catalogue of two lists for them."""
+"""Configurations written out in a test, and a catalogue of two lists and a reference for them."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -20,6 +20,8 @@ CATALOGUE = read_catalogue(
         b"""
 - {id: known, url: "https://lists.example/known", format: plain, every: 12h, minimum: 1h, home: h, licence: l, comment: c}
 - {id: outbound, url: "https://lists.example/out", every: 2h, minimum: 90m, direction: both, home: h, licence: l, comment: c}
+- {id: reference, url: "https://lists.example/reference", every: 1d, minimum: 1d, purpose: allow, home: h, licence: l,
+   comment: c, addresses: [192.0.2.0/25, "2001:db8::1"]}
 """,
     )
 )

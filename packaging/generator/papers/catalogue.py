@@ -4,9 +4,10 @@ from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 
-from banlistd.core.config.catalogue.entry import CatalogueEntry, ListState, Permission
+from banlistd.core.config.catalogue.entry import CatalogueEntry
 from banlistd.core.config.catalogue.known import text_of
 from banlistd.core.config.catalogue.read import read_catalogue, trees_of
+from banlistd.core.config.catalogue.terms import ListState, Permission
 from banlistd.core.config.kinds import show_duration
 from banlistd.core.config.problems import Document
 from banlistd.core.config.yaml import parse_document

@@ -4,6 +4,7 @@ from pathlib import Path
 import pytest
 
 from banlistd.adapters.system.config_file import load, load_catalogue
+from banlistd.core.config.catalogue.terms import Purpose
 from banlistd.core.config.model import Config
 from banlistd.errors import ConfigError
 
@@ -116,17 +117,12 @@ def test_two_thousand_sources_are_read(tmp_path: Path) -> None:
     assert len(load(folder).config.sources) == 2000
 
 
-def test_the_catalogue_that_ships_is_right_and_every_list_of_it_can_be_used(tmp_path: Path) -> None:
-    catalogue = load_catalogue()
-    assert len(catalogue) >= 12
-    folder = written(tmp_path, main="sources:\n" + "".join(f"  - use: {name}\n" for name in catalogue))
+def test_every_list_of_the_catalogue_that_ships_can_be_used(tmp_path: Path) -> None:
+    lists = [name for name, entry in load_catalogue().items() if entry.purpose is Purpose.BAN]
+    assert len(lists) >= 80
+    folder = written(tmp_path, main="sources:\n" + "".join(f"  - use: {name}\n" for name in lists))
     sources = load(folder).config.sources
-    assert [source.id for source in sources] == list(catalogue)
-    for entry in catalogue.values():
-        assert entry.url.startswith("https://")
-        assert entry.home.startswith("https://")
-        assert entry.licence
-        assert entry.comment
+    assert [source.id for source in sources] == [source.use for source in sources] == lists
 
 
 def test_another_ending_of_the_main_file_is_reported_in_its_place_and_stops_no_start_beside_it(tmp_path: Path) -> None:

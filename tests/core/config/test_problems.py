@@ -358,6 +358,11 @@ def test_messages_hold_no_characters_that_a_terminal_acts_on_and_no_long_values(
 # The catalogue
 
 
+def test_a_reference_for_the_allowlist_is_no_source() -> None:
+    (problem,) = problems_of("sources: [use: reference]")
+    assert problem.endswith("use: reference is a reference for the allowlist (a list to ban is wanted: delete it here)")
+
+
 def catalogue_problems(text: str) -> list[str]:
     with pytest.raises(ConfigError) as refused:
         read_catalogue(parse_document("catalogue.yaml", text.encode()))

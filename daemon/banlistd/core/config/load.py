@@ -7,7 +7,8 @@ from typing import Any
 
 from banlistd.backends import BackendName
 from banlistd.core.config import values
-from banlistd.core.config.catalogue.entry import CatalogueEntry, Purpose
+from banlistd.core.config.catalogue.entry import CatalogueEntry
+from banlistd.core.config.catalogue.terms import Purpose
 from banlistd.core.config.keys import keys_of, list_at, mapping_at, read_section, read_values, values_of
 from banlistd.core.config.model import Config, Defaults, Source
 from banlistd.core.config.problems import Document, Spot, raise_all

@@ -2,9 +2,9 @@
 
 import pytest
 
-from banlistd.core.config.catalogue.entry import ListState, Permission
 from banlistd.core.config.catalogue.known import known_lists, text_of
 from banlistd.core.config.catalogue.read import read_catalogue, trees_of
+from banlistd.core.config.catalogue.terms import ListState, Permission
 from banlistd.core.config.problems import Document
 from banlistd.core.config.yaml import parse_document
 from banlistd.errors import ConfigError

@@ -6,7 +6,8 @@ each of them. Only tests and the generator read these files; the program reads t
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from banlistd.core.config.catalogue.entry import CatalogueEntry, ListState
+from banlistd.core.config.catalogue.entry import CatalogueEntry
+from banlistd.core.config.catalogue.terms import ListState
 from banlistd.core.config.keys import list_at, mapping_at, read_section
 from banlistd.core.config.problems import Document, Problem, Spot, raise_all
 from banlistd.core.printing import shown
