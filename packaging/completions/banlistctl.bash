@@ -36,13 +36,18 @@ _banlistctl() {
     "bans --after") words="" ;;
     "reload --lift") words="" ;;
     "reload --confirm") words="" ;;
+    "catalogue --good-for") words="attacks ssh web mail ftp voip dns telnet scanners spam malware hijacked bogons tor proxies vpn hosting aggregate resolvers cdn cloud bots monitoring payment services updates" ;;
+    "catalogue --direction") words="in out" ;;
+    "catalogue --state") words="alive deprecated dead" ;;
+    "catalogue --commercial") words="yes no unknown" ;;
+    "catalogue --purpose") words="ban allow" ;;
     "teardown --config") mapfile -t COMPREPLY < <(compgen -d -- "$current") && return ;;
     "teardown --state") mapfile -t COMPREPLY < <(compgen -d -- "$current") && return ;;
     "install-units --backend") words="ipset fail2ban" ;;
     "install-units --root") mapfile -t COMPREPLY < <(compgen -d -- "$current") && return ;;
     *)
         case $command in
-        "") words="status sources check top history timers protected ban unban bans quarantine approve refresh reload confirm teardown install-units --version" ;;
+        "") words="status sources check top history timers protected ban unban bans quarantine approve refresh reload confirm catalogue teardown install-units --version" ;;
         sources) words="--failing --sort --limit" ;;
         top) words="--by --limit" ;;
         history) words="--limit $(_banlistctl_sources)" ;;
@@ -55,6 +60,7 @@ _banlistctl() {
         refresh) words="$(_banlistctl_sources)" ;;
         reload) words="--lift --confirm" ;;
         confirm) words="$(_banlistctl_bans)" ;;
+        catalogue) words="--good-for --direction --state --commercial --purpose show credits" ;;
         teardown) words="--config --state" ;;
         install-units) words="--backend --remove --root" ;;
         esac

@@ -5,6 +5,7 @@ from typing import Any
 from banlistd.control.commands.approve import APPROVE
 from banlistd.control.commands.checking.check import CHECK
 from banlistd.control.commands.confirm import CONFIRM
+from banlistd.control.commands.credits import CATALOGUE_CREDITS
 from banlistd.control.commands.history import HISTORY
 from banlistd.control.commands.manual_bans.ban import BAN
 from banlistd.control.commands.manual_bans.bans import BANS
@@ -36,4 +37,5 @@ COMMANDS: tuple[Command[Any, Any], ...] = (
     REFRESH,
     RELOAD,
     CONFIRM,
+    CATALOGUE_CREDITS,
 )

@@ -79,10 +79,13 @@ def argument_parser(argv: Sequence[str]) -> argparse.ArgumentParser:
     parser.add_argument("--version", action=_Version, nargs=0, help="print the version and exit")
     _add_common(parser, runtime="", json=False)
     names = parser.add_subparsers(required=True, metavar="COMMAND")
+    inner_names: dict[str, Any] = {}
     parents: dict[str, UsageParser] = {}
     for command in commands:
         *above, name = command.name.split()
-        inner = parents[above[0]].add_subparsers(metavar="COMMAND") if above else names
+        if above and above[0] not in inner_names:
+            inner_names[above[0]] = parents[above[0]].add_subparsers(metavar="COMMAND")
+        inner = inner_names[above[0]] if above else names
         # Without a default of its own, an option before the command keeps its value.
         sub = parents[name] = inner.add_parser(
             name,

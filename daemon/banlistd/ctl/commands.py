@@ -3,12 +3,22 @@
 from collections.abc import Mapping
 from typing import Any
 
+from banlistd.control.commands.credits import CATALOGUE_CREDITS
 from banlistd.control.declaration import Command, LocalCommand
 from banlistd.control.table import COMMANDS
+from banlistd.ctl.catalogue import CATALOGUE, CATALOGUE_SHOW
 from banlistd.ctl.install_units import INSTALL_UNITS
 from banlistd.ctl.teardown import TEARDOWN
 
-EVERY_COMMAND: tuple[Command[Any, Any] | LocalCommand, ...] = (*COMMANDS, TEARDOWN, INSTALL_UNITS)
+# A command comes before those within it.
+EVERY_COMMAND: tuple[Command[Any, Any] | LocalCommand, ...] = (
+    *(command for command in COMMANDS if command is not CATALOGUE_CREDITS),
+    CATALOGUE,
+    CATALOGUE_SHOW,
+    CATALOGUE_CREDITS,
+    TEARDOWN,
+    INSTALL_UNITS,
+)
 
 _EXITS: Mapping[int, str] = {
     0: "done",

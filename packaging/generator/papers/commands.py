@@ -12,6 +12,9 @@ from papers.roff import roff
 
 _PAGE = "packaging/man/banlistctl.1"
 
+# Of more the help of the argument has the values.
+_MOST_CHOICES = 12
+
 
 def _sentence(text: str) -> str:
     return f"{text[0].upper()}{text[1:]}."
@@ -19,7 +22,8 @@ def _sentence(text: str) -> str:
 
 def _usage(argument: Argument, bold: str, italic: str) -> str:
     """`[--limit N]`, with the words of a person marked; `bold` and `italic`: templates."""
-    values = "|".join(bold.format(choice) for choice in argument.choices) or italic.format(argument.metavar)
+    choices = argument.choices if len(argument.choices) <= _MOST_CHOICES else ()
+    values = "|".join(bold.format(choice) for choice in choices) or italic.format(argument.metavar)
     if argument.is_option:
         usage = bold.format(argument.name) + ("" if argument.is_flag else f" {values}")
         return usage if argument.required else f"[{usage}]"
