@@ -9,7 +9,16 @@ from typing import NoReturn
 
 from banlistd.adapters.system.console import Draw, has_status_line, status_line
 from banlistd.application import Application
-from banlistd.compose import file_remarks, host_remarks, load_config, load_files, open_application, reload_effect, tear_down
+from banlistd.compose import (
+    file_remarks,
+    host_remarks,
+    list_remarks,
+    load_config,
+    load_files,
+    open_application,
+    reload_effect,
+    tear_down,
+)
 from banlistd.control.listener import make_folder
 from banlistd.control.server import serve as answering
 from banlistd.core.config.kept import Loaded
@@ -29,7 +38,7 @@ def check_config(places: Paths) -> int:
     remarks = file_remarks(places, config)  # while this process has one thread
     print(f"{places.config}: the configuration is right: {counted(len(config.sources), 'source', 'sources')}")
     asyncio.run(_tell_effect(places, config))
-    for remark in (*remarks, *asyncio.run(host_remarks(places, config))):
+    for remark in (*list_remarks(config), *remarks, *asyncio.run(host_remarks(places, config))):
         print(f"banlistd: warning: {remark.message}\n    {remark.hint}", file=sys.stderr)
     return 0
 

@@ -53,6 +53,7 @@ from banlistd.backends import BackendName
 from banlistd.control.declaration import Command
 from banlistd.control.parts import Parts
 from banlistd.control.seen import SeenContents
+from banlistd.core.config.catalogue.in_use import remarks_on_lists
 from banlistd.core.config.kept import Kept, Loaded, unconfirmed
 from banlistd.core.config.model import Config
 from banlistd.core.config.sections.geo import Geo
@@ -92,6 +93,11 @@ def load_files(places: Paths) -> Loaded:
 def file_remarks(places: Paths, config: Config) -> Sequence[Remark]:
     """On the files that a configuration names, as the account of the service. Call it in a process without other threads."""
     return remarks_on_named_files(config, places.secret_folders)
+
+
+def list_remarks(config: Config) -> Sequence[Remark]:
+    """On the lists that a configuration polls, as the catalogue has them."""
+    return remarks_on_lists(config, config_file.load_catalogue())
 
 
 async def host_remarks(places: Paths, config: Config) -> Sequence[Remark]:
@@ -211,7 +217,7 @@ async def open_application(
         services = Services(scheduler, importer, enforcer, banning, enricher, host, trial)
         outside = Outside(ledger, database, announcer, find_supervisor(), clock, allocator.trim_memory, monitor, login_monitor)
         service = Service(loaded, partial(load_files, places), services, outside, Intervals())
-        remarks = partial(_remarks, firewall, connections, uncovered, trial, places)
+        remarks = partial(_remarks, service, firewall, connections, uncovered, trial, places)
         parts = Parts(
             service,
             enforcer,
@@ -239,9 +245,16 @@ def _announcer(config: Config, *, every: bool) -> Announcer:
 
 
 async def _remarks(
-    firewall: Firewall, connections: LinuxConnections, uncovered: UncoveredTraffic, trial: Trial, places: Paths
+    service: Service,
+    firewall: Firewall,
+    connections: LinuxConnections,
+    uncovered: UncoveredTraffic,
+    trial: Trial,
+    places: Paths,
 ) -> Sequence[Remark]:
-    return [*trial.remarks(), *await _remarks_on_rules(firewall, places), *connections.remarks(), *await uncovered.remarks()]
+    on_lists = await asyncio.to_thread(list_remarks, service.config)
+    on_rules = await _remarks_on_rules(firewall, places)
+    return [*trial.remarks(), *on_rules, *connections.remarks(), *await uncovered.remarks(), *on_lists]
 
 
 async def _remarks_on_rules(firewall: Firewall, places: Paths) -> Sequence[Remark]:

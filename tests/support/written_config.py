@@ -1,11 +1,12 @@
-"""Configurations written out in a test, and a catalogue of two lists and a reference for them."""
+"""Configurations written out in a test, and a small catalogue for them."""
 
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from banlistd.core.config.catalogue.read import read_catalogue
+from banlistd.core.config.catalogue.known import KnownLists
+from banlistd.core.config.catalogue.read import read_catalogue, trees_of
 from banlistd.core.config.load import read_config
 from banlistd.core.config.model import Config, Source
 from banlistd.core.config.problems import Document
@@ -14,17 +15,27 @@ from banlistd.errors import ConfigError
 
 FOLDER = Path("/etc/banlistd")
 
-CATALOGUE = read_catalogue(
-    parse_document(
-        "catalogue.yaml",
-        b"""
+_CATALOGUE = parse_document(
+    "catalogue.yaml",
+    b"""
 - {id: known, url: "https://lists.example/known", format: plain, every: 12h, minimum: 1h, home: h, licence: l, comment: c}
 - {id: outbound, url: "https://lists.example/out", every: 2h, minimum: 90m, direction: both, home: h, licence: l, comment: c}
 - {id: reference, url: "https://lists.example/reference", every: 1d, minimum: 1d, purpose: allow, home: h, licence: l,
    comment: c, addresses: [192.0.2.0/25, "2001:db8::1"]}
+- publisher: The Makers
+  home: https://makers.example/
+  every: 1h
+  minimum: 1h
+  comment: c
+  lists:
+    - {id: private-only, url: "https://makers.example/a", licence: CC BY-NC, attribution: The Makers, commercial: no}
+    - {id: for-all, url: "https://makers.example/b", licence: CC0, commercial: yes}
+    - {id: left, url: "https://makers.example/c", licence: CC0, commercial: yes, state: deprecated, successor: for-all}
+    - {id: gone, url: "https://makers.example/d", licence: CC0, commercial: yes, state: dead}
 """,
-    )
 )
+assert read_catalogue(_CATALOGUE)  # raises ConfigError where it is wrong
+CATALOGUE = KnownLists(trees_of([_CATALOGUE]))
 
 
 def read(main: str, **more: str) -> Config:

@@ -7,6 +7,8 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
+from banlistd.adapters.system.config_file import load_catalogue
+from banlistd.core.config.catalogue.terms import ListState, Purpose
 from support.feed_server import FeedServer, cut_length, status
 from support.network_namespace import in_network_namespace, nft
 from system.daemon_process import Installation
@@ -121,6 +123,36 @@ def test_check_accepts_what_is_right_and_names_file_and_line_of_what_is_wrong(tm
     wrong = place.file.read_text().splitlines().index('  - {id: feed, urll: "https://lists.example/feed"}') + 1
     assert f"banlistd.yaml:{wrong}:" in bad.stderr
     assert not place.state.exists()
+
+
+def test_check_accepts_every_list_of_the_catalogue_that_is_alive(tmp_path: Path) -> None:
+    place = Installation(tmp_path)
+    entries = load_catalogue().values()
+    lists = [one.id for one in entries if one.purpose is Purpose.BAN and one.state is ListState.ALIVE]
+    place.configure(*(f"use: {name}" for name in lists))
+    done = place.run("--check")
+    assert (done.returncode, f"is right: {len(lists)} sources" in done.stdout) == (0, True)
+    assert "the list" not in done.stderr
+
+
+def test_check_warns_of_a_list_that_is_gone_and_names_its_successor(tmp_path: Path) -> None:
+    place = Installation(tmp_path)
+    place.configure("use: spamhaus-edrop")
+    done = place.run("--check")
+    assert done.returncode == 0
+    assert "banlistd: warning: spamhaus-edrop: the list spamhaus-edrop is dead: " in done.stderr
+    assert "    use: spamhaus-drop\n" in done.stderr
+
+
+def test_check_refuses_a_business_what_is_not_for_it(tmp_path: Path) -> None:
+    place = Installation(tmp_path)
+    place.configure("use: dataplane-telnet", "use: spamhaus-drop")
+    place.file.write_text(place.file.read_text() + "use_for: commercial\n")
+    done = place.run("--check")
+    assert done.returncode == 78
+    (line,) = [line for line in done.stderr.splitlines() if "use_for" in line]
+    assert "the terms of dataplane-telnet forbid commercial use" in line
+    assert "its licence: non-commercial use only" in line
 
 
 def test_no_thread_is_started_for_matrices_on_any_core(tmp_path: Path) -> None:

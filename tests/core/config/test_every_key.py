@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from banlistd.core.config.catalogue.entry import CatalogueEntry
+from banlistd.core.config.catalogue.in_use import remarks_on_lists
 from banlistd.core.config.catalogue.read import read_catalogue
 from banlistd.core.config.keys import Key, Reload, Section, ValueKind, keys_of, sections_of
 from banlistd.core.config.kinds import SWITCH
@@ -20,7 +21,7 @@ from banlistd.core.config.sections.guards import Guards
 from banlistd.core.config.yaml import parse_document
 from banlistd.core.ruleset.policy import policy_of
 from banlistd.model import Mark, SourceId
-from support.written_config import FOLDER, read
+from support.written_config import CATALOGUE, FOLDER, read
 
 A = {"id": "a", "url": "https://lists.example/a"}
 ENTRY = {**A, "every": "1h", "minimum": "1h", "home": "h", "licence": "l", "comment": "c"}
@@ -185,11 +186,14 @@ def test_every_key_has_a_sentence_of_help(section: type[Section], key: str) -> N
 
 # What a reload does
 
+KNOWN = Source(id=SourceId("known"), use=SourceId("known"), url="https://lists.example/known")
+
 # What the daemon derives from its configuration in force, by live key.
 EFFECT: Mapping[str, Callable[[Config], object]] = {
     "defaults": lambda config: [source.action for source in policy_of(config, {SourceId("a"): Mark(1)}, 0.0).sources],
     "allow": lambda config: [len(ranges) for ranges in config.allowed(0.0).values()],
     "sources": lambda config: [source.source_id for source in policy_of(config, {SourceId("a"): Mark(1)}, 0.0).sources],
+    "use_for": lambda config: remarks_on_lists(replace(config, sources=(KNOWN,)), CATALOGUE),
     "geo": lambda config: config.watched(Source(id=SourceId("b"), block=Block(countries=("NO",)))),
 }
 

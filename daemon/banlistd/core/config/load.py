@@ -8,7 +8,9 @@ from typing import Any
 from banlistd.backends import BackendName
 from banlistd.core.config import values
 from banlistd.core.config.catalogue.entry import CatalogueEntry
-from banlistd.core.config.catalogue.terms import Purpose
+from banlistd.core.config.catalogue.in_use import forbidden_to, known_entry
+from banlistd.core.config.catalogue.known import KnownLists
+from banlistd.core.config.catalogue.terms import Purpose, UseFor
 from banlistd.core.config.keys import keys_of, list_at, mapping_at, read_section, read_values, values_of
 from banlistd.core.config.model import Config, Defaults, Source
 from banlistd.core.config.problems import Document, Spot, raise_all
@@ -18,14 +20,13 @@ from banlistd.core.config.values import Unfit, among, closest
 from banlistd.core.printing import printable, shown
 from banlistd.formats import Format, FormatType
 
-Catalogue = Mapping[str, CatalogueEntry]
 Tree = Mapping[str, object]
 
 # Of a value that is repeated in a hint.
 _LONGEST_NAME = 60
 
 
-def read_config(documents: Sequence[Document], catalogue: Catalogue, folder: Path) -> Config:
+def read_config(documents: Sequence[Document], catalogue: KnownLists, folder: Path) -> Config:
     """The configuration of its files: the first is banlistd.yaml, the others contain sources only.
 
     Relative names of lists are relative to `folder`. Raises ConfigError, whose `problems` are all that is wrong.
@@ -44,6 +45,7 @@ def read_config(documents: Sequence[Document], catalogue: Catalogue, folder: Pat
     for one, source in zip(written, sources, strict=True):
         if source and source.enabled:
             _refuse_beyond(config.backend, source, one, main)
+            _refuse_forbidden(config.use_for, source, one, catalogue)
     raise_all(problems, documents)
     return replace(
         config,
@@ -104,7 +106,7 @@ def _sources_of(spot: Spot) -> list[_Written]:
     return _written(spot, tree)
 
 
-def _source(written: _Written, defaults: Defaults, catalogue: Catalogue) -> Source | None:
+def _source(written: _Written, defaults: Defaults, catalogue: KnownLists) -> Source | None:
     """A source over its catalogue entry over the defaults; None where something is wrong, once reported."""
     own, spot = written.tree, written.spot
     before = len(spot.problems)
@@ -141,7 +143,7 @@ def _absolute_path(source: Source, folder: Path) -> Source:
     return replace(source, path=folder / source.path) if source.path else source
 
 
-def _entry(written: _Written, catalogue: Catalogue) -> CatalogueEntry | None:
+def _entry(written: _Written, catalogue: KnownLists) -> CatalogueEntry | None:
     if "use" not in written.tree:
         return None
     used, spot = written.used, written.spot.at("use")
@@ -225,6 +227,13 @@ def _refuse_twins(written: Iterable[_Written]) -> None:
             hint = f"it is in {twin.document.name}:{twin.line}; give one of them another id"
             spot.wrong(f"{shown(one.id)} is already the id of another source", hint)
         first.setdefault(one.id, spot)
+
+
+def _refuse_forbidden(use_for: UseFor, source: Source, written: _Written, catalogue: KnownLists) -> None:
+    entry = known_entry(source, catalogue)
+    verdict = forbidden_to(use_for, entry) if entry else None
+    if verdict:
+        written.spot.at("use" if "use" in written.tree else "url").wrong(*verdict)
 
 
 def _refuse_beyond(backend: BackendName, source: Source, written: _Written, main: Spot) -> None:

@@ -12,6 +12,7 @@ from typing import Annotated
 from banlistd.backends import BackendName
 from banlistd.core.addresses.sets import FAMILIES, Ranges, from_numbers, union_of
 from banlistd.core.config import kinds
+from banlistd.core.config.catalogue.terms import UseFor
 from banlistd.core.config.keys import Key, Reload, Section, ValueKind, keys_of
 from banlistd.core.config.sections.allow import ALLOW, AllowEntry
 from banlistd.core.config.sections.fail2ban import Fail2ban
@@ -192,6 +193,15 @@ class Config(Section):
             Reload.LIVE,
         ),
     ] = ()
+    use_for: Annotated[
+        UseFor,
+        Key(
+            kinds.chosen(UseFor, "a use"),
+            "What the lists are used for. `commercial`: a source is refused if the terms of its list, as the catalogue has "
+            "them, forbid the use by a business.",
+            Reload.LIVE,
+        ),
+    ] = UseFor.PRIVATE
     log: Annotated[Log, Key(kinds.section(Log, "log"), "How events are written.", Reload.RESTART)] = _LOG
     parser: Annotated[
         ParserSettings,

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator, Mapping
+from functools import cached_property
 from typing import Any
 
 from banlistd.core.config.catalogue.entry import CatalogueEntry
@@ -36,7 +37,11 @@ class KnownLists(Mapping[str, CatalogueEntry]):
 
     def name_of(self, url: str) -> str | None:
         """The name of the list with this url."""
-        return next((name for name, tree in self._trees.items() if tree.get("url") == url), None)
+        return self._by_url.get(url)
+
+    @cached_property
+    def _by_url(self) -> Mapping[object, str]:
+        return {tree.get("url"): name for name, tree in self._trees.items()}
 
 
 def known_lists(text: bytes) -> KnownLists:

@@ -10,6 +10,13 @@ class Purpose(StrEnum):
     ALLOW = "allow"
 
 
+class UseFor(StrEnum):
+    """What the lists are used for. `commercial`: by a business; a list whose terms forbid that is refused."""
+
+    PRIVATE = "private"
+    COMMERCIAL = "commercial"
+
+
 class Permission(StrEnum):
     """What the terms of a list say of a use. `unknown`: they say nothing, or they could not be verified."""
 
