@@ -22,6 +22,7 @@ _CATALOGUE = parse_document(
 - {id: outbound, url: "https://lists.example/out", every: 2h, minimum: 90m, direction: both, home: h, licence: l, comment: c}
 - {id: reference, url: "https://lists.example/reference", every: 1d, minimum: 1d, purpose: allow, home: h, licence: l,
    comment: c, addresses: [192.0.2.0/25, "2001:db8::1"]}
+- {id: changing, url: "https://lists.example/changing", every: 1d, minimum: 1d, purpose: allow, home: h, licence: l, comment: c}
 - publisher: The Makers
   home: https://makers.example/
   every: 1h

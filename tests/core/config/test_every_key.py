@@ -54,6 +54,7 @@ SAMPLES: Mapping[tuple[type[Section], str], tuple[object, Callable[[Any], object
     (Source, "path"): ("lists/a.txt", lambda value: str(value.relative_to(FOLDER))),
     (Source, "use"): ("known", lambda value: value),
     (CatalogueEntry, "minimum"): ("30m", lambda value: f"{value / 60:.0f}m"),
+    (WrittenAllow, "use"): ("reference", lambda value: value),
     (CatalogueEntry, "overlaps"): (["b"], list),
     (CatalogueEntry, "successor"): ("b", lambda value: value),
 }
@@ -73,8 +74,9 @@ def of_catalogue(written: Mapping[str, object]) -> CatalogueEntry:
 
 
 def of_allow(written: Mapping[str, object]) -> WrittenAllow:
-    (entry,) = read(json.dumps({"allow": [{"address": "192.0.2.9", **written}]})).allow
-    return WrittenAllow(address=(entry.first, entry.last), comment=entry.comment, until=entry.until)
+    place = {} if "use" in written else {"address": "192.0.2.9"}
+    entry = read(json.dumps({"allow": [{**place, **written}]})).allow[0]
+    return WrittenAllow(address=(entry.first, entry.last), use=entry.use, comment=entry.comment, until=entry.until)
 
 
 # What a section needs besides the key that is written.

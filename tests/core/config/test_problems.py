@@ -62,7 +62,10 @@ WRONG = [
     ("allow:\n- ::ffff:1.2.3.4", '2: allow[0]: "::ffff:1.2.3.4" is an IPv4-mapped IPv6 address (write 1.2.3.4)'),
     ("allow:\n- fe80::", '2: allow[0]: an address that ends in ":" needs quotes (write "fe80::")'),
     ("allow:\n-", "2: allow[0]: is not an address (write 192.0.2.0/24, or {address: 192.0.2.0/24, comment: office})"),
-    ("allow:\n- comment: x", "2: allow[0].address: is missing"),
+    (
+        "allow:\n- comment: x",
+        "2: allow[0]: has neither address nor use (write {address: 192.0.2.0/24}, or {use: root-servers})",
+    ),
     ("allow:\n- {address: }", "2: allow[0].address: has no value (write one or delete the line)"),
     ("allow:\n- address: [1.2.3.4]", "2: allow[0].address: is a list (write one value)"),
     (

@@ -7,6 +7,7 @@ from typing import Any
 
 from banlistd.backends import BackendName
 from banlistd.core.config import values
+from banlistd.core.config.catalogue.allowed import expanded
 from banlistd.core.config.catalogue.entry import CatalogueEntry
 from banlistd.core.config.catalogue.in_use import forbidden_to, known_entry
 from banlistd.core.config.catalogue.known import KnownLists
@@ -35,7 +36,9 @@ def read_config(documents: Sequence[Document], catalogue: KnownLists, folder: Pa
     main, *more = (Spot(document, problems) for document in documents)
     tree = mapping_at(main.document.tree, main)
     # Every key of Config, whatever it is, but for the sources: they depend on other keys.
-    config = Config(**read_values(Config, tree, main, beside=("sources",)))
+    found = read_values(Config, tree, main, beside=("sources",))
+    found["allow"] = tuple(expanded(found.get("allow", ()), catalogue))
+    config = Config(**found)
     written = _written(main.at("sources"), tree.get("sources"))
     for spot in more:
         written += _sources_of(spot)

@@ -1,6 +1,7 @@
 """The allowlist: how an entry is written, and what it means."""
 
 import datetime as dt
+from collections.abc import Iterator
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address
 from typing import Annotated
@@ -9,20 +10,22 @@ from banlistd.core.config import kinds
 from banlistd.core.config.keys import Key, Section, ValueKind, list_at, read_section, scalar_at
 from banlistd.core.config.problems import Spot
 from banlistd.core.config.values import AddressRange, addresses
-from banlistd.model import Family
+from banlistd.model import Family, SourceId
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AllowEntry:
     """Addresses that are never banned, `first` to `last` inclusive.
 
-    `until`: a day counts to its end in UTC, a moment (with a zone) to its second; None is for ever.
+    `until`: a day counts to its end in UTC, a moment (with a zone) to its second; None is for ever. `use`: the reference of the
+    catalogue that it is from.
     """
 
     first: IPv4Address | IPv6Address
     last: IPv4Address | IPv6Address
     comment: str = ""
     until: dt.datetime | dt.date | None = None
+    use: SourceId | None = None
 
     @property
     def family(self) -> Family:
@@ -40,25 +43,45 @@ class AllowEntry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WrittenAllow(Section):
-    """An allow entry as a file has it."""
+    """An allow entry as a file has it: `address` or `use`."""
 
     title = "an entry of allow"
-    intro = "An entry is an address, a network or a range, or a mapping with these keys."
+    intro = "An entry is an address, a network or a range, or a mapping with these keys. It has `address` or `use`."
 
-    address: Annotated[AddressRange, Key(kinds.ADDRESSES, "An address, a network or a range.")]
+    address: Annotated[AddressRange | None, Key(kinds.ADDRESSES, "An address, a network or a range.")] = None
+    use: Annotated[
+        SourceId | None,
+        Key(kinds.CATALOGUE_NAME, "A reference of the catalogue, such as root-servers: all addresses that it has."),
+    ] = None
     comment: Annotated[str, Key(kinds.NOTE, "A note for people.")] = ""
     until: Annotated[
         dt.datetime | dt.date | None,
         Key(kinds.UNTIL, "The last day, which counts to its end in UTC, or a moment with its zone."),
     ] = None
 
+    def complaints(self) -> Iterator[tuple[str, str]]:
+        if self.address is None and self.use is None:
+            yield "has neither address nor use", "write {address: 192.0.2.0/24}, or {use: root-servers}"
+        if self.address is not None and self.use is not None:
+            yield "has address and use", "write two entries"
 
-def _read_allow(tree: object, spot: Spot) -> tuple[AllowEntry, ...]:
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AllowReference:
+    """An entry with `use`. `spot`: where that is written."""
+
+    use: SourceId
+    comment: str
+    until: dt.datetime | dt.date | None
+    spot: Spot
+
+
+def _read_allow(tree: object, spot: Spot) -> tuple[AllowEntry | AllowReference, ...]:
     entries = (_allow_entry(entry, spot.at(index)) for index, entry in enumerate(list_at(tree, spot)))
     return tuple(entry for entry in entries if entry)
 
 
-def _allow_entry(tree: object, spot: Spot) -> AllowEntry | None:
+def _allow_entry(tree: object, spot: Spot) -> AllowEntry | AllowReference | None:
     if isinstance(tree, dict) and len(tree) == 1 and next(iter(tree)).endswith(":"):
         # YAML reads `- fe80::` as the key `fe80:` with no value.
         spot.wrong('an address that ends in ":" needs quotes', f'write "{next(iter(tree))}:"')
@@ -70,15 +93,23 @@ def _allow_entry(tree: object, spot: Spot) -> AllowEntry | None:
         spot.wrong("is not an address", "write 192.0.2.0/24, or {address: 192.0.2.0/24, comment: office}")
         return None
     entry = read_section(WrittenAllow, tree, spot)
-    return (
-        AllowEntry(first=entry.address[0], last=entry.address[1], comment=entry.comment, until=entry.until) if entry else None
-    )
+    return _entry_of(entry, spot) if entry else None
+
+
+def _entry_of(written: WrittenAllow, spot: Spot) -> AllowEntry | AllowReference | None:
+    """None where neither is written: that is one of the complaints."""
+    if written.use is not None:
+        return AllowReference(use=written.use, comment=written.comment, until=written.until, spot=spot.at("use"))
+    if written.address is None:
+        return None
+    first, last = written.address
+    return AllowEntry(first=first, last=last, comment=written.comment, until=written.until)
 
 
 _ALLOW_SCHEMA = {
     "anyOf": [
         {"type": "string", "description": "an address, a network or a range a-b"},
-        {**kinds.section_schema(WrittenAllow), "required": ["address"]},
+        {**kinds.section_schema(WrittenAllow), "anyOf": [{"required": ["address"]}, {"required": ["use"]}]},
     ]
 }
 ALLOW = ValueKind(
