@@ -18,6 +18,7 @@ BARE = Shape("192.0.2.7\n198.51.100.23\n203.0.113.5\n", _THREE)
 BARE_BOTH = Shape("192.0.2.7\n198.51.100.23\n2001:db8::5\n", ("192.0.2.7", "198.51.100.23", "2001:db8::5"))
 WITH_HEAD = Shape("# a list\n#\n# made 2026-01-01 10:00 UTC\n\n192.0.2.7\n198.51.100.23\n203.0.113.5\n", _THREE)
 NETWORKS = Shape("192.0.2.0/25\n198.51.100.23\n203.0.113.0/24\n", ("192.0.2.0/25", "198.51.100.23", "203.0.113.0/24"))
+NETWORKS_BOTH = Shape("192.0.2.0/25\n2001:db8::/48\n", ("192.0.2.0/25", "2001:db8::/48"))
 NETWORKS_V6 = Shape("2001:db8::/48\n2001:db8:7::/64\n", ("2001:db8::/48", "2001:db8:7::/64"))
 NETSET = Shape(
     "#\n# a_level\n#\n# ipv4 hash:net ipset\n# Entries : 2 subnets, 129 unique IPs\n#\n192.0.2.0/25\n198.51.100.23\n",
@@ -137,6 +138,7 @@ _BY_SHAPE: tuple[tuple[Shape, str], ...] = (
     ),
     (WITH_HEAD, "opendbl-brute-force binary-defense botvrij"),
     (NETWORKS, "voipbl stopforumspam-toxic x4b-vpn x4b-datacenter bitwire-inbound bitwire-outbound cloudflare"),
+    (NETWORKS_BOTH, "telegram"),
     (NETWORKS_V6, "x4b-datacenter-v6"),
     (
         NETSET,
@@ -168,7 +170,7 @@ _BY_SHAPE: tuple[tuple[Shape, str], ...] = (
     (BOGONS_V6, "fullbogons-v6"),
     (FASTLY, "fastly"),
     (AWS, "aws"),
-    (GOOGLE, "google google-cloud googlebot bingbot"),
+    (GOOGLE, "google google-cloud googlebot bingbot applebot duckduckbot"),
     (GEOFEED, "digitalocean"),
     (GITHUB, "github"),
     (STRIPE, "stripe-webhooks"),
