@@ -87,6 +87,17 @@ def test_every_list_of_the_catalogue_that_the_example_mentions_exists() -> None:
         ("ipsum", "ipsum_level3.txt", 14_000),
         ("firehol-level1", "fh16_firehol_level1.netset", 3_000),
         ("fullbogons", "fullbogons_ipv4_20240310.txt", 700),
+        ("fullbogons-v6", "fullbogons_ipv6_20240310.txt", 140_000),
+        ("data-shield-critical", "datashield_critical_20260822.txt", 100_000),
+        ("x4b-vpn", "x4b_vpn_ipv4.txt", 10_000),
+        ("x4b-datacenter", "x4b_datacenter_ipv4.txt", 42_000),
+        ("x4b-datacenter-v6", "x4b_datacenter_ipv6.txt", 8_000),
+        ("ipsum-8", "ipsum_level8.txt", 20),
+        ("sefinek", "sefinek_main_20260822.txt", 200_000),
+        ("bitwire-outbound", "bitwire_outbound_20260129.txt", 160_000),
+        ("aws", "aws_ip_ranges.json", 8_000),
+        ("google-cloud", "gcp_cloud.json", 700),
+        ("digitalocean", "digitalocean_geofeed.csv", 1_100),
     ],
 )
 def test_the_catalogue_names_the_format_that_a_list_really_has(name: str, file: str, least: int) -> None:

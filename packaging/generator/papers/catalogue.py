@@ -7,7 +7,7 @@ from pathlib import Path
 from banlistd.core.config.catalogue.entry import CatalogueEntry
 from banlistd.core.config.catalogue.known import text_of
 from banlistd.core.config.catalogue.read import read_catalogue, trees_of
-from banlistd.core.config.catalogue.terms import ListState, Permission
+from banlistd.core.config.catalogue.terms import ListState, Permission, Purpose
 from banlistd.core.config.kinds import show_duration
 from banlistd.core.config.problems import Document
 from banlistd.core.config.yaml import parse_document
@@ -34,10 +34,11 @@ def _table() -> str:
 
 def _row(entry: CatalogueEntry) -> str:
     state = "" if entry.state is ListState.ALIVE else f"**{entry.state}**: "
+    kind = "**reference**: " if entry.purpose is Purpose.ALLOW else ""
     business = "not known" if entry.commercial is Permission.UNKNOWN else str(entry.commercial)
     cells = (
         f"[`{entry.id}`]({entry.home})",
-        f"{state}{entry.comment}",
+        f"{kind}{state}{entry.comment}",
         ", ".join(entry.good_for),
         str(entry.size),
         show_duration(entry.every),
