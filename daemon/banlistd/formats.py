@@ -10,11 +10,15 @@ from enum import StrEnum
 from typing import Self
 
 _ADDRESS = "{address}"
+_REVERSED = "{reversed}"
 
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """How a list in a format is written. `entry`: one entry; `{address}` in it is replaced by an address or a network."""
+    """How a list in a format is written.
+
+    `entry`: one entry; `{address}` in it is replaced by an address or a network, `{reversed}` by its octets from the last one.
+    """
 
     entry: str
     before: str = ""
@@ -27,7 +31,10 @@ class Example:
         return self.between == "\n"
 
     def written(self, addresses: Iterable[str]) -> str:
-        return self.before + self.between.join(self.entry.replace(_ADDRESS, address) for address in addresses) + self.after
+        return self.before + self.between.join(map(self._entry, addresses)) + self.after
+
+    def _entry(self, address: str) -> str:
+        return self.entry.replace(_ADDRESS, address).replace(_REVERSED, ".".join(reversed(address.split("."))))
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +146,15 @@ class FormatType(StrEnum):
         60,
         "a first line that begins with `:value` or `$`",
         Example("{address}", before=":127.0.0.2:listed\n"),
+    )
+    DNS_ZONE = FormatKind(
+        "dns_zone",
+        "A zone file (RFC 1035) of a DNS blocklist, or a response policy zone: names that are reversed addresses.",
+        "formats.dns_zones:parse_zone",
+        "formats.dns_zones:recognise_zone",
+        35,
+        "records such as `7.100.51.198 IN A 127.0.0.2` in most of the first lines",
+        Example("{reversed} IN A 127.0.0.2", before="$TTL 300\n@ IN SOA a b 1 2 3 4 5\n"),
     )
     HOSTS = FormatKind(
         "hosts",

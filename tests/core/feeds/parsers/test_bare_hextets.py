@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from banlistd.core.addresses.sets import to_number
 from banlistd.core.feeds.parsers.bare_hextets import read_hextets
-from banlistd.core.feeds.parsers.formats.plain import span_of_line
+from banlistd.core.feeds.parsers.formats.lines import span_of_line
 
 ADDRESSES = st.binary(min_size=16, max_size=16).map(lambda octets: socket.inet_ntop(socket.AF_INET6, octets))
 SPARSE = st.lists(st.sampled_from([0, 0, 0, 1, 0xFFFF, 0x2001]), min_size=8, max_size=8).map(

@@ -1,6 +1,6 @@
 """Lines that are one IPv6 address or network and nothing else, read without a detour; the rest is handed back.
 
-What is read here is a part of what `plain.span_of_line` reads, and means the same.
+What is read here is a part of what `lines.reading_of` reads, and means the same.
 """
 
 import socket

@@ -49,6 +49,9 @@ class _Column:
         self._last: Addresses | None = None
         self._count = 0
 
+    def __len__(self) -> int:
+        return self._count
+
     def add(self, first: Addresses, last: Addresses | None) -> None:
         if not len(first):
             return
@@ -111,6 +114,11 @@ class Harvest:
         else:
             self._first6 += first.to_bytes(16, "big")
             self._last6 += last.to_bytes(16, "big")
+
+    @property
+    def entries(self) -> int:
+        """How many were added, those that are there twice too."""
+        return sum(len(column) for column in self._columns.values()) + len(self._first4) + len(self._first6) // 16
 
     def exclude(self, span: Span) -> None:
         """Addresses that the list itself takes out again, wherever else it names them."""

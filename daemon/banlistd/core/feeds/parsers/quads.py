@@ -1,6 +1,6 @@
 """Lines that begin with a dotted quad or an IPv4 network, read many at a time with arrays. All other lines are only named.
 
-What is read here is a part of what `plain.span_of_line` reads, and means the same: a test holds the two against each other.
+What is read here is a part of what `lines.reading_of` reads, and means the same: a test holds the two against each other.
 """
 
 from dataclasses import dataclass
@@ -19,11 +19,13 @@ from banlistd.core.feeds.parsers.bare_quads import (
     joined,
     read_bare,
 )
+from banlistd.core.feeds.parsers.tails import may_say_more
 from banlistd.model import Family
 
-_OTHER, _END, _BLANK, _SLASH = range(4)
+_OTHER, _END, _BLANK, _SLASH, _SEPARATOR = range(5)
 _TERMS = np.full(256, _OTHER, dtype=np.uint8)
-_TERMS[list(b"\n,;#|")] = _END
+_TERMS[list(b"\n#")] = _END
+_TERMS[list(b",;|")] = _SEPARATOR
 _TERMS[list(b" \t")] = _BLANK
 _TERMS[ord("/")] = _SLASH
 
@@ -139,8 +141,9 @@ def _scan_lines(text: NDArray[np.uint8], marks: _Marks, longest: int) -> Scan:
         last = first | host_bits
         close = close + slashed
         kinds = np.where(slashed, _TERMS[marks.chars[close]], kinds)
-    following = text.take(marks.at[close] + 1, mode="clip")
-    good &= (kinds == _END) | ((kinds == _BLANK) & _WORDS[following])
+    tailed = np.flatnonzero(kinds != _END)
+    if len(tailed):
+        good[tailed] &= _is_mere_text(text, marks, close[tailed], kinds[tailed], feeds[lines[tailed]])
 
     read[lines[~good]] = False
     read |= _SILENT[text[starts]]
@@ -151,6 +154,36 @@ def _scan_lines(text: NDArray[np.uint8], marks: _Marks, longest: int) -> Scan:
         len(feeds),
         np.column_stack([unread, starts[unread], ends[unread]]) if len(unread) else _NONE_UNREAD,
     )
+
+
+def _is_mere_text(
+    text: NDArray[np.uint8], marks: _Marks, close: Positions, kinds: NDArray[np.uint8], feeds: Positions
+) -> NDArray[np.bool_]:
+    """Of each address, whether nothing that follows it in its line changes what the line says.
+
+    `close`: the mark behind the address. `kinds`: of these marks. `feeds`: the mark that ends the line.
+    """
+    at = marks.at[close] + 1
+    following = text.take(at, mode="clip")
+    spaced = (kinds == _SEPARATOR) & (following == ord(" "))
+    at += spaced
+    following = text.take(at, mode="clip")
+    mere = (kinds == _SEPARATOR) & (following >= ord("!")) & (following < 0x7F)  # noqa: PLR2004 - visible ASCII
+    mere |= (kinds == _BLANK) & _WORDS[following]
+    comment = (kinds == _BLANK) & ((following == ord("#")) | (following == ord(";")))
+    empty = (following == _FEED) & (kinds != _OTHER) & (kinds != _SLASH)
+    mere |= empty
+    said = np.flatnonzero(mere & ~comment & ~empty)
+    if len(said):
+        mere[said] = ~may_say_more(text, at[said]) & ~_ends_in_range(marks, feeds[said])
+    return np.asarray(mere)
+
+
+def _ends_in_range(marks: _Marks, feeds: Positions) -> NDArray[np.bool_]:
+    """Whether a line ends as `-a.b.c.d` or `- a.b.c.d`, as one of a P2P list does whose name begins with an address."""
+    before = marks.chars[feeds - QUAD_MARKS]
+    dashed = (before == ord("-")) | ((before == ord(" ")) & (marks.chars[feeds - QUAD_MARKS - 1] == ord("-")))
+    return np.asarray(dashed & (marks.chars[feeds - 1] == ord(".")))
 
 
 def _host_bits(marks: _Marks, close: Positions, slashed: NDArray[np.bool_]) -> tuple[Addresses, NDArray[np.bool_]]:

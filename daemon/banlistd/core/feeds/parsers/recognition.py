@@ -15,6 +15,8 @@ def parse_auto(body: bytes, _: Format, harvest: Harvest) -> Format:
     try:
         return parser_of(found.type)(body, found, harvest)
     except ParseError:
+        if found.type is not FormatType.JSON:
+            raise
         # It looked like JSON and is not; nothing has been collected from it.
         return parser_of(FormatType.PLAIN)(body, _PLAIN, harvest)
 

@@ -107,3 +107,71 @@ def _unmapped(span: Span) -> Span:
     if family is _V6 and first >> 32 == _MAPPED == last >> 32 and last - first < _ALL_ONES:
         return _V4, first & _ALL_ONES, last & _ALL_ONES
     return span
+
+
+_SHORT = re.compile(r"((?:[0-9]{1,3}\.){3})([0-9]{1,3})-([0-9]{1,3})", re.ASCII)
+_WILDCARD = re.compile(r"([0-9]{1,3}(?:\.[0-9]{1,3}){0,2})((?:\.\*){1,3})", re.ASCII)
+
+
+def short_range_of(token: str) -> Span | None:
+    """`1.2.3.4-9`: the last octets of a range."""
+    short = _SHORT.fullmatch(token) if "-" in token else None
+    return None if short is None else span_between(short[1] + short[2], short[1] + short[3])
+
+
+def wildcard_of(token: str) -> Span | None:
+    """`1.2.3.*`, and `1.2.*` or `1.2.*.*`: all addresses that begin so."""
+    if not token.endswith("*"):
+        return None
+    found = _WILDCARD.fullmatch(token)
+    return None if found is None else prefix_of(found[1]) if found[1].count(".") + found[2].count(".") <= _QUAD - 1 else None
+
+
+def prefix_of(token: str) -> Span | None:
+    """`1.2.3` or `1.2.3.`: all addresses that begin with these octets."""
+    octets = token.removesuffix(".").split(".")
+    lacking = _QUAD - len(octets)
+    first, last = quad(".".join(octets + ["0"] * lacking)), quad(".".join(octets + ["255"] * lacking))
+    return None if first is None or last is None else (_V4, first, last)
+
+
+_LONGEST_MASK_HOST = (1 << 24) - 1
+
+
+def host_bits_of_mask(token: str) -> int | None:
+    """The host bits of a netmask (255.255.255.0) or of a wildcard mask (0.0.0.255), /8 or longer; None for another token."""
+    number = quad(token)
+    if number is None:
+        return None
+    host = number if number <= _LONGEST_MASK_HOST else number ^ _ALL_ONES
+    return host if host <= _LONGEST_MASK_HOST and not host & (host + 1) else None
+
+
+def is_one_network(low: Span, high: Span) -> bool:
+    """Whether two single addresses are the ends of one network of at least four addresses."""
+    size = high[1] - low[1] + 1
+    bare = low[1] == low[2] and high[1] == high[2] and low[0] is high[0]
+    return bare and size >= _QUAD and not size & (size - 1) and not low[1] & (size - 1)
+
+
+_MAX_COLONS = 9
+"""An IPv6 address has eight groups; colons further to the left belong to the name."""
+
+
+def range_at_end(text: str) -> Span | None:
+    """The range of `name:first-last`. Where a name's end could be a group of an IPv6 address, the narrowest reading."""
+    head, dash, high = text.rpartition("-")
+    if not dash or address_of(high.strip()) is None:
+        return None
+    best: Span | None = None
+    at = len(head)
+    for _ in range(_MAX_COLONS):
+        at = head.rfind(":", 0, at)
+        if at < 0:
+            break
+        span = span_between(head[at + 1 :], high)
+        if span is not None and (best is None or span[1] > best[1]):
+            best = span
+        if span is not None and span[0] is Family.IPV4:
+            break
+    return best

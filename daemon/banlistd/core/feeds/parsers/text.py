@@ -4,6 +4,7 @@ Lines are read as Latin-1: an address is ASCII in every encoding that we know, a
 """
 
 import codecs
+import re
 from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
@@ -27,12 +28,33 @@ _HTML_LOOK = 1024
 
 def normalised(body: bytes) -> bytes:
     """Without byte order mark, UTF-16 decoded, every line ended by a line feed, NUL bytes made blanks."""
-    if body.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        body = body.decode("utf-16", "replace").encode("utf-8", "replace")
+    encoding = _wide_encoding_of(body)
+    if encoding:
+        body = body.decode(encoding, "replace").encode("utf-8", "replace")
     body = body.removeprefix(codecs.BOM_UTF8)
     if _holds_returns_or_nuls(body):
         body = body.replace(b"\r\n", b"\n").replace(b"\r", b"\n").replace(b"\0", b" ")
     return body if not body or body.endswith(b"\n") else body + b"\n"
+
+
+_WIDE_LOOK = 256
+_LEAST_WIDE = 8
+_FEWEST_ZEROS = 0.9
+
+
+def _wide_encoding_of(body: bytes) -> str:
+    """UTF-16 or UTF-32 by its mark, UTF-16 without one where nearly every second byte is NUL and no other; else empty."""
+    if body.startswith((codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)):
+        return "utf-32"
+    if body.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return "utf-16"
+    look = body[:_WIDE_LOOK]
+    if len(look) < _LEAST_WIDE:
+        return ""
+    even, odd = look[::2].count(0), look[1::2].count(0)
+    if not even and odd >= _FEWEST_ZEROS * len(look[1::2]):
+        return "utf-16-le"
+    return "utf-16-be" if not odd and even >= _FEWEST_ZEROS * len(look[::2]) else ""
 
 
 def _holds_returns_or_nuls(body: bytes) -> bool:
@@ -69,13 +91,31 @@ def lines_of(body: bytes) -> Iterator[tuple[int, str]]:
     """Number and text, without its line feed, of each line; what is cut from a line too long is not given."""
     number = 1
     for block in blocks(body):
-        lines = [decoded(block[: LONGEST_LINE + 1])] if len(block) > BLOCK else decoded(block[:-1]).split("\n")
+        lines = [decoded(block[: LONGEST_LINE + 1])] if len(block) > BLOCK else visible(decoded(block[:-1])).split("\n")
         yield from enumerate(lines, number)
         number += len(lines)
 
 
 def decoded(line: bytes) -> str:
     return line.decode("latin-1")
+
+
+# As UTF-8 is when it is read as Latin-1. A lone A0 is the blank of Latin-1 itself.
+_BLANKS = ("\u00a0", "\u2002", "\u2003", "\u2007", "\u2009", "\u202f", "\u3000", "\u0085", "\u2028", "\u2029")
+_UNSEEN = ("\u200b", "\u200c", "\u200d", "\u200e", "\u200f", "\u2060", "\ufeff", "\u00ad", "\u202a", "\u202c")
+_DASHES = ("\u2010", "\u2011", "\u2012", "\u2013", "\u2014", "\u2212")
+_SEEN_AS = {
+    **dict.fromkeys((decoded(sign.encode()) for sign in _BLANKS), " "),
+    **dict.fromkeys((decoded(sign.encode()) for sign in _UNSEEN), ""),
+    **dict.fromkeys((decoded(sign.encode()) for sign in _DASHES), "-"),
+    "\xa0": " ",
+}
+_ODD_SIGNS = re.compile("|".join(map(re.escape, sorted(_SEEN_AS, key=len, reverse=True))))
+
+
+def visible(text: str) -> str:
+    """As a person sees it: special blanks made blanks, long dashes made dashes, without signs that take no room."""
+    return text if text.isascii() else _ODD_SIGNS.sub(lambda sign: _SEEN_AS[sign[0]], text)
 
 
 def is_most(look: Sequence[str], test: Callable[[str], bool]) -> bool:

@@ -3,17 +3,15 @@
 import re
 from collections.abc import Sequence
 
-from banlistd.core.feeds.parsers.formats.plain import NO_ADDRESS, TOO_LONG, span_of_line
+from banlistd.core.feeds.parsers.formats.lines import is_nothing_but_addresses, span_of_line
+from banlistd.core.feeds.parsers.formats.plain import NO_ADDRESS, TOO_LONG
 from banlistd.core.feeds.parsers.parsed import Harvest
-from banlistd.core.feeds.parsers.spans import span_between, span_of
+from banlistd.core.feeds.parsers.spans import range_at_end, span_between, span_of
 from banlistd.core.feeds.parsers.text import LONGEST_LINE, is_most, is_silent, lines_of
 from banlistd.formats import Format, FormatType
-from banlistd.model import Family, Span
+from banlistd.model import Span
 
 _DAT = re.compile(r"[0-9A-Fa-f.:]++\s*+-\s*+[0-9A-Fa-f.:]++\s*+,\s*+\d{1,3}\s*+,", re.ASCII)
-
-_MAX_COLONS = 9
-"""An IPv6 address has eight groups; colons further to the left belong to the name."""
 
 _HIGHEST_BLOCKED_LEVEL = 127
 """eMule: an access level above this one means that the range is not blocked."""
@@ -34,21 +32,13 @@ def parse_p2p(body: bytes, form: Format, harvest: Harvest) -> Format:
 
 
 def named_span(text: str) -> Span | None:
-    """The range at the end of a line. Where a name's end could be a group of an IPv6 address, the narrowest reading."""
-    head, dash, high = text.rpartition("-")
-    if dash:
-        best: Span | None = None
-        at = len(head)
-        for _ in range(_MAX_COLONS):
-            at = head.rfind(":", 0, at)
-            span = span_between(head[at + 1 :], high)
-            if span is not None and (best is None or span[1] > best[1]):
-                best = span
-            if at < 0 or (span is not None and span[0] is Family.IPV4):
-                break
-        if best is not None:
-            return best
-    return span_of(text) or span_of(text.rpartition(":")[2].strip())
+    """The range at the end of a line, or an entry that has no name."""
+    return (
+        range_at_end(text)
+        or span_between(*text.rpartition("-")[::2])
+        or span_of(text)
+        or span_of(text.rpartition(":")[2].strip())
+    )
 
 
 def recognise_p2p(look: Sequence[str]) -> Format | None:
@@ -56,7 +46,8 @@ def recognise_p2p(look: Sequence[str]) -> Format | None:
 
 
 def _is_named(text: str) -> bool:
-    return ":" in text and "-" in text and span_of_line(text) is None and named_span(text) is not None
+    """A name may begin with an address; a line of nothing but addresses has no name."""
+    return ":" in text and "-" in text and range_at_end(text) is not None and not is_nothing_but_addresses(text)
 
 
 def parse_dat(body: bytes, form: Format, harvest: Harvest) -> Format:

@@ -1,42 +1,39 @@
-"""Lists of one entry a line: the first word is the address, what follows is not looked at.
+"""Lists of one entry a line: the line begins with the address. What a line may say besides is in `lines` and `commands`."""
 
-An address further on in a line is prose ("your address 192.0.2.1 is limited"), never a ban, unless a time stamp or one
-of a few known words goes before it.
-"""
-
-import re
+import itertools
 from collections.abc import Sequence
 
 from banlistd.core.feeds.parsers import hextets, quads
 from banlistd.core.feeds.parsers.bare_hextets import read_hextets
 from banlistd.core.feeds.parsers.bare_quads import Positions
+from banlistd.core.feeds.parsers.formats.lines import reading_of
+from banlistd.core.feeds.parsers.formats.readings import BESIDE, LineReading, Meaning
+from banlistd.core.feeds.parsers.formats.suspicions import first_suspicion
 from banlistd.core.feeds.parsers.parsed import Harvest
-from banlistd.core.feeds.parsers.spans import span_between, span_of
-from banlistd.core.feeds.parsers.text import LONGEST_LINE, blocks, decoded, is_silent
+from banlistd.core.feeds.parsers.text import LONGEST_LINE, blocks, decoded, is_silent, lines_of, visible
+from banlistd.errors import ParseError
 from banlistd.formats import Format, FormatType
-from banlistd.model import Family, Span
-
-_WORD = re.compile(r"[^\s,;#|]++")
-_RANGE = re.compile(r"([0-9A-Fa-f.:]++)\s*+-\s*+([0-9A-Fa-f.:]++)(?=[\s,;#|]|\Z)")
-_STAMP = re.compile(
-    r"(?:\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d)?+(?:[.,]\d{1,9})?+)?+(?:Z|[+-]\d\d:?+\d\d)?+|\d{10}(?:\.\d{1,9})?+)\s++",
-    re.ASCII,
-)
-_KEYWORD = re.compile(r"(?i:ExitAddress|deny(?:\s++from)?+|blackhole|add\s++\S++)\s++")
-"""Tor's exit-addresses; nginx and Apache; iproute2; `ipset save`."""
-
-_METADATA = ("@type ", "Downloaded ", "ExitNode ", "Published ", "LastStatus ", "create ")
-"""Lines of Tor's exit-addresses and of `ipset save` that hold no address by design."""
+from banlistd.model import Family
 
 _PART = 4
 """Arrays of a whole block cost less than a call for each line where those lines are a quarter of it."""
+
+_LOOK = 200
+_LONGEST_PREAMBLE = 10_000
+
+_DOUBTS_PER_ENTRY = 0.01
+"""A list of thousands with a slip in it is read without the slip; a shorter one is refused."""
 
 TOO_LONG = f"a line of more than {LONGEST_LINE:,} bytes"
 NO_ADDRESS = "no address at its beginning"
 
 
 def parse_plain(body: bytes, form: Format, harvest: Harvest) -> Format:
-    """Addresses, networks, `a - b`; `#`, `;` and `//` begin a comment."""
+    """Addresses, networks, `a - b`; `#`, `;` and `//` begin a comment.
+
+    Raises ParseError for a list that could be read in more than one way.
+    """
+    doubts, first_doubt = 0, (0, BESIDE)
     for block in blocks(body):
         seen = quads.scan(block, LONGEST_LINE)
         harvest.add_block(Family.IPV4, seen.first, seen.last)
@@ -51,8 +48,22 @@ def parse_plain(body: bytes, form: Format, harvest: Harvest) -> Format:
         first, last, unread = hextets.scan_hextets(text, rest[short].tolist())
         harvest.add_block(Family.IPV6, first, last)
         for index, start, end in sorted([*unread, *rest[~short].tolist()]):
-            read_line(number + index, text[start : min(end, start + LONGEST_LINE + 1)], harvest)
+            found = read_line(number + index, text[start : min(end, start + LONGEST_LINE + 1)], harvest)
+            if found.meaning is Meaning.DOUBT:
+                first_doubt = first_doubt if doubts else (number + index, found)
+                doubts += 1
+    if doubts > _DOUBTS_PER_ENTRY * harvest.entries:
+        raise ParseError(f"line {first_doubt[0]} has {first_doubt[1].reason}", first_doubt[1].hint)
+    suspicion = first_suspicion(first_texts(body), harvest.entries)
+    if suspicion is not None and harvest.rejected <= harvest.entries:  # of a body of more rejected lines a guard says more
+        raise ParseError(suspicion.reason, suspicion.hint)
     return form
+
+
+def first_texts(body: bytes) -> list[str]:
+    """The first lines that say something, stripped."""
+    stripped = (line.strip() for _, line in itertools.islice(lines_of(body), _LONGEST_PREAMBLE))
+    return list(itertools.islice((text for text in stripped if not is_silent(text) and len(text) <= LONGEST_LINE), _LOOK))
 
 
 def _read_hextets(block: bytes, lines: Positions, harvest: Harvest) -> Positions:
@@ -69,36 +80,26 @@ def recognise_plain(_: Sequence[str]) -> Format:
     return Format(FormatType.PLAIN)
 
 
-def read_line(number: int, line: str, harvest: Harvest) -> None:
-    """One line into the basket."""
-    text = line.strip()
+def read_line(number: int, line: str, harvest: Harvest) -> LineReading:
+    """One line into the basket; what it said."""
+    text = visible(line).strip()
     if is_silent(text):
-        return
+        return BESIDE
     if len(line) > LONGEST_LINE:
         harvest.reject(number, text, TOO_LONG)
-        return
-    span = span_of_line(text)
-    if span is not None:
-        harvest.add(span)
-    elif not text.startswith(_METADATA):
-        harvest.reject(number, text, NO_ADDRESS)
-
-
-def span_of_line(text: str) -> Span | None:
-    """The address, network or range with which a stripped line begins."""
-    span = _leading_span(text)
-    if span is None:
-        lead_in = _STAMP.match(text) or _KEYWORD.match(text)
-        if lead_in is not None:
-            span = _leading_span(text[lead_in.end() :])
-    return span
-
-
-def _leading_span(text: str) -> Span | None:
-    if "-" in text:
-        ends = _RANGE.match(text)
-        # `a - b` with a bare number or word behind the dash is an address and a remark.
-        if ends is not None and not ends[2].isalnum():
-            return span_between(ends[1], ends[2])
-    word = _WORD.match(text)
-    return None if word is None else span_of(word[0])
+        return BESIDE
+    found = reading_of(text)
+    match found.meaning:
+        case Meaning.BAN:
+            for span in found.spans:
+                harvest.add(span)
+        case Meaning.EXCEPT:
+            for span in found.spans:
+                harvest.exclude(span)
+        case Meaning.SILENT:
+            pass
+        case Meaning.BESIDE:
+            harvest.reject(number, text, NO_ADDRESS)
+        case Meaning.DOUBT:
+            harvest.reject(number, text, found.reason)
+    return found

@@ -7,11 +7,14 @@ from banlistd.core.feeds.parsers.formats.plain import NO_ADDRESS, TOO_LONG
 from banlistd.core.feeds.parsers.parsed import Harvest
 from banlistd.core.feeds.parsers.spans import address_of, network_of, quad
 from banlistd.core.feeds.parsers.text import LONGEST_LINE, is_most, is_silent, lines_of
+from banlistd.errors import ParseError
 from banlistd.formats import Format, FormatType
 from banlistd.model import Family, Span
 
 _OCTETS = 4
-_DIRECTIVE = re.compile(r"[:$][A-Za-z0-9]")
+_DIRECTIVE = re.compile(r"\$(?:DATASET|MAXRANGE[46]|NS|SOA|TIMESTAMP|TTL|[0-9=])|:[0-9.]++(?::|\Z)")
+_RECORD = re.compile(r"(?:\d++\s++)?+IN\s++[A-Z]")
+"""What a zone file has behind a name, whose octets are reversed there; the text of an entry does not begin so."""
 
 
 def parse_rbldnsd(body: bytes, form: Format, harvest: Harvest) -> Format:
@@ -26,6 +29,8 @@ def parse_rbldnsd(body: bytes, form: Format, harvest: Harvest) -> Format:
         excluded = text[0] == "!"
         entry = text[excluded : LONGEST_LINE + excluded].split(None, 1)
         span = _zone_span(entry[0]) if entry and len(line) <= LONGEST_LINE else None
+        if len(entry) > 1 and _RECORD.match(entry[1]):
+            raise ParseError(f"line {number} has a DNS record, whose octets are reversed", "write dns_zone for a zone file")
         if span is None:
             harvest.reject(number, text, TOO_LONG if len(line) > LONGEST_LINE else NO_ADDRESS)
         elif excluded:
