@@ -11,6 +11,7 @@ import lzma
 import os
 import resource
 import sys
+import tarfile
 import time
 import zipfile
 import zlib
@@ -122,6 +123,36 @@ SHAPES: Mapping[str, tuple[Callable[[int], bytes], FormatType]] = {
         lambda size: b"[" + of_lines(lambda n: b'"%x",' % n)(size - 5).rpartition(b",")[0] + b"]",
         FormatType.AUTO,
     ),
+    "JSON, empty objects one behind the other": (of(b"{}"), FormatType.AUTO),
+    "JSON, numbers one behind the other": (of(b"1 "), FormatType.JSON),
+    "JSON, comments before": (of(b"#\n", b"", b"{}"), FormatType.JSON),
+    "JSON, addresses for keys": (
+        lambda size: b"{" + of_lines(lambda n: b'"' + _quad(n, 1) + b'":1,')(size - 9).rpartition(b",")[0] + b"}",
+        FormatType.AUTO,
+    ),
+    "JSON, two addresses in each object": (_array(b'{"start":"1.1.1.1","end":"1.1.1.2"},'), FormatType.AUTO),
+    "JSON, other keys in each object": (
+        lambda size: b"[" + of_lines(lambda n: b'{"%x":"1.1.1.1"},' % n)(size - 5).rpartition(b",")[0] + b"]",
+        FormatType.AUTO,
+    ),
+    "JSON, long keys in long keys": (
+        lambda size: (b'{"' + b"k" * 140 + b'":') * 800 + _array(b'{"a":[]},')(size - 300_000) + b"}" * 800,
+        FormatType.AUTO,
+    ),
+    "JSON, an address in words": (_array(b'"1.1.1.1 1.1.1.1 (tcp",'), FormatType.AUTO),
+    "STIX, one pattern": (
+        of(b" OR ipv4-addr:value='1.1.1.1'", b'[{"type":"indicator","pattern":"[file:size=1', b']"}]'),
+        FormatType.STIX2,
+    ),
+    "STIX, indicators": (
+        _array(b"""{"type":"indicator","pattern":"[ipv4-addr:value='1.1.1.1']"},""" * 50, b"\n"),
+        FormatType.STIX2,
+    ),
+    "STIX, quotes": (
+        _array(b"""{"type":"indicator","pattern":"[ipv4-addr:value""" + b"'" * 2001 + b'"},'),
+        FormatType.STIX2,
+    ),
+    "JSON lines, records of half a mebibyte": (of(b'{"a":"1.1.1.1","b":"' + b"x" * (1 << 19) + b'"}\n'), FormatType.AUTO),
     "JSON lines, one address": (of(b'{"a":"1.1.1.1"}\n'), FormatType.AUTO),
     "JSON lines, 900 addresses each": (of(b'{"a":[' + b'"1.1.1.1",' * 900 + b'"1.1.1.1"]}\n'), FormatType.AUTO),
     "CSV, 1000 columns": (of(b"1.1.1.1," * 1000 + b"\n"), FormatType.AUTO),
@@ -151,6 +182,16 @@ def _zipped(*members: bytes, method: int = zipfile.ZIP_DEFLATED) -> bytes:
     with zipfile.ZipFile(buffer, "w", method) as archive:
         for number, member in enumerate(members):
             archive.writestr(str(number), member)
+    return buffer.getvalue()
+
+
+def _tarred(*members: bytes) -> bytes:
+    buffer = BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w", format=tarfile.USTAR_FORMAT) as archive:
+        for number, member in enumerate(members):
+            info = tarfile.TarInfo(str(number))
+            info.size = len(member)
+            archive.addfile(info, BytesIO(member))
     return buffer.getvalue()
 
 
@@ -187,6 +228,11 @@ ARCHIVES: Mapping[str, Callable[[int], bytes]] = {
     "zip, a list": lambda size: _packed_to(size, _zipped, size // 100),
     "zip in zip": lambda size: _zipped(_zipped(of(b"192.0.2.1\n")(size)), method=zipfile.ZIP_STORED),
     "zip, many members": lambda size: _zipped(*[b"192.0.2.1\n"] * min(size // 100, 70_000)),
+    "zip, two lists": lambda size: _packed_to(size, lambda body: _zipped(body[: size // 2], body[size // 2 :]), size // 100),
+    "tar": lambda size: _tarred(_packed_to(size - 20_000, bytes, size // 100)),
+    "tar, gzip": lambda size: gzip.compress(_tarred(_packed_to(size - 20_000, bytes, size // 100))),
+    "tar, many members": lambda size: _tarred(*[b"192.0.2.1\n"] * min(size // 2048, 20_000)),
+    "tar, prose before a list": lambda size: _tarred(b"no list\n" * (size // 32), of(b"192.0.2.1\n")(size // 2)),
     "zip in a gzip transfer": lambda size: gzip.compress(_packed_to(size, _zipped, size // 100), 1),
     "deflate in a gzip transfer": lambda size: gzip.compress(zlib.compress(of(b"192.0.2.1\n")(size))),
 }

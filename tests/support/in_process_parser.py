@@ -44,7 +44,7 @@ class InProcessParser:
     async def session(
         self, form: Format, max_bytes: int, seconds: float, encoding: str = ""
     ) -> AsyncIterator[InProcessSession]:
-        yield InProcessSession(form, Unpacking(max_bytes, encoding))
+        yield InProcessSession(form, Unpacking(max_bytes, encoding, form.members))
 
     async def close(self) -> None: ...
 

@@ -12,6 +12,7 @@ REASONS = {
     "zstd, window 31": "more memory than is allowed",
     "xz, dictionary of 4 GiB": "more memory than is allowed",
     "gzip bomb": "larger than",
+    "zip in zip": "archive in the archive",
     "zip, many members": "more than 1000 members",
 }
 
@@ -48,7 +49,7 @@ def test_no_shape_takes_more_memory_than_is_allowed_or_time_by_more_than_its_len
     figures = measured(make(size), Format(kind), size)
     assert_bounded(figures, 350 * MIB)
     assert figures.seconds < 10
-    assert "elements" in figures.outcome or "more memory than is allowed" in figures.outcome
+    assert any(reason in figures.outcome for reason in ("elements", "more memory than is allowed", "JSON", "places"))
 
 
 @pytest.mark.parametrize("name", ARCHIVES)

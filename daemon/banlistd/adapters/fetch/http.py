@@ -30,7 +30,7 @@ from banlistd.adapters.fetch.name_lookups import NameLookups
 from banlistd.adapters.fetch.receiving import Receiver, Spool
 from banlistd.core.config.model import Source
 from banlistd.core.credentials import conceal, credential_names, shown_url
-from banlistd.core.download.decompression import too_large
+from banlistd.core.download.members import too_large
 from banlistd.core.download.redirects import MAX_REDIRECTS, REDIRECT_STATUSES, Trail, literal_address
 from banlistd.core.download.request import Request, request_for, secret_texts, usable_validator
 from banlistd.core.download.retry import PASSING_STATUSES, backoff, parse_retry_after

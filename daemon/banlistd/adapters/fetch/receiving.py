@@ -7,7 +7,7 @@ from contextlib import AsyncExitStack
 
 from banlistd.adapters.fetch.waiting import paused
 from banlistd.core.config.model import Source
-from banlistd.core.download.decompression import too_large
+from banlistd.core.download.members import too_large
 from banlistd.core.feeds.parsed_list import Download
 from banlistd.model import NotModified, Validators
 from banlistd.ports import ListParser, OnBody, ParserSession

@@ -76,7 +76,7 @@ def _refusal(error: Exception) -> Answer:
 
 
 def _parsed(job: Job, body: Iterable[bytes], result: int) -> Answer:
-    unpacking = Unpacking(job.max_bytes, job.encoding)
+    unpacking = Unpacking(job.max_bytes, job.encoding, job.form.members)
     for block in body:
         unpacking.feed(block)
     parsed = parsed_list(unpacking.finish(), job.form)

@@ -3,44 +3,41 @@
 A stream must reach its own end, nothing but NUL padding may follow it, and no more than the cap ever exists unpacked.
 """
 
-import struct
-import zipfile
 from collections.abc import Iterator
 from io import BytesIO
 
-from banlistd.core.download.codecs import BROKEN, LONGEST_MAGIC, OUTPUT_STEP, Compression, kind_of, transfer_kind
+from banlistd.core.download.codecs import BROKEN, LONGEST_MAGIC, Compression, kind_of, transfer_kind
+from banlistd.core.download.members import ZIP_MAGICS, Members, too_large
+from banlistd.core.download.tar_archive import LONGEST_HEAD, TarReader, is_tar
+from banlistd.core.download.zip_archive import read_zip
 from banlistd.errors import FetchError, PassingError
 
 _SLICE = 65_536
-# A hostile archive of 48 MiB has room for a million empty members, each of which costs memory (zip) or time (streams).
-# bgzip, which makes the smallest ones, cuts that into a thousand.
-_MAX_MEMBERS = 1000
+# A hostile stream of 48 MiB has room for a million empty members, each of which costs time. bgzip, which makes the smallest
+# ones, cuts that into a thousand.
 _MAX_STREAM_MEMBERS = 10_000
 # A bomb must not fill the cap first: gzip reaches 1030:1; xz and zstd reach 7,000:1, and keep a copy of what they gave last,
 # up to 128 MiB. Real lists reach 28:1 (measured).
 _BEST_RATIO = 250
 _UNSUSPICIOUS = 16 * 2**20
-_ZIP_END_SIZE = 22  # APPNOTE.TXT 4.3.16, without the comment
-
-_ZIP_MAGICS = (b"PK\x03\x04", b"PK\x05\x06")  # a first member, or none at all
 
 _BROKEN_FILE = "the publisher's file may be broken"
 _BOMB = "no list packs so well: this is a bomb, or no list"
 
 _ENCODINGS = frozenset({"", "identity", "gzip", "x-gzip", "deflate"})
 
-_BROKEN_ZIP = (*BROKEN, RuntimeError, struct.error, OverflowError)
-
 
 class Unpacking:
     """A body, fed as it arrives, then finished. Every method raises FetchError.
 
     `max_bytes` bounds the bytes as they arrive, and again what each layer unpacks to. `encoding`: the Content-Encoding
-    of an HTTP answer, which is taken off first.
+    of an HTTP answer, which is taken off first. `members`: a pattern of the names of an archive's files; empty for all that
+    may be lists.
     """
 
-    def __init__(self, max_bytes: int, encoding: str = "") -> None:
+    def __init__(self, max_bytes: int, encoding: str = "", members: str = "") -> None:
         self._max_bytes = max_bytes
+        self._pattern = members
         self._encoding = encoding.strip().lower()
         if self._encoding not in _ENCODINGS:
             raise FetchError("the server used a Content-Encoding that we did not ask for", "we ask for gzip or deflate")
@@ -50,6 +47,8 @@ class Unpacking:
         self._head: bytes | None = b""
         self._arrived = 0
         self._is_zip = False
+        self._tar: TarReader | None = None
+        self._start: bytes | None = b""
         # Grown by mremap(2) once glibc keeps it out of its heap (`adapters.allocator`), and handed out as bytes without a copy:
         # one body exists, not two.
         self._body = BytesIO()
@@ -76,8 +75,17 @@ class Unpacking:
             self._begin(self._head)
         if self._inner is not None:
             self._inner.finish()
+        if self._start is not None:
+            self._begin_unpacked(self._start)
+        if self._tar is not None:
+            self._tar.finish()
         body = self._body.getvalue()
-        return _largest_member(body, self._max_bytes) if self._is_zip else body
+        if self._is_zip:
+            self._body = BytesIO()
+            members = Members(self._pattern, self._body, self._max_bytes)
+            read_zip(body, members)
+            body = members.joined()
+        return body
 
     def _file_bytes(self, data: bytes) -> None:
         if self._head is None:
@@ -90,24 +98,41 @@ class Unpacking:
     def _begin(self, head: bytes) -> None:
         """The first bytes are known: from now on everything goes through the layer that they tell of."""
         self._head = None
-        self._is_zip = head.startswith(_ZIP_MAGICS)
+        self._is_zip = head.startswith(ZIP_MAGICS)
         kind = kind_of(head)
         self._inner = None if kind is None else _Layer(kind, self._max_bytes)
         self._store(head)
 
     def _store(self, data: bytes) -> None:
         if self._inner is None:
-            self._body.write(data)
+            self._unpacked(data)
             return
         for piece in self._inner.feed(data):
-            self._body.write(piece)
+            self._unpacked(piece)
+
+    def _unpacked(self, data: bytes) -> None:
+        if self._tar is not None:
+            self._tar.feed(data)
+        elif self._start is None:
+            self._body.write(data)
+        else:
+            self._start += data
+            if len(self._start) >= LONGEST_HEAD:
+                self._begin_unpacked(self._start)
+
+    def _begin_unpacked(self, start: bytes) -> None:
+        """The first bytes under the compression are known: they tell whether they are those of a tar archive."""
+        self._start = None
+        if is_tar(start):
+            self._tar = TarReader(Members(self._pattern, self._body, self._max_bytes))
+        self._unpacked(start)
 
 
-def unpack(body: bytes, max_bytes: int) -> bytes:
+def unpack(body: bytes, max_bytes: int, members: str = "") -> bytes:
     """A whole body, unpacked; the very same object where it is not compressed. Raises FetchError."""
-    if kind_of(body) is None and not body.startswith(_ZIP_MAGICS) and len(body) <= max_bytes:
+    if kind_of(body) is None and not body.startswith(ZIP_MAGICS) and not is_tar(body) and len(body) <= max_bytes:
         return body
-    unpacking = Unpacking(max_bytes)
+    unpacking = Unpacking(max_bytes, members=members)
     unpacking.feed(body)
     return unpacking.finish()
 
@@ -174,62 +199,9 @@ class _Layer:
             raise FetchError(f"other data follows the end of the {self._kind.name} data")
 
 
-def too_large(max_bytes: int, how: str = "") -> FetchError:
-    """The error for a body above its cap."""
-    hint = "raise max_bytes of the source, if that is right"
-    return FetchError(f"the list is larger than {max_bytes} bytes{how}", hint)
-
-
 def _unreadable(name: str, error: Exception) -> FetchError:
     # liblzma and libzstd tell a header that asks for gigabytes from damage by their text alone.
     if "memory" in str(error).lower():
         hint = "no list needs a dictionary or window of more than 128 MiB: its publisher must pack it with a smaller one"
         return FetchError(f"the {name} data asks for more memory than is allowed", hint)
     return FetchError(f"the {name} data is damaged", _BROKEN_FILE)
-
-
-def _largest_member(raw: bytes, max_bytes: int) -> bytes:
-    """The largest file of a zip archive that is not a readme. Names are only looked at, never used as paths."""
-    if raw.count(b"PK\x01\x02") > _MAX_MEMBERS:
-        raise FetchError(f"the zip archive has more than {_MAX_MEMBERS} members")
-    try:
-        with zipfile.ZipFile(BytesIO(raw)) as archive:
-            if raw[raw.rfind(b"PK\x05\x06") + _ZIP_END_SIZE + len(archive.comment) :].strip(b"\0"):
-                raise FetchError("other data follows the end of the zip archive")
-            return _member_bytes(archive, _chosen_member(archive), max_bytes)
-    except zipfile.BadZipFile as exc:
-        raise PassingError("the zip archive is cut short or damaged", "the list is asked for again") from exc
-    except _BROKEN_ZIP as exc:
-        raise FetchError("the zip archive is damaged", _BROKEN_FILE) from exc
-
-
-def _chosen_member(archive: zipfile.ZipFile) -> zipfile.ZipInfo:
-    lists = [
-        member
-        for member in archive.infolist()
-        if not member.filename.endswith("/") and not member.filename.rpartition("/")[2].lower().startswith("readme")
-    ]
-    if not lists:
-        raise FetchError("the zip archive has no list in it")
-    member = max(lists, key=lambda each: each.file_size)
-    if member.flag_bits & 1:
-        raise FetchError("the zip archive is encrypted")
-    # The rarer methods are unpacked by zipfile without a bound.
-    if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-        method = f"the zip archive uses compression method {member.compress_type}"
-        raise FetchError(method, "only stored and deflated members are read")
-    return member
-
-
-def _member_bytes(archive: zipfile.ZipFile, member: zipfile.ZipInfo, max_bytes: int) -> bytes:
-    if member.file_size > max_bytes:
-        raise too_large(max_bytes, " unpacked")
-    body, size = BytesIO(), 0
-    # zipfile stops at the size in the archive and compares the checksum there.
-    with archive.open(member) as stream:
-        while piece := stream.read(OUTPUT_STEP):
-            body.write(piece)
-            size += len(piece)
-    if size != member.file_size:
-        raise PassingError("the zip archive is cut short", "the list is asked for again")
-    return body.getvalue()
