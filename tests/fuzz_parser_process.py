@@ -75,7 +75,7 @@ def input_of(seed: int, number: int, seeds: Sequence[bytes]) -> Input:
     )
 
 
-_JSON_FORMS = [form for form in FORMS if form.type in {FormatType.AUTO, FormatType.JSON, FormatType.JSONL}]
+_JSON_FORMS = [form for form in FORMS if form.type in {FormatType.AUTO, FormatType.JSON, FormatType.JSONL, FormatType.STIX2}]
 _LIMITS = Limits(ParserProcesses().limits_for(Format(), MIB, 1.0).data, 48 * MIB, _CPU_PER_START)
 
 
@@ -182,7 +182,7 @@ def _must_be_explained(answer: Answer, one: Input) -> None:
 
 
 def _must_be_the_same(addresses: AddressSet | None, one: Input) -> None:
-    unpacking = Unpacking(one.job.max_bytes, one.job.encoding)
+    unpacking = Unpacking(one.job.max_bytes, one.job.encoding, one.job.form.members)
     try:
         unpacking.feed(one.body)
         expected = parsed_list(unpacking.finish(), one.job.form).addresses

@@ -34,7 +34,7 @@ from banlistd.core.feeds.parsers.formats.plain import parse_plain, read_line
 from banlistd.core.feeds.parsers.parsed import Harvest, Parsed
 from banlistd.core.feeds.parsers.text import LONGEST_LINE, lines_of, normalised
 from banlistd.errors import FetchError, ParseError
-from banlistd.formats import Format, FormatType
+from banlistd.formats import Condition, Format, FormatType, Operator
 from banlistd.model import SourceId
 from support.data import DATA
 from support.guarding import after
@@ -53,6 +53,13 @@ SEEDS = (
     b"127.0.0.1 localhost\n0.0.0.0 ads.example\n192.0.2.1 bad.example worse.example\n::1 ip6-localhost\n",
     b"<!DOCTYPE html><html><head><title>503</title></head><body>192.0.2.1</body></html>",
     b"# Number of entries: 3\n192.0.2.1\n192.0.2.2\n# END 2 entries\n",
+    b'{"start":"192.0.2.0","end":"192.0.2.63","n":9}\n{"start":"198.51.100.0","end":"198.51.100.9","deleted":true}\n',
+    b'{"bans":{"192.0.2.1":{"score":90,"until":"2026-01-01"},"198.51.100.7":{"score":9}},"allow":["203.0.113.1"]}',
+    b'{\n "network": "192.0.2.0", "length": 24\n}\n# a comment\n{\n "network": "198.51.100.0", "length": "255.255.255.0"\n}\n',
+    b"""{"type":"bundle","objects":[{"type":"indicator","id":"a","pattern":"[ipv4-addr:value = '192.0.2.1' OR ipv4-addr:value
+    IN ('198.51.100.7')]","valid_until":"2026-01-01T00:00:00Z"},{"type":"indicator","pattern":"[ipv6-addr:value ISSUBSET
+    '2001:db8::/32'] FOLLOWEDBY [file:size = 7]"}]}""",
+    b'{"a":[{"v":"192.0.2.1|443"},{"v":"198.51.100.7 (tcp/22)"},{"v":"[2001:db8::1]:80"},{"v":"192.0.2.2, 192.0.2.3"}]}',
     b"",
     b"\n",
     b"[",
@@ -139,6 +146,11 @@ FORMS = (
     Format(FormatType.JSONL, field="cidr"),
     Format(FormatType.JSON, paths=("prefixes[].ip_prefix", "prefixes[].ipv6_prefix")),
     Format(FormatType.JSON, paths=("[]", "a.b")),
+    Format(FormatType.JSON, paths=("bans{}", "a{}[].v"), where=(Condition("score", Operator.AT_LEAST, ("50",)),)),
+    Format(FormatType.JSON, paths=("start", "[].start"), ends=("end",), where=(Condition("n", Operator.FUTURE),), now=5),
+    Format(FormatType.JSONL, field="network", lengths=("length",), where=(Condition("deleted", Operator.IS_NOT, ("true",)),)),
+    Format(FormatType.STIX2, now=1_767_225_600),
+    Format(members="*"),
 )
 
 PACKERS: Sequence[Callable[[bytes], bytes]] = (

@@ -6,6 +6,7 @@ JSON schema and packaging/docs/formats.md are generated from it.
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from dataclasses import field as dataclass_field
 from enum import StrEnum
 from typing import Self
 
@@ -100,25 +101,43 @@ class FormatType(StrEnum):
     )
     JSON = FormatKind(
         "json",
-        "One JSON document. `path` says where the addresses are: dotted keys, `[]` for each item of an array, as in "
-        "`prefixes[].ip_prefix`. Without it, every string in an array that is an address counts.",
+        "JSON: one document, or several one behind the other. `path` says where the addresses are: dotted keys, `[]` for each "
+        "item of an array, as in `prefixes[].ip_prefix`; `{}` at its end for the keys of an object, before its end for each of "
+        "its values. `end` is the key of the last address of a range, `length` the key of a prefix length or netmask. Without "
+        "`path`, the addresses in arrays count, where their keys leave no doubt that they are the list.",
         "formats.documents:parse_json",
         "formats.documents:recognise_json",
         20,
         "`{` or `[` at the beginning",
         Example('{"ip_prefix": "{address}"}', before='{"prefixes": [', between=", ", after="]}\n"),
-        keys=("path",),
+        keys=("path", "end", "length", "where"),
     )
     JSONL = FormatKind(
         "jsonl",
-        "One JSON object in each line. `field` is the key of the address, or keys joined by dots. Without it, the field that "
-        "contains an address in most of the first records is used.",
+        "One JSON object in each line. `field` is the key of the address, or keys joined by dots; `end` that of the last "
+        "address of a range, `length` that of a prefix length or netmask. Without `field`, the field is found as in `json`.",
         "formats.documents:parse_jsonl",
         "formats.documents:recognise_jsonl",
         10,
         "a JSON object in each of the first two lines",
         Example('{"cidr": "{address}"}'),
-        keys=("field",),
+        keys=("field", "end", "length", "where"),
+    )
+    STIX2 = FormatKind(
+        "stix2",
+        "STIX 2: bundles, answers of TAXII 2.1, or objects one behind the other. The addresses in the patterns of indicators "
+        "count, without those that are revoked, replaced by a later version, not valid yet or not any more. `auto` reads JSON "
+        "that contains indicators so.",
+        "formats.stix2:parse_stix2",
+        "",
+        0,
+        "",
+        Example(
+            """{"type": "indicator", "pattern": "[ipv4-addr:value = '{address}']"}""",
+            before='{"type": "bundle", "objects": [',
+            between=", ",
+            after="]}\n",
+        ),
     )
     P2P = FormatKind(
         "p2p",
@@ -168,13 +187,40 @@ class FormatType(StrEnum):
     )
 
 
+class Operator(StrEnum):
+    """How a condition compares. FUTURE: the value is a time that has not come yet."""
+
+    AT_LEAST = ">="
+    AT_MOST = "<="
+    ABOVE = ">"
+    BELOW = "<"
+    IS = "="
+    IS_NOT = "!="
+    FUTURE = "future"
+
+
 @dataclass(frozen=True, slots=True)
+class Condition:
+    """What a field of a record must be for the record to count: `values` has one value, for IS one or more, for FUTURE none.
+
+    `field`: as the format names fields: a column, or dotted keys.
+    """
+
+    field: str
+    operator: Operator
+    values: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, repr=False)
 class Format:
     """A source's format: what to read, and where in it.
 
     `columns` (CSV): numbers from 1 or names from the header line; two of them are the ends of a range. `separator` (CSV):
     one character, or "whitespace". `paths` (JSON): dotted keys, `[]` steps into each item of an array, as in
-    `prefixes[].ip_prefix`; all of them are tried. `field` (JSON lines): dotted keys within each record.
+    `prefixes[].ip_prefix`; all of them are tried. `field` (JSON lines): dotted keys within each record; several of them are
+    `paths`. `ends`, `lengths` (both): of each path, or one for all of them, in the same object. `where`: all of them must
+    be met. `members`: which files of an archive are read, as in `*.txt`; empty: all that may be lists. `now`: Unix seconds
+    when the list is read; 0 where nothing is to expire.
     """
 
     type: FormatType = FormatType.AUTO
@@ -182,3 +228,14 @@ class Format:
     separator: str = ""
     paths: tuple[str, ...] = ()
     field: str = ""
+    ends: tuple[str, ...] = ()
+    lengths: tuple[str, ...] = ()
+    where: tuple[Condition, ...] = ()
+    members: str = ""
+    now: int = dataclass_field(default=0, compare=False)
+
+    def __repr__(self) -> str:
+        """Where nothing new is set, the same as ever: what was polled is known by it."""
+        later = [name for name in ("ends", "lengths", "where", "members") if getattr(self, name)]
+        named = ("type", "columns", "separator", "paths", "field", *later)
+        return f"Format({', '.join(f'{name}={getattr(self, name)!r}' for name in named)})"

@@ -9,7 +9,7 @@ from banlistd.core.addresses.sets import Ranges, from_numbers
 from banlistd.core.config.model import Config, Source
 from banlistd.core.config.sections.allow import AllowEntry
 from banlistd.core.config.sections.log import LogFormat
-from banlistd.formats import Format, FormatType
+from banlistd.formats import Condition, Format, FormatType, Operator
 from banlistd.model import Action, Direction, Family, SourceId
 from support.written_config import FOLDER, read, source_of
 
@@ -100,6 +100,32 @@ def test_numbers_and_times_that_yaml_would_convert_stay_as_they_were_written() -
         ("{type: jsonl, field: cidr}", Format(FormatType.JSONL, field="cidr")),
         ('{type: json, path: "prefixes[].ip_prefix"}', Format(FormatType.JSON, paths=("prefixes[].ip_prefix",))),
         ('{type: json, path: ["a[].b", "[]"]}', Format(FormatType.JSON, paths=("a[].b", "[]"))),
+        ('{type: json, path: ["a{}", "b{}.c"]}', Format(FormatType.JSON, paths=("a{}", "b{}.c"))),
+        ('{type: json, path: "[].a", end: "[].b"}', Format(FormatType.JSON, paths=("[].a",), ends=("[].b",))),
+        (
+            '{type: json, path: ["a[].b", "c[].d"], end: [e, f]}',
+            Format(FormatType.JSON, paths=("a[].b", "c[].d"), ends=("e", "f")),
+        ),
+        ("{type: jsonl, field: a.b, length: c}", Format(FormatType.JSONL, field="a.b", lengths=("c",))),
+        ("{type: jsonl, field: [v4, v6]}", Format(FormatType.JSONL, paths=("v4", "v6"))),
+        ("{type: stix2}", Format(FormatType.STIX2)),
+        ('{type: auto, members: "*.txt"}', Format(members="*.txt")),
+        ("{type: plain, members: ipv4.txt}", Format(FormatType.PLAIN, members="ipv4.txt")),
+        (
+            '{type: json, where: {score: ">= 90", type: ADDR, land: [DE, FR], until: future, n: "!=0", a.b: 7, c: "= future"}}',
+            Format(
+                FormatType.JSON,
+                where=(
+                    Condition("score", Operator.AT_LEAST, ("90",)),
+                    Condition("type", Operator.IS, ("ADDR",)),
+                    Condition("land", Operator.IS, ("DE", "FR")),
+                    Condition("until", Operator.FUTURE),
+                    Condition("n", Operator.IS_NOT, ("0",)),
+                    Condition("a.b", Operator.IS, ("7",)),
+                    Condition("c", Operator.IS, ("future",)),
+                ),
+            ),
+        ),
     ],
 )
 def test_a_format_is_a_word_or_a_mapping(written: str, understood: Format) -> None:

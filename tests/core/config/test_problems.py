@@ -214,11 +214,11 @@ WRONG = [
     (SOURCE + "  format: {column: 2}", "4: sources[0].format: has no type (write {type: csv, ...})"),
     (
         SOURCE + "  format:\n    type: csv\n    field: a",
-        "6: sources[0].format.field: does not go with csv (column, columns or separator may)",
+        "6: sources[0].format.field: does not go with csv (column, columns, separator or members may)",
     ),
     (
         SOURCE + "  format: {type: plain, column: 1}",
-        "4: sources[0].format.column: does not go with plain (plain takes no keys)",
+        "4: sources[0].format.column: does not go with plain (members may)",
     ),
     (
         SOURCE + "  format: {type: csv, delimiter: x}",
@@ -241,6 +241,37 @@ WRONG = [
     (
         SOURCE + "  format: {type: jsonl, field: a..b}",
         '4: sources[0].format.field: "a..b" is not a field (write a key, or keys joined by dots)',
+    ),
+    (
+        SOURCE + "  format: {type: json, end: b}",
+        "4: sources[0].format.end: is written without the place of the address (write path (json) or field (jsonl) beside it)",
+    ),
+    (
+        SOURCE + '  format: {type: json, path: ["[].a", "[].b", "[].c"], length: [d, e]}',
+        "4: sources[0].format.length: has 2 values (write one, or 3, one for each address)",
+    ),
+    (
+        SOURCE + '  format: {type: json, path: "[].a", end: b, length: c}',
+        "4: sources[0].format.length: is written beside end (write one of them)",
+    ),
+    (
+        SOURCE + "  format: {type: json, where: x}",
+        (
+            "4: sources[0].format.where: is not a mapping of 1 to 16 conditions "
+            '(write {score: ">= 90", type: ADDR, country: [DE, FR], expires: future})'
+        ),
+    ),
+    (
+        SOURCE + "  format: {type: jsonl, where: {a: {b: c}}}",
+        (
+            "4: sources[0].format.where.a: is not a condition "
+            '(write {score: ">= 90", type: ADDR, country: [DE, FR], expires: future})'
+        ),
+    ),
+    (SOURCE + "  format: {type: p2p, where: {a: b}}", "4: sources[0].format.where: does not go with p2p (members may)"),
+    (
+        SOURCE + "  format: {type: plain, members: [a, b]}",
+        "4: sources[0].format.members: is a list (write one value)",
     ),
     ("sources:\n- use: knwon", '2: sources[0].use: "knwon" is not in the catalogue (did you mean known?)'),
     ("sources:\n- use: zzz", '2: sources[0].use: "zzz" is not in the catalogue (banlistctl catalogue lists the names)'),

@@ -6,7 +6,7 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from banlistd.adapters.parser_process.confinement import Limits
-from banlistd.formats import Format, FormatType
+from banlistd.formats import Condition, Format, FormatType, Operator
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,18 +24,20 @@ class Job:
 
 def encoded_job(job: Job) -> str:
     # Not `asdict`, which copies every value.
-    return json.dumps({**_values(job), "form": _values(job.form), "limits": _values(job.limits)})
+    return json.dumps(job, default=_values)
 
 
-def _values(one: Job | Format | Limits) -> Mapping[str, Any]:
+def _values(one: Job | Format | Limits | Condition) -> Mapping[str, Any]:
     return {field.name: getattr(one, field.name) for field in fields(one)}
 
 
 def decoded_job(text: str) -> Job:
     document = json.loads(text)
-    form = document["form"]
+    written: dict[str, Any] = document["form"]
+    form: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in written.items()}
+    where = (Condition(one["field"], Operator(one["operator"]), tuple(one["values"])) for one in written["where"])
     return Job(
-        Format(FormatType(form["type"]), tuple(form["columns"]), form["separator"], tuple(form["paths"]), form["field"]),
+        Format(**{**form, "type": FormatType(written["type"]), "where": tuple(where)}),
         document["max_bytes"],
         document["encoding"],
         Limits(**document["limits"]),

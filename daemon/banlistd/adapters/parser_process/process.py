@@ -12,8 +12,10 @@ import asyncio
 import fcntl
 import os
 import signal
-from collections.abc import AsyncIterator
+import time
+from collections.abc import AsyncIterator, Callable
 from contextlib import ExitStack, asynccontextmanager, suppress
+from dataclasses import replace
 from functools import partial
 
 from banlistd.adapters.parser_process import child
@@ -33,6 +35,7 @@ _LEAST_MEMORY = 288 * _MIB
 _BASE_MEMORY = 96 * _MIB
 _PER_BYTE = 5
 _JSON_PER_BYTE = 12.5
+_DOCUMENTS = (FormatType.JSON, FormatType.STIX2)
 _MAX_AT_ONCE = 2
 
 _SHORT = 1 << 16
@@ -48,12 +51,15 @@ _START = 30.0
 class ParserProcesses:
     """The ListParser of `ports`. `memory`: the most that one process may take, in bytes, whatever the format needs.
 
-    `program`: the script that is started; tests put a hostile one in its place.
+    `program`: the script that is started; tests put a hostile one in its place. `now`: Unix seconds.
     """
 
-    def __init__(self, memory: int = 512 * _MIB, program: str = str(child.__file__)) -> None:
+    def __init__(
+        self, memory: int = 512 * _MIB, program: str = str(child.__file__), now: Callable[[], float] = time.time
+    ) -> None:
         self._memory = memory
         self._program = program
+        self._now = now
         self._slots = asyncio.Semaphore(_MAX_AT_ONCE)
         self._sessions = 0
         self._forker: Forker | None = None
@@ -64,7 +70,7 @@ class ParserProcesses:
 
         An archive needs up to 128 MiB of its own.
         """
-        data = _BASE_MEMORY + int((_JSON_PER_BYTE if form.type is FormatType.JSON else _PER_BYTE) * max_bytes)
+        data = _BASE_MEMORY + int((_JSON_PER_BYTE if form.type in _DOCUMENTS else _PER_BYTE) * max_bytes)
         return Limits(min(max(data, _LEAST_MEMORY), self._memory), MAX_RESULT, max(1, int(seconds) + 1))
 
     @asynccontextmanager
@@ -76,7 +82,7 @@ class ParserProcesses:
             self._idle.cancel()
         try:
             async with self._slots:
-                job = Job(form, max_bytes, encoding, self.limits_for(form, max_bytes, seconds))
+                job = Job(replace(form, now=int(self._now())), max_bytes, encoding, self.limits_for(form, max_bytes, seconds))
                 session = RunningParser(await self._start_for(many=many), job)
                 try:
                     yield session

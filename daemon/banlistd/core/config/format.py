@@ -9,13 +9,14 @@ from banlistd.core.config import values
 from banlistd.core.config.problems import Spot
 from banlistd.core.config.values import Unfit, among
 from banlistd.core.printing import shown
-from banlistd.formats import Format, FormatType
+from banlistd.formats import Condition, Format, FormatType, Operator
 
-KEYS: Mapping[FormatType, tuple[str, ...]] = {kind: kind.kind.keys for kind in FormatType if kind.kind.keys}
-"""The keys of each type. Types that are not here take none."""
+KEYS: Mapping[FormatType, tuple[str, ...]] = {kind: (*kind.kind.keys, "members") for kind in FormatType}
+"""The keys of each type beside `type`."""
 
+_WHERE = "where"
 _TYPE = values.one_of(FormatType, "a format")
-_ALL = ("type", *(key for keys in KEYS.values() for key in keys))
+_ALL = ("type", *dict.fromkeys(key for keys in KEYS.values() for key in keys))
 
 
 def read_format(tree: object, spot: Spot) -> Format:
@@ -30,15 +31,70 @@ def read_format(tree: object, spot: Spot) -> Format:
     found = _read_keys(tree, kind, spot)
     if "column" in found and "columns" in found:
         spot.at("columns").wrong("is written beside column", "write one of them")
+    for key in ("end", "length"):
+        _judge_ends(key, found, spot)
+    if "end" in found and "length" in found:
+        spot.at("length").wrong("is written beside end", "write one of them")
+    where = _read_where(tree[_WHERE], spot.at(_WHERE)) if _WHERE in found else ()
     if kind is None or len(spot.problems) > before:
         return Format()
+    fields = found.get("field", ())
     return Format(
         kind,
         columns=found.get("columns", ()) or found.get("column", ()),
         separator="".join(found.get("separator", ())),
-        paths=found.get("path", ()),
-        field="".join(found.get("field", ())),
+        paths=found.get("path", ()) or (fields if len(fields) > 1 else ()),
+        field=fields[0] if len(fields) == 1 else "",
+        ends=found.get("end", ()),
+        lengths=found.get("length", ()),
+        where=where,
+        members="".join(found.get("members", ())),
     )
+
+
+def _judge_ends(key: str, found: Mapping[str, tuple[str, ...]], spot: Spot) -> None:
+    """One end for all addresses, or one for each."""
+    places = found.get("path", ()) or found.get("field", ())
+    if key in found and not places:
+        spot.at(key).wrong("is written without the place of the address", "write path (json) or field (jsonl) beside it")
+    elif len(found.get(key, ())) not in (0, 1, len(places)):
+        spot.at(key).wrong(f"has {len(found[key])} values", f"write one, or {len(places)}, one for each address")
+
+
+def _is_short(text: str) -> bool:
+    return 0 < len(text) <= _LONGEST
+
+
+_COMPARISON = re.compile(r"(>=|<=|!=|>|<|=)\s*(.+)", re.DOTALL)
+
+
+def _read_where(tree: object, spot: Spot) -> tuple[Condition, ...]:
+    if not isinstance(tree, dict) or not 1 <= len(tree) <= _MAX_CONDITIONS:
+        spot.wrong(f"is not a mapping of 1 to {_MAX_CONDITIONS} conditions", _CONDITIONS)
+        return ()
+    read = [_read_condition(str(field), written, spot.at(str(field))) for field, written in tree.items()]
+    return tuple(condition for condition in read if condition is not None)
+
+
+def _read_condition(field: str, written: object, spot: Spot) -> Condition | None:
+    several = [one for one in (written if isinstance(written, list) else [written]) if isinstance(one, str)]
+    if not several or (isinstance(written, list) and len(several) < len(written)) or not all(map(_is_short, several)):
+        spot.wrong("is not a condition", _CONDITIONS)
+        return None
+    try:
+        _name(field, "a field")
+    except Unfit as verdict:
+        spot.unfit(verdict)
+        return None
+    if isinstance(written, list):
+        return Condition(field, Operator.IS, tuple(several))
+    text = several[0].strip()
+    if text == Operator.FUTURE:
+        return Condition(field, Operator.FUTURE)
+    comparison = _COMPARISON.fullmatch(text)
+    if comparison is None:
+        return Condition(field, Operator.IS, (text,))
+    return Condition(field, Operator(comparison[1]), (comparison[2].strip(),))
 
 
 def _type_of(tree: Mapping[str, object], spot: Spot) -> FormatType | None:
@@ -54,14 +110,17 @@ def _type_of(tree: Mapping[str, object], spot: Spot) -> FormatType | None:
 
 def _read_keys(tree: Mapping[str, object], kind: FormatType | None, spot: Spot) -> dict[str, tuple[str, ...]]:
     fits = KEYS.get(kind, ()) if kind else _ALL
-    found = {}
+    found: dict[str, tuple[str, ...]] = {}
     for key, value in tree.items():
         if key == "type":
+            continue
+        if key == _WHERE and key in fits:
+            found[key] = ()
             continue
         if key not in _ALL:
             spot.unknown(key, ("type", *fits) if kind else _ALL)
         elif key not in fits:
-            spot.at(key).wrong(f"does not go with {kind}", f"{among(fits)} may" if fits else f"{kind} takes no keys")
+            spot.at(key).wrong(f"does not go with {kind}", f"{among(fits)} may")
         else:
             found[key] = _read_key(key, value, spot.at(key))
     return found
@@ -76,7 +135,8 @@ def _read_type(text: str, spot: Spot) -> FormatType | None:
 
 
 def _guess(tree: Mapping[str, object]) -> FormatType:
-    return next((kind for kind, keys in KEYS.items() if any(key in tree for key in keys)), FormatType.PLAIN)
+    own = {kind: kind.kind.keys for kind in FormatType if _WHERE not in tree}
+    return next((kind for kind, keys in own.items() if any(key in tree for key in keys)), FormatType.PLAIN)
 
 
 def _read_key(key: str, value: object, spot: Spot) -> tuple[str, ...]:
@@ -119,8 +179,8 @@ def _separator(text: str) -> str:
     return known
 
 
-# `name`, `name[]`, `name[][]` or, for an array at the root, `[]`.
-_STEP = re.compile(r"[^\[\].]+(\[\])*|(\[\])+")
+# `name`, `name[]`, `name[][]` or, for an array at the root, `[]`; `{}` in place of `[]` for an object.
+_STEP = re.compile(r"[^\[\]{}.]+(\[\]|\{\})*|(\[\]|\{\})+")
 
 
 def _path(text: str) -> str:
@@ -130,6 +190,10 @@ def _path(text: str) -> str:
     return text
 
 
+def _end(text: str) -> str:
+    return _path(text) if "[" in text else _field(text)
+
+
 def _field(text: str) -> str:
     _name(text, "a field")
     if not all(text.split(".")) or "[" in text:
@@ -137,8 +201,21 @@ def _field(text: str) -> str:
     return text
 
 
+_MEMBERS = 16
+
+
+def _members(text: str) -> str:
+    """Patterns of file names, as in a shell."""
+    _name(text, "a pattern of file names")
+    if text.count("*") > _MEMBERS:
+        raise Unfit(f"{shown(text)} is not a pattern of file names", f"write at most {_MEMBERS} *")
+    return text
+
+
 # More than any column or JSON key seen; a bound, so that messages stay readable.
 _LONGEST = 200
+_MAX_CONDITIONS = 16
+_CONDITIONS = 'write {score: ">= 90", type: ADDR, country: [DE, FR], expires: future}'
 
 
 def _name(text: str, what: str) -> str:
@@ -170,20 +247,33 @@ SHAPES: Mapping[str, FormatKey] = {
     "column": FormatKey(_column, 1, _COLUMN, "a number from 1, or a name of the header line"),
     "columns": FormatKey(_column, 2, _COLUMN, "two columns are the ends of a range"),
     "separator": FormatKey(_separator, 1, "string", "one character, or tab, or whitespace"),
-    "path": FormatKey(_path, 16, "string", "dotted keys; [] steps into each item: prefixes[].ip_prefix"),
-    "field": FormatKey(_field, 1, "string", "the key of the address in each line, or keys joined by dots"),
+    "path": FormatKey(_path, 16, "string", "dotted keys; [] steps into each item: prefixes[].ip_prefix; {} at the end: keys"),
+    "field": FormatKey(_field, 16, "string", "the key of the address in each line, or keys joined by dots"),
+    "end": FormatKey(_end, 16, "string", "the key of the last address of a range, in the same object"),
+    "length": FormatKey(_end, 16, "string", "the key of a prefix length or netmask, in the same object"),
+    "members": FormatKey(_members, 1, "string", "which files of an archive are read: *.txt; without it all that may be lists"),
+}
+
+_VALUE = {"type": ["string", "number", "boolean"]}
+_WHERE_SCHEMA: Mapping[str, Any] = {
+    "type": "object",
+    "additionalProperties": {"anyOf": [_VALUE, {"type": "array", "items": _VALUE, "minItems": 1}]},
+    "minProperties": 1,
+    "maxProperties": _MAX_CONDITIONS,
+    "description": "only records that meet every condition: a value, one of a list, >=, <=, >, <, !=, or future for a time",
 }
 
 
 def _long_form(types: list[str], keys: tuple[str, ...]) -> Mapping[str, Any]:
-    properties = {"type": {"enum": types}, **{key: SHAPES[key].schema for key in keys}}
+    shapes = {key: _WHERE_SCHEMA if key == _WHERE else SHAPES[key].schema for key in keys}
+    properties = {"type": {"enum": types}, **shapes}
     return {"type": "object", "properties": properties, "required": ["type"], "additionalProperties": False}
 
 
 FORMAT_SCHEMA: Mapping[str, Any] = {
     "anyOf": [
         {"enum": [str(kind) for kind in FormatType]},
-        *(_long_form([str(kind)], keys) for kind, keys in KEYS.items()),
-        _long_form([str(kind) for kind in FormatType if kind not in KEYS], ()),
+        *(_long_form([str(kind)], KEYS[kind]) for kind in FormatType if kind.kind.keys),
+        _long_form([str(kind) for kind in FormatType if not kind.kind.keys], ("members",)),
     ]
 }

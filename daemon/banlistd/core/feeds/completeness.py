@@ -8,7 +8,7 @@ from enum import StrEnum
 import numpy as np
 
 from banlistd.core.addresses.sets import AddressSet
-from banlistd.core.feeds.parsers.formats.documents import json_object_of
+from banlistd.core.feeds.parsers.json.texts import json_object_of
 from banlistd.core.printing import counted
 from banlistd.model import Family
 
@@ -86,7 +86,7 @@ def _said(lines: Sequence[str], *, at_end: bool) -> Announced | None:
 
 def _records_of(text: str) -> int | None:
     """The number in Spamhaus' last record: `{"type": "metadata", ..., "records": 1670, ...}`."""
-    record = json_object_of(text) or {}
+    record = json_object_of(text.encode("utf-8", "replace")) or {}
     number = record.get("records")
     return number if record.get("type") == "metadata" and isinstance(number, int) else None
 

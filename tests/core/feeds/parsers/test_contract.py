@@ -205,7 +205,7 @@ def test_lines_are_counted_over_the_edges_of_blocks() -> None:
     assert [(sample.line, sample.text) for sample in parsed.samples] == [(count + 1, "wrong")]
 
 
-@pytest.mark.parametrize("kind", [kind for kind in FormatType if kind.kind.example.is_of_lines])
+@pytest.mark.parametrize("kind", [kind for kind in [FormatType.AUTO, *_OF_LINES] if kind is not FormatType.JSONL])
 @pytest.mark.parametrize("filler", [" ", "x", "-", ":", "1"])
 @pytest.mark.parametrize("length", [LONGEST_LINE, 3 * BLOCK])
 def test_a_line_too_long_is_rejected_and_the_next_one_read(kind: FormatType, filler: str, length: int) -> None:

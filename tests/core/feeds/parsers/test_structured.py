@@ -93,11 +93,11 @@ def test_padded_pipes_are_a_table() -> None:
 
 
 def test_addresses_are_found_beneath_the_arrays_of_a_json_document() -> None:
-    body = b'{"date": "x", "prefixes": [{"net": "1.2.3.0/31", "region": "eu-west-1"}], "hooks": ["5.6.7.8", "2001:db8::/32"]}'
+    body = b'{"date": "x", "prefixes": [{"net": "1.2.3.0/31", "region": "eu-west-1"}], "ips": ["5.6.7.8", "2001:db8::/32"]}'
     parsed = parse(body)
     assert _held(parsed) == ["1.2.3.0-1.2.3.1", "5.6.7.8"]
     assert (parsed.entries4, parsed.entries6, parsed.rejected) == (2, 1, 0)
-    assert parsed.form.paths == ("prefixes[].net", "hooks[]")
+    assert parsed.form.paths == ("prefixes[].net", "ips[]")
 
 
 def test_error_body_with_the_clients_address_bans_nothing() -> None:
@@ -133,11 +133,16 @@ def test_a_body_that_is_not_the_named_json_is_a_parse_error(body: bytes) -> None
         parse(body, Format(FormatType.JSON, paths=("v4[]",)))
 
 
-@pytest.mark.parametrize("body", [b'{"v4": ["1.2.3.4"', b"[" * 100_000, b'{"a": "1.2.3.4"}\n{'])
-def test_cut_json_yields_nothing(body: bytes) -> None:
+@pytest.mark.parametrize("body", [b'{"v4": ["1.2.3.4"', b"[" * 100_000, b'{"a": "1.2.3.4"}\n{', b'[\n"1.2.3.4",\n"1.2.3.5",\n'])
+def test_cut_json_is_refused(body: bytes) -> None:
+    with pytest.raises(ParseError, match="JSON"):
+        parse(body)
+
+
+@pytest.mark.parametrize("body", [b"[2001:db8::1]:443\n2001:db8::2\n", b"[bad]\n2001:db8::1\n2001:db8::2\n"])
+def test_a_bracket_alone_does_not_make_json(body: bytes) -> None:
     parsed = parse(body)
-    assert parsed.entries == 0
-    assert parsed.rejected > 0
+    assert (parsed.entries6, parsed.form.type) == (2, FormatType.PLAIN)
 
 
 @pytest.mark.parametrize("field", ["", "net.cidr"])

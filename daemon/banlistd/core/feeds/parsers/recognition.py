@@ -1,6 +1,7 @@
 """What a body is, when its source does not say: decided by the first lines that are no comments."""
 
 from banlistd.core.feeds.parsers.formats.tables import first_lines
+from banlistd.core.feeds.parsers.json.texts import looks_like_json
 from banlistd.core.feeds.parsers.parsed import Harvest
 from banlistd.core.feeds.parsers.registry import parser_of, recognisers
 from banlistd.errors import ParseError
@@ -15,9 +16,9 @@ def parse_auto(body: bytes, _: Format, harvest: Harvest) -> Format:
     try:
         return parser_of(found.type)(body, found, harvest)
     except ParseError:
-        if found.type is not FormatType.JSON:
+        if found.type is not FormatType.JSON or looks_like_json(body):
             raise
-        # It looked like JSON and is not; nothing has been collected from it.
+        # It began like JSON and is none; nothing has been collected from it.
         return parser_of(FormatType.PLAIN)(body, _PLAIN, harvest)
 
 

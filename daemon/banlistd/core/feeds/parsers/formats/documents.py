@@ -1,178 +1,118 @@
-"""JSON: whole documents by path, and one record a line by field.
+"""JSON: documents by path, and one record a line by field.
 
-Where no path or field is named, the whole strings that are addresses are found, and the result names their place. In a document
-they count beneath an array alone: an error body says `{"ip": "your address"}` without one.
+Where no path or field is named, the places of addresses are found, and the result names them: in a document beneath arrays, or
+as the keys of an object, alone, since an error body says `{"ip": "your address"}` without one.
 """
 
-import json
-from collections import Counter
-from collections.abc import Iterator, Sequence
-from itertools import islice
-from typing import Any
+import re
+from collections.abc import Sequence
+from dataclasses import replace
 
-from banlistd.core.feeds.parsers.formats.plain import TOO_LONG
+from banlistd.core.feeds.parsers.formats import stix2
+from banlistd.core.feeds.parsers.json.choosing import chosen_format, expected
+from banlistd.core.feeds.parsers.json.looking import JsonLook
+from banlistd.core.feeds.parsers.json.reading import Reader
+from banlistd.core.feeds.parsers.json.texts import LONGEST_RECORD, documents_of, json_object_of, records_of
 from banlistd.core.feeds.parsers.parsed import Harvest
-from banlistd.core.feeds.parsers.spans import span_of
-from banlistd.core.feeds.parsers.text import LONGEST_LINE, decoded, is_silent, lines_of
+from banlistd.core.feeds.parsers.text import LONGEST_LINE, decoded
 from banlistd.errors import ParseError
 from banlistd.formats import Format, FormatType
-from banlistd.model import Span
 
-_MAX_PATHS = 8
-"""If there are more paths than these, none is named: then keys are data, not names."""
-
-_LONGEST_PATH = 200
-"""Characters; a deeper path is cut, or a hostile document could make us hold its depth times its width."""
-
-_LOOK = 200
-"""Records to look at for the field that holds addresses."""
+_TOO_LONG = f"a record of more than {LONGEST_RECORD:,} bytes"
+_IS_ERROR = "it says that it is an error"
+_NO_ADDRESS = "no address in the record"
+_METADATA = "metadata"
+_OBJECT = re.compile(r'\{\s*+"')
 
 
 def parse_json(body: bytes, form: Format, harvest: Harvest) -> Format:
-    """Every value at `paths`, or every address beneath an array. `Rejected.line` counts values, not lines.
+    """Every value at `paths`, or the addresses that are the list beyond doubt. `Rejected.line` counts values, not lines.
 
-    Raises ParseError for what is not JSON, and where none of the named paths exists.
+    Raises ParseError for what is not JSON, where none of the named paths exists, and where it is not clear what the list is.
     """
     if not body.strip():
         return form
-    document = loaded(body.decode("utf-8", "replace"))
-    if not form.paths:
-        paths = _take_addresses(document, harvest)
-        if not paths:
-            harvest.reject(1, decoded(body[:LONGEST_LINE]).strip(), "no array in the document holds an address")
-        return Format(FormatType.JSON, paths=paths if len(paths) <= _MAX_PATHS else ())
-    found = [(path, _at_path(document, path)) for path in form.paths]
-    if all(values is None for _, values in found):
-        raise ParseError(f"nothing at {', '.join(form.paths)} in the JSON document", "look at the keys of the document")
-    number = 0
-    for path, values in found:
-        for value in values or ():
-            number += 1
-            _take(number, value, path, harvest)
-    return form
+    documents = documents_of(body)
+    if form.paths:
+        Reader(form, harvest, found_by_looking=False).read_document(documents)
+        return form
+    if stix2.has_indicators(documents):
+        return stix2.read_objects(documents, form, harvest)
+    look = JsonLook()
+    for document in documents:
+        look.at(document, is_record=len(documents) > 1)
+    found = None if look.is_error else chosen_format(look, FormatType.JSON)
+    if found is None:
+        reason = _IS_ERROR if look.is_error else "no array in the document has an address"
+        harvest.reject(1, decoded(body[:LONGEST_LINE]).strip(), reason)
+        return Format(FormatType.JSON)
+    found = _conditioned(found, form)
+    reader = Reader(found, harvest, found_by_looking=True)
+    reader.read_document(documents)
+    _compare(reader, look, found)
+    return found
 
 
-def loaded(text: str) -> Any:
-    """Raises ParseError for what is not JSON."""
-    try:
-        return json.loads(text)
-    except RecursionError as exc:
-        raise ParseError("not readable as JSON: nested too deeply") from exc
-    except ValueError as exc:
-        raise ParseError(f"not JSON: {exc}", "name the right `type`, or leave it `auto`") from exc
+def _conditioned(found: Format, form: Format) -> Format:
+    """Places that were found, with what the configured format says beside them."""
+    return replace(found, where=(*form.where, *found.where), members=form.members, now=form.now)
 
 
-def _take(number: int, value: Any, path: str, harvest: Harvest) -> None:
-    span = span_of(value.strip()) if isinstance(value, str) and len(value) <= LONGEST_LINE else None
-    if span is None:
-        harvest.reject(number, value if isinstance(value, str) else type(value).__name__, f"no address at {path}")
-    else:
-        harvest.add(span)
-
-
-def _at_path(document: Any, path: str) -> list[Any] | None:
-    """The values at a path; arrays at its end are taken apart. None if a key of it exists nowhere."""
-    nodes = [document]
-    for step in path.split("."):
-        key = step.rstrip("[]")
-        if key:
-            inside = [node[key] for node in nodes if isinstance(node, dict) and key in node]
-            if nodes and not inside:
-                return None
-            nodes = inside
-        for _ in range(step.count("[]")):
-            nodes = [item for node in nodes if isinstance(node, list) for item in node]
-    return [item for node in nodes for item in (node if isinstance(node, list) else [node])]
-
-
-def _take_addresses(document: Any, harvest: Harvest) -> tuple[str, ...]:
-    paths: dict[str, None] = {}
-    for path, value in _strings(document):
-        span = span_of(value.strip()) if "[]" in path and len(value) <= LONGEST_LINE else None
-        if span is not None:
-            paths[path] = None
-            harvest.add(span)
-    return tuple(paths)
-
-
-def _strings(document: Any) -> Iterator[tuple[str, str]]:
-    """Every string with its path, in the order of the document; without recursion, since depth is the sender's choice."""
-    pending: list[tuple[str, Any]] = [("", document)]
-    while pending:
-        path, node = pending.pop()
-        if isinstance(node, str):
-            yield path, node
-        elif isinstance(node, list):
-            inside = path + "[]" if len(path) < _LONGEST_PATH else path
-            pending += [(inside, item) for item in reversed(node)]
-        elif isinstance(node, dict):
-            dot = path + "." if path else ""
-            pending += [(dot + key if len(path) < _LONGEST_PATH else path, item) for key, item in reversed(node.items())]
+def _compare(reader: Reader, look: JsonLook, found: Format) -> None:
+    """What was seen must be what is read, or the path means something else than it seems. Raises ParseError."""
+    if not found.where and reader.taken != expected(look, found):
+        raise ParseError("the keys of the JSON document have brackets or dots in them", "write format: {type: json, path: ...}")
 
 
 def parse_jsonl(body: bytes, form: Format, harvest: Harvest) -> Format:
-    """The value of `field` in each record, or of the field that has an address in most of the first records.
+    """The value of `field` in each record, or of the field, or fields, that have the addresses beyond doubt.
 
-    A record whose `type` is `metadata` has none by design. Raises ParseError where no line is a JSON object.
+    A record whose `type` is `metadata` has none by design. Raises ParseError where no line is a JSON object, and where it is
+    not clear which field has the bans.
     """
-    field = form.field or field_of(record for _, _, record in islice(_records(body), _LOOK))
+    look, used = JsonLook(), form
+    if not form.field and not form.paths:
+        for _, _, record in records_of(body):
+            if record is not None and stix2.is_indicator(record):
+                return stix2.parse_stix2(body, form, harvest)
+            if record is not None and record.get("type") != _METADATA:
+                look.at(record, is_record=True)
+        used = _conditioned(
+            (None if look.is_error else chosen_format(look, FormatType.JSONL)) or Format(FormatType.JSONL), form
+        )
+    reader = Reader(used, harvest, found_by_looking=used is not form)
+    _read_records(body, reader if used.field or used.paths else None, harvest, _IS_ERROR if look.is_error else _NO_ADDRESS)
+    if used is not form and (used.field or used.paths):
+        _compare(reader, look, used)
+    return used
+
+
+def _read_records(body: bytes, reader: Reader | None, harvest: Harvest, why_none: str) -> None:
     lines = readable = 0
-    for number, line, record in _records(body):
+    for number, line, record in records_of(body):
         lines += 1
         readable += record is not None
         if record is None:
-            harvest.reject(number, line.strip(), TOO_LONG if len(line) > LONGEST_LINE else "not a JSON object")
+            harvest.reject(number, decoded(line), _TOO_LONG if len(line) > LONGEST_RECORD else "not a JSON object")
+        elif record.get("type") == _METADATA:
             continue
-        if record.get("type") == "metadata":
-            continue
-        spans = _spans_at(record, field) if field else []
-        for span in spans:
-            harvest.add(span)
-        if not spans:
-            harvest.reject(number, line.strip(), f"no address at {field}" if field else "no address in the record")
+        elif reader is None:
+            harvest.reject(number, decoded(line), why_none)
+        else:
+            reader.read_record(number, record, decoded(line))
     if lines and not readable:
         raise ParseError("no line is a JSON object", "name the right `type`, or leave it `auto`")
-    return Format(FormatType.JSONL, field=field)
-
-
-def _records(body: bytes) -> Iterator[tuple[int, str, dict[str, Any] | None]]:
-    for number, line in lines_of(body):
-        text = line.strip()
-        if not is_silent(text):
-            yield number, line, json_object_of(text)
 
 
 def recognise_jsonl(look: Sequence[str]) -> Format | None:
-    if len(look) == 1 or look[0][0] not in "{[" or any(json_object_of(text) is None for text in look[:2]):
+    """Objects in the first two lines; of one that is too long to be looked at the beginning is enough."""
+    if len(look) == 1 or not all(text.startswith("{") for text in look[:2]):
         return None
-    return Format(FormatType.JSONL)
+    whole = [text for text in look[:2] if len(text) <= LONGEST_LINE]
+    if len(whole) < len(look[:2]) and not all(_OBJECT.match(text) for text in look[:2]):
+        return None
+    return None if any(json_object_of(text.encode()) is None for text in whole) else Format(FormatType.JSONL)
 
 
 def recognise_json(look: Sequence[str]) -> Format | None:
     return Format(FormatType.JSON) if look[0][0] in "{[" else None
-
-
-def json_object_of(text: str) -> dict[str, Any] | None:
-    """The JSON object that a line is, if it is one."""
-    if len(text) > LONGEST_LINE:
-        return None
-    try:
-        record = json.loads(text)
-    except (ValueError, RecursionError):
-        return None
-    return record if isinstance(record, dict) else None
-
-
-def _spans_at(record: dict[str, Any], field: str) -> list[Span]:
-    values = _at_path(record, field) or ()
-    spans = (span_of(value.strip()) for value in values if isinstance(value, str))
-    return [span for span in spans if span is not None]
-
-
-def field_of(records: Iterator[dict[str, Any] | None]) -> str:
-    """The field that holds an address in most of the records, the first of them in the record if there are several."""
-    seen: Counter[str] = Counter()
-    for record in records:
-        if record is not None:
-            seen.update({path: 1 for path, value in _strings(record) if span_of(value.strip()) is not None})
-    return seen.most_common(1)[0][0] if seen else ""

@@ -66,9 +66,10 @@ def parse_table(body: bytes, form: Format, harvest: Harvest) -> Format:
 
 
 def first_lines(body: bytes) -> list[str]:
-    """The first lines that say something, stripped."""
+    """The first lines that say something, stripped; of a line too long only the beginning of what may be JSON."""
     stripped = (line.strip() for _, line in itertools.islice(lines_of(body), _LONGEST_PREAMBLE))
-    return list(itertools.islice((text for text in stripped if not is_silent(text) and len(text) <= LONGEST_LINE), _LOOK))
+    said = (text for text in stripped if not is_silent(text) and (len(text) <= LONGEST_LINE or text[0] in "{["))
+    return list(itertools.islice(said, _LOOK))
 
 
 def find_table(look: Sequence[str], separators: Sequence[str] = SEPARATORS) -> Format | None:

@@ -1,0 +1,105 @@
+"""The addresses at the places that a format names, into the basket."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from banlistd.core.feeds.parsers.conditions import all_hold
+from banlistd.core.feeds.parsers.json.paths import Enclosing, Walk, beside, value_around
+from banlistd.core.feeds.parsers.json.values import holds_an_address, network_at, range_of, spans_in
+from banlistd.core.feeds.parsers.parsed import Harvest
+from banlistd.errors import ParseError
+from banlistd.formats import Format
+from banlistd.model import Span
+
+
+@dataclass(frozen=True, slots=True)
+class JsonPlace:
+    """`end`, `length`: keys beside the address; at most one of them is not empty."""
+
+    walk: Walk
+    path: str
+    end: str
+    length: str
+
+
+def places_of(form: Format) -> list[JsonPlace]:
+    """The places that a format names."""
+    paths = form.paths or (form.field,)
+    return [
+        JsonPlace(Walk(path), path, beside(path, _nth(form.ends, at)), beside(path, _nth(form.lengths, at)))
+        for at, path in enumerate(paths)
+    ]
+
+
+def _nth(values: tuple[str, ...], at: int) -> str:
+    return "" if not values else values[at if len(values) > 1 else 0]
+
+
+class Reader:
+    """Puts what it finds into the basket, and counts it in `taken`.
+
+    `found_by_looking`: nobody has named the places. Then a value that is no address is passed over unless one is in it.
+    """
+
+    def __init__(self, form: Format, harvest: Harvest, *, found_by_looking: bool) -> None:
+        self._form = form
+        self._harvest = harvest
+        self._found_by_looking = found_by_looking
+        self.places = places_of(form)
+        self.taken = 0
+
+    def read_document(self, documents: Iterable[Any]) -> None:
+        """All of a place, then all of the next. `Rejected.line` counts values."""
+        documents, number = list(documents), 0
+        for place in self.places:
+            for document in documents:
+                for value, inside in place.walk.values(document):
+                    number += 1
+                    self._read(place, number, value, inside)
+        if all(place.walk.is_absent for place in self.places):
+            named = ", ".join(place.path for place in self.places)
+            raise ParseError(f"nothing at {named} in the JSON document", "look at the keys of the document")
+
+    def read_record(self, number: int, record: dict[str, Any], line: str) -> None:
+        """One line. A record that has nothing at any place is rejected as a whole."""
+        settled = False
+        for place in self.places:
+            for value, inside in place.walk.values(record):
+                settled = self._read(place, number, value, inside) or settled
+        if not settled:
+            self._harvest.reject(number, line, f"no address at {', '.join(place.path for place in self.places)}")
+
+    def _read(self, place: JsonPlace, number: int, value: Any, inside: Enclosing | None) -> bool:
+        """Whether the value was taken, rejected, or left out by a condition; otherwise it is passed over."""
+        try:
+            if self._form.where and not all_hold(self._form.where, lambda field: value_around(inside, field), self._form.now):
+                return True
+        except ParseError as error:
+            self._reject(number, value, error.message)
+            return True
+        spans, fault = _spans_at(place, value, inside)
+        for span in spans:
+            self._harvest.add(span)
+        self.taken += len(spans)
+        if not fault:
+            return True
+        if holds_an_address(value) or not (self._found_by_looking or (len(self.places) > 1 and value in (None, ""))):
+            self._reject(number, value, fault)
+            return True
+        return False
+
+    def _reject(self, number: int, value: Any, reason: str) -> None:
+        self._harvest.reject(number, value if isinstance(value, str) else type(value).__name__, reason)
+
+
+def _spans_at(place: JsonPlace, value: Any, inside: Enclosing | None) -> tuple[list[Span], str]:
+    """The addresses, or why there is none."""
+    if place.end:
+        one = range_of(value, value_around(inside, place.end))
+        return ([one], "") if one else ([], f"no range at {place.path} and {place.end}")
+    if place.length:
+        one = network_at(value, value_around(inside, place.length))
+        return ([one], "") if one else ([], f"no network at {place.path} and {place.length}")
+    spans = spans_in(value)
+    return spans, "" if spans else f"no address at {place.path}"

@@ -1,0 +1,79 @@
+"""One JSON value -> the addresses in it, also where something is joined to them: a port, a protocol, the end of a range."""
+
+import re
+from typing import Any
+
+from banlistd.core.feeds.parsers.spans import address_of, network_of, span_between, span_of
+from banlistd.core.feeds.parsers.text import LONGEST_LINE
+from banlistd.model import Family, Span
+
+_PROTOCOL = r"(?:tcp|udp|sctp|icmp|icmp6|icmpv6)"
+_JOINED = re.compile(
+    r"\[?(\d{1,3}(?:\.\d{1,3}){3}(?![\d.])|[0-9A-Fa-f.:]++)\]?(?:/\d{1,3})?"
+    rf"(?:\|\d{{0,5}}|[:#]\d{{1,5}}|/{_PROTOCOL}|\s{{0,4}}\((?:{_PROTOCOL}[/: ]?)?\d{{0,5}}\)|\s{{1,4}}{_PROTOCOL}|)"
+    rf"(?:[/: |]{{1,4}}(?:{_PROTOCOL}|\d{{1,5}}))?",
+    re.ASCII | re.IGNORECASE,
+)
+_LOOSE = re.compile(r".*\s\d{1,3}", re.ASCII)
+"""`198.51.100.0 24` is not an address with a port."""
+
+_SEVERAL = re.compile(r"\s*[,;\n]\s*")
+_MOST = 1000
+_WRITTEN = re.compile(
+    r"(?<![\w.])(?:\d{1,3}\.){3}\d{1,3}(?![\w.])|(?<![\w:])[0-9A-Fa-f]{0,4}(?::[0-9A-Fa-f]{0,4}){3,7}(?![\w:])", re.ASCII
+)
+
+
+def spans_in(value: object) -> list[Span]:
+    """The addresses that a string is; none where it says anything else."""
+    if not isinstance(value, str) or len(value) > LONGEST_LINE or ("." not in value and ":" not in value):
+        return []
+    text = value.strip()
+    span = span_of(text) or _joined(text)
+    if span is not None:
+        return [span]
+    parts = _SEVERAL.split(text, _MOST) if any(sign in text for sign in ",;\n") else []
+    spans = [span_of(part) for part in parts]
+    whole = [span for span in spans if span is not None and not is_netmask(span)]
+    return whole if len(whole) == len(parts) > 1 else []
+
+
+def _joined(text: str) -> Span | None:
+    found = _JOINED.fullmatch(text)
+    if found is None or _LOOSE.fullmatch(text):
+        return None
+    word = text[: found.end(1) + 4]
+    length = re.match(r"\[?[0-9A-Fa-f.:]++\]?/(\d{1,3})(?!\w)", word, re.ASCII)
+    return network_of(f"{found[1]}/{length[1]}") if length else address_of(found[1])
+
+
+def holds_an_address(value: object) -> bool:
+    """Whether a text has an address somewhere."""
+    return isinstance(value, str) and len(value) <= LONGEST_LINE and _WRITTEN.search(value) is not None
+
+
+def range_of(low: object, high: object) -> Span | None:
+    """The range between two values."""
+    if not isinstance(low, str) or not isinstance(high, str) or max(len(low), len(high)) > LONGEST_LINE:
+        return None
+    return span_between(low, high)
+
+
+def network_at(address: object, length: Any) -> Span | None:
+    """The network of an address and a prefix length (24, "24", "/24") or a netmask."""
+    if not isinstance(address, str) or len(address) > LONGEST_LINE:
+        return None
+    text = address.strip()
+    if "/" in text:
+        return network_of(text)
+    if isinstance(length, bool) or not isinstance(length, int | str):
+        return None
+    written = str(length).strip().removeprefix("/") if isinstance(length, str) or 0 <= length <= 128 else ""  # noqa: PLR2004 - bits
+    return network_of(f"{text}/{written}")
+
+
+def is_netmask(span: Span) -> bool:
+    """Whether an address is written as a netmask is: ones, then zeros, and not all of IPv4."""
+    family, first, last = span
+    host = ~first & 0xFFFF_FFFF
+    return family is Family.IPV4 and first == last and first >> 24 == 255 and not host & (host + 1)  # noqa: PLR2004 - an octet

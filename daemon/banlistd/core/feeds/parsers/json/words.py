@@ -1,0 +1,213 @@
+"""What the keys of JSON say of the addresses at them: no ban, end of a range, prefix length, error."""
+
+import re
+from enum import Enum, auto
+from functools import lru_cache
+
+
+class Role(Enum):
+    """What a key says of its value. FIRST to LAST are the ends of a range; `WEAK_`: or something else that has two ends."""
+
+    NONE = auto()
+    FIRST = auto()
+    LAST = auto()
+    WEAK_FIRST = auto()
+    WEAK_LAST = auto()
+    LENGTH = auto()
+    SIZE = auto()
+
+
+def _set(words: str) -> frozenset[str]:
+    return frozenset(words.split())
+
+
+_WORD = re.compile(r"[Ii][Pp][Vv][46]|[Vv][46]|[Ii][Nn][Ee][Tt][46]|[A-Z]?[a-z]+|[A-Z]+(?![a-z])|\d+")
+_FAMILY = frozenset({"v4", "v6", "ipv4", "ipv6", "inet", "inet4", "inet6", "4", "6", "v"})
+_NEUTRAL = _FAMILY | _set(
+    """
+    ip ips ipaddress ipaddresses ipaddr address addresses addr addrs network networks net nets subnet subnets prefix
+    prefixes cidr cidrs range ranges ipranges host hosts list lists item items entry entries record records row rows data
+    result results value values element elements content response feed feeds attribute attributes object objects event
+    events all and of the combined
+    """
+)
+_BANS = _set(
+    """
+    blacklist blacklists blacklisted blocklist blocklists blocklisted blocked block blocks ban bans banned deny denied
+    denylist drop drops dropped reject rejected bad malicious malware attack attacks attacker attackers abuse abuser
+    abusers abusive spam spammer spammers scanner scanners bruteforce bruteforcers botnet botnets bots c2 cc threat
+    threats ioc iocs indicator indicators new added add active exit exits tor compromised hostile offender offenders
+    intruder intruders phishing infected evil black hacker hackers
+    """
+)
+_NO_BANS = _set(
+    """
+    deleted delete deletes removed remove removes removals removal whitelist whitelists whitelisted white allow allows
+    allowed allowlist allowlists allowlisted exception exceptions except exclude excludes excluded exclusion exclusions
+    exempt exempted exemption exemptions ignore ignored ignores skip skipped bypass safe trusted trust benign harmless
+    good goodlist clean legit legitimate unban unbanned unbans unblock unblocked delisted unlisted lifted released expired
+    expire revoked old previous former inactive disabled archived permit permitted permits accept accepted pass passed dns
+    nameserver nameservers ns resolver resolvers server servers gateway gateways router routers sensor sensors honeypot
+    honeypots by via reporter reporters collector collectors client clients requester requesters your you me self own owner
+    local
+    internal victim victims target targets monitor monitors monitoring false positive positives fp fps cdn test tests
+    example examples sample samples comment comments note notes description descriptions info title text remark remarks
+    message messages msg reference references log logs raw mask masks netmask netmasks wildcard broadcast nexthop hop
+    upstream proxied not un no non dont never customer customers partner partners official protected neutral office admin
+    admins
+    """
+)
+_NO_BAN_PARTS = (
+    "whitelist",
+    "allowlist",
+    "exclu",
+    "exempt",
+    "exception",
+    "unban",
+    "unblock",
+    "nameserver",
+    "resolver",
+    "trusted",
+)
+
+_STATES = _set(
+    """
+    deleted removed whitelisted whitelist allowed allowlisted allowlist benign safe trusted exempt exempted excluded
+    ignored ignore inactive disabled expired revoked delisted unbanned unblocked lifted released archived falsepositive
+    isfalsepositive fp
+    """
+)
+_ACTIVE = _set("active enabled malicious blocked listed banned toids block ban valid")
+
+_NO_BAN_VALUES = _set(
+    """
+    allow allowed whitelist whitelisted allowlist delete deleted remove removed benign safe trusted unban unbanned unblock
+    exception exclude excluded pass accept permit inactive expired revoked good clean ignore ignored delisted del
+    """
+)
+_KIND_KEYS = _set(
+    """
+    type action status list verdict classification category state kind op operation decision disposition policy event
+    change listtype reputation
+    """
+)
+
+# Possessive, longest first: nothing is tried twice.
+_AFFIX = r"(?:ipv4|ipv6|inet6|inet|network|subnet|address|range|addr|block|net|num|ip|v4|v6|4|6)*+"
+_ENDS: tuple[tuple[Role, re.Pattern[str]], ...] = tuple(
+    (role, re.compile(f"({_AFFIX})(?:{words})({_AFFIX})"))
+    for role, words in (
+        (Role.FIRST, "start|starting|begin|beginning"),
+        (Role.LAST, "end|ending|stop"),
+        (Role.WEAK_FIRST, "first|from|lower|low|lo|minimum|min"),
+        (Role.WEAK_LAST, "last|to|higher|high|hi|upper|maximum|max"),
+    )
+)
+_LENGTH = re.compile(
+    rf"{_AFFIX}(?:(?:prefix|mask|cidr|netmask)?(?:length|len|bits|size)|netmask|bitmask|mask|cidr|prefix|plen|slash)", re.ASCII
+)
+_NOT_LENGTHS = frozenset({"size", "netsize", "networksize", "subnetsize", "rangesize", "blocksize", "ipsize"})
+_SIZE = re.compile(
+    rf"(?:number|num|total|of)+{_AFFIX}(?:es|s)?|{_AFFIX}(?:size|counts?|hosts?|total|amount|quantity)", re.ASCII
+)
+
+
+@lru_cache(maxsize=4096)
+def key_words(key: str) -> tuple[str, ...]:
+    """Its words in lower case: `IsWhitelisted` and `is-whitelisted` have the same."""
+    return tuple(word.lower() for word in _WORD.findall(key[:_LONGEST]))
+
+
+_LONGEST = 100
+
+
+@lru_cache(maxsize=4096)
+def role_of(key: str) -> tuple[Role, str]:
+    """The role of a key, and what it shares with the key of the other end."""
+    joined = "".join(key_words(key))
+    for role, pattern in _ENDS:
+        found = pattern.fullmatch(joined)
+        if found is not None:
+            return role, found[1] + found[2]
+    if joined not in _NOT_LENGTHS and _LENGTH.fullmatch(joined):
+        return Role.LENGTH, ""
+    return (Role.SIZE, "") if _SIZE.fullmatch(joined) else (Role.NONE, "")
+
+
+@lru_cache(maxsize=4096)
+def is_no_ban(path: str) -> bool:
+    """Whether a key of a path says that what is there is not to be banned, or no entry."""
+    words = words_of_path(path)
+    joined = "".join(words)
+    return not words.isdisjoint(_NO_BANS) or any(part in joined for part in _NO_BAN_PARTS)
+
+
+def words_of_path(path: str) -> frozenset[str]:
+    """Of a path as long as any is."""
+    return frozenset(word for key in path.split(".") for word in key_words(key))
+
+
+def say_the_same(paths: list[str]) -> bool:
+    """Whether all that tells paths from each other is a family, a general word, or that it is a ban."""
+    words = [words_of_path(path) for path in paths]
+    common = frozenset.intersection(*words)
+    return all((one - common) <= (_NEUTRAL | _BANS) for one in words)
+
+
+def differ_in_family(paths: list[str]) -> bool:
+    """Whether keys of one object are those of IPv4 and IPv6."""
+    words = [words_of_path(path) for path in paths]
+    common = frozenset.intersection(*words)
+    rest = [one - common for one in words]
+    return all(one <= _NEUTRAL for one in rest) and len({one & _FAMILY for one in rest}) == len(rest)
+
+
+@lru_cache(maxsize=4096)
+def flag_of(key: str) -> str:
+    """The truth of a flag that takes its record out: `true` for `deleted`, `false` for `active`; empty for other keys."""
+    words = [word for word in key_words(key) if word not in ("is", "was", "has", "been")]
+    joined = "".join(words)
+    return "true" if joined in _STATES else "false" if joined in _ACTIVE else ""
+
+
+def says_no_ban(key: str, value: str) -> bool:
+    """Whether a record says by a value, as in `"action": "allow"`, that it is none."""
+    return value.strip().casefold() in _NO_BAN_VALUES and not _KIND_KEYS.isdisjoint((*key_words(key), "".join(key_words(key))))
+
+
+_ERRORS = _set(
+    """
+    error errors err fault exception errorcode errormessage errormsg errno failure errordescription
+    """
+)
+_CODES = _set("status code statuscode httpcode httpstatus httpstatuscode responsecode")
+_SUCCESS = _set("success ok succeeded successful")
+_MESSAGES = _set("message msg detail details")
+_FINE = frozenset({"", "0", "no", "none", "null", "ok", "false", "success"})
+_FAILED = _set("error fail failed failure denied forbidden unauthorized exceeded limited")
+_COMPLAINT = re.compile(
+    r"limit|quota|exceeded|too many|throttl|unauthori|forbidden|access denied|api key|maintenance|unavailable|not found|"
+    r"subscri|upgrade",
+    re.IGNORECASE,
+)
+_FIRST_ERROR, _LAST_ERROR = 400, 599
+
+
+def is_error(record: dict[str, object]) -> bool:
+    """Whether an object is the answer of a server that has no list to give."""
+    return any(_says_error("".join(key_words(key)), value) for key, value in record.items() if len(key) < _LONGEST)
+
+
+def _says_error(key: str, value: object) -> bool:
+    text = value.strip().casefold() if isinstance(value, str) and len(value) < _LONGEST_MESSAGE else None
+    if key in _ERRORS:
+        return bool(value) and text not in _FINE
+    if key in _CODES:
+        number = int(text) if text is not None and text.isascii() and text.isdecimal() and len(text) == 3 else value  # noqa: PLR2004
+        return text in _FAILED or (isinstance(number, int) and _FIRST_ERROR <= number <= _LAST_ERROR)
+    if key in _SUCCESS:
+        return value is False or text == "false"
+    return key in _MESSAGES and text is not None and _COMPLAINT.search(text) is not None
+
+
+_LONGEST_MESSAGE = 2000
