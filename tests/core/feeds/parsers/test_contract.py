@@ -88,6 +88,9 @@ def test_no_bytes_and_columns_raise_anything_but_a_parse_error(body: bytes, colu
         parse(body, Format(FormatType.CSV, columns=columns, separator=separator))
 
 
+_OF_LINES = [kind for kind in FormatType if kind.kind.example.is_of_lines and kind is not FormatType.AUTO]
+
+
 @pytest.mark.parametrize("kind", [FormatType.P2P, FormatType.DAT, FormatType.HOSTS, FormatType.DNS_ZONE])
 @given(body=_bodies)
 def test_formats_with_one_reading_refuse_no_body_as_a_whole(kind: FormatType, body: bytes) -> None:
