@@ -17,7 +17,7 @@ _JOINED = re.compile(
 _LOOSE = re.compile(r".*\s\d{1,3}", re.ASCII)
 """`198.51.100.0 24` is not an address with a port."""
 
-_SEVERAL = re.compile(r"\s*[,;\n]\s*")
+_SEVERAL = re.compile("[,;\n]")
 _MOST = 1000
 _WRITTEN = re.compile(
     r"(?<![\w.])(?:\d{1,3}\.){3}\d{1,3}(?![\w.])|(?<![\w:])[0-9A-Fa-f]{0,4}(?::[0-9A-Fa-f]{0,4}){3,7}(?![\w:])", re.ASCII
@@ -33,7 +33,7 @@ def spans_in(value: object) -> list[Span]:
     if span is not None:
         return [span]
     parts = _SEVERAL.split(text, _MOST) if any(sign in text for sign in ",;\n") else []
-    spans = [span_of(part) for part in parts]
+    spans = [span_of(part.strip()) for part in parts]
     whole = [span for span in spans if span is not None and not is_netmask(span)]
     return whole if len(whole) == len(parts) > 1 else []
 
