@@ -188,7 +188,7 @@ def test_a_bomb_within_a_bomb_is_refused_at_the_first_layer() -> None:
 
 def test_an_encoding_that_we_did_not_ask_for_is_refused() -> None:
     with pytest.raises(FetchError, match="did not ask"):
-        Unpacking(CAP, "br")
+        Unpacking(CAP, "compress")
     with pytest.raises(FetchError, match="did not ask"):
         Unpacking(CAP, "gzip, gzip")
 

@@ -25,11 +25,12 @@ from aiohttp.connector import Connection
 from yarl import URL
 
 from banlistd.adapters.fetch.credentials import read_credential
-from banlistd.adapters.fetch.http_faults import fetch_faults
+from banlistd.adapters.fetch.http_faults import LONGEST_HEADER, fetch_faults
 from banlistd.adapters.fetch.name_lookups import NameLookups
 from banlistd.adapters.fetch.receiving import Receiver, Spool
 from banlistd.core.config.model import Source
 from banlistd.core.credentials import conceal, credential_names, shown_url
+from banlistd.core.download.codings import content_coding
 from banlistd.core.download.members import too_large
 from banlistd.core.download.redirects import MAX_REDIRECTS, REDIRECT_STATUSES, Trail, literal_address
 from banlistd.core.download.request import Request, request_for, secret_texts, usable_validator
@@ -192,6 +193,8 @@ class Downloads:
                         self._on_connection, urlsplit(proxy).hostname or "" if proxy else host, request.url
                     ),
                     timeout=aiohttp.ClientTimeout(total=None, sock_connect=None),
+                    max_line_size=LONGEST_HEADER,
+                    max_field_size=LONGEST_HEADER,
                 ) as session,
                 session.get(request.url, headers=request.headers, allow_redirects=False, proxy=proxy) as response,
             ):
@@ -207,7 +210,7 @@ class Downloads:
     ) -> Download | NotModified:
         if (response.content_length or 0) > wanted.source.max_bytes:
             raise too_large(wanted.source.max_bytes)
-        encoding = ", ".join(response.headers.getall("Content-Encoding", []))
+        encoding = content_coding(", ".join(response.headers.getall("Content-Encoding", [])))
         etag, last_modified = (usable_validator(response.headers.get(name, "")) for name in ("ETag", "Last-Modified"))
         receiver = Receiver(wanted.source, encoding, wanted.body_hash, wanted.on_body, self._parser, self._spool)
         return await receiver.receive(response.content.iter_any(), etag, last_modified, deadline)

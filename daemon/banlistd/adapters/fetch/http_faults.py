@@ -11,6 +11,9 @@ from banlistd.core.credentials import shown_url
 from banlistd.core.printing import quoted
 from banlistd.errors import FetchError, PassingError
 
+LONGEST_HEADER = 65_536
+"""Bytes of one line in the head of an answer; aiohttp reads 128 of them at most. Content-Security-Policy may have 9,000."""
+
 # The first row that fits. The last value says whether the fault may pass.
 _FAULTS: tuple[tuple[type[Exception], str, bool], ...] = (
     (aiohttp.ClientSSLError, "no TLS connection could be made", True),
@@ -20,7 +23,6 @@ _FAULTS: tuple[tuple[type[Exception], str, bool], ...] = (
     (aiohttp.ClientConnectorError, "cannot connect", True),
     (aiohttp.ServerDisconnectedError, "the server hung up without an answer", True),
     (aiohttp.ClientPayloadError, "the body is cut short or malformed", True),
-    (aiohttp.ClientResponseError, "the answer is not proper HTTP", False),
     (aiohttp.InvalidURL, "the URL cannot be used", False),
     (aiohttp.ClientOSError, "the connection was lost", True),
     (aiohttp.ClientError, "the download failed", True),
@@ -37,10 +39,25 @@ def fetch_faults(url: str) -> Iterator[None]:
     except aiohttp.ClientConnectorCertificateError as exc:
         text, hint = certificate_fault(exc.certificate_error)
         raise FetchError(f"{text}: {shown_url(url)}", hint) from exc
+    except aiohttp.ClientResponseError as exc:
+        words, hint = _head_fault(exc.message)
+        raise FetchError(f"{words}: {shown_url(url)}", hint) from exc
     except tuple(kind for kind, _, _ in _FAULTS) as exc:
         text, passes = next((text, passes) for kind, text, passes in _FAULTS if isinstance(exc, kind))
         fault = PassingError if passes and not (isinstance(exc, OSError) and tls_fault_lasts(exc)) else FetchError
         raise fault(f"{text}: {shown_url(url)}{_detail(exc)}") from exc
+
+
+def _head_fault(message: str) -> tuple[str, str]:
+    """What is wrong with the head of an answer, by aiohttp's message, which quotes the head and is not shown."""
+    if message.startswith("Got more than"):
+        return (
+            f"the answer has a header of more than {LONGEST_HEADER} bytes",
+            "no more is read of one: its server must send less",
+        )
+    if message.startswith("Too many headers"):
+        return "the answer has more than 128 headers", "no more are read: its server must send fewer"
+    return "the answer is not proper HTTP", ""
 
 
 def _detail(exc: Exception) -> str:

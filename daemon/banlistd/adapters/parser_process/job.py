@@ -13,7 +13,7 @@ from banlistd.formats import Condition, Format, FormatType, Operator
 class Job:
     """`max_bytes`: before and after decompression. `encoding`: the Content-Encoding of an HTTP answer, which is from outside.
 
-    It is one of the names that `core.download.decompression` knows, or the download was refused before.
+    It is one of the names that `core.download.codings` knows, or the download was refused before.
     """
 
     form: Format

@@ -125,12 +125,16 @@ _GZIP = Compression("gzip", b"\x1f\x8b", _starts_with(b"\x1f\x8b"), lambda: _Def
 _ZLIB = Compression("deflate", b"", lambda _: True, lambda: _Deflate(zlib.MAX_WBITS))
 _RAW_DEFLATE = Compression("deflate", b"", lambda _: True, lambda: _Deflate(-zlib.MAX_WBITS))
 
+_ZSTD = Compression("zstd", b"\x28\xb5\x2f\xfd", _starts_with(b"\x28\xb5\x2f\xfd"), _Zstd)
+
 _KINDS = (
     _GZIP,
     Compression("bzip2", b"BZh", _is_bzip2, lambda: _Blocks(bz2.BZ2Decompressor())),
     Compression("xz", b"\xfd7zXZ\x00", _starts_with(b"\xfd7zXZ\x00"), _xz_codec),
-    Compression("zstd", b"\x28\xb5\x2f\xfd", _starts_with(b"\x28\xb5\x2f\xfd"), _Zstd),
+    _ZSTD,
 )
+
+_CODINGS = {"gzip": _GZIP, "zstd": _ZSTD}
 
 
 def kind_of(head: bytes) -> Compression | None:
@@ -141,6 +145,6 @@ def kind_of(head: bytes) -> Compression | None:
 def transfer_kind(encoding: str, data: bytes) -> Compression:
     """The kind that a Content-Encoding means, by its name and the first bytes under it."""
     if encoding != "deflate":
-        return _GZIP
+        return _CODINGS[encoding]
     # RFC 9110 8.4.1.2 means zlib (RFC 1950), but some servers send bare deflate: the method nibble tells.
     return _ZLIB if data[0] & 0x0F == zlib.DEFLATED else _RAW_DEFLATE

@@ -3,10 +3,12 @@
 A stream must reach its own end, nothing but NUL padding may follow it, and no more than the cap ever exists unpacked.
 """
 
+import re
 from collections.abc import Iterator
 from io import BytesIO
 
 from banlistd.core.download.codecs import BROKEN, LONGEST_MAGIC, Compression, kind_of, transfer_kind
+from banlistd.core.download.codings import CHUNKED, content_coding
 from banlistd.core.download.members import ZIP_MAGICS, Members, too_large
 from banlistd.core.download.tar_archive import LONGEST_HEAD, TarReader, is_tar
 from banlistd.core.download.zip_archive import read_zip
@@ -24,7 +26,8 @@ _UNSUSPICIOUS = 16 * 2**20
 _BROKEN_FILE = "the publisher's file may be broken"
 _BOMB = "no list packs so well: this is a bomb, or no list"
 
-_ENCODINGS = frozenset({"", "identity", "gzip", "x-gzip", "deflate"})
+# The size line of a chunk (RFC 9112 7.1), with or without a signature, within the first LONGEST_MAGIC bytes.
+_CHUNK_SIZE = re.compile(rb"[0-9a-fA-F]{1,8}(;|\r\n)")
 
 
 class Unpacking:
@@ -38,10 +41,8 @@ class Unpacking:
     def __init__(self, max_bytes: int, encoding: str = "", members: str = "") -> None:
         self._max_bytes = max_bytes
         self._pattern = members
-        self._encoding = encoding.strip().lower()
-        if self._encoding not in _ENCODINGS:
-            raise FetchError("the server used a Content-Encoding that we did not ask for", "we ask for gzip or deflate")
-        self._is_plain_transfer = self._encoding in ("", "identity")
+        self._encoding = content_coding(encoding)
+        self._is_plain_transfer = self._encoding in ("", CHUNKED)
         self._outer: _Layer | None = None
         self._inner: _Layer | None = None
         self._head: bytes | None = b""
@@ -98,6 +99,9 @@ class Unpacking:
     def _begin(self, head: bytes) -> None:
         """The first bytes are known: from now on everything goes through the layer that they tell of."""
         self._head = None
+        if self._encoding == CHUNKED and _CHUNK_SIZE.match(head):
+            hint = "the publisher must store the list without it"
+            raise FetchError("the list still has the framing of its upload in it, which may cut an address in two", hint)
         self._is_zip = head.startswith(ZIP_MAGICS)
         kind = kind_of(head)
         self._inner = None if kind is None else _Layer(kind, self._max_bytes)
