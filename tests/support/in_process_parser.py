@@ -27,6 +27,7 @@ class KeptList(ParsedList):
 class InProcessSession:
     form: Format
     unpacking: Unpacking
+    next_path: str = ""
 
     async def feed(self, data: bytes) -> None:
         self.unpacking.feed(data)
@@ -35,16 +36,16 @@ class InProcessSession:
 
     async def finish(self) -> ParsedList:
         body = self.unpacking.finish()
-        parsed = parsed_list(body, self.form)
+        parsed = parsed_list(body, self.form, self.next_path)
         return KeptList(**{one.name: getattr(parsed, one.name) for one in fields(ParsedList)}, body=body)
 
 
 class InProcessParser:
     @asynccontextmanager
     async def session(
-        self, form: Format, max_bytes: int, seconds: float, encoding: str = ""
+        self, form: Format, max_bytes: int, seconds: float, encoding: str = "", next_path: str = ""
     ) -> AsyncIterator[InProcessSession]:
-        yield InProcessSession(form, Unpacking(max_bytes, encoding, form.members))
+        yield InProcessSession(form, Unpacking(max_bytes, encoding, form.members), next_path)
 
     async def close(self) -> None: ...
 

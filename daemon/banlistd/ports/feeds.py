@@ -38,11 +38,12 @@ class ListParser(Protocol):
     """Turns hostile bytes into addresses, within bounds of memory and time, and without any right."""
 
     def session(
-        self, form: Format, max_bytes: int, seconds: float, encoding: str = ""
+        self, form: Format, max_bytes: int, seconds: float, encoding: str = "", next_path: str = ""
     ) -> AbstractAsyncContextManager[ParserSession]:
         """Begin with a body; to leave the block ends the parser, wherever it is. Entering may wait until other bodies are done.
 
         `max_bytes`: before and after decompression. `seconds`: of processor time. `encoding`: HTTP's Content-Encoding.
+        `next_path`: where a JSON document says what its next page is.
         """
 
 

@@ -92,10 +92,10 @@ class Order(InProcessParser):
 
     @asynccontextmanager
     async def session(
-        self, form: Format, max_bytes: int, seconds: float, encoding: str = ""
+        self, form: Format, max_bytes: int, seconds: float, encoding: str = "", next_path: str = ""
     ) -> AsyncIterator[InProcessSession]:
         self.steps.append("start")
-        async with super().session(form, max_bytes, seconds, encoding) as session:
+        async with super().session(form, max_bytes, seconds, encoding, next_path) as session:
             yield session
         self.steps.append("end")
 

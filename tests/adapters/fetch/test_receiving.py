@@ -31,10 +31,10 @@ class CountedParser(InProcessParser):
 
     @asynccontextmanager
     async def session(
-        self, form: Format, max_bytes: int, seconds: float, encoding: str = ""
+        self, form: Format, max_bytes: int, seconds: float, encoding: str = "", next_path: str = ""
     ) -> AsyncIterator[InProcessSession]:
         self.arrived.append(self.taken)
-        async with super().session(form, max_bytes, seconds, encoding) as session:
+        async with super().session(form, max_bytes, seconds, encoding, next_path) as session:
             yield session
 
 

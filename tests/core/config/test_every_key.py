@@ -18,6 +18,7 @@ from banlistd.core.config.reload import RELOADS, reload_of, restart_only_changes
 from banlistd.core.config.sections.allow import WrittenAllow
 from banlistd.core.config.sections.geo import Online
 from banlistd.core.config.sections.guards import Guards
+from banlistd.core.config.sections.pages import Pages
 from banlistd.core.config.yaml import parse_document
 from banlistd.core.ruleset.policy import policy_of
 from banlistd.model import Mark, SourceId
@@ -82,6 +83,7 @@ def of_allow(written: Mapping[str, object]) -> WrittenAllow:
 # What a section needs besides the key that is written.
 BESIDE: Mapping[type[Section], Mapping[str, object]] = {
     Block: {"countries": ["NO"]},
+    Pages: {"next": "paging.after"},
     Online: {"url": "https://a.example/"},
 }
 

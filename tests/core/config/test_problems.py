@@ -202,6 +202,20 @@ WRONG = [
         "4: sources[0].public_only: goes with url only (a block comes from a database: delete the line)",
     ),
     (
+        "sources:\n- id: a\n  path: a\n  pages: {next: link}",
+        "4: sources[0].pages: goes with url only (a file is asked for nothing: delete the line)",
+    ),
+    (SOURCE + "  pages: {next: parameter}", "4: sources[0].pages: has no parameter (write {next: parameter, parameter: page})"),
+    (
+        SOURCE + "  pages: {parameter: page}",
+        "4: sources[0].pages: has a parameter, and the header Link has whole addresses (delete one of them)",
+    ),
+    (SOURCE + "  pages:\n    most: 1001", '5: sources[0].pages.most: "1001" is not a number that fits (write 1 to 1000)'),
+    (
+        SOURCE + "  pages:\n    next: a[]",
+        '5: sources[0].pages.next: "a[]" is no key of a document (write a key, or keys joined by dots: links.next)',
+    ),
+    (
         SOURCE + '  comment: "a\\nb"',
         '4: sources[0].comment: "a\\nb" has line breaks or control characters (write it in one line)',
     ),

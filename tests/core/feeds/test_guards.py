@@ -18,6 +18,7 @@ from banlistd.core.config.keys import read_section
 from banlistd.core.config.model import Source
 from banlistd.core.config.problems import Document, Spot
 from banlistd.core.config.sections.guards import Guards
+from banlistd.core.config.sections.pages import Pages
 from banlistd.core.feeds.evaluate import Reading, evaluate, fetch_key_of
 from banlistd.core.feeds.extent import AcceptedSizes
 from banlistd.core.feeds.judgement import judge
@@ -232,6 +233,13 @@ def test_list_shorter_than_its_count_is_truncated() -> None:
     assert after(whole, cut, guarded(truncated="off")) == ""
 
 
+def test_the_first_page_of_several_is_truncated() -> None:
+    first, all_of_it = (b'{"data": ["192.0.2.1"], "next": %s}' % place for place in (b'"/list?page=2"', b"null"))
+    assert after(b"", first) == "truncated"
+    assert after(b"", all_of_it) == ""
+    assert after(b"", first, guarded(truncated="off")) == ""
+
+
 def test_a_list_that_has_lost_its_last_line_is_cut_unless_it_is_as_long_as_before() -> None:
     before = parse(hosts(30)).addresses
 
@@ -395,6 +403,10 @@ def test_a_list_that_contains_what_is_allowed_is_refused_only_if_that_is_said_to
 
 
 def test_other_critical_addresses_make_the_same_bytes_be_judged_anew() -> None:
+    assert fetch_key_of(replace(STRICT, pages=Pages())) not in {
+        fetch_key_of(STRICT),
+        fetch_key_of(replace(STRICT, pages=Pages(most=2))),
+    }
     keys = [fetch_key_of(guarded(**guards)) for guards in ({}, {"critical": "refuse"}, CUSTOMER)]
     assert len(set(keys)) == len(keys)
 

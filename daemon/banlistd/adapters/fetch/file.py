@@ -13,7 +13,7 @@ from pathlib import Path
 
 from banlistd.adapters.fetch.list_path import must_be_regular, open_list
 from banlistd.adapters.fetch.own_threads import OwnThreads
-from banlistd.adapters.fetch.waiting import paused
+from banlistd.adapters.system.waiting import paused
 from banlistd.core.config.model import Source
 from banlistd.core.feeds.parsed_list import Download
 from banlistd.core.printing import quoted

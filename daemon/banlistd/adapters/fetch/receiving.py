@@ -5,7 +5,7 @@ import hashlib
 from collections.abc import AsyncIterable
 from contextlib import AsyncExitStack
 
-from banlistd.adapters.fetch.waiting import paused
+from banlistd.adapters.system.waiting import paused
 from banlistd.core.config.model import Source
 from banlistd.core.download.members import too_large
 from banlistd.core.feeds.parsed_list import Download
@@ -24,14 +24,14 @@ class Spool:
 
 
 class Receiver:
-    """Receives one body, at most once. `last_hash`: the hash of the body that the source had last, or empty.
+    """Receives one body, at most once. `before`: bytes of other bodies of the same list.
 
-    Where there is one, the bytes stay in the spool until the hash decides, so that the same bytes start no parser. Where the
-    spool is full, the parser starts.
+    `last_hash`: the hash of the body that the source had last, or empty. Where there is one, the bytes stay in the spool until
+    the hash decides, so that the same bytes start no parser. Where the spool is full, the parser starts.
     """
 
     def __init__(
-        self, source: Source, encoding: str, last_hash: str, on_body: OnBody, parser: ListParser, spool: Spool
+        self, source: Source, encoding: str, last_hash: str, on_body: OnBody, parser: ListParser, spool: Spool, before: int = 0
     ) -> None:
         self._source = source
         self._encoding = encoding
@@ -39,19 +39,20 @@ class Receiver:
         self._on_body = on_body
         self._parser = parser
         self._spool = spool
+        self.arrived = before
         self._waiting: list[bytes] = []
 
     async def receive(
         self, body: AsyncIterable[bytes], etag: str, last_modified: str, deadline: asyncio.Timeout
     ) -> Download | NotModified:
         """Raises as the parser does, and FetchError for a body beyond the source's `max_bytes`."""
-        digest, arrived = hashlib.sha256(), 0
+        digest = hashlib.sha256()
         async with AsyncExitStack() as stack:
             stack.callback(self._discard)
             session = None if self._last_hash else await self._begin(stack, deadline)
             async for chunk in body:
-                arrived += len(chunk)
-                if arrived > self._source.max_bytes:
+                self.arrived += len(chunk)
+                if self.arrived > self._source.max_bytes:
                     raise too_large(self._source.max_bytes)
                 digest.update(chunk)
                 if session is None and self._keeps(chunk):
@@ -69,10 +70,10 @@ class Receiver:
             return Download(await session.finish(), validators)
 
     async def _begin(self, stack: AsyncExitStack, deadline: asyncio.Timeout) -> ParserSession:
-        source = self._source
+        source, path = self._source, self._source.pages.path if self._source.pages else ""
         async with paused(deadline):
             await self._on_body()
-            session = self._parser.session(source.format, source.max_bytes, source.timeout, self._encoding)
+            session = self._parser.session(source.format, source.max_bytes, source.timeout, self._encoding, path)
             return await stack.enter_async_context(session)
 
     async def _begin_late(self, stack: AsyncExitStack, deadline: asyncio.Timeout) -> ParserSession:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 
 from banlistd.core.feeds.completeness import Announced, Unit
+from banlistd.core.feeds.parsers.next_page import LONGEST_NEXT
 from banlistd.core.feeds.parsers.parsed import SAMPLES
 from banlistd.model import Rejected
 
@@ -48,6 +49,7 @@ class Answer:
     samples: tuple[Rejected, ...] = ()
     message: str = ""
     hint: str = ""
+    next_page: str = ""
 
     @property
     def octets(self) -> int:
@@ -57,7 +59,7 @@ class Answer:
 
 _TEXT = 240
 _SAMPLE = struct.Struct("<Q84s84s")
-_HEAD = struct.Struct(f"<B7Q?qB?{_TEXT}s{_TEXT}sB")
+_HEAD = struct.Struct(f"<B7Q?qB?{_TEXT}s{_TEXT}sB{LONGEST_NEXT}s")
 _COUNTS = ("hosts4", "nets4", "hosts6", "nets6", "entries", "rejected", "data_lines")
 _UNITS = (Unit.ENTRIES, Unit.ADDRESSES)
 
@@ -83,6 +85,7 @@ def encoded_answer(answer: Answer) -> bytes:
         _cut(answer.message),
         _cut(answer.hint),
         len(answer.samples),
+        answer.next_page.encode("utf-8", "replace")[:LONGEST_NEXT],
     )
     samples = [_SAMPLE.pack(one.line, one.text.encode()[:84], one.reason.encode()[:84]) for one in answer.samples[:SAMPLES]]
     return (head + b"".join(samples)).ljust(ANSWER_SIZE, b"\0")
@@ -92,7 +95,7 @@ def decoded_answer(octets: bytes) -> Answer:
     """Raises ValueError for what is no answer."""
     if len(octets) != ANSWER_SIZE:
         raise ValueError("the answer has another size")
-    (status, *counts, is_html, number, unit, trailer, message, hint, count) = _HEAD.unpack_from(octets)
+    (status, *counts, is_html, number, unit, trailer, message, hint, count, further) = _HEAD.unpack_from(octets)
     if unit >= len(_UNITS) or count > SAMPLES:
         raise ValueError("the answer makes no sense")
     samples = [_SAMPLE.unpack_from(octets, _HEAD.size + at * _SAMPLE.size) for at in range(count)]
@@ -104,6 +107,7 @@ def decoded_answer(octets: bytes) -> Answer:
         samples=tuple(Rejected(line, _printable(text), _printable(reason)) for line, text, reason in samples),
         message=_printable(message),
         hint=_printable(hint),
+        next_page=_printable(further),
     )
 
 

@@ -14,12 +14,14 @@ class Job:
     """`max_bytes`: before and after decompression. `encoding`: the Content-Encoding of an HTTP answer, which is from outside.
 
     It is one of the names that `core.download.codings` knows, or the download was refused before.
+    `next_path`: as for `next_page`.
     """
 
     form: Format
     max_bytes: int
     encoding: str
     limits: Limits
+    next_path: str = ""
 
 
 def encoded_job(job: Job) -> str:
@@ -41,4 +43,5 @@ def decoded_job(text: str) -> Job:
         document["max_bytes"],
         document["encoding"],
         Limits(**document["limits"]),
+        document["next_path"],
     )

@@ -79,7 +79,7 @@ def _parsed(job: Job, body: Iterable[bytes], result: int) -> Answer:
     unpacking = Unpacking(job.max_bytes, job.encoding, job.form.members)
     for block in body:
         unpacking.feed(block)
-    parsed = parsed_list(unpacking.finish(), job.form)
+    parsed = parsed_list(unpacking.finish(), job.form, job.next_path)
     addresses = parsed.addresses
     _write(addresses, result)
     return Answer(
@@ -94,6 +94,7 @@ def _parsed(job: Job, body: Iterable[bytes], result: int) -> Answer:
         parsed.is_html,
         parsed.said,
         parsed.samples,
+        next_page=parsed.next_page,
     )
 
 

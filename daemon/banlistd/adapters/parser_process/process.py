@@ -74,7 +74,9 @@ class ParserProcesses:
         return Limits(min(max(data, _LEAST_MEMORY), self._memory), MAX_RESULT, max(1, int(seconds) + 1))
 
     @asynccontextmanager
-    async def session(self, form: Format, max_bytes: int, seconds: float, encoding: str = "") -> AsyncIterator["RunningParser"]:
+    async def session(
+        self, form: Format, max_bytes: int, seconds: float, encoding: str = "", next_path: str = ""
+    ) -> AsyncIterator["RunningParser"]:
         """Wait for one of two places, start a process, and end it when the block is left, however that happens."""
         many = self._slots.locked()
         self._sessions += 1
@@ -82,7 +84,8 @@ class ParserProcesses:
             self._idle.cancel()
         try:
             async with self._slots:
-                job = Job(replace(form, now=int(self._now())), max_bytes, encoding, self.limits_for(form, max_bytes, seconds))
+                limits = self.limits_for(form, max_bytes, seconds)
+                job = Job(replace(form, now=int(self._now())), max_bytes, encoding, limits, next_path)
                 session = RunningParser(await self._start_for(many=many), job)
                 try:
                     yield session
@@ -177,7 +180,14 @@ class RunningParser:
             taken_result(self._result, answer) if is_short else await asyncio.to_thread(taken_result, self._result, answer)
         )
         return ParsedList(
-            addresses, answer.entries, answer.rejected, answer.samples, answer.is_html, answer.said, answer.data_lines
+            addresses,
+            answer.entries,
+            answer.rejected,
+            answer.samples,
+            answer.is_html,
+            answer.said,
+            answer.data_lines,
+            answer.next_page,
         )
 
     async def close(self) -> None:

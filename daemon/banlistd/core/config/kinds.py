@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import Any
 
 from banlistd.backends import BackendName
-from banlistd.core.config import geo, values
+from banlistd.core.config import geo, values, web
 from banlistd.core.config.format import FORMAT_SCHEMA, read_format
 from banlistd.core.config.keys import Section, ValueKind, keys_of, mapping_at, read_section, scalar_at
 from banlistd.core.config.problems import Spot
@@ -154,6 +154,20 @@ def percentage(low: float, high: float) -> ValueKind:
     return _scalar(read, _PERCENTAGES.reference, says, parts=(_PERCENTAGES,), show=_show_percentage)
 
 
+def whole(low: int, high: int) -> ValueKind:
+    """A whole number within bounds, inclusive."""
+
+    def read(text: str) -> int:
+        # int() refuses very long numbers with another error.
+        number = int(text) if re.fullmatch(r"[0-9]{1,9}", text, re.ASCII) else -1
+        if not low <= number <= high:
+            raise Unfit(f"{shown(text)} is not a number that fits", f"write {low} to {high}")
+        return number
+
+    schema = {"type": "integer", "minimum": low, "maximum": high}
+    return _scalar(read, schema, f"{low} to {high}", examples=(str(high),))
+
+
 def prefix(low: int, high: int) -> ValueKind:
     """Reads a prefix length, `8` or `/8`. `off` is 0: no network is wider than that."""
 
@@ -179,7 +193,7 @@ def _read_headers(tree: object, spot: Spot) -> dict[str, str] | None:
     found = {}
     for name, value in mapping_at(tree, spot).items():
         at = spot.at(name)
-        found[scalar_at(values.header_name, name, at)] = scalar_at(values.header_value, value, at)
+        found[scalar_at(web.header_name, name, at)] = scalar_at(web.header_value, value, at)
     return found if len(spot.problems) == before else None
 
 
@@ -221,7 +235,7 @@ def size_at_least(low: str) -> ValueKind:
 
 EVERY = duration_between("10s", "365d")
 NOTE = _scalar(values.note, {**_TEXT, "maxLength": 300}, "text, at most 300 characters")
-URL = _scalar(values.url, {**_TEXT, "pattern": "^https?://"}, "http:// or https://", examples=("https://mirror.example/",))
+URL = _scalar(web.url, {**_TEXT, "pattern": "^https?://"}, "http:// or https://", examples=("https://mirror.example/",))
 PATH = _scalar(values.path, _TEXT, "a file name, relative to the folder of the configuration", examples=("/srv/lists/a.txt",))
 PATHS = many(PATH, "file names, relative to the folder of the configuration")
 ABSOLUTE = _scalar(values.absolute, _TEXT, "an absolute file name", examples=("/run/a.sock",))
@@ -239,6 +253,8 @@ HEADERS = ValueKind(
     show=lambda _: "",
     examples=({"X-A": "b"},),
 )
+NEXT_PAGE = _scalar(web.json_keys, _TEXT, "`link`, `parameter`, or keys joined by dots", examples=("links.next",))
+QUERY_PARAMETER = _scalar(web.parameter, _TEXT, "letters, digits and _ . - $ [ ]", examples=("page",))
 ADDRESSES = _scalar(values.addresses, _TEXT, "an address, a network or a range a-b")
 
 

@@ -23,6 +23,8 @@ from banlistd.formats import Format, FormatType
 
 Tree = Mapping[str, object]
 
+_OF_A_URL = ("headers", "public_only", "pages")
+
 # Of a value that is repeated in a hint.
 _LONGEST_NAME = 60
 
@@ -176,13 +178,13 @@ def _check_place(own: Tree, merged: Tree, spot: Spot) -> None:
         hint = "add url: https://..., path: /a/file, block: {countries: [NO]}, or use: a name of the catalogue"
         spot.wrong("has neither url nor path nor block", hint)
     elif "path" in own:
-        for key in ("headers", "public_only"):
+        for key in _OF_A_URL:
             if key in own:
                 spot.at(key).wrong("goes with url only", "a file is asked for nothing: delete the line")
     if "block" in own:
-        for key in ("format", "headers", "max_bytes", "public_only"):
+        for key in ("format", "max_bytes", *_OF_A_URL):
             if key in own:
-                fits = "url only" if key == "public_only" else "url and path only"
+                fits = "url only" if key in _OF_A_URL else "url and path only"
                 spot.at(key).wrong(f"goes with {fits}", "a block comes from a database: delete the line")
 
 

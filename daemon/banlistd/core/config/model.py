@@ -19,6 +19,7 @@ from banlistd.core.config.sections.fail2ban import Fail2ban
 from banlistd.core.config.sections.geo import Geo
 from banlistd.core.config.sections.guards import Guards
 from banlistd.core.config.sections.log import Log
+from banlistd.core.config.sections.pages import Pages
 from banlistd.core.config.sections.parser import ParserSettings
 from banlistd.core.credentials import may_contain_secret
 from banlistd.formats import Format
@@ -122,6 +123,13 @@ class Source(Defaults):
             "writes. Behind a proxy the addresses cannot be seen, and the source fails.",
         ),
     ] = False
+    pages: Annotated[
+        Pages | None,
+        Key(
+            kinds.section(Pages, "pages", may_be_empty=False),
+            "How a list that comes in pages goes on. Without it, a list that has a next page is refused as truncated.",
+        ),
+    ] = None
     comment: Annotated[str, Key(kinds.NOTE, "A note for people.")] = ""
     home: Annotated[str, Key(kinds.NOTE, "The page of the publisher.")] = ""
     licence: Annotated[str, Key(kinds.NOTE, "The terms of use of the list.")] = ""

@@ -12,9 +12,7 @@ from enum import StrEnum
 from ipaddress import IPv4Address, IPv6Address
 from pathlib import Path
 from typing import TypeVar
-from urllib.parse import urlsplit
 
-from banlistd.core.credentials import is_credential_name
 from banlistd.core.printing import shown
 from banlistd.model import MANUAL
 
@@ -148,56 +146,6 @@ def note(text: str) -> str:
     return text
 
 
-_CREDENTIAL = re.compile(r"\$\{credential:([^}]*)\}")
-
-
-def without_credentials(text: str) -> str:
-    """The text with a letter in place of each `${credential:NAME}`; raises Unfit for one that is misspelt."""
-    rest = _CREDENTIAL.sub(lambda found: "x" if is_credential_name(found[1]) else found[0], text)
-    if "${" in rest:
-        # No more than the reference itself is quoted: the text around it may be a secret.
-        reference, closed, _ = rest[rest.index("${") :].partition("}")
-        what = shown(reference + closed) if closed else '"${" without "}"'
-        raise Unfit(f"{what} is not a credential", "write ${credential:NAME}, with letters, digits and _ . - in NAME")
-    return rest
-
-
-_LONGEST_URL = 2048
-
-# A password, or a query that may contain a token: messages go to the journal.
-_SECRET = re.compile(r"(?<=//)[^/@]*(?=@)|(?<=\?).+", re.DOTALL)
-
-
-def url(text: str) -> str:
-    """An http or https address, which may contain `${credential:NAME}`. Returned as written."""
-    plain = without_credentials(text)
-    quoted = shown(_SECRET.sub("...", text))
-    if len(text) > _LONGEST_URL:
-        raise Unfit(f"has {len(text)} characters", f"at most {_LONGEST_URL}")
-    if not plain.isprintable() or " " in plain:
-        raise Unfit(f"{quoted} has blanks or control characters", "write a blank as %20")
-    try:
-        parts = urlsplit(plain)
-        host, port = parts.hostname, parts.port
-    except ValueError:
-        raise Unfit(f"{quoted} is not a url", "write https://host/path") from None
-    if parts.scheme not in ("http", "https"):
-        raise Unfit(f"{quoted} is not a url of http or https", _other_scheme(parts.scheme))
-    if not host or port == 0:
-        raise Unfit(f"{quoted} names no {'host' if not host else 'port'}", "write https://host/path")
-    if parts.password and parts.password != "x":  # noqa: S105 - the letter in place of a credential
-        raise Unfit("has a password in clear text", "write ${credential:NAME} in its place")
-    return text
-
-
-def _other_scheme(scheme: str) -> str:
-    if scheme == "file":
-        return "a file is named with path: /absolute/name"
-    if not scheme:
-        return "write https:// in front, or path: for a file"
-    return "write https://host/path, or fetch it otherwise and name the file with path:"
-
-
 def path(text: str) -> Path:
     """A file's name, absolute or relative to the configuration folder."""
     if not text or "\0" in text:
@@ -223,26 +171,6 @@ def jail(text: str) -> str:
     """The name of a jail of fail2ban. One that begins with a hyphen would be an option."""
     if not _JAIL.fullmatch(text):
         raise Unfit(f"{shown(text)} is not a jail's name", "letters, digits and _ . -, at most 60")
-    return text
-
-
-_HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,100}", re.ASCII)  # a token, RFC 9110 5.6.2
-_OURS = ("accept-encoding", "connection", "content-length", "host", "if-modified-since", "if-none-match", "range")
-
-
-def header_name(text: str) -> str:
-    if not _HEADER_NAME.fullmatch(text):
-        raise Unfit(f"{shown(text)} is not a header's name", "letters, digits and hyphens")
-    if text.lower() in (*_OURS, "te", "trailer", "transfer-encoding", "upgrade"):
-        raise Unfit(f"{text} is set by banlistd itself", "delete the line")
-    return text
-
-
-def header_value(text: str) -> str:
-    without_credentials(text)
-    # Not quoted: it may be a secret.
-    if not (text.isascii() and text.isprintable()):
-        raise Unfit("has line breaks, control or non-ASCII characters", "write plain ASCII in one line")
     return text
 
 

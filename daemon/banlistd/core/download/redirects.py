@@ -17,11 +17,11 @@ _PORTS = {"http": 80, "https": 443}
 
 
 def next_url(current: str, location: str) -> str:
-    """The absolute URL that a redirect leads to, without fragment and without user and password.
+    """The absolute URL that a redirect, or the link to a next page, leads to, without fragment and without user and password.
 
     Raises FetchError for one that is not followed.
     """
-    refusal = f"{shown_url(current)} redirects to {quoted(location.partition('?')[0].rpartition('@')[2])}"
+    refusal = f"{shown_url(current)} leads to {quoted(location.partition('?')[0].rpartition('@')[2])}"
     try:
         parts = urlsplit(urljoin(current, location))
         host, port = parts.hostname, parts.port
@@ -73,6 +73,18 @@ class Trail:
         self._hop = 0
         self._public_only = public_only
         self._was_public = False
+
+    def copy(self) -> "Trail":
+        """The same way, for another try."""
+        trail = Trail(public_only=self._public_only)
+        trail._hop, trail._was_public = self._hop, self._was_public
+        return trail
+
+    def continued(self) -> "Trail":
+        """The way to what a server named in an answer at the end of this way."""
+        trail = self.copy()
+        trail.redirected()
+        return trail
 
     def redirected(self) -> None:
         """The next addresses are those of another hop."""

@@ -37,7 +37,7 @@ class Request:
         return {name: value for name, value in self.ours.items() if name.lower() not in replaced} | dict(self.private)
 
     def redirected_to(self, location: str) -> "Request":
-        """The request that follows a redirect. Raises FetchError for a redirect that is not followed."""
+        """The request that follows a redirect or a link to a next page. Raises FetchError where it is not followed."""
         url = next_url(self.url, location)
         return replace(self, url=url) if same_origin(self.url, url) else replace(self, url=url, private={})
 
@@ -45,6 +45,8 @@ class Request:
 def request_for(source: Source, validators: Validators, secrets: Mapping[str, str], user_agent: str) -> Request:
     """The GET for a source. `secrets`: by the names that its URL and headers ask for. Raises FetchError."""
     url, authorization = _without_login(fill_url(source.url or "", secrets))
+    # Of several pages, one that is unchanged says nothing of the others.
+    validators = Validators() if source.pages else validators
     conditions = {"If-None-Match": validators.etag, "If-Modified-Since": validators.last_modified}
     conditions = {name: value for name, value in conditions.items() if usable_validator(value)}
     ours = {"User-Agent": user_agent, "Accept-Encoding": "gzip, deflate"} | conditions

@@ -77,6 +77,8 @@ def judge(source: Source, parsed: ParsedList, addresses: AddressSet, known: Guar
         replaced = _replaced(known.before, before, addresses, extent, known.never_banned) if is_new else 0.0
     counted = replaced if replaced > steady else 0.0
     missing = shortfall(said, parsed.data_lines, parsed.addresses) if said else ""
+    if parsed.next_page and source.guards.truncated:
+        missing = "it is the first page of several: with `pages`, the source has all of them"
     refuses = source.guards.critical is Critical.REFUSE
     critical = critical_in(parsed.addresses, references_of(source.guards, known.allowed)) if refuses else ()
     long = [] if known.has_moved else [sample for sample in known.samples if sample.entries >= MANY]

@@ -5,8 +5,11 @@ from dataclasses import dataclass, field
 from banlistd.core.addresses.sets import AddressSet
 from banlistd.core.feeds.completeness import Announced, Unit, announced, data_lines
 from banlistd.core.feeds.parsers import parse
-from banlistd.formats import Format
+from banlistd.core.feeds.parsers.next_page import next_page
+from banlistd.formats import Format, FormatType
 from banlistd.model import Rejected, Validators
+
+_MAY_BE_JSON = frozenset({FormatType.AUTO, FormatType.JSON})
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -15,6 +18,7 @@ class ParsedList:
 
     `samples`: the first rejected lines. `is_html`: whether the body looks like a web page. `said`: how many entries the list
     says that it has. `data_lines`: its lines that are no comments, where `said` counts entries, else 0.
+    `next_page`: where the list goes on, an address or a cursor, foreign text; empty: nowhere.
     """
 
     addresses: AddressSet = field(repr=False)
@@ -24,6 +28,7 @@ class ParsedList:
     is_html: bool = False
     said: Announced | None = None
     data_lines: int = 0
+    next_page: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,11 +39,14 @@ class Download:
     validators: Validators
 
 
-def parsed_list(body: bytes, form: Format) -> ParsedList:
-    """Parse a decompressed body. Raises ParseError as `parse` does. Memory and time are unbounded: not for foreign bytes."""
+def parsed_list(body: bytes, form: Format, next_path: str = "") -> ParsedList:
+    """Parse a decompressed body. `next_path`: as for `next_page`, of a JSON document.
+
+    Raises ParseError as `parse` does. Memory and time are unbounded: not for foreign bytes.
+    """
     parsed = parse(body, form)
     said = announced(body)
     lines = data_lines(body) if said is not None and said.unit is Unit.ENTRIES else 0
-    return ParsedList(
-        parsed.addresses, parsed.entries, parsed.rejected, parsed.samples, parsed.looks_like == "html", said, lines
-    )
+    is_html = parsed.looks_like == "html"
+    further = next_page(body, next_path) if next_path or form.type in _MAY_BE_JSON else ""
+    return ParsedList(parsed.addresses, parsed.entries, parsed.rejected, parsed.samples, is_html, said, lines, further)

@@ -36,7 +36,9 @@ class Guards(Section):
     unparseable: Annotated[
         float, Key(kinds.percentage(0, 100), "Refuses a list if more of its lines than this have no address.")
     ] = 0.5
-    truncated: Annotated[bool, Key(kinds.SWITCH, "Refuses a list with fewer entries than it announces itself.")] = True
+    truncated: Annotated[
+        bool, Key(kinds.SWITCH, "Refuses a list with fewer entries than it announces itself, and one that has a next page.")
+    ] = True
     shrink: Annotated[float, Key(kinds.percentage(0, 100), "Refuses a list that lost more than this within 30 days.")] = 0.5
     grow: Annotated[float, Key(kinds.percentage(0, 999999), "Refuses a list that grew by more than this within 30 days.")] = 3.0
     turnover: Annotated[

@@ -1,0 +1,129 @@
+"""FeedConnections to servers of lists, one for each request: only to addresses that were checked."""
+
+import socket
+import ssl
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
+from typing import Any, TypeVar
+from urllib.parse import urlsplit
+from urllib.request import getproxies, proxy_bypass
+
+import aiohttp
+from aiohttp.abc import AbstractResolver, ResolveResult
+from aiohttp.connector import Connection
+from yarl import URL
+
+from banlistd.adapters.fetch.http_faults import LONGEST_HEADER, fetch_faults
+from banlistd.core.download.redirects import Trail, literal_address
+from banlistd.errors import FetchError
+
+_MAX_HEADS = 20
+"""The last one is that of the answer, the others are interim: no server has use for more than a few."""
+
+OnConnection = Callable[[str, str], None]
+"""Called with a host (of a URL, or a proxy) and the address of the connection to it."""
+
+
+def ignore_connection(_host: str, _address: str) -> None:
+    """An OnConnection for which connections do not matter."""
+
+
+@dataclass(frozen=True, slots=True)
+class FeedConnections:
+    """`tls`: instead of the system's.
+
+    Each session has a connection of its own, so that no cookie and no open socket passes from one list to another.
+    """
+
+    resolver: AbstractResolver
+    on_connection: OnConnection
+    tls: ssl.SSLContext | None
+
+    def session(self, url: str, trail: Trail) -> tuple[aiohttp.ClientSession, str | None]:
+        """A session for one request, and the proxy that it goes through. Raises FetchError where the address is not allowed."""
+        host, proxy = urlsplit(url).hostname or "", _proxy_for(url)
+        # Read as aiohttp reads it, which takes digits and dots of any script for an address and asks no resolver.
+        literal = literal_address(URL(url).raw_host or "")
+        if literal is not None:
+            trail.admit(literal, [literal])
+        elif proxy is not None:
+            trail.unseen()  # the proxy resolves the name, out of our sight
+        connector = aiohttp.TCPConnector(
+            resolver=self.resolver if proxy is not None else _CheckedResolver(self.resolver, trail),
+            use_dns_cache=False,
+            force_close=True,
+            ssl=self.tls or True,
+        )
+        session = aiohttp.ClientSession(
+            connector=connector,
+            auto_decompress=False,
+            cookie_jar=aiohttp.DummyCookieJar(),
+            response_class=_reporting(self.on_connection, urlsplit(proxy).hostname or "" if proxy else host, url),
+            timeout=aiohttp.ClientTimeout(total=None, sock_connect=None),
+            max_line_size=LONGEST_HEADER,
+            max_field_size=LONGEST_HEADER,
+        )
+        return session, proxy
+
+
+def _proxy_for(url: str) -> str | None:
+    """The proxy that the environment (http_proxy, https_proxy, no_proxy) names for a URL."""
+    parts = urlsplit(url)
+    proxy = getproxies().get(parts.scheme)
+    if not proxy or proxy_bypass(parts.netloc):
+        return None
+    return proxy if "://" in proxy else f"http://{proxy}"
+
+
+def _reporting(on_connection: OnConnection, host: str, url: str) -> type[aiohttp.ClientResponse]:
+    """A response that reports the other end of its connection, which may be closed as soon as the body is there.
+
+    Its faults are ours already: after one of its own, aiohttp would ask once more, and lose the reason of the first time.
+    """
+
+    class Response(aiohttp.ClientResponse):
+        async def start(self, connection: Connection) -> aiohttp.ClientResponse:
+            peer = connection.transport.get_extra_info("peername") if connection.transport is not None else None
+            if peer:
+                on_connection(host, peer[0])
+            if connection.protocol is not None:
+                connection.protocol.read = _few(connection.protocol.read)  # type: ignore[method-assign]
+            with fetch_faults(url):
+                return await super().start(connection)
+
+    return Response
+
+
+_Read = TypeVar("_Read")
+
+
+def _few(read: Callable[[], Coroutine[Any, Any, _Read]]) -> Callable[[], Coroutine[Any, Any, _Read]]:
+    """`read`, which gives the head of one answer after another, as often as `_MAX_HEADS` says.
+
+    aiohttp reads interim answers (RFC 9110 15.2) without an end, and as fast as they come: the event loop has time for little
+    else meanwhile.
+    """
+    left = iter(range(_MAX_HEADS))
+
+    async def limited() -> _Read:
+        if next(left, None) is None:
+            raise FetchError("the server sends one interim answer after another")
+        return await read()
+
+    return limited
+
+
+class _CheckedResolver(AbstractResolver):
+    """Gives the connector only addresses that were checked: no second look-up, so no other answer, in between."""
+
+    def __init__(self, resolver: AbstractResolver, trail: Trail) -> None:
+        self._resolver = resolver
+        self._trail = trail
+
+    async def resolve(self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC) -> list[ResolveResult]:
+        results = await self._resolver.resolve(host, port, family)
+        admitted = self._trail.admit(host, [result["host"] for result in results])
+        return [result for result in results if result["host"] in admitted]
+
+    async def close(self) -> None:
+        await self._resolver.close()

@@ -1,0 +1,95 @@
+"""What an administrator writes about servers and requests to them -> what it means, as in `values`."""
+
+import re
+from urllib.parse import urlsplit
+
+from banlistd.core.config.values import Unfit
+from banlistd.core.credentials import is_credential_name
+from banlistd.core.printing import shown
+
+_CREDENTIAL = re.compile(r"\$\{credential:([^}]*)\}")
+
+
+def without_credentials(text: str) -> str:
+    """The text with a letter in place of each `${credential:NAME}`; raises Unfit for one that is misspelt."""
+    rest = _CREDENTIAL.sub(lambda found: "x" if is_credential_name(found[1]) else found[0], text)
+    if "${" in rest:
+        # No more than the reference itself is quoted: the text around it may be a secret.
+        reference, closed, _ = rest[rest.index("${") :].partition("}")
+        what = shown(reference + closed) if closed else '"${" without "}"'
+        raise Unfit(f"{what} is not a credential", "write ${credential:NAME}, with letters, digits and _ . - in NAME")
+    return rest
+
+
+_LONGEST_URL = 2048
+
+# A password, or a query that may contain a token: messages go to the journal.
+_SECRET = re.compile(r"(?<=//)[^/@]*(?=@)|(?<=\?).+", re.DOTALL)
+
+
+def url(text: str) -> str:
+    """An http or https address, which may contain `${credential:NAME}`. Returned as written."""
+    plain = without_credentials(text)
+    quoted = shown(_SECRET.sub("...", text))
+    if len(text) > _LONGEST_URL:
+        raise Unfit(f"has {len(text)} characters", f"at most {_LONGEST_URL}")
+    if not plain.isprintable() or " " in plain:
+        raise Unfit(f"{quoted} has blanks or control characters", "write a blank as %20")
+    try:
+        parts = urlsplit(plain)
+        host, port = parts.hostname, parts.port
+    except ValueError:
+        raise Unfit(f"{quoted} is not a url", "write https://host/path") from None
+    if parts.scheme not in ("http", "https"):
+        raise Unfit(f"{quoted} is not a url of http or https", _other_scheme(parts.scheme))
+    if not host or port == 0:
+        raise Unfit(f"{quoted} names no {'host' if not host else 'port'}", "write https://host/path")
+    if parts.password and parts.password != "x":  # noqa: S105 - the letter in place of a credential
+        raise Unfit("has a password in clear text", "write ${credential:NAME} in its place")
+    return text
+
+
+def _other_scheme(scheme: str) -> str:
+    if scheme == "file":
+        return "a file is named with path: /absolute/name"
+    if not scheme:
+        return "write https:// in front, or path: for a file"
+    return "write https://host/path, or fetch it otherwise and name the file with path:"
+
+
+def json_keys(text: str) -> str:
+    """Keys of a JSON document, joined by dots."""
+    if not 0 < len(text) <= _LONGEST_KEYS or not text.isprintable() or not all(text.split(".")) or "[" in text or " " in text:
+        raise Unfit(f"{shown(text)} is no key of a document", "write a key, or keys joined by dots: links.next")
+    return text
+
+
+_LONGEST_KEYS = 200
+_PARAMETER = re.compile(r"[A-Za-z0-9_.$\[\]-]{1,100}", re.ASCII)
+
+
+def parameter(text: str) -> str:
+    """The name of a parameter in the query of a URL."""
+    if not _PARAMETER.fullmatch(text):
+        raise Unfit(f"{shown(text)} is no name of a parameter", "letters, digits and _ . - $ [ ], at most 100")
+    return text
+
+
+_HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,100}", re.ASCII)  # a token, RFC 9110 5.6.2
+_OURS = ("accept-encoding", "connection", "content-length", "host", "if-modified-since", "if-none-match", "range")
+
+
+def header_name(text: str) -> str:
+    if not _HEADER_NAME.fullmatch(text):
+        raise Unfit(f"{shown(text)} is not a header's name", "letters, digits and hyphens")
+    if text.lower() in (*_OURS, "te", "trailer", "transfer-encoding", "upgrade"):
+        raise Unfit(f"{text} is set by banlistd itself", "delete the line")
+    return text
+
+
+def header_value(text: str) -> str:
+    without_credentials(text)
+    # Not quoted: it may be a secret.
+    if not (text.isascii() and text.isprintable()):
+        raise Unfit("has line breaks, control or non-ASCII characters", "write plain ASCII in one line")
+    return text
