@@ -41,6 +41,10 @@ class PassingError(FetchError):
     """A fault that may well be gone in a moment: worth another try."""
 
 
+class MissingError(FetchError):
+    """The server has no such list (404)."""
+
+
 class ParseError(BanlistdError):
     """A body could not be read at all in the format that the source names (a bad line is never this)."""
 

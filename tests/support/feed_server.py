@@ -177,6 +177,11 @@ def redirect(location: str, code: int = 302) -> Handler:
     return status(code, {"Location": location})
 
 
+def linked(content: bytes, target: str) -> Handler:
+    """A body that has a next page."""
+    return body(content, {"Link": f'<{target}>; rel="next"', "ETag": '"1"'})
+
+
 def in_answer(answer: Callable[[bytes], tuple[bytes, Mapping[str, str]]]) -> Handler:
     """A body, and headers, that depend on what the client sent."""
 

@@ -205,6 +205,18 @@ WRONG = [
         "sources:\n- id: a\n  path: a\n  pages: {next: link}",
         "4: sources[0].pages: goes with url only (a file is asked for nothing: delete the line)",
     ),
+    (
+        "sources:\n- id: a\n  url:\n  - https://lists.example/4\n  - ftp://lists.example/6",
+        (
+            '5: sources[0].url[1]: "ftp://lists.example/6" is not a url of http or https '
+            "(write https://host/path, or fetch it otherwise and name the file with path:)"
+        ),
+    ),
+    (
+        "sources:\n- id: a\n  url:\n  - https://lists.example/4\n  - https://lists.example/4",
+        "5: sources[0].url[1]: is there twice (delete one of them)",
+    ),
+    ("sources:\n- id: a\n  url: []", "3: sources[0].url: has 0 values (write 1 to 16)"),
     (SOURCE + "  pages: {next: parameter}", "4: sources[0].pages: has no parameter (write {next: parameter, parameter: page})"),
     (
         SOURCE + "  pages: {parameter: page}",

@@ -5,13 +5,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from banlistd.core.config.model import Source
-from banlistd.core.download.request import Request, request_for, secret_texts
+from banlistd.core.download.request import Request, secret_texts, wishes_for
 from banlistd.model import SourceId, Validators
 
 
 def request(url: str = "https://feed.example/list", **settings: Any) -> Request:
     source = Source(id=SourceId("a-list"), url=url, **settings)
-    return request_for(source, Validators('"tag"'), {"key": "hush"}, "banlistd/1")
+    ((request,),) = wishes_for(source, Validators('"tag"'), {"key": "hush"}, "banlistd/1", [("2026", "11", "28")])
+    return request
 
 
 OURS = {"User-Agent": "banlistd/1", "Accept-Encoding": "gzip, deflate", "If-None-Match": '"tag"'}

@@ -10,7 +10,7 @@ import math
 import random
 import ssl
 import time
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from http import HTTPStatus
@@ -23,18 +23,19 @@ from banlistd.adapters.fetch.connections import FeedConnections, OnConnection, i
 from banlistd.adapters.fetch.credentials import read_credential
 from banlistd.adapters.fetch.http_faults import fetch_faults
 from banlistd.adapters.fetch.name_lookups import NameLookups
-from banlistd.adapters.fetch.pages import Arrived, PageRequest, all_pages
+from banlistd.adapters.fetch.pages import Arrived, Collecting, PageRequest
 from banlistd.adapters.fetch.receiving import Receiver, Spool
 from banlistd.core.config.model import Source
 from banlistd.core.credentials import conceal, credential_names, shown_url
 from banlistd.core.download.codings import content_coding
+from banlistd.core.download.dates import Day
 from banlistd.core.download.members import too_large
 from banlistd.core.download.paging import next_link
 from banlistd.core.download.redirects import MAX_REDIRECTS, REDIRECT_STATUSES, Trail
-from banlistd.core.download.request import Request, request_for, secret_texts, usable_validator
+from banlistd.core.download.request import Request, Wish, is_one_body, secret_texts, usable_validator, wishes_for
 from banlistd.core.download.retry import PASSING_STATUSES, backoff, parse_retry_after
 from banlistd.core.feeds.parsed_list import Download
-from banlistd.errors import FetchError, ParseError, PassingError
+from banlistd.errors import FetchError, MissingError, ParseError, PassingError
 from banlistd.model import NotModified, Validators
 from banlistd.ports import Fetcher, ListParser, OnBody
 
@@ -103,31 +104,33 @@ class Downloads:
             return await self._local.fetch(source, validators, on_body)
         secrets = await asyncio.to_thread(_read_credentials, self._credentials, source)
         try:
-            request = request_for(source, validators, secrets, self._user_agent)
-            # Pages are parsed before it is known whether all of them together are the same as last time.
-            wanted = _Wanted(source, "" if source.pages else validators.body_hash, _only_once(on_body))
-            return await self._fetch_in_time(request, wanted, validators.body_hash)
+            now = self._retry.now()
+            days = [_day_at(now), _day_at(now - 86_400.0)]
+            wishes = wishes_for(source, validators, secrets, self._user_agent, days)
+            # Several bodies are parsed before it is known whether all of them together are the same as last time.
+            wanted = _Wanted(source, validators.body_hash if is_one_body(source) else "", _only_once(on_body))
+            return await self._fetch_in_time(wishes, wanted, validators.body_hash)
         except (FetchError, ParseError) as error:
             if not source.is_confidential:
                 raise
             # Without its cause: aiohttp's own messages carry the URL, and a traceback would show it.
             raise _concealed(error, secret_texts(source, secrets)) from None
 
-    async def _fetch_in_time(self, request: Request, wanted: _Wanted, last_hash: str) -> Download | NotModified:
+    async def _fetch_in_time(self, wishes: Sequence[Wish], wanted: _Wanted, last_hash: str) -> Download | NotModified:
         """One deadline over everything: all tries, all redirects, and the parser."""
         timeout = wanted.source.timeout
         faults: list[PassingError] = []
         try:
             async with asyncio.timeout(timeout) as deadline:
                 ask = partial(self._ask_patiently, wanted, deadline, faults)
-                if wanted.source.pages is not None:
-                    return await all_pages(wanted.source, wanted.source.pages, request, ask, last_hash)
-                arrived = await ask(PageRequest(request, Trail(public_only=wanted.source.public_only)))
-                return _first_of_several(arrived.answer, arrived.link)
+                if not is_one_body(wanted.source):
+                    return await Collecting(wanted.source, ask, last_hash).whole(wishes)
+                arrived = await ask(PageRequest(wishes[0][0], Trail(public_only=wanted.source.public_only)))
+                return arrived.as_one_of_several()
         except TimeoutError as exc:
             hint = "raise `timeout` of the source, if the server is known to be slow"
             before = f"; the try before failed: {faults[-1].message}" if faults else ""
-            raise FetchError(f"no whole answer from {shown_url(request.url)} within {timeout:g} s{before}", hint) from exc
+            raise FetchError(f"no whole answer from {shown_url(wishes[0][0].url)} within {timeout:g} s{before}", hint) from exc
 
     async def _ask_patiently(
         self, wanted: _Wanted, deadline: asyncio.Timeout, faults: list[PassingError], question: PageRequest
@@ -199,14 +202,13 @@ class Downloads:
         message, hint = f"the server answered {status} {phrase}", _HINTS.get(status, "")
         if status in PASSING_STATUSES:
             raise PassingError(message, hint, parse_retry_after(response.headers.get("Retry-After", ""), self._retry.now()))
-        raise FetchError(message, hint)
+        raise (MissingError if status == HTTPStatus.NOT_FOUND else FetchError)(message, hint)
 
 
-def _first_of_several(answer: Download | NotModified, link: str) -> Download | NotModified:
-    """A list whose header says that it goes on is not whole: the guard `truncated` decides."""
-    if not link or not isinstance(answer, Download):
-        return answer
-    return replace(answer, parsed=replace(answer.parsed, next_page=link))
+def _day_at(moment: float) -> Day:
+    """Seconds since the epoch."""
+    year, month, day = time.strftime("%Y %m %d", time.gmtime(moment)).split()
+    return year, month, day
 
 
 def _only_once(on_body: OnBody) -> OnBody:
@@ -230,6 +232,6 @@ def _concealed(error: FetchError | ParseError, secrets: Iterable[str]) -> FetchE
 
 def _read_credentials(folder: Path | None, source: Source) -> dict[str, str]:
     """The secrets that a source asks for, by name."""
-    texts = (source.url or "", *source.headers.values())
+    texts = (*source.urls, *source.headers.values())
     names = {name for text in texts for name in credential_names(text)}
     return {name: read_credential(folder, name) for name in sorted(names)}

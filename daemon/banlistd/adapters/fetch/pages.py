@@ -1,19 +1,21 @@
-"""A list in several bodies, each an answer of its own: all of them together, or none."""
+"""A list in several bodies, pages or answers of several URLs, each a document of its own: all of them together, or none."""
 
 import asyncio
 import hashlib
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from banlistd.core.config.model import Source
 from banlistd.core.config.sections.pages import LINK, PARAMETER, Pages
 from banlistd.core.credentials import shown_url
+from banlistd.core.download.known_bodies import joint_validators
 from banlistd.core.download.paging import is_page_url, with_parameter
 from banlistd.core.download.redirects import Trail
-from banlistd.core.download.request import Request
+from banlistd.core.download.request import Request, Wish
 from banlistd.core.feeds.joined import joined_lists, memory_of
 from banlistd.core.feeds.parsed_list import Download, ParsedList
-from banlistd.errors import FetchError
+from banlistd.core.printing import counted
+from banlistd.errors import FetchError, MissingError
 from banlistd.model import NotModified, Validators
 
 _LARGEST = 48 * 2**20
@@ -32,6 +34,19 @@ class Arrived:
     link: str = ""
     octets: int = 0
 
+    @property
+    def download(self) -> Download:
+        """Raises FetchError for the answer that nothing changed."""
+        if isinstance(self.answer, NotModified):
+            raise FetchError("the server answered 304 Not Modified to a request that had no condition")
+        return self.answer
+
+    def as_one_of_several(self) -> Download | NotModified:
+        """The answer; a list whose header says that it goes on is not whole, and the guard `truncated` decides."""
+        if not self.link or isinstance(self.answer, NotModified):
+            return self.answer
+        return replace(self.answer, parsed=replace(self.answer.parsed, next_page=self.link))
+
 
 @dataclass(frozen=True, slots=True)
 class PageRequest:
@@ -45,39 +60,133 @@ class PageRequest:
 Ask = Callable[[PageRequest], Awaitable[Arrived]]
 
 
-async def all_pages(source: Source, pages: Pages, request: Request, ask: Ask, last_hash: str) -> Download | NotModified:
-    """Every page, from the first one on. `last_hash`: the body hash of the list that the source had last, or empty.
+class Collecting:
+    """Gets the bodies of one list, once. `last_hash`: the body hash of what the source had last, or empty."""
 
-    Raises as `ask` does, and FetchError for pages without an end.
-    """
-    parts: list[Download] = []
-    question: PageRequest | None = PageRequest(_first(request, pages), Trail(public_only=source.public_only))
-    seen: set[str] = set()
-    octets = 0
-    while question is not None:
-        if question.request.url in seen:
-            raise FetchError(f"page {len(parts) + 1} is one that was read before: {shown_url(question.request.url)}")
-        seen.add(question.request.url)
-        arrived = await ask(replace(question, octets=octets))
-        if isinstance(arrived.answer, NotModified):
-            raise FetchError("the server answered 304 Not Modified to a request that had no condition")
-        octets += arrived.octets
-        if pages.next == PARAMETER and _is_end(arrived.answer, parts):
-            break
-        parts.append(arrived.answer)
-        _refuse_too_many(parts)
-        question = _next(source, pages, request, arrived, len(parts))
-        if question is not None and len(parts) >= pages.most + (pages.next == PARAMETER):
+    def __init__(self, source: Source, ask: Ask, last_hash: str) -> None:
+        self._source = source
+        self._ask = ask
+        self._last_hash = last_hash
+        self._octets = 0
+        self._parts: list[Download] = []
+
+    async def whole(self, wishes: Sequence[Wish]) -> Download | NotModified:
+        """One body for each wish, or all its pages. Where some are unchanged and others are not, those are asked for again.
+
+        Raises as `ask` does, and FetchError for pages without an end.
+        """
+        known: dict[str, Validators] = {}
+        if self._source.pages is not None:
+            for wish in wishes:
+                await self._either(wish, self._all_pages)
+        else:
+            arrived = [await self._either(wish, self._one) for wish in wishes]
+            if all(isinstance(each.answer, NotModified) for _, each in arrived):
+                return NotModified()
+            for request, each in arrived:
+                body = each
+                if isinstance(each.answer, NotModified):
+                    body = await self._one(request.unconditional())
+                self._add(body.download)
+                known[request.key] = body.download.validators
+        return await self._joined(known)
+
+    async def _either(self, wish: Wish, get: Callable[[Request], Awaitable[Arrived]]) -> tuple[Request, Arrived]:
+        """Of a list of today that is not there yet, that of yesterday."""
+        for request in wish:
+            try:
+                return request, await get(request)
+            except MissingError as error:
+                if len(wish) == 1:
+                    raise
+                missing = error
+        raise FetchError(f"{missing.message} for today and for yesterday", missing.hint) from missing
+
+    async def _one(self, request: Request) -> Arrived:
+        trail = Trail(public_only=self._source.public_only)
+        arrived = await self._ask(PageRequest(request, trail, self._octets))
+        self._octets += arrived.octets
+        return replace(arrived, answer=arrived.as_one_of_several())
+
+    async def _all_pages(self, first: Request) -> Arrived:
+        pages = self._source.pages or Pages()
+        wanted: PageRequest | None = self._page(_numbered(first, pages, 0))
+        seen: set[str] = set()
+        before: list[Download] = []
+        while wanted is not None:
+            number = len(before) + 1
+            if wanted.request.url in seen:
+                raise FetchError(f"page {number} is one that was read before: {shown_url(wanted.request.url)}")
+            seen.add(wanted.request.url)
+            arrived = await self._ask_for_page(wanted, number)
+            self._octets += arrived.octets
+            if pages.next == PARAMETER and _is_end(arrived.download, before):
+                break
+            before.append(arrived.download)
+            self._add(arrived.download)
+            wanted = self._next(pages, first, arrived, number)
+            if wanted is not None and number >= pages.most + (pages.next == PARAMETER):
+                raise FetchError(
+                    f"the list is truncated: it goes on after {counted(pages.most, 'page', 'pages')}",
+                    "raise `most` of its `pages`, if that is right",
+                )
+            if wanted is not None or pages.next != LINK:
+                self._parts[-1] = _followed(self._parts[-1])
+        return arrived
+
+    async def _ask_for_page(self, wanted: PageRequest, number: int) -> Arrived:
+        try:
+            return await self._ask(replace(wanted, octets=self._octets))
+        except MissingError as error:
+            if number == 1:
+                raise
             raise FetchError(
-                f"the list is truncated: it goes on after {pages.most} pages", "raise `most` of its `pages`, if that is right"
-            )
-    return await _whole(parts, pages, last_hash)
+                f"page {number}: {error.message}", error.hint
+            ) from error  # the list is there, and this is no end of it
+
+    def _page(self, request: Request) -> PageRequest:
+        return PageRequest(request, Trail(public_only=self._source.public_only))
+
+    def _next(self, pages: Pages, first: Request, arrived: Arrived, number: int) -> PageRequest | None:
+        """The request for the page after the one that arrived, the `number`th; None if that was the last."""
+        if pages.next == PARAMETER:
+            return self._page(_numbered(first, pages, number))
+        place = arrived.link if pages.next == LINK else arrived.download.parsed.next_page
+        if not place:
+            return None
+        if pages.next == LINK or is_page_url(place):
+            return PageRequest(arrived.request.redirected_to(place), arrived.trail.continued())
+        if not pages.parameter:
+            hint = "add the parameter of the url that it belongs to, as pages: {next: ..., parameter: cursor}"
+            raise FetchError("the document names its next page by a cursor, not by an address", hint)
+        return self._page(replace(first, url=with_parameter(first.url, pages.parameter, place)))
+
+    def _add(self, part: Download) -> None:
+        self._parts.append(part)
+        if sum(memory_of(each.parsed.addresses) for each in self._parts) > _LARGEST:
+            message = "all bodies together hold more than 12 million addresses of IPv4, or 3 million of IPv6"
+            raise FetchError(message, "split the list into several")
+
+    async def _joined(self, known: Mapping[str, Validators]) -> Download | NotModified:
+        digest = hashlib.sha256("\n".join(part.validators.body_hash for part in self._parts).encode()).hexdigest()
+        validators = joint_validators(known, digest)
+        if digest == self._last_hash:
+            return NotModified(validators)
+        lists: list[ParsedList] = [part.parsed for part in self._parts]
+        one = lists[0] if len(lists) == 1 else await asyncio.to_thread(joined_lists, lists)
+        return Download(one, validators)
 
 
-def _first(request: Request, pages: Pages) -> Request:
+def _numbered(first: Request, pages: Pages, index: int) -> Request:
+    """The request for a page by its index; where pages have no numbers, the first one."""
     if pages.next != PARAMETER:
-        return request
-    return replace(request, url=with_parameter(request.url, pages.parameter, str(pages.first)))
+        return first
+    return replace(first, url=with_parameter(first.url, pages.parameter, str(pages.first + index * pages.step)))
+
+
+def _followed(part: Download) -> Download:
+    """A page whose next page is asked for; the last one by the header Link may know of another in its document."""
+    return replace(part, parsed=replace(part.parsed, next_page=""))
 
 
 def _is_end(answer: Download, before: Sequence[Download]) -> bool:
@@ -92,39 +201,3 @@ def _is_end(answer: Download, before: Sequence[Download]) -> bool:
         hint = "name the format of the list, and for JSON the path of its addresses"
         raise FetchError(f"page {number} has no address and is not empty, so it may be an error and no end", hint)
     return True
-
-
-def _next(source: Source, pages: Pages, first: Request, arrived: Arrived, number: int) -> PageRequest | None:
-    """The request for the page after the one that arrived, the `number`th; None if that was the last."""
-    if pages.next == PARAMETER:
-        url = with_parameter(first.url, pages.parameter, str(pages.first + number * pages.step))
-        return PageRequest(replace(first, url=url), Trail(public_only=source.public_only))
-    parsed = arrived.answer.parsed if isinstance(arrived.answer, Download) else None
-    place = arrived.link if pages.next == LINK or parsed is None else parsed.next_page
-    if not place:
-        return None
-    if pages.next != LINK and pages.parameter and not is_page_url(place):
-        url = with_parameter(first.url, pages.parameter, place)
-        return PageRequest(replace(first, url=url), Trail(public_only=source.public_only))
-    if pages.next != LINK and not is_page_url(place):
-        hint = "add the parameter of the url that it belongs to, as pages: {next: ..., parameter: cursor}"
-        raise FetchError("the document names its next page by a cursor, not by an address", hint)
-    return PageRequest(arrived.request.redirected_to(place), arrived.trail.continued())
-
-
-def _refuse_too_many(parts: Sequence[Download]) -> None:
-    if sum(memory_of(part.parsed.addresses) for part in parts) > _LARGEST:
-        raise FetchError(
-            "the pages hold more than 12 million addresses of IPv4, or 3 million of IPv6", "split the list into several"
-        )
-
-
-async def _whole(parts: Sequence[Download], pages: Pages, last_hash: str) -> Download | NotModified:
-    digest = hashlib.sha256("\n".join(part.validators.body_hash for part in parts).encode()).hexdigest()
-    validators = Validators("", "", digest)
-    if digest == last_hash:
-        return NotModified(validators)
-    lists: list[ParsedList] = [part.parsed for part in parts]
-    one = lists[0] if len(lists) == 1 else await asyncio.to_thread(joined_lists, lists)
-    # Every place that was asked for has been followed to its end; a document may know of another one.
-    return Download(replace(one, next_page=lists[-1].next_page if pages.next == LINK else ""), validators)

@@ -108,10 +108,10 @@ async def _row(parts: "Parts", source: "Source", content: "Quarantined") -> Quar
 
 
 def place_of(source: "Source") -> str:
-    """Its URL, without secrets, or its path."""
+    """Its URLs, without secrets, or its path."""
     from banlistd.core.credentials import shown_url
 
-    return shown_url(source.url) if source.url else str(source.path)
+    return ", ".join(map(shown_url, source.urls)) if source.url else str(source.path)
 
 
 def _difference(before: bytes | None, after: bytes) -> "Difference":

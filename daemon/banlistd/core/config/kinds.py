@@ -51,6 +51,26 @@ def many(kind: ValueKind, says: str) -> ValueKind:
     return ValueKind(read, schema, says, show=lambda found: ", ".join(map(kind.show, found)), examples=kind.examples)
 
 
+def _one_or_several(kind: ValueKind, most: int = 16) -> ValueKind:
+    """One value stays one; a list of several is a tuple."""
+
+    def read(tree: object, spot: Spot) -> Any:
+        if not isinstance(tree, list):
+            return kind.read(tree, spot)
+        if not 1 <= len(tree) <= most:
+            spot.wrong(f"has {len(tree)} values", f"write 1 to {most}")
+            return None
+        found = [kind.read(item, spot.at(index)) for index, item in enumerate(tree)]
+        for index, item in enumerate(found):
+            if item is not None and item in found[:index]:
+                spot.at(index).wrong("is there twice", "delete one of them")
+                return None
+        return None if None in found else found[0] if len(found) == 1 else tuple(found)
+
+    schema = {"anyOf": [kind.schema, {"type": "array", "items": kind.schema, "minItems": 1, "maxItems": most}]}
+    return ValueKind(read, schema, f"{kind.says}; several as a list", kind.name, show=str, examples=kind.examples)
+
+
 def section_schema(section: type[Section]) -> Mapping[str, Any]:
     properties = {}
     for name, key in keys_of(section).items():
@@ -236,6 +256,7 @@ def size_at_least(low: str) -> ValueKind:
 EVERY = duration_between("10s", "365d")
 NOTE = _scalar(values.note, {**_TEXT, "maxLength": 300}, "text, at most 300 characters")
 URL = _scalar(web.url, {**_TEXT, "pattern": "^https?://"}, "http:// or https://", examples=("https://mirror.example/",))
+URLS = _one_or_several(URL)
 PATH = _scalar(values.path, _TEXT, "a file name, relative to the folder of the configuration", examples=("/srv/lists/a.txt",))
 PATHS = many(PATH, "file names, relative to the folder of the configuration")
 ABSOLUTE = _scalar(values.absolute, _TEXT, "an absolute file name", examples=("/run/a.sock",))

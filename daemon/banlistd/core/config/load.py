@@ -191,7 +191,9 @@ def _check_place(own: Tree, merged: Tree, spot: Spot) -> None:
 def _check_interval(own: Tree, merged: Tree, entry: CatalogueEntry | None, spot: Spot) -> None:
     """A private mirror may be polled at any interval, a publisher's server may not."""
     written = own.get("every")
-    if entry is None or merged.get("url") != entry.url or not isinstance(written, str):
+    url = merged.get("url")
+    urls = url if isinstance(url, tuple) else (url,)
+    if entry is None or entry.url not in urls or not isinstance(written, str):
         return
     try:
         seconds = values.duration(written)

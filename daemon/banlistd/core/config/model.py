@@ -89,7 +89,14 @@ class Source(Defaults):
             "key overrides it.",
         ),
     ] = None
-    url: Annotated[str | None, Key(kinds.URL, "Where the list is downloaded from.")] = None
+    url: Annotated[
+        str | tuple[str, ...] | None,
+        Key(
+            kinds.URLS,
+            "Where the list is downloaded from. Several are one list (of IPv4 and of IPv6): all are taken, or none. `%Y`, `%m` "
+            "and `%d` are the day in UTC; where the server has no list of today yet (404), that of yesterday is taken.",
+        ),
+    ] = None
     path: Annotated[
         Path | None,
         Key(
@@ -138,7 +145,11 @@ class Source(Defaults):
     @property
     def is_confidential(self) -> bool:
         """Whether its server may echo a secret: then no reason and no error quotes the text of the list."""
-        return bool(self.headers) or may_contain_secret(self.url or "")
+        return bool(self.headers) or any(may_contain_secret(url) for url in self.urls)
+
+    @property
+    def urls(self) -> tuple[str, ...]:
+        return (self.url,) if isinstance(self.url, str) else self.url or ()
 
 
 # load.py reads the sources last: they depend on the defaults and the catalogue.

@@ -2,19 +2,23 @@
 
 import re
 from base64 import b64encode
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from urllib.parse import unquote, urlsplit, urlunsplit
 
 from banlistd.core.config.model import Source
 from banlistd.core.credentials import fill, fill_url, shown_url
+from banlistd.core.download.dates import Day, has_day, with_day
+from banlistd.core.download.known_bodies import split_validators, url_key
 from banlistd.core.download.redirects import next_url, same_origin
 from banlistd.core.printing import quoted
 from banlistd.errors import FetchError
 from banlistd.model import Validators
 
 _LONGEST_VALIDATOR = 1024
+
+_CONDITIONS = ("If-None-Match", "If-Modified-Since")
 
 # Characters. Shorter ones are no secrets, and to conceal them would blot out the messages.
 _SHORTEST_SECRET = 4
@@ -24,17 +28,25 @@ _BETWEEN_PARTS = re.compile(r"[\s;,=\"]+")
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One GET, secrets filled in. `ours`: headers for any server. `private`: those for the first origin only."""
+    """One GET, secrets filled in. `ours`: headers for any server. `private`: those for the first origin only.
+
+    `key`: under which its validators are remembered.
+    """
 
     url: str = field(repr=False)
     ours: Mapping[str, str]
     private: Mapping[str, str] = field(repr=False)
     is_conditional: bool
+    key: str
 
     @property
     def headers(self) -> Mapping[str, str]:
         replaced = {name.lower() for name in self.private}
         return {name: value for name, value in self.ours.items() if name.lower() not in replaced} | dict(self.private)
+
+    def unconditional(self) -> "Request":
+        ours = {name: value for name, value in self.ours.items() if name not in _CONDITIONS}
+        return replace(self, ours=ours, is_conditional=False)
 
     def redirected_to(self, location: str) -> "Request":
         """The request that follows a redirect or a link to a next page. Raises FetchError where it is not followed."""
@@ -42,12 +54,40 @@ class Request:
         return replace(self, url=url) if same_origin(self.url, url) else replace(self, url=url, private={})
 
 
-def request_for(source: Source, validators: Validators, secrets: Mapping[str, str], user_agent: str) -> Request:
-    """The GET for a source. `secrets`: by the names that its URL and headers ask for. Raises FetchError."""
-    url, authorization = _without_login(fill_url(source.url or "", secrets))
-    # Of several pages, one that is unchanged says nothing of the others.
-    validators = Validators() if source.pages else validators
-    conditions = {"If-None-Match": validators.etag, "If-Modified-Since": validators.last_modified}
+Wish = tuple[Request, ...]
+"""Requests for one body, of which the first one counts that the server knows: a list of today, else that of yesterday."""
+
+
+def is_one_body(source: Source) -> bool:
+    """Whether a source is one answer of one URL, whose validators are those of the server."""
+    return source.pages is None and len(source.urls) == 1 and not has_day(source.urls[0])
+
+
+def wishes_for(
+    source: Source, validators: Validators, secrets: Mapping[str, str], user_agent: str, days: Sequence[Day]
+) -> tuple[Wish, ...]:
+    """What to ask for: one wish for each URL of a source. `secrets`: by the names that its URLs and headers ask for.
+
+    `days`: today and the days before it that will do. Raises FetchError.
+    """
+    known = split_validators(validators)
+    found = []
+    for written in source.urls:
+        urls = dict.fromkeys(with_day(written, day) for day in days)
+        wish = []
+        for url in urls:
+            # Of several pages, one that is unchanged says nothing of the others.
+            given = (
+                Validators() if source.pages else validators if is_one_body(source) else known.get(url_key(url), Validators())
+            )
+            wish.append(_request_for(url, source, given, secrets, user_agent))
+        found.append(tuple(wish))
+    return tuple(found)
+
+
+def _request_for(written: str, source: Source, validators: Validators, secrets: Mapping[str, str], user_agent: str) -> Request:
+    url, authorization = _without_login(fill_url(written, secrets))
+    conditions = dict(zip(_CONDITIONS, (validators.etag, validators.last_modified), strict=True))
     conditions = {name: value for name, value in conditions.items() if usable_validator(value)}
     ours = {"User-Agent": user_agent, "Accept-Encoding": "gzip, deflate"} | conditions
     private = {name: fill(value, secrets) for name, value in source.headers.items()}
@@ -56,7 +96,7 @@ def request_for(source: Source, validators: Validators, secrets: Mapping[str, st
             raise FetchError(f"the header {quoted(name)} would have characters that no header may have")
     if authorization and "authorization" not in map(str.lower, private):
         private["Authorization"] = authorization
-    return Request(url, ours, private, is_conditional=bool(conditions))
+    return Request(url, ours, private, is_conditional=bool(conditions), key=url_key(written))
 
 
 def secret_texts(source: Source, secrets: Mapping[str, str]) -> frozenset[str]:
@@ -65,11 +105,12 @@ def secret_texts(source: Source, secrets: Mapping[str, str]) -> frozenset[str]:
     Of a header's value each long part counts as well: a server may echo `abcdefgh` of `Bearer abcdefgh`.
     """
     values = [fill(value, secrets) for value in source.headers.values()]
-    with suppress(FetchError):
-        url = fill_url(source.url or "", secrets)
-        values.append(_without_login(url)[1])
-        login = urlsplit(url).netloc.rpartition("@")[0]
-        values += [login, unquote(login.partition(":")[2])]
+    for written in source.urls:
+        with suppress(FetchError):
+            url = fill_url(written, secrets)
+            values.append(_without_login(url)[1])
+            login = urlsplit(url).netloc.rpartition("@")[0]
+            values += [login, unquote(login.partition(":")[2])]
     parts = {part for value in values for part in _BETWEEN_PARTS.split(value) if len(part) >= _LONG_PART}
     return frozenset(secrets.values()) | parts | {value for value in values if len(value) >= _SHORTEST_SECRET}
 

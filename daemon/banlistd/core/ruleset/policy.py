@@ -50,7 +50,7 @@ def policy_of(config: Config, marks: Mapping[SourceId, Mark], now: float) -> Pol
     allowed = config.allowed(now)
     never_banned = with_forms(union_by_family(allowed, reserved_ranges()))
     guards = [(source.id, source.allow_empty) for source in config.sources if source.enabled]
-    urls = tuple(source.url for source in config.sources if source.enabled and source.url)
+    urls = tuple(url for source in config.sources if source.enabled for url in source.urls)
     return Policy(sources, allowed, never_banned, _hash(sources, allowed, never_banned, guards), urls)
 
 
