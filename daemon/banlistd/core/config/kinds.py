@@ -7,9 +7,9 @@ from enum import StrEnum
 from typing import Any
 
 from banlistd.backends import BackendName
-from banlistd.core.config import geo, values, web
+from banlistd.core.config import geo, values
 from banlistd.core.config.format import FORMAT_SCHEMA, read_format
-from banlistd.core.config.keys import Section, ValueKind, keys_of, mapping_at, read_section, scalar_at
+from banlistd.core.config.keys import Section, ValueKind, keys_of, read_section, scalar_at
 from banlistd.core.config.problems import Spot
 from banlistd.core.config.values import Unfit, among, duration_within
 from banlistd.core.printing import shown
@@ -22,7 +22,7 @@ OFF = "off"
 _OFF = {"enum": [OFF, False]}
 
 
-def _scalar(
+def scalar(
     read: Callable[[str], Any],
     schema: Mapping[str, Any],
     says: str = "",
@@ -49,26 +49,6 @@ def many(kind: ValueKind, says: str) -> ValueKind:
 
     schema = {"anyOf": [kind.schema, {"type": "array", "items": kind.schema, "minItems": 1}]}
     return ValueKind(read, schema, says, show=lambda found: ", ".join(map(kind.show, found)), examples=kind.examples)
-
-
-def _one_or_several(kind: ValueKind, most: int = 16) -> ValueKind:
-    """One value stays one; a list of several is a tuple."""
-
-    def read(tree: object, spot: Spot) -> Any:
-        if not isinstance(tree, list):
-            return kind.read(tree, spot)
-        if not 1 <= len(tree) <= most:
-            spot.wrong(f"has {len(tree)} values", f"write 1 to {most}")
-            return None
-        found = [kind.read(item, spot.at(index)) for index, item in enumerate(tree)]
-        for index, item in enumerate(found):
-            if item is not None and item in found[:index]:
-                spot.at(index).wrong("is there twice", "delete one of them")
-                return None
-        return None if None in found else found[0] if len(found) == 1 else tuple(found)
-
-    schema = {"anyOf": [kind.schema, {"type": "array", "items": kind.schema, "minItems": 1, "maxItems": most}]}
-    return ValueKind(read, schema, f"{kind.says}; several as a list", kind.name, show=str, examples=kind.examples)
 
 
 def section_schema(section: type[Section]) -> Mapping[str, Any]:
@@ -102,7 +82,7 @@ def section(of: type[Section], name: str, *, may_be_empty: bool = True) -> Value
 def chosen(words: type[StrEnum], what: str) -> ValueKind:
     """One member of an enumeration; `what` is the noun, with its article."""
     every = tuple(str(word) for word in words)
-    return _scalar(values.one_of(words, what), {"enum": [*every]}, among(f"`{word}`" for word in every), examples=every)
+    return scalar(values.one_of(words, what), {"enum": [*every]}, among(f"`{word}`" for word in every), examples=every)
 
 
 _SPANS = {"d": 86400, "h": 3600, "m": 60, "s": 1}
@@ -137,7 +117,7 @@ _DURATION = ValueKind(
 
 def duration_between(low: str, high: str) -> ValueKind:
     """Seconds."""
-    return _scalar(duration_within(low, high), _DURATION.reference, f"{low} to {high}", parts=(_DURATION,), show=show_duration)
+    return scalar(duration_within(low, high), _DURATION.reference, f"{low} to {high}", parts=(_DURATION,), show=show_duration)
 
 
 _SPAN = ValueKind(lambda *_: None, {"anyOf": [_DURATION.reference, _OFF]}, name="span", parts=(_DURATION,))
@@ -150,7 +130,7 @@ def span(low: str, high: str) -> ValueKind:
     def read(text: str) -> float:
         return math.inf if text.lower() == OFF else read_duration(text)
 
-    return _scalar(read, _SPAN.reference, f"{low} to {high}, or off", parts=(_SPAN,), show=show_duration)
+    return scalar(read, _SPAN.reference, f"{low} to {high}, or off", parts=(_SPAN,), show=show_duration)
 
 
 _PERCENTAGE = re.compile(r"([0-9]{1,6}(?:\.[0-9]{1,3})?) ?%", re.ASCII)
@@ -171,7 +151,7 @@ def percentage(low: float, high: float) -> ValueKind:
         return float(match[1]) / 100
 
     says = f"{low:g}% to {high:g}%, or off"
-    return _scalar(read, _PERCENTAGES.reference, says, parts=(_PERCENTAGES,), show=_show_percentage)
+    return scalar(read, _PERCENTAGES.reference, says, parts=(_PERCENTAGES,), show=_show_percentage)
 
 
 def whole(low: int, high: int) -> ValueKind:
@@ -185,7 +165,7 @@ def whole(low: int, high: int) -> ValueKind:
         return number
 
     schema = {"type": "integer", "minimum": low, "maximum": high}
-    return _scalar(read, schema, f"{low} to {high}", examples=(str(high),))
+    return scalar(read, schema, f"{low} to {high}", examples=(str(high),))
 
 
 def prefix(low: int, high: int) -> ValueKind:
@@ -202,24 +182,12 @@ def prefix(low: int, high: int) -> ValueKind:
         return length
 
     schema = {"anyOf": [{"type": "integer", "minimum": low, "maximum": high}, _OFF]}
-    return _scalar(read, schema, f"{low} to {high}, or off", show=lambda length: str(length or OFF))
+    return scalar(read, schema, f"{low} to {high}, or off", show=lambda length: str(length or OFF))
 
 
-def _read_headers(tree: object, spot: Spot) -> dict[str, str] | None:
-    if tree is not None and not isinstance(tree, dict):
-        spot.wrong("must be a mapping", "write name: value, one a line")
-        return None
-    before = len(spot.problems)
-    found = {}
-    for name, value in mapping_at(tree, spot).items():
-        at = spot.at(name)
-        found[scalar_at(web.header_name, name, at)] = scalar_at(web.header_value, value, at)
-    return found if len(spot.problems) == before else None
+TEXT = {"type": "string"}
 
-
-_TEXT = {"type": "string"}
-
-SWITCH = _scalar(
+SWITCH = scalar(
     values.switch,
     # Editors read `yes` as text or as a truth, each after its version of YAML.
     {"enum": [True, False, "true", "false", "yes", "no", "on", "off"]},
@@ -227,7 +195,7 @@ SWITCH = _scalar(
     "switch",
     show=_show_switch,
 )
-SIZE = _scalar(
+SIZE = scalar(
     values.size,
     {
         "anyOf": [
@@ -250,33 +218,22 @@ def size_at_least(low: str) -> ValueKind:
             raise values.Unfit(f"{shown(text)} is less than {low}", f"write {low} to 1GiB")
         return octets
 
-    return _scalar(read, SIZE.reference, f"{low} to 1GiB", parts=(SIZE,), show=_show_size, examples=("1GiB", low))
+    return scalar(read, SIZE.reference, f"{low} to 1GiB", parts=(SIZE,), show=_show_size, examples=("1GiB", low))
 
 
 EVERY = duration_between("10s", "365d")
-NOTE = _scalar(values.note, {**_TEXT, "maxLength": 300}, "text, at most 300 characters")
-URL = _scalar(web.url, {**_TEXT, "pattern": "^https?://"}, "http:// or https://", examples=("https://mirror.example/",))
-URLS = _one_or_several(URL)
-PATH = _scalar(values.path, _TEXT, "a file name, relative to the folder of the configuration", examples=("/srv/lists/a.txt",))
+NOTE = scalar(values.note, {**TEXT, "maxLength": 300}, "text, at most 300 characters")
+PATH = scalar(values.path, TEXT, "a file name, relative to the folder of the configuration", examples=("/srv/lists/a.txt",))
 PATHS = many(PATH, "file names, relative to the folder of the configuration")
-ABSOLUTE = _scalar(values.absolute, _TEXT, "an absolute file name", examples=("/run/a.sock",))
-SOURCE_ID = _scalar(
+ABSOLUTE = scalar(values.absolute, TEXT, "an absolute file name", examples=("/run/a.sock",))
+SOURCE_ID = scalar(
     values.source_id,
-    {**_TEXT, "pattern": "^[a-z0-9][a-z0-9-]{0,39}$", "not": {"const": str(MANUAL)}},
+    {**TEXT, "pattern": "^[a-z0-9][a-z0-9-]{0,39}$", "not": {"const": str(MANUAL)}},
     "a-z, 0-9 and hyphens, at most 40",
 )
-CATALOGUE_NAME = _scalar(str, _TEXT, "a name of the catalogue")
-JAIL = _scalar(values.jail, _TEXT, "letters, digits and _ . -, at most 60")
-HEADERS = ValueKind(
-    _read_headers,
-    or_nothing({"type": "object", "additionalProperties": _TEXT}),
-    "a mapping",
-    show=lambda _: "",
-    examples=({"X-A": "b"},),
-)
-NEXT_PAGE = _scalar(web.json_keys, _TEXT, "`link`, `parameter`, or keys joined by dots", examples=("links.next",))
-QUERY_PARAMETER = _scalar(web.parameter, _TEXT, "letters, digits and _ . - $ [ ]", examples=("page",))
-ADDRESSES = _scalar(values.addresses, _TEXT, "an address, a network or a range a-b")
+CATALOGUE_NAME = scalar(str, TEXT, "a name of the catalogue")
+JAIL = scalar(values.jail, TEXT, "letters, digits and _ . -, at most 60")
+ADDRESSES = scalar(values.addresses, TEXT, "an address, a network or a range a-b")
 
 
 def _read_ranges(tree: object, spot: Spot) -> tuple[values.AddressRange, ...] | None:
@@ -291,18 +248,18 @@ ADDRESS_RANGES = ValueKind(
     show=lambda _: OFF,
     examples=(["192.0.2.1", "203.0.113.0/24"],),
 )
-UNTIL = _scalar(values.until, _TEXT, "2027-01-01 or 2027-01-01T18:00:00Z")
+UNTIL = scalar(values.until, TEXT, "2027-01-01 or 2027-01-01T18:00:00Z")
 # Editors read `no` as text or as a truth, each after its version of YAML.
 COUNTRY_CODES = many(
-    _scalar(geo.country, {"anyOf": [{**_TEXT, "pattern": "^[A-Za-z]{2}$"}, {"const": False}]}), "two letters of ISO 3166 each"
+    scalar(geo.country, {"anyOf": [{**TEXT, "pattern": "^[A-Za-z]{2}$"}, {"const": False}]}), "two letters of ISO 3166 each"
 )
 ASNS = many(
-    _scalar(
+    scalar(
         geo.asn,
         {
             "anyOf": [
                 {"type": "integer", "minimum": 1, "maximum": 4_294_967_295},
-                {**_TEXT, "pattern": "^([Aa][Ss])?[0-9]{1,10}$"},
+                {**TEXT, "pattern": "^([Aa][Ss])?[0-9]{1,10}$"},
             ]
         },
     ),

@@ -11,7 +11,7 @@ from typing import Annotated
 
 from banlistd.backends import BackendName
 from banlistd.core.addresses.sets import FAMILIES, Ranges, from_numbers, union_of
-from banlistd.core.config import kinds
+from banlistd.core.config import kinds, web
 from banlistd.core.config.catalogue.terms import UseFor
 from banlistd.core.config.keys import Key, Reload, Section, ValueKind, keys_of
 from banlistd.core.config.sections.allow import ALLOW, AllowEntry
@@ -92,7 +92,7 @@ class Source(Defaults):
     url: Annotated[
         str | tuple[str, ...] | None,
         Key(
-            kinds.URLS,
+            web.URLS,
             "Where the list is downloaded from. Several are one list (of IPv4 and of IPv6): all are taken, or none. `%Y`, `%m` "
             "and `%d` are the day in UTC; where the server has no list of today yet (404), that of yesterday is taken.",
         ),
@@ -117,7 +117,7 @@ class Source(Defaults):
     headers: Annotated[
         Mapping[str, str],
         Key(
-            kinds.HEADERS,
+            web.HEADERS,
             "Headers of each request. A redirect to another origin loses them. `${credential:NAME}`, here and in url, is "
             "replaced by the content of /etc/banlistd/credentials/NAME.",
         ),

@@ -1,8 +1,12 @@
-"""What an administrator writes about servers and requests to them -> what it means, as in `values`."""
+"""The kinds of values about servers and requests to them, and how each is read, as in `kinds` and `values`."""
 
 import re
+from typing import Any
 from urllib.parse import urlsplit
 
+from banlistd.core.config.keys import ValueKind, mapping_at, scalar_at
+from banlistd.core.config.kinds import TEXT, or_nothing, scalar
+from banlistd.core.config.problems import Spot
 from banlistd.core.config.values import Unfit
 from banlistd.core.credentials import is_credential_name
 from banlistd.core.printing import shown
@@ -93,3 +97,48 @@ def header_value(text: str) -> str:
     if not (text.isascii() and text.isprintable()):
         raise Unfit("has line breaks, control or non-ASCII characters", "write plain ASCII in one line")
     return text
+
+
+def _one_or_several(kind: ValueKind, most: int = 16) -> ValueKind:
+    """One value stays one; a list of several is a tuple."""
+
+    def read(tree: object, spot: Spot) -> Any:
+        if not isinstance(tree, list):
+            return kind.read(tree, spot)
+        if not 1 <= len(tree) <= most:
+            spot.wrong(f"has {len(tree)} values", f"write 1 to {most}")
+            return None
+        found = [kind.read(item, spot.at(index)) for index, item in enumerate(tree)]
+        for index, item in enumerate(found):
+            if item is not None and item in found[:index]:
+                spot.at(index).wrong("is there twice", "delete one of them")
+                return None
+        return None if None in found else found[0] if len(found) == 1 else tuple(found)
+
+    schema = {"anyOf": [kind.schema, {"type": "array", "items": kind.schema, "minItems": 1, "maxItems": most}]}
+    return ValueKind(read, schema, f"{kind.says}; several as a list", kind.name, show=str, examples=kind.examples)
+
+
+def _read_headers(tree: object, spot: Spot) -> dict[str, str] | None:
+    if tree is not None and not isinstance(tree, dict):
+        spot.wrong("must be a mapping", "write name: value, one a line")
+        return None
+    before = len(spot.problems)
+    found = {}
+    for name, value in mapping_at(tree, spot).items():
+        at = spot.at(name)
+        found[scalar_at(header_name, name, at)] = scalar_at(header_value, value, at)
+    return found if len(spot.problems) == before else None
+
+
+URL = scalar(url, {**TEXT, "pattern": "^https?://"}, "http:// or https://", examples=("https://mirror.example/",))
+URLS = _one_or_several(URL)
+HEADERS = ValueKind(
+    _read_headers,
+    or_nothing({"type": "object", "additionalProperties": TEXT}),
+    "a mapping",
+    show=lambda _: "",
+    examples=({"X-A": "b"},),
+)
+NEXT_PAGE = scalar(json_keys, TEXT, "`link`, `parameter`, or keys joined by dots", examples=("links.next",))
+QUERY_PARAMETER = scalar(parameter, TEXT, "letters, digits and _ . - $ [ ]", examples=("page",))

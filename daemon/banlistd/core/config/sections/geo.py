@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Annotated
 
 from banlistd.core.config import geo as geography
-from banlistd.core.config import kinds
+from banlistd.core.config import kinds, web
 from banlistd.core.config.keys import Key, Section
 
 
@@ -25,7 +25,7 @@ class Online(Section):
         ),
     ] = False
     # Not in repr: it may contain a secret.
-    url: Annotated[str, Key(kinds.URL, "The address of the service: http://ip-api.com/batch, or a compatible one.")] = field(
+    url: Annotated[str, Key(web.URL, "The address of the service: http://ip-api.com/batch, or a compatible one.")] = field(
         default="", repr=False
     )
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Annotated
 
-from banlistd.core.config import kinds
+from banlistd.core.config import kinds, web
 from banlistd.core.config.keys import Key, Section
 
 LINK = "link"
@@ -21,13 +21,13 @@ class Pages(Section):
     next: Annotated[
         str,
         Key(
-            kinds.NEXT_PAGE,
+            web.NEXT_PAGE,
             "Where the next page is: `link`, the header Link with rel=next; or keys of the JSON document joined by dots, as "
             "`links.next`, with an address or a cursor; or `parameter`, pages by number, up to the first one that is empty.",
         ),
     ] = LINK
     parameter: Annotated[
-        str, Key(kinds.QUERY_PARAMETER, "The parameter of the url for the number of a page, or for the cursor of the document.")
+        str, Key(web.QUERY_PARAMETER, "The parameter of the url for the number of a page, or for the cursor of the document.")
     ] = ""
     first: Annotated[int, Key(kinds.whole(0, 1_000_000), "The number of the first page.")] = 1
     step: Annotated[
