@@ -9,7 +9,7 @@ from banlistd.backends import BackendName
 from banlistd.core.config import values
 from banlistd.core.config.catalogue.allowed import expanded
 from banlistd.core.config.catalogue.entry import CatalogueEntry
-from banlistd.core.config.catalogue.in_use import forbidden_to, known_entry
+from banlistd.core.config.catalogue.in_use import forbidden_to, known_entries
 from banlistd.core.config.catalogue.known import KnownLists
 from banlistd.core.config.catalogue.terms import Purpose, UseFor
 from banlistd.core.config.keys import keys_of, list_at, mapping_at, read_section, read_values, values_of
@@ -237,9 +237,7 @@ def _refuse_twins(written: Iterable[_Written]) -> None:
 
 
 def _refuse_forbidden(use_for: UseFor, source: Source, written: _Written, catalogue: KnownLists) -> None:
-    entry = known_entry(source, catalogue)
-    verdict = forbidden_to(use_for, entry) if entry else None
-    if verdict:
+    for verdict in filter(None, (forbidden_to(use_for, entry) for entry in known_entries(source, catalogue))):
         written.spot.at("use" if "use" in written.tree else "url").wrong(*verdict)
 
 

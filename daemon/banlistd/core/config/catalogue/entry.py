@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Annotated
 
-from banlistd.core.config import kinds
+from banlistd.core.config import kinds, web
 from banlistd.core.config.catalogue.terms import ListState, Permission, Purpose, SizeClass, Topic
 from banlistd.core.config.keys import Key, Section
 from banlistd.core.config.values import AddressRange
@@ -19,7 +19,7 @@ class CatalogueEntry(Section):
     """A list that banlistd knows by name. Facts that nobody stated or that could not be verified are `unknown`, or empty."""
 
     id: Annotated[SourceId, Key(kinds.SOURCE_ID, "The name of the list.")]
-    url: Annotated[str, Key(kinds.URL, "Where the list is downloaded from.")]
+    url: Annotated[str, Key(web.URL, "Where the list is downloaded from.")]
     format: Annotated[Format, Key(kinds.FORMAT, "The format of the list.")] = _AUTO
     every: Annotated[float, Key(kinds.EVERY, "The poll interval of the list.")]
     minimum: Annotated[float, Key(kinds.EVERY, "The shortest poll interval that the publisher allows.")]

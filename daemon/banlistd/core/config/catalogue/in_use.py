@@ -9,10 +9,11 @@ from banlistd.core.config.model import Config, Source
 from banlistd.model import Remark
 
 
-def known_entry(source: Source, catalogue: KnownLists) -> CatalogueEntry | None:
-    """The entry that a source uses or whose url it has: the terms are those of the list, however it is written."""
-    name = source.use or (catalogue.name_of(source.url) if source.url else None)
-    return catalogue.get(name) if name else None
+def known_entries(source: Source, catalogue: KnownLists) -> Sequence[CatalogueEntry]:
+    """The entries that a source uses or whose URLs it has: the terms are those of the list, however it is written."""
+    names = (source.use, *map(catalogue.name_of, source.urls))
+    entries = [catalogue.get(name) for name in dict.fromkeys(names) if name]
+    return [entry for entry in entries if entry is not None]
 
 
 def forbidden_to(use_for: UseFor, entry: CatalogueEntry) -> tuple[str, str] | None:
@@ -27,12 +28,11 @@ def forbidden_to(use_for: UseFor, entry: CatalogueEntry) -> tuple[str, str] | No
 
 def remarks_on_lists(config: Config, catalogue: KnownLists) -> Sequence[Remark]:
     """What the administrator should know of the lists that are polled."""
-    polled = (source for source in config.sources if source.enabled and source.url)
+    polled = (source for source in config.sources if source.enabled and source.urls)
     return [
         remark
         for source in polled
-        for entry in [known_entry(source, catalogue)]
-        if entry is not None
+        for entry in known_entries(source, catalogue)
         for remark in _remarks(source, entry, config.use_for)
     ]
 

@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from banlistd.core.feeds.parsers.formats.documents import loaded
+from banlistd.core.feeds.parsers.json.texts import documents_of
 from banlistd.errors import ParseError
 
 LONGEST_NEXT = 2000
@@ -44,7 +44,7 @@ def next_page(body: bytes, path: str) -> str:
         except (ValueError, RecursionError):
             return ""
         return _usual(document)
-    document = loaded(body.decode("utf-8", "replace"))
+    *_, document = documents_of(body) or [None]
     found = _written(_at(document, path))
     if not found and (usual := _usual(document)):
         hint = "name the place of the next page as the `next` of `pages`"
