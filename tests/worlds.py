@@ -269,6 +269,7 @@ async def assemble(
         manual_bans,
         ledger,
         quarantine,
+        polls,
         database,
         clock,
         place,

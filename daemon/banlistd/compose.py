@@ -224,6 +224,7 @@ async def open_application(
             banning,
             ledger,
             quarantine,
+            polls,
             database,
             clock,
             str(places.config),

@@ -1,5 +1,6 @@
 """An operator's questions, over a real ledger on a real file and the memory backend."""
 
+import asyncio
 import json
 import pwd
 import shutil
@@ -377,6 +378,45 @@ def test_each_source_has_its_share_and_its_last_fault(tmp_path: Path) -> None:
         assert second["polled_at"] == world.clock.now()
         assert second["changed_at"] == world.clock.now() - 10
         assert (watch["owned"], watch["packets"]) == (1, None)
+
+    run(environment_on(tmp_path), CONFIG, life)
+
+
+def test_a_list_that_is_being_read_keeps_its_state_until_the_poll_has_ended(tmp_path: Path) -> None:
+    async def life(world: DaemonWorld) -> None:
+        await world.service.refresh([])
+        world.fetcher.bodies[FIRST] = b"192.0.2.50\n"
+        world.fetcher.parser_gate.clear()
+        world.fetcher.parsing.clear()
+        before, (timer, *_) = (await world.ask("sources"))[0], await world.ask("timers")
+        asked = asyncio.ensure_future(world.service.refresh([FIRST]))
+        await world.fetcher.parsing.wait()
+        during, *others = await world.ask("sources")
+        assert (await world.ledger.poll(FIRST)).failures == 1  # what the next process sees, if this one is killed now
+        assert during == {**before, "polling": True}
+        assert not any(other["polling"] for other in others)
+        status = await world.ask("status")
+        assert (status["failing"], status["polling"]) == (0, 1)
+        assert (await world.ask("timers"))[0] == timer
+        world.fetcher.parser_gate.set()
+        await asked
+        after, status = (await world.ask("sources"))[0], await world.ask("status")
+        assert (after["state"], after["failures"], after["polling"]) == ("completed", 0, False)
+        assert (status["failing"], status["polling"]) == (0, 0)
+
+    run(environment_on(tmp_path), CONFIG, life)
+
+
+def test_a_poll_that_is_cancelled_while_its_list_is_read_is_under_way_no_longer(tmp_path: Path) -> None:
+    async def life(world: DaemonWorld) -> None:
+        world.fetcher.parser_gate.clear()
+        asked = asyncio.ensure_future(world.service.refresh([FIRST]))
+        await world.fetcher.parsing.wait()
+        asked.cancel()
+        await asyncio.gather(asked, return_exceptions=True)
+        first = (await world.ask("sources"))[0]
+        assert (first["state"], first["polling"]) == ("failed", False)
+        assert "did not end" in first["error"]
 
     run(environment_on(tmp_path), CONFIG, life)
 

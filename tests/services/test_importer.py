@@ -9,7 +9,7 @@ from banlistd.core.config.model import Source
 from banlistd.core.feeds.parsed_list import Download
 from banlistd.errors import FetchError
 from banlistd.events import EventName
-from banlistd.model import NotModified, Outcome, OutcomeKind, RunState, SourceId, Validators
+from banlistd.model import NotModified, Outcome, OutcomeKind, Poll, RunState, SourceId, Validators
 from banlistd.ports import OnBody
 from support.fakes import FakeFetcher
 from support.sources import config_of
@@ -334,7 +334,7 @@ def test_an_attempt_that_does_not_end_counts_as_a_failure_for_the_next_process(t
 
     async def die(world: DaemonWorld) -> None:
         source = world.service.config.sources[0]
-        await world.polls.begin_attempt(source, 0)
+        await world.polls.begin_attempt(source, Poll(source.id))
         saved = await world.ledger.poll(source.id)
         assert (saved.failures, saved.error) == (1, "the last attempt to read this list did not end")
         assert saved.due_at > environment.clock.now()

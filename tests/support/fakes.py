@@ -26,7 +26,8 @@ def open_gate() -> asyncio.Event:
 class FakeFetcher:
     """Serves bodies by source; honours the etag, which is the body's hash. `asked` counts fetches with their validators.
 
-    A fetch waits for the `gate`; `most` is how many were under way at once, by source.
+    A fetch waits for the `gate`, and for the `parser_gate` once a body is there; `most` is how many were under way at once, by
+    source.
     """
 
     bodies: dict[SourceId, bytes | FetchError]
@@ -34,6 +35,8 @@ class FakeFetcher:
     etags: bool = True
     gate: asyncio.Event = field(default_factory=open_gate)
     entered: asyncio.Event = field(default_factory=asyncio.Event)
+    parser_gate: asyncio.Event = field(default_factory=open_gate)
+    parsing: asyncio.Event = field(default_factory=asyncio.Event)
     faults: dict[SourceId, Exception] = field(default_factory=dict)
     under_way: list[SourceId] = field(default_factory=list)
     most: dict[SourceId, int] = field(default_factory=dict)
@@ -62,6 +65,8 @@ class FakeFetcher:
         if self.etags and validators.etag == digest:
             return NotModified()
         await on_body()
+        self.parsing.set()
+        await self.parser_gate.wait()
         return Download(parsed_list(body, source.format), Validators(etag=digest if self.etags else "", body_hash=digest))
 
 

@@ -67,6 +67,7 @@ STATES: Mapping[str, Tone] = {
     "refused": Tone.BAD,
     "stale": Tone.BAD,
     "pending": Tone.OPEN,
+    "polling": Tone.OPEN,
     "never": Tone.OPEN,
     "off": Tone.OFF,
 }

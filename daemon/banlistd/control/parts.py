@@ -9,11 +9,12 @@ from banlistd.core.config.model import Source
 from banlistd.core.config.values import closest
 from banlistd.core.feeds.quarantine import stale_at
 from banlistd.errors import NoSuchSourceError
-from banlistd.model import Remark, SourceId
+from banlistd.model import Poll, Remark, SourceId
 from banlistd.ports import Clock, Ledger, Quarantine, Storage
 from banlistd.services.enforcer import Enforcer
 from banlistd.services.geo_enricher import Enricher
 from banlistd.services.manual_bans import ManualBanService
+from banlistd.services.poll_record import PollRecord
 from banlistd.services.protected_host import ProtectedHost
 
 
@@ -29,6 +30,7 @@ class Parts:
     banning: ManualBanService
     ledger: Ledger
     quarantine: Quarantine
+    poll_record: PollRecord
     storage: Storage
     clock: Clock
     config_place: str
@@ -48,6 +50,16 @@ class Parts:
         near = closest(source_id, (source.id for source in self.service.config.sources))
         hint = f"did you mean {near}?" if near else "banlistctl sources lists them"
         raise NoSuchSourceError(f"no source is called {source_id!r}", hint)
+
+    async def polls(self) -> Mapping[SourceId, Poll]:
+        """What is known of the last poll of each source that has ended; one that is under way changes nothing yet."""
+        earlier = self._before_those_under_way()
+        polls = await self.ledger.polls()
+        # Others may have begun or ended meanwhile.
+        return {**polls, **earlier, **self._before_those_under_way()}
+
+    def _before_those_under_way(self) -> Mapping[SourceId, Poll]:
+        return {source_id: poll for source_id, poll in self.poll_record.under_way.items() if poll is not None}
 
     async def stale_since(self) -> Mapping[SourceId, float]:
         """Of each stale source, since when its last good list is older than its `stale_after`."""

@@ -69,6 +69,10 @@ class Importer:
 
     async def import_source(self, source: Source) -> Outcome:
         """Poll a source and bring the firewall up to date with it. Faults end in the outcome, not in an exception."""
+        with self._polls.during(source.id):
+            return await self._import_and_remember(source)
+
+    async def _import_and_remember(self, source: Source) -> Outcome:
         began = self._clock.monotonic()
         self._tell(EventName.IMPORT_STARTED, source.id, f"{source.id}: polling")
         retry_after, unsaved = None, None
@@ -124,7 +128,7 @@ class Importer:
         applied = newest is not None and newest.state is RunState.COMPLETED and newest.content_hash == known
         at_hand = known is not None and self._enforcer.holds(source.id, known)
         trusted = poll.validators if applied and at_hand and poll.validators.fetch_key == fetch_key else Validators()
-        fetched = await self._fetcher.fetch(source, trusted, partial(self._polls.begin_attempt, source, poll.failures))
+        fetched = await self._fetcher.fetch(source, trusted, partial(self._polls.begin_attempt, source, poll))
         if not isinstance(fetched, Download):
             if known is None:
                 raise FetchError("the server says that nothing changed, but we asked for everything")

@@ -1,8 +1,8 @@
 """What the ledger remembers of each poll: when the source is due again, its failures, and the age of its last good list."""
 
 import dataclasses
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 
 from banlistd.core.config.model import Source
 from banlistd.core.feeds.quarantine import frozen_at, stale_at
@@ -26,20 +26,33 @@ class PollRecord:
         self._announcer = announcer
         self._clock = clock
         self._chance = chance
-        # Failures before the attempt that is under way.
-        self._failures: dict[SourceId, int] = {}
+        self._under_way: dict[SourceId, Poll | None] = {}
 
-    async def begin_attempt(self, source: Source, failures: int) -> None:
-        """Save the poll as failed before its body is parsed; `remember` corrects it. `failures`: those before, in a row.
+    @property
+    def under_way(self) -> Mapping[SourceId, Poll | None]:
+        """The sources that are polled now: the poll before, where the ledger has this one as failed until it ends."""
+        return self._under_way
+
+    @contextmanager
+    def during(self, source_id: SourceId) -> Iterator[None]:
+        """A poll of the source is under way as long as the block lasts."""
+        self._under_way[source_id] = None
+        try:
+            yield
+        finally:
+            del self._under_way[source_id]
+
+    async def begin_attempt(self, source: Source, before: Poll) -> None:
+        """Save the poll as failed before its body is parsed; `remember` corrects it. `before`: what the ledger has of polls.
 
         If parsing ends the daemon itself, the next one backs off from this source and does not repeat it in a loop.
         """
-        now = self._clock.now()
-        self._failures[source.id] = failures
-        delay = delay_after(every=source.every, failures=failures + 1, retry_after=None, chance=self._chance())
+        now, failures = self._clock.now(), before.failures + 1
+        self._under_way[source.id] = before
+        delay = delay_after(every=source.every, failures=failures, retry_after=None, chance=self._chance())
         with suppress(LedgerError):
             await self._ledger.save_poll(
-                Poll(source.id, due_at=now + delay, polled_at=now, failures=failures + 1, error=_NOT_ENDED)
+                Poll(source.id, due_at=now + delay, polled_at=now, failures=failures, error=_NOT_ENDED)
             )
 
     async def remember(
@@ -50,10 +63,11 @@ class PollRecord:
         `retry_after`: seconds that the server asked for.
         """
         now = self._clock.now()
-        failures, before = 0, self._failures.pop(source.id, None)
+        failures = 0
         if outcome.error:
             with suppress(LedgerError):
-                failures = ((await self._ledger.poll(source.id)).failures if before is None else before) + 1
+                before = self._under_way.get(source.id) or await self._ledger.poll(source.id)
+                failures = before.failures + 1
         # A list that a guard refused will hardly be better in a minute; a download that failed may be.
         tries = failures if outcome.kind is OutcomeKind.FAILED else 0
         delay = delay_after(every=source.every, failures=tries, retry_after=retry_after, chance=self._chance())

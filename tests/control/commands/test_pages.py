@@ -123,6 +123,14 @@ def test_sources_table_has_relative_times() -> None:
     ]
 
 
+def test_a_source_that_is_polled_now_says_so_beside_its_state() -> None:
+    row = {**SOURCE, "stale_since": NOW - 60, "polling": True}
+    (shown,) = table(page_of(SOURCES, [row], NOW))
+    assert shown["STATE"] == "completed, stale, polling"
+    page = page_of(STATUS, {**ANSWERS["status"], "polling": 2}, NOW, ())
+    assert "12 sources (1 off, 2 polling)" in str(page[0])
+
+
 def test_a_source_that_is_off_or_was_never_polled_says_so() -> None:
     row = {**SOURCE, "enabled": False, "state": "never", "packets": None, "polled_at": None, "due_at": None}
 

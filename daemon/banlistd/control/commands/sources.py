@@ -20,7 +20,8 @@ class SourceRow(TypedDict):
 
     `packets`, `octets`: what its bans stopped; null if the firewall does not count. `due_at` null: at once, or off.
     `extent`: how much of the address space a source with `block` covers, for a person. `quarantined`: the guard that refused
-    its newest content. `failures`: polls in a row. `error`: of the newest poll.
+    its newest content. `failures`: polls in a row. `error`: of the newest poll that has ended. `polling`: whether another is
+    under way.
     """
 
     id: str
@@ -41,6 +42,7 @@ class SourceRow(TypedDict):
     quarantined: str | None
     failures: int
     error: str
+    polling: bool
 
 
 class SourcesOrder(NamedTuple):
@@ -69,7 +71,7 @@ async def _answer(parts: "Parts", order: SourcesOrder) -> list[SourceRow]:
     counters = await parts.enforcer.counters()
     owned = await asyncio.to_thread(owned_by_mark, parts.enforcer.state)
     owners = {owner.source_id: owner for owner in parts.enforcer.policy.sources}
-    polls, runs = await parts.ledger.polls(), await parts.ledger.newest_runs()
+    polls, runs = await parts.polls(), await parts.ledger.newest_runs()
     refusals, stale = await parts.quarantine.refusals(), await parts.stale_since()
     rows: list[SourceRow] = []
     for source in parts.service.config.sources:
@@ -96,6 +98,7 @@ async def _answer(parts: "Parts", order: SourcesOrder) -> list[SourceRow]:
                 "quarantined": refusals.get(source.id),
                 "failures": poll.failures,
                 "error": poll.error,
+                "polling": source.id in parts.poll_record.under_way,
             }
         )
     return rows_asked_for(rows, order)
@@ -190,8 +193,10 @@ def _cells(row: SourceRow, now: float) -> tuple[str, ...]:
 def _state(row: SourceRow) -> str:
     if not row["enabled"]:
         return "off"
-    state = "refused" if row["quarantined"] else printable(row["state"])
-    return state if row["stale_since"] is None else f"{state}, stale"
+    states = ["refused" if row["quarantined"] else printable(row["state"])]
+    states += ["stale"] if row["stale_since"] is not None else []
+    states += ["polling"] if row["polling"] else []
+    return ", ".join(states)
 
 
 SOURCES: "Command[SourcesOrder, list[SourceRow]]" = Command(
@@ -218,6 +223,7 @@ SOURCES: "Command[SourcesOrder, list[SourceRow]]" = Command(
             "quarantined": None,
             "failures": 0,
             "error": "",
+            "polling": False,
         }
     ],
     arguments=(

@@ -30,7 +30,7 @@ class RefreshRow(TypedDict):
 
 
 class StatusAnswer(TypedDict):
-    """`since`: the start of the daemon. `failing`, `quarantined`, `stale`: how many enabled sources are.
+    """`since`: the start of the daemon. `failing`, `quarantined`, `stale`, `polling`: how many enabled sources are.
 
     `bans`: what blocks, as `top` counts it; `watched`: set elements of sources that only log or count.
     `ledger_fault`: why the database is in memory only; empty while it is on the disk. `maps`: elements in each map.
@@ -48,6 +48,7 @@ class StatusAnswer(TypedDict):
     failing: int
     quarantined: int
     stale: int
+    polling: int
     ledger_fault: str
     bans: int
     watched: int
@@ -68,7 +69,7 @@ async def _answer(parts: "Parts", _: tuple[()]) -> StatusAnswer:
     enabled = {source.id for source in config.sources if source.enabled}
     # Together: one after the other, each would wait for a write of the imports that are under way.
     polls, stale, refused, newest, remarks = await asyncio.gather(
-        parts.ledger.polls(),
+        parts.polls(),
         parts.stale_since(),
         parts.quarantine.refusals(),
         _newest(parts),
@@ -87,6 +88,7 @@ async def _answer(parts: "Parts", _: tuple[()]) -> StatusAnswer:
         "failing": sum(bool(poll.failures) for source_id, poll in polls.items() if source_id in enabled),
         "quarantined": len(enabled & refused.keys()),
         "stale": len(enabled & stale.keys()),
+        "polling": len(enabled & parts.poll_record.under_way.keys()),
         "ledger_fault": parts.storage.fault,
         "bans": await asyncio.to_thread(count, state) if state else 0,
         "watched": await asyncio.to_thread(count_watched, state) if state else 0,
@@ -110,6 +112,7 @@ def _page(answer: StatusAnswer, context: PageContext) -> Page:
         "failing": answer["failing"],
         "in quarantine": answer["quarantined"],
         "stale": answer["stale"],
+        "polling": answer["polling"],
     }
     remarks = ", ".join(f"{number(value)} {what}" for what, value in numbers.items() if value)
     state = f"{printable(answer['version'])} is {printable(answer['state'])}"
@@ -200,6 +203,7 @@ STATUS: Command[tuple[()], StatusAnswer] = Command(
         "failing": 0,
         "quarantined": 0,
         "stale": 0,
+        "polling": 0,
         "ledger_fault": "",
         "bans": 1_234_567,
         "watched": 0,

@@ -24,7 +24,7 @@ class TimerRow(TypedDict):
 async def _answer(parts: "Parts", _: tuple[()]) -> list[TimerRow]:
     from banlistd.model import Poll
 
-    polls = await parts.ledger.polls()
+    polls = await parts.polls()
     rows: list[TimerRow] = []
     for source in parts.service.config.sources:
         if source.enabled:

@@ -1,13 +1,14 @@
 """What an import asks of other services."""
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from typing import Protocol
 
 from banlistd.core.config.model import Source
 from banlistd.core.feeds.content import Content
 from banlistd.core.ruleset.diff import Change
 from banlistd.core.ruleset.policy import Policy
-from banlistd.model import ContentHash, Marker, Outcome, PolicyHash, SourceId, Validators
+from banlistd.model import ContentHash, Marker, Outcome, PolicyHash, Poll, SourceId, Validators
 
 
 class ListEnforcer(Protocol):
@@ -37,8 +38,11 @@ class ListEnforcer(Protocol):
 class PollMemory(Protocol):
     """What an import asks of the `PollRecord`."""
 
-    async def begin_attempt(self, source: Source, failures: int) -> None:
-        """A body is about to be parsed: save the poll as failed, once more than `failures`, in case the process does not
+    def during(self, source_id: SourceId) -> AbstractContextManager[None]:
+        """A poll of the source is under way as long as the block lasts."""
+
+    async def begin_attempt(self, source: Source, before: Poll) -> None:
+        """A body is about to be parsed: save the poll as failed, once more than `before`, in case the process does not
         survive it.
         """
 
