@@ -30,6 +30,7 @@ from banlistd.adapters.storage.import_runs import ImportRuns
 from banlistd.adapters.storage.logins import LoginTable
 from banlistd.adapters.storage.manual_bans import ManualBanTable
 from banlistd.adapters.storage.quarantine import QuarantineTable
+from banlistd.adapters.storage.request_log import RequestTable
 from banlistd.adapters.storage.start.boot_snapshot import BootSnapshotTable
 from banlistd.adapters.storage.start.kept_configs import KeptConfigTable
 from banlistd.control.parts import Parts
@@ -48,6 +49,7 @@ from banlistd.ports.geo import Resolver
 from banlistd.services.enforcer import Enforcer
 from banlistd.services.geo_enricher import Enricher, GeoResolvers
 from banlistd.services.importer import Importer
+from banlistd.services.imports.publishers import Publishers
 from banlistd.services.manual_bans import ManualBanService
 from banlistd.services.null_objects import NoConnections
 from banlistd.services.poll_record import PollRecord
@@ -165,9 +167,9 @@ class DaemonWorld:
     def announcer(self) -> FakeAnnouncer:
         return self.environment.announcer
 
-    async def poll(self, source_id: SourceId) -> Outcome:
+    async def poll(self, source_id: SourceId, *, anyway: bool = False) -> Outcome:
         (source,) = (source for source in self.service.config.sources if source.id == source_id)
-        return await self.importer.import_source(source)
+        return await self.importer.import_source(source, anyway=anyway)
 
     async def completed(self, *source_ids: SourceId) -> None:
         """Wait until each source was imported once."""
@@ -238,8 +240,9 @@ async def assemble(
     geo_cache = GeoCacheTable(database)
     resolvers = GeoResolvers(tuple(MmdbFile(path) for path in environment.geo_databases), tuple(environment.resolvers))
     enricher = Enricher(config.geo, lambda _: resolvers, geo_cache, ledger, announcer, clock)
-    polls = PollRecord(ledger, quarantine, announcer, clock, lambda: 0.5)
-    importer = Importer(wrap(environment.fetcher), ledger, quarantine, enforcer, polls, announcer, clock)
+    publishers = Publishers(wrap(RequestTable(database)), clock)
+    polls = PollRecord(ledger, quarantine, publishers, announcer, clock, lambda: 0.5)
+    importer = Importer(wrap(environment.fetcher), ledger, quarantine, enforcer, polls, publishers, announcer, clock)
 
     def load() -> Loaded:
         if isinstance(environment.next_config, BanlistdError):
@@ -247,7 +250,7 @@ async def assemble(
         return loaded_of(environment.next_config or config)
 
     calls = OwnThreads("file stamp", 8)
-    scheduler = PollScheduler(ledger, stamp_of, clock, calls, watch_every=0.005, look_every=timing.look_every)
+    scheduler = PollScheduler(ledger, publishers, stamp_of, clock, calls, watch_every=0.005, look_every=timing.look_every)
     services = Services(scheduler, importer, enforcer, manual_bans, enricher, host, trial)
     outside = Outside(
         ledger,

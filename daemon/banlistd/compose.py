@@ -40,6 +40,7 @@ from banlistd.adapters.storage.known_names import KnownNames
 from banlistd.adapters.storage.logins import LoginTable
 from banlistd.adapters.storage.manual_bans import ManualBanTable
 from banlistd.adapters.storage.quarantine import QuarantineTable
+from banlistd.adapters.storage.request_log import RequestTable
 from banlistd.adapters.storage.start.boot_snapshot import BootSnapshotTable, last_boot_snapshot
 from banlistd.adapters.storage.start.kept_configs import KeptConfigTable
 from banlistd.adapters.storage.state_files import is_there
@@ -68,6 +69,7 @@ from banlistd.services.backend_migration import BackendMigration
 from banlistd.services.enforcer import Enforcer
 from banlistd.services.geo_enricher import Enricher, GeoResolvers
 from banlistd.services.importer import Importer
+from banlistd.services.imports.publishers import Publishers
 from banlistd.services.manual_bans import ManualBanService
 from banlistd.services.null_objects import NoConnections, NoHostMonitor
 from banlistd.services.planning.preview import lift_between
@@ -211,9 +213,10 @@ async def open_application(
         stack.push_async_callback(parser.close)
         local = GeoBlocks(lambda: enricher.databases, stamp_of, LocalFiles(parser, places.secret_folders))
         fetcher = Downloads(version("banlistd"), local, parser, places.credentials, on_connection=names.note_connection)
-        polls = PollRecord(ledger, quarantine, announcer, clock, random.random)
-        importer = Importer(fetcher, ledger, quarantine, enforcer, polls, announcer, clock)
-        scheduler = PollScheduler(ledger, stamp_of, clock, OwnThreads("file stamp", 8))
+        publishers = Publishers(RequestTable(database), clock)
+        polls = PollRecord(ledger, quarantine, publishers, announcer, clock, random.random)
+        importer = Importer(fetcher, ledger, quarantine, enforcer, polls, publishers, announcer, clock)
+        scheduler = PollScheduler(ledger, publishers, stamp_of, clock, OwnThreads("file stamp", 8))
         services = Services(scheduler, importer, enforcer, banning, enricher, host, trial)
         outside = Outside(ledger, database, announcer, find_supervisor(), clock, allocator.trim_memory, monitor, login_monitor)
         service = Service(loaded, partial(load_files, places), services, outside, Intervals())

@@ -38,8 +38,11 @@ class ServiceControl(Protocol):
     def refreshing(self) -> RefreshProgress:
         """How far the refreshes under way are."""
 
-    async def refresh(self, source_ids: Sequence[SourceId]) -> Sequence[Outcome]:
-        """Poll these sources now (none named: all that are enabled) and wait for the outcome. Raises NoSuchSourceError."""
+    async def refresh(self, source_ids: Sequence[SourceId], *, anyway: bool) -> Sequence[Outcome]:
+        """Poll these sources now (none named: all that are enabled) and wait for the outcome. Raises NoSuchSourceError.
+
+        `anyway`: also those whose publishers allow no request yet.
+        """
 
     async def confirm(self) -> None:
         """Confirm the configuration that is tried. Raises UsageError if there is none, and LedgerError."""

@@ -182,15 +182,18 @@ class Service:
             await self._enforcer.wait_until_idle()
             self._announce(EventName.SERVICE_STOPPED, "stopped; the bans stay in place")
 
-    async def refresh(self, source_ids: Sequence[SourceId] = ()) -> Sequence[Outcome]:
-        """Import these sources now (none named: all that are enabled). Raises NoSuchSourceError."""
+    async def refresh(self, source_ids: Sequence[SourceId] = (), *, anyway: bool = False) -> Sequence[Outcome]:
+        """Import these sources now (none named: all that are enabled). Raises NoSuchSourceError.
+
+        `anyway`: also those whose publishers allow no request yet.
+        """
         enabled = self._live.enabled
         for source_id in source_ids:
             if source_id not in enabled:
                 near = closest(source_id, enabled)
                 hint = f"did you mean {near}?" if near else "banlistctl sources lists them"
                 raise NoSuchSourceError(f"no enabled source is called {source_id!r}", hint)
-        return await self._polling.refresh([enabled[source_id] for source_id in source_ids or enabled])
+        return await self._polling.refresh([enabled[source_id] for source_id in source_ids or enabled], anyway=anyway)
 
     async def reload(self, order: ReloadOrder = _PLAIN) -> Reloaded:
         """Put the configuration in force that is on the disk now.
@@ -290,7 +293,7 @@ class Service:
 
     def _note_outcome(self, source: Source, outcome: Outcome) -> None:
         self._services.enricher.note(source, outcome)
-        if outcome.kind is not OutcomeKind.SKIPPED:
+        if outcome.kind not in (OutcomeKind.SKIPPED, OutcomeKind.DEFERRED):
             self._memory.note_work()
         self._report()
 

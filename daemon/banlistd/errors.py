@@ -28,13 +28,17 @@ class ConfigError(BanlistdError):
 
 
 class FetchError(BanlistdError):
-    """A list could not be fetched. `retry_after`: seconds that the server asked us to wait, or None."""
+    """A list could not be fetched. `retry_after`: seconds that the server asked us to wait, or None.
+
+    `was_sent`: False where no connection was made, so that the server has seen no request.
+    """
 
     exit_code = 69  # EX_UNAVAILABLE
 
     def __init__(self, message: str, hint: str = "", retry_after: float | None = None) -> None:
         super().__init__(message, hint)
         self.retry_after = retry_after
+        self.was_sent = True
 
 
 class PassingError(FetchError):
@@ -43,6 +47,16 @@ class PassingError(FetchError):
 
 class MissingError(FetchError):
     """The server has no such list (404)."""
+
+
+class DeferredError(BanlistdError):
+    """A list is not asked for yet. `seconds`: until it may be."""
+
+    exit_code = 75  # EX_TEMPFAIL
+
+    def __init__(self, message: str, seconds: float) -> None:
+        super().__init__(message)
+        self.seconds = seconds
 
 
 class ParseError(BanlistdError):

@@ -110,9 +110,8 @@ class Validators:
 
 @dataclass(frozen=True, slots=True)
 class NotModified:
-    """The server, or the file's inode, says that nothing changed since the validators were taken.
-
-    `validators`: the new ones, where the bytes are the same but their validators have changed.
+    """The server, or the file's inode, says that nothing changed since the validators were taken. `validators`: the new ones,
+    where the bytes are the same but their validators have changed.
     """
 
     validators: Validators | None = None
@@ -190,7 +189,6 @@ class AnswerPort(NamedTuple):
 
 class ServiceEndpoint(NamedTuple):
     """Packets that this host gets although a source bans their address: what comes from this service there, without asking.
-
     Of `tcp` no packet that opens a connection.
     """
 
@@ -289,11 +287,12 @@ class OutcomeKind(StrEnum):
     REFUSED = "refused"
     FAILED = "failed"
     LOST_RACE = "lost_race"
+    DEFERRED = "deferred"
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """The end of one poll. `delay`: seconds until the next one. `exit_code`: 0, or that of the error's class."""
+    """The end of one poll. `delay`: seconds to the next. `exit_code`: 0, or its error's. `deferred`: why it came too early."""
 
     source_id: SourceId
     kind: OutcomeKind
@@ -302,6 +301,7 @@ class Outcome:
     error: str = ""
     exit_code: int = 0
     delay: float = 0.0
+    deferred: str = ""
 
 
 @dataclass(frozen=True, slots=True)

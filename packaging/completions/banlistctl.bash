@@ -57,7 +57,7 @@ _banlistctl() {
         bans) words="--limit --after" ;;
         quarantine) words="$(_banlistctl_quarantined)" ;;
         approve) words="--force $(_banlistctl_quarantined)" ;;
-        refresh) words="$(_banlistctl_sources)" ;;
+        refresh) words="--now $(_banlistctl_sources)" ;;
         reload) words="--lift --confirm" ;;
         confirm) words="$(_banlistctl_bans)" ;;
         catalogue) words="--good-for --direction --state --commercial --purpose show credits" ;;

@@ -56,6 +56,7 @@ complete -c banlistctl -n '__fish_seen_subcommand_from bans' -l after -x -d 'beg
 complete -c banlistctl -n '__fish_seen_subcommand_from quarantine' -a '(__banlistctl_quarantined)'
 complete -c banlistctl -n '__fish_seen_subcommand_from approve' -l force -d 'accept also what is no list at all: a web page, an error message, an empty list'
 complete -c banlistctl -n '__fish_seen_subcommand_from approve' -a '(__banlistctl_quarantined)'
+complete -c banlistctl -n '__fish_seen_subcommand_from refresh' -l now -d 'also those whose publishers allow no request yet'
 complete -c banlistctl -n '__fish_seen_subcommand_from refresh' -a '(__banlistctl_sources)'
 complete -c banlistctl -n '__fish_seen_subcommand_from reload' -l lift -x -d 'lift up to N bans: the number that the refusal gives'
 complete -c banlistctl -n '__fish_seen_subcommand_from reload' -l confirm -x -d 'try it: unless banlistctl confirm follows within 10s to 1h, the old one comes back'

@@ -464,6 +464,23 @@ def test_refresh_returns_the_outcome_of_each_source(tmp_path: Path) -> None:
     run(environment_on(tmp_path), CONFIG, life)
 
 
+def test_refresh_says_of_a_source_that_it_did_not_ask_when_and_why(tmp_path: Path) -> None:
+    limited = config_of(source(FIRST, minimum=3600.0))
+
+    async def life(world: DaemonWorld) -> None:
+        await world.ask("refresh")
+        world.clock.time += 600
+        (row,) = await world.ask("refresh", sources=[FIRST])
+        assert (row["outcome"], row["error"], row["not_before"]) == ("deferred", "", world.clock.now() + 3000)
+        assert row["reason"] == "the publisher allows one request in 1h"
+        (row,) = await world.ask("refresh", sources=[FIRST], now=True)
+        assert (row["outcome"], row["reason"], row["not_before"]) == ("skipped", "", None)
+        with pytest.raises(UsageError):
+            await world.ask("refresh", now="yes")
+
+    run(environment_on(tmp_path), limited, life)
+
+
 def test_reload_returns_added_removed_and_changed_sources(tmp_path: Path) -> None:
     async def life(world: DaemonWorld) -> None:
         more = source(SourceId("more"))

@@ -8,8 +8,10 @@ from pathlib import Path
 from banlistd.adapters.fetch.own_threads import OwnThreads
 from banlistd.adapters.storage.database import open_database
 from banlistd.adapters.storage.import_runs import ImportRuns
+from banlistd.adapters.storage.request_log import RequestTable
 from banlistd.adapters.system.clock import SystemClock
 from banlistd.model import Poll, SourceId
+from banlistd.services.imports.publishers import Publishers
 from banlistd.services.poll_scheduler import PollScheduler
 from support.sources import source
 
@@ -26,7 +28,15 @@ def run(disk: Path, stamp: Callable[[Path], str], life: SchedulerLife) -> None:
     async def run() -> None:
         async with open_database(disk / "db") as database:
             ledger, clock = ImportRuns(database), SystemClock()
-            timetable = PollScheduler(ledger, stamp, clock, OwnThreads("file stamp", 8), watch_every=0.001, answer_within=0.01)
+            timetable = PollScheduler(
+                ledger,
+                Publishers(RequestTable(database), clock),
+                stamp,
+                clock,
+                OwnThreads("file stamp", 8),
+                watch_every=0.001,
+                answer_within=0.01,
+            )
             sources = [source(SourceId(f"source-{number}"), path=disk / str(number)) for number in range(COUNT)]
             for each in sources:
                 await ledger.save_poll(Poll(each.id, due_at=clock.now() + 86400, polled_at=clock.now()))

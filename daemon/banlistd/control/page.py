@@ -1,5 +1,6 @@
 """Text, numbers and times as a person reads them, and the escaping of foreign text for a terminal. Pure and light."""
 
+import math
 import time
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
@@ -63,6 +64,7 @@ class Tone(StrEnum):
 STATES: Mapping[str, Tone] = {
     "completed": Tone.GOOD,
     "skipped": Tone.GOOD,
+    "not asked": Tone.OPEN,
     "failed": Tone.BAD,
     "refused": Tone.BAD,
     "stale": Tone.BAD,
@@ -88,6 +90,13 @@ def number(value: int | None) -> str:
 def moment(epoch: float) -> str:
     """Local time to the minute, as 2026-11-23 10:00."""
     return time.strftime("%Y-%m-%d %H:%M", time.localtime(epoch))
+
+
+def clock_time(epoch: float, now: float) -> str:
+    """Local time of a moment of today, as 14:05, rounded up; of another day with its date."""
+    minute = math.ceil(epoch / 60) * 60
+    same_day = time.localtime(minute)[:3] == time.localtime(now)[:3]
+    return time.strftime("%H:%M", time.localtime(minute)) if same_day else moment(minute)
 
 
 def short_duration(seconds: float) -> str:

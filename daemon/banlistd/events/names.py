@@ -57,6 +57,18 @@ class EventName(StrEnum):
         "The source @SOURCE_ID@ has not changed",
         "The marker in the firewall says that this content of @SOURCE_ID@ is already applied. Nothing was written.",
     )
+    IMPORT_DEFERRED = EventKind(
+        "blocklist_import_deferred",
+        "7ff5c80d7f1246f3bd26fdd0b1f5d1c9",
+        Priority.INFO,
+        (Field.SOURCE_ID, Field.REASON),
+        "The source @SOURCE_ID@ is not asked for yet",
+        "A poll of @SOURCE_ID@ would have come too early:\n"
+        "    @REASON@\n"
+        "Nothing has changed, and the source is polled as soon as it may be.\n"
+        "    banlistctl timers  when that is\n"
+        "    banlistctl refresh @SOURCE_ID@ --now  ask all the same",
+    )
     IMPORT_FAILED = EventKind(
         "blocklist_import_failed",
         "6d1b4a0cb5a44b3f8a7a0f0f5b0a1c03",

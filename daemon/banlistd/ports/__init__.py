@@ -3,7 +3,7 @@
 from banlistd.ports.feeds import Fetcher, ListParser, OnBody, ParserSession
 from banlistd.ports.firewall import Connections, Firewall
 from banlistd.ports.host import Host, HostMonitor, LoginMemory, Logins
-from banlistd.ports.state import Backends, BootSnapshots, KeptConfigs, Ledger, ManualBans, Quarantine, Storage
+from banlistd.ports.state import Backends, BootSnapshots, KeptConfigs, Ledger, ManualBans, Quarantine, RequestLog, Storage
 from banlistd.ports.system import Announcer, BlockingCalls, Clock, Supervisor
 
 __all__ = [
@@ -26,6 +26,7 @@ __all__ = [
     "OnBody",
     "ParserSession",
     "Quarantine",
+    "RequestLog",
     "Storage",
     "Supervisor",
 ]

@@ -23,7 +23,8 @@ from banlistd.model import (
 )
 
 if TYPE_CHECKING:
-    # boot_restore needs neither of them, and boot waits for its imports.
+    # boot_restore needs none of them, and boot waits for its imports.
+    from banlistd.core.download.intervals import LastRequest
     from banlistd.core.feeds.extent import AcceptedSizes
     from banlistd.core.feeds.quarantine import Confirmed, Quarantined, SourceHealth
     from banlistd.core.feeds.samples import Sample
@@ -95,6 +96,16 @@ class Ledger(Protocol):
         """Remember due time, failures and last error, in one transaction with the validators of content that is already
         applied (a list of which only the header changed). Without a content hash those are left as they are in the ledger.
         """
+
+
+class RequestLog(Protocol):
+    """When lists were last asked for. Each call is one transaction. Raises LedgerError where the database cannot be used."""
+
+    async def every(self) -> Mapping[str, LastRequest]:
+        """Of each place, in seconds since the epoch."""
+
+    async def keep(self, place: str, last: LastRequest) -> None:
+        """Remember it in place of what is known of the place; places of long ago are forgotten."""
 
 
 class Quarantine(Protocol):

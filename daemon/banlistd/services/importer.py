@@ -18,7 +18,7 @@ from banlistd.core.feeds.parsed_list import Download
 from banlistd.core.feeds.quarantine import Quarantined, approved, has_settled, held_back
 from banlistd.core.printing import counted
 from banlistd.core.ruleset.recovery import decide
-from banlistd.errors import BanlistdError, FetchError, LedgerError, ParseError, RefusedError
+from banlistd.errors import BanlistdError, DeferredError, FetchError, LedgerError, ParseError, RefusedError
 from banlistd.events import Event, EventName
 from banlistd.model import (
     ContentHash,
@@ -34,6 +34,7 @@ from banlistd.model import (
 )
 from banlistd.ports import Announcer, Clock, Fetcher, Ledger, Quarantine
 from banlistd.services.imports.needs import ListEnforcer, PollMemory
+from banlistd.services.imports.publishers import Publishers
 from banlistd.services.imports.queue import ImportQueue
 from banlistd.services.imports.short_work import in_thread_if_long
 
@@ -53,6 +54,7 @@ class Importer:
         quarantine: Quarantine,
         enforcer: ListEnforcer,
         polls: PollMemory,
+        publishers: Publishers,
         announcer: Announcer,
         clock: Clock,
     ) -> None:
@@ -61,34 +63,44 @@ class Importer:
         self._quarantine = quarantine
         self._enforcer = enforcer
         self._polls = polls
+        self._publishers = publishers
         self._announcer = announcer
         self._clock = clock
         self._critical: dict[SourceId, frozenset[CriticalReference]] = {}  # as announced
         self._queue = ImportQueue(enforcer)
         self.place = self._queue.place
 
-    async def import_source(self, source: Source) -> Outcome:
-        """Poll a source and bring the firewall up to date with it. Faults end in the outcome, not in an exception."""
-        with self._polls.during(source.id):
-            return await self._import_and_remember(source)
+    async def import_source(self, source: Source, *, anyway: bool = False) -> Outcome:
+        """Poll a source and bring the firewall up to date with it. Faults end in the outcome, not in an exception.
 
-    async def _import_and_remember(self, source: Source) -> Outcome:
+        `anyway`: also if its publisher allows no request yet.
+        """
+        with self._polls.during(source.id):
+            return await self._import_and_remember(source, anyway=anyway)
+
+    async def _import_and_remember(self, source: Source, *, anyway: bool) -> Outcome:
         began = self._clock.monotonic()
         self._tell(EventName.IMPORT_STARTED, source.id, f"{source.id}: polling")
         retry_after, unsaved = None, None
         try:
-            outcome, unsaved = await self._import(source, began)
+            outcome, unsaved = await self._import(source, began, anyway=anyway)
+        except DeferredError as error:
+            return self._defer(source.id, error)
         except BanlistdError as error:
-            retry_after = error.retry_after if isinstance(error, FetchError) else None
+            if isinstance(error, FetchError):
+                retry_after = error.retry_after
+                await self._publishers.note_fault(source, error)
             outcome = await self._record_failure(source.id, error)
         return await self._polls.remember(source, outcome, retry_after, unsaved)
 
-    async def _import(self, source: Source, began: float) -> tuple[Outcome, tuple[Validators, ContentHash] | None]:
+    async def _import(
+        self, source: Source, began: float, *, anyway: bool
+    ) -> tuple[Outcome, tuple[Validators, ContentHash] | None]:
         """The outcome, and validators with their content that no import run has saved."""
         poll = await self._ledger.poll(source.id)
         newest = await self._ledger.newest(source.id)
         quarantined = await self._quarantine.quarantined(source.id)
-        found = await self._approved(quarantined, newest) or await self._poll(source, poll, newest)
+        found = await self._approved(quarantined, newest) or await self._poll(source, poll, newest, anyway=anyway)
         if found.reading is not None and found.reading.refusal is not None:
             refusal = found.reading.refusal
             if not await self._has_settled(source, quarantined, found.reading, refusal):
@@ -120,7 +132,7 @@ class Importer:
             added, removed = await self._apply(run, addresses)
         return await self._close(run, found, added, removed, began)
 
-    async def _poll(self, source: Source, poll: Poll, newest: ImportRun | None) -> FoundList:
+    async def _poll(self, source: Source, poll: Poll, newest: ImportRun | None, *, anyway: bool) -> FoundList:
         """Ask for the list; parse and guard it unless its bytes are those of the newest applied content."""
         fetch_key = fetch_key_of(source)
         known = poll.content_hash
@@ -128,6 +140,7 @@ class Importer:
         applied = newest is not None and newest.state is RunState.COMPLETED and newest.content_hash == known
         at_hand = known is not None and self._enforcer.holds(source.id, known)
         trusted = poll.validators if applied and at_hand and poll.validators.fetch_key == fetch_key else Validators()
+        await self._publishers.admit(source, poll, anyway=anyway)
         fetched = await self._fetcher.fetch(source, trusted, partial(self._polls.begin_attempt, source, poll))
         if not isinstance(fetched, Download):
             if known is None:
@@ -188,6 +201,11 @@ class Importer:
             message = f"{source_id} would have banned {one.text} ({one.reason}): carved out"
             self._tell(EventName.CRITICAL_CARVED, source_id, message, ADDRESS=one.text, REASON=one.reason)
         self._critical[source_id] = frozenset(reading.critical)
+
+    def _defer(self, source_id: SourceId, error: DeferredError) -> Outcome:
+        words = f"{source_id}: not asked for another {error.seconds:,.0f} s: {error.message}"
+        self._tell(EventName.IMPORT_DEFERRED, source_id, words, REASON=error.message)
+        return Outcome(source_id, OutcomeKind.DEFERRED, delay=error.seconds, deferred=error.message)
 
     def _skip(self, source_id: SourceId, found: FoundList) -> Outcome:
         self._tell(

@@ -11,6 +11,7 @@ from banlistd.errors import LedgerError
 from banlistd.events import Event, EventName
 from banlistd.model import ContentHash, Outcome, OutcomeKind, Poll, SourceId, Validators
 from banlistd.ports import Announcer, Clock, Ledger, Quarantine
+from banlistd.services.imports.publishers import Publishers
 
 _NOT_ENDED = "the last attempt to read this list did not end"
 
@@ -19,10 +20,17 @@ class PollRecord:
     """Without a ledger nothing is remembered, and no error is raised. `chance`: a number from 0 to 1, for the jitter."""
 
     def __init__(
-        self, ledger: Ledger, quarantine: Quarantine, announcer: Announcer, clock: Clock, chance: Callable[[], float]
+        self,
+        ledger: Ledger,
+        quarantine: Quarantine,
+        publishers: Publishers,
+        announcer: Announcer,
+        clock: Clock,
+        chance: Callable[[], float],
     ) -> None:
         self._ledger = ledger
         self._quarantine = quarantine
+        self._publishers = publishers
         self._announcer = announcer
         self._clock = clock
         self._chance = chance
@@ -50,6 +58,7 @@ class PollRecord:
         now, failures = self._clock.now(), before.failures + 1
         self._under_way[source.id] = before
         delay = delay_after(every=source.every, failures=failures, retry_after=None, chance=self._chance())
+        delay = max(delay, self._rest(source))
         with suppress(LedgerError):
             await self._ledger.save_poll(
                 Poll(source.id, due_at=now + delay, polled_at=now, failures=failures, error=_NOT_ENDED)
@@ -71,6 +80,7 @@ class PollRecord:
         # A list that a guard refused will hardly be better in a minute; a download that failed may be.
         tries = failures if outcome.kind is OutcomeKind.FAILED else 0
         delay = delay_after(every=source.every, failures=tries, retry_after=retry_after, chance=self._chance())
+        delay = max(delay, self._rest(source))
         with suppress(LedgerError):
             poll = Poll(source.id, due_at=now + delay, polled_at=now, failures=failures, error=outcome.error)
             if unsaved is not None:
@@ -82,6 +92,15 @@ class PollRecord:
             elif source.url:
                 await self._warn_of_frozen(source, now)
         return dataclasses.replace(outcome, delay=delay)
+
+    def due_at(self, source: Source, poll: Poll) -> float:
+        """When a source is polled next, in seconds since the epoch; 0: at once. `poll`: what the ledger has of it."""
+        rest = self._rest(source)
+        return max(poll.due_at, self._clock.now() + rest) if rest else poll.due_at
+
+    def _rest(self, source: Source) -> float:
+        rest = self._publishers.known_rest(source)
+        return rest.seconds if rest else 0.0
 
     async def _warn_of_age(self, source: Source, now: float) -> None:
         """Announce once that the last good list is stale; its bans stay."""

@@ -12,6 +12,7 @@ from banlistd.core.feeds.evaluate import fetch_key_of
 from banlistd.core.feeds.schedule import wait_for
 from banlistd.model import Outcome, SourceId
 from banlistd.ports import BlockingCalls, Clock, Ledger
+from banlistd.services.imports.publishers import Publishers
 
 # How often a local list is looked at for a new time stamp.
 WATCH_EVERY = 2.0
@@ -29,6 +30,7 @@ class PollScheduler:
     def __init__(
         self,
         ledger: Ledger,
+        publishers: Publishers,
         stamp: Callable[[Path], str],
         clock: Clock,
         calls: BlockingCalls,
@@ -38,6 +40,7 @@ class PollScheduler:
         answer_within: float = ANSWER_WITHIN,
     ) -> None:
         self._ledger = ledger
+        self._publishers = publishers
         self._calls = calls
         self._watch = _Watch(stamp, calls, watch_every)
         self._clock = clock
@@ -83,10 +86,11 @@ class PollScheduler:
         # A list that is read from another place now, or in another format, is not the one that was polled.
         moved = poll.validators.fetch_key not in ("", fetch_key)
         left = 0.0 if moved else wait_for(poll, now=self._clock.now(), every=source.every)
-        deadline = self._clock.monotonic() + left
+        rest = await self._publishers.rest(source, poll)
+        deadline = self._clock.monotonic() + max(left, rest.seconds if rest else 0.0)
         # If the ledger could not record the due time, the source is not polled in a loop.
-        polled, rest = self._rests.get(source.id, ("", 0.0))
-        deadline = max(deadline, rest) if polled == fetch_key else deadline
+        polled, until = self._rests.get(source.id, ("", 0.0))
+        deadline = max(deadline, until) if polled == fetch_key else deadline
         stamp = self._stamps.get(source.id, poll.validators.etag)
         with self._watch.over(files, stamp, wake) as watched:
             while (left := deadline - self._clock.monotonic()) > 0:

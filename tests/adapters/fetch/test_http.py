@@ -28,6 +28,7 @@ from support.feed_server import (
     in_turn,
     interim_answers,
     raw,
+    redirect,
     reset,
     slow_body,
     slow_headers,
@@ -278,6 +279,31 @@ def test_a_lasting_fault_is_not_asked_again(server: FeedServer, code: int) -> No
     with pytest.raises(FetchError, match=str(code)):
         fetch(server.url("/list"))
     assert server.hits("/list") == 1
+
+
+@pytest.mark.parametrize("fault", [status(503), status(429, {"Retry-After": "1"}), cut_length(LIST), reset(LIST)])
+def test_a_publisher_with_a_minimum_interval_gets_no_second_request(server: FeedServer, fault: Handler) -> None:
+    server.behave("/list", in_turn(fault, body(LIST)))
+    with pytest.raises(FetchError) as caught:
+        fetch(server.url("/list"), minimum=3600.0)
+    assert server.hits("/list") == 1
+    assert caught.value.was_sent
+
+
+def test_a_server_that_was_never_reached_may_be_tried_again_and_has_seen_no_request(unused_port: int) -> None:
+    pauses = Pauses()
+    with pytest.raises(FetchError) as caught:
+        fetch(f"http://127.0.0.1:{unused_port}/list", minimum=3600.0, pauses=pauses)
+    assert len(pauses.taken) == 2
+    assert not caught.value.was_sent
+
+
+def test_a_redirect_to_a_server_that_is_not_there_is_a_request_all_the_same(server: FeedServer, unused_port: int) -> None:
+    server.behave("/list", redirect(f"http://127.0.0.1:{unused_port}/"))
+    with pytest.raises(FetchError) as caught:
+        fetch(server.url("/list"), minimum=3600.0)
+    assert server.hits("/list") == 1
+    assert caught.value.was_sent
 
 
 def test_three_tries_are_all(server: FeedServer) -> None:

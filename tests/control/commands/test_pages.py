@@ -1,4 +1,5 @@
 import contextlib
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -315,6 +316,16 @@ def test_protected_addresses_come_with_the_reason_and_what_would_be_without_it()
     (row,) = table(page_of(PROTECTED, [resolver]))
     assert (row["SCOPE"], row["LISTED BY"]) == ("answers from udp 53, tcp 53, tcp 853", "office-bans")
     assert page_of(PROTECTED, []) == ["nothing is protected: this host's own addresses could not be read"]
+
+
+def test_a_refresh_that_came_too_early_says_from_when_on_and_how_to_ask_all_the_same() -> None:
+    row: Any = {**ANSWERS["refresh"][0], "outcome": "deferred", "reason": "the publisher allows one request in 4h"}
+    noon = time.mktime((2026, 11, 28, 12, 0, 0, 0, 0, -1))
+    row["not_before"] = noon + 2 * 3600 + 5 * 60 - 30
+    said = "the publisher allows one request in 4h; --now asks anyway"
+    assert page_of(REFRESH, [row], noon) == [f"spamhaus-drop: not asked before 14:05: {said}"]
+    assert page_of(REFRESH, [row], noon - 86_400) == [f"spamhaus-drop: not asked before 2026-11-28 14:05: {said}"]
+    assert REFRESH.judge([row]) == 0
 
 
 def test_timers_say_when_each_source_is_due() -> None:

@@ -177,6 +177,14 @@ def test_any_key_of_a_catalogue_list_may_be_overridden() -> None:
     assert source.format.type is FormatType.CSV
 
 
+def test_the_minimum_interval_of_the_catalogue_goes_with_the_publishers_own_server() -> None:
+    assert source_of("use: known").minimum == 3600
+    assert source_of("use: known", "minimum: 2h").minimum == 7200
+    assert source_of("use: known", "url: https://mirror.example/").minimum is None
+    assert source_of("use: known", "url: https://mirror.example/", "minimum: 1m").minimum == 60
+    assert source_of("use: known", "path: copy.txt").minimum is None
+
+
 def test_a_copy_of_a_catalogue_list_may_be_asked_for_as_often_as_one_likes() -> None:
     assert source_of("use: known", "url: https://mirror.example/", "every: 10s").every == 10
     copy = source_of("use: known", "path: copy.txt", "every: 10s")

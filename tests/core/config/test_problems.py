@@ -307,6 +307,14 @@ WRONG = [
         '3: sources[0].every: "5m" is too often for known (its publisher asks for 1h or more)',
     ),
     (
+        "sources:\n- use: known\n  minimum: 5m",
+        '3: sources[0].minimum: "5m" is too often for known (its publisher asks for 1h or more)',
+    ),
+    (
+        "sources:\n- id: a\n  path: a.txt\n  minimum: 5m",
+        "4: sources[0].minimum: goes with url only (a file is asked for nothing: delete the line)",
+    ),
+    (
         "sources:\n- use: outbound\n  every: 1h",
         '3: sources[0].every: "1h" is too often for outbound (its publisher asks for 90m or more)',
     ),

@@ -39,8 +39,11 @@ class FeedConnections:
     on_connection: OnConnection
     tls: ssl.SSLContext | None
 
-    def session(self, url: str, trail: Trail) -> tuple[aiohttp.ClientSession, str | None]:
-        """A session for one request, and the proxy that it goes through. Raises FetchError where the address is not allowed."""
+    def session(self, url: str, trail: Trail, on_host: Callable[[str], None]) -> tuple[aiohttp.ClientSession, str | None]:
+        """A session for one request, and the proxy that it goes through. Raises FetchError where the address is not allowed.
+
+        `on_host`: called with the host, or the proxy, once there is a connection to it.
+        """
         host, proxy = urlsplit(url).hostname or "", _proxy_for(url)
         # Read as aiohttp reads it, which takes digits and dots of any script for an address and asks no resolver.
         literal = literal_address(URL(url).raw_host or "")
@@ -54,11 +57,16 @@ class FeedConnections:
             force_close=True,
             ssl=self.tls or True,
         )
+
+        def note(name: str, address: str) -> None:
+            on_host(name)
+            self.on_connection(name, address)
+
         session = aiohttp.ClientSession(
             connector=connector,
             auto_decompress=False,
             cookie_jar=aiohttp.DummyCookieJar(),
-            response_class=_reporting(self.on_connection, urlsplit(proxy).hostname or "" if proxy else host, url),
+            response_class=_reporting(note, urlsplit(proxy).hostname or "" if proxy else host, url),
             timeout=aiohttp.ClientTimeout(total=None, sock_connect=None),
             max_line_size=LONGEST_HEADER,
             max_field_size=LONGEST_HEADER,

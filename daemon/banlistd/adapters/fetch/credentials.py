@@ -6,11 +6,23 @@ banlistd_NAME, systemd.exec(5)).
 
 from pathlib import Path
 
-from banlistd.core.credentials import is_credential_name
+from banlistd.core.config.model import Source
+from banlistd.core.credentials import credential_names, is_credential_name
 from banlistd.core.printing import quoted
 from banlistd.errors import FetchError
 
 _LARGEST = 65_536
+
+
+def read_credentials(folder: Path | None, source: Source) -> dict[str, str]:
+    """The secrets that a source asks for, by name. Raises FetchError."""
+    texts = (*source.urls, *source.headers.values())
+    names = {name for text in texts for name in credential_names(text)}
+    try:
+        return {name: read_credential(folder, name) for name in sorted(names)}
+    except FetchError as error:
+        error.was_sent = False
+        raise
 
 
 def read_credential(folder: Path | None, name: str) -> str:

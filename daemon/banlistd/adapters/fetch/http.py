@@ -10,7 +10,7 @@ import math
 import random
 import ssl
 import time
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from http import HTTPStatus
@@ -20,13 +20,13 @@ import aiohttp
 from aiohttp.abc import AbstractResolver
 
 from banlistd.adapters.fetch.connections import FeedConnections, OnConnection, ignore_connection
-from banlistd.adapters.fetch.credentials import read_credential
-from banlistd.adapters.fetch.http_faults import fetch_faults
+from banlistd.adapters.fetch.credentials import read_credentials
+from banlistd.adapters.fetch.http_faults import concealed, fetch_faults
 from banlistd.adapters.fetch.name_lookups import NameLookups
 from banlistd.adapters.fetch.pages import Arrived, Collecting, PageRequest
 from banlistd.adapters.fetch.receiving import Receiver, Spool
 from banlistd.core.config.model import Source
-from banlistd.core.credentials import conceal, credential_names, shown_url
+from banlistd.core.credentials import shown_url
 from banlistd.core.download.codings import content_coding
 from banlistd.core.download.dates import Day
 from banlistd.core.download.members import too_large
@@ -52,11 +52,12 @@ _HINTS = {
 
 @dataclass(frozen=True, slots=True)
 class _Wanted:
-    """The source whose list is asked for, and the hash of the body that it had last."""
+    """The source whose list is asked for, and the hash of the body that it had last. `reached`: the hosts connected to."""
 
     source: Source
     body_hash: str
     on_body: OnBody
+    reached: list[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,19 +103,22 @@ class Downloads:
     async def fetch(self, source: Source, validators: Validators, on_body: OnBody) -> Download | NotModified:
         if source.url is None:
             return await self._local.fetch(source, validators, on_body)
-        secrets = await asyncio.to_thread(_read_credentials, self._credentials, source)
+        reached: list[str] = []
+        secrets = await asyncio.to_thread(read_credentials, self._credentials, source)
         try:
             now = self._retry.now()
             days = [_day_at(now), _day_at(now - 86_400.0)]
             wishes = wishes_for(source, validators, secrets, self._user_agent, days)
             # Several bodies are parsed before it is known whether all of them together are the same as last time.
-            wanted = _Wanted(source, validators.body_hash if is_one_body(source) else "", _only_once(on_body))
+            wanted = _Wanted(source, validators.body_hash if is_one_body(source) else "", _only_once(on_body), reached)
             return await self._fetch_in_time(wishes, wanted, validators.body_hash)
         except (FetchError, ParseError) as error:
+            if isinstance(error, FetchError):
+                error.was_sent = bool(reached)
             if not source.is_confidential:
                 raise
             # Without its cause: aiohttp's own messages carry the URL, and a traceback would show it.
-            raise _concealed(error, secret_texts(source, secrets)) from None
+            raise concealed(error, secret_texts(source, secrets)) from None
 
     async def _fetch_in_time(self, wishes: Sequence[Wish], wanted: _Wanted, last_hash: str) -> Download | NotModified:
         """One deadline over everything: all tries, all redirects, and the parser."""
@@ -142,8 +146,11 @@ class Downloads:
             except PassingError as error:
                 faults.append(error)
                 pause = max(backoff(attempt - 1, self._retry.chance()), error.retry_after or 0.0)
-                if attempt >= self._retry.attempts or asyncio.get_running_loop().time() + pause >= (
-                    deadline.when() or math.inf
+                once = wanted.source.minimum is not None and wanted.reached  # this publisher has had its request
+                if (
+                    once
+                    or attempt >= self._retry.attempts
+                    or asyncio.get_running_loop().time() + pause >= (deadline.when() or math.inf)
                 ):
                     raise
             await self._retry.sleep(pause)
@@ -163,7 +170,7 @@ class Downloads:
         """One request; a str is where it redirects to."""
         request = question.request
         with fetch_faults(request.url):
-            session, proxy = self._connections.session(request.url, question.trail)
+            session, proxy = self._connections.session(request.url, question.trail, wanted.reached.append)
             async with (
                 session,
                 session.get(request.url, headers=request.headers, allow_redirects=False, proxy=proxy) as response,
@@ -220,18 +227,3 @@ def _only_once(on_body: OnBody) -> OnBody:
             await left.pop()()
 
     return at_first_body
-
-
-def _concealed(error: FetchError | ParseError, secrets: Iterable[str]) -> FetchError | ParseError:
-    message = conceal(error.message, secrets)
-    if isinstance(error, FetchError):
-        return FetchError(message, conceal(error.hint, secrets), error.retry_after)
-    # The parser's own hint may quote the list.
-    return ParseError(message, "no text of the list is shown, because its server may echo a secret")
-
-
-def _read_credentials(folder: Path | None, source: Source) -> dict[str, str]:
-    """The secrets that a source asks for, by name."""
-    texts = (*source.urls, *source.headers.values())
-    names = {name for text in texts for name in credential_names(text)}
-    return {name: read_credential(folder, name) for name in sorted(names)}

@@ -1,15 +1,15 @@
 """What can go wrong with a request, in words for an administrator."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
 import aiohttp
 
 from banlistd.adapters.fetch.tls_faults import certificate_fault, tls_fault_lasts, tls_reason
-from banlistd.core.credentials import shown_url
+from banlistd.core.credentials import conceal, shown_url
 from banlistd.core.printing import quoted
-from banlistd.errors import FetchError, PassingError
+from banlistd.errors import FetchError, ParseError, PassingError
 
 LONGEST_HEADER = 65_536
 """Bytes of one line in the head of an answer; aiohttp reads 128 of them at most. Content-Security-Policy may have 9,000."""
@@ -58,6 +58,17 @@ def _head_fault(message: str) -> tuple[str, str]:
     if message.startswith("Too many headers"):
         return "the answer has more than 128 headers", "no more are read: its server must send fewer"
     return "the answer is not proper HTTP", ""
+
+
+def concealed(error: FetchError | ParseError, secrets: Iterable[str]) -> FetchError | ParseError:
+    """The same fault without a secret in its text."""
+    message = conceal(error.message, secrets)
+    if isinstance(error, FetchError):
+        shown = FetchError(message, conceal(error.hint, secrets), error.retry_after)
+        shown.was_sent = error.was_sent
+        return shown
+    # The parser's own hint may quote the list.
+    return ParseError(message, "no text of the list is shown, because its server may echo a secret")
 
 
 def _detail(exc: Exception) -> str:

@@ -4,7 +4,7 @@ import re
 from typing import TYPE_CHECKING, NamedTuple, NoReturn
 
 from banlistd.control.commands.quarantine import SHOWN_DIGITS, place_of, quarantine_lines, show_quarantined
-from banlistd.control.commands.refresh import REFRESH_SECONDS, OutcomeRow, exit_code, outcomes_page, poll_now
+from banlistd.control.commands.refresh import REFRESH, REFRESH_SECONDS, OutcomeRow, exit_code, outcomes_page, poll_now
 from banlistd.control.declaration import UNAVAILABLE, Argument, Command, Completes
 from banlistd.core.printing import counted
 from banlistd.errors import ChangedContentError, NoSuchSourceError, RefusedError, UsageError
@@ -109,7 +109,7 @@ APPROVE: "Command[ApproveOrder, list[OutcomeRow]]" = Command(
     " not approved but shown, with exit code 65. A script reads the hash from banlistctl quarantine --json ID, judges the"
     " content, and passes the hash on.",
     method="POST",
-    example=[{"id": "spamhaus-drop", "outcome": "completed", "added": 1, "removed": 1_621, "error": ""}],
+    example=[{**REFRESH.example[0], "added": 1, "removed": 1_621}],
     arguments=(
         Argument("ids", "ID", "as banlistctl quarantine lists them", "sources", nargs=1, completes=Completes.QUARANTINED),
         Argument("hash", "HASH", "the first digits of the content hash, at least 8", nargs="?"),

@@ -91,7 +91,7 @@ async def _answer(parts: "Parts", order: SourcesOrder) -> list[SourceRow]:
                 "packets": counter.packets if counter else None,
                 "octets": counter.octets if counter else None,
                 "polled_at": poll.polled_at,
-                "due_at": poll.due_at or None if source.enabled else None,
+                "due_at": parts.poll_record.due_at(source, poll) or None if source.enabled else None,
                 "changed_at": newest.completed_at if newest else None,
                 "stale_since": stale.get(source.id) if source.enabled else None,
                 "extent": await _extent(parts, source),

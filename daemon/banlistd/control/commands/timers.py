@@ -32,7 +32,7 @@ async def _answer(parts: "Parts", _: tuple[()]) -> list[TimerRow]:
             rows.append(
                 {
                     "id": source.id,
-                    "due_at": poll.due_at or None,
+                    "due_at": parts.poll_record.due_at(source, poll) or None,
                     "every": source.every,
                     "polled_at": poll.polled_at,
                     "failures": poll.failures,

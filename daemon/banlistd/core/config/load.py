@@ -23,7 +23,7 @@ from banlistd.formats import Format, FormatType
 
 Tree = Mapping[str, object]
 
-_OF_A_URL = ("headers", "public_only", "pages")
+_OF_A_URL = ("headers", "minimum", "public_only", "pages")
 
 # Of a value that is repeated in a hint.
 _LONGEST_NAME = 60
@@ -133,8 +133,13 @@ def _inherited(own: Tree, defaults: Defaults, entry: CatalogueEntry | None) -> d
     merged = values_of(defaults)
     if entry:
         merged |= {key: value for key, value in values_of(entry).items() if key in keys_of(Source)}
+    own_urls = own.get("url", ())
+    if own_urls and entry and entry.url not in (own_urls if isinstance(own_urls, list) else [own_urls]):
+        del merged["minimum"]  # a private mirror may be asked at any interval
     if "path" in own:
         merged.pop("url", None)
+    if "path" in own or "block" in own:
+        merged.pop("minimum", None)
     if "block" in own:
         merged["format"] = Format(FormatType.PLAIN)
     return merged
@@ -190,19 +195,22 @@ def _check_place(own: Tree, merged: Tree, spot: Spot) -> None:
 
 def _check_interval(own: Tree, merged: Tree, entry: CatalogueEntry | None, spot: Spot) -> None:
     """A private mirror may be polled at any interval, a publisher's server may not."""
-    written = own.get("every")
     url = merged.get("url")
     urls = url if isinstance(url, tuple) else (url,)
-    if entry is None or entry.url not in urls or not isinstance(written, str):
+    if entry is None or entry.url not in urls:
         return
-    try:
-        seconds = values.duration(written)
-    except Unfit:
-        return  # reported with the other values
-    if seconds < entry.minimum:
-        least = f"{entry.minimum / 60:.0f}m" if entry.minimum % 3600 else f"{entry.minimum / 3600:.0f}h"
-        hint = f"its publisher asks for {least} or more"
-        spot.at("every").wrong(f"{shown(written)} is too often for {entry.id}", hint)
+    for key in ("every", "minimum"):
+        written = own.get(key)
+        if not isinstance(written, str):
+            continue
+        try:
+            seconds = values.duration(written)
+        except Unfit:
+            continue  # reported with the other values
+        if seconds < entry.minimum:
+            least = f"{entry.minimum / 60:.0f}m" if entry.minimum % 3600 else f"{entry.minimum / 3600:.0f}h"
+            hint = f"its publisher asks for {least} or more"
+            spot.at(key).wrong(f"{shown(written)} is too often for {entry.id}", hint)
 
 
 def _refuse_nothing(main: Spot, more: Sequence[Spot], written: Sequence[_Written]) -> None:

@@ -137,6 +137,14 @@ class Source(Defaults):
             "How a list that comes in pages goes on. Without it, a list that has a next page is refused as truncated.",
         ),
     ] = None
+    minimum: Annotated[
+        float | None,
+        Key(
+            kinds.EVERY,
+            "The shortest time between two requests that the publisher allows. It holds for retries, `banlistctl refresh`, "
+            "restarts and reloads, too. Lists of the catalogue have one.",
+        ),
+    ] = None
     comment: Annotated[str, Key(kinds.NOTE, "A note for people.")] = ""
     home: Annotated[str, Key(kinds.NOTE, "The page of the publisher.")] = ""
     licence: Annotated[str, Key(kinds.NOTE, "The terms of use of the list.")] = ""

@@ -11,7 +11,7 @@ from typing import Protocol
 
 from banlistd.control_api import RefreshProgress
 from banlistd.core.config.model import Source
-from banlistd.model import Outcome, SourceId
+from banlistd.model import Outcome, OutcomeKind, SourceId
 from banlistd.services.loops.faults import FaultRecorder
 from banlistd.services.loops.live_config import LiveConfig
 
@@ -40,8 +40,8 @@ class SourceImporter(Protocol):
     def place(self, source_id: SourceId) -> AbstractAsyncContextManager[None]:
         """Wait until the import of a source may begin, and keep its place; an import that can wait gives it up earlier."""
 
-    async def import_source(self, source: Source) -> Outcome:
-        """Poll a source and bring the firewall up to date with it."""
+    async def import_source(self, source: Source, *, anyway: bool) -> Outcome:
+        """Poll a source and bring the firewall up to date with it. `anyway`: also if its publisher allows no request yet."""
 
 
 @dataclass(eq=False, slots=True)
@@ -104,12 +104,12 @@ class PollLoop:
         """Let all timers read ledger and configuration again."""
         self._scheduler.wake()
 
-    async def refresh(self, sources: Sequence[Source]) -> Sequence[Outcome]:
-        """Import these sources now."""
+    async def refresh(self, sources: Sequence[Source], *, anyway: bool) -> Sequence[Outcome]:
+        """Import these sources now. `anyway`: also those whose publishers allow no request yet."""
         refresh = _Refresh(len(sources))
         self._refreshes.append(refresh)
         try:
-            outcomes = await asyncio.gather(*(self._import_for(refresh, source) for source in sources))
+            outcomes = await asyncio.gather(*(self._import_for(refresh, source, anyway=anyway) for source in sources))
         finally:
             self._refreshes.remove(refresh)
         self._scheduler.wake(outcome.source_id for outcome in outcomes)
@@ -124,22 +124,22 @@ class PollLoop:
     async def _turn(self, source: Source) -> bool:
         if await self._scheduler.is_due(source, self._live.config.watched(source)):
             _LOG.debug("%s: due", source.id)
-            await self._import(source)
+            await self._import(source, anyway=False)
         return True
 
-    async def _import_for(self, refresh: _Refresh, source: Source) -> Outcome:
-        outcome = await self._import(source)
+    async def _import_for(self, refresh: _Refresh, source: Source, *, anyway: bool) -> Outcome:
+        outcome = await self._import(source, anyway=anyway)
         refresh.done += 1
         return outcome
 
-    async def _import(self, source: Source) -> Outcome:
+    async def _import(self, source: Source, *, anyway: bool) -> Outcome:
         async with self.lock(source.id), self._importer.place(source.id):
             await self._scheduler.begin(source, self._live.config.watched(source))
-            outcome = await self._importer.import_source(source)
+            outcome = await self._importer.import_source(source, anyway=anyway)
             self._scheduler.end(source, outcome)
         if outcome.error:
             self._errors[source.id] = outcome.error
-        else:
+        elif outcome.kind is not OutcomeKind.DEFERRED:
             self._errors.pop(source.id, None)
         self._on_outcome(source, outcome)
         return outcome
