@@ -97,7 +97,6 @@ class Marker:
 @dataclass(frozen=True, slots=True)
 class Validators:
     """What is sent back to a server to learn that nothing changed. Empty strings: not known.
-
     `body_hash`: of the bytes as they arrived, before decompression; it is compared only within one source.
     `fetch_key`: a hash of the place they came from and the format they were read in; under another one validators are ignored.
     """
@@ -159,7 +158,7 @@ class ImportRun:
 
 @dataclass(frozen=True, slots=True)
 class Poll:
-    """The stored state of polling one source. `due_at` in seconds since the epoch, 0: at once."""
+    """The stored state of polling one source. Times in seconds since the epoch; `due_at` 0: at once."""
 
     source_id: SourceId
     validators: Validators = Validators()
@@ -168,6 +167,7 @@ class Poll:
     polled_at: float | None = None
     failures: int = 0
     error: str = ""
+    failing_since: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

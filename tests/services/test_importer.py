@@ -274,6 +274,26 @@ def test_a_failed_source_is_tried_again_sooner_than_its_interval(tmp_path: Path)
     run(environment_on(tmp_path), CONFIG, life)
 
 
+def test_a_dead_source_is_tried_again_once_a_day_and_as_before_once_it_is_back(tmp_path: Path) -> None:
+    environment = environment_on(tmp_path)
+
+    async def life(world: DaemonWorld) -> None:
+        body = environment.fetcher.bodies[FEED]
+        environment.fetcher.bodies[FEED] = FetchError("no such name")
+        began = environment.clock.time
+        while environment.clock.time < began + 60 * 86_400:
+            delay = (await poll(world)).delay
+            environment.clock.time += delay
+        assert 43_200 <= delay <= 86_400
+        assert (await world.ledger.poll(FEED)).failing_since == began
+        environment.fetcher.bodies[FEED] = body
+        assert (await poll(world)).delay < 86_400 / 12
+        environment.fetcher.bodies[FEED] = FetchError("no such name")
+        assert (await poll(world)).delay <= 60
+
+    run(environment, CONFIG, life)
+
+
 def test_sources_that_finish_together_become_one_transaction(tmp_path: Path) -> None:
     async def life(world: DaemonWorld) -> None:
         before = world.firewall.transactions

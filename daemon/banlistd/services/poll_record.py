@@ -6,7 +6,7 @@ from contextlib import contextmanager, suppress
 
 from banlistd.core.config.model import Source
 from banlistd.core.feeds.quarantine import frozen_at, stale_at
-from banlistd.core.feeds.schedule import delay_after
+from banlistd.core.feeds.schedule import delay_after, failing_since
 from banlistd.errors import LedgerError
 from banlistd.events import Event, EventName
 from banlistd.model import ContentHash, Outcome, OutcomeKind, Poll, SourceId, Validators
@@ -57,12 +57,11 @@ class PollRecord:
         """
         now, failures = self._clock.now(), before.failures + 1
         self._under_way[source.id] = before
-        delay = delay_after(every=source.every, failures=failures, retry_after=None, chance=self._chance())
-        delay = max(delay, self._rest(source))
+        since = failing_since(before, now)
+        delay = self._delay(source, failures, now - since, None)
+        poll = Poll(source.id, due_at=now + delay, polled_at=now, failures=failures, error=_NOT_ENDED, failing_since=since)
         with suppress(LedgerError):
-            await self._ledger.save_poll(
-                Poll(source.id, due_at=now + delay, polled_at=now, failures=failures, error=_NOT_ENDED)
-            )
+            await self._ledger.save_poll(poll)
 
     async def remember(
         self, source: Source, outcome: Outcome, retry_after: float | None, unsaved: tuple[Validators, ContentHash] | None
@@ -72,17 +71,23 @@ class PollRecord:
         `retry_after`: seconds that the server asked for.
         """
         now = self._clock.now()
-        failures = 0
+        failures, since = 0, None
         if outcome.error:
             with suppress(LedgerError):
                 before = self._under_way.get(source.id) or await self._ledger.poll(source.id)
-                failures = before.failures + 1
+                failures, since = before.failures + 1, failing_since(before, now)
         # A list that a guard refused will hardly be better in a minute; a download that failed may be.
         tries = failures if outcome.kind is OutcomeKind.FAILED else 0
-        delay = delay_after(every=source.every, failures=tries, retry_after=retry_after, chance=self._chance())
-        delay = max(delay, self._rest(source))
+        delay = self._delay(source, tries, now - since if since is not None else 0.0, retry_after)
         with suppress(LedgerError):
-            poll = Poll(source.id, due_at=now + delay, polled_at=now, failures=failures, error=outcome.error)
+            poll = Poll(
+                source.id,
+                due_at=now + delay,
+                polled_at=now,
+                failures=failures,
+                error=outcome.error,
+                failing_since=since,
+            )
             if unsaved is not None:
                 validators, content_hash = unsaved
                 poll = dataclasses.replace(poll, validators=validators, content_hash=content_hash)
@@ -92,6 +97,12 @@ class PollRecord:
             elif source.url:
                 await self._warn_of_frozen(source, now)
         return dataclasses.replace(outcome, delay=delay)
+
+    def _delay(self, source: Source, failures: int, failing_for: float, retry_after: float | None) -> float:
+        delay = delay_after(
+            every=source.every, failures=failures, failing_for=failing_for, retry_after=retry_after, chance=self._chance()
+        )
+        return max(delay, self._rest(source))
 
     def due_at(self, source: Source, poll: Poll) -> float:
         """When a source is polled next, in seconds since the epoch; 0: at once. `poll`: what the ledger has of it."""

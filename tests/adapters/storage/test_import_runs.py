@@ -223,7 +223,7 @@ def test_a_poll_is_remembered_without_touching_the_validators(tmp_path: Path) ->
     async def use(ledger: ImportRuns) -> None:
         run = await ledger.upsert_pending(pending("a"), 1.0)
         await complete(ledger, run, validators=Validators("etag"))
-        await ledger.save_poll(Poll(SOURCE, due_at=99.0, polled_at=9.0, failures=2, error="late"))
-        assert await ledger.poll(SOURCE) == Poll(SOURCE, Validators("etag"), content("a"), 99.0, 9.0, 2, "late")
+        await ledger.save_poll(Poll(SOURCE, due_at=99.0, polled_at=9.0, failures=2, error="late", failing_since=3.0))
+        assert await ledger.poll(SOURCE) == Poll(SOURCE, Validators("etag"), content("a"), 99.0, 9.0, 2, "late", 3.0)
 
     with_ledger(tmp_path, use)

@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from banlistd.core.download.retry import LONGEST_RETRY_AFTER
-from banlistd.core.feeds.schedule import JITTER, delay_after, wait_for
+from banlistd.core.feeds.schedule import JITTER, delay_after, failing_since, wait_for
 from banlistd.model import Poll, SourceId
 
 A = SourceId("a")
@@ -13,23 +13,54 @@ chances = st.floats(0, 1)
 
 @given(st.floats(10, 1e6), chances)
 def test_a_good_poll_is_followed_after_the_interval_and_a_little_jitter(every: float, chance: float) -> None:
-    assert every <= delay_after(every=every, failures=0, retry_after=None, chance=chance) <= every * (1 + JITTER)
+    assert (
+        every <= delay_after(every=every, failures=0, failing_for=0.0, retry_after=None, chance=chance) <= every * (1 + JITTER)
+    )
 
 
 @given(st.floats(10, 1e6), st.integers(1, 10_000), chances)
 def test_a_failed_poll_is_repeated_sooner_but_never_in_a_storm(every: float, failures: int, chance: float) -> None:
-    delay = delay_after(every=every, failures=failures, retry_after=None, chance=chance)
+    delay = delay_after(every=every, failures=failures, failing_for=0.0, retry_after=None, chance=chance)
     assert min(every, 60) / 2 <= delay <= every
 
 
 @given(chances)
 def test_failures_in_a_row_wait_longer(chance: float) -> None:
-    delays = [delay_after(every=86_400, failures=n, retry_after=None, chance=chance) for n in range(1, 10)]
+    delays = [delay_after(every=86_400, failures=n, failing_for=0.0, retry_after=None, chance=chance) for n in range(1, 10)]
     assert delays == sorted(delays)
 
 
+HOUR, DAY = 3600.0, 86_400.0
+
+
+def longest_delay(failing_for: float, every: float = HOUR) -> float:
+    return delay_after(every=every, failures=100, failing_for=failing_for, retry_after=None, chance=1)
+
+
+def test_a_list_that_has_failed_for_long_is_tried_again_less_and_less_often_up_to_once_a_day() -> None:
+    assert [longest_delay(days * DAY) / HOUR for days in (0, 0.5, 1, 3, 12, 24, 1000)] == [1, 1, 1, 3, 12, 24, 24]
+
+
+def test_a_list_with_a_longer_interval_than_a_day_keeps_it_however_long_it_fails() -> None:
+    assert longest_delay(1000 * DAY, every=3 * DAY) == 3 * DAY
+
+
+@given(st.floats(10, 1e6), st.integers(1, 10_000), times, chances)
+def test_no_failure_is_tried_again_at_once_or_waits_longer_than_its_interval_or_a_day(
+    every: float, failures: int, failing_for: float, chance: float
+) -> None:
+    delay = delay_after(every=every, failures=failures, failing_for=failing_for, retry_after=None, chance=chance)
+    assert min(every, 60) / 2 <= delay <= max(every, DAY)
+
+
+def test_failures_in_a_row_began_with_the_first_of_them() -> None:
+    assert failing_since(Poll(A), 9.0) == 9.0
+    assert failing_since(Poll(A, failures=3, failing_since=2.0), 9.0) == 2.0
+    assert failing_since(Poll(A, failures=0, failing_since=2.0), 9.0) == 9.0
+
+
 def test_a_server_that_asks_for_patience_gets_it() -> None:
-    assert delay_after(every=60, failures=1, retry_after=7200, chance=0) == 7200
+    assert delay_after(every=60, failures=1, failing_for=0.0, retry_after=7200, chance=0) == 7200
 
 
 @given(times, st.none() | times, times)

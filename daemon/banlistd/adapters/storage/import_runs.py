@@ -112,17 +112,18 @@ _RECORD_FAILURE = f"""
     RETURNING {_COLUMNS}
 """  # noqa: S608 - as above
 
-_TAKE_POLL = "due_at = excluded.due_at, polled_at = excluded.polled_at, failures = excluded.failures, error = excluded.error"
+_TAKE_POLL = """due_at = excluded.due_at, polled_at = excluded.polled_at, failures = excluded.failures, error = excluded.error,
+        failing_since = excluded.failing_since"""
 
 _SAVE_POLL = f"""
-    INSERT INTO polls (source_id, due_at, polled_at, failures, error)
-    VALUES (:source_id, :due_at, :polled_at, :failures, :error)
+    INSERT INTO polls (source_id, due_at, polled_at, failures, error, failing_since)
+    VALUES (:source_id, :due_at, :polled_at, :failures, :error, :failing_since)
     ON CONFLICT (source_id) DO UPDATE SET {_TAKE_POLL}
 """  # noqa: S608 - as above
 
 _SAVE_POLL_WITH_VALIDATORS = f"""
-    INSERT INTO polls (source_id, due_at, polled_at, failures, error, etag, last_modified, body_hash, recipe, content_hash)
-    VALUES (:source_id, :due_at, :polled_at, :failures, :error, :etag, :last_modified, :body_hash, :recipe, :content_hash)
+    INSERT INTO polls VALUES (:source_id, :etag, :last_modified, :body_hash, :recipe, :content_hash,
+        :due_at, :polled_at, :failures, :error, :failing_since)
     ON CONFLICT (source_id) DO UPDATE SET {_TAKE_POLL}, {_TAKE_VALIDATORS}
 """  # noqa: S608 - as above
 
@@ -133,7 +134,7 @@ _NEWEST_RUNS = f"""
         WHERE run.source_id = sources.source_id AND content_hash IS NOT NULL ORDER BY generation DESC LIMIT 1) FROM sources)
 """  # noqa: S608 - as above
 
-_POLL = "source_id, etag, last_modified, body_hash, recipe, content_hash, due_at, polled_at, failures, error"
+_POLL = "source_id, etag, last_modified, body_hash, recipe, content_hash, due_at, polled_at, failures, error, failing_since"
 
 
 class ImportRuns:
@@ -244,13 +245,8 @@ class ImportRuns:
         return {poll.source_id: poll for poll in map(_poll_of, rows)}
 
     async def save_poll(self, poll: Poll) -> None:
-        parameters: Mapping[str, Any] = {
-            "source_id": poll.source_id,
-            "due_at": poll.due_at,
-            "polled_at": poll.polled_at,
-            "failures": poll.failures,
-            "error": poll.error,
-        }
+        named = ("source_id", "due_at", "polled_at", "failures", "error", "failing_since")
+        parameters: Mapping[str, Any] = {name: getattr(poll, name) for name in named}
         statement = _SAVE_POLL
         if poll.content_hash is not None:
             statement = _SAVE_POLL_WITH_VALIDATORS

@@ -9,13 +9,26 @@ JITTER = 0.1
 # After a failure a source is tried again sooner than its interval says, then later and later, up to that interval.
 FIRST_RETRY = 60.0
 
+# A list that has failed for long may be dead: then it is tried again after this part of the time for which it has failed, also
+# beyond its interval. Within a day of failures a list with an hour's interval is tried each hour, after 24 days once a day.
+LONG_FAILURE = 1 / 24
+LONGEST_BACKOFF = 86_400.0
 
-def delay_after(*, every: float, failures: int, retry_after: float | None, chance: float) -> float:
-    """Seconds until the next poll. `failures`: failed polls in a row, 0 after a good one."""
+
+def failing_since(before: Poll, now: float) -> float:
+    """When the failures in a row began, of which there is one more now (seconds since the epoch)."""
+    return before.failing_since if before.failures and before.failing_since is not None else now
+
+
+def delay_after(*, every: float, failures: int, failing_for: float, retry_after: float | None, chance: float) -> float:
+    """Seconds until the next poll. `failures`: failed polls in a row, 0 after a good one. `failing_for`: seconds since the
+    first of them.
+    """
     if not failures:
         return every * (1 + JITTER * chance)
+    longest = max(every, min(failing_for * LONG_FAILURE, LONGEST_BACKOFF))
     # The exponent is bounded so that a source that fails for a year does not overflow.
-    ceiling = min(every, FIRST_RETRY * 2.0 ** min(failures - 1, 20))
+    ceiling = min(longest, FIRST_RETRY * 2.0 ** min(failures - 1, 20))
     return max(ceiling * (0.5 + chance / 2), retry_after or 0.0)
 
 
@@ -29,5 +42,5 @@ def wait_for(poll: Poll, *, now: float, every: float) -> float:
         return 0.0
     longest = every * (1 + JITTER)
     if poll.failures:
-        longest = max(longest, LONGEST_RETRY_AFTER)
+        longest = max(longest, LONGEST_RETRY_AFTER, LONGEST_BACKOFF)
     return min(max(poll.due_at - now, 0.0), longest)
