@@ -68,6 +68,53 @@ def test_what_came_due_while_the_machine_slept_is_polled_soon_after_and_once(tmp
     run(Environment(tmp_path), BOTH, life, before=before, timing=Timing(look_every=0.005), serve=True)
 
 
+def test_polls_that_were_missed_while_no_daemon_ran_are_spread_and_first_imports_wait_for_nothing(tmp_path: Path) -> None:
+    environment = Environment(tmp_path)
+    put_off = {ONE: 0.0, TWO: 30.0}
+    timing = Timing(catch_up=lambda source_id, sources: put_off[source_id] if sources == 3 else -1e9)
+
+    async def earlier(world: DaemonWorld) -> None:
+        await world.service.refresh()
+
+    async def life(world: DaemonWorld) -> None:
+        await world.completed(THREE)
+        await world.announcer.until(EventName.IMPORT_SKIPPED, ONE)
+        await world.service.reload()  # wakes all
+        await _let_timers_look(world)
+        assert TWO not in world.fetcher.polled()[2:]
+        environment.clock.time += 30
+        await world.service.reload()
+        await world.announcer.until(EventName.IMPORT_SKIPPED, TWO)
+
+    run(environment, BOTH, earlier)
+    environment.clock.time += 86_400
+    run(environment, config_of(*BOTH.sources, source(THREE)), life, timing=timing, serve=True)
+
+
+def test_polls_that_were_missed_while_the_machine_slept_are_spread(tmp_path: Path) -> None:
+    asked = asyncio.Event()
+
+    def catch_up(source_id: SourceId, _: int) -> float:
+        if source_id == TWO:
+            asked.set()
+        return 30.0 if source_id == TWO else 0.0
+
+    async def before(world: DaemonWorld) -> None:
+        await world.service.refresh()
+
+    async def life(world: DaemonWorld) -> None:
+        await _let_timers_look(world)
+        world.clock.time += 86_400
+        await world.announcer.until(EventName.IMPORT_SKIPPED, ONE)
+        await asked.wait()
+        await _let_timers_look(world)
+        assert world.fetcher.polled()[2:] == [ONE]
+        world.clock.time += 30
+        await world.announcer.until(EventName.IMPORT_SKIPPED, TWO)
+
+    run(Environment(tmp_path), BOTH, life, before=before, timing=Timing(look_every=0.005, catch_up=catch_up), serve=True)
+
+
 async def _let_timers_look(world: DaemonWorld) -> None:
     """The ledger answers in turn: what an import still writes, and the questions of the timers, before the last of these."""
     for source_id in (ONE, TWO) * 8:

@@ -12,7 +12,7 @@ from banlistd.adapters.storage.request_log import RequestTable
 from banlistd.adapters.system.clock import SystemClock
 from banlistd.model import Poll, SourceId
 from banlistd.services.imports.publishers import Publishers
-from banlistd.services.poll_scheduler import PollScheduler
+from banlistd.services.poll_scheduler import PollScheduler, WaitingTimes
 from support.sources import source
 
 COUNT = 20
@@ -28,19 +28,19 @@ def run(disk: Path, stamp: Callable[[Path], str], life: SchedulerLife) -> None:
     async def run() -> None:
         async with open_database(disk / "db") as database:
             ledger, clock = ImportRuns(database), SystemClock()
+            times = WaitingTimes(watch_every=0.001, answer_within=0.01)
             timetable = PollScheduler(
                 ledger,
                 Publishers(RequestTable(database), clock),
                 stamp,
                 clock,
                 OwnThreads("file stamp", 8),
-                watch_every=0.001,
-                answer_within=0.01,
+                times,
             )
             sources = [source(SourceId(f"source-{number}"), path=disk / str(number)) for number in range(COUNT)]
             for each in sources:
                 await ledger.save_poll(Poll(each.id, due_at=clock.now() + 86400, polled_at=clock.now()))
-            waits = [asyncio.ensure_future(timetable.is_due(each, [each.path] if each.path else [])) for each in sources]
+            waits = [asyncio.ensure_future(timetable.is_due(each, [each.path] if each.path else [], COUNT)) for each in sources]
             try:
                 async with asyncio.timeout(PATIENCE):
                     await life(timetable, waits)

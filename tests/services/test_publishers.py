@@ -214,8 +214,9 @@ def test_a_whole_daemon_keeps_the_interval(story: list[str]) -> None:
                 match step:
                     case "refresh":
                         await world.service.refresh()
-                    case "poll":
-                        await world.poll(ONE)
+                    case "poll":  # beside the timers, which a reload starts
+                        async with world.service._polling.lock(ONE):
+                            await world.poll(ONE)
                     case "fail":
                         fetcher.bodies[ONE] = FetchError("503", retry_after=5.0 if number % 2 else None)
                     case "good":

@@ -48,7 +48,7 @@ class PollRecord:
         try:
             yield
         finally:
-            del self._under_way[source_id]
+            self._under_way.pop(source_id, None)
 
     async def begin_attempt(self, source: Source, before: Poll) -> None:
         """Save the poll as failed before its body is parsed; `remember` corrects it. `before`: what the ledger has of polls.

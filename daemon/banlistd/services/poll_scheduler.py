@@ -9,7 +9,7 @@ from pathlib import Path
 
 from banlistd.core.config.model import Source
 from banlistd.core.feeds.evaluate import fetch_key_of
-from banlistd.core.feeds.schedule import wait_for
+from banlistd.core.feeds.schedule import catch_up_delay, wait_for
 from banlistd.model import Outcome, SourceId
 from banlistd.ports import BlockingCalls, Clock, Ledger
 from banlistd.services.imports.publishers import Publishers
@@ -24,6 +24,16 @@ ANSWER_WITHIN = 5.0
 LOOK_EVERY = 60.0
 
 
+@dataclass(frozen=True, slots=True)
+class WaitingTimes:
+    """In seconds. `catch_up`: by how much a missed poll of a source is put off, among so many sources."""
+
+    watch_every: float = WATCH_EVERY
+    look_every: float = LOOK_EVERY
+    answer_within: float = ANSWER_WITHIN
+    catch_up: Callable[[SourceId, int], float] = catch_up_delay
+
+
 class PollScheduler:
     """`stamp`: a text that changes when a local file does; `calls`: where it is asked for."""
 
@@ -34,24 +44,23 @@ class PollScheduler:
         stamp: Callable[[Path], str],
         clock: Clock,
         calls: BlockingCalls,
-        *,
-        watch_every: float = WATCH_EVERY,
-        look_every: float = LOOK_EVERY,
-        answer_within: float = ANSWER_WITHIN,
+        times: WaitingTimes = WaitingTimes(),
     ) -> None:
         self._ledger = ledger
         self._publishers = publishers
         self._calls = calls
-        self._watch = _Watch(stamp, calls, watch_every)
+        self._watch = _Watch(stamp, calls, times.watch_every)
         self._clock = clock
-        self._look_every = look_every
-        self._answer_within = answer_within
+        self._times = times
         # A start with thousands of sources must not fill the queue of the database: every question would wait for all of them.
         self._reads = asyncio.Semaphore(4)
         self._wakes: dict[SourceId, asyncio.Event] = {}
         self._stamps: dict[SourceId, str] = {}
         # Of each source the recipe of the last poll, and the moment before which it is not polled again.
         self._rests: dict[SourceId, tuple[str, float]] = {}
+        # Sources that were waited for, and of those whose poll was missed the moment to which it is put off.
+        self._seen: set[SourceId] = set()
+        self._put_off: dict[SourceId, float] = {}
 
     def wake(self, source_ids: Iterable[SourceId] | None = None) -> None:
         """Let those who wait read ledger and configuration again; None: all."""
@@ -61,21 +70,22 @@ class PollScheduler:
 
     async def begin(self, source: Source, files: Sequence[Path]) -> None:
         """A poll begins: what is written from now on to the files that the source is made of is not to be missed."""
+        self._put_off.pop(source.id, None)
         if files:
             self._stamps[source.id] = await self._stamp_now(source.id, files)
 
     async def _stamp_now(self, source_id: SourceId, files: Sequence[Path]) -> str:
         """Empty where the files do not answer: they count as changed once they do."""
         with suppress(OSError, TimeoutError):
-            async with asyncio.timeout(self._answer_within):
+            async with asyncio.timeout(self._times.answer_within):
                 return await self._calls.run(source_id, partial(self._watch.stamp_of, files))
         return ""
 
     def end(self, source: Source, outcome: Outcome) -> None:
         self._rests[source.id] = fetch_key_of(source), self._clock.monotonic() + outcome.delay
 
-    async def is_due(self, source: Source, files: Sequence[Path]) -> bool:
-        """Wait until the source is due, or one of its files changes.
+    async def is_due(self, source: Source, files: Sequence[Path], sources: int) -> bool:
+        """Wait until the source is due, or one of its files changes. `sources`: how many are enabled.
 
         False where it was woken, so that configuration and ledger are to be read again.
         """
@@ -91,17 +101,33 @@ class PollScheduler:
         # If the ledger could not record the due time, the source is not polled in a loop.
         polled, until = self._rests.get(source.id, ("", 0.0))
         deadline = max(deadline, until) if polled == fetch_key else deadline
+        if source.id not in self._seen and not left and not moved and poll.content_hash is not None:
+            self._put_poll_off(source, sources)  # missed while no daemon ran; a first import waits for nothing
+        self._seen.add(source.id)
+        deadline = max(deadline, self._put_off.get(source.id, 0.0))
         stamp = self._stamps.get(source.id, poll.validators.etag)
         with self._watch.over(files, stamp, wake) as watched:
-            while (left := deadline - self._clock.monotonic()) > 0:
+            while (left := deadline - self._clock.monotonic()) > 0 or self._was_missed(source, -left):
+                if left <= 0:
+                    deadline = self._put_poll_off(source, sources)
+                    continue
                 try:
-                    async with asyncio.timeout(min(left, self._look_every)):
+                    async with asyncio.timeout(min(left, self._times.look_every)):
                         await wake.wait()
                 except TimeoutError:
                     continue
                 wake.clear()
                 return watched.changed
         return True
+
+    def _was_missed(self, source: Source, late: float) -> bool:
+        """Whether a poll is so late that the machine must have slept."""
+        return late > self._times.look_every and source.id not in self._put_off
+
+    def _put_poll_off(self, source: Source, sources: int) -> float:
+        """Put a missed poll off, once; returns until when. What is at hand here is asked for at once."""
+        delay = self._times.catch_up(source.id, sources) if source.url else 0.0
+        return self._put_off.setdefault(source.id, self._clock.monotonic() + delay)
 
 
 @dataclass(slots=True, eq=False)

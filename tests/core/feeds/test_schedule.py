@@ -1,9 +1,11 @@
+from collections import Counter
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from banlistd.core.download.retry import LONGEST_RETRY_AFTER
-from banlistd.core.feeds.schedule import JITTER, delay_after, failing_since, wait_for
+from banlistd.core.feeds.schedule import JITTER, LONGEST_CATCH_UP, catch_up_delay, delay_after, failing_since, wait_for
 from banlistd.model import Poll, SourceId
 
 A = SourceId("a")
@@ -92,3 +94,16 @@ def test_an_interval_that_was_made_shorter_counts_at_once() -> None:
 def test_clock_set_back_silences_no_list(failures: int, back: float) -> None:
     poll = Poll(A, due_at=1e9 + 3600, polled_at=1e9, failures=failures)
     assert wait_for(poll, now=1e9 - back, every=3600) == 0
+
+
+def test_missed_polls_of_many_sources_are_spread_over_a_minute_at_most() -> None:
+    seconds = Counter(int(catch_up_delay(SourceId(f"list-{number}"), 600)) for number in range(600))
+    assert max(seconds) < LONGEST_CATCH_UP
+    assert len(seconds) == LONGEST_CATCH_UP
+    assert max(seconds.values()) < 3 * 600 / LONGEST_CATCH_UP
+
+
+def test_missed_polls_of_few_sources_are_spread_over_a_few_seconds() -> None:
+    assert catch_up_delay(A, 1) == 0
+    assert 0 < catch_up_delay(A, 5) < 4
+    assert catch_up_delay(A, 5) == catch_up_delay(A, 5)

@@ -1,7 +1,9 @@
 """When a source is polled next. Chances (0 to 1) are handed in."""
 
+import hashlib
+
 from banlistd.core.download.retry import LONGEST_RETRY_AFTER
-from banlistd.model import Poll
+from banlistd.model import Poll, SourceId
 
 # A tenth: a thousand machines with `every: 1h` come over six minutes, not in one second.
 JITTER = 0.1
@@ -13,6 +15,9 @@ FIRST_RETRY = 60.0
 # beyond its interval. Within a day of failures a list with an hour's interval is tried each hour, after 24 days once a day.
 LONG_FAILURE = 1 / 24
 LONGEST_BACKOFF = 86_400.0
+
+# Polls that were missed while nothing ran are spread over a second for each source, a minute at most.
+LONGEST_CATCH_UP = 60.0
 
 
 def failing_since(before: Poll, now: float) -> float:
@@ -30,6 +35,15 @@ def delay_after(*, every: float, failures: int, failing_for: float, retry_after:
     # The exponent is bounded so that a source that fails for a year does not overflow.
     ceiling = min(longest, FIRST_RETRY * 2.0 ** min(failures - 1, 20))
     return max(ceiling * (0.5 + chance / 2), retry_after or 0.0)
+
+
+def catch_up_delay(source_id: SourceId, sources: int) -> float:
+    """Seconds by which a missed poll is put off, so that not all of these many sources are polled in the same second.
+
+    One source alone waits for nothing. The delay is the same each time.
+    """
+    share = int.from_bytes(hashlib.sha256(source_id.encode()).digest()[:4], "big") / 2**32
+    return share * min(LONGEST_CATCH_UP, max(sources - 1, 0))
 
 
 def wait_for(poll: Poll, *, now: float, every: float) -> float:

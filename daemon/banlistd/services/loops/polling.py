@@ -21,8 +21,8 @@ _LOG = logging.getLogger(__name__)
 class Scheduler(Protocol):
     """What the timers ask of the `PollScheduler`."""
 
-    async def is_due(self, source: Source, files: Sequence[Path]) -> bool:
-        """Wait until the source is due or one of its files changes; False if it was woken."""
+    async def is_due(self, source: Source, files: Sequence[Path], sources: int) -> bool:
+        """Wait until the source is due or one of its files changes; False if it was woken. `sources`: how many are enabled."""
 
     async def begin(self, source: Source, files: Sequence[Path]) -> None:
         """A poll begins."""
@@ -122,7 +122,7 @@ class PollLoop:
                 await asyncio.sleep(self._retry_after)
 
     async def _turn(self, source: Source) -> bool:
-        if await self._scheduler.is_due(source, self._live.config.watched(source)):
+        if await self._scheduler.is_due(source, self._live.config.watched(source), len(self._live.enabled)):
             _LOG.debug("%s: due", source.id)
             await self._import(source, anyway=False)
         return True
