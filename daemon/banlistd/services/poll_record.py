@@ -100,7 +100,12 @@ class PollRecord:
 
     def _delay(self, source: Source, failures: int, failing_for: float, retry_after: float | None) -> float:
         delay = delay_after(
-            every=source.every, failures=failures, failing_for=failing_for, retry_after=retry_after, chance=self._chance()
+            every=source.every,
+            failures=failures,
+            failing_for=failing_for,
+            retry_after=retry_after,
+            chance=self._chance(),
+            now=self._clock.now(),
         )
         return max(delay, self._rest(source))
 

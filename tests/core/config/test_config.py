@@ -6,6 +6,7 @@ import pytest
 
 from banlistd.backends import BackendName
 from banlistd.core.addresses.sets import Ranges, from_numbers
+from banlistd.core.config.interval import Daily
 from banlistd.core.config.model import Config, Source
 from banlistd.core.config.sections.allow import AllowEntry
 from banlistd.core.config.sections.log import LogFormat
@@ -60,6 +61,31 @@ def test_a_source_has_the_documented_defaults() -> None:
 )
 def test_durations_are_seconds(written: str, seconds: int) -> None:
     assert source_of(f"every: {written}").every == seconds
+
+
+@pytest.mark.parametrize(
+    ("written", "interval"),
+    [
+        ("hourly", 3600.0),
+        ("daily", 86_400.0),
+        ("daily 04:00", Daily(4 * 3600)),
+        ("daily 04:00 UTC", Daily(4 * 3600)),
+        ("daily 23:59", Daily(86_340)),
+        ("daily 04:00 +02:00", Daily(2 * 3600)),
+        ("daily 01:00+05:30", Daily(19 * 3600 + 1800)),
+        ("daily 23:00 -02:00", Daily(3600)),
+    ],
+)
+def test_an_interval_has_a_name_or_a_time_of_day(written: str, interval: float) -> None:
+    assert source_of(f"every: {written}").every == interval
+
+
+def test_a_time_of_day_is_an_interval_of_a_day_and_differs_from_it() -> None:
+    assert float(Daily(5)) == 86_400
+    assert Daily(5) != 86_400.0
+    assert Daily(5) != Daily(6)
+    assert 2 * Daily(5) == 172_800
+    assert repr(source_of("every: daily 04:00")) != repr(source_of("every: daily"))
 
 
 @pytest.mark.parametrize(

@@ -161,6 +161,14 @@ WRONG = [
     ),
     (SOURCE + "  every: 9s", '4: sources[0].every: "9s" is shorter than 10s (write 10s to 365d)'),
     (SOURCE + "  every: 366d", '4: sources[0].every: "366d" is longer than 365d (write 10s to 365d)'),
+    (
+        SOURCE + "  every: daily 4:00",
+        '4: sources[0].every: "daily 4:00" is not a time of day (write daily 04:00, in UTC, or daily 04:00 +02:00)',
+    ),
+    (
+        SOURCE + "  every: daily 24:00",
+        '4: sources[0].every: "daily 24:00" is not a time of day (write daily 04:00, in UTC, or daily 04:00 +02:00)',
+    ),
     (SOURCE + "  every: 3600", '4: sources[0].every: "3600" is not a duration (write 90s, 15m, 1h30m, 1d or 1w)'),
     (SOURCE + "  every: [1h]", "4: sources[0].every: is a list (write one value)"),
     (SOURCE + "  timeout: 2h", '4: sources[0].timeout: "2h" is longer than 1h (write 1s to 1h)'),
@@ -305,6 +313,10 @@ WRONG = [
     (
         "sources:\n- use: known\n  every: 5m",
         '3: sources[0].every: "5m" is too often for known (its publisher asks for 1h or more)',
+    ),
+    (
+        "sources:\n- id: a\n  url: https://a/\n  minimum: daily 04:00",
+        '4: sources[0].minimum: "daily 04:00" is not a duration (write 90s, 15m, 1h30m, 1d or 1w)',
     ),
     (
         "sources:\n- use: known\n  minimum: 5m",

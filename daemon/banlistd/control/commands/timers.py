@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, TypedDict
 
 from banlistd.control.declaration import Command, PageContext, no_fields
-from banlistd.control.page import Column, Page, Table, due_in, interval, moment, number, since
+from banlistd.control.page import Column, Page, Table, due_in, moment, number, since
 from banlistd.core.printing import printable
 
 if TYPE_CHECKING:
@@ -12,16 +12,18 @@ if TYPE_CHECKING:
 
 
 class TimerRow(TypedDict):
-    """`due_at` null: at once. `every`: seconds."""
+    """`due_at` null: at once. `every`: seconds. `schedule`: the same as a configuration has it; a time of day is in UTC."""
 
     id: str
     due_at: float | None
     every: float
+    schedule: str
     polled_at: float | None
     failures: int
 
 
 async def _answer(parts: "Parts", _: tuple[()]) -> list[TimerRow]:
+    from banlistd.core.config.kinds import EVERY
     from banlistd.model import Poll
 
     polls = await parts.polls()
@@ -33,7 +35,8 @@ async def _answer(parts: "Parts", _: tuple[()]) -> list[TimerRow]:
                 {
                     "id": source.id,
                     "due_at": parts.poll_record.due_at(source, poll) or None,
-                    "every": source.every,
+                    "every": float(source.every),
+                    "schedule": EVERY.show(source.every),
                     "polled_at": poll.polled_at,
                     "failures": poll.failures,
                 }
@@ -57,7 +60,7 @@ def _page(rows: Sequence[TimerRow], context: PageContext) -> Page:
     cells = (
         (
             printable(row["id"]),
-            interval(row["every"]),
+            printable(row["schedule"]),
             since(row["polled_at"], context.now),
             due_in(row["due_at"], context.now),
             "" if row["due_at"] is None or row["due_at"] <= context.now else moment(row["due_at"]),
@@ -77,6 +80,7 @@ TIMERS: Command[tuple[()], list[TimerRow]] = Command(
             "id": "spamhaus-drop",
             "due_at": 1_790_000_000.0,
             "every": 43_200,
+            "schedule": "12h",
             "polled_at": 1_790_000_000.0,
             "failures": 0,
         }

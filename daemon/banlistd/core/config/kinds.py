@@ -9,6 +9,7 @@ from typing import Any
 from banlistd.backends import BackendName
 from banlistd.core.config import geo, values
 from banlistd.core.config.format import FORMAT_SCHEMA, read_format
+from banlistd.core.config.interval import DAILY_PATTERN, Daily, poll_interval
 from banlistd.core.config.keys import Section, ValueKind, keys_of, read_section, scalar_at
 from banlistd.core.config.problems import Spot
 from banlistd.core.config.values import Unfit, among, duration_within
@@ -221,7 +222,19 @@ def size_at_least(low: str) -> ValueKind:
     return scalar(read, SIZE.reference, f"{low} to 1GiB", parts=(SIZE,), show=_show_size, examples=("1GiB", low))
 
 
-EVERY = duration_between("10s", "365d")
+def _show_every(interval: float) -> str:
+    return str(interval) if isinstance(interval, Daily) else show_duration(interval)
+
+
+PUBLISHER_INTERVAL = duration_between("10s", "365d")
+EVERY = scalar(
+    poll_interval,
+    {"anyOf": [_DURATION.reference, {"enum": ["hourly", "daily"]}, {"type": "string", "pattern": f"^{DAILY_PATTERN}$"}]},
+    "10s to 365d, `hourly`, `daily`, or `daily 04:00` (UTC; `daily 04:00 +02:00` for another zone)",
+    parts=(_DURATION,),
+    show=_show_every,
+    examples=("12h", "daily 04:00"),
+)
 NOTE = scalar(values.note, {**TEXT, "maxLength": 300}, "text, at most 300 characters")
 PATH = scalar(values.path, TEXT, "a file name, relative to the folder of the configuration", examples=("/srv/lists/a.txt",))
 PATHS = many(PATH, "file names, relative to the folder of the configuration")

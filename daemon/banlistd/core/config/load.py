@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import Any
 
 from banlistd.backends import BackendName
-from banlistd.core.config import values
 from banlistd.core.config.catalogue.allowed import expanded
 from banlistd.core.config.catalogue.entry import CatalogueEntry
 from banlistd.core.config.catalogue.in_use import forbidden_to, known_entries
 from banlistd.core.config.catalogue.known import KnownLists
 from banlistd.core.config.catalogue.terms import Purpose, UseFor
+from banlistd.core.config.interval import poll_interval
 from banlistd.core.config.keys import keys_of, list_at, mapping_at, read_section, read_values, values_of
 from banlistd.core.config.model import Config, Defaults, Source
 from banlistd.core.config.problems import Document, Spot, raise_all
@@ -204,7 +204,7 @@ def _check_interval(own: Tree, merged: Tree, entry: CatalogueEntry | None, spot:
         if not isinstance(written, str):
             continue
         try:
-            seconds = values.duration(written)
+            seconds = poll_interval(written)
         except Unfit:
             continue  # reported with the other values
         if seconds < entry.minimum:

@@ -37,7 +37,13 @@ class Defaults(Section):
     title = "defaults"
     intro = "These keys may be set below `defaults:`, or for one source."
 
-    every: Annotated[float, Key(kinds.EVERY, "The poll interval of the list.")] = 3600.0
+    every: Annotated[
+        float,
+        Key(
+            kinds.EVERY,
+            "The poll interval of the list, or a time of each day: then it is polled within five minutes after that time.",
+        ),
+    ] = 3600.0
     action: Annotated[
         Action,
         Key(
@@ -140,7 +146,7 @@ class Source(Defaults):
     minimum: Annotated[
         float | None,
         Key(
-            kinds.EVERY,
+            kinds.PUBLISHER_INTERVAL,
             "The shortest time between two requests that the publisher allows. It holds for retries, `banlistctl refresh`, "
             "restarts and reloads, too. Lists of the catalogue have one.",
         ),

@@ -1,12 +1,17 @@
-"""When a source is polled next. Chances (0 to 1) are handed in."""
+"""When a source is polled next. Times (seconds since the epoch) and chances (0 to 1) are handed in."""
 
 import hashlib
 
+from banlistd.core.config.interval import Daily
 from banlistd.core.download.retry import LONGEST_RETRY_AFTER
 from banlistd.model import Poll, SourceId
 
 # A tenth: a thousand machines with `every: 1h` come over six minutes, not in one second.
 JITTER = 0.1
+
+# Polls at a time of day are spread over these seconds after it. One that comes that much too early counts as that of the time.
+DAILY_JITTER = 300.0
+_EARLY = 60.0
 
 # After a failure a source is tried again sooner than its interval says, then later and later, up to that interval.
 FIRST_RETRY = 60.0
@@ -25,16 +30,28 @@ def failing_since(before: Poll, now: float) -> float:
     return before.failing_since if before.failures and before.failing_since is not None else now
 
 
-def delay_after(*, every: float, failures: int, failing_for: float, retry_after: float | None, chance: float) -> float:
+def until_time_of_day(every: Daily, now: float) -> float:
+    """Seconds until the next time that is not just now."""
+    left = (every.at - now) % float(every)
+    return left if left >= _EARLY else left + float(every)
+
+
+def delay_after(
+    *, every: float, failures: int, failing_for: float, retry_after: float | None, chance: float, now: float
+) -> float:
     """Seconds until the next poll. `failures`: failed polls in a row, 0 after a good one. `failing_for`: seconds since the
     first of them.
     """
+    good = every * (1 + JITTER * chance)
+    if isinstance(every, Daily):
+        good = until_time_of_day(every, now) + DAILY_JITTER * chance
     if not failures:
-        return every * (1 + JITTER * chance)
+        return good
     longest = max(every, min(failing_for * LONG_FAILURE, LONGEST_BACKOFF))
     # The exponent is bounded so that a source that fails for a year does not overflow.
     ceiling = min(longest, FIRST_RETRY * 2.0 ** min(failures - 1, 20))
-    return max(ceiling * (0.5 + chance / 2), retry_after or 0.0)
+    delay = ceiling * (0.5 + chance / 2)
+    return max(min(delay, good) if isinstance(every, Daily) else delay, retry_after or 0.0)
 
 
 def catch_up_delay(source_id: SourceId, sources: int) -> float:
@@ -57,4 +74,7 @@ def wait_for(poll: Poll, *, now: float, every: float) -> float:
     longest = every * (1 + JITTER)
     if poll.failures:
         longest = max(longest, LONGEST_RETRY_AFTER, LONGEST_BACKOFF)
-    return min(max(poll.due_at - now, 0.0), longest)
+    left = min(max(poll.due_at - now, 0.0), longest)
+    if isinstance(every, Daily) and not poll.failures and left > until_time_of_day(every, now) + DAILY_JITTER:
+        return until_time_of_day(every, now)  # the time of day was changed
+    return left

@@ -22,7 +22,7 @@ class CatalogueEntry(Section):
     url: Annotated[str, Key(web.URL, "Where the list is downloaded from.")]
     format: Annotated[Format, Key(kinds.FORMAT, "The format of the list.")] = _AUTO
     every: Annotated[float, Key(kinds.EVERY, "The poll interval of the list.")]
-    minimum: Annotated[float, Key(kinds.EVERY, "The shortest poll interval that the publisher allows.")]
+    minimum: Annotated[float, Key(kinds.PUBLISHER_INTERVAL, "The shortest poll interval that the publisher allows.")]
     minimum_stated: Annotated[
         bool,
         Key(kinds.SWITCH, "Whether the publisher states the minimum; otherwise it is how often the list is made anew."),
