@@ -5,7 +5,7 @@ JSON schema and packaging/docs/formats.md are generated from it.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from dataclasses import field as dataclass_field
 from enum import StrEnum
 from typing import Self
@@ -90,14 +90,19 @@ class FormatType(StrEnum):
     )
     CSV = FormatKind(
         "csv",
-        "Columns: `column` has the address, or two `columns` the ends of a range (numbers from 1, or names of the header "
-        "line). `separator`: one character, `tab` or `whitespace`. Without these they are found.",
+        "Columns: `column` has the address, or each of several in a list has one; two `columns` are the ends of a range, "
+        "also as whole numbers, or have an IPv4 and an IPv6 address. They are numbers from 1, or names of the header line. "
+        "Beside an address, `prefix` or `netmask` is the column of its network's length or mask (a wildcard mask too), `count` "
+        "that of how many addresses begin there; beside `columns`, a row must agree with it. `separator`: one character, `tab` "
+        "or `whitespace`. Without these they are found. A quoted field may go on over several lines.",
         "formats.tables:parse_table",
-        "formats.tables:find_table",
+        "formats.table_finding:find_table",
         70,
-        "a column of addresses behind the first one, or two columns that are the ends of ranges",
+        "a column of addresses behind the first one, one quoted address in each line, an address with its network's length or "
+        "mask, statistics of a registry (RIR), or two columns that the header, a third column or three rows show to be the "
+        "ends of ranges. Where it is not sure it refuses the list and names what to write",
         Example("2026-01-01,{address}", before="seen,address\n"),
-        keys=("column", "columns", "separator"),
+        keys=("column", "columns", "separator", "prefix", "netmask", "count"),
     )
     JSON = FormatKind(
         "json",
@@ -215,12 +220,13 @@ class Condition:
 class Format:
     """A source's format: what to read, and where in it.
 
-    `columns` (CSV): numbers from 1 or names from the header line; two of them are the ends of a range. `separator` (CSV):
-    one character, or "whitespace". `paths` (JSON): dotted keys, `[]` steps into each item of an array, as in
-    `prefixes[].ip_prefix`; all of them are tried. `field` (JSON lines): dotted keys within each record; several of them are
-    `paths`. `ends`, `lengths` (both): of each path, or one for all of them, in the same object. `where`: all of them must
-    be met. `members`: which files of an archive are read, as in `*.txt`; empty: all that may be lists. `now`: Unix seconds
-    when the list is read; 0 where nothing is to expire.
+    `columns` (CSV): numbers from 1 or names from the header line; two of them are the ends of a range, unless each has
+    addresses of its own (`each`). `separator` (CSV): one character, or "whitespace". `prefix`, `netmask`, `count` (CSV): at
+    most one of them names the column that says how many addresses begin at an address. `paths` (JSON): dotted keys, `[]`
+    steps into each item of an array, as in `prefixes[].ip_prefix`; all of them are tried. `field` (JSON lines): dotted keys
+    within each record; several of them are `paths`. `ends`, `lengths` (both): of each path, or one for all of them, in the
+    same object. `where`: all of them must be met. `members`: which files of an archive are read, as in `*.txt`; empty: all
+    that may be lists. `now`: Unix seconds when the list is read; 0 where nothing is to expire.
     """
 
     type: FormatType = FormatType.AUTO
@@ -232,10 +238,17 @@ class Format:
     lengths: tuple[str, ...] = ()
     where: tuple[Condition, ...] = ()
     members: str = ""
+    each: bool = False
+    prefix: str = ""
+    netmask: str = ""
+    count: str = ""
     now: int = dataclass_field(default=0, compare=False)
 
     def __repr__(self) -> str:
-        """Where nothing new is set, the same as ever: what was polled is known by it."""
-        later = [name for name in ("ends", "lengths", "where", "members") if getattr(self, name)]
-        named = ("type", "columns", "separator", "paths", "field", *later)
-        return f"Format({', '.join(f'{name}={getattr(self, name)!r}' for name in named)})"
+        """Keys that came later only where they are set: a source's fetch key is made of it, and must survive an upgrade."""
+        later = [one for one in fields(self)[_FIRST_KEYS:-1] if getattr(self, one.name) != one.default]
+        shown = [f"{one.name}={getattr(self, one.name)!r}" for one in (*fields(self)[:_FIRST_KEYS], *later)]
+        return f"Format({', '.join(shown)})"
+
+
+_FIRST_KEYS = 5

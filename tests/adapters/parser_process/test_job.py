@@ -8,7 +8,10 @@ from banlistd.formats import Condition, Format, FormatType, Operator
 
 FORMS = [
     *map(Format, FormatType),
-    Format(FormatType.CSV, columns=("1", "ip"), separator="\t"),
+    Format(FormatType.CSV, columns=("1", "ip"), separator="\t", each=True),
+    Format(FormatType.CSV, columns=("1",), prefix="2"),
+    Format(FormatType.CSV, columns=("1",), netmask="2"),
+    Format(FormatType.CSV, columns=("1",), count="n"),
     Format(FormatType.JSON, paths=("a[]", "b{}"), ends=("c", "d"), lengths=(), members="*.txt", now=7),
     Format(FormatType.JSONL, field="a.b", lengths=("n",)),
     Format(FormatType.JSONL, where=(Condition("a", Operator.FUTURE), Condition("b", Operator.IS, ("x", "y")))),

@@ -248,7 +248,7 @@ WRONG = [
     (SOURCE + "  format: {column: 2}", "4: sources[0].format: has no type (write {type: csv, ...})"),
     (
         SOURCE + "  format:\n    type: csv\n    field: a",
-        "6: sources[0].format.field: does not go with csv (column, columns, separator or members may)",
+        "6: sources[0].format.field: does not go with csv (column, columns, separator, prefix, netmask, count or members may)",
     ),
     (
         SOURCE + "  format: {type: plain, column: 1}",
@@ -263,6 +263,18 @@ WRONG = [
     (
         SOURCE + "  format: {type: csv, column: 1, columns: [1, 2]}",
         "4: sources[0].format.columns: is written beside column (write one of them)",
+    ),
+    (
+        SOURCE + "  format: {type: csv, column: 1, prefix: 2, count: 3}",
+        "4: sources[0].format.count: is written beside prefix (write one of them)",
+    ),
+    (
+        SOURCE + "  format: {type: csv, netmask: 2}",
+        "4: sources[0].format.netmask: is written without a column (write {type: csv, column: ADDRESS, netmask: ...})",
+    ),
+    (
+        SOURCE + "  format: {type: csv, column: [1, 2], count: 3}",
+        "4: sources[0].format.count: is written beside several columns (write one column)",
     ),
     (
         SOURCE + "  format: {type: csv, separator: ab}",

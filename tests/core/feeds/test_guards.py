@@ -26,7 +26,7 @@ from banlistd.core.feeds.parsed_list import ParsedList, parsed_list
 from banlistd.core.feeds.parsers import parse
 from banlistd.core.feeds.quarantine import held_back
 from banlistd.core.feeds.samples import Sample
-from banlistd.formats import Format
+from banlistd.formats import Format, FormatType
 from banlistd.model import Family, Refusal, SourceId
 from support import guarding
 from support.data import DATA, needs_data
@@ -409,6 +409,12 @@ def test_other_critical_addresses_make_the_same_bytes_be_judged_anew() -> None:
     }
     keys = [fetch_key_of(guarded(**guards)) for guards in ({}, {"critical": "refuse"}, CUSTOMER)]
     assert len(set(keys)) == len(keys)
+
+
+def test_a_format_without_the_keys_that_came_later_has_the_text_it_had() -> None:
+    form = Format(FormatType.CSV, columns=("ip",), separator=";")
+    assert repr(form) == "Format(type=<FormatType.CSV: 'csv'>, columns=('ip',), separator=';', paths=(), field='')"
+    assert repr(replace(form, count="2", each=True)) == repr(form)[:-1] + ", each=True, count='2')"
 
 
 @settings(max_examples=60, deadline=None)

@@ -29,8 +29,7 @@ def read_format(tree: object, spot: Spot) -> Format:
     before = len(spot.problems)
     kind = _type_of(tree, spot)
     found = _read_keys(tree, kind, spot)
-    if "column" in found and "columns" in found:
-        spot.at("columns").wrong("is written beside column", "write one of them")
+    _check_columns(found, spot)
     for key in ("end", "length"):
         _judge_ends(key, found, spot)
     if "end" in found and "length" in found:
@@ -49,6 +48,10 @@ def read_format(tree: object, spot: Spot) -> Format:
         lengths=found.get("length", ()),
         where=where,
         members="".join(found.get("members", ())),
+        each=len(found.get("column", ())) > 1,
+        prefix="".join(found.get("prefix", ())),
+        netmask="".join(found.get("netmask", ())),
+        count="".join(found.get("count", ())),
     )
 
 
@@ -95,6 +98,21 @@ def _read_condition(field: str, written: object, spot: Spot) -> Condition | None
     if comparison is None:
         return Condition(field, Operator.IS, (text,))
     return Condition(field, Operator(comparison[1]), (comparison[2].strip(),))
+
+
+_SIZES = ("prefix", "netmask", "count")
+
+
+def _check_columns(found: Mapping[str, tuple[str, ...]], spot: Spot) -> None:
+    if "column" in found and "columns" in found:
+        spot.at("columns").wrong("is written beside column", "write one of them")
+    sizes = [key for key in found if key in _SIZES]
+    for key in sizes[1:]:
+        spot.at(key).wrong(f"is written beside {sizes[0]}", "write one of them")
+    if sizes and "column" not in found and "columns" not in found:
+        spot.at(sizes[0]).wrong("is written without a column", f"write {{type: csv, column: ADDRESS, {sizes[0]}: ...}}")
+    if sizes and len(found.get("column", ())) > 1:
+        spot.at(sizes[0]).wrong("is written beside several columns", "write one column")
 
 
 def _type_of(tree: Mapping[str, object], spot: Spot) -> FormatType | None:
@@ -242,11 +260,14 @@ class FormatKey:
 
 _COLUMN = ("string", "integer")
 
-# A range has two ends. More JSON paths than 16 are no list any more.
+# A range has two ends. More columns or JSON paths than 16 are no list any more.
 SHAPES: Mapping[str, FormatKey] = {
-    "column": FormatKey(_column, 1, _COLUMN, "a number from 1, or a name of the header line"),
-    "columns": FormatKey(_column, 2, _COLUMN, "two columns are the ends of a range"),
+    "column": FormatKey(_column, 16, _COLUMN, "a number from 1, or a name of the header line; each of several has addresses"),
+    "columns": FormatKey(_column, 2, _COLUMN, "two columns are the ends of a range, or have an IPv4 and an IPv6 address"),
     "separator": FormatKey(_separator, 1, "string", "one character, or tab, or whitespace"),
+    "prefix": FormatKey(_column, 1, _COLUMN, "the column of the length of the network that begins at the address"),
+    "netmask": FormatKey(_column, 1, _COLUMN, "the column of the mask of that network; a wildcard mask may be in it"),
+    "count": FormatKey(_column, 1, _COLUMN, "the column that says how many addresses begin at the address"),
     "path": FormatKey(_path, 16, "string", "dotted keys; [] steps into each item: prefixes[].ip_prefix; {} at the end: keys"),
     "field": FormatKey(_field, 16, "string", "the key of the address in each line, or keys joined by dots"),
     "end": FormatKey(_end, 16, "string", "the key of the last address of a range, in the same object"),

@@ -82,9 +82,13 @@ def test_two_addresses_of_an_event_are_no_range(separator: str) -> None:
     assert parse(body.encode()).addresses.ranges(Family.IPV4).count() == 59
 
 
-def test_wide_ranges_are_ranges_where_there_are_many_and_none_over_another() -> None:
-    body = "\n".join(f"{2 * i}.0.0.0,{2 * i + 1}.255.255.254,XX" for i in range(1, 40))
-    assert parse(body.encode()).addresses.ranges(Family.IPV4).count() == 39 * (2 * 2**24 - 1)
+def test_many_wide_ranges_are_refused_where_nothing_but_their_number_says_that_they_are_ranges() -> None:
+    body = "\n".join(f"{2 * i}.0.0.0,{2 * i + 1}.255.255.254,XX" for i in range(1, 40)).encode()
+    with pytest.raises(ParseError) as refusal:
+        parse(body)
+    assert "columns: [1, 2]" in refusal.value.hint
+    named = parse(body, Format(FormatType.CSV, columns=("1", "2")))
+    assert named.addresses.ranges(Family.IPV4).count() == 39 * (2 * 2**24 - 1)
 
 
 def test_padded_pipes_are_a_table() -> None:

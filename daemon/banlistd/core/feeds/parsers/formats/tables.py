@@ -1,26 +1,30 @@
-"""Lists in columns. The address column is named (by number from 1, or by header), or found by looking at the first lines.
+"""Lists in columns. The columns are named (by number from 1, or by header), or found by looking at the first records.
 
-A record is a line: a quoted field that goes on in the next line is not followed. A line that begins with `#`, `;` or `//`
-is a comment, whatever the separator.
+A line that begins with `#`, `;` or `//` is a comment, unless the columns are named and every record begins so.
 """
 
-import csv
 import itertools
-from collections import Counter
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from banlistd.core.feeds.parsers.formats.plain import TOO_LONG
+from banlistd.core.feeds.parsers.formats.table_finding import find_table, is_header
+from banlistd.core.feeds.parsers.formats.table_rows import (
+    Layout,
+    Means,
+    is_mask,
+    is_registry_row,
+    lists_nothing,
+    number_in,
+    row_entries,
+)
 from banlistd.core.feeds.parsers.parsed import Harvest
-from banlistd.core.feeds.parsers.spans import span_between, span_of
+from banlistd.core.feeds.parsers.records import SEPARATORS, WHITESPACE, records_of, separator_named, splitter
+from banlistd.core.feeds.parsers.spans import address_of, quad, span_of
 from banlistd.core.feeds.parsers.text import LONGEST_LINE, is_silent, lines_of
 from banlistd.errors import ParseError
-from banlistd.formats import Format, FormatType
-from banlistd.model import Family, Span
-
-WHITESPACE = "whitespace"
-SEPARATORS = (",", "\t", ";", "|", WHITESPACE)
-_ALIASES = {"tab": "\t", "\\t": "\t", "comma": ",", "semicolon": ";", "pipe": "|", " ": WHITESPACE}
+from banlistd.formats import Format
 
 _LOOK = 200
 """Lines to look at before a column is chosen."""
@@ -28,41 +32,41 @@ _LOOK = 200
 _LONGEST_PREAMBLE = 10_000
 """Lines of comments that we look behind, or a body of blank lines alone would be read twice."""
 
-_MAX_COLUMNS = 2
-_ENOUGH_ROWS = 3
-_USUAL = 0.8
-"""The share of rows that have the same width in a table: separators in unquoted text make a few wider."""
-
-_MANY_ROWS = 20
-_WIDEST_RANGE = {Family.IPV4: 1 << 24, Family.IPV6: 1 << 104}
-"""Addresses. Two columns of addresses that have nothing to do with each other lie further apart in some row."""
-
-_Split = Callable[[str], list[str]]
+_MAX_ENDS = 2
+_NUMBERED = re.compile(r"#\d++")
 
 
 def parse_table(body: bytes, form: Format, harvest: Harvest) -> Format:
-    """One address from one column, or a range from two.
+    """The entries of each record.
 
-    Raises ParseError where a named column is absent, or a column's number is none.
+    Raises ParseError where a named column is absent, a column's number is none, the two named columns are no ends of ranges,
+    or a quoted field has no end.
     """
-    look = first_lines(body)
-    if not look:
+    look, named = first_lines(body), bool(form.columns)
+    if not look and not (named and _may_be_marked(form, body)):
         return form
     form = _settled(form, look, body)
-    columns = _numbers(form, look, body)
-    split, headed = _splitter(form.separator), False
-    for number, line in lines_of(body):
-        text = line.strip()
-        if is_silent(text):
+    comments = _Comments.of(body, form.separator, _positions(form, body)) if named else _Comments()
+    layout = _layout(form, body)
+    headed = False
+    for record in records_of(body, form.separator, comments.holds):
+        cells = record.cells
+        if layout.is_of_a_registry and lists_nothing(cells):
             continue
-        cells = split(text) if len(line) <= LONGEST_LINE else []
-        span = _span_in(cells, columns)
-        if span is not None:
+        entries = row_entries(cells, layout)
+        for span in entries:
             harvest.add(span)
-        elif headed or len(line) > LONGEST_LINE or not _is_header(cells):
-            harvest.reject(number, text, TOO_LONG if len(line) > LONGEST_LINE else "no address in its column")
+        if not entries and (headed or record.is_too_long or not is_header(cells)):
+            harvest.reject(record.number, record.text, TOO_LONG if record.is_too_long else "no address in its column")
         headed = True
     return form
+
+
+def _may_be_marked(form: Format, body: bytes) -> bool:
+    """Whether lines that all look like comments can be records: where the columns are there at all."""
+    separator = _settled(form, [], body).separator
+    names = _names(form.columns)
+    return bool(body.strip()) and (not names or _header_of(names, separator, body) is not None)
 
 
 def first_lines(body: bytes) -> list[str]:
@@ -72,80 +76,9 @@ def first_lines(body: bytes) -> list[str]:
     return list(itertools.islice(said, _LOOK))
 
 
-def find_table(look: Sequence[str], separators: Sequence[str] = SEPARATORS) -> Format | None:
-    """What the sampled lines are, if an address must be looked for behind their first word."""
-    for separator in separators:
-        if separator != WHITESPACE and not any(separator in text for text in look):
-            continue
-        columns = _found_columns(_Rows.of(look, separator), prose=separator == WHITESPACE)
-        if columns:
-            return Format(FormatType.CSV, columns=tuple(str(column + 1) for column in columns), separator=separator)
-    return None
-
-
-@dataclass(frozen=True, slots=True)
-class _Rows:
-    """Sampled rows of the usual width, without their header."""
-
-    cells: list[list[str]]
-    headed: bool
-    quoted: bool
-    uniform: bool
-
-    @classmethod
-    def of(cls, look: Sequence[str], separator: str) -> "_Rows":
-        split = _splitter(separator)
-        cells = [split(text) for text in look]
-        headed = len(cells) > 1 and _is_header(cells[0])
-        rows = cells[headed:]
-        width = Counter(map(len, rows)).most_common(1)[0][0] if rows else 0
-        usual = [row for row in rows if len(row) == width and width > 1]
-        uniform = len(usual) >= _USUAL * len(rows)
-        return cls(usual, headed, any(text.startswith('"') for text in look), uniform)
-
-
-def _found_columns(rows: _Rows, *, prose: bool) -> tuple[int, ...]:
-    """The column of addresses, or the two of a range; none if the first word of the line is all that there is.
-
-    `prose`: words between blanks may be a sentence, in which an address is no entry.
-    """
-    if not rows.cells:
-        return ()
-    spans = [[span_of(cell) for cell in row] for row in rows.cells]
-    shares = [sum(span is not None for span in column) for column in zip(*spans, strict=True)]
-    best = max(range(len(shares)), key=lambda column: (shares[column], -column))
-    if shares[best] * 2 < len(spans):
-        return ()
-    if best + 1 < len(shares) and _are_ranges([(row[best], row[best + 1]) for row in rows.cells]):
-        return best, best + 1
-    trusted = not prose and rows.uniform and (rows.headed or rows.quoted or len(spans) >= _ENOUGH_ROWS)
-    first_is_bare = best == 0 and not rows.quoted
-    return (best,) if trusted and not first_is_bare else ()
-
-
-def _are_ranges(pairs: Sequence[tuple[str, str]]) -> bool:
-    """Whether two columns are the ends of ranges, not two addresses of an event: never the wrong way round, and either
-    all narrow, or many and none over another.
-    """
-    spans: list[Span] = []
-    for low, high in pairs:
-        span = span_between(low, high)
-        if span is None:
-            return False
-        spans.append(span)
-    if all(first == last for _, first, last in spans):
-        return False
-    if all(last - first < _WIDEST_RANGE[family] for family, first, last in spans):
-        return True
-    ordered = sorted(set(spans))
-    return len(ordered) >= _MANY_ROWS and all(
-        one[0] is not other[0] or one[2] < other[1] for one, other in itertools.pairwise(ordered)
-    )
-
-
 def _settled(form: Format, look: Sequence[str], body: bytes) -> Format:
     """The form with a separator and columns, found where it names none."""
-    separator = _ALIASES.get(form.separator, form.separator)
+    separator = separator_named(form.separator)
     if form.columns:
         return replace(form, separator=separator or _separator_of(look, form.columns, body))
     found = find_table(look, (separator,) if separator else SEPARATORS[:-1])
@@ -155,35 +88,61 @@ def _settled(form: Format, look: Sequence[str], body: bytes) -> Format:
 
 
 def _separator_of(look: Sequence[str], columns: Sequence[str], body: bytes) -> str:
-    names = [column for column in columns if not column.isdecimal()]
+    names = _names(columns)
     for separator in SEPARATORS:
         if names and _header_of(names, separator, body) is not None:
             return separator
-    counts = {separator: sum(separator in text for text in look) for separator in SEPARATORS[:-1]}
+    lines = look or [line for _, line in itertools.islice(lines_of(body), _LOOK)]
+    counts = {separator: sum(separator in text for text in lines) for separator in SEPARATORS[:-1]}
     best = max(counts, key=lambda separator: counts[separator])
     return best if counts[best] else WHITESPACE
 
 
-def _numbers(form: Format, look: Sequence[str], body: bytes) -> list[int]:
-    """Positions from 0 of the columns that the form names."""
-    if len(form.columns) > _MAX_COLUMNS:
+def _layout(form: Format, body: bytes) -> Layout:
+    """What the named columns are: two of them as the first records show."""
+    if len(form.columns) > _MAX_ENDS and not form.each:
         raise ParseError("more than two columns are named", "one for addresses, or two for the ends of ranges")
-    names = [column for column in form.columns if not (column.isdecimal() and column.isascii())]
+    positions = _positions(form, body)
+    size = form.prefix or form.netmask or form.count
+    columns, sizes = tuple(positions[: len(form.columns)]), positions[len(form.columns) :]
+    rows = [record.cells for record in itertools.islice(records_of(body, form.separator), _LOOK)]
+    means = Means.EACH if form.each else Means.ADDRESS if len(columns) == 1 else _meaning(form, columns, rows)
+    layout = Layout(means, columns, sizes[0] if size else None, bool(form.count))
+    if means is Means.ADDRESS and not size and 2 * sum(is_registry_row(row) for row in rows) > len(rows) > 0:
+        raise ParseError(
+            "a registry's statistics: the column behind the address says how many there are",
+            'write {type: csv, column: 4, count: 5, separator: "|"}',
+        )
+    return layout
+
+
+def _positions(form: Format, body: bytes) -> list[int]:
+    """Positions from 0 of the columns that the form names, and of the one that says a size."""
+    columns = [*form.columns, *(one for one in (form.prefix, form.netmask, form.count) if one)]
+    names = _names(columns)
     header = _header_of(names, form.separator, body) if names else []
     if header is None:
-        seen = ", ".join(_splitter(form.separator)(look[0])[:20])
+        seen = ", ".join(splitter(form.separator)((first_lines(body) or [""])[0])[:20])
         raise ParseError(f"no column named {', '.join(names)}", f"the first line has: {seen[:200]}")
-    positions = [header.index(_name(column)) if column in names else int(column[:6]) - 1 for column in form.columns]
+    positions = [header.index(_name(column)) if column in names else int(column[:6]) - 1 for column in columns]
     if min(positions) < 0:
         raise ParseError("there is no column 0", "columns are counted from 1")
     return positions
 
 
+def _names(columns: Sequence[str]) -> list[str]:
+    return [column for column in columns if not (column.isdecimal() and column.isascii())]
+
+
 def _header_of(names: Sequence[str], separator: str, body: bytes) -> list[str] | None:
     """The names of all columns, from the first line, also a commented one, that has those that are asked for."""
-    split = _splitter(separator)
+    split = splitter(separator)
     for _, line in itertools.islice(lines_of(body), _LOOK):
-        cells = [_name(cell) for cell in split(line.strip().lstrip("#;/ "))] if len(line) <= LONGEST_LINE else []
+        text = line.strip()
+        cells = [_name(cell) for cell in split(text.lstrip("#;/ "))] if len(line) <= LONGEST_LINE else []
+        if text.startswith("#") and cells[:1] in (["fields"], ["fields:"]):
+            # Zeek, and the extended log format of W3C: the first cell is no column.
+            del cells[0]
         if all(_name(name) in cells for name in names):
             return cells
     return None
@@ -193,29 +152,72 @@ def _name(cell: str) -> str:
     return cell.strip(' "').casefold()
 
 
-def _span_in(cells: Sequence[str], columns: Sequence[int]) -> Span | None:
-    if max(columns) >= len(cells):
-        return None
-    if len(columns) == 1:
-        return span_of(cells[columns[0]])
-    return span_between(cells[columns[0]], cells[columns[1]])
+def _meaning(form: Format, columns: Sequence[int], rows: Sequence[Sequence[str]]) -> Means:
+    """What two columns are. Raises ParseError where the second is a mask or a number, not an end."""
+    pairs = [(row[columns[0]], row[columns[1]]) for row in rows if max(columns) < len(row)]
+    spans = [(low, high) for low, high in ((address_of(low), address_of(high)) for low, high in pairs)]
+    alike = sum(low is not None and high is not None and low[0] is high[0] for low, high in spans)
+    apart = sum(low is not None and high is not None and low[0] is not high[0] for low, high in spans)
+    if not alike and (apart or _name_families(form.columns)):
+        return Means.FAMILIES
+    addressed = [high for (_, high), (low, _) in zip(pairs, spans, strict=True) if low is not None]
+    if addressed and all(number_in(cell.removeprefix("/")) is not None for cell in addressed):
+        raise ParseError(
+            f"column {form.columns[1]} has no addresses, but numbers",
+            f"write {{type: csv, column: {form.columns[0]}, prefix: {form.columns[1]}}} if they are lengths of networks, "
+            f"count: {form.columns[1]} if they are numbers of addresses",
+        )
+    if addressed and all(map(_is_mask, addressed)):
+        raise ParseError(
+            f"column {form.columns[1]} has masks, not the ends of ranges",
+            f"write {{type: csv, column: {form.columns[0]}, netmask: {form.columns[1]}}}",
+        )
+    whole = sum(number_in(low) is not None and number_in(high) is not None for low, high in pairs)
+    return Means.NUMBERS if whole > alike else Means.ENDS
 
 
-def _is_header(cells: Sequence[str]) -> bool:
-    return len(cells) > 1 and not any(span_of(cell) for cell in cells) and any(cell[:1].isalpha() for cell in cells)
+def _name_families(columns: Sequence[str]) -> bool:
+    return {name[-1] for name in _names(columns) if re.search(r"(?:v|ip|inet|addr)_?[46]\Z", name, re.IGNORECASE)} == {"4", "6"}
 
 
-def _splitter(separator: str) -> _Split:
-    """A line -> its cells, stripped and unquoted."""
-    if separator == WHITESPACE:
-        return str.split
+def _is_mask(cell: str) -> bool:
+    mask = quad(cell)
+    return mask is not None and is_mask(mask)
 
-    def split(text: str) -> list[str]:
-        if '"' not in text or len(separator) != 1:
-            return [cell.strip() for cell in text.split(separator)]
-        try:
-            return [cell.strip() for cell in next(csv.reader([text], delimiter=separator, skipinitialspace=True))]
-        except csv.Error:
-            return []
 
-    return split
+@dataclass(frozen=True, slots=True)
+class _Comments:
+    """Which lines of a table are comments. `sign`: what begins a cell, not a comment, in a line of which `is_entry` is true."""
+
+    sign: str = ""
+    is_entry: Callable[[str], bool] = bool
+
+    @classmethod
+    def of(cls, body: bytes, separator: str, positions: Sequence[int]) -> "_Comments":
+        """`#` begins a cell where every record does, in `#1`, `#2`, or below a header; `;` where it is the separator."""
+        split = splitter(separator)
+
+        def is_entry(text: str) -> bool:
+            cells = split(text)
+            return max(positions) < len(cells) and any(span_of(cells[at]) for at in positions)
+
+        if separator == ";":
+            return cls(";", is_entry)
+        marked = numbered = 0
+        headed = False
+        for _, line in itertools.islice(lines_of(body), _LOOK):
+            text = line.strip()
+            if text.startswith("#") and text[1:2].strip():
+                if is_entry(text[:LONGEST_LINE]):
+                    marked += 1
+                    numbered += _NUMBERED.fullmatch(split(text[:LONGEST_LINE])[0]) is not None
+            elif not is_silent(text):
+                if is_entry(text[:LONGEST_LINE]):
+                    return cls()
+                headed = headed or is_header(split(text[:LONGEST_LINE]))
+        return cls("#", is_entry) if marked and (headed or marked == numbered) and 0 not in positions else cls()
+
+    def holds(self, text: str) -> bool:
+        if not is_silent(text):
+            return False
+        return not (self.sign and text.startswith(self.sign) and self.is_entry(text[:LONGEST_LINE]))

@@ -1,0 +1,237 @@
+"""What a table is, when its source does not say. Where it may be one thing or another, it is refused: never guessed."""
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from banlistd.core.feeds.parsers.formats.table_pairs import Pair, are_disjoint, fits_networks, matching_size
+from banlistd.core.feeds.parsers.formats.table_rows import PLACEHOLDERS, is_registry_row
+from banlistd.core.feeds.parsers.formats.table_sizes import find_size, sized_words
+from banlistd.core.feeds.parsers.formats.table_words import Role, role_of
+from banlistd.core.feeds.parsers.records import SEPARATORS, WHITESPACE, records_in
+from banlistd.core.feeds.parsers.spans import address_of, span_between, span_of
+from banlistd.errors import ParseError
+from banlistd.formats import Format, FormatType
+from banlistd.model import Family, Span
+
+_ENOUGH_ROWS = 3
+_USUAL = 0.8
+"""The share of rows that have the same width in a table: separators in unquoted text make a few wider."""
+
+_QUOTED_LINE = re.compile(r'"([^"\s]++)",?+')
+_PAIR = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """Sampled rows of the usual width, without their header. `names`: of the header, if there is one.
+
+    `joined`: a quoted field goes on over several lines.
+    """
+
+    cells: list[list[str]]
+    names: list[str]
+    quoted: bool
+    uniform: bool
+    joined: bool
+
+    @classmethod
+    def of(cls, look: Sequence[str], separator: str) -> "Rows":
+        records = records_in(look, separator)
+        cells = [_without_remark(record.cells) if separator == WHITESPACE else record.cells for record in records]
+        names = cells[0] if len(cells) > 1 and is_header(cells[0]) else []
+        rows = cells[bool(names) :]
+        width = Counter(map(len, rows)).most_common(1)[0][0] if rows else 0
+        usual = [row for row in rows if len(row) == width and width > 1 and row[1] != "-"]
+        quoted = any('"' in record.text for record in records)
+        joined = any(record.is_of_lines for record in records)
+        return cls(usual, names, quoted, len(usual) >= _USUAL * len(rows), joined)
+
+    def role(self, column: int) -> Role:
+        return role_of(self.names[column]) if column < len(self.names) else Role.UNNAMED
+
+
+def is_header(cells: Sequence[str]) -> bool:
+    return len(cells) > 1 and not any(span_of(cell) for cell in cells) and any(cell[:1].isalpha() for cell in cells)
+
+
+def _without_remark(cells: list[str]) -> list[str]:
+    at = next((at for at, cell in enumerate(cells) if at and cell.startswith(("#", ";", "//"))), len(cells))
+    return cells[:at]
+
+
+def find_table(look: Sequence[str], separators: Sequence[str] = SEPARATORS) -> Format | None:
+    """What the sampled lines are, if more than the first word of each line must be looked at.
+
+    Raises ParseError, with what to write, where they are a table that can be read in more than one way.
+    """
+    for separator in separators:
+        if separator != WHITESPACE and not any(separator in text for text in look):
+            continue
+        form = Format(FormatType.CSV, separator=separator)
+        found = _found(Rows.of(look, separator), form) or (_sized_lines(look, form) if separator == WHITESPACE else None)
+        if found is not None:
+            return found
+    quoted = [span_of(line[1]) for line in map(_QUOTED_LINE.fullmatch, look) if line is not None]
+    if len(look) > 1 and len(quoted) == len(look) and sum(span is not None for span in quoted) * 2 > len(look):
+        return Format(FormatType.CSV, columns=("1",), separator=",")
+    return None
+
+
+def _found(rows: Rows, form: Format) -> Format | None:
+    if not rows.cells:
+        return None
+    if form.separator == "|" and sum(map(is_registry_row, rows.cells)) * 2 > len(rows.cells):
+        return _with(form, (3,), size=("count", 4))
+    spans = [[span_of(cell) for cell in row] for row in rows.cells]
+    shares = [sum(span is not None for span in column) for column in zip(*spans, strict=True)]
+    if sum(any(span is not None for span in row) for row in spans) * 2 < len(spans):
+        return _no_column(rows)
+    best = max(range(len(shares)), key=lambda column: (shares[column], -column))
+    pair = _named_ends(rows, shares) or _families(rows, spans, best, form)
+    if pair is not None:
+        return _ends_or_families(rows, pair, form)
+    if shares[best] * 2 < len(spans):
+        return _no_column(rows)
+    often = [column for column, share in enumerate(shares) if 2 * share >= len(spans)]
+    return _several_columns(rows, often, form) or _one_column(rows, best, form)
+
+
+def _one_column(rows: Rows, best: int, form: Format) -> Format | None:
+    """The column, with the one that says its networks' sizes. None: the first word of the line is all that there is."""
+    prose = form.separator == WHITESPACE
+    size = find_size(rows.cells, rows.names, best, prose=prose) if not prose or best == 0 else None
+    if size is not None:
+        return _with(form, (best,), size=size)
+    trusted = not prose and rows.uniform and bool(rows.names or rows.quoted or len(rows.cells) >= _ENOUGH_ROWS)
+    first_is_bare = best == 0 and not rows.quoted
+    return _with(form, (best,)) if (trusted and not first_is_bare) or rows.joined else None
+
+
+def _several_columns(rows: Rows, columns: Sequence[int], form: Format) -> Format | None:
+    if len(columns) > _PAIR and not _is_plain(rows):
+        raise _unsure(form, columns)
+    return _two_columns(rows, (columns[0], columns[1]), form) if len(columns) == _PAIR else None
+
+
+def _is_plain(rows: Rows) -> bool:
+    """Whether the lines are addresses and nothing else, which a plain list may be."""
+    return not rows.names and not rows.quoted and all(span_of(cell) is not None for row in rows.cells for cell in row)
+
+
+def _no_column(rows: Rows) -> Format | None:
+    """None, or ParseError where a line inside a quoted field would be an entry of a plain list."""
+    if rows.joined and rows.names:
+        raise ParseError(
+            "a table with quoted fields of several lines, and no column that has mostly addresses",
+            "write {type: csv, column: NAME} with the name or number of the column of addresses",
+        )
+    return None
+
+
+def _with(form: Format, columns: tuple[int, ...], *, each: bool = False, size: tuple[str, int] | None = None) -> Format:
+    found = replace(form, columns=tuple(str(column + 1) for column in columns), each=each)
+    match size:
+        case "prefix", column:
+            return replace(found, prefix=str(column + 1))
+        case "netmask", column:
+            return replace(found, netmask=str(column + 1))
+        case "count", column:
+            return replace(found, count=str(column + 1))
+    return found
+
+
+def _named_ends(rows: Rows, shares: Sequence[int]) -> tuple[int, int] | None:
+    """The two columns of addresses that the header calls start and end."""
+    roles = [rows.role(column) if share else Role.UNNAMED for column, share in enumerate(shares)]
+    starts, ends = ([at for at, role in enumerate(roles) if role is wanted] for wanted in (Role.START, Role.END))
+    return (starts[0], ends[0]) if len(starts) == len(ends) == 1 else None
+
+
+def _families(rows: Rows, spans: Sequence[Sequence[Span | None]], best: int, form: Format) -> tuple[int, int] | None:
+    """A column of IPv4 and one of IPv6, which say nothing but addresses. Raises ParseError for a single row without names."""
+    seen: dict[int, set[Family]] = {}
+    for column, cells in enumerate(zip(*spans, strict=True)):
+        said = sum(row[column].lower() not in PLACEHOLDERS for row in rows.cells)
+        found = [span for span in cells if span is not None]
+        if found and len(found) >= _USUAL * said and rows.role(column) is not Role.VICTIM:
+            seen[column] = {family for family, _, _ in found}
+    if best not in seen or len(seen[best]) != 1:
+        return None
+    others = [column for column, families in seen.items() if len(families) == 1 and families != seen[best]]
+    if len(others) != 1:
+        return None
+    first, second = sorted((best, others[0]))
+    if len(rows.cells) == 1 and not rows.names:
+        raise _unsure(form, (first, second))
+    return first, second
+
+
+def _ends_or_families(rows: Rows, pair: tuple[int, int], form: Format) -> Format:
+    """Raises ParseError where most rows of named ends are no ranges."""
+    spans = [(address_of(row[pair[0]]), address_of(row[pair[1]])) for row in rows.cells]
+    families = {(low[0], high[0]) for low, high in spans if low is not None and high is not None}
+    # The names alone say which of the two it is.
+    if rows.role(pair[0]) is not Role.START and rows.role(pair[1]) is not Role.START:
+        return _with(form, pair, each=True)
+    good = _ranges(rows, pair)
+    if len(good) * 2 < len(rows.cells) or any(low is not high for low, high in families):
+        raise _unsure(form, pair)
+    size = matching_size(good)
+    distinct = {one.span for one in good}
+    if size is None and len(distinct) >= _ENOUGH_ROWS and len({last for _, _, last in distinct}) * 2 <= len(distinct):
+        # `from` many `to` one: an event and its victim.
+        raise _unsure(form, pair)
+    return _with(form, pair, size=size)
+
+
+def _ranges(rows: Rows, pair: tuple[int, int]) -> list[Pair]:
+    """The rows whose two columns are a range, if they are any."""
+    spans = ((span_between(row[pair[0]], row[pair[1]]), row) for row in rows.cells)
+    return [Pair(span, row, pair) for span, row in spans if span is not None]
+
+
+def _two_columns(rows: Rows, pair: tuple[int, int], form: Format) -> Format | None:
+    """Two columns of addresses. None: the first one counts, and the other is something else.
+
+    Raises ParseError where they may be the ends of ranges as well as two addresses.
+    """
+    first, second = pair
+    bare = [row for row in rows.cells if address_of(row[first]) and address_of(row[second])]
+    if len(bare) * 2 < len(rows.cells):
+        return None
+    roles = [rows.role(first), rows.role(second)]
+    if roles == [Role.ATTACKER] * _PAIR:
+        return _with(form, pair, each=True)
+    if roles.count(Role.VICTIM) == 1:
+        return _with(form, (pair[1 - roles.index(Role.VICTIM)],))
+    masks = find_size(rows.cells, rows.names, first, prose=False, at=second)
+    if masks is not None:
+        return None if form.separator == WHITESPACE and first else _with(form, (first,), size=masks)
+    good = _ranges(rows, pair)
+    size = matching_size(good)
+    if size is not None or (len(good) >= _USUAL * len(bare) and fits_networks(good)):
+        return _with(form, pair, size=size)
+    are_events = len(bare) >= _ENOUGH_ROWS and len(rows.cells[0]) > _PAIR
+    if are_events and (len(good) * 2 < len(bare) or not are_disjoint(good)):
+        return None
+    raise _unsure(form, pair)
+
+
+def _sized_lines(look: Sequence[str], form: Format) -> Format | None:
+    """Lines of `address mask` or `address /length`, among them bare networks. Raises ParseError where others are among them."""
+    found = sized_words([record.cells for record in records_in(look, WHITESPACE)])
+    return None if found is None else _with(form, (0,), size=(found, 1))
+
+
+def _unsure(form: Format, columns: Sequence[int]) -> ParseError:
+    separator = {"\t": "tab", WHITESPACE: WHITESPACE}.get(form.separator, f'"{form.separator}"')
+    first, *others = (str(column + 1) for column in columns)
+    written, where = ", ".join((first, *others)), f"separator: {separator}"
+    ends = f"{{type: csv, columns: [{written}], {where}}} if they are the ends of ranges, " if len(others) == 1 else ""
+    return ParseError(
+        f"columns {written} have addresses, and nothing says whether each is listed",
+        f"write {ends}{{type: csv, column: [{written}], {where}}} if each is listed, "
+        f"{{type: csv, column: {first}, {where}}} if only the first is",
+    )
