@@ -16,7 +16,7 @@ _AUTO = Format()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CatalogueEntry(Section):
-    """A list that banlistd knows by name. Facts that nobody stated or that could not be verified are `unknown`, or empty."""
+    """A list that banlistd knows by name. What is not stated, or could not be verified, is `unknown` or empty."""
 
     id: Annotated[SourceId, Key(kinds.SOURCE_ID, "The name of the list.")]
     url: Annotated[str, Key(web.URL, "Where the list is downloaded from.")]
@@ -25,7 +25,9 @@ class CatalogueEntry(Section):
     minimum: Annotated[float, Key(kinds.PUBLISHER_INTERVAL, "The shortest poll interval that the publisher allows.")]
     minimum_stated: Annotated[
         bool,
-        Key(kinds.SWITCH, "Whether the publisher states the minimum; otherwise it is how often the list is made anew."),
+        Key(
+            kinds.SWITCH, "Whether the publisher states the minimum; otherwise it follows from how often the list is made anew."
+        ),
     ] = False
     allow_empty: Annotated[bool, Key(kinds.SWITCH, "Whether the list may have no entry.")] = False
     purpose: Annotated[
