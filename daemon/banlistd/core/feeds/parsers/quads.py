@@ -166,24 +166,28 @@ def _is_mere_text(
     at = marks.at[close] + 1
     following = text.take(at, mode="clip")
     spaced = (kinds == _SEPARATOR) & (following == ord(" "))
-    at += spaced
-    following = text.take(at, mode="clip")
-    mere = (kinds == _SEPARATOR) & (following >= ord("!")) & (following < 0x7F)  # noqa: PLR2004 - visible ASCII
-    mere |= (kinds == _BLANK) & _WORDS[following]
-    comment = (kinds == _BLANK) & ((following == ord("#")) | (following == ord(";")))
-    empty = (following == _FEED) & (kinds != _OTHER) & (kinds != _SLASH)
-    mere |= empty
-    said = np.flatnonzero(mere & ~comment & ~empty)
+    if spaced.any():
+        at += spaced
+        following = text.take(at, mode="clip")
+    mere = _WORDS.take(following) & ((kinds == _BLANK) | (kinds == _SEPARATOR))
+    said = np.flatnonzero(mere & ~(_SILENT.take(following) & ((kinds == _BLANK) | (following == _FEED))))
     if len(said):
-        mere[said] = ~may_say_more(text, at[said]) & ~_ends_in_range(marks, feeds[said])
+        number_ends = marks.at.take(close[said] + 1 + spaced[said], mode="clip")
+        mere[said] = ~may_say_more(text, at[said], number_ends) & ~_ends_in_range(text, marks, feeds[said])
     return np.asarray(mere)
 
 
-def _ends_in_range(marks: _Marks, feeds: Positions) -> NDArray[np.bool_]:
-    """Whether a line ends as `-a.b.c.d` or `- a.b.c.d`, as one of a P2P list does whose name begins with an address."""
+def _ends_in_range(text: Octets, marks: _Marks, feeds: Positions) -> NDArray[np.bool_]:
+    """Whether a line ends as `-a.b.c.d` or `- a.b.c.d`, as one of a P2P list does whose name begins with an address; or with
+    an IPv6 address, which may be the end of such a range.
+    """
     before = marks.chars[feeds - QUAD_MARKS]
     dashed = (before == ord("-")) | ((before == ord(" ")) & (marks.chars[feeds - QUAD_MARKS - 1] == ord("-")))
-    return np.asarray(dashed & (marks.chars[feeds - 1] == ord(".")))
+    dashed &= marks.chars[feeds - 1] == ord(".")
+    ends = text.take(marks.at[feeds][:, np.newaxis] - np.arange(1, 6))  # a group has at most four digits
+    is_colon = ends == ord(":")
+    is_clock = is_colon[:, 2] & ~is_colon[:, [0, 1, 3, 4]].any(axis=1)
+    return np.asarray(dashed | (is_colon.any(axis=1) & ~is_clock))
 
 
 def _host_bits(marks: _Marks, close: Positions, slashed: NDArray[np.bool_]) -> tuple[Addresses, NDArray[np.bool_]]:

@@ -3,8 +3,29 @@
 Where it may, the line is left to be read alone. Which lines those are decides about speed only.
 """
 
+from collections.abc import Iterable
+
 import numpy as np
 from numpy.typing import NDArray
+
+from banlistd.core.feeds.parsers.bare_quads import Octets, Positions
+
+_MERE, _RISKY, _OPENING, _DIGIT, _HEX, _LETTER, _SLASH = range(7)
+_CLASSES = np.full(256, _MERE, dtype=np.uint8)
+_CLASSES[list(b" \t,|;!:*\n")] = _RISKY
+_CLASSES[list(b"\"'`[]{}()<")] = _OPENING
+_CLASSES[list(b"0123456789")] = _DIGIT
+_CLASSES[list(b"GHIJKLMNOPQRSTUVWXYZghijklmnopqrstuvwxyz")] = _LETTER
+_CLASSES[list(b"ABCDEFabcdef")] = _HEX
+_CLASSES[ord("/")] = _SLASH
+
+_LOWER = np.uint8(0x20)
+_WORD = 4
+_WORDS = (
+    *("acce", "allo", "dunn", "exce", "excl", "exem", "noma", "ok", "pass", "perm", "rela", "retu", "whit"),
+    *("aaaa", "txt", "cnam", "ptr", "ns", "mx", "in", "ch", "hs", "a", "to", "thru", "thro", "unti", "mask", "netm", "wild"),
+)
+"""How the words begin, of which `lines` knows more: verdicts, DNS, what joins two addresses, masks."""
 
 
 def _table(signs: bytes) -> NDArray[np.bool_]:
@@ -13,55 +34,74 @@ def _table(signs: bytes) -> NDArray[np.bool_]:
     return table
 
 
-_DIGIT = _table(b"0123456789")
-_HEX = _table(b"0123456789abcdefABCDEF")
-_OPENING = _table(b"\"'`[({<")
-_SEPARATES = _table(b" \t,|;/\"'`[({<!:*")
 _NUMBER_ENDS = _table(b"\n,;|#-+%")
 """What may follow a number that is a mere number: with `.` or `:` it may be an address, with a blank there is more to see."""
 
-_WORDS = (b"ok", b"pe", b"al", b"ac", b"du", b"re", b"no", b"wh", b"ex", b"pa", b"in", b"a ", b"a\t", b"aa", b"tx", b"cn")
-_MORE_WORDS = (b"pt", b"ns", b"mx", b"ch", b"hs", b"to", b"th", b"un", b"ma", b"ne", b"wi")
-_PAIRS = np.zeros(1 << 16, dtype=np.bool_)
-for _pair in _WORDS + _MORE_WORDS:
-    for _written in (_pair, _pair.upper(), _pair.title()):
-        _PAIRS[_written[0] << 8 | _written[1]] = True
+_NUMBER_THEN = ~_table(b"0123456789iIaAcChHtT/-,;| \t")
+_TIME_ENDS = _table(b"\n \t,;|#")
+_ENDS = ~_table(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789")
 
 
-def may_say_more(text: NDArray[np.uint8], at: NDArray[np.int64]) -> NDArray[np.bool_]:
+def _codes(words: Iterable[str]) -> NDArray[np.uint32]:
+    return np.array([int.from_bytes(word.ljust(_WORD, "\0").encode(), "little") for word in words], dtype=np.uint32)
+
+
+_BY_LENGTH = {length: _codes(word for word in _WORDS if len(word) == length) for length in range(1, _WORD + 1)}
+_STARTS = _table("".join(word[0] + word[0].upper() for word in _WORDS).encode())
+
+
+def may_say_more(text: Octets, at: Positions, number_ends: Positions) -> NDArray[np.bool_]:
     """Of each place, where the first word of a tail begins, whether what is there may be more than words.
 
-    A word that begins like a verdict or a record type, an address, a slash, a sign that opens something.
+    A word that begins like one that `lines` knows, an address, a slash, a sign that opens something. `number_ends`: where
+    the first sign from there on is that is no digit.
     """
-    first, second = text.take(at, mode="clip"), text.take(at + 1, mode="clip")
-    more = _PAIRS[first.astype(np.uint16) << np.uint16(8) | second] | (_SEPARATES[first] & ~_OPENING[first])
-    more &= ~((first == ord("/")) & (second == ord("/")))
-    more |= _OPENING[first] & (_HEX[second] | _SEPARATES[second])
-    digits = np.flatnonzero(_DIGIT[first])
+    first = text.take(at, mode="clip")
+    classes = _CLASSES.take(first)
+    more = classes == _RISKY
+    digits = np.flatnonzero(classes == _DIGIT)
     if len(digits):
-        more[digits] |= ~_is_number(text, at[digits])
-    letters = np.flatnonzero(_HEX[first] & ~_DIGIT[first])
+        more[digits] = ~(_is_number(text, number_ends[digits]) | _is_time(text, at[digits]))
+    letters = np.flatnonzero(_STARTS.take(first))
     if len(letters):
-        place = at[letters]
-        colons = np.zeros(len(letters), dtype=np.bool_)
-        for step in range(1, 5):
-            colons |= text.take(place + step, mode="clip") == ord(":")
-        more[letters] |= colons
+        more[letters] |= _is_known(text, at[letters])
+    hexes = np.flatnonzero(classes == _HEX)
+    for step in range(1, _WORD + 1) if len(hexes) else ():
+        more[hexes] |= text.take(at[hexes] + step, mode="clip") == ord(":")
+    others = np.flatnonzero((classes == _OPENING) | (classes == _SLASH))
+    if len(others):
+        second = text.take(at[others] + 1, mode="clip")
+        opened = _CLASSES.take(second)
+        is_slash = classes[others] == _SLASH
+        more[others] = np.where(is_slash, second != ord("/"), (opened != _LETTER) & (opened != _MERE))
     return np.asarray(more)
 
 
-def _is_number(text: NDArray[np.uint8], at: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """Of up to eight digits, and nothing joined to them that an address has."""
-    ended, good = np.zeros(len(at), dtype=np.bool_), np.zeros(len(at), dtype=np.bool_)
-    for step in range(1, 11):
-        sign = text.take(at + step, mode="clip")
-        ends = ~_DIGIT[sign] & ~ended
-        good |= ends & _NUMBER_ENDS[sign]
-        blanks = ends & ((sign == ord(" ")) | (sign == ord("\t")))
-        if blanks.any():
-            follow = text.take(at + step + 1, mode="clip")
-            good |= blanks & ~_table(b"0123456789iIaAcCtT/-,;| \t").take(follow)
-        ended |= ends
-        if ended.all():
-            break
-    return good
+def _is_known(text: Octets, at: Positions) -> NDArray[np.bool_]:
+    signs = text.take(at[:, np.newaxis] + np.arange(_WORD), mode="clip")
+    ends = _ENDS.take(signs)
+    lower = (signs | _LOWER).astype(np.uint8)
+    known = np.zeros(len(at), dtype=np.bool_)
+    for length, codes in _BY_LENGTH.items():
+        word = lower.copy()
+        word[:, length:] = 0
+        same = np.isin(word.view("<u4").reshape(-1), codes)
+        known |= same & (ends[:, length] if length < _WORD else True)
+    return np.asarray(known)
+
+
+def _is_number(text: Octets, ends: Positions) -> NDArray[np.bool_]:
+    """Whether nothing is joined to a number that an address or a record has."""
+    sign = text.take(ends, mode="clip")
+    follows = text.take(ends + 1, mode="clip")
+    is_blank = (sign == ord(" ")) | (sign == ord("\t"))
+    return np.asarray(_NUMBER_ENDS.take(sign) | (is_blank & _NUMBER_THEN.take(follows)))
+
+
+def _is_time(text: Octets, at: Positions) -> NDArray[np.bool_]:
+    """`10:00` or `10:00:00`: an IPv6 address has more colons, or two in a row."""
+    signs = text.take(at[:, np.newaxis] + np.arange(9), mode="clip")
+    is_digit = _CLASSES.take(signs) == _DIGIT
+    minutes = is_digit[:, 1] & (signs[:, 2] == ord(":")) & is_digit[:, 3] & is_digit[:, 4]
+    seconds = (signs[:, 5] == ord(":")) & is_digit[:, 6] & is_digit[:, 7] & _TIME_ENDS.take(signs[:, 8])
+    return np.asarray(minutes & (_TIME_ENDS.take(signs[:, 5]) | seconds))

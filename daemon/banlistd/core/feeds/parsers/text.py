@@ -91,7 +91,9 @@ def lines_of(body: bytes) -> Iterator[tuple[int, str]]:
     """Number and text, without its line feed, of each line; what is cut from a line too long is not given."""
     number = 1
     for block in blocks(body):
-        lines = [decoded(block[: LONGEST_LINE + 1])] if len(block) > BLOCK else visible(decoded(block[:-1])).split("\n")
+        lines = [decoded(block[: LONGEST_LINE + 1])] if len(block) > BLOCK else decoded(block[:-1]).split("\n")
+        if not block.isascii():
+            lines = [line if len(line) > LONGEST_LINE else visible(line) for line in lines]
         yield from enumerate(lines, number)
         number += len(lines)
 

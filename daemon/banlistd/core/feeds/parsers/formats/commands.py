@@ -68,6 +68,8 @@ _TABLE_ADD = re.compile(r"(?:-q\s++)?-t\s++(\S++)\s++-T\s++(add|delete)\s++(\S.*
 
 def command_of(text: str) -> LineReading | None:
     """What a stripped line says that does not begin with an address; None for one that is no known command."""
+    if not _may_be_command(text[:_FIRST_WORD]):
+        return None
     text = " ".join(text.split())
     shell = _SHELL.match(text)
     tool, rest = (shell[1], text[shell.end() :]) if shell is not None else ("", text)
@@ -77,6 +79,26 @@ def command_of(text: str) -> LineReading | None:
         if found is not None:
             return found
     return SILENT if _STRUCTURE.match(text) or (tool and not _ADDRESS.search(text)) else None
+
+
+_FIRST_WORD = 24
+_FIRST_SIGNS = frozenset("/:-*<{}])@")
+_FIRST_WORD_LIST = (
+    "access-list add allow block blackhole commit conf configure connect create csf clientrate del delete deny destroy "
+    "downloaded drop elements enable end exit exitaddress exitnode firewall-cmd flush greetpause insert ip ip6 ip6tables "
+    "ipfw ipset iptables ipv6 laststatus limit netsh nft order pass permit pfctl published quit reject remove require reset "
+    "route satisfy save set spam sudo swap ufw unreach write all sshd vsftpd proftpd ftpd sendmail exim dovecot smtpd "
+    "telnetd imapd popd portmap rpcbind mountd"
+)
+_FIRST_WORDS = frozenset(_FIRST_WORD_LIST.split())
+
+
+def _may_be_command(head: str) -> bool:
+    """A look at the first word, as most lines without an address are no command."""
+    if head[0] in _FIRST_SIGNS:
+        return True
+    word = head.partition(" ")[0].partition("\t")[0].partition(":")[0].lower()
+    return word in _FIRST_WORDS or word.isdecimal() or word.startswith("in.")
 
 
 def _plain(text: str) -> LineReading | None:
