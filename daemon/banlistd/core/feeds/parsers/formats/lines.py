@@ -138,6 +138,8 @@ def _uncommented(tail: str) -> str:
 
 def _with_tail(span: Span, word: str, tail: str) -> LineReading:
     """`word`: how the address is written, empty for a range."""
+    if not tail:
+        return banned(span)
     tail = _uncommented(tail)
     if len(tail) < 2:  # noqa: PLR2004 - nothing, or a separator alone
         return banned(span)

@@ -41,6 +41,7 @@ _SHORTEST = {Family.IPV4: 8, Family.IPV6: 16}
 _WIDTH = {Family.IPV4: 32, Family.IPV6: 128}
 _NARROW = {Family.IPV4: 1 << 16, Family.IPV6: 1 << 64}
 _ROWS = 2
+_NOTABLE_COUNT = 4
 
 
 def first_suspicion(look: Sequence[str], entries: int) -> LineReading | None:
@@ -53,9 +54,11 @@ def first_suspicion(look: Sequence[str], entries: int) -> LineReading | None:
     single = [(span, cells) for span, cells in rows if cells and span[1] == span[2]]
     if len(single) < len(rows) or not single:
         return None
-    for is_so, doubt in ((_has_length, _LENGTHS), (_has_count, _COUNTS)):
-        if all(is_so(span, cells[0]) for span, cells in single):
-            return doubt
+    numbered = [(span, _number(cells[0])) for span, cells in single]
+    if all(_has_length(*row) for row in numbered) and any(bits != _WIDTH[span[0]] for span, bits in numbered):
+        return _LENGTHS
+    if all(_has_count(*row) for row in numbered) and any((count or 0) >= _NOTABLE_COUNT for _, count in numbered):
+        return _COUNTS
     return PAIR if len(single) >= _ROWS and all(_is_narrow(span, cells) for span, cells in single) else None
 
 
@@ -72,15 +75,13 @@ def _is_said(text: str) -> bool:
     return not is_row and (_SENTENCE.search(rest) or _SAID.search(rest)) is not None
 
 
-def _has_length(span: Span, cell: str) -> bool:
-    bits = _number(cell)
+def _has_length(span: Span, bits: int | None) -> bool:
     family, first, _ = span
-    return bits is not None and _SHORTEST[family] <= bits < _WIDTH[family] and not first & ((1 << (_WIDTH[family] - bits)) - 1)
+    return bits is not None and _SHORTEST[family] <= bits <= _WIDTH[family] and not first & ((1 << (_WIDTH[family] - bits)) - 1)
 
 
-def _has_count(span: Span, cell: str) -> bool:
-    count = _number(cell)
-    return count is not None and count >= 4 and not count & (count - 1) and not span[1] & (count - 1)  # noqa: PLR2004
+def _has_count(span: Span, count: int | None) -> bool:
+    return count is not None and count > 0 and not count & (count - 1) and not span[1] & (count - 1)
 
 
 def _is_narrow(span: Span, cells: Sequence[str]) -> bool:
