@@ -1,7 +1,16 @@
 """Which of the places with addresses are the list, if that is beyond doubt; otherwise an error that says what to write."""
 
 from banlistd.core.feeds.parsers.json.looking import JsonLook, Pair
-from banlistd.core.feeds.parsers.json.words import Role, differ_in_family, is_no_ban, role_of, say_the_same
+from banlistd.core.feeds.parsers.json.words import (
+    FLAGS,
+    Role,
+    differ_in_family,
+    is_no_ban,
+    is_of_ranges,
+    key_words,
+    role_of,
+    say_the_same,
+)
 from banlistd.errors import ParseError
 from banlistd.formats import Condition, Format, FormatType, Operator
 
@@ -44,6 +53,10 @@ class _Choice:
         for path in left:
             groups.setdefault(_parent(path), []).append(path)
         places = [place for group in groups.values() for place in self._of_group(self._without_parts(group))]
+        for path, end, length in places:
+            found = self._look.places[path]
+            if not end and not length and found.together and found.together == found.twos and is_of_ranges(path):
+                raise self._doubt([path], "two addresses together may be the ends of a range, or not")
         paths = [path for path, _, _ in places]
         if len(paths) > 1 and (len(paths) > _MAX_PATHS or not (say_the_same(paths) or _are_of_github(paths))):
             raise self._doubt(paths, "several places have addresses")
@@ -51,7 +64,7 @@ class _Choice:
 
     def _format(self, places: list[tuple[str, str, str]]) -> Format:
         paths, ends, lengths = (tuple(column) for column in zip(*places, strict=True))
-        where = tuple(Condition(key, Operator.IS_NOT, (truth,)) for key, truth in self._look.flags.items())
+        where = tuple(Condition(key, Operator.IS_NOT, FLAGS[truth]) for key, truth in self._look.flags.items())
         alone = self._kind is FormatType.JSONL and len(paths) == 1
         return Format(
             self._kind,
@@ -63,8 +76,10 @@ class _Choice:
         )
 
     def _is_mask(self, path: str) -> bool:
+        """Whether it has the netmasks of another key."""
         found = self._look.places[path]
-        return role_of(_key(path))[0] is Role.LENGTH and found.masks == found.strings
+        beside = any(path in pair for pair in self._look.pairs)
+        return found.masks == found.strings and (beside or role_of(_key(path))[0] is Role.LENGTH)
 
     def _without_parts(self, group: list[str]) -> list[str]:
         """Without what other keys of the same objects cover, as `cidr` covers `network`."""
@@ -130,14 +145,18 @@ class _Choice:
         if found.bare < found.strings or not found.bare:
             return ""
         beside = {key: seen for (whole, key), seen in self._look.numbers.items() if whole == path}
-        lengths = [key for key in beside if role_of(_key(key))[0] is Role.LENGTH]
+        lengths = [key for key, seen in beside.items() if seen.is_mask or role_of(_key(key))[0] is Role.LENGTH]
         if lengths:
             best = max(lengths, key=lambda key: beside[key].lengths)
             if beside[best].others or beside[best].lengths < found.strings:
                 raise self._doubt([path], f"{_key(best)} may be the length of a prefix, or not")
             return _key(best)
-        if beside and not _NETWORKS.isdisjoint(_key(path).lower().replace("-", "_").split("_")):
-            raise self._doubt([path], f"{_key(next(iter(beside)))} may be the size of a network, or not")
+        is_network = not _NETWORKS.isdisjoint(key_words(_key(path)))
+        for key, seen in beside.items():
+            if is_network and role_of(_key(key))[0] is Role.SIZE:
+                raise self._doubt([path], f"{_key(key)} may be the size of a network, or not")
+            if found.strings in (seen.networks, seen.sizes):
+                raise self._doubt([path], f"{_key(key)} may make networks of the addresses, or not")
         return ""
 
     def _doubt(self, paths: list[str], why: str) -> ParseError:

@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from banlistd.core.feeds.parsers.json.paths import ITEMS, MEMBERS
-from banlistd.core.feeds.parsers.json.values import is_netmask, network_at, spans_in
-from banlistd.core.feeds.parsers.json.words import Role, flag_of, is_error, role_of, says_no_ban
+from banlistd.core.feeds.parsers.json.values import is_hostmask, is_netmask, network_at, spans_in
+from banlistd.core.feeds.parsers.json.words import FLAGS, flag_of, is_end_of_ban, is_error, says_no_ban
 from banlistd.core.feeds.parsers.spans import span_of
 from banlistd.errors import ParseError
 from banlistd.model import Span
@@ -15,6 +15,8 @@ _LONGEST_PATH = 150
 """Characters; where addresses are deeper, the path must be named."""
 
 _MAX_PATHS = 500
+_TWO = 2
+_LEAST_SIZE = 4
 _MAX_NUMBERS = 5000
 _MAX_KEYS = 32
 """Addresses under different keys of one object."""
@@ -22,19 +24,22 @@ _MAX_KEYS = 32
 _NUMBERED = re.compile(r"(?:AS|as)?[\d:TZ .-]*\d[\d:TZ .-]*", re.ASCII)
 """Keys that are data: numbers, dates."""
 
+_NAME_THE_PATH = "write format: {type: json, path: ...}"
 _UNSAYABLE = re.compile(r"[\[\]{}]")
 
 
 @dataclass(slots=True)
 class SeenAt:
     """Of one path: strings that are addresses, how many addresses those are, those that are one bare address, those written as
-    netmasks are.
+    netmasks are; `together`: arrays and strings of several, `twos`: those of two bare addresses in order.
     """
 
     strings: int = 0
     addresses: int = 0
     bare: int = 0
     masks: int = 0
+    together: int = 0
+    twos: int = 0
 
     def see(self, spans: list[Span]) -> None:
         self.strings += 1
@@ -42,6 +47,14 @@ class SeenAt:
         if len(spans) == 1 and spans[0][1] == spans[0][2]:
             self.bare += 1
             self.masks += is_netmask(spans[0])
+        elif len(spans) > 1:
+            self.see_together(spans)
+
+    def see_together(self, spans: list[Span]) -> None:
+        self.together += 1
+        if len(spans) == _TWO:
+            (family, first, end), (other, last, behind) = spans
+            self.twos += family is other and first == end < last == behind
 
 
 @dataclass(slots=True)
@@ -66,10 +79,25 @@ class Pair:
 
 @dataclass(slots=True)
 class Numbers:
-    """Of a key beside addresses: how often it makes a network of one without a bit set too much, and how often it does not."""
+    """Of a key beside addresses: how often it makes a network of one without a bit set too much, as a prefix length or netmask,
+    and how often it does not; how often one of more than one address; how often it may count the addresses of one.
+
+    `is_mask`: it was written as netmasks are.
+    """
 
     lengths: int = 0
     others: int = 0
+    networks: int = 0
+    sizes: int = 0
+    is_mask: bool = False
+
+    def see(self, written: str, first: int, value: object) -> None:
+        network = network_at(written, value)
+        fits = network is not None and network[1] == first
+        self.lengths += fits
+        self.others += not fits
+        self.networks += network is not None and network[1] == first < network[2]
+        self.sizes += isinstance(value, int) and value >= _LEAST_SIZE and not value & (value - 1) and not first % value
 
 
 @dataclass(slots=True)
@@ -93,25 +121,37 @@ class JsonLook:
             path, node, beneath = pending.pop()
             if isinstance(node, list):
                 inside = _below(path, ITEMS)
-                for item in node:
-                    if isinstance(item, str):
-                        self._see(inside, spans_in(item))
+                self._see_items(inside, node)
                 children = [(inside, item, True) for item in reversed(node) if isinstance(item, dict | list)]
             else:
                 children = self._children(path, node, beneath=beneath) if isinstance(node, dict) else []
             pending += children
 
+    def _see_items(self, inside: str, items: list[Any]) -> None:
+        together: list[Span] = []
+        for item in items:
+            if isinstance(item, str):
+                spans = spans_in(item)
+                self._see(inside, spans)
+                together += spans if len(together) <= _TWO else []
+        if together:
+            self.places[inside].see_together(together)
+
     def _children(self, path: str, node: dict[str, Any], *, beneath: bool) -> list[tuple[str, Any, bool]]:
         self.is_error = self.is_error or is_error(node)
         if _has_addresses_for_keys(node):
             inside = _below(path, MEMBERS)
-            for key in node:
+            for key, value in node.items():
                 self._see(inside, spans_in(key))
+                if spans_in(value) and self.doubt is None:
+                    self.doubt = "addresses have other addresses for values", _NAME_THE_PATH
             return [(inside, item, True) for item in reversed(node.values()) if isinstance(item, dict | list)]
         for key, value in node.items():
-            flag = flag_of(key) if isinstance(value, bool | str) else ""
-            if flag and str(value).casefold() == flag and len(self.flags) < _MAX_KEYS:
+            flag = flag_of(key) if isinstance(value, bool | str | int) else ""
+            if flag and str(value).casefold() in FLAGS[flag] and len(self.flags) < _MAX_KEYS:
                 self.flags[key] = flag
+            if value and is_end_of_ban(key) and self.doubt is None:
+                self.doubt = f"some records have {key[:60]}: a time at which they were taken out", _NAME_THE_PATH
         if beneath:
             self._see_values(path, node)
         dot = path + "." if path else ""
@@ -139,7 +179,7 @@ class JsonLook:
         if not here:
             return
         if len(here) > _MAX_KEYS:
-            raise ParseError("too many keys of an object have addresses", "write format: {type: json, path: ...}")
+            raise ParseError("too many keys of an object have addresses", _NAME_THE_PATH)
         for at, (one, _, _, span) in enumerate(here):
             for other, _, _, second in here[at + 1 :]:
                 self.pairs.setdefault((one, other), Pair()).see(span, second)
@@ -147,31 +187,29 @@ class JsonLook:
 
     def _see_numbers(self, dot: str, node: dict[str, Any], here: list[tuple[str, str, str, Span]]) -> None:
         for key, value in node.items():
-            if role_of(key)[0] not in (Role.LENGTH, Role.SIZE) or isinstance(value, bool) or value in (None, ""):
-                continue
-            if not _is_number(value) and not any(map(is_netmask, spans_in(value))):
+            spans = spans_in(value)
+            is_mask = len(spans) == 1 and (is_netmask(spans[0]) or is_hostmask(spans[0]))
+            if isinstance(value, bool) or not (is_mask or _is_number(value)):
                 continue
             for whole, name, written, (_, first, _) in here:
                 if name == key:
                     continue
                 if len(self.numbers) > _MAX_NUMBERS:
-                    raise ParseError("too many keys beside addresses have numbers", "write format: {type: json, path: ...}")
+                    raise ParseError("too many keys beside addresses have numbers", _NAME_THE_PATH)
                 seen = self.numbers.setdefault((whole, dot + key), Numbers())
-                network = network_at(written, value)
-                fits = network is not None and network[1] == first
-                seen.lengths += fits
-                seen.others += not fits
+                seen.is_mask |= is_mask
+                seen.see(written, first, value)
 
     def _see(self, path: str, spans: list[Span]) -> None:
         if not spans:
             return
         if path not in self.places:
             if len(self.places) >= _MAX_PATHS:
-                raise ParseError("addresses are at more than 500 places", "write format: {type: json, path: ...}")
+                raise ParseError("addresses are at more than 500 places", _NAME_THE_PATH)
             self.places[path] = SeenAt()
         self.places[path].see(spans)
         if len(path) > _LONGEST_PATH and self.doubt is None:
-            self.doubt = f"the addresses lie too deep: {path[:60]}...", "write format: {type: json, path: ...}"
+            self.doubt = f"the addresses lie too deep: {path[:60]}...", _NAME_THE_PATH
 
 
 def _sayable(key: str) -> str:

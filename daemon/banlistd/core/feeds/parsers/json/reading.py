@@ -6,7 +6,7 @@ from typing import Any
 
 from banlistd.core.feeds.parsers.conditions import all_hold
 from banlistd.core.feeds.parsers.json.paths import Enclosing, Walk, beside, value_around
-from banlistd.core.feeds.parsers.json.values import holds_an_address, network_at, range_of, spans_in
+from banlistd.core.feeds.parsers.json.values import excepted_in, holds_an_address, network_at, range_of, spans_in
 from banlistd.core.feeds.parsers.parsed import Harvest
 from banlistd.errors import ParseError
 from banlistd.formats import Format
@@ -77,6 +77,10 @@ class Reader:
                 return True
         except ParseError as error:
             self._reject(number, value, error.message)
+            return True
+        excepted = excepted_in(value)
+        if excepted is not None:
+            self._harvest.exclude(excepted)
             return True
         spans, fault = _spans_at(place, value, inside)
         for span in spans:

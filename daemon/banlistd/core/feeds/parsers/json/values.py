@@ -47,6 +47,14 @@ def _joined(text: str) -> Span | None:
     return network_of(f"{found[1]}/{length[1]}") if length else address_of(found[1])
 
 
+def excepted_in(value: object) -> Span | None:
+    """What a list takes out again: `!address`, or `address nomatch`."""
+    text = value.strip() if isinstance(value, str) and len(value) <= LONGEST_LINE else ""
+    if text.startswith("!"):
+        return span_of(text[1:].strip())
+    return span_of(text.removesuffix("nomatch").strip()) if text.endswith(" nomatch") else None
+
+
 def holds_an_address(value: object) -> bool:
     """Whether a text has an address somewhere."""
     return isinstance(value, str) and len(value) <= LONGEST_LINE and _WRITTEN.search(value) is not None
@@ -77,3 +85,9 @@ def is_netmask(span: Span) -> bool:
     family, first, last = span
     host = ~first & 0xFFFF_FFFF
     return family is Family.IPV4 and first == last and first >> 24 == 255 and not host & (host + 1)  # noqa: PLR2004 - an octet
+
+
+def is_hostmask(span: Span) -> bool:
+    """Whether an address is written as the mask of the other bits is: zeros, then ones."""
+    family, first, last = span
+    return family is Family.IPV4 and first == last and 0 < first < 1 << 24 and not first & (first + 1)

@@ -45,16 +45,14 @@ _NO_BANS = _set(
     deleted delete deletes removed remove removes removals removal whitelist whitelists whitelisted white allow allows
     allowed allowlist allowlists allowlisted exception exceptions except exclude excludes excluded exclusion exclusions
     exempt exempted exemption exemptions ignore ignored ignores skip skipped bypass safe trusted trust benign harmless
-    good goodlist clean legit legitimate unban unbanned unbans unblock unblocked delisted unlisted lifted released expired
-    expire revoked old previous former inactive disabled archived permit permitted permits accept accepted pass passed dns
-    nameserver nameservers ns resolver resolvers server servers gateway gateways router routers sensor sensors honeypot
-    honeypots by via reporter reporters collector collectors client clients requester requesters your you me self own owner
-    local
-    internal victim victims target targets monitor monitors monitoring false positive positives fp fps cdn test tests
-    example examples sample samples comment comments note notes description descriptions info title text remark remarks
-    message messages msg reference references log logs raw mask masks netmask netmasks wildcard broadcast nexthop hop
-    upstream proxied not un no non dont never customer customers partner partners official protected neutral office admin
-    admins
+    good goodlist clean legit legitimate unban unbanned unbans unblock unblocked delisted unlisted del dels lifted lift
+    released expired expire revoked old previous former inactive disabled archived permit permitted permits accept
+    accepted pass passed dns nameserver nameservers ns resolver resolvers server servers gateway gateways router routers
+    sensor sensors honeypot honeypots by via reporter reporters collector collectors client clients requester requesters
+    your you me self own owner local internal victim victims target targets monitor monitors monitoring false positive
+    positives fp fps cdn test tests example examples sample samples comment comments note notes description descriptions
+    info title text remark remarks message messages msg reference references log logs raw nexthop hop upstream proxied not
+    un no non dont never customer customers partner partners official protected neutral office admin admins
     """
 )
 _NO_BAN_PARTS = (
@@ -82,7 +80,8 @@ _ACTIVE = _set("active enabled malicious blocked listed banned toids block ban v
 _NO_BAN_VALUES = _set(
     """
     allow allowed whitelist whitelisted allowlist delete deleted remove removed benign safe trusted unban unbanned unblock
-    exception exclude excluded pass accept permit inactive expired revoked good clean ignore ignored delisted del
+    exception exclude excluded unblocked lift lifted clear cleared - pass accept permit inactive expired revoked good
+    clean ignore ignored delisted del
     """
 )
 _KIND_KEYS = _set(
@@ -150,8 +149,18 @@ def words_of_path(path: str) -> frozenset[str]:
 def say_the_same(paths: list[str]) -> bool:
     """Whether all that tells paths from each other is a family, a general word, or that it is a ban."""
     words = [words_of_path(path) for path in paths]
+    if len(set(words)) < len(words):
+        return False
     common = frozenset.intersection(*words)
     return all((one - common) <= (_NEUTRAL | _BANS) for one in words)
+
+
+_RANGES = _set("range ranges ipranges interval intervals span spans between")
+
+
+def is_of_ranges(path: str) -> bool:
+    """Whether two addresses together are the ends of a range there, for all that the keys say."""
+    return path.endswith("[][]") or not _RANGES.isdisjoint(words_of_path(path))
 
 
 def differ_in_family(paths: list[str]) -> bool:
@@ -170,6 +179,20 @@ def flag_of(key: str) -> str:
     return "true" if joined in _STATES else "false" if joined in _ACTIVE else ""
 
 
+FLAGS = {"true": ("true", "1"), "false": ("false", "0")}
+"""How the truth of a flag is written."""
+
+
+@lru_cache(maxsize=4096)
+def is_end_of_ban(key: str) -> bool:
+    """Whether a key is the time at which a record was taken out, as `deleted_at`."""
+    words = key_words(key)
+    return len(words) > 1 and words[-1] in ("at", "on", "date", "time", "since") and "".join(words[:-1]) in _STATES - _EXPIRED
+
+
+_EXPIRED = _set("expired inactive")
+
+
 def says_no_ban(key: str, value: str) -> bool:
     """Whether a record says by a value, as in `"action": "allow"`, that it is none."""
     return value.strip().casefold() in _NO_BAN_VALUES and not _KIND_KEYS.isdisjoint((*key_words(key), "".join(key_words(key))))
@@ -182,7 +205,7 @@ _ERRORS = _set(
 )
 _CODES = _set("status code statuscode httpcode httpstatus httpstatuscode responsecode")
 _SUCCESS = _set("success ok succeeded successful")
-_MESSAGES = _set("message msg detail details")
+_MESSAGES = _set("message msg detail details reason title")
 _FINE = frozenset({"", "0", "no", "none", "null", "ok", "false", "success"})
 _FAILED = _set("error fail failed failure denied forbidden unauthorized exceeded limited")
 _COMPLAINT = re.compile(
@@ -204,7 +227,11 @@ def _says_error(key: str, value: object) -> bool:
         return bool(value) and text not in _FINE
     if key in _CODES:
         number = int(text) if text is not None and text.isascii() and text.isdecimal() and len(text) == 3 else value  # noqa: PLR2004
-        return text in _FAILED or (isinstance(number, int) and _FIRST_ERROR <= number <= _LAST_ERROR)
+        return (
+            text in _FAILED
+            or (text is not None and _COMPLAINT.search(text) is not None)
+            or (isinstance(number, int) and _FIRST_ERROR <= number <= _LAST_ERROR)
+        )
     if key in _SUCCESS:
         return value is False or text == "false"
     return key in _MESSAGES and text is not None and _COMPLAINT.search(text) is not None
