@@ -63,14 +63,16 @@ def _records(lines: Iterable[tuple[int, str]], separator: str, is_comment: Calla
     may_be_open = separator != WHITESPACE and len(separator) == 1
     for number, line in rest:
         text = line.strip()
-        if not text or is_comment(text):
+        opens = may_be_open and '"' in line and _is_open(line, separator)
+        # With an empty first cell a line of a table between semicolons begins like a comment.
+        if not text or (is_comment(text) and not (opens and text[0] == separator)):
             continue
-        if may_be_open and '"' in line and _is_open(line, separator):
+        if opens:
             yield _joined(number, line, rest, separator)
         elif len(line) > LONGEST_LINE:
             yield TableRecord(number, text, [], is_too_long=True)
         else:
-            yield TableRecord(number, text, split(text))
+            yield TableRecord(number, text, split(line))
 
 
 def _joined(number: int, line: str, rest: Iterator[tuple[int, str]], separator: str) -> TableRecord:
@@ -86,7 +88,7 @@ def _joined(number: int, line: str, rest: Iterator[tuple[int, str]], separator: 
         end = _END_OF_FIELD.match(more)
         if end is None:
             continue
-        after = more[end.end() :].lstrip()
+        after = more[end.end() :].lstrip(" ")
         if after and not after.startswith(separator):
             break
         if not _is_open(after, separator):

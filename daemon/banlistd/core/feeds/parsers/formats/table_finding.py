@@ -5,9 +5,9 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from banlistd.core.feeds.parsers.formats.table_pairs import Pair, are_disjoint, fits_networks, matching_size
+from banlistd.core.feeds.parsers.formats.table_pairs import Pair, fits_networks, matching_size, overlap
 from banlistd.core.feeds.parsers.formats.table_rows import PLACEHOLDERS, is_registry_row
-from banlistd.core.feeds.parsers.formats.table_sizes import find_size, sized_words
+from banlistd.core.feeds.parsers.formats.table_sizes import find_size, is_of_masks, sized_words
 from banlistd.core.feeds.parsers.formats.table_words import Role, role_of
 from banlistd.core.feeds.parsers.records import SEPARATORS, WHITESPACE, records_in
 from banlistd.core.feeds.parsers.spans import address_of, span_between, span_of
@@ -43,7 +43,7 @@ class Rows:
         names = cells[0] if len(cells) > 1 and is_header(cells[0]) else []
         rows = cells[bool(names) :]
         width = Counter(map(len, rows)).most_common(1)[0][0] if rows else 0
-        usual = [row for row in rows if len(row) == width and width > 1 and row[1] != "-"]
+        usual = [row for row in rows if len(row) == width and width > 1 and not _is_dashed(row, separator)]
         quoted = any('"' in record.text for record in records)
         joined = any(record.is_of_lines for record in records)
         return cls(usual, names, quoted, len(usual) >= _USUAL * len(rows), joined)
@@ -56,6 +56,11 @@ def is_header(cells: Sequence[str]) -> bool:
     return len(cells) > 1 and not any(span_of(cell) for cell in cells) and any(cell[:1].isalpha() for cell in cells)
 
 
+def _is_dashed(cells: Sequence[str], separator: str) -> bool:
+    """`first - last`, which a plain list may have."""
+    return separator in (WHITESPACE, "\t") and cells[1] == "-" and span_between(cells[0], "".join(cells[2:3])) is not None
+
+
 def _without_remark(cells: list[str]) -> list[str]:
     at = next((at for at, cell in enumerate(cells) if at and cell.startswith(("#", ";", "//"))), len(cells))
     return cells[:at]
@@ -66,13 +71,23 @@ def find_table(look: Sequence[str], separators: Sequence[str] = SEPARATORS) -> F
 
     Raises ParseError, with what to write, where they are a table that can be read in more than one way.
     """
+    unreadable = None
     for separator in separators:
         if separator != WHITESPACE and not any(separator in text for text in look):
             continue
         form = Format(FormatType.CSV, separator=separator)
-        found = _found(Rows.of(look, separator), form) or (_sized_lines(look, form) if separator == WHITESPACE else None)
+        try:
+            rows = Rows.of(look, separator)
+        except ParseError as error:
+            # Another separator may be the right one.
+            is_row = any(span_of(cell.strip(' "')) for cell in look[0].split(separator))
+            unreadable = unreadable or (error if is_row else None)
+            continue
+        found = _found(rows, form) or (_sized_lines(look, form) if separator == WHITESPACE else None)
         if found is not None:
             return found
+    if unreadable is not None:
+        raise unreadable
     quoted = [span_of(line[1]) for line in map(_QUOTED_LINE.fullmatch, look) if line is not None]
     if len(look) > 1 and len(quoted) == len(look) and sum(span is not None for span in quoted) * 2 > len(look):
         return Format(FormatType.CSV, columns=("1",), separator=",")
@@ -85,7 +100,11 @@ def _found(rows: Rows, form: Format) -> Format | None:
     if form.separator == "|" and sum(map(is_registry_row, rows.cells)) * 2 > len(rows.cells):
         return _with(form, (3,), size=("count", 4))
     spans = [[span_of(cell) for cell in row] for row in rows.cells]
-    shares = [sum(span is not None for span in column) for column in zip(*spans, strict=True)]
+    masks = [is_of_masks(cells) for cells in zip(*rows.cells, strict=True)]
+    shares = [
+        0 if is_mask else sum(span is not None for span in column)
+        for column, is_mask in zip(zip(*spans, strict=True), masks, strict=True)
+    ]
     if sum(any(span is not None for span in row) for row in spans) * 2 < len(spans):
         return _no_column(rows)
     best = max(range(len(shares)), key=lambda column: (shares[column], -column))
@@ -206,15 +225,13 @@ def _two_columns(rows: Rows, pair: tuple[int, int], form: Format) -> Format | No
         return _with(form, pair, each=True)
     if roles.count(Role.VICTIM) == 1:
         return _with(form, (pair[1 - roles.index(Role.VICTIM)],))
-    masks = find_size(rows.cells, rows.names, first, prose=False, at=second)
-    if masks is not None:
-        return None if form.separator == WHITESPACE and first else _with(form, (first,), size=masks)
     good = _ranges(rows, pair)
     size = matching_size(good)
     if size is not None or (len(good) >= _USUAL * len(bare) and fits_networks(good)):
         return _with(form, pair, size=size)
     are_events = len(bare) >= _ENOUGH_ROWS and len(rows.cells[0]) > _PAIR
-    if are_events and (len(good) * 2 < len(bare) or not are_disjoint(good)):
+    either = [*good, *_ranges(rows, (second, first))]
+    if are_events and overlap(either):
         return None
     raise _unsure(form, pair)
 

@@ -61,5 +61,15 @@ def fits_networks(pairs: Sequence[Pair]) -> bool:
 
 
 def are_disjoint(pairs: Sequence[Pair]) -> bool:
+    return not any(_overlaps(pairs))
+
+
+def overlap(pairs: Sequence[Pair]) -> bool:
+    """Whether at least half are over the one before: the addresses between two that met have nothing to do with them."""
+    overlaps = _overlaps(pairs)
+    return not overlaps or 2 * sum(overlaps) >= len(overlaps)
+
+
+def _overlaps(pairs: Sequence[Pair]) -> list[bool]:
     spans = sorted({pair.span for pair in pairs})
-    return all(one[0] is not other[0] or one[2] < other[1] for one, other in itertools.pairwise(spans))
+    return [one[0] is other[0] and one[2] >= other[1] for one, other in itertools.pairwise(spans)]

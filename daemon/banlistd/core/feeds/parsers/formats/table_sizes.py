@@ -20,30 +20,34 @@ _SLASH = re.compile(r"/\d{1,3}")
 _MAX_LENGTH = {Family.IPV4: 32, Family.IPV6: 128}
 
 
-def find_size(
-    rows: Sequence[Sequence[str]], names: Sequence[str], column: int, *, prose: bool, at: int | None = None
-) -> tuple[str, int] | None:
-    """The key and the position of the column of sizes. `prose`: it is next to the addresses, else none; `at`: there, else none.
+def find_size(rows: Sequence[Sequence[str]], names: Sequence[str], column: int, *, prose: bool) -> tuple[str, int] | None:
+    """The key and the position of the column of sizes. `prose`: a number that is not next to the address is none.
 
     Raises ParseError where a column may be one of sizes, and may be something else.
     """
     bare = [(span, row) for span, row in ((address_of(row[column]), row) for row in rows) if span is not None]
     if len(bare) * 2 < len(rows):
         return None
-    width = len(rows[0])
-    places = [at] if at is not None else [column + 1] if prose else [place for place in range(width) if place != column]
-    for place in places:
-        if place >= width:
+    for place in range(len(rows[0])):
+        if place == column:
             continue
         pairs = [(span, row[place]) for span, row in bare]
         role = role_of(names[place]) if place < len(names) else Role.UNNAMED
         start = role_of(names[column]) if column < len(names) else Role.UNNAMED
-        key = _masks(pairs) or _lengths(pairs, role) or _counts(pairs, role, start)
+        key = _masks(pairs)
+        if not key and (not prose or place == column + 1):
+            key = _lengths(pairs, role) or _counts(pairs, role, start)
         if key == "?":
             raise _unsure(column, place)
         if key:
             return key, place
     return None
+
+
+def is_of_masks(cells: Sequence[str]) -> bool:
+    """Whether a column has masks, which look like addresses."""
+    said = [cell for cell in cells if quad(cell) is not None]
+    return bool(said) and sum(map(_is_mask, said)) >= _USUAL * len(said)
 
 
 def _masks(pairs: Sequence[tuple[Span, str]]) -> str:

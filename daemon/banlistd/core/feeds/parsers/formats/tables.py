@@ -33,6 +33,9 @@ _LONGEST_PREAMBLE = 10_000
 """Lines of comments that we look behind, or a body of blank lines alone would be read twice."""
 
 _MAX_ENDS = 2
+_MARKS = "#;/ "
+"""What may be before the first name of a commented header."""
+
 _NUMBERED = re.compile(r"#\d++")
 
 
@@ -46,7 +49,8 @@ def parse_table(body: bytes, form: Format, harvest: Harvest) -> Format:
     if not look and not (named and _may_be_marked(form, body)):
         return form
     form = _settled(form, look, body)
-    comments = _Comments.of(body, form.separator, _positions(form, body)) if named else _Comments()
+    may_be_marked = named or form.separator == ";"
+    comments = _Comments.of(body, form.separator, _positions(form, body)) if may_be_marked else _Comments()
     layout = _layout(form, body)
     headed = False
     for record in records_of(body, form.separator, comments.holds):
@@ -56,7 +60,8 @@ def parse_table(body: bytes, form: Format, harvest: Harvest) -> Format:
         entries = row_entries(cells, layout)
         for span in entries:
             harvest.add(span)
-        if not entries and (headed or record.is_too_long or not is_header(cells)):
+        is_name = len(cells) == 1 and cells[0].casefold() in map(str.casefold, form.columns)
+        if not entries and (headed or record.is_too_long or not (is_name or is_header(cells))):
             harvest.reject(record.number, record.text, TOO_LONG if record.is_too_long else "no address in its column")
         headed = True
     return form
@@ -70,10 +75,15 @@ def _may_be_marked(form: Format, body: bytes) -> bool:
 
 
 def first_lines(body: bytes) -> list[str]:
-    """The first lines that say something, stripped; of a line too long only the beginning of what may be JSON."""
-    stripped = (line.strip() for _, line in itertools.islice(lines_of(body), _LONGEST_PREAMBLE))
-    said = (text for text in stripped if not is_silent(text) and (len(text) <= LONGEST_LINE or text[0] in "{["))
-    return list(itertools.islice(said, _LOOK))
+    """The first lines that say something, stripped; of a line too long only the beginning of what may be JSON.
+
+    Where the first has a tab, tabs are cells, and the outer ones stay.
+    """
+    lines = (line for _, line in itertools.islice(lines_of(body), _LONGEST_PREAMBLE))
+    saying = (line for line in lines if not is_silent(line.strip()) and (len(line) <= LONGEST_LINE or line.strip()[0] in "{["))
+    look = list(itertools.islice(saying, _LOOK))
+    outer = " " if look and "	" in look[0].strip() else None
+    return [line.strip(outer) for line in look]
 
 
 def _settled(form: Format, look: Sequence[str], body: bytes) -> Format:
@@ -138,9 +148,10 @@ def _header_of(names: Sequence[str], separator: str, body: bytes) -> list[str] |
     """The names of all columns, from the first line, also a commented one, that has those that are asked for."""
     split = splitter(separator)
     for _, line in itertools.islice(lines_of(body), _LOOK):
-        text = line.strip()
-        cells = [_name(cell) for cell in split(text.lstrip("#;/ "))] if len(line) <= LONGEST_LINE else []
-        if text.startswith("#") and cells[:1] in (["fields"], ["fields:"]):
+        # Nothing that separates is stripped: the first name may be empty.
+        text = line.lstrip(_MARKS.replace(separator, "")) if is_silent(line.strip()) else line
+        cells = [_name(cell) for cell in split(text)] if len(line) <= LONGEST_LINE else []
+        if line.lstrip().startswith("#") and cells[:1] in (["fields"], ["fields:"]):
             # Zeek, and the extended log format of W3C: the first cell is no column.
             del cells[0]
         if all(_name(name) in cells for name in names):
