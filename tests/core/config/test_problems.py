@@ -225,6 +225,16 @@ WRONG = [
         "5: sources[0].url[1]: is there twice (delete one of them)",
     ),
     ("sources:\n- id: a\n  url: []", "3: sources[0].url: has 0 values (write 1 to 16)"),
+    (SOURCE + "  method: GET\n  body: a", "4: sources[0].method: goes without a body (write POST, or delete the line)"),
+    (SOURCE + "  method: PUT", '4: sources[0].method: "PUT" is not a method (write GET or POST)'),
+    (SOURCE + '  body: "secret\\0"', "4: sources[0].body: has control characters (write plain text)"),
+    (
+        SOURCE + "  body_type: json",
+        (
+            '4: sources[0].body_type: "json" is not a type of content '
+            "(write application/json, or application/x-www-form-urlencoded)"
+        ),
+    ),
     (SOURCE + "  pages: {next: parameter}", "4: sources[0].pages: has no parameter (write {next: parameter, parameter: page})"),
     (
         SOURCE + "  pages: {parameter: page}",

@@ -16,8 +16,7 @@ _LARGEST = 65_536
 
 def read_credentials(folder: Path | None, source: Source) -> dict[str, str]:
     """The secrets that a source asks for, by name. Raises FetchError."""
-    texts = (*source.urls, *source.headers.values())
-    names = {name for text in texts for name in credential_names(text)}
+    names = {name for text in source.texts_with_secrets for name in credential_names(text)}
     try:
         return {name: read_credential(folder, name) for name in sorted(names)}
     except FetchError as error:

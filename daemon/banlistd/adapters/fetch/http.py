@@ -160,23 +160,30 @@ class Downloads:
         question = replace(question, trail=question.trail.copy())
         for _ in range(MAX_REDIRECTS + 1):
             outcome = await self._get(question, wanted, deadline)
-            if not isinstance(outcome, str):
+            if not isinstance(outcome, Request):
                 return outcome
-            question = replace(question, request=question.request.redirected_to(outcome))
+            question = replace(question, request=outcome)
             question.trail.redirected()
         raise FetchError(f"the server redirects more than {MAX_REDIRECTS} times")
 
-    async def _get(self, question: PageRequest, wanted: _Wanted, deadline: asyncio.Timeout) -> Arrived | str:
-        """One request; a str is where it redirects to."""
+    async def _get(self, question: PageRequest, wanted: _Wanted, deadline: asyncio.Timeout) -> Arrived | Request:
+        """One request; a Request is what it redirects to."""
         request = question.request
         with fetch_faults(request.url):
             session, proxy = self._connections.session(request.url, question.trail, wanted.reached.append)
             async with (
                 session,
-                session.get(request.url, headers=request.headers, allow_redirects=False, proxy=proxy) as response,
+                session.request(
+                    request.method,
+                    request.url,
+                    headers=request.headers,
+                    data=request.body,
+                    allow_redirects=False,
+                    proxy=proxy,
+                ) as response,
             ):
                 if response.status in REDIRECT_STATUSES and "Location" in response.headers:
-                    return response.headers["Location"]
+                    return request.redirected_to(response.headers["Location"], response.status)
                 self._refuse_status(response, request)
                 if response.status == HTTPStatus.NOT_MODIFIED:
                     return Arrived(NotModified(), request, question.trail)

@@ -66,7 +66,7 @@ def _is_account() -> bool:
 
 
 def _missing_credentials(source: Source, folders: Sequence[Path]) -> Sequence[Remark]:
-    names = dict.fromkeys(name for text in (*source.urls, *source.headers.values()) for name in credential_names(text))
+    names = dict.fromkeys(name for text in source.texts_with_secrets for name in credential_names(text))
     return [
         Remark(
             f"will fail: {source.id}: there is no credential {name} in {folders[0]}",

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from banlistd.backends import BackendName
+from banlistd.core.config import web
 from banlistd.core.config.catalogue.allowed import expanded
 from banlistd.core.config.catalogue.entry import CatalogueEntry
 from banlistd.core.config.catalogue.in_use import forbidden_to, known_entries
@@ -23,7 +24,7 @@ from banlistd.formats import Format, FormatType
 
 Tree = Mapping[str, object]
 
-_OF_A_URL = ("headers", "minimum", "public_only", "pages")
+_OF_A_URL = ("headers", "method", "body", "body_type", "minimum", "public_only", "pages")
 
 # Of a value that is repeated in a hint.
 _LONGEST_NAME = 60
@@ -186,6 +187,13 @@ def _check_place(own: Tree, merged: Tree, spot: Spot) -> None:
         for key in _OF_A_URL:
             if key in own:
                 spot.at(key).wrong("goes with url only", "a file is asked for nothing: delete the line")
+    _refuse_beside(own, spot)
+
+
+def _refuse_beside(own: Tree, spot: Spot) -> None:
+    """Keys that do not go with what is written beside them."""
+    if "body" in own and own.get("method") == web.RequestMethod.GET:
+        spot.at("method").wrong("goes without a body", "write POST, or delete the line")
     if "block" in own:
         for key in ("format", "max_bytes", *_OF_A_URL):
             if key in own:

@@ -128,6 +128,21 @@ class Source(Defaults):
             "replaced by the content of /etc/banlistd/credentials/NAME.",
         ),
     ] = field(default_factory=dict, repr=False)
+    method: Annotated[
+        web.RequestMethod, Key(web.METHOD, "How the server is asked. A `body` makes it `POST`, which has no conditions.")
+    ] = web.RequestMethod.GET
+    body: Annotated[
+        str,
+        Key(web.REQUEST_BODY, "What is sent with POST. `${credential:NAME}` in it is written as the `body_type` asks for."),
+    ] = field(default="", repr=False)
+    body_type: Annotated[
+        str,
+        Key(
+            web.MEDIA_TYPE,
+            "The Content-Type of `body`. Without it, `application/json` for one that begins with { or [, else "
+            "`application/x-www-form-urlencoded`.",
+        ),
+    ] = ""
     public_only: Annotated[
         bool,
         Key(
@@ -159,7 +174,16 @@ class Source(Defaults):
     @property
     def is_confidential(self) -> bool:
         """Whether its server may echo a secret: then no reason and no error quotes the text of the list."""
-        return bool(self.headers) or any(may_contain_secret(url) for url in self.urls)
+        return bool(self.headers or self.body) or any(may_contain_secret(url) for url in self.urls)
+
+    @property
+    def texts_with_secrets(self) -> tuple[str, ...]:
+        """Where `${credential:NAME}` may be."""
+        return (*self.urls, *self.headers.values(), self.body)
+
+    @property
+    def is_post(self) -> bool:
+        return self.method is web.RequestMethod.POST or bool(self.body)
 
     @property
     def urls(self) -> tuple[str, ...]:

@@ -1,11 +1,12 @@
 """The kinds of values about servers and requests to them, and how each is read, as in `kinds` and `values`."""
 
 import re
+from enum import StrEnum
 from typing import Any
 from urllib.parse import urlsplit
 
 from banlistd.core.config.keys import ValueKind, mapping_at, scalar_at
-from banlistd.core.config.kinds import TEXT, or_nothing, scalar
+from banlistd.core.config.kinds import TEXT, chosen, or_nothing, scalar
 from banlistd.core.config.problems import Spot
 from banlistd.core.config.values import Unfit
 from banlistd.core.credentials import is_credential_name
@@ -59,6 +60,35 @@ def _other_scheme(scheme: str) -> str:
     if not scheme:
         return "write https:// in front, or path: for a file"
     return "write https://host/path, or fetch it otherwise and name the file with path:"
+
+
+class RequestMethod(StrEnum):
+    """How a server is asked for a list."""
+
+    GET = "GET"
+    POST = "POST"
+
+
+_LONGEST_BODY = 16_384
+
+
+def request_body(text: str) -> str:
+    """What is sent to a server. Not quoted: it may be a secret."""
+    without_credentials(text)
+    if len(text) > _LONGEST_BODY:
+        raise Unfit(f"has {len(text)} characters", f"at most {_LONGEST_BODY}")
+    if not all(sign.isprintable() or sign in "\t\n" for sign in text):
+        raise Unfit("has control characters", "write plain text")
+    return text
+
+
+_MEDIA_TYPE = re.compile(r"[a-z0-9.+-]{1,60}/[a-z0-9.+-]{1,60}(; ?[a-z0-9-]{1,20}=[a-z0-9-]{1,20})?", re.ASCII)
+
+
+def media_type(text: str) -> str:
+    if not _MEDIA_TYPE.fullmatch(text.lower()):
+        raise Unfit(f"{shown(text)} is not a type of content", "write application/json, or application/x-www-form-urlencoded")
+    return text
 
 
 def json_keys(text: str) -> str:
@@ -140,5 +170,8 @@ HEADERS = ValueKind(
     show=lambda _: "",
     examples=({"X-A": "b"},),
 )
+METHOD = chosen(RequestMethod, "a method")
+REQUEST_BODY = scalar(request_body, TEXT, "text", show=lambda _: "", examples=('{"days": 1}',))
+MEDIA_TYPE = scalar(media_type, TEXT, "a media type", examples=("text/plain",))
 NEXT_PAGE = scalar(json_keys, TEXT, "`link`, `parameter`, or keys joined by dots", examples=("links.next",))
 QUERY_PARAMETER = scalar(parameter, TEXT, "letters, digits and _ . - $ [ ]", examples=("page",))

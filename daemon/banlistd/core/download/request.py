@@ -1,11 +1,12 @@
 """One GET, decided before anything is sent: URL, headers, conditions, and which headers stay with which origin."""
 
+import json
 import re
 from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from urllib.parse import unquote, urlsplit, urlunsplit
+from urllib.parse import quote, unquote, urlsplit, urlunsplit
 
 from banlistd.core.config.model import Source
 from banlistd.core.credentials import fill, fill_url, shown_url
@@ -20,6 +21,9 @@ _LONGEST_VALIDATOR = 1024
 
 _CONDITIONS = ("If-None-Match", "If-Modified-Since")
 
+_SEE_OTHER = 303
+_KEEPS_THE_BODY = frozenset({307, 308})
+
 # Characters. Shorter ones are no secrets, and to conceal them would blot out the messages.
 _SHORTEST_SECRET = 4
 _LONG_PART = 8
@@ -28,9 +32,9 @@ _BETWEEN_PARTS = re.compile(r"[\s;,=\"]+")
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One GET, secrets filled in. `ours`: headers for any server. `private`: those for the first origin only.
+    """One request, secrets filled in. `ours`: headers for any server. `private`: those for the first origin only.
 
-    `key`: under which its validators are remembered.
+    `key`: under which its validators are remembered. `body`: of a POST; None: it is a GET.
     """
 
     url: str = field(repr=False)
@@ -38,6 +42,11 @@ class Request:
     private: Mapping[str, str] = field(repr=False)
     is_conditional: bool
     key: str
+    body: bytes | None = field(default=None, repr=False)
+
+    @property
+    def method(self) -> str:
+        return "GET" if self.body is None else "POST"
 
     @property
     def headers(self) -> Mapping[str, str]:
@@ -48,10 +57,21 @@ class Request:
         ours = {name: value for name, value in self.ours.items() if name not in _CONDITIONS}
         return replace(self, ours=ours, is_conditional=False)
 
-    def redirected_to(self, location: str) -> "Request":
-        """The request that follows a redirect or a link to a next page. Raises FetchError where it is not followed."""
+    def redirected_to(self, location: str, status: int = 307) -> "Request":
+        """The request that follows a redirect or a link to a next page. Raises FetchError where it is not followed.
+
+        RFC 9110 15.4: 303 asks for the result of a POST; 301 and 302 leave open whether the body goes along.
+        """
         url = next_url(self.url, location)
-        return replace(self, url=url) if same_origin(self.url, url) else replace(self, url=url, private={})
+        if self.body is not None and status == _SEE_OTHER:
+            ours = {name: value for name, value in self.ours.items() if name != "Content-Type"}
+            return replace(self, ours=ours, body=None).redirected_to(location)
+        if same_origin(self.url, url) and (self.body is None or status in _KEEPS_THE_BODY):
+            return replace(self, url=url)
+        if self.body is not None:
+            hint = "name that address as the source's url, if that is meant"
+            raise FetchError(f"{shown_url(self.url)} sends a POST on to {shown_url(url)} ({status})", hint)
+        return replace(self, url=url, private={})
 
 
 Wish = tuple[Request, ...]
@@ -78,7 +98,11 @@ def wishes_for(
         for url in urls:
             # Of several pages, one that is unchanged says nothing of the others.
             given = (
-                Validators() if source.pages else validators if is_one_body(source) else known.get(url_key(url), Validators())
+                Validators()
+                if source.pages or source.is_post
+                else validators
+                if is_one_body(source)
+                else known.get(url_key(url), Validators())
             )
             wish.append(_request_for(url, source, given, secrets, user_agent))
         found.append(tuple(wish))
@@ -96,7 +120,21 @@ def _request_for(written: str, source: Source, validators: Validators, secrets: 
             raise FetchError(f"the header {quoted(name)} would have characters that no header may have")
     if authorization and "authorization" not in map(str.lower, private):
         private["Authorization"] = authorization
-    return Request(url, ours, private, is_conditional=bool(conditions), key=url_key(written))
+    body = None
+    if source.is_post:
+        ours["Content-Type"], body = _filled_body(source, secrets)
+    return Request(url, ours, private, is_conditional=bool(conditions), key=url_key(written), body=body)
+
+
+def _filled_body(source: Source, secrets: Mapping[str, str]) -> tuple[str, bytes]:
+    """The type of a POST's body, and the body. A secret cannot change what is around it."""
+    looks_like = "application/json" if source.body.lstrip()[:1] in ("{", "[") else "application/x-www-form-urlencoded"
+    kind = source.body_type or looks_like
+    if "json" in kind.lower():
+        secrets = {name: json.dumps(secret)[1:-1] for name, secret in secrets.items()}
+    elif "urlencoded" in kind.lower():
+        secrets = {name: quote(secret, safe="") for name, secret in secrets.items()}
+    return kind, fill(source.body, secrets).encode()
 
 
 def secret_texts(source: Source, secrets: Mapping[str, str]) -> frozenset[str]:
@@ -111,6 +149,9 @@ def secret_texts(source: Source, secrets: Mapping[str, str]) -> frozenset[str]:
             values.append(_without_login(url)[1])
             login = urlsplit(url).netloc.rpartition("@")[0]
             values += [login, unquote(login.partition(":")[2])]
+    if source.body:
+        values.append(fill(source.body, secrets))
+        values += [json.dumps(secret, ensure_ascii=only)[1:-1] for secret in secrets.values() for only in (True, False)]
     parts = {part for value in values for part in _BETWEEN_PARTS.split(value) if len(part) >= _LONG_PART}
     return frozenset(secrets.values()) | parts | {value for value in values if len(value) >= _SHORTEST_SECRET}
 
