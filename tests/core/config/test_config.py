@@ -6,9 +6,9 @@ import pytest
 
 from banlistd.backends import BackendName
 from banlistd.core.addresses.sets import Ranges, from_numbers
-from banlistd.core.config.interval import Daily
 from banlistd.core.config.model import Config, Source
 from banlistd.core.config.sections.allow import AllowEntry
+from banlistd.core.config.sections.interval import Daily
 from banlistd.core.config.sections.log import LogFormat
 from banlistd.formats import Condition, Format, FormatType, Operator
 from banlistd.model import Action, Direction, Family, SourceId

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from banlistd.core.config.interval import Daily
+from banlistd.core.config.sections.interval import Daily
 from banlistd.core.download.retry import LONGEST_RETRY_AFTER
 from banlistd.core.feeds.schedule import (
     DAILY_JITTER,

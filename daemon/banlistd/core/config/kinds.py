@@ -9,9 +9,9 @@ from typing import Any
 from banlistd.backends import BackendName
 from banlistd.core.config import geo, values
 from banlistd.core.config.format import FORMAT_SCHEMA, read_format
-from banlistd.core.config.interval import DAILY_PATTERN, Daily, poll_interval
 from banlistd.core.config.keys import Section, ValueKind, keys_of, read_section, scalar_at
 from banlistd.core.config.problems import Spot
+from banlistd.core.config.sections.interval import DAILY_PATTERN, Daily, poll_interval
 from banlistd.core.config.values import Unfit, among, duration_within
 from banlistd.core.printing import shown
 from banlistd.formats import Format

@@ -12,12 +12,12 @@ from banlistd.core.config.catalogue.entry import CatalogueEntry
 from banlistd.core.config.catalogue.in_use import forbidden_to, known_entries
 from banlistd.core.config.catalogue.known import KnownLists
 from banlistd.core.config.catalogue.terms import Purpose, UseFor
-from banlistd.core.config.interval import poll_interval
 from banlistd.core.config.keys import keys_of, list_at, mapping_at, read_section, read_values, values_of
 from banlistd.core.config.model import Config, Defaults, Source
 from banlistd.core.config.problems import Document, Spot, raise_all
 from banlistd.core.config.sections.geo import Geo
 from banlistd.core.config.sections.guards import Guards
+from banlistd.core.config.sections.interval import poll_interval
 from banlistd.core.config.values import Unfit, among, closest
 from banlistd.core.printing import printable, shown
 from banlistd.formats import Format, FormatType

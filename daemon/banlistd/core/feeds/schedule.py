@@ -2,7 +2,7 @@
 
 import hashlib
 
-from banlistd.core.config.interval import Daily
+from banlistd.core.config.sections.interval import Daily
 from banlistd.core.download.retry import LONGEST_RETRY_AFTER
 from banlistd.model import Poll, SourceId
 
