@@ -29,8 +29,9 @@ from banlistd.adapters.storage.geo_cache import GeoCacheTable
 from banlistd.adapters.storage.import_runs import ImportRuns
 from banlistd.adapters.storage.logins import LoginTable
 from banlistd.adapters.storage.manual_bans import ManualBanTable
+from banlistd.adapters.storage.polling.findings import FindingTable
+from banlistd.adapters.storage.polling.request_log import RequestTable
 from banlistd.adapters.storage.quarantine import QuarantineTable
-from banlistd.adapters.storage.request_log import RequestTable
 from banlistd.adapters.storage.start.boot_snapshot import BootSnapshotTable
 from banlistd.adapters.storage.start.kept_configs import KeptConfigTable
 from banlistd.control.parts import Parts
@@ -246,8 +247,8 @@ async def assemble(
     geo_cache = GeoCacheTable(database)
     resolvers = GeoResolvers(tuple(MmdbFile(path) for path in environment.geo_databases), tuple(environment.resolvers))
     enricher = Enricher(config.geo, lambda _: resolvers, geo_cache, ledger, announcer, clock)
-    publishers = Publishers(wrap(RequestTable(database)), clock)
-    polls = PollRecord(ledger, quarantine, publishers, announcer, clock, lambda: 0.5)
+    publishers, findings = Publishers(wrap(RequestTable(database)), clock), wrap(FindingTable(database))
+    polls = PollRecord(ledger, quarantine, publishers, findings, announcer, clock, lambda: 0.5)
     importer = Importer(wrap(environment.fetcher), ledger, quarantine, enforcer, polls, publishers, announcer, clock)
 
     def load() -> Loaded:
@@ -280,6 +281,7 @@ async def assemble(
         ledger,
         quarantine,
         polls,
+        findings,
         database,
         clock,
         place,

@@ -8,7 +8,7 @@ from banlistd.control.server import Answerer
 from banlistd.daemon import Service
 from banlistd.events import Event, EventName
 from banlistd.model import Remark
-from banlistd.ports import Announcer, Storage
+from banlistd.ports import Announcer, FindingLog, Storage
 from banlistd.services.backend_migration import BackendMigration
 from banlistd.services.enforcer import Enforcer
 
@@ -20,6 +20,7 @@ class Application:
     service: Service
     answers: Answerer
     enforcer: Enforcer
+    findings: FindingLog
     storage: Storage
     announcer: Announcer
     migration: BackendMigration

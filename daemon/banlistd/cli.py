@@ -23,6 +23,7 @@ from banlistd.control.listener import make_folder
 from banlistd.control.server import serve as answering
 from banlistd.core.config.kept import Loaded
 from banlistd.core.config.model import Config
+from banlistd.core.feeds.found_list import Findings, skipped_in_words
 from banlistd.core.printing import counted
 from banlistd.core.ruleset.ranking import count, rank_sources
 from banlistd.daemon import Service
@@ -91,6 +92,12 @@ async def _rehearsed(places: Paths, loaded: Loaded, *, debug: bool) -> int:
     async with open_application(places, loaded, dry_run=print, debug=debug) as application:
         await application.restore()
         outcomes = await application.service.refresh()
+        found = await application.findings.every()
+        for outcome in outcomes:
+            if outcome.deferred:
+                print(f"{outcome.source_id}: not asked now, its last content is shown: {outcome.deferred}")
+            if skipped := skipped_in_words(found.get(outcome.source_id, Findings())):
+                print(f"{outcome.source_id}: {skipped}")
         state = application.enforcer.state
         for one in rank_sources(state) if state else ():
             print(f"{one.key}: {counted(one.bans, 'element', 'elements')} would be banned")

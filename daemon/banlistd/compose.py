@@ -39,8 +39,9 @@ from banlistd.adapters.storage.import_runs import ImportRuns
 from banlistd.adapters.storage.known_names import KnownNames
 from banlistd.adapters.storage.logins import LoginTable
 from banlistd.adapters.storage.manual_bans import ManualBanTable
+from banlistd.adapters.storage.polling.findings import FindingTable
+from banlistd.adapters.storage.polling.request_log import RequestTable
 from banlistd.adapters.storage.quarantine import QuarantineTable
-from banlistd.adapters.storage.request_log import RequestTable
 from banlistd.adapters.storage.start.boot_snapshot import BootSnapshotTable, last_boot_snapshot
 from banlistd.adapters.storage.start.kept_configs import KeptConfigTable
 from banlistd.adapters.storage.state_files import is_there
@@ -213,8 +214,8 @@ async def open_application(
         stack.push_async_callback(parser.close)
         local = GeoBlocks(lambda: enricher.databases, stamp_of, LocalFiles(parser, places.secret_folders))
         fetcher = Downloads(version("banlistd"), local, parser, places.credentials, on_connection=names.note_connection)
-        publishers = Publishers(RequestTable(database), clock)
-        polls = PollRecord(ledger, quarantine, publishers, announcer, clock, random.random)
+        publishers, findings = Publishers(RequestTable(database), clock), FindingTable(database)
+        polls = PollRecord(ledger, quarantine, publishers, findings, announcer, clock, random.random)
         importer = Importer(fetcher, ledger, quarantine, enforcer, polls, publishers, announcer, clock)
         scheduler = PollScheduler(ledger, publishers, stamp_of, clock, OwnThreads("file stamp", 8))
         services = Services(scheduler, importer, enforcer, banning, enricher, host, trial)
@@ -228,6 +229,7 @@ async def open_application(
             ledger,
             quarantine,
             polls,
+            findings,
             database,
             clock,
             str(places.config),
@@ -241,7 +243,9 @@ async def open_application(
         )
         makers = {str(name): partial(open_backend, name, config) for name in BackendName if dry_run is None}
         migration = BackendMigration(BackendsInUse(database), str(config.backend), makers, announcer)
-        yield Application(service, partial(_answer, parts), enforcer, database, announcer, migration, remarks, user_name)
+        yield Application(
+            service, partial(_answer, parts), enforcer, findings, database, announcer, migration, remarks, user_name
+        )
 
 
 def _announcer(config: Config, *, every: bool) -> Announcer:

@@ -48,7 +48,7 @@ _banlistctl() {
     *)
         case $command in
         "") words="status sources check top history timers protected ban unban bans quarantine approve refresh reload confirm catalogue teardown install-units --version" ;;
-        sources) words="--failing --sort --limit" ;;
+        sources) words="--failing --sort --limit $(_banlistctl_sources)" ;;
         top) words="--by --limit" ;;
         history) words="--limit $(_banlistctl_sources)" ;;
         protected) words="forget" ;;

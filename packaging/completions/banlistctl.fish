@@ -38,6 +38,7 @@ complete -c banlistctl -n __fish_use_subcommand -a install-units -d 'write syste
 complete -c banlistctl -n '__fish_seen_subcommand_from sources' -l failing -d 'only those that failed, were refused or are stale'
 complete -c banlistctl -n '__fish_seen_subcommand_from sources' -l sort -x -a 'id state entries elements packets last-poll next-poll' -d 'the largest, the newest or what needs attention first'
 complete -c banlistctl -n '__fish_seen_subcommand_from sources' -l limit -x -d '1 to 1000 sources; default: all'
+complete -c banlistctl -n '__fish_seen_subcommand_from sources' -a '(__banlistctl_sources)'
 complete -c banlistctl -n '__fish_seen_subcommand_from top' -l by -x -a 'country asn source' -d 'what to count by'
 complete -c banlistctl -n '__fish_seen_subcommand_from top' -l limit -x -d '1 to 1000, default 20'
 complete -c banlistctl -n '__fish_seen_subcommand_from history' -l limit -x -d '1 to 1000, default 20'

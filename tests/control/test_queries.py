@@ -18,7 +18,9 @@ from banlistd.control.lookups import is_name
 from banlistd.control.table import COMMANDS
 from banlistd.core.config.model import Config, Source
 from banlistd.core.config.sections.allow import AllowEntry
+from banlistd.core.feeds.parsers.formats.plain import NO_ADDRESS
 from banlistd.errors import ChangedContentError, FetchError, GeoError, NoSuchSourceError, RefusedError, UsageError
+from banlistd.events import EventName
 from banlistd.model import Action, Counter, Direction, Mark, OutcomeKind, SourceId
 from support.commands import fields_of
 from support.fakes import FakeFetcher, FakeFirewall
@@ -419,6 +421,37 @@ def test_a_poll_that_is_cancelled_while_its_list_is_read_is_under_way_no_longer(
         assert "did not end" in first["error"]
 
     run(environment_on(tmp_path), CONFIG, life)
+
+
+def test_lines_that_were_skipped_are_shown_with_their_numbers_and_reasons(tmp_path: Path) -> None:
+    limited = config_of(source(FIRST), source(SECOND, headers={"Authorization": "Bearer sesame"}))
+    bodies = {
+        FIRST: b"192.0.2.1\n<b>\x1b[2J\n192.0.2.2\n" + b"192.0.2.77\n" * 40 + b"what\n",
+        SECOND: b"192.0.2.1\nsesame\n" * 20,
+    }
+
+    async def life(world: DaemonWorld) -> None:
+        world.fetcher.bodies.update(bodies)
+        await world.service.refresh()
+        first, second = await world.ask("sources")
+        assert first["skipped"] == [
+            {"line": 2, "text": "<b>\\x1b[2J", "reason": NO_ADDRESS},
+            {"line": 44, "text": "what", "reason": NO_ADDRESS},
+        ]
+        assert second["state"] == "failed"  # a guard refused it
+        assert second["skipped"] == [{"line": line, "text": "", "reason": ""} for line in (2, 4, 6, 8, 10)]
+        assert "sesame" not in json.dumps([first, second, [event.message for event in world.announcer.events]])
+        completed = await world.announcer.until(EventName.IMPORT_COMPLETED, FIRST)
+        assert completed.message.endswith(f'2 lines skipped (line 2 "<b>\\x1b[2J": {NO_ADDRESS}; line 44 "what": {NO_ADDRESS})')
+
+        world.fetcher.bodies[FIRST] = b"192.0.2.1\n192.0.2.2\n"
+        await world.service.refresh([FIRST])
+        (alone,) = await world.ask("sources", source=FIRST)
+        assert alone["skipped"] == []
+        with pytest.raises(NoSuchSourceError):
+            await world.ask("sources", source="nobody")
+
+    run(environment_on(tmp_path), limited, life)
 
 
 def test_the_timers_are_those_of_enabled_sources(tmp_path: Path) -> None:

@@ -84,9 +84,9 @@ def serving(folder: Path, then: Callable[[Path], Awaitable[None]]) -> Canned:
     ("method", "target", "body", "asked"),
     [
         ("GET", "/v1/status", None, ("status",)),
-        ("GET", "/v1/sources", None, ("sources", False, "", None)),
-        ("GET", "/v1/sources?failing=true&sort=id&limit=3", None, ("sources", True, "id", 3)),
-        ("GET", "/v1/sources?failing=false", None, ("sources", False, "", None)),
+        ("GET", "/v1/sources", None, ("sources", False, "", None, None)),
+        ("GET", "/v1/sources?failing=true&sort=id&limit=3", None, ("sources", True, "id", 3, None)),
+        ("GET", "/v1/sources?failing=false", None, ("sources", False, "", None, None)),
         ("GET", "/v1/check?address=2001:db8::1", None, ("check", "2001:db8::1")),
         ("GET", "/v1/top?by=country", None, ("top", "country", 20)),
         ("GET", "/v1/top?by=asn&limit=3", None, ("top", "asn", 3)),

@@ -16,7 +16,7 @@ SINCE = 1_790_000_000.0
 
 ANSWERS: Mapping[str, Any] = {command.name: command.example for command in COMMANDS}
 
-SOURCE: Mapping[str, Any] = ANSWERS["sources"][0]
+SOURCE: Mapping[str, Any] = {**ANSWERS["sources"][0], "skipped": []}
 BAN: Mapping[str, Any] = ANSWERS["unban"]["removed"][0]
 RUN: Mapping[str, Any] = ANSWERS["history"][0]
 

@@ -28,8 +28,9 @@ from ctl.conftest import CtlCall
     ("arguments", "asked"),
     [
         (["status"], ("status",)),
-        (["sources"], ("sources", False, "", None)),
-        (["sources", "--failing", "--sort", "packets", "--limit", "5"], ("sources", True, "packets", 5)),
+        (["sources"], ("sources", False, "", None, None)),
+        (["sources", "--failing", "--sort", "packets", "--limit", "5"], ("sources", True, "packets", 5, None)),
+        (["sources", "tor"], ("sources", False, "", None, "tor")),
         (["check", "192.0.2.1"], ("check", "192.0.2.1")),
         (["top", "--by", "country"], ("top", "country", 20)),
         (["top", "--by", "source", "--limit", "5"], ("top", "source", 5)),
@@ -101,7 +102,7 @@ def test_status_asks_for_the_sources_only_where_some_fail(daemon: CannedDaemon, 
     code, out, _ = call("status")
 
     assert code == 0
-    assert daemon.operations.asked == [("status",), ("sources", False, "", None)]
+    assert daemon.operations.asked == [("status",), ("sources", False, "", None, None)]
     assert "spamhaus-drop failed 2 times" in out
 
 

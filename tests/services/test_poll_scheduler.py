@@ -8,7 +8,7 @@ from pathlib import Path
 from banlistd.adapters.fetch.own_threads import OwnThreads
 from banlistd.adapters.storage.database import open_database
 from banlistd.adapters.storage.import_runs import ImportRuns
-from banlistd.adapters.storage.request_log import RequestTable
+from banlistd.adapters.storage.polling.request_log import RequestTable
 from banlistd.adapters.system.clock import SystemClock
 from banlistd.model import Poll, SourceId
 from banlistd.services.imports.publishers import Publishers

@@ -186,6 +186,20 @@ def test_a_dry_run_prints_the_changes_and_touches_neither_folder_nor_kernel(tmp_
 
 
 @in_network_namespace
+def test_a_dry_run_shows_lines_that_are_skipped_and_lists_that_are_not_asked_for(tmp_path: Path) -> None:
+    place = Installation(tmp_path)
+    with FeedServer() as server:
+        place.configure(f'id: feed, url: "{server.url("/feed")}", minimum: 1h')
+        server.serve("/feed", b"192.0.2.1\nwhat\x1b\n" + b"192.0.2.2\n" * 9)
+        skipped = 'feed: 1 line skipped (line 2 "what\\x1b": no address at its beginning)\n'
+        assert skipped in place.run("--dry-run").stdout
+        assert place.once() == 0
+        rehearsed = place.run("--dry-run").stdout
+        assert "feed: not asked now, its last content is shown: the publisher allows one request in 1h\n" + skipped in rehearsed
+        assert server.hits("/feed") == 2
+
+
+@in_network_namespace
 def test_a_dry_run_beside_a_real_state_leaves_it_as_it_is(tmp_path: Path) -> None:
     place = Installation(tmp_path)
     with FeedServer() as server:

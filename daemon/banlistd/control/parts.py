@@ -10,7 +10,7 @@ from banlistd.core.config.values import closest
 from banlistd.core.feeds.quarantine import stale_at
 from banlistd.errors import NoSuchSourceError
 from banlistd.model import Poll, Remark, SourceId
-from banlistd.ports import Clock, Ledger, Quarantine, Storage
+from banlistd.ports import Clock, FindingLog, Ledger, Quarantine, Storage
 from banlistd.services.enforcer import Enforcer
 from banlistd.services.geo_enricher import Enricher
 from banlistd.services.manual_bans import ManualBanService
@@ -31,6 +31,7 @@ class Parts:
     ledger: Ledger
     quarantine: Quarantine
     poll_record: PollRecord
+    findings: FindingLog
     storage: Storage
     clock: Clock
     config_place: str

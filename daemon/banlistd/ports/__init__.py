@@ -3,7 +3,17 @@
 from banlistd.ports.feeds import Fetcher, ListParser, OnBody, ParserSession
 from banlistd.ports.firewall import Connections, Firewall
 from banlistd.ports.host import Host, HostMonitor, LoginMemory, Logins
-from banlistd.ports.state import Backends, BootSnapshots, KeptConfigs, Ledger, ManualBans, Quarantine, RequestLog, Storage
+from banlistd.ports.state import (
+    Backends,
+    BootSnapshots,
+    FindingLog,
+    KeptConfigs,
+    Ledger,
+    ManualBans,
+    Quarantine,
+    RequestLog,
+    Storage,
+)
 from banlistd.ports.system import Announcer, BlockingCalls, Clock, Supervisor
 
 __all__ = [
@@ -14,6 +24,7 @@ __all__ = [
     "Clock",
     "Connections",
     "Fetcher",
+    "FindingLog",
     "Firewall",
     "Host",
     "HostMonitor",

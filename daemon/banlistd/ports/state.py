@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     # boot_restore needs none of them, and boot waits for its imports.
     from banlistd.core.download.intervals import LastRequest
     from banlistd.core.feeds.extent import AcceptedSizes
+    from banlistd.core.feeds.found_list import Findings
     from banlistd.core.feeds.quarantine import Confirmed, Quarantined, SourceHealth
     from banlistd.core.feeds.samples import Sample
 
@@ -106,6 +107,16 @@ class RequestLog(Protocol):
 
     async def keep(self, place: str, last: LastRequest) -> None:
         """Remember it in place of what is known of the place; places of long ago are forgotten."""
+
+
+class FindingLog(Protocol):
+    """What reading each list showed. Each call is one transaction. Raises LedgerError where the database cannot be used."""
+
+    async def every(self) -> Mapping[SourceId, Findings]:
+        """Of each source whose list was read, in one question."""
+
+    async def keep(self, source_id: SourceId, findings: Findings) -> None:
+        """Remember them in place of those of the reading before."""
 
 
 class Quarantine(Protocol):

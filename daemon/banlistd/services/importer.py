@@ -12,7 +12,7 @@ from banlistd.core.feeds.content import Content, Pending, content_of, stored_for
 from banlistd.core.feeds.critical import CriticalReference
 from banlistd.core.feeds.evaluate import Reading, evaluate, fetch_key_of
 from banlistd.core.feeds.extent import share_in_words
-from banlistd.core.feeds.found_list import FoundList
+from banlistd.core.feeds.found_list import FoundList, findings_of, skipped_in_words
 from banlistd.core.feeds.judgement import GuardContext
 from banlistd.core.feeds.parsed_list import Download
 from banlistd.core.feeds.quarantine import Quarantined, approved, has_settled, held_back
@@ -101,6 +101,8 @@ class Importer:
         newest = await self._ledger.newest(source.id)
         quarantined = await self._quarantine.quarantined(source.id)
         found = await self._approved(quarantined, newest) or await self._poll(source, poll, newest, anyway=anyway)
+        if found.findings is not None:
+            await self._polls.note_findings(source.id, found.findings)
         if found.reading is not None and found.reading.refusal is not None:
             refusal = found.reading.refusal
             if not await self._has_settled(source, quarantined, found.reading, refusal):
@@ -156,7 +158,8 @@ class Importer:
         entries = len(fetched.parsed.addresses) + (len(before.addresses) if before else 0)
         reading = await in_thread_if_long(entries, evaluate, source, fetched.parsed, before, judged_with)
         extent = await asyncio.to_thread(share_in_words, reading.addresses) if source.block else ""
-        return FoundList(reading.content_hash, validators, reading, before, extent=extent)
+        findings = findings_of(source, fetched.parsed)
+        return FoundList(reading.content_hash, validators, reading, before, extent=extent, findings=findings)
 
     async def _known(self, source_id: SourceId, before: Content | None, *, has_moved: bool) -> GuardContext:
         """What the guards compare a list with."""
@@ -276,6 +279,8 @@ class Importer:
         )
         words += f"; {found.in_spite}" if found.in_spite else ""
         words += f"; {found.extent}" if found.extent else ""
+        skipped = skipped_in_words(found.findings) if found.findings else ""
+        words += f"; {skipped}" if skipped else ""
         self._tell(
             name,
             run.source_id,

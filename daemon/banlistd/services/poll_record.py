@@ -5,12 +5,13 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 
 from banlistd.core.config.model import Source
+from banlistd.core.feeds.found_list import Findings
 from banlistd.core.feeds.quarantine import frozen_at, stale_at
 from banlistd.core.feeds.schedule import delay_after, failing_since
 from banlistd.errors import LedgerError
 from banlistd.events import Event, EventName
 from banlistd.model import ContentHash, Outcome, OutcomeKind, Poll, SourceId, Validators
-from banlistd.ports import Announcer, Clock, Ledger, Quarantine
+from banlistd.ports import Announcer, Clock, FindingLog, Ledger, Quarantine
 from banlistd.services.imports.publishers import Publishers
 
 _NOT_ENDED = "the last attempt to read this list did not end"
@@ -24,6 +25,7 @@ class PollRecord:
         ledger: Ledger,
         quarantine: Quarantine,
         publishers: Publishers,
+        findings: FindingLog,
         announcer: Announcer,
         clock: Clock,
         chance: Callable[[], float],
@@ -31,6 +33,7 @@ class PollRecord:
         self._ledger = ledger
         self._quarantine = quarantine
         self._publishers = publishers
+        self._findings = findings
         self._announcer = announcer
         self._clock = clock
         self._chance = chance
@@ -62,6 +65,11 @@ class PollRecord:
         poll = Poll(source.id, due_at=now + delay, polled_at=now, failures=failures, error=_NOT_ENDED, failing_since=since)
         with suppress(LedgerError):
             await self._ledger.save_poll(poll)
+
+    async def note_findings(self, source_id: SourceId, findings: Findings) -> None:
+        """Save what reading a list showed."""
+        with suppress(LedgerError):
+            await self._findings.keep(source_id, findings)
 
     async def remember(
         self, source: Source, outcome: Outcome, retry_after: float | None, unsaved: tuple[Validators, ContentHash] | None

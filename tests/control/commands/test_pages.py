@@ -124,6 +124,18 @@ def test_sources_table_has_relative_times() -> None:
     ]
 
 
+def test_one_source_is_shown_with_the_lines_that_were_skipped() -> None:
+    lines = [{"line": 1_234, "text": "<b>\x1b", "reason": "no address"}, {"line": 7_000, "text": "", "reason": ""}]
+    row = {**SOURCE, "rejected": 9, "skipped": lines}
+    assert page_of(SOURCES, [row], NOW)[1:4] == [
+        "9 lines were skipped, the first of them:",
+        "  line 1,234: <b>\\x1b (no address)",
+        "  line 7,000 (its text may contain a secret)",
+    ]
+    assert page_of(SOURCES, [{**row, "rejected": 2}], NOW)[1] == "2 lines were skipped:"
+    assert not [part for part in page_of(SOURCES, [row, row], NOW) if "skipped" in str(part) and isinstance(part, str)]
+
+
 def test_a_source_that_is_polled_now_says_so_beside_its_state() -> None:
     row = {**SOURCE, "stale_since": NOW - 60, "polling": True}
     (shown,) = table(page_of(SOURCES, [row], NOW))

@@ -3,16 +3,25 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, TypedDict
 
-from banlistd.control.declaration import LIMIT, MAX_ROWS, Argument, Command, PageContext
+from banlistd.control.declaration import LIMIT, MAX_ROWS, ONE_SOURCE, Argument, Command, PageContext
 from banlistd.control.page import Column, Note, Page, Table, Tone, due_in, number, since, tone_of
-from banlistd.core.printing import printable
-from banlistd.errors import UsageError
+from banlistd.core.printing import counted, printable
+from banlistd.errors import NoSuchSourceError, UsageError
 
 if TYPE_CHECKING:
     from banlistd.control.parts import Parts
     from banlistd.control.request import ControlRequest
     from banlistd.core.config.model import Source
+    from banlistd.core.feeds.found_list import Findings
     from banlistd.model import ImportRun
+
+
+class SkippedRow(TypedDict):
+    """A line without a usable address. `text`, `reason`: empty where a server may echo a secret."""
+
+    line: int
+    text: str
+    reason: str
 
 
 class SourceRow(TypedDict):
@@ -21,7 +30,7 @@ class SourceRow(TypedDict):
     `packets`, `octets`: what its bans stopped; null if the firewall does not count. `due_at` null: at once, or off.
     `extent`: how much of the address space a source with `block` covers, for a person. `quarantined`: the guard that refused
     its newest content. `failures`: polls in a row. `error`: of the newest poll that has ended. `polling`: whether another is
-    under way.
+    under way. `skipped`: the first lines that were skipped when the list was read last, five at most.
     """
 
     id: str
@@ -43,14 +52,16 @@ class SourceRow(TypedDict):
     failures: int
     error: str
     polling: bool
+    skipped: list[SkippedRow]
 
 
 class SourcesOrder(NamedTuple):
-    """Which sources, and in which order. `sort`: a key of `_ORDERS`; empty: as configured. `limit` None: all."""
+    """Which sources, and in which order. `sort`: a key of `_ORDERS`; empty: as configured. `limit`, `source` None: all."""
 
     failing: bool
     sort: str
     limit: int | None
+    source: str | None = None
 
 
 def _read(request: "ControlRequest") -> SourcesOrder:
@@ -59,7 +70,7 @@ def _read(request: "ControlRequest") -> SourcesOrder:
         raise UsageError(f"failing={failing[:60]!a} is not possible", "true or false")
     if sort and sort not in _ORDERS:
         raise UsageError(f"sources are not sorted by {sort[:60]!a}", f"by {', '.join(_ORDERS)}")
-    return SourcesOrder(failing == "true", sort, request.limit if "limit" in request.fields else None)
+    return SourcesOrder(failing == "true", sort, request.limit if "limit" in request.fields else None, request.source)
 
 
 async def _answer(parts: "Parts", order: SourcesOrder) -> list[SourceRow]:
@@ -68,13 +79,15 @@ async def _answer(parts: "Parts", order: SourcesOrder) -> list[SourceRow]:
     from banlistd.control.lookups import owned_by_mark
     from banlistd.model import Poll
 
+    configured = parts.service.config.sources if order.source is None else [parts.source(order.source)]
     counters = await parts.enforcer.counters()
     owned = await asyncio.to_thread(owned_by_mark, parts.enforcer.state)
     owners = {owner.source_id: owner for owner in parts.enforcer.policy.sources}
     polls, runs = await parts.polls(), await parts.ledger.newest_runs()
     refusals, stale = await parts.quarantine.refusals(), await parts.stale_since()
+    findings = await parts.findings.every()
     rows: list[SourceRow] = []
-    for source in parts.service.config.sources:
+    for source in configured:
         owner = owners.get(source.id)
         counter = counters.get(owner.mark) if owner else None
         poll, newest = polls.get(source.id) or Poll(source.id), runs.get(source.id)
@@ -99,6 +112,7 @@ async def _answer(parts: "Parts", order: SourcesOrder) -> list[SourceRow]:
                 "failures": poll.failures,
                 "error": poll.error,
                 "polling": source.id in parts.poll_record.under_way,
+                "skipped": _skipped(findings.get(source.id)),
             }
         )
     return rows_asked_for(rows, order)
@@ -138,6 +152,11 @@ def _state_of(newest: "ImportRun | None", *, failing: bool) -> str:
     return str(newest.state) if newest else "never"
 
 
+def _skipped(findings: "Findings | None") -> list[SkippedRow]:
+    lines = findings.skipped if findings else ()
+    return [{"line": one.line, "text": one.text, "reason": one.reason} for one in lines]
+
+
 async def _extent(parts: "Parts", source: "Source") -> str:
     """How much of the address space a source bans on purpose; empty for an ordinary list."""
     import asyncio
@@ -172,7 +191,21 @@ def _page(rows: Sequence[SourceRow], context: PageContext) -> Page:
         return ["no sources are configured, or none of these"]
     extents = [f"{printable(row['id'])} covers {printable(row['extent'])}" for row in rows if row["extent"]]
     notes = [Note(_ELEMENTS)] if any(row["owned"] != row["entries"] for row in rows if row["enabled"]) else []
-    return [Table(_COLUMNS, tuple(_cells(row, context.now) for row in rows)), *extents, *notes]
+    details = _details(rows[0]) if len(rows) == 1 else []
+    return [Table(_COLUMNS, tuple(_cells(row, context.now) for row in rows)), *extents, *details, *notes]
+
+
+def _details(row: SourceRow) -> list[str]:
+    """What there is room for where one source is asked for."""
+    if not row["skipped"]:
+        return []
+    others = row["rejected"] - len(row["skipped"])
+    head = f"{counted(row['rejected'], 'line was', 'lines were')} skipped" + (", the first of them:" if others > 0 else ":")
+    return [head, *(f"  line {number(one['line'])}{_text(one)}" for one in row["skipped"])]
+
+
+def _text(one: SkippedRow) -> str:
+    return f": {printable(one['text'])} ({printable(one['reason'])})" if one["reason"] else " (its text may contain a secret)"
 
 
 def _cells(row: SourceRow, now: float) -> tuple[str, ...]:
@@ -202,6 +235,7 @@ def _state(row: SourceRow) -> str:
 SOURCES: "Command[SourcesOrder, list[SourceRow]]" = Command(
     name="sources",
     help="each source: state, entries, bans it owns, last and next poll",
+    details="With ID also the first lines of its list that were skipped, and why.",
     method="GET",
     example=[
         {
@@ -224,9 +258,11 @@ SOURCES: "Command[SourcesOrder, list[SourceRow]]" = Command(
             "failures": 0,
             "error": "",
             "polling": False,
+            "skipped": [{"line": 7, "text": "# end", "reason": "no address"}],
         }
     ],
     arguments=(
+        ONE_SOURCE,
         Argument("--failing", "", "only those that failed, were refused or are stale", is_flag=True),
         Argument("--sort", "WHAT", "the largest, the newest or what needs attention first", choices=tuple(_ORDERS)),
         LIMIT._replace(help=f"1 to {MAX_ROWS} sources; default: all", default=None),
@@ -234,5 +270,5 @@ SOURCES: "Command[SourcesOrder, list[SourceRow]]" = Command(
     read=_read,
     answer=_answer,
     page=_page,
-    errors=(UsageError,),
+    errors=(NoSuchSourceError, UsageError),
 )

@@ -2,10 +2,50 @@
 
 from dataclasses import dataclass, field
 
+from banlistd.core.config.model import Source
 from banlistd.core.feeds.content import Content
 from banlistd.core.feeds.evaluate import Reading
+from banlistd.core.feeds.parsed_list import ParsedList
 from banlistd.core.feeds.quarantine import Confirmed
-from banlistd.model import ContentHash, Validators
+from banlistd.core.printing import counted, quoted
+from banlistd.model import ContentHash, Rejected, Validators
+
+MAX_SKIPPED = 5
+"""Skipped lines that are kept of a list."""
+
+_LONGEST = 100
+"""Characters of a text or a reason."""
+
+
+@dataclass(frozen=True, slots=True)
+class Findings:
+    """`rejected`: how many lines had no usable address. `skipped`: the first of them; texts and reasons are printable."""
+
+    rejected: int = 0
+    skipped: tuple[Rejected, ...] = ()
+
+
+def findings_of(source: Source, parsed: ParsedList) -> Findings:
+    """Of a source whose server may echo a secret only the numbers of the lines."""
+    if source.is_confidential:
+        skipped = [Rejected(one.line, "", "") for one in parsed.samples]
+    else:
+        skipped = [Rejected(one.line, quoted(one.text, _LONGEST), quoted(one.reason, _LONGEST)) for one in parsed.samples]
+    return Findings(parsed.rejected, tuple(skipped[:MAX_SKIPPED]))
+
+
+def skipped_in_words(findings: Findings) -> str:
+    """For one line; empty where nothing was skipped."""
+    if not findings.rejected:
+        return ""
+    first = "; ".join(line_in_words(one) for one in findings.skipped)
+    which = "" if findings.rejected == len(findings.skipped) else "the first: "
+    return f"{counted(findings.rejected, 'line', 'lines')} skipped" + (f" ({which}{first})" if first else "")
+
+
+def line_in_words(one: Rejected) -> str:
+    """`line 3 "abc": no address`, or `line 3` where its text is not shown."""
+    return f'line {one.line} "{one.text}": {one.reason}' if one.reason else f"line {one.line}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,7 +53,7 @@ class FoundList:
     """The content that a poll found. `reading`: None for content that is known, whose body was not parsed.
 
     `before`: the last good content, where there is a reading. `in_spite`: why it is accepted although a guard refused it.
-    `extent`: the share of the address space, for a source that bans by country or network.
+    `findings`: of its reading. `extent`: the share of the address space, for a source that bans by country or network.
     """
 
     content_hash: ContentHash
@@ -22,6 +62,7 @@ class FoundList:
     before: Content | None = field(default=None, repr=False)
     in_spite: str = ""
     extent: str = ""
+    findings: Findings | None = None
 
     @property
     def confirmed(self) -> Confirmed:

@@ -6,6 +6,7 @@ from typing import Protocol
 
 from banlistd.core.config.model import Source
 from banlistd.core.feeds.content import Content
+from banlistd.core.feeds.found_list import Findings
 from banlistd.core.ruleset.diff import Change
 from banlistd.core.ruleset.policy import Policy
 from banlistd.model import ContentHash, Marker, Outcome, PolicyHash, Poll, SourceId, Validators
@@ -45,6 +46,9 @@ class PollMemory(Protocol):
         """A body is about to be parsed: save the poll as failed, once more than `before`, in case the process does not
         survive it.
         """
+
+    async def note_findings(self, source_id: SourceId, findings: Findings) -> None:
+        """Save what reading a list showed."""
 
     async def remember(
         self, source: Source, outcome: Outcome, retry_after: float | None, unsaved: tuple[Validators, ContentHash] | None

@@ -4,7 +4,7 @@ import asyncio
 from pathlib import Path
 
 from banlistd.adapters.storage.database import open_database
-from banlistd.adapters.storage.request_log import RequestTable
+from banlistd.adapters.storage.polling.request_log import RequestTable
 from banlistd.core.download.intervals import LastRequest
 
 
