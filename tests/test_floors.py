@@ -34,7 +34,7 @@ FLOORS = {
 # Rooms of one folder do not know each other; a room, or a module beside it, imports a neighbour only where the arrow is listed.
 # Within a room of `core`, modules may import each other; `adapters` lists those arrows as well.
 ARROWS: dict[str, set[tuple[str, str]]] = {
-    "events": {("firewall", "kind"), ("names", "firewall"), ("names", "kind")},
+    "events": {("feeds", "kind"), ("firewall", "kind"), ("names", "feeds"), ("names", "firewall"), ("names", "kind")},
     "services": {
         ("enforcer", "coalescer"),
         ("enforcer", "planning"),
@@ -119,6 +119,7 @@ ARROWS: dict[str, set[tuple[str, str]]] = {
         ("guards", "critical"),
         ("guards", "extent"),
         ("guards", "parsed_list"),
+        ("health", "quarantine"),
         ("judgement", "completeness"),
         ("joined", "completeness"),
         ("joined", "parsed_list"),

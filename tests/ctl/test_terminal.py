@@ -148,12 +148,12 @@ def test_wide_characters_take_two_cells_and_combining_ones_none() -> None:
 
 
 def test_states_are_coloured_and_nothing_else() -> None:
-    table = Table((Column("ID"), Column("STATE", is_state=True)), (("failed", "failed"), ("b", "completed"), ("c", "moved")))
+    table = Table((Column("ID"), Column("STATE", is_state=True)), (("failed", "failed"), ("b", "completed"), ("c", "other")))
 
     head, *rows = lines_of([table], 80, colour=True)
 
     assert re.sub(r"\x1b\[0m( *)\x1b\[1m", r"\1", head) == "\x1b[1mID      STATE\x1b[0m"
-    assert rows == ["failed  \x1b[31mfailed\x1b[0m", "b       \x1b[32mcompleted\x1b[0m", "c       moved"]
+    assert rows == ["failed  \x1b[31mfailed\x1b[0m", "b       \x1b[32mcompleted\x1b[0m", "c       other"]
 
 
 @pytest.mark.parametrize(

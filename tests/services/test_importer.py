@@ -1,11 +1,14 @@
 """One list through the house: real ledger on a real file, real parsers and plan, the memory backend for a kernel."""
 
 import asyncio
+import math
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from banlistd.core.config.model import Source
+from banlistd.core.config.sections.guards import Guards
 from banlistd.core.feeds.parsed_list import Download
 from banlistd.errors import FetchError
 from banlistd.events import EventName
@@ -292,6 +295,46 @@ def test_a_dead_source_is_tried_again_once_a_day_and_as_before_once_it_is_back(t
         assert (await poll(world)).delay <= 60
 
     run(environment, CONFIG, life)
+
+
+def test_a_dead_source_is_named_once_in_a_row_of_failures(tmp_path: Path) -> None:
+    environment = environment_on(tmp_path)
+
+    def named() -> int:
+        return environment.announcer.names().count(EventName.SOURCE_DEAD)
+
+    async def life(world: DaemonWorld) -> None:
+        body = environment.fetcher.bodies[FEED]
+        for times in (1, 2):
+            environment.fetcher.bodies[FEED] = FetchError("no such name")
+            for day in range(10):
+                await poll(world)
+                assert named() == times - (day < 7)
+                environment.clock.time += 86_400
+            row = next(row for row in await world.ask("sources") if row["id"] == FEED)
+            assert [one["condition"] for one in row["oddities"]] == ["dead"]
+            assert (await world.ask("status"))["odd"]["dead"] == 1
+            environment.fetcher.bodies[FEED] = body
+            await poll(world)
+            assert (await world.ask("status"))["odd"]["dead"] == 0
+
+    run(environment, CONFIG, life)
+
+
+def test_a_list_that_becomes_empty_is_named_once(tmp_path: Path) -> None:
+    environment = environment_on(tmp_path)
+    lenient = replace(CONFIG.sources[0], allow_empty=True, guards=Guards(shrink=math.inf, turnover=math.inf))
+
+    async def life(world: DaemonWorld) -> None:
+        await poll(world)
+        for text in (b"# nothing\n", b"# nothing today\n"):
+            environment.fetcher.bodies[FEED] = text
+            await poll(world)
+            assert environment.announcer.names().count(EventName.SOURCE_EMPTY) == 1
+        (row,) = await world.ask("sources")
+        assert [one["condition"] for one in row["oddities"]] == ["empty"]
+
+    run(environment, config_of(lenient), life)
 
 
 def test_sources_that_finish_together_become_one_transaction(tmp_path: Path) -> None:

@@ -7,9 +7,10 @@ from banlistd.control.seen import SeenContents
 from banlistd.control_api import ServiceControl
 from banlistd.core.config.model import Source
 from banlistd.core.config.values import closest
+from banlistd.core.feeds.health.conditions import FeedState, Oddity, oddities_of
 from banlistd.core.feeds.quarantine import stale_at
 from banlistd.errors import NoSuchSourceError
-from banlistd.model import Poll, Remark, SourceId
+from banlistd.model import Poll, Remark, RunState, SourceId
 from banlistd.ports import Clock, FindingLog, Ledger, Quarantine, Storage
 from banlistd.services.enforcer import Enforcer
 from banlistd.services.geo_enricher import Enricher
@@ -61,6 +62,22 @@ class Parts:
 
     def _before_those_under_way(self) -> Mapping[SourceId, Poll]:
         return {source_id: poll for source_id, poll in self.poll_record.under_way.items() if poll is not None}
+
+    async def oddities(self) -> Mapping[SourceId, Sequence[Oddity]]:
+        """What is odd about each enabled source: dead, frozen, moved, empty."""
+        polls, healths, refusals = await self.polls(), await self.quarantine.healths(), await self.quarantine.refusals()
+        runs, now = await self.ledger.newest_runs(), self.clock.now()
+        found = {}
+        for source in self.service.config.sources:
+            run = runs.get(source.id)
+            state = FeedState(
+                polls.get(source.id) or Poll(source.id),
+                healths.get(source.id),
+                run.entries if run and run.state is RunState.COMPLETED else None,
+                refusals.get(source.id) == "empty",
+            )
+            found[source.id] = oddities_of(source, state, now) if source.enabled else ()
+        return found
 
     async def stale_since(self) -> Mapping[SourceId, float]:
         """Of each stale source, since when its last good list is older than its `stale_after`."""

@@ -1,12 +1,13 @@
 """Every event. Names and message ids are stable, because people filter on them.
 
-The declarations of `firewall` are in the module of that name. The catalogue for `journalctl -x`, the EVENTS section of
-banlistd(8) and packaging/docs/events.md are generated from all of them.
+The declarations of `feeds` and `firewall` are in the modules of these names. The catalogue for `journalctl -x`, the EVENTS
+section of banlistd(8) and packaging/docs/events.md are generated from all of them.
 """
 
 from enum import StrEnum
 from typing import Self
 
+from banlistd.events.feeds import SOURCE_DEAD, SOURCE_EMPTY
 from banlistd.events.firewall import DRIFT_ENDED, DRIFT_RECURRING, DRIFT_REPAIRED, REMARK, RESTORED
 from banlistd.events.kind import EventKind, Field, Priority
 
@@ -125,6 +126,8 @@ class EventName(StrEnum):
         "    banlistctl history @SOURCE_ID@  when it changed\n"
         "If the list is still maintained, set `guards: {frozen: off}` for it. Otherwise remove it from /etc/banlistd.",
     )
+    SOURCE_DEAD = SOURCE_DEAD
+    SOURCE_EMPTY = SOURCE_EMPTY
     CRITICAL_CARVED = EventKind(
         "critical_carved",
         "d477d7a7412141b3a3e2f10e6587ce82",

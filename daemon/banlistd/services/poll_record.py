@@ -6,6 +6,7 @@ from contextlib import contextmanager, suppress
 
 from banlistd.core.config.model import Source
 from banlistd.core.feeds.found_list import Findings
+from banlistd.core.feeds.health.conditions import is_dead
 from banlistd.core.feeds.quarantine import frozen_at, stale_at
 from banlistd.core.feeds.schedule import delay_after, failing_since
 from banlistd.errors import LedgerError
@@ -79,7 +80,7 @@ class PollRecord:
         `retry_after`: seconds that the server asked for.
         """
         now = self._clock.now()
-        failures, since = 0, None
+        failures, since, before = 0, None, Poll(source.id)
         if outcome.error:
             with suppress(LedgerError):
                 before = self._under_way.get(source.id) or await self._ledger.poll(source.id)
@@ -101,6 +102,7 @@ class PollRecord:
                 poll = dataclasses.replace(poll, validators=validators, content_hash=content_hash)
             await self._ledger.save_poll(poll)
             if outcome.error:
+                self._warn_of_death(poll, before)
                 await self._warn_of_age(source, now)
             elif source.url:
                 await self._warn_of_frozen(source, now)
@@ -125,6 +127,13 @@ class PollRecord:
     def _rest(self, source: Source) -> float:
         rest = self._publishers.known_rest(source)
         return rest.seconds if rest else 0.0
+
+    def _warn_of_death(self, poll: Poll, before: Poll) -> None:
+        """Announce once in a row of failures that the list may be gone."""
+        if is_dead(poll, poll.polled_at or 0.0) and not is_dead(before, before.polled_at or 0.0):
+            message = f"{poll.source_id}: every poll has failed for a week; its bans stay"
+            fields: dict[str, str | int | float] = {"SOURCE_ID": poll.source_id, "REASON": poll.error}
+            self._announcer.announce(Event(EventName.SOURCE_DEAD, message, fields))
 
     async def _warn_of_age(self, source: Source, now: float) -> None:
         """Announce once that the last good list is stale; its bans stay."""

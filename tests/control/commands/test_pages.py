@@ -136,6 +136,18 @@ def test_one_source_is_shown_with_the_lines_that_were_skipped() -> None:
     assert not [part for part in page_of(SOURCES, [row, row], NOW) if "skipped" in str(part) and isinstance(part, str)]
 
 
+def test_what_is_odd_about_a_feed_is_named_by_sources_and_by_status() -> None:
+    odd = {**SOURCE, "oddities": [{"condition": "frozen", "message": "its content has not changed for 40.0 days"}]}
+    page = page_of(SOURCES, [odd], NOW)
+    assert table([page[0]])[0]["STATE"] == "completed, frozen"
+    assert page[1] == "frozen: its content has not changed for 40.0 days"
+    status = {**ANSWERS["status"], "odd": {"dead": 0, "frozen": 1, "moved": 0, "empty": 0}}
+    page = page_of(STATUS, status, NOW, [SOURCE, odd])
+    assert "12 sources (1 off, 1 frozen)" in str(page[0])
+    assert page[5:] == ["  spamhaus-drop is frozen: its content has not changed for 40.0 days"]
+    assert page_of(STATUS, status, NOW, [odd] * 12)[-1] == "  ... and 2 more: banlistctl sources"
+
+
 def test_a_source_that_is_polled_now_says_so_beside_its_state() -> None:
     row = {**SOURCE, "stale_since": NOW - 60, "polling": True}
     (shown,) = table(page_of(SOURCES, [row], NOW))

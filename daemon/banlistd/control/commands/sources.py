@@ -24,13 +24,21 @@ class SkippedRow(TypedDict):
     reason: str
 
 
+class OddityRow(TypedDict):
+    """`condition`: dead, frozen, moved or empty."""
+
+    condition: str
+    message: str
+
+
 class SourceRow(TypedDict):
     """`state`: never, pending, completed or failed. `entries`, `rejected`: of the newest import run. `owned`: set elements.
 
     `packets`, `octets`: what its bans stopped; null if the firewall does not count. `due_at` null: at once, or off.
     `extent`: how much of the address space a source with `block` covers, for a person. `quarantined`: the guard that refused
     its newest content. `failures`: polls in a row. `error`: of the newest poll that has ended. `polling`: whether another is
-    under way. `skipped`: the first lines that were skipped when the list was read last, five at most.
+    under way. `oddities`: what is odd about the feed. `skipped`: the first lines that were skipped when the list was read
+    last, five at most.
     """
 
     id: str
@@ -52,6 +60,7 @@ class SourceRow(TypedDict):
     failures: int
     error: str
     polling: bool
+    oddities: list[OddityRow]
     skipped: list[SkippedRow]
 
 
@@ -85,7 +94,7 @@ async def _answer(parts: "Parts", order: SourcesOrder) -> list[SourceRow]:
     owners = {owner.source_id: owner for owner in parts.enforcer.policy.sources}
     polls, runs = await parts.polls(), await parts.ledger.newest_runs()
     refusals, stale = await parts.quarantine.refusals(), await parts.stale_since()
-    findings = await parts.findings.every()
+    findings, oddities = await parts.findings.every(), await parts.oddities()
     rows: list[SourceRow] = []
     for source in configured:
         owner = owners.get(source.id)
@@ -112,6 +121,7 @@ async def _answer(parts: "Parts", order: SourcesOrder) -> list[SourceRow]:
                 "failures": poll.failures,
                 "error": poll.error,
                 "polling": source.id in parts.poll_record.under_way,
+                "oddities": [{"condition": str(one.condition), "message": one.message} for one in oddities[source.id]],
                 "skipped": _skipped(findings.get(source.id)),
             }
         )
@@ -197,11 +207,12 @@ def _page(rows: Sequence[SourceRow], context: PageContext) -> Page:
 
 def _details(row: SourceRow) -> list[str]:
     """What there is room for where one source is asked for."""
+    odd = [f"{printable(one['condition'])}: {printable(one['message'])}" for one in row["oddities"]]
     if not row["skipped"]:
-        return []
+        return odd
     others = row["rejected"] - len(row["skipped"])
     head = f"{counted(row['rejected'], 'line was', 'lines were')} skipped" + (", the first of them:" if others > 0 else ":")
-    return [head, *(f"  line {number(one['line'])}{_text(one)}" for one in row["skipped"])]
+    return [*odd, head, *(f"  line {number(one['line'])}{_text(one)}" for one in row["skipped"])]
 
 
 def _text(one: SkippedRow) -> str:
@@ -228,6 +239,7 @@ def _state(row: SourceRow) -> str:
         return "off"
     states = ["refused" if row["quarantined"] else printable(row["state"])]
     states += ["stale"] if row["stale_since"] is not None else []
+    states += [printable(one["condition"]) for one in row["oddities"]]
     states += ["polling"] if row["polling"] else []
     return ", ".join(states)
 
@@ -258,6 +270,7 @@ SOURCES: "Command[SourcesOrder, list[SourceRow]]" = Command(
             "failures": 0,
             "error": "",
             "polling": False,
+            "oddities": [],
             "skipped": [{"line": 7, "text": "# end", "reason": "no address"}],
         }
     ],

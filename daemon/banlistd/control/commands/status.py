@@ -1,6 +1,6 @@
 """banlistctl status: the daemon as a whole, and what fails."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, TypedDict
 
 from banlistd.control.commands.sources import SOURCES, SourceRow, is_failing
@@ -10,7 +10,8 @@ from banlistd.core.printing import counted, printable
 
 if TYPE_CHECKING:
     from banlistd.control.parts import Parts
-    from banlistd.model import ImportRun
+    from banlistd.core.feeds.health.conditions import Oddity
+    from banlistd.model import ImportRun, SourceId
 
 
 # Failing sources that a screen has room for.
@@ -32,6 +33,7 @@ class RefreshRow(TypedDict):
 class StatusAnswer(TypedDict):
     """`since`: the start of the daemon. `failing`, `quarantined`, `stale`, `polling`: how many enabled sources are.
 
+    `odd`: how many enabled sources are dead, frozen, moved or empty.
     `bans`: what blocks, as `top` counts it; `watched`: set elements of sources that only log or count.
     `ledger_fault`: why the database is in memory only; empty while it is on the disk. `maps`: elements in each map.
     `last_change`: the end of the newest import run. `remarks`: what the administrator should know about this host's firewall.
@@ -49,6 +51,7 @@ class StatusAnswer(TypedDict):
     quarantined: int
     stale: int
     polling: int
+    odd: dict[str, int]
     ledger_fault: str
     bans: int
     watched: int
@@ -68,12 +71,13 @@ async def _answer(parts: "Parts", _: tuple[()]) -> StatusAnswer:
     config, state = parts.service.config, parts.enforcer.state
     enabled = {source.id for source in config.sources if source.enabled}
     # Together: one after the other, each would wait for a write of the imports that are under way.
-    polls, stale, refused, newest, remarks = await asyncio.gather(
+    polls, stale, refused, newest, remarks, oddities = await asyncio.gather(
         parts.polls(),
         parts.stale_since(),
         parts.quarantine.refusals(),
         _newest(parts),
         parts.remarks(),
+        parts.oddities(),
     )
     done, total = parts.service.refreshing
     return {
@@ -88,6 +92,7 @@ async def _answer(parts: "Parts", _: tuple[()]) -> StatusAnswer:
         "failing": sum(bool(poll.failures) for source_id, poll in polls.items() if source_id in enabled),
         "quarantined": len(enabled & refused.keys()),
         "stale": len(enabled & stale.keys()),
+        "odd": _counts(oddities),
         "polling": len(enabled & parts.poll_record.under_way.keys()),
         "ledger_fault": parts.storage.fault,
         "bans": await asyncio.to_thread(count, state) if state else 0,
@@ -99,19 +104,27 @@ async def _answer(parts: "Parts", _: tuple[()]) -> StatusAnswer:
     }
 
 
+def _counts(oddities: "Mapping[SourceId, Sequence[Oddity]]") -> dict[str, int]:
+    from banlistd.core.feeds.health.conditions import Condition
+
+    found = [one.condition for some in oddities.values() for one in some]
+    return {str(condition): found.count(condition) for condition in Condition}
+
+
 async def _newest(parts: "Parts") -> "ImportRun | None":
     (run,) = await parts.ledger.history(None, 1) or (None,)
     return run
 
 
 def _page(answer: StatusAnswer, context: PageContext) -> Page:
-    sources: Sequence[SourceRow] = context.ask(SOURCES) if answer["failing"] or answer["stale"] else ()
+    sources: Sequence[SourceRow] = context.ask(SOURCES) if _needs_attention(answer) else ()
     started, changed = answer["since"], answer["last_change"]
     numbers = {
         "off": answer["sources"] - answer["enabled"],
         "failing": answer["failing"],
         "in quarantine": answer["quarantined"],
         "stale": answer["stale"],
+        **{printable(condition): count for condition, count in answer["odd"].items()},
         "polling": answer["polling"],
     }
     remarks = ", ".join(f"{number(value)} {what}" for what, value in numbers.items() if value)
@@ -134,7 +147,12 @@ def _page(answer: StatusAnswer, context: PageContext) -> Page:
         *_ledger(answer["ledger_fault"]),
         *_remarks(answer["remarks"]),
         *_failing(sources, context.now),
+        *_odd(sources),
     ]
+
+
+def _needs_attention(answer: StatusAnswer) -> bool:
+    return bool(answer["failing"] or answer["stale"] or any(answer["odd"].values()))
 
 
 def _refreshing(progress: RefreshRow) -> list[str]:
@@ -166,6 +184,16 @@ def _failing(sources: Sequence[SourceRow], now: float) -> list[str | StateLine]:
     if left := len(failing) - _SHOWN:
         lines += [f"  ... and {number(left)} more: banlistctl sources --failing"] if left > 0 else []
     return ["", *lines] if lines else []
+
+
+def _odd(sources: Sequence[SourceRow]) -> list[str | StateLine]:
+    lines = [
+        StateLine(f"  {printable(row['id'])} is ", printable(one["condition"]), f": {printable(one['message'])}")
+        for row in sources
+        for one in row["oddities"]
+    ]
+    more = len(lines) - _SHOWN
+    return [*lines[:_SHOWN], *([f"  ... and {number(more)} more: banlistctl sources"] if more > 0 else [])]
 
 
 def _failure(row: SourceRow, now: float) -> list[str | StateLine]:
@@ -203,6 +231,7 @@ STATUS: Command[tuple[()], StatusAnswer] = Command(
         "failing": 0,
         "quarantined": 0,
         "stale": 0,
+        "odd": {"dead": 0, "frozen": 0, "moved": 0, "empty": 0},
         "polling": 0,
         "ledger_fault": "",
         "bans": 1_234_567,

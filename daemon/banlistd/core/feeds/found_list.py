@@ -65,6 +65,11 @@ class FoundList:
     findings: Findings | None = None
 
     @property
+    def becomes_empty(self) -> bool:
+        """Whether this is the first list without an entry."""
+        return self.reading is not None and not self.reading.addresses and bool(self.before and self.before.addresses)
+
+    @property
     def confirmed(self) -> Confirmed:
         """What is remembered of it once it is applied."""
         reading = self.reading

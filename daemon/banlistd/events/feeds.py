@@ -1,0 +1,28 @@
+"""The events of feeds that may be given up: dead, empty. `names` names them."""
+
+from banlistd.events.kind import EventKind, Field, Priority
+
+SOURCE_DEAD = EventKind(
+    "source_dead",
+    "7c621cc9bff04f36940a53ffcecef0a5",
+    Priority.WARNING,
+    (Field.SOURCE_ID, Field.REASON),
+    "The source @SOURCE_ID@ may be dead",
+    "Every poll of @SOURCE_ID@ has failed for a week, the last one with:\n"
+    "    @REASON@\n"
+    "It is asked for less and less often, at last once a day, until a poll is successful. Its last good content is still "
+    "banned.\n"
+    "    banlistctl sources @SOURCE_ID@  since when\n"
+    "    banlistctl refresh @SOURCE_ID@  poll it now\n"
+    "If the list no longer exists, remove it from /etc/banlistd; its bans are removed with it.",
+)
+
+SOURCE_EMPTY = EventKind(
+    "source_empty",
+    "3ecc73d697a5466e80a012e4f6383d81",
+    Priority.NOTICE,
+    (Field.SOURCE_ID,),
+    "The list of the source @SOURCE_ID@ has become empty",
+    "The new list of @SOURCE_ID@ has no entry, which `allow_empty` allows; the one before had some. Its bans are lifted.\n"
+    "    banlistctl history @SOURCE_ID@  how many entries it had",
+)
