@@ -13,6 +13,7 @@ from typing import Any
 from banlistd.adapters.fetch.file import LocalFiles, stamp_of
 from banlistd.adapters.fetch.geo_blocks import GeoBlocks
 from banlistd.adapters.fetch.http import Downloads
+from banlistd.adapters.fetch.listeners import Listeners
 from banlistd.adapters.fetch.name_lookups import NameLookups
 from banlistd.adapters.fetch.named_files import remarks_on_named_files
 from banlistd.adapters.fetch.own_threads import OwnThreads
@@ -213,9 +214,15 @@ async def open_application(
         parser = ParserProcesses(config.parser.memory)
         stack.push_async_callback(parser.close)
         local = GeoBlocks(lambda: enricher.databases, stamp_of, LocalFiles(parser, places.secret_folders))
-        fetcher = Downloads(version("banlistd"), local, parser, places.credentials, on_connection=names.note_connection)
         publishers, findings = Publishers(RequestTable(database), clock), FindingTable(database)
         polls = PollRecord(ledger, quarantine, publishers, findings, announcer, clock, random.random)
+        fetcher = Downloads(
+            version("banlistd"),
+            local,
+            parser,
+            places.credentials,
+            listeners=Listeners(names.note_connection, polls.note_arrival),
+        )
         importer = Importer(fetcher, ledger, quarantine, enforcer, polls, publishers, announcer, clock)
         scheduler = PollScheduler(ledger, publishers, stamp_of, clock, OwnThreads("file stamp", 8))
         services = Services(scheduler, importer, enforcer, banning, enricher, host, trial)

@@ -337,6 +337,54 @@ def test_a_list_that_becomes_empty_is_named_once(tmp_path: Path) -> None:
     run(environment, config_of(lenient), life)
 
 
+def test_a_list_that_has_moved_is_named_once_with_its_new_address(tmp_path: Path) -> None:
+    environment = environment_on(tmp_path)
+    feed = CONFIG.sources[0]
+
+    def named() -> int:
+        return environment.announcer.names().count(EventName.SOURCE_MOVED)
+
+    async def moves(world: DaemonWorld, moved_to: str) -> None:
+        world.polls.note_arrival(feed, moved_to)
+        await poll(world)
+
+    async def first(world: DaemonWorld) -> None:
+        await moves(world, "https://new.example/list?key=hush")
+        await moves(world, "https://new.example/list?key=hush")
+        event = await environment.announcer.until(EventName.SOURCE_MOVED, FEED)
+        assert event.fields["REASON"] == "https://new.example/list"
+        assert named() == 1
+
+    async def second(world: DaemonWorld) -> None:
+        await moves(world, "https://new.example/list")
+        environment.fetcher.bodies[FEED] = B  # another reading leaves the address as it is
+        await moves(world, "https://new.example/list")
+        assert named() == 1
+        row = next(row for row in await world.ask("sources") if row["id"] == FEED)
+        assert [one["condition"] for one in row["oddities"]] == ["moved"]
+        assert "https://new.example/list" in row["oddities"][0]["message"]
+        await moves(world, "")
+        row = next(row for row in await world.ask("sources") if row["id"] == FEED)
+        assert row["oddities"] == []
+        assert named() == 1
+
+    run(environment, CONFIG, first)
+    run(environment, CONFIG, second)
+
+
+def test_the_new_address_of_a_source_with_credentials_is_not_shown(tmp_path: Path) -> None:
+    environment = environment_on(tmp_path)
+    secret = replace(CONFIG.sources[0], headers={"Authorization": "Bearer sesame"})
+
+    async def life(world: DaemonWorld) -> None:
+        world.polls.note_arrival(secret, "https://new.example/sesame")
+        await poll(world)
+        await environment.announcer.until(EventName.SOURCE_MOVED, FEED)
+        assert "sesame" not in f"{environment.announcer.events} {await world.ask('sources')}"
+
+    run(environment, config_of(secret), life)
+
+
 def test_sources_that_finish_together_become_one_transaction(tmp_path: Path) -> None:
     async def life(world: DaemonWorld) -> None:
         before = world.firewall.transactions

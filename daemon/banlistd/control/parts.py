@@ -66,7 +66,7 @@ class Parts:
     async def oddities(self) -> Mapping[SourceId, Sequence[Oddity]]:
         """What is odd about each enabled source: dead, frozen, moved, empty."""
         polls, healths, refusals = await self.polls(), await self.quarantine.healths(), await self.quarantine.refusals()
-        runs, now = await self.ledger.newest_runs(), self.clock.now()
+        runs, findings, now = await self.ledger.newest_runs(), await self.findings.every(), self.clock.now()
         found = {}
         for source in self.service.config.sources:
             run = runs.get(source.id)
@@ -75,6 +75,7 @@ class Parts:
                 healths.get(source.id),
                 run.entries if run and run.state is RunState.COMPLETED else None,
                 refusals.get(source.id) == "empty",
+                findings[source.id].moved_to if source.id in findings else "",
             )
             found[source.id] = oddities_of(source, state, now) if source.enabled else ()
         return found

@@ -1,4 +1,4 @@
-"""The events of feeds that may be given up: dead, empty. `names` names them."""
+"""The events of feeds that may be given up: dead, moved, empty. `names` names them."""
 
 from banlistd.events.kind import EventKind, Field, Priority
 
@@ -15,6 +15,18 @@ SOURCE_DEAD = EventKind(
     "    banlistctl sources @SOURCE_ID@  since when\n"
     "    banlistctl refresh @SOURCE_ID@  poll it now\n"
     "If the list no longer exists, remove it from /etc/banlistd; its bans are removed with it.",
+)
+
+SOURCE_MOVED = EventKind(
+    "source_moved",
+    "47548a6d1c264c74b44a274d49aec8d3",
+    Priority.NOTICE,
+    (Field.SOURCE_ID, Field.REASON),
+    "The list of the source @SOURCE_ID@ has moved",
+    "The server of @SOURCE_ID@ answers with a redirect for good (301 or 308), and the list came from the new address:\n"
+    "    @REASON@\n"
+    "It is fetched by way of the old address, which may end. If the publisher names the new address too, write it as `url` "
+    "of the source in /etc/banlistd.",
 )
 
 SOURCE_EMPTY = EventKind(

@@ -7,7 +7,7 @@ section of banlistd(8) and packaging/docs/events.md are generated from all of th
 from enum import StrEnum
 from typing import Self
 
-from banlistd.events.feeds import SOURCE_DEAD, SOURCE_EMPTY
+from banlistd.events.feeds import SOURCE_DEAD, SOURCE_EMPTY, SOURCE_MOVED
 from banlistd.events.firewall import DRIFT_ENDED, DRIFT_RECURRING, DRIFT_REPAIRED, REMARK, RESTORED
 from banlistd.events.kind import EventKind, Field, Priority
 
@@ -127,6 +127,7 @@ class EventName(StrEnum):
         "If the list is still maintained, set `guards: {frozen: off}` for it. Otherwise remove it from /etc/banlistd.",
     )
     SOURCE_DEAD = SOURCE_DEAD
+    SOURCE_MOVED = SOURCE_MOVED
     SOURCE_EMPTY = SOURCE_EMPTY
     CRITICAL_CARVED = EventKind(
         "critical_carved",

@@ -116,7 +116,13 @@ class FindingLog(Protocol):
         """Of each source whose list was read, in one question."""
 
     async def keep(self, source_id: SourceId, findings: Findings) -> None:
-        """Remember them in place of those of the reading before."""
+        """Remember them in place of those of the reading before; `moved_to` stays as it was."""
+
+    async def moved_to(self, source_id: SourceId) -> str:
+        """The address that the list has moved to; empty: none."""
+
+    async def keep_moved_to(self, source_id: SourceId, moved_to: str) -> None:
+        """Remember another one."""
 
 
 class Quarantine(Protocol):

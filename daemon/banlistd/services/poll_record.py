@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 
 from banlistd.core.config.model import Source
-from banlistd.core.feeds.found_list import Findings
+from banlistd.core.feeds.found_list import Findings, address_in_words
 from banlistd.core.feeds.health.conditions import is_dead
 from banlistd.core.feeds.quarantine import frozen_at, stale_at
 from banlistd.core.feeds.schedule import delay_after, failing_since
@@ -38,6 +38,9 @@ class PollRecord:
         self._announcer = announcer
         self._clock = clock
         self._chance = chance
+        # Where a list has moved to: as of this poll, and as the log has it.
+        self._seen_at: dict[SourceId, str] = {}
+        self._logged_at: dict[SourceId, str] = {}
         self._under_way: dict[SourceId, Poll | None] = {}
 
     @property
@@ -66,6 +69,10 @@ class PollRecord:
         poll = Poll(source.id, due_at=now + delay, polled_at=now, failures=failures, error=_NOT_ENDED, failing_since=since)
         with suppress(LedgerError):
             await self._ledger.save_poll(poll)
+
+    def note_arrival(self, source: Source, moved_to: str) -> None:
+        """A list has arrived from a server; `moved_to`: the URL that it has moved to for good, or empty."""
+        self._seen_at[source.id] = address_in_words(source, moved_to)
 
     async def note_findings(self, source_id: SourceId, findings: Findings) -> None:
         """Save what reading a list showed."""
@@ -105,6 +112,7 @@ class PollRecord:
                 self._warn_of_death(poll, before)
                 await self._warn_of_age(source, now)
             elif source.url:
+                await self._warn_of_move(source)
                 await self._warn_of_frozen(source, now)
         return dataclasses.replace(outcome, delay=delay)
 
@@ -127,6 +135,20 @@ class PollRecord:
     def _rest(self, source: Source) -> float:
         rest = self._publishers.known_rest(source)
         return rest.seconds if rest else 0.0
+
+    async def _warn_of_move(self, source: Source) -> None:
+        """Announce once that the server names another address for good."""
+        moved_to = self._seen_at.get(source.id, "")
+        if source.id not in self._logged_at:
+            self._logged_at[source.id] = await self._findings.moved_to(source.id)
+        if moved_to == self._logged_at[source.id]:
+            return
+        await self._findings.keep_moved_to(source.id, moved_to)
+        self._logged_at[source.id] = moved_to
+        if moved_to:
+            message = f"{source.id}: the list has moved for good to {moved_to}"
+            fields: dict[str, str | int | float] = {"SOURCE_ID": source.id, "REASON": moved_to}
+            self._announcer.announce(Event(EventName.SOURCE_MOVED, message, fields))
 
     def _warn_of_death(self, poll: Poll, before: Poll) -> None:
         """Announce once in a row of failures that the list may be gone."""

@@ -10,6 +10,7 @@ import pytest
 from aiohttp.abc import AbstractResolver, ResolveResult
 
 from banlistd.adapters.fetch.http import Downloads
+from banlistd.adapters.fetch.listeners import Listeners
 from banlistd.adapters.host.protected import LinuxHost
 from banlistd.adapters.host.resolver import MAX_ADDRESSES, Names
 from banlistd.core.addresses.text import span_text
@@ -58,7 +59,9 @@ def test_each_connection_is_reported_with_the_host_of_its_url(server: FeedServer
     connections: list[tuple[str, str]] = []
     server.behave("/old", redirect(server.url("/new", "new.test")))
     server.serve("/new", LIST)
-    fetcher = downloads("1", retry=ONE_TRY, resolver=HostileNameServer(), on_connection=lambda *made: connections.append(made))
+    fetcher = downloads(
+        "1", retry=ONE_TRY, resolver=HostileNameServer(), listeners=Listeners(lambda *made: connections.append(made))
+    )
     fetch(fetcher, server.url("/old", "old.test"))
     fetch(fetcher, server.url("/missing", "third.test"))
     assert connections == [("old.test", "127.0.0.1"), ("new.test", "127.0.0.1"), ("third.test", "127.0.0.1")]
@@ -68,7 +71,7 @@ def test_a_connection_that_is_not_made_is_not_reported() -> None:
     connections: list[tuple[str, str]] = []
     with socket.create_server(("127.0.0.1", 0)) as closed:
         port = closed.getsockname()[1]
-    fetcher = downloads("1", retry=ONE_TRY, on_connection=lambda *made: connections.append(made))
+    fetcher = downloads("1", retry=ONE_TRY, listeners=Listeners(lambda *made: connections.append(made)))
     fetch(fetcher, f"http://127.0.0.1:{port}/")
     assert connections == []
 
@@ -90,7 +93,7 @@ def test_who_answers_for_a_feed_name_frees_no_address_of_their_choice(
             return {span_text(item.span) for item in found if "host of feed" in item.reason}
 
         assert len(await feed_hosts()) == MAX_ADDRESSES
-        fetcher = downloads("1", retry=ONE_TRY, resolver=HostileNameServer(), on_connection=names.note_connection)
+        fetcher = downloads("1", retry=ONE_TRY, resolver=HostileNameServer(), listeners=Listeners(names.note_connection))
         await fetcher.fetch(Source(id=SourceId("a-list"), url=url), Validators(), ignored)
         assert await feed_hosts() == {"127.0.0.1"}
 

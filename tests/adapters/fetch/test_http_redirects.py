@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from aiohttp.abc import AbstractResolver, ResolveResult
 
+from banlistd.adapters.fetch.listeners import Listeners
 from banlistd.core.config.model import Source
 from banlistd.core.feeds.parsed_list import Download
 from banlistd.errors import FetchError
@@ -274,3 +275,25 @@ def test_a_redirect_from_https_to_plain_http_is_refused(server: FeedServer, safe
     with pytest.raises(FetchError, match="from https to plain http"):
         fetch(safe_server.url("/list"), tls=trusting)
     assert not server.requests
+
+
+@pytest.mark.parametrize(("code", "moves"), [(301, True), (308, True), (302, False), (307, False)])
+def test_an_arrival_says_where_the_list_has_moved_to_for_good(server: FeedServer, code: int, moves: bool) -> None:
+    server.behave("/old", redirect("/new", code))
+    server.serve("/new", LIST)
+    arrivals = []
+    fetcher = downloads("1", listeners=Listeners(on_arrival=lambda source, moved_to: arrivals.append((source.id, moved_to))))
+    for name in ("old", "new"):
+        source = Source(id=SourceId(name), url=server.url(f"/{name}"))
+        asyncio.run(fetcher.fetch(source, Validators(), ignored))
+    assert arrivals == [("old", server.url("/new") if moves else ""), ("new", "")]
+
+
+def test_a_redirect_to_nothing_is_no_move(server: FeedServer) -> None:
+    server.behave("/old", redirect("/gone", 301))
+    server.behave("/gone", status(404))
+    arrivals = []
+    fetcher = downloads("1", listeners=Listeners(on_arrival=lambda _, moved_to: arrivals.append(moved_to)))
+    with pytest.raises(FetchError):
+        asyncio.run(fetcher.fetch(Source(id=SourceId("old"), url=server.url("/old")), Validators(), ignored))
+    assert arrivals == []

@@ -3,6 +3,8 @@ import pytest
 from banlistd.core.download.redirects import Trail, next_url, same_origin
 from banlistd.errors import FetchError
 
+NEXT = "https://next.example/list"
+
 
 def test_the_first_hop_may_be_private() -> None:
     assert Trail().admit("mirror", ["10.0.0.1", "127.0.0.1"]) == {"10.0.0.1", "127.0.0.1"}
@@ -33,7 +35,7 @@ def test_public_only_refuses_a_private_address_at_the_first_hop(host: str) -> No
 def test_public_only_refuses_a_private_address_after_a_redirect() -> None:
     trail = Trail(public_only=True)
     assert trail.admit("feed", ["8.8.8.8", "10.0.0.1"]) == {"8.8.8.8"}
-    trail.redirected()
+    trail.redirected(NEXT)
     with pytest.raises(FetchError, match="inside of the network"):
         trail.admit("other", ["10.0.0.1"])
 
@@ -46,7 +48,7 @@ def test_public_only_refuses_what_a_proxy_hides() -> None:
 def test_after_a_public_hop_only_public_addresses_are_left() -> None:
     trail = Trail()
     trail.admit("feed", ["8.8.8.8"])
-    trail.redirected()
+    trail.redirected(NEXT)
     assert trail.admit("mixed", ["10.0.0.1", "8.8.4.4"]) == {"8.8.4.4"}
     with pytest.raises(FetchError, match="inside of the network"):
         trail.admit("inside", ["10.0.0.1", "::1"])
@@ -55,7 +57,7 @@ def test_after_a_public_hop_only_public_addresses_are_left() -> None:
 def test_after_a_private_hop_all_but_metadata_is_left_until_a_public_one() -> None:
     trail = Trail()
     trail.admit("mirror", ["10.0.0.1"])
-    trail.redirected()
+    trail.redirected(NEXT)
     assert trail.admit("other", ["10.0.0.2", "169.254.169.254"]) == {"10.0.0.2"}
     trail.admit("feed", ["8.8.8.8"])
     with pytest.raises(FetchError, match="inside of the network"):
@@ -65,7 +67,7 @@ def test_after_a_private_hop_all_but_metadata_is_left_until_a_public_one() -> No
 def test_behind_a_proxy_nothing_private_may_follow() -> None:
     trail = Trail()
     trail.unseen()
-    trail.redirected()
+    trail.redirected(NEXT)
     with pytest.raises(FetchError, match="inside of the network"):
         trail.admit("10.0.0.1", ["10.0.0.1"])
 
@@ -104,3 +106,22 @@ def test_an_origin_is_scheme_host_and_port() -> None:
     assert same_origin("https://a.example/x", "https://A.example:443/y")
     for other in ("http://a.example/", "https://b.example/", "https://a.example:444/"):
         assert not same_origin("https://a.example/x", other)
+
+
+@pytest.mark.parametrize(
+    ("statuses", "moved_to"),
+    [
+        ([], ""),
+        ([301], "https://a.example/0"),
+        ([308, 301], "https://a.example/1"),
+        ([302], ""),
+        ([303, 301], ""),
+        ([301, 307, 308], "https://a.example/0"),
+    ],
+)
+def test_a_list_has_moved_as_far_as_redirects_for_good_lead(statuses: list[int], moved_to: str) -> None:
+    trail = Trail()
+    for number, status in enumerate(statuses):
+        trail.answered(status)
+        trail.redirected(f"https://a.example/{number}")
+    assert trail.moved_to == moved_to

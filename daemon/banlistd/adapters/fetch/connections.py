@@ -14,18 +14,12 @@ from aiohttp.connector import Connection
 from yarl import URL
 
 from banlistd.adapters.fetch.http_faults import LONGEST_HEADER, fetch_faults
+from banlistd.adapters.fetch.listeners import OnConnection
 from banlistd.core.download.redirects import Trail, literal_address
 from banlistd.errors import FetchError
 
 _MAX_HEADS = 20
 """The last one is that of the answer, the others are interim: no server has use for more than a few."""
-
-OnConnection = Callable[[str, str], None]
-"""Called with a host (of a URL, or a proxy) and the address of the connection to it."""
-
-
-def ignore_connection(_host: str, _address: str) -> None:
-    """An OnConnection for which connections do not matter."""
 
 
 @dataclass(frozen=True, slots=True)

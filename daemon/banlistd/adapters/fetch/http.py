@@ -19,9 +19,10 @@ from pathlib import Path
 import aiohttp
 from aiohttp.abc import AbstractResolver
 
-from banlistd.adapters.fetch.connections import FeedConnections, OnConnection, ignore_connection
+from banlistd.adapters.fetch.connections import FeedConnections
 from banlistd.adapters.fetch.credentials import read_credentials
 from banlistd.adapters.fetch.http_faults import concealed, fetch_faults
+from banlistd.adapters.fetch.listeners import NO_LISTENERS, Listeners
 from banlistd.adapters.fetch.name_lookups import NameLookups
 from banlistd.adapters.fetch.pages import Arrived, Collecting, PageRequest
 from banlistd.adapters.fetch.receiving import Receiver, Spool
@@ -75,9 +76,8 @@ class Downloads:
 
     Bytes go to `parser` as they arrive, or once it is known that they are not the same as last time.
 
-    `credentials`: systemd's $CREDENTIALS_DIRECTORY. `on_connection`: called for each connection that was made. `tls` and
-    `resolver`: instead of the system's. Each hop has a connection of its own, so that no cookie and no open socket passes from
-    one list to another; nothing is to be closed.
+    `credentials`: systemd's $CREDENTIALS_DIRECTORY. `tls` and `resolver`: instead of the system's. Each hop has a connection of
+    its own, so that no cookie and no open socket passes from one list to another; nothing is to be closed.
     """
 
     def __init__(
@@ -87,7 +87,7 @@ class Downloads:
         parser: ListParser,
         credentials: Path | None = None,
         *,
-        on_connection: OnConnection = ignore_connection,
+        listeners: Listeners = NO_LISTENERS,
         retry: RetryPolicy = RetryPolicy(),
         tls: ssl.SSLContext | None = None,
         resolver: AbstractResolver | None = None,
@@ -97,7 +97,8 @@ class Downloads:
         self._parser = parser
         self._spool = Spool()
         self._credentials = credentials
-        self._connections = FeedConnections(resolver or NameLookups(), on_connection, tls)
+        self._connections = FeedConnections(resolver or NameLookups(), listeners.on_connection, tls)
+        self._listeners = listeners
         self._retry = retry
 
     async def fetch(self, source: Source, validators: Validators, on_body: OnBody) -> Download | NotModified:
@@ -161,9 +162,11 @@ class Downloads:
         for _ in range(MAX_REDIRECTS + 1):
             outcome = await self._get(question, wanted, deadline)
             if not isinstance(outcome, Request):
+                if is_one_body(wanted.source):
+                    self._listeners.on_arrival(wanted.source, question.trail.moved_to)
                 return outcome
             question = replace(question, request=outcome)
-            question.trail.redirected()
+            question.trail.redirected(outcome.url)
         raise FetchError(f"the server redirects more than {MAX_REDIRECTS} times")
 
     async def _get(self, question: PageRequest, wanted: _Wanted, deadline: asyncio.Timeout) -> Arrived | Request:
@@ -183,6 +186,7 @@ class Downloads:
                 ) as response,
             ):
                 if response.status in REDIRECT_STATUSES and "Location" in response.headers:
+                    question.trail.answered(response.status)
                     return request.redirected_to(response.headers["Location"], response.status)
                 self._refuse_status(response, request)
                 if response.status == HTTPStatus.NOT_MODIFIED:

@@ -2,6 +2,7 @@
 
 import ipaddress
 from collections.abc import Sequence
+from http import HTTPStatus
 from urllib.parse import urljoin, urlsplit, urlunsplit
 
 from banlistd.core.credentials import shown_url
@@ -12,6 +13,8 @@ from banlistd.errors import FetchError
 MAX_REDIRECTS = 5
 
 REDIRECT_STATUSES = frozenset({301, 302, 303, 307, 308})
+
+_PERMANENT = frozenset({301, 308})
 
 _PORTS = {"http": 80, "https": 443}
 
@@ -73,22 +76,37 @@ class Trail:
         self._hop = 0
         self._public_only = public_only
         self._was_public = False
+        self._is_permanent = True
+        self._moved_to = ""
+
+    @property
+    def moved_to(self) -> str:
+        """Where the redirects for good lead that come before any other; empty without one."""
+        return self._moved_to
 
     def copy(self) -> "Trail":
         """The same way, for another try."""
         trail = Trail(public_only=self._public_only)
         trail._hop, trail._was_public = self._hop, self._was_public
+        trail._is_permanent, trail._moved_to = self._is_permanent, self._moved_to
         return trail
 
     def continued(self) -> "Trail":
         """The way to what a server named in an answer at the end of this way."""
         trail = self.copy()
-        trail.redirected()
+        trail.answered(HTTPStatus.OK)
+        trail.redirected("")
         return trail
 
-    def redirected(self) -> None:
-        """The next addresses are those of another hop."""
+    def answered(self, status: int) -> None:
+        """This hop redirects with that status."""
+        self._is_permanent = self._is_permanent and status in _PERMANENT
+
+    def redirected(self, url: str) -> None:
+        """The next addresses are those of another hop, which this URL is for."""
         self._hop += 1
+        if self._is_permanent:
+            self._moved_to = url
 
     def unseen(self) -> None:
         """This hop's addresses cannot be seen; it counts as public, so that nothing private may follow.

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 
 from banlistd.core.config.model import Source
+from banlistd.core.credentials import shown_url
 from banlistd.core.feeds.content import Content
 from banlistd.core.feeds.evaluate import Reading
 from banlistd.core.feeds.parsed_list import ParsedList
@@ -19,10 +20,13 @@ _LONGEST = 100
 
 @dataclass(frozen=True, slots=True)
 class Findings:
-    """`rejected`: how many lines had no usable address. `skipped`: the first of them; texts and reasons are printable."""
+    """`rejected`: how many lines had no usable address. `skipped`: the first of them; texts and reasons are printable.
+    `moved_to`: the address that its server names instead of its own, for good; empty: none.
+    """
 
     rejected: int = 0
     skipped: tuple[Rejected, ...] = ()
+    moved_to: str = ""
 
 
 def findings_of(source: Source, parsed: ParsedList) -> Findings:
@@ -32,6 +36,12 @@ def findings_of(source: Source, parsed: ParsedList) -> Findings:
     else:
         skipped = [Rejected(one.line, quoted(one.text, _LONGEST), quoted(one.reason, _LONGEST)) for one in parsed.samples]
     return Findings(parsed.rejected, tuple(skipped[:MAX_SKIPPED]))
+
+
+def address_in_words(source: Source, moved_to: str) -> str:
+    """Where a list has moved to, for a person: without what may be a secret."""
+    hidden = "an address that is not shown, because it may contain a secret"
+    return "" if not moved_to else hidden if source.is_confidential else shown_url(moved_to)
 
 
 def skipped_in_words(findings: Findings) -> str:

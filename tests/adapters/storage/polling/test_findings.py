@@ -23,3 +23,17 @@ def test_the_last_findings_of_each_source_are_kept(tmp_path: Path) -> None:
             assert await FindingTable(database).every() == {ONE: lines, TWO: Findings()}
 
     asyncio.run(story())
+
+
+def test_an_address_and_the_findings_of_a_reading_leave_each_other_alone(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with open_database(tmp_path / "db") as database:
+            table = FindingTable(database)
+            assert await table.moved_to(ONE) == ""
+            await table.keep_moved_to(ONE, "https://new.example/")
+            await table.keep(ONE, Findings(7))
+            await table.keep_moved_to(ONE, "https://newer.example/")
+            assert await table.moved_to(ONE) == "https://newer.example/"
+            assert await table.every() == {ONE: Findings(7, (), "https://newer.example/")}
+
+    asyncio.run(story())

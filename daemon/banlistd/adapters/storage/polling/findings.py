@@ -15,6 +15,12 @@ _KEEP = """
 """
 
 
+_KEEP_ADDRESS = """
+    INSERT INTO findings (source_id, rejected, skipped, moved_to) VALUES (?, 0, '[]', ?)
+    ON CONFLICT (source_id) DO UPDATE SET moved_to = excluded.moved_to
+"""
+
+
 class FindingTable:
     """The FindingLog of `ports`."""
 
@@ -22,10 +28,10 @@ class FindingTable:
         self._database = database
 
     async def every(self) -> Mapping[SourceId, Findings]:
-        rows = await self._database.run("SELECT source_id, rejected, skipped FROM findings")
+        rows = await self._database.run("SELECT source_id, rejected, skipped, moved_to FROM findings")
         return {
-            SourceId(source_id): Findings(rejected, tuple(Rejected(*one) for one in json.loads(skipped)))
-            for source_id, rejected, skipped in rows
+            SourceId(source_id): Findings(rejected, tuple(Rejected(*one) for one in json.loads(skipped)), moved_to)
+            for source_id, rejected, skipped, moved_to in rows
         }
 
     async def keep(self, source_id: SourceId, findings: Findings) -> None:
@@ -33,5 +39,15 @@ class FindingTable:
 
         async def work(connection: aiosqlite.Connection) -> None:
             await connection.execute(_KEEP, (source_id, findings.rejected, skipped))
+
+        await self._database.write(work)
+
+    async def moved_to(self, source_id: SourceId) -> str:
+        rows = await self._database.run("SELECT moved_to FROM findings WHERE source_id = ?", (source_id,))
+        return str(rows[0][0]) if rows else ""
+
+    async def keep_moved_to(self, source_id: SourceId, moved_to: str) -> None:
+        async def work(connection: aiosqlite.Connection) -> None:
+            await connection.execute(_KEEP_ADDRESS, (source_id, moved_to))
 
         await self._database.write(work)
