@@ -156,9 +156,10 @@ def test_a_request_that_was_never_sent_leaves_the_one_before_in_place() -> None:
     async def live() -> None:
         publishers = Publishers(log, clock)
         await publishers.admit(SOURCES[0], Poll(ONE), anyway=False)
+        await publishers.note_fault(SOURCES[0], FetchError("429", retry_after=80_000.0))
         await publishers.admit(SOURCES[0], Poll(ONE), anyway=True)
         await publishers.note_fault(SOURCES[0], fault)
-        with pytest.raises(DeferredError):
+        with pytest.raises(DeferredError, match="the server asked"):
             await Publishers(log, clock).admit(SOURCES[0], Poll(ONE), anyway=False)
 
     asyncio.run(live())

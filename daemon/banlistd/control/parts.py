@@ -1,5 +1,6 @@
 """What the handlers of the commands are given: the parts of the running daemon."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -65,9 +66,15 @@ class Parts:
 
     async def oddities(self) -> Mapping[SourceId, Sequence[Oddity]]:
         """What is odd about each enabled source: dead, frozen, moved, empty."""
-        polls, healths, refusals = await self.polls(), await self.quarantine.healths(), await self.quarantine.refusals()
-        runs, findings, now = await self.ledger.newest_runs(), await self.findings.every(), self.clock.now()
-        found = {}
+        # Together: one after the other, each would wait for a write of the imports that are under way.
+        polls, healths, refusals, runs, findings = await asyncio.gather(
+            self.polls(),
+            self.quarantine.healths(),
+            self.quarantine.refusals(),
+            self.ledger.newest_runs(),
+            self.findings.every(),
+        )
+        found, now = {}, self.clock.now()
         for source in self.service.config.sources:
             run = runs.get(source.id)
             state = FeedState(

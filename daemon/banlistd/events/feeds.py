@@ -26,7 +26,8 @@ SOURCE_MOVED = EventKind(
     "The server of @SOURCE_ID@ answers with a redirect for good (301 or 308), and the list came from the new address:\n"
     "    @REASON@\n"
     "It is fetched by way of the old address, which may end. If the publisher names the new address too, write it as `url` "
-    "of the source in /etc/banlistd.",
+    "of the source in /etc/banlistd, then\n"
+    "    systemctl reload banlistd",
 )
 
 SOURCE_EMPTY = EventKind(

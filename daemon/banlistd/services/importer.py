@@ -112,7 +112,7 @@ class Importer:
             in_spite = f"taken although {refusal.guard}, because it has stayed so: {refusal.reason}"
             found = dataclasses.replace(found, in_spite=in_spite)
         outcome = await self._take(source, found, newest, began)
-        if found.becomes_empty:
+        if source.url and found.becomes_empty:
             self._tell(EventName.SOURCE_EMPTY, source.id, f"{source.id}: the list has no entry any more: its bans are lifted")
         self._announce_critical(source.id, found.reading)
         # The list is applied and recorded; a quarantine that cannot be cleared now is cleared by the next poll.

@@ -64,7 +64,7 @@ class Publishers:
         if before is None or last is None:
             return
         if not error.was_sent:
-            last = replace(before, retry_at=last.retry_at)
+            last = before
         if error.retry_after is not None:
             last = replace(last, retry_at=self._clock.monotonic() + error.retry_after)
         self._last[place] = last

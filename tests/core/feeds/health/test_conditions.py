@@ -43,8 +43,8 @@ def test_the_conditions_of_a_feed(state: FeedState, words: list[str]) -> None:
     assert [f"{one.condition}: {one.message}" for one in oddities_of(source(ONE), state, NOW)] == words
 
 
-def test_a_local_file_is_never_frozen() -> None:
-    state = FeedState(GOOD, SourceHealth(NOW, NOW - 4000 * DAY), 7)
+def test_a_local_file_may_stay_as_it_is_and_be_empty() -> None:
+    state = FeedState(GOOD, SourceHealth(NOW, NOW - 4000 * DAY), 0)
     assert oddities_of(source(ONE, path="/a/list"), state, NOW) == ()
 
 

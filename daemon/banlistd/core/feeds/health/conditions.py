@@ -48,7 +48,7 @@ def is_dead(poll: Poll, now: float) -> bool:
 
 
 def oddities_of(source: Source, state: FeedState, now: float) -> tuple[Oddity, ...]:
-    """Every condition of a feed, the worst first."""
+    """Every condition of a feed, the worst first. A local file may be empty on purpose."""
     found = []
     poll, health = state.poll, state.health
     if is_dead(poll, now):
@@ -58,8 +58,8 @@ def oddities_of(source: Source, state: FeedState, now: float) -> tuple[Oddity, .
         found.append(Oddity(Condition.FROZEN, f"its content has not changed for {(now - health.changed_at) / _DAY:.1f} days"))
     if state.moved_to:
         found.append(Oddity(Condition.MOVED, f"its server says that it has moved for good to {state.moved_to}"))
-    if state.is_refused_as_empty:
+    if source.url and state.is_refused_as_empty:
         found.append(Oddity(Condition.EMPTY, "its newest list has no entry and was refused"))
-    elif state.entries == 0:
+    elif source.url and state.entries == 0:
         found.append(Oddity(Condition.EMPTY, "its list has no entry"))
     return tuple(found)
