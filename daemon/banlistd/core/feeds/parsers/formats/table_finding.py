@@ -21,6 +21,8 @@ _USUAL = 0.8
 
 _QUOTED_LINE = re.compile(r'"([^"\s]++)",?+')
 _PAIR = 2
+_MOST_COLUMNS = 200
+"""Further to the right nothing is looked for: a hostile line has as many cells as bytes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +45,7 @@ class Rows:
         names = cells[0] if len(cells) > 1 and is_header(cells[0]) else []
         rows = cells[bool(names) :]
         width = Counter(map(len, rows)).most_common(1)[0][0] if rows else 0
-        usual = [row for row in rows if len(row) == width and width > 1 and not _is_dashed(row, separator)]
+        usual = [row[:_MOST_COLUMNS] for row in rows if len(row) == width and width > 1 and not _is_dashed(row, separator)]
         quoted = any('"' in record.text for record in records)
         joined = any(record.is_of_lines for record in records)
         return cls(usual, names, quoted, len(usual) >= _USUAL * len(rows), joined)

@@ -44,6 +44,11 @@ class Layout:
 
 def row_entries(cells: Sequence[str], layout: Layout) -> list[Span]:
     """What a row lists; nothing where it is not whole: a part of it is never taken for all of it."""
+    if layout.means is Means.ADDRESS and layout.size is None:
+        # What most tables are, in one step.
+        column = layout.columns[0]
+        span = span_of(cells[column]) if column < len(cells) else None
+        return [] if span is None else [span]
     chosen = [cells[column] if column < len(cells) else "" for column in layout.columns]
     spans = _READERS[layout.means](chosen)
     if layout.size is None or not spans:

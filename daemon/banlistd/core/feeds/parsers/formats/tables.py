@@ -52,17 +52,18 @@ def parse_table(body: bytes, form: Format, harvest: Harvest) -> Format:
     may_be_marked = named or form.separator == ";"
     comments = _Comments.of(body, form.separator, _positions(form, body)) if may_be_marked else _Comments()
     layout = _layout(form, body)
-    headed = False
-    for record in records_of(body, form.separator, comments.holds):
-        cells = record.cells
-        if layout.is_of_a_registry and lists_nothing(cells):
+    headed, is_of_a_registry = False, layout.is_of_a_registry
+    names = [column.casefold() for column in form.columns]
+    for number, text, cells, is_too_long, _ in records_of(body, form.separator, comments.holds if comments.sign else is_silent):
+        if is_of_a_registry and lists_nothing(cells):
             continue
         entries = row_entries(cells, layout)
         for span in entries:
             harvest.add(span)
-        is_name = len(cells) == 1 and cells[0].casefold() in map(str.casefold, form.columns)
-        if not entries and (headed or record.is_too_long or not (is_name or is_header(cells))):
-            harvest.reject(record.number, record.text, TOO_LONG if record.is_too_long else "no address in its column")
+        if not entries:
+            is_heading = is_header(cells) or (len(cells) == 1 and cells[0].casefold() in names)
+            if headed or is_too_long or not is_heading:
+                harvest.reject(number, text, TOO_LONG if is_too_long else "no address in its column")
         headed = True
     return form
 
