@@ -388,3 +388,70 @@ def test_a_table_is_found_exactly_or_refused(table: tuple[str, list[dict[str, st
     alone = [{name: value for name, value in record.items() if name == key or _read(value) == REFUSED} for record in records]
     body = "\n".join(map(json.dumps, alone)) if lines else json.dumps(alone)
     assert _read(body) in (_addresses_of(alone, key), REFUSED)
+
+
+_BAN_KEYS = ("ip", "ipAddress", "address", "value", "indicator", "cidr", "attacker_ip", "ioc", "whatever", "source.ip")
+_NO_BAN_KEYS = ("reported_by", "sensor_ip", "victim", "whitelisted_ip", "dns", "gateway", "comment", "client_ip", "targets")
+_ENDS_KEYS = (("start", "end"), ("startIp", "endIp"), ("range_start", "range_end"), ("ip_start", "ip_end"), ("begin", "stop"))
+_LENGTH_KEYS = ("prefix", "prefixlen", "length", "mask_bits", "cidr", "netmask")
+_OTHER_VALUES: dict[str, st.SearchStrategy[object]] = {
+    "score": st.integers(0, 100),
+    "port": st.integers(32, 65535),
+    "seen": st.sampled_from(["2026-01-01", "2026-01-01T10:00:00Z"]),
+    "name": st.sampled_from(["a", "a.example", "1.2", "x:y"]),
+    "active": st.just(True),
+    "tags": st.lists(st.sampled_from(["ssh", "web"]), max_size=2),
+    "geo": st.fixed_dictionaries({"lat": st.floats(-90, 90), "city": st.just("Oslo")}),
+}
+
+
+@st.composite
+def _lists_of_records(draw: st.DrawFn) -> tuple[list[dict[str, object]], str]:
+    """Records as publishers write them, and the plain list that they say."""
+    shape = draw(st.sampled_from(["address", "ends", "length"]))
+    key, ends, length = draw(st.sampled_from(_BAN_KEYS)), draw(st.sampled_from(_ENDS_KEYS)), draw(st.sampled_from(_LENGTH_KEYS))
+    aside = draw(st.lists(st.sampled_from(_NO_BAN_KEYS), max_size=2))
+    records: list[dict[str, object]] = []
+    right: list[str] = []
+    for _ in range(draw(st.integers(1, 5))):
+        address = draw(st.ip_addresses(v=4))
+        record: dict[str, object] = {name: str(draw(st.ip_addresses(v=4))) for name in aside}
+        if shape == "address":
+            record[key] = str(address)
+            right.append(str(address))
+        elif shape == "ends":
+            last = ipaddress.IPv4Address(min(int(address) + draw(st.integers(0, 1000)), 2**32 - 1))
+            record |= {ends[0]: str(address), ends[1]: str(last)}
+            right.append(f"{address} - {last}")
+        else:
+            network = ipaddress.IPv4Network((address, draw(st.integers(8, 32))), strict=False)
+            record |= {"network": str(network[0]), length: str(network.netmask) if length == "netmask" else network.prefixlen}
+            right.append(str(network))
+        for name in draw(st.lists(st.sampled_from(sorted(_OTHER_VALUES)), max_size=3, unique=True)):
+            record[name] = draw(_OTHER_VALUES[name])
+        records.append(record)
+    return records, _read("\n".join(right), Format(FormatType.PLAIN))
+
+
+_WRITTEN = {
+    "array": json.dumps,
+    "minified": lambda records: json.dumps(records, separators=(",", ":")),
+    "indented": lambda records: json.dumps({"meta": {"n": len(records)}, "data": records}, indent=2),
+    "lines": lambda records: "\n".join(map(json.dumps, records)) + "\n",
+    "stream": lambda records: "\n".join(json.dumps(record, indent=1) for record in records),
+    "keyed": lambda records: json.dumps({str(at): record for at, record in enumerate(records)}),
+}
+
+
+@pytest.mark.parametrize("kind", _WRITTEN)
+@given(_lists_of_records())
+def test_a_list_as_publishers_write_it_is_read_exactly_or_refused(kind: str, made: tuple[list[dict[str, object]], str]) -> None:
+    records, right = made
+    assert _read(_WRITTEN[kind](records)) in (right, REFUSED)
+
+
+@given(_lists_of_records())
+def test_most_lists_of_one_address_a_record_are_read(made: tuple[list[dict[str, object]], str]) -> None:
+    records, right = made
+    if not any(key in record for record in records for pair in _ENDS_KEYS for key in (*pair, "network")):
+        assert _read(json.dumps(records)) == right
