@@ -2,6 +2,7 @@
 
 import ipaddress
 import json
+from collections.abc import Callable
 
 import pytest
 from hypothesis import given
@@ -89,6 +90,13 @@ def test_an_error_is_no_list(body: str) -> None:
     assert _read(body) == REFUSED
 
 
+def test_a_reason_of_an_entry_is_no_error() -> None:
+    records = [
+        {"ip": "198.51.100.7", "reason": "login limit exceeded", "status": 404, "title": "an upgrade", "message": "not found"}
+    ]
+    assert _read(json.dumps(records)) == "198.51.100.7"
+
+
 def test_an_error_that_is_none_is_no_error() -> None:
     assert _read('{"success": true, "errors": [], "error": null, "code": 200, "result": ["198.51.100.7"]}') == "198.51.100.7"
 
@@ -116,6 +124,7 @@ _RANGES = {
     '[{"network": "198.51.100.0", "mask": "255.255.255.0", "mask_len": 24, "cidr": "198.51.100.0/24"}]': (
         "198.51.100.0-198.51.100.255"
     ),
+    '[{"network": "2001:db8::", "mask": "ffff:ffff::", "cidr": "2001:db8::/127"}]': "2001:db8::-2001:db8::1",
     '[{"start": "198.51.100.0", "end": "198.51.100.255", "cidr": "198.51.100.0/24"}]': "198.51.100.0-198.51.100.255",
     '[{"from": "198.51.100.0", "to": "198.51.100.63"}]': "198.51.100.0-198.51.100.63",
     '[{"from": "198.51.100.7", "to": "203.0.113.9"}]': REFUSED,
@@ -395,8 +404,8 @@ _NO_BAN_KEYS = ("reported_by", "sensor_ip", "victim", "whitelisted_ip", "dns", "
 _ENDS_KEYS = (("start", "end"), ("startIp", "endIp"), ("range_start", "range_end"), ("ip_start", "ip_end"), ("begin", "stop"))
 _LENGTH_KEYS = ("prefix", "prefixlen", "length", "mask_bits", "cidr", "netmask")
 _OTHER_VALUES: dict[str, st.SearchStrategy[object]] = {
-    "score": st.integers(0, 100),
-    "port": st.integers(32, 65535),
+    "score": st.sampled_from([0, 33, 90, 100]),
+    "port": st.sampled_from([443, 3389]),
     "seen": st.sampled_from(["2026-01-01", "2026-01-01T10:00:00Z"]),
     "name": st.sampled_from(["a", "a.example", "1.2", "x:y"]),
     "active": st.just(True),
@@ -433,7 +442,7 @@ def _lists_of_records(draw: st.DrawFn) -> tuple[list[dict[str, object]], str]:
     return records, _read("\n".join(right), Format(FormatType.PLAIN))
 
 
-_WRITTEN = {
+_WRITTEN: dict[str, Callable[[list[dict[str, object]]], str]] = {
     "array": json.dumps,
     "minified": lambda records: json.dumps(records, separators=(",", ":")),
     "indented": lambda records: json.dumps({"meta": {"n": len(records)}, "data": records}, indent=2),

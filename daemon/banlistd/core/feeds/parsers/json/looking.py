@@ -6,10 +6,10 @@ from typing import Any
 
 from banlistd.core.feeds.parsers.json.paths import ITEMS, MEMBERS
 from banlistd.core.feeds.parsers.json.values import is_hostmask, is_netmask, network_at, spans_in
-from banlistd.core.feeds.parsers.json.words import FLAGS, flag_of, is_end_of_ban, is_error, says_no_ban
+from banlistd.core.feeds.parsers.json.words import FLAGS, NO_MEANING, Role, meaning_of, role_of, says_error, says_no_ban
 from banlistd.core.feeds.parsers.spans import span_of
 from banlistd.errors import ParseError
-from banlistd.model import Span
+from banlistd.model import Family, Span
 
 _LONGEST_PATH = 150
 """Characters; where addresses are deeper, the path must be named."""
@@ -17,6 +17,7 @@ _LONGEST_PATH = 150
 _MAX_PATHS = 500
 _TWO = 2
 _LEAST_SIZE = 4
+_WIDEST = {Family.IPV4: 1 << 24, Family.IPV6: 1 << 112}
 _MAX_NUMBERS = 5000
 _MAX_KEYS = 32
 """Addresses under different keys of one object."""
@@ -82,7 +83,7 @@ class Numbers:
     """Of a key beside addresses: how often it makes a network of one without a bit set too much, as a prefix length or netmask,
     and how often it does not; how often one of more than one address; how often it may count the addresses of one.
 
-    `is_mask`: it was written as netmasks are.
+    `is_mask`: it was written as netmasks are. `is_length`: it is called so.
     """
 
     lengths: int = 0
@@ -90,13 +91,19 @@ class Numbers:
     networks: int = 0
     sizes: int = 0
     is_mask: bool = False
+    is_length: bool = False
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether it is some number of which no more needs to be known."""
+        return self.others > 0 and self.sizes < self.lengths + self.others and not (self.is_mask or self.is_length)
 
     def see(self, written: str, first: int, value: object) -> None:
         network = network_at(written, value)
         fits = network is not None and network[1] == first
         self.lengths += fits
         self.others += not fits
-        self.networks += network is not None and network[1] == first < network[2]
+        self.networks += network is not None and network[1] == first < network[2] < first + _WIDEST[network[0]]
         self.sizes += isinstance(value, int) and value >= _LEAST_SIZE and not value & (value - 1) and not first % value
 
 
@@ -138,7 +145,7 @@ class JsonLook:
             self.places[inside].see_together(together)
 
     def _children(self, path: str, node: dict[str, Any], *, beneath: bool) -> list[tuple[str, Any, bool]]:
-        self.is_error = self.is_error or is_error(node)
+        self._see_meanings(node, beneath=beneath)
         if _has_addresses_for_keys(node):
             inside = _below(path, MEMBERS)
             for key, value in node.items():
@@ -146,12 +153,6 @@ class JsonLook:
                 if spans_in(value) and self.doubt is None:
                     self.doubt = "addresses have other addresses for values", _NAME_THE_PATH
             return [(inside, item, True) for item in reversed(node.values()) if isinstance(item, dict | list)]
-        for key, value in node.items():
-            flag = flag_of(key) if isinstance(value, bool | str | int) else ""
-            if flag and str(value).casefold() in FLAGS[flag] and len(self.flags) < _MAX_KEYS:
-                self.flags[key] = flag
-            if value and is_end_of_ban(key) and self.doubt is None:
-                self.doubt = f"some records have {key[:60]}: a time at which they were taken out", _NAME_THE_PATH
         if beneath:
             self._see_values(path, node)
         dot = path + "." if path else ""
@@ -161,6 +162,18 @@ class JsonLook:
             for key, item in reversed(node.items())
             if isinstance(item, dict | list)
         ]
+
+    def _see_meanings(self, node: dict[str, Any], *, beneath: bool) -> None:
+        for key, value in node.items():
+            meaning = meaning_of(key)
+            if meaning is NO_MEANING:
+                continue
+            self.is_error = self.is_error or says_error(meaning, value, is_record=beneath)
+            is_flag = meaning.flag and isinstance(value, bool | str | int)
+            if is_flag and str(value).casefold() in FLAGS[meaning.flag] and len(self.flags) < _MAX_KEYS:
+                self.flags[key] = meaning.flag
+            if value and meaning.is_end and self.doubt is None:
+                self.doubt = f"some records have {key[:60]}: a time at which they were taken out", _NAME_THE_PATH
 
     def _see_values(self, path: str, node: dict[str, Any]) -> None:
         dot = path + "." if path else ""
@@ -187,18 +200,18 @@ class JsonLook:
 
     def _see_numbers(self, dot: str, node: dict[str, Any], here: list[tuple[str, str, str, Span]]) -> None:
         for key, value in node.items():
-            spans = spans_in(value)
-            is_mask = len(spans) == 1 and (is_netmask(spans[0]) or is_hostmask(spans[0]))
-            if isinstance(value, bool) or not (is_mask or _is_number(value)):
+            is_mask = isinstance(value, str) and value[:1] in _BEGINS_MASKS and _is_mask(value)
+            if not (is_mask or _is_number(value)):
                 continue
             for whole, name, written, (_, first, _) in here:
                 if name == key:
                     continue
                 if len(self.numbers) > _MAX_NUMBERS:
                     raise ParseError("too many keys beside addresses have numbers", _NAME_THE_PATH)
-                seen = self.numbers.setdefault((whole, dot + key), Numbers())
+                seen = self.numbers.setdefault((whole, dot + key), Numbers(is_length=role_of(key)[0] is Role.LENGTH))
                 seen.is_mask |= is_mask
-                seen.see(written, first, value)
+                if not seen.is_settled:
+                    seen.see(written, first, value)
 
     def _see(self, path: str, spans: list[Span]) -> None:
         if not spans:
@@ -232,9 +245,19 @@ def _has_addresses_for_keys(node: dict[str, Any]) -> bool:
     return len(node) > 1 or not any(isinstance(value, str) for value in node.values())
 
 
+_BEGINS_MASKS = ("0", "2", "f", "F")
+
+
+def _is_mask(value: str) -> bool:
+    spans = spans_in(value)
+    return len(spans) == 1 and (is_netmask(spans[0]) or is_hostmask(spans[0]))
+
+
 def _is_number(value: object) -> bool:
-    text = value.strip().removeprefix("/") if isinstance(value, str) else ""
-    return isinstance(value, int) or (text.isascii() and text.isdecimal())
+    if not isinstance(value, str):
+        return isinstance(value, int) and not isinstance(value, bool)
+    text = value.strip().removeprefix("/")
+    return text.isascii() and text.isdecimal()
 
 
 def _lies_within(one: Span, other: Span) -> bool:

@@ -81,10 +81,11 @@ def network_at(address: object, length: Any) -> Span | None:
 
 
 def is_netmask(span: Span) -> bool:
-    """Whether an address is written as a netmask is: ones, then zeros, and not all of IPv4."""
+    """Whether an address is written as a netmask is: ones, more than a few, then zeros."""
     family, first, last = span
-    host = ~first & 0xFFFF_FFFF
-    return family is Family.IPV4 and first == last and first >> 24 == 255 and not host & (host + 1)  # noqa: PLR2004 - an octet
+    bits, most = (32, 8) if family is Family.IPV4 else (128, 16)
+    host = ~first & ((1 << bits) - 1)
+    return first == last and not host & (host + 1) and host >> (bits - most) == 0
 
 
 def is_hostmask(span: Span) -> bool:

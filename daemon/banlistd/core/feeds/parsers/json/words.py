@@ -1,6 +1,7 @@
 """What the keys of JSON say of the addresses at them: no ban, end of a range, prefix length, error."""
 
 import re
+from dataclasses import dataclass
 from enum import Enum, auto
 from functools import lru_cache
 
@@ -216,25 +217,46 @@ _COMPLAINT = re.compile(
 _FIRST_ERROR, _LAST_ERROR = 400, 599
 
 
-def is_error(record: dict[str, object]) -> bool:
-    """Whether an object is the answer of a server that has no list to give."""
-    return any(_says_error("".join(key_words(key)), value) for key, value in record.items() if len(key) < _LONGEST)
+@dataclass(frozen=True, slots=True)
+class Meaning:
+    """What a key may say of the object that it is in: `flag`: see `flag_of`; `is_end`: see `is_end_of_ban`; `error`: that it is
+    an error, or the key of a code, a success or a message.
+    """
+
+    flag: str = ""
+    is_end: bool = False
+    error: str = ""
 
 
-def _says_error(key: str, value: object) -> bool:
+NO_MEANING = Meaning()
+_ERROR_KEYS = {"error": _ERRORS, "code": _CODES, "success": _SUCCESS, "message": _MESSAGES}
+
+
+@lru_cache(maxsize=4096)
+def meaning_of(key: str) -> Meaning:
+    """`NO_MEANING` itself for most keys."""
+    joined = "".join(key_words(key)) if len(key) < _LONGEST else ""
+    error = next((kind for kind, keys in _ERROR_KEYS.items() if joined in keys), "")
+    found = Meaning(flag_of(key), is_end_of_ban(key), error)
+    return NO_MEANING if found == NO_MEANING else found
+
+
+def says_error(meaning: Meaning, value: object, *, is_record: bool) -> bool:
+    """Whether a server says by a value that it has no list to give. `is_record`: it is an entry, which may have a reason."""
     text = value.strip().casefold() if isinstance(value, str) and len(value) < _LONGEST_MESSAGE else None
-    if key in _ERRORS:
+    if meaning.error == "error":
         return bool(value) and text not in _FINE
-    if key in _CODES:
-        number = int(text) if text is not None and text.isascii() and text.isdecimal() and len(text) == 3 else value  # noqa: PLR2004
-        return (
-            text in _FAILED
-            or (text is not None and _COMPLAINT.search(text) is not None)
-            or (isinstance(number, int) and _FIRST_ERROR <= number <= _LAST_ERROR)
-        )
-    if key in _SUCCESS:
+    if is_record or not meaning.error:
+        return False
+    if meaning.error == "success":
         return value is False or text == "false"
-    return key in _MESSAGES and text is not None and _COMPLAINT.search(text) is not None
+    complains = text is not None and _COMPLAINT.search(text) is not None
+    return complains or (meaning.error == "code" and _is_code_of_error(value, text))
+
+
+def _is_code_of_error(value: object, text: str | None) -> bool:
+    number = int(text) if text is not None and text.isascii() and text.isdecimal() and len(text) == 3 else value  # noqa: PLR2004
+    return text in _FAILED or (isinstance(number, int) and _FIRST_ERROR <= number <= _LAST_ERROR)
 
 
 _LONGEST_MESSAGE = 2000
