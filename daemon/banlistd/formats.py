@@ -102,7 +102,7 @@ class FormatType(StrEnum):
         "mask, statistics of a registry (RIR), or two columns that the header, a third column or three rows show to be the "
         "ends of ranges. Where it is not sure it refuses the list and names what to write",
         Example("2026-01-01,{address}", before="seen,address\n"),
-        keys=("column", "columns", "separator", "prefix", "netmask", "count"),
+        keys=("column", "columns", "separator", "prefix", "netmask", "count", "where"),
     )
     JSON = FormatKind(
         "json",

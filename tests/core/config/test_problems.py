@@ -258,7 +258,10 @@ WRONG = [
     (SOURCE + "  format: {column: 2}", "4: sources[0].format: has no type (write {type: csv, ...})"),
     (
         SOURCE + "  format:\n    type: csv\n    field: a",
-        "6: sources[0].format.field: does not go with csv (column, columns, separator, prefix, netmask, count or members may)",
+        (
+            "6: sources[0].format.field: does not go with csv "
+            "(column, columns, separator, prefix, netmask, count, where or members may)"
+        ),
     ),
     (
         SOURCE + "  format: {type: plain, column: 1}",

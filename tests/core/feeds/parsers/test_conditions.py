@@ -139,3 +139,52 @@ def test_a_record_whose_time_cannot_be_read_is_rejected() -> None:
     form = Format(FormatType.JSONL, field="ip", where=(Condition("until", Operator.FUTURE),), now=NOW)
     parsed = parse(b'{"ip": "198.51.100.7", "until": "soon"}\n', form)
     assert (parsed.entries, parsed.rejected, parsed.samples[0].reason) == (0, 1, "no time at until")
+
+
+_TABLE = """ip,score,country,until
+198.51.100.7,100,DE,2026-06-01
+203.0.113.9,30,DE,2026-06-01
+203.0.113.12,95,SE,2025-06-01
+203.0.113.14,95,SE,
+"""
+
+
+@pytest.mark.parametrize(
+    ("where", "right"),
+    [
+        ((Condition("score", Operator.AT_LEAST, ("90",)),), ["198.51.100.7", "203.0.113.12", "203.0.113.14"]),
+        ((Condition("3", Operator.IS, ("de",)),), ["198.51.100.7", "203.0.113.9"]),
+        ((Condition("Until", Operator.FUTURE),), ["198.51.100.7", "203.0.113.9"]),
+        ((Condition("until", Operator.FUTURE), Condition("2", Operator.AT_LEAST, ("90",))), ["198.51.100.7"]),
+        ((Condition("9", Operator.IS, ("x",)),), []),
+    ],
+)
+@pytest.mark.parametrize("columns", [("ip",), ("1",)])
+def test_rows_count_where_all_conditions_are_met(
+    columns: tuple[str, ...], where: tuple[Condition, ...], right: list[str]
+) -> None:
+    parsed = parse(_TABLE.encode(), Format(FormatType.CSV, columns=columns, where=where, now=NOW))
+    assert (written(parsed.addresses), parsed.rejected) == (right, 0)
+
+
+def test_rows_of_a_table_without_a_header_are_told_by_number() -> None:
+    where = (Condition("2", Operator.IS, ("ADDR",)),)
+    body = b"198.51.100.7,ADDR\n192.0.2.1,DOMAIN\n"
+    assert written(parse(body, Format(FormatType.CSV, columns=("1",), where=where)).addresses) == ["198.51.100.7"]
+
+
+def test_conditions_hold_for_columns_that_are_found() -> None:
+    body = b"n,ip\n" + b"".join(b"%d,203.0.113.%d\n" % (number, 2 * number) for number in range(9))
+    form = Format(FormatType.CSV, where=(Condition("n", Operator.ABOVE, ("6",)),))
+    assert written(parse(body, form).addresses) == ["203.0.113.14", "203.0.113.16"]
+
+
+def test_a_condition_about_no_column_is_a_parse_error() -> None:
+    with pytest.raises(ParseError, match="no column named points"):
+        parse(_TABLE.encode(), Format(FormatType.CSV, columns=("ip",), where=(Condition("points", Operator.IS, ("1",)),)))
+
+
+def test_a_row_whose_time_cannot_be_read_is_rejected() -> None:
+    where = (Condition("until", Operator.FUTURE),)
+    parsed = parse(b"ip,until\n198.51.100.7,soon\n", Format(FormatType.CSV, columns=("ip",), where=where, now=NOW))
+    assert (parsed.entries, parsed.rejected, parsed.samples[0].reason) == (0, 1, "no time at until")

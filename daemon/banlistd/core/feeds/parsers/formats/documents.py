@@ -12,7 +12,7 @@ from banlistd.core.feeds.parsers.formats import stix2
 from banlistd.core.feeds.parsers.json.choosing import chosen_format, expected
 from banlistd.core.feeds.parsers.json.looking import JsonLook
 from banlistd.core.feeds.parsers.json.reading import Reader
-from banlistd.core.feeds.parsers.json.texts import LONGEST_RECORD, documents_of, json_object_of, records_of
+from banlistd.core.feeds.parsers.json.texts import LONGEST_RECORD, documents_of, json_object_of, record_lines
 from banlistd.core.feeds.parsers.parsed import Harvest
 from banlistd.core.feeds.parsers.text import LONGEST_LINE, decoded
 from banlistd.errors import ParseError
@@ -72,7 +72,7 @@ def parse_jsonl(body: bytes, form: Format, harvest: Harvest) -> Format:
     """
     look, used = JsonLook(), form
     if not form.field and not form.paths:
-        for _, _, record in records_of(body):
+        for _, _, record in record_lines(body):
             if record is not None and stix2.is_indicator(record):
                 return stix2.parse_stix2(body, form, harvest)
             if record is not None and record.get("type") != _METADATA:
@@ -89,7 +89,7 @@ def parse_jsonl(body: bytes, form: Format, harvest: Harvest) -> Format:
 
 def _read_records(body: bytes, reader: Reader | None, harvest: Harvest, why_none: str) -> None:
     lines = readable = 0
-    for number, line, record in records_of(body):
+    for number, line, record in record_lines(body):
         lines += 1
         readable += record is not None
         if record is None:

@@ -5,9 +5,10 @@ A line that begins with `#`, `;` or `//` is a comment, unless the columns are na
 
 import itertools
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from banlistd.core.feeds.parsers.conditions import all_hold
 from banlistd.core.feeds.parsers.formats.plain import TOO_LONG
 from banlistd.core.feeds.parsers.formats.table_finding import find_table, is_header
 from banlistd.core.feeds.parsers.formats.table_rows import (
@@ -51,12 +52,19 @@ def parse_table(body: bytes, form: Format, harvest: Harvest) -> Format:
     form = _settled(form, look, body)
     may_be_marked = named or form.separator == ";"
     comments = _Comments.of(body, form.separator, _positions(form, body)) if may_be_marked else _Comments()
-    layout = _layout(form, body)
+    layout, conditions = _layout(form, body), _columns_of_conditions(form, body)
     headed, is_of_a_registry = False, layout.is_of_a_registry
     names = [column.casefold() for column in form.columns]
     for number, text, cells, is_too_long, _ in records_of(body, form.separator, comments.holds if comments.sign else is_silent):
         if is_of_a_registry and lists_nothing(cells):
             continue
+        if conditions and not is_too_long:
+            fault = _fault_of_conditions(cells, form, conditions)
+            if fault and headed:
+                harvest.reject(number, text, fault)
+            if fault is not None:
+                headed = True
+                continue
         entries = row_entries(cells, layout)
         for span in entries:
             harvest.add(span)
@@ -66,6 +74,25 @@ def parse_table(body: bytes, form: Format, harvest: Harvest) -> Format:
                 harvest.reject(number, text, TOO_LONG if is_too_long else "no address in its column")
         headed = True
     return form
+
+
+def _columns_of_conditions(form: Format, body: bytes) -> dict[str, int]:
+    """The position from 0 of the column that each condition is about. Raises ParseError where there is none."""
+    fields = [condition.field for condition in form.where]
+    names = _names([*form.columns, *fields]) if _names(fields) else []
+    header = _header_of(names, form.separator, body) if names else []
+    if header is None:
+        raise ParseError(f"no column named {', '.join(_names(fields))}", "where names columns by the header line, or by number")
+    return {field: header.index(_name(field)) if field in names else int(field[:6]) - 1 for field in fields}
+
+
+def _fault_of_conditions(cells: Sequence[str], form: Format, columns: Mapping[str, int]) -> str | None:
+    """None where a row meets all conditions, empty where it does not, else why that cannot be said."""
+    try:
+        met = all_hold(form.where, lambda field: cells[columns[field]] if 0 <= columns[field] < len(cells) else None, form.now)
+    except ParseError as error:
+        return error.message
+    return None if met else ""
 
 
 def _may_be_marked(form: Format, body: bytes) -> bool:
@@ -94,7 +121,7 @@ def _settled(form: Format, look: Sequence[str], body: bytes) -> Format:
         return replace(form, separator=separator or _separator_of(look, form.columns, body))
     found = find_table(look, (separator,) if separator else SEPARATORS[:-1])
     if found is not None:
-        return found
+        return replace(found, where=form.where, members=form.members, now=form.now)
     return replace(form, separator=separator or _separator_of(look, (), body), columns=("1",))
 
 

@@ -1,14 +1,14 @@
 """Which of the places with addresses are the list, if that is beyond doubt; otherwise an error that says what to write."""
 
-from banlistd.core.feeds.parsers.json.looking import JsonLook, Pair
+from banlistd.core.feeds.parsers.json.looking import JsonLook, KeyPair
 from banlistd.core.feeds.parsers.json.words import (
     FLAGS,
-    Role,
+    KeyRole,
     differ_in_family,
     is_no_ban,
     is_of_ranges,
+    key_role,
     key_words,
-    role_of,
     say_the_same,
 )
 from banlistd.errors import ParseError
@@ -79,7 +79,7 @@ class _Choice:
         """Whether it has the netmasks of another key."""
         found = self._look.places[path]
         beside = any(path in pair for pair in self._look.pairs)
-        return found.masks == found.strings and (beside or role_of(_key(path))[0] is Role.LENGTH)
+        return found.masks == found.strings and (beside or key_role(_key(path))[0] is KeyRole.LENGTH)
 
     def _without_parts(self, group: list[str]) -> list[str]:
         """Without what other keys of the same objects cover, as `cidr` covers `network`."""
@@ -93,16 +93,16 @@ class _Choice:
                     left.remove(one)
         return left
 
-    def _pair(self, one: str, other: str) -> tuple[Pair, bool]:
+    def _pair(self, one: str, other: str) -> tuple[KeyPair, bool]:
         """What is known of two keys, and whether that is of the second and the first."""
         pairs = self._look.pairs
         if (one, other) in pairs:
             return pairs[one, other], False
-        return (pairs[other, one], True) if (other, one) in pairs else (Pair(), False)
+        return (pairs[other, one], True) if (other, one) in pairs else (KeyPair(), False)
 
     def _of_group(self, group: list[str]) -> list[tuple[str, str, str]]:
         """Path, end and length of each place among the keys of one object."""
-        firsts = {path: role_of(_key(path)) for path in group}
+        firsts = {path: key_role(_key(path)) for path in group}
         places: list[tuple[str, str, str]] = []
         ends: set[str] = set()
         for path in group:
@@ -124,17 +124,17 @@ class _Choice:
     def _are_together(self, paths: list[str]) -> bool:
         return any(self._pair(one, other)[0].together for one in paths for other in paths if one != other)
 
-    def _end_for(self, path: str, role: Role, stem: str, group: list[str]) -> str:
+    def _end_for(self, path: str, role: KeyRole, stem: str, group: list[str]) -> str:
         """The key of the last address, for the key of a first one."""
-        wanted = {Role.FIRST: Role.LAST, Role.WEAK_FIRST: Role.WEAK_LAST}.get(role)
+        wanted = {KeyRole.FIRST: KeyRole.LAST, KeyRole.WEAK_FIRST: KeyRole.WEAK_LAST}.get(role)
         if wanted is None:
             return ""
         for other in group:
-            if role_of(_key(other)) == (wanted, stem):
+            if key_role(_key(other)) == (wanted, stem):
                 pair, turned = self._pair(path, other)
                 if turned or not pair.together:
                     raise self._doubt([path, other], "the ends of ranges are in no order")
-                if not pair.ordered or (role is Role.WEAK_FIRST and not pair.networks):
+                if not pair.ordered or (role is KeyRole.WEAK_FIRST and not pair.networks):
                     raise self._doubt([path, other], "two keys may be the ends of ranges, or not")
                 return other
         return ""
@@ -145,7 +145,7 @@ class _Choice:
         if found.bare < found.strings or not found.bare:
             return ""
         beside = {key: seen for (whole, key), seen in self._look.numbers.items() if whole == path}
-        lengths = [key for key, seen in beside.items() if seen.is_mask or role_of(_key(key))[0] is Role.LENGTH]
+        lengths = [key for key, seen in beside.items() if seen.is_mask or key_role(_key(key))[0] is KeyRole.LENGTH]
         if lengths:
             best = max(lengths, key=lambda key: beside[key].lengths)
             if beside[best].others or beside[best].lengths < found.strings:
@@ -153,7 +153,7 @@ class _Choice:
             return _key(best)
         is_network = not _NETWORKS.isdisjoint(key_words(_key(path)))
         for key, seen in beside.items():
-            if is_network and role_of(_key(key))[0] is Role.SIZE:
+            if is_network and key_role(_key(key))[0] is KeyRole.SIZE:
                 raise self._doubt([path], f"{_key(key)} may be the size of a network, or not")
             if found.strings in (seen.networks, seen.sizes):
                 raise self._doubt([path], f"{_key(key)} may make networks of the addresses, or not")
@@ -166,11 +166,11 @@ class _Choice:
         return ParseError(f"{why}: {shown[:150]}", hint)
 
 
-_FIRSTS_AND_LASTS = (Role.FIRST, Role.LAST, Role.WEAK_FIRST, Role.WEAK_LAST)
+_FIRSTS_AND_LASTS = (KeyRole.FIRST, KeyRole.LAST, KeyRole.WEAK_FIRST, KeyRole.WEAK_LAST)
 
 
 def _are_ends(one: str, other: str) -> bool:
-    return role_of(_key(one))[0] in _FIRSTS_AND_LASTS and role_of(_key(other))[0] in _FIRSTS_AND_LASTS
+    return key_role(_key(one))[0] in _FIRSTS_AND_LASTS and key_role(_key(other))[0] in _FIRSTS_AND_LASTS
 
 
 def _are_of_github(paths: list[str]) -> bool:

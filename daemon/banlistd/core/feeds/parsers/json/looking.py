@@ -6,7 +6,16 @@ from typing import Any
 
 from banlistd.core.feeds.parsers.json.paths import ITEMS, MEMBERS
 from banlistd.core.feeds.parsers.json.values import is_hostmask, is_netmask, network_at, spans_in
-from banlistd.core.feeds.parsers.json.words import FLAGS, NO_MEANING, Role, meaning_of, role_of, says_error, says_no_ban
+from banlistd.core.feeds.parsers.json.words import (
+    FLAGS,
+    NO_MEANING,
+    KeyRole,
+    is_no_ban,
+    key_role,
+    meaning_of,
+    says_error,
+    says_no_ban,
+)
 from banlistd.core.feeds.parsers.spans import span_of
 from banlistd.errors import ParseError
 from banlistd.model import Family, Span
@@ -59,7 +68,7 @@ class SeenAt:
 
 
 @dataclass(slots=True)
-class Pair:
+class KeyPair:
     """Of two keys of the same objects: how often both are addresses, and what holds for all of these: one lies within the
     other, they are in order, and they are the ends of one network.
     """
@@ -112,7 +121,7 @@ class JsonLook:
     """What was found. `flags`: keys that take a record out, and the value that does. `doubt`: why it is not clear."""
 
     places: dict[str, SeenAt] = field(default_factory=dict)
-    pairs: dict[tuple[str, str], Pair] = field(default_factory=dict)
+    pairs: dict[tuple[str, str], KeyPair] = field(default_factory=dict)
     numbers: dict[tuple[str, str], Numbers] = field(default_factory=dict)
     flags: dict[str, str] = field(default_factory=dict)
     doubt: tuple[str, str] | None = None
@@ -195,12 +204,12 @@ class JsonLook:
             raise ParseError("too many keys of an object have addresses", _NAME_THE_PATH)
         for at, (one, _, _, span) in enumerate(here):
             for other, _, _, second in here[at + 1 :]:
-                self.pairs.setdefault((one, other), Pair()).see(span, second)
+                self.pairs.setdefault((one, other), KeyPair()).see(span, second)
         self._see_numbers(dot, node, here)
 
     def _see_numbers(self, dot: str, node: dict[str, Any], here: list[tuple[str, str, str, Span]]) -> None:
         for key, value in node.items():
-            is_mask = isinstance(value, str) and value[:1] in _BEGINS_MASKS and _is_mask(value)
+            is_mask = isinstance(value, str) and value[:1] in _BEGINS_MASKS and not is_no_ban(key) and _is_mask(value)
             if not (is_mask or _is_number(value)):
                 continue
             for whole, name, written, (_, first, _) in here:
@@ -208,7 +217,7 @@ class JsonLook:
                     continue
                 if len(self.numbers) > _MAX_NUMBERS:
                     raise ParseError("too many keys beside addresses have numbers", _NAME_THE_PATH)
-                seen = self.numbers.setdefault((whole, dot + key), Numbers(is_length=role_of(key)[0] is Role.LENGTH))
+                seen = self.numbers.setdefault((whole, dot + key), Numbers(is_length=key_role(key)[0] is KeyRole.LENGTH))
                 seen.is_mask |= is_mask
                 if not seen.is_settled:
                     seen.see(written, first, value)

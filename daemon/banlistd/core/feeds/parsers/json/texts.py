@@ -51,7 +51,7 @@ def _next(text: str, at: int) -> int:
         at = silent.end()
 
 
-def records_of(body: bytes) -> Iterator[tuple[int, bytes, dict[str, Any] | None]]:
+def record_lines(body: bytes) -> Iterator[tuple[int, bytes, dict[str, Any] | None]]:
     """Number and text of each line that says something, and the JSON object that it is, if it is one."""
     at, number = 0, 0
     while at < len(body):

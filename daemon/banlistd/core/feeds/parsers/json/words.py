@@ -6,7 +6,7 @@ from enum import Enum, auto
 from functools import lru_cache
 
 
-class Role(Enum):
+class KeyRole(Enum):
     """What a key says of its value. FIRST to LAST are the ends of a range; `WEAK_`: or something else that has two ends."""
 
     NONE = auto()
@@ -94,13 +94,13 @@ _KIND_KEYS = _set(
 
 # Possessive, longest first: nothing is tried twice.
 _AFFIX = r"(?:ipv4|ipv6|inet6|inet|network|subnet|address|range|addr|block|net|num|ip|v4|v6|4|6)*+"
-_ENDS: tuple[tuple[Role, re.Pattern[str]], ...] = tuple(
+_ENDS: tuple[tuple[KeyRole, re.Pattern[str]], ...] = tuple(
     (role, re.compile(f"({_AFFIX})(?:{words})({_AFFIX})"))
     for role, words in (
-        (Role.FIRST, "start|starting|begin|beginning"),
-        (Role.LAST, "end|ending|stop"),
-        (Role.WEAK_FIRST, "first|from|lower|low|lo|minimum|min"),
-        (Role.WEAK_LAST, "last|to|higher|high|hi|upper|maximum|max"),
+        (KeyRole.FIRST, "start|starting|begin|beginning"),
+        (KeyRole.LAST, "end|ending|stop"),
+        (KeyRole.WEAK_FIRST, "first|from|lower|low|lo|minimum|min"),
+        (KeyRole.WEAK_LAST, "last|to|higher|high|hi|upper|maximum|max"),
     )
 )
 _LENGTH = re.compile(
@@ -122,7 +122,7 @@ _LONGEST = 100
 
 
 @lru_cache(maxsize=4096)
-def role_of(key: str) -> tuple[Role, str]:
+def key_role(key: str) -> tuple[KeyRole, str]:
     """The role of a key, and what it shares with the key of the other end."""
     joined = "".join(key_words(key))
     for role, pattern in _ENDS:
@@ -130,8 +130,8 @@ def role_of(key: str) -> tuple[Role, str]:
         if found is not None:
             return role, found[1] + found[2]
     if joined not in _NOT_LENGTHS and _LENGTH.fullmatch(joined):
-        return Role.LENGTH, ""
-    return (Role.SIZE, "") if _SIZE.fullmatch(joined) else (Role.NONE, "")
+        return KeyRole.LENGTH, ""
+    return (KeyRole.SIZE, "") if _SIZE.fullmatch(joined) else (KeyRole.NONE, "")
 
 
 @lru_cache(maxsize=4096)
