@@ -360,10 +360,6 @@ def test_one_quoted_address_in_each_line_is_read(form: Format, end: str) -> None
     assert read(f'"198.51.100.7"{end}\n"203.0.113.0/24"{end}\n"2001:db8::7"{end}\n', form).count(" ") == 2
 
 
-def test_one_quoted_address_alone_is_no_list() -> None:
-    assert read('"198.51.100.7"\n') == ""
-
-
 def test_whole_numbers_are_ends_where_columns_are_named() -> None:
     form = Format(CSV, columns=("1", "2"))
     text = '"3325256704","3325256959","NO"\n"3405803776","3405803839","SE"\n"x","1","-"\n'

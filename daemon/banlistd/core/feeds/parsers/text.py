@@ -37,6 +37,10 @@ def normalised(body: bytes) -> bytes:
     return body if not body or body.endswith(b"\n") else body + b"\n"
 
 
+# Each codec is a module: they are loaded now, because a process that has begun to read opens no file.
+for _encoding in ("utf-32", "utf-16", "utf-16-le", "utf-16-be"):
+    codecs.lookup(_encoding)
+
 _WIDE_LOOK = 256
 _LEAST_WIDE = 8
 _FEWEST_ZEROS = 0.9

@@ -5,12 +5,14 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from banlistd.core.feeds.parsers.formats.commands import command_of
 from banlistd.core.feeds.parsers.formats.table_pairs import Pair, fits_networks, matching_size, overlap
 from banlistd.core.feeds.parsers.formats.table_rows import PLACEHOLDERS, is_registry_row
 from banlistd.core.feeds.parsers.formats.table_sizes import find_size, is_of_masks, sized_words
 from banlistd.core.feeds.parsers.formats.table_words import Role, role_of
 from banlistd.core.feeds.parsers.records import SEPARATORS, WHITESPACE, records_in
 from banlistd.core.feeds.parsers.spans import address_of, span_between, span_of
+from banlistd.core.feeds.parsers.text import is_most
 from banlistd.errors import ParseError
 from banlistd.formats import Format, FormatType
 from banlistd.model import Family, Span
@@ -73,6 +75,8 @@ def find_table(look: Sequence[str], separators: Sequence[str] = SEPARATORS) -> F
 
     Raises ParseError, with what to write, where they are a table that can be read in more than one way.
     """
+    if is_most(look, lambda text: command_of(text) is not None):
+        return None
     unreadable = None
     for separator in separators:
         if separator != WHITESPACE and not any(separator in text for text in look):
@@ -240,7 +244,7 @@ def _two_columns(rows: Rows, pair: tuple[int, int], form: Format) -> Format | No
 
 def _sized_lines(look: Sequence[str], form: Format) -> Format | None:
     """Lines of `address mask` or `address /length`, among them bare networks. Raises ParseError where others are among them."""
-    found = sized_words([record.cells for record in records_in(look, WHITESPACE)])
+    found = sized_words([record.cells for record in records_in(look, WHITESPACE) if record.cells])
     return None if found is None else _with(form, (0,), size=(found, 1))
 
 
