@@ -167,13 +167,19 @@ def _masked(span: Span, cells: Sequence[str]) -> LineReading | None:
 
 
 def _with_cells(span: Span, word: str, tail: str, cells: Sequence[str]) -> LineReading:
-    spans = [span_of(cell) or short_range_of(cell) for cell in cells]
-    if spans[0] is not None and is_one_network(span, spans[0]) and (len(spans) == 1 or spans[1] is None):
-        return PAIR
-    if all(spans):
-        return banned(span, *(one for one in spans if one is not None))
-    if cells[0] in _JOINERS and len(cells) == 2 and (spans[1] or (cells[0] == "-" and quad(f"0.0.0.{cells[1]}"))):  # noqa: PLR2004
+    following = _span(cells[0])
+    if following is not None:
+        if is_one_network(span, following) and (len(cells) == 1 or _span(cells[1]) is None):
+            return PAIR
+        spans = [_span(cell) for cell in cells]
+        if all(spans):
+            return banned(span, *(one for one in spans if one is not None))
+    if len(cells) == 2 and cells[0] in _JOINERS and (_span(cells[1]) or (cells[0] == "-" and quad(f"0.0.0.{cells[1]}"))):  # noqa: PLR2004
         return _FLOW
     if word and _RECORD.match(tail):
         return _DNS
     return _NAMED if range_at_end(tail) else banned(span)
+
+
+def _span(cell: str) -> Span | None:
+    return span_of(cell) or short_range_of(cell)
