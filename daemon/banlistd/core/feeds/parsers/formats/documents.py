@@ -106,13 +106,14 @@ def _read_records(body: bytes, reader: Reader | None, harvest: Harvest, why_none
 
 def recognise_jsonl(look: Sequence[str]) -> Format | None:
     """Objects in the first two lines; of one that is too long to be looked at the beginning is enough."""
-    if len(look) == 1 or not all(text.startswith("{") for text in look[:2]):
+    first = [text.strip() for text in look[:2]]
+    if len(first) == 1 or not all(text.startswith("{") for text in first):
         return None
-    whole = [text for text in look[:2] if len(text) <= LONGEST_LINE]
-    if len(whole) < len(look[:2]) and not all(_OBJECT.match(text) for text in look[:2]):
+    whole = [text for text in first if len(text) < LONGEST_LINE]
+    if len(whole) < len(first) and not all(map(_OBJECT.match, first)):
         return None
     return None if any(json_object_of(text.encode()) is None for text in whole) else Format(FormatType.JSONL)
 
 
 def recognise_json(look: Sequence[str]) -> Format | None:
-    return Format(FormatType.JSON) if look[0][0] in "{[" else None
+    return Format(FormatType.JSON) if look[0].lstrip()[:1] in ("{", "[") else None

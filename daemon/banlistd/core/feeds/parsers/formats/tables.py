@@ -108,9 +108,9 @@ def first_lines(body: bytes) -> list[str]:
     Where the first has a tab, tabs are cells, and the outer ones stay.
     """
     lines = (line for _, line in itertools.islice(lines_of(body), _LONGEST_PREAMBLE))
-    saying = (line for line in lines if not is_silent(line.strip()) and (len(line) <= LONGEST_LINE or line.strip()[0] in "{["))
-    look = list(itertools.islice(saying, _LOOK))
-    outer = " " if look and "	" in look[0].strip() else None
+    short = (line for line in lines if len(line) <= LONGEST_LINE or line.lstrip().startswith(("{", "[")))
+    look = list(itertools.islice((line[:LONGEST_LINE] for line in short if not is_silent(line.strip())), _LOOK))
+    outer = " " if look and "\t" in look[0].strip() else None
     return [line.strip(outer) for line in look]
 
 
