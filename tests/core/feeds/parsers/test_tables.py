@@ -52,6 +52,8 @@ def refused(text: str, form: Format = AUTO) -> str:
         "".join(f"10.{net}.0.7 10.{net}.200.1\n" for net in range(30)),
         "ip,other\n198.51.100.7,198.51.100.80\n",
         "from,to\n" + "".join(f"198.51.100.{host},203.0.113.9\n" for host in range(5)),
+        "from,to,hits\n198.51.100.7,203.0.113.9,3\n",
+        "198.51.100.7 -> 203.0.113.9\n",
         "start,end\n198.51.100.255,198.51.100.0\n203.0.113.127,203.0.113.0\n192.0.2.0,192.0.2.9\n",
         '"198.51.100.7","192.0.2.9","203.0.113.9"\n"198.51.100.8","192.0.2.8","203.0.113.8"\n',
         "a,198.51.100.7,2001:db8::9\n",
@@ -164,6 +166,11 @@ def test_the_first_column_of_a_quoted_table_is_not_read_as_a_plain_list() -> Non
     rows = [f'198.51.100.{host},"seen"\n' for host in range(0, 250, 2)] * 3
     text = "".join(rows) + '198.51.100.1,"a\n192.0.2.66 b"\n'
     assert "192.0.2.66" not in read(text)
+
+
+def test_quoted_text_between_blanks_that_goes_on_refuses_the_list() -> None:
+    assert refused('"198.51.100.7" "x\n192.0.2.66 y"\n"203.0.113.9" "z"\n')
+    assert read('198.51.100.7 # "x\n203.0.113.9 # y" z\n') == "198.51.100.7 203.0.113.9"
 
 
 def test_a_comment_sign_in_a_quoted_field_is_part_of_it() -> None:
@@ -343,7 +350,7 @@ def test_a_row_of_two_families_among_ranges_is_rejected() -> None:
 # Headers, quotes, numbers, number signs.
 
 
-@pytest.mark.parametrize("mark", ["#fields\t", "#Fields:\t", "#", "# "])
+@pytest.mark.parametrize("mark", ["#fields\t", "#Fields:\t", "#", "# ", "#\t"])
 def test_names_in_a_commented_header_are_counted_as_the_columns_are(mark: str) -> None:
     text = f"{mark}indicator\tindicator_type\tsource\n198.51.100.7\tAddr\tX\n203.0.113.0/24\tSubnet\tX\n"
     assert read(text, Format(CSV, columns=("indicator",))) == "198.51.100.7 203.0.113.0-203.0.113.255"
@@ -400,3 +407,12 @@ def test_a_first_cell_with_a_comment_sign_is_a_cell_where_each_record_has_it(tex
 )
 def test_a_record_that_is_commented_out_is_no_record(text: str) -> None:
     assert read(text, Format(CSV, columns=("ip",))) == "198.51.100.7"
+
+
+def test_records_that_may_all_be_commented_out_are_refused() -> None:
+    assert refused("#2026-01-01,198.51.100.7\n#2026-01-02,203.0.113.9\n", Format(CSV, columns=("2",), separator=","))
+
+
+def test_a_network_with_its_mask_and_gateway_is_read_whole() -> None:
+    text = "network,netmask,gateway\n198.51.100.0,255.255.255.0,192.0.2.1\n203.0.113.0,255.255.255.128,192.0.2.1\n"
+    assert read(text) == _TWO

@@ -81,8 +81,8 @@ def written(seed: int) -> Written:
     for network in networks:
         cells = dict(zip(kind.names, kind.cells(network), strict=True))
         row = [cells[name] if name in cells else _NOISE[name](chance) for name in names]
-        # A single record between semicolons whose first cell is empty is a comment.
-        if not row[0] and len(networks) == 1:
+        # With an empty first cell a single record between semicolons is a comment, and a tab before it is no cell.
+        if not row[0] and (len(networks) == 1 or separator == "\t"):
             row[0] = "x"
         writer.writerow(row)
     places = [name if headed and chance.random() < 0.5 else str(names.index(name) + 1) for name in kind.names]
@@ -111,7 +111,7 @@ def _wanted(networks: Sequence[Network]) -> object:
     return parse("".join(f"{network}\n" for network in networks).encode()).addresses
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150, deadline=None, derandomize=True)
 @given(st.integers(0, 2**32))
 def test_a_table_is_read_back_exactly_in_the_format_it_was_written_in(seed: int) -> None:
     table = written(seed)
@@ -121,7 +121,7 @@ def test_a_table_is_read_back_exactly_in_the_format_it_was_written_in(seed: int)
     assert parsed.rejected <= (len(table.text.split(maxsplit=1)[0]) < 9)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150, deadline=None, derandomize=True)
 @given(st.integers(0, 2**32))
 def test_auto_reads_a_table_back_exactly_or_refuses_it(seed: int) -> None:
     table = written(seed)

@@ -22,6 +22,7 @@ _USUAL = 0.8
 """The share of rows that have the same width in a table: separators in unquoted text make a few wider."""
 
 _QUOTED_LINE = re.compile(r'"([^"\s]++)",?+')
+_REMARK = re.compile(r"\s(?:#|;|//)")
 _PAIR = 2
 _MOST_COLUMNS = 200
 """Further to the right nothing is looked for: a hostile line has as many cells as bytes."""
@@ -94,6 +95,8 @@ def find_table(look: Sequence[str], separators: Sequence[str] = SEPARATORS) -> F
             return found
     if unreadable is not None:
         raise unreadable
+    if WHITESPACE in separators and _goes_on(look):
+        raise ParseError("quoted text goes on over several lines, between blanks", "name the format; none that auto knows fits")
     quoted = [span_of(line[1]) for line in map(_QUOTED_LINE.fullmatch, look) if line is not None]
     if len(look) > 1 and len(quoted) == len(look) and sum(span is not None for span in quoted) * 2 > len(look):
         return Format(FormatType.CSV, columns=("1",), separator=",")
@@ -204,6 +207,9 @@ def _ends_or_families(rows: Rows, pair: tuple[int, int], form: Format) -> Format
     if len(good) * 2 < len(rows.cells) or any(low is not high for low, high in families):
         raise _unsure(form, pair)
     size = matching_size(good)
+    if size is None and rows.names[pair[0]].casefold() == "from" and not all(one.is_network for one in good):
+        # What goes from one to another is an event, too.
+        raise _unsure(form, pair)
     distinct = {one.span for one in good}
     if size is None and len(distinct) >= _ENOUGH_ROWS and len({last for _, _, last in distinct}) * 2 <= len(distinct):
         # `from` many `to` one: an event and its victim.
@@ -230,7 +236,8 @@ def _two_columns(rows: Rows, pair: tuple[int, int], form: Format) -> Format | No
     if roles == [Role.ATTACKER] * _PAIR:
         return _with(form, pair, each=True)
     if roles.count(Role.VICTIM) == 1:
-        return _with(form, (pair[1 - roles.index(Role.VICTIM)],))
+        attacker = pair[1 - roles.index(Role.VICTIM)]
+        return _one_column(rows, attacker, form) or _with(form, (attacker,))
     good = _ranges(rows, pair)
     size = matching_size(good)
     if size is not None or (len(good) >= _USUAL * len(bare) and fits_networks(good)):
@@ -240,6 +247,16 @@ def _two_columns(rows: Rows, pair: tuple[int, int], form: Format) -> Format | No
     if are_events and overlap(either):
         return None
     raise _unsure(form, pair)
+
+
+def _goes_on(look: Sequence[str]) -> bool:
+    """Whether text between quotes and blanks goes on over several lines, and a line of it may look like an entry."""
+    if not any('"' in text for text in look):
+        return False
+    try:
+        return any(record.is_of_lines for record in records_in([_REMARK.split(text, maxsplit=1)[0] for text in look], " "))
+    except ParseError:
+        return False
 
 
 def _sized_lines(look: Sequence[str], form: Format) -> Format | None:

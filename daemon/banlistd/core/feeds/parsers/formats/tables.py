@@ -21,7 +21,7 @@ from banlistd.core.feeds.parsers.formats.table_rows import (
     row_entries,
 )
 from banlistd.core.feeds.parsers.parsed import Harvest
-from banlistd.core.feeds.parsers.records import SEPARATORS, WHITESPACE, records_of, separator_named, splitter
+from banlistd.core.feeds.parsers.records import SEPARATORS, WHITESPACE, Split, records_of, separator_named, splitter
 from banlistd.core.feeds.parsers.spans import address_of, quad, span_of
 from banlistd.core.feeds.parsers.text import LONGEST_LINE, is_silent, lines_of
 from banlistd.errors import ParseError
@@ -179,12 +179,19 @@ def _header_of(names: Sequence[str], separator: str, body: bytes) -> list[str] |
         # Nothing that separates is stripped: the first name may be empty.
         text = line.lstrip(_MARKS.replace(separator, "")) if is_silent(line.strip()) else line
         cells = [_name(cell) for cell in split(text)] if len(line) <= LONGEST_LINE else []
-        if line.lstrip().startswith("#") and cells[:1] in (["fields"], ["fields:"]):
-            # Zeek, and the extended log format of W3C: the first cell is no column.
+        marked = line.lstrip().startswith("#")
+        if marked and (cells[:1] in (["fields"], ["fields:"]) or (cells[:1] == [""] and len(cells) > _width(body, split))):
+            # Zeek, and the extended log format of W3C; or the mark is a cell of its own: the first cell is no column.
             del cells[0]
         if all(_name(name) in cells for name in names):
             return cells
     return None
+
+
+def _width(body: bytes, split: Split) -> int:
+    """Cells of the first line that is no comment."""
+    lines = (line for _, line in itertools.islice(lines_of(body), _LOOK) if not is_silent(line.strip()))
+    return len(split(next(lines, "")[:LONGEST_LINE]))
 
 
 def _name(cell: str) -> str:
@@ -254,7 +261,14 @@ class _Comments:
                 if is_entry(text[:LONGEST_LINE]):
                     return cls()
                 headed = headed or is_header(split(text[:LONGEST_LINE]))
-        return cls("#", is_entry) if marked and (headed or marked == numbered) and 0 not in positions else cls()
+        if not marked or 0 in positions:
+            return cls()
+        if headed or marked == numbered:
+            return cls("#", is_entry)
+        raise ParseError(
+            "each line that has an address in its column begins with #, like a comment",
+            "below a header line, or with a number behind the #, it would be read",
+        )
 
     def holds(self, text: str) -> bool:
         if not is_silent(text):
