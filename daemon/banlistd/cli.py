@@ -17,7 +17,6 @@ from banlistd.compose import (
     load_files,
     open_application,
     reload_effect,
-    tear_down,
 )
 from banlistd.control.listener import make_folder
 from banlistd.control.server import serve as answering
@@ -30,6 +29,7 @@ from banlistd.daemon import Service
 from banlistd.errors import BanlistdError, LedgerError
 from banlistd.model import Outcome
 from banlistd.paths import Paths
+from banlistd.teardown import tear_down
 
 _PAUSE = 0.3  # seconds between two looks at how many sources are done
 

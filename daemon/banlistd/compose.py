@@ -5,15 +5,15 @@ import os
 import random
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 from importlib.metadata import version
 from typing import Any
 
+from banlistd.adapters.fetch.connections import Listeners
 from banlistd.adapters.fetch.file import LocalFiles, stamp_of
 from banlistd.adapters.fetch.geo_blocks import GeoBlocks
 from banlistd.adapters.fetch.http import Downloads
-from banlistd.adapters.fetch.listeners import Listeners
 from banlistd.adapters.fetch.name_lookups import NameLookups
 from banlistd.adapters.fetch.named_files import remarks_on_named_files
 from banlistd.adapters.fetch.own_threads import OwnThreads
@@ -63,7 +63,6 @@ from banlistd.core.config.sections.geo import Geo
 from banlistd.core.ruleset.lifting import Lift
 from banlistd.core.ruleset.policy import identities, policy_of
 from banlistd.daemon import Intervals, Outside, Service, Services
-from banlistd.errors import ConfigError, FirewallError, LedgerError
 from banlistd.model import Remark
 from banlistd.paths import Paths
 from banlistd.ports import Announcer, Firewall, HostMonitor
@@ -278,39 +277,6 @@ async def _remarks_on_rules(firewall: Firewall, places: Paths) -> Sequence[Remar
 
 def _answer(parts: Parts, command: Command[Any, Any], order: Any) -> Awaitable[Any]:
     return command.answer(parts, order)
-
-
-async def tear_down(places: Paths) -> Sequence[str]:
-    """Remove all rules and bans of banlistd from every backend that may have some; returns their names. The state stays.
-
-    Raises AlreadyRunningError while a daemon runs, and FirewallError once every backend has been tried. A configuration that is
-    wrong is no obstacle.
-    """
-    try:
-        config = load_config(places)
-    except ConfigError:
-        config = Config()
-    async with AsyncExitStack() as stack:
-        if places.state.is_dir():
-            stack.enter_context(only_instance(places.state))
-        stack.enter_context(only_writer())
-        in_use = {str(config.backend)}
-        # Nor is a database that must not be opened.
-        with suppress(LedgerError):
-            database = await stack.enter_async_context(open_copy(places.database, places.scratch))
-            in_use |= {*await BackendsInUse(database).every()}
-        names = [name for name in BackendName if name in in_use]
-        faults = []
-        for name in names:
-            firewall = open_backend(name, config)
-            stack.push_async_callback(firewall.close)
-            try:
-                await firewall.teardown()
-            except FirewallError as error:
-                faults.append(error)
-    if faults:
-        raise faults[0]
-    return names
 
 
 def _host_monitor(stack: AsyncExitStack) -> HostMonitor:

@@ -96,7 +96,7 @@ class FormatType(StrEnum):
         "that of how many addresses begin there; beside `columns`, a row must agree with it. `separator`: one character, `tab` "
         "or `whitespace`. Without these they are found. A quoted field may go on over several lines.",
         "formats.tables:parse_table",
-        "formats.table_finding:find_table",
+        "formats.tables:recognise_table",
         70,
         "a column of addresses behind the first one, one quoted address in each line, an address with its network's length or "
         "mask, statistics of a registry (RIR), or two columns that the header, a third column or three rows show to be the "

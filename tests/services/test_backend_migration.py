@@ -13,6 +13,7 @@ from banlistd.errors import FirewallError
 from banlistd.events import EventName
 from banlistd.paths import Paths
 from banlistd.services.backend_migration import BackendMigration
+from banlistd.teardown import tear_down
 from support.fakes import FakeAnnouncer, FakeFirewall
 from support.network_namespace import in_network_namespace
 
@@ -80,7 +81,7 @@ def test_a_teardown_tries_every_backend_and_then_says_what_failed(tmp_path: Path
     async def run() -> None:
         async with open_database(places.database) as database:
             await BackendsInUse(database).enter("nftables")
-        await compose.tear_down(places)
+        await tear_down(places)
 
     with pytest.raises(FirewallError, match="somebody else owns the table"):
         asyncio.run(run())

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from aiohttp.abc import AbstractResolver, ResolveResult
 
+from banlistd.adapters.fetch.connections import Listeners
 from banlistd.adapters.fetch.http import Downloads
-from banlistd.adapters.fetch.listeners import Listeners
 from banlistd.adapters.host.protected import LinuxHost
 from banlistd.adapters.host.resolver import MAX_ADDRESSES, Names
 from banlistd.core.addresses.text import span_text

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from aiohttp.abc import AbstractResolver, ResolveResult
 
-from banlistd.adapters.fetch.listeners import Listeners
+from banlistd.adapters.fetch.connections import Listeners
 from banlistd.core.config.model import Source
 from banlistd.core.feeds.parsed_list import Download
 from banlistd.errors import FetchError

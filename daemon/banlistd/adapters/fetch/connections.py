@@ -14,12 +14,34 @@ from aiohttp.connector import Connection
 from yarl import URL
 
 from banlistd.adapters.fetch.http_faults import LONGEST_HEADER, fetch_faults
-from banlistd.adapters.fetch.listeners import OnConnection
+from banlistd.core.config.model import Source
 from banlistd.core.download.redirects import Trail, literal_address
 from banlistd.errors import FetchError
 
 _MAX_HEADS = 20
 """The last one is that of the answer, the others are interim: no server has use for more than a few."""
+
+
+OnConnection = Callable[[str, str], None]
+"""Called with a host (of a URL, or a proxy) and the address of the connection to it."""
+
+OnArrival = Callable[[Source, str], None]
+"""Called after each good answer with the URL that the list has moved to for good, or an empty text."""
+
+
+def _ignore(_one: object, _other: str) -> None:
+    """For those to whom it does not matter."""
+
+
+@dataclass(frozen=True, slots=True)
+class Listeners:
+    """`on_connection`: called for each connection that was made."""
+
+    on_connection: OnConnection = _ignore
+    on_arrival: OnArrival = _ignore
+
+
+NO_LISTENERS = Listeners()
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,18 +19,17 @@ from pathlib import Path
 import aiohttp
 from aiohttp.abc import AbstractResolver
 
-from banlistd.adapters.fetch.connections import FeedConnections
+from banlistd.adapters.fetch.connections import NO_LISTENERS, FeedConnections, Listeners
 from banlistd.adapters.fetch.credentials import read_credentials
 from banlistd.adapters.fetch.http_faults import concealed, fetch_faults
-from banlistd.adapters.fetch.listeners import NO_LISTENERS, Listeners
 from banlistd.adapters.fetch.name_lookups import NameLookups
 from banlistd.adapters.fetch.pages import Arrived, Collecting, PageRequest
 from banlistd.adapters.fetch.receiving import Receiver, Spool
 from banlistd.core.config.model import Source
 from banlistd.core.credentials import shown_url
+from banlistd.core.download.archives.members import too_large
 from banlistd.core.download.codings import content_coding
 from banlistd.core.download.dates import Day
-from banlistd.core.download.members import too_large
 from banlistd.core.download.paging import next_link
 from banlistd.core.download.redirects import MAX_REDIRECTS, REDIRECT_STATUSES, Trail
 from banlistd.core.download.request import Request, Wish, is_one_body, secret_texts, usable_validator, wishes_for

@@ -7,7 +7,7 @@ from contextlib import AsyncExitStack
 
 from banlistd.adapters.system.waiting import paused
 from banlistd.core.config.model import Source
-from banlistd.core.download.members import too_large
+from banlistd.core.download.archives.members import too_large
 from banlistd.core.feeds.parsed_list import Download
 from banlistd.model import NotModified, Validators
 from banlistd.ports import ListParser, OnBody, ParserSession

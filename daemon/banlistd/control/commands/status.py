@@ -105,10 +105,10 @@ async def _answer(parts: "Parts", _: tuple[()]) -> StatusAnswer:
 
 
 def _counts(oddities: "Mapping[SourceId, Sequence[Oddity]]") -> dict[str, int]:
-    from banlistd.core.feeds.health.conditions import Condition
+    from banlistd.core.feeds.health.conditions import FeedCondition
 
     found = [one.condition for some in oddities.values() for one in some]
-    return {str(condition): found.count(condition) for condition in Condition}
+    return {str(condition): found.count(condition) for condition in FeedCondition}
 
 
 async def _newest(parts: "Parts") -> "ImportRun | None":

@@ -7,11 +7,11 @@ import re
 from collections.abc import Iterator
 from io import BytesIO
 
+from banlistd.core.download.archives.members import ZIP_MAGICS, Members, too_large
+from banlistd.core.download.archives.tar_archive import LONGEST_HEAD, TarReader, is_tar
+from banlistd.core.download.archives.zip_archive import read_zip
 from banlistd.core.download.codecs import BROKEN, LONGEST_MAGIC, Compression, kind_of, transfer_kind
 from banlistd.core.download.codings import CHUNKED, content_coding
-from banlistd.core.download.members import ZIP_MAGICS, Members, too_large
-from banlistd.core.download.tar_archive import LONGEST_HEAD, TarReader, is_tar
-from banlistd.core.download.zip_archive import read_zip
 from banlistd.errors import FetchError, PassingError
 
 _SLICE = 65_536

@@ -13,7 +13,7 @@ DEAD_AFTER = 7 * 86_400.0
 _DAY = 86_400.0
 
 
-class Condition(StrEnum):
+class FeedCondition(StrEnum):
     DEAD = "dead"
     FROZEN = "frozen"
     MOVED = "moved"
@@ -24,7 +24,7 @@ class Condition(StrEnum):
 class Oddity:
     """`message`: for a person, without the name of the source."""
 
-    condition: Condition
+    condition: FeedCondition
     message: str
 
 
@@ -53,13 +53,15 @@ def oddities_of(source: Source, state: FeedState, now: float) -> tuple[Oddity, .
     poll, health = state.poll, state.health
     if is_dead(poll, now):
         days = (now - (poll.failing_since or now)) / _DAY
-        found.append(Oddity(Condition.DEAD, f"every poll has failed for {days:.1f} days"))
+        found.append(Oddity(FeedCondition.DEAD, f"every poll has failed for {days:.1f} days"))
     if health is not None and now >= frozen_at(health.changed_at, source):
-        found.append(Oddity(Condition.FROZEN, f"its content has not changed for {(now - health.changed_at) / _DAY:.1f} days"))
+        found.append(
+            Oddity(FeedCondition.FROZEN, f"its content has not changed for {(now - health.changed_at) / _DAY:.1f} days")
+        )
     if state.moved_to:
-        found.append(Oddity(Condition.MOVED, f"its server says that it has moved for good to {state.moved_to}"))
+        found.append(Oddity(FeedCondition.MOVED, f"its server says that it has moved for good to {state.moved_to}"))
     if source.url and state.is_refused_as_empty:
-        found.append(Oddity(Condition.EMPTY, "its newest list has no entry and was refused"))
+        found.append(Oddity(FeedCondition.EMPTY, "its newest list has no entry and was refused"))
     elif source.url and state.entries == 0:
-        found.append(Oddity(Condition.EMPTY, "its list has no entry"))
+        found.append(Oddity(FeedCondition.EMPTY, "its list has no entry"))
     return tuple(found)

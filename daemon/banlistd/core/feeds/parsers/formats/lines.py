@@ -8,7 +8,7 @@ import re
 from collections.abc import Sequence
 
 from banlistd.core.feeds.parsers.formats.commands import command_of
-from banlistd.core.feeds.parsers.formats.readings import BESIDE, LineReading, Meaning, banned, doubtful
+from banlistd.core.feeds.parsers.formats.readings import BESIDE, LineMeaning, LineReading, banned, doubtful
 from banlistd.core.feeds.parsers.spans import (
     host_bits_of_mask,
     is_one_network,
@@ -89,7 +89,7 @@ def reading_of(text: str) -> LineReading:
 def span_of_line(text: str) -> Span | None:
     """The one address, network or range that a stripped line bans; None for none and for several."""
     found = reading_of(text) if text else BESIDE
-    return found.spans[0] if found.meaning is Meaning.BAN and len(found.spans) == 1 else None
+    return found.spans[0] if found.meaning is LineMeaning.BAN and len(found.spans) == 1 else None
 
 
 def cells_of(text: str) -> Sequence[str]:
@@ -103,9 +103,9 @@ def is_nothing_but_addresses(text: str) -> bool:
 
 def _exception(text: str) -> LineReading:
     entry = _entry(text) if text else None
-    if entry is None or entry.meaning is not Meaning.BAN:
+    if entry is None or entry.meaning is not LineMeaning.BAN:
         return doubtful("an exception that has no address", "write rbldnsd for a zone with exclusions")
-    return LineReading(Meaning.EXCEPT, entry.spans)
+    return LineReading(LineMeaning.EXCEPT, entry.spans)
 
 
 def _entry(text: str) -> LineReading | None:
@@ -149,7 +149,7 @@ def _with_tail(span: Span, word: str, tail: str) -> LineReading:
         return _MASK if network is None else banned(network)
     cells = cells_of(tail.replace(" - ", "-", tail.count(" - ") if tail[:3] != " - " else 0))
     if cells[0].lower() in _EXCEPTED or "nomatch" in cells:
-        return LineReading(Meaning.EXCEPT, (span,))
+        return LineReading(LineMeaning.EXCEPT, (span,))
     masked = _masked(span, cells)
     if masked is not None:
         return masked

@@ -7,7 +7,7 @@ from banlistd.core.feeds.parsers import hextets, quads
 from banlistd.core.feeds.parsers.bare_hextets import read_hextets
 from banlistd.core.feeds.parsers.bare_quads import Positions
 from banlistd.core.feeds.parsers.formats.lines import reading_of
-from banlistd.core.feeds.parsers.formats.readings import BESIDE, LineReading, Meaning
+from banlistd.core.feeds.parsers.formats.readings import BESIDE, LineMeaning, LineReading
 from banlistd.core.feeds.parsers.formats.suspicions import first_suspicion
 from banlistd.core.feeds.parsers.parsed import Harvest
 from banlistd.core.feeds.parsers.text import LONGEST_LINE, blocks, decoded, is_silent, lines_of, visible
@@ -49,7 +49,7 @@ def parse_plain(body: bytes, form: Format, harvest: Harvest) -> Format:
         harvest.add_block(Family.IPV6, first, last)
         for index, start, end in sorted([*unread, *rest[~short].tolist()]):
             found = read_line(number + index, text[start : min(end, start + LONGEST_LINE + 1)], harvest)
-            if found.meaning is Meaning.DOUBT:
+            if found.meaning is LineMeaning.DOUBT:
                 first_doubt = first_doubt if doubts else (number + index, found)
                 doubts += 1
     if doubts > _DOUBTS_PER_ENTRY * harvest.entries:
@@ -90,16 +90,16 @@ def read_line(number: int, line: str, harvest: Harvest) -> LineReading:
         return BESIDE
     found = reading_of(text)
     match found.meaning:
-        case Meaning.BAN:
+        case LineMeaning.BAN:
             for span in found.spans:
                 harvest.add(span)
-        case Meaning.EXCEPT:
+        case LineMeaning.EXCEPT:
             for span in found.spans:
                 harvest.exclude(span)
-        case Meaning.SILENT:
+        case LineMeaning.SILENT:
             pass
-        case Meaning.BESIDE:
+        case LineMeaning.BESIDE:
             harvest.reject(number, text, NO_ADDRESS)
-        case Meaning.DOUBT:
+        case LineMeaning.DOUBT:
             harvest.reject(number, text, found.reason)
     return found

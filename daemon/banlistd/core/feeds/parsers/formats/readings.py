@@ -6,7 +6,7 @@ from enum import StrEnum
 from banlistd.model import Span
 
 
-class Meaning(StrEnum):
+class LineMeaning(StrEnum):
     """BAN: `spans` are entries. EXCEPT: the list takes `spans` out. SILENT: a line of its format without an address.
 
     BESIDE: no address. DOUBT: addresses that more than one reading has; `reason` and `hint` say which.
@@ -23,19 +23,19 @@ class Meaning(StrEnum):
 class LineReading:
     """One line. `spans`: of BAN and EXCEPT, at least one. `reason`, `hint`: of DOUBT."""
 
-    meaning: Meaning
+    meaning: LineMeaning
     spans: tuple[Span, ...] = ()
     reason: str = ""
     hint: str = ""
 
 
-SILENT = LineReading(Meaning.SILENT)
-BESIDE = LineReading(Meaning.BESIDE)
+SILENT = LineReading(LineMeaning.SILENT)
+BESIDE = LineReading(LineMeaning.BESIDE)
 
 
 def banned(*spans: Span) -> LineReading:
-    return LineReading(Meaning.BAN, spans)
+    return LineReading(LineMeaning.BAN, spans)
 
 
 def doubtful(reason: str, hint: str) -> LineReading:
-    return LineReading(Meaning.DOUBT, (), reason, hint)
+    return LineReading(LineMeaning.DOUBT, (), reason, hint)

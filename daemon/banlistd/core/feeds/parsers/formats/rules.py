@@ -3,7 +3,7 @@
 import re
 from collections.abc import Sequence
 
-from banlistd.core.feeds.parsers.formats.readings import LineReading, Meaning, doubtful
+from banlistd.core.feeds.parsers.formats.readings import LineMeaning, LineReading, doubtful
 from banlistd.core.feeds.parsers.spans import short_range_of, span_of
 from banlistd.model import Span
 
@@ -15,7 +15,7 @@ NEGATED = doubtful("a rule for all addresses but one", "write {type: pattern, ..
 
 
 def rule_of(spans: Sequence[Span], *, is_ban: bool) -> LineReading:
-    return LineReading(Meaning.BAN if is_ban else Meaning.EXCEPT, tuple(spans))
+    return LineReading(LineMeaning.BAN if is_ban else LineMeaning.EXCEPT, tuple(spans))
 
 
 def span_of_word(word: str) -> Span | None:

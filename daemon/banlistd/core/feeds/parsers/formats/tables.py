@@ -9,9 +9,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from banlistd.core.feeds.parsers.conditions import all_hold
+from banlistd.core.feeds.parsers.formats.commands import command_of
 from banlistd.core.feeds.parsers.formats.plain import TOO_LONG
-from banlistd.core.feeds.parsers.formats.table_finding import find_table, is_header
-from banlistd.core.feeds.parsers.formats.table_rows import (
+from banlistd.core.feeds.parsers.parsed import Harvest
+from banlistd.core.feeds.parsers.records import SEPARATORS, WHITESPACE, Split, records_of, separator_named, splitter
+from banlistd.core.feeds.parsers.spans import address_of, quad, span_of
+from banlistd.core.feeds.parsers.tables.finding import find_table, is_header
+from banlistd.core.feeds.parsers.tables.rows import (
     Layout,
     Means,
     is_mask,
@@ -20,10 +24,7 @@ from banlistd.core.feeds.parsers.formats.table_rows import (
     number_in,
     row_entries,
 )
-from banlistd.core.feeds.parsers.parsed import Harvest
-from banlistd.core.feeds.parsers.records import SEPARATORS, WHITESPACE, Split, records_of, separator_named, splitter
-from banlistd.core.feeds.parsers.spans import address_of, quad, span_of
-from banlistd.core.feeds.parsers.text import LONGEST_LINE, is_silent, lines_of
+from banlistd.core.feeds.parsers.text import LONGEST_LINE, is_most, is_silent, lines_of
 from banlistd.errors import ParseError
 from banlistd.formats import Format
 
@@ -38,6 +39,11 @@ _MARKS = "#;/ "
 """What may be before the first name of a commented header."""
 
 _NUMBERED = re.compile(r"#\d++")
+
+
+def recognise_table(look: Sequence[str]) -> Format | None:
+    """Where the addresses are in a table. The words of commands are no columns."""
+    return None if is_most(look, lambda text: command_of(text) is not None) else find_table(look)
 
 
 def parse_table(body: bytes, form: Format, harvest: Harvest) -> Format:

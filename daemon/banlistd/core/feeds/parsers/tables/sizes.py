@@ -3,9 +3,9 @@
 import re
 from collections.abc import Sequence
 
-from banlistd.core.feeds.parsers.formats.table_rows import is_mask, length_of_mask, network_with, number_in
-from banlistd.core.feeds.parsers.formats.table_words import Role, role_of
 from banlistd.core.feeds.parsers.spans import address_of, quad, span_of
+from banlistd.core.feeds.parsers.tables.rows import is_mask, length_of_mask, network_with, number_in
+from banlistd.core.feeds.parsers.tables.words import Role, role_of
 from banlistd.errors import ParseError
 from banlistd.model import Family, Span
 

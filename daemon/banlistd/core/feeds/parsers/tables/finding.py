@@ -5,14 +5,12 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from banlistd.core.feeds.parsers.formats.commands import command_of
-from banlistd.core.feeds.parsers.formats.table_pairs import Pair, fits_networks, matching_size, overlap
-from banlistd.core.feeds.parsers.formats.table_rows import PLACEHOLDERS, is_registry_row
-from banlistd.core.feeds.parsers.formats.table_sizes import find_size, is_of_masks, sized_words
-from banlistd.core.feeds.parsers.formats.table_words import Role, role_of
 from banlistd.core.feeds.parsers.records import SEPARATORS, WHITESPACE, records_in
 from banlistd.core.feeds.parsers.spans import address_of, span_between, span_of
-from banlistd.core.feeds.parsers.text import is_most
+from banlistd.core.feeds.parsers.tables.pairs import Pair, fits_networks, matching_size, overlap
+from banlistd.core.feeds.parsers.tables.rows import PLACEHOLDERS, is_registry_row
+from banlistd.core.feeds.parsers.tables.sizes import find_size, is_of_masks, sized_words
+from banlistd.core.feeds.parsers.tables.words import Role, role_of
 from banlistd.errors import ParseError
 from banlistd.formats import Format, FormatType
 from banlistd.model import Family, Span
@@ -76,8 +74,6 @@ def find_table(look: Sequence[str], separators: Sequence[str] = SEPARATORS) -> F
 
     Raises ParseError, with what to write, where they are a table that can be read in more than one way.
     """
-    if is_most(look, lambda text: command_of(text) is not None):
-        return None
     unreadable = None
     for separator in separators:
         if separator != WHITESPACE and not any(separator in text for text in look):

@@ -4,8 +4,8 @@ import struct
 import zipfile
 from io import BytesIO
 
+from banlistd.core.download.archives.members import MAX_MEMBERS, Members
 from banlistd.core.download.codecs import BROKEN, OUTPUT_STEP
-from banlistd.core.download.members import MAX_MEMBERS, Members
 from banlistd.errors import FetchError, PassingError
 
 _END_SIZE = 22  # 4.3.16, without the comment

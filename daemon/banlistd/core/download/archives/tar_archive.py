@@ -1,6 +1,6 @@
 """Tar archives (POSIX pax and ustar, GNU, and the seventh edition's), read as they arrive."""
 
-from banlistd.core.download.members import Members, too_large
+from banlistd.core.download.archives.members import Members, too_large
 from banlistd.errors import FetchError, PassingError
 
 LONGEST_HEAD = 512

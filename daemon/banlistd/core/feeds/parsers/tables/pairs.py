@@ -4,7 +4,7 @@ import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from banlistd.core.feeds.parsers.formats.table_rows import network_with, run_of
+from banlistd.core.feeds.parsers.tables.rows import network_with, run_of
 from banlistd.model import Span
 
 _ENOUGH_NETWORKS = 3
