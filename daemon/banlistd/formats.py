@@ -81,12 +81,14 @@ class FormatType(StrEnum):
     )
     PLAIN = FormatKind(
         "plain",
-        "One address, network or range in each line; text after it is ignored. `#`, `;` and `//` begin a comment.",
+        "One address, network or range in each line; text after it is ignored. `#`, `;` and `//` begin a comment. "
+        "`defanged: true` reads `192[.]0[.]2[.]1` and `hxxp://`; `urls: true` reads the host of a URL where it is an address.",
         "formats.plain:parse_plain",
         "formats.plain:recognise_plain",
         80,
         "no other format that fits",
         Example("{address}  # seen twice", before="# a comment\n"),
+        keys=("defanged", "urls"),
     )
     CSV = FormatKind(
         "csv",
@@ -226,7 +228,8 @@ class Format:
     steps into each item of an array, as in `prefixes[].ip_prefix`; all of them are tried. `field` (JSON lines): dotted keys
     within each record; several of them are `paths`. `ends`, `lengths` (both): of each path, or one for all of them, in the
     same object. `where`: all of them must be met. `members`: which files of an archive are read, as in `*.txt`; empty: all
-    that may be lists. `now`: Unix seconds when the list is read; 0 where nothing is to expire.
+    that may be lists. `defanged`, `urls` (plain): whether addresses are written as `192[.]0[.]2[.]1`, or are the hosts of
+    URLs. `now`: Unix seconds when the list is read; 0 where nothing is to expire.
     """
 
     type: FormatType = FormatType.AUTO
@@ -242,6 +245,8 @@ class Format:
     prefix: str = ""
     netmask: str = ""
     count: str = ""
+    defanged: bool = False
+    urls: bool = False
     now: int = dataclass_field(default=0, compare=False)
 
     def __repr__(self) -> str:
@@ -252,3 +257,4 @@ class Format:
 
 
 _FIRST_KEYS = 5
+"""Fields of `Format` that have been in its text from the first version on."""

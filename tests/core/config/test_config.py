@@ -120,6 +120,8 @@ def test_numbers_and_times_that_yaml_would_convert_stay_as_they_were_written() -
         ("csv", Format(FormatType.CSV)),
         ("{type: p2p}", Format(FormatType.P2P)),
         ('{type: csv, column: 2, separator: ";"}', Format(FormatType.CSV, columns=("2",), separator=";")),
+        ("{type: plain, defanged: yes, urls: true}", Format(FormatType.PLAIN, defanged=True, urls=True)),
+        ("{type: plain, urls: no}", Format(FormatType.PLAIN)),
         ("{type: csv, columns: [1, 02]}", Format(FormatType.CSV, columns=("1", "2"))),
         ("{type: csv, column: [ipv4, ipv6]}", Format(FormatType.CSV, columns=("ipv4", "ipv6"), each=True)),
         ("{type: csv, column: 4, count: 5}", Format(FormatType.CSV, columns=("4",), count="5")),

@@ -265,7 +265,7 @@ WRONG = [
     ),
     (
         SOURCE + "  format: {type: plain, column: 1}",
-        "4: sources[0].format.column: does not go with plain (members may)",
+        "4: sources[0].format.column: does not go with plain (defanged, urls or members may)",
     ),
     (
         SOURCE + "  format: {type: csv, delimiter: x}",

@@ -52,6 +52,8 @@ def read_format(tree: object, spot: Spot) -> Format:
         prefix="".join(found.get("prefix", ())),
         netmask="".join(found.get("netmask", ())),
         count="".join(found.get("count", ())),
+        defanged=found.get("defanged", ()) == (_TRUE,),
+        urls=found.get("urls", ()) == (_TRUE,),
     )
 
 
@@ -230,6 +232,13 @@ def _members(text: str) -> str:
     return text
 
 
+_TRUE = "true"
+
+
+def _switch(text: str) -> str:
+    return _TRUE if values.switch(text) else "false"
+
+
 # More than any column or JSON key seen; a bound, so that messages stay readable.
 _LONGEST = 200
 _MAX_CONDITIONS = 16
@@ -259,12 +268,15 @@ class FormatKey:
 
 
 _COLUMN = ("string", "integer")
+_SWITCH_TYPES = ("boolean", "string")
 
 # A range has two ends. More columns or JSON paths than 16 are no list any more.
 SHAPES: Mapping[str, FormatKey] = {
     "column": FormatKey(_column, 16, _COLUMN, "a number from 1, or a name of the header line; each of several has addresses"),
     "columns": FormatKey(_column, 2, _COLUMN, "two columns are the ends of a range, or have an IPv4 and an IPv6 address"),
     "separator": FormatKey(_separator, 1, "string", "one character, or tab, or whitespace"),
+    "defanged": FormatKey(_switch, 1, _SWITCH_TYPES, "addresses are written as 192[.]0[.]2[.]1"),
+    "urls": FormatKey(_switch, 1, _SWITCH_TYPES, "hosts of URLs are entries, where they are addresses"),
     "prefix": FormatKey(_column, 1, _COLUMN, "the column of the length of the network that begins at the address"),
     "netmask": FormatKey(_column, 1, _COLUMN, "the column of the mask of that network; a wildcard mask may be in it"),
     "count": FormatKey(_column, 1, _COLUMN, "the column that says how many addresses begin at the address"),

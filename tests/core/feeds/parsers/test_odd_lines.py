@@ -392,3 +392,50 @@ def test_addresses_that_are_answers_are_no_entries(line: str) -> None:
 def test_a_zone_of_records_is_not_read_as_one_of_rbldnsd() -> None:
     with pytest.raises(ParseError, match="reversed"):
         parse(b":127.0.0.2:x\n7.100.51.198 IN A 127.0.0.2\n", Format(FormatType.RBLDNSD))
+
+
+_DEFANGED = (
+    "198[.]51[.]100[.]7",
+    "198.51.100[.]7",
+    "198(.)51(.)100(.)7",
+    "198{.}51.100.7",
+    "198[dot]51[dot]100[dot]7",
+    "198(DOT)51.100.7",
+    "198[.]51[.]100[.]7[:]8080",
+    "198[.]51[.]100[.]7 # why",
+    "198[.]51[.]100[.]7/32",
+)
+
+
+@pytest.mark.parametrize("line", _DEFANGED)
+def test_defanged_addresses_are_read_where_the_source_says_so(line: str) -> None:
+    assert _read(line, Format(FormatType.PLAIN, defanged=True)) == "198.51.100.7"
+    assert _read(f"203.0.113.9\n{line}\n203.0.113.11\n", Format(FormatType.PLAIN)) == "203.0.113.9 203.0.113.11"
+
+
+_URLS = (
+    "http://198.51.100.7",
+    "https://198.51.100.7/path?a=192.0.2.1",
+    "http://198.51.100.7:8080/",
+    "http://user:secret@198.51.100.7/",
+    '"ftp://198.51.100.7/x"',
+    "http://198.51.100.7/ , seen twice",
+)
+
+
+@pytest.mark.parametrize("line", _URLS)
+def test_hosts_of_urls_are_entries_where_the_source_says_so(line: str) -> None:
+    assert _read(line, Format(FormatType.PLAIN, urls=True)) == "198.51.100.7"
+    assert _read(line, Format(FormatType.PLAIN)) == ""
+
+
+@pytest.mark.parametrize("line", ["http://192.0.2.1.example/", "https://host.example/192.0.2.1", "http://host.example:80/"])
+def test_names_of_hosts_are_no_entries_and_not_rejected(line: str) -> None:
+    parsed = parse(f"{line}\nhttp://198.51.100.7/\n".encode(), Format(FormatType.PLAIN, urls=True))
+    assert (parsed.entries, parsed.rejected) == (1, 0)
+
+
+def test_defanged_urls_need_both_keys() -> None:
+    body = "hxxp://198[.]51[.]100[.]7/x\nhXXps[://]203[.]0.113[.]9/\nhttp://[2001:db8::7]:80/\n"
+    assert _read(body, Format(FormatType.PLAIN, defanged=True, urls=True)) == "198.51.100.7 203.0.113.9 2001:db8::7"
+    assert _read(body, Format(FormatType.PLAIN, defanged=True)) == ""
