@@ -4,6 +4,10 @@ import bz2
 import encodings.cp437
 import encodings.idna
 import encodings.unicode_escape
+import encodings.utf_16
+import encodings.utf_16_be
+import encodings.utf_16_le
+import encodings.utf_32
 import errno
 import heapq
 import lzma
@@ -26,10 +30,13 @@ from banlistd.formats import Format
 
 _AT_ONCE = 1 << 18
 
-LOADED = (bz2, encodings.cp437, encodings.idna, encodings.unicode_escape, heapq, lzma, zipfile, zlib, zstandard)
+LOADED = (
+    *(bz2, encodings.cp437, encodings.idna, encodings.unicode_escape, encodings.utf_16, encodings.utf_16_be),
+    *(encodings.utf_16_le, encodings.utf_32, heapq, lzma, zipfile, zlib, zstandard),
+)
 """Modules that the standard library imports when it needs them, which is too late under the filter."""
 
-_SAMPLE = b"192.0.2.1 # a\n2001:db8::1\n198.51.100.0/24\n<bad>\n# END 4 entries\n"
+_SAMPLE = b"192.0.2.1 # a\n192.0.2.2 norway 1\n2001:db8::1\n198.51.100.0/24\n<bad>\n# END 5 entries\n"
 
 
 def warm_up() -> None:

@@ -85,7 +85,8 @@ def _is_known(text: Octets, at: Positions) -> NDArray[np.bool_]:
     for length, codes in _BY_LENGTH.items():
         word = lower.copy()
         word[:, length:] = 0
-        same = np.isin(word.view("<u4").reshape(-1), codes)
+        # Not `np.isin`, which imports modules at its first use: the parser process may open no file.
+        same = (word.view("<u4") == codes).any(axis=1)
         known |= same & (ends[:, length] if length < _WORD else True)
     return np.asarray(known)
 
