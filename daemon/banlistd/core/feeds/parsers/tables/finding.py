@@ -16,6 +16,7 @@ from banlistd.formats import Format, FormatType
 from banlistd.model import Family, Span
 
 _ENOUGH_ROWS = 3
+_ENOUGH_EVENTS = 5
 _USUAL = 0.8
 """The share of rows that have the same width in a table: separators in unquoted text make a few wider."""
 
@@ -238,7 +239,7 @@ def _two_columns(rows: Rows, pair: tuple[int, int], form: Format) -> Format | No
     size = matching_size(good)
     if size is not None or (len(good) >= _USUAL * len(bare) and fits_networks(good)):
         return _with(form, pair, size=size)
-    are_events = len(bare) >= _ENOUGH_ROWS and len(rows.cells[0]) > _PAIR
+    are_events = len(bare) >= _ENOUGH_EVENTS and len(rows.cells[0]) > _PAIR
     either = [*good, *_ranges(rows, (second, first))]
     if are_events and overlap(either):
         return None

@@ -65,9 +65,9 @@ def are_disjoint(pairs: Sequence[Pair]) -> bool:
 
 
 def overlap(pairs: Sequence[Pair]) -> bool:
-    """Whether at least half are over the one before: the addresses between two that met have nothing to do with them."""
+    """Whether more than half are over the one before: the addresses between two that met have nothing to do with them."""
     overlaps = _overlaps(pairs)
-    return not overlaps or 2 * sum(overlaps) >= len(overlaps)
+    return not overlaps or 2 * sum(overlaps) > len(overlaps)
 
 
 def _overlaps(pairs: Sequence[Pair]) -> list[bool]:
