@@ -7,8 +7,8 @@ command goes before it, or the whole line is nothing but addresses.
 import re
 from collections.abc import Sequence
 
-from banlistd.core.feeds.parsers.formats.commands import command_of
-from banlistd.core.feeds.parsers.formats.readings import BESIDE, LineMeaning, LineReading, banned, doubtful
+from banlistd.core.feeds.parsers.commands.commands import command_of
+from banlistd.core.feeds.parsers.commands.readings import BESIDE, LineMeaning, LineReading, banned, doubtful
 from banlistd.core.feeds.parsers.spans import (
     host_bits_of_mask,
     is_one_network,

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from banlistd.core.feeds.parsers import hextets, quads
 from banlistd.core.feeds.parsers.bare_hextets import read_hextets
 from banlistd.core.feeds.parsers.bare_quads import Positions
+from banlistd.core.feeds.parsers.commands.readings import BESIDE, LineMeaning, LineReading
 from banlistd.core.feeds.parsers.formats.defanged import hosts_of_urls, refanged
 from banlistd.core.feeds.parsers.formats.lines import reading_of
-from banlistd.core.feeds.parsers.formats.readings import BESIDE, LineMeaning, LineReading
 from banlistd.core.feeds.parsers.formats.suspicions import first_suspicion
 from banlistd.core.feeds.parsers.parsed import Harvest
 from banlistd.core.feeds.parsers.text import LONGEST_LINE, blocks, decoded, is_silent, lines_of, visible

@@ -6,8 +6,8 @@ Each suspicion is a reading of meaning DOUBT. Looks at the first lines alone.
 import re
 from collections.abc import Sequence
 
+from banlistd.core.feeds.parsers.commands.readings import BESIDE, LineReading, doubtful
 from banlistd.core.feeds.parsers.formats.lines import PAIR, STAMP, cells_of, reading_of
-from banlistd.core.feeds.parsers.formats.readings import BESIDE, LineReading, doubtful
 from banlistd.core.feeds.parsers.spans import span_of
 from banlistd.model import Family, Span
 

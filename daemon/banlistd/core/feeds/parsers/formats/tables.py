@@ -8,8 +8,8 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from banlistd.core.feeds.parsers.commands.commands import command_of
 from banlistd.core.feeds.parsers.conditions import all_hold
-from banlistd.core.feeds.parsers.formats.commands import command_of
 from banlistd.core.feeds.parsers.formats.plain import TOO_LONG
 from banlistd.core.feeds.parsers.parsed import Harvest
 from banlistd.core.feeds.parsers.records import SEPARATORS, WHITESPACE, Split, records_of, separator_named, splitter

@@ -7,9 +7,9 @@ never more is banned than the rules would. A line of which no more than its addr
 import re
 from collections.abc import Callable, Sequence
 
-from banlistd.core.feeds.parsers.formats.readings import SILENT, LineReading
-from banlistd.core.feeds.parsers.formats.router_commands import read_access_list, read_keys, read_route, read_set
-from banlistd.core.feeds.parsers.formats.rules import ALLOWS, NEGATED, rule_of, span_of_word
+from banlistd.core.feeds.parsers.commands.readings import SILENT, LineReading
+from banlistd.core.feeds.parsers.commands.router_commands import read_access_list, read_keys, read_route, read_set
+from banlistd.core.feeds.parsers.commands.rules import ALLOWS, NEGATED, rule_of, span_of_word
 from banlistd.core.feeds.parsers.spans import host_bits_of_mask, prefix_of
 from banlistd.model import Span
 

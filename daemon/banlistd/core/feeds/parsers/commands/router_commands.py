@@ -2,8 +2,8 @@
 
 import re
 
-from banlistd.core.feeds.parsers.formats.readings import SILENT, LineReading
-from banlistd.core.feeds.parsers.formats.rules import ALLOWS, NEGATED, rule_of, span_of_word
+from banlistd.core.feeds.parsers.commands.readings import SILENT, LineReading
+from banlistd.core.feeds.parsers.commands.rules import ALLOWS, NEGATED, rule_of, span_of_word
 from banlistd.core.feeds.parsers.spans import host_bits_of_mask
 
 _KEYS = re.compile(r"\b(?:address|src-address|dst-address|remoteip)=(\S++)", re.IGNORECASE)

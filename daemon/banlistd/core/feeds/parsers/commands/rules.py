@@ -3,7 +3,7 @@
 import re
 from collections.abc import Sequence
 
-from banlistd.core.feeds.parsers.formats.readings import LineMeaning, LineReading, doubtful
+from banlistd.core.feeds.parsers.commands.readings import LineMeaning, LineReading, doubtful
 from banlistd.core.feeds.parsers.spans import short_range_of, span_of
 from banlistd.model import Span
 
