@@ -17,6 +17,16 @@ REASONS = {
 }
 
 
+# Tables that say nothing, or may say two things.
+UNREADABLE = {
+    "CSV, a quoted field without an end": "has no end",
+    "CSV, lines of quotes": "has no end",
+    "CSV, comments with quotes": "has no end",
+    "CSV, numbers in 1000 columns": "nothing says whether each is listed",
+    "CSV, 1000 columns": "nothing says whether each is listed",
+}
+
+
 def assert_bounded(figures: Figures, most: int = 200 * MIB) -> None:
     # Libraries take 35 MiB, a dictionary or a window at most 128 MiB.
     assert 0 < figures.process < most
@@ -49,7 +59,8 @@ def test_no_shape_takes_more_memory_than_is_allowed_or_time_by_more_than_its_len
     figures = measured(make(size), Format(kind), size)
     assert_bounded(figures, 350 * MIB)
     assert figures.seconds < 10
-    assert any(reason in figures.outcome for reason in ("elements", "more memory than is allowed", "JSON", "places"))
+    reasons = ("elements", "more memory than is allowed", "JSON", "places", UNREADABLE.get(name, "elements"))
+    assert any(reason in figures.outcome for reason in reasons)
 
 
 @pytest.mark.parametrize("name", ARCHIVES)

@@ -264,7 +264,8 @@ def _sized_lines(look: Sequence[str], form: Format) -> Format | None:
 
 def _unsure(form: Format, columns: Sequence[int]) -> ParseError:
     separator = {"\t": "tab", WHITESPACE: WHITESPACE}.get(form.separator, f'"{form.separator}"')
-    first, *others = (str(column + 1) for column in columns)
+    # As many as a configuration may name.
+    first, *others = (str(column + 1) for column in columns[:16])
     written, where = ", ".join((first, *others)), f"separator: {separator}"
     ends = f"{{type: csv, columns: [{written}], {where}}} if they are the ends of ranges, " if len(others) == 1 else ""
     return ParseError(
