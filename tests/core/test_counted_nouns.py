@@ -9,7 +9,11 @@ from pathlib import Path
 PACKAGE = Path(__file__).resolve().parents[2] / "daemon" / "banlistd"
 
 
-VERBS = {"services/planning/desired_state.py: source_id bans"}
+VERBS = {
+    "services/planning/desired_state.py: source_id bans",
+    "adapters/firewalls/fail2ban/firewall.py: self._jail lists",
+    "adapters/firewalls/fail2ban/jail.py: self._name lists",
+}
 
 
 def trees() -> Iterator[tuple[Path, ast.Module]]:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from banlistd import compose
+from banlistd import teardown
 from banlistd.adapters.storage.backends_in_use import BackendsInUse
 from banlistd.adapters.storage.database import open_database
 from banlistd.backends import BackendName
@@ -76,7 +76,7 @@ def test_a_teardown_tries_every_backend_and_then_says_what_failed(tmp_path: Path
     locked, other = Emptied(), Emptied()
     locked.locked = True
     firewalls = {BackendName.NFTABLES: locked, BackendName.IPSET: other}
-    monkeypatch.setattr(compose, "open_backend", lambda name, _: firewalls[name])
+    monkeypatch.setattr(teardown, "open_backend", lambda name, _: firewalls[name])
 
     async def run() -> None:
         async with open_database(places.database) as database:
