@@ -229,12 +229,15 @@ class Meaning:
 
 
 NO_MEANING = Meaning()
+_LETTER = re.compile(r"[^\W\d_]")
 _ERROR_KEYS = {"error": _ERRORS, "code": _CODES, "success": _SUCCESS, "message": _MESSAGES}
 
 
 @lru_cache(maxsize=4096)
 def meaning_of(key: str) -> Meaning:
-    """`NO_MEANING` itself for most keys."""
+    """`NO_MEANING` itself for most keys, and at once for those without a letter: addresses."""
+    if _LETTER.search(key) is None:
+        return NO_MEANING
     joined = "".join(key_words(key)) if len(key) < _LONGEST else ""
     error = next((kind for kind, keys in _ERROR_KEYS.items() if joined in keys), "")
     found = Meaning(flag_of(key), is_end_of_ban(key), error)
