@@ -57,6 +57,23 @@ def test_root_looks_as_the_account_of_the_service(folder: Path) -> None:
     assert messages(config, folder / "secret", account="no-such-account") == []
 
 
+@pytest.mark.parametrize("key", ["ca", "client_certificate"])
+def test_a_certificate_that_cannot_be_read_is_named(folder: Path, key: str) -> None:
+    (folder / "there.pem").write_text("x")
+    assert messages(config_of(source(LIST, **{key: folder / "there.pem"})), folder / "secret") == []
+    (message,) = messages(config_of(source(LIST, **{key: folder / "gone.pem"})), folder / "secret")
+    assert message == f"will fail: list: {key}: cannot read {folder}/gone.pem: no such file or directory"
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [{"body": "${credential:gone}"}, {"proxy": "http://${credential:gone}@a.example"}, {"client_key": "${credential:gone}"}],
+)
+def test_a_credential_of_a_request_that_is_nowhere_is_named(folder: Path, settings: dict[str, str]) -> None:
+    (message,) = messages(config_of(source(LIST, **settings)), folder)
+    assert message == f"will fail: list: there is no credential gone in {folder}"
+
+
 def test_a_credential_that_is_nowhere_is_named_once(folder: Path) -> None:
     wanted = source(LIST, url="https://lists.example/${credential:key}", headers={"A": "${credential:key} ${credential:token}"})
     for name in ("secret", "given"):

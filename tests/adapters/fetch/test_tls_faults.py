@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from banlistd.adapters.fetch.tls_faults import tls_reason
+from banlistd.adapters.fetch.http_faults import tls_reason
 from banlistd.core.config.model import Source
 from banlistd.errors import FetchError
 from banlistd.model import SourceId, Validators

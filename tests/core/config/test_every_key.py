@@ -54,6 +54,8 @@ SAMPLES: Mapping[tuple[type[Section], str], tuple[object, Callable[[Any], object
     ),
     (Source, "path"): ("lists/a.txt", lambda value: str(value.relative_to(FOLDER))),
     (Source, "use"): ("known", lambda value: value),
+    (Source, "ca"): ("tls/a.pem", lambda value: str(value.relative_to(FOLDER))),
+    (Source, "client_certificate"): ("tls/a.pem", lambda value: str(value.relative_to(FOLDER))),
     (CatalogueEntry, "minimum"): ("30m", lambda value: f"{value / 60:.0f}m"),
     (WrittenAllow, "use"): ("reference", lambda value: value),
     (CatalogueEntry, "overlaps"): (["b"], list),
@@ -63,7 +65,8 @@ SAMPLES: Mapping[tuple[type[Section], str], tuple[object, Callable[[Any], object
 
 def of_source(written: Mapping[str, object]) -> Config:
     place = {"id": "a"} if {"path", "block"} & written.keys() else A
-    return read(json.dumps({"sources": [{**place, **written}]}))
+    beside = {"client_certificate": "/a.pem"} if "client_key" in written else {}
+    return read(json.dumps({"sources": [{**place, **beside, **written}]}))
 
 
 def of_catalogue(written: Mapping[str, object]) -> CatalogueEntry:

@@ -235,6 +235,25 @@ WRONG = [
             "(write application/json, or application/x-www-form-urlencoded)"
         ),
     ),
+    (
+        SOURCE + "  proxy: ftp://proxy.example",
+        '4: sources[0].proxy: "ftp://proxy.example" is not a proxy (write http://host:3128, socks5://host:1080, or off)',
+    ),
+    (
+        SOURCE + "  proxy: http://user:secret@proxy.example",
+        "4: sources[0].proxy: has a password in clear text (write ${credential:NAME} in its place)",
+    ),
+    (
+        SOURCE + "  client_certificate: a\n  client_key: secret",
+        (
+            "5: sources[0].client_key: is not a reference to a credential "
+            "(write ${credential:NAME}; a key is no part of a configuration)"
+        ),
+    ),
+    (
+        SOURCE + '  client_key: "${credential:a}"',
+        "4: sources[0].client_key: is the key of no certificate (add client_certificate: /a/file.pem)",
+    ),
     (SOURCE + "  pages: {next: parameter}", "4: sources[0].pages: has no parameter (write {next: parameter, parameter: page})"),
     (
         SOURCE + "  pages: {parameter: page}",

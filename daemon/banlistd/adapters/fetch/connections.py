@@ -1,26 +1,31 @@
-"""FeedConnections to servers of lists, one for each request: only to addresses that were checked."""
+"""Connections to servers of lists, one for each request: only to addresses that were checked."""
 
+import re
 import socket
 import ssl
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
-from urllib.request import getproxies, proxy_bypass
 
 import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
 from aiohttp.connector import Connection
+from aiohttp_socks import ProxyConnector
+from python_socks import parse_proxy_url
 from yarl import URL
 
 from banlistd.adapters.fetch.http_faults import LONGEST_HEADER, fetch_faults
+from banlistd.adapters.fetch.routes import Route
 from banlistd.core.config.model import Source
 from banlistd.core.download.redirects import Trail, literal_address
+from banlistd.core.download.request import Request
 from banlistd.errors import FetchError
 
 _MAX_HEADS = 20
 """The last one is that of the answer, the others are interim: no server has use for more than a few."""
 
+_SOCKS5 = re.compile(r"(?i)^socks5h?://")
 
 OnConnection = Callable[[str, str], None]
 """Called with a host (of a URL, or a proxy) and the address of the connection to it."""
@@ -55,24 +60,29 @@ class FeedConnections:
     on_connection: OnConnection
     tls: ssl.SSLContext | None
 
-    def session(self, url: str, trail: Trail, on_host: Callable[[str], None]) -> tuple[aiohttp.ClientSession, str | None]:
-        """A session for one request, and the proxy that it goes through. Raises FetchError where the address is not allowed.
+    async def session(
+        self, request: Request, trail: Trail, route: Route, on_host: Callable[[str], None]
+    ) -> tuple[aiohttp.ClientSession, str | None]:
+        """A session for one request, and the proxy of HTTP that it goes through.
 
-        `on_host`: called with the host, or the proxy, once there is a connection to it.
+        `on_host`: called with the host, or the proxy, once there is a connection to it. Raises FetchError where the address is
+        not allowed.
         """
-        host, proxy = urlsplit(url).hostname or "", _proxy_for(url)
+        url = request.url
+        host, proxy = urlsplit(url).hostname or "", route.proxy_for(url)
         # Read as aiohttp reads it, which takes digits and dots of any script for an address and asks no resolver.
         literal = literal_address(URL(url).raw_host or "")
         if literal is not None:
             trail.admit(literal, [literal])
-        elif proxy is not None:
+        elif proxy:
             trail.unseen()  # the proxy resolves the name, out of our sight
-        connector = aiohttp.TCPConnector(
-            resolver=self.resolver if proxy is not None else _CheckedResolver(self.resolver, trail),
-            use_dns_cache=False,
-            force_close=True,
-            ssl=self.tls or True,
-        )
+        is_socks = urlsplit(proxy).scheme.lower().startswith("socks")
+        tls = (route.tls if request.is_at_home else route.elsewhere) or self.tls or True
+        if is_socks:
+            connector: aiohttp.BaseConnector = await self._through_socks(proxy, tls)
+        else:
+            resolver = self.resolver if proxy else _CheckedResolver(self.resolver, trail)
+            connector = aiohttp.TCPConnector(resolver=resolver, use_dns_cache=False, force_close=True, ssl=tls)
 
         def note(name: str, address: str) -> None:
             on_host(name)
@@ -87,16 +97,26 @@ class FeedConnections:
             max_line_size=LONGEST_HEADER,
             max_field_size=LONGEST_HEADER,
         )
-        return session, proxy
+        return session, proxy if proxy and not is_socks else None
 
-
-def _proxy_for(url: str) -> str | None:
-    """The proxy that the environment (http_proxy, https_proxy, no_proxy) names for a URL."""
-    parts = urlsplit(url)
-    proxy = getproxies().get(parts.scheme)
-    if not proxy or proxy_bypass(parts.netloc):
-        return None
-    return proxy if "://" in proxy else f"http://{proxy}"
+    async def _through_socks(self, proxy: str, tls: ssl.SSLContext | bool) -> aiohttp.BaseConnector:
+        """The name of the proxy is resolved here: its library takes the threads of the event loop for that."""
+        try:
+            kind, host, port, user, password = parse_proxy_url(_SOCKS5.sub("socks5://", proxy))
+        except ValueError as exc:
+            raise FetchError("the proxy cannot be used", "write socks5://host:1080") from exc
+        found = [host] if literal_address(host) else [one["host"] for one in await self.resolver.resolve(host, port)]
+        return ProxyConnector(
+            found[0],
+            port,
+            proxy_type=kind,
+            username=user,
+            password=password,
+            rdns=True,
+            use_dns_cache=False,
+            force_close=True,
+            ssl=tls,
+        )
 
 
 def _reporting(on_connection: OnConnection, host: str, url: str) -> type[aiohttp.ClientResponse]:

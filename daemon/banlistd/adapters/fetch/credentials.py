@@ -24,6 +24,12 @@ def read_credentials(folder: Path | None, source: Source) -> dict[str, str]:
         raise
 
 
+def credential_file(folder: Path, name: str) -> Path:
+    """Where a credential is, or would be."""
+    alone = folder / name
+    return alone if alone.exists() else folder / f"banlistd_{name}"
+
+
 def read_credential(folder: Path | None, name: str) -> str:
     """The content of one credential, without its last line break. Raises FetchError."""
     if not is_credential_name(name):
@@ -32,8 +38,7 @@ def read_credential(folder: Path | None, name: str) -> str:
     if folder is None:
         raise FetchError(f"there is no credential {name}: the service was given none", hint)
     try:
-        alone = folder / name
-        with (alone if alone.exists() else folder / f"banlistd_{name}").open("rb") as file:
+        with credential_file(folder, name).open("rb") as file:
             content = file.read(_LARGEST + 1)
         if len(content) > _LARGEST:
             raise FetchError(f"the credential {name} is larger than {_LARGEST} bytes")

@@ -25,6 +25,7 @@ from banlistd.adapters.fetch.http_faults import concealed, fetch_faults
 from banlistd.adapters.fetch.name_lookups import NameLookups
 from banlistd.adapters.fetch.pages import Arrived, Collecting, PageRequest
 from banlistd.adapters.fetch.receiving import Receiver, Spool
+from banlistd.adapters.fetch.routes import Route, route_of
 from banlistd.core.config.model import Source
 from banlistd.core.credentials import shown_url
 from banlistd.core.download.archives.members import too_large
@@ -58,6 +59,7 @@ class _Wanted:
     body_hash: str
     on_body: OnBody
     reached: list[str]
+    route: Route
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,11 +108,12 @@ class Downloads:
         reached: list[str] = []
         secrets = await asyncio.to_thread(read_credentials, self._credentials, source)
         try:
+            route = await asyncio.to_thread(route_of, source, secrets, self._credentials)
             now = self._retry.now()
             days = [_day_at(now), _day_at(now - 86_400.0)]
             wishes = wishes_for(source, validators, secrets, self._user_agent, days)
             # Several bodies are parsed before it is known whether all of them together are the same as last time.
-            wanted = _Wanted(source, validators.body_hash if is_one_body(source) else "", _only_once(on_body), reached)
+            wanted = _Wanted(source, validators.body_hash if is_one_body(source) else "", _only_once(on_body), reached, route)
             return await self._fetch_in_time(wishes, wanted, validators.body_hash)
         except (FetchError, ParseError) as error:
             if isinstance(error, FetchError):
@@ -172,7 +175,7 @@ class Downloads:
         """One request; a Request is what it redirects to."""
         request = question.request
         with fetch_faults(request.url):
-            session, proxy = self._connections.session(request.url, question.trail, wanted.reached.append)
+            session, proxy = await self._connections.session(request, question.trail, wanted.route, wanted.reached.append)
             async with (
                 session,
                 session.request(

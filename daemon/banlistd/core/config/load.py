@@ -24,7 +24,8 @@ from banlistd.formats import Format, FormatType
 
 Tree = Mapping[str, object]
 
-_OF_A_URL = ("headers", "method", "body", "body_type", "minimum", "public_only", "pages")
+_TLS = ("ca", "client_certificate", "client_key")
+_OF_A_URL = ("headers", "method", "body", "body_type", "minimum", "public_only", "pages", *_TLS, "proxy")
 
 # Of a value that is repeated in a hint.
 _LONGEST_NAME = 60
@@ -56,7 +57,7 @@ def read_config(documents: Sequence[Document], catalogue: KnownLists, folder: Pa
     return replace(
         config,
         geo=_absolute_databases(config.geo, folder),
-        sources=tuple(_absolute_path(source, folder) for source in sources if source),
+        sources=tuple(_absolute_paths(source, folder) for source in sources if source),
     )
 
 
@@ -150,8 +151,9 @@ def _absolute_databases(geo: Geo, folder: Path) -> Geo:
     return replace(geo, databases=tuple(dict.fromkeys(folder / path for path in geo.databases)))
 
 
-def _absolute_path(source: Source, folder: Path) -> Source:
-    return replace(source, path=folder / source.path) if source.path else source
+def _absolute_paths(source: Source, folder: Path) -> Source:
+    named = {key: value for key in ("path", "ca", "client_certificate") if (value := getattr(source, key))}
+    return replace(source, **{key: folder / value for key, value in named.items()}) if named else source
 
 
 def _entry(written: _Written, catalogue: KnownLists) -> CatalogueEntry | None:
@@ -194,6 +196,8 @@ def _refuse_beside(own: Tree, spot: Spot) -> None:
     """Keys that do not go with what is written beside them."""
     if "body" in own and own.get("method") == web.RequestMethod.GET:
         spot.at("method").wrong("goes without a body", "write POST, or delete the line")
+    if "client_key" in own and "client_certificate" not in own:
+        spot.at("client_key").wrong("is the key of no certificate", "add client_certificate: /a/file.pem")
     if "block" in own:
         for key in ("format", "max_bytes", *_OF_A_URL):
             if key in own:

@@ -143,6 +143,30 @@ class Source(Defaults):
             "`application/x-www-form-urlencoded`.",
         ),
     ] = ""
+    ca: Annotated[
+        Path | None,
+        Key(kinds.PATH, "A file with the certificates of the authorities that count for the server, in place of the system's."),
+    ] = None
+    client_certificate: Annotated[
+        Path | None,
+        Key(
+            kinds.PATH,
+            "A file with the certificate that is shown to the server, and those of its authorities (PEM). After a redirect to "
+            "another origin it is not shown.",
+        ),
+    ] = None
+    client_key: Annotated[
+        str,
+        Key(web.ONE_CREDENTIAL, "The private key of `client_certificate`, a credential (PEM). Without it, it is in that file."),
+    ] = ""
+    proxy: Annotated[
+        str,
+        Key(
+            web.PROXY,
+            "The proxy of this source; `off`: none. Without it, `http_proxy`, `https_proxy`, `all_proxy` and `no_proxy` of the "
+            "environment count. The proxy resolves the names of servers.",
+        ),
+    ] = field(default="", repr=False)
     public_only: Annotated[
         bool,
         Key(
@@ -179,7 +203,7 @@ class Source(Defaults):
     @property
     def texts_with_secrets(self) -> tuple[str, ...]:
         """Where `${credential:NAME}` may be."""
-        return (*self.urls, *self.headers.values(), self.body)
+        return (*self.urls, *self.headers.values(), self.body, self.client_key, self.proxy)
 
     @property
     def is_post(self) -> bool:

@@ -6,7 +6,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from banlistd.core.config.keys import ValueKind, mapping_at, scalar_at
-from banlistd.core.config.kinds import TEXT, chosen, or_nothing, scalar
+from banlistd.core.config.kinds import OFF, TEXT, chosen, or_nothing, scalar
 from banlistd.core.config.problems import Spot
 from banlistd.core.config.values import Unfit
 from banlistd.core.credentials import is_credential_name
@@ -67,6 +67,35 @@ class RequestMethod(StrEnum):
 
     GET = "GET"
     POST = "POST"
+
+
+_PROXIES = ("http", "socks5", "socks5h")
+
+
+def proxy(text: str) -> str:
+    """The URL of a proxy, as written, or `off`."""
+    if text.lower() == OFF:
+        return OFF
+    plain = without_credentials(text)
+    quoted = shown(_SECRET.sub("...", text))
+    try:
+        parts = urlsplit(plain)
+        host, port = parts.hostname, parts.port
+    except ValueError:
+        host, port, parts = None, None, urlsplit("")
+    if parts.scheme not in _PROXIES or not host or port == 0 or parts.path.strip("/") or parts.query:
+        raise Unfit(f"{quoted} is not a proxy", "write http://host:3128, socks5://host:1080, or off")
+    if parts.password and parts.password != "x":  # noqa: S105 - the letter in place of a credential
+        raise Unfit("has a password in clear text", "write ${credential:NAME} in its place")
+    return text
+
+
+def one_credential(text: str) -> str:
+    """A reference to a credential and nothing else."""
+    found = _CREDENTIAL.fullmatch(text)
+    if not found or not is_credential_name(found[1]):
+        raise Unfit("is not a reference to a credential", "write ${credential:NAME}; a key is no part of a configuration")
+    return text
 
 
 _LONGEST_BODY = 16_384
@@ -173,5 +202,7 @@ HEADERS = ValueKind(
 METHOD = chosen(RequestMethod, "a method")
 REQUEST_BODY = scalar(request_body, TEXT, "text", show=lambda _: "", examples=('{"days": 1}',))
 MEDIA_TYPE = scalar(media_type, TEXT, "a media type", examples=("text/plain",))
+PROXY = scalar(proxy, TEXT, "http://, socks5:// or socks5h://, or off", examples=("socks5://proxy.example:1080",))
+ONE_CREDENTIAL = scalar(one_credential, TEXT, "`${credential:NAME}`", examples=("${credential:key}",))
 NEXT_PAGE = scalar(json_keys, TEXT, "`link`, `parameter`, or keys joined by dots", examples=("links.next",))
 QUERY_PARAMETER = scalar(parameter, TEXT, "letters, digits and _ . - $ [ ]", examples=("page",))

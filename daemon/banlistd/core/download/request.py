@@ -35,6 +35,7 @@ class Request:
     """One request, secrets filled in. `ours`: headers for any server. `private`: those for the first origin only.
 
     `key`: under which its validators are remembered. `body`: of a POST; None: it is a GET.
+    `is_at_home`: it has never gone to another origin than the source's.
     """
 
     url: str = field(repr=False)
@@ -43,6 +44,7 @@ class Request:
     is_conditional: bool
     key: str
     body: bytes | None = field(default=None, repr=False)
+    is_at_home: bool = True
 
     @property
     def method(self) -> str:
@@ -71,7 +73,7 @@ class Request:
         if self.body is not None:
             hint = "name that address as the source's url, if that is meant"
             raise FetchError(f"{shown_url(self.url)} sends a POST on to {shown_url(url)} ({status})", hint)
-        return replace(self, url=url, private={})
+        return replace(self, url=url, private={}, is_at_home=False)
 
 
 Wish = tuple[Request, ...]
@@ -149,6 +151,9 @@ def secret_texts(source: Source, secrets: Mapping[str, str]) -> frozenset[str]:
             values.append(_without_login(url)[1])
             login = urlsplit(url).netloc.rpartition("@")[0]
             values += [login, unquote(login.partition(":")[2])]
+    if source.proxy:
+        login = urlsplit(fill_url(source.proxy, secrets)).netloc.rpartition("@")[0]
+        values += [login, unquote(login.partition(":")[2])]
     if source.body:
         values.append(fill(source.body, secrets))
         values += [json.dumps(secret, ensure_ascii=only)[1:-1] for secret in secrets.values() for only in (True, False)]
