@@ -122,7 +122,7 @@ def test_a_compressed_transfer_is_hashed_as_it_arrived(server: FeedServer) -> No
 def test_a_server_that_can_compress_is_asked_to(server: FeedServer) -> None:
     server.serve("/list", LIST, gzipped=True)
     assert body_of(fetch(server.url("/list"))) == LIST
-    assert server.requests[0].headers["accept-encoding"] == "gzip, deflate"
+    assert server.requests[0].headers["accept-encoding"] == "gzip, deflate, br"
 
 
 def test_a_compressed_file_in_a_compressed_transfer_is_unpacked_twice(server: FeedServer) -> None:

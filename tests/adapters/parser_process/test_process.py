@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
+import brotli  # type: ignore[import-untyped]
 import pytest
 
 from banlistd.adapters.parser_process import child, process
@@ -38,6 +39,16 @@ def test_addresses_arrive_as_they_are_parsed_in_this_process() -> None:
     assert found.addresses == expected.addresses
     assert (found.entries, found.rejected, found.data_lines) == (4, 1, 5)
     assert (found.samples, found.said) == (expected.samples, expected.said)
+
+
+def test_brotli_is_unpacked_without_any_right() -> None:
+    async def life() -> int:
+        async with ParserProcesses().session(Format(), MIB, 60.0, "br") as session:
+            await session.ready()
+            await session.feed(brotli.compress(b"192.0.2.1\n" * 1000))
+            return (await session.finish()).entries
+
+    assert asyncio.run(life()) == 1
 
 
 def test_an_empty_body_is_an_empty_list() -> None:

@@ -1,5 +1,8 @@
 import gzip
+import subprocess
+import sys
 
+import brotli  # type: ignore[import-untyped]
 import pytest
 import zstandard
 
@@ -41,9 +44,7 @@ def test_zstd_is_a_coding() -> None:
     assert unpacking.finish() == LIST
 
 
-@pytest.mark.parametrize(
-    "encoding", ["compress", "br", "aes128gcm", "dcb", "gzip, gzip", "gzip, br", "utf-9", "x\x1by", "a" * 9000]
-)
+@pytest.mark.parametrize("encoding", ["compress", "aes128gcm", "dcb", "gzip, gzip", "gzip, br", "utf-9", "x\x1by", "a" * 9000])
 def test_another_coding_is_refused_by_its_name(encoding: str) -> None:
     with pytest.raises(FetchError, match="did not ask for: ") as caught:
         content_coding(encoding)
@@ -52,11 +53,41 @@ def test_another_coding_is_refused_by_its_name(encoding: str) -> None:
     assert "without a Content-Encoding" in caught.value.hint
 
 
-def fed(encoding: str, data: bytes, size: int) -> bytes:
-    unpacking = Unpacking(1000, encoding)
+def fed(encoding: str, data: bytes, size: int, cap: int = 100_000) -> bytes:
+    unpacking = Unpacking(cap, encoding)
     for at in range(0, len(data), size):
         unpacking.feed(data[at : at + size])
     return unpacking.finish()
+
+
+def test_brotli_is_a_coding_and_is_bounded() -> None:
+    packed = brotli.compress(gzip.compress(LIST * 1000))
+    for size in (1, 7, len(packed)):
+        assert fed("br", packed, size) == LIST * 1000
+    with pytest.raises(FetchError, match="cut short"):
+        fed("br", packed[:-1], 7)
+    for junk in (packed + b"junk", b"junk", LIST):
+        for size in (len(packed), 1000):
+            with pytest.raises(FetchError, match=r"damaged|follows the end|cut short"):
+                fed("br", junk, size)
+    with pytest.raises(FetchError, match="larger than 1000000 bytes unpacked"):
+        fed("br", brotli.compress(bytes(50_000_000)), 1000, 1_000_000)
+
+
+def test_brotli_is_neither_asked_for_nor_read_where_it_is_not_installed() -> None:
+    program = """
+import sys
+sys.modules["brotli"] = None
+from banlistd.core.download import codecs, codings
+print(codecs.OFFERED)
+try:
+    codings.content_coding("br")
+except Exception as error:
+    print(error)
+"""
+    shown = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout.splitlines()
+    assert shown[0] == "gzip, deflate"
+    assert "did not ask for: br" in shown[1]
 
 
 @pytest.mark.parametrize("encoding", ["aws-chunked", "chunked", "aws-chunked, utf-8"])

@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from banlistd.core.config.model import Source
+from banlistd.core.download.codecs import OFFERED
 from banlistd.core.download.request import Request, secret_texts, wishes_for
 from banlistd.model import SourceId, Validators
 
@@ -15,7 +16,7 @@ def request(url: str = "https://feed.example/list", **settings: Any) -> Request:
     return request
 
 
-OURS = {"User-Agent": "banlistd/1", "Accept-Encoding": "gzip, deflate", "If-None-Match": '"tag"'}
+OURS = {"User-Agent": "banlistd/1", "Accept-Encoding": OFFERED, "If-None-Match": '"tag"'}
 
 
 @given(st.dictionaries(st.from_regex(r"\A[A-Za-z-]{1,20}\Z"), st.from_regex(r"\A[ -~]{0,20}\Z"), max_size=5))

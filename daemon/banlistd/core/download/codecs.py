@@ -1,11 +1,12 @@
 """The stream compressions that lists come in: their magic bytes, and one decompressor for each, with bounded output."""
 
 import bz2
+import importlib
 import lzma
 import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import zstandard
 
@@ -18,7 +19,25 @@ _ZSTD_SLICE = 256
 # `xz -9` needs 65 MiB; the header of a hostile stream may ask for 4 GiB.
 _XZ_MEMORY = 128 * 1024 * 1024
 
-BROKEN = (zlib.error, lzma.LZMAError, zstandard.ZstdError, OSError, EOFError, ValueError)
+
+def _bounded_brotli() -> Any:
+    """The library brotli, where it is installed and can bound what it gives: since 1.2. Else None."""
+    try:
+        library = importlib.import_module("brotli")
+    except ImportError:
+        return None
+    return library if hasattr(library.Decompressor, "can_accept_more_data") else None
+
+
+_BROTLI = _bounded_brotli()
+
+OFFERED = "gzip, deflate, br" if _BROTLI else "gzip, deflate"
+"""The Accept-Encoding of requests."""
+
+BROKEN = (
+    *(zlib.error, lzma.LZMAError, zstandard.ZstdError, OSError, EOFError, ValueError),
+    *((_BROTLI.error,) if _BROTLI else ()),
+)
 """What the decompressors raise for bytes that are none of theirs."""
 
 
@@ -98,6 +117,24 @@ class _Zstd:
                 return
 
 
+class _Brotli:
+    """One stream; what follows its end within the same piece is damage."""
+
+    unused_data = b""
+
+    def __init__(self) -> None:
+        self._stream = _BROTLI.Decompressor()
+
+    @property
+    def eof(self) -> bool:
+        return bool(self._stream.is_finished())
+
+    def pieces(self, data: bytes) -> Iterator[bytes]:
+        yield self._stream.process(data, output_buffer_limit=OUTPUT_STEP)
+        while not self._stream.can_accept_more_data():
+            yield self._stream.process(b"", output_buffer_limit=OUTPUT_STEP)
+
+
 @dataclass(frozen=True, slots=True)
 class Compression:
     """`magic`: what each member begins with; empty where there is only one member. `begins`: what tells the kind."""
@@ -134,7 +171,7 @@ _KINDS = (
     _ZSTD,
 )
 
-_CODINGS = {"gzip": _GZIP, "zstd": _ZSTD}
+_CODINGS = {"gzip": _GZIP, "zstd": _ZSTD, "br": Compression("brotli", b"", lambda _: False, _Brotli)}
 
 
 def kind_of(head: bytes) -> Compression | None:

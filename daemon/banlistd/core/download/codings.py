@@ -2,6 +2,7 @@
 
 import re
 
+from banlistd.core.download.codecs import OFFERED
 from banlistd.core.printing import quoted
 from banlistd.errors import FetchError
 
@@ -9,7 +10,7 @@ CHUNKED = "chunked"
 """No coding is left, but an upload's own framing may still be in the body."""
 
 # RFC 9110 8.4.1 and 18.6, RFC 8878.
-_CODINGS = {"gzip": "gzip", "x-gzip": "gzip", "deflate": "deflate", "zstd": "zstd"}
+_CODINGS = {"gzip": "gzip", "x-gzip": "gzip", "deflate": "deflate", "zstd": "zstd"} | ({"br": "br"} if "br" in OFFERED else {})
 
 _CHUNKED = frozenset({"aws-chunked", "chunked"})
 
@@ -35,7 +36,7 @@ def content_coding(encoding: str) -> str:
     if not codings:
         return CHUNKED if _CHUNKED.intersection(names) else ""
     if len(codings) > 1 or codings[0] not in _CODINGS:
-        hint = "banlistd asks for gzip or deflate: the publisher must send the list so, or without a Content-Encoding"
+        hint = f"banlistd asks for {OFFERED}: the publisher must send the list so, or without a Content-Encoding"
         raise FetchError(f"the server used a Content-Encoding that we did not ask for: {quoted(', '.join(codings), 60)}", hint)
     return _CODINGS[codings[0]]
 

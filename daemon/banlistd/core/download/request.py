@@ -10,6 +10,7 @@ from urllib.parse import quote, unquote, urlsplit, urlunsplit
 
 from banlistd.core.config.model import Source
 from banlistd.core.credentials import fill, fill_url, shown_url
+from banlistd.core.download.codecs import OFFERED
 from banlistd.core.download.dates import Day, has_day, with_day
 from banlistd.core.download.known_bodies import split_validators, url_key
 from banlistd.core.download.redirects import next_url, same_origin
@@ -115,7 +116,7 @@ def _request_for(written: str, source: Source, validators: Validators, secrets: 
     url, authorization = _without_login(fill_url(written, secrets))
     conditions = dict(zip(_CONDITIONS, (validators.etag, validators.last_modified), strict=True))
     conditions = {name: value for name, value in conditions.items() if usable_validator(value)}
-    ours = {"User-Agent": user_agent, "Accept-Encoding": "gzip, deflate"} | conditions
+    ours = {"User-Agent": user_agent, "Accept-Encoding": OFFERED} | conditions
     private = {name: fill(value, secrets) for name, value in source.headers.items()}
     for name, value in private.items():
         if not value.isprintable():
