@@ -90,7 +90,10 @@ def _detail(exc: Exception) -> str:
 
 # Why no TLS connection came about, as OpenSSL says it. The errno of its errors is none of the system: 1 would read EPERM.
 
-_TRUST = "put the certificate of its authority into /usr/local/share/ca-certificates and run update-ca-certificates"
+_TRUST = (
+    "put the certificate of its authority into /usr/local/share/ca-certificates and run update-ca-certificates, or name it as "
+    "`ca` of the source"
+)
 
 _STRICT = "Python 3.13 and later ask for what RFC 5280 asks for"
 
@@ -116,7 +119,7 @@ _STRICT_FAULTS = range(80, 95)
 
 _HUNG_UP = "the server hung up in the middle of TLS"
 
-_CLIENT_CERTIFICATE = "the server demands a client certificate, and banlistd sends none"
+_CLIENT_CERTIFICATE = "the server demands a client certificate: see client_certificate of the source"
 
 _REASON = re.compile(r"\[SSL: ([A-Z0-9_]+)\]")
 
