@@ -4,7 +4,8 @@ import gzip
 import hashlib
 import os
 import threading
-from collections.abc import AsyncIterator, Iterator, Sequence
+import time
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -156,6 +157,86 @@ def test_a_file_with_an_old_time_put_back_is_read_again(tmp_path: Path) -> None:
     written(path, b"192.0.2.2\n")
     os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
     assert fetch(path, validators) != NotModified()
+
+
+class Writer:
+    """A program that writes while we wait: each sleep, which takes no time, does one step. The clock goes with the sleeps."""
+
+    def __init__(self, *steps: Callable[[], object]) -> None:
+        self.left = list(steps)
+        self.slept = 0.0
+
+    def sleep(self, seconds: float) -> None:
+        self.slept += seconds
+        if seconds != file._TICK and self.left:
+            self.left.pop(0)()
+
+    def fetch(self, path: Path, parser: InProcessParser, validators: Validators | None = None) -> Download | NotModified:
+        source = Source(id=SourceId("a-list"), path=path, timeout=10.0)
+        began = time.time()
+        reader = file.LocalFiles(parser, sleep=self.sleep, now=lambda: began + self.slept)
+        return asyncio.run(reader.fetch(source, validators or Validators(), ignored))
+
+
+class Interrupted(InProcessParser):
+    """What happens to the file between the start of its parser and its last byte, once for each of its parsers."""
+
+    def __init__(self, *steps: Callable[[], object]) -> None:
+        self.left = list(steps)
+
+    @asynccontextmanager
+    async def session(
+        self, form: Format, max_bytes: int, seconds: float, encoding: str = "", next_path: str = ""
+    ) -> AsyncIterator[InProcessSession]:
+        async with super().session(form, max_bytes, seconds, encoding, next_path) as session:
+            if self.left:
+                self.left.pop(0)()
+            yield session
+
+
+LONG = LIST * 100
+OTHER = LONG.replace(b"192.0.2.1", b"192.0.2.2")
+
+
+def replaced(path: Path) -> None:
+    written(path.with_suffix(".new"), OTHER).rename(path)
+
+
+@pytest.mark.parametrize("change", [replaced, lambda path: written(path, OTHER)], ids=["renamed over", "written in place"])
+def test_a_file_that_changes_while_it_is_read_is_read_again(tmp_path: Path, change: Callable[[Path], object]) -> None:
+    path = written(tmp_path / "list", LONG)
+    outcome = Writer().fetch(path, Interrupted(lambda: change(path)))
+    assert body_of(outcome) == OTHER
+
+
+def test_a_file_that_is_truncated_while_it_is_read_is_never_half_a_list(tmp_path: Path) -> None:
+    path = written(tmp_path / "list", LONG)
+    writer = Writer(lambda: written(path, OTHER))
+    assert body_of(writer.fetch(path, Interrupted(lambda: os.truncate(path, 5000)))) == OTHER
+
+
+def test_a_file_that_never_stays_the_same_fails(tmp_path: Path) -> None:
+    path = written(tmp_path / "list", LONG)
+    with pytest.raises(FetchError, match="changed while it was read"):
+        Writer().fetch(path, Interrupted(*[lambda: written(path, OTHER), lambda: written(path, LONG)] * 2))
+
+
+def test_a_file_that_was_just_emptied_is_waited_for(tmp_path: Path) -> None:
+    path = written(tmp_path / "list", LONG)
+    last = taken(path).validators
+    for rest in (b"", LONG[:5000]):
+        written(path, rest)
+        writer = Writer(lambda: written(path, LONG[:6000]), lambda: written(path, OTHER))
+        assert body_of(writer.fetch(path, InProcessParser(), last)) == OTHER
+
+
+def test_a_file_that_stays_shorter_is_taken_after_a_moment(tmp_path: Path) -> None:
+    path = written(tmp_path / "list", LONG)
+    last = taken(path).validators
+    written(path, LIST)
+    writer = Writer()
+    assert body_of(writer.fetch(path, InProcessParser(), last)) == LIST
+    assert 0.5 < writer.slept < 1.5
 
 
 def test_a_file_is_unpacked_by_its_bytes_not_its_name(tmp_path: Path) -> None:

@@ -1,4 +1,7 @@
-"""Lists on this machine's disk: regular files only, read in threads of their own, not at all while the inode is unchanged."""
+"""Lists on this machine's disk: regular files only, read in threads of their own, not at all while the inode is unchanged.
+
+Others write them meanwhile: a file that changes while it is read is read again, and one that was just emptied is waited for.
+"""
 
 import asyncio
 import hashlib
@@ -24,6 +27,14 @@ from banlistd.ports import ListParser, OnBody
 # The kernel stamps files with a clock that ticks every 1 to 10 ms: a second write within a tick may leave no trace.
 _TICK = 0.02
 
+_SETTLE = 1.0
+"""Seconds: a file that has just become shorter may be one that a program has emptied and is writing anew."""
+
+_LOOKS = 5
+
+_TRIES = 3
+"""How often a file is read that changes meanwhile."""
+
 _READ_AT_ONCE = 1 << 17
 """Bytes: what stays in a core's own cache until it is hashed."""
 
@@ -40,6 +51,10 @@ _HINTS: dict[type[OSError], str] = {
     FileNotFoundError: "create the file, or correct the source's path",
     PermissionError: "the account of the service must be able to read the file and to enter its folders",
 }
+
+
+class _ChangedError(FetchError):
+    """The file is not the one that was opened."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,23 +97,35 @@ class LocalFiles:
         try:
             # A file on a dead network disk blocks its thread; the daemon waits for it no longer than the deadline.
             async with asyncio.timeout(source.timeout) as deadline:
-                opened = await self._threads.run(path, partial(self._open, path, source.max_bytes, validators), _close)
-                if opened is None:
-                    return NotModified()
-                try:
-                    body_hash = await self._hash(path, opened) if _may_be_known(opened, validators) else ""
-                    if body_hash and body_hash == validators.body_hash:
-                        if opened.body is None:
-                            await self._threads.run(path, partial(_must_be_unchanged, path, opened))
-                        return NotModified(Validators(opened.etag, "", body_hash))
-                    return await self._parsed(source, path, opened, body_hash, deadline, on_body)
-                finally:
-                    os.close(opened.descriptor)
+                for left in reversed(range(_TRIES)):
+                    try:
+                        return await self._read(source, path, validators, deadline, on_body)
+                    except _ChangedError:
+                        if not left:
+                            raise
+                    await self._threads.run(path, partial(self._sleep, _SETTLE))
+                raise AssertionError  # the last try returns or raises
         except TimeoutError as exc:
             raise FetchError(f"{quoted(str(path))} was not read within {source.timeout:g} s") from exc
         except OSError as exc:
             hint = _HINTS.get(type(exc), "")
             raise FetchError(f"cannot read {quoted(str(path))}: {exc.strerror}", hint) from exc
+
+    async def _read(
+        self, source: Source, path: Path, validators: Validators, deadline: asyncio.Timeout, on_body: OnBody
+    ) -> Download | NotModified:
+        opened = await self._threads.run(path, partial(self._open, path, source.max_bytes, validators), _close)
+        if opened is None:
+            return NotModified()
+        try:
+            body_hash = await self._hash(path, opened) if _may_be_known(opened, validators) else ""
+            if body_hash and body_hash == validators.body_hash:
+                if opened.body is None:
+                    await self._threads.run(path, partial(_must_be_unchanged, path, opened))
+                return NotModified(Validators(opened.etag, "", body_hash))
+            return await self._parsed(source, path, opened, body_hash, deadline, on_body)
+        finally:
+            os.close(opened.descriptor)
 
     async def _parsed(
         self, source: Source, path: Path, opened: _Opened, body_hash: str, deadline: asyncio.Timeout, on_body: OnBody
@@ -126,6 +153,17 @@ class LocalFiles:
             return _hash_of_body(opened.body)
         return await self._threads.run(path, partial(_hash_of, opened.descriptor, opened.size))
 
+    def _settled(self, descriptor: int, found: os.stat_result, last: Validators) -> os.stat_result:
+        """Look again at a file that has just become shorter, until it stays as it is or a few looks have passed."""
+        for _ in range(_LOOKS):
+            is_shorter = found.st_size < int(_size_of(last) or 1)
+            age = self._now() - max(found.st_mtime, found.st_ctime)
+            if not is_shorter or not 0 <= age < _SETTLE:
+                break
+            self._sleep(_SETTLE - age)
+            found = os.fstat(descriptor)
+        return found
+
     def _open(self, path: Path, max_bytes: int, validators: Validators) -> _Opened | None:
         """None: the inode says that nothing changed. The caller closes the descriptor."""
         descriptor = open_list(path, self._closed, self._trusted)
@@ -138,6 +176,7 @@ class LocalFiles:
                 before = os.fstat(descriptor)
             if validators.etag == _etag(before):
                 return None
+            before = self._settled(descriptor, before, validators)
             if before.st_size > max_bytes:
                 hint = "raise max_bytes of the source, if that is right"
                 raise FetchError(f"{quoted(str(path))} is larger than {max_bytes} bytes", hint)
@@ -152,6 +191,11 @@ class LocalFiles:
                 os.close(descriptor)
 
 
+def _size_of(last: Validators) -> str:
+    """The size of the file that a source had last, in digits; empty where it is not known."""
+    return next(iter(last.etag.split("-")[2:3]), "")
+
+
 def _close(opened: _Opened | None) -> None:
     """What was opened after the deadline."""
     if opened is not None:
@@ -160,12 +204,12 @@ def _close(opened: _Opened | None) -> None:
 
 def _may_be_known(opened: _Opened, last: Validators) -> bool:
     """Whether a file may hold the same bytes as `last`: never where nothing is known, or where it had another size."""
-    return bool(last.body_hash) and last.etag.split("-")[2:3] in ([], [str(opened.size)])
+    return bool(last.body_hash) and _size_of(last) in ("", str(opened.size))
 
 
 def _must_be_unchanged(path: Path, opened: _Opened) -> None:
     if _etag(os.fstat(opened.descriptor)) != opened.etag:
-        raise FetchError(
+        raise _ChangedError(
             f"{quoted(str(path))} changed while it was read", "write a new file beside it and rename it over the old"
         )
 
