@@ -31,6 +31,8 @@ from banlistd.model import Outcome
 from banlistd.paths import Paths
 from banlistd.teardown import tear_down
 
+_STDIN = 0
+
 _PAUSE = 0.3  # seconds between two looks at how many sources are done
 
 
@@ -62,7 +64,7 @@ def teardown(places: Paths) -> int:
 async def _once(places: Paths, loaded: Loaded, *, debug: bool) -> int:
     # Lines of the debug log do not pass the status line, and say more than it does.
     with status_line(sys.stderr) if has_status_line(sys.stderr) and not debug else nullcontext(_ignore) as draw:
-        async with open_application(places, loaded) as application:
+        async with open_application(places, loaded, stdin=_STDIN) as application:
             await application.restore()
             outcomes = await _refreshed(application.service, draw)
             return _worst(outcomes, application.storage.fault)
@@ -89,7 +91,7 @@ async def _draw_again(service: Service, draw: Draw) -> NoReturn:
 
 async def _rehearsed(places: Paths, loaded: Loaded, *, debug: bool) -> int:
     """Print what would be banned."""
-    async with open_application(places, loaded, dry_run=print, debug=debug) as application:
+    async with open_application(places, loaded, dry_run=print, stdin=_STDIN, debug=debug) as application:
         await application.restore()
         outcomes = await application.service.refresh()
         found = await application.findings.every()

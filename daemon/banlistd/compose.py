@@ -164,12 +164,13 @@ async def open_application(
     loaded: Loaded,
     *,
     dry_run: Callable[[str], None] | None = None,
+    stdin: int | None = None,
     debug: bool = False,
 ) -> AsyncIterator[Application]:
     """Build everything on these places.
 
     `dry_run`: touch nothing; it gets each change as lines of text, and the ledger is a copy in memory. `debug`: it
-    announces every event, and not only what is wrong.
+    announces every event, and not only what is wrong. `stdin`: the descriptor that a path `-` means.
     """
     allocator.tune_malloc()
     async with AsyncExitStack() as stack:
@@ -212,7 +213,7 @@ async def open_application(
         )
         parser = ParserProcesses(config.parser.memory)
         stack.push_async_callback(parser.close)
-        local = GeoBlocks(lambda: enricher.databases, stamp_of, LocalFiles(parser, places.secret_folders))
+        local = GeoBlocks(lambda: enricher.databases, stamp_of, LocalFiles(parser, places.secret_folders, stdin=stdin))
         publishers, findings = Publishers(RequestTable(database), clock), FindingTable(database)
         polls = PollRecord(ledger, quarantine, publishers, findings, announcer, clock, random.random)
         fetcher = Downloads(

@@ -239,6 +239,42 @@ def test_a_file_that_stays_shorter_is_taken_after_a_moment(tmp_path: Path) -> No
     assert 0.5 < writer.slept < 1.5
 
 
+def from_stdin(content: bytes, max_bytes: int = 1 << 20) -> Download | NotModified:
+    """What is read of a pipe into which another program writes."""
+    reading, writing = os.pipe()
+    writer = threading.Thread(target=_pour, args=(writing, content))
+    writer.start()
+    try:
+        source = Source(id=SourceId("a-list"), path=Path("-"), timeout=10.0, max_bytes=max_bytes)
+        return asyncio.run(file.LocalFiles(InProcessParser(), stdin=reading).fetch(source, Validators(), ignored))
+    finally:
+        os.close(reading)
+        writer.join()
+
+
+def _pour(descriptor: int, content: bytes) -> None:
+    with contextlib.suppress(OSError), os.fdopen(descriptor, "wb") as pipe:
+        pipe.write(content)
+
+
+@pytest.mark.parametrize("content", [b"", LIST, gzip.compress(LIST)], ids=["empty", "plain", "gzip"])
+def test_a_list_comes_from_standard_input(content: bytes) -> None:
+    outcome = from_stdin(content)
+    assert body_of(outcome) == (LIST if content else b"")
+    assert isinstance(outcome, Download)
+    assert outcome.validators == Validators("", "", hashlib.sha256(content).hexdigest())
+
+
+def test_standard_input_is_bounded() -> None:
+    with pytest.raises(FetchError, match="larger than 1000 bytes"):
+        from_stdin(b"192.0.2.1\n" * 100_000, 1000)
+
+
+def test_the_service_has_no_standard_input() -> None:
+    with pytest.raises(FetchError, match="--once"):
+        fetch(Path("-"))
+
+
 def test_a_file_is_unpacked_by_its_bytes_not_its_name(tmp_path: Path) -> None:
     assert body_of(taken(written(tmp_path / "list.txt", gzip.compress(LIST)))) == LIST
     assert body_of(taken(written(tmp_path / "list.gz"))) == LIST

@@ -57,6 +57,10 @@ def test_root_looks_as_the_account_of_the_service(folder: Path) -> None:
     assert messages(config, folder / "secret", account="no-such-account") == []
 
 
+def test_standard_input_is_nothing_for_the_service(folder: Path) -> None:
+    assert messages(config_of(source(LIST, path=Path("-"))), folder) == ["will fail: list: the service has no standard input"]
+
+
 @pytest.mark.parametrize("key", ["ca", "client_certificate"])
 def test_a_certificate_that_cannot_be_read_is_named(folder: Path, key: str) -> None:
     (folder / "there.pem").write_text("x")

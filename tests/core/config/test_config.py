@@ -6,7 +6,7 @@ import pytest
 
 from banlistd.backends import BackendName
 from banlistd.core.addresses.sets import Ranges, from_numbers
-from banlistd.core.config.model import Config, Source
+from banlistd.core.config.model import STDIN, Config, Source
 from banlistd.core.config.sections.allow import AllowEntry
 from banlistd.core.config.sections.interval import Daily
 from banlistd.core.config.sections.log import LogFormat
@@ -167,6 +167,12 @@ def test_a_format_is_a_word_or_a_mapping(written: str, understood: Format) -> No
 def test_a_relative_path_is_relative_to_the_configuration_folder() -> None:
     assert source_of("path: lists/a.txt").path == FOLDER / "lists/a.txt"
     assert source_of("path: /srv/a.txt").path == Path("/srv/a.txt")
+
+
+def test_standard_input_is_no_file_of_the_configuration_folder() -> None:
+    config = read('sources:\n- id: a\n  path: "-"')
+    assert config.sources[0].path == STDIN
+    assert config.watched(config.sources[0]) == ()
 
 
 def test_defaults_apply_to_sources_that_do_not_say_otherwise() -> None:

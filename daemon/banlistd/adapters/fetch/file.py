@@ -17,7 +17,8 @@ from pathlib import Path
 from banlistd.adapters.fetch.list_path import must_be_regular, open_list
 from banlistd.adapters.fetch.own_threads import OwnThreads
 from banlistd.adapters.system.waiting import paused
-from banlistd.core.config.model import Source
+from banlistd.core.config.model import STDIN, Source
+from banlistd.core.download.decompression import too_large
 from banlistd.core.feeds.parsed_list import Download
 from banlistd.core.printing import quoted
 from banlistd.errors import FetchError
@@ -71,7 +72,8 @@ class LocalFiles:
     """A Fetcher for sources with a `path`, whose bytes go to `parser`. `now`: seconds since the epoch.
 
     `closed`: folders with credentials, which no path may enter. `trusted`: the accounts whose symbolic links are followed to
-    any file; a link of another account is followed only to a file of that account.
+    any file; a link of another account is followed only to a file of that account. `stdin`: what a path `-` means, a descriptor
+    that is read once, to its end; None: nothing.
     """
 
     def __init__(
@@ -80,6 +82,7 @@ class LocalFiles:
         closed: Sequence[Path] = (),
         *,
         trusted: frozenset[int] | None = None,
+        stdin: int | None = None,
         sleep: Callable[[float], None] = time.sleep,
         now: Callable[[], float] = time.time,
     ) -> None:
@@ -87,6 +90,7 @@ class LocalFiles:
         self._threads = OwnThreads("list file", _AT_ONCE)
         self._closed = closed
         self._trusted = frozenset({0, os.geteuid()}) if trusted is None else trusted
+        self._stdin = stdin
         self._sleep = sleep
         self._now = now
 
@@ -97,6 +101,8 @@ class LocalFiles:
         try:
             # A file on a dead network disk blocks its thread; the daemon waits for it no longer than the deadline.
             async with asyncio.timeout(source.timeout) as deadline:
+                if path == STDIN:
+                    return await self._read_stdin(source, deadline, on_body)
                 for left in reversed(range(_TRIES)):
                     try:
                         return await self._read(source, path, validators, deadline, on_body)
@@ -126,6 +132,27 @@ class LocalFiles:
             return await self._parsed(source, path, opened, body_hash, deadline, on_body)
         finally:
             os.close(opened.descriptor)
+
+    async def _read_stdin(self, source: Source, deadline: asyncio.Timeout, on_body: OnBody) -> Download:
+        """A list that another program writes into a pipe. It is parsed as it arrives."""
+        if self._stdin is None:
+            raise FetchError(
+                "standard input is read by banlistd --once and --dry-run alone", "name a file as the source's path"
+            )
+        digest, arrived = hashlib.sha256(), 0
+        async with AsyncExitStack() as stack:
+            async with paused(deadline):
+                session = self._parser.session(source.format, source.max_bytes, source.timeout)
+                parser = await stack.enter_async_context(session)
+                await on_body()
+                await parser.ready()
+            while piece := await self._threads.run(STDIN, partial(os.read, self._stdin, _PORTION)):
+                arrived += len(piece)
+                if arrived > source.max_bytes:
+                    raise too_large(source.max_bytes)
+                digest.update(piece)
+                await parser.feed(piece)
+            return Download(await parser.finish(), Validators("", "", digest.hexdigest()))
 
     async def _parsed(
         self, source: Source, path: Path, opened: _Opened, body_hash: str, deadline: asyncio.Timeout, on_body: OnBody

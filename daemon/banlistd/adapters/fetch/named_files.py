@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from banlistd.adapters.fetch.list_path import open_list
-from banlistd.core.config.model import Config, Source
+from banlistd.core.config.model import STDIN, Config, Source
 from banlistd.core.credentials import credential_names
 from banlistd.errors import FetchError
 from banlistd.model import Remark
@@ -34,6 +34,9 @@ def _faults_of(source: Source, config: Config, closed: Sequence[Path]) -> Sequen
     for key, path in (("ca", source.ca), ("client_certificate", source.client_certificate)):
         if path is not None and (words := _unreadable(path, closed)):
             return [Remark(f"will fail: {source.id}: {key}: {words}", "the daemon's account must be able to read it")]
+    if source.path == STDIN:
+        hint = "banlistd --once and --dry-run read it; name a file for the service"
+        return [Remark(f"will fail: {source.id}: the service has no standard input", hint)]
     if source.path is not None:
         words = _unreadable(source.path, closed)
         hint = (

@@ -13,7 +13,7 @@ from banlistd.core.config.catalogue.in_use import forbidden_to, known_entries
 from banlistd.core.config.catalogue.known import KnownLists
 from banlistd.core.config.catalogue.terms import Purpose, UseFor
 from banlistd.core.config.keys import keys_of, list_at, mapping_at, read_section, read_values, values_of
-from banlistd.core.config.model import Config, Defaults, Source
+from banlistd.core.config.model import STDIN, Config, Defaults, Source
 from banlistd.core.config.problems import Document, Spot, raise_all
 from banlistd.core.config.sections.geo import Geo
 from banlistd.core.config.sections.guards import Guards
@@ -152,7 +152,7 @@ def _absolute_databases(geo: Geo, folder: Path) -> Geo:
 
 
 def _absolute_paths(source: Source, folder: Path) -> Source:
-    named = {key: value for key in ("path", "ca", "client_certificate") if (value := getattr(source, key))}
+    named = {key: value for key in ("path", "ca", "client_certificate") if (value := getattr(source, key)) not in (None, STDIN)}
     return replace(source, **{key: folder / value for key, value in named.items()}) if named else source
 
 

@@ -25,6 +25,9 @@ from banlistd.core.credentials import may_contain_secret
 from banlistd.formats import Format
 from banlistd.model import Action, Direction, Family, Ownership, SourceId
 
+STDIN = Path("-")
+"""The `path` of a source that `banlistd --once` reads from its standard input."""
+
 _AUTO = Format()
 # Sections are immutable; the linter sees that only of those in this file.
 _GUARDS, _FAIL2BAN, _LOG, _PARSER, _GEO = Guards(), Fail2ban(), Log(), ParserSettings(), Geo()
@@ -107,9 +110,9 @@ class Source(Defaults):
         Path | None,
         Key(
             kinds.PATH,
-            "The file of the list, read again when it changes. The account banlistd must be able to read it, and it "
-            "cannot be in a home folder. A symbolic link on the way must belong to root, to banlistd or to the owner of the "
-            "file, and must not lead to credentials.",
+            "The file of the list, read again when it changes; `-`: standard input, for `banlistd --once` alone. The account "
+            "banlistd must be able to read it, and it cannot be in a home folder. A symbolic link on the way must belong to "
+            "root, to banlistd or to the owner of the file, and must not lead to credentials.",
         ),
     ] = None
     block: Annotated[
@@ -297,7 +300,7 @@ class Config(Section):
 
     def watched(self, source: Source) -> tuple[Path, ...]:
         """The files of a source: when one of them changes, the source is due."""
-        return (source.path,) if source.path else self.geo.databases if source.block else ()
+        return (source.path,) if source.path and source.path != STDIN else self.geo.databases if source.block else ()
 
     def allowed(self, now: float) -> Mapping[Family, Ranges]:
         """The allow entries in force at a moment (seconds since the epoch), merged, for both families."""
