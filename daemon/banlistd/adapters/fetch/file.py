@@ -18,7 +18,7 @@ from banlistd.adapters.fetch.list_path import must_be_regular, open_list
 from banlistd.adapters.fetch.own_threads import OwnThreads
 from banlistd.adapters.system.waiting import paused
 from banlistd.core.config.model import STDIN, Source
-from banlistd.core.download.decompression import too_large
+from banlistd.core.download.archives.members import too_large
 from banlistd.core.feeds.parsed_list import Download
 from banlistd.core.printing import quoted
 from banlistd.errors import FetchError
