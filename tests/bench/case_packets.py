@@ -17,7 +17,7 @@ _FEW_FLOWS = 64
 _OCTETS_OF_AN_ADDRESS = 4
 
 # After the rules of banlistd and of the peers, before routing: what is left of a packet's cost is theirs.
-_LAST_RULE = "table inet bench { chain after { type filter hook prerouting priority 0; policy drop; } }"
+_LAST_RULE = "table inet bench { chain after { type filter hook prerouting priority 0; policy drop; }; }"
 
 
 def packets(setting: Setting) -> Iterator[Row]:
