@@ -87,7 +87,7 @@ def banned_sources(body: bytes) -> bytes:
 
 
 def _full_socket() -> socket.socket:
-    """Nobody reads it, and it takes hardly anything."""
+    """No program reads it, and it takes hardly anything."""
     listening = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1)
     listening.bind((_RECEIVER, _PORT))

@@ -39,7 +39,7 @@ def _nth(values: tuple[str, ...], at: int) -> str:
 class Reader:
     """Puts what it finds into the basket, and counts it in `taken`.
 
-    `found_by_looking`: nobody has named the places. Then a value that is no address is passed over unless one is in it.
+    `found_by_looking`: no path or field is named. Then a value that is no address is passed over unless one is in it.
     """
 
     def __init__(self, form: Format, harvest: Harvest, *, found_by_looking: bool) -> None:
