@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from banlistd.adapters.storage.geo_cache import GeoCacheTable
-from banlistd.core.config.model import Block, Config
+from banlistd.core.config.model import Config
+from banlistd.core.config.sections.block import Block
 from banlistd.core.config.sections.geo import Geo
 from banlistd.core.geo.types import GeoEntry, Located
 from banlistd.errors import GeoError

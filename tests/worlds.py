@@ -25,6 +25,7 @@ from banlistd.adapters.fetch.own_threads import OwnThreads
 from banlistd.adapters.geo.mmdb import MmdbFile
 from banlistd.adapters.host.peer import user_name
 from banlistd.adapters.storage.database import Database, open_database
+from banlistd.adapters.storage.departures import DepartureTable
 from banlistd.adapters.storage.geo_cache import GeoCacheTable
 from banlistd.adapters.storage.import_runs import ImportRuns
 from banlistd.adapters.storage.logins import LoginTable
@@ -50,6 +51,8 @@ from banlistd.ports.geo import Resolver
 from banlistd.services.enforcer import Enforcer
 from banlistd.services.geo_enricher import Enricher, GeoResolvers
 from banlistd.services.importer import Importer
+from banlistd.services.imports.combinations import Combinations
+from banlistd.services.imports.parts_under_way import PartsUnderWay
 from banlistd.services.imports.publishers import Publishers
 from banlistd.services.manual_bans import ManualBanService
 from banlistd.services.null_objects import NoConnections
@@ -249,7 +252,8 @@ async def assemble(
     enricher = Enricher(config.geo, lambda _: resolvers, geo_cache, ledger, announcer, clock)
     publishers, findings = Publishers(wrap(RequestTable(database)), clock), wrap(FindingTable(database))
     polls = PollRecord(ledger, quarantine, publishers, findings, announcer, clock, lambda: 0.5)
-    importer = Importer(wrap(environment.fetcher), ledger, quarantine, enforcer, polls, publishers, announcer, clock)
+    fetcher = Combinations(enforcer.content, wrap(DepartureTable(database)), clock, wrap(environment.fetcher))
+    importer = Importer(fetcher, ledger, quarantine, enforcer, polls, publishers, announcer, clock)
 
     def load() -> Loaded:
         if isinstance(environment.next_config, BanlistdError):
@@ -258,7 +262,7 @@ async def assemble(
 
     calls = OwnThreads("file stamp", 8)
     times = WaitingTimes(watch_every=0.005, look_every=timing.look_every, catch_up=timing.catch_up)
-    scheduler = PollScheduler(ledger, publishers, stamp_of, clock, calls, times)
+    scheduler = PollScheduler(ledger, publishers, stamp_of, clock, calls, PartsUnderWay(enforcer.content, ledger), times)
     services = Services(scheduler, importer, enforcer, manual_bans, enricher, host, trial)
     outside = Outside(
         ledger,

@@ -35,6 +35,7 @@ from banlistd.adapters.host.uncovered import UncoveredTraffic
 from banlistd.adapters.parser_process.process import ParserProcesses
 from banlistd.adapters.storage.backends_in_use import BackendsInUse
 from banlistd.adapters.storage.database import Database, open_copy, open_database
+from banlistd.adapters.storage.departures import DepartureTable
 from banlistd.adapters.storage.geo_cache import GeoCacheTable
 from banlistd.adapters.storage.import_runs import ImportRuns
 from banlistd.adapters.storage.known_names import KnownNames
@@ -70,6 +71,8 @@ from banlistd.services.backend_migration import BackendMigration
 from banlistd.services.enforcer import Enforcer
 from banlistd.services.geo_enricher import Enricher, GeoResolvers
 from banlistd.services.importer import Importer
+from banlistd.services.imports.combinations import Combinations
+from banlistd.services.imports.parts_under_way import PartsUnderWay
 from banlistd.services.imports.publishers import Publishers
 from banlistd.services.manual_bans import ManualBanService
 from banlistd.services.null_objects import NoConnections, NoHostMonitor
@@ -216,15 +219,13 @@ async def open_application(
         local = GeoBlocks(lambda: enricher.databases, stamp_of, LocalFiles(parser, places.secret_folders, stdin=stdin))
         publishers, findings = Publishers(RequestTable(database), clock), FindingTable(database)
         polls = PollRecord(ledger, quarantine, publishers, findings, announcer, clock, random.random)
-        fetcher = Downloads(
-            version("banlistd"),
-            local,
-            parser,
-            places.credentials,
-            listeners=Listeners(names.note_connection, polls.note_arrival),
-        )
+        listeners = Listeners(names.note_connection, polls.note_arrival)
+        downloads = Downloads(version("banlistd"), local, parser, places.credentials, listeners=listeners)
+        fetcher = Combinations(enforcer.content, DepartureTable(database), clock, downloads)
         importer = Importer(fetcher, ledger, quarantine, enforcer, polls, publishers, announcer, clock)
-        scheduler = PollScheduler(ledger, publishers, stamp_of, clock, OwnThreads("file stamp", 8))
+        scheduler = PollScheduler(
+            ledger, publishers, stamp_of, clock, OwnThreads("file stamp", 8), PartsUnderWay(enforcer.content, ledger)
+        )
         services = Services(scheduler, importer, enforcer, banning, enricher, host, trial)
         outside = Outside(ledger, database, announcer, find_supervisor(), clock, allocator.trim_memory, monitor, login_monitor)
         service = Service(loaded, partial(load_files, places), services, outside, Intervals())

@@ -12,8 +12,10 @@ from banlistd.adapters.system.config_file import load, load_catalogue
 from banlistd.core.addresses.sets import FAMILIES, intersection, to_number
 from banlistd.core.config.geo import DATABASES
 from banlistd.core.config.keys import keys_of
-from banlistd.core.config.model import Block, Config, Defaults, Source
+from banlistd.core.config.model import Config, Source
 from banlistd.core.config.schema import schema, schema_text
+from banlistd.core.config.sections.block import Block
+from banlistd.core.config.sections.defaults import Defaults
 from banlistd.core.config.sections.geo import Geo, Online
 from banlistd.core.feeds.parsers import parse
 from banlistd.core.geo.tables import tally

@@ -19,7 +19,8 @@ from banlistd.adapters.storage.import_runs import ImportRuns
 from banlistd.core.addresses.canonical import hash_of
 from banlistd.core.addresses.comparison import added_history
 from banlistd.core.addresses.sets import AddressSet
-from banlistd.core.config.model import Block, Source
+from banlistd.core.config.model import Source
+from banlistd.core.config.sections.block import Block
 from banlistd.core.config.sections.geo import Geo
 from banlistd.core.feeds.content import Pending
 from banlistd.core.feeds.parsers import parse

@@ -11,6 +11,7 @@ from banlistd.adapters.storage.import_runs import ImportRuns
 from banlistd.adapters.storage.polling.request_log import RequestTable
 from banlistd.adapters.system.clock import SystemClock
 from banlistd.model import Poll, SourceId
+from banlistd.services.imports.parts_under_way import PartsUnderWay
 from banlistd.services.imports.publishers import Publishers
 from banlistd.services.poll_scheduler import PollScheduler, WaitingTimes
 from support.sources import source
@@ -35,6 +36,7 @@ def run(disk: Path, stamp: Callable[[Path], str], life: SchedulerLife) -> None:
                 stamp,
                 clock,
                 OwnThreads("file stamp", 8),
+                PartsUnderWay(lambda _: None, ledger),
                 times,
             )
             sources = [source(SourceId(f"source-{number}"), path=disk / str(number)) for number in range(COUNT)]

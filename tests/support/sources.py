@@ -15,7 +15,7 @@ BODIES: dict[SourceId, bytes | FetchError] = {ONE: b"192.0.2.1\n", TWO: b"192.0.
 
 
 def source(source_id: SourceId, **keys: Any) -> Source:
-    place = {} if "path" in keys else {"url": f"https://lists.example/{source_id}"}
+    place = {} if keys.keys() & {"path", "merge", "intersect"} else {"url": f"https://lists.example/{source_id}"}
     return Source(**{"id": source_id, **place, **keys})
 
 

@@ -6,6 +6,7 @@ from banlistd.ports.host import Host, HostMonitor, LoginMemory, Logins
 from banlistd.ports.state import (
     Backends,
     BootSnapshots,
+    Departures,
     FindingLog,
     KeptConfigs,
     Ledger,
@@ -23,6 +24,7 @@ __all__ = [
     "BootSnapshots",
     "Clock",
     "Connections",
+    "Departures",
     "Fetcher",
     "FindingLog",
     "Firewall",

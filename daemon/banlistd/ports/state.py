@@ -99,6 +99,18 @@ class Ledger(Protocol):
         """
 
 
+class Departures(Protocol):
+    """What left the lists of which a combination asks for what they have listed within a time.
+
+    Each call is one transaction. Raises LedgerError where the database cannot be used. `Ledger.upsert_pending` writes it.
+    """
+
+    async def between(self, source_id: SourceId, first: float, last: float) -> Sequence[tuple[float, bytes]]:
+        """When something left the list of a source, from one moment to another (seconds since the epoch), and the encoded set
+        of it, the oldest first.
+        """
+
+
 class RequestLog(Protocol):
     """When lists were last asked for. Each call is one transaction. Raises LedgerError where the database cannot be used."""
 

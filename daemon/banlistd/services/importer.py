@@ -12,11 +12,10 @@ from banlistd.core.feeds.content import Content, Pending, content_of, stored_for
 from banlistd.core.feeds.critical import CriticalReference
 from banlistd.core.feeds.evaluate import Reading, evaluate, fetch_key_of
 from banlistd.core.feeds.extent import share_in_words
-from banlistd.core.feeds.found_list import FoundList, findings_of, skipped_in_words
+from banlistd.core.feeds.found_list import FoundList, findings_of
 from banlistd.core.feeds.judgement import GuardContext
 from banlistd.core.feeds.parsed_list import Download
 from banlistd.core.feeds.quarantine import Quarantined, approved, has_settled, held_back
-from banlistd.core.printing import counted
 from banlistd.core.ruleset.recovery import decide
 from banlistd.errors import BanlistdError, DeferredError, FetchError, LedgerError, ParseError, RefusedError
 from banlistd.events import Event, EventName
@@ -225,7 +224,10 @@ class Importer:
         addresses = reading.addresses if reading else await self._stored(source_id, found.content_hash)
         added = reading.judgement.added if reading and reading.judgement else None
         entries = len(addresses) + (len(before.addresses) if before else 0)
-        snapshot, new = await in_thread_if_long(entries, stored_form, addresses, found.content_hash, before, added)
+        remembered = self._enforcer.policy.remembered.get(source_id, 0.0)
+        snapshot, new, departed = await in_thread_if_long(
+            entries, stored_form, addresses, found.content_hash, before, added, departs=remembered > 0
+        )
         pending = Pending(
             source_id,
             found.content_hash,
@@ -234,6 +236,8 @@ class Importer:
             rejected=reading.rejected if reading else (newest.rejected if newest else 0),
             snapshot=snapshot,
             added_history=new,
+            departed=departed,
+            remembered=remembered,
         )
         return addresses, await self._ledger.upsert_pending(pending, self._clock.now())
 
@@ -273,16 +277,7 @@ class Importer:
             validators=found.validators,
         )
         name = EventName.IMPORT_COMPLETED if first else EventName.IMPORT_LOST_RACE
-        changes = f"{counted(added, 'element', 'elements')} added to the firewall, {removed:,} removed"
-        words = (
-            f"{counted(run.entries, 'entry', 'entries')} in the list, {changes}"
-            if first
-            else "another importer was first; its run counts"
-        )
-        words += f"; {found.in_spite}" if found.in_spite else ""
-        words += f"; {found.extent}" if found.extent else ""
-        skipped = skipped_in_words(found.findings) if found.findings else ""
-        words += f"; {skipped}" if skipped else ""
+        words = found.in_words(run.entries, added, removed) if first else "another importer was first; its run counts"
         self._tell(
             name,
             run.source_id,

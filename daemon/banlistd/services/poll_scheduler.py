@@ -12,6 +12,7 @@ from banlistd.core.feeds.evaluate import fetch_key_of
 from banlistd.core.feeds.schedule import catch_up_delay, wait_for
 from banlistd.model import Outcome, SourceId
 from banlistd.ports import BlockingCalls, Clock, Ledger
+from banlistd.services.imports.parts_under_way import PartsUnderWay
 from banlistd.services.imports.publishers import Publishers
 
 # How often a local list is looked at for a new time stamp.
@@ -35,7 +36,7 @@ class WaitingTimes:
 
 
 class PollScheduler:
-    """`stamp`: a text that changes when a local file does; `calls`: where it is asked for."""
+    """`stamp`: a text that changes when a local file does; `calls`: where it is asked for. `parts`: of combinations."""
 
     def __init__(
         self,
@@ -44,6 +45,7 @@ class PollScheduler:
         stamp: Callable[[Path], str],
         clock: Clock,
         calls: BlockingCalls,
+        parts: PartsUnderWay,
         times: WaitingTimes = WaitingTimes(),
     ) -> None:
         self._ledger = ledger
@@ -51,6 +53,7 @@ class PollScheduler:
         self._calls = calls
         self._watch = _Watch(stamp, calls, times.watch_every)
         self._clock = clock
+        self._parts = parts
         self._times = times
         # A start with thousands of sources must not fill the queue of the database: every question would wait for all of them.
         self._reads = asyncio.Semaphore(4)
@@ -71,7 +74,9 @@ class PollScheduler:
     async def begin(self, source: Source, files: Sequence[Path]) -> None:
         """A poll begins: what is written from now on to the files that the source is made of is not to be missed."""
         self._put_off.pop(source.id, None)
-        if files:
+        if source.combination:
+            self._stamps[source.id] = self._parts.stamp(source)
+        elif files:
             self._stamps[source.id] = await self._stamp_now(source.id, files)
 
     async def _stamp_now(self, source_id: SourceId, files: Sequence[Path]) -> str:
@@ -84,11 +89,25 @@ class PollScheduler:
     def end(self, source: Source, outcome: Outcome) -> None:
         self._rests[source.id] = fetch_key_of(source), self._clock.monotonic() + outcome.delay
 
+    def expect(self, source_ids: Iterable[SourceId]) -> None:
+        """Sources are about to be polled, each until it is left."""
+        self._parts.expect(source_ids)
+
+    def leave(self, source_id: SourceId) -> None:
+        """The poll of a source is over, however it ended: let the combinations that it is a part of look at it."""
+        self.wake(self._parts.leave(source_id))
+
     async def is_due(self, source: Source, files: Sequence[Path], sources: int) -> bool:
-        """Wait until the source is due, or one of its files changes. `sources`: how many are enabled.
+        """Wait until the source is due, or one of its files or parts changes. `sources`: how many are enabled.
 
         False where it was woken, so that configuration and ledger are to be read again.
         """
+        is_due = await self._is_due(source, files, sources)
+        if is_due:
+            self._parts.expect([source.id])
+        return is_due
+
+    async def _is_due(self, source: Source, files: Sequence[Path], sources: int) -> bool:
         wake = self._wakes.setdefault(source.id, asyncio.Event())
         async with self._reads:
             poll = await self._ledger.poll(source.id)
@@ -106,6 +125,15 @@ class PollScheduler:
         self._seen.add(source.id)
         deadline = max(deadline, self._put_off.get(source.id, 0.0))
         stamp = self._stamps.get(source.id, poll.validators.etag)
+        if source.combination:
+            if await self._parts.are_first_polled(source):
+                await wake.wait()
+                wake.clear()
+                return False
+            if self._parts.stamp(source) != stamp:
+                deadline = self._clock.monotonic()
+            if deadline <= self._clock.monotonic():
+                await self._parts.until_at_rest(source)
         with self._watch.over(files, stamp, wake) as watched:
             while (left := deadline - self._clock.monotonic()) > 0 or self._was_missed(source, -left):
                 if left <= 0:

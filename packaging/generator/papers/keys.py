@@ -5,7 +5,8 @@ from collections.abc import Iterator
 from dataclasses import MISSING, fields
 
 from banlistd.core.config.keys import Key, Reload, Section, keys_of, sections_of
-from banlistd.core.config.model import Config, Defaults, Source
+from banlistd.core.config.model import Config, Source
+from banlistd.core.config.sections.defaults import Defaults
 from banlistd.core.config.sections.guards import Guards
 from papers.paper import Paper, section
 from papers.roff import roff

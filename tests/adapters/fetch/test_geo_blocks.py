@@ -13,7 +13,8 @@ from banlistd.adapters.geo.mmdb import MmdbFile
 from banlistd.adapters.geo.tor_geoip import TorGeoip
 from banlistd.core.addresses.comparison import sample
 from banlistd.core.addresses.sets import AddressSet
-from banlistd.core.config.model import Block, Source
+from banlistd.core.config.model import Source
+from banlistd.core.config.sections.block import Block
 from banlistd.core.feeds.parsed_list import Download
 from banlistd.errors import FetchError
 from banlistd.model import NotModified, SourceId, Validators

@@ -6,7 +6,8 @@ from tempfile import TemporaryDirectory
 import pytest
 
 from banlistd.adapters.fetch.named_files import remarks_on_named_files
-from banlistd.core.config.model import Block, Config
+from banlistd.core.config.model import Config
+from banlistd.core.config.sections.block import Block
 from banlistd.core.config.sections.geo import Geo
 from banlistd.model import SourceId
 from support.sources import config_of, source

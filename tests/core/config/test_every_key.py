@@ -12,10 +12,12 @@ from banlistd.core.config.catalogue.in_use import remarks_on_lists
 from banlistd.core.config.catalogue.read import read_catalogue
 from banlistd.core.config.keys import Key, Reload, Section, ValueKind, keys_of, sections_of
 from banlistd.core.config.kinds import SWITCH
-from banlistd.core.config.model import Block, Config, Defaults, Source
+from banlistd.core.config.model import Config, Source
 from banlistd.core.config.problems import Document, Spot
 from banlistd.core.config.reload import RELOADS, reload_of, restart_only_changes
 from banlistd.core.config.sections.allow import WrittenAllow
+from banlistd.core.config.sections.block import Block
+from banlistd.core.config.sections.defaults import Defaults
 from banlistd.core.config.sections.geo import Online
 from banlistd.core.config.sections.guards import Guards
 from banlistd.core.config.sections.pages import Pages
@@ -54,6 +56,8 @@ SAMPLES: Mapping[tuple[type[Section], str], tuple[object, Callable[[Any], object
     ),
     (Source, "path"): ("lists/a.txt", lambda value: str(value.relative_to(FOLDER))),
     (Source, "use"): ("known", lambda value: value),
+    (Source, "intersect"): (["b", "c"], list),
+    (Source, "at_least"): ("2", str),
     (Source, "ca"): ("tls/a.pem", lambda value: str(value.relative_to(FOLDER))),
     (Source, "client_certificate"): ("tls/a.pem", lambda value: str(value.relative_to(FOLDER))),
     (CatalogueEntry, "minimum"): ("30m", lambda value: f"{value / 60:.0f}m"),
@@ -64,9 +68,12 @@ SAMPLES: Mapping[tuple[type[Section], str], tuple[object, Callable[[Any], object
 
 
 def of_source(written: Mapping[str, object]) -> Config:
-    place = {"id": "a"} if {"path", "block"} & written.keys() else A
-    beside = {"client_certificate": "/a.pem"} if "client_key" in written else {}
-    return read(json.dumps({"sources": [{**place, **beside, **written}]}))
+    combined = {"at_least", "exclude", "window"} & written.keys()
+    place = {"id": "a"} if combined or {"path", "block", "merge", "intersect"} & written.keys() else A
+    beside: dict[str, object] = {"client_certificate": "/a.pem"} if "client_key" in written else {}
+    beside |= {"merge": ["c", "d"]} if combined else {}
+    parts = [{**A, "id": part} for part in ("b", "c", "d")]
+    return read(json.dumps({"sources": [{**place, **beside, **written}, *parts]}))
 
 
 def of_catalogue(written: Mapping[str, object]) -> CatalogueEntry:

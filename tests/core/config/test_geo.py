@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from banlistd.core.config.geo import DATABASES
-from banlistd.core.config.model import Block, Config
+from banlistd.core.config.model import Config
 from banlistd.core.config.schema import schema
+from banlistd.core.config.sections.block import Block
 from banlistd.core.config.sections.geo import Geo, Online
 from banlistd.core.geo.countries import COUNTRIES
 from banlistd.formats import Format, FormatType

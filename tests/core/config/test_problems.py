@@ -107,8 +107,8 @@ WRONG = [
     (
         "sources:\n- id: a",
         (
-            "2: sources[0]: has neither url nor path nor block "
-            "(add url: https://..., path: /a/file, block: {countries: [NO]}, or use: a name of the catalogue)"
+            "2: sources[0]: has neither url nor path nor block nor merge "
+            "(add url: https://..., path: /a/file, block: {countries: [NO]}, merge: [a, b], or use: a name of the catalogue)"
         ),
     ),
     (

@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 
 from banlistd.core.addresses.sets import FAMILIES, AddressSet, Ranges, no_addresses
-from banlistd.core.config.model import Block, Source
+from banlistd.core.config.model import Source
+from banlistd.core.config.sections.block import Block
 from banlistd.core.feeds.parsed_list import Download, ParsedList
 from banlistd.core.geo.tables import GeoTable, number_of, stacked
 from banlistd.core.geo.types import By

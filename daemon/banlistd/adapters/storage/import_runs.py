@@ -9,6 +9,7 @@ from typing import Any
 import aiosqlite
 
 from banlistd.adapters.storage.database import Database
+from banlistd.adapters.storage.departures import note_departures
 from banlistd.core.feeds.content import Pending
 from banlistd.errors import LedgerError
 from banlistd.model import ContentHash, ImportRun, Mark, Marker, PolicyHash, Poll, RunState, SourceId, Validators
@@ -167,6 +168,7 @@ class ImportRuns:
             await connection.execute(_KEEP_SNAPSHOT, {**key, "body": pending.snapshot})
             arrival = _NOTE_ARRIVAL if pending.added_history is None else _NOTE_NEW_ARRIVAL
             await connection.execute(arrival, {**key, "now": now, "body": pending.added_history})
+            await note_departures(connection, pending, now)
             return _run_of(row)
 
         return await self._database.write(work)

@@ -12,9 +12,11 @@ from banlistd.core.config.catalogue.entry import CatalogueEntry
 from banlistd.core.config.catalogue.in_use import forbidden_to, known_entries
 from banlistd.core.config.catalogue.known import KnownLists
 from banlistd.core.config.catalogue.terms import Purpose, UseFor
+from banlistd.core.config.combining import checks as combining
 from banlistd.core.config.keys import keys_of, list_at, mapping_at, read_section, read_values, values_of
-from banlistd.core.config.model import STDIN, Config, Defaults, Source
+from banlistd.core.config.model import STDIN, Config, Source
 from banlistd.core.config.problems import Document, Spot, raise_all
+from banlistd.core.config.sections.defaults import Defaults
 from banlistd.core.config.sections.geo import Geo
 from banlistd.core.config.sections.guards import Guards
 from banlistd.core.config.sections.interval import poll_interval
@@ -26,6 +28,14 @@ Tree = Mapping[str, object]
 
 _TLS = ("ca", "client_certificate", "client_key")
 _OF_A_URL = ("headers", "method", "body", "body_type", "minimum", "public_only", "pages", *_TLS, "proxy")
+
+_PLACES = ("url", "path", "block", "merge", "intersect")
+# What has no bytes, and where it comes from.
+_NO_BYTES = {
+    "block": "a block comes from a database",
+    "merge": "a combination comes from other sources",
+    "intersect": "a combination comes from other sources",
+}
 
 # Of a value that is repeated in a hint.
 _LONGEST_NAME = 60
@@ -49,6 +59,12 @@ def read_config(documents: Sequence[Document], catalogue: KnownLists, folder: Pa
     _refuse_nothing(main, more, written)
     sources = [_source(one, config.defaults, catalogue) for one in written]
     _refuse_twins(written)
+    combining.check_parts(
+        [
+            combining.Declared(one.id, source.enabled if source else True, one.tree, one.spot)
+            for one, source in zip(written, sources, strict=True)
+        ]
+    )
     for one, source in zip(written, sources, strict=True):
         if source and source.enabled:
             _refuse_beyond(config.backend, source, one, main)
@@ -140,7 +156,7 @@ def _inherited(own: Tree, defaults: Defaults, entry: CatalogueEntry | None) -> d
         del merged["minimum"]  # a private mirror may be asked at any interval
     if "path" in own:
         merged.pop("url", None)
-    if "path" in own or "block" in own:
+    if "path" in own or any(key in own for key in _NO_BYTES):
         merged.pop("minimum", None)
     if "block" in own:
         merged["format"] = Format(FormatType.PLAIN)
@@ -175,16 +191,20 @@ def _entry(written: _Written, catalogue: KnownLists) -> CatalogueEntry | None:
 
 
 def _check_place(own: Tree, merged: Tree, spot: Spot) -> None:
-    given = [key for key in ("url", "path", "block") if key in own]
+    given = [key for key in _PLACES if key in own]
     if len(given) > 1:
         later = max(given, key=lambda key: spot.at(key).line)
         words = f"{' and '.join(given)} exclude each other"
-        spot.at(later).wrong(words, "a list is downloaded or is a file: delete one of them")
-    elif "block" in own and "url" in merged:
-        spot.at("block").wrong("use and block exclude each other", "delete one of them")
+        made = given[-1] in ("merge", "intersect")
+        spot.at(later).wrong(
+            words,
+            "combine one of them with another combination" if made else "a list is downloaded or is a file: delete one of them",
+        )
+    elif given and given[0] in _NO_BYTES and "url" in merged:
+        spot.at(given[0]).wrong(f"use and {given[0]} exclude each other", "delete one of them")
     elif not given and "url" not in merged:
-        hint = "add url: https://..., path: /a/file, block: {countries: [NO]}, or use: a name of the catalogue"
-        spot.wrong("has neither url nor path nor block", hint)
+        hint = "add url: https://..., path: /a/file, block: {countries: [NO]}, merge: [a, b], or use: a name of the catalogue"
+        spot.wrong("has neither url nor path nor block nor merge", hint)
     elif "path" in own:
         for key in _OF_A_URL:
             if key in own:
@@ -198,11 +218,12 @@ def _refuse_beside(own: Tree, spot: Spot) -> None:
         spot.at("method").wrong("goes without a body", "write POST, or delete the line")
     if "client_key" in own and "client_certificate" not in own:
         spot.at("client_key").wrong("is the key of no certificate", "add client_certificate: /a/file.pem")
-    if "block" in own:
-        for key in ("format", "max_bytes", *_OF_A_URL):
+    for place, origin in _NO_BYTES.items():
+        for key in ("format", "max_bytes", *_OF_A_URL) if place in own else ():
             if key in own:
                 fits = "url only" if key in _OF_A_URL else "url and path only"
-                spot.at(key).wrong(f"goes with {fits}", "a block comes from a database: delete the line")
+                spot.at(key).wrong(f"goes with {fits}", f"{origin}: delete the line")
+    combining.check_keys(own, spot)
 
 
 def _check_interval(own: Tree, merged: Tree, entry: CatalogueEntry | None, spot: Spot) -> None:

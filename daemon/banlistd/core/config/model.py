@@ -4,7 +4,7 @@ A key is declared here and nowhere else: `name: Annotated[type, Key(how it is wr
 sizes are octets.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated
@@ -13,80 +13,36 @@ from banlistd.backends import BackendName
 from banlistd.core.addresses.sets import FAMILIES, Ranges, from_numbers, union_of
 from banlistd.core.config import kinds, web
 from banlistd.core.config.catalogue.terms import UseFor
+from banlistd.core.config.combining.combination import AT_LEAST, PARTS, WINDOW, Combination
 from banlistd.core.config.keys import Key, Reload, Section, ValueKind, keys_of
 from banlistd.core.config.sections.allow import ALLOW, AllowEntry
+from banlistd.core.config.sections.block import Block
+from banlistd.core.config.sections.defaults import Defaults
 from banlistd.core.config.sections.fail2ban import Fail2ban
 from banlistd.core.config.sections.geo import Geo
-from banlistd.core.config.sections.guards import Guards
 from banlistd.core.config.sections.log import Log
 from banlistd.core.config.sections.pages import Pages
 from banlistd.core.config.sections.parser import ParserSettings
 from banlistd.core.credentials import may_contain_secret
 from banlistd.formats import Format
-from banlistd.model import Action, Direction, Family, Ownership, SourceId
+from banlistd.model import Family, Ownership, SourceId
 
 STDIN = Path("-")
 """The `path` of a source that `banlistd --once` reads from its standard input."""
 
 _AUTO = Format()
 # Sections are immutable; the linter sees that only of those in this file.
-_GUARDS, _FAIL2BAN, _LOG, _PARSER, _GEO = Guards(), Fail2ban(), Log(), ParserSettings(), Geo()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Defaults(Section):
-    """The values of every source that does not set its own."""
-
-    title = "defaults"
-    intro = "These keys may be set below `defaults:`, or for one source."
-
-    every: Annotated[
-        float,
-        Key(
-            kinds.EVERY,
-            "The poll interval of the list, or a time of each day: then it is polled within five minutes after that time.",
-        ),
-    ] = 3600.0
-    action: Annotated[
-        Action,
-        Key(
-            kinds.ACTION,
-            "What happens to a packet of a banned address. `log` and `count` let it pass, and write it down or count it.",
-        ),
-    ] = Action.DROP
-    direction: Annotated[Direction, Key(kinds.DIRECTION, "`in`: packets from banned addresses. `out`: packets to them.")] = (
-        Direction.IN
-    )
-    timeout: Annotated[float, Key(kinds.duration_between("1s", "1h"), "The time limit for a whole download.")] = 60.0
-    # Three million addresses are 45 MB; a body without an end costs 55 MB of memory until it is refused (measured).
-    max_bytes: Annotated[int, Key(kinds.size_at_least("1kB"), "The largest list, before and after decompression.")] = 48 * 2**20
-    guards: Annotated[
-        Guards, Key(kinds.section(Guards, "guards"), "Bounds beyond which a list is refused; the last good version stays.")
-    ] = _GUARDS
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Block(Section):
-    """Every address of these countries and networks that the local databases know."""
-
-    title = "block"
-    intro = "At least one of these keys."
-
-    countries: Annotated[tuple[str, ...], Key(kinds.COUNTRY_CODES, "Countries by their codes: NO, SE.")] = ()
-    asns: Annotated[tuple[int, ...], Key(kinds.ASNS, "Network operators by their numbers: AS64496.")] = ()
-
-    def complaints(self) -> Iterator[tuple[str, str]]:
-        if not (self.countries or self.asns):
-            yield "has neither countries nor asns", "write {countries: [NO, SE]}, or {asns: [AS64496]}"
+_DEFAULTS, _FAIL2BAN, _LOG, _PARSER, _GEO = Defaults(), Fail2ban(), Log(), ParserSettings(), Geo()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Source(Defaults):
-    """One list. Exactly one of `url`, `path` and `block` is set; `path` is absolute."""
+    """One list. Exactly one of `url`, `path`, `block`, `merge` and `intersect` is set; `path` is absolute."""
 
     title = "a source"
     intro = (
-        "A source has an `id`, one of `url`, `path` and `block`, or has `use`. Every key of the defaults may be set here too."
+        "A source has an `id` and one of `url`, `path`, `block`, `merge` and `intersect`, or has `use`. Every key of the "
+        "defaults may be set here too."
     )
 
     id: Annotated[SourceId, Key(kinds.SOURCE_ID, "The name of the source.")]
@@ -118,6 +74,26 @@ class Source(Defaults):
     block: Annotated[
         Block | None,
         Key(kinds.section(Block, "block", may_be_empty=False), "Whole countries and networks, from a local database."),
+    ] = None
+    merge: Annotated[
+        tuple[SourceId, ...],
+        Key(
+            PARTS,
+            "Combines other sources of this configuration, by their ids: what one of them lists. They may be combined too.",
+        ),
+    ] = ()
+    intersect: Annotated[tuple[SourceId, ...], Key(PARTS, "Combines other sources: what all of them list.")] = ()
+    at_least: Annotated[int, Key(AT_LEAST, "With `merge`: in how many of them an address must be.")] = 1
+    exclude: Annotated[
+        tuple[SourceId, ...], Key(PARTS, "With `merge` or `intersect`: sources whose addresses are taken out of the result.")
+    ] = ()
+    window: Annotated[
+        float | None,
+        Key(
+            WINDOW,
+            "With `merge` or `intersect`: what one of them has listed within this time counts as listed. What leaves a list is "
+            "remembered from the time on at which a window asks for it.",
+        ),
     ] = None
     format: Annotated[Format, Key(kinds.FORMAT, "The format of the list. `auto` looks at the bytes.")] = _AUTO
     enabled: Annotated[bool, Key(kinds.SWITCH, "`no`: the source is neither polled nor banned.")] = True
@@ -216,6 +192,13 @@ class Source(Defaults):
     def urls(self) -> tuple[str, ...]:
         return (self.url,) if isinstance(self.url, str) else self.url or ()
 
+    @property
+    def combination(self) -> Combination | None:
+        """What the list is made of, where it is made of other sources."""
+        if self.intersect:
+            return Combination(self.intersect, len(self.intersect), self.exclude, self.window or 0.0)
+        return Combination(self.merge, self.at_least, self.exclude, self.window or 0.0) if self.merge else None
+
 
 # load.py reads the sources last: they depend on the defaults and the catalogue.
 _SOURCES = ValueKind(
@@ -263,7 +246,7 @@ class Config(Section):
     ] = _FAIL2BAN
     defaults: Annotated[
         Defaults, Key(kinds.section(Defaults, "defaults"), "The values of every source that does not set its own.", Reload.LIVE)
-    ] = Defaults()
+    ] = _DEFAULTS
     allow: Annotated[
         tuple[AllowEntry, ...],
         Key(ALLOW, "The allowlist: addresses that are never banned. It overrides manual bans, too.", Reload.LIVE),
@@ -297,6 +280,16 @@ class Config(Section):
     def translates(self) -> bool:
         """Whether the backend bans IPv4 addresses in IPv6 sources, and is to do so."""
         return self.translated and "translated" in self.backend.kind.keys
+
+    @property
+    def remembered(self) -> Mapping[SourceId, float]:
+        """For how many seconds what leaves a list counts for a combination with a window."""
+        windows: dict[SourceId, float] = {}
+        combinations = (source.combination for source in self.sources if source.enabled)
+        for combination in filter(None, combinations):
+            for part in combination.parts if combination.window else ():
+                windows[part] = max(windows.get(part, 0.0), combination.window)
+        return windows
 
     def watched(self, source: Source) -> tuple[Path, ...]:
         """The files of a source: when one of them changes, the source is due."""

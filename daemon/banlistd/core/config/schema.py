@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
+from itertools import combinations
 from typing import Any
 
 from banlistd.core.config.keys import ValueKind, keys_of
@@ -38,6 +39,7 @@ def _named(kinds: Iterable[ValueKind]) -> Iterator[ValueKind]:
 
 def _source() -> Mapping[str, Any]:
     shape = section_schema(Source)
-    given = [{"required": [*keys]} for keys in (("id", "url"), ("id", "path"), ("id", "block"), ("use",))]
-    both = [{"required": [*keys]} for keys in (("url", "path"), ("url", "block"), ("path", "block"))]
+    places = ("url", "path", "block", "merge", "intersect")
+    given = [{"required": [*keys]} for keys in (*(("id", place) for place in places), ("use",))]
+    both = [{"required": [*keys]} for keys in combinations(places, 2)]
     return {**shape, "anyOf": given, "not": {"anyOf": both}}

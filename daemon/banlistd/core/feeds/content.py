@@ -23,6 +23,8 @@ class Pending:
     """What is known of a content when its import begins. `snapshot`: the encoded address set.
 
     `added_history`: the encoded set of the addresses that the content before did not have; None if there was none, or the same.
+    `departed`: of those that only the content before had. `remembered`: seconds for which a combination asks for those; 0: none
+    does.
     """
 
     source_id: SourceId
@@ -32,6 +34,8 @@ class Pending:
     rejected: int
     snapshot: bytes = field(repr=False)
     added_history: bytes | None = field(default=None, repr=False)
+    departed: bytes | None = field(default=None, repr=False)
+    remembered: float = 0.0
 
 
 def content_of(source_id: SourceId, content_hash: ContentHash, snapshot: bytes) -> Content | None:
@@ -42,12 +46,15 @@ def content_of(source_id: SourceId, content_hash: ContentHash, snapshot: bytes) 
 
 
 def stored_form(
-    addresses: AddressSet, content_hash: ContentHash, before: Content | None, added: AddressSet | None
-) -> tuple[bytes, bytes | None]:
-    """The snapshot of a content, and what it has and the one before had not: None where there was none, or the same.
+    addresses: AddressSet, content_hash: ContentHash, before: Content | None, added: AddressSet | None, *, departs: bool
+) -> tuple[bytes, bytes | None, bytes | None]:
+    """The snapshot of a content; what it has and the one before had not: None where there was none, or the same; and what only
+    the one before had: None where that is nothing, or need not be known (`departs`).
 
-    `added`: that, where it is known already: to look for it takes 50 ms in a list of a million (measured).
+    `added`: the second, where it is known already: to look for it takes 50 ms in a list of a million (measured).
     """
     if before is None or before.content_hash == content_hash:
-        return addresses.encode(), None
-    return addresses.encode(), (added_history(addresses, before.addresses) if added is None else added).encode()
+        return addresses.encode(), None, None
+    departed = added_history(before.addresses, addresses) if departs else None
+    new = (added_history(addresses, before.addresses) if added is None else added).encode()
+    return addresses.encode(), new, departed.encode() if departed else None

@@ -51,6 +51,7 @@ def fetch_key_of(source: Source) -> str:
     place: tuple[object, ...] = (source.url, str(source.path), source.format, source.guards.critical)
     # Only where there is one: what was polled before there were any must not look as if it had moved.
     place += (source.block,) if source.block else ()
+    place += (source.combination,) if source.combination else ()
     place += (source.pages,) if source.pages else ()
     place += (source.body, source.body_type, "POST") if source.is_post else ()
     place += (source.guards.critical_addresses,) if source.guards.critical_addresses else ()

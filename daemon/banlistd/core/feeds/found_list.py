@@ -74,6 +74,13 @@ class FoundList:
     extent: str = ""
     findings: Findings | None = None
 
+    def in_words(self, entries: int, added: int, removed: int) -> str:
+        """What it was and did: `entries` in the list, elements `added` to the firewall and `removed`."""
+        changes = f"{counted(added, 'element', 'elements')} added to the firewall, {removed:,} removed"
+        skipped = skipped_in_words(self.findings) if self.findings else ""
+        remarks = (self.in_spite, self.extent, skipped)
+        return "; ".join((f"{counted(entries, 'entry', 'entries')} in the list, {changes}", *filter(None, remarks)))
+
     @property
     def becomes_empty(self) -> bool:
         """Whether this is the first list without an entry."""

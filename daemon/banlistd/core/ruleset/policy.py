@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from banlistd.core.addresses.reserved import reserved_ranges
@@ -23,6 +23,7 @@ class Policy:
 
     `never_banned`: allowed and reserved, also where IPv6 addresses embed them. `urls`: whose hosts must stay reachable; they
     are not in the hash, because a ban changes only with the addresses they have at a moment, and only where a list has them.
+    `remembered`: for how many seconds what leaves a list counts for a combination with a window; it bans nothing by itself.
     """
 
     sources: tuple[SourceSlot, ...]
@@ -30,6 +31,7 @@ class Policy:
     never_banned: Mapping[Family, Ranges]
     hash: PolicyHash
     urls: tuple[str, ...] = ()
+    remembered: Mapping[SourceId, float] = field(default_factory=dict)
 
     def owner(self, source_id: SourceId) -> SourceSlot | None:
         return next((owner for owner in self.sources if owner.source_id == source_id), None)
@@ -51,7 +53,8 @@ def policy_of(config: Config, marks: Mapping[SourceId, Mark], now: float) -> Pol
     never_banned = with_forms(union_by_family(allowed, reserved_ranges()))
     guards = [(source.id, source.allow_empty) for source in config.sources if source.enabled]
     urls = tuple(url for source in config.sources if source.enabled for url in source.urls)
-    return Policy(sources, allowed, never_banned, _hash(sources, allowed, never_banned, guards), urls)
+    policy_hash = _hash(sources, allowed, never_banned, guards)
+    return Policy(sources, allowed, never_banned, policy_hash, urls, config.remembered)
 
 
 def _hash(

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Protocol
 
 from banlistd.control_api import RefreshProgress
+from banlistd.core.config.combining.sources import combined_last
 from banlistd.core.config.model import Source
 from banlistd.model import Outcome, OutcomeKind, SourceId
 from banlistd.services.loops.faults import FaultRecorder
@@ -29,6 +30,12 @@ class Scheduler(Protocol):
 
     def end(self, source: Source, outcome: Outcome) -> None:
         """A poll has ended."""
+
+    def expect(self, source_ids: Iterable[SourceId]) -> None:
+        """Sources are about to be polled, each until it is left."""
+
+    def leave(self, source_id: SourceId) -> None:
+        """The poll of a source is over, however it ended."""
 
     def wake(self, source_ids: Iterable[SourceId] | None = None) -> None:
         """Let the timers of these sources read ledger and configuration again; None: all."""
@@ -105,11 +112,17 @@ class PollLoop:
         self._scheduler.wake()
 
     async def refresh(self, sources: Sequence[Source], *, anyway: bool) -> Sequence[Outcome]:
-        """Import these sources now. `anyway`: also those whose publishers allow no request yet."""
+        """Import these sources now, combinations after their parts.
+
+        `anyway`: also those whose publishers allow no request yet.
+        """
         refresh = _Refresh(len(sources))
         self._refreshes.append(refresh)
+        outcomes: list[Outcome] = []
         try:
-            outcomes = await asyncio.gather(*(self._import_for(refresh, source, anyway=anyway) for source in sources))
+            for wave in combined_last(sources):
+                self._scheduler.expect(source.id for source in wave)
+                outcomes += await asyncio.gather(*(self._import_for(refresh, source, anyway=anyway) for source in wave))
         finally:
             self._refreshes.remove(refresh)
         self._scheduler.wake(outcome.source_id for outcome in outcomes)
@@ -133,10 +146,13 @@ class PollLoop:
         return outcome
 
     async def _import(self, source: Source, *, anyway: bool) -> Outcome:
-        async with self.lock(source.id), self._importer.place(source.id):
-            await self._scheduler.begin(source, self._live.config.watched(source))
-            outcome = await self._importer.import_source(source, anyway=anyway)
-            self._scheduler.end(source, outcome)
+        try:
+            async with self.lock(source.id), self._importer.place(source.id):
+                await self._scheduler.begin(source, self._live.config.watched(source))
+                outcome = await self._importer.import_source(source, anyway=anyway)
+                self._scheduler.end(source, outcome)
+        finally:
+            self._scheduler.leave(source.id)
         if outcome.error:
             self._errors[source.id] = outcome.error
         elif outcome.kind is not OutcomeKind.DEFERRED:

@@ -1,0 +1,43 @@
+"""The configuration's `defaults:`: the values of every source that does not set its own."""
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from banlistd.core.config import kinds
+from banlistd.core.config.keys import Key, Section
+from banlistd.core.config.sections.guards import Guards
+from banlistd.model import Action, Direction
+
+_GUARDS = Guards()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Defaults(Section):
+    """The values of every source that does not set its own."""
+
+    title = "defaults"
+    intro = "These keys may be set below `defaults:`, or for one source."
+
+    every: Annotated[
+        float,
+        Key(
+            kinds.EVERY,
+            "The poll interval of the list, or a time of each day: then it is polled within five minutes after that time.",
+        ),
+    ] = 3600.0
+    action: Annotated[
+        Action,
+        Key(
+            kinds.ACTION,
+            "What happens to a packet of a banned address. `log` and `count` let it pass, and write it down or count it.",
+        ),
+    ] = Action.DROP
+    direction: Annotated[Direction, Key(kinds.DIRECTION, "`in`: packets from banned addresses. `out`: packets to them.")] = (
+        Direction.IN
+    )
+    timeout: Annotated[float, Key(kinds.duration_between("1s", "1h"), "The time limit for a whole download.")] = 60.0
+    # Three million addresses are 45 MB; a body without an end costs 55 MB of memory until it is refused (measured).
+    max_bytes: Annotated[int, Key(kinds.size_at_least("1kB"), "The largest list, before and after decompression.")] = 48 * 2**20
+    guards: Annotated[
+        Guards, Key(kinds.section(Guards, "guards"), "Bounds beyond which a list is refused; the last good version stays.")
+    ] = _GUARDS
