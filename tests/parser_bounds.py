@@ -152,6 +152,10 @@ SHAPES: Mapping[str, tuple[Callable[[int], bytes], FormatType]] = {
         _array(b"""{"type":"indicator","pattern":"[ipv4-addr:value""" + b"'" * 2001 + b'"},'),
         FormatType.STIX2,
     ),
+    "CrowdSec, decisions": (
+        _array(b'{"scope":"Ip","type":"ban","value":"1.1.1.1"},' * 50, b'{"deleted":null,"new":'),
+        FormatType.CROWDSEC,
+    ),
     "JSON lines, records of half a mebibyte": (of(b'{"a":"1.1.1.1","b":"' + b"x" * (1 << 19) + b'"}\n'), FormatType.AUTO),
     "JSON lines, one address": (of(b'{"a":"1.1.1.1"}\n'), FormatType.AUTO),
     "JSON lines, 900 addresses each": (of(b'{"a":[' + b'"1.1.1.1",' * 900 + b'"1.1.1.1"]}\n'), FormatType.AUTO),

@@ -72,6 +72,7 @@ from banlistd.services.enforcer import Enforcer
 from banlistd.services.geo_enricher import Enricher, GeoResolvers
 from banlistd.services.importer import Importer
 from banlistd.services.imports.combinations import Combinations
+from banlistd.services.imports.crowdsec import CrowdsecStreams
 from banlistd.services.imports.parts_under_way import PartsUnderWay
 from banlistd.services.imports.publishers import Publishers
 from banlistd.services.manual_bans import ManualBanService
@@ -221,7 +222,8 @@ async def open_application(
         polls = PollRecord(ledger, quarantine, publishers, findings, announcer, clock, random.random)
         listeners = Listeners(names.note_connection, polls.note_arrival)
         downloads = Downloads(version("banlistd"), local, parser, places.credentials, listeners=listeners)
-        fetcher = Combinations(enforcer.content, DepartureTable(database), clock, downloads)
+        streams = CrowdsecStreams(downloads, clock.monotonic)
+        fetcher = Combinations(enforcer.content, DepartureTable(database), clock, streams)
         importer = Importer(fetcher, ledger, quarantine, enforcer, polls, publishers, announcer, clock)
         scheduler = PollScheduler(
             ledger, publishers, stamp_of, clock, OwnThreads("file stamp", 8), PartsUnderWay(enforcer.content, ledger)

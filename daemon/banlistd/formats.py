@@ -146,6 +146,23 @@ class FormatType(StrEnum):
             after="]}\n",
         ),
     )
+    CROWDSEC = FormatKind(
+        "crowdsec",
+        "Decisions of CrowdSec, from its local API: `url: http://127.0.0.1:8080/v1/decisions/stream`. Decisions that ban an "
+        "address or a network count, those of other types (`captcha`) do not. banlistd asks for all of them once, and then "
+        "for what is new and what has ended. `auto` reads an answer of that API so, too.",
+        "formats.crowdsec:parse_crowdsec",
+        "",
+        0,
+        "",
+        Example(
+            """{"scope": "Ip", "type": "ban", "value": "{address}"}""",
+            before='{"deleted": null, "new": [',
+            between=", ",
+            after="]}\n",
+        ),
+        keys=("where",),
+    )
     P2P = FormatKind(
         "p2p",
         "The P2P text format of file sharing programs: `name:first-last`.",
@@ -229,7 +246,8 @@ class Format:
     within each record; several of them are `paths`. `ends`, `lengths` (both): of each path, or one for all of them, in the
     same object. `where`: all of them must be met. `members`: which files of an archive are read, as in `*.txt`; empty: all
     that may be lists. `defanged`, `urls` (plain): whether addresses are written as `192[.]0[.]2[.]1`, or are the hosts of
-    URLs. `now`: Unix seconds when the list is read; 0 where nothing is to expire.
+    URLs. `changes` (CrowdSec): whether the body has what changed since the one before, which no key says. `now`: Unix seconds
+    when the list is read; 0 where nothing is to expire.
     """
 
     type: FormatType = FormatType.AUTO
@@ -247,6 +265,7 @@ class Format:
     count: str = ""
     defanged: bool = False
     urls: bool = False
+    changes: bool = False
     now: int = dataclass_field(default=0, compare=False)
 
     def __repr__(self) -> str:

@@ -423,7 +423,8 @@ def _lists_of_records(draw: st.DrawFn) -> tuple[list[dict[str, object]], str]:
     records: list[dict[str, object]] = []
     right: list[str] = []
     for _ in range(draw(st.integers(1, 5))):
-        address = draw(st.ip_addresses(v=4))
+        # Addresses that may be masks are another matter.
+        address = draw(st.ip_addresses(v=4).filter(lambda one: 1 << 24 <= int(one) < 224 << 24))
         record: dict[str, object] = {name: str(draw(st.ip_addresses(v=4))) for name in aside}
         if shape == "address":
             record[key] = str(address)

@@ -8,7 +8,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import replace
 
-from banlistd.core.feeds.parsers.formats import stix2
+from banlistd.core.feeds.parsers.formats import crowdsec, stix2
 from banlistd.core.feeds.parsers.json.choosing import chosen_format, expected
 from banlistd.core.feeds.parsers.json.looking import JsonLook
 from banlistd.core.feeds.parsers.json.reading import Reader
@@ -38,15 +38,19 @@ def parse_json(body: bytes, form: Format, harvest: Harvest) -> Format:
         return form
     if stix2.has_indicators(documents):
         return stix2.read_objects(documents, form, harvest)
+    if crowdsec.is_stream(documents):
+        found = _conditioned(Format(FormatType.CROWDSEC), form)
+        crowdsec.read_decisions(documents, found, harvest)
+        return found
     look = JsonLook()
     for document in documents:
         look.at(document, is_record=len(documents) > 1)
-    found = None if look.is_error else chosen_format(look, FormatType.JSON)
-    if found is None:
+    chosen = None if look.is_error else chosen_format(look, FormatType.JSON)
+    if chosen is None:
         reason = _IS_ERROR if look.is_error else "no array in the document has an address"
         harvest.reject(1, decoded(body[:LONGEST_LINE]).strip(), reason)
         return Format(FormatType.JSON)
-    found = _conditioned(found, form)
+    found = _conditioned(chosen, form)
     reader = Reader(found, harvest, found_by_looking=True)
     reader.read_document(documents)
     _compare(reader, look, found)
