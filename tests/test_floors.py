@@ -145,6 +145,7 @@ ARROWS: dict[str, set[tuple[str, str]]] = {
         ("fetch", "system"),
         ("geo", "fetch"),
         ("parser_process", "system"),
+        ("signatures", "parser_process"),
         ("host", "netlink"),
     },
     "adapters/fetch": {
@@ -159,6 +160,7 @@ ARROWS: dict[str, set[tuple[str, str]]] = {
         ("http", "pages"),
         ("http", "routes"),
         ("http", "receiving"),
+        ("http", "verifying"),
         ("name_lookups", "own_threads"),
         ("named_files", "list_path"),
         ("routes", "credentials"),

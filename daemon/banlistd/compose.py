@@ -33,6 +33,7 @@ from banlistd.adapters.host.saved_rulesets import remarks_on_saved_rulesets
 from banlistd.adapters.host.sessions import SystemLogins
 from banlistd.adapters.host.uncovered import UncoveredTraffic
 from banlistd.adapters.parser_process.process import ParserProcesses
+from banlistd.adapters.signatures.verifier import PublisherProofs
 from banlistd.adapters.storage.backends_in_use import BackendsInUse
 from banlistd.adapters.storage.database import Database, open_copy, open_database
 from banlistd.adapters.storage.departures import DepartureTable
@@ -221,7 +222,7 @@ async def open_application(
         publishers, findings = Publishers(RequestTable(database), clock), FindingTable(database)
         polls = PollRecord(ledger, quarantine, publishers, findings, announcer, clock, random.random)
         listeners = Listeners(names.note_connection, polls.note_arrival)
-        downloads = Downloads(version("banlistd"), local, parser, places.credentials, listeners=listeners)
+        downloads = Downloads(version("banlistd"), local, parser, PublisherProofs(), places.credentials, listeners=listeners)
         streams = CrowdsecStreams(downloads, clock.monotonic)
         fetcher = Combinations(enforcer.content, DepartureTable(database), clock, streams)
         importer = Importer(fetcher, ledger, quarantine, enforcer, polls, publishers, announcer, clock)

@@ -49,6 +49,18 @@ class MissingError(FetchError):
     """The server has no such list (404)."""
 
 
+class VerificationError(FetchError):
+    """A list cannot be proven to be its publisher's: nothing of it is used."""
+
+    exit_code = 65  # EX_DATAERR
+
+
+class MismatchError(PassingError):
+    """A list and the checksum or signature beside it do not fit together: one of them may just have been renewed."""
+
+    exit_code = 65  # EX_DATAERR
+
+
 class DeferredError(BanlistdError):
     """A list is not asked for yet. `seconds`: until it may be."""
 

@@ -6,8 +6,10 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
+from banlistd.adapters.fetch.connections import OtherNetwork
 from banlistd.adapters.fetch.file import LocalFiles
 from banlistd.adapters.fetch.http import Downloads, RetryPolicy
+from banlistd.adapters.signatures.verifier import PublisherProofs
 from banlistd.core.download.decompression import Unpacking
 from banlistd.core.feeds.parsed_list import Download, ParsedList, parsed_list
 from banlistd.formats import Format
@@ -61,6 +63,8 @@ def body_of(outcome: Download | NotModified) -> bytes:
 
 
 def downloads(version: str, credentials: Path | None = None, closed: Sequence[Path] = (), **settings: Any) -> Downloads:
-    """A fetcher of both kinds of lists, without a process."""
+    """A fetcher of both kinds of lists, without a process. `resolver` and `tls` are those of its network."""
     parser = InProcessParser()
-    return Downloads(version, LocalFiles(parser, closed), parser, credentials, **settings)
+    network = OtherNetwork(settings.pop("resolver", None), settings.pop("tls", None))
+    local = LocalFiles(parser, closed)
+    return Downloads(version, local, parser, PublisherProofs(), credentials, network=network, **settings)

@@ -1,6 +1,6 @@
 """Every access to the outside, as Protocols; those of geography are in `ports.geo`, which not every part needs."""
 
-from banlistd.ports.feeds import Fetcher, ListParser, OnBody, ParserSession
+from banlistd.ports.feeds import Fetcher, ListParser, OnBody, ParserSession, Verifier, WholeBody
 from banlistd.ports.firewall import Connections, Firewall
 from banlistd.ports.host import Host, HostMonitor, LoginMemory, Logins
 from banlistd.ports.state import (
@@ -42,4 +42,6 @@ __all__ = [
     "RequestLog",
     "Storage",
     "Supervisor",
+    "Verifier",
+    "WholeBody",
 ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from banlistd.formats import Format
@@ -15,6 +16,7 @@ from banlistd.model import (
 if TYPE_CHECKING:
     # boot_restore needs neither of them, and boot waits for its imports.
     from banlistd.core.config.model import Source
+    from banlistd.core.config.sections.verify import CheckKind, Verify
     from banlistd.core.feeds.parsed_list import Download, ParsedList
 
 
@@ -44,6 +46,29 @@ class ListParser(Protocol):
 
         `max_bytes`: before and after decompression. `seconds`: of processor time. `encoding`: HTTP's Content-Encoding.
         `next_path`: where a JSON document says what its next page is.
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class WholeBody:
+    """A body that has arrived to its last byte and was not looked at. `descriptor`: of a file in memory with `size` bytes.
+
+    `name`: the last part of its URL. `sha256`: 64 hexadecimal digits.
+    """
+
+    name: str
+    descriptor: int
+    size: int
+    sha256: str
+
+
+class Verifier(Protocol):
+    """Proves that a body is its publisher's."""
+
+    async def verify(self, kind: CheckKind, settings: Verify, body: WholeBody, sidecar: bytes) -> None:
+        """Compare a body with what is published beside it: foreign bytes, at most 64 KiB.
+
+        Raises MismatchError where the two do not fit together, and VerificationError for everything else that goes wrong.
         """
 
 

@@ -11,6 +11,7 @@ import pytest
 from banlistd.adapters.fetch.file import LocalFiles
 from banlistd.adapters.fetch.http import Downloads, RetryPolicy
 from banlistd.adapters.parser_process.process import ParserProcesses
+from banlistd.adapters.signatures.verifier import PublisherProofs
 from banlistd.core.config.model import Source
 from banlistd.core.feeds.parsed_list import Download
 from banlistd.errors import FetchError
@@ -350,9 +351,10 @@ def test_the_event_loop_goes_on_while_a_large_body_is_unpacked(server: FeedServe
     source = Source(id=SourceId("a-list"), url=server.url("/list"), timeout=60.0, max_bytes=64 * MIB)
 
     parser = ParserProcesses()
+    fetcher = Downloads("1", LocalFiles(parser), parser, PublisherProofs())
 
     async def fetch_and_tick() -> tuple[int, Download | NotModified]:
-        fetching = asyncio.ensure_future(Downloads("1", LocalFiles(parser), parser).fetch(source, Validators(), ignored))
+        fetching = asyncio.ensure_future(fetcher.fetch(source, Validators(), ignored))
         ticks = 0
         while not fetching.done():
             await asyncio.sleep(0.001)

@@ -9,6 +9,7 @@ from banlistd.adapters.fetch.named_files import remarks_on_named_files
 from banlistd.core.config.model import Config
 from banlistd.core.config.sections.block import Block
 from banlistd.core.config.sections.geo import Geo
+from banlistd.core.config.sections.verify import Verify
 from banlistd.model import SourceId
 from support.sources import config_of, source
 
@@ -68,6 +69,13 @@ def test_a_certificate_that_cannot_be_read_is_named(folder: Path, key: str) -> N
     assert messages(config_of(source(LIST, **{key: folder / "there.pem"})), folder / "secret") == []
     (message,) = messages(config_of(source(LIST, **{key: folder / "gone.pem"})), folder / "secret")
     assert message == f"will fail: list: {key}: cannot read {folder}/gone.pem: no such file or directory"
+
+
+def test_a_keyring_that_cannot_be_read_is_named(folder: Path) -> None:
+    (folder / "there.gpg").write_text("x")
+    assert messages(config_of(source(LIST, verify=Verify(keyring=folder / "there.gpg"))), folder / "secret") == []
+    (message,) = messages(config_of(source(LIST, verify=Verify(keyring=folder / "gone.gpg"))), folder / "secret")
+    assert message == f"will fail: list: keyring: cannot read {folder}/gone.gpg: no such file or directory"
 
 
 @pytest.mark.parametrize(

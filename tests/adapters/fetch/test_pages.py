@@ -10,6 +10,7 @@ import pytest
 from banlistd.adapters.fetch.file import LocalFiles
 from banlistd.adapters.fetch.http import Downloads, RetryPolicy
 from banlistd.adapters.parser_process.process import ParserProcesses
+from banlistd.adapters.signatures.verifier import PublisherProofs
 from banlistd.core.config.model import Source
 from banlistd.core.config.sections.pages import PARAMETER, Pages
 from banlistd.core.feeds.parsed_list import Download
@@ -266,9 +267,10 @@ def test_pages_are_parsed_in_the_process_without_rights(server: FeedServer) -> N
     server.behave("/list", body(document("192.0.2.1", "192.0.2.2", next="/second")))
     server.behave("/second", body(document("198.51.100.0/24", next=None)))
     parser = ParserProcesses()
+    fetcher = Downloads("1", LocalFiles(parser), parser, PublisherProofs())
     source = Source(id=SourceId("a"), url=server.url("/list"), pages=Pages(next="next"), format=JSON, timeout=60.0)
-    holds(asyncio.run(Downloads("1", LocalFiles(parser), parser).fetch(source, Validators(), ignored)), ONE, TWO)
+    holds(asyncio.run(fetcher.fetch(source, Validators(), ignored)), ONE, TWO)
     unpaged = Source(id=SourceId("a"), url=server.url("/list"), timeout=60.0)
-    outcome = asyncio.run(Downloads("1", LocalFiles(parser), parser).fetch(unpaged, Validators(), ignored))
+    outcome = asyncio.run(fetcher.fetch(unpaged, Validators(), ignored))
     assert isinstance(outcome, Download)
     assert outcome.parsed.next_page == "/second"

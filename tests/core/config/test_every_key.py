@@ -21,6 +21,7 @@ from banlistd.core.config.sections.defaults import Defaults
 from banlistd.core.config.sections.geo import Online
 from banlistd.core.config.sections.guards import Guards
 from banlistd.core.config.sections.pages import Pages
+from banlistd.core.config.sections.verify import Verify
 from banlistd.core.config.yaml import parse_document
 from banlistd.core.ruleset.policy import policy_of
 from banlistd.model import Mark, SourceId
@@ -60,6 +61,7 @@ SAMPLES: Mapping[tuple[type[Section], str], tuple[object, Callable[[Any], object
     (Source, "at_least"): ("2", str),
     (Source, "ca"): ("tls/a.pem", lambda value: str(value.relative_to(FOLDER))),
     (Source, "client_certificate"): ("tls/a.pem", lambda value: str(value.relative_to(FOLDER))),
+    (Verify, "keyring"): ("keys/a.gpg", lambda value: str(value.relative_to(FOLDER))),
     (CatalogueEntry, "minimum"): ("30m", lambda value: f"{value / 60:.0f}m"),
     (WrittenAllow, "use"): ("reference", lambda value: value),
     (CatalogueEntry, "overlaps"): (["b"], list),
@@ -94,6 +96,7 @@ def of_allow(written: Mapping[str, object]) -> WrittenAllow:
 BESIDE: Mapping[type[Section], Mapping[str, object]] = {
     Block: {"countries": ["NO"]},
     Pages: {"next": "paging.after"},
+    Verify: {"sha256": ".sum", "key": "RWQBAgMEBQYHCAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8g", "keyring": "/b.gpg"},
     Online: {"url": "https://a.example/"},
 }
 

@@ -254,6 +254,42 @@ WRONG = [
         SOURCE + '  client_key: "${credential:a}"',
         "4: sources[0].client_key: is the key of no certificate (add client_certificate: /a/file.pem)",
     ),
+    (
+        SOURCE + "  verify: {}",
+        "4: sources[0].verify: checks nothing (write {sha256: .sha256}, {key: RW...}, or {keyring: keys/a.gpg})",
+    ),
+    (
+        SOURCE + "  verify: {minisign: .sig}",
+        "4: sources[0].verify: has no key for minisign (add key: the line of the publisher's public key that begins with RW)",
+    ),
+    (
+        SOURCE + "  verify: {pgp: .sig}",
+        "4: sources[0].verify: has no keyring for pgp (add keyring: the file with the publisher's keys)",
+    ),
+    (
+        SOURCE + "  verify:\n    key: abc",
+        '5: sources[0].verify.key: "abc" is no key of minisign or signify (write the line of its file that begins with RW)',
+    ),
+    (
+        SOURCE + "  verify:\n    key: QUJD",
+        '5: sources[0].verify.key: "QUJD" is no key of minisign or signify (write the line of its file that begins with RW)',
+    ),
+    (
+        SOURCE + "  verify:\n    sha256: ./sums",
+        '5: sources[0].verify.sha256: "./sums" is no ending of a file\'s name (write .sha256, or an address: https://host/path)',
+    ),
+    (
+        SOURCE + "  verify:\n    sha256: file:///a",
+        '5: sources[0].verify.sha256: "file:///a" is not a url of http or https (a file is named with path: /absolute/name)',
+    ),
+    (
+        SOURCE + "  pages: {next: link}\n  verify: {sha256: .sum}",
+        "5: sources[0].verify: goes without pages (a publisher signs files, not the pages of a server: delete one of them)",
+    ),
+    (
+        "sources:\n- id: a\n  path: a\n  verify: {sha256: .sum}",
+        "4: sources[0].verify: goes with url only (a file is asked for nothing: delete the line)",
+    ),
     (SOURCE + "  pages: {next: parameter}", "4: sources[0].pages: has no parameter (write {next: parameter, parameter: page})"),
     (
         SOURCE + "  pages: {parameter: page}",

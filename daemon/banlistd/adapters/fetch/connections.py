@@ -50,6 +50,17 @@ NO_LISTENERS = Listeners()
 
 
 @dataclass(frozen=True, slots=True)
+class OtherNetwork:
+    """`resolver` and `tls`: instead of the system's."""
+
+    resolver: AbstractResolver | None = None
+    tls: ssl.SSLContext | None = None
+
+
+SYSTEM_NETWORK = OtherNetwork()
+
+
+@dataclass(frozen=True, slots=True)
 class FeedConnections:
     """`tls`: instead of the system's.
 

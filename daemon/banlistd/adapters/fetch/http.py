@@ -8,24 +8,26 @@ import asyncio
 import itertools
 import math
 import random
-import ssl
 import time
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 from functools import partial
 from http import HTTPStatus
 from pathlib import Path
+from typing import TypeVar
 
 import aiohttp
-from aiohttp.abc import AbstractResolver
 
-from banlistd.adapters.fetch.connections import NO_LISTENERS, FeedConnections, Listeners
+from banlistd.adapters.fetch.connections import NO_LISTENERS, SYSTEM_NETWORK, FeedConnections, Listeners, OtherNetwork
 from banlistd.adapters.fetch.credentials import read_credentials
 from banlistd.adapters.fetch.http_faults import concealed, fetch_faults
 from banlistd.adapters.fetch.name_lookups import NameLookups
 from banlistd.adapters.fetch.pages import Arrived, Collecting, PageRequest
 from banlistd.adapters.fetch.receiving import Receiver, Spool
 from banlistd.adapters.fetch.routes import Route, route_of
+from banlistd.adapters.fetch.verifying.proving import Proving, arrived_whole, read_sidecar
+from banlistd.adapters.fetch.verifying.whole_body import MemoryFile
 from banlistd.core.config.model import Source
 from banlistd.core.credentials import shown_url
 from banlistd.core.download.archives.members import too_large
@@ -36,9 +38,9 @@ from banlistd.core.download.redirects import MAX_REDIRECTS, REDIRECT_STATUSES, T
 from banlistd.core.download.request import Request, Wish, is_one_body, secret_texts, usable_validator, wishes_for
 from banlistd.core.download.retry import PASSING_STATUSES, backoff, parse_retry_after
 from banlistd.core.feeds.parsed_list import Download
-from banlistd.errors import FetchError, MissingError, ParseError, PassingError
+from banlistd.errors import FetchError, MismatchError, MissingError, ParseError, PassingError
 from banlistd.model import NotModified, Validators
-from banlistd.ports import Fetcher, ListParser, OnBody
+from banlistd.ports import Fetcher, ListParser, OnBody, Verifier
 
 _PHRASES = {int(status): status.phrase for status in HTTPStatus}
 
@@ -49,6 +51,16 @@ _HINTS = {
     410: "the list has ended: remove the source",
     429: "poll less often: raise `every` of the source",
 }
+
+
+_UNVERIFIED_AT_ONCE = 4
+"""Lists that are in memory whole until they are verified, each of at most `max_bytes`."""
+
+_TRIES_TO_MATCH = 2
+"""A list and its sidecar that do not fit together are asked for once more: one of them may have been renewed in between."""
+
+_Taken = TypeVar("_Taken")
+_Take = Callable[[aiohttp.ClientResponse, PageRequest], Awaitable[_Taken]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +89,7 @@ class Downloads:
 
     Bytes go to `parser` as they arrive, or once it is known that they are not the same as last time.
 
-    `credentials`: systemd's $CREDENTIALS_DIRECTORY. `tls` and `resolver`: instead of the system's. Each hop has a connection of
+    `credentials`: systemd's $CREDENTIALS_DIRECTORY. `verifier`: for sources with `verify`. Each hop has a connection of
     its own, so that no cookie and no open socket passes from one list to another; nothing is to be closed.
     """
 
@@ -86,19 +98,21 @@ class Downloads:
         version: str,
         local: Fetcher,
         parser: ListParser,
+        verifier: Verifier,
         credentials: Path | None = None,
         *,
         listeners: Listeners = NO_LISTENERS,
         retry: RetryPolicy = RetryPolicy(),
-        tls: ssl.SSLContext | None = None,
-        resolver: AbstractResolver | None = None,
+        network: OtherNetwork = SYSTEM_NETWORK,
     ) -> None:
         self._user_agent = f"banlistd/{version}"
         self._local = local
         self._parser = parser
+        self._verifier = verifier
+        self._unverified = asyncio.Semaphore(_UNVERIFIED_AT_ONCE)
         self._spool = Spool()
         self._credentials = credentials
-        self._connections = FeedConnections(resolver or NameLookups(), listeners.on_connection, tls)
+        self._connections = FeedConnections(network.resolver or NameLookups(), listeners.on_connection, network.tls)
         self._listeners = listeners
         self._retry = retry
 
@@ -114,7 +128,10 @@ class Downloads:
             wishes = wishes_for(source, validators, secrets, self._user_agent, days)
             # Several bodies are parsed before it is known whether all of them together are the same as last time.
             wanted = _Wanted(source, validators.body_hash if is_one_body(source) else "", _only_once(on_body), reached, route)
-            return await self._fetch_in_time(wishes, wanted, validators.body_hash)
+            async with AsyncExitStack() as stack:
+                if source.verify is not None:
+                    await stack.enter_async_context(self._unverified)
+                return await self._fetch_in_time(wishes, wanted, validators.body_hash)
         except (FetchError, ParseError) as error:
             if isinstance(error, FetchError):
                 error.was_sent = bool(reached)
@@ -129,7 +146,7 @@ class Downloads:
         faults: list[PassingError] = []
         try:
             async with asyncio.timeout(timeout) as deadline:
-                ask = partial(self._ask_patiently, wanted, deadline, faults)
+                ask = partial(self._ask_for_list, wanted, deadline, faults)
                 if not is_one_body(wanted.source):
                     return await Collecting(wanted.source, ask, last_hash).whole(wishes)
                 arrived = await ask(PageRequest(wishes[0][0], Trail(public_only=wanted.source.public_only)))
@@ -139,39 +156,48 @@ class Downloads:
             before = f"; the try before failed: {faults[-1].message}" if faults else ""
             raise FetchError(f"no whole answer from {shown_url(wishes[0][0].url)} within {timeout:g} s{before}", hint) from exc
 
-    async def _ask_patiently(
+    async def _ask_for_list(
         self, wanted: _Wanted, deadline: asyncio.Timeout, faults: list[PassingError], question: PageRequest
     ) -> Arrived:
-        """Try again after a fault that may pass. Each of them is added to `faults`."""
+        take = partial(self._receive, wanted, deadline, faults)
+        arrived = await self._ask_patiently(wanted, deadline, faults, take, question)
+        if is_one_body(wanted.source):
+            self._listeners.on_arrival(wanted.source, arrived.trail.moved_to)
+        return arrived
+
+    async def _ask_patiently(
+        self,
+        wanted: _Wanted,
+        deadline: asyncio.Timeout,
+        faults: list[PassingError],
+        take: _Take[_Taken],
+        question: PageRequest,
+    ) -> _Taken:
+        """Try again after a fault that may pass. Each of them is added to `faults`. `take`: what is made of a good answer."""
         for attempt in itertools.count(1):
             try:
-                return await self._follow(question, wanted, deadline)
+                return await self._follow(question, wanted, take)
             except PassingError as error:
                 faults.append(error)
                 pause = max(backoff(attempt - 1, self._retry.chance()), error.retry_after or 0.0)
                 once = wanted.source.minimum is not None and wanted.reached  # this publisher has had its request
-                if (
-                    once
-                    or attempt >= self._retry.attempts
-                    or asyncio.get_running_loop().time() + pause >= (deadline.when() or math.inf)
-                ):
+                most = min(self._retry.attempts, _TRIES_TO_MATCH) if isinstance(error, MismatchError) else self._retry.attempts
+                if once or attempt >= most or asyncio.get_running_loop().time() + pause >= (deadline.when() or math.inf):
                     raise
             await self._retry.sleep(pause)
         raise AssertionError  # the count does not end
 
-    async def _follow(self, question: PageRequest, wanted: _Wanted, deadline: asyncio.Timeout) -> Arrived:
+    async def _follow(self, question: PageRequest, wanted: _Wanted, take: _Take[_Taken]) -> _Taken:
         question = replace(question, trail=question.trail.copy())
         for _ in range(MAX_REDIRECTS + 1):
-            outcome = await self._get(question, wanted, deadline)
+            outcome = await self._get(question, wanted, take)
             if not isinstance(outcome, Request):
-                if is_one_body(wanted.source):
-                    self._listeners.on_arrival(wanted.source, question.trail.moved_to)
                 return outcome
             question = replace(question, request=outcome)
             question.trail.redirected(outcome.url)
         raise FetchError(f"the server redirects more than {MAX_REDIRECTS} times")
 
-    async def _get(self, question: PageRequest, wanted: _Wanted, deadline: asyncio.Timeout) -> Arrived | Request:
+    async def _get(self, question: PageRequest, wanted: _Wanted, take: _Take[_Taken]) -> _Taken | Request:
         """One request; a Request is what it redirects to."""
         request = question.request
         with fetch_faults(request.url):
@@ -191,23 +217,46 @@ class Downloads:
                     question.trail.answered(response.status)
                     return request.redirected_to(response.headers["Location"], response.status)
                 self._refuse_status(response, request)
-                if response.status == HTTPStatus.NOT_MODIFIED:
-                    return Arrived(NotModified(), request, question.trail)
-                return await self._receive(response, question, wanted, deadline)
+                return await take(response, question)
 
     async def _receive(
-        self, response: aiohttp.ClientResponse, question: PageRequest, wanted: _Wanted, deadline: asyncio.Timeout
+        self,
+        wanted: _Wanted,
+        deadline: asyncio.Timeout,
+        faults: list[PassingError],
+        response: aiohttp.ClientResponse,
+        question: PageRequest,
     ) -> Arrived:
-        if (response.content_length or 0) + question.octets > wanted.source.max_bytes:
-            raise too_large(wanted.source.max_bytes)
+        """The list in an answer."""
+        source = wanted.source
+        if response.status == HTTPStatus.NOT_MODIFIED:
+            return Arrived(NotModified(), question.request, question.trail)
+        if (response.content_length or 0) + question.octets > source.max_bytes:
+            raise too_large(source.max_bytes)
         encoding = content_coding(", ".join(response.headers.getall("Content-Encoding", [])))
         link = next_link(response.headers.getall("Link", []))
         etag, last_modified = (usable_validator(response.headers.get(name, "")) for name in ("ETag", "Last-Modified"))
-        receiver = Receiver(
-            wanted.source, encoding, wanted.body_hash, wanted.on_body, self._parser, self._spool, question.octets
-        )
-        answer = await receiver.receive(response.content.iter_any(), etag, last_modified, deadline)
-        return Arrived(answer, question.request, question.trail, link, receiver.arrived - question.octets)
+        receiver = Receiver(source, encoding, wanted.body_hash, wanted.on_body, self._parser, self._spool, question.octets)
+        if source.verify is None:
+            answer = await receiver.receive(response.content.iter_any(), etag, last_modified, deadline)
+            return Arrived(answer, question.request, question.trail, link, receiver.arrived - question.octets)
+        ask = partial(self._sidecar, wanted, deadline, faults)
+        proving = Proving(source.verify, question.request.sidecars, ask, self._verifier)
+        with MemoryFile() as body:
+            await arrived_whole(response.content.iter_any(), source, question.octets, body)
+            if body.sha256 != wanted.body_hash:  # what is known was proven when it came
+                await proving.prove(body)
+            answer = await receiver.receive(body.pieces(), etag, last_modified, deadline)
+            return Arrived(answer, question.request, question.trail, link, body.size)
+
+    async def _sidecar(self, wanted: _Wanted, deadline: asyncio.Timeout, faults: list[PassingError], request: Request) -> bytes:
+        """What is published beside a list."""
+
+        async def take(response: aiohttp.ClientResponse, _: PageRequest) -> bytes:
+            return await read_sidecar(response)
+
+        question = PageRequest(request, Trail(public_only=wanted.source.public_only))
+        return await self._ask_patiently(wanted, deadline, faults, take, question)
 
     def _refuse_status(self, response: aiohttp.ClientResponse, request: Request) -> None:
         status = response.status

@@ -31,7 +31,8 @@ def remarks_on_named_files(config: Config, credentials: Sequence[Path], account:
 
 
 def _faults_of(source: Source, config: Config, closed: Sequence[Path]) -> Sequence[Remark]:
-    for key, path in (("ca", source.ca), ("client_certificate", source.client_certificate)):
+    keyring = source.verify.keyring if source.verify else None
+    for key, path in (("ca", source.ca), ("client_certificate", source.client_certificate), ("keyring", keyring)):
         if path is not None and (words := _unreadable(path, closed)):
             return [Remark(f"will fail: {source.id}: {key}: {words}", "the daemon's account must be able to read it")]
     if source.path == STDIN:

@@ -20,6 +20,7 @@ _LIBC = ctypes.CDLL(None, use_errno=True)
 _PR_SET_PDEATHSIG = 1
 _PR_SET_DUMPABLE = 4
 _PR_SET_SECCOMP = 22
+_PR_SET_SECUREBITS, _NOROOT = 28, 0b11  # and locked
 _PR_SET_NO_NEW_PRIVS = 38
 _PR_CAP_AMBIENT, _PR_CAP_AMBIENT_CLEAR_ALL = 47, 4
 _SECCOMP_MODE_FILTER = 2
@@ -31,6 +32,7 @@ _CAPABILITY_VERSION_3 = 0x20080522
 # linux/landlock.h. Numbers of system calls from 424 on are the same on every architecture.
 _LANDLOCK_CREATE_RULESET, _LANDLOCK_RESTRICT_SELF = 444, 446
 _LANDLOCK_GET_VERSION = 1
+_READING = 1 << 0 | 1 << 2 | 1 << 3  # execute, read a file, read a folder
 
 # linux/seccomp.h
 _KILL_PROCESS, _KILL_THREAD, _ALLOW = 0x80000000, 0x00000000, 0x7FFF0000
@@ -92,12 +94,26 @@ def drop_capabilities() -> None:
         raise ConfinementError(f"it still has capabilities: {effective}")
 
 
+def be_root_without_rights() -> None:
+    """Before execve: root's new image has no capability either, as that of any other account. Raises ConfinementError."""
+    _prctl(_PR_SET_SECUREBITS, _NOROOT)
+
+
 def forbid_files_and_network() -> None:
     """Landlock with no rule at all, where the kernel and the unit allow it; the filter of system calls forbids the same."""
+    _forbid((1 << 13) - 1)
+
+
+def forbid_writing_and_network() -> None:
+    """The same, but files may be read and executed."""
+    _forbid((1 << 13) - 1 & ~_READING)
+
+
+def _forbid(files: int) -> None:
+    """`files`: of the rights that the first version of Landlock knows."""
     version = _LIBC.syscall(_LANDLOCK_CREATE_RULESET, None, 0, _LANDLOCK_GET_VERSION)
     if version < 1:
         return
-    files = (1 << 13) - 1
     files |= (1 << 13 if version >= 2 else 0) | (1 << 14 if version >= 3 else 0) | (1 << 15 if version >= 5 else 0)  # noqa: PLR2004 - ABI versions
     attributes = struct.pack("QQQ", files, 3 if version >= 4 else 0, 3 if version >= 6 else 0)  # noqa: PLR2004 - as above
     size = 8 if version < 4 else 16 if version < 6 else 24  # noqa: PLR2004 - as above

@@ -27,7 +27,7 @@ from banlistd.formats import Format, FormatType
 Tree = Mapping[str, object]
 
 _TLS = ("ca", "client_certificate", "client_key")
-_OF_A_URL = ("headers", "method", "body", "body_type", "minimum", "public_only", "pages", *_TLS, "proxy")
+_OF_A_URL = ("headers", "method", "body", "body_type", "minimum", "public_only", "pages", "verify", *_TLS, "proxy")
 
 _PLACES = ("url", "path", "block", "merge", "intersect")
 # What has no bytes, and where it comes from.
@@ -169,7 +169,10 @@ def _absolute_databases(geo: Geo, folder: Path) -> Geo:
 
 def _absolute_paths(source: Source, folder: Path) -> Source:
     named = {key: value for key in ("path", "ca", "client_certificate") if (value := getattr(source, key)) not in (None, STDIN)}
-    return replace(source, **{key: folder / value for key, value in named.items()}) if named else source
+    found = {key: folder / value for key, value in named.items()}
+    if source.verify and source.verify.keyring:
+        found["verify"] = replace(source.verify, keyring=folder / source.verify.keyring)
+    return replace(source, **found) if found else source
 
 
 def _entry(written: _Written, catalogue: KnownLists) -> CatalogueEntry | None:
@@ -218,6 +221,8 @@ def _refuse_beside(own: Tree, spot: Spot) -> None:
         spot.at("method").wrong("goes without a body", "write POST, or delete the line")
     if "client_key" in own and "client_certificate" not in own:
         spot.at("client_key").wrong("is the key of no certificate", "add client_certificate: /a/file.pem")
+    if "verify" in own and "pages" in own:
+        spot.at("verify").wrong("goes without pages", "a publisher signs files, not the pages of a server: delete one of them")
     for place, origin in _NO_BYTES.items():
         for key in ("format", "max_bytes", *_OF_A_URL) if place in own else ():
             if key in own:

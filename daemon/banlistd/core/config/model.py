@@ -23,6 +23,7 @@ from banlistd.core.config.sections.geo import Geo
 from banlistd.core.config.sections.log import Log
 from banlistd.core.config.sections.pages import Pages
 from banlistd.core.config.sections.parser import ParserSettings
+from banlistd.core.config.sections.verify import VERIFY, Verify
 from banlistd.core.credentials import may_contain_secret
 from banlistd.formats import Format
 from banlistd.model import Family, Ownership, SourceId
@@ -161,6 +162,9 @@ class Source(Defaults):
             "How a list that comes in pages goes on. Without it, a list that has a next page is refused as truncated.",
         ),
     ] = None
+    verify: Annotated[
+        Verify | None, Key(VERIFY, "How the list proves that it is its publisher's: a checksum or a signature beside it.")
+    ] = None
     minimum: Annotated[
         float | None,
         Key(
@@ -177,12 +181,12 @@ class Source(Defaults):
     @property
     def is_confidential(self) -> bool:
         """Whether its server may echo a secret: then no reason and no error quotes the text of the list."""
-        return bool(self.headers or self.body) or any(may_contain_secret(url) for url in self.urls)
+        return bool(self.headers or self.body) or any(may_contain_secret(url) for url in (*self.urls, *self.sidecar_urls))
 
     @property
     def texts_with_secrets(self) -> tuple[str, ...]:
         """Where `${credential:NAME}` may be."""
-        return (*self.urls, *self.headers.values(), self.body, self.client_key, self.proxy)
+        return (*self.urls, *self.sidecar_urls, *self.headers.values(), self.body, self.client_key, self.proxy)
 
     @property
     def is_post(self) -> bool:
@@ -198,6 +202,11 @@ class Source(Defaults):
         if self.intersect:
             return Combination(self.intersect, len(self.intersect), self.exclude, self.window or 0.0)
         return Combination(self.merge, self.at_least, self.exclude, self.window or 0.0) if self.merge else None
+
+    @property
+    def sidecar_urls(self) -> tuple[str, ...]:
+        """The urls of what proves the list."""
+        return self.verify.urls if self.verify else ()
 
 
 # load.py reads the sources last: they depend on the defaults and the catalogue.

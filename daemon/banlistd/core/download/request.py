@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from urllib.parse import quote, unquote, urlsplit, urlunsplit
 
 from banlistd.core.config.model import Source
+from banlistd.core.config.sections.verify import Check
 from banlistd.core.credentials import fill, fill_url, shown_url
 from banlistd.core.download.codecs import OFFERED
 from banlistd.core.download.dates import Day, has_day, with_day
@@ -36,7 +37,7 @@ class Request:
     """One request, secrets filled in. `ours`: headers for any server. `private`: those for the first origin only.
 
     `key`: under which its validators are remembered. `body`: of a POST; None: it is a GET.
-    `is_at_home`: it has never gone to another origin than the source's.
+    `is_at_home`: it has never gone to another origin than the source's. `sidecars`: what proves the list that it asks for.
     """
 
     url: str = field(repr=False)
@@ -46,6 +47,7 @@ class Request:
     key: str
     body: bytes | None = field(default=None, repr=False)
     is_at_home: bool = True
+    sidecars: "tuple[Sidecar, ...]" = ()
 
     @property
     def method(self) -> str:
@@ -77,6 +79,15 @@ class Request:
         return replace(self, url=url, private={}, is_at_home=False)
 
 
+@dataclass(frozen=True, slots=True)
+class Sidecar:
+    """What is published beside a list to prove it. `list_name`: the last part of the list's own URL, decoded."""
+
+    check: Check
+    request: Request
+    list_name: str
+
+
 Wish = tuple[Request, ...]
 """Requests for one body, of which the first one counts that the server knows: a list of today, else that of yesterday."""
 
@@ -96,9 +107,11 @@ def wishes_for(
     known = split_validators(validators)
     found = []
     for written in source.urls:
-        urls = dict.fromkeys(with_day(written, day) for day in days)
+        urls: dict[str, Day] = {}
+        for day in days:
+            urls.setdefault(with_day(written, day), day)
         wish = []
-        for url in urls:
+        for url, day in urls.items():
             # Of several pages, one that is unchanged says nothing of the others.
             given = (
                 Validators()
@@ -107,7 +120,8 @@ def wishes_for(
                 if is_one_body(source)
                 else known.get(url_key(url), Validators())
             )
-            wish.append(_request_for(url, source, given, secrets, user_agent))
+            request = _request_for(url, source, given, secrets, user_agent)
+            wish.append(replace(request, sidecars=_sidecars(url, day, request, source, secrets)))
         found.append(tuple(wish))
     return tuple(found)
 
@@ -116,7 +130,8 @@ def _request_for(written: str, source: Source, validators: Validators, secrets: 
     url, authorization = _without_login(fill_url(written, secrets))
     conditions = dict(zip(_CONDITIONS, (validators.etag, validators.last_modified), strict=True))
     conditions = {name: value for name, value in conditions.items() if usable_validator(value)}
-    ours = {"User-Agent": user_agent, "Accept-Encoding": OFFERED} | conditions
+    # What its publisher signed is the file as it is there, not what a server makes of it.
+    ours = {"User-Agent": user_agent, "Accept-Encoding": "identity" if source.verify else OFFERED} | conditions
     private = {name: fill(value, secrets) for name, value in source.headers.items()}
     for name, value in private.items():
         if not value.isprintable():
@@ -127,6 +142,30 @@ def _request_for(written: str, source: Source, validators: Validators, secrets: 
     if source.is_post:
         ours["Content-Type"], body = _filled_body(source, secrets)
     return Request(url, ours, private, is_conditional=bool(conditions), key=url_key(written), body=body)
+
+
+def _sidecars(url: str, day: Day, of: Request, source: Source, secrets: Mapping[str, str]) -> tuple[Sidecar, ...]:
+    """For a list at `url`, as it is written but for the day. What is private goes only to the origin of the list."""
+    if source.verify is None:
+        return ()
+    found = []
+    name = unquote(urlsplit(of.url).path.rpartition("/")[2])
+    for check in source.verify.checks:
+        written = _beside(url, check.place) if check.place.startswith(".") else with_day(check.place, day)
+        place, authorization = _without_login(fill_url(written, secrets))
+        is_at_home = same_origin(of.url, place)
+        private = dict(of.private) if is_at_home else {}
+        if authorization:
+            private["Authorization"] = authorization
+        ours = {"User-Agent": of.ours["User-Agent"], "Accept-Encoding": "identity"}
+        request = Request(place, ours, private, is_conditional=False, key="", is_at_home=is_at_home)
+        found.append(Sidecar(check, request, name))
+    return tuple(found)
+
+
+def _beside(url: str, ending: str) -> str:
+    parts = urlsplit(url)
+    return urlunsplit(parts._replace(path=parts.path + ending, fragment=""))
 
 
 def _filled_body(source: Source, secrets: Mapping[str, str]) -> tuple[str, bytes]:
@@ -146,7 +185,7 @@ def secret_texts(source: Source, secrets: Mapping[str, str]) -> frozenset[str]:
     Of a header's value each long part counts as well: a server may echo `abcdefgh` of `Bearer abcdefgh`.
     """
     values = [fill(value, secrets) for value in source.headers.values()]
-    for written in source.urls:
+    for written in (*source.urls, *source.sidecar_urls):
         with suppress(FetchError):
             url = fill_url(written, secrets)
             values.append(_without_login(url)[1])

@@ -1,0 +1,50 @@
+"""Signatures of Ed25519 (RFC 8032), checked by OpenSSL's libcrypto, which Python itself depends on for TLS."""
+
+import ctypes
+from functools import cache
+
+from banlistd.errors import VerificationError
+
+_ED25519 = 1087
+"""EVP_PKEY_ED25519 of openssl/evp.h, since 1.1.1."""
+
+_LIBRARIES = ("libcrypto.so.3", "libcrypto.so.1.1")
+
+
+def is_signed_by(key: bytes, signature: bytes, message: "ctypes.Array[ctypes.c_char] | bytes") -> bool:
+    """Whether a signature of 64 bytes is of the message, by the key of 32 bytes.
+
+    `message`: bytes, or a view of memory that ctypes made. Raises VerificationError without libcrypto. It takes as long as
+    SHA-512 of the message twice, and lets other threads run meanwhile.
+    """
+    library = _libcrypto()
+    place = library.EVP_PKEY_new_raw_public_key(_ED25519, None, key, len(key))
+    context = library.EVP_MD_CTX_new()
+    try:
+        if not place or not context or library.EVP_DigestVerifyInit(context, None, None, None, place) != 1:
+            return False
+        return bool(library.EVP_DigestVerify(context, signature, len(signature), message, len(message)) == 1)
+    finally:
+        library.EVP_MD_CTX_free(context)
+        library.EVP_PKEY_free(place)
+        library.ERR_clear_error()
+
+
+@cache
+def _libcrypto() -> ctypes.CDLL:
+    for name in _LIBRARIES:
+        try:
+            library = ctypes.CDLL(name)
+        except OSError:
+            continue
+        pointer, size, octets = ctypes.c_void_p, ctypes.c_size_t, ctypes.c_char_p
+        library.EVP_PKEY_new_raw_public_key.restype = pointer
+        library.EVP_PKEY_new_raw_public_key.argtypes = [ctypes.c_int, pointer, octets, size]
+        library.EVP_MD_CTX_new.restype = pointer
+        library.EVP_MD_CTX_new.argtypes = []
+        library.EVP_DigestVerifyInit.argtypes = [pointer] * 5
+        library.EVP_DigestVerify.argtypes = [pointer, octets, size, pointer, size]
+        library.EVP_MD_CTX_free.argtypes = library.EVP_PKEY_free.argtypes = [pointer]
+        library.ERR_clear_error.argtypes = []
+        return library
+    raise VerificationError("its signature cannot be checked: there is no libcrypto", "install OpenSSL 3: the package libssl3")
