@@ -75,11 +75,10 @@ def input_of(seed: int, number: int, seeds: Sequence[bytes]) -> Input:
     )
 
 
-_JSON_FORMS = [
-    form
-    for form in FORMS
-    if form.type in {FormatType.AUTO, FormatType.JSON, FormatType.JSONL, FormatType.STIX2, FormatType.CROWDSEC}
-]
+_JSON_KINDS = {
+    *(FormatType.AUTO, FormatType.JSON, FormatType.JSONL, FormatType.STIX2, FormatType.TAXII, FormatType.CROWDSEC),
+}
+_JSON_FORMS = [form for form in FORMS if form.type in _JSON_KINDS]
 _LIMITS = Limits(ParserProcesses().limits_for(Format(), MIB, 1.0).data, 48 * MIB, _CPU_PER_START)
 
 

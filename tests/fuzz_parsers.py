@@ -159,6 +159,7 @@ FORMS = (
     Format(FormatType.JSON, paths=("start", "[].start"), ends=("end",), where=(Condition("n", Operator.FUTURE),), now=5),
     Format(FormatType.JSONL, field="network", lengths=("length",), where=(Condition("deleted", Operator.IS_NOT, ("true",)),)),
     Format(FormatType.STIX2, now=1_767_225_600),
+    Format(FormatType.TAXII, now=1_767_225_600),
     Format(FormatType.CROWDSEC, where=(Condition("origin", Operator.IS_NOT, ("CAPI",)),)),
     Format(FormatType.CROWDSEC, changes=True),
     Format(members="*"),

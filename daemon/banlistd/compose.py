@@ -76,6 +76,7 @@ from banlistd.services.imports.combinations import Combinations
 from banlistd.services.imports.crowdsec import CrowdsecStreams
 from banlistd.services.imports.parts_under_way import PartsUnderWay
 from banlistd.services.imports.publishers import Publishers
+from banlistd.services.imports.taxii import TaxiiCollections
 from banlistd.services.manual_bans import ManualBanService
 from banlistd.services.null_objects import NoConnections, NoHostMonitor
 from banlistd.services.planning.preview import lift_between
@@ -223,7 +224,7 @@ async def open_application(
         polls = PollRecord(ledger, quarantine, publishers, findings, announcer, clock, random.random)
         listeners = Listeners(names.note_connection, polls.note_arrival)
         downloads = Downloads(version("banlistd"), local, parser, PublisherProofs(), places.credentials, listeners=listeners)
-        streams = CrowdsecStreams(downloads, clock.monotonic)
+        streams = CrowdsecStreams(TaxiiCollections(downloads, clock), clock.monotonic)
         fetcher = Combinations(enforcer.content, DepartureTable(database), clock, streams)
         importer = Importer(fetcher, ledger, quarantine, enforcer, polls, publishers, announcer, clock)
         scheduler = PollScheduler(

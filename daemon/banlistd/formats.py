@@ -45,7 +45,8 @@ class FormatKind:
     `summary`: for the manual. `parser`, `recogniser`: `module:function` below core/feeds/parsers, a Parser and a Recogniser of
     `registry`; no recogniser: `auto` never chooses the format. `auto` asks the recognisers in the order of `precedence`, and
     takes the first answer. `recognised_by`: what the recogniser looks for, for the manual. `keys`: the keys beside `type`.
-    `typical`: a body that `auto` recognises, where that is not the example.
+    `typical`: a body that `auto` recognises, where that is not the example. `accept`: a media type to ask
+    a server for.
     """
 
     name: str
@@ -57,6 +58,7 @@ class FormatKind:
     example: Example
     keys: tuple[str, ...] = ()
     typical: str = ""
+    accept: str = ""
 
 
 class FormatType(StrEnum):
@@ -145,6 +147,22 @@ class FormatType(StrEnum):
             between=", ",
             after="]}\n",
         ),
+    )
+    TAXII = FormatKind(
+        "taxii",
+        "A collection of a TAXII 2.1 server: `url: https://SERVER/API-ROOT/collections/ID/objects/`. All its pages are read as "
+        "`stix2`. Then banlistd asks what was added; if something was, and once an hour, it reads all of them again.",
+        "formats.stix2:parse_taxii",
+        "",
+        0,
+        "",
+        Example(
+            """{"type": "indicator", "pattern": "[ipv4-addr:value = '{address}']"}""",
+            before='{"more": false, "objects": [',
+            between=", ",
+            after="]}\n",
+        ),
+        accept="application/taxii+json;version=2.1",
     )
     CROWDSEC = FormatKind(
         "crowdsec",
@@ -246,8 +264,8 @@ class Format:
     within each record; several of them are `paths`. `ends`, `lengths` (both): of each path, or one for all of them, in the
     same object. `where`: all of them must be met. `members`: which files of an archive are read, as in `*.txt`; empty: all
     that may be lists. `defanged`, `urls` (plain): whether addresses are written as `192[.]0[.]2[.]1`, or are the hosts of
-    URLs. `changes` (CrowdSec): whether the body has what changed since the one before, which no key says. `now`: Unix seconds
-    when the list is read; 0 where nothing is to expire.
+    URLs. `changes` (CrowdSec, TAXII): whether the body has what changed since the one before, which no key
+    says. `now`: Unix seconds when the list is read; 0 where nothing is to expire.
     """
 
     type: FormatType = FormatType.AUTO

@@ -35,7 +35,7 @@ _LEAST_MEMORY = 288 * _MIB
 _BASE_MEMORY = 96 * _MIB
 _PER_BYTE = 5
 _JSON_PER_BYTE = 12.5
-_DOCUMENTS = (FormatType.JSON, FormatType.STIX2, FormatType.CROWDSEC)
+_DOCUMENTS = (FormatType.JSON, FormatType.STIX2, FormatType.TAXII, FormatType.CROWDSEC)
 _MAX_AT_ONCE = 2
 
 _SHORT = 1 << 16

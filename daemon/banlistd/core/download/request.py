@@ -132,6 +132,8 @@ def _request_for(written: str, source: Source, validators: Validators, secrets: 
     conditions = {name: value for name, value in conditions.items() if usable_validator(value)}
     # What its publisher signed is the file as it is there, not what a server makes of it.
     ours = {"User-Agent": user_agent, "Accept-Encoding": "identity" if source.verify else OFFERED} | conditions
+    if source.format.type.kind.accept:
+        ours["Accept"] = source.format.type.kind.accept
     private = {name: fill(value, secrets) for name, value in source.headers.items()}
     for name, value in private.items():
         if not value.isprintable():

@@ -147,3 +147,40 @@ def test_an_empty_envelope_is_an_empty_list() -> None:
 def test_what_is_no_stix_is_a_parse_error(body: bytes) -> None:
     with pytest.raises(ParseError):
         parse(body, _STIX2)
+
+
+_TAXII = Format(FormatType.TAXII, now=_NOW)
+_ADDED = Format(FormatType.TAXII, now=_NOW, changes=True)
+
+
+def _envelope(*objects: dict[str, Any], form: Format = _TAXII, **more: Any) -> Parsed:
+    return parse(json.dumps({**more, "objects": objects}).encode(), form)
+
+
+def test_an_envelope_of_taxii_is_read_as_stix() -> None:
+    parsed = _envelope(_indicator("[ipv4-addr:value = '198.51.100.7']"), more=True, next="a cursor")
+    assert written(parsed.addresses) == ["198.51.100.7"]
+    assert parse(b"{}", _TAXII).entries == 0
+
+
+def test_an_envelope_that_goes_on_without_a_next_page_is_refused() -> None:
+    with pytest.raises(ParseError, match="does not say how"):
+        _envelope(_indicator("[ipv4-addr:value = '198.51.100.7']"), more=True)
+
+
+@pytest.mark.parametrize("one", [_indicator("[file:size = 7]"), _indicator("", revoked=True), {"type": "identity"}], ids=str)
+def test_any_object_among_the_additions_is_a_change(one: dict[str, Any]) -> None:
+    with pytest.raises(ParseError, match="were added"):
+        _envelope(one, form=_ADDED, more=True)
+
+
+def test_additions_without_an_object_are_none() -> None:
+    assert _envelope(form=_ADDED).entries == parse(b"{}", _ADDED).entries == 0
+
+
+@pytest.mark.parametrize(
+    "body", [b'{"title": "a collection", "can_read": true}', b"[]", b'{"objects": 5}', b"{} {}", b"no JSON"]
+)
+def test_what_is_no_envelope_is_refused(body: bytes) -> None:
+    with pytest.raises(ParseError):
+        parse(body, _TAXII)

@@ -37,6 +37,30 @@ def parse_stix2(body: bytes, form: Format, harvest: Harvest) -> Format:
     return read_objects(documents_of(body), form, harvest)
 
 
+def parse_taxii(body: bytes, form: Format, harvest: Harvest) -> Format:
+    """An envelope of TAXII 2.1. Raises ParseError as `parse_stix2`, for other documents, and for one that is not the last and
+    does not say what is next. With `form.changes`: for one with an object, since what it changes only all objects show.
+    """
+    documents = documents_of(body)
+    envelope = documents[0] if len(documents) == 1 else None
+    if (
+        not isinstance(envelope, dict)
+        or not _ENVELOPE.issuperset(envelope)
+        or not isinstance(envelope.get("objects", []), list)
+    ):
+        hint = "url: https://SERVER/API-ROOT/collections/ID/objects/"
+        raise ParseError("the JSON document is no envelope of TAXII 2.1 with objects", hint)
+    if form.changes and envelope.get("objects"):
+        raise ParseError("objects were added to the collection", "all of its objects are asked for")
+    if envelope.get("more") is True and not form.changes and not envelope.get("next"):
+        raise ParseError("the collection has more objects, and its server does not say how to ask for them")
+    read_objects(documents, form, harvest)
+    return form
+
+
+_ENVELOPE = frozenset({"more", "next", "objects"})
+
+
 def has_indicators(documents: Iterable[Any]) -> bool:
     """Whether JSON is STIX that has something to ban."""
     return any(is_indicator(one) for one in _objects(documents))
