@@ -12,7 +12,7 @@ from banlistd.core.feeds.parsed_list import Download
 from banlistd.errors import BanlistdError
 from banlistd.formats import Format, FormatType
 from banlistd.model import NotModified, SourceId, Validators
-from banlistd.services.imports.crowdsec import WHOLE_EVERY, CrowdsecStreams
+from banlistd.services.imports.crowdsec import DECISIONS_EVERY, CrowdsecStreams
 from support.feed_server import FeedServer, Request, body, status
 from support.in_process_parser import ONE_TRY, downloads
 from support.written_addresses import written
@@ -151,7 +151,7 @@ def test_all_are_asked_for_again_after_an_hour(api: LocalApi) -> None:
     api.add("192.0.2.99")
     api.new = []
     assert poller.poll() is None
-    poller.now = WHOLE_EVERY
+    poller.now = DECISIONS_EVERY
     assert poller.poll() == ["192.0.2.7", "192.0.2.99"]
 
 

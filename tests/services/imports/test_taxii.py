@@ -13,7 +13,7 @@ from banlistd.core.feeds.parsed_list import Download
 from banlistd.errors import BanlistdError
 from banlistd.formats import Format, FormatType
 from banlistd.model import NotModified, SourceId, Validators
-from banlistd.services.imports.taxii import MARGIN, WHOLE_EVERY, TaxiiCollections
+from banlistd.services.imports.taxii import MARGIN, OBJECTS_EVERY, TaxiiCollections
 from support.fakes import FakeClock
 from support.feed_server import FeedServer, Request, body, status
 from support.in_process_parser import ONE_TRY, downloads, ignored
@@ -116,7 +116,7 @@ def test_an_indicator_whose_time_is_over_is_lifted_within_the_hour(collection: C
     poller = Poller(collection)
     poller.poll()
     collection.asked.clear()
-    poller.clock.time += WHOLE_EVERY
+    poller.clock.time += OBJECTS_EVERY
     assert poller.poll() == ["192.0.2.7"]
     assert collection.asked == [""]
 

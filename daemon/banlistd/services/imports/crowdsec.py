@@ -19,7 +19,7 @@ from banlistd.formats import FormatType
 from banlistd.model import NotModified, SourceId, Validators
 from banlistd.ports import Fetcher, OnBody
 
-WHOLE_EVERY = 3600.0
+DECISIONS_EVERY = 3600.0
 """Seconds after which everything is asked for again, whatever the changes say."""
 
 _STREAM = "/stream"
@@ -61,7 +61,7 @@ class CrowdsecStreams:
                 return await self._extended(source, before, changes)
         whole = await self._ask(source, on_body, changes=False)
         body_hash = await asyncio.to_thread(whole.parsed.addresses.content_hash)
-        until = self._monotonic() + WHOLE_EVERY
+        until = self._monotonic() + DECISIONS_EVERY
         self._answered[source.id] = _Answered(fetch_key_of(source), whole.parsed, body_hash, until)
         return Download(whole.parsed, Validators(body_hash=body_hash))
 

@@ -20,7 +20,7 @@ from banlistd.formats import FormatType
 from banlistd.model import NotModified, SourceId, Validators
 from banlistd.ports import Clock, Fetcher, OnBody
 
-WHOLE_EVERY = 3600.0
+OBJECTS_EVERY = 3600.0
 """Seconds after which everything is asked for again."""
 
 MARGIN = 600.0
@@ -70,7 +70,7 @@ class TaxiiCollections:
 
     def _is_in_force(self, before: _Whole, source: Source, validators: Validators) -> bool:
         same = before.body_hash == validators.body_hash and before.fetch_key == fetch_key_of(source)
-        return same and self._clock.monotonic() < before.monotonic + WHOLE_EVERY
+        return same and self._clock.monotonic() < before.monotonic + OBJECTS_EVERY
 
     async def _has_additions(self, wanted: Source, before: _Whole, on_body: OnBody) -> bool:
         """Only a first page is asked for, which is empty where nothing was added."""
