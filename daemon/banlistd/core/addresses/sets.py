@@ -289,8 +289,11 @@ def _normal_form(family: Family, first: Addresses | None, last: Addresses | None
 
 
 def _pairs_as_hosts(hosts: Addresses, nets: Ranges) -> tuple[Addresses, Ranges]:
+    """`hosts` has none that is inside a network, so that what comes to it is only put where it belongs."""
     pair = after(nets.first) == nets.last
     if not pair.any():
         return hosts, nets
-    hosts = distinct(np.concatenate([hosts, nets.first[pair], nets.last[pair]]))
-    return hosts, Ranges(nets.family, nets.first[~pair], nets.last[~pair])
+    ends = np.column_stack([nets.first[pair], nets.last[pair]]).reshape(-1)
+    hosts = in_order(np.concatenate([hosts, ends])) if len(hosts) else ends
+    wide = ~pair
+    return hosts, Ranges(nets.family, nets.first[wide], nets.last[wide])

@@ -4,6 +4,7 @@ from banlistd.core.feeds.parsers.formats.tables import first_lines
 from banlistd.core.feeds.parsers.json.texts import looks_like_json
 from banlistd.core.feeds.parsers.parsed import Harvest
 from banlistd.core.feeds.parsers.registry import parser_of, recognisers
+from banlistd.core.feeds.parsers.text import are_entries_alone
 from banlistd.errors import ParseError
 from banlistd.formats import Format, FormatType
 
@@ -25,5 +26,7 @@ def parse_auto(body: bytes, _: Format, harvest: Harvest) -> Format:
 def recognised(body: bytes) -> Format:
     """The format of the first lines. A body without any is plain."""
     look = first_lines(body)
-    answers = (recognise(look) for recognise in recognisers()) if look else ()
+    if not look or are_entries_alone(look):
+        return _PLAIN
+    answers = (recognise(look) for recognise in recognisers())
     return next((answer for answer in answers if answer is not None), _PLAIN)

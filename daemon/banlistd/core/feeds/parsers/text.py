@@ -19,6 +19,9 @@ MAX_LINES = 50_000_000
 BLOCK = 256 * 1024
 """Bytes that are worked on at a time: what stays in the second-level cache with its temporaries (measured, 32 K to 1 M)."""
 
+_FIRST_LINES = 8 * 1024
+"""Bytes that are split first: who looks at the first 200 lines asks for no more."""
+
 COMMENTS = ("#", ";", "//")
 _LINE_FEED = ord("\n")
 _HTML_BEGINNINGS = (b"<!doctype html", b"<html")
@@ -76,13 +79,13 @@ def looks_like(body: bytes) -> str:
     return "html" if page else ""
 
 
-def blocks(body: bytes) -> Iterator[bytes]:
-    """Whole lines, about `BLOCK` bytes of them; one line alone if it is longer."""
-    at = 0
+def blocks(body: bytes, first: int = BLOCK) -> Iterator[bytes]:
+    """Whole lines, about `BLOCK` bytes of them (of the first ones `first`); one line alone if it is longer."""
+    at, most = 0, first
     while at < len(body):
-        end = body.rfind(b"\n", at, at + BLOCK) + 1 or body.index(b"\n", at) + 1
+        end = body.rfind(b"\n", at, at + most) + 1 or body.index(b"\n", at) + 1
         yield body[at:end]
-        at = end
+        at, most = end, BLOCK
 
 
 def count_lines(text: bytes) -> int:
@@ -94,7 +97,7 @@ def count_lines(text: bytes) -> int:
 def lines_of(body: bytes) -> Iterator[tuple[int, str]]:
     """Number and text, without its line feed, of each line; what is cut from a line too long is not given."""
     number = 1
-    for block in blocks(body):
+    for block in blocks(body, _FIRST_LINES):
         lines = [decoded(block[: LONGEST_LINE + 1])] if len(block) > BLOCK else decoded(block[:-1]).split("\n")
         if not block.isascii():
             lines = [line if len(line) > LONGEST_LINE else visible(line) for line in lines]
@@ -132,3 +135,15 @@ def is_most(look: Sequence[str], test: Callable[[str], bool]) -> bool:
 def is_silent(text: str) -> bool:
     """Whether a stripped line says nothing: blank or a comment."""
     return not text or text.startswith(COMMENTS)
+
+
+_ENTRY_ALONE = r"(?:[0-9]{1,3}\.){3}[0-9]{1,3}(?:/[0-9]{1,2})?+|[0-9A-Fa-f]{1,4}+:[0-9A-Fa-f:]{1,38}+(?:/[0-9]{1,3})?+"
+_ENTRIES_ALONE = re.compile(rf"(?:(?:{_ENTRY_ALONE})\n)++", re.ASCII)
+
+
+def are_entries_alone(look: Sequence[str]) -> bool:
+    """Whether each of some lines looks like one address or network and has nothing else: what most lists are.
+
+    No format but a plain list has such lines, and no sentence does, so that nothing more has to be asked of them.
+    """
+    return _ENTRIES_ALONE.fullmatch("\n".join([*look, ""])) is not None

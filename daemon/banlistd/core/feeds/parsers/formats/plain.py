@@ -11,7 +11,7 @@ from banlistd.core.feeds.parsers.formats.defanged import hosts_of_urls, refanged
 from banlistd.core.feeds.parsers.formats.lines import reading_of
 from banlistd.core.feeds.parsers.formats.suspicions import first_suspicion
 from banlistd.core.feeds.parsers.parsed import Harvest
-from banlistd.core.feeds.parsers.text import LONGEST_LINE, blocks, decoded, is_silent, lines_of, visible
+from banlistd.core.feeds.parsers.text import LONGEST_LINE, are_entries_alone, blocks, decoded, is_silent, lines_of, visible
 from banlistd.errors import ParseError
 from banlistd.formats import Format, FormatType
 from banlistd.model import Family
@@ -57,7 +57,8 @@ def parse_plain(body: bytes, form: Format, harvest: Harvest) -> Format:
                 doubts += 1
     if doubts > _DOUBTS_PER_ENTRY * harvest.entries:
         raise ParseError(f"line {first_doubt[0]} has {first_doubt[1].reason}", first_doubt[1].hint)
-    suspicion = first_suspicion(first_texts(body), harvest.entries)
+    look = first_texts(body)
+    suspicion = None if are_entries_alone(look) else first_suspicion(look, harvest.entries)
     if suspicion is not None and harvest.rejected <= harvest.entries:  # of a body of more rejected lines a guard says more
         raise ParseError(suspicion.reason, suspicion.hint)
     return form
