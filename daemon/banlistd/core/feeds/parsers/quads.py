@@ -170,10 +170,15 @@ def _is_mere_text(
         at += spaced
         following = text.take(at, mode="clip")
     mere = _WORDS.take(following) & ((kinds == _BLANK) | (kinds == _SEPARATOR))
-    said = np.flatnonzero(mere & ~(_SILENT.take(following) & ((kinds == _BLANK) | (following == _FEED))))
+    number_ends = close + spaced
+    number_ends += 1
+    # Of a line that ends in a number behind its address, no more has to be known.
+    said = np.flatnonzero(
+        mere & (number_ends != feeds) & ~(_SILENT.take(following) & ((kinds == _BLANK) | (following == _FEED)))
+    )
     if len(said):
-        number_ends = marks.at.take(close[said] + 1 + spaced[said], mode="clip")
-        mere[said] = ~may_say_more(text, at[said], number_ends) & ~_ends_in_range(text, marks, feeds[said])
+        ends = marks.at.take(number_ends[said], mode="clip")
+        mere[said] = ~may_say_more(text, at[said], ends) & ~_ends_in_range(text, marks, feeds[said])
     return np.asarray(mere)
 
 
@@ -181,13 +186,18 @@ def _ends_in_range(text: Octets, marks: _Marks, feeds: Positions) -> NDArray[np.
     """Whether a line ends as `-a.b.c.d` or `- a.b.c.d`, as one of a P2P list does whose name begins with an address; or with
     an IPv6 address, which may be the end of such a range.
     """
-    before = marks.chars[feeds - QUAD_MARKS]
-    dashed = (before == ord("-")) | ((before == ord(" ")) & (marks.chars[feeds - QUAD_MARKS - 1] == ord("-")))
-    dashed &= marks.chars[feeds - 1] == ord(".")
-    ends = text.take(marks.at[feeds][:, np.newaxis] - np.arange(1, 6))  # a group has at most four digits
-    is_colon = ends == ord(":")
-    is_clock = is_colon[:, 2] & ~is_colon[:, [0, 1, 3, 4]].any(axis=1)
-    return np.asarray(dashed | (is_colon.any(axis=1) & ~is_clock))
+    found = marks.chars.take(feeds - 1) == ord(".")
+    dotted = np.flatnonzero(found)
+    if len(dotted):
+        last = feeds[dotted]
+        before = marks.chars.take(last - QUAD_MARKS)
+        is_spaced = (before == ord(" ")) & (marks.chars.take(last - QUAD_MARKS - 1) == ord("-"))
+        found[dotted] = (before == ord("-")) | is_spaced
+    ends = marks.at.take(feeds)
+    # A group has at most four digits; `:00` is the end of a time.
+    colons = [text.take(ends - place) == ord(":") for place in range(1, 6)]
+    others = colons[0] | colons[1] | colons[3] | colons[4]
+    return np.asarray(found | others)
 
 
 def _host_bits(marks: _Marks, close: Positions, slashed: NDArray[np.bool_]) -> tuple[Addresses, NDArray[np.bool_]]:

@@ -60,8 +60,9 @@ def may_say_more(text: Octets, at: Positions, number_ends: Positions) -> NDArray
     classes = _CLASSES.take(first)
     more = classes == _RISKY
     digits = np.flatnonzero(classes == _DIGIT)
+    digits = digits[~_is_number(text, number_ends[digits])]
     if len(digits):
-        more[digits] = ~(_is_number(text, number_ends[digits]) | _is_time(text, at[digits]))
+        more[digits] = ~_is_time(text, at[digits])
     letters = np.flatnonzero(_STARTS.take(first))
     if len(letters):
         more[letters] |= _is_known(text, at[letters])

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from banlistd.core.feeds.parsers.records import SEPARATORS, WHITESPACE, records_in
-from banlistd.core.feeds.parsers.spans import address_of, span_between, span_of
+from banlistd.core.feeds.parsers.tables.cells import address_of, span_between, span_of
 from banlistd.core.feeds.parsers.tables.pairs import Pair, fits_networks, matching_size, overlap
 from banlistd.core.feeds.parsers.tables.rows import PLACEHOLDERS, is_registry_row
 from banlistd.core.feeds.parsers.tables.sizes import find_size, is_of_masks, sized_words

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Sequence
 
-from banlistd.core.feeds.parsers.spans import address_of, quad, span_of
+from banlistd.core.feeds.parsers.tables.cells import address_of, quad, span_of
 from banlistd.core.feeds.parsers.tables.rows import is_mask, length_of_mask, network_with, number_in
 from banlistd.core.feeds.parsers.tables.words import Role, role_of
 from banlistd.errors import ParseError
