@@ -125,7 +125,7 @@ class FormatType(StrEnum):
         "jsonl",
         "One JSON object in each line. `field` is the key of the address, or keys joined by dots; `end` that of the last "
         "address of a range, `length` that of a prefix length or netmask. Without `field`, the field is found as in `json`.",
-        "formats.documents:parse_jsonl",
+        "formats.json_lines:parse_jsonl",
         "formats.documents:recognise_jsonl",
         10,
         "a JSON object in each of the first two lines",

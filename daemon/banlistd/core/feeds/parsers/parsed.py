@@ -131,6 +131,11 @@ class Harvest:
         if len(self.samples) < SAMPLES:
             self.samples.append(Rejected(line, _sample_text(text), reason))
 
+    def take_over(self, other: "Harvest") -> None:
+        """All that another one has collected, in place of what this one has."""
+        for slot in self.__slots__:
+            setattr(self, slot, getattr(other, slot))
+
     def parsed(self, lines: int, looks_like: str, form: Format) -> Parsed:
         self.add_block(_V4, np.array(self._first4, dtype=np.uint32), np.array(self._last4, dtype=np.uint32))
         self.add_block(_V6, np.frombuffer(self._first6, dtype="S16"), np.frombuffer(self._last6, dtype="S16"))

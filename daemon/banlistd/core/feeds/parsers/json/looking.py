@@ -1,27 +1,15 @@
 """Where the addresses are in JSON that no format describes: what is at each path, gathered in one pass and bounded."""
 
-import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from banlistd.core.feeds.parsers.json.paths import ITEMS, MEMBERS
+from banlistd.core.feeds.parsers.json.shapes import LONGEST_PATH, KeyShape, Shape, Shapes, below
 from banlistd.core.feeds.parsers.json.values import is_hostmask, is_netmask, network_at, spans_in
-from banlistd.core.feeds.parsers.json.words import (
-    FLAGS,
-    NO_MEANING,
-    KeyRole,
-    is_no_ban,
-    key_role,
-    meaning_of,
-    says_error,
-    says_no_ban,
-)
-from banlistd.core.feeds.parsers.spans import span_of
+from banlistd.core.feeds.parsers.json.words import FLAGS, Meaning, is_word_of_no_ban, says_error
 from banlistd.errors import ParseError
 from banlistd.model import Family, Span
-
-_LONGEST_PATH = 150
-"""Characters; where addresses are deeper, the path must be named."""
 
 _MAX_PATHS = 500
 _TWO = 2
@@ -31,11 +19,8 @@ _MAX_NUMBERS = 5000
 _MAX_KEYS = 32
 """Addresses under different keys of one object."""
 
-_NUMBERED = re.compile(r"(?:AS|as)?[\d:TZ .-]*\d[\d:TZ .-]*", re.ASCII)
-"""Keys that are data: numbers, dates."""
-
 _NAME_THE_PATH = "write format: {type: json, path: ...}"
-_UNSAYABLE = re.compile(r"[\[\]{}]")
+_NODES = (dict, list)
 
 
 @dataclass(slots=True)
@@ -51,7 +36,7 @@ class SeenAt:
     together: int = 0
     twos: int = 0
 
-    def see(self, spans: list[Span]) -> None:
+    def see(self, spans: Sequence[Span]) -> None:
         self.strings += 1
         self.addresses += len(spans)
         if len(spans) == 1 and spans[0][1] == spans[0][2]:
@@ -60,7 +45,7 @@ class SeenAt:
         elif len(spans) > 1:
             self.see_together(spans)
 
-    def see_together(self, spans: list[Span]) -> None:
+    def see_together(self, spans: Sequence[Span]) -> None:
         self.together += 1
         if len(spans) == _TWO:
             (family, first, end), (other, last, behind) = spans
@@ -126,6 +111,7 @@ class JsonLook:
     flags: dict[str, str] = field(default_factory=dict)
     doubt: tuple[str, str] | None = None
     is_error: bool = False
+    _shapes: Shapes = field(default_factory=Shapes)
 
     def at(self, document: Any, *, is_record: bool) -> None:
         """JsonLook at a document; `is_record`: it is one of several, so that an address in it need not be beneath an array.
@@ -136,12 +122,13 @@ class JsonLook:
         while pending:
             path, node, beneath = pending.pop()
             if isinstance(node, list):
-                inside = _below(path, ITEMS)
+                inside = below(path, ITEMS)
                 self._see_items(inside, node)
-                children = [(inside, item, True) for item in reversed(node) if isinstance(item, dict | list)]
+                children = [(inside, item, True) for item in reversed(node) if isinstance(item, _NODES)]
             else:
                 children = self._children(path, node, beneath=beneath) if isinstance(node, dict) else []
-            pending += children
+            if children:
+                pending += children
 
     def _see_items(self, inside: str, items: list[Any]) -> None:
         together: list[Span] = []
@@ -149,34 +136,34 @@ class JsonLook:
             if isinstance(item, str):
                 spans = spans_in(item)
                 self._see(inside, spans)
-                together += spans if len(together) <= _TWO else []
+                together += spans if len(together) <= _TWO else ()
         if together:
             self.places[inside].see_together(together)
 
     def _children(self, path: str, node: dict[str, Any], *, beneath: bool) -> list[tuple[str, Any, bool]]:
-        self._see_meanings(node, beneath=beneath)
-        if _has_addresses_for_keys(node):
-            inside = _below(path, MEMBERS)
-            for key, value in node.items():
-                self._see(inside, spans_in(key))
-                if spans_in(value) and self.doubt is None:
-                    self.doubt = "addresses have other addresses for values", _NAME_THE_PATH
-            return [(inside, item, True) for item in reversed(node.values()) if isinstance(item, dict | list)]
+        shape = self._shapes.of(path, tuple(node))
+        if shape.meant:
+            self._see_meanings(shape.meant, node, beneath=beneath)
+        # A single key may be an error: `{"192.0.2.1": "limit reached"}`.
+        if shape.are_addresses and (len(node) > 1 or not any(isinstance(value, str) for value in node.values())):
+            return self._see_keys(below(path, MEMBERS), node)
         if beneath:
-            self._see_values(path, node)
-        dot = path + "." if path else ""
-        numbered = all(map(_NUMBERED.fullmatch, node))
-        return [
-            (_below(path, MEMBERS) if numbered else _below(path, dot[len(path) :] + _sayable(key)), item, beneath)
-            for key, item in reversed(node.items())
-            if isinstance(item, dict | list)
+            self._see_values(shape, node)
+        inner = [
+            (key.below, item, beneath) for key, item in zip(shape.keys, node.values(), strict=True) if isinstance(item, _NODES)
         ]
+        return inner[::-1]
 
-    def _see_meanings(self, node: dict[str, Any], *, beneath: bool) -> None:
+    def _see_keys(self, inside: str, node: dict[str, Any]) -> list[tuple[str, Any, bool]]:
         for key, value in node.items():
-            meaning = meaning_of(key)
-            if meaning is NO_MEANING:
-                continue
+            self._see(inside, spans_in(key))
+            if spans_in(value) and self.doubt is None:
+                self.doubt = "addresses have other addresses for values", _NAME_THE_PATH
+        return [(inside, item, True) for item in reversed(node.values()) if isinstance(item, _NODES)]
+
+    def _see_meanings(self, meant: Sequence[tuple[str, Meaning]], node: dict[str, Any], *, beneath: bool) -> None:
+        for key, meaning in meant:
+            value = node[key]
             self.is_error = self.is_error or says_error(meaning, value, is_record=beneath)
             is_flag = meaning.flag and isinstance(value, bool | str | int)
             if is_flag and str(value).casefold() in FLAGS[meaning.flag] and len(self.flags) < _MAX_KEYS:
@@ -184,81 +171,75 @@ class JsonLook:
             if value and meaning.is_end and self.doubt is None:
                 self.doubt = f"some records have {key[:60]}: a time at which they were taken out", _NAME_THE_PATH
 
-    def _see_values(self, path: str, node: dict[str, Any]) -> None:
-        dot = path + "." if path else ""
-        here: list[tuple[str, str, str, Span]] = []
-        for key, value in node.items():
+    def _see_values(self, shape: Shape, node: dict[str, Any]) -> None:
+        here: list[tuple[KeyShape, str, Span]] = []
+        beside: list[tuple[KeyShape, Any]] = []
+        for key, value in zip(shape.keys, node.values(), strict=True):
+            if isinstance(value, int):
+                beside.append((key, value))
             if not isinstance(value, str):
                 continue
-            spans = spans_in(value)
+            spans = spans_in(value) if "." in value or ":" in value else ()
             if spans:
-                whole = dot + _sayable(key)
-                self._see(whole, spans)
-                here.append((whole, key, value, spans[0]))
-            elif says_no_ban(key, value) and self.doubt is None:
-                hint = f'write where: {{{key}: "!= {value}"}} beside the path, or other conditions'
-                self.doubt = f"some records have {key}: {value}"[:150], hint[:200]
-        if not here:
-            return
+                self._see(key.place, spans)
+                here.append((key, value, spans[0]))
+                if value[0] in _BEGINS_MASKS and key.may_be_mask and _is_mask(spans):
+                    beside.append((key, value))
+            else:
+                if value and not "9" < value[0] < "\x80":  # or it is no number
+                    beside.append((key, value))
+                if key.is_kind:
+                    self._see_kind(key.key, value)
+        if here:
+            self._see_together(here, beside)
+
+    def _see_kind(self, key: str, value: str) -> None:
+        if self.doubt is None and is_word_of_no_ban(value):
+            hint = f'write where: {{{key}: "!= {value}"}} beside the path, or other conditions'
+            self.doubt = f"some records have {key}: {value}"[:150], hint[:200]
+
+    def _see_together(self, here: Sequence[tuple[KeyShape, str, Span]], beside: Sequence[tuple[KeyShape, Any]]) -> None:
         if len(here) > _MAX_KEYS:
             raise ParseError("too many keys of an object have addresses", _NAME_THE_PATH)
-        for at, (one, _, _, span) in enumerate(here):
-            for other, _, _, second in here[at + 1 :]:
-                self.pairs.setdefault((one, other), KeyPair()).see(span, second)
-        self._see_numbers(dot, node, here)
+        for at, (one, _, span) in enumerate(here):
+            for other, _, second in here[at + 1 :]:
+                self.pairs.setdefault((one.place, other.place), KeyPair()).see(span, second)
+        if beside:
+            self._see_numbers(here, beside)
 
-    def _see_numbers(self, dot: str, node: dict[str, Any], here: list[tuple[str, str, str, Span]]) -> None:
-        for key, value in node.items():
-            is_mask = isinstance(value, str) and value[:1] in _BEGINS_MASKS and not is_no_ban(key) and _is_mask(value)
+    def _see_numbers(self, here: Sequence[tuple[KeyShape, str, Span]], beside: Sequence[tuple[KeyShape, Any]]) -> None:
+        addresses = {key.key for key, _, _ in here}
+        for key, value in beside:
+            is_mask = key.key in addresses
             if not (is_mask or _is_number(value)):
                 continue
-            for whole, name, written, (_, first, _) in here:
-                if name == key:
+            for address, written, (_, first, _) in here:
+                if address is key:
                     continue
                 if len(self.numbers) > _MAX_NUMBERS:
                     raise ParseError("too many keys beside addresses have numbers", _NAME_THE_PATH)
-                seen = self.numbers.setdefault((whole, dot + key), Numbers(is_length=key_role(key)[0] is KeyRole.LENGTH))
+                seen = self.numbers.setdefault((address.place, key.number), Numbers(is_length=key.is_length))
                 seen.is_mask |= is_mask
                 if not seen.is_settled:
                     seen.see(written, first, value)
 
-    def _see(self, path: str, spans: list[Span]) -> None:
+    def _see(self, path: str, spans: Sequence[Span]) -> None:
         if not spans:
             return
-        if path not in self.places:
+        place = self.places.get(path)
+        if place is None:
             if len(self.places) >= _MAX_PATHS:
                 raise ParseError("addresses are at more than 500 places", _NAME_THE_PATH)
-            self.places[path] = SeenAt()
-        self.places[path].see(spans)
-        if len(path) > _LONGEST_PATH and self.doubt is None:
+            place = self.places[path] = SeenAt()
+        place.see(spans)
+        if len(path) > LONGEST_PATH and self.doubt is None:
             self.doubt = f"the addresses lie too deep: {path[:60]}...", _NAME_THE_PATH
 
 
-def _sayable(key: str) -> str:
-    """A key as it can be written in a path; no value is found again at one that is not."""
-    return key[:_LONGEST_PATH].translate(_CLEAN) if len(key) > _LONGEST_PATH or _UNSAYABLE.search(key) else key
+_BEGINS_MASKS = "02fF"
 
 
-def _below(path: str, step: str) -> str:
-    """A path that is too long already stays as it is, or a hostile document could make us hold its depth times its width."""
-    return path + step if len(path) <= _LONGEST_PATH else path
-
-
-_CLEAN = str.maketrans("[]{}", "????")
-
-
-def _has_addresses_for_keys(node: dict[str, Any]) -> bool:
-    """A single key may be an error: `{"192.0.2.1": "limit reached"}`."""
-    if not node or not all(span_of(key) is not None for key in node):
-        return False
-    return len(node) > 1 or not any(isinstance(value, str) for value in node.values())
-
-
-_BEGINS_MASKS = ("0", "2", "f", "F")
-
-
-def _is_mask(value: str) -> bool:
-    spans = spans_in(value)
+def _is_mask(spans: Sequence[Span]) -> bool:
     return len(spans) == 1 and (is_netmask(spans[0]) or is_hostmask(spans[0]))
 
 

@@ -1,17 +1,15 @@
 """What lies at a path of a JSON value: dotted keys, `[]` for each item of an array, `{}` for values or keys of an object."""
 
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
 
 ITEMS, MEMBERS = "[]", "{}"
 _STEP = re.compile(r"[^\[\]{}.]+|\[\]|\{\}")
 
 
-@dataclass(frozen=True, slots=True)
-class Enclosing:
-    """The object that a value is in, and what that is in."""
+class Enclosing(NamedTuple):
+    """The object that a value is in, and what that is in. There is one for each value: made in half the time of a dataclass."""
 
     record: dict[str, Any]
     outer: "Enclosing | None"
@@ -43,8 +41,7 @@ class Walk:
             for passed in range(at, end):
                 self._reached[passed + 1] += 1
             if self._steps[at] == ITEMS:
-                for item in node or ():
-                    yield from self._from(item, inside, end)
+                yield from self._items(node or (), inside, end)
                 return
             inside = Enclosing(node, inside)
             if self._steps[at] == MEMBERS:
@@ -56,6 +53,19 @@ class Walk:
                 yield item, inside
         else:
             yield node, inside
+
+    def _items(self, items: Sequence[Any], inside: Enclosing | None, at: int) -> Iterator[tuple[Any, Enclosing | None]]:
+        last = self._steps[at] if at + 1 == len(self._steps) else ITEMS
+        is_key = last not in (ITEMS, MEMBERS)
+        for item in items:
+            if is_key and isinstance(item, dict) and last in item:
+                # The end of nearly every path: without a generator of its own.
+                self._reached[at + 1] += 1
+                value, around = item[last], Enclosing(item, inside)
+                for one in value if isinstance(value, list) else (value,):
+                    yield one, around
+            else:
+                yield from self._from(item, inside, at)
 
     def _members(self, node: dict[str, Any], inside: Enclosing, at: int) -> Iterator[tuple[Any, Enclosing | None]]:
         for key, value in node.items():

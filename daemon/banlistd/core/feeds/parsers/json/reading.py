@@ -1,6 +1,6 @@
 """The addresses at the places that a format names, into the basket."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,6 +8,7 @@ from banlistd.core.feeds.parsers.conditions import all_hold
 from banlistd.core.feeds.parsers.json.paths import Enclosing, Walk, beside, value_around
 from banlistd.core.feeds.parsers.json.values import excepted_in, holds_an_address, network_at, range_of, spans_in
 from banlistd.core.feeds.parsers.parsed import Harvest
+from banlistd.core.feeds.parsers.text import decoded
 from banlistd.errors import ParseError
 from banlistd.formats import Format
 from banlistd.model import Span
@@ -43,7 +44,7 @@ class Reader:
     """
 
     def __init__(self, form: Format, harvest: Harvest, *, found_by_looking: bool) -> None:
-        self._form = form
+        self.form = form
         self._harvest = harvest
         self._found_by_looking = found_by_looking
         self.places = places_of(form)
@@ -61,19 +62,19 @@ class Reader:
             named = ", ".join(place.path for place in self.places)
             raise ParseError(f"nothing at {named} in the JSON document", "look at the keys of the document")
 
-    def read_record(self, number: int, record: dict[str, Any], line: str) -> None:
+    def read_record(self, number: int, record: dict[str, Any], line: bytes) -> None:
         """One line. A record that has nothing at any place is rejected as a whole."""
         settled = False
         for place in self.places:
             for value, inside in place.walk.values(record):
                 settled = self._read(place, number, value, inside) or settled
         if not settled:
-            self._harvest.reject(number, line, f"no address at {', '.join(place.path for place in self.places)}")
+            self._harvest.reject(number, decoded(line), f"no address at {', '.join(place.path for place in self.places)}")
 
     def _read(self, place: JsonPlace, number: int, value: Any, inside: Enclosing | None) -> bool:
         """Whether the value was taken, rejected, or left out by a condition; otherwise it is passed over."""
         try:
-            if self._form.where and not all_hold(self._form.where, lambda field: value_around(inside, field), self._form.now):
+            if self.form.where and not all_hold(self.form.where, lambda field: value_around(inside, field), self.form.now):
                 return True
         except ParseError as error:
             self._reject(number, value, error.message)
@@ -97,13 +98,13 @@ class Reader:
         self._harvest.reject(number, value if isinstance(value, str) else type(value).__name__, reason)
 
 
-def _spans_at(place: JsonPlace, value: Any, inside: Enclosing | None) -> tuple[list[Span], str]:
+def _spans_at(place: JsonPlace, value: Any, inside: Enclosing | None) -> tuple[Sequence[Span], str]:
     """The addresses, or why there is none."""
+    if not place.end and not place.length:
+        spans = spans_in(value)
+        return spans, "" if spans else f"no address at {place.path}"
     if place.end:
         one = range_of(value, value_around(inside, place.end))
         return ([one], "") if one else ([], f"no range at {place.path} and {place.end}")
-    if place.length:
-        one = network_at(value, value_around(inside, place.length))
-        return ([one], "") if one else ([], f"no network at {place.path} and {place.length}")
-    spans = spans_in(value)
-    return spans, "" if spans else f"no address at {place.path}"
+    one = network_at(value, value_around(inside, place.length))
+    return ([one], "") if one else ([], f"no network at {place.path} and {place.length}")

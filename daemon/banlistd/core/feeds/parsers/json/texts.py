@@ -51,8 +51,12 @@ def _next(text: str, at: int) -> int:
         at = silent.end()
 
 
-def record_lines(body: bytes) -> Iterator[tuple[int, bytes, dict[str, Any] | None]]:
-    """Number and text of each line that says something, and the JSON object that it is, if it is one."""
+RecordLine = tuple[int, bytes, dict[str, Any] | None]
+"""Number and text of a line, and the JSON object that it is, if it is one."""
+
+
+def record_lines(body: bytes) -> Iterator[RecordLine]:
+    """Each line that says something."""
     at, number = 0, 0
     while at < len(body):
         number += 1

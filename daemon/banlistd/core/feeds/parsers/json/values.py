@@ -1,6 +1,7 @@
 """One JSON value -> the addresses in it, also where something is joined to them: a port, a protocol, the end of a range."""
 
 import re
+from functools import lru_cache
 from typing import Any
 
 from banlistd.core.feeds.parsers.spans import address_of, network_of, span_between, span_of
@@ -24,18 +25,34 @@ _WRITTEN = re.compile(
 )
 
 
-def spans_in(value: object) -> list[Span]:
+_KEPT = 16_384
+_LONGEST_KEPT = 50
+_POSSIBLE = re.compile(r"[0-9A-Fa-f:.\[\]/|()#,;\s\-TtPpUuSsIiMmVv]*+")
+"""Only of these signs addresses are written, and what may be joined to them."""
+
+
+def spans_in(value: object) -> tuple[Span, ...]:
     """The addresses that a string is; none where it says anything else."""
     if not isinstance(value, str) or len(value) > LONGEST_LINE or ("." not in value and ":" not in value):
-        return []
+        return ()
+    return _kept_spans(value) if len(value) <= _LONGEST_KEPT else _spans_in(value)
+
+
+def _spans_in(value: str) -> tuple[Span, ...]:
+    if _POSSIBLE.fullmatch(value) is None:
+        return ()
     text = value.strip()
     span = span_of(text) or _joined(text)
     if span is not None:
-        return [span]
+        return (span,)
     parts = _SEVERAL.split(text, _MOST) if any(sign in text for sign in ",;\n") else []
     spans = [span_of(part.strip()) for part in parts]
-    whole = [span for span in spans if span is not None and not is_netmask(span)]
-    return whole if len(whole) == len(parts) > 1 else []
+    whole = tuple(span for span in spans if span is not None and not is_netmask(span))
+    return whole if len(whole) == len(parts) > 1 else ()
+
+
+# A value is looked at, then read, and often compared with others.
+_kept_spans = lru_cache(_KEPT)(_spans_in)
 
 
 def _joined(text: str) -> Span | None:
@@ -49,7 +66,9 @@ def _joined(text: str) -> Span | None:
 
 def excepted_in(value: object) -> Span | None:
     """What a list takes out again: `!address`, or `address nomatch`."""
-    text = value.strip() if isinstance(value, str) and len(value) <= LONGEST_LINE else ""
+    if not isinstance(value, str) or len(value) > LONGEST_LINE or ("!" not in value and "nomatch" not in value):
+        return None
+    text = value.strip()
     if text.startswith("!"):
         return span_of(text[1:].strip())
     return span_of(text.removesuffix("nomatch").strip()) if text.endswith(" nomatch") else None
@@ -83,9 +102,11 @@ def network_at(address: object, length: Any) -> Span | None:
 def is_netmask(span: Span) -> bool:
     """Whether an address is written as a netmask is: ones, more than a few, then zeros."""
     family, first, last = span
+    if first != last:
+        return False
     bits, most = (32, 8) if family is Family.IPV4 else (128, 16)
     host = ~first & ((1 << bits) - 1)
-    return first == last and not host & (host + 1) and host >> (bits - most) == 0
+    return not host & (host + 1) and host >> (bits - most) == 0
 
 
 def is_hostmask(span: Span) -> bool:

@@ -194,9 +194,15 @@ def is_end_of_ban(key: str) -> bool:
 _EXPIRED = _set("expired inactive")
 
 
-def says_no_ban(key: str, value: str) -> bool:
-    """Whether a record says by a value, as in `"action": "allow"`, that it is none."""
-    return value.strip().casefold() in _NO_BAN_VALUES and not _KIND_KEYS.isdisjoint((*key_words(key), "".join(key_words(key))))
+@lru_cache(maxsize=4096)
+def may_say_no_ban(key: str) -> bool:
+    """Whether the values of a key say what a record is, as those of `action` do."""
+    return not _KIND_KEYS.isdisjoint((*key_words(key), "".join(key_words(key))))
+
+
+def is_word_of_no_ban(value: str) -> bool:
+    """Whether a value at such a key, as `allow`, says that the record is no ban."""
+    return value.strip().casefold() in _NO_BAN_VALUES
 
 
 _ERRORS = _set(
