@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from banlistd.core.feeds.parsers.formats.suspicions import first_suspicion
 from banlistd.core.feeds.parsers.registry import recognisers
-from banlistd.core.feeds.parsers.text import are_entries_alone
+from banlistd.core.feeds.parsers.text import BLOCK, are_entries_alone, normalised
 from banlistd.formats import FormatType
 
 _ENTRIES = st.lists(st.from_regex(r"\A[0-9A-Fa-f.:/]{1,20}\Z"), min_size=1, max_size=12)
@@ -23,3 +23,10 @@ def test_a_word_more_in_one_line_is_seen() -> None:
     assert are_entries_alone(["198.51.100.7", "203.0.113.0/24", "2001:db8::/32"])
     for odd in ("198.51.100.7 203.0.113.9", "198.51.100.7,5", "$TTL 3600", "a.example", "", "198.51.100.7\n203.0.113.9 x"):
         assert not are_entries_alone(["198.51.100.7", odd])
+
+
+@given(text=st.text("\r\n\0a.", max_size=30), blanks=st.sampled_from([0, BLOCK - 3, BLOCK - 2, BLOCK - 1, BLOCK]))
+def test_returns_and_feeds_end_lines_alike(text: str, blanks: int) -> None:
+    body = b"x" * blanks + text.encode()
+    wanted = body.replace(b"\r\n", b"\n").replace(b"\r", b"\n").replace(b"\0", b" ")
+    assert normalised(body).removesuffix(b"\n") == wanted.removesuffix(b"\n")

@@ -163,6 +163,9 @@ _MAX_COLONS = 9
 def range_at_end(text: str) -> Span | None:
     """The range of `name:first-last`. Where a name's end could be a group of an IPv6 address, the narrowest reading."""
     head, dash, high = text.rpartition("-")
+    first, last = quad(head[head.rfind(":") + 1 :].strip()) if ":" in head else None, quad(high.strip())
+    if first is not None and last is not None and first <= last:
+        return _V4, first, last
     if not dash or address_of(high.strip()) is None:
         return None
     best: Span | None = None

@@ -23,7 +23,7 @@ _FIRST_LINES = 8 * 1024
 """Bytes that are split first: who looks at the first 200 lines asks for no more."""
 
 COMMENTS = ("#", ";", "//")
-_LINE_FEED = ord("\n")
+_LINE_FEED, _RETURN = ord("\n"), ord("\r")
 _HTML_BEGINNINGS = (b"<!doctype html", b"<html")
 _HTML_TAGS = (b"<!doctype html", b"<html", b"<head", b"<body")
 _HTML_LOOK = 1024
@@ -36,7 +36,7 @@ def normalised(body: bytes) -> bytes:
         body = body.decode(encoding, "replace").encode("utf-8", "replace")
     body = body.removeprefix(codecs.BOM_UTF8)
     if _holds_returns_or_nuls(body):
-        body = body.replace(b"\r\n", b"\n").replace(b"\r", b"\n").replace(b"\0", b" ")
+        body = _without_returns(body).replace(b"\0", b" ")
     return body if not body or body.endswith(b"\n") else body + b"\n"
 
 
@@ -62,6 +62,16 @@ def _wide_encoding_of(body: bytes) -> str:
     if not even and odd >= _FEWEST_ZEROS * len(look[1::2]):
         return "utf-16-le"
     return "utf-16-be" if not odd and even >= _FEWEST_ZEROS * len(look[::2]) else ""
+
+
+def _without_returns(body: bytes) -> bytes:
+    """To delete all returns takes a third of the time of replacing each with its line feed."""
+    octets = np.frombuffer(body, dtype=np.uint8)
+    parts = (octets[at : at + BLOCK + 1] for at in range(0, len(octets), BLOCK))
+    alone = any(bool(((part[:-1] == _RETURN) & (part[1:] != _LINE_FEED)).any()) for part in parts)
+    if not alone and not body.endswith(b"\r"):
+        return body.translate(None, b"\r")
+    return body.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
 
 
 def _holds_returns_or_nuls(body: bytes) -> bool:

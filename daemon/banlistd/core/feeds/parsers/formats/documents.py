@@ -35,7 +35,7 @@ def parse_json(body: bytes, form: Format, harvest: Harvest) -> Format:
     if stix2.has_indicators(documents):
         return stix2.read_objects(documents, form, harvest)
     if crowdsec.is_stream(documents):
-        found = _conditioned(Format(FormatType.CROWDSEC), form)
+        found = conditioned(Format(FormatType.CROWDSEC), form)
         crowdsec.read_decisions(documents, found, harvest)
         return found
     look = JsonLook()

@@ -22,6 +22,9 @@ _MAX_KEYS = 32
 _NAME_THE_PATH = "write format: {type: json, path: ...}"
 _NODES = (dict, list)
 
+_MOST_DULL, _LONGEST_DULL = 4096, 50
+"""Values that say nothing of a record, as the names of regions and services do, are kept to be known again."""
+
 
 @dataclass(slots=True)
 class SeenAt:
@@ -112,6 +115,7 @@ class JsonLook:
     doubt: tuple[str, str] | None = None
     is_error: bool = False
     _shapes: Shapes = field(default_factory=Shapes)
+    _dull: set[str] = field(default_factory=set)
 
     def at(self, document: Any, *, is_record: bool) -> None:
         """JsonLook at a document; `is_record`: it is one of several, so that an address in it need not be beneath an array.
@@ -174,29 +178,35 @@ class JsonLook:
     def _see_values(self, shape: Shape, node: dict[str, Any]) -> None:
         here: list[tuple[KeyShape, str, Span]] = []
         beside: list[tuple[KeyShape, Any]] = []
+        dull = self._dull
         for key, value in zip(shape.keys, node.values(), strict=True):
-            if isinstance(value, int):
-                beside.append((key, value))
             if not isinstance(value, str):
+                if isinstance(value, int):
+                    beside.append((key, value))
                 continue
-            spans = spans_in(value) if "." in value or ":" in value else ()
+            if value in dull and not key.is_kind:
+                continue
+            spans = spans_in(value)
             if spans:
                 self._see(key.place, spans)
                 here.append((key, value, spans[0]))
                 if value[0] in _BEGINS_MASKS and key.may_be_mask and _is_mask(spans):
                     beside.append((key, value))
-            else:
-                if value and not "9" < value[0] < "\x80":  # or it is no number
-                    beside.append((key, value))
-                if key.is_kind:
-                    self._see_kind(key.key, value)
+            elif self._may_be_number(key, value):
+                beside.append((key, value))
         if here:
             self._see_together(here, beside)
 
-    def _see_kind(self, key: str, value: str) -> None:
-        if self.doubt is None and is_word_of_no_ban(value):
-            hint = f'write where: {{{key}: "!= {value}"}} beside the path, or other conditions'
-            self.doubt = f"some records have {key}: {value}"[:150], hint[:200]
+    def _may_be_number(self, key: KeyShape, value: str) -> bool:
+        """Of a value that is no address, whether it begins as numbers do; and what it says of the record."""
+        if key.is_kind and self.doubt is None and is_word_of_no_ban(value):
+            hint = f'write where: {{{key.key}: "!= {value}"}} beside the path, or other conditions'
+            self.doubt = f"some records have {key.key}: {value}"[:150], hint[:200]
+        if value and not "9" < value[0] < "\x80":
+            return True
+        if len(self._dull) < _MOST_DULL and len(value) < _LONGEST_DULL:
+            self._dull.add(value)
+        return False
 
     def _see_together(self, here: Sequence[tuple[KeyShape, str, Span]], beside: Sequence[tuple[KeyShape, Any]]) -> None:
         if len(here) > _MAX_KEYS:

@@ -73,11 +73,7 @@ class Reader:
 
     def _read(self, place: JsonPlace, number: int, value: Any, inside: Enclosing | None) -> bool:
         """Whether the value was taken, rejected, or left out by a condition; otherwise it is passed over."""
-        try:
-            if self.form.where and not all_hold(self.form.where, lambda field: value_around(inside, field), self.form.now):
-                return True
-        except ParseError as error:
-            self._reject(number, value, error.message)
+        if self.form.where and not self._meets_conditions(number, value, inside):
             return True
         excepted = excepted_in(value)
         if excepted is not None:
@@ -93,6 +89,14 @@ class Reader:
             self._reject(number, value, fault)
             return True
         return False
+
+    def _meets_conditions(self, number: int, value: Any, inside: Enclosing | None) -> bool:
+        """A value of which that cannot be said is rejected."""
+        try:
+            return all_hold(self.form.where, lambda field: value_around(inside, field), self.form.now)
+        except ParseError as error:
+            self._reject(number, value, error.message)
+            return False
 
     def _reject(self, number: int, value: Any, reason: str) -> None:
         self._harvest.reject(number, value if isinstance(value, str) else type(value).__name__, reason)
