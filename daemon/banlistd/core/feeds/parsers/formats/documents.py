@@ -8,7 +8,7 @@ import re
 from collections.abc import Sequence
 
 from banlistd.core.feeds.parsers.formats import crowdsec, stix2
-from banlistd.core.feeds.parsers.json.agreeing import compare, conditioned
+from banlistd.core.feeds.parsers.json.agreeing import check_agreement, conditioned
 from banlistd.core.feeds.parsers.json.choosing import chosen_format
 from banlistd.core.feeds.parsers.json.looking import JsonLook
 from banlistd.core.feeds.parsers.json.reading import Reader
@@ -49,7 +49,7 @@ def parse_json(body: bytes, form: Format, harvest: Harvest) -> Format:
     found = conditioned(chosen, form)
     reader = Reader(found, harvest, found_by_looking=True)
     reader.read_document(documents)
-    compare(reader, look, found)
+    check_agreement(reader, look, found)
     return found
 
 

@@ -7,7 +7,7 @@ list is another one, they are read once more, as it then is.
 from collections.abc import Iterable, Iterator
 
 from banlistd.core.feeds.parsers.formats import stix2
-from banlistd.core.feeds.parsers.json.agreeing import compare, conditioned
+from banlistd.core.feeds.parsers.json.agreeing import check_agreement, conditioned
 from banlistd.core.feeds.parsers.json.choosing import chosen_format
 from banlistd.core.feeds.parsers.json.looking import JsonLook
 from banlistd.core.feeds.parsers.json.reading import Reader
@@ -59,7 +59,7 @@ def parse_jsonl(body: bytes, form: Format, harvest: Harvest) -> Format:
         reading.read(kept.lines if kept.is_open() else record_lines(body))
     reading.end()
     if used.field or used.paths:
-        compare(reading.reader, look, used)
+        check_agreement(reading.reader, look, used)
     return used
 
 

@@ -14,7 +14,7 @@ def conditioned(found: Format, form: Format) -> Format:
     return replace(found, where=(*form.where, *found.where), members=form.members, now=form.now)
 
 
-def compare(reader: Reader, look: JsonLook, found: Format) -> None:
+def check_agreement(reader: Reader, look: JsonLook, found: Format) -> None:
     """What was seen must be what is read, or the path means something else than it seems. Raises ParseError."""
     if not found.where and reader.taken != expected(look, found):
         raise ParseError("the keys of the JSON document have brackets or dots in them", "write format: {type: json, path: ...}")

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from banlistd.core.feeds.parsers.json.paths import ITEMS, MEMBERS
-from banlistd.core.feeds.parsers.json.shapes import LONGEST_PATH, KeyShape, Shape, Shapes, below
+from banlistd.core.feeds.parsers.json.shapes import LONGEST_PATH, KeyShape, ObjectShape, Shapes, below
 from banlistd.core.feeds.parsers.json.values import is_hostmask, is_netmask, network_at, spans_in
 from banlistd.core.feeds.parsers.json.words import FLAGS, Meaning, is_word_of_no_ban, says_error
 from banlistd.errors import ParseError
@@ -175,7 +175,7 @@ class JsonLook:
             if value and meaning.is_end and self.doubt is None:
                 self.doubt = f"some records have {key[:60]}: a time at which they were taken out", _NAME_THE_PATH
 
-    def _see_values(self, shape: Shape, node: dict[str, Any]) -> None:
+    def _see_values(self, shape: ObjectShape, node: dict[str, Any]) -> None:
         here: list[tuple[KeyShape, str, Span]] = []
         beside: list[tuple[KeyShape, Any]] = []
         dull = self._dull

@@ -44,7 +44,7 @@ class KeyShape:
 
 
 @dataclass(frozen=True, slots=True)
-class Shape:
+class ObjectShape:
     """`meant`: the keys that say something of the whole object. `are_addresses`: all keys are."""
 
     keys: tuple[KeyShape, ...]
@@ -56,9 +56,9 @@ class Shapes:
     """Those that were met; of a hostile document not all are kept."""
 
     def __init__(self) -> None:
-        self._met: dict[tuple[str, tuple[str, ...]], Shape] = {}
+        self._met: dict[tuple[str, tuple[str, ...]], ObjectShape] = {}
 
-    def of(self, path: str, keys: tuple[str, ...]) -> Shape:
+    def of(self, path: str, keys: tuple[str, ...]) -> ObjectShape:
         """Of an object at a path."""
         found = self._met.get((path, keys))
         if found is None:
@@ -73,11 +73,11 @@ def below(path: str, step: str) -> str:
     return path + step if len(path) <= LONGEST_PATH else path
 
 
-def _shape(path: str, keys: Sequence[str]) -> Shape:
+def _shape(path: str, keys: Sequence[str]) -> ObjectShape:
     dot = path + "." if path else ""
     numbered = all(map(_NUMBERED.fullmatch, keys))
     meanings = ((key, meaning_of(key)) for key in keys)
-    return Shape(
+    return ObjectShape(
         tuple(
             KeyShape(
                 key,

@@ -7,7 +7,7 @@ from banlistd.core.feeds.parsers import spans
 _CELLS = 4096
 """Two hundred rows have rarely more."""
 
-span_of = lru_cache(_CELLS)(spans.span_of)
-address_of = lru_cache(_CELLS)(spans.address_of)
-quad = lru_cache(_CELLS)(spans.quad)
-span_between = lru_cache(_CELLS)(spans.span_between)
+span_of_cell = lru_cache(_CELLS)(spans.span_of)
+address_of_cell = lru_cache(_CELLS)(spans.address_of)
+quad_of_cell = lru_cache(_CELLS)(spans.quad)
+range_of_cells = lru_cache(_CELLS)(spans.span_between)

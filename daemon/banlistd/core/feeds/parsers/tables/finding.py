@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from banlistd.core.feeds.parsers.records import SEPARATORS, WHITESPACE, records_in
-from banlistd.core.feeds.parsers.tables.cells import address_of, span_between, span_of
+from banlistd.core.feeds.parsers.tables.cells import address_of_cell, range_of_cells, span_of_cell
 from banlistd.core.feeds.parsers.tables.pairs import Pair, fits_networks, matching_size, overlap
 from banlistd.core.feeds.parsers.tables.rows import PLACEHOLDERS, is_registry_row
 from banlistd.core.feeds.parsers.tables.sizes import find_size, is_of_masks, sized_words
@@ -57,12 +57,12 @@ class Rows:
 
 
 def is_header(cells: Sequence[str]) -> bool:
-    return len(cells) > 1 and not any(span_of(cell) for cell in cells) and any(cell[:1].isalpha() for cell in cells)
+    return len(cells) > 1 and not any(span_of_cell(cell) for cell in cells) and any(cell[:1].isalpha() for cell in cells)
 
 
 def _is_dashed(cells: Sequence[str], separator: str) -> bool:
     """`first - last`, which a plain list may have."""
-    return separator in (WHITESPACE, "\t") and cells[1] == "-" and span_between(cells[0], "".join(cells[2:3])) is not None
+    return separator in (WHITESPACE, "\t") and cells[1] == "-" and range_of_cells(cells[0], "".join(cells[2:3])) is not None
 
 
 def _without_remark(cells: list[str]) -> list[str]:
@@ -84,7 +84,7 @@ def find_table(look: Sequence[str], separators: Sequence[str] = SEPARATORS) -> F
             rows = Rows.of(look, separator)
         except ParseError as error:
             # Another separator may be the right one.
-            is_row = any(span_of(cell.strip(' "')) for cell in look[0].split(separator))
+            is_row = any(span_of_cell(cell.strip(' "')) for cell in look[0].split(separator))
             unreadable = unreadable or (error if is_row else None)
             continue
         found = _found(rows, form) or (_sized_lines(look, form) if separator == WHITESPACE else None)
@@ -94,7 +94,7 @@ def find_table(look: Sequence[str], separators: Sequence[str] = SEPARATORS) -> F
         raise unreadable
     if WHITESPACE in separators and _goes_on(look):
         raise ParseError("quoted text goes on over several lines, between blanks", "name the format; none that auto knows fits")
-    quoted = [span_of(line[1]) for line in map(_QUOTED_LINE.fullmatch, look) if line is not None]
+    quoted = [span_of_cell(line[1]) for line in map(_QUOTED_LINE.fullmatch, look) if line is not None]
     if len(look) > 1 and len(quoted) == len(look) and sum(span is not None for span in quoted) * 2 > len(look):
         return Format(FormatType.CSV, columns=("1",), separator=",")
     return None
@@ -105,7 +105,7 @@ def _found(rows: Rows, form: Format) -> Format | None:
         return None
     if form.separator == "|" and sum(map(is_registry_row, rows.cells)) * 2 > len(rows.cells):
         return _with(form, (3,), size=("count", 4))
-    spans = [[span_of(cell) for cell in row] for row in rows.cells]
+    spans = [[span_of_cell(cell) for cell in row] for row in rows.cells]
     masks = [is_of_masks(cells) for cells in zip(*rows.cells, strict=True)]
     shares = [
         0 if is_mask else sum(span is not None for span in column)
@@ -142,7 +142,7 @@ def _several_columns(rows: Rows, columns: Sequence[int], form: Format) -> Format
 
 def _is_plain(rows: Rows) -> bool:
     """Whether the lines are addresses and nothing else, which a plain list may be."""
-    return not rows.names and not rows.quoted and all(span_of(cell) is not None for row in rows.cells for cell in row)
+    return not rows.names and not rows.quoted and all(span_of_cell(cell) is not None for row in rows.cells for cell in row)
 
 
 def _no_column(rows: Rows) -> Format | None:
@@ -195,7 +195,7 @@ def _families(rows: Rows, spans: Sequence[Sequence[Span | None]], best: int, for
 
 def _ends_or_families(rows: Rows, pair: tuple[int, int], form: Format) -> Format:
     """Raises ParseError where most rows of named ends are no ranges."""
-    spans = [(address_of(row[pair[0]]), address_of(row[pair[1]])) for row in rows.cells]
+    spans = [(address_of_cell(row[pair[0]]), address_of_cell(row[pair[1]])) for row in rows.cells]
     families = {(low[0], high[0]) for low, high in spans if low is not None and high is not None}
     # The names alone say which of the two it is.
     if rows.role(pair[0]) is not Role.START and rows.role(pair[1]) is not Role.START:
@@ -216,7 +216,7 @@ def _ends_or_families(rows: Rows, pair: tuple[int, int], form: Format) -> Format
 
 def _ranges(rows: Rows, pair: tuple[int, int]) -> list[Pair]:
     """The rows whose two columns are a range, if they are any."""
-    spans = ((span_between(row[pair[0]], row[pair[1]]), row) for row in rows.cells)
+    spans = ((range_of_cells(row[pair[0]], row[pair[1]]), row) for row in rows.cells)
     return [Pair(span, row, pair) for span, row in spans if span is not None]
 
 
@@ -226,7 +226,7 @@ def _two_columns(rows: Rows, pair: tuple[int, int], form: Format) -> Format | No
     Raises ParseError where they may be the ends of ranges as well as two addresses.
     """
     first, second = pair
-    bare = [row for row in rows.cells if address_of(row[first]) and address_of(row[second])]
+    bare = [row for row in rows.cells if address_of_cell(row[first]) and address_of_cell(row[second])]
     if len(bare) * 2 < len(rows.cells):
         return None
     roles = [rows.role(first), rows.role(second)]

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Sequence
 
-from banlistd.core.feeds.parsers.tables.cells import address_of, quad, span_of
+from banlistd.core.feeds.parsers.tables.cells import address_of_cell, quad_of_cell, span_of_cell
 from banlistd.core.feeds.parsers.tables.rows import is_mask, length_of_mask, network_with, number_in
 from banlistd.core.feeds.parsers.tables.words import Role, role_of
 from banlistd.errors import ParseError
@@ -25,7 +25,7 @@ def find_size(rows: Sequence[Sequence[str]], names: Sequence[str], column: int, 
 
     Raises ParseError where a column may be one of sizes, and may be something else.
     """
-    bare = [(span, row) for span, row in ((address_of(row[column]), row) for row in rows) if span is not None]
+    bare = [(span, row) for span, row in ((address_of_cell(row[column]), row) for row in rows) if span is not None]
     if len(bare) * 2 < len(rows):
         return None
     for place in range(len(rows[0])):
@@ -46,7 +46,7 @@ def find_size(rows: Sequence[Sequence[str]], names: Sequence[str], column: int, 
 
 def is_of_masks(cells: Sequence[str]) -> bool:
     """Whether a column has masks, which look like addresses."""
-    said = [cell for cell in cells if quad(cell) is not None]
+    said = [cell for cell in cells if quad_of_cell(cell) is not None]
     return bool(said) and sum(map(_is_mask, said)) >= _USUAL * len(said)
 
 
@@ -65,13 +65,13 @@ def _masks(pairs: Sequence[tuple[Span, str]]) -> str:
 
 
 def _is_mask(cell: str) -> bool:
-    mask = quad(cell)
+    mask = quad_of_cell(cell)
     return mask is not None and is_mask(mask)
 
 
 def _is_telling(cell: str) -> bool:
     """Neither 0.0.0.0 nor 255.255.255.255, which are no network's mask."""
-    return _is_mask(cell) and length_of_mask(quad(cell) or 0) != _MAX_LENGTH[Family.IPV4]
+    return _is_mask(cell) and length_of_mask(quad_of_cell(cell) or 0) != _MAX_LENGTH[Family.IPV4]
 
 
 def _begins(span: Span, size: str) -> bool:
@@ -127,8 +127,8 @@ def sized_words(lines: Sequence[Sequence[str]]) -> str | None:
     sized = {"prefix": 0, "netmask": 0}
     others = 0
     for words in lines:
-        span, second = span_of(words[0]), words[1] if len(words) > 1 else "#"
-        is_bare = address_of(words[0]) is not None
+        span, second = span_of_cell(words[0]), words[1] if len(words) > 1 else "#"
+        is_bare = address_of_cell(words[0]) is not None
         if is_bare and _SLASH.fullmatch(second):
             sized["prefix"] += 1
         elif is_bare and span is not None and _is_mask(second) and _begins(span, second):
