@@ -52,6 +52,8 @@ ARROWS: dict[str, set[tuple[str, str]]] = {
         ("preview", "desired_state"),
     },
     "services/loops": {
+        ("endings", "faults"),
+        ("endings", "live_config"),
         ("host_changes", "faults"),
         ("polling", "faults"),
         ("polling", "live_config"),

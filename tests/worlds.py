@@ -52,6 +52,7 @@ from banlistd.services.enforcer import Enforcer
 from banlistd.services.geo_enricher import Enricher, GeoResolvers
 from banlistd.services.importer import Importer
 from banlistd.services.imports.combinations import Combinations
+from banlistd.services.imports.endings import Endings
 from banlistd.services.imports.parts_under_way import PartsUnderWay
 from banlistd.services.imports.publishers import Publishers
 from banlistd.services.manual_bans import ManualBanService
@@ -160,6 +161,7 @@ class DaemonWorld:
     service: Service
     parts: Parts
     trial: Trial
+    endings: Endings
 
     @property
     def firewall(self) -> FakeFirewall:
@@ -263,7 +265,8 @@ async def assemble(
     calls = OwnThreads("file stamp", 8)
     times = WaitingTimes(watch_every=0.005, look_every=timing.look_every, catch_up=timing.catch_up)
     scheduler = PollScheduler(ledger, publishers, stamp_of, clock, calls, PartsUnderWay(enforcer.content, ledger), times)
-    services = Services(scheduler, importer, enforcer, manual_bans, enricher, host, trial)
+    endings = Endings(ledger, quarantine, enforcer, importer.take, announcer, clock)
+    services = Services(scheduler, importer, enforcer, manual_bans, enricher, host, trial, endings)
     outside = Outside(
         ledger,
         database,
@@ -274,7 +277,9 @@ async def assemble(
         environment.monitor,
         environment.login_monitor,
     )
-    intervals = Intervals(reconcile=timing.reconcile_every, first_retry=timing.first_retry, memory_rest=0.001, trial=0.001)
+    intervals = Intervals(
+        reconcile=timing.reconcile_every, first_retry=timing.first_retry, memory_rest=0.001, trial=0.001, endings=0.005
+    )
     service = Service(loaded_of(config), load, services, outside, intervals)
     place = "the place of the configuration"
     now, seen = clock.now(), SeenContents()
@@ -312,6 +317,7 @@ async def assemble(
         service,
         parts,
         trial,
+        endings,
     )
 
 

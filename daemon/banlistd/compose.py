@@ -74,6 +74,7 @@ from banlistd.services.geo_enricher import Enricher, GeoResolvers
 from banlistd.services.importer import Importer
 from banlistd.services.imports.combinations import Combinations
 from banlistd.services.imports.crowdsec import CrowdsecStreams
+from banlistd.services.imports.endings import Endings
 from banlistd.services.imports.parts_under_way import PartsUnderWay
 from banlistd.services.imports.publishers import Publishers
 from banlistd.services.imports.taxii import TaxiiCollections
@@ -230,7 +231,16 @@ async def open_application(
         scheduler = PollScheduler(
             ledger, publishers, stamp_of, clock, OwnThreads("file stamp", 8), PartsUnderWay(enforcer.content, ledger)
         )
-        services = Services(scheduler, importer, enforcer, banning, enricher, host, trial)
+        services = Services(
+            scheduler,
+            importer,
+            enforcer,
+            banning,
+            enricher,
+            host,
+            trial,
+            Endings(ledger, quarantine, enforcer, importer.take, announcer, clock),
+        )
         outside = Outside(ledger, database, announcer, find_supervisor(), clock, allocator.trim_memory, monitor, login_monitor)
         service = Service(loaded, partial(load_files, places), services, outside, Intervals())
         remarks = partial(_remarks, service, firewall, connections, uncovered, trial, places)

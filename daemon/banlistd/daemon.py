@@ -23,6 +23,8 @@ from banlistd.ports import Announcer, Clock, HostMonitor, Ledger, Storage, Super
 from banlistd.services.enforcer import Enforcer, Restored
 from banlistd.services.geo_enricher import Enricher
 from banlistd.services.importer import Importer
+from banlistd.services.imports.endings import Endings
+from banlistd.services.loops.endings import EndingLoop
 from banlistd.services.loops.faults import FaultRecorder
 from banlistd.services.loops.host_changes import HostChangeLoop
 from banlistd.services.loops.live_config import LiveConfig
@@ -54,6 +56,7 @@ class Services:
     enricher: Enricher
     host: ProtectedHost
     trial: Trial
+    endings: Endings
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +78,8 @@ class Intervals:
     """In seconds. `reconcile`: between two comparisons with the firewall; one costs about a millisecond, whatever it has.
 
     `first_retry`: after an unforeseen error. `storage_retry`: between two tries to put the state back on a disk.
-    `trial`: between two looks at the end of a trial. `memory_rest`: after an import, before its memory is returned.
+    `memory_rest`: after an import, before its memory is returned. `trial`: between two looks at the end of a trial. `endings`:
+    between two looks at the bans that end by themselves.
     """
 
     reconcile: float = 10.0
@@ -83,6 +87,7 @@ class Intervals:
     storage_retry: float = 30.0
     memory_rest: float = 1.0
     trial: float = 60.0
+    endings: float = 10.0
 
 
 class Service:
@@ -104,6 +109,9 @@ class Service:
         self._memory = MemoryLoop(outside.trim_memory, intervals.memory_rest)
         self._polling = PollLoop(
             self._live, services.scheduler, services.importer, self._note_outcome, faults, intervals.first_retry
+        )
+        self._endings = EndingLoop(
+            self._live, self._polling.lock, services.endings, self._note_outcome, faults, intervals.endings
         )
         self._repair = RepairLoop(
             enforcer.wait_for_external_change,
@@ -167,6 +175,7 @@ class Service:
             self._faults.repeat(manual_bans.turn, intervals.reconcile),
             self._memory.run(),
             self._faults.repeat(self._end_trial, intervals.first_retry),
+            self._faults.repeat(self._endings.turn, intervals.first_retry),
         )
         loops = [asyncio.ensure_future(duty) for duty in duties]
         self._report()

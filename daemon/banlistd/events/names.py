@@ -110,7 +110,8 @@ class EventName(StrEnum):
         Priority.WARNING,
         (Field.SOURCE_ID, Field.GOOD_AT),
         "The source @SOURCE_ID@ is stale",
-        "No poll of @SOURCE_ID@ was successful for longer than its `max_age`. Its last good content is still banned.\n"
+        "No poll of @SOURCE_ID@ was successful for longer than its `max_age`. Its last good content is still banned. Where its "
+        "guard `on_stale` is `lift`, its bans are lifted until its next good list.\n"
         "    banlistctl history @SOURCE_ID@  the reason\n"
         "    banlistctl refresh @SOURCE_ID@  poll it now\n"
         "If the list no longer exists, remove it from /etc/banlistd; its bans are removed with it.",

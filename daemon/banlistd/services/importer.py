@@ -8,6 +8,7 @@ from functools import partial
 
 from banlistd.core.addresses.sets import AddressSet
 from banlistd.core.config.model import Source
+from banlistd.core.config.sections.guards import OnStale
 from banlistd.core.feeds.content import Content, Pending, content_of, stored_form
 from banlistd.core.feeds.critical import CriticalReference
 from banlistd.core.feeds.evaluate import Reading, evaluate, fetch_key_of
@@ -110,7 +111,7 @@ class Importer:
                 return await self._record_failure(source.id, error, refusal.guard), None
             in_spite = f"taken although {refusal.guard}, because it has stayed so: {refusal.reason}"
             found = dataclasses.replace(found, in_spite=in_spite)
-        outcome = await self._take(source, found, newest, began)
+        outcome = await self.take(source, found, newest, began)
         if source.url and found.becomes_empty:
             self._tell(EventName.SOURCE_EMPTY, source.id, f"{source.id}: the list has no entry any more: its bans are lifted")
         self._announce_critical(source.id, found.reading)
@@ -120,7 +121,11 @@ class Importer:
         is_unsaved = outcome.kind is OutcomeKind.SKIPPED and found.validators != poll.validators
         return outcome, (found.validators, found.content_hash) if is_unsaved else None
 
-    async def _take(self, source: Source, found: FoundList, newest: ImportRun | None, began: float) -> Outcome:
+    async def take(self, source: Source, found: FoundList, newest: ImportRun | None, began: float) -> Outcome:
+        """Bring the firewall up to date with what was found, in a run of its own. `newest`: the run before; `began`: monotonic.
+
+        Raises FirewallError and LedgerError.
+        """
         # The marker of other content decides nothing: then the kernel is asked only by the transaction.
         is_known = newest is not None and newest.content_hash == found.content_hash
         marker = await self._enforcer.marker(source.id) if is_known else None
@@ -154,10 +159,12 @@ class Importer:
         if known is not None and trusted.body_hash and trusted.body_hash == validators.body_hash:
             return FoundList(known, validators)
         before = await self._last_good(source.id, newest)
+        # A list that was lifted comes back as if it were the first one.
+        good = before if before and (before.addresses or source.guards.on_stale is OnStale.KEEP) else None
         has_moved = poll.validators.fetch_key not in ("", fetch_key)
-        judged_with = await self._known(source.id, before, has_moved=has_moved)
+        judged_with = await self._known(source.id, good, has_moved=has_moved)
         entries = len(fetched.parsed.addresses) + (len(before.addresses) if before else 0)
-        reading = await in_thread_if_long(entries, evaluate, source, fetched.parsed, before, judged_with)
+        reading = await in_thread_if_long(entries, evaluate, source, fetched.parsed, good, judged_with)
         extent = await asyncio.to_thread(share_in_words, reading.addresses) if source.block else ""
         findings = findings_of(source, fetched.parsed)
         return FoundList(reading.content_hash, validators, reading, before, extent=extent, findings=findings)

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 
 from banlistd.core.config.model import Source
+from banlistd.core.config.sections.guards import OnStale
 from banlistd.core.feeds.found_list import Findings, address_in_words
 from banlistd.core.feeds.health.conditions import is_dead
 from banlistd.core.feeds.quarantine import frozen_at, stale_at
@@ -158,13 +159,14 @@ class PollRecord:
             self._announcer.announce(Event(EventName.SOURCE_DEAD, message, fields))
 
     async def _warn_of_age(self, source: Source, now: float) -> None:
-        """Announce once that the last good list is stale; its bans stay."""
+        """Announce once that the last good list is stale; its bans stay, or `Endings` announces it as it lifts them."""
         health = await self._quarantine.health(source.id)
         if health is not None and health.good_at > now:
             # Otherwise the list would not be stale before the clock reaches that time again, perhaps in ten years.
             await self._quarantine.clock_set_back(source.id, now)
             return
-        if health is None or health.stale_announced or now < stale_at(health.good_at, source):
+        lifts = source.guards.on_stale is OnStale.LIFT
+        if health is None or health.stale_announced or lifts or now < stale_at(health.good_at, source):
             return
         await self._quarantine.mark_stale_announced(source.id)
         days = f"{(now - health.good_at) / 86400:.1f}"

@@ -255,6 +255,14 @@ WRONG = [
         "4: sources[0].client_key: is the key of no certificate (add client_certificate: /a/file.pem)",
     ),
     (
+        SOURCE + "  guards: {on_stale: lift}\n- {id: b, merge: [a]}",
+        "4: sources[0].guards: on_stale is lift, and a combination that has it as a part would change (write on_stale: keep)",
+    ),
+    (
+        SOURCE + "  guards: {on_stale: drop}",
+        '4: sources[0].guards.on_stale: "drop" is not what becomes of a stale source (write keep or lift)',
+    ),
+    (
         SOURCE + "  verify: {}",
         "4: sources[0].verify: checks nothing (write {sha256: .sha256}, {key: RW...}, or {keyring: keys/a.gpg})",
     ),

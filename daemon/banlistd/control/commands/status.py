@@ -200,7 +200,8 @@ def _failure(row: SourceRow, now: float) -> list[str | StateLine]:
     lines: list[str | StateLine] = []
     if row["stale_since"] is not None:
         name, age = printable(row["id"]), since(row["stale_since"], now)
-        lines.append(StateLine(f"  {name} is ", "stale", f": its last good list grew too old {age}; its bans stay"))
+        fate = "its bans stay" if row["entries"] else "it bans nothing"
+        lines.append(StateLine(f"  {name} is ", "stale", f": its last good list grew too old {age}; {fate}"))
     if row["failures"] or row["state"] == "failed":
         name, times = printable(row["id"]), counted(row["failures"], "time", "times")
         retry = f", next try {due_in(row['due_at'], now)}" if row["due_at"] is not None else ""

@@ -18,7 +18,7 @@ from banlistd.core.config.model import STDIN, Config, Source
 from banlistd.core.config.problems import Document, Spot, raise_all
 from banlistd.core.config.sections.defaults import Defaults
 from banlistd.core.config.sections.geo import Geo
-from banlistd.core.config.sections.guards import Guards
+from banlistd.core.config.sections.guards import Guards, OnStale
 from banlistd.core.config.sections.interval import poll_interval
 from banlistd.core.config.values import Unfit, among, closest
 from banlistd.core.printing import printable, shown
@@ -65,6 +65,7 @@ def read_config(documents: Sequence[Document], catalogue: KnownLists, folder: Pa
             for one, source in zip(written, sources, strict=True)
         ]
     )
+    _refuse_lifted_parts(written, sources)
     for one, source in zip(written, sources, strict=True):
         if source and source.enabled:
             _refuse_beyond(config.backend, source, one, main)
@@ -267,6 +268,15 @@ def _says_sources(spot: Spot) -> bool:
     """Whether a file of sources.d has a list of sources, which may be empty, or cannot be read."""
     tree = spot.document.tree
     return bool(spot.document.problems) or isinstance(tree.get("sources") if isinstance(tree, dict) else tree, list)
+
+
+def _refuse_lifted_parts(written: Sequence[_Written], sources: Sequence[Source | None]) -> None:
+    """Without the bans of a part, a combination would be narrower, or wider."""
+    parts = {part for source in sources if source and source.combination for part in source.combination.sources}
+    for one, source in zip(written, sources, strict=True):
+        if source and source.id in parts and source.guards.on_stale is OnStale.LIFT:
+            words = "on_stale is lift, and a combination that has it as a part would change"
+            one.spot.at("guards").wrong(words, "write on_stale: keep")
 
 
 def _refuse_twins(written: Iterable[_Written]) -> None:

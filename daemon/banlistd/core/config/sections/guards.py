@@ -18,6 +18,13 @@ class Critical(StrEnum):
     OFF = "off"
 
 
+class OnStale(StrEnum):
+    """What becomes of the bans of a source that is stale."""
+
+    KEEP = "keep"
+    LIFT = "lift"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Guards(Section):
     """Bounds beyond which a list is refused. Parts of 1, prefix lengths, seconds; `off` is infinite, of a prefix length 0.
@@ -78,8 +85,16 @@ class Guards(Section):
     ] = 3 * 86400.0
     max_age: Annotated[
         float,
-        Key(kinds.span("1m", "365d"), "Reports a source as stale if its last good list is older. Its bans stay."),
+        Key(kinds.span("1m", "365d"), "Reports a source as stale if its last good list is older. See `on_stale`."),
     ] = 7 * 86400.0
+    on_stale: Annotated[
+        OnStale,
+        Key(
+            kinds.chosen(OnStale, "what becomes of a stale source"),
+            "What becomes of the bans of a source that is stale: `keep` leaves them, `lift` lifts them, with a warning, until "
+            "its next good list. A list that may be lifted cannot be a part of a combination.",
+        ),
+    ] = OnStale.KEEP
     frozen: Annotated[
         float,
         Key(
