@@ -290,6 +290,35 @@ def test_a_link_to_a_file_is_followed(tmp_path: Path) -> None:
     assert body_of(taken(link)) == LIST
 
 
+def from_fifo(path: Path, timeout: float) -> Download | NotModified:
+    """As `banlistd --once` reads it."""
+    source = Source(id=SourceId("a-list"), path=path, timeout=timeout)
+    with Path(os.devnull).open("rb") as stdin:
+        return asyncio.run(file.LocalFiles(InProcessParser(), stdin=stdin.fileno()).fetch(source, Validators(), ignored))
+
+
+def test_a_list_comes_from_a_fifo_for_a_process_that_runs_once(tmp_path: Path) -> None:
+    fifo = tmp_path / "fifo"
+    os.mkfifo(fifo)
+    writer = threading.Thread(target=fifo.write_bytes, args=(LIST,))
+    writer.start()
+    try:
+        assert body_of(from_fifo(fifo, 10.0)) == LIST
+    finally:
+        writer.join()
+
+
+def test_a_fifo_that_is_not_written_to_is_waited_for_no_longer_than_the_timeout(tmp_path: Path) -> None:
+    fifo = tmp_path / "fifo"
+    os.mkfifo(fifo)
+    try:
+        with pytest.raises(FetchError, match=r"not read within 0\.2 s"):
+            from_fifo(fifo, 0.2)
+    finally:
+        # It lets the thread go that waits for a writer.
+        os.close(os.open(fifo, os.O_RDWR))
+
+
 def test_a_fifo_is_refused_and_not_waited_for(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "fifo")
     with pytest.raises(FetchError, match="not a regular file"):

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
-from banlistd.adapters.fetch.list_path import must_be_regular, open_list
+from banlistd.adapters.fetch.list_path import is_pipe, must_be_regular, open_list
 from banlistd.adapters.fetch.own_threads import OwnThreads
 from banlistd.adapters.system.waiting import paused
 from banlistd.core.config.model import STDIN, Source
@@ -73,7 +73,7 @@ class LocalFiles:
 
     `closed`: folders with credentials, which no path may enter. `trusted`: the accounts whose symbolic links are followed to
     any file; a link of another account is followed only to a file of that account. `stdin`: what a path `-` means, a descriptor
-    that is read once, to its end; None: nothing.
+    that is read once, to its end, as are named pipes then; None: nothing, and no pipe is read.
     """
 
     def __init__(
@@ -103,6 +103,8 @@ class LocalFiles:
             async with asyncio.timeout(source.timeout) as deadline:
                 if path == STDIN:
                     return await self._read_stdin(source, deadline, on_body)
+                if self._stdin is not None and await self._threads.run(path, partial(is_pipe, path)):
+                    return await self._read_named_pipe(source, path, deadline, on_body)
                 for left in reversed(range(_TRIES)):
                     try:
                         return await self._read(source, path, validators, deadline, on_body)
@@ -134,11 +136,24 @@ class LocalFiles:
             os.close(opened.descriptor)
 
     async def _read_stdin(self, source: Source, deadline: asyncio.Timeout, on_body: OnBody) -> Download:
-        """A list that another program writes into a pipe. It is parsed as it arrives."""
         if self._stdin is None:
             raise FetchError(
                 "standard input is read by banlistd --once and --dry-run alone", "name a file as the source's path"
             )
+        return await self._read_pipe(source, STDIN, self._stdin, deadline, on_body)
+
+    async def _read_named_pipe(self, source: Source, path: Path, deadline: asyncio.Timeout, on_body: OnBody) -> Download:
+        opening = partial(open_list, path, self._closed, self._trusted, pipe=True)
+        descriptor = await self._threads.run(path, opening, os.close)
+        try:
+            return await self._read_pipe(source, path, descriptor, deadline, on_body)
+        finally:
+            os.close(descriptor)
+
+    async def _read_pipe(
+        self, source: Source, path: Path, descriptor: int, deadline: asyncio.Timeout, on_body: OnBody
+    ) -> Download:
+        """A list that another program writes into a pipe. It is parsed as it arrives."""
         digest, arrived = hashlib.sha256(), 0
         async with AsyncExitStack() as stack:
             async with paused(deadline):
@@ -146,7 +161,7 @@ class LocalFiles:
                 parser = await stack.enter_async_context(session)
                 await on_body()
                 await parser.ready()
-            while piece := await self._threads.run(STDIN, partial(os.read, self._stdin, _PORTION)):
+            while piece := await self._threads.run(path, partial(os.read, descriptor, _PORTION)):
                 arrived += len(piece)
                 if arrived > source.max_bytes:
                     raise too_large(source.max_bytes)

@@ -19,10 +19,11 @@ _MAX_LINKS = 40  # as the kernel, path_resolution(7)
 _LOOK = os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
-def open_list(path: Path, closed: Iterable[Path], trusted: frozenset[int]) -> int:
+def open_list(path: Path, closed: Iterable[Path], trusted: frozenset[int], *, pipe: bool = False) -> int:
     """A descriptor of the regular file that an absolute `path` leads to. Raises FetchError and OSError.
 
-    `closed`: folders that no path may enter. `trusted`: the accounts whose links are followed to any file.
+    `closed`: folders that no path may enter. `trusted`: the accounts whose links are followed to any file. `pipe`: a named pipe
+    (FIFO) is expected in its place, and opened once another program writes to it.
 
     Each step is opened from the one before, so no account can change what was checked.
     """
@@ -48,8 +49,10 @@ def open_list(path: Path, closed: Iterable[Path], trusted: frozenset[int]) -> in
                 steps += _steps(PurePath(target))
                 step = "/" if target.startswith("/") else "."
             elif not steps:
-                must_be_regular(path, status)  # before open: to open a device may set something off
-                return _opened(path, folder, step, makers - trusted)
+                # Before open: to open a device may set something off.
+                if not (pipe and stat.S_ISFIFO(status.st_mode)):
+                    must_be_regular(path, status)
+                return _opened(path, folder, step, makers - trusted, wait=pipe)
             # O_DIRECTORY: it mounts what is mounted on demand, as O_PATH alone does not.
             inner = os.open(step, _LOOK | os.O_DIRECTORY, dir_fd=folder)
             os.close(folder)
@@ -64,15 +67,24 @@ def open_list(path: Path, closed: Iterable[Path], trusted: frozenset[int]) -> in
         os.close(folder)
 
 
+def is_pipe(path: Path) -> bool:
+    """Whether a path leads to a named pipe; not where it cannot be looked at."""
+    try:
+        return stat.S_ISFIFO(path.stat().st_mode)
+    except OSError:
+        return False
+
+
 def must_be_regular(path: Path, status: os.stat_result) -> None:
     """Raises FetchError for a folder, a device, a pipe or a socket."""
     if not stat.S_ISREG(status.st_mode):
         raise _not_regular(path)
 
 
-def _opened(path: Path, folder: int, name: str, makers: set[int]) -> int:
-    """`makers`: accounts that are not trusted, and made links on the way."""
-    descriptor = os.open(name, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=folder)
+def _opened(path: Path, folder: int, name: str, makers: set[int], *, wait: bool) -> int:
+    """`makers`: accounts that are not trusted, and made links on the way. `wait`: for who writes to a pipe."""
+    flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | (0 if wait else os.O_NONBLOCK)
+    descriptor = os.open(name, flags, dir_fd=folder)
     owner = os.fstat(descriptor).st_uid
     if makers <= {owner}:
         return descriptor
