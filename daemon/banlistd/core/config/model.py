@@ -68,8 +68,8 @@ class Source(Defaults):
         Key(
             kinds.PATH,
             "The file of the list, read again when it changes; `-`: standard input, for `banlistd --once` alone, which reads a "
-            "named pipe (FIFO) too. The account banlistd must be able to read it, and it cannot be in a home folder. A symbolic "
-            "link on the way must belong to root, to banlistd or to the owner of the file, and must not lead to credentials.",
+            "named pipe (FIFO) too. The account banlistd must be able to read it, and it cannot be in a home folder. A link on "
+            "the way must belong to root, to banlistd or to the owner of the file, and must not lead to credentials.",
         ),
     ] = None
     block: Annotated[
