@@ -6,7 +6,7 @@ it can; a damaged file is moved aside; a file that was deleted is made again.
 
 import asyncio
 import sqlite3
-from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any, Self, TypeVar
@@ -26,7 +26,7 @@ from banlistd.adapters.storage.database_file import (
     set_aside,
 )
 from banlistd.adapters.storage.database_schema import Work, transaction
-from banlistd.adapters.storage.works import WriteQueue, in_one_turn
+from banlistd.adapters.storage.works import WorkQueue, in_one_turn, to_the_end
 from banlistd.errors import LedgerError, NewerLedgerError
 
 # How long a writer waits for another process that locks the file, and how long between two tries. A backup takes less.
@@ -66,7 +66,8 @@ class Database:
         # Whether the state in memory is that of the file and what has come since.
         self._continues = False
         self._faults: asyncio.Queue[str] = asyncio.Queue()
-        self._writes = WriteQueue(lambda work: self._carry_out(_enclosed("BEGIN IMMEDIATE", work)))
+        self._reads = WorkQueue(self._carry_out)
+        self._writes = WorkQueue(lambda work: self._carry_out(_enclosed("BEGIN IMMEDIATE", work)))
 
     @classmethod
     async def on_file(cls, path: Path, scratch: Path | None = None) -> Self:
@@ -108,7 +109,7 @@ class Database:
             async with self._lock:
                 return not self._fault or await self._is_back_on_file()
 
-        return await _to_the_end(try_recover())
+        return await to_the_end(asyncio.ensure_future(try_recover()))
 
     async def write(self, work: Work[_T]) -> _T:
         """Run `work` in one `BEGIN IMMEDIATE ... COMMIT`; roll back on any error. Where the disk fails, run it again in memory.
@@ -116,20 +117,19 @@ class Database:
         Works that wait at the same time share a transaction; if that fails, each is run again in one of its own. All of it is
         shielded from cancellation: a cancelled COMMIT may have happened or not, an uncancelled one is known.
         """
-        result: _T = await _to_the_end(self._writes.write(work))
-        return result
+        return await self._writes.do(work)
 
     async def read(self, work: Work[_T]) -> _T:
         """Run `work` on one consistent state."""
-        return await _to_the_end(self._carry_out(_enclosed("BEGIN", work)))
+        return await self._reads.do(_enclosed("BEGIN", work))
 
     async def run(self, statement: str, parameters: Sequence[Any] | Mapping[str, Any] = ()) -> list[Any]:
-        """The rows that one statement gives. It is a transaction of its own: one turn to SQLite's thread instead of three."""
+        """The rows that one statement gives. It is a transaction of its own."""
 
         async def work(connection: aiosqlite.Connection) -> list[Any]:
             return list(await connection.execute_fetchall(statement, parameters))
 
-        return await _to_the_end(self._carry_out(work))
+        return await self._reads.do(work)
 
     async def close(self) -> None:
         await close(self._connection)
@@ -212,21 +212,21 @@ class Database:
 @asynccontextmanager
 async def open_database(path: Path, scratch: Path | None = None) -> AsyncIterator[Database]:
     """The state on its file, which is made if absent and brought up to date. Raises LedgerError."""
-    database = await _to_the_end(Database.on_file(path, scratch))
+    database = await to_the_end(asyncio.ensure_future(Database.on_file(path, scratch)))
     try:
         yield database
     finally:
-        await _to_the_end(database.close())
+        await to_the_end(asyncio.ensure_future(database.close()))
 
 
 @asynccontextmanager
 async def open_copy(path: Path, scratch: Path | None = None) -> AsyncIterator[Database]:
     """The same state in memory: nothing that is written reaches the file, which is only read, and may be absent."""
-    database = await _to_the_end(Database.in_memory(path, scratch))
+    database = await to_the_end(asyncio.ensure_future(Database.in_memory(path, scratch)))
     try:
         yield database
     finally:
-        await _to_the_end(database.close())
+        await to_the_end(asyncio.ensure_future(database.close()))
 
 
 async def _open_in_time(path: Path, report: Callable[[str], None]) -> aiosqlite.Connection:
@@ -276,17 +276,3 @@ def words_of(error: Exception) -> str:
 def _code_of(error: sqlite3.Error) -> str:
     """The primary code: SQLITE_IOERR for SQLITE_IOERR_WRITE."""
     return "_".join(getattr(error, "sqlite_errorname", "").split("_")[:2])
-
-
-async def _to_the_end(coroutine: Coroutine[Any, Any, _T]) -> _T:
-    """Finish what was begun even when we are cancelled meanwhile; the cancellation is passed on afterwards."""
-    task = asyncio.ensure_future(coroutine)
-    try:
-        return await asyncio.shield(task)
-    except asyncio.CancelledError:
-        while not task.done():
-            with suppress(asyncio.CancelledError):
-                await asyncio.wait([task])
-        if not task.cancelled():
-            task.exception()  # seen: it must not be reported as never retrieved
-        raise

@@ -5,11 +5,13 @@ whole work takes one turn: it is driven in that thread, on a connection whose st
 comes between the statements of a work, not even a cancellation.
 
 Writes that come while another one is under way share the next transaction: a commit costs a flush of the disk, whatever it has.
+Reads that come meanwhile share the next turn.
 """
 
 import asyncio
 import sqlite3
 from collections.abc import Awaitable, Callable, Iterable, Sequence
+from contextlib import suppress
 from functools import partial
 from typing import Any, TypeVar, cast
 
@@ -23,65 +25,78 @@ _AT_ONCE = 1 << 20
 """Octets of a blob that are copied at once: little beside the 64 MB that a list may cost the daemon."""
 
 _TOGETHER = 32
-"""Works in one transaction, so that a read waits some milliseconds at most."""
+"""Works in one transaction or turn, so that others wait some milliseconds at most."""
 
 _Waiting = tuple[Work[Any], asyncio.Future[Any]]
 
 
-class WriteQueue:
-    """`commit`: carries a work out in a transaction of its own, which has ended when it returns."""
+class WorkQueue:
+    """Works that wait at the same time are carried out together. `carry_out`: does a work, which has ended when it returns."""
 
-    def __init__(self, commit: Callable[[Work[Any]], Awaitable[Any]]) -> None:
-        self._commit = commit
+    def __init__(self, carry_out: Callable[[Work[Any]], Awaitable[Any]]) -> None:
+        self._carry_out = carry_out
         self._waiting: list[_Waiting] = []
-        self._writer: asyncio.Task[None] | None = None
+        self._worker: asyncio.Task[None] | None = None
 
-    async def write(self, work: Work[Any]) -> Any:
-        """The result of `work`, once it is committed, alone or with others. An error of one does not concern the others."""
-        future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+    async def do(self, work: Work[_T]) -> _T:
+        """The result of `work`, once it has ended, alone or with others. An error of one does not concern the others.
+
+        A work that was submitted is carried out, even if the caller is cancelled meanwhile; the cancellation is passed on then.
+        """
+        future: asyncio.Future[_T] = asyncio.get_running_loop().create_future()
         self._waiting.append((work, future))
-        if self._writer is None or self._writer.done():
-            self._writer = asyncio.ensure_future(self._write_all())
-        return await future
+        if self._worker is None or self._worker.done():
+            self._worker = asyncio.ensure_future(self._work())
+        return await to_the_end(future)
 
-    async def _write_all(self) -> None:
+    async def _work(self) -> None:
         group: Sequence[_Waiting] = ()
         try:
             while self._waiting:
                 group, self._waiting = self._waiting[:_TOGETHER], self._waiting[_TOGETHER:]
-                await self._write(group)
+                if not await self._succeed_together(group):
+                    for work, future in group:
+                        await self._do_alone(work, future)
         finally:
             # After a cancellation only: the event loop ends.
             for _, future in (*group, *self._waiting):
                 future.cancel()
 
-    async def _write(self, group: Sequence[_Waiting]) -> None:
-        if len(group) > 1:
-            together = await self._ended(partial(_all_of, [work for work, _ in group]))
-            if not together.cancelled() and together.exception() is None:
-                for (_, future), result in zip(group, together.result(), strict=True):
-                    future.set_result(result)
-                return
-        for work, future in group:
-            _pass_on(await self._ended(work), future)
+    async def _succeed_together(self, group: Sequence[_Waiting]) -> bool:
+        if len(group) == 1:
+            return False
+        try:
+            results = await self._carry_out(partial(_all_of, [work for work, _ in group]))
+        except Exception:  # noqa: BLE001 - each of them is done alone now, and says what was wrong
+            return False
+        for (_, future), result in zip(group, results, strict=True):
+            future.set_result(result)
+        return True
 
-    async def _ended(self, work: Work[Any]) -> asyncio.Future[Any]:
-        task = asyncio.ensure_future(self._commit(work))
-        await asyncio.wait([task])
-        return task
+    async def _do_alone(self, work: Work[Any], future: asyncio.Future[Any]) -> None:
+        try:
+            result = await self._carry_out(work)
+        except Exception as error:  # noqa: BLE001 - it is raised where the result is awaited
+            future.set_exception(error)
+        else:
+            future.set_result(result)
 
 
 async def _all_of(works: Sequence[Work[Any]], connection: aiosqlite.Connection) -> list[Any]:
     return [await work(connection) for work in works]
 
 
-def _pass_on(ended: asyncio.Future[Any], future: asyncio.Future[Any]) -> None:
-    if ended.cancelled():
-        future.cancel()
-    elif error := ended.exception():
-        future.set_exception(error)
-    else:
-        future.set_result(ended.result())
+async def to_the_end(future: asyncio.Future[_T]) -> _T:
+    """Wait for what was begun even when we are cancelled meanwhile; the cancellation is passed on afterwards."""
+    try:
+        return await asyncio.shield(future)
+    except asyncio.CancelledError:
+        while not future.done():
+            with suppress(asyncio.CancelledError):
+                await asyncio.wait([future])
+        if not future.cancelled():
+            future.exception()  # seen: it must not be reported as never retrieved
+        raise
 
 
 class _Direct:
