@@ -32,6 +32,7 @@ from banlistd.adapters.storage.logins import LoginTable
 from banlistd.adapters.storage.manual_bans import ManualBanTable
 from banlistd.adapters.storage.polling.findings import FindingTable
 from banlistd.adapters.storage.polling.request_log import RequestTable
+from banlistd.adapters.storage.polling.source_records import SourceRecordReader
 from banlistd.adapters.storage.quarantine import QuarantineTable
 from banlistd.adapters.storage.start.boot_snapshot import BootSnapshotTable
 from banlistd.adapters.storage.start.kept_configs import KeptConfigTable
@@ -255,7 +256,8 @@ async def assemble(
     publishers, findings = Publishers(wrap(RequestTable(database)), clock), wrap(FindingTable(database))
     polls = PollRecord(ledger, quarantine, publishers, findings, announcer, clock, lambda: 0.5)
     fetcher = Combinations(enforcer.content, wrap(DepartureTable(database)), clock, wrap(environment.fetcher))
-    importer = Importer(fetcher, ledger, quarantine, enforcer, polls, publishers, announcer, clock)
+    records = wrap(SourceRecordReader(database))
+    importer = Importer(fetcher, records, ledger, quarantine, enforcer, polls, publishers, announcer, clock)
 
     def load() -> Loaded:
         if isinstance(environment.next_config, BanlistdError):

@@ -44,6 +44,7 @@ from banlistd.adapters.storage.logins import LoginTable
 from banlistd.adapters.storage.manual_bans import ManualBanTable
 from banlistd.adapters.storage.polling.findings import FindingTable
 from banlistd.adapters.storage.polling.request_log import RequestTable
+from banlistd.adapters.storage.polling.source_records import SourceRecordReader
 from banlistd.adapters.storage.quarantine import QuarantineTable
 from banlistd.adapters.storage.start.boot_snapshot import BootSnapshotTable, last_boot_snapshot
 from banlistd.adapters.storage.start.kept_configs import KeptConfigTable
@@ -227,7 +228,8 @@ async def open_application(
         downloads = Downloads(version("banlistd"), local, parser, PublisherProofs(), places.credentials, listeners=listeners)
         streams = CrowdsecStreams(TaxiiCollections(downloads, clock), clock.monotonic)
         fetcher = Combinations(enforcer.content, DepartureTable(database), clock, streams)
-        importer = Importer(fetcher, ledger, quarantine, enforcer, polls, publishers, announcer, clock)
+        records = SourceRecordReader(database)
+        importer = Importer(fetcher, records, ledger, quarantine, enforcer, polls, publishers, announcer, clock)
         scheduler = PollScheduler(
             ledger, publishers, stamp_of, clock, OwnThreads("file stamp", 8), PartsUnderWay(enforcer.content, ledger)
         )

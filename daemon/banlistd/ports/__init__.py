@@ -13,6 +13,7 @@ from banlistd.ports.state import (
     ManualBans,
     Quarantine,
     RequestLog,
+    SourceRecords,
     Storage,
 )
 from banlistd.ports.system import Announcer, BlockingCalls, Clock, Supervisor
@@ -40,6 +41,7 @@ __all__ = [
     "ParserSession",
     "Quarantine",
     "RequestLog",
+    "SourceRecords",
     "Storage",
     "Supervisor",
     "Verifier",

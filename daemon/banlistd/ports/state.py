@@ -25,10 +25,8 @@ from banlistd.model import (
 if TYPE_CHECKING:
     # boot_restore needs none of them, and boot waits for its imports.
     from banlistd.core.download.intervals import LastRequest
-    from banlistd.core.feeds.extent import AcceptedSizes
     from banlistd.core.feeds.found_list import Findings
-    from banlistd.core.feeds.quarantine import Confirmed, Quarantined, SourceHealth
-    from banlistd.core.feeds.samples import Sample
+    from banlistd.core.feeds.quarantine import Confirmed, PastContents, Quarantined, SourceHealth, SourceRecord
 
 
 class Ledger(Protocol):
@@ -111,6 +109,13 @@ class Departures(Protocol):
         """
 
 
+class SourceRecords(Protocol):
+    """What the ledger and the quarantine have of a source. Raises LedgerError where the database cannot be used."""
+
+    async def record(self, source_id: SourceId) -> SourceRecord:
+        """All of it at one moment, in one question."""
+
+
 class RequestLog(Protocol):
     """When lists were last asked for. Each call is one transaction. Raises LedgerError where the database cannot be used."""
 
@@ -158,11 +163,8 @@ class Quarantine(Protocol):
     async def confirm(self, source_id: SourceId, now: float, good: Confirmed) -> None:
         """A good list has come, new or unchanged: the quarantine of the source is emptied."""
 
-    async def recent(self, source_id: SourceId, now: float) -> AcceptedSizes | None:
-        """The sizes of the contents accepted in the last 30 days; None if there were none."""
-
-    async def samples(self, source_id: SourceId, now: float) -> Sequence[Sample]:
-        """A sample of the first content of each of these days."""
+    async def past(self, source_id: SourceId, now: float) -> PastContents:
+        """What is remembered of the good lists of a source."""
 
     async def health(self, source_id: SourceId) -> SourceHealth | None:
         """None for a source that never had a good list."""

@@ -32,7 +32,7 @@ from banlistd.model import (
     SourceId,
     Validators,
 )
-from banlistd.ports import Announcer, Clock, Fetcher, Ledger, Quarantine
+from banlistd.ports import Announcer, Clock, Fetcher, Ledger, Quarantine, SourceRecords
 from banlistd.services.imports.needs import ListEnforcer, PollMemory
 from banlistd.services.imports.publishers import Publishers
 from banlistd.services.imports.queue import ImportQueue
@@ -50,6 +50,7 @@ class Importer:
     def __init__(
         self,
         fetcher: Fetcher,
+        records: SourceRecords,
         ledger: Ledger,
         quarantine: Quarantine,
         enforcer: ListEnforcer,
@@ -59,6 +60,7 @@ class Importer:
         clock: Clock,
     ) -> None:
         self._fetcher = fetcher
+        self._records = records
         self._ledger = ledger
         self._quarantine = quarantine
         self._enforcer = enforcer
@@ -97,9 +99,8 @@ class Importer:
         self, source: Source, began: float, *, anyway: bool
     ) -> tuple[Outcome, tuple[Validators, ContentHash] | None]:
         """The outcome, and validators with their content that no import run has saved."""
-        poll = await self._ledger.poll(source.id)
-        newest = await self._ledger.newest(source.id)
-        quarantined = await self._quarantine.quarantined(source.id)
+        record = await self._records.record(source.id)
+        poll, newest, quarantined = record.poll, record.newest, record.quarantined
         found = await self._approved(quarantined, newest) or await self._poll(source, poll, newest, anyway=anyway)
         if found.findings is not None:
             await self._polls.note_findings(source.id, found.findings)
@@ -172,16 +173,17 @@ class Importer:
     async def _known(self, source_id: SourceId, before: Content | None, *, has_moved: bool) -> GuardContext:
         """What the guards compare a list with."""
         now, policy = self._clock.now(), self._enforcer.policy
-        health, recent = await self._quarantine.health(source_id), await self._quarantine.recent(source_id, now)
+        past = await self._quarantine.past(source_id, now)
+        health = past.health
         return GuardContext(
             policy.never_banned,
             policy.allowed,
             before.addresses if before else None,
-            recent,
+            past.sizes,
             health is not None and health.has_end_count,
             (now - health.good_at) / 86400 if health else 0.0,
             has_moved,
-            await self._quarantine.samples(source_id, now),
+            past.samples,
             int(now * 1e6),
         )
 

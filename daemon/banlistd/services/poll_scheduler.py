@@ -10,8 +10,9 @@ from pathlib import Path
 from banlistd.core.config.model import Source
 from banlistd.core.feeds.evaluate import fetch_key_of
 from banlistd.core.feeds.schedule import catch_up_delay, wait_for
-from banlistd.model import Outcome, SourceId
+from banlistd.model import Outcome, Poll, SourceId
 from banlistd.ports import BlockingCalls, Clock, Ledger
+from banlistd.services.coalescer import Coalescer, Take
 from banlistd.services.imports.parts_under_way import PartsUnderWay
 from banlistd.services.imports.publishers import Publishers
 
@@ -55,8 +56,8 @@ class PollScheduler:
         self._clock = clock
         self._parts = parts
         self._times = times
-        # A start with thousands of sources must not fill the queue of the database: every question would wait for all of them.
-        self._reads = asyncio.Semaphore(4)
+        self._polls = Coalescer(self._read_polls)
+        self._reading = asyncio.Lock()
         self._wakes: dict[SourceId, asyncio.Event] = {}
         self._stamps: dict[SourceId, str] = {}
         # Of each source the recipe of the last poll, and the moment before which it is not polled again.
@@ -109,8 +110,7 @@ class PollScheduler:
 
     async def _is_due(self, source: Source, files: Sequence[Path], sources: int) -> bool:
         wake = self._wakes.setdefault(source.id, asyncio.Event())
-        async with self._reads:
-            poll = await self._ledger.poll(source.id)
+        (poll,) = await self._polls.submit(source.id)
         fetch_key = fetch_key_of(source)
         # A list that is read from another place now, or in another format, is not the one that was polled.
         moved = poll.validators.fetch_key not in ("", fetch_key)
@@ -147,6 +147,15 @@ class PollScheduler:
                 wake.clear()
                 return watched.changed
         return True
+
+    async def _read_polls(self, take: Take[SourceId]) -> Sequence[Poll]:
+        """What the ledger has of polling these sources: a start with thousands of them asks once."""
+        async with self._reading:
+            source_ids = take()
+            if len(source_ids) == 1:
+                return [await self._ledger.poll(source_ids[0])]
+            polls = await self._ledger.polls()
+            return [polls.get(source_id) or Poll(source_id) for source_id in source_ids]
 
     def _was_missed(self, source: Source, late: float) -> bool:
         """Whether a poll is so late that the machine must have slept."""

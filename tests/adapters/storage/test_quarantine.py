@@ -148,19 +148,19 @@ def test_sizes_of_accepted_contents_are_kept_for_30_days(tmp_path: Path) -> None
     day = 86400.0
 
     async def use(quarantine: QuarantineTable) -> None:
-        assert await quarantine.recent(SOURCE, 0.0) is None
+        assert (await quarantine.past(SOURCE, 0.0)).sizes is None
         await quarantine.confirm(SOURCE, 0.0, good(sizes=of(100, 0.25)))
         await quarantine.confirm(SOURCE, 1.0, good("b", sizes=of(5)))
         await quarantine.confirm(SOURCE, 2 * day, good("c", sizes=of(50, 0.5)))
         await quarantine.confirm(SOURCE, 3 * day, good("c"))  # unchanged
         for now in (3 * day, 30 * day):
-            assert await quarantine.recent(SOURCE, now) == AcceptedSizes(50, 100, 10, 200, 15, 300, 0.75)
-        assert await quarantine.recent(SOURCE, 31 * day) == of(50, 0.5)
+            assert (await quarantine.past(SOURCE, now)).sizes == AcceptedSizes(50, 100, 10, 200, 15, 300, 0.75)
+        assert (await quarantine.past(SOURCE, 31 * day)).sizes == of(50, 0.5)
         await quarantine.confirm(SOURCE, 31 * day, good("d", sizes=of(60), anew=True))
-        assert await quarantine.recent(SOURCE, 31 * day) == of(60)
+        assert (await quarantine.past(SOURCE, 31 * day)).sizes == of(60)
         # What came by a clock that was wrong by ten years is forgotten.
         await quarantine.confirm(SOURCE, 3652 * day, good("e", sizes=of(70)))
-        assert await quarantine.recent(SOURCE, 31 * day) is None
+        assert (await quarantine.past(SOURCE, 31 * day)).sizes is None
 
     run(tmp_path, use)
 
@@ -172,7 +172,7 @@ def test_the_first_sample_of_each_day_is_kept_with_what_was_replaced_since(tmp_p
     sizes, day = AcceptedSizes.of(Size(100, 100, 0)), 86400.0
 
     async def known(quarantine: QuarantineTable, now: float) -> list[tuple[str, int, float]]:
-        found = await quarantine.samples(SOURCE, now)
+        found = (await quarantine.past(SOURCE, now)).samples
         return [(to_text(Family.IPV4, one.addresses.hosts4[0]), one.entries, round(one.churn, 6)) for one in found]
 
     async def use(quarantine: QuarantineTable) -> None:

@@ -10,14 +10,12 @@ import aiosqlite
 
 from banlistd.adapters.storage.database import Database
 from banlistd.adapters.storage.departures import note_departures
+from banlistd.adapters.storage.marks import give_marks, known_marks
 from banlistd.core.feeds.content import Pending
-from banlistd.errors import LedgerError
 from banlistd.model import ContentHash, ImportRun, Mark, Marker, PolicyHash, Poll, RunState, SourceId, Validators
 
 # Rows kept for each source. A source that changes every hour has four days of history in them, and the file stays small.
 KEPT_RUNS = 100
-
-_MAX_MARKS = 65_535
 
 _COLUMNS = (
     "id, source_id, content_hash, state, generation, attempts, entries, added, removed, rejected, error, policy_hash,"
@@ -137,6 +135,15 @@ _NEWEST_RUNS = f"""
 
 _POLL = "source_id, etag, last_modified, body_hash, recipe, content_hash, due_at, polled_at, failures, error, failing_since"
 
+POLL_OF = f"SELECT {_POLL} FROM polls WHERE source_id = ?"  # noqa: S608 - as above
+NEWEST_OF = f"""
+    SELECT {_COLUMNS} FROM import_runs WHERE source_id = ? AND content_hash IS NOT NULL ORDER BY generation DESC LIMIT 1
+"""  # noqa: S608 - as above
+_ACCEPTED_OF = f"""
+    SELECT {_COLUMNS} FROM import_runs WHERE source_id = ? AND state IN ('pending', 'completed')
+    ORDER BY generation DESC LIMIT 1
+"""  # noqa: S608 - as above
+
 
 class ImportRuns:
     """The Ledger of `ports`."""
@@ -145,11 +152,11 @@ class ImportRuns:
         self._database = database
 
     async def marks_for(self, source_ids: Sequence[SourceId], standing: Sequence[Marker] = ()) -> Mapping[SourceId, Mark]:
-        known = await self._database.read(_marks)
+        known = await self._database.read(known_marks)
         if not set(source_ids) <= known.keys():
 
             async def work(connection: aiosqlite.Connection) -> Mapping[str, int]:
-                return await _give_marks(connection, source_ids, standing)
+                return await give_marks(connection, source_ids, standing)
 
             known = await self._database.write(work)
         return {source_id: Mark(known[source_id]) for source_id in source_ids}
@@ -207,14 +214,14 @@ class ImportRuns:
         return await self._database.write(work)
 
     async def newest(self, source_id: SourceId) -> ImportRun | None:
-        return await self._one("source_id = :source_id AND content_hash IS NOT NULL", source_id)
+        return newest_of(await self._database.run(NEWEST_OF, (source_id,)))
 
     async def newest_runs(self) -> Mapping[SourceId, ImportRun]:
         rows = await self._database.run(_NEWEST_RUNS)
         return {run.source_id: run for run in map(_run_of, rows)}
 
     async def accepted(self, source_id: SourceId) -> ImportRun | None:
-        return await self._one("source_id = :source_id AND state IN ('pending', 'completed')", source_id)
+        return newest_of(await self._database.run(_ACCEPTED_OF, (source_id,)))
 
     async def snapshot(self, source_id: SourceId, content_hash: ContentHash) -> bytes | None:
         rows = await self._database.run(
@@ -239,8 +246,7 @@ class ImportRuns:
         return [_run_of(row) for row in rows]
 
     async def poll(self, source_id: SourceId) -> Poll:
-        rows = await self._database.run(f"SELECT {_POLL} FROM polls WHERE source_id = ?", (source_id,))  # noqa: S608 - a literal
-        return _poll_of(rows[0]) if rows else Poll(source_id)
+        return poll_of(source_id, await self._database.run(POLL_OF, (source_id,)))
 
     async def polls(self) -> Mapping[SourceId, Poll]:
         rows = await self._database.run(f"SELECT {_POLL} FROM polls")  # noqa: S608 - as above
@@ -259,13 +265,6 @@ class ImportRuns:
 
         await self._database.write(work)
 
-    async def _one(self, condition: str, source_id: SourceId) -> ImportRun | None:
-        rows = await self._database.run(
-            f"SELECT {_COLUMNS} FROM import_runs WHERE {condition} ORDER BY generation DESC LIMIT 1",  # noqa: S608 - literals
-            {"source_id": source_id},
-        )
-        return _run_of(rows[0]) if rows else None
-
 
 async def _record_failure(
     connection: aiosqlite.Connection, source_id: SourceId, error: str, policy_hash: PolicyHash, now: float
@@ -275,28 +274,6 @@ async def _record_failure(
     rows = rows or list(await connection.execute_fetchall(_RECORD_FAILURE, parameters))
     await connection.execute(_FORGET_OLD_RUNS, parameters)
     return _run_of(rows[0])
-
-
-async def _marks(connection: aiosqlite.Connection) -> Mapping[str, int]:
-    return {row[0]: row[1] for row in await connection.execute_fetchall("SELECT source_id, mark FROM sources")}
-
-
-async def _give_marks(
-    connection: aiosqlite.Connection, source_ids: Sequence[SourceId], standing: Sequence[Marker]
-) -> Mapping[str, int]:
-    known = dict(await _marks(connection))
-    if not known:
-        known = {marker.source_id: marker.mark for marker in standing}
-        await connection.executemany("INSERT INTO sources VALUES (?, ?)", known.items())
-    following = max(known.values(), default=0) + 1
-    for source_id in source_ids:
-        if source_id not in known:
-            if following > _MAX_MARKS:
-                raise LedgerError("every number for a source has been given away", "start with a new database")
-            await connection.execute("INSERT INTO sources VALUES (?, ?)", (source_id, following))
-            known[source_id] = following
-            following += 1
-    return known
 
 
 def _parameters_of(source_id: SourceId, content_hash: ContentHash | None, validators: Validators) -> Mapping[str, Any]:
@@ -316,3 +293,13 @@ def _poll_of(row: Sequence[Any]) -> Poll:
 
 def _run_of(row: Sequence[Any]) -> ImportRun:
     return ImportRun(row[0], row[1], row[2], RunState(row[3]), *row[4:])
+
+
+def poll_of(source_id: SourceId, rows: Sequence[Sequence[Any]]) -> Poll:
+    """From what POLL_OF gives."""
+    return _poll_of(rows[0]) if rows else Poll(source_id)
+
+
+def newest_of(rows: Sequence[Sequence[Any]]) -> ImportRun | None:
+    """From what NEWEST_OF gives."""
+    return _run_of(rows[0]) if rows else None

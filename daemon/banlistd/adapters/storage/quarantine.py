@@ -10,13 +10,15 @@ from banlistd.adapters.storage.database import Database
 from banlistd.adapters.storage.works import write_blob
 from banlistd.core.addresses.sets import AddressSet
 from banlistd.core.feeds.extent import AcceptedSizes
-from banlistd.core.feeds.quarantine import Confirmed, Quarantined, SourceHealth
+from banlistd.core.feeds.quarantine import Confirmed, PastContents, Quarantined, SourceHealth
 from banlistd.core.feeds.samples import Sample
 from banlistd.model import ContentHash, SourceId
 
 _COLUMNS = (
     "source_id, content_hash, snapshot, guard, reason, entries, rejected, first_seen, last_seen, refusals, stood, approved"
 )
+
+QUARANTINED_OF = f"SELECT {_COLUMNS} FROM quarantine WHERE source_id = ?"  # noqa: S608 - made of the literal above
 
 # The same content again moves the counters alone: the snapshot may have megabytes.
 _MOVE = """
@@ -74,6 +76,10 @@ _SAMPLES = """
 """
 
 
+_HEALTH = "good_at, coalesce(changed_at, good_at), trailer, told, frozen_told"
+_HEALTH_OF = f"SELECT {_HEALTH} FROM standings WHERE source_id = ?"  # noqa: S608 - made of the literal above
+
+
 class QuarantineTable:
     """The Quarantine of `ports`."""
 
@@ -81,9 +87,7 @@ class QuarantineTable:
         self._database = database
 
     async def quarantined(self, source_id: SourceId) -> Quarantined | None:
-        query = f"SELECT {_COLUMNS} FROM quarantine WHERE source_id = ?"  # noqa: S608 - made of the literal above
-        rows = await self._database.run(query, (source_id,))
-        return _quarantined_of(rows[0]) if rows else None
+        return quarantined_of(await self._database.run(QUARANTINED_OF, (source_id,)))
 
     async def refusals(self) -> Mapping[SourceId, str]:
         return {row[0]: row[1] for row in await self._database.run("SELECT source_id, guard FROM quarantine")}
@@ -133,22 +137,27 @@ class QuarantineTable:
         await self._database.write(work)
 
     async def health(self, source_id: SourceId) -> SourceHealth | None:
-        rows = await self._database.run(f"SELECT {_HEALTH} FROM standings WHERE source_id = ?", (source_id,))  # noqa: S608 - a literal
+        rows = await self._database.run(_HEALTH_OF, (source_id,))
         return _health_of(rows[0]) if rows else None
 
     async def healths(self) -> Mapping[SourceId, SourceHealth]:
         rows = await self._database.run(f"SELECT {_HEALTH}, source_id FROM standings")  # noqa: S608 - as above
         return {row[-1]: _health_of(row[:-1]) for row in rows}
 
-    async def recent(self, source_id: SourceId, now: float) -> AcceptedSizes | None:
-        parameters = {"source_id": source_id, "day": int(now // 86400), "days": _RECENT_DAYS}
-        (row,) = await self._database.run(_RECENT, parameters)
-        return AcceptedSizes(*row) if row[1] is not None else None
+    async def past(self, source_id: SourceId, now: float) -> PastContents:
+        days = {"source_id": source_id, "day": int(now // 86400), "days": _RECENT_DAYS}
 
-    async def samples(self, source_id: SourceId, now: float) -> Sequence[Sample]:
-        parameters = {"source_id": source_id, "day": int(now // 86400), "days": _RECENT_DAYS}
-        rows = await self._database.run(_SAMPLES, parameters)
-        return [Sample(AddressSet.decode(body), entries, churn) for body, entries, churn in rows]
+        async def work(connection: aiosqlite.Connection) -> PastContents:
+            healths = list(await connection.execute_fetchall(_HEALTH_OF, (source_id,)))
+            (sizes,) = await connection.execute_fetchall(_RECENT, days)
+            samples = await connection.execute_fetchall(_SAMPLES, days)
+            return PastContents(
+                _health_of(healths[0]) if healths else None,
+                AcceptedSizes(*sizes) if sizes[1] is not None else None,
+                tuple(Sample(AddressSet.decode(body), entries, churn) for body, entries, churn in samples),
+            )
+
+        return await self._database.read(work)
 
     async def clock_set_back(self, source_id: SourceId, now: float) -> None:
         async def work(connection: aiosqlite.Connection) -> None:
@@ -175,12 +184,10 @@ def _row_of(sample: Sample | None) -> dict[str, Any]:
     return {"sample": sample.addresses.encode(), "sampled": sample.entries, "churn": sample.churn}
 
 
-_HEALTH = "good_at, coalesce(changed_at, good_at), trailer, told, frozen_told"
-
-
 def _health_of(row: Sequence[Any]) -> SourceHealth:
     return SourceHealth(*row[:2], *map(bool, row[2:]))
 
 
-def _quarantined_of(row: Sequence[Any]) -> Quarantined:
-    return Quarantined(*[*row[:-1], bool(row[-1])])
+def quarantined_of(rows: Sequence[Sequence[Any]]) -> Quarantined | None:
+    """From what QUARANTINED_OF gives."""
+    return Quarantined(*[*rows[0][:-1], bool(rows[0][-1])]) if rows else None

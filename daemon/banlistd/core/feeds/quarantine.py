@@ -12,7 +12,7 @@ from banlistd.core.feeds.extent import AcceptedSizes, Extent, NeverBanned
 from banlistd.core.feeds.guards import NO_LIST, SETTLING
 from banlistd.core.feeds.judgement import Judgement
 from banlistd.core.feeds.samples import Sample, draw
-from banlistd.model import ContentHash, Refusal, SourceId
+from banlistd.model import ContentHash, ImportRun, Poll, Refusal, SourceId
 
 FEWEST_REFUSALS = 3
 """However long a list has been the same: two polls in a row may have met one and the same accident."""
@@ -61,6 +61,26 @@ class SourceHealth:
     has_end_count: bool = False
     stale_announced: bool = False
     frozen_announced: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class PastContents:
+    """What is remembered of the good lists of a source. `health`, `sizes`: None where there were none. `sizes`, `samples`: of
+    the last 30 days, a sample of the first content of each day.
+    """
+
+    health: SourceHealth | None
+    sizes: AcceptedSizes | None
+    samples: tuple[Sample, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SourceRecord:
+    """What a poll needs to know of its source. `newest`: the newest run that had content, in any state."""
+
+    poll: Poll
+    newest: ImportRun | None
+    quarantined: Quarantined | None
 
 
 @dataclass(frozen=True, slots=True)

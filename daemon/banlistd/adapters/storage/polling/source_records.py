@@ -1,0 +1,27 @@
+"""What a poll needs to know of its source, in one turn of SQLite's thread: a start with thousands of sources asks for each."""
+
+import aiosqlite
+
+from banlistd.adapters.storage.database import Database
+from banlistd.adapters.storage.import_runs import NEWEST_OF, POLL_OF, newest_of, poll_of
+from banlistd.adapters.storage.quarantine import QUARANTINED_OF, quarantined_of
+from banlistd.core.feeds.quarantine import SourceRecord
+from banlistd.model import SourceId
+
+
+class SourceRecordReader:
+    """The SourceRecords of `ports`."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def record(self, source_id: SourceId) -> SourceRecord:
+        key = (source_id,)
+
+        async def work(connection: aiosqlite.Connection) -> SourceRecord:
+            polls = list(await connection.execute_fetchall(POLL_OF, key))
+            runs = list(await connection.execute_fetchall(NEWEST_OF, key))
+            contents = list(await connection.execute_fetchall(QUARANTINED_OF, key))
+            return SourceRecord(poll_of(source_id, polls), newest_of(runs), quarantined_of(contents))
+
+        return await self._database.read(work)
