@@ -126,13 +126,11 @@ def _forbid(files: int) -> None:
 
 def close_all_but(descriptors: set[int]) -> None:
     """Every descriptor from 3 on that is not named."""
-    for number in range(3, max(descriptors) + 1):
-        if number not in descriptors:
-            try:
-                os.close(number)
-            except OSError:
-                continue
-    os.closerange(max(descriptors) + 1, resource.getrlimit(resource.RLIMIT_NOFILE)[0])
+    begin = 3
+    for number in sorted(descriptors):
+        os.closerange(begin, number)
+        begin = number + 1
+    os.closerange(begin, resource.getrlimit(resource.RLIMIT_NOFILE)[0])
 
 
 def limit(limits: Limits) -> None:

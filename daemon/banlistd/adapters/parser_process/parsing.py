@@ -37,12 +37,14 @@ LOADED = (
 """Modules that the standard library imports when it needs them, which is too late under the filter."""
 
 _SAMPLE = b"192.0.2.1 # a\n192.0.2.2 norway 1\n2001:db8::1\n198.51.100.0/24\n<bad>\n# END 5 entries\n"
+_BARE_SAMPLE = b"192.0.2.1\n192.0.2.2\n198.51.100.0/24\n"
 
 
 def warm_up() -> None:
     """Run each path once that loads something at its first use, before the filter is in force."""
     allocator.tune_malloc()
-    parsed_list(_SAMPLE, Format())
+    for sample in (_SAMPLE, _BARE_SAMPLE):
+        parsed_list(sample, Format())
 
 
 _ERRNOS: Mapping[int | None, Status] = {errno.EFBIG: Status.RESULT_TOO_LARGE, errno.ENOMEM: Status.OUT_OF_MEMORY}
