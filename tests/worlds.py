@@ -27,8 +27,8 @@ from banlistd.adapters.host.peer import user_name
 from banlistd.adapters.storage.database import Database, open_database
 from banlistd.adapters.storage.departures import DepartureTable
 from banlistd.adapters.storage.geo_cache import GeoCacheTable
+from banlistd.adapters.storage.host.logins import LoginTable
 from banlistd.adapters.storage.import_runs import ImportRuns
-from banlistd.adapters.storage.logins import LoginTable
 from banlistd.adapters.storage.manual_bans import ManualBanTable
 from banlistd.adapters.storage.polling.findings import FindingTable
 from banlistd.adapters.storage.polling.request_log import RequestTable
@@ -54,6 +54,7 @@ from banlistd.services.geo_enricher import Enricher, GeoResolvers
 from banlistd.services.importer import Importer
 from banlistd.services.imports.combinations import Combinations
 from banlistd.services.imports.endings import Endings
+from banlistd.services.imports.needs import Stores
 from banlistd.services.imports.parts_under_way import PartsUnderWay
 from banlistd.services.imports.publishers import Publishers
 from banlistd.services.manual_bans import ManualBanService
@@ -257,7 +258,7 @@ async def assemble(
     polls = PollRecord(ledger, quarantine, publishers, findings, announcer, clock, lambda: 0.5)
     fetcher = Combinations(enforcer.content, wrap(DepartureTable(database)), clock, wrap(environment.fetcher))
     records = wrap(SourceRecordReader(database))
-    importer = Importer(fetcher, records, ledger, quarantine, enforcer, polls, publishers, announcer, clock)
+    importer = Importer(fetcher, Stores(records, ledger, quarantine), enforcer, polls, publishers, announcer, clock)
 
     def load() -> Loaded:
         if isinstance(environment.next_config, BanlistdError):
@@ -289,6 +290,7 @@ async def assemble(
         service,
         enforcer,
         manual_bans,
+        records,
         ledger,
         quarantine,
         polls,

@@ -9,8 +9,8 @@ from collections.abc import Sequence
 
 from banlistd.adapters.firewalls.opener import open_backend
 from banlistd.adapters.storage.database import open_copy
+from banlistd.adapters.storage.host.logins import LoginTable
 from banlistd.adapters.storage.import_runs import ImportRuns
-from banlistd.adapters.storage.logins import LoginTable
 from banlistd.adapters.storage.manual_bans import ManualBanTable
 from banlistd.adapters.storage.start.boot_snapshot import last_boot_snapshot
 from banlistd.adapters.system.clock import SystemClock

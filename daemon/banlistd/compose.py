@@ -38,9 +38,9 @@ from banlistd.adapters.storage.backends_in_use import BackendsInUse
 from banlistd.adapters.storage.database import Database, open_copy, open_database
 from banlistd.adapters.storage.departures import DepartureTable
 from banlistd.adapters.storage.geo_cache import GeoCacheTable
+from banlistd.adapters.storage.host.known_names import KnownNames
+from banlistd.adapters.storage.host.logins import LoginTable
 from banlistd.adapters.storage.import_runs import ImportRuns
-from banlistd.adapters.storage.known_names import KnownNames
-from banlistd.adapters.storage.logins import LoginTable
 from banlistd.adapters.storage.manual_bans import ManualBanTable
 from banlistd.adapters.storage.polling.findings import FindingTable
 from banlistd.adapters.storage.polling.request_log import RequestTable
@@ -76,6 +76,7 @@ from banlistd.services.importer import Importer
 from banlistd.services.imports.combinations import Combinations
 from banlistd.services.imports.crowdsec import CrowdsecStreams
 from banlistd.services.imports.endings import Endings
+from banlistd.services.imports.needs import Stores
 from banlistd.services.imports.parts_under_way import PartsUnderWay
 from banlistd.services.imports.publishers import Publishers
 from banlistd.services.imports.taxii import TaxiiCollections
@@ -184,7 +185,7 @@ async def open_application(
     async with AsyncExitStack() as stack:
         database, loaded, remark = await _open_state(stack, places, loaded, dry_run=dry_run is not None)
         config, kept = loaded.config, KeptConfigTable(database)
-        ledger, quarantine = ImportRuns(database), QuarantineTable(database)
+        records, ledger, quarantine = SourceRecordReader(database), ImportRuns(database), QuarantineTable(database)
         clock = SystemClock()
         trial = Trial(kept, database, clock, remark)
         announcer = _announcer(config, every=dry_run is None or debug)
@@ -228,8 +229,7 @@ async def open_application(
         downloads = Downloads(version("banlistd"), local, parser, PublisherProofs(), places.credentials, listeners=listeners)
         streams = CrowdsecStreams(TaxiiCollections(downloads, clock), clock.monotonic)
         fetcher = Combinations(enforcer.content, DepartureTable(database), clock, streams)
-        records = SourceRecordReader(database)
-        importer = Importer(fetcher, records, ledger, quarantine, enforcer, polls, publishers, announcer, clock)
+        importer = Importer(fetcher, Stores(records, ledger, quarantine), enforcer, polls, publishers, announcer, clock)
         scheduler = PollScheduler(
             ledger, publishers, stamp_of, clock, OwnThreads("file stamp", 8), PartsUnderWay(enforcer.content, ledger)
         )
@@ -250,6 +250,7 @@ async def open_application(
             service,
             enforcer,
             banning,
+            records,
             ledger,
             quarantine,
             polls,

@@ -1,18 +1,16 @@
 """What the handlers of the commands are given: the parts of the running daemon."""
 
-import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from banlistd.control.seen import SeenContents
 from banlistd.control_api import ServiceControl
 from banlistd.core.config.model import Source
 from banlistd.core.config.values import closest
-from banlistd.core.feeds.health.conditions import FeedState, Oddity, oddities_of
-from banlistd.core.feeds.quarantine import stale_at
+from banlistd.core.feeds.health.overview import Overview
 from banlistd.errors import NoSuchSourceError
-from banlistd.model import Poll, Remark, RunState, SourceId
-from banlistd.ports import Clock, FindingLog, Ledger, Quarantine, Storage
+from banlistd.model import Poll, Remark, SourceId
+from banlistd.ports import Clock, FindingLog, Ledger, Quarantine, SourceRecords, Storage
 from banlistd.services.enforcer import Enforcer
 from banlistd.services.geo_enricher import Enricher
 from banlistd.services.manual_bans import ManualBanService
@@ -30,6 +28,7 @@ class Parts:
     service: ServiceControl
     enforcer: Enforcer
     banning: ManualBanService
+    records: SourceRecords
     ledger: Ledger
     quarantine: Quarantine
     poll_record: PollRecord
@@ -64,32 +63,8 @@ class Parts:
     def _before_those_under_way(self) -> Mapping[SourceId, Poll]:
         return {source_id: poll for source_id, poll in self.poll_record.under_way.items() if poll is not None}
 
-    async def oddities(self) -> Mapping[SourceId, Sequence[Oddity]]:
-        """What is odd about each enabled source: dead, frozen, moved, empty."""
-        # Together: one after the other, each would wait for a write of the imports that are under way.
-        polls, healths, refusals, runs, findings = await asyncio.gather(
-            self.polls(),
-            self.quarantine.healths(),
-            self.quarantine.refusals(),
-            self.ledger.newest_runs(),
-            self.findings.every(),
-        )
-        found, now = {}, self.clock.now()
-        for source in self.service.config.sources:
-            run = runs.get(source.id)
-            state = FeedState(
-                polls.get(source.id) or Poll(source.id),
-                healths.get(source.id),
-                run.entries if run and run.state is RunState.COMPLETED else None,
-                refusals.get(source.id) == "empty",
-                findings[source.id].moved_to if source.id in findings else "",
-            )
-            found[source.id] = oddities_of(source, state, now) if source.enabled else ()
-        return found
-
-    async def stale_since(self) -> Mapping[SourceId, float]:
-        """Of each stale source, since when its last good list is older than its `stale_after`."""
-        healths, now = await self.quarantine.healths(), self.clock.now()
-        sources = (source for source in self.service.config.sources if source.id in healths)
-        since = {source.id: stale_at(healths[source.id].good_at, source) for source in sources}
-        return {source_id: moment for source_id, moment in since.items() if moment <= now}
+    async def overview(self) -> Overview:
+        """What is remembered of all sources; a poll that is under way changes nothing yet."""
+        earlier = self._before_those_under_way()
+        overview = await self.records.overview()
+        return replace(overview, polls={**overview.polls, **earlier, **self._before_those_under_way()})

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     # boot_restore needs none of them, and boot waits for its imports.
     from banlistd.core.download.intervals import LastRequest
     from banlistd.core.feeds.found_list import Findings
+    from banlistd.core.feeds.health.overview import Overview
     from banlistd.core.feeds.quarantine import Confirmed, PastContents, Quarantined, SourceHealth, SourceRecord
 
 
@@ -115,6 +116,9 @@ class SourceRecords(Protocol):
     async def record(self, source_id: SourceId) -> SourceRecord:
         """All of it at one moment, in one question."""
 
+    async def overview(self) -> Overview:
+        """What `status` needs to know of all sources, at one moment, in one question."""
+
 
 class RequestLog(Protocol):
     """When lists were last asked for. Each call is one transaction. Raises LedgerError where the database cannot be used."""
@@ -151,9 +155,6 @@ class Quarantine(Protocol):
     async def quarantined(self, source_id: SourceId) -> Quarantined | None:
         """The refused content of a source."""
 
-    async def refusals(self) -> Mapping[SourceId, str]:
-        """The guard that refused the content in the quarantine, of every source that has some, in one question."""
-
     async def hold_back(self, content: Quarantined) -> None:
         """Store refused content in place of the previous one of its source."""
 
@@ -168,9 +169,6 @@ class Quarantine(Protocol):
 
     async def health(self, source_id: SourceId) -> SourceHealth | None:
         """None for a source that never had a good list."""
-
-    async def healths(self) -> Mapping[SourceId, SourceHealth]:
-        """The same of every source, in one question."""
 
     async def clock_set_back(self, source_id: SourceId, now: float) -> None:
         """The clock was set back behind the last good list: its age counts from `now`."""

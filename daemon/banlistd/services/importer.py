@@ -32,8 +32,8 @@ from banlistd.model import (
     SourceId,
     Validators,
 )
-from banlistd.ports import Announcer, Clock, Fetcher, Ledger, Quarantine, SourceRecords
-from banlistd.services.imports.needs import ListEnforcer, PollMemory
+from banlistd.ports import Announcer, Clock, Fetcher
+from banlistd.services.imports.needs import ListEnforcer, PollMemory, Stores
 from banlistd.services.imports.publishers import Publishers
 from banlistd.services.imports.queue import ImportQueue
 from banlistd.services.imports.short_work import in_thread_if_long
@@ -50,9 +50,7 @@ class Importer:
     def __init__(
         self,
         fetcher: Fetcher,
-        records: SourceRecords,
-        ledger: Ledger,
-        quarantine: Quarantine,
+        stores: Stores,
         enforcer: ListEnforcer,
         polls: PollMemory,
         publishers: Publishers,
@@ -60,9 +58,7 @@ class Importer:
         clock: Clock,
     ) -> None:
         self._fetcher = fetcher
-        self._records = records
-        self._ledger = ledger
-        self._quarantine = quarantine
+        self._records, self._ledger, self._quarantine = stores.records, stores.ledger, stores.quarantine
         self._enforcer = enforcer
         self._polls = polls
         self._publishers = publishers

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from banlistd.adapters.fetch import own_threads
 from banlistd.adapters.fetch.own_threads import OwnThreads
 
 
@@ -74,5 +75,38 @@ def test_a_second_call_is_refused_while_the_first_waits_for_a_thread() -> None:
         go.set()
         assert await first
         assert await threads.run("key", lambda: 9) == 9
+
+    asyncio.run(scenario())
+
+
+def test_calls_one_after_another_are_carried_out_by_one_thread() -> None:
+    async def scenario() -> None:
+        threads = OwnThreads("test", 4)
+        assert len({await threads.run(number, threading.get_ident) for number in range(20)}) == 1
+
+    asyncio.run(scenario())
+
+
+def test_a_thread_without_calls_ends_and_the_next_call_has_another(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(own_threads, "_IDLE", 0.001)
+
+    async def scenario() -> None:
+        threads = OwnThreads("test", 4)
+        thread = await threads.run("key", threading.current_thread)
+        await asyncio.to_thread(thread.join)
+        assert await threads.run("key", threading.current_thread) is not thread
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.usefixtures("eager_switches")
+def test_no_call_is_lost_that_comes_as_a_thread_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(own_threads, "_IDLE", 1e-5)
+
+    async def scenario() -> None:
+        threads = OwnThreads("test", 4)
+        for turn in range(300):
+            assert await threads.run("key", lambda turn=turn: turn) == turn  # type: ignore[misc]
+            await asyncio.sleep(turn % 3 * 1e-5)
 
     asyncio.run(scenario())

@@ -16,8 +16,8 @@ import pytest
 from banlistd.adapters.firewalls.nftables.firewall import NftablesFirewall
 from banlistd.adapters.host.protected import LinuxHost
 from banlistd.adapters.storage.database import open_database
+from banlistd.adapters.storage.host.logins import LoginTable
 from banlistd.adapters.storage.import_runs import ImportRuns
-from banlistd.adapters.storage.logins import LoginTable
 from banlistd.adapters.system.clock import SystemClock
 from banlistd.core.addresses.canonical import hash_of
 from banlistd.core.addresses.sets import AddressSet, to_text

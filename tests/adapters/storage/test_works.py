@@ -90,3 +90,30 @@ def test_a_work_that_waits_for_something_else_is_a_fault(tmp_path: Path) -> None
             await database.write(work)
 
     assert life(tmp_path, use) == []
+
+
+def test_reads_that_wait_share_a_turn_and_have_each_its_own_result(tmp_path: Path) -> None:
+    async def use(database: Database) -> None:
+        first, go_on = await held(database)
+        reads = [asyncio.ensure_future(database.run("SELECT ?", (number,))) for number in range(5)]
+        wrong = asyncio.ensure_future(database.run("SELECT no_column FROM sources"))
+        await asyncio.sleep(0)
+        turns = 0
+
+        async def count(connection: aiosqlite.Connection, work: Callable[..., object], *args: object) -> object:
+            nonlocal turns
+            turns += 1
+            return await aiosqlite.Connection._execute(connection, work, *args)  # type: ignore[no-untyped-call]
+
+        database._connection._execute = count.__get__(database._connection)  # type: ignore[method-assign]
+        go_on.set()
+        await first
+        assert [(await read)[0][0] for read in reads] == [0, 1, 2, 3, 4]
+        assert turns == 1 + 6  # one for all of them, and one each because of the one that is wrong
+        with pytest.raises(LedgerError):
+            await wrong
+        turns = 0
+        await asyncio.gather(*(database.run("SELECT 1") for _ in range(5)))
+        assert turns == 1
+
+    assert life(tmp_path, use) == []

@@ -3,7 +3,7 @@
 Each call is one transaction.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import aiosqlite
@@ -128,14 +128,16 @@ _SAVE_POLL_WITH_VALIDATORS = f"""
 
 
 # The inner question is answered from the index, once for each source.
-_NEWEST_RUNS = f"""
-    SELECT {_COLUMNS} FROM import_runs WHERE id IN (SELECT (SELECT id FROM import_runs AS run
+_FROM_NEWEST_RUNS = """FROM import_runs WHERE id IN (SELECT (SELECT id FROM import_runs AS run
         WHERE run.source_id = sources.source_id AND content_hash IS NOT NULL ORDER BY generation DESC LIMIT 1) FROM sources)
-"""  # noqa: S608 - as above
+"""
+_NEWEST_RUNS = f"SELECT {_COLUMNS} {_FROM_NEWEST_RUNS}"
+EMPTY_SOURCES = f"SELECT source_id {_FROM_NEWEST_RUNS} AND state = 'completed' AND entries = 0"
 
 _POLL = "source_id, etag, last_modified, body_hash, recipe, content_hash, due_at, polled_at, failures, error, failing_since"
 
-POLL_OF = f"SELECT {_POLL} FROM polls WHERE source_id = ?"  # noqa: S608 - as above
+POLLS = f"SELECT {_POLL} FROM polls"  # noqa: S608 - as above
+POLL_OF = f"{POLLS} WHERE source_id = ?"
 NEWEST_OF = f"""
     SELECT {_COLUMNS} FROM import_runs WHERE source_id = ? AND content_hash IS NOT NULL ORDER BY generation DESC LIMIT 1
 """  # noqa: S608 - as above
@@ -249,8 +251,7 @@ class ImportRuns:
         return poll_of(source_id, await self._database.run(POLL_OF, (source_id,)))
 
     async def polls(self) -> Mapping[SourceId, Poll]:
-        rows = await self._database.run(f"SELECT {_POLL} FROM polls")  # noqa: S608 - as above
-        return {poll.source_id: poll for poll in map(_poll_of, rows)}
+        return polls_of(await self._database.run(POLLS))
 
     async def save_poll(self, poll: Poll) -> None:
         named = ("source_id", "due_at", "polled_at", "failures", "error", "failing_since")
@@ -298,6 +299,11 @@ def _run_of(row: Sequence[Any]) -> ImportRun:
 def poll_of(source_id: SourceId, rows: Sequence[Sequence[Any]]) -> Poll:
     """From what POLL_OF gives."""
     return _poll_of(rows[0]) if rows else Poll(source_id)
+
+
+def polls_of(rows: Iterable[Sequence[Any]]) -> Mapping[SourceId, Poll]:
+    """From what POLLS gives."""
+    return {poll.source_id: poll for poll in map(_poll_of, rows)}
 
 
 def newest_of(rows: Sequence[Sequence[Any]]) -> ImportRun | None:

@@ -1,7 +1,7 @@
 """The quarantine on SQLite: refused content, and the health of each source. The only file with queries on them."""
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import aiosqlite
@@ -77,6 +77,8 @@ _SAMPLES = """
 
 
 _HEALTH = "good_at, coalesce(changed_at, good_at), trailer, told, frozen_told"
+HEALTHS = f"SELECT {_HEALTH}, source_id FROM standings"  # noqa: S608 - as above
+REFUSALS = "SELECT source_id, guard FROM quarantine"
 _HEALTH_OF = f"SELECT {_HEALTH} FROM standings WHERE source_id = ?"  # noqa: S608 - made of the literal above
 
 
@@ -88,9 +90,6 @@ class QuarantineTable:
 
     async def quarantined(self, source_id: SourceId) -> Quarantined | None:
         return quarantined_of(await self._database.run(QUARANTINED_OF, (source_id,)))
-
-    async def refusals(self) -> Mapping[SourceId, str]:
-        return {row[0]: row[1] for row in await self._database.run("SELECT source_id, guard FROM quarantine")}
 
     async def hold_back(self, content: Quarantined) -> None:
         parameters = {
@@ -140,10 +139,6 @@ class QuarantineTable:
         rows = await self._database.run(_HEALTH_OF, (source_id,))
         return _health_of(rows[0]) if rows else None
 
-    async def healths(self) -> Mapping[SourceId, SourceHealth]:
-        rows = await self._database.run(f"SELECT {_HEALTH}, source_id FROM standings")  # noqa: S608 - as above
-        return {row[-1]: _health_of(row[:-1]) for row in rows}
-
     async def past(self, source_id: SourceId, now: float) -> PastContents:
         days = {"source_id": source_id, "day": int(now // 86400), "days": _RECENT_DAYS}
 
@@ -186,6 +181,11 @@ def _row_of(sample: Sample | None) -> dict[str, Any]:
 
 def _health_of(row: Sequence[Any]) -> SourceHealth:
     return SourceHealth(*row[:2], *map(bool, row[2:]))
+
+
+def healths_of(rows: Iterable[Sequence[Any]]) -> Mapping[SourceId, SourceHealth]:
+    """From what HEALTHS gives."""
+    return {row[-1]: _health_of(row[:-1]) for row in rows}
 
 
 def quarantined_of(rows: Sequence[Sequence[Any]]) -> Quarantined | None:

@@ -92,9 +92,9 @@ async def _answer(parts: "Parts", order: SourcesOrder) -> list[SourceRow]:
     counters = await parts.enforcer.counters()
     owned = await asyncio.to_thread(owned_by_mark, parts.enforcer.state)
     owners = {owner.source_id: owner for owner in parts.enforcer.policy.sources}
-    polls, runs = await parts.polls(), await parts.ledger.newest_runs()
-    refusals, stale = await parts.quarantine.refusals(), await parts.stale_since()
-    findings, oddities = await parts.findings.every(), await parts.oddities()
+    overview, runs, findings = await parts.overview(), await parts.ledger.newest_runs(), await parts.findings.every()
+    now, polls, refusals = parts.clock.now(), overview.polls, overview.refusals
+    stale, oddities = overview.stale_since(configured, now), overview.oddities(configured, now)
     rows: list[SourceRow] = []
     for source in configured:
         owner = owners.get(source.id)

@@ -1,6 +1,7 @@
 """banlistctl status: the daemon as a whole, and what fails."""
 
 from collections.abc import Mapping, Sequence
+from functools import cache
 from typing import TYPE_CHECKING, TypedDict
 
 from banlistd.control.commands.sources import SOURCES, SourceRow, is_failing
@@ -64,24 +65,17 @@ class StatusAnswer(TypedDict):
 async def _answer(parts: "Parts", _: tuple[()]) -> StatusAnswer:
     import asyncio
     import os
-    from importlib.metadata import version
 
     from banlistd.core.ruleset.ranking import count, count_watched
 
     config, state = parts.service.config, parts.enforcer.state
     enabled = {source.id for source in config.sources if source.enabled}
     # Together: one after the other, each would wait for a write of the imports that are under way.
-    polls, stale, refused, newest, remarks, oddities = await asyncio.gather(
-        parts.polls(),
-        parts.stale_since(),
-        parts.quarantine.refusals(),
-        _newest(parts),
-        parts.remarks(),
-        parts.oddities(),
-    )
+    overview, newest, remarks = await asyncio.gather(parts.overview(), _newest(parts), parts.remarks())
+    now = parts.clock.now()
     done, total = parts.service.refreshing
     return {
-        "version": version("banlistd"),
+        "version": _version(),
         "state": "running",
         "backend": str(config.backend),
         "since": parts.started_at,
@@ -89,10 +83,10 @@ async def _answer(parts: "Parts", _: tuple[()]) -> StatusAnswer:
         "pid": os.getpid(),
         "sources": len(config.sources),
         "enabled": len(enabled),
-        "failing": sum(bool(poll.failures) for source_id, poll in polls.items() if source_id in enabled),
-        "quarantined": len(enabled & refused.keys()),
-        "stale": len(enabled & stale.keys()),
-        "odd": _counts(oddities),
+        "failing": sum(bool(poll.failures) for source_id, poll in overview.polls.items() if source_id in enabled),
+        "quarantined": len(enabled & overview.refusals.keys()),
+        "stale": len(enabled & overview.stale_since(config.sources, now).keys()),
+        "odd": _counts(overview.oddities(config.sources, now)),
         "polling": len(enabled & parts.poll_record.under_way.keys()),
         "ledger_fault": parts.storage.fault,
         "bans": await asyncio.to_thread(count, state) if state else 0,
@@ -102,6 +96,13 @@ async def _answer(parts: "Parts", _: tuple[()]) -> StatusAnswer:
         "remarks": [{"message": remark.message, "hint": remark.hint} for remark in remarks],
         "refreshing": {"done": done, "total": total},
     }
+
+
+@cache
+def _version() -> str:
+    from importlib.metadata import version
+
+    return version("banlistd")
 
 
 def _counts(oddities: "Mapping[SourceId, Sequence[Oddity]]") -> dict[str, int]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from typing import Protocol
 
 from banlistd.core.config.model import Source
@@ -10,6 +11,16 @@ from banlistd.core.feeds.found_list import Findings
 from banlistd.core.ruleset.diff import Change
 from banlistd.core.ruleset.policy import Policy
 from banlistd.model import ContentHash, Marker, Outcome, PolicyHash, Poll, SourceId, Validators
+from banlistd.ports import Ledger, Quarantine, SourceRecords
+
+
+@dataclass(frozen=True, slots=True)
+class Stores:
+    """Where an import reads and writes what is remembered of its source."""
+
+    records: SourceRecords
+    ledger: Ledger
+    quarantine: Quarantine
 
 
 class ListEnforcer(Protocol):

@@ -20,6 +20,8 @@ _KEEP_ADDRESS = """
     ON CONFLICT (source_id) DO UPDATE SET moved_to = excluded.moved_to
 """
 
+MOVED = "SELECT source_id, moved_to FROM findings WHERE moved_to <> ''"
+
 
 class FindingTable:
     """The FindingLog of `ports`."""

@@ -3,8 +3,10 @@
 import aiosqlite
 
 from banlistd.adapters.storage.database import Database
-from banlistd.adapters.storage.import_runs import NEWEST_OF, POLL_OF, newest_of, poll_of
-from banlistd.adapters.storage.quarantine import QUARANTINED_OF, quarantined_of
+from banlistd.adapters.storage.import_runs import EMPTY_SOURCES, NEWEST_OF, POLL_OF, POLLS, newest_of, poll_of, polls_of
+from banlistd.adapters.storage.polling.findings import MOVED
+from banlistd.adapters.storage.quarantine import HEALTHS, QUARANTINED_OF, REFUSALS, healths_of, quarantined_of
+from banlistd.core.feeds.health.overview import Overview
 from banlistd.core.feeds.quarantine import SourceRecord
 from banlistd.model import SourceId
 
@@ -25,3 +27,17 @@ class SourceRecordReader:
             return SourceRecord(poll_of(source_id, polls), newest_of(runs), quarantined_of(contents))
 
         return await self._database.read(work)
+
+    async def overview(self) -> Overview:
+        # The values are made in SQLite's thread too: for thousands of sources the event loop would pause.
+        return await self._database.read(_overview)
+
+
+async def _overview(connection: aiosqlite.Connection) -> Overview:
+    return Overview(
+        polls_of(await connection.execute_fetchall(POLLS)),
+        healths_of(await connection.execute_fetchall(HEALTHS)),
+        {row[0]: row[1] for row in await connection.execute_fetchall(REFUSALS)},
+        frozenset(row[0] for row in await connection.execute_fetchall(EMPTY_SOURCES)),
+        {row[0]: row[1] for row in await connection.execute_fetchall(MOVED)},
+    )

@@ -30,9 +30,10 @@ class Oddity:
 
 @dataclass(frozen=True, slots=True)
 class FeedState:
-    """What is known of a feed. `entries`: of the content in force, None without one. `is_refused_as_empty`: of its newest list.
+    """What is known of a feed. `entries`: of the content in force; None where it has some, or there is none.
 
-    `moved_to`: the address that its server names instead of its own, for good; empty: none.
+    `is_refused_as_empty`: of its newest list. `moved_to`: the address that its server names instead of its own, for good;
+    empty: none.
     """
 
     poll: Poll

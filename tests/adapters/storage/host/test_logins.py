@@ -4,7 +4,7 @@ import asyncio
 from pathlib import Path
 
 from banlistd.adapters.storage.database import open_database
-from banlistd.adapters.storage.logins import LoginTable
+from banlistd.adapters.storage.host.logins import LoginTable
 from banlistd.model import Family, Login
 
 ONE = Login(Family.IPV4, 0xC0000201, 1.5, 2.5)

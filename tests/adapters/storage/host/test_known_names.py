@@ -4,7 +4,7 @@ import asyncio
 from pathlib import Path
 
 from banlistd.adapters.storage.database import open_database
-from banlistd.adapters.storage.known_names import KnownNames
+from banlistd.adapters.storage.host.known_names import KnownNames
 
 
 def test_what_was_kept_last_is_known_after_a_restart_and_nothing_else(tmp_path: Path) -> None:

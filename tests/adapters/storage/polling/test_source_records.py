@@ -1,0 +1,66 @@
+"""What a poll and `status` ask for at once is what the tables say one by one."""
+
+import asyncio
+import dataclasses
+from pathlib import Path
+
+from banlistd.adapters.storage.database import Database, open_database
+from banlistd.adapters.storage.import_runs import ImportRuns
+from banlistd.adapters.storage.polling.findings import FindingTable
+from banlistd.adapters.storage.polling.source_records import SourceRecordReader
+from banlistd.adapters.storage.quarantine import QuarantineTable
+from banlistd.core.feeds.content import Pending
+from banlistd.core.feeds.health.overview import Overview
+from banlistd.core.feeds.quarantine import Confirmed, Quarantined, SourceRecord
+from banlistd.model import ContentHash, PolicyHash, Poll, SourceId
+from banlistd.ports import SourceRecords
+from support.sources import ONE, TWO
+
+_: type[SourceRecords] = SourceRecordReader
+
+HASH = ContentHash("a" * 64)
+REFUSED = Quarantined(TWO, HASH, b"snapshot", "shrunk", "too few", 3, 1, first_seen=1.0, last_seen=1.0)
+
+
+async def import_into(database: Database, source_id: SourceId, entries: int) -> None:
+    ledger = ImportRuns(database)
+    await ledger.marks_for([source_id])
+    run = await ledger.upsert_pending(Pending(source_id, HASH, PolicyHash("p"), entries, 0, b"snapshot"), 1.0)
+    await ledger.mark_completed(run, added=0, removed=0, policy_hash=PolicyHash("p"), now=2.0, validators=None)
+    await ledger.save_poll(Poll(source_id, due_at=9.0, polled_at=3.0))
+    await QuarantineTable(database).confirm(source_id, 3.0, Confirmed(HASH, None, None, None, starts_anew=False))
+
+
+def test_the_record_of_a_source_is_what_the_tables_say(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with open_database(tmp_path / "db") as database:
+            records, ledger = SourceRecordReader(database), ImportRuns(database)
+            assert await records.record(TWO) == SourceRecord(Poll(TWO), None, None)
+            for source_id in (ONE, TWO):
+                await import_into(database, source_id, 7)
+            await QuarantineTable(database).hold_back(REFUSED)
+            known = SourceRecord(await ledger.poll(TWO), await ledger.newest(TWO), REFUSED)
+            assert await records.record(TWO) == known
+            assert known.newest is not None
+            assert (await records.record(ONE)).quarantined is None
+
+    asyncio.run(story())
+
+
+def test_the_overview_names_sources_that_are_empty_refused_or_moved(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with open_database(tmp_path / "db") as database:
+            records, quarantine = SourceRecordReader(database), QuarantineTable(database)
+            assert await records.overview() == Overview({}, {}, {}, frozenset(), {})
+            await import_into(database, ONE, 0)
+            await import_into(database, TWO, 7)
+            await quarantine.hold_back(REFUSED)
+            await FindingTable(database).keep_moved_to(ONE, "https://new.example/")
+            polls = await ImportRuns(database).polls()
+            health = await quarantine.health(ONE)
+            assert health is not None
+            healths = {ONE: health, TWO: dataclasses.replace(health)}
+            expected = Overview(polls, healths, {TWO: "shrunk"}, frozenset({ONE}), {ONE: "https://new.example/"})
+            assert await records.overview() == expected
+
+    asyncio.run(story())
