@@ -1,5 +1,6 @@
 """What a body is, when its source does not say: decided by the first lines that are no comments."""
 
+from banlistd.core.feeds.parsers.formats.quoted_texts import refuse_open_texts
 from banlistd.core.feeds.parsers.formats.tables import first_lines
 from banlistd.core.feeds.parsers.json.texts import looks_like_json
 from banlistd.core.feeds.parsers.parsed import Harvest
@@ -14,6 +15,8 @@ _PLAIN = Format(FormatType.PLAIN)
 def parse_auto(body: bytes, _: Format, harvest: Harvest) -> Format:
     """Read a body in the format that it is recognised as."""
     found = recognised(body)
+    if found.type is FormatType.PLAIN:
+        refuse_open_texts(body)
     try:
         return parser_of(found.type)(body, found, harvest)
     except ParseError:

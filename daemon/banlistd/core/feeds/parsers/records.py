@@ -70,7 +70,7 @@ def _records(lines: Iterable[tuple[int, str]], separator: str, is_comment: Calla
         opens = False
         if is_comment(text):
             # With an empty first cell a line of a table between semicolons begins like a comment.
-            opens = may_be_open and text[0] == separator and _is_open(line, separator)
+            opens = may_be_open and text[0] == separator and is_open(line, separator)
             if not opens:
                 continue
         elif may_be_open and '"' in line:
@@ -78,7 +78,7 @@ def _records(lines: Iterable[tuple[int, str]], separator: str, is_comment: Calla
             if cells is not None and len(line) <= LONGEST_LINE:
                 yield TableRecord(number, text, cells)
                 continue
-            opens = cells is None and _is_open(line, separator)
+            opens = cells is None and is_open(line, separator)
         if opens:
             yield _joined(number, line, rest, separator)
         elif len(line) > LONGEST_LINE:
@@ -111,7 +111,7 @@ def _joined(number: int, line: str, rest: Iterator[tuple[int, str]], separator: 
         after = more[end.end() :].lstrip(" ")
         if after and not after.startswith(separator):
             break
-        if not _is_open(after, separator):
+        if not is_open(after, separator):
             text = "\n".join(parts)
             too_long = length > LONGEST_LINE
             cells = [] if too_long else splitter(separator)(text)
@@ -127,7 +127,7 @@ def _is_cut(line: str) -> bool:
     return len(line) == LONGEST_LINE + 1
 
 
-def _is_open(text: str, separator: str) -> bool:
+def is_open(text: str, separator: str) -> bool:
     """Whether a line ends inside a quoted field. A quote in the middle of a field opens none."""
     opening, at = _opening(separator), 0
     while True:
