@@ -2,12 +2,14 @@
 
 import asyncio
 import gzip
+import io
 import multiprocessing
 import os
 import re
 import signal
 import subprocess
 import sys
+import zipfile
 from collections.abc import Iterable
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
@@ -49,6 +51,16 @@ def test_brotli_is_unpacked_without_any_right() -> None:
             return (await session.finish()).entries
 
     assert asyncio.run(life()) == 1
+
+
+def test_the_files_of_an_archive_that_are_no_list_are_named() -> None:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        archive.writestr("ipv4.txt", b"192.0.2.1\nnonsense\n")
+        archive.writestr("read\x1bme.md", b"192.0.2.66 is an example\n")
+    found = asyncio.run(read(buffer.getvalue()))
+    assert (found.entries, found.rejected) == (1, 1)
+    assert [(one.line, one.text) for one in found.samples] == [(2, "nonsense"), (0, "read\\x1bme.md")]
 
 
 def test_an_empty_body_is_an_empty_list() -> None:

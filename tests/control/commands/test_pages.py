@@ -136,6 +136,16 @@ def test_one_source_is_shown_with_the_lines_that_were_skipped() -> None:
     assert not [part for part in page_of(SOURCES, [row, row], NOW) if "skipped" in str(part) and isinstance(part, str)]
 
 
+def test_one_source_is_shown_with_the_files_of_its_archive_that_were_left_out() -> None:
+    lines = [{"line": 3, "text": "x", "reason": "no address"}, {"line": 0, "text": "a.md", "reason": "not read"}]
+    assert page_of(SOURCES, [{**SOURCE, "rejected": 1, "skipped": lines}], NOW)[1:5] == [
+        "1 line was skipped:",
+        "  line 3: x (no address)",
+        "files of the archive were left out:",
+        "  file: a.md (not read)",
+    ]
+
+
 def test_what_is_odd_about_a_feed_is_named_by_sources_and_by_status() -> None:
     odd = {**SOURCE, "oddities": [{"condition": "frozen", "message": "its content has not changed for 40.0 days"}]}
     page = page_of(SOURCES, [odd], NOW)
@@ -349,7 +359,7 @@ def test_a_refresh_that_came_too_early_says_from_when_on_and_how_to_ask_all_the_
     said = "the publisher allows one request in 4h; --now asks anyway"
     assert page_of(REFRESH, [row], noon) == [f"spamhaus-drop: not asked before 14:05: {said}"]
     assert page_of(REFRESH, [row], noon - 86_400) == [f"spamhaus-drop: not asked before 2026-11-28 14:05: {said}"]
-    assert REFRESH.judge([row]) == 0
+    assert REFRESH.judge([row]) == 75
 
 
 def test_timers_say_when_each_source_is_due() -> None:
@@ -378,6 +388,15 @@ def test_refresh_has_a_line_for_each_source(outcome: str, words: str) -> None:
     rows = [{"id": "tor", "outcome": outcome, "added": 12, "removed": 3, "error": "too few"}]
 
     assert page_of(REFRESH, rows) == [f"tor: {words}"]
+
+
+@pytest.mark.parametrize(
+    ("outcomes", "code"),
+    [(("completed", "skipped"), 0), (("completed", "deferred"), 75), (("deferred", "failed"), 69), (("refused",), 69)],
+)
+def test_refresh_fails_if_a_source_was_not_asked(outcomes: tuple[str, ...], code: int) -> None:
+    rows: list[Any] = [{"outcome": outcome} for outcome in outcomes]
+    assert REFRESH.judge(rows) == code
 
 
 def test_ban_shows_its_end_and_what_is_not_in_force() -> None:

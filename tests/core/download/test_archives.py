@@ -237,3 +237,31 @@ def test_an_encrypted_zip_is_refused() -> None:
     body[body.rfind(b"PK\x01\x02") + 8] |= 1
     with pytest.raises(FetchError, match="encrypted"):
         unpack(bytes(body), CAP)
+
+
+@each_kind
+@pytest.mark.parametrize("order", [1, -1])
+def test_the_files_that_are_left_out_are_known(kind: str, order: int) -> None:
+    files = [("README.md", PROSE), ("conditions-of-use.txt", PROSE), ("ipv4.txt", V4), ("ipv6.txt", V6)][::order]
+    unpacking = Unpacking(CAP)
+    unpacking.feed(_PACK[kind](files))
+    unpacking.finish()
+    assert unpacking.left_out.count == len(unpacking.left_out.names) == 2
+    assert set(unpacking.left_out.names) == {"README.md", "conditions-of-use.txt"}
+
+
+@each_kind
+def test_of_many_files_that_are_left_out_some_are_named(kind: str) -> None:
+    files = [*((f"{number:0200}.md", PROSE) for number in range(50)), ("ipv4.txt", V4)]
+    unpacking = Unpacking(CAP)
+    unpacking.feed(_PACK["gnu" if kind == "ustar" else kind](files))
+    unpacking.finish()
+    assert unpacking.left_out.count == 50
+    assert [len(name) for name in unpacking.left_out.names] == [200] * 5
+
+
+def test_what_a_pattern_leaves_out_is_not_named() -> None:
+    unpacking = Unpacking(CAP, members="ipv4*")
+    unpacking.feed(_zipped([("ipv4.txt", V4), ("ipv6.txt", V6)]))
+    unpacking.finish()
+    assert unpacking.left_out.count == 0

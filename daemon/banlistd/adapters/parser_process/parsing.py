@@ -24,7 +24,7 @@ from banlistd.adapters.parser_process.job import Job
 from banlistd.adapters.system import allocator
 from banlistd.core.addresses.sets import AddressSet
 from banlistd.core.download.decompression import Unpacking
-from banlistd.core.feeds.parsed_list import parsed_list
+from banlistd.core.feeds.parsed_list import parsed_list, with_files_left_out
 from banlistd.errors import BanlistdError, FetchError, PassingError
 from banlistd.formats import Format
 
@@ -89,7 +89,7 @@ def _parsed(job: Job, body: Iterable[bytes], result: int) -> Answer:
     for block in body:
         unpacking.feed(block)
     parsed = parsed_list(unpacking.finish(), job.form, job.next_path)
-    addresses = parsed.addresses
+    addresses, left_out = parsed.addresses, unpacking.left_out
     _write(addresses, result)
     return Answer(
         Status.PARSED,
@@ -102,7 +102,7 @@ def _parsed(job: Job, body: Iterable[bytes], result: int) -> Answer:
         parsed.data_lines,
         parsed.is_html,
         parsed.said,
-        parsed.samples,
+        with_files_left_out(parsed.samples, left_out.count, left_out.names),
         next_page=parsed.next_page,
     )
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypedDict
 from banlistd.control.declaration import UNAVAILABLE, Argument, Command, Completes, PageContext
 from banlistd.control.page import Page, StateLine, clock_time, number
 from banlistd.core.printing import counted, printable
-from banlistd.errors import NoSuchSourceError, UsageError
+from banlistd.errors import DeferredError, NoSuchSourceError, UsageError
 
 if TYPE_CHECKING:
     from banlistd.control.parts import Parts
@@ -97,7 +97,10 @@ def _polled(row: OutcomeRow) -> tuple[str, str]:
 
 
 def exit_code(rows: Sequence[OutcomeRow]) -> int:
-    return UNAVAILABLE if any(row["outcome"] in ("failed", "refused") for row in rows) else 0
+    outcomes = {row["outcome"] for row in rows}
+    if outcomes & {"failed", "refused"}:
+        return UNAVAILABLE
+    return DeferredError.exit_code if "deferred" in outcomes else 0
 
 
 REFRESH: "Command[RefreshOrder, list[OutcomeRow]]" = Command(
@@ -121,12 +124,15 @@ REFRESH: "Command[RefreshOrder, list[OutcomeRow]]" = Command(
     ),
     details=(
         "A source is not asked for sooner than its publisher allows (`minimum` of the source), nor before the time that its "
-        "server asked for (Retry-After): the answer says from when on it may be, and the exit code is 0."
+        "server asked for (Retry-After): the answer says from when on it may be, and the exit code is 75."
     ),
     read=_read,
     answer=_answer,
     page=outcomes_page,
-    exits={UNAVAILABLE: "some source failed or was refused"},
+    exits={
+        UNAVAILABLE: "some source failed or was refused",
+        DeferredError.exit_code: "some source was not asked: its publisher allows no request yet",
+    },
     errors=(NoSuchSourceError, UsageError),
     judge=exit_code,
     timeout=REFRESH_SECONDS,

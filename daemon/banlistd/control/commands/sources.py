@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class SkippedRow(TypedDict):
-    """A line without a usable address. `text`, `reason`: empty where a server may echo a secret."""
+    """A line without a usable address, or, as line 0, a file of an archive. Both texts are empty where they may be secret."""
 
     line: int
     text: str
@@ -38,7 +38,7 @@ class SourceRow(TypedDict):
     `extent`: how much of the address space a source with `block` covers, for a person. `quarantined`: the guard that refused
     its newest content. `failures`: polls in a row. `error`: of the newest poll that has ended. `polling`: whether another is
     under way. `oddities`: what is odd about the feed. `skipped`: the first lines that were skipped when the list was read
-    last, five at most.
+    last, and, as line 0, files of an archive that were left out; five at most.
     """
 
     id: str
@@ -210,9 +210,11 @@ def _details(row: SourceRow) -> list[str]:
     odd = [f"{printable(one['condition'])}: {printable(one['message'])}" for one in row["oddities"]]
     if not row["skipped"]:
         return odd
-    others = row["rejected"] - len(row["skipped"])
-    head = f"{counted(row['rejected'], 'line was', 'lines were')} skipped" + (", the first of them:" if others > 0 else ":")
-    return [*odd, head, *(f"  line {number(one['line'])}{_text(one)}" for one in row["skipped"])]
+    lines = [f"  line {number(one['line'])}{_text(one)}" for one in row["skipped"] if one["line"]]
+    files = [f"  file{_text(one)}" for one in row["skipped"] if not one["line"]]
+    first = ", the first of them:" if row["rejected"] > len(lines) else ":"
+    head = [f"{counted(row['rejected'], 'line was', 'lines were')} skipped{first}"] if lines else []
+    return [*odd, *head, *lines, *(["files of the archive were left out:"] if files else []), *files]
 
 
 def _text(one: SkippedRow) -> str:
@@ -247,7 +249,7 @@ def _state(row: SourceRow) -> str:
 SOURCES: "Command[SourcesOrder, list[SourceRow]]" = Command(
     name="sources",
     help="each source: state, entries, bans it owns, last and next poll",
-    details="With ID also the first lines of its list that were skipped, and why.",
+    details="With ID also the first lines of its list, and files of its archive, that were skipped, and why.",
     method="GET",
     example=[
         {

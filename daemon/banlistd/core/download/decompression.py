@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 from io import BytesIO
 
-from banlistd.core.download.archives.members import ZIP_MAGICS, Members, too_large
+from banlistd.core.download.archives.members import ZIP_MAGICS, LeftOut, Members, too_large
 from banlistd.core.download.archives.tar_archive import LONGEST_HEAD, TarReader, is_tar
 from banlistd.core.download.archives.zip_archive import read_zip
 from banlistd.core.download.codecs import BROKEN, LONGEST_MAGIC, Compression, kind_of, transfer_kind
@@ -49,6 +49,7 @@ class Unpacking:
         self._arrived = 0
         self._is_zip = False
         self._tar: TarReader | None = None
+        self._members: Members | None = None
         self._start: bytes | None = b""
         # Grown by mremap(2) once glibc keeps it out of its heap (`adapters.allocator`), and handed out as bytes without a copy:
         # one body exists, not two.
@@ -83,10 +84,15 @@ class Unpacking:
         body = self._body.getvalue()
         if self._is_zip:
             self._body = BytesIO()
-            members = Members(self._pattern, self._body, self._max_bytes)
-            read_zip(body, members)
-            body = members.joined()
+            self._members = Members(self._pattern, self._body, self._max_bytes)
+            read_zip(body, self._members)
+            body = self._members.joined()
         return body
+
+    @property
+    def left_out(self) -> LeftOut:
+        """The files of an archive that are not in the body; known once it is finished."""
+        return LeftOut() if self._members is None else self._members.left_out
 
     def _file_bytes(self, data: bytes) -> None:
         if self._head is None:
@@ -128,7 +134,8 @@ class Unpacking:
         """The first bytes under the compression are known: they tell whether they are those of a tar archive."""
         self._start = None
         if is_tar(start):
-            self._tar = TarReader(Members(self._pattern, self._body, self._max_bytes))
+            self._members = Members(self._pattern, self._body, self._max_bytes)
+            self._tar = TarReader(self._members)
         self._unpacked(start)
 
 

@@ -20,7 +20,8 @@ _LONGEST = 100
 
 @dataclass(frozen=True, slots=True)
 class Findings:
-    """`rejected`: how many lines had no usable address. `skipped`: the first of them; texts and reasons are printable.
+    """`rejected`: how many lines had no usable address. `skipped`: the first of them, and, as line 0, files of an archive that
+    were left out; texts and reasons are printable.
     `moved_to`: the address that its server names instead of its own, for good; empty: none.
     """
 
@@ -46,15 +47,17 @@ def address_in_words(source: Source, moved_to: str) -> str:
 
 def skipped_in_words(findings: Findings) -> str:
     """For one line; empty where nothing was skipped."""
-    if not findings.rejected:
-        return ""
-    first = "; ".join(line_in_words(one) for one in findings.skipped)
-    which = "" if findings.rejected == len(findings.skipped) else "the first: "
-    return f"{counted(findings.rejected, 'line', 'lines')} skipped" + (f" ({which}{first})" if first else "")
+    lines = [line_in_words(one) for one in findings.skipped if one.line]
+    files = [line_in_words(one) for one in findings.skipped if not one.line]
+    which = "" if findings.rejected == len(lines) else "the first: "
+    said = f"{counted(findings.rejected, 'line', 'lines')} skipped" if findings.rejected else ""
+    return "; ".join(filter(None, (said + (f" ({which}{'; '.join(lines)})" if lines else ""), *files)))
 
 
 def line_in_words(one: Rejected) -> str:
-    """`line 3 "abc": no address`, or `line 3` where its text is not shown."""
+    """`line 3 "abc": no address`, or `line 3` where its text is not shown; `file "a.md": not read` for one of an archive."""
+    if not one.line:
+        return f'file "{one.text}": {one.reason}' if one.reason else "a file of the archive was left out"
     return f'line {one.line} "{one.text}": {one.reason}' if one.reason else f"line {one.line}"
 
 

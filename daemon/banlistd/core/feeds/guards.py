@@ -62,7 +62,7 @@ _TITLE = re.compile("<title[^>]*>([^<]+)", re.IGNORECASE)
 def _html(one: Candidate) -> str:
     if not (one.source.guards.html and one.parsed.is_html):
         return ""
-    lines = [sample.text for sample in one.parsed.samples]
+    lines = [sample.text for sample in one.parsed.samples if sample.line]
     titles = [found[1] for line in lines if (found := _TITLE.search(line))]
     what = next(iter([*titles, *lines]), "")
     # A server may answer with the key that it was asked with.

@@ -1,11 +1,13 @@
 """One list as it comes out of its parser: addresses, and the figures that the guards judge."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from banlistd.core.addresses.sets import AddressSet
 from banlistd.core.feeds.completeness import Announced, Unit, announced, data_lines
 from banlistd.core.feeds.parsers import parse
 from banlistd.core.feeds.parsers.next_page import next_page
+from banlistd.core.feeds.parsers.parsed import SAMPLES, sample_text
 from banlistd.formats import Format, FormatType
 from banlistd.model import Rejected, Validators
 
@@ -16,9 +18,10 @@ _MAY_BE_JSON = frozenset({FormatType.AUTO, FormatType.JSON})
 class ParsedList:
     """`entries`: distinct entries as they were written. `rejected`: lines that should have held an address and did not.
 
-    `samples`: the first rejected lines. `is_html`: whether the body looks like a web page. `said`: how many entries the list
-    says that it has. `data_lines`: its lines that are no comments, where `said` counts entries, else 0.
-    `next_page`: where the list goes on, an address or a cursor, foreign text; empty: nowhere.
+    `samples`: the first rejected lines, then, as line 0, the first files of an archive that were left out. `is_html`: whether
+    the body looks like a web page. `said`: how many entries the list says that it has. `data_lines`: its lines that are no
+    comments, where `said` counts entries, else 0. `next_page`: where the list goes on, an address or a cursor, foreign text;
+    empty: nowhere.
     """
 
     addresses: AddressSet = field(repr=False)
@@ -37,6 +40,20 @@ class Download:
 
     parsed: ParsedList
     validators: Validators
+
+
+_FILES_SHOWN = 2
+
+
+def with_files_left_out(samples: Sequence[Rejected], count: int, names: Sequence[str]) -> tuple[Rejected, ...]:
+    """`count`: of the files of an archive that were left out, `names`: of the first of them, which are foreign text.
+
+    At least two of them, as far as there are any, whatever lines were rejected.
+    """
+    room = max(_FILES_SHOWN, SAMPLES - len(samples))
+    names = [sample_text(name) for name in names[:room]]
+    reason = f"not read; files of the archive left out: {count:,}"
+    return (*samples[: SAMPLES - len(names)], *(Rejected(0, name, reason) for name in names))
 
 
 def parsed_list(body: bytes, form: Format, next_path: str = "") -> ParsedList:

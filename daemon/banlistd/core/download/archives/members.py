@@ -5,6 +5,7 @@ by its name, and, where others have an address, what has none.
 """
 
 import re
+from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from io import BytesIO
 
@@ -36,8 +37,20 @@ _KINDS = {
 
 _ADDRESS = re.compile(rb"\d{1,3}\.\d{1,3}\.\d{1,3}|[0-9A-Fa-f]{1,4}:[0-9A-Fa-f:]{0,30}:")
 _SHOWN = 40
+_NAMED, _LONGEST_NAME = 5, 200
 _HEAD = 4096
 _HINT = 'name the files to read: format: {type: auto, members: "*.txt"}'
+
+
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """How many files of an archive were not read, and the names of the first ones: foreign text."""
+
+    count: int = 0
+    names: tuple[str, ...] = ()
+
+    def with_one(self, path: str) -> "LeftOut":
+        return LeftOut(self.count + 1, self.names if len(self.names) >= _NAMED else (*self.names, path[:_LONGEST_NAME]))
 
 
 class Members:
@@ -51,13 +64,26 @@ class Members:
         self._body = body
         self._max_bytes = max_bytes
         self._kinds: dict[str, str] = {}
+        self._left_out = LeftOut()
+        self._kept: list[str] = []
         self._open: str | None = None
         self._begins = 0
         self._has_address = False
         self._header: bytes | None = None
 
+    @property
+    def left_out(self) -> "LeftOut":
+        """The files that were not read, unless a pattern says which ones are."""
+        return LeftOut() if self._pattern else self._left_out
+
     def wants(self, path: str) -> bool:
         """Whether a file of this name may be a list."""
+        wanted = self._may_be_list(path)
+        if not wanted:
+            self._left_out = self._left_out.with_one(path)
+        return wanted
+
+    def _may_be_list(self, path: str) -> bool:
         name = path.rpartition("/")[2]
         if self._pattern:
             return fnmatchcase(name, self._pattern) or fnmatchcase(path.removeprefix("./"), self._pattern)
@@ -112,9 +138,14 @@ class Members:
         if moved:
             self._kinds, self._header = {}, None
             self._cut(ends - begins)
+            for earlier in self._kept:
+                self._left_out = self._left_out.with_one(earlier)
+            self._kept = []
         elif self._has_address and not has_address and not self._pattern:
             self._cut(begins)
+            self._left_out = self._left_out.with_one(path)
             return
+        self._kept.append(path)
         self._has_address = self._has_address or has_address
         kind = _kind_of_name(path)
         self._kinds.setdefault(kind, path)

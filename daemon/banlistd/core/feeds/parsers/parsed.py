@@ -129,7 +129,7 @@ class Harvest:
     def reject(self, line: int, text: str, reason: str) -> None:
         self.rejected += 1
         if len(self.samples) < SAMPLES:
-            self.samples.append(Rejected(line, _sample_text(text), reason))
+            self.samples.append(Rejected(line, sample_text(text), reason))
 
     def take_over(self, other: "Harvest") -> None:
         """All that another one has collected, in place of what this one has."""
@@ -148,7 +148,7 @@ class Harvest:
         return Parsed(addresses, entries4, entries6, self.rejected, tuple(self.samples), lines, looks_like, form)
 
 
-def _sample_text(text: str) -> str:
+def sample_text(text: str) -> str:
     """The beginning of a rejected line, in ASCII: what is not is escaped."""
     return text[:SAMPLE_LENGTH].encode("unicode_escape").decode("ascii")[:SAMPLE_LENGTH]
 
