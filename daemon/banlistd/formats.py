@@ -46,7 +46,7 @@ class FormatKind:
     `registry`; no recogniser: `auto` never chooses the format. `auto` asks the recognisers in the order of `precedence`, and
     takes the first answer. `recognised_by`: what the recogniser looks for, for the manual. `keys`: the keys beside `type`.
     `typical`: a body that `auto` recognises, where that is not the example. `accept`: a media type to ask
-    a server for.
+    a server for. `example_pattern`: the `pattern` that reads the example.
     """
 
     name: str
@@ -59,6 +59,7 @@ class FormatKind:
     keys: tuple[str, ...] = ()
     typical: str = ""
     accept: str = ""
+    example_pattern: str = ""
 
 
 class FormatType(StrEnum):
@@ -227,6 +228,22 @@ class FormatType(StrEnum):
         Example("{address} host.example"),
         typical="0.0.0.0 host.example\n",
     )
+    PATTERN = FormatKind(
+        "pattern",
+        "What no other format fits: XML, RSS, tables of HTML, rules. `pattern` is a regular expression of RE2, and "
+        "`(?P<address>...)` in it is the address of each match; beside it `(?P<prefix>...)` is the length of its network, "
+        "`(?P<netmask>...)` its mask, or `(?P<last>...)` the last address of a range. It is compared with the bytes of the "
+        "whole body, and `.` is no line feed unless it begins with `(?s)`. A match without an address is rejected, as a line "
+        "is; what does not match is passed over. Needs the Python library google-re2 (`pip install banlistd[pattern]`), whose "
+        "search takes linear time.",
+        "formats.pattern:parse_pattern",
+        "",
+        0,
+        "",
+        Example("<ip>{address}</ip>", before="<list>", between="", after="</list>\n"),
+        keys=("pattern",),
+        example_pattern="<ip>(?P<address>[^<]+)</ip>",
+    )
 
 
 class Operator(StrEnum):
@@ -264,7 +281,8 @@ class Format:
     within each record; several of them are `paths`. `ends`, `lengths` (both): of each path, or one for all of them, in the
     same object. `where`: all of them must be met. `members`: which files of an archive are read, as in `*.txt`; empty: all
     that may be lists. `defanged`, `urls` (plain): whether addresses are written as `192[.]0[.]2[.]1`, or are the hosts of
-    URLs. `changes` (CrowdSec, TAXII): whether the body has what changed since the one before, which no key
+    URLs. `pattern` (pattern): a regular expression. `changes` (CrowdSec, TAXII): whether the body has what changed since the
+    one before, which no key
     says. `now`: Unix seconds when the list is read; 0 where nothing is to expire.
     """
 
@@ -284,6 +302,7 @@ class Format:
     defanged: bool = False
     urls: bool = False
     changes: bool = False
+    pattern: str = ""
     now: int = dataclass_field(default=0, compare=False)
 
     def __repr__(self) -> str:

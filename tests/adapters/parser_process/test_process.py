@@ -53,6 +53,12 @@ def test_brotli_is_unpacked_without_any_right() -> None:
     assert asyncio.run(life()) == 1
 
 
+def test_a_pattern_is_searched_for_without_any_right() -> None:
+    body = b"<ip>192.0.2.1</ip>\n<ip>none</ip>\n" * 50_000
+    found = asyncio.run(read(body, form=Format(FormatType.PATTERN, pattern="<ip>(?P<address>[^<]+)</ip>")))
+    assert (found.entries, found.rejected, found.samples[0].line) == (1, 50_000, 2)
+
+
 def test_the_files_of_an_archive_that_are_no_list_are_named() -> None:
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:

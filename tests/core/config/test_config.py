@@ -141,6 +141,10 @@ def test_numbers_and_times_that_yaml_would_convert_stay_as_they_were_written() -
         ("{type: jsonl, field: a.b, length: c}", Format(FormatType.JSONL, field="a.b", lengths=("c",))),
         ("{type: jsonl, field: [v4, v6]}", Format(FormatType.JSONL, paths=("v4", "v6"))),
         ("{type: stix2}", Format(FormatType.STIX2)),
+        (
+            "{type: pattern, pattern: '<ip>(?P<address>[^<]+)</ip>'}",
+            Format(FormatType.PATTERN, pattern="<ip>(?P<address>[^<]+)</ip>"),
+        ),
         ('{type: auto, members: "*.txt"}', Format(members="*.txt")),
         ("{type: plain, members: ipv4.txt}", Format(FormatType.PLAIN, members="ipv4.txt")),
         (

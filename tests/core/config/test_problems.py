@@ -390,6 +390,40 @@ WRONG = [
             '(write {score: ">= 90", type: ADDR, country: [DE, FR], expires: future})'
         ),
     ),
+    (
+        SOURCE + "  format: pattern",
+        "4: sources[0].format: has no pattern (write {type: pattern, pattern: '<ip>(?P<address>[^<]+)</ip>'})",
+    ),
+    (
+        SOURCE + "  format: {type: pattern, pattern: '<a>(?P<address>[^<]+'}",
+        (
+            "4: sources[0].format.pattern: is no pattern of RE2: missing ): <a>(?P<address>[^<]+ "
+            "(https://github.com/google/re2/wiki/Syntax)"
+        ),
+    ),
+    (
+        SOURCE + "  format: {type: pattern, pattern: '<a>([^<]+)'}",
+        "4: sources[0].format.pattern: has no group called address (write (?P<address>...) around the address)",
+    ),
+    (
+        SOURCE + "  format: {type: pattern, pattern: '(?P<address>.)(?P<mask>.)'}",
+        "4: sources[0].format.pattern: has a group called mask (groups may be called address, prefix, netmask, last)",
+    ),
+    (
+        SOURCE + "  format: {type: pattern, pattern: '(?P<address>.)(?P<last>.)(?P<prefix>.)'}",
+        "4: sources[0].format.pattern: has several groups that say where a network ends (write one of prefix, netmask, last)",
+    ),
+    (
+        SOURCE + "  format: {type: pattern, pattern: '(?P<address>.*)'}",
+        "4: sources[0].format.pattern: matches an empty text (write what is around each address, too)",
+    ),
+    (
+        SOURCE + "  format: {type: csv, pattern: '(?P<address>.)'}",
+        (
+            "4: sources[0].format.pattern: does not go with csv "
+            "(column, columns, separator, prefix, netmask, count, where or members may)"
+        ),
+    ),
     (SOURCE + "  format: {type: p2p, where: {a: b}}", "4: sources[0].format.where: does not go with p2p (members may)"),
     (
         SOURCE + "  format: {type: plain, members: [a, b]}",

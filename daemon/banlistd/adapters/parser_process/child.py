@@ -53,15 +53,15 @@ def give_up_all_rights(arguments: list[str], program: str) -> None:
             os.execv(sys.executable, again)  # noqa: S606 - no shell: that is wanted
     from banlistd.adapters.parser_process import job, parsing  # noqa: PLC0415 - as above
 
-    parsing.warm_up()
-    limits = job.decoded_job(job_text).limits
+    order = job.decoded_job(job_text)
+    parsing.warm_up(order.form)
     try:
         code = confinement.built_filter()
         confinement.become_private()
         confinement.drop_capabilities()
         confinement.close_all_but({body, result, answer})
         confinement.forbid_files_and_network()
-        confinement.limit(limits)
+        confinement.limit(order.limits)
         confinement.enforce_filter(code)
     except (confinement.ConfinementError, OSError, ValueError) as error:
         os.write(answer, READY + parsing.not_confined(str(error)))

@@ -23,10 +23,11 @@ from banlistd.adapters.parser_process.answer import Answer, Status, encoded_answ
 from banlistd.adapters.parser_process.job import Job
 from banlistd.adapters.system import allocator
 from banlistd.core.addresses.sets import AddressSet
+from banlistd.core.config.sections import patterns
 from banlistd.core.download.decompression import Unpacking
 from banlistd.core.feeds.parsed_list import parsed_list, with_files_left_out
 from banlistd.errors import BanlistdError, FetchError, PassingError
-from banlistd.formats import Format
+from banlistd.formats import Format, FormatType
 
 _AT_ONCE = 1 << 18
 
@@ -40,11 +41,13 @@ _SAMPLE = b"192.0.2.1 # a\n192.0.2.2 norway 1\n2001:db8::1\n198.51.100.0/24\n<ba
 _BARE_SAMPLE = b"192.0.2.1\n192.0.2.2\n198.51.100.0/24\n"
 
 
-def warm_up() -> None:
-    """Run each path once that loads something at its first use, before the filter is in force."""
+def warm_up(form: Format | None = None) -> None:
+    """Run each path once that loads something at its first use, before the filter is in force. `form`: None for all formats."""
     allocator.tune_malloc()
     for sample in (_SAMPLE, _BARE_SAMPLE):
         parsed_list(sample, Format())
+    if form is None or form.type is FormatType.PATTERN:
+        patterns.library()
 
 
 _ERRNOS: Mapping[int | None, Status] = {errno.EFBIG: Status.RESULT_TOO_LARGE, errno.ENOMEM: Status.OUT_OF_MEMORY}

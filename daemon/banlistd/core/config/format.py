@@ -1,15 +1,17 @@
 """A source's `format`, as it is written -> `model.Format`."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from banlistd.core.config import values
 from banlistd.core.config.problems import Spot
+from banlistd.core.config.sections.conditions import WHERE_SCHEMA, read_where, short_name
+from banlistd.core.config.sections.patterns import Pattern, PatternFault
 from banlistd.core.config.values import Unfit, among
 from banlistd.core.printing import shown
-from banlistd.formats import Condition, Format, FormatType, Operator
+from banlistd.formats import Format, FormatType
 
 KEYS: Mapping[FormatType, tuple[str, ...]] = {kind: (*kind.kind.keys, "members") for kind in FormatType}
 """The keys of each type beside `type`."""
@@ -22,7 +24,9 @@ _ALL = ("type", *dict.fromkeys(key for keys in KEYS.values() for key in keys))
 def read_format(tree: object, spot: Spot) -> Format:
     """A type, or a mapping with `type` and its keys; `Format()` for a wrong one, once reported."""
     if isinstance(tree, str):
-        return Format(_read_type(tree, spot) or FormatType.AUTO)
+        short = _read_type(tree, spot) or FormatType.AUTO
+        _require_pattern(short, (), spot)
+        return Format(short)
     if not isinstance(tree, dict):
         spot.wrong("is not a format", "write plain, or a mapping such as {type: csv, column: 2}")
         return Format()
@@ -34,7 +38,8 @@ def read_format(tree: object, spot: Spot) -> Format:
         _judge_ends(key, found, spot)
     if "end" in found and "length" in found:
         spot.at("length").wrong("is written beside end", "write one of them")
-    where = _read_where(tree[_WHERE], spot.at(_WHERE)) if _WHERE in found else ()
+    _require_pattern(kind, tree, spot)
+    where = read_where(tree[_WHERE], spot.at(_WHERE)) if _WHERE in found else ()
     if kind is None or len(spot.problems) > before:
         return Format()
     fields = found.get("field", ())
@@ -54,7 +59,13 @@ def read_format(tree: object, spot: Spot) -> Format:
         count="".join(found.get("count", ())),
         defanged=found.get("defanged", ()) == (_TRUE,),
         urls=found.get("urls", ()) == (_TRUE,),
+        pattern="".join(found.get("pattern", ())),
     )
+
+
+def _require_pattern(kind: FormatType | None, keys: Container[str], spot: Spot) -> None:
+    if kind is FormatType.PATTERN and "pattern" not in keys:
+        spot.wrong("has no pattern", "write {type: pattern, pattern: '<ip>(?P<address>[^<]+)</ip>'}")
 
 
 def _judge_ends(key: str, found: Mapping[str, tuple[str, ...]], spot: Spot) -> None:
@@ -64,42 +75,6 @@ def _judge_ends(key: str, found: Mapping[str, tuple[str, ...]], spot: Spot) -> N
         spot.at(key).wrong("is written without the place of the address", "write path (json) or field (jsonl) beside it")
     elif len(found.get(key, ())) not in (0, 1, len(places)):
         spot.at(key).wrong(f"has {len(found[key])} values", f"write one, or {len(places)}, one for each address")
-
-
-def _is_short(text: str) -> bool:
-    return 0 < len(text) <= _LONGEST
-
-
-_COMPARISON = re.compile(r"(>=|<=|!=|>|<|=)\s*(.+)", re.DOTALL)
-
-
-def _read_where(tree: object, spot: Spot) -> tuple[Condition, ...]:
-    if not isinstance(tree, dict) or not 1 <= len(tree) <= _MAX_CONDITIONS:
-        spot.wrong(f"is not a mapping of 1 to {_MAX_CONDITIONS} conditions", _CONDITIONS)
-        return ()
-    read = [_read_condition(str(field), written, spot.at(str(field))) for field, written in tree.items()]
-    return tuple(condition for condition in read if condition is not None)
-
-
-def _read_condition(field: str, written: object, spot: Spot) -> Condition | None:
-    several = [one for one in (written if isinstance(written, list) else [written]) if isinstance(one, str)]
-    if not several or (isinstance(written, list) and len(several) < len(written)) or not all(map(_is_short, several)):
-        spot.wrong("is not a condition", _CONDITIONS)
-        return None
-    try:
-        _name(field, "a field")
-    except Unfit as verdict:
-        spot.unfit(verdict)
-        return None
-    if isinstance(written, list):
-        return Condition(field, Operator.IS, tuple(several))
-    text = several[0].strip()
-    if text == Operator.FUTURE:
-        return Condition(field, Operator.FUTURE)
-    comparison = _COMPARISON.fullmatch(text)
-    if comparison is None:
-        return Condition(field, Operator.IS, (text,))
-    return Condition(field, Operator(comparison[1]), (comparison[2].strip(),))
 
 
 _SIZES = ("prefix", "netmask", "count")
@@ -186,7 +161,7 @@ def _column(text: str) -> str:
         if not re.fullmatch(r"0*[1-9][0-9]{0,2}", text, re.ASCII):
             raise Unfit(f"{shown(text)} is not a column", "columns count from 1")
         return str(int(text))
-    return _name(text, "a column")
+    return short_name(text, "a column")
 
 
 _SEPARATORS = {"tab": "\t", "\\t": "\t", "whitespace": "whitespace"}
@@ -204,7 +179,7 @@ _STEP = re.compile(r"[^\[\]{}.]+(\[\]|\{\})*|(\[\]|\{\})+")
 
 
 def _path(text: str) -> str:
-    _name(text, "a path")
+    short_name(text, "a path")
     if not all(_STEP.fullmatch(step) for step in text.split(".")):
         raise Unfit(f"{shown(text)} is not a path", "write it like prefixes[].ip_prefix")
     return text
@@ -215,7 +190,7 @@ def _end(text: str) -> str:
 
 
 def _field(text: str) -> str:
-    _name(text, "a field")
+    short_name(text, "a field")
     if not all(text.split(".")) or "[" in text:
         raise Unfit(f"{shown(text)} is not a field", "write a key, or keys joined by dots")
     return text
@@ -226,29 +201,28 @@ _MEMBERS = 16
 
 def _members(text: str) -> str:
     """Patterns of file names, as in a shell."""
-    _name(text, "a pattern of file names")
+    short_name(text, "a pattern of file names")
     if text.count("*") > _MEMBERS:
         raise Unfit(f"{shown(text)} is not a pattern of file names", f"write at most {_MEMBERS} *")
     return text
 
 
+def _pattern(text: str) -> str:
+    if len(text) > _LONGEST_PATTERN or not text.isprintable():
+        raise Unfit(f"{shown(text)} is not a pattern", f"write one line of at most {_LONGEST_PATTERN} signs")
+    try:
+        Pattern(text)
+    except PatternFault as fault:
+        raise Unfit(*fault.args) from fault
+    return text
+
+
+_LONGEST_PATTERN = 1000
 _TRUE = "true"
 
 
 def _switch(text: str) -> str:
     return _TRUE if values.switch(text) else "false"
-
-
-# More than any column or JSON key seen; a bound, so that messages stay readable.
-_LONGEST = 200
-_MAX_CONDITIONS = 16
-_CONDITIONS = 'write {score: ">= 90", type: ADDR, country: [DE, FR], expires: future}'
-
-
-def _name(text: str, what: str) -> str:
-    if not 0 < len(text) <= _LONGEST or not text.isprintable():
-        raise Unfit(f"{shown(text)} is not {what}")
-    return text
 
 
 @dataclass(frozen=True, slots=True)
@@ -284,21 +258,15 @@ SHAPES: Mapping[str, FormatKey] = {
     "field": FormatKey(_field, 16, "string", "the key of the address in each line, or keys joined by dots"),
     "end": FormatKey(_end, 16, "string", "the key of the last address of a range, in the same object"),
     "length": FormatKey(_end, 16, "string", "the key of a prefix length or netmask, in the same object"),
+    "pattern": FormatKey(
+        _pattern, 1, "string", "a regular expression of RE2 with (?P<address>...), and prefix, netmask or last"
+    ),
     "members": FormatKey(_members, 1, "string", "which files of an archive are read: *.txt; without it all that may be lists"),
-}
-
-_VALUE = {"type": ["string", "number", "boolean"]}
-_WHERE_SCHEMA: Mapping[str, Any] = {
-    "type": "object",
-    "additionalProperties": {"anyOf": [_VALUE, {"type": "array", "items": _VALUE, "minItems": 1}]},
-    "minProperties": 1,
-    "maxProperties": _MAX_CONDITIONS,
-    "description": "only records that meet every condition: a value, one of a list, >=, <=, >, <, !=, or future for a time",
 }
 
 
 def _long_form(types: list[str], keys: tuple[str, ...]) -> Mapping[str, Any]:
-    shapes = {key: _WHERE_SCHEMA if key == _WHERE else SHAPES[key].schema for key in keys}
+    shapes = {key: WHERE_SCHEMA if key == _WHERE else SHAPES[key].schema for key in keys}
     properties = {"type": {"enum": types}, **shapes}
     return {"type": "object", "properties": properties, "required": ["type"], "additionalProperties": False}
 

@@ -98,7 +98,7 @@ def test_formats_with_one_reading_refuse_no_body_as_a_whole(kind: FormatType, bo
 
 
 def _read_as(kind: FormatType, *addresses: str) -> Parsed:
-    return parse(kind.kind.example.written(addresses).encode(), Format(kind))
+    return parse(kind.kind.example.written(addresses).encode(), Format(kind, pattern=kind.kind.example_pattern))
 
 
 @pytest.mark.parametrize("kind", FormatType)

@@ -24,7 +24,9 @@ def parse(body: bytes, form: Format = ANY) -> Parsed:
         raise ParseError(f"more than {MAX_LINES:,} lines", "no blocklist is as long as this")
     harvest = Harvest(len(text) // SHORTEST_LINE)
     used = PARSERS[form.type](text, form, harvest)
-    return harvest.parsed(harvest.lines or count_lines(text), looks_like(text), used)
+    # A pattern is how a web page is read as a list.
+    is_meant = used.type is FormatType.PATTERN
+    return harvest.parsed(harvest.lines or count_lines(text), "" if is_meant else looks_like(text), used)
 
 
 PARSERS: Mapping[FormatType, Parser] = {kind: parser_of(kind) for kind in FormatType}

@@ -1,10 +1,10 @@
 """What a body is, when its source does not say: decided by the first lines that are no comments."""
 
-from banlistd.core.feeds.parsers.formats.quoted_texts import refuse_open_texts
 from banlistd.core.feeds.parsers.formats.tables import first_lines
 from banlistd.core.feeds.parsers.json.texts import looks_like_json
 from banlistd.core.feeds.parsers.parsed import Harvest
 from banlistd.core.feeds.parsers.registry import parser_of, recognisers
+from banlistd.core.feeds.parsers.tables.quoted_texts import refuse_open_texts
 from banlistd.core.feeds.parsers.text import are_entries_alone
 from banlistd.errors import ParseError
 from banlistd.formats import Format, FormatType
