@@ -25,7 +25,7 @@ from banlistd.adapters.parser_process.answer import ANSWER_SIZE, Answer, Status,
 from banlistd.adapters.parser_process.confinement import Limits
 from banlistd.adapters.parser_process.job import Job, encoded_job
 from banlistd.adapters.parser_process.process import ParserProcesses
-from banlistd.adapters.parser_process.result import addresses_in, fault_of
+from banlistd.adapters.parser_process.result import fault_of, result_in
 from banlistd.adapters.parser_process.starting import started
 from banlistd.core.addresses.sets import AddressSet
 from banlistd.core.download.decompression import Unpacking
@@ -110,7 +110,7 @@ class ConfinedParser:
         while frame:
             frame = frame[os.write(self._body, frame) :]
         answer = decoded_answer(self._read(ANSWER_SIZE))
-        addresses = addresses_in(self._result, answer) if answer.status is Status.PARSED else None
+        addresses = result_in(self._result, answer)[0] if answer.status is Status.PARSED else None
         return answer, addresses
 
     def forget_result(self) -> None:

@@ -9,7 +9,9 @@ from banlistd.core.config.model import Config
 from banlistd.core.config.sections.guards import Guards, OnStale
 from banlistd.errors import FetchError
 from banlistd.events import EventName
+from banlistd.formats import Condition, Format, FormatType, Operator
 from banlistd.model import OutcomeKind, RunState
+from support.fakes import FakeFetcher
 from support.sources import ONE, TWO, config_of, source
 from worlds import DaemonWorld, Environment, run
 
@@ -120,8 +122,145 @@ def test_without_the_key_the_bans_stay(tmp_path: Path) -> None:
         world.fetcher.bodies[ONE] = GONE
         world.clock.time += 8 * DAY
         await world.poll(ONE)
-        assert not world.endings.concerns(one)
+        assert await world.endings.due([one]) == []
         assert await world.endings.apply(one) is None
         assert "192.0.2.1" in world.banned()
 
     run(Environment(tmp_path), config(), life)
+
+
+# Entries with an end of their own
+
+NOW = 1_000_000
+"""The time of a `FakeClock`."""
+
+UNTIL = Format(FormatType.CSV, columns=("1",), where=(Condition("2", Operator.FUTURE, ()),))
+# Small lists change in steps that would be large for a real one.
+LOOSE = Guards(shrink=1.0, grow=1e9, turnover=1.0)
+
+
+def timed(**seconds: int | None) -> bytes:
+    """A row for each address, `a1` is 198.51.100.1: how many seconds after `NOW` it ends."""
+    rows = [f"198.51.100.{name[1:]},{'2999-01-01' if after is None else NOW + after}" for name, after in seconds.items()]
+    return "\n".join([*rows, ""]).encode()
+
+
+def timed_environment(disk: Path, body: bytes) -> Environment:
+    return Environment(disk, fetcher=FakeFetcher({ONE: body, TWO: b"192.0.2.2\n"}, now=NOW))
+
+
+def hosts(*numbers: int) -> set[str]:
+    return {f"198.51.100.{number}" for number in numbers}
+
+
+def test_an_entry_ends_when_its_time_has_come_without_a_poll(tmp_path: Path) -> None:
+    environment = timed_environment(tmp_path, timed(a1=60, a2=3600, a3=None))
+
+    async def life(world: DaemonWorld) -> None:
+        await world.completed(ONE, TWO)
+        assert world.banned() == hosts(1, 2, 3) | {"192.0.2.2"}
+        asked = len(world.fetcher.asked)
+        world.clock.time = NOW + 60.0
+        await world.announcer.until(EventName.IMPORT_COMPLETED, ONE, times=2)
+        assert world.banned() == hosts(2, 3) | {"192.0.2.2"}
+        world.clock.time = NOW + 3600.0
+        await world.announcer.until(EventName.IMPORT_COMPLETED, ONE, times=3)
+        assert world.banned() == hosts(3) | {"192.0.2.2"}
+        assert len(world.fetcher.asked) == asked
+        event = [event for event in world.announcer.events if event.name is EventName.IMPORT_COMPLETED][-1]
+        assert event.message == (
+            "one: 1 entry in the list, 0 elements added to the firewall, 1 removed; the time of the others is over"
+        )
+
+    run(environment, config(format=UNTIL, guards=LOOSE), life, serve=True)
+
+
+def test_what_ended_is_not_asked_for_again_and_the_list_is_still_known(tmp_path: Path) -> None:
+    environment = timed_environment(tmp_path, timed(a1=60, a2=None))
+
+    async def life(world: DaemonWorld) -> None:
+        (one, _) = world.service.config.sources
+        await world.poll(ONE)
+        world.clock.time = NOW + 61.0
+        assert (await world.endings.apply(one)) is not None
+        assert await world.endings.due([one]) == []
+        outcome = await world.poll(ONE)
+        assert outcome.kind is OutcomeKind.SKIPPED
+        assert world.fetcher.asked[-1][1].etag  # the server says that nothing changed
+        assert world.banned() == hosts(2)
+
+    run(environment, config(format=UNTIL, guards=LOOSE), life)
+
+
+def test_an_end_that_the_publisher_moves_moves_the_end_of_the_ban(tmp_path: Path) -> None:
+    environment = timed_environment(tmp_path, timed(a1=60, a2=None))
+
+    async def life(world: DaemonWorld) -> None:
+        (one, _) = world.service.config.sources
+        await world.poll(ONE)
+        world.fetcher.bodies[ONE] = timed(a1=600, a2=None)
+        assert (await world.poll(ONE)).kind is OutcomeKind.SKIPPED  # the same addresses
+        world.clock.time = NOW + 61.0
+        assert await world.endings.due([one]) == []
+        assert await world.endings.apply(one) is None
+        assert world.banned() == hosts(1, 2)
+        world.clock.time = NOW + 600.0
+        assert await world.endings.due([one]) == [one]
+        await world.endings.apply(one)
+        assert world.banned() == hosts(2)
+
+    run(environment, config(format=UNTIL, guards=LOOSE), life)
+
+
+def test_an_address_that_another_entry_covers_longer_stays(tmp_path: Path) -> None:
+    body = f"198.51.100.7,{NOW + 60}\n198.51.100.0/28,{NOW + 600}\n198.51.100.7,{NOW + 30}\n".encode()
+    environment = timed_environment(tmp_path, body)
+
+    async def life(world: DaemonWorld) -> None:
+        (one, _) = world.service.config.sources
+        await world.poll(ONE)
+        for seconds in (31.0, 61.0):
+            world.clock.time = NOW + seconds
+            await world.endings.apply(one)
+            assert world.banned() == {"198.51.100.0 - 198.51.100.15"}
+        world.clock.time = NOW + 601.0
+        await world.endings.apply(one)
+        assert world.banned() == set()
+
+    run(environment, config(format=UNTIL, guards=LOOSE), life)
+
+
+def test_what_ended_while_the_daemon_was_off_ends_once_it_runs(tmp_path: Path) -> None:
+    environment = timed_environment(tmp_path, timed(a1=60, a2=None))
+
+    async def first(world: DaemonWorld) -> None:
+        await world.poll(ONE)
+
+    async def second(world: DaemonWorld) -> None:
+        await world.announcer.until(EventName.IMPORT_COMPLETED, ONE, times=2)
+        assert world.banned() - {"192.0.2.2"} == hosts(2)
+        marker, newest = await world.enforcer.marker(ONE), await world.ledger.newest(ONE)
+        assert marker is not None
+        assert newest is not None
+        assert marker.content_hash == newest.content_hash
+
+    run(environment, config(format=UNTIL, guards=LOOSE), first)
+    environment.clock.time = NOW + 61.0
+    run(environment, config(format=UNTIL, guards=LOOSE), second, serve=True)
+
+
+def test_ends_of_content_that_was_not_applied_end_nothing(tmp_path: Path) -> None:
+    environment = timed_environment(tmp_path, timed(a1=None, a2=None))
+
+    async def life(world: DaemonWorld) -> None:
+        (one, _) = world.service.config.sources
+        await world.poll(ONE)
+        world.fetcher.bodies[ONE] = timed(a3=60, a4=None)
+        world.firewall.fail_before = True
+        assert (await world.poll(ONE)).kind is OutcomeKind.FAILED
+        world.firewall.fail_before = False
+        world.clock.time = NOW + 61.0
+        assert await world.endings.apply(one) is None
+        assert world.banned() == hosts(1, 2)
+
+    run(environment, config(format=UNTIL, guards=LOOSE), life)

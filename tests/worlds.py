@@ -29,6 +29,7 @@ from banlistd.adapters.storage.departures import DepartureTable
 from banlistd.adapters.storage.geo_cache import GeoCacheTable
 from banlistd.adapters.storage.host.logins import LoginTable
 from banlistd.adapters.storage.import_runs import ImportRuns
+from banlistd.adapters.storage.list_ends import EndTable
 from banlistd.adapters.storage.manual_bans import ManualBanTable
 from banlistd.adapters.storage.polling.findings import FindingTable
 from banlistd.adapters.storage.polling.request_log import RequestTable
@@ -258,7 +259,8 @@ async def assemble(
     polls = PollRecord(ledger, quarantine, publishers, findings, announcer, clock, lambda: 0.5)
     fetcher = Combinations(enforcer.content, wrap(DepartureTable(database)), clock, wrap(environment.fetcher))
     records = wrap(SourceRecordReader(database))
-    importer = Importer(fetcher, Stores(records, ledger, quarantine), enforcer, polls, publishers, announcer, clock)
+    stores = Stores(records, ledger, quarantine, wrap(EndTable(database)))
+    importer = Importer(fetcher, stores, enforcer, polls, publishers, announcer, clock)
 
     def load() -> Loaded:
         if isinstance(environment.next_config, BanlistdError):
@@ -268,7 +270,7 @@ async def assemble(
     calls = OwnThreads("file stamp", 8)
     times = WaitingTimes(watch_every=0.005, look_every=timing.look_every, catch_up=timing.catch_up)
     scheduler = PollScheduler(ledger, publishers, stamp_of, clock, calls, PartsUnderWay(enforcer.content, ledger), times)
-    endings = Endings(ledger, quarantine, enforcer, importer.take, announcer, clock)
+    endings = Endings(stores, enforcer, importer.take, announcer, clock)
     services = Services(scheduler, importer, enforcer, manual_bans, enricher, host, trial, endings)
     outside = Outside(
         ledger,

@@ -41,6 +41,7 @@ from banlistd.adapters.storage.geo_cache import GeoCacheTable
 from banlistd.adapters.storage.host.known_names import KnownNames
 from banlistd.adapters.storage.host.logins import LoginTable
 from banlistd.adapters.storage.import_runs import ImportRuns
+from banlistd.adapters.storage.list_ends import EndTable
 from banlistd.adapters.storage.manual_bans import ManualBanTable
 from banlistd.adapters.storage.polling.findings import FindingTable
 from banlistd.adapters.storage.polling.request_log import RequestTable
@@ -225,11 +226,14 @@ async def open_application(
         local = GeoBlocks(lambda: enricher.databases, stamp_of, LocalFiles(parser, places.secret_folders, stdin=stdin))
         publishers, findings = Publishers(RequestTable(database), clock), FindingTable(database)
         polls = PollRecord(ledger, quarantine, publishers, findings, announcer, clock, random.random)
-        listeners = Listeners(names.note_connection, polls.note_arrival)
+        stores, listeners = (
+            Stores(records, ledger, quarantine, EndTable(database)),
+            Listeners(names.note_connection, polls.note_arrival),
+        )
         downloads = Downloads(version("banlistd"), local, parser, PublisherProofs(), places.credentials, listeners=listeners)
         streams = CrowdsecStreams(TaxiiCollections(downloads, clock), clock.monotonic)
         fetcher = Combinations(enforcer.content, DepartureTable(database), clock, streams)
-        importer = Importer(fetcher, Stores(records, ledger, quarantine), enforcer, polls, publishers, announcer, clock)
+        importer = Importer(fetcher, stores, enforcer, polls, publishers, announcer, clock)
         scheduler = PollScheduler(
             ledger, publishers, stamp_of, clock, OwnThreads("file stamp", 8), PartsUnderWay(enforcer.content, ledger)
         )
@@ -241,7 +245,7 @@ async def open_application(
             enricher,
             host,
             trial,
-            Endings(ledger, quarantine, enforcer, importer.take, announcer, clock),
+            Endings(stores, enforcer, importer.take, announcer, clock),
         )
         outside = Outside(ledger, database, announcer, find_supervisor(), clock, allocator.trim_memory, monitor, login_monitor)
         service = Service(loaded, partial(load_files, places), services, outside, Intervals())

@@ -136,8 +136,8 @@ class FormatType(StrEnum):
     STIX2 = FormatKind(
         "stix2",
         "STIX 2: bundles, answers of TAXII 2.1, or objects one behind the other. The addresses in the patterns of indicators "
-        "count, without those that are revoked, replaced by a later version, not valid yet or not any more. `auto` reads JSON "
-        "that contains indicators so.",
+        "count, without those that are revoked, replaced by a later version, not valid yet or not any more; a ban ends with "
+        "the time of its indicator, without a poll. `auto` reads JSON that contains indicators so.",
         "formats.stix2:parse_stix2",
         "",
         0,

@@ -3,7 +3,7 @@
 import asyncio
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from ipaddress import ip_address
 
 from banlistd.adapters.firewalls.memory import MemoryFirewall
@@ -27,7 +27,7 @@ class FakeFetcher:
     """Serves bodies by source; honours the etag, which is the body's hash. `asked` counts fetches with their validators.
 
     A fetch waits for the `gate`, and for the `parser_gate` once a body is there; `most` is how many were under way at once, by
-    source.
+    source. `now`: when the bodies are read, in seconds since the epoch.
     """
 
     bodies: dict[SourceId, bytes | FetchError]
@@ -40,6 +40,7 @@ class FakeFetcher:
     faults: dict[SourceId, Exception] = field(default_factory=dict)
     under_way: list[SourceId] = field(default_factory=list)
     most: dict[SourceId, int] = field(default_factory=dict)
+    now: int = 0
 
     async def fetch(self, source: Source, validators: Validators, on_body: OnBody) -> Download | NotModified:
         self.under_way.append(source.id)
@@ -67,7 +68,10 @@ class FakeFetcher:
         await on_body()
         self.parsing.set()
         await self.parser_gate.wait()
-        return Download(parsed_list(body, source.format), Validators(etag=digest if self.etags else "", body_hash=digest))
+        return Download(
+            parsed_list(body, replace(source.format, now=self.now)),
+            Validators(etag=digest if self.etags else "", body_hash=digest),
+        )
 
 
 @dataclass

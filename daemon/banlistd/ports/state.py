@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Protocol
 
 from banlistd.core.config.kept import Files, Kept
-from banlistd.core.feeds.content import Pending
+from banlistd.core.feeds.content import Ends, Pending
 from banlistd.core.ruleset.policy import Policy
 from banlistd.model import (
     BanKey,
@@ -118,6 +118,22 @@ class SourceRecords(Protocol):
 
     async def overview(self) -> Overview:
         """What `status` needs to know of all sources, at one moment, in one question."""
+
+
+class EndLog(Protocol):
+    """Which entries of a content end when, of sources that have such. Each call is one transaction.
+
+    Raises LedgerError where the database cannot be used. `Ledger.upsert_pending` writes it too.
+    """
+
+    async def ends(self, source_id: SourceId) -> tuple[ContentHash, bytes] | None:
+        """The content that they are of, and the encoded `Lasting`; None: nothing of the list ends by itself."""
+
+    async def over(self, now: float) -> Collection[SourceId]:
+        """The sources of which something has ended at a moment (seconds since the epoch), in one question."""
+
+    async def keep(self, source_id: SourceId, content_hash: ContentHash, ends: Ends) -> None:
+        """Put these in place of those known."""
 
 
 class RequestLog(Protocol):

@@ -14,7 +14,6 @@ from banlistd.core.feeds.critical import CriticalReference
 from banlistd.core.feeds.evaluate import Reading, evaluate, fetch_key_of
 from banlistd.core.feeds.extent import share_in_words
 from banlistd.core.feeds.found_list import FoundList, findings_of
-from banlistd.core.feeds.judgement import GuardContext
 from banlistd.core.feeds.parsed_list import Download
 from banlistd.core.feeds.quarantine import Quarantined, approved, has_settled, held_back
 from banlistd.core.ruleset.recovery import decide
@@ -33,6 +32,8 @@ from banlistd.model import (
     Validators,
 )
 from banlistd.ports import Announcer, Clock, Fetcher
+from banlistd.services.imports.entry_ends import keep_ends, with_ends
+from banlistd.services.imports.judging import guard_context
 from banlistd.services.imports.needs import ListEnforcer, PollMemory, Stores
 from banlistd.services.imports.publishers import Publishers
 from banlistd.services.imports.queue import ImportQueue
@@ -58,7 +59,12 @@ class Importer:
         clock: Clock,
     ) -> None:
         self._fetcher = fetcher
-        self._records, self._ledger, self._quarantine = stores.records, stores.ledger, stores.quarantine
+        self._records, self._ledger, self._quarantine, self._ends = (
+            stores.records,
+            stores.ledger,
+            stores.quarantine,
+            stores.ends,
+        )
         self._enforcer = enforcer
         self._polls = polls
         self._publishers = publishers
@@ -108,7 +114,10 @@ class Importer:
                 return await self._record_failure(source.id, error, refusal.guard), None
             in_spite = f"taken although {refusal.guard}, because it has stayed so: {refusal.reason}"
             found = dataclasses.replace(found, in_spite=in_spite)
+        found = await with_ends(found)
         outcome = await self.take(source, found, newest, began)
+        if outcome.kind is OutcomeKind.SKIPPED:
+            await keep_ends(self._ends, source.id, found)
         if source.url and found.becomes_empty:
             self._tell(EventName.SOURCE_EMPTY, source.id, f"{source.id}: the list has no entry any more: its bans are lifted")
         self._announce_critical(source.id, found.reading)
@@ -159,29 +168,15 @@ class Importer:
         # A list that was lifted comes back as if it were the first one.
         good = before if before and (before.addresses or source.guards.on_stale is OnStale.KEEP) else None
         has_moved = poll.validators.fetch_key not in ("", fetch_key)
-        judged_with = await self._known(source.id, good, has_moved=has_moved)
+        judged_with = await guard_context(
+            self._quarantine, self._enforcer.policy, source.id, good, self._clock.now(), has_moved=has_moved
+        )
         entries = len(fetched.parsed.addresses) + (len(before.addresses) if before else 0)
         reading = await in_thread_if_long(entries, evaluate, source, fetched.parsed, good, judged_with)
         extent = await asyncio.to_thread(share_in_words, reading.addresses) if source.block else ""
         findings = findings_of(source, fetched.parsed)
-        return FoundList(reading.content_hash, validators, reading, before, extent=extent, findings=findings)
-
-    async def _known(self, source_id: SourceId, before: Content | None, *, has_moved: bool) -> GuardContext:
-        """What the guards compare a list with."""
-        now, policy = self._clock.now(), self._enforcer.policy
-        past = await self._quarantine.past(source_id, now)
-        health = past.health
-        return GuardContext(
-            policy.never_banned,
-            policy.allowed,
-            before.addresses if before else None,
-            past.sizes,
-            health is not None and health.has_end_count,
-            (now - health.good_at) / 86400 if health else 0.0,
-            has_moved,
-            past.samples,
-            int(now * 1e6),
-        )
+        timed = fetched.parsed.timed
+        return FoundList(reading.content_hash, validators, reading, before, extent=extent, findings=findings, timed=timed)
 
     async def _approved(self, quarantined: Quarantined | None, newest: ImportRun | None) -> FoundList | None:
         """Approved content of the quarantine. It has no validators: they were not kept when it was refused."""
@@ -243,6 +238,7 @@ class Importer:
             added_history=new,
             departed=departed,
             remembered=remembered,
+            ends=found.ends,
         )
         return addresses, await self._ledger.upsert_pending(pending, self._clock.now())
 

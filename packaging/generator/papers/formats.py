@@ -9,7 +9,8 @@ _BESIDE = {
         'In `csv`, `json` and `jsonl`: only the records that meet every condition are read, as in `where: {score: ">= '
         '90", type: ADDR, country: [DE, FR], expires: future}`. A condition is a value, one of a list, or a value '
         "after `>=`, `<=`, `>`, `<` or `!=`; numbers and times are compared as such, words whatever their case. "
-        "`future` is a time that has not come. A field that is absent or empty meets only `!=`; a record whose time "
+        "`future` is a time that has not come; the ban ends when it comes, without a poll. "
+        "A field that is absent or empty meets only `!=`; a record whose time "
         "cannot be read is rejected."
     ),
     "members": (

@@ -9,9 +9,11 @@ import re
 import signal
 import subprocess
 import sys
+import time
 import zipfile
 from collections.abc import Iterable
 from concurrent.futures import ProcessPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import brotli  # type: ignore[import-untyped]
@@ -28,7 +30,7 @@ from banlistd.adapters.parser_process.starting import Forker, started
 from banlistd.core.feeds.parsed_list import parsed_list
 from banlistd.core.feeds.parsers import parse
 from banlistd.errors import BanlistdError, FetchError, ParseError, PassingError
-from banlistd.formats import Format, FormatType
+from banlistd.formats import Condition, Format, FormatType, Operator
 from support.data import needs_data, real_list
 from support.parser_process import BOMBS, MIB, cost_of, read
 
@@ -41,6 +43,24 @@ def test_addresses_arrive_as_they_are_parsed_in_this_process() -> None:
     assert found.addresses == expected.addresses
     assert (found.entries, found.rejected, found.data_lines) == (4, 1, 5)
     assert (found.samples, found.said) == (expected.samples, expected.said)
+
+
+def test_the_ends_of_entries_arrive_as_they_are_parsed_in_this_process() -> None:
+    later = int(time.time()) + 86_400
+    rows = [
+        f"192.0.2.1,{later}",
+        f"198.51.100.0/24,{later + 1}",
+        f"2001:db8::1,{later + 2}",
+        "192.0.2.9,5",
+        "192.0.2.2,2999-01-01",
+    ]
+    form = Format(FormatType.CSV, columns=("1",), where=(Condition("2", Operator.FUTURE, ()),))
+    body = "\n".join(rows).encode()
+    found, expected = asyncio.run(read(body, form)), parsed_list(body, replace(form, now=later - 1))
+    assert found.timed is not None
+    assert expected.timed is not None
+    assert found.timed.encode() == expected.timed.encode()
+    assert (found.addresses, len(found.timed)) == (expected.addresses, 4)
 
 
 def test_brotli_is_unpacked_without_any_right() -> None:
@@ -142,6 +162,8 @@ def test_a_fault_of_ours_is_answered_and_named(capfd: pytest.CaptureFixture[str]
         ("os.write(result, (9).to_bytes(4, 'little') * 2); say(nets4=1)", "a network is reversed, or one address"),
         ("os.write(result, b''.join(n.to_bytes(4, 'little') for n in (1, 3, 4, 9))); say(nets4=2)", "networks overlap"),
         ("os.write(result, b''.join(n.to_bytes(4, 'little') for n in (1, 5, 4, 9))); say(nets4=2, hosts4=2**62)", "wrong size"),
+        ("os.write(result, (9).to_bytes(4, 'little') + (8).to_bytes(4, 'little') * 2); say(timed4=1)", "ends before it begins"),
+        ("say(timed6=1)", "wrong size"),
         ("os.ftruncate(result, 2**40); say(hosts4=2**38)", "not ascending|wrong size|memory"),
     ],
 )

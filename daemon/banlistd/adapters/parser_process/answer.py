@@ -31,7 +31,8 @@ class Status(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """`hosts4` to `nets6`: elements of the arrays in the result file. The other figures are those of `ParsedList`.
+    """`hosts4` to `nets6`: elements of the arrays in the result file; `timed4`, `timed6`: rows of entries with their ends,
+    behind them. The other figures are those of `ParsedList`.
 
     `message`, `hint`: why there is no list, for `status` other than PARSED.
     """
@@ -50,17 +51,20 @@ class Answer:
     message: str = ""
     hint: str = ""
     next_page: str = ""
+    timed4: int = 0
+    timed6: int = 0
 
     @property
     def octets(self) -> int:
         """How large the result file must be."""
-        return 4 * (self.hosts4 + 2 * self.nets4) + 16 * (self.hosts6 + 2 * self.nets6)
+        addresses = 4 * (self.hosts4 + 2 * self.nets4) + 16 * (self.hosts6 + 2 * self.nets6)
+        return addresses + 12 * self.timed4 + 36 * self.timed6
 
 
 _TEXT = 240
 _SAMPLE = struct.Struct("<Q84s84s")
-_HEAD = struct.Struct(f"<B7Q?qB?{_TEXT}s{_TEXT}sB{LONGEST_NEXT}s")
-_COUNTS = ("hosts4", "nets4", "hosts6", "nets6", "entries", "rejected", "data_lines")
+_HEAD = struct.Struct(f"<B9Q?qB?{_TEXT}s{_TEXT}sB{LONGEST_NEXT}s")
+_COUNTS = ("hosts4", "nets4", "hosts6", "nets6", "entries", "rejected", "data_lines", "timed4", "timed6")
 _UNITS = (Unit.ENTRIES, Unit.ADDRESSES)
 
 ANSWER_SIZE = _HEAD.size + SAMPLES * _SAMPLE.size
@@ -78,6 +82,8 @@ def encoded_answer(answer: Answer) -> bytes:
         answer.entries,
         answer.rejected,
         answer.data_lines,
+        answer.timed4,
+        answer.timed6,
         answer.is_html,
         said.number if said else -1,
         _UNITS.index(said.unit) if said else 0,

@@ -23,6 +23,7 @@ from banlistd.adapters.parser_process.answer import Answer, Status, encoded_answ
 from banlistd.adapters.parser_process.job import Job
 from banlistd.adapters.system import allocator
 from banlistd.core.addresses.sets import AddressSet
+from banlistd.core.addresses.timed import TimedEntries
 from banlistd.core.config.sections import patterns
 from banlistd.core.download.decompression import Unpacking
 from banlistd.core.feeds.parsed_list import parsed_list, with_files_left_out
@@ -46,6 +47,7 @@ def warm_up(form: Format | None = None) -> None:
     allocator.tune_malloc()
     for sample in (_SAMPLE, _BARE_SAMPLE):
         parsed_list(sample, Format())
+    TimedEntries.joined([TimedEntries.none()])
     if form is None or form.type is FormatType.PATTERN:
         patterns.library()
 
@@ -93,7 +95,7 @@ def _parsed(job: Job, body: Iterable[bytes], result: int) -> Answer:
         unpacking.feed(block)
     parsed = parsed_list(unpacking.finish(), job.form, job.next_path)
     addresses, left_out = parsed.addresses, unpacking.left_out
-    _write(addresses, result)
+    _write(addresses, parsed.timed, result)
     return Answer(
         Status.PARSED,
         len(addresses.hosts4),
@@ -107,13 +109,16 @@ def _parsed(job: Job, body: Iterable[bytes], result: int) -> Answer:
         parsed.said,
         with_files_left_out(parsed.samples, left_out.count, left_out.names),
         next_page=parsed.next_page,
+        timed4=len(parsed.timed.first4) if parsed.timed else 0,
+        timed6=len(parsed.timed.first6) if parsed.timed else 0,
     )
 
 
-def _write(addresses: AddressSet, result: int) -> None:
-    """hosts4, first and last of nets4, hosts6, first and last of nets6, each as it is in memory."""
+def _write(addresses: AddressSet, timed: TimedEntries | None, result: int) -> None:
+    """hosts4, first and last of nets4, hosts6, first and last of nets6, then those of `timed`, each as in memory."""
     nets4, nets6 = addresses.nets4, addresses.nets6
-    for column in (addresses.hosts4, nets4.first, nets4.last, addresses.hosts6, nets6.first, nets6.last):
+    columns = (addresses.hosts4, nets4.first, nets4.last, addresses.hosts6, nets6.first, nets6.last)
+    for column in (*columns, *(timed.columns if timed else ())):
         if len(column):
             octets = np.ascontiguousarray(column).view(np.uint8).data
             at = 0

@@ -176,7 +176,7 @@ class RunningParser:
             raise fault_of(answer)
         # A short result is checked in less time than it takes to switch to a thread.
         is_short = answer.octets <= _SHORT
-        addresses = (
+        addresses, timed = (
             taken_result(self._result, answer) if is_short else await asyncio.to_thread(taken_result, self._result, answer)
         )
         return ParsedList(
@@ -188,6 +188,7 @@ class RunningParser:
             answer.said,
             answer.data_lines,
             answer.next_page,
+            timed,
         )
 
     async def close(self) -> None:

@@ -10,6 +10,7 @@ import numpy as np
 from banlistd.adapters.parser_process.answer import Answer, Status
 from banlistd.core.addresses.normal_form import normal_form_fault
 from banlistd.core.addresses.sets import AddressSet, Ranges
+from banlistd.core.addresses.timed import TimedEntries
 from banlistd.errors import FetchError, ParseError, PassingError
 from banlistd.model import Family
 
@@ -19,19 +20,23 @@ MAX_RESULT = 48 * 2**20
 _F_ADD_SEALS, _F_SEAL_ALL = 1033, 0x1 | 0x2 | 0x4 | 0x8  # linux/fcntl.h: seal, shrink, grow, write
 
 
-def taken_result(result: int, answer: Answer) -> AddressSet:
-    """Seal the result file, so that it cannot change any more, and return `addresses_in` it."""
+Result = tuple[AddressSet, TimedEntries | None]
+"""The addresses of a list, and its entries with their ends, where some of them end."""
+
+
+def taken_result(result: int, answer: Answer) -> Result:
+    """Seal the result file, so that it cannot change any more, and return `result_in` it."""
     fcntl.fcntl(result, _F_ADD_SEALS, _F_SEAL_ALL)
-    return addresses_in(result, answer)
+    return result_in(result, answer)
 
 
-def addresses_in(result: int, answer: Answer) -> AddressSet:
+def result_in(result: int, answer: Answer) -> Result:
     """The result file as arrays that share its memory. Raises ParseError where it is not what the answer says."""
     size = os.fstat(result).st_size
     if size != answer.octets:
         raise ParseError("the result of the process that reads the list has the wrong size")
     if not size:
-        return AddressSet.none()
+        return AddressSet.none(), None
     octets = mmap.mmap(result, size, prot=mmap.PROT_READ, flags=mmap.MAP_SHARED)
     columns, at = [], 0
     for count, dtype, width in (
@@ -41,14 +46,20 @@ def addresses_in(result: int, answer: Answer) -> AddressSet:
         (answer.hosts6, "S16", 16),
         (answer.nets6, "S16", 16),
         (answer.nets6, "S16", 16),
+        *((answer.timed4, "=u4", 4),) * 3,
+        *((answer.timed6, "S16", 16),) * 2,
+        (answer.timed6, "=u4", 4),
     ):
         columns.append(np.frombuffer(octets, dtype=dtype, count=count, offset=at))
         at += count * width
-    hosts4, first4, last4, hosts6, first6, last6 = columns
+    hosts4, first4, last4, hosts6, first6, last6, *ends = columns
     addresses = AddressSet(hosts4, Ranges(Family.IPV4, first4, last4), hosts6, Ranges(Family.IPV6, first6, last6))
     if fault := normal_form_fault(addresses):
         raise ParseError(f"the result of the process that reads the list is not in normal form: {fault}")
-    return addresses
+    timed = TimedEntries(*ends) if answer.timed4 or answer.timed6 else None
+    if timed is not None and (fault := timed.fault()):
+        raise ParseError(f"the result of the process that reads the list has {fault}")
+    return addresses, timed
 
 
 _KINDS: Mapping[Status, type[FetchError | ParseError]] = {Status.BAD_DOWNLOAD: FetchError, Status.CUT_SHORT: PassingError}

@@ -10,6 +10,7 @@ import aiosqlite
 
 from banlistd.adapters.storage.database import Database
 from banlistd.adapters.storage.departures import note_departures
+from banlistd.adapters.storage.list_ends import note_ends
 from banlistd.adapters.storage.marks import give_marks, known_marks
 from banlistd.core.feeds.content import Pending
 from banlistd.model import ContentHash, ImportRun, Mark, Marker, PolicyHash, Poll, RunState, SourceId, Validators
@@ -178,6 +179,7 @@ class ImportRuns:
             arrival = _NOTE_ARRIVAL if pending.added_history is None else _NOTE_NEW_ARRIVAL
             await connection.execute(arrival, {**key, "now": now, "body": pending.added_history})
             await note_departures(connection, pending, now)
+            await note_ends(connection, pending)
             return _run_of(row)
 
         return await self._database.write(work)

@@ -19,12 +19,22 @@ class Content:
 
 
 @dataclass(frozen=True, slots=True)
+class Ends:
+    """When the entries of a content end. `body`: the encoded `Lasting`; empty: nothing of it ends by itself. `first`: when the
+    first one does, in seconds since the epoch.
+    """
+
+    body: bytes = field(default=b"", repr=False)
+    first: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Pending:
     """What is known of a content when its import begins. `snapshot`: the encoded address set.
 
     `added_history`: the encoded set of the addresses that the content before did not have; None if there was none, or the same.
     `departed`: of those that only the content before had. `remembered`: seconds for which a combination asks for those; 0: none
-    does.
+    does. `ends`: when its entries end; None: as it is known.
     """
 
     source_id: SourceId
@@ -36,6 +46,7 @@ class Pending:
     added_history: bytes | None = field(default=None, repr=False)
     departed: bytes | None = field(default=None, repr=False)
     remembered: float = 0.0
+    ends: Ends | None = None
 
 
 def content_of(source_id: SourceId, content_hash: ContentHash, snapshot: bytes) -> Content | None:

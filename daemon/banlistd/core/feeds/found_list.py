@@ -2,9 +2,10 @@
 
 from dataclasses import dataclass, field
 
+from banlistd.core.addresses.timed import TimedEntries
 from banlistd.core.config.model import Source
 from banlistd.core.credentials import shown_url
-from banlistd.core.feeds.content import Content
+from banlistd.core.feeds.content import Content, Ends
 from banlistd.core.feeds.evaluate import Reading
 from banlistd.core.feeds.parsed_list import ParsedList
 from banlistd.core.feeds.quarantine import Confirmed
@@ -67,6 +68,7 @@ class FoundList:
 
     `before`: the last good content, where there is a reading. `in_spite`: why it is accepted although a guard refused it.
     `findings`: of its reading. `extent`: the share of the address space, for a source that bans by country or network.
+    `timed`: every entry with its end, where some of them end by themselves. `ends`: as in `Pending`.
     """
 
     content_hash: ContentHash
@@ -76,6 +78,8 @@ class FoundList:
     in_spite: str = ""
     extent: str = ""
     findings: Findings | None = None
+    timed: TimedEntries | None = field(default=None, repr=False)
+    ends: Ends | None = None
 
     def in_words(self, entries: int, added: int, removed: int) -> str:
         """What it was and did: `entries` in the list, elements `added` to the firewall and `removed`."""

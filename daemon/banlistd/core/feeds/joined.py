@@ -6,6 +6,7 @@ from itertools import chain, islice
 import numpy as np
 
 from banlistd.core.addresses.sets import FAMILIES, AddressSet
+from banlistd.core.addresses.timed import NEVER, TimedEntries
 from banlistd.core.feeds.completeness import Announced, Unit
 from banlistd.core.feeds.parsed_list import ParsedList
 from banlistd.core.feeds.parsers.parsed import SAMPLES
@@ -30,7 +31,15 @@ def joined_lists(parts: Sequence[ParsedList]) -> ParsedList:
         said,
         lines,
         next((part.next_page for part in parts if part.next_page), ""),
+        _timed(parts),
     )
+
+
+def _timed(parts: Sequence[ParsedList]) -> TimedEntries | None:
+    """A part in which nothing ends stays."""
+    if all(part.timed is None for part in parts):
+        return None
+    return TimedEntries.joined([part.timed or TimedEntries.of(part.addresses, NEVER) for part in parts])
 
 
 def memory_of(addresses: AddressSet) -> int:

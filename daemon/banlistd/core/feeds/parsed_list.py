@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from banlistd.core.addresses.sets import AddressSet
+from banlistd.core.addresses.timed import TimedEntries
 from banlistd.core.feeds.completeness import Announced, Unit, announced, data_lines
 from banlistd.core.feeds.parsers import parse
 from banlistd.core.feeds.parsers.next_page import next_page
@@ -21,7 +22,7 @@ class ParsedList:
     `samples`: the first rejected lines, then, as line 0, the first files of an archive that were left out. `is_html`: whether
     the body looks like a web page. `said`: how many entries the list says that it has. `data_lines`: its lines that are no
     comments, where `said` counts entries, else 0. `next_page`: where the list goes on, an address or a cursor, foreign text;
-    empty: nowhere.
+    empty: nowhere. `timed`: every entry with its end, where some of them end by themselves.
     """
 
     addresses: AddressSet = field(repr=False)
@@ -32,6 +33,7 @@ class ParsedList:
     said: Announced | None = None
     data_lines: int = 0
     next_page: str = ""
+    timed: TimedEntries | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,4 +68,6 @@ def parsed_list(body: bytes, form: Format, next_path: str = "") -> ParsedList:
     lines = data_lines(body) if said is not None and said.unit is Unit.ENTRIES else 0
     is_html = parsed.looks_like == "html"
     further = next_page(body, next_path) if next_path or form.type in _MAY_BE_JSON else ""
-    return ParsedList(parsed.addresses, parsed.entries, parsed.rejected, parsed.samples, is_html, said, lines, further)
+    return ParsedList(
+        parsed.addresses, parsed.entries, parsed.rejected, parsed.samples, is_html, said, lines, further, parsed.timed
+    )

@@ -2,40 +2,40 @@
 so the marker, the ledger and a restart after a kill agree.
 """
 
-from collections.abc import Awaitable, Callable
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 
 from banlistd.core.addresses.sets import AddressSet
 from banlistd.core.config.model import Source
 from banlistd.core.config.sections.guards import OnStale
-from banlistd.core.feeds.content import Content
+from banlistd.core.feeds.content import Content, Ends
 from banlistd.core.feeds.evaluate import Reading
 from banlistd.core.feeds.found_list import FoundList
 from banlistd.core.feeds.quarantine import stale_at
 from banlistd.events import Event, EventName
 from banlistd.model import ImportRun, Outcome, Validators
-from banlistd.ports import Announcer, Clock, Ledger, Quarantine
-from banlistd.services.imports.needs import ListEnforcer
+from banlistd.ports import Announcer, Clock
+from banlistd.services.imports.entry_ends import known_ends
+from banlistd.services.imports.needs import ListEnforcer, Stores
 
 TakeList = Callable[[Source, FoundList, ImportRun | None, float], Awaitable[Outcome]]
 """`Importer.take`."""
 
 
 class Endings:
-    """`on_stale: lift`."""
+    """`on_stale: lift`, and entries whose time has come."""
 
-    def __init__(
-        self, ledger: Ledger, quarantine: Quarantine, enforcer: ListEnforcer, take: TakeList, announcer: Announcer, clock: Clock
-    ) -> None:
-        self._ledger = ledger
-        self._quarantine = quarantine
+    def __init__(self, stores: Stores, enforcer: ListEnforcer, take: TakeList, announcer: Announcer, clock: Clock) -> None:
+        self._ledger, self._quarantine, self._ends = stores.ledger, stores.quarantine, stores.ends
         self._enforcer = enforcer
         self._take = take
         self._announcer = announcer
         self._clock = clock
 
-    def concerns(self, source: Source) -> bool:
-        """Whether anything of the source may end by itself."""
-        return source.guards.on_stale is OnStale.LIFT
+    async def due(self, sources: Iterable[Source]) -> Sequence[Source]:
+        """Those of which something may be over by now. Raises LedgerError."""
+        over = await self._ends.over(self._clock.now())
+        return [source for source in sources if source.guards.on_stale is OnStale.LIFT or source.id in over]
 
     async def apply(self, source: Source) -> Outcome | None:
         """End what is over by now; None: nothing is. Raises FirewallError and LedgerError.
@@ -47,8 +47,9 @@ class Endings:
             return None
         if words := await self._lifted(source):
             # No validators: the next list is fetched whole, because nothing of this one is left.
-            return await self._end(source, content, AddressSet.none(), Validators(), words)
-        return None
+            found = _found(content, AddressSet.none(), Validators(), words, Ends())
+            return await self._take(source, found, await self._ledger.newest(source.id), self._clock.monotonic())
+        return await self._end_entries(source, content)
 
     async def _lifted(self, source: Source) -> str:
         """Why all bans of a source are lifted now, once it is announced; empty: they are not.
@@ -67,8 +68,22 @@ class Endings:
         self._announcer.announce(Event(EventName.SOURCE_STALE, message, fields))
         return f"lifted, because there was {words}"
 
-    async def _end(self, source: Source, before: Content, left: AddressSet, validators: Validators, words: str) -> Outcome:
-        reading = Reading(left.content_hash(), left, 0)
-        found = FoundList(reading.content_hash, validators, reading, before, words)
-        newest = await self._ledger.newest(source.id)
+    async def _end_entries(self, source: Source, content: Content) -> Outcome | None:
+        ends, now = await known_ends(self._ends, content), self._clock.now()
+        if ends is None or ends.next_end() > now:
+            return None
+        left = await asyncio.to_thread(ends.left_of, content.addresses, now)
+        later = await asyncio.to_thread(ends.after(now).written)
+        if left.content_hash() == content.content_hash:
+            await self._ends.keep(source.id, content.content_hash, later)
+            return None
+        # The list itself has not changed: the validators of its bytes are still right.
+        poll, newest = await self._ledger.poll(source.id), await self._ledger.newest(source.id)
+        validators = poll.validators if poll.content_hash == content.content_hash else Validators()
+        found = _found(content, left, validators, "the time of the others is over", later)
         return await self._take(source, found, newest, self._clock.monotonic())
+
+
+def _found(before: Content, left: AddressSet, validators: Validators, words: str, ends: Ends) -> FoundList:
+    reading = Reading(left.content_hash(), left, 0)
+    return FoundList(reading.content_hash, validators, reading, before, words, ends=ends)

@@ -11,7 +11,7 @@ from banlistd.core.feeds.found_list import Findings
 from banlistd.core.ruleset.diff import Change
 from banlistd.core.ruleset.policy import Policy
 from banlistd.model import ContentHash, Marker, Outcome, PolicyHash, Poll, SourceId, Validators
-from banlistd.ports import Ledger, Quarantine, SourceRecords
+from banlistd.ports import EndLog, Ledger, Quarantine, SourceRecords
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +21,7 @@ class Stores:
     records: SourceRecords
     ledger: Ledger
     quarantine: Quarantine
+    ends: EndLog
 
 
 class ListEnforcer(Protocol):

@@ -1,7 +1,7 @@
 """What ends by itself, without a poll: looked for at an interval, in every source that has such a thing."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import Protocol
 
@@ -14,8 +14,8 @@ from banlistd.services.loops.live_config import LiveConfig
 class SourceEndings(Protocol):
     """What the loop asks of the `Endings`."""
 
-    def concerns(self, source: Source) -> bool:
-        """Whether anything of the source may end by itself."""
+    async def due(self, sources: Iterable[Source]) -> Sequence[Source]:
+        """Those of which something may be over by now."""
 
     async def apply(self, source: Source) -> Outcome | None:
         """End what is over by now, in an import run; None: nothing is. No other import of the source may be under way."""
@@ -42,8 +42,8 @@ class EndingLoop:
 
     async def turn(self) -> None:
         """Look at every source once, and wait. One that is imported now has its turn later."""
-        for source in list(self._live.enabled.values()):
-            if self._endings.concerns(source) and not self._lock(source.id).locked():
+        for source in await self._endings.due(list(self._live.enabled.values())):
+            if not self._lock(source.id).locked():
                 async with self._lock(source.id):
                     apply = partial(self._endings.apply, source)
                     outcome = await self._faults.attempt(apply, failed=None, source_id=source.id)

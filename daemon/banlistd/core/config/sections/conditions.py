@@ -20,7 +20,8 @@ WHERE_SCHEMA: Mapping[str, Any] = {
     "additionalProperties": {"anyOf": [_VALUE, {"type": "array", "items": _VALUE, "minItems": 1}]},
     "minProperties": 1,
     "maxProperties": _MAX_CONDITIONS,
-    "description": "only records that meet every condition: a value, one of a list, >=, <=, >, <, !=, or future for a time",
+    "description": "only records that meet every condition: a value, one of a list, >=, <=, >, <, !=, or future for a time, at "
+    "which the ban ends",
 }
 
 

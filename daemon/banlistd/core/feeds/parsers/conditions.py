@@ -9,6 +9,7 @@ import operator
 import re
 from collections.abc import Callable, Mapping, Sequence
 
+from banlistd.core.addresses.timed import NEVER
 from banlistd.errors import ParseError
 from banlistd.formats import Condition, Operator
 
@@ -54,6 +55,27 @@ def holds(condition: Condition, value: object, now: int) -> bool:
 def all_hold(conditions: Sequence[Condition], value_of: Callable[[str], object], now: int) -> bool:
     """`value_of`: the value of a field of the record, None where it has none. Raises ParseError as `holds`."""
     return all(holds(condition, value_of(condition.field), now) for condition in conditions)
+
+
+def ends_at(conditions: Sequence[Condition], value_of: Callable[[str], object]) -> int:
+    """When a record that meets the conditions no longer does: the first of the times that must lie in the future, in seconds
+    since the epoch; `NEVER` where there is no such condition.
+    """
+    fields = (value_of(condition.field) for condition in conditions if condition.operator is Operator.FUTURE)
+    return min((_last_instant(value) for value in fields), default=NEVER)
+
+
+def _last_instant(value: object) -> int:
+    """Of an array one item is enough, so the last one counts."""
+    if isinstance(value, list):
+        return max((_last_instant(one) for one in value if not isinstance(one, list)), default=NEVER)
+    written = _written(value)
+    return whole_second(instant_of(written)) if written is not None else 0
+
+
+def whole_second(instant: float | None) -> int:
+    """An end as `TimedEntries` has it; None: it never comes."""
+    return NEVER if instant is None else min(max(math.ceil(instant), 0), NEVER)
 
 
 def instant_of(text: str) -> float | None:

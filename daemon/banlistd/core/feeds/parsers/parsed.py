@@ -7,6 +7,7 @@ import numpy as np
 
 from banlistd.core.addresses.arrays import distinct, without
 from banlistd.core.addresses.sets import Addresses, AddressSet, no_addresses, subtract
+from banlistd.core.addresses.timed import NEVER, TimedEntries, spread
 from banlistd.formats import Format
 from banlistd.model import Family, Rejected, Span
 
@@ -22,6 +23,7 @@ class Parsed:
     `entries4`, `entries6`: distinct entries as they were written, before overlapping ones are merged. `rejected`: lines (of
     a JSON document: values) that should have had an address and did not; `samples`: the first five of them. `looks_like`:
     "html" for a web page, else empty. `form`: how it was read, with everything that was found out by looking at it.
+    `timed`: every entry with its end, where some of them end.
     """
 
     addresses: AddressSet
@@ -32,6 +34,7 @@ class Parsed:
     lines: int
     looks_like: str
     form: Format
+    timed: TimedEntries | None = None
 
     @property
     def entries(self) -> int:
@@ -91,13 +94,17 @@ class Harvest:
     `capacity`: room for so many entries that come in arrays; more fit as well. `lines`: how many lines the parser counted.
     """
 
-    __slots__ = ("_columns", "_excluded", "_first4", "_first6", "_last4", "_last6", "lines", "rejected", "samples")
+    __slots__ = (
+        *("_columns", "_excluded", "_first4", "_first6", "_last4", "_last6", "_points4", "_points6", "_untils"),
+        *("lines", "rejected", "samples"),
+    )
 
     def __init__(self, capacity: int = 0) -> None:
         self._columns = {family: _Column(family, capacity) for family in (_V4, _V6)}
         self._first4, self._last4 = array("I"), array("I")
         self._first6, self._last6 = bytearray(), bytearray()
         self._excluded: Harvest | None = None
+        self._points4, self._points6, self._untils = array("Q"), array("Q"), array("Q")
         self.lines = 0
         self.rejected = 0
         self.samples: list[Rejected] = []
@@ -114,6 +121,13 @@ class Harvest:
         else:
             self._first6 += first.to_bytes(16, "big")
             self._last6 += last.to_bytes(16, "big")
+
+    def end_at(self, until: int) -> None:
+        """What is added from here on ends then, in seconds since the epoch. Without a call nothing ends."""
+        if until != (self._untils[-1] if self._untils else NEVER):
+            self._points4.append(len(self._first4))
+            self._points6.append(len(self._first6) // 16)
+            self._untils.append(until)
 
     @property
     def entries(self) -> int:
@@ -140,12 +154,21 @@ class Harvest:
         self.add_block(_V4, np.array(self._first4, dtype=np.uint32), np.array(self._last4, dtype=np.uint32))
         self.add_block(_V6, np.frombuffer(self._first6, dtype="S16"), np.frombuffer(self._last6, dtype="S16"))
         (first4, last4), (first6, last6) = (self._columns[family].ends() for family in (_V4, _V6))
+        timed = self._timed(first4, last4, first6, last6) if self._untils else None
         addresses = AddressSet.of(first4, last4, first6, last6)
         entries4 = len(addresses.hosts4) if last4 is None else _distinct_pairs(first4, last4)
         entries6 = len(addresses.hosts6) if last6 is None else _distinct_pairs(first6, last6)
         if self._excluded is not None:
             addresses = _without(addresses, self._excluded.parsed(0, "", form).addresses)
-        return Parsed(addresses, entries4, entries6, self.rejected, tuple(self.samples), lines, looks_like, form)
+        return Parsed(addresses, entries4, entries6, self.rejected, tuple(self.samples), lines, looks_like, form, timed)
+
+    def _timed(self, first4: Addresses, last4: Addresses | None, first6: Addresses, last6: Addresses | None) -> TimedEntries:
+        """What came in arrays is before what came one by one, and does not end."""
+        blocks4, blocks6 = len(first4) - len(self._first4), len(first6) - len(self._first6) // 16
+        until4 = spread([blocks4 + point for point in self._points4], self._untils, len(first4))
+        until6 = spread([blocks6 + point for point in self._points6], self._untils, len(first6))
+        ends4, ends6 = first4 if last4 is None else last4, first6 if last6 is None else last6
+        return TimedEntries(first4, ends4, until4, first6, ends6, until6)
 
 
 def sample_text(text: str) -> str:

@@ -1,5 +1,7 @@
 """What a body is, when its source does not say: decided by the first lines that are no comments."""
 
+from dataclasses import replace
+
 from banlistd.core.feeds.parsers.formats.tables import first_lines
 from banlistd.core.feeds.parsers.json.texts import looks_like_json
 from banlistd.core.feeds.parsers.parsed import Harvest
@@ -12,9 +14,9 @@ from banlistd.formats import Format, FormatType
 _PLAIN = Format(FormatType.PLAIN)
 
 
-def parse_auto(body: bytes, _: Format, harvest: Harvest) -> Format:
+def parse_auto(body: bytes, form: Format, harvest: Harvest) -> Format:
     """Read a body in the format that it is recognised as."""
-    found = recognised(body)
+    found = replace(recognised(body), now=form.now)
     if found.type is FormatType.PLAIN:
         refuse_open_texts(body)
     try:

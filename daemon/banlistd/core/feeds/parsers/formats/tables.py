@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from banlistd.core.feeds.parsers.commands.commands import command_of
-from banlistd.core.feeds.parsers.conditions import all_hold
+from banlistd.core.feeds.parsers.conditions import all_hold, ends_at
 from banlistd.core.feeds.parsers.formats.plain import TOO_LONG
 from banlistd.core.feeds.parsers.parsed import Harvest
 from banlistd.core.feeds.parsers.records import SEPARATORS, WHITESPACE, Split, records_of, separator_named, splitter
@@ -71,6 +71,7 @@ def parse_table(body: bytes, form: Format, harvest: Harvest) -> Format:
             if fault is not None:
                 headed = True
                 continue
+            harvest.end_at(ends_at(form.where, _values_in(cells, conditions)))
         entries = row_entries(cells, layout)
         for span in entries:
             harvest.add(span)
@@ -95,10 +96,14 @@ def _columns_of_conditions(form: Format, body: bytes) -> dict[str, int]:
 def _fault_of_conditions(cells: Sequence[str], form: Format, columns: Mapping[str, int]) -> str | None:
     """None where a row meets all conditions, empty where it does not, else why that cannot be said."""
     try:
-        met = all_hold(form.where, lambda field: cells[columns[field]] if 0 <= columns[field] < len(cells) else None, form.now)
+        met = all_hold(form.where, _values_in(cells, columns), form.now)
     except ParseError as error:
         return error.message
     return None if met else ""
+
+
+def _values_in(cells: Sequence[str], columns: Mapping[str, int]) -> Callable[[str], str | None]:
+    return lambda field: cells[columns[field]] if 0 <= columns[field] < len(cells) else None
 
 
 def _may_be_marked(form: Format, body: bytes) -> bool:

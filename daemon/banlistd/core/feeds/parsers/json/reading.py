@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from banlistd.core.feeds.parsers.conditions import all_hold
+from banlistd.core.feeds.parsers.conditions import all_hold, ends_at
 from banlistd.core.feeds.parsers.json.paths import Enclosing, Walk, beside, value_around
 from banlistd.core.feeds.parsers.json.values import excepted_in, holds_an_address, network_at, range_of, spans_in
 from banlistd.core.feeds.parsers.parsed import Harvest
@@ -93,10 +93,13 @@ class Reader:
     def _meets_conditions(self, number: int, value: Any, inside: Enclosing | None) -> bool:
         """A value of which that cannot be said is rejected."""
         try:
-            return all_hold(self.form.where, lambda field: value_around(inside, field), self.form.now)
+            if not all_hold(self.form.where, lambda field: value_around(inside, field), self.form.now):
+                return False
+            self._harvest.end_at(ends_at(self.form.where, lambda field: value_around(inside, field)))
         except ParseError as error:
             self._reject(number, value, error.message)
             return False
+        return True
 
     def _reject(self, number: int, value: Any, reason: str) -> None:
         self._harvest.reject(number, value if isinstance(value, str) else type(value).__name__, reason)
