@@ -264,3 +264,161 @@ def test_ends_of_content_that_was_not_applied_end_nothing(tmp_path: Path) -> Non
         assert world.banned() == hosts(1, 2)
 
     run(environment, config(format=UNTIL, guards=LOOSE), life)
+
+
+# ttl
+
+
+def listing(*numbers: int) -> bytes:
+    return b"".join(b"198.51.100.%d\n" % number for number in numbers)
+
+
+WEEK = 7 * DAY
+LASTING = config(ttl=WEEK, guards=LOOSE)
+
+
+async def next_list(world: DaemonWorld, body: bytes, *, later: float = 0.0) -> OutcomeKind:
+    world.clock.time += later
+    world.fetcher.bodies[ONE] = body
+    outcome = await world.poll(ONE)
+    assert outcome.error == ""
+    return outcome.kind
+
+
+def test_an_address_that_leaves_the_list_stays_banned_for_its_ttl_and_ends_without_a_poll(tmp_path: Path) -> None:
+    environment = timed_environment(tmp_path, listing(1, 2))
+
+    async def life(world: DaemonWorld) -> None:
+        await world.completed(ONE, TWO)
+        world.clock.time += DAY
+        world.fetcher.bodies[ONE] = listing(2, 3)
+        await world.service.refresh([ONE])
+        assert world.banned() - {"192.0.2.2"} == hosts(1, 2, 3)
+        event = [event for event in world.announcer.events if event.name is EventName.IMPORT_COMPLETED][-1]
+        assert event.message == (
+            "one: 2 entries in the list, 1 element added to the firewall, 0 removed; 1 entry more that left it within its ttl"
+        )
+        asked = world.fetcher.polled().count(ONE)
+        world.clock.time += WEEK - 1.0
+        (one, _) = world.service.config.sources
+        assert await world.endings.due([one]) == []
+        world.clock.time += 1.0
+        await world.announcer.until(EventName.IMPORT_COMPLETED, ONE, times=3)
+        assert world.banned() - {"192.0.2.2"} == hosts(2, 3)
+        assert world.fetcher.polled().count(ONE) == asked
+
+    run(environment, config(ttl=WEEK, guards=LOOSE, every=365 * DAY), life, serve=True)
+
+
+def test_an_address_that_comes_back_stays_and_its_time_begins_anew_when_it_leaves_again(tmp_path: Path) -> None:
+    environment = timed_environment(tmp_path, listing(1, 2))
+
+    async def life(world: DaemonWorld) -> None:
+        (one, _) = world.service.config.sources
+        await next_list(world, listing(1, 2))
+        await next_list(world, listing(2))
+        assert await next_list(world, listing(1, 2), later=6 * DAY) is OutcomeKind.SKIPPED
+        world.clock.time += 2 * DAY
+        await world.endings.apply(one)
+        assert world.banned() == hosts(1, 2)
+        await next_list(world, listing(2))
+        world.clock.time += WEEK - 1
+        await world.endings.apply(one)
+        assert world.banned() == hosts(1, 2)
+        world.clock.time += 1
+        await world.endings.apply(one)
+        assert world.banned() == hosts(2)
+
+    run(environment, LASTING, life)
+
+
+def test_what_stays_survives_a_restart_and_lists_that_do_not_change_it(tmp_path: Path) -> None:
+    environment = timed_environment(tmp_path, listing(1, 2, 3))
+
+    async def first(world: DaemonWorld) -> None:
+        await next_list(world, listing(1, 2, 3))
+        await next_list(world, listing(2, 3))
+
+    async def second(world: DaemonWorld) -> None:
+        assert world.banned() == hosts(1, 2, 3)
+        await next_list(world, listing(3), later=DAY)
+        await next_list(world, listing(3, 4), later=DAY)
+        assert world.banned() == hosts(1, 2, 3, 4)
+        (one, _) = world.service.config.sources
+        for days, left in ((5, (2, 3, 4)), (6, (3, 4))):
+            world.clock.time = NOW + (days + 2) * DAY
+            await world.endings.apply(one)
+            assert world.banned() == hosts(*left)
+
+    run(environment, LASTING, first)
+    run(environment, LASTING, second)
+
+
+def test_while_the_list_cannot_be_fetched_nothing_leaves_it(tmp_path: Path) -> None:
+    environment = timed_environment(tmp_path, listing(1, 2))
+
+    async def life(world: DaemonWorld) -> None:
+        (one, _) = world.service.config.sources
+        await world.poll(ONE)
+        world.fetcher.bodies[ONE] = GONE
+        world.clock.time += 30 * DAY
+        await world.poll(ONE)
+        assert await world.endings.apply(one) is None
+        assert world.banned() == hosts(1, 2)
+
+    run(environment, LASTING, life)
+
+
+def test_the_guards_compare_a_list_with_the_list_before_and_not_with_what_stays(tmp_path: Path) -> None:
+    steady = config(ttl=WEEK, guards=Guards(shrink=0.5, turnover=1.0, grow=0.5))
+    environment = timed_environment(tmp_path, listing(*range(1, 101)))
+
+    async def life(world: DaemonWorld) -> None:
+        await world.poll(ONE)
+        assert await next_list(world, listing(*range(1, 61))) is OutcomeKind.SKIPPED
+        assert len(world.banned()) == 100
+        # Of a hundred that are banned the list has sixty: with them it is compared once the hundred are long ago.
+        world.clock.time += 31 * DAY
+        assert await next_list(world, listing(*range(1, 32))) is OutcomeKind.COMPLETED
+        assert len(world.banned()) == 60
+
+    run(environment, steady, life)
+
+
+def test_an_entry_that_ends_by_itself_does_not_stay(tmp_path: Path) -> None:
+    environment = timed_environment(tmp_path, timed(a1=60, a2=None, a3=None))
+
+    async def life(world: DaemonWorld) -> None:
+        await world.poll(ONE)
+        world.clock.time = NOW + 61.0
+        world.fetcher.now = NOW + 61
+        world.fetcher.bodies[ONE] = timed(a1=60, a2=None, a4=None)
+        await world.poll(ONE)
+        assert world.banned() == hosts(2, 3, 4)
+
+    run(environment, config(ttl=WEEK, format=UNTIL, guards=LOOSE), life)
+
+
+def test_a_shorter_ttl_holds_from_the_next_list_on_and_none_lets_nothing_stay(tmp_path: Path) -> None:
+    environment = timed_environment(tmp_path, listing(1, 2))
+
+    async def first(world: DaemonWorld) -> None:
+        await world.poll(ONE)
+        await next_list(world, listing(2))
+
+    async def second(world: DaemonWorld) -> None:
+        (one, _) = world.service.config.sources
+        await next_list(world, listing(2, 3))
+        world.clock.time += DAY
+        await world.endings.apply(one)
+        assert world.banned() == hosts(2, 3)
+        await next_list(world, listing(3))
+        assert world.banned() == hosts(2, 3)
+
+    async def third(world: DaemonWorld) -> None:
+        await next_list(world, listing(3, 4))
+        assert world.banned() == hosts(3, 4)
+
+    run(environment, LASTING, first)
+    run(environment, config(ttl=DAY, guards=LOOSE), second)
+    run(environment, config(guards=LOOSE), third)

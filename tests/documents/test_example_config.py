@@ -111,9 +111,9 @@ def test_the_catalogue_names_the_format_that_a_list_really_has(name: str, file: 
 def test_what_is_commented_out_in_the_example_is_right_too(tmp_path: Path) -> None:
     text = (CONFIG / "banlistd.yaml").read_text(encoding="utf-8")
     # Comments that hold YAML: keys and list entries, at the indentation that they would have.
-    live = re.sub(r"(?m)^( *)# (- use:|- id: our-hub|- id: far-away|timeout:|max_bytes:)", r"\1\2", text)
+    live = re.sub(r"(?m)^( *)# (- use:|- id: our-hub|- id: far-away|ttl:|timeout:|max_bytes:)", r"\1\2", text)
     live = re.sub(r"(?m)^  #   (action|url|format|every|headers|block):", r"    \1:", live)
-    live = re.sub(r"(?m)^(timeout|max_bytes):", r"  \1:", live)
+    live = re.sub(r"(?m)^(ttl|timeout|max_bytes):", r"  \1:", live)
     live = re.sub(r"(?m)^# (rewarm|expiry|negative_expiry|online|  enabled|  url):", r"  \1:", live)
     (tmp_path / "banlistd.yaml").write_text(live, encoding="utf-8")
     config = load(tmp_path).config

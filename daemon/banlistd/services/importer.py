@@ -32,7 +32,7 @@ from banlistd.model import (
     Validators,
 )
 from banlistd.ports import Announcer, Clock, Fetcher
-from banlistd.services.imports.entry_ends import keep_ends, with_ends
+from banlistd.services.imports.entry_ends import keep_ends, listed_before, with_ends
 from banlistd.services.imports.judging import guard_context
 from banlistd.services.imports.needs import ListEnforcer, PollMemory, Stores
 from banlistd.services.imports.publishers import Publishers
@@ -114,7 +114,7 @@ class Importer:
                 return await self._record_failure(source.id, error, refusal.guard), None
             in_spite = f"taken although {refusal.guard}, because it has stayed so: {refusal.reason}"
             found = dataclasses.replace(found, in_spite=in_spite)
-        found = await with_ends(found)
+        found = await with_ends(self._ends, source, found, self._clock.now())
         outcome = await self.take(source, found, newest, began)
         if outcome.kind is OutcomeKind.SKIPPED:
             await keep_ends(self._ends, source.id, found)
@@ -165,8 +165,9 @@ class Importer:
         if known is not None and trusted.body_hash and trusted.body_hash == validators.body_hash:
             return FoundList(known, validators)
         before = await self._last_good(source.id, newest)
-        # A list that was lifted comes back as if it were the first one.
-        good = before if before and (before.addresses or source.guards.on_stale is OnStale.KEEP) else None
+        good = await listed_before(self._ends, source, before)
+        if good and not good.addresses and source.guards.on_stale is OnStale.LIFT:
+            good = None  # a list that was lifted comes back as if it were the first one
         has_moved = poll.validators.fetch_key not in ("", fetch_key)
         judged_with = await guard_context(
             self._quarantine, self._enforcer.policy, source.id, good, self._clock.now(), has_moved=has_moved

@@ -4,6 +4,7 @@ Its bytes: `BLE1`, two big-endian uint32 counts (IPv4, IPv6), then first, last a
 address in network order and each end as a big-endian uint32.
 """
 
+import math
 import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -69,6 +70,11 @@ class TimedEntries:
         keep = (four, four, four, six, six, six)
         return type(self)(*(column[mask] for column, mask in zip(self.columns, keep, strict=True)))
 
+    def until(self, latest: int) -> Self:
+        """The same, none of them longer than that."""
+        ends4, ends6 = np.minimum(self.until4, np.uint32(latest)), np.minimum(self.until6, np.uint32(latest))
+        return type(self)(self.first4, self.last4, ends4, self.first6, self.last6, ends6)
+
     def addresses(self) -> AddressSet:
         """All of them, whatever their ends."""
         return AddressSet.of(self.first4, self.last4, self.first6, self.last6)
@@ -105,6 +111,11 @@ class TimedEntries:
             columns.append(column if dtype == "S16" else column.astype(np.uint32))
             at += count * width
         return cls(*columns)
+
+
+def whole_second(moment: float) -> int:
+    """A moment (seconds since the epoch) as an end: not earlier."""
+    return min(max(math.ceil(moment), 0), NEVER)
 
 
 def spread(points: Sequence[int], untils: Sequence[int], count: int) -> EndTimes:

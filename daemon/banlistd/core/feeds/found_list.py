@@ -68,7 +68,8 @@ class FoundList:
 
     `before`: the last good content, where there is a reading. `in_spite`: why it is accepted although a guard refused it.
     `findings`: of its reading. `extent`: the share of the address space, for a source that bans by country or network.
-    `timed`: every entry with its end, where some of them end by themselves. `ends`: as in `Pending`.
+    `timed`: every entry with its end, where some of them end by themselves. `ends`: as in `Pending`. `staying`: how many
+    entries have left the list and are banned for a time yet.
     """
 
     content_hash: ContentHash
@@ -80,13 +81,16 @@ class FoundList:
     findings: Findings | None = None
     timed: TimedEntries | None = field(default=None, repr=False)
     ends: Ends | None = None
+    staying: int = 0
 
     def in_words(self, entries: int, added: int, removed: int) -> str:
         """What it was and did: `entries` in the list, elements `added` to the firewall and `removed`."""
         changes = f"{counted(added, 'element', 'elements')} added to the firewall, {removed:,} removed"
         skipped = skipped_in_words(self.findings) if self.findings else ""
-        remarks = (self.in_spite, self.extent, skipped)
-        return "; ".join((f"{counted(entries, 'entry', 'entries')} in the list, {changes}", *filter(None, remarks)))
+        stay = f"{counted(self.staying, 'entry', 'entries')} more that left it within its ttl" if self.staying else ""
+        remarks = (stay, self.in_spite, self.extent, skipped)
+        listed = max(entries - self.staying, 0)
+        return "; ".join((f"{counted(listed, 'entry', 'entries')} in the list, {changes}", *filter(None, remarks)))
 
     @property
     def becomes_empty(self) -> bool:

@@ -1,13 +1,17 @@
-"""What is written down of the ends of a list's entries."""
+"""How long the bans of a list last: what is written down of it, and what becomes of it with a new list."""
 
 import asyncio
-import dataclasses
 from contextlib import suppress
+from dataclasses import replace
 
-from banlistd.core.addresses.timed import TimedEntries
+from banlistd.core.addresses.combining import in_at_least
+from banlistd.core.addresses.sets import AddressSet
+from banlistd.core.addresses.timed import NEVER, TimedEntries
+from banlistd.core.config.model import Source
 from banlistd.core.feeds.content import Content, Ends
+from banlistd.core.feeds.evaluate import Reading
 from banlistd.core.feeds.found_list import FoundList
-from banlistd.core.feeds.lasting.lasting import Lasting
+from banlistd.core.feeds.lasting.lasting import Lasting, lasting_of
 from banlistd.errors import LedgerError
 from banlistd.model import SourceId
 from banlistd.ports import EndLog
@@ -24,14 +28,39 @@ async def known_ends(log: EndLog, content: Content) -> Lasting | None:
         return None
 
 
-async def with_ends(found: FoundList) -> FoundList:
-    """A list that is about to be taken, with the ends of its entries."""
-    if found.reading is None:
+async def listed_before(log: EndLog, source: Source, content: Content | None) -> Content | None:
+    """Of the last good content, what its list had: with that the guards compare the next list. Raises LedgerError."""
+    known = await known_ends(log, content) if content is not None and source.ttl is not None else None
+    if known is None or content is None:
+        return content
+    addresses = await asyncio.to_thread(known.listed_of, content.addresses)
+    return Content(content.source_id, await asyncio.to_thread(addresses.content_hash), addresses)
+
+
+async def with_ends(log: EndLog, source: Source, found: FoundList, now: float) -> FoundList:
+    """A list that is about to be taken, with what stays of the one before, and the ends of its entries. Raises LedgerError."""
+    reading = found.reading
+    if reading is None:
         return found
-    if found.timed is None:
-        return dataclasses.replace(found, ends=Ends())
-    ends = await asyncio.to_thread(Lasting(found.timed, TimedEntries.none()).written)
-    return dataclasses.replace(found, ends=ends)
+    if source.ttl is None or found.before is None:
+        ends = await asyncio.to_thread(Lasting(found.timed, TimedEntries.none()).written) if found.timed else Ends()
+        return replace(found, ends=ends)
+    known = await known_ends(log, found.before)
+    return await asyncio.to_thread(_with_what_stays, found, reading, found.before.addresses, known, now, source.ttl)
+
+
+def _with_what_stays(
+    found: FoundList, reading: Reading, before: AddressSet, known: Lasting | None, now: float, ttl: float
+) -> FoundList:
+    listed = found.timed or TimedEntries.of(reading.addresses, NEVER)
+    lasting, staying = lasting_of(listed, before, known, now, ttl)
+    if not staying:
+        return replace(found, ends=lasting.written())
+    addresses = in_at_least(1, [reading.addresses, staying])
+    judgement = replace(reading.judgement, added=None) if reading.judgement else None
+    wider = replace(reading, addresses=addresses, content_hash=addresses.content_hash(), judgement=judgement)
+    count = max(len(addresses) - len(reading.addresses), 0)
+    return replace(found, content_hash=wider.content_hash, reading=wider, ends=lasting.written(), staying=count)
 
 
 async def keep_ends(log: EndLog, source_id: SourceId, found: FoundList) -> None:

@@ -35,6 +35,14 @@ class Defaults(Section):
     direction: Annotated[Direction, Key(kinds.DIRECTION, "`in`: packets from banned addresses. `out`: packets to them.")] = (
         Direction.IN
     )
+    ttl: Annotated[
+        float | None,
+        Key(
+            kinds.duration_between("1m", "365d"),
+            "How long an address stays banned after the list last named it. Without it, its ban ends with the list that is "
+            "without it. While the list cannot be fetched, nothing leaves it; see `on_stale`.",
+        ),
+    ] = None
     timeout: Annotated[float, Key(kinds.duration_between("1s", "1h"), "The time limit for a whole download.")] = 60.0
     # Three million addresses are 45 MB; a body without an end costs 55 MB of memory until it is refused (measured).
     max_bytes: Annotated[int, Key(kinds.size_at_least("1kB"), "The largest list, before and after decompression.")] = 48 * 2**20

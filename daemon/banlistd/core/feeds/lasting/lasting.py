@@ -3,9 +3,9 @@
 import struct
 from dataclasses import dataclass, field
 
-from banlistd.core.addresses.combining import in_at_least
+from banlistd.core.addresses.combining import all_but, in_at_least
 from banlistd.core.addresses.sets import AddressSet
-from banlistd.core.addresses.timed import NEVER, TimedEntries
+from banlistd.core.addresses.timed import NEVER, TimedEntries, whole_second
 from banlistd.core.feeds.content import Ends
 
 _MAGIC = b"BLL1"
@@ -23,6 +23,10 @@ class Lasting:
         """What is left of a content at a moment (seconds since the epoch): what an entry covers that has not ended."""
         alive = TimedEntries.joined([self.listed.after(now), self.left.after(now)]).addresses()
         return in_at_least(2, [content, alive])
+
+    def listed_of(self, content: AddressSet) -> AddressSet:
+        """What the list itself has of a content."""
+        return in_at_least(2, [content, self.listed.addresses()])
 
     def after(self, now: float) -> "Lasting":
         """Without what has ended."""
@@ -48,3 +52,18 @@ class Lasting:
         (length,) = struct.unpack_from("!I", octets, 4)
         middle = _HEADER + length
         return cls(TimedEntries.decode(octets[_HEADER:middle]), TimedEntries.decode(octets[middle:]))
+
+
+def lasting_of(
+    listed: TimedEntries, before: AddressSet, known: Lasting | None, now: float, ttl: float
+) -> tuple[Lasting, AddressSet]:
+    """A new list, and what has left it and is banned for `ttl` seconds yet, as addresses too.
+
+    `before`: the content in force, `known`: how long its entries last. An entry that has ended by its own end does not stay.
+    """
+    latest = whole_second(now + ttl)
+    left = known.left.after(now).until(latest) if known else TimedEntries.none()
+    in_force = known.left_of(before, now) if known else before
+    gone = all_but(in_force, [listed.addresses(), left.addresses()])
+    staying = TimedEntries.joined([left, TimedEntries.of(gone, latest)])
+    return Lasting(listed, staying), staying.addresses()

@@ -9,7 +9,7 @@ import operator
 import re
 from collections.abc import Callable, Mapping, Sequence
 
-from banlistd.core.addresses.timed import NEVER
+from banlistd.core.addresses.timed import NEVER, whole_second
 from banlistd.errors import ParseError
 from banlistd.formats import Condition, Operator
 
@@ -70,12 +70,12 @@ def _last_instant(value: object) -> int:
     if isinstance(value, list):
         return max((_last_instant(one) for one in value if not isinstance(one, list)), default=NEVER)
     written = _written(value)
-    return whole_second(instant_of(written)) if written is not None else 0
+    return end_of(instant_of(written)) if written is not None else 0
 
 
-def whole_second(instant: float | None) -> int:
+def end_of(instant: float | None) -> int:
     """An end as `TimedEntries` has it; None: it never comes."""
-    return NEVER if instant is None else min(max(math.ceil(instant), 0), NEVER)
+    return NEVER if instant is None else whole_second(instant)
 
 
 def instant_of(text: str) -> float | None:

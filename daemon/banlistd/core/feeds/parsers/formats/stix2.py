@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from banlistd.core.addresses.timed import NEVER
-from banlistd.core.feeds.parsers.conditions import instant_of, whole_second
+from banlistd.core.feeds.parsers.conditions import end_of, instant_of
 from banlistd.core.feeds.parsers.json.texts import documents_of
 from banlistd.core.feeds.parsers.parsed import Harvest
 from banlistd.core.feeds.parsers.spans import network_of, span_of
@@ -86,7 +86,7 @@ def read_objects(documents: Sequence[Any], form: Format, harvest: Harvest) -> Fo
         if is_indicator(one) and (not isinstance(key, str) or latest[key][1] == number):
             count += 1
             if _is_in_force(one, form.now):
-                harvest.end_at(whole_second(_time(one, "valid_until")) if form.now else NEVER)
+                harvest.end_at(end_of(_time(one, "valid_until")) if form.now else NEVER)
                 _read_indicator(count, one, harvest)
     return Format(FormatType.STIX2)
 
