@@ -181,13 +181,33 @@ def test_what_ended_is_not_asked_for_again_and_the_list_is_still_known(tmp_path:
     async def life(world: DaemonWorld) -> None:
         (one, _) = world.service.config.sources
         await world.poll(ONE)
+        assert await world.endings.due([one]) == []
         world.clock.time = NOW + 61.0
+        assert await world.endings.due([one]) == [one]
         assert (await world.endings.apply(one)) is not None
         assert await world.endings.due([one]) == []
         outcome = await world.poll(ONE)
         assert outcome.kind is OutcomeKind.SKIPPED
         assert world.fetcher.asked[-1][1].etag  # the server says that nothing changed
         assert world.banned() == hosts(2)
+
+    run(environment, config(format=UNTIL, guards=LOOSE), life)
+
+
+def test_what_a_clock_that_was_set_ahead_has_ended_comes_back_with_the_next_poll(tmp_path: Path) -> None:
+    environment = timed_environment(tmp_path, timed(a1=3600, a2=None))
+
+    async def life(world: DaemonWorld) -> None:
+        (one, _) = world.service.config.sources
+        await world.poll(ONE)
+        await world.endings.due([one])
+        world.clock.ahead = 10 * 365 * DAY
+        assert await world.endings.due([one]) == [one]
+        await world.endings.apply(one)
+        assert world.banned() == hosts(2)
+        world.clock.ahead = 0.0
+        assert (await world.poll(ONE)).kind is OutcomeKind.COMPLETED
+        assert world.banned() == hosts(1, 2)
 
     run(environment, config(format=UNTIL, guards=LOOSE), life)
 

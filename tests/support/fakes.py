@@ -76,13 +76,14 @@ class FakeFetcher:
 
 @dataclass
 class FakeClock:
-    """Time moves when a test moves it, and so does the processor time."""
+    """Time moves when a test moves it, and so does the processor time. `ahead`: by how much the wall clock is wrong."""
 
     time: float = 1_000_000.0
     used: float = 0.0
+    ahead: float = 0.0
 
     def now(self) -> float:
-        return self.time
+        return self.time + self.ahead
 
     def monotonic(self) -> float:
         return self.time

@@ -3,12 +3,19 @@
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
+
+import pytest
 
 from banlistd.adapters.signatures import launcher
 
+AS_THE_UNIT = ("--reuid=65534", "--regid=65534", "--clear-groups", "--inh-caps=+net_admin", "--ambient-caps=+net_admin")
+"""Of setpriv: an account with one capability that it keeps through execve."""
 
-def launched(*command: str, parent: int | None = None) -> subprocess.CompletedProcess[str]:
+
+def launched(*command: str, parent: int | None = None, before: Sequence[str] = ()) -> subprocess.CompletedProcess[str]:
+    """`before`: a program, and its arguments, that becomes the launcher."""
     search_path = os.pathsep.join(filter(None, sys.path))
     arguments = [str(parent or os.getpid()), search_path, *command]
     return subprocess.run(
@@ -20,8 +27,15 @@ def launched(*command: str, parent: int | None = None) -> subprocess.CompletedPr
     )
 
 
-def test_no_right_is_left() -> None:
-    status = dict(line.split(":", 1) for line in launched("/bin/cat", "/proc/self/status").stdout.splitlines())
+@pytest.mark.parametrize("account", ["this", "that of the unit"])
+def test_no_right_is_left(account: str) -> None:
+    before = ("setpriv", *AS_THE_UNIT) if account != "this" else ()
+    if before and os.geteuid():
+        pytest.skip("only root becomes another account")
+    done = launched("/bin/cat", "/proc/self/status", before=before)
+    if before and done.returncode == 126:  # as env(1) has it: found, and not executable for the other account
+        pytest.skip("another account cannot reach this interpreter")
+    status = dict(line.split(":", 1) for line in done.stdout.splitlines())
     assert {status[name].strip() for name in ("CapEff", "CapPrm", "CapInh", "CapAmb")} == {"0000000000000000"}
     assert status["NoNewPrivs"].strip() == "1"
 

@@ -22,8 +22,15 @@ TakeList = Callable[[Source, FoundList, ImportRun | None, float], Awaitable[Outc
 """`Importer.take`."""
 
 
+_STEP = 60.0
+"""Seconds that the wall clock may gain on the monotonic one from one look to the next; more is a clock that was set."""
+
+
 class Endings:
-    """`on_stale: lift`, and entries whose time has come."""
+    """`on_stale: lift`, and entries whose time has come.
+
+    A wall clock that was set ahead ends entries too early: then the next list is fetched whole, and brings them back.
+    """
 
     def __init__(self, stores: Stores, enforcer: ListEnforcer, take: TakeList, announcer: Announcer, clock: Clock) -> None:
         self._ledger, self._quarantine, self._ends = stores.ledger, stores.quarantine, stores.ends
@@ -31,10 +38,15 @@ class Endings:
         self._take = take
         self._announcer = announcer
         self._clock = clock
+        self._looked_at: tuple[float, float] | None = None  # by the wall clock, and by the monotonic one
+        self._is_steady = False
 
     async def due(self, sources: Iterable[Source]) -> Sequence[Source]:
         """Those of which something may be over by now. Raises LedgerError."""
-        over = await self._ends.over(self._clock.now())
+        now, here = self._clock.now(), self._clock.monotonic()
+        before, self._looked_at = self._looked_at, (now, here)
+        self._is_steady = before is not None and abs((now - before[0]) - (here - before[1])) < _STEP
+        over = await self._ends.over(now)
         return [source for source in sources if source.guards.on_stale is OnStale.LIFT or source.id in over]
 
     async def apply(self, source: Source) -> Outcome | None:
@@ -79,7 +91,8 @@ class Endings:
             return None
         # The list itself has not changed: the validators of its bytes are still right.
         poll, newest = await self._ledger.poll(source.id), await self._ledger.newest(source.id)
-        validators = poll.validators if poll.content_hash == content.content_hash else Validators()
+        is_known = self._is_steady and poll.content_hash == content.content_hash
+        validators = poll.validators if is_known else Validators()
         found = _found(content, left, validators, "the time of the others is over", later)
         return await self._take(source, found, newest, self._clock.monotonic())
 
