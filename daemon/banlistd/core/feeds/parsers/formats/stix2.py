@@ -42,6 +42,8 @@ def parse_taxii(body: bytes, form: Format, harvest: Harvest) -> Format:
     """An envelope of TAXII 2.1. Raises ParseError as `parse_stix2`, for other documents, and for one that is not the last and
     does not say what is next. With `form.changes`: for one with an object, since what it changes only all objects show.
     """
+    if not body.strip():
+        return form
     documents = documents_of(body)
     envelope = documents[0] if len(documents) == 1 else None
     if (
