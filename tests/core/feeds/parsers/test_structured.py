@@ -170,5 +170,7 @@ def test_lines_that_are_no_records_are_a_parse_error_where_records_are_named() -
 
 @pytest.mark.parametrize("kind", FormatType)
 def test_an_empty_body_is_an_empty_list_in_every_format(kind: FormatType) -> None:
-    parsed = parse(b"", Format(kind, columns=("ip",) if kind is FormatType.CSV else (), paths=("a",), field="a"))
+    columns = ("ip",) if kind is FormatType.CSV else ()
+    pattern = "(?P<address>[0-9.]+)" if kind is FormatType.PATTERN else ""
+    parsed = parse(b"", Format(kind, columns=columns, paths=("a",), field="a", pattern=pattern))
     assert (len(parsed.addresses), parsed.entries, parsed.rejected, parsed.lines) == (0, 0, 0, 0)
