@@ -6,6 +6,7 @@ from banlistd.core.addresses.sets import FAMILIES, to_text
 from banlistd.core.feeds.parsers import parse
 from banlistd.errors import ParseError
 from banlistd.formats import Format, FormatType
+from support.written_addresses import written
 
 _AUTO = Format()
 
@@ -439,3 +440,8 @@ def test_defanged_urls_need_both_keys() -> None:
     body = "hxxp://198[.]51[.]100[.]7/x\nhXXps[://]203[.]0.113[.]9/\nhttp://[2001:db8::7]:80/\n"
     assert _read(body, Format(FormatType.PLAIN, defanged=True, urls=True)) == "198.51.100.7 203.0.113.9 2001:db8::7"
     assert _read(body, Format(FormatType.PLAIN, defanged=True)) == ""
+
+
+@pytest.mark.parametrize("line", ["192.0.2.6,192.0.2.7,name", "192.0.2.6\t192.0.2.7", "192.0.2.6 192.0.2.7 # name"])
+def test_both_addresses_of_a_network_of_two_are_read(line: str) -> None:
+    assert written(parse(line.encode(), Format(FormatType.PLAIN)).addresses) == ["192.0.2.6-192.0.2.7"]

@@ -171,6 +171,9 @@ def _with_cells(span: Span, word: str, tail: str, cells: Sequence[str]) -> LineR
     if following is not None:
         if is_one_network(span, following) and (len(cells) == 1 or _span(cells[1]) is None):
             return PAIR
+        if _are_both_of_two(span, following) and (len(cells) == 1 or _span(cells[1]) is None):
+            # As a range it has no more than these.
+            return banned(span, following)
         spans = [_span(cell) for cell in cells]
         if all(spans):
             return banned(span, *(one for one in spans if one is not None))
@@ -179,6 +182,12 @@ def _with_cells(span: Span, word: str, tail: str, cells: Sequence[str]) -> LineR
     if word and _RECORD.match(tail):
         return _DNS
     return _NAMED if range_at_end(tail) else banned(span)
+
+
+def _are_both_of_two(low: Span, high: Span) -> bool:
+    """Whether two single addresses are the whole of a network of two."""
+    bare = low[1] == low[2] and high[1] == high[2] and low[0] is high[0]
+    return bare and high[1] == low[1] + 1 and not low[1] & 1
 
 
 def _span(cell: str) -> Span | None:
