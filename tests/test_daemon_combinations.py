@@ -9,9 +9,9 @@ from banlistd.core.config.model import Config
 from banlistd.core.config.sections.guards import Guards
 from banlistd.errors import FetchError
 from banlistd.events import EventName
-from banlistd.model import OutcomeKind, SourceId
+from banlistd.model import Action, OutcomeKind, SourceId
 from banlistd.services.imports.parts_under_way import PartsUnderWay
-from support.fakes import FakeAnnouncer, FakeFetcher
+from support.fakes import FakeAnnouncer, FakeFetcher, protected
 from support.sources import ONE, THREE, TWO, config_of, source
 from worlds import DaemonWorld, Environment, run
 
@@ -247,3 +247,52 @@ def test_a_slow_part_does_not_keep_the_others_from_being_combined(tmp_path: Path
         assert [*parts.leave(THREE)] == []
 
     run(environment_on(tmp_path), config_of(source(ONE)), life)
+
+
+KEPT = config_of(
+    source(BOTH, merge=(ONE,), exclude=(TWO,), guards=LOOSE),
+    source(ONE, action=Action.NONE, guards=LOOSE),
+    source(TWO, action=Action.NONE, guards=LOOSE),
+)
+
+
+def test_a_list_of_action_none_has_runs_and_a_marker_and_bans_nothing(tmp_path: Path) -> None:
+    environment = environment_on(tmp_path, **LISTS)
+    environment.host.now = [protected("192.0.2.3")]
+
+    async def life(world: DaemonWorld) -> None:
+        await world.service.refresh()
+        assert world.banned() == {"192.0.2.1"}
+        assert {marker.source_id for marker in await world.firewall.markers()} == {BOTH, ONE, TWO}
+        assert {run.source_id for run in await world.ledger.history(None, 10)} == {BOTH, ONE, TWO}
+        assert {outcome.kind for outcome in await world.service.refresh()} == {OutcomeKind.SKIPPED}
+        assert EventName.PROTECTED_CARVED not in world.announcer.names()
+        assert (await world.ask("status"))["kept"] == 2
+        assert {row["key"] for row in (await world.ask("top", by="source"))["rows"]} == {BOTH}
+
+    async def restarted(world: DaemonWorld) -> None:
+        assert world.banned() == {"192.0.2.1"}
+        world.fetcher.bodies[ONE] = b"192.0.2.1\n192.0.2.8\n"
+        assert (await world.poll(ONE)).kind is OutcomeKind.COMPLETED
+        assert world.banned() == {"192.0.2.1"}
+        assert (await world.poll(BOTH)).kind is OutcomeKind.COMPLETED
+        assert world.banned() == {"192.0.2.1", "192.0.2.8"}
+
+    run(environment, KEPT, life)
+    run(environment, KEPT, restarted)
+
+
+def test_an_action_that_becomes_none_lifts_the_bans_of_the_list(tmp_path: Path) -> None:
+    environment = environment_on(tmp_path, **LISTS)
+
+    async def life(world: DaemonWorld) -> None:
+        await world.service.refresh()
+        assert world.banned() == {"192.0.2.1", "192.0.2.2"}
+        environment.next_config = config_of(source(ONE, action=Action.NONE, guards=LOOSE))
+        reloaded = await world.service.reload()
+        assert (reloaded.lift.lifted, world.banned()) == (2, set())
+        environment.next_config = config_of(source(ONE, guards=LOOSE))
+        await world.service.reload()
+        assert world.banned() == {"192.0.2.1", "192.0.2.2"}
+
+    run(environment, config_of(source(ONE, guards=LOOSE)), life)

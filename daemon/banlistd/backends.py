@@ -155,7 +155,7 @@ class BackendName(StrEnum):
             contents_by_owner=False,
             counters=False,
             tells_answers=False,
-            actions=frozenset({Action.DROP, Action.REJECT}),
+            actions=frozenset({Action.DROP, Action.REJECT, Action.NONE}),
             directions=frozenset({Direction.IN}),
         ),
         arguments={"socket": "fail2ban.socket", "jail": "fail2ban.jail"},

@@ -36,6 +36,7 @@ class Action(StrEnum):
     REJECT = "reject"
     LOG = "log"
     COUNT = "count"
+    NONE = "none"
 
     @property
     def blocks(self) -> bool:
@@ -109,9 +110,7 @@ class Validators:
 
 @dataclass(frozen=True, slots=True)
 class NotModified:
-    """The server, or the file's inode, says that nothing changed since the validators were taken. `validators`: the new ones,
-    where the bytes are the same but their validators have changed.
-    """
+    """Nothing has changed since the validators were taken. `validators`: the new ones, where they alone have changed."""
 
     validators: Validators | None = None
 

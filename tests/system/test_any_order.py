@@ -382,13 +382,15 @@ class Lives(RuleBasedStateMachine):
         # Who blocks owns before who only watches.
         sources = sorted((pair for pair in self.sources if pair[0] in self.good), key=lambda pair: not pair[1].blocks)
         lists = {name: self.good[name] for name, _ in sources}
+        acting = {name: self.good[name] for name, action in sources if action is not Action.NONE}
         seen = look()
         assert seen.contents == {name: content_hash_of(listed) for name, listed in lists.items()}
-        assert seen.ranges == expected(lists, [*in_every_form([*RESERVED, *self.allow]), *at_the_end_of_listed(self.allow)])
+        assert seen.ranges == expected(acting, [*in_every_form([*RESERVED, *self.allow]), *at_the_end_of_listed(self.allow)])
         with closing(sqlite3.connect(self.disk / "db")) as database:
             assert not list(database.execute("SELECT * FROM import_runs WHERE state = 'pending'"))
         if lists:
-            assert verdicts() == {MANUAL: VERDICTS[Action.DROP], **{name: VERDICTS[action] for name, action in self.sources}}
+            others = {name: VERDICTS[action] for name, action in self.sources if action is not Action.NONE}
+            assert verdicts() == {MANUAL: VERDICTS[Action.DROP], **others}
 
 
 VERDICTS: Mapping[Action, str] = {Action.DROP: "drop", Action.REJECT: "reject", Action.LOG: "log", Action.COUNT: ""}

@@ -15,7 +15,7 @@ from banlistd.core.ruleset.diff import Change, difference
 from banlistd.core.ruleset.incremental_plan import Basis
 from banlistd.core.ruleset.lifting import Consent, lift_of
 from banlistd.core.ruleset.policy import Policy
-from banlistd.core.ruleset.protection import Hit, ProtectionExclusions, carve
+from banlistd.core.ruleset.protection import Hit, ProtectionExclusions
 from banlistd.core.ruleset.recovery import decide, is_held
 from banlistd.core.ruleset.state import FirewallState, Verification
 from banlistd.errors import LedgerError
@@ -35,7 +35,14 @@ from banlistd.model import (
 from banlistd.ports import Announcer, BootSnapshots, Connections, Firewall, Host, Ledger
 from banlistd.services.coalescer import Coalescer, Take
 from banlistd.services.planning.content_store import ContentStore, adopted_contents
-from banlistd.services.planning.desired_state import DesiredState, basis_of, carved_events, contents_to_plan, desired_state
+from banlistd.services.planning.desired_state import (
+    DesiredState,
+    basis_of,
+    carved_events,
+    contents_to_plan,
+    desired_state,
+    exclusions_of,
+)
 
 _LOG = logging.getLogger(__name__)
 
@@ -154,7 +161,8 @@ class Enforcer:
         self._contents |= await self._adopted(markers)
         # At boot there may be no network, and no name can be resolved.
         self.protected = await self._host.protected(self.policy.urls, ask=False)
-        policy_hash = (await self._carve(self.policy, self._contents, self.protected)).policy_hash(self.policy.hash)
+        exclusions = await asyncio.to_thread(exclusions_of, self.policy, self._contents, self.protected)
+        policy_hash = exclusions.policy_hash(self.policy.hash)
         decisions = {
             source_id: decide(run, self._contents[source_id].content_hash, markers.get(source_id), policy_hash)
             for source_id, run in runs.items()
@@ -232,9 +240,9 @@ class Enforcer:
     ) -> Change:
         contents = contents_to_plan(policy, self._contents | dict(news), self._store.external)
         same = self._state is not None and not news and policy.hash == self.policy.hash
-        exclusions = (
-            self._exclusions if same and protected == self.protected else await self._carve(policy, contents, protected)
-        )
+        exclusions = self._exclusions
+        if not same or protected != self.protected:
+            exclusions = await asyncio.to_thread(exclusions_of, policy, contents, protected)
         same = same and exclusions.policy_hash(policy.hash) == self.policy_hash
         if same and self._state:
             desired = DesiredState(self._state, self._basis)
@@ -268,13 +276,6 @@ class Enforcer:
         contents = contents_to_plan(self.policy, self._contents, self._store.external)
         return (await self._desired_state(self.policy, contents, self._exclusions)).state
 
-    async def _carve(
-        self, policy: Policy, contents: Mapping[SourceId, Content], protected: Sequence[Protected]
-    ) -> ProtectionExclusions:
-        in_order = (contents[owner.source_id] for owner in policy.sources if owner.source_id in contents)
-        addresses = {content.source_id: content.addresses for content in in_order}
-        return await asyncio.to_thread(carve, protected, addresses, policy.never_banned, policy.allowed)
-
     async def _desired_state(
         self, policy: Policy, contents: Mapping[SourceId, Content], exclusions: ProtectionExclusions
     ) -> DesiredState:
@@ -303,7 +304,7 @@ class Enforcer:
             if content is None:
                 return None
             contents[marker.source_id] = content
-        exclusions = await self._carve(self.policy, contents, protected)
+        exclusions = await asyncio.to_thread(exclusions_of, self.policy, contents, protected)
         policy_hash = exclusions.policy_hash(self.policy.hash)
         if not all(is_held(marker, marker.content_hash, policy_hash) for marker in markers):
             return None

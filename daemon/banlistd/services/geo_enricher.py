@@ -21,7 +21,7 @@ from banlistd.core.geo.types import By, GeoEntry, GeoNegEntry, Located, Origin
 from banlistd.core.printing import counted
 from banlistd.errors import BanlistdError, GeoError, LedgerError
 from banlistd.events import Event, EventName
-from banlistd.model import Family, Outcome, OutcomeKind, SourceId
+from banlistd.model import Action, Family, Outcome, OutcomeKind, SourceId
 from banlistd.ports import Announcer, Clock, Ledger
 from banlistd.ports.geo import GeoCache, GeoDatabase, Resolver
 from banlistd.services.geo_lookup import ResolverT, available, open_lookup
@@ -191,8 +191,9 @@ class Enricher:
     async def _queue(self, news: "_News") -> None:
         """Let wait what is to be looked up of one source."""
         source = news.source
-        # What a source bans by country is known from where it came.
-        if source.block is not None or not await self._available((*self._resolvers.databases, *self._resolvers.services)):
+        # What a source bans by country is known from where it came; what bans nothing is not asked about.
+        wanted = source.block is None and source.action is not Action.NONE
+        if not wanted or not await self._available((*self._resolvers.databases, *self._resolvers.services)):
             return
         try:
             brought = news.choose(await self._ledger.added_history(source.id), self._clock.now() - self._geo.expiry)

@@ -33,7 +33,7 @@ def test_addresses_of_new_elements_are_newly_banned(action: Action, direction: D
     assert newly_banned(change, (), Family.IPV4, ASKED).tolist() == [False, True, True, False]
 
 
-@pytest.mark.parametrize("action", [action for action in Action if not action.blocks])
+@pytest.mark.parametrize("action", [action for action in Action if action is not Action.NONE and not action.blocks])
 def test_a_source_that_only_watches_ends_nothing(action: Action) -> None:
     assert not bans_any(change_to("192.0.2.0/24", action))
 

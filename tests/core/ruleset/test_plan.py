@@ -46,9 +46,11 @@ def ranges(spans: list[tuple[int, int]]) -> Ranges:
 
 
 span = st.builds(lambda first, more: (first, min(first + more, SPACE)), st.integers(0, SPACE), st.integers(0, 6))
-owners = st.lists(st.tuples(st.sampled_from(Action), st.sampled_from(Direction)), min_size=1, max_size=4).map(
-    lambda kinds: tuple(owner(mark, *kind) for mark, kind in enumerate(kinds, start=1))
-)
+owners = st.lists(
+    st.tuples(st.sampled_from([action for action in Action if action is not Action.NONE]), st.sampled_from(Direction)),
+    min_size=1,
+    max_size=4,
+).map(lambda kinds: tuple(owner(mark, *kind) for mark, kind in enumerate(kinds, start=1)))
 worlds = owners.flatmap(
     lambda sources: st.builds(
         PlanInput,

@@ -35,6 +35,7 @@ class SourceRow(TypedDict):
     """`state`: never, pending, completed or failed. `entries`, `rejected`: of the newest import run. `owned`: set elements.
 
     `packets`, `octets`: what its bans stopped; null if the firewall does not count. `due_at` null: at once, or off.
+    `combination`: what a source that is made of others has of them, for a person; empty for another source.
     `extent`: how much of the address space a source with `block` covers, for a person. `quarantined`: the guard that refused
     its newest content. `failures`: polls in a row. `error`: of the newest poll that has ended. `polling`: whether another is
     under way. `oddities`: what is odd about the feed. `skipped`: the first lines that were skipped when the list was read
@@ -55,6 +56,7 @@ class SourceRow(TypedDict):
     due_at: float | None
     changed_at: float | None
     stale_since: float | None
+    combination: str
     extent: str
     quarantined: str | None
     failures: int
@@ -116,6 +118,7 @@ async def _answer(parts: "Parts", order: SourcesOrder) -> list[SourceRow]:
                 "due_at": parts.poll_record.due_at(source, poll) or None if source.enabled else None,
                 "changed_at": newest.completed_at if newest else None,
                 "stale_since": stale.get(source.id) if source.enabled else None,
+                "combination": str(source.combination or ""),
                 "extent": await _extent(parts, source),
                 "quarantined": refusals.get(source.id),
                 "failures": poll.failures,
@@ -196,10 +199,17 @@ _ELEMENTS = (
 )
 
 
+# Of `Action`, which the tool need not import.
+_NO_ACTION = "none"
+_KEPT = "A source with action none bans nothing: it is kept for sources that are made of it."
+
+
 def _page(rows: Sequence[SourceRow], context: PageContext) -> Page:
     if not rows:
         return ["no sources are configured, or none of these"]
     extents = [f"{printable(row['id'])} covers {printable(row['extent'])}" for row in rows if row["extent"]]
+    extents += [f"{printable(row['id'])}: {printable(row['combination'])}" for row in rows if row["combination"]]
+    extents += [_KEPT] if any(row["action"] == _NO_ACTION and row["enabled"] for row in rows) else []
     notes = [Note(_ELEMENTS)] if any(row["owned"] != row["entries"] for row in rows if row["enabled"]) else []
     details = _details(rows[0]) if len(rows) == 1 else []
     return [Table(_COLUMNS, tuple(_cells(row, context.now) for row in rows)), *extents, *details, *notes]
@@ -267,6 +277,7 @@ SOURCES: "Command[SourcesOrder, list[SourceRow]]" = Command(
             "due_at": 1_790_000_000.0,
             "changed_at": 1_790_000_000.0,
             "stale_since": None,
+            "combination": "",
             "extent": "",
             "quarantined": None,
             "failures": 0,

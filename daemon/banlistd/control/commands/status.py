@@ -34,6 +34,7 @@ class RefreshRow(TypedDict):
 class StatusAnswer(TypedDict):
     """`since`: the start of the daemon. `failing`, `quarantined`, `stale`, `polling`: how many enabled sources are.
 
+    `kept`: how many enabled sources ban nothing (action: none).
     `odd`: how many enabled sources are dead, frozen, moved or empty.
     `bans`: what blocks, as `top` counts it; `watched`: set elements of sources that only log or count.
     `ledger_fault`: why the database is in memory only; empty while it is on the disk. `maps`: elements in each map.
@@ -48,6 +49,7 @@ class StatusAnswer(TypedDict):
     pid: int
     sources: int
     enabled: int
+    kept: int
     failing: int
     quarantined: int
     stale: int
@@ -67,6 +69,7 @@ async def _answer(parts: "Parts", _: tuple[()]) -> StatusAnswer:
     import os
 
     from banlistd.core.ruleset.ranking import count, count_watched
+    from banlistd.model import Action
 
     config, state = parts.service.config, parts.enforcer.state
     enabled = {source.id for source in config.sources if source.enabled}
@@ -83,6 +86,7 @@ async def _answer(parts: "Parts", _: tuple[()]) -> StatusAnswer:
         "pid": os.getpid(),
         "sources": len(config.sources),
         "enabled": len(enabled),
+        "kept": sum(source.enabled and source.action is Action.NONE for source in config.sources),
         "failing": sum(bool(poll.failures) for source_id, poll in overview.polls.items() if source_id in enabled),
         "quarantined": len(enabled & overview.refusals.keys()),
         "stale": len(enabled & overview.stale_since(config.sources, now).keys()),
@@ -122,6 +126,7 @@ def _page(answer: StatusAnswer, context: PageContext) -> Page:
     started, changed = answer["since"], answer["last_change"]
     numbers = {
         "off": answer["sources"] - answer["enabled"],
+        "with action none": answer["kept"],
         "failing": answer["failing"],
         "in quarantine": answer["quarantined"],
         "stale": answer["stale"],
@@ -230,6 +235,7 @@ STATUS: Command[tuple[()], StatusAnswer] = Command(
         "pid": 4711,
         "sources": 12,
         "enabled": 11,
+        "kept": 0,
         "failing": 0,
         "quarantined": 0,
         "stale": 0,

@@ -60,7 +60,7 @@ class KernelPart(StrEnum):
     INTERFACE_KIND = (
         "interface kind",
         _Loss(
-            tuple(action for action in Action if not action.blocks),
+            (Action.LOG, Action.COUNT),
             "sources with action: log or count",
             "in a VRF, packets of {sources} are counted twice",
         ),
@@ -74,7 +74,7 @@ def possible_action(action: Action, lacking: AbstractSet[KernelPart]) -> Action:
             return Action.DROP if KernelPart.REJECT in lacking else action
         case Action.LOG:
             return Action.COUNT if lacking & {KernelPart.LOG, KernelPart.LIMIT} else action
-        case Action.DROP | Action.COUNT:
+        case Action.DROP | Action.COUNT | Action.NONE:
             return action
 
 

@@ -33,6 +33,11 @@ class Policy:
     urls: tuple[str, ...] = ()
     remembered: Mapping[SourceId, float] = field(default_factory=dict)
 
+    @property
+    def acting(self) -> tuple[SourceSlot, ...]:
+        """The sources whose addresses the firewall has."""
+        return tuple(owner for owner in self.sources if owner.action is not Action.NONE)
+
     def owner(self, source_id: SourceId) -> SourceSlot | None:
         return next((owner for owner in self.sources if owner.source_id == source_id), None)
 

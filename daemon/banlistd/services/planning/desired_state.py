@@ -4,14 +4,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
+from banlistd.core.addresses.sets import AddressSet
 from banlistd.core.addresses.text import span_text
 from banlistd.core.feeds.content import Content
 from banlistd.core.ruleset.incremental_plan import Basis, Moves, plan_changes
 from banlistd.core.ruleset.policy import Policy
-from banlistd.core.ruleset.protection import Hit, ProtectionExclusions, newly_carved, union_by_family
+from banlistd.core.ruleset.protection import Hit, ProtectionExclusions, carve, newly_carved, union_by_family
 from banlistd.core.ruleset.state import FirewallState
 from banlistd.events import Event, EventName
-from banlistd.model import Marker, SourceId
+from banlistd.model import Marker, Protected, SourceId
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -41,9 +42,20 @@ def basis_of(
         for owner in policy.sources
         if owner.source_id in contents
     ]
-    addresses = {source_id: content.addresses for source_id, content in contents.items()}
     never_banned = policy.never_banned if exclusions.is_empty else union_by_family(policy.never_banned, exclusions.ranges)
-    return Basis(policy.sources, addresses, policy.allowed, never_banned, exclusions.answers), markers
+    addresses = _acting_addresses(policy, contents)
+    return Basis(policy.acting, addresses, policy.allowed, never_banned, exclusions.answers), markers
+
+
+def _acting_addresses(policy: Policy, contents: Mapping[SourceId, Content]) -> dict[SourceId, AddressSet]:
+    """The addresses of the sources that act, in order."""
+    in_order = (contents[owner.source_id] for owner in policy.acting if owner.source_id in contents)
+    return {content.source_id: content.addresses for content in in_order}
+
+
+def exclusions_of(policy: Policy, contents: Mapping[SourceId, Content], protected: Sequence[Protected]) -> ProtectionExclusions:
+    """What of the protected addresses the lists would ban."""
+    return carve(protected, _acting_addresses(policy, contents), policy.never_banned, policy.allowed)
 
 
 def contents_to_plan(

@@ -7,12 +7,11 @@ from banlistd.core.feeds.content import Content
 from banlistd.core.manual_bans import addresses_of
 from banlistd.core.ruleset.lifting import Lift, lift_of
 from banlistd.core.ruleset.policy import Policy
-from banlistd.core.ruleset.protection import carve
 from banlistd.core.ruleset.state import FirewallState
 from banlistd.model import MANUAL, Protected, SourceId
 from banlistd.ports import Ledger, ManualBans
 from banlistd.services.planning.content_store import ContentStore
-from banlistd.services.planning.desired_state import basis_of
+from banlistd.services.planning.desired_state import basis_of, exclusions_of
 
 
 async def lift_between(
@@ -37,6 +36,5 @@ async def lift_between(
 
 
 def _plan(policy: Policy, contents: dict[SourceId, Content], protected: Sequence[Protected]) -> FirewallState:
-    addresses = {source_id: content.addresses for source_id, content in contents.items()}
-    basis, markers = basis_of(policy, contents, carve(protected, addresses, policy.never_banned, policy.allowed))
+    basis, markers = basis_of(policy, contents, exclusions_of(policy, contents, protected))
     return basis.plan_whole(markers)

@@ -185,6 +185,8 @@ def _answer(owner: SourceSlot, direction: Direction, family: Family) -> tuple[st
             return (f'{_LOG_LIMIT} -j LOG --log-prefix "{prefix} "', comment)
         case Action.COUNT:
             return (comment,)
+        case Action.NONE:
+            return ()
 
 
 def _checked(source_id: SourceId) -> str:

@@ -152,6 +152,8 @@ def _source_rules(owner: SourceSlot, lacking: AbstractSet[KernelPart]) -> tuple[
             return (f'{_LOG_LIMIT} log prefix "banlistd {owner.source_id} "', *counted)
         case Action.COUNT:
             return counted or ("return",)
+        case Action.NONE:
+            return ()
 
 
 def _dispatch(owners: Iterable[SourceSlot]) -> tuple[str, ...]:

@@ -12,17 +12,23 @@ if TYPE_CHECKING:
     from banlistd.model import Family
 
 
+# Of `Action`, which this tool need not import.
+_NO_ACTION = "none"
+
+
 class ListingRow(TypedDict):
     """A source that lists the address. `exact`: whether `since` is the moment, not the earliest one that is remembered.
 
-    `bans`: only for the source `manual`.
+    `bans`: only for the source `manual`. `parts`: only for a source that is made of others: those of them that list it now.
     """
 
     id: str
     entry: str
     since: float | None
     exact: bool
+    action: str
     bans: NotRequired[list[ManualBanRow]]
+    parts: NotRequired[list[str]]
 
 
 class OriginRow(TypedDict):
@@ -76,6 +82,7 @@ async def answer_on_address(parts: "Parts", family: "Family", number: int) -> Ch
             owner, number = translated
             family, needle = Family.IPV4, from_numbers(Family.IPV4, [number])
     listings: list[ListingRow] = []
+    combinations = {source.id: source.combination for source in parts.service.config.sources}
     for candidate in policy.sources:
         content = parts.enforcer.content(candidate.source_id)
         entry = entry_of(content.addresses, family, needle) if content else ""
@@ -83,7 +90,17 @@ async def answer_on_address(parts: "Parts", family: "Family", number: int) -> Ch
             listings.append(await _manual(parts, entry, family, number))
         elif entry:
             since, exact = await listed_since(parts.ledger, candidate.source_id, family, number)
-            listings.append({"id": candidate.source_id, "entry": entry, "since": since, "exact": exact})
+            row: ListingRow = {
+                "id": candidate.source_id,
+                "entry": entry,
+                "since": since,
+                "exact": exact,
+                "action": str(candidate.action),
+            }
+            if combination := combinations.get(candidate.source_id):
+                contents = ((part, parts.enforcer.content(part)) for part in combination.parts)
+                row["parts"] = [part for part, has in contents if has and has.addresses.contains(family, number)]
+            listings.append(row)
     origin = await parts.enricher.origin_of(family, number)
     return {
         "address": address,
@@ -105,11 +122,12 @@ async def answer_on_address(parts: "Parts", family: "Family", number: int) -> Ch
 
 
 async def _manual(parts: "Parts", entry: str, family: "Family", number: int) -> ListingRow:
-    from banlistd.model import MANUAL
+    from banlistd.model import MANUAL, Action
 
     mine = parts.banning.containing(family, number)
     since = min((ban.created_at for ban in mine), default=None)
-    return {"id": MANUAL, "entry": entry, "since": since, "exact": True, "bans": await ban_rows(mine, parts.user_name)}
+    rows = await ban_rows(mine, parts.user_name)
+    return {"id": MANUAL, "entry": entry, "since": since, "exact": True, "action": str(Action.DROP), "bans": rows}
 
 
 def origin_lines(origin: OriginRow) -> list[str]:
@@ -144,6 +162,8 @@ def why_not(answer: CheckAnswer) -> str:
         return f": {reason}{though}"
     if owner is not None:
         return f", only watched{_by(owner, answer['action'], rows)}"
+    if listed_by and all(row["action"] == _NO_ACTION for row in rows):
+        return f"{though}: with action none a list bans nothing"
     if listed_by:
         return f"{though}: not in force (try: banlistctl sources)"
     return ": no source lists it"
@@ -164,8 +184,16 @@ def _entry(row: ListingRow) -> str:
     if row["since"] is None:
         return entry
     bans = "; ".join(_ban(ban) for ban in row.get("bans", ()))
-    since_when = f"{entry} since {'' if row['exact'] else 'at least '}{moment(row['since'])}"
+    since_when = f"{entry} since {'' if row['exact'] else 'at least '}{moment(row['since'])}{_made_of(row)}"
     return f"{since_when} ({bans})" if bans else since_when
+
+
+def _made_of(row: ListingRow) -> str:
+    """Which parts of a combination list it; none of them where it has left them within the window."""
+    if "parts" not in row:
+        return ""
+    listing = ", ".join(map(printable, row["parts"]))
+    return f" (it is in {listing})" if listing else " (it has left its parts, within the window)"
 
 
 def _ban(ban: ManualBanRow) -> str:

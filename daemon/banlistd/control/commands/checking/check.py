@@ -114,8 +114,8 @@ CHECK: Command[str, Checked] = Command(
         "owner": "spamhaus-drop",
         "action": "drop",
         "sources": [
-            {"id": "spamhaus-drop", "entry": "203.0.113.0/24", "since": 1_790_000_000.0, "exact": True},
-            {"id": "office-bans", "entry": "203.0.113.9", "since": None, "exact": True},
+            {"id": "spamhaus-drop", "entry": "203.0.113.0/24", "since": 1_790_000_000.0, "exact": True, "action": "drop"},
+            {"id": "office-bans", "entry": "203.0.113.9", "since": None, "exact": True, "action": "drop"},
         ],
         "origin": {"country": "NO", "country_name": "Norway", "asn": 64496, "organisation": "Example Network"},
     },

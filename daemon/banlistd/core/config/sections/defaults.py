@@ -29,7 +29,8 @@ class Defaults(Section):
         Action,
         Key(
             kinds.ACTION,
-            "What happens to a packet of a banned address. `log` and `count` let it pass, and write it down or count it.",
+            "What happens to a packet of a banned address. `log` and `count` let it pass, and write it down or count it. "
+            "`none`: nothing of the list is in the firewall; it is polled, guarded and kept for sources that are made of it.",
         ),
     ] = Action.DROP
     direction: Annotated[Direction, Key(kinds.DIRECTION, "`in`: packets from banned addresses. `out`: packets to them.")] = (
