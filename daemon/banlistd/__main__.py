@@ -1,6 +1,7 @@
 """banlistd: argv in, exit code out. The only module of the daemon that reads the command line."""
 
 import argparse
+import gc
 import logging
 import os
 import signal
@@ -40,6 +41,8 @@ def _run(arguments: argparse.Namespace, places: Paths) -> int:
     # Before numpy: its library for matrices, of which we use nothing, would start a thread for each core, and each of them
     # spins while it waits (measured on two cores: 0.18 s of processor time for a start of numpy, not 0.06).
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    # A start makes what stays: to look for garbage in it takes a twentieth of its time, with 100,000 manual bans a quarter.
+    gc.disable()
     if arguments.verbose:
         _log_details()
     # Imported here, because a boot waits for --restore, and all the rest takes twice as long to import.

@@ -1,6 +1,7 @@
 """What banlistd does once it is called: check, poll once, dry run, serve, tear down. Each returns an exit code."""
 
 import asyncio
+import gc
 import signal
 import sys
 from collections.abc import Sequence
@@ -66,6 +67,7 @@ async def _once(places: Paths, loaded: Loaded, *, debug: bool) -> int:
     with status_line(sys.stderr) if has_status_line(sys.stderr) and not debug else nullcontext(_ignore) as draw:
         async with open_application(places, loaded, stdin=_STDIN) as application:
             await application.restore()
+            _look_for_garbage_from_now_on()
             outcomes = await _refreshed(application.service, draw)
             return _worst(outcomes, application.storage.fault)
 
@@ -93,6 +95,7 @@ async def _rehearsed(places: Paths, loaded: Loaded, *, debug: bool) -> int:
     """Print what would be banned."""
     async with open_application(places, loaded, dry_run=print, stdin=_STDIN, debug=debug) as application:
         await application.restore()
+        _look_for_garbage_from_now_on()
         outcomes = await application.service.refresh()
         found = await application.findings.every()
         for outcome in outcomes:
@@ -139,12 +142,19 @@ async def _serve(places: Paths, loaded: Loaded) -> int:
         loop.add_signal_handler(number, stop.set)
     async with open_application(places, loaded) as application:
         await application.restore()
+        _look_for_garbage_from_now_on()
         reloads: set[asyncio.Task[None]] = set()
         loop.add_signal_handler(signal.SIGHUP, lambda: reloads.add(loop.create_task(_reload(application))))
         make_folder(places.runtime)
         async with answering(application.answers, places.socket, application.announce_order):
             await application.service.run(stop)
     return 0
+
+
+def _look_for_garbage_from_now_on() -> None:
+    """What is there stays, and is not looked at again (`__main__` has switched the collector off)."""
+    gc.freeze()
+    gc.enable()
 
 
 async def _reload(application: Application) -> None:

@@ -268,14 +268,14 @@ class ManualBan:
     @property
     def ends_at(self) -> float | None:
         """The end in force."""
-        return min((end for end in (self.expires_at, self.confirm_by) if end is not None), default=None)
+        expires, confirm = self.expires_at, self.confirm_by
+        return expires if confirm is None else confirm if expires is None else min(expires, confirm)
 
     def in_force(self, now: float) -> bool:
         return self.ends_at is None or now < self.ends_at
 
 
-BanKey = tuple[Family, int, int, str]
-"""Family, first and last address, origin: there is one ban of each."""
+BanKey = tuple[Family, int, int, str]  # family, first and last address, origin: there is one ban of each
 
 
 class OutcomeKind(StrEnum):

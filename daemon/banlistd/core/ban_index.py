@@ -2,7 +2,9 @@
 
 from bisect import bisect_left, bisect_right, insort
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from operator import attrgetter, lt
+from typing import Any
 
 import numpy as np
 
@@ -25,6 +27,14 @@ def _end_of(ban: ManualBan) -> tuple[float, BanKey]:
     return ban.ends_at or 0.0, ban.key
 
 
+def _in_order(
+    bans: list[ManualBan], moment: Callable[[ManualBan], float], place: Callable[[ManualBan], Any]
+) -> list[ManualBan]:
+    """Sorted by a place that begins with a moment. Bans of many moments often are so already, and are not sorted then."""
+    moments = list(map(moment, bans))
+    return bans if all(map(lt, moments, moments[1:])) else sorted(bans, key=place)
+
+
 class BanIndex:
     """Manual bans by key, origin, age and end, and their addresses as one set."""
 
@@ -38,7 +48,7 @@ class BanIndex:
         self._by_end: list[ManualBan] = []
         self._hosts: dict[Family, Addresses] = {family: from_numbers(family, []) for family in FAMILIES}
         self._nets: dict[Family, Ranges] = {family: Ranges.none(family) for family in FAMILIES}
-        self.change(bans, ())
+        self._fill({ban.key: ban for ban in bans})
 
     def __len__(self) -> int:
         return len(self._bans)
@@ -104,6 +114,19 @@ class BanIndex:
             self._take_in(ban)
         self._cover([span for span in coming if span not in before], [span for span in before if span not in self._of_span])
 
+    def _fill(self, bans: dict[BanKey, ManualBan]) -> None:
+        """What `change` makes of an empty index; a start with 100,000 bans waits for it."""
+        self._bans = bans
+        for key, ban in bans.items():
+            self._of_origin.setdefault(ban.origin, {})[key] = None
+            span = ban.span
+            self._of_span[span] = (*self._of_span[span], key) if span in self._of_span else (key,)
+            if ban.first != ban.last:
+                self._wide[ban.family][span] = None
+        self._by_age = _in_order(list(bans.values()), attrgetter("created_at"), age_of)
+        self._by_end = _in_order([ban for ban in self._by_age if ban.ends_at is not None], attrgetter("ends_at"), _end_of)
+        self._cover(list(self._of_span), [])
+
     def _take_out(self, ban: ManualBan) -> None:
         key, span = ban.key, ban.span
         del self._bans[key]
@@ -128,8 +151,7 @@ class BanIndex:
         """The lists by age and by end. The bans that leave are still known."""
         if len(left) + len(come) > _MANY:
             gone = {ban.key for ban in left}
-            stay = [ban for key, ban in self._bans.items() if key not in gone]
-            self._by_age = sorted([*stay, *come], key=age_of)
+            self._by_age = sorted([*(ban for ban in self._by_age if ban.key not in gone), *come], key=age_of)
             self._by_end = sorted((ban for ban in self._by_age if ban.ends_at is not None), key=_end_of)
             return
         for ban in left:

@@ -15,6 +15,7 @@ _KEEP = """
         expires_at = excluded.expires_at, uid = excluded.uid, confirm_by = excluded.confirm_by
 """
 
+_V4, _V6 = Family.IPV4, Family.IPV6
 _OCTETS = {Family.IPV4: 4, Family.IPV6: 16}
 
 
@@ -64,5 +65,6 @@ def _packed(key: BanKey) -> tuple[bytes, bytes, str]:
 
 def _ban_of(row: Sequence[Any]) -> ManualBan:
     first, last, *rest = row
-    family = Family.IPV4 if len(first) == _OCTETS[Family.IPV4] else Family.IPV6
-    return ManualBan(family, int.from_bytes(first, "big"), int.from_bytes(last, "big"), *rest)
+    family = _V4 if len(first) == 4 else _V6  # noqa: PLR2004 - octets
+    number = int.from_bytes(first, "big")
+    return ManualBan(family, number, number if first == last else int.from_bytes(last, "big"), *rest)
