@@ -296,3 +296,20 @@ def test_an_action_that_becomes_none_lifts_the_bans_of_the_list(tmp_path: Path) 
         assert world.banned() == {"192.0.2.1", "192.0.2.2"}
 
     run(environment, config_of(source(ONE, guards=LOOSE)), life)
+
+
+def test_what_ends_in_a_part_without_a_poll_ends_in_the_combination(tmp_path: Path) -> None:
+    part = source(ONE, ttl=3600.0, every=365 * 86400.0, guards=LOOSE, allow_empty=True)
+    config = config_of(source(BOTH, merge=(ONE,), every=365 * 86400.0, guards=LOOSE, allow_empty=True), part)
+
+    async def life(world: DaemonWorld) -> None:
+        await world.completed(BOTH)
+        world.fetcher.bodies[ONE] = b"192.0.2.2\n192.0.2.5\n"
+        await world.service.refresh([ONE])
+        await world.announcer.until(EventName.IMPORT_COMPLETED, BOTH, times=2)
+        assert owned_by(world) == {"192.0.2.1", "192.0.2.2", "192.0.2.5"}
+        world.clock.time += 3601.0
+        await world.announcer.until(EventName.IMPORT_COMPLETED, BOTH, times=3)
+        assert owned_by(world) == {"192.0.2.2", "192.0.2.5"}
+
+    run(environment_on(tmp_path, **LISTS), config, life, serve=True)

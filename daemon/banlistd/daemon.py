@@ -111,7 +111,7 @@ class Service:
             self._live, services.scheduler, services.importer, self._note_outcome, faults, intervals.first_retry
         )
         self._endings = EndingLoop(
-            self._live, self._polling.lock, services.endings, self._note_outcome, faults, intervals.endings
+            self._live, self._polling.lock, services.endings, self._polling.note_ending, faults, intervals.endings
         )
         self._repair = RepairLoop(
             enforcer.wait_for_external_change,

@@ -67,6 +67,8 @@ def test_other_sources_are_no_combination(keys: str) -> None:
         ("merge: [a], window: 1m", 'window: "1m" is shorter than 1h'),
         ("merge: [a], format: plain", "format: goes with url and path only (a combination comes from other sources"),
         ("merge: [a], headers: {A: b}", "headers: goes with url only (a combination comes from other sources"),
+        ("merge: [a], ttl: 7d", "ttl: does not go with a combination (write window: here, or ttl: at its parts)"),
+        ("merge: [a], verify: {sha256: 'https://a/'}", "verify: goes with url only (a combination comes from other sources"),
         ("url: 'https://a/', exclude: [a]", "exclude: goes with merge or intersect only"),
         ("url: 'https://a/', window: 7d", "window: goes with merge or intersect only"),
         ("union: [a, b]", "union: is not a key here (did you mean merge?)"),
@@ -102,6 +104,11 @@ def test_combinations_may_be_combined_but_not_in_a_circle() -> None:
     assert read(text % "d").sources[0].combination == Combination((A, SourceId("y")))
     (found,) = problems_of(text % "x")
     assert found.startswith("banlistd.yaml:2: sources[0]: is made of itself: x -> y -> z -> x (")
+
+
+def test_a_combination_does_not_inherit_how_long_what_left_a_list_stays() -> None:
+    both, part, *_ = read(f"defaults: {{ttl: 7d}}\nsources:\n- {{id: both, merge: [a]}}\n{LISTS}").sources
+    assert (both.ttl, part.ttl) == (None, 7 * 86400)
 
 
 def test_a_source_with_other_faults_is_still_a_part() -> None:

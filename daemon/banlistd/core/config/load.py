@@ -159,6 +159,8 @@ def _inherited(own: Tree, defaults: Defaults, entry: CatalogueEntry | None) -> d
         merged.pop("url", None)
     if "path" in own or any(key in own for key in _NO_BYTES):
         merged.pop("minimum", None)
+    if "merge" in own or "intersect" in own:
+        merged["ttl"] = None  # its parts have it, and what is excluded would stay
     if "block" in own:
         merged["format"] = Format(FormatType.PLAIN)
     return merged

@@ -111,6 +111,11 @@ class PollLoop:
         """Let all timers read ledger and configuration again."""
         self._scheduler.wake()
 
+    def note_ending(self, source: Source, outcome: Outcome) -> None:
+        """A run without a poll has ended: combinations that the source is a part of look at it."""
+        self._scheduler.leave(source.id)
+        self._on_outcome(source, outcome)
+
     async def refresh(self, sources: Sequence[Source], *, anyway: bool) -> Sequence[Outcome]:
         """Import these sources now, combinations after their parts.
 
