@@ -111,8 +111,8 @@ def test_the_catalogue_names_the_format_that_a_list_really_has(name: str, file: 
 def test_what_is_commented_out_in_the_example_is_right_too(tmp_path: Path) -> None:
     text = (CONFIG / "banlistd.yaml").read_text(encoding="utf-8")
     # Comments that hold YAML: keys and list entries, at the indentation that they would have.
-    live = re.sub(r"(?m)^( *)# (- use:|- id: our-hub|- id: far-away|ttl:|timeout:|max_bytes:)", r"\1\2", text)
-    live = re.sub(r"(?m)^  #   (action|url|format|every|headers|block):", r"    \1:", live)
+    live = re.sub(r"(?m)^( *)# (- use:|- id: our-hub|- id: agreed|- id: far-away|ttl:|timeout:|max_bytes:)", r"\1\2", text)
+    live = re.sub(r"(?m)^  #   (action|url|format|every|headers|block|merge|at_least):", r"    \1:", live)
     live = re.sub(r"(?m)^(ttl|timeout|max_bytes):", r"  \1:", live)
     live = re.sub(r"(?m)^# (rewarm|expiry|negative_expiry|online|  enabled|  url):", r"  \1:", live)
     (tmp_path / "banlistd.yaml").write_text(live, encoding="utf-8")
@@ -120,6 +120,9 @@ def test_what_is_commented_out_in_the_example_is_right_too(tmp_path: Path) -> No
     assert {source.id for source in config.sources} >= {"our-hub", "spamhaus-drop", "tor-exits"}
     assert next(s for s in config.sources if s.id == "tor-exits").action is Action.COUNT
     assert next(s for s in config.sources if s.id == "far-away").block == Block(countries=("NO", "SE"), asns=(64496,))
+    agreed = next(s for s in config.sources if s.id == "agreed").combination
+    assert agreed is not None
+    assert (len(agreed.parts), agreed.at_least) == (3, 2)
     assert config.geo.online == Online(enabled=True, url="http://ip-api.com/batch")
     assert (config.geo.expiry, config.geo.negative_expiry, config.geo.rewarm) == (Geo().expiry, Geo().negative_expiry, False)
     assert next(s for s in config.sources if s.id == "our-hub").format.paths == ("bans[].address",)
