@@ -192,7 +192,7 @@ class Enricher:
         """Let wait what is to be looked up of one source."""
         source = news.source
         # What a source bans by country is known from where it came; what bans nothing is not asked about.
-        wanted = source.block is None and source.action is not Action.NONE
+        wanted = source.geography is None and source.action is not Action.NONE
         if not wanted or not await self._available((*self._resolvers.databases, *self._resolvers.services)):
             return
         try:

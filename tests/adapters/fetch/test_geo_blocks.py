@@ -2,6 +2,7 @@
 
 import asyncio
 import dataclasses
+import ipaddress
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +13,13 @@ from banlistd.adapters.fetch.geo_blocks import GeoBlocks
 from banlistd.adapters.geo.mmdb import MmdbFile
 from banlistd.adapters.geo.tor_geoip import TorGeoip
 from banlistd.core.addresses.comparison import sample
-from banlistd.core.addresses.sets import AddressSet
+from banlistd.core.addresses.reserved import reserved_ranges
+from banlistd.core.addresses.sets import AddressSet, complement, intersection, subtract
 from banlistd.core.config.model import Source
-from banlistd.core.config.sections.block import Block
+from banlistd.core.config.sections.block import Block, Only
 from banlistd.core.feeds.parsed_list import Download
 from banlistd.errors import FetchError
-from banlistd.model import NotModified, SourceId, Validators
+from banlistd.model import Family, NotModified, SourceId, Validators
 from banlistd.ports import Fetcher
 from support.geography import DOCUMENTATION, write_mmdb
 from support.in_process_parser import InProcessParser, body_of, ignored
@@ -39,7 +41,8 @@ class DatabaseFolder:
             MmdbFile(self.folder / name) if name.endswith(".mmdb") else TorGeoip(self.folder / name) for name in self.names
         ]
         blocks = GeoBlocks(lambda: databases, stamp_of, LocalFiles(InProcessParser()))
-        source = Source(**{"id": SourceId("a"), "block": block, **keys})
+        geography = {"only" if isinstance(block, Only) else "block": block}
+        source = Source(**{"id": SourceId("a"), **geography, **keys})
         return asyncio.run(blocks.fetch(source, validators or Validators(), ignored))
 
     def held(self, block: Block) -> AddressSet:
@@ -137,3 +140,60 @@ def test_the_sample_that_ships_can_be_blocked(place: DatabaseFolder) -> None:
     write_mmdb(place.folder / "countries.mmdb", DOCUMENTATION)
     assert sample(place.held(Block(countries=("DK",)))) == ("203.0.113.0/24",)
     assert sample(place.held(Block(asns=(64496,)))) == ("192.0.2.0/24", "2001:db8:bad::/48")
+
+
+def test_all_but_a_country_is_the_rest_without_reserved_addresses(place: DatabaseFolder) -> None:
+    place.write_countries()
+    banned = place.held(Only(countries=("NO",)))
+    for text, is_banned in {
+        "192.0.2.1": False,
+        "198.51.100.1": True,
+        "8.8.8.8": True,  # of no country
+        "10.0.0.1": False,
+        "127.0.0.1": False,
+        "224.0.0.1": False,
+        "255.255.255.255": False,
+        "2001:db8::1": False,
+        "2001:db9::1": True,
+        "fe80::1": False,
+        "fd00::1": False,
+        "ff02::1": False,
+        "::1": False,
+        "64:ff9b::c000:201": False,  # NAT64: 192.0.2.1
+        "2002:c000:201::1": False,
+    }.items():
+        family = Family.IPV6 if ":" in text else Family.IPV4
+        assert banned.contains(family, int(ipaddress.ip_address(text))) is is_banned, text
+
+
+def test_all_but_is_everything_that_a_block_is_not(place: DatabaseFolder) -> None:
+    place.write_countries()
+    place.write_operators()
+    keys: dict[str, Any] = {"countries": ("SE",), "asns": (64496, 64497)}
+    left, banned = place.held(Block(**keys)), place.held(Only(**keys))
+    for family in Family:
+        assert len(intersection(left.ranges(family), banned.ranges(family))) == 0
+        never = reserved_ranges()[family]
+        rest = subtract(complement(banned.ranges(family)), never)
+        assert rest.count() >= left.ranges(family).count()
+        if family is Family.IPV4:
+            assert rest.count() == left.ranges(family).count()
+
+
+def test_a_family_that_no_database_knows_is_not_banned_as_a_whole(place: DatabaseFolder) -> None:
+    (place.folder / "geoip").write_text("3221225984,3221226239,NO\n")
+    with pytest.raises(FetchError, match="knows IPv6, all of which would be banned"):
+        place.fetch(Only(countries=("NO",)))
+
+
+def test_a_country_that_no_database_knows_does_not_ban_everything(place: DatabaseFolder) -> None:
+    place.write_countries()
+    with pytest.raises(FetchError, match="gives any address to these"):
+        place.fetch(Only(countries=("DK",)))
+
+
+def test_only_follows_its_databases(place: DatabaseFolder) -> None:
+    place.write_countries()
+    first = place.fetch(Only(countries=("NO",)))
+    assert isinstance(first, Download)
+    assert isinstance(place.fetch(Only(countries=("NO",)), first.validators), NotModified)

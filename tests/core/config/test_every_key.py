@@ -16,7 +16,7 @@ from banlistd.core.config.model import Config, Source
 from banlistd.core.config.problems import Document, Spot
 from banlistd.core.config.reload import RELOADS, reload_of, restart_only_changes
 from banlistd.core.config.sections.allow import WrittenAllow
-from banlistd.core.config.sections.block import Block
+from banlistd.core.config.sections.block import Block, Only
 from banlistd.core.config.sections.defaults import Defaults
 from banlistd.core.config.sections.geo import Online
 from banlistd.core.config.sections.guards import Guards
@@ -71,7 +71,7 @@ SAMPLES: Mapping[tuple[type[Section], str], tuple[object, Callable[[Any], object
 
 def of_source(written: Mapping[str, object]) -> Config:
     combined = {"at_least", "exclude", "window"} & written.keys()
-    place = {"id": "a"} if combined or {"path", "block", "merge", "intersect"} & written.keys() else A
+    place = {"id": "a"} if combined or {"path", "block", "only", "merge", "intersect"} & written.keys() else A
     beside: dict[str, object] = {"client_certificate": "/a.pem"} if "client_key" in written else {}
     beside |= {"merge": ["c", "d"]} if combined else {}
     parts = [{**A, "id": part} for part in ("b", "c", "d")]
@@ -95,6 +95,7 @@ def of_allow(written: Mapping[str, object]) -> WrittenAllow:
 # What a section needs besides the key that is written.
 BESIDE: Mapping[type[Section], Mapping[str, object]] = {
     Block: {"countries": ["NO"]},
+    Only: {"countries": ["NO"]},
     Pages: {"next": "paging.after"},
     Verify: {"sha256": ".sum", "key": "RWQBAgMEBQYHCAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8g", "keyring": "/b.gpg"},
     Online: {"url": "https://a.example/"},

@@ -10,7 +10,7 @@ import pytest
 from banlistd.core.config.geo import DATABASES
 from banlistd.core.config.model import Config
 from banlistd.core.config.schema import schema
-from banlistd.core.config.sections.block import Block
+from banlistd.core.config.sections.block import Block, Only
 from banlistd.core.config.sections.geo import Geo, Online
 from banlistd.core.geo.countries import COUNTRIES
 from banlistd.formats import Format, FormatType
@@ -81,6 +81,37 @@ def test_what_is_wrong_with_a_block_is_told_with_its_place(text: str, problem: s
 def test_a_block_stands_in_place_of_a_list(line: str, problem: str) -> None:
     (found,) = problems_of(f"sources:\n- id: a\n  block: {{countries: [NO]}}\n  {line}\n")
     assert found.endswith(problem)
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("only: {}", "only: has neither countries nor asns (nothing would be let through: write {countries: [NO, SE]})"),
+        ("only: {countries: [UK]}", 'only.countries[0]: "UK" is not a country (did you mean GB, United Kingdom?)'),
+        ("only: {asns: [0]}", 'only.asns[0]: "0" is not the number of a network operator (write AS64496 or 64496)'),
+        ("only: {regions: [NO]}", "only.regions: is not a key here (known: countries or asns)"),
+        (
+            "only: {countries: [NO]}\n  block: {countries: [SE]}",
+            "block: block and only exclude each other (a list is downloaded or is a file: delete one of them)",
+        ),
+        (
+            "only: {countries: [NO]}\n  format: plain",
+            "format: goes with url and path only (its addresses come from a database: delete the line)",
+        ),
+    ],
+)
+def test_what_is_wrong_with_only_is_told_with_its_place(text: str, problem: str) -> None:
+    (found,) = problems_of(f"sources:\n- id: a\n  {text}\n")
+    assert found.endswith(f"sources[0].{problem}")
+
+
+def test_only_has_the_guards_of_countries_and_is_polled_when_a_database_changes() -> None:
+    config = read("sources:\n- id: a\n  only: {countries: [NO, xk], asns: [AS64496]}\n")
+    (source,) = config.sources
+    assert source.only == source.geography == Only(countries=("NO", "XK"), asns=(64496,))
+    assert (source.guards.share, source.guards.widest4, source.guards.widest6) == (math.inf, 0, 0)
+    assert config.watched(source) == config.geo.databases
+    assert source.format == Format(FormatType.PLAIN)
 
 
 def test_a_block_is_not_of_the_catalogue() -> None:

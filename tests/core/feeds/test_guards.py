@@ -11,12 +11,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from banlistd.core.addresses.everything_else import everything_else
 from banlistd.core.addresses.normal_form import normal_form_fault
 from banlistd.core.addresses.reserved import reserved_ranges
 from banlistd.core.addresses.sets import FAMILIES, AddressSet, from_numbers, to_number
 from banlistd.core.config.keys import read_section
 from banlistd.core.config.model import Source
 from banlistd.core.config.problems import Document, Spot
+from banlistd.core.config.sections.block import Only
 from banlistd.core.config.sections.guards import Guards
 from banlistd.core.config.sections.pages import Pages
 from banlistd.core.feeds.evaluate import Reading, evaluate, fetch_key_of
@@ -685,3 +687,35 @@ def test_sudden_replacements_add_up_to_no_more_than_the_bound_within_30_days(ste
         if life.poll(numbered(1_000, start + step), poll / 24) == "":
             start += step
     assert start <= 500
+
+
+# Sources that ban all but some countries
+
+
+def _all_but(text: str) -> AddressSet:
+    return everything_else(parse(text.encode()).addresses)
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "guard"),
+    [
+        ("198.51.100.0/24\n2a00::/32", "198.51.100.0/25\n2a00::/33", ""),
+        ("198.51.100.0/24\n2a00::/32", "198.51.100.0/26\n2a00::/32", "narrowed"),
+        ("198.51.100.0/24\n2a00::/32", "198.51.100.0/24\n2a00::/34", "narrowed"),
+        ("198.51.100.0/26\n2a00::/34", "198.51.100.0/24\n2a00::/32", ""),
+    ],
+)
+def test_those_who_are_let_through_may_become_half(before: str, now: str, guard: str) -> None:
+    source = replace(STRICT, only=Only(countries=("NO",)), guards=Guards().for_countries())
+    banned = _all_but(now)
+    refusal = refuse(source, ParsedList(banned, len(banned)), guarding.after(_all_but(before)))
+    assert (refusal.guard if refusal else "") == guard
+    if refusal:
+        assert "it lets through" in refusal.reason
+        assert "guards: shrink" in refusal.reason
+
+
+def test_all_but_a_country_is_no_reason_to_refuse_it_at_first() -> None:
+    source = replace(STRICT, only=Only(countries=("NO",)), guards=Guards().for_countries())
+    banned = _all_but("198.51.100.0/24\n2a00::/32")
+    assert refuse(source, ParsedList(banned, len(banned))) is None

@@ -2,13 +2,15 @@
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from pathlib import Path
 
 import numpy as np
 
+from banlistd.core.addresses.everything_else import everything_else
 from banlistd.core.addresses.sets import FAMILIES, AddressSet, Ranges, no_addresses
 from banlistd.core.config.model import Source
-from banlistd.core.config.sections.block import Block
+from banlistd.core.config.sections.block import Block, Only
 from banlistd.core.feeds.parsed_list import Download, ParsedList
 from banlistd.core.geo.tables import GeoTable, number_of, stacked
 from banlistd.core.geo.types import By
@@ -17,11 +19,12 @@ from banlistd.model import Family, NotModified, Validators
 from banlistd.ports import Fetcher, OnBody
 from banlistd.ports.geo import GeoDatabase
 
+_NAMES = {Family.IPV4: "IPv4", Family.IPV6: "IPv6"}
 _HINT = "apt-get install tor-geoipdb (countries only), or name .mmdb files under geo: databases:"
 
 
 class GeoBlocks:
-    """A Fetcher for sources with a `block`; the others through `local`.
+    """A Fetcher for sources with a `block` or an `only`; the others through `local`.
 
     `databases`: those of the configuration in force. `stamp`: changes when a file does, and is empty for one that is not there.
     """
@@ -32,7 +35,7 @@ class GeoBlocks:
         self._local = local
 
     async def fetch(self, source: Source, validators: Validators, on_body: OnBody) -> Download | NotModified:
-        if source.block is None:
+        if source.geography is None:
             return await self._local.fetch(source, validators, on_body)
         databases = self._databases()
         before = await asyncio.to_thread(self._stamps, databases)
@@ -41,7 +44,8 @@ class GeoBlocks:
         etag = "\n".join(before)
         if validators.etag == etag:
             return NotModified()
-        addresses = await self._list(source.block, [one for one, stamp in zip(databases, before, strict=True) if stamp])
+        there = [one for one, stamp in zip(databases, before, strict=True) if stamp]
+        addresses = await self._list(source.geography, there)
         if before != await asyncio.to_thread(self._stamps, databases):
             raise FetchError("a database changed while it was read", "it is read again at once")
         return Download(ParsedList(addresses, len(addresses)), Validators(etag, "", addresses.content_hash()))
@@ -52,13 +56,16 @@ class GeoBlocks:
     async def _list(self, block: Block, databases: Sequence[GeoDatabase]) -> AddressSet:
         wanted = {By.COUNTRY: [number_of(country) for country in block.countries], By.ASN: list(block.asns)}
         ranges: dict[Family, list[Ranges]] = {family: [] for family in FAMILIES}
+        known: set[Family] = set()
         for by, codes in wanted.items():
             if codes:
                 table = await self._table(by, databases)
                 selected = await asyncio.to_thread(table.select, codes)
                 for family in FAMILIES:
                     ranges[family].append(selected.ranges(family))
-        return await asyncio.to_thread(_joined, ranges)
+                    known |= {family} if len(table.layers[family]) else set()
+        found = await asyncio.to_thread(_joined, ranges)
+        return await asyncio.to_thread(_all_but, found, known) if isinstance(block, Only) else found
 
     async def _table(self, by: By, databases: Sequence[GeoDatabase]) -> GeoTable:
         """Raises FetchError: a country of which a part is missing would be a list that has shrunk."""
@@ -71,6 +78,18 @@ class GeoBlocks:
             what = "countries" if by is By.COUNTRY else "network operators (ASN)"
             raise FetchError(f"no database on this machine knows {what}", _HINT)
         return table
+
+
+def _all_but(found: AddressSet, known: AbstractSet[Family]) -> AddressSet:
+    """What is to be banned so that only these addresses are left. Raises FetchError where that would be all of a family because
+    no database knows it, or all there is.
+    """
+    lacking = [_NAMES[family] for family in FAMILIES if family not in known]
+    if lacking:
+        raise FetchError(f"no database on this machine knows {lacking[0]}, all of which would be banned", _HINT)
+    if not found:
+        raise FetchError("no database on this machine gives any address to these countries and networks", _HINT)
+    return everything_else(found)
 
 
 def _joined(ranges: Mapping[Family, Sequence[Ranges]]) -> AddressSet:

@@ -46,9 +46,9 @@ def _faults_of(source: Source, config: Config, closed: Sequence[Path]) -> Sequen
             else "the daemon's account must be able to read it"
         )
         return [Remark(f"will fail: {source.id}: {words}", hint)] if words else []
-    if source.block is not None and all(_unreadable(path, closed) for path in config.geo.databases):
+    if source.geography is not None and all(_unreadable(path, closed) for path in config.geo.databases):
         words = "; ".join(_unreadable(path, closed) for path in config.geo.databases) or "none is named"
-        return [Remark(f"will fail: {source.id}: no database for its block: {words}", "name one below geo: databases:")]
+        return [Remark(f"will fail: {source.id}: no database of addresses: {words}", "name one below geo: databases:")]
     return []
 
 

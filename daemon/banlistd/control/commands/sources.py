@@ -36,7 +36,7 @@ class SourceRow(TypedDict):
 
     `packets`, `octets`: what its bans stopped; null if the firewall does not count. `due_at` null: at once, or off.
     `combination`: what a source that is made of others has of them, for a person; empty for another source.
-    `extent`: how much of the address space a source with `block` covers, for a person. `quarantined`: the guard that refused
+    `extent`: how much of the address space a source of countries covers, for a person. `quarantined`: the guard that refused
     its newest content. `failures`: polls in a row. `error`: of the newest poll that has ended. `polling`: whether another is
     under way. `oddities`: what is odd about the feed. `skipped`: the first lines that were skipped when the list was read
     last, and, as line 0, files of an archive that were left out; five at most.
@@ -176,7 +176,7 @@ async def _extent(parts: "Parts", source: "Source") -> str:
 
     from banlistd.core.feeds.extent import share_in_words
 
-    content = parts.enforcer.content(source.id) if source.block else None
+    content = parts.enforcer.content(source.id) if source.geography else None
     return await asyncio.to_thread(share_in_words, content.addresses) if content else ""
 
 

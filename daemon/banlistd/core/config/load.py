@@ -29,10 +29,11 @@ Tree = Mapping[str, object]
 _TLS = ("ca", "client_certificate", "client_key")
 _OF_A_URL = ("headers", "method", "body", "body_type", "minimum", "public_only", "pages", "verify", *_TLS, "proxy")
 
-_PLACES = ("url", "path", "block", "merge", "intersect")
+_PLACES = ("url", "path", "block", "only", "merge", "intersect")
 # What has no bytes, and where it comes from.
 _NO_BYTES = {
     "block": "a block comes from a database",
+    "only": "its addresses come from a database",
     "merge": "a combination comes from other sources",
     "intersect": "a combination comes from other sources",
 }
@@ -138,7 +139,7 @@ def _source(written: _Written, defaults: Defaults, catalogue: KnownLists) -> Sou
     merged = _inherited(own, defaults, entry)
     merged |= read_values(Source, own, spot, beside=("use", "guards", *(("id",) if "id" not in own else ())))
     merged["use"] = entry.id if entry else None
-    guards = defaults.guards.for_countries() if "block" in own else defaults.guards
+    guards = defaults.guards.for_countries() if "block" in own or "only" in own else defaults.guards
     merged["guards"] = read_section(Guards, own.get("guards"), spot.at("guards"), guards)
     if "use" not in own or entry:
         if "id" not in own and not entry:
@@ -161,7 +162,7 @@ def _inherited(own: Tree, defaults: Defaults, entry: CatalogueEntry | None) -> d
         merged.pop("minimum", None)
     if "merge" in own or "intersect" in own:
         merged["ttl"] = None  # its parts have it, and what is excluded would stay
-    if "block" in own:
+    if "block" in own or "only" in own:
         merged["format"] = Format(FormatType.PLAIN)
     return merged
 

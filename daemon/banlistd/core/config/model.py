@@ -16,7 +16,7 @@ from banlistd.core.config.catalogue.terms import UseFor
 from banlistd.core.config.combining.combination import AT_LEAST, PARTS, WINDOW, Combination
 from banlistd.core.config.keys import Key, Reload, Section, ValueKind, keys_of
 from banlistd.core.config.sections.allow import ALLOW, AllowEntry
-from banlistd.core.config.sections.block import Block
+from banlistd.core.config.sections.block import Block, Only
 from banlistd.core.config.sections.defaults import Defaults
 from banlistd.core.config.sections.fail2ban import Fail2ban
 from banlistd.core.config.sections.geo import Geo
@@ -38,21 +38,19 @@ _DEFAULTS, _FAIL2BAN, _LOG, _PARSER, _GEO = Defaults(), Fail2ban(), Log(), Parse
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Source(Defaults):
-    """One list. Exactly one of `url`, `path`, `block`, `merge` and `intersect` is set; `path` is absolute."""
+    """One list. Exactly one of `url`, `path`, `block`, `only`, `merge` and `intersect` is set; `path` is absolute."""
 
     title = "a source"
     intro = (
-        "A source has an `id` and one of `url`, `path`, `block`, `merge` and `intersect`, or has `use`. Every key of the "
-        "defaults may be set here too."
+        "A source has an `id` and one of `url`, `path`, `block`, `only`, `merge` and `intersect`, or has `use`. Every key of "
+        "the defaults may be set here too."
     )
 
     id: Annotated[SourceId, Key(kinds.SOURCE_ID, "The name of the source.")]
     use: Annotated[
         SourceId | None,
         Key(
-            kinds.CATALOGUE_NAME,
-            "A list of the catalogue that ships with banlistd, by its name, in place of `id` and `url`. Any other "
-            "key overrides it.",
+            kinds.CATALOGUE_NAME, "The name of a list of the catalogue, in place of `id` and `url`. Any other key overrides it."
         ),
     ] = None
     url: Annotated[
@@ -75,6 +73,10 @@ class Source(Defaults):
     block: Annotated[
         Block | None,
         Key(kinds.section(Block, "block", may_be_empty=False), "Whole countries and networks, from a local database."),
+    ] = None
+    only: Annotated[
+        Only | None,
+        Key(kinds.section(Only, "only", may_be_empty=False), "Bans all but these countries and networks, answers too."),
     ] = None
     merge: Annotated[
         tuple[SourceId, ...],
@@ -149,11 +151,7 @@ class Source(Defaults):
     ] = field(default="", repr=False)
     public_only: Annotated[
         bool,
-        Key(
-            kinds.SWITCH,
-            "Refuses a server whose address is not public, at first and after every redirect: for a url that another person "
-            "writes. Behind a proxy the addresses cannot be seen, and the source fails.",
-        ),
+        Key(kinds.SWITCH, "Refuses a server whose address is not public, at first and after redirects; and to use a proxy."),
     ] = False
     pages: Annotated[
         Pages | None,
@@ -195,6 +193,11 @@ class Source(Defaults):
     @property
     def urls(self) -> tuple[str, ...]:
         return (self.url,) if isinstance(self.url, str) else self.url or ()
+
+    @property
+    def geography(self) -> Block | None:
+        """What a list is that comes from a database."""
+        return self.block or self.only
 
     @property
     def combination(self) -> Combination | None:
@@ -302,7 +305,7 @@ class Config(Section):
 
     def watched(self, source: Source) -> tuple[Path, ...]:
         """The files of a source: when one of them changes, the source is due."""
-        return (source.path,) if source.path and source.path != STDIN else self.geo.databases if source.block else ()
+        return (source.path,) if source.path and source.path != STDIN else self.geo.databases if source.geography else ()
 
     def allowed(self, now: float) -> Mapping[Family, Ranges]:
         """The allow entries in force at a moment (seconds since the epoch), merged, for both families."""

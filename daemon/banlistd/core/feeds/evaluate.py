@@ -51,6 +51,7 @@ def fetch_key_of(source: Source) -> str:
     place: tuple[object, ...] = (source.url, str(source.path), source.format, source.guards.critical)
     # Only where there is one: what was polled before there were any must not look as if it had moved.
     place += (source.block,) if source.block else ()
+    place += (source.only,) if source.only else ()
     place += (source.combination,) if source.combination else ()
     place += (source.pages,) if source.pages else ()
     place += (source.verify,) if source.verify else ()  # what was not verified then must not count as known

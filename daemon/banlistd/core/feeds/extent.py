@@ -7,6 +7,7 @@ from functools import cache
 from typing import Self
 
 from banlistd.core.addresses.arrays import count_in
+from banlistd.core.addresses.everything_else import everything_else
 from banlistd.core.addresses.reserved import reserved_ranges
 from banlistd.core.addresses.sets import (
     FAMILIES,
@@ -106,6 +107,12 @@ class AcceptedSizes:
             max(self.most6, other.most6),
             self.replaced + other.replaced,
         )
+
+
+def let_through(banned: Extent, never_banned: NeverBanned) -> Size:
+    """What a source that bans all but some leaves, without what is never banned. `entries` says nothing."""
+    whole = Extent.of(everything_else(AddressSet.none()), never_banned).size
+    return Size(0, whole.addresses4 - banned.size.addresses4, whole.networks6 - banned.size.networks6)
 
 
 def share_in_words(addresses: AddressSet) -> str:

@@ -36,7 +36,8 @@ class Candidate:
 
     `replaced`: the share of the list that is replaced at once. `displaced`: what was replaced in other steps, within 30 days.
     `said`: what the list says itself; `missing`: why it is not whole. `critical`: the critical addresses in it, where they are
-    a reason to refuse it.
+    a reason to refuse it. `passed`: of a source with `only`, what was let through with the last good content, if there is one,
+    and what is with this one.
     """
 
     source: Source
@@ -50,6 +51,7 @@ class Candidate:
     said: Announced | None
     missing: str
     critical: Sequence[CriticalReference]
+    passed: Sequence[Size] = ()
 
 
 Guard = Callable[[Candidate], str]
@@ -157,6 +159,17 @@ def _shrunk(one: Candidate) -> str:
     return ""
 
 
+def _narrowed(one: Candidate) -> str:
+    """A database that has lost a part of itself would shut out those who are wanted."""
+    most = one.source.guards.shrink
+    for was, now in zip(one.passed, one.passed[1:], strict=False):
+        for what, before, after in (("addresses", was.addresses4, now.addresses4), ("/48s", was.networks6, now.networks6)):
+            if after < before * (1 - most):
+                lets = f"it lets through {counted(after, _ONE[what], what)} where it let through {before:,}"
+                return f"{lets}, fewer by more than {percent(most)} (guards: shrink)"
+    return ""
+
+
 _ONE = {"entries": "entry", "addresses": "address", "/48s": "/48"}
 
 
@@ -191,6 +204,7 @@ GUARDS: Mapping[str, Guard] = {
     "critical": _critical,
     "wide": _wide,
     "share": _share,
+    "narrowed": _narrowed,
     "grown": _grown,
     SHRUNK: _shrunk,
     TURNOVER: _turnover,

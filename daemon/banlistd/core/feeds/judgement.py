@@ -10,7 +10,7 @@ from banlistd.core.config.model import Source
 from banlistd.core.config.sections.guards import Critical
 from banlistd.core.feeds.completeness import shortfall
 from banlistd.core.feeds.critical import critical_in, references_of
-from banlistd.core.feeds.extent import AcceptedSizes, Extent, NeverBanned
+from banlistd.core.feeds.extent import AcceptedSizes, Extent, NeverBanned, let_through
 from banlistd.core.feeds.guards import Candidate, first_refusal
 from banlistd.core.feeds.parsed_list import ParsedList
 from banlistd.core.feeds.samples import Sample, displaced, draw
@@ -83,7 +83,10 @@ def judge(source: Source, parsed: ParsedList, addresses: AddressSet, known: Guar
     critical = critical_in(parsed.addresses, references_of(source.guards, known.allowed)) if refuses else ()
     long = [] if known.has_moved else [sample for sample in known.samples if sample.entries >= MANY]
     gone = max((displaced(sample, addresses, extent.size.entries) for sample in long), default=0.0)
-    candidate = Candidate(source, parsed, extent, before, past, counted, gone, known.had_end_count, said, missing, critical)
+    passed = tuple(let_through(one, known.never_banned) for one in (before, extent) if one is not None) if source.only else ()
+    candidate = Candidate(
+        source, parsed, extent, before, past, counted, gone, known.had_end_count, said, missing, critical, passed
+    )
     alone = AcceptedSizes.of(extent.size)
     sizes = AcceptedSizes.of(extent.size, counted).joined(AcceptedSizes.of(before.size) if before is not None else None)
     churn = min(_changed(known.before, addresses, added), steady) if known.before is not None and added is not None else 0.0

@@ -1,4 +1,4 @@
-"""A source's `block:`: whole countries and networks."""
+"""A source's `block:` and `only:`: whole countries and networks."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -21,3 +21,15 @@ class Block(Section):
     def complaints(self) -> Iterator[tuple[str, str]]:
         if not (self.countries or self.asns):
             yield "has neither countries nor asns", "write {countries: [NO, SE]}, or {asns: [AS64496]}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Only(Block):
+    """Every address that the local databases do not give to these countries and networks, but for reserved ones."""
+
+    title = "only"
+    intro = "At least one of these keys. What the databases do not know is banned too, reserved addresses are not."
+
+    def complaints(self) -> Iterator[tuple[str, str]]:
+        if not (self.countries or self.asns):
+            yield "has neither countries nor asns", "nothing would be let through: write {countries: [NO, SE]}"
