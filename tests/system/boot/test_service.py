@@ -1,6 +1,7 @@
 """The installed service on a booted machine: real units, a real journal, real packets. One machine serves them all."""
 
 import json
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,7 @@ from typing import Any
 import pytest
 
 from support.feed_server import FeedServer
+from support.signing import Minisign, OpenPgp
 from system.boot.machine import Machine
 from system.boot.machine_image import packages
 from system.boot.table_owner import renew_table
@@ -166,6 +168,40 @@ def test_credential_reaches_only_its_feed(site: Site) -> None:
     assert site.feeds.requests[-1].headers["x-token"] == "s3cret-of-the-feed"
     said = machine.say("journalctl", "--output=json", "--all", f"--after-cursor={since}")
     assert "s3cret" not in said + machine.say("banlistctl", "--json", "sources")
+
+
+def test_signatures_are_checked_under_the_unit(site: Site, tmp_path: Path) -> None:
+    assert site.feeds is not None
+    if site.machine.run("test", "-x", "/usr/bin/gpgv", check=False).returncode:
+        pytest.skip("this release has no gpgv unless it is installed")
+    machine, feeds, content = site.machine, site.feeds, b"198.51.100.0/24\n"
+    (tmp_path / "minisign").mkdir()
+    minisign = Minisign.made_in(tmp_path / "minisign")
+    with tempfile.TemporaryDirectory(prefix="pgp") as folder:  # a short name, for the socket of gpg's agent
+        publisher = OpenPgp.made_in(Path(folder))
+        try:
+            signature, keys = publisher.signed(content), (publisher.folder / "keyring.asc").read_text()
+        finally:
+            publisher.close()
+    feeds.serve("/list", content)
+    feeds.serve("/list.asc", signature)
+    feeds.serve("/list.minisig", minisign.signed(content))
+    machine.write("/etc/banlistd/keys.asc", keys)
+    key = (tmp_path / "minisign" / "key.pub").read_text().splitlines()[1]
+    site.configure(
+        f'id: pgp, url: "{feeds.url("/list")}", verify: {{keyring: keys.asc}}',
+        f'id: minisign, url: "{feeds.url("/list")}", verify: {{key: {key}}}',
+    )
+    machine.run("systemctl", "reload", "banlistd")
+    machine.run("banlistctl", "refresh")
+    states = {row["id"]: (row["state"], row["entries"], row["error"]) for row in site.ask("sources")}
+    assert states == dict.fromkeys(("pgp", "minisign"), ("completed", 1, ""))
+    feeds.serve("/list", b"203.0.113.0/24\n")
+    since = machine.now()
+    machine.run("banlistctl", "refresh", check=False)
+    for source_id in ("pgp", "minisign"):
+        entry = machine.wait_for("EVENT=blocklist_import_failed", f"SOURCE_ID={source_id}", UNIT, since=since)
+        assert "not verified: it is not what its signature is of" in entry["REASON"]
 
 
 def test_who_gave_an_order_is_in_the_journal_and_strangers_may_not_even_ask(site: Site) -> None:
