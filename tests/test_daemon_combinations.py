@@ -313,3 +313,23 @@ def test_what_ends_in_a_part_without_a_poll_ends_in_the_combination(tmp_path: Pa
         assert owned_by(world) == {"192.0.2.2", "192.0.2.5"}
 
     run(environment_on(tmp_path, **LISTS), config, life, serve=True)
+
+
+def test_a_result_that_a_guard_refused_is_taken_once_it_is_approved(tmp_path: Path) -> None:
+    many = " ".join(f"198.51.100.{number}" for number in range(200))
+    config = config_of(source(BOTH, merge=(ONE,), exclude=(TWO,)), source(ONE), source(TWO, guards=LOOSE))
+
+    async def life(world: DaemonWorld) -> None:
+        await world.completed(BOTH)
+        world.fetcher.bodies |= {TWO: b"198.51.100.0/25\n"}
+        await world.service.refresh([TWO])
+        await world.announcer.until(EventName.IMPORT_REFUSED, BOTH)
+        quarantined = await world.quarantine.quarantined(BOTH)
+        assert quarantined is not None
+        (row,) = await world.ask("approve", sources=[BOTH], hash=quarantined.content_hash)
+        assert row["outcome"] == "completed"
+        assert len(owned_by(world)) == 72
+        (again,) = await world.service.refresh([BOTH])
+        assert again.kind is OutcomeKind.SKIPPED
+
+    run(environment_on(tmp_path, one=many, two="192.0.2.1"), config, life, serve=True)

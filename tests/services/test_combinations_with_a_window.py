@@ -119,6 +119,25 @@ def test_only_lists_that_a_window_asks_for_are_remembered_and_only_so_long(tmp_p
     run(environment, windowed(window=None), without_a_window)
 
 
+def test_what_left_a_source_that_is_gone_is_forgotten_after_the_longest_window(tmp_path: Path) -> None:
+    environment = environment_on(tmp_path)
+
+    async def two_leaves(world: DaemonWorld) -> None:
+        await world.poll(TWO)
+        world.fetcher.bodies[TWO] = b"192.0.2.77\n"
+        await world.poll(TWO)
+        assert await remembered(world) == 1
+
+    async def without_two(world: DaemonWorld) -> None:
+        assert await listed(world, b"192.0.2.1\n", b"192.0.2.2\n", days=89.0) == {2}
+        assert await remembered(world) == 2
+        assert await listed(world, b"192.0.2.3\n") == {2, 3}
+        assert await remembered(world) == 1
+
+    run(environment, windowed(merge=(TWO,)), two_leaves)
+    run(environment, config_of(source(WEEK, guards=LOOSE, merge=(ONE,), window=7 * DAY), LISTS[0]), without_two)
+
+
 def test_what_left_is_remembered_over_a_restart_and_counted_once(tmp_path: Path) -> None:
     environment = environment_on(tmp_path)
 

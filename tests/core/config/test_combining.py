@@ -65,6 +65,7 @@ def test_other_sources_are_no_combination(keys: str) -> None:
         ("merge: [a, b, a]", 'merge[2]: "a" is named twice (delete one of them)'),
         ("merge: [a, b], exclude: [b]", 'exclude[0]: "b" is named twice (delete one of them)'),
         ("merge: [a], window: 1m", 'window: "1m" is shorter than 1h'),
+        ("merge: [a], window: 91d", 'window: "91d" is longer than 90d'),  # as long as departures are kept
         ("merge: [a], format: plain", "format: goes with url and path only (a combination comes from other sources"),
         ("merge: [a], headers: {A: b}", "headers: goes with url only (a combination comes from other sources"),
         ("merge: [a], ttl: 7d", "ttl: does not go with a combination (write window: here, or ttl: at its parts)"),

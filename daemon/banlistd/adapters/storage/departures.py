@@ -8,6 +8,9 @@ from banlistd.adapters.storage.database import Database
 from banlistd.core.feeds.content import Pending
 from banlistd.model import SourceId
 
+# The longest that a configuration may have: tests/core/config/test_combining.py compares them.
+_LONGEST_WINDOW = 90 * 86_400.0
+
 
 class DepartureTable:
     """The Departures of `ports`."""
@@ -24,9 +27,14 @@ class DepartureTable:
 
 
 async def note_departures(connection: aiosqlite.Connection, pending: Pending, now: float) -> None:
-    """Within the transaction that opens a run: remember what leaves with its content, and forget what no window asks for."""
+    """Within the transaction that opens a run: remember what leaves with its content, and forget what no window asks for.
+
+    Of sources that are no longer configured, too: no run of theirs will do so.
+    """
     if pending.departed is not None and pending.remembered:
         row = (pending.source_id, now, pending.departed)
         await connection.execute("INSERT INTO departures (source_id, left_at, body) VALUES (?, ?, ?)", row)
     oldest = now - pending.remembered if pending.remembered else float("inf")
     await connection.execute("DELETE FROM departures WHERE source_id = ? AND left_at < ?", (pending.source_id, oldest))
+    if pending.remembered:
+        await connection.execute("DELETE FROM departures WHERE left_at < ?", (now - _LONGEST_WINDOW,))

@@ -11,7 +11,7 @@ from banlistd.core.config.model import Source
 from banlistd.core.feeds.content import Content
 from banlistd.core.feeds.parsed_list import Download, ParsedList
 from banlistd.errors import FetchError
-from banlistd.model import NotModified, SourceId, Validators
+from banlistd.model import ContentHash, NotModified, SourceId, Validators
 from banlistd.ports import Clock, Departures, Fetcher, OnBody
 
 ContentOf = Callable[[SourceId], Content | None]
@@ -55,10 +55,10 @@ class Combinations:
         if (validators.etag, validators.last_modified) == (etag, window):
             return NotModified()
         try:
-            addresses = await asyncio.to_thread(_combined, combination, parts, excluded, departed)
+            addresses, content_hash = await asyncio.to_thread(_combined, combination, parts, excluded, departed)
         except ValueError as error:
             raise FetchError(f"what has left its parts cannot be read: {error}", "it is forgotten after the window") from error
-        return Download(ParsedList(addresses, len(addresses)), Validators(etag, window, addresses.content_hash()))
+        return Download(ParsedList(addresses, len(addresses)), Validators(etag, window, content_hash))
 
     def _content(self, part: SourceId) -> Content:
         """Raises FetchError: without a part the result would be narrower, or wider."""
@@ -92,10 +92,11 @@ def _combined(
     parts: Sequence[AddressSet],
     excluded: Sequence[AddressSet],
     departed: Sequence[_Departed],
-) -> AddressSet:
-    """Raises ValueError for departures that are damaged."""
+) -> tuple[AddressSet, ContentHash]:
+    """The result and its hash. Raises ValueError for departures that are damaged."""
     widened = [
         in_at_least(1, [part, *(AddressSet.decode(body) for _, body in gone)]) if gone else part
         for part, gone in zip(parts, departed, strict=True)
     ]
-    return all_but(in_at_least(combination.at_least, widened), excluded)
+    addresses = all_but(in_at_least(combination.at_least, widened), excluded)
+    return addresses, addresses.content_hash()
