@@ -65,3 +65,6 @@ class GeoDatabase(Resolver, Protocol):
 
     async def table(self, by: By) -> GeoTable:
         """All of it, by country or ASN; empty where it does not know that. In under a second. Raises GeoError."""
+
+    async def made_at(self) -> float | None:
+        """When its data was made (Unix seconds): as it says itself, else the time of the file. None: it is not there."""

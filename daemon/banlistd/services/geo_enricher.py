@@ -5,7 +5,7 @@ nothing. Nothing here can fail an import.
 """
 
 import asyncio
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -106,6 +106,11 @@ class Enricher:
     def databases(self) -> Sequence[GeoDatabase]:
         """All that the configuration names, there or not."""
         return self._resolvers.databases
+
+    async def database_dates(self) -> Mapping[str, float]:
+        """When the data of each database that is there was made, in seconds since the epoch."""
+        made = [(database.name, await database.made_at()) for database in self._resolvers.databases]
+        return {name: when for name, when in made if when is not None}
 
     @property
     def is_idle(self) -> bool:

@@ -16,7 +16,7 @@ from banlistd.core.geo.types import By, Located, Origin
 from banlistd.errors import GeoError
 from banlistd.model import Family
 from banlistd.ports.geo import GeoDatabase
-from support.geography import Records, Typed, encoded_of, mmdb_of, write_mmdb
+from support.geography import DOCUMENTATION, Records, Typed, encoded_of, mmdb_of, write_mmdb
 
 _: type[GeoDatabase] = MmdbFile
 
@@ -236,3 +236,19 @@ def test_sessions_leave_no_file_open(tmp_path: Path) -> None:
         with pytest.raises(GeoError):
             ask(MmdbFile(tmp_path / "bad.mmdb"), "192.0.2.1")
     assert open_files() <= before
+
+
+def test_its_age_is_that_of_its_data(tmp_path: Path) -> None:
+    path = write_mmdb(tmp_path / "a.mmdb", DOCUMENTATION)
+    assert asyncio.run(MmdbFile(path).made_at()) == 1_780_000_000
+    assert asyncio.run(MmdbFile(tmp_path / "none.mmdb").made_at()) is None
+
+
+@pytest.mark.parametrize(
+    "body", [b"", b"build_epoch\x04\x02\x7f\xff\xff\xff", b"x" * 300_000, b"build_epoch\x08\x02" + b"\xff" * 8]
+)
+def test_without_a_date_of_its_data_its_age_is_that_of_the_file(tmp_path: Path, body: bytes) -> None:
+    path = tmp_path / "a.mmdb"
+    path.write_bytes(body)
+    os.utime(path, (5, 1_700_000_000))
+    assert asyncio.run(MmdbFile(path).made_at()) == 1_700_000_000

@@ -1,4 +1,5 @@
 import asyncio
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -71,3 +72,20 @@ def test_a_file_that_is_not_there_is_a_fault(tmp_path: Path) -> None:
     assert not TorGeoip(tmp_path / "none").is_there()
     with pytest.raises(GeoError, match="No such file"):
         ask(TorGeoip(tmp_path / "none"), Family.IPV4, 1)
+
+
+@pytest.mark.parametrize(
+    ("head", "made_at"),
+    [
+        ("# Location Database Export\n#\n# Generated: Thu, 25 Jun 2026 04:33:59 GMT\n", 1_782_362_039),
+        ("# Generated: tomorrow or later\n", 1_700_000_000),
+        ("# Generated: Thu, 99 Jun 2026 04:33:59 GMT\n", 1_700_000_000),
+        ("", 1_700_000_000),
+    ],
+)
+def test_its_age_is_that_of_its_data_or_of_the_file(tmp_path: Path, head: str, made_at: int) -> None:
+    path = tmp_path / "geoip"
+    path.write_text(f"{head}3221225984,3221226239,NO\n")
+    os.utime(path, (5, 1_700_000_000))
+    assert asyncio.run(TorGeoip(path).made_at()) == made_at
+    assert asyncio.run(TorGeoip(tmp_path / "none").made_at()) is None

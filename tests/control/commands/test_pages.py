@@ -146,6 +146,13 @@ def test_one_source_is_shown_with_the_files_of_its_archive_that_were_left_out() 
     ]
 
 
+def test_one_source_of_countries_is_shown_with_the_age_of_its_databases() -> None:
+    databases = [{"name": "/a.mmdb", "made_at": NOW - 61 * 86_400}, {"name": "/b", "made_at": NOW - 7200}]
+    row = {**SOURCE, "databases": databases}
+    assert page_of(SOURCES, [row], NOW)[1:3] == ["from /a.mmdb, 61 d old", "from /b, 2 h old"]
+    assert not [part for part in page_of(SOURCES, [row, row], NOW) if "/a.mmdb" in str(part)]
+
+
 def test_what_is_odd_about_a_feed_is_named_by_sources_and_by_status() -> None:
     odd = {**SOURCE, "oddities": [{"condition": "frozen", "message": "its content has not changed for 40.0 days"}]}
     page = page_of(SOURCES, [odd], NOW)

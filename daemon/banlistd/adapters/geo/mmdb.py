@@ -7,6 +7,7 @@ that is cut meanwhile would end the process (SIGBUS). Each session sees the file
 import asyncio
 import mmap
 import os
+import re
 import socket
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
@@ -29,6 +30,11 @@ from banlistd.ports.geo import AskResolver
 
 # The largest free databases (city, 2026) have 120 MB.
 LARGEST_MMDB = 512 * 2**20
+
+_LONGEST_METADATA = 128 * 1024  # as the format has it
+_MARKER = b"\xab\xcd\xefMaxMind.com"
+_BUILD_EPOCH = re.compile(rb"build_epoch([\x01-\x08])\x02(.{8})", re.DOTALL)
+_LAST_EPOCH = 1 << 33
 
 # Some milliseconds of a worker thread.
 _AT_ONCE = 5000
@@ -75,6 +81,23 @@ class MmdbFile:
 
         with _border(self.path):
             return await asyncio.to_thread(read)
+
+    async def made_at(self) -> float | None:
+        return await asyncio.to_thread(_made_at, self.path)
+
+
+def _made_at(path: Path) -> float | None:
+    try:
+        with path.open("rb") as file:
+            state = os.fstat(file.fileno())
+            file.seek(max(state.st_size - _LONGEST_METADATA, 0))
+            tail = file.read(_LONGEST_METADATA)
+    except OSError:
+        return None
+    # A map of text and numbers; this one is an unsigned integer of at most eight bytes (type 9: an extended one, less seven).
+    found = _BUILD_EPOCH.search(tail, max(tail.rfind(_MARKER), 0))
+    epoch = int.from_bytes(found[2][: found[1][0]], "big") if found else 0
+    return float(epoch) if 0 < epoch < _LAST_EPOCH else state.st_mtime
 
 
 @contextmanager

@@ -2,8 +2,10 @@
 
 import asyncio
 import os
+import re
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
+from email.utils import parsedate_to_datetime
 from pathlib import Path
 
 from banlistd.core.geo.tables import GeoTable, located_in
@@ -18,6 +20,7 @@ from banlistd.ports.geo import AskResolver
 LARGEST_TOR_GEOIP = 256 * 2**20
 
 _HEAD = 8192
+_GENERATED = re.compile(rb"^# Generated: ([ -~]{10,40})$", re.MULTILINE)
 _AT_ONCE = 5000
 
 
@@ -57,6 +60,20 @@ class TorGeoip:
             return GeoTable.none()
         with _border(self.path):
             return await asyncio.to_thread(lambda: table_of(_read(self.path, LARGEST_TOR_GEOIP)))
+
+    async def made_at(self) -> float | None:
+        return await asyncio.to_thread(_made_at, self.path)
+
+
+def _made_at(path: Path) -> float | None:
+    try:
+        with path.open("rb") as file:
+            said, changed = _GENERATED.search(file.read(_HEAD)), os.fstat(file.fileno()).st_mtime
+        return parsedate_to_datetime(said[1].decode("ascii")).timestamp() if said else changed
+    except ValueError:
+        return changed
+    except OSError:
+        return None
 
 
 @contextmanager

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, TypedDict
 
 from banlistd.control.declaration import LIMIT, MAX_ROWS, ONE_SOURCE, Argument, Command, PageContext
-from banlistd.control.page import Column, Note, Page, Table, Tone, due_in, number, since, tone_of
+from banlistd.control.page import Column, Note, Page, Table, Tone, due_in, number, short_duration, since, tone_of
 from banlistd.core.printing import counted, printable
 from banlistd.errors import NoSuchSourceError, UsageError
 
@@ -31,6 +31,13 @@ class OddityRow(TypedDict):
     message: str
 
 
+class DatabaseRow(TypedDict):
+    """A local database of countries and network operators. `made_at`: its data."""
+
+    name: str
+    made_at: float
+
+
 class SourceRow(TypedDict):
     """`state`: never, pending, completed or failed. `entries`, `rejected`: of the newest import run. `owned`: set elements.
 
@@ -40,6 +47,7 @@ class SourceRow(TypedDict):
     its newest content. `failures`: polls in a row. `error`: of the newest poll that has ended. `polling`: whether another is
     under way. `oddities`: what is odd about the feed. `skipped`: the first lines that were skipped when the list was read
     last, and, as line 0, files of an archive that were left out; five at most.
+    `databases`: where a source of countries has them from.
     """
 
     id: str
@@ -64,6 +72,7 @@ class SourceRow(TypedDict):
     polling: bool
     oddities: list[OddityRow]
     skipped: list[SkippedRow]
+    databases: list[DatabaseRow]
 
 
 class SourcesOrder(NamedTuple):
@@ -97,6 +106,8 @@ async def _answer(parts: "Parts", order: SourcesOrder) -> list[SourceRow]:
     overview, runs, findings = await parts.overview(), await parts.ledger.newest_runs(), await parts.findings.every()
     now, polls, refusals = parts.clock.now(), overview.polls, overview.refusals
     stale, oddities = overview.stale_since(configured, now), overview.oddities(configured, now)
+    dates = await parts.enricher.database_dates() if any(source.geography for source in configured) else {}
+    made: list[DatabaseRow] = [{"name": name, "made_at": when} for name, when in dates.items()]
     rows: list[SourceRow] = []
     for source in configured:
         owner = owners.get(source.id)
@@ -126,6 +137,7 @@ async def _answer(parts: "Parts", order: SourcesOrder) -> list[SourceRow]:
                 "polling": source.id in parts.poll_record.under_way,
                 "oddities": [{"condition": str(one.condition), "message": one.message} for one in oddities[source.id]],
                 "skipped": _skipped(findings.get(source.id)),
+                "databases": made if source.geography else [],
             }
         )
     return rows_asked_for(rows, order)
@@ -211,8 +223,12 @@ def _page(rows: Sequence[SourceRow], context: PageContext) -> Page:
     extents += [f"{printable(row['id'])}: {printable(row['combination'])}" for row in rows if row["combination"]]
     extents += [_KEPT] if any(row["action"] == _NO_ACTION and row["enabled"] for row in rows) else []
     notes = [Note(_ELEMENTS)] if any(row["owned"] != row["entries"] for row in rows if row["enabled"]) else []
-    details = _details(rows[0]) if len(rows) == 1 else []
+    details = [*_ages(rows[0], context.now), *_details(rows[0])] if len(rows) == 1 else []
     return [Table(_COLUMNS, tuple(_cells(row, context.now) for row in rows)), *extents, *details, *notes]
+
+
+def _ages(row: SourceRow, now: float) -> list[str]:
+    return [f"from {printable(one['name'])}, {short_duration(now - one['made_at'])} old" for one in row["databases"]]
 
 
 def _details(row: SourceRow) -> list[str]:
@@ -285,6 +301,7 @@ SOURCES: "Command[SourcesOrder, list[SourceRow]]" = Command(
             "polling": False,
             "oddities": [],
             "skipped": [{"line": 7, "text": "# end", "reason": "no address"}],
+            "databases": [],
         }
     ],
     arguments=(

@@ -68,6 +68,7 @@ async def _answer(parts: "Parts", _: tuple[()]) -> StatusAnswer:
     import asyncio
     import os
 
+    from banlistd.core.geo.ages import remarks_on_ages
     from banlistd.core.ruleset.ranking import count, count_watched
     from banlistd.model import Action
 
@@ -76,6 +77,8 @@ async def _answer(parts: "Parts", _: tuple[()]) -> StatusAnswer:
     # Together: one after the other, each would wait for a write of the imports that are under way.
     overview, newest, remarks = await asyncio.gather(parts.overview(), _newest(parts), parts.remarks())
     now = parts.clock.now()
+    by_country = any(source.geography for source in config.sources if source.enabled)
+    ages = remarks_on_ages(await parts.enricher.database_dates(), now) if by_country else ()
     done, total = parts.service.refreshing
     return {
         "version": _version(),
@@ -97,7 +100,7 @@ async def _answer(parts: "Parts", _: tuple[()]) -> StatusAnswer:
         "watched": await asyncio.to_thread(count_watched, state) if state else 0,
         "maps": {map_id.name: len(entries) for map_id, entries in state.map_entries.items()} if state else {},
         "last_change": newest.completed_at if newest else None,
-        "remarks": [{"message": remark.message, "hint": remark.hint} for remark in remarks],
+        "remarks": [{"message": remark.message, "hint": remark.hint} for remark in (*remarks, *ages)],
         "refreshing": {"done": done, "total": total},
     }
 
