@@ -61,6 +61,7 @@ from banlistd.control.declaration import Command
 from banlistd.control.parts import Parts
 from banlistd.control.seen import SeenContents
 from banlistd.core.config.catalogue.in_use import remarks_on_lists
+from banlistd.core.config.combining.sources import remarks_on_unused
 from banlistd.core.config.kept import Kept, Loaded, unconfirmed
 from banlistd.core.config.model import Config
 from banlistd.core.config.sections.geo import Geo
@@ -109,8 +110,8 @@ def file_remarks(places: Paths, config: Config) -> Sequence[Remark]:
 
 
 def list_remarks(config: Config) -> Sequence[Remark]:
-    """On the lists that a configuration polls, as the catalogue has them."""
-    return remarks_on_lists(config, config_file.load_catalogue())
+    """On the lists that a configuration polls, as the catalogue has them, and on those that it does not use."""
+    return [*remarks_on_lists(config, config_file.load_catalogue()), *remarks_on_unused(config)]
 
 
 async def host_remarks(places: Paths, config: Config) -> Sequence[Remark]:
@@ -234,9 +235,8 @@ async def open_application(
         streams = CrowdsecStreams(TaxiiCollections(downloads, clock), clock.monotonic)
         fetcher = Combinations(enforcer.content, DepartureTable(database), clock, streams)
         importer = Importer(fetcher, stores, enforcer, polls, publishers, announcer, clock)
-        scheduler = PollScheduler(
-            ledger, publishers, stamp_of, clock, OwnThreads("file stamp", 8), PartsUnderWay(enforcer.content, ledger)
-        )
+        calls, under_way = OwnThreads("file stamp", 8), PartsUnderWay(enforcer.content, ledger)
+        scheduler = PollScheduler(ledger, publishers, stamp_of, clock, calls, under_way)
         services = Services(
             scheduler,
             importer,

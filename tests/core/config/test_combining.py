@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from banlistd.core.config.combining.combination import Combination
 from banlistd.core.config.combining.order import circle_in, in_waves
+from banlistd.core.config.combining.sources import remarks_on_unused
 from banlistd.core.config.schema import schema
 from banlistd.core.feeds.evaluate import fetch_key_of
 from banlistd.model import SourceId
@@ -129,6 +130,14 @@ def test_the_schema_has_the_keys_of_combinations() -> None:
     assert {"required": ["id", "merge"]} in source["anyOf"]
     assert {"required": ["merge", "intersect"]} in source["not"]["anyOf"]
     assert json.dumps(source)
+
+
+def test_a_list_that_neither_bans_nor_is_combined_is_remarked_on() -> None:
+    kept = "- {id: a, url: 'https://a/', action: none}\n"
+    (remark,) = remarks_on_unused(read(f"sources:\n{kept}- {{id: both, merge: [a], enabled: no}}\n"))
+    assert remark.message == "a: its action is none, and no source is made of it"
+    for used in ("{id: both, merge: [b], exclude: [a]}", "{id: both, merge: [a, b]}"):
+        assert not remarks_on_unused(read(f"sources:\n{kept}- {{id: b, url: 'https://b/'}}\n- {used}\n"))
 
 
 _MADE_OF = st.dictionaries(st.sampled_from("abcdefg"), st.sets(st.sampled_from("abcdefghi"), max_size=3))
