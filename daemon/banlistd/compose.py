@@ -227,16 +227,16 @@ async def open_application(
         local = GeoBlocks(lambda: enricher.databases, stamp_of, LocalFiles(parser, places.secret_folders, stdin=stdin))
         publishers, findings = Publishers(RequestTable(database), clock), FindingTable(database)
         polls = PollRecord(ledger, quarantine, publishers, findings, announcer, clock, random.random)
-        stores, listeners = (
+        stores, listeners, under_way = (
             Stores(records, ledger, quarantine, EndTable(database)),
             Listeners(names.note_connection, polls.note_arrival),
+            PartsUnderWay(enforcer.content, ledger),
         )
         downloads = Downloads(version("banlistd"), local, parser, PublisherProofs(), places.credentials, listeners=listeners)
         streams = CrowdsecStreams(TaxiiCollections(downloads, clock), clock.monotonic)
         fetcher = Combinations(enforcer.content, DepartureTable(database), clock, streams)
         importer = Importer(fetcher, stores, enforcer, polls, publishers, announcer, clock)
-        calls, under_way = OwnThreads("file stamp", 8), PartsUnderWay(enforcer.content, ledger)
-        scheduler = PollScheduler(ledger, publishers, stamp_of, clock, calls, under_way)
+        scheduler = PollScheduler(ledger, publishers, stamp_of, clock, OwnThreads("file stamp", 8), under_way)
         services = Services(
             scheduler,
             importer,
