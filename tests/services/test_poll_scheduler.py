@@ -120,3 +120,24 @@ def test_polls_of_files_on_a_dead_disk_go_on_without_a_stamp_and_take_no_thread_
         run(tmp_path, stamp, life)
     finally:
         back.set()
+
+
+def test_a_combination_does_not_wait_for_ever_for_the_first_poll_of_a_part(tmp_path: Path) -> None:
+    both = source(SourceId("both"), merge=(SourceId("part"),))
+
+    async def run() -> None:
+        async with open_database(tmp_path / "db") as database:
+            ledger, clock = ImportRuns(database), SystemClock()
+            scheduler = PollScheduler(
+                ledger,
+                Publishers(RequestTable(database), clock),
+                str,
+                clock,
+                OwnThreads("file stamp", 8),
+                PartsUnderWay(lambda _: None, ledger),
+                WaitingTimes(first_polls=0.001),
+            )
+            async with asyncio.timeout(PATIENCE):
+                assert await scheduler.is_due(both, [], 2)
+
+    asyncio.run(run())

@@ -28,11 +28,14 @@ LOOK_EVERY = 60.0
 
 @dataclass(frozen=True, slots=True)
 class WaitingTimes:
-    """In seconds. `catch_up`: by how much a missed poll of a source is put off, among so many sources."""
+    """In seconds. `first_polls`: how long a combination waits for those of its parts. `catch_up`: by how much a missed poll of
+    a source is put off, among so many sources.
+    """
 
     watch_every: float = WATCH_EVERY
     look_every: float = LOOK_EVERY
     answer_within: float = ANSWER_WITHIN
+    first_polls: float = 60.0
     catch_up: Callable[[SourceId, int], float] = catch_up_delay
 
 
@@ -126,9 +129,7 @@ class PollScheduler:
         deadline = max(deadline, self._put_off.get(source.id, 0.0))
         stamp = self._stamps.get(source.id, poll.validators.etag)
         if source.combination:
-            if await self._parts.are_first_polled(source):
-                await wake.wait()
-                wake.clear()
+            if await self._parts.are_first_polled(source) and await self._is_woken(wake):
                 return False
             if self._parts.stamp(source) != stamp:
                 deadline = self._clock.monotonic()
@@ -156,6 +157,15 @@ class PollScheduler:
                 return [await self._ledger.poll(source_ids[0])]
             polls = await self._ledger.polls()
             return [polls.get(source_id) or Poll(source_id) for source_id in source_ids]
+
+    async def _is_woken(self, wake: asyncio.Event) -> bool:
+        """Whether a first poll of a part ends soon; that of a publisher who wants a pause does not."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self._times.first_polls):
+                await wake.wait()
+            wake.clear()
+            return True
+        return False
 
     def _was_missed(self, source: Source, late: float) -> bool:
         """Whether a poll is so late that the machine must have slept."""

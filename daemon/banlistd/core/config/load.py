@@ -205,7 +205,9 @@ def _check_place(own: Tree, merged: Tree, spot: Spot) -> None:
         made = given[-1] in ("merge", "intersect")
         spot.at(later).wrong(
             words,
-            "combine one of them with another combination" if made else "a list is downloaded or is a file: delete one of them",
+            "delete one of them, or write it as a source of its own"
+            if made
+            else "a list is downloaded or is a file: delete one of them",
         )
     elif given and given[0] in _NO_BYTES and "url" in merged:
         spot.at(given[0]).wrong(f"use and {given[0]} exclude each other", "delete one of them")
