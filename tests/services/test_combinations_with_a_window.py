@@ -168,3 +168,23 @@ def test_a_clock_that_was_set_back_neither_lifts_nor_keeps_for_ever(tmp_path: Pa
         assert await listed(world) == {2}
 
     run(environment_on(tmp_path), windowed(), life)
+
+
+def test_departures_that_are_damaged_fail_the_combination(tmp_path: Path) -> None:
+    async def life(world: DaemonWorld) -> None:
+        assert await listed(world, b"192.0.2.1\n", b"192.0.2.2\n") == {1, 2}
+
+        async def damage(connection: Any) -> None:
+            await connection.execute("UPDATE departures SET body = x'00'")
+
+        await world.database.write(damage)
+        world.fetcher.bodies[ONE] = b"192.0.2.3\n"
+        await world.poll(ONE)
+        outcome = await world.poll(WEEK)
+        assert outcome.kind is OutcomeKind.FAILED
+        assert "what has left its parts cannot be read" in outcome.error
+        content = world.enforcer.content(WEEK)
+        assert content is not None
+        assert len(content.addresses) == 2
+
+    run(environment_on(tmp_path), windowed(), life)

@@ -57,7 +57,8 @@ class Combinations:
         try:
             addresses, content_hash = await asyncio.to_thread(_combined, combination, parts, excluded, departed)
         except ValueError as error:
-            raise FetchError(f"what has left its parts cannot be read: {error}", "it is forgotten after the window") from error
+            hint = "stop banlistd, and delete the rows of the table departures"
+            raise FetchError(f"what has left its parts cannot be read: {error}", hint) from error
         return Download(ParsedList(addresses, len(addresses)), Validators(etag, window, content_hash))
 
     def _content(self, part: SourceId) -> Content:
