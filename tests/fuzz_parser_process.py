@@ -89,7 +89,8 @@ class ConfinedParser:
         self._result = os.memfd_create("banlistd-result", os.MFD_CLOEXEC)
         body, self._body = os.pipe2(os.O_CLOEXEC)
         self._answer, answer = os.pipe2(os.O_CLOEXEC)
-        job = Job(Format(), MIB, "", _LIMITS)
+        # What this format needs is loaded only where the first job has it.
+        job = Job(Format(FormatType.PATTERN), MIB, "", _LIMITS)
         self._process = started(str(parser_of_many.__file__), job, (body, self._result, answer))
         os.close(body)
         os.close(answer)
@@ -166,7 +167,9 @@ class ProcessFuzzer:
         if addresses is None:
             _must_be_explained(answer, one)
         else:
-            assert len(answer.samples) == min(answer.rejected, 5)
+            # The others are files of an archive that were left out.
+            lines = sum(sample.line > 0 for sample in answer.samples)
+            assert lines == min(answer.rejected, 5 - (len(answer.samples) - lines))
             assert all(sample.text.isprintable() and sample.reason for sample in answer.samples)
         if number % _COMPARED == 0 and answer.status is not Status.OUT_OF_MEMORY:
             self.compared += 1

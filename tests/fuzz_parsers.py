@@ -160,6 +160,8 @@ FORMS = (
     Format(FormatType.JSONL, field="network", lengths=("length",), where=(Condition("deleted", Operator.IS_NOT, ("true",)),)),
     Format(FormatType.STIX2, now=1_767_225_600),
     Format(FormatType.TAXII, now=1_767_225_600),
+    Format(FormatType.PATTERN, pattern=r"(?P<address>[0-9A-Fa-f.:]{2,39})(?:/(?P<prefix>\d{1,3}))?"),
+    Format(FormatType.PATTERN, pattern=r"(?s)\b(?P<address>\d[0-9.]*)\W{1,20}(?P<last>\d[0-9.]*)"),
     Format(FormatType.CROWDSEC, where=(Condition("origin", Operator.IS_NOT, ("CAPI",)),)),
     Format(FormatType.CROWDSEC, changes=True),
     Format(members="*"),
