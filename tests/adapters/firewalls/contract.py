@@ -5,7 +5,7 @@
 
 import os
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import fields
+from dataclasses import fields, replace
 from typing import ClassVar
 
 import numpy as np
@@ -35,7 +35,7 @@ from banlistd.backends import BackendName
 from banlistd.core.addresses.sets import FAMILIES, AddressSet, from_numbers
 from banlistd.core.ruleset.diff import Change, MapChange, difference
 from banlistd.core.ruleset.state import MapEntries
-from banlistd.model import Action, Counter, Family, Mark
+from banlistd.model import Action, ContentHash, Counter, Family, Mark, SourceId
 from banlistd.ports import Firewall
 
 __all__ = [
@@ -395,6 +395,25 @@ class FirewallContract:
             left = state(sources[1:3], {source.source_id: addresses("2001:db8::1") for source in sources[1:3]})
             await firewall.apply(difference(held, left))
             assert [marker.mark for marker in await firewall.markers()] == [7, 300]
+
+        self.run(story)
+
+    def test_a_marker_needs_no_source_that_acts(self) -> None:
+        """The marker of a list of action none: the firewall has nothing else of it."""
+
+        async def story(firewall: Firewall) -> None:
+            held = state([ALPHA], {"alpha": MIXED})
+            kept = replace(held.markers[0], mark=Mark(9), source_id=SourceId("kept"))
+            both = replace(held, markers=(*held.markers, kept))
+            await firewall.apply(difference(None, both))
+            assert await firewall.markers() == both.markers
+            assert (await firewall.verify(both)).sound
+            other = replace(both, markers=(*held.markers, replace(kept, content_hash=ContentHash("c" * 64))))
+            assert await firewall.apply(difference(both, other)) == 0
+            assert await firewall.markers() == other.markers
+            assert (await firewall.verify(other)).sound
+            await firewall.apply(difference(other, held))
+            assert await firewall.markers() == held.markers
 
         self.run(story)
 
