@@ -61,16 +61,28 @@ class Scan:
     unread: Positions
 
 
+def scan_bare(block: bytes) -> tuple[Addresses, Addresses | None] | None:
+    """First and last addresses of a block of lines that are an address or a network each, and nothing else; None for others."""
+    text = np.frombuffer(block, dtype=np.uint8)
+    digits, mask, at = _digits_of(text)
+    return read_bare(text, digits, mask, at)
+
+
+def _digits_of(text: Octets) -> tuple[Octets, Octets, Positions]:
+    """The value of each digit, else 0; all bits of a digit, none of anything else; where the other bytes are."""
+    digits = text - np.uint8(ord("0"))  # wraps: whatever is no digit becomes more than 9
+    other = digits > _MAX_DIGIT
+    mask = other.view(np.uint8) - np.uint8(1)
+    digits &= mask
+    return digits, mask, np.flatnonzero(other)
+
+
 def scan(block: bytes, longest: int) -> Scan:
     """Read a block that ends with a line feed. Lines of more than `longest` bytes are left unread."""
     text = np.frombuffer(block, dtype=np.uint8)
     if b"." not in block:
         return _scan_without_quads(text)
-    digits = text - np.uint8(ord("0"))  # wraps: whatever is no digit becomes more than 9
-    other = digits > _MAX_DIGIT
-    mask = other.view(np.uint8) - np.uint8(1)  # all bits of a digit, none of anything else
-    digits &= mask
-    at = np.flatnonzero(other)
+    digits, mask, at = _digits_of(text)
     begin = _preamble(block)
     known = int(at.searchsorted(begin)) if begin else 0
     bare = read_bare(text[begin:], digits[begin:], mask[begin:], at[known:] - begin if begin else at)

@@ -1,6 +1,7 @@
 """Which of the places with addresses are the list, if that is beyond doubt; otherwise an error that says what to write."""
 
-from banlistd.core.feeds.parsers.json.looking import JsonLook, KeyPair
+from banlistd.core.feeds.parsers.json.looking import JsonLook
+from banlistd.core.feeds.parsers.json.seen import KeyPair
 from banlistd.core.feeds.parsers.json.words import (
     FLAGS,
     KeyRole,

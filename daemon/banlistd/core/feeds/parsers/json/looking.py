@@ -4,17 +4,25 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from banlistd.core.addresses.sets import Addresses
+from banlistd.core.feeds.parsers.json.columns import (
+    FEWEST,
+    bare_quads,
+    column_of,
+    few_words,
+    parts_of_column,
+    same_keys,
+)
 from banlistd.core.feeds.parsers.json.paths import ITEMS, MEMBERS
+from banlistd.core.feeds.parsers.json.seen import KeyPair, Numbers, SeenAt
 from banlistd.core.feeds.parsers.json.shapes import LONGEST_PATH, KeyShape, ObjectShape, Shapes, below
-from banlistd.core.feeds.parsers.json.values import is_hostmask, is_netmask, network_at, spans_in
+from banlistd.core.feeds.parsers.json.values import is_hostmask, is_netmask, spans_in
 from banlistd.core.feeds.parsers.json.words import FLAGS, Meaning, is_word_of_no_ban, says_error
 from banlistd.errors import ParseError
 from banlistd.model import Family, Span
 
 _MAX_PATHS = 500
 _TWO = 2
-_LEAST_SIZE = 4
-_WIDEST = {Family.IPV4: 1 << 24, Family.IPV6: 1 << 112}
 _MAX_NUMBERS = 5000
 _MAX_KEYS = 32
 """Addresses under different keys of one object."""
@@ -24,84 +32,6 @@ _NODES = (dict, list)
 
 _MOST_DULL, _LONGEST_DULL = 4096, 50
 """Values that say nothing of a record, as the names of regions and services do, are kept to be known again."""
-
-
-@dataclass(slots=True)
-class SeenAt:
-    """Of one path: strings that are addresses, how many addresses those are, those that are one bare address, those written as
-    netmasks are; `together`: arrays and strings of several, `twos`: those of two bare addresses in order.
-    """
-
-    strings: int = 0
-    addresses: int = 0
-    bare: int = 0
-    masks: int = 0
-    together: int = 0
-    twos: int = 0
-
-    def see(self, spans: Sequence[Span]) -> None:
-        self.strings += 1
-        self.addresses += len(spans)
-        if len(spans) == 1 and spans[0][1] == spans[0][2]:
-            self.bare += 1
-            self.masks += is_netmask(spans[0])
-        elif len(spans) > 1:
-            self.see_together(spans)
-
-    def see_together(self, spans: Sequence[Span]) -> None:
-        self.together += 1
-        if len(spans) == _TWO:
-            (family, first, end), (other, last, behind) = spans
-            self.twos += family is other and first == end < last == behind
-
-
-@dataclass(slots=True)
-class KeyPair:
-    """Of two keys of the same objects: how often both are addresses, and what holds for all of these: one lies within the
-    other, they are in order, and they are the ends of one network.
-    """
-
-    together: int = 0
-    first_within: bool = True
-    last_within: bool = True
-    ordered: bool = True
-    networks: bool = True
-
-    def see(self, one: Span, other: Span) -> None:
-        self.together += 1
-        self.first_within &= _lies_within(one, other)
-        self.last_within &= _lies_within(other, one)
-        self.ordered &= one[0] is other[0] and one[1] <= other[1]
-        self.networks &= self.ordered and _is_network(one[1], other[2])
-
-
-@dataclass(slots=True)
-class Numbers:
-    """Of a key beside addresses: how often it makes a network of one without a bit set too much, as a prefix length or netmask,
-    and how often it does not; how often one of more than one address; how often it may count the addresses of one.
-
-    `is_mask`: it was written as netmasks are. `is_length`: it is called so.
-    """
-
-    lengths: int = 0
-    others: int = 0
-    networks: int = 0
-    sizes: int = 0
-    is_mask: bool = False
-    is_length: bool = False
-
-    @property
-    def is_settled(self) -> bool:
-        """Whether it is some number of which no more needs to be known."""
-        return self.others > 0 and self.sizes < self.lengths + self.others and not (self.is_mask or self.is_length)
-
-    def see(self, written: str, first: int, value: object) -> None:
-        network = network_at(written, value)
-        fits = network is not None and network[1] == first
-        self.lengths += fits
-        self.others += not fits
-        self.networks += network is not None and network[1] == first < network[2] < first + _WIDEST[network[0]]
-        self.sizes += isinstance(value, int) and value >= _LEAST_SIZE and not value & (value - 1) and not first % value
 
 
 @dataclass(slots=True)
@@ -127,12 +57,48 @@ class JsonLook:
             path, node, beneath = pending.pop()
             if isinstance(node, list):
                 inside = below(path, ITEMS)
+                if len(node) >= FEWEST and (self._see_quads(inside, node) or self._see_rows(inside, node)):
+                    continue
                 self._see_items(inside, node)
                 children = [(inside, item, True) for item in reversed(node) if isinstance(item, _NODES)]
             else:
                 children = self._children(path, node, beneath=beneath) if isinstance(node, dict) else []
             if children:
                 pending += children
+
+    def _see_quads(self, inside: str, items: Sequence[Any]) -> bool:
+        """Whether all items were addresses of IPv4, as most arrays of a list are, and have been seen at once."""
+        blocks = [bare_quads(part) for part in parts_of_column(items)]
+        found = [block for block in blocks if block is not None]
+        if len(found) < len(blocks):
+            return False
+        place = self._place(inside)
+        for first, last in found:
+            place.see_quads(first, last)
+        pairs = zip(found[0][0][: _TWO + 1].tolist(), found[0][1][: _TWO + 1].tolist(), strict=True)
+        place.see_together([(Family.IPV4, low, high) for low, high in pairs])
+        return True
+
+    def _see_rows(self, inside: str, items: Sequence[Any]) -> bool:
+        """The same of objects with the same keys, one of which has an address of IPv4, the others nothing that says more."""
+        keys = same_keys(items)
+        shape = self._shapes.of(inside, keys) if keys else None
+        if shape is None or shape.meant or shape.are_addresses or any(key.is_kind for key in shape.keys):
+            return False
+        found: list[tuple[str, list[tuple[Addresses, Addresses]]]] = []
+        for key in shape.keys:
+            column = column_of(items, key.key)
+            words = few_words(column)
+            if words is not None and not any(spans_in(word) or self._may_be_number(key, word) for word in words):
+                continue
+            blocks = [bare_quads(part) for part in parts_of_column(column)]
+            if found or any(block is None for block in blocks):
+                return False
+            found.append((key.place, [block for block in blocks if block is not None]))
+        for place, blocks_of_place in found:
+            for first, last in blocks_of_place:
+                self._place(place).see_quads(first, last)
+        return True
 
     def _see_items(self, inside: str, items: list[Any]) -> None:
         together: list[Span] = []
@@ -234,16 +200,18 @@ class JsonLook:
                     seen.see(written, first, value)
 
     def _see(self, path: str, spans: Sequence[Span]) -> None:
-        if not spans:
-            return
+        if spans:
+            self._place(path).see(spans)
+
+    def _place(self, path: str) -> SeenAt:
         place = self.places.get(path)
         if place is None:
             if len(self.places) >= _MAX_PATHS:
                 raise ParseError("addresses are at more than 500 places", _NAME_THE_PATH)
             place = self.places[path] = SeenAt()
-        place.see(spans)
         if len(path) > LONGEST_PATH and self.doubt is None:
             self.doubt = f"the addresses lie too deep: {path[:60]}...", _NAME_THE_PATH
+        return place
 
 
 _BEGINS_MASKS = "02fF"
@@ -258,12 +226,3 @@ def _is_number(value: object) -> bool:
         return isinstance(value, int) and not isinstance(value, bool)
     text = value.strip().removeprefix("/")
     return text.isascii() and text.isdecimal()
-
-
-def _lies_within(one: Span, other: Span) -> bool:
-    return one[0] is other[0] and other[1] <= one[1] and one[2] <= other[2]
-
-
-def _is_network(first: int, last: int) -> bool:
-    size = last - first + 1
-    return size > 0 and not size & (size - 1) and not first % size

@@ -22,6 +22,7 @@ class Walk:
         self._steps = tuple(_STEP.findall(path))
         self._reached = [0] * (len(self._steps) + 1)
         self._missed = [0] * len(self._steps)
+        self._only_key = self._steps[0] if len(self._steps) == 1 and self._steps[0] not in (ITEMS, MEMBERS) else ""
 
     @property
     def is_absent(self) -> bool:
@@ -30,6 +31,11 @@ class Walk:
 
     def values(self, document: Any) -> Iterator[tuple[Any, Enclosing | None]]:
         """Each value, and the objects that it is in; an array at the end is taken apart."""
+        step = self._only_key
+        if step and isinstance(document, dict) and step in document and not isinstance(document[step], list):
+            # What most records of a line are, without a generator.
+            self._reached[1] += 1
+            return iter(((document[step], Enclosing(document, None)),))
         return self._from(document, None, 0)
 
     def _from(self, node: Any, inside: Enclosing | None, at: int) -> Iterator[tuple[Any, Enclosing | None]]:
@@ -55,6 +61,11 @@ class Walk:
             yield node, inside
 
     def _items(self, items: Sequence[Any], inside: Enclosing | None, at: int) -> Iterator[tuple[Any, Enclosing | None]]:
+        if at == len(self._steps):
+            for item in items:
+                for one in item if isinstance(item, list) else (item,):
+                    yield one, inside
+            return
         last = self._steps[at] if at + 1 == len(self._steps) else ITEMS
         is_key = last not in (ITEMS, MEMBERS)
         for item in items:

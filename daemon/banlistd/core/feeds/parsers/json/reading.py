@@ -2,16 +2,18 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 from banlistd.core.feeds.parsers.conditions import all_hold, ends_at
+from banlistd.core.feeds.parsers.json.columns import AT_ONCE, FEWEST, bare_quads
 from banlistd.core.feeds.parsers.json.paths import Enclosing, Walk, beside, value_around
 from banlistd.core.feeds.parsers.json.values import excepted_in, holds_an_address, network_at, range_of, spans_in
 from banlistd.core.feeds.parsers.parsed import Harvest
 from banlistd.core.feeds.parsers.text import decoded
 from banlistd.errors import ParseError
 from banlistd.formats import Format
-from banlistd.model import Span
+from banlistd.model import Family, Span
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,10 +56,16 @@ class Reader:
         """All of a place, then all of the next. `Rejected.line` counts values."""
         documents, number = list(documents), 0
         for place in self.places:
+            is_plain = not (place.end or place.length or self.form.where)
             for document in documents:
-                for value, inside in place.walk.values(document):
-                    number += 1
-                    self._read(place, number, value, inside)
+                found = place.walk.values(document)
+                while some := list(islice(found, AT_ONCE)):
+                    if is_plain and len(some) >= FEWEST and self._take_quads([value for value, _ in some]):
+                        number += len(some)
+                        continue
+                    for value, inside in some:
+                        number += 1
+                        self._read(place, number, value, inside)
         if all(place.walk.is_absent for place in self.places):
             named = ", ".join(place.path for place in self.places)
             raise ParseError(f"nothing at {named} in the JSON document", "look at the keys of the document")
@@ -89,6 +97,14 @@ class Reader:
             self._reject(number, value, fault)
             return True
         return False
+
+    def _take_quads(self, values: Sequence[Any]) -> bool:
+        """Whether all values were addresses or networks of IPv4 and nothing else, and are taken."""
+        block = bare_quads(values)
+        if block is not None:
+            self._harvest.add_block(Family.IPV4, *block)
+            self.taken += len(values)
+        return block is not None
 
     def _meets_conditions(self, number: int, value: Any, inside: Enclosing | None) -> bool:
         """A value of which that cannot be said is rejected."""

@@ -73,11 +73,17 @@ def json_object_of(line: bytes) -> dict[str, Any] | None:
     """The JSON object that a line is, if it is one."""
     if len(line) > LONGEST_RECORD or not line.startswith(b"{"):
         return None
+    text = line.rstrip(b",").decode("utf-8", "replace")
     try:
-        record = json.loads(line.rstrip(b",").decode("utf-8", "replace"))
+        record, end = _DECODER.raw_decode(text)
     except (ValueError, RecursionError):
         return None
-    return record if isinstance(record, dict) else None
+    is_whole = end == len(text) or not text[end:].strip(_JSON_BLANKS)
+    return record if is_whole and isinstance(record, dict) else None
+
+
+_DECODER = json.JSONDecoder()
+_JSON_BLANKS = " \t\n\r"
 
 
 def looks_like_json(body: bytes) -> bool:

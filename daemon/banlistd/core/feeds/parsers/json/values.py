@@ -1,10 +1,9 @@
 """One JSON value -> the addresses in it, also where something is joined to them: a port, a protocol, the end of a range."""
 
 import re
-from functools import lru_cache
 from typing import Any
 
-from banlistd.core.feeds.parsers.spans import address_of, network_of, span_between, span_of
+from banlistd.core.feeds.parsers.spans import address_of, network_of, quad, span_between, span_of
 from banlistd.core.feeds.parsers.text import LONGEST_LINE
 from banlistd.model import Family, Span
 
@@ -25,8 +24,10 @@ _WRITTEN = re.compile(
 )
 
 
-_KEPT = 16_384
-_LONGEST_KEPT = 50
+_MOST_KEPT, _LONGEST_KEPT = 16_384, 50
+_kept: dict[str, tuple[Span, ...]] = {}
+"""A value is looked at, then read. Not `lru_cache`, whose misses take a microsecond once it is full (measured)."""
+
 _POSSIBLE = re.compile(r"[0-9A-Fa-f:.\[\]/|()#,;\s\-TtPpUuSsIiMmVv]*+")
 """Only of these signs addresses are written, and what may be joined to them."""
 
@@ -35,10 +36,28 @@ def spans_in(value: object) -> tuple[Span, ...]:
     """The addresses that a string is; none where it says anything else."""
     if not isinstance(value, str) or len(value) > LONGEST_LINE or ("." not in value and ":" not in value):
         return ()
-    return _kept_spans(value) if len(value) <= _LONGEST_KEPT else _spans_in(value)
+    found = _kept.get(value)
+    if found is None:
+        found = _spans_in(value)
+        if len(value) <= _LONGEST_KEPT:
+            if len(_kept) >= _MOST_KEPT:
+                _kept.clear()
+            _kept[value] = found
+    return found
+
+
+_LENGTHS = {str(bits): (1 << (32 - bits)) - 1 for bits in range(33)}
+"""The host bits of a network, by the length of its prefix as it is written."""
 
 
 def _spans_in(value: str) -> tuple[Span, ...]:
+    # What most values are, in one step: `a.b.c.d` and `a.b.c.d/n`.
+    address, _, length = value.partition("/")
+    number = quad(address)
+    if number is not None:
+        host = _LENGTHS.get(length) if len(address) < len(value) else 0
+        if host is not None:
+            return ((Family.IPV4, number & ~host, number | host),)
     if _POSSIBLE.fullmatch(value) is None:
         return ()
     text = value.strip()
@@ -49,10 +68,6 @@ def _spans_in(value: str) -> tuple[Span, ...]:
     spans = [span_of(part.strip()) for part in parts]
     whole = tuple(span for span in spans if span is not None and not is_netmask(span))
     return whole if len(whole) == len(parts) > 1 else ()
-
-
-# A value is looked at, then read, and often compared with others.
-_kept_spans = lru_cache(_KEPT)(_spans_in)
 
 
 def _joined(text: str) -> Span | None:
