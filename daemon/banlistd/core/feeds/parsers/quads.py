@@ -205,6 +205,8 @@ def _ends_in_range(text: Octets, marks: _Marks, feeds: Positions) -> NDArray[np.
         before = marks.chars.take(last - QUAD_MARKS)
         is_spaced = (before == ord(" ")) & (marks.chars.take(last - QUAD_MARKS - 1) == ord("-"))
         found[dotted] = (before == ord("-")) | is_spaced
+    if not bool((marks.chars == ord(":")).any()):
+        return np.asarray(found)
     ends = marks.at.take(feeds)
     # A group has at most four digits; `:00` is the end of a time.
     colons = [text.take(ends - place) == ord(":") for place in range(1, 6)]
