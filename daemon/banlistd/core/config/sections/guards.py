@@ -46,7 +46,14 @@ class Guards(Section):
     truncated: Annotated[
         bool, Key(kinds.SWITCH, "Refuses a list with fewer entries than it announces itself, and one that has a next page.")
     ] = True
-    shrink: Annotated[float, Key(kinds.percentage(0, 100), "Refuses a list that lost more than this within 30 days.")] = 0.5
+    shrink: Annotated[
+        float,
+        Key(
+            kinds.percentage(0, 100),
+            "Refuses a list that lost more than this within 30 days, and of a source with `only` one that lets so much less "
+            "through than the last one.",
+        ),
+    ] = 0.5
     grow: Annotated[float, Key(kinds.percentage(0, 999999), "Refuses a list that grew by more than this within 30 days.")] = 3.0
     turnover: Annotated[
         float,
