@@ -103,6 +103,6 @@ def test_a_block_needs_one_database_that_can_be_read(folder: Path) -> None:
     block = source(LIST, url=None, block=Block(countries=("NO",)))
     geo = Geo(databases=(folder / "a.mmdb", folder / "b.mmdb"))
     (message,) = messages(config_of(block, geo=geo), folder / "secret")
-    assert message.startswith("will fail: list: no database for its block: ")
+    assert message.startswith("will fail: list: no database of addresses: ")
     (folder / "b.mmdb").touch()
     assert messages(config_of(block, geo=geo), folder / "secret") == []

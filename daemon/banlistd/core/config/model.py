@@ -151,7 +151,7 @@ class Source(Defaults):
     ] = field(default="", repr=False)
     public_only: Annotated[
         bool,
-        Key(kinds.SWITCH, "Refuses a server whose address is not public, at first and after redirects; and to use a proxy."),
+        Key(kinds.SWITCH, "Refuses a server whose address is not public, at first and after redirects, and any proxy."),
     ] = False
     pages: Annotated[
         Pages | None,
