@@ -106,7 +106,10 @@ def test_what_a_jail_cannot_do_is_refused_by_the_check_with_its_line(tmp_path: P
     place.file.write_text("backend: fail2ban\nsources:\n- id: a\n  path: a\n  action: log\n  direction: out\n")
     done = place.run("--check")
     assert done.returncode == 78
-    assert f"{place.file}:5: sources[0].action: the backend fail2ban does not support log (write drop, none or reject)" in done.stderr
+    assert (
+        f"{place.file}:5: sources[0].action: the backend fail2ban does not support log (write drop, none or reject)"
+        in done.stderr
+    )
     assert f"{place.file}:6: sources[0].direction: the backend fail2ban does not support out (write in)" in done.stderr
 
 
