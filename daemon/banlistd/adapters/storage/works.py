@@ -56,7 +56,7 @@ class WorkQueue:
                 group, self._waiting = self._waiting[:_TOGETHER], self._waiting[_TOGETHER:]
                 if not await self._succeed_together(group):
                     for work, future in group:
-                        await self._do_alone(work, future)
+                        _pass_on(await self._ended(work), future)
         finally:
             # After a cancellation only: the event loop ends.
             for _, future in (*group, *self._waiting):
@@ -65,21 +65,27 @@ class WorkQueue:
     async def _succeed_together(self, group: Sequence[_Waiting]) -> bool:
         if len(group) == 1:
             return False
-        try:
-            results = await self._carry_out(partial(_all_of, [work for work, _ in group]))
-        except Exception:  # noqa: BLE001 - each of them is done alone now, and says what was wrong
+        together = await self._ended(partial(_all_of, [work for work, _ in group]))
+        if together.cancelled() or together.exception() is not None:
             return False
-        for (_, future), result in zip(group, results, strict=True):
+        for (_, future), result in zip(group, together.result(), strict=True):
             future.set_result(result)
         return True
 
-    async def _do_alone(self, work: Work[Any], future: asyncio.Future[Any]) -> None:
-        try:
-            result = await self._carry_out(work)
-        except Exception as error:  # noqa: BLE001 - it is raised where the result is awaited
-            future.set_exception(error)
-        else:
-            future.set_result(result)
+    async def _ended(self, work: Work[Any]) -> asyncio.Future[Any]:
+        """A work that has ended, with its result or its error."""
+        task = asyncio.ensure_future(self._carry_out(work))
+        await asyncio.wait([task])
+        return task
+
+
+def _pass_on(ended: asyncio.Future[Any], future: asyncio.Future[Any]) -> None:
+    if ended.cancelled():
+        future.cancel()
+    elif error := ended.exception():
+        future.set_exception(error)
+    else:
+        future.set_result(ended.result())
 
 
 async def _all_of(works: Sequence[Work[Any]], connection: aiosqlite.Connection) -> list[Any]:
