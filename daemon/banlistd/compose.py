@@ -66,7 +66,7 @@ from banlistd.core.config.kept import Kept, Loaded, unconfirmed
 from banlistd.core.config.model import Config
 from banlistd.core.config.sections.geo import Geo
 from banlistd.core.ruleset.lifting import Lift
-from banlistd.core.ruleset.policy import identities, policy_of
+from banlistd.core.ruleset.policy import identities, policy_of, unread
 from banlistd.daemon import Intervals, Outside, Service, Services
 from banlistd.model import Remark
 from banlistd.paths import Paths
@@ -188,9 +188,12 @@ async def open_application(
         database, loaded, remark = await _open_state(stack, places, loaded, dry_run=dry_run is not None)
         config, kept = loaded.config, KeptConfigTable(database)
         records, ledger, quarantine = SourceRecordReader(database), ImportRuns(database), QuarantineTable(database)
+        parser = ParserProcesses(config.parser.memory, expects_lists=bool(unread(config, await ledger.newest_runs())))
+        stack.push_async_callback(parser.close)
         clock = SystemClock()
         trial = Trial(kept, database, clock, remark)
-        announcer = _announcer(config, every=dry_run is None or debug)
+        every = dry_run is None or debug
+        announcer: Announcer = find_announcer(config.log.format) if every else WarningsAnnouncer(sys.stderr)
         firewall: Firewall = open_backend(config.backend, config)
         if dry_run is not None:
             firewall = DryRunFirewall(firewall, dry_run)
@@ -200,7 +203,6 @@ async def open_application(
         names = Names(clock, known=await known_names.every(), keep=known_names.keep)
         stack.push_async_callback(names.wait_until_idle)
         monitor, login_monitor = _host_monitor(stack), LoginMonitor()
-        stack.callback(login_monitor.close)
         logins = LoginTable(database)
         host = ProtectedHost(
             LinuxHost(names.addresses, os.environ),
@@ -213,7 +215,8 @@ async def open_application(
         policy = policy_of(config, marks, clock.now())
         boot_snapshots = BootSnapshotTable(database, config.backend, config.owner, translated=config.translated)
         connections, uncovered = LinuxConnections(), UncoveredTraffic()
-        stack.callback(uncovered.close)
+        for each in (connections, uncovered, login_monitor):
+            stack.callback(each.close)
         ended = connections if dry_run is None else NoConnections()
         confirmed = ConfirmedSnapshots(boot_snapshots, trial)
         enforcer = Enforcer(firewall, ledger, policy, host, announcer, confirmed, ended)
@@ -222,8 +225,6 @@ async def open_application(
         enricher = Enricher(
             config.geo, lambda geo: _geo_resolvers(geo, places), GeoCacheTable(database), ledger, announcer, clock
         )
-        parser = ParserProcesses(config.parser.memory)
-        stack.push_async_callback(parser.close)
         local = GeoBlocks(lambda: enricher.databases, stamp_of, LocalFiles(parser, places.secret_folders, stdin=stdin))
         publishers, findings = Publishers(RequestTable(database), clock), FindingTable(database)
         polls = PollRecord(ledger, quarantine, publishers, findings, announcer, clock, random.random)
@@ -275,10 +276,6 @@ async def open_application(
         yield Application(
             service, partial(_answer, parts), enforcer, findings, database, announcer, migration, remarks, user_name
         )
-
-
-def _announcer(config: Config, *, every: bool) -> Announcer:
-    return find_announcer(config.log.format) if every else WarningsAnnouncer(sys.stderr)
 
 
 async def _remarks(

@@ -383,6 +383,20 @@ def test_while_lists_wait_their_processes_are_forked_and_not_started(monkeypatch
     assert len(starts) <= 2
 
 
+def test_where_lists_are_expected_the_first_one_is_forked_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    starts = counted_starts(monkeypatch)
+
+    async def life() -> list[int]:
+        parsers = ParserProcesses(expects_lists=True)
+        try:
+            return await many(parsers, 1)
+        finally:
+            await parsers.close()
+
+    assert asyncio.run(life()) == [0]
+    assert not starts
+
+
 def assert_confined(parent: int, count: int) -> None:
     """Each child of a process has the filter, no capability, the limits, and only its three descriptors."""
     pids = Path(f"/proc/{parent}/task/{parent}/children").read_text(encoding="ascii").split()
@@ -459,6 +473,24 @@ def test_the_forker_ends_when_no_list_has_come_for_a_while(monkeypatch: pytest.M
 
     async def life() -> None:
         await many(ParserProcesses(), 5)
+        async with asyncio.timeout(60):
+            await forkers[0].gone()
+
+    asyncio.run(life())
+
+
+def test_the_forker_ends_where_no_expected_list_comes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(process, "_IDLE", 0.01)
+    forkers: list[Forker] = []
+
+    def noted() -> Forker:
+        forkers.append(Forker())
+        return forkers[-1]
+
+    monkeypatch.setattr(process, "Forker", noted)
+
+    async def life() -> None:
+        ParserProcesses(expects_lists=True)
         async with asyncio.timeout(60):
             await forkers[0].gone()
 

@@ -9,7 +9,7 @@ import pytest
 from banlistd.core.addresses.sets import from_numbers
 from banlistd.core.config.model import Config, Source
 from banlistd.core.config.sections.allow import AllowEntry
-from banlistd.core.ruleset.policy import Policy, policy_of
+from banlistd.core.ruleset.policy import Policy, policy_of, unread
 from banlistd.formats import Format, FormatType
 from banlistd.model import Action, Direction, Family, Mark, SourceId
 
@@ -127,3 +127,9 @@ def test_allowed_addresses_are_barred_and_reserved_ones_are_not_allowed() -> Non
 def test_the_hash_is_sixteen_hexadecimal_digits() -> None:
     assert len(BASE.hash) == 16
     int(BASE.hash, 16)
+
+
+def test_only_enabled_sources_without_a_run_are_unread() -> None:
+    config = Config(sources=(source(ONE), source(TWO), source(SourceId("off"), enabled=False)))
+    assert unread(config, {ONE: object()}) == [TWO]
+    assert unread(config, {ONE, TWO}) == []

@@ -140,7 +140,7 @@ def _serve(channel: socket.socket, parser: str) -> None:
     # A configuration may lift all bans here: its kills are tested, not its refusal.
     lifting.ALWAYS_LIFTED = sys.maxsize
     if parser == "inside":
-        vars(compose)["ParserProcesses"] = lambda _memory: InProcessParser()
+        vars(compose)["ParserProcesses"] = lambda _memory, **_: InProcessParser()
     gc.collect()
     gc.freeze()  # the collector shall not copy every page after each fork
     while True:

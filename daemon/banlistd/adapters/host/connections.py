@@ -26,11 +26,21 @@ SIGNS = (
 
 
 class LinuxConnections:
-    """The Connections of `ports`, over ctnetlink."""
+    """The Connections of `ports`, over ctnetlink.
+
+    Its socket stays open: the close of a netfilter socket waits until the kernel has freed what the transactions before
+    have removed. *Measured*: 20 to 25 ms after each change.
+    """
 
     def __init__(self, signs: Sequence[Path] = SIGNS) -> None:
         self._signs = signs
         self._fault = ""
+        self._table: ConnectionTable | None = None
+
+    def close(self) -> None:
+        if self._table is not None:
+            self._table.close()
+            self._table = None
 
     async def end(self, change: Change, answers: Sequence[ServiceEndpoint]) -> None:
         if bans_any(change):
@@ -48,10 +58,11 @@ class LinuxConnections:
         if not any(sign.exists() for sign in self._signs):
             return
         try:
-            with ConnectionTable() as table:
-                names = table.find(partial(newly_banned, change, answers)) if table.entries() else []
-                table.delete(names)
+            self._table = table = self._table or ConnectionTable()
+            names = table.find(partial(newly_banned, change, answers)) if table.entries() else []
+            table.delete(names)
         except OSError as exc:
+            self.close()  # what it still has to say would be taken for the next answer
             self._fault = exc.strerror or str(exc)
             _LOG.warning("connections of newly banned addresses cannot be ended: %s", self._fault)
         else:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -45,6 +45,11 @@ class Policy:
 def identities(config: Config) -> Sequence[SourceId]:
     """All that want a mark: the sources, and what is banned by hand."""
     return [*(source.id for source in config.sources), MANUAL]
+
+
+def unread(config: Config, runs: Collection[SourceId]) -> Sequence[SourceId]:
+    """The enabled sources that `runs` does not name: their lists were never read, so the first poll will."""
+    return [source.id for source in config.sources if source.enabled and source.id not in runs]
 
 
 def policy_of(config: Config, marks: Mapping[SourceId, Mark], now: float) -> Policy:
