@@ -1,5 +1,6 @@
 """One daemon for one state directory: real processes, and a death that leaves no time to clean up."""
 
+import errno
 import os
 import signal
 import socket
@@ -12,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from banlistd.adapters.system.instance import only_instance, only_writer, refuse_unsafe_state
-from banlistd.errors import AS_ROOT, AlreadyRunningError, LedgerError
+from banlistd.errors import AS_ROOT, AlreadyRunningError, FirewallError, LedgerError
 from support.network_namespace import NetworkNamespace, in_network_namespace
 from support.users import need_another_user
 
@@ -223,3 +224,13 @@ def test_a_state_directory_that_is_a_link_of_another_user_is_refused(tmp_path: P
         refuse_unsafe_state(link)
     os.chown(mine, 12345, 12345)
     refuse_unsafe_state(link)
+
+
+def test_a_kernel_without_netfilter_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(*_: int) -> socket.socket:
+        raise OSError(errno.EPROTONOSUPPORT, "Protocol not supported")
+
+    monkeypatch.setattr(socket, "socket", refused)
+    with pytest.raises(FirewallError, match="cannot speak to the firewall: Protocol not supported") as caught, only_writer():
+        pass
+    assert "no netfilter" in caught.value.hint

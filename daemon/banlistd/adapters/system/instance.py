@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from banlistd.errors import AS_ROOT, AlreadyRunningError, LedgerError
+from banlistd.errors import AS_ROOT, AlreadyRunningError, FirewallError, LedgerError
 
 
 @contextmanager
@@ -74,8 +74,10 @@ _OPEN_SOCKETS = Path("/proc/thread-self/net/netlink")
 
 @contextmanager
 def only_writer() -> Iterator[None]:
-    """Hold the firewall of this network namespace. Raises AlreadyRunningError where another daemon does, whatever its state."""
-    with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, _NETLINK_NETFILTER) as presence:
+    """Hold the firewall of this network namespace. Raises AlreadyRunningError where another daemon does, whatever its state,
+    and FirewallError where the kernel has no firewall.
+    """
+    with _opened() as presence:
         # A user may have the port, who cannot join the group. If we cannot either, the firewall itself will say so.
         if _join_at(presence, _PORT) == errno.EADDRINUSE:
             # Look first, then join: of two daemons that start at once, the one with the port would be refused as well.
@@ -83,6 +85,14 @@ def only_writer() -> Iterator[None]:
             _join_at(presence, _ANY_PORT)
         _refuse_others(presence.getsockname()[0])
         yield
+
+
+def _opened() -> socket.socket:
+    try:
+        return socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, _NETLINK_NETFILTER)
+    except OSError as exc:
+        hint = "this kernel has no netfilter; load the module nf_tables" if exc.errno == errno.EPROTONOSUPPORT else ""
+        raise FirewallError(f"cannot speak to the firewall: {exc.strerror}", hint) from exc
 
 
 def _join_at(presence: socket.socket, port: int) -> int:
