@@ -49,6 +49,8 @@ _HINTS: Mapping[int, str] = {
     errno.EPERM: NEEDED_RIGHTS,
     errno.EMSGSIZE: "the change does not fit into a socket buffer: raise net.core.wmem_max, or grant CAP_NET_ADMIN",
     errno.EPROTONOSUPPORT: "this kernel has no nf_tables; load the module nf_tables",
+    # nfnetlink's own answer where the module cannot be loaded (seen on 6.1 of Debian).
+    errno.EINVAL: "if nft list tables says so too, this kernel has no nf_tables: modprobe nf_tables names the reason",
     errno.ENOMEM: "the kernel has no memory left for so many elements",
     errno.EOPNOTSUPP: "this kernel lacks a part of nf_tables (maps, counters, fib, reject, log, limit)",
     errno.ENOENT: "the table is not as banlistd left it: verify it and write it anew",
