@@ -480,7 +480,7 @@ def test_the_forker_ends_when_no_list_has_come_for_a_while(monkeypatch: pytest.M
 
 
 def test_the_forker_ends_where_no_expected_list_comes(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(process, "_IDLE", 0.01)
+    monkeypatch.setattr(process, "_START", 0.01)
     forkers: list[Forker] = []
 
     def noted() -> Forker:
@@ -495,3 +495,14 @@ def test_the_forker_ends_where_no_expected_list_comes(monkeypatch: pytest.Monkey
             await forkers[0].gone()
 
     asyncio.run(life())
+
+
+def test_a_forker_that_is_ended_while_it_starts_says_nothing(capfd: pytest.CaptureFixture[str]) -> None:
+    async def life() -> None:
+        forker = Forker()
+        forker.end()
+        async with asyncio.timeout(60):
+            await forker.gone()
+
+    asyncio.run(life())
+    assert capfd.readouterr() == ("", "")

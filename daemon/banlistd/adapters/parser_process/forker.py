@@ -56,7 +56,10 @@ def serve_forks(arguments: list[str]) -> None:
         os._exit(1)  # the daemon starts a process for each list then, and that one says why
     gc.disable()  # as in `child`
     gc.freeze()
-    _serve(socket.socket(fileno=int(channel)), code, fork)
+    try:
+        _serve(socket.socket(fileno=int(channel)), code, fork)
+    except BrokenPipeError:
+        os._exit(0)  # the daemon has closed its end, and waits for nothing
 
 
 def _fork_of_libc() -> Callable[[], int]:

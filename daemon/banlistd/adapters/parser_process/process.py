@@ -73,7 +73,7 @@ class ParserProcesses:
         self._idle: asyncio.TimerHandle | None = None
         if expects_lists:
             self._forker = Forker()
-            self._rest_later()
+            self._rest_later(_START)
 
     def limits_for(self, form: Format, max_bytes: int, seconds: float) -> Limits:
         """JSON needs 12.1 bytes a byte of text beside the libraries, lines of other formats less than 5 (measured).
@@ -104,7 +104,7 @@ class ParserProcesses:
         finally:
             self._sessions -= 1
             if not self._sessions and self._forker is not None:
-                self._rest_later()
+                self._rest_later(_IDLE)
 
     async def close(self) -> None:
         """End the process that forks, if there is one."""
@@ -119,8 +119,8 @@ class ParserProcesses:
             return self._forker.start
         return partial(_spawned, self._program)
 
-    def _rest_later(self) -> None:
-        self._idle = asyncio.get_running_loop().call_later(_IDLE, self._rest)
+    def _rest_later(self, seconds: float) -> None:
+        self._idle = asyncio.get_running_loop().call_later(seconds, self._rest)
 
     def _rest(self) -> None:
         """Some time after the last list: the memory of the process that forks is given back."""
