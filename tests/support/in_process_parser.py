@@ -1,8 +1,8 @@
 """The ListParser of tests that are about other things: no process, the same answers, and the body is kept to be looked at."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -43,11 +43,16 @@ class InProcessSession:
 
 
 class InProcessParser:
+    """`now`: Unix seconds, for entries that end; 0 where none do."""
+
+    def __init__(self, now: Callable[[], float] = lambda: 0.0) -> None:
+        self._now = now
+
     @asynccontextmanager
     async def session(
         self, form: Format, max_bytes: int, seconds: float, encoding: str = "", next_path: str = ""
     ) -> AsyncIterator[InProcessSession]:
-        yield InProcessSession(form, Unpacking(max_bytes, encoding, form.members), next_path)
+        yield InProcessSession(replace(form, now=int(self._now())), Unpacking(max_bytes, encoding, form.members), next_path)
 
     async def close(self) -> None: ...
 

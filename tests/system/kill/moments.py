@@ -46,6 +46,24 @@ LARGE: Sequence[KillScenario] = (
     dataclasses.replace(_LARGE, lists={**_MOVED.lists, "extra": _hosts(20_000)}),
 )
 
+_OTHER = PLAIN.lists["other"]
+_BOTH, _BOTH_UPDATED = ["198.51.100.128/26"], ["198.51.100.160/27"]
+_FEED_UPDATED = ["192.0.2.0/28", "198.51.100.160/27", "2001:db8:8000::1", "203.0.113.7"]
+_COMBINED = KillScenario(
+    {"both": _BOTH, "feed": PLAIN.lists["feed"], "other": _OTHER}, made_of={"both": "intersect: [feed, other]"}
+)
+_COMBINED_UPDATED = dataclasses.replace(_COMBINED, lists={"both": _BOTH_UPDATED, "feed": _FEED_UPDATED, "other": _OTHER})
+# One part alone changes: two would give the combination contents that no scene has, as they arrive one after the other.
+COMBINED: Sequence[KillScenario] = (
+    _COMBINED,
+    _COMBINED_UPDATED,
+    dataclasses.replace(_COMBINED_UPDATED, dated=["feed"]),
+    dataclasses.replace(_COMBINED, dated=["feed", "other"]),
+    dataclasses.replace(_COMBINED, kept=["other"]),
+    dataclasses.replace(_COMBINED_UPDATED, kept=["other"], actions={"both": "count"}),
+    dataclasses.replace(_COMBINED, lists={"feed": PLAIN.lists["feed"], "other": _OTHER}, made_of={}),
+)
+
 
 class Way(StrEnum):
     """How it comes that a daemon has something to do."""

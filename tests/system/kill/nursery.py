@@ -14,6 +14,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -140,7 +141,7 @@ def _serve(channel: socket.socket, parser: str) -> None:
     # A configuration may lift all bans here: its kills are tested, not its refusal.
     lifting.ALWAYS_LIFTED = sys.maxsize
     if parser == "inside":
-        vars(compose)["ParserProcesses"] = lambda _memory, **_: InProcessParser()
+        vars(compose)["ParserProcesses"] = lambda _memory, **_: InProcessParser(time.time)
     gc.collect()
     gc.freeze()  # the collector shall not copy every page after each fork
     while True:

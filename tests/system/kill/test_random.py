@@ -1,11 +1,11 @@
-"""SIGKILL at random moments: 200 of them here, as many as are wanted with `tests/kill_sweep.py --count N`."""
+"""SIGKILL at random moments: 250 of them here, as many as are wanted with `tests/kill_sweep.py --count N`."""
 
 from pathlib import Path
 
 import pytest
 
 from support.network_namespace import in_network_namespace, skip_without_large_buffers
-from system.kill.moments import LARGE, SMALL, kill_often
+from system.kill.moments import COMBINED, LARGE, SMALL, kill_often
 from system.kill.scenes import world_in
 
 
@@ -17,7 +17,13 @@ def test_a_daemon_killed_at_random_moments_loses_nothing_and_applies_nothing_twi
 
 
 @in_network_namespace
-def test_so_does_one_whose_lists_are_so_large_that_it_is_killed_within_a_transaction(tmp_path: Path) -> None:
+def test_so_does_one_whose_lists_are_combined_and_whose_entries_end(tmp_path: Path) -> None:
+    with world_in(tmp_path) as world:
+        assert kill_often(world, COMBINED, 50, seed=None).total() >= 50
+
+
+@in_network_namespace
+def test_so_does_one_whose_lists_are_so_lists_are_so_large_that_it_is_killed_within_a_transaction(tmp_path: Path) -> None:
     skip_without_large_buffers()
     with world_in(tmp_path) as world:
         assert kill_often(world, LARGE, 50, seed=None).total() >= 50

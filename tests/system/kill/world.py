@@ -17,6 +17,11 @@ from system.kernel_view import KernelRanges, expected, look
 from system.kill.nursery import Nursery, Nursling
 from system.kill.tracer import Trail, Watch
 
+_HEADER, _FAR, _GONE = "ip,expires", "2099-01-01T00:00:00Z", "2001-01-01T00:00:00Z"
+_DATED = "{type: csv, column: ip, where: {expires: future}}"
+_KEPT = ", ttl: 7d"
+"""How a dated list is written, and read."""
+
 KernelSnapshot = tuple[Mapping[int, KernelRanges], Mapping[int, KernelRanges]]
 """What stands, and the part of it that blocks."""
 
@@ -26,6 +31,8 @@ class KillScenario:
     """What an administrator and the servers have said: lists in order, what is done with each (drop), what is allowed.
 
     `more`: further words for each source. `owner`: who may write the table. `by_hand`: what an operator has banned before.
+    `made_of`: the words of the lists that are combinations, which no server has. `dated`: lists whose entries say when they
+    end. `kept`: lists whose entries stay for a week after they left.
     """
 
     lists: Mapping[str, Sequence[str]]
@@ -34,6 +41,9 @@ class KillScenario:
     more: str = ""
     owner: str = "auto"
     by_hand: Sequence[str] = ()
+    made_of: Mapping[str, str] = field(default_factory=dict)
+    dated: Sequence[str] = ()
+    kept: Sequence[str] = ()
 
     @property
     def sources(self) -> Mapping[str, Sequence[str]]:
@@ -43,7 +53,7 @@ class KillScenario:
     @property
     def configuration(self) -> tuple[Any, ...]:
         """What the administrator's part of it is."""
-        return tuple(self.lists), self.actions, self.allow, self.more, self.owner
+        return tuple(self.lists), self.actions, self.allow, self.more, self.owner, self.made_of, self.dated, self.kept
 
     def state(self, contents: Mapping[str, Sequence[str]]) -> KernelSnapshot:
         """What stands under this configuration where these contents are held; what blocks comes before what watches."""
@@ -100,12 +110,17 @@ class KillFixture:
     def show(self, scene: KillScenario) -> None:
         """Let the servers and the configuration say so."""
         for name, entries in scene.lists.items():
-            self._server.serve(f"/{name}", "\n".join([*entries, ""]).encode(), etag=f'"{id(entries)}"')
-        sources = [
-            f'id: {name}, url: "{self._server.url(f"/{name}")}", action: {scene.actions.get(name, "drop")}{scene.more}'
-            for name in scene.lists
-        ]
+            lines = _dated(entries) if name in scene.dated else entries
+            self._server.serve(f"/{name}", "\n".join([*lines, ""]).encode(), etag=f'"{id(entries)}"')
+        actions = {name: scene.actions.get(name, "drop") for name in scene.lists}
+        sources = [f"id: {name}, {self._origin(scene, name)}, action: {actions[name]}{scene.more}" for name in scene.lists]
         self.place.configure(*sources, allow=scene.allow, owner=scene.owner)
+
+    def _origin(self, scene: KillScenario, name: str) -> str:
+        if name in scene.made_of:
+            return scene.made_of[name]
+        url = f'url: "{self._server.url(f"/{name}")}"{_KEPT if name in scene.kept else ""}'
+        return f"{url}, format: {_DATED}" if name in scene.dated else url
 
     def learn(self, scene: KillScenario) -> None:
         """An undisturbed run in a scene tells what its contents are called."""
@@ -169,6 +184,10 @@ class KillFixture:
             yield copy / "banlistd.db"
         finally:
             shutil.rmtree(copy)
+
+
+def _dated(entries: Sequence[str]) -> Sequence[str]:
+    return [_HEADER, *(f"{entry},{_FAR}" for entry in entries), f"192.0.2.250,{_GONE}"]
 
 
 async def _make_database(file: Path) -> None:
