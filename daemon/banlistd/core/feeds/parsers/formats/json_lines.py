@@ -4,14 +4,14 @@ Where no field is named, the lines are looked at, and read in the same pass as t
 list is another one, they are read once more, as it then is.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Sequence
 
 from banlistd.core.feeds.parsers.formats import stix2
 from banlistd.core.feeds.parsers.json.agreeing import check_agreement, conditioned
 from banlistd.core.feeds.parsers.json.choosing import chosen_format
 from banlistd.core.feeds.parsers.json.looking import JsonLook
 from banlistd.core.feeds.parsers.json.reading import Reader
-from banlistd.core.feeds.parsers.json.texts import LONGEST_RECORD, RecordLine, record_lines
+from banlistd.core.feeds.parsers.json.texts import LONGEST_RECORD, RecordLine, record_lines, some_lines
 from banlistd.core.feeds.parsers.parsed import Harvest
 from banlistd.core.feeds.parsers.text import decoded
 from banlistd.errors import ParseError
@@ -37,19 +37,18 @@ def parse_jsonl(body: bytes, form: Format, harvest: Harvest) -> Format:
         reading.end()
         return form
     look, early, kept = JsonLook(), _Early(form), _Kept()
-    for line in record_lines(body):
-        record = line[2]
-        if record is not None and stix2.is_indicator(record):
+    for lines in some_lines(record_lines(body)):
+        records = [record for _, _, record in lines if record is not None]
+        if any(map(stix2.is_indicator, records)):
             return stix2.parse_stix2(body, form, harvest)
-        if record is not None and record.get("type") != _METADATA:
-            look.at(record, is_record=True)
+        look.at_records([record for record in records if record.get("type") != _METADATA])
         if kept.is_open():
-            kept.add(line)
+            kept.add(lines)
             if not kept.is_open():
                 early.begin(look, kept.lines)
                 kept.lines = []
         elif early.reading is not None:
-            early.reading.see(line)
+            early.reading.see(lines)
     used = _used(look, form)
     reading = _Reading(Reader(used, harvest, found_by_looking=True), harvest, _IS_ERROR if look.is_error else _NO_ADDRESS)
     if early.reading is not None and early.reading.form == used:
@@ -78,9 +77,9 @@ class _Kept:
     def is_open(self) -> bool:
         return self._octets < _FIRST_OCTETS
 
-    def add(self, line: RecordLine) -> None:
-        self.lines.append(line)
-        self._octets += len(line[1])
+    def add(self, lines: Sequence[RecordLine]) -> None:
+        self.lines += lines
+        self._octets += sum(len(text) for _, text, _ in lines)
 
 
 class _Reading:
@@ -94,11 +93,20 @@ class _Reading:
         self._why_none = why_none
         self._lines = self._readable = 0
 
-    def read(self, lines: Iterable[RecordLine] | Iterator[RecordLine]) -> None:
-        for line in lines:
-            self.see(line)
+    def read(self, lines: Iterable[RecordLine]) -> None:
+        for some in some_lines(lines):
+            self.see(some)
 
-    def see(self, line: RecordLine) -> None:
+    def see(self, lines: Sequence[RecordLine]) -> None:
+        records = [record for _, _, record in lines if record is not None and record.get("type") != _METADATA]
+        if self._has_places and len(records) == len(lines) and self.reader.take_records(records):
+            self._lines += len(lines)
+            self._readable += len(lines)
+            return
+        for line in lines:
+            self._see(line)
+
+    def _see(self, line: RecordLine) -> None:
         number, text, record = line
         self._lines += 1
         if record is None:

@@ -44,11 +44,11 @@ def column_of(rows: Sequence[dict[str, Any]], key: str) -> list[Any]:
     return [row[key] for row in rows]
 
 
-def few_words(values: Sequence[Any]) -> set[str] | None:
-    """The different texts of a column; None where it has others than texts, or many."""
+def few_words(values: Sequence[Any]) -> Sequence[str] | None:
+    """The different texts of a column, in order; None where it has others than texts, or many."""
     if set(map(type, values)) != {str}:
         return None
-    words = set(values)
+    words = list(dict.fromkeys(values))
     return words if len(words) <= _MOST_WORDS else None
 
 

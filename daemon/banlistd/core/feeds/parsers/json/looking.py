@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from enum import Enum, auto
 from typing import Any
 
 from banlistd.core.addresses.sets import Addresses
@@ -32,6 +33,22 @@ _NODES = (dict, list)
 
 _MOST_DULL, _LONGEST_DULL = 4096, 50
 """Values that say nothing of a record, as the names of regions and services do, are kept to be known again."""
+
+
+class _Column(Enum):
+    """What the values of one key are. OTHERS: addresses, or what has to be looked at one by one."""
+
+    NUMBERS = auto()
+    DULL = auto()
+    OTHERS = auto()
+
+
+_SAYS_NOTHING = frozenset({bool, float, type(None)})
+"""Types of values that are neither addresses nor the length of a network."""
+
+
+KeyColumn = tuple[KeyShape, Sequence[Any]]
+"""A key, and its values in all rows."""
 
 
 @dataclass(slots=True)
@@ -66,6 +83,12 @@ class JsonLook:
             if children:
                 pending += children
 
+    def at_records(self, records: Sequence[dict[str, Any]]) -> None:
+        """Look at records of a list, one in each line; raises ParseError as `at`."""
+        if len(records) < FEWEST or not self._see_rows("", records):
+            for record in records:
+                self.at(record, is_record=True)
+
     def _see_quads(self, inside: str, items: Sequence[Any]) -> bool:
         """Whether all items were addresses of IPv4, as most arrays of a list are, and have been seen at once."""
         blocks = [bare_quads(part) for part in parts_of_column(items)]
@@ -80,25 +103,71 @@ class JsonLook:
         return True
 
     def _see_rows(self, inside: str, items: Sequence[Any]) -> bool:
-        """The same of objects with the same keys, one of which has an address of IPv4, the others nothing that says more."""
+        """The same of objects with the same keys, one of which has an address of IPv4, the others words and numbers."""
         keys = same_keys(items)
         shape = self._shapes.of(inside, keys) if keys else None
-        if shape is None or shape.meant or shape.are_addresses or any(key.is_kind for key in shape.keys):
+        if shape is None or shape.are_addresses:
             return False
-        found: list[tuple[str, list[tuple[Addresses, Addresses]]]] = []
+        addresses: list[KeyColumn] = []
+        numbers: list[KeyColumn] = []
+        blocks: list[tuple[Addresses, Addresses]] = []
         for key in shape.keys:
             column = column_of(items, key.key)
-            words = few_words(column)
-            if words is not None and not any(spans_in(word) or self._may_be_number(key, word) for word in words):
-                continue
-            blocks = [bare_quads(part) for part in parts_of_column(column)]
-            if found or any(block is None for block in blocks):
-                return False
-            found.append((key.place, [block for block in blocks if block is not None]))
-        for place, blocks_of_place in found:
-            for first, last in blocks_of_place:
-                self._place(place).see_quads(first, last)
+            match self._kind_of_column(key, column):
+                case _Column.NUMBERS:
+                    numbers.append((key, column))
+                case _Column.OTHERS:
+                    found = [bare_quads(part) for part in parts_of_column(column)]
+                    blocks = [block for block in found if block is not None]
+                    if addresses or len(blocks) < len(found):
+                        return False
+                    addresses.append((key, column))
+        for name, meaning in shape.meant:
+            for value in {(type(value), value): value for value in column_of(items, name)}.values():
+                self._see_meanings([(name, meaning)], {name: value}, beneath=True)
+        for address in addresses:
+            self._see_address_column(address, blocks, numbers)
         return True
+
+    def _see_address_column(
+        self, address: KeyColumn, blocks: Sequence[tuple[Addresses, Addresses]], numbers: Sequence[KeyColumn]
+    ) -> None:
+        key, written = address
+        place = self._place(key.place)
+        for first, last in blocks:
+            place.see_quads(first, last)
+        for beside, values in numbers:
+            self._see_number_column(key, written, beside, values)
+
+    def _kind_of_column(self, key: KeyShape, column: Sequence[Any]) -> "_Column":
+        kinds = set(map(type, column))
+        if kinds == {int}:
+            return _Column.NUMBERS
+        words = few_words(column)
+        if words is None:
+            # Objects and arrays are among what has to be looked at one by one.
+            return _Column.DULL if kinds <= _SAYS_NOTHING else _Column.OTHERS
+        of_numbers = False
+        for word in words:
+            if spans_in(word):
+                return _Column.OTHERS
+            of_numbers |= self._may_be_number(key, word) and _is_number(word)
+        return _Column.NUMBERS if of_numbers else _Column.DULL
+
+    def _see_number_column(self, address: KeyShape, written: Sequence[str], key: KeyShape, values: Sequence[Any]) -> None:
+        seen: Numbers | None = None
+        for text, value in zip(written, values, strict=True):
+            if not _is_number(value):
+                continue
+            seen = seen or self._numbers(address, key)
+            if seen.is_settled:
+                return
+            seen.see(text, spans_in(text)[0][1], value)
+
+    def _numbers(self, address: KeyShape, key: KeyShape) -> Numbers:
+        if len(self.numbers) > _MAX_NUMBERS:
+            raise ParseError("too many keys beside addresses have numbers", _NAME_THE_PATH)
+        return self.numbers.setdefault((address.place, key.number), Numbers(is_length=key.is_length))
 
     def _see_items(self, inside: str, items: list[Any]) -> None:
         together: list[Span] = []
@@ -192,9 +261,7 @@ class JsonLook:
             for address, written, (_, first, _) in here:
                 if address is key:
                     continue
-                if len(self.numbers) > _MAX_NUMBERS:
-                    raise ParseError("too many keys beside addresses have numbers", _NAME_THE_PATH)
-                seen = self.numbers.setdefault((address.place, key.number), Numbers(is_length=key.is_length))
+                seen = self._numbers(address, key)
                 seen.is_mask |= is_mask
                 if not seen.is_settled:
                     seen.see(written, first, value)

@@ -16,13 +16,13 @@ class Enclosing(NamedTuple):
 
 
 class Walk:
-    """One path, for any number of documents."""
+    """One path, for any number of documents. `only_key`: the key that is the whole path, if it is one."""
 
     def __init__(self, path: str) -> None:
         self._steps = tuple(_STEP.findall(path))
         self._reached = [0] * (len(self._steps) + 1)
         self._missed = [0] * len(self._steps)
-        self._only_key = self._steps[0] if len(self._steps) == 1 and self._steps[0] not in (ITEMS, MEMBERS) else ""
+        self.only_key = self._steps[0] if len(self._steps) == 1 and self._steps[0] not in (ITEMS, MEMBERS) else ""
 
     @property
     def is_absent(self) -> bool:
@@ -31,7 +31,7 @@ class Walk:
 
     def values(self, document: Any) -> Iterator[tuple[Any, Enclosing | None]]:
         """Each value, and the objects that it is in; an array at the end is taken apart."""
-        step = self._only_key
+        step = self.only_key
         if step and isinstance(document, dict) and step in document and not isinstance(document[step], list):
             # What most records of a line are, without a generator.
             self._reached[1] += 1

@@ -70,6 +70,14 @@ class Reader:
             named = ", ".join(place.path for place in self.places)
             raise ParseError(f"nothing at {named} in the JSON document", "look at the keys of the document")
 
+    def take_records(self, records: Sequence[dict[str, Any]]) -> bool:
+        """Whether all records had an address or network of IPv4 at the only place, and nothing else there, and are taken."""
+        place = self.places[0]
+        is_plain = len(self.places) == 1 and place.walk.only_key and not (place.end or place.length or self.form.where)
+        if not is_plain or len(records) < FEWEST:
+            return False
+        return self._take_quads([record.get(place.walk.only_key) for record in records])
+
     def read_record(self, number: int, record: dict[str, Any], line: bytes) -> None:
         """One line. A record that has nothing at any place is rejected as a whole."""
         settled = False

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from banlistd.core.feeds.parsers.text import decoded, is_silent
@@ -64,9 +64,26 @@ def record_lines(body: bytes) -> Iterator[RecordLine]:
         end = len(body) if end < 0 else end
         if end > at:
             line = body[at : min(end, at + LONGEST_RECORD + 1)].strip(_BLANKS)
-            if not is_silent(decoded(line[:2])):
+            if line.startswith(b"{") or not is_silent(decoded(line[:2])):
                 yield number, line, json_object_of(line)
         at = end + 1
+
+
+_FEW_LINES, _FEW_OCTETS = 512, 1 << 16
+
+
+def some_lines(lines: Iterable[RecordLine]) -> Iterator[list[RecordLine]]:
+    """The lines, some at a time: as records they take some twelve times their octets."""
+    some: list[RecordLine] = []
+    octets = 0
+    for line in lines:
+        some.append(line)
+        octets += len(line[1])
+        if len(some) >= _FEW_LINES or octets >= _FEW_OCTETS:
+            yield some
+            some, octets = [], 0
+    if some:
+        yield some
 
 
 def json_object_of(line: bytes) -> dict[str, Any] | None:
