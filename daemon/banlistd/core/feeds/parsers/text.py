@@ -6,6 +6,7 @@ Lines are read as Latin-1: an address is ASCII in every encoding that we know, a
 import codecs
 import re
 from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -157,3 +158,26 @@ def are_entries_alone(look: Sequence[str]) -> bool:
     No format but a plain list has such lines, and no sentence does, so that nothing more has to be asked of them.
     """
     return _ENTRIES_ALONE.fullmatch("\n".join([*look, ""])) is not None
+
+
+class LatePattern:
+    """A regular expression that is compiled when it is first asked: all of them take as long as a tenth of the imports."""
+
+    match: Callable[[str], re.Match[str] | None]
+    search: Callable[[str], re.Match[str] | None]
+    fullmatch: Callable[[str], re.Match[str] | None]
+
+    def __init__(self, pattern: str, flags: re.RegexFlag = re.NOFLAG) -> None:
+        self._pattern = pattern
+        self._flags = flags
+
+    def __getattr__(self, name: str) -> Any:
+        """Called once, while the instance has none of the three."""
+        if name not in _METHODS:
+            raise AttributeError(name)
+        compiled = re.compile(self._pattern, self._flags)
+        self.match, self.search, self.fullmatch = compiled.match, compiled.search, compiled.fullmatch
+        return getattr(self, name)
+
+
+_METHODS = ("match", "search", "fullmatch")

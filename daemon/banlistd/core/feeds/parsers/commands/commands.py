@@ -11,15 +11,16 @@ from banlistd.core.feeds.parsers.commands.readings import SILENT, LineReading
 from banlistd.core.feeds.parsers.commands.router_commands import read_access_list, read_keys, read_route, read_set
 from banlistd.core.feeds.parsers.commands.rules import ALLOWS, NEGATED, rule_of, span_of_word
 from banlistd.core.feeds.parsers.spans import host_bits_of_mask, prefix_of
+from banlistd.core.feeds.parsers.text import LatePattern
 from banlistd.model import Span
 
 _QUOTED = re.compile(r'"([^"]*+)"')
 _SEPARATORS = re.compile(r"[\s,;{}]+")
-_DENIES = re.compile(r"(?:drop|reject|tarpit|deny|block|blacklist|ban)", re.IGNORECASE)
+_DENIES = LatePattern(r"(?:drop|reject|tarpit|deny|block|blacklist|ban)", re.IGNORECASE)
 
-_ADDRESS = re.compile(r"[0-9]\.[0-9]|:[0-9A-Fa-f]*+:")
+_ADDRESS = LatePattern(r"[0-9]\.[0-9]|:[0-9A-Fa-f]*+:")
 
-_STRUCTURE = re.compile(
+_STRUCTURE = LatePattern(
     r"\*[a-z]+\Z|COMMIT\Z|:[A-Za-z0-9_.-]+ [A-Z-]+(?: \[\d+:\d+\])?+\Z"  # iptables-save
     r"|(?:create|flush|destroy|swap|-N|-F|-X|-P|--flush|--new-chain)\s|(?:ipset|ip6?tables)\s++(?:-\S++\s++)*+"
     r"(?:create|flush|destroy|swap|-N|-F|-X|-P|-L)\b"
@@ -31,39 +32,41 @@ _STRUCTURE = re.compile(
     re.IGNORECASE,
 )
 
-_PLAIN_DENY = re.compile(r"(?:ExitAddress|deny(?:\s++from)?+|require\s++not\s++ip|blackhole|reject\s++from)\s++", re.IGNORECASE)
+_PLAIN_DENY = LatePattern(
+    r"(?:ExitAddress|deny(?:\s++from)?+|require\s++not\s++ip|blackhole|reject\s++from)\s++", re.IGNORECASE
+)
 """Tor's exit-addresses; nginx and Apache; iproute2."""
 
-_PLAIN_ALLOW = re.compile(r"(?:allow(?:\s++from)?+|require\s++ip|permit)\s++", re.IGNORECASE)
-_SHELL = re.compile(
+_PLAIN_ALLOW = LatePattern(r"(?:allow(?:\s++from)?+|require\s++ip|permit)\s++", re.IGNORECASE)
+_SHELL = LatePattern(
     r"(?:sudo\s++)?+(?:/(?:[a-z]++/)++)?+(ipset|ip6?tables|nft|ufw|ipfw|pfctl|firewall-cmd|ip|route|csf|netsh)\s++"
 )
-_IPSET = re.compile(
+_IPSET = LatePattern(
     r"(?:-(?:exist|!|quiet|q)\s++)*+(add|del|-A|-D|--add|--del)\s++(?:-(?:exist|!|quiet|q)\s++)*+([^\s=]++)\s++(\S.*)"
 )
-_SOURCES = re.compile(r"(?:^|\s)(!\s++)?+(?:-s|--source|--src|--src-range)[\s=]++(!\s*+)?+(\S++)")
-_TARGET = re.compile(r"(?:^|\s)(?:-j|--jump|-g|--goto)[\s=]++(\S++)")
-_DELETED = re.compile(r"(?:^|\s)(?:-D|--delete)\s")
-_DESTINED = re.compile(r"(?:^|\s)(?:-d|--destination|--dst|--dst-range)[\s=]")
-_FROM = re.compile(
+_SOURCES = LatePattern(r"(?:^|\s)(!\s++)?+(?:-s|--source|--src|--src-range)[\s=]++(!\s*+)?+(\S++)")
+_TARGET = LatePattern(r"(?:^|\s)(?:-j|--jump|-g|--goto)[\s=]++(\S++)")
+_DELETED = LatePattern(r"(?:^|\s)(?:-D|--delete)\s")
+_DESTINED = LatePattern(r"(?:^|\s)(?:-d|--destination|--dst|--dst-range)[\s=]")
+_FROM = LatePattern(
     r"(?:add\s++)?+(?:insert\s++\d++\s++|\d++\s++)?+(block|deny|drop|reject|unreach|reset|pass|allow|permit|accept|limit)\b(?=.*?\bfrom\b)"
     r"(?:\s++(?!from\b)\S++){0,12}+\s++from\s++(?:\{([^}]*+)\}|(\S++))(.*)",
     re.IGNORECASE,
 )
-_NFT_ELEMENT = re.compile(r"(add|delete|destroy)\s++element\s++((?:[^\s{]++\s++){2,3}+)\{([^}]*+)", re.IGNORECASE)
-_NFT_RULE = re.compile(
+_NFT_ELEMENT = LatePattern(r"(add|delete|destroy)\s++element\s++((?:[^\s{]++\s++){2,3}+)\{([^}]*+)", re.IGNORECASE)
+_NFT_RULE = LatePattern(
     r"(?:(?:add|insert)\s++rule\s.*?)?\bip6?\s++saddr\s++(!=\s*+)?(?:\{([^}]*+)\}|(\S++))(.*)", re.IGNORECASE
 )
-_RICH = re.compile(r"source\s++(not\s++)?+address='?([0-9A-Fa-f.:/]++)", re.IGNORECASE)
-_RICH_VERDICT = re.compile(r"\b(drop|reject|accept)\b", re.IGNORECASE)
-_ZONE = re.compile(r"--(zone|ipset)=(\S++)")
-_ADDED = re.compile(r"--add-(?:source|entry)=(\S++)")
-_WRAPPERS = re.compile(
+_RICH = LatePattern(r"source\s++(not\s++)?+address='?([0-9A-Fa-f.:/]++)", re.IGNORECASE)
+_RICH_VERDICT = LatePattern(r"\b(drop|reject|accept)\b", re.IGNORECASE)
+_ZONE = LatePattern(r"--(zone|ipset)=(\S++)")
+_ADDED = LatePattern(r"--add-(?:source|entry)=(\S++)")
+_WRAPPERS = LatePattern(
     r"(?:ALL|sshd|in\.[a-z]{1,12}|vsftpd|proftpd|ftpd|sendmail|exim|dovecot|smtpd|telnetd|imapd|popd|portmap|rpcbind|mountd)"
     r"(?:\s++EXCEPT\s++\S++)?\s*+:\s*+(.*)"
 )
-_SENDMAIL = re.compile(r"(?:Connect|Spam|ClientRate|GreetPause):(\S++)\s++(\S++)")
-_TABLE_ADD = re.compile(r"(?:-q\s++)?-t\s++(\S++)\s++-T\s++(add|delete)\s++(\S.*)")
+_SENDMAIL = LatePattern(r"(?:Connect|Spam|ClientRate|GreetPause):(\S++)\s++(\S++)")
+_TABLE_ADD = LatePattern(r"(?:-q\s++)?-t\s++(\S++)\s++-T\s++(add|delete)\s++(\S.*)")
 
 
 def command_of(text: str) -> LineReading | None:

@@ -5,25 +5,26 @@ import re
 from banlistd.core.feeds.parsers.commands.readings import SILENT, LineReading
 from banlistd.core.feeds.parsers.commands.rules import ALLOWS, NEGATED, rule_of, span_of_word
 from banlistd.core.feeds.parsers.spans import host_bits_of_mask
+from banlistd.core.feeds.parsers.text import LatePattern
 
-_KEYS = re.compile(r"\b(?:address|src-address|dst-address|remoteip)=(\S++)", re.IGNORECASE)
-_SINKS = re.compile(r"\bblackhole\b|type=(?:prohibit|unreachable)")
-_ACTION = re.compile(r"\baction=(drop|reject|block|tarpit|accept|allow)\b", re.IGNORECASE)
+_KEYS = LatePattern(r"\b(?:address|src-address|dst-address|remoteip)=(\S++)", re.IGNORECASE)
+_SINKS = LatePattern(r"\bblackhole\b|type=(?:prohibit|unreachable)")
+_ACTION = LatePattern(r"\baction=(drop|reject|block|tarpit|accept|allow)\b", re.IGNORECASE)
 _KEYED = ("add ", "/ip ", "/ipv6 ", ":do {", "advfirewall ", "set ")
-_CISCO = re.compile(
+_CISCO = LatePattern(
     r"(?:(?:ip\s++|ipv6\s++)?+access-list\s++\S++\s++(?:(?:extended|standard|line\s++\d++)\s++)*+|\d{1,6}\s++)?+(deny|permit)\s++"
     r"(?:(?:ip|ipv6|tcp|udp|icmp)\s++)?+(?:host\s++)?+(\S++)(?:\s++(\S++))?",
     re.IGNORECASE,
 )
-_ROUTE = re.compile(
+_ROUTE = LatePattern(
     r"(?:-6\s++)?+(?:ipv?6?\s++)?+route\s++(?:(?:add|replace|append)\s++)?+(?:-net\s++|-host\s++)?+"
     r"(?:(blackhole|unreachable|prohibit)\s++)?+(\S++)(?:\s++(?:(?:net)?mask\s++)?+([0-9.]++))?+(?:\s++(\S++))?",
     re.IGNORECASE,
 )
-_SET = re.compile(
+_SET = LatePattern(
     r"set\s++(\S.*?)\s++'?([0-9A-Fa-f.:/]++(?:-[0-9A-Fa-f.:]++)?+)'?(?:\s++(discard|reject|blackhole))?\Z", re.IGNORECASE
 )
-_SET_LIST = re.compile(
+_SET_LIST = LatePattern(
     r"(?:prefix-list|(?:address|network|ipv6-address|ipv6-network)-group|address-book\s++\S++\s++address)\s++(\S++)",
     re.IGNORECASE,
 )

@@ -9,18 +9,18 @@ from collections.abc import Sequence
 from banlistd.core.feeds.parsers.formats.plain import TOO_LONG
 from banlistd.core.feeds.parsers.parsed import Harvest
 from banlistd.core.feeds.parsers.spans import network_of, prefix_of, quad
-from banlistd.core.feeds.parsers.text import LONGEST_LINE, is_most, is_silent, lines_of
+from banlistd.core.feeds.parsers.text import LONGEST_LINE, LatePattern, is_most, is_silent, lines_of
 from banlistd.formats import Format, FormatType
 from banlistd.model import Span
 
-_RECORD = re.compile(
+_RECORD = LatePattern(
     r"(\S++)(?:\s++\d{1,10}[smhdwSMHDW]?+)?+(?:\s++(?:IN|CH|HS))?+(?:\s++\d{1,10}[smhdwSMHDW]?+)?+"
     r"\s++(A|AAAA|TXT|CNAME|NS|SOA|MX|PTR|DNAME|HINFO|SRV|CAA|DNSKEY|RRSIG|NSEC3?|TYPE\d++)\s++(\S++)",
     re.IGNORECASE,
 )
-_CLASSED = re.compile(r"\S++(?:\s++\d{1,10}[smhdwSMHDW]?+)?+\s++IN\s++(?:A|TXT|CNAME|NS|SOA)\s", re.IGNORECASE)
-_DIRECTIVE = re.compile(r"\$(?:ORIGIN|TTL|INCLUDE|GENERATE)\b", re.IGNORECASE)
-_QUADS = re.compile(r"((?:\*|[0-9]{1,3})(?:\.[0-9]{1,3}){1,4})(?:\.([A-Za-z_][^\s]*+|[0-9A-Za-z_-]*[A-Za-z_-][^\s]*+))?\.?")
+_CLASSED = LatePattern(r"\S++(?:\s++\d{1,10}[smhdwSMHDW]?+)?+\s++IN\s++(?:A|TXT|CNAME|NS|SOA)\s", re.IGNORECASE)
+_DIRECTIVE = LatePattern(r"\$(?:ORIGIN|TTL|INCLUDE|GENERATE)\b", re.IGNORECASE)
+_QUADS = LatePattern(r"((?:\*|[0-9]{1,3})(?:\.[0-9]{1,3}){1,4})(?:\.([A-Za-z_][^\s]*+|[0-9A-Za-z_-]*[A-Za-z_-][^\s]*+))?\.?")
 _TRIGGERS = ("rpz-ip", "rpz-client-ip")
 _OCTETS = 4
 _OWN = ("NS", "SOA", "MX", "DNSKEY", "RRSIG", "NSEC", "NSEC3", "CAA", "SRV")

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from functools import lru_cache
 
+from banlistd.core.feeds.parsers.text import LatePattern
+
 
 class KeyRole(Enum):
     """What a key says of its value. FIRST to LAST are the ends of a range; `WEAK_`: or something else that has two ends."""
@@ -94,8 +96,8 @@ _KIND_KEYS = _set(
 
 # Possessive, longest first: nothing is tried twice.
 _AFFIX = r"(?:ipv4|ipv6|inet6|inet|network|subnet|address|range|addr|block|net|num|ip|v4|v6|4|6)*+"
-_ENDS: tuple[tuple[KeyRole, re.Pattern[str]], ...] = tuple(
-    (role, re.compile(f"({_AFFIX})(?:{words})({_AFFIX})"))
+_ENDS: tuple[tuple[KeyRole, LatePattern], ...] = tuple(
+    (role, LatePattern(f"({_AFFIX})(?:{words})({_AFFIX})"))
     for role, words in (
         (KeyRole.FIRST, "start|starting|begin|beginning"),
         (KeyRole.LAST, "end|ending|stop"),
@@ -103,11 +105,11 @@ _ENDS: tuple[tuple[KeyRole, re.Pattern[str]], ...] = tuple(
         (KeyRole.WEAK_LAST, "last|to|higher|high|hi|upper|maximum|max"),
     )
 )
-_LENGTH = re.compile(
+_LENGTH = LatePattern(
     rf"{_AFFIX}(?:(?:prefix|mask|cidr|netmask)?(?:length|len|bits|size)|netmask|bitmask|mask|cidr|prefix|plen|slash)", re.ASCII
 )
 _NOT_LENGTHS = frozenset({"size", "netsize", "networksize", "subnetsize", "rangesize", "blocksize", "ipsize"})
-_SIZE = re.compile(
+_SIZE = LatePattern(
     rf"(?:number|num|total|of)+{_AFFIX}(?:es|s)?|{_AFFIX}(?:size|counts?|hosts?|total|amount|quantity)", re.ASCII
 )
 
@@ -215,7 +217,7 @@ _SUCCESS = _set("success ok succeeded successful")
 _MESSAGES = _set("message msg detail details reason title")
 _FINE = frozenset({"", "0", "no", "none", "null", "ok", "false", "success"})
 _FAILED = _set("error fail failed failure denied forbidden unauthorized exceeded limited")
-_COMPLAINT = re.compile(
+_COMPLAINT = LatePattern(
     r"limit|quota|exceeded|too many|throttl|unauthori|forbidden|access denied|api key|maintenance|unavailable|not found|"
     r"subscri|upgrade",
     re.IGNORECASE,
@@ -235,7 +237,7 @@ class Meaning:
 
 
 NO_MEANING = Meaning()
-_LETTER = re.compile(r"[^\W\d_]")
+_LETTER = LatePattern(r"[^\W\d_]")
 _ERROR_KEYS = {"error": _ERRORS, "code": _CODES, "success": _SUCCESS, "message": _MESSAGES}
 
 
