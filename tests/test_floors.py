@@ -85,6 +85,7 @@ ARROWS: dict[str, set[tuple[str, str]]] = {
         ("table", "declaration"),
     },
     "core": {
+        ("addresses", "printing"),
         ("config", "addresses"),
         ("config", "credentials"),
         ("config", "geo"),

@@ -37,7 +37,7 @@ from banlistd.adapters.storage.polling.source_records import SourceRecordReader
 from banlistd.adapters.storage.quarantine import QuarantineTable
 from banlistd.adapters.storage.start.boot_snapshot import BootSnapshotTable
 from banlistd.adapters.storage.start.kept_configs import KeptConfigTable
-from banlistd.control.parts import Parts
+from banlistd.control.parts import ExportInProgress, Parts
 from banlistd.control.read_request import read_request
 from banlistd.control.seen import SeenContents
 from banlistd.core.addresses.sets import to_text
@@ -304,6 +304,7 @@ async def assemble(
         host,
         now,
         seen,
+        ExportInProgress(),
         kernel.remarks,
         environment.resolve,
         user_name,

@@ -58,7 +58,7 @@ from banlistd.adapters.system.supervisor import find_supervisor
 from banlistd.application import Application
 from banlistd.backends import BackendName
 from banlistd.control.declaration import Command
-from banlistd.control.parts import Parts
+from banlistd.control.parts import ExportInProgress, Parts
 from banlistd.control.seen import SeenContents
 from banlistd.core.config.catalogue.in_use import remarks_on_lists
 from banlistd.core.config.combining.sources import remarks_on_unused
@@ -267,6 +267,7 @@ async def open_application(
             host,
             clock.now(),
             SeenContents(),
+            ExportInProgress(),
             remarks,
             NameLookups(_ASKED_AT_ONCE).addresses,
             user_name,

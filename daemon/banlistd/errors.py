@@ -91,6 +91,12 @@ class ChangedContentError(RefusedError):
         self.problems = problems
 
 
+class ChangedExportError(BanlistdError):
+    """The content changed while it was exported: what was printed so far is not the whole of any content."""
+
+    exit_code = 75  # EX_TEMPFAIL
+
+
 class FirewallError(BanlistdError):
     """The firewall did not accept a change; its state is the one before."""
 

@@ -26,6 +26,8 @@ _banlistctl() {
     "top --by") words="country asn source" ;;
     "top --limit") words="" ;;
     "history --limit") words="" ;;
+    "export --format") words="plain cidr json nft ipset routeros unbound-rpz" ;;
+    "export --after") words="" ;;
     "ban --for") words="" ;;
     "ban --confirm") words="" ;;
     "ban --origin") words="" ;;
@@ -47,10 +49,11 @@ _banlistctl() {
     "install-units --root") mapfile -t COMPREPLY < <(compgen -d -- "$current") && return ;;
     *)
         case $command in
-        "") words="status sources check top history timers protected ban unban bans quarantine approve refresh reload confirm catalogue teardown install-units --version" ;;
+        "") words="status sources check top history export timers protected ban unban bans quarantine approve refresh reload confirm catalogue teardown install-units --version" ;;
         sources) words="--failing --sort --limit $(_banlistctl_sources)" ;;
         top) words="--by --limit" ;;
         history) words="--limit $(_banlistctl_sources)" ;;
+        export) words="--format --after $(_banlistctl_sources)" ;;
         protected) words="forget" ;;
         ban) words="--for --confirm --origin --comment --force --session" ;;
         unban) words="--origin $(_banlistctl_bans)" ;;

@@ -7,7 +7,7 @@ times as long (measured: 2.6 ms for one TypedDict).
 """
 
 import argparse
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 
@@ -104,7 +104,8 @@ class Command(NamedTuple, Generic[_Order, _Answer]):
     `timeout`: seconds without a byte. `next_page`: the fields of the request for what comes after an answer, a list, to a
     request with these fields; None: nothing comes. `requests`: of the fields as they were given, those of each request, and
     whether the answer is the list of theirs; None: one request with these fields. `polls`: whether it polls sources: then
-    `status` says how many are done.
+    `status` says how many are done. `stream`: of the fields as they were given, whether `--json` was, and a way to ask with
+    other fields: the text of a long answer, piece by piece; None: the page.
     """
 
     name: str
@@ -123,6 +124,7 @@ class Command(NamedTuple, Generic[_Order, _Answer]):
     next_page: Callable[[Mapping[str, object], _Answer], Mapping[str, object] | None] = lambda *_: None
     requests: Callable[[Mapping[str, object]], tuple[Sequence[Mapping[str, object]], bool]] | None = None
     polls: bool = False
+    stream: Callable[[Mapping[str, object], bool, Callable[[Mapping[str, object]], _Answer]], Iterator[str]] | None = None
 
     @property
     def path(self) -> str:

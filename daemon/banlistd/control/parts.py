@@ -5,17 +5,36 @@ from dataclasses import dataclass, replace
 
 from banlistd.control.seen import SeenContents
 from banlistd.control_api import ServiceControl
+from banlistd.core.addresses.exporting.files import Export
 from banlistd.core.config.model import Source
 from banlistd.core.config.values import closest
 from banlistd.core.feeds.health.overview import Overview
 from banlistd.errors import NoSuchSourceError
-from banlistd.model import Poll, Remark, SourceId
+from banlistd.model import ContentHash, Poll, Remark, SourceId
 from banlistd.ports import Clock, FindingLog, Ledger, Quarantine, SourceRecords, Storage
 from banlistd.services.enforcer import Enforcer
 from banlistd.services.geo_enricher import Enricher
 from banlistd.services.manual_bans import ManualBanService
 from banlistd.services.poll_record import PollRecord
 from banlistd.services.protected_host import ProtectedHost
+
+
+class ExportInProgress:
+    """The newest export that has begun and has not ended. Another one takes its place; then the first is put together again."""
+
+    def __init__(self) -> None:
+        self._kept: tuple[tuple[SourceId, ...], Export] | None = None
+
+    def keep(self, source_ids: tuple[SourceId, ...], export: Export) -> None:
+        self._kept = source_ids, export
+
+    def kept(self, source_ids: tuple[SourceId, ...], content_hash: ContentHash) -> Export | None:
+        if self._kept is None or self._kept[0] != source_ids or self._kept[1].content_hash != content_hash:
+            return None
+        return self._kept[1]
+
+    def drop(self) -> None:
+        self._kept = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +59,7 @@ class Parts:
     host: ProtectedHost
     started_at: float
     seen: SeenContents
+    exports: ExportInProgress
     remarks: Callable[[], Awaitable[Sequence[Remark]]]
     resolve: Callable[[str], Awaitable[Sequence[str]]]
     user_name: Callable[[int], str]

@@ -6,6 +6,7 @@ from banlistd.control.commands.approve import APPROVE
 from banlistd.control.commands.checking.check import CHECK
 from banlistd.control.commands.confirm import CONFIRM
 from banlistd.control.commands.credits import CATALOGUE_CREDITS
+from banlistd.control.commands.export import EXPORT
 from banlistd.control.commands.history import HISTORY
 from banlistd.control.commands.manual_bans.ban import BAN
 from banlistd.control.commands.manual_bans.bans import BANS
@@ -26,6 +27,7 @@ COMMANDS: tuple[Command[Any, Any], ...] = (
     CHECK,
     TOP,
     HISTORY,
+    EXPORT,
     TIMERS,
     PROTECTED,
     PROTECTED_FORGET,

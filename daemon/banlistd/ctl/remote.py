@@ -5,7 +5,7 @@ import json
 import os
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
@@ -24,6 +24,8 @@ _GLANCE = 1.0  # seconds that a look at the progress of an order may take
 def run(command: Command[Any, Any], arguments: argparse.Namespace) -> int:
     """Ask, print, and return the exit code."""
     try:
+        if command.stream:
+            return _streamed(command, command.stream, arguments)
         code, page = _asked(command, arguments)
     except DaemonError as exc:
         report(exc, exc.document if arguments.json else None, exc.problems)
@@ -38,8 +40,35 @@ def run(command: Command[Any, Any], arguments: argparse.Namespace) -> int:
     return code
 
 
+def _streamed(command: Command[Any, Any], stream: Callable[..., Iterator[str]], arguments: argparse.Namespace) -> int:
+    """Print a long answer as it comes, so that it is never in memory as a whole."""
+    socket_path = _socket(arguments)
+    texts = stream(command.fields(arguments), arguments.json, lambda fields: ask(socket_path, question_of(command, fields)))
+    while (text := _next(texts)) is not None:
+        sys.stdout.write(text)
+    return 0
+
+
+def _next(texts: Iterator[str]) -> str | None:
+    try:
+        return next(texts, None)
+    except (KeyError, TypeError, ValueError, AttributeError) as exc:
+        raise _unknown_shape() from exc
+
+
+def _unknown_shape() -> AnswerError:
+    return AnswerError(
+        "the daemon's answer does not have the shape that this tool knows",
+        "are both of the same version? banlistctl --version; systemctl restart banlistd",
+    )
+
+
+def _socket(arguments: argparse.Namespace) -> str:
+    return os.path.join(arguments.runtime or default_runtime(), "control.sock")  # noqa: PTH118 - pathlib: 10 ms
+
+
 def _asked(command: Command[Any, Any], arguments: argparse.Namespace) -> tuple[int, Page]:
-    socket_path = os.path.join(arguments.runtime or default_runtime(), "control.sock")  # noqa: PTH118 - pathlib: 10 ms
+    socket_path = _socket(arguments)
     fields = command.fields(arguments)
     with _shown_waiting(command, socket_path) if not arguments.json else nullcontext():
         document = page = _answers(command, fields, socket_path)
@@ -53,10 +82,7 @@ def _asked(command: Command[Any, Any], arguments: argparse.Namespace) -> tuple[i
         context = PageContext(time.time(), lambda other: ask(socket_path, question_of(other, {})))
         return code, command.page(document, context)
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as exc:
-        raise AnswerError(
-            "the daemon's answer does not have the shape that this tool knows",
-            "are both of the same version? banlistctl --version; systemctl restart banlistd",
-        ) from exc
+        raise _unknown_shape() from exc
 
 
 def _answers(command: Command[Any, Any], fields: Mapping[str, object], socket_path: str) -> Any:
