@@ -7,6 +7,7 @@ from banlistd.core.feeds.parsers import hextets, quads
 from banlistd.core.feeds.parsers.bare_hextets import read_hextets
 from banlistd.core.feeds.parsers.bare_quads import Positions
 from banlistd.core.feeds.parsers.commands.readings import BESIDE, LineMeaning, LineReading
+from banlistd.core.feeds.parsers.commands.rules_of_lines import rules_as_lines
 from banlistd.core.feeds.parsers.formats.defanged import hosts_of_urls, refanged
 from banlistd.core.feeds.parsers.formats.lines import reading_of
 from banlistd.core.feeds.parsers.formats.suspicions import first_suspicion
@@ -34,7 +35,7 @@ def parse_plain(body: bytes, form: Format, harvest: Harvest) -> Format:
 
     Raises ParseError for a list that could be read in more than one way.
     """
-    body = refanged(body) if form.defanged else body
+    body = rules_as_lines(refanged(body) if form.defanged else body)
     body = hosts_of_urls(body) if form.urls else body
     doubts, first_doubt = 0, (0, BESIDE)
     for block in blocks(body):
