@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from banlistd.adapters.system.config_file import load_catalogue
-from banlistd.core.config.catalogue.terms import ListState, Purpose
+from banlistd.core.config.catalogue.terms import ListState, Permission, Purpose
 from support.feed_server import FeedServer, cut_length, status
 from support.network_namespace import in_network_namespace, nft
 from system.daemon_process import Installation
@@ -125,14 +125,31 @@ def test_check_accepts_what_is_right_and_names_file_and_line_of_what_is_wrong(tm
     assert not place.state.exists()
 
 
-def test_check_accepts_every_list_of_the_catalogue_that_is_alive(tmp_path: Path) -> None:
+def test_check_accepts_every_entry_of_the_catalogue(tmp_path: Path) -> None:
     place = Installation(tmp_path)
     entries = load_catalogue().values()
-    lists = [one.id for one in entries if one.purpose is Purpose.BAN and one.state is ListState.ALIVE]
-    place.configure(*(f"use: {name}" for name in lists))
+    lists = [one.id for one in entries if one.purpose is Purpose.BAN]
+    references = [one.id for one in entries if one.purpose is Purpose.ALLOW]
+    place.configure(*(f"use: {name}" for name in lists), *(f"use: {name}, action: none" for name in references))
     done = place.run("--check")
-    assert (done.returncode, f"is right: {len(lists)} sources" in done.stdout) == (0, True)
-    assert "the list" not in done.stderr
+    assert (done.returncode, f"is right: {len(entries)} sources" in done.stdout) == (0, True)
+    gone = [one.id for one in entries if one.state is not ListState.ALIVE]
+    assert [f"the list {name} is " in done.stderr for name in gone] == [True] * len(gone)
+    assert done.stderr.count("the list ") == len(gone)
+
+
+def test_check_refuses_a_business_exactly_the_lists_that_are_not_for_it(tmp_path: Path) -> None:
+    place = Installation(tmp_path)
+    lists = [one for one in load_catalogue().values() if one.purpose is Purpose.BAN]
+    refused = [one.id for one in lists if one.commercial is Permission.NO]
+    place.configure(*(f"use: {one.id}" for one in lists))
+    place.file.write_text(place.file.read_text() + "use_for: commercial\n")
+    done = place.run("--check")
+    assert (done.returncode, done.stderr.count("forbid commercial use")) == (78, len(refused))
+    assert [f"the terms of {name} forbid commercial use" in done.stderr for name in refused] == [True] * len(refused)
+    place.configure(*(f"use: {one.id}{', enabled: no' if one.id in refused else ''}" for one in lists))
+    place.file.write_text(place.file.read_text() + "use_for: commercial\n")
+    assert place.run("--check").returncode == 0
 
 
 def test_check_warns_of_a_list_that_is_gone_and_names_its_successor(tmp_path: Path) -> None:

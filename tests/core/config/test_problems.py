@@ -562,7 +562,16 @@ def test_messages_hold_no_characters_that_a_terminal_acts_on_and_no_long_values(
 
 def test_a_reference_for_the_allowlist_is_no_source() -> None:
     (problem,) = problems_of("sources: [use: reference]")
-    assert problem.endswith("use: reference is a reference for the allowlist (a list to ban is wanted: delete it here)")
+    assert problem.endswith(
+        "use: reference is a reference for the allowlist (delete it here, or write action: none to combine it)"
+    )
+
+
+def test_a_reference_for_the_allowlist_may_be_excluded_from_a_combination() -> None:
+    part = "{use: reference, action: none}"
+    made = "{id: made, merge: [a], exclude: [reference]}"
+    config = read(f'sources: [{part}, {{id: a, url: "https://a.example/"}}, {made}]')
+    assert [source.id for source in config.sources] == ["reference", "a", "made"]
 
 
 def catalogue_problems(text: str) -> list[str]:

@@ -23,6 +23,7 @@ from banlistd.core.config.sections.interval import poll_interval
 from banlistd.core.config.values import Unfit, among, closest
 from banlistd.core.printing import printable, shown
 from banlistd.formats import Format, FormatType
+from banlistd.model import Action
 
 Tree = Mapping[str, object]
 
@@ -191,8 +192,8 @@ def _entry(written: _Written, catalogue: KnownLists) -> CatalogueEntry | None:
         hint = f"did you mean {near}?" if near else "banlistctl catalogue lists the names"
         spot.wrong(f"{shown(used)} is not in the catalogue", hint)
     entry = catalogue.get(used)
-    if entry and entry.purpose is Purpose.ALLOW:
-        spot.wrong(f"{entry.id} is a reference for the allowlist", "a list to ban is wanted: delete it here")
+    if entry and entry.purpose is Purpose.ALLOW and written.tree.get("action") != Action.NONE:
+        spot.wrong(f"{entry.id} is a reference for the allowlist", "delete it here, or write action: none to combine it")
         return None
     return entry
 
