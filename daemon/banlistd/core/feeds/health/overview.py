@@ -36,8 +36,30 @@ class Overview:
         return found
 
     def stale_since(self, sources: Iterable[Source], now: float) -> Mapping[SourceId, float]:
-        """Of each stale source, since when its last good list is older than its `stale_after`."""
+        """Of each stale source, since when its last good list is older than its `stale_after`.
+
+        A combination is not newer than its parts: it is stale since the first of those that are.
+        """
+        known = {source.id: source for source in sources}
         since = {
-            source.id: stale_at(self.healths[source.id].good_at, source) for source in sources if source.id in self.healths
+            source.id: stale_at(self.healths[source.id].good_at, source)
+            for source in known.values()
+            if source.id in self.healths
         }
-        return {source_id: moment for source_id, moment in since.items() if moment <= now}
+        stale = {source_id: moment for source_id, moment in since.items() if moment <= now}
+        for source in known.values():
+            moments = [stale[one] for one in _all_parts(source, known) if one in stale]
+            if moments:
+                stale[source.id] = min(moments)
+        return stale
+
+
+def _all_parts(source: Source, known: Mapping[SourceId, Source]) -> frozenset[SourceId]:
+    """The source, what it is made of, and what that is made of."""
+    found, left = {source.id}, [source]
+    while left:
+        combination = left.pop().combination
+        new = set(combination.sources if combination else ()) - found
+        found |= new
+        left += [known[one] for one in new if one in known]
+    return frozenset(found)
