@@ -266,6 +266,9 @@ def test_a_list_of_action_none_has_runs_and_a_marker_and_bans_nothing(tmp_path: 
         assert {marker.source_id for marker in await world.firewall.markers()} == {BOTH, ONE, TWO}
         assert {run.source_id for run in await world.ledger.history(None, 10)} == {BOTH, ONE, TWO}
         assert {outcome.kind for outcome in await world.service.refresh()} == {OutcomeKind.SKIPPED}
+        skipped = [event.message for event in world.announcer.events if event.name is EventName.IMPORT_SKIPPED]
+        assert "one: unchanged, and nothing of it belongs in the firewall" in skipped
+        assert "both: unchanged, and the firewall holds it" in skipped
         assert EventName.PROTECTED_CARVED not in world.announcer.names()
         assert (await world.ask("status"))["kept"] == 2
         assert {row["key"] for row in (await world.ask("top", by="source"))["rows"]} == {BOTH}

@@ -20,6 +20,7 @@ from banlistd.core.ruleset.recovery import decide
 from banlistd.errors import BanlistdError, DeferredError, FetchError, LedgerError, ParseError, RefusedError
 from banlistd.events import Event, EventName
 from banlistd.model import (
+    Action,
     ContentHash,
     Decision,
     ImportRun,
@@ -138,7 +139,7 @@ class Importer:
         decision = decide(newest, found.content_hash, marker, self._enforcer.policy_hash)
         _LOG.debug("%s: content %s: %s", source.id, found.content_hash[:12], decision)
         if decision is Decision.SKIP and self._enforcer.holds(source.id, found.content_hash):
-            return self._skip(source.id, found)
+            return self._skip(source, found)
         addresses, run = await self._open(source.id, found, newest)
         if decision is Decision.FINISH:
             added, removed = 0, 0
@@ -212,11 +213,10 @@ class Importer:
         self._tell(EventName.IMPORT_DEFERRED, source_id, words, REASON=error.message)
         return Outcome(source_id, OutcomeKind.DEFERRED, delay=error.seconds, deferred=error.message)
 
-    def _skip(self, source_id: SourceId, found: FoundList) -> Outcome:
-        self._tell(
-            EventName.IMPORT_SKIPPED, source_id, f"{source_id}: unchanged, and the firewall holds it", found.content_hash
-        )
-        return Outcome(source_id, OutcomeKind.SKIPPED)
+    def _skip(self, source: Source, found: FoundList) -> Outcome:
+        why = "and nothing of it belongs in the firewall" if source.action is Action.NONE else "and the firewall holds it"
+        self._tell(EventName.IMPORT_SKIPPED, source.id, f"{source.id}: unchanged, {why}", found.content_hash)
+        return Outcome(source.id, OutcomeKind.SKIPPED)
 
     async def _open(self, source_id: SourceId, found: FoundList, newest: ImportRun | None) -> tuple[AddressSet, ImportRun]:
         """Open a run for the content that is about to be applied, snapshot included."""

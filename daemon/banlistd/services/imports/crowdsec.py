@@ -18,6 +18,7 @@ from banlistd.errors import ParseError
 from banlistd.formats import FormatType
 from banlistd.model import NotModified, SourceId, Validators
 from banlistd.ports import Fetcher, OnBody
+from banlistd.services.imports.attempts import already_counted
 
 DECISIONS_EVERY = 3600.0
 """Seconds after which everything is asked for again, whatever the changes say."""
@@ -56,7 +57,7 @@ class CrowdsecStreams:
                 changes = await self._ask(source, on_body, changes=True)
             except ParseError:
                 # Decisions have ended. That body was this poll's attempt.
-                on_body = _no_attempt
+                on_body = already_counted
             else:
                 return await self._extended(source, before, changes)
         whole = await self._ask(source, on_body, changes=False)
@@ -87,9 +88,6 @@ class CrowdsecStreams:
         body_hash = await asyncio.to_thread(parsed.addresses.content_hash)
         self._answered[source.id] = replace(before, parsed=parsed, body_hash=body_hash)
         return Download(parsed, Validators(body_hash=body_hash))
-
-
-async def _no_attempt() -> None: ...
 
 
 def _is_stream(source: Source) -> bool:

@@ -19,6 +19,7 @@ from banlistd.errors import ParseError
 from banlistd.formats import FormatType
 from banlistd.model import NotModified, SourceId, Validators
 from banlistd.ports import Clock, Fetcher, OnBody
+from banlistd.services.imports.attempts import already_counted
 
 OBJECTS_EVERY = 3600.0
 """Seconds after which everything is asked for again."""
@@ -59,7 +60,7 @@ class TaxiiCollections:
             if not await self._has_additions(wanted, before, on_body):
                 return NotModified()
             # The additions were the body of this poll.
-            on_body = _no_attempt
+            on_body = already_counted
         began = self._clock.now(), self._clock.monotonic()
         whole = await self._fetcher.fetch(wanted, Validators(), on_body)
         if isinstance(whole, NotModified):
@@ -91,6 +92,3 @@ def _with_limit(url: str) -> str:
 def _timestamp(moment: float) -> str:
     """Seconds since the epoch, as RFC 3339 writes them."""
     return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(moment))
-
-
-async def _no_attempt() -> None: ...
