@@ -43,13 +43,24 @@ _banlistctl() {
     "catalogue --state") words="alive deprecated dead" ;;
     "catalogue --commercial") words="yes no unknown" ;;
     "catalogue --purpose") words="ban allow" ;;
+    "add --id") words="" ;;
+    "add --action") words="drop reject log count none" ;;
+    "add --every") words="" ;;
+    "add --lift") words="" ;;
+    "add --config") mapfile -t COMPREPLY < <(compgen -d -- "$current") && return ;;
+    "enable --lift") words="" ;;
+    "enable --config") mapfile -t COMPREPLY < <(compgen -d -- "$current") && return ;;
+    "disable --lift") words="" ;;
+    "disable --config") mapfile -t COMPREPLY < <(compgen -d -- "$current") && return ;;
+    "remove --lift") words="" ;;
+    "remove --config") mapfile -t COMPREPLY < <(compgen -d -- "$current") && return ;;
     "teardown --config") mapfile -t COMPREPLY < <(compgen -d -- "$current") && return ;;
     "teardown --state") mapfile -t COMPREPLY < <(compgen -d -- "$current") && return ;;
     "install-units --backend") words="ipset fail2ban" ;;
     "install-units --root") mapfile -t COMPREPLY < <(compgen -d -- "$current") && return ;;
     *)
         case $command in
-        "") words="status sources check top history export timers protected ban unban bans quarantine approve refresh reload confirm catalogue teardown install-units --version" ;;
+        "") words="status sources check top history export timers protected ban unban bans quarantine approve refresh reload confirm catalogue add enable disable remove teardown install-units --version" ;;
         sources) words="--failing --sort --limit $(_banlistctl_sources)" ;;
         top) words="--by --limit" ;;
         history) words="--limit $(_banlistctl_sources)" ;;
@@ -63,7 +74,11 @@ _banlistctl() {
         refresh) words="--now $(_banlistctl_sources)" ;;
         reload) words="--lift --confirm" ;;
         confirm) words="$(_banlistctl_bans)" ;;
-        catalogue) words="--good-for --direction --state --commercial --purpose show credits" ;;
+        catalogue) words="--good-for --direction --state --commercial --purpose search show credits" ;;
+        add) words="--id --action --every --yes --lift --config" ;;
+        enable) words="--lift --config $(_banlistctl_sources)" ;;
+        disable) words="--lift --config $(_banlistctl_sources)" ;;
+        remove) words="--lift --config $(_banlistctl_sources)" ;;
         teardown) words="--config --state" ;;
         install-units) words="--backend --remove --root" ;;
         esac

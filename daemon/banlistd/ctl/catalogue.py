@@ -36,8 +36,23 @@ def _entries() -> Mapping[str, Written]:
     return entries
 
 
+def known_names() -> Sequence[str]:
+    """The names of the catalogue."""
+    return tuple(_entries())
+
+
 def _list(arguments: argparse.Namespace) -> int:
-    found = [entry for entry in _entries().values() if _fits(entry, arguments)]
+    return _print([entry for entry in _entries().values() if _fits(entry, arguments)], arguments)
+
+
+def _search(arguments: argparse.Namespace) -> int:
+    """The lists whose name or text has every word, whatever its case."""
+    words = [word.lower() for word in arguments.words]
+    texts = {name: json.dumps(entry, ensure_ascii=False).lower() for name, entry in _entries().items()}
+    return _print([entry for name, entry in _entries().items() if all(word in texts[name] for word in words)], arguments)
+
+
+def _print(found: Sequence[Written], arguments: argparse.Namespace) -> int:
     if arguments.json:
         print(json.dumps(found))
     else:
@@ -115,6 +130,14 @@ CATALOGUE = LocalCommand(
         Argument("--purpose", "PURPOSE", "only lists to ban, or references for the allowlist", choices=_words(Purpose)),
     ),
     details="`- use: NAME` below `sources` polls one of them. The daemon need not run.",
+)
+
+CATALOGUE_SEARCH = LocalCommand(
+    name="catalogue search",
+    help="the lists of the catalogue whose name or text has all of these words",
+    run=_search,
+    arguments=(Argument("words", "WORD", "a word, or a part of one", nargs="+"),),
+    details="The case of letters does not matter.",
 )
 
 CATALOGUE_SHOW = LocalCommand(

@@ -6,16 +6,23 @@ from typing import Any
 from banlistd.control.commands.credits import CATALOGUE_CREDITS
 from banlistd.control.declaration import Command, LocalCommand
 from banlistd.control.table import COMMANDS
-from banlistd.ctl.catalogue import CATALOGUE, CATALOGUE_SHOW
+from banlistd.ctl.catalogue import CATALOGUE, CATALOGUE_SEARCH, CATALOGUE_SHOW
 from banlistd.ctl.install_units import INSTALL_UNITS
+from banlistd.ctl.lists.add import ADD
+from banlistd.ctl.lists.switching import DISABLE, ENABLE, REMOVE
 from banlistd.ctl.teardown import TEARDOWN
 
 # A command comes before those within it.
 EVERY_COMMAND: tuple[Command[Any, Any] | LocalCommand, ...] = (
     *(command for command in COMMANDS if command is not CATALOGUE_CREDITS),
     CATALOGUE,
+    CATALOGUE_SEARCH,
     CATALOGUE_SHOW,
     CATALOGUE_CREDITS,
+    ADD,
+    ENABLE,
+    DISABLE,
+    REMOVE,
     TEARDOWN,
     INSTALL_UNITS,
 )

@@ -1,0 +1,101 @@
+"""A change of one source of the configuration: checked before it is written, and undone if the daemon refuses it."""
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from banlistd.control.commands.reload import RELOAD
+from banlistd.control.declaration import PageContext
+from banlistd.ctl import output
+from banlistd.ctl.client import DaemonError, ask
+from banlistd.ctl.lists import files
+from banlistd.ctl.remote import default_runtime, question_of
+from banlistd.ctl.report import document_of, report
+from banlistd.errors import BanlistdError, ConfigError, NotRunningError, UsageError
+
+if TYPE_CHECKING:
+    from banlistd.core.config.kept import Loaded
+
+ReloadReply = Mapping[str, Any] | None
+"""The answer to the reload; None: no daemon runs."""
+
+
+def loaded_from(folder: str) -> "Loaded":
+    """The configuration as it is. Raises ConfigError."""
+    from pathlib import Path  # noqa: PLC0415 - only a change needs it
+
+    from banlistd.adapters.system.config_file import load  # noqa: PLC0415 - the whole of the daemon's own reading
+
+    return load(Path(folder))
+
+
+def loaded_with(folder: str, was: "Loaded", name: str, content: bytes | None) -> "Loaded":
+    """The configuration with another content of one file. Raises ConfigError."""
+    from pathlib import Path  # noqa: PLC0415 - as above
+
+    from banlistd.adapters.system.config_file import MAIN, load_kept  # noqa: PLC0415 - as above
+
+    others = {other: found for other, found in was.files.items() if other != name}
+    changed = {**others, **({} if content is None else {name: content})}
+    return load_kept(Path(folder), {key: changed[key] for key in sorted(changed, key=lambda key: (key != MAIN, key))})
+
+
+def refuse_other_changes(was: "Loaded", will: "Loaded", source_id: str) -> None:
+    """Raise UsageError if an edit changes more than one source, or nothing of it."""
+    old = {source.id: source for source in was.config.sources}
+    new = {source.id: source for source in will.config.sources}
+    changed = {name for name in old.keys() | new.keys() if old.get(name) != new.get(name)}
+    in_order = [name for name in old if name in new] == [name for name in new if name in old]
+    if changed != {source_id} or not in_order or _rest(was) != _rest(will):
+        raise too_unusual(source_id)
+
+
+def too_unusual(source_id: str) -> UsageError:
+    return UsageError(f"the YAML of {source_id} is too unusual to be edited safely", "edit the file by hand, then reload")
+
+
+def _rest(loaded: "Loaded") -> object:
+    from dataclasses import replace  # noqa: PLC0415 - as above
+
+    return replace(loaded.config, sources=())
+
+
+def carry_out(arguments: argparse.Namespace, was: files.Before, content: bytes | None) -> ReloadReply:
+    """Write the file and reload; if the reload is refused, the file is put back and the error raised."""
+    files.put(was, content)
+    fields = {} if arguments.lift is None else {"lift": arguments.lift}
+    socket_path = os.path.join(arguments.runtime or default_runtime(), "control.sock")  # noqa: PTH118 - pathlib: 10 ms
+    try:
+        answer: Mapping[str, Any] = ask(socket_path, question_of(RELOAD, fields))
+    except NotRunningError:
+        return None
+    except BaseException:
+        files.put(was, was.content)
+        print(f"{was.path} is as it was; with --lift, repeat this command", file=sys.stderr)
+        raise
+    return answer
+
+
+def tell(arguments: argparse.Namespace, document: Mapping[str, Any], sentence: str) -> None:
+    """Print what was done, and what the daemon says of it."""
+    if arguments.json:
+        print(json.dumps(document))
+        return
+    reloaded = document["reloaded"]
+    page = ["the daemon does not run: it reads that at its start"]
+    if reloaded is not None:
+        page = [str(part) for part in RELOAD.page(reloaded, PageContext(0.0, lambda _: None))]
+    output.show([sentence, *page])
+
+
+def reported(arguments: argparse.Namespace, error: BanlistdError) -> int:
+    """Print an error with its problems, and return its exit code."""
+    if isinstance(error, DaemonError):
+        report(error, error.document if arguments.json else None, error.problems)
+        return error.code
+    problems = error.problems if isinstance(error, ConfigError) else ()
+    report(error, document_of(error) if arguments.json else None, problems)
+    return error.exit_code

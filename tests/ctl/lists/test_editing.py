@@ -1,0 +1,76 @@
+"""One source is edited in the text of a file, and every other line stays."""
+
+import pytest
+
+from banlistd.ctl.lists.editing import HEAD, is_bare, lines_of_source, removed, switched
+
+BLOCK = """\
+# the office's lists
+sources:
+  # mine
+  - id: a   # keep
+    url: https://lists.example/a
+    guards:
+      enabled: 3
+
+  # from the catalogue
+  - use: tor
+    enabled: yes  # since May
+  - {id: b, url: "https://lists.example/b"}  # b too
+"""
+ALONE = "# mine\nid: a\nurl: https://lists.example/a"
+
+
+def edited(text: str, source_id: str, *, on: bool = False) -> str:
+    [place] = lines_of_source(text.splitlines(), source_id)
+    return switched(text, place, on=on)
+
+
+@pytest.mark.parametrize(
+    ("source_id", "old", "new"),
+    [
+        ("a", "      enabled: 3\n", "      enabled: 3\n    enabled: no\n"),
+        ("tor", "enabled: yes  # since May", "enabled: no  # since May"),
+        ("b", 'example/b"}  # b too', 'example/b", enabled: no}  # b too'),
+    ],
+)
+def test_a_source_is_disabled_and_nothing_else_changes(source_id: str, old: str, new: str) -> None:
+    assert edited(BLOCK, source_id) == BLOCK.replace(old, new)
+
+
+def test_enabling_what_was_disabled_takes_the_same_line() -> None:
+    assert edited(edited(BLOCK, "b"), "b", on=True).count("enabled") == 3
+    assert edited(edited(BLOCK, "tor"), "tor", on=True) == BLOCK
+
+
+def test_a_file_that_is_one_source_may_lack_a_last_line_feed() -> None:
+    assert edited(ALONE, "a") == f"{ALONE}\nenabled: no\n"
+
+
+def test_lines_of_windows_keep_their_ends() -> None:
+    assert edited(BLOCK.replace("\n", "\r\n"), "a") == edited(BLOCK, "a").replace("\n", "\r\n")
+
+
+def test_a_source_is_removed_and_comments_around_it_stay() -> None:
+    [place] = lines_of_source(BLOCK.splitlines(), "a")
+    text = removed(BLOCK, place)
+    assert "  # mine\n\n  # from the catalogue\n  - use: tor\n" in text
+    assert "lists.example/a" not in text
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "sources: [{id: a, url: x}]\n",
+        "sources:\n  - {id: a,\n     url: x}\n",
+        "x: &a {id: a}\nsources:\n  - *a\n",
+        BLOCK + BLOCK,
+    ],
+)
+def test_what_is_written_in_another_way_is_not_found_in_one_place(text: str) -> None:
+    assert len(lines_of_source(text.splitlines(), "a")) != 1
+
+
+def test_only_what_banlistctl_wrote_is_bare() -> None:
+    assert is_bare(HEAD + "\n")
+    assert not is_bare(HEAD + "# mine\n")
