@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from banlistd.core.config.model import Source
 from banlistd.errors import FetchError, NoSuchSourceError
 from banlistd.events import EventName
-from banlistd.model import OutcomeKind, SourceId
+from banlistd.model import Outcome, OutcomeKind, SourceId
 from support.fakes import FakeClock
 from support.sources import BOTH, ONE, THREE, TWO, allow, config_of, source
 from worlds import DaemonWorld, Environment, Timing, run
@@ -159,11 +160,36 @@ def test_a_source_with_a_fault_is_tried_again_after_a_while(tmp_path: Path) -> N
         world.fetcher.faults[ONE] = ZeroDivisionError("nobody thought of this")
 
     async def life(world: DaemonWorld) -> None:
-        await world.announcer.until(EventName.SERVICE_FAULT, ONE, times=2)
+        await world.announcer.until(EventName.SERVICE_FAULT, ONE)
         world.fetcher.faults.clear()
+        world.clock.time += 1
         await world.completed(ONE)
 
-    run(Environment(tmp_path), config_of(source(ONE)), life, before=before, timing=Timing(first_retry=0.001), serve=True)
+    timing = Timing(first_retry=0.001, look_every=0.001)
+    run(Environment(tmp_path), config_of(source(ONE)), life, before=before, timing=timing, serve=True)
+
+
+def test_a_source_with_a_fault_waits_twice_as_long_after_each_further_one_up_to_its_interval(tmp_path: Path) -> None:
+    """The fault comes before the ledger has noted the attempt."""
+    delays: list[float] = []
+    enough = asyncio.Event()
+
+    async def before(world: DaemonWorld) -> None:
+        def end(_: Source, outcome: Outcome) -> None:
+            delays.append(outcome.delay)
+            if len(delays) == 5:
+                enough.set()
+
+        world.scheduler.end = end  # type: ignore[method-assign,assignment] # so that the source is due again at once
+        world.fetcher.faults[ONE] = ZeroDivisionError("nobody thought of this")
+
+    async def life(_: DaemonWorld) -> None:
+        async with asyncio.timeout(20):
+            await enough.wait()
+
+    timing = Timing(first_retry=0.001)
+    run(Environment(tmp_path), config_of(source(ONE, every=0.005)), life, before=before, timing=timing, serve=True)
+    assert delays[:5] == [0.001, 0.002, 0.004, 0.005, 0.005]
 
 
 def test_a_source_is_never_imported_twice_at_once(tmp_path: Path) -> None:

@@ -60,7 +60,9 @@ class _Refresh:
 
 
 class PollLoop:
-    """`on_outcome`: called after each import. `retry_after`: seconds after an unforeseen error."""
+    """`on_outcome`: called after each import. `retry_after`: seconds after an unforeseen error; twice as many after each
+    further one of the same source in a row, up to its interval.
+    """
 
     def __init__(
         self,
@@ -80,6 +82,7 @@ class PollLoop:
         self._locks: dict[SourceId, asyncio.Lock] = {}
         self._timers: dict[SourceId, asyncio.Task[None]] = {}
         self._errors: dict[SourceId, str] = {}
+        self._faulty: dict[SourceId, int] = {}  # how many unforeseen errors in a row
         self._refreshes: list[_Refresh] = []
 
     @property
@@ -137,7 +140,15 @@ class PollLoop:
         """Poll one source whenever it is due, until it is no longer enabled."""
         while (source := self._live.enabled.get(source_id)) is not None:
             if not await self._faults.attempt(partial(self._turn, source), failed=False, source_id=source_id):
+                self._back_off(source)
                 await asyncio.sleep(self._retry_after)
+
+    def _back_off(self, source: Source) -> None:
+        """After an unforeseen error. It may have come before the ledger noted an attempt as failed."""
+        faults = self._faulty[source.id] = self._faulty.get(source.id, 0) + 1
+        # The exponent is bounded so that a source that fails for a year does not overflow.
+        delay = min(source.every, self._retry_after * 2.0 ** min(faults - 1, 20))
+        self._scheduler.end(source, Outcome(source.id, OutcomeKind.FAILED, delay=delay))
 
     async def _turn(self, source: Source) -> bool:
         if await self._scheduler.is_due(source, self._live.config.watched(source), len(self._live.enabled)):
@@ -156,6 +167,7 @@ class PollLoop:
                 await self._scheduler.begin(source, self._live.config.watched(source))
                 outcome = await self._importer.import_source(source, anyway=anyway)
                 self._scheduler.end(source, outcome)
+                self._faulty.pop(source.id, None)
         finally:
             self._scheduler.leave(source.id)
         if outcome.error:
