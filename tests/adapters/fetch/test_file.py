@@ -86,6 +86,7 @@ class Order(InProcessParser):
     """A parser that notes when it is started, and when the file is hashed and the attempt recorded."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        super().__init__()
         self.steps: list[str] = []
         self._hash_of = file._hash_of
         monkeypatch.setattr(file, "_hash_of", self._hashed)
@@ -182,6 +183,7 @@ class Interrupted(InProcessParser):
     """What happens to the file between the start of its parser and its last byte, once for each of its parsers."""
 
     def __init__(self, *steps: Callable[[], object]) -> None:
+        super().__init__()
         self.left = list(steps)
 
     @asynccontextmanager

@@ -26,6 +26,7 @@ class CountedParser(InProcessParser):
     """`arrived`: chunks that had arrived when each session began."""
 
     def __init__(self) -> None:
+        super().__init__()
         self.taken = 0
         self.arrived: list[int] = []
 
