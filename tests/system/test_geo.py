@@ -5,13 +5,14 @@ import json
 import shutil
 import threading
 from collections.abc import Mapping
+from ipaddress import ip_address
 from pathlib import Path
 
 from support.feed_server import FeedServer, Request, in_answer
 from support.geography import write_mmdb
 from support.network_namespace import in_network_namespace
 from system.daemon_process import PATIENCE, Installation, running
-from system.kernel_view import expected, standing
+from system.kernel_view import KernelRanges, expected, standing
 
 SHIPPED = Path(__file__).resolve().parents[2] / "config" / "geo" / "documentation.mmdb"
 
@@ -109,3 +110,33 @@ def test_a_daemon_killed_in_a_look_up_has_lost_nothing_and_asks_nothing_again_th
         assert [len(batch) for batch in asked] == [100, 50]
         assert sorted(one for batch in asked for one in batch) == sorted(addresses)
         assert len(place.rows("SELECT first FROM geo_cache WHERE country = 'NO' AND asn = 64496")) == 150
+
+
+@in_network_namespace
+def test_all_countries_but_one_are_banned_in_the_kernel_but_for_what_no_country_has(tmp_path: Path) -> None:
+    place = installed(tmp_path, "id: home, only: {countries: [NO]}")
+    write_mmdb(place.config / "documentation.mmdb", {"64.0.0.0/2": {"country_code": "NO"}, "2000::/5": {"country_code": "NO"}})
+    with running(place, "home") as daemon:
+        assert "61.7 % of the IPv4 space" in daemon.wait_for("blocklist_import_completed", "home")["message"]
+        ranges = standing()
+        for address in ("9.0.0.1", "203.0.112.1", "2a00::1"):
+            assert _owner_of(address, ranges) == "home", address
+        # Norway, the critical addresses of others, and what is no address of the internet.
+        for address in (
+            "65.0.0.1",
+            "2400::1",
+            "8.8.8.8",
+            "127.0.0.1",
+            "10.1.2.3",
+            "192.168.1.1",
+            "169.254.1.1",
+            "fe80::1",
+            "::1",
+        ):
+            assert _owner_of(address, ranges) == "", address
+
+
+def _owner_of(address: str, ranges: Mapping[int, KernelRanges]) -> str:
+    wanted = ip_address(address)
+    owners = [owner for first, last, owner in ranges[wanted.version] if first <= int(wanted) <= last]
+    return owners[0] if owners else ""
