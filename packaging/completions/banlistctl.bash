@@ -32,7 +32,9 @@ _banlistctl() {
     "ban --confirm") words="" ;;
     "ban --origin") words="" ;;
     "ban --comment") words="" ;;
+    "ban --prefix6") words="" ;;
     "ban --session") words="" ;;
+    "unban --prefix6") words="" ;;
     "unban --origin") words="" ;;
     "bans --limit") words="" ;;
     "bans --after") words="" ;;
@@ -66,8 +68,8 @@ _banlistctl() {
         history) words="--limit $(_banlistctl_sources)" ;;
         export) words="--format --after $(_banlistctl_sources)" ;;
         protected) words="forget" ;;
-        ban) words="--for --confirm --origin --comment --force --session" ;;
-        unban) words="--origin $(_banlistctl_bans)" ;;
+        ban) words="--for --confirm --origin --comment --prefix6 --keep --force --session" ;;
+        unban) words="--prefix6 --origin $(_banlistctl_bans)" ;;
         bans) words="--limit --after" ;;
         quarantine) words="$(_banlistctl_quarantined)" ;;
         approve) words="--force $(_banlistctl_quarantined)" ;;

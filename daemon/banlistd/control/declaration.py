@@ -106,6 +106,7 @@ class Command(NamedTuple, Generic[_Order, _Answer]):
     whether the answer is the list of theirs; None: one request with these fields. `polls`: whether it polls sources: then
     `status` says how many are done. `stream`: of the fields as they were given, whether `--json` was, and a way to ask with
     other fields: the text of a long answer, piece by piece; None: the page.
+    `max_body`: octets of a request.
     """
 
     name: str
@@ -125,6 +126,7 @@ class Command(NamedTuple, Generic[_Order, _Answer]):
     requests: Callable[[Mapping[str, object]], tuple[Sequence[Mapping[str, object]], bool]] | None = None
     polls: bool = False
     stream: Callable[[Mapping[str, object], bool, Callable[[Mapping[str, object]], _Answer]], Iterator[str]] | None = None
+    max_body: int = 64 * 1024
 
     @property
     def path(self) -> str:

@@ -30,4 +30,6 @@ class ControlRequest:
     def subject(self) -> tuple[str, ...]:
         """What an order is about, fit for a log line."""
         texts = (self.fields.get("address"), self.fields.get("hash"))
-        return (*self.source_ids, *(ascii(text)[1:-1][:_SUBJECT] for text in texts if isinstance(text, str)))
+        address = self.fields.get("address")
+        many = (f"{len(address):,} lines",) if isinstance(address, list) else ()
+        return (*self.source_ids, *many, *(ascii(text)[1:-1][:_SUBJECT] for text in texts if isinstance(text, str)))

@@ -8,7 +8,7 @@ not HTTP (400), and an unforeseen fault (500), whose traceback it logs. What a p
 import asyncio
 import logging
 import os
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, cast
@@ -101,8 +101,9 @@ def application(
 
     `group`: whose members are answered. `body_seconds`: from the head of a request until its body is complete.
     """
+    bodies = {command.path: command.max_body for command in commands}
     paths = ", ".join(f"{command.method} {command.path}" for command in commands)
-    app = web.Application(client_max_size=MAX_BODY, middlewares=[_faults_as_json(paths)])
+    app = web.Application(client_max_size=MAX_BODY, middlewares=[_faults_as_json(paths, bodies)])
     for command in commands:
         app.router.add_route(command.method, command.path, _handler(command, answer, group, on_change, body_seconds))
     return app
@@ -113,7 +114,9 @@ def _handler(
 ) -> Callable[[web.Request], Awaitable[web.Response]]:
     async def handle(request: web.Request) -> web.Response:
         peer = _admitted(request, group)
-        asked = read_request(command, request.query, await _body(request, body_seconds), peer.uid)
+        asked = read_request(
+            command, request.query, await _body(request.clone(client_max_size=command.max_body), body_seconds), peer.uid
+        )
         order = command.read(asked)
         if command.method == "POST":
             await on_change(" ".join((command.name, *asked.subject)), peer.uid)
@@ -144,7 +147,7 @@ def _admitted(request: web.Request, group: int) -> Peer:
     return peer
 
 
-def _faults_as_json(paths: str) -> Middleware:
+def _faults_as_json(paths: str, bodies: Mapping[str, int]) -> Middleware:
     @web.middleware
     async def answer_faults(request: web.Request, handler: Handler) -> web.StreamResponse:
         try:
@@ -152,7 +155,7 @@ def _faults_as_json(paths: str) -> Middleware:
         except BanlistdError as exc:
             return web.json_response(fault_answer(exc), status=status_of(type(exc)))
         except web.HTTPException as exc:
-            what = protocol_fault(exc.status, MAX_BODY) or exc.reason
+            what = protocol_fault(exc.status, bodies.get(request.path, MAX_BODY)) or exc.reason
             fault = UsageError(f"{request.method} {request.path[:200]!a}: {what}", f"there are: {paths}")
             allow = {"Allow": exc.headers["Allow"]} if "Allow" in exc.headers else {}
             return web.json_response(fault_answer(fault), status=exc.status, headers=allow)

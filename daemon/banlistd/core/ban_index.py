@@ -114,6 +114,12 @@ class BanIndex:
             self._take_in(ban)
         self._cover([span for span in coming if span not in before], [span for span in before if span not in self._of_span])
 
+    def changed(self, come: Iterable[ManualBan], go: Iterable[BanKey]) -> "BanIndex":
+        """What `change` makes of it, as another index: for many bans, in a thread."""
+        gone = set(go)
+        kept = (ban for key, ban in self._bans.items() if key not in gone)
+        return BanIndex((*kept, *come))
+
     def _fill(self, bans: dict[BanKey, ManualBan]) -> None:
         """What `change` makes of an empty index; a start with 100,000 bans waits for it."""
         self._bans = bans
@@ -189,6 +195,7 @@ class BanDraft:
         self._index = index
         self._changes: dict[BanKey, ManualBan | None] = {}
         self._growth: Counter[str] = Counter()
+        self._of_span: dict[Span, dict[BanKey, None]] = {}
 
     def get(self, key: BanKey) -> ManualBan | None:
         return self._changes[key] if key in self._changes else self._index.get(key)
@@ -200,10 +207,12 @@ class BanDraft:
         if self.get(ban.key) is None:
             self._growth[ban.origin] += 1
         self._changes[ban.key] = ban
+        self._of_span.setdefault(ban.span, {})[ban.key] = None
 
     def bans_of(self, span: Span | None, origin: str | None) -> Sequence[ManualBan]:
         """What `BanIndex.keys_of` names."""
-        fresh = [key for key in self._changes if span in (None, key[:3]) and origin in (None, key[3])]
+        touched = self._changes if span is None else self._of_span.get(span, ())
+        fresh = [key for key in touched if origin in (None, key[3])]
         keys = dict.fromkeys((*self._index.keys_of(span, origin), *fresh))
         return [ban for key in keys if (ban := self.get(key)) is not None]
 

@@ -99,7 +99,8 @@ class Exemption:
 
 
 def read_ban(fields: Mapping[str, object], uid: int | None = None) -> BanOrder:
-    """An order from its fields: `address`, and maybe `for`, `confirm`, `origin`, `comment`, `session`, `force`.
+    """An order from its fields: `address`, and maybe `for`, `confirm`, `origin`, `comment`, `session`, `force`,
+    `prefix6` (the length of the network that is banned around a single IPv6 address).
 
     Raises UsageError. A ban of the address that the caller's own session comes from needs `force`.
     """
@@ -110,12 +111,23 @@ def read_ban(fields: Mapping[str, object], uid: int | None = None) -> BanOrder:
     origin = _read("origin", _origin, fields) if "origin" in fields else OPERATOR
     comment = _read("comment", note, fields) if "comment" in fields else ""
     order = BanOrder(*_span(fields), seconds, origin, comment, uid, confirm)
-    if "session" in fields and fields.get("force") is not True:
-        session, _ = _read("session", addresses, fields)
-        family = Family.IPV4 if session.version == 4 else Family.IPV6  # noqa: PLR2004 - IP version four
-        if any(_overlap(order.span, form) for form in forms((family, int(session), int(session)))):
-            raise UsageError(f"{session} is where your own session comes from", "--force bans it nevertheless")
+    own_session(fields)(order.span)
     return order
+
+
+def own_session(fields: Mapping[str, object]) -> Callable[[Span], None]:
+    """Raises UsageError, given what is to be banned, if the caller's own session comes from there and `force` is not given."""
+    if "session" not in fields or fields.get("force") is True:
+        return lambda _: None
+    session, _ = _read("session", addresses, fields)
+    family = Family.IPV4 if session.version == 4 else Family.IPV6  # noqa: PLR2004 - IP version four
+    own = tuple(forms((family, int(session), int(session))))
+
+    def check(span: Span) -> None:
+        if any(_overlap(span, form) for form in own):
+            raise UsageError(f"{session} is where your own session comes from", "--force bans it nevertheless")
+
+    return check
 
 
 def read_unban(fields: Mapping[str, object]) -> UnbanOrder:
@@ -233,7 +245,18 @@ def found_in(contents: Mapping[Mark, AddressSet], mark: Mark, now: float) -> Seq
 
 def _span(fields: Mapping[str, object]) -> Span:
     first, last = _read("address", addresses, fields)
-    return (Family.IPV4 if first.version == 4 else Family.IPV6), int(first), int(last)  # noqa: PLR2004 - IP version four
+    if first.version == 4:  # noqa: PLR2004 - IP version four
+        return Family.IPV4, int(first), int(last)
+    below = 0
+    if "prefix6" in fields and first == last:
+        below = (1 << 128 - _read("prefix6", _prefix6, fields)) - 1
+    return Family.IPV6, int(first) & ~below, int(last) | below
+
+
+def _prefix6(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and len(text) <= 3 and 48 <= int(text) <= 128):  # noqa: PLR2004
+        raise Unfit(f"{shown(text)} is no prefix length of a single site", "write 48 to 128; 64 is one network of hosts")
+    return int(text)
 
 
 def _overlap(one: Span, other: Span) -> bool:

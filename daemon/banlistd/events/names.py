@@ -7,6 +7,7 @@ section of banlistd(8) and packaging/docs/events.md are generated from all of th
 from enum import StrEnum
 from typing import Self
 
+from banlistd.events.bans import MANY_CHANGED
 from banlistd.events.feeds import SOURCE_DEAD, SOURCE_EMPTY, SOURCE_MOVED
 from banlistd.events.firewall import DRIFT_ENDED, DRIFT_RECURRING, DRIFT_REPAIRED, REMARK, RESTORED
 from banlistd.events.kind import EventKind, Field, Priority
@@ -189,6 +190,7 @@ class EventName(StrEnum):
         "The ban of @ADDRESS@ by @ORIGIN@ was removed. If another origin or a list bans it, it is still banned:\n"
         "    banlistctl check @ADDRESS@",
     )
+    MANUAL_BANS_CHANGED = MANY_CHANGED
     MANUAL_BAN_EXPIRED = EventKind(
         "manual_ban_expired",
         "6d1b4a0cb5a44b3f8a7a0f0f5b0a1c18",

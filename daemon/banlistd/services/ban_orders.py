@@ -14,13 +14,19 @@ from banlistd.core.manual_bans import (
     Exemption,
     UnbanOrder,
     exemptions_of,
+    exemptions_of_each,
     too_wide,
 )
+from banlistd.core.mass_bans import MassBan, MassUnban
+from banlistd.core.printing import counted
 from banlistd.core.ruleset.policy import Policy
 from banlistd.events import Event, EventName
 from banlistd.model import MANUAL, ManualBan, Protected, Span
 
-Order = BanOrder | UnbanOrder | ConfirmOrder
+Order = BanOrder | UnbanOrder | ConfirmOrder | MassBan | MassUnban
+
+# A larger order is announced as one event: the journal takes some 10,000 a second.
+MOST_ANNOUNCED = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +35,9 @@ class Done:
 
     `is_new`: that origin had not banned it before, or only until a confirmation. `exemptions`: parts of the ban that are not in
     force, and why. `hint`: what to do about a refusal.
+
+    Of an order about many: `fresh` are the bans that are new, `skipped` what is never banned and why, `absent` how many lines
+    changed nothing, because the ban is there already or is not there.
     """
 
     bans: tuple[ManualBan, ...] = ()
@@ -36,6 +45,9 @@ class Done:
     exemptions: tuple[Exemption, ...] = ()
     refusal: str = ""
     hint: str = "banlistctl protected lists what is never banned, allow: in banlistd.yaml too"
+    fresh: tuple[ManualBan, ...] = ()
+    skipped: tuple[Exemption, ...] = ()
+    absent: int = 0
 
 
 def decided(order: Order, draft: BanDraft, policy: Policy, protected: Sequence[Protected], now: float) -> Done:
@@ -47,6 +59,11 @@ def decided(order: Order, draft: BanDraft, policy: Policy, protected: Sequence[P
             return Done(_confirmed(span, draft, now))
         case BanOrder():
             return _banned(order, draft, policy, protected, now)
+        case MassBan():
+            return _many_banned(order, draft, policy, protected, now)
+        case MassUnban(orders):
+            found = [[ban for ban in draft.lift(one.span, one.origin) if ban.in_force(now)] for one in orders]
+            return Done(tuple(ban for bans in found for ban in bans), absent=sum(not bans for bans in found))
         case _:
             assert_never(order)
 
@@ -62,18 +79,58 @@ def _banned(order: BanOrder, draft: BanDraft, policy: Policy, protected: Sequenc
         return Done(refusal=f"{span_text(ban.span)} is never banned: {why}")
     before = draft.get(ban.key)
     if before is None and draft.count_of(order.origin) >= MOST_BANS:
-        refusal = f"{order.origin} has {MOST_BANS:,} manual bans, and no origin may have more"
-        hint = f"banlistctl unban --origin {order.origin} lifts them; a source of its own may hold any number"
-        return Done(refusal=refusal, hint=hint)
+        return _too_many(order.origin, f"has {MOST_BANS:,} manual bans")
     is_new = before is None or not before.in_force(now) or before.confirm_by is not None
     if before is not None and not is_new:
         if order.confirm is not None:
-            # It would take the place of that ban, which would be lost without a confirmation.
-            refusal = f"{order.origin} has banned {span_text(ban.span)} already, so there is nothing to try"
-            return Done(refusal=refusal, hint="without --confirm the ban gets its new end at once; banlistctl bans lists it")
+            return _nothing_to_try(before)
         ban = dataclasses.replace(ban, created_at=before.created_at)
     draft.put(ban)
     return Done((ban,), is_new, exemptions)
+
+
+def _too_many(origin: str, has: str) -> Done:
+    hint = f"banlistctl unban --origin {origin} lifts them; a source of its own may hold any number"
+    return Done(refusal=f"{origin} {has}, and no origin may have more", hint=hint)
+
+
+def _nothing_to_try(before: ManualBan) -> Done:
+    """A trial would take the place of that ban, which would be lost without a confirmation."""
+    refusal = f"{before.origin} has banned {span_text(before.span)} already, so there is nothing to try"
+    return Done(refusal=refusal, hint="without --confirm the ban gets its new end at once; banlistctl bans lists it")
+
+
+def _many_banned(order: MassBan, draft: BanDraft, policy: Policy, protected: Sequence[Protected], now: float) -> Done:
+    """All of them, or a refusal that changes nothing. What is never banned is skipped."""
+    asked = {ban.key: ban for ban in (one.at(now) for one in order.orders)}
+    bans, fresh, kept = [], [], 0
+    skipped: list[Exemption] = []
+    spared: list[Exemption] = []
+    for ban, (is_exempt, exemptions) in zip(
+        asked.values(), exemptions_of_each(list(asked.values()), policy, protected), strict=True
+    ):
+        before = draft.get(ban.key)
+        is_banned = before is not None and before.in_force(now) and before.confirm_by is None
+        if is_exempt:
+            skipped.append(Exemption(span_text(ban.span), ", ".join(dict.fromkeys(item.reason for item in exemptions))))
+        elif before is not None and is_banned and order.keeps:
+            kept += 1
+        elif before is not None and is_banned:
+            if ban.confirm_by is not None:
+                return _nothing_to_try(before)
+            bans.append(dataclasses.replace(ban, created_at=before.created_at))
+            spared += exemptions
+        else:
+            bans.append(ban)
+            fresh.append(ban)
+            spared += exemptions
+    origin = order.orders[0].origin
+    grown = draft.count_of(origin) + sum(draft.get(ban.key) is None for ban in fresh)
+    if grown > MOST_BANS:
+        return _too_many(origin, f"would have {counted(grown, 'manual ban', 'manual bans')}, more than {MOST_BANS:,}")
+    for ban in bans:
+        draft.put(ban)
+    return Done(tuple(bans), exemptions=tuple(spared), fresh=tuple(fresh), skipped=tuple(skipped), absent=kept)
 
 
 def _confirmed(span: Span, draft: BanDraft, now: float) -> tuple[ManualBan, ...]:
@@ -86,13 +143,19 @@ def _confirmed(span: Span, draft: BanDraft, now: float) -> tuple[ManualBan, ...]
 
 
 def events_of(order: Order, done: Done) -> Iterator[Event]:
-    """What is announced of an order: an event for each ban."""
-    for ban in done.bans:
+    """What is announced of an order: an event for each ban, or one for very many."""
+    changed = done.fresh if isinstance(order, MassBan) else done.bans
+    if isinstance(order, MassBan | MassUnban) and len(changed) > MOST_ANNOUNCED:
+        yield _event_of_many(order, changed)
+        return
+    for ban in changed:
         match order:
-            case UnbanOrder():
+            case UnbanOrder() | MassUnban():
                 yield _event(EventName.MANUAL_BAN_REMOVED, ban, f"the ban of {ban.origin} is lifted")
             case ConfirmOrder():
                 yield _event(EventName.MANUAL_BAN_CONFIRMED, ban, f"the ban of {ban.origin} is confirmed")
+            case MassBan():
+                yield _event(EventName.MANUAL_BAN_ADDED, ban, f"banned by {ban.origin}")
             case BanOrder() if done.is_new:
                 trial = "" if order.confirm is None else f", for {order.confirm:.0f} s unless it is confirmed"
                 yield _event(EventName.MANUAL_BAN_ADDED, ban, f"banned by {ban.origin}{trial}")
@@ -100,6 +163,15 @@ def events_of(order: Order, done: Done) -> Iterator[Event]:
                 pass
             case _:
                 assert_never(order)
+
+
+def _event_of_many(order: MassBan | MassUnban, bans: Sequence[ManualBan]) -> Event:
+    origins = ", ".join(sorted({ban.origin for ban in bans}))
+    added, removed = (len(bans), 0) if isinstance(order, MassBan) else (0, len(bans))
+    what = "made" if added else "lifted"
+    words = f"{counted(len(bans), 'manual ban', 'manual bans')} of {origins} {what} in one order"
+    fields: dict[str, str | int | float] = {"SOURCE_ID": MANUAL, "ORIGIN": origins, "ADDED": added, "REMOVED": removed}
+    return Event(EventName.MANUAL_BANS_CHANGED, words, fields)
 
 
 def event_of_end(ban: ManualBan) -> Event:

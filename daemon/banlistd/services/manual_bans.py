@@ -16,6 +16,7 @@ from banlistd.core.manual_bans import (
     addresses_of,
     found_in,
 )
+from banlistd.core.mass_bans import MassBan, MassUnban
 from banlistd.core.ruleset.diff import Change
 from banlistd.core.ruleset.policy import Policy
 from banlistd.errors import FirewallError, RefusedError
@@ -30,6 +31,9 @@ EXPIRY_CHECK_EVERY = 5.0
 
 # Then the event loop does something else.
 _EVENTS_AT_ONCE = 100
+
+# Bans: to make a new index in a thread is better than to keep the event loop waiting.
+_MANY_CHANGES = 1_000
 
 # What the firewall did not take is tried again after so long.
 RETRY_EVERY = 10.0
@@ -163,13 +167,18 @@ class ManualBanService:
         async with self._lock:
             orders = take()
             policy = self._enforcer.policy
-            asked = any(isinstance(order, BanOrder) for order in orders)
+            asked = any(isinstance(order, BanOrder | MassBan) for order in orders)
             protected = await self._host.protected(policy.urls, ask=False) if asked else ()
             now = self._clock.now()
             draft = BanDraft(self._index)
-            done = [decided(order, draft, policy, protected, now) for order in orders]
+            done: list[Done] = []
+            for order in orders:
+                # The index changes only under the lock, so a thread may read it.
+                is_large = isinstance(order, MassBan | MassUnban)
+                parts = (order, draft, policy, protected, now)
+                done.append(await asyncio.to_thread(decided, *parts) if is_large else decided(*parts))
             expired = draft.run_out(now)
-            await self._keep(*draft.changes())
+            await self._keep(*await asyncio.to_thread(draft.changes))
             await self._enforce()
             await self._announce([event for one in zip(orders, done, strict=True) for event in events_of(*one)])
             await self._announce([event_of_end(ban) for ban in expired])
@@ -178,7 +187,10 @@ class ManualBanService:
     async def _keep(self, come: Sequence[ManualBan], go: Sequence[BanKey]) -> None:
         if come or go:
             await self._table.change(come, go)
-            self._index.change(come, go)
+            if len(come) + len(go) > _MANY_CHANGES:
+                self._index = await asyncio.to_thread(self._index.changed, come, go)
+            else:
+                self._index.change(come, go)
             self._changed.set()
 
     async def _enforce(self) -> None:

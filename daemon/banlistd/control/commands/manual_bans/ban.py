@@ -1,9 +1,8 @@
 """banlistctl ban: ban an address, a network or a range."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal, TypedDict, TypeGuard
 
 from banlistd.control.commands.manual_bans.rows import (
-    BAN_ADDRESS,
     EXAMPLE,
     ORDER_SECONDS,
     ExemptionRow,
@@ -12,10 +11,11 @@ from banlistd.control.commands.manual_bans.rows import (
     exemption_rows,
     ordered_end,
 )
+from banlistd.control.commands.manual_bans.targets import MANY, MAX_BODY, PREFIX6, ManyLines, one_request
 from banlistd.control.declaration import Argument, Command, PageContext
 from banlistd.control.own_session import AUTO, own_session
 from banlistd.control.page import Page, short_duration
-from banlistd.core.printing import printable
+from banlistd.core.printing import counted, printable
 from banlistd.errors import FirewallError, LedgerError, RefusedError
 
 if TYPE_CHECKING:
@@ -33,20 +33,86 @@ class BanAnswer(ManualBanRow):
     spared: list[ExemptionRow]
 
 
-def _read(request: "ControlRequest") -> "BanOrder":
+class BansAnswer(TypedDict):
+    """Of an order about many, in lines. `banned`: bans that are new; `renewed`: those with another end; `kept`: those
+    that stay as they are (`keep`). `skipped`: what is never banned. `spared`: parts of bans that are not banned.
+    """
+
+    origin: str
+    banned: int
+    renewed: int
+    kept: int
+    skipped: list[ExemptionRow]
+    spared: list[ExemptionRow]
+
+
+def _read(request: "ControlRequest") -> "BanOrder | ManyLines":
     from banlistd.core.manual_bans import read_ban
 
+    if isinstance(request.fields.get("address"), list):
+        return ManyLines(request.fields, request.uid)
     return read_ban(request.fields, request.uid)
 
 
-async def _answer(parts: "Parts", order: "BanOrder") -> BanAnswer:
+async def _answer_many(parts: "Parts", lines: ManyLines) -> BansAnswer:
+    import asyncio
+
+    from banlistd.core.mass_bans import read_mass_ban
+
+    order = await asyncio.to_thread(read_mass_ban, lines.fields, lines.uid)
+    done = await parts.banning.carry_out(order)
+    return {
+        "origin": order.orders[0].origin,
+        "banned": len(done.fresh),
+        "renewed": len(done.bans) - len(done.fresh),
+        "kept": done.absent,
+        "skipped": exemption_rows(done.skipped),
+        "spared": exemption_rows(done.exemptions),
+    }
+
+
+async def _answer(parts: "Parts", order: "BanOrder | ManyLines") -> BanAnswer | BansAnswer:
+    if isinstance(order, ManyLines):
+        return await _answer_many(parts, order)
     done = await parts.banning.carry_out(order)
     (ban,) = done.bans
     (row,) = await ban_rows([ban], parts.user_name)
     return {**row, "new": done.is_new, "spared": exemption_rows(done.exemptions)}
 
 
-def _page(answer: BanAnswer, context: PageContext) -> Page:
+def _is_many(answer: BanAnswer | BansAnswer) -> TypeGuard[BansAnswer]:
+    return "banned" in answer
+
+
+def _is_one(answer: BanAnswer | BansAnswer) -> TypeGuard[BanAnswer]:
+    return "new" in answer
+
+
+def _page_of_many(answer: BansAnswer) -> Page:
+    more = [f"; {answer[key]:,} {words}" for key, words in _STILL if answer[key]]
+    page = [f"{counted(answer['banned'], 'ban', 'bans')} of {printable(answer['origin'])} made{''.join(more)}"]
+    for rows, words in ((answer["skipped"], "never banned"), (answer["spared"], "not banned")):
+        page += [f"  {words}: {printable(row['address'])}: {printable(row['reason'])}" for row in rows[:_MOST_ROWS]]
+        page += [f"  {words}: {len(rows) - _MOST_ROWS:,} more"] if len(rows) > _MOST_ROWS else []
+    return page
+
+
+_MOST_ROWS = 20  # of what is skipped; --json has all
+_STILL: tuple[tuple[Literal["renewed", "kept"], str], ...] = (
+    ("renewed", "had been made before, and have the new end"),
+    ("kept", "had been made before, and stay as they are"),
+)
+
+
+def _page(answer: BanAnswer | BansAnswer, context: PageContext) -> Page:
+    if _is_many(answer):
+        return _page_of_many(answer)
+    if _is_one(answer):
+        return _page_of_one(answer, context)
+    raise KeyError("new")
+
+
+def _page_of_one(answer: BanAnswer, context: PageContext) -> Page:
     address, origin = printable(answer["address"]), printable(answer["origin"])
     before = "" if answer["new"] else f"; {origin} had banned it before"
     spared = [f"  but not {printable(item['address'])}: {printable(item['reason'])}" for item in answer["spared"]]
@@ -59,23 +125,28 @@ def _page(answer: BanAnswer, context: PageContext) -> Page:
     return [trial, *spared, f"  banlistctl confirm {address} keeps it banned {end}"]
 
 
-BAN: "Command[BanOrder, BanAnswer]" = Command(
+BAN: "Command[BanOrder | ManyLines, BanAnswer | BansAnswer]" = Command(
     name="ban",
-    help="ban an address, a CIDR network or a range at once",
+    help="ban addresses, CIDR networks or ranges at once",
     details="The manual ban is in effect when the command returns. It takes precedence over every source, and survives restart,"
     " reboot and flush. Each origin bans for itself: an address is banned as long as one origin bans it. A ban of an allowed"
     " or reserved address, or of the host's own addresses, gateways and networks inside, is refused; other protection yields."
     " With --confirm the ban is in effect at once and is lifted when that time is over, also across a crash, a restart and a"
     " reboot, unless it is confirmed; --for counts from the order. What that origin has banned already cannot be tried, so no"
-    " earlier ban is lost. `banlistctl unban` ends a trial; an order without --confirm takes its place.",
+    " earlier ban is lost. `banlistctl unban` ends a trial; an order without --confirm takes its place."
+    " Several addresses, or the lines of standard input (-), are one transaction: `ADDRESS [for TIME] [comment]`, # begins a"
+    " comment. If a line is wrong nothing is banned; what is never banned is skipped and named."
+    " --confirm, --for and --comment hold for every line that does not say otherwise.",
     method="POST",
     example={**EXAMPLE, "new": True, "spared": []},
     arguments=(
-        BAN_ADDRESS,
+        MANY,
         Argument("--for", "TIME", "how long: 90s, 15m, 1h, 1d; default: permanently"),
         Argument("--confirm", "TIME", "try it: unless banlistctl confirm ADDRESS follows within 10s to 1h, the ban is lifted"),
         Argument("--origin", "NAME", "in whose name; each origin bans for itself; default: operator"),
         Argument("--comment", "TEXT", "why, for people"),
+        PREFIX6,
+        Argument("--keep", "", "of many: leave what this origin has banned already as it is", is_flag=True),
         Argument("--force", "", "ban even the address that the own session comes from", is_flag=True),
         Argument(
             "--session",
@@ -95,4 +166,6 @@ BAN: "Command[BanOrder, BanAnswer]" = Command(
     },
     errors=(RefusedError, FirewallError, LedgerError),
     timeout=ORDER_SECONDS,
+    requests=one_request,
+    max_body=MAX_BODY,
 )

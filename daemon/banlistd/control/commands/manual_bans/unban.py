@@ -1,9 +1,10 @@
 """banlistctl unban: lift manual bans."""
 
-from typing import TYPE_CHECKING, TypedDict
+from typing import TYPE_CHECKING, TypedDict, TypeGuard
 
-from banlistd.control.commands.manual_bans.rows import BAN_ADDRESS, EXAMPLE, ORDER_SECONDS, ManualBanRow, ban_rows
-from banlistd.control.declaration import NOT_FOUND, Argument, Command, Completes, PageContext
+from banlistd.control.commands.manual_bans.rows import EXAMPLE, ORDER_SECONDS, ManualBanRow, ban_rows
+from banlistd.control.commands.manual_bans.targets import MANY_BANNED, MAX_BODY, PREFIX6, ManyLines, one_request
+from banlistd.control.declaration import NOT_FOUND, Argument, Command, PageContext
 from banlistd.control.page import Page
 from banlistd.core.printing import counted, printable
 from banlistd.errors import FirewallError, LedgerError
@@ -26,13 +27,33 @@ class UnbanAnswer(TypedDict):
     within: list[ManualBanRow]
 
 
-def _read(request: "ControlRequest") -> "UnbanOrder":
+class UnbansAnswer(TypedDict):
+    """Of an order about many: how many bans were lifted, and how many lines had none."""
+
+    lifted: int
+    absent: int
+
+
+def _read(request: "ControlRequest") -> "UnbanOrder | ManyLines":
     from banlistd.core.manual_bans import read_unban
 
+    if isinstance(request.fields.get("address"), list):
+        return ManyLines(request.fields, request.uid)
     return read_unban(request.fields)
 
 
-async def _answer(parts: "Parts", order: "UnbanOrder") -> UnbanAnswer:
+async def _answer_many(parts: "Parts", lines: ManyLines) -> UnbansAnswer:
+    import asyncio
+
+    from banlistd.core.mass_bans import read_mass_unban
+
+    done = await parts.banning.carry_out(await asyncio.to_thread(read_mass_unban, lines.fields))
+    return {"lifted": len(done.bans), "absent": done.absent}
+
+
+async def _answer(parts: "Parts", order: "UnbanOrder | ManyLines") -> UnbanAnswer | UnbansAnswer:
+    if isinstance(order, ManyLines):
+        return await _answer_many(parts, order)
     from banlistd.control.lookups import owner_of
     from banlistd.core.addresses.text import span_text
 
@@ -49,7 +70,32 @@ async def _answer(parts: "Parts", order: "UnbanOrder") -> UnbanAnswer:
     }
 
 
-def _page(answer: UnbanAnswer, _: PageContext) -> Page:
+def _is_many(answer: UnbanAnswer | UnbansAnswer) -> TypeGuard[UnbansAnswer]:
+    return "lifted" in answer
+
+
+def _is_one(answer: UnbanAnswer | UnbansAnswer) -> TypeGuard[UnbanAnswer]:
+    return "removed" in answer
+
+
+def _judge(answer: UnbanAnswer | UnbansAnswer) -> int:
+    if _is_many(answer):
+        return 0 if answer["lifted"] else NOT_FOUND
+    if _is_one(answer):
+        return 0 if answer["removed"] else NOT_FOUND
+    raise KeyError("removed")
+
+
+def _page(answer: UnbanAnswer | UnbansAnswer, _: PageContext) -> Page:
+    if _is_many(answer):
+        absent = f"; {counted(answer['absent'], 'line', 'lines')} without a manual ban" if answer["absent"] else ""
+        return [f"{counted(answer['lifted'], 'ban', 'bans')} lifted{absent}"]
+    if _is_one(answer):
+        return _page_of_one(answer)
+    raise KeyError("removed")
+
+
+def _page_of_one(answer: UnbanAnswer) -> Page:
     still, removed = answer["still"], answer["removed"]
     if answer["address"] is None:
         return [f"{counted(len(removed), 'ban', 'bans')} of {printable(answer['origin'])} lifted"]
@@ -63,14 +109,16 @@ def _page(answer: UnbanAnswer, _: PageContext) -> Page:
     return [f"{address} is no longer banned by {origins}{though}"]
 
 
-UNBAN: "Command[UnbanOrder, UnbanAnswer]" = Command(
+UNBAN: "Command[UnbanOrder | ManyLines, UnbanAnswer | UnbansAnswer]" = Command(
     name="unban",
-    help="lift a manual ban, or all bans of an origin",
-    details="Without --origin, the bans of every origin are lifted; without an address, all bans of the origin.",
+    help="lift manual bans, or all bans of an origin",
+    details="Without --origin, the bans of every origin are lifted; without an address, all bans of the origin. Several"
+    " addresses, or the lines of standard input (-), are one transaction, and lines are those that `ban` takes.",
     method="POST",
     example={"address": "203.0.113.7", "origin": None, "removed": [EXAMPLE], "still": None, "within": []},
     arguments=(
-        BAN_ADDRESS._replace(nargs="?", completes=Completes.MANUAL_BANS),
+        MANY_BANNED,
+        PREFIX6,
         Argument("--origin", "NAME", "of this origin only; without an address: all its bans"),
     ),
     read=_read,
@@ -78,6 +126,8 @@ UNBAN: "Command[UnbanOrder, UnbanAnswer]" = Command(
     page=_page,
     exits={NOT_FOUND: "there was no such ban"},
     errors=(FirewallError, LedgerError),
-    judge=lambda answer: 0 if answer["removed"] else NOT_FOUND,
+    judge=_judge,
     timeout=ORDER_SECONDS,
+    requests=one_request,
+    max_body=MAX_BODY,
 )

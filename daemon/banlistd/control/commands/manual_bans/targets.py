@@ -1,0 +1,43 @@
+"""What an order about manual bans is about: one address, or lines of many. banlistctl imports this."""
+
+import sys
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from banlistd.control.declaration import Argument, Completes
+from banlistd.errors import UsageError
+
+MAX_BODY = 16 * 1024 * 1024
+"""Octets: 100,000 lines with comments of a hundred characters."""
+
+MANY = Argument("address", "ADDRESS", "an address, a CIDR network, a range a-b, or - for lines of stdin", nargs="+")
+MANY_BANNED = MANY._replace(nargs="*", completes=Completes.MANUAL_BANS)
+PREFIX6 = Argument("--prefix6", "LENGTH", "a single IPv6 address means its network of this length: 48 to 128, often 64")
+
+
+class ManyLines(NamedTuple):
+    """A request whose `address` is a list of lines; they are read in a thread. `uid`: the user who asks."""
+
+    fields: Mapping[str, object]
+    uid: int
+
+
+def one_request(fields: Mapping[str, object]) -> tuple[Sequence[Mapping[str, object]], bool]:
+    """One request: about one address as a text, about many as a list of lines. Raises UsageError."""
+    given = fields.get("address")
+    words = [str(word) for word in given] if isinstance(given, list) else []
+    rest = {key: value for key, value in fields.items() if key != "address"}
+    if not words:
+        return [rest], False
+    if len(words) == 1 and words[0] != "-":
+        return [{**rest, "address": words[0]}], False
+    return [{**rest, "address": [line for word in words for line in _lines(word)]}], False
+
+
+def _lines(word: str) -> Sequence[str]:
+    if word != "-":
+        return [word]
+    data = sys.stdin.buffer.read(MAX_BODY + 1)
+    if len(data) > MAX_BODY:
+        raise UsageError(f"stdin is larger than {MAX_BODY // 1024 // 1024} MiB", "divide it: split -l 100000")
+    return data.decode(errors="replace").splitlines()

@@ -1,0 +1,51 @@
+"""Orders about many addresses: every line is read, or none."""
+
+from ipaddress import ip_address
+
+import pytest
+
+from banlistd.core.mass_bans import read_mass_ban, read_mass_unban
+from banlistd.errors import UsageError
+from banlistd.model import Family
+
+
+def test_a_line_has_an_address_and_may_have_a_time_and_a_comment() -> None:
+    lines = ["# bans", "", "192.0.2.7", "198.51.100.0/24 for 10m seen twice # noted", "203.0.113.1-203.0.113.3 only a comment"]
+    read = read_mass_ban({"address": lines, "for": "1h", "origin": "night", "comment": "all"}, 7)
+    assert [(one.first, one.last, one.seconds, one.comment, one.origin, one.uid) for one in read.orders] == [
+        (0xC0000207, 0xC0000207, 3600, "all", "night", 7),
+        (0xC6336400, 0xC63364FF, 600, "seen twice", "night", 7),
+        (0xCB007101, 0xCB007103, 3600, "only a comment", "night", 7),
+    ]
+
+
+def test_wrong_lines_are_named_with_their_numbers() -> None:
+    lines = ["192.0.2.7", "192.0.2.300", "", "10.0.0.0/4", "192.0.2.1 for 9y", "0.0.0.0/0", *["x"] * 4]
+    with pytest.raises(
+        UsageError, match=r"^8 lines are wrong, and nothing was changed: line 2: .*line 4: .*; and 3 more"
+    ) as found:
+        read_mass_ban({"address": lines}, 0)
+    assert "line 6:" in found.value.message
+
+
+def test_the_address_of_the_own_session_is_refused_in_a_network_too() -> None:
+    with pytest.raises(UsageError, match=r"line 2: 198.51.100.9 is where your own session comes from"):
+        read_mass_ban({"address": ["192.0.2.7", "198.51.100.0/24"], "session": "198.51.100.9"}, 0)
+    assert len(read_mass_ban({"address": ["198.51.100.0/24"], "session": "198.51.100.9", "force": True}, 0).orders) == 1
+
+
+@pytest.mark.parametrize("lines", [[], ["", "# nothing"]])
+def test_an_order_about_nothing_is_refused(lines: list[str]) -> None:
+    with pytest.raises(UsageError, match="no address is given"):
+        read_mass_unban({"address": lines})
+
+
+def test_the_network_of_an_ipv6_address_is_banned_and_found_again() -> None:
+    network = int(ip_address("2001:db8:1:2::"))
+    span = (Family.IPV6, network, network + (1 << 64) - 1)
+    (ban, host) = read_mass_ban({"address": ["2001:db8:1:2::7", "192.0.2.7"], "prefix6": "64"}, 0).orders
+    assert ban.span == span
+    assert host.first == host.last
+    assert read_mass_unban({"address": ["2001:db8:1:2::9"], "prefix6": "64"}).orders[0].span == span
+    with pytest.raises(UsageError, match="prefix length"):
+        read_mass_ban({"address": ["2001:db8::1"], "prefix6": "12"}, 0)

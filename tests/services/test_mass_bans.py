@@ -1,0 +1,63 @@
+"""Many manual bans in one order: one row each, one transaction, all or none."""
+
+from pathlib import Path
+
+import pytest
+
+from banlistd.core.mass_bans import read_mass_ban, read_mass_unban
+from banlistd.errors import RefusedError
+from banlistd.events import EventName
+from banlistd.services import ban_orders
+from support.sources import allow, config_of
+from worlds import DaemonWorld, Environment, run
+
+NOTHING = config_of()
+
+
+def lines(count: int) -> list[str]:
+    return [f"203.0.{number // 250}.{number % 250 + 1}" for number in range(count)]
+
+
+def names(world: DaemonWorld) -> list[EventName]:
+    return [name for name in world.announcer.names() if name.startswith("manual")]
+
+
+def test_very_many_bans_are_one_transaction_and_one_event(tmp_path: Path) -> None:
+    async def life(world: DaemonWorld) -> None:
+        before = world.firewall.transactions
+        done = await world.manual_bans.carry_out(read_mass_ban({"address": lines(2000)}, 0))
+        assert len(done.fresh) == len(world.manual_bans.bans) == len(world.banned()) == 2000
+        assert world.firewall.transactions == before + 1
+        again = await world.manual_bans.carry_out(read_mass_ban({"address": lines(2001), "keep": True, "for": "1h"}, 0))
+        assert (len(again.bans), again.absent) == (1, 2000)
+        lifted = await world.manual_bans.carry_out(read_mass_unban({"address": [*lines(2000), "192.0.2.77"]}))
+        assert (len(lifted.bans), lifted.absent) == (2000, 1)
+        assert len(world.banned()) == 1
+        assert names(world) == [EventName.MANUAL_BANS_CHANGED, EventName.MANUAL_BAN_ADDED, EventName.MANUAL_BANS_CHANGED]
+
+    run(Environment(tmp_path), NOTHING, life, serve=True)
+
+
+def test_what_is_never_banned_is_skipped_and_named(tmp_path: Path) -> None:
+    async def life(world: DaemonWorld) -> None:
+        done = await world.manual_bans.carry_out(read_mass_ban({"address": ["203.0.113.7", "10.0.0.1", "203.0.113.8"]}, 0))
+        assert world.banned() == {"203.0.113.7"}
+        assert [(item.address, item.reason) for item in done.skipped] == [
+            ("10.0.0.1", "private (RFC 1918)"),
+            ("203.0.113.8", "allowed"),
+        ]
+
+    run(Environment(tmp_path), config_of(allow=[allow("203.0.113.8")]), life, serve=True)
+
+
+def test_an_order_that_is_refused_changes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def life(world: DaemonWorld) -> None:
+        await world.manual_bans.carry_out(read_mass_ban({"address": lines(2)}, 0))
+        with pytest.raises(RefusedError, match="would have 4 manual bans, more than 3, and no origin may have more"):
+            await world.manual_bans.carry_out(read_mass_ban({"address": lines(4)}, 0))
+        with pytest.raises(RefusedError, match=r"has banned 203.0.0.1 already"):
+            await world.manual_bans.carry_out(read_mass_ban({"address": ["203.0.9.9", "203.0.0.1"], "confirm": "10m"}, 0))
+        assert len(world.banned()) == 2
+
+    monkeypatch.setattr(ban_orders, "MOST_BANS", 3)
+    run(Environment(tmp_path), NOTHING, life, serve=True)
