@@ -1,0 +1,82 @@
+"""A real fail2ban whose jails ban through the Python action that ships: bans outlive it, and a flood of them is one order."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from support.fail2ban_server import Fail2ban, serving
+from support.network_namespace import in_network_namespace
+from system.daemon_process import Installation, running
+
+
+@contextmanager
+def guarded(folder: Path, **options: str) -> Iterator[tuple[Installation, Fail2ban]]:
+    place, fail2ban = Installation(folder), Fail2ban(folder / "fail2ban")
+    place.configure('id: listed, path: "listed.txt"', every="365d")
+    (place.config / "listed.txt").write_text("192.0.2.0/24\n")
+    (folder / "auth.log").touch()
+    fail2ban.install_shipped()
+    (fail2ban.config / "filter.d" / "failures.conf").write_text("[Definition]\nfailregex = ^ failed from <HOST>$\n")
+    words = {"socket": f"{place.runtime}/control.sock", **options}
+    chosen = ", ".join(f'{key}="{value}"' for key, value in words.items())
+    action = f"banlistd.py[{chosen}]"
+    common = {"enabled": "true", "filter": "failures", "logpath": str(folder / "auth.log"), "action": action}
+    fail2ban.configure(sshd=common | {"bantime": "1h"})
+    with serving(fail2ban):
+        yield place, fail2ban
+
+
+def banned(place: Installation) -> set[str]:
+    return {row["address"] for row in place.ask("bans", "--limit", "1000")}
+
+
+@in_network_namespace
+def test_bans_outlive_a_stop_a_start_and_a_reload_of_fail2ban(tmp_path: Path) -> None:
+    with guarded(tmp_path) as (place, fail2ban), running(place, "listed") as daemon:
+        bans = {f"203.0.113.{number}" for number in range(1, 201)}
+        fail2ban.client("set", "sshd", "banip", *bans)
+        fail2ban.until(lambda: banned(place) == bans)
+        rows = place.ask("bans", "--limit", "1000")
+        fail2ban.until(lambda: fail2ban.bans_in_database("sshd").total() == len(bans))
+        fail2ban.stop()
+        assert banned(place) == bans
+        since = len(daemon.events)
+        fail2ban.start()
+        fail2ban.until(lambda: fail2ban.banned("sshd") == bans)
+        fail2ban.client("reload")
+        fail2ban.client("set", "sshd", "banip", "198.51.100.9")
+        fail2ban.until(lambda: "198.51.100.9" in banned(place))
+        happened = [event for event in daemon.events[since:] if event["event"].startswith("manual")]
+        assert [event["address"] for event in happened] == ["198.51.100.9"]
+        assert [row for row in place.ask("bans", "--limit", "1000") if row["address"] != "198.51.100.9"] == rows
+        fail2ban.client("set", "sshd", "unbanip", "203.0.113.7")
+        fail2ban.until(lambda: banned(place) == (bans | {"198.51.100.9"}) - {"203.0.113.7"})
+        fail2ban.client("unban", "--all")
+        fail2ban.until(lambda: not banned(place))
+        assert daemon.terminate() == 0
+
+
+@in_network_namespace
+def test_what_comes_while_banlistd_is_away_is_sent_once_it_is_back(tmp_path: Path) -> None:
+    with guarded(tmp_path, prefix6="64") as (place, fail2ban):
+        fail2ban.client("set", "sshd", "banip", "203.0.113.7", "203.0.113.8", "2001:db8:1:2::7", "10.0.0.1")
+        fail2ban.client("set", "sshd", "unbanip", "203.0.113.8")
+        fail2ban.until(lambda: "banlistd does not answer" in fail2ban.log)
+        with running(place, "listed") as daemon:
+            fail2ban.until(lambda: banned(place) == {"203.0.113.7", "2001:db8:1:2::/64"})
+            fail2ban.until(lambda: "10.0.0.1 is never banned: private (RFC 1918)" in fail2ban.log)
+            fail2ban.client("set", "sshd", "unbanip", "2001:db8:1:2::7")
+            fail2ban.until(lambda: banned(place) == {"203.0.113.7"})
+            assert daemon.terminate() == 0
+
+
+@in_network_namespace
+def test_a_flood_of_bans_keeps_no_jail_waiting(tmp_path: Path) -> None:
+    with guarded(tmp_path) as (place, fail2ban), running(place, "listed") as daemon:
+        bans = {f"203.0.{number // 250}.{number % 250 + 1}" for number in range(2000)}
+        fail2ban.client("set", "sshd", "banip", *bans)
+        fail2ban.until(lambda: fail2ban.banned("sshd") == bans)
+        fail2ban.stop()
+        lifted = place.ask("unban", "--origin", "fail2ban/sshd")["removed"]
+        assert {row["address"] for row in lifted} == bans
+        assert daemon.terminate() == 0
