@@ -35,7 +35,15 @@ FLOORS = {
 # Rooms of one folder do not know each other; a room, or a module beside it, imports a neighbour only where the arrow is listed.
 # Within a room of `core`, modules may import each other; `adapters` lists those arrows as well.
 ARROWS: dict[str, set[tuple[str, str]]] = {
-    "events": {("feeds", "kind"), ("firewall", "kind"), ("names", "feeds"), ("names", "firewall"), ("names", "kind")},
+    "events": {
+        ("feeds", "kind"),
+        ("firewall", "kind"),
+        ("bans", "kind"),
+        ("names", "bans"),
+        ("names", "feeds"),
+        ("names", "firewall"),
+        ("names", "kind"),
+    },
     "services": {
         ("enforcer", "coalescer"),
         ("enforcer", "planning"),
@@ -45,6 +53,8 @@ ARROWS: dict[str, set[tuple[str, str]]] = {
         ("poll_scheduler", "coalescer"),
         ("imports", "coalescer"),
         ("geo_enricher", "geo_lookup"),
+        ("ban_orders", "orders"),
+        ("manual_bans", "orders"),
         ("manual_bans", "ban_orders"),
         ("manual_bans", "coalescer"),
     },

@@ -282,7 +282,7 @@ def test_without_any_hint_the_socket_is_in_run(monkeypatch: pytest.MonkeyPatch) 
         (["status", "--jsn"], "unrecognized arguments: --jsn (did you mean --json?)"),
         (["--jsno", "status"], "(did you mean --json?)"),
         (["sources", "--limmit=5", "--failng"], "unrecognized arguments: --limmit=5 --failng (did you mean --limit?)"),
-        (["ban", "--confrm", "1m", "192.0.2.1"], "unrecognized arguments: --confrm 192.0.2.1 (did you mean --confirm?)"),
+        (["ban", "--confrm", "1m", "192.0.2.1"], "unrecognized arguments: --confrm (did you mean --confirm?)"),
         (["status", "--everything"], "unrecognized arguments: --everything (banlistctl --help lists the options)"),
         (["status", "more"], "unrecognized arguments"),
         (["check"], "required: ADDRESS"),

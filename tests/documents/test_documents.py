@@ -153,7 +153,7 @@ def test_a_completion_knows_every_command(path: Path) -> None:
         ("banlistctl refresh s", "second"),
         ("banlistctl approve ", "refused --force --runtime --json --help"),
         ("banlistctl quarantine r", "refused"),
-        ("banlistctl unban ", "192.0.2.7 2001:db8::7 --origin --runtime --json --help"),
+        ("banlistctl unban ", "192.0.2.7 2001:db8::7 --prefix6 --origin --runtime --json --help"),
         ("banlistctl unban 1", "192.0.2.7"),
         ("banlistctl unban 2001:d", "db8::7"),
         ("banlistctl teardown --state /us", "/usr"),

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from banlistd.core.mass_bans import read_mass_ban, read_mass_unban
 from banlistd.errors import RefusedError
 from banlistd.events import EventName
 from banlistd.services import ban_orders
+from banlistd.services.orders.mass_orders import read_mass_ban, read_mass_unban
 from support.sources import allow, config_of
 from worlds import DaemonWorld, Environment, run
 

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from banlistd.core.printing import counted
 from banlistd.model import SourceId
 
 _SUBJECT = 60  # characters of a log line
@@ -31,5 +32,5 @@ class ControlRequest:
         """What an order is about, fit for a log line."""
         texts = (self.fields.get("address"), self.fields.get("hash"))
         address = self.fields.get("address")
-        many = (f"{len(address):,} lines",) if isinstance(address, list) else ()
+        many = (counted(len(address), "line", "lines"),) if isinstance(address, list) else ()
         return (*self.source_ids, *many, *(ascii(text)[1:-1][:_SUBJECT] for text in texts if isinstance(text, str)))

@@ -111,11 +111,11 @@ def read_ban(fields: Mapping[str, object], uid: int | None = None) -> BanOrder:
     origin = _read("origin", _origin, fields) if "origin" in fields else OPERATOR
     comment = _read("comment", note, fields) if "comment" in fields else ""
     order = BanOrder(*_span(fields), seconds, origin, comment, uid, confirm)
-    own_session(fields)(order.span)
+    refusal_of_own_session(fields)(order.span)
     return order
 
 
-def own_session(fields: Mapping[str, object]) -> Callable[[Span], None]:
+def refusal_of_own_session(fields: Mapping[str, object]) -> Callable[[Span], None]:
     """Raises UsageError, given what is to be banned, if the caller's own session comes from there and `force` is not given."""
     if "session" not in fields or fields.get("force") is True:
         return lambda _: None

@@ -17,11 +17,11 @@ from banlistd.core.manual_bans import (
     exemptions_of_each,
     too_wide,
 )
-from banlistd.core.mass_bans import MassBan, MassUnban
 from banlistd.core.printing import counted
 from banlistd.core.ruleset.policy import Policy
 from banlistd.events import Event, EventName
 from banlistd.model import MANUAL, ManualBan, Protected, Span
+from banlistd.services.orders.mass_orders import MassBan, MassUnban
 
 Order = BanOrder | UnbanOrder | ConfirmOrder | MassBan | MassUnban
 

@@ -16,7 +16,6 @@ from banlistd.core.manual_bans import (
     addresses_of,
     found_in,
 )
-from banlistd.core.mass_bans import MassBan, MassUnban
 from banlistd.core.ruleset.diff import Change
 from banlistd.core.ruleset.policy import Policy
 from banlistd.errors import FirewallError, RefusedError
@@ -25,6 +24,7 @@ from banlistd.model import MANUAL, BanKey, ContentHash, Family, ManualBan, Mark,
 from banlistd.ports import Announcer, Clock, Host, ManualBans
 from banlistd.services.ban_orders import Done, Order, decided, event_of_end, events_of
 from banlistd.services.coalescer import Coalescer, Take
+from banlistd.services.orders.mass_orders import MassBan, MassUnban
 
 # A ban is lifted at the moment when it expires; but the clock may be set, and timers stop while the machine sleeps.
 EXPIRY_CHECK_EVERY = 5.0

@@ -11,7 +11,7 @@ from banlistd.control.commands.manual_bans.rows import (
     exemption_rows,
     ordered_end,
 )
-from banlistd.control.commands.manual_bans.targets import MANY, MAX_BODY, PREFIX6, ManyLines, one_request
+from banlistd.control.commands.manual_bans.targets import BAN_ADDRESSES, MOST_OCTETS, PREFIX6, ManyLines, one_request
 from banlistd.control.declaration import Argument, Command, PageContext
 from banlistd.control.own_session import AUTO, own_session
 from banlistd.control.page import Page, short_duration
@@ -57,7 +57,7 @@ def _read(request: "ControlRequest") -> "BanOrder | ManyLines":
 async def _answer_many(parts: "Parts", lines: ManyLines) -> BansAnswer:
     import asyncio
 
-    from banlistd.core.mass_bans import read_mass_ban
+    from banlistd.services.orders.mass_orders import read_mass_ban
 
     order = await asyncio.to_thread(read_mass_ban, lines.fields, lines.uid)
     done = await parts.banning.carry_out(order)
@@ -140,7 +140,7 @@ BAN: "Command[BanOrder | ManyLines, BanAnswer | BansAnswer]" = Command(
     method="POST",
     example={**EXAMPLE, "new": True, "spared": []},
     arguments=(
-        MANY,
+        BAN_ADDRESSES,
         Argument("--for", "TIME", "how long: 90s, 15m, 1h, 1d; default: permanently"),
         Argument("--confirm", "TIME", "try it: unless banlistctl confirm ADDRESS follows within 10s to 1h, the ban is lifted"),
         Argument("--origin", "NAME", "in whose name; each origin bans for itself; default: operator"),
@@ -167,5 +167,5 @@ BAN: "Command[BanOrder | ManyLines, BanAnswer | BansAnswer]" = Command(
     errors=(RefusedError, FirewallError, LedgerError),
     timeout=ORDER_SECONDS,
     requests=one_request,
-    max_body=MAX_BODY,
+    max_body=MOST_OCTETS,
 )

@@ -7,11 +7,11 @@ from typing import NamedTuple
 from banlistd.control.declaration import Argument, Completes
 from banlistd.errors import UsageError
 
-MAX_BODY = 16 * 1024 * 1024
+MOST_OCTETS = 16 * 1024 * 1024
 """Octets: 100,000 lines with comments of a hundred characters."""
 
-MANY = Argument("address", "ADDRESS", "an address, a CIDR network, a range a-b, or - for lines of stdin", nargs="+")
-MANY_BANNED = MANY._replace(nargs="*", completes=Completes.MANUAL_BANS)
+BAN_ADDRESSES = Argument("address", "ADDRESS", "an address, a CIDR network, a range a-b, or - for lines of stdin", nargs="+")
+BANNED_ADDRESSES = BAN_ADDRESSES._replace(nargs="*", completes=Completes.MANUAL_BANS)
 PREFIX6 = Argument("--prefix6", "LENGTH", "a single IPv6 address means its network of this length: 48 to 128, often 64")
 
 
@@ -37,7 +37,7 @@ def one_request(fields: Mapping[str, object]) -> tuple[Sequence[Mapping[str, obj
 def _lines(word: str) -> Sequence[str]:
     if word != "-":
         return [word]
-    data = sys.stdin.buffer.read(MAX_BODY + 1)
-    if len(data) > MAX_BODY:
-        raise UsageError(f"stdin is larger than {MAX_BODY // 1024 // 1024} MiB", "divide it: split -l 100000")
+    data = sys.stdin.buffer.read(MOST_OCTETS + 1)
+    if len(data) > MOST_OCTETS:
+        raise UsageError(f"stdin is larger than {MOST_OCTETS // 1024 // 1024} MiB", "divide it: split -l 100000")
     return data.decode(errors="replace").splitlines()

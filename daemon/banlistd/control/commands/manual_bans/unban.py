@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING, TypedDict, TypeGuard
 
 from banlistd.control.commands.manual_bans.rows import EXAMPLE, ORDER_SECONDS, ManualBanRow, ban_rows
-from banlistd.control.commands.manual_bans.targets import MANY_BANNED, MAX_BODY, PREFIX6, ManyLines, one_request
+from banlistd.control.commands.manual_bans.targets import BANNED_ADDRESSES, MOST_OCTETS, PREFIX6, ManyLines, one_request
 from banlistd.control.declaration import NOT_FOUND, Argument, Command, PageContext
 from banlistd.control.page import Page
 from banlistd.core.printing import counted, printable
@@ -45,7 +45,7 @@ def _read(request: "ControlRequest") -> "UnbanOrder | ManyLines":
 async def _answer_many(parts: "Parts", lines: ManyLines) -> UnbansAnswer:
     import asyncio
 
-    from banlistd.core.mass_bans import read_mass_unban
+    from banlistd.services.orders.mass_orders import read_mass_unban
 
     done = await parts.banning.carry_out(await asyncio.to_thread(read_mass_unban, lines.fields))
     return {"lifted": len(done.bans), "absent": done.absent}
@@ -117,7 +117,7 @@ UNBAN: "Command[UnbanOrder | ManyLines, UnbanAnswer | UnbansAnswer]" = Command(
     method="POST",
     example={"address": "203.0.113.7", "origin": None, "removed": [EXAMPLE], "still": None, "within": []},
     arguments=(
-        MANY_BANNED,
+        BANNED_ADDRESSES,
         PREFIX6,
         Argument("--origin", "NAME", "of this origin only; without an address: all its bans"),
     ),
@@ -129,5 +129,5 @@ UNBAN: "Command[UnbanOrder | ManyLines, UnbanAnswer | UnbansAnswer]" = Command(
     judge=_judge,
     timeout=ORDER_SECONDS,
     requests=one_request,
-    max_body=MAX_BODY,
+    max_body=MOST_OCTETS,
 )

@@ -4,9 +4,9 @@ from ipaddress import ip_address
 
 import pytest
 
-from banlistd.core.mass_bans import read_mass_ban, read_mass_unban
 from banlistd.errors import UsageError
 from banlistd.model import Family
+from banlistd.services.orders.mass_orders import read_mass_ban, read_mass_unban
 
 
 def test_a_line_has_an_address_and_may_have_a_time_and_a_comment() -> None:

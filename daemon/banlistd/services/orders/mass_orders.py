@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TypeVar
 
-from banlistd.core.manual_bans import BanOrder, UnbanOrder, own_session, read_ban, read_confirm, read_unban, too_wide
+from banlistd.core.manual_bans import BanOrder, UnbanOrder, read_ban, read_confirm, read_unban, refusal_of_own_session, too_wide
 from banlistd.core.printing import counted
 from banlistd.errors import UsageError
 
@@ -46,7 +46,7 @@ def read_mass_ban(fields: Mapping[str, object], uid: int | None) -> MassBan:
     checked = cache(lambda text: read_ban({"comment": text, "address": _SAMPLE}).comment)
     ending = cache(lambda text: read_ban({**common, "for": text, "address": _SAMPLE, "force": True}, uid))
 
-    refuse_own = own_session(fields)
+    refuse_own = refusal_of_own_session(fields)
 
     def order(address: str, duration: str | None, comment: str | None) -> BanOrder:
         like = plain if duration is None else ending(duration)
@@ -72,7 +72,9 @@ def _orders(fields: Mapping[str, object], read: Callable[[str, str | None, str |
     if not isinstance(lines, list) or not all(isinstance(line, str) for line in lines):
         raise UsageError("address: is no list of lines", '{"address": ["192.0.2.7", "198.51.100.0/24 for 1h a comment"]}')
     if len(lines) > MOST_LINES:
-        raise UsageError(f"{len(lines):,} lines are more than one order takes", f"at most {MOST_LINES:,}: divide them")
+        raise UsageError(
+            f"{counted(len(lines), 'line', 'lines')} are more than one order takes", f"at most {MOST_LINES:,}: divide them"
+        )
     orders, wrong = [], []
     for number, line in enumerate(lines, start=1):
         words = line.partition("#")[0].strip()
