@@ -29,7 +29,7 @@ def words_of(command: Command[Any, Any]) -> Sequence[str]:
     for argument in command.arguments:
         if argument.required:
             words += [argument.name, *argument.choices[:1]]
-        elif not argument.is_option and argument.nargs != "*" and argument.metavar in _SAMPLES:
+        elif not argument.is_option and (argument.nargs != "*" or command.name == "unban") and argument.metavar in _SAMPLES:
             words += [_SAMPLES[argument.metavar]]
     return words
 
