@@ -11,6 +11,8 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "fresh_system" in metafunc.fixturenames:
         releases = metafunc.config.getoption("release") or [THIS_RELEASE]
         metafunc.parametrize("fresh_system", releases, indirect=True, scope="session")
+    if "release" in metafunc.fixturenames:
+        metafunc.parametrize("release", metafunc.config.getoption("release") or [THIS_RELEASE], scope="session")
     if "owner" in metafunc.fixturenames:
         answers = metafunc.config.getoption("owner") or ["no"]
         metafunc.parametrize("owner", answers, ids=[f"owner-{answer}" for answer in answers], scope="session")

@@ -67,7 +67,7 @@ def image(suite: str = THIS_RELEASE) -> Path:
     if suite in _UBUNTU and not _UBUNTU_KEYS.is_file():
         pytest.skip(f"no fresh {suite}: {_UBUNTU_KEYS} is missing, the keys of Ubuntu's packages")
     fetch_key = "\n".join([suite, _PACKAGES, _FINISH, *_OPTIONS])
-    with _cache(f"machine-{hashlib.sha256(fetch_key.encode()).hexdigest()[:16]}") as folder:
+    with cache(f"machine-{hashlib.sha256(fetch_key.encode()).hexdigest()[:16]}") as folder:
         root = folder / "root"
         if not root.is_dir():
             raw = folder / "raw"
@@ -84,7 +84,7 @@ def image(suite: str = THIS_RELEASE) -> Path:
 
 def packages() -> tuple[Path, Path]:
     """One that differs in nothing but its lower version, and the .deb of this tree. Skips where it cannot be built."""
-    with _cache("packages") as folder:
+    with cache("packages") as folder:
         key = _key_of_the_tree()
         _keep(folder / key)
         older, newer = (folder / key / f"banlistd_{version}_{_architecture()}.deb" for version in (OLDER, VERSION))
@@ -96,7 +96,7 @@ def packages() -> tuple[Path, Path]:
 
 def released_package() -> Path:
     """The .deb of 0.1.0, from the history of this repository, for this computer's release. Skips where it cannot be built."""
-    with _cache(f"release-{RELEASE_COMMIT[:16]}-{THIS_RELEASE}") as folder:
+    with cache(f"release-{RELEASE_COMMIT[:16]}-{THIS_RELEASE}") as folder:
         package = folder / f"banlistd_{RELEASED}_{_architecture()}.deb"
         if not package.is_file():
             with tempfile.TemporaryDirectory() as tree:
@@ -152,7 +152,7 @@ def _remove_unused(folder: Path) -> None:
 
 
 @contextmanager
-def _cache(name: str) -> Iterator[Path]:
+def cache(name: str) -> Iterator[Path]:
     """A folder that outlives the tests; one process at a time is in it."""
     base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "banlistd-tests"
     folder = base / name
