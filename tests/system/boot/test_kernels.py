@@ -17,6 +17,7 @@ TESTS = (
     "tests/adapters/host/test_flowtable.py",
     "tests/adapters/host/test_connections.py",
     "tests/adapters/firewalls/nftables/test_lacking_parts.py",
+    "tests/adapters/firewalls/nftables/test_staging.py::test_what_another_process_does_to_a_set_that_is_filled_is_made_good",
     f"{PACKETS}a_banned_address_reaches_neither_the_host_nor_what_is_behind_it",
     f"{PACKETS}there_is_no_gap_while_contents_sources_and_actions_change",
     f"{PACKETS}there_is_no_gap_while_single_addresses_become_networks_and_networks_single_addresses",

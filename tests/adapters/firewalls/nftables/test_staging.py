@@ -204,6 +204,16 @@ async def test_contents_are_read_from_the_sets_in_use() -> None:
     await firewall.close()
 
 
+def without_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As with a kernel before 6.16."""
+
+    def looked(wire: NetlinkSocket) -> Look:
+        look = look_at(wire)
+        return replace(look, sets={name: replace(found, count=None) for name, found in look.sets.items()})
+
+    monkeypatch.setattr(applying, "look_at", looked)
+
+
 @in_network_namespace
 async def test_what_a_kill_left_beside_is_no_drift_and_goes_at_the_next_start() -> None:
     firewall = NftablesFirewall()
@@ -223,8 +233,13 @@ async def test_what_a_kill_left_beside_is_no_drift_and_goes_at_the_next_start() 
     await firewall.close()
 
 
+@pytest.mark.parametrize("counts", [True, False], ids=["a kernel with counts", "a kernel without counts"])
 @in_network_namespace
-async def test_what_another_process_does_to_a_set_that_is_filled_is_made_good(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_what_another_process_does_to_a_set_that_is_filled_is_made_good(
+    monkeypatch: pytest.MonkeyPatch, *, counts: bool
+) -> None:
+    if not counts:
+        without_counts(monkeypatch)
     chains = ("hosts4-b", "within-nat64-hosts4-b", "within-6to4-hosts4-b")
     deletion = [*(f"flush chain inet banlistd {chain}" for chain in chains), "delete map inet banlistd hosts4-b"]
     for meddling in ("flush map inet banlistd hosts4-b", "; ".join(deletion), "add table inet other"):

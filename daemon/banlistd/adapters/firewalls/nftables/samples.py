@@ -41,8 +41,9 @@ class Sampling:
 def sample_fits(wire: NetlinkSocket, name: str, elements: Elements, sampling: Sampling) -> bool:
     """Whether some elements of the map `name` are as expected; `elements`: with marks."""
     count = len(elements.first)
-    # Always the last one too: if it has no end element, half the number of elements is the same without it.
-    chosen = sorted({*sampling.chance.sample(range(count), min(sampling.size, count)), *range(count)[-1:]})
+    # Always the last one too: if it has no end element, half the number of elements is the same without it. And the first:
+    # a set is filled from there, so a flush in between takes it.
+    chosen = sorted({*sampling.chance.sample(range(count), min(sampling.size, count)), *range(count)[:1], *range(count)[-1:]})
     starts = _keys(elements.family, elements.first[chosen])
     found = [(answer.key, _mark_of(answer)) for answer in _ask(wire, name, starts, ends=False)]
     if found != [*zip(starts, [] if elements.mark is None else elements.mark[chosen].tolist(), strict=True)]:

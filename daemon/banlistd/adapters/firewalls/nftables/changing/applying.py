@@ -9,6 +9,7 @@ import errno
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from random import Random
 
 from banlistd.adapters.firewalls.nftables.changing.batch import compose, creation, fillings, removal
 from banlistd.adapters.firewalls.nftables.changing.staging import MOST_ELEMENTS, Limit, Staging, distrusting, staging_of
@@ -17,8 +18,9 @@ from banlistd.adapters.firewalls.nftables.inspection import look_at
 from banlistd.adapters.firewalls.nftables.look import Look
 from banlistd.adapters.firewalls.nftables.nft import run_nft
 from banlistd.adapters.firewalls.nftables.ownership import adopt, flags_for, found, refuse_foreign_owner
-from banlistd.adapters.firewalls.nftables.samples import count_fits
-from banlistd.adapters.firewalls.nftables.sets import EVERY_MAP
+from banlistd.adapters.firewalls.nftables.records import Elements
+from banlistd.adapters.firewalls.nftables.samples import Sampling, count_fits, sample_fits
+from banlistd.adapters.firewalls.nftables.sets import EVERY_MAP, SetState
 from banlistd.adapters.firewalls.nftables.structure import TABLE, RuleForm, preparation, settlement, structure_of
 from banlistd.adapters.netlink.nft_monitor import Absence
 from banlistd.adapters.netlink.socket import NetlinkSocket
@@ -34,6 +36,9 @@ _PATIENCE = 5.0
 _LEAST_TRIES = 5
 # Errors for a map whose content differs from what the change expects: absent, present, with another mark, full, overlap.
 _SURPRISES = frozenset({errno.ENOENT, errno.EEXIST, errno.EBUSY, errno.ENFILE, errno.ENOTEMPTY})
+
+_SAMPLE = 64
+"""Elements that are looked up in a set before it is used, on a kernel that does not say how many it has."""
 
 
 def apply_change(
@@ -173,7 +178,7 @@ class _Writing:
             look = look_at(self.wire)
             _refuse_without_table(change, look, form=self.form)
             if switches:
-                _refuse_altered(staging, look)
+                _refuse_altered(staging, look, self.wire)
             composed = compose(change, look, staging, self.table_flags, form=self.form, switches=switches)
             try:
                 self.wire.commit(composed.batch)
@@ -190,11 +195,19 @@ class _Writing:
                 return composed.elements
 
 
-def _refuse_altered(staging: Staging, look: Look) -> None:
+def _refuse_altered(staging: Staging, look: Look, wire: NetlinkSocket) -> None:
     for staged in staging.sets.values():
-        present = look.sets.get(staged.shape.name)
-        if present is None or (staged.elements is not None and not count_fits(present, staged.elements)):
-            raise _LostSetError(staged.shape.name)
+        name, elements = staged.shape.name, staged.elements
+        present = look.sets.get(name)
+        if present is None or (elements is not None and not _is_whole(present, elements, name, wire)):
+            raise _LostSetError(name)
+
+
+def _is_whole(present: SetState, elements: Elements, name: str, wire: NetlinkSocket) -> bool:
+    """By its number; where the kernel tells none, by some elements: a flush has taken the first one, whenever it was."""
+    if present.count is not None:
+        return count_fits(present, elements)
+    return sample_fits(wire, name, elements, Sampling(Random(len(elements.first)), _SAMPLE))  # noqa: S311 - no secret: any will do
 
 
 def _refuse_without_table(change: Change, look: Look, *, form: RuleForm) -> None:
