@@ -40,6 +40,8 @@ ARROWS: dict[str, set[tuple[str, str]]] = {
         ("firewall", "kind"),
         ("bans", "kind"),
         ("names", "bans"),
+        ("allowing", "kind"),
+        ("names", "allowing"),
         ("names", "feeds"),
         ("names", "firewall"),
         ("names", "kind"),

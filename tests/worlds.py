@@ -28,6 +28,7 @@ from banlistd.adapters.storage.database import Database, open_database
 from banlistd.adapters.storage.departures import DepartureTable
 from banlistd.adapters.storage.geo_cache import GeoCacheTable
 from banlistd.adapters.storage.host.logins import LoginTable
+from banlistd.adapters.storage.host.manual_allows import ManualAllowTable
 from banlistd.adapters.storage.import_runs import ImportRuns
 from banlistd.adapters.storage.list_ends import EndTable
 from banlistd.adapters.storage.manual_bans import ManualBanTable
@@ -44,7 +45,7 @@ from banlistd.core.addresses.sets import to_text
 from banlistd.core.config.kept import Loaded
 from banlistd.core.config.model import Config
 from banlistd.core.ruleset.policy import Policy, identities, policy_of
-from banlistd.daemon import Intervals, Outside, Service, Services
+from banlistd.daemon import Outside, Service, Services
 from banlistd.errors import BanlistdError, UsageError
 from banlistd.events import EventName
 from banlistd.model import Outcome, Remark, SourceId
@@ -58,6 +59,8 @@ from banlistd.services.imports.endings import Endings
 from banlistd.services.imports.needs import Stores
 from banlistd.services.imports.parts_under_way import PartsUnderWay
 from banlistd.services.imports.publishers import Publishers
+from banlistd.services.loops.allowing import ManualAllowlist
+from banlistd.services.loops.intervals import Intervals
 from banlistd.services.manual_bans import ManualBanService
 from banlistd.services.null_objects import NoConnections
 from banlistd.services.poll_record import PollRecord
@@ -244,7 +247,10 @@ async def assemble(
     marks = await ledger.marks_for(identities(config), await kernel.markers())
     policy = policy_of(config, marks, clock.now())
     table = LoginTable(database)
-    host = ProtectedHost(environment.host, environment.logins, table, clock, await table.load(), tells_answers=True)
+    allowlist = ManualAllowlist(wrap(ManualAllowTable(database)), announcer, clock, look_every=0.005)
+    host = ProtectedHost(
+        environment.host, environment.logins, table, clock, await table.load(), tells_answers=True, allowed=allowlist.protection
+    )
     trial = Trial(wrap(KeptConfigTable(database)), database, clock, "")
     snapshots = BootSnapshotTable(database, config.backend, config.owner, translated=True)
     confirmed = ConfirmedSnapshots(snapshots, trial)
@@ -271,7 +277,7 @@ async def assemble(
     times = WaitingTimes(watch_every=0.005, look_every=timing.look_every, catch_up=timing.catch_up)
     scheduler = PollScheduler(ledger, publishers, stamp_of, clock, calls, PartsUnderWay(enforcer.content, ledger), times)
     endings = Endings(stores, enforcer, importer.take, announcer, clock)
-    services = Services(scheduler, importer, enforcer, manual_bans, enricher, host, trial, endings)
+    services = Services(scheduler, importer, enforcer, manual_bans, enricher, host, trial, endings, allowlist)
     outside = Outside(
         ledger,
         database,
@@ -308,6 +314,7 @@ async def assemble(
         kernel.remarks,
         environment.resolve,
         user_name,
+        allowlist,
     )
     return DaemonWorld(
         environment,

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from banlistd.adapters.firewalls.opener import open_backend
 from banlistd.adapters.storage.database import open_copy
 from banlistd.adapters.storage.host.logins import LoginTable
+from banlistd.adapters.storage.host.manual_allows import ManualAllowTable
 from banlistd.adapters.storage.import_runs import ImportRuns
 from banlistd.adapters.storage.manual_bans import ManualBanTable
 from banlistd.adapters.storage.start.boot_snapshot import last_boot_snapshot
@@ -19,6 +20,7 @@ from banlistd.adapters.system.journal import find_announcer
 from banlistd.core.logins import note_logins, protection_of_logins
 from banlistd.core.manual_bans import addresses_of
 from banlistd.core.printing import counted
+from banlistd.core.ruleset.manual_allows import REASON, protection_of_allows
 from banlistd.core.ruleset.protection import merge_protected
 from banlistd.events import Event, EventName
 from banlistd.model import MANUAL, Protected
@@ -58,7 +60,10 @@ async def _restore(places: Paths) -> str:
             try:
                 now = SystemClock().now()
                 logins = note_logins({login.remote: login for login in await LoginTable(database).load()}, (), now)
-                host = RememberedHost(merge_protected([*boot_snapshot.protected, *protection_of_logins(logins, ())]))
+                # What was allowed by command is in its table, which is newer than the snapshot.
+                remembered = [item for item in boot_snapshot.protected if item.reason != REASON]
+                allows = protection_of_allows(await ManualAllowTable(database).load(), now)
+                host = RememberedHost(merge_protected([*remembered, *protection_of_logins(logins, ()), *allows]))
                 ledger = ImportRuns(database)
                 policy, snapshots = boot_snapshot.policy, NoBootSnapshots()
                 enforcer = Enforcer(firewall, ledger, policy, host, NoAnnouncer(), snapshots, NoConnections())

@@ -40,6 +40,7 @@ from banlistd.adapters.storage.departures import DepartureTable
 from banlistd.adapters.storage.geo_cache import GeoCacheTable
 from banlistd.adapters.storage.host.known_names import KnownNames
 from banlistd.adapters.storage.host.logins import LoginTable
+from banlistd.adapters.storage.host.manual_allows import ManualAllowTable
 from banlistd.adapters.storage.import_runs import ImportRuns
 from banlistd.adapters.storage.list_ends import EndTable
 from banlistd.adapters.storage.manual_bans import ManualBanTable
@@ -67,7 +68,7 @@ from banlistd.core.config.model import Config
 from banlistd.core.config.sections.geo import Geo
 from banlistd.core.ruleset.lifting import Lift
 from banlistd.core.ruleset.policy import identities, policy_of, unread
-from banlistd.daemon import Intervals, Outside, Service, Services
+from banlistd.daemon import Outside, Service, Services
 from banlistd.model import Remark
 from banlistd.paths import Paths
 from banlistd.ports import Announcer, Firewall, HostMonitor
@@ -82,6 +83,8 @@ from banlistd.services.imports.needs import Stores
 from banlistd.services.imports.parts_under_way import PartsUnderWay
 from banlistd.services.imports.publishers import Publishers
 from banlistd.services.imports.taxii import TaxiiCollections
+from banlistd.services.loops.allowing import ManualAllowlist
+from banlistd.services.loops.intervals import Intervals
 from banlistd.services.manual_bans import ManualBanService
 from banlistd.services.null_objects import NoConnections, NoHostMonitor
 from banlistd.services.planning.preview import lift_between
@@ -203,7 +206,7 @@ async def open_application(
         names = Names(clock, known=await known_names.every(), keep=known_names.keep)
         stack.push_async_callback(names.wait_until_idle)
         monitor, login_monitor = _host_monitor(stack), LoginMonitor()
-        logins = LoginTable(database)
+        logins, allowlist = LoginTable(database), ManualAllowlist(ManualAllowTable(database), announcer, clock)
         host = ProtectedHost(
             LinuxHost(names.addresses, os.environ),
             SystemLogins(os.environ),
@@ -211,6 +214,7 @@ async def open_application(
             clock,
             await logins.load(),
             tells_answers=config.backend.kind.capabilities.tells_answers,
+            allowed=allowlist.protection,
         )
         policy = policy_of(config, marks, clock.now())
         boot_snapshots = BootSnapshotTable(database, config.backend, config.owner, translated=config.translated)
@@ -237,17 +241,11 @@ async def open_application(
         streams = CrowdsecStreams(TaxiiCollections(downloads, clock), clock.monotonic)
         fetcher = Combinations(enforcer.content, DepartureTable(database), clock, streams)
         importer = Importer(fetcher, stores, enforcer, polls, publishers, announcer, clock)
-        scheduler = PollScheduler(ledger, publishers, stamp_of, clock, OwnThreads("file stamp", 8), under_way)
-        services = Services(
-            scheduler,
-            importer,
-            enforcer,
-            banning,
-            enricher,
-            host,
-            trial,
+        scheduler, endings = (
+            PollScheduler(ledger, publishers, stamp_of, clock, OwnThreads("file stamp", 8), under_way),
             Endings(stores, enforcer, importer.take, announcer, clock),
         )
+        services = Services(scheduler, importer, enforcer, banning, enricher, host, trial, endings, allowlist)
         outside = Outside(ledger, database, announcer, find_supervisor(), clock, allocator.trim_memory, monitor, login_monitor)
         service = Service(loaded, partial(load_files, places), services, outside, Intervals())
         remarks = partial(_remarks, service, firewall, connections, uncovered, trial, places)
@@ -271,6 +269,7 @@ async def open_application(
             remarks,
             NameLookups(_ASKED_AT_ONCE).addresses,
             user_name,
+            allowlist,
         )
         makers = {str(name): partial(open_backend, name, config) for name in BackendName if dry_run is None}
         migration = BackendMigration(BackendsInUse(database), str(config.backend), makers, announcer)

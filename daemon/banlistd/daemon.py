@@ -11,7 +11,6 @@ from banlistd.core.config.kept import Loaded
 from banlistd.core.config.model import Config, Source
 from banlistd.core.config.reload import ReloadOrder, restart_only_changes
 from banlistd.core.config.values import closest
-from banlistd.core.feeds.schedule import FIRST_RETRY
 from banlistd.core.printing import counted
 from banlistd.core.ruleset.diff import Change
 from banlistd.core.ruleset.lifting import Lift, consent_to
@@ -24,9 +23,11 @@ from banlistd.services.enforcer import Enforcer, Restored
 from banlistd.services.geo_enricher import Enricher
 from banlistd.services.importer import Importer
 from banlistd.services.imports.endings import Endings
+from banlistd.services.loops.allowing import ManualAllowlist
 from banlistd.services.loops.endings import EndingLoop
 from banlistd.services.loops.faults import FaultRecorder
 from banlistd.services.loops.host_changes import HostChangeLoop
+from banlistd.services.loops.intervals import Intervals
 from banlistd.services.loops.live_config import LiveConfig
 from banlistd.services.loops.logins import LoginLoop
 from banlistd.services.loops.memory import MemoryLoop
@@ -57,6 +58,7 @@ class Services:
     host: ProtectedHost
     trial: Trial
     endings: Endings
+    allowlist: ManualAllowlist
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,23 +73,6 @@ class Outside:
     trim_memory: Callable[[], None]
     host_monitor: HostMonitor
     login_monitor: HostMonitor
-
-
-@dataclass(frozen=True, slots=True)
-class Intervals:
-    """In seconds. `reconcile`: between two comparisons with the firewall; one costs about a millisecond, whatever it has.
-
-    `first_retry`: after an unforeseen error. `storage_retry`: between two tries to put the state back on a disk.
-    `memory_rest`: after an import, before its memory is returned. `trial`: between two looks at the end of a trial. `endings`:
-    between two looks at the bans that end by themselves.
-    """
-
-    reconcile: float = 10.0
-    first_retry: float = FIRST_RETRY
-    storage_retry: float = 30.0
-    memory_rest: float = 1.0
-    trial: float = 60.0
-    endings: float = 10.0
 
 
 class Service:
@@ -130,6 +115,9 @@ class Service:
         self._after_logins = HostChangeLoop(
             self._logins.wait_until_noted, self._reconcile, self._memory.note_work, faults, intervals.reconcile
         )
+        self._after_allows = HostChangeLoop(
+            services.allowlist.wait_for_end, self._reconcile, self._memory.note_work, faults, intervals.reconcile
+        )
         self._storage = StorageLoop(outside.storage, self._resync_ledger, self._report, announcer, intervals.storage_retry)
         self._watchdog = WatchdogLoop(outside.supervisor, enforcer.markers, faults)
 
@@ -144,6 +132,7 @@ class Service:
     async def restore(self) -> Restored:
         """The first thing that runs: puts the bans back, without a network."""
         await self._services.manual_bans.restore()
+        await self._services.allowlist.restore()
         restored = await self._enforcer.restore(self._outside.clock.now())
         repaired = [source_id for source_id, decision in restored.decisions.items() if decision is not Decision.SKIP]
         words = f"{counted(len(repaired), 'source', 'sources')} put back" if not restored.change.is_empty else "nothing to do"
@@ -169,6 +158,7 @@ class Service:
             self._host_changes.run(),
             self._faults.repeat(self._logins.turn, intervals.first_retry),
             self._after_logins.run(),
+            self._after_allows.run(),
             self._faults.repeat(self._storage.turn, intervals.storage_retry),
             self._watchdog.run(),
             self._faults.repeat(self._services.enricher.warm, intervals.first_retry),
@@ -299,6 +289,7 @@ class Service:
                 await self._enforcer.resync_ledger(source_id, self._outside.clock.now())
         await self._services.manual_bans.resync_ledger()
         await self._services.host.resync_ledger()
+        await self._services.allowlist.resync_ledger()
 
     def _note_outcome(self, source: Source, outcome: Outcome) -> None:
         self._services.enricher.note(source, outcome)

@@ -12,6 +12,10 @@ _banlistctl_bans() {
     banlistctl bans --limit 1000 2>/dev/null | awk 'NR > 1 && $2 != "covers" { print $1 }'
 }
 
+_banlistctl_allows() {
+    banlistctl allowed 2>/dev/null | awk '$2 == "command" { print $1 }'
+}
+
 _banlistctl() {
     # The whole word: bash takes an IPv6 address for several.
     local current=${COMP_LINE:0:COMP_POINT} previous=${COMP_WORDS[COMP_CWORD - 1]} command="" word words
@@ -38,6 +42,8 @@ _banlistctl() {
     "unban --origin") words="" ;;
     "bans --limit") words="" ;;
     "bans --after") words="" ;;
+    "allow --for") words="" ;;
+    "allow --comment") words="" ;;
     "reload --lift") words="" ;;
     "reload --confirm") words="" ;;
     "catalogue --good-for") words="attacks ssh web mail ftp voip dns telnet scanners spam malware hijacked bogons tor proxies vpn hosting aggregate resolvers cdn cloud bots monitoring payment services updates" ;;
@@ -62,7 +68,7 @@ _banlistctl() {
     "install-units --root") mapfile -t COMPREPLY < <(compgen -d -- "$current") && return ;;
     *)
         case $command in
-        "") words="status sources check top history export timers protected ban unban bans quarantine approve refresh reload confirm catalogue add enable disable remove teardown install-units --version" ;;
+        "") words="status sources check top history export timers protected ban unban bans allow disallow allowed quarantine approve refresh reload confirm catalogue add enable disable remove teardown install-units --version" ;;
         sources) words="--failing --sort --limit $(_banlistctl_sources)" ;;
         top) words="--by --limit" ;;
         history) words="--limit $(_banlistctl_sources)" ;;
@@ -71,6 +77,8 @@ _banlistctl() {
         ban) words="--for --confirm --origin --comment --prefix6 --keep --force --session" ;;
         unban) words="--prefix6 --origin $(_banlistctl_bans)" ;;
         bans) words="--limit --after" ;;
+        allow) words="--for --comment" ;;
+        disallow) words="$(_banlistctl_allows)" ;;
         quarantine) words="$(_banlistctl_quarantined)" ;;
         approve) words="--force $(_banlistctl_quarantined)" ;;
         refresh) words="--now $(_banlistctl_sources)" ;;

@@ -12,6 +12,10 @@ function __banlistctl_bans
     banlistctl bans --limit 1000 2>/dev/null | awk 'NR > 1 && $2 != "covers" { print $1 }'
 end
 
+function __banlistctl_allows
+    banlistctl allowed 2>/dev/null | awk '$2 == "command" { print $1 }'
+end
+
 complete -c banlistctl -f
 complete -c banlistctl -l help -d 'show this help message and exit'
 complete -c banlistctl -l version -d 'print the version and exit'
@@ -28,6 +32,9 @@ complete -c banlistctl -n __fish_use_subcommand -a protected -d 'addresses that 
 complete -c banlistctl -n __fish_use_subcommand -a ban -d 'ban addresses, CIDR networks or ranges at once'
 complete -c banlistctl -n __fish_use_subcommand -a unban -d 'lift manual bans, or all bans of an origin'
 complete -c banlistctl -n __fish_use_subcommand -a bans -d 'manual bans: by whom, why, until when'
+complete -c banlistctl -n __fish_use_subcommand -a allow -d 'never ban an address, a CIDR network or a range, from now on'
+complete -c banlistctl -n __fish_use_subcommand -a disallow -d 'take back what `banlistctl allow` has allowed'
+complete -c banlistctl -n __fish_use_subcommand -a allowed -d 'what is allowed, by the configuration and by command: by whom, why, until when'
 complete -c banlistctl -n __fish_use_subcommand -a quarantine -d 'lists that a guard refused: why, since when, and what differs from the last good content'
 complete -c banlistctl -n __fish_use_subcommand -a approve -d 'accept the content of a refused list that you have seen, in spite of the guards, without another download'
 complete -c banlistctl -n __fish_use_subcommand -a refresh -d 'poll sources now, all or some, and wait for the outcome'
@@ -65,6 +72,9 @@ complete -c banlistctl -n '__fish_seen_subcommand_from unban' -l origin -x -d 'o
 complete -c banlistctl -n '__fish_seen_subcommand_from unban' -a '(__banlistctl_bans)'
 complete -c banlistctl -n '__fish_seen_subcommand_from bans' -l limit -x -d 'one page of 1 to 1000 bans; default: all bans'
 complete -c banlistctl -n '__fish_seen_subcommand_from bans' -l after -x -d 'begin after this ban: CREATED_AT|ADDRESS|ORIGIN'
+complete -c banlistctl -n '__fish_seen_subcommand_from allow' -l for -x -d 'how long: 90s, 15m, 1h, 1d; default: permanently'
+complete -c banlistctl -n '__fish_seen_subcommand_from allow' -l comment -x -d 'why, for people'
+complete -c banlistctl -n '__fish_seen_subcommand_from disallow' -a '(__banlistctl_allows)'
 complete -c banlistctl -n '__fish_seen_subcommand_from quarantine' -a '(__banlistctl_quarantined)'
 complete -c banlistctl -n '__fish_seen_subcommand_from approve' -l force -d 'accept also what is no list at all: a web page, an error message, an empty list'
 complete -c banlistctl -n '__fish_seen_subcommand_from approve' -a '(__banlistctl_quarantined)'

@@ -52,7 +52,7 @@ WITH_TABLES = [name for name in PAGES if tables(name)]
 
 
 def test_every_command_with_a_table_is_tried() -> None:
-    assert WITH_TABLES == ["sources", "top", "history", "timers", "protected", "bans"]
+    assert WITH_TABLES == ["sources", "top", "history", "timers", "protected", "bans", "allowed"]
 
 
 @pytest.mark.parametrize("width", [60, 80, 120])

@@ -219,3 +219,30 @@ def test_what_is_allowed_later_is_freed_and_what_is_no_longer_is_banned_again(tm
             daemon.wait_for("config_reloaded", since=since)
             assert standing() == expected({"manual": ["203.0.113.0/24"], "listed": LISTED}, allow)
         assert daemon.terminate() == 0
+
+
+@in_network_namespace
+def test_what_is_allowed_by_command_outlives_a_kill_and_a_boot_and_ends_by_itself(tmp_path: Path) -> None:
+    cut = ["192.0.2.0", "192.0.2.2-192.0.2.255", "2001:db8::/32"]
+    place = installed(tmp_path)
+    with running(place, "listed") as daemon:
+        place.ask("ban", "203.0.113.7")
+        place.ask("allow", "192.0.2.1", "--comment", "audit")
+        place.ask("allow", "203.0.113.0/24")
+        assert standing() == expected({"listed": cut})
+        assert "allowed by command" in place.ctl("ban", "203.0.113.9").stderr
+        assert "audit" in place.ctl("check", "192.0.2.1").stdout
+        daemon.kill()
+    nft("flush", "ruleset")
+    assert place.run("--restore").returncode == 0
+    assert standing() == expected({"listed": cut})
+    with running(place) as daemon:
+        assert standing() == expected({"listed": cut})
+        assert [row["address"] for row in place.ask("allowed")] == ["192.0.2.1", "203.0.113.0/24"]
+        assert place.ctl("disallow", "203.0.113.0/24").returncode == 0
+        assert place.ctl("disallow", "203.0.113.0/24").returncode == 1
+        place.ask("allow", "192.0.2.1", "--for", "1s")
+        daemon.wait_for("manual_allow_expired")
+        place.ask("allow", "198.51.100.1")  # its transaction comes after the one that follows the end
+        assert standing() == by_hand("203.0.113.7")
+        assert daemon.terminate() == 0

@@ -38,6 +38,7 @@ class Completes(StrEnum):
     SOURCES = "sources"
     QUARANTINED = "quarantined"
     MANUAL_BANS = "manual bans"
+    MANUAL_ALLOWS = "manual allows"
     FOLDERS = "folders"
 
 

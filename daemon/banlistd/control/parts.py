@@ -14,6 +14,7 @@ from banlistd.model import ContentHash, Poll, Remark, SourceId
 from banlistd.ports import Clock, FindingLog, Ledger, Quarantine, SourceRecords, Storage
 from banlistd.services.enforcer import Enforcer
 from banlistd.services.geo_enricher import Enricher
+from banlistd.services.loops.allowing import ManualAllowlist
 from banlistd.services.manual_bans import ManualBanService
 from banlistd.services.poll_record import PollRecord
 from banlistd.services.protected_host import ProtectedHost
@@ -63,6 +64,7 @@ class Parts:
     remarks: Callable[[], Awaitable[Sequence[Remark]]]
     resolve: Callable[[str], Awaitable[Sequence[str]]]
     user_name: Callable[[int], str]
+    allowlist: ManualAllowlist
 
     def source(self, source_id: str) -> Source:
         """A configured source. Raises NoSuchSourceError."""

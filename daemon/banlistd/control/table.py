@@ -2,6 +2,9 @@
 
 from typing import Any
 
+from banlistd.control.commands.allowing.allow import MANUAL_ALLOW
+from banlistd.control.commands.allowing.allowed import ALL_ALLOWED
+from banlistd.control.commands.allowing.disallow import MANUAL_DISALLOW
 from banlistd.control.commands.approve import APPROVE
 from banlistd.control.commands.checking.check import CHECK
 from banlistd.control.commands.confirm import CONFIRM
@@ -34,6 +37,9 @@ COMMANDS: tuple[Command[Any, Any], ...] = (
     BAN,
     UNBAN,
     BANS,
+    MANUAL_ALLOW,
+    MANUAL_DISALLOW,
+    ALL_ALLOWED,
     QUARANTINE,
     APPROVE,
     REFRESH,

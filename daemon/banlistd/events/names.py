@@ -1,12 +1,13 @@
 """Every event. Names and message ids are stable, because people filter on them.
 
-The declarations of `feeds` and `firewall` are in the modules of these names. The catalogue for `journalctl -x`, the EVENTS
-section of banlistd(8) and packaging/docs/events.md are generated from all of them.
+The declarations of `allowing`, `feeds` and `firewall` are in the modules of these names. The catalogue for `journalctl -x`,
+the EVENTS section of banlistd(8) and packaging/docs/events.md are generated from all of them.
 """
 
 from enum import StrEnum
 from typing import Self
 
+from banlistd.events.allowing import ALLOW_ADDED, ALLOW_EXPIRED, ALLOW_REMOVED
 from banlistd.events.bans import MANY_CHANGED
 from banlistd.events.feeds import SOURCE_DEAD, SOURCE_EMPTY, SOURCE_MOVED
 from banlistd.events.firewall import DRIFT_ENDED, DRIFT_RECURRING, DRIFT_REPAIRED, REMARK, RESTORED
@@ -201,6 +202,9 @@ class EventName(StrEnum):
         "is still banned:\n"
         "    banlistctl check @ADDRESS@",
     )
+    MANUAL_ALLOW_ADDED = ALLOW_ADDED
+    MANUAL_ALLOW_REMOVED = ALLOW_REMOVED
+    MANUAL_ALLOW_EXPIRED = ALLOW_EXPIRED
     LEDGER_FAULT = EventKind(
         "ledger_fault",
         "6d1b4a0cb5a44b3f8a7a0f0f5b0a1c12",

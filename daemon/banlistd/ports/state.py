@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from banlistd.core.config.kept import Files, Kept
 from banlistd.core.feeds.content import Ends, Pending
+from banlistd.core.ruleset.manual_allows import ManualAllow
 from banlistd.core.ruleset.policy import Policy
 from banlistd.model import (
     BanKey,
@@ -19,6 +20,7 @@ from banlistd.model import (
     Poll,
     Protected,
     SourceId,
+    Span,
     Validators,
 )
 
@@ -209,6 +211,16 @@ class ManualBans(Protocol):
 
     async def change(self, come: Sequence[ManualBan], go: Sequence[BanKey]) -> None:
         """Write rows, in place of those with the same key, and delete others."""
+
+
+class ManualAllows(Protocol):
+    """What is allowed by command, a row each. Each call is one transaction. Raises LedgerError."""
+
+    async def load(self) -> Sequence[ManualAllow]:
+        """All rows, also those whose time is over, in the order in which they came."""
+
+    async def change(self, come: Sequence[ManualAllow], go: Sequence[Span]) -> None:
+        """Delete the rows of some addresses, and write others, in place of those of the same addresses."""
 
 
 class KeptConfigs(Protocol):

@@ -1,7 +1,7 @@
 """The host together with who logs in to it: an address that authenticated stays protected for a while after it has left."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from contextlib import suppress
 from dataclasses import replace
@@ -20,11 +20,19 @@ class ProtectedHost:
     """A Host of `ports` that adds the remote logins to another one.
 
     `known`: what `memory` had at the start. `tells_answers`: whether the backend can let pass answers only; if not, everything
-    passes from an address that the host needs answers from.
+    passes from an address that the host needs answers from. `allowed`: what is protected because it was allowed by command.
     """
 
     def __init__(
-        self, host: Host, logins: Logins, memory: LoginMemory, clock: Clock, known: Sequence[Login], *, tells_answers: bool
+        self,
+        host: Host,
+        logins: Logins,
+        memory: LoginMemory,
+        clock: Clock,
+        known: Sequence[Login],
+        *,
+        tells_answers: bool,
+        allowed: Callable[[], Sequence[Protected]] = lambda: (),
     ) -> None:
         self._host = host
         self._logins = logins
@@ -33,6 +41,7 @@ class ProtectedHost:
         self._known: Mapping[Remote, Login] = {login.remote: login for login in known}
         self._saved = dict(self._known)
         self._tells_answers = tells_answers
+        self._allowed = allowed
         self._saving = asyncio.Lock()
 
     async def protected(self, urls: Sequence[str], *, ask: bool = True) -> Sequence[Protected]:
@@ -40,7 +49,7 @@ class ProtectedHost:
         if not self._tells_answers:
             found = [replace(item, answers=()) for item in found]
         current = await self.note_logins()
-        return merge_protected([*found, *protection_of_logins(self._known, current)])
+        return merge_protected([*found, *protection_of_logins(self._known, current), *self._allowed()])
 
     async def note_logins(self) -> AbstractSet[Remote]:
         """Look at the sessions of this moment and remember them; returns where they come from."""

@@ -63,6 +63,9 @@ _ASKED = {
         "_banlistctl_quarantined", "banlistctl quarantine 2>/dev/null | awk -F ': ' '/^[a-z0-9]/ && NF > 1 { print $1 }'"
     ),
     Completes.MANUAL_BANS: _Asked("_banlistctl_bans", f"banlistctl bans --limit 1000 2>/dev/null | {_FIRST_COLUMN}"),
+    Completes.MANUAL_ALLOWS: _Asked(
+        "_banlistctl_allows", "banlistctl allowed 2>/dev/null | awk '$2 == \"command\" { print $1 }'"
+    ),
 }
 
 

@@ -46,7 +46,7 @@ MOVING = {
 BANNED_BY_HAND = ["198.51.100.1-198.51.100.4"]
 BY_HAND = (
     "INSERT INTO manual_bans (first, last, origin, comment, created_at) VALUES (x'c6336401', x'c6336404', 'operator', '', 1.5)",
-    "INSERT INTO allow_entries VALUES (x'c6336480', x'c63364ff', '', 2.5, 4e9)",
+    "INSERT INTO allow_entries (first, last, comment, created_at, expires_at) VALUES (x'cb007180', x'cb0071ff', '', 2.5, 4e9)",
     "INSERT INTO geo_cache VALUES (x'c0000200', x'c00002ff', 0, 'ZZ', 'Nowhere', 64496, 'Example', 4e9)",
 )
 

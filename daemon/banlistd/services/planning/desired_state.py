@@ -8,6 +8,7 @@ from banlistd.core.addresses.sets import AddressSet
 from banlistd.core.addresses.text import span_text
 from banlistd.core.feeds.content import Content
 from banlistd.core.ruleset.incremental_plan import Basis, Moves, plan_changes
+from banlistd.core.ruleset.manual_allows import REASON
 from banlistd.core.ruleset.policy import Policy
 from banlistd.core.ruleset.protection import Hit, ProtectionExclusions, carve, newly_carved, union_by_family
 from banlistd.core.ruleset.state import FirewallState
@@ -71,8 +72,12 @@ def contents_to_plan(
 
 
 def carved_events(before: Sequence[Hit], hits: Sequence[Hit]) -> Iterator[Event]:
-    """An event for each protected range that a list would ban wholly, once for each list and range."""
+    """An event for each protected range that a list would ban wholly, once for each list and range. What was allowed by
+    command is no news: the order has its own event.
+    """
     for item, source_id in newly_carved(before, hits):
+        if item.reason == REASON:
+            continue
         span = span_text(item.span)
         message = (
             f"{source_id} bans {span} ({item.reason}): only {item.scope} pass"

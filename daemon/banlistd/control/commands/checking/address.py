@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NotRequired, TypedDict
 
+from banlistd.control.commands.allowing.rows import AllowedRow, allowed_rows, allowed_words
 from banlistd.control.commands.manual_bans.rows import ManualBanRow, ban_rows, until_when
 from banlistd.control.page import moment
 from banlistd.core.printing import printable
@@ -42,12 +43,13 @@ class OriginRow(TypedDict):
 
 class CheckAnswer(TypedDict):
     """`owner` and `action`: of the source whose element matches in the firewall. `protected`: why no source bans the address,
-    or empty. `answers`: what passes from it even where it is banned, and why, or empty.
+    or empty. `answers`: what passes from it even where it is banned, and why, or empty. `allowed_by`: what allows it.
     """
 
     address: str
     banned: bool
     allowed: bool
+    allowed_by: list[AllowedRow]
     protected: str
     answers: str
     reserved: bool
@@ -74,7 +76,8 @@ async def answer_on_address(parts: "Parts", family: "Family", number: int) -> Ch
     address = to_text(family, needle[0])
     owner = owner_of(parts.enforcer.state, family, number)
     protections = protections_of(parts.enforcer.protected, family, number)
-    allowed = is_allowed(policy.allowed, family, number)
+    allowed_by = await allowed_rows(parts, (family, number, number))
+    allowed = bool(allowed_by) or is_allowed(policy.allowed, family, number)
     reserved = not allowed and bool(policy.never_banned[family].contains(needle)[0])
     if family is Family.IPV6 and not allowed and parts.service.config.translates and not (owner and owner.action.blocks):
         translated = translated_owner(parts.enforcer.state, number)
@@ -106,6 +109,7 @@ async def answer_on_address(parts: "Parts", family: "Family", number: int) -> Ch
         "address": address,
         "banned": owner is not None and owner.action.blocks,
         "allowed": allowed,
+        "allowed_by": allowed_by,
         "protected": next((item.reason for item in protections if not item.answers), ""),
         "answers": next((f"{item.scope} ({item.reason})" for item in protections if item.answers), ""),
         "reserved": reserved,
@@ -154,7 +158,7 @@ def why_not(answer: CheckAnswer) -> str:
     listed_by = ", ".join(dict.fromkeys(printable(row["id"]) for row in rows))
     though = f", although listed by {listed_by}" if listed_by else ""
     reasons = (
-        (answer["allowed"], "it is allowed"),
+        (answer["allowed"], f"it is allowed{_allowed_by(answer['allowed_by'])}"),
         (answer["protected"], f"it is protected ({printable(answer['protected'])})"),
         (answer["reserved"], "it is in a reserved network"),
     )
@@ -167,6 +171,10 @@ def why_not(answer: CheckAnswer) -> str:
     if listed_by:
         return f"{though}: not in force (try: banlistctl sources)"
     return ": no source lists it"
+
+
+def _allowed_by(rows: Sequence[AllowedRow]) -> str:
+    return f" {' and '.join(map(allowed_words, rows))}" if rows else ""
 
 
 def _by(owner: str | None, action: str | None, rows: Sequence[ListingRow]) -> str:

@@ -108,6 +108,7 @@ CHECK: Command[str, Checked] = Command(
         "address": "203.0.113.9",
         "banned": True,
         "allowed": False,
+        "allowed_by": [],
         "protected": "",
         "answers": "",
         "reserved": False,

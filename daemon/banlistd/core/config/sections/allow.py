@@ -31,14 +31,18 @@ class AllowEntry:
     def family(self) -> Family:
         return Family.IPV4 if isinstance(self.first, IPv4Address) else Family.IPV6
 
+    @property
+    def ends_at(self) -> float | None:
+        """The moment of its end, in seconds since the epoch; None: it has none."""
+        if self.until is None:
+            return None
+        if isinstance(self.until, dt.datetime):
+            return self.until.timestamp()
+        return dt.datetime.combine(self.until, dt.time(), dt.UTC).timestamp() + 86400
+
     def in_force(self, now: float) -> bool:
         """At a moment, in seconds since the epoch."""
-        if self.until is None:
-            return True
-        if isinstance(self.until, dt.datetime):
-            return now < self.until.timestamp()
-        midnight = dt.datetime.combine(self.until, dt.time(), dt.UTC)
-        return now < midnight.timestamp() + 86400
+        return self.ends_at is None or now < self.ends_at
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,0 +1,98 @@
+"""An entry of the allowlist as an answer shows it."""
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, TypedDict
+
+from banlistd.control.page import moment
+from banlistd.core.printing import printable
+
+if TYPE_CHECKING:
+    from banlistd.control.parts import Parts
+    from banlistd.core.config.sections.allow import AllowEntry
+    from banlistd.core.ruleset.manual_allows import ManualAllow
+    from banlistd.model import Span
+
+CONFIGURATION, COMMAND = "configuration", "command"
+
+
+class AllowedRow(TypedDict):
+    """`address`: an address, a network, or both ends of a range. `origin`: `configuration` or `command`. `user`: who ordered
+    it; empty where that is not known. `use`: the reference of the catalogue that it is from, or empty. `since`, `until`:
+    seconds since the epoch; null: not known, and for ever.
+    """
+
+    address: str
+    origin: str
+    user: str
+    use: str
+    comment: str
+    since: float | None
+    until: float | None
+
+
+async def allowed_rows(parts: "Parts", span: "Span | None" = None) -> list[AllowedRow]:
+    """The entries in force, by command first; `span`: only those that it is wholly in."""
+    import asyncio
+
+    now = parts.clock.now()
+    by_command = [entry for entry in parts.allowlist.entries if span is None or entry.contains(span)]
+    configured = [entry for entry in parts.service.config.allow if entry.in_force(now) and (span is None or _has(entry, span))]
+    rows = await asyncio.to_thread(command_rows, by_command, parts.user_name)
+    return [*rows, *(_configured(entry) for entry in configured)]
+
+
+def command_rows(entries: Sequence["ManualAllow"], user_name: Callable[[int], str]) -> list[AllowedRow]:
+    """`user_name`: of a uid; blocks."""
+    from banlistd.core.addresses.text import span_text
+
+    users = {uid: "" if uid is None else user_name(uid) for uid in {entry.uid for entry in entries}}
+    return [
+        {
+            "address": span_text(entry.span),
+            "origin": COMMAND,
+            "user": users[entry.uid],
+            "use": "",
+            "comment": entry.comment,
+            "since": entry.created_at,
+            "until": entry.expires_at,
+        }
+        for entry in entries
+    ]
+
+
+def _has(entry: "AllowEntry", span: "Span") -> bool:
+    family, first, last = span
+    return entry.family is family and int(entry.first) <= first and last <= int(entry.last)
+
+
+def _configured(entry: "AllowEntry") -> AllowedRow:
+    from banlistd.core.addresses.text import span_text
+
+    return {
+        "address": span_text((entry.family, int(entry.first), int(entry.last))),
+        "origin": CONFIGURATION,
+        "user": "",
+        "use": entry.use or "",
+        "comment": entry.comment,
+        "since": None,
+        "until": entry.ends_at,
+    }
+
+
+def allowed_words(row: AllowedRow) -> str:
+    """An entry for a sentence: what allows, until when, and why."""
+    origin = f"{printable(row['origin'])} ({printable(row['user'])})" if row["user"] else printable(row["origin"])
+    end = "" if row["until"] is None else f" until {moment(row['until'])}"
+    why = printable(row["comment"] or row["use"])
+    return f"by {origin}, {printable(row['address'])}{end}{f': {why}' if why else ''}"
+
+
+ALLOWED_EXAMPLE: AllowedRow = {
+    "address": "203.0.113.7",
+    "origin": COMMAND,
+    "user": "root",
+    "use": "",
+    "comment": "audit of our web server",
+    "since": 1_790_000_000.0,
+    "until": 1_790_000_600.0,
+}

@@ -1,0 +1,140 @@
+"""What is allowed by command: at once, to the moment, in lists and manual bans, across a restart and a lost database."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from banlistd.core.config.model import Source
+from banlistd.core.ruleset.manual_allows import MOST_ALLOWS
+from banlistd.errors import RefusedError, UsageError
+from banlistd.events import EventName
+from banlistd.model import SourceId
+from support.fakes import FakeFetcher
+from support.sources import allow, config_of
+from worlds import DaemonWorld, Environment, run
+
+FEED = SourceId("feed")
+CONFIG = config_of(Source(id=FEED, url="http://lists.example/a"))
+TEN_MINUTES: dict[str, Any] = {"for": "10m"}
+WHOLE, CUT = {"192.0.2.0 - 192.0.2.255"}, {"192.0.2.0", "192.0.2.2 - 192.0.2.255"}
+
+
+@pytest.fixture
+def environment(tmp_path: Path) -> Environment:
+    return Environment(tmp_path, fetcher=FakeFetcher({FEED: b"192.0.2.0/24\n"}))
+
+
+def names(environment: Environment) -> list[str]:
+    return [event.name for event in environment.announcer.events if event.name.startswith("manual_allow")]
+
+
+def test_what_is_allowed_is_cut_out_of_lists_and_manual_bans_and_banned_again_afterwards(environment: Environment) -> None:
+    async def life(world: DaemonWorld) -> None:
+        await world.poll(FEED)
+        await world.ask("ban", address="203.0.113.7")
+        row = await world.ask("allow", address="192.0.2.1", comment="audit", uid=0)
+        assert (row["new"], row["carved"], row["until"], row["origin"]) == (True, ["feed"], None, "command")
+        assert world.banned() == CUT | {"203.0.113.7"}
+        assert (await world.ask("allow", address="203.0.113.0/24"))["carved"] == ["manual"]
+        assert world.banned() == CUT
+        with pytest.raises(RefusedError, match="allowed by command"):
+            await world.ask("ban", address="203.0.113.8")
+        checked = await world.ask("check", address="192.0.2.1")
+        assert (checked["allowed"], checked["banned"]) == (True, False)
+        assert [(row["address"], row["comment"]) for row in checked["allowed_by"]] == [("192.0.2.1", "audit")]
+        assert (await world.ask("disallow", address="203.0.113.7"))["removed"] is None
+        taken = await world.ask("disallow", address="203.0.113.0/24")
+        assert (taken["removed"]["address"], taken["still"]) == ("203.0.113.0/24", [])
+        await world.ask("disallow", address="192.0.2.1")
+        assert world.banned() == WHOLE | {"203.0.113.7"}
+        assert await world.ask("allowed") == []
+
+    run(environment, CONFIG, life)
+    assert names(environment) == [*[EventName.MANUAL_ALLOW_ADDED] * 2, *[EventName.MANUAL_ALLOW_REMOVED] * 2]
+
+
+def test_an_entry_ends_at_its_moment_without_a_poll(environment: Environment) -> None:
+    async def life(world: DaemonWorld) -> None:
+        await world.poll(FEED)
+        await world.ask("allow", address="192.0.2.1", **TEN_MINUTES)
+        environment.clock.time += 599
+        await world.enforcer.reconcile()
+        assert world.banned() == CUT
+        environment.clock.time += 1
+        await world.parts.allowlist.wait_for_end()
+        await world.enforcer.reconcile()
+        assert world.banned() == WHOLE
+        assert await world.ask("allowed") == []
+
+    run(environment, CONFIG, life)
+    assert names(environment) == [EventName.MANUAL_ALLOW_ADDED, EventName.MANUAL_ALLOW_EXPIRED]
+
+
+def test_a_restart_keeps_what_is_in_force_and_bans_what_has_ended_meanwhile(environment: Environment) -> None:
+    async def before(world: DaemonWorld) -> None:
+        await world.poll(FEED)
+        await world.ask("allow", address="192.0.2.1")
+        await world.ask("allow", address="192.0.2.9", **TEN_MINUTES)
+
+    async def after(world: DaemonWorld) -> None:
+        assert world.banned() == CUT
+        assert [row["address"] for row in await world.ask("allowed")] == ["192.0.2.1"]
+
+    run(environment, CONFIG, before)
+    environment.clock.time += 600
+    run(environment, CONFIG, after)
+
+
+def test_a_second_order_replaces_the_end_and_the_comment(environment: Environment) -> None:
+    async def life(world: DaemonWorld) -> None:
+        first = await world.ask("allow", address="192.0.2.1", comment="a", **TEN_MINUTES)
+        environment.clock.time += 60
+        second = await world.ask("allow", address="192.0.2.1", comment="b")
+        assert (second["new"], second["until"], second["since"], second["comment"]) == (False, None, first["since"], "b")
+
+    run(environment, CONFIG, life)
+
+
+def test_entries_of_the_configuration_are_listed_beside_those_of_the_command(environment: Environment) -> None:
+    async def life(world: DaemonWorld) -> None:
+        await world.ask("allow", address="192.0.2.1")
+        rows = await world.ask("allowed")
+        assert [row["address"] for row in rows] == ["192.0.2.1", "192.0.2.7"]
+        assert [row["origin"] for row in rows] == ["command", "configuration"]
+        left = await world.ask("disallow", address="192.0.2.1")
+        assert [row["address"] for row in left["still"]] == []
+
+    run(environment, config_of(*CONFIG.sources, allow=[allow("192.0.2.7")]), life)
+
+
+@pytest.mark.parametrize("address", ["0.0.0.0/0", "::/0", "10.0.0.0/7", "2000::/11"])
+def test_what_is_too_wide_is_refused(environment: Environment, address: str) -> None:
+    async def life(world: DaemonWorld) -> None:
+        with pytest.raises(UsageError, match="wider than a command may allow"):
+            await world.ask("allow", address=address)
+        assert await world.ask("allowed") == []
+
+    run(environment, CONFIG, life)
+
+
+def test_one_entry_too_many_is_refused(environment: Environment) -> None:
+    async def life(world: DaemonWorld) -> None:
+        for number in range(MOST_ALLOWS):
+            await world.ask("allow", address=f"198.51.100.{number}")
+        with pytest.raises(RefusedError, match="there may not be more"):
+            await world.ask("allow", address="192.0.2.1")
+        assert (await world.ask("allow", address="198.51.100.1"))["new"] is False
+
+    run(environment, CONFIG, life)
+
+
+def test_a_database_that_is_replaced_gets_the_entries_again(environment: Environment) -> None:
+    async def life(world: DaemonWorld) -> None:
+        await world.ask("allow", address="192.0.2.1")
+        await world.database.run("DELETE FROM allow_entries")
+        await world.parts.allowlist.resync_ledger()
+        await world.parts.allowlist.restore()
+        assert [row["address"] for row in await world.ask("allowed")] == ["192.0.2.1"]
+
+    run(environment, CONFIG, life)
