@@ -209,8 +209,8 @@ def test_a_source_is_never_imported_twice_at_once(tmp_path: Path) -> None:
     run(Environment(tmp_path), config_of(source(ONE)), life, before=before, serve=True)
 
 
-def test_no_more_than_four_imports_are_under_way(tmp_path: Path) -> None:
-    many = [SourceId(f"list-{number}") for number in range(9)]
+def test_no_more_than_eight_imports_are_under_way(tmp_path: Path) -> None:
+    many = [SourceId(f"list-{number}") for number in range(17)]
 
     async def before(world: DaemonWorld) -> None:
         world.fetcher.bodies = dict.fromkeys(many, b"192.0.2.1\n")
@@ -219,12 +219,12 @@ def test_no_more_than_four_imports_are_under_way(tmp_path: Path) -> None:
     async def life(world: DaemonWorld) -> None:
         await world.fetcher.entered.wait()
         asked = asyncio.ensure_future(world.service.refresh())
-        await world.announcer.until(EventName.IMPORT_STARTED, times=4)
+        await world.announcer.until(EventName.IMPORT_STARTED, times=8)
         for _ in range(200):
             await asyncio.sleep(0)
-        assert len(world.fetcher.under_way) <= 4
+        assert len(world.fetcher.under_way) <= 8
         world.fetcher.gate.set()
-        assert len(await asked) == 9
+        assert len(await asked) == 17
 
     run(Environment(tmp_path), config_of(*(source(source_id) for source_id in many)), life, before=before, serve=True)
 

@@ -11,6 +11,7 @@ import pytest
 from banlistd.control.server import MAX_BODY, serve
 from ctl.canned import Canned
 
+REFRESH = b"POST /v1/refresh HTTP/1.1\r\nHost: x\r\n"
 BAN = b"POST /v1/ban HTTP/1.1\r\nHost: x\r\n"
 BOMB_SIZE = 50_000_000
 BOMB = gzip.compress(b"{" + b" " * BOMB_SIZE + b"}")
@@ -55,7 +56,7 @@ def answer_to(folder: Path, text: bytes, operations: Canned) -> bytes:
         (with_body(json.dumps({"address": "198.51.100.9", "for": "1\u0661d"}).encode()), 400),
         (with_body(b'{"address":' + b"[" * 31_000 + b"]" * 31_000 + b"}"), 400),
         (with_body(BOMB, b"Content-Encoding: gzip\r\n"), 413),
-        (BAN + b"Transfer-Encoding: chunked\r\n\r\n" + CHUNK * 2 + b"0\r\n\r\n", 413),
+        (REFRESH + b"Transfer-Encoding: chunked\r\n\r\n" + CHUNK * 2 + b"0\r\n\r\n", 413),
         (BAN + b"Transfer-Encoding: chunked\r\n\r\nzz\r\n", 400),
         (with_body(b"noise", b"Content-Encoding: gzip\r\n"), 400),
     ],

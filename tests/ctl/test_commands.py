@@ -283,7 +283,7 @@ def test_without_any_hint_the_socket_is_in_run(monkeypatch: pytest.MonkeyPatch) 
         (["--jsno", "status"], "(did you mean --json?)"),
         (["sources", "--limmit=5", "--failng"], "unrecognized arguments: --limmit=5 --failng (did you mean --limit?)"),
         (["ban", "--confrm", "1m", "192.0.2.1"], "unrecognized arguments: --confrm (did you mean --confirm?)"),
-        (["status", "--everything"], "unrecognized arguments: --everything (banlistctl --help lists the options)"),
+        (["status", "--whatever"], "unrecognized arguments: --whatever (banlistctl --help lists the options)"),
         (["status", "more"], "unrecognized arguments"),
         (["check"], "required: ADDRESS"),
         (["approve"], "required: ID"),

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypedDict
 from banlistd.control.declaration import Argument, Command, Completes, PageContext
 from banlistd.control.page import Page
 from banlistd.core.addresses.exporting.formats import ExportFormat
+from banlistd.core.printing import printable
 from banlistd.errors import ChangedExportError, NoSuchSourceError, UsageError
 
 if TYPE_CHECKING:
@@ -112,7 +113,7 @@ async def _export(parts: "Parts", source_ids: "tuple[SourceId, ...]", *, is_for_
 
 
 def _page(answer: ExportPiece, _: PageContext) -> Page:
-    return answer["text"].splitlines()
+    return [printable(line) for line in answer["text"].splitlines()]
 
 
 def _stream(fields: Mapping[str, object], is_json: bool, ask: Callable[[Mapping[str, object]], ExportPiece]) -> Iterator[str]:
