@@ -49,3 +49,9 @@ def test_the_network_of_an_ipv6_address_is_banned_and_found_again() -> None:
     assert read_mass_unban({"address": ["2001:db8:1:2::9"], "prefix6": "64"}).orders[0].span == span
     with pytest.raises(UsageError, match="prefix length"):
         read_mass_ban({"address": ["2001:db8::1"], "prefix6": "12"}, 0)
+
+
+@pytest.mark.parametrize("comment", ["a\nb", "a\x1b[31mb", "a\rb"])
+def test_a_comment_with_control_characters_is_named_by_its_line(comment: str) -> None:
+    with pytest.raises(UsageError, match=r"line 2: comment: .* has line breaks or control characters"):
+        read_mass_ban({"address": ["192.0.2.1", f"192.0.2.2 for 1h {comment}"]}, 0)

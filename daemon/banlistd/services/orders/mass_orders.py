@@ -17,7 +17,8 @@ MOST_LINES = 250_000
 
 _SAMPLE = "192.0.2.1"  # in place of the address, where only the other fields are read
 _MOST_NAMED = 5  # wrong lines in a message
-_LINE = re.compile(r"(\S+)(?:\s+for\s+([0-9]\S*))?(?:\s+(.*))?")
+# It fits every line that is not empty, so no line makes it search long: what reads the parts refuses control characters.
+_LINE = re.compile(r"(\S+)(?:\s+for\s+([0-9]\S*))?(?:\s+(.*))?", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,5 +99,5 @@ def _orders(fields: Mapping[str, object], read: Callable[[str, str | None, str |
 def _read(words: str, read: Callable[[str, str | None, str | None], _Order]) -> _Order:
     found = _LINE.fullmatch(words)
     if found is None:
-        raise UsageError("has line breaks or control characters")
+        raise UsageError("is no address with words behind it")
     return read(found[1], found[2], found[3])
