@@ -45,6 +45,7 @@ complete -c banlistctl -n __fish_use_subcommand -a add -d 'add a list of the cat
 complete -c banlistctl -n __fish_use_subcommand -a enable -d 'poll and ban a source again that was disabled'
 complete -c banlistctl -n __fish_use_subcommand -a disable -d 'neither poll nor ban a source, and keep it in the configuration'
 complete -c banlistctl -n __fish_use_subcommand -a remove -d 'take a source out of the configuration'
+complete -c banlistctl -n __fish_use_subcommand -a prove -d 'prove with packets that a ban takes effect on this host'
 complete -c banlistctl -n __fish_use_subcommand -a teardown -d 'remove everything of banlistd from the firewall; the daemon must be stopped'
 complete -c banlistctl -n __fish_use_subcommand -a install-units -d 'write systemd\'s units, links, manuals and completions for the environment that this program runs from'
 complete -c banlistctl -n '__fish_seen_subcommand_from sources' -l failing -d 'only those that failed, were refused or are stale'

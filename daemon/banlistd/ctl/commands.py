@@ -10,6 +10,7 @@ from banlistd.ctl.catalogue import CATALOGUE, CATALOGUE_SEARCH, CATALOGUE_SHOW
 from banlistd.ctl.install_units import INSTALL_UNITS
 from banlistd.ctl.lists.add import ADD
 from banlistd.ctl.lists.switching import DISABLE, ENABLE, REMOVE
+from banlistd.ctl.proving.prove import PROVE
 from banlistd.ctl.teardown import TEARDOWN
 
 # A command comes before those within it.
@@ -23,6 +24,7 @@ EVERY_COMMAND: tuple[Command[Any, Any] | LocalCommand, ...] = (
     ENABLE,
     DISABLE,
     REMOVE,
+    PROVE,
     TEARDOWN,
     INSTALL_UNITS,
 )

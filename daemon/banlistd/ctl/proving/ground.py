@@ -1,0 +1,124 @@
+"""Network namespaces for a proof, joined to this host by veth pairs.
+
+A namespace belongs to a thread of this process, and a veth pair to both of its ends: when the process ends, by a kill too, the
+kernel removes them, and the routes over them.
+"""
+
+import ctypes
+import os
+import socket
+import subprocess
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import NamedTuple, Self, TypeVar
+
+from banlistd.core.printing import printable
+from banlistd.errors import BanlistdError
+
+_Result = TypeVar("_Result")
+
+_CLONE_NEWNET = 0x40000000  # linux/sched.h
+_PATIENCE = 10.0  # seconds: `ip` asks the kernel only
+_HOST_STATION, _FAR_STATION = "02:00:00:00:00:01", "02:00:00:00:00:02"
+
+
+class GroundError(BanlistdError):
+    """The namespaces and links of a proof cannot be made."""
+
+    exit_code = 71  # EX_OSERR
+
+
+class Joint(NamedTuple):
+    """A veth pair: the name of this host's end, and the addresses of both ends, of IPv4 (in a /30) and IPv6 (in a /64)."""
+
+    name: str
+    host4: str
+    far4: str
+    host6: str
+    far6: str
+
+    def host(self, family: int) -> str:
+        return self.host6 if family == socket.AF_INET6 else self.host4
+
+    def far(self, family: int) -> str:
+        return self.far6 if family == socket.AF_INET6 else self.far4
+
+
+class Namespace:
+    """A network namespace, and the thread that lives in it. Raises GroundError."""
+
+    def __init__(self) -> None:
+        self._thread = ThreadPoolExecutor(max_workers=1)
+
+    def __enter__(self) -> Self:
+        try:
+            self.path = self.run(_leave)
+        except OSError as exc:
+            self._thread.shutdown()
+            raise GroundError(
+                f"no network namespace can be made: {exc.strerror}", "run it as root, outside a container"
+            ) from exc
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._thread.shutdown()
+
+    def run(self, body: Callable[[], _Result]) -> _Result:
+        """The result of `body`, or what it raises, from within."""
+        return self._thread.submit(body).result()
+
+    def ip(self, *words: str) -> None:
+        self.run(partial(ip, *words))
+
+
+def ip(*words: str) -> None:
+    """Run `ip` in the namespace of this thread. Raises GroundError."""
+    try:
+        done = subprocess.run(["ip", *words], capture_output=True, text=True, check=False, timeout=_PATIENCE)  # noqa: S603, S607 - constant words
+    except (OSError, subprocess.TimeoutExpired) as exc:
+        raise GroundError("`ip` cannot be run", "install iproute2") from exc
+    if done.returncode:
+        reason = printable(done.stderr.strip()[:200])
+        raise GroundError(f"`ip {' '.join(words[:3])}` failed: {reason}", "is another proof running?")
+
+
+def join(far: Namespace, joint: Joint) -> None:
+    """Make the veth pair. It ends with the namespace, or with `part`. Neighbours are known: no other packet is needed."""
+    ip(
+        *("link", "add", joint.name, "address", _HOST_STATION, "type", "veth"),
+        *("peer", "name", joint.name, "address", _FAR_STATION, "netns", far.path),
+    )
+    for run, own4, own6, others, station in (
+        (ip, joint.host4, joint.host6, (joint.far4, joint.far6), _FAR_STATION),
+        (far.ip, joint.far4, joint.far6, (joint.host4, joint.host6), _HOST_STATION),
+    ):
+        run("address", "add", f"{own4}/30", "dev", joint.name)
+        run("address", "add", f"{own6}/64", "dev", joint.name, "nodad")
+        run("link", "set", joint.name, "up")
+        for other in others:
+            run("neighbour", "replace", other, "lladdr", station, "dev", joint.name, "nud", "permanent")
+    far.ip("link", "set", "lo", "up")
+    far.ip("route", "add", "default", "via", joint.host4)
+    far.ip("-6", "route", "add", "default", "via", joint.host6)
+
+
+def place(far: Namespace, joint: Joint, address: str) -> None:
+    """Give the namespace an address, and this host the route to it, without which it would take packets for forged."""
+    is_six = ":" in address
+    far.ip("address", "add", address, "dev", "lo", *(["nodad"] if is_six else []))
+    ip("route", "add", address, "via", joint.far6 if is_six else joint.far4, "dev", joint.name)
+
+
+def part(joint: Joint) -> None:
+    """Remove the veth pair at once; the kernel would take a moment to remove a namespace."""
+    ip("link", "delete", joint.name)
+
+
+def _leave() -> str:
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.unshare(_CLONE_NEWNET):
+        number = ctypes.get_errno()
+        raise OSError(number, os.strerror(number))
+    return f"/proc/{os.getpid()}/task/{threading.get_native_id()}/ns/net"
