@@ -195,12 +195,12 @@ def _lifted(asked: Callable[..., Any], address: str) -> None:
 
 @contextmanager
 def _ended_by_signals() -> Iterator[None]:
-    """SIGTERM and SIGHUP end a proof as Ctrl-C does, so that it puts everything back."""
+    """Each ends a proof as Ctrl-C does, also where a shell has started it to ignore that, so that it puts everything back."""
 
     def end(_: int, __: FrameType | None) -> NoReturn:
         raise KeyboardInterrupt
 
-    before = {number: signal.signal(number, end) for number in (signal.SIGTERM, signal.SIGHUP)}
+    before = {number: signal.signal(number, end) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
     try:
         yield
     finally:
