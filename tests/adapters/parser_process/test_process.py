@@ -461,8 +461,7 @@ def test_a_fork_whose_forker_is_killed_ends_with_an_error() -> None:
     asyncio.run(life())
 
 
-def test_the_forker_ends_when_no_list_has_come_for_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(process, "_IDLE", 0.01)
+def noted_forkers(monkeypatch: pytest.MonkeyPatch) -> list[Forker]:
     forkers: list[Forker] = []
 
     def noted() -> Forker:
@@ -470,6 +469,12 @@ def test_the_forker_ends_when_no_list_has_come_for_a_while(monkeypatch: pytest.M
         return forkers[-1]
 
     monkeypatch.setattr(process, "Forker", noted)
+    return forkers
+
+
+def test_the_forker_ends_when_no_list_has_come_for_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(process, "_IDLE", 0.01)
+    forkers = noted_forkers(monkeypatch)
 
     async def life() -> None:
         await many(ParserProcesses(), 5)
@@ -481,13 +486,7 @@ def test_the_forker_ends_when_no_list_has_come_for_a_while(monkeypatch: pytest.M
 
 def test_the_forker_ends_where_no_expected_list_comes(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(process, "_START", 0.01)
-    forkers: list[Forker] = []
-
-    def noted() -> Forker:
-        forkers.append(Forker())
-        return forkers[-1]
-
-    monkeypatch.setattr(process, "Forker", noted)
+    forkers = noted_forkers(monkeypatch)
 
     async def life() -> None:
         ParserProcesses(expects_lists=True)

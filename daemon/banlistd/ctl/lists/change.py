@@ -5,6 +5,7 @@ import json
 import os
 import sys
 from collections.abc import Mapping
+from contextlib import ExitStack, suppress
 from typing import TYPE_CHECKING, Any
 
 from banlistd.control.commands.reload import RELOAD
@@ -68,15 +69,18 @@ def carry_out(arguments: argparse.Namespace, was: files.Before, content: bytes |
     files.put(was, content)
     fields = {} if arguments.lift is None else {"lift": arguments.lift}
     socket_path = os.path.join(arguments.runtime or default_runtime(), "control.sock")  # noqa: PTH118 - pathlib: 10 ms
-    try:
-        answer: Mapping[str, Any] = ask(socket_path, question_of(RELOAD, fields))
-    except NotRunningError:
-        return None
-    except BaseException:
-        files.put(was, was.content)
-        print(f"{was.path} is as it was; with --lift, repeat this command", file=sys.stderr)
-        raise
+    with ExitStack() as undo:
+        undo.callback(_put_back, was)
+        answer: ReloadReply = None
+        with suppress(NotRunningError):
+            answer = ask(socket_path, question_of(RELOAD, fields))
+        undo.pop_all()
     return answer
+
+
+def _put_back(was: files.Before) -> None:
+    files.put(was, was.content)
+    print(f"{was.path} is as it was; with --lift, repeat this command", file=sys.stderr)
 
 
 def tell(arguments: argparse.Namespace, document: Mapping[str, Any], sentence: str) -> None:

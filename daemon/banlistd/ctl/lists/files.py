@@ -2,6 +2,7 @@
 
 import os
 import stat
+from contextlib import ExitStack
 from typing import NamedTuple
 
 from banlistd.ctl.install_units import NotWritableError
@@ -55,7 +56,8 @@ def _write_beside(path: str, was: Before, content: bytes) -> None:
     if os.path.lexists(path):
         os.unlink(path)  # noqa: PTH108 - as above; what an interrupted write left
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
-    try:
+    with ExitStack() as undo:
+        undo.callback(os.unlink, path)
         with os.fdopen(descriptor, "wb") as file:
             file.write(content)
             file.flush()
@@ -63,9 +65,7 @@ def _write_beside(path: str, was: Before, content: bytes) -> None:
                 os.fchown(file.fileno(), was.uid, was.gid)
             os.fchmod(file.fileno(), was.mode)
             os.fsync(file.fileno())
-    except BaseException:
-        os.unlink(path)  # noqa: PTH108 - as above
-        raise
+        undo.pop_all()
 
 
 def _sync(folder: str) -> None:

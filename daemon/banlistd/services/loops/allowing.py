@@ -15,7 +15,7 @@ ALLOW_CHECK_EVERY = 5.0
 
 
 class ManualAllowlist:
-    """The entries, in memory as in the table. Whoever changes them has the firewall follow. `look_every`: seconds."""
+    """The entries, in memory as in the table. A change of them is followed by one of the firewall. `look_every`: seconds."""
 
     def __init__(
         self, table: ManualAllows, announcer: Announcer, clock: Clock, *, look_every: float = ALLOW_CHECK_EVERY
