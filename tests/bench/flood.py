@@ -14,7 +14,7 @@ import struct
 import sys
 import time
 from collections.abc import Sequence
-from ctypes import POINTER, Structure, c_char_p, c_int, c_size_t, c_uint, c_uint32, c_void_p, pointer
+from ctypes import POINTER, Array, Structure, c_char_p, c_int, c_size_t, c_uint, c_uint32, c_void_p, pointer
 from pathlib import Path
 
 import numpy as np
@@ -35,7 +35,9 @@ class _Iovec(Structure):
     _fields_ = (("base", c_void_p), ("length", c_size_t))
 
 
-class _Message(Structure):
+class _Header(Structure):
+    """`struct msghdr`; a structure of its own, since its padding is part of the one around it."""
+
     _fields_ = (
         ("name", c_char_p),
         ("name_length", c_uint32),
@@ -44,8 +46,13 @@ class _Message(Structure):
         ("control", c_void_p),
         ("control_length", c_size_t),
         ("flags", c_int),
-        ("sent", c_uint),
     )
+
+
+class Message(Structure):
+    """`struct mmsghdr`."""
+
+    _fields_ = (("header", _Header), ("sent", c_uint))
 
 
 def frames(mac: bytes, target: str, port: int, sources: NDArray[np.uint32]) -> NDArray[np.uint8]:
@@ -63,24 +70,35 @@ def frames(mac: bytes, target: str, port: int, sources: NDArray[np.uint32]) -> N
     return made
 
 
+def messages(made: NDArray[np.uint8]) -> Array[Message]:
+    """One for each frame; they refer to the octets of `made`, which the caller keeps."""
+    count, length = made.shape
+    vectors = [_Iovec(made.ctypes.data + number * length, length) for number in range(count)]
+    ready: Array[Message] = (Message * count)(*(Message(_Header(vector=pointer(vector), vectors=1)) for vector in vectors))
+    return ready
+
+
+def send(sender: socket.socket, made: Array[Message], at: int) -> int:
+    """Hands the kernel up to 64 messages from number `at` on, in one call. Returns how many it took."""
+    done = _LIBC.sendmmsg(sender.fileno(), ctypes.byref(made, at * ctypes.sizeof(Message)), min(_AT_ONCE, len(made) - at), 0)
+    if done < 0:
+        number = ctypes.get_errno()
+        raise OSError(number, os.strerror(number))
+    return int(done)
+
+
 def flood(interface: str, made: NDArray[np.uint8], cpu_seconds: float) -> tuple[int, int, float]:
     """Packets that the kernel took in all; those that it took after the first turn, and the CPU time for these."""
-    count, length = made.shape
     with socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0) as sender:
         sender.setsockopt(SOL_PACKET, PACKET_QDISC_BYPASS, 1)
         sender.bind((interface, 0))
-        vectors = (_Iovec * count)(*(_Iovec(made.ctypes.data + number * length, length) for number in range(count)))
-        messages = (_Message * count)(*(_Message(vector=pointer(vector), vectors=1) for vector in vectors))
-        size = ctypes.sizeof(_Message)
+        ready = messages(made)
         sent = at = 0
         warm, began, end = 0, 0.0, time.perf_counter() + _MAX_SECONDS
         while sent < _MAX_PACKETS and time.perf_counter() < end and (not warm or time.thread_time() - began < cpu_seconds):
-            done = _LIBC.sendmmsg(sender.fileno(), ctypes.byref(messages, at * size), min(_AT_ONCE, count - at), 0)
-            if done < 0:
-                number = ctypes.get_errno()
-                raise OSError(number, os.strerror(number))
+            done = send(sender, ready, at)
             sent += done
-            at = (at + done) % count
+            at = (at + done) % len(ready)
             if not warm and not at:
                 warm, began = sent, time.thread_time()
         return sent, sent - warm, time.thread_time() - began

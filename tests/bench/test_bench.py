@@ -2,6 +2,7 @@
 
 import json
 import os
+import socket
 import subprocess
 import sys
 import xml.etree.ElementTree as ET
@@ -165,6 +166,14 @@ def test_a_frame_of_the_flood_is_a_whole_packet_with_a_right_checksum() -> None:
         total = sum(words)
         assert (total & 0xFFFF) + (total >> 16) == 0xFFFF
         assert int.from_bytes(frame[26:30].tobytes(), "big") == source
+
+
+def test_one_call_of_the_flood_hands_over_all_frames() -> None:
+    made = flood.frames(bytes(6), "10.9.0.1", 9, random_hosts(5))
+    sender, receiver = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    with sender, receiver:
+        assert flood.send(sender, flood.messages(made), 1) == 4
+        assert [receiver.recv(100) for _ in range(4)] == [frame.tobytes() for frame in made[1:]]
 
 
 def test_quick_run_measures_prints_and_draws(tmp_path: Path) -> None:
