@@ -59,6 +59,7 @@ ARROWS: dict[str, set[tuple[str, str]]] = {
         ("manual_bans", "orders"),
         ("manual_bans", "ban_orders"),
         ("manual_bans", "coalescer"),
+        ("value", "enforcer"),
     },
     "services/planning": {
         ("preview", "content_store"),

@@ -67,6 +67,7 @@ from banlistd.services.poll_record import PollRecord
 from banlistd.services.poll_scheduler import PollScheduler, WaitingTimes
 from banlistd.services.protected_host import ProtectedHost
 from banlistd.services.trial import ConfirmedSnapshots, Trial
+from banlistd.services.value.reporting import ValueReports
 from support.commands import command_named, unfit
 from support.fakes import (
     FakeAnnouncer,
@@ -315,6 +316,7 @@ async def assemble(
         environment.resolve,
         user_name,
         allowlist,
+        ValueReports(enforcer),
     )
     return DaemonWorld(
         environment,

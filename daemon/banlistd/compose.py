@@ -92,6 +92,7 @@ from banlistd.services.poll_record import PollRecord
 from banlistd.services.poll_scheduler import PollScheduler
 from banlistd.services.protected_host import ProtectedHost
 from banlistd.services.trial import ConfirmedSnapshots, Trial
+from banlistd.services.value.reporting import ValueReports
 
 _ASKED_AT_ONCE = 4
 """Names that operators ask for, which must not wait for those of feeds. The unit allows 64 threads, most of them for others."""
@@ -270,6 +271,7 @@ async def open_application(
             NameLookups(_ASKED_AT_ONCE).addresses,
             user_name,
             allowlist,
+            ValueReports(enforcer),
         )
         makers = {str(name): partial(open_backend, name, config) for name in BackendName if dry_run is None}
         migration = BackendMigration(BackendsInUse(database), str(config.backend), makers, announcer)

@@ -68,9 +68,10 @@ _banlistctl() {
     "install-units --root") mapfile -t COMPREPLY < <(compgen -d -- "$current") && return ;;
     *)
         case $command in
-        "") words="status sources check top history export timers protected ban unban bans allow disallow allowed quarantine approve refresh reload confirm catalogue add enable disable remove prove teardown install-units --version" ;;
+        "") words="status sources check top report history export timers protected ban unban bans allow disallow allowed quarantine approve refresh reload confirm catalogue add enable disable remove prove teardown install-units --version" ;;
         sources) words="--failing --sort --limit $(_banlistctl_sources)" ;;
         top) words="--by --limit" ;;
+        report) words="$(_banlistctl_sources)" ;;
         history) words="--limit $(_banlistctl_sources)" ;;
         export) words="--format --after $(_banlistctl_sources)" ;;
         protected) words="forget" ;;

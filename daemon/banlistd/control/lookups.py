@@ -4,15 +4,12 @@ import ipaddress
 import re
 from collections.abc import Mapping, Sequence
 
-import numpy as np
-from numpy.typing import NDArray
-
 from banlistd.core.addresses.sets import Addresses, AddressSet, Ranges, from_numbers, to_number, to_text
 from banlistd.core.addresses.text import range_text
 from banlistd.core.config.values import Unfit, addresses
 from banlistd.core.printing import shown
 from banlistd.core.ruleset.protection import allowed_within, forms, protected_within, translated_from
-from banlistd.core.ruleset.state import FirewallState, Hook, Kind, MapId, hooks_of
+from banlistd.core.ruleset.state import FirewallState, Hook, Kind, MapId
 from banlistd.errors import UsageError
 from banlistd.model import Family, Protected, SourceId, SourceSlot, Span
 from banlistd.ports import Ledger
@@ -74,16 +71,6 @@ def translated_owner(state: FirewallState | None, number: int) -> tuple[SourceSl
     needle = from_numbers(Family.IPV4, [within])
     marks = [state.map_entries[MapId(Hook.IN, kind, Family.IPV4)].owner_of(needle) for kind in Kind]
     return next(((owner, within) for mark in marks if mark for owner in state.sources if owner.mark == mark), None)
-
-
-def owned_by_mark(state: FirewallState | None) -> Mapping[int, int]:
-    """How many elements each source owns. What bans in both directions is counted once."""
-    if state is None:
-        return {}
-    by_hook: dict[Hook, NDArray[np.int64]] = {}
-    for map_id, entries in state.map_entries.items():
-        by_hook[map_id.hook] = by_hook.get(map_id.hook, 0) + np.bincount(entries.mark, minlength=1 << 16)
-    return {owner.mark: int(by_hook[hooks_of(owner)[0]][owner.mark]) for owner in state.sources}
 
 
 def protections_of(protected: Sequence[Protected], family: Family, number: int) -> Sequence[Protected]:

@@ -18,6 +18,7 @@ from banlistd.services.loops.allowing import ManualAllowlist
 from banlistd.services.manual_bans import ManualBanService
 from banlistd.services.poll_record import PollRecord
 from banlistd.services.protected_host import ProtectedHost
+from banlistd.services.value.reporting import ValueReports
 
 
 class ExportInProgress:
@@ -65,6 +66,7 @@ class Parts:
     resolve: Callable[[str], Awaitable[Sequence[str]]]
     user_name: Callable[[int], str]
     allowlist: ManualAllowlist
+    value: ValueReports
 
     def source(self, source_id: str) -> Source:
         """A configured source. Raises NoSuchSourceError."""

@@ -22,6 +22,7 @@ from banlistd.control.commands.sources import SOURCES
 from banlistd.control.commands.status import STATUS
 from banlistd.control.commands.timers import TIMERS
 from banlistd.control.commands.top import TOP
+from banlistd.control.commands.value.report import REPORT
 from banlistd.control.declaration import Command
 
 COMMANDS: tuple[Command[Any, Any], ...] = (
@@ -29,6 +30,7 @@ COMMANDS: tuple[Command[Any, Any], ...] = (
     SOURCES,
     CHECK,
     TOP,
+    REPORT,
     HISTORY,
     EXPORT,
     TIMERS,

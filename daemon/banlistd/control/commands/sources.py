@@ -96,7 +96,7 @@ def _read(request: "ControlRequest") -> SourcesOrder:
 async def _answer(parts: "Parts", order: SourcesOrder) -> list[SourceRow]:
     import asyncio
 
-    from banlistd.control.lookups import owned_by_mark
+    from banlistd.core.ruleset.ranking import owned_by_mark
     from banlistd.model import Poll
 
     configured = parts.service.config.sources if order.source is None else [parts.source(order.source)]

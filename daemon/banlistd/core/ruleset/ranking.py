@@ -66,6 +66,16 @@ def count_watched(state: FirewallState) -> int:
     return _count(state, Hook.WATCH_IN, Hook.WATCH_OUT, blocks=False)
 
 
+def owned_by_mark(state: FirewallState | None) -> Mapping[int, int]:
+    """How many elements each source owns. What bans in both directions is counted once."""
+    if state is None:
+        return {}
+    by_hook: dict[Hook, NDArray[np.int64]] = {}
+    for map_id, entries in state.map_entries.items():
+        by_hook[map_id.hook] = by_hook.get(map_id.hook, 0) + np.bincount(entries.mark, minlength=1 << 16)
+    return {owner.mark: int(by_hook[hooks_of(owner)[0]][owner.mark]) for owner in state.sources}
+
+
 def _count(state: FirewallState, into: Hook, out: Hook, *, blocks: bool) -> int:
     if not any(map_id.hook is out for map_id in state.map_entries):
         return sum(len(map_entries) for map_id, map_entries in state.map_entries.items() if map_id.hook is into)

@@ -1,0 +1,209 @@
+"""banlistctl report: what each list is worth beside the others."""
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, TypedDict
+
+from banlistd.control.declaration import Argument, Command, Completes, PageContext
+from banlistd.control.page import Column, Note, Page, Table, number
+from banlistd.core.printing import counted, printable
+from banlistd.errors import FirewallError, NoSuchSourceError, UsageError
+
+if TYPE_CHECKING:
+    from banlistd.control.parts import Parts
+    from banlistd.control.request import ControlRequest
+    from banlistd.core.feeds.value.report import ListValue
+
+_MOST_NAMED = 63
+"""As many as can be compared (`core.feeds.value.overlap`, which the tool does not import)."""
+
+_OTHERS_SHOWN = 3
+
+
+class CandidateRow(TypedDict):
+    """An entry that may be a false positive. `met`: `allowed`, `protected` or `connected`. `address`: what it contains of."""
+
+    entry: str
+    met: str
+    address: str
+    reason: str
+
+
+class ValueRow(TypedDict):
+    """`unique`: entries of which no other list has an address. `addresses`, `unique_addresses`: of IPv4. `owned`: elements in
+    the firewall. `overlap`: by list, how many entries of this list have an address that the other has too. `packets`,
+    `hits_per_1000`: null where nothing is counted; hits are packets for each 1,000 entries. `candidates`: how many entries met
+    an address that is wanted; `met` has the first.
+    """
+
+    id: str
+    action: str
+    entries: int
+    unique: int
+    addresses: int
+    unique_addresses: int
+    owned: int
+    packets: int | None
+    hits_per_1000: float | None
+    overlap: dict[str, int]
+    candidates: int
+    met: list[CandidateRow]
+
+
+class ReportAnswer(TypedDict):
+    """`left_out`: lists that are not compared one by one; what they have is not unique to another list all the same."""
+
+    lists: list[ValueRow]
+    left_out: list[str]
+
+
+def _read(request: "ControlRequest") -> tuple[str, ...]:
+    ids = tuple(dict.fromkeys(request.text("ids").split(","))) if request.text("ids") else ()
+    if len(ids) > _MOST_NAMED:
+        raise UsageError("too many lists are named", f"at most {_MOST_NAMED} are compared")
+    return ids
+
+
+async def _answer(parts: "Parts", ids: tuple[str, ...]) -> ReportAnswer:
+    named = {parts.source(name).id for name in ids}
+    report = await parts.value.report(parts.service.config, named, parts.clock.now())
+    lists = [_row(one) for one in report.lists if not named or one.source_id in named]
+    missing = sorted(named - {one.source_id for one in report.lists})
+    if missing:
+        raise UsageError(f"{missing[0]} is not compared", "it is off, has no content yet, or is made of other lists")
+    return {"lists": lists, "left_out": [*report.left_out]}
+
+
+def _row(one: "ListValue") -> ValueRow:
+    return {
+        "id": one.source_id,
+        "action": str(one.action),
+        "entries": one.entries,
+        "unique": one.unique,
+        "addresses": one.addresses,
+        "unique_addresses": one.unique_addresses,
+        "owned": one.owned,
+        "packets": one.packets,
+        "hits_per_1000": None if one.hits_per_1000 is None else round(one.hits_per_1000, 3),
+        "overlap": {str(name): count for name, count in one.overlap.items()},
+        "candidates": one.candidates.entries,
+        "met": [
+            {"entry": each.entry, "met": str(each.met), "address": each.address, "reason": each.reason}
+            for each in one.candidates.shown
+        ],
+    }
+
+
+_COLUMNS = (
+    Column("LIST"),
+    Column("ENTRIES", right=True),
+    Column("UNIQUE", right=True),
+    Column("SHARE", right=True, spare=3),
+    Column("IPV4 ADDRESSES", right=True, spare=6),
+    Column("UNIQUE", right=True, spare=7),
+    Column("HITS/1,000", right=True, spare=1),
+    Column("CANDIDATES", right=True, spare=2),
+    Column("ALSO IN", below=True),
+)
+
+_NOTE = (
+    "UNIQUE: of these entries no other list has an address. HITS/1,000: packets for each 1,000 entries since the chain of the"
+    " list was made; a packet counts for the first list in order. CANDIDATES for false positives: entries that met an allowed"
+    " or protected address."
+)
+
+
+def _requests(fields: Mapping[str, object]) -> tuple[Sequence[Mapping[str, object]], bool]:
+    """One request, with the ids in one field."""
+    ids = fields.get("ids")
+    return [{"ids": ",".join(map(str, ids))} if isinstance(ids, list) and ids else {}], False
+
+
+def _page(answer: ReportAnswer, _: PageContext) -> Page:
+    rows = answer["lists"]
+    if not rows:
+        return ["no list has content yet"]
+    page: list[str | Table | Note] = [Table(_COLUMNS, tuple(_cells(row) for row in rows))]
+    if len(rows) == 1:
+        page += _overlaps(rows[0])
+    page += [line for row in rows for line in _met(row)]
+    if answer["left_out"]:
+        page.append(f"{counted(len(answer['left_out']), 'list is', 'lists are')} not compared one by one: banlistctl report ID")
+    return [*page, Note(_NOTE)]
+
+
+def _cells(row: ValueRow) -> tuple[str, ...]:
+    hits = row["hits_per_1000"]
+    others = [(name, count) for name, count in _by_count(row["overlap"]) if count][:_OTHERS_SHOWN]
+    return (
+        printable(row["id"]),
+        number(row["entries"]),
+        number(row["unique"]),
+        _percent(row["unique"], row["entries"]),
+        number(row["addresses"]),
+        number(row["unique_addresses"]),
+        "" if hits is None else f"{hits:,.1f}",
+        number(row["candidates"]),
+        ", ".join(f"{printable(name)} {_percent(count, row['entries'])}" for name, count in others),
+    )
+
+
+def _by_count(overlap: Mapping[str, int]) -> list[tuple[str, int]]:
+    return sorted(overlap.items(), key=lambda one: (-one[1], one[0]))
+
+
+def _percent(part: int, whole: int) -> str:
+    return f"{100 * part / whole:.1f} %" if whole else ""
+
+
+def _overlaps(row: ValueRow) -> list[str | Table | Note]:
+    cells = tuple(
+        (printable(name), number(count), _percent(count, row["entries"])) for name, count in _by_count(row["overlap"])
+    )
+    return [Table((Column("ALSO IN"), Column("ENTRIES", right=True), Column("SHARE", right=True)), cells)] if cells else []
+
+
+def _met(row: ValueRow) -> list[str]:
+    lines = []
+    for one in row["met"]:
+        of = "" if one["address"] == one["entry"] else f" {printable(one['address'])}"
+        reason = f" ({printable(one['reason'])})" if one["reason"] else ""
+        lines.append(f"{printable(row['id'])}: {printable(one['entry'])} met what is {printable(one['met'])}:{of}{reason}")
+    return lines
+
+
+REPORT: Command[tuple[str, ...], ReportAnswer] = Command(
+    name="report",
+    help="what each list is worth: unique entries, overlap with other lists, hits, candidates for false positives",
+    details="An entry is a single address or a network. It is unique if no other list has any of its addresses; it overlaps"
+    " another list that has one of them. The lists are compared as they were read, whatever their action, without sources that"
+    " are made of others and without manual bans. Of more than 63 lists the named ones and the largest are compared one by one;"
+    " the others count together. A candidate for a false positive is an entry that met an allowed or protected address. With"
+    " one ID, the overlap with every list is printed. --json has the whole matrix; `ids` are joined by commas there.",
+    method="GET",
+    example={
+        "lists": [
+            {
+                "id": "spamhaus-drop",
+                "action": "drop",
+                "entries": 1_650,
+                "unique": 1_402,
+                "addresses": 14_904_576,
+                "unique_addresses": 13_000_000,
+                "owned": 1_234,
+                "packets": 98_765,
+                "hits_per_1000": 59_857.576,
+                "overlap": {"office-bans": 3},
+                "candidates": 1,
+                "met": [{"entry": "192.0.2.0/24", "met": "allowed", "address": "192.0.2.7", "reason": "the office"}],
+            }
+        ],
+        "left_out": [],
+    },
+    arguments=(Argument("ids", "ID", "these lists only, compared with all", nargs="*", completes=Completes.SOURCES),),
+    read=_read,
+    answer=_answer,
+    page=_page,
+    errors=(UsageError, NoSuchSourceError, FirewallError),
+    timeout=60.0,
+    requests=_requests,
+)

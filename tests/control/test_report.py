@@ -1,0 +1,132 @@
+"""What real sources are worth, asked of a daemon."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from banlistd.errors import FetchError, NoSuchSourceError, UsageError
+from banlistd.model import Action, Counter, Mark, SourceId
+from support.data import real_list
+from support.fakes import FakeFetcher, FakeFirewall, FakeHost
+from support.sources import ONE, THREE, TWO, allow, config_of, source
+from worlds import DaemonWorld, Environment, run
+
+LISTS: dict[SourceId, bytes | FetchError] = {
+    ONE: b"192.0.2.1\n192.0.2.2\n198.51.100.0/24\n",
+    TWO: b"192.0.2.2\n198.51.100.7\n203.0.113.9\n",
+}
+
+
+async def rows_of(world: DaemonWorld, **fields: Any) -> dict[str, Any]:
+    return {row["id"]: row for row in (await world.ask("report", **fields))["lists"]}
+
+
+def test_each_list_is_compared_with_every_other_whatever_its_action(tmp_path: Path) -> None:
+    async def life(world: DaemonWorld) -> None:
+        await world.service.refresh([])
+        rows = await rows_of(world)
+        expected = {
+            "entries": 3,
+            "unique": 1,
+            "addresses": 258,
+            "unique_addresses": 256,
+            "overlap": {"two": 2},
+            "action": "drop",
+        }
+        assert {key: rows["one"][key] for key in expected} == expected
+        assert (rows["two"]["unique"], rows["two"]["overlap"], rows["two"]["action"]) == (1, {"one": 2}, "count")
+        assert list(await rows_of(world, ids="two")) == ["two"]
+
+    config = config_of(source(ONE), source(TWO, action=Action.COUNT))
+    run(Environment(tmp_path, fetcher=FakeFetcher({**LISTS})), config, life)
+
+
+def test_a_source_that_is_made_of_others_and_manual_bans_make_nothing_less_unique(tmp_path: Path) -> None:
+    async def life(world: DaemonWorld) -> None:
+        await world.service.refresh([])
+        await world.poll(THREE)
+        await world.ask("ban", address="203.0.113.9")
+        rows = await rows_of(world)
+        assert {name: row["unique"] for name, row in rows.items()} == {"one": 1, "two": 1}
+        with pytest.raises(UsageError, match="three is not compared"):
+            await world.ask("report", ids="three")
+
+    config = config_of(source(ONE), source(TWO), source(THREE, merge=(ONE, TWO)))
+    run(Environment(tmp_path, fetcher=FakeFetcher({**LISTS})), config, life)
+
+
+def test_entries_that_met_an_allowed_or_protected_address_are_candidates(tmp_path: Path) -> None:
+    async def life(world: DaemonWorld) -> None:
+        await world.service.refresh([])
+        await world.ask("allow", address="198.51.100.7", comment="a customer")
+        row = (await rows_of(world))["one"]
+        assert row["candidates"] == 3
+        assert [(one["entry"], one["met"], one["address"]) for one in row["met"]] == [
+            ("192.0.2.1", "allowed", "192.0.2.1"),
+            ("192.0.2.2", "protected", "192.0.2.2"),
+            ("198.51.100.0/24", "allowed", "198.51.100.7"),
+        ]
+
+    environment = Environment(tmp_path, fetcher=FakeFetcher({**LISTS}), host=FakeHost("192.0.2.2"))
+    run(environment, config_of(source(ONE), source(TWO), allow=(allow("192.0.2.1"),)), life)
+
+
+def test_packets_are_counted_for_each_thousand_entries(tmp_path: Path) -> None:
+    class Counting(FakeFirewall):
+        async def counters(self) -> Mapping[Mark, Counter]:
+            return {marker.mark: Counter(6, 360) for marker in await self.markers() if marker.source_id == ONE}
+
+    async def life(world: DaemonWorld) -> None:
+        await world.service.refresh([])
+        rows = await rows_of(world)
+        assert [(rows[name]["packets"], rows[name]["hits_per_1000"]) for name in ("one", "two")] == [(6, 2000.0), (None, None)]
+
+    run(Environment(tmp_path, Counting(), fetcher=FakeFetcher({**LISTS})), config_of(source(ONE), source(TWO)), life)
+
+
+def test_what_is_no_list_is_refused(tmp_path: Path) -> None:
+    async def life(world: DaemonWorld) -> None:
+        assert await world.ask("report") == {"lists": [], "left_out": []}
+        with pytest.raises(UsageError, match="one is not compared"):
+            await world.ask("report", ids="one")
+        with pytest.raises(NoSuchSourceError):
+            await world.ask("report", ids="none")
+        with pytest.raises(UsageError, match="too many lists are named"):
+            await world.ask("report", ids=",".join(f"a{n}" for n in range(64)))
+
+    run(Environment(tmp_path), config_of(source(ONE)), life)
+
+
+def test_of_more_lists_than_can_be_compared_the_named_and_the_largest_are(tmp_path: Path) -> None:
+    names = [SourceId(f"list-{n}") for n in range(65)]
+    bodies: dict[SourceId, bytes | FetchError] = {
+        name: f"192.0.2.1\n198.51.100.{n}\n203.0.113.{n}\n".encode() for n, name in enumerate(names[1:])
+    }
+    bodies[names[0]] = b"192.0.2.1\n"
+
+    async def life(world: DaemonWorld) -> None:
+        await world.service.refresh([])
+        answer = await world.ask("report")
+        assert "list-0" in answer["left_out"]
+        assert len(answer["lists"]) == 63
+        (row,) = (await world.ask("report", ids="list-0"))["lists"]
+        assert (row["entries"], row["unique"], set(row["overlap"].values()), len(row["overlap"])) == (1, 0, {1}, 62)
+
+    run(Environment(tmp_path, fetcher=FakeFetcher(bodies)), config_of(*(source(name) for name in names)), life)
+
+
+def test_real_lists_overlap_as_counting_their_lines_says(tmp_path: Path) -> None:
+    green, emerging = (real_list(f"feeds/{name}") for name in ("greensnow.txt", "emergingthreats.txt"))
+    lines = [set(path.read_text(encoding="ascii").split()) for path in (green, emerging)]
+    bodies: dict[SourceId, bytes | FetchError] = {ONE: green.read_bytes(), TWO: emerging.read_bytes()}
+
+    async def life(world: DaemonWorld) -> None:
+        await world.service.refresh([])
+        rows = await rows_of(world)
+        assert [rows[name]["entries"] for name in ("one", "two")] == [len(one) for one in lines]
+        assert rows["one"]["overlap"] == {"two": len(lines[0] & lines[1])}
+        assert rows["two"]["unique"] == len(lines[1] - lines[0])
+
+    run(Environment(tmp_path, fetcher=FakeFetcher(bodies)), config_of(source(ONE), source(TWO)), life)
