@@ -126,6 +126,7 @@ ARROWS: dict[str, set[tuple[str, str]]] = {
     },
     "core/feeds": {
         ("completeness", "parsers"),
+        ("content", "versions"),
         ("evaluate", "content"),
         ("evaluate", "critical"),
         ("evaluate", "judgement"),
@@ -227,6 +228,8 @@ ARROWS: dict[str, set[tuple[str, str]]] = {
         ("list_ends", "database"),
         ("manual_bans", "database"),
         ("import_runs", "marks"),
+        ("import_runs", "versions"),
+        ("versions", "database"),
         ("polling", "database"),
         ("host", "database"),
         ("polling", "import_runs"),

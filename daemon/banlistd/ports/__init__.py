@@ -17,6 +17,7 @@ from banlistd.ports.state import (
     RequestLog,
     SourceRecords,
     Storage,
+    Versions,
 )
 from banlistd.ports.system import Announcer, BlockingCalls, Clock, Supervisor
 
@@ -49,5 +50,6 @@ __all__ = [
     "Storage",
     "Supervisor",
     "Verifier",
+    "Versions",
     "WholeBody",
 ]

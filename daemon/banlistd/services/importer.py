@@ -16,6 +16,7 @@ from banlistd.core.feeds.extent import share_in_words
 from banlistd.core.feeds.found_list import FoundList, findings_of
 from banlistd.core.feeds.parsed_list import Download
 from banlistd.core.feeds.quarantine import Quarantined, approved, has_settled, held_back
+from banlistd.core.feeds.versions.version import HistoryBounds
 from banlistd.core.ruleset.recovery import decide
 from banlistd.errors import BanlistdError, DeferredError, FetchError, LedgerError, ParseError, RefusedError
 from banlistd.events import Event, EventName
@@ -140,7 +141,7 @@ class Importer:
         _LOG.debug("%s: content %s: %s", source.id, found.content_hash[:12], decision)
         if decision is Decision.SKIP and self._enforcer.holds(source.id, found.content_hash):
             return self._skip(source, found)
-        addresses, run = await self._open(source.id, found, newest)
+        addresses, run = await self._open(source, found, newest)
         if decision is Decision.FINISH:
             added, removed = 0, 0
         else:
@@ -218,16 +219,17 @@ class Importer:
         self._tell(EventName.IMPORT_SKIPPED, source.id, f"{source.id}: unchanged, {why}", found.content_hash)
         return Outcome(source.id, OutcomeKind.SKIPPED)
 
-    async def _open(self, source_id: SourceId, found: FoundList, newest: ImportRun | None) -> tuple[AddressSet, ImportRun]:
+    async def _open(self, source: Source, found: FoundList, newest: ImportRun | None) -> tuple[AddressSet, ImportRun]:
         """Open a run for the content that is about to be applied, snapshot included."""
-        reading = found.reading
+        source_id, reading = source.id, found.reading
         before = found.before if reading else await self._last_good(source_id, newest)
         addresses = reading.addresses if reading else await self._stored(source_id, found.content_hash)
         added = reading.judgement.added if reading and reading.judgement else None
         entries = len(addresses) + (len(before.addresses) if before else 0)
         remembered = self._enforcer.policy.remembered.get(source_id, 0.0)
-        snapshot, new, departed = await in_thread_if_long(
-            entries, stored_form, addresses, found.content_hash, before, added, departs=remembered > 0
+        history = HistoryBounds(source.history, source.history_size) if source.history else None
+        stored = await in_thread_if_long(
+            entries, stored_form, addresses, found.content_hash, before, added, departs=remembered > 0, history=history
         )
         pending = Pending(
             source_id,
@@ -235,11 +237,12 @@ class Importer:
             self._enforcer.policy_hash,
             entries=len(addresses),
             rejected=reading.rejected if reading else (newest.rejected if newest else 0),
-            snapshot=snapshot,
-            added_history=new,
-            departed=departed,
+            snapshot=stored.snapshot,
+            added_history=stored.added_history,
+            departed=stored.departed,
             remembered=remembered,
             ends=found.ends,
+            step=stored.step,
         )
         return addresses, await self._ledger.upsert_pending(pending, self._clock.now())
 

@@ -12,6 +12,7 @@ from banlistd.adapters.storage.database import Database
 from banlistd.adapters.storage.departures import note_departures
 from banlistd.adapters.storage.list_ends import note_ends
 from banlistd.adapters.storage.marks import give_marks, known_marks
+from banlistd.adapters.storage.versions.version_table import complete_version, note_version
 from banlistd.core.feeds.content import Pending
 from banlistd.model import ContentHash, ImportRun, Mark, Marker, PolicyHash, Poll, RunState, SourceId, Validators
 
@@ -180,7 +181,9 @@ class ImportRuns:
             await connection.execute(arrival, {**key, "now": now, "body": pending.added_history})
             await note_departures(connection, pending, now)
             await note_ends(connection, pending)
-            return _run_of(row)
+            run = _run_of(row)
+            await note_version(connection, pending, run, now)
+            return run
 
         return await self._database.write(work)
 
@@ -193,6 +196,7 @@ class ImportRuns:
                 return False
             if validators is not None:
                 await connection.execute(_KEEP_VALIDATORS, _parameters_of(run.source_id, run.content_hash, validators))
+            await complete_version(connection, run, now)
             row = {"source_id": run.source_id, "id": run.id}
             await connection.execute(_FORGET_OLD_SNAPSHOTS, row)
             await connection.execute(_FORGET_OLD_RUNS, row)

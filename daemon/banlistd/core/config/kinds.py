@@ -134,6 +134,19 @@ def span(low: str, high: str) -> ValueKind:
     return scalar(read, _SPAN.reference, f"{low} to {high}, or off", parts=(_SPAN,), show=show_duration)
 
 
+def time_or_off(low: str, high: str) -> ValueKind:
+    """Seconds; `off` is 0."""
+    read_duration = duration_within(low, high)
+
+    def read(text: str) -> float:
+        return 0.0 if text.lower() == OFF else read_duration(text)
+
+    def show(seconds: float) -> str:
+        return show_duration(seconds) if seconds else OFF
+
+    return scalar(read, _SPAN.reference, f"{low} to {high}, or off", parts=(_SPAN,), show=show)
+
+
 _PERCENTAGE = re.compile(r"([0-9]{1,6}(?:\.[0-9]{1,3})?) ?%", re.ASCII)
 _PERCENTAGES = ValueKind(
     lambda *_: None, {"anyOf": [{"type": "string", "pattern": "^[0-9]{1,6}([.][0-9]{1,3})? ?%$"}, _OFF]}, name="percentage"

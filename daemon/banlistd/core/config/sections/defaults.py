@@ -44,6 +44,18 @@ class Defaults(Section):
             "without it. While the list cannot be fetched, nothing leaves it; see `on_stale`.",
         ),
     ] = None
+    history: Annotated[
+        float,
+        Key(
+            kinds.time_or_off("1h", "365d"),
+            "How long the versions of the list are kept after they were replaced, for `check --at`, `diff` and `rollback`. "
+            "`off`: none is kept.",
+        ),
+    ] = 30 * 86400.0
+    # A list of 1,000,000 of which 1 % changes takes 51 kB a version (measured), so these are some 160 of them.
+    history_size: Annotated[
+        int, Key(kinds.size_at_least("4kB"), "What the versions of the list may take, compressed; the oldest go first.")
+    ] = 8 * 2**20
     timeout: Annotated[float, Key(kinds.duration_between("1s", "1h"), "The time limit for a whole download.")] = 60.0
     # Three million addresses are 45 MB; a body without an end costs 55 MB of memory until it is refused (measured).
     max_bytes: Annotated[int, Key(kinds.size_at_least("1kB"), "The largest list, before and after decompression.")] = 48 * 2**20
