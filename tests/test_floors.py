@@ -45,6 +45,8 @@ ARROWS: dict[str, set[tuple[str, str]]] = {
         ("names", "feeds"),
         ("names", "firewall"),
         ("names", "kind"),
+        ("names", "value"),
+        ("value", "kind"),
     },
     "services": {
         ("enforcer", "coalescer"),
@@ -230,6 +232,7 @@ ARROWS: dict[str, set[tuple[str, str]]] = {
         ("import_runs", "marks"),
         ("import_runs", "versions"),
         ("versions", "database"),
+        ("value", "database"),
         ("polling", "database"),
         ("host", "database"),
         ("polling", "import_runs"),

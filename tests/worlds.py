@@ -38,6 +38,7 @@ from banlistd.adapters.storage.polling.source_records import SourceRecordReader
 from banlistd.adapters.storage.quarantine import QuarantineTable
 from banlistd.adapters.storage.start.boot_snapshot import BootSnapshotTable
 from banlistd.adapters.storage.start.kept_configs import KeptConfigTable
+from banlistd.adapters.storage.value.shadows import ShadowTable
 from banlistd.control.parts import ExportInProgress, Parts
 from banlistd.control.read_request import read_request
 from banlistd.control.seen import SeenContents
@@ -68,6 +69,7 @@ from banlistd.services.poll_scheduler import PollScheduler, WaitingTimes
 from banlistd.services.protected_host import ProtectedHost
 from banlistd.services.trial import ConfirmedSnapshots, Trial
 from banlistd.services.value.reporting import ValueReports
+from banlistd.services.value.shadows import Shadows
 from support.commands import command_named, unfit
 from support.fakes import (
     FakeAnnouncer,
@@ -246,7 +248,8 @@ async def assemble(
     kernel = wrap(firewall or environment.firewall)
     ledger, quarantine = wrap(ImportRuns(database)), wrap(QuarantineTable(database))
     marks = await ledger.marks_for(identities(config), await kernel.markers())
-    policy = policy_of(config, marks, clock.now())
+    shadows = await Shadows.opened(ShadowTable(database), environment.announcer, clock)
+    policy = policy_of(config, marks, clock.now(), shadows.now_in_shadow(config))
     table = LoginTable(database)
     allowlist = ManualAllowlist(wrap(ManualAllowTable(database)), announcer, clock, look_every=0.005)
     host = ProtectedHost(
@@ -278,7 +281,7 @@ async def assemble(
     times = WaitingTimes(watch_every=0.005, look_every=timing.look_every, catch_up=timing.catch_up)
     scheduler = PollScheduler(ledger, publishers, stamp_of, clock, calls, PartsUnderWay(enforcer.content, ledger), times)
     endings = Endings(stores, enforcer, importer.take, announcer, clock)
-    services = Services(scheduler, importer, enforcer, manual_bans, enricher, host, trial, endings, allowlist)
+    services = Services(scheduler, importer, enforcer, manual_bans, enricher, host, trial, endings, allowlist, shadows)
     outside = Outside(
         ledger,
         database,
@@ -316,7 +319,7 @@ async def assemble(
         environment.resolve,
         user_name,
         allowlist,
-        ValueReports(enforcer),
+        ValueReports(enforcer, shadows),
     )
     return DaemonWorld(
         environment,

@@ -21,7 +21,8 @@ class Capabilities:
     applied, and the next `verify` finds what is missing. `contents_by_owner`: the backend knows the source of each address;
     otherwise `contents` gives every source everything. `counters`: packets are counted for each source. `tells_answers`: it
     lets pass the answers of a service at a banned address; otherwise what the host needs answers from is not banned at all.
-    `changes_host`: it changes what other programs see, so that one daemon alone may use it on a host.
+    `shadows`: it can count the packets of a source before it blocks them. `changes_host`: it changes what other programs see,
+    so that one daemon alone may use it on a host.
     """
 
     all_or_nothing: bool = True
@@ -29,6 +30,7 @@ class Capabilities:
     counters: bool = True
     tells_answers: bool = True
     changes_host: bool = True
+    shadows: bool = True
     actions: AbstractSet[Action] = frozenset(Action)
     directions: AbstractSet[Direction] = frozenset(Direction)
 
@@ -128,6 +130,7 @@ class BackendName(StrEnum):
             services="banned ones reach the host with answers only",
             needs="CAP_NET_ADMIN and CAP_NET_RAW: `banlistctl install-units --backend ipset`",
         ),
+        Capabilities(shadows=False),
         restores_at_boot=True,
     )
     FAIL2BAN = BackendKind(

@@ -4,11 +4,10 @@ import asyncio
 import os
 import random
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 from importlib.metadata import version
-from typing import Any
 
 from banlistd.adapters.fetch.connections import Listeners
 from banlistd.adapters.fetch.file import LocalFiles, stamp_of
@@ -51,6 +50,7 @@ from banlistd.adapters.storage.quarantine import QuarantineTable
 from banlistd.adapters.storage.start.boot_snapshot import BootSnapshotTable, last_boot_snapshot
 from banlistd.adapters.storage.start.kept_configs import KeptConfigTable
 from banlistd.adapters.storage.state_files import is_there
+from banlistd.adapters.storage.value.shadows import ShadowTable
 from banlistd.adapters.system import allocator, config_file
 from banlistd.adapters.system.clock import SystemClock
 from banlistd.adapters.system.instance import only_instance, only_writer, refuse_unsafe_state
@@ -58,8 +58,7 @@ from banlistd.adapters.system.journal import WarningsAnnouncer, find_announcer
 from banlistd.adapters.system.supervisor import find_supervisor
 from banlistd.application import Application
 from banlistd.backends import BackendName
-from banlistd.control.declaration import Command
-from banlistd.control.parts import ExportInProgress, Parts
+from banlistd.control.parts import ExportInProgress, Parts, answered_by
 from banlistd.control.seen import SeenContents
 from banlistd.core.config.catalogue.in_use import remarks_on_lists
 from banlistd.core.config.combining.sources import remarks_on_unused
@@ -71,7 +70,7 @@ from banlistd.core.ruleset.policy import identities, policy_of, unread
 from banlistd.daemon import Outside, Service, Services
 from banlistd.model import Remark
 from banlistd.paths import Paths
-from banlistd.ports import Announcer, Firewall, HostMonitor
+from banlistd.ports import Firewall, HostMonitor
 from banlistd.services.backend_migration import BackendMigration
 from banlistd.services.enforcer import Enforcer
 from banlistd.services.geo_enricher import Enricher, GeoResolvers
@@ -93,6 +92,7 @@ from banlistd.services.poll_scheduler import PollScheduler
 from banlistd.services.protected_host import ProtectedHost
 from banlistd.services.trial import ConfirmedSnapshots, Trial
 from banlistd.services.value.reporting import ValueReports
+from banlistd.services.value.shadows import Shadows
 
 _ASKED_AT_ONCE = 4
 """Names that operators ask for, which must not wait for those of feeds. The unit allows 64 threads, most of them for others."""
@@ -196,8 +196,7 @@ async def open_application(
         stack.push_async_callback(parser.close)
         clock = SystemClock()
         trial = Trial(kept, database, clock, remark)
-        every = dry_run is None or debug
-        announcer: Announcer = find_announcer(config.log.format) if every else WarningsAnnouncer(sys.stderr)
+        announcer = find_announcer(config.log.format) if dry_run is None or debug else WarningsAnnouncer(sys.stderr)
         firewall: Firewall = open_backend(config.backend, config)
         if dry_run is not None:
             firewall = DryRunFirewall(firewall, dry_run)
@@ -217,7 +216,8 @@ async def open_application(
             tells_answers=config.backend.kind.capabilities.tells_answers,
             allowed=allowlist.protection,
         )
-        policy = policy_of(config, marks, clock.now())
+        shadows = await Shadows.opened(ShadowTable(database), announcer, clock)
+        policy = policy_of(config, marks, clock.now(), shadows.now_in_shadow(config))
         boot_snapshots = BootSnapshotTable(database, config.backend, config.owner, translated=config.translated)
         connections, uncovered = LinuxConnections(), UncoveredTraffic()
         for each in (connections, uncovered, login_monitor):
@@ -246,7 +246,7 @@ async def open_application(
             PollScheduler(ledger, publishers, stamp_of, clock, OwnThreads("file stamp", 8), under_way),
             Endings(stores, enforcer, importer.take, announcer, clock),
         )
-        services = Services(scheduler, importer, enforcer, banning, enricher, host, trial, endings, allowlist)
+        services = Services(scheduler, importer, enforcer, banning, enricher, host, trial, endings, allowlist, shadows)
         outside = Outside(ledger, database, announcer, find_supervisor(), clock, allocator.trim_memory, monitor, login_monitor)
         service = Service(loaded, partial(load_files, places), services, outside, Intervals())
         remarks = partial(_remarks, service, firewall, connections, uncovered, trial, places)
@@ -271,12 +271,12 @@ async def open_application(
             NameLookups(_ASKED_AT_ONCE).addresses,
             user_name,
             allowlist,
-            ValueReports(enforcer),
+            ValueReports(enforcer, shadows),
         )
         makers = {str(name): partial(open_backend, name, config) for name in BackendName if dry_run is None}
         migration = BackendMigration(BackendsInUse(database), str(config.backend), makers, announcer)
         yield Application(
-            service, partial(_answer, parts), enforcer, findings, database, announcer, migration, remarks, user_name
+            service, partial(answered_by, parts), enforcer, findings, database, announcer, migration, remarks, user_name
         )
 
 
@@ -295,10 +295,6 @@ async def _remarks(
 
 async def _remarks_on_rules(firewall: Firewall, places: Paths) -> Sequence[Remark]:
     return [*await firewall.remarks(), *await asyncio.to_thread(remarks_on_saved_rulesets, TABLE, places.root)]
-
-
-def _answer(parts: Parts, command: Command[Any, Any], order: Any) -> Awaitable[Any]:
-    return command.answer(parts, order)
 
 
 def _host_monitor(stack: AsyncExitStack) -> HostMonitor:

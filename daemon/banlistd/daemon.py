@@ -33,12 +33,14 @@ from banlistd.services.loops.logins import LoginLoop
 from banlistd.services.loops.memory import MemoryLoop
 from banlistd.services.loops.polling import PollLoop
 from banlistd.services.loops.repair import RepairLoop
+from banlistd.services.loops.shadows import ShadowLoop
 from banlistd.services.loops.storage import StorageLoop
 from banlistd.services.loops.watchdog import WatchdogLoop
 from banlistd.services.manual_bans import ManualBanService
 from banlistd.services.poll_scheduler import PollScheduler
 from banlistd.services.protected_host import ProtectedHost
 from banlistd.services.trial import Trial
+from banlistd.services.value.shadows import Shadows
 
 _NAMED = 10
 """Failing sources that the status line names."""
@@ -59,6 +61,7 @@ class Services:
     trial: Trial
     endings: Endings
     allowlist: ManualAllowlist
+    shadows: Shadows
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +90,7 @@ class Service:
         self._outside = outside
         self._intervals = intervals
         self._enforcer = enforcer = services.enforcer
-        self._live = LiveConfig(loaded.config, outside.ledger, enforcer.markers, outside.clock)
+        self._live = LiveConfig(loaded.config, outside.ledger, enforcer.markers, services.shadows.now_in_shadow, outside.clock)
         self._reloading = asyncio.Lock()
         announcer = outside.announcer
         self._faults = faults = FaultRecorder(announcer)
@@ -118,6 +121,7 @@ class Service:
         self._after_allows = HostChangeLoop(
             services.allowlist.wait_for_end, self._reconcile, self._memory.note_work, faults, intervals.reconcile
         )
+        self._shadows = ShadowLoop(lambda: services.shadows.note(self.config, enforcer), self._reconcile, intervals.endings)
         self._storage = StorageLoop(outside.storage, self._resync_ledger, self._report, announcer, intervals.storage_retry)
         self._watchdog = WatchdogLoop(outside.supervisor, enforcer.markers, faults)
 
@@ -166,6 +170,7 @@ class Service:
             self._memory.run(),
             self._faults.repeat(self._end_trial, intervals.first_retry),
             self._faults.repeat(self._endings.turn, intervals.first_retry),
+            self._faults.repeat(self._shadows.turn, intervals.first_retry),
         )
         loops = [asyncio.ensure_future(duty) for duty in duties]
         self._report()

@@ -77,12 +77,13 @@ class Decision(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class SourceSlot:
-    """A source in the firewall: its number, the name of its chain, and what to do with its packets."""
+    """A source in the firewall: its number, the name of its chain, what to do with packets; `shadow`: before others do."""
 
     mark: Mark
     source_id: SourceId
     action: Action
     direction: Direction
+    shadow: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -51,7 +51,7 @@ def owner_of(state: FirewallState | None, family: Family, number: int) -> Source
     needle = from_numbers(family, [number])
     by_mark = {owner.mark: owner for owner in state.sources}
     hooks = dict.fromkeys(
-        map_id.hook for map_id in sorted(state.map_entries, key=lambda map_id: map_id.hook.startswith("watch"))
+        map_id.hook for map_id in sorted(state.map_entries, key=lambda map_id: map_id.hook not in (Hook.IN, Hook.OUT))
     )
     for hook in hooks:
         for kind in Kind:

@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from banlistd.control.seen import SeenContents
 from banlistd.control_api import ServiceControl
@@ -37,6 +38,12 @@ class ExportInProgress:
 
     def drop(self) -> None:
         self._kept = None
+
+
+def answered_by(parts: "Parts", command: Any, order: Any) -> Awaitable[Any]:
+    """What a `Command` answers to an order."""
+    answer: Awaitable[Any] = command.answer(parts, order)
+    return answer
 
 
 @dataclass(frozen=True, slots=True)

@@ -51,6 +51,7 @@ class Field(StrEnum):
     ORDER = "ORDER", "The command that was sent to the control socket."
     UID = "UID", "The user id of the process that sent it, as the kernel reports it."
     DURATION_MS = "DURATION_MS", "The duration in milliseconds."
+    PACKETS = "PACKETS", "The number of packets that were counted."
     NETWORKS = "NETWORKS", "The number of networks that were looked up."
     UNKNOWN = "UNKNOWN", "The number of networks that no database or service knows."
     GOOD_AT = "GOOD_AT", "The time when the list was last good, in seconds since the epoch."

@@ -12,6 +12,7 @@ from banlistd.events.bans import MANY_CHANGED
 from banlistd.events.feeds import SOURCE_DEAD, SOURCE_EMPTY, SOURCE_MOVED
 from banlistd.events.firewall import DRIFT_ENDED, DRIFT_RECURRING, DRIFT_REPAIRED, REMARK, RESTORED
 from banlistd.events.kind import EventKind, Field, Priority
+from banlistd.events.value import SHADOW_ENDED
 
 _IMPORT = (
     *(Field.SOURCE_ID, Field.CONTENT_HASH, Field.RUN_ID, Field.ADDED, Field.REMOVED, Field.REJECTED, Field.ENTRIES),
@@ -286,6 +287,7 @@ class EventName(StrEnum):
         "When they are solved:\n"
         "    systemctl reload banlistd",
     )
+    SHADOW_ENDED = SHADOW_ENDED
     SERVICE_STARTED = EventKind(
         "service_started",
         "6d1b4a0cb5a44b3f8a7a0f0f5b0a1c0b",

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from banlistd.core.feeds.found_list import Findings
     from banlistd.core.feeds.health.overview import Overview
     from banlistd.core.feeds.quarantine import Confirmed, PastContents, Quarantined, SourceHealth, SourceRecord
+    from banlistd.core.feeds.value.shadow import Shadow
     from banlistd.core.feeds.versions.version import Version
 
 
@@ -158,6 +159,16 @@ class EndLog(Protocol):
 
     async def keep(self, source_id: SourceId, content_hash: ContentHash, ends: Ends) -> None:
         """Put these in place of those known."""
+
+
+class ShadowLog(Protocol):
+    """Since when sources are in shadow. Each call is one transaction. Raises LedgerError where the database cannot be used."""
+
+    async def every(self) -> Sequence[Shadow]:
+        """That of each source that has one."""
+
+    async def change(self, come: Sequence[Shadow], go: Sequence[SourceId]) -> None:
+        """Write some, in place of those of the same sources, and forget others."""
 
 
 class RequestLog(Protocol):

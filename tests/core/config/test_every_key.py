@@ -74,6 +74,7 @@ def of_source(written: Mapping[str, object]) -> Config:
     place = {"id": "a"} if combined or {"path", "block", "only", "merge", "intersect"} & written.keys() else A
     beside: dict[str, object] = {"client_certificate": "/a.pem"} if "client_key" in written else {}
     beside |= {"merge": ["c", "d"]} if combined else {}
+    beside |= {"action": "count"} if "shadow" in written else {}
     parts = [{**A, "id": part} for part in ("b", "c", "d")]
     return read(json.dumps({"sources": [{**place, **beside, **written}, *parts]}))
 

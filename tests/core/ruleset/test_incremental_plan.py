@@ -44,7 +44,8 @@ class PlanCase:
 
 
 owners = st.lists(
-    st.tuples(st.sampled_from([action for action in Action if action is not Action.NONE]), st.sampled_from(Direction)),
+    st.tuples(st.sampled_from([action for action in Action if action is not Action.NONE]), st.sampled_from(Direction))
+    | st.tuples(st.just(Action.COUNT), st.sampled_from(Direction), st.just(True)),
     min_size=1,
     max_size=4,
 ).map(lambda kinds: tuple(SourceSlot(Mark(mark), SourceId(f"s{mark}"), *kind) for mark, kind in enumerate(kinds, start=1)))

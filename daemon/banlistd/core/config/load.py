@@ -16,7 +16,7 @@ from banlistd.core.config.combining import checks as combining
 from banlistd.core.config.keys import keys_of, list_at, mapping_at, read_section, read_values, values_of
 from banlistd.core.config.model import STDIN, Config, Source
 from banlistd.core.config.problems import Document, Spot, raise_all
-from banlistd.core.config.sections.defaults import Defaults
+from banlistd.core.config.sections.defaults import Defaults, check_shadow
 from banlistd.core.config.sections.geo import Geo
 from banlistd.core.config.sections.guards import Guards, OnStale
 from banlistd.core.config.sections.interval import poll_interval
@@ -71,6 +71,7 @@ def read_config(documents: Sequence[Document], catalogue: KnownLists, folder: Pa
     for one, source in zip(written, sources, strict=True):
         if source and source.enabled:
             _refuse_beyond(config.backend, source, one, main)
+            check_shadow(one.tree, source.action, one.spot, possible=config.backend.kind.capabilities.shadows)
             _refuse_forbidden(config.use_for, source, one, catalogue)
     raise_all(problems, documents)
     return replace(

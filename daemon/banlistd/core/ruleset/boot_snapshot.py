@@ -45,7 +45,7 @@ def encode(boot_snapshot: BootSnapshot) -> str:
             "ownership": boot_snapshot.owner,
             "translated": boot_snapshot.translated,
             "hash": policy.hash,
-            "roster": [(owner.mark, owner.source_id, owner.action, owner.direction) for owner in policy.sources],
+            "roster": [(owner.mark, owner.source_id, owner.action, owner.direction, owner.shadow) for owner in policy.sources],
             "allowed": AddressSet.of_ranges(policy.allowed).encode().hex(),
             "barred": AddressSet.of_ranges(policy.never_banned).encode().hex(),
             "protected": [
@@ -68,8 +68,8 @@ def decode(text: str) -> BootSnapshot | None:
             document.get("translated", True) is True,  # an earlier program did not write it
             Policy(
                 tuple(
-                    SourceSlot(Mark(mark), SourceId(source_id), Action(action), Direction(direction))
-                    for mark, source_id, action, direction in document["roster"]
+                    SourceSlot(Mark(mark), SourceId(source_id), Action(action), Direction(direction), shadow == [True])
+                    for mark, source_id, action, direction, *shadow in document["roster"]
                 ),
                 _ranges(document["allowed"]),
                 _ranges(document["barred"]),

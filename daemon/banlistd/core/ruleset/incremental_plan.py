@@ -26,7 +26,7 @@ from banlistd.core.addresses.sets import (
 )
 from banlistd.core.ruleset.diff import Move, move_between
 from banlistd.core.ruleset.plan import map_entries_for, plan
-from banlistd.core.ruleset.state import HOOKS_BY_DIRECTION, FirewallState, Kind, MapEntries, MapId
+from banlistd.core.ruleset.state import HOOKS_BY_DIRECTION, SHADOWS, FirewallState, Kind, MapEntries, MapId
 from banlistd.model import Direction, Family, Marker, ServiceEndpoint, SourceId, SourceSlot
 
 
@@ -122,7 +122,7 @@ def _replanned(
     direction: Direction, family: Family, current: FirewallState, basis: Basis, region: Region
 ) -> Mapping[MapId, tuple[Ranges, MapEntries]]:
     """For each map that may differ the part of the address space in question, and the elements wanted there."""
-    hooks = {hook for hooks in HOOKS_BY_DIRECTION[direction].values() for hook in hooks}
+    hooks = {hook for hooks in (*HOOKS_BY_DIRECTION[direction].values(), SHADOWS[direction]) for hook in hooks}
     maps = {
         map_id: map_entries
         for map_id, map_entries in current.map_entries.items()

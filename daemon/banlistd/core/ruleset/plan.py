@@ -1,7 +1,8 @@
 """The desired state of the firewall. Pure: contents and policy in, a FirewallState out.
 
 Ownership: an address belongs to the first source in order that lists it; sources that block come before those that only
-watch. The firewall looks single addresses up before networks, so a single address needs no hole in the network around it.
+watch. Sources in shadow share maps of their own, whatever others list. The firewall looks single addresses up before networks,
+so a single address needs no hole in the network around it.
 """
 
 from collections.abc import Mapping, Sequence
@@ -10,7 +11,16 @@ import numpy as np
 
 from banlistd.core.addresses.arrays import without
 from banlistd.core.addresses.sets import FAMILIES, Addresses, AddressSet, Ranges, subtract, union_of
-from banlistd.core.ruleset.state import HOOKS_BY_DIRECTION, MARK_DTYPE, FirewallState, Kind, MapEntries, MapId, maps_of
+from banlistd.core.ruleset.state import (
+    HOOKS_BY_DIRECTION,
+    MARK_DTYPE,
+    SHADOWS,
+    FirewallState,
+    Kind,
+    MapEntries,
+    MapId,
+    maps_of,
+)
 from banlistd.model import Direction, Family, Mark, Marker, ServiceEndpoint, SourceId, SourceSlot
 
 
@@ -45,17 +55,28 @@ def map_entries_for(
 ) -> Mapping[MapId, MapEntries]:
     """The elements of one direction's maps of one family, IN or OUT. An address is owned whatever other addresses are."""
     ban, watch = (HOOKS_BY_DIRECTION[direction][blocks][0] for blocks in (True, False))
-    queue = sorted(
-        (owner for owner in sources if owner.direction in (direction, Direction.BOTH)),
-        key=lambda owner: not owner.action.blocks,
-    )
+    concerned = [owner for owner in sources if owner.direction in (direction, Direction.BOTH)]
+    queue = sorted((owner for owner in concerned if not owner.shadow), key=lambda owner: not owner.action.blocks)
     hosts, nets = _divide(family, queue, contents, never_banned)
     blocking = {int(owner.mark) for owner in queue if owner.action.blocks}
-    return {
+    shadows = _shadows(direction, family, [owner for owner in concerned if owner.shadow], contents, never_banned)
+    return shadows | {
         MapId(hook, kind, family): _of_lane(map_entries, queue, blocking, blocks=blocks)
         for hook, blocks in ((ban, True), (watch, False))
         for kind, map_entries in ((Kind.HOSTS, hosts), (Kind.NETS, nets))
     }
+
+
+def _shadows(
+    direction: Direction,
+    family: Family,
+    queue: Sequence[SourceSlot],
+    contents: Mapping[SourceId, AddressSet],
+    never_banned: Ranges,
+) -> dict[MapId, MapEntries]:
+    (hook,) = SHADOWS[direction]
+    found = _divide(family, queue, contents, never_banned)
+    return {MapId(hook, kind, family): map_entries for kind, map_entries in zip(Kind, found, strict=True)}
 
 
 def _divide(

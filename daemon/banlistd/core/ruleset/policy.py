@@ -52,11 +52,18 @@ def unread(config: Config, runs: Collection[SourceId]) -> Sequence[SourceId]:
     return [source.id for source in config.sources if source.enabled and source.id not in runs]
 
 
-def policy_of(config: Config, marks: Mapping[SourceId, Mark], now: float) -> Policy:
-    """The policy at a moment (seconds since the epoch: allow entries may run out). What is banned by hand comes first."""
+def policy_of(
+    config: Config, marks: Mapping[SourceId, Mark], now: float, shadowed: Collection[SourceId] = frozenset()
+) -> Policy:
+    """The policy at a moment (seconds since the epoch: allow entries may run out). What is banned by hand comes first.
+
+    `shadowed`: sources with `action: count` that count what blocking sources take too.
+    """
     by_hand = [SourceSlot(marks[MANUAL], MANUAL, Action.DROP, Direction.IN)] if MANUAL in marks else []
     listed = [
-        SourceSlot(marks[source.id], source.id, source.action, source.direction) for source in config.sources if source.enabled
+        SourceSlot(marks[source.id], source.id, source.action, source.direction, source.id in shadowed)
+        for source in config.sources
+        if source.enabled
     ]
     sources = (*by_hand, *listed)
     allowed = config.allowed(now)
@@ -74,7 +81,10 @@ def _hash(
     guards: list[tuple[SourceId, bool]],
 ) -> PolicyHash:
     digest = hashlib.sha256()
-    owners = [(owner.mark, owner.source_id, owner.action, owner.direction) for owner in sources]
+    # Without a shadow the hash is that of earlier programs: an upgrade writes nothing anew.
+    owners = [
+        (owner.mark, owner.source_id, owner.action, owner.direction, *(["shadow"] if owner.shadow else ())) for owner in sources
+    ]
     digest.update(json.dumps([owners, guards]).encode())
     for ranges in (allowed, never_banned):
         digest.update(AddressSet.of_ranges(ranges).encode())

@@ -63,6 +63,8 @@ def count(state: FirewallState) -> int:
 
 def count_watched(state: FirewallState) -> int:
     """How many elements only log or count packets, each once."""
+    if any(owner.shadow for owner in state.sources):
+        return sum(len(first) for _, first, _, _ in _elements(state, blocks=False))
     return _count(state, Hook.WATCH_IN, Hook.WATCH_OUT, blocks=False)
 
 

@@ -16,12 +16,14 @@ MARK_DTYPE = np.dtype(np.uint16)
 
 
 class Hook(StrEnum):
-    """Which packets a map is asked about: by source address or by destination, to be banned or only watched."""
+    """Which packets a map is asked about: by source address or by destination, to be banned, only watched, or counted first."""
 
     IN = "in"
     OUT = "out"
     WATCH_IN = "watch_in"
     WATCH_OUT = "watch_out"
+    SHADOW_IN = "shadow_in"
+    SHADOW_OUT = "shadow_out"
 
 
 class Kind(StrEnum):
@@ -50,7 +52,17 @@ HOOKS_BY_DIRECTION: Mapping[Direction, Mapping[bool, Sequence[Hook]]] = {
 }
 
 
+SHADOWS: Mapping[Direction, Sequence[Hook]] = {
+    Direction.IN: (Hook.SHADOW_IN,),
+    Direction.OUT: (Hook.SHADOW_OUT,),
+    Direction.BOTH: (Hook.SHADOW_IN, Hook.SHADOW_OUT),
+}
+"""The hooks of sources that count packets before a blocking source takes them."""
+
+
 def hooks_of(owner: SourceSlot) -> Sequence[Hook]:
+    if owner.shadow:
+        return SHADOWS[owner.direction]
     return HOOKS_BY_DIRECTION[owner.direction][owner.action.blocks]
 
 

@@ -1,6 +1,6 @@
 """The configuration in force, and the policy that follows from it."""
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 
 from banlistd.core.config.model import Config, Source
 from banlistd.core.ruleset.policy import Policy, identities, policy_of
@@ -9,15 +9,23 @@ from banlistd.ports import Clock, Ledger
 
 
 class LiveConfig:
-    """`markers`: reads the applied-state markers, so that a ledger that was lost takes over their marks."""
+    """`markers`: reads the applied-state markers, so that a ledger that was lost takes over their marks. `shadowed`: the
+    sources that are in shadow at this moment.
+    """
 
     def __init__(
-        self, config: Config, ledger: Ledger, markers: Callable[[], Awaitable[Sequence[Marker]]], clock: Clock
+        self,
+        config: Config,
+        ledger: Ledger,
+        markers: Callable[[], Awaitable[Sequence[Marker]]],
+        shadowed: Callable[[Config], Collection[SourceId]],
+        clock: Clock,
     ) -> None:
         self._config = config
         self._enabled = enabled_sources(config)
         self._ledger = ledger
         self._markers = markers
+        self._shadowed = shadowed
         self._clock = clock
         self._marks: Mapping[SourceId, Mark] = {}
 
@@ -41,7 +49,7 @@ class LiveConfig:
         # The ledger is asked once for each source: drift is repaired even when the disk fails.
         if not set(identities(config)) <= self._marks.keys():
             self._marks = await self._marks_for(config)
-        return policy_of(config, self._marks, self._clock.now())
+        return policy_of(config, self._marks, self._clock.now(), self._shadowed(config))
 
     async def read_marks_again(self) -> None:
         """For a ledger that was replaced."""

@@ -11,13 +11,15 @@ from banlistd.core.ruleset.manual_allows import REASON
 from banlistd.core.ruleset.ranking import owned_by_mark
 from banlistd.model import MANUAL, Protected, SourceId
 from banlistd.services.enforcer import Enforcer
+from banlistd.services.value.shadows import Shadows
 
 
 class ValueReports:
     """Compares the lists that `enforcer` has in force."""
 
-    def __init__(self, enforcer: Enforcer) -> None:
+    def __init__(self, enforcer: Enforcer, shadows: Shadows) -> None:
         self._enforcer = enforcer
+        self._shadows = shadows
         # Two at once would take twice the memory, and neither would be ready sooner.
         self._turn = asyncio.Lock()
 

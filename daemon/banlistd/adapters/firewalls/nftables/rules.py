@@ -19,6 +19,8 @@ from banlistd.adapters.firewalls.nftables.structure import (
     LOOKUPS,
     MARKED,
     MARKED_ANSWERS,
+    SHADOW_OF,
+    SHADOWED,
     TABLE,
     TRANSLATED,
     VRF,
@@ -95,9 +97,10 @@ FIRST_NAMES = Lookups({}, EVERY_MAP)
 def lookup_rules(chain: str, sources: Sequence[SourceSlot], sets: Lookups, *, form: RuleForm) -> list[bytes]:
     """The bodies of the rules of a lookup chain, for those maps of the sources that are its own.
 
-    First the allowed networks; then single addresses before networks; then, if `form` has them, what comes from an IPv6 address
-    that contains one of IPv4; then the watched maps. A packet that another program has marked leaves as an answer before it
-    gets our mark, although its service may be watched only, and is watched without one.
+    First the allowed networks; then a jump to where sources in shadow count; then single addresses before networks; then, if
+    `form` has them, what comes from an IPv6 address that contains one of IPv4; then the watched maps. A packet that another
+    program has marked leaves as an answer before it gets our mark, although its service may be watched only, and is watched
+    without one.
     """
     banning, watching = LOOKUPS[chain]
     chosen = set(maps_of(sources))
@@ -105,6 +108,9 @@ def lookup_rules(chain: str, sources: Sequence[SourceSlot], sets: Lookups, *, fo
     rules = [
         _rule(chain, [*_address(banning, family), lookup(sets[base]), verdict(RETURN)]) for family, base in ALLOWED.items()
     ]
+    shadow = SHADOW_OF[chain]
+    if any(map_id.hook is SHADOWED[shadow] for map_id in chosen):
+        rules.append(_rule(chain, [verdict(JUMP, shadow)]))
     for hook, target in ((banning, ""), (watching, WATCHED[watching])):
         apart = MARKED_ANSWERS if hook is Hook.IN else next((name for name, watched in MARKED.items() if watched is hook), "")
         if apart and any(map_id.hook is hook for map_id in chosen):
@@ -132,13 +138,13 @@ def set_chain_rule(chain: SetChain) -> bytes:
 
 
 def marked_rules(chain: str, sets: Lookups, *, form: RuleForm) -> list[bytes]:
-    """The bodies of the rules of a chain of MARKED: a watched packet goes to the chain of its source.
+    """The bodies of the rules of a chain of MARKED or SHADOWED: a packet goes to the chain of its source, and comes back.
 
     In a VRF a packet passes a hook twice: it is not counted at the VRF's own interface.
     """
-    hook = MARKED[chain]
+    hook = {**MARKED, **SHADOWED}[chain]
     maps = [MapId(hook, kind, family) for family in ALLOWED for kind in Kind if MapId(hook, kind, family).name in sets.asked]
-    interface = META_IIFKIND if hook is Hook.WATCH_IN else META_OIFKIND
+    interface = META_IIFKIND if hook in (Hook.WATCH_IN, Hook.SHADOW_IN) else META_OIFKIND
     again = [load_meta(interface), matches(VRF.encode().ljust(_IFNAMSIZ, b"\0")), verdict(RETURN)]
     return [
         *([] if KernelPart.INTERFACE_KIND in form.lacking else [_rule(chain, again)]),
@@ -179,7 +185,7 @@ def netlink_rules(chain: str, sources: Sequence[SourceSlot], sets: Lookups = FIR
     """The bodies of the rules of a chain of NETLINK_CHAINS."""
     if chain in LOOKUPS:
         return lookup_rules(chain, sources, sets, form=form)
-    if chain in MARKED:
+    if chain in MARKED or chain in SHADOWED:
         return marked_rules(chain, sets, form=form)
     return translated_rules(chain, sets) if chain in TRANSLATED else service_rules(chain, sets, form=form)
 
@@ -263,7 +269,7 @@ def _address(hook: Hook, family: Family) -> Iterator[bytes]:
     source, destination, length = _PLACES[family]
     yield load_meta(META_NFPROTO)
     yield matches(bytes((_NFPROTO[family],)))
-    place = destination if hook in (Hook.OUT, Hook.WATCH_OUT) else source
+    place = destination if hook in (Hook.OUT, Hook.WATCH_OUT, Hook.SHADOW_OUT) else source
     yield load_payload(NETWORK_HEADER, place, length)
 
 

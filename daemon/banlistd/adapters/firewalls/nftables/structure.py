@@ -34,6 +34,12 @@ WATCHED: Mapping[Hook, str] = {Hook.WATCH_IN: WATCHED_IN, Hook.WATCH_OUT: WATCHE
 MARKED: Mapping[str, Hook] = {"marked-watch-in": Hook.WATCH_IN, "marked-watch-out": Hook.WATCH_OUT}
 """For packets that another program has marked, by the hook whose maps they are looked up in without a mark of ours."""
 
+SHADOWED: Mapping[str, Hook] = {"shadow-in": Hook.SHADOW_IN, "shadow-out": Hook.SHADOW_OUT}
+"""For packets whose addresses a source in shadow lists: they are counted before a blocking source takes them."""
+
+SHADOW_OF: Mapping[str, str] = {LOOKUP_IN: "shadow-in", LOOKUP_OUT: "shadow-out"}
+"""Which of them a lookup chain jumps to, before it bans."""
+
 MARKED_ANSWERS = "marked-answers"
 WATCHING = "watching"
 """A map from the marks of sources that only watch to their chains: it finds the source of a packet that has another mark."""
@@ -44,7 +50,7 @@ EMBEDDING = "embedding"
 TRANSLATED = (WITHIN_NAT64, WITHIN_6TO4, EMBEDDING)
 """For IPv6 packets whose source contains an IPv4 address, which is looked up. The last one sends packets to the others."""
 
-NETLINK_CHAINS = (*LOOKUPS, *MARKED, ANSWERS, MARKED_ANSWERS, ASKED, *TRANSLATED)
+NETLINK_CHAINS = (*LOOKUPS, *MARKED, *SHADOWED, ANSWERS, MARKED_ANSWERS, ASKED, *TRANSLATED)
 """The chains whose rules netlink writes, because they look into sets."""
 
 _PREFIX = "from-"
@@ -111,11 +117,11 @@ def structure_of(sources: Sequence[SourceSlot], *, form: RuleForm) -> Mapping[st
     watching = _dispatch(owner for owner in sources if not owner.action.blocks)
     for hook in hooks & WATCHED.keys():
         chains[WATCHED[hook]] = Chain("", (*_second_time(hook, form.lacking), *watching, "meta mark set 0"))
-    chains |= {name: Chain("", None) for name, hook in MARKED.items() if hook in hooks}
+    chains |= {name: Chain("", None) for name, hook in {**MARKED, **SHADOWED}.items() if hook in hooks}
     chains |= {name: Chain("", None) for name in TRANSLATED if form.translated}
     chains[LOOKUP_IN] = Chain("", None)
     chains["inbound"] = Chain(_hook("inbound"), ('iif "lo" return', f"jump {LOOKUP_IN}"))
-    if hooks & set(LOOKUPS[LOOKUP_OUT]):
+    if hooks & {*LOOKUPS[LOOKUP_OUT], Hook.SHADOW_OUT}:
         chains[LOOKUP_OUT] = Chain("", None)
         chains[ASKED] = Chain("", None)
         chains["outbound"] = Chain(_hook("outbound"), ('oif "lo" return', f"jump {ASKED}", f"jump {LOOKUP_OUT}"))

@@ -1,10 +1,12 @@
 """The configuration's `defaults:`: the values of every source that does not set its own."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated
 
 from banlistd.core.config import kinds
 from banlistd.core.config.keys import Key, Section
+from banlistd.core.config.problems import Spot
 from banlistd.core.config.sections.guards import Guards
 from banlistd.model import Action, Direction
 
@@ -33,6 +35,15 @@ class Defaults(Section):
             "`none`: nothing of the list is in the firewall; it is polled, guarded and kept for sources that are made of it.",
         ),
     ] = Action.DROP
+    shadow: Annotated[
+        float | None,
+        Key(
+            kinds.duration_between("1m", "365d"),
+            "With `action: count`: for this time, packets are counted also where another source bans their addresses. So the "
+            "counter says what the list would drop beside the others. The time begins when the daemon "
+            "first has the key; each packet costs one more lookup until it ends.",
+        ),
+    ] = None
     direction: Annotated[Direction, Key(kinds.DIRECTION, "`in`: packets from banned addresses. `out`: packets to them.")] = (
         Direction.IN
     )
@@ -62,3 +73,13 @@ class Defaults(Section):
     guards: Annotated[
         Guards, Key(kinds.section(Guards, "guards"), "Bounds beyond which a list is refused; the last good version stays.")
     ] = _GUARDS
+
+
+def check_shadow(own: Mapping[str, object], action: object, spot: Spot, *, possible: bool) -> None:
+    """What is wrong with `shadow` of a source. `own`: as it is written. `possible`: whether the backend can do it."""
+    if "shadow" not in own:
+        return
+    if action is not Action.COUNT:
+        spot.at("shadow").wrong("goes with action: count only", "a source that blocks counts what it drops: delete the line")
+    elif not possible:
+        spot.at("shadow").wrong("is not possible with this backend", "write backend: nftables, or delete the line")

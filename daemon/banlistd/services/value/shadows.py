@@ -1,0 +1,70 @@
+"""The time in shadow of sources: remembered across restarts, and announced when it is over."""
+
+import asyncio
+from collections.abc import Mapping
+from typing import Self
+
+from banlistd.core.config.model import Config
+from banlistd.core.feeds.value.shadow import Shadow, in_shadow, turn_of
+from banlistd.core.printing import counted
+from banlistd.events import Event, EventName
+from banlistd.model import SourceId
+from banlistd.ports import Announcer, Clock, ShadowLog
+from banlistd.services.enforcer import Enforcer
+
+
+class Shadows:
+    """`known`: what the log had at the start."""
+
+    def __init__(self, log: ShadowLog, announcer: Announcer, clock: Clock, known: Mapping[SourceId, Shadow]) -> None:
+        self._log = log
+        self._announcer = announcer
+        self._clock = clock
+        self._known = dict(known)
+        self._turn = asyncio.Lock()
+
+    @classmethod
+    async def opened(cls, log: ShadowLog, announcer: Announcer, clock: Clock) -> Self:
+        """With what the log has. Raises LedgerError."""
+        return cls(log, announcer, clock, {one.source_id: one for one in await log.every()})
+
+    @property
+    def known(self) -> Mapping[SourceId, Shadow]:
+        """The time in shadow of each source that has one."""
+        return self._known
+
+    def now_in_shadow(self, config: Config) -> frozenset[SourceId]:
+        """The sources of a configuration that are in shadow at this moment."""
+        return in_shadow(config.sources, self._known, self._clock.now())
+
+    async def note(self, config: Config, enforcer: Enforcer) -> bool:
+        """Write down and announce what begins and ends at this moment; whether the firewall has to follow.
+
+        `enforcer`: tells what was counted. Raises FirewallError, and LedgerError; then nothing is noted, and the next turn
+        tries again.
+        """
+        async with self._turn:
+            sources = [source for source in config.sources if source.shadow is not None]
+            if not sources and not self._known:
+                return False
+            turn = turn_of(sources, self._known, await _packets(enforcer), self._clock.now())
+            changed = {one.source_id: one for one in (*turn.come, *turn.over)}
+            if changed or turn.gone:
+                await self._log.change(list(changed.values()), turn.gone)
+            self._known = {name: one for name, one in (self._known | changed).items() if name not in turn.gone}
+            for one in turn.over:
+                self._announcer.announce(_ended(one))
+            return bool(turn.over or turn.come)
+
+
+async def _packets(enforcer: Enforcer) -> Mapping[SourceId, int]:
+    """The packets that each source has counted. Raises FirewallError."""
+    by_mark = await enforcer.counters()
+    owners = enforcer.policy.sources
+    return {owner.source_id: by_mark[owner.mark].packets for owner in owners if owner.mark in by_mark}
+
+
+def _ended(shadow: Shadow) -> Event:
+    source_id, dropped = shadow.source_id, counted(shadow.packets, "packet", "packets")
+    words = f"{source_id} is no longer in shadow: {dropped} would have been dropped: banlistctl promote {source_id}"
+    return Event(EventName.SHADOW_ENDED, words, {"SOURCE_ID": source_id, "PACKETS": shadow.packets})
