@@ -1,5 +1,6 @@
 """The modes of banlistd, as programs of their own."""
 
+import subprocess
 import sys
 from pathlib import Path
 
@@ -26,3 +27,11 @@ def test_polling_once_on_a_terminal_draws_progress_below_whole_lines_of_the_log(
         "event=blocklist_import_completed",
     ]
     assert max(map(len, log)) > 60
+
+
+def test_what_serves_metrics_is_not_in_memory_where_they_are_not_configured() -> None:
+    show = "import sys, banlistd.cli; print(*sys.modules)"
+    loaded = subprocess.run([sys.executable, "-c", show], capture_output=True, text=True, check=True).stdout.split()
+    assert "banlistd.control.server" in loaded
+    assert not [name for name in loaded if name.startswith(("banlistd.control.monitoring.", "banlistd.control.metrics."))]
+    assert "prometheus_client" not in loaded

@@ -4,8 +4,9 @@ import asyncio
 import gc
 import signal
 import sys
-from collections.abc import Sequence
-from contextlib import nullcontext, suppress
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager, nullcontext, suppress
+from functools import partial
 from typing import NoReturn
 
 from banlistd.adapters.system.console import Draw, has_status_line, status_line
@@ -30,9 +31,12 @@ from banlistd.daemon import Service
 from banlistd.errors import BanlistdError, LedgerError
 from banlistd.model import Outcome
 from banlistd.paths import Paths
+from banlistd.services.loops.faults import FaultRecorder
 from banlistd.teardown import tear_down
 
 _STDIN = 0
+
+_NEXT_TRY = 60.0  # seconds until metrics are tried again where they cannot be served
 
 _PAUSE = 0.3  # seconds between two looks at how many sources are done
 
@@ -146,9 +150,28 @@ async def _serve(places: Paths, loaded: Loaded) -> int:
         reloads: set[asyncio.Task[None]] = set()
         loop.add_signal_handler(signal.SIGHUP, lambda: reloads.add(loop.create_task(_reload(application))))
         make_folder(places.runtime)
-        async with answering(application.answers, places.socket, application.announce_order):
+        async with answering(application.answers, places.socket, application.announce_order), _monitored(application):
             await application.service.run(stop)
     return 0
+
+
+@asynccontextmanager
+async def _monitored(application: Application) -> AsyncIterator[None]:
+    """Metrics and health are served meanwhile, if they are configured. Where they cannot be, bans and repairs go on."""
+    place = application.service.config.metrics.listen
+    if place is None:
+        yield
+        return
+    # Only here: most hosts have no Prometheus.
+    from banlistd.control.monitoring.serving import serve_monitoring  # noqa: PLC0415 - see above
+
+    turn = partial(serve_monitoring, place, application.answers)
+    serving = asyncio.ensure_future(FaultRecorder(application.announcer).repeat(turn, _NEXT_TRY))
+    try:
+        yield
+    finally:
+        serving.cancel()
+        await asyncio.gather(serving, return_exceptions=True)
 
 
 def _look_for_garbage_from_now_on() -> None:

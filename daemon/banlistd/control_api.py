@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from banlistd.core.config.model import Config
     from banlistd.core.config.reload import ReloadOrder
@@ -27,6 +27,13 @@ class RefreshProgress(NamedTuple):
     total: int
 
 
+class Repairs(NamedTuple):
+    """How many repairs each program caused since the start, and whether drift recurs now."""
+
+    by_program: Mapping[str, int]
+    recur: bool
+
+
 class ServiceControl(Protocol):
     """What may be asked of the running service."""
 
@@ -37,6 +44,10 @@ class ServiceControl(Protocol):
     @property
     def refreshing(self) -> RefreshProgress:
         """How far the refreshes under way are."""
+
+    @property
+    def repairs(self) -> Repairs:
+        """The repairs of drift."""
 
     async def refresh(self, source_ids: Sequence[SourceId], *, anyway: bool) -> Sequence[Outcome]:
         """Poll these sources now (none named: all that are enabled) and wait for the outcome. Raises NoSuchSourceError.

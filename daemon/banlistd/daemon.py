@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
-from banlistd.control_api import RefreshProgress, Reloaded
+from banlistd.control_api import RefreshProgress, Reloaded, Repairs
 from banlistd.core.config.kept import Loaded
 from banlistd.core.config.model import Config, Source
 from banlistd.core.config.reload import ReloadOrder, restart_only_changes
@@ -14,12 +14,13 @@ from banlistd.core.config.values import closest
 from banlistd.core.printing import counted
 from banlistd.core.ruleset.diff import Change
 from banlistd.core.ruleset.lifting import Lift, consent_to
+from banlistd.core.ruleset.measuring.summary import summary
 from banlistd.core.ruleset.ranking import count
 from banlistd.errors import BanlistdError, ConfigError, LedgerError, NoSuchSourceError
 from banlistd.events import Event, EventName
 from banlistd.model import Decision, Outcome, OutcomeKind, SourceId
 from banlistd.ports import Announcer, Clock, HostMonitor, Ledger, Storage, Supervisor
-from banlistd.services.enforcer import Enforcer, Restored
+from banlistd.services.enforcer import Enforcer
 from banlistd.services.geo_enricher import Enricher
 from banlistd.services.importer import Importer
 from banlistd.services.imports.endings import Endings
@@ -37,13 +38,11 @@ from banlistd.services.loops.shadows import ShadowLoop
 from banlistd.services.loops.storage import StorageLoop
 from banlistd.services.loops.watchdog import WatchdogLoop
 from banlistd.services.manual_bans import ManualBanService
+from banlistd.services.planning.restored import Restored
 from banlistd.services.poll_scheduler import PollScheduler
 from banlistd.services.protected_host import ProtectedHost
 from banlistd.services.trial import Trial
 from banlistd.services.value.shadows import Shadows
-
-_NAMED = 10
-"""Failing sources that the status line names."""
 
 _PLAIN = ReloadOrder()
 
@@ -132,6 +131,10 @@ class Service:
     @property
     def refreshing(self) -> RefreshProgress:
         return self._polling.progress
+
+    @property
+    def repairs(self) -> Repairs:
+        return self._repair.repairs
 
     async def restore(self) -> Restored:
         """The first thing that runs: puts the bans back, without a network."""
@@ -304,13 +307,14 @@ class Service:
 
     def _report(self) -> None:
         """Update the status line of the service manager."""
-        state, names, fault = self._enforcer.state, self._polling.failing, self._outside.storage.fault
-        bans = counted(count(state) if state else 0, "ban", "bans")
-        sources = counted(len(self._live.enabled), "source", "sources")
-        others = ", ..." if len(names) > _NAMED else ""
-        failing = f", {len(names)} failing: {', '.join(names[:_NAMED])}{others}" if names else ""
-        ledger = f", state in memory only: {fault}" if fault else ""
-        self._outside.supervisor.status(f"{bans} from {sources}{failing}{ledger}")
+        state = self._enforcer.state
+        line = summary(
+            bans=count(state) if state else 0,
+            sources=len(self._live.enabled),
+            failing=self._polling.failing,
+            fault=self._outside.storage.fault,
+        )
+        self._outside.supervisor.status(line)
 
     def _announce(self, name: EventName, message: str, **fields: str | float) -> None:
         self._outside.announcer.announce(Event(name, message, fields))

@@ -32,6 +32,7 @@ _banlistctl() {
     "history --limit") words="" ;;
     "export --format") words="plain cidr json nft ipset routeros unbound-rpz" ;;
     "export --after") words="" ;;
+    "metrics --format") words="prometheus openmetrics" ;;
     "ban --for") words="" ;;
     "ban --confirm") words="" ;;
     "ban --origin") words="" ;;
@@ -68,12 +69,13 @@ _banlistctl() {
     "install-units --root") mapfile -t COMPREPLY < <(compgen -d -- "$current") && return ;;
     *)
         case $command in
-        "") words="status sources check top report history export timers protected ban unban bans allow disallow allowed quarantine approve refresh reload confirm catalogue add enable disable remove prove teardown install-units --version" ;;
+        "") words="status sources check top report history export timers metrics protected ban unban bans allow disallow allowed quarantine approve refresh reload confirm catalogue add enable disable remove prove teardown install-units --version" ;;
         sources) words="--failing --sort --limit $(_banlistctl_sources)" ;;
         top) words="--by --limit" ;;
         report) words="$(_banlistctl_sources)" ;;
         history) words="--limit $(_banlistctl_sources)" ;;
         export) words="--format --after $(_banlistctl_sources)" ;;
+        metrics) words="--format" ;;
         protected) words="forget" ;;
         ban) words="--for --confirm --origin --comment --prefix6 --keep --force --session" ;;
         unban) words="--prefix6 --origin $(_banlistctl_bans)" ;;

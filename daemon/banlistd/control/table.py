@@ -14,6 +14,7 @@ from banlistd.control.commands.history import HISTORY
 from banlistd.control.commands.manual_bans.ban import BAN
 from banlistd.control.commands.manual_bans.bans import BANS
 from banlistd.control.commands.manual_bans.unban import UNBAN
+from banlistd.control.commands.monitoring.metrics import METRICS
 from banlistd.control.commands.protected import PROTECTED, PROTECTED_FORGET
 from banlistd.control.commands.quarantine import QUARANTINE
 from banlistd.control.commands.refresh import REFRESH
@@ -34,6 +35,7 @@ COMMANDS: tuple[Command[Any, Any], ...] = (
     HISTORY,
     EXPORT,
     TIMERS,
+    METRICS,
     PROTECTED,
     PROTECTED_FORGET,
     BAN,

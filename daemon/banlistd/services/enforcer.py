@@ -7,13 +7,13 @@ import asyncio
 import logging
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 
 from banlistd.core.addresses.sets import AddressSet
 from banlistd.core.feeds.content import Content
 from banlistd.core.ruleset.diff import Change, difference
 from banlistd.core.ruleset.incremental_plan import Basis
 from banlistd.core.ruleset.lifting import Consent, lift_of
+from banlistd.core.ruleset.measuring.durations import Durations
 from banlistd.core.ruleset.policy import Policy
 from banlistd.core.ruleset.protection import Hit, ProtectionExclusions
 from banlistd.core.ruleset.recovery import decide, is_held
@@ -43,23 +43,16 @@ from banlistd.services.planning.desired_state import (
     desired_state,
     exclusions_of,
 )
+from banlistd.services.planning.restored import Restored
 
 _LOG = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Restored:
-    """What a restart found, decided and did."""
-
-    decisions: Mapping[SourceId, Decision]
-    change: Change
-    bans: int
 
 
 class Enforcer:
     """Keeps the firewall equal to the accepted contents under the policy in force, without the protected addresses of `host`.
 
-    `boot_snapshots` is updated after each transaction, so that the boot restore has an up-to-date snapshot.
+    `boot_snapshots` is updated after each transaction, so that the boot restore has an up-to-date snapshot. `transactions`: how
+    long those took that succeeded.
     """
 
     def __init__(
@@ -74,6 +67,7 @@ class Enforcer:
     ) -> None:
         self.policy = policy
         self.protected: Sequence[Protected] = ()
+        self.transactions = Durations()
         self._firewall = firewall
         self._ledger = ledger
         self._host = host
@@ -257,7 +251,9 @@ class Enforcer:
         change = await asyncio.to_thread(difference, present, desired.state, verdict, desired.moves if known else None)
         if not change.is_empty:
             self._state = None  # if the outcome is not known, ask the firewall next time
+            began = asyncio.get_running_loop().time()
             elements = await self._firewall.apply(change)
+            self.transactions = self.transactions.note(asyncio.get_running_loop().time() - began)
             self._markers_until = 0.0
             _LOG.debug("applied a change: +%d -%d bans, %d elements written", change.added, change.removed, elements)
             await self._connections.end(change, desired.state.answers)

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from itertools import chain
 from pathlib import Path
 
-from papers import backends, catalogue, commands, completions, control_api, events, formats, keys, schema
+from papers import backends, catalogue, commands, completions, control_api, events, formats, keys, metrics, schema
 from papers.paper import Paper
 
 PAPERS: Sequence[Paper] = tuple(
@@ -19,6 +19,7 @@ PAPERS: Sequence[Paper] = tuple(
         events.PAPERS,
         formats.PAPERS,
         keys.PAPERS,
+        metrics.PAPERS,
         schema.PAPERS,
     )
 )

@@ -9,31 +9,31 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated
 
-from banlistd.backends import BackendName
 from banlistd.core.addresses.sets import FAMILIES, Ranges, from_numbers, union_of
 from banlistd.core.config import kinds, web
 from banlistd.core.config.catalogue.terms import UseFor
 from banlistd.core.config.combining.combination import AT_LEAST, PARTS, WINDOW, Combination
-from banlistd.core.config.keys import Key, Reload, Section, ValueKind, keys_of
+from banlistd.core.config.keys import Key, Reload, ValueKind, keys_of
 from banlistd.core.config.sections.allow import ALLOW, AllowEntry
 from banlistd.core.config.sections.block import Block, Only
 from banlistd.core.config.sections.defaults import Defaults
-from banlistd.core.config.sections.fail2ban import Fail2ban
 from banlistd.core.config.sections.geo import Geo
 from banlistd.core.config.sections.log import Log
 from banlistd.core.config.sections.pages import Pages
 from banlistd.core.config.sections.parser import ParserSettings
 from banlistd.core.config.sections.verify import VERIFY, Verify
+from banlistd.core.config.service.backend import BackendKeys
+from banlistd.core.config.service.metrics import Metrics
 from banlistd.core.credentials import may_contain_secret
 from banlistd.formats import Format
-from banlistd.model import Family, Ownership, SourceId
+from banlistd.model import Family, SourceId
 
 STDIN = Path("-")
 """The `path` of a source that `banlistd --once` reads from its standard input."""
 
 _AUTO = Format()
 # Sections are immutable; the linter sees that only of those in this file.
-_DEFAULTS, _FAIL2BAN, _LOG, _PARSER, _GEO = Defaults(), Fail2ban(), Log(), ParserSettings(), Geo()
+_DEFAULTS, _LOG, _PARSER, _GEO, _METRICS = Defaults(), Log(), ParserSettings(), Geo(), Metrics()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -224,38 +224,12 @@ _SOURCES = ValueKind(
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Config(Section):
+class Config(BackendKeys):
     """The whole configuration. The order of the sources is that of ownership: an address belongs to the first that has it."""
 
     title = "top-level keys"
     intro = "A reload applies a changed key, unless the key needs a restart; then the reload is refused."
 
-    backend: Annotated[BackendName, Key(kinds.BACKEND, "The backend that carries the bans out.", Reload.RESTART)] = (
-        BackendName.NFTABLES
-    )
-    owner: Annotated[
-        Ownership,
-        Key(
-            kinds.OWNERSHIP,
-            "nftables: whether banlistd owns the table, so that a flush of all rules does not affect it and no other program "
-            "can change it. `yes` has a danger: a saved ruleset that names the table does not load while banlistd runs, and "
-            "`systemctl restart nftables` flushes the host's own rules before it fails. `auto`: yes where kernel (6.9) and nft "
-            "support it. It takes effect when the table is created.",
-            Reload.RESTART,
-        ),
-    ] = Ownership.NO
-    translated: Annotated[
-        bool,
-        Key(
-            kinds.SWITCH,
-            "nftables: whether a banned IPv4 address is banned too where the source of an IPv6 packet contains it, in "
-            "64:ff9b::/96 (NAT64) or 2002::/16 (6to4). The other backends cannot look into an address.",
-            Reload.RESTART,
-        ),
-    ] = True
-    fail2ban: Annotated[
-        Fail2ban, Key(kinds.section(Fail2ban, "fail2ban"), "fail2ban: which jail, and where its server is.", Reload.RESTART)
-    ] = _FAIL2BAN
     defaults: Annotated[
         Defaults, Key(kinds.section(Defaults, "defaults"), "The values of every source that does not set its own.", Reload.LIVE)
     ] = _DEFAULTS
@@ -287,11 +261,9 @@ class Config(Section):
         Key(kinds.section(ParserSettings, "parser"), "Bounds of the process that parses lists.", Reload.RESTART),
     ] = _PARSER
     geo: Annotated[Geo, Key(kinds.section(Geo, "geo"), "Where addresses belong: country and ASN.", Reload.LIVE)] = _GEO
-
-    @property
-    def translates(self) -> bool:
-        """Whether the backend bans IPv4 addresses in IPv6 sources, and is to do so."""
-        return self.translated and "translated" in self.backend.kind.keys
+    metrics: Annotated[Metrics, Key(kinds.section(Metrics, "metrics"), "Metrics and health over HTTP.", Reload.RESTART)] = (
+        _METRICS
+    )
 
     @property
     def remembered(self) -> Mapping[SourceId, float]:

@@ -6,8 +6,10 @@ Repairs have a budget of processor time, so that a program that undoes them agai
 import asyncio
 from collections.abc import Awaitable, Callable
 
+from banlistd.control_api import Repairs
 from banlistd.core.printing import counted
 from banlistd.core.ruleset.diff import Change
+from banlistd.core.ruleset.measuring.repair_counts import RepairCounts
 from banlistd.core.ruleset.repair.recurring_drift import CALM, Drift, Recurrence
 from banlistd.core.ruleset.repair.repair_budget import RepairBudget
 from banlistd.errors import BanlistdError
@@ -46,11 +48,18 @@ class RepairLoop:
         self._every = every
         self._budget = RepairBudget.full(clock.monotonic())
         self._recurrence = Recurrence()
+        self._counts = RepairCounts()
         # The failures of recurring drift, and when they were recorded.
         self._recorded: dict[str, float] = {}
         # An external change that was seen and is not repaired yet.
         self._pending: ExternalChange | None = None
         self._last_listen_error = ""
+
+    @property
+    def repairs(self) -> Repairs:
+        """Since the start, and whether drift recurs now."""
+        recurs = self._recurrence.began is not None and not self._recurrence.is_over(self._clock.monotonic())
+        return Repairs(self._counts.by_program, recurs)
 
     async def run(self) -> None:
         """Repair for ever; allow entries that expire are applied here too."""
@@ -116,6 +125,7 @@ class RepairLoop:
         if change.is_empty:
             return
         self._on_repair()
+        self._counts = self._counts.note(external.culprit)
         drift, self._recurrence = self._recurrence.note(external.culprit, now)
         match drift:
             case Drift.SINGLE:
