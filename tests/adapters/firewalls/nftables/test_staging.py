@@ -262,6 +262,28 @@ async def test_what_another_process_does_to_a_set_that_is_filled_is_made_good(
         nft("flush ruleset")
 
 
+@pytest.mark.parametrize("meddling", ["", "flush set inet banlistd allowed4"])
+@in_network_namespace
+async def test_allowed_addresses_and_services_are_filled_beside_on_a_kernel_without_counts(
+    monkeypatch: pytest.MonkeyPatch, meddling: str
+) -> None:
+    without_counts(monkeypatch)
+    scripts = [meddling] if meddling else []
+
+    def meddled(staging: Staging, limit: Limit) -> Iterator[Batch]:
+        yield from fillings(staging, limit)
+        while scripts:
+            nft(scripts.pop())
+
+    monkeypatch.setattr(applying, "fillings", meddled)
+    allowed = ["1.2.0.0/16", "1.3.0.0", "192.0.2.7", "2001:db8::/32", "2001:db9::"]
+    wanted = holding(hosts(60_000), answers=services("198.51.100.1 udp 53"), allowed=allowed)
+    firewall = NftablesFirewall()
+    await firewall.apply(difference(None, wanted))
+    assert (await firewall.verify(wanted)).sound
+    await firewall.close()
+
+
 @in_network_namespace
 async def test_a_table_that_goes_while_a_set_is_filled_is_an_error_without_effect(monkeypatch: pytest.MonkeyPatch) -> None:
     firewall = NftablesFirewall()
