@@ -39,6 +39,8 @@ from banlistd.adapters.storage.quarantine import QuarantineTable
 from banlistd.adapters.storage.start.boot_snapshot import BootSnapshotTable
 from banlistd.adapters.storage.start.kept_configs import KeptConfigTable
 from banlistd.adapters.storage.value.shadows import ShadowTable
+from banlistd.adapters.storage.versions.suspension_table import SuspensionTable
+from banlistd.adapters.storage.versions.version_table import VersionTable
 from banlistd.control.parts import ExportInProgress, Parts
 from banlistd.control.read_request import read_request
 from banlistd.control.seen import SeenContents
@@ -54,6 +56,8 @@ from banlistd.ports import Firewall
 from banlistd.ports.geo import Resolver
 from banlistd.services.enforcer import Enforcer
 from banlistd.services.geo_enricher import Enricher, GeoResolvers
+from banlistd.services.history.list_history import ListHistory
+from banlistd.services.history.suspended import SuspendedSources
 from banlistd.services.importer import Importer
 from banlistd.services.imports.combinations import Combinations
 from banlistd.services.imports.endings import Endings
@@ -281,7 +285,13 @@ async def assemble(
     times = WaitingTimes(watch_every=0.005, look_every=timing.look_every, catch_up=timing.catch_up)
     scheduler = PollScheduler(ledger, publishers, stamp_of, clock, calls, PartsUnderWay(enforcer.content, ledger), times)
     endings = Endings(stores, enforcer, importer.take, announcer, clock)
-    services = Services(scheduler, importer, enforcer, manual_bans, enricher, host, trial, endings, allowlist, shadows)
+    history = ListHistory(wrap(VersionTable(database)), ledger)
+    suspended = SuspendedSources(
+        wrap(SuspensionTable(database)), history, ledger, enforcer.content, importer.take, announcer, clock
+    )
+    services = Services(
+        scheduler, importer, enforcer, manual_bans, enricher, host, trial, endings, allowlist, shadows, suspended
+    )
     outside = Outside(
         ledger,
         database,
@@ -319,6 +329,8 @@ async def assemble(
         environment.resolve,
         user_name,
         allowlist,
+        history,
+        suspended,
         ValueReports(enforcer, shadows),
     )
     return DaemonWorld(

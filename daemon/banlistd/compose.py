@@ -34,7 +34,7 @@ from banlistd.adapters.host.uncovered import UncoveredTraffic
 from banlistd.adapters.parser_process.process import ParserProcesses
 from banlistd.adapters.signatures.verifier import PublisherProofs
 from banlistd.adapters.storage.backends_in_use import BackendsInUse
-from banlistd.adapters.storage.database import Database, open_copy, open_database
+from banlistd.adapters.storage.database import open_copy
 from banlistd.adapters.storage.departures import DepartureTable
 from banlistd.adapters.storage.geo_cache import GeoCacheTable
 from banlistd.adapters.storage.host.known_names import KnownNames
@@ -47,13 +47,14 @@ from banlistd.adapters.storage.polling.findings import FindingTable
 from banlistd.adapters.storage.polling.request_log import RequestTable
 from banlistd.adapters.storage.polling.source_records import SourceRecordReader
 from banlistd.adapters.storage.quarantine import QuarantineTable
-from banlistd.adapters.storage.start.boot_snapshot import BootSnapshotTable, last_boot_snapshot
+from banlistd.adapters.storage.start.boot_snapshot import BootSnapshotTable
 from banlistd.adapters.storage.start.kept_configs import KeptConfigTable
 from banlistd.adapters.storage.state_files import is_there
 from banlistd.adapters.storage.value.shadows import ShadowTable
+from banlistd.adapters.storage.versions.suspension_table import SuspensionTable
+from banlistd.adapters.storage.versions.version_table import VersionTable
 from banlistd.adapters.system import allocator, config_file
 from banlistd.adapters.system.clock import SystemClock
-from banlistd.adapters.system.instance import only_instance, only_writer, refuse_unsafe_state
 from banlistd.adapters.system.journal import WarningsAnnouncer, find_announcer
 from banlistd.adapters.system.supervisor import find_supervisor
 from banlistd.application import Application
@@ -62,7 +63,7 @@ from banlistd.control.parts import ExportInProgress, Parts, answered_by
 from banlistd.control.seen import SeenContents
 from banlistd.core.config.catalogue.in_use import remarks_on_lists
 from banlistd.core.config.combining.sources import remarks_on_unused
-from banlistd.core.config.kept import Kept, Loaded, unconfirmed
+from banlistd.core.config.kept import Loaded
 from banlistd.core.config.model import Config
 from banlistd.core.config.sections.geo import Geo
 from banlistd.core.ruleset.lifting import Lift
@@ -74,6 +75,8 @@ from banlistd.ports import Firewall, HostMonitor
 from banlistd.services.backend_migration import BackendMigration
 from banlistd.services.enforcer import Enforcer
 from banlistd.services.geo_enricher import Enricher, GeoResolvers
+from banlistd.services.history.list_history import ListHistory
+from banlistd.services.history.suspended import SuspendedSources
 from banlistd.services.importer import Importer
 from banlistd.services.imports.combinations import Combinations
 from banlistd.services.imports.crowdsec import CrowdsecStreams
@@ -86,13 +89,13 @@ from banlistd.services.loops.allowing import ManualAllowlist
 from banlistd.services.loops.intervals import Intervals
 from banlistd.services.manual_bans import ManualBanService
 from banlistd.services.null_objects import NoConnections, NoHostMonitor
-from banlistd.services.planning.preview import lift_between
 from banlistd.services.poll_record import PollRecord
 from banlistd.services.poll_scheduler import PollScheduler
 from banlistd.services.protected_host import ProtectedHost
 from banlistd.services.trial import ConfirmedSnapshots, Trial
 from banlistd.services.value.reporting import ValueReports
 from banlistd.services.value.shadows import Shadows
+from banlistd.starting.state import effect, open_state
 
 _ASKED_AT_ONCE = 4
 """Names that operators ask for, which must not wait for those of feeds. The unit allows 64 threads, most of them for others."""
@@ -132,45 +135,7 @@ async def reload_effect(places: Paths, config: Config) -> Lift | None:
     if not is_there(places.database):
         return None
     async with open_copy(places.database, places.scratch) as database:
-        return await _effect(database, config)
-
-
-async def _effect(database: Database, config: Config) -> Lift | None:
-    in_force = await last_boot_snapshot(database)
-    if in_force is None:
-        return None
-    ledger, now = ImportRuns(database), SystemClock().now()
-    policy = policy_of(config, await ledger.marks_for(identities(config)), now)
-    return await lift_between(in_force.policy, policy, in_force.protected, ledger, ManualBanTable(database), now)
-
-
-async def _open_state(stack: AsyncExitStack, places: Paths, loaded: Loaded, *, dry_run: bool) -> tuple[Database, Loaded, str]:
-    """The database, the configuration to put in force, and why it is not that of the files. A dry run locks nothing."""
-    if dry_run:
-        return await stack.enter_async_context(open_copy(places.database)), loaded, ""
-    stack.enter_context(only_instance(places.state))
-    refuse_unsafe_state(places.state)
-    database = await stack.enter_async_context(open_database(places.database, places.scratch))
-    chosen, remark = await _to_start_with(loaded, await KeptConfigTable(database).load(), database, places)
-    if chosen.config.backend.kind.capabilities.changes_host:
-        stack.enter_context(only_writer())
-    return database, chosen, remark
-
-
-async def _to_start_with(loaded: Loaded, kept: Kept, database: Database, places: Paths) -> tuple[Loaded, str]:
-    """The configuration that a start puts in force, and why it is not that of the files. Raises ConfigError and LedgerError.
-
-    Files that were not confirmed, and files that would lift most bans, do not go live unasked: the configuration before does.
-    """
-    if unconfirmed(loaded.files, kept):
-        return config_file.load_kept(places.config, kept.in_force), "the configuration of the files was not confirmed"
-    if not kept.in_force or kept.in_force == loaded.files:
-        return loaded, ""
-    lift = await _effect(database, loaded.config)
-    if lift is None or not lift.is_large:
-        return loaded, ""
-    before = config_file.load_kept(places.config, kept.in_force)
-    return before, f"the configuration of the files would lift {lift}: the one before is in force"
+        return await effect(database, config)
 
 
 @asynccontextmanager
@@ -189,12 +154,12 @@ async def open_application(
     """
     allocator.tune_malloc()
     async with AsyncExitStack() as stack:
-        database, loaded, remark = await _open_state(stack, places, loaded, dry_run=dry_run is not None)
+        database, loaded, remark = await open_state(stack, places, loaded, dry_run=dry_run is not None)
         config, kept = loaded.config, KeptConfigTable(database)
         records, ledger, quarantine = SourceRecordReader(database), ImportRuns(database), QuarantineTable(database)
         parser = ParserProcesses(config.parser.memory, expects_lists=bool(unread(config, await ledger.newest_runs())))
         stack.push_async_callback(parser.close)
-        clock = SystemClock()
+        clock, history = SystemClock(), ListHistory(VersionTable(database), ledger)
         trial = Trial(kept, database, clock, remark)
         announcer = find_announcer(config.log.format) if dry_run is None or debug else WarningsAnnouncer(sys.stderr)
         firewall: Firewall = open_backend(config.backend, config)
@@ -242,11 +207,14 @@ async def open_application(
         streams = CrowdsecStreams(TaxiiCollections(downloads, clock), clock.monotonic)
         fetcher = Combinations(enforcer.content, DepartureTable(database), clock, streams)
         importer = Importer(fetcher, stores, enforcer, polls, publishers, announcer, clock)
-        scheduler, endings = (
+        scheduler, endings, suspended = (
             PollScheduler(ledger, publishers, stamp_of, clock, OwnThreads("file stamp", 8), under_way),
             Endings(stores, enforcer, importer.take, announcer, clock),
+            SuspendedSources(SuspensionTable(database), history, ledger, enforcer.content, importer.take, announcer, clock),
         )
-        services = Services(scheduler, importer, enforcer, banning, enricher, host, trial, endings, allowlist, shadows)
+        services = Services(
+            scheduler, importer, enforcer, banning, enricher, host, trial, endings, allowlist, shadows, suspended
+        )
         outside = Outside(ledger, database, announcer, find_supervisor(), clock, allocator.trim_memory, monitor, login_monitor)
         service = Service(loaded, partial(load_files, places), services, outside, Intervals())
         remarks = partial(_remarks, service, firewall, connections, uncovered, trial, places)
@@ -271,6 +239,8 @@ async def open_application(
             NameLookups(_ASKED_AT_ONCE).addresses,
             user_name,
             allowlist,
+            history,
+            suspended,
             ValueReports(enforcer, shadows),
         )
         makers = {str(name): partial(open_backend, name, config) for name in BackendName if dry_run is None}

@@ -10,18 +10,18 @@ from banlistd.control_api import RefreshProgress, Reloaded, Repairs
 from banlistd.core.config.kept import Loaded
 from banlistd.core.config.model import Config, Source
 from banlistd.core.config.reload import ReloadOrder, restart_only_changes
-from banlistd.core.config.values import closest
 from banlistd.core.printing import counted
 from banlistd.core.ruleset.diff import Change
 from banlistd.core.ruleset.lifting import Lift, consent_to
 from banlistd.core.ruleset.measuring.summary import summary
 from banlistd.core.ruleset.ranking import count
-from banlistd.errors import BanlistdError, ConfigError, LedgerError, NoSuchSourceError
+from banlistd.errors import BanlistdError, ConfigError, LedgerError
 from banlistd.events import Event, EventName
 from banlistd.model import Decision, Outcome, OutcomeKind, SourceId
 from banlistd.ports import Announcer, Clock, HostMonitor, Ledger, Storage, Supervisor
 from banlistd.services.enforcer import Enforcer
 from banlistd.services.geo_enricher import Enricher
+from banlistd.services.history.suspended import SuspendedSources
 from banlistd.services.importer import Importer
 from banlistd.services.imports.endings import Endings
 from banlistd.services.loops.allowing import ManualAllowlist
@@ -61,6 +61,7 @@ class Services:
     endings: Endings
     allowlist: ManualAllowlist
     shadows: Shadows
+    suspended: SuspendedSources
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,11 +95,12 @@ class Service:
         announcer = outside.announcer
         self._faults = faults = FaultRecorder(announcer)
         self._memory = MemoryLoop(outside.trim_memory, intervals.memory_rest)
+        instead, of = services.suspended.in_place_of_a_poll, services.suspended.of
         self._polling = PollLoop(
-            self._live, services.scheduler, services.importer, self._note_outcome, faults, intervals.first_retry
+            self._live, services.scheduler, services.importer, instead, self._note_outcome, faults, intervals.first_retry
         )
         self._endings = EndingLoop(
-            self._live, self._polling.lock, services.endings, self._polling.note_ending, faults, intervals.endings
+            self._live, self._polling.lock, services.endings, of, self._polling.note_ending, faults, intervals.endings
         )
         self._repair = RepairLoop(
             enforcer.wait_for_external_change,
@@ -140,6 +142,7 @@ class Service:
         """The first thing that runs: puts the bans back, without a network."""
         await self._services.manual_bans.restore()
         await self._services.allowlist.restore()
+        await self._services.suspended.restore()
         restored = await self._enforcer.restore(self._outside.clock.now())
         repaired = [source_id for source_id, decision in restored.decisions.items() if decision is not Decision.SKIP]
         words = f"{counted(len(repaired), 'source', 'sources')} put back" if not restored.change.is_empty else "nothing to do"
@@ -194,13 +197,7 @@ class Service:
 
         `anyway`: also those whose publishers allow no request yet.
         """
-        enabled = self._live.enabled
-        for source_id in source_ids:
-            if source_id not in enabled:
-                near = closest(source_id, enabled)
-                hint = f"did you mean {near}?" if near else "banlistctl sources lists them"
-                raise NoSuchSourceError(f"no enabled source is called {source_id!r}", hint)
-        return await self._polling.refresh([enabled[source_id] for source_id in source_ids or enabled], anyway=anyway)
+        return await self._polling.refresh(self._live.named(source_ids), anyway=anyway)
 
     async def reload(self, order: ReloadOrder = _PLAIN) -> Reloaded:
         """Put the configuration in force that is on the disk now.
@@ -298,10 +295,11 @@ class Service:
         await self._services.manual_bans.resync_ledger()
         await self._services.host.resync_ledger()
         await self._services.allowlist.resync_ledger()
+        await self._services.suspended.resync_ledger()
 
     def _note_outcome(self, source: Source, outcome: Outcome) -> None:
         self._services.enricher.note(source, outcome)
-        if outcome.kind not in (OutcomeKind.SKIPPED, OutcomeKind.DEFERRED):
+        if outcome.kind not in (OutcomeKind.SKIPPED, OutcomeKind.DEFERRED, OutcomeKind.SUSPENDED):
             self._memory.note_work()
         self._report()
 

@@ -269,8 +269,7 @@ class ManualBan:
     @property
     def ends_at(self) -> float | None:
         """The end in force."""
-        expires, confirm = self.expires_at, self.confirm_by
-        return expires if confirm is None else confirm if expires is None else min(expires, confirm)
+        return min((end for end in (self.expires_at, self.confirm_by) if end is not None), default=None)
 
     def in_force(self, now: float) -> bool:
         return self.ends_at is None or now < self.ends_at
@@ -288,11 +287,12 @@ class OutcomeKind(StrEnum):
     FAILED = "failed"
     LOST_RACE = "lost_race"
     DEFERRED = "deferred"
+    SUSPENDED = "suspended"
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """The end of one poll. `delay`: seconds to the next. `exit_code`: 0, or its error's. `deferred`: why it came too early."""
+    """The end of one poll. `delay`: seconds to the next. `exit_code`: 0, or its error's. `deferred`: why none was made."""
 
     source_id: SourceId
     kind: OutcomeKind

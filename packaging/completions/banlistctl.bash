@@ -30,6 +30,11 @@ _banlistctl() {
     "top --by") words="country asn source" ;;
     "top --limit") words="" ;;
     "history --limit") words="" ;;
+    "versions --limit") words="" ;;
+    "diff --from") words="" ;;
+    "diff --to") words="" ;;
+    "diff --limit") words="" ;;
+    "rollback --to") words="" ;;
     "export --format") words="plain cidr json nft ipset routeros unbound-rpz" ;;
     "export --after") words="" ;;
     "metrics --format") words="prometheus openmetrics" ;;
@@ -69,11 +74,14 @@ _banlistctl() {
     "install-units --root") mapfile -t COMPREPLY < <(compgen -d -- "$current") && return ;;
     *)
         case $command in
-        "") words="status sources check top report history export timers metrics protected ban unban bans allow disallow allowed quarantine approve refresh reload confirm catalogue add enable disable remove prove teardown install-units --version" ;;
+        "") words="status sources check top report history versions diff rollback export timers metrics protected ban unban bans allow disallow allowed quarantine approve pause resume pin unpin refresh reload confirm catalogue add enable disable remove prove teardown install-units --version" ;;
         sources) words="--failing --sort --limit $(_banlistctl_sources)" ;;
         top) words="--by --limit" ;;
         report) words="$(_banlistctl_sources)" ;;
         history) words="--limit $(_banlistctl_sources)" ;;
+        versions) words="--limit $(_banlistctl_sources)" ;;
+        diff) words="--from --to --limit $(_banlistctl_sources)" ;;
+        rollback) words="--to $(_banlistctl_sources)" ;;
         export) words="--format --after $(_banlistctl_sources)" ;;
         metrics) words="--format" ;;
         protected) words="forget" ;;
@@ -84,6 +92,10 @@ _banlistctl() {
         disallow) words="$(_banlistctl_allows)" ;;
         quarantine) words="$(_banlistctl_quarantined)" ;;
         approve) words="--force $(_banlistctl_quarantined)" ;;
+        pause) words="$(_banlistctl_sources)" ;;
+        resume) words="$(_banlistctl_sources)" ;;
+        pin) words="$(_banlistctl_sources)" ;;
+        unpin) words="$(_banlistctl_sources)" ;;
         refresh) words="--now $(_banlistctl_sources)" ;;
         reload) words="--lift --confirm" ;;
         confirm) words="$(_banlistctl_bans)" ;;

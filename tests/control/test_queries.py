@@ -528,6 +528,9 @@ def test_reload_returns_added_removed_and_changed_sources(tmp_path: Path) -> Non
 @pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command.name)
 def test_every_command_is_answered_in_its_shape(tmp_path: Path, command: Command[Any, Any]) -> None:
     async def life(world: DaemonWorld) -> None:
+        for body in (b"192.0.2.1\n", b"192.0.2.2\n"):
+            world.fetcher.bodies[FIRST] = body
+            await world.service.refresh([FIRST])
         world.fetcher.bodies[FIRST] = b"0.0.0.0/1\n"  # refused
         world.fetcher.bodies[WATCH] = FetchError("connection refused")
         await world.service.refresh([])

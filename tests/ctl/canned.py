@@ -21,6 +21,7 @@ BAN: Mapping[str, Any] = ANSWERS["unban"]["removed"][0]
 RUN: Mapping[str, Any] = ANSWERS["history"][0]
 
 _SAMPLES = {"ADDRESS": "203.0.113.7", "ID": "spamhaus-drop"}
+_REQUIRED = {"RUN|TIME": ("7",)}
 
 
 def words_of(command: Command[Any, Any]) -> Sequence[str]:
@@ -28,7 +29,7 @@ def words_of(command: Command[Any, Any]) -> Sequence[str]:
     words = command.name.split()
     for argument in command.arguments:
         if argument.required:
-            words += [argument.name, *argument.choices[:1]]
+            words += [argument.name, *(argument.choices[:1] or _REQUIRED[argument.metavar])]
         elif not argument.is_option and (argument.nargs != "*" or command.name == "unban") and argument.metavar in _SAMPLES:
             words += [_SAMPLES[argument.metavar]]
     return words

@@ -1,5 +1,6 @@
 """Where one address is found: in the firewall's state, in the content of a source, among the protected addresses."""
 
+import asyncio
 import ipaddress
 import re
 from collections.abc import Mapping, Sequence
@@ -7,6 +8,8 @@ from collections.abc import Mapping, Sequence
 from banlistd.core.addresses.sets import Addresses, AddressSet, Ranges, from_numbers, to_number, to_text
 from banlistd.core.addresses.text import range_text
 from banlistd.core.config.values import Unfit, addresses
+from banlistd.core.feeds.content import Content
+from banlistd.core.feeds.extent import share_in_words
 from banlistd.core.printing import shown
 from banlistd.core.ruleset.protection import allowed_within, forms, protected_within, translated_from
 from banlistd.core.ruleset.state import FirewallState, Hook, Kind, MapId
@@ -113,3 +116,8 @@ async def listed_since(ledger: Ledger, source_id: SourceId, family: Family, numb
             return added_at, True
         oldest = added_at
     return oldest, False
+
+
+async def extent_of(content: Content | None) -> str:
+    """How much of the address space a content covers, for a person; empty without one."""
+    return await asyncio.to_thread(share_in_words, content.addresses) if content else ""

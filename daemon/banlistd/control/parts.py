@@ -15,6 +15,8 @@ from banlistd.model import ContentHash, Poll, Remark, SourceId
 from banlistd.ports import Clock, FindingLog, Ledger, Quarantine, SourceRecords, Storage
 from banlistd.services.enforcer import Enforcer
 from banlistd.services.geo_enricher import Enricher
+from banlistd.services.history.list_history import ListHistory
+from banlistd.services.history.suspended import SuspendedSources
 from banlistd.services.loops.allowing import ManualAllowlist
 from banlistd.services.manual_bans import ManualBanService
 from banlistd.services.poll_record import PollRecord
@@ -73,6 +75,8 @@ class Parts:
     resolve: Callable[[str], Awaitable[Sequence[str]]]
     user_name: Callable[[int], str]
     allowlist: ManualAllowlist
+    history: ListHistory
+    suspended: SuspendedSources
     value: ValueReports
 
     def source(self, source_id: str) -> Source:

@@ -15,12 +15,17 @@ from banlistd.control.commands.manual_bans.ban import BAN
 from banlistd.control.commands.manual_bans.bans import BANS
 from banlistd.control.commands.manual_bans.unban import UNBAN
 from banlistd.control.commands.monitoring.metrics import METRICS
+from banlistd.control.commands.past.diff import DIFF
+from banlistd.control.commands.past.rollback import ROLLBACK
+from banlistd.control.commands.past.versions import VERSIONS
 from banlistd.control.commands.protected import PROTECTED, PROTECTED_FORGET
 from banlistd.control.commands.quarantine import QUARANTINE
 from banlistd.control.commands.refresh import REFRESH
 from banlistd.control.commands.reload import RELOAD
 from banlistd.control.commands.sources import SOURCES
 from banlistd.control.commands.status import STATUS
+from banlistd.control.commands.suspending.pause import PAUSE_SOURCES, RESUME_SOURCES
+from banlistd.control.commands.suspending.pin import PIN, UNPIN
 from banlistd.control.commands.timers import TIMERS
 from banlistd.control.commands.top import TOP
 from banlistd.control.commands.value.report import REPORT
@@ -33,6 +38,9 @@ COMMANDS: tuple[Command[Any, Any], ...] = (
     TOP,
     REPORT,
     HISTORY,
+    VERSIONS,
+    DIFF,
+    ROLLBACK,
     EXPORT,
     TIMERS,
     METRICS,
@@ -46,6 +54,10 @@ COMMANDS: tuple[Command[Any, Any], ...] = (
     ALL_ALLOWED,
     QUARANTINE,
     APPROVE,
+    PAUSE_SOURCES,
+    RESUME_SOURCES,
+    PIN,
+    UNPIN,
     REFRESH,
     RELOAD,
     CONFIRM,

@@ -1,7 +1,7 @@
 """Every event. Names and message ids are stable, because people filter on them.
 
-The declarations of `allowing`, `feeds` and `firewall` are in the modules of these names. The catalogue for `journalctl -x`,
-the EVENTS section of banlistd(8) and packaging/docs/events.md are generated from all of them.
+The declarations of `allowing`, `feeds`, `firewall`, `service` and `suspending` are in the modules of these names. The catalogue
+for `journalctl -x`, the EVENTS section of banlistd(8) and packaging/docs/events.md are generated from all of them.
 """
 
 from enum import StrEnum
@@ -12,6 +12,8 @@ from banlistd.events.bans import MANY_CHANGED
 from banlistd.events.feeds import SOURCE_DEAD, SOURCE_EMPTY, SOURCE_MOVED
 from banlistd.events.firewall import DRIFT_ENDED, DRIFT_RECURRING, DRIFT_REPAIRED, REMARK, RESTORED
 from banlistd.events.kind import EventKind, Field, Priority
+from banlistd.events.service import DAEMON_STARTED, DAEMON_STOPPED
+from banlistd.events.suspending import PAUSED, PINNED, RESUMED, ROLLED_BACK, UNPINNED
 from banlistd.events.value import SHADOW_ENDED
 
 _IMPORT = (
@@ -203,6 +205,11 @@ class EventName(StrEnum):
         "is still banned:\n"
         "    banlistctl check @ADDRESS@",
     )
+    SOURCE_PAUSED = PAUSED
+    SOURCE_RESUMED = RESUMED
+    SOURCE_PINNED = PINNED
+    SOURCE_UNPINNED = UNPINNED
+    SOURCE_ROLLED_BACK = ROLLED_BACK
     MANUAL_ALLOW_ADDED = ALLOW_ADDED
     MANUAL_ALLOW_REMOVED = ALLOW_REMOVED
     MANUAL_ALLOW_EXPIRED = ALLOW_EXPIRED
@@ -288,24 +295,8 @@ class EventName(StrEnum):
         "    systemctl reload banlistd",
     )
     SHADOW_ENDED = SHADOW_ENDED
-    SERVICE_STARTED = EventKind(
-        "service_started",
-        "6d1b4a0cb5a44b3f8a7a0f0f5b0a1c0b",
-        Priority.INFO,
-        (),
-        "banlistd has started",
-        "The last good state is in the firewall, and the sources are polled when they are due.\n    banlistctl status",
-    )
-    SERVICE_STOPPED = EventKind(
-        "service_stopped",
-        "6d1b4a0cb5a44b3f8a7a0f0f5b0a1c0c",
-        Priority.INFO,
-        (),
-        "banlistd has stopped; the bans stay in place",
-        "Lists are not polled and drift is not repaired until the next start. All bans stay in place.\n"
-        "    systemctl start banlistd  continue\n"
-        "    banlistd --teardown  remove all bans from the firewall",
-    )
+    SERVICE_STARTED = DAEMON_STARTED
+    SERVICE_STOPPED = DAEMON_STOPPED
     SERVICE_FAULT = EventKind(
         "service_fault",
         "6d1b4a0cb5a44b3f8a7a0f0f5b0a1c0d",

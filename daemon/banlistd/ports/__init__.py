@@ -2,6 +2,7 @@
 
 from banlistd.ports.feeds import Fetcher, ListParser, OnBody, ParserSession, Verifier, WholeBody
 from banlistd.ports.firewall import Connections, Firewall
+from banlistd.ports.history import Suspensions, Versions
 from banlistd.ports.host import Host, HostMonitor, LoginMemory, Logins
 from banlistd.ports.state import (
     Backends,
@@ -18,7 +19,6 @@ from banlistd.ports.state import (
     ShadowLog,
     SourceRecords,
     Storage,
-    Versions,
 )
 from banlistd.ports.system import Announcer, BlockingCalls, Clock, Supervisor
 
@@ -51,6 +51,7 @@ __all__ = [
     "SourceRecords",
     "Storage",
     "Supervisor",
+    "Suspensions",
     "Verifier",
     "Versions",
     "WholeBody",

@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     from banlistd.core.feeds.health.overview import Overview
     from banlistd.core.feeds.quarantine import Confirmed, PastContents, Quarantined, SourceHealth, SourceRecord
     from banlistd.core.feeds.value.shadow import Shadow
-    from banlistd.core.feeds.versions.version import Version
 
 
 class Ledger(Protocol):
@@ -112,27 +111,6 @@ class Departures(Protocol):
         """When something left the list of a source, from one moment to another (seconds since the epoch), and the encoded set
         of it, the oldest first.
         """
-
-
-class Versions(Protocol):
-    """The last contents of each list. `Ledger.upsert_pending` and `mark_completed` write them.
-
-    Each call is one transaction. Raises LedgerError where the database cannot be used. Any of it may be missing.
-    """
-
-    async def of(self, source_id: SourceId) -> Sequence[Version]:
-        """The versions of a source that are known, newest first; the content of the first one is its snapshot."""
-
-    async def deltas(self, source_id: SourceId, newer_than: int = 0) -> Sequence[tuple[Version, bytes | None]]:
-        """The same with what leads from each to the one before (`VersionDelta.written`), of versions with a larger id only;
-        None: it is not known.
-        """
-
-    async def sources(self) -> Sequence[SourceId]:
-        """All that have versions, sorted; also those that are no longer configured."""
-
-    async def octets(self) -> Mapping[SourceId, int]:
-        """What the versions of each source take."""
 
 
 class SourceRecords(Protocol):

@@ -18,9 +18,8 @@ REFRESH_SECONDS = 1800.0
 
 
 class OutcomeRow(TypedDict):
-    """`outcome`: completed, skipped, refused, failed, lost_race or deferred. `error`: of refused and failed, else empty.
-
-    `reason`: why the source was not asked for yet, and `not_before` when it may be; empty and null unless it is deferred.
+    """`outcome`: completed, skipped, refused, failed, lost_race, deferred or suspended. `error`: of refused and failed, else
+    empty. `reason`: why the source was not asked for, if it was not. `not_before`: when it may be asked; null unless deferred.
     """
 
     id: str
@@ -59,7 +58,7 @@ async def poll_now(parts: "Parts", source_ids: "Sequence[SourceId]", *, anyway: 
             "removed": outcome.removed,
             "error": outcome.error,
             "reason": outcome.deferred,
-            "not_before": parts.clock.now() + outcome.delay if outcome.deferred else None,
+            "not_before": parts.clock.now() + outcome.delay if outcome.kind == "deferred" else None,
         }
         for outcome in await parts.service.refresh(source_ids, anyway=anyway)
     ]
@@ -77,6 +76,8 @@ def _outcome(row: OutcomeRow, now: float) -> tuple[str, str]:
     if row["outcome"] == "deferred":
         time = clock_time(row["not_before"] or now, now)
         return "not asked", f" before {time}: {printable(row['reason'])}; --now asks anyway"
+    if row["outcome"] == "suspended":
+        return "not polled", f": {printable(row['reason'])}"
     return _polled(row)
 
 
@@ -100,7 +101,8 @@ def exit_code(rows: Sequence[OutcomeRow]) -> int:
     outcomes = {row["outcome"] for row in rows}
     if outcomes & {"failed", "refused"}:
         return UNAVAILABLE
-    return DeferredError.exit_code if "deferred" in outcomes else 0
+    # Those that are suspended on purpose do not spoil a refresh of all.
+    return DeferredError.exit_code if "deferred" in outcomes or outcomes == {"suspended"} else 0
 
 
 REFRESH: "Command[RefreshOrder, list[OutcomeRow]]" = Command(
@@ -131,7 +133,7 @@ REFRESH: "Command[RefreshOrder, list[OutcomeRow]]" = Command(
     page=outcomes_page,
     exits={
         UNAVAILABLE: "some source failed or was refused",
-        DeferredError.exit_code: "some source was not asked: its publisher allows no request yet",
+        DeferredError.exit_code: "some source was not asked: its publisher allows no request yet, or all are paused or pinned",
     },
     errors=(NoSuchSourceError, UsageError),
     judge=exit_code,

@@ -11,7 +11,6 @@ from banlistd.errors import NoSuchSourceError, UsageError
 if TYPE_CHECKING:
     from banlistd.control.parts import Parts
     from banlistd.control.request import ControlRequest
-    from banlistd.core.config.model import Source
     from banlistd.core.feeds.found_list import Findings
     from banlistd.model import ImportRun
 
@@ -47,7 +46,7 @@ class SourceRow(TypedDict):
     its newest content. `failures`: polls in a row. `error`: of the newest poll that has ended. `polling`: whether another is
     under way. `oddities`: what is odd about the feed. `skipped`: the first lines that were skipped when the list was read
     last, and, as line 0, files of an archive that were left out; five at most.
-    `databases`: where a source of countries has them from.
+    `databases`: where a source of countries has them from. `suspended`: paused or pinned, or both.
     """
 
     id: str
@@ -73,6 +72,7 @@ class SourceRow(TypedDict):
     oddities: list[OddityRow]
     skipped: list[SkippedRow]
     databases: list[DatabaseRow]
+    suspended: list[str]
 
 
 class SourcesOrder(NamedTuple):
@@ -96,6 +96,7 @@ def _read(request: "ControlRequest") -> SourcesOrder:
 async def _answer(parts: "Parts", order: SourcesOrder) -> list[SourceRow]:
     import asyncio
 
+    from banlistd.control.lookups import extent_of
     from banlistd.core.ruleset.ranking import owned_by_mark
     from banlistd.model import Poll
 
@@ -130,7 +131,7 @@ async def _answer(parts: "Parts", order: SourcesOrder) -> list[SourceRow]:
                 "changed_at": newest.completed_at if newest else None,
                 "stale_since": stale.get(source.id) if source.enabled else None,
                 "combination": str(source.combination or ""),
-                "extent": await _extent(parts, source),
+                "extent": await extent_of(parts.enforcer.content(source.id) if source.geography else None),
                 "quarantined": refusals.get(source.id),
                 "failures": poll.failures,
                 "error": poll.error,
@@ -138,6 +139,7 @@ async def _answer(parts: "Parts", order: SourcesOrder) -> list[SourceRow]:
                 "oddities": [{"condition": str(one.condition), "message": one.message} for one in oddities[source.id]],
                 "skipped": _skipped(findings.get(source.id)),
                 "databases": made if source.geography else [],
+                "suspended": [str(one.kind) for one in parts.suspended.of(source.id)],
             }
         )
     return rows_asked_for(rows, order)
@@ -180,16 +182,6 @@ def _state_of(newest: "ImportRun | None", *, failing: bool) -> str:
 def _skipped(findings: "Findings | None") -> list[SkippedRow]:
     lines = findings.skipped if findings else ()
     return [{"line": one.line, "text": one.text, "reason": one.reason} for one in lines]
-
-
-async def _extent(parts: "Parts", source: "Source") -> str:
-    """How much of the address space a source bans on purpose; empty for an ordinary list."""
-    import asyncio
-
-    from banlistd.core.feeds.extent import share_in_words
-
-    content = parts.enforcer.content(source.id) if source.geography else None
-    return await asyncio.to_thread(share_in_words, content.addresses) if content else ""
 
 
 _COLUMNS = (
@@ -257,7 +249,7 @@ def _cells(row: SourceRow, now: float) -> tuple[str, ...]:
         printable(row["action"]) + direction,
         number(row["packets"]),
         since(row["polled_at"], now),
-        due_in(row["due_at"], now) if row["enabled"] else "",
+        due_in(row["due_at"], now) if row["enabled"] and not row["suspended"] else "",
         printable(row["error"]),
     )
 
@@ -269,6 +261,7 @@ def _state(row: SourceRow) -> str:
     states += ["stale"] if row["stale_since"] is not None else []
     states += [printable(one["condition"]) for one in row["oddities"]]
     states += ["polling"] if row["polling"] else []
+    states += map(printable, row["suspended"])
     return ", ".join(states)
 
 
@@ -302,6 +295,7 @@ SOURCES: "Command[SourcesOrder, list[SourceRow]]" = Command(
             "oddities": [],
             "skipped": [{"line": 7, "text": "# end", "reason": "no address"}],
             "databases": [],
+            "suspended": [],
         }
     ],
     arguments=(

@@ -5,6 +5,7 @@ from functools import cache
 from typing import TYPE_CHECKING, TypedDict
 
 from banlistd.control.commands.sources import SOURCES, SourceRow, is_failing
+from banlistd.control.commands.suspending.rows import SuspensionRow, suspension_rows, suspension_words, way_out
 from banlistd.control.declaration import Command, PageContext, no_fields
 from banlistd.control.page import Page, StateLine, due_in, moment, number, short_duration, since
 from banlistd.core.printing import counted, printable
@@ -39,6 +40,7 @@ class StatusAnswer(TypedDict):
     `bans`: what blocks, as `top` counts it; `watched`: set elements of sources that only log or count.
     `ledger_fault`: why the database is in memory only; empty while it is on the disk. `maps`: elements in each map.
     `last_change`: the end of the newest import run. `remarks`: what the administrator should know about this host's firewall.
+    `suspended`: sources that are paused or pinned.
     """
 
     version: str
@@ -62,6 +64,7 @@ class StatusAnswer(TypedDict):
     last_change: float | None
     remarks: list[RemarkRow]
     refreshing: RefreshRow
+    suspended: list[SuspensionRow]
 
 
 async def _answer(parts: "Parts", _: tuple[()]) -> StatusAnswer:
@@ -102,6 +105,7 @@ async def _answer(parts: "Parts", _: tuple[()]) -> StatusAnswer:
         "last_change": newest.completed_at if newest else None,
         "remarks": [{"message": remark.message, "hint": remark.hint} for remark in (*remarks, *ages)],
         "refreshing": {"done": done, "total": total},
+        "suspended": await suspension_rows(parts, parts.suspended.every),
     }
 
 
@@ -153,6 +157,7 @@ def _page(answer: StatusAnswer, context: PageContext) -> Page:
         f"  config       {printable(answer['config'])}",
         f"  process      {printable(answer['pid'])}",
         *_refreshing(answer["refreshing"]),
+        *[f"  {printable(row['id'])} is {suspension_words(row)} ({way_out(row)})" for row in answer["suspended"]],
         *_ledger(answer["ledger_fault"]),
         *_remarks(answer["remarks"]),
         *_failing(sources, context.now),
@@ -251,6 +256,7 @@ STATUS: Command[tuple[()], StatusAnswer] = Command(
         "last_change": 1_790_000_000.0,
         "remarks": [],
         "refreshing": {"done": 0, "total": 0},
+        "suspended": [],
     },
     read=no_fields,
     answer=_answer,

@@ -22,13 +22,16 @@ class SourceEndings(Protocol):
 
 
 class EndingLoop:
-    """`lock`: locked during each import of a source. `on_outcome`: called after each run. `every`: seconds."""
+    """`is_suspended`: nothing of such a source ends. `lock`: locked during each import of a source.
+    `on_outcome`: called after each run. `every`: seconds.
+    """
 
     def __init__(
         self,
         live: LiveConfig,
         lock: Callable[[SourceId], asyncio.Lock],
         endings: SourceEndings,
+        is_suspended: Callable[[SourceId], object],
         on_outcome: Callable[[Source, Outcome], None],
         faults: FaultRecorder,
         every: float,
@@ -36,6 +39,7 @@ class EndingLoop:
         self._live = live
         self._lock = lock
         self._endings = endings
+        self._is_suspended = is_suspended
         self._on_outcome = on_outcome
         self._faults = faults
         self._every = every
@@ -43,7 +47,7 @@ class EndingLoop:
     async def turn(self) -> None:
         """Look at every source once, and wait. One that is imported now has its turn later."""
         for source in await self._endings.due(list(self._live.enabled.values())):
-            if not self._lock(source.id).locked():
+            if not self._lock(source.id).locked() and not self._is_suspended(source.id):
                 async with self._lock(source.id):
                     apply = partial(self._endings.apply, source)
                     outcome = await self._faults.attempt(apply, failed=None, source_id=source.id)

@@ -3,7 +3,9 @@
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 
 from banlistd.core.config.model import Config, Source
+from banlistd.core.config.values import closest
 from banlistd.core.ruleset.policy import Policy, identities, policy_of
+from banlistd.errors import NoSuchSourceError
 from banlistd.model import Mark, Marker, SourceId
 from banlistd.ports import Clock, Ledger
 
@@ -37,6 +39,15 @@ class LiveConfig:
     def enabled(self) -> Mapping[SourceId, Source]:
         """The sources that are polled."""
         return self._enabled
+
+    def named(self, source_ids: Sequence[SourceId]) -> Sequence[Source]:
+        """These of them; all, if none is named. Raises NoSuchSourceError."""
+        for source_id in source_ids:
+            if source_id not in self._enabled:
+                near = closest(source_id, self._enabled)
+                hint = f"did you mean {near}?" if near else "banlistctl sources lists them"
+                raise NoSuchSourceError(f"no enabled source is called {source_id!r}", hint)
+        return [self._enabled[source_id] for source_id in source_ids or self._enabled]
 
     def replace(self, config: Config) -> Config:
         """Put another configuration in force; returns the one before."""

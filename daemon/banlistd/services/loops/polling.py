@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from functools import partial
@@ -60,8 +60,10 @@ class _Refresh:
 
 
 class PollLoop:
-    """`on_outcome`: called after each import. `retry_after`: seconds after an unforeseen error; twice as many after each
-    further one of the same source in a row, up to its interval.
+    """`instead`: what a suspended source has in place of a poll; None: it is polled. `on_outcome`: called after each import.
+
+    `retry_after`: seconds after an unforeseen error; twice as many after each further one of the same source in a row, up to
+    its interval.
     """
 
     def __init__(
@@ -69,6 +71,7 @@ class PollLoop:
         live: LiveConfig,
         scheduler: Scheduler,
         importer: SourceImporter,
+        instead: Callable[[Source], Awaitable[Outcome | None]],
         on_outcome: Callable[[Source, Outcome], None],
         faults: FaultRecorder,
         retry_after: float,
@@ -76,6 +79,7 @@ class PollLoop:
         self._live = live
         self._scheduler = scheduler
         self._importer = importer
+        self._instead = instead
         self._on_outcome = on_outcome
         self._faults = faults
         self._retry_after = retry_after
@@ -165,14 +169,14 @@ class PollLoop:
         try:
             async with self.lock(source.id), self._importer.place(source.id):
                 await self._scheduler.begin(source, self._live.config.watched(source))
-                outcome = await self._importer.import_source(source, anyway=anyway)
+                outcome = await self._instead(source) or await self._importer.import_source(source, anyway=anyway)
                 self._scheduler.end(source, outcome)
                 self._faulty.pop(source.id, None)
         finally:
             self._scheduler.leave(source.id)
         if outcome.error:
             self._errors[source.id] = outcome.error
-        elif outcome.kind is not OutcomeKind.DEFERRED:
+        elif outcome.kind not in (OutcomeKind.DEFERRED, OutcomeKind.SUSPENDED):
             self._errors.pop(source.id, None)
         self._on_outcome(source, outcome)
         return outcome
