@@ -54,6 +54,7 @@ ARROWS: dict[str, set[tuple[str, str]]] = {
         ("value", "kind"),
     },
     "services": {
+        ("verdicts", "enforcer"),
         ("enforcer", "coalescer"),
         ("enforcer", "planning"),
         ("history", "imports"),
@@ -209,7 +210,7 @@ ARROWS: dict[str, set[tuple[str, str]]] = {
         ("route_monitor", "route_netlink"),
         ("services_in_use", "addresses"),
         ("sessions", "addresses"),
-        ("uncovered", "route_netlink"),
+        ("coverage", "route_netlink"),
         ("wireguard", "route_netlink"),
     },
     "adapters/netlink": {

@@ -74,6 +74,7 @@ from banlistd.services.protected_host import ProtectedHost
 from banlistd.services.trial import ConfirmedSnapshots, Trial
 from banlistd.services.value.reporting import ValueReports
 from banlistd.services.value.shadows import Shadows
+from banlistd.services.verdicts.coverage import Coverage
 from support.commands import command_named, unfit
 from support.fakes import (
     FakeAnnouncer,
@@ -332,6 +333,7 @@ async def assemble(
         history,
         suspended,
         ValueReports(enforcer, shadows),
+        Coverage(kernel.gaps, enforcer, kernel.remarks),
     )
     return DaemonWorld(
         environment,

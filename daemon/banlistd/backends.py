@@ -22,7 +22,8 @@ class Capabilities:
     otherwise `contents` gives every source everything. `counters`: packets are counted for each source. `tells_answers`: it
     lets pass the answers of a service at a banned address; otherwise what the host needs answers from is not banned at all.
     `shadows`: it can count the packets of a source before it blocks them. `changes_host`: it changes what other programs see,
-    so that one daemon alone may use it on a host.
+    so that one daemon alone may use it on a host. `blocks`: it stops packets. `sees_effect`: it writes the rules itself, and
+    so knows whether they are there.
     """
 
     all_or_nothing: bool = True
@@ -31,6 +32,8 @@ class Capabilities:
     tells_answers: bool = True
     changes_host: bool = True
     shadows: bool = True
+    blocks: bool = True
+    sees_effect: bool = True
     actions: AbstractSet[Action] = frozenset(Action)
     directions: AbstractSet[Direction] = frozenset(Direction)
 
@@ -158,6 +161,7 @@ class BackendName(StrEnum):
             contents_by_owner=False,
             counters=False,
             tells_answers=False,
+            sees_effect=False,
             actions=frozenset({Action.DROP, Action.REJECT, Action.NONE}),
             directions=frozenset({Direction.IN}),
         ),
@@ -179,5 +183,5 @@ class BackendName(StrEnum):
             services="nothing is blocked",
             needs="nothing",
         ),
-        Capabilities(counters=False, changes_host=False),
+        Capabilities(counters=False, changes_host=False, blocks=False),
     )

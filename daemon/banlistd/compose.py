@@ -23,6 +23,7 @@ from banlistd.adapters.geo.mmdb import MmdbFile
 from banlistd.adapters.geo.online import OnlineService
 from banlistd.adapters.geo.tor_geoip import TorGeoip
 from banlistd.adapters.host.connections import LinuxConnections
+from banlistd.adapters.host.coverage.uncovered import UncoveredTraffic
 from banlistd.adapters.host.login_monitor import LoginMonitor
 from banlistd.adapters.host.peer import user_name
 from banlistd.adapters.host.protected import LinuxHost
@@ -30,7 +31,6 @@ from banlistd.adapters.host.resolver import Names
 from banlistd.adapters.host.route_monitor import RouteMonitor
 from banlistd.adapters.host.saved_rulesets import remarks_on_saved_rulesets
 from banlistd.adapters.host.sessions import SystemLogins
-from banlistd.adapters.host.uncovered import UncoveredTraffic
 from banlistd.adapters.parser_process.process import ParserProcesses
 from banlistd.adapters.signatures.verifier import PublisherProofs
 from banlistd.adapters.storage.backends_in_use import BackendsInUse
@@ -95,6 +95,7 @@ from banlistd.services.protected_host import ProtectedHost
 from banlistd.services.trial import ConfirmedSnapshots, Trial
 from banlistd.services.value.reporting import ValueReports
 from banlistd.services.value.shadows import Shadows
+from banlistd.services.verdicts.coverage import Coverage, Remarks
 from banlistd.starting.state import effect, open_state
 
 _ASKED_AT_ONCE = 4
@@ -217,7 +218,7 @@ async def open_application(
         )
         outside = Outside(ledger, database, announcer, find_supervisor(), clock, allocator.trim_memory, monitor, login_monitor)
         service = Service(loaded, partial(load_files, places), services, outside, Intervals())
-        remarks = partial(_remarks, service, firewall, connections, uncovered, trial, places)
+        remarks = partial(_remarks, service, partial(_remarks_on_rules, firewall, places), trial, connections, uncovered)
         parts = Parts(
             service,
             enforcer,
@@ -242,6 +243,7 @@ async def open_application(
             history,
             suspended,
             ValueReports(enforcer, shadows),
+            Coverage(firewall.gaps, enforcer, uncovered.remarks),
         )
         makers = {str(name): partial(open_backend, name, config) for name in BackendName if dry_run is None}
         migration = BackendMigration(BackendsInUse(database), str(config.backend), makers, announcer)
@@ -251,16 +253,10 @@ async def open_application(
 
 
 async def _remarks(
-    service: Service,
-    firewall: Firewall,
-    connections: LinuxConnections,
-    uncovered: UncoveredTraffic,
-    trial: Trial,
-    places: Paths,
+    service: Service, on_rules: Remarks, trial: Trial, connections: LinuxConnections, uncovered: UncoveredTraffic
 ) -> Sequence[Remark]:
     on_lists = await asyncio.to_thread(list_remarks, service.config)
-    on_rules = await _remarks_on_rules(firewall, places)
-    return [*trial.remarks(), *on_rules, *connections.remarks(), *await uncovered.remarks(), *on_lists]
+    return [*trial.remarks(), *await on_rules(), *connections.remarks(), *await uncovered.remarks(), *on_lists]
 
 
 async def _remarks_on_rules(firewall: Firewall, places: Paths) -> Sequence[Remark]:

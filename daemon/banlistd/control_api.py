@@ -2,15 +2,34 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping, Sequence, Sized
 
     from banlistd.core.config.model import Config
     from banlistd.core.config.reload import ReloadOrder
     from banlistd.core.ruleset.lifting import Lift
     from banlistd.model import Outcome, SourceId
+
+
+class Verdict(StrEnum):
+    """PROTECTED: every ban takes effect. DEGRADED: not all is covered, or not all is known. OPEN: bans take no effect."""
+
+    PROTECTED = "PROTECTED"
+    DEGRADED = "DEGRADED"
+    OPEN = "OPEN"
+
+
+VERDICT_EXITS = {Verdict.PROTECTED: 0, Verdict.DEGRADED: 1, Verdict.OPEN: 2}
+
+
+def verdict_by(*, gaps: Sized, weaknesses: Sized) -> Verdict:
+    """`gaps`: reasons why no ban takes effect, or some do not. `weaknesses`: why not all is covered, or known."""
+    if len(gaps):
+        return Verdict.OPEN
+    return Verdict.DEGRADED if len(weaknesses) else Verdict.PROTECTED
 
 
 class Reloaded(NamedTuple):

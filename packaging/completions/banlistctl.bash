@@ -75,6 +75,7 @@ _banlistctl() {
     *)
         case $command in
         "") words="status sources check top report history versions diff rollback export timers metrics protected ban unban bans allow disallow allowed quarantine approve pause resume pin unpin refresh reload confirm catalogue add enable disable remove prove teardown install-units --version" ;;
+        status) words="--verdict" ;;
         sources) words="--failing --sort --limit $(_banlistctl_sources)" ;;
         top) words="--by --limit" ;;
         report) words="$(_banlistctl_sources)" ;;

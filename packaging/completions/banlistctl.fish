@@ -57,6 +57,7 @@ complete -c banlistctl -n __fish_use_subcommand -a remove -d 'take a source out 
 complete -c banlistctl -n __fish_use_subcommand -a prove -d 'prove with packets that a ban takes effect on this host'
 complete -c banlistctl -n __fish_use_subcommand -a teardown -d 'remove everything of banlistd from the firewall; the daemon must be stopped'
 complete -c banlistctl -n __fish_use_subcommand -a install-units -d 'write systemd\'s units, links, manuals and completions for the environment that this program runs from'
+complete -c banlistctl -n '__fish_seen_subcommand_from status' -l verdict -d 'only whether bans take effect, and the exit code of it'
 complete -c banlistctl -n '__fish_seen_subcommand_from sources' -l failing -d 'only those that failed, were refused or are stale'
 complete -c banlistctl -n '__fish_seen_subcommand_from sources' -l sort -x -a 'id state entries elements packets last-poll next-poll' -d 'the largest, the newest or what needs attention first'
 complete -c banlistctl -n '__fish_seen_subcommand_from sources' -l limit -x -d '1 to 1000 sources; default: all'

@@ -22,6 +22,7 @@ from banlistd.services.manual_bans import ManualBanService
 from banlistd.services.poll_record import PollRecord
 from banlistd.services.protected_host import ProtectedHost
 from banlistd.services.value.reporting import ValueReports
+from banlistd.services.verdicts.coverage import Coverage
 
 
 class ExportInProgress:
@@ -78,6 +79,7 @@ class Parts:
     history: ListHistory
     suspended: SuspendedSources
     value: ValueReports
+    coverage: Coverage
 
     def source(self, source_id: str) -> Source:
         """A configured source. Raises NoSuchSourceError."""

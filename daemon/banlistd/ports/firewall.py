@@ -63,6 +63,12 @@ class Firewall(Protocol):
         It does not wait for a change that is being applied.
         """
 
+    async def gaps(self) -> Sequence[Remark]:
+        """Why no ban takes effect at this moment: what is missing of our structure, after it was once written.
+
+        Never raises: what cannot be found out is left out. It does not wait for a change that is being applied.
+        """
+
     async def teardown(self) -> None:
         """Remove everything that banlistd has made and nothing else. No error if there is nothing."""
 

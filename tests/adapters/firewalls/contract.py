@@ -95,6 +95,7 @@ class FirewallContract:
 
     def test_it_is_empty_at_first(self) -> None:
         async def story(firewall: Firewall) -> None:
+            assert await firewall.gaps() == ()
             assert await firewall.markers() == ()
             assert not (await firewall.verify(state([ALPHA], {"alpha": MIXED}))).sound
             assert await firewall.counters() == {}
@@ -108,6 +109,7 @@ class FirewallContract:
             assert await firewall.apply(difference(None, held)) == len(held)
             assert await firewall.markers() == held.markers
             assert (await firewall.verify(held)).sound
+            assert await firewall.gaps() == ()
 
         self.run(story)
 

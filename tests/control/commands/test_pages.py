@@ -59,6 +59,7 @@ def test_status_says_in_one_line_whether_all_is_well() -> None:
 
     assert page == [
         f"banlistd 0.1.0 is running since {moment(SINCE)} (3 h), nftables, 12 sources (1 off), 1,234,567 bans",
+        "  verdict      PROTECTED",
         "  maps         hosts4 1,200,000, nets4 34,567",
         f"  last change  {moment(SINCE)} (3 h ago)",
         "  config       /etc/banlistd",
@@ -73,7 +74,7 @@ def test_status_names_each_failing_source_its_error_and_the_way_out() -> None:
     page = page_of(STATUS, {**ANSWERS["status"], "enabled": 12, "failing": 1}, NOW, [SOURCE, failing, off])
 
     assert "12 sources (1 failing)" in str(page[0])
-    assert page[5:] == [
+    assert page[6:] == [
         "",
         "  tor failed 3 times, next try in 5 min: HTTP 503",
         "      try: banlistctl refresh tor; banlistctl history tor",
@@ -91,19 +92,38 @@ def test_status_says_what_is_wrong_with_the_disk_and_what_to_do() -> None:
 def test_status_shows_what_the_administrator_should_know_about_the_firewall_and_what_to_do() -> None:
     remark = {"message": "/etc/nftables.conf names our table\x1b", "hint": "save it anew"}
     page = page_of(STATUS, {**ANSWERS["status"], "remarks": [remark]}, NOW, ())
-    assert page[5:] == ["  warning      /etc/nftables.conf names our table\\x1b", "      save it anew"]
+    assert page[6:] == ["  warning      /etc/nftables.conf names our table\\x1b", "      save it anew"]
+
+
+def test_status_gives_the_reasons_of_its_verdict_and_does_not_repeat_them_as_warnings() -> None:
+    reason = {"message": "bans do not cover the guests of tap0", "hint": "run banlistd there"}
+    answer = {**ANSWERS["status"], "verdict": "DEGRADED", "reasons": [reason], "remarks": [reason]}
+    expected = ["  verdict      DEGRADED", "  because      bans do not cover the guests of tap0", "      run banlistd there"]
+    page = page_of(STATUS, answer, NOW, ())
+    assert page[1:4] == expected
+    assert reason["message"] not in "".join(map(str, page[4:]))
+    short: Any = {"verdict": "DEGRADED", "reasons": [reason]}
+    assert page_of(STATUS, short, NOW, ()) == ["DEGRADED", *expected[1:]]
+
+
+@pytest.mark.parametrize(("verdict", "code"), [("PROTECTED", 0), ("DEGRADED", 1), ("OPEN", 2)])
+def test_the_exit_code_says_the_verdict_only_where_it_was_asked_for(verdict: str, code: int) -> None:
+    short: Any = {"verdict": verdict, "reasons": []}
+    assert STATUS.judge(short) == code
+    whole: Any = {**ANSWERS["status"], "verdict": verdict}
+    assert STATUS.judge(whole) == 0
 
 
 def test_status_shows_how_many_sources_a_refresh_has_polled() -> None:
     page = page_of(STATUS, {**ANSWERS["status"], "refreshing": {"done": 3, "total": 12}}, NOW, ())
-    assert page[5:] == ["  refresh      3 of 12 sources"]
+    assert page[6:] == ["  refresh      3 of 12 sources"]
 
 
 def test_status_of_a_daemon_that_has_done_nothing_yet() -> None:
     page = page_of(STATUS, {**ANSWERS["status"], "sources": 0, "enabled": 0, "maps": {}, "last_change": None}, NOW, ())
 
     assert "0 sources, " in str(page[0])
-    assert page[1:3] == ["  maps         none", "  last change  none yet"]
+    assert page[2:4] == ["  maps         none", "  last change  none yet"]
 
 
 def test_sources_table_has_relative_times() -> None:
@@ -161,7 +181,7 @@ def test_what_is_odd_about_a_feed_is_named_by_sources_and_by_status() -> None:
     status = {**ANSWERS["status"], "odd": {"dead": 0, "frozen": 1, "moved": 0, "empty": 0}}
     page = page_of(STATUS, status, NOW, [SOURCE, odd])
     assert "12 sources (1 off, 1 frozen)" in str(page[0])
-    assert page[5:] == ["  spamhaus-drop is frozen: its content has not changed for 40.0 days"]
+    assert page[6:] == ["  spamhaus-drop is frozen: its content has not changed for 40.0 days"]
     assert page_of(STATUS, status, NOW, [odd] * 12)[-1] == "  ... and 2 more: banlistctl sources"
 
 
@@ -615,8 +635,8 @@ def test_a_stale_list_is_named_by_status_and_by_sources() -> None:
     page = page_of(STATUS, {**ANSWERS["status"], "failing": 1, "stale": 1, "quarantined": 1}, NOW, [stale])
 
     assert "1 failing, 1 in quarantine, 1 stale" in str(page[0])
-    assert page[6] == "  spamhaus-drop is stale: its last good list grew too old 1 h ago; its bans stay"
-    assert str(page[7]).startswith("  spamhaus-drop refused 2 times, ")
-    assert "banlistctl quarantine spamhaus-drop" in str(page[8])
+    assert page[7] == "  spamhaus-drop is stale: its last good list grew too old 1 h ago; its bans stay"
+    assert str(page[8]).startswith("  spamhaus-drop refused 2 times, ")
+    assert "banlistctl quarantine spamhaus-drop" in str(page[9])
     (row,) = table(page_of(SOURCES, [stale], NOW))
     assert row["STATE"] == "refused, stale"

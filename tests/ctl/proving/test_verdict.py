@@ -4,7 +4,8 @@ from collections.abc import Sequence
 
 import pytest
 
-from banlistd.ctl.proving.verdict import VERDICT_EXITS, Finding, PathFinding, Verdict, finding_of, verdict_of
+from banlistd.control_api import VERDICT_EXITS, Verdict
+from banlistd.ctl.proving.verdict import Finding, PathFinding, finding_of, verdict_of
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,7 @@ TESTS = (
     "tests/adapters/host/test_flowtable.py",
     "tests/system/test_offloaded_flows.py",
     "tests/adapters/host/test_connections.py",
+    "tests/adapters/host/coverage/test_early_paths.py",
     "tests/adapters/firewalls/nftables/test_lacking_parts.py",
     f"{STAGING}what_another_process_does_to_a_set_that_is_filled_is_made_good",
     f"{STAGING}allowed_addresses_and_services_are_filled_beside_on_a_kernel_without_counts",

@@ -43,6 +43,9 @@ class DryRunFirewall:
     async def remarks(self) -> Sequence[Remark]:
         return await self._real.remarks()
 
+    async def gaps(self) -> Sequence[Remark]:
+        return await self._real.gaps()
+
     async def teardown(self) -> None:
         self._report("remove everything that is banlistd's")
 

@@ -74,6 +74,9 @@ class MemoryFirewall:
     async def remarks(self) -> Sequence[Remark]:
         return ()
 
+    async def gaps(self) -> Sequence[Remark]:
+        return ()
+
     async def teardown(self) -> None:
         self._sources = None
         self._maps.clear()

@@ -36,6 +36,9 @@ class ThreadedFirewall(ABC):
     async def remarks(self) -> Sequence[Remark]:
         return await asyncio.to_thread(self._remarks)
 
+    async def gaps(self) -> Sequence[Remark]:
+        return await asyncio.to_thread(self._gaps)
+
     async def teardown(self) -> None:
         await asyncio.to_thread(self._teardown)
 
@@ -60,6 +63,10 @@ class ThreadedFirewall(ABC):
 
     def _remarks(self) -> Sequence[Remark]:
         """Never raises, and does not wait for other calls. Most backends have none."""
+        return ()
+
+    def _gaps(self) -> Sequence[Remark]:
+        """The same."""
         return ()
 
     @abstractmethod

@@ -29,6 +29,8 @@ IFLA_IFNAME = 3
 IFLA_MASTER = 10
 IFLA_LINKINFO = 18
 IFLA_EXT_MASK = 29
+IFLA_XDP = 43
+IFLA_XDP_ATTACHED = 2
 IFLA_INFO_KIND = 1
 IFLA_INFO_DATA = 2
 IFLA_BR_NF_CALL_IPTABLES = 36
@@ -77,7 +79,8 @@ class InterfaceAddress(NamedTuple):
 class Link:
     """An interface. `kind`: as in `ip link add type`, empty for hardware. `master`: the index of its bridge or bond, or 0.
 
-    `calls_rules`: a bridge that sends its packets through the rules of IPv4, whatever the sysctl says.
+    `calls_rules`: a bridge that sends its packets through the rules of IPv4, whatever the sysctl says. `has_xdp`: an XDP
+    program sees what it receives.
     """
 
     index: int
@@ -86,6 +89,7 @@ class Link:
     master: int = 0
     address: bytes = b""
     calls_rules: bool = False
+    has_xdp: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +131,7 @@ def links() -> Iterator[Link]:
             int.from_bytes(found.get(IFLA_MASTER, b""), sys.byteorder),
             found.get(IFLA_ADDRESS, b""),
             any(data.get(IFLA_BR_NF_CALL_IPTABLES, b"")),
+            any(attributes(found.get(IFLA_XDP, b"")).get(IFLA_XDP_ATTACHED, b"")),
         )
 
 

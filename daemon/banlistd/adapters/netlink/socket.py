@@ -47,11 +47,11 @@ class NetlinkSocket(NetfilterWire):
         self._socket.send(message(kind, NLM_F_ACK, self._sequence, body, family))
         return [attributes(payload[NFGENMSG.size :]) for _, payload in self._replies()]
 
-    def dump(self, kind: int, body: bytes) -> list[Mapping[int, bytes]]:
+    def dump(self, kind: int, body: bytes, family: int = NFPROTO_INET) -> list[Mapping[int, bytes]]:
         """Ask for all things of a kind. Begins anew where the ruleset changed meanwhile."""
         for _ in range(_TRIES_OF_A_DUMP):
             self._sequence += 1
-            self._socket.send(message(kind, NLM_F_DUMP, self._sequence, body))
+            self._socket.send(message(kind, NLM_F_DUMP, self._sequence, body, family))
             found, interrupted = [], False
             for flags, payload in self._replies():
                 interrupted |= bool(flags & NLM_F_DUMP_INTR)

@@ -2,27 +2,33 @@
 
 from collections.abc import Mapping, Sequence
 from functools import cache
-from typing import TYPE_CHECKING, TypedDict
+from typing import TYPE_CHECKING, TypedDict, TypeGuard
 
-from banlistd.control.commands.sources import SOURCES, SourceRow, is_failing
+from banlistd.control.commands.monitoring.faulty import failing_lines, odd_lines
+from banlistd.control.commands.sources import SOURCES, SourceRow
 from banlistd.control.commands.suspending.rows import SuspensionRow, suspension_rows, suspension_words, way_out
-from banlistd.control.declaration import Command, PageContext, no_fields
-from banlistd.control.page import Page, StateLine, due_in, moment, number, short_duration, since
+from banlistd.control.declaration import Argument, Command, PageContext
+from banlistd.control.page import Page, moment, number, short_duration, since
+from banlistd.control_api import VERDICT_EXITS, Verdict
 from banlistd.core.printing import counted, printable
 
 if TYPE_CHECKING:
     from banlistd.control.parts import Parts
+    from banlistd.control.request import ControlRequest
     from banlistd.core.feeds.health.conditions import Oddity
-    from banlistd.model import ImportRun, SourceId
-
-
-# Failing sources that a screen has room for.
-_SHOWN = 10
+    from banlistd.model import ImportRun, Remark, SourceId
 
 
 class RemarkRow(TypedDict):
     message: str
     hint: str
+
+
+class VerdictAnswer(TypedDict):
+    """`verdict`: PROTECTED, DEGRADED or OPEN. `reasons`: why it is not PROTECTED."""
+
+    verdict: str
+    reasons: list[RemarkRow]
 
 
 class RefreshRow(TypedDict):
@@ -32,7 +38,7 @@ class RefreshRow(TypedDict):
     total: int
 
 
-class StatusAnswer(TypedDict):
+class StatusAnswer(VerdictAnswer):
     """`since`: the start of the daemon. `failing`, `quarantined`, `stale`, `polling`: how many enabled sources are.
 
     `kept`: how many enabled sources ban nothing (action: none).
@@ -67,7 +73,22 @@ class StatusAnswer(TypedDict):
     suspended: list[SuspensionRow]
 
 
-async def _answer(parts: "Parts", _: tuple[()]) -> StatusAnswer:
+def _read(request: "ControlRequest") -> tuple[str, ...]:
+    """Empty: all is asked for."""
+    return ("verdict",) if request.text("verdict") == "true" else ()
+
+
+async def _answer(parts: "Parts", order: tuple[str, ...]) -> StatusAnswer | VerdictAnswer:
+    judgement = await parts.coverage.judge(parts.service.config.backend)
+    verdict: VerdictAnswer = {"verdict": str(judgement.verdict), "reasons": _rows(judgement.reasons)}
+    return verdict if order else await _status(parts, verdict)
+
+
+def _rows(remarks: "Sequence[Remark]") -> list[RemarkRow]:
+    return [{"message": remark.message, "hint": remark.hint} for remark in remarks]
+
+
+async def _status(parts: "Parts", verdict: VerdictAnswer) -> StatusAnswer:
     import asyncio
     import os
 
@@ -84,6 +105,7 @@ async def _answer(parts: "Parts", _: tuple[()]) -> StatusAnswer:
     ages = remarks_on_ages(await parts.enricher.database_dates(), now) if by_country else ()
     done, total = parts.service.refreshing
     return {
+        **verdict,
         "version": _version(),
         "state": "running",
         "backend": str(config.backend),
@@ -103,7 +125,7 @@ async def _answer(parts: "Parts", _: tuple[()]) -> StatusAnswer:
         "watched": await asyncio.to_thread(count_watched, state) if state else 0,
         "maps": {map_id.name: len(entries) for map_id, entries in state.map_entries.items()} if state else {},
         "last_change": newest.completed_at if newest else None,
-        "remarks": [{"message": remark.message, "hint": remark.hint} for remark in (*remarks, *ages)],
+        "remarks": _rows([*remarks, *ages]),
         "refreshing": {"done": done, "total": total},
         "suspended": await suspension_rows(parts, parts.suspended.every),
     }
@@ -128,7 +150,27 @@ async def _newest(parts: "Parts") -> "ImportRun | None":
     return run
 
 
-def _page(answer: StatusAnswer, context: PageContext) -> Page:
+def _is_whole(answer: StatusAnswer | VerdictAnswer) -> TypeGuard[StatusAnswer]:
+    return "version" in answer
+
+
+def _judge(answer: StatusAnswer | VerdictAnswer) -> int:
+    return 0 if _is_whole(answer) else VERDICT_EXITS[Verdict(answer["verdict"])]
+
+
+def _page(answer: StatusAnswer | VerdictAnswer, context: PageContext) -> Page:
+    if _is_whole(answer):
+        return _page_of_all(answer, context)
+    return [printable(answer["verdict"]), *_reasons(answer["reasons"])]
+
+
+def _reasons(reasons: Sequence[RemarkRow]) -> list[str]:
+    return [
+        line for one in reasons for line in (f"  because      {printable(one['message'])}", f"      {printable(one['hint'])}")
+    ]
+
+
+def _page_of_all(answer: StatusAnswer, context: PageContext) -> Page:
     sources: Sequence[SourceRow] = context.ask(SOURCES) if _needs_attention(answer) else ()
     started, changed = answer["since"], answer["last_change"]
     numbers = {
@@ -152,6 +194,8 @@ def _page(answer: StatusAnswer, context: PageContext) -> Page:
     maps = [f"{printable(name)} {number(size)}" for name, size in answer["maps"].items()]
     return [
         ", ".join(facts),
+        f"  verdict      {printable(answer['verdict'])}",
+        *_reasons(answer["reasons"]),
         f"  maps         {', '.join(maps) or 'none'}",
         f"  last change  {'none yet' if changed is None else f'{moment(changed)} ({since(changed, context.now)})'}",
         f"  config       {printable(answer['config'])}",
@@ -159,9 +203,9 @@ def _page(answer: StatusAnswer, context: PageContext) -> Page:
         *_refreshing(answer["refreshing"]),
         *[f"  {printable(row['id'])} is {suspension_words(row)} ({way_out(row)})" for row in answer["suspended"]],
         *_ledger(answer["ledger_fault"]),
-        *_remarks(answer["remarks"]),
-        *_failing(sources, context.now),
-        *_odd(sources),
+        *_remarks([remark for remark in answer["remarks"] if remark not in answer["reasons"]]),
+        *failing_lines(sources, context.now),
+        *odd_lines(sources),
     ]
 
 
@@ -192,73 +236,48 @@ def _remarks(remarks: Sequence[RemarkRow]) -> list[str]:
     ]
 
 
-def _failing(sources: Sequence[SourceRow], now: float) -> list[str | StateLine]:
-    failing = [row for row in sources if is_failing(row)]
-    lines = [line for row in failing[:_SHOWN] for line in _failure(row, now)]
-    if left := len(failing) - _SHOWN:
-        lines += [f"  ... and {number(left)} more: banlistctl sources --failing"] if left > 0 else []
-    return ["", *lines] if lines else []
+_EXAMPLE: StatusAnswer = {
+    "verdict": "PROTECTED",
+    "reasons": [],
+    "version": "0.1.0",
+    "state": "running",
+    "backend": "nftables",
+    "since": 1_790_000_000.0,
+    "config": "/etc/banlistd",
+    "pid": 4711,
+    "sources": 12,
+    "enabled": 11,
+    "kept": 0,
+    "failing": 0,
+    "quarantined": 0,
+    "stale": 0,
+    "odd": {"dead": 0, "frozen": 0, "moved": 0, "empty": 0},
+    "polling": 0,
+    "ledger_fault": "",
+    "bans": 1_234_567,
+    "watched": 0,
+    "maps": {"hosts4": 1_200_000, "nets4": 34_567},
+    "last_change": 1_790_000_000.0,
+    "remarks": [],
+    "refreshing": {"done": 0, "total": 0},
+    "suspended": [],
+}
 
-
-def _odd(sources: Sequence[SourceRow]) -> list[str | StateLine]:
-    lines = [
-        StateLine(f"  {printable(row['id'])} is ", printable(one["condition"]), f": {printable(one['message'])}")
-        for row in sources
-        for one in row["oddities"]
-    ]
-    more = len(lines) - _SHOWN
-    return [*lines[:_SHOWN], *([f"  ... and {number(more)} more: banlistctl sources"] if more > 0 else [])]
-
-
-def _failure(row: SourceRow, now: float) -> list[str | StateLine]:
-    lines: list[str | StateLine] = []
-    if row["stale_since"] is not None:
-        name, age = printable(row["id"]), since(row["stale_since"], now)
-        fate = "its bans stay" if row["entries"] else "it bans nothing"
-        lines.append(StateLine(f"  {name} is ", "stale", f": its last good list grew too old {age}; {fate}"))
-    if row["failures"] or row["state"] == "failed":
-        name, times = printable(row["id"]), counted(row["failures"], "time", "times")
-        retry = f", next try {due_in(row['due_at'], now)}" if row["due_at"] is not None else ""
-        lines += [
-            StateLine(
-                f"  {name} ",
-                "refused" if row["quarantined"] else "failed",
-                f" {times}{retry}: {printable(row['error']) or 'no reason is known'}",
-            ),
-            f"      try: banlistctl {'quarantine' if row['quarantined'] else 'refresh'} {name}; banlistctl history {name}",
-        ]
-    return lines
-
-
-STATUS: Command[tuple[()], StatusAnswer] = Command(
+STATUS: "Command[tuple[str, ...], StatusAnswer | VerdictAnswer]" = Command(
     name="status",
     help="the daemon as a whole, and what fails",
+    details="The verdict says whether bans take effect, as far as that is known without a packet; `banlistctl prove` sends"
+    " some. PROTECTED: the firewall has every rule and every list of this daemon, and nothing is known that packets pass it"
+    " by. DEGRADED: some traffic passes no rule (guests on a bridge, macvlan, flowtables, XDP programs, redirects of traffic"
+    " control, tables that forward at ingress), a source that is to ban has never been read, or the backend is fail2ban, whose"
+    " action banlistd does not see. OPEN: table, chains, rules or markers are missing, or the backend is memory. With"
+    " --verdict the exit code says it, for monitoring; without, it is 0.",
     method="GET",
-    example={
-        "version": "0.1.0",
-        "state": "running",
-        "backend": "nftables",
-        "since": 1_790_000_000.0,
-        "config": "/etc/banlistd",
-        "pid": 4711,
-        "sources": 12,
-        "enabled": 11,
-        "kept": 0,
-        "failing": 0,
-        "quarantined": 0,
-        "stale": 0,
-        "odd": {"dead": 0, "frozen": 0, "moved": 0, "empty": 0},
-        "polling": 0,
-        "ledger_fault": "",
-        "bans": 1_234_567,
-        "watched": 0,
-        "maps": {"hosts4": 1_200_000, "nets4": 34_567},
-        "last_change": 1_790_000_000.0,
-        "remarks": [],
-        "refreshing": {"done": 0, "total": 0},
-        "suspended": [],
-    },
-    read=no_fields,
+    arguments=(Argument("--verdict", "", "only whether bans take effect, and the exit code of it", is_flag=True),),
+    example=_EXAMPLE,
+    read=_read,
     answer=_answer,
     page=_page,
+    judge=_judge,
+    exits={1: "--verdict: DEGRADED", 2: "--verdict: OPEN"},
 )

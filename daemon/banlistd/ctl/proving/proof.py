@@ -15,13 +15,14 @@ from banlistd.control.commands.checking.check import CHECK
 from banlistd.control.commands.manual_bans.ban import BAN
 from banlistd.control.commands.manual_bans.unban import UNBAN
 from banlistd.control.page import Page
+from banlistd.control_api import VERDICT_EXITS
 from banlistd.core.printing import printable
 from banlistd.ctl import output
 from banlistd.ctl.client import DaemonError, ask
 from banlistd.ctl.proving.ground import GroundError, Joint, Namespace, join, part, place
 from banlistd.ctl.proving.probes import Heard, arrivals
 from banlistd.ctl.proving.publishing import PUBLISHED, published
-from banlistd.ctl.proving.verdict import VERDICT_EXITS, Finding, PathFinding, finding_of, verdict_of
+from banlistd.ctl.proving.verdict import Finding, PathFinding, finding_of, verdict_of
 from banlistd.ctl.remote import default_runtime, question_of
 from banlistd.ctl.report import report
 from banlistd.errors import NotAllowedError
@@ -97,7 +98,7 @@ def _page(verdict: str, paths: Sequence[PathFinding], bypasses: Sequence[Mapping
 
 def _bypasses() -> list[dict[str, str]]:
     """What passes no rule of this host, which packets of a proof cannot show."""
-    from banlistd.adapters.host.uncovered import UncoveredTraffic  # noqa: PLC0415 - help and usage do not need it
+    from banlistd.adapters.host.coverage.uncovered import UncoveredTraffic  # noqa: PLC0415 - help and usage do not need it
 
     uncovered = UncoveredTraffic()
     try:

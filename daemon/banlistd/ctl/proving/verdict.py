@@ -4,11 +4,7 @@ from collections.abc import Sequence
 from enum import StrEnum
 from typing import NamedTuple
 
-
-class Verdict(StrEnum):
-    PROTECTED = "PROTECTED"
-    DEGRADED = "DEGRADED"
-    OPEN = "OPEN"
+from banlistd.control_api import Verdict
 
 
 class Finding(StrEnum):
@@ -29,9 +25,6 @@ class PathFinding(NamedTuple):
     path: str
     family: str
     finding: Finding
-
-
-VERDICT_EXITS = {Verdict.PROTECTED: 0, Verdict.DEGRADED: 1, Verdict.OPEN: 2}
 
 
 def finding_of(*, before: bool, banned: bool, control: bool) -> Finding:

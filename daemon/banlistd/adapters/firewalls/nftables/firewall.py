@@ -24,6 +24,7 @@ from banlistd.adapters.firewalls.nftables.inspection import (
 from banlistd.adapters.firewalls.nftables.nft import NEEDED_RIGHTS
 from banlistd.adapters.firewalls.nftables.ownership import (
     adopt,
+    gaps_in,
     needs_adoption,
     nft_knows_the_flags,
     refuse_foreign_owner,
@@ -177,6 +178,13 @@ class NftablesFirewall(ThreadedFirewall):
                 remarks = remarks_on(table_state(wire), self._ownership)
                 lacking = self._form.lacking if self._probed else refused(wire, self._probes)
                 return [*remarks, *remarks_on_lacking(self._sources, lacking, REFUSED_RULES)]
+        except OSError:
+            return ()
+
+    def _gaps(self) -> Sequence[Remark]:
+        try:
+            with self._other_socket() as wire:
+                return gaps_in(wire) if self._sources is not None else ()
         except OSError:
             return ()
 

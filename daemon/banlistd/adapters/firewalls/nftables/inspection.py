@@ -92,6 +92,12 @@ CLOSE_SAMPLE = 1024
 """The same after an unknown change by another process: some 5 ms for each map."""
 
 
+def base_chains(wire: NetlinkSocket) -> Mapping[str, bool]:
+    """The base chains of ours that exist, and whether each has our type, hook and priority."""
+    chains = _chains(wire)
+    return {name: not _misplaced({name: chains[name]}) for name in HOOKS if name in chains}
+
+
 def look_at(wire: NetlinkSocket) -> Look:
     """All that a batch depends on. The generation is read first, so that the kernel refuses the batch after a later change."""
     generation = wire.generation()

@@ -11,9 +11,9 @@ import errno
 import subprocess
 from collections.abc import Callable, Sequence
 
-from banlistd.adapters.firewalls.nftables.inspection import table_state
+from banlistd.adapters.firewalls.nftables.inspection import base_chains, table_state, used_sets
 from banlistd.adapters.firewalls.nftables.look import TableState
-from banlistd.adapters.firewalls.nftables.sets import NFT_TABLE_F_OWNER, NFT_TABLE_F_PERSIST, table_body
+from banlistd.adapters.firewalls.nftables.sets import NFT_TABLE_F_DORMANT, NFT_TABLE_F_OWNER, NFT_TABLE_F_PERSIST, table_body
 from banlistd.adapters.firewalls.nftables.structure import TABLE
 from banlistd.adapters.netlink.messages import NFT_MSG_NEWTABLE, NLM_F_ACK, Batch
 from banlistd.adapters.netlink.socket import NetlinkSocket
@@ -24,6 +24,7 @@ from banlistd.model import Ownership, Remark
 OWNED = NFT_TABLE_F_OWNER | NFT_TABLE_F_PERSIST
 _PROBE = f"add table inet {TABLE}-probe {{ flags owner,persist; }}\n"
 _ANEW = "systemctl stop banlistd && banlistd --teardown && systemctl start banlistd"
+_AGAIN = "banlistd writes it again at once; journalctl -u banlistd says who it was, and why it fails"
 # Kernels before 6.9 know no persist, before 5.12 no owner.
 _UNKNOWN = frozenset({errno.EOPNOTSUPP, errno.EINVAL})
 
@@ -101,6 +102,22 @@ def remarks_on(state: TableState | None, ownership: Ownership) -> Sequence[Remar
                 f"it gets one with the next reboot, or, with a moment without bans, by: {_ANEW}",
             ),
         )
+    return ()
+
+
+def gaps_in(wire: NetlinkSocket) -> Sequence[Remark]:
+    """Why no packet meets a ban, if another program has changed the table so."""
+    state = table_state(wire)
+    if state is None:
+        return (Remark(f"table inet {TABLE} is missing: another program has removed it", _AGAIN),)
+    if state.flags & NFT_TABLE_F_DORMANT:
+        return (Remark(f"table inet {TABLE} is dormant: the kernel carries out none of its rules", _AGAIN),)
+    chains = base_chains(wire)
+    wrong = [name for name, is_placed in chains.items() if not is_placed] or ([] if "inbound" in chains else ["inbound"])
+    if wrong:
+        return (Remark(f"chain {wrong[0]} of table inet {TABLE} is missing, or at another hook", _AGAIN),)
+    if not used_sets(wire):
+        return (Remark(f"table inet {TABLE} has no rule that looks into its sets: another program has removed them", _AGAIN),)
     return ()
 
 

@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from banlistd.adapters.host.route_netlink import Link, links
-from banlistd.adapters.host.uncovered import (
+from banlistd.adapters.host.coverage.uncovered import (
     UncoveredTraffic,
     remark_on_flowtable,
     remarks_on_bridges,
     remarks_on_guests,
 )
+from banlistd.adapters.host.route_netlink import Link, links
 from support.network_namespace import NetworkNamespace, in_network_namespace
 
 BRIDGE = Link(1, "br0", "bridge", address=b"bridge")

@@ -1,17 +1,38 @@
-"""Traffic of this host that passes no rule of ours, for `status`: guests on bridges, macvlan and ipvlan guests, flowtables."""
+"""Traffic of this host that passes no rule of ours, for `status` and `prove`: guests on bridges, macvlan and ipvlan guests,
+flowtables, and what forwards packets before all rules.
+"""
 
 import asyncio
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
+from banlistd.adapters.host.coverage.early_paths import IngressFilter, ingress_filters, remarks_on_filters, remarks_on_programs
 from banlistd.adapters.host.route_netlink import Link, guest_addresses, links
-from banlistd.adapters.netlink.messages import NFT_MSG_GETFLOWTABLE, decode_text
+from banlistd.adapters.netlink.messages import (
+    NFT_MSG_GETCHAIN,
+    NFT_MSG_GETFLOWTABLE,
+    NFT_MSG_GETRULE,
+    attributes,
+    decode_number,
+    decode_text,
+    text_attribute,
+)
 from banlistd.adapters.netlink.socket import NetlinkSocket
 from banlistd.core.printing import quoted
 from banlistd.model import Remark
 
 NFTA_FLOWTABLE_TABLE = 1
 NFTA_FLOWTABLE_NAME = 2
+# NFTA_CHAIN_TABLE and so on.
+_CHAIN_TABLE = 1
+_CHAIN_HOOK = 4
+_HOOK_HOOKNUM = 1
+_RULE_TABLE = 1
+_RULE_EXPRESSIONS = 4
+NFPROTO_INET, NFPROTO_NETDEV = 1, 5
+# The number of the hook `ingress` in each family of tables that has it.
+_INGRESS: Mapping[int, tuple[str, int]] = {NFPROTO_INET: ("inet", 5), NFPROTO_NETDEV: ("netdev", 0)}
+_FORWARDING = text_attribute(1, "fwd")  # NFTA_EXPR_NAME of the statement `fwd to`
 
 _BRIDGE_SYSCTL = "proc/sys/net/bridge/bridge-nf-call-iptables"
 _BRIDGE_MODULE = "sys/module/br_netfilter"
@@ -48,6 +69,8 @@ class UncoveredTraffic:
         except OSError:
             return ()
         remarks = [*remarks_on_bridges(found, self.bridges_call_rules()), *remarks_on_guests(found, _guests())]
+        remarks += [*remarks_on_programs(found), *remarks_on_filters(found, _filters())]
+        remarks += [remark_on_ingress(*each) for each in self._forwarding_tables()]
         return [*remarks, *(remark_on_flowtable(*each) for each in self._flowtables())]
 
     def bridges_call_rules(self) -> bool | None:
@@ -58,13 +81,34 @@ class UncoveredTraffic:
             is_hidden = not any((self._root / place).is_dir() for place in _WHERE_IT_SHOWS)
             return None if is_hidden or (self._root / _BRIDGE_MODULE).exists() else False
 
-    def _flowtables(self) -> Sequence[tuple[str, str]]:
+    def _forwarding_tables(self) -> Sequence[tuple[str, str]]:
+        """Family and name of each table that forwards packets at the hook ingress, which comes before ours."""
+        found = []
+        for family, (word, ingress) in _INGRESS.items():
+            chains = self._dump(NFT_MSG_GETCHAIN, b"", family)
+            hooks = ((chain, attributes(chain.get(_CHAIN_HOOK, b""))) for chain in chains)
+            tables = {
+                decode_text(chain.get(_CHAIN_TABLE, b""))
+                for chain, hook in hooks
+                if hook and decode_number(hook.get(_HOOK_HOOKNUM, b"")) == ingress
+            }
+            for rule in self._dump(NFT_MSG_GETRULE, b"", family) if tables else ():
+                table = decode_text(rule.get(_RULE_TABLE, b""))
+                if table in tables and _FORWARDING in rule.get(_RULE_EXPRESSIONS, b""):
+                    found.append((word, table))
+                    tables.discard(table)
+        return found
+
+    def _dump(self, kind: int, body: bytes, family: int = NFPROTO_INET) -> Sequence[Mapping[int, bytes]]:
         try:
             if self._wire is None:
                 self._wire = NetlinkSocket()
-            found = self._wire.dump(NFT_MSG_GETFLOWTABLE, b"")
+            return self._wire.dump(kind, body, family)
         except OSError:
             return ()
+
+    def _flowtables(self) -> Sequence[tuple[str, str]]:
+        found = self._dump(NFT_MSG_GETFLOWTABLE, b"")
         names = (each.get(kind, b"") for each in found for kind in (NFTA_FLOWTABLE_TABLE, NFTA_FLOWTABLE_NAME))
         texts = [decode_text(name) for name in names]
         return sorted(zip(texts[::2], texts[1::2], strict=True))
@@ -75,6 +119,13 @@ def _guests() -> Sequence[tuple[int, bytes]]:
         return tuple(guest_addresses())
     except OSError:
         return ()
+
+
+def _filters() -> Mapping[int, Sequence[IngressFilter]]:
+    try:
+        return ingress_filters()
+    except OSError:
+        return {}
 
 
 def remarks_on_bridges(found: Sequence[Link], call_rules: bool | None) -> Iterator[Remark]:
@@ -110,6 +161,11 @@ def remark_on_flowtable(table: str, name: str) -> Remark:
         f"{flowtable} forwards flows past all rules: a ban ends them, but the actions count and log do not see them",
         "leave flows that are to be counted out of the flowtable",
     )
+
+
+def remark_on_ingress(family: str, table: str) -> Remark:
+    name = f"table {family} {quoted(table)}"
+    return Remark(f"{name} forwards packets at ingress (fwd), before the bans: those meet no ban", f"nft list {name}")
 
 
 def _few(names: Sequence[str]) -> str:

@@ -1,0 +1,100 @@
+"""Whether the bans take effect on this host, as far as that is known without a packet: for `status` and for monitoring."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+
+from banlistd.backends import BackendName
+from banlistd.control_api import Verdict, verdict_by
+from banlistd.core.printing import counted
+from banlistd.errors import FirewallError
+from banlistd.model import MANUAL, Marker, Remark, SourceId
+from banlistd.services.enforcer import Enforcer
+
+_NAMED = 3  # sources in a reason
+_PATIENCE = 0.1  # seconds for a change that is under way, before only the kernel is asked
+
+Remarks = Callable[[], Awaitable[Sequence[Remark]]]
+
+_BANS_NOTHING = Remark("the backend memory bans nothing", "backend: nftables")
+_UNSEEN = Remark(
+    "the action of a jail of fail2ban bans, mostly only packets to this host: banlistd does not see whether it does",
+    "sudo banlistctl prove sends packets; backend: nftables covers forwarded packets too",
+)
+_UNKNOWN = Remark(
+    "the firewall did not take the last change: bans may be missing or left over",
+    "banlistd tries again; journalctl -u banlistd says why",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class HostVerdict:
+    """`reasons`: why it is not PROTECTED."""
+
+    verdict: Verdict
+    reasons: Sequence[Remark]
+
+
+class Coverage:
+    """Judges the firewall in force. `gaps`: that call of the firewall. `uncovered`: the traffic that passes no rule."""
+
+    def __init__(self, gaps: Remarks, enforcer: Enforcer, uncovered: Remarks) -> None:
+        self._gaps = gaps
+        self._enforcer = enforcer
+        self._uncovered = uncovered
+
+    async def judge(self, backend: BackendName) -> HostVerdict:
+        """Never raises; waits for no change that takes long."""
+        is_settled = await self._is_settled()
+        state = self._enforcer.state
+        gaps = [*await self._gaps()]
+        if is_settled and state is not None and not gaps:
+            try:
+                lost = missing_markers(state.markers, await self._enforcer.markers())
+            except FirewallError as error:
+                lost = Remark(f"the firewall cannot be read: {error.message}", error.hint)
+            gaps += [lost] if lost else []
+        if not backend.kind.capabilities.blocks:
+            gaps.append(_BANS_NOTHING)
+        weak = [_UNKNOWN] if is_settled and state is None else []
+        weak += [] if backend.kind.capabilities.sees_effect else [_UNSEEN]
+        unread = [
+            source.source_id
+            for source in self._enforcer.policy.sources
+            if source.action.blocks and source.source_id != MANUAL and self._enforcer.content(source.source_id) is None
+        ]
+        weak += [reason] if (reason := without_content(unread)) else []
+        weak += await self._uncovered()
+        return HostVerdict(verdict_by(gaps=gaps, weaknesses=weak), [*gaps, *weak])
+
+    async def _is_settled(self) -> bool:
+        try:
+            async with asyncio.timeout(_PATIENCE):
+                await self._enforcer.wait_until_idle()
+        except TimeoutError:
+            return False
+        return True
+
+
+def missing_markers(expected: Sequence[Marker], present: Sequence[Marker]) -> Remark | None:
+    """A reason if the firewall does not have every marker that it was given: its bans are missing, or not known."""
+    missing = {marker.source_id for marker in expected} - {marker.source_id for marker in present}
+    if not missing:
+        return None
+    return Remark(
+        f"the firewall lacks the bans of {_named(sorted(missing))}: another program has removed them",
+        "banlistd writes them again; journalctl -u banlistd says who it was, and why it fails",
+    )
+
+
+def without_content(source_ids: Sequence[SourceId]) -> Remark | None:
+    """A reason if sources that are to ban have never been read."""
+    if not source_ids:
+        return None
+    number = counted(len(source_ids), "source has", "sources have")
+    return Remark(f"{number} no content yet: {_named(source_ids)}", f"banlistctl refresh {source_ids[0]}")
+
+
+def _named(source_ids: Sequence[SourceId]) -> str:
+    more = len(source_ids) - _NAMED
+    return ", ".join(source_ids[:_NAMED]) + (f" and {counted(more, 'other', 'others')}" if more > 0 else "")
