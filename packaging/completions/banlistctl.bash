@@ -68,17 +68,21 @@ _banlistctl() {
     "disable --config") mapfile -t COMPREPLY < <(compgen -d -- "$current") && return ;;
     "remove --lift") words="" ;;
     "remove --config") mapfile -t COMPREPLY < <(compgen -d -- "$current") && return ;;
+    "promote --action") words="drop reject" ;;
+    "promote --lift") words="" ;;
+    "promote --config") mapfile -t COMPREPLY < <(compgen -d -- "$current") && return ;;
     "teardown --config") mapfile -t COMPREPLY < <(compgen -d -- "$current") && return ;;
     "teardown --state") mapfile -t COMPREPLY < <(compgen -d -- "$current") && return ;;
     "install-units --backend") words="ipset fail2ban" ;;
     "install-units --root") mapfile -t COMPREPLY < <(compgen -d -- "$current") && return ;;
     *)
         case $command in
-        "") words="status sources check top report history versions diff rollback export timers metrics protected ban unban bans allow disallow allowed quarantine approve pause resume pin unpin refresh reload confirm catalogue add enable disable remove prove teardown install-units --version" ;;
+        "") words="status sources check top report promotion history versions diff rollback export timers metrics protected ban unban bans allow disallow allowed quarantine approve pause resume pin unpin refresh reload confirm catalogue add enable disable remove promote prove teardown install-units --version" ;;
         status) words="--verdict" ;;
         sources) words="--failing --sort --limit $(_banlistctl_sources)" ;;
         top) words="--by --limit" ;;
         report) words="$(_banlistctl_sources)" ;;
+        promotion) words="$(_banlistctl_sources)" ;;
         history) words="--limit $(_banlistctl_sources)" ;;
         versions) words="--limit $(_banlistctl_sources)" ;;
         diff) words="--from --to --limit $(_banlistctl_sources)" ;;
@@ -105,6 +109,7 @@ _banlistctl() {
         enable) words="--lift --config $(_banlistctl_sources)" ;;
         disable) words="--lift --config $(_banlistctl_sources)" ;;
         remove) words="--lift --config $(_banlistctl_sources)" ;;
+        promote) words="--action --write --lift --config $(_banlistctl_sources)" ;;
         teardown) words="--config --state" ;;
         install-units) words="--backend --remove --root" ;;
         esac

@@ -28,6 +28,7 @@ from banlistd.control.commands.suspending.pause import PAUSE_SOURCES, RESUME_SOU
 from banlistd.control.commands.suspending.pin import PIN, UNPIN
 from banlistd.control.commands.timers import TIMERS
 from banlistd.control.commands.top import TOP
+from banlistd.control.commands.value.promotion import PROMOTION
 from banlistd.control.commands.value.report import REPORT
 from banlistd.control.declaration import Command
 
@@ -37,6 +38,7 @@ COMMANDS: tuple[Command[Any, Any], ...] = (
     CHECK,
     TOP,
     REPORT,
+    PROMOTION,
     HISTORY,
     VERSIONS,
     DIFF,

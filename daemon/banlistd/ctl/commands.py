@@ -9,6 +9,7 @@ from banlistd.control.table import COMMANDS
 from banlistd.ctl.catalogue import CATALOGUE, CATALOGUE_SEARCH, CATALOGUE_SHOW
 from banlistd.ctl.install_units import INSTALL_UNITS
 from banlistd.ctl.lists.add import ADD
+from banlistd.ctl.lists.promoting import PROMOTE
 from banlistd.ctl.lists.switching import DISABLE, ENABLE, REMOVE
 from banlistd.ctl.proving.prove import PROVE
 from banlistd.ctl.teardown import TEARDOWN
@@ -24,6 +25,7 @@ EVERY_COMMAND: tuple[Command[Any, Any] | LocalCommand, ...] = (
     ENABLE,
     DISABLE,
     REMOVE,
+    PROMOTE,
     PROVE,
     TEARDOWN,
     INSTALL_UNITS,

@@ -2,7 +2,7 @@
 
 import pytest
 
-from banlistd.ctl.lists.editing import HEAD, is_bare, lines_of_source, removed, switched
+from banlistd.ctl.lists.editing import HEAD, is_bare, lines_of_source, removed, switched, with_key, without_key
 
 BLOCK = """\
 # the office's lists
@@ -74,3 +74,37 @@ def test_what_is_written_in_another_way_is_not_found_in_one_place(text: str) -> 
 def test_only_what_banlistctl_wrote_is_bare() -> None:
     assert is_bare(HEAD + "\n")
     assert not is_bare(HEAD + "# mine\n")
+
+
+TRIED = """\
+sources:
+  - id: a
+    action: count  # for now
+    shadow: 14d
+    url: https://lists.example/a
+  - {id: b, action: count, shadow: 14d, path: b}
+  - shadow: 14d
+    id: c
+"""
+
+
+@pytest.mark.parametrize(
+    ("source_id", "old", "new"),
+    [
+        ("a", "action: count  # for now\n    shadow: 14d\n", "action: drop  # for now\n"),
+        ("b", "action: count, shadow: 14d, path", "action: drop, path"),
+    ],
+)
+def test_one_key_changes_and_another_goes(source_id: str, old: str, new: str) -> None:
+    [place] = lines_of_source(TRIED.splitlines(), source_id)
+    kept = without_key(TRIED, place, "shadow")
+    assert kept is not None
+    [place] = lines_of_source(kept.splitlines(), source_id)
+    assert with_key(kept, place, "action", "drop") == TRIED.replace(old, new)
+
+
+def test_a_key_that_is_absent_is_gone_and_one_at_a_dash_cannot_go() -> None:
+    [place] = lines_of_source(BLOCK.splitlines(), "a")
+    assert without_key(BLOCK, place, "shadow") == BLOCK
+    [place] = lines_of_source(TRIED.splitlines(), "c")
+    assert without_key(TRIED, place, "shadow") is None

@@ -13,6 +13,7 @@ from banlistd.control.declaration import PageContext
 from banlistd.ctl import output
 from banlistd.ctl.client import DaemonError, ask
 from banlistd.ctl.lists import files
+from banlistd.ctl.lists.editing import SourceLines, lines_of_source
 from banlistd.ctl.remote import default_runtime, question_of
 from banlistd.ctl.report import document_of, report
 from banlistd.errors import BanlistdError, ConfigError, NotRunningError, UsageError
@@ -52,6 +53,19 @@ def refuse_other_changes(was: "Loaded", will: "Loaded", source_id: str) -> None:
     in_order = [name for name in old if name in new] == [name for name in new if name in old]
     if changed != {source_id} or not in_order or _rest(was) != _rest(will):
         raise too_unusual(source_id)
+
+
+def place_in(was: "Loaded", source_id: str) -> tuple[str, str, SourceLines]:
+    """The file that declares a source, its text, and the lines of the source. Raises UsageError."""
+    found = [
+        (name, text, place)
+        for name, content in was.files.items()
+        for text in [content.decode("utf-8")]
+        for place in lines_of_source(text.splitlines(), source_id)
+    ]
+    if len(found) != 1:
+        raise too_unusual(source_id)
+    return found[0]
 
 
 def too_unusual(source_id: str) -> UsageError:

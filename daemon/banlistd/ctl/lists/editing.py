@@ -9,8 +9,6 @@ from typing import NamedTuple
 
 _ITEM = re.compile(r"( *)- +(?=\S)")
 _FLOW = re.compile(r"( *- +\{.*)\}( *(?:#.*)?)")
-_SWITCH = re.compile(r"( *(?:- +)?enabled:[ ]*)[^\s#]+( *(?:#.*)?)")
-_SWITCH_IN_FLOW = re.compile(r"([{,] *enabled: *)[^\s,}]+")
 
 
 class SourceLines(NamedTuple):
@@ -29,23 +27,49 @@ def lines_of_source(lines: Sequence[str], source_id: str) -> list[SourceLines]:
 
 def switched(text: str, place: SourceLines, *, on: bool) -> str:
     """The text with the source enabled or disabled."""
+    return with_key(text, place, "enabled", "yes" if on else "no")
+
+
+def with_key(text: str, place: SourceLines, key: str, value: str) -> str:
+    """The text with another value of a key of the source, which is a plain word, or with the key."""
     lines = text.splitlines(keepends=True)
-    word = "yes" if on else "no"
     if place.flow:
         line = lines[place.begin]
-        changed, count = _SWITCH_IN_FLOW.subn(rf"\g<1>{word}", line, count=1)
-        lines[place.begin] = changed if count else re.sub(_FLOW, rf"\g<1>, enabled: {word}}}\g<2>", line, count=1)
+        changed, count = re.subn(rf"([{{,] *{key}: *)[^\s,}}]+", rf"\g<1>{value}", line, count=1)
+        lines[place.begin] = changed if count else re.sub(_FLOW, rf"\g<1>, {key}: {value}}}\g<2>", line, count=1)
         return "".join(lines)
-    for at in range(place.begin, place.end):
-        found = _SWITCH.match(lines[at])
-        if found and _column_of(lines[at]) == place.column:
-            lines[at] = f"{found[1]}{word}{found[2]}{_ending(lines[at])}"
+    at = _line_of(lines, place, key)
+    if at is not None:
+        found = re.match(rf"( *(?:- +)?{key}:[ ]*)[^\s#]+( *(?:#.*)?)", lines[at])
+        if found:
+            lines[at] = f"{found[1]}{value}{found[2]}{_ending(lines[at])}"
             return "".join(lines)
     ending = _ending(lines[place.begin]) or "\n"
     if not _ending(lines[place.end - 1]):
         lines[place.end - 1] += ending
-    lines.insert(place.end, f"{' ' * place.column}enabled: {word}{ending}")
+    lines.insert(place.end, f"{' ' * place.column}{key}: {value}{ending}")
     return "".join(lines)
+
+
+def without_key(text: str, place: SourceLines, key: str) -> str | None:
+    """The text without a key of the source whose value is a plain word; None where it is at a dash, and cannot go."""
+    lines = text.splitlines(keepends=True)
+    if place.flow:
+        lines[place.begin] = re.sub(rf", *{key}: *[^\s,}}]+|(?<={{){key}: *[^\s,}}]+, *", "", lines[place.begin], count=1)
+        return "".join(lines)
+    at = _line_of(lines, place, key)
+    if at is None:
+        return text
+    if _ITEM.match(lines[at]):
+        return None
+    return "".join([*lines[:at], *lines[at + 1 :]])
+
+
+def _line_of(lines: Sequence[str], place: SourceLines, key: str) -> int | None:
+    begins = re.compile(rf" *(?:- +)?{key}:(?=\s)")
+    return next(
+        (n for n in range(place.begin, place.end) if begins.match(lines[n]) and _column_of(lines[n]) == place.column), None
+    )
 
 
 def removed(text: str, place: SourceLines) -> str:

@@ -11,12 +11,12 @@ from banlistd.ctl.lists.change import (
     carry_out,
     loaded_from,
     loaded_with,
+    place_in,
     refuse_other_changes,
     reported,
     tell,
-    too_unusual,
 )
-from banlistd.ctl.lists.editing import is_bare, lines_of_source, removed, switched
+from banlistd.ctl.lists.editing import is_bare, removed, switched
 from banlistd.errors import BanlistdError, NoSuchSourceError, UsageError
 
 _DONE = {"enable": "enabled", "disable": "disabled", "remove": "removed"}
@@ -37,15 +37,7 @@ def _change(verb: str, arguments: argparse.Namespace) -> None:
         raise NoSuchSourceError(f"no source is called {arguments.id[:60]!a}", "banlistctl sources lists them")
     if verb != "remove" and source.enabled == (verb == "enable"):
         raise UsageError(f"{source.id} is {_DONE[verb]} already")
-    found = [
-        (name, text, place)
-        for name, content in was.files.items()
-        for text in [content.decode("utf-8")]
-        for place in lines_of_source(text.splitlines(), source.id)
-    ]
-    if len(found) != 1:
-        raise too_unusual(source.id)
-    name, text, place = found[0]
+    name, text, place = place_in(was, source.id)
     edited = removed(text, place) if verb == "remove" else switched(text, place, on=verb == "enable")
     content = None if name != "banlistd.yaml" and is_bare(edited) else edited.encode("utf-8")
     refuse_other_changes(was, loaded_with(arguments.config, was, name, content), source.id)

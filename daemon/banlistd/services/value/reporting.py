@@ -3,15 +3,27 @@
 import asyncio
 from collections.abc import Iterator, Sequence
 from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
 
-from banlistd.core.config.model import Config
-from banlistd.core.feeds.value.candidates import Met, Wanted
+from banlistd.core.config.model import Config, Source
+from banlistd.core.feeds.value.candidates import Candidates, Met, Wanted
+from banlistd.core.feeds.value.promotion import Growth, growth_of
 from banlistd.core.feeds.value.report import ListFacts, ValueReport, report_of
+from banlistd.core.feeds.value.shadow import Shadow
 from banlistd.core.ruleset.manual_allows import REASON
 from banlistd.core.ruleset.ranking import owned_by_mark
 from banlistd.model import MANUAL, Protected, SourceId
 from banlistd.services.enforcer import Enforcer
 from banlistd.services.value.shadows import Shadows
+
+
+@dataclass(frozen=True, slots=True)
+class Promotion:
+    """What would change if a source did block. `shadow`: None: it has none. `packets`: None where nothing is counted."""
+
+    growth: Growth
+    shadow: Shadow | None
+    packets: int | None
 
 
 class ValueReports:
@@ -37,8 +49,25 @@ class ValueReports:
                 for owner in self._enforcer.policy.sources
                 if owner.source_id not in combined | {MANUAL} and (content := self._enforcer.content(owner.source_id))
             ]
-            wanted = [*_allowed(config, now), *_protected(self._enforcer.protected)]
-            return await asyncio.to_thread(report_of, facts, wanted, named)
+            return await asyncio.to_thread(report_of, facts, self._wanted(config, now), named)
+
+    async def promotion(self, config: Config, source: Source, now: float) -> Promotion:
+        """What would change if a source did block; nothing while it has no content. Raises FirewallError."""
+        async with self._turn:
+            content, owner = self._enforcer.content(source.id), self._enforcer.policy.owner(source.id)
+            if content is None or owner is None:
+                return Promotion(Growth(0, 0, Candidates()), None, None)
+            owners = self._enforcer.policy.sources
+            others = [self._enforcer.content(one.source_id) for one in owners if one.action.blocks and one != owner]
+            blocking = [other.addresses for other in others if other is not None]
+            growth = await asyncio.to_thread(growth_of, content.addresses, blocking, self._wanted(config, now))
+            counter = (await self._enforcer.counters()).get(owner.mark)
+            shadow = self._shadows.known.get(source.id)
+            packets = counter.packets if counter else None
+            return Promotion(growth, shadow, packets if packets is None or shadow is None else shadow.counted(packets))
+
+    def _wanted(self, config: Config, now: float) -> Sequence[Wanted]:
+        return [*_allowed(config, now), *_protected(self._enforcer.protected)]
 
 
 def _allowed(config: Config, now: float) -> Iterator[Wanted]:

@@ -11,6 +11,7 @@ from banlistd.errors import FirewallError, NoSuchSourceError, UsageError
 if TYPE_CHECKING:
     from banlistd.control.parts import Parts
     from banlistd.control.request import ControlRequest
+    from banlistd.core.feeds.value.candidates import Candidates
     from banlistd.core.feeds.value.report import ListValue
 
 _MOST_NAMED = 63
@@ -86,11 +87,15 @@ def _row(one: "ListValue") -> ValueRow:
         "hits_per_1000": None if one.hits_per_1000 is None else round(one.hits_per_1000, 3),
         "overlap": {str(name): count for name, count in one.overlap.items()},
         "candidates": one.candidates.entries,
-        "met": [
-            {"entry": each.entry, "met": str(each.met), "address": each.address, "reason": each.reason}
-            for each in one.candidates.shown
-        ],
+        "met": candidate_rows(one.candidates),
     }
+
+
+def candidate_rows(candidates: "Candidates") -> list[CandidateRow]:
+    """The candidates that are named."""
+    return [
+        {"entry": each.entry, "met": str(each.met), "address": each.address, "reason": each.reason} for each in candidates.shown
+    ]
 
 
 _COLUMNS = (
@@ -125,7 +130,7 @@ def _page(answer: ReportAnswer, _: PageContext) -> Page:
     page: list[str | Table | Note] = [Table(_COLUMNS, tuple(_cells(row) for row in rows))]
     if len(rows) == 1:
         page += _overlaps(rows[0])
-    page += [line for row in rows for line in _met(row)]
+    page += [line for row in rows for line in met_lines(row["id"], row["met"])]
     if answer["left_out"]:
         page.append(f"{counted(len(answer['left_out']), 'list is', 'lists are')} not compared one by one: banlistctl report ID")
     return [*page, Note(_NOTE)]
@@ -155,19 +160,22 @@ def _percent(part: int, whole: int) -> str:
     return f"{100 * part / whole:.1f} %" if whole else ""
 
 
-def _overlaps(row: ValueRow) -> list[str | Table | Note]:
-    cells = tuple(
-        (printable(name), number(count), _percent(count, row["entries"])) for name, count in _by_count(row["overlap"])
-    )
-    return [Table((Column("ALSO IN"), Column("ENTRIES", right=True), Column("SHARE", right=True)), cells)] if cells else []
+def _overlaps(row: ValueRow) -> list[str]:
+    """What there is room for where one list is asked for."""
+    return [
+        f"{counted(count, 'entry', 'entries')} ({_percent(count, row['entries'])}) also in {printable(name)}"
+        for name, count in _by_count(row["overlap"])
+        if count
+    ]
 
 
-def _met(row: ValueRow) -> list[str]:
+def met_lines(source_id: str, met: Sequence[CandidateRow]) -> list[str]:
+    """A line for each candidate that is named."""
     lines = []
-    for one in row["met"]:
+    for one in met:
         of = "" if one["address"] == one["entry"] else f" {printable(one['address'])}"
         reason = f" ({printable(one['reason'])})" if one["reason"] else ""
-        lines.append(f"{printable(row['id'])}: {printable(one['entry'])} met what is {printable(one['met'])}:{of}{reason}")
+        lines.append(f"{printable(source_id)}: {printable(one['entry'])} met what is {printable(one['met'])}{of}{reason}")
     return lines
 
 

@@ -40,7 +40,7 @@ class Defaults(Section):
         Key(
             kinds.duration_between("1m", "365d"),
             "With `action: count`: for this time, packets are counted also where another source bans their addresses. So the "
-            "counter says what the list would drop beside the others. The time begins when the daemon "
+            "counter says what the list would drop beside the others: `banlistctl promote`. The time begins when the daemon "
             "first has the key; each packet costs one more lookup until it ends.",
         ),
     ] = None

@@ -68,7 +68,7 @@ def report_of(facts: Sequence[ListFacts], wanted: Sequence[Wanted], named: Abstr
     chosen = {one.source_id for one in by_rank[:MOST]}
     compared = [one for one in facts if one.source_id in chosen]
     rest = [one for one in facts if one.source_id not in chosen]
-    found = overlap_of([one.content for one in compared], _together([one.content for one in rest]))
+    found = overlap_of([one.content for one in compared], together([one.content for one in rest]))
     addresses = WantedAddresses(wanted)
     lists = tuple(
         ListValue(
@@ -88,7 +88,7 @@ def report_of(facts: Sequence[ListFacts], wanted: Sequence[Wanted], named: Abstr
     return ValueReport(lists, tuple(one.source_id for one in rest))
 
 
-def _together(contents: Sequence[AddressSet]) -> AddressSet:
+def together(contents: Sequence[AddressSet]) -> AddressSet:
     """The union, list by list, so that no more than one further copy is in memory."""
     union = {family: Ranges.none(family) for family in FAMILIES}
     for content in contents:
