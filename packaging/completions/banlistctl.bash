@@ -27,6 +27,7 @@ _banlistctl() {
     *" --runtime") mapfile -t COMPREPLY < <(compgen -d -- "$current") && return ;;
     "sources --sort") words="id state entries elements packets last-poll next-poll" ;;
     "sources --limit") words="" ;;
+    "check --at") words="" ;;
     "top --by") words="country asn source" ;;
     "top --limit") words="" ;;
     "history --limit") words="" ;;
@@ -80,6 +81,7 @@ _banlistctl() {
         "") words="status sources check top report promotion history versions diff rollback export timers metrics protected ban unban bans allow disallow allowed quarantine approve pause resume pin unpin refresh reload confirm catalogue add enable disable remove promote prove teardown install-units --version" ;;
         status) words="--verdict" ;;
         sources) words="--failing --sort --limit $(_banlistctl_sources)" ;;
+        check) words="--at --history" ;;
         top) words="--by --limit" ;;
         report) words="$(_banlistctl_sources)" ;;
         promotion) words="$(_banlistctl_sources)" ;;

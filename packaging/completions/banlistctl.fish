@@ -64,6 +64,8 @@ complete -c banlistctl -n '__fish_seen_subcommand_from sources' -l failing -d 'o
 complete -c banlistctl -n '__fish_seen_subcommand_from sources' -l sort -x -a 'id state entries elements packets last-poll next-poll' -d 'the largest, the newest or what needs attention first'
 complete -c banlistctl -n '__fish_seen_subcommand_from sources' -l limit -x -d '1 to 1000 sources; default: all'
 complete -c banlistctl -n '__fish_seen_subcommand_from sources' -a '(__banlistctl_sources)'
+complete -c banlistctl -n '__fish_seen_subcommand_from check' -l at -x -d 'what the lists had then, and not now: \'2026-11-29 10:00\' (local time), 2026-11-29T10:00Z, @SECONDS since the epoch, or 3d: so long ago'
+complete -c banlistctl -n '__fish_seen_subcommand_from check' -l history -d 'when the lists had it, first and last, as far as it is known'
 complete -c banlistctl -n '__fish_seen_subcommand_from top' -l by -x -a 'country asn source' -d 'what to count by'
 complete -c banlistctl -n '__fish_seen_subcommand_from top' -l limit -x -d '1 to 1000, default 20'
 complete -c banlistctl -n '__fish_seen_subcommand_from report' -a '(__banlistctl_sources)'

@@ -1,11 +1,13 @@
 """banlistctl check: whether addresses are banned, by which source, and since when."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, TypedDict, TypeGuard
+from typing import TYPE_CHECKING, NamedTuple, TypedDict, TypeGuard
 
 from banlistd.control.commands.checking.address import CheckAnswer, answer_on_address, origin_lines, sentence_on, why_not
 from banlistd.control.commands.checking.network import NetworkAnswer, answer_on_network, banned_part, network_lines
+from banlistd.control.commands.checking.past import PastAnswer, answer_on_past, past_lines
 from banlistd.control.commands.checking.targets import MOST_TARGETS, requests_of
+from banlistd.control.commands.past.moments import TIME_HELP, moment_argument, read_moment
 from banlistd.control.declaration import NOT_FOUND, Argument, Command, PageContext
 from banlistd.control.page import Column, Page, Table
 from banlistd.core.printing import printable
@@ -14,6 +16,7 @@ from banlistd.errors import UsageError
 if TYPE_CHECKING:
     from banlistd.control.parts import Parts
     from banlistd.control.request import ControlRequest
+    from banlistd.model import Span
 
 
 class NameAnswer(TypedDict):
@@ -24,19 +27,34 @@ class NameAnswer(TypedDict):
     addresses: list[CheckAnswer]
 
 
-Checked = CheckAnswer | NetworkAnswer | NameAnswer
+Checked = CheckAnswer | NetworkAnswer | NameAnswer | PastAnswer
 
 
-def _read(request: "ControlRequest") -> str:
-    address = request.text("address")
+class PastOrder(NamedTuple):
+    """`at`: seconds since the epoch; None: all that is kept of it."""
+
+    text: str
+    at: float | None
+
+
+def _read(request: "ControlRequest") -> str | PastOrder:
+    address, history = request.text("address"), request.text("history").lower()
     if not address:
         raise UsageError("no address is given", "GET /v1/check?address=192.0.2.1")
-    return address
+    if history not in ("", "true", "false"):
+        raise UsageError(f"history={history[:60]!a} is not possible", "true or false")
+    at = read_moment(request.text("at"), "at")
+    if at is not None and history == "true":
+        raise UsageError("at and history exclude each other", "at: one moment; history: all that is kept")
+    return address if at is None and history != "true" else PastOrder(address, at)
 
 
-async def _answer(parts: "Parts", text: str) -> CheckAnswer | NetworkAnswer | NameAnswer:
+async def _answer(parts: "Parts", order: str | PastOrder) -> CheckAnswer | NetworkAnswer | NameAnswer | PastAnswer:
     from banlistd.control.lookups import is_name, read_address, read_network
 
+    if isinstance(order, PastOrder):
+        return await answer_on_past(parts, _span(order.text), order.at)
+    text = order
     if is_name(text):
         found = [await answer_on_address(parts, *read_address(address)) for address in await parts.resolve(text)]
         return {"name": text, "banned": all(answer["banned"] for answer in found), "addresses": found}
@@ -46,12 +64,28 @@ async def _answer(parts: "Parts", text: str) -> CheckAnswer | NetworkAnswer | Na
     return await answer_on_address(parts, *read_address(text))
 
 
+def _span(text: str) -> "Span":
+    from banlistd.control.lookups import is_name, read_address, read_network
+
+    if is_name(text):
+        raise UsageError("a host name has no history here", "its addresses have: banlistctl check NAME shows them")
+    if "/" in text or "-" in text:
+        return read_network(text)
+    family, number = read_address(text)
+    return family, number, number
+
+
 def _page(answer: Checked | Sequence[Checked], _: PageContext) -> Page:
     """Sentences on one; a row for each of several."""
     if not isinstance(answer, dict):
+        past = [one for one in answer if _is_past(one)]
+        if past:
+            return [line for one in past for line in past_lines(one)]
         return [Table(_COLUMNS, tuple(row for one in answer for row in _rows(one)))]
     if _is_name(answer):
         return [Table(_COLUMNS, tuple(_rows(answer)))]
+    if _is_past(answer):
+        return past_lines(answer)
     if _is_network(answer):
         return network_lines(answer)
     if _is_address(answer):
@@ -65,6 +99,10 @@ def _is_name(answer: Checked) -> TypeGuard[NameAnswer]:
 
 def _is_network(answer: Checked) -> TypeGuard[NetworkAnswer]:
     return "banned_addresses" in answer
+
+
+def _is_past(answer: Checked) -> TypeGuard[PastAnswer]:
+    return "periods" in answer
 
 
 def _is_address(answer: Checked) -> TypeGuard[CheckAnswer]:
@@ -91,10 +129,14 @@ def _rows(answer: Checked, name: str = "") -> list[tuple[str, ...]]:
 
 def _judge(answer: Checked | Sequence[Checked]) -> int:
     answers = [answer] if isinstance(answer, dict) else answer
-    return 0 if all(one["banned"] for one in answers) else NOT_FOUND
+    return 0 if all(one["listed"] if _is_past(one) else _is_banned(one) for one in answers) else NOT_FOUND
 
 
-CHECK: Command[str, Checked] = Command(
+def _is_banned(answer: Checked) -> bool:
+    return not _is_past(answer) and bool(answer.get("banned"))
+
+
+CHECK: Command[str | PastOrder, Checked] = Command(
     name="check",
     help="whether addresses are banned, by which source, since when",
     details="It also names the country and the network operator of an address, as far as they are known. "
@@ -102,7 +144,9 @@ CHECK: Command[str, Checked] = Command(
     " of it is banned, and how many of its addresses each source lists. The addresses of a host name are those of this moment;"
     " the daemon looks them up, for at most five seconds. A file has one address, network, range or host name a line, and"
     f" comments after #; banlistctl reads it. At most {MOST_TARGETS:,} are checked at once. With --json, the answer on more"
-    " than one argument, and on a file, is an array.",
+    " than one argument, and on a file, is an array. With --at it says which lists had an address or a network at a moment,"
+    " since and until when, and which import run brought it; with --history, all such times. What `history` of a source"
+    " keeps is known; manual bans, and what was allowed then, are not.",
     method="GET",
     example={
         "address": "203.0.113.9",
@@ -127,12 +171,18 @@ CHECK: Command[str, Checked] = Command(
             "an address, a CIDR network, a range a-b, a host name, @FILE, or - for stdin",
             nargs="+",
         ),
+        Argument("--at", "TIME", f"what the lists had then, and not now: {TIME_HELP}", kind=moment_argument),
+        Argument("--history", "", "when the lists had it, first and last, as far as it is known", is_flag=True),
     ),
     read=_read,
     answer=_answer,
     page=_page,
-    exits={0: "all of it is banned", NOT_FOUND: "not all of it is banned"},
+    exits={
+        0: "all of it is banned; with --at and --history: a list had it then, or has it",
+        NOT_FOUND: "not all of it is banned, or listed",
+    },
     errors=(UsageError,),
     judge=_judge,
     requests=requests_of,
+    timeout=60.0,
 )

@@ -52,10 +52,10 @@ def _answer(parts: "Parts", span: "Span") -> NetworkAnswer:
         for map_id, entries in (state.map_entries.items() if state else ())
         if map_id.family is family and map_id.hook in (Hook.IN, Hook.OUT)
     ]
-    banned_addresses = _within(span, banned).count()
+    banned_addresses = within_span(span, banned).count()
     contents = {source.source_id: parts.enforcer.content(source.source_id) for source in policy.sources}
     listed = {
-        source_id: _within(span, _bounds(content.addresses, span)).count()
+        source_id: within_span(span, entries_near(content.addresses, span)).count()
         for source_id, content in contents.items()
         if content is not None
     }
@@ -72,12 +72,12 @@ def _answer(parts: "Parts", span: "Span") -> NetworkAnswer:
     }
 
 
-def _bounds(addresses: "AddressSet", span: "Span") -> "list[tuple[Addresses, Addresses]]":
+def entries_near(addresses: "AddressSet", span: "Span") -> "list[tuple[Addresses, Addresses]]":
     hosts, nets = addresses.hosts(span[0]), addresses.nets(span[0])
     return [(hosts, hosts), (nets.first, nets.last)]
 
 
-def _within(span: "Span", bounds: "list[tuple[Addresses, Addresses]]") -> "Ranges":
+def within_span(span: "Span", bounds: "list[tuple[Addresses, Addresses]]") -> "Ranges":
     """What of sorted, disjoint ranges is in a span."""
     import numpy as np
 

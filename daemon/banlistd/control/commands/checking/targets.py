@@ -21,7 +21,8 @@ def requests_of(fields: Mapping[str, object]) -> tuple[Sequence[Mapping[str, obj
     if len(targets) > MOST_TARGETS:
         found = counted(len(targets), "address", "addresses")
         raise UsageError(f"{found} are more than {MOST_TARGETS:,}", "ask for them in parts: split -l 1000")
-    return [{"address": target} for target in targets], len(words) > 1 or _file_of(words[0]) is not None
+    others = {key: value for key, value in fields.items() if key != "address"}
+    return [{"address": target, **others} for target in targets], len(words) > 1 or _file_of(words[0]) is not None
 
 
 def _file_of(word: str) -> str | None:

@@ -1,0 +1,143 @@
+"""What the lists had of an address at a moment, and ever: against the lists themselves, as they were imported."""
+
+import random
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from banlistd.control.commands.checking.check import CHECK
+from banlistd.control.declaration import NOT_FOUND, PageContext
+from banlistd.errors import UsageError
+from banlistd.model import Action
+from support.fakes import FakeFetcher
+from support.sources import ONE, TWO, config_of, source
+from worlds import DaemonWorld, Environment, run
+
+CONFIG = config_of(source(ONE), source(TWO, action=Action.COUNT))
+HOUR = 3600.0
+
+
+def environment_on(disk: Path) -> Environment:
+    return Environment(disk, fetcher=FakeFetcher({TWO: b"192.0.2.1\n"}))
+
+
+async def bring(world: DaemonWorld, *bodies: bytes) -> None:
+    for body in bodies:
+        world.fetcher.bodies[ONE] = body
+        for outcome in await world.service.refresh():
+            assert not outcome.error
+        world.clock.time += HOUR
+
+
+def lines(answer: Any) -> list[str]:
+    return [str(line) for line in CHECK.page(answer, PageContext(0.0, lambda _: None))]
+
+
+def test_a_moment_has_the_lists_that_had_the_address_their_runs_and_the_owner(tmp_path: Path) -> None:
+    async def life(world: DaemonWorld) -> None:
+        began = world.clock.time
+        await bring(world, b"192.0.2.9\n", b"192.0.2.0/24\n", b"192.0.2.1\n", b"192.0.2.9\n", b"192.0.2.1\n192.0.2.2\n")
+        runs = [row["run"] for row in await world.ask("versions", source=ONE)]
+        answer = await world.ask("check", address="192.0.2.1", at=f"@{began + 1.5 * HOUR}")
+        first, second = answer["periods"]
+        assert (first["id"], first["entry"], first["run"], first["exact"]) == (ONE, "192.0.2.1", runs[3], True)
+        assert (first["since"], first["until"]) == (began + HOUR, began + 3 * HOUR)
+        assert (second["id"], second["until"], second["exact"], second["action"]) == (TWO, None, False, "count")
+        assert (answer["listed"], answer["owner"]) == (True, ONE)
+        assert "banned by one" in lines(answer)[0]
+        assert CHECK.judge(answer) == 0
+        gone = await world.ask("check", address="192.0.2.1", at=f"@{began + 3.5 * HOUR}")
+        assert [row["id"] for row in gone["periods"]] == [TWO]
+        assert gone["owner"] is None
+        never = await world.ask("check", address="203.0.113.1", at=f"@{began}")
+        assert (never["listed"], never["periods"], CHECK.judge(never)) == (False, [], NOT_FOUND)
+        assert lines(never)[0].startswith("203.0.113.1: no version of a list that is kept had it at ")
+
+    run(environment_on(tmp_path), CONFIG, life)
+
+
+def test_the_whole_history_of_an_address_has_first_and_last_seen(tmp_path: Path) -> None:
+    async def life(world: DaemonWorld) -> None:
+        began = world.clock.time
+        await bring(world, b"192.0.2.9\n", b"192.0.2.8\n192.0.2.9\n", b"192.0.2.7\n", b"192.0.2.8\n", b"192.0.2.7\n")
+        answer = await world.ask("check", address="192.0.2.8", history="true")
+        assert [(row["since"], row["until"]) for row in answer["periods"]] == [
+            (began + 3 * HOUR, began + 4 * HOUR),
+            (began + HOUR, began + 2 * HOUR),
+        ]
+        assert (answer["first_seen"], answer["last_seen"]) == (began + HOUR, began + 4 * HOUR)
+        assert (answer["listed"], CHECK.judge(answer)) == (False, NOT_FOUND)
+        present = await world.ask("check", address="192.0.2.7", history="true")
+        assert (present["last_seen"], present["listed"], len(present["periods"])) == (None, True, 2)
+        assert "still listed" in lines(present)[1]
+
+    run(environment_on(tmp_path), CONFIG, life)
+
+
+def test_of_a_network_the_addresses_that_each_list_had_are_counted(tmp_path: Path) -> None:
+    async def life(world: DaemonWorld) -> None:
+        began = world.clock.time
+        await bring(world, b"192.0.2.64/26\n192.0.2.1\n", b"203.0.113.1\n")
+        answer = await world.ask("check", address="192.0.2.0/24", at=f"@{began + 60}")
+        assert [(row["id"], row["addresses"]) for row in answer["periods"]] == [(ONE, 65), (TWO, 1)]
+        later = await world.ask("check", address="192.0.2.0-192.0.2.99", at=f"@{began + HOUR + 60}")
+        assert [row["id"] for row in later["periods"]] == [TWO]
+        assert "65 addresses" in lines(answer)[1]
+
+    run(environment_on(tmp_path), CONFIG, life)
+
+
+def test_a_source_that_is_no_longer_configured_is_remembered(tmp_path: Path) -> None:
+    environment = environment_on(tmp_path)
+
+    async def before(world: DaemonWorld) -> None:
+        await bring(world, b"192.0.2.1\n")
+
+    async def after(world: DaemonWorld) -> None:
+        answer = await world.ask("check", address="192.0.2.1", history="true")
+        assert [(row["id"], row["action"]) for row in answer["periods"]] == [(TWO, "count"), (ONE, "")]
+
+    run(environment, CONFIG, before)
+    run(environment, config_of(source(TWO, action=Action.COUNT)), after)
+
+
+def test_what_cannot_be_asked_is_refused(tmp_path: Path) -> None:
+    async def life(world: DaemonWorld) -> None:
+        refused: list[tuple[dict[str, Any], str]] = [
+            ({"at": "yesterday"}, "at='yesterday' is no moment"),
+            ({"at": "@1", "history": "true"}, "exclude each other"),
+            ({"history": "perhaps"}, "is not possible"),
+            ({"address": "192.0.2.0/24", "history": "true"}, "of single addresses"),
+            ({"address": "host.example", "at": "@1"}, "a host name has no history"),
+        ]
+        for fields, words in refused:
+            with pytest.raises(UsageError, match=words):
+                await world.ask("check", **{"address": "192.0.2.1", **fields})
+
+    run(environment_on(tmp_path), CONFIG, life)
+
+
+def test_the_periods_of_every_address_are_those_of_the_lists(tmp_path: Path) -> None:
+    """Twelve random versions, of which some share nothing: each address is looked for in the lists themselves."""
+    chance = random.Random(7)
+    pool = [f"192.0.2.{number}" for number in range(12)] + ["198.51.100.0/30", "198.51.100.0/29", "2001:db8::/126"]
+    bodies = ["\n".join(chance.sample(pool, chance.randint(1, 9))) for _ in range(12)]
+    tried = [f"192.0.2.{number}" for number in range(12)] + ["198.51.100.2", "198.51.100.6", "2001:db8::1"]
+    cover = {"198.51.100.2": {"198.51.100.0/30", "198.51.100.0/29"}, "198.51.100.6": {"198.51.100.0/29"}}
+    cover["2001:db8::1"] = {"2001:db8::/126"}
+
+    async def life(world: DaemonWorld) -> None:
+        began = world.clock.time
+        await bring(world, *(body.encode() + b"\n" for body in bodies))
+        for address in tried:
+            has = [bool(cover.get(address, {address}) & set(body.split())) for body in bodies]
+            answer = await world.ask("check", address=address, history="true")
+            mine = [row for row in answer["periods"] if row["id"] == ONE]
+            found = [
+                any(row["since"] <= began + (hour + 0.5) * HOUR < (row["until"] or float("inf")) for row in mine)
+                for hour in range(len(bodies))
+            ]
+            assert found == has, address
+
+    run(environment_on(tmp_path), CONFIG, life)
