@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from itertools import chain
 from pathlib import Path
 
-from papers import backends, catalogue, commands, completions, control_api, events, formats, keys, metrics, schema
+from papers import backends, catalogue, commands, completions, control_api, dashboard, events, formats, keys, metrics, schema
 from papers.paper import Paper
 
 PAPERS: Sequence[Paper] = tuple(
@@ -16,6 +16,7 @@ PAPERS: Sequence[Paper] = tuple(
         commands.PAPERS,
         completions.PAPERS,
         control_api.PAPERS,
+        dashboard.PAPERS,
         events.PAPERS,
         formats.PAPERS,
         keys.PAPERS,
