@@ -4,10 +4,11 @@ import asyncio
 import gc
 import signal
 import sys
-from collections.abc import AsyncIterator, Sequence
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager, nullcontext, suppress
 from functools import partial
-from typing import NoReturn
+from typing import NoReturn, cast
 
 from banlistd.adapters.system.console import Draw, has_status_line, status_line
 from banlistd.application import Application
@@ -20,12 +21,15 @@ from banlistd.compose import (
     open_application,
     reload_effect,
 )
+from banlistd.control.commands.monitoring.health import HEALTH, HealthAnswer
 from banlistd.control.listener import make_folder
+from banlistd.control.page import clock_time
 from banlistd.control.server import serve as answering
 from banlistd.core.config.kept import Loaded
 from banlistd.core.config.model import Config
 from banlistd.core.feeds.found_list import Findings, skipped_in_words
 from banlistd.core.printing import counted
+from banlistd.core.ruleset.measuring.summary import LastVerdict
 from banlistd.core.ruleset.ranking import count, rank_sources
 from banlistd.daemon import Service
 from banlistd.errors import BanlistdError, LedgerError
@@ -36,7 +40,7 @@ from banlistd.teardown import tear_down
 
 _STDIN = 0
 
-_NEXT_TRY = 60.0  # seconds until metrics are tried again where they cannot be served
+_NEXT_TRY = 60.0  # seconds until metrics are tried again where they cannot be served, and between two verdicts
 
 _PAUSE = 0.3  # seconds between two looks at how many sources are done
 
@@ -150,7 +154,8 @@ async def _serve(places: Paths, loaded: Loaded) -> int:
         reloads: set[asyncio.Task[None]] = set()
         loop.add_signal_handler(signal.SIGHUP, lambda: reloads.add(loop.create_task(_reload(application))))
         make_folder(places.runtime)
-        async with answering(application.answers, places.socket, application.announce_order), _monitored(application):
+        control = answering(application.answers, places.socket, application.announce_order)
+        async with control, _monitored(application), _repeated(application, partial(_show_verdict, application)):
             await application.service.run(stop)
     return 0
 
@@ -165,13 +170,27 @@ async def _monitored(application: Application) -> AsyncIterator[None]:
     # Only here: most hosts have no Prometheus.
     from banlistd.control.monitoring.serving import serve_monitoring  # noqa: PLC0415 - see above
 
-    turn = partial(serve_monitoring, place, application.answers)
-    serving = asyncio.ensure_future(FaultRecorder(application.announcer).repeat(turn, _NEXT_TRY))
+    async with _repeated(application, partial(serve_monitoring, place, application.answers)):
+        yield
+
+
+async def _show_verdict(application: Application) -> None:
+    """For `systemctl status`, which asks nothing by itself."""
+    health = cast("HealthAnswer", await application.answers(HEALTH, ()))
+    due = health["next_poll"]
+    application.service.show(LastVerdict(health["verdict"], "" if due is None else clock_time(due, time.time())))
+    await asyncio.sleep(_NEXT_TRY)
+
+
+@asynccontextmanager
+async def _repeated(application: Application, turn: Callable[[], Awaitable[None]]) -> AsyncIterator[None]:
+    """Meanwhile, take turns; after an error, which is announced, wait for a minute."""
+    task = asyncio.ensure_future(FaultRecorder(application.announcer).repeat(turn, _NEXT_TRY))
     try:
         yield
     finally:
-        serving.cancel()
-        await asyncio.gather(serving, return_exceptions=True)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
 
 
 def _look_for_garbage_from_now_on() -> None:

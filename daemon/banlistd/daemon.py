@@ -13,7 +13,7 @@ from banlistd.core.config.reload import ReloadOrder, restart_only_changes
 from banlistd.core.printing import counted
 from banlistd.core.ruleset.diff import Change
 from banlistd.core.ruleset.lifting import Lift, consent_to
-from banlistd.core.ruleset.measuring.summary import summary
+from banlistd.core.ruleset.measuring.summary import LastVerdict, summary
 from banlistd.core.ruleset.ranking import count
 from banlistd.errors import BanlistdError, ConfigError, LedgerError
 from banlistd.events import Event, EventName
@@ -86,6 +86,7 @@ class Service:
     ) -> None:
         self._files = loaded.files
         self._load = load
+        self._seen = LastVerdict()
         self._services = services
         self._outside = outside
         self._intervals = intervals
@@ -193,17 +194,11 @@ class Service:
             self._announce(EventName.SERVICE_STOPPED, "stopped; the bans stay in place")
 
     async def refresh(self, source_ids: Sequence[SourceId] = (), *, anyway: bool = False) -> Sequence[Outcome]:
-        """Import these sources now (none named: all that are enabled). Raises NoSuchSourceError.
-
-        `anyway`: also those whose publishers allow no request yet.
-        """
+        """Import these sources now (none named: all that are enabled), or `anyway`. Raises NoSuchSourceError."""
         return await self._polling.refresh(self._live.named(source_ids), anyway=anyway)
 
     async def reload(self, order: ReloadOrder = _PLAIN) -> Reloaded:
-        """Put the configuration in force that is on the disk now.
-
-        Raises BanlistdError, and then the configuration in force has not changed.
-        """
+        """Put the configuration in force that is on the disk now, or raise BanlistdError and change nothing."""
         async with self._reloading:
             self._outside.supervisor.reloading()
             try:
@@ -218,6 +213,11 @@ class Service:
             self._announce(EventName.CONFIG_RELOADED, "the configuration in force is confirmed")
             with suppress(BanlistdError):  # the boot snapshot; the next reconcile writes it otherwise
                 await self._enforcer.reconcile(await self._live.policy(self.config))
+
+    def show(self, seen: LastVerdict) -> None:
+        """Show this in the status line of the service manager, too."""
+        self._seen = seen
+        self._report()
 
     async def _end_trial(self) -> None:
         """Wait until a trial is over, and put the configuration before back in force."""
@@ -311,6 +311,7 @@ class Service:
             sources=len(self._live.enabled),
             failing=self._polling.failing,
             fault=self._outside.storage.fault,
+            seen=self._seen,
         )
         self._outside.supervisor.status(line)
 

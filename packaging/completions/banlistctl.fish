@@ -33,6 +33,7 @@ complete -c banlistctl -n __fish_use_subcommand -a diff -d 'what has come to a l
 complete -c banlistctl -n __fish_use_subcommand -a rollback -d 'put an older content of a list into force again, and pin the list to it'
 complete -c banlistctl -n __fish_use_subcommand -a export -d 'the content of sources as a file for another program'
 complete -c banlistctl -n __fish_use_subcommand -a timers -d 'when each source is polled next'
+complete -c banlistctl -n __fish_use_subcommand -a health -d 'whether all is well, and the exit code of it, for monitoring'
 complete -c banlistctl -n __fish_use_subcommand -a metrics -d 'what Prometheus collects, as text for node_exporter\'s textfile collector'
 complete -c banlistctl -n __fish_use_subcommand -a protected -d 'addresses that no source bans, or from which answers pass, to prevent lock-out: why, for how long, and the sources that list them'
 complete -c banlistctl -n __fish_use_subcommand -a ban -d 'ban addresses, CIDR networks or ranges at once'

@@ -44,6 +44,7 @@ def test_prometheus_reads_what_the_daemon_does(tmp_path: Path) -> None:
         assert found["banlistd_repairs_total nft"] == 1
         assert found["banlistd_firewall_transaction_seconds_count"] >= 2
         assert found["banlistd_event_loop_lag_seconds"] >= 0
+        assert found["banlistd_health PROTECTED"] == 1, place.ask("health")
         # The command has the same, without the configuration's help.
         printed = samples(place.ctl("metrics", "--format", "openmetrics").stdout)
         assert found.keys() - printed.keys() == {"banlistd_event_loop_lag_seconds"}
@@ -57,3 +58,16 @@ def test_a_port_in_use_stops_no_bans(tmp_path: Path) -> None:
         assert "metrics cannot be served on 192.0.2.77:9788" in fault["reason"]
         daemon.wait_for("blocklist_import_completed")
         assert place.ask("status")["bans"] == 2
+
+
+@in_network_namespace
+def test_health_has_one_verdict_for_command_http_and_status(tmp_path: Path) -> None:
+    place = configured(tmp_path, ADDRESS)
+    with running(place, "one"):
+        done = place.ctl("health")
+        assert (done.returncode, done.stdout.splitlines()[0]) == (0, "PROTECTED")
+        assert place.ask("status")["verdict"] == "PROTECTED"
+        assert place.ask("health")["next_poll"] > 0
+        for path in ("live", "ready", "healthz"):
+            with urlopen(f"http://{ADDRESS}/{path}", timeout=30) as answer:
+                assert answer.status == 200

@@ -34,7 +34,7 @@ def _age(metric: Metric) -> str:
 _SECONDS = f"{one.TRANSACTIONS.name}_bucket{_HERE}"
 
 _PANELS: Sequence[_Panel] = (
-    _Panel("Verdict", ((f"{_of(one.HEALTH)} == 1", "{{verdict}}"),), width=6, kind="stat"),
+    _Panel("Verdict", ((f"{_of(one.VERDICTS)} == 1", "{{verdict}}"),), width=6, kind="stat"),
     _Panel("Bans", ((_of(one.BAN_COUNT), "{{instance}}"),), width=6, kind="stat"),
     _Panel("Sources that fail", ((f"count({_of(one.FAILURES)} > 0) or vector(0)", "failing"),), width=6, kind="stat"),
     _Panel("Since the last change", ((_age(one.LAST_CHANGE), "{{instance}}"),), "s", width=6, kind="stat"),

@@ -8,7 +8,7 @@ from banlistd.adapters.system.own_usage import processor_seconds, resident_octet
 from banlistd.control.metrics import declaration as one
 from banlistd.control.metrics.exposition import Readings, Samples
 from banlistd.control.parts import Parts
-from banlistd.control_api import Repairs
+from banlistd.control_api import Repairs, Verdict
 from banlistd.core.config.model import Source
 from banlistd.core.feeds.health.overview import Overview
 from banlistd.core.ruleset.measuring.durations import Durations
@@ -35,9 +35,10 @@ class Moment:
     transactions: Durations
     has_ledger_fault: bool
     lag: float | None
+    verdict: Verdict
 
 
-async def moment_of(parts: Parts, version: str, lag: float | None) -> Moment:
+async def moment_of(parts: Parts, version: str, lag: float | None, verdict: Verdict) -> Moment:
     """Raises LedgerError and FirewallError."""
     config = parts.service.config
     overview, runs, counters = await asyncio.gather(parts.overview(), parts.ledger.newest_runs(), parts.enforcer.counters())
@@ -58,6 +59,7 @@ async def moment_of(parts: Parts, version: str, lag: float | None) -> Moment:
         parts.enforcer.transactions,
         bool(parts.storage.fault),
         lag,
+        verdict,
     )
 
 
@@ -65,6 +67,7 @@ def readings(known: Moment) -> Readings:
     """For a thread: for thousands of sources the event loop would pause."""
     samples = {metric: [((), value)] for metric, value in _of_the_daemon(known)} | _of_the_sources(known)
     samples[one.BUILD_INFO] = [(known.info, 1)]
+    samples[one.VERDICTS] = [((str(each),), int(each is known.verdict)) for each in Verdict]
     if known.repairs.by_program:
         samples[one.REPAIRS] = [((program,), times) for program, times in known.repairs.by_program.items()]
     return Readings(samples, {one.TRANSACTIONS: known.transactions})

@@ -32,7 +32,7 @@ class Metric(NamedTuple):
 _COUNTER, _HISTOGRAM, _GAUGE, _SOURCE = MetricType.COUNTER, MetricType.HISTOGRAM, MetricType.GAUGE, ("source",)
 
 BUILD_INFO = Metric("banlistd_build_info", "Version and backend; always 1.", _GAUGE, ("version", "backend"))
-HEALTH = Metric("banlistd_health", "1 for the verdict of banlistctl health, 0 for the others.", _GAUGE, ("verdict",))
+VERDICTS = Metric("banlistd_health", "1 for the verdict of banlistctl health, 0 for the others.", _GAUGE, ("verdict",))
 BAN_COUNT = Metric("banlistd_bans", "Bans in the firewall, as banlistctl status counts them.")
 WATCHED_COUNT = Metric("banlistd_watched_elements", "Set elements of sources that only log or count.")
 SOURCE_COUNT = Metric("banlistd_sources", "Enabled sources.")
@@ -62,7 +62,7 @@ NEXT_POLL = Metric("banlistd_source_next_poll_timestamp_seconds", "When a source
 
 EVERY_METRIC: tuple[Metric, ...] = (
     BUILD_INFO,
-    HEALTH,
+    VERDICTS,
     BAN_COUNT,
     WATCHED_COUNT,
     SOURCE_COUNT,

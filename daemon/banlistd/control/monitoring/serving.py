@@ -1,30 +1,79 @@
 """Serves metrics and health beside the control socket, by asking the same commands."""
 
 import asyncio
-from collections.abc import Mapping
+import json
+from collections.abc import Callable, Mapping
 from http import HTTPStatus
+from typing import cast
 
-from banlistd.control.commands.monitoring.metrics import METRICS, MetricsOrder
+from banlistd.control.commands.monitoring.health import HEALTH, HealthAnswer
+from banlistd.control.commands.monitoring.metrics import METRICS, MetricsAnswer, MetricsOrder
 from banlistd.control.metrics.exposition import OPEN_METRICS, TEXT_FORMAT
 from banlistd.control.monitoring.loop_lag import LoopLag
 from banlistd.control.monitoring.server import MonitoringRoute, MonitoringServer, Reply, listening
 from banlistd.control.server import Answerer
+from banlistd.control_api import Verdict
 from banlistd.core.config.service.metrics import Listen
+
+_JSON = "application/json"
+
+_FRESH = 10.0
+"""Seconds for which a verdict serves: it reads the rules of the kernel, and whoever can connect may ask for it."""
 
 
 async def serve_monitoring(place: Listen, answer: Answerer) -> None:
     """Until it is cancelled. Raises ControlSocketError and AlreadyRunningError."""
-    lag = LoopLag(asyncio.get_running_loop().time)
+    clock = asyncio.get_running_loop().time
+    lag = LoopLag(clock)
     async with listening(place) as listener, asyncio.TaskGroup() as together:
         together.create_task(lag.run())
-        together.create_task(MonitoringServer(monitoring_routes(answer, lag)).run(listener))
+        together.create_task(MonitoringServer(monitoring_routes(answer, lag, clock)).run(listener))
 
 
-def monitoring_routes(answer: Answerer, lag: LoopLag) -> Mapping[str, MonitoringRoute]:
+def monitoring_routes(answer: Answerer, lag: LoopLag, clock: Callable[[], float]) -> Mapping[str, MonitoringRoute]:
+    """What is served: metrics, and health as three questions. `clock`: seconds of a monotonic clock."""
+    health = _Health(answer, clock)
+
     async def metrics(accept: str) -> Reply:
-        is_open = bool(accept)
-        answered = await answer(METRICS, MetricsOrder(is_open, lag.longest))
-        text = answered["text"]  # type: ignore[index]  # the shape of the command's answer
+        is_open, known = bool(accept), await health.latest()
+        order = MetricsOrder(is_open, lag.longest, Verdict(known["verdict"]))
+        text = cast("MetricsAnswer", await answer(METRICS, order))["text"]
         return Reply(HTTPStatus.OK, OPEN_METRICS if is_open else TEXT_FORMAT, text.encode())
 
-    return {"/metrics": metrics}
+    async def live(_: str) -> Reply:
+        return _document(is_well=True, document={"live": True})
+
+    async def ready(_: str) -> Reply:
+        known = await health.latest()
+        return _document(is_well=known["ready"], document=known)
+
+    async def healthz(_: str) -> Reply:
+        known = await health.latest()
+        return _document(is_well=known["verdict"] == Verdict.PROTECTED, document=known)
+
+    return {"/metrics": metrics, "/live": live, "/ready": ready, "/healthz": healthz}
+
+
+class _Health:
+    """The answer of `health`, at most _FRESH old."""
+
+    def __init__(self, answer: Answerer, clock: Callable[[], float]) -> None:
+        self._answer = answer
+        self._clock = clock
+        self._lock = asyncio.Lock()
+        self._known: HealthAnswer | None = None
+        self._until = 0.0
+
+    async def latest(self) -> HealthAnswer:
+        """Raises BanlistdError."""
+        async with self._lock:
+            known = self._known
+            if known is None or self._clock() >= self._until:
+                self._known = known = cast("HealthAnswer", await self._answer(HEALTH, ()))
+                self._until = self._clock() + _FRESH
+            return known
+
+
+def _document(*, is_well: bool, document: Mapping[str, object]) -> Reply:
+    status = HTTPStatus.OK if is_well else HTTPStatus.SERVICE_UNAVAILABLE
+    return Reply(status, _JSON, json.dumps(document).encode() + b"\n")

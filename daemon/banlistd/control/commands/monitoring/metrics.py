@@ -2,8 +2,10 @@
 
 from typing import TYPE_CHECKING, NamedTuple, TypedDict
 
+from banlistd.control.commands.monitoring.health import HEALTH
 from banlistd.control.declaration import Argument, Command, PageContext
 from banlistd.control.page import Page
+from banlistd.control_api import Verdict
 from banlistd.core.printing import printable
 from banlistd.errors import FirewallError, LedgerError, UsageError
 
@@ -21,10 +23,13 @@ class MetricsAnswer(TypedDict):
 
 
 class MetricsOrder(NamedTuple):
-    """`is_open`: as OpenMetrics. `lag`: the delay of the event loop in seconds, where it is measured."""
+    """`is_open`: as OpenMetrics. `lag`: the delay of the event loop in seconds, where it is measured. `verdict`: that of
+    `health` a moment ago; None: ask.
+    """
 
     is_open: bool
     lag: float | None = None
+    verdict: Verdict | None = None
 
 
 def _read(request: "ControlRequest") -> MetricsOrder:
@@ -41,7 +46,8 @@ async def _answer(parts: "Parts", order: MetricsOrder) -> MetricsAnswer:
     from banlistd.control.metrics.collecting import moment_of, readings
     from banlistd.control.metrics.exposition import exposition
 
-    known = await moment_of(parts, version("banlistd"), order.lag)
+    verdict = order.verdict or Verdict((await HEALTH.answer(parts, ()))["verdict"])
+    known = await moment_of(parts, version("banlistd"), order.lag, verdict)
     text = await asyncio.to_thread(lambda: exposition(readings(known), is_open=order.is_open))
     return {"text": text}
 

@@ -68,7 +68,7 @@ class Metrics(Section):
         Listen | None,
         Key(
             _LISTEN,
-            "Where `GET /metrics` is answered (Prometheus, OpenMetrics), without a "
+            "Where `GET /metrics`, `/live`, `/ready` and `/healthz` are answered, without a "
             "password: all who can reach it can read it, names of sources included. A unix socket is open to the account and "
             "the group banlistd; the account must be able to write to its folder.",
         ),

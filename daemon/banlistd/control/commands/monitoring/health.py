@@ -1,0 +1,81 @@
+"""banlistctl health: whether all is well, for monitoring."""
+
+from typing import TYPE_CHECKING, TypedDict
+
+from banlistd.control.declaration import Command, PageContext, no_fields
+from banlistd.control.page import Page, clock_time
+from banlistd.control_api import VERDICT_EXITS, Verdict
+from banlistd.core.printing import printable
+
+if TYPE_CHECKING:
+    from banlistd.control.parts import Parts
+
+
+class HealthReason(TypedDict):
+    message: str
+    hint: str
+
+
+class HealthAnswer(TypedDict):
+    """`live`: the daemon answers. `ready`: its bans take effect. `verdict`: PROTECTED, DEGRADED or OPEN. `reasons`: why it is
+    not PROTECTED. `next_poll`: when a source is polled next; null: no source is enabled, or one is polled at once.
+    """
+
+    live: bool
+    ready: bool
+    verdict: str
+    reasons: list[HealthReason]
+    next_poll: float | None
+
+
+async def _answer(parts: "Parts", _: tuple[()]) -> HealthAnswer:
+    import asyncio
+
+    from banlistd.services.verdicts.health import TRIES, ListHealth, health_of
+
+    service = parts.service
+    host, overview = await asyncio.gather(parts.coverage.judge(service.config.backend), parts.overview())
+    enabled = [source for source in service.config.sources if source.enabled]
+    stale = overview.stale_since(enabled, parts.clock.now())
+    lists = ListHealth(
+        [one.id for one in enabled if one.id in overview.polls and overview.polls[one.id].failures >= TRIES],
+        [one.id for one in enabled if one.id in stale],
+        [one.id for one in enabled if one.id in overview.refusals],
+    )
+    verdict, reasons = health_of(
+        host.verdict, host.reasons, lists, ledger_fault=parts.storage.fault, drift_recurs=service.repairs.recur
+    )
+    due = [parts.poll_record.due_at(one, overview.polls[one.id]) for one in enabled if one.id in overview.polls]
+    return {
+        "live": True,
+        "ready": verdict is not Verdict.OPEN,
+        "verdict": str(verdict),
+        "reasons": [{"message": reason.message, "hint": reason.hint} for reason in reasons],
+        "next_poll": min(due, default=0.0) or None,
+    }
+
+
+def _page(answer: HealthAnswer, context: PageContext) -> Page:
+    lines = [printable(answer["verdict"])]
+    for reason in answer["reasons"]:
+        lines += [f"  because    {printable(reason['message'])}", f"      {printable(reason['hint'])}"]
+    if answer["next_poll"] is not None:
+        lines.append(f"  next poll  {clock_time(answer['next_poll'], context.now)}")
+    return lines
+
+
+HEALTH: Command[tuple[()], HealthAnswer] = Command(
+    name="health",
+    help="whether all is well, and the exit code of it, for monitoring",
+    details="The verdict of `status` on this host, with what is wrong with lists and database. OPEN: bans take no effect."
+    " DEGRADED: some of them do not, or not all is known, or a source has failed three times in a row, is stale or has a list"
+    " in quarantine, or another program changes the bans again and again, or the database is in memory only. PROTECTED: none of"
+    " it. With `metrics:`, the same is answered over HTTP.",
+    method="GET",
+    example={"live": True, "ready": True, "verdict": "PROTECTED", "reasons": [], "next_poll": 1_790_000_000.0},
+    read=no_fields,
+    answer=_answer,
+    page=_page,
+    judge=lambda answer: VERDICT_EXITS[Verdict(answer["verdict"])],
+    exits={1: "DEGRADED", 2: "OPEN"},
+)
