@@ -108,6 +108,7 @@ ARROWS: dict[str, set[tuple[str, str]]] = {
         ("server", "faults"),
         ("server", "listener"),
         ("server", "read_request"),
+        ("server", "request"),
         ("server", "table"),
         ("table", "commands"),
         ("table", "declaration"),

@@ -1,6 +1,5 @@
 """The real daemon beside a real fail2ban, both ways: lists banned by a jail, and a jail's bans carried out by banlistd."""
 
-import shlex
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -9,7 +8,7 @@ from pathlib import Path
 
 from support.fail2ban_server import SHIPPED, Fail2ban, serving
 from support.network_namespace import in_network_namespace, nft
-from system.daemon_process import BIN, Installation, running
+from system.daemon_process import Installation, running
 from system.kernel_view import standing
 
 # Towards fail2ban: `backend: fail2ban`
@@ -132,11 +131,11 @@ def test_the_jail_that_ships_is_one_that_fail2ban_understands(tmp_path: Path) ->
         assert fail2ban.ask("get", "banlistd", "actions") == ["iptables-allports"]
 
 
-# From fail2ban: `banaction = banlistd`
+# From fail2ban: `banaction = banlistd.py`
 
 
 @contextmanager
-def guarded(folder: Path, tries: int = 10) -> Iterator[tuple[Installation, Fail2ban, Path]]:
+def guarded(folder: Path) -> Iterator[tuple[Installation, Fail2ban, Path]]:
     """A jail that reads a log of failures, and bans with our action; the third of them is too many."""
     place, fail2ban, log = Installation(folder), Fail2ban(folder / "fail2ban"), folder / "auth.log"
     place.configure('id: listed, path: "listed.txt"', every="365d")
@@ -144,9 +143,8 @@ def guarded(folder: Path, tries: int = 10) -> Iterator[tuple[Installation, Fail2
     log.touch()
     fail2ban.install_shipped()
     (fail2ban.config / "filter.d" / "failures.conf").write_text("[Definition]\nfailregex = ^ failed from <HOST>$\n")
-    ctl = " ".join(map(shlex.quote, [str(BIN / "banlistctl"), "--runtime", str(place.runtime)]))
     common = {"enabled": "true", "filter": "failures", "logpath": str(log), "maxretry": "3"}
-    action = f'banlistd[banlistctl="{ctl}", tries={tries}]'
+    action = f'banlistd.py[socket="{place.runtime}/control.sock"]'
     fail2ban.configure(
         sshd=common | {"action": action, "bantime": "1h"},
         recidive=common | {"action": action, "bantime": "-1", "maxretry": "5"},
@@ -176,7 +174,7 @@ def test_a_jails_ban_is_carried_out_shown_explained_restored_and_lifted(tmp_path
             assert owners() == {"manual", "listed"}
             (row,) = place.ask("bans")
             assert (row["address"], row["origin"], row["in_force"]) == ("203.0.113.7", "fail2ban/sshd", True)
-            assert row["expires_at"] - row["created_at"] == 3600
+            assert 3590 <= row["expires_at"] - row["created_at"] <= 3600
             assert place.ask("check", "203.0.113.7")["sources"][0]["bans"][0]["origin"] == "fail2ban/sshd"
             nft("flush", "ruleset")
             daemon.wait_for("firewall_drift_repaired")
@@ -187,13 +185,13 @@ def test_a_jails_ban_is_carried_out_shown_explained_restored_and_lifted(tmp_path
             assert standing() == before
             assert place.ask("bans") == [row]
             fail2ban.client("set", "sshd", "unbanip", "203.0.113.7")
-            assert place.ask("bans") == []
+            fail2ban.until(lambda: place.ask("bans") == [])
             assert owners() == {"listed"}
             assert daemon.terminate() == 0
 
 
 @in_network_namespace
-def test_each_jail_bans_for_itself_and_lets_go_of_everything_when_it_stops(tmp_path: Path) -> None:
+def test_each_jail_bans_for_itself_and_its_bans_stay_when_it_stops(tmp_path: Path) -> None:
     with guarded(tmp_path) as (place, fail2ban, log), running(place, "listed") as daemon:
         fail(log, "203.0.113.7", 5)
         fail2ban.until(lambda: len(place.ask("bans")) == 2)
@@ -202,24 +200,10 @@ def test_each_jail_bans_for_itself_and_lets_go_of_everything_when_it_stops(tmp_p
             ("fail2ban/recidive", True),
         }
         fail2ban.client("set", "sshd", "unbanip", "203.0.113.7")
-        assert [row["origin"] for row in place.ask("bans")] == ["fail2ban/recidive"]
+        fail2ban.until(lambda: [row["origin"] for row in place.ask("bans")] == ["fail2ban/recidive"])
         assert "manual" in owners()
-        for number in range(3):
-            fail2ban.client("set", "sshd", "banip", f"203.0.113.{number}")
-        place.ask("ban", "203.0.113.1", "--comment", "I want it too")
-        fail2ban.stop()
-        assert [(row["address"], row["origin"]) for row in place.ask("bans")] == [("203.0.113.1", "operator")]
-        fail2ban.start()  # and takes up its bans where it left them
-        fail2ban.until(lambda: len(place.ask("bans")) == 5)
-        assert daemon.terminate() == 0
-
-
-@in_network_namespace
-def test_what_banlistd_refuses_fail2ban_writes_into_its_log(tmp_path: Path) -> None:
-    with guarded(tmp_path) as (place, fail2ban, _), running(place, "listed") as daemon:
-        fail2ban.client("set", "sshd", "banip", "10.0.0.1")
-        assert "10.0.0.1 is never banned: private (RFC 1918)" in fail2ban.log
-        assert place.ask("bans") == []
+        fail2ban.client("stop", "recidive")
+        assert [row["origin"] for row in place.ask("bans")] == ["fail2ban/recidive"]
         assert daemon.terminate() == 0
 
 
@@ -229,20 +213,6 @@ def test_a_ban_that_comes_while_banlistd_is_restarted_is_not_lost(tmp_path: Path
         fail(log, "203.0.113.7", 3)
         fail2ban.until(lambda: "[sshd] Ban 203.0.113.7" in fail2ban.log)
         with running(place, "listed") as daemon:
-            daemon.wait_for("manual_ban_added")
-            assert owners() == {"manual", "listed"}
-            assert daemon.terminate() == 0
-
-
-@in_network_namespace
-def test_bans_that_banlistd_never_heard_of_are_brought_by_a_restart_of_fail2ban(tmp_path: Path) -> None:
-    with guarded(tmp_path, tries=1) as (place, fail2ban, log):
-        fail(log, "203.0.113.7", 3)
-        fail2ban.until(lambda: "Failed to execute ban jail 'sshd'" in fail2ban.log)
-        with running(place, "listed") as daemon:
-            assert place.ask("bans") == []
-            fail2ban.stop()
-            fail2ban.start()
             daemon.wait_for("manual_ban_added")
             assert owners() == {"manual", "listed"}
             assert daemon.terminate() == 0

@@ -1,4 +1,4 @@
-"""A real fail2ban whose jails ban through the Python action that ships: bans outlive it, and a flood of them is one order."""
+"""A real fail2ban whose jails ban through the action that ships: bans outlive it, and none of a flood is lost by a kill."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -80,3 +80,25 @@ def test_a_flood_of_bans_keeps_no_jail_waiting(tmp_path: Path) -> None:
         lifted = place.ask("unban", "--origin", "fail2ban/sshd")["removed"]
         assert {row["address"] for row in lifted} == bans
         assert daemon.terminate() == 0
+
+
+@in_network_namespace
+def test_none_of_a_flood_of_bans_is_lost_by_a_kill_of_banlistd(tmp_path: Path) -> None:
+    with guarded(tmp_path) as (place, fail2ban):
+        waves = [[f"203.{wave}.{number // 250}.{number % 250 + 1}" for number in range(500)] for wave in range(6)]
+        with running(place, "listed") as daemon:
+            for wave in waves[:3]:
+                fail2ban.client("set", "sshd", "banip", *wave)
+            fail2ban.until(lambda: bool(banned(place)))
+            fail2ban.client("set", "sshd", "banip", *waves[3])
+            daemon.kill()
+        fail2ban.client("set", "sshd", "banip", *waves[4])
+        with running(place) as daemon:
+            fail2ban.client("set", "sshd", "banip", *waves[5])
+            every = {address for wave in waves for address in wave}
+            fail2ban.until(lambda: fail2ban.banned("sshd") == every)
+            fail2ban.until(lambda: place.ask("status")["bans"] == len(every) + 1)  # and the network of the list
+            fail2ban.stop()
+            lifted = place.ask("unban", "--origin", "fail2ban/sshd")["removed"]
+            assert {row["address"] for row in lifted} == every
+            assert daemon.terminate() == 0
