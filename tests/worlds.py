@@ -71,6 +71,7 @@ from banlistd.services.null_objects import NoConnections
 from banlistd.services.poll_record import PollRecord
 from banlistd.services.poll_scheduler import PollScheduler, WaitingTimes
 from banlistd.services.protected_host import ProtectedHost
+from banlistd.services.telling.event_stream import EventStream
 from banlistd.services.trial import ConfirmedSnapshots, Trial
 from banlistd.services.value.reporting import ValueReports
 from banlistd.services.value.shadows import Shadows
@@ -249,11 +250,12 @@ async def assemble(
     `firewall`: instead of the environment's. `wrap`: applied to the adapters whose calls may change something outside.
     """
     timing = timing or Timing()
-    clock, announcer = environment.clock, environment.announcer
+    clock = environment.clock
+    announcer = EventStream(environment.announcer, clock)
     kernel = wrap(firewall or environment.firewall)
     ledger, quarantine = wrap(ImportRuns(database)), wrap(QuarantineTable(database))
     marks = await ledger.marks_for(identities(config), await kernel.markers())
-    shadows = await Shadows.opened(ShadowTable(database), environment.announcer, clock)
+    shadows = await Shadows.opened(ShadowTable(database), announcer, clock)
     policy = policy_of(config, marks, clock.now(), shadows.now_in_shadow(config))
     table = LoginTable(database)
     allowlist = ManualAllowlist(wrap(ManualAllowTable(database)), announcer, clock, look_every=0.005)
@@ -334,6 +336,7 @@ async def assemble(
         suspended,
         ValueReports(enforcer, shadows),
         Coverage(kernel.gaps, enforcer, kernel.remarks),
+        announcer,
     )
     return DaemonWorld(
         environment,

@@ -92,6 +92,7 @@ from banlistd.services.null_objects import NoConnections, NoHostMonitor
 from banlistd.services.poll_record import PollRecord
 from banlistd.services.poll_scheduler import PollScheduler
 from banlistd.services.protected_host import ProtectedHost
+from banlistd.services.telling.event_stream import EventStream
 from banlistd.services.trial import ConfirmedSnapshots, Trial
 from banlistd.services.value.reporting import ValueReports
 from banlistd.services.value.shadows import Shadows
@@ -162,7 +163,9 @@ async def open_application(
         stack.push_async_callback(parser.close)
         clock, history = SystemClock(), ListHistory(VersionTable(database), ledger)
         trial = Trial(kept, database, clock, remark)
-        announcer = find_announcer(config.log.format) if dry_run is None or debug else WarningsAnnouncer(sys.stderr)
+        announcer = EventStream(
+            find_announcer(config.log.format) if dry_run is None or debug else WarningsAnnouncer(sys.stderr), clock
+        )
         firewall: Firewall = open_backend(config.backend, config)
         if dry_run is not None:
             firewall = DryRunFirewall(firewall, dry_run)
@@ -244,6 +247,7 @@ async def open_application(
             suspended,
             ValueReports(enforcer, shadows),
             Coverage(firewall.gaps, enforcer, uncovered.remarks),
+            announcer,
         )
         makers = {str(name): partial(open_backend, name, config) for name in BackendName if dry_run is None}
         migration = BackendMigration(BackendsInUse(database), str(config.backend), makers, announcer)

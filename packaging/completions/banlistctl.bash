@@ -36,6 +36,9 @@ _banlistctl() {
     "diff --to") words="" ;;
     "diff --limit") words="" ;;
     "rollback --to") words="" ;;
+    "events --limit") words="" ;;
+    "events --after") words="" ;;
+    "events --wait") words="" ;;
     "export --format") words="plain cidr json nft ipset routeros unbound-rpz" ;;
     "export --after") words="" ;;
     "metrics --format") words="prometheus openmetrics" ;;
@@ -78,7 +81,7 @@ _banlistctl() {
     "install-units --root") mapfile -t COMPREPLY < <(compgen -d -- "$current") && return ;;
     *)
         case $command in
-        "") words="status sources check top report promotion history versions diff rollback export timers health metrics protected ban unban bans allow disallow allowed quarantine approve pause resume pin unpin refresh reload confirm catalogue add enable disable remove promote prove teardown install-units --version" ;;
+        "") words="status sources check top report promotion history versions diff rollback events export timers health metrics protected ban unban bans allow disallow allowed quarantine approve pause resume pin unpin refresh reload confirm catalogue add enable disable remove promote prove teardown install-units --version" ;;
         status) words="--verdict" ;;
         sources) words="--failing --sort --limit $(_banlistctl_sources)" ;;
         check) words="--at --history" ;;
@@ -89,6 +92,7 @@ _banlistctl() {
         versions) words="--limit $(_banlistctl_sources)" ;;
         diff) words="--from --to --limit $(_banlistctl_sources)" ;;
         rollback) words="--to $(_banlistctl_sources)" ;;
+        events) words="--limit --follow --after --wait $(_banlistctl_sources)" ;;
         export) words="--format --after $(_banlistctl_sources)" ;;
         metrics) words="--format" ;;
         protected) words="forget" ;;

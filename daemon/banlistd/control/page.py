@@ -99,6 +99,11 @@ def moment(epoch: float) -> str:
     return time.strftime("%Y-%m-%d %H:%M", time.localtime(epoch))
 
 
+def second(epoch: float) -> str:
+    """Local time to the second, as 2026-11-23 10:00:07."""
+    return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(epoch))
+
+
 def clock_time(epoch: float, now: float) -> str:
     """Local time of a moment of today, as 14:05, rounded up; of another day with its date."""
     minute = math.ceil(epoch / 60) * 60

@@ -21,6 +21,7 @@ from banlistd.services.loops.allowing import ManualAllowlist
 from banlistd.services.manual_bans import ManualBanService
 from banlistd.services.poll_record import PollRecord
 from banlistd.services.protected_host import ProtectedHost
+from banlistd.services.telling.event_stream import EventStream
 from banlistd.services.value.reporting import ValueReports
 from banlistd.services.verdicts.coverage import Coverage
 
@@ -80,6 +81,7 @@ class Parts:
     suspended: SuspendedSources
     value: ValueReports
     coverage: Coverage
+    events: EventStream
 
     def source(self, source_id: str) -> Source:
         """A configured source. Raises NoSuchSourceError."""

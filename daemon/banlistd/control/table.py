@@ -14,6 +14,7 @@ from banlistd.control.commands.history import HISTORY
 from banlistd.control.commands.manual_bans.ban import BAN
 from banlistd.control.commands.manual_bans.bans import BANS
 from banlistd.control.commands.manual_bans.unban import UNBAN
+from banlistd.control.commands.monitoring.events import EVENTS
 from banlistd.control.commands.monitoring.health import HEALTH
 from banlistd.control.commands.monitoring.metrics import METRICS
 from banlistd.control.commands.past.diff import DIFF
@@ -44,6 +45,7 @@ COMMANDS: tuple[Command[Any, Any], ...] = (
     VERSIONS,
     DIFF,
     ROLLBACK,
+    EVENTS,
     EXPORT,
     TIMERS,
     HEALTH,

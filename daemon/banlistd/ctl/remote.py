@@ -46,6 +46,7 @@ def _streamed(command: Command[Any, Any], stream: Callable[..., Iterator[str]], 
     texts = stream(command.fields(arguments), arguments.json, lambda fields: ask(socket_path, question_of(command, fields)))
     while (text := _next(texts)) is not None:
         sys.stdout.write(text)
+        sys.stdout.flush()  # who follows events reads each as it comes
     return 0
 
 
