@@ -316,7 +316,7 @@ def test_an_address_that_leaves_the_list_stays_banned_for_its_ttl_and_ends_witho
         assert world.banned() - {"192.0.2.2"} == hosts(1, 2, 3)
         event = [event for event in world.announcer.events if event.name is EventName.IMPORT_COMPLETED][-1]
         assert event.message == (
-            "one: 2 entries in the list, 1 element added to the firewall, 0 removed; 1 entry more that left it within its ttl"
+            "one: 2 entries in the list, 1 element added to the firewall, 0 removed; 1 entry more that left it, banned yet"
         )
         asked = world.fetcher.polled().count(ONE)
         world.clock.time += WEEK - 1.0

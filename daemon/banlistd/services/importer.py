@@ -116,7 +116,7 @@ class Importer:
                 return await self._record_failure(source.id, error, refusal.guard), None
             in_spite = f"taken although {refusal.guard}, because it has stayed so: {refusal.reason}"
             found = dataclasses.replace(found, in_spite=in_spite)
-        found = await with_ends(self._ends, source, found, self._clock.now())
+        found = await with_ends(self._ends, source, found, self._enforcer.content(source.id), self._clock.now())
         outcome = await self.take(source, found, newest, began)
         if outcome.kind is OutcomeKind.SKIPPED:
             await keep_ends(self._ends, source.id, found)

@@ -7,6 +7,8 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
+from banlistd.core.addresses.sets import AddressSet
+from banlistd.core.feeds.versions.version import older_contents
 from system.daemon_process import answer_of
 from system.kernel_view import KernelRanges, View, generation, look
 from system.kill.world import Ended, KernelSnapshot, KillFixture, KillScenario
@@ -128,6 +130,20 @@ def check_the_ledger(world: KillFixture, scene: KillScenario, killed: Ended, bef
         assert runs[event["run_id"]] == (event["source_id"], event["content_hash"], "completed")
     newest, served = accepted(runs), world.hashes(scene)
     assert {name: newest[name] for name in scene.lists} == {name: served[name] for name in scene.lists}
+    for name in scene.lists:
+        check_the_history(world.place.state / "banlistd.db", name, newest[name])
+
+
+def check_the_history(database: Path, source_id: str, content_hash: str) -> None:
+    """It ends with the content in force, and each older content comes back whole."""
+    versions = f"FROM versions WHERE source_id = '{source_id}' AND came_at IS NOT NULL ORDER BY id DESC"
+    rows = answer_of(database, f"SELECT content_hash, hex(delta) AS delta {versions}")
+    assert rows[0]["content_hash"] == content_hash, f"{source_id} has another history"
+    bodies = f"FROM snapshots WHERE source_id = '{source_id}' AND content_hash = '{content_hash}'"
+    (snapshot,) = answer_of(database, f"SELECT hex(body) AS body {bodies}")
+    deltas = [bytes.fromhex(row["delta"]) if row["delta"] else None for row in rows]
+    older = [content.content_hash() for content in older_contents(AddressSet.decode(bytes.fromhex(snapshot["body"])), deltas)]
+    assert older == [row["content_hash"] for row in rows[1:]], f"a version of {source_id} is damaged"
 
 
 def check_what_is_restored(world: KillFixture, scene: KillScenario, before: Ledger, view: View) -> None:

@@ -148,6 +148,8 @@ def _source(written: _Written, defaults: Defaults, catalogue: KnownLists) -> Sou
             spot.at("id").wrong("is missing")
         _check_place(own, merged, spot)
     _check_interval(own, merged, entry, spot)
+    if merged.get("two_miss") and merged.get("ttl") is not None:
+        spot.at("two_miss" if "two_miss" in own else "ttl").wrong("two_miss and ttl exclude each other", "delete one of them")
     return Source(**merged) if len(spot.problems) == before else None
 
 
@@ -163,7 +165,7 @@ def _inherited(own: Tree, defaults: Defaults, entry: CatalogueEntry | None) -> d
     if "path" in own or any(key in own for key in _NO_BYTES):
         merged.pop("minimum", None)
     if "merge" in own or "intersect" in own:
-        merged["ttl"] = None  # its parts have it, and what is excluded would stay
+        merged |= {"ttl": None, "two_miss": False}  # its parts have them, and what is excluded would stay
     if "block" in own or "only" in own:
         merged["format"] = Format(FormatType.PLAIN)
     return merged

@@ -87,7 +87,7 @@ class FoundList:
         """What it was and did: `entries` in the list, elements `added` to the firewall and `removed`."""
         changes = f"{counted(added, 'element', 'elements')} added to the firewall, {removed:,} removed"
         skipped = skipped_in_words(self.findings) if self.findings else ""
-        stay = f"{counted(self.staying, 'entry', 'entries')} more that left it within its ttl" if self.staying else ""
+        stay = f"{counted(self.staying, 'entry', 'entries')} more that left it, banned yet" if self.staying else ""
         remarks = (stay, self.in_spite, self.extent, skipped)
         listed = max(entries - self.staying, 0)
         return "; ".join((f"{counted(listed, 'entry', 'entries')} in the list, {changes}", *filter(None, remarks)))

@@ -31,6 +31,8 @@ def check_keys(own: _Tree, spot: Spot) -> None:
         spot.at("at_least").wrong("goes with merge only", "delete it, or write merge: instead of intersect:")
     if given and "ttl" in own:
         spot.at("ttl").wrong("does not go with a combination", "write window: here, or ttl: at its parts")
+    if given and "two_miss" in own:
+        spot.at("two_miss").wrong("does not go with a combination", "write it at its parts")
     _check_number(own, spot)
     for key, index, twin in _twins(own):
         spot.at(key, index).wrong(f"{shown(twin)} is named twice", "delete one of them")

@@ -67,6 +67,14 @@ class Defaults(Section):
     history_size: Annotated[
         int, Key(kinds.size_at_least("4kB"), "What the versions of the list may take, compressed; the oldest go first.")
     ] = 8 * 2**20
+    two_miss: Annotated[
+        bool,
+        Key(
+            kinds.SWITCH,
+            "An address leaves only after two successful polls without it, for a list that loses entries now and then. It does "
+            "not go with `ttl`, nor with `merge` and `intersect`.",
+        ),
+    ] = False
     timeout: Annotated[float, Key(kinds.duration_between("1s", "1h"), "The time limit for a whole download.")] = 60.0
     # Three million addresses are 45 MB; a body without an end costs 55 MB of memory until it is refused (measured).
     max_bytes: Annotated[int, Key(kinds.size_at_least("1kB"), "The largest list, before and after decompression.")] = 48 * 2**20

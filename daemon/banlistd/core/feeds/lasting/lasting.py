@@ -37,9 +37,9 @@ class Lasting:
         return min(self.listed.next_end(), self.left.next_end())
 
     def written(self) -> Ends:
-        """As it is stored; nothing where nothing ends."""
+        """As it is stored; nothing where nothing ends, and nothing has left."""
         first = self.next_end()
-        if first == NEVER:
+        if first == NEVER and not len(self.left):
             return Ends()
         listed = self.listed.encode()
         return Ends(b"".join([_MAGIC, struct.pack("!I", len(listed)), listed, self.left.encode()]), first)
@@ -52,6 +52,19 @@ class Lasting:
         (length,) = struct.unpack_from("!I", octets, 4)
         middle = _HEADER + length
         return cls(TimedEntries.decode(octets[_HEADER:middle]), TimedEntries.decode(octets[middle:]))
+
+
+def without_twice_missed(
+    listed: AddressSet, timed: TimedEntries | None, before: AddressSet, known: Lasting | None, now: float
+) -> tuple[Lasting, AddressSet]:
+    """A new list, and what it lacks and the one before did not (`two_miss`), as addresses too.
+
+    `timed`: the entries of the list, where some of them end; else what has left is all that is kept. `before`: the content in
+    force, `known`: what its list lacked. An entry that has ended by its own end does not stay.
+    """
+    in_force = known.left_of(before, now) if known and len(known.listed) else before
+    missed = all_but(in_force, [listed, *([known.left.addresses()] if known else [])])
+    return Lasting(timed or TimedEntries.none(), TimedEntries.of(missed, NEVER)), missed
 
 
 def lasting_of(
