@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     # boot_restore needs none of them, and boot waits for its imports.
     from banlistd.core.download.intervals import LastRequest
     from banlistd.core.feeds.found_list import Findings
-    from banlistd.core.feeds.health.overview import Overview
+    from banlistd.core.feeds.health.overview import Oldest, Overview
     from banlistd.core.feeds.quarantine import Confirmed, PastContents, Quarantined, SourceHealth, SourceRecord
     from banlistd.core.feeds.value.shadow import Shadow
 
@@ -80,6 +80,9 @@ class Ledger(Protocol):
     async def accepted(self, source_id: SourceId) -> ImportRun | None:
         """The newest run that is pending or completed: the desired content of the source."""
 
+    async def accepted_runs(self) -> Mapping[SourceId, ImportRun]:
+        """The same of every source, in one question."""
+
     async def snapshot(self, source_id: SourceId, content_hash: ContentHash) -> bytes | None:
         """The encoded address set of one content, while it is kept: that of the last completed and any pending run."""
 
@@ -92,8 +95,8 @@ class Ledger(Protocol):
     async def poll(self, source_id: SourceId) -> Poll:
         """What is remembered of polling a source; a fresh `Poll` for one that was never polled."""
 
-    async def polls(self) -> Mapping[SourceId, Poll]:
-        """The same of every source that was polled, in one question."""
+    async def polls(self, source_ids: Collection[SourceId] | None = None) -> Mapping[SourceId, Poll]:
+        """The same of every source that was polled, or of those among some, in one question."""
 
     async def save_poll(self, poll: Poll) -> None:
         """Remember due time, failures and last error, in one transaction with the validators of content that is already
@@ -119,8 +122,11 @@ class SourceRecords(Protocol):
     async def record(self, source_id: SourceId) -> SourceRecord:
         """All of it at one moment, in one question."""
 
-    async def overview(self) -> Overview:
-        """What `status` needs to know of all sources, at one moment, in one question."""
+    async def overview(self, oldest: Oldest | None = None) -> Overview:
+        """What `status` needs to know of all sources, at one moment, in one question.
+
+        `oldest`: without the polls that did not fail, and without the health of sources whose list is newer in every way.
+        """
 
 
 class EndLog(Protocol):

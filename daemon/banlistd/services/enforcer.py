@@ -146,12 +146,8 @@ class Enforcer:
         """Bring the firewall to the accepted contents of the ledger, and complete runs that a crash left open. No network."""
         markers = {marker.source_id: marker for marker in await self._firewall.markers()}
         runs: dict[SourceId, ImportRun] = {}
-        for owner in self.policy.sources:
-            run, content = await self._store.accepted(owner.source_id)
-            if run is None or content is None:
-                continue
-            self._contents[owner.source_id] = content
-            runs[owner.source_id] = run
+        for run, content in await self._store.accepted_of(owner.source_id for owner in self.policy.sources):
+            self._contents[run.source_id], runs[run.source_id] = content, run
         self._contents |= await self._adopted(markers)
         # At boot there may be no network, and no name can be resolved.
         self.protected = await self._host.protected(self.policy.urls, ask=False)

@@ -71,6 +71,8 @@ async def open_lookup(resolvers: Sequence[Resolver], report: Report) -> AsyncIte
 
 async def available(resolvers: Sequence[ResolverT], report: Report) -> Sequence[ResolverT]:
     """Those that can be asked; a missing one is reported unless it is optional."""
+    if not resolvers:
+        return []
     there = await asyncio.to_thread(lambda: [resolver.is_there() for resolver in resolvers])
     for resolver, is_there in zip(resolvers, there, strict=True):
         if not is_there and resolver.name not in _OPTIONAL:

@@ -155,7 +155,7 @@ class PollScheduler:
             source_ids = take()
             if len(source_ids) == 1:
                 return [await self._ledger.poll(source_ids[0])]
-            polls = await self._ledger.polls()
+            polls = await self._ledger.polls(source_ids)
             return [polls.get(source_id) or Poll(source_id) for source_id in source_ids]
 
     async def _is_woken(self, wake: asyncio.Event) -> bool:

@@ -207,8 +207,9 @@ class RunningParser:
     async def close(self) -> None:
         """Kill the process if it still runs, wait for its end, and let go of everything."""
         asyncio.get_running_loop().remove_reader(self._answer)
-        self._process.kill()
-        await asyncio.shield(self._ended.wait())
+        if not self._ended.is_set():
+            self._process.kill()
+            await asyncio.shield(self._ended.wait())
         for number in (self._body, self._answer, self._result):
             if number >= 0:
                 os.close(number)

@@ -3,7 +3,8 @@
 Each call is one transaction.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+import json
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 import aiosqlite
@@ -128,11 +129,12 @@ _SAVE_POLL_WITH_VALIDATORS = f"""
     ON CONFLICT (source_id) DO UPDATE SET {_TAKE_POLL}, {_TAKE_VALIDATORS}
 """  # noqa: S608 - as above
 
-
 # The inner question is answered from the index, once for each source.
-_FROM_NEWEST_RUNS = """FROM import_runs WHERE id IN (SELECT (SELECT id FROM import_runs AS run
-        WHERE run.source_id = sources.source_id AND content_hash IS NOT NULL ORDER BY generation DESC LIMIT 1) FROM sources)
+_FROM_THE_NEWEST_OF_EACH = """FROM import_runs WHERE id IN (SELECT (SELECT id FROM import_runs AS run
+        WHERE run.source_id = sources.source_id AND {} ORDER BY generation DESC LIMIT 1) FROM sources)
 """
+_HAS_CONTENT, _IS_ACCEPTED = "content_hash IS NOT NULL", "state IN ('pending', 'completed')"
+_FROM_NEWEST_RUNS = _FROM_THE_NEWEST_OF_EACH.format(_HAS_CONTENT)
 _NEWEST_RUNS = f"SELECT {_COLUMNS} {_FROM_NEWEST_RUNS}"
 EMPTY_SOURCES = f"SELECT source_id {_FROM_NEWEST_RUNS} AND state = 'completed' AND entries = 0"
 
@@ -140,13 +142,11 @@ _POLL = "source_id, etag, last_modified, body_hash, recipe, content_hash, due_at
 
 POLLS = f"SELECT {_POLL} FROM polls"  # noqa: S608 - as above
 POLL_OF = f"{POLLS} WHERE source_id = ?"
-NEWEST_OF = f"""
-    SELECT {_COLUMNS} FROM import_runs WHERE source_id = ? AND content_hash IS NOT NULL ORDER BY generation DESC LIMIT 1
-"""  # noqa: S608 - as above
-_ACCEPTED_OF = f"""
-    SELECT {_COLUMNS} FROM import_runs WHERE source_id = ? AND state IN ('pending', 'completed')
-    ORDER BY generation DESC LIMIT 1
-"""  # noqa: S608 - as above
+_POLLS_OF = f"{POLLS} WHERE source_id IN (SELECT value FROM json_each(?))"  # noqa: S608 - as above
+_NEWEST_FIRST = "ORDER BY generation DESC LIMIT 1"
+NEWEST_OF = f"SELECT {_COLUMNS} FROM import_runs WHERE source_id = ? AND {_HAS_CONTENT} {_NEWEST_FIRST}"  # noqa: S608 - as above
+_ACCEPTED_OF = f"SELECT {_COLUMNS} FROM import_runs WHERE source_id = ? AND {_IS_ACCEPTED} {_NEWEST_FIRST}"  # noqa: S608 - as above
+_ACCEPTED_RUNS = f"SELECT {_COLUMNS} {_FROM_THE_NEWEST_OF_EACH.format(_IS_ACCEPTED)}"
 
 
 class ImportRuns:
@@ -169,12 +169,8 @@ class ImportRuns:
         key = {"source_id": pending.source_id, "content_hash": pending.content_hash}
 
         async def work(connection: aiosqlite.Connection) -> ImportRun:
-            parameters = key | {
-                "entries": pending.entries,
-                "rejected": pending.rejected,
-                "policy_hash": pending.policy_hash,
-                "now": now,
-            }
+            named = ("entries", "rejected", "policy_hash")
+            parameters = key | {name: getattr(pending, name) for name in named} | {"now": now}
             (row,) = await connection.execute_fetchall(_UPSERT_PENDING, parameters)
             await connection.execute(_KEEP_SNAPSHOT, {**key, "body": pending.snapshot})
             arrival = _NOTE_ARRIVAL if pending.added_history is None else _NOTE_NEW_ARRIVAL
@@ -225,11 +221,13 @@ class ImportRuns:
         return newest_of(await self._database.run(NEWEST_OF, (source_id,)))
 
     async def newest_runs(self) -> Mapping[SourceId, ImportRun]:
-        rows = await self._database.run(_NEWEST_RUNS)
-        return {run.source_id: run for run in map(_run_of, rows)}
+        return _by_source(await self._database.run(_NEWEST_RUNS))
 
     async def accepted(self, source_id: SourceId) -> ImportRun | None:
         return newest_of(await self._database.run(_ACCEPTED_OF, (source_id,)))
+
+    async def accepted_runs(self) -> Mapping[SourceId, ImportRun]:
+        return _by_source(await self._database.run(_ACCEPTED_RUNS))
 
     async def snapshot(self, source_id: SourceId, content_hash: ContentHash) -> bytes | None:
         rows = await self._database.run(
@@ -256,8 +254,10 @@ class ImportRuns:
     async def poll(self, source_id: SourceId) -> Poll:
         return poll_of(source_id, await self._database.run(POLL_OF, (source_id,)))
 
-    async def polls(self) -> Mapping[SourceId, Poll]:
-        return polls_of(await self._database.run(POLLS))
+    async def polls(self, source_ids: Collection[SourceId] | None = None) -> Mapping[SourceId, Poll]:
+        if source_ids is None:
+            return polls_of(await self._database.run(POLLS))
+        return polls_of(await self._database.run(_POLLS_OF, (json.dumps(list(source_ids)),)))
 
     async def save_poll(self, poll: Poll) -> None:
         named = ("source_id", "due_at", "polled_at", "failures", "error", "failing_since")
@@ -300,6 +300,10 @@ def _poll_of(row: Sequence[Any]) -> Poll:
 
 def _run_of(row: Sequence[Any]) -> ImportRun:
     return ImportRun(row[0], row[1], row[2], RunState(row[3]), *row[4:])
+
+
+def _by_source(rows: Iterable[Sequence[Any]]) -> Mapping[SourceId, ImportRun]:
+    return {run.source_id: run for run in map(_run_of, rows)}
 
 
 def poll_of(source_id: SourceId, rows: Sequence[Sequence[Any]]) -> Poll:

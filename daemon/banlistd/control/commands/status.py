@@ -92,6 +92,7 @@ async def _status(parts: "Parts", verdict: VerdictAnswer) -> StatusAnswer:
     import asyncio
     import os
 
+    from banlistd.core.feeds.health.overview import Oldest
     from banlistd.core.geo.ages import remarks_on_ages
     from banlistd.core.ruleset.ranking import count, count_watched
     from banlistd.model import Action
@@ -99,8 +100,9 @@ async def _status(parts: "Parts", verdict: VerdictAnswer) -> StatusAnswer:
     config, state = parts.service.config, parts.enforcer.state
     enabled = {source.id for source in config.sources if source.enabled}
     # Together: one after the other, each would wait for a write of the imports that are under way.
-    overview, newest, remarks = await asyncio.gather(parts.overview(), _newest(parts), parts.remarks())
     now = parts.clock.now()
+    oldest = Oldest.of(config.sources, now)
+    overview, newest, remarks = await asyncio.gather(parts.overview(oldest), _newest(parts), parts.remarks())
     by_country = any(source.geography for source in config.sources if source.enabled)
     ages = remarks_on_ages(await parts.enricher.database_dates(), now) if by_country else ()
     done, total = parts.service.refreshing

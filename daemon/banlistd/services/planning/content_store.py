@@ -1,7 +1,7 @@
 """Where contents come from that are no longer in memory: registered by another service, or stored in the ledger."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from banlistd.core.addresses.canonical import hash_of
 from banlistd.core.addresses.sets import AddressSet
@@ -27,6 +27,14 @@ class ContentStore:
     def external(self) -> frozenset[SourceId]:
         """Sources whose contents the ledger does not store."""
         return frozenset(self._external)
+
+    async def accepted_of(self, source_ids: Iterable[SourceId]) -> Sequence[tuple[ImportRun, Content]]:
+        """The newest accepted run of each source, and its content; without those whose content is not stored or is damaged."""
+        runs, found = await self._ledger.accepted_runs(), []
+        for run in [runs[source_id] for source_id in source_ids if source_id in runs]:
+            content = await self.stored(run.source_id, run.content_hash) if run.content_hash else None
+            found += [(run, content)] if content else []
+        return found
 
     async def accepted(self, source_id: SourceId) -> tuple[ImportRun | None, Content | None]:
         """The newest accepted run of a source, and its content; None where it is not stored or is damaged."""

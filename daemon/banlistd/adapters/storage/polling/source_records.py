@@ -1,12 +1,14 @@
 """What a poll needs to know of its source, in one turn of SQLite's thread: a start with thousands of sources asks for each."""
 
+from functools import partial
+
 import aiosqlite
 
 from banlistd.adapters.storage.database import Database
 from banlistd.adapters.storage.import_runs import EMPTY_SOURCES, NEWEST_OF, POLL_OF, POLLS, newest_of, poll_of, polls_of
 from banlistd.adapters.storage.polling.findings import MOVED
-from banlistd.adapters.storage.quarantine import HEALTHS, QUARANTINED_OF, REFUSALS, healths_of, quarantined_of
-from banlistd.core.feeds.health.overview import Overview
+from banlistd.adapters.storage.quarantine import HEALTHS, OLD_HEALTHS, QUARANTINED_OF, REFUSALS, healths_of, quarantined_of
+from banlistd.core.feeds.health.overview import Oldest, Overview
 from banlistd.core.feeds.quarantine import SourceRecord
 from banlistd.model import SourceId
 
@@ -28,15 +30,21 @@ class SourceRecordReader:
 
         return await self._database.read(work)
 
-    async def overview(self) -> Overview:
+    async def overview(self, oldest: Oldest | None = None) -> Overview:
         # The values are made in SQLite's thread too: for thousands of sources the event loop would pause.
-        return await self._database.read(_overview)
+        return await self._database.read(partial(_overview, oldest))
 
 
-async def _overview(connection: aiosqlite.Connection) -> Overview:
+async def _overview(oldest: Oldest | None, connection: aiosqlite.Connection) -> Overview:
+    if oldest is None:
+        polls = await connection.execute_fetchall(POLLS)
+        healths = await connection.execute_fetchall(HEALTHS)
+    else:
+        polls = await connection.execute_fetchall(f"{POLLS} WHERE failures > 0")
+        healths = await connection.execute_fetchall(OLD_HEALTHS, (oldest.good_at, oldest.changed_at))
     return Overview(
-        polls_of(await connection.execute_fetchall(POLLS)),
-        healths_of(await connection.execute_fetchall(HEALTHS)),
+        polls_of(polls),
+        healths_of(healths),
         {row[0]: row[1] for row in await connection.execute_fetchall(REFUSALS)},
         frozenset(row[0] for row in await connection.execute_fetchall(EMPTY_SOURCES)),
         {row[0]: row[1] for row in await connection.execute_fetchall(MOVED)},

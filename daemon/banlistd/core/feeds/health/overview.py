@@ -1,17 +1,37 @@
 """What is remembered of all sources at one moment, and what is odd about them. Times are handed in."""
 
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Self
 
 from banlistd.core.config.model import Source
 from banlistd.core.feeds.health.conditions import FeedState, Oddity, oddities_of
-from banlistd.core.feeds.quarantine import SourceHealth, stale_at
+from banlistd.core.feeds.quarantine import SourceHealth, frozen_at, stale_at
 from banlistd.model import Poll, SourceId
 
 
 @dataclass(frozen=True, slots=True)
+class Oldest:
+    """Moments in seconds since the epoch. Of no source is a list stale, or unchanged for too long, that is newer."""
+
+    good_at: float
+    changed_at: float
+
+    @classmethod
+    def of(cls, sources: Iterable[Source], now: float) -> Self:
+        """For these sources at this moment."""
+        several = list(sources)
+        stale_after = min((stale_at(0.0, source) for source in several), default=math.inf)
+        frozen_after = min((frozen_at(0.0, source) for source in several), default=math.inf)
+        return cls(now - stale_after, now - frozen_after)
+
+
+@dataclass(frozen=True, slots=True)
 class Overview:
-    """`refusals`: the guard that refused the content in the quarantine. `empty`: sources whose newest run is completed and had
+    """What is known of all sources, or of those of which something may be odd.
+
+    `refusals`: the guard that refused the content in the quarantine. `empty`: sources whose newest run is completed and had
     no entry. `moved_to`: the addresses that servers name instead of their own, for good.
     """
 
@@ -23,8 +43,12 @@ class Overview:
 
     def oddities(self, sources: Iterable[Source], now: float) -> Mapping[SourceId, tuple[Oddity, ...]]:
         """What is odd about each source: dead, frozen, moved, empty; nothing about one that is not enabled."""
-        found = {}
+        known = (self.polls, self.healths, self.refusals, self.empty, self.moved_to)
+        found: dict[SourceId, tuple[Oddity, ...]] = {}
         for source in sources:
+            if not any(source.id in some for some in known):
+                found[source.id] = ()
+                continue
             state = FeedState(
                 self.polls.get(source.id) or Poll(source.id),
                 self.healths.get(source.id),
@@ -47,7 +71,7 @@ class Overview:
             if source.id in self.healths
         }
         stale = {source_id: moment for source_id, moment in since.items() if moment <= now}
-        for source in known.values():
+        for source in [source for source in known.values() if source.combination]:
             moments = [stale[one] for one in _all_parts(source, known) if one in stale]
             if moments:
                 stale[source.id] = min(moments)
