@@ -9,7 +9,7 @@ if root, the daemon's account or the owner of the file itself made it, as the ke
 import errno
 import os
 import stat
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from pathlib import Path, PurePath
 
 from banlistd.core.printing import quoted
@@ -35,6 +35,11 @@ def open_list(path: Path, closed: Iterable[Path], trusted: frozenset[int], *, pi
         links = 0
         while steps:
             step = steps.pop()
+            if steps and (inner := _folder(step, folder)) is not None:
+                os.close(folder)
+                folder = inner
+                _must_not_be(forbidden, path, folder)
+                continue
             found = os.open(step, _LOOK, dir_fd=folder)
             try:
                 status = os.fstat(found)
@@ -57,14 +62,26 @@ def open_list(path: Path, closed: Iterable[Path], trusted: frozenset[int], *, pi
             inner = os.open(step, _LOOK | os.O_DIRECTORY, dir_fd=folder)
             os.close(folder)
             folder = inner
-            status = os.fstat(folder)
-            if (status.st_dev, status.st_ino) in forbidden:
-                raise FetchError(
-                    f"{quoted(str(path))} leads into a folder of credentials", "a list is not secret: put it elsewhere"
-                )
+            _must_not_be(forbidden, path, folder)
         raise _not_regular(path)
     finally:
         os.close(folder)
+
+
+def _folder(name: str, folder: int) -> int | None:
+    """A folder in a folder, opened; None for a link and for anything else."""
+    try:
+        return os.open(name, _LOOK | os.O_DIRECTORY, dir_fd=folder)
+    except NotADirectoryError:
+        return None
+
+
+def _must_not_be(forbidden: Collection[tuple[int, int]], path: Path, folder: int) -> None:
+    if not forbidden:
+        return
+    status = os.fstat(folder)
+    if (status.st_dev, status.st_ino) in forbidden:
+        raise FetchError(f"{quoted(str(path))} leads into a folder of credentials", "a list is not secret: put it elsewhere")
 
 
 def is_pipe(path: Path) -> bool:

@@ -2,7 +2,8 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from banlistd.adapters.parser_process.confinement import Limits
@@ -25,14 +26,16 @@ class Job:
 
 
 def encoded_job(job: Job) -> str:
-    # Not `asdict`, which copies every value.
+    # Not `asdict`, which copies every value, nor `fields`, which looks at every field.
     return json.dumps(job, default=_values)
 
 
 def _values(one: Job | Format | Limits | Condition) -> Mapping[str, Any]:
-    return {field.name: getattr(one, field.name) for field in fields(one)}
+    return {name: getattr(one, name) for name in one.__slots__}
 
 
+# The jobs of a second are mostly alike: each source has the same format.
+@lru_cache(maxsize=8)
 def decoded_job(text: str) -> Job:
     document = json.loads(text)
     written: dict[str, Any] = document["form"]

@@ -6,6 +6,7 @@ A list that contains one is mistaken, or was made to do harm.
 import ipaddress
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 
@@ -68,17 +69,29 @@ def references_of(guards: Guards, allowed: Mapping[Family, Ranges]) -> Sequence[
         for family in FAMILIES:
             ends = zip(allowed[family].first, allowed[family].last, strict=True)
             named += [CriticalReference((family, to_number(first), to_number(last)), "allow") for first, last in ends]
-    return (*_KNOWN, *named)
+    return (*_KNOWN, *named) if named else _KNOWN
 
 
 def critical_in(addresses: AddressSet, references: Sequence[CriticalReference]) -> Sequence[CriticalReference]:
     """Those of which a list contains an address, alone or in a network; in order of addresses."""
     found: list[CriticalReference] = []
     for family in FAMILIES:
-        mine = [one for one in references if one.span[0] is family]
-        columns = _columns(family, mine)
+        if not len(addresses.hosts(family)) and not len(addresses.nets(family)):
+            continue
+        mine, columns = _known_in(family) if references is _KNOWN else _in(family, references)
         found += [mine[at] for at in np.flatnonzero(overlapping(addresses, family, *columns))]
     return sorted(found)
+
+
+def _in(family: Family, references: Sequence[CriticalReference]) -> tuple[list[CriticalReference], tuple[Addresses, Addresses]]:
+    """Those of one family, and their ends."""
+    mine = [one for one in references if one.span[0] is family]
+    return mine, _columns(family, mine)
+
+
+@cache
+def _known_in(family: Family) -> tuple[list[CriticalReference], tuple[Addresses, Addresses]]:
+    return _in(family, _KNOWN)
 
 
 def without_critical(addresses: AddressSet, found: Sequence[CriticalReference]) -> AddressSet:

@@ -59,8 +59,11 @@ class Extent:
     def of(cls, addresses: AddressSet, never_banned: NeverBanned) -> Self:
         entries, counts, widest = 0, {}, {}
         for family in FAMILIES:
-            never, space, hosts = never_banned[family], _space()[family], addresses.hosts(family)
-            free = subtract(space, never)
+            never, hosts = never_banned[family], addresses.hosts(family)
+            if not len(hosts) and not len(addresses.nets(family)):
+                counts[family], widest[family] = 0, (0, 0)
+                continue
+            free = _free(never)
             entries += len(hosts) - count_in(hosts, never.first, never.last)
             counts[family], widest[family] = count_in(hosts, free.first, free.last), (0, 0)
             for piece in pieces_of(addresses.nets(family)):
@@ -68,7 +71,7 @@ class Extent:
                 entries += len(nets)
                 counts[family] += intersection(nets, free).count()
                 widest[family] = max(widest[family], _widest(nets), key=lambda ends: ends[1] - ends[0])
-        shares = {family: counts[family] / _space()[family].count() for family in FAMILIES}
+        shares = {family: counts[family] / _space_counts()[family] for family in FAMILIES}
         return cls(Size(entries, counts[Family.IPV4], counts[Family.IPV6] >> 80), shares, widest)
 
 
@@ -139,6 +142,23 @@ def _space() -> Mapping[Family, Ranges]:
         family: union_of(family, from_numbers(family, first), from_numbers(family, last))
         for family, (first, last) in bounds.items()
     }
+
+
+@cache
+def _space_counts() -> Mapping[Family, int]:
+    return {family: _space()[family].count() for family in FAMILIES}
+
+
+_FREE: dict[Family, tuple[Ranges, Ranges]] = {}
+"""What was never to be banned last, and the rest: all lists of a policy are measured with the very same object."""
+
+
+def _free(never: Ranges) -> Ranges:
+    """The address space without what is never banned."""
+    known = _FREE.get(never.family)
+    if known is None or known[0] is not never:
+        known = _FREE[never.family] = never, subtract(_space()[never.family], never)
+    return known[1]
 
 
 def _widest(nets: Ranges) -> tuple[int, int]:

@@ -33,14 +33,20 @@ def draw(addresses: AddressSet, never_banned: NeverBanned, churn: float, seed: i
     parts = []
     for family in FAMILIES:
         never = never_banned[family]
+        if not len(addresses.hosts(family)) and not len(addresses.nets(family)):
+            parts.append((addresses.hosts(family), addresses.nets(family).first))
+            continue
         hosts = without(addresses.hosts(family), never.first, never.last)
         firsts = np.concatenate([subtract(piece, never).first for piece in pieces_of(addresses.nets(family))])
         parts.append((hosts, firsts))
         entries += len(hosts) + len(firsts)
     for hosts, firsts in parts:
         count = len(hosts) + len(firsts)
-        wanted = SAMPLED * count // max(entries, 1)
-        at = distinct((_numbers(seed, wanted) % np.uint64(max(count, 1))).astype(np.int64))
+        if not count:
+            columns += [hosts, hosts]
+            continue
+        wanted = SAMPLED * count // entries
+        at = distinct((_numbers(seed, wanted) % np.uint64(count)).astype(np.int64))
         some = np.concatenate([hosts[at[at < len(hosts)]], firsts[at[at >= len(hosts)] - len(hosts)]])
         columns += [some, some]
     return Sample(AddressSet.of(*columns), entries, churn)
