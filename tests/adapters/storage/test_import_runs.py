@@ -227,3 +227,33 @@ def test_a_poll_is_remembered_without_touching_the_validators(tmp_path: Path) ->
         assert await ledger.poll(SOURCE) == Poll(SOURCE, Validators("etag"), content("a"), 99.0, 9.0, 2, "late", 3.0)
 
     with_ledger(tmp_path, use)
+
+
+def test_the_polls_of_some_sources_are_those_of_each(tmp_path: Path) -> None:
+    async def use(ledger: ImportRuns) -> None:
+        names = [SourceId(f"s{number}") for number in range(5)]
+        for name in names[:4]:
+            await ledger.save_poll(Poll(name, due_at=9.0, polled_at=3.0))
+        some = await ledger.polls(names[2:])
+        assert some == {name: await ledger.poll(name) for name in names[2:4]}
+        assert await ledger.polls([]) == {}
+        assert (await ledger.polls()).keys() == {*names[:4]}
+
+    with_ledger(tmp_path, use)
+
+
+def test_the_accepted_runs_of_all_sources_are_those_of_each(tmp_path: Path) -> None:
+    async def use(ledger: ImportRuns) -> None:
+        first, second, third = (SourceId(name) for name in ("first", "second", "third"))
+        await ledger.marks_for([first, second, third])
+        for name in (first, second):
+            run = await ledger.upsert_pending(Pending(name, content("a"), PolicyHash("p"), 1, 0, b"a"), 1.0)
+            await ledger.mark_completed(run, added=1, removed=0, policy_hash=PolicyHash("p"), now=2.0, validators=None)
+        await ledger.upsert_pending(Pending(second, content("b"), PolicyHash("p"), 1, 0, b"b"), 3.0)
+        await ledger.record_failure(first, "late", PolicyHash("p"), 4.0)
+        await ledger.record_failure(third, "late", PolicyHash("p"), 4.0)
+        runs = await ledger.accepted_runs()
+        assert runs == {name: await ledger.accepted(name) for name in (first, second)}
+        assert [runs[name].content_hash for name in (first, second)] == [content("a"), content("b")]
+
+    with_ledger(tmp_path, use)

@@ -10,7 +10,7 @@ from banlistd.adapters.storage.polling.findings import FindingTable
 from banlistd.adapters.storage.polling.source_records import SourceRecordReader
 from banlistd.adapters.storage.quarantine import QuarantineTable
 from banlistd.core.feeds.content import Pending
-from banlistd.core.feeds.health.overview import Overview
+from banlistd.core.feeds.health.overview import Oldest, Overview
 from banlistd.core.feeds.quarantine import Confirmed, Quarantined, SourceRecord
 from banlistd.model import ContentHash, PolicyHash, Poll, SourceId
 from banlistd.ports import SourceRecords
@@ -62,5 +62,24 @@ def test_the_overview_names_sources_that_are_empty_refused_or_moved(tmp_path: Pa
             healths = {ONE: health, TWO: dataclasses.replace(health)}
             expected = Overview(polls, healths, {TWO: "shrunk"}, frozenset({ONE}), {ONE: "https://new.example/"})
             assert await records.overview() == expected
+
+    asyncio.run(story())
+
+
+def test_the_overview_of_what_may_be_odd_has_what_fails_and_what_is_old(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with open_database(tmp_path / "db") as database:
+            records, ledger, quarantine = SourceRecordReader(database), ImportRuns(database), QuarantineTable(database)
+            await import_into(database, ONE, 7)
+            await import_into(database, TWO, 7)
+            failed = Poll(TWO, due_at=9.0, polled_at=4.0, failures=1, error="late", failing_since=4.0)
+            await ledger.save_poll(failed)
+            newer = await records.overview(Oldest(2.9, 2.9))
+            assert newer.healths == {}
+            assert newer.polls == {TWO: await ledger.poll(TWO)}
+            assert newer.polls[TWO].failures == 1
+            for oldest in (Oldest(3.0, 0.0), Oldest(0.0, 3.0)):
+                older = await records.overview(oldest)
+                assert older.healths == {ONE: await quarantine.health(ONE), TWO: await quarantine.health(TWO)}
 
     asyncio.run(story())

@@ -1,0 +1,53 @@
+"""Imports of thousands of sources: twice as many cost twice as much, and nothing else."""
+
+import os
+from pathlib import Path
+
+from support.network_namespace import in_network_namespace
+from system.daemon_process import Daemon, Installation
+
+FEW = 250
+
+MOST = 2.5
+"""Times as much processor time for twice as many; about 2.0 was measured."""
+
+
+@in_network_namespace
+def test_twice_as_many_sources_take_about_twice_the_processor_time(tmp_path: Path) -> None:
+    costs = []
+    for name, count in (("few", FEW), ("many", 2 * FEW)):
+        folder = tmp_path / name
+        folder.mkdir()
+        costs.append(_cost_of_first_imports(folder, count))
+    assert costs[1] < MOST * costs[0], costs
+
+
+def _cost_of_first_imports(folder: Path, count: int) -> float:
+    """Seconds of the processor from the start of the daemon until all its sources are imported."""
+    place = Installation(folder)
+    lists = place.config / "lists"
+    lists.mkdir()
+    for number in range(count):
+        lines = (f"11.{number >> 8}.{number & 255}.{last}\n" for last in range(50))
+        (lists / f"{number}.txt").write_text("".join(lines))
+    place.configure(*(f"id: s{number}, path: lists/{number}.txt" for number in range(count)))
+    with place.start() as daemon:
+        daemon.wait_for("service_started")
+        before = _processor_time(daemon)
+        for number in range(count):
+            daemon.wait_for("blocklist_import_completed", f"s{number}")
+        cost = _processor_time(daemon) - before
+        assert place.ask("status")["bans"] == 50 * count
+        assert daemon.terminate() == 0
+    return cost
+
+
+def _processor_time(daemon: Daemon) -> float:
+    """Of the daemon, of its children, and of those that have ended, in seconds."""
+    pid = daemon.process.pid
+    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    ticks = 0
+    for process in (str(pid), *children):
+        fields = Path(f"/proc/{process}/stat").read_text().rsplit(")", 1)[1].split()
+        ticks += sum(map(int, fields[11:15]))
+    return ticks / os.sysconf("SC_CLK_TCK")
