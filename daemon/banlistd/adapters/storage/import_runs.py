@@ -255,9 +255,8 @@ class ImportRuns:
         return poll_of(source_id, await self._database.run(POLL_OF, (source_id,)))
 
     async def polls(self, source_ids: Collection[SourceId] | None = None) -> Mapping[SourceId, Poll]:
-        if source_ids is None:
-            return polls_of(await self._database.run(POLLS))
-        return polls_of(await self._database.run(_POLLS_OF, (json.dumps(list(source_ids)),)))
+        some = None if source_ids is None else (json.dumps(list(source_ids)),)
+        return polls_of(await (self._database.run(_POLLS_OF, some) if some else self._database.run(POLLS)))
 
     async def save_poll(self, poll: Poll) -> None:
         named = ("source_id", "due_at", "polled_at", "failures", "error", "failing_since")
