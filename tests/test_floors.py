@@ -69,6 +69,7 @@ ARROWS: dict[str, set[tuple[str, str]]] = {
         ("manual_bans", "ban_orders"),
         ("manual_bans", "coalescer"),
         ("value", "enforcer"),
+        ("value", "history"),
     },
     "services/planning": {
         ("preview", "content_store"),

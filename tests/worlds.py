@@ -334,7 +334,7 @@ async def assemble(
         allowlist,
         history,
         suspended,
-        ValueReports(enforcer, shadows),
+        ValueReports(enforcer, shadows, history),
         Coverage(kernel.gaps, enforcer, kernel.remarks),
         announcer,
     )

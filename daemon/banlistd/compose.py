@@ -245,7 +245,7 @@ async def open_application(
             allowlist,
             history,
             suspended,
-            ValueReports(enforcer, shadows),
+            ValueReports(enforcer, shadows, history),
             Coverage(firewall.gaps, enforcer, uncovered.remarks),
             announcer,
         )

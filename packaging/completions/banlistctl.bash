@@ -86,7 +86,7 @@ _banlistctl() {
         sources) words="--failing --sort --limit $(_banlistctl_sources)" ;;
         check) words="--at --history" ;;
         top) words="--by --limit" ;;
-        report) words="$(_banlistctl_sources)" ;;
+        report) words="--past $(_banlistctl_sources)" ;;
         promotion) words="$(_banlistctl_sources)" ;;
         history) words="--limit $(_banlistctl_sources)" ;;
         versions) words="--limit $(_banlistctl_sources)" ;;

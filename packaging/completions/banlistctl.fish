@@ -70,6 +70,7 @@ complete -c banlistctl -n '__fish_seen_subcommand_from check' -l at -x -d 'what 
 complete -c banlistctl -n '__fish_seen_subcommand_from check' -l history -d 'when the lists had it, first and last, as far as it is known'
 complete -c banlistctl -n '__fish_seen_subcommand_from top' -l by -x -a 'country asn source' -d 'what to count by'
 complete -c banlistctl -n '__fish_seen_subcommand_from top' -l limit -x -d '1 to 1000, default 20'
+complete -c banlistctl -n '__fish_seen_subcommand_from report' -l past -d 'also who had addresses first, and how long they stay'
 complete -c banlistctl -n '__fish_seen_subcommand_from report' -a '(__banlistctl_sources)'
 complete -c banlistctl -n '__fish_seen_subcommand_from promotion' -a '(__banlistctl_sources)'
 complete -c banlistctl -n '__fish_seen_subcommand_from history' -l limit -x -d '1 to 1000, default 20'

@@ -1,11 +1,15 @@
 """What real sources are worth, asked of a daemon."""
 
+import asyncio
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
+from banlistd.core.addresses.sets import AddressSet
+from banlistd.core.feeds.content import Content
 from banlistd.errors import FetchError, NoSuchSourceError, UsageError
 from banlistd.model import Action, Counter, Mark, SourceId
 from support.data import real_list
@@ -84,6 +88,59 @@ def test_packets_are_counted_for_each_thousand_entries(tmp_path: Path) -> None:
         assert [(rows[name]["packets"], rows[name]["hits_per_1000"]) for name in ("one", "two")] == [(6, 2000.0), (None, None)]
 
     run(Environment(tmp_path, Counting(), fetcher=FakeFetcher({**LISTS})), config_of(source(ONE), source(TWO)), life)
+
+
+def test_the_versions_say_which_list_had_an_address_first_and_for_how_long(tmp_path: Path) -> None:
+    environment = Environment(tmp_path)
+
+    async def life(world: DaemonWorld) -> None:
+        bodies = environment.fetcher.bodies
+        steps = (
+            (b"192.0.2.1\n", b"192.0.2.2\n"),
+            (b"192.0.2.1\n203.0.113.7\n", b"192.0.2.2\n"),
+            (b"192.0.2.1\n203.0.113.7\n", b"192.0.2.2\n203.0.113.7\n"),
+            (b"192.0.2.1\n", b"192.0.2.2\n203.0.113.7\n"),
+        )
+        for bodies[ONE], bodies[TWO] in steps:
+            await world.poll(ONE)
+            await world.poll(TWO)
+            world.clock.time += 2 * 86_400.0
+        assert (await rows_of(world))["one"]["past"] is None
+        rows = await rows_of(world, past="true")
+        past = {
+            name: {key: row["past"][key] for key in ("first", "days_ahead", "left", "days_listed")}
+            for name, row in rows.items()
+        }
+        assert past == {
+            "one": {"first": 1, "days_ahead": 2.0, "left": 1, "days_listed": 4.0},
+            "two": {"first": 0, "days_ahead": None, "left": 0, "days_listed": None},
+        }
+
+    run(environment, config_of(source(ONE), source(TWO)), life)
+
+
+def test_status_answers_while_a_report_of_two_million_addresses_is_made(tmp_path: Path) -> None:
+    names = [SourceId(f"list-{n}") for n in range(40)]
+    chance = np.random.default_rng(5)
+    drawn = {name: np.unique(chance.integers(1 << 24, 1 << 30, 50_000, dtype=np.uint32)) for name in names}
+    contents = {name: AddressSet.of(hosts) for name, hosts in drawn.items()}
+
+    async def life(world: DaemonWorld) -> None:
+        await world.enforcer.enforce_all([Content(name, one.content_hash(), one) for name, one in contents.items()])
+        clock = asyncio.get_running_loop().time
+        began = clock()
+        report = asyncio.ensure_future(world.ask("report"))
+        waits: list[float] = []
+        while not report.done():
+            asked = clock()
+            await world.ask("status")
+            waits.append(clock() - asked)
+        whole = clock() - began
+        assert len((await report)["lists"]) == 40
+        # A report on the event loop would let one status wait for all of it.
+        assert max(waits) < 0.6 * whole
+
+    run(Environment(tmp_path), config_of(*(source(name, action=Action.NONE) for name in names)), life)
 
 
 def test_what_is_no_list_is_refused(tmp_path: Path) -> None:

@@ -3,10 +3,11 @@
 import asyncio
 from collections.abc import Iterator, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from banlistd.core.config.model import Config, Source
 from banlistd.core.feeds.value.candidates import Candidates, Met, Wanted
+from banlistd.core.feeds.value.lifetimes import MOST_STEPS, Movements, MovementsReader, lifetimes_of
 from banlistd.core.feeds.value.promotion import Growth, growth_of
 from banlistd.core.feeds.value.report import ListFacts, ValueReport, report_of
 from banlistd.core.feeds.value.shadow import Shadow
@@ -14,6 +15,7 @@ from banlistd.core.ruleset.manual_allows import REASON
 from banlistd.core.ruleset.ranking import owned_by_mark
 from banlistd.model import MANUAL, Protected, SourceId
 from banlistd.services.enforcer import Enforcer
+from banlistd.services.history.list_history import ListHistory
 from banlistd.services.value.shadows import Shadows
 
 
@@ -29,16 +31,18 @@ class Promotion:
 class ValueReports:
     """Compares the lists that `enforcer` has in force."""
 
-    def __init__(self, enforcer: Enforcer, shadows: Shadows) -> None:
+    def __init__(self, enforcer: Enforcer, shadows: Shadows, history: ListHistory) -> None:
         self._enforcer = enforcer
+        self._history = history
         self._shadows = shadows
         # Two at once would take twice the memory, and neither would be ready sooner.
         self._turn = asyncio.Lock()
 
-    async def report(self, config: Config, named: AbstractSet[SourceId], now: float) -> ValueReport:
-        """The report at a moment (seconds since the epoch). `named`: lists that are compared in any case.
+    async def report(self, config: Config, named: AbstractSet[SourceId], now: float, *, past: bool = False) -> ValueReport:
+        """The report at a moment (seconds since the epoch). `named`: lists that are compared in any case. `past`: with what the
+        versions of the lists say.
 
-        A combination has the addresses of its parts, and is not compared. Raises FirewallError.
+        A combination has the addresses of its parts, and is not compared. Raises FirewallError, and LedgerError for the past.
         """
         async with self._turn:
             counters = await self._enforcer.counters()
@@ -49,7 +53,23 @@ class ValueReports:
                 for owner in self._enforcer.policy.sources
                 if owner.source_id not in combined | {MANUAL} and (content := self._enforcer.content(owner.source_id))
             ]
-            return await asyncio.to_thread(report_of, facts, self._wanted(config, now), named)
+            report = await asyncio.to_thread(report_of, facts, self._wanted(config, now), named)
+            return await self._with_past(report) if past else report
+
+    async def _with_past(self, report: ValueReport) -> ValueReport:
+        """The same with the lifetimes of the lists whose versions are known."""
+        found = {one.source_id: moved for one in report.lists if (moved := await self._movements(one.source_id))}
+        lifetimes = dict(zip(found, await asyncio.to_thread(lifetimes_of, list(found.values())), strict=True))
+        return replace(report, lists=tuple(replace(one, lifetimes=lifetimes.get(one.source_id)) for one in report.lists))
+
+    async def _movements(self, source_id: SourceId) -> Movements | None:
+        reader, steps = MovementsReader(), 0
+        async for version, addresses in self._history.contents(source_id):
+            await asyncio.to_thread(reader.add, version.came_at, addresses.hosts4)
+            steps += 1
+            if steps == MOST_STEPS:
+                break
+        return await asyncio.to_thread(reader.movements)
 
     async def promotion(self, config: Config, source: Source, now: float) -> Promotion:
         """What would change if a source did block; nothing while it has no content. Raises FirewallError."""

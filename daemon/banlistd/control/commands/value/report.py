@@ -1,10 +1,10 @@
 """banlistctl report: what each list is worth beside the others."""
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, TypedDict
+from typing import TYPE_CHECKING, NamedTuple, TypedDict
 
 from banlistd.control.declaration import Argument, Command, Completes, PageContext
-from banlistd.control.page import Column, Note, Page, Table, number
+from banlistd.control.page import Column, Note, Page, Table, moment, number
 from banlistd.core.printing import counted, printable
 from banlistd.errors import FirewallError, NoSuchSourceError, UsageError
 
@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from banlistd.control.parts import Parts
     from banlistd.control.request import ControlRequest
     from banlistd.core.feeds.value.candidates import Candidates
+    from banlistd.core.feeds.value.lifetimes import Lifetimes
     from banlistd.core.feeds.value.report import ListValue
 
 _MOST_NAMED = 63
@@ -29,11 +30,24 @@ class CandidateRow(TypedDict):
     reason: str
 
 
+class PastRow(TypedDict):
+    """What the versions that are kept say, of single IPv4 addresses. `since`: from when on they are known. `first`: addresses
+    that it had before any other list that has them too, `days_ahead` by how many days (median). `left`: addresses that came and
+    left since, `days_listed`: after how many days (median).
+    """
+
+    since: float
+    first: int
+    days_ahead: float | None
+    left: int
+    days_listed: float | None
+
+
 class ValueRow(TypedDict):
     """`unique`: entries of which no other list has an address. `addresses`, `unique_addresses`: of IPv4. `owned`: elements in
     the firewall. `overlap`: by list, how many entries of this list have an address that the other has too. `packets`,
     `hits_per_1000`: null where nothing is counted; hits are packets for each 1,000 entries. `candidates`: how many entries met
-    an address that is wanted; `met` has the first.
+    an address that is wanted; `met` has the first. `past`: null unless it is asked for, and known.
     """
 
     id: str
@@ -48,6 +62,7 @@ class ValueRow(TypedDict):
     overlap: dict[str, int]
     candidates: int
     met: list[CandidateRow]
+    past: PastRow | None
 
 
 class ReportAnswer(TypedDict):
@@ -57,16 +72,25 @@ class ReportAnswer(TypedDict):
     left_out: list[str]
 
 
-def _read(request: "ControlRequest") -> tuple[str, ...]:
+class ReportOrder(NamedTuple):
+    """`ids` empty: every list."""
+
+    ids: tuple[str, ...]
+    past: bool
+
+
+def _read(request: "ControlRequest") -> ReportOrder:
     ids = tuple(dict.fromkeys(request.text("ids").split(","))) if request.text("ids") else ()
     if len(ids) > _MOST_NAMED:
         raise UsageError("too many lists are named", f"at most {_MOST_NAMED} are compared")
-    return ids
+    if request.text("past") not in ("", "true", "false"):
+        raise UsageError(f"past={request.text('past')[:60]!a} is not possible", "true or false")
+    return ReportOrder(ids, request.text("past") == "true")
 
 
-async def _answer(parts: "Parts", ids: tuple[str, ...]) -> ReportAnswer:
-    named = {parts.source(name).id for name in ids}
-    report = await parts.value.report(parts.service.config, named, parts.clock.now())
+async def _answer(parts: "Parts", order: ReportOrder) -> ReportAnswer:
+    named = {parts.source(name).id for name in order.ids}
+    report = await parts.value.report(parts.service.config, named, parts.clock.now(), past=order.past)
     lists = [_row(one) for one in report.lists if not named or one.source_id in named]
     missing = sorted(named - {one.source_id for one in report.lists})
     if missing:
@@ -88,6 +112,19 @@ def _row(one: "ListValue") -> ValueRow:
         "overlap": {str(name): count for name, count in one.overlap.items()},
         "candidates": one.candidates.entries,
         "met": candidate_rows(one.candidates),
+        "past": _past_row(one.lifetimes),
+    }
+
+
+def _past_row(found: "Lifetimes | None") -> PastRow | None:
+    if found is None:
+        return None
+    return {
+        "since": found.since,
+        "first": found.first,
+        "days_ahead": found.days_ahead,
+        "left": found.left,
+        "days_listed": found.days_listed,
     }
 
 
@@ -120,7 +157,8 @@ _NOTE = (
 def _requests(fields: Mapping[str, object]) -> tuple[Sequence[Mapping[str, object]], bool]:
     """One request, with the ids in one field."""
     ids = fields.get("ids")
-    return [{"ids": ",".join(map(str, ids))} if isinstance(ids, list) and ids else {}], False
+    named = {"ids": ",".join(map(str, ids))} if isinstance(ids, list) and ids else {}
+    return [{**{key: value for key, value in fields.items() if key != "ids"}, **named}], False
 
 
 def _page(answer: ReportAnswer, _: PageContext) -> Page:
@@ -130,6 +168,7 @@ def _page(answer: ReportAnswer, _: PageContext) -> Page:
     page: list[str | Table | Note] = [Table(_COLUMNS, tuple(_cells(row) for row in rows))]
     if len(rows) == 1:
         page += _overlaps(rows[0])
+    page += [line for row in rows if row["past"] for line in _past(row["id"], row["past"])]
     page += [line for row in rows for line in met_lines(row["id"], row["met"])]
     if answer["left_out"]:
         page.append(f"{counted(len(answer['left_out']), 'list is', 'lists are')} not compared one by one: banlistctl report ID")
@@ -169,6 +208,13 @@ def _overlaps(row: ValueRow) -> list[str]:
     ]
 
 
+def _past(name: str, past: PastRow) -> list[str]:
+    first, left = counted(past["first"], "address", "addresses"), counted(past["left"], "address", "addresses")
+    ahead = "" if past["days_ahead"] is None else f", by {past['days_ahead']:.1f} days (median)"
+    listed = "" if past["days_listed"] is None else f", after {past['days_listed']:.1f} days (median)"
+    return [f"{printable(name)}: since {moment(past['since'])} it had {first} first{ahead}; {left} came and left{listed}"]
+
+
 def met_lines(source_id: str, met: Sequence[CandidateRow]) -> list[str]:
     """A line for each candidate that is named."""
     lines = []
@@ -179,14 +225,16 @@ def met_lines(source_id: str, met: Sequence[CandidateRow]) -> list[str]:
     return lines
 
 
-REPORT: Command[tuple[str, ...], ReportAnswer] = Command(
+REPORT: Command[ReportOrder, ReportAnswer] = Command(
     name="report",
     help="what each list is worth: unique entries, overlap with other lists, hits, candidates for false positives",
     details="An entry is a single address or a network. It is unique if no other list has any of its addresses; it overlaps"
     " another list that has one of them. The lists are compared as they were read, whatever their action, without sources that"
     " are made of others and without manual bans. Of more than 63 lists the named ones and the largest are compared one by one;"
     " the others count together. A candidate for a false positive is an entry that met an allowed or protected address. With"
-    " one ID, the overlap with every list is printed. --json has the whole matrix; `ids` are joined by commas there.",
+    " one ID, the overlap with every list is printed. With --past it reads the versions of each list that are kept, at most"
+    " 200: which list had single IPv4 addresses before any other that has them too, and how long those that left were listed."
+    " --json has the whole matrix; `ids` are joined by commas there.",
     method="GET",
     example={
         "lists": [
@@ -203,11 +251,15 @@ REPORT: Command[tuple[str, ...], ReportAnswer] = Command(
                 "overlap": {"office-bans": 3},
                 "candidates": 1,
                 "met": [{"entry": "192.0.2.0/24", "met": "allowed", "address": "192.0.2.7", "reason": "the office"}],
+                "past": {"since": 1_790_000_000.0, "first": 17, "days_ahead": 1.5, "left": 12, "days_listed": 6.25},
             }
         ],
         "left_out": [],
     },
-    arguments=(Argument("ids", "ID", "these lists only, compared with all", nargs="*", completes=Completes.SOURCES),),
+    arguments=(
+        Argument("ids", "ID", "these lists only, compared with all", nargs="*", completes=Completes.SOURCES),
+        Argument("--past", "", "also who had addresses first, and how long they stay", is_flag=True),
+    ),
     read=_read,
     answer=_answer,
     page=_page,

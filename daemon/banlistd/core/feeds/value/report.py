@@ -8,6 +8,7 @@ import numpy as np
 
 from banlistd.core.addresses.sets import FAMILIES, AddressSet, Ranges, union_of
 from banlistd.core.feeds.value.candidates import Candidates, Wanted, WantedAddresses
+from banlistd.core.feeds.value.lifetimes import Lifetimes
 from banlistd.core.feeds.value.overlap import MOST, overlap_of
 from banlistd.model import Action, Counter, SourceId
 
@@ -42,6 +43,7 @@ class ListValue:
     packets: int | None
     overlap: Mapping[SourceId, int]
     candidates: Candidates
+    lifetimes: Lifetimes | None = None
 
     @property
     def hits_per_1000(self) -> float | None:
