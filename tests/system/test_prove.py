@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from support.ipset_host import Iptables
 from support.network_namespace import NetworkNamespace, in_network_namespace, nft
 from system.daemon_process import PATIENCE, Installation, running
 from system.kernel_view import standing
@@ -80,13 +81,50 @@ def test_a_firewall_that_stops_nothing_is_open(tmp_path: Path) -> None:
 
 
 @in_network_namespace
-def test_a_path_that_another_firewall_closes_is_not_proven(tmp_path: Path) -> None:
+def test_a_path_that_another_firewall_closes_is_proven_by_the_counter_of_the_ban(tmp_path: Path) -> None:
     place = installed(tmp_path, forwards=False)
     nft("add table inet other; add chain inet other input { type filter hook input priority 0; policy drop; }")
+    with running(place) as daemon:
+        answer = proof(place, 0)
+        assert answer["verdict"] == "PROTECTED"
+        assert {findings(answer)[path] for path in PATHS[:2]} == {"counted"}
+        assert daemon.terminate() == 0
+
+
+@in_network_namespace
+def test_a_path_that_is_closed_before_the_bans_is_not_proven(tmp_path: Path) -> None:
+    place = installed(tmp_path, forwards=False)
+    nft("add table inet other; add chain inet other early { type filter hook prerouting priority -400; policy drop; }")
     with running(place) as daemon:
         answer = proof(place, 1)
         assert answer["verdict"] == "DEGRADED"
         assert {findings(answer)[path] for path in PATHS[:2]} == {"closed"}
+        assert daemon.terminate() == 0
+
+
+@in_network_namespace
+def test_a_proof_on_a_host_without_a_default_route_protects_no_network_more(tmp_path: Path) -> None:
+    place = installed(tmp_path)
+    for words in ("link add lan0 type veth peer name lan1", "address add 198.51.100.1/24 dev lan0", "link set lan0 up"):
+        subprocess.run(["ip", *words.split()], check=True)
+    (tmp_path / "list").write_text("198.51.100.0/24\n", encoding="ascii")
+    place.configure(f'id: listed, path: "{tmp_path / "list"}"', every="365d")
+    with running(place, "listed") as daemon:
+        since = len(daemon.events)
+        assert proof(place, 0)["verdict"] == "PROTECTED"
+        assert "network of lan0" not in {row["reason"] for row in place.ask("protected")}
+        carved = [event for event in daemon.events[since:] if "198.51.100.0/24" in str(event)]
+        assert carved == []
+        assert daemon.terminate() == 0
+
+
+@in_network_namespace
+def test_with_ipset_a_ban_is_proven_on_every_path(tmp_path: Path) -> None:
+    Iptables("").skip_if_missing()
+    place = installed(tmp_path)
+    place.file.write_text("backend: ipset\n" + place.file.read_text(encoding="utf-8"), encoding="utf-8")
+    with running(place) as daemon:
+        assert findings(proof(place, 0)) == dict.fromkeys(PATHS, "stopped")
         assert daemon.terminate() == 0
 
 

@@ -30,6 +30,8 @@ def test_a_path_is_proven_only_if_packets_arrive_without_a_ban(
     [
         ((Finding.STOPPED, Finding.UNUSED), 0, Verdict.PROTECTED),
         ((Finding.STOPPED,), 1, Verdict.DEGRADED),
+        ((Finding.COUNTED, Finding.STOPPED), 0, Verdict.PROTECTED),
+        ((Finding.COUNTED, Finding.CLOSED), 0, Verdict.DEGRADED),
         ((Finding.STOPPED, Finding.CLOSED), 0, Verdict.DEGRADED),
         ((Finding.UNUSED,), 0, Verdict.DEGRADED),
         ((), 0, Verdict.DEGRADED),

@@ -318,3 +318,14 @@ def test_boot_with_dead_feeds_restores_bans_before_the_network(site: Site, gentl
     # Other tests have had lists refused, of sources that are gone.
     present = {row["id"] for row in site.ask("sources")}
     assert {run["state"] for run in site.ask("history") if run["source_id"] in present} == {"completed"}
+
+
+def test_a_proof_with_packets_says_protected_and_leaves_nothing(site: Site) -> None:
+    done = site.machine.run("banlistctl", "--json", "prove")
+    answer = json.loads(done.stdout)
+    found = {row["finding"] for row in answer["paths"]}
+    assert answer["verdict"] == "PROTECTED", answer
+    assert found <= {"stopped", "counted", "unused"}
+    assert site.ask("bans") == []
+    assert "blprove" not in site.machine.say("ip", "-o", "link")
+    assert site.machine.say("banlistctl", "status", "--verdict").splitlines() == ["PROTECTED"]

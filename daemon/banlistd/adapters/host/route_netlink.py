@@ -8,6 +8,7 @@ import struct
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import NamedTuple
 
 from banlistd.adapters.netlink.dumping import dump_of
@@ -48,6 +49,9 @@ RTN_UNICAST = 1
 RTN_BLACKHOLE = 6
 RTN_UNREACHABLE = 7
 RTPROT_DHCP = 16
+
+PROOF_LINKS = ("blprove0", "blprove1")
+"""The links of `banlistctl prove`, which say nothing of where the rest of the world is."""
 
 LOOPBACK = 1  # the index of `lo` in every network namespace
 
@@ -170,6 +174,7 @@ def routes() -> Routes:
     on_link: list[tuple[int, Network]] = []
     delegated: list[Network] = []
     default, routed = set[int](), set[int]()
+    is_passing = cache(_is_passing)
     for version in _VERSIONS:
         for payload in dump_of(NETLINK_ROUTE, RTM_GETROUTE, _RTMSG.pack(version, 0, 0, 0, 0, 0, 0, 0, 0)):
             _, bits, _, _, _, protocol, _, kind, _ = _RTMSG.unpack_from(payload)
@@ -180,6 +185,8 @@ def routes() -> Routes:
             if kind != RTN_UNICAST:
                 continue
             for index, gateway in _next_hops(found):
+                if is_passing(index):
+                    continue
                 if gateway:
                     gateways[gateway] = None
                 if bits <= 1:
@@ -189,6 +196,14 @@ def routes() -> Routes:
                 else:
                     on_link.append((index, network))
     return Routes(tuple(gateways), frozenset((default or routed) - {0, LOOPBACK}), on_link, delegated)
+
+
+def _is_passing(index: int) -> bool:
+    """Whether a link is of a proof, or has gone since the route was read."""
+    try:
+        return index > 0 and socket.if_indextoname(index) in PROOF_LINKS
+    except OSError:
+        return True
 
 
 def concerns_protection(kind: int, payload: bytes) -> bool:

@@ -13,6 +13,7 @@ from banlistd.ctl.proving.ground import Namespace
 _PATIENCE = 2.0
 # One may be lost where the host is short of memory.
 _DATAGRAMS = 3
+_DISCARD = 9  # the port of the service discard
 _ASKED, _CONTROL = b"asked", b"control"
 
 
@@ -38,6 +39,14 @@ def arrivals(
             for one, word in zip(senders, (_ASKED, _CONTROL), strict=True):
                 one.sendto(word + b"%d" % number, (target, port))
         return _heard(receiver, {test: _ASKED, control: _CONTROL})
+
+
+def send(sender: Namespace, target: str, address: str) -> int:
+    """Send from an address to a port of `target` where nothing listens for it; returns how many. Raises OSError."""
+    with closing(sender.run(partial(_bound, address))) as one:
+        for _ in range(_DATAGRAMS):
+            one.sendto(_ASKED, (target, _DISCARD))
+    return _DATAGRAMS
 
 
 def _heard(receiver: socket.socket, words: dict[str, bytes]) -> Heard:

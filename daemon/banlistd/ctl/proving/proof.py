@@ -4,6 +4,7 @@ import argparse
 import asyncio
 import json
 import os
+import re
 import signal
 import socket
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -11,16 +12,18 @@ from contextlib import ExitStack, contextmanager, suppress
 from types import FrameType
 from typing import Any, NamedTuple, NoReturn
 
+from banlistd.adapters.host.route_netlink import PROOF_LINKS
 from banlistd.control.commands.checking.check import CHECK
 from banlistd.control.commands.manual_bans.ban import BAN
 from banlistd.control.commands.manual_bans.unban import UNBAN
+from banlistd.control.commands.monitoring.metrics import METRICS
 from banlistd.control.page import Page
 from banlistd.control_api import VERDICT_EXITS
 from banlistd.core.printing import printable
 from banlistd.ctl import output
 from banlistd.ctl.client import DaemonError, ask
 from banlistd.ctl.proving.ground import GroundError, Joint, Namespace, join, part, place
-from banlistd.ctl.proving.probes import Heard, arrivals
+from banlistd.ctl.proving.probes import Heard, arrivals, send
 from banlistd.ctl.proving.publishing import PUBLISHED, published
 from banlistd.ctl.proving.verdict import Finding, PathFinding, finding_of, verdict_of
 from banlistd.ctl.remote import default_runtime, question_of
@@ -43,13 +46,16 @@ _FORWARDING: Mapping[int, str] = {
     socket.AF_INET6: "/proc/sys/net/ipv6/conf/all/forwarding",
 }
 # Networks for benchmarks and unique local addresses (RFC 2544, RFC 4193); the kernel refuses a pair whose name is taken.
-_PEER = Joint("blprove0", "198.18.255.1", "198.18.255.2", "fdb1:a571:57d0::1", "fdb1:a571:57d0::2")
-_GUEST = Joint("blprove1", "198.18.255.5", "198.18.255.6", "fdb1:a571:57d1::1", "fdb1:a571:57d1::2")
+_PEER = Joint(PROOF_LINKS[0], "198.18.255.1", "198.18.255.2", "fdb1:a571:57d0::1", "fdb1:a571:57d0::2")
+_GUEST = Joint(PROOF_LINKS[1], "198.18.255.5", "198.18.255.6", "fdb1:a571:57d1::1", "fdb1:a571:57d1::2")
+
+_COUNTER = re.compile(r'^banlistd_source_packets_total\{source="manual"\} (\d+)$', re.MULTILINE)
 
 _PATHS = ("input", "forward", "published")
 _WORDS = {
     Finding.STOPPED: "a banned packet is stopped, another arrives",
     Finding.PASSED: "a banned packet ARRIVES",
+    Finding.COUNTED: "other rules of this host stop every packet; the ban takes a banned one before",
     Finding.CLOSED: "not proven: other rules of this host stop every packet",
     Finding.UNUSED: "not in use",
 }
@@ -135,6 +141,12 @@ def _proof(asked: Callable[..., Any]) -> Sequence[PathFinding]:
             )
             for way, first, second in zip(ways, before, during, strict=True)
         ]
+        found = [
+            one._replace(finding=Finding.COUNTED if _counts(asked, peer, way, chosen) else one.finding)
+            if one.finding is Finding.CLOSED
+            else one
+            for one, way in zip(found, ways, strict=True)
+        ]
     taken = {(one.path, one.family) for one in found}
     every = [(path, name) for path in _PATHS for name in _NAMES.values()]
     unused = [PathFinding(*one, Finding.UNUSED) for one in every if one not in taken]
@@ -153,6 +165,23 @@ def _ways(guest: Namespace, *, publishes: bool) -> Iterator[_Way]:
 def _sent(peer: Namespace, way: _Way, chosen: Mapping[int, tuple[str, str]]) -> Heard:
     test, control = chosen[way.family]
     return arrivals(peer, way.target, test, control, within=way.within)
+
+
+def _counts(asked: Callable[..., Any], peer: Namespace, way: _Way, chosen: Mapping[int, tuple[str, str]]) -> bool:
+    """Whether the counter of the manual bans takes each packet of the test address, and nothing else while it is watched."""
+    test, control = chosen[way.family]
+    before = _taken(asked)
+    send(peer, way.target, control)
+    quiet = _taken(asked)
+    sent = send(peer, way.target, test)
+    after = _taken(asked)
+    return before is not None and before == quiet and after == before + sent
+
+
+def _taken(asked: Callable[..., Any]) -> int | None:
+    """Packets that met manual bans; None where the firewall does not count."""
+    found = _COUNTER.search(asked(METRICS)["text"])
+    return int(found[1]) if found else None
 
 
 def _free(asked: Callable[..., Any], family: int) -> tuple[str, str]:

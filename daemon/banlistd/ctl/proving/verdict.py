@@ -10,11 +10,13 @@ from banlistd.control_api import Verdict
 class Finding(StrEnum):
     """What became of the packets that took one path.
 
-    `CLOSED`: another rule or a setting of this host lets no packet through, banned or not, so nothing was proven.
+    `CLOSED`: another rule or a setting of this host lets no packet through, banned or not, so nothing was proven. `COUNTED`:
+    the same, but the counter of the manual bans took each packet of the banned address.
     """
 
     STOPPED = "stopped"
     PASSED = "passed"
+    COUNTED = "counted"
     CLOSED = "closed"
     UNUSED = "unused"
 
@@ -41,6 +43,6 @@ def verdict_of(paths: Sequence[PathFinding], bypasses: int) -> Verdict:
     findings = [path.finding for path in paths]
     if Finding.PASSED in findings:
         return Verdict.OPEN
-    if bypasses or Finding.CLOSED in findings or Finding.STOPPED not in findings:
+    if bypasses or Finding.CLOSED in findings or not {Finding.STOPPED, Finding.COUNTED} & set(findings):
         return Verdict.DEGRADED
     return Verdict.PROTECTED
