@@ -26,14 +26,16 @@ SETTLED = 0.05
 
 
 class Changing:
-    """A running daemon with a source `bench` whose file goes from one version to the other and back."""
+    """A running daemon with a source `bench` whose file goes from one version to the other and back. `keys`: more of it."""
 
-    def __init__(self, stack: ExitStack, folder: Path, old: Listing, new: Listing, rest: Sequence[str] = ()) -> None:
+    def __init__(
+        self, stack: ExitStack, folder: Path, old: Listing, new: Listing, rest: Sequence[str] = (), keys: str = ""
+    ) -> None:
         self.file = folder / "changing.txt"
         self._old, self._new = old.body(), new.body()
         write(self.file, self._old)
         # No list goes back and forth between two of its days, as this one does; the guard would rightly refuse it.
-        sources = [*rest, f'id: bench, path: "{self.file}", guards: {{turnover: off}}']
+        sources = [*rest, f'id: bench, path: "{self.file}", guards: {{turnover: off}}{f", {keys}" if keys else ""}']
         self.home: Application = stack.enter_context(application(*sources))
         self._daemon: Daemon = stack.enter_context(self.home.start())
         for source in sources:

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Mapping
 
 from bench.case_answering import answers
 from bench.case_fail2ban import one_by_one
+from bench.case_history import history
 from bench.case_importing import bogons6, million, networks, random_million, three_million
 from bench.case_packets import packets, rules
 from bench.case_parsing import parse_feeds, parse_million
@@ -22,6 +23,7 @@ CASES: Mapping[str, tuple[str, Callable[[Setting], Iterator[Row]]]] = {
     "parse-1m": ("parse and merge 1,000,000 addresses", parse_million),
     "parse-feeds": ("parse and merge real feeds", parse_feeds),
     "update": ("an update of 100,000 addresses", update),
+    "history": ("the versions of a list are kept", history),
     "unchanged": ("nothing has changed", unchanged),
     "restart": ("restart and reboot, 60 sources, 1,000,000 bans", restart),
     "repair": ("bans that somebody else has flushed", repair),
