@@ -334,7 +334,7 @@ async def assemble(
         allowlist,
         history,
         suspended,
-        ValueReports(enforcer, shadows, history),
+        ValueReports(enforcer, shadows, history, NoConnections()),
         Coverage(kernel.gaps, enforcer, kernel.remarks),
         announcer,
     )

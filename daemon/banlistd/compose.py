@@ -245,7 +245,7 @@ async def open_application(
             allowlist,
             history,
             suspended,
-            ValueReports(enforcer, shadows, history),
+            ValueReports(enforcer, shadows, history, connections),
             Coverage(firewall.gaps, enforcer, uncovered.remarks),
             announcer,
         )

@@ -2,16 +2,22 @@
 
 import asyncio
 from collections.abc import Mapping
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from banlistd.core.addresses.sets import AddressSet
+from banlistd.adapters.storage.value.shadows import ShadowTable
+from banlistd.core.addresses.sets import Addresses, AddressSet, from_numbers
 from banlistd.core.feeds.content import Content
+from banlistd.core.feeds.value.candidates import Met
 from banlistd.errors import FetchError, NoSuchSourceError, UsageError
-from banlistd.model import Action, Counter, Mark, SourceId
+from banlistd.model import Action, Counter, Family, Mark, SourceId
+from banlistd.services.null_objects import NoConnections
+from banlistd.services.value.reporting import ValueReports
+from banlistd.services.value.shadows import Shadows
 from support.data import real_list
 from support.fakes import FakeFetcher, FakeFirewall, FakeHost
 from support.sources import ONE, THREE, TWO, allow, config_of, source
@@ -75,6 +81,23 @@ def test_entries_that_met_an_allowed_or_protected_address_are_candidates(tmp_pat
 
     environment = Environment(tmp_path, fetcher=FakeFetcher({**LISTS}), host=FakeHost("192.0.2.2"))
     run(environment, config_of(source(ONE), source(TWO), allow=(allow("192.0.2.1"),)), life)
+
+
+def test_an_entry_that_a_host_here_connects_to_is_a_candidate(tmp_path: Path) -> None:
+    class Talking(NoConnections):
+        async def answering(self) -> Mapping[Family, Addresses]:
+            return {Family.IPV4: from_numbers(Family.IPV4, [int(ip_address("198.51.100.9")), int(ip_address("8.8.8.8"))])}
+
+    async def life(world: DaemonWorld) -> None:
+        await world.service.refresh([])
+        shadows = await Shadows.opened(ShadowTable(world.database), world.announcer, world.clock)
+        reports = ValueReports(world.enforcer, shadows, world.parts.history, Talking())
+        one, two = (await reports.report(world.service.config, set(), world.clock.now())).lists
+        assert (one.candidates.entries, two.candidates.entries) == (1, 0)
+        (suspect,) = one.candidates.shown
+        assert (suspect.entry, suspect.met, suspect.address) == ("198.51.100.0/24", Met.CONNECTED, "198.51.100.9")
+
+    run(Environment(tmp_path, fetcher=FakeFetcher({**LISTS})), config_of(source(ONE), source(TWO)), life)
 
 
 def test_packets_are_counted_for_each_thousand_entries(tmp_path: Path) -> None:

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
-from banlistd.core.addresses.sets import AddressSet
+from banlistd.core.addresses.sets import Addresses, AddressSet
 from banlistd.core.ruleset.diff import Change
 from banlistd.core.ruleset.state import FirewallState, Verification
 from banlistd.model import (
     Counter,
     ExternalChange,
+    Family,
     Mark,
     Marker,
     Remark,
@@ -84,3 +85,6 @@ class Connections(Protocol):
 
         Best effort: it never raises, because the bans are in force without it.
         """
+
+    async def answering(self) -> Mapping[Family, Addresses]:
+        """The addresses that hosts here or behind have connected to, and that answer; empty where that cannot be read."""

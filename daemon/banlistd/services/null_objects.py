@@ -1,12 +1,13 @@
 """Ports that do nothing: no event is announced, nothing is remembered."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
+from banlistd.core.addresses.sets import Addresses
 from banlistd.core.ruleset.diff import Change
 from banlistd.core.ruleset.policy import Policy
 from banlistd.events import Event
-from banlistd.model import PolicyHash, Protected, ServiceEndpoint
+from banlistd.model import Family, PolicyHash, Protected, ServiceEndpoint
 
 
 class NoAnnouncer:
@@ -28,6 +29,9 @@ class NoConnections:
 
     async def end(self, change: Change, answers: Sequence[ServiceEndpoint]) -> None:
         return None
+
+    async def answering(self) -> Mapping[Family, Addresses]:
+        return {}
 
 
 class NoHostMonitor:

@@ -1,6 +1,7 @@
 """Connections of the real kernel, in a network namespace."""
 
 import os
+import socket
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 from adapters.firewalls.contract import addresses, state
 from banlistd.adapters.host.connections import SIGNS, LinuxConnections
 from banlistd.adapters.netlink.conntrack import ConnectionTable
+from banlistd.core.addresses.sets import to_text
 from banlistd.core.ruleset.diff import Change, difference
 from banlistd.model import Action, AnswerPort, Direction, Family, Mark, ServiceEndpoint, SourceId, SourceSlot
 from support.network_namespace import in_network_namespace
@@ -129,3 +131,31 @@ def without_rights(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     with monkeypatch.context() as patched:
         patched.setattr(ConnectionTable, "entries", refused)
         yield
+
+
+def _conversation(source: str, target: str) -> None:
+    """A connection of TCP that both ends have confirmed."""
+    with (
+        socket.create_server((target, 0)) as listener,
+        socket.create_connection(listener.getsockname(), timeout=20, source_address=(source, 0)) as client,
+        listener.accept()[0] as session,
+    ):
+        client.sendall(b"x")
+        assert session.recv(1) == b"x"
+
+
+@in_network_namespace
+async def test_whom_a_host_here_connects_to_answers_and_one_that_only_sends_does_not() -> None:
+    track()
+    _conversation(OURS, HOST)
+    talk(OTHER, OURS)
+    with closing(LinuxConnections()) as connections:
+        found = await connections.answering()
+    assert [to_text(Family.IPV4, address) for address in found[Family.IPV4]] == [HOST]
+    assert not len(found[Family.IPV6])
+
+
+@in_network_namespace
+async def test_without_connection_tracking_none_answers(tmp_path: Path) -> None:
+    with closing(LinuxConnections([tmp_path / "missing"])) as connections:
+        assert await connections.answering() == {}

@@ -6,14 +6,15 @@ no rule (measured: 812,000 octets in the 8 s after a ban); such a flow ends with
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
 from banlistd.adapters.netlink.conntrack import ConnectionTable
+from banlistd.core.addresses.sets import Addresses
 from banlistd.core.ruleset.diff import Change
 from banlistd.core.ruleset.newly_banned import bans_any, newly_banned
-from banlistd.model import Remark, ServiceEndpoint
+from banlistd.model import Family, Remark, ServiceEndpoint
 
 _LOG = logging.getLogger(__name__)
 
@@ -23,6 +24,10 @@ SIGNS = (
     Path("/proc/self/net/stat/nf_conntrack"),  # the kernel may be built without it
 )
 """Each is there where the kernel has connection tracking, unless it is hidden."""
+
+
+_MOST = 20_000
+"""Connections that are looked at for their peers: half a second in a thread."""
 
 
 class LinuxConnections:
@@ -46,12 +51,25 @@ class LinuxConnections:
         if bans_any(change):
             await asyncio.to_thread(self._end, change, answers)
 
+    async def answering(self) -> Mapping[Family, Addresses]:
+        return await asyncio.to_thread(self._answering)
+
     def remarks(self) -> Sequence[Remark]:
         """One where the last attempt failed."""
         if not self._fault:
             return ()
         hint = "new packets are dropped all the same; only flows that a flowtable forwards go on"
         return (Remark(f"connections of newly banned addresses cannot be ended: {self._fault}", hint),)
+
+    def _answering(self) -> Mapping[Family, Addresses]:
+        if not any(sign.exists() for sign in self._signs):
+            return {}
+        try:
+            with ConnectionTable() as table:  # of its own: the other one may be in use in another thread
+                return table.answering(_MOST)
+        except OSError as exc:
+            _LOG.debug("connections cannot be read: %s", exc)
+            return {}
 
     def _end(self, change: Change, answers: Sequence[ServiceEndpoint]) -> None:
         # The first question would load the module, which slows every packet down.

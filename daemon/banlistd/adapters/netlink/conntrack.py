@@ -22,7 +22,7 @@ from banlistd.adapters.netlink.messages import (
     framed,
 )
 from banlistd.adapters.netlink.wire import NetfilterWire
-from banlistd.core.addresses.sets import Addresses
+from banlistd.core.addresses.sets import DTYPES, Addresses
 from banlistd.model import Family
 
 NFNL_SUBSYS_CTNETLINK = 1
@@ -30,12 +30,19 @@ IPCTNL_MSG_CT_GET = 1
 IPCTNL_MSG_CT_DELETE = 2
 IPCTNL_MSG_CT_GET_STATS = 5
 CTA_TUPLE_ORIG = 1
+CTA_STATUS = 3
 CTA_ID = 12
 CTA_ZONE = 18
 CTA_STATS_GLOBAL_ENTRIES = 1
 
 _AT_ONCE = 256
 """Entries that are looked up together, and deletions in one message."""
+
+_ANSWERED = 0x2 | 0x4
+"""IPS_SEEN_REPLY and IPS_ASSURED of nf_conntrack_common.h: more than one packet each way, or a handshake that was ended."""
+
+_ANSWERS_FROM = 2
+"""Which of the ends the answers come from."""
 
 _ENDS = 4
 """Source and destination of each direction."""
@@ -82,6 +89,25 @@ class ConnectionTable(NetfilterWire):
             for number, form in _FORMS.items():
                 found += _chosen([entry for entry in entries if entry[0] == number], form, choice)
         return found
+
+    def answering(self, most: int) -> Mapping[Family, Addresses]:
+        """The addresses that were connected to, from here or behind, and that answer (after NAT), of so many connections."""
+        found: dict[Family, list[bytes]] = {Family.IPV4: [], Family.IPV6: []}
+        self._sequence += 1
+        kind = NFNL_SUBSYS_CTNETLINK << 8 | IPCTNL_MSG_CT_GET
+        self._socket.send(framed(kind, NLM_F_DUMP, self._sequence, NFGENMSG.pack(0, 0, 0)))
+        for number, (_, entry) in enumerate(self._replies()):
+            form = _FORMS.get(entry[0])
+            if form is None or number >= most:  # the dump is read to its end all the same
+                continue
+            ends = list(_ends(entry, form))
+            status = int.from_bytes(attributes(entry[NFGENMSG.size :]).get(CTA_STATUS, b""), "big")
+            if len(ends) == _ENDS and status & _ANSWERED == _ANSWERED:
+                found[form.family].append(ends[_ANSWERS_FROM])
+        return {
+            form.family: np.frombuffer(b"".join(found[form.family]), dtype=form.dtype).astype(DTYPES[form.family])
+            for form in _FORMS.values()
+        }
 
     def delete(self, names: Sequence[bytes]) -> None:
         """Delete connections that `find` has named. One that has ended since is no error."""

@@ -1,10 +1,12 @@
 """What each list in force is worth, computed in a thread, one report at a time."""
 
 import asyncio
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 
+from banlistd.core.addresses.arrays import distinct
+from banlistd.core.addresses.sets import Addresses, to_number
 from banlistd.core.config.model import Config, Source
 from banlistd.core.feeds.value.candidates import Candidates, Met, Wanted
 from banlistd.core.feeds.value.lifetimes import MOST_STEPS, Movements, MovementsReader, lifetimes_of
@@ -13,7 +15,8 @@ from banlistd.core.feeds.value.report import ListFacts, ValueReport, report_of
 from banlistd.core.feeds.value.shadow import Shadow
 from banlistd.core.ruleset.manual_allows import REASON
 from banlistd.core.ruleset.ranking import owned_by_mark
-from banlistd.model import MANUAL, Protected, SourceId
+from banlistd.model import MANUAL, Family, Protected, SourceId
+from banlistd.ports import Connections
 from banlistd.services.enforcer import Enforcer
 from banlistd.services.history.list_history import ListHistory
 from banlistd.services.value.shadows import Shadows
@@ -31,8 +34,9 @@ class Promotion:
 class ValueReports:
     """Compares the lists that `enforcer` has in force."""
 
-    def __init__(self, enforcer: Enforcer, shadows: Shadows, history: ListHistory) -> None:
+    def __init__(self, enforcer: Enforcer, shadows: Shadows, history: ListHistory, connections: Connections) -> None:
         self._enforcer = enforcer
+        self._connections = connections
         self._history = history
         self._shadows = shadows
         # Two at once would take twice the memory, and neither would be ready sooner.
@@ -53,7 +57,7 @@ class ValueReports:
                 for owner in self._enforcer.policy.sources
                 if owner.source_id not in combined | {MANUAL} and (content := self._enforcer.content(owner.source_id))
             ]
-            report = await asyncio.to_thread(report_of, facts, self._wanted(config, now), named)
+            report = await asyncio.to_thread(report_of, facts, await self._wanted(config, now), named)
             return await self._with_past(report) if past else report
 
     async def _with_past(self, report: ValueReport) -> ValueReport:
@@ -80,14 +84,15 @@ class ValueReports:
             owners = self._enforcer.policy.sources
             others = [self._enforcer.content(one.source_id) for one in owners if one.action.blocks and one != owner]
             blocking = [other.addresses for other in others if other is not None]
-            growth = await asyncio.to_thread(growth_of, content.addresses, blocking, self._wanted(config, now))
+            growth = await asyncio.to_thread(growth_of, content.addresses, blocking, await self._wanted(config, now))
             counter = (await self._enforcer.counters()).get(owner.mark)
             shadow = self._shadows.known.get(source.id)
             packets = counter.packets if counter else None
             return Promotion(growth, shadow, packets if packets is None or shadow is None else shadow.counted(packets))
 
-    def _wanted(self, config: Config, now: float) -> Sequence[Wanted]:
-        return [*_allowed(config, now), *_protected(self._enforcer.protected)]
+    async def _wanted(self, config: Config, now: float) -> Sequence[Wanted]:
+        peers = await self._connections.answering()
+        return [*_allowed(config, now), *_protected(self._enforcer.protected), *_connected(peers)]
 
 
 def _allowed(config: Config, now: float) -> Iterator[Wanted]:
@@ -100,3 +105,9 @@ def _allowed(config: Config, now: float) -> Iterator[Wanted]:
 def _protected(protected: Sequence[Protected]) -> Iterator[Wanted]:
     for item in protected:
         yield Wanted(item.span, Met.ALLOWED if REASON in item.reason else Met.PROTECTED, item.reason)
+
+
+def _connected(peers: Mapping[Family, Addresses]) -> Iterator[Wanted]:
+    for family, addresses in peers.items():
+        for address in map(to_number, distinct(addresses)):
+            yield Wanted((family, address, address), Met.CONNECTED, "a host here connects to it")

@@ -150,7 +150,7 @@ _COLUMNS = (
 _NOTE = (
     "UNIQUE: of these entries no other list has an address. HITS/1,000: packets for each 1,000 entries since the chain of the"
     " list was made; a packet counts for the first list in order. CANDIDATES for false positives: entries that met an allowed"
-    " or protected address."
+    " or protected address, or one that a host here connects to."
 )
 
 
@@ -231,10 +231,10 @@ REPORT: Command[ReportOrder, ReportAnswer] = Command(
     details="An entry is a single address or a network. It is unique if no other list has any of its addresses; it overlaps"
     " another list that has one of them. The lists are compared as they were read, whatever their action, without sources that"
     " are made of others and without manual bans. Of more than 63 lists the named ones and the largest are compared one by one;"
-    " the others count together. A candidate for a false positive is an entry that met an allowed or protected address. With"
-    " one ID, the overlap with every list is printed. With --past it reads the versions of each list that are kept, at most"
-    " 200: which list had single IPv4 addresses before any other that has them too, and how long those that left were listed."
-    " --json has the whole matrix; `ids` are joined by commas there.",
+    " the others count together. A candidate for a false positive is an entry that met an allowed or protected address, or one"
+    " that a host here connects to and that answers. With one ID, the overlap with every list is printed. With --past it reads"
+    " the versions of each list that are kept, at most 200: which list had single IPv4 addresses before any other that has them"
+    " too, and how long those that left were listed. --json has the whole matrix; `ids` are joined by commas there.",
     method="GET",
     example={
         "lists": [
