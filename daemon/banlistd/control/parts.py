@@ -9,6 +9,7 @@ from banlistd.control_api import ServiceControl
 from banlistd.core.addresses.exporting.files import Export
 from banlistd.core.config.model import Source
 from banlistd.core.config.values import closest
+from banlistd.core.feeds.health.figures import SourceFigures
 from banlistd.core.feeds.health.overview import Oldest, Overview
 from banlistd.errors import NoSuchSourceError
 from banlistd.model import ContentHash, Poll, Remark, SourceId
@@ -101,6 +102,13 @@ class Parts:
 
     def _before_those_under_way(self) -> Mapping[SourceId, Poll]:
         return {source_id: poll for source_id, poll in self.poll_record.under_way.items() if poll is not None}
+
+    async def figures(self) -> SourceFigures:
+        """Figures of all sources; a poll that is under way changes nothing yet."""
+        earlier = self._before_those_under_way()
+        figures = await self.records.figures()
+        before = {**earlier, **self._before_those_under_way()}
+        return replace(figures, polls={**figures.polls, **{one: (poll.due_at, poll.failures) for one, poll in before.items()}})
 
     async def overview(self, oldest: Oldest | None = None) -> Overview:
         """What is remembered of all sources, or of those that may be odd; a poll that is under way changes nothing yet."""

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     # boot_restore needs none of them, and boot waits for its imports.
     from banlistd.core.download.intervals import LastRequest
     from banlistd.core.feeds.found_list import Findings
+    from banlistd.core.feeds.health.figures import SourceFigures
     from banlistd.core.feeds.health.overview import Oldest, Overview
     from banlistd.core.feeds.quarantine import Confirmed, PastContents, Quarantined, SourceHealth, SourceRecord
     from banlistd.core.feeds.value.shadow import Shadow
@@ -127,6 +128,9 @@ class SourceRecords(Protocol):
 
         `oldest`: without the polls that did not fail, and without the health of sources whose list is newer in every way.
         """
+
+    async def figures(self) -> SourceFigures:
+        """What metrics say of all sources. Raises LedgerError."""
 
 
 class EndLog(Protocol):

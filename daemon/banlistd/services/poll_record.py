@@ -130,8 +130,12 @@ class PollRecord:
 
     def due_at(self, source: Source, poll: Poll) -> float:
         """When a source is polled next, in seconds since the epoch; 0: at once. `poll`: what the ledger has of it."""
+        return self.later(source, poll.due_at)
+
+    def later(self, source: Source, due_at: float) -> float:
+        """The same, where the ledger has that time."""
         rest = self._rest(source)
-        return max(poll.due_at, self._clock.now() + rest) if rest else poll.due_at
+        return max(due_at, self._clock.now() + rest) if rest else due_at
 
     def _rest(self, source: Source) -> float:
         rest = self._publishers.known_rest(source)

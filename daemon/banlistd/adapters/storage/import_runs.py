@@ -134,9 +134,9 @@ _FROM_THE_NEWEST_OF_EACH = """FROM import_runs WHERE id IN (SELECT (SELECT id FR
         WHERE run.source_id = sources.source_id AND {} ORDER BY generation DESC LIMIT 1) FROM sources)
 """
 _HAS_CONTENT, _IS_ACCEPTED = "content_hash IS NOT NULL", "state IN ('pending', 'completed')"
-_FROM_NEWEST_RUNS = _FROM_THE_NEWEST_OF_EACH.format(_HAS_CONTENT)
-_NEWEST_RUNS = f"SELECT {_COLUMNS} {_FROM_NEWEST_RUNS}"
-EMPTY_SOURCES = f"SELECT source_id {_FROM_NEWEST_RUNS} AND state = 'completed' AND entries = 0"
+FROM_NEWEST_RUNS = _FROM_THE_NEWEST_OF_EACH.format(_HAS_CONTENT)
+_NEWEST_RUNS = f"SELECT {_COLUMNS} {FROM_NEWEST_RUNS}"
+EMPTY_SOURCES = f"SELECT source_id {FROM_NEWEST_RUNS} AND state = 'completed' AND entries = 0"
 
 _POLL = "source_id, etag, last_modified, body_hash, recipe, content_hash, due_at, polled_at, failures, error, failing_since"
 

@@ -10,11 +10,13 @@ from banlistd.control.metrics.exposition import Readings, Samples
 from banlistd.control.parts import Parts
 from banlistd.control_api import Repairs, Verdict
 from banlistd.core.config.model import Source
-from banlistd.core.feeds.health.overview import Overview
+from banlistd.core.feeds.health.figures import SourceFigures
 from banlistd.core.ruleset.measuring.durations import Durations
 from banlistd.core.ruleset.ranking import count, count_watched, owned_by_mark
 from banlistd.core.ruleset.state import FirewallState
-from banlistd.model import Counter, ImportRun, Mark, Poll, SourceId, SourceSlot
+from banlistd.model import Counter, Mark, SourceId, SourceSlot
+
+_NO_RUN, _NO_POLL = (0, None), (0.0, 0)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -28,8 +30,7 @@ class Moment:
     slots: tuple[SourceSlot, ...]
     state: FirewallState | None
     counters: Mapping[Mark, Counter]
-    overview: Overview
-    runs: Mapping[SourceId, ImportRun]
+    figures: SourceFigures
     due: Mapping[SourceId, float]
     repairs: Repairs
     transactions: Durations
@@ -41,9 +42,8 @@ class Moment:
 async def moment_of(parts: Parts, version: str, lag: float | None, verdict: Verdict) -> Moment:
     """Raises LedgerError and FirewallError."""
     config = parts.service.config
-    overview, runs, counters = await asyncio.gather(parts.overview(), parts.ledger.newest_runs(), parts.enforcer.counters())
+    figures, counters = await asyncio.gather(parts.figures(), parts.enforcer.counters())
     sources = tuple(source for source in config.sources if source.enabled)
-    polls = overview.polls
     return Moment(
         (version, str(config.backend)),
         parts.clock.now(),
@@ -52,9 +52,8 @@ async def moment_of(parts: Parts, version: str, lag: float | None, verdict: Verd
         tuple(parts.enforcer.policy.sources),
         parts.enforcer.state,
         counters,
-        overview,
-        runs,
-        {source.id: parts.poll_record.due_at(source, polls.get(source.id) or Poll(source.id)) for source in sources},
+        figures,
+        {source.id: parts.poll_record.later(source, figures.polls.get(source.id, _NO_POLL)[0]) for source in sources},
         parts.service.repairs,
         parts.enforcer.transactions,
         bool(parts.storage.fault),
@@ -74,7 +73,7 @@ def readings(known: Moment) -> Readings:
 
 
 def _of_the_daemon(known: Moment) -> Iterable[tuple[one.Metric, float]]:
-    ends = [run.completed_at for run in known.runs.values() if run.completed_at is not None]
+    ends = [end for _, end in known.figures.runs.values() if end is not None]
     yield one.BAN_COUNT, count(known.state) if known.state else 0
     yield one.WATCHED_COUNT, count_watched(known.state) if known.state else 0
     yield one.SOURCE_COUNT, len(known.sources)
@@ -90,27 +89,23 @@ def _of_the_daemon(known: Moment) -> Iterable[tuple[one.Metric, float]]:
 
 
 def _of_the_sources(known: Moment) -> dict[one.Metric, Samples]:
-    owned = owned_by_mark(known.state)
-    stale, polls = known.overview.stale_since(known.sources, known.now), known.overview.polls
-    found: dict[one.Metric, list[tuple[tuple[str, ...], float]]] = {
-        metric: [] for metric in one.EVERY_METRIC if metric.labels == ("source",)
-    }
-    # Manual bans too.
-    for slot in known.slots:
-        label, counter = (str(slot.source_id),), known.counters.get(slot.mark)
-        found[one.ELEMENTS].append((label, owned.get(slot.mark, 0)))
-        if counter:
-            found[one.PACKETS].append((label, counter.packets))
-            found[one.OCTETS].append((label, counter.octets))
-    for source in known.sources:
-        label = (str(source.id),)
-        run, poll, health = known.runs.get(source.id), polls.get(source.id), known.overview.healths.get(source.id)
-        found[one.ENTRIES].append((label, run.entries if run else 0))
-        if health:
-            found[one.LAST_GOOD].append((label, health.good_at))
-        found[one.FAILURES].append((label, poll.failures if poll else 0))
-        found[one.QUARANTINED].append((label, int(source.id in known.overview.refusals)))
-        found[one.STALE].append((label, int(source.id in stale)))
+    figures, owned = known.figures, owned_by_mark(known.state)
+    runs, polls, healths, refusals = figures.runs, figures.polls, figures.healths, figures.refusals
+    stale = figures.stale_since(known.sources, known.now)
+    every = [(source.id, (str(source.id),)) for source in known.sources]
+    # Those of manual bans too.
+    slots = [(slot.mark, (str(slot.source_id),)) for slot in known.slots]
+    counted = [(known.counters[mark], label) for mark, label in slots if mark in known.counters]
+    found: dict[one.Metric, Samples] = {
+        one.ENTRIES: [(label, runs.get(each, _NO_RUN)[0]) for each, label in every],
+        one.ELEMENTS: [(label, owned.get(mark, 0)) for mark, label in slots],
+        one.PACKETS: [(label, counter.packets) for counter, label in counted],
+        one.OCTETS: [(label, counter.octets) for counter, label in counted],
+        one.LAST_GOOD: [(label, healths[each].good_at) for each, label in every if each in healths],
+        one.FAILURES: [(label, polls.get(each, _NO_POLL)[1]) for each, label in every],
+        one.QUARANTINED: [(label, int(each in refusals)) for each, label in every],
+        one.STALE: [(label, int(each in stale)) for each, label in every],
         # Without a time it is due at once.
-        found[one.NEXT_POLL].append((label, known.due[source.id] or known.now))
+        one.NEXT_POLL: [(label, known.due[each] or known.now) for each, label in every],
+    }
     return {metric: samples for metric, samples in found.items() if samples}

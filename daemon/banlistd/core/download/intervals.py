@@ -2,6 +2,7 @@
 
 import hashlib
 from dataclasses import dataclass
+from functools import lru_cache
 
 from banlistd.core.config.kinds import show_duration
 from banlistd.core.config.model import Source
@@ -50,4 +51,10 @@ def rest_before_next(last: LastRequest, minimum: float | None, now: float) -> Re
 
 def download_place(source: Source) -> str:
     """A key of the place that a list is downloaded from, whatever its source is called and however the list is read."""
-    return hashlib.sha256("\n".join(source.urls).encode()).hexdigest()[:16]
+    return _place_of(source.urls)
+
+
+# Metrics ask for thousands of them every minute.
+@lru_cache(maxsize=8192)
+def _place_of(urls: tuple[str, ...]) -> str:
+    return hashlib.sha256("\n".join(urls).encode()).hexdigest()[:16]

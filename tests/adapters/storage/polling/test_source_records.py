@@ -10,6 +10,7 @@ from banlistd.adapters.storage.polling.findings import FindingTable
 from banlistd.adapters.storage.polling.source_records import SourceRecordReader
 from banlistd.adapters.storage.quarantine import QuarantineTable
 from banlistd.core.feeds.content import Pending
+from banlistd.core.feeds.health.figures import SourceFigures
 from banlistd.core.feeds.health.overview import Oldest, Overview
 from banlistd.core.feeds.quarantine import Confirmed, Quarantined, SourceRecord
 from banlistd.model import ContentHash, PolicyHash, Poll, SourceId
@@ -81,5 +82,20 @@ def test_the_overview_of_what_may_be_odd_has_what_fails_and_what_is_old(tmp_path
             for oldest in (Oldest(3.0, 0.0), Oldest(0.0, 3.0)):
                 older = await records.overview(oldest)
                 assert older.healths == {ONE: await quarantine.health(ONE), TWO: await quarantine.health(TWO)}
+
+    asyncio.run(story())
+
+
+def test_figures_are_columns_of_the_tables(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with open_database(tmp_path / "db") as database:
+            records, quarantine = SourceRecordReader(database), QuarantineTable(database)
+            assert await records.figures() == SourceFigures({}, {}, {}, {})
+            await import_into(database, ONE, 7)
+            await quarantine.hold_back(REFUSED)
+            await ImportRuns(database).save_poll(Poll(TWO, due_at=4.0, polled_at=3.0, failures=2))
+            figures, health = await records.figures(), await quarantine.health(ONE)
+            assert health is not None
+            assert figures == SourceFigures({ONE: (9.0, 0), TWO: (4.0, 2)}, {ONE: (7, 2.0)}, {ONE: health}, {TWO: "shrunk"})
 
     asyncio.run(story())

@@ -87,6 +87,7 @@ class NftablesFirewall(ThreadedFirewall):
         self._questions_lock = threading.Lock()
         self._monitor: Monitor | None = None
         self._last_listen_error: OSError | None = None
+        self._counted_at: tuple[int, Sequence[Marker]] | None = None  # the generation and its markers, for the counters
         self._sound: tuple[int, FirewallState] | None = None  # the generation and the state that `verify` last found sound
         # A lock of threads, not of coroutines: a cancelled coroutine leaves its thread running.
         self._lock = threading.Lock()
@@ -141,7 +142,11 @@ class NftablesFirewall(ThreadedFirewall):
         """On the other socket, as the remarks: who asks waits for no change."""
         try:
             with self._other_socket() as wire:
-                return read_counters(wire)
+                generation = wire.generation()
+                # Of thousands of sources they take as long as the counters themselves.
+                if self._counted_at is None or self._counted_at[0] != generation:
+                    self._counted_at = generation, markers_of(wire)
+                return read_counters(wire, self._counted_at[1])
         except OSError as exc:
             raise FirewallError(f"cannot read the counters: {exc.strerror or exc}", _HINTS.get(exc.errno or 0, "")) from exc
 

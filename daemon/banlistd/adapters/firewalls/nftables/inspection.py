@@ -3,7 +3,7 @@
 import errno
 import struct
 from collections import Counter as Tally
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import replace
 from random import Random
@@ -143,14 +143,13 @@ def markers_of(wire: NetlinkSocket) -> tuple[Marker, ...]:
     return tuple(sorted((marker for marker in found if marker), key=lambda marker: marker.mark))
 
 
-def read_counters(wire: NetlinkSocket) -> Mapping[Mark, Counter]:
-    """The counter of each source that has a marker."""
+def read_counters(wire: NetlinkSocket, markers: Sequence[Marker]) -> Mapping[Mark, Counter]:
+    """The counter of each source that has one of these markers."""
     by_source = {}
     for reply in _dump(wire, NFT_MSG_GETOBJ, number_attribute(NFTA_OBJ_TYPE, NFT_OBJECT_COUNTER)):
         fields = attributes(reply.get(NFTA_OBJ_DATA, b""))
         counted = Counter(*(decode_number(fields.get(field, b"")) for field in (NFTA_COUNTER_PACKETS, NFTA_COUNTER_BYTES)))
         by_source[source_of(decode_text(reply.get(NFTA_OBJ_NAME, b"")))] = counted
-    markers = markers_of(wire)
     return {marker.mark: by_source[marker.source_id] for marker in markers if marker.source_id in by_source}
 
 

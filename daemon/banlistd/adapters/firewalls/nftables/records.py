@@ -5,7 +5,7 @@ and the whole is three assignments to a strided view: template, addresses, marks
 """
 
 import struct
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +18,7 @@ from banlistd.adapters.netlink.messages import (
     NLA_F_NESTED,
     NLM_F_CREATE,
     attribute,
+    attributes,
     each_attribute,
     message,
     nested,
@@ -226,14 +227,14 @@ def answers(replies: Sequence[bytes]) -> Iterator[DumpedElement]:
     """The elements in the element lists of some replies."""
     for reply in replies:
         for _, element in each_attribute(reply):
-            yield _answer(dict(each_attribute(element)))
+            yield _answer(attributes(element))
 
 
-def _answer(fields: dict[int, bytes]) -> DumpedElement:
+def _answer(fields: Mapping[int, bytes]) -> DumpedElement:
     flags = int.from_bytes(fields.get(NFTA_SET_ELEM_FLAGS, b""), "big")
     return DumpedElement(
-        key=dict(each_attribute(fields.get(NFTA_SET_ELEM_KEY, b""))).get(NFTA_DATA_VALUE, b""),
-        data=dict(each_attribute(fields.get(NFTA_SET_ELEM_DATA, b""))).get(NFTA_DATA_VALUE, b""),
+        key=attributes(fields.get(NFTA_SET_ELEM_KEY, b"")).get(NFTA_DATA_VALUE, b""),
+        data=attributes(fields.get(NFTA_SET_ELEM_DATA, b"")).get(NFTA_DATA_VALUE, b""),
         is_end=bool(flags & NFT_SET_ELEM_INTERVAL_END),
         comment=_comment(fields.get(NFTA_SET_ELEM_USERDATA, b"")),
     )

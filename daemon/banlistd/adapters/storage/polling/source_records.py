@@ -5,12 +5,25 @@ from functools import partial
 import aiosqlite
 
 from banlistd.adapters.storage.database import Database
-from banlistd.adapters.storage.import_runs import EMPTY_SOURCES, NEWEST_OF, POLL_OF, POLLS, newest_of, poll_of, polls_of
+from banlistd.adapters.storage.import_runs import (
+    EMPTY_SOURCES,
+    FROM_NEWEST_RUNS,
+    NEWEST_OF,
+    POLL_OF,
+    POLLS,
+    newest_of,
+    poll_of,
+    polls_of,
+)
 from banlistd.adapters.storage.polling.findings import MOVED
 from banlistd.adapters.storage.quarantine import HEALTHS, OLD_HEALTHS, QUARANTINED_OF, REFUSALS, healths_of, quarantined_of
+from banlistd.core.feeds.health.figures import SourceFigures
 from banlistd.core.feeds.health.overview import Oldest, Overview
 from banlistd.core.feeds.quarantine import SourceRecord
 from banlistd.model import SourceId
+
+_DUE_AND_FAILURES = "SELECT source_id, due_at, failures FROM polls"
+_ENTRIES_AND_END = f"SELECT source_id, entries, completed_at {FROM_NEWEST_RUNS}"
 
 
 class SourceRecordReader:
@@ -33,6 +46,18 @@ class SourceRecordReader:
     async def overview(self, oldest: Oldest | None = None) -> Overview:
         # The values are made in SQLite's thread too: for thousands of sources the event loop would pause.
         return await self._database.read(partial(_overview, oldest))
+
+    async def figures(self) -> SourceFigures:
+        return await self._database.read(_figures)
+
+
+async def _figures(connection: aiosqlite.Connection) -> SourceFigures:
+    return SourceFigures(
+        {row[0]: (row[1], row[2]) for row in await connection.execute_fetchall(_DUE_AND_FAILURES)},
+        {row[0]: (row[1], row[2]) for row in await connection.execute_fetchall(_ENTRIES_AND_END)},
+        healths_of(await connection.execute_fetchall(HEALTHS)),
+        {row[0]: row[1] for row in await connection.execute_fetchall(REFUSALS)},
+    )
 
 
 async def _overview(oldest: Oldest | None, connection: aiosqlite.Connection) -> Overview:

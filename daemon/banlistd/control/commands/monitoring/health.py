@@ -34,18 +34,18 @@ async def _answer(parts: "Parts", _: tuple[()]) -> HealthAnswer:
     from banlistd.services.verdicts.health import TRIES, ListHealth, health_of
 
     service = parts.service
-    host, overview = await asyncio.gather(parts.coverage.judge(service.config.backend), parts.overview())
+    host, figures = await asyncio.gather(parts.coverage.judge(service.config.backend), parts.figures())
     enabled = [source for source in service.config.sources if source.enabled]
-    stale = overview.stale_since(enabled, parts.clock.now())
+    polls, stale = figures.polls, figures.stale_since(enabled, parts.clock.now())
     lists = ListHealth(
-        [one.id for one in enabled if one.id in overview.polls and overview.polls[one.id].failures >= TRIES],
+        [one.id for one in enabled if one.id in polls and polls[one.id][1] >= TRIES],
         [one.id for one in enabled if one.id in stale],
-        [one.id for one in enabled if one.id in overview.refusals],
+        [one.id for one in enabled if one.id in figures.refusals],
     )
     verdict, reasons = health_of(
         host.verdict, host.reasons, lists, ledger_fault=parts.storage.fault, drift_recurs=service.repairs.recur
     )
-    due = [parts.poll_record.due_at(one, overview.polls[one.id]) for one in enabled if one.id in overview.polls]
+    due = [parts.poll_record.later(one, polls[one.id][0]) for one in enabled if one.id in polls]
     return {
         "live": True,
         "ready": verdict is not Verdict.OPEN,

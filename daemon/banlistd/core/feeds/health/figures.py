@@ -1,0 +1,25 @@
+"""What metrics say of all sources: a few columns, and not all that is remembered, since they are asked for every minute."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from banlistd.core.config.model import Source
+from banlistd.core.feeds.health.overview import Overview
+from banlistd.core.feeds.quarantine import SourceHealth
+from banlistd.model import SourceId
+
+
+@dataclass(frozen=True, slots=True)
+class SourceFigures:
+    """`polls`: when each source is due (0: at once), and its failures in a row. `runs`: entries and end of its newest run;
+    None: it has not ended. `refusals`: the guard that refused the content in the quarantine.
+    """
+
+    polls: Mapping[SourceId, tuple[float, int]]
+    runs: Mapping[SourceId, tuple[int, float | None]]
+    healths: Mapping[SourceId, SourceHealth]
+    refusals: Mapping[SourceId, str]
+
+    def stale_since(self, sources: Iterable[Source], now: float) -> Mapping[SourceId, float]:
+        """As `Overview.stale_since`."""
+        return Overview({}, self.healths, {}, frozenset(), {}).stale_since(sources, now)
