@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from banlistd.adapters.firewalls.opener import firewall_type, open_backend
-from banlistd.backends import BackendName, Behaviour
+from banlistd.backends import BackendName, Behaviour, Capabilities
 from banlistd.core.config.keys import Reload, keys_of
 from banlistd.core.config.model import Config
 from banlistd.core.config.reload import RELOADS
@@ -75,6 +75,18 @@ def test_fail2ban_blocks_incoming_packets_only() -> None:
     fail2ban, nftables = BackendName.FAIL2BAN.kind.capabilities, BackendName.NFTABLES.kind.capabilities
     assert [key for key, _, _ in fail2ban.exceeded_by(Action.COUNT, Direction.OUT)] == ["action", "direction"]
     assert not list(nftables.exceeded_by(Action.COUNT, Direction.OUT))
+
+
+def test_a_jail_logs_and_samples_nothing_and_ipset_does_not_sample() -> None:
+    names = (BackendName.FAIL2BAN, BackendName.IPSET, BackendName.NFTABLES)
+    jail, sets, table = (name.kind.capabilities for name in names)
+
+    def beyond(one: Capabilities, log: int | None) -> list[str]:
+        return [key for key, _, _ in one.exceeded_by(Action.DROP, Direction.IN, log, hits=True)]
+
+    assert beyond(jail, 0) == ["log", "hits"]
+    assert (beyond(sets, 0), beyond(sets, 7)) == (["hits"], ["log_group", "hits"])
+    assert beyond(table, 7) == []
 
 
 def test_fail2ban_is_neither_atomic_nor_knows_owners() -> None:

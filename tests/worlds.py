@@ -26,6 +26,8 @@ from banlistd.adapters.geo.mmdb import MmdbFile
 from banlistd.adapters.host.peer import user_name
 from banlistd.adapters.storage.database import Database, open_database
 from banlistd.adapters.storage.departures import DepartureTable
+from banlistd.adapters.storage.evidence.hits import HitTable
+from banlistd.adapters.storage.evidence.totals import TotalTable
 from banlistd.adapters.storage.geo_cache import GeoCacheTable
 from banlistd.adapters.storage.host.logins import LoginTable
 from banlistd.adapters.storage.host.manual_allows import ManualAllowTable
@@ -55,6 +57,9 @@ from banlistd.model import Outcome, Remark, SourceId
 from banlistd.ports import Firewall
 from banlistd.ports.geo import Resolver
 from banlistd.services.enforcer import Enforcer
+from banlistd.services.evidence.evidence import Evidence
+from banlistd.services.evidence.hits import HitRecorder
+from banlistd.services.evidence.totals import CounterTotals
 from banlistd.services.geo_enricher import Enricher, GeoResolvers
 from banlistd.services.history.list_history import ListHistory
 from banlistd.services.history.suspended import SuspendedSources
@@ -85,6 +90,7 @@ from support.fakes import (
     FakeHost,
     FakeHostMonitor,
     FakeLogins,
+    FakePackets,
     FakeSupervisor,
 )
 from support.sources import BODIES
@@ -132,6 +138,8 @@ class Environment:
     next_config: Config | BanlistdError | None = None
     trimmed: threading.Event = field(default_factory=threading.Event)
     names: dict[str, Sequence[str]] = field(default_factory=dict)
+    packets: FakePackets = field(default_factory=FakePackets)
+    boot: str = "the first boot"
 
     async def resolve(self, name: str) -> Sequence[str]:
         """The addresses of a name; that of the name service is tested with its adapter."""
@@ -288,12 +296,14 @@ async def assemble(
     times = WaitingTimes(watch_every=0.005, look_every=timing.look_every, catch_up=timing.catch_up)
     scheduler = PollScheduler(ledger, publishers, stamp_of, clock, calls, PartsUnderWay(enforcer.content, ledger), times)
     endings = Endings(stores, enforcer, importer.take, announcer, clock)
+    hits = HitRecorder(environment.packets, wrap(HitTable(database)), ledger, enforcer, config.hits, announcer, clock)
+    evidence = Evidence(hits, CounterTotals(enforcer, wrap(TotalTable(database)), environment.boot))
     history = ListHistory(wrap(VersionTable(database)), ledger)
     suspended = SuspendedSources(
         wrap(SuspensionTable(database)), history, ledger, enforcer.content, importer.take, announcer, clock
     )
     services = Services(
-        scheduler, importer, enforcer, manual_bans, enricher, host, trial, endings, allowlist, shadows, suspended
+        scheduler, importer, enforcer, manual_bans, enricher, host, trial, endings, allowlist, shadows, suspended, evidence
     )
     outside = Outside(
         ledger,
@@ -337,6 +347,7 @@ async def assemble(
         ValueReports(enforcer, shadows, history, NoConnections()),
         Coverage(kernel.gaps, enforcer, kernel.remarks),
         announcer,
+        evidence,
     )
     return DaemonWorld(
         environment,

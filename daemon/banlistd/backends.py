@@ -23,7 +23,8 @@ class Capabilities:
     lets pass the answers of a service at a banned address; otherwise what the host needs answers from is not banned at all.
     `shadows`: it can count the packets of a source before it blocks them. `changes_host`: it changes what other programs see,
     so that one daemon alone may use it on a host. `blocks`: it stops packets. `sees_effect`: it writes the rules itself, and
-    so knows whether they are there.
+    so knows whether they are there. `logs`: packets can be logged besides what happens to them. `samples`: to an NFLOG group
+    too, as `hits` needs it.
     """
 
     all_or_nothing: bool = True
@@ -34,15 +35,25 @@ class Capabilities:
     shadows: bool = True
     blocks: bool = True
     sees_effect: bool = True
+    logs: bool = True
+    samples: bool = True
     actions: AbstractSet[Action] = frozenset(Action)
     directions: AbstractSet[Direction] = frozenset(Direction)
 
-    def exceeded_by(self, action: Action, direction: Direction) -> Iterator[tuple[str, str, AbstractSet[str]]]:
+    def exceeded_by(
+        self, action: Action, direction: Direction, log: int | None = None, *, hits: bool = False
+    ) -> Iterator[tuple[str, str, AbstractSet[str]]]:
         """What a source asks for beyond this: the key, its value, and the values that are possible."""
         if action not in self.actions:
             yield "action", action, self.actions
         if direction not in self.directions:
             yield "direction", direction, self.directions
+        if log is not None and not self.logs:
+            yield "log", "log", frozenset({"no"})
+        if log and not self.samples:
+            yield "log_group", f"log_group {log}", frozenset({"0"})
+        if hits and not self.samples:
+            yield "hits", "hits", frozenset({"no"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +144,7 @@ class BackendName(StrEnum):
             services="banned ones reach the host with answers only",
             needs="CAP_NET_ADMIN and CAP_NET_RAW: `banlistctl install-units --backend ipset`",
         ),
-        Capabilities(shadows=False),
+        Capabilities(shadows=False, samples=False),
         restores_at_boot=True,
     )
     FAIL2BAN = BackendKind(
@@ -162,6 +173,8 @@ class BackendName(StrEnum):
             counters=False,
             tells_answers=False,
             sees_effect=False,
+            logs=False,
+            samples=False,
             actions=frozenset({Action.DROP, Action.REJECT, Action.NONE}),
             directions=frozenset({Direction.IN}),
         ),

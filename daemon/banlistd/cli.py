@@ -12,15 +12,7 @@ from typing import NoReturn, cast
 
 from banlistd.adapters.system.console import Draw, has_status_line, status_line
 from banlistd.application import Application
-from banlistd.compose import (
-    file_remarks,
-    host_remarks,
-    list_remarks,
-    load_config,
-    load_files,
-    open_application,
-    reload_effect,
-)
+from banlistd.compose import load_config, load_files, open_application, reload_effect
 from banlistd.control.commands.monitoring.health import HEALTH, HealthAnswer
 from banlistd.control.listener import make_folder
 from banlistd.control.page import clock_time
@@ -36,6 +28,7 @@ from banlistd.errors import BanlistdError, LedgerError
 from banlistd.model import Outcome
 from banlistd.paths import Paths
 from banlistd.services.loops.faults import FaultRecorder
+from banlistd.starting.remarks import file_remarks, host_remarks, list_remarks
 from banlistd.teardown import tear_down
 
 _STDIN = 0

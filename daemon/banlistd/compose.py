@@ -1,23 +1,21 @@
 """The one place where parts meet. They are opened in order on an exit stack and closed in reverse."""
 
-import asyncio
 import os
 import random
 import sys
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 from importlib.metadata import version
+from typing import Protocol, TypeVar
 
 from banlistd.adapters.fetch.connections import Listeners
 from banlistd.adapters.fetch.file import LocalFiles, stamp_of
 from banlistd.adapters.fetch.geo_blocks import GeoBlocks
 from banlistd.adapters.fetch.http import Downloads
 from banlistd.adapters.fetch.name_lookups import NameLookups
-from banlistd.adapters.fetch.named_files import remarks_on_named_files
 from banlistd.adapters.fetch.own_threads import OwnThreads
 from banlistd.adapters.firewalls.dry_run import DryRunFirewall
-from banlistd.adapters.firewalls.nftables.structure import TABLE
 from banlistd.adapters.firewalls.opener import open_backend
 from banlistd.adapters.geo.mmdb import MmdbFile
 from banlistd.adapters.geo.online import OnlineService
@@ -29,13 +27,15 @@ from banlistd.adapters.host.peer import user_name
 from banlistd.adapters.host.protected import LinuxHost
 from banlistd.adapters.host.resolver import Names
 from banlistd.adapters.host.route_monitor import RouteMonitor
-from banlistd.adapters.host.saved_rulesets import remarks_on_saved_rulesets
 from banlistd.adapters.host.sessions import SystemLogins
+from banlistd.adapters.netlink.packet_log import NflogPackets
 from banlistd.adapters.parser_process.process import ParserProcesses
 from banlistd.adapters.signatures.verifier import PublisherProofs
 from banlistd.adapters.storage.backends_in_use import BackendsInUse
 from banlistd.adapters.storage.database import open_copy
 from banlistd.adapters.storage.departures import DepartureTable
+from banlistd.adapters.storage.evidence.hits import HitTable
+from banlistd.adapters.storage.evidence.totals import TotalTable
 from banlistd.adapters.storage.geo_cache import GeoCacheTable
 from banlistd.adapters.storage.host.known_names import KnownNames
 from banlistd.adapters.storage.host.logins import LoginTable
@@ -54,26 +54,27 @@ from banlistd.adapters.storage.value.shadows import ShadowTable
 from banlistd.adapters.storage.versions.suspension_table import SuspensionTable
 from banlistd.adapters.storage.versions.version_table import VersionTable
 from banlistd.adapters.system import allocator, config_file
-from banlistd.adapters.system.clock import SystemClock
+from banlistd.adapters.system.clock import SystemClock, boot_name
 from banlistd.adapters.system.journal import WarningsAnnouncer, find_announcer
 from banlistd.adapters.system.supervisor import find_supervisor
 from banlistd.application import Application
 from banlistd.backends import BackendName
 from banlistd.control.parts import ExportInProgress, Parts, answered_by
 from banlistd.control.seen import SeenContents
-from banlistd.core.config.catalogue.in_use import remarks_on_lists
-from banlistd.core.config.combining.sources import remarks_on_unused
 from banlistd.core.config.kept import Loaded
 from banlistd.core.config.model import Config
 from banlistd.core.config.sections.geo import Geo
 from banlistd.core.ruleset.lifting import Lift
 from banlistd.core.ruleset.policy import identities, policy_of, unread
 from banlistd.daemon import Outside, Service, Services
-from banlistd.model import Remark
 from banlistd.paths import Paths
 from banlistd.ports import Firewall, HostMonitor
+from banlistd.ports.evidence import PacketLog
 from banlistd.services.backend_migration import BackendMigration
 from banlistd.services.enforcer import Enforcer
+from banlistd.services.evidence.evidence import Evidence
+from banlistd.services.evidence.hits import HitRecorder
+from banlistd.services.evidence.totals import CounterTotals
 from banlistd.services.geo_enricher import Enricher, GeoResolvers
 from banlistd.services.history.list_history import ListHistory
 from banlistd.services.history.suspended import SuspendedSources
@@ -88,7 +89,7 @@ from banlistd.services.imports.taxii import TaxiiCollections
 from banlistd.services.loops.allowing import ManualAllowlist
 from banlistd.services.loops.intervals import Intervals
 from banlistd.services.manual_bans import ManualBanService
-from banlistd.services.null_objects import NoConnections, NoHostMonitor
+from banlistd.services.null_objects import NoConnections, NoHostMonitor, NoPackets
 from banlistd.services.poll_record import PollRecord
 from banlistd.services.poll_scheduler import PollScheduler
 from banlistd.services.protected_host import ProtectedHost
@@ -96,7 +97,8 @@ from banlistd.services.telling.event_stream import EventStream
 from banlistd.services.trial import ConfirmedSnapshots, Trial
 from banlistd.services.value.reporting import ValueReports
 from banlistd.services.value.shadows import Shadows
-from banlistd.services.verdicts.coverage import Coverage, Remarks
+from banlistd.services.verdicts.coverage import Coverage
+from banlistd.starting.remarks import remarks_of_now
 from banlistd.starting.state import effect, open_state
 
 _ASKED_AT_ONCE = 4
@@ -111,25 +113,6 @@ def load_config(places: Paths) -> Config:
 def load_files(places: Paths) -> Loaded:
     """The same, with the files that it was read from."""
     return config_file.load(places.config)
-
-
-def file_remarks(places: Paths, config: Config) -> Sequence[Remark]:
-    """On the files that a configuration names, as the account of the service. Call it in a process without other threads."""
-    return remarks_on_named_files(config, places.secret_folders)
-
-
-def list_remarks(config: Config) -> Sequence[Remark]:
-    """On the lists that a configuration polls, as the catalogue has them, and on those that it does not use."""
-    return [*remarks_on_lists(config, config_file.load_catalogue()), *remarks_on_unused(config)]
-
-
-async def host_remarks(places: Paths, config: Config) -> Sequence[Remark]:
-    """On the firewall of this host as far as this process may read it, and on the files that nftables.service loads."""
-    firewall = open_backend(config.backend, config)
-    try:
-        return await _remarks_on_rules(firewall, places)
-    finally:
-        await firewall.close()
 
 
 async def reload_effect(places: Paths, config: Config) -> Lift | None:
@@ -174,7 +157,7 @@ async def open_application(
         known_names = KnownNames(database)
         names = Names(clock, known=await known_names.every(), keep=known_names.keep)
         stack.push_async_callback(names.wait_until_idle)
-        monitor, login_monitor = _host_monitor(stack), LoginMonitor()
+        monitor, login_monitor = _host_monitor(stack), _closed(stack, LoginMonitor())
         logins, allowlist = LoginTable(database), ManualAllowlist(ManualAllowTable(database), announcer, clock)
         host = ProtectedHost(
             LinuxHost(names.addresses, os.environ),
@@ -188,9 +171,7 @@ async def open_application(
         shadows = await Shadows.opened(ShadowTable(database), announcer, clock)
         policy = policy_of(config, marks, clock.now(), shadows.now_in_shadow(config))
         boot_snapshots = BootSnapshotTable(database, config.backend, config.owner, translated=config.translated)
-        connections, uncovered = LinuxConnections(), UncoveredTraffic()
-        for each in (connections, uncovered, login_monitor):
-            stack.callback(each.close)
+        connections, uncovered = _closed(stack, LinuxConnections()), _closed(stack, UncoveredTraffic())
         ended = connections if dry_run is None else NoConnections()
         confirmed = ConfirmedSnapshots(boot_snapshots, trial)
         enforcer = Enforcer(firewall, ledger, policy, host, announcer, confirmed, ended)
@@ -216,12 +197,16 @@ async def open_application(
             Endings(stores, enforcer, importer.take, announcer, clock),
             SuspendedSources(SuspensionTable(database), history, ledger, enforcer.content, importer.take, announcer, clock),
         )
+        evidence = Evidence(
+            HitRecorder(_packets(stack, config, dry_run), HitTable(database), ledger, enforcer, config.hits, announcer, clock),
+            CounterTotals(enforcer, TotalTable(database), boot_name()),
+        )
         services = Services(
-            scheduler, importer, enforcer, banning, enricher, host, trial, endings, allowlist, shadows, suspended
+            scheduler, importer, enforcer, banning, enricher, host, trial, endings, allowlist, shadows, suspended, evidence
         )
         outside = Outside(ledger, database, announcer, find_supervisor(), clock, allocator.trim_memory, monitor, login_monitor)
         service = Service(loaded, partial(load_files, places), services, outside, Intervals())
-        remarks = partial(_remarks, service, partial(_remarks_on_rules, firewall, places), trial, connections, uncovered)
+        remarks = partial(remarks_of_now, service, firewall, connections, uncovered, trial, evidence.hits, places)
         parts = Parts(
             service,
             enforcer,
@@ -248,6 +233,7 @@ async def open_application(
             ValueReports(enforcer, shadows, history, connections),
             Coverage(firewall.gaps, enforcer, uncovered.remarks),
             announcer,
+            evidence,
         )
         makers = {str(name): partial(open_backend, name, config) for name in BackendName if dry_run is None}
         migration = BackendMigration(BackendsInUse(database), str(config.backend), makers, announcer)
@@ -256,25 +242,34 @@ async def open_application(
         )
 
 
-async def _remarks(
-    service: Service, on_rules: Remarks, trial: Trial, connections: LinuxConnections, uncovered: UncoveredTraffic
-) -> Sequence[Remark]:
-    on_lists = await asyncio.to_thread(list_remarks, service.config)
-    return [*trial.remarks(), *await on_rules(), *connections.remarks(), *await uncovered.remarks(), *on_lists]
-
-
-async def _remarks_on_rules(firewall: Firewall, places: Paths) -> Sequence[Remark]:
-    return [*await firewall.remarks(), *await asyncio.to_thread(remarks_on_saved_rulesets, TABLE, places.root)]
-
-
 def _host_monitor(stack: AsyncExitStack) -> HostMonitor:
     """Without it a new address is protected at the next comparison."""
     try:
         monitor = RouteMonitor()
     except OSError:
         return NoHostMonitor()
-    stack.callback(monitor.close)
-    return monitor
+    return _closed(stack, monitor)
+
+
+class _Closable(Protocol):
+    def close(self) -> None: ...
+
+
+_Opened = TypeVar("_Opened", bound=_Closable)
+
+
+def _closed(stack: AsyncExitStack, opened: _Opened) -> _Opened:
+    """It is closed in its turn."""
+    stack.callback(opened.close)
+    return opened
+
+
+def _packets(stack: AsyncExitStack, config: Config, dry_run: object) -> PacketLog:
+    """Of a backend whose rules can sample; the socket is opened at the first question."""
+    can = config.backend.kind.capabilities
+    if dry_run is not None or not (can.samples and can.changes_host):
+        return NoPackets()
+    return _closed(stack, NflogPackets())
 
 
 def _geo_resolvers(geo: Geo, places: Paths) -> GeoResolvers:

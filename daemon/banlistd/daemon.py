@@ -20,6 +20,8 @@ from banlistd.events import Event, EventName
 from banlistd.model import Decision, Outcome, OutcomeKind, SourceId
 from banlistd.ports import Announcer, Clock, HostMonitor, Ledger, Storage, Supervisor
 from banlistd.services.enforcer import Enforcer
+from banlistd.services.evidence.evidence import Evidence
+from banlistd.services.evidence.loop import EvidenceLoop
 from banlistd.services.geo_enricher import Enricher
 from banlistd.services.history.suspended import SuspendedSources
 from banlistd.services.importer import Importer
@@ -62,6 +64,7 @@ class Services:
     allowlist: ManualAllowlist
     shadows: Shadows
     suspended: SuspendedSources
+    evidence: Evidence
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +127,7 @@ class Service:
             services.allowlist.wait_for_end, self._reconcile, self._memory.note_work, faults, intervals.reconcile
         )
         self._shadows = ShadowLoop(lambda: services.shadows.note(self.config, enforcer), self._reconcile, intervals.endings)
+        self._evidence = EvidenceLoop(services.evidence, faults, intervals.first_retry)
         self._storage = StorageLoop(outside.storage, self._resync_ledger, self._report, announcer, intervals.storage_retry)
         self._watchdog = WatchdogLoop(outside.supervisor, enforcer.markers, faults)
 
@@ -141,9 +145,9 @@ class Service:
 
     async def restore(self) -> Restored:
         """The first thing that runs: puts the bans back, without a network."""
-        await self._services.manual_bans.restore()
-        await self._services.allowlist.restore()
-        await self._services.suspended.restore()
+        services = self._services
+        for part in (services.manual_bans, services.allowlist, services.suspended, self._evidence):
+            await part.restore()
         restored = await self._enforcer.restore(self._outside.clock.now())
         repaired = [source_id for source_id, decision in restored.decisions.items() if decision is not Decision.SKIP]
         words = f"{counted(len(repaired), 'source', 'sources')} put back" if not restored.change.is_empty else "nothing to do"
@@ -175,6 +179,7 @@ class Service:
             self._faults.repeat(self._services.enricher.warm, intervals.first_retry),
             self._faults.repeat(manual_bans.turn, intervals.reconcile),
             self._memory.run(),
+            self._evidence.run(),
             self._faults.repeat(self._end_trial, intervals.first_retry),
             self._faults.repeat(self._endings.turn, intervals.first_retry),
             self._faults.repeat(self._shadows.turn, intervals.first_retry),
@@ -191,6 +196,7 @@ class Service:
             await asyncio.gather(*tasks, return_exceptions=True)
             await manual_bans.wait_until_idle()
             await self._enforcer.wait_until_idle()
+            await self._evidence.end()
             self._announce(EventName.SERVICE_STOPPED, "stopped; the bans stay in place")
 
     async def refresh(self, source_ids: Sequence[SourceId] = (), *, anyway: bool = False) -> Sequence[Outcome]:
@@ -275,6 +281,7 @@ class Service:
         """Let every loop serve a configuration that the firewall already has."""
         self._live.replace(config)
         self._services.enricher.configure(config.geo)
+        self._services.evidence.hits.configure(config.hits)
         self._polling.start_timers()
         self._polling.wake()
         self._storage.retry_now()
@@ -292,10 +299,9 @@ class Service:
         for source_id in self._live.enabled:
             async with self._polling.lock(source_id):
                 await self._enforcer.resync_ledger(source_id, self._outside.clock.now())
-        await self._services.manual_bans.resync_ledger()
-        await self._services.host.resync_ledger()
-        await self._services.allowlist.resync_ledger()
-        await self._services.suspended.resync_ledger()
+        for part in (self._services.manual_bans, self._services.host, self._services.allowlist, self._services.suspended):
+            await part.resync_ledger()
+        await self._evidence.resync_ledger()
 
     def _note_outcome(self, source: Source, outcome: Outcome) -> None:
         self._services.enricher.note(source, outcome)
@@ -305,14 +311,9 @@ class Service:
 
     def _report(self) -> None:
         """Update the status line of the service manager."""
-        state = self._enforcer.state
-        line = summary(
-            bans=count(state) if state else 0,
-            sources=len(self._live.enabled),
-            failing=self._polling.failing,
-            fault=self._outside.storage.fault,
-            seen=self._seen,
-        )
+        state, fault = self._enforcer.state, self._outside.storage.fault
+        bans, sources, failing = count(state) if state else 0, len(self._live.enabled), self._polling.failing
+        line = summary(bans=bans, sources=sources, failing=failing, fault=fault, seen=self._seen)
         self._outside.supervisor.status(line)
 
     def _announce(self, name: EventName, message: str, **fields: str | float) -> None:

@@ -77,13 +77,15 @@ class Decision(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class SourceSlot:
-    """A source in the firewall: its number, the name of its chain, what to do with packets; `shadow`: before others do."""
+    """A source in the firewall, and what is done with packets. `shadow`: before others. `log`: to an NFLOG group, 0: kernel."""
 
     mark: Mark
     source_id: SourceId
     action: Action
     direction: Direction
     shadow: bool = False
+    log: int | None = None
+    hits: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,10 +137,7 @@ class Refusal:
 
 @dataclass(frozen=True, slots=True)
 class ImportRun:
-    """One row of `import_runs`: one content of one source. Times are seconds since the epoch.
-
-    `content_hash` is None for a poll that failed before there was any content.
-    """
+    """One row of `import_runs`; times as in Poll. `content_hash` None: the poll failed before there was any content."""
 
     id: int
     source_id: SourceId

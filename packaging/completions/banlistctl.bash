@@ -28,8 +28,10 @@ _banlistctl() {
     "sources --sort") words="id state entries elements packets last-poll next-poll" ;;
     "sources --limit") words="" ;;
     "check --at") words="" ;;
-    "top --by") words="country asn source" ;;
+    "top --by") words="country asn source hits" ;;
     "top --limit") words="" ;;
+    "hits --limit") words="" ;;
+    "hits --after") words="" ;;
     "history --limit") words="" ;;
     "versions --limit") words="" ;;
     "diff --from") words="" ;;
@@ -81,13 +83,14 @@ _banlistctl() {
     "install-units --root") mapfile -t COMPREPLY < <(compgen -d -- "$current") && return ;;
     *)
         case $command in
-        "") words="status sources check top report promotion history versions diff rollback events export timers health metrics protected ban unban bans allow disallow allowed quarantine approve pause resume pin unpin refresh reload confirm catalogue add enable disable remove promote prove teardown install-units --version" ;;
+        "") words="status sources check top report promotion hits history versions diff rollback events export timers health metrics protected ban unban bans allow disallow allowed quarantine approve pause resume pin unpin refresh reload confirm catalogue add enable disable remove promote prove teardown install-units --version" ;;
         status) words="--verdict" ;;
         sources) words="--failing --sort --limit $(_banlistctl_sources)" ;;
         check) words="--at --history" ;;
         top) words="--by --limit" ;;
         report) words="--past $(_banlistctl_sources)" ;;
         promotion) words="$(_banlistctl_sources)" ;;
+        hits) words="--limit --after $(_banlistctl_sources)" ;;
         history) words="--limit $(_banlistctl_sources)" ;;
         versions) words="--limit $(_banlistctl_sources)" ;;
         diff) words="--from --to --limit $(_banlistctl_sources)" ;;

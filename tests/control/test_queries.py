@@ -792,7 +792,7 @@ def test_bans_by_source_need_no_database_and_bans_by_country_do(tmp_path: Path) 
         assert (await world.ask("top", by="source", limit=5))["by"] == "source"
         with pytest.raises(GeoError, match="tor-geoipdb"):
             await world.ask("top", by="country", limit=5)
-        with pytest.raises(UsageError, match="by country, asn, source"):
+        with pytest.raises(UsageError, match="by country, asn, source, hits"):
             await world.ask("top", by="colour", limit=5)
 
     run(environment_on(tmp_path), CONFIG, life)

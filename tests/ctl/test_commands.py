@@ -277,7 +277,7 @@ def test_without_any_hint_the_socket_is_in_run(monkeypatch: pytest.MonkeyPatch) 
         (["chek", "192.0.2.1"], "invalid choice: 'chek' (did you mean check?)"),
         (["source"], "(did you mean sources?)"),
         (["top", "--by", "contry"], "invalid choice: 'contry' (did you mean country?)"),
-        (["top", "--by", "x"], "invalid choice: 'x' (choose from country, asn, source)"),
+        (["top", "--by", "x"], "invalid choice: 'x' (choose from country, asn, source, hits)"),
         (["sources", "--sort", "packts"], "invalid choice: 'packts' (did you mean packets?)"),
         (["status", "--jsn"], "unrecognized arguments: --jsn (did you mean --json?)"),
         (["--jsno", "status"], "(did you mean --json?)"),

@@ -52,7 +52,7 @@ WITH_TABLES = [name for name in PAGES if tables(name)]
 
 
 def test_every_command_with_a_table_is_tried() -> None:
-    assert WITH_TABLES == ["sources", "top", "report", "history", "versions", "timers", "protected", "bans", "allowed"]
+    assert WITH_TABLES == ["sources", "top", "report", "hits", "history", "versions", "timers", "protected", "bans", "allowed"]
 
 
 @pytest.mark.parametrize("width", [60, 80, 120])

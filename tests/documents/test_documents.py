@@ -146,7 +146,7 @@ def test_a_completion_knows_every_command(path: Path) -> None:
     [
         ("banlistctl to", "top"),
         ("banlistctl top --", "--by --limit --runtime --json --help"),
-        ("banlistctl top --by ", "country asn source"),
+        ("banlistctl top --by ", "country asn source hits"),
         ("banlistctl --json ban --fo", "--for --force"),
         ("banlistctl ban --for ", ""),
         ("banlistctl history ", "first second --limit --runtime --json --help"),

@@ -10,6 +10,7 @@ from banlistd.adapters.firewalls.memory import MemoryFirewall
 from banlistd.core.config.model import Source
 from banlistd.core.feeds.parsed_list import Download, parsed_list
 from banlistd.core.ruleset.diff import Change
+from banlistd.core.ruleset.evidence.packets import SampledPacket
 from banlistd.errors import BanlistdError, FetchError, FirewallError
 from banlistd.events import Event, EventName
 from banlistd.model import Family, Marker, NotModified, Protected, SourceId, Validators
@@ -167,6 +168,39 @@ class FakeHostMonitor:
     def change(self) -> None:
         assert self._waiting is not None
         self._waiting.set()
+
+
+class FakePackets:
+    """The PacketLog: samples that a test names; `error`: there are none to be had. `lost`: as a test sets it."""
+
+    def __init__(self) -> None:
+        self.waiting: list[SampledPacket] = []
+        self.error: FirewallError | None = None
+        self.lost = 0
+        self._arrived: asyncio.Event | None = None
+        self._taken: asyncio.Event | None = None
+
+    async def until_taken(self) -> None:
+        """Wait until what arrived was taken."""
+        self._taken = asyncio.Event()
+        if self.waiting:
+            await self._taken.wait()
+
+    def arrive(self, *samples: SampledPacket) -> None:
+        self.waiting += samples
+        if self._arrived is not None:
+            self._arrived.set()
+
+    async def packets(self) -> Sequence[SampledPacket]:
+        if self.error is not None:
+            raise self.error
+        while not self.waiting:
+            self._arrived = asyncio.Event()  # of the loop that runs: an environment outlives it
+            await self._arrived.wait()
+        taken, self.waiting = self.waiting, []
+        if self._taken is not None:
+            self._taken.set()
+        return taken
 
 
 class FakeFirewall(MemoryFirewall):

@@ -15,6 +15,7 @@ from banlistd.errors import NoSuchSourceError
 from banlistd.model import ContentHash, Poll, Remark, SourceId
 from banlistd.ports import Clock, FindingLog, Ledger, Quarantine, SourceRecords, Storage
 from banlistd.services.enforcer import Enforcer
+from banlistd.services.evidence.evidence import Evidence
 from banlistd.services.geo_enricher import Enricher
 from banlistd.services.history.list_history import ListHistory
 from banlistd.services.history.suspended import SuspendedSources
@@ -83,6 +84,7 @@ class Parts:
     value: ValueReports
     coverage: Coverage
     events: EventStream
+    evidence: Evidence
 
     def source(self, source_id: str) -> Source:
         """A configured source. Raises NoSuchSourceError."""

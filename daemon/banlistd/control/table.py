@@ -9,6 +9,7 @@ from banlistd.control.commands.approve import APPROVE
 from banlistd.control.commands.checking.check import CHECK
 from banlistd.control.commands.confirm import CONFIRM
 from banlistd.control.commands.credits import CATALOGUE_CREDITS
+from banlistd.control.commands.evidence.hits import HITS
 from banlistd.control.commands.export import EXPORT
 from banlistd.control.commands.history import HISTORY
 from banlistd.control.commands.manual_bans.ban import BAN
@@ -41,6 +42,7 @@ COMMANDS: tuple[Command[Any, Any], ...] = (
     TOP,
     REPORT,
     PROMOTION,
+    HITS,
     HISTORY,
     VERSIONS,
     DIFF,

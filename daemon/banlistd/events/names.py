@@ -1,7 +1,7 @@
 """Every event. Names and message ids are stable, because people filter on them.
 
-The declarations of `allowing`, `feeds`, `firewall`, `service` and `suspending` are in the modules of these names. The catalogue
-for `journalctl -x`, the EVENTS section of banlistd(8) and packaging/docs/events.md are generated from all of them.
+The declarations of `allowing`, `evidence`, `feeds`, `firewall`, `service` and `suspending` are in their modules. The
+catalogue for `journalctl -x`, the EVENTS section of banlistd(8) and packaging/docs/events.md are generated from all of them.
 """
 
 from enum import StrEnum
@@ -9,6 +9,7 @@ from typing import Self
 
 from banlistd.events.allowing import ALLOW_ADDED, ALLOW_EXPIRED, ALLOW_REMOVED
 from banlistd.events.bans import MANY_CHANGED
+from banlistd.events.evidence import HITS_UNAVAILABLE as UNAVAILABLE
 from banlistd.events.feeds import SOURCE_DEAD, SOURCE_EMPTY, SOURCE_MOVED
 from banlistd.events.firewall import DRIFT_ENDED, DRIFT_RECURRING, DRIFT_REPAIRED, REMARK, RESTORED
 from banlistd.events.kind import EventKind, Field, Priority
@@ -147,6 +148,7 @@ class EventName(StrEnum):
         "To refuse such a list, set `guards: {critical: refuse}` for it; to ban the address, `guards: {critical: off}`.",
     )
     FIREWALL_RESTORED = RESTORED
+    HITS_UNAVAILABLE = UNAVAILABLE
     FIREWALL_DRIFT_REPAIRED = DRIFT_REPAIRED
     FIREWALL_DRIFT_RECURRING = DRIFT_RECURRING
     FIREWALL_DRIFT_ENDED = DRIFT_ENDED

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 
 from banlistd.core.addresses.sets import Addresses
 from banlistd.core.ruleset.diff import Change
+from banlistd.core.ruleset.evidence.packets import SampledPacket
 from banlistd.core.ruleset.policy import Policy
 from banlistd.events import Event
 from banlistd.model import Family, PolicyHash, Protected, ServiceEndpoint
@@ -32,6 +33,16 @@ class NoConnections:
 
     async def answering(self) -> Mapping[Family, Addresses]:
         return {}
+
+
+class NoPackets:
+    """The PacketLog of `ports` that gets none."""
+
+    lost = 0
+
+    async def packets(self) -> Sequence[SampledPacket]:
+        await asyncio.Event().wait()
+        return ()
 
 
 class NoHostMonitor:

@@ -13,13 +13,14 @@ allow: [192.0.2.10, "2001:db8::/32", {address: 203.0.113.4/31, until: 2030-01-01
 sources:
   - {id: a, url: "https://a.example/", action: reject}
   - {id: b, path: /b, direction: both}
+  - {id: c, path: /c, log: yes, log_group: 5, hits: yes}
 """
 
 
 @pytest.fixture
 def boot_snapshot() -> BootSnapshot:
     config = read(CONFIG)
-    policy = policy_of(config, {SourceId("a"): Mark(2), SourceId("b"): Mark(7)}, 0.0)
+    policy = policy_of(config, {SourceId("a"): Mark(2), SourceId("b"): Mark(7), SourceId("c"): Mark(8)}, 0.0)
     protected = [
         Protected(Family.IPV4, 0xC0000201, 0xC0000201, "gateway"),
         Protected(Family.IPV4, 0xC0000235, 0xC0000235, "resolver", learned=True, answers=(AnswerPort("udp", 53),)),

@@ -50,7 +50,7 @@ def test_a_remark_names_the_sources_the_rule_and_the_module() -> None:
     )
     many = [slot(f"list-{number}", Action.LOG) for number in range(20)]
     (remark,) = remarks_on_lacking(many, {KernelPart.LOG}, REFUSED_RULES)
-    assert "packets of sources with action: log are counted and not logged" in remark.message
+    assert "packets of sources that log are counted and not logged" in remark.message
 
 
 def test_while_the_sources_are_not_known_every_part_is_named() -> None:

@@ -9,7 +9,7 @@ import pytest
 from banlistd.core.addresses.sets import from_numbers
 from banlistd.core.config.model import Config, Source
 from banlistd.core.config.sections.allow import AllowEntry
-from banlistd.core.ruleset.policy import Policy, policy_of, unread
+from banlistd.core.ruleset.policy import Policy, policy_of, slot_row, unread
 from banlistd.formats import Format, FormatType
 from banlistd.model import Action, Direction, Family, Mark, SourceId
 
@@ -50,11 +50,26 @@ BASE = policy(source(ONE), source(TWO))
         policy(source(ONE), source(TWO, enabled=False)),
         policy(source(ONE, action=Action.REJECT), source(TWO)),
         policy(source(ONE, direction=Direction.BOTH), source(TWO)),
+        policy(source(ONE, log=True), source(TWO)),
+        policy(source(ONE, log=True, log_group=4), source(TWO)),
+        policy(source(ONE, hits=True), source(TWO)),
         policy(source(ONE, allow_empty=True), source(TWO)),
         policy(source(ONE), source(TWO), allowed=(allow("192.0.2.1"),)),
         policy(source(ONE), source(TWO), allowed=(allow("2001:db8::", "2001:db8::ffff"),)),
     ],
-    ids=["order", "one less", "one disabled", "action", "direction", "guards", "allowed v4", "allowed v6"],
+    ids=[
+        "order",
+        "one less",
+        "one disabled",
+        "action",
+        "direction",
+        "log",
+        "log group",
+        "hits",
+        "guards",
+        "allowed v4",
+        "allowed v6",
+    ],
 )
 def test_what_decides_what_is_banned_changes_the_hash(other: Policy) -> None:
     assert other.hash != BASE.hash
@@ -133,3 +148,24 @@ def test_only_enabled_sources_without_a_run_are_unread() -> None:
     config = Config(sources=(source(ONE), source(TWO), source(SourceId("off"), enabled=False)))
     assert unread(config, {ONE: object()}) == [TWO]
     assert unread(config, {ONE, TWO}) == []
+
+
+def test_a_slot_that_neither_logs_nor_samples_is_written_as_before() -> None:
+    slots = policy(source(ONE), source(TWO, log=True, log_group=4, hits=True)).sources
+    assert [len(slot_row(slot)) for slot in slots] == [5, 7]
+
+
+@pytest.mark.parametrize(
+    ("keys", "log"),
+    [
+        ({}, None),
+        ({"log": True}, 0),
+        ({"log": True, "log_group": 5}, 5),
+        ({"log_group": 5}, None),
+        ({"action": Action.LOG}, None),
+        ({"action": Action.LOG, "log_group": 5}, 5),
+    ],
+)
+def test_where_packets_are_logged(keys: dict[str, Any], log: int | None) -> None:
+    (slot,) = policy(source(ONE, **keys)).sources
+    assert slot.log == log

@@ -2,6 +2,9 @@
 
 import resource
 import time
+from pathlib import Path
+
+_BOOT = Path("/proc/sys/kernel/random/boot_id")
 
 
 class SystemClock:
@@ -16,3 +19,11 @@ class SystemClock:
     def processor(self) -> float:
         ended = resource.getrusage(resource.RUSAGE_CHILDREN)
         return time.process_time() + ended.ru_utime + ended.ru_stime
+
+
+def boot_name() -> str:
+    """What names this boot of the machine (random(4)); empty where it is not known."""
+    try:
+        return _BOOT.read_text(encoding="ascii").strip()
+    except OSError:
+        return ""

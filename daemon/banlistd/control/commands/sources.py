@@ -40,7 +40,8 @@ class DatabaseRow(TypedDict):
 class SourceRow(TypedDict):
     """`state`: never, pending, completed or failed. `entries`, `rejected`: of the newest import run. `owned`: set elements.
 
-    `packets`, `octets`: what its bans stopped; null if the firewall does not count. `due_at` null: at once, or off.
+    `packets`, `octets`: what its bans stopped in all, since banlistd first counted; null if the firewall does not count.
+    `due_at` null: at once, or off.
     `combination`: what a source that is made of others has of them, for a person; empty for another source.
     `extent`: how much of the address space a source of countries covers, for a person. `quarantined`: the guard that refused
     its newest content. `failures`: polls in a row. `error`: of the newest poll that has ended. `polling`: whether another is
@@ -101,7 +102,7 @@ async def _answer(parts: "Parts", order: SourcesOrder) -> list[SourceRow]:
     from banlistd.model import Poll
 
     configured = parts.service.config.sources if order.source is None else [parts.source(order.source)]
-    counters = await parts.enforcer.counters()
+    counters = await parts.evidence.totals.now()
     owned = await asyncio.to_thread(owned_by_mark, parts.enforcer.state)
     owners = {owner.source_id: owner for owner in parts.enforcer.policy.sources}
     overview, runs, findings = await parts.overview(), await parts.ledger.newest_runs(), await parts.findings.every()
@@ -112,7 +113,7 @@ async def _answer(parts: "Parts", order: SourcesOrder) -> list[SourceRow]:
     rows: list[SourceRow] = []
     for source in configured:
         owner = owners.get(source.id)
-        counter = counters.get(owner.mark) if owner else None
+        counter = counters.get(source.id)
         poll, newest = polls.get(source.id) or Poll(source.id), runs.get(source.id)
         rows.append(
             {

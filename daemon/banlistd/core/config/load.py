@@ -310,7 +310,9 @@ def _refuse_beyond(backend: BackendName, source: Source, written: _Written, main
     """What the backend cannot do is reported where it is written: at the source, or at the defaults."""
     root = main.document.tree
     defaults = root.get("defaults") if isinstance(root, dict) else None
-    for key, value, known in backend.kind.capabilities.exceeded_by(source.action, source.direction):
+    for key, value, known in backend.kind.capabilities.exceeded_by(
+        source.action, source.direction, source.logged_to, hits=source.hits
+    ):
         inherited = isinstance(defaults, dict) and key in defaults and key not in written.tree
         spot = main.at("defaults", key) if inherited else written.spot.at(key)
         spot.wrong(f"the backend {backend} does not support {value}", f"write {among(sorted(known))}")

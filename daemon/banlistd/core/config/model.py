@@ -18,7 +18,7 @@ from banlistd.core.config.sections.allow import ALLOW, AllowEntry
 from banlistd.core.config.sections.block import Block, Only
 from banlistd.core.config.sections.defaults import Defaults
 from banlistd.core.config.sections.geo import Geo
-from banlistd.core.config.sections.log import Log
+from banlistd.core.config.sections.log import Hits, Log
 from banlistd.core.config.sections.pages import Pages
 from banlistd.core.config.sections.parser import ParserSettings
 from banlistd.core.config.sections.verify import VERIFY, Verify
@@ -33,7 +33,7 @@ STDIN = Path("-")
 
 _AUTO = Format()
 # Sections are immutable; the linter sees that only of those in this file.
-_DEFAULTS, _LOG, _PARSER, _GEO, _METRICS = Defaults(), Log(), ParserSettings(), Geo(), Metrics()
+_DEFAULTS, _LOG, _PARSER, _GEO, _METRICS, _HITS = Defaults(), Log(), ParserSettings(), Geo(), Metrics(), Hits()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -264,6 +264,7 @@ class Config(BackendKeys):
     metrics: Annotated[Metrics, Key(kinds.section(Metrics, "metrics"), "Metrics and health over HTTP.", Reload.RESTART)] = (
         _METRICS
     )
+    hits: Annotated[Hits, Key(kinds.section(Hits, "hits"), "How many hits are kept, and how long.", Reload.LIVE)] = _HITS
 
     @property
     def remembered(self) -> Mapping[SourceId, float]:
@@ -284,9 +285,6 @@ class Config(BackendKeys):
         ranges = {}
         for family in FAMILIES:
             entries = [entry for entry in self.allow if entry.family is family and entry.in_force(now)]
-            ranges[family] = union_of(
-                family,
-                from_numbers(family, [int(entry.first) for entry in entries]),
-                from_numbers(family, [int(entry.last) for entry in entries]),
-            )
+            firsts = from_numbers(family, [int(entry.first) for entry in entries])
+            ranges[family] = union_of(family, firsts, from_numbers(family, [int(entry.last) for entry in entries]))
         return ranges

@@ -7,7 +7,7 @@ from typing import Any
 
 from banlistd.backends import BackendName
 from banlistd.core.addresses.sets import FAMILIES, AddressSet, Ranges
-from banlistd.core.ruleset.policy import Policy
+from banlistd.core.ruleset.policy import Policy, slot_row
 from banlistd.model import (
     Action,
     AnswerPort,
@@ -45,7 +45,7 @@ def encode(boot_snapshot: BootSnapshot) -> str:
             "ownership": boot_snapshot.owner,
             "translated": boot_snapshot.translated,
             "hash": policy.hash,
-            "roster": [(owner.mark, owner.source_id, owner.action, owner.direction, owner.shadow) for owner in policy.sources],
+            "roster": [slot_row(owner) for owner in policy.sources],
             "allowed": AddressSet.of_ranges(policy.allowed).encode().hex(),
             "barred": AddressSet.of_ranges(policy.never_banned).encode().hex(),
             "protected": [
@@ -67,10 +67,7 @@ def decode(text: str) -> BootSnapshot | None:
             Ownership(document["ownership"]),
             document.get("translated", True) is True,  # an earlier program did not write it
             Policy(
-                tuple(
-                    SourceSlot(Mark(mark), SourceId(source_id), Action(action), Direction(direction), shadow == [True])
-                    for mark, source_id, action, direction, *shadow in document["roster"]
-                ),
+                tuple(_slot(*row) for row in document["roster"]),
                 _ranges(document["allowed"]),
                 _ranges(document["barred"]),
                 PolicyHash(document["hash"]),
@@ -79,6 +76,11 @@ def decode(text: str) -> BootSnapshot | None:
         )
     except (ValueError, KeyError, TypeError):
         return None
+
+
+def _slot(mark: int, source_id: str, action: str, direction: str, *shadow_log_hits: Any) -> SourceSlot:
+    """An earlier program wrote the first four fields only; the last two are written where one of them is set."""
+    return SourceSlot(Mark(mark), SourceId(source_id), Action(action), Direction(direction), *shadow_log_hits)
 
 
 def _protected(

@@ -1,6 +1,6 @@
 """What a kernel may lack of what rules need: what a source does instead, and what the administrator should know. Pure."""
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -19,16 +19,39 @@ class RefusedRule:
 
 @dataclass(frozen=True, slots=True)
 class _Loss:
-    """`actions`: of the sources that need a part. `every`: how to call them all. `instead`: what happens without it."""
+    """`concerns`: whether a source needs the part. `every`: how to call them all. `instead`: what happens without it."""
 
-    actions: Collection[Action]
+    concerns: Callable[[SourceSlot], bool]
     every: str
     instead: str
 
 
+def _acting(*actions: Action) -> Callable[[SourceSlot], bool]:
+    return lambda owner: owner.action in actions
+
+
+def logged_to(owner: SourceSlot) -> int | None:
+    """Where packets of a source are logged: an NFLOG group, 0 for the kernel log; None: nowhere."""
+    if owner.action is Action.NONE:
+        return None
+    return 0 if owner.action is Action.LOG and owner.log is None else owner.log
+
+
+def _is_logged(owner: SourceSlot) -> bool:
+    return logged_to(owner) is not None
+
+
+def _is_limited(owner: SourceSlot) -> bool:
+    return _is_logged(owner) or owner.hits
+
+
+def _is_sampled(owner: SourceSlot) -> bool:
+    return owner.hits or bool(logged_to(owner))
+
+
 # With more sources a remark names none of them.
 _NAMED = 8
-_LOGGING = _Loss((Action.LOG,), "sources with action: log", "packets of {sources} are counted and not logged")
+_NOT_LOGGED = "packets of {sources} are counted and not logged"
 
 
 class KernelPart(StrEnum):
@@ -44,15 +67,19 @@ class KernelPart(StrEnum):
 
     REJECT = (
         "reject",
-        _Loss((Action.REJECT,), "sources with action: reject", "packets of {sources} are dropped and not rejected"),
+        _Loss(_acting(Action.REJECT), "sources with action: reject", "packets of {sources} are dropped and not rejected"),
     )
-    LOG = ("log", _LOGGING)
-    LIMIT = ("limit", _LOGGING)
-    COUNTER = ("counter", _Loss(tuple(Action), "all sources", "packets of {sources} are not counted"))
+    LOG = ("log", _Loss(_is_logged, "sources that log", _NOT_LOGGED))
+    LIMIT = ("limit", _Loss(_is_limited, "sources that log or sample", _NOT_LOGGED))
+    NFLOG = (
+        "nflog",
+        _Loss(_is_sampled, "sources with hits or log_group", "packets of {sources} are not sampled, nor logged to a group"),
+    )
+    COUNTER = ("counter", _Loss(_acting(*Action), "all sources", "packets of {sources} are not counted"))
     ADDRESS_TYPE = (
         "address type",
         _Loss(
-            tuple(Action),
+            _acting(*Action),
             "all sources",
             "answers from services that the host needs also reach hosts behind it, if {sources} ban them",
         ),
@@ -60,7 +87,7 @@ class KernelPart(StrEnum):
     INTERFACE_KIND = (
         "interface kind",
         _Loss(
-            (Action.LOG, Action.COUNT),
+            _acting(Action.LOG, Action.COUNT),
             "sources with action: log or count",
             "in a VRF, packets of {sources} are counted twice",
         ),
@@ -79,8 +106,19 @@ def possible_action(action: Action, lacking: AbstractSet[KernelPart]) -> Action:
 
 
 def possible_slots(sources: Sequence[SourceSlot], lacking: AbstractSet[KernelPart]) -> tuple[SourceSlot, ...]:
-    """The sources with the actions that are possible."""
-    return tuple(replace(owner, action=possible_action(owner.action, lacking)) for owner in sources)
+    """The sources with what is possible of their actions, and of what they log and sample."""
+    return tuple(_possible(owner, lacking) for owner in sources)
+
+
+def _possible(owner: SourceSlot, lacking: AbstractSet[KernelPart]) -> SourceSlot:
+    unlimited = KernelPart.LIMIT in lacking
+    part = KernelPart.NFLOG if owner.log else KernelPart.LOG
+    return replace(
+        owner,
+        action=possible_action(owner.action, lacking),
+        log=None if unlimited or part in lacking else owner.log,
+        hits=owner.hits and not unlimited and KernelPart.NFLOG not in lacking,
+    )
 
 
 def suspects(
@@ -92,8 +130,8 @@ def suspects(
     rules can need. Then follows each of them that a source needs, then all together.
     """
     yield lacking
-    actions = {possible_action(owner.action, lacking) for owner in sources}
-    needed = [part for part in parts if part not in lacking and actions & set(part.loss.actions)]
+    possible = possible_slots(sources, lacking)
+    needed = [part for part in parts if part not in lacking and any(map(part.loss.concerns, possible))]
     for part in needed:
         yield lacking | {part}
     if len(needed) > 1:
@@ -109,7 +147,7 @@ def remarks_on_lacking(
     """
     remarks = []
     for part, refused in rules.items():
-        concerned = [owner.source_id for owner in sources or () if owner.action in part.loss.actions]
+        concerned = [owner.source_id for owner in sources or () if part.loss.concerns(owner)]
         if part in lacking and (sources is None or concerned):
             named = ", ".join(concerned) if 0 < len(concerned) <= _NAMED else part.loss.every
             instead = part.loss.instead.format(sources=named)

@@ -59,9 +59,21 @@ def policy_of(
 
     `shadowed`: sources with `action: count` that count what blocking sources take too.
     """
-    by_hand = [SourceSlot(marks[MANUAL], MANUAL, Action.DROP, Direction.IN)] if MANUAL in marks else []
+    common = config.defaults
+    by_hand = [
+        SourceSlot(mark, MANUAL, Action.DROP, Direction.IN, log=common.logged_to, hits=common.hits)
+        for mark in filter(None, [marks.get(MANUAL)])
+    ]
     listed = [
-        SourceSlot(marks[source.id], source.id, source.action, source.direction, source.id in shadowed)
+        SourceSlot(
+            marks[source.id],
+            source.id,
+            source.action,
+            source.direction,
+            source.id in shadowed,
+            source.logged_to,
+            source.hits,
+        )
         for source in config.sources
         if source.enabled
     ]
@@ -74,6 +86,15 @@ def policy_of(
     return Policy(sources, allowed, never_banned, policy_hash, urls, config.remembered)
 
 
+def slot_row(owner: SourceSlot) -> Sequence[str | int | None]:
+    """A slot as a row of a document; its last two fields only where one of them is set."""
+    return (owner.mark, owner.source_id, owner.action, owner.direction, owner.shadow, *_evidence(owner))
+
+
+def _evidence(owner: SourceSlot) -> Sequence[int | None]:
+    return () if owner.log is None and not owner.hits else (owner.log, owner.hits)
+
+
 def _hash(
     sources: tuple[SourceSlot, ...],
     allowed: Mapping[Family, Ranges],
@@ -81,10 +102,8 @@ def _hash(
     guards: list[tuple[SourceId, bool]],
 ) -> PolicyHash:
     digest = hashlib.sha256()
-    # Without a shadow the hash is that of earlier programs: an upgrade writes nothing anew.
-    owners = [
-        (owner.mark, owner.source_id, owner.action, owner.direction, *(["shadow"] if owner.shadow else ())) for owner in sources
-    ]
+    # What none of these keys asks for has the hash of earlier programs: an upgrade writes nothing anew.
+    owners = [[*slot_row(owner)[:4], *(["shadow"] if owner.shadow else ()), *_evidence(owner)] for owner in sources]
     digest.update(json.dumps([owners, guards]).encode())
     for ranges in (allowed, never_banned):
         digest.update(AddressSet.of_ranges(ranges).encode())

@@ -4,6 +4,7 @@ import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from banlistd.adapters.netlink.expressions import expression
 from banlistd.adapters.netlink.probing import refused
 from banlistd.adapters.netlink.socket import NetlinkSocket
 from banlistd.core.ruleset.diff import difference
+from banlistd.core.ruleset.evidence.packets import HIT_GROUP
 from banlistd.core.ruleset.kernel_parts import KernelPart
 from banlistd.errors import FirewallError
 from banlistd.model import Action, Remark
@@ -24,18 +26,18 @@ from support.network_namespace import in_network_namespace, nft
 
 UNKNOWN = (expression("nonesuch"),)
 WATCHER = owner(7, "watcher", Action.COUNT)
+SAMPLED = replace(owner(8, "sampled"), log=0, hits=True)
 SOURCES = [ALPHA, BETA, LOGGED, COUNTED, WATCHER]
-HELD = state(
-    SOURCES,
-    {
-        "alpha": addresses(BAD4),
-        "beta": addresses(BAD6),
-        "logged": addresses(MORE4[0]),
-        "counted": addresses("192.0.2.0/24"),
-        "watcher": addresses(MORE4[2]),
-    },
-    answers=services(f"{BAD4} udp 53"),
-)
+CONTENTS = {
+    "alpha": addresses(BAD4),
+    "beta": addresses(BAD6),
+    "logged": addresses(MORE4[0]),
+    "counted": addresses("192.0.2.0/24"),
+    "watcher": addresses(MORE4[2]),
+}
+ANSWERS = services(f"{BAD4} udp 53")
+HELD = state(SOURCES, CONTENTS, answers=ANSWERS)
+HELD_AND_SAMPLED = state([*SOURCES, SAMPLED], {**CONTENTS, "sampled": addresses(MORE4[1])}, answers=ANSWERS)
 
 
 @in_network_namespace
@@ -59,25 +61,26 @@ def lacking(*parts: KernelPart) -> NftablesFirewall:
 @contextmanager
 def street_lacking(*parts: KernelPart) -> Iterator[Street]:
     with laid_out("nftables", partial(lacking, *parts)) as street:
-        street.apply(None, HELD)
+        street.apply(None, HELD_AND_SAMPLED)
         yield street
 
 
 async def _found(make: partial[NftablesFirewall]) -> tuple[bool, list[Remark]]:
     firewall = make()
     try:
-        return (await firewall.verify(HELD)).sound, [*await firewall.remarks()]
+        return (await firewall.verify(HELD_AND_SAMPLED)).sound, [*await firewall.remarks()]
     finally:
         await firewall.close()
 
 
-ONCE_EACH = {1: 1, 2: 1, 4: 1, 5: 0, 7: 1}
+ONCE_EACH = {1: 1, 2: 1, 4: 1, 5: 0, 7: 1, 8: 1}
 COSTS = {
     KernelPart.REJECT: "packets of beta are dropped and not rejected",
-    KernelPart.LOG: "packets of logged are counted and not logged",
-    KernelPart.LIMIT: "packets of logged are counted and not logged",
-    KernelPart.COUNTER: "packets of alpha, beta, logged, counted, watcher are not counted",
-    KernelPart.ADDRESS_TYPE: "if alpha, beta, logged, counted, watcher ban them",
+    KernelPart.LOG: "packets of logged, sampled are counted and not logged",
+    KernelPart.LIMIT: "packets of logged, sampled are counted and not logged",
+    KernelPart.NFLOG: "packets of sampled are not sampled, nor logged to a group",
+    KernelPart.COUNTER: "packets of alpha, beta, logged, counted, watcher, sampled are not counted",
+    KernelPart.ADDRESS_TYPE: "if alpha, beta, logged, counted, watcher, sampled ban them",
     KernelPart.INTERFACE_KIND: "in a VRF, packets of logged, counted, watcher are counted twice",
 }
 
@@ -85,7 +88,7 @@ COSTS = {
 @pytest.mark.parametrize("parts", [(part,) for part in KernelPart] + [tuple(KernelPart)], ids="+".join)
 def test_a_kernel_that_lacks_a_part_bans_everything_and_the_remarks_say_what_is_lost(parts: tuple[KernelPart, ...]) -> None:
     with street_lacking(*parts) as street:
-        for source in BAD:
+        for source in (*BAD, MORE4[1]):
             assert not street.arrives(source)
         for source in (MORE4[0], MORE4[2]):
             assert street.arrives(source)
@@ -96,7 +99,10 @@ def test_a_kernel_that_lacks_a_part_bans_everything_and_the_remarks_say_what_is_
         assert [COSTS[part] in remark.message for part, remark in zip(parts, remarks, strict=True)] == [True] * len(parts)
         listing = street.guard.command("nft", "list", "table", "inet", "banlistd")
         assert ("reject with" in listing) is (KernelPart.REJECT not in parts)
-        assert ("log prefix" in listing) is not bool({KernelPart.LOG, KernelPart.LIMIT} & {*parts})
+        for source_id in ("logged", "sampled"):
+            logged = f'burst 20 packets log prefix "banlistd {source_id} "' in listing
+            assert logged is not bool({KernelPart.LOG, KernelPart.LIMIT} & {*parts})
+        assert (f"group {HIT_GROUP}" in listing) is not bool({KernelPart.NFLOG, KernelPart.LIMIT} & {*parts})
 
 
 @in_network_namespace
@@ -145,7 +151,7 @@ async def test_a_rule_that_is_refused_when_it_is_written_costs_what_needs_it(
     await firewall.apply(difference(None, HELD))
     assert (await firewall.verify(HELD)).sound
     (remark,) = await firewall.remarks()
-    assert COSTS[part] in remark.message
+    assert COSTS[part].replace(", sampled", "") in remark.message
     more = state([*SOURCES, owner(8, "more", Action.REJECT)], {"alpha": addresses(BAD4), "more": addresses("192.0.2.9")})
     await firewall.apply(difference(HELD, more))
     assert (await firewall.verify(more)).sound

@@ -18,7 +18,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise
 
 from banlistd.adapters.firewalls.ipset.sets import ALLOWED, PREFIX, SERVICES, set_of
-from banlistd.core.ruleset.kernel_parts import KernelPart, RefusedRule
+from banlistd.core.ruleset.kernel_parts import KernelPart, RefusedRule, logged_to
 from banlistd.core.ruleset.state import HOOKS_BY_DIRECTION, Hook, Kind, MapId, hooks_of, hooks_used
 from banlistd.errors import FirewallError
 from banlistd.model import Action, Direction, Family, Mark, SourceId, SourceSlot
@@ -175,18 +175,23 @@ def _dispatch(chain: str, match: str, owners: Iterable[SourceSlot], *, blocks: b
 def _answer(owner: SourceSlot, direction: Direction, family: Family) -> tuple[str, ...]:
     """The rules for a source's packets; the counter of the last rule is the source's counter."""
     comment = f"-m comment --comment {_checked(owner.source_id)}"
+    logged = _logged(owner)
     match owner.action:
         case Action.DROP:
-            return (f"{comment} -j DROP",)
+            return (*logged, f"{comment} -j DROP")
         case Action.REJECT:
-            return (comment if direction is Direction.IN else f"{comment} {_REJECT[family]}",)
-        case Action.LOG:
-            prefix = f"banlistd {owner.source_id}"[: _LONGEST_PREFIX - 1]
-            return (f'{_LOG_LIMIT} -j LOG --log-prefix "{prefix} "', comment)
-        case Action.COUNT:
-            return (comment,)
+            return (*logged, comment if direction is Direction.IN else f"{comment} {_REJECT[family]}")
+        case Action.LOG | Action.COUNT:
+            return (*logged, comment)
         case Action.NONE:
             return ()
+
+
+def _logged(owner: SourceSlot) -> tuple[str, ...]:
+    if logged_to(owner) is None:
+        return ()
+    prefix = f"banlistd {_checked(owner.source_id)}"[: _LONGEST_PREFIX - 1]
+    return (f'{_LOG_LIMIT} -j LOG --log-prefix "{prefix} "',)
 
 
 def _checked(source_id: SourceId) -> str:

@@ -57,6 +57,7 @@ from banlistd.adapters.netlink.expressions import (
 )
 from banlistd.adapters.netlink.messages import attribute, nested, number_attribute, text_attribute
 from banlistd.adapters.netlink.probing import PROBED_COUNTER
+from banlistd.core.ruleset.evidence.packets import HIT_GROUP
 from banlistd.core.ruleset.kernel_parts import KernelPart
 from banlistd.core.ruleset.state import Hook, Kind, MapId, maps_of
 from banlistd.model import Family, SourceSlot
@@ -304,6 +305,7 @@ PROBES: Mapping[KernelPart, Sequence[bytes]] = {
     KernelPart.LIMIT: (
         expression("limit", attribute(1, _NUMBER.pack(5)), attribute(2, _NUMBER.pack(1)), number_attribute(3, 20)),
     ),
+    KernelPart.NFLOG: (expression("log", attribute(1, struct.pack("!H", HIT_GROUP))),),
     KernelPart.COUNTER: (expression("objref", number_attribute(1, 1), text_attribute(2, PROBED_COUNTER)),),
     KernelPart.ADDRESS_TYPE: (load_address_type(),),
     KernelPart.INTERFACE_KIND: (load_meta(META_IIFKIND),),

@@ -10,7 +10,8 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from functools import lru_cache
 
-from banlistd.core.ruleset.kernel_parts import KernelPart, RefusedRule, possible_action
+from banlistd.core.ruleset.evidence.packets import HIT_GROUP, HIT_OCTETS
+from banlistd.core.ruleset.kernel_parts import KernelPart, RefusedRule, logged_to, possible_slots
 from banlistd.core.ruleset.state import Hook, hooks_used
 from banlistd.errors import FirewallError
 from banlistd.model import Action, Mark, SourceId, SourceSlot
@@ -59,6 +60,7 @@ _SOURCE_ID = re.compile(r"[a-z0-9][a-z0-9-]{0,39}")
 _LARGEST_MARK = 0xFFFF
 # In a flood a few log lines say enough; the counter has the number of packets.
 _LOG_LIMIT = "limit rate 5/second burst 20 packets"
+_SAMPLE_LIMIT = "limit rate 10/second burst 50 packets"
 
 
 HOOKS: Mapping[str, tuple[str, int]] = {"inbound": ("prerouting", 0), "outbound": ("output", 3), "forwarded": ("forward", 2)}
@@ -68,13 +70,14 @@ PRIORITY = -300
 """What nft calls raw: before connection tracking."""
 
 
-TEXT_PARTS = (KernelPart.REJECT, KernelPart.LOG, KernelPart.COUNTER)
+TEXT_PARTS = (KernelPart.REJECT, KernelPart.LOG, KernelPart.NFLOG, KernelPart.COUNTER)
 """What rules that nft writes can lack; the limit goes with the log."""
 
 REFUSED_RULES: Mapping[KernelPart, RefusedRule] = {
     KernelPart.REJECT: RefusedRule("reject with icmpx admin-prohibited", "nft_reject_inet, of Linux 5.9 or newer"),
     KernelPart.LOG: RefusedRule("log", "nft_log"),
     KernelPart.LIMIT: RefusedRule("limit rate", "nft_limit"),
+    KernelPart.NFLOG: RefusedRule("log group", "nfnetlink_log"),
     KernelPart.COUNTER: RefusedRule("counter name", "nft_counter or nft_objref"),
     KernelPart.ADDRESS_TYPE: RefusedRule("fib daddr type", "nft_fib_inet"),
     KernelPart.INTERFACE_KIND: RefusedRule("meta iifkind", "nf_tables, of Linux 5.1 or newer"),
@@ -156,17 +159,31 @@ def _hook(chain: str) -> str:
 
 def _source_rules(owner: SourceSlot, lacking: AbstractSet[KernelPart]) -> tuple[str, ...]:
     counted = () if KernelPart.COUNTER in lacking else (f"counter name {chain_of(owner.source_id)}",)
-    match possible_action(owner.action, lacking):
+    (possible,) = possible_slots([owner], lacking)
+    written = (*_sampled(possible), *_logged(possible))
+    match possible.action:
         case Action.DROP:
-            return (" ".join((*counted, "drop")),)
+            return (*written, " ".join((*counted, "drop")))
         case Action.REJECT:
-            return (" ".join((*counted, "reject with icmpx admin-prohibited")),)
-        case Action.LOG:
-            return (f'{_LOG_LIMIT} log prefix "banlistd {owner.source_id} "', *counted)
-        case Action.COUNT:
-            return counted or ("return",)
+            return (*written, " ".join((*counted, "reject with icmpx admin-prohibited")))
+        case Action.LOG | Action.COUNT:
+            return (*written, *counted) or ("return",)
         case Action.NONE:
             return ()
+
+
+def _sampled(owner: SourceSlot) -> tuple[str, ...]:
+    """The rule that sends some packets of the source to the daemon."""
+    return (f"{_SAMPLE_LIMIT} {_log(owner)} group {HIT_GROUP} snaplen {HIT_OCTETS}",) if owner.hits else ()
+
+
+def _logged(owner: SourceSlot) -> tuple[str, ...]:
+    group = logged_to(owner)
+    return () if group is None else (f"{_LOG_LIMIT} {_log(owner)}" + (f" group {group}" if group else ""),)
+
+
+def _log(owner: SourceSlot) -> str:
+    return f'log prefix "banlistd {owner.source_id} "'
 
 
 def _dispatch(owners: Iterable[SourceSlot]) -> tuple[str, ...]:

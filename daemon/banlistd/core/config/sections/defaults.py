@@ -47,6 +47,29 @@ class Defaults(Section):
     direction: Annotated[Direction, Key(kinds.DIRECTION, "`in`: packets from banned addresses. `out`: packets to them.")] = (
         Direction.IN
     )
+    log: Annotated[
+        bool,
+        Key(
+            kinds.SWITCH,
+            "Whether packets are written to the kernel log too, whatever happens to them: at most 5 a second of each source, "
+            "with the prefix `banlistd` and its id. Below `defaults:` it is for manual bans as well.",
+        ),
+    ] = False
+    log_group: Annotated[
+        int,
+        Key(
+            kinds.whole(0, 65535),
+            "nftables: the NFLOG group that gets what is logged, for a program such as ulogd; 0: the kernel log.",
+        ),
+    ] = 0
+    hits: Annotated[
+        bool,
+        Key(
+            kinds.SWITCH,
+            "nftables: whether packets are sampled, at most 10 a second, so that `banlistctl hits` says which connection met "
+            "which entry of which version of the list. Below `defaults:` it is for manual bans as well.",
+        ),
+    ] = False
     ttl: Annotated[
         float | None,
         Key(
@@ -81,6 +104,11 @@ class Defaults(Section):
     guards: Annotated[
         Guards, Key(kinds.section(Guards, "guards"), "Bounds beyond which a list is refused; the last good version stays.")
     ] = _GUARDS
+
+    @property
+    def logged_to(self) -> int | None:
+        """The NFLOG group that gets packets besides what `action` does; 0: the kernel log, None: none."""
+        return self.log_group if self.log or (self.action is Action.LOG and self.log_group) else None
 
 
 def check_shadow(own: Mapping[str, object], action: object, spot: Spot, *, possible: bool) -> None:

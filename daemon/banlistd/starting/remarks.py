@@ -1,0 +1,60 @@
+"""What an administrator should know: about this host's firewall, the files of the configuration, and its lists."""
+
+import asyncio
+from collections.abc import Sequence
+
+from banlistd.adapters.fetch.named_files import remarks_on_named_files
+from banlistd.adapters.firewalls.nftables.structure import TABLE
+from banlistd.adapters.firewalls.opener import open_backend
+from banlistd.adapters.host.connections import LinuxConnections
+from banlistd.adapters.host.coverage.uncovered import UncoveredTraffic
+from banlistd.adapters.host.saved_rulesets import remarks_on_saved_rulesets
+from banlistd.adapters.system import config_file
+from banlistd.core.config.catalogue.in_use import remarks_on_lists
+from banlistd.core.config.combining.sources import remarks_on_unused
+from banlistd.core.config.model import Config
+from banlistd.daemon import Service
+from banlistd.model import Remark
+from banlistd.paths import Paths
+from banlistd.ports import Firewall
+from banlistd.services.evidence.hits import HitRecorder
+from banlistd.services.trial import Trial
+
+
+def file_remarks(places: Paths, config: Config) -> Sequence[Remark]:
+    """On the files that a configuration names, as the account of the service. Call it in a process without other threads."""
+    return remarks_on_named_files(config, places.secret_folders)
+
+
+def list_remarks(config: Config) -> Sequence[Remark]:
+    """On the lists that a configuration polls, as the catalogue has them, and on those that it does not use."""
+    return [*remarks_on_lists(config, config_file.load_catalogue()), *remarks_on_unused(config)]
+
+
+async def host_remarks(places: Paths, config: Config) -> Sequence[Remark]:
+    """On the firewall of this host as far as this process may read it, and on the files that nftables.service loads."""
+    firewall = open_backend(config.backend, config)
+    try:
+        return await _remarks_on_rules(firewall, places)
+    finally:
+        await firewall.close()
+
+
+async def remarks_of_now(
+    service: Service,
+    firewall: Firewall,
+    connections: LinuxConnections,
+    uncovered: UncoveredTraffic,
+    trial: Trial,
+    hits: HitRecorder,
+    places: Paths,
+) -> Sequence[Remark]:
+    """All of the running daemon."""
+    on_lists = await asyncio.to_thread(list_remarks, service.config)
+    on_rules = await _remarks_on_rules(firewall, places)
+    on_traffic = [*connections.remarks(), *hits.remarks(), *await uncovered.remarks()]
+    return [*trial.remarks(), *on_rules, *on_traffic, *on_lists]
+
+
+async def _remarks_on_rules(firewall: Firewall, places: Paths) -> Sequence[Remark]:
+    return [*await firewall.remarks(), *await asyncio.to_thread(remarks_on_saved_rulesets, TABLE, places.root)]
