@@ -58,6 +58,9 @@ def test_the_time_begins_once_survives_a_restart_and_ends_with_an_event(tmp_path
 
     async def third(world: DaemonWorld) -> None:
         assert shadowed(world) == 0
+        remarks = (await world.ask("status"))["remarks"]
+        message = "two is no longer in shadow: 7 packets would have been dropped"
+        assert {"message": message, "hint": "banlistctl promote two"} in remarks
         await world.service.refresh([])
         assert EventName.SHADOW_ENDED not in [event.name for event in world.announcer.events]
 

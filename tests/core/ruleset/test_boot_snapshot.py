@@ -1,5 +1,7 @@
 """What a restore stands on comes out of its text as it went in, or not at all."""
 
+from dataclasses import replace
+
 import pytest
 
 from banlistd.backends import BackendName
@@ -41,6 +43,13 @@ def test_it_comes_back_as_it_was(boot_snapshot: BootSnapshot) -> None:
     assert (back.policy.sources, back.policy.hash) == (boot_snapshot.policy.sources, boot_snapshot.policy.hash)
     assert back.policy.allowed == boot_snapshot.policy.allowed
     assert back.policy.never_banned == boot_snapshot.policy.never_banned
+
+
+def test_a_source_in_shadow_is_in_shadow_after_a_boot_too(boot_snapshot: BootSnapshot) -> None:
+    sources = tuple(replace(owner, shadow=owner.source_id == "b") for owner in boot_snapshot.policy.sources)
+    back = decode(encode(replace(boot_snapshot, policy=replace(boot_snapshot.policy, sources=sources))))
+    assert back is not None
+    assert back.policy.sources == sources
 
 
 def test_the_snapshot_of_an_earlier_program_has_the_default(boot_snapshot: BootSnapshot) -> None:

@@ -127,7 +127,7 @@ async def _status(parts: "Parts", verdict: VerdictAnswer) -> StatusAnswer:
         "watched": await asyncio.to_thread(count_watched, state) if state else 0,
         "maps": {map_id.name: len(entries) for map_id, entries in state.map_entries.items()} if state else {},
         "last_change": newest.completed_at if newest else None,
-        "remarks": _rows([*remarks, *ages]),
+        "remarks": _rows([*remarks, *ages, *parts.value.remarks()]),
         "refreshing": {"done": done, "total": total},
         "suspended": await suspension_rows(parts, parts.suspended.every),
     }

@@ -15,7 +15,7 @@ from banlistd.core.feeds.value.report import ListFacts, ValueReport, report_of
 from banlistd.core.feeds.value.shadow import Shadow
 from banlistd.core.ruleset.manual_allows import REASON
 from banlistd.core.ruleset.ranking import owned_by_mark
-from banlistd.model import MANUAL, Family, Protected, SourceId
+from banlistd.model import MANUAL, Family, Protected, Remark, SourceId
 from banlistd.ports import Connections
 from banlistd.services.enforcer import Enforcer
 from banlistd.services.history.list_history import ListHistory
@@ -41,6 +41,10 @@ class ValueReports:
         self._shadows = shadows
         # Two at once would take twice the memory, and neither would be ready sooner.
         self._turn = asyncio.Lock()
+
+    def remarks(self) -> Sequence[Remark]:
+        """On sources whose time in shadow is over."""
+        return self._shadows.remarks()
 
     async def report(self, config: Config, named: AbstractSet[SourceId], now: float, *, past: bool = False) -> ValueReport:
         """The report at a moment (seconds since the epoch). `named`: lists that are compared in any case. `past`: with what the

@@ -1,14 +1,14 @@
 """The time in shadow of sources: remembered across restarts, and announced when it is over."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Self
 
 from banlistd.core.config.model import Config
 from banlistd.core.feeds.value.shadow import Shadow, in_shadow, turn_of
 from banlistd.core.printing import counted
 from banlistd.events import Event, EventName
-from banlistd.model import SourceId
+from banlistd.model import Remark, SourceId
 from banlistd.ports import Announcer, Clock, ShadowLog
 from banlistd.services.enforcer import Enforcer
 
@@ -36,6 +36,14 @@ class Shadows:
     def now_in_shadow(self, config: Config) -> frozenset[SourceId]:
         """The sources of a configuration that are in shadow at this moment."""
         return in_shadow(config.sources, self._known, self._clock.now())
+
+    def remarks(self) -> Sequence[Remark]:
+        """One for each source whose time is over, as long as it has the key."""
+        return [
+            Remark(f"{one.source_id} is no longer in shadow: {_dropped(one)}", f"banlistctl promote {one.source_id}")
+            for one in self._known.values()
+            if one.ended_at is not None
+        ]
 
     async def note(self, config: Config, enforcer: Enforcer) -> bool:
         """Write down and announce what begins and ends at this moment; whether the firewall has to follow.
@@ -65,6 +73,10 @@ async def _packets(enforcer: Enforcer) -> Mapping[SourceId, int]:
 
 
 def _ended(shadow: Shadow) -> Event:
-    source_id, dropped = shadow.source_id, counted(shadow.packets, "packet", "packets")
-    words = f"{source_id} is no longer in shadow: {dropped} would have been dropped: banlistctl promote {source_id}"
+    source_id = shadow.source_id
+    words = f"{source_id} is no longer in shadow: {_dropped(shadow)}: banlistctl promote {source_id}"
     return Event(EventName.SHADOW_ENDED, words, {"SOURCE_ID": source_id, "PACKETS": shadow.packets})
+
+
+def _dropped(shadow: Shadow) -> str:
+    return f"{counted(shadow.packets, 'packet', 'packets')} would have been dropped"
