@@ -4,8 +4,11 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
+import pytest
+
 from banlistd.adapters.storage.database import open_database
 from banlistd.adapters.storage.import_runs import ImportRuns
+from banlistd.adapters.storage.versions import version_table
 from banlistd.adapters.storage.versions.version_table import VersionTable
 from banlistd.core.feeds.content import Pending
 from banlistd.core.feeds.versions.version import MOST_VERSIONS, HistoryBounds, Step
@@ -160,6 +163,22 @@ def test_the_oldest_versions_go_first_when_all_together_are_too_large(tmp_path: 
             await complete(ledger, pending(letter, chr(ord(letter) - 1), bounds=bounds), float(number))
         assert await known(versions) == [("e", b"de"), ("d", b"cd"), ("c", None)]
         assert await versions.octets() == {ONE: 4}
+
+    run(tmp_path, life)
+
+
+@pytest.mark.parametrize(("large", "too_large", "kept"), [(1 << 40, 1 << 40, 5), (0, 1 << 40, 3), (0, 0, 1)])
+def test_a_large_database_keeps_less_of_each_history(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, large: int, too_large: int, kept: int
+) -> None:
+    monkeypatch.setattr(version_table, "LARGE_FILE", large)
+    monkeypatch.setattr(version_table, "TOO_LARGE_FILE", too_large)
+
+    async def life(ledger: ImportRuns, versions: VersionTable) -> None:
+        bounds = HistoryBounds(30 * DAY, 32)
+        for number, letter in enumerate("bcdef"):
+            await complete(ledger, pending(letter, chr(ord(letter) - 1) if number else "", bounds=bounds), float(number))
+        assert len(await versions.of(ONE)) == kept
 
     run(tmp_path, life)
 

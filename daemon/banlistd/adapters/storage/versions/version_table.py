@@ -1,6 +1,7 @@
 """The last contents of each list, on SQLite. The only file with queries on them."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import aiosqlite
@@ -12,6 +13,11 @@ from banlistd.model import ImportRun, SourceId
 
 # The longest that a configuration may have: tests/core/config/test_history.py compares them.
 _LONGEST = 365 * 86_400.0
+
+LARGE_FILE, TOO_LARGE_FILE = 256 * 2**20, 512 * 2**20
+"""Octets of the database. Where the disk fails, all of it goes to memory, of which the unit allows 1 GB: a list keeps an eighth
+of its history in a large database, and none in one that is too large.
+"""
 
 _NEWEST = "SELECT content_hash FROM versions WHERE source_id = ? AND came_at IS NOT NULL ORDER BY id DESC LIMIT 1"
 
@@ -73,7 +79,7 @@ async def note_version(connection: aiosqlite.Connection, pending: Pending, run: 
                 await connection.execute(_BEGIN_WITH, (*source, step.before))
         row = (*source, run.id, pending.content_hash, pending.entries, len(step.delta), step.delta or None)
         await connection.execute(_ADD, row)
-    await _forget(connection, source, step.bounds, now)
+    await _forget(connection, source, replace(step.bounds, octets=await _room(connection, step.bounds.octets)), now)
     # Of sources that are no longer configured, too: no run of theirs will do so.
     await connection.execute("DELETE FROM versions WHERE came_at < ?", (now - _LONGEST,))
 
@@ -83,6 +89,14 @@ async def complete_version(connection: aiosqlite.Connection, run: ImportRun, now
     await connection.execute(
         "UPDATE versions SET came_at = ? WHERE source_id = ? AND run_id = ? AND came_at IS NULL", (now, run.source_id, run.id)
     )
+
+
+async def _room(connection: aiosqlite.Connection, octets: int) -> int:
+    """How many octets the versions of a source may take now."""
+    numbers = [(await connection.execute_fetchall(f"PRAGMA {name}")) for name in ("page_count", "freelist_count", "page_size")]
+    pages, free, size = (rows[0][0] for rows in map(list, numbers))
+    used = (pages - free) * size
+    return octets if used <= LARGE_FILE else octets // 8 if used <= TOO_LARGE_FILE else 0
 
 
 async def _forget(connection: aiosqlite.Connection, source: tuple[SourceId], bounds: HistoryBounds, now: float) -> None:

@@ -27,7 +27,7 @@ _PIECE = 1 << 16
 """Entries that are compared together: temporaries stay small, and in the cache."""
 
 _QUICK = 1
-"""The level of zlib: a higher one takes three times as long and saves 3 % of what is left (measured: lists of 1,000,000)."""
+"""The level of zlib: 6 takes twice as long and saves 1 % of what is left (measured: 1 % of a list of 1,000,000)."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -8,7 +8,7 @@ from banlistd.core.addresses.versions.deltas import VersionDelta, delta_between
 from banlistd.model import ContentHash, SourceId
 
 MOST_VERSIONS = 5000
-"""Of one list: for a poll each minute three and a half days. To look through so many takes an import 4 ms (measured)."""
+"""Of one list: for a poll each minute three and a half days. To look through so many takes an import 11 ms (measured)."""
 
 
 @dataclass(frozen=True, slots=True)
