@@ -344,7 +344,7 @@ async def assemble(
         allowlist,
         history,
         suspended,
-        ValueReports(enforcer, shadows, history, NoConnections()),
+        ValueReports(enforcer, shadows, history, NoConnections(), evidence.totals.now),
         Coverage(kernel.gaps, enforcer, kernel.remarks),
         announcer,
         evidence,

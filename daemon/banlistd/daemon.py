@@ -95,8 +95,7 @@ class Service:
         self._intervals = intervals
         self._enforcer = enforcer = services.enforcer
         self._live = LiveConfig(loaded.config, outside.ledger, enforcer.markers, services.shadows.now_in_shadow, outside.clock)
-        self._reloading = asyncio.Lock()
-        announcer = outside.announcer
+        self._reloading, announcer = asyncio.Lock(), outside.announcer
         self._faults = faults = FaultRecorder(announcer)
         self._memory = MemoryLoop(outside.trim_memory, intervals.memory_rest)
         instead, of = services.suspended.in_place_of_a_poll, services.suspended.of
@@ -126,7 +125,8 @@ class Service:
         self._after_allows = HostChangeLoop(
             services.allowlist.wait_for_end, self._reconcile, self._memory.note_work, faults, intervals.reconcile
         )
-        self._shadows = ShadowLoop(lambda: services.shadows.note(self.config, enforcer), self._reconcile, intervals.endings)
+        note, read = services.shadows.note, services.evidence.totals.now
+        self._shadows = ShadowLoop(lambda: note(self.config, read), self._reconcile, intervals.endings)
         self._evidence = EvidenceLoop(services.evidence, faults, intervals.first_retry)
         self._storage = StorageLoop(outside.storage, self._resync_ledger, self._report, announcer, intervals.storage_retry)
         self._watchdog = WatchdogLoop(outside.supervisor, enforcer.markers, faults)

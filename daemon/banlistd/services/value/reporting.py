@@ -19,7 +19,7 @@ from banlistd.model import MANUAL, Family, Protected, Remark, SourceId
 from banlistd.ports import Connections
 from banlistd.services.enforcer import Enforcer
 from banlistd.services.history.list_history import ListHistory
-from banlistd.services.value.shadows import Shadows
+from banlistd.services.value.shadows import ReadTotals, Shadows
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,9 +34,12 @@ class Promotion:
 class ValueReports:
     """Compares the lists that `enforcer` has in force."""
 
-    def __init__(self, enforcer: Enforcer, shadows: Shadows, history: ListHistory, connections: Connections) -> None:
+    def __init__(
+        self, enforcer: Enforcer, shadows: Shadows, history: ListHistory, connections: Connections, totals: ReadTotals
+    ) -> None:
         self._enforcer = enforcer
         self._connections = connections
+        self._totals = totals
         self._history = history
         self._shadows = shadows
         # Two at once would take twice the memory, and neither would be ready sooner.
@@ -53,11 +56,13 @@ class ValueReports:
         A combination has the addresses of its parts, and is not compared. Raises FirewallError, and LedgerError for the past.
         """
         async with self._turn:
-            counters = await self._enforcer.counters()
+            counters = await self._totals()
             owned = await asyncio.to_thread(owned_by_mark, self._enforcer.state)
             combined = {source.id for source in config.sources if source.combination}
             facts = [
-                ListFacts(owner.source_id, owner.action, content.addresses, owned.get(owner.mark, 0), counters.get(owner.mark))
+                ListFacts(
+                    owner.source_id, owner.action, content.addresses, owned.get(owner.mark, 0), counters.get(owner.source_id)
+                )
                 for owner in self._enforcer.policy.sources
                 if owner.source_id not in combined | {MANUAL} and (content := self._enforcer.content(owner.source_id))
             ]
@@ -89,7 +94,7 @@ class ValueReports:
             others = [self._enforcer.content(one.source_id) for one in owners if one.action.blocks and one != owner]
             blocking = [other.addresses for other in others if other is not None]
             growth = await asyncio.to_thread(growth_of, content.addresses, blocking, await self._wanted(config, now))
-            counter = (await self._enforcer.counters()).get(owner.mark)
+            counter = (await self._totals()).get(source.id)
             shadow = self._shadows.known.get(source.id)
             packets = counter.packets if counter else None
             return Promotion(growth, shadow, packets if packets is None or shadow is None else shadow.counted(packets))

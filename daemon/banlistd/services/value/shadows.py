@@ -1,16 +1,18 @@
 """The time in shadow of sources: remembered across restarts, and announced when it is over."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Self
 
 from banlistd.core.config.model import Config
 from banlistd.core.feeds.value.shadow import Shadow, in_shadow, turn_of
 from banlistd.core.printing import counted
 from banlistd.events import Event, EventName
-from banlistd.model import Remark, SourceId
+from banlistd.model import Counter, Remark, SourceId
 from banlistd.ports import Announcer, Clock, ShadowLog
-from banlistd.services.enforcer import Enforcer
+
+ReadTotals = Callable[[], Awaitable[Mapping[SourceId, Counter]]]
+"""Reads what was counted of each source, over restarts and reboots. Raises FirewallError."""
 
 
 class Shadows:
@@ -45,17 +47,18 @@ class Shadows:
             if one.ended_at is not None
         ]
 
-    async def note(self, config: Config, enforcer: Enforcer) -> bool:
+    async def note(self, config: Config, totals: ReadTotals) -> bool:
         """Write down and announce what begins and ends at this moment; whether the firewall has to follow.
 
-        `enforcer`: tells what was counted. Raises FirewallError, and LedgerError; then nothing is noted, and the next turn
+        `totals`: tells what was counted. Raises FirewallError, and LedgerError; then nothing is noted, and the next turn
         tries again.
         """
         async with self._turn:
             sources = [source for source in config.sources if source.shadow is not None]
             if not sources and not self._known:
                 return False
-            turn = turn_of(sources, self._known, await _packets(enforcer), self._clock.now())
+            packets = {source_id: counter.packets for source_id, counter in (await totals()).items()}
+            turn = turn_of(sources, self._known, packets, self._clock.now())
             changed = {one.source_id: one for one in (*turn.come, *turn.over)}
             if changed or turn.gone:
                 await self._log.change(list(changed.values()), turn.gone)
@@ -63,13 +66,6 @@ class Shadows:
             for one in turn.over:
                 self._announcer.announce(_ended(one))
             return bool(turn.over or turn.come)
-
-
-async def _packets(enforcer: Enforcer) -> Mapping[SourceId, int]:
-    """The packets that each source has counted. Raises FirewallError."""
-    by_mark = await enforcer.counters()
-    owners = enforcer.policy.sources
-    return {owner.source_id: by_mark[owner.mark].packets for owner in owners if owner.mark in by_mark}
 
 
 def _ended(shadow: Shadow) -> Event:

@@ -148,8 +148,8 @@ _COLUMNS = (
 )
 
 _NOTE = (
-    "UNIQUE: of these entries no other list has an address. HITS/1,000: packets for each 1,000 entries since the chain of the"
-    " list was made; a packet counts for the first list in order. CANDIDATES for false positives: entries that met an allowed"
+    "UNIQUE: of these entries no other list has an address. HITS/1,000: packets for each 1,000 entries, over restarts and"
+    " reboots; a packet counts for the first list in order. CANDIDATES for false positives: entries that met an allowed"
     " or protected address, or one that a host here connects to."
 )
 
