@@ -72,6 +72,7 @@ ARROWS: dict[str, set[tuple[str, str]]] = {
         ("manual_bans", "ban_orders"),
         ("manual_bans", "coalescer"),
         ("value", "enforcer"),
+        ("value", "evidence"),
         ("value", "history"),
     },
     "services/evidence": {

@@ -344,7 +344,7 @@ async def assemble(
         allowlist,
         history,
         suspended,
-        ValueReports(enforcer, shadows, history, NoConnections(), evidence.totals.now),
+        ValueReports(enforcer, shadows, history, NoConnections(), evidence),
         Coverage(kernel.gaps, enforcer, kernel.remarks),
         announcer,
         evidence,

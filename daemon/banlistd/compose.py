@@ -230,7 +230,7 @@ async def open_application(
             allowlist,
             history,
             suspended,
-            ValueReports(enforcer, shadows, history, connections, evidence.totals.now),
+            ValueReports(enforcer, shadows, history, connections, evidence),
             Coverage(firewall.gaps, enforcer, uncovered.remarks),
             announcer,
             evidence,

@@ -91,7 +91,7 @@ def test_an_entry_that_a_host_here_connects_to_is_a_candidate(tmp_path: Path) ->
     async def life(world: DaemonWorld) -> None:
         await world.service.refresh([])
         shadows = await Shadows.opened(ShadowTable(world.database), world.announcer, world.clock)
-        reports = ValueReports(world.enforcer, shadows, world.parts.history, Talking(), world.parts.evidence.totals.now)
+        reports = ValueReports(world.enforcer, shadows, world.parts.history, Talking(), world.parts.evidence)
         one, two = (await reports.report(world.service.config, set(), world.clock.now())).lists
         assert (one.candidates.entries, two.candidates.entries) == (1, 0)
         (suspect,) = one.candidates.shown

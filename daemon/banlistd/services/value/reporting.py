@@ -18,8 +18,9 @@ from banlistd.core.ruleset.ranking import owned_by_mark
 from banlistd.model import MANUAL, Family, Protected, Remark, SourceId
 from banlistd.ports import Connections
 from banlistd.services.enforcer import Enforcer
+from banlistd.services.evidence.evidence import Evidence
 from banlistd.services.history.list_history import ListHistory
-from banlistd.services.value.shadows import ReadTotals, Shadows
+from banlistd.services.value.shadows import Shadows
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,11 +36,11 @@ class ValueReports:
     """Compares the lists that `enforcer` has in force."""
 
     def __init__(
-        self, enforcer: Enforcer, shadows: Shadows, history: ListHistory, connections: Connections, totals: ReadTotals
+        self, enforcer: Enforcer, shadows: Shadows, history: ListHistory, connections: Connections, evidence: Evidence
     ) -> None:
         self._enforcer = enforcer
         self._connections = connections
-        self._totals = totals
+        self._evidence = evidence
         self._history = history
         self._shadows = shadows
         # Two at once would take twice the memory, and neither would be ready sooner.
@@ -53,15 +54,21 @@ class ValueReports:
         """The report at a moment (seconds since the epoch). `named`: lists that are compared in any case. `past`: with what the
         versions of the lists say.
 
-        A combination has the addresses of its parts, and is not compared. Raises FirewallError, and LedgerError for the past.
+        A combination has the addresses of its parts, and is not compared. Raises FirewallError and LedgerError.
         """
         async with self._turn:
-            counters = await self._totals()
+            counters = await self._evidence.totals.now()
+            hits = await self._evidence.hits.counts()
             owned = await asyncio.to_thread(owned_by_mark, self._enforcer.state)
             combined = {source.id for source in config.sources if source.combination}
             facts = [
                 ListFacts(
-                    owner.source_id, owner.action, content.addresses, owned.get(owner.mark, 0), counters.get(owner.source_id)
+                    owner.source_id,
+                    owner.action,
+                    content.addresses,
+                    owned.get(owner.mark, 0),
+                    counters.get(owner.source_id),
+                    hits[owner.source_id].addresses if owner.source_id in hits else 0,
                 )
                 for owner in self._enforcer.policy.sources
                 if owner.source_id not in combined | {MANUAL} and (content := self._enforcer.content(owner.source_id))
@@ -94,7 +101,7 @@ class ValueReports:
             others = [self._enforcer.content(one.source_id) for one in owners if one.action.blocks and one != owner]
             blocking = [other.addresses for other in others if other is not None]
             growth = await asyncio.to_thread(growth_of, content.addresses, blocking, await self._wanted(config, now))
-            counter = (await self._totals()).get(source.id)
+            counter = (await self._evidence.totals.now()).get(source.id)
             shadow = self._shadows.known.get(source.id)
             packets = counter.packets if counter else None
             return Promotion(growth, shadow, packets if packets is None or shadow is None else shadow.counted(packets))

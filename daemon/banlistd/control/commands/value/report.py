@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypedDict
 from banlistd.control.declaration import Argument, Command, Completes, PageContext
 from banlistd.control.page import Column, Note, Page, Table, moment, number
 from banlistd.core.printing import counted, printable
-from banlistd.errors import FirewallError, NoSuchSourceError, UsageError
+from banlistd.errors import FirewallError, LedgerError, NoSuchSourceError, UsageError
 
 if TYPE_CHECKING:
     from banlistd.control.parts import Parts
@@ -46,7 +46,8 @@ class PastRow(TypedDict):
 class ValueRow(TypedDict):
     """`unique`: entries of which no other list has an address. `addresses`, `unique_addresses`: of IPv4. `owned`: elements in
     the firewall. `overlap`: by list, how many entries of this list have an address that the other has too. `packets`,
-    `hits_per_1000`: null where nothing is counted; hits are packets for each 1,000 entries. `candidates`: how many entries met
+    `hits_per_1000`: null where nothing is counted; hits are packets for each 1,000 entries. `sampled`: addresses of
+    which hits are kept (`hits: yes`). `candidates`: how many entries met
     an address that is wanted; `met` has the first. `past`: null unless it is asked for, and known.
     """
 
@@ -59,6 +60,7 @@ class ValueRow(TypedDict):
     owned: int
     packets: int | None
     hits_per_1000: float | None
+    sampled: int
     overlap: dict[str, int]
     candidates: int
     met: list[CandidateRow]
@@ -108,6 +110,7 @@ def _row(one: "ListValue") -> ValueRow:
         "unique_addresses": one.unique_addresses,
         "owned": one.owned,
         "packets": one.packets,
+        "sampled": one.met,
         "hits_per_1000": None if one.hits_per_1000 is None else round(one.hits_per_1000, 3),
         "overlap": {str(name): count for name, count in one.overlap.items()},
         "candidates": one.candidates.entries,
@@ -248,6 +251,7 @@ REPORT: Command[ReportOrder, ReportAnswer] = Command(
                 "owned": 1_234,
                 "packets": 98_765,
                 "hits_per_1000": 59_857.576,
+                "sampled": 0,
                 "overlap": {"office-bans": 3},
                 "candidates": 1,
                 "met": [{"entry": "192.0.2.0/24", "met": "allowed", "address": "192.0.2.7", "reason": "the office"}],
@@ -263,7 +267,7 @@ REPORT: Command[ReportOrder, ReportAnswer] = Command(
     read=_read,
     answer=_answer,
     page=_page,
-    errors=(UsageError, NoSuchSourceError, FirewallError),
+    errors=(UsageError, NoSuchSourceError, FirewallError, LedgerError),
     timeout=60.0,
     requests=_requests,
 )

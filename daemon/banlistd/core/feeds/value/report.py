@@ -15,13 +15,16 @@ from banlistd.model import Action, Counter, SourceId
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ListFacts:
-    """What is known of one list. `owned`: elements of the firewall that it owns. `counter`: None where nothing is counted."""
+    """What is known of one list. `owned`: elements of the firewall that it owns. `counter`: None where nothing is
+    counted. `met`: addresses of which packets were sampled (`hits`).
+    """
 
     source_id: SourceId
     action: Action
     content: AddressSet
     owned: int
     counter: Counter | None
+    met: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +46,7 @@ class ListValue:
     packets: int | None
     overlap: Mapping[SourceId, int]
     candidates: Candidates
+    met: int = 0
     lifetimes: Lifetimes | None = None
 
     @property
@@ -84,6 +88,7 @@ def report_of(facts: Sequence[ListFacts], wanted: Sequence[Wanted], named: Abstr
             one.counter.packets if one.counter else None,
             {other.source_id: int(found.shared[row, column]) for column, other in enumerate(compared) if column != row},
             addresses.on(one.content),
+            one.met,
         )
         for row, one in enumerate(compared)
     )
