@@ -18,7 +18,6 @@ from banlistd.control.declaration import Command
 from banlistd.control.faults import status_of
 from banlistd.control.server import MAX_BODY, OnChange, note_nothing, serve
 from banlistd.core.config.reload import ReloadOrder
-from banlistd.core.manual_bans import BanOrder, UnbanOrder
 from banlistd.errors import (
     AlreadyRunningError,
     BanlistdError,
@@ -120,14 +119,18 @@ def serving(folder: Path, then: Callable[[Path], Awaitable[None]]) -> Canned:
             "POST",
             "/v1/ban",
             b'{"address": "192.0.2.0/24", "for": "10m", "origin": "fail2ban/sshd", "comment": "5 failures"}',
-            ("ban", BanOrder(Family.IPV4, 0xC0000200, 0xC00002FF, 600.0, "fail2ban/sshd", "5 failures", os.getuid())),
+            (
+                "ban",
+                {"address": "192.0.2.0/24", "for": "10m", "origin": "fail2ban/sshd", "comment": "5 failures"},
+                os.getuid(),
+            ),
         ),
-        ("POST", "/v1/ban", b'{"address": "::2"}', ("ban", BanOrder(Family.IPV6, 2, 2, None, "operator", "", os.getuid()))),
+        ("POST", "/v1/ban", b'{"address": "::2"}', ("ban", {"address": "::2"}, os.getuid())),
         (
             "POST",
             "/v1/unban",
             b'{"address": "192.0.2.1", "origin": "x"}',
-            ("unban", UnbanOrder((Family.IPV4, 0xC0000201, 0xC0000201), "x")),
+            ("unban", {"address": "192.0.2.1", "origin": "x"}, os.getuid()),
         ),
     ],
 )

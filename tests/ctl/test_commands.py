@@ -7,7 +7,6 @@ import pytest
 from banlistd.control.declaration import Command
 from banlistd.control.table import COMMANDS
 from banlistd.core.config.reload import ReloadOrder
-from banlistd.core.manual_bans import BanOrder, ConfirmOrder, UnbanOrder
 from banlistd.ctl.remote import default_runtime
 from banlistd.errors import (
     BanlistdError,
@@ -50,25 +49,25 @@ from ctl.conftest import CtlCall
         (["reload", "--lift", "5019"], ("reload", ReloadOrder(lift=5019))),
         (["reload", "--confirm", "2m"], ("reload", ReloadOrder(confirm=120.0))),
         (["confirm"], ("confirm", None)),
-        (["confirm", "192.0.2.1"], ("confirm", ConfirmOrder((Family.IPV4, 0xC0000201, 0xC0000201)))),
+        (["confirm", "192.0.2.1"], ("confirm", {"address": "192.0.2.1"}, os.getuid())),
         (["bans"], ("bans", 1000, None)),
         (["bans", "--limit", "7"], ("bans", 7, None)),
         (
             ["bans", "--after", "1790000000.5|192.0.2.1|x"],
             ("bans", 1000, (1_790_000_000.5, Family.IPV4, 0xC0000201, 0xC0000201, "x")),
         ),
-        (["ban", "192.0.2.1"], ("ban", BanOrder(Family.IPV4, 0xC0000201, 0xC0000201, None, "operator", "", os.getuid()))),
+        (["ban", "192.0.2.1"], ("ban", {"address": "192.0.2.1"}, os.getuid())),
         (
             ["ban", "--for", "10m", "--origin", "fail2ban/sshd", "--comment", "why", "--", "192.0.2.1"],
-            ("ban", BanOrder(Family.IPV4, 0xC0000201, 0xC0000201, 600.0, "fail2ban/sshd", "why", os.getuid())),
+            ("ban", {"address": "192.0.2.1", "for": "10m", "origin": "fail2ban/sshd", "comment": "why"}, os.getuid()),
         ),
         (
             ["ban", "--confirm", "1m", "192.0.2.1"],
-            ("ban", BanOrder(Family.IPV4, 0xC0000201, 0xC0000201, None, "operator", "", os.getuid(), 60.0)),
+            ("ban", {"address": "192.0.2.1", "confirm": "1m"}, os.getuid()),
         ),
-        (["unban", "::2"], ("unban", UnbanOrder((Family.IPV6, 2, 2), None))),
-        (["unban", "--origin", "x"], ("unban", UnbanOrder(None, "x"))),
-        (["unban", "--origin", "x", "::2"], ("unban", UnbanOrder((Family.IPV6, 2, 2), "x"))),
+        (["unban", "::2"], ("unban", {"address": "::2"}, os.getuid())),
+        (["unban", "--origin", "x"], ("unban", {"origin": "x"}, os.getuid())),
+        (["unban", "--origin", "x", "::2"], ("unban", {"address": "::2", "origin": "x"}, os.getuid())),
     ],
 )
 @pytest.mark.parametrize("where", ["nowhere", "before", "after"])

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from banlistd.core.config.service.manual import Manual
 from banlistd.errors import RefusedError
 from banlistd.events import EventName
 from banlistd.services import ban_orders
@@ -61,3 +62,19 @@ def test_an_order_that_is_refused_changes_nothing(tmp_path: Path, monkeypatch: p
 
     monkeypatch.setattr(ban_orders, "MOST_BANS", 3)
     run(Environment(tmp_path), NOTHING, life, serve=True)
+
+
+def test_the_configured_prefix_of_ipv6_is_meant_by_bans_confirmations_and_their_ends(tmp_path: Path) -> None:
+    async def life(world: DaemonWorld) -> None:
+        made = await world.ask("ban", address="2001:db8:1:2::7", confirm="10m")
+        assert made["address"] == "2001:db8:1:2::/64"
+        confirmed = await world.ask("confirm", address="2001:db8:1:2::9")
+        assert [row["address"] for row in confirmed["bans"]] == ["2001:db8:1:2::/64"]
+        assert (await world.ask("ban", address="2001:db8:1:2::7", prefix6="128"))["address"] == "2001:db8:1:2::7"
+        assert (await world.ask("ban", address=["2001:db8:1:3::7", "192.0.2.7"]))["banned"] == 2
+        assert await world.ask("unban", address=["2001:db8:1:3::1", "192.0.2.7"]) == {"lifted": 2, "absent": 0}
+        removed = (await world.ask("unban", address="2001:db8:1:2::1"))["removed"]
+        assert [row["address"] for row in removed] == ["2001:db8:1:2::/64"]
+        assert [row["address"] for row in await world.ask("bans")] == ["2001:db8:1:2::7"]
+
+    run(Environment(tmp_path), config_of(manual=Manual(prefix6=64)), life)

@@ -212,6 +212,7 @@ EFFECT: Mapping[str, Callable[[Config], object]] = {
     "defaults": lambda config: [source.action for source in policy_of(config, {SourceId("a"): Mark(1)}, 0.0).sources],
     "allow": lambda config: [len(ranges) for ranges in config.allowed(0.0).values()],
     "sources": lambda config: [source.source_id for source in policy_of(config, {SourceId("a"): Mark(1)}, 0.0).sources],
+    "manual": lambda config: config.manual.prefix6,
     "use_for": lambda config: remarks_on_lists(replace(config, sources=(KNOWN,)), CATALOGUE),
     "hits": lambda config: config.hits,
     "geo": lambda config: config.watched(Source(id=SourceId("b"), block=Block(countries=("NO",)))),

@@ -76,6 +76,8 @@ WRONG = [
         "allow:\n- address: 192.0.2.1\n  until: 2027-02-30",
         '3: allow[0].until: "2027-02-30" is neither a day nor a moment (write 2027-01-01 or 2027-01-01T18:00:00Z)',
     ),
+    ("manual: {prefix6: 32}", '1: manual.prefix6: "32" is not a prefix length (write 48 to 128, or off)'),
+    ("manual: {prefix: 64}", "1: manual.prefix: is not a key here (did you mean prefix6?)"),
     ("fail2ban: {jail: -x}", '1: fail2ban.jail: "-x" is not a jail\'s name (letters, digits and _ . -, at most 60)'),
     ("fail2ban: {socket: run/f2b}", '1: fail2ban.socket: "run/f2b" is not an absolute name (write /absolute/name)'),
     (

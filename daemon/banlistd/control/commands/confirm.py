@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING, NotRequired, TypedDict
 
 from banlistd.control.commands.manual_bans.rows import BAN_ADDRESS, ORDER_SECONDS, ManualBanRow, ban_rows, until_when
+from banlistd.control.commands.manual_bans.targets import OneTarget, with_prefix6
 from banlistd.control.declaration import Command, Completes, PageContext
 from banlistd.control.page import Page
 from banlistd.core.printing import counted, printable
@@ -21,16 +22,21 @@ class ConfirmAnswer(TypedDict):
     bans: NotRequired[list[ManualBanRow]]
 
 
-def _read(request: "ControlRequest") -> "ConfirmOrder | None":
+def _read(request: "ControlRequest") -> OneTarget | None:
     from banlistd.core.manual_bans import read_confirm
 
-    return read_confirm(request.fields) if "address" in request.fields else None
+    if "address" not in request.fields:
+        return None
+    read_confirm(request.fields)
+    return OneTarget(request.fields, request.uid)
 
 
-async def _answer(parts: "Parts", order: "ConfirmOrder | None") -> ConfirmAnswer:
+async def _answer(parts: "Parts", asked: OneTarget | None) -> ConfirmAnswer:
+    from banlistd.core.manual_bans import read_confirm
+
     sources = len(parts.service.config.sources)
-    if order is not None:
-        return {"sources": sources, "bans": await _confirmed_bans(parts, order)}
+    if asked is not None:
+        return {"sources": sources, "bans": await _confirmed_bans(parts, read_confirm(with_prefix6(parts, asked.fields)))}
     try:
         await parts.service.confirm()
     except UsageError as error:
@@ -67,7 +73,7 @@ def _page(answer: ConfirmAnswer, _: PageContext) -> Page:
     return [f"the configuration is confirmed: {counted(answer['sources'], 'source', 'sources')}"]
 
 
-CONFIRM: "Command[ConfirmOrder | None, ConfirmAnswer]" = Command(
+CONFIRM: "Command[OneTarget | None, ConfirmAnswer]" = Command(
     name="confirm",
     help="keep the configuration that reload --confirm tries, or a ban that ban --confirm tries",
     details="Without an address it confirms the configuration, with one the manual bans of exactly these addresses that wait"

@@ -196,7 +196,7 @@ def prefix(low: int, high: int) -> ValueKind:
         return length
 
     schema = {"anyOf": [{"type": "integer", "minimum": low, "maximum": high}, _OFF]}
-    return scalar(read, schema, f"{low} to {high}, or off", show=lambda length: str(length or OFF))
+    return scalar(read, schema, f"{low} to {high}, or off", show=lambda length: str(length or OFF), examples=(str(high),))
 
 
 TEXT = {"type": "string"}

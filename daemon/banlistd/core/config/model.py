@@ -23,6 +23,7 @@ from banlistd.core.config.sections.pages import Pages
 from banlistd.core.config.sections.parser import ParserSettings
 from banlistd.core.config.sections.verify import VERIFY, Verify
 from banlistd.core.config.service.backend import BackendKeys
+from banlistd.core.config.service.manual import Manual
 from banlistd.core.config.service.metrics import Metrics
 from banlistd.core.credentials import may_contain_secret
 from banlistd.formats import Format
@@ -34,6 +35,7 @@ STDIN = Path("-")
 _AUTO = Format()
 # Sections are immutable; the linter sees that only of those in this file.
 _DEFAULTS, _LOG, _PARSER, _GEO, _METRICS, _HITS = Defaults(), Log(), ParserSettings(), Geo(), Metrics(), Hits()
+_MANUAL = Manual()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -261,6 +263,7 @@ class Config(BackendKeys):
         Key(kinds.section(ParserSettings, "parser"), "Bounds of the process that parses lists.", Reload.RESTART),
     ] = _PARSER
     geo: Annotated[Geo, Key(kinds.section(Geo, "geo"), "Where addresses belong: country and ASN.", Reload.LIVE)] = _GEO
+    manual: Annotated[Manual, Key(kinds.section(Manual, "manual"), "What manual bans mean.", Reload.LIVE)] = _MANUAL
     metrics: Annotated[Metrics, Key(kinds.section(Metrics, "metrics"), "Metrics and health over HTTP.", Reload.RESTART)] = (
         _METRICS
     )

@@ -11,7 +11,15 @@ from banlistd.control.commands.manual_bans.rows import (
     exemption_rows,
     ordered_end,
 )
-from banlistd.control.commands.manual_bans.targets import BAN_ADDRESSES, MOST_OCTETS, PREFIX6, ManyLines, one_request
+from banlistd.control.commands.manual_bans.targets import (
+    BAN_ADDRESSES,
+    MOST_OCTETS,
+    PREFIX6,
+    ManyLines,
+    OneTarget,
+    one_request,
+    with_prefix6,
+)
 from banlistd.control.declaration import Argument, Command, PageContext
 from banlistd.control.own_session import AUTO, own_session
 from banlistd.control.page import Page, short_duration
@@ -21,7 +29,6 @@ from banlistd.errors import FirewallError, LedgerError, RefusedError
 if TYPE_CHECKING:
     from banlistd.control.parts import Parts
     from banlistd.control.request import ControlRequest
-    from banlistd.core.manual_bans import BanOrder
 
 
 class BanAnswer(ManualBanRow):
@@ -46,12 +53,13 @@ class BansAnswer(TypedDict):
     spared: list[ExemptionRow]
 
 
-def _read(request: "ControlRequest") -> "BanOrder | ManyLines":
+def _read(request: "ControlRequest") -> OneTarget | ManyLines:
     from banlistd.core.manual_bans import read_ban
 
     if isinstance(request.fields.get("address"), list):
         return ManyLines(request.fields, request.uid)
-    return read_ban(request.fields, request.uid)
+    read_ban(request.fields, request.uid)
+    return OneTarget(request.fields, request.uid)
 
 
 async def _answer_many(parts: "Parts", lines: ManyLines) -> BansAnswer:
@@ -59,7 +67,7 @@ async def _answer_many(parts: "Parts", lines: ManyLines) -> BansAnswer:
 
     from banlistd.services.orders.mass_orders import read_mass_ban
 
-    order = await asyncio.to_thread(read_mass_ban, lines.fields, lines.uid)
+    order = await asyncio.to_thread(read_mass_ban, with_prefix6(parts, lines.fields), lines.uid)
     done = await parts.banning.carry_out(order)
     return {
         "origin": order.orders[0].origin,
@@ -71,10 +79,12 @@ async def _answer_many(parts: "Parts", lines: ManyLines) -> BansAnswer:
     }
 
 
-async def _answer(parts: "Parts", order: "BanOrder | ManyLines") -> BanAnswer | BansAnswer:
-    if isinstance(order, ManyLines):
-        return await _answer_many(parts, order)
-    done = await parts.banning.carry_out(order)
+async def _answer(parts: "Parts", asked: OneTarget | ManyLines) -> BanAnswer | BansAnswer:
+    from banlistd.core.manual_bans import read_ban
+
+    if isinstance(asked, ManyLines):
+        return await _answer_many(parts, asked)
+    done = await parts.banning.carry_out(read_ban(with_prefix6(parts, asked.fields), asked.uid))
     (ban,) = done.bans
     (row,) = await ban_rows([ban], parts.user_name)
     return {**row, "new": done.is_new, "spared": exemption_rows(done.exemptions)}
@@ -125,7 +135,7 @@ def _page_of_one(answer: BanAnswer, context: PageContext) -> Page:
     return [trial, *spared, f"  banlistctl confirm {address} keeps it banned {end}"]
 
 
-BAN: "Command[BanOrder | ManyLines, BanAnswer | BansAnswer]" = Command(
+BAN: "Command[OneTarget | ManyLines, BanAnswer | BansAnswer]" = Command(
     name="ban",
     help="ban addresses, CIDR networks or ranges at once",
     details="The manual ban is in effect when the command returns. It takes precedence over every source, and survives restart,"

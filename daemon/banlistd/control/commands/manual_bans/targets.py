@@ -2,17 +2,24 @@
 
 import sys
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from banlistd.control.declaration import Argument, Completes
 from banlistd.errors import UsageError
+
+if TYPE_CHECKING:
+    from banlistd.control.parts import Parts
 
 MOST_OCTETS = 16 * 1024 * 1024
 """Octets: 100,000 lines with comments of a hundred characters."""
 
 BAN_ADDRESSES = Argument("address", "ADDRESS", "an address, a CIDR network, a range a-b, or - for lines of stdin", nargs="+")
 BANNED_ADDRESSES = BAN_ADDRESSES._replace(nargs="*", completes=Completes.MANUAL_BANS)
-PREFIX6 = Argument("--prefix6", "LENGTH", "a single IPv6 address means its network of this length: 48 to 128, often 64")
+PREFIX6 = Argument(
+    "--prefix6",
+    "LENGTH",
+    "a single IPv6 address means its network of this length, 48 to 128; default: manual.prefix6",
+)
 
 
 class ManyLines(NamedTuple):
@@ -20,6 +27,19 @@ class ManyLines(NamedTuple):
 
     fields: Mapping[str, object]
     uid: int
+
+
+class OneTarget(NamedTuple):
+    """A request about one address, which was read without the configuration. `uid`: the user who asks."""
+
+    fields: Mapping[str, object]
+    uid: int
+
+
+def with_prefix6(parts: "Parts", fields: Mapping[str, object]) -> Mapping[str, object]:
+    """The fields of a request, with the configured `prefix6` where it names none."""
+    length = parts.service.config.manual.prefix6
+    return fields if not length or "prefix6" in fields else {**fields, "prefix6": str(length)}
 
 
 def one_request(fields: Mapping[str, object]) -> tuple[Sequence[Mapping[str, object]], bool]:

@@ -3,7 +3,15 @@
 from typing import TYPE_CHECKING, TypedDict, TypeGuard
 
 from banlistd.control.commands.manual_bans.rows import EXAMPLE, ORDER_SECONDS, ManualBanRow, ban_rows
-from banlistd.control.commands.manual_bans.targets import BANNED_ADDRESSES, MOST_OCTETS, PREFIX6, ManyLines, one_request
+from banlistd.control.commands.manual_bans.targets import (
+    BANNED_ADDRESSES,
+    MOST_OCTETS,
+    PREFIX6,
+    ManyLines,
+    OneTarget,
+    one_request,
+    with_prefix6,
+)
 from banlistd.control.declaration import NOT_FOUND, Argument, Command, PageContext
 from banlistd.control.page import Page
 from banlistd.core.printing import counted, printable
@@ -12,7 +20,6 @@ from banlistd.errors import FirewallError, LedgerError
 if TYPE_CHECKING:
     from banlistd.control.parts import Parts
     from banlistd.control.request import ControlRequest
-    from banlistd.core.manual_bans import UnbanOrder
 
 
 class UnbanAnswer(TypedDict):
@@ -34,12 +41,13 @@ class UnbansAnswer(TypedDict):
     absent: int
 
 
-def _read(request: "ControlRequest") -> "UnbanOrder | ManyLines":
+def _read(request: "ControlRequest") -> OneTarget | ManyLines:
     from banlistd.core.manual_bans import read_unban
 
     if isinstance(request.fields.get("address"), list):
         return ManyLines(request.fields, request.uid)
-    return read_unban(request.fields)
+    read_unban(request.fields)
+    return OneTarget(request.fields, request.uid)
 
 
 async def _answer_many(parts: "Parts", lines: ManyLines) -> UnbansAnswer:
@@ -47,16 +55,18 @@ async def _answer_many(parts: "Parts", lines: ManyLines) -> UnbansAnswer:
 
     from banlistd.services.orders.mass_orders import read_mass_unban
 
-    done = await parts.banning.carry_out(await asyncio.to_thread(read_mass_unban, lines.fields))
+    done = await parts.banning.carry_out(await asyncio.to_thread(read_mass_unban, with_prefix6(parts, lines.fields)))
     return {"lifted": len(done.bans), "absent": done.absent}
 
 
-async def _answer(parts: "Parts", order: "UnbanOrder | ManyLines") -> UnbanAnswer | UnbansAnswer:
-    if isinstance(order, ManyLines):
-        return await _answer_many(parts, order)
+async def _answer(parts: "Parts", asked: OneTarget | ManyLines) -> UnbanAnswer | UnbansAnswer:
+    if isinstance(asked, ManyLines):
+        return await _answer_many(parts, asked)
     from banlistd.control.lookups import owner_of
     from banlistd.core.addresses.text import span_text
+    from banlistd.core.manual_bans import read_unban
 
+    order = read_unban(with_prefix6(parts, asked.fields))
     done = await parts.banning.carry_out(order)
     is_single = order.span is not None and order.span[1] == order.span[2]
     owner = owner_of(parts.enforcer.state, *order.span[:2]) if order.span and is_single else None
@@ -109,7 +119,7 @@ def _page_of_one(answer: UnbanAnswer) -> Page:
     return [f"{address} is no longer banned by {origins}{though}"]
 
 
-UNBAN: "Command[UnbanOrder | ManyLines, UnbanAnswer | UnbansAnswer]" = Command(
+UNBAN: "Command[OneTarget | ManyLines, UnbanAnswer | UnbansAnswer]" = Command(
     name="unban",
     help="lift manual bans, or all bans of an origin",
     details="Without --origin, the bans of every origin are lifted; without an address, all bans of the origin. Several"
