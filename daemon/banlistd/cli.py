@@ -170,9 +170,13 @@ async def _monitored(application: Application) -> AsyncIterator[None]:
 async def _show_verdict(application: Application) -> None:
     """For `systemctl status`, which asks nothing by itself."""
     health = cast("HealthAnswer", await application.answers(HEALTH, ()))
-    due = health["next_poll"]
-    application.service.show(LastVerdict(health["verdict"], "" if due is None else clock_time(due, time.time())))
+    application.service.show(LastVerdict(health["verdict"], _next_poll(health["next_poll"], time.time())))
     await asyncio.sleep(_NEXT_TRY)
+
+
+def _next_poll(due: float | None, now: float) -> str:
+    """`now` for a poll that is due: a source whose poll is under way, or is put off after a pause of the daemon."""
+    return "" if due is None else clock_time(due, now) if due > now else "now"
 
 
 @asynccontextmanager

@@ -60,7 +60,8 @@ def _page(answer: HealthAnswer, context: PageContext) -> Page:
     for reason in answer["reasons"]:
         lines += [f"  because    {printable(reason['message'])}", f"      {printable(reason['hint'])}"]
     if answer["next_poll"] is not None:
-        lines.append(f"  next poll  {clock_time(answer['next_poll'], context.now)}")
+        due = answer["next_poll"]
+        lines.append(f"  next poll  {clock_time(due, context.now) if due > context.now else 'now'}")
     return lines
 
 
