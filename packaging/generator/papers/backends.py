@@ -17,6 +17,8 @@ _ROWS: Sequence[tuple[str, Callable[[BackendKind], str]]] = (
     ("knows the source of each address", lambda kind: _yes(flag=kind.capabilities.contents_by_owner)),
     ("counters of each source", lambda kind: "packets and bytes" if kind.capabilities.counters else "none"),
     ("ranges", lambda kind: kind.behaviour.ranges),
+    ("`log` besides an action", lambda kind: _yes(flag=kind.capabilities.logs)),
+    ("`hits` and `log_group`", lambda kind: _yes(flag=kind.capabilities.samples)),
     ("`action`", lambda kind: _among(kind.capabilities.actions, Capabilities().actions)),
     ("`direction`", lambda kind: _among(kind.capabilities.directions, Capabilities().directions)),
     ("allowed addresses", lambda kind: kind.behaviour.allowlist),

@@ -93,6 +93,9 @@ def test_sources_are_ranked_by_what_they_met(tmp_path: Path) -> None:
         assert (answer["by"], answer["total"]) == ("hits", 3)
         assert (first["key"], first["hits"], first["samples"], first["packets"]) == ("one", 2, 3, None)
         assert len(answer["rows"]) == 2
+        assert answer["lost"] == 0
+        world.environment.packets.lost = 5
+        assert (await world.ask("top", by="hits"))["lost"] == 5
 
     run(Environment(tmp_path), CONFIG, life)
 

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, NotRequired, TypedDict
 
 from banlistd.control.declaration import LIMIT, Argument, Command, PageContext
 from banlistd.control.page import Column, Page, Table, number
-from banlistd.core.printing import printable
+from banlistd.core.printing import counted, printable
 from banlistd.errors import GeoError, UsageError
 
 if TYPE_CHECKING:
@@ -31,12 +31,15 @@ class RankRow(TypedDict):
 
 
 class TopAnswer(TypedDict):
-    """`bans`: all of them. `total`: how many rows there would be without a limit."""
+    """`bans`: all of them. `total`: how many rows there would be without a limit. `lost`, by hits only: samples that were lost
+    since the daemon started.
+    """
 
     by: str
     bans: int
     total: int
     rows: list[RankRow]
+    lost: NotRequired[int]
 
 
 def _read(request: "ControlRequest") -> tuple[str, int]:
@@ -97,7 +100,8 @@ async def _by_hits(parts: "Parts", limit: int) -> TopAnswer:
             }
         )
     rows.sort(key=lambda row: (-row["samples"], -(row["packets"] or 0), row["key"]))
-    return {"by": _HITS, "bans": count(state) if state else 0, "total": len(rows), "rows": rows[:limit]}
+    every = count(state) if state else 0
+    return {"by": _HITS, "bans": every, "total": len(rows), "rows": rows[:limit], "lost": parts.evidence.hits.lost}
 
 
 def _by(text: str) -> "By":
@@ -156,8 +160,10 @@ def _page_of_hits(answer: TopAnswer) -> Page:
         )
         for row in answer["rows"]
     )
-    left = answer["total"] - len(answer["rows"])
-    return [Table(columns, tuple(cells)), *([f"... and {number(left)} more (--limit)"] if left > 0 else [])]
+    left, lost = answer["total"] - len(answer["rows"]), answer.get("lost", 0)
+    more = [f"... and {number(left)} more (--limit)"] if left > 0 else []
+    missed = [f"{counted(lost, 'sample was', 'samples were')} lost since the start"] if lost else []
+    return [Table(columns, tuple(cells)), *more, *missed]
 
 
 TOP: Command[tuple[str, int], TopAnswer] = Command(

@@ -1,6 +1,7 @@
 """What the parts of the ipset backend decide, without a kernel: differences, what is gathered, rules, what iptables says."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -199,3 +200,12 @@ def test_rules_jump_only_to_chains_that_there_are(sources: Sequence[SourceSlot],
             words = [rule.split() for rule in rules]
             targets |= {line[at + 1] for line in words for at, word in enumerate(line) if word in ("-j", "-g")}
         assert {target for target in targets if target.startswith("banlistd-")} == chains.keys()
+
+
+def test_a_source_that_logs_too_is_logged_first_and_its_last_rule_counts() -> None:
+    for action, last in ((Action.DROP, "-j DROP"), (Action.COUNT, "")):
+        logged = replace(owner(1, "alpha", action), log=0)
+        rules = chains_of([logged], Family.IPV4)["raw"]["banlistd-from-1"]
+        assert rules[0] == '-m limit --limit 5/sec --limit-burst 20 -j LOG --log-prefix "banlistd alpha "'
+        assert rules[1:] == (f"-m comment --comment alpha {last}".rstrip(),)
+        assert chains_of([owner(1, "alpha", action)], Family.IPV4)["raw"]["banlistd-from-1"] == rules[1:]
