@@ -84,6 +84,7 @@ ARROWS: dict[str, set[tuple[str, str]]] = {
         ("totals", "enforced"),
     },
     "services/planning": {
+        ("desired_state", "allow_lists"),
         ("preview", "content_store"),
         ("preview", "desired_state"),
     },

@@ -175,7 +175,7 @@ class BackendName(StrEnum):
             sees_effect=False,
             logs=False,
             samples=False,
-            actions=frozenset({Action.DROP, Action.REJECT, Action.NONE}),
+            actions=frozenset({Action.DROP, Action.REJECT, Action.NONE, Action.ALLOW}),
             directions=frozenset({Direction.IN}),
         ),
         arguments={"socket": "fail2ban.socket", "jail": "fail2ban.jail"},

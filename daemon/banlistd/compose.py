@@ -82,6 +82,7 @@ from banlistd.services.importer import Importer
 from banlistd.services.imports.combinations import Combinations
 from banlistd.services.imports.crowdsec import CrowdsecStreams
 from banlistd.services.imports.endings import Endings
+from banlistd.services.imports.host_names import HostNames
 from banlistd.services.imports.needs import Stores
 from banlistd.services.imports.parts_under_way import PartsUnderWay
 from banlistd.services.imports.publishers import Publishers
@@ -183,13 +184,14 @@ async def open_application(
         local = GeoBlocks(lambda: enricher.databases, stamp_of, LocalFiles(parser, places.secret_folders, stdin=stdin))
         publishers, findings = Publishers(RequestTable(database), clock), FindingTable(database)
         polls = PollRecord(ledger, quarantine, publishers, findings, announcer, clock, random.random)
-        stores, listeners, under_way = (
+        stores, listeners, under_way, lookups = (
             Stores(records, ledger, quarantine, EndTable(database)),
             Listeners(names.note_connection, polls.note_arrival),
             PartsUnderWay(enforcer.content, ledger),
+            NameLookups(_ASKED_AT_ONCE),
         )
         downloads = Downloads(version("banlistd"), local, parser, PublisherProofs(), places.credentials, listeners=listeners)
-        streams = CrowdsecStreams(TaxiiCollections(downloads, clock), clock.monotonic)
+        streams = CrowdsecStreams(HostNames(lookups.addresses, TaxiiCollections(downloads, clock)), clock.monotonic)
         fetcher = Combinations(enforcer.content, DepartureTable(database), clock, streams)
         importer = Importer(fetcher, stores, enforcer, polls, publishers, announcer, clock)
         scheduler, endings, suspended = (
@@ -225,7 +227,7 @@ async def open_application(
             SeenContents(),
             ExportInProgress(),
             remarks,
-            NameLookups(_ASKED_AT_ONCE).addresses,
+            lookups.addresses,
             user_name,
             allowlist,
             history,

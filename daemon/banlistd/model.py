@@ -30,13 +30,14 @@ Span = tuple[Family, int, int]
 
 
 class Action(StrEnum):
-    """What happens to a packet of a banned address."""
+    """What happens to a packet of a listed address. NONE and ALLOW: nothing of the list is in the firewall."""
 
     DROP = "drop"
     REJECT = "reject"
     LOG = "log"
     COUNT = "count"
     NONE = "none"
+    ALLOW = "allow"
 
     @property
     def blocks(self) -> bool:

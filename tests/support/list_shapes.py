@@ -102,6 +102,10 @@ AWS = Shape(
     ' "ipv6_prefixes": [{"ipv6_prefix": "2001:db8::/32", "region": "a", "service": "B"}]}',
     ("192.0.2.0/24", "2001:db8::/32"),
 )
+CLOUDFLARE = Shape(
+    '{"result": {"ipv4_cidrs": ["192.0.2.0/24"], "ipv6_cidrs": ["2001:db8::/32"], "etag": "a"}, "success": true, "errors": []}',
+    ("192.0.2.0/24", "2001:db8::/32"),
+)
 GOOGLE = Shape(
     '{"syncToken": "1", "creationTime": "2026-01-01T00:00:00", "prefixes": [{"ipv6Prefix": "2001:db8::/48"},'
     ' {"ipv4Prefix": "192.0.2.0/27", "service": "a", "scope": "b"}]}',
@@ -137,7 +141,7 @@ _BY_SHAPE: tuple[tuple[Shape, str], ...] = (
         """,
     ),
     (WITH_HEAD, "opendbl-brute-force binary-defense botvrij"),
-    (NETWORKS, "voipbl stopforumspam-toxic x4b-vpn x4b-datacenter bitwire-inbound bitwire-outbound cloudflare"),
+    (NETWORKS, "voipbl stopforumspam-toxic x4b-vpn x4b-datacenter bitwire-inbound bitwire-outbound"),
     (NETWORKS_BOTH, "telegram"),
     (NETWORKS_V6, "x4b-datacenter-v6"),
     (
@@ -170,6 +174,7 @@ _BY_SHAPE: tuple[tuple[Shape, str], ...] = (
     (BOGONS_V6, "fullbogons-v6"),
     (FASTLY, "fastly"),
     (AWS, "aws"),
+    (CLOUDFLARE, "cloudflare"),
     (GOOGLE, "google google-cloud googlebot bingbot applebot duckduckbot"),
     (GEOFEED, "digitalocean"),
     (GITHUB, "github"),

@@ -21,7 +21,11 @@ _CATALOGUE = parse_document(
 - {id: known, url: "https://lists.example/known", format: plain, every: 12h, minimum: 1h, home: h, licence: l, comment: c}
 - {id: outbound, url: "https://lists.example/out", every: 2h, minimum: 90m, direction: both, home: h, licence: l, comment: c}
 - {id: reference, url: "https://lists.example/reference", every: 1d, minimum: 1d, purpose: allow, home: h, licence: l,
-   comment: c, addresses: [192.0.2.0/25, "2001:db8::1"]}
+   comment: c, is_list: no, addresses: [192.0.2.0/25, "2001:db8::1"]}
+- {id: page, url: "https://lists.example/page", every: 1d, minimum: 1d, purpose: allow, home: h, licence: l, comment: c,
+   is_list: no}
+- {id: both, url: "https://lists.example/both", every: 1d, minimum: 1d, purpose: allow, home: h, licence: l, comment: c,
+   format: {type: json, path: "prefixes[].ip_prefix"}, addresses: [198.51.100.0/24]}
 - {id: changing, url: "https://lists.example/changing", every: 1d, minimum: 1d, purpose: allow, home: h, licence: l, comment: c}
 - publisher: The Makers
   home: https://makers.example/

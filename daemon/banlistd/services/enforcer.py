@@ -34,6 +34,7 @@ from banlistd.model import (
 )
 from banlistd.ports import Announcer, BootSnapshots, Connections, Firewall, Host, Ledger
 from banlistd.services.coalescer import Coalescer, Take
+from banlistd.services.planning.allow_lists import effective_policy
 from banlistd.services.planning.content_store import ContentStore, adopted_contents
 from banlistd.services.planning.desired_state import (
     DesiredState,
@@ -71,11 +72,8 @@ class Enforcer:
         self._firewall = firewall
         self._ledger = ledger
         self._host = host
-        self._announcer = announcer
-        self._boot_snapshots = boot_snapshots
-        self._connections = connections
-        self._exclusions = ProtectionExclusions.none()
-        self._store = ContentStore(ledger)
+        self._announcer, self._boot_snapshots, self._connections = announcer, boot_snapshots, connections
+        self._exclusions, self._store = ProtectionExclusions.none(), ContentStore(ledger)
         self._contents: dict[SourceId, Content] = {}
         self._state: FirewallState | None = None
         self._basis: Basis | None = None  # what `_state` is the plan of
@@ -87,6 +85,11 @@ class Enforcer:
     def policy_hash(self) -> PolicyHash:
         """The hash in the markers of the present plan: of the policy and of the addresses excluded from the lists."""
         return self._exclusions.policy_hash(self.policy.hash)
+
+    @property
+    def effective_policy(self) -> Policy:
+        """The policy in force, with what the allow lists name at this moment."""
+        return effective_policy(self.policy, self._contents)
 
     @property
     def hits(self) -> Sequence[Hit]:
@@ -213,10 +216,9 @@ class Enforcer:
         async with self._lock:
             policy = policy or self.policy
             news: dict[SourceId, Content] = {}
-            known = {owner.source_id for owner in self.policy.sources}
             for owner in policy.sources:
                 # A source that comes back has its bans back at once, and not when it is due.
-                if owner.source_id not in known:
+                if self.policy.owner(owner.source_id) is None:
                     _, content = await self._store.accepted(owner.source_id)
                     news |= {owner.source_id: content} if content else {}
             return await self._enforce(news, policy, protected, consent)
@@ -305,7 +307,6 @@ class Enforcer:
 
     async def _adopted(self, markers: Mapping[SourceId, Marker]) -> Mapping[SourceId, Content]:
         """Contents read from the firewall, of sources whose snapshots are lost: their bans stay."""
-        enabled = {owner.source_id for owner in self.policy.sources}
-        known = self._contents.keys() | self._store.external
+        known, enabled = self._contents.keys() | self._store.external, {owner.source_id for owner in self.policy.sources}
         lost = [marker for source_id, marker in markers.items() if source_id in enabled - known]
         return adopted_contents(lost, await self._firewall.contents()) if lost else {}

@@ -197,7 +197,7 @@ class Enricher:
         """Let wait what is to be looked up of one source."""
         source = news.source
         # What a source bans by country is known from where it came; what bans nothing is not asked about.
-        wanted = source.geography is None and source.action is not Action.NONE
+        wanted = source.geography is None and source.action not in (Action.NONE, Action.ALLOW)
         if not wanted or not await self._available((*self._resolvers.databases, *self._resolvers.services)):
             return
         try:

@@ -172,7 +172,7 @@ class Importer:
             good = None  # a list that was lifted comes back as if it were the first one
         has_moved = poll.validators.fetch_key not in ("", fetch_key)
         judged_with = await guard_context(
-            self._quarantine, self._enforcer.policy, source.id, good, self._clock.now(), has_moved=has_moved
+            self._quarantine, self._enforcer.effective_policy, source, good, self._clock.now(), has_moved=has_moved
         )
         entries = len(fetched.parsed.addresses) + (len(before.addresses) if before else 0)
         reading = await in_thread_if_long(entries, evaluate, source, fetched.parsed, good, judged_with)

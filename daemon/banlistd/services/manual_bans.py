@@ -42,8 +42,11 @@ RETRY_EVERY = 10.0
 class BanEnforcer(Protocol):
     """What manual bans ask of the `Enforcer`."""
 
-    policy: Policy
     protected: Sequence[Protected]
+
+    @property
+    def effective_policy(self) -> Policy:
+        """The policy in force, with what the allow lists name at this moment."""
 
     def register_external(self, source_id: SourceId, *contents: AddressSet) -> None:
         """Contents of a source that the ledger does not store: the last is desired, the firewall may have any of them."""
@@ -166,7 +169,7 @@ class ManualBanService:
     async def _carry_out_batch(self, take: Take[Order]) -> Sequence[Done]:
         async with self._lock:
             orders = take()
-            policy = self._enforcer.policy
+            policy = self._enforcer.effective_policy
             asked = any(isinstance(order, BanOrder | MassBan) for order in orders)
             protected = await self._host.protected(policy.urls, ask=False) if asked else ()
             now = self._clock.now()

@@ -546,7 +546,10 @@ def test_no_text_from_outside_reaches_a_page_unescaped() -> None:
     source = {**SOURCE, "id": evil, "state": evil, "action": evil, "direction": evil, "error": evil, "failures": 1}
     status = {**ANSWERS["status"], "version": evil, "state": evil, "backend": evil, "config": evil, "maps": {evil: 1}}
     ban = {**MANUAL_BAN, "address": evil, "origin": evil, "user": evil, "comment": evil}
-    held = [{"id": evil, "entry": evil, "since": SINCE, "exact": True, "bans": [ban]}, {**HELD[0], "id": evil + "2"}]
+    held = [
+        {"id": evil, "entry": evil, "since": SINCE, "exact": True, "action": evil, "bans": [ban]},
+        {**HELD[0], "id": evil + "2"},
+    ]
     check = {"address": evil, "owner": evil, "action": evil, "sources": held}
     pages: list[Page] = [
         page_of(STATUS, {**status, "failing": 1}, NOW, [source]),

@@ -71,7 +71,7 @@ SAMPLES: Mapping[tuple[type[Section], str], tuple[object, Callable[[Any], object
 
 def of_source(written: Mapping[str, object]) -> Config:
     combined = {"at_least", "exclude", "window"} & written.keys()
-    place = {"id": "a"} if combined or {"path", "block", "only", "merge", "intersect"} & written.keys() else A
+    place = {"id": "a"} if combined or {"path", "block", "only", "merge", "intersect", "names"} & written.keys() else A
     beside: dict[str, object] = {"client_certificate": "/a.pem"} if "client_key" in written else {}
     beside |= {"merge": ["c", "d"]} if combined else {}
     beside |= {"action": "count"} if "shadow" in written else {}

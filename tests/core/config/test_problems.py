@@ -39,8 +39,8 @@ WRONG = [
         "5: is not YAML (line 4 opens a quote that it does not close)",
     ),
     (
-        "allow:\n- office.example.net",
-        '2: allow[0]: "office.example.net" is a name, and names are not supported here (write its addresses, one an entry)',
+        "allow:\n- {address: a.example}",
+        '2: allow[0].address: "a.example" is a name, and names are not supported here (write its addresses, one an entry)',
     ),
     ("zzz: 1", f"1: zzz: is not a key here (known: {', '.join(KEYS[:-1])} or {KEYS[-1]})"),
     ("- a", "1: is a list and must be a mapping (write name: value, one a line)"),
@@ -82,7 +82,7 @@ WRONG = [
     ("fail2ban: {socket: run/f2b}", '1: fail2ban.socket: "run/f2b" is not an absolute name (write /absolute/name)'),
     (
         "backend: fail2ban\n" + SOURCE + "  action: log",
-        "5: sources[0].action: the backend fail2ban does not support log (write drop, none or reject)",
+        "5: sources[0].action: the backend fail2ban does not support log (write allow, drop, none or reject)",
     ),
     (
         "backend: fail2ban\n" + SOURCE + "  direction: both",
@@ -94,7 +94,7 @@ WRONG = [
     ),
     (
         "backend: fail2ban\ndefaults: {action: count}\n" + SOURCE + "- id: b\n  path: b\n",
-        "2: defaults.action: the backend fail2ban does not support count (write drop, none or reject)",
+        "2: defaults.action: the backend fail2ban does not support count (write allow, drop, none or reject)",
     ),
     ("sources: {}", '1: sources: is a mapping and must be a list (write "- " before each entry)'),
     ("sources:\n- known", "2: sources[0]: is not a source (write id: and url:, or use: known)"),
@@ -564,9 +564,8 @@ def test_messages_hold_no_characters_that_a_terminal_acts_on_and_no_long_values(
 
 def test_a_reference_for_the_allowlist_is_no_source() -> None:
     (problem,) = problems_of("sources: [use: reference]")
-    assert problem.endswith(
-        "use: reference is a reference for the allowlist (delete it here, or write action: none to combine it)"
-    )
+    assert "use: reference is a reference for the allowlist" in problem
+    assert problem.endswith("(write it under allow:, or action: allow here; action: none to combine it)")
 
 
 def test_a_reference_for_the_allowlist_may_be_excluded_from_a_combination() -> None:

@@ -1,7 +1,7 @@
 """Files' content -> one Config, or every problem at once, each with its file and line. No file is opened here."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,34 +13,34 @@ from banlistd.core.config.catalogue.in_use import forbidden_to, known_entries
 from banlistd.core.config.catalogue.known import KnownLists
 from banlistd.core.config.catalogue.terms import Purpose, UseFor
 from banlistd.core.config.combining import checks as combining
-from banlistd.core.config.keys import keys_of, list_at, mapping_at, read_section, read_values, values_of
+from banlistd.core.config.keys import keys_of, mapping_at, read_section, read_values, values_of
 from banlistd.core.config.model import STDIN, Config, Source
 from banlistd.core.config.problems import Document, Spot, raise_all
+from banlistd.core.config.reading.allow_lists import allow_sources, only_entries
+from banlistd.core.config.reading.names import NAMES_EVERY, NAMES_TTL
+from banlistd.core.config.reading.written import Tree, WrittenSource, sources_of, written_at
+from banlistd.core.config.sections.conditions import read_where
 from banlistd.core.config.sections.defaults import Defaults, check_shadow
 from banlistd.core.config.sections.geo import Geo
 from banlistd.core.config.sections.guards import Guards, OnStale
 from banlistd.core.config.sections.interval import poll_interval
 from banlistd.core.config.values import Unfit, among, closest
-from banlistd.core.printing import printable, shown
+from banlistd.core.printing import shown
 from banlistd.formats import Format, FormatType
 from banlistd.model import Action
-
-Tree = Mapping[str, object]
 
 _TLS = ("ca", "client_certificate", "client_key")
 _OF_A_URL = ("headers", "method", "body", "body_type", "minimum", "public_only", "pages", "verify", *_TLS, "proxy")
 
-_PLACES = ("url", "path", "block", "only", "merge", "intersect")
+_PLACES = ("url", "path", "block", "only", "merge", "intersect", "names")
 # What has no bytes, and where it comes from.
 _NO_BYTES = {
     "block": "a block comes from a database",
     "only": "its addresses come from a database",
     "merge": "a combination comes from other sources",
     "intersect": "a combination comes from other sources",
+    "names": "its addresses come from the name service",
 }
-
-# Of a value that is repeated in a hint.
-_LONGEST_NAME = 60
 
 
 def read_config(documents: Sequence[Document], catalogue: KnownLists, folder: Path) -> Config:
@@ -53,12 +53,17 @@ def read_config(documents: Sequence[Document], catalogue: KnownLists, folder: Pa
     tree = mapping_at(main.document.tree, main)
     # Every key of Config, whatever it is, but for the sources: they depend on other keys.
     found = read_values(Config, tree, main, beside=("sources",))
-    found["allow"] = tuple(expanded(found.get("allow", ()), catalogue))
+    allow = found.get("allow", ())
+    found["allow"] = tuple(expanded(only_entries(allow), catalogue))
     config = Config(**found)
-    written = _written(main.at("sources"), tree.get("sources"))
+    written = written_at(main.at("sources"), tree.get("sources"))
     for spot in more:
-        written += _sources_of(spot)
+        written += sources_of(spot)
+    if config.defaults.action is Action.ALLOW:
+        main.at("defaults", "action").wrong("is allow, and no list would ban anything", "write action: allow at a source")
     _refuse_nothing(main, more, written)
+    # Allow lists are polled first.
+    written = [*allow_sources(allow, catalogue, written), *written]
     sources = [_source(one, config.defaults, catalogue) for one in written]
     _refuse_twins(written)
     combining.check_parts(
@@ -81,68 +86,26 @@ def read_config(documents: Sequence[Document], catalogue: KnownLists, folder: Pa
     )
 
 
-@dataclass(frozen=True, slots=True)
-class _Written:
-    """A source as a file has it."""
-
-    tree: Tree
-    spot: Spot
-
-    @property
-    def used(self) -> object:
-        return self.tree.get("use")
-
-    @property
-    def id(self) -> object:
-        return self.tree.get("id", self.used)
-
-
-def _written(spot: Spot, tree: object) -> list[_Written]:
-    found = []
-    for index, one in enumerate(list_at(tree, spot)):
-        if isinstance(one, dict):
-            found.append(_Written(one, spot.at(index)))
-        else:
-            spot.at(index).wrong("is not a source", _instead_of(one))
-    return found
-
-
-def _instead_of(one: object) -> str:
-    """What to write in place of a value that is no source."""
-    key, colon, rest = one.partition(":") if isinstance(one, str) else ("", "", "")
-    if colon and rest and key in (*keys_of(Source), "use"):
-        return f"a blank is missing after the colon: write {printable(key)}: {printable(rest[:_LONGEST_NAME])}"
-    name = one if isinstance(one, str) and one.replace("-", "").isalnum() else "spamhaus-drop"
-    return f"write id: and url:, or use: {name}"
-
-
-def _sources_of(spot: Spot) -> list[_Written]:
-    """A file of sources.d: one source, a list of them, or `sources:` and a list. Nothing at all is no source."""
-    tree = spot.document.tree
-    if isinstance(tree, dict) and "sources" not in tree:
-        return [_Written(tree, spot)]
-    if isinstance(tree, dict):
-        for key in tree:
-            hint = "it belongs in banlistd.yaml" if key in keys_of(Config) else "known: sources"
-            if key != "sources":
-                spot.at(key).wrong("is not a key here", hint)
-        return _written(spot.at("sources"), tree["sources"])
-    if isinstance(tree, str):
-        spot.wrong("is not a source", "write id: and url:, or use: and a name of the catalogue")
-        return []
-    return _written(spot, tree)
-
-
-def _source(written: _Written, defaults: Defaults, catalogue: KnownLists) -> Source | None:
+def _source(written: WrittenSource, defaults: Defaults, catalogue: KnownLists) -> Source | None:
     """A source over its catalogue entry over the defaults; None where something is wrong, once reported."""
     own, spot = written.tree, written.spot
     before = len(spot.problems)
     entry = _entry(written, catalogue)
     merged = _inherited(own, defaults, entry)
-    merged |= read_values(Source, own, spot, beside=("use", "guards", *(("id",) if "id" not in own else ())))
+    narrows = written.allows and entry is not None and "format" not in own
+    beside = (*(("id",) if "id" not in own else ()), *(("where",) if narrows else ()))
+    merged |= read_values(Source, own, spot, beside=("use", "guards", *beside))
+    if narrows and "where" in own:
+        merged["format"] = replace(merged["format"], where=read_where(own["where"], spot.at("where")))
     merged["use"] = entry.id if entry else None
     guards = defaults.guards.for_countries() if "block" in own or "only" in own else defaults.guards
+    allows = merged["action"] is Action.ALLOW
+    if allows:
+        guards = guards.for_allow_lists()
+        merged["ttl"] = merged["ttl"] if "ttl" in own or "names" in own else None
     merged["guards"] = read_section(Guards, own.get("guards"), spot.at("guards"), guards)
+    if allows and merged["guards"] and merged["guards"].on_stale is OnStale.LIFT:
+        spot.at("guards").wrong("on_stale is lift, and a list that allows must not lapse", "write on_stale: keep")
     if "use" not in own or entry:
         if "id" not in own and not entry:
             spot.at("id").wrong("is missing")
@@ -166,8 +129,10 @@ def _inherited(own: Tree, defaults: Defaults, entry: CatalogueEntry | None) -> d
         merged.pop("minimum", None)
     if "merge" in own or "intersect" in own:
         merged |= {"ttl": None, "two_miss": False}  # its parts have them, and what is excluded would stay
-    if "block" in own or "only" in own:
+    if "block" in own or "only" in own or "names" in own:
         merged["format"] = Format(FormatType.PLAIN)
+    if "names" in own:
+        merged |= {"every": NAMES_EVERY, "ttl": NAMES_TTL}
     return merged
 
 
@@ -183,7 +148,7 @@ def _absolute_paths(source: Source, folder: Path) -> Source:
     return replace(source, **found) if found else source
 
 
-def _entry(written: _Written, catalogue: KnownLists) -> CatalogueEntry | None:
+def _entry(written: WrittenSource, catalogue: KnownLists) -> CatalogueEntry | None:
     if "use" not in written.tree:
         return None
     used, spot = written.used, written.spot.at("use")
@@ -195,8 +160,12 @@ def _entry(written: _Written, catalogue: KnownLists) -> CatalogueEntry | None:
         hint = f"did you mean {near}?" if near else "banlistctl catalogue lists the names"
         spot.wrong(f"{shown(used)} is not in the catalogue", hint)
     entry = catalogue.get(used)
-    if entry and entry.purpose is Purpose.ALLOW and written.tree.get("action") != Action.NONE:
-        spot.wrong(f"{entry.id} is a reference for the allowlist", "delete it here, or write action: none to combine it")
+    if entry and entry.purpose is Purpose.ALLOW and written.tree.get("action") not in (Action.NONE, Action.ALLOW):
+        hint = "write it under allow:, or action: allow here; action: none to combine it"
+        spot.wrong(f"{entry.id} is a reference for the allowlist", hint)
+        return None
+    if entry and written.allows and entry.purpose is not Purpose.ALLOW:
+        spot.wrong(f"{entry.id} is a list to ban", "delete it here")
         return None
     return entry
 
@@ -261,7 +230,7 @@ def _check_interval(own: Tree, merged: Tree, entry: CatalogueEntry | None, spot:
             spot.at(key).wrong(f"{shown(written)} is too often for {entry.id}", hint)
 
 
-def _refuse_nothing(main: Spot, more: Sequence[Spot], written: Sequence[_Written]) -> None:
+def _refuse_nothing(main: Spot, more: Sequence[Spot], written: Sequence[WrittenSource]) -> None:
     """A full disk, a cut copy or a template may empty a file: that no source is wanted must be written out."""
     root = main.document.tree
     if main.document.problems:
@@ -279,7 +248,7 @@ def _says_sources(spot: Spot) -> bool:
     return bool(spot.document.problems) or isinstance(tree.get("sources") if isinstance(tree, dict) else tree, list)
 
 
-def _refuse_lifted_parts(written: Sequence[_Written], sources: Sequence[Source | None]) -> None:
+def _refuse_lifted_parts(written: Sequence[WrittenSource], sources: Sequence[Source | None]) -> None:
     """Without the bans of a part, a combination would be narrower, or wider."""
     parts = {part for source in sources if source and source.combination for part in source.combination.sources}
     for one, source in zip(written, sources, strict=True):
@@ -288,7 +257,7 @@ def _refuse_lifted_parts(written: Sequence[_Written], sources: Sequence[Source |
             one.spot.at("guards").wrong(words, "write on_stale: keep")
 
 
-def _refuse_twins(written: Iterable[_Written]) -> None:
+def _refuse_twins(written: Iterable[WrittenSource]) -> None:
     first: dict[str, Spot] = {}
     for one in written:
         if not isinstance(one.id, str):
@@ -301,12 +270,12 @@ def _refuse_twins(written: Iterable[_Written]) -> None:
         first.setdefault(one.id, spot)
 
 
-def _refuse_forbidden(use_for: UseFor, source: Source, written: _Written, catalogue: KnownLists) -> None:
+def _refuse_forbidden(use_for: UseFor, source: Source, written: WrittenSource, catalogue: KnownLists) -> None:
     for verdict in filter(None, (forbidden_to(use_for, entry) for entry in known_entries(source, catalogue))):
         written.spot.at("use" if "use" in written.tree else "url").wrong(*verdict)
 
 
-def _refuse_beyond(backend: BackendName, source: Source, written: _Written, main: Spot) -> None:
+def _refuse_beyond(backend: BackendName, source: Source, written: WrittenSource, main: Spot) -> None:
     """What the backend cannot do is reported where it is written: at the source, or at the defaults."""
     root = main.document.tree
     defaults = root.get("defaults") if isinstance(root, dict) else None

@@ -9,12 +9,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated
 
-from banlistd.core.addresses.sets import FAMILIES, Ranges, from_numbers, union_of
+from banlistd.core.addresses.sets import Ranges
 from banlistd.core.config import kinds, web
 from banlistd.core.config.catalogue.terms import UseFor
 from banlistd.core.config.combining.combination import AT_LEAST, PARTS, WINDOW, Combination
 from banlistd.core.config.keys import Key, Reload, ValueKind, keys_of
-from banlistd.core.config.sections.allow import ALLOW, AllowEntry
+from banlistd.core.config.reading.names import HOST_NAMES
+from banlistd.core.config.sections.allow import ALLOW, AllowEntry, ranges_of
 from banlistd.core.config.sections.block import Block, Only
 from banlistd.core.config.sections.defaults import Defaults
 from banlistd.core.config.sections.geo import Geo
@@ -40,12 +41,12 @@ _MANUAL = Manual()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Source(Defaults):
-    """One list. Exactly one of `url`, `path`, `block`, `only`, `merge` and `intersect` is set; `path` is absolute."""
+    """One list. Exactly one of `url`, `path`, `block`, `only`, `merge`, `intersect`, `names` is set; `path` is absolute."""
 
     title = "a source"
     intro = (
-        "A source has an `id` and one of `url`, `path`, `block`, `only`, `merge` and `intersect`, or has `use`. Every key of "
-        "the defaults may be set here too."
+        "A source has an `id` and one of `url`, `path`, `block`, `only`, `merge`, `intersect` and `names`, or has `use`. Every "
+        "key of the defaults may be set here too."
     )
 
     id: Annotated[SourceId, Key(kinds.SOURCE_ID, "The name of the source.")]
@@ -100,6 +101,10 @@ class Source(Defaults):
             "remembered from the time on at which a window asks for it.",
         ),
     ] = None
+    names: Annotated[
+        tuple[str, ...],
+        Key(HOST_NAMES, "Host names: the addresses that the name service gives for them, asked for anew every five minutes."),
+    ] = ()
     format: Annotated[Format, Key(kinds.FORMAT, "The format of the list. `auto` looks at the bytes.")] = _AUTO
     enabled: Annotated[bool, Key(kinds.SWITCH, "`no`: the source is neither polled nor banned.")] = True
     allow_empty: Annotated[bool, Key(kinds.SWITCH, "Whether the list may have no entry.")] = False
@@ -285,9 +290,4 @@ class Config(BackendKeys):
 
     def allowed(self, now: float) -> Mapping[Family, Ranges]:
         """The allow entries in force at a moment (seconds since the epoch), merged, for both families."""
-        ranges = {}
-        for family in FAMILIES:
-            entries = [entry for entry in self.allow if entry.family is family and entry.in_force(now)]
-            firsts = from_numbers(family, [int(entry.first) for entry in entries])
-            ranges[family] = union_of(family, firsts, from_numbers(family, [int(entry.last) for entry in entries]))
-        return ranges
+        return ranges_of([entry for entry in self.allow if entry.in_force(now)])

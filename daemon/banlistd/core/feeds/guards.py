@@ -12,7 +12,7 @@ from banlistd.core.feeds.critical import CriticalReference
 from banlistd.core.feeds.extent import FEW, AcceptedSizes, Extent, Size, percent
 from banlistd.core.feeds.parsed_list import ParsedList
 from banlistd.core.printing import counted
-from banlistd.model import Family, Refusal
+from banlistd.model import Action, Family, Refusal
 
 SHRUNK = "shrunk"
 TURNOVER = "turnover"
@@ -28,6 +28,10 @@ NOTABLE4 = 2**20
 
 NOTABLE6 = 2**28
 """/48s, a /20: the same for IPv6, of whose allocated space it is about as large a part."""
+
+
+ALLOWED4, ALLOWED6 = 2**12, 2**16
+"""Of an allow list: a /20 and a /32. What it gains by mistake is open, so its growth counts much earlier."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -132,10 +136,11 @@ def _grown(one: Candidate) -> str:
     past, now, most = one.past, one.extent.size, one.source.guards.grow
     if past is None:
         return ""
+    notable4, notable6 = (ALLOWED4, ALLOWED6) if one.source.action is Action.ALLOW else (NOTABLE4, NOTABLE6)
     for what, count, least, largest, notable in (
         ("entries", now.entries, past.fewest, past.most, 0),
-        ("addresses", now.addresses4, past.least4, past.most4, NOTABLE4),
-        ("/48s", now.networks6, past.least6, past.most6, NOTABLE6),
+        ("addresses", now.addresses4, past.least4, past.most4, notable4),
+        ("/48s", now.networks6, past.least6, past.most6, notable6),
     ):
         if least is not None and count > largest and count - least > notable and count > least * (1 + most):
             return f"{_compared(what, count, least, one)}, grown by more than {percent(most)} (guards: grow)"

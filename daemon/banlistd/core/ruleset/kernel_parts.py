@@ -101,7 +101,7 @@ def possible_action(action: Action, lacking: AbstractSet[KernelPart]) -> Action:
             return Action.DROP if KernelPart.REJECT in lacking else action
         case Action.LOG:
             return Action.COUNT if lacking & {KernelPart.LOG, KernelPart.LIMIT} else action
-        case Action.DROP | Action.COUNT | Action.NONE:
+        case Action.DROP | Action.COUNT | Action.NONE | Action.ALLOW:
             return action
 
 

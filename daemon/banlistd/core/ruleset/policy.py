@@ -36,7 +36,12 @@ class Policy:
     @property
     def acting(self) -> tuple[SourceSlot, ...]:
         """The sources whose addresses the firewall has."""
-        return tuple(owner for owner in self.sources if owner.action is not Action.NONE)
+        return tuple(owner for owner in self.sources if owner.action not in (Action.NONE, Action.ALLOW))
+
+    @property
+    def allowing(self) -> tuple[SourceId, ...]:
+        """The sources whose addresses are never banned."""
+        return tuple(owner.source_id for owner in self.sources if owner.action is Action.ALLOW)
 
     def owner(self, source_id: SourceId) -> SourceSlot | None:
         return next((owner for owner in self.sources if owner.source_id == source_id), None)

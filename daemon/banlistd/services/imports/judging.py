@@ -1,21 +1,29 @@
 """What the guards compare a list with, gathered from what is written down."""
 
+from banlistd.core.addresses.reserved import reserved_ranges
+from banlistd.core.addresses.sets import FAMILIES, Ranges
+from banlistd.core.config.model import Source
 from banlistd.core.feeds.content import Content
 from banlistd.core.feeds.judgement import GuardContext
 from banlistd.core.ruleset.policy import Policy
-from banlistd.model import SourceId
+from banlistd.model import Action
 from banlistd.ports import Quarantine
 
 
 async def guard_context(
-    quarantine: Quarantine, policy: Policy, source_id: SourceId, before: Content | None, now: float, *, has_moved: bool
+    quarantine: Quarantine, policy: Policy, source: Source, before: Content | None, now: float, *, has_moved: bool
 ) -> GuardContext:
-    """`before`: the last good content. `now`: seconds since the epoch. Raises LedgerError."""
-    past = await quarantine.past(source_id, now)
+    """`policy`: with what the allow lists name. `before`: the last good content. `now`: seconds since the epoch.
+
+    Raises LedgerError.
+    """
+    past = await quarantine.past(source.id, now)
     health = past.health
+    # An allow list that names what is allowed already is as large as it is; otherwise its own content would hide its growth.
+    is_allow_list = source.action is Action.ALLOW
     return GuardContext(
-        policy.never_banned,
-        policy.allowed,
+        reserved_ranges() if is_allow_list else policy.never_banned,
+        {family: Ranges.none(family) for family in FAMILIES} if is_allow_list else policy.allowed,
         before.addresses if before else None,
         past.sizes,
         health is not None and health.has_end_count,

@@ -35,6 +35,10 @@ class ListEnforcer(Protocol):
     def policy(self) -> Policy:
         """The policy in force."""
 
+    @property
+    def effective_policy(self) -> Policy:
+        """The policy in force, with what the allow lists name at this moment."""
+
     def holds(self, source_id: SourceId, content_hash: ContentHash) -> bool:
         """Whether this content is stored, so that it can be put back without a download."""
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from banlistd.core.addresses.sets import AddressSet
 from banlistd.core.addresses.text import span_text
 from banlistd.core.feeds.content import Content
+from banlistd.core.ruleset.allowing.lists import carved_for_lists
 from banlistd.core.ruleset.incremental_plan import Basis, Moves, plan_changes
 from banlistd.core.ruleset.manual_allows import REASON
 from banlistd.core.ruleset.policy import Policy
@@ -14,6 +15,7 @@ from banlistd.core.ruleset.protection import Hit, ProtectionExclusions, carve, n
 from banlistd.core.ruleset.state import FirewallState
 from banlistd.events import Event, EventName
 from banlistd.model import Marker, Protected, SourceId
+from banlistd.services.planning.allow_lists import effective_policy, lists_in_force
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -55,8 +57,11 @@ def _acting_addresses(policy: Policy, contents: Mapping[SourceId, Content]) -> d
 
 
 def exclusions_of(policy: Policy, contents: Mapping[SourceId, Content], protected: Sequence[Protected]) -> ProtectionExclusions:
-    """What of the protected addresses the lists would ban."""
-    return carve(protected, _acting_addresses(policy, contents), policy.never_banned, policy.allowed)
+    """What of the protected addresses, and of those on allow lists, the lists would ban."""
+    addresses, passing = _acting_addresses(policy, contents), effective_policy(policy, contents)
+    exclusions = carve(protected, addresses, passing.never_banned, passing.allowed)
+    lists = lists_in_force(policy, contents.get)
+    return exclusions if lists is None else carved_for_lists(exclusions, addresses, lists, policy.never_banned)
 
 
 def contents_to_plan(

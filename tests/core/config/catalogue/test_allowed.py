@@ -29,12 +29,10 @@ def test_a_reference_may_have_a_comment() -> None:
         ("{use: zzz}", '[0].use: "zzz" is not in the catalogue (banlistctl catalogue --purpose allow lists the names)'),
         ("{use: known}", "[0].use: known is a list to ban (delete it here)"),
         (
-            "{use: changing}",
-            (
-                "[0].use: the addresses of changing change too often, or must not be passed on "
-                "(write those that you need, from https://lists.example/changing)"
-            ),
+            "{use: page}",
+            "[0].use: page is no list that can be read (write the addresses that you need, from https://lists.example/page)",
         ),
+        ("{use: changing, until: 2030-01-01}", "[0].use: changing is a list that is polled, and has no end (delete until)"),
         ("{comment: c}", "[0]: has neither address nor use (write {address: 192.0.2.0/24}, or {use: root-servers})"),
         ("{address: 192.0.2.1, use: reference}", "[0]: has address and use (write two entries)"),
     ],

@@ -183,7 +183,7 @@ def _answer(owner: SourceSlot, direction: Direction, family: Family) -> tuple[st
             return (*logged, comment if direction is Direction.IN else f"{comment} {_REJECT[family]}")
         case Action.LOG | Action.COUNT:
             return (*logged, comment)
-        case Action.NONE:
+        case Action.NONE | Action.ALLOW:
             return ()
 
 

@@ -168,7 +168,7 @@ def _source_rules(owner: SourceSlot, lacking: AbstractSet[KernelPart]) -> tuple[
             return (*written, " ".join((*counted, "reject with icmpx admin-prohibited")))
         case Action.LOG | Action.COUNT:
             return (*written, *counted) or ("return",)
-        case Action.NONE:
+        case Action.NONE | Action.ALLOW:
             return ()
 
 

@@ -48,7 +48,8 @@ def _cells(row: AllowedRow, now: float) -> tuple[str, ...]:
 ALL_ALLOWED: Command[tuple[()], list[AllowedRow]] = Command(
     name="allowed",
     help="what is allowed, by the configuration and by command: by whom, why, until when",
-    details="What is allowed by command comes first, in the order in which it came; then the entries of `allow:`.",
+    details="What is allowed by command comes first, in the order in which it came; then the entries of `allow:`, and a row for"
+    " each list that allows.",
     method="GET",
     example=[
         ALLOWED_EXAMPLE,

@@ -8,17 +8,19 @@ from banlistd.core.printing import printable
 
 if TYPE_CHECKING:
     from banlistd.control.parts import Parts
+    from banlistd.core.addresses.sets import Ranges
     from banlistd.core.config.sections.allow import AllowEntry
     from banlistd.core.ruleset.manual_allows import ManualAllow
     from banlistd.model import Span
 
-CONFIGURATION, COMMAND = "configuration", "command"
+CONFIGURATION, COMMAND, LIST = "configuration", "command", "list"
 
 
 class AllowedRow(TypedDict):
-    """`address`: an address, a network, or both ends of a range. `origin`: `configuration` or `command`. `user`: who ordered
-    it; empty where that is not known. `use`: the reference of the catalogue that it is from, or empty. `since`, `until`:
-    seconds since the epoch; null: not known, and for ever.
+    """`address`: an address, a network, or both ends of a range; of a whole list how many entries it has. `origin`:
+    `configuration`, `command` or `list`. `user`: who ordered it; empty where that is not known. `use`: the list, or the
+    reference of the catalogue, that it is from, or empty. `since`, `until`: seconds since the epoch; null: not known, and
+    for ever.
     """
 
     address: str
@@ -31,14 +33,57 @@ class AllowedRow(TypedDict):
 
 
 async def allowed_rows(parts: "Parts", span: "Span | None" = None) -> list[AllowedRow]:
-    """The entries in force, by command first; `span`: only those that it is wholly in."""
+    """The entries in force, by command first, then those of the configuration and the lists; `span`: only those that it is
+    wholly in.
+    """
     import asyncio
 
     now = parts.clock.now()
     by_command = [entry for entry in parts.allowlist.entries if span is None or entry.contains(span)]
     configured = [entry for entry in parts.service.config.allow if entry.in_force(now) and (span is None or _has(entry, span))]
     rows = await asyncio.to_thread(command_rows, by_command, parts.user_name)
-    return [*rows, *(_configured(entry) for entry in configured)]
+    return [*rows, *(_configured(entry) for entry in configured), *_lists(parts, span)]
+
+
+def _lists(parts: "Parts", span: "Span | None") -> list[AllowedRow]:
+    """A row for each allow list with a content, or for the entry of it that has `span`."""
+    from banlistd.control.lookups import entry_of
+    from banlistd.core.addresses.sets import from_numbers
+    from banlistd.core.printing import counted
+
+    comments = {source.id: source.comment for source in parts.service.config.sources}
+    rows: list[AllowedRow] = []
+    for name in parts.enforcer.policy.allowing:
+        content = parts.enforcer.content(name)
+        if content is None:
+            continue
+        words = counted(len(content.addresses), "entry", "entries")
+        if span is not None:
+            family, first, last = span
+            words = entry_of(content.addresses, family, from_numbers(family, [first]))
+            words = words if first == last or _covers(content.addresses.ranges(family), first, last) else ""
+        if words:
+            rows.append(_row(words, LIST, name, comments.get(name, "")))
+    return rows
+
+
+def _covers(ranges: "Ranges", first: int, last: int) -> bool:
+    from banlistd.core.addresses.sets import Ranges, from_numbers, subtract
+
+    ends = (from_numbers(ranges.family, [end]) for end in (first, last))
+    return not len(subtract(Ranges(ranges.family, *ends), ranges))
+
+
+def _row(address: str, origin: str, use: str, comment: str, until: float | None = None) -> AllowedRow:
+    return {
+        "address": address,
+        "origin": origin,
+        "user": "",
+        "use": use,
+        "comment": comment,
+        "since": None,
+        "until": until,
+    }
 
 
 def command_rows(entries: Sequence["ManualAllow"], user_name: Callable[[int], str]) -> list[AllowedRow]:
@@ -68,19 +113,15 @@ def _has(entry: "AllowEntry", span: "Span") -> bool:
 def _configured(entry: "AllowEntry") -> AllowedRow:
     from banlistd.core.addresses.text import span_text
 
-    return {
-        "address": span_text((entry.family, int(entry.first), int(entry.last))),
-        "origin": CONFIGURATION,
-        "user": "",
-        "use": entry.use or "",
-        "comment": entry.comment,
-        "since": None,
-        "until": entry.ends_at,
-    }
+    address = span_text((entry.family, int(entry.first), int(entry.last)))
+    return _row(address, CONFIGURATION, entry.use or "", entry.comment, entry.ends_at)
 
 
 def allowed_words(row: AllowedRow) -> str:
     """An entry for a sentence: what allows, until when, and why."""
+    if row["origin"] == LIST:
+        why = f": {printable(row['comment'])}" if row["comment"] else ""
+        return f"by {printable(row['use'])}, which lists {printable(row['address'])}{why}"
     origin = f"{printable(row['origin'])} ({printable(row['user'])})" if row["user"] else printable(row["origin"])
     end = "" if row["until"] is None else f" until {moment(row['until'])}"
     why = printable(row["comment"] or row["use"])

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 # Of `Action`, which this tool need not import.
-_NO_ACTION = "none"
+_NO_ACTION, _ALLOWS = "none", "allow"
 
 
 class ListingRow(TypedDict):
@@ -72,7 +72,7 @@ async def answer_on_address(parts: "Parts", family: "Family", number: int) -> Ch
     from banlistd.model import MANUAL, Family
 
     needle = from_numbers(family, [number])
-    policy = parts.enforcer.policy
+    policy = parts.enforcer.effective_policy
     address = to_text(family, needle[0])
     owner = owner_of(parts.enforcer.state, family, number)
     protections = protections_of(parts.enforcer.protected, family, number)
@@ -155,7 +155,7 @@ def sentence_on(answer: CheckAnswer) -> str:
 def why_not(answer: CheckAnswer) -> str:
     """Why an address is not banned, to follow those words."""
     rows, owner = answer["sources"], answer["owner"]
-    listed_by = ", ".join(dict.fromkeys(printable(row["id"]) for row in rows))
+    listed_by = ", ".join(dict.fromkeys(printable(row["id"]) for row in rows if row["action"] != _ALLOWS))
     though = f", although listed by {listed_by}" if listed_by else ""
     reasons = (
         (answer["allowed"], f"it is allowed{_allowed_by(answer['allowed_by'])}"),
@@ -166,7 +166,7 @@ def why_not(answer: CheckAnswer) -> str:
         return f": {reason}{though}"
     if owner is not None:
         return f", only watched{_by(owner, answer['action'], rows)}"
-    if listed_by and all(row["action"] == _NO_ACTION for row in rows):
+    if listed_by and all(row["action"] in (_NO_ACTION, _ALLOWS) for row in rows):
         return f"{though}: with action none a list bans nothing"
     if listed_by:
         return f"{though}: not in force (try: banlistctl sources)"

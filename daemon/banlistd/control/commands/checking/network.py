@@ -46,7 +46,7 @@ def _answer(parts: "Parts", span: "Span") -> NetworkAnswer:
     from banlistd.core.ruleset.state import Hook
 
     family, first, last = span
-    policy, state = parts.enforcer.policy, parts.enforcer.state
+    policy, state = parts.enforcer.effective_policy, parts.enforcer.state
     banned = [
         (entries.first, entries.last)
         for map_id, entries in (state.map_entries.items() if state else ())

@@ -35,7 +35,7 @@ async def _answer(parts: "Parts", order: "tuple[int, BanPlace | None]") -> list[
 
     limit, after = order
     bans = parts.banning.newest_first(after, limit)
-    return await asyncio.to_thread(_rows, bans, parts.enforcer.policy, parts.enforcer.protected, parts.user_name)
+    return await asyncio.to_thread(_rows, bans, parts.enforcer.effective_policy, parts.enforcer.protected, parts.user_name)
 
 
 def _rows(

@@ -26,9 +26,10 @@ def _addresses_of(entry: AllowReference, catalogue: KnownLists) -> Iterator[Allo
         entry.spot.wrong(f"{shown(entry.use)} is not in the catalogue", hint)
     elif known.purpose is not Purpose.ALLOW:
         entry.spot.wrong(f"{known.id} is a list to ban", "delete it here")
-    elif not known.addresses:
-        hint = f"write those that you need, from {known.url}"
-        entry.spot.wrong(f"the addresses of {known.id} change too often, or must not be passed on", hint)
+    elif not known.addresses and not known.is_list:
+        entry.spot.wrong(f"{known.id} is no list that can be read", f"write the addresses that you need, from {known.url}")
+    elif not known.addresses and entry.until is not None:
+        entry.spot.wrong(f"{known.id} is a list that is polled, and has no end", "delete until")
     else:
         comment = entry.comment or known.id
         for first, last in known.addresses:

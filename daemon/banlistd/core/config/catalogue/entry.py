@@ -70,6 +70,9 @@ class CatalogueEntry(Section):
     )
     contact: Annotated[str, Key(kinds.NOTE, "Where an address is taken off the list.")] = ""
     comment: Annotated[str, Key(kinds.NOTE, "A note for people.")]
+    is_list: Annotated[bool, Key(kinds.SWITCH, "Whether the url is a list that can be polled, and not a page for people.")] = (
+        True
+    )
     addresses: Annotated[
         tuple[AddressRange, ...],
         Key(kinds.many(kinds.ADDRESSES, "addresses, networks and ranges a-b"), "The addresses of a reference for `allow`."),

@@ -32,7 +32,8 @@ class Defaults(Section):
         Key(
             kinds.ACTION,
             "What happens to a packet of a banned address. `log` and `count` let it pass, and write it down or count it. "
-            "`none`: nothing of the list is in the firewall; it is polled, guarded and kept for sources that are made of it.",
+            "`none`: nothing of the list is in the firewall; it is polled, guarded and kept for sources that are made of it. "
+            "`allow`: no source bans what is on the list, see `allow`.",
         ),
     ] = Action.DROP
     shadow: Annotated[

@@ -113,3 +113,7 @@ class Guards(Section):
     def for_countries(self) -> Self:
         """A country is large on purpose: its size refuses nothing. What its source sets itself applies all the same."""
         return replace(self, share=math.inf, widest4=0, widest6=0)
+
+    def for_allow_lists(self) -> Self:
+        """Of an allow list, growth is the danger; critical addresses are welcome on it, and a stale one goes on."""
+        return replace(self, grow=min(self.grow, 1.0), critical=Critical.OFF, on_stale=OnStale.KEEP)

@@ -1,0 +1,81 @@
+"""Host names as a list: all of them answer, or the last good list stays."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from banlistd.core.config.model import Source
+from banlistd.core.feeds.parsed_list import Download
+from banlistd.errors import UsageError
+from banlistd.model import Action, NotModified, OutcomeKind, SourceId, Validators
+from banlistd.ports import OnBody
+from banlistd.services.imports.host_names import HostNames
+from support.fakes import FakeFetcher
+from support.sources import config_of
+from worlds import DaemonWorld, Environment, run
+
+FEED, OFFICE = SourceId("feed"), SourceId("office")
+NAMED = Source(id=OFFICE, names=("office.example", "home.example"), action=Action.ALLOW, ttl=3600.0)
+CONFIG = config_of(NAMED, Source(id=FEED, url="http://lists.example/a"))
+WHOLE = {"192.0.2.0 - 192.0.2.255"}
+
+
+class NameService:
+    """`answers`: the addresses of each name; one that is not there is not known."""
+
+    def __init__(self, answers: Mapping[str, Sequence[str]]) -> None:
+        self.answers = dict(answers)
+
+    async def addresses(self, host: str, _: float) -> Sequence[str]:
+        if host not in self.answers:
+            raise UsageError(f"the name service knows no {host}")
+        return self.answers[host]
+
+
+class WithNames(FakeFetcher):
+    """Names by a name service, other lists from memory."""
+
+    def __init__(self, names: NameService) -> None:
+        super().__init__({FEED: b"192.0.2.0/24\n"})
+        self._names = HostNames(names.addresses, FakeFetcher(self.bodies))
+
+    async def fetch(self, source: Source, validators: Validators, on_body: OnBody) -> Download | NotModified:
+        return await self._names.fetch(source, validators, on_body)
+
+
+def world_of(tmp_path: Path, names: NameService) -> Environment:
+    return Environment(tmp_path, fetcher=WithNames(names))
+
+
+def test_addresses_of_names_are_allowed_and_follow_the_answers(tmp_path: Path) -> None:
+    names = NameService({"office.example": ["192.0.2.0", "2001:db8::1"], "home.example": ["192.0.2.255"]})
+    environment = world_of(tmp_path, names)
+
+    async def life(world: DaemonWorld) -> None:
+        await world.poll(FEED)
+        await world.poll(OFFICE)
+        assert world.banned() == {"192.0.2.1 - 192.0.2.254"}
+        assert (await world.poll(OFFICE)).kind is OutcomeKind.SKIPPED
+        names.answers["office.example"] = ["192.0.2.1"]
+        await world.poll(OFFICE)
+        assert world.banned() == {"192.0.2.2 - 192.0.2.254"}, "what was an answer within the hour stays allowed"
+
+    run(environment, CONFIG, life)
+
+
+def test_without_an_answer_of_one_name_what_was_known_stays_across_a_restart(tmp_path: Path) -> None:
+    names = NameService({"office.example": ["192.0.2.0"], "home.example": ["192.0.2.255"]})
+    environment = world_of(tmp_path, names)
+
+    async def life(world: DaemonWorld) -> None:
+        await world.poll(FEED)
+        await world.poll(OFFICE)
+
+    async def without_answer(world: DaemonWorld) -> None:
+        assert world.banned() == {"192.0.2.1 - 192.0.2.254"}
+        outcome = await world.poll(OFFICE)
+        assert (outcome.kind, "knows no home.example" in outcome.error) == (OutcomeKind.FAILED, True)
+        assert world.banned() == {"192.0.2.1 - 192.0.2.254"}
+
+    run(environment, CONFIG, life)
+    del names.answers["home.example"]
+    run(environment, CONFIG, without_answer)
