@@ -1,14 +1,17 @@
 """Host names as a list: all of them answer, or the last good list stays."""
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+import pytest
+
 from banlistd.core.config.model import Source
 from banlistd.core.feeds.parsed_list import Download
-from banlistd.errors import UsageError
+from banlistd.errors import FetchError, UsageError
 from banlistd.model import Action, NotModified, OutcomeKind, SourceId, Validators
 from banlistd.ports import OnBody
-from banlistd.services.imports.host_names import HostNames
+from banlistd.services.imports.host_names import MOST_ADDRESSES, HostNames
 from support.fakes import FakeFetcher
 from support.sources import config_of
 from worlds import DaemonWorld, Environment, run
@@ -60,6 +63,25 @@ def test_addresses_of_names_are_allowed_and_follow_the_answers(tmp_path: Path) -
         assert world.banned() == {"192.0.2.2 - 192.0.2.254"}, "what was an answer within the hour stays allowed"
 
     run(environment, CONFIG, life)
+
+
+def test_a_name_with_more_addresses_than_the_bound_is_a_failed_poll() -> None:
+    names = NameService({"office.example": [f"192.0.2.{number}" for number in range(MOST_ADDRESSES)]})
+    fetcher = HostNames(names.addresses, FakeFetcher({}))
+    source = Source(id=OFFICE, names=("office.example",), action=Action.ALLOW, ttl=3600.0)
+
+    async def no_body() -> None:
+        """Names have none."""
+
+    async def ask() -> None:
+        found = await fetcher.fetch(source, Validators(), no_body)
+        assert isinstance(found, Download)
+        assert found.parsed.entries == MOST_ADDRESSES
+        names.answers["office.example"] = [*names.answers["office.example"], "198.51.100.1"]
+        with pytest.raises(FetchError, match="gives 65 addresses for office"):
+            await fetcher.fetch(source, Validators(), no_body)
+
+    asyncio.run(ask())
 
 
 def test_without_an_answer_of_one_name_what_was_known_stays_across_a_restart(tmp_path: Path) -> None:

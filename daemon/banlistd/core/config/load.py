@@ -132,7 +132,7 @@ def _inherited(own: Tree, defaults: Defaults, entry: CatalogueEntry | None) -> d
     if "block" in own or "only" in own or "names" in own:
         merged["format"] = Format(FormatType.PLAIN)
     if "names" in own:
-        merged |= {"every": NAMES_EVERY, "ttl": NAMES_TTL}
+        merged |= {"every": NAMES_EVERY, "ttl": NAMES_TTL, "two_miss": False}
     return merged
 
 

@@ -64,6 +64,11 @@ def test_names_are_asked_for_every_five_minutes_and_an_address_stays_for_an_hour
     assert (source.names, source.every, source.ttl) == (("office.example.org",), 300.0, 3600.0)
 
 
+def test_names_go_with_two_miss_of_the_defaults() -> None:
+    (source,) = read("defaults: {two_miss: yes}\nallow: [office.example.org]").sources
+    assert (source.two_miss, source.ttl) == (False, 3600.0)
+
+
 @pytest.mark.parametrize(
     ("entry", "problem"),
     [

@@ -38,6 +38,15 @@ def _range(network: _Network, between: str) -> str:
     return f"{network[0]}{between}{network[-1]}"
 
 
+def _remark(words: str) -> str:
+    """An address of IPv6 alone, in some lines and not in others, is a second column."""
+    try:
+        ipaddress.IPv6Address(words.strip())
+    except ValueError:
+        return words
+    return f"see {words}"
+
+
 def _reversed(network: _Network) -> str:
     return ".".join(reversed(str(network[0]).split(".")))
 
@@ -45,7 +54,7 @@ def _reversed(network: _Network) -> str:
 _OF_NETWORKS: Mapping[str, _Write] = {
     "bare": lambda net, _: str(net),
     "comment": lambda net, words: f"{net} # {words}",
-    "semicolon": lambda net, words: f"{net} ; {words}",
+    "semicolon": lambda net, words: f"{net} ; {_remark(words)}",
     "blank before the slash": lambda net, _: f"{net[0]} /{net.prefixlen}",
     "blanks around the slash": lambda net, words: f"{net[0]} / {net.prefixlen} # {words}",
     "netmask": lambda net, _: f"{net[0]} {net.netmask}",
