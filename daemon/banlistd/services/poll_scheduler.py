@@ -28,14 +28,16 @@ LOOK_EVERY = 60.0
 
 @dataclass(frozen=True, slots=True)
 class WaitingTimes:
-    """In seconds. `first_polls`: how long a combination waits for those of its parts. `catch_up`: by how much a missed poll of
-    a source is put off, among so many sources.
+    """In seconds. `first_polls`: how long a combination waits for those of its parts. `allow_lists`: how long other sources
+    wait for the first polls of those that allow. `catch_up`: by how much a missed poll of a source is put off, among so many
+    sources.
     """
 
     watch_every: float = WATCH_EVERY
     look_every: float = LOOK_EVERY
     answer_within: float = ANSWER_WITHIN
     first_polls: float = 60.0
+    allow_lists: float = 30.0
     catch_up: Callable[[SourceId, int], float] = catch_up_delay
 
 
@@ -100,6 +102,10 @@ class PollScheduler:
     def leave(self, source_id: SourceId) -> None:
         """The poll of a source is over, however it ended: let the combinations that it is a part of look at it."""
         self.wake(self._parts.leave(source_id))
+
+    async def until_allow_lists_are_read(self, source_ids: Iterable[SourceId]) -> None:
+        """Wait until each of them has content, or was polled once since the start, but not for long."""
+        await self._parts.until_read_once(source_ids, self._times.allow_lists)
 
     async def is_due(self, source: Source, files: Sequence[Path], sources: int) -> bool:
         """Wait until the source is due, or one of its files or parts changes. `sources`: how many are enabled.

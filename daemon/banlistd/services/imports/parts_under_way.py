@@ -58,6 +58,15 @@ class PartsUnderWay:
                     self._left.clear()
                     await self._left.wait()
 
+    async def until_read_once(self, source_ids: Iterable[SourceId], within: float) -> None:
+        """Wait until each source has content, or a poll of it has ended in any way; at most so many seconds."""
+        missing = list(source_ids)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(within):
+                while any(self._content_of(one) is None and one not in self._ended for one in missing):
+                    self._left.clear()
+                    await self._left.wait()
+
     def _parts_of(self, source: Source) -> frozenset[SourceId]:
         parts = frozenset(source.combination.sources if source.combination else ())
         self._parts[source.id] = parts

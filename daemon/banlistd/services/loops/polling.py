@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from functools import partial
@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Protocol
 
 from banlistd.control_api import RefreshProgress
-from banlistd.core.config.combining.sources import combined_last
+from banlistd.core.config.combining.sources import allowing_first, import_waves
 from banlistd.core.config.model import Source
 from banlistd.model import Outcome, OutcomeKind, SourceId
 from banlistd.services.loops.faults import FaultRecorder
@@ -24,6 +24,9 @@ class Scheduler(Protocol):
 
     async def is_due(self, source: Source, files: Sequence[Path], sources: int) -> bool:
         """Wait until the source is due or one of its files changes; False if it was woken. `sources`: how many are enabled."""
+
+    async def until_allow_lists_are_read(self, source_ids: Iterable[SourceId]) -> None:
+        """Wait until each of them has content, or was polled once, but not for long."""
 
     async def begin(self, source: Source, files: Sequence[Path]) -> None:
         """A poll begins."""
@@ -110,9 +113,11 @@ class PollLoop:
 
     def start_timers(self) -> None:
         """A timer for each enabled source that has none. The timer of a source that is no longer enabled ends by itself."""
+        first = allowing_first(list(self._live.enabled.values()))
         for source_id in self._live.enabled:
             if source_id not in self._timers or self._timers[source_id].done():
-                self._timers[source_id] = asyncio.ensure_future(self._run_timer(source_id))
+                before = frozenset() if source_id in first else first
+                self._timers[source_id] = asyncio.ensure_future(self._run_timer(source_id, before))
 
     def wake(self) -> None:
         """Let all timers read ledger and configuration again."""
@@ -124,7 +129,7 @@ class PollLoop:
         self._on_outcome(source, outcome)
 
     async def refresh(self, sources: Sequence[Source], *, anyway: bool) -> Sequence[Outcome]:
-        """Import these sources now, combinations after their parts.
+        """Import these sources now, combinations after their parts, and what bans after what allows.
 
         `anyway`: also those whose publishers allow no request yet.
         """
@@ -132,7 +137,7 @@ class PollLoop:
         self._refreshes.append(refresh)
         outcomes: list[Outcome] = []
         try:
-            for wave in combined_last(sources):
+            for wave in import_waves(sources):
                 self._scheduler.expect(source.id for source in wave)
                 outcomes += await asyncio.gather(*(self._import_for(refresh, source, anyway=anyway) for source in wave))
         finally:
@@ -140,8 +145,9 @@ class PollLoop:
         self._scheduler.wake(outcome.source_id for outcome in outcomes)
         return outcomes
 
-    async def _run_timer(self, source_id: SourceId) -> None:
-        """Poll one source whenever it is due, until it is no longer enabled."""
+    async def _run_timer(self, source_id: SourceId, before: Collection[SourceId]) -> None:
+        """Poll one source whenever it is due, until it is no longer enabled. `before`: what is read before it."""
+        await self._scheduler.until_allow_lists_are_read(before)
         while (source := self._live.enabled.get(source_id)) is not None:
             if not await self._faults.attempt(partial(self._turn, source), failed=False, source_id=source_id):
                 self._back_off(source)

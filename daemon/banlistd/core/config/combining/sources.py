@@ -4,14 +4,30 @@ from collections.abc import Sequence
 
 from banlistd.core.config.combining.order import in_waves
 from banlistd.core.config.model import Config, Source
-from banlistd.model import Action, Remark
+from banlistd.model import Action, Remark, SourceId
 
 
-def combined_last(sources: Sequence[Source]) -> list[list[Source]]:
-    """In waves: each source after those of them that it is made of."""
+def import_waves(sources: Sequence[Source]) -> list[list[Source]]:
+    """In waves: each source after those of them that it is made of, and what bans after what allows."""
     by_id = {source.id: source for source in sources}
-    made_of = {source.id: source.combination.sources if source.combination else () for source in sources}
+    first = allowing_first(sources)
+    made_of = {source.id: {*_parts_of(source), *(first if source.id not in first else ())} for source in sources}
     return [[by_id[source_id] for source_id in wave] for wave in in_waves(made_of)]
+
+
+def allowing_first(sources: Sequence[Source]) -> frozenset[SourceId]:
+    """The sources that allow, and what they are made of: read before the others, or these ban for a moment what is allowed."""
+    by_id = {source.id: source for source in sources}
+    found: set[SourceId] = set()
+    more = {source.id for source in sources if source.action is Action.ALLOW}
+    while more:
+        found |= more
+        more = {part for one in more for part in _parts_of(by_id[one]) if part in by_id} - found
+    return frozenset(found)
+
+
+def _parts_of(source: Source) -> Sequence[SourceId]:
+    return source.combination.sources if source.combination else ()
 
 
 def remarks_on_unused(config: Config) -> Sequence[Remark]:
