@@ -45,7 +45,8 @@ class Capabilities:
     ) -> Iterator[tuple[str, str, AbstractSet[str]]]:
         """What a source asks for beyond this: the key, its value, and the values that are possible."""
         if action not in self.actions:
-            yield "action", action, self.actions
+            # Who wants packets written down wants nothing allowed.
+            yield "action", action, self.actions - {Action.ALLOW}
         if direction not in self.directions:
             yield "direction", direction, self.directions
         if log is not None and not self.logs:

@@ -82,7 +82,7 @@ WRONG = [
     ("fail2ban: {socket: run/f2b}", '1: fail2ban.socket: "run/f2b" is not an absolute name (write /absolute/name)'),
     (
         "backend: fail2ban\n" + SOURCE + "  action: log",
-        "5: sources[0].action: the backend fail2ban does not support log (write allow, drop, none or reject)",
+        "5: sources[0].action: the backend fail2ban does not support log (write drop, none or reject)",
     ),
     (
         "backend: fail2ban\n" + SOURCE + "  direction: both",
@@ -94,7 +94,7 @@ WRONG = [
     ),
     (
         "backend: fail2ban\ndefaults: {action: count}\n" + SOURCE + "- id: b\n  path: b\n",
-        "2: defaults.action: the backend fail2ban does not support count (write allow, drop, none or reject)",
+        "2: defaults.action: the backend fail2ban does not support count (write drop, none or reject)",
     ),
     ("sources: {}", '1: sources: is a mapping and must be a list (write "- " before each entry)'),
     ("sources:\n- known", "2: sources[0]: is not a source (write id: and url:, or use: known)"),
