@@ -123,6 +123,18 @@ def config_of(lists: Sequence[tuple[str, Action]], allow: Sequence[str]) -> Conf
     return Config(sources=sources, allow=tuple(AllowEntry(first=network[0], last=network[-1]) for network in networks))
 
 
+def networks_of(entries: Sequence[str]) -> list[str]:
+    """Of addresses, networks and ranges."""
+    found = []
+    for first, _, last in (entry.partition("-") for entry in entries):
+        if last:
+            ends = ipaddress.ip_address(first), ipaddress.ip_address(last)
+            found += [str(network) for network in ipaddress.summarize_address_range(*ends)]
+        else:
+            found.append(str(ipaddress.ip_network(first)))
+    return found
+
+
 def in_every_form(texts: Sequence[str]) -> list[str]:
     """IPv4 networks also where IPv6 addresses embed them: compatible, mapped, NAT64, 6to4."""
     found = list(texts)
@@ -382,16 +394,21 @@ class Lives(RuleBasedStateMachine):
         # Who blocks owns before who only watches.
         sources = sorted((pair for pair in self.sources if pair[0] in self.good), key=lambda pair: not pair[1].blocks)
         lists = {name: self.good[name] for name, _ in sources}
-        acting = {name: self.good[name] for name, action in sources if action is not Action.NONE}
+        acting = {name: self.good[name] for name, action in sources if action not in SILENT}
+        listed = [entry for name, action in sources if action is Action.ALLOW for entry in self.good[name]]
+        allowed = [*self.allow, *networks_of(listed)]
         seen = look()
         assert seen.contents == {name: content_hash_of(listed) for name, listed in lists.items()}
-        assert seen.ranges == expected(acting, [*in_every_form([*RESERVED, *self.allow]), *at_the_end_of_listed(self.allow)])
+        assert seen.ranges == expected(acting, [*in_every_form([*RESERVED, *allowed]), *at_the_end_of_listed(allowed)])
         with closing(sqlite3.connect(self.disk / "db")) as database:
             assert not list(database.execute("SELECT * FROM import_runs WHERE state = 'pending'"))
         if lists:
-            others = {name: VERDICTS[action] for name, action in self.sources if action is not Action.NONE}
+            others = {name: VERDICTS[action] for name, action in self.sources if action not in SILENT}
             assert verdicts() == {MANUAL: VERDICTS[Action.DROP], **others}
 
+
+SILENT = (Action.NONE, Action.ALLOW)
+"""Of a list with one of these actions the firewall has a marker, and nothing else."""
 
 VERDICTS: Mapping[Action, str] = {Action.DROP: "drop", Action.REJECT: "reject", Action.LOG: "log", Action.COUNT: ""}
 
