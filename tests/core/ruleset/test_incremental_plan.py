@@ -89,6 +89,14 @@ def test_a_revised_plan_is_the_whole_plan(worlds: tuple[PlanCase, PlanCase]) -> 
         assert alike(state.map_entries[map_id], map_entries), map_id
 
 
+def test_a_part_has_no_border_within_a_network_of_another_hook() -> None:
+    plain = SourceSlot(Mark(1), SourceId("s1"), Action.DROP, Direction.IN)
+    shadowed = SourceSlot(Mark(2), SourceId("s2"), Action.COUNT, Direction.IN, shadow=True)
+    spans: dict[SourceId, SpanList | None] = {SourceId("s1"): [(0, 2)], SourceId("s2"): [(1, 3)]}
+    one = PlanCase(V4, (plain, shadowed), spans, [(4, 4)])
+    test_a_revised_plan_is_the_whole_plan.hypothesis.inner_test((one, replace(one, never_banned=[])))  # type: ignore[attr-defined]
+
+
 @given(two_worlds)
 def test_what_differs_is_the_same_with_moves_or_without(worlds: tuple[PlanCase, PlanCase]) -> None:
     was, basis = (world.basis() for world in worlds)

@@ -143,12 +143,22 @@ def _replanned(
 
 
 def _with_neighbours(ranges: Ranges, nets: Sequence[MapEntries]) -> Ranges:
-    """Ranges and all elements that reach into them or touch them: they may have to be cut, or grow together."""
+    """Ranges and all elements that reach into them or touch them: they may have to be cut, or grow together. Elements of a
+    source in shadow overlap those of others: the result has no border within an element of any map.
+    """
     lowest, highest = from_numbers(ranges.family, [0, 2 ** WIDTHS[ranges.family] - 1])
     first, last = before(ranges.first), after(ranges.last)
     first = np.where(ranges.first == lowest, ranges.first, first)
     last = np.where(ranges.last == highest, ranges.last, last)
     around = union_of(ranges.family, first, last)
+    wide = _with_touched(ranges, around, nets)
+    while (wider := _with_touched(wide, wide, nets)) != wide:
+        wide = wider
+    return wide
+
+
+def _with_touched(ranges: Ranges, around: Ranges, nets: Sequence[MapEntries]) -> Ranges:
+    """Ranges and all elements that have something in `around`."""
     touched = [_overlapping(map_entries, around) for map_entries in nets]
     return union_of(
         ranges.family,
