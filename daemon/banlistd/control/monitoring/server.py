@@ -1,4 +1,4 @@
-"""Metrics and health over HTTP/1.1, for whoever can connect: a few fixed routes, GET and HEAD alone, one answer a connection.
+"""Metrics and health over HTTP/1.1, for all who can connect: a few fixed routes, GET and HEAD alone, one answer a connection.
 
 No part of the daemon waits for a client. Connections, octets of a head and time are bounded, and all clients together cost no
 more than one look at the parts at a time: answers to the same question that are wanted meanwhile are one answer.

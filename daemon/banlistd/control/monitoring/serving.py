@@ -18,7 +18,7 @@ from banlistd.core.config.service.metrics import Listen
 _JSON = "application/json"
 
 _FRESH = 10.0
-"""Seconds for which a verdict serves: it reads the rules of the kernel, and whoever can connect may ask for it."""
+"""Seconds for which a verdict serves: it reads the rules of the kernel, and all who can connect may ask for it."""
 
 
 async def serve_monitoring(place: Listen, answer: Answerer) -> None:

@@ -14,14 +14,12 @@ from banlistd.control.commands.suspending.rows import (
     end_and_poll,
     ended_page,
     judge_ended,
+    ordered_line,
+    ordered_rows,
     read_suspend,
-    suspension_rows,
-    suspension_words,
-    way_out,
 )
 from banlistd.control.declaration import NOT_FOUND, Command, PageContext
 from banlistd.control.page import Page
-from banlistd.core.printing import printable
 from banlistd.errors import LedgerError, NoSuchSourceError, UsageError
 
 if TYPE_CHECKING:
@@ -31,15 +29,11 @@ if TYPE_CHECKING:
 async def _pause(parts: "Parts", order: SuspendOrder) -> list[OrderedRow]:
     sources = [parts.source(source_id) for source_id in order.source_ids]
     done = [await parts.suspended.pause(source.id, order.uid) for source in sources]
-    rows = await suspension_rows(parts, [one for one, _ in done])
-    return [{**row, "new": is_new} for row, (_, is_new) in zip(rows, done, strict=True)]
+    return await ordered_rows(parts, done)
 
 
 def _page(rows: Sequence[OrderedRow], _: PageContext) -> Page:
-    return [
-        f"{printable(row['id'])} is {'' if row['new'] else 'already '}{suspension_words(row)}; its bans stay ({way_out(row)})"
-        for row in rows
-    ]
+    return [ordered_line(row, "its bans stay") for row in rows]
 
 
 async def _resume(parts: "Parts", order: SuspendOrder) -> list[EndedRow]:

@@ -14,14 +14,12 @@ from banlistd.control.commands.suspending.rows import (
     end_and_poll,
     ended_page,
     judge_ended,
+    ordered_line,
+    ordered_rows,
     read_suspend,
-    suspension_rows,
-    suspension_words,
-    way_out,
 )
 from banlistd.control.declaration import NOT_FOUND, Command, PageContext
 from banlistd.control.page import Page
-from banlistd.core.printing import printable
 from banlistd.errors import LedgerError, NoSuchSourceError, UsageError
 
 if TYPE_CHECKING:
@@ -35,8 +33,7 @@ async def _pin(parts: "Parts", order: SuspendOrder) -> list[OrderedRow]:
     sources = [parts.source(source_id) for source_id in order.source_ids]
     wanted = [(source.id, *await _in_force(parts, source)) for source in sources]
     done = [await parts.suspended.pin(source_id, order.uid, run, content) for source_id, run, content in wanted]
-    rows = await suspension_rows(parts, [one for one, _ in done])
-    return [{**row, "new": is_new} for row, (_, is_new) in zip(rows, done, strict=True)]
+    return await ordered_rows(parts, done)
 
 
 async def _in_force(parts: "Parts", source: "Source") -> "tuple[int, ContentHash]":
@@ -48,11 +45,7 @@ async def _in_force(parts: "Parts", source: "Source") -> "tuple[int, ContentHash
 
 
 def _page(rows: Sequence[OrderedRow], _: PageContext) -> Page:
-    return [
-        f"{printable(row['id'])} is {'' if row['new'] else 'already '}{suspension_words(row)}; no poll replaces its content"
-        f" ({way_out(row)})"
-        for row in rows
-    ]
+    return [ordered_line(row, "no poll replaces its content") for row in rows]
 
 
 async def _unpin(parts: "Parts", order: SuspendOrder) -> list[EndedRow]:

@@ -90,6 +90,18 @@ def way_out(row: SuspensionRow) -> str:
     return f"banlistctl {'resume' if row['kind'] == 'paused' else 'unpin'} {printable(row['id'])}"
 
 
+async def ordered_rows(parts: "Parts", done: Sequence[tuple["Suspension", bool]]) -> list[OrderedRow]:
+    """Of the suspensions that were asked for, each with whether it is new."""
+    rows = await suspension_rows(parts, [one for one, _ in done])
+    return [{**row, "new": is_new} for row, (_, is_new) in zip(rows, done, strict=True)]
+
+
+def ordered_line(row: OrderedRow, effect: str) -> str:
+    """What was ordered, what follows from it, and how it ends."""
+    already = "" if row["new"] else "already "
+    return f"{printable(row['id'])} is {already}{suspension_words(row)}; {effect} ({way_out(row)})"
+
+
 class EndedRow(TypedDict):
     """`ended`: whether there was anything to end. `outcome`: of the poll that followed; null: none did."""
 
