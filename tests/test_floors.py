@@ -10,6 +10,7 @@ import pytest
 PACKAGE = Path(__file__).resolve().parents[1] / "daemon" / "banlistd"
 
 FLOORS = {
+    "scopes": -1,
     "model": 0,
     "errors": 0,
     "events": 0,
@@ -279,7 +280,7 @@ ARROWS: dict[str, set[tuple[str, str]]] = {
 # Helpers that every room of a folder may import; those rooms need no arrow for them.
 SHARED = {"adapters/firewalls": {"marker_text", "threaded"}}
 
-PURE = {"core", "model", "errors", "events", "formats", "backends"}
+PURE = {"core", "scopes", "model", "errors", "events", "formats", "backends"}
 NOT_IN_CORE = {
     "asyncio",
     "time",

@@ -24,7 +24,7 @@ class Capabilities:
     `shadows`: it can count the packets of a source before it blocks them. `changes_host`: it changes what other programs see,
     so that one daemon alone may use it on a host. `blocks`: it stops packets. `sees_effect`: it writes the rules itself, and
     so knows whether they are there. `logs`: packets can be logged besides what happens to them. `samples`: to an NFLOG group
-    too, as `hits` needs it.
+    too, as `hits` needs it. `scopes`: a source may block some packets of its addresses and let others pass.
     """
 
     all_or_nothing: bool = True
@@ -33,6 +33,7 @@ class Capabilities:
     tells_answers: bool = True
     changes_host: bool = True
     shadows: bool = True
+    scopes: bool = True
     blocks: bool = True
     sees_effect: bool = True
     logs: bool = True
@@ -145,7 +146,7 @@ class BackendName(StrEnum):
             services="banned ones reach the host with answers only",
             needs="CAP_NET_ADMIN and CAP_NET_RAW: `banlistctl install-units --backend ipset`",
         ),
-        Capabilities(shadows=False, samples=False),
+        Capabilities(shadows=False, samples=False, scopes=False),
         restores_at_boot=True,
     )
     FAIL2BAN = BackendKind(
@@ -176,6 +177,7 @@ class BackendName(StrEnum):
             sees_effect=False,
             logs=False,
             samples=False,
+            scopes=False,
             actions=frozenset({Action.DROP, Action.REJECT, Action.NONE, Action.ALLOW}),
             directions=frozenset({Direction.IN}),
         ),

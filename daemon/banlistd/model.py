@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple, NewType
 
+from banlistd.scopes.scope import Scope
+
 SourceId = NewType("SourceId", str)
 """The id of a source in the configuration: `[a-z0-9][a-z0-9-]*`, at most 40 characters."""
 
@@ -78,7 +80,7 @@ class Decision(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class SourceSlot:
-    """A source in the firewall, and what is done with packets. `shadow`: before others. `log`: to an NFLOG group, 0: kernel."""
+    """A source in the firewall. `shadow`: before others. `log`: to an NFLOG group, 0: kernel. `scope_number` 0: all packets."""
 
     mark: Mark
     source_id: SourceId
@@ -87,6 +89,8 @@ class SourceSlot:
     shadow: bool = False
     log: int | None = None
     hits: bool = False
+    scope: Scope | None = None
+    scope_number: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,9 +176,7 @@ class Poll:
 
 @dataclass(frozen=True, slots=True)
 class ExternalChange:
-    """Another process changed the firewall. `culprit`: that process as the kernel reports it, `nft[4711]`, or empty.
-    `ours`: whether our own table was changed; True where that is not known.
-    """
+    """Another process changed the firewall. `culprit`: the kernel's `nft[4711]`, or empty. `ours`: our table, or unknown."""
 
     culprit: str = ""
     ours: bool = True
@@ -188,9 +190,7 @@ class AnswerPort(NamedTuple):
 
 
 class ServiceEndpoint(NamedTuple):
-    """Packets that this host gets although a source bans their address: what comes from this service there, without asking.
-    Of `tcp` no packet that opens a connection.
-    """
+    """What this host gets from a service at a banned address, without asking; of `tcp` no packet that opens a connection."""
 
     family: Family
     address: int

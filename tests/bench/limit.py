@@ -15,8 +15,8 @@ from banlistd.adapters.firewalls.nftables.changing.staging import Limit, distrus
 from banlistd.adapters.firewalls.nftables.firewall import NftablesFirewall
 from banlistd.adapters.firewalls.nftables.inspection import look_at
 from banlistd.adapters.firewalls.nftables.look import Look
+from banlistd.adapters.firewalls.nftables.lookups.matching import Lookups
 from banlistd.adapters.firewalls.nftables.records import element_messages
-from banlistd.adapters.firewalls.nftables.rules import Lookups
 from banlistd.adapters.firewalls.nftables.sets import EVERY_MAP
 from banlistd.adapters.firewalls.nftables.structure import TABLE, RuleForm
 from banlistd.adapters.netlink.messages import NFT_MSG_NEWSETELEM, Batch

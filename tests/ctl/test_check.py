@@ -20,6 +20,7 @@ NETWORK = {
     "banned": False,
     "addresses": 256,
     "banned_addresses": 12,
+    "partly_banned": 0,
     "sources": [{"id": "spamhaus-drop", "addresses": 12}],
     "exempt": [{"address": "203.0.113.1", "reason": "gateway"}],
 }
@@ -53,6 +54,33 @@ def test_each_target_has_a_row(daemon: CannedDaemon, call: CtlCall) -> None:
         ["192.0.2.1", "yes", "spamhaus-drop  mail.example.org"],
         ["192.0.2.2", "no", "mail.example.org  no source lists it"],
     ]
+
+
+PARTLY = {
+    **FREE,
+    "partly": [
+        {"id": "ssh", "action": "drop", "direction": "in", "packets": "tcp to port 22"},
+        {"id": "ssh", "action": "drop", "direction": "out", "packets": "tcp to port 22"},
+    ],
+}
+
+
+def test_what_is_banned_in_a_scope_is_banned_in_part(daemon: CannedDaemon, call: CtlCall) -> None:
+    daemon.operations.answers["check"] = PARTLY
+    code, out, err = call("check", "203.0.113.9")
+    assert (code, err) == (1, "")
+    assert out.startswith(
+        "203.0.113.9 is banned in part: tcp to port 22 by ssh (drop); to it, tcp to port 22 by ssh (drop); its other"
+    )
+    code, out, _ = call("check", "203.0.113.9", "203.0.113.9")
+    assert code == 1
+    assert out.splitlines()[1].split(maxsplit=4)[:4] == ["203.0.113.9", "in", "part", "ssh"]
+
+
+def test_of_a_network_it_says_of_how_many_addresses_some_packets_are_blocked(daemon: CannedDaemon, call: CtlCall) -> None:
+    daemon.operations.answers["check"] = {**NETWORK, "partly_banned": 3}
+    _, out, _ = call("check", "203.0.113.0/24")
+    assert "some packets of 3 addresses are blocked, by sources with a scope" in out
 
 
 def test_the_worst_gives_the_exit_code(daemon: CannedDaemon, call: CtlCall) -> None:

@@ -49,7 +49,7 @@ def test_database_page_describes_exactly_the_tables() -> None:
 
 def test_architecture_page_gives_the_floors_of_the_test() -> None:
     text = (ROOT / "daemon" / "ARCHITECTURE.md").read_text()
-    rows = re.findall(r"^\| (\d) \| (.+?) \|", text, re.MULTILINE)
+    rows = re.findall(r"^\| (-?\d) \| (.+?) \|", text, re.MULTILINE)
     floors = {room.strip("`/").removesuffix(".py"): int(floor) for floor, rooms in rows for room in rooms.split(", ")}
     assert floors == FLOORS
 

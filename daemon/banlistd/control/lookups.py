@@ -4,6 +4,7 @@ import asyncio
 import ipaddress
 import re
 from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 from banlistd.core.addresses.sets import Addresses, AddressSet, Ranges, from_numbers, to_number, to_text
 from banlistd.core.addresses.text import range_text
@@ -14,7 +15,7 @@ from banlistd.core.printing import shown
 from banlistd.core.ruleset.protection import allowed_within, forms, protected_within, translated_from
 from banlistd.core.ruleset.state import FirewallState, Hook, Kind, MapId
 from banlistd.errors import UsageError
-from banlistd.model import Family, Protected, SourceId, SourceSlot, Span
+from banlistd.model import Direction, Family, Protected, SourceId, SourceSlot, Span
 from banlistd.ports import Ledger
 
 # RFC 1035 2.3.4.
@@ -47,14 +48,25 @@ def is_name(text: str) -> bool:
     return len(text) <= _LONGEST_NAME and _NAME.fullmatch(text) is not None
 
 
+class ScopedOwner(NamedTuple):
+    """`direction`: IN for packets from the address, OUT for those to it."""
+
+    owner: SourceSlot
+    direction: Direction
+
+
 def owner_of(state: FirewallState | None, family: Family, number: int) -> SourceSlot | None:
-    """The source whose element the firewall finds for an address: hook by hook, single addresses before networks."""
+    """The source whose element the firewall finds for an address, whatever the packet: hook by hook, single addresses before
+    networks. What is banned in a scope only, `scoped_owners` says.
+    """
     if state is None:
         return None
     needle = from_numbers(family, [number])
     by_mark = {owner.mark: owner for owner in state.sources}
     hooks = dict.fromkeys(
-        map_id.hook for map_id in sorted(state.map_entries, key=lambda map_id: map_id.hook not in (Hook.IN, Hook.OUT))
+        map_id.hook
+        for map_id in sorted(state.map_entries, key=lambda map_id: map_id.hook not in (Hook.IN, Hook.OUT))
+        if not map_id.hook.scope_number
     )
     for hook in hooks:
         for kind in Kind:
@@ -62,6 +74,22 @@ def owner_of(state: FirewallState | None, family: Family, number: int) -> Source
             if mark is not None:
                 return by_mark.get(mark)
     return None
+
+
+def scoped_owners(state: FirewallState | None, family: Family, number: int, *, translates: bool) -> Sequence[ScopedOwner]:
+    """The sources that ban some packets of an address, by scope. `translates`: also of the IPv4 one in one of NAT64 or 6to4."""
+    if state is None:
+        return []
+    within = translated_from(number) if translates and family is Family.IPV6 else None
+    needles = [(family, from_numbers(family, [number]))]
+    needles += [] if within is None else [(Family.IPV4, from_numbers(Family.IPV4, [within]))]
+    by_mark = {owner.mark: owner for owner in state.sources}
+    found = []
+    for hook in dict.fromkeys(map_id.hook for map_id in state.map_entries if map_id.hook.scope_number):
+        for one, needle in needles[: 1 if hook.outward else 2]:
+            marks = [state.map_entries[MapId(hook, kind, one)].owner_of(needle) for kind in Kind]
+            found += [ScopedOwner(by_mark[mark], hook.end) for mark in marks[: 1 if marks[0] else 2] if mark in by_mark][:1]
+    return found
 
 
 def translated_owner(state: FirewallState | None, number: int) -> tuple[SourceSlot, int] | None:

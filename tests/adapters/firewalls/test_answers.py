@@ -28,7 +28,8 @@ from adapters.firewalls.street import (
 )
 from adapters.firewalls.test_packets import FIREWALLS, NFTABLES
 from banlistd.adapters.firewalls.ipset.rules import chains_of
-from banlistd.adapters.firewalls.nftables.rules import NFTA_RULE_EXPRESSIONS, netlink_rules
+from banlistd.adapters.firewalls.nftables.lookups.matching import NFTA_RULE_EXPRESSIONS
+from banlistd.adapters.firewalls.nftables.rules import netlink_rules
 from banlistd.adapters.firewalls.nftables.structure import MARKED_ANSWERS, NETLINK_CHAINS, RuleForm, structure_of
 from banlistd.adapters.netlink.messages import attributes, text_attribute
 from banlistd.core.ruleset.state import FirewallState

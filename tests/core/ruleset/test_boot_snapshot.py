@@ -8,6 +8,7 @@ from banlistd.backends import BackendName
 from banlistd.core.ruleset.boot_snapshot import BootSnapshot, decode, encode
 from banlistd.core.ruleset.policy import policy_of
 from banlistd.model import AnswerPort, Family, Mark, Ownership, Protected, SourceId
+from banlistd.scopes.scope import Scope
 from support.written_config import read
 
 CONFIG = """
@@ -47,6 +48,15 @@ def test_it_comes_back_as_it_was(boot_snapshot: BootSnapshot) -> None:
 
 def test_a_source_in_shadow_is_in_shadow_after_a_boot_too(boot_snapshot: BootSnapshot) -> None:
     sources = tuple(replace(owner, shadow=owner.source_id == "b") for owner in boot_snapshot.policy.sources)
+    back = decode(encode(replace(boot_snapshot, policy=replace(boot_snapshot.policy, sources=sources))))
+    assert back is not None
+    assert back.policy.sources == sources
+
+
+@pytest.mark.parametrize("hits", [False, True])
+def test_a_source_with_a_scope_has_it_after_a_boot_too(boot_snapshot: BootSnapshot, hits: bool) -> None:
+    scope = Scope(("eth0",), ("wg0",), ((22, 22), (80, 90)), ("tcp",), only_new=True)
+    sources = tuple(replace(owner, scope=scope, scope_number=7, hits=hits) for owner in boot_snapshot.policy.sources)
     back = decode(encode(replace(boot_snapshot, policy=replace(boot_snapshot.policy, sources=sources))))
     assert back is not None
     assert back.policy.sources == sources

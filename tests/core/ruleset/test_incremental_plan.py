@@ -11,6 +11,7 @@ from banlistd.core.ruleset.diff import difference
 from banlistd.core.ruleset.incremental_plan import Basis, plan_changes, region_between, revise
 from banlistd.core.ruleset.state import MapEntries
 from banlistd.model import Action, Direction, Family, Mark, SourceId, SourceSlot
+from banlistd.scopes.scope import Scope
 
 V4, V6 = Family.IPV4, Family.IPV6
 SpanList = list[tuple[int, int]]
@@ -45,7 +46,18 @@ class PlanCase:
 
 owners = st.lists(
     st.tuples(st.sampled_from([action for action in Action if action is not Action.NONE]), st.sampled_from(Direction))
-    | st.tuples(st.just(Action.COUNT), st.sampled_from(Direction), st.just(True)),
+    | st.tuples(st.just(Action.COUNT), st.sampled_from(Direction), st.just(True))
+    | st.sampled_from([1, 2]).flatmap(
+        lambda number: st.tuples(
+            st.just(Action.DROP),
+            st.sampled_from(Direction),
+            st.just(False),
+            st.none(),
+            st.just(False),
+            st.just(Scope(ports=((number, number),))),
+            st.just(number),
+        )
+    ),
     min_size=1,
     max_size=4,
 ).map(lambda kinds: tuple(SourceSlot(Mark(mark), SourceId(f"s{mark}"), *kind) for mark, kind in enumerate(kinds, start=1)))

@@ -7,6 +7,7 @@ from banlistd.core.ruleset.plan import plan
 from banlistd.core.ruleset.state import FirewallState
 from banlistd.errors import RefusedError
 from banlistd.model import Action, Direction, Family, Mark, SourceId, SourceSlot
+from banlistd.scopes.scope import Scope
 
 NOTHING = {family: Ranges.none(family) for family in Family}
 
@@ -45,6 +46,21 @@ def test_what_is_gone_or_has_a_hole_or_is_only_watched_is_lifted() -> None:
 def test_each_direction_counts_for_itself() -> None:
     assert lift(state(direction=Direction.BOTH, a=THREE), state(a=THREE)) == (3, 6)
     assert lift(state(direction=Direction.OUT, a=THREE), state(a=THREE)) == (3, 3)
+
+
+SSH, WEB = Scope(ports=((22, 22),)), Scope(ports=((80, 80),))
+
+
+def test_a_ban_in_a_scope_is_lifted_by_another_scope_and_not_by_a_ban_of_all_packets() -> None:
+    def scoped(scope: Scope, number: int = 1) -> FirewallState:
+        slot = SourceSlot(Mark(1), SourceId("a"), Action.DROP, Direction.IN, scope=scope, scope_number=number)
+        return plan([slot], {SourceId("a"): THREE}, NOTHING, NOTHING, ())
+
+    assert lift(scoped(SSH), scoped(SSH)) == (0, 3)
+    assert lift(scoped(SSH), scoped(SSH, 2)) == (0, 3)
+    assert lift(scoped(SSH), scoped(WEB)) == (3, 3)
+    assert lift(scoped(SSH), state(a=THREE)) == (0, 3)
+    assert lift(state(a=THREE), scoped(SSH)) == (3, 3)
 
 
 @pytest.mark.parametrize(

@@ -150,6 +150,17 @@ def test_only_enabled_sources_without_a_run_are_unread() -> None:
     assert unread(config, {ONE, TWO}) == []
 
 
+def test_equal_scopes_have_one_number_and_another_scope_has_another_hash() -> None:
+    ports = {"ports": ((22, 22),)}
+    marks = {**MARKS, SourceId("three"): Mark(3)}
+    sources = (source(ONE, **ports), source(TWO, protocols=("icmp",)), source(SourceId("three"), **ports))
+    found = policy_of(Config(sources=sources), marks, NOON.timestamp())
+    assert [owner.scope_number for owner in found.sources] == [1, 2, 1]
+    assert found.sources[0].scope == found.sources[2].scope != found.sources[1].scope
+    scoped, other = policy(source(ONE, **ports), source(TWO)), policy(source(ONE, ports=((23, 23),)), source(TWO))
+    assert len({scoped.hash, other.hash, BASE.hash}) == 3
+
+
 def test_a_slot_that_neither_logs_nor_samples_is_written_as_before() -> None:
     slots = policy(source(ONE), source(TWO, log=True, log_group=4, hits=True)).sources
     assert [len(slot_row(slot)) for slot in slots] == [5, 7]

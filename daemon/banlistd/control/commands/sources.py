@@ -47,7 +47,8 @@ class SourceRow(TypedDict):
     its newest content. `failures`: polls in a row. `error`: of the newest poll that has ended. `polling`: whether another is
     under way. `oddities`: what is odd about the feed. `skipped`: the first lines that were skipped when the list was read
     last, and, as line 0, files of an archive that were left out; five at most.
-    `databases`: where a source of countries has them from. `suspended`: paused or pinned, or both.
+    `scope`: which packets it blocks; empty: all. `databases`: where a source of countries has them from. `suspended`: paused
+    or pinned, or both.
     """
 
     id: str
@@ -58,6 +59,7 @@ class SourceRow(TypedDict):
     rejected: int
     action: str
     direction: str
+    scope: str
     packets: int | None
     octets: int | None
     polled_at: float | None
@@ -125,6 +127,7 @@ async def _answer(parts: "Parts", order: SourcesOrder) -> list[SourceRow]:
                 "rejected": newest.rejected if newest else 0,
                 "action": str(source.action),
                 "direction": str(source.direction),
+                "scope": str(source.scope or ""),
                 "packets": counter.packets if counter else None,
                 "octets": counter.octets if counter else None,
                 "polled_at": poll.polled_at,
@@ -214,6 +217,7 @@ def _page(rows: Sequence[SourceRow], context: PageContext) -> Page:
         return ["no sources are configured, or none of these"]
     extents = [f"{printable(row['id'])} covers {printable(row['extent'])}" for row in rows if row["extent"]]
     extents += [f"{printable(row['id'])}: {printable(row['combination'])}" for row in rows if row["combination"]]
+    extents += [f"{printable(row['id'])} blocks only {printable(row['scope'])}" for row in rows if row["scope"]]
     extents += [_KEPT] if any(row["action"] == _NO_ACTION and row["enabled"] for row in rows) else []
     notes = [Note(_ELEMENTS)] if any(row["owned"] != row["entries"] for row in rows if row["enabled"]) else []
     details = [*_ages(rows[0], context.now), *_details(rows[0])] if len(rows) == 1 else []
@@ -281,6 +285,7 @@ SOURCES: "Command[SourcesOrder, list[SourceRow]]" = Command(
             "rejected": 2,
             "action": "drop",
             "direction": "in",
+            "scope": "",
             "packets": 98_765,
             "octets": 4_000_000,
             "polled_at": 1_790_000_000.0,

@@ -18,6 +18,7 @@ from banlistd.core.config.model import STDIN, Config, Source
 from banlistd.core.config.problems import Document, Spot, raise_all
 from banlistd.core.config.reading.allow_lists import allow_sources, only_entries
 from banlistd.core.config.reading.names import NAMES_EVERY, NAMES_TTL
+from banlistd.core.config.reading.scoping import check_number, check_scope
 from banlistd.core.config.reading.written import Tree, WrittenSource, sources_of, written_at
 from banlistd.core.config.sections.conditions import read_where
 from banlistd.core.config.sections.defaults import Defaults, check_shadow
@@ -76,8 +77,10 @@ def read_config(documents: Sequence[Document], catalogue: KnownLists, folder: Pa
     for one, source in zip(written, sources, strict=True):
         if source and source.enabled:
             _refuse_beyond(config.backend, source, one, main)
+            check_scope(one.tree, source.action, source.scope, one.spot, possible=config.backend.kind.capabilities.scopes)
             check_shadow(one.tree, source.action, one.spot, possible=config.backend.kind.capabilities.shadows)
             _refuse_forbidden(config.use_for, source, one, catalogue)
+    check_number([(source.scope, one.spot) for one, source in zip(written, sources, strict=True) if source and source.enabled])
     raise_all(problems, documents)
     return replace(
         config,

@@ -63,7 +63,8 @@ class Spot:
     def unknown(self, key: str, known: Iterable[str], home: str = "") -> None:
         """A key that means nothing here. `home`: where it means something, as a hint; empty: nowhere below."""
         known = list(known)
-        found = (_MEANT.get(key.lower(), ""), closest(key, known), _MEANT.get(closest(key, _MEANT), ""))
+        nearest = closest(key, [*known, *_MEANT])
+        found = (_MEANT.get(key.lower(), ""), nearest, _MEANT.get(nearest, ""), closest(key, known))
         near = next((one for one in found if one in known), "")
         hint = home or (f"did you mean {near}?" if near else f"known: {among(known)}")
         self.at(key).wrong("is not a key here", hint)

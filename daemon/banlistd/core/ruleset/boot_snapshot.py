@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from banlistd.backends import BackendName
@@ -20,6 +20,7 @@ from banlistd.model import (
     SourceId,
     SourceSlot,
 )
+from banlistd.scopes.scope import Scope
 
 _VERSION = 1
 
@@ -78,9 +79,20 @@ def decode(text: str) -> BootSnapshot | None:
         return None
 
 
-def _slot(mark: int, source_id: str, action: str, direction: str, *shadow_log_hits: Any) -> SourceSlot:
-    """An earlier program wrote the first four fields only; the last two are written where one of them is set."""
-    return SourceSlot(Mark(mark), SourceId(source_id), Action(action), Direction(direction), *shadow_log_hits)
+def _slot(mark: int, source_id: str, action: str, direction: str, *more: Any) -> SourceSlot:
+    """An earlier program wrote the first four fields only; `slot_row` says which others there are."""
+    slot = SourceSlot(Mark(mark), SourceId(source_id), Action(action), Direction(direction), *more[:_WITHOUT_SCOPE])
+    scoped = more[_WITHOUT_SCOPE:]
+    return replace(slot, scope=_scope(*scoped[0]), scope_number=scoped[1]) if scoped else slot
+
+
+_WITHOUT_SCOPE = 3
+"""Fields behind the direction, before those of the scope."""
+
+
+def _scope(inside: list[str], outside: list[str], ports: list[list[int]], protocols: list[str], only_new: bool) -> Scope:
+    spans = tuple((first, last) for first, last in ports)
+    return Scope(tuple(inside), tuple(outside), spans, tuple(protocols), only_new)
 
 
 def _protected(

@@ -26,7 +26,7 @@ from banlistd.core.addresses.sets import (
 )
 from banlistd.core.ruleset.diff import Move, move_between
 from banlistd.core.ruleset.plan import map_entries_for, plan
-from banlistd.core.ruleset.state import HOOKS_BY_DIRECTION, SHADOWS, FirewallState, Kind, MapEntries, MapId
+from banlistd.core.ruleset.state import FirewallState, Kind, MapEntries, MapId
 from banlistd.model import Direction, Family, Marker, ServiceEndpoint, SourceId, SourceSlot
 
 
@@ -122,11 +122,10 @@ def _replanned(
     direction: Direction, family: Family, current: FirewallState, basis: Basis, region: Region
 ) -> Mapping[MapId, tuple[Ranges, MapEntries]]:
     """For each map that may differ the part of the address space in question, and the elements wanted there."""
-    hooks = {hook for hooks in (*HOOKS_BY_DIRECTION[direction].values(), SHADOWS[direction]) for hook in hooks}
     maps = {
         map_id: map_entries
         for map_id, map_entries in current.map_entries.items()
-        if map_id.family is family and map_id.hook in hooks
+        if map_id.family is family and map_id.hook.outward is (direction is Direction.OUT)
     }
     if not maps:
         return {}
@@ -144,7 +143,7 @@ def _replanned(
 
 def _with_neighbours(ranges: Ranges, nets: Sequence[MapEntries]) -> Ranges:
     """Ranges and all elements that reach into them or touch them: they may have to be cut, or grow together. Elements of a
-    source in shadow overlap those of others: the result has no border within an element of any map.
+    source in shadow, or in a scope, overlap those of others: the result has no border within an element of any map.
     """
     lowest, highest = from_numbers(ranges.family, [0, 2 ** WIDTHS[ranges.family] - 1])
     first, last = before(ranges.first), after(ranges.last)

@@ -1,15 +1,16 @@
 """How many bans another configuration would lift, and whether a reload may. Pure."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from banlistd.core.addresses.sets import FAMILIES, Addresses, union_of
 from banlistd.core.printing import counted
-from banlistd.core.ruleset.state import FirewallState, Hook, Kind, MapEntries, MapId
+from banlistd.core.ruleset.state import FirewallState, Hook, Kind, MapEntries, MapId, hooks_of
 from banlistd.errors import RefusedError
 from banlistd.model import Family
+from banlistd.scopes.scope import Scope
 
 ALWAYS_LIFTED = 20
 """So many bans may always be lifted: the samples of a fresh installation, a list that is tried out."""
@@ -50,24 +51,35 @@ def consent_to(named: int) -> Consent:
 
 
 def lift_of(present: FirewallState, desired: FirewallState) -> Lift:
-    """What would be lifted. An address that another source bans afterwards, or a wider or narrower network, is not."""
+    """What would be lifted. An address that another source bans afterwards, or a wider or narrower network, is not; one that is
+    banned in a scope stays so only in the same scope, or for all packets.
+    """
     lifted = bans = 0
-    for hook in (Hook.IN, Hook.OUT):
+    before, after = _scopes(present), _scopes(desired)
+    for hook, scope in before.items():
+        wider = [other for other, its in after.items() if other.end is hook.end and its in (None, scope)]
         for family in FAMILIES:
-            first, last = _ends(present.map_entries, hook, family)
+            first, last = _ends(present.map_entries, [hook], family)
             bans += len(first)
-            if any(present.map_entries.get(map_id) is not desired.map_entries.get(map_id) for map_id in _maps(hook, family)):
-                covered = union_of(family, *_ends(desired.map_entries, hook, family))
+            same = wider == [hook] and _maps(hook, family)
+            if not same or any(present.map_entries.get(map_id) is not desired.map_entries.get(map_id) for map_id in same):
+                covered = union_of(family, *_ends(desired.map_entries, wider, family))
                 lifted += len(first) - _count_within(first, last, covered.first, covered.last)
     return Lift(lifted, bans)
+
+
+def _scopes(state: FirewallState) -> Mapping[Hook, Scope | None]:
+    """The hooks whose maps ban, each with the scope in which they do; None: for all packets."""
+    scoped = {hook: owner.scope for owner in state.sources if owner.scope_number for hook in hooks_of(owner)}
+    return {Hook.IN: None, Hook.OUT: None, **scoped}
 
 
 def _maps(hook: Hook, family: Family) -> tuple[MapId, ...]:
     return tuple(MapId(hook, kind, family) for kind in Kind)
 
 
-def _ends(maps: Mapping[MapId, MapEntries], hook: Hook, family: Family) -> tuple[Addresses, Addresses]:
-    found = [maps.get(map_id, MapEntries.none(family)) for map_id in _maps(hook, family)]
+def _ends(maps: Mapping[MapId, MapEntries], hooks: Sequence[Hook], family: Family) -> tuple[Addresses, Addresses]:
+    found = [maps.get(map_id, MapEntries.none(family)) for hook in hooks for map_id in _maps(hook, family)]
     return np.concatenate([each.first for each in found]), np.concatenate([each.last for each in found])
 
 

@@ -1,8 +1,8 @@
 """The desired state of the firewall. Pure: contents and policy in, a FirewallState out.
 
 Ownership: an address belongs to the first source in order that lists it; sources that block come before those that only
-watch. Sources in shadow share maps of their own, whatever others list. The firewall looks single addresses up before networks,
-so a single address needs no hole in the network around it.
+watch. Sources in shadow share maps of their own, whatever others list, and so do those of each scope. The firewall looks
+single addresses up before networks, so a single address needs no hole in the network around it.
 """
 
 from collections.abc import Mapping, Sequence
@@ -16,6 +16,7 @@ from banlistd.core.ruleset.state import (
     MARK_DTYPE,
     SHADOWS,
     FirewallState,
+    Hook,
     Kind,
     MapEntries,
     MapId,
@@ -56,27 +57,24 @@ def map_entries_for(
     """The elements of one direction's maps of one family, IN or OUT. An address is owned whatever other addresses are."""
     ban, watch = (HOOKS_BY_DIRECTION[direction][blocks][0] for blocks in (True, False))
     concerned = [owner for owner in sources if owner.direction in (direction, Direction.BOTH)]
-    queue = sorted((owner for owner in concerned if not owner.shadow), key=lambda owner: not owner.action.blocks)
+    plain = [owner for owner in concerned if not owner.shadow and not owner.scope_number]
+    queue = sorted(plain, key=lambda owner: not owner.action.blocks)
     hosts, nets = _divide(family, queue, contents, never_banned)
     blocking = {int(owner.mark) for owner in queue if owner.action.blocks}
-    shadows = _shadows(direction, family, [owner for owner in concerned if owner.shadow], contents, never_banned)
-    return shadows | {
+    (shadow,) = SHADOWS[direction]
+    apart = {shadow: [owner for owner in concerned if owner.shadow]}
+    for number in sorted({owner.scope_number for owner in concerned} - {0}):
+        apart[Hook.of_scope(number, direction)] = [owner for owner in concerned if owner.scope_number == number]
+    divided = {hook: _divide(family, owners, contents, never_banned) for hook, owners in apart.items()}
+    return {
+        MapId(hook, kind, family): map_entries
+        for hook, found in divided.items()
+        for kind, map_entries in zip(Kind, found, strict=True)
+    } | {
         MapId(hook, kind, family): _of_lane(map_entries, queue, blocking, blocks=blocks)
         for hook, blocks in ((ban, True), (watch, False))
         for kind, map_entries in ((Kind.HOSTS, hosts), (Kind.NETS, nets))
     }
-
-
-def _shadows(
-    direction: Direction,
-    family: Family,
-    queue: Sequence[SourceSlot],
-    contents: Mapping[SourceId, AddressSet],
-    never_banned: Ranges,
-) -> dict[MapId, MapEntries]:
-    (hook,) = SHADOWS[direction]
-    found = _divide(family, queue, contents, never_banned)
-    return {MapId(hook, kind, family): map_entries for kind, map_entries in zip(Kind, found, strict=True)}
 
 
 def _divide(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import astuple, dataclass, field
 from typing import TYPE_CHECKING
 
 from banlistd.core.addresses.reserved import reserved_ranges
@@ -15,6 +15,7 @@ from banlistd.model import MANUAL, Action, Direction, Family, Mark, PolicyHash, 
 
 if TYPE_CHECKING:
     from banlistd.core.config.model import Config  # boot_restore does not need it: see `ports`
+    from banlistd.scopes.scope import Scope
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -69,6 +70,7 @@ def policy_of(
         SourceSlot(mark, MANUAL, Action.DROP, Direction.IN, log=common.logged_to, hits=common.hits)
         for mark in filter(None, [marks.get(MANUAL)])
     ]
+    numbers = scope_numbers(config)
     listed = [
         SourceSlot(
             marks[source.id],
@@ -78,6 +80,8 @@ def policy_of(
             source.id in shadowed,
             source.logged_to,
             source.hits,
+            source.scope,
+            numbers[source.scope] if source.scope else 0,
         )
         for source in config.sources
         if source.enabled
@@ -91,9 +95,20 @@ def policy_of(
     return Policy(sources, allowed, never_banned, policy_hash, urls, config.remembered)
 
 
-def slot_row(owner: SourceSlot) -> Sequence[str | int | None]:
-    """A slot as a row of a document; its last two fields only where one of them is set."""
-    return (owner.mark, owner.source_id, owner.action, owner.direction, owner.shadow, *_evidence(owner))
+def scope_numbers(config: Config) -> Mapping[Scope, int]:
+    """The number of each scope, from 1, in the order in which enabled sources use them first."""
+    scopes = dict.fromkeys(source.scope for source in config.sources if source.enabled and source.scope)
+    return {scope: number for number, scope in enumerate(scopes, 1)}
+
+
+def slot_row(owner: SourceSlot) -> Sequence[object]:
+    """A slot as a row of a document; log and hits only where one of them is set, or the two last fields, of the scope."""
+    evidence = (owner.log, owner.hits) if owner.scope else _evidence(owner)
+    return (owner.mark, owner.source_id, owner.action, owner.direction, owner.shadow, *evidence, *_scoped(owner))
+
+
+def _scoped(owner: SourceSlot) -> Sequence[object]:
+    return (astuple(owner.scope), owner.scope_number) if owner.scope else ()
 
 
 def _evidence(owner: SourceSlot) -> Sequence[int | None]:
@@ -108,7 +123,9 @@ def _hash(
 ) -> PolicyHash:
     digest = hashlib.sha256()
     # What none of these keys asks for has the hash of earlier programs: an upgrade writes nothing anew.
-    owners = [[*slot_row(owner)[:4], *(["shadow"] if owner.shadow else ()), *_evidence(owner)] for owner in sources]
+    owners = [
+        [*slot_row(owner)[:4], *(["shadow"] if owner.shadow else ()), *_evidence(owner), *_scoped(owner)] for owner in sources
+    ]
     digest.update(json.dumps([owners, guards]).encode())
     for ranges in (allowed, never_banned):
         digest.update(AddressSet.of_ranges(ranges).encode())

@@ -58,6 +58,8 @@ def rank_sources(state: FirewallState) -> Sequence[Rank]:
 
 def count(state: FirewallState) -> int:
     """How many bans there are, each once."""
+    if any(owner.scope_number for owner in state.sources):
+        return sum(len(first) for _, first, _, _ in _bans(state))
     return _count(state, Hook.IN, Hook.OUT, blocks=True)
 
 

@@ -11,12 +11,15 @@ from numpy.typing import NDArray
 from banlistd.core.addresses.arrays import distinct
 from banlistd.core.addresses.sets import FAMILIES, Addresses, AddressSet, Ranges, no_addresses, union_of
 from banlistd.model import Direction, Family, Mark, Marker, ServiceEndpoint, SourceSlot
+from banlistd.scopes.scope import MOST_SCOPES
 
 MARK_DTYPE = np.dtype(np.uint16)
 
 
 class Hook(StrEnum):
-    """Which packets a map is asked about: by source address or by destination, to be banned, only watched, or counted first."""
+    """Which packets a map is asked about: by source address or by destination, to be banned, only watched, or counted
+    first; or by one of them, to be banned if they are in a scope.
+    """
 
     IN = "in"
     OUT = "out"
@@ -24,6 +27,31 @@ class Hook(StrEnum):
     WATCH_OUT = "watch_out"
     SHADOW_IN = "shadow_in"
     SHADOW_OUT = "shadow_out"
+    # A constant number of scopes: what exists in a kernel can be listed without knowing the configuration.
+    _ignore_ = "_number _end"
+    for _number in range(1, MOST_SCOPES + 1):
+        for _end in ("in", "out"):
+            vars()[f"SCOPE{_number}_{_end.upper()}"] = f"scope{_number}_{_end}"
+
+    @property
+    def outward(self) -> bool:
+        """Whether packets are looked up by destination."""
+        return self.endswith("out")
+
+    @property
+    def end(self) -> Direction:
+        """Which of the two directions it is of."""
+        return Direction.OUT if self.outward else Direction.IN
+
+    @property
+    def scope_number(self) -> int:
+        """Of the scope whose packets it is about; 0: it is about all packets."""
+        return int(self.removeprefix("scope").partition("_")[0]) if self.startswith("scope") else 0
+
+    @classmethod
+    def of_scope(cls, number: int, direction: Direction) -> "Hook":
+        """`direction`: IN or OUT."""
+        return cls(f"scope{number}_{direction}")
 
 
 class Kind(StrEnum):
@@ -61,6 +89,9 @@ SHADOWS: Mapping[Direction, Sequence[Hook]] = {
 
 
 def hooks_of(owner: SourceSlot) -> Sequence[Hook]:
+    if owner.scope_number:
+        both = (Direction.IN, Direction.OUT)
+        return tuple(Hook.of_scope(owner.scope_number, way) for way in both if owner.direction in (way, Direction.BOTH))
     if owner.shadow:
         return SHADOWS[owner.direction]
     return HOOKS_BY_DIRECTION[owner.direction][owner.action.blocks]

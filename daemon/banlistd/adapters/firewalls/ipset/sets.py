@@ -27,7 +27,7 @@ APPLIED = f"{PREFIX}applied"
 ALLOWED: Mapping[Family, str] = {Family.IPV4: f"{PREFIX}allowed4", Family.IPV6: f"{PREFIX}allowed6"}
 SERVICES: Mapping[Family, str] = {Family.IPV4: f"{PREFIX}answers4", Family.IPV6: f"{PREFIX}answers6"}
 """The services whose answers pass."""
-EVERY_MAP = tuple(MapId(hook, kind, family) for hook in Hook for kind in Kind for family in FAMILIES)
+EVERY_MAP = tuple(MapId(hook, kind, family) for hook in Hook if not hook.scope_number for kind in Kind for family in FAMILIES)
 
 SMALLEST_SIZE = 65_536
 

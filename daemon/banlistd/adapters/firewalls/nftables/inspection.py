@@ -10,6 +10,9 @@ from random import Random
 
 from banlistd.adapters.firewalls.marker_text import marker_of
 from banlistd.adapters.firewalls.nftables.look import Look, TableState, maps_asked, names_in_use
+from banlistd.adapters.firewalls.nftables.lookups.base_chains import HOOKS
+from banlistd.adapters.firewalls.nftables.lookups.matching import NFTA_RULE_CHAIN, NFTA_RULE_EXPRESSIONS, Lookups, count_loads
+from banlistd.adapters.firewalls.nftables.lookups.scopes import count_loads_of
 from banlistd.adapters.firewalls.nftables.records import (
     NFTA_SET_ELEM_LIST_ELEMENTS,
     NFTA_SET_ELEM_LIST_SET,
@@ -17,14 +20,7 @@ from banlistd.adapters.firewalls.nftables.records import (
     Elements,
     answers,
 )
-from banlistd.adapters.firewalls.nftables.rules import (
-    NFTA_RULE_CHAIN,
-    NFTA_RULE_EXPRESSIONS,
-    Lookups,
-    count_loads,
-    netlink_rules,
-    set_chain_rule,
-)
+from banlistd.adapters.firewalls.nftables.rules import netlink_rules, set_chain_rule
 from banlistd.adapters.firewalls.nftables.samples import Sampling, count_fits, elements_of, sample_fits
 from banlistd.adapters.firewalls.nftables.set_chains import SET_CHAINS, SetChain, wanted_chains
 from banlistd.adapters.firewalls.nftables.sets import (
@@ -43,9 +39,7 @@ from banlistd.adapters.firewalls.nftables.sets import (
     set_state,
 )
 from banlistd.adapters.firewalls.nftables.structure import (
-    HOOKS,
     NETLINK_CHAINS,
-    PRIORITY,
     TABLE,
     WATCHING,
     RuleForm,
@@ -103,15 +97,16 @@ def look_at(wire: NetlinkSocket) -> Look:
     generation = wire.generation()
     chains = _chains(wire)
     marks = frozenset(Mark(mark) for mark, _ in _marker_elements(wire))
-    used = used_sets(wire) if chains else []
+    used = used_sets(wire, chains.keys())
     ours = frozenset(name for name in chains.keys() & SET_CHAINS.keys() if _is_as_written(wire, SET_CHAINS[name]))
     return Look(generation, table_state(wire), frozenset(chains), _misplaced(chains), _sets(wire), used, marks, ours)
 
 
-def used_sets(wire: NetlinkSocket) -> list[str]:
-    """The sets that packets are looked up in: our rules look into them, or jump to their chains."""
+def used_sets(wire: NetlinkSocket, chains: AbstractSet[str] | None = None) -> list[str]:
+    """The sets that packets are looked up in: our rules look into them, or jump to their chains. `chains`: those that exist."""
     used: dict[str, None] = {}
-    for chain in NETLINK_CHAINS:
+    present = _chains(wire).keys() if chains is None else chains
+    for chain in (name for name in NETLINK_CHAINS if name in present):
         for expressions in _rules_in(wire, chain):
             used |= dict.fromkeys(looked_up(expressions))
             used |= {SET_CHAINS[name].set_name: None for name in jumped_to(expressions) if name in SET_CHAINS}
@@ -239,8 +234,8 @@ def _misplaced(chains: Mapping[str, Mapping[int, bytes]]) -> frozenset[str]:
     """Base chains of ours that are of another type, at another hook, of another priority, or at none."""
     return frozenset(
         name
-        for name, (_, hook) in HOOKS.items()
-        if name in chains and _place(chains[name]) != ("filter", hook, PRIORITY & 0xFFFFFFFF)
+        for name, place in HOOKS.items()
+        if name in chains and _place(chains[name]) != ("filter", place.number, place.priority & 0xFFFFFFFF)
     )
 
 
@@ -299,7 +294,7 @@ def _rules_present(wire: NetlinkSocket, sets: Mapping[str, SetState]) -> Mapping
 
 
 def _rules_wanted(state: FirewallState, asked: AbstractSet[str], *, form: RuleForm) -> Mapping[tuple[str, int], int]:
-    """Every chain of ours has a rule, so a missing chain shows as well. What nft writes looks at the mark alone."""
+    """Every chain of ours has a rule, so a missing chain shows as well. What nft writes looks at the mark, or at ports."""
     sets = Lookups({base: base for base in bases_of(state.sources)}, asked)
     chains = wanted_chains(state.sources, sets.names, translated=form.translated)
     written = Tally((chain.name, count_loads(set_chain_rule(chain))) for chain in chains)
@@ -309,6 +304,6 @@ def _rules_wanted(state: FirewallState, asked: AbstractSet[str], *, form: RuleFo
         for loads in (
             map(count_loads, netlink_rules(name, state.sources, sets, form=form))
             if chain.rules is None
-            else (0,) * len(chain.rules)
+            else map(count_loads_of, chain.rules)
         )
     )

@@ -8,8 +8,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
+from banlistd.adapters.firewalls.nftables.lookups.scopes import SCOPED, WITHIN, WITHIN_6TO4, WITHIN_NAT64
 from banlistd.adapters.firewalls.nftables.sets import BASES, bases_of
-from banlistd.adapters.firewalls.nftables.structure import LOOKUP_IN, LOOKUP_OUT, LOOKUPS, WITHIN_6TO4, WITHIN_NAT64
+from banlistd.adapters.firewalls.nftables.structure import LOOKUP_IN, LOOKUP_OUT
 from banlistd.core.addresses.sets import FAMILIES
 from banlistd.core.ruleset.state import Hook, Kind, MapId
 from banlistd.model import Family, SourceSlot
@@ -19,6 +20,11 @@ _PLACES: Mapping[tuple[Hook, Family], Sequence[str]] = {
     (Hook.IN, Family.IPV6): (LOOKUP_IN,),
     (Hook.OUT, Family.IPV4): (LOOKUP_OUT,),
     (Hook.OUT, Family.IPV6): (LOOKUP_OUT,),
+    **{(hook, Family.IPV6): (chain,) for chain, hook in SCOPED.items()},
+    **{
+        (hook, Family.IPV4): (chain, *(name for name, within in WITHIN.items() if within.hook is hook))
+        for chain, hook in SCOPED.items()
+    },
 }
 
 
@@ -32,7 +38,7 @@ class SetChain:
 
     @property
     def name(self) -> str:
-        return self.set_name if self.place in LOOKUPS else f"{self.place}-{self.set_name}"
+        return self.set_name if self.place not in WITHIN else f"{self.place}-{self.set_name}"
 
     @property
     def first_name(self) -> str:
@@ -55,7 +61,7 @@ SET_CHAINS: Mapping[str, SetChain] = {chain.name: chain for chain in _every_chai
 def chains_of_sets(set_names: Iterable[str], *, translated: bool = True) -> list[SetChain]:
     """The chains of these sets. `translated`: with those for addresses of IPv4 within IPv6."""
     chosen = frozenset(set_names)
-    return [chain for chain in SET_CHAINS.values() if chain.set_name in chosen and (translated or chain.place in LOOKUPS)]
+    return [chain for chain in SET_CHAINS.values() if chain.set_name in chosen and (translated or chain.place not in WITHIN)]
 
 
 def wanted_chains(sources: Sequence[SourceSlot], names: Mapping[str, str], *, translated: bool) -> list[SetChain]:

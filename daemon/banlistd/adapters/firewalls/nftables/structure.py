@@ -10,6 +10,17 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from functools import lru_cache
 
+from banlistd.adapters.firewalls.nftables.lookups.base_chains import HOOKS, declaration_of
+from banlistd.adapters.firewalls.nftables.lookups.scopes import (
+    SCOPED,
+    TRACKED,
+    VRF,
+    WITHIN,
+    WITHIN_6TO4,
+    WITHIN_NAT64,
+    chains_of_scopes,
+    is_of_a_scope,
+)
 from banlistd.core.ruleset.evidence.packets import HIT_GROUP, HIT_OCTETS
 from banlistd.core.ruleset.kernel_parts import KernelPart, RefusedRule, logged_to, possible_slots
 from banlistd.core.ruleset.state import Hook, hooks_used
@@ -46,13 +57,11 @@ MARKED_ANSWERS = "marked-answers"
 WATCHING = "watching"
 """A map from the marks of sources that only watch to their chains: it finds the source of a packet that has another mark."""
 
-WITHIN_NAT64 = "within-nat64"
-WITHIN_6TO4 = "within-6to4"
 EMBEDDING = "embedding"
 TRANSLATED = (WITHIN_NAT64, WITHIN_6TO4, EMBEDDING)
 """For IPv6 packets whose source contains an IPv4 address, which is looked up. The last one sends packets to the others."""
 
-NETLINK_CHAINS = (*LOOKUPS, *MARKED, *SHADOWED, ANSWERS, MARKED_ANSWERS, ASKED, *TRANSLATED)
+NETLINK_CHAINS = (*LOOKUPS, *MARKED, *SHADOWED, ANSWERS, MARKED_ANSWERS, ASKED, EMBEDDING, *WITHIN, *TRACKED, *SCOPED)
 """The chains whose rules netlink writes, because they look into sets."""
 
 _PREFIX = "from-"
@@ -61,13 +70,6 @@ _LARGEST_MARK = 0xFFFF
 # In a flood a few log lines say enough; the counter has the number of packets.
 _LOG_LIMIT = "limit rate 5/second burst 20 packets"
 _SAMPLE_LIMIT = "limit rate 10/second burst 50 packets"
-
-
-HOOKS: Mapping[str, tuple[str, int]] = {"inbound": ("prerouting", 0), "outbound": ("output", 3), "forwarded": ("forward", 2)}
-"""The base chains: nft's name of the hook, and the kernel's number of it."""
-
-PRIORITY = -300
-"""What nft calls raw: before connection tracking."""
 
 
 TEXT_PARTS = (KernelPart.REJECT, KernelPart.LOG, KernelPart.NFLOG, KernelPart.COUNTER)
@@ -130,12 +132,21 @@ def _structure_of(sources: tuple[SourceSlot, ...], form: RuleForm) -> Mapping[st
     chains |= {name: Chain("", None) for name, hook in {**MARKED, **SHADOWED}.items() if hook in hooks}
     chains |= {name: Chain("", None) for name in TRANSLATED if form.translated}
     chains[LOOKUP_IN] = Chain("", None)
-    chains["inbound"] = Chain(_hook("inbound"), ('iif "lo" return', f"jump {LOOKUP_IN}"))
-    if hooks & {*LOOKUPS[LOOKUP_OUT], Hook.SHADOW_OUT}:
+    chains["inbound"] = Chain(declaration_of("inbound"), ('iif "lo" return', f"jump {LOOKUP_IN}"))
+    scoped = chains_of_scopes(sources, translated=form.translated, lacking=form.lacking)
+    chains |= {name: Chain("", rules) for name, rules in scoped.items()}
+    if any(hook.outward for hook in hooks):
         chains[LOOKUP_OUT] = Chain("", None)
         chains[ASKED] = Chain("", None)
-        chains["outbound"] = Chain(_hook("outbound"), ('oif "lo" return', f"jump {ASKED}", f"jump {LOOKUP_OUT}"))
-        chains["forwarded"] = Chain(_hook("forwarded"), (f"jump {LOOKUP_OUT}",))
+        chains["outbound"] = Chain(declaration_of("outbound"), ('oif "lo" return', f"jump {ASKED}", f"jump {LOOKUP_OUT}"))
+        chains["forwarded"] = Chain(declaration_of("forwarded"), (f"jump {LOOKUP_OUT}",))
+    inward, outward = TRACKED
+    if inward in scoped:
+        chains["inbound-tracked"] = Chain(declaration_of("inbound-tracked"), ('iif "lo" return', f"jump {inward}"))
+    if outward in scoped:
+        rules = ('oif "lo" return', f"jump {ASKED}", f"jump {outward}")
+        chains["outbound-tracked"] = Chain(declaration_of("outbound-tracked"), rules)
+        chains["forwarded-tracked"] = Chain(declaration_of("forwarded-tracked"), (f"jump {outward}",))
     return chains
 
 
@@ -143,18 +154,10 @@ def _structure_of(sources: tuple[SourceSlot, ...], form: RuleForm) -> Mapping[st
 _ANSWERS_FIRST = f"jump {ANSWERS}"
 
 
-VRF = "vrf"
-"""The kind of interface at which a packet passes a hook for the second time."""
-
-
 def _second_time(hook: Hook, lacking: AbstractSet[KernelPart]) -> tuple[str, ...]:
     """In a VRF a packet passes a hook twice: it is not counted at the VRF's own interface."""
     kind = "iifkind" if hook is Hook.WATCH_IN else "oifkind"
     return () if KernelPart.INTERFACE_KIND in lacking else (f'meta {kind} "{VRF}" meta mark set 0 return',)
-
-
-def _hook(chain: str) -> str:
-    return f"{{ type filter hook {HOOKS[chain][0]} priority raw; policy accept; }}"
 
 
 def _source_rules(owner: SourceSlot, lacking: AbstractSet[KernelPart]) -> tuple[str, ...]:
@@ -283,7 +286,7 @@ def _rules(name: str, chain: Chain) -> list[str]:
 def is_ours(name: str) -> bool:
     """Whether a chain that the kernel named can be one of ours. A foreign chain never gets into the text."""
     source_id = source_of(name)
-    return name in _NOT_OF_A_SOURCE if source_id is None else bool(_SOURCE_ID.fullmatch(source_id))
+    return name in _NOT_OF_A_SOURCE or is_of_a_scope(name) if source_id is None else bool(_SOURCE_ID.fullmatch(source_id))
 
 
 _NOT_OF_A_SOURCE = frozenset({BANNED, *WATCHED.values(), *NETLINK_CHAINS, *HOOKS})

@@ -9,12 +9,14 @@ from banlistd.control.page import moment
 from banlistd.core.printing import printable
 
 if TYPE_CHECKING:
+    from banlistd.control.lookups import ScopedOwner
     from banlistd.control.parts import Parts
     from banlistd.model import Family
 
 
 # Of `Action`, which this tool need not import.
 _NO_ACTION, _ALLOWS = "none", "allow"
+_OUT = "out"
 
 
 class ListingRow(TypedDict):
@@ -32,6 +34,15 @@ class ListingRow(TypedDict):
     parts: NotRequired[list[str]]
 
 
+class PartRow(TypedDict):
+    """A source that bans some packets only: `packets` in words, `direction` in (from the address) or out (to it)."""
+
+    id: str
+    action: str
+    direction: str
+    packets: str
+
+
 class OriginRow(TypedDict):
     """Empty strings and null: not known."""
 
@@ -42,7 +53,8 @@ class OriginRow(TypedDict):
 
 
 class CheckAnswer(TypedDict):
-    """`owner` and `action`: of the source whose element matches in the firewall. `protected`: why no source bans the address,
+    """`owner` and `action`: of the source whose element matches in the firewall, whatever the packet. `partly`: what bans some
+    packets; the rest passes unless `banned`. `protected`: why no source bans the address,
     or empty. `answers`: what passes from it even where it is banned, and why, or empty. `allowed_by`: what allows it.
     """
 
@@ -55,6 +67,7 @@ class CheckAnswer(TypedDict):
     reserved: bool
     owner: str | None
     action: str | None
+    partly: list[PartRow]
     sources: list[ListingRow]
     origin: OriginRow
 
@@ -66,6 +79,7 @@ async def answer_on_address(parts: "Parts", family: "Family", number: int) -> Ch
         listed_since,
         owner_of,
         protections_of,
+        scoped_owners,
         translated_owner,
     )
     from banlistd.core.addresses.sets import from_numbers, to_text
@@ -75,11 +89,13 @@ async def answer_on_address(parts: "Parts", family: "Family", number: int) -> Ch
     policy = parts.enforcer.effective_policy
     address = to_text(family, needle[0])
     owner = owner_of(parts.enforcer.state, family, number)
+    translates = parts.service.config.translates
+    scoped = scoped_owners(parts.enforcer.state, family, number, translates=translates)
     protections = protections_of(parts.enforcer.protected, family, number)
     allowed_by = await allowed_rows(parts, (family, number, number))
     allowed = bool(allowed_by) or is_allowed(policy.allowed, family, number)
     reserved = not allowed and bool(policy.never_banned[family].contains(needle)[0])
-    if family is Family.IPV6 and not allowed and parts.service.config.translates and not (owner and owner.action.blocks):
+    if family is Family.IPV6 and not allowed and translates and not (owner and owner.action.blocks):
         translated = translated_owner(parts.enforcer.state, number)
         if translated is not None:
             owner, number = translated
@@ -115,6 +131,7 @@ async def answer_on_address(parts: "Parts", family: "Family", number: int) -> Ch
         "reserved": reserved,
         "owner": owner.source_id if owner else None,
         "action": str(owner.action) if owner else None,
+        "partly": _parts_of(scoped),
         "sources": listings,
         "origin": {
             "country": origin.country,
@@ -123,6 +140,18 @@ async def answer_on_address(parts: "Parts", family: "Family", number: int) -> Ch
             "organisation": origin.organisation,
         },
     }
+
+
+def _parts_of(scoped: "Sequence[ScopedOwner]") -> list[PartRow]:
+    return [
+        {
+            "id": owner.source_id,
+            "action": str(owner.action),
+            "direction": str(direction),
+            "packets": str(owner.scope),
+        }
+        for owner, direction in scoped
+    ]
 
 
 async def _manual(parts: "Parts", entry: str, family: "Family", number: int) -> ListingRow:
@@ -149,7 +178,19 @@ def sentence_on(answer: CheckAnswer) -> str:
     if answer["banned"]:
         passing = f"; only {printable(answer['answers'])} pass" if answer["answers"] else ""
         return f"{address} is banned{_by(answer['owner'], answer['action'], answer['sources'])}{passing}"
+    if answer["partly"]:
+        return f"{address} is banned in part: {parts_in_words(answer)}; its other packets pass"
     return f"{address} is not banned{why_not(answer)}"
+
+
+def parts_in_words(answer: CheckAnswer) -> str:
+    """What of an address is banned that is not banned wholly, and by which sources."""
+    words = (
+        f"{'to it, ' if row['direction'] == _OUT else ''}{printable(row['packets'])} by {printable(row['id'])}"
+        f" ({printable(row['action'])})"
+        for row in answer["partly"]
+    )
+    return "; ".join(words)
 
 
 def why_not(answer: CheckAnswer) -> str:

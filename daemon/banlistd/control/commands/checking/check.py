@@ -3,7 +3,14 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple, TypedDict, TypeGuard
 
-from banlistd.control.commands.checking.address import CheckAnswer, answer_on_address, origin_lines, sentence_on, why_not
+from banlistd.control.commands.checking.address import (
+    CheckAnswer,
+    answer_on_address,
+    origin_lines,
+    parts_in_words,
+    sentence_on,
+    why_not,
+)
 from banlistd.control.commands.checking.network import NetworkAnswer, answer_on_network, banned_part, network_lines
 from banlistd.control.commands.checking.past import PastAnswer, answer_on_past, past_lines
 from banlistd.control.commands.checking.targets import MOST_TARGETS, requests_of
@@ -123,6 +130,9 @@ def _rows(answer: Checked, name: str = "") -> list[tuple[str, ...]]:
         owner = printable(answer["owner"] or "")
         if answer["banned"]:
             return [(printable(answer["address"]), "yes", owner, name, "")]
+        if answer["partly"]:
+            listed = ", ".join(dict.fromkeys(printable(row["id"]) for row in answer["partly"]))
+            return [(printable(answer["address"]), "in part", listed, name, parts_in_words(answer))]
         return [(printable(answer["address"]), "no", "", name, why_not(answer).lstrip(":, "))]
     raise KeyError("address")
 
@@ -140,6 +150,7 @@ CHECK: Command[str | PastOrder, Checked] = Command(
     name="check",
     help="whether addresses are banned, by which source, since when",
     details="It also names the country and the network operator of an address, as far as they are known. "
+    "Of one that is banned in a scope (`ports`, `interfaces`, ...) it says which packets are blocked. "
     "Of an IPv6 address of NAT64 or 6to4 it names what bans the IPv4 address within. Of a network or a range it says how much"
     " of it is banned, and how many of its addresses each source lists. The addresses of a host name are those of this moment;"
     " the daemon looks them up, for at most five seconds. A file has one address, network, range or host name a line, and"
@@ -158,6 +169,7 @@ CHECK: Command[str | PastOrder, Checked] = Command(
         "reserved": False,
         "owner": "spamhaus-drop",
         "action": "drop",
+        "partly": [],
         "sources": [
             {"id": "spamhaus-drop", "entry": "203.0.113.0/24", "since": 1_790_000_000.0, "exact": True, "action": "drop"},
             {"id": "office-bans", "entry": "203.0.113.9", "since": None, "exact": True, "action": "drop"},

@@ -21,13 +21,14 @@ class PartialListingRow(TypedDict):
 
 class NetworkAnswer(TypedDict):
     """Of a network or a range. `banned`: whether all of it is. `addresses`, `banned_addresses`: how many it has, and how many
-    of them are banned. `exempt`: what of it no source bans.
+    of them are banned. `partly_banned`: of how many others some packets are blocked. `exempt`: what of it no source bans.
     """
 
     address: str
     banned: bool
     addresses: int
     banned_addresses: int
+    partly_banned: int
     sources: list[PartialListingRow]
     exempt: list[ExemptionRow]
 
@@ -53,6 +54,12 @@ def _answer(parts: "Parts", span: "Span") -> NetworkAnswer:
         if map_id.family is family and map_id.hook in (Hook.IN, Hook.OUT)
     ]
     banned_addresses = within_span(span, banned).count()
+    scoped = [
+        (entries.first, entries.last)
+        for map_id, entries in (state.map_entries.items() if state else ())
+        if map_id.family is family and map_id.hook.scope_number
+    ]
+    either = within_span(span, banned + scoped).count()
     contents = {source.source_id: parts.enforcer.content(source.source_id) for source in policy.sources}
     listed = {
         source_id: within_span(span, entries_near(content.addresses, span)).count()
@@ -67,6 +74,7 @@ def _answer(parts: "Parts", span: "Span") -> NetworkAnswer:
         "banned": banned_addresses == last - first + 1,
         "addresses": last - first + 1,
         "banned_addresses": banned_addresses,
+        "partly_banned": either - banned_addresses,
         "sources": [{"id": source_id, "addresses": count} for source_id, count in listed.items() if count],
         "exempt": exemption_rows(exemptions),
     }
@@ -98,7 +106,9 @@ def network_lines(answer: NetworkAnswer) -> Page:
     rows = [f"{printable(row['id'])} ({row['addresses']:,})" for row in answer["sources"]]
     listed = [f"  listed by: {', '.join(rows)}"] if rows else []
     exempt = [f"  never banned: {printable(item['address'])} ({printable(item['reason'])})" for item in answer["exempt"]]
-    return [f"{printable(answer['address'])} {_how_much(answer)}", *listed, *exempt]
+    partly = counted(answer["partly_banned"], "address", "addresses")
+    some = [f"  some packets of {partly} are blocked, by sources with a scope"] if answer["partly_banned"] else []
+    return [f"{printable(answer['address'])} {_how_much(answer)}", *some, *listed, *exempt]
 
 
 def _how_much(answer: NetworkAnswer) -> str:

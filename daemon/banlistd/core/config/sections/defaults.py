@@ -7,8 +7,10 @@ from typing import Annotated
 from banlistd.core.config import kinds
 from banlistd.core.config.keys import Key, Section
 from banlistd.core.config.problems import Spot
+from banlistd.core.config.reading.scoping import CONNECTIONS, INTERFACES, PORTS, PROTOCOL_NAMES, ConnectionChoice
 from banlistd.core.config.sections.guards import Guards
 from banlistd.model import Action, Direction
+from banlistd.scopes.scope import Ports, Scope, scope_of
 
 _GUARDS = Guards()
 
@@ -48,6 +50,34 @@ class Defaults(Section):
     direction: Annotated[Direction, Key(kinds.DIRECTION, "`in`: packets from banned addresses. `out`: packets to them.")] = (
         Direction.IN
     )
+    interfaces: Annotated[
+        tuple[str, ...],
+        Key(
+            INTERFACES,
+            "nftables: only packets that come in there are banned or, of the direction `out`, those that leave there. Others "
+            "pass.",
+        ),
+    ] = ()
+    except_interfaces: Annotated[
+        tuple[str, ...], Key(INTERFACES, "nftables: packets that come in there, or leave there, pass.")
+    ] = ()
+    ports: Annotated[
+        Ports,
+        Key(
+            PORTS,
+            "nftables: only packets to these ports are banned, of TCP and UDP or of `protocols`. A port that the host "
+            "publishes for a guest is the one that the packet has when it arrives.",
+        ),
+    ] = ()
+    protocols: Annotated[tuple[str, ...], Key(PROTOCOL_NAMES, "nftables: only packets of these protocols are banned.")] = ()
+    connections: Annotated[
+        ConnectionChoice,
+        Key(
+            CONNECTIONS,
+            "nftables: with `new`, what answers a connection that this host or a guest has opened passes; the rest is banned. "
+            "It needs connection tracking.",
+        ),
+    ] = ConnectionChoice.ALL
     log: Annotated[
         bool,
         Key(
@@ -105,6 +135,13 @@ class Defaults(Section):
     guards: Annotated[
         Guards, Key(kinds.section(Guards, "guards"), "Bounds beyond which a list is refused; the last good version stays.")
     ] = _GUARDS
+
+    @property
+    def scope(self) -> Scope | None:
+        """Which packets a source that blocks takes; None: all."""
+        only_new = self.connections is ConnectionChoice.NEW
+        conditions = self.interfaces, self.except_interfaces, self.ports, self.protocols
+        return scope_of(*conditions, only_new=only_new) if self.action.blocks else None
 
     @property
     def logged_to(self) -> int | None:

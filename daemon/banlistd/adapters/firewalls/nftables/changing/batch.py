@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from banlistd.adapters.firewalls import marker_text
 from banlistd.adapters.firewalls.nftables.changing.staging import MARKERS, Limit, Staging, parts_of
 from banlistd.adapters.firewalls.nftables.look import Look
+from banlistd.adapters.firewalls.nftables.lookups.matching import Lookups, chain_body, new_chain_body
 from banlistd.adapters.firewalls.nftables.records import (
     Elements,
     element_messages,
@@ -14,7 +15,7 @@ from banlistd.adapters.firewalls.nftables.records import (
     key_elements,
     mark_element,
 )
-from banlistd.adapters.firewalls.nftables.rules import Lookups, chain_body, netlink_rules, new_chain_body, set_chain_rule
+from banlistd.adapters.firewalls.nftables.rules import netlink_rules, set_chain_rule
 from banlistd.adapters.firewalls.nftables.samples import elements_of
 from banlistd.adapters.firewalls.nftables.set_chains import SetChain, chains_of_sets, wanted_chains
 from banlistd.adapters.firewalls.nftables.sets import (
