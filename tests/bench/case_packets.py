@@ -99,6 +99,26 @@ def rules(setting: Setting) -> Iterator[Row]:
         yield from take_turns("rules", contenders, setting)
 
 
+def scopes(setting: Setting) -> Iterator[Row]:
+    """What sources with a scope add to a clean packet: their number does not count, that of their scopes does."""
+    million = setting.inputs.million()
+    clean = clean_sources(million.body())
+    with ExitStack() as stack:
+        contenders = []
+        for name, count, sources in (("none", 0, 20), ("1", 1, 20), ("3", 3, 20), ("10", 10, 20), ("10-of-100", 10, 100)):
+            paths = setting.inputs.parts(million, sources)
+            # The packets go to another port, as those of a host's services do.
+            keys = [f"ports: [{1000 + number % count}]" if count else "" for number in range(sources)]
+            namespace = guarded(stack, paths, keys).namespace
+            namespace.command("nft", _LAST_RULE)
+            street = street_to(stack, namespace, quick=setting.quick)
+            file = _sources_in(setting.folder, "clean", FLOWS, clean)
+            what = f"banlistd, 1,000,000 addresses in {sources} sources of {count} scopes; a clean packet of 60 octets"
+            target = beside("scopes/none") if count else None
+            contenders.append(_cost(name, what, street, file, target))
+        yield from take_turns("scopes", contenders, setting)
+
+
 def _cost(name: str, what: str, street: Street, sources: Path, target: Target | None) -> Contender:
     return Contender(name, what, partial(street.cost, sources), target, unit="ns")
 

@@ -6,7 +6,7 @@ from bench.case_answering import answers
 from bench.case_fail2ban import one_by_one
 from bench.case_history import history
 from bench.case_importing import bogons6, million, networks, random_million, three_million
-from bench.case_packets import packets, rules
+from bench.case_packets import packets, rules, scopes
 from bench.case_parsing import parse_feeds, parse_million
 from bench.case_repairing import repair
 from bench.case_standing import idle, restart, unchanged
@@ -32,4 +32,5 @@ CASES: Mapping[str, tuple[str, Callable[[Setting], Iterator[Row]]]] = {
     "fail2ban": ("bans one by one", one_by_one),
     "packets": ("packets that nobody has banned", packets),
     "rules": ("the cost of the rules for a packet", rules),
+    "scopes": ("the cost of scopes for a packet that no source has", scopes),
 }

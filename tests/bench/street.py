@@ -63,9 +63,11 @@ def street_to(stack: ExitStack, receiver: NetworkNamespace, *, quick: bool) -> S
     return Street(sender, receiver, 0.05 if quick else SECONDS)
 
 
-def guarded(stack: ExitStack, paths: Sequence[Path]) -> Application:
-    """A namespace in which banlistd has put its rules, and ended."""
-    home = stack.enter_context(application(*path_sources(paths)))
+def guarded(stack: ExitStack, paths: Sequence[Path], keys: Sequence[str] = ()) -> Application:
+    """A namespace in which banlistd has put its rules, and ended. `keys`: more of each source, as YAML; empty: none."""
+    more = keys or [""] * len(paths)
+    sources = [", ".join(filter(None, pair)) for pair in zip(path_sources(paths), more, strict=True)]
+    home = stack.enter_context(application(*sources))
     done = home.namespace.run(lambda: home.place.run("--once"))
     assert done.returncode == 0, done.stderr
     return home
