@@ -17,7 +17,7 @@ import pytest
 
 from bench.notices import Notices
 from support.network_namespace import NetworkNamespace
-from system.kill.moments import COMBINED, LARGE, SMALL, kill_often
+from system.kill.moments import COMBINED, LARGE, SCOPED, SMALL, kill_often
 from system.kill.scenes import world_in
 from system.kill.world import KillScenario
 
@@ -30,15 +30,18 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--count", type=int, default=1000, metavar="N", help="how often (1000)")
     parser.add_argument("--large", type=int, default=20, metavar="PERCENT", help="how many of them over large lists (20)")
     parser.add_argument("--combined", type=int, default=20, metavar="PERCENT", help="over combinations (20)")
+    parser.add_argument("--scoped", type=int, default=10, metavar="PERCENT", help="over lists with a scope (10)")
     parser.add_argument("--seed", type=int, help="begin with the dice of a run that failed")
     parser.add_argument("--listener", action="store_true", help="another program listens to nf_tables meanwhile")
     arguments = parser.parse_args(argv)
     large = arguments.count * arguments.large // 100
     combined = arguments.count * arguments.combined // 100
+    scoped = arguments.count * arguments.scoped // 100
+    small = arguments.count - large - combined - scoped
     kills = Counter[str]()
     began = time.monotonic()
     try:
-        for scenes, count in ((SMALL, arguments.count - large - combined), (COMBINED, combined), (LARGE, large)):
+        for scenes, count in ((SMALL, small), (COMBINED, combined), (SCOPED, scoped), (LARGE, large)):
             for first in range(0, count, _KILLS_OF_A_WORLD):
                 with _listening() if arguments.listener else nullcontext():
                     kills += _kill(scenes, min(_KILLS_OF_A_WORLD, count - first), arguments.seed)

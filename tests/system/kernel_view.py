@@ -38,13 +38,14 @@ def expected(sources: Mapping[str, Iterable[str]], allow: Iterable[str] = ()) ->
 class View:
     """`contents`: the content hash of each source, by the kernel's own word; `ranges`: what stands, by IP version.
 
-    `blocking`: as `ranges`, without what only watches. `listing`: nft's words, of which all this is made,
-    in an order that says nothing.
+    `blocking`: as `ranges`, without what only watches. `scoped`: what stands for some packets only, by their ports; behind the
+    ports ` new` where answers pass. `listing`: nft's words, of which all this is made, in an order that says nothing.
     """
 
     contents: Mapping[str, str]
     ranges: Mapping[int, KernelRanges]
     blocking: Mapping[int, KernelRanges] = field(repr=False)
+    scoped: Mapping[str, Mapping[int, KernelRanges]]
     listing: Sequence[Mapping[str, Any]] = field(repr=False, compare=False)
 
     def owner_of(self, address: str) -> str | None:
@@ -72,10 +73,23 @@ def look() -> View:
     blocking = seen("")
     ranges = seen("", "watch_in_") if any(layers[name] for name in layers if name.startswith("watch_in_")) else blocking
     contents = {words[1]: words[2].removeprefix("sha256=") for words in comments.values()}
-    return View(contents, ranges, blocking, listing)
+    scoped = {words: seen(f"scope{number}_in_") for words, number in _scopes(listing).items()}
+    return View(contents, ranges, blocking, {words: found for words, found in scoped.items() if any(found.values())}, listing)
 
 
-_SET_NAME = re.compile(r'"(@|within-[a-z0-9]+-|)([a-z_]*(?:hosts|nets|allowed|answers)[46])(-b|)"')
+def _scopes(listing: Sequence[Mapping[str, Any]]) -> Mapping[str, str]:
+    """The number of each scope that packets are asked for, by its ports; inwards only."""
+    rules = [item["rule"] for item in listing if "rule" in item]
+    asked = set(re.findall(r'"target": "(scope-[0-9]+-[0-9a-f]+-in)"', json.dumps(rules)))
+    found: dict[str, str] = {}
+    for chain in asked:
+        conditions = json.dumps([rule["expr"] for rule in rules if rule["chain"] == chain])
+        ports = re.findall(r'"dport"}}, "right": (?:{"set": \[)?([0-9]+)', conditions)
+        found[f"{','.join(ports)}{' new' if 'direction' in conditions else ''}"] = chain.split("-")[1]
+    return found
+
+
+_SET_NAME = re.compile(r'"(@|(?:scoped-[0-9]+-in-)?within-[a-z0-9]+-|)([a-z0-9_]*(?:hosts|nets|allowed|answers)[46])(-b|)"')
 
 
 def _by_first_names(listing: Sequence[Mapping[str, Any]]) -> Sequence[Mapping[str, Any]]:

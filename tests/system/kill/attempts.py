@@ -7,7 +7,7 @@ from system.daemon_process import Daemon
 from system.kernel_view import View, look
 from system.kill.nursery import Nursling
 from system.kill.tracer import Watch
-from system.kill.world import Ended, KillFixture, KillScenario, end_of
+from system.kill.world import Ended, KillFixture, KillScenario, end_of, snapshot_of
 
 
 def run_once(world: KillFixture, scene: KillScenario, watch: Watch | None = None) -> Ended:
@@ -97,7 +97,7 @@ def _see_through(world: KillFixture, scene: KillScenario, daemon: Daemon, *event
 def check_the_answers(world: KillFixture, scene: KillScenario) -> View:
     """Nobody writes meanwhile: what banlistctl says is what stands."""
     view = look()
-    assert (view.ranges, view.blocking) == world.state(scene, world.hashes(scene))
+    assert snapshot_of(view) == world.state(scene, world.hashes(scene))
     assert view.contents == world.hashes(scene)
     status = world.ask("GET", "status")
     assert (status["sources"], status["enabled"], status["failing"]) == (len(scene.lists),) * 2 + (0,)
@@ -109,4 +109,5 @@ def check_the_answers(world: KillFixture, scene: KillScenario) -> View:
         first = entries[0].split("/")[0]
         answer = world.ask("GET", "check", address=first)
         assert answer["owner"] == view.owner_of(first), (name, answer)
+        assert (name in {row["id"] for row in answer["partly"]}) is (name in scene.scopes), (name, answer)
     return view

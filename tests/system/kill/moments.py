@@ -44,6 +44,8 @@ LARGE: Sequence[KillScenario] = (
     dataclasses.replace(_MOVED, actions={"feed": "count"}),
     dataclasses.replace(_LARGE, allow=["11.0.32.0/20"]),
     dataclasses.replace(_LARGE, lists={**_MOVED.lists, "extra": _hosts(20_000)}),
+    dataclasses.replace(_LARGE, scopes={"feed": "22", "other": "22"}),
+    dataclasses.replace(_MOVED, scopes={"feed": "80", "other": "22 new"}),
 )
 
 _OTHER = PLAIN.lists["other"]
@@ -62,6 +64,19 @@ COMBINED: Sequence[KillScenario] = (
     dataclasses.replace(_COMBINED, kept=["other"]),
     dataclasses.replace(_COMBINED_UPDATED, kept=["other"], actions={"both": "count"}),
     dataclasses.replace(_COMBINED, lists={"feed": PLAIN.lists["feed"], "other": _OTHER}, made_of={}),
+)
+
+_SCOPED = dataclasses.replace(PLAIN, scopes={"feed": "22"})
+_TWO = {"feed": "22", "other": "80"}
+# Numbers of scopes are exchanged, are new and go; an address that both have is blocked in both.
+SCOPED: Sequence[KillScenario] = (
+    _SCOPED,
+    dataclasses.replace(UPDATED, scopes={"feed": "22"}),
+    dataclasses.replace(PLAIN, scopes=_TWO),
+    dataclasses.replace(UPDATED, scopes={"feed": "80", "other": "22"}),
+    dataclasses.replace(UPDATED, scopes={"feed": "22 new", "other": "22"}, allow=["198.51.100.64/27", "203.0.113.1"]),
+    dataclasses.replace(PLAIN, scopes=_TWO, lists=dict(reversed([*PLAIN.lists.items()]))),
+    UPDATED,
 )
 
 

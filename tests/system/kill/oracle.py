@@ -10,8 +10,8 @@ from typing import Any
 from banlistd.core.addresses.sets import AddressSet
 from banlistd.core.feeds.versions.version import older_contents
 from system.daemon_process import answer_of
-from system.kernel_view import KernelRanges, View, generation, look
-from system.kill.world import Ended, KernelSnapshot, KillFixture, KillScenario
+from system.kernel_view import UNUSED, KernelRanges, View, generation, look
+from system.kill.world import Ended, KernelSnapshot, KillFixture, KillScenario, snapshot_of
 
 Ledger = Mapping[int, tuple[str, str | None, str]]
 """The runs by their ids: source, content hash, state; the newest last."""
@@ -36,13 +36,18 @@ def check_what_is_left(world: KillFixture, scenes: Sequence[KillScenario], view:
     `in_steps`: some change takes two transactions; between them each address has the owner that it had or the one that it gets.
     """
     holdings = [_standing(world, scene, view) for scene in scenes]
-    left = (view.ranges, view.blocking)
+    left = snapshot_of(view)
     if left not in holdings:
         assert in_steps, f"neither the old nor the new: {view.contents}"
         candidates = [state for scene in scenes for state in _on_the_way(world, scene, scenes[-1], view)]
-        for part in (0, 1):
+        every = (left, *candidates)
+        parts = [[state.ranges for state in every], [state.blocking for state in every]]
+        parts += [
+            [state.scoped.get(words, {}) for state in every] for words in {word for state in every for word in state.scoped}
+        ]
+        for found, *possible in parts:
             for version in (4, 6):
-                _check_owners(left[part][version], [state[part][version] for state in candidates])
+                _check_owners(found.get(version, []), [one.get(version, []) for one in possible])
     if view.ranges != {4: [], 6: []}:
         _check_that_the_banned_are_dropped(view.listing)
 
@@ -82,6 +87,18 @@ def _check_that_the_banned_are_dropped(listing: Sequence[Mapping[str, Any]]) -> 
     for name in {f"{kind}{version}" for kind in ("hosts", "nets") for version in (4, 6)} & full:
         assert [{"jump": {"target": name}}] in lookups, f"{name} is open: {lookups}"
         assert [f'"@{name}"' in json.dumps(rule) for rule in rules[name]] == [True], f"{name} is open: {rules}"
+    for name in (name for name in full if name.startswith("scope") and not name.endswith(UNUSED)):
+        number, way = name.removeprefix("scope").split("_")[:2]
+        assert way == "in", f"no scene looks at destinations: {name}"
+        assert [{"jump": {"target": name}}] in rules[f"scoped-{number}-in"], f"{name} is open: {rules}"
+        assert [f'"@{name}"' in json.dumps(rule) for rule in rules[name]] == [True], f"{name} is open: {rules}"
+        (conditions,) = (chain for chain in rules if chain.startswith(f"scope-{number}-") and _is_asked(chain, rules))
+        assert rules[conditions][-1][-1] == {"jump": {"target": f"scoped-{number}-in"}}, f"{name} is open: {rules}"
+
+
+def _is_asked(conditions: str, rules: Mapping[str, Sequence[Any]]) -> bool:
+    tracked = rules.get("tracked-in", []) if [{"jump": {"target": "tracked-in"}}] in rules.get("inbound-tracked", []) else []
+    return [{"jump": {"target": conditions}}] in [*rules["lookup-in"], *tracked]
 
 
 def rules_of(listing: Sequence[Mapping[str, Any]]) -> Mapping[str, list[Any]]:
@@ -101,7 +118,7 @@ def check_the_end(
     """
     assert again.code == 0, again
     found = look()
-    assert (found.ranges, found.blocking) == world.state(scene, world.hashes(scene))
+    assert snapshot_of(found) == world.state(scene, world.hashes(scene))
     assert found.contents == world.hashes(scene)
     assert normal(found.listing) == normal(final.listing)
     if normal(left.listing) == normal(final.listing):

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from support.network_namespace import in_network_namespace, skip_without_large_buffers
-from system.kill.moments import COMBINED, LARGE, SMALL, kill_often
+from system.kill.moments import COMBINED, LARGE, SCOPED, SMALL, kill_often
 from system.kill.scenes import world_in
 
 
@@ -23,7 +23,13 @@ def test_so_does_one_whose_lists_are_combined_and_whose_entries_end(tmp_path: Pa
 
 
 @in_network_namespace
-def test_so_does_one_whose_lists_are_so_lists_are_so_large_that_it_is_killed_within_a_transaction(tmp_path: Path) -> None:
+def test_so_does_one_whose_lists_block_packets_of_a_scope(tmp_path: Path) -> None:
+    with world_in(tmp_path) as world:
+        assert kill_often(world, SCOPED, 40, seed=None).total() >= 40
+
+
+@in_network_namespace
+def test_so_does_one_whose_lists_are_so_large_that_it_is_killed_within_a_transaction(tmp_path: Path) -> None:
     skip_without_large_buffers()
     with world_in(tmp_path) as world:
         assert kill_often(world, LARGE, 50, seed=None).total() >= 50

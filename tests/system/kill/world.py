@@ -6,14 +6,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from banlistd.adapters.storage.database import open_database
 from banlistd.ctl.client import Question, ask
 from support.feed_server import FeedServer
 from support.network_namespace import nft
 from system.daemon_process import PATIENCE, Daemon, Installation
-from system.kernel_view import KernelRanges, expected, look
+from system.kernel_view import KernelRanges, View, expected, look
 from system.kill.nursery import Nursery, Nursling
 from system.kill.tracer import Trail, Watch
 
@@ -22,8 +22,17 @@ _DATED = "{type: csv, column: ip, where: {expires: future}}"
 _KEPT = ", ttl: 7d"
 """How a dated list is written, and read."""
 
-KernelSnapshot = tuple[Mapping[int, KernelRanges], Mapping[int, KernelRanges]]
-"""What stands, and the part of it that blocks."""
+
+class KernelSnapshot(NamedTuple):
+    """What stands, the part of it that blocks, and what blocks packets of a scope: as in `View`."""
+
+    ranges: Mapping[int, KernelRanges]
+    blocking: Mapping[int, KernelRanges]
+    scoped: Mapping[str, Mapping[int, KernelRanges]]
+
+
+def snapshot_of(view: View) -> KernelSnapshot:
+    return KernelSnapshot(view.ranges, view.blocking, view.scoped)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -32,7 +41,8 @@ class KillScenario:
 
     `more`: further words for each source. `owner`: who may write the table. `by_hand`: what an operator has banned before.
     `made_of`: the words of the lists that are combinations, which no server has. `dated`: lists whose entries say when they
-    end. `kept`: lists whose entries stay for a week after they left.
+    end. `kept`: lists whose entries stay for a week after they left. `scopes`: the port to which alone packets of a list are
+    blocked, and ` new` behind it where answers pass.
     """
 
     lists: Mapping[str, Sequence[str]]
@@ -44,6 +54,7 @@ class KillScenario:
     made_of: Mapping[str, str] = field(default_factory=dict)
     dated: Sequence[str] = ()
     kept: Sequence[str] = ()
+    scopes: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def sources(self) -> Mapping[str, Sequence[str]]:
@@ -53,15 +64,21 @@ class KillScenario:
     @property
     def configuration(self) -> tuple[Any, ...]:
         """What the administrator's part of it is."""
-        return tuple(self.lists), self.actions, self.allow, self.more, self.owner, self.made_of, self.dated, self.kept
+        how = self.actions, self.allow, self.more, self.owner, self.made_of, self.dated, self.kept, self.scopes
+        return tuple(self.lists), *how
 
     def state(self, contents: Mapping[str, Sequence[str]]) -> KernelSnapshot:
         """What stands under this configuration where these contents are held; what blocks comes before what watches."""
-        held = [name for name in self.sources if name in contents]
+        scoped: dict[str, dict[str, Sequence[str]]] = {}
+        for name in (name for name in self.sources if name in contents and name in self.scopes):
+            scoped.setdefault(self.scopes[name], {})[name] = contents[name]
+        parts = {words: found for words, lists in scoped.items() if any((found := expected(lists, self.allow)).values())}
+        held = [name for name in self.sources if name in contents and name not in self.scopes]
         blocking = {name: contents[name] for name in held if self.actions.get(name, "drop") in {"drop", "reject"}}
         blocked = expected(blocking, self.allow)
         everything = blocking | {name: contents[name] for name in held if name not in blocking}
-        return blocked if len(blocking) == len(everything) else expected(everything, self.allow), blocked
+        standing = blocked if len(blocking) == len(everything) else expected(everything, self.allow)
+        return KernelSnapshot(standing, blocked, parts)
 
 
 class Nursed(Installation):
@@ -113,7 +130,11 @@ class KillFixture:
             lines = _dated(entries) if name in scene.dated else entries
             self._server.serve(f"/{name}", "\n".join([*lines, ""]).encode(), etag=f'"{id(entries)}"')
         actions = {name: scene.actions.get(name, "drop") for name in scene.lists}
-        sources = [f"id: {name}, {self._origin(scene, name)}, action: {actions[name]}{scene.more}" for name in scene.lists]
+        scopes = {name: _in_scope(scene.scopes.get(name, "")) for name in scene.lists}
+        sources = [
+            f"id: {name}, {self._origin(scene, name)}, action: {actions[name]}{scopes[name]}{scene.more}"
+            for name in scene.lists
+        ]
         self.place.configure(*sources, allow=scene.allow, owner=scene.owner)
 
     def _origin(self, scene: KillScenario, name: str) -> str:
@@ -128,7 +149,7 @@ class KillFixture:
         ended = self.once()
         assert ended.code == 0, ended
         view = look()
-        assert (view.ranges, view.blocking) == scene.state(scene.sources)
+        assert snapshot_of(view) == scene.state(scene.sources)
         for name, content_hash in view.contents.items():
             self._entries[name, content_hash] = scene.sources[name]
             self._hashes[name, id(scene.sources[name])] = content_hash
@@ -184,6 +205,11 @@ class KillFixture:
             yield copy / "banlistd.db"
         finally:
             shutil.rmtree(copy)
+
+
+def _in_scope(words: str) -> str:
+    port, _, new = words.partition(" ")
+    return "".join([f", ports: [{port}]" if port else "", ", connections: new" if new else ""])
 
 
 def _dated(entries: Sequence[str]) -> Sequence[str]:

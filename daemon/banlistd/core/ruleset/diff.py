@@ -9,7 +9,7 @@ import numpy as np
 from banlistd.core.addresses.sets import FAMILIES, Ranges
 from banlistd.core.addresses.text import range_text
 from banlistd.core.printing import counted
-from banlistd.core.ruleset.state import SOUND, FirewallState, MapEntries, MapId, Verification
+from banlistd.core.ruleset.state import SOUND, FirewallState, MapEntries, MapId, Verification, scopes_of_hooks
 from banlistd.model import Family, Mark, Marker, ServiceEndpoint, SourceId, SourceSlot
 
 
@@ -127,9 +127,12 @@ def difference(
             answers=desired.answers,
         )
     maps = []
+    # Maps that are for other packets now are written whole: no transaction leaves elements of one scope in another one.
+    after = scopes_of_hooks(desired.sources)
+    other = {hook for hook, scope in scopes_of_hooks(present.sources).items() if after.get(hook, scope) != scope}
     for map_id, wanted in desired.map_entries.items():
         current = present.map_entries.get(map_id)
-        if current is None or map_id in verdict.maps:
+        if current is None or map_id in verdict.maps or map_id.hook in other:
             maps.append(MapChange(map_id, wanted, wanted, MapEntries.none(map_id.family), replace=True))
             continue
         move = move_between(current, wanted) if moves is None else moves.get(map_id, Move.none(map_id.family))

@@ -49,6 +49,14 @@ def _is_sampled(owner: SourceSlot) -> bool:
     return owner.hits or bool(logged_to(owner))
 
 
+def _tells_connections(owner: SourceSlot) -> bool:
+    return owner.scope is not None and owner.scope.only_new
+
+
+def _tells_kinds(owner: SourceSlot) -> bool:
+    return owner.action in (Action.LOG, Action.COUNT) or (owner.scope is not None and bool(owner.scope.except_interfaces))
+
+
 # With more sources a remark names none of them.
 _NAMED = 8
 _NOT_LOGGED = "packets of {sources} are counted and not logged"
@@ -87,9 +95,17 @@ class KernelPart(StrEnum):
     INTERFACE_KIND = (
         "interface kind",
         _Loss(
-            _acting(Action.LOG, Action.COUNT),
-            "sources with action: log or count",
-            "in a VRF, packets of {sources} are counted twice",
+            _tells_kinds,
+            "sources that count or except interfaces",
+            "in a VRF, packets of {sources} are counted twice, or also banned where they pass the interface of the VRF",
+        ),
+    )
+    CONNECTIONS = (
+        "connections",
+        _Loss(
+            _tells_connections,
+            "sources with connections: new",
+            "addresses of {sources} are banned also where they answer connections of this host",
         ),
     )
 

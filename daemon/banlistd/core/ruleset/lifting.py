@@ -7,7 +7,7 @@ import numpy as np
 
 from banlistd.core.addresses.sets import FAMILIES, Addresses, union_of
 from banlistd.core.printing import counted
-from banlistd.core.ruleset.state import FirewallState, Hook, Kind, MapEntries, MapId, hooks_of
+from banlistd.core.ruleset.state import FirewallState, Hook, Kind, MapEntries, MapId, scopes_of_hooks
 from banlistd.errors import RefusedError
 from banlistd.model import Family
 from banlistd.scopes.scope import Scope
@@ -70,8 +70,7 @@ def lift_of(present: FirewallState, desired: FirewallState) -> Lift:
 
 def _scopes(state: FirewallState) -> Mapping[Hook, Scope | None]:
     """The hooks whose maps ban, each with the scope in which they do; None: for all packets."""
-    scoped = {hook: owner.scope for owner in state.sources if owner.scope_number for hook in hooks_of(owner)}
-    return {Hook.IN: None, Hook.OUT: None, **scoped}
+    return {Hook.IN: None, Hook.OUT: None, **scopes_of_hooks(state.sources)}
 
 
 def _maps(hook: Hook, family: Family) -> tuple[MapId, ...]:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from banlistd.core.addresses.arrays import distinct
 from banlistd.core.addresses.sets import FAMILIES, Addresses, AddressSet, Ranges, no_addresses, union_of
 from banlistd.model import Direction, Family, Mark, Marker, ServiceEndpoint, SourceSlot
-from banlistd.scopes.scope import MOST_SCOPES
+from banlistd.scopes.scope import MOST_SCOPES, Scope
 
 MARK_DTYPE = np.dtype(np.uint16)
 
@@ -86,6 +86,11 @@ SHADOWS: Mapping[Direction, Sequence[Hook]] = {
     Direction.BOTH: (Hook.SHADOW_IN, Hook.SHADOW_OUT),
 }
 """The hooks of sources that count packets before a blocking source takes them."""
+
+
+def scopes_of_hooks(sources: Sequence[SourceSlot]) -> Mapping[Hook, Scope]:
+    """For which packets the maps of each hook are, where that is not all packets."""
+    return {hook: owner.scope for owner in sources if owner.scope and owner.scope_number for hook in hooks_of(owner)}
 
 
 def hooks_of(owner: SourceSlot) -> Sequence[Hook]:

@@ -22,18 +22,21 @@ from banlistd.core.ruleset.evidence.packets import HIT_GROUP
 from banlistd.core.ruleset.kernel_parts import KernelPart
 from banlistd.errors import FirewallError
 from banlistd.model import Action, Remark
+from banlistd.scopes.scope import Scope
 from support.network_namespace import in_network_namespace, nft
 
 UNKNOWN = (expression("nonesuch"),)
 WATCHER = owner(7, "watcher", Action.COUNT)
 SAMPLED = replace(owner(8, "sampled"), log=0, hits=True)
-SOURCES = [ALPHA, BETA, LOGGED, COUNTED, WATCHER]
+TRACKED = replace(owner(9, "tracked"), scope=Scope(except_interfaces=("wg0",), only_new=True), scope_number=1)
+SOURCES = [ALPHA, BETA, LOGGED, COUNTED, WATCHER, TRACKED]
 CONTENTS = {
     "alpha": addresses(BAD4),
     "beta": addresses(BAD6),
     "logged": addresses(MORE4[0]),
     "counted": addresses("192.0.2.0/24"),
     "watcher": addresses(MORE4[2]),
+    "tracked": addresses("203.0.113.200"),
 }
 ANSWERS = services(f"{BAD4} udp 53")
 HELD = state(SOURCES, CONTENTS, answers=ANSWERS)
@@ -73,15 +76,16 @@ async def _found(make: partial[NftablesFirewall]) -> tuple[bool, list[Remark]]:
         await firewall.close()
 
 
-ONCE_EACH = {1: 1, 2: 1, 4: 1, 5: 0, 7: 1, 8: 1}
+ONCE_EACH = {1: 1, 2: 1, 4: 1, 5: 0, 7: 1, 8: 1, 9: 0}
 COSTS = {
     KernelPart.REJECT: "packets of beta are dropped and not rejected",
     KernelPart.LOG: "packets of logged, sampled are counted and not logged",
     KernelPart.LIMIT: "packets of logged, sampled are counted and not logged",
     KernelPart.NFLOG: "packets of sampled are not sampled, nor logged to a group",
-    KernelPart.COUNTER: "packets of alpha, beta, logged, counted, watcher, sampled are not counted",
-    KernelPart.ADDRESS_TYPE: "if alpha, beta, logged, counted, watcher, sampled ban them",
-    KernelPart.INTERFACE_KIND: "in a VRF, packets of logged, counted, watcher are counted twice",
+    KernelPart.COUNTER: "packets of alpha, beta, logged, counted, watcher, tracked, sampled are not counted",
+    KernelPart.ADDRESS_TYPE: "if alpha, beta, logged, counted, watcher, tracked, sampled ban them",
+    KernelPart.INTERFACE_KIND: "in a VRF, packets of logged, counted, watcher, tracked are counted twice",
+    KernelPart.CONNECTIONS: "addresses of tracked are banned also where they answer connections of this host",
 }
 
 
@@ -102,6 +106,7 @@ def test_a_kernel_that_lacks_a_part_bans_everything_and_the_remarks_say_what_is_
         for source_id in ("logged", "sampled"):
             logged = f'burst 20 packets log prefix "banlistd {source_id} "' in listing
             assert logged is not bool({KernelPart.LOG, KernelPart.LIMIT} & {*parts})
+        assert ("ct direction" in listing) is (KernelPart.CONNECTIONS not in parts)
         assert (f"group {HIT_GROUP}" in listing) is not bool({KernelPart.NFLOG, KernelPart.LIMIT} & {*parts})
 
 
@@ -138,7 +143,12 @@ def refusing_nft(folder: Path, words: str) -> Path:
 
 @pytest.mark.parametrize(
     ("words", "part"),
-    [("reject with", KernelPart.REJECT), ("log prefix", KernelPart.LOG), ("counter name", KernelPart.COUNTER)],
+    [
+        ("reject with", KernelPart.REJECT),
+        ("log prefix", KernelPart.LOG),
+        ("counter name", KernelPart.COUNTER),
+        ("ct direction", KernelPart.CONNECTIONS),
+    ],
 )
 @in_network_namespace
 async def test_a_rule_that_is_refused_when_it_is_written_costs_what_needs_it(
@@ -167,6 +177,6 @@ async def test_an_nft_that_refuses_everything_is_asked_a_few_times_and_no_more(
     firewall = NftablesFirewall()
     with pytest.raises(FirewallError, match="Operation not supported"):
         await firewall.apply(difference(None, HELD))
-    assert len(notes.read_text().splitlines()) == 6
+    assert len(notes.read_text().splitlines()) == 7
     assert await firewall.remarks() == []
     await firewall.close()

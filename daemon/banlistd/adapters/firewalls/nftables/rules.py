@@ -252,4 +252,7 @@ PROBES: Mapping[KernelPart, Sequence[bytes]] = {
     KernelPart.ADDRESS_TYPE: (load_address_type(),),
     KernelPart.INTERFACE_KIND: (load_meta(META_IIFKIND),),
 }
-"""A rule that needs the part, for each. The numbers are those of nft: icmpx admin-prohibited, packets a second, a counter."""
+"""A rule that needs the part, for each. The numbers are those of nft: icmpx admin-prohibited, packets a second, a counter.
+
+CONNECTIONS has none: such a rule turns connection tracking on. Only where a source needs it, nft finds out.
+"""

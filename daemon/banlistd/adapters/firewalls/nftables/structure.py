@@ -72,7 +72,7 @@ _LOG_LIMIT = "limit rate 5/second burst 20 packets"
 _SAMPLE_LIMIT = "limit rate 10/second burst 50 packets"
 
 
-TEXT_PARTS = (KernelPart.REJECT, KernelPart.LOG, KernelPart.NFLOG, KernelPart.COUNTER)
+TEXT_PARTS = (KernelPart.REJECT, KernelPart.LOG, KernelPart.NFLOG, KernelPart.COUNTER, KernelPart.CONNECTIONS)
 """What rules that nft writes can lack; the limit goes with the log."""
 
 REFUSED_RULES: Mapping[KernelPart, RefusedRule] = {
@@ -83,6 +83,7 @@ REFUSED_RULES: Mapping[KernelPart, RefusedRule] = {
     KernelPart.COUNTER: RefusedRule("counter name", "nft_counter or nft_objref"),
     KernelPart.ADDRESS_TYPE: RefusedRule("fib daddr type", "nft_fib_inet"),
     KernelPart.INTERFACE_KIND: RefusedRule("meta iifkind", "nf_tables, of Linux 5.1 or newer"),
+    KernelPart.CONNECTIONS: RefusedRule("ct direction", "nft_ct or nf_conntrack"),
 }
 
 

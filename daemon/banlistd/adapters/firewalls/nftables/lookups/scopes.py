@@ -105,7 +105,8 @@ def _rules(one: ScopeChain, target: str, lacking: AbstractSet[KernelPart]) -> tu
         parts.append(
             f"th dport {_set(f'{int(first)}-{int(last)}' if first < last else f'{int(first)}' for first, last in scope.ports)}"
         )
-    passing = ("ct direction reply return", "ct state related return") if scope.only_new else ()
+    tracked = scope.only_new and KernelPart.CONNECTIONS not in lacking
+    passing = ("ct direction reply return", "ct state related return") if tracked else ()
     return (*passing, " ".join((*parts, f"jump {target}")))
 
 
