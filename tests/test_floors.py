@@ -47,7 +47,9 @@ ARROWS: dict[str, set[tuple[str, str]]] = {
         ("allowing", "kind"),
         ("suspending", "kind"),
         ("names", "suspending"),
+        ("names", "orders"),
         ("names", "service"),
+        ("orders", "kind"),
         ("service", "kind"),
         ("names", "allowing"),
         ("names", "feeds"),
@@ -112,6 +114,9 @@ ARROWS: dict[str, set[tuple[str, str]]] = {
         ("declaration", "request"),
         ("metrics", "parts"),
         ("monitoring", "commands"),
+        ("ordering", "commands"),
+        ("ordering", "declaration"),
+        ("ordering", "read_request"),
         ("monitoring", "listener"),
         ("monitoring", "metrics"),
         ("monitoring", "server"),
@@ -150,6 +155,8 @@ ARROWS: dict[str, set[tuple[str, str]]] = {
         ("manual_bans", "config"),
         ("manual_bans", "printing"),
         ("manual_bans", "ruleset"),
+        ("mqtt", "config"),
+        ("mqtt", "printing"),
         ("ruleset", "addresses"),
         ("ruleset", "config"),
         ("ruleset", "geo"),
@@ -260,6 +267,7 @@ ARROWS: dict[str, set[tuple[str, str]]] = {
         ("import_runs", "list_ends"),
         ("list_ends", "database"),
         ("manual_bans", "database"),
+        ("orders", "database"),
         ("import_runs", "marks"),
         ("import_runs", "versions"),
         ("versions", "database"),
@@ -302,7 +310,7 @@ ALLOWED_IN_CORE_CONFIG = {"pathlib", "datetime"}
 NOT_IN_CTL = {"numpy", "aiohttp", "pydantic", "yaml", "aiosqlite"}
 
 # How many entries a folder may have before it is more than one room.
-MAX_ENTRIES = {"core": 12, "adapters": 10}
+MAX_ENTRIES = {"core": 13, "adapters": 10}
 MAX_FILES = 14
 MAX_LINES = 320
 MAX_PARAMETERS = 8

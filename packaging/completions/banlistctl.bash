@@ -77,13 +77,22 @@ _banlistctl() {
     "promote --action") words="drop reject" ;;
     "promote --lift") words="" ;;
     "promote --config") mapfile -t COMPREPLY < <(compgen -d -- "$current") && return ;;
+    "order --key") words="" ;;
+    "order --fleet") words="" ;;
+    "order --valid") words="" ;;
+    "order --for") words="" ;;
+    "order --comment") words="" ;;
+    "order --origin") words="" ;;
+    "order --confirm") words="" ;;
+    "order --prefix6") words="" ;;
+    "order --hash") words="" ;;
     "teardown --config") mapfile -t COMPREPLY < <(compgen -d -- "$current") && return ;;
     "teardown --state") mapfile -t COMPREPLY < <(compgen -d -- "$current") && return ;;
     "install-units --backend") words="ipset fail2ban" ;;
     "install-units --root") mapfile -t COMPREPLY < <(compgen -d -- "$current") && return ;;
     *)
         case $command in
-        "") words="status sources check top report promotion hits history versions diff rollback events export timers health metrics protected ban unban bans allow disallow allowed quarantine approve pause resume pin unpin refresh reload confirm catalogue add enable disable remove promote prove teardown install-units --version" ;;
+        "") words="status sources check top report promotion hits history versions diff rollback events export timers health metrics protected ban unban bans allow disallow allowed quarantine approve pause resume pin unpin refresh reload confirm catalogue add enable disable remove promote prove operator-key order teardown install-units --version" ;;
         status) words="--verdict" ;;
         sources) words="--failing --sort --limit $(_banlistctl_sources)" ;;
         check) words="--at --history" ;;
@@ -119,6 +128,8 @@ _banlistctl() {
         disable) words="--lift --config $(_banlistctl_sources)" ;;
         remove) words="--lift --config $(_banlistctl_sources)" ;;
         promote) words="--action --write --lift --config $(_banlistctl_sources)" ;;
+        operator-key) words="--show" ;;
+        order) words="--key --fleet --valid --for --comment --origin --confirm --prefix6 --hash --force --now" ;;
         teardown) words="--config --state" ;;
         install-units) words="--backend --remove --root" ;;
         esac

@@ -13,7 +13,7 @@ from banlistd.model import SourceId
 _SOURCE_ID = re.compile(r"[a-z0-9][a-z0-9-]{0,39}")
 
 
-def read_request(command: Command[Any, Any], query: Mapping[str, str], body: bytes, uid: int) -> ControlRequest:
+def read_request(command: Command[Any, Any], query: Mapping[str, str], body: bytes, uid: int | None) -> ControlRequest:
     """Check what came against what the command takes. Raises UsageError or NoSuchSourceError."""
     document = _object(body) if command.method == "POST" else {}
     if command.method == "GET" and body:

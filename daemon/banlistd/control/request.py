@@ -13,7 +13,7 @@ _SUBJECT = 60  # characters of a log line
 class ControlRequest:
     """The fields of a query (GET) or of a JSON body (POST), and those with a meaning of their own, read.
 
-    `uid`: the user who asks.
+    `uid`: the user who asks; None: an operator over MQTT.
     `source`: the field `source`, None without it. `source_ids`: the field `sources`, without repetitions.
     """
 
@@ -21,7 +21,7 @@ class ControlRequest:
     source: str | None
     source_ids: tuple[SourceId, ...]
     limit: int
-    uid: int
+    uid: int | None
 
     def text(self, key: str) -> str:
         """A field of a query; empty without it."""

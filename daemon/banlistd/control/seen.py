@@ -14,13 +14,14 @@ class Seen:
 
 
 class SeenContents:
-    """Per user (uid) and source, the newest content that `banlistctl quarantine ID` has shown."""
+    """Per user (uid) and source, the newest content that `banlistctl quarantine ID` has shown. None has seen nothing."""
 
     def __init__(self) -> None:
         self._seen: dict[tuple[int, SourceId], Seen] = {}
 
-    def note(self, uid: int, content: Quarantined) -> None:
-        self._seen[uid, content.source_id] = Seen(content.content_hash, content.guard, content.entries)
+    def note(self, uid: int | None, content: Quarantined) -> None:
+        if uid is not None:
+            self._seen[uid, content.source_id] = Seen(content.content_hash, content.guard, content.entries)
 
-    def last(self, uid: int, source_id: SourceId) -> Seen | None:
-        return self._seen.get((uid, source_id))
+    def last(self, uid: int | None, source_id: SourceId) -> Seen | None:
+        return None if uid is None else self._seen.get((uid, source_id))

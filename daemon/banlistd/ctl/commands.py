@@ -11,6 +11,8 @@ from banlistd.ctl.install_units import INSTALL_UNITS
 from banlistd.ctl.lists.add import ADD
 from banlistd.ctl.lists.promoting import PROMOTE
 from banlistd.ctl.lists.switching import DISABLE, ENABLE, REMOVE
+from banlistd.ctl.ordering.operator_key import OPERATOR_KEY
+from banlistd.ctl.ordering.order import ORDER
 from banlistd.ctl.proving.prove import PROVE
 from banlistd.ctl.teardown import TEARDOWN
 
@@ -27,6 +29,8 @@ EVERY_COMMAND: tuple[Command[Any, Any] | LocalCommand, ...] = (
     REMOVE,
     PROMOTE,
     PROVE,
+    OPERATOR_KEY,
+    ORDER,
     TEARDOWN,
     INSTALL_UNITS,
 )

@@ -48,7 +48,8 @@ class Field(StrEnum):
         "CONFIRM_BY",
         "The time by which a manual ban must be confirmed, in seconds since the epoch; absent: it needs not.",
     )
-    ORDER = "ORDER", "The command that was sent to the control socket."
+    ORDER = "ORDER", "The command that was sent to the control socket, or over MQTT."
+    OPERATOR = "OPERATOR", "The name of the operator who signed an order over MQTT; `button` for a button of Home Assistant."
     UID = "UID", "The user id of the process that sent it, as the kernel reports it."
     DURATION_MS = "DURATION_MS", "The duration in milliseconds."
     PACKETS = "PACKETS", "The number of packets that were counted."

@@ -1,6 +1,6 @@
 """Every event. Names and message ids are stable, because people filter on them.
 
-The declarations of `allowing`, `evidence`, `feeds`, `firewall`, `service` and `suspending` are in their modules. The
+The declarations of `allowing`, `evidence`, `feeds`, `firewall`, `orders`, `service` and `suspending` are in their modules. The
 catalogue for `journalctl -x`, the EVENTS section of banlistd(8) and packaging/docs/events.md are generated from all of them.
 """
 
@@ -13,6 +13,7 @@ from banlistd.events.evidence import HITS_UNAVAILABLE as UNAVAILABLE
 from banlistd.events.feeds import SOURCE_DEAD, SOURCE_EMPTY, SOURCE_MOVED
 from banlistd.events.firewall import DRIFT_ENDED, DRIFT_RECURRING, DRIFT_REPAIRED, REMARK, RESTORED
 from banlistd.events.kind import EventKind, Field, Priority
+from banlistd.events.orders import ORDER_REFUSED
 from banlistd.events.service import DAEMON_STARTED, DAEMON_STOPPED
 from banlistd.events.suspending import PAUSED, PINNED, RESUMED, ROLLED_BACK, UNPINNED
 from banlistd.events.value import SHADOW_ENDED
@@ -249,12 +250,14 @@ class EventName(StrEnum):
         "order_given",
         "6d1b4a0cb5a44b3f8a7a0f0f5b0a1c15",
         Priority.NOTICE,
-        (Field.ORDER, Field.UID),
-        "User @UID@ sent a command to banlistd",
-        "The user with the id @UID@ sent this command to the control socket: @ORDER@\n"
+        (Field.ORDER, Field.UID, Field.OPERATOR),
+        "A command was sent to banlistd: @ORDER@",
+        "The user with the id @UID@ sent this command to the control socket. Where there is no id, the operator @OPERATOR@ "
+        "sent it over MQTT.\n"
         "    getent passwd @UID@  the name of the user\n"
         "    getent group banlistd  the users who may send commands, besides root",
     )
+    ORDER_REFUSED = ORDER_REFUSED
     GEO_WARMED = EventKind(
         "geo_warmed",
         "6d1b4a0cb5a44b3f8a7a0f0f5b0a1c20",

@@ -29,10 +29,10 @@ class ApproveOrder(NamedTuple):
     source_ids: "tuple[SourceId, ...]"
     content_hash: str
     force: bool
-    uid: int
+    uid: int | None
 
 
-def read_approve(fields: "Mapping[str, object]", source_ids: "tuple[SourceId, ...]", uid: int) -> ApproveOrder:
+def read_approve(fields: "Mapping[str, object]", source_ids: "tuple[SourceId, ...]", uid: int | None) -> ApproveOrder:
     """Raises UsageError."""
     content_hash, force = fields.get("hash", ""), fields.get("force", False)
     if not source_ids:

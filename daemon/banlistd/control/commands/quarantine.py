@@ -50,7 +50,7 @@ class QuarantineOrder(NamedTuple):
     """`uid`: the user who looks."""
 
     source: str | None
-    uid: int
+    uid: int | None
 
 
 def _read(request: "ControlRequest") -> QuarantineOrder:
@@ -65,7 +65,7 @@ async def _quarantine(parts: "Parts", order: QuarantineOrder) -> list[Quarantine
     return [await _row(parts, source, content) for source, content in found if content is not None]
 
 
-async def show_quarantined(parts: "Parts", source: "Source", uid: int) -> QuarantineRow | None:
+async def show_quarantined(parts: "Parts", source: "Source", uid: int | None) -> QuarantineRow | None:
     """The refused content of one source; the user has seen it then, and may approve it without naming its hash."""
     content = await parts.quarantine.quarantined(source.id)
     if content is None:

@@ -65,14 +65,16 @@ class SuspendedSources:
         """Read the table. Raises LedgerError."""
         self._known = {(one.source_id, one.kind): one for one in await self._table.load()}
 
-    async def pause(self, source_id: SourceId, uid: int) -> tuple[Suspension, bool]:
+    async def pause(self, source_id: SourceId, uid: int | None) -> tuple[Suspension, bool]:
         """The suspension, and whether the source was not paused before. Raises LedgerError."""
         known = self._known.get((source_id, SuspensionKind.PAUSED))
         if known is not None:
             return known, False
         return await self._add(Suspension(source_id, SuspensionKind.PAUSED, self._clock.now(), uid)), True
 
-    async def pin(self, source_id: SourceId, uid: int, run_id: int, content_hash: ContentHash) -> tuple[Suspension, bool]:
+    async def pin(
+        self, source_id: SourceId, uid: int | None, run_id: int, content_hash: ContentHash
+    ) -> tuple[Suspension, bool]:
         """Pin a source to a content, in place of another one that it is pinned to. Raises LedgerError.
 
         Where it is not the content in force, the next poll brings it into force: let one follow.

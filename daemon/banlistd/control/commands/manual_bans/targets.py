@@ -26,14 +26,14 @@ class ManyLines(NamedTuple):
     """A request whose `address` is a list of lines; they are read in a thread. `uid`: the user who asks."""
 
     fields: Mapping[str, object]
-    uid: int
+    uid: int | None
 
 
 class OneTarget(NamedTuple):
     """A request about one address, which was read without the configuration. `uid`: the user who asks."""
 
     fields: Mapping[str, object]
-    uid: int
+    uid: int | None
 
 
 def with_prefix6(parts: "Parts", fields: Mapping[str, object]) -> Mapping[str, object]:

@@ -27,7 +27,7 @@ class RollbackOrder(NamedTuple):
 
     source: str
     to: int | float
-    uid: int
+    uid: int | None
 
 
 class RollbackAnswer(TypedDict):

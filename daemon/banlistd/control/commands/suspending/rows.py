@@ -51,7 +51,7 @@ class SuspendOrder(NamedTuple):
     """`uid`: the user who asks."""
 
     source_ids: "tuple[SourceId, ...]"
-    uid: int
+    uid: int | None
 
 
 def read_suspend(request: "ControlRequest") -> SuspendOrder:

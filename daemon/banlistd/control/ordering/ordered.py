@@ -1,0 +1,55 @@
+"""A signed order, or a button, becomes the command of banlistctl with the same name."""
+
+import json
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+from banlistd.control.commands.approve import APPROVE
+from banlistd.control.commands.manual_bans.ban import BAN
+from banlistd.control.commands.manual_bans.unban import UNBAN
+from banlistd.control.commands.refresh import REFRESH
+from banlistd.control.declaration import Command
+from banlistd.control.read_request import read_request
+from banlistd.core.config.service.orders import Press, Verb
+from banlistd.core.mqtt.orders.order import SignedOrder
+from banlistd.events import Event, EventName
+from banlistd.ports import Announcer
+
+_COMMANDS: Mapping[Verb, Command[Any, Any]] = {
+    Verb.REFRESH: REFRESH,
+    Verb.BAN: BAN,
+    Verb.UNBAN: UNBAN,
+    Verb.APPROVE: APPROVE,
+}
+_PRESSES: Mapping[Press, Command[Any, Any]] = {Press.REFRESH: REFRESH}
+
+PRESSED = "button"
+"""In place of the name of an operator."""
+
+
+class OrderedCommands:
+    """`answer`: answers a command, given what its `read` made of a request. Nobody's uid is known, so what is kept of a user's
+    own (the content that he looked at last) does not count: `approve` needs the content hash.
+    """
+
+    def __init__(self, answer: Callable[[Command[Any, Any], Any], Awaitable[object]], announcer: Announcer) -> None:
+        self._answer = answer
+        self._announcer = announcer
+
+    async def carry_out(self, order: SignedOrder) -> object:
+        """The document of the command. A ban without an origin is one of `mqtt/NAME`. Raises BanlistdError."""
+        name = order.operator.name
+        fields = {"origin": f"mqtt/{name}", **order.fields} if order.verb is Verb.BAN else order.fields
+        return await self._ordered(_COMMANDS[order.verb], fields, name)
+
+    async def press(self, press: Press) -> object:
+        """The document of the command of a button. Raises BanlistdError."""
+        return await self._ordered(_PRESSES[press], {}, PRESSED)
+
+    async def _ordered(self, command: Command[Any, Any], fields: Mapping[str, object], name: str) -> object:
+        request = read_request(command, {}, json.dumps(fields).encode(), None)
+        order = command.read(request)
+        words = " ".join((command.name, *request.subject))
+        message = f"{words}: ordered by {name} over MQTT"
+        self._announcer.announce(Event(EventName.ORDER_GIVEN, message, {"ORDER": words, "OPERATOR": name}))
+        return await self._answer(command, order)

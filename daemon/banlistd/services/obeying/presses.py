@@ -1,0 +1,32 @@
+"""Buttons of Home Assistant: messages without a signature, for what harms nobody and not often."""
+
+from collections.abc import Awaitable, Callable, Collection
+
+from banlistd.core.config.service.orders import Press
+from banlistd.ports import Clock
+
+REST = 60.0
+"""Seconds between two presses that are carried out."""
+
+
+class Presses:
+    """`carry_out`: what a button asks for. Raises BanlistdError."""
+
+    def __init__(self, allowed: Collection[Press], carry_out: Callable[[Press], Awaitable[object]], clock: Clock) -> None:
+        self._allowed = allowed
+        self._carry_out = carry_out
+        self._clock = clock
+        self._last: float | None = None
+
+    def configure(self, allowed: Collection[Press]) -> None:
+        self._allowed = allowed
+
+    async def press(self, verb: str, *, retained: bool = False) -> bool:
+        """Whether a message of `press/<id>/<verb>` was carried out. Raises BanlistdError."""
+        now = self._clock.monotonic()
+        press = next((one for one in self._allowed if one == verb), None)
+        if retained or press is None or (self._last is not None and now - self._last < REST):
+            return False
+        self._last = now
+        await self._carry_out(press)
+        return True
