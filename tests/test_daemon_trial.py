@@ -127,7 +127,7 @@ async def confirm(world: DaemonWorld) -> None:
 
 async def time_over(world: DaemonWorld) -> None:
     world.clock.time += 121
-    await world.service._end_trial()
+    await world.service._reloads.end_trial(world.service._intervals.trial)
 
 
 def cut(world: DaemonWorld, monkeypatch: pytest.MonkeyPatch, at: int, *, after: bool) -> list[str]:

@@ -70,6 +70,8 @@ ARROWS: dict[str, set[tuple[str, str]]] = {
         ("imports", "coalescer"),
         ("geo_enricher", "geo_lookup"),
         ("evidence", "loops"),
+        ("loops", "reloading"),
+        ("reloading", "enforcer"),
         ("ban_orders", "orders"),
         ("manual_bans", "orders"),
         ("manual_bans", "ban_orders"),
@@ -86,6 +88,10 @@ ARROWS: dict[str, set[tuple[str, str]]] = {
         ("loop", "hits"),
         ("totals", "enforced"),
     },
+    "services/reloading": {
+        ("reloads", "live_config"),
+        ("reloads", "trial"),
+    },
     "services/planning": {
         ("desired_state", "allow_lists"),
         ("preview", "content_store"),
@@ -93,10 +99,8 @@ ARROWS: dict[str, set[tuple[str, str]]] = {
     },
     "services/loops": {
         ("endings", "faults"),
-        ("endings", "live_config"),
         ("host_changes", "faults"),
         ("polling", "faults"),
-        ("polling", "live_config"),
         ("repair", "faults"),
         ("watchdog", "faults"),
     },

@@ -94,8 +94,8 @@ from banlistd.services.null_objects import NoConnections, NoHostMonitor, NoPacke
 from banlistd.services.poll_record import PollRecord
 from banlistd.services.poll_scheduler import PollScheduler
 from banlistd.services.protected_host import ProtectedHost
+from banlistd.services.reloading.trial import ConfirmedSnapshots, Trial
 from banlistd.services.telling.event_stream import EventStream
-from banlistd.services.trial import ConfirmedSnapshots, Trial
 from banlistd.services.value.reporting import ValueReports
 from banlistd.services.value.shadows import Shadows
 from banlistd.services.verdicts.coverage import Coverage

@@ -1,7 +1,6 @@
 """The running daemon: the first restore, the loops that serve one configuration, refresh, reload, and the stop."""
 
 import asyncio
-import sys
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -9,13 +8,11 @@ from dataclasses import dataclass
 from banlistd.control_api import RefreshProgress, Reloaded, Repairs
 from banlistd.core.config.kept import Loaded
 from banlistd.core.config.model import Config, Source
-from banlistd.core.config.reload import ReloadOrder, restart_only_changes
+from banlistd.core.config.reload import ReloadOrder
 from banlistd.core.printing import counted
-from banlistd.core.ruleset.diff import Change
-from banlistd.core.ruleset.lifting import Lift, consent_to
 from banlistd.core.ruleset.measuring.summary import LastVerdict, summary
 from banlistd.core.ruleset.ranking import count
-from banlistd.errors import BanlistdError, ConfigError, LedgerError
+from banlistd.errors import LedgerError
 from banlistd.events import Event, EventName
 from banlistd.model import Decision, Outcome, OutcomeKind, SourceId
 from banlistd.ports import Announcer, Clock, HostMonitor, Ledger, Storage, Supervisor
@@ -31,7 +28,6 @@ from banlistd.services.loops.endings import EndingLoop
 from banlistd.services.loops.faults import FaultRecorder
 from banlistd.services.loops.host_changes import HostChangeLoop
 from banlistd.services.loops.intervals import Intervals
-from banlistd.services.loops.live_config import LiveConfig
 from banlistd.services.loops.logins import LoginLoop
 from banlistd.services.loops.memory import MemoryLoop
 from banlistd.services.loops.polling import PollLoop
@@ -43,7 +39,9 @@ from banlistd.services.manual_bans import ManualBanService
 from banlistd.services.planning.restored import Restored
 from banlistd.services.poll_scheduler import PollScheduler
 from banlistd.services.protected_host import ProtectedHost
-from banlistd.services.trial import Trial
+from banlistd.services.reloading.live_config import LiveConfig
+from banlistd.services.reloading.reloads import Reloads
+from banlistd.services.reloading.trial import Trial
 from banlistd.services.value.shadows import Shadows
 
 _PLAIN = ReloadOrder()
@@ -88,14 +86,15 @@ class Service:
         self, loaded: Loaded, load: Callable[[], Loaded], services: Services, outside: Outside, intervals: Intervals
     ) -> None:
         self._files = loaded.files
-        self._load = load
         self._seen = LastVerdict()
         self._services = services
         self._outside = outside
         self._intervals = intervals
         self._enforcer = enforcer = services.enforcer
         self._live = LiveConfig(loaded.config, outside.ledger, enforcer.markers, services.shadows.now_in_shadow, outside.clock)
-        self._reloading, announcer = asyncio.Lock(), outside.announcer
+        announcer = outside.announcer
+        self._reloads = Reloads(load, self._live, enforcer, services.trial, self._take_over, outside.supervisor, announcer)
+        reconcile = self._reloads.reconcile
         self._faults = faults = FaultRecorder(announcer)
         self._memory = MemoryLoop(outside.trim_memory, intervals.memory_rest)
         instead, of = services.suspended.in_place_of_a_poll, services.suspended.of
@@ -108,7 +107,7 @@ class Service:
         self._repair = RepairLoop(
             enforcer.wait_for_external_change,
             enforcer.wait_until_idle,
-            self._reconcile,
+            reconcile,
             self._memory.note_work,
             announcer,
             outside.clock,
@@ -116,17 +115,17 @@ class Service:
             intervals.reconcile,
         )
         self._host_changes = HostChangeLoop(
-            outside.host_monitor.wait_for_change, self._reconcile, self._memory.note_work, faults, intervals.reconcile
+            outside.host_monitor.wait_for_change, reconcile, self._memory.note_work, faults, intervals.reconcile
         )
         self._logins = LoginLoop(outside.login_monitor.wait_for_change, services.host.note_logins)
         self._after_logins = HostChangeLoop(
-            self._logins.wait_until_noted, self._reconcile, self._memory.note_work, faults, intervals.reconcile
+            self._logins.wait_until_noted, reconcile, self._memory.note_work, faults, intervals.reconcile
         )
         self._after_allows = HostChangeLoop(
-            services.allowlist.wait_for_end, self._reconcile, self._memory.note_work, faults, intervals.reconcile
+            services.allowlist.wait_for_end, reconcile, self._memory.note_work, faults, intervals.reconcile
         )
         note, read = services.shadows.note, services.evidence.totals.now
-        self._shadows = ShadowLoop(lambda: note(self.config, read), self._reconcile, intervals.endings)
+        self._shadows = ShadowLoop(lambda: note(self.config, read), reconcile, intervals.endings)
         self._evidence = EvidenceLoop(services.evidence, faults, intervals.first_retry)
         self._storage = StorageLoop(outside.storage, self._resync_ledger, self._report, announcer, intervals.storage_retry)
         self._watchdog = WatchdogLoop(outside.supervisor, enforcer.markers, faults)
@@ -180,7 +179,7 @@ class Service:
             self._faults.repeat(manual_bans.turn, intervals.reconcile),
             self._memory.run(),
             self._evidence.run(),
-            self._faults.repeat(self._end_trial, intervals.first_retry),
+            self._faults.repeat(lambda: self._reloads.end_trial(intervals.trial), intervals.first_retry),
             self._faults.repeat(self._endings.turn, intervals.first_retry),
             self._faults.repeat(self._shadows.turn, intervals.first_retry),
         )
@@ -205,77 +204,16 @@ class Service:
 
     async def reload(self, order: ReloadOrder = _PLAIN) -> Reloaded:
         """Put the configuration in force that is on the disk now, or raise BanlistdError and change nothing."""
-        async with self._reloading:
-            self._outside.supervisor.reloading()
-            try:
-                return await self._reload(order)
-            finally:
-                self._outside.supervisor.ready()
+        return await self._reloads.reload(order)
 
     async def confirm(self) -> None:
         """Confirm the configuration that is tried. Raises UsageError and LedgerError."""
-        async with self._reloading:
-            await self._services.trial.confirm()
-            self._announce(EventName.CONFIG_RELOADED, "the configuration in force is confirmed")
-            with suppress(BanlistdError):  # the boot snapshot; the next reconcile writes it otherwise
-                await self._enforcer.reconcile(await self._live.policy(self.config))
+        await self._reloads.confirm()
 
     def show(self, seen: LastVerdict) -> None:
         """Show this in the status line of the service manager, too."""
         self._seen = seen
         self._report()
-
-    async def _end_trial(self) -> None:
-        """Wait until a trial is over, and put the configuration before back in force."""
-        await self._services.trial.wait(self._intervals.trial)
-        async with self._reloading:
-            pending = self._services.trial.pending
-            if pending is None or not self._services.trial.is_over:
-                return
-            await self._enforcer.reconcile(await self._live.policy(pending.before))
-            self._take_over(pending.before)
-            words = "the configuration was not confirmed in time: the one before is in force again"
-            self._announce(EventName.CONFIG_REJECTED, words, REASON="not confirmed in time")
-            await self._services.trial.end(refused=True)
-
-    async def _reload(self, order: ReloadOrder) -> Reloaded:
-        lifts: list[Lift] = []
-        consent = consent_to(order.lift if order.confirm is None else sys.maxsize)
-
-        def note(lift: Lift) -> None:
-            lifts.append(lift)
-            consent(lift)
-
-        trial, before, begun = self._services.trial, self.config, False
-        try:
-            trial.refuse_another()
-            loaded = await asyncio.to_thread(self._load)
-            config, files = loaded.config, loaded.files
-            if frozen := restart_only_changes(self.config, config):
-                raise ConfigError(f"{', '.join(frozen)}: cannot be changed while banlistd runs", "restart it")
-            policy = await self._live.policy(config)
-            if order.confirm is not None:
-                await trial.begin(before, files)
-                begun = True
-            await self._enforcer.reconcile(policy, note)
-        except BanlistdError as error:
-            if begun:
-                await trial.end(refused=False)
-            problems = "; ".join(error.problems) if isinstance(error, ConfigError) else ""
-            self._announce(
-                EventName.CONFIG_REJECTED, f"configuration has NOT been changed: {problems or error}", REASON=error.message
-            )
-            raise
-        self._take_over(config)
-        if order.confirm is not None:
-            trial.carried_out(order.confirm)
-        else:
-            with suppress(LedgerError):
-                await trial.put_in_force(files)
-        words = "" if order.confirm is None else f", for {order.confirm:.0f} s unless it is confirmed"
-        enabled = counted(len(self._live.enabled), "source", "sources")
-        self._announce(EventName.CONFIG_RELOADED, f"configuration reloaded: {enabled} enabled{words}")
-        return Reloaded(before, lifts[-1])
 
     def _take_over(self, config: Config) -> None:
         """Let every loop serve a configuration that the firewall already has."""
@@ -287,11 +225,6 @@ class Service:
         self._storage.retry_now()
         self._memory.note_work()
         self._report()
-
-    async def _reconcile(self) -> Change:
-        # Not during a reload: it would put the old policy back.
-        async with self._reloading:
-            return await self._enforcer.reconcile(await self._live.policy(self.config))
 
     async def _resync_ledger(self) -> None:
         """Write what is in force to a ledger that was replaced."""

@@ -18,7 +18,7 @@ from banlistd.model import Remark
 from banlistd.paths import Paths
 from banlistd.ports import Firewall
 from banlistd.services.evidence.hits import HitRecorder
-from banlistd.services.trial import Trial
+from banlistd.services.reloading.trial import Trial
 
 
 def file_remarks(places: Paths, config: Config) -> Sequence[Remark]:

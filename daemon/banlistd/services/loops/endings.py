@@ -8,7 +8,7 @@ from typing import Protocol
 from banlistd.core.config.model import Source
 from banlistd.model import Outcome, SourceId
 from banlistd.services.loops.faults import FaultRecorder
-from banlistd.services.loops.live_config import LiveConfig
+from banlistd.services.reloading.live_config import LiveConfig
 
 
 class SourceEndings(Protocol):

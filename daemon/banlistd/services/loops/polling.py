@@ -14,7 +14,7 @@ from banlistd.core.config.combining.sources import allowing_first, import_waves
 from banlistd.core.config.model import Source
 from banlistd.model import Outcome, OutcomeKind, SourceId
 from banlistd.services.loops.faults import FaultRecorder
-from banlistd.services.loops.live_config import LiveConfig
+from banlistd.services.reloading.live_config import LiveConfig
 
 _LOG = logging.getLogger(__name__)
 
