@@ -60,17 +60,17 @@ def bogons6(setting: Setting) -> Iterator[Row]:
     script = nft_script(setting.folder, listing.lines(), interval=True, family="ipv6_addr")
     theirs = partial(run_apart, "nft", "-f", script)
     what = f"nft -f, interval set, auto-merge; {_WHOLE}"
-    interval = Contender("nft-interval", what, theirs, beside("bogons6/banlistd"), loads=True)
+    interval = Contender("nft-interval", what, theirs, beside("bogons6/banlistd"), loads=True, fills=True)
     contenders = [_ours(listing, at_most(1000), _BOGONS), _limit(listing), interval]
     yield from take_turns("bogons6", contenders, setting)
 
 
 def _ours(listing: Listing, target: Target, keys: str = "") -> Contender:
-    return Contender("banlistd", _IMPORT, partial(_import, listing, keys), target, loads=True)
+    return Contender("banlistd", _IMPORT, partial(_import, listing, keys), target, loads=True, fills=True)
 
 
 def _limit(listing: Listing) -> Contender:
-    return Contender("limit", _LIMIT, partial(measure_limit, listing.path), loads=True)
+    return Contender("limit", _LIMIT, partial(measure_limit, listing.path), loads=True, fills=True)
 
 
 def _peers(
@@ -85,11 +85,12 @@ def _peers(
         at_least_times(10, ours) if hashed else beside(ours),
         most,
         loads=True,
+        fills=True,
     )
     if hashed:
         script = nft_script(folder, lines, interval=False)
         theirs = partial(run_apart, "nft", "-f", script)
-        yield Contender("nft-hash", f"nft -f, hash set; {_WHOLE}", theirs, beside(ours), most, loads=True)
+        yield Contender("nft-hash", f"nft -f, hash set; {_WHOLE}", theirs, beside(ours), most, loads=True, fills=True)
     for kind in ("hash:net", "hash:ip") if ipset_ip else ("hash:net",):
         script = ipset_script(folder, lines, kind=kind)
         yield Contender(

@@ -30,7 +30,7 @@ def repair(setting: Setting) -> Iterator[Row]:
             with home.start() as daemon:
                 daemon.wait_for("blocklist_import_completed", "feed")
                 daemon.terminate()
-            contenders.append(Contender(f"{size}", _WHAT.format(count), partial(_flush, home), target, loads=True))
+            contenders.append(Contender(f"{size}", _WHAT.format(count), partial(_flush, home), target, loads=True, fills=True))
         yield from take_turns("repair", contenders, setting)
 
 

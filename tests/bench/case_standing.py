@@ -151,10 +151,20 @@ def restart(setting: Setting) -> Iterator[Row]:
         what = f"start of the process -> READY; {SOURCES} sources, 1,000,000 bans"
         target = at_most_times(1.3, "restart/limit", plus=500)
         contenders = [
-            Contender("first", f"start of the process -> {SOURCES} files imported for the first time", first, loads=True),
+            Contender(
+                "first", f"start of the process -> {SOURCES} files imported for the first time", first, loads=True, fills=True
+            ),
             Contender("unchanged", f"{what}; nothing has changed", unchanged, at_most(1000)),
-            Contender("limit", f"one sendmsg of the batch of {SOURCES} sources", partial(measure_limit, *parts), loads=True),
-            Contender("reboot", f"{what}; the kernel is empty, all comes from the database", reboot, target, loads=True),
+            Contender(
+                "limit",
+                f"one sendmsg of the batch of {SOURCES} sources",
+                partial(measure_limit, *parts),
+                loads=True,
+                fills=True,
+            ),
+            Contender(
+                "reboot", f"{what}; the kernel is empty, all comes from the database", reboot, target, loads=True, fills=True
+            ),
         ]
         yield from take_turns("restart", contenders, setting)
     yield Row("restart/writes", "transactions in the kernel while nothing had changed", "commits", writes, target=at_most(0))

@@ -32,11 +32,10 @@ class Changing:
     def __init__(
         self, stack: ExitStack, folder: Path, old: Listing, new: Listing, rest: Sequence[str] = (), keys: str = ""
     ) -> None:
-        self.file = folder / "changing.txt"
+        self.file, self._rest = folder / "changing.txt", rest
         self._old, self._new = old.body(), new.body()
         write(self.file, self._old)
-        # No list goes back and forth between two of its days, as this one does; the guard would rightly refuse it.
-        sources = [*rest, f'id: bench, path: "{self.file}", guards: {{turnover: off}}{f", {keys}" if keys else ""}']
+        sources = self._sources(keys)
         self.home: Application = stack.enter_context(application(*sources))
         self._daemon: Daemon = stack.enter_context(self.home.start())
         for source in sources:
@@ -47,6 +46,15 @@ class Changing:
 
     def back(self) -> None:
         self._import(self._old)
+
+    def declare(self, keys: str) -> None:
+        """Give the source these keys instead, by a reload."""
+        self.home.place.configure(*self._sources(keys))
+        self.home.ask("POST", "/v1/reload")
+
+    def _sources(self, keys: str) -> list[str]:
+        # No list goes back and forth between two of its days, as this one does; the guard would rightly refuse it.
+        return [*self._rest, f'id: bench, path: "{self.file}", guards: {{turnover: off}}{f", {keys}" if keys else ""}']
 
     def _import(self, body: bytes) -> float:
         seen = len(self._daemon.events)
@@ -67,6 +75,7 @@ def update(setting: Setting) -> Iterator[Row]:
 
 def _compare(name: str, old: Listing, new: Listing, others: Listing | None, target: Target, setting: Setting) -> Iterator[Row]:
     changed = len(set(old.lines()) ^ set(new.lines()))
+    staged = others is not None and changed > MOST_ELEMENTS
     beside = f", beside {others.entries:,} other bans" if others else ""
     rest = [f'id: rest, path: "{others.path}"'] if others else []
     with ExitStack() as stack:
@@ -79,9 +88,9 @@ def _compare(name: str, old: Listing, new: Listing, others: Listing | None, targ
 
         there_and_back()
         what = f"{changed:,} entries of {new.entries:,} changed{beside}: {_WHAT}"
-        yield from take_turns("update", [Contender(name, what, there_and_back, target, loads=True)], setting)
+        yield from take_turns("update", [Contender(name, what, there_and_back, target, loads=True, fills=staged)], setting)
         # More is written beside the sets in use: all of them, for which the kernel's notices are too many to be counted.
-        if others and changed > MOST_ELEMENTS:
+        if staged:
             return
         with changing.home.namespace.run(Notices) as notices:
             changing.forth()

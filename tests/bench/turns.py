@@ -18,7 +18,8 @@ _TRIES = 4
 class Contender:
     """Who is measured, and against what. `most`: a slow peer is measured only so often. `program`: left out without it.
 
-    `loads`: it loads so much into the kernel that listeners elsewhere disturb it (bench.listeners).
+    `loads`: it loads so much into the kernel that listeners elsewhere disturb it (bench.listeners). `fills`: it takes so much
+    memory that it must be there first; for a short sample that would be the greater disturbance (bench.memory).
     """
 
     name: str
@@ -29,6 +30,7 @@ class Contender:
     unit: str = "ms"
     program: str = ""
     loads: bool = False
+    fills: bool = False
     samples: list[Sample] = field(default_factory=list)
     dropped: int = 0
     wait_for_external_change: int = 0
@@ -43,7 +45,7 @@ class Contender:
         for attempt in range(1, _TRIES + 1):
             if heed:
                 setting.peace.await_silence()
-            if not setting.quick:
+            if self.fills and not setting.quick:
                 memory.fetch()
             began = time.monotonic()
             sample = self.measure()
