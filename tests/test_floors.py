@@ -106,6 +106,7 @@ ARROWS: dict[str, set[tuple[str, str]]] = {
     },
     "control": {
         ("commands", "declaration"),
+        ("commands", "drawing"),
         ("commands", "lookups"),
         ("commands", "metrics"),
         ("commands", "own_session"),
@@ -114,6 +115,7 @@ ARROWS: dict[str, set[tuple[str, str]]] = {
         ("commands", "request"),
         ("acceptor", "faults"),
         ("declaration", "page"),
+        ("drawing", "page"),
         ("declaration", "parts"),
         ("declaration", "request"),
         ("metrics", "parts"),

@@ -30,6 +30,8 @@ _banlistctl() {
     "check --at") words="" ;;
     "top --by") words="country asn source hits" ;;
     "top --limit") words="" ;;
+    "report --since") words="" ;;
+    "report --html") mapfile -t COMPREPLY < <(compgen -f -- "$current") && return ;;
     "hits --limit") words="" ;;
     "hits --after") words="" ;;
     "history --limit") words="" ;;
@@ -97,7 +99,7 @@ _banlistctl() {
         sources) words="--failing --sort --limit $(_banlistctl_sources)" ;;
         check) words="--at --history" ;;
         top) words="--by --limit" ;;
-        report) words="--past $(_banlistctl_sources)" ;;
+        report) words="--past --since --html $(_banlistctl_sources)" ;;
         promotion) words="$(_banlistctl_sources)" ;;
         hits) words="--limit --after $(_banlistctl_sources)" ;;
         history) words="--limit $(_banlistctl_sources)" ;;

@@ -74,6 +74,8 @@ complete -c banlistctl -n '__fish_seen_subcommand_from check' -l history -d 'whe
 complete -c banlistctl -n '__fish_seen_subcommand_from top' -l by -x -a 'country asn source hits' -d 'what to count by'
 complete -c banlistctl -n '__fish_seen_subcommand_from top' -l limit -x -d '1 to 1000, default 20'
 complete -c banlistctl -n '__fish_seen_subcommand_from report' -l past -d 'also who had addresses first, and how long they stay'
+complete -c banlistctl -n '__fish_seen_subcommand_from report' -l since -x -d 'also entries and hits since then, and countries and networks: \'2026-11-29 10:00\' (local time), 2026-11-29T10:00Z, @SECONDS since the epoch, or 3d: so long ago'
+complete -c banlistctl -n '__fish_seen_subcommand_from report' -l html -r -F -d 'write all of it to one HTML file with plots; -: to stdout; without --since of the last 30d'
 complete -c banlistctl -n '__fish_seen_subcommand_from report' -a '(__banlistctl_sources)'
 complete -c banlistctl -n '__fish_seen_subcommand_from promotion' -a '(__banlistctl_sources)'
 complete -c banlistctl -n '__fish_seen_subcommand_from hits' -l limit -x -d 'one page of 1 to 1000 hits; default: all hits'

@@ -13,13 +13,15 @@ from banlistd.adapters.storage.value.shadows import ShadowTable
 from banlistd.core.addresses.sets import Addresses, AddressSet, from_numbers
 from banlistd.core.feeds.content import Content
 from banlistd.core.feeds.value.candidates import Met
+from banlistd.core.ruleset.evidence.packets import Flow, SampledPacket
 from banlistd.errors import FetchError, NoSuchSourceError, UsageError
-from banlistd.model import Action, Counter, Family, Mark, SourceId
+from banlistd.model import Action, Counter, Direction, Family, Mark, SourceId
 from banlistd.services.null_objects import NoConnections
 from banlistd.services.value.reporting import ValueReports
 from banlistd.services.value.shadows import Shadows
 from support.data import real_list
 from support.fakes import FakeFetcher, FakeFirewall, FakeHost
+from support.geography import DOCUMENTATION, write_mmdb
 from support.sources import ONE, THREE, TWO, allow, config_of, source
 from worlds import DaemonWorld, Environment, run
 
@@ -164,6 +166,58 @@ def test_status_answers_while_a_report_of_two_million_addresses_is_made(tmp_path
         assert max(waits) < 0.6 * whole
 
     run(Environment(tmp_path), config_of(*(source(name, action=Action.NONE) for name in names)), life)
+
+
+def test_since_a_moment_the_report_has_entries_and_hits_over_time_and_where_bans_belong(tmp_path: Path) -> None:
+    database = write_mmdb(tmp_path / "geo.mmdb", DOCUMENTATION)
+    environment = Environment(tmp_path, fetcher=FakeFetcher({**LISTS}), geo_databases=(database,))
+    # A new list must not be shorter than its guards allow.
+    longer: dict[SourceId, bytes | FetchError] = {ONE: b"192.0.2.1\n192.0.2.2\n192.0.2.3\n198.51.100.0/24\n", TWO: LISTS[TWO]}
+
+    async def life(world: DaemonWorld) -> None:
+        began = world.clock.now()
+        world.clock.time += 60.0
+        await world.service.refresh([])
+        await world.poll(THREE)
+        world.clock.time += 3_540.0
+        environment.fetcher.bodies.update(longer)
+        await world.poll(ONE)
+        await world.poll(THREE)
+        flow = Flow(Family.IPV4, int(ip_address("198.51.100.7")), int(ip_address("10.0.0.1")), 6, 40_000, 22)
+        environment.packets.arrive(SampledPacket(ONE, Direction.IN, flow))
+        await world.parts.evidence.hits.listen()
+        assert "over_time" not in await world.ask("report")
+        answer = await world.ask("report", since=f"@{began}")
+        found = answer["over_time"]
+        assert (found["since"], found["until"], found["slot"]) == (began, world.clock.now(), 60.0)
+        one, two = found["lists"]
+        assert (one["entries"], two["entries"]) == ([None, *[3] * 58, 4], [None, *[3] * 59])
+        assert found["entries"] == [0, *[6] * 58, 7], "a combination has the entries of its parts"
+        assert (one["hits"], one["connections"], one["samples"]) == ([0] * 59 + [1], 1, 1)
+        assert found["hits"] == one["hits"]
+        countries = {row["key"]: row["bans"] for row in answer["countries"]["rows"]}
+        assert countries == {"NO": 3, "SE": 1, "DK": 1}
+        assert answer["networks"]["rows"][0]["name"] == "Example Network One"
+        (alone,) = (await world.ask("report", since=f"@{began}", ids="two"))["over_time"]["lists"]
+        assert alone == two
+        with pytest.raises(UsageError, match="since='yesterday' is no moment"):
+            await world.ask("report", since="yesterday")
+
+    run(environment, config_of(source(ONE), source(TWO), source(THREE, merge=(ONE, TWO))), life)
+
+
+def test_without_a_database_the_report_says_that_no_country_is_known(tmp_path: Path) -> None:
+    async def life(world: DaemonWorld) -> None:
+        await world.service.refresh([])
+        answer = await world.ask("report", since="@0")
+        assert answer["countries"] == {
+            "bans": 4,
+            "total": 0,
+            "rows": [],
+            "unknown": "no database on this machine knows countries",
+        }
+
+    run(Environment(tmp_path, fetcher=FakeFetcher({**LISTS})), config_of(source(ONE), source(TWO)), life)
 
 
 def test_what_is_no_list_is_refused(tmp_path: Path) -> None:

@@ -41,7 +41,7 @@ def test_the_route_is_documented_with_its_fields_and_errors(command: Command[Any
     _, found, rest = PAGE.partition(f"\n## {command.method} {command.path}\n")
     assert found
     text = rest.partition("\n## ")[0]
-    assert all(f"`{argument.key}`" in text for argument in command.arguments)
+    assert all(f"`{argument.key}`" in text for argument in command.asked)
     assert all(f"{status_of(kind)} `{kind.__name__}`" in text for kind in command.errors)
 
 

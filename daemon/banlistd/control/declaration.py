@@ -40,6 +40,7 @@ class Completes(StrEnum):
     MANUAL_BANS = "manual bans"
     MANUAL_ALLOWS = "manual allows"
     FOLDERS = "folders"
+    FILES = "files"
 
 
 class Argument(NamedTuple):
@@ -96,6 +97,13 @@ class PageContext(NamedTuple):
     ask: Callable[[Any], Any]
 
 
+class FileContext(NamedTuple):
+    """What a file needs besides the answer: the time (seconds since the epoch), and the name of this machine."""
+
+    now: float
+    machine: str
+
+
 class Command(NamedTuple, Generic[_Order, _Answer]):
     """A command that asks the daemon: `METHOD /v1/NAME`; the blank in a name of two words becomes a slash.
 
@@ -107,7 +115,7 @@ class Command(NamedTuple, Generic[_Order, _Answer]):
     whether the answer is the list of theirs; None: one request with these fields. `polls`: whether it polls sources: then
     `status` says how many are done. `stream`: of the fields as they were given, whether `--json` was, and a way to ask with
     other fields: the text of a long answer, piece by piece; None: the page.
-    `max_body`: octets of a request.
+    `max_body`: octets of a request. `files`: by argument, which names a file and is none of the request, the text of that file.
     """
 
     name: str
@@ -128,6 +136,7 @@ class Command(NamedTuple, Generic[_Order, _Answer]):
     polls: bool = False
     stream: Callable[[Mapping[str, object], bool, Callable[[Mapping[str, object]], _Answer]], Iterator[str]] | None = None
     max_body: int = 64 * 1024
+    files: Mapping[str, Callable[[_Answer, FileContext], str]] = {}
 
     @property
     def path(self) -> str:
@@ -137,6 +146,11 @@ class Command(NamedTuple, Generic[_Order, _Answer]):
     def shape(self) -> Any:
         """The type of the answer: TypedDicts, lists and plain values."""
         return self.answer.__annotations__["return"]
+
+    @property
+    def asked(self) -> tuple[Argument, ...]:
+        """The arguments that are fields of the request."""
+        return tuple(argument for argument in self.arguments if argument.key not in self.files)
 
     def fields(self, arguments: argparse.Namespace) -> Mapping[str, object]:
         """The fields of the request; what was not given is left to the daemon."""

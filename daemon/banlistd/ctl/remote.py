@@ -11,12 +11,12 @@ from typing import Any
 
 from banlistd.adapters.system.console import has_status_line
 from banlistd.control.commands.status import STATUS
-from banlistd.control.declaration import Command, PageContext
+from banlistd.control.declaration import Command, FileContext, PageContext
 from banlistd.control.page import Page
 from banlistd.ctl import output
 from banlistd.ctl.client import AnswerError, DaemonError, Question, ask
 from banlistd.ctl.report import document_of, report
-from banlistd.errors import BanlistdError
+from banlistd.errors import BanlistdError, UsageError
 
 _GLANCE = 1.0  # seconds that a look at the progress of an order may take
 
@@ -78,12 +78,28 @@ def _asked(command: Command[Any, Any], arguments: argparse.Namespace) -> tuple[i
             page = ask(socket_path, question_of(command, following))
             document = [*document, *page]
         code = command.judge(document)
+        written = _written(command, document, arguments)
+        if written is not None and not arguments.json:
+            return code, written
         if arguments.json:
             return code, [json.dumps(document)]
         context = PageContext(time.time(), lambda other: ask(socket_path, question_of(other, {})))
         return code, command.page(document, context)
-    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as exc:
+    except (LookupError, TypeError, ValueError, AttributeError, OverflowError) as exc:
         raise _unknown_shape() from exc
+
+
+def _written(command: Command[Any, Any], document: Any, arguments: argparse.Namespace) -> Page | None:
+    """The files that were asked for, each with a line that says so; None: no file was."""
+    asked = {key: path for key in command.files if (path := getattr(arguments, key)) is not None}
+    if not asked:
+        return None
+    from banlistd.ctl.output_file import write_file  # noqa: PLC0415 - most commands write none
+
+    context = FileContext(time.time(), os.uname().nodename)
+    if arguments.json and "-" in asked.values():
+        raise UsageError("stdout cannot have both documents", "name a file, or leave out --json")
+    return [line for key, path in asked.items() for line in write_file(path, command.files[key](document, context))]
 
 
 def _answers(command: Command[Any, Any], fields: Mapping[str, object], socket_path: str) -> Any:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
+from banlistd.core.feeds.value.over_time import HitSpan, Slots
 from banlistd.core.ruleset.evidence.hits import FlowHit, HitBounds, HitChoice, HitCount
 from banlistd.core.ruleset.evidence.packets import SampledPacket
 from banlistd.core.ruleset.evidence.totals import Total
@@ -36,6 +37,9 @@ class HitLog(Protocol):
 
     async def counts(self, since: float = 0.0) -> Mapping[SourceId, HitCount]:
         """Of each source that has hits, those with a sample since then (seconds since the epoch)."""
+
+    async def over_time(self, slots: Slots) -> Sequence[HitSpan]:
+        """When the hits with a sample in one of the slots, or later, were first and last sampled; the slots may be outside."""
 
 
 class TotalLog(Protocol):

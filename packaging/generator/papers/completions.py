@@ -125,16 +125,20 @@ def _bash() -> str:
     )
 
 
+_BASH_PLACES = {
+    Completes.FOLDERS: 'mapfile -t COMPREPLY < <(compgen -d -- "$current") && return',
+    Completes.FILES: 'mapfile -t COMPREPLY < <(compgen -f -- "$current") && return',
+}
+
+
 def _bash_values() -> Iterator[str]:
     """What is offered behind an option that takes a value."""
-    complete_folders = 'mapfile -t COMPREPLY < <(compgen -d -- "$current") && return'
-    yield f'    *" --runtime") {complete_folders} ;;\n'
+    yield f'    *" --runtime") {_BASH_PLACES[Completes.FOLDERS]} ;;\n'
     for command in EVERY_COMMAND:
         for option in _named_options(command.arguments):
             if option.is_flag:
                 continue
-            folders = option.completes is Completes.FOLDERS
-            offered = complete_folders if folders else f'words="{" ".join(option.choices)}"'
+            offered = _BASH_PLACES.get(option.completes, f'words="{" ".join(option.choices)}"')
             yield f'    "{command.name} {option.name}") {offered} ;;\n'
 
 
@@ -226,6 +230,7 @@ def _zsh_arguments(arguments: Sequence[Argument]) -> Iterator[str]:
 _ZSH_ACTIONS = {
     Completes.NOTHING: " ",
     Completes.FOLDERS: "_directories",
+    Completes.FILES: "_files",
     **{completes: one.function for completes, one in _ASKED.items()},
 }
 
@@ -234,6 +239,7 @@ _ZSH_ACTIONS = {
 
 
 _FOLDERS = "-r -a '(__fish_complete_directories)'"
+_FISH_PLACES = {Completes.FOLDERS: _FOLDERS, Completes.FILES: "-r -F"}
 _FISH = (
     "".join(f"function _{one.function}\n    {one.command}\nend\n\n" for one in _ASKED.values()) + "complete -c banlistctl -f\n"
 )
@@ -267,7 +273,7 @@ def _fish_arguments(command: str, arguments: Sequence[Argument]) -> Iterator[str
     begin = f"complete -c banlistctl -n '__fish_seen_subcommand_from {command}'"
     for argument in _named_options(arguments):
         choices = f"-x -a '{' '.join(argument.choices)}'" if argument.choices else "-x"
-        value = _FOLDERS if argument.completes is Completes.FOLDERS else choices
+        value = _FISH_PLACES.get(argument.completes, choices)
         value = "" if argument.is_flag else f" {value}"
         yield f"{begin} -l {argument.name.removeprefix('--')}{value} -d {_fish_quoted(argument.help)}"
     if inner := _inner_commands(command):

@@ -49,7 +49,7 @@ def _route(command: Command[Any, Any]) -> str:
     where = "query" if command.method == "GET" else "JSON body"
     in_query = command.method == "GET"
     fields = "".join(
-        f"| `{argument.key}` | {_value(argument, in_query=in_query)} | {argument.help} |\n" for argument in command.arguments
+        f"| `{argument.key}` | {_value(argument, in_query=in_query)} | {argument.help} |\n" for argument in command.asked
     )
     request = f"Fields of the {where}:\n\n| field | type | meaning |\n|---|---|---|\n{fields}\n" if fields else ""
     errors = ", ".join(f"{status_of(kind)} `{kind.__name__}`" for kind in command.errors)

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Mapping, Sequence
 
+from banlistd.core.feeds.value.over_time import HitSpan, Slots
 from banlistd.core.ruleset.evidence.hits import FlowHit, Gathered, HitBounds, HitChoice, HitCount, Meeting, meeting_of
 from banlistd.errors import FirewallError
 from banlistd.events import Event, EventName
@@ -110,6 +111,11 @@ class HitRecorder:
         """Of each source that has hits, those with a sample since then. Raises LedgerError."""
         await self.write()
         return await self._table.counts(since)
+
+    async def over_time(self, slots: Slots) -> Sequence[HitSpan]:
+        """When hits were first and last sampled, those of this moment too. Raises LedgerError."""
+        await self.write()
+        return await self._table.over_time(slots)
 
     @property
     def _is_wanted(self) -> bool:

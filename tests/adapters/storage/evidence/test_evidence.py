@@ -10,6 +10,7 @@ from banlistd.adapters.storage.database import open_database
 from banlistd.adapters.storage.evidence.hits import HitTable
 from banlistd.adapters.storage.evidence.totals import TotalTable
 from banlistd.core.config.sections.log import Hits
+from banlistd.core.feeds.value.over_time import HitSpan, Slots
 from banlistd.core.ruleset.evidence.hits import FlowHit, HitChoice, HitCount, Meeting
 from banlistd.core.ruleset.evidence.totals import Total
 from banlistd.model import ContentHash, Counter, Direction, Family
@@ -104,3 +105,22 @@ def test_totals_come_back_after_a_restart(tmp_path: Path) -> None:
             assert await TotalTable(database).load() == {**totals, TWO: Total(last=Counter(5, 6))}
 
     asyncio.run(story())
+
+
+def test_hits_over_time_are_those_sampled_since_then_by_the_slots_of_their_first_and_last_sample(tmp_path: Path) -> None:
+    slots = Slots(100.0, 10.0)
+    made = [
+        other(at=99.0),
+        replace(other(at=131.0, port=23), first_at=50.0),
+        replace(other(at=139.0, port=24), first_at=105.0),
+        replace(other(at=139.0, port=25), first_at=125.0),
+        replace(other(at=700.0, source_id=TWO), first_at=700.0),
+    ]
+
+    async def story(table: HitTable) -> None:
+        assert await table.over_time(slots) == []
+        await table.note(made, BOUNDS, 140.0)
+        found = sorted(await table.over_time(slots), key=lambda met: (met.source_id, met.first))
+        assert found == [HitSpan(ONE, 0, 3, 2), HitSpan(ONE, 2, 3, 1), HitSpan(TWO, 60, 60, 1)]
+
+    with_table(tmp_path, story)

@@ -13,6 +13,8 @@ from banlistd.core.feeds.content import Pending
 from banlistd.core.feeds.health.figures import SourceFigures
 from banlistd.core.feeds.health.overview import Oldest, Overview
 from banlistd.core.feeds.quarantine import Confirmed, Quarantined, SourceRecord
+from banlistd.core.feeds.value.over_time import BEFORE, SLOTS, ListSize, Slots
+from banlistd.core.feeds.versions.version import HistoryBounds, Step
 from banlistd.model import ContentHash, PolicyHash, Poll, SourceId
 from banlistd.ports import SourceRecords
 from support.sources import ONE, TWO
@@ -97,5 +99,35 @@ def test_figures_are_columns_of_the_tables(tmp_path: Path) -> None:
             figures, health = await records.figures(), await quarantine.health(ONE)
             assert health is not None
             assert figures == SourceFigures({ONE: (9.0, 0), TWO: (4.0, 2)}, {ONE: (7, 2.0)}, {ONE: health}, {TWO: "shrunk"})
+
+    asyncio.run(story())
+
+
+def test_the_sizes_of_a_list_are_those_of_its_versions_and_of_runs_from_before_there_were_any(tmp_path: Path) -> None:
+    async def imported(ledger: ImportRuns, letter: str, entries: int, at: float, bounds: HistoryBounds | None) -> None:
+        content = ContentHash(letter * 64)
+        step = Step(None, bounds, b"") if bounds else None
+        run = await ledger.upsert_pending(Pending(ONE, content, PolicyHash("p"), entries, 0, b"snapshot", step=step), at)
+        await ledger.mark_completed(run, added=0, removed=0, policy_hash=PolicyHash("p"), now=at, validators=None)
+
+    async def story() -> None:
+        async with open_database(tmp_path / "db") as database:
+            records, ledger = SourceRecordReader(database), ImportRuns(database)
+            await ledger.marks_for([ONE])
+            bounds = HistoryBounds(1000.0, 1000)
+            for letter, entries, at, kept in (
+                ("a", 10, 40.0, None),
+                ("b", 20, 90.0, None),
+                ("c", 30, 105.0, None),
+                ("d", 40, 109.0, None),
+                ("e", 50, 125.0, bounds),
+                # Applied once more, after a flush: it did not come then.
+                ("e", 50, 205.0, bounds),
+            ):
+                await imported(ledger, letter, entries, at, kept)
+            found = sorted(await records.sizes(Slots(100.0, 10.0)), key=lambda size: size.slot)
+            assert found == [ListSize(ONE, BEFORE, 20), ListSize(ONE, 0, 40), ListSize(ONE, 2, 50)]
+            # The moment at which the last slot ends is in it.
+            assert [size.slot for size in await records.sizes(Slots(0.0, 125.0 / SLOTS))][-1] == SLOTS - 1
 
     asyncio.run(story())

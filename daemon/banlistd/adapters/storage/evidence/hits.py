@@ -6,6 +6,7 @@ from typing import Any
 import aiosqlite
 
 from banlistd.adapters.storage.database import Database
+from banlistd.core.feeds.value.over_time import HitSpan, Slots
 from banlistd.core.ruleset.evidence.hits import FlowHit, HitBounds, HitChoice, HitCount, Meeting
 from banlistd.model import ContentHash, Direction, Family, SourceId, Span
 
@@ -24,6 +25,11 @@ _SURPLUS = (
 )
 _COUNTS = """
     SELECT source_id, count(*), sum(samples), count(DISTINCT address) FROM hits WHERE last_at >= ? GROUP BY source_id
+"""
+_OVER_TIME = """
+    SELECT source_id, max(0, CAST((first_at - :since) / :width AS INTEGER)) AS began,
+        CAST((last_at - :since) / :width AS INTEGER) AS ended, count(*)
+    FROM hits WHERE last_at >= :since GROUP BY source_id, began, ended
 """
 _OCTETS: Mapping[Family, int] = {Family.IPV4: 4, Family.IPV6: 16}
 _NO_PORT = -1
@@ -63,6 +69,10 @@ class HitTable:
 
     async def counts(self, since: float = 0.0) -> Mapping[SourceId, HitCount]:
         return {SourceId(source_id): HitCount(*counts) for source_id, *counts in await self._database.run(_COUNTS, (since,))}
+
+    async def over_time(self, slots: Slots) -> Sequence[HitSpan]:
+        rows = await self._database.run(_OVER_TIME, {"since": slots.since, "width": slots.width})
+        return [HitSpan(SourceId(source_id), first, last, hits) for source_id, first, last, hits in rows]
 
 
 def _row(hit: FlowHit) -> tuple[Any, ...]:

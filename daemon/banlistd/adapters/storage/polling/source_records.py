@@ -1,5 +1,6 @@
 """What a poll needs to know of its source, in one turn of SQLite's thread: a start with thousands of sources asks for each."""
 
+from collections.abc import Sequence
 from functools import partial
 
 import aiosqlite
@@ -20,10 +21,26 @@ from banlistd.adapters.storage.quarantine import HEALTHS, OLD_HEALTHS, QUARANTIN
 from banlistd.core.feeds.health.figures import SourceFigures
 from banlistd.core.feeds.health.overview import Oldest, Overview
 from banlistd.core.feeds.quarantine import SourceRecord
+from banlistd.core.feeds.value.over_time import BEFORE, SLOTS, ListSize, Slots
 from banlistd.model import SourceId
 
 _DUE_AND_FAILURES = "SELECT source_id, due_at, failures FROM polls"
 _ENTRIES_AND_END = f"SELECT source_id, entries, completed_at {FROM_NEWEST_RUNS}"
+
+# Versions know when each content came, also one that came again. A run of before there was a history, or of which the version
+# is forgotten, has its arrival: a run is completed anew where its content is only applied once more. Of the rows of a group
+# the bare columns are those of the greatest moment (SQLite, "Bare columns in an aggregate query").
+_SIZES = f"""
+    WITH changes (source_id, at, entries) AS (
+        SELECT source_id, came_at, entries FROM versions WHERE came_at IS NOT NULL
+        UNION
+        SELECT source_id, arrived_at, entries FROM arrivals JOIN import_runs USING (source_id, content_hash)
+        WHERE state = 'completed'
+    )
+    SELECT source_id, iif(at < :since, {BEFORE}, min({SLOTS - 1}, CAST((at - :since) / :width AS INTEGER))) AS slot,
+        entries, max(at)
+    FROM changes GROUP BY source_id, slot
+"""  # noqa: S608 - two numbers
 
 
 class SourceRecordReader:
@@ -49,6 +66,15 @@ class SourceRecordReader:
 
     async def figures(self) -> SourceFigures:
         return await self._database.read(_figures)
+
+    async def sizes(self, slots: Slots) -> Sequence[ListSize]:
+        # Made in SQLite's thread too: of thousands of sources, there are hundreds of thousands.
+        return await self._database.read(partial(_sizes, slots))
+
+
+async def _sizes(slots: Slots, connection: aiosqlite.Connection) -> Sequence[ListSize]:
+    rows = await connection.execute_fetchall(_SIZES, {"since": slots.since, "width": slots.width})
+    return [ListSize(SourceId(source_id), slot, entries) for source_id, slot, entries, _ in rows]
 
 
 async def _figures(connection: aiosqlite.Connection) -> SourceFigures:

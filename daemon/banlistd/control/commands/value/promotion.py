@@ -2,7 +2,9 @@
 
 from typing import TYPE_CHECKING, TypedDict
 
-from banlistd.control.commands.value.report import CandidateRow, candidate_rows, met_lines
+from banlistd.control.commands.value.report import candidate_rows
+from banlistd.control.commands.value.report_page import met_lines
+from banlistd.control.commands.value.shapes import CandidateRow
 from banlistd.control.declaration import Argument, Command, Completes, PageContext
 from banlistd.control.page import Page, moment, number
 from banlistd.core.printing import counted, printable

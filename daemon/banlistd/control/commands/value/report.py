@@ -1,11 +1,12 @@
 """banlistctl report: what each list is worth beside the others."""
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, NamedTuple, TypedDict
+from typing import TYPE_CHECKING, NamedTuple
 
-from banlistd.control.declaration import Argument, Command, Completes, PageContext
-from banlistd.control.page import Column, Note, Page, Table, moment, number
-from banlistd.core.printing import counted, printable
+from banlistd.control.commands.past.moments import TIME_HELP, moment_argument, read_moment
+from banlistd.control.commands.value.report_page import report_page
+from banlistd.control.commands.value.shapes import CandidateRow, PastRow, ReportAnswer, ValueRow
+from banlistd.control.declaration import Argument, Command, Completes, FileContext
 from banlistd.errors import FirewallError, LedgerError, NoSuchSourceError, UsageError
 
 if TYPE_CHECKING:
@@ -18,67 +19,16 @@ if TYPE_CHECKING:
 _MOST_NAMED = 63
 """As many as can be compared (`core.feeds.value.overlap`, which the tool does not import)."""
 
-_OTHERS_SHOWN = 3
-
-
-class CandidateRow(TypedDict):
-    """An entry that may be a false positive. `met`: `allowed`, `protected` or `connected`. `address`: what it contains of."""
-
-    entry: str
-    met: str
-    address: str
-    reason: str
-
-
-class PastRow(TypedDict):
-    """What the versions that are kept say, of single IPv4 addresses. `since`: from when on they are known. `first`: addresses
-    that it had before any other list that has them too, `days_ahead` by how many days (median). `left`: addresses that came and
-    left since, `days_listed`: after how many days (median).
-    """
-
-    since: float
-    first: int
-    days_ahead: float | None
-    left: int
-    days_listed: float | None
-
-
-class ValueRow(TypedDict):
-    """`unique`: entries of which no other list has an address. `addresses`, `unique_addresses`: of IPv4. `owned`: elements in
-    the firewall. `overlap`: by list, how many entries of this list have an address that the other has too. `packets`,
-    `hits_per_1000`: null where nothing is counted; hits are packets for each 1,000 entries. `sampled`: addresses of
-    which hits are kept (`hits: yes`). `candidates`: how many entries met
-    an address that is wanted; `met` has the first. `past`: null unless it is asked for, and known.
-    """
-
-    id: str
-    action: str
-    entries: int
-    unique: int
-    addresses: int
-    unique_addresses: int
-    owned: int
-    packets: int | None
-    hits_per_1000: float | None
-    sampled: int
-    overlap: dict[str, int]
-    candidates: int
-    met: list[CandidateRow]
-    past: PastRow | None
-
-
-class ReportAnswer(TypedDict):
-    """`left_out`: lists that are not compared one by one; what they have is not unique to another list all the same."""
-
-    lists: list[ValueRow]
-    left_out: list[str]
+_HTML_SINCE = "30d"
+"""As long as a hit is kept by default."""
 
 
 class ReportOrder(NamedTuple):
-    """`ids` empty: every list."""
+    """`ids` empty: every list. `since`: seconds since the epoch; None: only what is in force now."""
 
     ids: tuple[str, ...]
     past: bool
+    since: float | None
 
 
 def _read(request: "ControlRequest") -> ReportOrder:
@@ -87,17 +37,29 @@ def _read(request: "ControlRequest") -> ReportOrder:
         raise UsageError("too many lists are named", f"at most {_MOST_NAMED} are compared")
     if request.text("past") not in ("", "true", "false"):
         raise UsageError(f"past={request.text('past')[:60]!a} is not possible", "true or false")
-    return ReportOrder(ids, request.text("past") == "true")
+    return ReportOrder(ids, request.text("past") == "true", read_moment(request.text("since"), "since"))
 
 
 async def _answer(parts: "Parts", order: ReportOrder) -> ReportAnswer:
     named = {parts.source(name).id for name in order.ids}
     report = await parts.value.report(parts.service.config, named, parts.clock.now(), past=order.past)
-    lists = [_row(one) for one in report.lists if not named or one.source_id in named]
+    shown = [one for one in report.lists if not named or one.source_id in named]
+    lists = [_row(one) for one in shown]
     missing = sorted(named - {one.source_id for one in report.lists})
     if missing:
         raise UsageError(f"{missing[0]} is not compared", "it is off, has no content yet, or is made of other lists")
-    return {"lists": lists, "left_out": [*report.left_out]}
+    answer: ReportAnswer = {"lists": lists, "left_out": [*report.left_out]}
+    if order.since is None:
+        return answer
+    from banlistd.control.commands.value.over_time import bans_by_place, over_time
+    from banlistd.core.geo.types import By
+
+    return {
+        **answer,
+        "over_time": await over_time(parts, order.since, [one.source_id for one in shown]),
+        "countries": await bans_by_place(parts, By.COUNTRY),
+        "networks": await bans_by_place(parts, By.ASN),
+    }
 
 
 def _row(one: "ListValue") -> ValueRow:
@@ -138,94 +100,18 @@ def candidate_rows(candidates: "Candidates") -> list[CandidateRow]:
     ]
 
 
-_COLUMNS = (
-    Column("LIST"),
-    Column("ENTRIES", right=True),
-    Column("UNIQUE", right=True),
-    Column("SHARE", right=True, spare=3),
-    Column("IPV4 ADDRESSES", right=True, spare=6),
-    Column("UNIQUE", right=True, spare=7),
-    Column("HITS/1,000", right=True, spare=1),
-    Column("CANDIDATES", right=True, spare=2),
-    Column("ALSO IN", below=True),
-)
-
-_NOTE = (
-    "UNIQUE: of these entries no other list has an address. HITS/1,000: packets for each 1,000 entries, over restarts and"
-    " reboots; a packet counts for the first list in order. CANDIDATES for false positives: entries that met an allowed"
-    " or protected address, or one that a host here connects to."
-)
-
-
 def _requests(fields: Mapping[str, object]) -> tuple[Sequence[Mapping[str, object]], bool]:
-    """One request, with the ids in one field."""
+    """One request, with the ids in one field. A file has plots over time in any case."""
     ids = fields.get("ids")
     named = {"ids": ",".join(map(str, ids))} if isinstance(ids, list) and ids else {}
-    return [{**{key: value for key, value in fields.items() if key != "ids"}, **named}], False
+    since = {"since": fields.get("since", moment_argument(_HTML_SINCE))} if "html" in fields else {}
+    return [{**{key: value for key, value in fields.items() if key not in ("ids", "html")}, **named, **since}], False
 
 
-def _page(answer: ReportAnswer, _: PageContext) -> Page:
-    rows = answer["lists"]
-    if not rows:
-        return ["no list has content yet"]
-    page: list[str | Table | Note] = [Table(_COLUMNS, tuple(_cells(row) for row in rows))]
-    if len(rows) == 1:
-        page += _overlaps(rows[0])
-    page += [line for row in rows if row["past"] for line in _past(row["id"], row["past"])]
-    page += [line for row in rows for line in met_lines(row["id"], row["met"])]
-    if answer["left_out"]:
-        page.append(f"{counted(len(answer['left_out']), 'list is', 'lists are')} not compared one by one: banlistctl report ID")
-    return [*page, Note(_NOTE)]
+def _html(answer: ReportAnswer, context: FileContext) -> str:
+    from banlistd.control.commands.value.html.document import document
 
-
-def _cells(row: ValueRow) -> tuple[str, ...]:
-    hits = row["hits_per_1000"]
-    others = [(name, count) for name, count in _by_count(row["overlap"]) if count][:_OTHERS_SHOWN]
-    return (
-        printable(row["id"]),
-        number(row["entries"]),
-        number(row["unique"]),
-        _percent(row["unique"], row["entries"]),
-        number(row["addresses"]),
-        number(row["unique_addresses"]),
-        "" if hits is None else f"{hits:,.1f}",
-        number(row["candidates"]),
-        ", ".join(f"{printable(name)} {_percent(count, row['entries'])}" for name, count in others),
-    )
-
-
-def _by_count(overlap: Mapping[str, int]) -> list[tuple[str, int]]:
-    return sorted(overlap.items(), key=lambda one: (-one[1], one[0]))
-
-
-def _percent(part: int, whole: int) -> str:
-    return f"{100 * part / whole:.1f} %" if whole else ""
-
-
-def _overlaps(row: ValueRow) -> list[str]:
-    """What there is room for where one list is asked for."""
-    return [
-        f"{counted(count, 'entry', 'entries')} ({_percent(count, row['entries'])}) also in {printable(name)}"
-        for name, count in _by_count(row["overlap"])
-        if count
-    ]
-
-
-def _past(name: str, past: PastRow) -> list[str]:
-    first, left = counted(past["first"], "address", "addresses"), counted(past["left"], "address", "addresses")
-    ahead = "" if past["days_ahead"] is None else f", by {past['days_ahead']:.1f} days (median)"
-    listed = "" if past["days_listed"] is None else f", after {past['days_listed']:.1f} days (median)"
-    return [f"{printable(name)}: since {moment(past['since'])} it had {first} first{ahead}; {left} came and left{listed}"]
-
-
-def met_lines(source_id: str, met: Sequence[CandidateRow]) -> list[str]:
-    """A line for each candidate that is named."""
-    lines = []
-    for one in met:
-        of = "" if one["address"] == one["entry"] else f" {printable(one['address'])}"
-        reason = f" ({printable(one['reason'])})" if one["reason"] else ""
-        lines.append(f"{printable(source_id)}: {printable(one['entry'])} met what is {printable(one['met'])}{of}{reason}")
-    return lines
+    return document(answer, context.machine, context.now)
 
 
 REPORT: Command[ReportOrder, ReportAnswer] = Command(
@@ -237,7 +123,11 @@ REPORT: Command[ReportOrder, ReportAnswer] = Command(
     " the others count together. A candidate for a false positive is an entry that met an allowed or protected address, or one"
     " that a host here connects to and that answers. With one ID, the overlap with every list is printed. With --past it reads"
     " the versions of each list that are kept, at most 200: which list had single IPv4 addresses before any other that has them"
-    " too, and how long those that left were listed. --json has the whole matrix; `ids` are joined by commas there.",
+    " too, and how long those that left were listed. With --since it also says how many entries each list had since then, as"
+    " far as runs and versions are kept, how many sampled connections met it (`hits: yes`), and which countries and network"
+    " operators have most of the bans. --html writes all of it to one file that loads nothing and runs nothing, in place of an"
+    " older file; only its owner may read it (mode 0600), because it names addresses that hosts here talk to. --json has the"
+    " whole matrix; `ids` are joined by commas there.",
     method="GET",
     example={
         "lists": [
@@ -259,15 +149,56 @@ REPORT: Command[ReportOrder, ReportAnswer] = Command(
             }
         ],
         "left_out": [],
+        "over_time": {
+            "since": 1_790_000_000.0,
+            "until": 1_792_592_000.0,
+            "slot": 1_296_000.0,
+            "entries": [1_600, 1_650],
+            "hits": [0, 12],
+            "lists": [
+                {
+                    "id": "spamhaus-drop",
+                    "entries": [1_600, 1_650],
+                    "hits": [0, 12],
+                    "connections": 15,
+                    "samples": 1_234,
+                }
+            ],
+        },
+        "countries": {
+            "bans": 1_234,
+            "total": 1,
+            "rows": [{"key": "NO", "name": "Norway", "bans": 1_234, "addresses": 14_904_576}],
+            "unknown": "",
+        },
+        "networks": {
+            "bans": 1_234,
+            "total": 0,
+            "rows": [],
+            "unknown": "no database on this machine knows network operators (ASN)",
+        },
     },
     arguments=(
         Argument("ids", "ID", "these lists only, compared with all", nargs="*", completes=Completes.SOURCES),
         Argument("--past", "", "also who had addresses first, and how long they stay", is_flag=True),
+        Argument(
+            "--since",
+            "TIME",
+            f"also entries and hits since then, and countries and networks: {TIME_HELP}",
+            kind=moment_argument,
+        ),
+        Argument(
+            "--html",
+            "FILE",
+            f"write all of it to one HTML file with plots; -: to stdout; without --since of the last {_HTML_SINCE}",
+            completes=Completes.FILES,
+        ),
     ),
     read=_read,
     answer=_answer,
-    page=_page,
+    page=report_page,
     errors=(UsageError, NoSuchSourceError, FirewallError, LedgerError),
     timeout=60.0,
     requests=_requests,
+    files={"html": _html},
 )
