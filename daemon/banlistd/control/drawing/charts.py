@@ -12,14 +12,15 @@ from banlistd.control.page import number
 
 WIDTH = 720
 _LABELS = 200
-_VALUES = 130
+_VALUES = 150
 _BAR = 16
 _ROW = 22
 _LONGEST = 30
 """Characters of a label: 12 pixels of a proportional face are 6.5 wide on average, and 200 pixels are reserved."""
 
+_LONGEST_HEAD = 22
 _PLOT = 150
-_AXIS = 56
+_AXIS = 64
 _FOOT = 22
 _NUMBERED = 14
 """Lists up to which a cell of the matrix has room for its per cent."""
@@ -111,11 +112,16 @@ def sparkline(values: Sequence[int | None]) -> Markup:
 
 
 def matrix(labels: Sequence[str], cells: Sequence[Sequence[float]]) -> Drawing:
-    """`cells[row][column]`: a share from 0 to 1, drawn the darker the larger it is; the diagonal is empty."""
+    """`cells[row][column]`: a share from 0 to 1, the larger the stronger its colour; the diagonal is empty."""
     size = max(11, min(44, (WIDTH - _LABELS) // max(len(labels), 1)))
-    head = 150
+    # A letter of a slanted label is some 6 pixels high.
+    head = 20 + 6 * min(max(map(len, labels), default=0), _LONGEST_HEAD)
     parts = [
-        tag("text", cut(label, 22), transform=f"translate({_LABELS + at * size + size / 2 + 4:.0f} {head - 6}) rotate(-60)")
+        tag(
+            "text",
+            cut(label, _LONGEST_HEAD),
+            transform=f"translate({_LABELS + at * size + size / 2 + 4:.0f} {head - 6}) rotate(-60)",
+        )
         for at, label in enumerate(labels)
     ]
     for row, label in enumerate(labels):

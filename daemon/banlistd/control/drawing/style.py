@@ -30,12 +30,12 @@ h1 { font-size: 1.6rem; line-height: 1.2 } h2 { font-size: 1.2rem; margin: 2rem 
 h3 { font-size: 1rem; margin: 1rem 0 .25rem }
 p { max-width: 48rem; margin: .25rem 0 .75rem } .soft { color: var(--soft) }
 svg { display: block; max-width: 100%; height: auto }
-figure { margin: 0 0 1rem } td svg { width: 10rem }
+figure { margin: 0 0 1rem } figure svg[role] { min-width: 36rem }
 .scroll { overflow-x: auto } .bounded { max-height: 24rem; overflow-y: auto }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; font-size: .875rem }
 th, td { text-align: left; padding: .2rem .75rem .2rem 0; border-bottom: 1px solid var(--line); vertical-align: top }
-td { overflow-wrap: anywhere } th[scope=row] { font-weight: 400; overflow-wrap: anywhere }
-.number { text-align: right; white-space: nowrap; overflow-wrap: normal }
+td, th[scope=row] { max-width: 24rem; overflow-wrap: break-word } th[scope=row] { font-weight: 400 }
+.number { text-align: right; white-space: nowrap }
 caption { text-align: left; color: var(--soft); padding: .25rem 0 }
 dl { display: flex; flex-wrap: wrap; gap: .5rem 2rem; margin: 1rem 0 } dt { color: var(--soft); font-size: .875rem }
 dd { margin: 0; font-size: 1.4rem; font-weight: 600 }

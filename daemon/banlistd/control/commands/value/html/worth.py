@@ -36,7 +36,7 @@ def worth_figures(report: BoundedReport) -> list[Figure]:
         Figure(
             "worth",
             "What each list is worth",
-            "An entry is a single address or a network. The dark part of a bar is unique: no other list has any address of"
+            "An entry is a single address or a network. The first part of a bar is unique: no other list has any address of"
             " these entries. Packets count for the first list in order that has their address, over restarts and reboots.",
             drawn,
             table("Entries of each list", columns, [_cells(row) for row in rows]),
@@ -47,7 +47,7 @@ def worth_figures(report: BoundedReport) -> list[Figure]:
 
 
 def _shares(row: ValueRow) -> str:
-    return f"{number(row['entries'])}, {share_text(row['unique'] / row['entries'])}" if row["entries"] else "empty"
+    return f"{number(row['entries'])}, {share_text(row['unique'] / row['entries'])} unique" if row["entries"] else "empty"
 
 
 def _cells(row: ValueRow) -> Sequence[str]:
@@ -117,8 +117,8 @@ def overlap_figures(report: BoundedReport) -> list[Figure]:
         Figure(
             "overlap",
             "What lists have in common",
-            "Of the entries of the list of a row, the per cent that have an address which the list of the column has too. A row"
-            " that is dark in one column adds little to that list.",
+            "Of the entries of the list of a row, the per cent that have an address which the list of the column has too."
+            " A list whose row has a full colour adds little to the list of that column.",
             matrix(names, shares),
             table(
                 f"Pairs of lists{left}",
