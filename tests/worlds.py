@@ -270,7 +270,7 @@ async def assemble(
     host = ProtectedHost(
         environment.host, environment.logins, table, clock, await table.load(), tells_answers=True, allowed=allowlist.protection
     )
-    trial = Trial(wrap(KeptConfigTable(database)), database, clock, "")
+    trial = Trial(wrap(KeptConfigTable(database)), database, clock, "", announcer)
     snapshots = BootSnapshotTable(database, config.backend, config.owner, translated=True)
     confirmed = ConfirmedSnapshots(snapshots, trial)
     enforcer = Enforcer(kernel, ledger, policy, host, announcer, confirmed, NoConnections())

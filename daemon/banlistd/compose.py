@@ -146,10 +146,10 @@ async def open_application(
         parser = ParserProcesses(config.parser.memory, expects_lists=bool(unread(config, await ledger.newest_runs())))
         stack.push_async_callback(parser.close)
         clock, history = SystemClock(), ListHistory(VersionTable(database), ledger)
-        trial = Trial(kept, database, clock, remark)
         announcer = EventStream(
             find_announcer(config.log.format) if dry_run is None or debug else WarningsAnnouncer(sys.stderr), clock
         )
+        trial = Trial(kept, database, clock, remark, announcer)
         firewall: Firewall = open_backend(config.backend, config)
         if dry_run is not None:
             firewall = DryRunFirewall(firewall, dry_run)

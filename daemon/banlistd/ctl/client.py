@@ -45,6 +45,10 @@ class DaemonError(BanlistdError):
         self.document = document
 
 
+class AnswerLostError(NotRunningError):
+    """A daemon was there, and its answer did not come: whether it did what it was asked is not known."""
+
+
 class _IncompleteError(ConnectionError):
     """The daemon hung up before its answer was complete, or its answer is not HTTP."""
 
@@ -82,7 +86,7 @@ def _exchange(socket_path: str, question: Question) -> tuple[int, bytes]:
             "use sudo, or join the group that owns the socket: adduser YOU banlistd, then log in again",
         ) from exc
     except (TimeoutError, BlockingIOError) as exc:  # late, or its queue is full
-        raise NotRunningError(
+        raise AnswerLostError(
             f"banlistd is running, but does not answer on {socket_path}", f"systemctl status banlistd; {_JOURNAL}"
         ) from exc
     except (FileNotFoundError, NotADirectoryError, ConnectionRefusedError) as exc:
@@ -90,7 +94,7 @@ def _exchange(socket_path: str, question: Question) -> tuple[int, bytes]:
             f"banlistd is not running (no answer on {socket_path})", f"systemctl start banlistd; {_JOURNAL}"
         ) from exc
     except ConnectionError as exc:
-        raise NotRunningError(f"banlistd closed the connection in the middle of its answer on {socket_path}", _JOURNAL) from exc
+        raise AnswerLostError(f"banlistd closed the connection in the middle of its answer on {socket_path}", _JOURNAL) from exc
     except OSError as exc:
         reason = exc.strerror or str(exc)  # "AF_UNIX path too long" comes without a number
         raise UsageError(f"cannot use the socket {socket_path}: {reason}", "choose another --runtime DIR") from exc

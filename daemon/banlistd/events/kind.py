@@ -50,7 +50,9 @@ class Field(StrEnum):
     )
     ORDER = "ORDER", "The command that was sent to the control socket, or over MQTT."
     OPERATOR = "OPERATOR", "The name of the operator who signed an order over MQTT; `button` for a button of Home Assistant."
-    UID = "UID", "The user id of the process that sent it, as the kernel reports it."
+    UID = "UID", "The user id of the process that sent the command, as the kernel reports it."
+    FILE = "FILE", "The file, relative to the folder of the configuration."
+    LINE = "LINE", "The line in it, counted from 1."
     DURATION_MS = "DURATION_MS", "The duration in milliseconds."
     PACKETS = "PACKETS", "The number of packets that were counted."
     NETWORKS = "NETWORKS", "The number of networks that were looked up."

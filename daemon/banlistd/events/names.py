@@ -14,7 +14,7 @@ from banlistd.events.feeds import SOURCE_DEAD, SOURCE_EMPTY, SOURCE_MOVED
 from banlistd.events.firewall import DRIFT_ENDED, DRIFT_RECURRING, DRIFT_REPAIRED, REMARK, RESTORED
 from banlistd.events.kind import EventKind, Field, Priority
 from banlistd.events.orders import ORDER_REFUSED
-from banlistd.events.service import DAEMON_STARTED, DAEMON_STOPPED
+from banlistd.events.service import DAEMON_STARTED, DAEMON_STOPPED, FILES_CHANGED
 from banlistd.events.suspending import PAUSED, PINNED, RESUMED, ROLLED_BACK, UNPINNED
 from banlistd.events.value import SHADOW_ENDED
 
@@ -299,6 +299,7 @@ class EventName(StrEnum):
         "When they are solved:\n"
         "    systemctl reload banlistd",
     )
+    CONFIG_CHANGED = FILES_CHANGED
     SHADOW_ENDED = SHADOW_ENDED
     SERVICE_STARTED = DAEMON_STARTED
     SERVICE_STOPPED = DAEMON_STOPPED

@@ -1,6 +1,6 @@
-"""The events of the start and the end of the daemon. `names` names them."""
+"""The events of the start and the end of the daemon, and of what its files say. `names` names them."""
 
-from banlistd.events.kind import EventKind, Priority
+from banlistd.events.kind import EventKind, Field, Priority
 
 DAEMON_STARTED = EventKind(
     "service_started",
@@ -20,4 +20,17 @@ DAEMON_STOPPED = EventKind(
     "Lists are not polled and drift is not repaired until the next start. All bans stay in place.\n"
     "    systemctl start banlistd  continue\n"
     "    banlistd --teardown  remove all bans from the firewall",
+)
+
+FILES_CHANGED = EventKind(
+    "config_changed",
+    "f54ab60d32044dbda617cea949a1c683",
+    Priority.NOTICE,
+    (Field.SOURCE_ID, Field.FILE, Field.LINE, Field.UID),
+    "The configuration is not what it was at @FILE@:@LINE@",
+    "A reload or a start has put a configuration into force that differs there from the one before. User @UID@ asked for the "
+    "reload; the number is missing where the files were changed while banlistd did not run, and where a configuration came "
+    "back that was not confirmed.\n"
+    "    banlistctl sources @SOURCE_ID@  the source as it is now\n"
+    "    journalctl EVENT=config_changed  earlier changes",
 )

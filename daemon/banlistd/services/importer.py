@@ -177,7 +177,7 @@ class Importer:
         entries = len(fetched.parsed.addresses) + (len(before.addresses) if before else 0)
         reading = await in_thread_if_long(entries, evaluate, source, fetched.parsed, good, judged_with)
         extent = await asyncio.to_thread(share_in_words, reading.addresses) if source.geography else ""
-        findings = findings_of(source, fetched.parsed)
+        findings = findings_of(source, fetched)
         timed = fetched.parsed.timed
         return FoundList(reading.content_hash, validators, reading, before, extent=extent, findings=findings, timed=timed)
 

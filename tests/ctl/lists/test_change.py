@@ -97,6 +97,12 @@ def test_a_name_that_is_no_list_and_an_id_in_use_are_refused(folder: Path, capsy
     assert list((folder / "sources.d").iterdir()) == []
 
 
+def test_the_folder_of_the_new_file_must_be_there(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (folder / "sources.d").rmdir()
+    assert main(["add", "https://lists.example/x", "--id", "x", "--config", str(folder)]) == 73
+    assert f"hint: mkdir {folder}/sources.d" in capsys.readouterr().err
+
+
 def test_a_list_is_read_and_shown_before_it_is_added(folder: Path, daemon: CannedDaemon, call: CtlCall) -> None:
     with (folder / "banlistd.yaml").open("a", encoding="utf-8") as file:
         file.write("allow: [198.51.100.2]\n")
@@ -106,7 +112,7 @@ def test_a_list_is_read_and_shown_before_it_is_added(folder: Path, daemon: Canne
         code, out, err = call("add", url, "--id", "bad", "--config", str(folder))
         assert (code, "no terminal to ask on" in err) == (64, True)
         assert out.startswith(
-            "bad: 2 entries; 1 ban of them\n  the first:\n    198.51.100.1\n    198.51.100.2\n  1 line skipped"
+            "bad: 2 entries, 35 octets; 1 ban of them\n  the first:\n    198.51.100.1\n    198.51.100.2\n  1 line skipped"
         )
         assert list((folder / "sources.d").iterdir()) == []
         assert daemon.operations.asked == []

@@ -167,7 +167,7 @@ class LocalFiles:
                     raise too_large(source.max_bytes)
                 digest.update(piece)
                 await parser.feed(piece)
-            return Download(await parser.finish(), Validators("", "", digest.hexdigest()))
+            return Download(await parser.finish(), Validators("", "", digest.hexdigest()), arrived)
 
     async def _parsed(
         self, source: Source, path: Path, opened: _Opened, body_hash: str, deadline: asyncio.Timeout, on_body: OnBody
@@ -183,12 +183,12 @@ class LocalFiles:
                 await parser.ready()
             if opened.body is not None:
                 await parser.feed(opened.body)
-                return Download(await parser.finish(), Validators(opened.etag, "", body_hash))
+                return Download(await parser.finish(), Validators(opened.etag, "", body_hash), opened.size)
             for at in range(0, opened.size, _PORTION):
                 count = min(_PORTION, opened.size - at)
                 await parser.feed(await self._threads.run(path, partial(os.pread, opened.descriptor, count, at)))
             await self._threads.run(path, partial(_must_be_unchanged, path, opened))
-            return Download(await parser.finish(), Validators(opened.etag, "", body_hash))
+            return Download(await parser.finish(), Validators(opened.etag, "", body_hash), opened.size)
 
     async def _hash(self, path: Path, opened: _Opened) -> str:
         if opened.body is not None:

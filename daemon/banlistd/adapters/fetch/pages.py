@@ -174,7 +174,7 @@ class Collecting:
             return NotModified(validators)
         lists: list[ParsedList] = [part.parsed for part in self._parts]
         one = lists[0] if len(lists) == 1 else await asyncio.to_thread(joined_lists, lists)
-        return Download(one, validators)
+        return Download(one, validators, sum(part.octets for part in self._parts))
 
 
 def _numbered(first: Request, pages: Pages, index: int) -> Request:

@@ -39,7 +39,7 @@ class Receiver:
         self._on_body = on_body
         self._parser = parser
         self._spool = spool
-        self.arrived = before
+        self.arrived = self._before = before
         self._waiting: list[bytes] = []
 
     async def receive(
@@ -67,7 +67,7 @@ class Receiver:
                 session = await self._begin_late(stack, deadline)
             async with paused(deadline):
                 await session.ready()
-            return Download(await session.finish(), validators)
+            return Download(await session.finish(), validators, self.arrived - self._before)
 
     async def _begin(self, stack: AsyncExitStack, deadline: asyncio.Timeout) -> ParserSession:
         source, path = self._source, self._source.pages.path if self._source.pages else ""

@@ -32,7 +32,8 @@ def _read(request: "ControlRequest") -> "ReloadOrder":
     lift = request.fields.get("lift", 0)
     if not isinstance(lift, int) or isinstance(lift, bool) or lift < 0:
         raise UsageError("lift: is not a number of bans", '{"lift": 5019}')
-    return ReloadOrder(lift, _seconds(request.fields["confirm"]) if "confirm" in request.fields else None)
+    confirm = _seconds(request.fields["confirm"]) if "confirm" in request.fields else None
+    return ReloadOrder(lift, confirm, request.uid)
 
 
 def _seconds(text: object) -> float:

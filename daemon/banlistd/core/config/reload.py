@@ -1,7 +1,7 @@
 """What a reload may change: its order, and the keys of Config that are declared with `Reload.RESTART`."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from banlistd.core.config.keys import Key, Reload, keys_of
 from banlistd.core.config.model import Config
@@ -12,10 +12,12 @@ class ReloadOrder:
     """`lift`: how many bans the reload may lift, if they are more than go unasked.
 
     `confirm`: the configuration before comes back after so many seconds without a confirmation, and any number may be lifted.
+    `uid`: the user who asks; None: it is not known.
     """
 
     lift: int = 0
     confirm: float | None = None
+    uid: int | None = field(default=None, compare=False)
 
 
 def reload_of(name: str, key: Key) -> Reload:

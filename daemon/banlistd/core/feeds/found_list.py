@@ -7,7 +7,7 @@ from banlistd.core.config.model import Source
 from banlistd.core.credentials import shown_url
 from banlistd.core.feeds.content import Content, Ends
 from banlistd.core.feeds.evaluate import Reading
-from banlistd.core.feeds.parsed_list import ParsedList
+from banlistd.core.feeds.parsed_list import Download
 from banlistd.core.feeds.quarantine import Confirmed
 from banlistd.core.printing import counted, quoted
 from banlistd.model import ContentHash, Rejected, Validators
@@ -23,21 +23,23 @@ _LONGEST = 100
 class Findings:
     """`rejected`: how many lines had no usable address. `skipped`: the first of them, and, as line 0, files of an archive that
     were left out; texts and reasons are printable.
-    `moved_to`: the address that its server names instead of its own, for good; empty: none.
+    `moved_to`: the address that its server names instead of its own, for good; empty: none. `octets`: as in `Download`.
     """
 
     rejected: int = 0
     skipped: tuple[Rejected, ...] = ()
     moved_to: str = ""
+    octets: int = 0
 
 
-def findings_of(source: Source, parsed: ParsedList) -> Findings:
+def findings_of(source: Source, download: Download) -> Findings:
     """Of a source whose server may echo a secret only the numbers of the lines."""
+    parsed = download.parsed
     if source.is_confidential:
         skipped = [Rejected(one.line, "", "") for one in parsed.samples]
     else:
         skipped = [Rejected(one.line, quoted(one.text, _LONGEST), quoted(one.reason, _LONGEST)) for one in parsed.samples]
-    return Findings(parsed.rejected, tuple(skipped[:MAX_SKIPPED]))
+    return Findings(parsed.rejected, tuple(skipped[:MAX_SKIPPED]), octets=download.octets)
 
 
 def address_in_words(source: Source, moved_to: str) -> str:

@@ -38,10 +38,13 @@ class ParsedList:
 
 @dataclass(frozen=True, slots=True)
 class Download:
-    """A list that arrived whole and was parsed, and what shows next time that it has not changed."""
+    """A list that arrived whole and was parsed, and what shows next time that it has not changed. `octets`: of its bodies as
+    they arrived; 0: it came from no server and no file.
+    """
 
     parsed: ParsedList
     validators: Validators
+    octets: int = 0
 
 
 _FILES_SHOWN = 2

@@ -6,17 +6,20 @@ import os
 import re
 import sys
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from banlistd.control.declaration import Argument, LocalCommand
 from banlistd.core.printing import counted, printable
 from banlistd.ctl import output
 from banlistd.ctl.catalogue import known_names
 from banlistd.ctl.lists import files
-from banlistd.ctl.lists.change import carry_out, loaded_from, loaded_with, refuse_other_changes, reported, tell
+from banlistd.ctl.lists.change import alone, carry_out, loaded_from, loaded_with, refuse_other_changes, reported, tell
 from banlistd.ctl.lists.editing import HEAD
 from banlistd.ctl.lists.switching import CONFIG, EXITS, LIFT
 from banlistd.errors import BanlistdError, FetchError, RefusedError, UsageError
+
+if TYPE_CHECKING:
+    from banlistd.core.config.kept import Loaded
 
 _URL = re.compile(r"https?://([^/?#]+)([^?#]*)", re.ASCII)
 _ID = re.compile(r"[a-z0-9][a-z0-9-]{0,39}")
@@ -32,16 +35,9 @@ def _run(arguments: argparse.Namespace) -> int:
 
 def _add(arguments: argparse.Namespace) -> int:
     source_id = _id_of(arguments)
-    name = f"sources.d/{source_id}.yaml"
-    was = loaded_from(arguments.config)
-    if any(source.id == source_id for source in was.config.sources):
-        raise UsageError(f"there is a source {source_id} already", "choose another id: --id ID")
     content = _text_of(arguments, source_id).encode()
-    will = loaded_with(arguments.config, was, name, content)
-    refuse_other_changes(was, will, source_id)
-    present = files.as_it_is(os.path.join(arguments.config, name))  # noqa: PTH118 - pathlib: 10 ms
-    if present.content is not None:
-        raise UsageError(f"{present.path} exists already", "choose another id: --id ID")
+    with alone(arguments.config):
+        will = _with_it(arguments, source_id, content)[1]
 
     from banlistd.ctl.lists.rehearsal import rehearsed  # noqa: PLC0415 - the whole daemon
 
@@ -54,10 +50,27 @@ def _add(arguments: argparse.Namespace) -> int:
     if not _is_wanted(arguments):
         print("nothing was changed", file=sys.stderr)
         return 1
-    reloaded = carry_out(arguments, present, content)
+    with alone(arguments.config):
+        # Others may have changed the configuration while the list was read and the question waited.
+        present, _ = _with_it(arguments, source_id, content)
+        reloaded = carry_out(arguments, present, content)
     document = {"id": source_id, "file": present.path, "read": found, "reloaded": reloaded}
     tell(arguments, document, f"{source_id} is added ({present.path}); its bans come with its first poll")
     return 0
+
+
+def _with_it(arguments: argparse.Namespace, source_id: str, content: bytes) -> "tuple[files.Before, Loaded]":
+    """The file that is to be, and the configuration with it. Raises UsageError where the id is in use, and ConfigError."""
+    name = f"sources.d/{source_id}.yaml"
+    was = loaded_from(arguments.config)
+    if any(source.id == source_id for source in was.config.sources):
+        raise UsageError(f"there is a source {source_id} already", "choose another id: --id ID")
+    will = loaded_with(arguments.config, was, name, content)
+    refuse_other_changes(was, will, source_id)
+    present = files.as_it_is(os.path.join(arguments.config, name))  # noqa: PTH118 - pathlib: 10 ms
+    if present.content is not None:
+        raise UsageError(f"{present.path} exists already", "choose another id: --id ID")
+    return present, will
 
 
 def _id_of(arguments: argparse.Namespace) -> str:
@@ -94,9 +107,10 @@ def _scalar(text: str) -> str:
 
 def _page(source_id: str, found: Mapping[str, Any]) -> list[str]:
     first = [f"    {printable(entry)}" for entry in found["first"]]
+    read = (counted(found["entries"], "entry", "entries"), counted(found["octets"], "octet", "octets"))
     protected = [f"  protected, and not banned: {printable(one)}" for one in found["protected"]]
     return [
-        f"{source_id}: {counted(found['entries'], 'entry', 'entries')}; {counted(found['bans'], 'ban', 'bans')} of them",
+        f"{source_id}: {', '.join(read)}; {counted(found['bans'], 'ban', 'bans')} of them",
         *(["  the first:", *first] if first else []),
         *([f"  {printable(found['skipped'])}"] if found["skipped"] else []),
         *protected,

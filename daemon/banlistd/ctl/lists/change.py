@@ -1,17 +1,21 @@
 """A change of one source of the configuration: checked before it is written, and undone if the daemon refuses it."""
 
 import argparse
+import fcntl
 import json
 import os
 import sys
-from collections.abc import Mapping
-from contextlib import ExitStack, suppress
-from typing import TYPE_CHECKING, Any
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from functools import partial
+from typing import TYPE_CHECKING, Any, cast
 
 from banlistd.control.commands.reload import RELOAD
 from banlistd.control.declaration import PageContext
 from banlistd.ctl import output
-from banlistd.ctl.client import DaemonError, ask
+from banlistd.ctl.client import AnswerLostError, DaemonError, ask
+from banlistd.ctl.install_units import NotWritableError
 from banlistd.ctl.lists import files
 from banlistd.ctl.lists.editing import SourceLines, lines_of_source
 from banlistd.ctl.remote import default_runtime, question_of
@@ -20,6 +24,11 @@ from banlistd.errors import BanlistdError, ConfigError, NotRunningError, UsageEr
 
 if TYPE_CHECKING:
     from banlistd.core.config.kept import Loaded
+
+# Seconds that a daemon which ended in the middle of a reload has to come back: systemd starts it again after one, and a
+# large firewall takes some.
+_PATIENCE = 30.0
+_PAUSE = 0.3
 
 ReloadReply = Mapping[str, Any] | None
 """The answer to the reload; None: no daemon runs."""
@@ -78,23 +87,67 @@ def _rest(loaded: "Loaded") -> object:
     return replace(loaded.config, sources=())
 
 
+@contextmanager
+def alone(folder: str) -> Iterator[None]:
+    """One banlistctl at a time reads the configuration, changes it and reloads; the others wait. Raises NotWritableError.
+
+    The lock is on the folder itself, so nothing of it is left behind, not even after a kill.
+    """
+    try:
+        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    except OSError as exc:
+        raise NotWritableError(f"cannot use {folder}: {exc.strerror}", "--config DIR names the folder") from exc
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            print("another banlistctl changes the configuration; waiting for it", file=sys.stderr)
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
 def carry_out(arguments: argparse.Namespace, was: files.Before, content: bytes | None) -> ReloadReply:
-    """Write the file and reload; if the reload is refused, the file is put back and the error raised."""
-    files.put(was, content)
-    fields = {} if arguments.lift is None else {"lift": arguments.lift}
-    socket_path = os.path.join(arguments.runtime or default_runtime(), "control.sock")  # noqa: PTH118 - pathlib: 10 ms
+    """Write the file and reload; if the reload is refused, or its outcome cannot be learned, the file is put back.
+
+    Raises what the reload does. Then the file is as it was, and the user has read so.
+    """
     with ExitStack() as undo:
-        undo.callback(_put_back, was)
-        answer: ReloadReply = None
-        with suppress(NotRunningError):
-            answer = ask(socket_path, question_of(RELOAD, fields))
+        files.put(was, content)
+        undo.push(partial(_put_back, was))
+        answer = _reload({} if arguments.lift is None else {"lift": arguments.lift}, arguments.runtime)
         undo.pop_all()
     return answer
 
 
-def _put_back(was: files.Before) -> None:
+def _reload(fields: Mapping[str, object], runtime: str) -> ReloadReply:
+    socket_path = os.path.join(runtime or default_runtime(), "control.sock")  # noqa: PTH118 - pathlib: 10 ms
+    question = question_of(RELOAD, fields)
+    try:
+        return cast("ReloadReply", ask(socket_path, question))
+    except AnswerLostError:
+        print("the answer to the reload was lost; asking again", file=sys.stderr)
+    except NotRunningError:
+        return None
+    # A daemon that ended is started again by systemd, and a reload of files that are in force already changes nothing.
+    end = time.monotonic() + _PATIENCE
+    while True:
+        left = max(1.0, end - time.monotonic())
+        try:
+            return cast("ReloadReply", ask(socket_path, question._replace(timeout=left)))
+        except NotRunningError:
+            if time.monotonic() >= end:
+                raise
+        time.sleep(_PAUSE)
+
+
+def _put_back(was: files.Before, _: object, error: BaseException | None, __: object) -> None:
     files.put(was, was.content)
-    print(f"{was.path} is as it was; with --lift, repeat this command", file=sys.stderr)
+    hint = "with --lift, repeat this command"
+    if not isinstance(error, DaemonError):
+        hint = "banlistctl reload makes sure that the daemon has it so"
+    print(f"{was.path} is as it was; {hint}", file=sys.stderr)
 
 
 def tell(arguments: argparse.Namespace, document: Mapping[str, Any], sentence: str) -> None:

@@ -15,6 +15,7 @@ from banlistd.ctl import output
 from banlistd.ctl.client import ask
 from banlistd.ctl.lists import files
 from banlistd.ctl.lists.change import (
+    alone,
     carry_out,
     loaded_from,
     loaded_with,
@@ -34,7 +35,8 @@ _BLOCKS = ("drop", "reject")
 
 def _run(arguments: argparse.Namespace) -> int:
     try:
-        _promote(arguments)
+        with alone(arguments.config):
+            _promote(arguments)
     except BanlistdError as exc:
         return reported(arguments, exc)
     return 0

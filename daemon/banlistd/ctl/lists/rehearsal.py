@@ -22,7 +22,8 @@ _SHOWN = 5
 
 
 def rehearsed(folder: str, loaded: Loaded, source_id: str) -> Mapping[str, Any]:
-    """What was read: `entries`, `bans` (what is left of them), `first` entries, `skipped`, `protected`, `error`.
+    """What was read: `entries`, `octets` as they arrived, `bans` (what is left of them), `first` entries, `skipped`,
+    `protected`, `error`.
 
     The list is parsed in the process without rights, as by the daemon. The state of the daemon is not touched.
     """
@@ -42,6 +43,7 @@ async def _read(places: Paths, loaded: Loaded, source_id: SourceId) -> Mapping[s
         lines = piece(export_of([], [content.addresses]), ExportFormat.PLAIN, 0).splitlines() if content else []
         return {
             "entries": len(content.addresses) if content else 0,
+            "octets": found.octets,
             "bans": count(state) if state else 0,
             "first": [line for line in lines if not line.startswith("#")][:_SHOWN],
             "skipped": skipped_in_words(found),

@@ -8,6 +8,7 @@ from banlistd.control.commands.reload import RELOAD
 from banlistd.control.declaration import Argument, Completes, LocalCommand
 from banlistd.ctl.lists import files
 from banlistd.ctl.lists.change import (
+    alone,
     carry_out,
     loaded_from,
     loaded_with,
@@ -24,7 +25,8 @@ _DONE = {"enable": "enabled", "disable": "disabled", "remove": "removed"}
 
 def _run(verb: str, arguments: argparse.Namespace) -> int:
     try:
-        _change(verb, arguments)
+        with alone(arguments.config):
+            _change(verb, arguments)
     except BanlistdError as exc:
         return reported(arguments, exc)
     return 0
@@ -55,7 +57,9 @@ LIFT = next(argument for argument in RELOAD.arguments if argument.name == "--lif
 EXITS = {65: "the reload would lift too many bans (--lift)", 73: "the file could not be written"}
 _UNDONE = (
     " Only the lines of that source change; comments stay. The configuration is checked first, then reloaded. Where the reload"
-    " is refused, the file comes back as it was. YAML that is too unusual to be edited safely is refused."
+    " is refused, or the daemon ends before it answers and does not come back, the file comes back as it was, and the command"
+    " says so. YAML that is too unusual to be edited safely is refused. Of several such commands at a time, one waits for the"
+    " other. The journal has each change with its file, its line and the user: `journalctl EVENT=config_changed`."
 )
 
 ENABLE, DISABLE, REMOVE = (

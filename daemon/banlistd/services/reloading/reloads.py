@@ -111,10 +111,10 @@ class Reloads:
             raise
         self._take_over(config)
         if order.confirm is not None:
-            trial.carried_out(order.confirm)
+            await trial.carried_out(order.confirm, order.uid)
         else:
             with suppress(LedgerError):
-                await trial.put_in_force(files)
+                await trial.put_in_force(files, order.uid)
         words = "" if order.confirm is None else f", for {order.confirm:.0f} s unless it is confirmed"
         enabled = counted(len(self._live.enabled), "source", "sources")
         self._announce(EventName.CONFIG_RELOADED, f"configuration reloaded: {enabled} enabled{words}")

@@ -11,7 +11,7 @@ from support.sources import ONE, TWO
 
 
 def test_the_last_findings_of_each_source_are_kept(tmp_path: Path) -> None:
-    lines = Findings(7, (Rejected(3, 'a "b" \\x1b', "no address"), Rejected(9, "", "")))
+    lines = Findings(7, (Rejected(3, 'a "b" \\x1b', "no address"), Rejected(9, "", "")), octets=123)
 
     async def story() -> None:
         async with open_database(tmp_path / "db") as database:

@@ -1,5 +1,7 @@
 """The lists that ship: facts that belong together, and a format that reads what a list looks like."""
 
+import json
+from importlib.resources import files
 from ipaddress import ip_network
 
 import pytest
@@ -9,6 +11,7 @@ from banlistd.core.addresses.sets import FAMILIES, to_number
 from banlistd.core.config.catalogue.entry import CatalogueEntry
 from banlistd.core.config.catalogue.terms import ListState, Permission, Purpose, Topic
 from banlistd.core.feeds.parsers import parse
+from banlistd.formats import Format
 from banlistd.model import Family
 from support.list_shapes import SHAPES
 
@@ -91,3 +94,17 @@ def test_the_format_of_an_entry_reads_what_its_list_looks_like(name: str) -> Non
 
 def test_every_shape_is_that_of_an_entry() -> None:
     assert SHAPES.keys() <= ENTRIES.keys()
+
+
+def test_the_documented_answer_of_cloudflare_is_read_whole() -> None:
+    """Its fields: https://developers.cloudflare.com/api/resources/ips."""
+    networks = json.loads((files("banlistd") / "catalogue.json").read_bytes())["cloudflare"]["addresses"]
+    result = {
+        "ipv4_cidrs": [one for one in networks if ":" not in one],
+        "ipv6_cidrs": [one for one in networks if ":" in one],
+        "etag": "38f79d050aa027e3be3865e495dcc9bc",
+    }
+    answer = {"result": result, "success": True, "errors": [], "messages": []}
+    parsed = parse(json.dumps(answer).encode(), ENTRIES["cloudflare"].format)
+    assert parsed.rejected == 0
+    assert parsed.addresses.content_hash() == parse("\n".join(networks).encode(), Format()).addresses.content_hash()

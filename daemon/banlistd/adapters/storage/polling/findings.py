@@ -10,8 +10,9 @@ from banlistd.core.feeds.found_list import Findings
 from banlistd.model import Rejected, SourceId
 
 _KEEP = """
-    INSERT INTO findings (source_id, rejected, skipped) VALUES (?, ?, ?)
-    ON CONFLICT (source_id) DO UPDATE SET rejected = excluded.rejected, skipped = excluded.skipped
+    INSERT INTO findings (source_id, rejected, skipped, octets) VALUES (?, ?, ?, ?)
+    ON CONFLICT (source_id) DO UPDATE
+    SET rejected = excluded.rejected, skipped = excluded.skipped, octets = excluded.octets
 """
 
 
@@ -30,17 +31,17 @@ class FindingTable:
         self._database = database
 
     async def every(self) -> Mapping[SourceId, Findings]:
-        rows = await self._database.run("SELECT source_id, rejected, skipped, moved_to FROM findings")
+        rows = await self._database.run("SELECT source_id, rejected, skipped, moved_to, octets FROM findings")
         return {
-            SourceId(source_id): Findings(rejected, tuple(Rejected(*one) for one in json.loads(skipped)), moved_to)
-            for source_id, rejected, skipped, moved_to in rows
+            SourceId(source_id): Findings(rejected, tuple(Rejected(*one) for one in json.loads(skipped)), moved_to, octets)
+            for source_id, rejected, skipped, moved_to, octets in rows
         }
 
     async def keep(self, source_id: SourceId, findings: Findings) -> None:
         skipped = json.dumps([[one.line, one.text, one.reason] for one in findings.skipped])
 
         async def work(connection: aiosqlite.Connection) -> None:
-            await connection.execute(_KEEP, (source_id, findings.rejected, skipped))
+            await connection.execute(_KEEP, (source_id, findings.rejected, skipped, findings.octets))
 
         await self._database.write(work)
 

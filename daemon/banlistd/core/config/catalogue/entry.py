@@ -43,6 +43,7 @@ class CatalogueEntry(Section):
             "How many entries it has: fewer than 100 (`tiny`), 5,000 (`small`), 50,000 (`medium`), 500,000 (`large`), or more.",
         ),
     ] = SizeClass.UNKNOWN
+    octets: Annotated[int, Key(kinds.whole(0, 999_999_999), "Octets of the list when it was measured; 0: not known.")] = 0
     good_for: Annotated[
         tuple[Topic, ...], Key(kinds.many(kinds.chosen(Topic, "a topic"), "topics"), "What the list is good for.")
     ] = ()

@@ -62,4 +62,4 @@ def _complete(tree: Mapping[str, object]) -> Mapping[str, Any]:
     return {name: found[name] for name in keys_of(CatalogueEntry) if name in found}
 
 
-_ALWAYS = ("purpose", "direction", "size", "state", "redistribution", "commercial")
+_ALWAYS = ("purpose", "direction", "size", "octets", "state", "redistribution", "commercial")
