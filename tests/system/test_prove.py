@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from support.fail2ban_server import Fail2ban, serving
 from support.ipset_host import Iptables
 from support.network_namespace import NetworkNamespace, in_network_namespace, nft
 from system.daemon_process import PATIENCE, Installation, running
@@ -164,6 +165,52 @@ def test_without_a_free_address_nothing_is_proven(tmp_path: Path) -> None:
         done = place.ctl("prove")
         assert (done.returncode, done.stdout) == (71, "")
         assert "every test address of ipv6" in done.stderr
+        assert daemon.terminate() == 0
+
+
+REMAINS = "add table inet banlistd-prove; add chain inet banlistd-prove publish { type nat hook prerouting priority -100; }"
+
+
+@in_network_namespace
+def test_a_start_removes_what_a_killed_proof_left_and_not_what_one_under_way_needs(tmp_path: Path) -> None:
+    place = installed(tmp_path)
+    nft("add table inet other")
+    nft(REMAINS)
+    with running(place) as daemon:
+        assert "banlistd-prove" not in nft("list", "tables")
+        assert "other" in nft("list", "tables")
+        assert daemon.terminate() == 0
+    nft(REMAINS)
+    subprocess.run(["ip", "link", "add", "blprove0", "type", "veth", "peer", "name", "other0"], check=True)
+    with running(place) as daemon:
+        assert "banlistd-prove" in nft("list", "tables")
+        assert daemon.terminate() == 0
+
+
+@pytest.mark.parametrize(
+    ("protocols", "forwards", "code", "inwards", "through"),
+    [
+        ("tcp,udp", False, 0, "stopped", "unused"),
+        ("tcp,udp", True, 2, "stopped", "passed"),
+        ("tcp", False, 2, "passed", "unused"),
+    ],
+)
+@in_network_namespace
+def test_with_fail2ban_it_is_proven_what_the_action_of_the_jail_stops(
+    tmp_path: Path, protocols: str, forwards: bool, code: int, inwards: str, through: str
+) -> None:
+    """`nftables-allports` of fail2ban has a rule for what comes in, of these protocols, and none for what is forwarded."""
+    fail2ban, place = Fail2ban(tmp_path / "fail2ban"), installed(tmp_path, forwards=forwards)
+    fail2ban.install_shipped()
+    jail = {"enabled": "true", "filter": "banlistd", "logpath": "/dev/null", "bantime": "-1"}
+    fail2ban.configure(banlistd={**jail, "action": f'nftables-allports[name=banlistd, protocol="{protocols}"]'})
+    keys = f"backend: fail2ban\nfail2ban: {{socket: {fail2ban.socket}}}\n"
+    place.file.write_text(keys + place.file.read_text(encoding="utf-8").replace("owner: no\n", ""), encoding="utf-8")
+    with serving(fail2ban), running(place) as daemon:
+        found = findings(proof(place, code))
+        assert {found[path] for path in PATHS if path[0] == "input"} == {inwards}
+        assert {found[path] for path in PATHS if path[0] != "input"} == {through}
+        assert fail2ban.banned("banlistd") == set()
         assert daemon.terminate() == 0
 
 

@@ -4,6 +4,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -62,7 +63,7 @@ def test_a_daemon_that_comes_back_is_asked_again(
                     daemon.__enter__()
 
             daemon = running(tmp_path)
-            patch.setattr(change.time, "sleep", come_back)
+            patch.setattr(time, "sleep", come_back)
             code, out, err = call("disable", "a", "--config", str(folder))
         daemon.__exit__(None, None, None)
     assert (code, len(requests), len(pauses)) == (0, 1, 1)

@@ -21,8 +21,9 @@ PROVE = LocalCommand(
     " arrive. Where other rules of this host stop every packet, the counter of the manual bans must take those of the banned"
     " address. PROTECTED: every path stops banned packets. DEGRADED: a path is not proven, or some traffic passes no rule;"
     " the answer names it. OPEN: a banned packet arrived. Only root may do that, in the network namespace of the daemon."
-    " Whatever the backend is, the ban takes its usual way: with fail2ban, it is proven what the action of the jail stops."
+    " Whatever the backend is, the ban takes its usual way: with fail2ban, it is proven what the action of the jail stops:"
+    " an action for TCP alone lets the datagrams (UDP) of a proof pass."
     " Namespaces, links and routes end with the command, even if it is killed; the ban of one that was killed ends after a"
-    " minute, and the next proof removes the rest.",
+    " minute, and the next proof, or the next start of the daemon, removes the rest.",
     exits={1: "DEGRADED: not all is proven or covered", 2: "OPEN: a banned packet arrived"},
 )

@@ -5,14 +5,15 @@ import subprocess
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
+from banlistd.adapters.host.coverage.proof_remains import PROOF_TABLE
 from banlistd.ctl.proving.ground import Joint
 
 PUBLISHED: Mapping[int, str] = {socket.AF_INET: "198.18.255.9", socket.AF_INET6: "fdb1:a571:57d2::1"}
 
-_TABLE = "banlistd-prove"
 _PATIENCE = 60.0  # seconds: an nft that meets large sets of other programs is slow
-# Only packets of the proof's own link match, so a table that a kill left behind does nothing. The next proof removes it.
-_REMOVAL = f"add table inet {_TABLE}\ndelete table inet {_TABLE}\n"
+# Only packets of the proof's own link match, so a table that a kill left behind does nothing. The next start of
+# the daemon, or the next proof, removes it.
+_REMOVAL = f"add table inet {PROOF_TABLE}\ndelete table inet {PROOF_TABLE}\n"
 _RULES = """add table inet {table}
 add chain inet {table} publish {{ type nat hook prerouting priority dstnat; }}
 add rule inet {table} publish iifname "{link}" ip daddr {published4} dnat ip to {guest4}
@@ -24,7 +25,7 @@ add rule inet {table} publish iifname "{link}" ip6 daddr {published6} dnat ip6 t
 def published(peer: Joint, guest: Joint) -> Iterator[bool]:
     """Publish the guest to the peer; False where this kernel has no NAT, or nft is missing: then nothing is published."""
     rules = _RULES.format(
-        table=_TABLE,
+        table=PROOF_TABLE,
         link=peer.name,
         published4=PUBLISHED[socket.AF_INET],
         guest4=guest.far4,
