@@ -348,6 +348,7 @@ async def assemble(
         Coverage(kernel.gaps, enforcer, kernel.remarks),
         announcer,
         evidence,
+        lambda: trial.files,
     )
     return DaemonWorld(
         environment,

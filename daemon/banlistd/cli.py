@@ -10,7 +10,6 @@ from contextlib import asynccontextmanager, nullcontext, suppress
 from functools import partial
 from typing import NoReturn, cast
 
-from banlistd.adapters.host.coverage.proof_remains import remove_remains_of_proofs
 from banlistd.adapters.system.console import Draw, has_status_line, status_line
 from banlistd.application import Application
 from banlistd.compose import load_config, load_files, open_application, reload_effect
@@ -144,7 +143,6 @@ async def _serve(places: Paths, loaded: Loaded) -> int:
         loop.add_signal_handler(number, stop.set)
     async with open_application(places, loaded) as application:
         await application.restore()
-        await asyncio.to_thread(remove_remains_of_proofs)
         _look_for_garbage_from_now_on()
         reloads: set[asyncio.Task[None]] = set()
         loop.add_signal_handler(signal.SIGHUP, lambda: reloads.add(loop.create_task(_reload(application))))

@@ -7,6 +7,7 @@ from typing import Any
 from banlistd.control.seen import SeenContents
 from banlistd.control_api import ServiceControl
 from banlistd.core.addresses.exporting.files import Export
+from banlistd.core.config.kept import Files
 from banlistd.core.config.model import Source
 from banlistd.core.config.values import closest
 from banlistd.core.feeds.health.figures import SourceFigures
@@ -56,7 +57,7 @@ def answered_by(parts: "Parts", command: Any, order: Any) -> Awaitable[Any]:
 class Parts:
     """`config_place`: where the configuration was read from. `started_at`: seconds since the epoch. `remarks`: those of this
     moment. `resolve`: the addresses of a host name; raises UsageError if it has none, or they do not come in time.
-    `user_name`: of a uid; blocks.
+    `user_name`: of a uid; blocks. `files`: what the configuration in force was read from.
     """
 
     service: ServiceControl
@@ -85,6 +86,7 @@ class Parts:
     coverage: Coverage
     events: EventStream
     evidence: Evidence
+    files: Callable[[], Files]
 
     def source(self, source_id: str) -> Source:
         """A configured source. Raises NoSuchSourceError."""

@@ -44,26 +44,27 @@ def _read(request: "ControlRequest") -> tuple[str | None, int]:
 async def _answer(parts: "Parts", order: tuple[str | None, int]) -> list[RunRow]:
     source_id, limit = order
     runs = await parts.ledger.history(None if source_id is None else parts.source(source_id).id, limit)
-    return [
-        {
-            "id": run.id,
-            "source_id": run.source_id,
-            "content_hash": run.content_hash,
-            "state": str(run.state),
-            "guard": _guard_of(run),
-            "generation": run.generation,
-            "attempts": run.attempts,
-            "entries": run.entries,
-            "added": run.added,
-            "removed": run.removed,
-            "rejected": run.rejected,
-            "error": run.error,
-            "policy_hash": run.policy_hash,
-            "started_at": run.started_at,
-            "completed_at": run.completed_at,
-        }
-        for run in runs
-    ]
+    return [run_row(run) for run in runs]
+
+
+def run_row(run: "ImportRun") -> RunRow:
+    return {
+        "id": run.id,
+        "source_id": run.source_id,
+        "content_hash": run.content_hash,
+        "state": str(run.state),
+        "guard": _guard_of(run),
+        "generation": run.generation,
+        "attempts": run.attempts,
+        "entries": run.entries,
+        "added": run.added,
+        "removed": run.removed,
+        "rejected": run.rejected,
+        "error": run.error,
+        "policy_hash": run.policy_hash,
+        "started_at": run.started_at,
+        "completed_at": run.completed_at,
+    }
 
 
 def _guard_of(run: "ImportRun") -> str | None:

@@ -3,9 +3,11 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, TypedDict
 
+from banlistd.control.commands.one_source.details import SourceDetails, details_of, details_page
+from banlistd.control.commands.one_source.rows import DatabaseRow, OddityRow, SkippedRow, ages, found_in_list
 from banlistd.control.declaration import LIMIT, MAX_ROWS, ONE_SOURCE, Argument, Command, PageContext
-from banlistd.control.page import Column, Note, Page, Table, Tone, due_in, number, short_duration, since, tone_of
-from banlistd.core.printing import counted, printable
+from banlistd.control.page import Column, Note, Page, Table, Tone, due_in, number, since, tone_of
+from banlistd.core.printing import printable
 from banlistd.errors import NoSuchSourceError, UsageError
 
 if TYPE_CHECKING:
@@ -13,28 +15,6 @@ if TYPE_CHECKING:
     from banlistd.control.request import ControlRequest
     from banlistd.core.feeds.found_list import Findings
     from banlistd.model import ImportRun
-
-
-class SkippedRow(TypedDict):
-    """A line without a usable address, or, as line 0, a file of an archive. Both texts are empty where they may be secret."""
-
-    line: int
-    text: str
-    reason: str
-
-
-class OddityRow(TypedDict):
-    """`condition`: dead, frozen, moved or empty."""
-
-    condition: str
-    message: str
-
-
-class DatabaseRow(TypedDict):
-    """A local database of countries and network operators. `made_at`: its data."""
-
-    name: str
-    made_at: float
 
 
 class SourceRow(TypedDict):
@@ -76,6 +56,7 @@ class SourceRow(TypedDict):
     skipped: list[SkippedRow]
     databases: list[DatabaseRow]
     suspended: list[str]
+    details: SourceDetails | None
 
 
 class SourcesOrder(NamedTuple):
@@ -144,6 +125,7 @@ async def _answer(parts: "Parts", order: SourcesOrder) -> list[SourceRow]:
                 "skipped": _skipped(findings.get(source.id)),
                 "databases": made if source.geography else [],
                 "suspended": [str(one.kind) for one in parts.suspended.of(source.id)],
+                "details": await details_of(parts, source, _octets(findings.get(source.id))) if order.source else None,
             }
         )
     return rows_asked_for(rows, order)
@@ -183,6 +165,10 @@ def _state_of(newest: "ImportRun | None", *, failing: bool) -> str:
     return str(newest.state) if newest else "never"
 
 
+def _octets(findings: "Findings | None") -> int:
+    return findings.octets if findings else 0
+
+
 def _skipped(findings: "Findings | None") -> list[SkippedRow]:
     lines = findings.skipped if findings else ()
     return [{"line": one.line, "text": one.text, "reason": one.reason} for one in lines]
@@ -220,28 +206,14 @@ def _page(rows: Sequence[SourceRow], context: PageContext) -> Page:
     extents += [f"{printable(row['id'])} blocks only {printable(row['scope'])}" for row in rows if row["scope"]]
     extents += [_KEPT] if any(row["action"] == _NO_ACTION and row["enabled"] for row in rows) else []
     notes = [Note(_ELEMENTS)] if any(row["owned"] != row["entries"] for row in rows if row["enabled"]) else []
-    details = [*_ages(rows[0], context.now), *_details(rows[0])] if len(rows) == 1 else []
+    details = _details(rows[0], context.now) if len(rows) == 1 else []
     return [Table(_COLUMNS, tuple(_cells(row, context.now) for row in rows)), *extents, *details, *notes]
 
 
-def _ages(row: SourceRow, now: float) -> list[str]:
-    return [f"from {printable(one['name'])}, {short_duration(now - one['made_at'])} old" for one in row["databases"]]
-
-
-def _details(row: SourceRow) -> list[str]:
+def _details(row: SourceRow, now: float) -> Page:
     """What there is room for where one source is asked for."""
-    odd = [f"{printable(one['condition'])}: {printable(one['message'])}" for one in row["oddities"]]
-    if not row["skipped"]:
-        return odd
-    lines = [f"  line {number(one['line'])}{_text(one)}" for one in row["skipped"] if one["line"]]
-    files = [f"  file{_text(one)}" for one in row["skipped"] if not one["line"]]
-    first = ", the first of them:" if row["rejected"] > len(lines) else ":"
-    head = [f"{counted(row['rejected'], 'line was', 'lines were')} skipped{first}"] if lines else []
-    return [*odd, *head, *lines, *(["files of the archive were left out:"] if files else []), *files]
-
-
-def _text(one: SkippedRow) -> str:
-    return f": {printable(one['text'])} ({printable(one['reason'])})" if one["reason"] else " (its text may contain a secret)"
+    found = found_in_list(row["oddities"], row["skipped"], row["rejected"])
+    return [*ages(row["databases"], now), *found, *(details_page(row, now) if row["details"] else ())]
 
 
 def _cells(row: SourceRow, now: float) -> tuple[str, ...]:
@@ -273,7 +245,9 @@ def _state(row: SourceRow) -> str:
 SOURCES: "Command[SourcesOrder, list[SourceRow]]" = Command(
     name="sources",
     help="each source: state, entries, bans it owns, last and next poll",
-    details="With ID also the first lines of its list, and files of its archive, that were skipped, and why.",
+    details="With ID everything about it: its configuration in force and where each value is written (a file and line,"
+    " the defaults, the catalogue, or built in), without secrets; content, size, last runs and versions; what was skipped"
+    " of its list and why; what is allowed or protected; and the newest connections that met it.",
     method="GET",
     example=[
         {
@@ -302,6 +276,7 @@ SOURCES: "Command[SourcesOrder, list[SourceRow]]" = Command(
             "skipped": [{"line": 7, "text": "# end", "reason": "no address"}],
             "databases": [],
             "suspended": [],
+            "details": None,
         }
     ],
     arguments=(

@@ -49,6 +49,11 @@ class Trial:
         return self._pending
 
     @property
+    def files(self) -> Files:
+        """What the configuration in force was read from; empty while that is not known."""
+        return self._pending.files if self._pending is not None else self._in_force or {}
+
+    @property
     def is_over(self) -> bool:
         """Whether the configuration before is due."""
         return self._pending is not None and self._pending.until <= self._clock.monotonic()
