@@ -21,7 +21,6 @@ from banlistd.adapters.geo.mmdb import MmdbFile
 from banlistd.adapters.geo.online import OnlineService
 from banlistd.adapters.geo.tor_geoip import TorGeoip
 from banlistd.adapters.host.connections import LinuxConnections
-from banlistd.adapters.host.coverage.proof_remains import remove_remains_of_proofs
 from banlistd.adapters.host.coverage.uncovered import UncoveredTraffic
 from banlistd.adapters.host.login_monitor import LoginMonitor
 from banlistd.adapters.host.peer import user_name
@@ -239,8 +238,6 @@ async def open_application(
             evidence,
             lambda: trial.files,
         )
-        if dry_run is None:
-            remove_remains_of_proofs()
         makers = {str(name): partial(open_backend, name, config) for name in BackendName if dry_run is None}
         migration = BackendMigration(BackendsInUse(database), str(config.backend), makers, announcer)
         yield Application(

@@ -32,10 +32,10 @@ def test_everything_about_a_source_is_shown(tmp_path: Path) -> None:
         for words in (
             "  action  reject  (banlistd.yaml:8)\n",
             "built in: ",
-            "37 octets when it was read last",
+            "size in octets: 37",
             "paused since",
             "1 version is kept",
-            "line 3: nonsense (no address)",
+            "line 3: nonsense (",
             "  198.51.100.7 (allowed)\n",
             f"  run {details['runs'][0]['id']}  ",
         ):

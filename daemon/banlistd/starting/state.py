@@ -2,6 +2,7 @@
 
 from contextlib import AsyncExitStack
 
+from banlistd.adapters.host.coverage.proof_remains import remove_remains_of_proofs
 from banlistd.adapters.storage.database import Database, open_copy, open_database
 from banlistd.adapters.storage.import_runs import ImportRuns
 from banlistd.adapters.storage.manual_bans import ManualBanTable
@@ -38,6 +39,7 @@ async def open_state(stack: AsyncExitStack, places: Paths, loaded: Loaded, *, dr
     chosen, remark = await _to_start_with(loaded, await KeptConfigTable(database).load(), database, places)
     if chosen.config.backend.kind.capabilities.changes_host:
         stack.enter_context(only_writer())
+        remove_remains_of_proofs()
     return database, chosen, remark
 
 

@@ -112,7 +112,8 @@ def test_a_list_is_read_and_shown_before_it_is_added(folder: Path, daemon: Canne
         code, out, err = call("add", url, "--id", "bad", "--config", str(folder))
         assert (code, "no terminal to ask on" in err) == (64, True)
         assert out.startswith(
-            "bad: 2 entries, 35 octets; 1 ban of them\n  the first:\n    198.51.100.1\n    198.51.100.2\n  1 line skipped"
+            "bad: 2 entries, size in octets: 35; 1 ban of them\n  the first:\n"
+            "    198.51.100.1\n    198.51.100.2\n  1 line skipped"
         )
         assert list((folder / "sources.d").iterdir()) == []
         assert daemon.operations.asked == []

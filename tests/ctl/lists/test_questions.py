@@ -23,7 +23,7 @@ def test_a_list_is_added_only_after_a_yes(typed: str, code: int, tmp_path: Path)
             ["--runtime", str(tmp_path), "add", server.url("/bad.txt"), "--id", "bad", "--config", str(config)], typed
         )
     assert found == code, seen
-    assert "bad: 1 entry, 13 octets; 1 ban of them" in seen
+    assert "bad: 1 entry, size in octets: 13; 1 ban of them" in seen
     assert seen.count("add it? [y/N] ") == 1
     assert ("nothing was changed" in seen) == (code == 1)
     assert [path.name for path in (config / "sources.d").iterdir()] == (["bad.yaml"] if code == 0 else [])

@@ -107,7 +107,7 @@ def _scalar(text: str) -> str:
 
 def _page(source_id: str, found: Mapping[str, Any]) -> list[str]:
     first = [f"    {printable(entry)}" for entry in found["first"]]
-    read = (counted(found["entries"], "entry", "entries"), counted(found["octets"], "octet", "octets"))
+    read = (counted(found["entries"], "entry", "entries"), f"size in octets: {found['octets']:,}")
     protected = [f"  protected, and not banned: {printable(one)}" for one in found["protected"]]
     return [
         f"{source_id}: {', '.join(read)}; {counted(found['bans'], 'ban', 'bans')} of them",

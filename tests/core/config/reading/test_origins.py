@@ -46,7 +46,7 @@ def settings(source_id: str) -> Mapping[str, Setting]:
         ("a", "guards.frozen", "45d", BUILT_IN),
         ("a", "action", "drop", BUILT_IN),
         ("a", "url", "https://lists.example/a (a part is not shown)", "banlistd.yaml:11"),
-        ("a", "headers", "X-Key (1 value is not shown)", "banlistd.yaml:12"),
+        ("a", "headers", "X-Key (what they say is not shown)", "banlistd.yaml:12"),
         ("spamhaus-drop", "every", "1d", "banlistd.yaml:16"),
         ("spamhaus-drop", "minimum", "1h", "catalogue spamhaus-drop"),
         ("spamhaus-drop", "format", "jsonl field=cidr", "catalogue spamhaus-drop"),

@@ -161,7 +161,7 @@ _BUILT_IN = "built in"
 def _identity(details: SourceDetails, now: float) -> list[str]:
     known = (
         f"content {printable(details['content_hash'])[:12]}" if details["content_hash"] else "no content in force",
-        f"{number(details['octets'])} octets when it was read last" if details["octets"] else "",
+        f"size in octets: {number(details['octets'])}" if details["octets"] else "",
         f"mark {details['mark']} in the firewall" if details["mark"] is not None else "",
         f"last good {since(details['good_at'], now)}" if details["good_at"] is not None else "",
         f"last new {since(details['changed_at'], now)}" if details["changed_at"] is not None else "",

@@ -14,7 +14,6 @@ from banlistd.core.config.reading.written import WrittenSource, sources_of, writ
 from banlistd.core.config.sections.defaults import Defaults
 from banlistd.core.config.yaml import parse_document
 from banlistd.core.credentials import may_contain_secret, shown_url
-from banlistd.core.printing import counted
 from banlistd.formats import Format
 
 BUILT_IN = "built in"
@@ -118,7 +117,7 @@ def _joined(value: object) -> str:
 
 _SPECIAL: Mapping[str, Callable[[Any], str]] = {
     "url": _urls,
-    "headers": lambda headers: f"{', '.join(headers)} ({counted(len(headers), 'value is', 'values are')} not shown)",
+    "headers": lambda headers: f"{', '.join(headers)} (what they say is not shown)",
     "body": lambda _: _HIDDEN,
     "proxy": _urls,
     "format": _format,
