@@ -48,17 +48,30 @@ function open() {
     load();
 }
 
+/* One load of a view at a time; what is asked for meanwhile is done after it, once. */
 async function load() {
     const shown = view;
+    if (shown.isLoading) {
+        shown.isWanted = true;
+        return;
+    }
+    shown.isLoading = true;
     try {
         await shown.load();
+        if (shown !== view) return;
         problem.replaceChildren();
-        if (shown === view) document.body.dataset.loaded = "yes";
+        document.body.dataset.loaded = "yes";
     } catch (fault) {
         if (shown !== view) return;
         document.body.dataset.fault = fault.kind ?? "page";
         problem.replaceChildren(alert("danger", fault.message, [fault.hint].filter(Boolean)));
         if (!fault.kind) throw fault;
+    } finally {
+        shown.isLoading = false;
+        if (shown.isWanted && shown === view) {
+            shown.isWanted = false;
+            load();
+        }
     }
 }
 

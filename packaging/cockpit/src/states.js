@@ -35,3 +35,25 @@ export function outcomeText(row) {
 
 /* Whether all went well, for the tone of what is said. */
 export const isGood = row => ["completed", "skipped", "lost_race"].includes(row.outcome);
+
+/* Of import runs, newest first, as /v1/history has them: pairs of a moment and how many entries all their lists had then. What
+ * a list had before its oldest run follows from what that run added and removed. */
+export function entriesOverTime(runs) {
+    const done = runs.filter(run => run.state === "completed" && run.completed_at !== null).reverse();
+    const now = new Map();
+    for (const run of done) if (!now.has(run.source_id)) now.set(run.source_id, run.entries - run.added + run.removed);
+    let total = [...now.values()].reduce((sum, entries) => sum + entries, 0);
+    return done.sort((one, other) => one.completed_at - other.completed_at).map(run => {
+        total += run.entries - now.get(run.source_id);
+        now.set(run.source_id, run.entries);
+        return [run.completed_at, total];
+    });
+}
+
+/* `samples`: pairs of a moment and a count that grows; pairs of a moment and how much it grew each second until then. */
+export function ratesOf(samples) {
+    return samples.slice(1).map(([at, count], index) => {
+        const [before, old] = samples[index];
+        return [at, Math.max(0, count - old) / Math.max(1, at - before)];
+    });
+}

@@ -10,7 +10,7 @@ globalThis.cockpit = {
 };
 
 const { counted, duration, number, relative, size } = await import("../src/text.js");
-const { isGood, outcomeText, stateOf, toneOfVerdict } = await import("../src/states.js");
+const { entriesOverTime, isGood, outcomeText, ratesOf, stateOf, toneOfVerdict } = await import("../src/states.js");
 const { faultOf } = await import("../src/daemon.js");
 
 const source = changes => ({
@@ -75,4 +75,16 @@ test("an error of the daemon keeps its words, and another answer is an error all
     const fault = faultOf({ status: 422, message: "Unprocessable" }, body, "ann");
     assert.deepEqual([fault.kind, fault.message, fault.hint, fault.problems], ["RefusedError", "never banned", "see allow", []]);
     assert.equal(faultOf({ status: 500, message: "Internal" }, "<h1>no JSON</h1>", "ann").kind, "unknown");
+});
+
+test("the entries of all lists over time begin with what was there before the oldest run", () => {
+    const run = (source_id, completed_at, entries, added, removed, state = "completed") => ({ source_id, completed_at, entries, added, removed, state });
+    const newestFirst = [run("b", 30, 5, 5, 0), run("a", 25, 1, 1, 0, "failed"), run("a", 20, 90, 0, 10), run("a", 10, 100, 20, 0)];
+    assert.deepEqual(entriesOverTime(newestFirst), [[10, 100], [20, 90], [30, 95]]);
+    assert.deepEqual(entriesOverTime([]), []);
+});
+
+test("a rate is what came between two samples, and never below zero", () => {
+    assert.deepEqual(ratesOf([[0, 10], [10, 30], [20, 0]]), [[10, 2], [20, 0]]);
+    assert.deepEqual(ratesOf([[0, 10]]), []);
 });

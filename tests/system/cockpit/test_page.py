@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from support.feed_server import FeedServer
 from support.network_namespace import in_network_namespace
 from system.cockpit.visit import installed, visiting
 from system.daemon_process import running
@@ -142,3 +143,29 @@ async def test_what_is_allowed_is_not_banned_until_it_is_disallowed(tmp_path: Pa
             await visit.click("Disallow")
             await visit.until_text("192.0.2.1 is no longer allowed by command", ".notices")
             assert [row["origin"] for row in place.ask("allowed")] == ["configuration"]
+
+
+@in_network_namespace
+async def test_an_administrator_adds_a_list_by_its_url_and_disables_and_enables_it(tmp_path: Path, page: Path) -> None:
+    place = installed(tmp_path)
+    place.configure('id: none, path: "/dev/null", enabled: false')
+    (place.config / "sources.d").mkdir()
+    with FeedServer() as feeds, running(place) as daemon:
+        feeds.serve("/bad.txt", b"192.0.2.1\n192.0.2.2\n")
+        async with visiting(place, page, "root") as visit:
+            await visit.go("catalogue")
+            await visit.until_text("spamhaus-drop", "[data-key=spamhaus-drop]")
+            await visit.fill(url=feeds.url("/bad.txt"), action="count")
+            await visit.click("Add", "#add")
+            await visit.until_text("is added", ".notices")
+            await visit.until_text("2 entries", ".notices")
+            (added,) = [row["id"] for row in place.ask("sources") if row["id"] != "none"]
+            daemon.wait_for("blocklist_import_completed", added)
+            await visit.go("list", added)
+            await visit.click("Disable")
+            await visit.click("Disable", "dialog")
+            await visit.until_text("is disabled", ".notices")
+            assert not place.ask("sources", added)[0]["enabled"]
+            await visit.click("Enable")
+            await visit.until_text("is enabled", ".notices")
+            assert place.ask("sources", added)[0]["enabled"]

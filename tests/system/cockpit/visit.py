@@ -85,6 +85,16 @@ async def log_in(browser: Browser, console: Console, user: str) -> Visit:
         f" document.getElementById('login-password-input').value = {json.dumps(PASSWORD)},"
         " document.getElementById('login-button').click())"
     )
+    return await _arrived(browser)
+
+
+async def enter(browser: Browser, console: Console) -> Visit:
+    """To the page of a Cockpit that asks for no login."""
+    await browser.open(console.page)
+    return await _arrived(browser)
+
+
+async def _arrived(browser: Browser) -> Visit:
     visit = Visit(browser)
     await visit.until("document.body.dataset.loaded === 'yes' || document.body.dataset.fault")
     return visit
@@ -101,12 +111,15 @@ def installed(folder: Path) -> Installation:
 
 @asynccontextmanager
 async def visiting(place: Installation, page: Path, user: str = "operator") -> AsyncIterator[Visit]:
-    """The page, after a login of `user`; at the end no script has failed, no policy refused a thing, no other host is asked."""
+    """The page, after a login of `user`, or as root.
+
+    At the end no script has failed, no policy refused a thing, no other host is asked.
+    """
     folder = place.config.parent
     (folder / "console").mkdir()
-    with console(place, page, folder / "console") as cockpit:
+    with console(place, page, folder / "console", as_root=user == "root") as cockpit:
         async with browsing(folder / "profile") as browser:
-            yield await log_in(browser, cockpit, user)
+            yield await (enter(browser, cockpit) if user == "root" else log_in(browser, cockpit, user))
             assert browser.faults == []
             own = (cockpit.url, cockpit.url.replace("http", "ws"), "about:", "data:", "blob:")
             assert [url for url in browser.urls if not url.startswith(own)] == []

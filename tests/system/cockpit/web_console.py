@@ -52,6 +52,13 @@ exec "$@"
 """
 
 
+# Root can read them, and the configuration of the test is elsewhere than in /etc.
+_CONTROL_OF_ROOT = """#!/bin/sh
+verb=$2
+shift 2
+[ "$verb" = catalogue ] || set -- --config {config} "$@"
+exec {program} --json "$verb" "$@"
+"""
 # The programs of this project may be where no other account can read: this prints what the real one has printed.
 _CONTROL = """#!/bin/sh
 [ "$*" = "--json catalogue" ] && exec cat /usr/local/bin/catalogue.json
@@ -90,18 +97,27 @@ def prepare(place: Installation) -> None:
 
 
 @contextmanager
-def console(place: Installation, page: Path, folder: Path) -> Iterator[Console]:
-    """Cockpit, listening. `page`: the built files. `folder`: an empty one. Call `prepare(place)` before its daemon starts."""
+def console(place: Installation, page: Path, folder: Path, *, as_root: bool = False) -> Iterator[Console]:
+    """Cockpit, listening. `page`: the built files. `folder`: an empty one. Call `prepare(place)` before its daemon starts.
+
+    `as_root`: without a login, with the rights of root and the real banlistctl.
+    """
     program = server()
     _write_accounts(folder)
     shutil.copytree(page, folder / "page")
-    (folder / "banlistctl").write_text(_CONTROL)
+    control = _CONTROL_OF_ROOT.format(program=place.ctl_command()[0], config=place.config) if as_root else _CONTROL
+    (folder / "banlistctl").write_text(control)
     (folder / "catalogue.json").write_text(place.ctl("--json", "catalogue").stdout)
     command = ["unshare", "--mount", "--propagation", "private", "sh", "-c", _INSIDE, "sh", str(folder), str(place.runtime)]
     log = folder / "cockpit.log"
+    session = ["--local-session=cockpit-bridge"] if as_root else []
+    environment = os.environ | {"XDG_DATA_HOME": "/home/operator/.local/share"}
     with log.open("wb") as said:
         process = subprocess.Popen(
-            [*command, str(program), "--no-tls", "--address", ADDRESS, "--port", str(PORT)], stdout=said, stderr=said
+            [*command, str(program), "--no-tls", "--address", ADDRESS, "--port", str(PORT), *session],
+            stdout=said,
+            stderr=said,
+            env=environment,
         )
     try:
         _wait_until_it_listens(process, log)

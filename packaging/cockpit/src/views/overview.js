@@ -1,9 +1,10 @@
 /* The verdict, what it rests on, and every source. */
 
+import { chart } from "../chart.js";
 import { get, post } from "../daemon.js";
 import { alert, button, element, facts, label, time, title } from "../elements.js";
 import { orderButton } from "../notices.js";
-import { isGood, outcomeText, stateOf, toneOfVerdict } from "../states.js";
+import { entriesOverTime, isGood, outcomeText, ratesOf, stateOf, toneOfVerdict } from "../states.js";
 import { table } from "../table.js";
 import { _, counted, format, number } from "../text.js";
 
@@ -13,8 +14,21 @@ export const outcomes = rows => ({
     lines: rows.filter(row => rows.length === 1 || row.outcome !== "skipped").slice(0, 20).map(outcomeText),
 });
 
+const RUNS = 1000, SAMPLES = 1000, BETWEEN_SAMPLES = 5;
+
+/* Packets that bans stopped, as long as the page is open: the daemon keeps no history of them. */
+const samples = [];
+
+function sample(rows) {
+    const now = Date.now() / 1000;
+    if (samples.length && now - samples[samples.length - 1][0] < BETWEEN_SAMPLES) return;
+    samples.push([now, rows.reduce((sum, row) => sum + (row.packets ?? 0), 0)]);
+    if (samples.length > SAMPLES) samples.shift();
+}
+
 export function overview(_words, reload) {
     const verdict = element("div", {}), numbers = element("div", {});
+    const entries = chart(_("Entries of all lists over time")), packets = chart(_("Packets stopped each second, since this page was opened"));
     const sources = table({
         caption: _("Sources"),
         key: row => row.id,
@@ -62,11 +76,26 @@ export function overview(_words, reload) {
             element("div", { class: "row" },
                     orderButton(_("Refresh all"), async () => outcomes(await post("/v1/refresh")), reload, { kind: "primary" }),
                     button(_("Look up an address"), () => cockpit.location.go(["lookup"]))),
-            element("div", { class: "panel" }, sources.element)),
+            element("div", { class: "panel" }, sources.element),
+            element("div", { class: "panel" }, entries.element),
+            element("div", { class: "panel" }, packets.element)),
         async load() {
-            const [status, health, rows] = await Promise.all([get("/v1/status"), get("/v1/health"), get("/v1/sources")]);
+            const [status, health, rows, runs] = await Promise.all([
+                get("/v1/status"), get("/v1/health"), get("/v1/sources"), get("/v1/history", { limit: RUNS }),
+            ]);
             show(status, health);
             sources.show(rows);
+            entries.show(entriesOverTime(runs));
+            sample(rows);
+            packets.show(ratesOf(samples));
+        },
+        redraw() {
+            entries.redraw();
+            packets.redraw();
+        },
+        close() {
+            entries.close();
+            packets.close();
         },
     };
 }
