@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 import subprocess
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -119,6 +120,7 @@ def test_home_assistant_says_when_it_has_started(topic: str, octets: bytes, *, b
     assert is_birth(topic, octets) is born
 
 
+@cache
 def home_assistant() -> str:
     """A Python that has Home Assistant."""
     python = os.environ.get("BANLISTD_HOME_ASSISTANT_PYTHON", "python3")
@@ -156,4 +158,5 @@ def test_home_assistant_itself_refuses_a_spoilt_description(spoil: str) -> None:
             found["cmps"]["bans"]["no_such_key"] = 1
         case _:
             found["cmps"]["refresh"]["cmd_t"] = "a/+/b"
-    assert checked(python, found).returncode != 0
+    done = checked(python, found)
+    assert (done.returncode, done.stdout.startswith("refused: ")) == (3, True), done.stderr
