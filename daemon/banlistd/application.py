@@ -8,14 +8,16 @@ from banlistd.control.server import Answerer
 from banlistd.daemon import Service
 from banlistd.events import Event, EventName
 from banlistd.model import Remark
-from banlistd.ports import Announcer, FindingLog, Storage
+from banlistd.ports import Announcer, Clock, FindingLog, Storage
+from banlistd.ports.orders import SeenOrderLog
 from banlistd.services.backend_migration import BackendMigration
 from banlistd.services.enforcer import Enforcer
+from banlistd.services.telling.event_stream import EventStream
 
 
 @dataclass(frozen=True, slots=True)
 class Application:
-    """The parts that the program speaks to. `user_name`: of a uid; blocks."""
+    """The parts that the program speaks to. `user_name`: of a uid; blocks. `stream`: what is announced, for readers."""
 
     service: Service
     answers: Answerer
@@ -26,6 +28,9 @@ class Application:
     migration: BackendMigration
     remarks: Callable[[], Awaitable[Sequence[Remark]]]
     user_name: Callable[[int], str]
+    stream: EventStream
+    orders_seen: SeenOrderLog
+    clock: Clock
     said: set[Remark] = field(default_factory=set)
 
     async def restore(self) -> None:

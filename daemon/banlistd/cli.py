@@ -148,7 +148,8 @@ async def _serve(places: Paths, loaded: Loaded) -> int:
         loop.add_signal_handler(signal.SIGHUP, lambda: reloads.add(loop.create_task(_reload(application))))
         make_folder(places.runtime)
         control = answering(application.answers, places.socket, application.announce_order)
-        async with control, _monitored(application), _repeated(application, partial(_show_verdict, application)):
+        talking = _connected_to_broker(application, places)
+        async with control, _monitored(application), talking, _repeated(application, partial(_show_verdict, application)):
             await application.service.run(stop)
     return 0
 
@@ -164,6 +165,20 @@ async def _monitored(application: Application) -> AsyncIterator[None]:
     from banlistd.control.monitoring.serving import serve_monitoring  # noqa: PLC0415 - see above
 
     async with _repeated(application, partial(serve_monitoring, place, application.answers)):
+        yield
+
+
+@asynccontextmanager
+async def _connected_to_broker(application: Application, places: Paths) -> AsyncIterator[None]:
+    """State, events and orders pass over MQTT meanwhile, if a broker is configured; bans and repairs do not wait for it."""
+    mqtt = application.service.config.mqtt
+    if mqtt is None:
+        yield
+        return
+    # Only here: most hosts have no broker.
+    from banlistd.connecting.broker import talk_to_broker  # noqa: PLC0415 - see above
+
+    async with _repeated(application, partial(talk_to_broker, application, mqtt, places)):
         yield
 
 

@@ -43,6 +43,7 @@ from banlistd.adapters.storage.host.manual_allows import ManualAllowTable
 from banlistd.adapters.storage.import_runs import ImportRuns
 from banlistd.adapters.storage.list_ends import EndTable
 from banlistd.adapters.storage.manual_bans import ManualBanTable
+from banlistd.adapters.storage.orders.orders_seen import SeenOrderTable
 from banlistd.adapters.storage.polling.findings import FindingTable
 from banlistd.adapters.storage.polling.request_log import RequestTable
 from banlistd.adapters.storage.polling.source_records import SourceRecordReader
@@ -241,7 +242,18 @@ async def open_application(
         makers = {str(name): partial(open_backend, name, config) for name in BackendName if dry_run is None}
         migration = BackendMigration(BackendsInUse(database), str(config.backend), makers, announcer)
         yield Application(
-            service, partial(answered_by, parts), enforcer, findings, database, announcer, migration, remarks, user_name
+            service,
+            partial(answered_by, parts),
+            enforcer,
+            findings,
+            database,
+            announcer,
+            migration,
+            remarks,
+            user_name,
+            announcer,
+            SeenOrderTable(database),
+            clock,
         )
 
 

@@ -133,6 +133,12 @@ class GeoError(BanlistdError):
     exit_code = 69  # EX_UNAVAILABLE
 
 
+class BusError(BanlistdError):
+    """There is no connection to the MQTT broker."""
+
+    exit_code = 69  # EX_UNAVAILABLE
+
+
 class AlreadyRunningError(BanlistdError):
     """Another banlistd works on the same state."""
 

@@ -1,7 +1,7 @@
 """Every event. Names and message ids are stable, because people filter on them.
 
-The declarations of `allowing`, `evidence`, `feeds`, `firewall`, `orders`, `service` and `suspending` are in their modules. The
-catalogue for `journalctl -x`, the EVENTS section of banlistd(8) and packaging/docs/events.md are generated from all of them.
+Most declarations are in modules of their own, by subject. The catalogue for `journalctl -x`, the EVENTS section of banlistd(8)
+and packaging/docs/events.md are generated from all of them.
 """
 
 from enum import StrEnum
@@ -13,6 +13,7 @@ from banlistd.events.evidence import HITS_UNAVAILABLE as UNAVAILABLE
 from banlistd.events.feeds import SOURCE_DEAD, SOURCE_EMPTY, SOURCE_MOVED
 from banlistd.events.firewall import DRIFT_ENDED, DRIFT_RECURRING, DRIFT_REPAIRED, REMARK, RESTORED
 from banlistd.events.kind import EventKind, Field, Priority
+from banlistd.events.mqtt import BROKER_CONNECTED, BROKER_LOST, BROKER_REFUSED
 from banlistd.events.orders import ORDER_REFUSED
 from banlistd.events.service import DAEMON_STARTED, DAEMON_STOPPED, FILES_CHANGED
 from banlistd.events.suspending import PAUSED, PINNED, RESUMED, ROLLED_BACK, UNPINNED
@@ -258,6 +259,9 @@ class EventName(StrEnum):
         "    getent group banlistd  the users who may send commands, besides root",
     )
     ORDER_REFUSED = ORDER_REFUSED
+    MQTT_CONNECTED = BROKER_CONNECTED
+    MQTT_LOST = BROKER_LOST
+    MQTT_REFUSED = BROKER_REFUSED
     GEO_WARMED = EventKind(
         "geo_warmed",
         "6d1b4a0cb5a44b3f8a7a0f0f5b0a1c20",

@@ -22,9 +22,12 @@ from banlistd.core.config.sections.geo import Online
 from banlistd.core.config.sections.guards import Guards
 from banlistd.core.config.sections.pages import Pages
 from banlistd.core.config.sections.verify import Verify
+from banlistd.core.config.service.mqtt import Mqtt, MqttTls
+from banlistd.core.config.service.orders import KnownOperator
 from banlistd.core.config.yaml import parse_document
 from banlistd.core.ruleset.policy import policy_of
 from banlistd.model import Mark, SourceId
+from support.operators import BERT, key_text
 from support.written_config import CATALOGUE, FOLDER, read
 
 A = {"id": "a", "url": "https://lists.example/a"}
@@ -100,13 +103,24 @@ BESIDE: Mapping[type[Section], Mapping[str, object]] = {
     Pages: {"next": "paging.after"},
     Verify: {"sha256": ".sum", "key": "RWQBAgMEBQYHCAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8g", "keyring": "/b.gpg"},
     Online: {"url": "https://a.example/"},
+    Mqtt: {"broker": "mqtts://127.0.0.1", "tls": {"ca": "/ca.pem"}, "user": "u"},
+    MqttTls: {"ca": "/ca.pem", "certificate": "/c.pem", "key": "${credential:k}"},
 }
+
+
+def of_operator(written: Mapping[str, object]) -> KnownOperator:
+    one = {"name": "bert", "key": key_text(BERT), "may": ["ban"], **written}
+    mqtt = read(json.dumps({"mqtt": {**BESIDE[Mqtt], "operators": [one]}})).mqtt
+    assert mqtt is not None
+    return mqtt.operators[0]
+
 
 SPECIAL: Mapping[type[Section], Callable[[Mapping[str, object]], Section]] = {
     Config: lambda tree: read(json.dumps(tree)),
     Source: lambda tree: of_source(tree).sources[0],
     CatalogueEntry: of_catalogue,
     WrittenAllow: of_allow,
+    KnownOperator: of_operator,
 }
 
 SECTIONS = (*sections_of(Config), CatalogueEntry)

@@ -26,6 +26,7 @@ from banlistd.core.config.sections.verify import VERIFY, Verify
 from banlistd.core.config.service.backend import BackendKeys
 from banlistd.core.config.service.manual import Manual
 from banlistd.core.config.service.metrics import Metrics
+from banlistd.core.config.service.mqtt import Mqtt
 from banlistd.core.credentials import may_contain_secret
 from banlistd.formats import Format
 from banlistd.model import Family, SourceId
@@ -272,6 +273,10 @@ class Config(BackendKeys):
     metrics: Annotated[Metrics, Key(kinds.section(Metrics, "metrics"), "Metrics and health over HTTP.", Reload.RESTART)] = (
         _METRICS
     )
+    mqtt: Annotated[
+        Mqtt | None,
+        Key(kinds.section(Mqtt, "mqtt", may_be_empty=False), "State, events and orders over MQTT 5.", Reload.RESTART),
+    ] = None
     hits: Annotated[Hits, Key(kinds.section(Hits, "hits"), "How many hits are kept, and how long.", Reload.LIVE)] = _HITS
 
     @property

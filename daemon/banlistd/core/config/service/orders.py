@@ -123,6 +123,7 @@ OPERATORS = ValueKind(
     parts=tuple(key.kind for key in keys_of(KnownOperator).values()),
     show=lambda _: "",
     section=KnownOperator,
+    examples=([{"name": "anna", "key": "11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=", "may": ["refresh"]}],),
 )
 _PRESSES = kinds.many(kinds.chosen(Press, "what a button may ask for"), "`refresh`")
 

@@ -12,10 +12,8 @@ from banlistd.core.mqtt.orders.envelope import ORDER_TYPE, Envelope, UnsignedErr
 from banlistd.core.mqtt.orders.keys import key_id
 from banlistd.core.mqtt.orders.seen import SeenOrder, SeenOrders
 from banlistd.core.mqtt.orders.strict_json import NotStrictError, exact, strict_object
+from banlistd.core.mqtt.topics import HOME
 from banlistd.core.printing import quoted
-
-HOME = "home"
-"""The fleet of a host that is in none."""
 
 MOST_ORDER_OCTETS = 48 * 1024
 """Of a message."""

@@ -1,0 +1,163 @@
+"""A connection to a broker of MQTT 5, by aiomqtt.
+
+What its versions 2.5 do not do by themselves is done here: an attempt that times out or is cancelled closes its socket, the
+reasons in the broker's acknowledgements are kept, and one message is under way at a time.
+"""
+
+import asyncio
+import ssl
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+import aiomqtt
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.properties import Properties
+from paho.mqtt.reasoncodes import ReasonCode
+
+from banlistd.adapters.mqtt.outbox import Outbox
+from banlistd.errors import BusError
+from banlistd.ports.mqtt import BusMessage
+
+_TIMEOUT = 10.0
+"""Seconds for an answer of the broker."""
+
+_KEEPALIVE = 30
+"""Seconds; a dead peer is noticed after twice that."""
+
+_SESSION_EXPIRY = 10
+"""Seconds. The delay of the will ends with the session, so 0 would void it."""
+
+_WILL_DELAY = 5
+_CLOSING = 2.0
+
+_WITH_WILL = 4
+"""The reason of a DISCONNECT after which the will is published (MQTT 5.0, 3.14.2.1)."""
+
+_INCOMING, _OUTGOING = 256, 64
+
+
+@dataclass(frozen=True, slots=True)
+class BrokerAccess:
+    """`tls` None: not encrypted. `password` is not in repr."""
+
+    host: str
+    port: int
+    client_id: str
+    tls: ssl.SSLContext | None = None
+    user: str = ""
+    password: str = field(default="", repr=False)
+
+
+class MqttConnection:
+    """The BusConnection of `ports`."""
+
+    def __init__(self, client: aiomqtt.Client) -> None:
+        self._client = client
+        self._outbox = Outbox()
+        self._refusals: set[str] = set()
+        self._messages = client.messages
+        paho: Any = client._client  # noqa: SLF001 - aiomqtt drops the reason
+        before = paho.on_publish
+
+        def acknowledged(paho_client: Any, userdata: Any, number: int, reason: ReasonCode, properties: Any) -> None:
+            if reason.is_failure:
+                self._refusals.add(str(reason))
+            before(paho_client, userdata, number, reason, properties)
+
+        paho.on_publish = acknowledged
+
+    @property
+    def lost(self) -> int:
+        return self._outbox.lost
+
+    def refusals(self) -> frozenset[str]:
+        found = frozenset(self._refusals)
+        self._refusals.clear()
+        return found
+
+    def send(self, message: BusMessage) -> None:
+        self._outbox.put(message)
+
+    async def received(self) -> BusMessage:
+        """Raises BusError. A reader that is cancelled may lose a message."""
+        try:
+            message = await anext(self._messages)
+        except aiomqtt.MqttError as error:
+            raise BusError(_reason(error)) from error
+        return BusMessage(str(message.topic), bytes(message.payload), retained=bool(message.retain), qos=message.qos)
+
+    async def run(self) -> None:
+        """Send what waits, until the connection is lost. Raises BusError."""
+        while True:
+            await self._publish(await self._outbox.get())
+
+    async def _publish(self, message: BusMessage) -> None:
+        properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]
+        if message.expires:
+            properties.MessageExpiryInterval = message.expires
+        try:
+            await self._client.publish(
+                message.topic, message.payload, qos=message.qos, retain=message.retained, properties=properties
+            )
+        except aiomqtt.MqttError as error:
+            raise BusError(_reason(error)) from error
+
+
+@asynccontextmanager
+async def connected(access: BrokerAccess, will: BusMessage, topics: Sequence[str]) -> AsyncIterator[MqttConnection]:
+    """A connection that listens to these topics. Raises BusError. Nothing of an attempt stays, however it ends."""
+    client = _client(access, will)
+    entering = asyncio.ensure_future(client.__aenter__())
+    try:
+        await asyncio.shield(entering)
+        connection = MqttConnection(client)
+        for topic in topics:
+            await client.subscribe(topic, qos=1)
+        yield connection
+    except aiomqtt.MqttError as error:
+        raise BusError(_reason(error)) from error
+    finally:
+        await asyncio.shield(_end(client, entering))
+
+
+def _client(access: BrokerAccess, will: BusMessage) -> aiomqtt.Client:
+    opened, last = Properties(PacketTypes.CONNECT), Properties(PacketTypes.WILLMESSAGE)  # type: ignore[no-untyped-call]
+    opened.SessionExpiryInterval = _SESSION_EXPIRY
+    last.WillDelayInterval = _WILL_DELAY
+    return aiomqtt.Client(
+        access.host,
+        access.port,
+        username=access.user or None,
+        password=access.password or None,
+        identifier=access.client_id,
+        protocol=aiomqtt.ProtocolVersion.V5,
+        will=aiomqtt.Will(will.topic, will.payload, will.qos, will.retained, last),
+        timeout=_TIMEOUT,
+        keepalive=_KEEPALIVE,
+        clean_start=True,
+        properties=opened,
+        tls_context=access.tls,
+        max_queued_incoming_messages=_INCOMING,
+        max_queued_outgoing_messages=_OUTGOING,
+    )
+
+
+async def _end(client: aiomqtt.Client, entering: "asyncio.Future[aiomqtt.Client]") -> None:
+    """Close what an attempt has opened; each step is bounded by a timeout of its own."""
+    with suppress(Exception):
+        await entering
+    paho: Any = client._client  # noqa: SLF001 - aiomqtt has no way to ask for the will
+    # The broker publishes the will after its delay, unless the next start is quicker.
+    paho.disconnect = partial(paho.disconnect, ReasonCode(PacketTypes.DISCONNECT, identifier=_WITH_WILL))
+    with suppress(aiomqtt.MqttError, TimeoutError):
+        async with asyncio.timeout(_CLOSING):
+            await client.__aexit__(None, None, None)
+    paho.disconnect()  # otherwise the socket of a failed attempt and a task would stay
+    paho.loop_misc()
+
+
+def _reason(error: aiomqtt.MqttError) -> str:
+    return str(error) or type(error).__name__

@@ -1,0 +1,44 @@
+"""What waits to be sent: bounded, and a newer state takes the place of an older one."""
+
+import asyncio
+from collections import OrderedDict
+
+from banlistd.ports.mqtt import BusMessage
+
+MOST_MESSAGES = 256
+MOST_OCTETS_WAITING = 2**20
+
+
+class Outbox:
+    """Used by one thread. `lost`: messages that had to go for newer ones."""
+
+    def __init__(self) -> None:
+        self._waiting: OrderedDict[object, BusMessage] = OrderedDict()
+        self._octets = 0
+        self._number = 0
+        self._filled = asyncio.Event()
+        self.lost = 0
+
+    def put(self, message: BusMessage) -> None:
+        self._number += 1
+        key: object = message.topic if message.retained else self._number
+        if key in self._waiting:
+            self._take(key)
+        self._waiting[key] = message
+        self._octets += len(message.payload)
+        while len(self._waiting) > MOST_MESSAGES or self._octets > MOST_OCTETS_WAITING:
+            self._take(next(iter(self._waiting)))
+            self.lost += 1
+        self._filled.set()
+
+    async def get(self) -> BusMessage:
+        """The oldest message, once there is one."""
+        while not self._waiting:
+            self._filled.clear()
+            await self._filled.wait()
+        return self._take(next(iter(self._waiting)))
+
+    def _take(self, key: object) -> BusMessage:
+        message = self._waiting.pop(key)
+        self._octets -= len(message.payload)
+        return message

@@ -1,0 +1,43 @@
+"""The topics of a host, and which events go over them."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+
+ONLINE, OFFLINE = b"online", b"offline"
+HOME = "home"
+"""The fleet of a host that is in none."""
+
+
+@dataclass(frozen=True, slots=True)
+class NodeTopics:
+    node: str
+    fleet: str = HOME
+
+    @property
+    def root(self) -> str:
+        return f"banlistd/v1/{self.fleet}"
+
+    def of(self, what: str) -> str:
+        """Of this host: `status`, `state`, `event` or `answer`."""
+        return f"{self.root}/node/{self.node}/{what}"
+
+    @property
+    def order(self) -> str:
+        return f"{self.root}/order/{self.node}"
+
+    @property
+    def press(self) -> str:
+        """Where the topics of the buttons begin."""
+        return f"{self.root}/press/{self.node}/"
+
+
+def is_published(name: str, patterns: Iterable[str]) -> bool:
+    """Whether an event goes over MQTT; one about MQTT never does, as it would cause the next."""
+    return not name.startswith("mqtt_") and any(fnmatchcase(name, pattern) for pattern in patterns)
+
+
+def fit_node_id(host_name: str) -> str:
+    """The name of a host as an id: its first label, in lower case, with hyphens for what does not fit."""
+    letters = (letter if letter.isascii() and letter.isalnum() else "-" for letter in host_name.partition(".")[0].lower())
+    return "".join(letters)[:40].strip("-") or "banlistd"

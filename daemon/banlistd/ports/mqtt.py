@@ -1,0 +1,34 @@
+"""The broker, as messages in and out."""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class BusMessage:
+    """`expires`: after so many seconds the broker drops it; None: never. `qos`: 0 or 1."""
+
+    topic: str
+    payload: bytes
+    retained: bool = False
+    qos: int = 1
+    expires: int | None = None
+
+
+class BusConnection(Protocol):
+    """One connection to the broker, while it lasts. Raises BusError once it is lost."""
+
+    def send(self, message: BusMessage) -> None:
+        """Never blocks and never raises: the queue is bounded, and the oldest of it is dropped; a newer retained message takes
+        the place of an older one of its topic.
+        """
+
+    async def received(self) -> BusMessage:
+        """The next message of the topics subscribed to."""
+
+    @property
+    def lost(self) -> int:
+        """Messages that were dropped from the queue."""
+
+    def refusals(self) -> frozenset[str]:
+        """Reasons that the broker has given, since the last call, for refusing a message."""

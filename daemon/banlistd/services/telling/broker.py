@@ -1,0 +1,167 @@
+"""What a host says and hears over MQTT while it is connected: status, state, events, its description, orders and buttons."""
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+
+from banlistd.core.mqtt.home_assistant import BIRTH_TOPIC, Description, is_birth
+from banlistd.core.mqtt.topics import OFFLINE, ONLINE, NodeTopics, is_published
+from banlistd.errors import BanlistdError
+from banlistd.events import Event, EventName
+from banlistd.ports import Announcer
+from banlistd.ports.mqtt import BusConnection, BusMessage
+from banlistd.services.telling.event_stream import EventStream, NumberedEvent
+
+STATE_EVERY, STATE_REST = 300.0, 10.0
+"""Seconds between two states where nothing happens, and where much does."""
+
+_STATE_EXPIRES, _EVENT_EXPIRES, _ANSWER_EXPIRES = 7200, 60, 60
+_MOST_EVENTS = 50
+_MOST_TASKS = 32
+"""Orders, buttons and descriptions under way; more messages are dropped."""
+
+_LARGEST = 48 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class BrokerDuties:
+    """`events`: patterns of names. `description`: for Home Assistant; None: not wanted, and then `withdrawal` is sent.
+
+    `state`: gathers the state. `take_order`: octets and whether they are retained; the answer. `press`: verb and whether it is
+    retained. `jitter`: seconds to wait before the description is sent again, another number each time.
+    """
+
+    topics: NodeTopics
+    events: tuple[str, ...]
+    description: Description | None
+    withdrawal: Description
+    state: Callable[[], Awaitable[Mapping[str, object]]]
+    take_order: Callable[..., Awaitable[bytes | None]]
+    press: Callable[..., Awaitable[bool]]
+    jitter: Callable[[], float]
+
+    @property
+    def will(self) -> BusMessage:
+        return BusMessage(self.topics.of("status"), OFFLINE, retained=True)
+
+    @property
+    def subscriptions(self) -> tuple[str, ...]:
+        topics = self.topics
+        birth = (BIRTH_TOPIC,) if self.description else ()
+        return (topics.of("status"), topics.order, f"{topics.press}+", *birth)
+
+
+class BrokerTalk:
+    """One connection. Ends with BusError once that is lost."""
+
+    def __init__(self, connection: BusConnection, duties: BrokerDuties, stream: EventStream, announcer: Announcer) -> None:
+        self._connection = connection
+        self._duties = duties
+        self._stream = stream
+        self._announcer = announcer
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._refused: set[str] = set()
+
+    async def run(self) -> None:
+        last = self._stream.newest(1).last
+        self._send("status", ONLINE, retained=True)
+        self._describe()
+        try:
+            async with asyncio.TaskGroup() as together:
+                together.create_task(self._tell(last))
+                together.create_task(self._hear())
+        finally:
+            for task in self._tasks:
+                task.cancel()
+            await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def _tell(self, last: int) -> None:
+        """Events as they come, and the state: at once, after each event that changes it, and now and then."""
+        loop = asyncio.get_running_loop()
+        told_at, is_old = 0.0, True
+        while True:
+            now = loop.time()
+            if (is_old and now >= told_at + STATE_REST) or now >= told_at + STATE_EVERY or not told_at:
+                await self._send_state()
+                told_at, is_old = now, False
+            wait = STATE_REST if is_old else max(0.1, told_at + STATE_EVERY - now)
+            read = await self._stream.wait_after(last, _MOST_EVENTS, wait)
+            last = read.last
+            for each in read.events:
+                is_old = True
+                self._send_event(each)
+            self._announce_refusals()
+
+    async def _send_state(self) -> None:
+        try:
+            state = await self._duties.state()
+        except BanlistdError:
+            return
+        document = {"v": 1, **state, "lost": self._connection.lost}
+        octets = json.dumps(document, separators=(",", ":")).encode()
+        if len(octets) <= _LARGEST:
+            self._send("state", octets, retained=True, expires=_STATE_EXPIRES)
+
+    def _send_event(self, each: NumberedEvent) -> None:
+        event = each.event
+        if not is_published(str(event.name), self._duties.events):
+            return
+        document = {"v": 1, "name": str(event.name), "message": event.message, "at": each.at, "fields": {**event.fields}}
+        octets = json.dumps(document, separators=(",", ":")).encode()
+        if len(octets) <= _LARGEST:
+            self._send("event", octets, qos=0, expires=_EVENT_EXPIRES)
+
+    async def _hear(self) -> None:
+        duties = self._duties
+        while True:
+            message = await self._connection.received()
+            if message.topic == duties.topics.of("status"):
+                # The will of an earlier connection may come late.
+                if message.payload == OFFLINE:
+                    self._send("status", ONLINE, retained=True)
+            elif message.topic == duties.topics.order:
+                self._start(self._obey(message))
+            elif message.topic.startswith(duties.topics.press):
+                verb = message.topic.removeprefix(duties.topics.press)
+                self._start(self._press(verb, retained=message.retained))
+            elif is_birth(message.topic, message.payload) and not message.retained:
+                self._start(self._describe_later())
+
+    def _start(self, work: "Awaitable[None]") -> None:
+        task = asyncio.ensure_future(work)
+        if len(self._tasks) >= _MOST_TASKS:
+            task.cancel()
+            return
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _obey(self, message: BusMessage) -> None:
+        answer = await self._duties.take_order(message.payload, retained=message.retained)
+        if answer is not None:
+            self._send("answer", answer, expires=_ANSWER_EXPIRES)
+
+    async def _press(self, verb: str, *, retained: bool) -> None:
+        try:
+            await self._duties.press(verb, retained=retained)
+        except BanlistdError:
+            return  # the events of the sources say what has failed
+
+    async def _describe_later(self) -> None:
+        await asyncio.sleep(self._duties.jitter())
+        self._describe()
+
+    def _describe(self) -> None:
+        found = self._duties.description or self._duties.withdrawal
+        self._connection.send(BusMessage(found.topic, found.payload, retained=True))
+
+    def _announce_refusals(self) -> None:
+        new = self._connection.refusals() - self._refused
+        self._refused |= new
+        for reason in sorted(new):
+            self._announcer.announce(
+                Event(EventName.MQTT_REFUSED, f"the MQTT broker refuses a message: {reason}", {"REASON": reason})
+            )
+
+    def _send(self, what: str, octets: bytes, *, retained: bool = False, qos: int = 1, expires: int | None = None) -> None:
+        self._connection.send(BusMessage(self._duties.topics.of(what), octets, retained, qos, expires))
