@@ -275,7 +275,14 @@ async def assemble(
     confirmed = ConfirmedSnapshots(snapshots, trial)
     enforcer = Enforcer(kernel, ledger, policy, host, announcer, confirmed, NoConnections())
     manual_bans = ManualBanService(
-        ManualBanTable(database), enforcer, host, announcer, clock, look_every=0.005, retry_every=0.005
+        ManualBanTable(database),
+        enforcer,
+        host,
+        announcer,
+        clock,
+        marks=ledger.marks_for,
+        look_every=0.005,
+        retry_every=0.005,
     )
     geo_cache = GeoCacheTable(database)
     resolvers = GeoResolvers(tuple(MmdbFile(path) for path in environment.geo_databases), tuple(environment.resolvers))

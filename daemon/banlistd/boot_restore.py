@@ -17,14 +17,17 @@ from banlistd.adapters.storage.start.boot_snapshot import last_boot_snapshot
 from banlistd.adapters.system.clock import SystemClock
 from banlistd.adapters.system.instance import only_instance, only_writer, refuse_unsafe_state
 from banlistd.adapters.system.journal import find_announcer
+from banlistd.core.addresses.sets import AddressSet
 from banlistd.core.logins import note_logins, protection_of_logins
 from banlistd.core.manual_bans import addresses_of
 from banlistd.core.printing import counted
 from banlistd.core.ruleset.manual_allows import REASON, protection_of_allows
 from banlistd.core.ruleset.protection import merge_protected
+from banlistd.core.ruleset.scoping.by_hand import scoped_contents
 from banlistd.events import Event, EventName
-from banlistd.model import MANUAL, Protected
+from banlistd.model import MANUAL, Protected, SourceId
 from banlistd.paths import Paths
+from banlistd.scopes.scope import id_by_hand
 from banlistd.services.enforcer import Enforcer
 from banlistd.services.null_objects import NoAnnouncer, NoBootSnapshots, NoConnections
 
@@ -69,9 +72,12 @@ async def _restore(places: Paths) -> str:
                 enforcer = Enforcer(firewall, ledger, policy, host, NoAnnouncer(), snapshots, NoConnections())
                 begun, bans = await ManualBanTable(database).load()
                 if begun:
-                    enforcer.register_external(
-                        MANUAL, addresses_of(bans), addresses_of(ban for ban in bans if ban.in_force(now))
-                    )
+                    in_force = [ban for ban in bans if ban.in_force(now)]
+                    enforcer.register_external(MANUAL, addresses_of(bans), addresses_of(in_force))
+                    # A scope that is newer than the snapshot has no mark: the daemon bans in it.
+                    wanted = scoped_contents(in_force)
+                    for scope, addresses in scoped_contents(bans).items():
+                        enforcer.register_external(SourceId(id_by_hand(scope)), addresses, wanted.get(scope, AddressSet.none()))
                 restored = await enforcer.restore(now)
             finally:
                 await firewall.close()

@@ -178,7 +178,14 @@ async def open_application(
         confirmed = ConfirmedSnapshots(boot_snapshots, trial)
         enforcer = Enforcer(firewall, ledger, policy, host, announcer, confirmed, ended)
         stack.push_async_callback(enforcer.wait_until_idle)
-        banning = ManualBanService(ManualBanTable(database), enforcer, host, announcer, clock)
+        banning = ManualBanService(
+            ManualBanTable(database),
+            enforcer,
+            host,
+            announcer,
+            clock,
+            marks=ledger.marks_for if config.backend.kind.capabilities.scopes else None,
+        )
         enricher = Enricher(
             config.geo, lambda geo: _geo_resolvers(geo, places), GeoCacheTable(database), ledger, announcer, clock
         )

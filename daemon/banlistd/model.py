@@ -105,8 +105,7 @@ class Marker:
 
 @dataclass(frozen=True, slots=True)
 class Validators:
-    """What is sent back to a server to learn that nothing changed. Empty strings: not known.
-    `body_hash`: of the bytes as they arrived, before decompression; it is compared only within one source.
+    """What is sent back to a server to learn that nothing changed; empty: not known. `body_hash`: of the bytes as they arrived.
     `fetch_key`: a hash of the place they came from and the format they were read in; under another one validators are ignored.
     """
 
@@ -242,7 +241,7 @@ class Protected:
 
 @dataclass(frozen=True, slots=True)
 class ManualBan:
-    """A manual ban: addresses (integers, both ends inclusive), its origin, and its end (seconds since the epoch).
+    """A manual ban: addresses (integers, both ends inclusive), its origin, end (seconds since the epoch) and scope (None: all).
 
     Origins are independent: an address is banned while a ban of any origin is in force. `expires_at` None: it does not expire.
     `uid`: the user who ordered it; None where that is not known. `confirm_by`: its end while it is not confirmed.
@@ -257,6 +256,7 @@ class ManualBan:
     expires_at: float | None
     uid: int | None = None
     confirm_by: float | None = None
+    scope: Scope | None = None
 
     @property
     def span(self) -> Span:

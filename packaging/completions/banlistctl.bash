@@ -51,6 +51,11 @@ _banlistctl() {
     "ban --origin") words="" ;;
     "ban --comment") words="" ;;
     "ban --prefix6") words="" ;;
+    "ban --ports") words="" ;;
+    "ban --protocols") words="" ;;
+    "ban --interfaces") words="" ;;
+    "ban --except-interfaces") words="" ;;
+    "ban --connections") words="all new" ;;
     "ban --session") words="" ;;
     "unban --prefix6") words="" ;;
     "unban --origin") words="" ;;
@@ -110,7 +115,7 @@ _banlistctl() {
         export) words="--format --after $(_banlistctl_sources)" ;;
         metrics) words="--format" ;;
         protected) words="forget" ;;
-        ban) words="--for --confirm --origin --comment --prefix6 --keep --force --session" ;;
+        ban) words="--for --confirm --origin --comment --prefix6 --ports --protocols --interfaces --except-interfaces --connections --keep --force --session" ;;
         unban) words="--prefix6 --origin $(_banlistctl_bans)" ;;
         bans) words="--limit --after" ;;
         allow) words="--for --comment" ;;

@@ -12,6 +12,7 @@ from banlistd.core.ban_index import BanDraft, BanIndex, age_of
 from banlistd.core.manual_bans import addresses_of, read_place
 from banlistd.errors import UsageError
 from banlistd.model import BanKey, Family, ManualBan
+from banlistd.scopes.scope import Scope
 
 NOW = 1_000.0
 
@@ -29,6 +30,7 @@ bans = st.builds(
     origin=st.sampled_from(["a", "b", "c"]),
     created_at=st.sampled_from([1.0, 2.0, 3.0]),
     expires_at=st.sampled_from([None, 500.0, NOW, 2000.0]),
+    scope=st.sampled_from([None, None, Scope(ports=((22, 22),)), Scope(only_new=True)]),
 )
 changes = st.lists(st.tuples(st.lists(bans, max_size=6), st.lists(bans, max_size=6)), max_size=8)
 
@@ -47,6 +49,7 @@ def assert_is(index: BanIndex, known: dict[BanKey, ManualBan]) -> None:
     assert set(index.ended(NOW)) == {one for one in known.values() if not one.in_force(NOW)}
     assert index.next_end() == min((one.expires_at for one in known.values() if one.expires_at is not None), default=None)
     assert index.addresses() == addresses_of(known.values())
+    assert index.scoped() == {key: one for key, one in known.items() if one.scope is not None}
     for origin in "abc":
         assert index.count_of(origin) == sum(one.origin == origin for one in known.values())
         assert set(index.keys_of(None, origin)) == {key for key in known if key[3] == origin}

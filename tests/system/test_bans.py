@@ -1,13 +1,14 @@
 """Bans by hand on the real daemon and the real kernel: at once, to the moment, across restarts, flushes and kills."""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from threading import Thread
 
 from support.network_namespace import in_network_namespace, nft
 from support.tracking import HOST, OTHER, OURS, connections_of, move_away, talk, track
 from system.daemon_process import Installation, running
-from system.kernel_view import expected, generation, look, standing
+from system.kernel_view import KernelRanges, expected, generation, look, standing
 
 LISTED = ["192.0.2.0/24", "2001:db8::/32"]
 
@@ -82,6 +83,47 @@ def test_bans_by_hand_outlive_a_kill_a_flush_and_a_restart_and_nothing_is_writte
     assert place.once() == 0
     assert standing() == by_hand("203.0.113.7", "198.51.100.0/24")
     assert set(look().contents) == {"manual", "listed"}
+
+
+@in_network_namespace
+def test_bans_of_some_packets_outlive_a_kill_a_flush_a_restart_and_a_boot(tmp_path: Path) -> None:
+    place = installed(tmp_path)
+    scoped = {"22": {4: expected({"manual": ["203.0.113.7"]})[4], 6: []}, "80 new": expected({"manual": ["203.0.113.0/24"]})}
+    with running(place, "listed") as daemon:
+        place.ask("ban", "203.0.113.7", "--ports", "22", "--protocols", "tcp")
+        place.ask("ban", "203.0.113.0/24", "--ports", "80", "--connections", "new")
+        place.ask("ban", "198.51.100.9")
+        before, rows = generation(), place.ask("bans")
+        assert [row["packets"] for row in rows] == ["", "tcp/udp to port 80 except answers", "tcp to port 22"]
+        done = place.ctl("--json", "check", "203.0.113.7")
+        checked = json.loads(done.stdout)
+        assert (done.returncode, checked["banned"], {row["id"] for row in checked["partly"]}) == (1, False, {"manual"})
+        daemon.kill()
+    with running(place) as daemon:
+        assert (_by_hand(look().scoped), generation(), place.ask("bans")) == (scoped, before, rows)
+        nft("flush", "ruleset")
+        daemon.wait_for("firewall_drift_repaired")
+        assert (_by_hand(look().scoped), standing()) == (scoped, by_hand("198.51.100.9"))
+        assert daemon.terminate() == 0
+    nft("flush", "ruleset")
+    assert place.run("--restore").returncode == 0
+    assert (_by_hand(look().scoped), standing()) == (scoped, by_hand("198.51.100.9"))
+    with running(place) as daemon:
+        place.ask("unban", "203.0.113.7")
+        place.ask("unban", "203.0.113.0/24")
+        assert "scope" not in nft("list", "ruleset")
+        assert daemon.terminate() == 0
+
+
+def _by_hand(scoped: Mapping[str, Mapping[int, KernelRanges]]) -> Mapping[str, Mapping[int, KernelRanges]]:
+    """Without the name of the scope in that of the source."""
+    return {
+        words: {
+            version: [(first, last, owner.partition("-")[0]) for first, last, owner in ranges]
+            for version, ranges in one.items()
+        }
+        for words, one in scoped.items()
+    }
 
 
 @in_network_namespace

@@ -154,7 +154,7 @@ class Command(NamedTuple, Generic[_Order, _Answer]):
 
     def fields(self, arguments: argparse.Namespace) -> Mapping[str, object]:
         """The fields of the request; what was not given is left to the daemon."""
-        given = {argument.key: getattr(arguments, argument.name.lstrip("-")) for argument in self.arguments}
+        given = {argument.key: getattr(arguments, argument.name.lstrip("-").replace("-", "_")) for argument in self.arguments}
         return {key: value for key, value in given.items() if value is not None}
 
 

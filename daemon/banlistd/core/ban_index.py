@@ -3,6 +3,7 @@
 from bisect import bisect_left, bisect_right, insort
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from operator import attrgetter, lt
 from typing import Any
 
@@ -11,6 +12,7 @@ import numpy as np
 from banlistd.core.addresses.arrays import distinct, without
 from banlistd.core.addresses.sets import FAMILIES, Addresses, AddressSet, Ranges, from_numbers, union_of
 from banlistd.model import BanKey, Family, ManualBan, Span
+from banlistd.scopes.scope import Scope
 
 BanPlace = tuple[float, Family, int, int, str]
 """The place of a ban in the order of age: its time of creation, then its key."""
@@ -44,6 +46,7 @@ class BanIndex:
         # Nearly every span has one ban: a tuple takes a fifth of the memory of a dictionary.
         self._of_span: dict[Span, tuple[BanKey, ...]] = {}
         self._wide: Mapping[Family, dict[Span, None]] = {family: {} for family in FAMILIES}
+        self._scoped: dict[BanKey, ManualBan] = {}
         self._by_age: list[ManualBan] = []
         self._by_end: list[ManualBan] = []
         self._hosts: dict[Family, Addresses] = {family: from_numbers(family, []) for family in FAMILIES}
@@ -94,25 +97,29 @@ class BanIndex:
         return self._by_end[0].ends_at if self._by_end else None
 
     def addresses(self) -> AddressSet:
-        """What the bans cover, as `AddressSet.of` has it."""
+        """What the bans of all packets cover, as `AddressSet.of` has it."""
         (hosts4, nets4), (hosts6, nets6) = (
             (without(self._hosts[family], self._nets[family].first, self._nets[family].last), self._nets[family])
             for family in FAMILIES
         )
         return AddressSet.of_parts(hosts4, nets4, hosts6, nets6)
 
+    def scoped(self) -> Mapping[BanKey, ManualBan]:
+        """The bans of some packets."""
+        return self._scoped
+
     def change(self, come: Iterable[ManualBan], go: Iterable[BanKey]) -> None:
         """Take bans in, in place of those with the same key, and others out."""
         bans = {ban.key: ban for ban in come}
         left = [self._bans[key] for key in {**dict.fromkeys(go), **bans} if key in self._bans]
-        coming = {ban.span for ban in bans.values()}
-        before = {ban.span for ban in left} | {span for span in coming if span in self._of_span}
+        coming = {ban.span for ban in bans.values() if ban.scope is None}
+        before = {ban.span for ban in left if ban.scope is None} | {span for span in coming if self._covers(span)}
         self._rearrange(left, list(bans.values()))
         for ban in left:
             self._take_out(ban)
         for ban in bans.values():
             self._take_in(ban)
-        self._cover([span for span in coming if span not in before], [span for span in before if span not in self._of_span])
+        self._cover([span for span in coming if span not in before], [span for span in before if not self._covers(span)])
 
     def changed(self, come: Iterable[ManualBan], go: Iterable[BanKey]) -> "BanIndex":
         """What `change` makes of it, as another index: for many bans, in a thread."""
@@ -129,13 +136,21 @@ class BanIndex:
             self._of_span[span] = (*self._of_span[span], key) if span in self._of_span else (key,)
             if ban.first != ban.last:
                 self._wide[ban.family][span] = None
+            if ban.scope is not None:
+                self._scoped[key] = ban
         self._by_age = _in_order(list(bans.values()), attrgetter("created_at"), age_of)
         self._by_end = _in_order([ban for ban in self._by_age if ban.ends_at is not None], attrgetter("ends_at"), _end_of)
-        self._cover(list(self._of_span), [])
+        self._cover([span for span in self._of_span if not self._scoped or self._covers(span)], [])
+
+    def _covers(self, span: Span) -> bool:
+        """Whether a ban of exactly these addresses is of all packets."""
+        keys = self._of_span.get(span, ())
+        return bool(keys) if not self._scoped else any(key not in self._scoped for key in keys)
 
     def _take_out(self, ban: ManualBan) -> None:
         key, span = ban.key, ban.span
         del self._bans[key]
+        self._scoped.pop(key, None)
         del self._of_origin[ban.origin][key]
         if not self._of_origin[ban.origin]:
             del self._of_origin[ban.origin]
@@ -148,6 +163,8 @@ class BanIndex:
     def _take_in(self, ban: ManualBan) -> None:
         key, span = ban.key, ban.span
         self._bans[key] = ban
+        if ban.scope is not None:
+            self._scoped[key] = ban
         self._of_origin.setdefault(ban.origin, {})[key] = None
         self._of_span[span] = (*self._of_span.get(span, ()), key)
         if ban.first != ban.last:
@@ -183,8 +200,9 @@ class BanIndex:
                 hosts = np.insert(hosts, hosts.searchsorted(come), come)
             self._hosts[family] = hosts
             if any(first != last for _, first, last in (*mine, *others)):
-                firsts = from_numbers(family, [first for _, first, _ in self._wide[family]])
-                lasts = from_numbers(family, [last for _, _, last in self._wide[family]])
+                wide = [span for span in self._wide[family] if not self._scoped or self._covers(span)]
+                firsts = from_numbers(family, [first for _, first, _ in wide])
+                lasts = from_numbers(family, [last for _, _, last in wide])
                 self._nets[family] = union_of(family, firsts, lasts)
 
 
@@ -202,6 +220,11 @@ class BanDraft:
 
     def count_of(self, origin: str) -> int:
         return self._index.count_of(origin) + self._growth[origin]
+
+    def scopes(self) -> AbstractSet[Scope]:
+        """Those that bans have."""
+        bans = (*(ban for key, ban in self._index.scoped().items() if key not in self._changes), *self._changes.values())
+        return {ban.scope for ban in bans if ban is not None and ban.scope is not None}
 
     def put(self, ban: ManualBan) -> None:
         if self.get(ban.key) is None:

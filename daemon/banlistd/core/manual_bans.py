@@ -13,7 +13,6 @@ from banlistd.core.addresses.embedded import TEREDO
 from banlistd.core.addresses.reserved import RESERVED
 from banlistd.core.addresses.sets import (
     FAMILIES,
-    Addresses,
     AddressSet,
     Ranges,
     from_numbers,
@@ -29,8 +28,10 @@ from banlistd.core.printing import shown
 from banlistd.core.ruleset.manual_allows import AllowOrder
 from banlistd.core.ruleset.policy import Policy
 from banlistd.core.ruleset.protection import allowed_within, forms, protected_within
+from banlistd.core.ruleset.scoping.by_hand import read_scope, spans_as_set
 from banlistd.errors import UsageError
 from banlistd.model import Family, ManualBan, Mark, Protected, Span
+from banlistd.scopes.scope import Scope
 
 Value = TypeVar("Value")
 
@@ -53,7 +54,7 @@ _duration = duration_within("1s", LONGEST)
 class BanOrder:
     """Ban these addresses (integers, inclusive), for so many seconds or, None, for ever. `uid`: the user who orders it.
 
-    `confirm`: lift it after so many seconds unless it is confirmed; None: it needs no confirmation.
+    `confirm`: lift it after so many seconds unless it is confirmed; None: it needs no confirmation. `scope` None: all packets.
     """
 
     family: Family
@@ -64,6 +65,7 @@ class BanOrder:
     comment: str
     uid: int | None = None
     confirm: float | None = None
+    scope: Scope | None = None
 
     @property
     def span(self) -> Span:
@@ -73,7 +75,8 @@ class BanOrder:
         """The ban, if it is carried out at a moment (seconds since the epoch)."""
         until = None if self.seconds is None else now + self.seconds
         confirm_by = None if self.confirm is None else now + self.confirm
-        return ManualBan(self.family, self.first, self.last, self.origin, self.comment, now, until, self.uid, confirm_by)
+        end = until, self.uid, confirm_by, self.scope
+        return ManualBan(self.family, self.first, self.last, self.origin, self.comment, now, *end)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +104,7 @@ class Exemption:
 
 def read_ban(fields: Mapping[str, object], uid: int | None = None) -> BanOrder:
     """An order from its fields: `address`, and maybe `for`, `confirm`, `origin`, `comment`, `session`, `force`,
-    `prefix6` (the length of the network that is banned around a single IPv6 address).
+    `prefix6` (the length of the network that is banned around a single IPv6 address), and those of `read_scope`.
 
     Raises UsageError. A ban of the address that the caller's own session comes from needs `force`.
     """
@@ -111,7 +114,7 @@ def read_ban(fields: Mapping[str, object], uid: int | None = None) -> BanOrder:
         raise UsageError("the ban would end before its confirmation is due", "--confirm is shorter than --for")
     origin = _read("origin", _origin, fields) if "origin" in fields else OPERATOR
     comment = _read("comment", note, fields) if "comment" in fields else ""
-    order = BanOrder(*_span(fields), seconds, origin, comment, uid, confirm)
+    order = BanOrder(*_span(fields), seconds, origin, comment, uid, confirm, read_scope(fields))
     refusal_of_own_session(fields)(order.span)
     return order
 
@@ -168,12 +171,8 @@ def read_place(text: str) -> BanPlace:
 
 
 def addresses_of(bans: Iterable[BanOrder | ManualBan]) -> AddressSet:
-    columns: list[Addresses] = []
-    known = list(bans)
-    for family in FAMILIES:
-        mine = [ban for ban in known if ban.family is family]
-        columns += [from_numbers(family, [ban.first for ban in mine]), from_numbers(family, [ban.last for ban in mine])]
-    return AddressSet.of(*columns)
+    """The addresses of bans of all packets."""
+    return spans_as_set(ban.span for ban in bans if ban.scope is None)
 
 
 def too_wide(order: BanOrder) -> bool:
@@ -187,9 +186,9 @@ def exemptions_of(
 ) -> tuple[bool, tuple[Exemption, ...]]:
     """Whether nothing at all of a ban can be in force, and what of it is not, with the reasons.
 
-    A manual ban overrides learned protection.
+    A manual ban overrides learned protection, unless it is of some packets only.
     """
-    protected = [item for item in protected if not item.learned]
+    protected = [item for item in protected if not item.learned or (ban.scope is not None and not item.answers)]
     span = Ranges(ban.family, from_numbers(ban.family, [ban.first]), from_numbers(ban.family, [ban.last]))
     kept = [(first, last) for item in protected for _, first, last in _forms(item, ban.family)]
     guarded = union_of(
@@ -198,7 +197,7 @@ def exemptions_of(
     left = subtract(subtract(span, policy.never_banned[ban.family]), guarded)
     reasons = [*_reasons(span, policy, protected)]
     if ban.family is Family.IPV6:
-        for within, exemption in _forms_within(addresses_of([ban]), policy, protected):
+        for within, exemption in _forms_within(spans_as_set([ban.span]), policy, protected):
             left = subtract(left, within)
             reasons.append(exemption)
     return not len(left), tuple(dict.fromkeys(reasons))

@@ -1,15 +1,10 @@
 """Which packets of a banned address a source takes; below the nouns of `model`, one of which has it."""
 
-from dataclasses import dataclass
+import hashlib
+import json
+from dataclasses import astuple, dataclass
 
-MOST_SCOPES = 16
-"""So many different scopes a configuration may have: each costs every clean packet one more test (see the benchmark)."""
-
-WITH_PORTS = ("tcp", "udp", "sctp")
-"""The protocols that have ports; without `protocols`, ports are those of the first two."""
-
-SCOPE_PROTOCOLS = (*WITH_PORTS, "icmp", "icmpv6", "esp", "ah", "gre")
-"""By the names that nft knows; `icmp` is of IPv4, `icmpv6` of IPv6."""
+from banlistd.scopes.names import WITH_PORTS
 
 Ports = tuple[tuple[int, int], ...]
 """First and last, both inclusive."""
@@ -38,6 +33,23 @@ class Scope:
         parts += [f"not at {', '.join(self.except_interfaces)}"] if self.except_interfaces else []
         parts += ["except answers"] if self.only_new else []
         return " ".join(parts)
+
+
+def id_by_hand(scope: Scope) -> str:
+    """Of the source of the manual bans of a scope."""
+    return f"manual-{hashlib.sha256(scope_text(scope).encode()).hexdigest()[:8]}"
+
+
+def scope_text(scope: Scope) -> str:
+    """As a database keeps it."""
+    return json.dumps(astuple(scope), separators=(",", ":"))
+
+
+def scope_from(text: str) -> Scope:
+    """The inverse of `scope_text`. Raises ValueError or TypeError."""
+    inside, outside, ports, protocols, only_new = json.loads(text)
+    spans = tuple((first, last) for first, last in ports)
+    return Scope(tuple(inside), tuple(outside), spans, tuple(protocols), only_new)
 
 
 def scope_of(

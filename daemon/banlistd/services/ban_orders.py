@@ -21,6 +21,7 @@ from banlistd.core.printing import counted
 from banlistd.core.ruleset.policy import Policy
 from banlistd.events import Event, EventName
 from banlistd.model import MANUAL, ManualBan, Protected, Span
+from banlistd.scopes.names import MOST_BY_HAND
 from banlistd.services.orders.mass_orders import MassBan, MassUnban
 
 Order = BanOrder | UnbanOrder | ConfirmOrder | MassBan | MassUnban
@@ -80,7 +81,9 @@ def _banned(order: BanOrder, draft: BanDraft, policy: Policy, protected: Sequenc
     before = draft.get(ban.key)
     if before is None and draft.count_of(order.origin) >= MOST_BANS:
         return _too_many(order.origin, f"has {MOST_BANS:,} manual bans")
-    is_new = before is None or not before.in_force(now) or before.confirm_by is not None
+    if refused := _too_many_scopes(order, draft):
+        return refused
+    is_new = before is None or not before.in_force(now) or before.confirm_by is not None or before.scope != ban.scope
     if before is not None and not is_new:
         if order.confirm is not None:
             return _nothing_to_try(before)
@@ -94,6 +97,14 @@ def _too_many(origin: str, has: str) -> Done:
     return Done(refusal=f"{origin} {has}, and no origin may have more", hint=hint)
 
 
+def _too_many_scopes(order: BanOrder, draft: BanDraft) -> Done | None:
+    """A refusal where the scope of an order is one too many: every packet pays for each."""
+    if order.scope is None or order.scope in (scopes := draft.scopes()) or len(scopes) < MOST_BY_HAND:
+        return None
+    hint = "banlistctl bans shows them; give the ports and interfaces of one of them"
+    return Done(refusal=f"manual bans have {MOST_BY_HAND} different scopes, and no more are possible", hint=hint)
+
+
 def _nothing_to_try(before: ManualBan) -> Done:
     """A trial would take the place of that ban, which would be lost without a confirmation."""
     refusal = f"{before.origin} has banned {span_text(before.span)} already, so there is nothing to try"
@@ -103,6 +114,8 @@ def _nothing_to_try(before: ManualBan) -> Done:
 def _many_banned(order: MassBan, draft: BanDraft, policy: Policy, protected: Sequence[Protected], now: float) -> Done:
     """All of them, or a refusal that changes nothing. What is never banned is skipped."""
     asked = {ban.key: ban for ban in (one.at(now) for one in order.orders)}
+    if refused := _too_many_scopes(order.orders[0], draft):  # all have the same
+        return refused
     bans, fresh, kept = [], [], 0
     skipped: list[Exemption] = []
     spared: list[Exemption] = []
@@ -110,7 +123,7 @@ def _many_banned(order: MassBan, draft: BanDraft, policy: Policy, protected: Seq
         asked.values(), exemptions_of_each(list(asked.values()), policy, protected), strict=True
     ):
         before = draft.get(ban.key)
-        is_banned = before is not None and before.in_force(now) and before.confirm_by is None
+        is_banned = before is not None and before.in_force(now) and before.confirm_by is None and before.scope == ban.scope
         if is_exempt:
             skipped.append(Exemption(span_text(ban.span), ", ".join(dict.fromkeys(item.reason for item in exemptions))))
         elif before is not None and is_banned and order.keeps:
@@ -155,14 +168,18 @@ def events_of(order: Order, done: Done) -> Iterator[Event]:
             case ConfirmOrder():
                 yield _event(EventName.MANUAL_BAN_CONFIRMED, ban, f"the ban of {ban.origin} is confirmed")
             case MassBan():
-                yield _event(EventName.MANUAL_BAN_ADDED, ban, f"banned by {ban.origin}")
+                yield _event(EventName.MANUAL_BAN_ADDED, ban, f"banned by {ban.origin}{_packets(ban)}")
             case BanOrder() if done.is_new:
                 trial = "" if order.confirm is None else f", for {order.confirm:.0f} s unless it is confirmed"
-                yield _event(EventName.MANUAL_BAN_ADDED, ban, f"banned by {ban.origin}{trial}")
+                yield _event(EventName.MANUAL_BAN_ADDED, ban, f"banned by {ban.origin}{_packets(ban)}{trial}")
             case BanOrder():
                 pass
             case _:
                 assert_never(order)
+
+
+def _packets(ban: ManualBan) -> str:
+    return "" if ban.scope is None else f" ({ban.scope})"
 
 
 def _event_of_many(order: MassBan | MassUnban, bans: Sequence[ManualBan]) -> Event:

@@ -17,6 +17,7 @@ from banlistd.core.ruleset.measuring.durations import Durations
 from banlistd.core.ruleset.policy import Policy
 from banlistd.core.ruleset.protection import Hit, ProtectionExclusions
 from banlistd.core.ruleset.recovery import decide, is_held
+from banlistd.core.ruleset.scoping.by_hand import scoped_slots, with_scoped_bans
 from banlistd.core.ruleset.state import FirewallState, Verification
 from banlistd.errors import LedgerError
 from banlistd.model import (
@@ -33,6 +34,7 @@ from banlistd.model import (
     SourceId,
 )
 from banlistd.ports import Announcer, BootSnapshots, Connections, Firewall, Host, Ledger
+from banlistd.scopes.scope import Scope
 from banlistd.services.coalescer import Coalescer, Take
 from banlistd.services.planning.allow_lists import effective_policy
 from banlistd.services.planning.content_store import ContentStore, adopted_contents
@@ -74,7 +76,7 @@ class Enforcer:
         self._host = host
         self._announcer, self._boot_snapshots, self._connections = announcer, boot_snapshots, connections
         self._exclusions, self._store = ProtectionExclusions.none(), ContentStore(ledger)
-        self._contents: dict[SourceId, Content] = {}
+        self._contents, self._scoped = dict[SourceId, Content](), scoped_slots(policy)
         self._state: FirewallState | None = None
         self._basis: Basis | None = None  # what `_state` is the plan of
         self._markers, self._markers_until = dict[SourceId, Marker](), 0.0
@@ -93,7 +95,7 @@ class Enforcer:
 
     @property
     def hits(self) -> Sequence[Hit]:
-        """The protected addresses that are in lists, and in which lists."""
+        """The protected addresses in lists, and in which lists."""
         return self._exclusions.hits
 
     @property
@@ -145,8 +147,13 @@ class Enforcer:
         """
         self._contents[source_id] = self._store.register(source_id, contents)
 
+    def ban_in_scopes(self, scoped: Mapping[Scope, Mark]) -> None:
+        """From the next plan on manual bans of each of these scopes are a source with this mark, and of no other."""
+        self._scoped = scoped
+
     async def restore(self, now: float) -> Restored:
         """Bring the firewall to the accepted contents of the ledger, and complete runs that a crash left open. No network."""
+        self.policy = with_scoped_bans(self.policy, self._scoped)
         markers = {marker.source_id: marker for marker in await self._firewall.markers()}
         runs: dict[SourceId, ImportRun] = {}
         for run, content in await self._store.accepted_of(owner.source_id for owner in self.policy.sources):
@@ -172,11 +179,11 @@ class Enforcer:
         return Restored(decisions, change, len(self._state or ()))
 
     async def enforce(self, source_id: SourceId, content_hash: ContentHash, addresses: AddressSet) -> Change:
-        """Enforce new content of one source; returns the change that carried it. Raises FirewallError."""
+        """`enforce_all` for one source."""
         return await self.enforce_all([Content(source_id, content_hash, addresses)])
 
     async def enforce_all(self, contents: Sequence[Content]) -> Change:
-        """The same for several sources, at least one, in one transaction."""
+        """Enforce new contents, at least one, in one transaction; returns the change. Raises FirewallError."""
         change, *_ = await self._coalescer.submit(*contents)
         return change
 
@@ -230,6 +237,7 @@ class Enforcer:
         protected: Sequence[Protected],
         consent: Consent | None = None,
     ) -> Change:
+        policy = with_scoped_bans(policy, self._scoped)
         contents = contents_to_plan(policy, self._contents | dict(news), self._store.external)
         same = self._state is not None and not news and policy.hash == self.policy.hash
         exclusions = self._exclusions

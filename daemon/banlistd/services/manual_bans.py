@@ -6,22 +6,21 @@ under way go together into the next one, as imports do.
 
 import asyncio
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from typing import Protocol
 
 from banlistd.core.addresses.sets import AddressSet
 from banlistd.core.ban_index import BanDraft, BanIndex, BanPlace
-from banlistd.core.manual_bans import (
-    BanOrder,
-    addresses_of,
-    found_in,
-)
+from banlistd.core.feeds.content import Content
+from banlistd.core.manual_bans import BanOrder, addresses_of, found_in
 from banlistd.core.ruleset.diff import Change
 from banlistd.core.ruleset.policy import Policy
+from banlistd.core.ruleset.scoping.by_hand import scoped_contents
 from banlistd.errors import FirewallError, RefusedError
 from banlistd.events import Event
 from banlistd.model import MANUAL, BanKey, ContentHash, Family, ManualBan, Mark, Marker, Protected, SourceId
 from banlistd.ports import Announcer, Clock, Host, ManualBans
+from banlistd.scopes.scope import Scope, id_by_hand
 from banlistd.services.ban_orders import Done, Order, decided, event_of_end, events_of
 from banlistd.services.coalescer import Coalescer, Take
 from banlistd.services.orders.mass_orders import MassBan, MassUnban
@@ -51,8 +50,11 @@ class BanEnforcer(Protocol):
     def register_external(self, source_id: SourceId, *contents: AddressSet) -> None:
         """Contents of a source that the ledger does not store: the last is desired, the firewall may have any of them."""
 
-    async def enforce(self, source_id: SourceId, content_hash: ContentHash, addresses: AddressSet) -> Change:
-        """Apply new content of one source; returns the change that carried it. Raises FirewallError."""
+    def ban_in_scopes(self, scoped: Mapping[Scope, Mark]) -> None:
+        """From the next plan on there is a source of manual bans for each of these scopes, with this mark, and for no other."""
+
+    async def enforce_all(self, contents: Sequence[Content]) -> Change:
+        """Apply new contents in one transaction; returns the change that carried them. Raises FirewallError."""
 
     async def marker(self, source_id: SourceId) -> Marker | None:
         """The applied-state marker of one source. Raises FirewallError."""
@@ -61,8 +63,15 @@ class BanEnforcer(Protocol):
         """All banned addresses, read from the firewall; takes seconds. Raises FirewallError."""
 
 
+def hashes_of(contents: Mapping[SourceId, AddressSet]) -> Mapping[SourceId, ContentHash]:
+    return {source_id: content.content_hash() for source_id, content in contents.items()}
+
+
 class ManualBanService:
-    """The manual bans, in memory as in the table. `look_every`, `retry_every`: seconds."""
+    """The manual bans, in memory as in the table. `look_every`, `retry_every`: seconds.
+
+    `marks`: of the sources of bans of some packets; None where the firewall cannot ban so, and those bans wait.
+    """
 
     def __init__(
         self,
@@ -72,6 +81,7 @@ class ManualBanService:
         announcer: Announcer,
         clock: Clock,
         *,
+        marks: Callable[[Sequence[SourceId]], Awaitable[Mapping[SourceId, Mark]]] | None = None,
         look_every: float = EXPIRY_CHECK_EVERY,
         retry_every: float = RETRY_EVERY,
     ) -> None:
@@ -80,11 +90,13 @@ class ManualBanService:
         self._host = host
         self._announcer = announcer
         self._clock = clock
+        self._marks = marks
         self._look_every = look_every
         self._retry_every = retry_every
         self._index = BanIndex(())
-        # The hash of the bans in the firewall; None if it is not known.
-        self._applied: ContentHash | None = None
+        # The hashes of the bans in the firewall, by their sources; None if they are not known.
+        self._applied: Mapping[SourceId, ContentHash] | None = None
+        self._has_scopes = False
         self._coalescer = Coalescer(self._carry_out_batch)
         self._lock = asyncio.Lock()
         self._changed = asyncio.Event()
@@ -124,7 +136,12 @@ class ManualBanService:
             content = in_force
         else:
             self._enforcer.register_external(MANUAL, content)
-        self._applied = content.content_hash()
+        scoped = await self._scoped(self._index.scoped().values())
+        left = scoped_contents(ban for ban in self._index.scoped().values() if ban.in_force(now))
+        wanted = {SourceId(id_by_hand(scope)): addresses for scope, addresses in left.items()}
+        for source_id, addresses in scoped.items():
+            self._enforcer.register_external(source_id, addresses, wanted.get(source_id, AddressSet.none()))
+        self._applied = hashes_of({MANUAL: content, **(wanted if scoped else {})})
 
     async def carry_out(self, order: Order) -> Done:
         """Ban, lift or confirm; when it returns, the firewall has followed. Raises FirewallError: then it is tried again."""
@@ -197,16 +214,27 @@ class ManualBanService:
             self._changed.set()
 
     async def _enforce(self) -> None:
-        content = self._index.addresses()
-        content_hash = content.content_hash()
-        if content_hash == self._applied:
+        contents = {MANUAL: self._index.addresses(), **await self._scoped(self._index.scoped().values())}
+        hashes = hashes_of(contents)
+        if hashes == self._applied:
             return
         self._applied = None
         try:
-            await self._enforcer.enforce(MANUAL, content_hash, content)
+            await self._enforcer.enforce_all([Content(name, hashes[name], content) for name, content in contents.items()])
         except FirewallError as error:
             raise FirewallError(f"{error.message}; what was asked is written down, and tried again", error.hint) from error
-        self._applied = content_hash
+        self._applied = hashes
+
+    async def _scoped(self, bans: Collection[ManualBan]) -> Mapping[SourceId, AddressSet]:
+        """What these ban of some packets, by source; from the next plan on the firewall has these sources."""
+        if self._marks is None or (not bans and not self._has_scopes):
+            return {}
+        found = await asyncio.to_thread(scoped_contents, list(bans))
+        names = {scope: SourceId(id_by_hand(scope)) for scope in found}
+        marks = await self._marks([*names.values()]) if names else {}
+        self._enforcer.ban_in_scopes({scope: marks[name] for scope, name in names.items()})
+        self._has_scopes = bool(found)
+        return {names[scope]: addresses for scope, addresses in found.items()}
 
     async def _found(self, now: float) -> Sequence[ManualBan]:
         marker = await self._enforcer.marker(MANUAL)

@@ -14,9 +14,11 @@ from banlistd.adapters.storage.database_schema import migrations
 from banlistd.adapters.storage.manual_bans import ManualBanTable
 from banlistd.errors import LedgerError
 from banlistd.model import Family, ManualBan
+from banlistd.scopes.scope import Scope
 
 FOUR = ManualBan(Family.IPV4, 0xC0000200, 0xC00002FF, "fail2ban/sshd", "5 failures", 10.5, 610.5, 1001)
-SIX = ManualBan(Family.IPV6, 0, 2**128 - 1, "operator", "", 11.0, None, confirm_by=71.0)
+SCOPE = Scope(("eth0",), (), ((22, 22), (80, 90)), ("tcp",), only_new=True)
+SIX = ManualBan(Family.IPV6, 0, 2**128 - 1, "operator", "", 11.0, None, confirm_by=71.0, scope=SCOPE)
 
 
 def use(disk: Path, life: Callable[[ManualBanTable], Awaitable[None]]) -> None:

@@ -2,7 +2,8 @@
 
 import pytest
 
-from banlistd.scopes.scope import MOST_SCOPES, Scope
+from banlistd.scopes.names import MOST_SCOPES
+from banlistd.scopes.scope import Scope
 from support.written_config import problems_of, read
 
 

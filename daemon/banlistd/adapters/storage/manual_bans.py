@@ -7,12 +7,13 @@ import aiosqlite
 
 from banlistd.adapters.storage.database import Database
 from banlistd.model import BanKey, Family, ManualBan
+from banlistd.scopes.scope import scope_from, scope_text
 
 _KEEP = """
-    INSERT INTO manual_bans (first, last, origin, comment, created_at, expires_at, uid, confirm_by)
-    VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+    INSERT INTO manual_bans (first, last, origin, comment, created_at, expires_at, uid, confirm_by, scope)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
     ON CONFLICT (first, last, origin) DO UPDATE SET comment = excluded.comment, created_at = excluded.created_at,
-        expires_at = excluded.expires_at, uid = excluded.uid, confirm_by = excluded.confirm_by
+        expires_at = excluded.expires_at, uid = excluded.uid, confirm_by = excluded.confirm_by, scope = excluded.scope
 """
 
 _V4, _V6 = Family.IPV4, Family.IPV6
@@ -29,7 +30,7 @@ class ManualBanTable:
         async def work(connection: aiosqlite.Connection) -> tuple[bool, Sequence[ManualBan]]:
             begun = list(await connection.execute_fetchall("SELECT 1 FROM manual_beginnings LIMIT 1"))
             rows = await connection.execute_fetchall(
-                "SELECT first, last, origin, comment, created_at, expires_at, uid, confirm_by"
+                "SELECT first, last, origin, comment, created_at, expires_at, uid, confirm_by, scope"
                 " FROM manual_bans ORDER BY created_at, first"
             )
             return bool(begun), [_ban_of(row) for row in rows]
@@ -54,7 +55,13 @@ class ManualBanTable:
 
 
 async def _keep(connection: aiosqlite.Connection, bans: Iterable[ManualBan]) -> None:
-    rows = [(*_packed(ban.key), ban.comment, ban.created_at, ban.expires_at, ban.uid, ban.confirm_by) for ban in bans]
+    rows = [
+        (
+            *(*_packed(ban.key), ban.comment, ban.created_at, ban.expires_at, ban.uid, ban.confirm_by),
+            None if ban.scope is None else scope_text(ban.scope),
+        )
+        for ban in bans
+    ]
     await connection.executemany(_KEEP, rows)
 
 
@@ -64,7 +71,8 @@ def _packed(key: BanKey) -> tuple[bytes, bytes, str]:
 
 
 def _ban_of(row: Sequence[Any]) -> ManualBan:
-    first, last, *rest = row
+    first, last, *rest, written = row
     family = _V4 if len(first) == 4 else _V6  # noqa: PLR2004 - octets
     number = int.from_bytes(first, "big")
-    return ManualBan(family, number, number if first == last else int.from_bytes(last, "big"), *rest)
+    end = number if first == last else int.from_bytes(last, "big")
+    return ManualBan(family, number, end, *(*rest, scope_from(written) if written else None))

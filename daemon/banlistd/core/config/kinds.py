@@ -15,7 +15,7 @@ from banlistd.core.config.sections.interval import DAILY_PATTERN, Daily, poll_in
 from banlistd.core.config.values import Unfit, among, duration_within
 from banlistd.core.printing import shown
 from banlistd.formats import Format
-from banlistd.model import MANUAL, Action, Direction, Ownership
+from banlistd.model import Action, Direction, Ownership
 
 OFF = "off"
 
@@ -254,7 +254,7 @@ PATHS = many(PATH, "file names, relative to the folder of the configuration")
 ABSOLUTE = scalar(values.absolute, TEXT, "an absolute file name", examples=("/run/a.sock",))
 SOURCE_ID = scalar(
     values.source_id,
-    {**TEXT, "pattern": "^[a-z0-9][a-z0-9-]{0,39}$", "not": {"const": str(MANUAL)}},
+    {**TEXT, "pattern": "^[a-z0-9][a-z0-9-]{0,39}$", "not": {"pattern": "^manual(-[0-9a-f]{8})?$"}},
     "a-z, 0-9 and hyphens, at most 40",
 )
 CATALOGUE_NAME = scalar(str, TEXT, "a name of the catalogue")

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from banlistd.core.printing import shown
-from banlistd.model import MANUAL
+from banlistd.scopes.names import is_by_hand
 
 Address = IPv4Address | IPv6Address
 AddressRange = tuple[Address, Address]
@@ -124,8 +124,8 @@ _SOURCE_ID = re.compile(r"[a-z0-9][a-z0-9-]{0,39}", re.ASCII)
 
 
 def source_id(text: str) -> str:
-    if text == MANUAL:
-        raise Unfit(f"{shown(text)} cannot be an id", "it is the name of the manual bans; for example manual-bans")
+    if is_by_hand(text):
+        raise Unfit(f"{shown(text)} cannot be an id", "it is the name of manual bans; for example manual-bans")
     if _SOURCE_ID.fullmatch(text):
         return text
     near = re.sub(r"[^a-z0-9]+", "-", text[:80].lower(), flags=re.ASCII).strip("-")[:40].rstrip("-")

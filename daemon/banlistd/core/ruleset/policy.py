@@ -24,6 +24,7 @@ class Policy:
 
     `never_banned`: allowed and reserved, also where IPv6 addresses embed them. `urls`: whose hosts must stay reachable; they
     are not in the hash, because a ban changes only with the addresses they have at a moment, and only where a list has them.
+    `base_hash`: the hash without the manual bans of some packets, where the policy has any.
     `remembered`: for how many seconds what leaves a list counts for a combination with a window; it bans nothing by itself.
     """
 
@@ -33,6 +34,7 @@ class Policy:
     hash: PolicyHash
     urls: tuple[str, ...] = ()
     remembered: Mapping[SourceId, float] = field(default_factory=dict)
+    base_hash: PolicyHash | None = None
 
     @property
     def acting(self) -> tuple[SourceSlot, ...]:

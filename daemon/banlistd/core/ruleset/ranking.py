@@ -11,7 +11,8 @@ from banlistd.core.geo.countries import NAMES
 from banlistd.core.geo.tables import GeoTable, country_of, tally
 from banlistd.core.geo.types import By
 from banlistd.core.ruleset.state import FirewallState, Hook, hooks_of
-from banlistd.model import MANUAL, Family
+from banlistd.model import Family
+from banlistd.scopes.names import is_by_hand
 
 _MARKS = 2**16
 
@@ -51,7 +52,7 @@ def rank_sources(state: FirewallState) -> Sequence[Rank]:
         [
             Rank(owner.source_id, "", int(bans[owner.mark]), int(addresses[owner.mark]))
             for owner in state.sources
-            if owner.action.blocks and (owner.source_id != MANUAL or bans[owner.mark])
+            if owner.action.blocks and (not is_by_hand(owner.source_id) or bans[owner.mark])
         ]
     )
 

@@ -52,7 +52,8 @@ def read_mass_ban(fields: Mapping[str, object], uid: int | None) -> MassBan:
     def order(address: str, duration: str | None, comment: str | None) -> BanOrder:
         like = plain if duration is None else ending(duration)
         span = read_confirm({"address": address, **prefix}).span
-        found = BanOrder(*span, like.seconds, like.origin, checked(comment) if comment else like.comment, uid, like.confirm)
+        words = checked(comment) if comment else like.comment
+        found = BanOrder(*span, like.seconds, like.origin, words, uid, like.confirm, like.scope)
         refuse_own(span)
         if too_wide(found):
             raise UsageError(f"{address} is wider than a manual ban may be: at most a /8, or a /12 of IPv6")

@@ -15,8 +15,9 @@ from banlistd.core.feeds.value.report import ListFacts, ValueReport, report_of
 from banlistd.core.feeds.value.shadow import Shadow
 from banlistd.core.ruleset.manual_allows import REASON
 from banlistd.core.ruleset.ranking import owned_by_mark
-from banlistd.model import MANUAL, Family, Protected, Remark, SourceId
+from banlistd.model import Family, Protected, Remark, SourceId
 from banlistd.ports import Connections
+from banlistd.scopes.names import is_by_hand
 from banlistd.services.enforcer import Enforcer
 from banlistd.services.evidence.evidence import Evidence
 from banlistd.services.history.list_history import ListHistory
@@ -71,7 +72,9 @@ class ValueReports:
                     hits[owner.source_id].addresses if owner.source_id in hits else 0,
                 )
                 for owner in self._enforcer.policy.sources
-                if owner.source_id not in combined | {MANUAL} and (content := self._enforcer.content(owner.source_id))
+                if owner.source_id not in combined
+                and not is_by_hand(owner.source_id)
+                and (content := self._enforcer.content(owner.source_id))
             ]
             report = await asyncio.to_thread(report_of, facts, await self._wanted(config, now), named)
             return await self._with_past(report) if past else report

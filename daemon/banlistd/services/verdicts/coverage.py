@@ -8,7 +8,8 @@ from banlistd.backends import BackendName
 from banlistd.control_api import Verdict, verdict_by
 from banlistd.core.printing import counted
 from banlistd.errors import FirewallError
-from banlistd.model import MANUAL, Marker, Remark, SourceId
+from banlistd.model import Marker, Remark, SourceId
+from banlistd.scopes.names import is_by_hand
 from banlistd.services.enforcer import Enforcer
 
 _NAMED = 3  # sources in a reason
@@ -61,7 +62,7 @@ class Coverage:
         unread = [
             source.source_id
             for source in self._enforcer.policy.sources
-            if source.action.blocks and source.source_id != MANUAL and self._enforcer.content(source.source_id) is None
+            if source.action.blocks and not is_by_hand(source.source_id) and self._enforcer.content(source.source_id) is None
         ]
         weak += [reason] if (reason := without_content(unread)) else []
         weak += await self._uncovered()

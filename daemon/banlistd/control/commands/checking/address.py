@@ -7,6 +7,7 @@ from banlistd.control.commands.allowing.rows import AllowedRow, allowed_rows, al
 from banlistd.control.commands.manual_bans.rows import ManualBanRow, ban_rows, until_when
 from banlistd.control.page import moment
 from banlistd.core.printing import printable
+from banlistd.scopes.names import is_by_hand
 
 if TYPE_CHECKING:
     from banlistd.control.lookups import ScopedOwner
@@ -105,7 +106,9 @@ async def answer_on_address(parts: "Parts", family: "Family", number: int) -> Ch
     for candidate in policy.sources:
         content = parts.enforcer.content(candidate.source_id)
         entry = entry_of(content.addresses, family, needle) if content else ""
-        if entry and candidate.source_id == MANUAL:
+        if entry and is_by_hand(candidate.source_id):
+            if any(row["id"] == MANUAL for row in listings):
+                continue  # it has the bans of every scope
             listings.append(await _manual(parts, entry, family, number))
         elif entry:
             since, exact = await listed_since(parts.ledger, candidate.source_id, family, number)
@@ -143,9 +146,11 @@ async def answer_on_address(parts: "Parts", family: "Family", number: int) -> Ch
 
 
 def _parts_of(scoped: "Sequence[ScopedOwner]") -> list[PartRow]:
+    from banlistd.model import MANUAL
+
     return [
         {
-            "id": owner.source_id,
+            "id": MANUAL if is_by_hand(owner.source_id) else owner.source_id,
             "action": str(owner.action),
             "direction": str(direction),
             "packets": str(owner.scope),

@@ -25,10 +25,12 @@ from banlistd.control.own_session import AUTO, own_session
 from banlistd.control.page import Page, short_duration
 from banlistd.core.printing import counted, printable
 from banlistd.errors import FirewallError, LedgerError, RefusedError
+from banlistd.scopes.names import MOST_BY_HAND, SCOPE_PROTOCOLS
 
 if TYPE_CHECKING:
     from banlistd.control.parts import Parts
     from banlistd.control.request import ControlRequest
+    from banlistd.scopes.scope import Scope
 
 
 class BanAnswer(ManualBanRow):
@@ -68,6 +70,7 @@ async def _answer_many(parts: "Parts", lines: ManyLines) -> BansAnswer:
     from banlistd.services.orders.mass_orders import read_mass_ban
 
     order = await asyncio.to_thread(read_mass_ban, with_prefix6(parts, lines.fields), lines.uid)
+    _refuse_scope(parts, order.orders[0].scope)
     done = await parts.banning.carry_out(order)
     return {
         "origin": order.orders[0].origin,
@@ -84,10 +87,17 @@ async def _answer(parts: "Parts", asked: OneTarget | ManyLines) -> BanAnswer | B
 
     if isinstance(asked, ManyLines):
         return await _answer_many(parts, asked)
-    done = await parts.banning.carry_out(read_ban(with_prefix6(parts, asked.fields), asked.uid))
+    order = read_ban(with_prefix6(parts, asked.fields), asked.uid)
+    _refuse_scope(parts, order.scope)
+    done = await parts.banning.carry_out(order)
     (ban,) = done.bans
     (row,) = await ban_rows([ban], parts.user_name)
     return {**row, "new": done.is_new, "spared": exemption_rows(done.exemptions)}
+
+
+def _refuse_scope(parts: "Parts", scope: "Scope | None") -> None:
+    if scope is not None and not parts.service.config.backend.kind.capabilities.scopes:
+        raise RefusedError(f"{parts.service.config.backend} cannot ban for some packets only", "ban it for all packets")
 
 
 def _is_many(answer: BanAnswer | BansAnswer) -> TypeGuard[BansAnswer]:
@@ -124,14 +134,15 @@ def _page(answer: BanAnswer | BansAnswer, context: PageContext) -> Page:
 
 def _page_of_one(answer: BanAnswer, context: PageContext) -> Page:
     address, origin = printable(answer["address"]), printable(answer["origin"])
+    only = f" ({printable(answer['packets'])})" if answer["packets"] else ""
     before = "" if answer["new"] else f"; {origin} had banned it before"
     spared = [f"  but not {printable(item['address'])}: {printable(item['reason'])}" for item in answer["spared"]]
     expires_at, confirm_by = answer["expires_at"], answer["confirm_by"]
     left = "" if expires_at is None else f" ({short_duration(expires_at - context.now)})"
     end = f"{ordered_end(answer)}{left}"
     if confirm_by is None:
-        return [f"{address} is banned {end}{before}", *spared]
-    trial = f"{address} is banned for {short_duration(confirm_by - context.now)}, unless you confirm it"
+        return [f"{address} is banned {end}{only}{before}", *spared]
+    trial = f"{address}{only} is banned for {short_duration(confirm_by - context.now)}, unless you confirm it"
     return [trial, *spared, f"  banlistctl confirm {address} keeps it banned {end}"]
 
 
@@ -146,7 +157,10 @@ BAN: "Command[OneTarget | ManyLines, BanAnswer | BansAnswer]" = Command(
     " earlier ban is lost. `banlistctl unban` ends a trial; an order without --confirm takes its place."
     " Several addresses, or the lines of standard input (-), are one transaction: `ADDRESS [for TIME] [comment]`, # begins a"
     " comment. If a line is wrong nothing is banned; what is never banned is skipped and named."
-    " --confirm, --for and --comment hold for every line that does not say otherwise.",
+    " --confirm, --for and --comment hold for every line that does not say otherwise."
+    " With --ports, --protocols, --interfaces, --except-interfaces or --connections new only such packets are banned, with"
+    f" the backend nftables, in at most {MOST_BY_HAND} different ways; a later order of the origin takes the place of this one."
+    " Such a ban yields to every protected address.",
     method="POST",
     example={**EXAMPLE, "new": True, "spared": []},
     arguments=(
@@ -156,6 +170,11 @@ BAN: "Command[OneTarget | ManyLines, BanAnswer | BansAnswer]" = Command(
         Argument("--origin", "NAME", "in whose name; each origin bans for itself; default: operator"),
         Argument("--comment", "TEXT", "why, for people"),
         PREFIX6,
+        Argument("--ports", "PORTS", "only packets to these ports: 22,6000-6010; without --protocols, of TCP and UDP"),
+        Argument("--protocols", "NAMES", f"only packets of these protocols: {', '.join(SCOPE_PROTOCOLS)}"),
+        Argument("--interfaces", "NAMES", "only packets that come in there"),
+        Argument("--except-interfaces", "NAMES", "packets that come in there pass", field="except_interfaces"),
+        Argument("--connections", "WHICH", "new: what answers connections of this host passes", choices=("all", "new")),
         Argument("--keep", "", "of many: leave what this origin has banned already as it is", is_flag=True),
         Argument("--force", "", "ban even the address that the own session comes from", is_flag=True),
         Argument(

@@ -18,10 +18,11 @@ class ManualBanRow(TypedDict):
     """`address`: an address, a network, or both ends of a range. Times in seconds since the epoch; `expires_at` null: never.
 
     `user`: who ordered it; empty where that is not known. `confirm_by`: it is lifted then unless it is confirmed; null: it
-    needs no confirmation.
+    needs no confirmation. `packets`: which packets of it are banned; empty: all.
     """
 
     address: str
+    packets: str
     origin: str
     user: str
     comment: str
@@ -58,6 +59,7 @@ def _ban_row(ban: "ManualBan", user: str) -> ManualBanRow:
 
     return {
         "address": span_text(ban.span),
+        "packets": str(ban.scope or ""),
         "origin": ban.origin,
         "user": user,
         "comment": ban.comment,
@@ -80,6 +82,7 @@ def until_when(row: ManualBanRow) -> str:
 BAN_ADDRESS = Argument("address", "ADDRESS", "an address, a CIDR network or a range a-b")
 EXAMPLE: ManualBanRow = {
     "address": "203.0.113.7",
+    "packets": "",
     "origin": "fail2ban/sshd",
     "user": "root",
     "comment": "5 failures",

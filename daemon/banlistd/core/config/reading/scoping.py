@@ -1,15 +1,15 @@
 """Which packets of its addresses a source takes: how the keys are written, and what does not go together."""
 
-import re
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
 
 from banlistd.core.config.kinds import TEXT, chosen, many, scalar
 from banlistd.core.config.problems import Spot
-from banlistd.core.config.values import Unfit, among, closest
-from banlistd.core.printing import shown
+from banlistd.core.config.reading import packet_values
+from banlistd.core.config.values import among
 from banlistd.model import Action
-from banlistd.scopes.scope import MOST_SCOPES, SCOPE_PROTOCOLS, WITH_PORTS, Scope
+from banlistd.scopes.names import MOST_SCOPES, SCOPE_PROTOCOLS, WITH_PORTS
+from banlistd.scopes.scope import Scope
 
 SCOPE_KEYS = ("interfaces", "except_interfaces", "ports", "protocols", "connections")
 
@@ -21,44 +21,18 @@ class ConnectionChoice(StrEnum):
     NEW = "new"
 
 
-# What the kernel takes (15 octets, no slash) and nft reads in quotes; an asterisk at the end would be a pattern there.
-_INTERFACE = re.compile(r"[A-Za-z0-9_.:@-]{1,15}", re.ASCII)
-_PORT = re.compile(r"([0-9]{1,5})(?:-([0-9]{1,5}))?", re.ASCII)
-_LAST_PORT = 65535
-
-
-def _interface(text: str) -> str:
-    if not _INTERFACE.fullmatch(text) or text in (".", ".."):
-        raise Unfit(f"{shown(text)} is not the name of an interface", "write eth0, as `ip link` shows it; no patterns")
-    return text
-
-
-def _ports(text: str) -> tuple[int, int]:
-    match = _PORT.fullmatch(text)
-    first, last = (int(match[1]), int(match[2] or match[1])) if match else (0, 0)
-    if not 0 < first <= last <= _LAST_PORT:
-        raise Unfit(f"{shown(text)} is neither a port nor a range of ports", "write 22, or 6000-6010")
-    return first, last
-
-
-def _protocol(text: str) -> str:
-    if text not in SCOPE_PROTOCOLS:
-        near = closest(text, SCOPE_PROTOCOLS)
-        raise Unfit(f"{shown(text)} is not a protocol", f"did you mean {near}?" if near else f"write {among(SCOPE_PROTOCOLS)}")
-    return text
-
-
 def _show_ports(ports: tuple[int, int]) -> str:
     first, last = ports
     return str(first) if first == last else f"{first}-{last}"
 
 
 INTERFACES = many(
-    scalar(_interface, {**TEXT, "pattern": "^[A-Za-z0-9_.:@-]{1,15}$"}, examples=("eth0", "wg0")), "names of interfaces"
+    scalar(packet_values.interface, {**TEXT, "pattern": "^[A-Za-z0-9_.:@-]{1,15}$"}, examples=("eth0", "wg0")),
+    "names of interfaces",
 )
 PORTS = many(
     scalar(
-        _ports,
+        packet_values.ports,
         {"anyOf": [{"type": "integer", "minimum": 1, "maximum": 65535}, {**TEXT, "pattern": "^[0-9]{1,5}(-[0-9]{1,5})?$"}]},
         show=_show_ports,
         examples=("22", "6000-6010"),
@@ -66,7 +40,7 @@ PORTS = many(
     "ports and ranges of ports",
 )
 PROTOCOL_NAMES = many(
-    scalar(_protocol, {"enum": [*SCOPE_PROTOCOLS]}, examples=SCOPE_PROTOCOLS[:2]),
+    scalar(packet_values.protocol, {"enum": [*SCOPE_PROTOCOLS]}, examples=SCOPE_PROTOCOLS[:2]),
     among(f"`{name}`" for name in SCOPE_PROTOCOLS),
 )
 CONNECTIONS = chosen(ConnectionChoice, "a choice of connections")

@@ -14,7 +14,8 @@ from banlistd.core.ruleset.kernel_parts import KernelPart
 from banlistd.core.ruleset.state import Hook, hooks_of
 from banlistd.errors import FirewallError
 from banlistd.model import Direction, SourceSlot
-from banlistd.scopes.scope import SCOPE_PROTOCOLS, Scope
+from banlistd.scopes.names import SCOPE_PROTOCOLS
+from banlistd.scopes.scope import Scope
 
 VRF = "vrf"
 """The kind of interface at which a packet passes a hook for the second time."""

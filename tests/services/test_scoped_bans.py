@@ -1,0 +1,134 @@
+"""Manual bans of some packets, over a real ledger on a real file."""
+
+from pathlib import Path
+
+import pytest
+
+from banlistd.core.manual_bans import BanOrder, read_ban, read_unban
+from banlistd.errors import RefusedError, UsageError
+from banlistd.events import EventName
+from banlistd.services.orders.mass_orders import read_mass_ban
+from support.fakes import FakeAnnouncer
+from support.sources import ONE, config_of, source
+from worlds import DaemonWorld, Environment, run
+
+LISTED = config_of(source(ONE, ports=((22, 22),), protocols=("tcp",)))  # it bans 192.0.2.1
+SSH = {"ports": "22", "protocols": "tcp"}
+
+
+def ban(address: str, **words: str) -> BanOrder:
+    return read_ban({"address": address, **words})
+
+
+async def banned(world: DaemonWorld, address: str) -> tuple[bool, list[tuple[str, str]]]:
+    """Whether all packets are, and which others, by which source."""
+    answer = await world.ask("check", address=address)
+    return answer["banned"], [(row["id"], row["packets"]) for row in answer["partly"]]
+
+
+def test_a_ban_of_some_packets_is_in_force_until_it_is_lifted_and_over_a_restart(tmp_path: Path) -> None:
+    environment = Environment(tmp_path)
+
+    async def first(world: DaemonWorld) -> None:
+        await world.completed(ONE)
+        await world.manual_bans.carry_out(ban("203.0.113.7", **SSH))
+        await world.manual_bans.carry_out(ban("203.0.113.0/28", interfaces="eth0", connections="new"))
+        await world.manual_bans.carry_out(ban("203.0.113.99"))
+        assert world.announcer.events[-3].message.endswith("banned by operator (tcp to port 22)")
+
+    async def second(world: DaemonWorld) -> None:
+        assert await banned(world, "203.0.113.7") == (
+            False,
+            [("manual", "tcp to port 22"), ("manual", "all packets at eth0 except answers")],
+        )
+        assert await banned(world, "203.0.113.99") == (True, [])
+        rows = {row["address"]: row["packets"] for row in await world.ask("bans")}
+        assert rows["203.0.113.7"] == "tcp to port 22"
+        assert rows["203.0.113.99"] == ""
+        transactions = world.firewall.transactions
+        await world.enforcer.reconcile()
+        assert world.firewall.transactions == transactions
+        await world.manual_bans.carry_out(read_unban({"address": "203.0.113.7"}))
+        await world.manual_bans.carry_out(read_unban({"address": "203.0.113.0/28"}))
+        assert await banned(world, "203.0.113.7") == (False, [])
+        assert [owner.source_id for owner in world.enforcer.policy.sources] == ["manual", ONE]
+
+    run(environment, LISTED, first, serve=True)
+    environment.announcer = FakeAnnouncer()
+    run(environment, LISTED, second, serve=True)
+
+
+def test_a_scope_that_a_list_has_too_shares_its_maps_and_a_ban_comes_before_the_list(tmp_path: Path) -> None:
+    async def life(world: DaemonWorld) -> None:
+        await world.completed(ONE)
+        await world.manual_bans.carry_out(ban("192.0.2.1", **SSH))
+        numbers = [owner.scope_number for owner in world.enforcer.policy.sources]
+        assert numbers == [0, 1, 1]
+        assert await banned(world, "192.0.2.1") == (False, [("manual", "tcp to port 22")])
+        await world.manual_bans.carry_out(ban("192.0.2.1", ports="23"))
+        assert await banned(world, "192.0.2.1") == (False, [(ONE, "tcp to port 22"), ("manual", "tcp/udp to port 23")])
+
+    run(Environment(tmp_path), LISTED, life, serve=True)
+
+
+def test_a_later_order_of_the_origin_takes_the_place_of_the_ban_and_is_announced(tmp_path: Path) -> None:
+    async def life(world: DaemonWorld) -> None:
+        for words in (SSH, {}, SSH):
+            done = await world.manual_bans.carry_out(ban("203.0.113.7", **words))
+            assert done.is_new
+            assert await banned(world, "203.0.113.7") == ((True, []) if not words else (False, [("manual", "tcp to port 22")]))
+        assert world.announcer.names().count(EventName.MANUAL_BAN_ADDED) == 3
+        await world.manual_bans.carry_out(ban("203.0.113.7", origin="other"))
+        assert (await banned(world, "203.0.113.7"))[0]
+
+    run(Environment(tmp_path), config_of(), life, serve=True)
+
+
+def test_a_ban_of_some_packets_runs_out(tmp_path: Path) -> None:
+    async def life(world: DaemonWorld) -> None:
+        await world.manual_bans.carry_out(ban("203.0.113.7", **SSH, **{"for": "10m"}))
+        world.clock.time += 601
+        await world.announcer.until(EventName.MANUAL_BAN_EXPIRED)
+        assert await banned(world, "203.0.113.7") == (False, [])
+
+    run(Environment(tmp_path), config_of(), life, serve=True)
+
+
+def test_many_bans_of_one_scope_are_one_transaction(tmp_path: Path) -> None:
+    async def life(world: DaemonWorld) -> None:
+        before = world.firewall.transactions
+        await world.manual_bans.carry_out(read_mass_ban({"address": ["203.0.113.7", "203.0.113.8 for 1h why"], **SSH}, 0))
+        assert world.firewall.transactions == before + 1
+        for address in ("203.0.113.7", "203.0.113.8"):
+            assert await banned(world, address) == (False, [("manual", "tcp to port 22")])
+
+    run(Environment(tmp_path), config_of(), life, serve=True)
+
+
+def test_the_ninth_scope_is_refused_and_a_known_one_is_not(tmp_path: Path) -> None:
+    async def life(world: DaemonWorld) -> None:
+        for port in range(1, 9):
+            await world.manual_bans.carry_out(ban("203.0.113.7", ports=str(port), origin=f"a{port}"))
+        with pytest.raises(RefusedError, match="8 different scopes"):
+            await world.manual_bans.carry_out(ban("203.0.113.8", ports="9"))
+        await world.manual_bans.carry_out(ban("203.0.113.8", ports="8"))
+        assert len((await banned(world, "203.0.113.7"))[1]) == 8
+
+    run(Environment(tmp_path), LISTED, life, serve=True)
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ({"ports": "22,x"}, 'ports: "x" is neither a port'),
+        ({"ports": ""}, "ports: .*neither a port"),
+        ({"protocols": "tpc"}, 'protocols: "tpc" is not a protocol'),
+        ({"ports": "22", "protocols": "icmp"}, "icmp has no ports"),
+        ({"interfaces": "a b"}, "not the name of an interface"),
+        ({"interfaces": "a", "except_interfaces": "b"}, "exclude each other"),
+        ({"connections": "old"}, "neither all nor new"),
+    ],
+)
+def test_a_wrong_scope_is_refused(words: dict[str, str], message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        ban("203.0.113.7", **words)
