@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from banlistd.core.feeds.health.figures import SourceFigures
     from banlistd.core.feeds.health.overview import Oldest, Overview
     from banlistd.core.feeds.quarantine import Confirmed, PastContents, Quarantined, SourceHealth, SourceRecord
-    from banlistd.core.feeds.value.over_time import ListSize, Slots
+    from banlistd.core.feeds.value.over_time import ListSizes, Slots
     from banlistd.core.feeds.value.shadow import Shadow
 
 
@@ -133,7 +133,7 @@ class SourceRecords(Protocol):
     async def figures(self) -> SourceFigures:
         """What metrics say of all sources. Raises LedgerError."""
 
-    async def sizes(self, slots: Slots) -> Sequence[ListSize]:
+    async def sizes(self, slots: Slots) -> Sequence[ListSizes]:
         """The newest size of each list in each slot in which its content changed, and the newest one before the slots, as
         far as runs and versions are kept.
         """

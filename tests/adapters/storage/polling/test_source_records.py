@@ -13,7 +13,7 @@ from banlistd.core.feeds.content import Pending
 from banlistd.core.feeds.health.figures import SourceFigures
 from banlistd.core.feeds.health.overview import Oldest, Overview
 from banlistd.core.feeds.quarantine import Confirmed, Quarantined, SourceRecord
-from banlistd.core.feeds.value.over_time import BEFORE, SLOTS, ListSize, Slots
+from banlistd.core.feeds.value.over_time import BEFORE, SLOTS, ListSizes, Slots
 from banlistd.core.feeds.versions.version import HistoryBounds, Step
 from banlistd.model import ContentHash, PolicyHash, Poll, SourceId
 from banlistd.ports import SourceRecords
@@ -125,9 +125,9 @@ def test_the_sizes_of_a_list_are_those_of_its_versions_and_of_runs_from_before_t
                 ("e", 50, 205.0, bounds),
             ):
                 await imported(ledger, letter, entries, at, kept)
-            found = sorted(await records.sizes(Slots(100.0, 10.0)), key=lambda size: size.slot)
-            assert found == [ListSize(ONE, BEFORE, 20), ListSize(ONE, 0, 40), ListSize(ONE, 2, 50)]
+            assert await records.sizes(Slots(100.0, 10.0)) == [ListSizes(ONE, {BEFORE: 20, 0: 40, 2: 50})]
             # The moment at which the last slot ends is in it.
-            assert [size.slot for size in await records.sizes(Slots(0.0, 125.0 / SLOTS))][-1] == SLOTS - 1
+            (whole,) = await records.sizes(Slots(0.0, 125.0 / SLOTS))
+            assert max(whole.by_slot) == SLOTS - 1
 
     asyncio.run(story())

@@ -71,8 +71,12 @@ class HitTable:
         return {SourceId(source_id): HitCount(*counts) for source_id, *counts in await self._database.run(_COUNTS, (since,))}
 
     async def over_time(self, slots: Slots) -> Sequence[HitSpan]:
-        rows = await self._database.run(_OVER_TIME, {"since": slots.since, "width": slots.width})
-        return [HitSpan(SourceId(source_id), first, last, hits) for source_id, first, last, hits in rows]
+        async def work(connection: aiosqlite.Connection) -> Sequence[HitSpan]:
+            # Made in SQLite's thread: there may be as many as there are hits.
+            rows = await connection.execute_fetchall(_OVER_TIME, {"since": slots.since, "width": slots.width})
+            return [HitSpan(SourceId(source_id), first, last, hits) for source_id, first, last, hits in rows]
+
+        return await self._database.read(work)
 
 
 def _row(hit: FlowHit) -> tuple[Any, ...]:

@@ -21,7 +21,7 @@ from banlistd.adapters.storage.quarantine import HEALTHS, OLD_HEALTHS, QUARANTIN
 from banlistd.core.feeds.health.figures import SourceFigures
 from banlistd.core.feeds.health.overview import Oldest, Overview
 from banlistd.core.feeds.quarantine import SourceRecord
-from banlistd.core.feeds.value.over_time import BEFORE, SLOTS, ListSize, Slots
+from banlistd.core.feeds.value.over_time import BEFORE, SLOTS, ListSizes, Slots
 from banlistd.model import SourceId
 
 _DUE_AND_FAILURES = "SELECT source_id, due_at, failures FROM polls"
@@ -29,7 +29,8 @@ _ENTRIES_AND_END = f"SELECT source_id, entries, completed_at {FROM_NEWEST_RUNS}"
 
 # Versions know when each content came, also one that came again. A run of before there was a history, or of which the version
 # is forgotten, has its arrival: a run is completed anew where its content is only applied once more. Of the rows of a group
-# the bare columns are those of the greatest moment (SQLite, "Bare columns in an aggregate query").
+# the bare columns are those of the greatest moment (SQLite, "Bare columns in an aggregate query"). A row for each list:
+# hundreds of thousands of rows take longer to pass on than to count (measured: 1.7 s, and 1.2 s so).
 _SIZES = f"""
     WITH changes (source_id, at, entries) AS (
         SELECT source_id, came_at, entries FROM versions WHERE came_at IS NOT NULL
@@ -37,9 +38,11 @@ _SIZES = f"""
         SELECT source_id, arrived_at, entries FROM arrivals JOIN import_runs USING (source_id, content_hash)
         WHERE state = 'completed'
     )
-    SELECT source_id, iif(at < :since, {BEFORE}, min({SLOTS - 1}, CAST((at - :since) / :width AS INTEGER))) AS slot,
-        entries, max(at)
-    FROM changes GROUP BY source_id, slot
+    SELECT source_id, group_concat(slot || ' ' || entries) FROM (
+        SELECT source_id, iif(at < :since, {BEFORE}, min({SLOTS - 1}, CAST((at - :since) / :width AS INTEGER))) AS slot,
+            entries, max(at)
+        FROM changes GROUP BY source_id, slot
+    ) GROUP BY source_id
 """  # noqa: S608 - two numbers
 
 
@@ -67,14 +70,18 @@ class SourceRecordReader:
     async def figures(self) -> SourceFigures:
         return await self._database.read(_figures)
 
-    async def sizes(self, slots: Slots) -> Sequence[ListSize]:
-        # Made in SQLite's thread too: of thousands of sources, there are hundreds of thousands.
+    async def sizes(self, slots: Slots) -> Sequence[ListSizes]:
         return await self._database.read(partial(_sizes, slots))
 
 
-async def _sizes(slots: Slots, connection: aiosqlite.Connection) -> Sequence[ListSize]:
+async def _sizes(slots: Slots, connection: aiosqlite.Connection) -> Sequence[ListSizes]:
     rows = await connection.execute_fetchall(_SIZES, {"since": slots.since, "width": slots.width})
-    return [ListSize(SourceId(source_id), slot, entries) for source_id, slot, entries, _ in rows]
+    return [ListSizes(SourceId(source_id), dict(_pair(part) for part in text.split(","))) for source_id, text in rows]
+
+
+def _pair(text: str) -> tuple[int, int]:
+    slot, _, entries = text.partition(" ")
+    return int(slot), int(entries)
 
 
 async def _figures(connection: aiosqlite.Connection) -> SourceFigures:

@@ -1,6 +1,6 @@
 """What `report` answers with `since`: lists and hits over time, and where the banned addresses belong."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from banlistd.control.commands.value.shapes import OverTime, PastOfList, PlaceRow, Places
@@ -18,29 +18,24 @@ async def over_time(parts: "Parts", since: float, ids: "Sequence[SourceId]") -> 
     """From a moment (seconds since the epoch) until now; `ids`: the lists that are answered one by one. Raises LedgerError."""
     import asyncio
 
-    from banlistd.core.feeds.value.over_time import SLOTS, Slots, hits_of, sizes_of, summed
+    from banlistd.core.feeds.value.over_time import SLOTS, Slots, time_lines
 
     now = parts.clock.now()
     slots = Slots.between(since, now)
-    rows = await parts.records.sizes(slots)
-    met, counts = await parts.evidence.hits.over_time(slots), await parts.evidence.hits.counts(since)
-    in_force = _in_force(parts)
-    sizes = await asyncio.to_thread(lambda: sizes_of(row for row in rows if row.source_id in in_force))
-    hits = await asyncio.to_thread(hits_of, met)
+    counts = await parts.evidence.hits.counts(since)
+    rows, spans = await parts.records.sizes(slots), await parts.evidence.hits.over_time(slots)
+    combined = {source.id for source in parts.service.config.sources if source.combination}
+    in_force = {owner.source_id for owner in parts.enforcer.policy.sources}
+    # Of thousands of lists it takes a second.
+    found = await asyncio.to_thread(time_lines, rows, spans, in_force, combined)
     return {
         "since": since,
         "until": now,
         "slot": slots.width,
-        "entries": [*await asyncio.to_thread(summed, sizes.values())],
-        "hits": [*summed(hits.values())],
-        "lists": [_of_list(one, sizes.get(one, [None] * SLOTS), hits.get(one, [0] * SLOTS), counts) for one in ids],
+        "entries": [*found.entries],
+        "hits": [*found.hits],
+        "lists": [_of_list(one, found.sizes.get(one, [None] * SLOTS), found.met.get(one, [0] * SLOTS), counts) for one in ids],
     }
-
-
-def _in_force(parts: "Parts") -> "Collection[SourceId]":
-    """As the report has them: a combination has the entries of its parts, which would count twice."""
-    combined = {source.id for source in parts.service.config.sources if source.combination}
-    return {owner.source_id for owner in parts.enforcer.policy.sources if owner.source_id not in combined}
 
 
 def _of_list(

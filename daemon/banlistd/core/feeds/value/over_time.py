@@ -1,8 +1,9 @@
 """What lists had and met over a time, in equal slots, so that the answer is small however much is known. Pure."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
+from typing import NamedTuple
 
 from banlistd.model import SourceId
 
@@ -26,17 +27,14 @@ class Slots:
         return cls(since, max(now - since, 1.0) / SLOTS)
 
 
-@dataclass(frozen=True, slots=True)
-class ListSize:
-    """How many entries a list had at the end of a slot in which its content changed."""
+class ListSizes(NamedTuple):
+    """How many entries a list had at the end of each slot in which its content changed, by slot."""
 
     source_id: SourceId
-    slot: int
-    entries: int
+    by_slot: Mapping[int, int]
 
 
-@dataclass(frozen=True, slots=True)
-class HitSpan:
+class HitSpan(NamedTuple):
     """How many hits of a list were first sampled in one slot and last in another."""
 
     source_id: SourceId
@@ -45,15 +43,9 @@ class HitSpan:
     hits: int
 
 
-def sizes_of(rows: Iterable[ListSize]) -> Mapping[SourceId, Sequence[int | None]]:
-    """The entries of each list at the end of every slot; None before anything is known of it.
-
-    `rows`: at most one of a list and a slot, in any order.
-    """
-    known: dict[SourceId, dict[int, int]] = {}
-    for row in rows:
-        known.setdefault(row.source_id, {})[row.slot] = row.entries
-    return {source_id: _carried(sizes) for source_id, sizes in known.items()}
+def sizes_of(rows: Iterable[ListSizes]) -> Mapping[SourceId, Sequence[int | None]]:
+    """The entries of each list at the end of every slot; None before anything is known of it. `rows`: one of each list."""
+    return {row.source_id: _carried(row.by_slot) for row in rows}
 
 
 def _carried(sizes: Mapping[int, int]) -> Sequence[int | None]:
@@ -73,6 +65,25 @@ def hits_of(rows: Iterable[HitSpan]) -> Mapping[SourceId, Sequence[int]]:
         changes[min(max(row.first, 0), SLOTS - 1)] += row.hits
         changes[min(max(row.last, 0), SLOTS - 1) + 1] -= row.hits
     return {source_id: list(accumulate(changes))[:SLOTS] for source_id, changes in steps.items()}
+
+
+@dataclass(frozen=True, slots=True)
+class TimeLines:
+    """`entries`, `hits`: of all lists together. `sizes`, `met`: of each list of which something is known."""
+
+    entries: Sequence[int]
+    hits: Sequence[int]
+    sizes: Mapping[SourceId, Sequence[int | None]]
+    met: Mapping[SourceId, Sequence[int]]
+
+
+def time_lines(
+    sizes: Sequence[ListSizes], hits: Sequence[HitSpan], in_force: Collection[SourceId], combined: Collection[SourceId]
+) -> TimeLines:
+    """Of the lists in force. `combined`: those made of others, which have the entries of their parts and hits of their own."""
+    of_lists = sizes_of(row for row in sizes if row.source_id in in_force and row.source_id not in combined)
+    met = hits_of(row for row in hits if row.source_id in in_force)
+    return TimeLines(summed(of_lists.values()), summed(met.values()), of_lists, met)
 
 
 def summed(series: Iterable[Sequence[int | None]]) -> Sequence[int]:

@@ -10,7 +10,10 @@ from banlistd.core.addresses.sets import FAMILIES, AddressSet, Ranges, union_of
 from banlistd.core.feeds.value.candidates import Candidates, Wanted, WantedAddresses
 from banlistd.core.feeds.value.lifetimes import Lifetimes
 from banlistd.core.feeds.value.overlap import MOST, overlap_of
-from banlistd.model import Action, Counter, SourceId
+from banlistd.model import Action, Counter, Family, SourceId
+
+_PASS = 1 << 16
+"""Entries that are worth a pass over all: some milliseconds."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -96,11 +99,26 @@ def report_of(facts: Sequence[ListFacts], wanted: Sequence[Wanted], named: Abstr
 
 
 def together(contents: Sequence[AddressSet]) -> AddressSet:
-    """The union, list by list, so that no more than one further copy is in memory."""
+    """The union. Lists wait until they are as large as the union of those before them, so that thousands of small ones are
+    not each a pass over all of it, and no more than two further copies are in memory.
+    """
     union = {family: Ranges.none(family) for family in FAMILIES}
+    waiting: list[AddressSet] = []
+    entries = 0
     for content in contents:
-        for family, before in union.items():
-            mine = content.ranges(family)
-            ends = (np.concatenate([before.first, mine.first]), np.concatenate([before.last, mine.last]))
-            union[family] = union_of(family, *ends)
-    return AddressSet.of_ranges(union)
+        waiting.append(content)
+        entries += len(content)
+        if entries >= max(_PASS, sum(map(len, union.values()))):
+            union, waiting, entries = _joined_with(union, waiting), [], 0
+    return AddressSet.of_ranges(_joined_with(union, waiting))
+
+
+def _joined_with(union: Mapping[Family, Ranges], contents: Sequence[AddressSet]) -> dict[Family, Ranges]:
+    return {
+        family: union_of(
+            family,
+            np.concatenate([before.first, *(content.ranges(family).first for content in contents)]),
+            np.concatenate([before.last, *(content.ranges(family).last for content in contents)]),
+        )
+        for family, before in union.items()
+    }

@@ -52,5 +52,5 @@ def figure(one: Figure) -> Markup:
         "section",
         tag("h2", one.title),
         tag("p", one.about),
-        tag("figure", tag("div", svg, class_="scroll"), one.table),
+        tag("figure", tag("div", svg, class_="scroll", tabindex="0", role="group", aria_label=one.title), one.table),
     )
