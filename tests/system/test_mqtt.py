@@ -2,6 +2,8 @@
 
 import asyncio
 import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -136,3 +138,11 @@ async def test_a_broker_that_goes_and_comes_stops_no_import(tmp_path: Path) -> N
             await asyncio.to_thread(daemon.wait_for, "mqtt_connected", since=since)
             async with listening_to(mosquitto, f"{NODE}/status") as heard:
                 await heard.until(f"{NODE}/status", b"online")
+            assert await asyncio.to_thread(daemon.terminate) == 0
+            assert daemon.words == []
+
+
+def test_without_a_broker_nothing_of_the_library_is_in_memory() -> None:
+    modules = "import sys, banlistd.cli; print([name for name in sys.modules if name.partition('.')[0] in ('aiomqtt', 'paho')])"
+    done = subprocess.run([sys.executable, "-c", modules], check=True, capture_output=True, text=True, timeout=60)
+    assert done.stdout == "[]\n"

@@ -5,6 +5,7 @@ reasons in the broker's acknowledgements are kept, and one message is under way 
 """
 
 import asyncio
+import logging
 import ssl
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
@@ -37,6 +38,12 @@ _WITH_WILL = 4
 """The reason of a DISCONNECT after which the will is published (MQTT 5.0, 3.14.2.1)."""
 
 _INCOMING, _OUTGOING = 256, 64
+
+
+_LOG = logging.getLogger(__name__)
+"""aiomqtt's and paho's: what they would say is in the reasons of BusError."""
+_LOG.addHandler(logging.NullHandler())
+_LOG.propagate = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +139,7 @@ def _client(access: BrokerAccess, will: BusMessage) -> aiomqtt.Client:
         access.port,
         username=access.user or None,
         password=access.password or None,
+        logger=_LOG,
         identifier=access.client_id,
         protocol=aiomqtt.ProtocolVersion.V5,
         will=aiomqtt.Will(will.topic, will.payload, will.qos, will.retained, last),
