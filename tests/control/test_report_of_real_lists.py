@@ -82,15 +82,15 @@ def test_the_past_of_real_lists_is_what_their_lines_say(tmp_path: Path) -> None:
     async def life(world: DaemonWorld) -> None:
         for at, moment in enumerate(moments):
             world.clock.time = moment
-            for name, found in versions.items():
-                environment.fetcher.bodies[name] = "".join(f"{line}\n" for line in sorted(found[at])).encode()
+            for name, contents in versions.items():
+                environment.fetcher.bodies[name] = "".join(f"{line}\n" for line in sorted(contents[at])).encode()
                 await world.poll(name)
         rows = {row["id"]: row for row in (await world.ask("report", past="true"))["lists"]}
-        found = {
+        past = {
             name: {key: row["past"][key] for key in ("first", "days_ahead", "left", "days_listed")}
             for name, row in rows.items()
         }
-        assert found == computed(steps)
+        assert past == computed(steps)
         assert rows["one"]["past"]["first"] > 5_000
         assert rows["one"]["past"]["left"] > 5_000
         assert {name: row["entries"] for name, row in rows.items()} == {

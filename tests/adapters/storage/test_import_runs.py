@@ -1,7 +1,9 @@
 """The ledger on a real SQLite file."""
 
 import asyncio
+import sqlite3
 from collections.abc import Awaitable, Callable
+from contextlib import closing
 from pathlib import Path
 
 from banlistd.adapters.storage.database import open_database
@@ -257,3 +259,20 @@ def test_the_accepted_runs_of_all_sources_are_those_of_each(tmp_path: Path) -> N
         assert [runs[name].content_hash for name in (first, second)] == [content("a"), content("b")]
 
     with_ledger(tmp_path, use)
+
+
+def test_the_newest_run_of_all_sources_is_found_without_a_look_at_every_run(tmp_path: Path) -> None:
+    async def run() -> None:
+        async with open_database(tmp_path / "db") as database:
+            ledger = ImportRuns(database)
+            for name in "abc":
+                await complete(ledger, await ledger.upsert_pending(pending("a", SourceId(name)), 1.0), now=float(ord(name)))
+            assert [one.source_id for one in await ledger.history(None, 1)] == ["c"]
+
+    asyncio.run(run())
+    with closing(sqlite3.connect(tmp_path / "db")) as database:
+        plan = database.execute(
+            "EXPLAIN QUERY PLAN SELECT id FROM import_runs WHERE 1"
+            " ORDER BY iif(state = 'pending', started_at, completed_at) DESC, id DESC LIMIT 1"
+        ).fetchall()
+    assert [row[3] for row in plan] == ["SCAN import_runs USING INDEX import_runs_by_end"]
