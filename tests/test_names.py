@@ -35,7 +35,13 @@ FIREWALLS = {
 }
 
 ALLOWED = {
-    "main": {"__main__", "ctl/__main__", "adapters/parser_process/child"},  # three programs
+    "main": {
+        "__main__",
+        "ctl/__main__",
+        "notifying/__main__",
+        "adapters/parser_process/child",
+        "adapters/notices/apprise_child",
+    },  # programs
 }
 
 

@@ -139,6 +139,16 @@ class BusError(BanlistdError):
     exit_code = 69  # EX_UNAVAILABLE
 
 
+class DeliveryError(BanlistdError):
+    """A notice was not accepted. `is_final`: another try would not help."""
+
+    exit_code = 69  # EX_UNAVAILABLE
+
+    def __init__(self, message: str, hint: str = "", *, is_final: bool = False) -> None:
+        super().__init__(message, hint)
+        self.is_final = is_final
+
+
 class AlreadyRunningError(BanlistdError):
     """Another banlistd works on the same state."""
 

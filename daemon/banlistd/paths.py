@@ -23,7 +23,12 @@ class Paths:
     @property
     def secret_folders(self) -> tuple[Path, ...]:
         """Where credentials are: no list is read from there."""
-        return (self.config / "credentials", *((self.credentials,) if self.credentials else ()))
+        return (self.config / "credentials", self.notify_credentials, *((self.credentials,) if self.credentials else ()))
+
+    @property
+    def notify_credentials(self) -> Path:
+        """Those of banlistd-notify, which the daemon does not get."""
+        return self.config / "notify-credentials"
 
     @property
     def scratch(self) -> Path | None:

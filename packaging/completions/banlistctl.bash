@@ -99,7 +99,7 @@ _banlistctl() {
     "install-units --root") mapfile -t COMPREPLY < <(compgen -d -- "$current") && return ;;
     *)
         case $command in
-        "") words="status sources check top report promotion hits history versions diff rollback events export timers health metrics protected ban unban bans allow disallow allowed quarantine approve pause resume pin unpin refresh reload confirm catalogue add enable disable remove promote prove operator-key order teardown install-units --version" ;;
+        "") words="status sources check top report promotion hits history versions diff rollback events notify export timers health metrics protected ban unban bans allow disallow allowed quarantine approve pause resume pin unpin refresh reload confirm catalogue add enable disable remove promote prove operator-key order teardown install-units --version" ;;
         status) words="--verdict" ;;
         sources) words="--failing --sort --limit $(_banlistctl_sources)" ;;
         check) words="--at --history" ;;
@@ -112,6 +112,7 @@ _banlistctl() {
         diff) words="--from --to --limit $(_banlistctl_sources)" ;;
         rollback) words="--to $(_banlistctl_sources)" ;;
         events) words="--limit --follow --after --wait $(_banlistctl_sources)" ;;
+        notify) words="--test" ;;
         export) words="--format --after $(_banlistctl_sources)" ;;
         metrics) words="--format" ;;
         protected) words="forget" ;;

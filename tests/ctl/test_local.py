@@ -53,6 +53,21 @@ def test_the_units_that_are_written_are_those_of_the_package_for_another_environ
     assert {str(path) for path in files_below(tmp_path)} <= {*said.splitlines()}
 
 
+def test_the_unit_of_notices_has_no_capability_and_none_of_the_daemons_secrets(tmp_path: Path, environment: str) -> None:
+    assert main(["install-units", "--root", str(tmp_path)]) == 0
+    written = directives(tmp_path / "etc/systemd/system/banlistd-notify.service")
+    assert ("ExecStart", f"{environment}/bin/banlistd-notify") in written
+    assert ("CapabilityBoundingSet", "") in written
+    assert ("User", "banlistd-notify") in written
+    assert not [
+        value for name, value in written if name == "AmbientCapabilities" or value.endswith("/etc/banlistd/credentials")
+    ]
+    daemon = {*directives(PACKAGING / "systemd" / "banlistd.service")}
+    hardened = {item for item in daemon if re.match("Protect|Private|Restrict[A-Z]", item[0]) and "AF_NETLINK" not in item[1]}
+    assert hardened <= {*written}
+    assert (tmp_path / "usr/local/sbin/banlistd-notify").is_symlink()
+
+
 def test_pip_brings_what_the_package_brings(tmp_path: Path, environment: str) -> None:
     os.umask(0o077)
     assert main(["install-units", "--root", str(tmp_path)]) == 0

@@ -18,6 +18,7 @@ from banlistd.control.commands.manual_bans.unban import UNBAN
 from banlistd.control.commands.monitoring.events import EVENTS
 from banlistd.control.commands.monitoring.health import HEALTH
 from banlistd.control.commands.monitoring.metrics import METRICS
+from banlistd.control.commands.monitoring.notify import NOTIFY
 from banlistd.control.commands.past.diff import DIFF
 from banlistd.control.commands.past.rollback import ROLLBACK
 from banlistd.control.commands.past.versions import VERSIONS
@@ -48,6 +49,7 @@ COMMANDS: tuple[Command[Any, Any], ...] = (
     DIFF,
     ROLLBACK,
     EVENTS,
+    NOTIFY,
     EXPORT,
     TIMERS,
     HEALTH,

@@ -20,6 +20,7 @@ _PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))  # noqa: 
 _PLACES = {
     "units/banlistd.service": "etc/systemd/system/banlistd.service",
     "units/banlistd-restore.service": "etc/systemd/system/banlistd-restore.service",
+    "units/banlistd-notify.service": "etc/systemd/system/banlistd-notify.service",
     "units/banlistd.sysusers": "etc/sysusers.d/banlistd.conf",
     "units/banlistd.tmpfiles": "etc/tmpfiles.d/banlistd.conf",
     "units/banlistd.catalog": "usr/local/lib/systemd/catalog/banlistd.catalog",
@@ -34,7 +35,11 @@ _PLACES = {
 }
 
 # Links, each to a program of this environment or to a file beside it.
-_PROGRAMS = {"usr/local/bin/banlistctl": "bin/banlistctl", "usr/local/sbin/banlistd": "bin/banlistd"}
+_PROGRAMS = {
+    "usr/local/bin/banlistctl": "bin/banlistctl",
+    "usr/local/sbin/banlistd": "bin/banlistd",
+    "usr/local/sbin/banlistd-notify": "bin/banlistd-notify",
+}
 _LINKS = {
     "usr/local/share/bash-completion/completions/banlistd": "banlistctl",
     "usr/local/share/fish/vendor_completions.d/banlistd.fish": "banlistctl.fish",
@@ -62,7 +67,8 @@ now, as root:
 _LAST = """\
 now, as root:
   systemctl daemon-reload
-  rm -r /etc/banlistd /var/lib/banlistd; userdel banlistd; groupdel banlistd
+  rm -r /etc/banlistd /var/lib/banlistd /var/lib/banlistd-notify
+  userdel banlistd-notify; userdel banlistd; groupdel banlistd
   rm -r {prefix}"""
 
 

@@ -59,6 +59,7 @@ class Field(StrEnum):
     UNKNOWN = "UNKNOWN", "The number of networks that no database or service knows."
     GOOD_AT = "GOOD_AT", "The time when the list was last good, in seconds since the epoch."
     CHANGED_AT = "CHANGED_AT", "The time when the content of the list last changed, in seconds since the epoch."
+    RECEIVER = "RECEIVER", "The receiver of a notice: the name of its credential, or the command of a hook."
     ERROR_CLASS = "ERROR_CLASS", "The class of the error, for a bug report."
 
 

@@ -14,8 +14,9 @@ from banlistd.events.feeds import SOURCE_DEAD, SOURCE_EMPTY, SOURCE_MOVED
 from banlistd.events.firewall import DRIFT_ENDED, DRIFT_RECURRING, DRIFT_REPAIRED, REMARK, RESTORED
 from banlistd.events.kind import EventKind, Field, Priority
 from banlistd.events.mqtt import BROKER_CONNECTED, BROKER_LOST, BROKER_REFUSED
+from banlistd.events.notices import DAEMON_ANSWERS, DAEMON_SILENT, EVENTS_LOST, NOTICE_DELIVERED, NOTICE_FAILED, NOTICE_TEST
 from banlistd.events.orders import ORDER_REFUSED
-from banlistd.events.service import DAEMON_STARTED, DAEMON_STOPPED, FILES_CHANGED
+from banlistd.events.service import DAEMON_STARTED, DAEMON_STOPPED, FILES_CHANGED, REJECTED, RELOADED
 from banlistd.events.suspending import PAUSED, PINNED, RESUMED, ROLLED_BACK, UNPINNED
 from banlistd.events.value import SHADOW_ENDED
 
@@ -282,29 +283,16 @@ class EventName(StrEnum):
         "Bans do not depend on it. Check `geo:` in the configuration:\n"
         "    banlistd --check",
     )
-    CONFIG_RELOADED = EventKind(
-        "config_reloaded",
-        "6d1b4a0cb5a44b3f8a7a0f0f5b0a1c09",
-        Priority.INFO,
-        (),
-        "A new configuration is in effect",
-        "The files in /etc/banlistd were read again, are valid, and are in effect.\n    banlistctl sources",
-    )
-    CONFIG_REJECTED = EventKind(
-        "config_rejected",
-        "6d1b4a0cb5a44b3f8a7a0f0f5b0a1c0a",
-        Priority.ERROR,
-        (Field.REASON,),
-        "The new configuration was refused and is NOT in effect",
-        "@REASON@\n"
-        "The previous configuration is in effect. To see every problem of the files in /etc/banlistd, and how many bans they "
-        "would lift:\n"
-        "    banlistd --check\n"
-        "When they are solved:\n"
-        "    systemctl reload banlistd",
-    )
+    CONFIG_RELOADED = RELOADED
+    CONFIG_REJECTED = REJECTED
     CONFIG_CHANGED = FILES_CHANGED
     SHADOW_ENDED = SHADOW_ENDED
+    NOTICE_TEST = NOTICE_TEST
+    NOTICE_DELIVERED = NOTICE_DELIVERED
+    NOTICE_FAILED = NOTICE_FAILED
+    EVENTS_LOST = EVENTS_LOST
+    DAEMON_SILENT = DAEMON_SILENT
+    DAEMON_ANSWERS = DAEMON_ANSWERS
     SERVICE_STARTED = DAEMON_STARTED
     SERVICE_STOPPED = DAEMON_STOPPED
     SERVICE_FAULT = EventKind(

@@ -34,3 +34,26 @@ FILES_CHANGED = EventKind(
     "    banlistctl sources @SOURCE_ID@  the source as it is now\n"
     "    journalctl EVENT=config_changed  earlier changes",
 )
+
+RELOADED = EventKind(
+    "config_reloaded",
+    "6d1b4a0cb5a44b3f8a7a0f0f5b0a1c09",
+    Priority.INFO,
+    (),
+    "A new configuration is in effect",
+    "The files in /etc/banlistd were read again, are valid, and are in effect.\n    banlistctl sources",
+)
+
+REJECTED = EventKind(
+    "config_rejected",
+    "6d1b4a0cb5a44b3f8a7a0f0f5b0a1c0a",
+    Priority.ERROR,
+    (Field.REASON,),
+    "The new configuration was refused and is NOT in effect",
+    "@REASON@\n"
+    "The previous configuration is in effect. To see every problem of the files in /etc/banlistd, and how many bans they "
+    "would lift:\n"
+    "    banlistd --check\n"
+    "When they are solved:\n"
+    "    systemctl reload banlistd",
+)

@@ -23,6 +23,7 @@ from banlistd.core.config.sections.guards import Guards
 from banlistd.core.config.sections.pages import Pages
 from banlistd.core.config.sections.verify import Verify
 from banlistd.core.config.service.mqtt import Mqtt, MqttTls
+from banlistd.core.config.service.notify import ProgramHook
 from banlistd.core.config.service.orders import KnownOperator
 from banlistd.core.config.yaml import parse_document
 from banlistd.core.ruleset.policy import policy_of
@@ -58,6 +59,7 @@ SAMPLES: Mapping[tuple[type[Section], str], tuple[object, Callable[[Any], object
         {"rewarm": "no", "databases": "/b"},
         lambda value: {"rewarm": "no", "databases": str(value.databases[0])},
     ),
+    (Config, "hooks"): ([{"run": ["/bin/a", "b"]}], lambda value: [{"run": list(hook.run)} for hook in value]),
     (Source, "path"): ("lists/a.txt", lambda value: str(value.relative_to(FOLDER))),
     (Source, "use"): ("known", lambda value: value),
     (Source, "intersect"): (["b", "c"], list),
@@ -96,6 +98,10 @@ def of_allow(written: Mapping[str, object]) -> WrittenAllow:
     return WrittenAllow(address=(entry.first, entry.last), use=entry.use, comment=entry.comment, until=entry.until)
 
 
+def of_hook(written: Mapping[str, object]) -> ProgramHook:
+    return read(json.dumps({"hooks": [{"run": "/bin/true", **written}]})).hooks[0]
+
+
 # What a section needs besides the key that is written.
 BESIDE: Mapping[type[Section], Mapping[str, object]] = {
     Block: {"countries": ["NO"]},
@@ -121,6 +127,7 @@ SPECIAL: Mapping[type[Section], Callable[[Mapping[str, object]], Section]] = {
     CatalogueEntry: of_catalogue,
     WrittenAllow: of_allow,
     KnownOperator: of_operator,
+    ProgramHook: of_hook,
 }
 
 SECTIONS = (*sections_of(Config), CatalogueEntry)
@@ -229,6 +236,8 @@ EFFECT: Mapping[str, Callable[[Config], object]] = {
     "manual": lambda config: config.manual.prefix6,
     "use_for": lambda config: remarks_on_lists(replace(config, sources=(KNOWN,)), CATALOGUE),
     "hits": lambda config: config.hits,
+    "notify": lambda config: config.notify,
+    "hooks": lambda config: [hook.name for hook in config.hooks],
     "geo": lambda config: config.watched(Source(id=SourceId("b"), block=Block(countries=("NO",)))),
 }
 

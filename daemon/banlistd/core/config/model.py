@@ -27,6 +27,7 @@ from banlistd.core.config.service.backend import BackendKeys
 from banlistd.core.config.service.manual import Manual
 from banlistd.core.config.service.metrics import Metrics
 from banlistd.core.config.service.mqtt import Mqtt
+from banlistd.core.config.service.notify import PROGRAM_HOOKS, Notify, ProgramHook
 from banlistd.core.credentials import may_contain_secret
 from banlistd.formats import Format
 from banlistd.model import Family, SourceId
@@ -37,7 +38,7 @@ STDIN = Path("-")
 _AUTO = Format()
 # Sections are immutable; the linter sees that only of those in this file.
 _DEFAULTS, _LOG, _PARSER, _GEO, _METRICS, _HITS = Defaults(), Log(), ParserSettings(), Geo(), Metrics(), Hits()
-_MANUAL = Manual()
+_MANUAL, _NOTIFY = Manual(), Notify()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -277,6 +278,10 @@ class Config(BackendKeys):
         Mqtt | None,
         Key(kinds.section(Mqtt, "mqtt", may_be_empty=False), "State, events and orders over MQTT 5.", Reload.RESTART),
     ] = None
+    notify: Annotated[
+        Notify, Key(kinds.section(Notify, "notify"), "Notices by mail, chat or webhook, through Apprise.", Reload.LIVE)
+    ] = _NOTIFY
+    hooks: Annotated[tuple[ProgramHook, ...], Key(PROGRAM_HOOKS, "Programs that are run for events.", Reload.LIVE)] = ()
     hits: Annotated[Hits, Key(kinds.section(Hits, "hits"), "How many hits are kept, and how long.", Reload.LIVE)] = _HITS
 
     @property
