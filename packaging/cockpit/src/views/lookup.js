@@ -75,9 +75,11 @@ function ofPast(answer) {
     });
     periods.show(answer.periods);
     const when = answer.at === null ? _("in the past") : _("then");
+    // Of all times, `listed` says what is so now.
+    const had = answer.at === null ? answer.periods.length > 0 : answer.listed;
     return element(
         "div", { class: "panel" },
-        alert("info", answer.listed ? format(_("$0 was listed $1"), answer.address, when) : format(_("$0 was not listed $1"), answer.address, when), [], { "data-listed": String(answer.listed) }),
+        alert("info", had ? format(_("$0 was listed $1"), answer.address, when) : format(_("$0 was not listed $1"), answer.address, when), [], { "data-listed": String(had) }),
         periods.element);
 }
 
