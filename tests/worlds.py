@@ -266,7 +266,7 @@ async def assemble(
     shadows = await Shadows.opened(ShadowTable(database), announcer, clock)
     policy = policy_of(config, marks, clock.now(), shadows.now_in_shadow(config))
     table = LoginTable(database)
-    allowlist = ManualAllowlist(wrap(ManualAllowTable(database)), announcer, clock, look_every=0.005)
+    allowlist = ManualAllowlist(wrap(ManualAllowTable(database)), environment.resolve, announcer, clock, look_every=0.005)
     host = ProtectedHost(
         environment.host, environment.logins, table, clock, await table.load(), tells_answers=True, allowed=allowlist.protection
     )

@@ -19,7 +19,7 @@ from banlistd.adapters.system.instance import only_instance, only_writer, refuse
 from banlistd.adapters.system.journal import find_announcer
 from banlistd.core.addresses.sets import AddressSet
 from banlistd.core.logins import note_logins, protection_of_logins
-from banlistd.core.manual_bans import addresses_of
+from banlistd.core.manual.manual_bans import addresses_of
 from banlistd.core.printing import counted
 from banlistd.core.ruleset.manual_allows import REASON, protection_of_allows
 from banlistd.core.ruleset.protection import merge_protected

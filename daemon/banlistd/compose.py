@@ -159,8 +159,11 @@ async def open_application(
         known_names = KnownNames(database)
         names = Names(clock, known=await known_names.every(), keep=known_names.keep)
         stack.push_async_callback(names.wait_until_idle)
-        monitor, login_monitor = _host_monitor(stack), _closed(stack, LoginMonitor())
-        logins, allowlist = LoginTable(database), ManualAllowlist(ManualAllowTable(database), announcer, clock)
+        monitor, login_monitor, lookups = _host_monitor(stack), _closed(stack, LoginMonitor()), NameLookups(_ASKED_AT_ONCE)
+        logins, allowlist = (
+            LoginTable(database),
+            ManualAllowlist(ManualAllowTable(database), lookups.addresses, announcer, clock),
+        )
         host = ProtectedHost(
             LinuxHost(names.addresses, os.environ),
             SystemLogins(os.environ),
@@ -192,11 +195,10 @@ async def open_application(
         local = GeoBlocks(lambda: enricher.databases, stamp_of, LocalFiles(parser, places.secret_folders, stdin=stdin))
         publishers, findings = Publishers(RequestTable(database), clock), FindingTable(database)
         polls = PollRecord(ledger, quarantine, publishers, findings, announcer, clock, random.random)
-        stores, listeners, under_way, lookups = (
+        stores, listeners, under_way = (
             Stores(records, ledger, quarantine, EndTable(database)),
             Listeners(names.note_connection, polls.note_arrival),
             PartsUnderWay(enforcer.content, ledger),
-            NameLookups(_ASKED_AT_ONCE),
         )
         downloads = Downloads(version("banlistd"), local, parser, PublisherProofs(), places.credentials, listeners=listeners)
         streams = CrowdsecStreams(HostNames(lookups.addresses, TaxiiCollections(downloads, clock)), clock.monotonic)

@@ -115,7 +115,7 @@ _banlistctl() {
         notify) words="--test" ;;
         export) words="--format --after $(_banlistctl_sources)" ;;
         metrics) words="--format" ;;
-        protected) words="forget" ;;
+        protected) words="--holes forget" ;;
         ban) words="--for --confirm --origin --comment --prefix6 --ports --protocols --interfaces --except-interfaces --connections --keep --force --session" ;;
         unban) words="--prefix6 --origin $(_banlistctl_bans)" ;;
         bans) words="--limit --after" ;;

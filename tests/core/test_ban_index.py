@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from banlistd.core import ban_index
-from banlistd.core.ban_index import BanDraft, BanIndex, age_of
-from banlistd.core.manual_bans import addresses_of, read_place
+from banlistd.core.manual import ban_index
+from banlistd.core.manual.ban_index import BanDraft, BanIndex, age_of
+from banlistd.core.manual.manual_bans import addresses_of, read_place
 from banlistd.errors import UsageError
 from banlistd.model import BanKey, Family, ManualBan
 from banlistd.scopes.scope import Scope

@@ -10,7 +10,7 @@ from banlistd.core.addresses.sets import AddressSet, from_numbers
 from banlistd.core.addresses.text import span_text
 from banlistd.core.config.model import Config
 from banlistd.core.config.sections.allow import AllowEntry
-from banlistd.core.manual_bans import (
+from banlistd.core.manual.manual_bans import (
     OPERATOR,
     BanOrder,
     Exemption,

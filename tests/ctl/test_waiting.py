@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from banlistd.ctl.waiting import shown_waiting
+from banlistd.ctl.waiting import StatusWords, shown_waiting
 from support.screen import screen
 
 
@@ -36,3 +36,20 @@ def test_a_short_wait_shows_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
         pass
 
     assert terminal.getvalue() == ""
+
+
+def test_an_order_of_many_says_how_many_addresses_it_is_about(monkeypatch: pytest.MonkeyPatch) -> None:
+    terminal, drawn = io.StringIO(), threading.Event()
+    monkeypatch.setattr(sys, "stderr", terminal)
+    looks = iter([(0, 0), None])
+
+    def look() -> tuple[int, int] | None:
+        found = next(looks, None)
+        if found is None:
+            drawn.set()
+        return found
+
+    with shown_waiting(look, StatusWords(idle="100,000 addresses in one order"), patience=0):
+        assert drawn.wait(10)
+
+    assert "100,000 addresses in one order" in terminal.getvalue()

@@ -10,9 +10,10 @@ import pytest
 from banlistd.core.config.model import Source
 from banlistd.core.config.sections.guards import Guards
 from banlistd.core.feeds.parsed_list import Download
+from banlistd.core.feeds.schedule import NOT_ENDED
 from banlistd.errors import FetchError
 from banlistd.events import EventName
-from banlistd.model import NotModified, Outcome, OutcomeKind, Poll, RunState, SourceId, Validators
+from banlistd.model import ImportRun, NotModified, Outcome, OutcomeKind, Poll, RunState, SourceId, Validators
 from banlistd.ports import OnBody
 from support.fakes import FakeFetcher
 from support.sources import config_of
@@ -456,3 +457,46 @@ def test_an_attempt_that_does_not_end_counts_as_a_failure_for_the_next_process(t
 
     run(environment, CONFIG, die)
     run(environment, CONFIG, go_on)
+
+
+async def completed_again(world: DaemonWorld, pending: ImportRun) -> bool:
+    return await world.ledger.mark_completed(
+        pending, added=1, removed=0, policy_hash=pending.policy_hash, now=5.0, validators=None
+    )
+
+
+@pytest.mark.parametrize("completed", [True, False])
+def test_a_kill_between_the_firewall_and_the_end_of_the_poll_leaves_no_failure(tmp_path: Path, *, completed: bool) -> None:
+    environment = environment_on(tmp_path)
+
+    async def die(world: DaemonWorld) -> None:
+        await poll(world)
+        source_id = world.service.config.sources[0].id
+        await world.database.run("UPDATE polls SET failures = 1, error = ?, failing_since = 1.0", (NOT_ENDED,))
+        if not completed:
+            await world.database.run("UPDATE import_runs SET state = 'pending'")
+            return
+        run_of_it = await world.ledger.newest(source_id)
+        assert run_of_it is not None
+        await world.database.run("UPDATE import_runs SET state = 'pending'")
+        assert await completed_again(world, run_of_it)
+
+    async def after(world: DaemonWorld) -> None:
+        saved = await world.ledger.poll(world.service.config.sources[0].id)
+        assert (saved.failures, saved.error, saved.failing_since) == (0, "", None)
+
+    run(environment, CONFIG, die)
+    run(environment, CONFIG, after)
+
+
+def test_a_completed_run_leaves_the_failures_of_polls_that_have_ended(tmp_path: Path) -> None:
+    async def life(world: DaemonWorld) -> None:
+        await poll(world)
+        await world.database.run("UPDATE polls SET failures = 2, error = 'HTTP 503', failing_since = 1.0")
+        await world.database.run("UPDATE import_runs SET state = 'pending'")
+        pending = await world.ledger.newest(world.service.config.sources[0].id)
+        assert pending is not None
+        assert await completed_again(world, pending)
+        assert (await world.ledger.poll(pending.source_id)).failures == 2
+
+    run(environment_on(tmp_path), CONFIG, life)

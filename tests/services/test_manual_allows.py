@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from banlistd.core.config.model import Source
-from banlistd.core.ruleset.manual_allows import MOST_ALLOWS
+from banlistd.core.config.reading.names import NAMES_EVERY, NAMES_TTL
+from banlistd.core.ruleset.manual_allows import MOST_ALLOWS, MOST_OF_A_NAME
 from banlistd.errors import RefusedError, UsageError
 from banlistd.events import EventName
 from banlistd.model import SourceId
@@ -138,3 +139,91 @@ def test_a_database_that_is_replaced_gets_the_entries_again(environment: Environ
         assert [row["address"] for row in await world.ask("allowed")] == ["192.0.2.1"]
 
     run(environment, CONFIG, life)
+
+
+NAME = "vpn.example.org"
+
+
+async def followed(world: DaemonWorld) -> None:
+    """The name service is asked once more, and the firewall follows its answer."""
+    world.clock.time += NAMES_EVERY
+    await world.parts.allowlist.wait_for_end()
+    await world.enforcer.reconcile()
+
+
+def test_a_host_name_is_allowed_with_what_it_is_and_follows_the_name_service(environment: Environment) -> None:
+    environment.names[NAME] = ["192.0.2.1", "2001:db8::1"]
+
+    async def life(world: DaemonWorld) -> None:
+        await world.poll(FEED)
+        row = await world.ask("allow", address=f"{NAME}.", comment="office", uid=0)
+        assert (row["address"], row["addresses"]) == (NAME, ["192.0.2.1", "2001:db8::1"])
+        assert (row["new"], row["carved"]) == (True, ["feed"])
+        assert world.banned() == CUT
+        checked = await world.ask("check", address="192.0.2.1")
+        assert [by["address"] for by in checked["allowed_by"]] == [NAME]
+        environment.names[NAME] = ["192.0.2.255"]
+        await followed(world)
+        assert world.banned() == {"192.0.2.0", "192.0.2.2 - 192.0.2.254"}, "the old address goes later"
+        environment.names[NAME] = ["192.0.2.255", "198.51.100.1"]
+        world.clock.time += NAMES_TTL
+        await followed(world)
+        assert world.banned() == {"192.0.2.0 - 192.0.2.254"}
+        assert (await world.ask("disallow", address="192.0.2.255"))["removed"] is None
+        taken = await world.ask("disallow", address=NAME)
+        assert taken["removed"]["addresses"] == ["192.0.2.255", "198.51.100.1"]
+        assert world.banned() == WHOLE
+        with pytest.raises(UsageError, match="knows no such name"):
+            await world.ask("allow", address="gone.example.org")
+
+    run(environment, CONFIG, life)
+    followed_twice = [EventName.MANUAL_ALLOW_FOLLOWED] * 2
+    assert names(environment) == [EventName.MANUAL_ALLOW_ADDED, *followed_twice, EventName.MANUAL_ALLOW_REMOVED]
+
+
+def test_a_name_without_an_answer_stays_what_it_was_across_a_restart_and_ends_in_time(environment: Environment) -> None:
+    environment.names[NAME] = ["192.0.2.1"]
+
+    async def before(world: DaemonWorld) -> None:
+        await world.poll(FEED)
+        await world.ask("allow", address=NAME, **TEN_MINUTES)
+
+    async def after(world: DaemonWorld) -> None:
+        del environment.names[NAME]
+        world.clock.time += NAMES_EVERY
+        await environment.announcer.until(EventName.MANUAL_ALLOW_UNRESOLVED)
+        assert world.banned() == CUT
+        world.clock.time += 600
+        await environment.announcer.until(EventName.MANUAL_ALLOW_EXPIRED)
+        assert await world.ask("allowed") == []
+
+    run(environment, CONFIG, before)
+    run(environment, CONFIG, after, serve=True)
+
+
+def test_one_name_may_not_take_more_addresses_than_an_entry_of_the_configuration(environment: Environment) -> None:
+    environment.names[NAME] = [f"198.51.100.{at}" for at in range(MOST_OF_A_NAME + 1)]
+
+    async def life(world: DaemonWorld) -> None:
+        with pytest.raises(RefusedError, match="gives 65 addresses"):
+            await world.ask("allow", address=NAME)
+        assert await world.ask("allowed") == []
+
+    run(environment, CONFIG, life)
+
+
+def test_holes_say_which_entries_each_allow_entry_cuts_and_what_it_costs(environment: Environment) -> None:
+    async def life(world: DaemonWorld) -> None:
+        await world.poll(FEED)
+        await world.ask("ban", address="203.0.113.0/24")
+        await world.ask("allow", address="203.0.113.64/26", comment="audit")
+        rows = await world.ask("protected", holes="true")
+        by_allowed = {row["allowed"]: row for row in rows}
+        assert (by_allowed["192.0.2.5"]["source"], by_allowed["192.0.2.5"]["addresses4"]) == ("feed", 1)
+        assert by_allowed["192.0.2.5"]["first"] == ["192.0.2.0/24"]
+        cut = by_allowed["203.0.113.64/26"]
+        assert (cut["origin"], cut["source"], cut["cut"], cut["addresses4"]) == ("command", "manual", 1, 64)
+        assert "198.51.100.7" not in by_allowed
+
+    config = config_of(Source(id=FEED, url="http://lists.example/a"), allow=(allow("192.0.2.5"), allow("198.51.100.7")))
+    run(environment, config, life)

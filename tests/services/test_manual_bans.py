@@ -8,7 +8,7 @@ import pytest
 
 from banlistd.adapters.storage.manual_bans import ManualBanTable
 from banlistd.core.config.model import Config
-from banlistd.core.manual_bans import BanOrder, UnbanOrder, read_ban, read_unban
+from banlistd.core.manual.manual_bans import BanOrder, UnbanOrder, read_ban, read_unban
 from banlistd.core.ruleset.policy import policy_of
 from banlistd.errors import FirewallError, RefusedError
 from banlistd.events import EventName

@@ -4,8 +4,10 @@ from pathlib import Path
 
 import pytest
 
+from banlistd.control.commands.manual_bans.ban import BAN
+from banlistd.control.declaration import PageContext
 from banlistd.core.config.service.manual import Manual
-from banlistd.errors import RefusedError
+from banlistd.errors import RefusedError, UsageError
 from banlistd.events import EventName
 from banlistd.services import ban_orders
 from banlistd.services.orders.mass_orders import read_mass_ban, read_mass_unban
@@ -78,3 +80,35 @@ def test_the_configured_prefix_of_ipv6_is_meant_by_bans_confirmations_and_their_
         assert [row["address"] for row in await world.ask("bans")] == ["2001:db8:1:2::7"]
 
     run(Environment(tmp_path), config_of(manual=Manual(prefix6=64)), life)
+
+
+def test_many_bans_are_tried_and_confirmed_in_one_order_and_the_others_are_lifted(tmp_path: Path) -> None:
+    async def life(world: DaemonWorld) -> None:
+        made = await world.ask("ban", address=lines(150), confirm="1m")
+        assert (made["banned"], made["confirm_by"]) == (150, world.clock.time + 60)
+        assert "unless you confirm them" in str(BAN.page(made, PageContext(world.clock.time, lambda _: None))[0])
+        confirmed = await world.ask("confirm", address=[*lines(120), "198.51.100.1"])
+        assert (confirmed["confirmed"], confirmed["absent"]) == (120, 1)
+        with pytest.raises(UsageError, match="no ban of these addresses waits"):
+            await world.ask("confirm", address=lines(120))
+        world.clock.time += 60
+        await world.announcer.until(EventName.MANUAL_BAN_EXPIRED, times=30)
+        assert len(await world.ask("bans", limit=1000)) == 120
+        messages = [event.message for event in world.announcer.events if event.name is EventName.MANUAL_BANS_CHANGED]
+        assert messages == [
+            "150 manual bans of operator made in one order, for 60 s unless they are confirmed",
+            "120 manual bans of operator confirmed in one order",
+        ]
+
+    run(Environment(tmp_path), NOTHING, life, serve=True)
+
+
+def test_many_bans_that_were_not_confirmed_end_with_one_event(tmp_path: Path) -> None:
+    async def life(world: DaemonWorld) -> None:
+        await world.ask("ban", address=lines(150), confirm="1m")
+        world.clock.time += 60
+        event = await world.announcer.until(EventName.MANUAL_BANS_CHANGED, times=2)
+        assert event.message == "150 manual bans of operator were not confirmed in time"
+        assert (event.fields["ADDED"], event.fields["REMOVED"], world.banned()) == (0, 150, set())
+
+    run(Environment(tmp_path), NOTHING, life, serve=True)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from banlistd.core.manual_bans import BanOrder, read_ban, read_unban
+from banlistd.core.manual.manual_bans import BanOrder, read_ban, read_unban
 from banlistd.errors import RefusedError, UsageError
 from banlistd.events import EventName
 from banlistd.services.orders.mass_orders import read_mass_ban

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from banlistd.core.manual_bans import BanOrder, ConfirmOrder, UnbanOrder, read_ban, read_confirm, read_unban
+from banlistd.core.manual.manual_bans import BanOrder, ConfirmOrder, UnbanOrder, read_ban, read_confirm, read_unban
 from banlistd.errors import LedgerError, RefusedError, UsageError
 from banlistd.events import EventName
 from support.fakes import FakeFirewall

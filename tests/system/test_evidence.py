@@ -2,10 +2,17 @@
 
 import socket
 import subprocess
-from contextlib import closing
+from collections.abc import Callable
+from contextlib import ExitStack, closing
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import pytest
+
+from adapters.firewalls.nftables.test_translated import nat64, sixtofour
+from adapters.firewalls.street import BAD4, BAD6, GOOD4, GUARD4, GUARD6, INNER4, INNER6, Street, laid_out
+from banlistd.adapters.firewalls.nftables.firewall import NftablesFirewall
 from support.network_namespace import in_network_namespace, nft
 from system.daemon_process import Installation, running
 
@@ -99,3 +106,50 @@ def test_rules_log_and_sample_what_the_keys_say_and_only_that(tmp_path: Path) ->
     place.file.write_text(place.file.read_text().replace("direction: out}", "direction: out, hits: yes}"))
     with running(place):
         assert "group 47633" in nft("list", "chain", "inet", "banlistd", "from-bad")
+
+
+def _in_the_guard(stack: ExitStack, street: Street, folder: Path, *entries: str) -> Installation:
+    """A daemon in the middle of the street, with one list of these entries."""
+    place = Installation(folder)
+    (folder / "bad").write_text("".join(f"{entry}\n" for entry in entries))
+    place.configure(f'id: bad, path: "{folder / "bad"}", hits: yes', every="365d")
+    street.guard.run(partial(stack.enter_context, running(place, "bad")))
+    return place
+
+
+def _hits_of(place: Installation, samples: int) -> set[tuple[str, str, str, str]]:
+    """Direction, listed address, peer and entry of each hit, once so many samples are there."""
+    rows: list[Any] = []
+    while sum(row["samples"] for row in rows) < samples:
+        rows = place.ask("hits")
+    return {(row["direction"], row["address"], row["peer"], row["entry"]) for row in rows}
+
+
+def test_forwarded_packets_are_hits_as_those_of_the_host_are(tmp_path: Path) -> None:
+    with ExitStack() as stack:
+        street = stack.enter_context(laid_out("nftables", NftablesFirewall))
+        place = _in_the_guard(stack, street, tmp_path, BAD4, "2001:db8:bad::/48")
+        for source, target in ((BAD4, ""), (BAD4, INNER4), (BAD6, INNER6)):
+            assert not street.arrives(source, target)
+        assert _hits_of(place, 3) == {
+            ("in", BAD4, GUARD4, BAD4),
+            ("in", BAD4, INNER4, BAD4),
+            ("in", BAD6, INNER6, "2001:db8:bad::/48"),
+        }
+        assert street.arrives(GOOD4, INNER4)
+        assert packets_of(place) == {"bad": 3}
+
+
+@pytest.mark.parametrize("written", [nat64, sixtofour])
+def test_packets_with_a_listed_ipv4_address_within_are_hits_of_its_entry(tmp_path: Path, written: Callable[[str], str]) -> None:
+    with ExitStack() as stack:
+        street = stack.enter_context(laid_out("nftables", NftablesFirewall))
+        street.peer.command("ip", "address", "add", written(BAD4), "dev", "lo", "nodad")
+        for network in ("64::/16", "2000::/12"):
+            street.guard.command("ip", "route", "add", network, "via", "fd00:9::2")
+        place = _in_the_guard(stack, street, tmp_path, "198.51.100.0/25")
+        for target in ("", INNER6):
+            assert not street.arrives(written(BAD4), target)
+        found = _hits_of(place, 2)
+        assert found == {("in", written(BAD4), target, "198.51.100.0/25") for target in (GUARD6, INNER6)}
+        assert packets_of(place) == {"bad": 2}

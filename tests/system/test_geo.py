@@ -136,6 +136,37 @@ def test_all_countries_but_one_are_banned_in_the_kernel_but_for_what_no_country_
             assert _owner_of(address, ranges) == "", address
 
 
+@in_network_namespace
+def test_an_allow_list_by_country_carves_the_country_out_of_a_list_and_out_of_all_others_that_are_banned(
+    tmp_path: Path,
+) -> None:
+    world = {"192.0.2.0/24": {"country_code": "NO"}, "198.51.100.0/25": {"country_code": "SE"}}
+    place = installed(tmp_path, listed(tmp_path, "192.0.2.0/24\n198.51.100.0/24\n"), allow=("{countries: [SE]}",))
+    write_mmdb(place.config / "documentation.mmdb", world)
+    with running(place, "feed") as daemon:
+        assert standing() == expected({"feed": ("192.0.2.0/24", "198.51.100.128/25")})
+        assert place.ctl("check", "198.51.100.1").returncode == 1
+        (row,) = place.ask("protected", "--holes")
+        assert (row["origin"], row["use"], row["source"], row["addresses4"]) == ("list", "allow-se", "feed", 128)
+        assert row["first"] == ["198.51.100.0/24"]
+        seen = len(daemon.events)
+        write_mmdb(place.config / "documentation.mmdb", {**world, "198.51.100.0/24": {"country_code": "SE"}})
+        daemon.wait_for("blocklist_import_completed", "allow-se", since=seen)
+        assert standing() == expected({"feed": ("192.0.2.0/24",)})
+
+
+@in_network_namespace
+def test_an_allow_list_by_country_passes_where_only_another_country_does(tmp_path: Path) -> None:
+    place = installed(tmp_path, "id: home, only: {countries: [NO]}", allow=("{countries: [SE]}",))
+    both = {"64.0.0.0/2": {"country_code": "NO"}, "9.0.0.0/8": {"country_code": "SE"}, "2000::/5": {"country_code": "NO"}}
+    write_mmdb(place.config / "documentation.mmdb", both)
+    with running(place, "home"):
+        ranges = standing()
+        assert _owner_of("11.0.0.1", ranges) == "home"
+        for address in ("9.0.0.1", "9.255.255.255", "65.0.0.1"):
+            assert _owner_of(address, ranges) == "", address
+
+
 def _owner_of(address: str, ranges: Mapping[int, KernelRanges]) -> str:
     wanted = ip_address(address)
     owners = [owner for first, last, owner in ranges[wanted.version] if first <= int(wanted) <= last]

@@ -5,7 +5,7 @@ import json
 import os
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
@@ -13,6 +13,7 @@ from banlistd.adapters.system.console import has_status_line
 from banlistd.control.commands.status import STATUS
 from banlistd.control.declaration import Command, FileContext, PageContext
 from banlistd.control.page import Page
+from banlistd.core.printing import counted
 from banlistd.ctl import output
 from banlistd.ctl.client import AnswerError, DaemonError, Question, ask
 from banlistd.ctl.report import document_of, report
@@ -71,8 +72,11 @@ def _socket(arguments: argparse.Namespace) -> str:
 def _asked(command: Command[Any, Any], arguments: argparse.Namespace) -> tuple[int, Page]:
     socket_path = _socket(arguments)
     fields = command.fields(arguments)
-    with _shown_waiting(command, socket_path) if not arguments.json else nullcontext():
-        document = page = _answers(command, fields, socket_path)
+    requests, is_list = command.requests(fields) if command.requests else ([fields], False)
+    answers: list[Any] = []
+    with _shown_waiting(command, socket_path, requests, answers) if not arguments.json else nullcontext():
+        answers.extend(ask(socket_path, question_of(command, one)) for one in requests)
+    document = page = answers if is_list else answers[0]
     try:
         while (following := command.next_page(fields, page)) is not None:
             page = ask(socket_path, question_of(command, following))
@@ -102,19 +106,18 @@ def _written(command: Command[Any, Any], document: Any, arguments: argparse.Name
     return [line for key, path in asked.items() for line in write_file(path, command.files[key](document, context))]
 
 
-def _answers(command: Command[Any, Any], fields: Mapping[str, object], socket_path: str) -> Any:
-    if command.requests is None:
-        return ask(socket_path, question_of(command, fields))
-    requests, is_list = command.requests(fields)
-    answers = [ask(socket_path, question_of(command, one)) for one in requests]
-    return answers if is_list else answers[0]
-
-
-def _shown_waiting(command: Command[Any, Any], socket_path: str) -> AbstractContextManager[None]:
-    """A status line while the daemon works, where a person can see it."""
+def _shown_waiting(
+    command: Command[Any, Any], socket_path: str, requests: Sequence[Mapping[str, object]], answers: Sequence[object]
+) -> AbstractContextManager[None]:
+    """A status line while the daemon works, where a person can see it. `answers`: those that have come."""
     if not has_status_line(sys.stderr):
         return nullcontext()
-    from banlistd.ctl.waiting import shown_waiting  # noqa: PLC0415 - a pipe needs no threads
+    from banlistd.ctl.waiting import ABOUT_SOURCES, StatusWords, shown_waiting  # noqa: PLC0415 - a pipe needs no threads
+
+    if len(requests) > 1:
+        return shown_waiting(lambda: (len(answers), len(requests)), StatusWords(("address", "addresses")))
+    lines = requests[0].get("address")
+    idle = f"{counted(len(lines), 'address', 'addresses')} in one order" if isinstance(lines, list) else ABOUT_SOURCES.idle
 
     def look() -> tuple[int, int] | None:
         if not command.polls:
@@ -125,7 +128,7 @@ def _shown_waiting(command: Command[Any, Any], socket_path: str) -> AbstractCont
         except (BanlistdError, KeyError, TypeError):  # a daemon at work; its answer to the order counts
             return None
 
-    return shown_waiting(look)
+    return shown_waiting(look, StatusWords(idle=idle))
 
 
 def question_of(command: Command[Any, Any], fields: Mapping[str, object]) -> Question:

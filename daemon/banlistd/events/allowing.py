@@ -35,3 +35,25 @@ ALLOW_EXPIRED = EventKind(
     "@ADDRESS@ was allowed for a time, which is over. What lists or manual bans have of these addresses is banned again:\n"
     "    banlistctl check @ADDRESS@",
 )
+
+ALLOW_FOLLOWED = EventKind(
+    "manual_allow_followed",
+    "0f5e0890aea84df298b44485f58dea36",
+    Priority.INFO,
+    (Field.ADDRESS, Field.ADDED, Field.REMOVED),
+    "The addresses of @ADDRESS@, which is allowed by command, have changed",
+    "The name service gives other addresses for @ADDRESS@, and those are allowed now. An address goes an hour after the last "
+    "answer that had it:\n"
+    "    banlistctl allowed",
+)
+
+ALLOW_UNRESOLVED = EventKind(
+    "manual_allow_unresolved",
+    "eabdfb058c2d4e4f89541b3086ce92e2",
+    Priority.WARNING,
+    (Field.ADDRESS, Field.REASON),
+    "@ADDRESS@, which is allowed by command, has no answer of the name service",
+    "@REASON@. The addresses that @ADDRESS@ had last stay allowed, and the name is asked for again every five minutes. If it "
+    "is gone:\n"
+    "    banlistctl disallow @ADDRESS@",
+)

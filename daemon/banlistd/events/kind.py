@@ -41,7 +41,10 @@ class Field(StrEnum):
     REPAIRS = "REPAIRS", "The number of repairs since the first one of recurring drift."
     GUARD = "GUARD", "The guard that refused the content."
     CULPRIT = "CULPRIT", "The process that changed the firewall, as the kernel reports it: `nft[4711]`."
-    ADDRESS = "ADDRESS", "The address or range that was carved out or banned manually."
+    ADDRESS = (
+        "ADDRESS",
+        "The address or range that was carved out, allowed or banned manually, or a host name that was allowed.",
+    )
     ORIGIN = "ORIGIN", "The origin of a manual ban: the program or person that asked for it."
     EXPIRES_AT = "EXPIRES_AT", "The end of a manual ban, in seconds since the epoch; absent: it does not expire."
     CONFIRM_BY = (

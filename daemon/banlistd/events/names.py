@@ -7,7 +7,7 @@ and packaging/docs/events.md are generated from all of them.
 from enum import StrEnum
 from typing import Self
 
-from banlistd.events.allowing import ALLOW_ADDED, ALLOW_EXPIRED, ALLOW_REMOVED
+from banlistd.events.allowing import ALLOW_ADDED, ALLOW_EXPIRED, ALLOW_FOLLOWED, ALLOW_REMOVED, ALLOW_UNRESOLVED
 from banlistd.events.bans import MANY_CHANGED
 from banlistd.events.evidence import HITS_UNAVAILABLE as UNAVAILABLE
 from banlistd.events.feeds import SOURCE_DEAD, SOURCE_EMPTY, SOURCE_MOVED
@@ -218,6 +218,8 @@ class EventName(StrEnum):
     MANUAL_ALLOW_ADDED = ALLOW_ADDED
     MANUAL_ALLOW_REMOVED = ALLOW_REMOVED
     MANUAL_ALLOW_EXPIRED = ALLOW_EXPIRED
+    MANUAL_ALLOW_FOLLOWED = ALLOW_FOLLOWED
+    MANUAL_ALLOW_UNRESOLVED = ALLOW_UNRESOLVED
     LEDGER_FAULT = EventKind(
         "ledger_fault",
         "6d1b4a0cb5a44b3f8a7a0f0f5b0a1c12",

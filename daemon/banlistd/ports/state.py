@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Protocol
 
 from banlistd.core.config.kept import Files, Kept
 from banlistd.core.feeds.content import Ends, Pending
-from banlistd.core.ruleset.manual_allows import ManualAllow
+from banlistd.core.manual.ended_bans import EndedBan
+from banlistd.core.ruleset.manual_allows import AllowKey, ManualAllow
 from banlistd.core.ruleset.policy import Policy
 from banlistd.model import (
     BanKey,
@@ -236,8 +237,11 @@ class ManualBans(Protocol):
     async def begin(self, bans: Sequence[ManualBan], now: float) -> None:
         """From now on the table counts; these are its first rows."""
 
-    async def change(self, come: Sequence[ManualBan], go: Sequence[BanKey]) -> None:
-        """Write rows, in place of those with the same key, and delete others."""
+    async def change(self, come: Sequence[ManualBan], go: Sequence[BanKey], ended: Sequence[EndedBan] = ()) -> None:
+        """Write rows, in place of those with the same key, and delete others. `ended`: what is kept of those that are over."""
+
+    async def ended(self, span: Span) -> Sequence[EndedBan]:
+        """The bans that are over of any of these addresses, the newest end first, as far as they are kept."""
 
 
 class ManualAllows(Protocol):
@@ -246,8 +250,8 @@ class ManualAllows(Protocol):
     async def load(self) -> Sequence[ManualAllow]:
         """All rows, also those whose time is over, in the order in which they came."""
 
-    async def change(self, come: Sequence[ManualAllow], go: Sequence[Span]) -> None:
-        """Delete the rows of some addresses, and write others, in place of those of the same addresses."""
+    async def change(self, come: Sequence[ManualAllow], go: Sequence[AllowKey]) -> None:
+        """Delete some rows, and write others, in place of those with the same key."""
 
 
 class KeptConfigs(Protocol):

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import assert_never
 
 from banlistd.core.addresses.text import span_text
-from banlistd.core.ban_index import BanDraft
-from banlistd.core.manual_bans import (
+from banlistd.core.manual.ban_index import BanDraft
+from banlistd.core.manual.manual_bans import (
     MOST_BANS,
     BanOrder,
     ConfirmOrder,
@@ -22,9 +22,9 @@ from banlistd.core.ruleset.policy import Policy
 from banlistd.events import Event, EventName
 from banlistd.model import MANUAL, ManualBan, Protected, Span
 from banlistd.scopes.names import MOST_BY_HAND
-from banlistd.services.orders.mass_orders import MassBan, MassUnban
+from banlistd.services.orders.mass_orders import MassBan, MassConfirm, MassUnban
 
-Order = BanOrder | UnbanOrder | ConfirmOrder | MassBan | MassUnban
+Order = BanOrder | UnbanOrder | ConfirmOrder | MassBan | MassUnban | MassConfirm
 
 # A larger order is announced as one event: the journal takes some 10,000 a second.
 MOST_ANNOUNCED = 100
@@ -65,6 +65,9 @@ def decided(order: Order, draft: BanDraft, policy: Policy, protected: Sequence[P
         case MassUnban(orders):
             found = [[ban for ban in draft.lift(one.span, one.origin) if ban.in_force(now)] for one in orders]
             return Done(tuple(ban for bans in found for ban in bans), absent=sum(not bans for bans in found))
+        case MassConfirm(orders):
+            confirmed = [_confirmed(one.span, draft, now) for one in orders]
+            return Done(tuple(ban for bans in confirmed for ban in bans), absent=sum(not bans for bans in confirmed))
         case _:
             assert_never(order)
 
@@ -158,20 +161,19 @@ def _confirmed(span: Span, draft: BanDraft, now: float) -> tuple[ManualBan, ...]
 def events_of(order: Order, done: Done) -> Iterator[Event]:
     """What is announced of an order: an event for each ban, or one for very many."""
     changed = done.fresh if isinstance(order, MassBan) else done.bans
-    if isinstance(order, MassBan | MassUnban) and len(changed) > MOST_ANNOUNCED:
+    if isinstance(order, MassBan | MassUnban | MassConfirm) and len(changed) > MOST_ANNOUNCED:
         yield _event_of_many(order, changed)
         return
     for ban in changed:
         match order:
             case UnbanOrder() | MassUnban():
                 yield _event(EventName.MANUAL_BAN_REMOVED, ban, f"the ban of {ban.origin} is lifted")
-            case ConfirmOrder():
+            case ConfirmOrder() | MassConfirm():
                 yield _event(EventName.MANUAL_BAN_CONFIRMED, ban, f"the ban of {ban.origin} is confirmed")
             case MassBan():
-                yield _event(EventName.MANUAL_BAN_ADDED, ban, f"banned by {ban.origin}{_packets(ban)}")
+                yield _event(EventName.MANUAL_BAN_ADDED, ban, f"banned by {ban.origin}{_packets(ban)}{_trial_of(ban)}")
             case BanOrder() if done.is_new:
-                trial = "" if order.confirm is None else f", for {order.confirm:.0f} s unless it is confirmed"
-                yield _event(EventName.MANUAL_BAN_ADDED, ban, f"banned by {ban.origin}{_packets(ban)}{trial}")
+                yield _event(EventName.MANUAL_BAN_ADDED, ban, f"banned by {ban.origin}{_packets(ban)}{_trial_of(ban)}")
             case BanOrder():
                 pass
             case _:
@@ -182,17 +184,44 @@ def _packets(ban: ManualBan) -> str:
     return "" if ban.scope is None else f" ({ban.scope})"
 
 
-def _event_of_many(order: MassBan | MassUnban, bans: Sequence[ManualBan]) -> Event:
+def _trial_of(ban: ManualBan) -> str:
+    return "" if ban.confirm_by is None else f", for {ban.confirm_by - ban.created_at:.0f} s unless it is confirmed"
+
+
+def _event_of_many(order: MassBan | MassUnban | MassConfirm, bans: Sequence[ManualBan]) -> Event:
+    match order:
+        case MassBan():
+            trial = _trial_of(bans[0]).replace("it is", "they are")
+            return _many(bans, f"made in one order{trial}", added=len(bans))
+        case MassUnban():
+            return _many(bans, "lifted in one order", removed=len(bans))
+        case MassConfirm():
+            return _many(bans, "confirmed in one order")
+        case _:
+            assert_never(order)
+
+
+def _many(bans: Sequence[ManualBan], what: str, *, added: int = 0, removed: int = 0) -> Event:
     origins = ", ".join(sorted({ban.origin for ban in bans}))
-    added, removed = (len(bans), 0) if isinstance(order, MassBan) else (0, len(bans))
-    what = "made" if added else "lifted"
-    words = f"{counted(len(bans), 'manual ban', 'manual bans')} of {origins} {what} in one order"
+    words = f"{counted(len(bans), 'manual ban', 'manual bans')} of {origins} {what}"
     fields: dict[str, str | int | float] = {"SOURCE_ID": MANUAL, "ORIGIN": origins, "ADDED": added, "REMOVED": removed}
     return Event(EventName.MANUAL_BANS_CHANGED, words, fields)
 
 
-def event_of_end(ban: ManualBan) -> Event:
-    """What is announced of a ban that has ended by itself."""
+def events_of_ends(bans: Sequence[ManualBan]) -> Iterator[Event]:
+    """What is announced of bans that have ended by themselves: an event for each, or one for very many."""
+    if len(bans) <= MOST_ANNOUNCED:
+        yield from map(_event_of_end, bans)
+        return
+    tried = [ban for ban in bans if ban.confirm_by is not None]
+    over = [ban for ban in bans if ban.confirm_by is None]
+    if over:
+        yield _many(over, "have run out", removed=len(over))
+    if tried:
+        yield _many(tried, "were not confirmed in time", removed=len(tried))
+
+
+def _event_of_end(ban: ManualBan) -> Event:
     why = "has run out" if ban.confirm_by is None else "was not confirmed in time"
     return _event(EventName.MANUAL_BAN_EXPIRED, ban, f"the ban of {ban.origin} {why}")
 

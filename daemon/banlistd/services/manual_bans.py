@@ -10,20 +10,21 @@ from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from typing import Protocol
 
 from banlistd.core.addresses.sets import AddressSet
-from banlistd.core.ban_index import BanDraft, BanIndex, BanPlace
 from banlistd.core.feeds.content import Content
-from banlistd.core.manual_bans import BanOrder, addresses_of, found_in
+from banlistd.core.manual.ban_index import BanDraft, BanIndex, BanPlace
+from banlistd.core.manual.ended_bans import EndedBan, ended_with
+from banlistd.core.manual.manual_bans import BanOrder, addresses_of, found_in
 from banlistd.core.ruleset.diff import Change
 from banlistd.core.ruleset.policy import Policy
 from banlistd.core.ruleset.scoping.by_hand import scoped_contents
 from banlistd.errors import FirewallError, RefusedError
 from banlistd.events import Event
-from banlistd.model import MANUAL, BanKey, ContentHash, Family, ManualBan, Mark, Marker, Protected, SourceId
+from banlistd.model import MANUAL, BanKey, ContentHash, Family, ManualBan, Mark, Marker, Protected, SourceId, Span
 from banlistd.ports import Announcer, Clock, Host, ManualBans
 from banlistd.scopes.scope import Scope, id_by_hand
-from banlistd.services.ban_orders import Done, Order, decided, event_of_end, events_of
+from banlistd.services.ban_orders import Done, Order, decided, events_of, events_of_ends
 from banlistd.services.coalescer import Coalescer, Take
-from banlistd.services.orders.mass_orders import MassBan, MassUnban
+from banlistd.services.orders.mass_orders import MassBan, MassConfirm, MassUnban
 
 # A ban is lifted at the moment when it expires; but the clock may be set, and timers stop while the machine sleeps.
 EXPIRY_CHECK_EVERY = 5.0
@@ -120,6 +121,15 @@ class ManualBanService:
         now = self._clock.now()
         return [ban for ban in self._index.containing(family, number) if ban.in_force(now)]
 
+    def touching(self, span: Span) -> Sequence[ManualBan]:
+        """Those of any of these addresses, in the order in which they came."""
+        family, first, last = span
+        return [ban for ban in self.bans if ban.family is family and ban.first <= last and first <= ban.last]
+
+    async def ended(self, span: Span) -> Sequence[EndedBan]:
+        """The bans that are over of any of these addresses, the newest end first. Raises LedgerError."""
+        return await self._table.ended(span)
+
     async def restore(self) -> None:
         """Register the bans before the firewall is restored: from the table, or from the firewall if the table was lost."""
         now = self._clock.now()
@@ -194,19 +204,19 @@ class ManualBanService:
             done: list[Done] = []
             for order in orders:
                 # The index changes only under the lock, so a thread may read it.
-                is_large = isinstance(order, MassBan | MassUnban)
+                is_large = isinstance(order, MassBan | MassUnban | MassConfirm)
                 parts = (order, draft, policy, protected, now)
                 done.append(await asyncio.to_thread(decided, *parts) if is_large else decided(*parts))
             expired = draft.run_out(now)
             await self._keep(*await asyncio.to_thread(draft.changes))
             await self._enforce()
             await self._announce([event for one in zip(orders, done, strict=True) for event in events_of(*one)])
-            await self._announce([event_of_end(ban) for ban in expired])
+            await self._announce([*events_of_ends(expired)])
             return done
 
     async def _keep(self, come: Sequence[ManualBan], go: Sequence[BanKey]) -> None:
         if come or go:
-            await self._table.change(come, go)
+            await self._table.change(come, go, ended_with(come, go, self._index.get, self._clock.now()))
             if len(come) + len(go) > _MANY_CHANGES:
                 self._index = await asyncio.to_thread(self._index.changed, come, go)
             else:

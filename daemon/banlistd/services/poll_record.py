@@ -9,14 +9,12 @@ from banlistd.core.config.sections.guards import OnStale
 from banlistd.core.feeds.found_list import Findings, address_in_words
 from banlistd.core.feeds.health.conditions import is_dead
 from banlistd.core.feeds.quarantine import frozen_at, stale_at
-from banlistd.core.feeds.schedule import delay_after, failing_since
+from banlistd.core.feeds.schedule import NOT_ENDED, delay_after, failing_since
 from banlistd.errors import LedgerError
 from banlistd.events import Event, EventName
 from banlistd.model import ContentHash, Outcome, OutcomeKind, Poll, SourceId, Validators
 from banlistd.ports import Announcer, Clock, FindingLog, Ledger, Quarantine
 from banlistd.services.imports.publishers import Publishers
-
-_NOT_ENDED = "the last attempt to read this list did not end"
 
 
 class PollRecord:
@@ -67,7 +65,7 @@ class PollRecord:
         self._under_way[source.id] = before
         since = failing_since(before, now)
         delay = self._delay(source, failures, now - since, None)
-        poll = Poll(source.id, due_at=now + delay, polled_at=now, failures=failures, error=_NOT_ENDED, failing_since=since)
+        poll = Poll(source.id, due_at=now + delay, polled_at=now, failures=failures, error=NOT_ENDED, failing_since=since)
         with suppress(LedgerError):
             await self._ledger.save_poll(poll)
 

@@ -9,9 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from banlistd.adapters.storage import manual_bans
 from banlistd.adapters.storage.database import open_database
 from banlistd.adapters.storage.database_schema import migrations
 from banlistd.adapters.storage.manual_bans import ManualBanTable
+from banlistd.core.manual.ended_bans import BanEnd, EndedBan
 from banlistd.errors import LedgerError
 from banlistd.model import Family, ManualBan
 from banlistd.scopes.scope import Scope
@@ -80,3 +82,21 @@ def test_bans_of_a_database_from_before_origins_are_an_operators(tmp_path: Path)
         )
 
     use(tmp_path, life)
+
+
+def test_bans_that_are_over_are_kept_within_a_bound_of_number_and_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(manual_bans, "_MOST_ENDED", 3)
+    year = manual_bans._LONGEST
+
+    async def write(table: ManualBanTable) -> None:
+        await table.change([], [FOUR.key], [EndedBan(FOUR, ended, BanEnd.LIFTED) for ended in (20.0, 21.0, 22.0, 23.0)])
+        assert [one.ended_at for one in await table.ended(FOUR.span)] == [23.0, 22.0, 21.0]
+        assert await table.ended((Family.IPV4, FOUR.last + 1, FOUR.last + 1)) == []
+        await table.change([], [], [EndedBan(FOUR, 22.0 + year, BanEnd.EXPIRED)])
+        assert [one.ended_at for one in await table.ended((Family.IPV4, FOUR.first, FOUR.first))] == [22.0 + year, 23.0, 22.0]
+        await table.change([], [], [EndedBan(SIX, 24.0 + year, BanEnd.UNCONFIRMED)])
+        (found,) = await table.ended((Family.IPV6, 7, 7))
+        assert (found.ban, found.how) == (replace(SIX, confirm_by=None), BanEnd.UNCONFIRMED)
+        assert [one.ended_at for one in await table.ended(FOUR.span)] == [22.0 + year]
+
+    use(tmp_path, write)

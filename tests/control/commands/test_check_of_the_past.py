@@ -8,6 +8,7 @@ import pytest
 
 from banlistd.control.commands.checking.check import CHECK
 from banlistd.control.declaration import NOT_FOUND, PageContext
+from banlistd.core.config.sections.defaults import Defaults
 from banlistd.errors import UsageError
 from banlistd.model import Action
 from support.fakes import FakeFetcher
@@ -141,3 +142,51 @@ def test_the_periods_of_every_address_are_those_of_the_lists(tmp_path: Path) -> 
             assert found == has, address
 
     run(environment_on(tmp_path), CONFIG, life)
+
+
+def test_a_moment_has_the_manual_bans_that_were_in_force_and_how_they_ended(tmp_path: Path) -> None:
+    async def life(world: DaemonWorld) -> None:
+        began = world.clock.time
+        await world.ask("ban", address="203.0.113.7", comment="first", uid=0, **{"for": "1h"})
+        await world.ask("ban", address="203.0.113.0/24", origin="fail2ban/sshd")
+        world.clock.time += HOUR
+        await world.ask("unban", address="203.0.113.0/24")
+        world.clock.time += HOUR
+        await world.ask("ban", address="203.0.113.7", comment="again", confirm="60s")
+        world.clock.time += 60
+        await world.manual_bans.turn()
+        await world.ask("ban", address="203.0.113.7", comment="now")
+        world.clock.time += 60
+        then = await world.ask("check", address="203.0.113.7", at=f"@{began + 60}")
+        assert [(row["comment"], row["origin"], row["how"], row["ended_at"]) for row in then["bans"]] == [
+            ("first", "operator", "expired", began + HOUR),
+            ("", "fail2ban/sshd", "lifted", began + HOUR),
+        ]
+        assert (then["listed"], then["owner"], then["periods"], CHECK.judge(then)) == (True, "manual", [], 0)
+        assert "was banned by hand at" in lines(then)[0]
+        assert any("first" in line and "its time was over" in line and "(root)" in line for line in lines(then))
+        assert (await world.ask("check", address="203.0.113.7", at=f"@{began + 1.5 * HOUR}"))["bans"] == []
+        ever = await world.ask("check", address="203.0.113.7", history="true")
+        assert [row["how"] for row in ever["bans"]] == ["in force", "unconfirmed", "expired", "lifted"]
+        assert (ever["listed"], ever["first_seen"], ever["last_seen"]) == (True, began, None)
+        within = await world.ask("check", address="203.0.113.128/25", at=f"@{began + 60}")
+        assert [row["address"] for row in within["bans"]] == ["203.0.113.0/24"]
+
+    run(environment_on(tmp_path), CONFIG, life)
+
+
+def test_ended_bans_survive_a_restart_and_go_with_the_time_of_the_history(tmp_path: Path) -> None:
+    environment, config = environment_on(tmp_path), config_of(defaults=Defaults(history=2 * HOUR))
+
+    async def before(world: DaemonWorld) -> None:
+        await world.ask("ban", address="203.0.113.7")
+        await world.ask("unban", address="203.0.113.7")
+
+    async def after(world: DaemonWorld) -> None:
+        (row,) = (await world.ask("check", address="203.0.113.7", history="true"))["bans"]
+        assert row["how"] == "lifted"
+        world.clock.time += 2 * HOUR + 1
+        assert (await world.ask("check", address="203.0.113.7", history="true"))["bans"] == []
+
+    run(environment, config, before)
+    run(environment, config, after)

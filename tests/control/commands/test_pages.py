@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from banlistd.control.commands.allowing.holes import HoleRow
 from banlistd.control.commands.checking.check import CHECK
 from banlistd.control.commands.confirm import CONFIRM
 from banlistd.control.commands.history import HISTORY
@@ -646,3 +647,30 @@ def test_a_stale_list_is_named_by_status_and_by_sources() -> None:
     assert "banlistctl quarantine spamhaus-drop" in str(page[9])
     (row,) = table(page_of(SOURCES, [stale], NOW))
     assert row["STATE"] == "refused, stale"
+
+
+def test_a_hole_says_what_it_cuts_and_what_it_costs() -> None:
+    hole: HoleRow = {
+        "allowed": "192.0.2.64/26",
+        "origin": "configuration",
+        "use": "",
+        "comment": "office",
+        "source": "spamhaus-drop",
+        "cut": 22,
+        "first": ["192.0.2.0/24"],
+        "addresses4": 64,
+        "addresses6": 2**64,
+    }
+    (table,) = PROTECTED.page([hole], PageContext(0.0, lambda _: None))
+    assert isinstance(table, Table)
+    assert table.rows == (
+        (
+            "192.0.2.64/26",
+            "configuration",
+            "spamhaus-drop",
+            "64 and 2^64 of IPv6",
+            "22 entries",
+            "192.0.2.0/24 and 21 more",
+            "office",
+        ),
+    )

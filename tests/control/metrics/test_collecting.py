@@ -114,3 +114,25 @@ def test_a_format_that_does_not_exist_is_refused(tmp_path: Path) -> None:
             await world.ask("metrics", format="xml")
 
     run(Environment(tmp_path), config_of(source(ONE)), life)
+
+
+class Counts(FakeFirewall):
+    """Its counter of the first source begins anew with `packets`, as after a flush."""
+
+    packets = 7
+
+    async def counters(self) -> dict[Mark, Counter]:
+        return {Mark(1): Counter(self.packets, 60 * self.packets)}
+
+
+def test_a_counter_does_not_fall_when_the_firewalls_own_counters_begin_anew(tmp_path: Path) -> None:
+    firewall = Counts()
+
+    async def life(world: DaemonWorld) -> None:
+        name = f"banlistd_source_packets_total {ONE}"
+        assert (await values(world))[name] == 7
+        firewall.packets = 2
+        found = await values(world)
+        assert (found[name], found[f"banlistd_source_bytes_total {ONE}"]) == (9, 540)
+
+    run(Environment(tmp_path, firewall), config_of(source(ONE)), life)

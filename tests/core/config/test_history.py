@@ -2,6 +2,7 @@
 
 import pytest
 
+from banlistd.adapters.storage import manual_bans
 from banlistd.adapters.storage.versions import version_table
 from banlistd.core.config.model import Source
 from support.written_config import problems_of, read
@@ -45,4 +46,4 @@ def test_other_values_are_refused(keys: str, problem: str) -> None:
 
 def test_the_ledger_forgets_nothing_that_a_configuration_may_keep() -> None:
     longest = source_of(", history: 365d").history
-    assert longest == version_table._LONGEST
+    assert longest == version_table._LONGEST == manual_bans._LONGEST

@@ -15,6 +15,7 @@ from banlistd.adapters.storage.list_ends import note_ends
 from banlistd.adapters.storage.marks import give_marks, known_marks
 from banlistd.adapters.storage.versions.version_table import complete_version, note_version
 from banlistd.core.feeds.content import Pending
+from banlistd.core.feeds.schedule import NOT_ENDED
 from banlistd.model import ContentHash, ImportRun, Mark, Marker, PolicyHash, Poll, RunState, SourceId, Validators
 
 # Rows kept for each source. A source that changes every hour has four days of history in them, and the file stays small.
@@ -71,9 +72,10 @@ _COMPLETE_AGAIN = """
     RETURNING id
 """
 
-_MARK_FAILED = """
-    UPDATE import_runs SET state = 'failed', error = :error, completed_at = :now WHERE id = :id AND state = 'pending'
-"""
+_FAIL_RUN = "UPDATE import_runs SET state = 'failed', error = :error, completed_at = :now WHERE id = :id AND state = 'pending'"
+
+# A complete run was read: a kill before the end of its poll is no failure of the list.
+_END_ATTEMPT = "UPDATE polls SET failures = 0, error = '', failing_since = NULL WHERE source_id = ? AND error = ?"
 
 _TAKE_VALIDATORS = """etag = excluded.etag, last_modified = excluded.last_modified, body_hash = excluded.body_hash,
         recipe = excluded.recipe, content_hash = excluded.content_hash"""
@@ -194,9 +196,9 @@ class ImportRuns:
                 await connection.execute(_KEEP_VALIDATORS, _parameters_of(run.source_id, run.content_hash, validators))
             await complete_version(connection, run, now)
             row = {"source_id": run.source_id, "id": run.id}
-            await connection.execute(_FORGET_OLD_SNAPSHOTS, row)
-            await connection.execute(_FORGET_OLD_RUNS, row)
-            await connection.execute(_FORGET_OLD_ARRIVALS, row)
+            for forget in (_FORGET_OLD_SNAPSHOTS, _FORGET_OLD_RUNS, _FORGET_OLD_ARRIVALS):
+                await connection.execute(forget, row)
+            await connection.execute(_END_ATTEMPT, (run.source_id, NOT_ENDED))
             return True
 
         return await self._database.write(work)
@@ -207,15 +209,12 @@ class ImportRuns:
             if list(await connection.execute_fetchall(_COMPLETE_AGAIN, parameters)):
                 await _record_failure(connection, run.source_id, error, run.policy_hash, now)
             else:
-                await connection.execute(_MARK_FAILED, parameters)
+                await connection.execute(_FAIL_RUN, parameters)
 
         await self._database.write(work)
 
     async def record_failure(self, source_id: SourceId, error: str, policy_hash: PolicyHash, now: float) -> ImportRun:
-        async def work(connection: aiosqlite.Connection) -> ImportRun:
-            return await _record_failure(connection, source_id, error, policy_hash, now)
-
-        return await self._database.write(work)
+        return await self._database.write(lambda opened: _record_failure(opened, source_id, error, policy_hash, now))
 
     async def newest(self, source_id: SourceId) -> ImportRun | None:
         return newest_of(await self._database.run(NEWEST_OF, (source_id,)))

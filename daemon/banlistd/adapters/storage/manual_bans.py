@@ -6,7 +6,8 @@ from typing import Any
 import aiosqlite
 
 from banlistd.adapters.storage.database import Database
-from banlistd.model import BanKey, Family, ManualBan
+from banlistd.core.manual.ended_bans import BanEnd, EndedBan
+from banlistd.model import BanKey, Family, ManualBan, Span
 from banlistd.scopes.scope import scope_from, scope_text
 
 _KEEP = """
@@ -15,6 +16,19 @@ _KEEP = """
     ON CONFLICT (first, last, origin) DO UPDATE SET comment = excluded.comment, created_at = excluded.created_at,
         expires_at = excluded.expires_at, uid = excluded.uid, confirm_by = excluded.confirm_by, scope = excluded.scope
 """
+
+_KEEP_ENDED = """
+    INSERT INTO ended_bans (first, last, origin, comment, created_at, expires_at, uid, scope, ended_at, how)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+"""
+
+_FORGET_ENDED = "DELETE FROM ended_bans WHERE ended_at < ? OR id <= (SELECT max(id) FROM ended_bans) - ?"
+
+# The longest `history` that a configuration may have: tests/core/config/test_history.py compares them.
+_LONGEST = 365 * 86_400.0
+
+# As many as an origin may have in force; a row takes some 60 octets, and to look through all takes 20 ms.
+_MOST_ENDED = 100_000
 
 _V4, _V6 = Family.IPV4, Family.IPV6
 _OCTETS = {Family.IPV4: 4, Family.IPV6: 16}
@@ -44,25 +58,52 @@ class ManualBanTable:
 
         await self._database.write(work)
 
-    async def change(self, come: Sequence[ManualBan], go: Sequence[BanKey]) -> None:
+    async def change(self, come: Sequence[ManualBan], go: Sequence[BanKey], ended: Sequence[EndedBan] = ()) -> None:
+        over = [
+            (
+                *(*_packed(ban.key), ban.comment, ban.created_at, ban.expires_at, ban.uid, _written(ban)),
+                *(one.ended_at, one.how),
+            )
+            for one in ended
+            for ban in (one.ban,)
+        ]
+
         async def work(connection: aiosqlite.Connection) -> None:
             await connection.executemany(
                 "DELETE FROM manual_bans WHERE first = ? AND last = ? AND origin = ?", [_packed(key) for key in go]
             )
             await _keep(connection, come)
+            if over:
+                await connection.executemany(_KEEP_ENDED, over)
+                newest = max(one.ended_at for one in ended)
+                await connection.execute(_FORGET_ENDED, (newest - _LONGEST, _MOST_ENDED))
 
         await self._database.write(work)
+
+    async def ended(self, span: Span) -> Sequence[EndedBan]:
+        family, first, last = span
+        first_octets, last_octets, _ = _packed((family, first, last, ""))
+        rows = await self._database.run(
+            "SELECT first, last, origin, comment, created_at, expires_at, uid, NULL, scope, ended_at, how FROM ended_bans"
+            " WHERE length(first) = ? AND first <= ? AND last >= ? ORDER BY ended_at DESC, id DESC",
+            (_OCTETS[family], last_octets, first_octets),
+        )
+        return [EndedBan(_ban_of(row[:9]), row[9], BanEnd(row[10])) for row in rows]
 
 
 async def _keep(connection: aiosqlite.Connection, bans: Iterable[ManualBan]) -> None:
     rows = [
         (
             *(*_packed(ban.key), ban.comment, ban.created_at, ban.expires_at, ban.uid, ban.confirm_by),
-            None if ban.scope is None else scope_text(ban.scope),
+            _written(ban),
         )
         for ban in bans
     ]
     await connection.executemany(_KEEP, rows)
+
+
+def _written(ban: ManualBan) -> str | None:
+    return None if ban.scope is None else scope_text(ban.scope)
 
 
 def _packed(key: BanKey) -> tuple[bytes, bytes, str]:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 _CELLS = 24  # of a progress bar: the line fits a terminal of 60 columns
 
 Draw = Callable[[int, int], None]
-"""Draws how many sources are done, and of how many; 0 of 0 where that is not known."""
+"""Draws how many are done, and of how many; 0 of 0 where that is not known."""
 
 
 def has_status_line(stream: TextIO | None, environment: Mapping[str, str] = os.environ) -> bool:
@@ -47,8 +47,9 @@ def console_on(stream: TextIO) -> "Console":
 
 
 @contextmanager
-def status_line(stream: TextIO) -> Iterator[Draw]:
-    """A progress bar on the last line of a terminal; nothing of it is left.
+def status_line(stream: TextIO, what: tuple[str, str] = ("source", "sources"), idle: str = "waiting") -> Iterator[Draw]:
+    """A progress bar on the last line of a terminal; nothing of it is left. `what`: one and several of what is done. `idle`:
+    what it says where that is not known.
 
     What is printed on sys.stderr meanwhile appears above it, in whole lines.
     """
@@ -56,10 +57,10 @@ def status_line(stream: TextIO) -> Iterator[Draw]:
 
     columns = BarColumn(_CELLS), TextColumn("{task.description}", markup=False), TimeElapsedColumn()
     with Progress(*columns, console=console_on(stream), transient=True, redirect_stdout=False) as progress:
-        bar = progress.add_task("waiting", total=None)
+        bar = progress.add_task(idle, total=None)
 
         def draw(done: int, total: int) -> None:
-            words = f"{done:,} of {counted(total, 'source', 'sources')}" if total else "waiting"
+            words = f"{done:,} of {counted(total, what[0], what[1])}" if total else idle
             progress.update(bar, completed=done, total=total or None, description=words, refresh=True)
 
         yield draw

@@ -1,12 +1,13 @@
 """banlistctl protected: the addresses that no source bans, or not wholly, and why; and an order to forget one."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, TypedDict
+from typing import TYPE_CHECKING, TypedDict, TypeGuard
 
-from banlistd.control.declaration import NOT_FOUND, Argument, Command, PageContext, no_fields
+from banlistd.control.commands.allowing.holes import HoleRow, hole_page, hole_rows
+from banlistd.control.declaration import NOT_FOUND, Argument, Command, PageContext
 from banlistd.control.page import Column, Page, Table, due_in, since
 from banlistd.core.printing import printable
-from banlistd.errors import FirewallError, LedgerError, RefusedError
+from banlistd.errors import FirewallError, LedgerError, RefusedError, UsageError
 
 if TYPE_CHECKING:
     from banlistd.control.parts import Parts
@@ -34,7 +35,21 @@ class ProtectedRow(TypedDict):
     banned: bool
 
 
-async def _answer(parts: "Parts", _: tuple[()]) -> list[ProtectedRow]:
+def _read(request: "ControlRequest") -> bool:
+    """Whether the holes are asked for."""
+    text = request.text("holes").lower()
+    if text not in ("", "true", "false"):
+        raise UsageError(f"holes={text[:60]!a} is not possible", "true or false")
+    return text == "true"
+
+
+async def _answer(parts: "Parts", holes: bool) -> list[ProtectedRow | HoleRow]:
+    if holes:
+        return [*await hole_rows(parts)]
+    return [*_protected_rows(parts)]
+
+
+def _protected_rows(parts: "Parts") -> list[ProtectedRow]:
     from banlistd.core.addresses.text import span_text
 
     hits = {hit.protected: hit for hit in parts.enforcer.hits}
@@ -91,10 +106,21 @@ _COLUMNS = (
 )
 
 
-def _page(rows: Sequence[ProtectedRow], context: PageContext) -> Page:
+def _page(rows: Sequence[ProtectedRow | HoleRow], context: PageContext) -> Page:
+    holes = [row for row in rows if _is_hole(row)]
+    if holes:
+        return hole_page(holes)
     if not rows:
-        return ["nothing is protected: this host's own addresses could not be read"]
-    return [Table(_COLUMNS, tuple(_cells(row, context.now) for row in rows))]
+        return ["nothing is protected, or with --holes: nothing that is allowed or protected is on a list"]
+    return [Table(_COLUMNS, tuple(_cells(row, context.now) for row in rows if _is_protected(row)))]
+
+
+def _is_protected(row: ProtectedRow | HoleRow) -> TypeGuard[ProtectedRow]:
+    return "scope" in row
+
+
+def _is_hole(row: ProtectedRow | HoleRow) -> TypeGuard[HoleRow]:
+    return "allowed" in row
 
 
 def _cells(row: ProtectedRow, now: float) -> tuple[str, ...]:
@@ -115,13 +141,14 @@ def _forget_page(answer: ForgetAnswer, _: PageContext) -> Page:
     return [f"{address} {first}{f'; it is still protected: {still}' if still else ''}"]
 
 
-PROTECTED: Command[tuple[()], list[ProtectedRow]] = Command(
+PROTECTED: Command[bool, list[ProtectedRow | HoleRow]] = Command(
     name="protected",
     help="addresses that no source bans, or from which answers pass, to prevent lock-out: why, for how long, and the sources"
     " that list them",
     details="A manual ban overrides protection that was learned: remote logins, resolvers, feed hosts, time and DHCP servers,"
     " WireGuard endpoints."
-    " The scope says what passes: everything, or only the answers of some services, while lists ban the rest of the address.",
+    " The scope says what passes: everything, or only the answers of some services, while lists ban the rest of the address."
+    " With --holes: which entries of which list each allow entry cuts, and how many of their addresses are not banned for it.",
     method="GET",
     example=[
         {
@@ -158,7 +185,10 @@ PROTECTED: Command[tuple[()], list[ProtectedRow]] = Command(
             "banned": False,
         },
     ],
-    read=no_fields,
+    arguments=(
+        Argument("--holes", "", "what each allow entry cuts out of the lists, and what it costs: addresses", is_flag=True),
+    ),
+    read=_read,
     answer=_answer,
     page=_page,
 )

@@ -14,7 +14,7 @@ from banlistd.core.feeds.health.figures import SourceFigures
 from banlistd.core.ruleset.measuring.durations import Durations
 from banlistd.core.ruleset.ranking import count, count_watched, owned_by_mark
 from banlistd.core.ruleset.state import FirewallState
-from banlistd.model import Counter, Mark, SourceId, SourceSlot
+from banlistd.model import Counter, SourceId, SourceSlot
 
 _NO_RUN, _NO_POLL = (0, None), (0.0, 0)
 
@@ -29,7 +29,7 @@ class Moment:
     sources: tuple[Source, ...]
     slots: tuple[SourceSlot, ...]
     state: FirewallState | None
-    counters: Mapping[Mark, Counter]
+    totals: Mapping[SourceId, Counter]
     figures: SourceFigures
     due: Mapping[SourceId, float]
     repairs: Repairs
@@ -42,7 +42,7 @@ class Moment:
 async def moment_of(parts: Parts, version: str, lag: float | None, verdict: Verdict) -> Moment:
     """Raises LedgerError and FirewallError."""
     config = parts.service.config
-    figures, counters = await asyncio.gather(parts.figures(), parts.enforcer.counters())
+    figures, totals = await asyncio.gather(parts.figures(), parts.evidence.totals.now())
     sources = tuple(source for source in config.sources if source.enabled)
     return Moment(
         (version, str(config.backend)),
@@ -51,7 +51,7 @@ async def moment_of(parts: Parts, version: str, lag: float | None, verdict: Verd
         sources,
         tuple(parts.enforcer.policy.sources),
         parts.enforcer.state,
-        counters,
+        totals,
         figures,
         {source.id: parts.poll_record.later(source, figures.polls.get(source.id, _NO_POLL)[0]) for source in sources},
         parts.service.repairs,
@@ -95,7 +95,7 @@ def _of_the_sources(known: Moment) -> dict[one.Metric, Samples]:
     every = [(source.id, (str(source.id),)) for source in known.sources]
     # Those of manual bans too.
     slots = [(slot.mark, (str(slot.source_id),)) for slot in known.slots]
-    counted = [(known.counters[mark], label) for mark, label in slots if mark in known.counters]
+    counted = [(total, (str(source_id),)) for source_id, total in known.totals.items()]
     found: dict[one.Metric, Samples] = {
         one.ENTRIES: [(label, runs.get(each, _NO_RUN)[0]) for each, label in every],
         one.ELEMENTS: [(label, owned.get(mark, 0)) for mark, label in slots],

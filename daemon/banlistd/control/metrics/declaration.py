@@ -52,7 +52,12 @@ STARTED = Metric("process_start_time_seconds", "Start of the daemon.")
 
 ENTRIES = Metric("banlistd_source_entries", "Entries of the newest list of a source.", _GAUGE, _SOURCE)
 ELEMENTS = Metric("banlistd_source_elements", "Set elements of a source; manual: manual bans.", _GAUGE, _SOURCE)
-PACKETS = Metric("banlistd_source_packets", "Packets that met the elements of a source.", _COUNTER, _SOURCE)
+PACKETS = Metric(
+    "banlistd_source_packets",
+    "Packets that met the elements of a source, in all.",
+    _COUNTER,
+    _SOURCE,
+)
 OCTETS = Metric("banlistd_source_bytes", "Octets of those packets.", _COUNTER, _SOURCE)
 LAST_GOOD = Metric("banlistd_source_last_good_timestamp_seconds", "When a source last had a good list.", _GAUGE, _SOURCE)
 FAILURES = Metric("banlistd_source_failures", "Polls of a source in a row that failed.", _GAUGE, _SOURCE)

@@ -6,11 +6,20 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TypeVar
 
-from banlistd.core.manual_bans import BanOrder, UnbanOrder, read_ban, read_confirm, read_unban, refusal_of_own_session, too_wide
+from banlistd.core.manual.manual_bans import (
+    BanOrder,
+    ConfirmOrder,
+    UnbanOrder,
+    read_ban,
+    read_confirm,
+    read_unban,
+    refusal_of_own_session,
+    too_wide,
+)
 from banlistd.core.printing import counted
 from banlistd.errors import UsageError
 
-_Order = TypeVar("_Order", BanOrder, UnbanOrder)
+_Order = TypeVar("_Order", BanOrder, UnbanOrder, ConfirmOrder)
 
 MOST_LINES = 250_000
 """Lines of one order: more than an origin may ban, few enough for the memory of the daemon."""
@@ -34,6 +43,13 @@ class MassUnban:
     """Lift the bans of all of these in one transaction."""
 
     orders: tuple[UnbanOrder, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class MassConfirm:
+    """Confirm the bans of all of these that wait for it, in one transaction."""
+
+    orders: tuple[ConfirmOrder, ...]
 
 
 def read_mass_ban(fields: Mapping[str, object], uid: int | None) -> MassBan:
@@ -67,6 +83,12 @@ def read_mass_unban(fields: Mapping[str, object]) -> MassUnban:
     common = {key: value for key, value in fields.items() if key != "address"}
     read_unban({**common, "address": _SAMPLE})
     return MassUnban(_orders(fields, lambda address, *_: read_unban({**common, "address": address})))
+
+
+def read_mass_confirm(fields: Mapping[str, object]) -> MassConfirm:
+    """`address` is a list of lines as `read_mass_ban` takes them. Raises UsageError, which names the first wrong lines."""
+    common = {key: value for key, value in fields.items() if key != "address"}
+    return MassConfirm(_orders(fields, lambda address, *_: read_confirm({**common, "address": address})))
 
 
 def _orders(fields: Mapping[str, object], read: Callable[[str, str | None, str | None], _Order]) -> tuple[_Order, ...]:

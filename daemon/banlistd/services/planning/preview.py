@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Sequence
 
 from banlistd.core.feeds.content import Content
-from banlistd.core.manual_bans import addresses_of
+from banlistd.core.manual.manual_bans import addresses_of
 from banlistd.core.ruleset.lifting import Lift, lift_of
 from banlistd.core.ruleset.policy import Policy
 from banlistd.core.ruleset.state import FirewallState

@@ -32,7 +32,7 @@ def test_what_is_written_is_read_back_by_the_next_process_and_a_second_row_repla
 
     async def read(table: ManualAllowTable) -> None:
         assert await table.load() == [later, SIX]
-        await table.change([], [SIX.span])
+        await table.change([], [SIX.key])
         assert await table.load() == [later]
 
     use(tmp_path, write)

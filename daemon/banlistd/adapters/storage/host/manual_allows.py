@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import aiosqlite
 
 from banlistd.adapters.storage.database import Database
-from banlistd.core.ruleset.manual_allows import ManualAllow
+from banlistd.core.ruleset.manual_allows import AllowKey, ManualAllow
 from banlistd.model import Family, Span
 
 _OCTETS = {Family.IPV4: 4, Family.IPV6: 16}
@@ -19,7 +19,7 @@ class ManualAllowTable:
 
     async def load(self) -> Sequence[ManualAllow]:
         rows = await self._database.run(
-            "SELECT first, last, comment, created_at, expires_at, uid FROM allow_entries ORDER BY created_at, first"
+            "SELECT first, last, comment, created_at, expires_at, uid, name FROM allow_entries ORDER BY created_at, first"
         )
         return [
             ManualAllow(
@@ -31,13 +31,15 @@ class ManualAllowTable:
             for first, last, *rest in rows
         ]
 
-    async def change(self, come: Sequence[ManualAllow], go: Sequence[Span]) -> None:
-        gone = [_packed(span) for span in go]
-        rows = [(*_packed(entry.span), entry.comment, entry.created_at, entry.expires_at, entry.uid) for entry in come]
+    async def change(self, come: Sequence[ManualAllow], go: Sequence[AllowKey]) -> None:
+        gone = [(*_packed(span), name) for span, name in go]
+        rows = [
+            (*_packed(entry.span), entry.comment, entry.created_at, entry.expires_at, entry.uid, entry.name) for entry in come
+        ]
 
         async def work(connection: aiosqlite.Connection) -> None:
-            await connection.executemany("DELETE FROM allow_entries WHERE first = ? AND last = ?", gone)
-            await connection.executemany("INSERT OR REPLACE INTO allow_entries VALUES (?, ?, ?, ?, ?, ?)", rows)
+            await connection.executemany("DELETE FROM allow_entries WHERE first = ? AND last = ? AND name = ?", gone)
+            await connection.executemany("INSERT OR REPLACE INTO allow_entries VALUES (?, ?, ?, ?, ?, ?, ?)", rows)
 
         await self._database.write(work)
 

@@ -40,7 +40,7 @@ def _cells(row: AllowedRow, now: float) -> tuple[str, ...]:
         printable(row["user"]),
         "" if row["since"] is None else since(row["since"], now),
         "" if row["until"] is None else due_in(row["until"], now),
-        printable(row["use"]),
+        ", ".join(printable(text) for text in row.get("addresses", [row["use"]])),
         printable(row["comment"]),
     )
 
@@ -48,8 +48,8 @@ def _cells(row: AllowedRow, now: float) -> tuple[str, ...]:
 ALL_ALLOWED: Command[tuple[()], list[AllowedRow]] = Command(
     name="allowed",
     help="what is allowed, by the configuration and by command: by whom, why, until when",
-    details="What is allowed by command comes first, in the order in which it came; then the entries of `allow:`, and a row for"
-    " each list that allows.",
+    details="What is allowed by command comes first, in the order in which it came, a host name with what it is now; then the"
+    " entries of `allow:`, and a row for each list that allows.",
     method="GET",
     example=[
         ALLOWED_EXAMPLE,

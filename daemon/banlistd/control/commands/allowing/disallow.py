@@ -24,22 +24,25 @@ class DisallowAnswer(TypedDict):
     still: list[AllowedRow]
 
 
-def _read(request: "ControlRequest") -> "Span":
-    from banlistd.core.manual_bans import read_confirm
+def _read(request: "ControlRequest") -> "Span | str":
+    from banlistd.core.manual.allow_orders import read_allow_target
 
-    return read_confirm(request.fields).span
+    return read_allow_target(request.fields)
 
 
-async def _answer(parts: "Parts", span: "Span") -> DisallowAnswer:
+async def _answer(parts: "Parts", target: "Span | str") -> DisallowAnswer:
     import asyncio
 
     from banlistd.core.addresses.text import span_text
 
-    entry = await parts.allowlist.disallow(span)
-    if entry is not None:
+    entries = await parts.allowlist.disallow(target)
+    if entries:
         await follow(parts)
-    rows = await asyncio.to_thread(command_rows, [entry] if entry else [], parts.user_name)
-    return {"address": span_text(span), "removed": rows[0] if rows else None, "still": await allowed_rows(parts, span)}
+    rows = await asyncio.to_thread(command_rows, entries, parts.user_name)
+    spans = [entry.span for entry in entries] if isinstance(target, str) else [target]
+    still = {str(row): row for span in spans for row in await allowed_rows(parts, span)}
+    address = target if isinstance(target, str) else span_text(target)
+    return {"address": address, "removed": rows[0] if rows else None, "still": [*still.values()]}
 
 
 def _page(answer: DisallowAnswer, _: PageContext) -> Page:
@@ -50,14 +53,16 @@ def _page(answer: DisallowAnswer, _: PageContext) -> Page:
     return [f"{address} is no longer allowed by command", *still]
 
 
-MANUAL_DISALLOW: "Command[Span, DisallowAnswer]" = Command(
+MANUAL_DISALLOW: "Command[Span | str, DisallowAnswer]" = Command(
     name="disallow",
     help="take back what `banlistctl allow` has allowed",
     details="What lists and manual bans have of these addresses is banned again at once. Entries of the configuration stay.",
     method="POST",
     example={"address": "203.0.113.7", "removed": ALLOWED_EXAMPLE, "still": []},
     arguments=(
-        Argument("address", "ADDRESS", "the address, network or range that was allowed", completes=Completes.MANUAL_ALLOWS),
+        Argument(
+            "address", "ADDRESS", "the address, network, range or host name that was allowed", completes=Completes.MANUAL_ALLOWS
+        ),
     ),
     read=_read,
     answer=_answer,

@@ -1,7 +1,7 @@
 """An entry of the allowlist as an answer shows it."""
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, TypedDict
+from typing import TYPE_CHECKING, NotRequired, TypedDict
 
 from banlistd.control.page import moment
 from banlistd.core.printing import printable
@@ -20,7 +20,7 @@ class AllowedRow(TypedDict):
     """`address`: an address, a network, or both ends of a range; of a whole list how many entries it has. `origin`:
     `configuration`, `command` or `list`. `user`: who ordered it; empty where that is not known. `use`: the list, or the
     reference of the catalogue, that it is from, or empty. `since`, `until`: seconds since the epoch; null: not known, and
-    for ever.
+    for ever. `addresses`: only of a host name that was allowed by command, what it is now.
     """
 
     address: str
@@ -30,6 +30,7 @@ class AllowedRow(TypedDict):
     comment: str
     since: float | None
     until: float | None
+    addresses: NotRequired[list[str]]
 
 
 async def allowed_rows(parts: "Parts", span: "Span | None" = None) -> list[AllowedRow]:
@@ -87,13 +88,18 @@ def _row(address: str, origin: str, use: str, comment: str, until: float | None 
 
 
 def command_rows(entries: Sequence["ManualAllow"], user_name: Callable[[int], str]) -> list[AllowedRow]:
-    """`user_name`: of a uid; blocks."""
+    """A row for each range and each host name. `user_name`: of a uid; blocks."""
     from banlistd.core.addresses.text import span_text
 
     users = {uid: "" if uid is None else user_name(uid) for uid in {entry.uid for entry in entries}}
-    return [
-        {
-            "address": span_text(entry.span),
+    grouped: dict[str, list[ManualAllow]] = {}
+    for entry in entries:
+        grouped.setdefault(entry.name or span_text(entry.span), []).append(entry)
+    rows: list[AllowedRow] = []
+    for address, alike in grouped.items():
+        entry = alike[0]
+        row: AllowedRow = {
+            "address": address,
             "origin": COMMAND,
             "user": users[entry.uid],
             "use": "",
@@ -101,8 +107,8 @@ def command_rows(entries: Sequence["ManualAllow"], user_name: Callable[[int], st
             "since": entry.created_at,
             "until": entry.expires_at,
         }
-        for entry in entries
-    ]
+        rows.append({**row, "addresses": [span_text(one.span) for one in alike]} if entry.name else row)
+    return rows
 
 
 def _has(entry: "AllowEntry", span: "Span") -> bool:

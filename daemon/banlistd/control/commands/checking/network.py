@@ -43,7 +43,7 @@ def _answer(parts: "Parts", span: "Span") -> NetworkAnswer:
     from dataclasses import replace
 
     from banlistd.core.addresses.text import span_text
-    from banlistd.core.manual_bans import OPERATOR, BanOrder, exemptions_of
+    from banlistd.core.manual.manual_bans import OPERATOR, BanOrder, exemptions_of
     from banlistd.core.ruleset.state import Hook
 
     family, first, last = span

@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING, TypedDict
 
 from banlistd.control.commands.checking.network import entries_near, within_span
+from banlistd.control.commands.checking.past_bans import PastBanRow, past_ban_rows, past_ban_words
 from banlistd.control.page import Page, moment
 from banlistd.core.printing import counted, printable
 
@@ -33,7 +34,8 @@ class PeriodRow(TypedDict):
 class PastAnswer(TypedDict):
     """`at` null: all that is kept. `owner`: the first source that blocks and listed it then, by the order and actions of now.
 
-    `first_seen`, `last_seen`: of all sources; the latter is null while one lists it. Seconds since the epoch.
+    `first_seen`, `last_seen`: of all sources; the latter is null while one lists it. Seconds since the epoch. `bans`: the
+    manual bans of it, the newest first. `listed`: whether a source or a manual ban had it.
     """
 
     address: str
@@ -43,11 +45,13 @@ class PastAnswer(TypedDict):
     first_seen: float | None
     last_seen: float | None
     periods: list[PeriodRow]
+    bans: list[PastBanRow]
 
 
 async def answer_on_past(parts: "Parts", span: "Span", at: float | None) -> PastAnswer:
     from banlistd.core.addresses.text import span_text
     from banlistd.errors import UsageError
+    from banlistd.model import MANUAL
 
     if span[1] < span[2] and at is None:
         raise UsageError(f"{span_text(span)}: --history is of single addresses", "--at TIME takes networks, too")
@@ -59,16 +63,20 @@ async def answer_on_past(parts: "Parts", span: "Span", at: float | None) -> Past
         of_source = _of_address if span[1] == span[2] else _of_network
         found = await of_source(parts, source_id, span, at)
         rows += [{**row, "action": str(actions.get(source_id, ""))} for row in found]
-    is_listed = any(row["until"] is None for row in rows)
+    bans = await past_ban_rows(parts, span, at)
+    times = [*((row["since"], row["until"]) for row in rows), *((row["created_at"], row["ended_at"]) for row in bans)]
+    is_listed = any(until is None for _, until in times)
     blocking = {source_id for source_id, action in actions.items() if action.blocks}
+    owner = MANUAL if bans else next((row["id"] for row in rows if row["id"] in blocking), None)
     return {
         "address": span_text(span),
         "at": at,
-        "listed": bool(rows) if at is not None else is_listed,
-        "owner": next((row["id"] for row in rows if row["id"] in blocking), None) if at is not None else None,
-        "first_seen": min((row["since"] for row in rows), default=None),
-        "last_seen": None if is_listed else max((row["until"] or 0.0 for row in rows), default=None),
+        "listed": bool(times) if at is not None else is_listed,
+        "owner": owner if at is not None else None,
+        "first_seen": min((since for since, _ in times), default=None),
+        "last_seen": None if is_listed else max((until or 0.0 for _, until in times), default=None),
         "periods": rows,
+        "bans": bans,
     }
 
 
@@ -125,11 +133,17 @@ def past_lines(answer: PastAnswer) -> Page:
     """What was listed, by whom, and which run brought it."""
     address = printable(answer["address"])
     when = "" if answer["at"] is None else f" at {moment(answer['at'])}"
-    if not answer["periods"]:
-        return [f"{address}: no version of a list that is kept had it{when}"]
-    owner = f", banned by {printable(answer['owner'])} (by the order and actions of now)" if answer["owner"] else ""
-    first = f"{address} was listed{when}{owner}" if when else f"{address}: {_seen(answer)}"
-    return [first, *(f"  {period_words(row)}" for row in answer["periods"])]
+    if not answer["periods"] and not answer["bans"]:
+        return [f"{address}: no version of a list that is kept had it{when}, and no manual ban"]
+    by_lists = f", banned by {printable(answer['owner'] or '')} (by the order and actions of now)" if answer["owner"] else ""
+    owner = by_lists if answer["periods"] else ""
+    first = (
+        f"{address} was {'listed' if answer['periods'] else 'banned by hand'}{when}{owner}"
+        if when
+        else f"{address}: {_seen(answer)}"
+    )
+    bans = (f"  {past_ban_words(row)}" for row in answer["bans"])
+    return [first, *bans, *(f"  {period_words(row)}" for row in answer["periods"])]
 
 
 def _seen(answer: PastAnswer) -> str:

@@ -44,10 +44,12 @@ class BanAnswer(ManualBanRow):
 
 class BansAnswer(TypedDict):
     """Of an order about many, in lines. `banned`: bans that are new; `renewed`: those with another end; `kept`: those
-    that stay as they are (`keep`). `skipped`: what is never banned. `spared`: parts of bans that are not banned.
+    that stay as they are (`keep`). `skipped`: what is never banned. `spared`: parts of bans that are not banned. `confirm_by`:
+    those that are new are lifted then unless they are confirmed; null: they need no confirmation.
     """
 
     origin: str
+    confirm_by: float | None
     banned: int
     renewed: int
     kept: int
@@ -56,7 +58,7 @@ class BansAnswer(TypedDict):
 
 
 def _read(request: "ControlRequest") -> OneTarget | ManyLines:
-    from banlistd.core.manual_bans import read_ban
+    from banlistd.core.manual.manual_bans import read_ban
 
     if isinstance(request.fields.get("address"), list):
         return ManyLines(request.fields, request.uid)
@@ -74,6 +76,7 @@ async def _answer_many(parts: "Parts", lines: ManyLines) -> BansAnswer:
     done = await parts.banning.carry_out(order)
     return {
         "origin": order.orders[0].origin,
+        "confirm_by": done.fresh[0].confirm_by if done.fresh else None,
         "banned": len(done.fresh),
         "renewed": len(done.bans) - len(done.fresh),
         "kept": done.absent,
@@ -83,7 +86,7 @@ async def _answer_many(parts: "Parts", lines: ManyLines) -> BansAnswer:
 
 
 async def _answer(parts: "Parts", asked: OneTarget | ManyLines) -> BanAnswer | BansAnswer:
-    from banlistd.core.manual_bans import read_ban
+    from banlistd.core.manual.manual_bans import read_ban
 
     if isinstance(asked, ManyLines):
         return await _answer_many(parts, asked)
@@ -108,9 +111,12 @@ def _is_one(answer: BanAnswer | BansAnswer) -> TypeGuard[BanAnswer]:
     return "new" in answer
 
 
-def _page_of_many(answer: BansAnswer) -> Page:
+def _page_of_many(answer: BansAnswer, context: PageContext) -> Page:
     more = [f"; {answer[key]:,} {words}" for key, words in _STILL if answer[key]]
-    page = [f"{counted(answer['banned'], 'ban', 'bans')} of {printable(answer['origin'])} made{''.join(more)}"]
+    confirm_by = answer["confirm_by"]
+    trial = "" if confirm_by is None else f" for {short_duration(confirm_by - context.now)}, unless you confirm them"
+    page = [f"{counted(answer['banned'], 'ban', 'bans')} of {printable(answer['origin'])} made{trial}{''.join(more)}"]
+    page += [] if confirm_by is None else ["  banlistctl confirm with the same addresses, or - and the same lines, keeps them"]
     for rows, words in ((answer["skipped"], "never banned"), (answer["spared"], "not banned")):
         page += [f"  {words}: {printable(row['address'])}: {printable(row['reason'])}" for row in rows[:_MOST_ROWS]]
         page += [f"  {words}: {len(rows) - _MOST_ROWS:,} more"] if len(rows) > _MOST_ROWS else []
@@ -126,7 +132,7 @@ _STILL: tuple[tuple[Literal["renewed", "kept"], str], ...] = (
 
 def _page(answer: BanAnswer | BansAnswer, context: PageContext) -> Page:
     if _is_many(answer):
-        return _page_of_many(answer)
+        return _page_of_many(answer, context)
     if _is_one(answer):
         return _page_of_one(answer, context)
     raise KeyError("new")

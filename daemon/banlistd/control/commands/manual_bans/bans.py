@@ -11,7 +11,7 @@ from banlistd.core.printing import printable
 if TYPE_CHECKING:
     from banlistd.control.parts import Parts
     from banlistd.control.request import ControlRequest
-    from banlistd.core.ban_index import BanPlace
+    from banlistd.core.manual.ban_index import BanPlace
     from banlistd.core.ruleset.policy import Policy
     from banlistd.model import ManualBan, Protected
 
@@ -24,7 +24,7 @@ class BansRow(ManualBanRow):
 
 
 def _read(request: "ControlRequest") -> "tuple[int, BanPlace | None]":
-    from banlistd.core.manual_bans import read_place
+    from banlistd.core.manual.manual_bans import read_place
 
     after = request.text("after")
     return request.limit if "limit" in request.fields else MAX_ROWS, read_place(after) if after else None
@@ -41,7 +41,7 @@ async def _answer(parts: "Parts", order: "tuple[int, BanPlace | None]") -> list[
 def _rows(
     bans: "Sequence[ManualBan]", policy: "Policy", protected: "Sequence[Protected]", user_name: Callable[[int], str]
 ) -> list[BansRow]:
-    from banlistd.core.manual_bans import exemptions_of_each
+    from banlistd.core.manual.manual_bans import exemptions_of_each
 
     rows: list[BansRow] = []
     exempt = exemptions_of_each(bans, policy, protected)

@@ -3,11 +3,10 @@
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, TypedDict
 
-from banlistd.control.declaration import Argument
 from banlistd.control.page import moment
 
 if TYPE_CHECKING:
-    from banlistd.core.manual_bans import Exemption
+    from banlistd.core.manual.manual_bans import Exemption
     from banlistd.model import ManualBan
 
 # An order waits for the transaction that is under way, which may be one of a million elements.
@@ -79,7 +78,6 @@ def until_when(row: ManualBanRow) -> str:
     return end if row["confirm_by"] is None else f"{end}, if it is confirmed by {moment(row['confirm_by'])}"
 
 
-BAN_ADDRESS = Argument("address", "ADDRESS", "an address, a CIDR network or a range a-b")
 EXAMPLE: ManualBanRow = {
     "address": "203.0.113.7",
     "packets": "",

@@ -42,7 +42,7 @@ class UnbansAnswer(TypedDict):
 
 
 def _read(request: "ControlRequest") -> OneTarget | ManyLines:
-    from banlistd.core.manual_bans import read_unban
+    from banlistd.core.manual.manual_bans import read_unban
 
     if isinstance(request.fields.get("address"), list):
         return ManyLines(request.fields, request.uid)
@@ -64,7 +64,7 @@ async def _answer(parts: "Parts", asked: OneTarget | ManyLines) -> UnbanAnswer |
         return await _answer_many(parts, asked)
     from banlistd.control.lookups import owner_of
     from banlistd.core.addresses.text import span_text
-    from banlistd.core.manual_bans import read_unban
+    from banlistd.core.manual.manual_bans import read_unban
 
     order = read_unban(with_prefix6(parts, asked.fields))
     done = await parts.banning.carry_out(order)

@@ -22,10 +22,9 @@ from banlistd.core.addresses.sets import (
     union_of,
 )
 from banlistd.core.addresses.text import range_text, span_text
-from banlistd.core.ban_index import BanPlace
 from banlistd.core.config.values import Unfit, addresses, confirm_time, duration_within, note
+from banlistd.core.manual.ban_index import BanPlace
 from banlistd.core.printing import shown
-from banlistd.core.ruleset.manual_allows import AllowOrder
 from banlistd.core.ruleset.policy import Policy
 from banlistd.core.ruleset.protection import allowed_within, forms, protected_within
 from banlistd.core.ruleset.scoping.by_hand import read_scope, spans_as_set
@@ -145,17 +144,6 @@ def read_unban(fields: Mapping[str, object]) -> UnbanOrder:
 def read_confirm(fields: Mapping[str, object]) -> ConfirmOrder:
     """An order from its field `address`. Raises UsageError."""
     return ConfirmOrder(_span(fields))
-
-
-def read_allow(fields: Mapping[str, object], uid: int | None = None) -> AllowOrder:
-    """An order from its fields `address`, `for` and `comment`. Raises UsageError."""
-    read = read_ban({key: fields[key] for key in ("address", "for", "comment") if key in fields}, uid)
-    if too_wide(read):
-        raise UsageError(
-            f"{span_text(read.span)} is wider than a command may allow: at most a /8, or a /12 of IPv6",
-            "allow parts of it, or write it under allow: in the configuration",
-        )
-    return AllowOrder(read.span, read.seconds, read.comment, uid)
 
 
 def read_place(text: str) -> BanPlace:
