@@ -3,6 +3,8 @@
 from collections.abc import Callable, Iterator, Mapping
 
 from bench.case_answering import answers
+from bench.case_bans import bans
+from bench.case_evidence import evidence
 from bench.case_fail2ban import one_by_one
 from bench.case_history import history
 from bench.case_importing import bogons6, million, networks, random_million, three_million
@@ -31,6 +33,8 @@ CASES: Mapping[str, tuple[str, Callable[[Setting], Iterator[Row]]]] = {
     "answers": ("answers to an operator", answers),
     "fail2ban": ("bans one by one", one_by_one),
     "packets": ("packets that nobody has banned", packets),
+    "bans": ("manual bans, many and one by one", bans),
+    "evidence": ("what log and hits cost a packet", evidence),
     "rules": ("the cost of the rules for a packet", rules),
     "scopes": ("the cost of scopes for a packet that no source has", scopes),
 }

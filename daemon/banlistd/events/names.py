@@ -1,7 +1,5 @@
-"""Every event. Names and message ids are stable, because people filter on them.
-
-Most declarations are in modules of their own, by subject. The catalogue for `journalctl -x`, the EVENTS section of banlistd(8)
-and packaging/docs/events.md are generated from all of them.
+"""Every event. Names and message ids are stable, because people filter on them. Most are declared in modules of their own; the
+catalogue for `journalctl -x`, banlistd(8) and packaging/docs/events.md are generated from all of them.
 """
 
 from enum import StrEnum

@@ -377,7 +377,7 @@ def test_protected_addresses_come_with_the_reason_and_what_would_be_without_it()
     ]
     (row,) = table(page_of(PROTECTED, [resolver]))
     assert (row["SCOPE"], row["LISTED BY"]) == ("answers from udp 53, tcp 53, tcp 853", "office-bans")
-    assert page_of(PROTECTED, []) == ["nothing is protected: this host's own addresses could not be read"]
+    assert page_of(PROTECTED, []) == ["nothing is protected, or with --holes: nothing of it is on a list"]
 
 
 def test_a_refresh_that_came_too_early_says_from_when_on_and_how_to_ask_all_the_same() -> None:

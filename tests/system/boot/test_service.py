@@ -320,6 +320,24 @@ def test_boot_with_dead_feeds_restores_bans_before_the_network(site: Site, gentl
     assert {run["state"] for run in site.ask("history") if run["source_id"] in present} == {"completed"}
 
 
+def test_totals_and_hits_go_on_over_a_reboot(site: Site) -> None:
+    assert site.feeds is not None
+    site.configure(f'id: feed, url: "{site.feeds.url("/feed")}", hits: yes', "id: own, path: lists/own.txt")
+    site.machine.run("systemctl", "reload", "banlistd")
+    assert site.who_passes() == {CLEAN, ALLOWED}
+    before = {row["id"]: row["packets"] for row in site.ask("sources")}
+    (hit,) = [row for row in site.ask("hits") if row["address"] == BANNED]
+    assert (hit["source"], hit["entry"]) == ("feed", "198.51.100.0/24")
+    site.boots_again(gently=True)
+    after = {row["id"]: row["packets"] for row in site.ask("sources")}
+    assert all(after[name] >= before[name] > 0 for name in ("feed", "own"))
+    assert site.who_passes() == {CLEAN, ALLOWED}
+    again = {row["id"]: row["packets"] for row in site.ask("sources")}
+    assert all(again[name] > after[name] for name in ("feed", "own"))
+    kept = [row for row in site.ask("hits") if row["address"] == BANNED]
+    assert kept[-1]["first_at"] == hit["first_at"]
+
+
 def test_a_proof_with_packets_says_protected_and_leaves_nothing(site: Site) -> None:
     done = site.machine.run("banlistctl", "--json", "prove")
     answer = json.loads(done.stdout)

@@ -111,7 +111,7 @@ def _page(rows: Sequence[ProtectedRow | HoleRow], context: PageContext) -> Page:
     if holes:
         return hole_page(holes)
     if not rows:
-        return ["nothing is protected, or with --holes: nothing that is allowed or protected is on a list"]
+        return ["nothing is protected, or with --holes: nothing of it is on a list"]
     return [Table(_COLUMNS, tuple(_cells(row, context.now) for row in rows if _is_protected(row)))]
 
 
