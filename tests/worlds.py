@@ -77,6 +77,7 @@ from banlistd.services.poll_record import PollRecord
 from banlistd.services.poll_scheduler import PollScheduler, WaitingTimes
 from banlistd.services.protected_host import ProtectedHost
 from banlistd.services.reloading.trial import ConfirmedSnapshots, Trial
+from banlistd.services.telling.broker_record import BrokerRecord
 from banlistd.services.telling.event_stream import EventStream
 from banlistd.services.value.reporting import ValueReports
 from banlistd.services.value.shadows import Shadows
@@ -354,6 +355,7 @@ async def assemble(
         ValueReports(enforcer, shadows, history, NoConnections(), evidence),
         Coverage(kernel.gaps, enforcer, kernel.remarks),
         announcer,
+        BrokerRecord(),
         evidence,
         lambda: trial.files,
     )

@@ -12,6 +12,7 @@ from banlistd.ports import Announcer, Clock, FindingLog, Storage
 from banlistd.ports.orders import SeenOrderLog
 from banlistd.services.backend_migration import BackendMigration
 from banlistd.services.enforcer import Enforcer
+from banlistd.services.telling.broker_record import BrokerRecord
 from banlistd.services.telling.event_stream import EventStream
 
 
@@ -31,6 +32,7 @@ class Application:
     stream: EventStream
     orders_seen: SeenOrderLog
     clock: Clock
+    broker: BrokerRecord
     said: set[Remark] = field(default_factory=set)
 
     async def restore(self) -> None:

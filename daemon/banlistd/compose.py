@@ -96,6 +96,7 @@ from banlistd.services.poll_record import PollRecord
 from banlistd.services.poll_scheduler import PollScheduler
 from banlistd.services.protected_host import ProtectedHost
 from banlistd.services.reloading.trial import ConfirmedSnapshots, Trial
+from banlistd.services.telling.broker_record import BrokerRecord
 from banlistd.services.telling.event_stream import EventStream
 from banlistd.services.value.reporting import ValueReports
 from banlistd.services.value.shadows import Shadows
@@ -150,7 +151,10 @@ async def open_application(
         announcer = EventStream(
             find_announcer(config.log.format) if dry_run is None or debug else WarningsAnnouncer(sys.stderr), clock
         )
-        trial = Trial(kept, database, clock, remark, announcer)
+        trial, broker = (
+            Trial(kept, database, clock, remark, announcer),
+            BrokerRecord(str(config.mqtt.broker) if config.mqtt else ""),
+        )
         firewall: Firewall = open_backend(config.backend, config)
         if dry_run is not None:
             firewall = DryRunFirewall(firewall, dry_run)
@@ -245,6 +249,7 @@ async def open_application(
             ValueReports(enforcer, shadows, history, connections, evidence),
             Coverage(firewall.gaps, enforcer, uncovered.remarks),
             announcer,
+            broker,
             evidence,
             lambda: trial.files,
         )
@@ -263,6 +268,7 @@ async def open_application(
             announcer,
             SeenOrderTable(database),
             clock,
+            broker,
         )
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -146,3 +147,28 @@ def test_without_a_broker_nothing_of_the_library_is_in_memory() -> None:
     modules = "import sys, banlistd.cli; print([name for name in sys.modules if name.partition('.')[0] in ('aiomqtt', 'paho')])"
     done = subprocess.run([sys.executable, "-c", modules], check=True, capture_output=True, text=True, timeout=60)
     assert done.stdout == "[]\n"
+
+
+@in_network_namespace
+async def test_status_and_health_say_how_the_connection_is(tmp_path: Path) -> None:
+    with broker(tmp_path) as mosquitto:
+        place = configured(tmp_path, mosquitto.port)
+        with running(place, "one") as daemon:
+            await asyncio.to_thread(daemon.wait_for, "mqtt_connected")
+            row = place.ask("status")["mqtt"]
+            assert (row["broker"], row["connected"]) == (f"mqtt://127.0.0.1:{mosquitto.port}", True)
+            assert (row["reason"], row["lost"]) == ("", 0)
+            mosquitto.stop()
+            await asyncio.to_thread(daemon.wait_for, "mqtt_lost")
+            assert "mqtt         not connected since" in place.ctl("status").stdout
+            assert not place.ask("health")["mqtt"]["connected"]
+
+
+@in_network_namespace
+def test_a_server_that_says_nothing_delays_no_import_and_no_stop(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        place = configured(tmp_path, silent.getsockname()[1])
+        with running(place, "one") as daemon:
+            assert place.ask("status")["bans"] == 1
+            assert daemon.find("mqtt_connected") is None
+            assert daemon.terminate() == 0

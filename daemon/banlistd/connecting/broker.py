@@ -42,12 +42,14 @@ async def talk_to_broker(application: Application, mqtt: Mqtt, places: Paths) ->
         try:
             async with connected(_access(mqtt, places, duties.topics.node), duties.will, duties.subscriptions) as connection:
                 attempt, said = 0, ""
+                application.broker.note_connection(application.clock.now(), partial(getattr, connection, "lost"))
                 application.announcer.announce(Event(EventName.MQTT_CONNECTED, f"connected to {mqtt.broker}"))
                 async with asyncio.TaskGroup() as together:
                     together.create_task(connection.run())
                     together.create_task(BrokerTalk(connection, duties, application.stream, application.announcer).run())
         except* BusError as group:
             reason = next(_leaves(group))
+        application.broker.note_loss(application.clock.now(), reason)
         if reason != said:
             said = reason
             words = f"no connection to {mqtt.broker}: {reason}"

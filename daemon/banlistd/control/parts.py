@@ -24,6 +24,7 @@ from banlistd.services.loops.allowing import ManualAllowlist
 from banlistd.services.manual_bans import ManualBanService
 from banlistd.services.poll_record import PollRecord
 from banlistd.services.protected_host import ProtectedHost
+from banlistd.services.telling.broker_record import BrokerRecord
 from banlistd.services.telling.event_stream import EventStream
 from banlistd.services.value.reporting import ValueReports
 from banlistd.services.verdicts.coverage import Coverage
@@ -85,6 +86,7 @@ class Parts:
     value: ValueReports
     coverage: Coverage
     events: EventStream
+    broker: BrokerRecord
     evidence: Evidence
     files: Callable[[], Files]
 

@@ -155,8 +155,14 @@ def _client(access: BrokerAccess, will: BusMessage) -> aiomqtt.Client:
 
 async def _end(client: aiomqtt.Client, entering: "asyncio.Future[aiomqtt.Client]") -> None:
     """Close what an attempt has opened; each step is bounded by a timeout of its own."""
+    answered = client._connected  # noqa: SLF001 - aiomqtt cannot be asked to give up
+    if not entering.done() and not answered.done():
+        # Cancelled: a broker that says nothing must not delay a stop until the timeout.
+        answered.set_exception(aiomqtt.MqttError("left"))
     with suppress(Exception):
         await entering
+    if answered.done() and not answered.cancelled():
+        answered.exception()  # where the connect failed first, asyncio would log it as never retrieved
     paho: Any = client._client  # noqa: SLF001 - aiomqtt has no way to ask for the will
     # The broker publishes the will after its delay, unless the next start is quicker.
     paho.disconnect = partial(paho.disconnect, ReasonCode(PacketTypes.DISCONNECT, identifier=_WITH_WILL))

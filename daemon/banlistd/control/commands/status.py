@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import TYPE_CHECKING, TypedDict, TypeGuard
 
+from banlistd.control.commands.monitoring.broker import BrokerRow, broker_lines, broker_row
 from banlistd.control.commands.monitoring.faulty import failing_lines, odd_lines
 from banlistd.control.commands.sources import SOURCES, SourceRow
 from banlistd.control.commands.suspending.rows import SuspensionRow, suspension_rows, suspension_words, way_out
@@ -71,6 +72,7 @@ class StatusAnswer(VerdictAnswer):
     remarks: list[RemarkRow]
     refreshing: RefreshRow
     suspended: list[SuspensionRow]
+    mqtt: BrokerRow
 
 
 def _read(request: "ControlRequest") -> tuple[str, ...]:
@@ -130,6 +132,7 @@ async def _status(parts: "Parts", verdict: VerdictAnswer) -> StatusAnswer:
         "remarks": _rows([*remarks, *ages, *parts.value.remarks()]),
         "refreshing": {"done": done, "total": total},
         "suspended": await suspension_rows(parts, parts.suspended.every),
+        "mqtt": broker_row(parts.broker),
     }
 
 
@@ -205,6 +208,7 @@ def _page_of_all(answer: StatusAnswer, context: PageContext) -> Page:
         *_refreshing(answer["refreshing"]),
         *[f"  {printable(row['id'])} is {suspension_words(row)} ({way_out(row)})" for row in answer["suspended"]],
         *_ledger(answer["ledger_fault"]),
+        *broker_lines(answer["mqtt"], context.now),
         *_remarks([remark for remark in answer["remarks"] if remark not in answer["reasons"]]),
         *failing_lines(sources, context.now),
         *odd_lines(sources),
@@ -263,6 +267,13 @@ _EXAMPLE: StatusAnswer = {
     "remarks": [],
     "refreshing": {"done": 0, "total": 0},
     "suspended": [],
+    "mqtt": {
+        "broker": "mqtts://broker.example:8883",
+        "connected": True,
+        "since": 1_790_000_000.0,
+        "reason": "",
+        "lost": 0,
+    },
 }
 
 STATUS: "Command[tuple[str, ...], StatusAnswer | VerdictAnswer]" = Command(

@@ -16,6 +16,9 @@ from banlistd.services.telling.event_stream import EventStream, NumberedEvent
 STATE_EVERY, STATE_REST = 300.0, 10.0
 """Seconds between two states where nothing happens, and where much does."""
 
+_PAUSE = 0.1
+"""Seconds after a question without an answer."""
+
 _STATE_EXPIRES, _EVENT_EXPIRES, _ANSWER_EXPIRES = 7200, 60, 60
 _MOST_EVENTS = 50
 _MOST_TASKS = 32
@@ -92,6 +95,9 @@ class BrokerTalk:
                 is_old = True
                 self._send_event(each)
             self._announce_refusals()
+            if not read.events:
+                # Once the daemon stops, the stream waits no more, and this loop would keep all others from their ends.
+                await asyncio.sleep(_PAUSE)
 
     async def _send_state(self) -> None:
         try:

@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING, TypedDict
 
+from banlistd.control.commands.monitoring.broker import BrokerRow, broker_lines, broker_row
 from banlistd.control.declaration import Command, PageContext, no_fields
 from banlistd.control.page import Page, clock_time
 from banlistd.control_api import VERDICT_EXITS, Verdict
@@ -17,7 +18,9 @@ class HealthReason(TypedDict):
 
 
 class HealthAnswer(TypedDict):
-    """`live`: the daemon answers. `ready`: its bans take effect. `verdict`: PROTECTED, DEGRADED or OPEN. `reasons`: why it is
+    """`mqtt`: the connection to the broker, which changes no verdict.
+
+    `live`: the daemon answers. `ready`: its bans take effect. `verdict`: PROTECTED, DEGRADED or OPEN. `reasons`: why it is
     not PROTECTED. `next_poll`: when a source is polled next; null: no source is enabled, or one is polled at once.
     """
 
@@ -26,6 +29,7 @@ class HealthAnswer(TypedDict):
     verdict: str
     reasons: list[HealthReason]
     next_poll: float | None
+    mqtt: BrokerRow
 
 
 async def _answer(parts: "Parts", _: tuple[()]) -> HealthAnswer:
@@ -52,6 +56,7 @@ async def _answer(parts: "Parts", _: tuple[()]) -> HealthAnswer:
         "verdict": str(verdict),
         "reasons": [{"message": reason.message, "hint": reason.hint} for reason in reasons],
         "next_poll": min(due, default=0.0) or None,
+        "mqtt": broker_row(parts.broker),
     }
 
 
@@ -62,7 +67,7 @@ def _page(answer: HealthAnswer, context: PageContext) -> Page:
     if answer["next_poll"] is not None:
         due = answer["next_poll"]
         lines.append(f"  next poll  {clock_time(due, context.now) if due > context.now else 'now'}")
-    return lines
+    return lines + broker_lines(answer["mqtt"], context.now)
 
 
 HEALTH: Command[tuple[()], HealthAnswer] = Command(
@@ -73,7 +78,14 @@ HEALTH: Command[tuple[()], HealthAnswer] = Command(
     " in quarantine, or another program changes the bans again and again, or the database is in memory only. PROTECTED: none of"
     " it. With `metrics:`, the same is answered over HTTP.",
     method="GET",
-    example={"live": True, "ready": True, "verdict": "PROTECTED", "reasons": [], "next_poll": 1_790_000_000.0},
+    example={
+        "live": True,
+        "ready": True,
+        "verdict": "PROTECTED",
+        "reasons": [],
+        "next_poll": 1_790_000_000.0,
+        "mqtt": {"broker": "", "connected": False, "since": None, "reason": "", "lost": 0},
+    },
     read=no_fields,
     answer=_answer,
     page=_page,
