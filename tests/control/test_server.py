@@ -92,7 +92,7 @@ def serving(folder: Path, then: Callable[[Path], Awaitable[None]]) -> Canned:
         ("GET", "/v1/history", None, ("history", None, 20)),
         ("GET", "/v1/history?source=tor&limit=1000", None, ("history", "tor", 1000)),
         ("GET", "/v1/timers", None, ("timers",)),
-        ("GET", "/v1/protected", None, ("protected",)),
+        ("GET", "/v1/protected", None, ("protected", False)),
         ("GET", "/v1/quarantine", None, ("quarantine", None, os.getuid())),
         ("GET", "/v1/quarantine?source=tor", None, ("quarantine", "tor", os.getuid())),
         ("POST", "/v1/approve", b'{"sources": ["tor"]}', ("approve", ("tor",), "", False, os.getuid())),
