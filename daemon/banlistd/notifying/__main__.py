@@ -67,7 +67,7 @@ async def _test(places: Paths) -> int:
     """Send a test notice to each receiver and run each hook, once, and print what became of it."""
     settings = notice_settings(places)
     if not settings.receivers:
-        raise ConfigError(_NOTHING, "packaging/docs/notify.md")
+        raise ConfigError(_NOTHING, "packaging/docs/notices.md")
     kind = EventName.NOTICE_TEST.kind
     now = asyncio.get_running_loop().time()
     notice = Notice(Happening(now, kind.priority.level, kind.name, "a test notice of banlistd-notify", {}), now)

@@ -152,7 +152,7 @@ def test_an_entry_in_the_journal_is_explained(site: Site) -> None:
     site.machine.run("banlistctl", "refresh", "own")
     site.machine.wait_for("EVENT=order_given", since=since)
     words = site.machine.say("journalctl", "--catalog", "--unit=banlistd", f"--after-cursor={since}", "--no-pager")
-    assert "The user with the id 0 sent this command to the control socket: refresh own" in words
+    assert "The user with the id 0 sent this command to the control socket." in words
 
 
 def test_credential_reaches_only_its_feed(site: Site) -> None:

@@ -159,7 +159,7 @@ async def _end(client: aiomqtt.Client, entering: "asyncio.Future[aiomqtt.Client]
     if not entering.done() and not answered.done():
         # Cancelled: a broker that says nothing must not delay a stop until the timeout.
         answered.set_exception(aiomqtt.MqttError("left"))
-    with suppress(Exception):
+    with suppress(aiomqtt.MqttError, OSError, TimeoutError):
         await entering
     if answered.done() and not answered.cancelled():
         answered.exception()  # where the connect failed first, asyncio would log it as never retrieved
