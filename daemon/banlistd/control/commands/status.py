@@ -267,13 +267,7 @@ _EXAMPLE: StatusAnswer = {
     "remarks": [],
     "refreshing": {"done": 0, "total": 0},
     "suspended": [],
-    "mqtt": {
-        "broker": "mqtts://broker.example:8883",
-        "connected": True,
-        "since": 1_790_000_000.0,
-        "reason": "",
-        "lost": 0,
-    },
+    "mqtt": {"broker": "", "connected": False, "since": None, "reason": "", "lost": 0},
 }
 
 STATUS: "Command[tuple[str, ...], StatusAnswer | VerdictAnswer]" = Command(
