@@ -7,8 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from banlistd.adapters.mqtt import connection
-from banlistd.adapters.mqtt.connection import BrokerAccess, connected
+from banlistd.adapters.mqtt.connection import MOST_RECEIVED, BrokerAccess, connected
 from banlistd.adapters.mqtt.outbox import MOST_MESSAGES, MOST_OCTETS_WAITING, Outbox
 from banlistd.errors import BusError
 from banlistd.ports.mqtt import BusMessage
@@ -47,6 +46,17 @@ def test_messages_go_out_and_come_in(tmp_path: Path) -> None:
         asyncio.run(life(mosquitto.port))
 
 
+def test_a_message_above_the_bound_does_not_come_in(tmp_path: Path) -> None:
+    async def life(port: int) -> None:
+        async with listening_to(mosquitto) as other, connected(access(port), WILL, ["b/+"]) as bus:
+            await other.client.publish("b/order", bytes(MOST_RECEIVED), qos=1)
+            await other.client.publish("b/order", bytes(MOST_RECEIVED // 2), qos=1)
+            assert len((await bus.received()).payload) == MOST_RECEIVED // 2
+
+    with broker(tmp_path) as mosquitto:
+        asyncio.run(life(mosquitto.port))
+
+
 def test_what_the_broker_refuses_is_known(tmp_path: Path) -> None:
     (tmp_path / "acl").write_text("topic read a/#\n")
 
@@ -76,13 +86,9 @@ def test_an_end_of_the_connection_is_an_error_of_its_own(tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize("is_cancelled", [True, False])
-def test_attempts_that_time_out_or_are_cancelled_leave_nothing_open(
-    *, is_cancelled: bool, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(connection, "_TIMEOUT", 0.1)
-
+def test_attempts_that_time_out_or_are_cancelled_leave_nothing_open(*, is_cancelled: bool) -> None:
     async def one(port: int) -> None:
-        async with connected(access(port), WILL, []):
+        async with connected(access(port), WILL, [], seconds=0.1):
             raise AssertionError("a silent server has no connection")
 
     async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

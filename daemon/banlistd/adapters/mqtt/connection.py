@@ -39,6 +39,10 @@ _WITH_WILL = 4
 
 _INCOMING, _OUTGOING = 256, 64
 
+MOST_RECEIVED = 96 * 1024
+"""Octets of a packet, told to the broker; an order has at most 48 KiB. paho has no public way to refuse what a broker sends all
+the same: the 256 MiB of the protocol are the bound for one that lies.
+"""
 
 _LOG = logging.getLogger(__name__)
 """aiomqtt's and paho's: what they would say is in the reasons of BusError."""
@@ -114,9 +118,13 @@ class MqttConnection:
 
 
 @asynccontextmanager
-async def connected(access: BrokerAccess, will: BusMessage, topics: Sequence[str]) -> AsyncIterator[MqttConnection]:
-    """A connection that listens to these topics. Raises BusError. Nothing of an attempt stays, however it ends."""
-    client = _client(access, will)
+async def connected(
+    access: BrokerAccess, will: BusMessage, topics: Sequence[str], seconds: float = _TIMEOUT
+) -> AsyncIterator[MqttConnection]:
+    """A connection that listens to these topics. `seconds`: for each answer of the broker. Raises BusError. Nothing of
+    an attempt stays, however it ends.
+    """
+    client = _client(access, will, seconds)
     entering = asyncio.ensure_future(client.__aenter__())
     try:
         await asyncio.shield(entering)
@@ -130,9 +138,10 @@ async def connected(access: BrokerAccess, will: BusMessage, topics: Sequence[str
         await asyncio.shield(_end(client, entering))
 
 
-def _client(access: BrokerAccess, will: BusMessage) -> aiomqtt.Client:
+def _client(access: BrokerAccess, will: BusMessage, seconds: float) -> aiomqtt.Client:
     opened, last = Properties(PacketTypes.CONNECT), Properties(PacketTypes.WILLMESSAGE)  # type: ignore[no-untyped-call]
     opened.SessionExpiryInterval = _SESSION_EXPIRY
+    opened.MaximumPacketSize = MOST_RECEIVED
     last.WillDelayInterval = _WILL_DELAY
     return aiomqtt.Client(
         access.host,
@@ -143,7 +152,7 @@ def _client(access: BrokerAccess, will: BusMessage) -> aiomqtt.Client:
         identifier=access.client_id,
         protocol=aiomqtt.ProtocolVersion.V5,
         will=aiomqtt.Will(will.topic, will.payload, will.qos, will.retained, last),
-        timeout=_TIMEOUT,
+        timeout=seconds,
         keepalive=_KEEPALIVE,
         clean_start=True,
         properties=opened,
