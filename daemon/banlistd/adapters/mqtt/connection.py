@@ -175,9 +175,11 @@ async def _end(client: aiomqtt.Client, entering: "asyncio.Future[aiomqtt.Client]
     paho: Any = client._client  # noqa: SLF001 - aiomqtt has no way to ask for the will
     # The broker publishes the will after its delay, unless the next start is quicker.
     paho.disconnect = partial(paho.disconnect, ReasonCode(PacketTypes.DISCONNECT, identifier=_WITH_WILL))
-    with suppress(aiomqtt.MqttError, TimeoutError):
-        async with asyncio.timeout(_CLOSING):
-            await client.__aexit__(None, None, None)
+    if not entering.cancelled() and entering.exception() is None:
+        # After a failed attempt, aiomqtt would wait in vain for the end of a connection that never began.
+        with suppress(aiomqtt.MqttError, TimeoutError):
+            async with asyncio.timeout(_CLOSING):
+                await client.__aexit__(None, None, None)
     paho.disconnect()  # otherwise the socket of a failed attempt and a task would stay
     paho.loop_misc()
 
