@@ -25,8 +25,8 @@ AT_ONCE = 25
 Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
 
-def access(port: int, **more: str) -> BrokerAccess:
-    return BrokerAccess("127.0.0.1", port, "banlistd-a", **more)
+def access(port: int, user: str = "", password: str = "") -> BrokerAccess:
+    return BrokerAccess("127.0.0.1", port, "banlistd-a", None, user, password)
 
 
 async def says_nothing(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -1,10 +1,10 @@
 """What a host says and hears over MQTT while it is connected: status, state, events, its description, orders and buttons."""
 
 import asyncio
-import json
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 
+from banlistd.core.mqtt.fitting import fitted
 from banlistd.core.mqtt.home_assistant import BIRTH_TOPIC, Description, is_birth
 from banlistd.core.mqtt.topics import OFFLINE, ONLINE, NodeTopics, is_published
 from banlistd.errors import BanlistdError
@@ -23,8 +23,6 @@ _STATE_EXPIRES, _EVENT_EXPIRES, _ANSWER_EXPIRES = 7200, 60, 60
 _MOST_EVENTS = 50
 _MOST_TASKS = 32
 """Orders, buttons and descriptions under way; more messages are dropped."""
-
-_LARGEST = 48 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,18 +103,14 @@ class BrokerTalk:
         except BanlistdError:
             return
         document = {"v": 1, **state, "lost": self._connection.lost}
-        octets = json.dumps(document, separators=(",", ":")).encode()
-        if len(octets) <= _LARGEST:
-            self._send("state", octets, retained=True, expires=_STATE_EXPIRES)
+        self._send("state", fitted(document), retained=True, expires=_STATE_EXPIRES)
 
     def _send_event(self, each: NumberedEvent) -> None:
         event = each.event
         if not is_published(str(event.name), self._duties.events):
             return
         document = {"v": 1, "name": str(event.name), "message": event.message, "at": each.at, "fields": {**event.fields}}
-        octets = json.dumps(document, separators=(",", ":")).encode()
-        if len(octets) <= _LARGEST:
-            self._send("event", octets, qos=0, expires=_EVENT_EXPIRES)
+        self._send("event", fitted(document), qos=0, expires=_EVENT_EXPIRES)
 
     async def _hear(self) -> None:
         duties = self._duties
