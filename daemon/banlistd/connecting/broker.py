@@ -46,7 +46,8 @@ async def talk_to_broker(application: Application, mqtt: Mqtt, places: Paths) ->
                 application.announcer.announce(Event(EventName.MQTT_CONNECTED, f"connected to {mqtt.broker}"))
                 async with asyncio.TaskGroup() as together:
                     together.create_task(connection.run())
-                    together.create_task(BrokerTalk(connection, duties, application.stream, application.announcer).run())
+                    talk = BrokerTalk(connection, duties, application.stream, application.announcer, application.broker)
+                    together.create_task(talk.run())
         except* BusError as group:
             reason = next(_leaves(group))
         application.broker.note_loss(application.clock.now(), reason)

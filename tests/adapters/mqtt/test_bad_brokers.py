@@ -129,9 +129,13 @@ def test_a_broker_that_stops_answering_ends_the_connection(tmp_path: Path) -> No
         async with asyncio.timeout(20), connected(access(port), WILL, [], 2.0) as bus:
             os.kill(pid, signal.SIGSTOP)
             try:
-                bus.send(BusMessage("a/state", b"1"))
+                bus.send(BusMessage("a/answer", b"1"))
+                bus.send(BusMessage("a/event", b"2", qos=0))
+                bus.send(BusMessage("a/state", b"3", retained=True))
                 with pytest.raises(BusError):
                     await bus.run()
+                # The state is sent anew after the next connect.
+                assert bus.lost == 2
             finally:
                 os.kill(pid, signal.SIGCONT)
 

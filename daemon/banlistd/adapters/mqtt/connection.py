@@ -102,8 +102,11 @@ class MqttConnection:
 
     async def run(self) -> None:
         """Send what waits, until the connection is lost. Raises BusError."""
-        while True:
-            await self._publish(await self._outbox.get())
+        try:
+            while True:
+                await self._publish(await self._outbox.get())
+        finally:
+            self._outbox.give_up()
 
     async def _publish(self, message: BusMessage) -> None:
         properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]
@@ -114,6 +117,7 @@ class MqttConnection:
                 message.topic, message.payload, qos=message.qos, retain=message.retained, properties=properties
             )
         except aiomqtt.MqttError as error:
+            self._outbox.note_failure(message)
             raise BusError(_reason(error)) from error
 
 

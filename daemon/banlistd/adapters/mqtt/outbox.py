@@ -10,7 +10,7 @@ MOST_OCTETS_WAITING = 2**20
 
 
 class Outbox:
-    """Used by one thread. `lost`: messages that had to go for newer ones."""
+    """Used by one thread. `lost`: messages that had to go for newer ones, or that were given up."""
 
     def __init__(self) -> None:
         self._waiting: OrderedDict[object, BusMessage] = OrderedDict()
@@ -37,6 +37,17 @@ class Outbox:
             self._filled.clear()
             await self._filled.wait()
         return self._take(next(iter(self._waiting)))
+
+    def give_up(self) -> None:
+        """Nothing is sent any more."""
+        for message in self._waiting.values():
+            self.note_failure(message)
+        self._waiting.clear()
+        self._octets = 0
+
+    def note_failure(self, message: BusMessage) -> None:
+        """A retained message is not lost: the next connection begins with a newer one."""
+        self.lost += int(not message.retained)
 
     def _take(self, key: object) -> BusMessage:
         message = self._waiting.pop(key)

@@ -11,6 +11,7 @@ from banlistd.errors import BanlistdError
 from banlistd.events import Event, EventName
 from banlistd.ports import Announcer
 from banlistd.ports.mqtt import BusConnection, BusMessage
+from banlistd.services.telling.broker_record import BrokerRecord
 from banlistd.services.telling.event_stream import EventStream, NumberedEvent
 
 STATE_EVERY, STATE_REST = 300.0, 10.0
@@ -54,31 +55,40 @@ class BrokerDuties:
 
 
 class BrokerTalk:
-    """One connection. Ends with BusError once that is lost."""
+    """One connection, noted in `record`. Ends with BusError once that is lost."""
 
-    def __init__(self, connection: BusConnection, duties: BrokerDuties, stream: EventStream, announcer: Announcer) -> None:
+    def __init__(
+        self,
+        connection: BusConnection,
+        duties: BrokerDuties,
+        stream: EventStream,
+        announcer: Announcer,
+        record: BrokerRecord,
+    ) -> None:
         self._connection = connection
         self._duties = duties
         self._stream = stream
         self._announcer = announcer
+        self._record = record
         self._tasks: set[asyncio.Task[None]] = set()
         self._refused: set[str] = set()
 
     async def run(self) -> None:
-        last = self._stream.newest(1).last
         self._send("status", ONLINE, retained=True)
         self._describe()
         try:
             async with asyncio.TaskGroup() as together:
-                together.create_task(self._tell(last))
+                together.create_task(self._tell())
                 together.create_task(self._hear())
         finally:
             for task in self._tasks:
                 task.cancel()
             await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    async def _tell(self, last: int) -> None:
-        """Events as they come, and the state: at once, after each event that changes it, and now and then."""
+    async def _tell(self) -> None:
+        """Events as they come, with those since the last connection, and the state: at once, after each event that changes it,
+        and now and then.
+        """
         loop = asyncio.get_running_loop()
         told_at, is_old = 0.0, True
         while True:
@@ -87,8 +97,11 @@ class BrokerTalk:
                 await self._send_state()
                 told_at, is_old = now, False
             wait = STATE_REST if is_old else max(0.1, told_at + STATE_EVERY - now)
-            read = await self._stream.wait_after(last, _MOST_EVENTS, wait)
-            last = read.last
+            read = await self._stream.wait_after(self._record.read_up_to, _MOST_EVENTS, wait)
+            self._record.read_up_to = read.last
+            if self._duties.events:
+                # Which of them would have been sent is not known any more.
+                self._record.earlier += read.lost
             for each in read.events:
                 is_old = True
                 self._send_event(each)
@@ -102,12 +115,16 @@ class BrokerTalk:
             state = await self._duties.state()
         except BanlistdError:
             return
-        document = {"v": 1, **state, "lost": self._connection.lost}
+        document = {"v": 1, **state, "lost": self._record.lost}
         self._send("state", fitted(document), retained=True, expires=_STATE_EXPIRES)
 
     def _send_event(self, each: NumberedEvent) -> None:
         event = each.event
         if not is_published(str(event.name), self._duties.events):
+            return
+        if each.at < (self._record.since or 0.0) - _EVENT_EXPIRES:
+            # The broker would have dropped it by now.
+            self._record.earlier += 1
             return
         document = {"v": 1, "name": str(event.name), "message": event.message, "at": each.at, "fields": {**event.fields}}
         self._send("event", fitted(document), qos=0, expires=_EVENT_EXPIRES)

@@ -11,7 +11,9 @@ def _none() -> int:
 @dataclass(slots=True)
 class BrokerRecord:
     """`broker`: its address; empty: none is configured. `since`: seconds since the epoch; None: not tried yet. `reason`: why
-    there is none. `earlier`, `of_now`: messages that were dropped from the queues of earlier connections, and of this one.
+    there is none. `earlier`: messages lost before this connection, and events that came while there was none and were too old
+    once there was one; `of_now`: those that this connection has dropped. `read_up_to`: the number of the newest event that a
+    connection was given, or that is lost.
     """
 
     broker: str = ""
@@ -20,6 +22,7 @@ class BrokerRecord:
     reason: str = ""
     earlier: int = 0
     of_now: Callable[[], int] = _none
+    read_up_to: int = 0
 
     @property
     def lost(self) -> int:
