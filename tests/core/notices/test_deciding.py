@@ -146,6 +146,7 @@ def test_each_warning_ends_or_is_over_at_once() -> None:
         EventName.FIREWALL_REMARK,
         EventName.GEO_FAULT,
         EventName.HITS_UNAVAILABLE,
+        EventName.MANUAL_ALLOW_UNRESOLVED,
         EventName.NOTICE_FAILED,
         EventName.ORDER_REFUSED,
         EventName.SERVICE_FAULT,
