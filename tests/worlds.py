@@ -17,6 +17,7 @@ import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
@@ -73,6 +74,7 @@ from banlistd.services.loops.allowing import ManualAllowlist
 from banlistd.services.loops.intervals import Intervals
 from banlistd.services.manual_bans import ManualBanService
 from banlistd.services.null_objects import NoConnections
+from banlistd.services.orders.marks import marks_by_hand
 from banlistd.services.poll_record import PollRecord
 from banlistd.services.poll_scheduler import PollScheduler, WaitingTimes
 from banlistd.services.protected_host import ProtectedHost
@@ -281,7 +283,7 @@ async def assemble(
         host,
         announcer,
         clock,
-        marks=ledger.marks_for,
+        marks=partial(marks_by_hand, ledger, kernel),
         look_every=0.005,
         retry_every=0.005,
     )

@@ -92,6 +92,7 @@ from banlistd.services.loops.allowing import ManualAllowlist
 from banlistd.services.loops.intervals import Intervals
 from banlistd.services.manual_bans import ManualBanService
 from banlistd.services.null_objects import NoConnections, NoHostMonitor, NoPackets
+from banlistd.services.orders.marks import marks_by_hand
 from banlistd.services.poll_record import PollRecord
 from banlistd.services.poll_scheduler import PollScheduler
 from banlistd.services.protected_host import ProtectedHost
@@ -191,7 +192,7 @@ async def open_application(
             host,
             announcer,
             clock,
-            marks=ledger.marks_for if config.backend.kind.capabilities.scopes else None,
+            marks=partial(marks_by_hand, ledger, firewall) if config.backend.kind.capabilities.scopes else None,
         )
         enricher = Enricher(
             config.geo, lambda geo: _geo_resolvers(geo, places), GeoCacheTable(database), ledger, announcer, clock

@@ -84,6 +84,42 @@ def test_a_later_order_of_the_origin_takes_the_place_of_the_ban_and_is_announced
     run(Environment(tmp_path), config_of(), life, serve=True)
 
 
+def test_a_trial_of_some_packets_does_not_take_the_place_of_a_ban_that_stands(tmp_path: Path) -> None:
+    async def life(world: DaemonWorld) -> None:
+        (before,) = (await world.manual_bans.carry_out(ban("203.0.113.7"))).bans
+        with pytest.raises(RefusedError, match="nothing to try"):
+            await world.manual_bans.carry_out(ban("203.0.113.7", confirm="1m", **SSH))
+        several = {"address": ["203.0.113.7"], "confirm": "1m", **SSH}
+        with pytest.raises(RefusedError, match="nothing to try"):
+            await world.manual_bans.carry_out(read_mass_ban(several, 0))
+        kept = {"address": ["203.0.113.7 for 10m"], "keep": True, **SSH}
+        done = await world.manual_bans.carry_out(read_mass_ban(kept, 0))
+        assert (done.bans, done.absent) == ((), 1)
+        assert world.manual_bans.bans == [before]
+
+    run(Environment(tmp_path), LISTED, life)
+
+
+def test_a_lost_database_loses_only_bans_of_some_packets(tmp_path: Path) -> None:
+    environment = Environment(tmp_path)
+
+    async def first(world: DaemonWorld) -> None:
+        await world.completed(ONE)
+        for address in ("203.0.113.7", "192.0.2.1"):
+            await world.manual_bans.carry_out(ban(address))
+            await world.manual_bans.carry_out(ban(address, origin="another", **SSH))
+
+    async def second(world: DaemonWorld) -> None:
+        assert await banned(world, "203.0.113.7") == (True, [])
+        assert (await banned(world, "192.0.2.1"))[0]
+
+    run(environment, LISTED, first, serve=True)
+    for file in tmp_path.glob("db*"):
+        file.unlink()
+    environment.announcer = FakeAnnouncer()
+    run(environment, LISTED, second, serve=True)
+
+
 def test_a_ban_of_some_packets_runs_out(tmp_path: Path) -> None:
     async def life(world: DaemonWorld) -> None:
         await world.manual_bans.carry_out(ban("203.0.113.7", **SSH, **{"for": "10m"}))

@@ -86,10 +86,11 @@ def _banned(order: BanOrder, draft: BanDraft, policy: Policy, protected: Sequenc
         return _too_many(order.origin, f"has {MOST_BANS:,} manual bans")
     if refused := _too_many_scopes(order, draft):
         return refused
-    is_new = before is None or not before.in_force(now) or before.confirm_by is not None or before.scope != ban.scope
+    is_banned = before is not None and before.in_force(now) and before.confirm_by is None
+    if before is not None and is_banned and order.confirm is not None:
+        return _nothing_to_try(before)
+    is_new = before is None or not is_banned or before.scope != ban.scope
     if before is not None and not is_new:
-        if order.confirm is not None:
-            return _nothing_to_try(before)
         ban = dataclasses.replace(ban, created_at=before.created_at)
     draft.put(ban)
     return Done((ban,), is_new, exemptions)
@@ -126,14 +127,14 @@ def _many_banned(order: MassBan, draft: BanDraft, policy: Policy, protected: Seq
         asked.values(), exemptions_of_each(list(asked.values()), policy, protected), strict=True
     ):
         before = draft.get(ban.key)
-        is_banned = before is not None and before.in_force(now) and before.confirm_by is None and before.scope == ban.scope
+        is_banned = before is not None and before.in_force(now) and before.confirm_by is None
         if is_exempt:
             skipped.append(Exemption(span_text(ban.span), ", ".join(dict.fromkeys(item.reason for item in exemptions))))
         elif before is not None and is_banned and order.keeps:
             kept += 1
-        elif before is not None and is_banned:
-            if ban.confirm_by is not None:
-                return _nothing_to_try(before)
+        elif before is not None and is_banned and ban.confirm_by is not None:
+            return _nothing_to_try(before)
+        elif before is not None and is_banned and before.scope == ban.scope:
             bans.append(dataclasses.replace(ban, created_at=before.created_at))
             spared += exemptions
         else:

@@ -224,12 +224,14 @@ class ManualBanService:
             self._changed.set()
 
     async def _enforce(self) -> None:
-        contents = {MANUAL: self._index.addresses(), **await self._scoped(self._index.scoped().values())}
-        hashes = hashes_of(contents)
-        if hashes == self._applied:
-            return
-        self._applied = None
+        # Until the firewall has followed, whatever fails on the way.
+        before, self._applied = self._applied, None
         try:
+            contents = {MANUAL: self._index.addresses(), **await self._scoped(self._index.scoped().values())}
+            hashes = hashes_of(contents)
+            if hashes == before:
+                self._applied = before
+                return
             await self._enforcer.enforce_all([Content(name, hashes[name], content) for name, content in contents.items()])
         except FirewallError as error:
             raise FirewallError(f"{error.message}; what was asked is written down, and tried again", error.hint) from error
@@ -248,7 +250,14 @@ class ManualBanService:
 
     async def _found(self, now: float) -> Sequence[ManualBan]:
         marker = await self._enforcer.marker(MANUAL)
-        return found_in(await self._enforcer.dump(), marker.mark, now) if marker else ()
+        if marker is None:
+            return ()
+        # An address that others ban for some packets only is banned for all by hand, too.
+        scoped = {owner.mark for owner in self._enforcer.effective_policy.sources if owner.scope_number}
+        # Scopes of bans by hand are in no policy before the bans are read.
+        known = {owner.mark for owner in self._enforcer.effective_policy.sources} | {marker.mark}
+        contents = {mark: content for mark, content in (await self._enforcer.dump()).items() if mark in known - scoped}
+        return found_in(contents, marker.mark, now)
 
     async def _announce(self, events: Sequence[Event]) -> None:
         for number, event in enumerate(events, start=1):
