@@ -28,7 +28,7 @@ def test_a_failure_pauses_longer_each_time_and_at_most_half_an_hour() -> None:
     queue = Queue().with_more(notices(1))
     pauses = []
     for _ in range(12):
-        queue = queue.failed(1000.0, 0.5)
+        queue = queue.failed(queue.batch(), 1000.0, 0.5)
         pauses.append(queue.seconds_to_wait(1000.0, 0.0))
     assert pauses[:3] == [15, 30, 60]
     assert pauses[-1] == 1800
@@ -36,8 +36,21 @@ def test_a_failure_pauses_longer_each_time_and_at_most_half_an_hour() -> None:
 
 
 def test_after_a_step_of_the_clock_back_the_pause_is_bounded() -> None:
-    queue = Queue().with_more(notices(1)).failed(1e9, 0.5)
+    queue = Queue().with_more(notices(1))
+    queue = queue.failed(queue.batch(), 1e9, 0.5)
     assert (queue.seconds_to_wait(0.0, 0.0) or 0) <= 1800 * 1.25
+
+
+def test_after_failures_fewer_are_sent_and_one_that_is_never_accepted_goes_behind_the_others() -> None:
+    queue = Queue().with_more(notices(MOST_IN_MESSAGE + 5))
+    sizes, first = [], queue.waiting[0]
+    while queue.waiting[0] is first:
+        sizes.append(len(queue.batch()))
+        queue = queue.failed(queue.batch(), 1000.0, 0.5)
+    assert sizes == [20, 10, 5, 2, 1, 1, 1, 1]
+    assert queue.waiting[-1] is first
+    assert len(queue.waiting) == MOST_IN_MESSAGE + 5
+    assert len(queue.delivered(queue.batch(), 0).batch()) == MOST_IN_MESSAGE
 
 
 def test_a_digest_gathers_and_an_urgent_notice_ends_the_gathering() -> None:

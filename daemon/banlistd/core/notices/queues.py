@@ -30,16 +30,21 @@ class Queue:
         return replace(self, waiting=waiting[lost:], lost=self.lost + lost)
 
     def batch(self, most: int = MOST_IN_MESSAGE) -> Sequence[Notice]:
-        return self.waiting[:most]
+        """Fewer after failures: perhaps the receiver refuses one of them for its text."""
+        return self.waiting[: max(1, most >> self.failures)]
 
     def delivered(self, batch: Sequence[Notice], lost: int) -> "Queue":
         """Without what was delivered, and without the loss that the message spoke of. More may have come meanwhile."""
         return Queue(self._without(batch), max(0, self.lost - lost))
 
-    def failed(self, now: float, jitter: float) -> "Queue":
-        """`jitter`: 0 to 1."""
+    def failed(self, batch: Sequence[Notice], now: float, jitter: float) -> "Queue":
+        """`jitter`: 0 to 1. A single notice that fails again and again goes behind the others: they may be accepted."""
         pause = min(_FIRST_PAUSE * 2.0 ** min(self.failures, _DOUBLINGS), _LONGEST_PAUSE)
-        return replace(self, failures=self.failures + 1, retry_at=now + pause * (0.75 + jitter / 2))
+        waiting = self.waiting
+        if len(batch) == 1 and self.failures >= _DOUBLINGS:
+            left = self._without(batch)
+            waiting = (*left, *batch) if len(left) < len(waiting) else waiting
+        return replace(self, waiting=waiting, failures=self.failures + 1, retry_at=now + pause * (0.75 + jitter / 2))
 
     def _without(self, batch: Sequence[Notice]) -> tuple[Notice, ...]:
         gone = {id(notice) for notice in batch}
