@@ -249,9 +249,14 @@ def test_a_flood_of_refusals_is_counted_and_not_announced_one_by_one(tmp_path: P
         assert len(refused) == MOST_REFUSALS
         # The answer to a proven operator does not depend on what others send.
         assert (await taken(orders, BERT.order(world.clock.now(), "ban", BAN)))["error"]["kind"] == "not_allowed"
+        assert "5 others were refused" in world.announcer.events[-1].message
         world.clock.time += 61
+        seen = len(world.announcer.events)
         await orders.take(b"x")
-        assert "6 others were refused" in world.announcer.events[-1].message
+        assert len(world.announcer.events) == seen
+        world.clock.time += 3600
+        await orders.take(b"x")
+        assert "1 other was refused" in world.announcer.events[-1].message
 
     run(Environment(tmp_path), BOTH, life)
 

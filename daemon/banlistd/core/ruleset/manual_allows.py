@@ -145,7 +145,10 @@ def followed(
     like = max(mine, key=lambda entry: entry.created_at)
     come = [replace(like, family=family, first=first, last=last) for family, first, last in spans]
     come = [entry for entry in come if entry.key not in entries]
-    go = [entry for entry in mine if entry.span not in spans and seen.get(entry.key, now) + ttl <= now]
+    absent = sorted((one for one in mine if one.span not in spans), key=lambda one: seen.get(one.key, now))
+    # What the name has now comes before what it had.
+    surplus = max(0, len(mine) + len(come) - MOST_OF_A_NAME)
+    go = [one for at, one in enumerate(absent) if at < surplus or seen.get(one.key, now) + ttl <= now]
     _refuse_too_many({key: entry for key, entry in entries.items() if entry not in go}, come)
     return Followed(tuple(come), tuple(go))
 

@@ -93,6 +93,8 @@ def policy_of(
     never_banned = with_forms(union_by_family(allowed, reserved_ranges()))
     guards = [(source.id, source.allow_empty) for source in config.sources if source.enabled]
     urls = tuple(url for source in config.sources if source.enabled for url in source.urls)
+    if config.mqtt is not None and not config.mqtt.broker.is_local:
+        urls = (*urls, str(config.mqtt.broker))
     policy_hash = _hash(sources, allowed, never_banned, guards)
     return Policy(sources, allowed, never_banned, policy_hash, urls, config.remembered)
 

@@ -16,9 +16,11 @@ MOST_AT_ONCE = 8
 """Orders that are carried out at the same time: a refresh may take half an hour."""
 
 MOST_REFUSALS = 10
-"""Refusals that are announced in a minute; more are only counted: who can publish may publish at any rate."""
+"""Refusals of orders of an operator that are announced in a minute, and of others in an hour; more are only counted: who can
+publish may publish at any rate, and each event costs those who follow them.
+"""
 
-_MINUTE = 60.0
+_MINUTE, _HOUR = 60.0, 3600.0
 
 CarryOut = Callable[[SignedOrder], Awaitable[object]]
 """Carries an order out and returns the document that the control socket would answer. Raises BanlistdError."""
@@ -45,7 +47,9 @@ class SignedOrders:
         self._seen: SeenOrders | None = None
         self._lock = asyncio.Lock()
         self._under_way = 0
-        self._minute, self._announced, self._silent = clock.monotonic(), 0, 0
+        # Since when, and how many were announced, by period.
+        self._announced: dict[float, tuple[float, int]] = {}
+        self._silent = 0
 
     def configure(self, recipient: Recipient) -> None:
         """From now on, these operators count."""
@@ -75,11 +79,21 @@ class SignedOrders:
             if self._seen is not None:
                 await self._log.note(self._seen.every, MOST_REMEMBERED)
 
+    async def restore(self) -> None:
+        """Load what is remembered, before anything can replace the database. Raises LedgerError."""
+        async with self._lock:
+            await self._remembered()
+
+    async def _remembered(self) -> SeenOrders:
+        if self._seen is None:
+            self._seen = SeenOrders.of(await self._log.load())
+        return self._seen
+
     async def _verdict(self, octets: bytes, *, retained: bool) -> SignedOrder | OrderRefusal:
         """A SignedOrder is remembered, and counts as under way."""
         async with self._lock:
             try:
-                seen = self._seen or SeenOrders.of(await self._log.load())
+                seen = await self._remembered()
                 verdict = judged(octets, self._recipient, seen, self._clock.now(), self._is_signed, retained=retained)
                 if isinstance(verdict, OrderRefusal):
                     return verdict
@@ -97,13 +111,16 @@ class SignedOrders:
     def _announce(self, refusal: OrderRefusal) -> bool:
         """Whether it is announced, and not only counted."""
         now = self._clock.monotonic()
-        if now - self._minute >= _MINUTE:
-            self._minute, self._announced = now, 0
-        if self._announced >= MOST_REFUSALS:
+        period = _MINUTE if refusal.operator else _HOUR
+        begun, announced = self._announced.get(period, (now, 0))
+        if now - begun >= period:
+            begun, announced = now, 0
+        if announced >= MOST_REFUSALS:
             self._silent += 1
             return False
+        self._announced[period] = begun, announced + 1
         more = f"; {counted(self._silent, 'other was', 'others were')} refused since the last event" if self._silent else ""
-        self._announced, self._silent = self._announced + 1, 0
+        self._silent = 0
         fields = {"REASON": str(refusal.why)} | ({"OPERATOR": refusal.operator} if refusal.operator else {})
         words = f"an order over MQTT is refused: {refusal.message}{more}"
         self._announcer.announce(Event(EventName.ORDER_REFUSED, words, fields))

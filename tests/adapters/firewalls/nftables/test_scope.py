@@ -336,7 +336,7 @@ def test_a_scope_that_gets_another_number_lets_at_most_a_packet_between_two_rule
         for _ in range(changes // 2):
             street.apply(one, other)
             street.apply(other, one)
-    # One that has passed the rule of the new number when the rules change misses that of the old one too (measured: 1 in 30 changes).
+    # One that has passed the rule of the new number when they change misses that of the old one (measured: 1 in 30 changes).
     assert flood.arrived <= changes
 
 

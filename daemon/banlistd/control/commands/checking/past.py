@@ -67,7 +67,8 @@ async def answer_on_past(parts: "Parts", span: "Span", at: float | None) -> Past
     times = [*((row["since"], row["until"]) for row in rows), *((row["created_at"], row["ended_at"]) for row in bans)]
     is_listed = any(until is None for _, until in times)
     blocking = {source_id for source_id, action in actions.items() if action.blocks}
-    owner = MANUAL if bans else next((row["id"] for row in rows if row["id"] in blocking), None)
+    is_banned_by_hand = any(not row["packets"] for row in bans)
+    owner = MANUAL if is_banned_by_hand else next((row["id"] for row in rows if row["id"] in blocking), None)
     return {
         "address": span_text(span),
         "at": at,

@@ -56,4 +56,5 @@ def past_ban_words(row: PastBanRow) -> str:
     comment = f": {printable(row['comment'])}" if row["comment"] else ""
     end = "still in force" if row["ended_at"] is None else f"until {moment(row['ended_at'])}, {_ENDS.get(row['how'], '')}"
     by = f"{printable(row['origin'])}{user}"
-    return f"manual: {printable(row['address'])} since {moment(row['created_at'])} by {by}, {end}{comment}"
+    only = f" ({printable(row['packets'])})" if row["packets"] else ""
+    return f"manual: {printable(row['address'])}{only} since {moment(row['created_at'])} by {by}, {end}{comment}"
