@@ -35,6 +35,7 @@ from banlistd.adapters.storage.host.manual_allows import ManualAllowTable
 from banlistd.adapters.storage.import_runs import ImportRuns
 from banlistd.adapters.storage.list_ends import EndTable
 from banlistd.adapters.storage.manual_bans import ManualBanTable
+from banlistd.adapters.storage.orders.orders_seen import SeenOrderTable
 from banlistd.adapters.storage.polling.findings import FindingTable
 from banlistd.adapters.storage.polling.request_log import RequestTable
 from banlistd.adapters.storage.polling.source_records import SourceRecordReader
@@ -74,6 +75,7 @@ from banlistd.services.loops.allowing import ManualAllowlist
 from banlistd.services.loops.intervals import Intervals
 from banlistd.services.manual_bans import ManualBanService
 from banlistd.services.null_objects import NoConnections
+from banlistd.services.obeying.remembered import RememberedOrders
 from banlistd.services.orders.marks import marks_by_hand
 from banlistd.services.poll_record import PollRecord
 from banlistd.services.poll_scheduler import PollScheduler, WaitingTimes
@@ -313,7 +315,19 @@ async def assemble(
         wrap(SuspensionTable(database)), history, ledger, enforcer.content, importer.take, announcer, clock
     )
     services = Services(
-        scheduler, importer, enforcer, manual_bans, enricher, host, trial, endings, allowlist, shadows, suspended, evidence
+        scheduler,
+        importer,
+        enforcer,
+        manual_bans,
+        enricher,
+        host,
+        trial,
+        endings,
+        allowlist,
+        shadows,
+        suspended,
+        evidence,
+        RememberedOrders(SeenOrderTable(database)),
     )
     outside = Outside(
         ledger,

@@ -92,6 +92,7 @@ from banlistd.services.loops.allowing import ManualAllowlist
 from banlistd.services.loops.intervals import Intervals
 from banlistd.services.manual_bans import ManualBanService
 from banlistd.services.null_objects import NoConnections, NoHostMonitor, NoPackets
+from banlistd.services.obeying.remembered import RememberedOrders
 from banlistd.services.orders.marks import marks_by_hand
 from banlistd.services.poll_record import PollRecord
 from banlistd.services.poll_scheduler import PollScheduler
@@ -148,7 +149,11 @@ async def open_application(
         records, ledger, quarantine = SourceRecordReader(database), ImportRuns(database), QuarantineTable(database)
         parser = ParserProcesses(config.parser.memory, expects_lists=bool(unread(config, await ledger.newest_runs())))
         stack.push_async_callback(parser.close)
-        clock, history = SystemClock(), ListHistory(VersionTable(database), ledger)
+        clock, history, orders = (
+            SystemClock(),
+            ListHistory(VersionTable(database), ledger),
+            RememberedOrders(SeenOrderTable(database)),
+        )
         announcer = EventStream(
             find_announcer(config.log.format) if dry_run is None or debug else WarningsAnnouncer(sys.stderr), clock
         )
@@ -186,7 +191,7 @@ async def open_application(
         confirmed = ConfirmedSnapshots(boot_snapshots, trial)
         enforcer = Enforcer(firewall, ledger, policy, host, announcer, confirmed, ended)
         stack.push_async_callback(enforcer.wait_until_idle)
-        banning = ManualBanService(
+        bans = ManualBanService(
             ManualBanTable(database),
             enforcer,
             host,
@@ -219,7 +224,7 @@ async def open_application(
             CounterTotals(enforcer, TotalTable(database), boot_name()),
         )
         services = Services(
-            scheduler, importer, enforcer, banning, enricher, host, trial, endings, allowlist, shadows, suspended, evidence
+            scheduler, importer, enforcer, bans, enricher, host, trial, endings, allowlist, shadows, suspended, evidence, orders
         )
         outside = Outside(ledger, database, announcer, find_supervisor(), clock, allocator.trim_memory, monitor, login_monitor)
         service = Service(loaded, partial(load_files, places), services, outside, Intervals())
@@ -227,7 +232,7 @@ async def open_application(
         parts = Parts(
             service,
             enforcer,
-            banning,
+            bans,
             records,
             ledger,
             quarantine,
@@ -267,7 +272,7 @@ async def open_application(
             remarks,
             user_name,
             announcer,
-            SeenOrderTable(database),
+            orders,
             clock,
             broker,
         )

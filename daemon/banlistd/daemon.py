@@ -36,6 +36,7 @@ from banlistd.services.loops.shadows import ShadowLoop
 from banlistd.services.loops.storage import StorageLoop
 from banlistd.services.loops.watchdog import WatchdogLoop
 from banlistd.services.manual_bans import ManualBanService
+from banlistd.services.obeying.remembered import RememberedOrders
 from banlistd.services.planning.restored import Restored
 from banlistd.services.poll_scheduler import PollScheduler
 from banlistd.services.protected_host import ProtectedHost
@@ -63,6 +64,7 @@ class Services:
     shadows: Shadows
     suspended: SuspendedSources
     evidence: Evidence
+    orders: RememberedOrders
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +147,7 @@ class Service:
     async def restore(self) -> Restored:
         """The first thing that runs: puts the bans back, without a network."""
         services = self._services
-        for part in (services.manual_bans, services.allowlist, services.suspended, self._evidence):
+        for part in (services.manual_bans, services.allowlist, services.suspended, self._evidence, services.orders):
             await part.restore()
         restored = await self._enforcer.restore(self._outside.clock.now())
         repaired = [source_id for source_id, decision in restored.decisions.items() if decision is not Decision.SKIP]
@@ -232,7 +234,8 @@ class Service:
         for source_id in self._live.enabled:
             async with self._polling.lock(source_id):
                 await self._enforcer.resync_ledger(source_id, self._outside.clock.now())
-        for part in (self._services.manual_bans, self._services.host, self._services.allowlist, self._services.suspended):
+        services = self._services
+        for part in (services.manual_bans, services.host, services.allowlist, services.suspended, services.orders):
             await part.resync_ledger()
         await self._evidence.resync_ledger()
 

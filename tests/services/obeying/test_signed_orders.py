@@ -31,7 +31,7 @@ def commands_of(world: DaemonWorld) -> OrderedCommands:
 
 
 def orders_of(world: DaemonWorld, of: Recipient = EVERYBODY, carry_out: CarryOut | None = None) -> SignedOrders:
-    table = SeenOrderTable(world.database)
+    table = world.service._services.orders
     return SignedOrders(of, is_signed_by, table, carry_out or commands_of(world).carry_out, world.announcer, world.clock)
 
 
@@ -228,10 +228,9 @@ def test_what_was_seen_is_written_into_a_database_that_was_replaced(tmp_path: Pa
     order = ANNA.order(environment.clock.now(), "ban", BAN)
 
     async def before(world: DaemonWorld) -> None:
-        orders = orders_of(world)
-        assert (await taken(orders, order))["ok"]
+        assert (await taken(orders_of(world), order))["ok"]
         await world.database.write(lambda connection: connection.execute("DELETE FROM orders_seen"))
-        await orders.resync_ledger()
+        await world.service._resync_ledger()
 
     async def after(world: DaemonWorld) -> None:
         assert (await taken(orders_of(world), order))["error"]["kind"] == "replayed"

@@ -73,17 +73,6 @@ class SignedOrders:
         finally:
             self._under_way -= 1
 
-    async def resync_ledger(self) -> None:
-        """Write what is remembered again into a table that is new or older. Raises LedgerError."""
-        async with self._lock:
-            if self._seen is not None:
-                await self._log.note(self._seen.every, MOST_REMEMBERED)
-
-    async def restore(self) -> None:
-        """Load what is remembered, before anything can replace the database. Raises LedgerError."""
-        async with self._lock:
-            await self._remembered()
-
     async def _remembered(self) -> SeenOrders:
         if self._seen is None:
             self._seen = SeenOrders.of(await self._log.load())
