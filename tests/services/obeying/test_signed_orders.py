@@ -18,6 +18,7 @@ from banlistd.errors import LedgerError, VerificationError
 from banlistd.events import EventName
 from banlistd.services.obeying.presses import Presses
 from banlistd.services.obeying.signed_orders import MOST_AT_ONCE, MOST_REFUSALS, CarryOut, SignedOrders
+from support.fakes import FakeAnnouncer, FakeClock
 from support.operators import ANNA, BERT, ID, recipient
 from support.sources import BOTH, ONE, TWO
 from worlds import DaemonWorld, Environment, run
@@ -267,6 +268,43 @@ def test_a_key_that_is_taken_out_by_a_reload_counts_no_more(tmp_path: Path) -> N
         assert (await taken(orders, ANNA.order(world.clock.now(), "ban", BAN)))["error"]["kind"] == "wrong_key"
 
     run(Environment(tmp_path), BOTH, life)
+
+
+def test_what_has_begun_goes_on_when_the_connection_is_lost_until_the_daemon_stops() -> None:
+    async def life() -> None:
+        begun, may_end, ends = asyncio.Event(), asyncio.Event(), []
+
+        async def answer(*_: object) -> object:
+            begun.set()
+            try:
+                await may_end.wait()
+            except asyncio.CancelledError:
+                ends.append("cancelled")
+                raise
+            ends.append("done")
+            return {}
+
+        commands = OrderedCommands(answer, FakeAnnouncer())
+        presses = Presses([Press.REFRESH], commands.press, FakeClock())
+        for expected in (["done"], ["done", "cancelled"]):
+            begun.clear()
+            pressing = asyncio.ensure_future(presses.press("refresh"))
+            await begun.wait()
+            pressing.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await pressing
+            presses._last = None
+            assert not await presses.press("refresh")
+            if expected == ["done"]:
+                may_end.set()
+            else:
+                await commands.end()
+            for _ in range(5):  # turns in which the works and those that wait for them end
+                await asyncio.sleep(0)
+            may_end.clear()
+            assert ends == expected
+
+    asyncio.run(life())
 
 
 def test_a_button_polls_every_source_at_most_once_in_a_minute(tmp_path: Path) -> None:

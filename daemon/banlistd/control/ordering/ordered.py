@@ -1,5 +1,6 @@
 """A signed order, or a button, becomes the command of banlistctl with the same name."""
 
+import asyncio
 import json
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
@@ -30,11 +31,22 @@ PRESSED = "button"
 class OrderedCommands:
     """`answer`: answers a command, given what its `read` made of a request. Nobody's uid is known, so what is kept of a user's
     own (the content that he looked at last) does not count: `approve` needs the content hash.
+
+    What has begun goes on when nobody waits for it any more, until `end`: a broker that cuts the connection must not end a poll
+    half-way.
     """
 
     def __init__(self, answer: Callable[[Command[Any, Any], Any], Awaitable[object]], announcer: Announcer) -> None:
         self._answer = answer
         self._announcer = announcer
+        self._works: set[asyncio.Future[object]] = set()
+
+    async def end(self) -> None:
+        """Give up what is under way."""
+        works = [*self._works]
+        for work in works:
+            work.cancel()
+        await asyncio.gather(*works, return_exceptions=True)
 
     async def carry_out(self, order: SignedOrder) -> object:
         """The document of the command. A ban without an origin is one of `mqtt/NAME`. Raises BanlistdError."""
@@ -52,4 +64,12 @@ class OrderedCommands:
         words = " ".join((command.name, *request.subject))
         message = f"{words}: ordered by {name} over MQTT"
         self._announcer.announce(Event(EventName.ORDER_GIVEN, message, {"ORDER": words, "OPERATOR": name}))
-        return await self._answer(command, order)
+        work = asyncio.ensure_future(self._answer(command, order))
+        self._works.add(work)
+        work.add_done_callback(self._ended)
+        return await asyncio.shield(work)
+
+    def _ended(self, work: "asyncio.Future[object]") -> None:
+        self._works.discard(work)
+        if not work.cancelled():
+            work.exception()  # retrieved, also where nothing waits for it any more

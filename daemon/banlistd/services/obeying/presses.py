@@ -1,5 +1,6 @@
 """Buttons of Home Assistant: messages without a signature, for what harms nobody and not often."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Collection
 
 from banlistd.core.config.service.orders import Press
@@ -17,6 +18,7 @@ class Presses:
         self._carry_out = carry_out
         self._clock = clock
         self._last: float | None = None
+        self._is_pressing = False
 
     def configure(self, allowed: Collection[Press]) -> None:
         self._allowed = allowed
@@ -25,8 +27,16 @@ class Presses:
         """Whether a message of `press/<id>/<verb>` was carried out. Raises BanlistdError."""
         now = self._clock.monotonic()
         press = next((one for one in self._allowed if one == verb), None)
-        if retained or press is None or (self._last is not None and now - self._last < REST):
+        if retained or press is None or self._is_pressing or (self._last is not None and now - self._last < REST):
             return False
-        self._last = now
-        await self._carry_out(press)
+        self._last, self._is_pressing = now, True
+        work = asyncio.ensure_future(self._carry_out(press))
+        work.add_done_callback(self._ended)
+        # It goes on when the connection is lost: one that is cut again and again begins no second one.
+        await asyncio.shield(work)
         return True
+
+    def _ended(self, work: "asyncio.Future[object]") -> None:
+        self._is_pressing = False
+        if not work.cancelled():
+            work.exception()  # retrieved, also where nothing waits for it any more
