@@ -1,6 +1,7 @@
 """The connection to the broker, put together where one is configured, and made again whenever it is lost."""
 
 import asyncio
+import math
 import random
 import socket
 import ssl
@@ -28,20 +29,31 @@ from banlistd.services.obeying.presses import Presses
 from banlistd.services.obeying.signed_orders import SignedOrders
 from banlistd.services.telling.broker import BrokerDuties, BrokerTalk
 
-_LONGEST_PAUSE = 120.0
+_LONGEST_PAUSE, _DOUBLINGS = 120.0, 7
+_STEADY = 60.0
+"""Seconds after which a connection counts as a good one: of two hosts with one name, each ends the other's."""
+
 _JITTER = 10.0
 """Seconds, at most, from the start of Home Assistant until this host describes itself: many hosts hear of it at once."""
 
 
 async def talk_to_broker(application: Application, mqtt: Mqtt, places: Paths) -> NoReturn:
     """Until it is cancelled: connect, and after a loss connect again, after a random pause that grows to two minutes."""
-    duties = duties_of(application, mqtt)
+    commands = OrderedCommands(application.answers, application.announcer)
+    try:
+        await _talk(application, mqtt, places, duties_of(application, mqtt, commands))
+    finally:
+        await commands.end()
+
+
+async def _talk(application: Application, mqtt: Mqtt, places: Paths, duties: BrokerDuties) -> NoReturn:
+    loop = asyncio.get_running_loop()
     attempt, said = 0, ""
     while True:
-        reason = ""
+        reason, since = "", math.inf
         try:
             async with connected(_access(mqtt, places, duties.topics.node), duties.will, duties.subscriptions) as connection:
-                attempt, said = 0, ""
+                since, said = loop.time(), ""
                 application.broker.note_connection(application.clock.now(), partial(getattr, connection, "lost"))
                 application.announcer.announce(Event(EventName.MQTT_CONNECTED, f"connected to {mqtt.broker}"))
                 async with asyncio.TaskGroup() as together:
@@ -55,15 +67,14 @@ async def talk_to_broker(application: Application, mqtt: Mqtt, places: Paths) ->
             said = reason
             words = f"no connection to {mqtt.broker}: {reason}"
             application.announcer.announce(Event(EventName.MQTT_LOST, words, {"REASON": reason}))
-        attempt += 1
+        attempt = 1 if loop.time() - since >= _STEADY else min(attempt + 1, _DOUBLINGS)
         await asyncio.sleep(random.uniform(1.0, min(_LONGEST_PAUSE, 1.0 + 2.0**attempt)))  # noqa: S311 - no secret
 
 
-def duties_of(application: Application, mqtt: Mqtt) -> BrokerDuties:
+def duties_of(application: Application, mqtt: Mqtt, commands: OrderedCommands) -> BrokerDuties:
     """What is said and heard, by the configuration."""
     topics = NodeTopics(mqtt.id or fit_node_id(socket.gethostname()))
     clock, announcer = application.clock, application.announcer
-    commands = OrderedCommands(application.answers, announcer)
     recipient = Recipient(topics.node, mqtt.operators, topics.fleet)
     orders = SignedOrders(recipient, is_signed_by, application.orders_seen, commands.carry_out, announcer, clock)
     identity = NodeIdentity(topics.node, topics.root, version("banlistd"))

@@ -124,6 +124,24 @@ def test_a_server_that_is_no_broker_ends_in_one_error(serve: Serve) -> None:
     asyncio.run(life())
 
 
+async def announces_too_much(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """CONNACK, SUBACK, and the head of a PUBLISH of 200 MB (MQTT 5.0, 1.5.5, 3.2, 3.3, 3.9)."""
+    for answer in ([0x20, 3, 0, 0, 0], [0x90, 4, 0, 1, 0, 0, 0x30, 0x80, 0x84, 0xAF, 0x5F]):
+        await reader.read(4096)
+        writer.write(bytes(answer))
+    await reader.read()
+
+
+def test_a_packet_larger_than_was_asked_for_ends_the_connection() -> None:
+    async def life() -> None:
+        async with serving(announces_too_much) as port, asyncio.timeout(5):
+            with pytest.raises(BusError):
+                async with connected(access(port), WILL, ["a/order"], 2.0) as bus:
+                    await bus.received()
+
+    asyncio.run(life())
+
+
 def test_a_broker_that_stops_answering_ends_the_connection(tmp_path: Path) -> None:
     async def life(port: int, pid: int) -> None:
         async with asyncio.timeout(20), connected(access(port), WILL, [], 2.0) as bus:

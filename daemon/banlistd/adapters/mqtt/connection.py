@@ -39,9 +39,12 @@ _WITH_WILL = 4
 
 _INCOMING, _OUTGOING = 256, 64
 
+_MOST_IN_A_TURN = 1000
+"""Packets."""
+
 MOST_RECEIVED = 96 * 1024
-"""Octets of a packet, told to the broker; an order has at most 48 KiB. paho has no public way to refuse what a broker sends all
-the same: the 256 MiB of the protocol are the bound for one that lies.
+"""Octets of a packet, told to the broker; an order has at most 48 KiB. One that sends more all the same loses
+the connection.
 """
 
 _LOG = logging.getLogger(__name__)
@@ -147,7 +150,7 @@ def _client(access: BrokerAccess, will: BusMessage, seconds: float) -> aiomqtt.C
     opened.SessionExpiryInterval = _SESSION_EXPIRY
     opened.MaximumPacketSize = MOST_RECEIVED
     last.WillDelayInterval = _WILL_DELAY
-    return aiomqtt.Client(
+    client = aiomqtt.Client(
         access.host,
         access.port,
         username=access.user or None,
@@ -164,6 +167,39 @@ def _client(access: BrokerAccess, will: BusMessage, seconds: float) -> aiomqtt.C
         max_queued_incoming_messages=_INCOMING,
         max_queued_outgoing_messages=_OUTGOING,
     )
+    _bound(client)
+    return client
+
+
+def _bound(client: aiomqtt.Client) -> None:
+    """A broker that does not keep to the largest packet, or never pauses, loses the connection: paho would take 256 MiB, and
+    what is left to acknowledge without a bound.
+    """
+    paho: Any = client._client  # noqa: SLF001 - there is no public way
+    loop, receive, read = asyncio.get_running_loop(), paho._sock_recv, paho.loop_read  # noqa: SLF001 - as above
+    packets = 0
+
+    def next_turn() -> None:
+        nonlocal packets
+        packets = 0
+
+    def bounded_receive(size: int) -> bytes:
+        if size > MOST_RECEIVED:
+            # To paho, the connection is lost.
+            raise ConnectionError("the packet is too large")
+        found: bytes = receive(size)
+        return found
+
+    def bounded_read(*arguments: int) -> Any:
+        nonlocal packets
+        if not packets:
+            loop.call_soon(next_turn)
+        packets += 1
+        if packets > _MOST_IN_A_TURN or len(paho._out_packet) > _MOST_IN_A_TURN:  # noqa: SLF001 - as above
+            raise ConnectionError("the broker sends without a pause")
+        return read(*arguments)
+
+    paho._sock_recv, paho.loop_read = bounded_receive, bounded_read  # noqa: SLF001 - as above
 
 
 async def _end(client: aiomqtt.Client, entering: "asyncio.Future[aiomqtt.Client]") -> None:

@@ -72,6 +72,7 @@ class BrokerTalk:
         self._record = record
         self._tasks: set[asyncio.Task[None]] = set()
         self._refused: set[str] = set()
+        self._is_describing = False
 
     async def run(self) -> None:
         self._send("status", ONLINE, retained=True)
@@ -142,16 +143,19 @@ class BrokerTalk:
             elif message.topic.startswith(duties.topics.press):
                 verb = message.topic.removeprefix(duties.topics.press)
                 self._start(self._press(verb, retained=message.retained))
-            elif is_birth(message.topic, message.payload) and not message.retained:
-                self._start(self._describe_later())
+            elif is_birth(message.topic, message.payload) and not message.retained and not self._is_describing:
+                # One that waits is enough: whoever may publish there may send any number.
+                self._is_describing = self._start(self._describe_later())
 
-    def _start(self, work: "Awaitable[None]") -> None:
+    def _start(self, work: "Awaitable[None]") -> bool:
+        """Whether there was room for it."""
         task = asyncio.ensure_future(work)
         if len(self._tasks) >= _MOST_TASKS:
             task.cancel()
-            return
+            return False
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        return True
 
     async def _obey(self, message: BusMessage) -> None:
         answer = await self._duties.take_order(message.payload, retained=message.retained)
@@ -166,6 +170,7 @@ class BrokerTalk:
 
     async def _describe_later(self) -> None:
         await asyncio.sleep(self._duties.jitter())
+        self._is_describing = False
         self._describe()
 
     def _describe(self) -> None:
