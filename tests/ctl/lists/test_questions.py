@@ -2,6 +2,7 @@
 
 import os
 import pty
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -33,6 +34,9 @@ def answered(arguments: list[str], typed: str) -> tuple[int, str]:
     """Exit code and text of the tool on a pseudo-terminal, its controlling one; `typed` comes after its question."""
     child, terminal = pty.fork()
     if child == 0:  # pragma: no cover - another process
+        # What a shell starts in the background ignores it, and its children do, too.
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+        signal.alarm(60)  # a program that waits for ever ends
         os.execv(sys.executable, [sys.executable, "-m", "banlistd.ctl", *arguments])  # noqa: S606 - no shell is wanted
     seen = b""
     try:
