@@ -539,8 +539,6 @@ def test_every_command_is_answered_in_its_shape(tmp_path: Path, command: Command
         if command.name == "confirm":
             await world.ask("ban", address="203.0.113.7", confirm="1m")
             fields = {"address": "203.0.113.7"}
-        if command.name == "notify":
-            fields = {"test": True}
         await world.ask(command.name, **fields)
 
     run(environment_on(with_databases(tmp_path)), CONFIG, life)

@@ -29,7 +29,8 @@ def words_of(command: Command[Any, Any]) -> Sequence[str]:
     words = command.name.split()
     for argument in command.arguments:
         if argument.required:
-            words += [argument.name, *(argument.choices[:1] or _REQUIRED[argument.metavar])]
+            value = () if argument.is_flag else argument.choices[:1] or _REQUIRED[argument.metavar]
+            words += [argument.name, *value]
         elif not argument.is_option and (argument.nargs != "*" or command.name == "unban") and argument.metavar in _SAMPLES:
             words += [_SAMPLES[argument.metavar]]
     return words

@@ -36,7 +36,7 @@ from ctl.conftest import CtlCall
         (["history"], ("history", None, 20)),
         (["history", "tor", "--limit", "5"], ("history", "tor", 5)),
         (["timers"], ("timers",)),
-        (["protected"], ("protected",)),
+        (["protected"], ("protected", False)),
         (["quarantine"], ("quarantine", None, os.getuid())),
         (["quarantine", "tor"], ("quarantine", "tor", os.getuid())),
         (["approve", "tor"], ("approve", ("tor",), "", False, os.getuid())),

@@ -19,7 +19,7 @@ def fields_of(command: Command[Any, Any], source_id: str) -> Mapping[str, Any]:
     for argument in command.arguments:
         sample = samples.get(argument.metavar, "")
         if argument.required:
-            fields[argument.key] = argument.choices[0] if argument.choices else sample
+            fields[argument.key] = True if argument.is_flag else argument.choices[0] if argument.choices else sample
         elif not argument.is_option and (argument.nargs != "*" or command.name == "unban") and argument.metavar in samples:
             fields[argument.key] = [sample] if argument.is_list and command.method == "POST" else sample
     return fields

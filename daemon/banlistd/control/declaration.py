@@ -80,7 +80,8 @@ class Argument(NamedTuple):
     def settings(self) -> Mapping[str, Any]:
         """The keyword arguments of argparse's add_argument."""
         if self.is_flag:
-            return {"help": self.help, "action": "store_const", "const": True}
+            required = {"required": True} if self.required else {}
+            return {"help": self.help, "action": "store_const", "const": True, **required}
         given: dict[str, Any] = {"help": self.help, "nargs": self.nargs, "type": self.kind, "default": self.default}
         given |= {"choices": self.choices or None, "metavar": None if self.choices else self.metavar}
         given |= {"required": self.required or None}

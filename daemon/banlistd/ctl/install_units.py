@@ -27,6 +27,7 @@ _PLACES = {
     "shipped/man/banlistctl.1": "usr/local/share/man/man1/banlistctl.1",
     "shipped/man/banlistd.yaml.5": "usr/local/share/man/man5/banlistd.yaml.5",
     "shipped/man/banlistd.8": "usr/local/share/man/man8/banlistd.8",
+    "shipped/man/banlistd-notify.8": "usr/local/share/man/man8/banlistd-notify.8",
     "shipped/completions/banlistctl.bash": "usr/local/share/bash-completion/completions/banlistctl",
     "shipped/completions/_banlistctl": "usr/local/share/zsh/site-functions/_banlistctl",
     "shipped/completions/banlistctl.fish": "usr/local/share/fish/vendor_completions.d/banlistctl.fish",

@@ -1,7 +1,7 @@
 """banlistctl protected: the addresses that no source bans, or not wholly, and why; and an order to forget one."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, TypedDict, TypeGuard
+from typing import TYPE_CHECKING, TypedDict, TypeGuard, cast
 
 from banlistd.control.commands.allowing.holes import HoleRow, hole_page, hole_rows
 from banlistd.control.declaration import NOT_FOUND, Argument, Command, PageContext
@@ -112,11 +112,7 @@ def _page(rows: Sequence[ProtectedRow | HoleRow], context: PageContext) -> Page:
         return hole_page(holes)
     if not rows:
         return ["nothing is protected, or with --holes: nothing of it is on a list"]
-    return [Table(_COLUMNS, tuple(_cells(row, context.now) for row in rows if _is_protected(row)))]
-
-
-def _is_protected(row: ProtectedRow | HoleRow) -> TypeGuard[ProtectedRow]:
-    return "scope" in row
+    return [Table(_COLUMNS, tuple(_cells(cast("ProtectedRow", row), context.now) for row in rows))]
 
 
 def _is_hole(row: ProtectedRow | HoleRow) -> TypeGuard[HoleRow]:

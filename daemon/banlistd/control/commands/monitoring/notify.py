@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, TypedDict
 
 from banlistd.control.declaration import Argument, Command, PageContext
 from banlistd.control.page import Page
+from banlistd.core.printing import printable
 from banlistd.errors import UsageError
 
 if TYPE_CHECKING:
@@ -30,9 +31,9 @@ async def _answer(parts: "Parts", _: tuple[()]) -> NotifyAnswer:
     return {"event": EventName.NOTICE_TEST}
 
 
-def _page(_answer: NotifyAnswer, _: PageContext) -> Page:
+def _page(answer: NotifyAnswer, _: PageContext) -> Page:
     return [
-        "a test event is announced; banlistd-notify sends it to each receiver and runs each hook",
+        f"the event {printable(answer['event'])} is announced; banlistd-notify sends it to each receiver and runs each hook",
         "what became of it: journalctl -u banlistd-notify",
     ]
 
@@ -44,7 +45,7 @@ NOTIFY: "Command[tuple[()], NotifyAnswer]" = Command(
     " at once and whatever they select. `banlistd-notify --test`, as root, does so without the daemon, and prints the result.",
     method="POST",
     example={"event": "notice_test"},
-    arguments=(Argument("--test", "", "send a test notice", is_flag=True),),
+    arguments=(Argument("--test", "", "send a test notice", is_flag=True, required=True),),
     read=_read,
     answer=_answer,
     page=_page,
