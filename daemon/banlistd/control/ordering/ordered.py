@@ -29,11 +29,11 @@ PRESSED = "button"
 
 
 class OrderedCommands:
-    """`answer`: answers a command, given what its `read` made of a request. Nobody's uid is known, so what is kept of a user's
+    """`answer`: answers a command, given what its `read` made of a request. No uid is known, so what is kept of a user's
     own (the content that he looked at last) does not count: `approve` needs the content hash.
 
-    What has begun goes on when nobody waits for it any more, until `end`: a broker that cuts the connection must not end a poll
-    half-way.
+    What has begun goes on until `end`, also where its caller is cancelled: a broker that cuts the connection must not end a
+    poll half-way.
     """
 
     def __init__(self, answer: Callable[[Command[Any, Any], Any], Awaitable[object]], announcer: Announcer) -> None:
@@ -72,4 +72,4 @@ class OrderedCommands:
     def _ended(self, work: "asyncio.Future[object]") -> None:
         self._works.discard(work)
         if not work.cancelled():
-            work.exception()  # retrieved, also where nothing waits for it any more
+            work.exception()  # retrieved, also where its caller was cancelled

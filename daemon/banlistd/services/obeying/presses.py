@@ -1,4 +1,4 @@
-"""Buttons of Home Assistant: messages without a signature, for what harms nobody and not often."""
+"""Buttons of Home Assistant: messages without a signature, for what does no harm, and at most once in a minute."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Collection
@@ -39,4 +39,4 @@ class Presses:
     def _ended(self, work: "asyncio.Future[object]") -> None:
         self._is_pressing = False
         if not work.cancelled():
-            work.exception()  # retrieved, also where nothing waits for it any more
+            work.exception()  # retrieved, also where its caller was cancelled

@@ -144,7 +144,7 @@ class BrokerTalk:
                 verb = message.topic.removeprefix(duties.topics.press)
                 self._start(self._press(verb, retained=message.retained))
             elif is_birth(message.topic, message.payload) and not message.retained and not self._is_describing:
-                # One that waits is enough: whoever may publish there may send any number.
+                # One that waits is enough: any client that may publish there can send any number.
                 self._is_describing = self._start(self._describe_later())
 
     def _start(self, work: "Awaitable[None]") -> bool:
