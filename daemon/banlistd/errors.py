@@ -61,6 +61,16 @@ class MismatchError(PassingError):
     exit_code = 65  # EX_DATAERR
 
 
+class TrustError(FetchError):
+    """What a mirror of a fleet gave is not proven by its root: forged, older than what was seen, mixed, or too large."""
+
+    exit_code = 65  # EX_DATAERR
+
+
+class ExpiredTrustError(TrustError):
+    """What a mirror of a fleet gave was signed too long ago: its hub, or the mirror, has stopped."""
+
+
 class DeferredError(BanlistdError):
     """A list is not asked for yet. `seconds`: until it may be."""
 

@@ -22,6 +22,7 @@ from banlistd.core.config.sections.geo import Online
 from banlistd.core.config.sections.guards import Guards
 from banlistd.core.config.sections.pages import Pages
 from banlistd.core.config.sections.verify import Verify
+from banlistd.core.config.service.fleet import Fleet
 from banlistd.core.config.service.mqtt import Mqtt, MqttTls
 from banlistd.core.config.service.notify import ProgramHook
 from banlistd.core.config.service.orders import KnownOperator
@@ -32,6 +33,7 @@ from support.operators import BERT, key_text
 from support.written_config import CATALOGUE, FOLDER, read
 
 A = {"id": "a", "url": "https://lists.example/a"}
+FLEET = {"name": "home", "root": "/r.json", "urls": ["https://b.example/fleet"]}
 ENTRY = {**A, "every": "1h", "minimum": "1h", "home": "h", "licence": "l", "comment": "c"}
 
 # Values of which one fits a usual key whose kind has no examples of its own.
@@ -76,12 +78,13 @@ SAMPLES: Mapping[tuple[type[Section], str], tuple[object, Callable[[Any], object
 
 def of_source(written: Mapping[str, object]) -> Config:
     combined = {"at_least", "exclude", "window"} & written.keys()
-    place = {"id": "a"} if combined or {"path", "block", "only", "merge", "intersect", "names"} & written.keys() else A
+    place = {"id": "a"} if combined or {"path", "block", "only", "merge", "intersect", "names", "hub"} & written.keys() else A
     beside: dict[str, object] = {"client_certificate": "/a.pem"} if "client_key" in written else {}
     beside |= {"merge": ["c", "d"]} if combined else {}
     beside |= {"action": "count"} if "shadow" in written else {}
     parts = [{**A, "id": part} for part in ("b", "c", "d")]
-    return read(json.dumps({"sources": [{**place, **beside, **written}, *parts]}))
+    fleet = {"fleet": FLEET} if "hub" in written else {}
+    return read(json.dumps({**fleet, "sources": [{**place, **beside, **written}, *parts]}))
 
 
 def of_catalogue(written: Mapping[str, object]) -> CatalogueEntry:
@@ -110,6 +113,7 @@ BESIDE: Mapping[type[Section], Mapping[str, object]] = {
     Verify: {"sha256": ".sum", "key": "RWQBAgMEBQYHCAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8g", "keyring": "/b.gpg"},
     Online: {"url": "https://a.example/"},
     Mqtt: {"broker": "mqtts://127.0.0.1", "tls": {"ca": "/ca.pem"}, "user": "u"},
+    Fleet: FLEET,
     MqttTls: {"ca": "/ca.pem", "certificate": "/c.pem", "key": "${credential:k}"},
 }
 

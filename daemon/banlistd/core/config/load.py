@@ -25,6 +25,7 @@ from banlistd.core.config.sections.defaults import Defaults, check_shadow
 from banlistd.core.config.sections.geo import Geo
 from banlistd.core.config.sections.guards import Guards, OnStale
 from banlistd.core.config.sections.interval import poll_interval
+from banlistd.core.config.service.fleet import REPORTS
 from banlistd.core.config.values import Unfit, among, closest
 from banlistd.core.printing import shown
 from banlistd.formats import Format, FormatType
@@ -33,7 +34,7 @@ from banlistd.model import Action
 _TLS = ("ca", "client_certificate", "client_key")
 _OF_A_URL = ("headers", "method", "body", "body_type", "minimum", "public_only", "pages", "verify", *_TLS, "proxy")
 
-_PLACES = ("url", "path", "block", "only", "merge", "intersect", "names")
+PLACES = ("url", "path", "block", "only", "merge", "intersect", "names", "hub")
 # What has no bytes, and where it comes from.
 _NO_BYTES = {
     "block": "a block comes from a database",
@@ -41,6 +42,7 @@ _NO_BYTES = {
     "merge": "a combination comes from other sources",
     "intersect": "a combination comes from other sources",
     "names": "its addresses come from the name service",
+    "hub": "a list of the fleet comes from its hub",
 }
 
 
@@ -80,6 +82,8 @@ def read_config(documents: Sequence[Document], catalogue: KnownLists, folder: Pa
             check_scope(one.tree, source.action, source.scope, one.spot, possible=config.backend.kind.capabilities.scopes)
             check_shadow(one.tree, source.action, one.spot, possible=config.backend.kind.capabilities.shadows)
             _refuse_forbidden(config.use_for, source, one, catalogue)
+            if source.hub and (config.fleet is None or config.fleet.root is None):
+                one.spot.at("hub").wrong("has no fleet", "add fleet: {name: ..., root: ..., urls: [...]}")
     check_number([(source.scope, one.spot) for one, source in zip(written, sources, strict=True) if source and source.enabled])
     raise_all(problems, documents)
     return replace(
@@ -102,6 +106,8 @@ def _source(written: WrittenSource, defaults: Defaults, catalogue: KnownLists) -
         merged["format"] = replace(merged["format"], where=read_where(own["where"], spot.at("where")))
     merged["use"] = entry.id if entry else None
     guards = defaults.guards.for_countries() if "block" in own or "only" in own else defaults.guards
+    if isinstance(own.get("hub"), str):
+        guards = guards.for_fleets(reported=own["hub"] == REPORTS)
     allows = merged["action"] is Action.ALLOW
     if allows:
         guards = guards.for_allow_lists()
@@ -132,7 +138,7 @@ def _inherited(own: Tree, defaults: Defaults, entry: CatalogueEntry | None) -> d
         merged.pop("minimum", None)
     if "merge" in own or "intersect" in own:
         merged |= {"ttl": None, "two_miss": False}  # its parts have them, and what is excluded would stay
-    if "block" in own or "only" in own or "names" in own:
+    if any(key in own for key in ("block", "only", "names", "hub")):
         merged["format"] = Format(FormatType.PLAIN)
     if "names" in own:
         merged |= {"every": NAMES_EVERY, "ttl": NAMES_TTL, "two_miss": False}
@@ -174,7 +180,7 @@ def _entry(written: WrittenSource, catalogue: KnownLists) -> CatalogueEntry | No
 
 
 def _check_place(own: Tree, merged: Tree, spot: Spot) -> None:
-    given = [key for key in _PLACES if key in own]
+    given = [key for key in PLACES if key in own]
     if len(given) > 1:
         later = max(given, key=lambda key: spot.at(key).line)
         words = f"{' and '.join(given)} exclude each other"
@@ -207,7 +213,7 @@ def _refuse_beside(own: Tree, spot: Spot) -> None:
         spot.at("verify").wrong("goes without pages", "a publisher signs files, not the pages of a server: delete one of them")
     for place, origin in _NO_BYTES.items():
         for key in ("format", "max_bytes", *_OF_A_URL) if place in own else ():
-            if key in own:
+            if key in own and (place, key) != ("hub", "max_bytes"):
                 fits = "url only" if key in _OF_A_URL else "url and path only"
                 spot.at(key).wrong(f"goes with {fits}", f"{origin}: delete the line")
     combining.check_keys(own, spot)

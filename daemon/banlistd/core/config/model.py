@@ -12,7 +12,7 @@ from typing import Annotated
 from banlistd.core.addresses.sets import Ranges
 from banlistd.core.config import kinds, web
 from banlistd.core.config.catalogue.terms import UseFor
-from banlistd.core.config.combining.combination import AT_LEAST, PARTS, WINDOW, Combination
+from banlistd.core.config.combining.keys import Combined
 from banlistd.core.config.keys import Key, Reload, ValueKind, keys_of
 from banlistd.core.config.reading.names import HOST_NAMES
 from banlistd.core.config.sections.allow import ALLOW, AllowEntry, ranges_of
@@ -24,6 +24,7 @@ from banlistd.core.config.sections.pages import Pages
 from banlistd.core.config.sections.parser import ParserSettings
 from banlistd.core.config.sections.verify import VERIFY, Verify
 from banlistd.core.config.service.backend import BackendKeys
+from banlistd.core.config.service.fleet import FLEET_LIST, Fleet
 from banlistd.core.config.service.manual import Manual
 from banlistd.core.config.service.metrics import Metrics
 from banlistd.core.config.service.mqtt import Mqtt
@@ -42,13 +43,13 @@ _MANUAL, _NOTIFY = Manual(), Notify()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Source(Defaults):
-    """One list. Exactly one of `url`, `path`, `block`, `only`, `merge`, `intersect`, `names` is set; `path` is absolute."""
+class Source(Combined):
+    """One list. Exactly one of its places (`load.PLACES`) is set; `path` is absolute."""
 
     title = "a source"
     intro = (
-        "A source has an `id` and one of `url`, `path`, `block`, `only`, `merge`, `intersect` and `names`, or has `use`. Every "
-        "key of the defaults may be set here too."
+        "A source has an `id` and one of `url`, `path`, `block`, `only`, `merge`, `intersect`, `names` and `hub`, or has "
+        "`use`. Every key of the defaults may be set here too."
     )
 
     id: Annotated[SourceId, Key(kinds.SOURCE_ID, "The name of the source.")]
@@ -83,30 +84,19 @@ class Source(Defaults):
         Only | None,
         Key(kinds.section(Only, "only", may_be_empty=False), "Bans all but these countries and networks, answers too."),
     ] = None
-    merge: Annotated[
-        tuple[SourceId, ...],
-        Key(
-            PARTS,
-            "Combines other sources of this configuration, by their ids: what one of them lists. They may be combined too.",
-        ),
-    ] = ()
-    intersect: Annotated[tuple[SourceId, ...], Key(PARTS, "Combines other sources: what all of them list.")] = ()
-    at_least: Annotated[int, Key(AT_LEAST, "With `merge`: in how many of them an address must be.")] = 1
-    exclude: Annotated[
-        tuple[SourceId, ...], Key(PARTS, "With `merge` or `intersect`: sources whose addresses are taken out of the result.")
-    ] = ()
-    window: Annotated[
-        float | None,
-        Key(
-            WINDOW,
-            "With `merge` or `intersect`: what one of them has listed within this time counts as listed. What leaves a list is "
-            "remembered from the time on at which a window asks for it.",
-        ),
-    ] = None
     names: Annotated[
         tuple[str, ...],
         Key(HOST_NAMES, "Host names: the addresses that the name service gives for them, asked for anew every five minutes."),
     ] = ()
+    hub: Annotated[
+        str,
+        Key(
+            FLEET_LIST,
+            "The name of a list that the hub of the `fleet` publishes, signed. Its guards are narrower by default: "
+            "`share: 2%`, `widest4: 12`, `widest6: 24`; of the list `reports`, which machines report, `widest4: 32` and "
+            "`widest6: 64`.",
+        ),
+    ] = ""
     format: Annotated[Format, Key(kinds.FORMAT, "The format of the list. `auto` looks at the bytes.")] = _AUTO
     enabled: Annotated[bool, Key(kinds.SWITCH, "`no`: the source is neither polled nor banned.")] = True
     allow_empty: Annotated[bool, Key(kinds.SWITCH, "Whether the list may have no entry.")] = False
@@ -209,13 +199,6 @@ class Source(Defaults):
         return self.block or self.only
 
     @property
-    def combination(self) -> Combination | None:
-        """What the list is made of, where it is made of other sources."""
-        if self.intersect:
-            return Combination(self.intersect, len(self.intersect), self.exclude, self.window or 0.0)
-        return Combination(self.merge, self.at_least, self.exclude, self.window or 0.0) if self.merge else None
-
-    @property
     def sidecar_urls(self) -> tuple[str, ...]:
         """The urls of what proves the list."""
         return self.verify.urls if self.verify else ()
@@ -277,6 +260,10 @@ class Config(BackendKeys):
     mqtt: Annotated[
         Mqtt | None,
         Key(kinds.section(Mqtt, "mqtt", may_be_empty=False), "State, events and orders over MQTT 5.", Reload.RESTART),
+    ] = None
+    fleet: Annotated[
+        Fleet | None,
+        Key(kinds.section(Fleet, "fleet", may_be_empty=False), "Signed lists, shared by many machines.", Reload.RESTART),
     ] = None
     notify: Annotated[
         Notify, Key(kinds.section(Notify, "notify"), "Notices by mail, chat or webhook, through Apprise.", Reload.LIVE)

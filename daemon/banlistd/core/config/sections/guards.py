@@ -114,6 +114,15 @@ class Guards(Section):
         """A country is large on purpose: its size refuses nothing. What its source sets itself applies all the same."""
         return replace(self, share=math.inf, widest4=0, widest6=0)
 
+    def for_fleets(self, *, reported: bool) -> Self:
+        """Of a list of the fleet, whose hub has guards, too: a stolen key of the hub bans no whole networks. `reported`: the
+        list is made of what machines report, which is single addresses, and /64s of IPv6.
+        """
+        widest4, widest6 = (32, 64) if reported else (12, 24)
+        return replace(
+            self, share=min(self.share, 0.02), widest4=max(self.widest4, widest4), widest6=max(self.widest6, widest6)
+        )
+
     def for_allow_lists(self) -> Self:
         """Of an allow list, growth is the danger; critical addresses are welcome on it, and a stale one goes on."""
         return replace(self, grow=min(self.grow, 1.0), critical=Critical.OFF, on_stale=OnStale.KEEP)

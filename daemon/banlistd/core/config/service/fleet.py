@@ -1,0 +1,94 @@
+"""The fleet that this machine belongs to: where its signed lists are, and what they are proven by."""
+
+import ipaddress
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+from urllib.parse import urlsplit
+
+from banlistd.core.config import kinds, values, web
+from banlistd.core.config.keys import Key, Section
+from banlistd.core.config.kinds import scalar
+from banlistd.core.config.values import Unfit
+from banlistd.core.printing import shown
+
+REPORTS = "reports"
+"""The list that a hub makes of what machines report, by its name."""
+
+_ID = {**kinds.TEXT, "pattern": "^[a-z0-9][a-z0-9-]{0,39}$"}
+_ID_SAYS = "a-z, 0-9 and hyphens, at most 40"
+
+
+def fleet_id(text: str) -> str:
+    """The name of a fleet, or of a list of one."""
+    try:
+        return values.source_id(text)
+    except Unfit as verdict:
+        raise Unfit(f"{shown(text)} is no name of a fleet or of its lists", verdict.hint) from verdict
+
+
+def mirror(text: str) -> str:
+    """The address of a copy of the repository, without a slash at its end. It is not secret, and may not contain a secret."""
+    found = web.url(text)
+    parts = urlsplit(found)
+    if parts.query or parts.fragment or parts.username is not None or "${" in found:
+        raise Unfit("has more than a host and a path", "write https://mirror.example/fleet")
+    if parts.scheme != "https" and not _is_local(parts.hostname or ""):
+        raise Unfit(f"{shown(text)} is not encrypted", "write https://; http:// goes to this machine only")
+    return found.rstrip("/")
+
+
+def _is_local(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+FLEET_LIST = scalar(fleet_id, _ID, _ID_SAYS, examples=("spamhaus-drop",))
+_NAME = scalar(fleet_id, _ID, _ID_SAYS, show=lambda _: "", examples=("main",))
+_MIRRORS = kinds.many(
+    scalar(mirror, {**kinds.TEXT, "pattern": "^https?://"}, "https:// addresses", examples=("https://a.example/fleet",)),
+    "https:// addresses",
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fleet(Section):
+    """One root of trust, and the mirrors of one repository."""
+
+    title = "fleet"
+    intro = "These keys are set below `fleet:`. Without it, no source may have `hub`, and nothing of it is in memory."
+
+    name: Annotated[str, Key(_NAME, "The name of the fleet.")]
+    root: Annotated[
+        Path | None,
+        Key(
+            kinds.ABSOLUTE,
+            "The file with the root of trust, as the owner of the fleet gives it (TUF's root.json). Every later root is proven "
+            "from it.",
+        ),
+    ] = None
+    urls: Annotated[
+        tuple[str, ...],
+        Key(_MIRRORS, "The mirrors of the repository, asked in this order. None of them is trusted: what they give is signed."),
+    ] = ()
+    ca: Annotated[
+        Path | None,
+        Key(
+            kinds.ABSOLUTE,
+            "A file with the certificates of the authorities that count for the mirrors, in place of the system's (PEM).",
+        ),
+    ] = None
+    spread: Annotated[
+        float,
+        Key(
+            kinds.duration_between("0s", "1h"),
+            "When many machines hear of a new version at once, each waits for a random part of this time.",
+        ),
+    ] = 30.0
+
+    def complaints(self) -> Iterator[tuple[str, str]]:
+        if (self.root is None) != (not self.urls):
+            yield "has only one of root and urls", "write both where lists are taken from the fleet, or neither"

@@ -1,0 +1,54 @@
+import pytest
+
+from banlistd.errors import ConfigError
+from support.written_config import read
+
+FLEET = "fleet: {name: main, root: /root.json, urls: ['https://a.example/fleet/', 'http://127.0.0.1:8080']}\n"
+NODE = FLEET + "sources: [{id: drop, hub: spamhaus-drop"
+
+
+def test_without_the_key_there_is_no_fleet() -> None:
+    assert read("").fleet is None
+
+
+def test_mirrors_are_kept_in_order_and_without_the_last_slash() -> None:
+    fleet = read(FLEET).fleet
+    assert fleet is not None
+    assert fleet.urls == ("https://a.example/fleet", "http://127.0.0.1:8080")
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("fleet: {root: /r, urls: https://a}", "fleet.name: is missing"),
+        ("fleet: {name: Main}", '"Main" is no name of a fleet'),
+        ("fleet: {name: main, root: /r}", "has only one of root and urls"),
+        ("fleet: {name: main, urls: https://a}", "has only one of root and urls"),
+        ("fleet: {name: main, root: r.json, urls: https://a}", "fleet.root"),
+        ("fleet: {name: main, root: /r, urls: http://a.example}", "is not encrypted (write https://"),
+        ("fleet: {name: main, root: /r, urls: 'https://a/?token=x'}", "has more than a host and a path"),
+        ("fleet: {name: main, root: /r, urls: 'https://a/${credential:x}'}", "has more than a host and a path"),
+        ("fleet: {name: main, root: /r, urls: https://a, spread: 2h}", "longer than 1h"),
+        ("sources: [{id: drop, hub: spamhaus-drop}]", "hub: has no fleet (add fleet:"),
+        ("fleet: {name: main}\nsources: [{id: drop, hub: a}]", "hub: has no fleet"),
+        (NODE + ", url: 'https://b.example'}]", "exclude each other"),
+        (NODE + ", format: csv}]", "goes with url and path only (a list of the fleet comes from its hub"),
+        (NODE + ", headers: {a: b}}]", "goes with url only"),
+        (FLEET + "sources: [{id: drop, hub: ../x}]", "is no name of a fleet or of its lists"),
+    ],
+)
+def test_a_wrong_value_is_reported_at_its_place(text: str, problem: str) -> None:
+    with pytest.raises(ConfigError) as raised:
+        read(text)
+    assert any(problem in found for found in raised.value.problems), raised.value.problems
+
+
+def test_the_guards_of_a_hub_s_list_are_narrower_unless_they_are_written() -> None:
+    (source,) = read(NODE + ", max_bytes: 2MiB, guards: {widest4: 9}}]").sources
+    assert (source.guards.share, source.guards.widest4, source.guards.widest6) == (0.02, 9, 24)
+    assert source.max_bytes == 2 * 2**20
+
+
+def test_a_reported_list_has_no_networks_but_64s() -> None:
+    (source,) = read(FLEET + "sources: [{id: shared, hub: reports}]").sources
+    assert (source.guards.widest4, source.guards.widest6) == (32, 64)
