@@ -17,7 +17,7 @@ from banlistd.core.addresses.arrays import symmetric_difference
 from banlistd.core.addresses.sets import Addresses, AddressSet, Ranges, from_numbers, no_addresses
 from banlistd.model import Family
 
-_Keys = NDArray[Any]
+EntryColumn = NDArray[Any]
 """Entries that sort, shape (n,): IPv4 addresses `uint32`, IPv4 ranges `uint64` (first, then last), of IPv6 `S16` and `S32`."""
 
 _KINDS = tuple(map(np.dtype, ("u4", "u8", "S16", "S32")))
@@ -36,7 +36,7 @@ class VersionDelta:
     of IPv6, each sorted. `whole`: the entries are those of the older version, which has little in common with the newer one.
     """
 
-    columns: tuple[_Keys, _Keys, _Keys, _Keys] = field(repr=False)
+    columns: tuple[EntryColumn, EntryColumn, EntryColumn, EntryColumn] = field(repr=False)
     whole: bool = False
 
     def __len__(self) -> int:
@@ -50,13 +50,13 @@ class VersionDelta:
 
     def other(self, addresses: AddressSet) -> AddressSet:
         """The older version of the newer one; of a delta that is not `whole` also the newer version of the older one."""
-        known = _keys_of(AddressSet.none() if self.whole else addresses)
-        return _addresses_of(tuple(_xor(one, mine) for one, mine in zip(known, self.columns, strict=True)))
+        known = entry_columns(AddressSet.none() if self.whole else addresses)
+        return set_of_columns(tuple(in_one_only(one, mine) for one, mine in zip(known, self.columns, strict=True)))
 
     def entries_with(self, family: Family, number: int) -> frozenset[tuple[int, int]]:
         """The entries that contain an address: first and last address as numbers."""
         hosts, nets = self.columns[:2] if family is Family.IPV4 else self.columns[2:]
-        first, last = _ends_of(family, nets)
+        first, last = ends_of_networks(family, nets)
         needle = from_numbers(family, [number])
         at = int(hosts.searchsorted(needle[0]))
         found = {(number, number)} if at < len(hosts) and hosts[at] == needle[0] else set()
@@ -103,13 +103,13 @@ class VersionDelta:
 
 def delta_between(before: AddressSet, after: AddressSet) -> VersionDelta:
     """What leads from the newer version (`after`) back to the older one."""
-    old, new = _keys_of(before), _keys_of(after)
-    columns = tuple(_xor(left, right) for left, right in zip(old, new, strict=True))
+    old, new = entry_columns(before), entry_columns(after)
+    columns = tuple(in_one_only(left, right) for left, right in zip(old, new, strict=True))
     whole = sum(map(len, columns)) > len(before)
     return VersionDelta(old, whole=True) if whole else VersionDelta(columns)  # type: ignore[arg-type]  # four of four
 
 
-def _xor(left: _Keys, right: _Keys) -> _Keys:
+def in_one_only(left: EntryColumn, right: EntryColumn) -> EntryColumn:
     """The entries of one of the two only, piece by piece."""
     if not len(left) or not len(right):
         return left if len(left) else right
@@ -126,7 +126,7 @@ def _xor(left: _Keys, right: _Keys) -> _Keys:
     return np.concatenate(parts) if parts else long[:0]
 
 
-def _keys_of(addresses: AddressSet) -> tuple[_Keys, _Keys, _Keys, _Keys]:
+def entry_columns(addresses: AddressSet) -> tuple[EntryColumn, EntryColumn, EntryColumn, EntryColumn]:
     nets4, nets6 = addresses.nets4, addresses.nets6
     pairs4 = nets4.first.astype(np.uint64) << np.uint64(32) | nets4.last
     pairs6 = np.empty((len(nets6), 2), dtype="S16")
@@ -134,13 +134,13 @@ def _keys_of(addresses: AddressSet) -> tuple[_Keys, _Keys, _Keys, _Keys]:
     return addresses.hosts4, pairs4, addresses.hosts6, pairs6.view("S32").reshape(-1)
 
 
-def _addresses_of(columns: tuple[_Keys, ...]) -> AddressSet:
+def set_of_columns(columns: tuple[EntryColumn, ...]) -> AddressSet:
     hosts4, nets4, hosts6, nets6 = columns
-    four, six = _ends_of(Family.IPV4, nets4), _ends_of(Family.IPV6, nets6)
+    four, six = ends_of_networks(Family.IPV4, nets4), ends_of_networks(Family.IPV6, nets6)
     return AddressSet(hosts4, Ranges(Family.IPV4, *four), hosts6, Ranges(Family.IPV6, *six))
 
 
-def _ends_of(family: Family, nets: _Keys) -> tuple[Addresses, Addresses]:
+def ends_of_networks(family: Family, nets: EntryColumn) -> tuple[Addresses, Addresses]:
     if not len(nets):
         return no_addresses(family), no_addresses(family)
     if family is Family.IPV4:
@@ -149,7 +149,7 @@ def _ends_of(family: Family, nets: _Keys) -> tuple[Addresses, Addresses]:
     return np.ascontiguousarray(ends[:, 0]), np.ascontiguousarray(ends[:, 1])
 
 
-def _column(plain: bytes, at: int, count: int, kind: np.dtype[Any]) -> _Keys:
+def _column(plain: bytes, at: int, count: int, kind: np.dtype[Any]) -> EntryColumn:
     if not count:
         return np.empty(0, dtype=kind)
     planes = np.frombuffer(plain, dtype=np.uint8, count=count * kind.itemsize, offset=at).reshape(kind.itemsize, count)
