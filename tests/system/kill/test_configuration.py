@@ -24,33 +24,39 @@ DAEMONS = (Victim.DAEMON, Victim.ALL)
 
 @pytest.mark.parametrize("change", CONFIGURED)
 @in_network_namespace
-def test_a_configuration_killed_at_any_call_of_a_run_is_in_force_after_the_next(tmp_path: Path, change: str) -> None:
+def test_a_configuration_killed_at_any_call_of_a_run_is_in_force_after_the_next(
+    tmp_path: Path, day: int | None, change: str
+) -> None:
     new = CONFIGURED[change]
     with world_in(tmp_path) as world:
         world.learn(PLAIN)
         begin = partial(world.put_back, world.save("plain"))
         world.learn(new)
         again = partial(run_once, world, new)
-        kills = sweep(Crossing(world, PLAIN, new, begin, again, again, in_steps=change == "lists changed as well"))
+        kills = sweep(Crossing(world, PLAIN, new, begin, again, again, in_steps=change == "lists changed as well"), day)
     assert set(kills) == set(Victim)
 
 
 @pytest.mark.parametrize("change", CONFIGURED)
 @in_network_namespace
-def test_a_configuration_killed_at_any_call_of_a_reload_is_in_force_after_a_restart(tmp_path: Path, change: str) -> None:
+def test_a_configuration_killed_at_any_call_of_a_reload_is_in_force_after_a_restart(
+    tmp_path: Path, day: int | None, change: str
+) -> None:
     new = CONFIGURED[change]
     with world_in(tmp_path) as world:
         world.learn(PLAIN)
         begin = partial(world.put_back, world.save("plain"))
         world.learn(new)
         attempt, again = partial(reload, world, PLAIN, new), partial(run_daemon, world, new)
-        kills = sweep(Crossing(world, PLAIN, new, begin, attempt, again, DAEMONS, in_steps=change == "lists changed as well"))
+        kills = sweep(
+            Crossing(world, PLAIN, new, begin, attempt, again, DAEMONS, in_steps=change == "lists changed as well"), day
+        )
     # An allow entry is an element like any other.
     assert set(kills) == set(DAEMONS[:1] if change == "an allow entry added" else DAEMONS)
 
 
 @in_network_namespace
-def test_no_half_of_a_long_script_is_carried_out(tmp_path: Path) -> None:
+def test_no_half_of_a_long_script_is_carried_out(tmp_path: Path, day: int | None) -> None:
     # The first 4,096 octets, which a pipe takes at once, end with a line; every chain has lost its rules by then.
     old = KillScenario({f"list-x{number}": [f"192.0.2.{number}"] for number in range(24)})
     new = dataclasses.replace(old, actions=dict.fromkeys(old.lists, "reject"))
@@ -59,5 +65,5 @@ def test_no_half_of_a_long_script_is_carried_out(tmp_path: Path) -> None:
         begin = partial(world.put_back, world.save("old"))
         world.learn(new)
         again = partial(run_once, world, new)
-        kills = sweep(Crossing(world, old, new, begin, again, again, beside_nft=True))
+        kills = sweep(Crossing(world, old, new, begin, again, again, beside_nft=True), day)
     assert set(kills) == set(Victim)

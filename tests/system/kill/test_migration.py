@@ -93,7 +93,9 @@ def kept(rows: Rows, old: Rows) -> Rows:
 
 @pytest.mark.parametrize("version", [NEWEST - 1, NEWEST - 2])
 @in_network_namespace
-def test_a_migration_killed_at_any_call_loses_no_row_and_is_made_good_by_the_next_run(tmp_path: Path, version: int) -> None:
+def test_a_migration_killed_at_any_call_loses_no_row_and_is_made_good_by_the_next_run(
+    tmp_path: Path, day: int | None, version: int
+) -> None:
     with world_in(tmp_path) as world:
         # History, where there was any: what no run names is forgotten by the next one that is completed.
         for scene in (UPDATED, PLAIN) if version >= RUNS else (PLAIN,):
@@ -105,7 +107,7 @@ def test_a_migration_killed_at_any_call_loses_no_row_and_is_made_good_by_the_nex
         begin()
         world.learn(new)
         check = partial(check_the_database, world, version, rows)
-        kills = sweep(Crossing(world, PLAIN, new, begin, again, again, (Victim.DAEMON,), check=check))
+        kills = sweep(Crossing(world, PLAIN, new, begin, again, again, (Victim.DAEMON,), check=check), day)
     assert kills[Victim.DAEMON]
 
 
