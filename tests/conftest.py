@@ -1,5 +1,10 @@
-"""Settings of hypothesis, options of the boot tests, and the marker `fast`, which is set here by folder and file."""
+"""Settings of hypothesis, options of the boot tests, the end of tests that hang, and the marker `fast`, which is set here by
+folder and file.
+"""
 
+import faulthandler
+import os
+from collections.abc import Generator
 from pathlib import Path
 
 import pytest
@@ -39,6 +44,26 @@ _SLOW = {
         "documents/test_packaging.py",
     )
 }
+
+
+# After so many seconds a test hangs: no test that passes takes a tenth of it. More for those that are marked `sweep` or `boot`.
+_LONGEST, _LONGEST_MARKED = 600, 3600
+_STDERR = pytest.StashKey[int]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.stash[_STDERR] = os.dup(2)  # before pytest catches what a test writes there
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    """End the process of a test that hangs, and say where each thread is: pytest-xdist calls the test failed and goes on."""
+    marked = any(item.get_closest_marker(name) for name in ("sweep", "boot"))
+    faulthandler.dump_traceback_later(_LONGEST_MARKED if marked else _LONGEST, exit=True, file=item.config.stash[_STDERR])
+    try:
+        return (yield)
+    finally:
+        faulthandler.cancel_dump_traceback_later()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

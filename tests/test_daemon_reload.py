@@ -204,7 +204,7 @@ def test_the_comparison_with_the_firewall_does_not_put_the_old_policy_back_durin
         await reload
         for _ in range(3):
             world.firewall.looked.clear()
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(60):
                 await world.firewall.looked.wait()  # the loop comes round
             assert world.banned() == {"192.0.2.2"}
         assert EventName.FIREWALL_DRIFT_REPAIRED not in world.announcer.names()

@@ -436,5 +436,5 @@ async def _serve(world: DaemonWorld, life: Life) -> None:
         await life(world)
     finally:
         stop.set()
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             await running

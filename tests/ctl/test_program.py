@@ -124,7 +124,7 @@ def test_an_interrupted_wait_says_that_the_daemon_goes_on(daemon: CannedDaemon) 
         try:
             assert daemon.operations.begun.wait(30)
             process.send_signal(signal.SIGINT)
-            out, err = process.communicate(timeout=30)
+            out, err = process.communicate(timeout=60)
         finally:
             process.kill()
 

@@ -34,7 +34,7 @@ class Doubling:
 
 def run(life: Callable[[Doubling], Awaitable[None]]) -> None:
     async def live() -> None:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             await life(Doubling())
 
     asyncio.run(live())

@@ -17,7 +17,7 @@ from banlistd.services.poll_scheduler import PollScheduler, WaitingTimes
 from support.sources import source
 
 COUNT = 20
-PATIENCE = 20.0
+PATIENCE = 60.0
 
 
 SchedulerLife = Callable[[PollScheduler, list[asyncio.Task[bool]]], Awaitable[None]]

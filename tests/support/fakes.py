@@ -114,7 +114,7 @@ class FakeAnnouncer:
             if len(found) >= times:
                 return found[times - 1]
             self._announced.clear()
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(60):
                 await self._announced.wait()
 
     @staticmethod

@@ -78,7 +78,7 @@ class Heard:
 
     async def until(self, topic: str, payload: bytes | None = None) -> bytes:
         """The payload of the next message of a topic, or of the next one with that payload."""
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             async for message in self.client.messages:
                 octets = bytes(message.payload)
                 self.messages.append((str(message.topic), octets))

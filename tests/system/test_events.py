@@ -38,7 +38,7 @@ def test_each_event_of_a_source_is_printed_as_it_comes_and_the_stop_is_the_end(t
         while "manual_ban_added" not in every.stdout.readline():
             pass
         assert daemon.terminate() == 0
-        *_, last = every.communicate(timeout=20)[0].splitlines()
+        *_, last = every.communicate(timeout=60)[0].splitlines()
         assert "service_stopped" in last
         assert every.returncode == 69
-        assert source.wait(timeout=20) == 69
+        assert source.wait(timeout=60) == 69

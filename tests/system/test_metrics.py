@@ -37,7 +37,7 @@ def test_prometheus_reads_what_the_daemon_does(tmp_path: Path) -> None:
         daemon.wait_for("blocklist_import_completed")
         subprocess.run(["nft", "delete", "table", "inet", "banlistd"], check=True)
         daemon.wait_for("firewall_drift_repaired")
-        with urlopen(Request(f"http://{ADDRESS}/metrics", headers=OPEN), timeout=30) as answer:
+        with urlopen(Request(f"http://{ADDRESS}/metrics", headers=OPEN), timeout=60) as answer:
             found = samples(answer.read().decode())
         assert found["banlistd_bans"] == found["banlistd_source_elements one"] == 2
         assert found["banlistd_source_packets_total one"] == 0
@@ -69,5 +69,5 @@ def test_health_has_one_verdict_for_command_http_and_status(tmp_path: Path) -> N
         assert place.ask("status")["verdict"] == "PROTECTED"
         assert place.ask("health")["next_poll"] > 0
         for path in ("live", "ready", "healthz"):
-            with urlopen(f"http://{ADDRESS}/{path}", timeout=30) as answer:
+            with urlopen(f"http://{ADDRESS}/{path}", timeout=60) as answer:
                 assert answer.status == 200

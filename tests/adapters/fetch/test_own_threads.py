@@ -68,7 +68,7 @@ def test_a_second_call_is_refused_while_the_first_waits_for_a_thread() -> None:
         waiting = asyncio.create_task(threads.run("key", lambda: 7))
         await asyncio.sleep(0)
         with pytest.raises(OSError, match="has not come back"):
-            async with asyncio.timeout(10):  # without the refusal it waits for the thread, for ever
+            async with asyncio.timeout(60):  # without the refusal it waits for the thread, for ever
                 await threads.run("key", lambda: 8)
         waiting.cancel()
         await asyncio.gather(waiting, return_exceptions=True)

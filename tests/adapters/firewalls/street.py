@@ -67,7 +67,7 @@ def bound(namespace: NetworkNamespace, address: str, port: int = 0) -> socket.so
 def _udp(address: str, port: int) -> socket.socket:
     bound = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_DGRAM)
     try:
-        bound.settimeout(20)
+        bound.settimeout(60)
         bound.bind((address, port))
     except OSError:
         bound.close()

@@ -90,7 +90,7 @@ class LockoutCase:
 
 def udp(namespace: NetworkNamespace, address: str, port: int = 0) -> socket.socket:
     made = namespace.run(partial(socket.socket, socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_DGRAM))
-    made.settimeout(20)
+    made.settimeout(60)
     made.bind((address, port))
     return made  # type: ignore[no-any-return]
 
@@ -199,7 +199,7 @@ def test_a_live_ssh_session_goes_on_when_everything_is_banned(scene: LockoutCase
     with ssh_connection(scene, version) as (client, session):
         scene.ban(EVERYTHING, direction, ADMIN[version])
         for one, other in ((client, session), (session, client)):
-            other.settimeout(20)
+            other.settimeout(60)
             one.sendall(b"still here")
             assert other.recv(16) == b"still here"
         assert not scene.arrives(STRANGER[version], GUARD[version], GATEWAY[version])
@@ -312,7 +312,7 @@ def test_an_administrator_behind_a_translator_is_kept_when_all_of_ipv4_is_banned
 
 
 def connect(client: str, server: str) -> socket.socket:
-    return socket.create_connection((server, SSH_PORT), timeout=20, source_address=(client, 0))
+    return socket.create_connection((server, SSH_PORT), timeout=60, source_address=(client, 0))
 
 
 @both
@@ -360,7 +360,7 @@ def test_multicast_and_link_local_go_on_when_everything_is_banned(
 
 def join(family: int, group: str, name: str) -> socket.socket:
     made = socket.socket(family, socket.SOCK_DGRAM)
-    made.settimeout(20)
+    made.settimeout(60)
     made.bind(("::" if family == socket.AF_INET6 else "", 0))
     index = socket.if_nametoindex(name)
     if family == socket.AF_INET6:
@@ -374,7 +374,7 @@ def join(family: int, group: str, name: str) -> socket.socket:
 
 def speaker(family: int, name: str) -> socket.socket:
     made = socket.socket(family, socket.SOCK_DGRAM)
-    made.settimeout(20)
+    made.settimeout(60)
     index = socket.if_nametoindex(name)
     if family == socket.AF_INET6:
         made.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_MULTICAST_IF, index)

@@ -80,7 +80,7 @@ def test_a_connection_that_is_open_is_cut_when_its_other_end_is_banned(street: S
             make = partial(socket.create_connection, listener.getsockname()[:2], 20, (source, 0))
             client = stack.enter_context(closing(street.peer.run(make)))
             session = stack.enter_context(closing(listener.accept()[0]))
-            session.settimeout(20)
+            session.settimeout(60)
             client.sendall(b"before")
             assert session.recv(16) == b"before"
             return client, session
@@ -136,7 +136,7 @@ def test_rejected_sender_gets_an_answer(street: Street, source: str, code: int, 
 def test_a_rejected_connection_fails_at_once(street: Street) -> None:
     street.apply(None, state([BETA], {"beta": HOSTS}))
     with pytest.raises(OSError, match=os.strerror(errno.EHOSTUNREACH)):
-        street.peer.run(lambda: socket.create_connection((GUARD4, 9), timeout=20, source_address=(BAD4, 0)))
+        street.peer.run(lambda: socket.create_connection((GUARD4, 9), timeout=60, source_address=(BAD4, 0)))
 
 
 @pytest.mark.parametrize("watcher", [LOGGED, owner(5, "counted", Action.COUNT)], ids=["log", "count"])

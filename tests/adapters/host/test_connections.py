@@ -137,7 +137,7 @@ def _conversation(source: str, target: str) -> None:
     """A connection of TCP that both ends have confirmed."""
     with (
         socket.create_server((target, 0)) as listener,
-        socket.create_connection(listener.getsockname(), timeout=20, source_address=(source, 0)) as client,
+        socket.create_connection(listener.getsockname(), timeout=60, source_address=(source, 0)) as client,
         listener.accept()[0] as session,
     ):
         client.sendall(b"x")

@@ -87,7 +87,7 @@ def test_a_tcp_connection_to_port_22_protects_nobody(tmp_path: Path) -> None:
     command_ip("address add 192.0.2.2/32 dev lo")
     with (
         closing(socket.create_server(("192.0.2.2", 22))) as listener,
-        closing(socket.create_connection(("192.0.2.2", 22), timeout=10, source_address=("127.0.0.9", 0))),
+        closing(socket.create_connection(("192.0.2.2", 22), timeout=60, source_address=("127.0.0.9", 0))),
         closing(listener.accept()[0]),
     ):
         assert "127.0.0.9" not in find(tmp_path)
@@ -287,7 +287,7 @@ def resolver(monkeypatch: pytest.MonkeyPatch) -> Resolver:
 
 async def until(names: Names, expected: Mapping[str, Sequence[str]]) -> None:
     """Answers come from threads, when they come."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while await names.addresses([*expected]) != expected:  # noqa: ASYNC110 - threads end without an event
             await asyncio.sleep(0)
 
@@ -408,7 +408,7 @@ def test_a_silent_name_service_is_waited_for_once_however_many_names_there_are(
         resolver.open.clear()
         await names.addresses(hosts)
         resolver.open.set()  # they fail at last, and others are asked for
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while len(resolver.asked) < len(hosts):
                 await names.addresses(hosts)
                 await asyncio.sleep(0)

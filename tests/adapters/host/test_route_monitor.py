@@ -12,7 +12,7 @@ from banlistd.adapters.host.route_monitor import RouteMonitor
 from support.network_namespace import in_network_namespace
 
 # No test measures it: it ends one that would wait for ever.
-PATIENCE = 20.0
+PATIENCE = 60.0
 # For what must not be reported.
 SECONDS = 0.5
 # Without IPv6 addresses of its own: the kernel would check them for a second or two, and report that as a change.

@@ -38,7 +38,7 @@ def send(family: socket.AddressFamily, to: str, count: int = 1, size: int = 1) -
 
 async def arrived(packets: NflogPackets, count: int) -> Sequence[SampledPacket]:
     found: list[SampledPacket] = []
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while len(found) < count:
             found += await packets.packets()
     return found
@@ -88,7 +88,7 @@ async def test_samples_that_are_not_read_in_time_are_lost_and_counted_and_the_re
     sent = 30_000
     await asyncio.to_thread(send, socket.AF_INET, "127.0.0.1", sent)
     found = 0
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while found + packets.lost < sent:
             found += len(await packets.packets())
             if found + packets.lost < sent:  # the numbers of the next samples say what was lost before

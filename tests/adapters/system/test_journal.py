@@ -220,7 +220,7 @@ def with_a_run_of_its_own(script: str) -> object:
         check=False,
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=60,
     )
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)

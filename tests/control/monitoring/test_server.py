@@ -16,7 +16,7 @@ from banlistd.errors import AlreadyRunningError, ControlSocketError, LedgerError
 GET = b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n"
 SOON = MonitoringBounds(connections=2, head=512, request_seconds=0.05, answer_seconds=0.05, pause=0.01)
 PATIENT = MonitoringBounds(connections=2, head=512)
-PATIENCE = 20
+PATIENCE = 60.0
 LARGE = 32 * 2**20  # octets; more than the kernel takes from a socket whose other end does not read
 
 

@@ -70,7 +70,7 @@ class Life:
         self.record.note_connection(self.clock.now(), lambda: bus.lost)
         talk = BrokerTalk(bus, self.duties, self.stream, self.stream, self.record)
         running = asyncio.create_task(talk.run())
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while self.record.read_up_to < self.stream.newest(1).last:  # noqa: ASYNC110 - nothing announces it
                 await asyncio.sleep(0)
         running.cancel()

@@ -18,7 +18,7 @@ import pytest
 from aiohttp import ClientSession, ClientWebSocketResponse, WSMsgType
 
 PROGRAMS = ("chromium", "chromium-browser", "google-chrome")
-PATIENCE = 30.0
+PATIENCE = 60.0
 _UNTIL = """new Promise(resolve => {
     const look = () => {
         let value = false;

@@ -38,7 +38,7 @@ EVERYONE = [ALPHA, BETA, DROP, LOGGED, COUNTED, BOTH]
 EVERYTHING = {str(source.source_id): MIXED for source in EVERYONE}
 HELD = state(EVERYONE, EVERYTHING, allowed=["9.0.0.0/8"], answers=services("198.51.100.1 udp 53", "2001:db8::1 tcp 443"))
 # No test measures it: it ends one that would wait for ever.
-PATIENCE = 30.0
+PATIENCE = 60.0
 
 
 async def firewall_with(held: FirewallState) -> NftablesFirewall:

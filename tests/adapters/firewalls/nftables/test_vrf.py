@@ -41,7 +41,7 @@ def within(street: Street, address: str) -> socket.socket:
 def _bound_to_vrf(address: str) -> socket.socket:
     made = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_DGRAM)
     made.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, b"vrf0\0")
-    made.settimeout(20)
+    made.settimeout(60)
     made.bind((address, 0))
     return made
 
