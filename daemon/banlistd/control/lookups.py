@@ -13,7 +13,7 @@ from banlistd.core.feeds.content import Content
 from banlistd.core.feeds.extent import share_in_words
 from banlistd.core.printing import shown
 from banlistd.core.ruleset.protection import allowed_within, forms, protected_within, translated_from
-from banlistd.core.ruleset.state import FirewallState, Hook, Kind, MapId
+from banlistd.core.ruleset.state import FirewallState, Hook, Kind, MapId, scopes_of_hooks
 from banlistd.errors import UsageError
 from banlistd.model import Direction, Family, Protected, SourceId, SourceSlot, Span
 from banlistd.ports import Ledger
@@ -85,7 +85,7 @@ def scoped_owners(state: FirewallState | None, family: Family, number: int, *, t
     needles += [] if within is None else [(Family.IPV4, from_numbers(Family.IPV4, [within]))]
     by_mark = {owner.mark: owner for owner in state.sources}
     found = []
-    for hook in dict.fromkeys(map_id.hook for map_id in state.map_entries if map_id.hook.scope_number):
+    for hook in scopes_of_hooks(state.sources):
         for one, needle in needles[: 1 if hook.outward else 2]:
             marks = [state.map_entries[MapId(hook, kind, one)].owner_of(needle) for kind in Kind]
             found += [ScopedOwner(by_mark[mark], hook.end) for mark in marks[: 1 if marks[0] else 2] if mark in by_mark][:1]

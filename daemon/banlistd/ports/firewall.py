@@ -48,6 +48,9 @@ class Firewall(Protocol):
         Without the capability `contents_by_owner` (fail2ban) the backend does not know the sources: each mark gets all of them.
         """
 
+    async def scope_numbers(self) -> Mapping[str, int]:
+        """The number under which it has each scope, by `Scope.digest`; none without the capability `scopes`."""
+
     async def wait_for_external_change(self) -> ExternalChange:
         """Wait until another process has changed the firewall, since the last call or since our own last change.
 

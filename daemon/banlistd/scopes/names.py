@@ -8,6 +8,9 @@ MOST_SCOPES = 16
 MOST_BY_HAND = 8
 """So many different scopes manual bans may have besides."""
 
+MOST_NUMBERS = 2 * (MOST_SCOPES + MOST_BY_HAND)
+"""All scopes can be exchanged for as many others, and none of these gets the number of one that is in the firewall."""
+
 WITH_PORTS = ("tcp", "udp", "sctp")
 """The protocols that have ports; without `protocols`, ports are those of the first two."""
 

@@ -34,6 +34,11 @@ class Scope:
         parts += ["except answers"] if self.only_new else []
         return " ".join(parts)
 
+    @property
+    def digest(self) -> str:
+        """8 hexadecimal digits, by which a firewall names its conditions."""
+        return hashlib.sha256(repr(self).encode()).hexdigest()[:8]
+
 
 def id_by_hand(scope: Scope) -> str:
     """Of the source of the manual bans of a scope."""

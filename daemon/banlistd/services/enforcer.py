@@ -17,7 +17,6 @@ from banlistd.core.ruleset.measuring.durations import Durations
 from banlistd.core.ruleset.policy import Policy
 from banlistd.core.ruleset.protection import Hit, ProtectionExclusions
 from banlistd.core.ruleset.recovery import decide, is_held
-from banlistd.core.ruleset.scoping.by_hand import scoped_slots, with_scoped_bans
 from banlistd.core.ruleset.state import FirewallState, Verification
 from banlistd.errors import LedgerError
 from banlistd.model import (
@@ -47,6 +46,7 @@ from banlistd.services.planning.desired_state import (
     exclusions_of,
 )
 from banlistd.services.planning.restored import Restored
+from banlistd.services.planning.scopes_in_force import ScopesInForce
 
 _LOG = logging.getLogger(__name__)
 
@@ -71,12 +71,10 @@ class Enforcer:
         self.policy = policy
         self.protected: Sequence[Protected] = ()
         self.transactions = Durations()
-        self._firewall = firewall
-        self._ledger = ledger
-        self._host = host
+        self._firewall, self._ledger, self._host = firewall, ledger, host
         self._announcer, self._boot_snapshots, self._connections = announcer, boot_snapshots, connections
         self._exclusions, self._store = ProtectionExclusions.none(), ContentStore(ledger)
-        self._contents, self._scoped = dict[SourceId, Content](), scoped_slots(policy)
+        self._contents, self._scopes = dict[SourceId, Content](), ScopesInForce(firewall.scope_numbers, policy)
         self._state: FirewallState | None = None
         self._basis: Basis | None = None  # what `_state` is the plan of
         self._markers, self._markers_until = dict[SourceId, Marker](), 0.0
@@ -149,11 +147,11 @@ class Enforcer:
 
     def ban_in_scopes(self, scoped: Mapping[Scope, Mark]) -> None:
         """From the next plan on manual bans of each of these scopes are a source with this mark, and of no other."""
-        self._scoped = scoped
+        self._scopes.by_hand = scoped
 
     async def restore(self, now: float) -> Restored:
         """Bring the firewall to the accepted contents of the ledger, and complete runs that a crash left open. No network."""
-        self.policy = with_scoped_bans(self.policy, self._scoped)
+        self.policy = await self._scopes.numbered(self.policy, known=False)
         markers = {marker.source_id: marker for marker in await self._firewall.markers()}
         runs: dict[SourceId, ImportRun] = {}
         for run, content in await self._store.accepted_of(owner.source_id for owner in self.policy.sources):
@@ -237,7 +235,7 @@ class Enforcer:
         protected: Sequence[Protected],
         consent: Consent | None = None,
     ) -> Change:
-        policy = with_scoped_bans(policy, self._scoped)
+        policy = await self._scopes.numbered(policy, known=self._state is not None)
         contents = contents_to_plan(policy, self._contents | dict(news), self._store.external)
         same = self._state is not None and not news and policy.hash == self.policy.hash
         exclusions = self._exclusions
@@ -264,6 +262,7 @@ class Enforcer:
             _LOG.debug("applied a change: +%d -%d bans, %d elements written", change.added, change.removed, elements)
             await self._connections.end(change, desired.state.answers)
         self._state, self._basis, self._contents, self.policy = desired.state, desired.basis, contents, policy
+        self._scopes.note(policy)
         for event in carved_events(self._exclusions.hits, exclusions.hits):
             self._announcer.announce(event)
         self.protected, self._exclusions = protected, exclusions

@@ -68,7 +68,7 @@ COMBINED: Sequence[KillScenario] = (
 
 _SCOPED = dataclasses.replace(PLAIN, scopes={"feed": "22"})
 _TWO = {"feed": "22", "other": "80"}
-# Numbers of scopes are exchanged, are new and go; an address that both have is blocked in both.
+# Scopes are exchanged, are new and go; an address that both have is blocked in both.
 SCOPED: Sequence[KillScenario] = (
     _SCOPED,
     dataclasses.replace(UPDATED, scopes={"feed": "22"}),

@@ -1,6 +1,7 @@
 """What holds after a kill, and after the start that follows it. Both are checked from outside: kernel, database, events."""
 
 import json
+import re
 from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from itertools import product
@@ -176,10 +177,25 @@ _CHANCE = {"handle", "packets", "bytes", "size"}
 
 
 def normal(listing: Sequence[Mapping[str, Any]]) -> str:
-    """All of a ruleset but what differs between two that do the same: handles, counts, the order of what has none."""
+    """All of a ruleset but what differs between two that do the same: handles, counts, the order of what has none, and which
+    number a scope has, with the policy hash, which depends on it.
+    """
+    listing = _without_numbers(listing)
     items = [_without_chance(item) for item in listing if "rule" not in item and "metainfo" not in item]
     rules = {chain: _without_chance(expressions) for chain, expressions in rules_of(listing).items()}
     return json.dumps([sorted(items, key=json.dumps), rules], sort_keys=True)
+
+
+def _without_numbers(listing: Sequence[Mapping[str, Any]]) -> Sequence[Mapping[str, Any]]:
+    text = json.dumps(listing)
+    scopes = {*re.findall(r'"scope-([0-9]+)-([0-9a-f]{8})-', text)}
+    assert len(dict(scopes)) == len(scopes), f"a number has two scopes: {scopes}"
+    for number, digest in scopes:
+        text = re.sub(rf"\b(scoped?-|scope){number}(?=[-_])", rf"\g<1>{digest}", text)
+    if scopes:
+        text = re.sub(r"(sha256=[0-9a-f]{64}) [0-9a-f]{16}", r"\1", text)
+    named: Sequence[Mapping[str, Any]] = json.loads(text)
+    return named
 
 
 def _without_chance(value: Any) -> Any:

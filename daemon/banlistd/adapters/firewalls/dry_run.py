@@ -34,6 +34,9 @@ class DryRunFirewall:
     async def contents(self) -> Mapping[Mark, AddressSet]:
         return await self._real.contents()
 
+    async def scope_numbers(self) -> Mapping[str, int]:
+        return await self._real.scope_numbers()
+
     async def wait_for_external_change(self) -> ExternalChange:
         return await self._real.wait_for_external_change()
 

@@ -7,6 +7,7 @@ import numpy as np
 
 from banlistd.core.addresses.sets import FAMILIES, AddressSet, Ranges
 from banlistd.core.ruleset.diff import Change
+from banlistd.core.ruleset.scoping.numbering import numbers_of
 from banlistd.core.ruleset.state import FirewallState, MapEntries, MapId, Verification, contents_of, maps_of
 from banlistd.model import Counter, ExternalChange, Family, Mark, Marker, Remark, ServiceEndpoint, SourceSlot
 
@@ -63,6 +64,9 @@ class MemoryFirewall:
 
     async def contents(self) -> Mapping[Mark, AddressSet]:
         return contents_of(self._maps)
+
+    async def scope_numbers(self) -> Mapping[str, int]:
+        return numbers_of(self._sources or ())
 
     async def wait_for_external_change(self) -> ExternalChange:
         await asyncio.Event().wait()

@@ -25,6 +25,9 @@ class ThreadedFirewall(ABC):
     async def contents(self) -> Mapping[Mark, AddressSet]:
         return await asyncio.to_thread(self._contents)
 
+    async def scope_numbers(self) -> Mapping[str, int]:
+        return await asyncio.to_thread(self._scope_numbers)
+
     async def wait_for_external_change(self) -> ExternalChange:
         """Wait for ever: a backend without notices finds changes by the next `verify`."""
         await asyncio.Event().wait()
@@ -60,6 +63,10 @@ class ThreadedFirewall(ABC):
 
     @abstractmethod
     def _counters(self) -> Mapping[Mark, Counter]: ...
+
+    def _scope_numbers(self) -> Mapping[str, int]:
+        """Most backends have none."""
+        return {}
 
     def _remarks(self) -> Sequence[Remark]:
         """Never raises, and does not wait for other calls. Most backends have none."""

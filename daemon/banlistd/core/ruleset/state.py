@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from banlistd.core.addresses.arrays import distinct
 from banlistd.core.addresses.sets import FAMILIES, Addresses, AddressSet, Ranges, no_addresses, union_of
 from banlistd.model import Direction, Family, Mark, Marker, ServiceEndpoint, SourceSlot
-from banlistd.scopes.names import MOST_BY_HAND, MOST_SCOPES
+from banlistd.scopes.names import MOST_NUMBERS
 from banlistd.scopes.scope import Scope
 
 MARK_DTYPE = np.dtype(np.uint16)
@@ -30,7 +30,7 @@ class Hook(StrEnum):
     SHADOW_OUT = "shadow_out"
     # A constant number of scopes: what exists in a kernel can be listed without knowing the configuration.
     _ignore_ = "_number _end"
-    for _number in range(1, MOST_SCOPES + MOST_BY_HAND + 1):
+    for _number in range(1, MOST_NUMBERS + 1):
         for _end in ("in", "out"):
             vars()[f"SCOPE{_number}_{_end.upper()}"] = f"scope{_number}_{_end}"
 
@@ -90,7 +90,7 @@ SHADOWS: Mapping[Direction, Sequence[Hook]] = {
 
 
 def scopes_of_hooks(sources: Sequence[SourceSlot]) -> Mapping[Hook, Scope]:
-    """For which packets the maps of each hook are, where that is not all packets."""
+    """For which packets the maps of each hook are, where that is not all packets; in the order in which packets are asked."""
     return {hook: owner.scope for owner in sources if owner.scope and owner.scope_number for hook in hooks_of(owner)}
 
 

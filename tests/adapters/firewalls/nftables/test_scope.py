@@ -1,6 +1,6 @@
 """Sources that ban only some packets of their addresses."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import replace
 
@@ -25,8 +25,11 @@ from adapters.firewalls.street import (
 )
 from banlistd.adapters.firewalls.nftables.firewall import NftablesFirewall
 from banlistd.adapters.firewalls.nftables.structure import RuleForm, structure_of
+from banlistd.core.addresses.sets import AddressSet
 from banlistd.core.ruleset.diff import difference
 from banlistd.core.ruleset.kernel_parts import KernelPart
+from banlistd.core.ruleset.scoping.numbering import numbers_for, numbers_of
+from banlistd.core.ruleset.state import FirewallState
 from banlistd.errors import FirewallError
 from banlistd.model import Action, Direction, SourceSlot
 from banlistd.scopes.scope import Scope
@@ -326,33 +329,73 @@ async def test_a_program_that_finds_the_table_reads_the_bans_of_scopes() -> None
     await second.close()
 
 
-def test_a_scope_that_gets_another_number_lets_at_most_a_packet_between_two_rules_pass(street: Street) -> None:
-    udp = Scope(protocols=("udp",))
-    one = state([scoped(SSH, 1, 8), scoped(udp, 2, 9)], {"scoped-8": NETS, "scoped-9": HOSTS})
-    other = state([scoped(udp, 1, 9)], {"scoped-9": HOSTS})
-    street.apply(None, one)
-    changes = 10
-    with flooded(street) as flood:
-        for _ in range(changes // 2):
-            street.apply(one, other)
-            street.apply(other, one)
-    # One that has passed the rule of the new number when they change misses that of the old one (measured: 1 in 30 changes).
-    assert flood.arrived <= changes
+TCP, UDP = Scope(protocols=("tcp",)), Scope(protocols=("udp",))
+ELSEWHERE = addresses("203.0.113.1")
+TURNS: Mapping[str, tuple[Mapping[Scope, AddressSet], Mapping[Scope, AddressSet]]] = {
+    "another scope comes and goes": ({SSH: NETS, UDP: HOSTS}, {UDP: HOSTS}),
+    "they change places": ({SSH: NETS, UDP: HOSTS}, {UDP: HOSTS, SSH: NETS}),
+    "one takes the place of the other": ({UDP: HOSTS}, {Scope(protocols=("tcp", "udp")): HOSTS}),
+    "the other is no longer asked first": ({TCP: ELSEWHERE, SSH: NETS, UDP: HOSTS}, {UDP: HOSTS, TCP: HOSTS}),
+}
+"""What is banned of each scope, in turns; of the addresses that send, always all datagrams."""
 
 
-def test_at_most_a_packet_between_two_rules_meets_another_scope_while_numbers_are_exchanged(street: Street) -> None:
-    tcp, udp = Scope(protocols=("tcp",)), Scope(protocols=("udp",))
-    one = state([scoped(tcp, 1, 8), scoped(udp, 2, 9)], {"scoped-8": HOSTS, "scoped-9": addresses("203.0.113.1")})
-    other = state([scoped(udp, 1, 9), scoped(tcp, 2, 8)], {"scoped-8": HOSTS, "scoped-9": addresses("203.0.113.1")})
-    street.apply(None, one)
-    changes = 10
+def under_their_numbers(present: FirewallState | None, wanted: Mapping[Scope, AddressSet]) -> FirewallState:
+    """The state that follows upon another one; each scope has the same mark always."""
+    marks = {scope: 8 + sorted({SSH, TCP, UDP, *wanted}, key=str).index(scope) for scope in wanted}
+    numbers = numbers_for(dict.fromkeys(wanted, 0), numbers_of(present.sources) if present else {})
+    sources = [scoped(scope, number, marks[scope]) for scope, number in numbers.items()]
+    return state(sources, {f"scoped-{marks[scope]}": content for scope, content in wanted.items()})
+
+
+def take_turns(street: Street, present: FirewallState, turns: Sequence[Mapping[Scope, AddressSet]]) -> None:
+    for turn in turns:
+        wanted = under_their_numbers(present, turn)
+        street.apply(present, wanted)
+        present = wanted
+
+
+@pytest.mark.parametrize("turn", TURNS)
+def test_no_packet_passes_while_scopes_come_and_go(street: Street, turn: str) -> None:
+    one, other = TURNS[turn]
+    before = under_their_numbers(None, one)
+    street.apply(None, before)
     with flooded(street) as flood:
-        for _ in range(changes // 2):
-            street.apply(one, other)
-            street.apply(other, one)
+        take_turns(street, before, [other, one] * 5)
+    assert flood.arrived == 0
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ({TCP: HOSTS, UDP: ELSEWHERE}, {UDP: ELSEWHERE, TCP: HOSTS}),
+        ({TCP: HOSTS, UDP: ELSEWHERE}, {UDP: ELSEWHERE}),
+        ({TCP: HOSTS}, {UDP: ELSEWHERE}),
+    ],
+    ids=["they change places", "one comes and goes", "one takes the place of the other"],
+)
+def test_no_packet_meets_the_bans_of_another_scope_while_they_come_and_go(
+    street: Street, one: Mapping[Scope, AddressSet], other: Mapping[Scope, AddressSet]
+) -> None:
+    before = under_their_numbers(None, one)
+    street.apply(None, before)
+    with flooded(street) as flood:
+        take_turns(street, before, [other, one] * 5)
     assert flood.arrived > 0
-    # One that has met the condition of a number looks into the sets of the other scope then (measured: 1 in some 10 changes).
-    assert sum(street.counted().values()) <= changes
+    assert sum(street.counted().values()) == 0
+
+
+@in_network_namespace
+async def test_a_program_that_finds_the_table_reads_the_numbers_of_scopes() -> None:
+    first = NftablesFirewall()
+    assert await first.scope_numbers() == {}
+    await first.apply(difference(None, SCOPED))
+    await first.close()
+    second = NftablesFirewall()
+    assert await second.scope_numbers() == numbers_of(SCOPED.sources)
+    await second.apply(difference(SCOPED, MANY[4]))
+    assert await second.scope_numbers() == {Scope(except_interfaces=("a", "b.7")).digest: 16}
+    await second.close()
 
 
 def test_a_kernel_without_kinds_of_interfaces_gets_no_rule_about_them() -> None:

@@ -15,12 +15,14 @@ from banlistd.adapters.firewalls.nftables.dump import dump_maps
 from banlistd.adapters.firewalls.nftables.inspection import (
     CLOSE_SAMPLE,
     SAMPLE,
+    chains_in,
     faults_of,
     look_at,
     markers_of,
     read_counters,
     table_state,
 )
+from banlistd.adapters.firewalls.nftables.lookups.scopes import conditions_in
 from banlistd.adapters.firewalls.nftables.nft import NEEDED_RIGHTS
 from banlistd.adapters.firewalls.nftables.ownership import (
     adopt,
@@ -137,6 +139,10 @@ class NftablesFirewall(ThreadedFirewall):
     def _contents(self) -> Mapping[Mark, AddressSet]:
         with self._at_work("cannot read the firewall") as wire:
             return contents_of(dump_maps(wire, look_at(wire).names))
+
+    def _scope_numbers(self) -> Mapping[str, int]:
+        with self._at_work("cannot read the firewall") as wire:
+            return conditions_in(chains_in(wire))
 
     def _counters(self) -> Mapping[Mark, Counter]:
         """On the other socket, as the remarks: who asks waits for no change."""

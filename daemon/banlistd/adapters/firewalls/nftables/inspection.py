@@ -92,6 +92,11 @@ def base_chains(wire: NetlinkSocket) -> Mapping[str, bool]:
     return {name: not _misplaced({name: chains[name]}) for name in HOOKS if name in chains}
 
 
+def chains_in(wire: NetlinkSocket) -> AbstractSet[str]:
+    """The names of all chains in our table."""
+    return _chains(wire).keys()
+
+
 def look_at(wire: NetlinkSocket) -> Look:
     """All that a batch depends on. The generation is read first, so that the kernel refuses the batch after a later change."""
     generation = wire.generation()

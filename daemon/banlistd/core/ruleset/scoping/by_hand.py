@@ -1,20 +1,16 @@
 """Manual bans of some packets only: the scope of an order, and the policy in which those of each scope are a source. Pure."""
 
-import hashlib
-import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import replace
-from itertools import count
+from collections.abc import Callable, Iterable, Mapping
 from typing import TypeVar
 
 from banlistd.core.addresses.sets import FAMILIES, Addresses, AddressSet, from_numbers
 from banlistd.core.config.reading import packet_values
 from banlistd.core.config.values import Unfit
-from banlistd.core.ruleset.policy import Policy, slot_row
+from banlistd.core.ruleset.policy import Policy
 from banlistd.errors import UsageError
-from banlistd.model import MANUAL, Action, Direction, ManualBan, Mark, PolicyHash, SourceId, SourceSlot, Span
-from banlistd.scopes.names import MOST_BY_HAND, MOST_SCOPES, WITH_PORTS, is_by_hand
-from banlistd.scopes.scope import Scope, id_by_hand, scope_of
+from banlistd.model import ManualBan, Mark, Span
+from banlistd.scopes.names import WITH_PORTS, is_by_hand
+from banlistd.scopes.scope import Scope, scope_of
 
 _Part = TypeVar("_Part")
 
@@ -75,42 +71,3 @@ def spans_as_set(spans: Iterable[Span]) -> AddressSet:
 def scoped_slots(policy: Policy) -> Mapping[Scope, Mark]:
     """The scopes of manual bans in a policy, each with the mark of its source."""
     return {owner.scope: owner.mark for owner in policy.sources if owner.scope and is_by_hand(owner.source_id)}
-
-
-def with_scoped_bans(policy: Policy, scoped: Mapping[Scope, Mark]) -> Policy:
-    """The policy with a source for the manual bans of each scope, behind that of the others and before every list.
-
-    A scope that a list has too shares its number, and so its maps. The very same policy where it has these sources already.
-    """
-    present = [owner for owner in policy.sources if owner.source_id == MANUAL or not is_by_hand(owner.source_id)]
-    numbers = {owner.scope: owner.scope_number for owner in present if owner.scope}
-    like = next((owner for owner in present if owner.source_id == MANUAL), None)
-    free = count(MOST_SCOPES + 1)
-    slots = [
-        SourceSlot(
-            mark,
-            SourceId(id_by_hand(scope)),
-            Action.DROP,
-            Direction.IN,
-            log=like.log if like else None,
-            hits=like.hits if like else False,
-            scope=scope,
-            scope_number=numbers.get(scope) or next(free),
-        )
-        for scope, mark in sorted(scoped.items(), key=lambda pair: pair[1])[:MOST_BY_HAND]
-    ]
-    sources = (
-        *(owner for owner in present if owner.source_id == MANUAL),
-        *slots,
-        *(owner for owner in present if owner.source_id != MANUAL),
-    )
-    if sources == policy.sources:
-        return policy
-    base = policy.base_hash or policy.hash
-    return replace(policy, sources=sources, hash=_extended(base, slots), base_hash=base)
-
-
-def _extended(base: PolicyHash, slots: Sequence[SourceSlot]) -> PolicyHash:
-    if not slots:
-        return base
-    return PolicyHash(hashlib.sha256(json.dumps([base, [slot_row(slot) for slot in slots]]).encode()).hexdigest()[:16])

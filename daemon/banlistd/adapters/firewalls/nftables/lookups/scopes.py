@@ -4,14 +4,13 @@ A lookup chain jumps to the conditions, and those to a chain that looks into the
 conditions has a digest of them: a number that another scope gets has other conditions at the commit that exchanges its maps.
 """
 
-import hashlib
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from typing import NamedTuple
 
 from banlistd.core.ruleset.kernel_parts import KernelPart
-from banlistd.core.ruleset.state import Hook, hooks_of
+from banlistd.core.ruleset.state import Hook, scopes_of_hooks
 from banlistd.errors import FirewallError
 from banlistd.model import Direction, SourceSlot
 from banlistd.scopes.names import SCOPE_PROTOCOLS
@@ -45,7 +44,7 @@ WITHIN: Mapping[str, Within] = {network: Within(network, Hook.IN) for network in
 }
 """The chains that look up the IPv4 address in the source of an IPv6 packet."""
 
-_CONDITIONS = re.compile(r"scope-[0-9]{1,2}-[0-9a-f]{8}-(in|out)", re.ASCII)
+_CONDITIONS = re.compile(r"scope-([0-9]{1,2})-([0-9a-f]{8})-(?:in|out)", re.ASCII)
 _INTERFACE = re.compile(r"[A-Za-z0-9_.:@-]{1,15}", re.ASCII)
 
 
@@ -57,16 +56,12 @@ class ScopeChain(NamedTuple):
 
     @property
     def name(self) -> str:
-        digest = hashlib.sha256(repr(self.scope).encode()).hexdigest()[:8]
-        return f"scope-{self.hook.scope_number}-{digest}-{self.hook.end}"
+        return f"scope-{self.hook.scope_number}-{self.scope.digest}-{self.hook.end}"
 
 
 def scopes_in(sources: Sequence[SourceSlot]) -> Sequence[ScopeChain]:
-    """Each scope of these sources, in each direction that one of them has, by its number."""
-    found = {
-        ScopeChain(owner.scope, hook) for owner in sources if owner.scope and owner.scope_number for hook in hooks_of(owner)
-    }
-    return sorted(found, key=lambda one: (one.hook.scope_number, one.hook.outward))
+    """Each scope of these sources, in each direction that one of them has, in the order in which packets are asked."""
+    return [ScopeChain(scope, hook) for hook, scope in scopes_of_hooks(sources).items()]
 
 
 def chains_of_scopes(
@@ -86,6 +81,11 @@ def chains_of_scopes(
 def is_of_a_scope(chain: str) -> bool:
     """Whether a chain has conditions of a scope."""
     return _CONDITIONS.fullmatch(chain) is not None
+
+
+def conditions_in(chains: Iterable[str]) -> Mapping[str, int]:
+    """The number of each scope whose conditions are among these chains, by its digest."""
+    return {one[2]: int(one[1]) for one in map(_CONDITIONS.fullmatch, chains) if one}
 
 
 def count_loads_of(rule: str) -> int:
