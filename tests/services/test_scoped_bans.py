@@ -66,7 +66,7 @@ def test_a_scope_that_a_list_has_too_shares_its_maps_and_a_ban_comes_before_the_
         assert numbers == [0, 1, 1]
         assert await banned(world, "192.0.2.1") == (False, [("manual", "tcp to port 22")])
         await world.manual_bans.carry_out(ban("192.0.2.1", ports="23"))
-        assert await banned(world, "192.0.2.1") == (False, [(ONE, "tcp to port 22"), ("manual", "tcp/udp to port 23")])
+        assert await banned(world, "192.0.2.1") == (False, [("manual", "tcp/udp to port 23"), (ONE, "tcp to port 22")])
 
     run(Environment(tmp_path), LISTED, life, serve=True)
 
