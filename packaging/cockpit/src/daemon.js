@@ -25,6 +25,11 @@ export function faultOf(problem, body, user) {
         return new Fault("absent", _("banlistd does not answer."), _("Look at it with: systemctl status banlistd"));
     }
     if (code) return new Fault(code, format(_("banlistd does not answer: $0"), text), _("The page tries again by itself."));
+    return faultIn(body, text);
+}
+
+/* The error of the document that a daemon or banlistctl answered with; `text`: what is known without one. */
+export function faultIn(body, text) {
     try {
         const { kind, message, hint, problems } = JSON.parse(body).error;
         return new Fault(kind, message, hint, problems ?? []);
@@ -94,7 +99,7 @@ export function command(words, { change = false } = {}) {
                                      _("Switch to administrative access at the top of the page.")));
                 } else if (problem.problem === "not-found") {
                     reject(new Fault("absent", _("There is no program banlistctl."), _("Install the package banlistd.")));
-                } else reject(faultOf({ message: problem.message }, text, user));
+                } else reject(faultIn(text, problem.message));
             });
     });
 }

@@ -11,7 +11,7 @@ globalThis.cockpit = {
 
 const { counted, duration, number, relative, size } = await import("../src/text.js");
 const { entriesOverTime, isGood, outcomeText, ratesOf, stateOf, toneOfVerdict } = await import("../src/states.js");
-const { faultOf } = await import("../src/daemon.js");
+const { faultIn, faultOf } = await import("../src/daemon.js");
 
 const source = changes => ({
     id: "drop", enabled: true, state: "completed", quarantined: null, failures: 0, error: "", stale_since: null,
@@ -75,6 +75,13 @@ test("an error of the daemon keeps its words, and another answer is an error all
     const fault = faultOf({ status: 422, message: "Unprocessable" }, body, "ann");
     assert.deepEqual([fault.kind, fault.message, fault.hint, fault.problems], ["RefusedError", "never banned", "see allow", []]);
     assert.equal(faultOf({ status: 500, message: "Internal" }, "<h1>no JSON</h1>", "ann").kind, "unknown");
+});
+
+test("what banlistctl says is shown as it is, whatever its words are", () => {
+    const body = JSON.stringify({ error: { kind: "FetchError", message: "example.org: connection refused", hint: "", exit_code: 69 } });
+    const fault = faultIn(body, "connection refused");
+    assert.deepEqual([fault.kind, fault.message], ["FetchError", "example.org: connection refused"]);
+    assert.equal(faultIn("", "sh: no such file").message, "sh: no such file");
 });
 
 test("the entries of all lists over time begin with what was there before the oldest run", () => {
