@@ -111,7 +111,9 @@ def console(place: Installation, page: Path, folder: Path, *, as_root: bool = Fa
     command = ["unshare", "--mount", "--propagation", "private", "sh", "-c", _INSIDE, "sh", str(folder), str(place.runtime)]
     log = folder / "cockpit.log"
     session = ["--local-session=cockpit-bridge"] if as_root else []
-    environment = os.environ | {"XDG_DATA_HOME": "/home/operator/.local/share"}
+    # The page is to find the banlistctl of this place, and not that of the environment in which the tests run.
+    path = f"/usr/local/bin:{os.environ['PATH']}"
+    environment = os.environ | {"XDG_DATA_HOME": "/home/operator/.local/share", "PATH": path}
     with log.open("wb") as said:
         process = subprocess.Popen(
             [*command, str(program), "--no-tls", "--address", ADDRESS, "--port", str(PORT), *session],
