@@ -29,6 +29,28 @@ def test_a_disturbance_is_repaired_at_once_and_its_culprit_named(tmp_path: Path)
     run(Environment(tmp_path), BOTH, life, before=before, timing=Timing(reconcile_every=NEVER), serve=True)
 
 
+def test_a_disturbance_that_another_change_of_ours_repairs_is_reported_with_its_culprit(tmp_path: Path) -> None:
+    news: asyncio.Queue[ExternalChange] = asyncio.Queue()
+
+    async def before(world: DaemonWorld) -> None:
+        world.firewall.wait_for_external_change = news.get  # type: ignore[method-assign]
+
+    async def life(world: DaemonWorld) -> None:
+        await world.completed(ONE, TWO)
+        await world.firewall.teardown()
+        await world.service.reload()
+        assert world.banned() == {"192.0.2.1", "192.0.2.2"}
+        news.put_nowait(ExternalChange("nft[4711]"))
+        repaired = await world.announcer.until(EventName.FIREWALL_DRIFT_REPAIRED)
+        assert repaired.fields["CULPRIT"] == "nft[4711]"
+        await world.firewall.teardown()
+        news.put_nowait(ExternalChange("nft[4712]"))
+        repaired = await world.announcer.until(EventName.FIREWALL_DRIFT_REPAIRED, times=2)
+        assert repaired.fields["CULPRIT"] == "nft[4712]"
+
+    run(Environment(tmp_path), BOTH, life, before=before, timing=Timing(reconcile_every=NEVER), serve=True)
+
+
 def test_what_is_not_ours_is_not_even_looked_at(tmp_path: Path) -> None:
     elsewhere = [ExternalChange(f"iptables[{number}]", ours=False) for number in range(3)]
     waits_again = asyncio.Event()

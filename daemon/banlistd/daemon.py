@@ -109,7 +109,7 @@ class Service:
         self._repair = RepairLoop(
             enforcer.wait_for_external_change,
             enforcer.wait_until_idle,
-            reconcile,
+            self._reloads.repair,
             self._memory.note_work,
             announcer,
             outside.clock,

@@ -61,6 +61,8 @@ class Monitor:
         self.uncertain = False
         self._culprits: dict[str, None] = {}
         self._unreported = False
+        # Whether a report was taken, and no inspection or change of ours has followed yet.
+        self._taken = False
         self._of_this_commit: set[Touched] = set()
         self._lock = threading.Lock()
         self._waiting: tuple[asyncio.AbstractEventLoop, asyncio.Event] | None = None
@@ -105,12 +107,20 @@ class Monitor:
             return self._read(limit)
 
     def forget(self, touched: AbstractSet[Touched]) -> None:
-        """`touched` has been written anew. Where nothing is left, there is nothing to report either."""
+        """`touched` does not concern us. Where nothing is left, there is nothing to report either."""
         with self._lock:
             self.touched = self.touched - touched
-            if not self.touched and not self.uncertain:
-                self._unreported = False
-                self._culprits.clear()
+            self._drop_report()
+
+    def settle(self, touched: AbstractSet[Touched]) -> None:
+        """`touched` has been written anew. What another process did stays to be reported, unless a report was taken already:
+        that one led to the change, or will find it.
+        """
+        with self._lock:
+            self.touched = self.touched - touched
+            if self._taken:
+                self._drop_report()
+            self._taken = False
 
     @contextmanager
     def certainty(self) -> Iterator[Certainty]:
@@ -123,6 +133,8 @@ class Monitor:
         finally:
             if certainty.close and not certainty.sound:
                 self.uncertain = True
+            if certainty.sound:
+                self._taken = False
 
     @contextmanager
     def away(self, wire: NetlinkSocket) -> Iterator[Absence]:
@@ -152,6 +164,11 @@ class Monitor:
     def _join(self, how: int) -> None:
         self._socket.setsockopt(SOL_NETLINK, how, NFNLGRP_NFTABLES)
 
+    def _drop_report(self) -> None:
+        if not self.touched and not self.uncertain:
+            self._unreported = False
+            self._culprits.clear()
+
     def _is_quiet(self) -> bool:
         return not (self._unreported or self._of_this_commit)
 
@@ -159,7 +176,7 @@ class Monitor:
         with self._lock:
             if not self._unreported:
                 return None
-            self._unreported = False
+            self._unreported, self._taken = False, True
             culprits = ", ".join(self._culprits)
             self._culprits.clear()
             return culprits

@@ -45,6 +45,10 @@ class Change:
     retired: tuple[Mark, ...]
     answers: tuple[ServiceEndpoint, ...] | None = None
 
+    @classmethod
+    def nothing(cls) -> Self:
+        return cls((), reshape=False, replace=False, maps=(), allowed=None, markers=(), retired=())
+
     @property
     def is_empty(self) -> bool:
         passes = self.allowed is not None or self.answers is not None

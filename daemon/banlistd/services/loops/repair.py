@@ -24,7 +24,8 @@ FAILURE_PAUSE = 0.05
 
 class RepairLoop:
     """`wait_until_idle`: returns when no other change of ours is under way. `reconcile`: compares and repairs; returns the
-    change. `on_repair`: called after a change. `every`: seconds.
+    change, or one since its last call that repaired drift and was made for another reason. `on_repair`: called after a change.
+    `every`: seconds.
     """
 
     def __init__(

@@ -81,6 +81,11 @@ class Reloads:
         async with self._reloading:
             return await self._enforcer.reconcile(await self._live.policy(self._live.config))
 
+    async def repair(self) -> Change:
+        """As `reconcile`; where it finds nothing to do, the change for another reason that has repaired drift meanwhile."""
+        change, repair = await self.reconcile(), self._enforcer.take_repair()
+        return repair if change.is_empty else change
+
     async def _reload(self, order: ReloadOrder) -> Reloaded:
         lifts: list[Lift] = []
         consent = consent_to(order.lift if order.confirm is None else sys.maxsize)

@@ -252,6 +252,18 @@ async def test_a_change_between_our_own_is_noticed(monkeypatch: pytest.MonkeyPat
 
 
 @in_network_namespace
+async def test_a_change_that_our_own_repairs_before_it_is_asked_for_is_reported_all_the_same() -> None:
+    firewall = await firewall_with(HELD)
+    assert await is_quiet(firewall.wait_for_external_change())
+    nft("flush ruleset")
+    await firewall.apply(difference(None, HELD))
+    assert (await next_change(firewall)).culprit.startswith("nft[")
+    assert (await firewall.verify(HELD)).sound
+    assert await is_quiet(firewall.wait_for_external_change())
+    await firewall.close()
+
+
+@in_network_namespace
 async def test_two_writers_see_each_other() -> None:
     one = await firewall_with(HELD)
     other = NftablesFirewall()

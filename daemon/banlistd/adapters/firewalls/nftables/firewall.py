@@ -163,7 +163,7 @@ class NftablesFirewall(ThreadedFirewall):
             self._sources = change.sources
             elements = self._apply_possible(change, wire, absence)
             if self._monitor:
-                self._monitor.forget(rewritten(change, touched))
+                self._monitor.settle(rewritten(change, touched))
             return elements
 
     def _apply_possible(self, change: Change, wire: NetlinkSocket, absence: Absence) -> int:
