@@ -31,7 +31,7 @@ FLOORS = {
     "connecting": 7,
     "teardown": 7,
     "cli": 8,
-    "trust": 8,
+    "trust": 7,
     "notifying": 9,
     "ctl": 8,
     "__main__": 9,

@@ -197,3 +197,21 @@ class UsageError(BanlistdError):
     """The command line asks for what cannot be."""
 
     exit_code = 64  # EX_USAGE
+
+
+class FleetError(BanlistdError):
+    """The repository of a fleet cannot be published, or signed."""
+
+    exit_code = 65  # EX_DATAERR
+
+
+class FleetFileError(FleetError):
+    """A file of the repository, or of a key, cannot be read or written."""
+
+    exit_code = 74  # EX_IOERR
+
+
+class StoodDownError(FleetError):
+    """Another hub of the fleet has been promoted: this one publishes nothing until it is promoted itself."""
+
+    exit_code = 75  # EX_TEMPFAIL

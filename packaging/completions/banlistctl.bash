@@ -93,13 +93,36 @@ _banlistctl() {
     "order --confirm") words="" ;;
     "order --prefix6") words="" ;;
     "order --hash") words="" ;;
+    "fleet new-key --role") words="root targets hub" ;;
+    "fleet new-key --name") words="" ;;
+    "fleet new-key --passphrase-file") mapfile -t COMPREPLY < <(compgen -f -- "$current") && return ;;
+    "fleet new-key --config") mapfile -t COMPREPLY < <(compgen -d -- "$current") && return ;;
+    "fleet init --name") words="" ;;
+    "fleet init --root-keys") mapfile -t COMPREPLY < <(compgen -f -- "$current") && return ;;
+    "fleet init --targets-keys") mapfile -t COMPREPLY < <(compgen -f -- "$current") && return ;;
+    "fleet init --hub-keys") mapfile -t COMPREPLY < <(compgen -f -- "$current") && return ;;
+    "fleet init --threshold") words="" ;;
+    "fleet sign --key") mapfile -t COMPREPLY < <(compgen -f -- "$current") && return ;;
+    "fleet sign --passphrase-file") mapfile -t COMPREPLY < <(compgen -f -- "$current") && return ;;
+    "fleet sign --config") mapfile -t COMPREPLY < <(compgen -d -- "$current") && return ;;
+    "fleet rotate --without") words="" ;;
+    "fleet rotate --root-keys") mapfile -t COMPREPLY < <(compgen -f -- "$current") && return ;;
+    "fleet rotate --targets-keys") mapfile -t COMPREPLY < <(compgen -f -- "$current") && return ;;
+    "fleet rotate --hub-keys") mapfile -t COMPREPLY < <(compgen -f -- "$current") && return ;;
+    "fleet revoke --root-keys") mapfile -t COMPREPLY < <(compgen -f -- "$current") && return ;;
+    "fleet revoke --targets-keys") mapfile -t COMPREPLY < <(compgen -f -- "$current") && return ;;
+    "fleet revoke --hub-keys") mapfile -t COMPREPLY < <(compgen -f -- "$current") && return ;;
+    "fleet install --state") mapfile -t COMPREPLY < <(compgen -d -- "$current") && return ;;
+    "fleet promote --state") mapfile -t COMPREPLY < <(compgen -d -- "$current") && return ;;
+    "fleet promote --from") mapfile -t COMPREPLY < <(compgen -d -- "$current") && return ;;
+    "fleet promote --ca") mapfile -t COMPREPLY < <(compgen -f -- "$current") && return ;;
     "teardown --config") mapfile -t COMPREPLY < <(compgen -d -- "$current") && return ;;
     "teardown --state") mapfile -t COMPREPLY < <(compgen -d -- "$current") && return ;;
     "install-units --backend") words="ipset fail2ban" ;;
     "install-units --root") mapfile -t COMPREPLY < <(compgen -d -- "$current") && return ;;
     *)
         case $command in
-        "") words="status sources check top report promotion hits history versions diff rollback events notify export timers health metrics protected ban unban bans allow disallow allowed quarantine approve pause resume pin unpin refresh reload confirm catalogue add enable disable remove promote prove operator-key order teardown install-units --version" ;;
+        "") words="status sources check top report promotion hits history versions diff rollback events notify export timers health metrics protected ban unban bans allow disallow allowed quarantine approve pause resume pin unpin refresh reload confirm catalogue add enable disable remove promote prove operator-key order fleet teardown install-units --version" ;;
         status) words="--verdict" ;;
         sources) words="--failing --sort --limit $(_banlistctl_sources)" ;;
         check) words="--at --history" ;;
@@ -138,6 +161,7 @@ _banlistctl() {
         promote) words="--action --write --lift --config $(_banlistctl_sources)" ;;
         operator-key) words="--show" ;;
         order) words="--key --fleet --valid --for --comment --origin --confirm --prefix6 --hash --force --now" ;;
+        fleet) words="new-key init keys sign rotate revoke install promote" ;;
         teardown) words="--config --state" ;;
         install-units) words="--backend --remove --root" ;;
         esac

@@ -7,6 +7,11 @@ from banlistd.control.commands.credits import CATALOGUE_CREDITS
 from banlistd.control.declaration import Command, LocalCommand
 from banlistd.control.table import COMMANDS
 from banlistd.ctl.catalogue import CATALOGUE, CATALOGUE_SEARCH, CATALOGUE_SHOW
+from banlistd.ctl.fleet.hubs import INSTALL, PROMOTE_HUB
+from banlistd.ctl.fleet.keys import LIST_KEYS, NEW_KEY
+from banlistd.ctl.fleet.making import INIT, REVOKE, ROTATE
+from banlistd.ctl.fleet.overview import FLEET
+from banlistd.ctl.fleet.signing import SIGN
 from banlistd.ctl.install_units import INSTALL_UNITS
 from banlistd.ctl.lists.add import ADD
 from banlistd.ctl.lists.promoting import PROMOTE
@@ -31,6 +36,15 @@ EVERY_COMMAND: tuple[Command[Any, Any] | LocalCommand, ...] = (
     PROVE,
     OPERATOR_KEY,
     ORDER,
+    FLEET,
+    NEW_KEY,
+    INIT,
+    LIST_KEYS,
+    SIGN,
+    ROTATE,
+    REVOKE,
+    INSTALL,
+    PROMOTE_HUB,
     TEARDOWN,
     INSTALL_UNITS,
 )
@@ -38,11 +52,11 @@ EVERY_COMMAND: tuple[Command[Any, Any] | LocalCommand, ...] = (
 _EXITS: Mapping[int, str] = {
     0: "done",
     64: "usage: a wrong command line, address or source",
-    65: "a list was refused or could not be read",
+    65: "a list was refused or could not be read; something of a fleet is not proven, or a key does not fit",
     69: "the daemon is not running",
     70: "the daemon met a fault of its own",
     71: "the firewall did not accept a change",
-    74: "the database, or the output, could not be written",
+    74: "the database, the output, or a file of a fleet, could not be written",
     75: "another daemon is running, or too many connections are open; try again",
     76: "the answer could not be understood",
     77: "this user may not speak to the daemon",

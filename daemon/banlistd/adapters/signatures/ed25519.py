@@ -20,7 +20,7 @@ def is_signed_by(key: bytes, signature: bytes, message: "ctypes.Array[ctypes.c_c
     `message`: bytes, or a view of memory that ctypes made. Raises VerificationError without libcrypto. It takes as long as
     SHA-512 of the message twice, and lets other threads run meanwhile.
     """
-    library = _libcrypto()
+    library = loaded()
     place = library.EVP_PKEY_new_raw_public_key(_ED25519, None, key, len(key))
     context = library.EVP_MD_CTX_new()
     try:
@@ -35,7 +35,7 @@ def is_signed_by(key: bytes, signature: bytes, message: "ctypes.Array[ctypes.c_c
 
 def public_key_of(seed: bytes) -> bytes:
     """The public key, 32 bytes, of a private one of 32 bytes. Raises VerificationError without libcrypto."""
-    library = _libcrypto()
+    library = loaded()
     place = _private(library, seed)
     try:
         found, length = ctypes.create_string_buffer(_KEY), ctypes.c_size_t(_KEY)
@@ -49,7 +49,7 @@ def public_key_of(seed: bytes) -> bytes:
 
 def signature_of(seed: bytes, message: bytes) -> bytes:
     """A signature, 64 bytes, by a private key of 32 bytes. Raises VerificationError without libcrypto."""
-    library = _libcrypto()
+    library = loaded()
     place = _private(library, seed)
     context = library.EVP_MD_CTX_new()
     try:
@@ -75,7 +75,8 @@ def _private(library: ctypes.CDLL, seed: bytes) -> int:
 
 
 @cache
-def _libcrypto() -> ctypes.CDLL:
+def loaded() -> ctypes.CDLL:
+    """libcrypto, with the types of what this module calls. Raises VerificationError."""
     for name in _LIBRARIES:
         try:
             library = ctypes.CDLL(name)

@@ -1,0 +1,96 @@
+"""banlistctl fleet new-key and fleet keys: the keys of a fleet, made and listed."""
+
+import argparse
+import json
+from pathlib import Path
+
+from banlistd.control.declaration import Argument, Completes, LocalCommand
+from banlistd.ctl.fleet.common import FOLDER, MACHINE_CONFIG, PASSPHRASE, offline, passphrase, refuse_on_hub
+from banlistd.errors import UsageError
+
+_ROLES = ("root", "targets", "hub")
+
+
+def _make(arguments: argparse.Namespace) -> int:
+    from banlistd.trust.ceremony.key_files import make_key, public_file  # noqa: PLC0415 - as `offline`
+    from banlistd.trust.ceremony.keys import key_name  # noqa: PLC0415
+
+    path = Path(arguments.file)
+    name = key_name(arguments.name or path.name.removesuffix(".key"))
+    secret = b""
+    if arguments.role == "hub":
+        if arguments.passphrase_file:
+            raise UsageError("the key of a hub has no passphrase: nobody is there to type it", "systemd-creds encrypts it")
+    else:
+        refuse_on_hub(Path(arguments.config), f"a key for {arguments.role}")
+        secret = b"" if arguments.no_passphrase else _new_passphrase(arguments)
+    public = make_key(path, name, secret)
+    beside = public_file(path)
+    if arguments.json:
+        print(
+            json.dumps({"file": str(path), "public": str(beside), "name": name, "id": public.id, "line": public.line.strip()})
+        )
+    else:
+        print(f"{path}: the private key of {name}, which stays here{' under its passphrase' if secret else ''}")
+        print(f"{beside}: its public half, to hand over: {public.line.strip()}")
+    return 0
+
+
+def _new_passphrase(arguments: argparse.Namespace) -> bytes:
+    first = passphrase(arguments, "passphrase of the new key")
+    if not first:
+        raise UsageError("the passphrase is empty", "--no-passphrase makes a key that is not encrypted")
+    if not arguments.passphrase_file and passphrase(arguments, "once more") != first:
+        raise UsageError("the two passphrases differ")
+    return first
+
+
+def _list(arguments: argparse.Namespace) -> int:
+    from banlistd.trust.ceremony.folder import Folder  # noqa: PLC0415 - as `offline`
+    from banlistd.trust.ceremony.making import signing_keys  # noqa: PLC0415
+
+    folder = Folder(Path(arguments.folder))
+    newest = folder.newest()
+    known = sorted(signing_keys(newest).items(), key=lambda each: (_ROLES.index(each[1].roles[0]), each[1].name))
+    root, targets = newest.root.signed, newest.targets.signed
+    if arguments.json:
+        keys = [{"name": key.name, "id": identity, "roles": key.roles} for identity, key in known]
+        threshold = root.roles["root"].threshold
+        document = {"fleet": newest.fleet, "root": root.version, "threshold": threshold, "keys": keys}
+        print(json.dumps(document | {"expires": root.expires.timestamp(), "targets": targets.version}))
+        return 0
+    print(f"fleet {newest.fleet}: root {root.version}, targets {targets.version}, valid until {root.expires:%Y-%m-%d}")
+    for identity, key in known:
+        need = f" ({root.roles['root'].threshold} of {len(root.roles['root'].keyids)} sign)" if "root" in key.roles else ""
+        print(f"  {key.name:<24} {', '.join(key.roles)}{need}  {identity[:16]}")
+    for state in folder.states():
+        print(state)
+    return 0
+
+
+NEW_KEY = LocalCommand(
+    name="fleet new-key",
+    help="make a key of a fleet: for a person who signs the root or the targets, or for a hub",
+    run=offline(_make),
+    arguments=(
+        Argument("file", "FILE", "the file of the private key, which must not exist; it gets the mode 0600"),
+        Argument("--role", "ROLE", "what the key is for", choices=_ROLES, required=True),
+        Argument("--name", "NAME", "the name of the key, for people; default: that of the file, without .key"),
+        PASSPHRASE,
+        Argument("--no-passphrase", "", "do not encrypt a key for root or targets", is_flag=True),
+        MACHINE_CONFIG,
+    ),
+    details="It writes the private key (PKCS #8; with a passphrase: scrypt and AES-256, which `openssl pkey` reads) and"
+    " FILE.pub, one line with the public half. Keys for root and targets belong to people, each on a machine or a medium of"
+    " their own; they are refused on a machine whose configuration has `fleet: publish:`. The key of a hub is made on that"
+    " hub, without a passphrase, and given to the daemon as a credential.",
+)
+
+LIST_KEYS = LocalCommand(
+    name="fleet keys",
+    help="list the keys of a fleet, what each is for, and which signatures are missing",
+    run=offline(_list),
+    arguments=(FOLDER,),
+)
+
+FILE_OF_KEY = Argument("--key", "FILE", "the private key, as new-key made it", required=True, completes=Completes.FILES)

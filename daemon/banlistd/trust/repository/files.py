@@ -1,0 +1,64 @@
+"""Files of a repository: each is there whole, or not at all, and is on the disk before it has its name."""
+
+import os
+from contextlib import suppress
+from pathlib import Path
+
+from banlistd.core.printing import quoted
+from banlistd.errors import FleetFileError
+
+UNFINISHED = ".unfinished"
+"""How the name of a file ends while it is written; a kill leaves it, and the next clean-up deletes it."""
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Write, fsync, rename, fsync the folder. Raises FleetFileError; then the old file, or none, has the name.
+
+    A new file and a new folder get the owner of the folder above: an administrator may write what the daemon goes on with.
+    """
+    unfinished = path.with_name(path.name + UNFINISHED)
+    try:
+        _make_folder(path.parent)
+        descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW, 0o644)
+        try:
+            _give_to_owner(descriptor, path.parent)
+            view = memoryview(content)
+            while view:
+                view = view[os.write(descriptor, view) :]
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+        unfinished.rename(path)
+        sync_folder(path.parent)
+    except OSError as error:
+        with suppress(OSError):
+            unfinished.unlink()
+        raise FleetFileError(
+            f"cannot write {quoted(str(path))}: {error.strerror}", "the files before it stay as they are"
+        ) from error
+
+
+def _make_folder(path: Path) -> None:
+    """With those above it, readable for all: a web server serves it. Raises OSError."""
+    if path.is_dir():
+        return
+    _make_folder(path.parent)
+    with suppress(FileExistsError):
+        path.mkdir(mode=0o755)
+        _give_to_owner(path, path.parent)
+        sync_folder(path.parent)
+
+
+def sync_folder(path: Path) -> None:
+    """Raises OSError."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _give_to_owner(what: int | Path, folder: Path) -> None:
+    if os.geteuid() == 0:
+        owner = folder.stat()
+        os.chown(what, owner.st_uid, owner.st_gid)

@@ -1,0 +1,120 @@
+"""The folder of a hub: what is public, what came from the owners of the fleet, and the lease."""
+
+import fcntl
+import json
+import os
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tuf.api.metadata import Metadata, Root, Snapshot, Targets, Timestamp
+
+from banlistd.core.printing import quoted
+from banlistd.errors import FleetError, FleetFileError
+from banlistd.trust.ceremony.folder import Folder, read_signed
+from banlistd.trust.ceremony.making import HUB, Offline
+from banlistd.trust.ceremony.proving import must_be_signed, must_follow
+from banlistd.trust.repository.online import Present
+
+_FILE = re.compile(r"([1-9][0-9]{0,9})\.([a-z0-9][a-z0-9-]{0,39})\.json", re.ASCII)
+_FULL = "full.blz"
+
+
+@dataclass(frozen=True, slots=True)
+class KnownContent:
+    """A content of a list that nodes may have. `file`: its full file, below the folder of what is public."""
+
+    content: str
+    file: str
+
+
+class HubFolder:
+    """`$STATE_DIRECTORY/fleet`."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.public = path / "public"
+        self.metadata = self.public / "metadata"
+        self.offline = Folder(path / "offline")
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """No other process publishes meanwhile. Raises FleetError where one does."""
+        try:
+            self.path.mkdir(mode=0o755, exist_ok=True)
+            descriptor = os.open(self.path / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        except OSError as error:
+            raise FleetFileError(f"cannot write in {quoted(str(self.path))}: {error.strerror}") from error
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            yield
+        except BlockingIOError as error:
+            raise FleetError("another process publishes this fleet just now", "try again in a moment") from error
+        finally:
+            os.close(descriptor)
+
+    def newest_offline(self) -> tuple[Offline, list[Metadata[Root]]]:
+        """Root and targets in force, proven, and every root. Raises FleetError."""
+        offline, roots = self.offline.newest(), self.offline.roots()
+        must_follow(roots)
+        must_be_signed(offline.targets, offline.root)
+        return offline, roots
+
+    def present(self, offline: Offline) -> Present:
+        """What is published, read from the timestamp on: what a kill left beside it is not in use. Raises FleetError."""
+        present = Present(offline, highest=self._highest())
+        path = self.metadata / "timestamp.json"
+        if not path.exists():
+            return present
+        present.timestamp = read_signed(path, Timestamp)
+        present.snapshot = read_signed(
+            self.metadata / f"{present.timestamp.signed.snapshot_meta.version}.snapshot.json", Snapshot
+        )
+        versions = {name.removesuffix(".json"): meta.version for name, meta in present.snapshot.signed.meta.items()}
+        for role, version in versions.items():
+            file = self.metadata / f"{version}.{role}.json"
+            if role == HUB:
+                present.hub = read_signed(file, Targets)
+            elif role != "targets" and file.exists():  # a list that is no longer published has lost its file
+                present.lists[role] = read_signed(file, Targets)
+        return present
+
+    def known_contents(self, name: str, most: int) -> list[KnownContent]:
+        """The last contents of a list whose full files are there, the newest first. Raises FleetError."""
+        found: dict[str, KnownContent] = {}
+        for version in sorted((version for version, role in self.files() if role == name), reverse=True):
+            document = self.read_plain(f"{version}.{name}.json")
+            full = document.get("targets", {}).get(f"{name}/{_FULL}", {})
+            digest, content = full.get("hashes", {}).get("sha256", ""), full.get("custom", {}).get("content", "")
+            file = f"targets/{name}/{digest}.{_FULL}"
+            if digest and (self.public / file).exists():
+                found.setdefault(content, KnownContent(content, file))
+            if len(found) == most:
+                break
+        return list(found.values())
+
+    def read_plain(self, file: str) -> Mapping[str, Any]:
+        """What is signed of a file of our own, unproven. Raises FleetError."""
+        try:
+            document = json.loads((self.metadata / file).read_bytes())
+        except OSError as error:
+            raise FleetFileError(f"cannot read {quoted(file)}: {error.strerror}") from error
+        except ValueError as error:
+            raise FleetError(f"{quoted(file)} is damaged", "banlistctl fleet promote --from MIRROR fetches it again") from error
+        signed: Mapping[str, Any] = document["signed"]
+        return signed
+
+    def files(self) -> Iterator[tuple[int, str]]:
+        """Version and role of each file of metadata with a version."""
+        for path in self.metadata.iterdir() if self.metadata.is_dir() else ():
+            if match := _FILE.fullmatch(path.name):
+                yield int(match[1]), match[2]
+
+    def _highest(self) -> dict[str, int]:
+        found: dict[str, int] = {}
+        for version, role in self.files():
+            found[role] = max(found.get(role, 0), version)
+        return found

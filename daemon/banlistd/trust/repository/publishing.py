@@ -1,0 +1,119 @@
+"""One publication, written in an order in which a kill leaves the old timestamp or the new one."""
+
+import hashlib
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from tuf.api.serialization.json import JSONSerializer
+
+from banlistd.errors import FleetError, FleetFileError, StoodDownError
+from banlistd.trust.ceremony.key_files import read_seed
+from banlistd.trust.ceremony.keys import signer_of
+from banlistd.trust.repository.files import write_whole
+from banlistd.trust.repository.hub_folder import HubFolder
+from banlistd.trust.repository.job import NewContent, PublishJob
+from banlistd.trust.repository.lease import Lease, read_lease, term_of
+from banlistd.trust.repository.mirrors import SeenTimestamp, versions_seen
+from banlistd.trust.repository.online import ListFiles, OnlineSigner, Present
+from banlistd.trust.repository.retention import clean_up
+
+DELTA_BASES = 16
+"""Contents that a delta may begin with."""
+
+_SMALL = JSONSerializer(compact=True)
+
+
+def publish(job: PublishJob, now: datetime) -> Mapping[str, Any]:
+    """Do a job; the answer as a document. Raises FleetError, and then the timestamp is the one before."""
+    folder = HubFolder(job.folder)
+    with folder.alone():
+        offline, roots = folder.newest_offline()
+        present = folder.present(offline)
+        if job.key is not None:
+            signer = signer_of(read_seed(job.key, _no_passphrase))
+            lease = _lease(folder, present, versions_seen(job.mirrors, job.ca, offline.root))
+            made = OnlineSigner(present, signer, lease, now).next(_described(job.lists), job.names)
+            clean_up(folder)
+            for name, new in job.lists.items():
+                _write_files(folder, name, new)
+            _write_once(folder, f"{offline.targets.signed.version}.targets.json", offline.targets.to_bytes(_SMALL))
+            for file, metadata in made.immutable:
+                write_whole(folder.metadata / file, metadata.to_bytes(_SMALL))
+            for root in roots:
+                _write_once(folder, f"{root.signed.version}.root.json", root.to_bytes(_SMALL))
+            write_whole(folder.metadata / "timestamp.json", made.timestamp.to_bytes(_SMALL))
+            present = folder.present(offline)
+        return _answer(folder, job, present)
+
+
+def _write_once(folder: HubFolder, file: str, content: bytes) -> None:
+    """A file that never changes. Raises FleetFileError."""
+    if not (folder.metadata / file).exists():
+        write_whole(folder.metadata / file, content)
+
+
+def _lease(folder: HubFolder, present: Present, seen: list[SeenTimestamp]) -> Lease:
+    """Under which this hub signs. Raises StoodDownError where another hub is the one that publishes."""
+    lease = read_lease(folder.path)
+    if lease is None:
+        raise StoodDownError("this hub was never promoted, so it publishes nothing", "banlistctl fleet promote")
+    version = present.timestamp.signed.version if present.timestamp else 0
+    for each in [*seen, SeenTimestamp("its own folder", version)]:
+        if term_of(each.version) > lease.term and each.version:
+            raise StoodDownError(
+                f"another hub was promoted and publishes version {each.version} of this fleet ({each.place})",
+                "to publish here again: banlistctl fleet promote",
+            )
+        if each.version > version:
+            raise StoodDownError(
+                f"{each.place} has version {each.version}, and this hub knows only {version}:"
+                " another hub publishes too, or the folder is older than it was",
+                "to go on here, above what was published: banlistctl fleet promote",
+            )
+    return lease
+
+
+def _described(lists: Mapping[str, NewContent]) -> Mapping[str, ListFiles]:
+    return {
+        name: ListFiles(
+            new.content,
+            new.entries,
+            {file: (len(octets), hashlib.sha256(octets).hexdigest()) for file, octets in new.files.items()},
+        )
+        for name, new in lists.items()
+    }
+
+
+def _write_files(folder: HubFolder, name: str, new: NewContent) -> None:
+    for file, octets in new.files.items():
+        path = folder.public / "targets" / name / f"{hashlib.sha256(octets).hexdigest()}.{file}"
+        # A content may come back: the old file serves, if it is whole.
+        try:
+            if path.exists() and path.read_bytes() == octets:
+                path.touch()
+                continue
+        except OSError as error:
+            raise FleetFileError(f"cannot read {path.name}: {error.strerror}") from error
+        write_whole(path, octets)
+
+
+def _answer(folder: HubFolder, job: PublishJob, present: Present) -> Mapping[str, Any]:
+    lists = {}
+    for name in job.names:
+        known = folder.known_contents(name, DELTA_BASES) if name in present.lists else []
+        if known:
+            seq = present.lists[name].signed.version
+            lists[name] = {"seq": seq, "contents": [{"content": each.content, "file": each.file} for each in known]}
+    root, targets, timestamp = present.offline.root.signed, present.offline.targets.signed, present.timestamp
+    return {
+        "ok": True,
+        "timestamp": timestamp.signed.version if timestamp else 0,
+        "root": root.version,
+        "offline_expires": min(root.expires, targets.expires).timestamp(),
+        "lists": lists,
+    }
+
+
+def _no_passphrase() -> bytes:
+    raise FleetError("the key of a hub cannot be encrypted with a passphrase", "systemd-creds encrypts it without one")

@@ -1,0 +1,49 @@
+"""What of a repository may be deleted: nodes and mirrors may be in the middle of a pull of an older timestamp."""
+
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+from banlistd.errors import FleetError
+from banlistd.trust.repository.hub_folder import HubFolder
+
+_KEPT, _KEPT_SECONDS, _KEPT_MOST = 32, 48 * 3600, 288
+"""Snapshots: at least so many, those of the last 48 hours, but of these no more than one every 10 minutes on average."""
+
+_FOREVER = frozenset({"root", "targets"})
+"""A node that was away for a year proves every root in turn; the targets are small."""
+
+
+def clean_up(folder: HubFolder) -> None:
+    """Delete what no snapshot that is kept names. What cannot be read or deleted is left for the next time."""
+    with suppress(OSError, FleetError, LookupError, TypeError):
+        kept = set(_kept_files(folder))
+        for path in (*folder.metadata.glob("*.json*"), *(folder.public / "targets").glob("*/*.bl[zd]*")):
+            if str(path.relative_to(folder.public)) not in kept:
+                path.unlink()
+
+
+def _kept_files(folder: HubFolder) -> Iterator[str]:
+    yield "metadata/timestamp.json"
+    present = sorted(folder.files(), reverse=True)
+    yield from (f"metadata/{version}.{role}.json" for version, role in present if role in _FOREVER)
+    now, read = time.time(), set()
+    for place, version in enumerate(version for version, role in present if role == "snapshot"):
+        file = f"{version}.snapshot.json"
+        age = now - (folder.metadata / file).stat().st_mtime
+        if place >= _KEPT and (age > _KEPT_SECONDS or place >= _KEPT_MOST):
+            break
+        yield f"metadata/{file}"
+        for name, meta in folder.read_plain(file)["meta"].items():
+            named = f"{meta['version']}.{name}"
+            if named not in read and (folder.metadata / named).exists():
+                read.add(named)
+                yield f"metadata/{named}"
+                yield from _targets(folder, named)
+
+
+def _targets(folder: HubFolder, file: str) -> Iterator[str]:
+    for path, target in folder.read_plain(file).get("targets", {}).items():
+        list_name, _, name = path.partition("/")
+        yield str(Path("targets") / list_name / f"{target['hashes']['sha256']}.{name}")

@@ -1,0 +1,148 @@
+"""A hub that takes over: what the owners signed is installed, and it goes on above the highest version that it can see."""
+
+import ssl
+import tempfile
+import urllib.error
+import urllib.request
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from tuf.api.exceptions import DownloadError, DownloadHTTPError, RepositoryError
+from tuf.api.metadata import Metadata, Root, Targets
+from tuf.ngclient import Updater, UpdaterConfig
+from tuf.ngclient.fetcher import FetcherInterface
+
+from banlistd.core.printing import quoted
+from banlistd.errors import FleetError, FleetFileError
+from banlistd.trust.ceremony.folder import Folder
+from banlistd.trust.ceremony.proving import must_be_signed, must_follow
+from banlistd.trust.repository.files import write_whole
+from banlistd.trust.repository.hub_folder import HubFolder
+from banlistd.trust.repository.lease import Lease, term_of, write_lease
+
+_SECONDS = 30.0
+_PIECE = 256 * 1024
+_MISSING = 404
+
+
+def install(hub: HubFolder, given: Folder) -> list[str]:
+    """Take over what the owners signed; the names of the files that are new. Raises FleetError unless all of it is proven.
+
+    The roots that the hub has count: what is given must begin with them, or be proven by them.
+    """
+    roots, targets = given.roots(), given.newest_targets()
+    if not roots or targets is None:
+        raise FleetError(f"there is no fleet in {quoted(str(given.path))}", "banlistctl fleet init FOLDER makes one")
+    must_follow(roots)
+    must_be_signed(targets, roots[-1])
+    known = hub.offline.roots()
+    if known:
+        _must_go_on(known, roots)
+        there = hub.offline.newest_targets()
+        if there is not None and targets.signed.version < there.signed.version:
+            raise FleetError(f"the hub has targets {there.signed.version} already", "take the newest folder")
+    before = {root.signed.version for root in known}
+    written = []
+    for name in (
+        *(f"{root.signed.version}.root.json" for root in roots if root.signed.version not in before),
+        *_newest(targets),
+    ):
+        content = (given.path / name).read_bytes()
+        if not (hub.offline.path / name).exists():
+            write_whole(hub.offline.path / name, content)
+            written.append(name)
+    return written
+
+
+def promote(hub: HubFolder, sources: Sequence[str], ca: Path | None) -> Lease:
+    """Take the term after the highest one that its folder and the sources (URLs, or folders) show. Raises FleetError.
+
+    What a source has that is newer is copied, so that nodes get deltas from it.
+    """
+    with hub.alone():
+        offline, roots = hub.newest_offline()
+        present = hub.present(offline)
+        highest = present.timestamp.signed.version if present.timestamp else 0
+        for source in sources:
+            highest = max(highest, _take_over(hub, source, roots[-1], ca, highest))
+        lease = Lease(term_of(highest) + 1 if highest else 0)
+        write_lease(hub.path, lease)
+        return lease
+
+
+def _must_go_on(known: Sequence[Metadata[Root]], given: Sequence[Metadata[Root]]) -> None:
+    by_version = {root.signed.version: root for root in given}
+    last = known[-1]
+    same = by_version.get(last.signed.version)
+    if same is None or same.signed_bytes != last.signed_bytes:
+        raise FleetError(
+            f"it does not go on from the root {last.signed.version} of this hub", "take the folder from where it is whole"
+        )
+
+
+def _newest(targets: Metadata[Targets]) -> list[str]:
+    return [f"{targets.signed.version}.targets.json"]
+
+
+def _take_over(hub: HubFolder, source: str, root: Metadata[Root], ca: Path | None, known: int) -> int:
+    """The version of the source; its files are copied if that is above the known one."""
+    url = source.rstrip("/") if "://" in source else Path(source).resolve().as_uri()
+    with tempfile.TemporaryDirectory() as scratch:
+        metadata, files = Path(scratch, "metadata"), Path(scratch, "targets")
+        metadata.mkdir()
+        files.mkdir()
+        updater = Updater(
+            str(metadata),
+            f"{url}/metadata/",
+            str(files),
+            f"{url}/targets/",
+            fetcher=_Files(ca),
+            config=UpdaterConfig(prefix_targets_with_hash=True),
+            bootstrap=root.to_bytes(),
+        )
+        try:
+            updater.refresh()
+            version = Metadata.from_file(str(metadata / "timestamp.json")).signed.version
+            if version > known:
+                _copy(hub, updater, metadata, files)
+        except (RepositoryError, DownloadError, ValueError) as error:
+            raise FleetError(f"{quoted(source)} cannot be taken over: {quoted(str(error))}", "name another mirror") from error
+        except OSError as error:
+            raise FleetFileError(f"cannot copy {quoted(source)}: {error.strerror}") from error
+        return version
+
+
+def _copy(hub: HubFolder, updater: Updater, metadata: Path, files: Path) -> None:
+    # Loads the metadata of the hub, whether there is such a file or not.
+    updater.get_targetinfo("hub/nothing")
+    hub_file = metadata / "hub.json"
+    delegations = Metadata[Targets].from_file(str(hub_file)).signed.delegations if hub_file.exists() else None
+    for name in sorted(delegations.roles or {}) if delegations else ():
+        info = updater.get_targetinfo(f"{name}/full.blz")
+        if info is not None:
+            found = Path(updater.download_target(info, str(files / "full")))
+            write_whole(hub.public / "targets" / name / f"{info.hashes['sha256']}.full.blz", found.read_bytes())
+    for path in metadata.glob("*.json"):
+        if path.name not in ("timestamp.json", "root.json"):
+            content = path.read_bytes()
+            write_whole(hub.metadata / f"{Metadata.from_bytes(content).signed.version}.{path.name}", content)
+    write_whole(hub.metadata / "timestamp.json", (metadata / "timestamp.json").read_bytes())
+
+
+class _Files(FetcherInterface):
+    """https:// and file:// alike."""
+
+    def __init__(self, ca: Path | None) -> None:
+        self._context = ssl.create_default_context(cafile=str(ca) if ca else None)
+
+    def _fetch(self, url: str) -> Iterator[bytes]:
+        try:
+            with urllib.request.urlopen(url, timeout=_SECONDS, context=self._context) as answer:  # noqa: S310 - an operator names it
+                while piece := answer.read(_PIECE):
+                    yield piece
+        except urllib.error.HTTPError as error:
+            raise DownloadHTTPError(str(error), error.code) from error
+        except urllib.error.URLError as error:
+            if isinstance(error.reason, FileNotFoundError) or "No such file" in str(error.reason):
+                raise DownloadHTTPError("no such file", _MISSING) from error
+            raise DownloadError(str(error.reason)) from error

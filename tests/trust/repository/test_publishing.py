@@ -1,0 +1,209 @@
+"""What a hub publishes, as python-tuf's own client takes it: contents, renewals, promotions, revocations, two hubs."""
+
+import json
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from tuf.api.exceptions import RepositoryError
+
+from banlistd.errors import FleetError, StoodDownError
+from banlistd.trust.ceremony.making import SigningRole
+from banlistd.trust.repository.lease import STRIDE, Lease, write_lease
+from banlistd.trust.repository.publishing import publish
+from support.fleet import Hub, Node, Owners, hash_of, new_content
+
+
+@pytest.fixture
+def owners(tmp_path: Path) -> Owners:
+    return Owners(tmp_path / "owners", "hub-a", "hub-b")
+
+
+@pytest.fixture
+def hub(tmp_path: Path, owners: Owners) -> Hub:
+    hub = Hub(tmp_path / "a", owners, "hub-a")
+    hub.install()
+    hub.promote()
+    return hub
+
+
+@pytest.fixture
+def node(tmp_path: Path, owners: Owners) -> Node:
+    return Node(tmp_path / "node", owners)
+
+
+def now() -> datetime:
+    return datetime.now(UTC).replace(microsecond=0)
+
+
+def test_the_program_publishes_what_a_node_takes(hub: Hub, node: Node) -> None:
+    answer = hub.publish({"drop": new_content("one")})
+    assert (answer["ok"], answer["timestamp"], answer["lists"]["drop"]["seq"]) == (True, 1, 1)
+    assert node.pull(hub.folder.public, "drop/full.blz") == b"one"
+    assert node.pull(hub.folder.public, "ssh/full.blz") is None
+    answer = hub.publish({"drop": new_content("two", "one"), "ssh": new_content("other")})
+    assert [each["content"] for each in answer["lists"]["drop"]["contents"]] == [hash_of("two"), hash_of("one")]
+    assert node.pull(hub.folder.public, f"drop/{hash_of('one')[:16]}.bld") == b"one to two"
+    assert node.pull(hub.folder.public, "ssh/full.blz") == b"other"
+
+
+def test_a_changed_list_costs_its_own_metadata_only(hub: Hub) -> None:
+    publish(hub.job({"drop": new_content("one"), "ssh": new_content("other")}), now())
+    before = {path.name for path in hub.folder.metadata.iterdir()}
+    publish(hub.job({"drop": new_content("two")}), now())
+    assert {path.name for path in hub.folder.metadata.iterdir()} - before == {"2.drop.json", "2.snapshot.json"}
+    about = json.loads((hub.folder.metadata / "2.drop.json").read_text())["signed"]["targets"]["drop/full.blz"]["custom"]
+    assert about == {"v": 1, "content": hash_of("two"), "entries": 3, "seq": 2}
+
+
+def test_only_the_timestamp_is_signed_again_where_nothing_changed(hub: Hub) -> None:
+    publish(hub.job({"drop": new_content("one")}), now())
+    before = {path.name for path in hub.folder.metadata.iterdir()}
+    assert publish(hub.job({}), now())["timestamp"] == 2
+    assert {path.name for path in hub.folder.metadata.iterdir()} == before
+
+
+def test_what_expires_soon_is_signed_again(hub: Hub, node: Node) -> None:
+    publish(hub.job({"drop": new_content("one")}), now() - timedelta(days=4))
+    publish(hub.job({}), now())
+    assert {"2.drop.json", "2.hub.json", "2.snapshot.json"} <= {path.name for path in hub.folder.metadata.iterdir()}
+    assert node.pull(hub.folder.public, "drop/full.blz") == b"one"
+
+
+def test_a_list_that_is_no_longer_published_is_gone_for_nodes(hub: Hub, node: Node) -> None:
+    publish(hub.job({"drop": new_content("one"), "ssh": new_content("other")}), now())
+    assert node.pull(hub.folder.public, "ssh/full.blz") == b"other"
+    publish(hub.job({}, "drop"), now())
+    assert node.pull(hub.folder.public, "ssh/full.blz") is None
+    assert node.pull(hub.folder.public, "drop/full.blz") == b"one"
+
+
+@pytest.mark.parametrize("name", ["hub", "root", "targets", "snapshot", "timestamp"])
+def test_a_list_has_no_name_of_a_role(hub: Hub, name: str) -> None:
+    with pytest.raises(FleetError, match=f"a list cannot be called {name}"):
+        publish(hub.job({}, name), now())
+
+
+def test_nothing_is_published_before_a_promotion(tmp_path: Path, owners: Owners) -> None:
+    hub = Hub(tmp_path / "a", owners, "hub-a")
+    hub.install()
+    assert hub.publish({})["error"]["kind"] == "StoodDownError"
+    assert not hub.folder.public.exists()
+
+
+def test_nothing_is_published_with_a_key_of_another_fleet(tmp_path: Path, owners: Owners) -> None:
+    hub = Hub(tmp_path / "a", owners, "hub-z")
+    hub.install()
+    hub.promote()
+    with pytest.raises(FleetError, match="does not belong to the fleet, or was revoked"):
+        publish(hub.job({}), now())
+
+
+def test_a_hub_that_takes_over_goes_on_and_nodes_need_nothing(tmp_path: Path, owners: Owners, hub: Hub, node: Node) -> None:
+    publish(hub.job({"drop": new_content("one")}), now())
+    assert node.pull(hub.folder.public, "drop/full.blz") == b"one"
+    other = Hub(tmp_path / "b", owners, "hub-b")
+    other.install()
+    other.promote(hub.folder.public)
+    answer = publish(other.job({}), now())
+    assert answer["timestamp"] == STRIDE + 1
+    # Its first delta begins with what the former hub had.
+    assert [each["content"] for each in answer["lists"]["drop"]["contents"]] == [hash_of("one")]
+    assert node.pull(other.folder.public, "drop/full.blz") == b"one"
+
+
+def test_two_active_hubs_never_alternate(tmp_path: Path, owners: Owners, hub: Hub, node: Node) -> None:
+    publish(hub.job({"drop": new_content("one")}), now())
+    other = Hub(tmp_path / "b", owners, "hub-b")
+    other.install()
+    other.promote(hub.folder.public)
+    publish(other.job({"drop": new_content("two")}), now())
+    assert node.pull(other.folder.public, "drop/full.blz") == b"two"
+    # The former hub does not see it yet, and goes on: nodes keep what they have.
+    publish(hub.job({"drop": new_content("three")}), now())
+    with pytest.raises(RepositoryError):
+        node.pull(hub.folder.public, "drop/full.blz")
+    # As soon as it sees it, it stops; it starts again only if it is promoted itself.
+    with pytest.raises(StoodDownError, match="another hub was promoted"):
+        publish(hub.job({}, mirrors=(other.folder.public,)), now())
+    hub.promote(other.folder.public)
+    publish(hub.job({"drop": new_content("four")}, mirrors=(other.folder.public,)), now())
+    assert node.pull(hub.folder.public, "drop/full.blz") == b"four"
+
+
+def test_a_hub_whose_folder_is_older_than_what_was_published_stops(tmp_path: Path, owners: Owners, hub: Hub) -> None:
+    twin = Hub(tmp_path / "twin", owners, "hub-a")
+    twin.install()
+    twin.promote()
+    for _ in range(2):
+        publish(hub.job({}), now())
+    publish(twin.job({}), now())
+    with pytest.raises(StoodDownError, match="knows only 1"):
+        publish(twin.job({}, mirrors=(hub.folder.public,)), now())
+
+
+def test_a_mirror_that_lies_about_its_version_stops_no_hub(tmp_path: Path, owners: Owners, hub: Hub) -> None:
+    publish(hub.job({}), now())
+    mirror = tmp_path / "mirror"
+    (mirror / "metadata").mkdir(parents=True)
+    document = json.loads((hub.folder.metadata / "timestamp.json").read_text())
+    document["signed"]["version"] = 2**30
+    (mirror / "metadata" / "timestamp.json").write_text(json.dumps(document))
+    assert publish(hub.job({}, mirrors=(mirror, tmp_path / "absent")), now())["timestamp"] == 2
+
+
+def test_a_revoked_hub_key_is_refused_also_after_it_ran_ahead(tmp_path: Path, owners: Owners, hub: Hub, node: Node) -> None:
+    publish(hub.job({"drop": new_content("one")}), now())
+    thief = Hub(tmp_path / "thief", owners, "hub-b")
+    thief.install()
+    write_lease(thief.folder.path, Lease(2**30 // STRIDE))
+    publish(thief.job({"drop": new_content("poison")}), now())
+    assert node.pull(thief.folder.public, "drop/full.blz") == b"poison"
+    with pytest.raises(RepositoryError):
+        node.pull(hub.folder.public, "drop/full.blz")
+    owners.revoke("hub-b", new=((SigningRole.HUB, "hub-c"),))
+    owners.sign("ben", "cleo", "targets")
+    hub.install()
+    publish(hub.job({}), now())
+    assert node.pull(hub.folder.public, "drop/full.blz") == b"one"
+    # The thief's files are nothing any more, with the new root beside them or without it.
+    with pytest.raises(RepositoryError):
+        node.pull(thief.folder.public, "drop/full.blz")
+    thief.install()
+    with pytest.raises(FleetError, match="was revoked"):
+        publish(thief.job({}), now())
+
+
+def test_twelve_rotations_of_the_root_later_a_node_proves_them_all(owners: Owners, hub: Hub, node: Node) -> None:
+    publish(hub.job({"drop": new_content("one")}), now())
+    people = ["anna", "ben", "cleo"]
+    for number in range(12):
+        owners.revoke(people[0], new=((SigningRole.ROOT, f"person-{number}"),))
+        owners.sign(people[1], people[2], "targets")
+        people = [*people[1:], f"person-{number}"]
+    hub.install()
+    assert publish(hub.job({}), now())["root"] == 13
+    assert node.pull(hub.folder.public, "drop/full.blz") == b"one"
+
+
+def test_a_root_that_does_not_go_on_is_not_installed(tmp_path: Path, hub: Hub) -> None:
+    stranger = Hub(tmp_path / "b", Owners(tmp_path / "strangers", "hub-a"), "hub-a")
+    stranger.install()
+    hub._owners = stranger._owners
+    with pytest.raises(FleetError, match="does not go on from the root 1"):
+        hub.install()
+
+
+def test_what_old_snapshots_named_is_deleted_in_the_end(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("banlistd.trust.repository.retention._KEPT", 2)
+    monkeypatch.setattr("banlistd.trust.repository.retention._KEPT_MOST", 3)
+    (hub.folder.public / "metadata").mkdir(parents=True)
+    (hub.folder.public / "index.html").touch()
+    for number in range(6):
+        publish(hub.job({"drop": new_content(f"content {number}")}), now())
+    kept = sorted(path.name for path in hub.folder.metadata.iterdir())
+    # Those of the last three before the publication, and the new ones.
+    assert [name for name in kept if "snapshot" in name] == [f"{number}.snapshot.json" for number in (3, 4, 5, 6)]
+    assert len(list((hub.folder.public / "targets" / "drop").iterdir())) == 4
+    assert (hub.folder.public / "index.html").exists()
+    assert "1.root.json" in kept
