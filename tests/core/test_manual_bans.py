@@ -179,8 +179,9 @@ def test_lost_bans_are_recovered_from_the_firewall() -> None:
 
 
 @pytest.mark.parametrize("address", ["203.0.113.7", "203.0.113.0/24", "64:ff9b::cb00:7107", "2002:cb00:7107::/48"])
-def test_a_ban_of_the_own_session_needs_force(address: str) -> None:
-    fields = {"address": address, "session": "203.0.113.7"}
+@pytest.mark.parametrize("session", ["203.0.113.7", "::ffff:203.0.113.7"])
+def test_a_ban_of_the_own_session_needs_force(address: str, session: str) -> None:
+    fields = {"address": address, "session": session}
     with pytest.raises(UsageError, match="your own session") as caught:
         read_ban(fields)
     assert "--force" in caught.value.hint
@@ -188,6 +189,7 @@ def test_a_ban_of_the_own_session_needs_force(address: str) -> None:
 
 
 def test_a_ban_of_another_address_than_that_of_the_own_session_needs_none() -> None:
-    assert read_ban({"address": "203.0.113.8", "session": "203.0.113.7"}) == read_ban({"address": "203.0.113.8"})
+    for session in ("203.0.113.7", "::ffff:203.0.113.7"):
+        assert read_ban({"address": "203.0.113.8", "session": session}) == read_ban({"address": "203.0.113.8"})
     with pytest.raises(UsageError, match="session"):
         read_ban({"address": "203.0.113.8", "session": "nowhere"})

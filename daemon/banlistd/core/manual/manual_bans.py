@@ -122,7 +122,7 @@ def refusal_of_own_session(fields: Mapping[str, object]) -> Callable[[Span], Non
     """Raises UsageError, given what is to be banned, if the caller's own session comes from there and `force` is not given."""
     if "session" not in fields or fields.get("force") is True:
         return lambda _: None
-    session, _ = _read("session", addresses, fields)
+    session = _read("session", _session, fields)
     family = Family.IPV4 if session.version == 4 else Family.IPV6  # noqa: PLR2004 - IP version four
     own = tuple(forms((family, int(session), int(session))))
 
@@ -131,6 +131,15 @@ def refusal_of_own_session(fields: Mapping[str, object]) -> Callable[[Span], Non
             raise UsageError(f"{session} is where your own session comes from", "--force bans it nevertheless")
 
     return check
+
+
+def _session(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
+    """As logind has it: a server of both families, as Cockpit's, says ::ffff:192.0.2.1 of a client with an IPv4 address."""
+    try:
+        mapped = ipaddress.IPv6Address(text).ipv4_mapped
+    except ValueError:
+        mapped = None
+    return mapped or addresses(text)[0]
 
 
 def read_unban(fields: Mapping[str, object]) -> UnbanOrder:
