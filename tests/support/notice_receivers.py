@@ -4,6 +4,7 @@ import email
 import json
 import queue
 import socketserver
+import ssl
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,10 +20,15 @@ PATIENCE = 60.0
 
 
 class Webhook(HTTPServer):
-    """`bodies`: what was accepted. `refused`: an item for each request that was refused, while `status` is not 200."""
+    """`bodies`: what was accepted. `refused`: an item for each request that was refused, while `status` is not 200.
 
-    def __init__(self, port: int = 0) -> None:
+    `tls`: how it encrypts; None: not at all.
+    """
+
+    def __init__(self, port: int = 0, tls: ssl.SSLContext | None = None) -> None:
         super().__init__(("127.0.0.1", port), _Poster)
+        if tls is not None:
+            self.socket = tls.wrap_socket(self.socket, server_side=True)
         self.bodies: queue.Queue[dict[str, Any]] = queue.Queue()
         self.refused: queue.Queue[int] = queue.Queue()
         self.status = 200
@@ -51,18 +57,21 @@ class _Poster(BaseHTTPRequestHandler):
 
 
 class MailServer(socketserver.TCPServer):
-    """Takes mail without a password. `mails`: what was accepted."""
+    """Takes mail with any password, or none. `mails`: what was accepted."""
 
     allow_reuse_address = True
 
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), _MailSession)
+    def __init__(self, port: int = 0) -> None:
+        super().__init__(("127.0.0.1", port), _MailSession)
         self.mails: queue.Queue[Message] = queue.Queue()
 
     @property
     def url(self) -> str:
         """As Apprise has it."""
         return f"mailto://127.0.0.1:{self.server_address[1]}?from=banlistd@host.example&to=admin@host.example&mode=insecure"
+
+
+_ANSWERS = {b"EHLO": "250-sink.example\r\n250 AUTH PLAIN", b"AUTH": "235 ok", b"QUIT": "221 bye"}
 
 
 class _MailSession(socketserver.StreamRequestHandler):
@@ -79,7 +88,7 @@ class _MailSession(socketserver.StreamRequestHandler):
                     lines.append(part.removeprefix(b"."))
                 parsed = email.message_from_bytes(b"".join(lines), policy=default)
                 cast("MailServer", self.server).mails.put(cast("Message", parsed))
-            self._say("221 bye" if word == b"QUIT" else "250 ok")
+            self._say(_ANSWERS.get(word, "250 ok"))
 
     def _say(self, text: str) -> None:
         self.wfile.write(f"{text}\r\n".encode())

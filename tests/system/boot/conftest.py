@@ -4,13 +4,14 @@ from pathlib import Path
 
 import pytest
 
-from system.boot.machine_image import THIS_RELEASE, image, skip_where_no_machine_can_be
+from system.boot.machine_image import OUTSIDE, THIS_RELEASE, image, skip_where_no_machine_can_be
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    if "fresh_system" in metafunc.fixturenames:
-        releases = metafunc.config.getoption("release") or [THIS_RELEASE]
-        metafunc.parametrize("fresh_system", releases, indirect=True, scope="session")
+    for system in ("fresh_system", "system_with_services"):
+        if system in metafunc.fixturenames:
+            releases = metafunc.config.getoption("release") or [THIS_RELEASE]
+            metafunc.parametrize(system, releases, indirect=True, scope="session")
     if "release" in metafunc.fixturenames:
         metafunc.parametrize("release", metafunc.config.getoption("release") or [THIS_RELEASE], scope="session")
     if "owner" in metafunc.fixturenames:
@@ -23,3 +24,10 @@ def fresh_system(request: pytest.FixtureRequest) -> Path:
     """The root of a system that was never started, of the release that the run asks for."""
     skip_where_no_machine_can_be()
     return image(request.param)
+
+
+@pytest.fixture(scope="session")
+def system_with_services(request: pytest.FixtureRequest) -> Path:
+    """The same with a broker, Cockpit and Apprise."""
+    skip_where_no_machine_can_be()
+    return image(request.param, *OUTSIDE)

@@ -35,6 +35,8 @@ _FINISH = (
     'systemctl --root="$1" disable firewalld ufw fail2ban nftables ssh; rm -f "$1/etc/resolv.conf";'
     ' mkdir -p "$1/var/log/journal"; passwd --root "$1" --delete root'
 )
+# What packaging/docs/mqtt.md, notices.md and cockpit.md have an administrator install.
+OUTSIDE = ("mosquitto", "mosquitto-clients", "apprise", "cockpit")
 _UBUNTU = ("noble",)
 _UBUNTU_KEYS = Path("/usr/share/keyrings/ubuntu-archive-keyring.gpg")
 # What a machine is put together from (system.machine), for those who may not, such as root of nothing but a user namespace.
@@ -62,18 +64,19 @@ def skip_where_no_machine_can_be() -> None:
         pytest.skip(f"no machine can be booted here: {(tried.stderr.strip().splitlines() or ['no namespaces'])[0]}")
 
 
-def image(suite: str = THIS_RELEASE) -> Path:
-    """The root of a Debian or Ubuntu that was never started. Skips where it cannot be made."""
+def image(suite: str = THIS_RELEASE, *more: str) -> Path:
+    """The root of a Debian or Ubuntu that was never started, with `more` packages. Skips where it cannot be made."""
     if suite in _UBUNTU and not _UBUNTU_KEYS.is_file():
         pytest.skip(f"no fresh {suite}: {_UBUNTU_KEYS} is missing, the keys of Ubuntu's packages")
-    fetch_key = "\n".join([suite, _PACKAGES, _FINISH, *_OPTIONS])
+    packages = ",".join([_PACKAGES, *more])
+    fetch_key = "\n".join([suite, packages, _FINISH, *_OPTIONS])
     with cache(f"machine-{hashlib.sha256(fetch_key.encode()).hexdigest()[:16]}") as folder:
         root = folder / "root"
         if not root.is_dir():
             raw = folder / "raw"
             shutil.rmtree(raw, ignore_errors=True)
             hook = f"--customize-hook={_FINISH}"
-            command = ["mmdebstrap", *_OPTIONS, f"--include={_PACKAGES}", hook, suite, str(raw)]
+            command = ["mmdebstrap", *_OPTIONS, f"--include={packages}", hook, suite, str(raw)]
             made = subprocess.run(command, capture_output=True, text=True, check=False, timeout=900)
             if made.returncode:
                 said = [line for line in made.stderr.splitlines() if line.startswith("E:")] or made.stderr.splitlines()
@@ -94,6 +97,17 @@ def packages() -> tuple[Path, Path]:
         return older, newer
 
 
+def page_package() -> Path:
+    """The .deb of the page in Cockpit, of this tree. Skips where it cannot be built."""
+    with cache("packages") as folder:
+        key = _key_of_the_tree()
+        _keep(folder / key)
+        package = folder / key / f"cockpit-banlistd_{VERSION}_all.deb"
+        if not package.is_file():
+            _build(TOP, folder / key, {"BANLISTD_DEB_VERSION": VERSION}, "build-cockpit")
+        return package
+
+
 def released_package() -> Path:
     """The .deb of 0.1.0, from the history of this repository, for this computer's release. Skips where it cannot be built."""
     with cache(f"release-{RELEASE_COMMIT[:16]}-{THIS_RELEASE}") as folder:
@@ -110,9 +124,9 @@ def released_package() -> Path:
         return package
 
 
-def _build(tree: Path, folder: Path, settings: dict[str, str]) -> None:
-    """Build the package of a tree into a folder. Skips where that cannot be done."""
-    command = [str(tree / "packaging" / "build-deb"), str(folder)]
+def _build(tree: Path, folder: Path, settings: dict[str, str], program: str = "build-deb") -> None:
+    """Build a package of a tree into a folder. Skips where that cannot be done."""
+    command = [str(tree / "packaging" / program), str(folder)]
     environment = os.environ | BUILD | settings
     built = subprocess.run(command, capture_output=True, text=True, check=False, timeout=900, env=environment)
     if built.returncode == os.EX_UNAVAILABLE or "Could not fetch" in built.stderr or "No matching" in built.stderr:
