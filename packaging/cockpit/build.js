@@ -1,7 +1,8 @@
 // node build.js FOLDER: bundles src/ and the packages of package-lock.json into FOLDER. packaging/build-cockpit calls it where
 // those packages are installed.
 import { build } from "esbuild";
-import { copyFileSync, mkdirSync, readFileSync } from "node:fs";
+import { copyFileSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { script } from "./po.js";
 
 const [, , folder] = process.argv;
 if (!folder) throw new Error("usage: node build.js FOLDER");
@@ -31,3 +32,11 @@ await build({ ...common, format: "esm", entryPoints: ["src/banlistd.js"], outfil
 await build({ ...common, plugins: [css], entryPoints: ["src/banlistd.css"], outfile: `${folder}/banlistd.css` });
 copyFileSync("src/index.html", `${folder}/index.html`);
 copyFileSync("manifest.json", `${folder}/manifest.json`);
+
+// Cockpit adds the language of the person to the names po.js and po.manifest.js.
+const labels = Object.values(JSON.parse(readFileSync("manifest.json", "utf8")).tools).map(tool => tool.label);
+for (const file of readdirSync("po").filter(name => name.endsWith(".po"))) {
+    const language = file.slice(0, -".po".length), po = readFileSync(`po/${file}`, "utf8");
+    writeFileSync(`${folder}/po.${language}.js`, script(po, language));
+    writeFileSync(`${folder}/po.manifest.${language}.js`, script(po, language, text => labels.includes(text)));
+}

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from banlistd.control.table import COMMANDS
+from papers.page_strings import TEMPLATE, texts
 
 TOP = Path(__file__).resolve().parents[2]
 PAGE = TOP / "packaging" / "cockpit"
@@ -69,3 +70,28 @@ def test_a_module_of_the_page_can_be_read_by_node(script: Path) -> None:
         pytest.skip("no Node.js: apt-get install nodejs")
     done = subprocess.run(["node", "--check", str(script)], capture_output=True, text=True, check=False, timeout=60)
     assert done.returncode == 0, done.stderr
+
+
+def test_the_template_for_translators_has_every_text_that_gettext_finds() -> None:
+    if shutil.which("xgettext") is None:
+        pytest.skip("no xgettext: apt-get install gettext")
+    command = ["xgettext", "--from-code=UTF-8", "--language=JavaScript", "--keyword=_", "--keyword=counted:2,3", "--output=-"]
+    done = subprocess.run([*command, *map(str, SCRIPTS)], capture_output=True, text=True, check=True, timeout=60)
+    original = re.compile(r"^(msgid|msgid_plural) ((?:\"[^\n]*\"\s*)+)", re.MULTILINE)
+    found, written = (
+        {(kind, "".join(re.findall(r'"(.*)"', text))) for kind, text in original.findall(template)}
+        for template in (done.stdout, (TOP / TEMPLATE).read_text())
+    )
+    # The menu of Cockpit has the label.
+    assert (len(found) > 200, written - {("msgid", "Blocklists")}) == (True, found - {("msgid", "Blocklists")})
+
+
+@pytest.mark.parametrize("call", ["_(name)", '_("a" + "b")', 'counted(2, name, "$0 bans")'])
+def test_a_text_that_no_translator_would_see_is_refused(call: str) -> None:
+    with pytest.raises(ValueError, match="no text that a translator could be given"):
+        texts(f"const a = {call};")
+
+
+def test_the_texts_of_a_script_are_found_with_their_plurals() -> None:
+    script = '/* _("not this") */ say(_("one"), counted(found.get("a", 2), "$0 ban", "$0 bans"), form._("no"))'
+    assert [*texts(script)] == [("one", ""), ("$0 ban", "$0 bans")]

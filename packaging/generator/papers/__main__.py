@@ -6,7 +6,20 @@ from collections.abc import Mapping, Sequence
 from itertools import chain
 from pathlib import Path
 
-from papers import backends, catalogue, commands, completions, control_api, dashboard, events, formats, keys, metrics, schema
+from papers import (
+    backends,
+    catalogue,
+    commands,
+    completions,
+    control_api,
+    dashboard,
+    events,
+    formats,
+    keys,
+    metrics,
+    page_strings,
+    schema,
+)
 from papers.paper import Paper
 
 PAPERS: Sequence[Paper] = tuple(
@@ -21,6 +34,7 @@ PAPERS: Sequence[Paper] = tuple(
         formats.PAPERS,
         keys.PAPERS,
         metrics.PAPERS,
+        page_strings.PAPERS,
         schema.PAPERS,
     )
 )
