@@ -170,16 +170,22 @@ async def _monitored(application: Application) -> AsyncIterator[None]:
 
 @asynccontextmanager
 async def _connected_to_broker(application: Application, places: Paths) -> AsyncIterator[None]:
-    """State, events and orders pass over MQTT meanwhile, if a broker is configured; bans and repairs do not wait for it."""
-    mqtt = application.service.config.mqtt
-    if mqtt is None:
+    """State, events and orders pass over MQTT meanwhile, while a broker is configured; bans and repairs do not wait for it."""
+    async with _repeated(application, partial(_talk_to_broker, application, places)):
         yield
+
+
+async def _talk_to_broker(application: Application, places: Paths) -> None:
+    config = application.service.config
+    if config.mqtt is None:
+        await application.service.wait_for_another(config)
+        # A broker that is configured now is not given all that has happened since the start.
+        application.broker.read_up_to = application.stream.newest(1).last
         return
     # Only here: most hosts have no broker.
     from banlistd.connecting.broker import talk_to_broker  # noqa: PLC0415 - see above
 
-    async with _repeated(application, partial(talk_to_broker, application, mqtt, places)):
-        yield
+    await talk_to_broker(application, places)
 
 
 async def _show_verdict(application: Application) -> None:

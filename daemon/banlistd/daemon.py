@@ -136,6 +136,10 @@ class Service:
     def config(self) -> Config:
         return self._live.config
 
+    async def wait_for_another(self, config: Config) -> None:
+        """Until another configuration than this one is in force."""
+        await self._live.wait_for_another(config)
+
     @property
     def refreshing(self) -> RefreshProgress:
         return self._polling.progress

@@ -241,6 +241,7 @@ EFFECT: Mapping[str, Callable[[Config], object]] = {
     "use_for": lambda config: remarks_on_lists(replace(config, sources=(KNOWN,)), CATALOGUE),
     "hits": lambda config: config.hits,
     "notify": lambda config: config.notify,
+    "mqtt": lambda config: config.mqtt and str(config.mqtt.broker),
     "hooks": lambda config: [hook.name for hook in config.hooks],
     "geo": lambda config: config.watched(Source(id=SourceId("b"), block=Block(countries=("NO",)))),
 }

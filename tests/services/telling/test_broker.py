@@ -67,7 +67,7 @@ class Life:
     async def connection(self) -> FakeConnection:
         """One that lasts until everything announced has been read."""
         bus = FakeConnection()
-        self.record.note_connection(self.clock.now(), lambda: bus.lost)
+        self.record.note_connection("mqtt://127.0.0.1:1883", self.clock.now(), lambda: bus.lost)
         talk = BrokerTalk(bus, self.duties, self.stream, self.stream, self.record)
         running = asyncio.create_task(talk.run())
         async with asyncio.timeout(60):
@@ -75,7 +75,7 @@ class Life:
                 await asyncio.sleep(0)
         running.cancel()
         await asyncio.gather(running, return_exceptions=True)
-        self.record.note_loss(self.clock.now(), "gone")
+        self.record.note_loss("mqtt://127.0.0.1:1883", self.clock.now(), "gone")
         return bus
 
 

@@ -259,7 +259,7 @@ class Config(BackendKeys):
     )
     mqtt: Annotated[
         Mqtt | None,
-        Key(kinds.section(Mqtt, "mqtt", may_be_empty=False), "State, events and orders over MQTT 5.", Reload.RESTART),
+        Key(kinds.section(Mqtt, "mqtt", may_be_empty=False), "State, events and orders over MQTT 5.", Reload.LIVE),
     ] = None
     fleet: Annotated[
         Fleet | None,

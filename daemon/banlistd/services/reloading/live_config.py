@@ -1,5 +1,6 @@
 """The configuration in force, and the policy that follows from it."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 
 from banlistd.core.config.model import Config, Source
@@ -30,6 +31,7 @@ class LiveConfig:
         self._shadowed = shadowed
         self._clock = clock
         self._marks: Mapping[SourceId, Mark] = {}
+        self._replaced = asyncio.Event()
 
     @property
     def config(self) -> Config:
@@ -53,7 +55,14 @@ class LiveConfig:
         """Put another configuration in force; returns the one before."""
         before, self._config = self._config, config
         self._enabled = enabled_sources(config)
+        self._replaced.set()
+        self._replaced = asyncio.Event()
         return before
+
+    async def wait_for_another(self, config: Config) -> None:
+        """Until another configuration than this one is in force."""
+        while self._config is config:
+            await self._replaced.wait()
 
     async def policy(self, config: Config) -> Policy:
         """The policy of a configuration at this moment. Raises LedgerError and FirewallError for a source without a mark."""

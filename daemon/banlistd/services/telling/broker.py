@@ -50,8 +50,8 @@ class BrokerDuties:
     @property
     def subscriptions(self) -> tuple[str, ...]:
         topics = self.topics
-        birth = (BIRTH_TOPIC,) if self.description else ()
-        return (topics.of("status"), topics.order, f"{topics.press}+", *birth)
+        # Also where no description is wanted: a reload may want one.
+        return (topics.of("status"), topics.order, f"{topics.press}+", BIRTH_TOPIC)
 
 
 class BrokerTalk:
@@ -73,6 +73,12 @@ class BrokerTalk:
         self._tasks: set[asyncio.Task[None]] = set()
         self._refused: set[str] = set()
         self._is_describing = False
+
+    def configure(self, duties: BrokerDuties) -> None:
+        """From now on, these count; their topics are those of before."""
+        before, self._duties = self._duties, duties
+        if duties.description != before.description:
+            self._describe()
 
     async def run(self) -> None:
         self._send("status", ONLINE, retained=True)
@@ -131,9 +137,9 @@ class BrokerTalk:
         self._send("event", fitted(document), qos=0, expires=_EVENT_EXPIRES)
 
     async def _hear(self) -> None:
-        duties = self._duties
         while True:
             message = await self._connection.received()
+            duties = self._duties
             if message.topic == duties.topics.of("status"):
                 # The will of an earlier connection may come late.
                 if message.payload == OFFLINE:
@@ -143,9 +149,9 @@ class BrokerTalk:
             elif message.topic.startswith(duties.topics.press):
                 verb = message.topic.removeprefix(duties.topics.press)
                 self._start(self._press(verb, retained=message.retained))
-            elif is_birth(message.topic, message.payload) and not message.retained and not self._is_describing:
+            elif duties.description and is_birth(message.topic, message.payload) and not message.retained:
                 # One that waits is enough: any client that may publish there can send any number.
-                self._is_describing = self._start(self._describe_later())
+                self._is_describing = self._is_describing or self._start(self._describe_later())
 
     def _start(self, work: "Awaitable[None]") -> bool:
         """Whether there was room for it."""

@@ -11,9 +11,9 @@ def _none() -> int:
 @dataclass(slots=True)
 class BrokerRecord:
     """`broker`: its address; empty: none is configured. `since`: seconds since the epoch; None: not tried yet. `reason`: why
-    there is none. `earlier`: messages lost before this connection, and events that came while there was none and were too old
-    once there was one; `of_now`: those that this connection has dropped. `read_up_to`: the number of the newest event that a
-    connection was given, or that is lost.
+    there is none, or none yet to the one that a reload has put in its place. `earlier`: messages lost before this connection,
+    and events that came while there was none and were too old once there was one; `of_now`: those that this connection has
+    dropped. `read_up_to`: the number of the newest event that a connection was given, or that is lost.
     """
 
     broker: str = ""
@@ -28,12 +28,23 @@ class BrokerRecord:
     def lost(self) -> int:
         return self.earlier + self.of_now()
 
-    def note_connection(self, now: float, lost: Callable[[], int]) -> None:
+    def note_connection(self, broker: str, now: float, lost: Callable[[], int]) -> None:
+        self.broker = broker
         self.earlier, self.of_now = self.lost, lost
         self.is_connected, self.since, self.reason = True, now, ""
 
-    def note_loss(self, now: float, reason: str) -> None:
+    def note_loss(self, broker: str, now: float, reason: str) -> None:
+        self.broker = broker
         self.earlier, self.of_now = self.lost, _none
         if self.is_connected or self.since is None:
             self.since = now
         self.is_connected, self.reason = False, reason
+
+    def note_wait(self, reason: str) -> None:
+        """The broker that is to take the place of this one does not answer; the connection to this one goes on."""
+        self.reason = reason
+
+    def note_end(self) -> None:
+        """No broker is configured any more."""
+        self.earlier, self.of_now = self.lost, _none
+        self.broker, self.is_connected, self.since, self.reason = "", False, None, ""

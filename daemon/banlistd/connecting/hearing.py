@@ -1,0 +1,74 @@
+"""What is said and heard over MQTT, by the configuration.
+
+One for all connections, so that what a reload forbids ends at once.
+"""
+
+import random
+import socket
+from functools import partial
+from importlib.metadata import version
+from typing import cast
+
+from banlistd.adapters.signatures.ed25519 import is_signed_by
+from banlistd.application import Application
+from banlistd.control.ordering.node_state import NODE_STATE, NodeStateAnswer
+from banlistd.control.ordering.ordered import OrderedCommands
+from banlistd.core.config.service.mqtt import Mqtt
+from banlistd.core.mqtt.home_assistant import NodeIdentity, description, withdrawal
+from banlistd.core.mqtt.orders.order import Recipient
+from banlistd.core.mqtt.topics import NodeTopics, fit_node_id
+from banlistd.services.obeying.presses import Presses
+from banlistd.services.obeying.signed_orders import SignedOrders
+from banlistd.services.telling.broker import BrokerDuties
+
+_JITTER = 10.0
+"""Seconds, at most, from the start of Home Assistant until this host describes itself: many hosts hear of it at once."""
+
+
+class Hearing:
+    """Orders and buttons, as the newest configuration has them."""
+
+    def __init__(self, application: Application, mqtt: Mqtt) -> None:
+        clock, announcer = application.clock, application.announcer
+        self._application = application
+        self._commands = OrderedCommands(application.answers, announcer)
+        self._orders = SignedOrders(
+            _recipient(mqtt), is_signed_by, application.orders_seen, self._commands.carry_out, announcer, clock
+        )
+        self._presses = Presses(mqtt.presses, self._commands.press, clock)
+
+    def configure(self, mqtt: Mqtt) -> None:
+        """From now on, these operators and buttons count, over every connection."""
+        self._orders.configure(_recipient(mqtt))
+        self._presses.configure(mqtt.presses)
+
+    def duties(self, mqtt: Mqtt) -> BrokerDuties:
+        """Of a connection."""
+        topics = _topics(mqtt)
+        identity = NodeIdentity(topics.node, topics.root, version("banlistd"))
+        return BrokerDuties(
+            topics,
+            mqtt.events,
+            description(identity, mqtt.presses) if mqtt.home_assistant else None,
+            withdrawal(topics.node),
+            self._state,
+            self._orders.take,
+            self._presses.press,
+            partial(random.uniform, 0.0, _JITTER),
+        )
+
+    async def end(self) -> None:
+        """Give up what is under way."""
+        await self._commands.end()
+
+    async def _state(self) -> NodeStateAnswer:
+        return cast("NodeStateAnswer", await self._application.answers(NODE_STATE, ()))
+
+
+def _topics(mqtt: Mqtt) -> NodeTopics:
+    return NodeTopics(mqtt.id or fit_node_id(socket.gethostname()))
+
+
+def _recipient(mqtt: Mqtt) -> Recipient:
+    topics = _topics(mqtt)
+    return Recipient(topics.node, mqtt.operators, topics.fleet)

@@ -1,0 +1,170 @@
+"""The configuration of mosquitto that is shipped, with certificates made by openssl: no host writes or reads as another one."""
+
+import asyncio
+import json
+import shutil
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import aiomqtt
+import pytest
+
+from banlistd.adapters.mqtt.certificates import tls_context
+from support.certificates import Authority
+from support.mosquitto import Heard, Mosquitto, broker
+from support.network_namespace import in_network_namespace
+from system.daemon_process import Installation, running
+
+SHIPPED = Path(__file__).resolve().parents[2] / "packaging/mosquitto"
+ROOT = "banlistd/v1/home"
+STATE = f"{ROOT}/node/node-1/state"
+
+
+@dataclass(frozen=True)
+class Fleet:
+    """A broker with the shipped configuration, and the authority of its clients."""
+
+    mosquitto: Mosquitto
+    authority: Authority
+
+    @asynccontextmanager
+    async def client(self, name: str, *topics: str, id: str | None = None) -> AsyncIterator[Heard]:  # noqa: A002 - as MQTT calls it
+        """Connected with the certificate of that name. `id`: the client id; without it, any."""
+        certificate = self.authority.signed(name)
+        tls = tls_context(self.authority.path, certificate, certificate)
+        place = ("127.0.0.1", self.mosquitto.port)
+        async with aiomqtt.Client(*place, tls_context=tls, identifier=id, protocol=aiomqtt.ProtocolVersion.V5) as client:
+            for topic in topics:
+                await client.subscribe(topic, qos=1)
+            yield Heard(client)
+
+
+@contextmanager
+def fleet(folder: Path) -> Iterator[Fleet]:
+    authority = Authority.made_in(folder)
+    place = folder / "broker"
+    place.mkdir()
+    shutil.copy(authority.path, place / "ca.pem")
+    own = authority.signed("broker")
+    for name in ("broker.pem", "broker.key"):
+        shutil.copy(own, place / name)
+    shutil.copy(SHIPPED / "acl", place / "acl")
+    text = (SHIPPED / "banlistd.conf").read_text().replace("/etc/mosquitto/banlistd", str(place))
+    assert "listener 8883\n" in text
+    lines = text.replace("listener 8883\n", "").splitlines()
+    with broker(folder, *lines, "user root") as mosquitto:
+        yield Fleet(mosquitto, authority)
+
+
+def test_a_host_writes_only_as_itself_and_reads_nothing_of_others(tmp_path: Path) -> None:
+    async def life(shipped: Fleet) -> None:
+        async with (
+            shipped.client("monitoring", f"{ROOT}/node/#") as monitoring,
+            shipped.client("node-1") as victim,
+            # As the other host calls itself: the certificate counts.
+            shipped.client("node-2", "#", f"{ROOT}/#", f"{ROOT}/node/+/state", id="node-1") as thief,
+            shipped.client("anna") as anna,
+        ):
+            for topic in (
+                STATE,
+                f"{ROOT}/node/node-1/status",
+                f"{ROOT}/order/node-1",
+                "homeassistant/device/banlistd-node-1/config",
+            ):
+                await thief.client.publish(topic, "stolen", qos=1, retain=True)
+            await thief.client.publish(f"{ROOT}/node/node-2/state", "mine", qos=1)
+            # Messages of one client keep their order: what came before this one was refused.
+            assert await monitoring.until(f"{ROOT}/node/node-2/state") == b"mine"
+            await victim.client.publish(STATE, "secret", qos=1, retain=True)
+            assert await monitoring.until(STATE) == b"secret"
+            assert [payload for _, payload in monitoring.messages] == [b"mine", b"secret"]
+            await anna.client.publish(f"{ROOT}/order/node-1", "for node-1", qos=1)
+            await anna.client.publish(f"{ROOT}/order/node-2", "for node-2", qos=1)
+            await thief.until(f"{ROOT}/order/node-2")
+            assert thief.messages == [(f"{ROOT}/order/node-2", b"for node-2")]
+
+    with fleet(tmp_path) as shipped:
+        asyncio.run(life(shipped))
+
+
+def test_an_operator_writes_orders_only_and_home_assistant_only_presses(tmp_path: Path) -> None:
+    async def life(shipped: Fleet) -> None:
+        async with (
+            shipped.client("node-1", f"{ROOT}/#") as host,
+            shipped.client("anna", "#") as anna,
+            shipped.client("home-assistant", f"{ROOT}/node/+/+") as assistant,
+        ):
+            await assistant.client.publish(f"{ROOT}/order/node-1", "not mine", qos=1)
+            await assistant.client.publish(f"{ROOT}/press/node-1/ban", "not there", qos=1)
+            await anna.client.publish(f"{ROOT}/press/node-1/refresh", "not mine", qos=1)
+            await anna.client.publish(STATE, "not mine", qos=1)
+            await anna.client.publish(f"{ROOT}/order/node-1", "order", qos=1)
+            await host.until(f"{ROOT}/order/node-1", b"order")
+            await assistant.client.publish(f"{ROOT}/press/node-1/refresh", "PRESS", qos=1)
+            await host.until(f"{ROOT}/press/node-1/refresh", b"PRESS")
+            assert [payload for _, payload in host.messages] == [b"order", b"PRESS"]
+            await host.client.publish(STATE, "state", qos=1)
+            await host.client.publish(f"{ROOT}/node/node-1/answer", "answer", qos=1)
+            await host.client.publish(f"{ROOT}/node/node-1/status", "online", qos=1)
+            await anna.until(f"{ROOT}/node/node-1/answer")
+            await assistant.until(f"{ROOT}/node/node-1/status")
+            assert [payload for _, payload in anna.messages] == [b"answer"]
+            assert [payload for _, payload in assistant.messages] == [b"state", b"online"]
+
+    with fleet(tmp_path) as shipped:
+        asyncio.run(life(shipped))
+
+
+# paho leaves the socket of a failed handshake to the collector.
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_without_a_certificate_of_the_authority_nobody_connects(tmp_path: Path) -> None:
+    (tmp_path / "other").mkdir()
+    foreign = Authority.made_in(tmp_path / "other").signed("node-1")
+
+    async def attempt(shipped: Fleet, certificate: Path | None) -> None:
+        tls = tls_context(shipped.authority.path, certificate, certificate)
+        async with aiomqtt.Client(
+            "127.0.0.1", shipped.mosquitto.port, tls_context=tls, timeout=2, protocol=aiomqtt.ProtocolVersion.V5
+        ):
+            raise AssertionError("this client is unknown")
+
+    with fleet(tmp_path) as shipped:
+        for certificate in (None, foreign):
+            with pytest.raises(aiomqtt.MqttError):
+                asyncio.run(attempt(shipped, certificate))
+
+
+@in_network_namespace
+async def test_the_daemon_works_with_that_broker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    place = Installation(tmp_path)
+    place.configure()
+    with fleet(tmp_path) as shipped:
+        certificate = shipped.authority.signed("node-1")
+        credentials = tmp_path / "credentials"
+        credentials.mkdir()
+        shutil.copy(certificate, credentials / "mqtt-key")
+        monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(credentials))
+        key = place.ctl("operator-key", str(tmp_path / "anna.key")).stdout.strip()
+        lines = [
+            "mqtt:",
+            f"  broker: mqtts://127.0.0.1:{shipped.mosquitto.port}",
+            "  id: node-1",
+            "  home_assistant: yes",
+            f'  tls: {{ca: {shipped.authority.path}, certificate: {certificate}, key: "${{credential:mqtt-key}}"}}',
+            f'  operators: [{{name: anna, key: "{key}", may: [ban]}}]',
+        ]
+        place.file.write_text(place.file.read_text() + "\n".join([*lines, ""]))
+        with running(place) as daemon:
+            await asyncio.to_thread(daemon.wait_for, "mqtt_connected")
+            order = place.ctl("order", "--key", str(tmp_path / "anna.key"), "node-1", "ban", "203.0.113.7").stdout
+            answers = f"{ROOT}/node/node-1/answer"
+            async with (
+                shipped.client("anna", answers) as anna,
+                shipped.client("home-assistant", "homeassistant/#") as assistant,
+            ):
+                await anna.client.publish(f"{ROOT}/order/node-1", order, qos=1)
+                assert json.loads(await anna.until(answers))["ok"]
+                assert await assistant.until("homeassistant/device/banlistd-node-1/config")
+            assert [event["event"] for event in daemon.events if event["event"] == "mqtt_refused"] == []
