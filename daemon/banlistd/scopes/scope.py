@@ -61,6 +61,8 @@ def scope_of(
     interfaces: tuple[str, ...], except_interfaces: tuple[str, ...], ports: Ports, protocols: tuple[str, ...], *, only_new: bool
 ) -> Scope | None:
     """The same value for conditions that mean the same; None without any."""
+    if not (interfaces or except_interfaces or ports or protocols or only_new):
+        return None  # most of thousands of sources
     named = protocols or (WITH_PORTS[:2] if ports else ())
     inside, outside = (tuple(sorted({*names})) for names in (interfaces, except_interfaces))
     scope = Scope(inside, outside, _merged(ports), tuple(sorted({*named})), only_new)

@@ -219,9 +219,10 @@ class Enforcer:
         async with self._lock:
             policy = policy or self.policy
             news: dict[SourceId, Content] = {}
+            known = {owner.source_id for owner in self.policy.sources}
             for owner in policy.sources:
                 # A source that comes back has its bans back at once, and not when it is due.
-                if self.policy.owner(owner.source_id) is None:
+                if owner.source_id not in known:
                     _, content = await self._store.accepted(owner.source_id)
                     news |= {owner.source_id: content} if content else {}
             return await self._enforce(news, policy, protected, consent)

@@ -13,6 +13,8 @@ from banlistd.control.monitoring.loop_lag import LoopLag
 from banlistd.control.monitoring.serving import monitoring_routes
 from banlistd.control_api import Verdict
 
+EXPECTED = MetricsOrder(is_open=False, lag=0.0, verdict=Verdict.DEGRADED, may_be_recent=True)
+
 
 class Commands:
     def __init__(self, verdict: Verdict) -> None:
@@ -48,7 +50,34 @@ def test_health_is_three_questions(verdict: Verdict, statuses: list[int]) -> Non
 def test_a_verdict_serves_for_a_while() -> None:
     commands = Commands(Verdict.DEGRADED)
     commands.ask("/healthz", "/ready", "/metrics")
-    assert commands.orders == [("health", ()), ("metrics", MetricsOrder(is_open=False, lag=0.0, verdict=Verdict.DEGRADED))]
+    assert commands.orders == [("health", ()), ("metrics", EXPECTED)]
+
+
+def test_metrics_take_the_verdict_of_a_moment_ago_and_have_it_renewed_afterwards() -> None:
+    async def main() -> None:
+        commands = Commands(Verdict.PROTECTED)
+        metrics = monitoring_routes(commands, LoopLag(lambda: 0.0), lambda: commands.now)["/metrics"]
+        await metrics("")
+        commands.verdict, commands.now = Verdict.DEGRADED, 30.0
+        await metrics("")
+        await asyncio.sleep(0)
+        await metrics("")
+        orders = [order.verdict if name == "metrics" else name for name, order in commands.orders]
+        assert orders == ["health", Verdict.PROTECTED, Verdict.PROTECTED, "health", Verdict.DEGRADED]
+
+    asyncio.run(main())
+
+
+def test_metrics_take_no_verdict_that_is_older_than_a_minute() -> None:
+    async def main() -> None:
+        commands = Commands(Verdict.PROTECTED)
+        metrics = monitoring_routes(commands, LoopLag(lambda: 0.0), lambda: commands.now)["/metrics"]
+        await metrics("")
+        commands.verdict, commands.now = Verdict.DEGRADED, 60.0
+        await metrics("")
+        assert commands.orders[-1][1].verdict is Verdict.DEGRADED
+
+    asyncio.run(main())
 
 
 def test_live_asks_nothing() -> None:

@@ -79,6 +79,7 @@ _SAMPLES = """
 _HEALTH = "good_at, coalesce(changed_at, good_at), trailer, told, frozen_told"
 HEALTHS = f"SELECT {_HEALTH}, source_id FROM standings"  # noqa: S608 - as above
 OLD_HEALTHS = f"{HEALTHS} WHERE good_at <= ? OR coalesce(changed_at, good_at) <= ?"
+GOOD_AT = "SELECT source_id, good_at FROM standings"
 REFUSALS = "SELECT source_id, guard FROM quarantine"
 _HEALTH_OF = f"SELECT {_HEALTH} FROM standings WHERE source_id = ?"  # noqa: S608 - made of the literal above
 

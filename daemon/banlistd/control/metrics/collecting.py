@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from itertools import repeat
 
 from banlistd.adapters.system.own_usage import processor_seconds, resident_octets
 from banlistd.control.metrics import declaration as one
@@ -39,10 +40,10 @@ class Moment:
     verdict: Verdict
 
 
-async def moment_of(parts: Parts, version: str, lag: float | None, verdict: Verdict) -> Moment:
-    """Raises LedgerError and FirewallError."""
-    config = parts.service.config
-    figures, totals = await asyncio.gather(parts.figures(), parts.evidence.totals.now())
+async def moment_of(parts: Parts, version: str, lag: float | None, verdict: Verdict, *, may_be_recent: bool = False) -> Moment:
+    """`may_be_recent`: counters of a moment ago will do. Raises LedgerError and FirewallError."""
+    config, evidence = parts.service.config, parts.evidence.totals
+    figures, totals = await asyncio.gather(parts.figures(), evidence.recent() if may_be_recent else evidence.now())
     sources = tuple(source for source in config.sources if source.enabled)
     return Moment(
         (version, str(config.backend)),
@@ -53,13 +54,18 @@ async def moment_of(parts: Parts, version: str, lag: float | None, verdict: Verd
         parts.enforcer.state,
         totals,
         figures,
-        {source.id: parts.poll_record.later(source, figures.polls.get(source.id, _NO_POLL)[0]) for source in sources},
+        await asyncio.to_thread(_due, parts, sources, figures),
         parts.service.repairs,
         parts.enforcer.transactions,
         bool(parts.storage.fault),
         lag,
         verdict,
     )
+
+
+def _due(parts: Parts, sources: Iterable[Source], figures: SourceFigures) -> Mapping[SourceId, float]:
+    later = parts.poll_record.later
+    return {source.id: later(source, figures.polls.get(source.id, _NO_POLL)[0]) for source in sources}
 
 
 def readings(known: Moment) -> Readings:
@@ -90,22 +96,24 @@ def _of_the_daemon(known: Moment) -> Iterable[tuple[one.Metric, float]]:
 
 def _of_the_sources(known: Moment) -> dict[one.Metric, Samples]:
     figures, owned = known.figures, owned_by_mark(known.state)
-    runs, polls, healths, refusals = figures.runs, figures.polls, figures.healths, figures.refusals
+    runs, polls, good_at, refusals = figures.runs, figures.polls, figures.good_at, figures.refusals
     stale = figures.stale_since(known.sources, known.now)
-    every = [(source.id, (str(source.id),)) for source in known.sources]
+    ids = [source.id for source in known.sources]
+    labels = [(str(each),) for each in ids]
     # Those of manual bans too.
     slots = [(slot.mark, (str(slot.source_id),)) for slot in known.slots]
-    counted = [(total, (str(source_id),)) for source_id, total in known.totals.items()]
+    counted = [(str(source_id),) for source_id in known.totals]
+    # By zip and map, not sample by sample: there may be fifty thousand of them.
     found: dict[one.Metric, Samples] = {
-        one.ENTRIES: [(label, runs.get(each, _NO_RUN)[0]) for each, label in every],
+        one.ENTRIES: [*zip(labels, (run[0] for run in map(runs.get, ids, repeat(_NO_RUN))), strict=True)],
         one.ELEMENTS: [(label, owned.get(mark, 0)) for mark, label in slots],
-        one.PACKETS: [(label, counter.packets) for counter, label in counted],
-        one.OCTETS: [(label, counter.octets) for counter, label in counted],
-        one.LAST_GOOD: [(label, healths[each].good_at) for each, label in every if each in healths],
-        one.FAILURES: [(label, polls.get(each, _NO_POLL)[1]) for each, label in every],
-        one.QUARANTINED: [(label, int(each in refusals)) for each, label in every],
-        one.STALE: [(label, int(each in stale)) for each, label in every],
+        one.PACKETS: [*zip(counted, (counter.packets for counter in known.totals.values()), strict=True)],
+        one.OCTETS: [*zip(counted, (counter.octets for counter in known.totals.values()), strict=True)],
+        one.LAST_GOOD: [(label, at) for label, at in zip(labels, map(good_at.get, ids), strict=True) if at is not None],
+        one.FAILURES: [*zip(labels, (poll[1] for poll in map(polls.get, ids, repeat(_NO_POLL))), strict=True)],
+        one.QUARANTINED: [*zip(labels, map(int, map(refusals.__contains__, ids)), strict=True)],
+        one.STALE: [*zip(labels, map(int, map(stale.__contains__, ids)), strict=True)],
         # Without a time it is due at once.
-        one.NEXT_POLL: [(label, known.due[each] or known.now) for each, label in every],
+        one.NEXT_POLL: [*zip(labels, (due or known.now for due in map(known.due.get, ids)), strict=True)],
     }
     return {metric: samples for metric, samples in found.items() if samples}

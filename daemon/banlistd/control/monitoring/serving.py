@@ -17,8 +17,10 @@ from banlistd.core.config.service.metrics import Listen
 
 _JSON = "application/json"
 
-_FRESH = 10.0
-"""Seconds for which a verdict serves: it reads the rules of the kernel, and all who can connect may ask for it."""
+_FRESH, _RECENT = 10.0, 60.0
+"""Seconds for which a verdict serves: it reads the rules of the kernel, and all who can connect may ask for it. Metrics do not
+wait for a newer one than a minute old.
+"""
 
 
 async def serve_monitoring(place: Listen, answer: Answerer) -> None:
@@ -35,9 +37,10 @@ def monitoring_routes(answer: Answerer, lag: LoopLag, clock: Callable[[], float]
     health = _Health(answer, clock)
 
     async def metrics(accept: str) -> Reply:
-        is_open, known = bool(accept), await health.latest()
-        order = MetricsOrder(is_open, lag.longest, Verdict(known["verdict"]))
+        is_open, known = bool(accept), await health.latest(_RECENT)
+        order = MetricsOrder(is_open, lag.longest, Verdict(known["verdict"]), may_be_recent=True)
         text = cast("MetricsAnswer", await answer(METRICS, order))["text"]
+        health.renew()
         return Reply(HTTPStatus.OK, OPEN_METRICS if is_open else TEXT_FORMAT, text.encode())
 
     async def live(_: str) -> Reply:
@@ -55,23 +58,40 @@ def monitoring_routes(answer: Answerer, lag: LoopLag, clock: Callable[[], float]
 
 
 class _Health:
-    """The answer of `health`, at most _FRESH old."""
+    """The answers of `health`."""
 
     def __init__(self, answer: Answerer, clock: Callable[[], float]) -> None:
         self._answer = answer
         self._clock = clock
         self._lock = asyncio.Lock()
         self._known: HealthAnswer | None = None
-        self._until = 0.0
+        self._known_at = 0.0
+        self._renewal: asyncio.Task[HealthAnswer] | None = None
 
-    async def latest(self) -> HealthAnswer:
-        """Raises BanlistdError."""
-        async with self._lock:
-            known = self._known
-            if known is None or self._clock() >= self._until:
-                self._known = known = cast("HealthAnswer", await self._answer(HEALTH, ()))
-                self._until = self._clock() + _FRESH
+    async def latest(self, most: float = _FRESH) -> HealthAnswer:
+        """At most so many seconds old. Raises BanlistdError."""
+        if (known := self._known_within(most)) is not None:
             return known
+        async with self._lock:
+            known = self._known_within(most)  # another one may have asked meanwhile
+            if known is None:
+                self._known = known = cast("HealthAnswer", await self._answer(HEALTH, ()))
+                self._known_at = self._clock()
+            return known
+
+    def _known_within(self, seconds: float) -> HealthAnswer | None:
+        return self._known if self._clock() < self._known_at + seconds else None
+
+    def renew(self) -> None:
+        """Have a fresh answer for the next time; nobody waits for it."""
+        if self._renewal is None:
+            self._renewal = asyncio.ensure_future(self.latest())
+            self._renewal.add_done_callback(self._renewed)
+
+    def _renewed(self, renewal: "asyncio.Task[HealthAnswer]") -> None:
+        self._renewal = None
+        if not renewal.cancelled():
+            renewal.exception()  # who asks next gets the error
 
 
 def _document(*, is_well: bool, document: Mapping[str, object]) -> Reply:

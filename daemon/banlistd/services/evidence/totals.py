@@ -1,15 +1,19 @@
 """Packets and octets of each source in all, over flushes, restarts and reboots."""
 
 import asyncio
-from collections.abc import Mapping
+import math
+from collections.abc import Iterable, Mapping
 
 from banlistd.core.ruleset.evidence.totals import Total, advanced
-from banlistd.model import Counter, SourceId
+from banlistd.model import Counter, Mark, SourceId, SourceSlot
 from banlistd.ports.evidence import TotalLog
 from banlistd.services.evidence.enforced import Enforced
 
 READ_EVERY = 10.0
 """Seconds: what a flush by another program can cost. It is one question to the kernel."""
+
+_RECENT = 2 * READ_EVERY
+"""Seconds: so that there is always a recent reading while `turn` is repeated."""
 
 KEEP_EVERY = 60.0
 """Seconds: what a power cut can cost. A kill costs nothing, because the firewall counts on."""
@@ -25,6 +29,8 @@ class CounterTotals:
         self._totals: Mapping[SourceId, Total] = {}
         self._kept: Mapping[SourceId, Total] = {}
         self._kept_at = 0.0
+        self._newest: Mapping[SourceId, Counter] = {}
+        self._read_at = -math.inf
         self._lock = asyncio.Lock()
 
     async def restore(self) -> None:
@@ -35,10 +41,17 @@ class CounterTotals:
         """What was counted of each source that is in the firewall and has a counter. Raises FirewallError."""
         async with self._lock:
             by_mark = await self._enforcer.counters()
-            names = {owner.mark: owner.source_id for owner in self._enforcer.policy.sources}
-            counters = {names[mark]: counter for mark, counter in by_mark.items() if mark in names}
-            self._totals = advanced(self._totals, counters, self._boot)
-            return {source_id: self._totals[source_id].counted for source_id in counters}
+            # In a thread: for thousands of sources the event loop would pause.
+            self._totals, self._newest = await asyncio.to_thread(
+                _advanced, self._totals, by_mark, self._enforcer.policy.sources, self._boot
+            )
+            self._read_at = asyncio.get_running_loop().time()
+            return self._newest
+
+    async def recent(self) -> Mapping[SourceId, Counter]:
+        """The same, of a moment ago: where thousands of sources are asked for every few seconds. Raises FirewallError."""
+        is_recent = asyncio.get_running_loop().time() - self._read_at <= _RECENT
+        return self._newest if is_recent else await self.now()
 
     async def turn(self) -> None:
         """Read the counters, and keep the totals now and then."""
@@ -61,3 +74,12 @@ class CounterTotals:
         """Write the totals to a ledger that was replaced. Raises LedgerError."""
         self._kept = {}
         await self.keep()
+
+
+def _advanced(
+    totals: Mapping[SourceId, Total], by_mark: Mapping[Mark, Counter], owners: Iterable[SourceSlot], boot: str
+) -> tuple[Mapping[SourceId, Total], Mapping[SourceId, Counter]]:
+    """The totals of all sources, and what was counted of those that have a counter now."""
+    counters = {owner.source_id: by_mark[owner.mark] for owner in owners if owner.mark in by_mark}
+    totals = advanced(totals, counters, boot)
+    return totals, {source_id: totals[source_id].counted for source_id in counters}

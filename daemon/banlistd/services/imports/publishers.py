@@ -40,8 +40,10 @@ class Publishers:
 
     def known_rest(self, source: Source) -> Rest | None:
         """The same by what is known already."""
-        last = self._last.get(download_place(source), LastRequest())
-        return rest_before_next(last, source.minimum, self._clock.monotonic())
+        if source.url is None:
+            return None
+        last = self._last.get(download_place(source))
+        return rest_before_next(last, source.minimum, self._clock.monotonic()) if last else None
 
     async def admit(self, source: Source, poll: Poll, *, anyway: bool) -> None:
         """Note that the list is asked for now. Raises DeferredError if it is too early, unless it is asked for `anyway`."""

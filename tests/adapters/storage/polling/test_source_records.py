@@ -98,7 +98,9 @@ def test_figures_are_columns_of_the_tables(tmp_path: Path) -> None:
             await ImportRuns(database).save_poll(Poll(TWO, due_at=4.0, polled_at=3.0, failures=2))
             figures, health = await records.figures(), await quarantine.health(ONE)
             assert health is not None
-            assert figures == SourceFigures({ONE: (9.0, 0), TWO: (4.0, 2)}, {ONE: (7, 2.0)}, {ONE: health}, {TWO: "shrunk"})
+            assert figures == SourceFigures(
+                {ONE: (9.0, 0), TWO: (4.0, 2)}, {ONE: (7, 2.0)}, {ONE: health.good_at}, {TWO: "shrunk"}
+            )
 
     asyncio.run(story())
 

@@ -17,7 +17,15 @@ from banlistd.adapters.storage.import_runs import (
     polls_of,
 )
 from banlistd.adapters.storage.polling.findings import MOVED
-from banlistd.adapters.storage.quarantine import HEALTHS, OLD_HEALTHS, QUARANTINED_OF, REFUSALS, healths_of, quarantined_of
+from banlistd.adapters.storage.quarantine import (
+    GOOD_AT,
+    HEALTHS,
+    OLD_HEALTHS,
+    QUARANTINED_OF,
+    REFUSALS,
+    healths_of,
+    quarantined_of,
+)
 from banlistd.core.feeds.health.figures import SourceFigures
 from banlistd.core.feeds.health.overview import Oldest, Overview
 from banlistd.core.feeds.quarantine import SourceRecord
@@ -88,7 +96,7 @@ async def _figures(connection: aiosqlite.Connection) -> SourceFigures:
     return SourceFigures(
         {row[0]: (row[1], row[2]) for row in await connection.execute_fetchall(_DUE_AND_FAILURES)},
         {row[0]: (row[1], row[2]) for row in await connection.execute_fetchall(_ENTRIES_AND_END)},
-        healths_of(await connection.execute_fetchall(HEALTHS)),
+        {row[0]: row[1] for row in await connection.execute_fetchall(GOOD_AT)},
         {row[0]: row[1] for row in await connection.execute_fetchall(REFUSALS)},
     )
 

@@ -24,12 +24,13 @@ class MetricsAnswer(TypedDict):
 
 class MetricsOrder(NamedTuple):
     """`is_open`: as OpenMetrics. `lag`: the delay of the event loop in seconds, where it is measured. `verdict`: that of
-    `health` a moment ago; None: ask.
+    `health` a moment ago; None: ask. `may_be_recent`: counters of a moment ago will do.
     """
 
     is_open: bool
     lag: float | None = None
     verdict: Verdict | None = None
+    may_be_recent: bool = False
 
 
 def _read(request: "ControlRequest") -> MetricsOrder:
@@ -47,7 +48,7 @@ async def _answer(parts: "Parts", order: MetricsOrder) -> MetricsAnswer:
     from banlistd.control.metrics.exposition import exposition
 
     verdict = order.verdict or Verdict((await HEALTH.answer(parts, ()))["verdict"])
-    known = await moment_of(parts, version("banlistd"), order.lag, verdict)
+    known = await moment_of(parts, version("banlistd"), order.lag, verdict, may_be_recent=order.may_be_recent)
     text = await asyncio.to_thread(lambda: exposition(readings(known), is_open=order.is_open))
     return {"text": text}
 

@@ -4,22 +4,22 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from banlistd.core.config.model import Source
-from banlistd.core.feeds.health.overview import Overview
-from banlistd.core.feeds.quarantine import SourceHealth
+from banlistd.core.feeds.health.overview import stale_since
 from banlistd.model import SourceId
 
 
 @dataclass(frozen=True, slots=True)
 class SourceFigures:
     """`polls`: when each source is due (0: at once), and its failures in a row. `runs`: entries and end of its newest run;
-    None: it has not ended. `refusals`: the guard that refused the content in the quarantine.
+    None: it has not ended. `good_at`: when each source last had a good list. `refusals`: the guard that refused the content in
+    the quarantine.
     """
 
     polls: Mapping[SourceId, tuple[float, int]]
     runs: Mapping[SourceId, tuple[int, float | None]]
-    healths: Mapping[SourceId, SourceHealth]
+    good_at: Mapping[SourceId, float]
     refusals: Mapping[SourceId, str]
 
     def stale_since(self, sources: Iterable[Source], now: float) -> Mapping[SourceId, float]:
         """As `Overview.stale_since`."""
-        return Overview({}, self.healths, {}, frozenset(), {}).stale_since(sources, now)
+        return stale_since(self.good_at, sources, now)

@@ -60,22 +60,24 @@ class Overview:
         return found
 
     def stale_since(self, sources: Iterable[Source], now: float) -> Mapping[SourceId, float]:
-        """Of each stale source, since when its last good list is older than its `stale_after`.
+        """Of each stale source, since when its last good list is older than its `stale_after`."""
+        return stale_since({source_id: health.good_at for source_id, health in self.healths.items()}, sources, now)
 
-        A combination is not newer than its parts: it is stale since the first of those that are.
-        """
-        known = {source.id: source for source in sources}
-        since = {
-            source.id: stale_at(self.healths[source.id].good_at, source)
-            for source in known.values()
-            if source.id in self.healths
-        }
-        stale = {source_id: moment for source_id, moment in since.items() if moment <= now}
+
+def stale_since(good_at: Mapping[SourceId, float], sources: Iterable[Source], now: float) -> Mapping[SourceId, float]:
+    """Of each stale source, since when its last good list is older than its `stale_after`. `good_at`: when it came.
+
+    A combination is not newer than its parts: it is stale since the first of those that are.
+    """
+    known = {source.id: source for source in sources}
+    since = {source_id: stale_at(good_at[source_id], source) for source_id, source in known.items() if source_id in good_at}
+    stale = {source_id: moment for source_id, moment in since.items() if moment <= now}
+    if stale:
         for source in [source for source in known.values() if source.combination]:
             moments = [stale[one] for one in _all_parts(source, known) if one in stale]
             if moments:
                 stale[source.id] = min(moments)
-        return stale
+    return stale
 
 
 def _all_parts(source: Source, known: Mapping[SourceId, Source]) -> frozenset[SourceId]:

@@ -31,6 +31,8 @@ def advanced(totals: Mapping[SourceId, Total], counters: Mapping[SourceId, Count
 
 def _next(total: Total, counter: Counter, boot: str) -> Total:
     """A counter never goes back: one that is behind its last value is a new one."""
+    if counter == total.last and boot == total.boot:
+        return total  # most counters of thousands
     goes_on = boot == total.boot and counter.packets >= total.last.packets and counter.octets >= total.last.octets
     return Total(total.before if goes_on else total.counted, counter, boot)
 
