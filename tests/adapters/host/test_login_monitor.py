@@ -12,16 +12,17 @@ from banlistd.adapters.host import login_monitor
 from banlistd.adapters.host.login_monitor import LoginMonitor
 from banlistd.adapters.host.sessions import libsystemd
 
-SECONDS = 0.5
-
 # In a mount namespace, where /run is empty: libsystemd looks nowhere else.
 ON_A_MACHINE = """
-import asyncio, json, os, time
+import time
+started = time.monotonic()
+import asyncio, json, os
 from pathlib import Path
 from banlistd.adapters.host.login_monitor import LoginMonitor
 from banlistd.adapters.host.sessions import SystemLogins
 
 SESSIONS = Path("/run/systemd/sessions")
+loading = time.monotonic() - started
 
 def begin(name, host):
     text = f"UID=0\\nUSER=root\\nACTIVE=1\\nSTATE=active\\nREMOTE=1\\nCLASS=user\\nREMOTE_HOST={host}\\n"
@@ -49,13 +50,13 @@ async def story():
     await asyncio.gather(waiting, return_exceptions=True)
     monitor.close()
     monitor.close()
-    print(json.dumps(found))
+    print(json.dumps([loading, found]))
 
 asyncio.run(story())
 """
 
 
-def test_a_login_and_the_end_of_a_session_are_reported_within_half_a_second() -> None:
+def test_a_login_and_the_end_of_a_session_are_reported_at_once() -> None:
     if not shutil.which("unshare"):
         pytest.skip("no command unshare")
     try:
@@ -68,9 +69,10 @@ def test_a_login_and_the_end_of_a_session_are_reported_within_half_a_second() ->
     if "unshare failed" in done.stderr:
         pytest.skip("no mount namespace")
     assert done.returncode == 0, done.stderr
-    *reports, (_, reported_without_need) = json.loads(done.stdout)
+    loading, (*reports, (_, reported_without_need)) = json.loads(done.stdout)
     assert [hosts for hosts, _ in reports] == [[7], [7, 8], [8]]
-    assert max(seconds for _, seconds in reports) < SECONDS
+    # A hundredth of what Python takes to load this program (measured); a look at every few seconds would be later.
+    assert max(seconds for _, seconds in reports) < 3 * loading
     assert not reported_without_need
 
 

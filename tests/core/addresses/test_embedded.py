@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
-from time import process_time
 
 import numpy as np
 import pytest
@@ -12,6 +11,7 @@ from hypothesis import strategies as st
 from banlistd.core.addresses.embedded import ISATAP, TEREDO, isatap_of, teredo_of
 from banlistd.core.addresses.sets import AddressSet, Ranges, from_numbers, intersection, to_number, union_of
 from banlistd.model import Family
+from support.processor_time import processor_seconds
 
 V4, V6 = Family.IPV4, Family.IPV6
 
@@ -132,14 +132,16 @@ def test_exactly_what_is_listed_narrowly_and_carries_an_address_in_question_is_f
         assert got == is_form(number, wanted, content.ranges(V6)), IPv6Address(number)
 
 
-def test_two_hundred_thousand_addresses_cost_milliseconds() -> None:
+def test_two_hundred_thousand_addresses_cost_no_more_than_to_make_a_set_of_them() -> None:
     chance = np.random.default_rng(7)
     words = chance.integers(0, 2**32, (200_000, 4), dtype=np.uint32).astype(">u4")
     words[:, 0] = TEREDO
     words[::2, 0], words[::2, 2] = 0x2A00_0001, ISATAP[0]
-    content = AddressSet.of(None, None, words.view("S16").reshape(-1))
+    addresses = words.view("S16").reshape(-1)
+    content = AddressSet.of(None, None, addresses)
     allowed = v4("192.0.2.0/24", "10.0.0.0/8", *(f"203.0.{number}.7/32" for number in range(250)))
-    before = process_time()
-    found = len(teredo_of(content, allowed)), len(isatap_of(content, allowed))
-    assert process_time() - before < 1.0
-    assert all(found)
+    assert len(teredo_of(content, allowed))
+    assert len(isatap_of(content, allowed))
+    # A quarter of it (measured).
+    making = processor_seconds(lambda: AddressSet.of(None, None, addresses))
+    assert processor_seconds(lambda: (teredo_of(content, allowed), isatap_of(content, allowed))) < 4 * making
