@@ -28,6 +28,7 @@ class Family(StrEnum):
 
 
 Span = tuple[Family, int, int]
+BanKey = tuple[Family, int, int, str]  # family, first and last address, origin: there is one ban of each
 """A family and two addresses as integers, both inclusive."""
 
 
@@ -263,19 +264,18 @@ class ManualBan:
         return self.family, self.first, self.last
 
     @property
-    def key(self) -> "BanKey":
+    def key(self) -> BanKey:
         return self.family, self.first, self.last, self.origin
 
     @property
     def ends_at(self) -> float | None:
         """The end in force."""
-        return min((end for end in (self.expires_at, self.confirm_by) if end is not None), default=None)
+        if self.confirm_by is None or self.expires_at is None:  # quicker than min(): it is asked of 100,000 bans at once
+            return self.expires_at if self.confirm_by is None else self.confirm_by
+        return min(self.expires_at, self.confirm_by)
 
     def in_force(self, now: float) -> bool:
         return self.ends_at is None or now < self.ends_at
-
-
-BanKey = tuple[Family, int, int, str]  # family, first and last address, origin: there is one ban of each
 
 
 class OutcomeKind(StrEnum):

@@ -14,8 +14,8 @@ from typing import Any
 import aiohttp
 import pytest
 
+from banlistd.control.answers.faults import status_of
 from banlistd.control.declaration import Command
-from banlistd.control.faults import status_of
 from banlistd.control.server import MAX_BODY, OnChange, note_nothing, serve
 from banlistd.core.config.reload import ReloadOrder
 from banlistd.errors import (

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from banlistd.control import commands
+from banlistd.control.answers.faults import status_of
 from banlistd.control.declaration import Command
-from banlistd.control.faults import status_of
 from banlistd.control.table import COMMANDS
 from support.commands import unfit
 

@@ -1,6 +1,7 @@
 """The index is always what the bans themselves say, and a change costs no look at the others."""
 
 import random
+from collections import Counter
 from itertools import pairwise
 
 import pytest
@@ -8,8 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from banlistd.core.manual import ban_index
-from banlistd.core.manual.ban_index import BanDraft, BanIndex, age_of
+from banlistd.core.manual.ban_draft import BanDraft
+from banlistd.core.manual.ban_index import BanIndex, age_of
 from banlistd.core.manual.manual_bans import addresses_of, read_place
+from banlistd.core.ruleset.scoping.by_hand import scoped_contents
 from banlistd.errors import UsageError
 from banlistd.model import BanKey, Family, ManualBan
 from banlistd.scopes.scope import Scope
@@ -50,6 +53,8 @@ def assert_is(index: BanIndex, known: dict[BanKey, ManualBan]) -> None:
     assert index.next_end() == min((one.expires_at for one in known.values() if one.expires_at is not None), default=None)
     assert index.addresses() == addresses_of(known.values())
     assert index.scoped() == {key: one for key, one in known.items() if one.scope is not None}
+    assert index.scoped_addresses() == scoped_contents(known.values())
+    assert index.scopes() == Counter(one.scope for one in known.values() if one.scope is not None)
     for origin in "abc":
         assert index.count_of(origin) == sum(one.origin == origin for one in known.values())
         assert set(index.keys_of(None, origin)) == {key for key in known if key[3] == origin}
@@ -124,6 +129,31 @@ def test_a_change_looks_at_no_other_ban() -> None:
     hosts = index.addresses().hosts4.tolist()
     assert len(hosts) == 20_100
     assert all(low < high for low, high in pairwise(hosts))
+
+
+def test_a_ban_of_some_packets_looks_at_no_other_ban() -> None:
+    class Watched(ManualBan):
+        looks = 0
+
+        def __getattribute__(self, name: str) -> object:
+            if name == "scope":
+                Watched.looks += 1
+            return super().__getattribute__(name)
+
+    scope, other = Scope(ports=((22, 22),)), Scope(only_new=True)
+    index = BanIndex([Watched(Family.IPV4, 3 * n, 3 * n, "a", "", float(n), None, scope=scope) for n in range(20_000)])
+    Watched.looks = 0
+    for number in range(100):
+        draft = BanDraft(index)
+        assert draft.scopes() == {scope}
+        draft.put(ban(1_000_000 + number, scope=scope))
+        draft.put(ban(2_000_000 + number, scope=other))
+        assert draft.scopes() == {scope, other}
+        index.change(*draft.changes())
+        assert index.scoped_addresses().keys() == {scope, other}
+        index.change([], [(Family.IPV4, 2_000_000 + number, 2_000_000 + number, "a")])
+    assert Watched.looks == 0
+    assert len(index.scoped_addresses()[scope].hosts4) == 20_100
 
 
 def test_a_place_is_read_as_it_is_written() -> None:

@@ -7,6 +7,7 @@ import pytest
 from banlistd.control.commands.manual_bans.ban import BAN
 from banlistd.control.declaration import PageContext
 from banlistd.core.config.service.manual import Manual
+from banlistd.core.manual.manual_bans import read_unban
 from banlistd.errors import RefusedError, UsageError
 from banlistd.events import EventName
 from banlistd.services import ban_orders
@@ -37,6 +38,9 @@ def test_very_many_bans_are_one_transaction_and_one_event(tmp_path: Path) -> Non
         assert (len(lifted.bans), lifted.absent) == (2000, 1)
         assert len(world.banned()) == 1
         assert names(world) == [EventName.MANUAL_BANS_CHANGED, EventName.MANUAL_BAN_ADDED, EventName.MANUAL_BANS_CHANGED]
+        await world.manual_bans.carry_out(read_mass_ban({"address": lines(200)}, 0))
+        await world.manual_bans.carry_out(read_unban({"origin": "operator"}))
+        assert world.announcer.events[-1].message == "201 manual bans of operator lifted in one order"
 
     run(Environment(tmp_path), NOTHING, life, serve=True)
 

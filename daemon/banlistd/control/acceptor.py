@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from banlistd.adapters.host.peer import peer_of
-from banlistd.control.faults import fault_answer, status_of
+from banlistd.control.answers.faults import fault_answer, status_of
 from banlistd.errors import TooManyConnectionsError
 
 _LOG = logging.getLogger(__name__)

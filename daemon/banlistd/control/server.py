@@ -20,8 +20,9 @@ from aiohttp.typedefs import Handler, Middleware
 
 from banlistd.adapters.host.peer import Peer, peer_of
 from banlistd.control.acceptor import Acceptor, Bounds
+from banlistd.control.answers.encoding import json_pieces, one_by_one
+from banlistd.control.answers.faults import fault_answer, protocol_fault, status_of
 from banlistd.control.declaration import Command
-from banlistd.control.faults import fault_answer, protocol_fault, status_of
 from banlistd.control.listener import listen, remove
 from banlistd.control.read_request import read_request
 from banlistd.control.request import ControlRequest
@@ -124,9 +125,16 @@ def _handler(
         asked, order = await asyncio.to_thread(read) if is_large else read()
         if command.method == "POST":
             await on_change(" ".join((command.name, *asked.subject)), peer.uid)
-        return web.json_response(await answer(command, order))
+        return _json_response(await json_pieces(await answer(command, order)))
 
     return handle
+
+
+def _json_response(pieces: Sequence[bytes]) -> web.Response:
+    if len(pieces) == 1:
+        return web.Response(body=pieces[0], content_type="application/json", charset="utf-8")
+    length = {"Content-Length": str(sum(map(len, pieces)))}
+    return web.Response(body=one_by_one(pieces), content_type="application/json", charset="utf-8", headers=length)
 
 
 def _read(command: Command[Any, Any], query: Mapping[str, str], body: bytes, uid: int) -> tuple[ControlRequest, Any]:

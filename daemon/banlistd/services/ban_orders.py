@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import assert_never
 
 from banlistd.core.addresses.text import span_text
-from banlistd.core.manual.ban_index import BanDraft
+from banlistd.core.manual.ban_draft import BanDraft
 from banlistd.core.manual.manual_bans import (
     MOST_BANS,
     BanOrder,
@@ -162,7 +162,7 @@ def _confirmed(span: Span, draft: BanDraft, now: float) -> tuple[ManualBan, ...]
 def events_of(order: Order, done: Done) -> Iterator[Event]:
     """What is announced of an order: an event for each ban, or one for very many."""
     changed = done.fresh if isinstance(order, MassBan) else done.bans
-    if isinstance(order, MassBan | MassUnban | MassConfirm) and len(changed) > MOST_ANNOUNCED:
+    if not isinstance(order, BanOrder | ConfirmOrder) and len(changed) > MOST_ANNOUNCED:
         yield _event_of_many(order, changed)
         return
     for ban in changed:
@@ -189,12 +189,12 @@ def _trial_of(ban: ManualBan) -> str:
     return "" if ban.confirm_by is None else f", for {ban.confirm_by - ban.created_at:.0f} s unless it is confirmed"
 
 
-def _event_of_many(order: MassBan | MassUnban | MassConfirm, bans: Sequence[ManualBan]) -> Event:
+def _event_of_many(order: UnbanOrder | MassBan | MassUnban | MassConfirm, bans: Sequence[ManualBan]) -> Event:
     match order:
         case MassBan():
             trial = _trial_of(bans[0]).replace("it is", "they are")
             return _many(bans, f"made in one order{trial}", added=len(bans))
-        case MassUnban():
+        case UnbanOrder() | MassUnban():
             return _many(bans, "lifted in one order", removed=len(bans))
         case MassConfirm():
             return _many(bans, "confirmed in one order")

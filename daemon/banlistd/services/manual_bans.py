@@ -6,14 +6,16 @@ under way go together into the next one, as imports do.
 
 import asyncio
 import math
-from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 from banlistd.core.addresses.sets import AddressSet
 from banlistd.core.feeds.content import Content
-from banlistd.core.manual.ban_index import BanDraft, BanIndex, BanPlace
+from banlistd.core.manual.ban_draft import BanDraft
+from banlistd.core.manual.ban_index import BanIndex, BanPlace
 from banlistd.core.manual.ended_bans import EndedBan, ended_with
-from banlistd.core.manual.manual_bans import BanOrder, addresses_of, found_in
+from banlistd.core.manual.manual_bans import BanOrder, ConfirmOrder, UnbanOrder, addresses_of, found_in
 from banlistd.core.ruleset.diff import Change
 from banlistd.core.ruleset.policy import Policy
 from banlistd.core.ruleset.scoping.by_hand import scoped_contents
@@ -24,7 +26,7 @@ from banlistd.ports import Announcer, Clock, Host, ManualBans
 from banlistd.scopes.scope import Scope, id_by_hand
 from banlistd.services.ban_orders import Done, Order, decided, events_of, events_of_ends
 from banlistd.services.coalescer import Coalescer, Take
-from banlistd.services.orders.mass_orders import MassBan, MassConfirm, MassUnban
+from banlistd.services.orders.mass_orders import MassBan
 
 # A ban is lifted at the moment when it expires; but the clock may be set, and timers stop while the machine sleeps.
 EXPIRY_CHECK_EVERY = 5.0
@@ -66,6 +68,36 @@ class BanEnforcer(Protocol):
 
 def hashes_of(contents: Mapping[SourceId, AddressSet]) -> Mapping[SourceId, ContentHash]:
     return {source_id: content.content_hash() for source_id, content in contents.items()}
+
+
+@dataclass(frozen=True, slots=True)
+class _Outcome:
+    """What a batch changes: the bans that come, the keys that go, and what ends with it; `expired` of it by itself."""
+
+    come: Sequence[ManualBan]
+    go: Sequence[BanKey]
+    ended: Sequence[EndedBan]
+    expired: Sequence[ManualBan]
+
+
+def _outcome(draft: BanDraft, known: Callable[[BanKey], ManualBan | None], now: float) -> _Outcome:
+    expired = draft.run_out(now)
+    come, go = draft.changes()
+    return _Outcome(come, go, ended_with(come, go, known, now), expired)
+
+
+def _may_be_large(order: Order) -> bool:
+    """Whether it may be about very many bans: all of an origin, or lines."""
+    return order.span is None if isinstance(order, UnbanOrder) else not isinstance(order, BanOrder | ConfirmOrder)
+
+
+def _events(orders: Sequence[Order], done: Sequence[Done], expired: Sequence[ManualBan]) -> Sequence[Event]:
+    return [*(event for one in zip(orders, done, strict=True) for event in events_of(*one)), *events_of_ends(expired)]
+
+
+def _touching(bans: Sequence[ManualBan], span: Span, now: float) -> Sequence[ManualBan]:
+    family, first, last = span
+    return [ban for ban in bans if ban.first <= last and first <= ban.last and ban.family is family and ban.in_force(now)]
 
 
 class ManualBanService:
@@ -114,17 +146,17 @@ class ManualBanService:
 
     def unconfirmed(self) -> Sequence[ManualBan]:
         """Those that wait for a confirmation, in the order in which they came."""
-        return [ban for ban in self.bans if ban.confirm_by is not None]
+        now = self._clock.now()
+        return [ban for ban in self._index.oldest_first() if ban.confirm_by is not None and ban.in_force(now)]
 
     def containing(self, family: Family, number: int) -> Sequence[ManualBan]:
         """Those that an address is in, in the order in which they came."""
         now = self._clock.now()
         return [ban for ban in self._index.containing(family, number) if ban.in_force(now)]
 
-    def touching(self, span: Span) -> Sequence[ManualBan]:
+    async def touching(self, span: Span) -> Sequence[ManualBan]:
         """Those of any of these addresses, in the order in which they came."""
-        family, first, last = span
-        return [ban for ban in self.bans if ban.family is family and ban.first <= last and first <= ban.last]
+        return await asyncio.to_thread(_touching, self._index.oldest_first(), span, self._clock.now())
 
     async def ended(self, span: Span) -> Sequence[EndedBan]:
         """The bans that are over of any of these addresses, the newest end first. Raises LedgerError."""
@@ -146,7 +178,7 @@ class ManualBanService:
             content = in_force
         else:
             self._enforcer.register_external(MANUAL, content)
-        scoped = await self._scoped(self._index.scoped().values())
+        scoped = await self._scoped()
         left = scoped_contents(ban for ban in self._index.scoped().values() if ban.in_force(now))
         wanted = {SourceId(id_by_hand(scope)): addresses for scope, addresses in left.items()}
         for source_id, addresses in scoped.items():
@@ -204,19 +236,18 @@ class ManualBanService:
             done: list[Done] = []
             for order in orders:
                 # The index changes only under the lock, so a thread may read it.
-                is_large = isinstance(order, MassBan | MassUnban | MassConfirm)
                 parts = (order, draft, policy, protected, now)
-                done.append(await asyncio.to_thread(decided, *parts) if is_large else decided(*parts))
-            expired = draft.run_out(now)
-            await self._keep(*await asyncio.to_thread(draft.changes))
+                done.append(await asyncio.to_thread(decided, *parts) if _may_be_large(order) else decided(*parts))
+            outcome = await asyncio.to_thread(_outcome, draft, self._index.get, now)
+            await self._keep(outcome)
             await self._enforce()
-            await self._announce([event for one in zip(orders, done, strict=True) for event in events_of(*one)])
-            await self._announce([*events_of_ends(expired)])
+            await self._announce(await asyncio.to_thread(_events, orders, done, outcome.expired))
             return done
 
-    async def _keep(self, come: Sequence[ManualBan], go: Sequence[BanKey]) -> None:
+    async def _keep(self, outcome: "_Outcome") -> None:
+        come, go = outcome.come, outcome.go
         if come or go:
-            await self._table.change(come, go, ended_with(come, go, self._index.get, self._clock.now()))
+            await self._table.change(come, go, outcome.ended)
             if len(come) + len(go) > _MANY_CHANGES:
                 self._index = await asyncio.to_thread(self._index.changed, come, go)
             else:
@@ -227,7 +258,7 @@ class ManualBanService:
         # Until the firewall has followed, whatever fails on the way.
         before, self._applied = self._applied, None
         try:
-            contents = {MANUAL: self._index.addresses(), **await self._scoped(self._index.scoped().values())}
+            contents = {MANUAL: self._index.addresses(), **await self._scoped()}
             hashes = hashes_of(contents)
             if hashes == before:
                 self._applied = before
@@ -237,11 +268,11 @@ class ManualBanService:
             raise FirewallError(f"{error.message}; what was asked is written down, and tried again", error.hint) from error
         self._applied = hashes
 
-    async def _scoped(self, bans: Collection[ManualBan]) -> Mapping[SourceId, AddressSet]:
-        """What these ban of some packets, by source; from the next plan on the firewall has these sources."""
-        if self._marks is None or (not bans and not self._has_scopes):
+    async def _scoped(self) -> Mapping[SourceId, AddressSet]:
+        """What the bans of some packets cover, by source; from the next plan on the firewall has these sources."""
+        found = self._index.scoped_addresses()
+        if self._marks is None or (not found and not self._has_scopes):
             return {}
-        found = await asyncio.to_thread(scoped_contents, list(bans))
         names = {scope: SourceId(id_by_hand(scope)) for scope in found}
         marks = await self._marks([*names.values()]) if names else {}
         self._enforcer.ban_in_scopes({scope: marks[name] for scope, name in names.items()})

@@ -6,8 +6,8 @@ import types
 from collections.abc import Iterator
 from typing import Any, get_args, get_origin, get_type_hints, is_typeddict
 
+from banlistd.control.answers.faults import FaultAnswer, status_of
 from banlistd.control.declaration import Argument, Command
-from banlistd.control.faults import FaultAnswer, status_of
 from banlistd.control.table import COMMANDS
 from papers.paper import Paper, section
 

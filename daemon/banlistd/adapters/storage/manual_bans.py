@@ -24,6 +24,11 @@ _KEEP_ENDED = """
 
 _FORGET_ENDED = "DELETE FROM ended_bans WHERE ended_at < ? OR id <= (SELECT max(id) FROM ended_bans) - ?"
 
+_ENDED = """
+    SELECT first, last, origin, comment, created_at, expires_at, uid, NULL, scope, ended_at, how FROM ended_bans
+    WHERE length(first) = ? AND first <= ? AND last >= ? ORDER BY ended_at DESC, id DESC
+"""
+
 # The longest `history` that a configuration may have: tests/core/config/test_history.py compares them.
 _LONGEST = 365 * 86_400.0
 
@@ -59,22 +64,13 @@ class ManualBanTable:
         await self._database.write(work)
 
     async def change(self, come: Sequence[ManualBan], go: Sequence[BanKey], ended: Sequence[EndedBan] = ()) -> None:
-        over = [
-            (
-                *(*_packed(ban.key), ban.comment, ban.created_at, ban.expires_at, ban.uid, _written(ban)),
-                *(one.ended_at, one.how),
-            )
-            for one in ended
-            for ban in (one.ban,)
-        ]
-
         async def work(connection: aiosqlite.Connection) -> None:
             await connection.executemany(
                 "DELETE FROM manual_bans WHERE first = ? AND last = ? AND origin = ?", [_packed(key) for key in go]
             )
             await _keep(connection, come)
-            if over:
-                await connection.executemany(_KEEP_ENDED, over)
+            if ended:
+                await connection.executemany(_KEEP_ENDED, map(_over, ended))
                 newest = max(one.ended_at for one in ended)
                 await connection.execute(_FORGET_ENDED, (newest - _LONGEST, _MOST_ENDED))
 
@@ -83,12 +79,13 @@ class ManualBanTable:
     async def ended(self, span: Span) -> Sequence[EndedBan]:
         family, first, last = span
         first_octets, last_octets, _ = _packed((family, first, last, ""))
-        rows = await self._database.run(
-            "SELECT first, last, origin, comment, created_at, expires_at, uid, NULL, scope, ended_at, how FROM ended_bans"
-            " WHERE length(first) = ? AND first <= ? AND last >= ? ORDER BY ended_at DESC, id DESC",
-            (_OCTETS[family], last_octets, first_octets),
-        )
-        return [EndedBan(_ban_of(row[:9]), row[9], BanEnd(row[10])) for row in rows]
+
+        async def work(connection: aiosqlite.Connection) -> Sequence[EndedBan]:
+            # Made in SQLite's thread: there may be as many as are kept.
+            rows = await connection.execute_fetchall(_ENDED, (_OCTETS[family], last_octets, first_octets))
+            return [EndedBan(_ban_of(row[:9]), row[9], BanEnd(row[10])) for row in rows]
+
+        return await self._database.read(work)
 
 
 async def _keep(connection: aiosqlite.Connection, bans: Iterable[ManualBan]) -> None:
@@ -100,6 +97,14 @@ async def _keep(connection: aiosqlite.Connection, bans: Iterable[ManualBan]) -> 
         for ban in bans
     ]
     await connection.executemany(_KEEP, rows)
+
+
+def _over(one: EndedBan) -> tuple[Any, ...]:
+    ban = one.ban
+    return (
+        *(*_packed(ban.key), ban.comment, ban.created_at, ban.expires_at, ban.uid, _written(ban)),
+        *(one.ended_at, one.how),
+    )
 
 
 def _written(ban: ManualBan) -> str | None:

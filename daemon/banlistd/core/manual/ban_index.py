@@ -3,7 +3,7 @@
 from bisect import bisect_left, bisect_right, insort
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, field
 from operator import attrgetter, lt
 from typing import Any
 
@@ -37,8 +37,25 @@ def _in_order(
     return bans if all(map(lt, moments, moments[1:])) else sorted(bans, key=place)
 
 
+@dataclass(slots=True)
+class _Covered:
+    """The addresses of bans with one scope: single ones and networks, which may have the same ones."""
+
+    hosts: dict[Family, Addresses] = field(default_factory=lambda: {family: from_numbers(family, []) for family in FAMILIES})
+    nets: dict[Family, Ranges] = field(default_factory=lambda: {family: Ranges.none(family) for family in FAMILIES})
+    wide: dict[Family, dict[Span, None]] = field(default_factory=lambda: {family: {} for family in FAMILIES})
+
+    def addresses(self) -> AddressSet:
+        """As `AddressSet.of` has it."""
+        (hosts4, nets4), (hosts6, nets6) = (
+            (without(self.hosts[family], self.nets[family].first, self.nets[family].last), self.nets[family])
+            for family in FAMILIES
+        )
+        return AddressSet.of_parts(hosts4, nets4, hosts6, nets6)
+
+
 class BanIndex:
-    """Manual bans by key, origin, age and end, and their addresses as one set."""
+    """Manual bans by key, origin, age and end, and their addresses as one set for each scope."""
 
     def __init__(self, bans: Iterable[ManualBan]) -> None:
         self._bans: dict[BanKey, ManualBan] = {}
@@ -49,8 +66,8 @@ class BanIndex:
         self._scoped: dict[BanKey, ManualBan] = {}
         self._by_age: list[ManualBan] = []
         self._by_end: list[ManualBan] = []
-        self._hosts: dict[Family, Addresses] = {family: from_numbers(family, []) for family in FAMILIES}
-        self._nets: dict[Family, Ranges] = {family: Ranges.none(family) for family in FAMILIES}
+        self._covered: dict[Scope | None, _Covered] = {None: _Covered()}
+        self._scopes: Counter[Scope] = Counter()
         self._fill({ban.key: ban for ban in bans})
 
     def __len__(self) -> int:
@@ -98,28 +115,36 @@ class BanIndex:
 
     def addresses(self) -> AddressSet:
         """What the bans of all packets cover, as `AddressSet.of` has it."""
-        (hosts4, nets4), (hosts6, nets6) = (
-            (without(self._hosts[family], self._nets[family].first, self._nets[family].last), self._nets[family])
-            for family in FAMILIES
-        )
-        return AddressSet.of_parts(hosts4, nets4, hosts6, nets6)
+        return self._covered[None].addresses()
 
     def scoped(self) -> Mapping[BanKey, ManualBan]:
         """The bans of some packets."""
         return self._scoped
 
+    def scopes(self) -> Mapping[Scope, int]:
+        """How many bans each scope has."""
+        return self._scopes
+
+    def scoped_addresses(self) -> Mapping[Scope, AddressSet]:
+        """What the bans of each scope cover."""
+        return {scope: self._covered[scope].addresses() for scope in self._scopes}
+
     def change(self, come: Iterable[ManualBan], go: Iterable[BanKey]) -> None:
         """Take bans in, in place of those with the same key, and others out."""
         bans = {ban.key: ban for ban in come}
         left = [self._bans[key] for key in {**dict.fromkeys(go), **bans} if key in self._bans]
-        coming = {ban.span for ban in bans.values() if ban.scope is None}
-        before = {ban.span for ban in left if ban.scope is None} | {span for span in coming if self._covers(span)}
+        touched: dict[Scope | None, dict[Span, None]] = {}
+        for ban in (*left, *bans.values()):
+            touched.setdefault(ban.scope, {})[ban.span] = None
+        before = {scope: {span for span in spans if self._covers(span, scope)} for scope, spans in touched.items()}
         self._rearrange(left, list(bans.values()))
         for ban in left:
             self._take_out(ban)
         for ban in bans.values():
             self._take_in(ban)
-        self._cover([span for span in coming if span not in before], [span for span in before if not self._covers(span)])
+        for scope, spans in touched.items():
+            after = {span for span in spans if self._covers(span, scope)}
+            self._cover(scope, [*(after - before[scope])], [*(before[scope] - after)])
 
     def changed(self, come: Iterable[ManualBan], go: Iterable[BanKey]) -> "BanIndex":
         """What `change` makes of it, as another index: for many bans, in a thread."""
@@ -138,19 +163,30 @@ class BanIndex:
                 self._wide[ban.family][span] = None
             if ban.scope is not None:
                 self._scoped[key] = ban
+                self._scopes[ban.scope] += 1
         self._by_age = _in_order(list(bans.values()), attrgetter("created_at"), age_of)
         self._by_end = _in_order([ban for ban in self._by_age if ban.ends_at is not None], attrgetter("ends_at"), _end_of)
-        self._cover([span for span in self._of_span if not self._scoped or self._covers(span)], [])
+        if not self._scoped:
+            self._cover(None, list(self._of_span), [])
+            return
+        covered: dict[Scope | None, dict[Span, None]] = {}
+        for ban in bans.values():
+            covered.setdefault(ban.scope, {})[ban.span] = None
+        for scope, spans in covered.items():
+            self._cover(scope, list(spans), [])
 
-    def _covers(self, span: Span) -> bool:
-        """Whether a ban of exactly these addresses is of all packets."""
-        keys = self._of_span.get(span, ())
-        return bool(keys) if not self._scoped else any(key not in self._scoped for key in keys)
+    def _covers(self, span: Span, scope: Scope | None) -> bool:
+        """Whether a ban of exactly these addresses has this scope; None: it is of all packets."""
+        return any(self._bans[key].scope == scope for key in self._of_span.get(span, ()))
 
     def _take_out(self, ban: ManualBan) -> None:
         key, span = ban.key, ban.span
         del self._bans[key]
-        self._scoped.pop(key, None)
+        if ban.scope is not None:
+            del self._scoped[key]
+            self._scopes[ban.scope] -= 1
+            if not self._scopes[ban.scope]:
+                del self._scopes[ban.scope]
         del self._of_origin[ban.origin][key]
         if not self._of_origin[ban.origin]:
             del self._of_origin[ban.origin]
@@ -165,6 +201,7 @@ class BanIndex:
         self._bans[key] = ban
         if ban.scope is not None:
             self._scoped[key] = ban
+            self._scopes[ban.scope] += 1
         self._of_origin.setdefault(ban.origin, {})[key] = None
         self._of_span[span] = (*self._of_span.get(span, ()), key)
         if ban.first != ban.last:
@@ -186,75 +223,28 @@ class BanIndex:
             if ban.ends_at is not None:
                 insort(self._by_end, ban, key=_end_of)
 
-    def _cover(self, new: Sequence[Span], gone: Sequence[Span]) -> None:
-        """The addresses once `new` is banned and `gone` is not."""
+    def _cover(self, scope: Scope | None, new: Sequence[Span], gone: Sequence[Span]) -> None:
+        """The addresses of a scope once `new` is banned so and `gone` is not."""
+        if scope is not None and scope not in self._scopes:
+            self._covered.pop(scope, None)
+            return
+        covered = self._covered.setdefault(scope, _Covered())
         for family in FAMILIES:
             mine, others = ([span for span in spans if span[0] is family] for spans in (new, gone))
             come, go = (
                 distinct(from_numbers(family, [first for _, first, last in spans if first == last])) for spans in (mine, others)
             )
-            hosts = self._hosts[family]
+            hosts = covered.hosts[family]
             if len(go):
                 hosts = np.delete(hosts, hosts.searchsorted(go))
             if len(come):
                 hosts = np.insert(hosts, hosts.searchsorted(come), come)
-            self._hosts[family] = hosts
+            covered.hosts[family] = hosts
+            wide = covered.wide[family]
+            for span in others:
+                wide.pop(span, None)
+            wide.update((span, None) for span in mine if span[1] != span[2])
             if any(first != last for _, first, last in (*mine, *others)):
-                wide = [span for span in self._wide[family] if not self._scoped or self._covers(span)]
                 firsts = from_numbers(family, [first for _, first, _ in wide])
                 lasts = from_numbers(family, [last for _, _, last in wide])
-                self._nets[family] = union_of(family, firsts, lasts)
-
-
-class BanDraft:
-    """What the orders of one batch make of an index, which stays as it is until they are written."""
-
-    def __init__(self, index: BanIndex) -> None:
-        self._index = index
-        self._changes: dict[BanKey, ManualBan | None] = {}
-        self._growth: Counter[str] = Counter()
-        self._of_span: dict[Span, dict[BanKey, None]] = {}
-
-    def get(self, key: BanKey) -> ManualBan | None:
-        return self._changes[key] if key in self._changes else self._index.get(key)
-
-    def count_of(self, origin: str) -> int:
-        return self._index.count_of(origin) + self._growth[origin]
-
-    def scopes(self) -> AbstractSet[Scope]:
-        """Those that bans have."""
-        bans = (*(ban for key, ban in self._index.scoped().items() if key not in self._changes), *self._changes.values())
-        return {ban.scope for ban in bans if ban is not None and ban.scope is not None}
-
-    def put(self, ban: ManualBan) -> None:
-        if self.get(ban.key) is None:
-            self._growth[ban.origin] += 1
-        self._changes[ban.key] = ban
-        self._of_span.setdefault(ban.span, {})[ban.key] = None
-
-    def bans_of(self, span: Span | None, origin: str | None) -> Sequence[ManualBan]:
-        """What `BanIndex.keys_of` names."""
-        touched = self._changes if span is None else self._of_span.get(span, ())
-        fresh = [key for key in touched if origin in (None, key[3])]
-        keys = dict.fromkeys((*self._index.keys_of(span, origin), *fresh))
-        return [ban for key in keys if (ban := self.get(key)) is not None]
-
-    def lift(self, span: Span | None, origin: str | None) -> Sequence[ManualBan]:
-        """Take out what `BanIndex.keys_of` names, and return it."""
-        lifted = self.bans_of(span, origin)
-        for ban in lifted:
-            self._growth[ban.origin] -= 1
-            self._changes[ban.key] = None
-        return lifted
-
-    def run_out(self, now: float) -> Sequence[ManualBan]:
-        """Take out what has run out, and return it; not what an order has touched."""
-        ended = [ban for ban in self._index.ended(now) if ban.key not in self._changes]
-        self._changes |= {ban.key: None for ban in ended}
-        return ended
-
-    def changes(self) -> tuple[Sequence[ManualBan], Sequence[BanKey]]:
-        """The bans that are to be written, and the keys that are to be deleted."""
-        come = [ban for key, ban in self._changes.items() if ban is not None and self._index.get(key) != ban]
-        go = [key for key, ban in self._changes.items() if ban is None and self._index.get(key) is not None]
-        return come, go
+                covered.nets[family] = union_of(family, firsts, lasts)

@@ -8,6 +8,8 @@ from banlistd.control.page import Page, moment
 from banlistd.core.printing import counted, printable
 
 if TYPE_CHECKING:
+    from collections.abc import Set as AbstractSet
+
     from banlistd.control.parts import Parts
     from banlistd.core.addresses.sets import AddressSet
     from banlistd.core.feeds.versions.timeline import Period
@@ -49,9 +51,10 @@ class PastAnswer(TypedDict):
 
 
 async def answer_on_past(parts: "Parts", span: "Span", at: float | None) -> PastAnswer:
+    import asyncio
+
     from banlistd.core.addresses.text import span_text
     from banlistd.errors import UsageError
-    from banlistd.model import MANUAL
 
     if span[1] < span[2] and at is None:
         raise UsageError(f"{span_text(span)}: --history is of single addresses", "--at TIME takes networks, too")
@@ -64,13 +67,22 @@ async def answer_on_past(parts: "Parts", span: "Span", at: float | None) -> Past
         found = await of_source(parts, source_id, span, at)
         rows += [{**row, "action": str(actions.get(source_id, ""))} for row in found]
     bans = await past_ban_rows(parts, span, at)
+    blocking = {source_id for source_id, action in actions.items() if action.blocks}
+    # Of 0.0.0.0/0 there may be 200,000 manual bans.
+    return await asyncio.to_thread(_past_answer, span_text(span), at, rows, bans, blocking)
+
+
+def _past_answer(
+    address: str, at: float | None, rows: list[PeriodRow], bans: list[PastBanRow], blocking: "AbstractSet[str]"
+) -> PastAnswer:
+    from banlistd.model import MANUAL
+
     times = [*((row["since"], row["until"]) for row in rows), *((row["created_at"], row["ended_at"]) for row in bans)]
     is_listed = any(until is None for _, until in times)
-    blocking = {source_id for source_id, action in actions.items() if action.blocks}
     is_banned_by_hand = any(not row["packets"] for row in bans)
     owner = MANUAL if is_banned_by_hand else next((row["id"] for row in rows if row["id"] in blocking), None)
     return {
-        "address": span_text(span),
+        "address": address,
         "at": at,
         "listed": bool(times) if at is not None else is_listed,
         "owner": owner if at is not None else None,
