@@ -16,7 +16,7 @@ from banlistd.control.ordering.ordered import OrderedCommands
 from banlistd.core.config.service.mqtt import Mqtt
 from banlistd.core.mqtt.home_assistant import NodeIdentity, description, withdrawal
 from banlistd.core.mqtt.orders.order import Recipient
-from banlistd.core.mqtt.topics import NodeTopics, fit_node_id
+from banlistd.core.mqtt.topics import HOME, NodeTopics, fit_node_id
 from banlistd.services.obeying.presses import Presses
 from banlistd.services.obeying.signed_orders import SignedOrders
 from banlistd.services.telling.broker import BrokerDuties
@@ -31,20 +31,22 @@ class Hearing:
     def __init__(self, application: Application, mqtt: Mqtt) -> None:
         clock, announcer = application.clock, application.announcer
         self._application = application
+        fleet = application.service.config.fleet  # needs a restart to change
+        self._fleet = fleet.name if fleet else HOME
         self._commands = OrderedCommands(application.answers, announcer)
         self._orders = SignedOrders(
-            _recipient(mqtt), is_signed_by, application.orders_seen, self._commands.carry_out, announcer, clock
+            self._recipient(mqtt), is_signed_by, application.orders_seen, self._commands.carry_out, announcer, clock
         )
         self._presses = Presses(mqtt.presses, self._commands.press, clock)
 
     def configure(self, mqtt: Mqtt) -> None:
         """From now on, these operators and buttons count, over every connection."""
-        self._orders.configure(_recipient(mqtt))
+        self._orders.configure(self._recipient(mqtt))
         self._presses.configure(mqtt.presses)
 
     def duties(self, mqtt: Mqtt) -> BrokerDuties:
         """Of a connection."""
-        topics = _topics(mqtt)
+        topics = self._topics(mqtt)
         identity = NodeIdentity(topics.node, topics.root, version("banlistd"))
         return BrokerDuties(
             topics,
@@ -64,11 +66,9 @@ class Hearing:
     async def _state(self) -> NodeStateAnswer:
         return cast("NodeStateAnswer", await self._application.answers(NODE_STATE, ()))
 
+    def _topics(self, mqtt: Mqtt) -> NodeTopics:
+        return NodeTopics(mqtt.id or fit_node_id(socket.gethostname()), self._fleet)
 
-def _topics(mqtt: Mqtt) -> NodeTopics:
-    return NodeTopics(mqtt.id or fit_node_id(socket.gethostname()))
-
-
-def _recipient(mqtt: Mqtt) -> Recipient:
-    topics = _topics(mqtt)
-    return Recipient(topics.node, mqtt.operators, topics.fleet)
+    def _recipient(self, mqtt: Mqtt) -> Recipient:
+        topics = self._topics(mqtt)
+        return Recipient(topics.node, mqtt.operators, topics.fleet)

@@ -81,3 +81,17 @@ def test_a_ledger_that_was_replaced_gets_the_totals(tmp_path: Path) -> None:
         assert [tuple(row) for row in rows] == [("one", 7)]
 
     run(Environment(tmp_path, firewall=firewall), CONFIG, life)
+
+
+def test_a_recent_reading_is_used_again_and_an_old_one_is_not(tmp_path: Path) -> None:
+    firewall = CountingFirewall()
+
+    async def life(world: DaemonWorld) -> None:
+        one, totals = marks_of(world)["one"], world.parts.evidence.totals
+        firewall.counted = {one: 7}
+        assert await totals.recent() == {"one": Counter(7, 700)}
+        firewall.counted = {one: 9}
+        assert await totals.recent(3600.0) == {"one": Counter(7, 700)}
+        assert await totals.recent(0.0) == {"one": Counter(9, 900)}
+
+    run(Environment(tmp_path, firewall=firewall), CONFIG, life)

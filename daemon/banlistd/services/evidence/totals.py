@@ -48,9 +48,9 @@ class CounterTotals:
             self._read_at = asyncio.get_running_loop().time()
             return self._newest
 
-    async def recent(self) -> Mapping[SourceId, Counter]:
-        """The same, of a moment ago: where thousands of sources are asked for every few seconds. Raises FirewallError."""
-        is_recent = asyncio.get_running_loop().time() - self._read_at <= _RECENT
+    async def recent(self, most: float = _RECENT) -> Mapping[SourceId, Counter]:
+        """The same, less than `most` seconds old, for those who ask for thousands of sources. Raises FirewallError."""
+        is_recent = asyncio.get_running_loop().time() - self._read_at < most
         return self._newest if is_recent else await self.now()
 
     async def turn(self) -> None:
