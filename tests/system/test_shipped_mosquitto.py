@@ -63,6 +63,7 @@ def test_a_host_writes_only_as_itself_and_reads_nothing_of_others(tmp_path: Path
         async with (
             shipped.client("monitoring", f"{ROOT}/node/#") as monitoring,
             shipped.client("node-1") as victim,
+            shipped.client("hub", f"{ROOT}/node/+/report") as hub,
             # As the other host calls itself: the certificate counts.
             shipped.client("node-2", "#", f"{ROOT}/#", f"{ROOT}/node/+/state", id="node-1") as thief,
             shipped.client("anna") as anna,
@@ -72,6 +73,8 @@ def test_a_host_writes_only_as_itself_and_reads_nothing_of_others(tmp_path: Path
                 f"{ROOT}/node/node-1/status",
                 f"{ROOT}/order/node-1",
                 "homeassistant/device/banlistd-node-1/config",
+                f"{ROOT}/node/node-1/report",
+                f"{ROOT}/bell",
             ):
                 await thief.client.publish(topic, "stolen", qos=1, retain=True)
             await thief.client.publish(f"{ROOT}/node/node-2/state", "mine", qos=1)
@@ -80,10 +83,17 @@ def test_a_host_writes_only_as_itself_and_reads_nothing_of_others(tmp_path: Path
             await victim.client.publish(STATE, "secret", qos=1, retain=True)
             assert await monitoring.until(STATE) == b"secret"
             assert [payload for _, payload in monitoring.messages] == [b"mine", b"secret"]
+            await victim.client.publish(f"{ROOT}/node/node-1/report", "bans", qos=1)
+            await hub.until(f"{ROOT}/node/node-1/report")
+            assert [payload for _, payload in hub.messages] == [b"bans"]
             await anna.client.publish(f"{ROOT}/order/node-1", "for node-1", qos=1)
+            await anna.client.publish(f"{ROOT}/bell", "not mine", qos=1)
+            await hub.client.publish(f"{ROOT}/bell", "lists", qos=1)
+            await thief.until(f"{ROOT}/bell")
             await anna.client.publish(f"{ROOT}/order/node-2", "for node-2", qos=1)
             await thief.until(f"{ROOT}/order/node-2")
-            assert thief.messages == [(f"{ROOT}/order/node-2", b"for node-2")]
+            # A message comes once for each of the subscriptions.
+            assert {*thief.messages} == {(f"{ROOT}/bell", b"lists"), (f"{ROOT}/order/node-2", b"for node-2")}
 
     with fleet(tmp_path) as shipped:
         asyncio.run(life(shipped))
