@@ -8,7 +8,7 @@ from banlistd.control.server import Answerer
 from banlistd.daemon import Service
 from banlistd.events import Event, EventName
 from banlistd.model import Remark
-from banlistd.ports import Announcer, Clock, FindingLog, Storage
+from banlistd.ports import Announcer, Clock, FindingLog, Ledger, Storage
 from banlistd.ports.orders import SeenOrderLog
 from banlistd.services.backend_migration import BackendMigration
 from banlistd.services.enforcer import Enforcer
@@ -33,6 +33,7 @@ class Application:
     orders_seen: SeenOrderLog
     clock: Clock
     broker: BrokerRecord
+    ledger: Ledger
     said: set[Remark] = field(default_factory=set)
 
     async def restore(self) -> None:

@@ -149,7 +149,9 @@ async def _serve(places: Paths, loaded: Loaded) -> int:
         make_folder(places.runtime)
         control = answering(application.answers, places.socket, application.announce_order)
         talking = _connected_to_broker(application, places)
-        async with control, _monitored(application), talking, _repeated(application, partial(_show_verdict, application)):
+        publishing = _publishing(application, places)
+        showing = _repeated(application, partial(_show_verdict, application))
+        async with control, _monitored(application), talking, publishing, showing:
             await application.service.run(stop)
     return 0
 
@@ -186,6 +188,20 @@ async def _talk_to_broker(application: Application, places: Paths) -> None:
     from banlistd.connecting.broker import talk_to_broker  # noqa: PLC0415 - see above
 
     await talk_to_broker(application, places)
+
+
+@asynccontextmanager
+async def _publishing(application: Application, places: Paths) -> AsyncIterator[None]:
+    """Lists are published for a fleet meanwhile, if this machine is a hub; its own bans do not wait for it."""
+    fleet = application.service.config.fleet
+    if fleet is None or fleet.publish is None:
+        yield
+        return
+    # Only here: most hosts are no hub.
+    from banlistd.connecting.hub import publish_lists  # noqa: PLC0415 - see above
+
+    async with _repeated(application, partial(publish_lists, application, fleet, fleet.publish, places)):
+        yield
 
 
 async def _show_verdict(application: Application) -> None:

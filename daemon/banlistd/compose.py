@@ -275,6 +275,7 @@ async def open_application(
             orders,
             clock,
             broker,
+            ledger,
         )
 
 

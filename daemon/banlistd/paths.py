@@ -21,6 +21,11 @@ class Paths:
         return self.state / "banlistd.db"
 
     @property
+    def fleet(self) -> Path:
+        """Of a hub: what it publishes, and what the owners of the fleet signed."""
+        return self.state / "fleet"
+
+    @property
     def secret_folders(self) -> tuple[Path, ...]:
         """Where credentials are: no list is read from there."""
         return (self.config / "credentials", self.notify_credentials, *((self.credentials,) if self.credentials else ()))

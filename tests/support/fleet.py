@@ -13,12 +13,12 @@ from tuf.api.exceptions import DownloadHTTPError
 from tuf.ngclient import Updater, UpdaterConfig
 from tuf.ngclient.fetcher import FetcherInterface
 
+from banlistd.core.fleet.publish_job import NewContent, PublishJob, job_octets
 from banlistd.trust.ceremony.folder import Folder
 from banlistd.trust.ceremony.key_files import make_key, public_file, read_public, read_seed
 from banlistd.trust.ceremony.keys import FleetKey, signer_of, use_openssl
 from banlistd.trust.ceremony.making import KeyChange, SigningRole, first_offline, key_ids_of, next_offline
 from banlistd.trust.repository.hub_folder import HubFolder
-from banlistd.trust.repository.job import NewContent, PublishJob, job_octets
 from banlistd.trust.repository.standby import install, promote
 
 OWNERS = ("anna", "ben", "cleo")
@@ -77,7 +77,7 @@ class Hub:
 
     def job(self, lists: Mapping[str, NewContent], *names: str, mirrors: tuple[Path, ...] = ()) -> PublishJob:
         urls = tuple(mirror.as_uri() for mirror in mirrors)
-        return PublishJob(self.folder.path, self.key, names or ("drop", "ssh"), lists, urls)
+        return PublishJob(str(self.folder.path), str(self.key), names or ("drop", "ssh"), lists, urls)
 
     def publish(self, lists: Mapping[str, NewContent], *names: str, mirrors: tuple[Path, ...] = ()) -> Mapping[str, Any]:
         """The answer of the program."""
@@ -95,9 +95,11 @@ class Hub:
 class Node:
     """python-tuf's client, which knows the first root."""
 
-    def __init__(self, path: Path, owners: Owners) -> None:
+    def __init__(self, path: Path, owners: Owners, *, is_new: bool = True) -> None:
         self.path = path
         self.root = (owners.folder.path / "1.root.json").read_bytes()
+        if not is_new:
+            return
         for name in ("metadata", "targets"):
             (path / name).mkdir(parents=True)
 

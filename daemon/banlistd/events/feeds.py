@@ -39,3 +39,27 @@ SOURCE_EMPTY = EventKind(
     "The new list of @SOURCE_ID@ has no entry, which `allow_empty` allows; the one before had some. Its bans are lifted.\n"
     "    banlistctl history @SOURCE_ID@  how many entries it had",
 )
+
+LISTS_PUBLISHED = EventKind(
+    "fleet_published",
+    "ee2f81c40244482d8cf4ad4b68ab65c4",
+    Priority.INFO,
+    (Field.VERSION, Field.ENTRIES, Field.DURATION_MS),
+    "Version @VERSION@ of the lists of the fleet is published",
+    "This machine is a hub. What it publishes has changed: lists, or the keys of the fleet. It is signed, and whole on the "
+    "disk; mirrors and nodes take it from there. That the timestamp is signed again each hour is no event. "
+    "There is nothing to do.",
+)
+
+PUBLISHING_FAULT = EventKind(
+    "fleet_fault",
+    "d55b715248e24226836f4c4375974078",
+    Priority.WARNING,
+    (Field.REASON,),
+    "Nothing is published for the fleet: @REASON@",
+    "What was published before stays, and nodes keep it for a day; their bans stay in any case. banlistd tries again by "
+    "itself.\n"
+    "    banlistctl fleet promote  if this hub is to publish, and another one did\n"
+    "    df -h /var/lib/banlistd  if a file could not be written\n"
+    "    banlistctl fleet keys FOLDER  which keys belong to the fleet, and until when",
+)

@@ -63,6 +63,7 @@ class Field(StrEnum):
     GOOD_AT = "GOOD_AT", "The time when the list was last good, in seconds since the epoch."
     CHANGED_AT = "CHANGED_AT", "The time when the content of the list last changed, in seconds since the epoch."
     RECEIVER = "RECEIVER", "The receiver of a notice: the name of its credential, or the command of a hook."
+    VERSION = "VERSION", "The version of what a hub publishes for its fleet."
     ERROR_CLASS = "ERROR_CLASS", "The class of the error, for a bug report."
 
 

@@ -8,7 +8,7 @@ from typing import Self
 from banlistd.events.allowing import ALLOW_ADDED, ALLOW_EXPIRED, ALLOW_FOLLOWED, ALLOW_REMOVED, ALLOW_UNRESOLVED
 from banlistd.events.bans import MANY_CHANGED
 from banlistd.events.evidence import HITS_UNAVAILABLE as UNAVAILABLE
-from banlistd.events.feeds import SOURCE_DEAD, SOURCE_EMPTY, SOURCE_MOVED
+from banlistd.events.feeds import LISTS_PUBLISHED, PUBLISHING_FAULT, SOURCE_DEAD, SOURCE_EMPTY, SOURCE_MOVED
 from banlistd.events.firewall import DRIFT_ENDED, DRIFT_RECURRING, DRIFT_REPAIRED, REMARK, RESTORED
 from banlistd.events.kind import EventKind, Field, Priority
 from banlistd.events.mqtt import BROKER_CONNECTED, BROKER_LOST, BROKER_REFUSED
@@ -263,6 +263,8 @@ class EventName(StrEnum):
     MQTT_CONNECTED = BROKER_CONNECTED
     MQTT_LOST = BROKER_LOST
     MQTT_REFUSED = BROKER_REFUSED
+    FLEET_PUBLISHED = LISTS_PUBLISHED
+    FLEET_FAULT = PUBLISHING_FAULT
     GEO_WARMED = EventKind(
         "geo_warmed",
         "6d1b4a0cb5a44b3f8a7a0f0f5b0a1c20",

@@ -7,9 +7,9 @@ import json
 import sys
 from datetime import UTC, datetime
 
+from banlistd.core.fleet.publish_job import read_job
 from banlistd.errors import BanlistdError
 from banlistd.trust.ceremony.keys import use_openssl
-from banlistd.trust.repository.job import read_job
 from banlistd.trust.repository.publishing import publish
 
 

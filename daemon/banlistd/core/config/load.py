@@ -84,6 +84,9 @@ def read_config(documents: Sequence[Document], catalogue: KnownLists, folder: Pa
             _refuse_forbidden(config.use_for, source, one, catalogue)
             if source.hub and (config.fleet is None or config.fleet.root is None):
                 one.spot.at("hub").wrong("has no fleet", "add fleet: {name: ..., root: ..., urls: [...]}")
+    if config.fleet is not None and config.fleet.publish is not None:
+        for name in sorted({*config.fleet.publish.lists} - {source.id for source in sources if source}):
+            main.at("fleet", "publish").at("lists").wrong(f"{shown(name)} is no source", "publish the id of one")
     check_number([(source.scope, one.spot) for one, source in zip(written, sources, strict=True) if source and source.enabled])
     raise_all(problems, documents)
     return replace(

@@ -17,7 +17,7 @@ def _install(arguments: argparse.Namespace) -> int:
     if arguments.json:
         print(json.dumps({"installed": written}))
     elif written:
-        print(f"installed: {', '.join(written)}; the daemon publishes it within half a minute, if this hub is the active one")
+        print(f"installed: {', '.join(written)}; the daemon publishes it within seconds, if this hub is the active one")
     else:
         print("the hub has it already")
     return 0
@@ -42,7 +42,7 @@ INSTALL = LocalCommand(
     run=offline(_install),
     arguments=(FOLDER, HUB_STATE),
     details="It refuses a root that is not proven by the roots that the hub has, and what lacks a signature. The daemon may run"
-    " or not; it sees the files within half a minute.",
+    " or not; it sees the files within seconds.",
 )
 
 PROMOTE_HUB = LocalCommand(

@@ -36,8 +36,9 @@ def public_file(path: Path) -> Path:
     return path.with_name(f"{path.name}.pub")
 
 
-def read_seed(path: Path, passphrase: Callable[[], bytes]) -> bytes:
-    """The 32 bytes of a private key. `passphrase` is asked only if the key is encrypted.
+def read_seed(path: Path, passphrase: Callable[[], bytes], *, guarded: bool = True) -> bytes:
+    """The 32 bytes of a private key. `passphrase` is asked only if the key is encrypted. `guarded`: refuse what others can
+    read; systemd's credentials are guarded by their folder, and by an access list that looks like a group.
 
     Raises UsageError for a file that others can read or that has no key, and FleetFileError.
     """
@@ -47,7 +48,7 @@ def read_seed(path: Path, passphrase: Callable[[], bytes]) -> bytes:
             content = file.read(_LARGEST) if stat.S_ISREG(status.st_mode) else b""
     except OSError as error:
         raise FleetFileError(f"cannot read {quoted(str(path))}: {error.strerror}") from error
-    if status.st_mode & _FOR_OTHERS:
+    if guarded and status.st_mode & _FOR_OTHERS:
         raise UsageError(f"others than its owner can read {quoted(str(path))}, or write it", f"chmod 600 {quoted(str(path))}")
     text = content.decode("ascii", "replace")
     return unlocked_key(text, passphrase()) if is_locked(text) else private_key(text)

@@ -14,13 +14,15 @@ UNFINISHED = ".unfinished"
 def write_whole(path: Path, content: bytes) -> None:
     """Write, fsync, rename, fsync the folder. Raises FleetFileError; then the old file, or none, has the name.
 
-    A new file and a new folder get the owner of the folder above: an administrator may write what the daemon goes on with.
+    It is readable for all, whatever the umask is. A new file and a new folder get the owner of the folder above: an
+    administrator may write what the daemon goes on with.
     """
     unfinished = path.with_name(path.name + UNFINISHED)
     try:
         _make_folder(path.parent)
         descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW, 0o644)
         try:
+            os.fchmod(descriptor, 0o644)
             _give_to_owner(descriptor, path.parent)
             view = memoryview(content)
             while view:
@@ -44,7 +46,8 @@ def _make_folder(path: Path) -> None:
         return
     _make_folder(path.parent)
     with suppress(FileExistsError):
-        path.mkdir(mode=0o755)
+        path.mkdir()
+        path.chmod(0o755)
         _give_to_owner(path, path.parent)
         sync_folder(path.parent)
 
@@ -59,6 +62,6 @@ def sync_folder(path: Path) -> None:
 
 
 def _give_to_owner(what: int | Path, folder: Path) -> None:
-    if os.geteuid() == 0:
-        owner = folder.stat()
+    owner, present = folder.stat(), os.stat(what)  # noqa: PTH116 - it may be a descriptor
+    if os.geteuid() == 0 and (present.st_uid, present.st_gid) != (owner.st_uid, owner.st_gid):
         os.chown(what, owner.st_uid, owner.st_gid)

@@ -6,12 +6,12 @@ import os
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from tuf.api.metadata import Metadata, Root, Snapshot, Targets, Timestamp
 
+from banlistd.core.fleet.publish_job import KnownContent
 from banlistd.core.printing import quoted
 from banlistd.errors import FleetError, FleetFileError
 from banlistd.trust.ceremony.folder import Folder, read_signed
@@ -21,14 +21,6 @@ from banlistd.trust.repository.online import Present
 
 _FILE = re.compile(r"([1-9][0-9]{0,9})\.([a-z0-9][a-z0-9-]{0,39})\.json", re.ASCII)
 _FULL = "full.blz"
-
-
-@dataclass(frozen=True, slots=True)
-class KnownContent:
-    """A content of a list that nodes may have. `file`: its full file, below the folder of what is public."""
-
-    content: str
-    file: str
 
 
 class HubFolder:
@@ -58,7 +50,11 @@ class HubFolder:
 
     def newest_offline(self) -> tuple[Offline, list[Metadata[Root]]]:
         """Root and targets in force, proven, and every root. Raises FleetError."""
-        offline, roots = self.offline.newest(), self.offline.roots()
+        roots = self.offline.roots()
+        if not roots:
+            hint = "banlistctl fleet install FOLDER takes over what the owners of the fleet have signed"
+            raise FleetError("this hub knows no root of its fleet", hint)
+        offline = self.offline.newest()
         must_follow(roots)
         must_be_signed(offline.targets, offline.root)
         return offline, roots

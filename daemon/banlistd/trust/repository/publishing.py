@@ -3,16 +3,17 @@
 import hashlib
 from collections.abc import Mapping
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 from tuf.api.serialization.json import JSONSerializer
 
+from banlistd.core.fleet.publish_job import NewContent, PublishJob
 from banlistd.errors import FleetError, FleetFileError, StoodDownError
 from banlistd.trust.ceremony.key_files import read_seed
 from banlistd.trust.ceremony.keys import signer_of
 from banlistd.trust.repository.files import write_whole
 from banlistd.trust.repository.hub_folder import HubFolder
-from banlistd.trust.repository.job import NewContent, PublishJob
 from banlistd.trust.repository.lease import Lease, read_lease, term_of
 from banlistd.trust.repository.mirrors import SeenTimestamp, versions_seen
 from banlistd.trust.repository.online import ListFiles, OnlineSigner, Present
@@ -26,13 +27,13 @@ _SMALL = JSONSerializer(compact=True)
 
 def publish(job: PublishJob, now: datetime) -> Mapping[str, Any]:
     """Do a job; the answer as a document. Raises FleetError, and then the timestamp is the one before."""
-    folder = HubFolder(job.folder)
+    folder = HubFolder(Path(job.folder))
     with folder.alone():
         offline, roots = folder.newest_offline()
         present = folder.present(offline)
-        if job.key is not None:
-            signer = signer_of(read_seed(job.key, _no_passphrase))
-            lease = _lease(folder, present, versions_seen(job.mirrors, job.ca, offline.root))
+        if job.key:
+            signer = signer_of(read_seed(Path(job.key), _no_passphrase, guarded=False))
+            lease = _lease(folder, present, versions_seen(job.mirrors, Path(job.ca) if job.ca else None, offline.root))
             made = OnlineSigner(present, signer, lease, now).next(_described(job.lists), job.names)
             clean_up(folder)
             for name, new in job.lists.items():

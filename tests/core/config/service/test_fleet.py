@@ -4,6 +4,8 @@ from banlistd.errors import ConfigError
 from support.written_config import read
 
 FLEET = "fleet: {name: main, root: /root.json, urls: ['https://a.example/fleet/', 'http://127.0.0.1:8080']}\n"
+HUB = "fleet: {name: main, publish: {key: '${credential:hub-key}', lists: "
+DROP = "sources: [{id: drop, path: /drop.txt}]"
 NODE = FLEET + "sources: [{id: drop, hub: spamhaus-drop"
 
 
@@ -31,6 +33,12 @@ def test_mirrors_are_kept_in_order_and_without_the_last_slash() -> None:
         ("fleet: {name: main, root: /r, urls: https://a, spread: 2h}", "longer than 1h"),
         ("sources: [{id: drop, hub: spamhaus-drop}]", "hub: has no fleet (add fleet:"),
         ("fleet: {name: main}\nsources: [{id: drop, hub: a}]", "hub: has no fleet"),
+        (HUB + "[drop, x]}}\n" + DROP, 'publish.lists: "x" is no source'),
+        (HUB + "[]}}\n" + DROP, "publishes no list (write lists: [ID])"),
+        (HUB + "[hub]}}\nsources: [{id: hub, path: /x}]", "publishes hub, which no list of a fleet may be called"),
+        ("fleet: {name: main, publish: {lists: [drop]}}\n" + DROP, "fleet.publish.key: is missing"),
+        ("fleet: {name: main, publish: {key: abc, lists: [drop]}}\n" + DROP, "fleet.publish.key"),
+        (HUB + "[drop], every: 0s}}\n" + DROP, "fleet.publish.every"),
         (NODE + ", url: 'https://b.example'}]", "exclude each other"),
         (NODE + ", format: csv}]", "goes with url and path only (a list of the fleet comes from its hub"),
         (NODE + ", headers: {a: b}}]", "goes with url only"),
@@ -52,3 +60,10 @@ def test_the_guards_of_a_hub_s_list_are_narrower_unless_they_are_written() -> No
 def test_a_reported_list_has_no_networks_but_64s() -> None:
     (source,) = read(FLEET + "sources: [{id: shared, hub: reports}]").sources
     assert (source.guards.widest4, source.guards.widest6) == (32, 64)
+
+
+def test_a_hub_publishes_sources_under_their_ids() -> None:
+    fleet = read(HUB + "[drop]}}\n" + DROP).fleet
+    assert fleet is not None
+    assert fleet.publish is not None
+    assert (fleet.publish.lists, fleet.publish.key, fleet.publish.every) == (("drop",), "${credential:hub-key}", 10.0)

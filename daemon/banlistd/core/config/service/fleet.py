@@ -54,6 +54,35 @@ _MIRRORS = kinds.many(
 )
 
 
+_PUBLISHED = kinds.many(FLEET_LIST, "ids of sources")
+_ROLE_NAMES = frozenset({"root", "targets", "snapshot", "timestamp", "hub"})
+"""What TUF, and banlistd, call the roles of a repository."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Publish(Section):
+    """What this machine publishes for the fleet."""
+
+    title = "fleet.publish"
+    intro = "These keys are set below `fleet: publish:`. They make this machine a hub of the fleet."
+
+    lists: Annotated[
+        tuple[str, ...],
+        Key(_PUBLISHED, "Sources whose lists are published, under their ids, each time that an import of one is completed."),
+    ]
+    key: Annotated[str, Key(web.ONE_CREDENTIAL, "The private key of this hub, a credential (`banlistctl fleet new-key`).")]
+    every: Annotated[
+        float,
+        Key(kinds.duration_between("1s", "1h"), "Changes are gathered for so long, and then published together."),
+    ] = 10.0
+
+    def complaints(self) -> Iterator[tuple[str, str]]:
+        for name in sorted(_ROLE_NAMES & {*self.lists}):
+            yield f"publishes {name}, which no list of a fleet may be called", "give the source another id"
+        if not self.lists:
+            yield "publishes no list", "write lists: [ID]"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fleet(Section):
     """One root of trust, and the mirrors of one repository."""
@@ -88,6 +117,10 @@ class Fleet(Section):
             "When many machines hear of a new version at once, each waits for a random part of this time.",
         ),
     ] = 30.0
+    publish: Annotated[
+        Publish | None,
+        Key(kinds.section(Publish, "fleet-publish", may_be_empty=False), "The lists that this machine publishes, as a hub."),
+    ] = None
 
     def complaints(self) -> Iterator[tuple[str, str]]:
         if (self.root is None) != (not self.urls):

@@ -4,10 +4,9 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import IO, Any
 
-from banlistd.errors import FleetError
+from banlistd.errors import FleetError, FleetFileError, StoodDownError
 
 _LONGEST = 4 * 2**20
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,39}", re.ASCII)
@@ -26,17 +25,17 @@ class NewContent:
 
 @dataclass(frozen=True, slots=True)
 class PublishJob:
-    """`folder`: of the hub. `key`: the file of its private key; None: only say what is known. `names`: every list published.
+    """`folder`: of the hub. `key`: the file of its private key; empty: only say what is known. `names`: every list published.
 
     `mirrors`: looked at first, for what another hub published; `ca`: a file with the authorities that count for them.
     """
 
-    folder: Path
-    key: Path | None
+    folder: str
+    key: str
     names: tuple[str, ...]
     lists: Mapping[str, NewContent]
     mirrors: tuple[str, ...] = ()
-    ca: Path | None = None
+    ca: str = ""
 
 
 def job_octets(job: PublishJob) -> list[bytes]:
@@ -51,12 +50,12 @@ def job_octets(job: PublishJob) -> list[bytes]:
     }
     head = {
         "v": 1,
-        "folder": str(job.folder),
-        "key": str(job.key) if job.key else None,
+        "folder": job.folder,
+        "key": job.key,
         "names": job.names,
         "lists": lists,
         "mirrors": job.mirrors,
-        "ca": str(job.ca) if job.ca else None,
+        "ca": job.ca,
     }
     return [json.dumps(head).encode() + b"\n", *(octets for new in job.lists.values() for octets in new.files.values())]
 
@@ -67,10 +66,8 @@ def read_job(source: IO[bytes]) -> PublishJob:
         head = json.loads(source.readline(_LONGEST))
         lists = {str(name): _content(about, source) for name, about in head["lists"].items()}
         names = tuple(str(name) for name in head["names"])
-        key, ca = head["key"], head["ca"]
-        job = PublishJob(
-            Path(head["folder"]), Path(key) if key else None, names, lists, tuple(head["mirrors"]), Path(ca) if ca else None
-        )
+        texts = {name: str(head[name]) for name in ("folder", "key", "ca")}
+        job = PublishJob(names=names, lists=lists, mirrors=tuple(map(str, head["mirrors"])), **texts)
     except (ValueError, LookupError, TypeError, AttributeError) as error:
         raise FleetError("the job cannot be read", "this is a fault of banlistd; please report it") from error
     if not all(_NAME.fullmatch(name) for name in (*names, *lists)) or not {*lists} <= {*names}:
@@ -88,3 +85,43 @@ def _content(about: Mapping[str, Any], source: IO[bytes]) -> NewContent:
     if not _HASH.fullmatch(about["content"]):
         raise ValueError(about["content"])
     return NewContent(about["content"], int(about["entries"]), files)
+
+
+@dataclass(frozen=True, slots=True)
+class KnownContent:
+    """A content of a list that nodes may have. `file`: its whole file, below the folder of what is public."""
+
+    content: str
+    file: str
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """What a hub has published. `timestamp`: its version, 0 before the first. `offline_expires`: when root or targets end.
+
+    `lists`: of each list, the last contents, the newest first.
+    """
+
+    timestamp: int
+    root: int
+    offline_expires: float
+    lists: Mapping[str, tuple[KnownContent, ...]]
+
+
+def read_answer(text: bytes) -> Published:
+    """What the program answered. Raises StoodDownError, FleetFileError and FleetError, as it says."""
+    try:
+        answer = json.loads(text)
+        if answer["ok"]:
+            lists = {
+                str(name): tuple(KnownContent(str(each["content"]), str(each["file"])) for each in about["contents"])
+                for name, about in answer["lists"].items()
+            }
+            return Published(int(answer["timestamp"]), int(answer["root"]), float(answer["offline_expires"]), lists)
+        kind, message, hint = (str(answer["error"][part]) for part in ("kind", "message", "hint"))
+    except (ValueError, LookupError, TypeError, AttributeError) as error:
+        raise FleetError("the program that publishes gave no answer", "journalctl -u banlistd") from error
+    raise _ERRORS.get(kind, FleetError)(message, hint)
+
+
+_ERRORS = {each.__name__: each for each in (StoodDownError, FleetFileError)}

@@ -1,0 +1,86 @@
+"""The repository of a hub: a program of its own signs and writes it, and only that program reads the key of the hub."""
+
+import asyncio
+import os
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+
+from banlistd.adapters.signatures import without_rights
+from banlistd.core.fleet.publish_job import NewContent, Published, PublishJob, job_octets, read_answer
+from banlistd.errors import FleetError, FleetFileError
+
+_SECONDS = 120.0
+"""A list of 1,000,000 entries with 16 deltas takes less than a second; a full disk that answers slowly, much more."""
+
+_MOST_OUTPUT = 16 * 2**20
+_ENVIRONMENT = {"LC_ALL": "C.UTF-8", "PATH": "/usr/bin", "HOME": "/nonexistent"}
+_WATCHED = ("lease.json", "offline")
+
+
+class HubRepository:
+    """`folder`: of the hub. `key`: finds the file of its key, or raises FleetError. `mirrors`, `ca`: where another hub would
+    be seen.
+    """
+
+    def __init__(self, folder: Path, key: Callable[[], Path], mirrors: Sequence[str], ca: Path | None) -> None:
+        self._folder = folder
+        self._key = key
+        self._mirrors = tuple(mirrors)
+        self._ca = ca
+
+    async def state(self, names: Sequence[str]) -> Published:
+        return await self._run(PublishJob(str(self._folder), "", tuple(names), {}))
+
+    async def publish(self, names: Sequence[str], lists: Mapping[str, NewContent], *, looks_around: bool) -> Published:
+        mirrors = self._mirrors if looks_around else ()
+        ca = str(self._ca) if self._ca else ""
+        return await self._run(PublishJob(str(self._folder), str(self._key()), tuple(names), lists, mirrors, ca))
+
+    async def stamp(self) -> object:
+        return await asyncio.to_thread(self._stamp)
+
+    def _stamp(self) -> object:
+        found = []
+        for name in _WATCHED:
+            with suppress(FileNotFoundError):
+                status = (self._folder / name).stat()
+                found.append((name, status.st_mtime_ns, status.st_ino))
+        return tuple(found)
+
+    def whole_file(self, file: str) -> bytes:
+        try:
+            return (self._folder / "public" / file).read_bytes()
+        except OSError as error:
+            raise FleetFileError(f"cannot read {file}: {error.strerror}") from error
+
+    async def _run(self, job: PublishJob) -> Published:
+        """Call it on the thread of the event loop: the program is killed when that thread ends."""
+        search_path = os.pathsep.join(filter(None, sys.path))
+        program = ("-I", "-m", "banlistd.trust.publish")
+        try:
+            process = await asyncio.create_subprocess_exec(
+                sys.executable,
+                *("-I", "-S", str(without_rights.__file__), str(os.getpid()), search_path, *program),
+                stdin=asyncio.subprocess.PIPE,
+                stdout=asyncio.subprocess.PIPE,
+                cwd="/",
+                env=_ENVIRONMENT,
+                limit=_MOST_OUTPUT,
+                process_group=0,  # Ctrl-C at a terminal is for the daemon alone
+            )
+        except OSError as error:
+            raise FleetError(f"the program that publishes cannot be started: {error.strerror}") from error
+        try:
+            async with asyncio.timeout(_SECONDS):
+                said, _ = await process.communicate(b"".join(job_octets(job)))
+        except TimeoutError as error:
+            raise FleetError(f"the program that publishes did not end within {_SECONDS:g} s") from error
+        finally:
+            with suppress(ProcessLookupError):
+                process.kill()
+            await asyncio.shield(process.wait())
+        if process.returncode == without_rights.KEPT_A_RIGHT:
+            raise FleetError("the program that publishes cannot give up its rights")
+        return read_answer(said)

@@ -1,0 +1,61 @@
+"""The publishing of a hub, put together where one is configured."""
+
+from collections.abc import Awaitable, Callable
+from functools import partial
+from pathlib import Path
+from typing import NoReturn
+
+from banlistd.adapters.fetch.credentials import credential_file, read_credential
+from banlistd.adapters.signatures.hub_repository import HubRepository
+from banlistd.application import Application
+from banlistd.core.config.service.fleet import Fleet, Publish
+from banlistd.core.credentials import credential_names
+from banlistd.errors import FetchError, FleetError
+from banlistd.events import EventName
+from banlistd.model import SourceId
+from banlistd.paths import Paths
+from banlistd.services.publishing.publisher import HubParts, Publisher
+from banlistd.services.telling.event_stream import EventStream
+
+_MOST_EVENTS = 100
+_NEWS = (EventName.IMPORT_COMPLETED, EventName.SOURCE_ROLLED_BACK, EventName.SOURCE_RESUMED)
+
+
+async def publish_lists(application: Application, fleet: Fleet, publish: Publish, places: Paths) -> NoReturn:
+    """Until it is cancelled."""
+    repository = HubRepository(places.fleet, partial(_key_file, publish, places), fleet.urls, fleet.ca)
+    lists = tuple(SourceId(name) for name in publish.lists)
+    parts = HubParts(
+        application.enforcer.content,
+        news_of(application.stream, lists),
+        application.ledger,
+        application.storage,
+        repository,
+        application.announcer,
+        application.clock,
+    )
+    await Publisher(lists, publish.every, parts).run()
+
+
+def _key_file(publish: Publish, places: Paths) -> Path:
+    """Raises FleetError."""
+    (name,) = credential_names(publish.key)
+    try:
+        read_credential(places.credentials, name)
+    except FetchError as error:
+        raise FleetError(error.message, error.hint) from error
+    return credential_file(places.credentials, name) if places.credentials else Path(name)
+
+
+def news_of(stream: EventStream, lists: tuple[SourceId, ...]) -> Callable[[float], Awaitable[bool]]:
+    """Waits at most so many seconds; whether a list may have a new content since the last call."""
+    last = stream.newest(0).last
+
+    async def imported(seconds: float) -> bool:
+        nonlocal last
+        reading = await stream.wait_after(last, _MOST_EVENTS, seconds)
+        last = reading.last
+        is_one = any(each.event.name in _NEWS and each.event.fields.get("SOURCE_ID") in lists for each in reading.events)
+        return is_one or reading.lost > 0
+
+    return imported

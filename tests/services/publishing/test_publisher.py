@@ -1,0 +1,184 @@
+"""When a hub publishes: completed contents in force, with a ledger on the disk, and again each hour."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from types import SimpleNamespace
+from typing import Any, cast
+
+import numpy as np
+import pytest
+
+from banlistd.core.addresses.fleet_files.files import whole_file
+from banlistd.core.addresses.sets import AddressSet
+from banlistd.core.feeds.content import Content
+from banlistd.core.fleet.publish_job import KnownContent, NewContent, Published
+from banlistd.errors import FleetError, FleetFileError, StoodDownError
+from banlistd.events import EventName
+from banlistd.model import RunState, SourceId
+from banlistd.services.publishing.encoding import fleet_content
+from banlistd.services.publishing.publisher import RENEWED_EVERY, HubParts, Publisher
+from support.fakes import FakeAnnouncer, FakeClock
+
+DROP = SourceId("drop")
+
+
+def a_list(seed: int, entries: int = 500) -> AddressSet:
+    return AddressSet.of(np.random.default_rng(seed).integers(0x0B000000, 0x60000000, entries, dtype=np.uint32))
+
+
+class Hub:
+    """A repository, a ledger and a firewall in memory."""
+
+    def __init__(self) -> None:
+        self.announcer, self.clock = FakeAnnouncer(), FakeClock()
+        self.contents: dict[SourceId, Content] = {}
+        self.state_of_run = RunState.COMPLETED
+        self.storage = SimpleNamespace(fault="")
+        self.published: list[tuple[dict[str, NewContent], bool]] = []
+        self.error: FleetError | None = None
+        self.found = Published(0, 1, self.clock.now() + 300 * 86400, {})
+        self.stamped: object = 1
+        never: Any = None
+        parts = HubParts(
+            self.contents.get, never, cast("Any", self), cast("Any", self.storage), self, self.announcer, self.clock
+        )
+        self.publisher = Publisher((DROP,), 1.0, parts)
+
+    def turn(self, *, has_news: bool) -> None:
+        asyncio.run(self.publisher.turn(has_news=has_news))
+
+    def complete(self, addresses: AddressSet) -> None:
+        self.contents[DROP] = Content(DROP, addresses.content_hash(), addresses)
+
+    async def newest_runs(self) -> Mapping[SourceId, Any]:
+        return {
+            name: SimpleNamespace(state=self.state_of_run, content_hash=content.content_hash)
+            for name, content in self.contents.items()
+        }
+
+    async def state(self, names: Sequence[str]) -> Published:
+        return self.found
+
+    async def publish(self, names: Sequence[str], lists: Mapping[str, NewContent], *, looks_around: bool) -> Published:
+        if self.error:
+            raise self.error
+        self.published.append((dict(lists), looks_around))
+        known = dict(self.found.lists)
+        known |= {name: (KnownContent(new.content, "f"), *known.get(name, ())) for name, new in lists.items()}
+        self.found = Published(self.found.timestamp + 1, self.found.root, self.found.offline_expires, known)
+        return self.found
+
+    async def stamp(self) -> object:
+        return self.stamped
+
+    def whole_file(self, file: str) -> bytes:
+        raise FleetFileError("no such file")
+
+    @property
+    def lists(self) -> list[list[str]]:
+        return [[*lists] for lists, _ in self.published]
+
+
+@pytest.fixture
+def hub() -> Hub:
+    return Hub()
+
+
+def test_a_completed_content_is_published_once(hub: Hub) -> None:
+    hub.complete(a_list(1))
+    for _ in range(3):
+        hub.turn(has_news=True)
+    assert hub.lists == [["drop"]]
+    assert hub.announcer.names() == [EventName.FLEET_PUBLISHED]
+    hub.complete(a_list(2))
+    hub.turn(has_news=True)
+    assert hub.lists == [["drop"], ["drop"]]
+
+
+def test_what_is_not_completed_or_only_adopted_is_not_published(hub: Hub) -> None:
+    hub.complete(a_list(1))
+    hub.state_of_run = RunState.PENDING
+    hub.turn(has_news=True)
+    hub.state_of_run = RunState.COMPLETED
+    hub.contents[DROP] = Content(DROP, hub.contents[DROP].content_hash, a_list(1), adopted=True)
+    hub.turn(has_news=True)
+    assert hub.lists == [[]]
+
+
+def test_the_timestamp_is_signed_each_hour_and_others_are_looked_for(hub: Hub) -> None:
+    for seconds in (0, RENEWED_EVERY - 1, 1, RENEWED_EVERY):
+        hub.clock.time += seconds
+        hub.turn(has_news=False)
+    assert hub.published == [({}, True)] * 3
+    assert hub.announcer.names() == []
+
+
+def test_what_the_owners_install_is_published_at_once(hub: Hub) -> None:
+    hub.turn(has_news=False)
+    hub.stamped = 2
+    hub.turn(has_news=False)
+    assert len(hub.published) == 2
+
+
+def test_a_hub_whose_ledger_is_in_memory_only_publishes_nothing(hub: Hub) -> None:
+    hub.complete(a_list(1))
+    hub.storage.fault = "disk full"
+    hub.turn(has_news=True)
+    assert hub.published == []
+    (event,) = hub.announcer.events
+    assert (event.name, "in memory only (disk full)" in str(event.fields["REASON"])) == (EventName.FLEET_FAULT, True)
+    hub.storage.fault = ""
+    hub.clock.time += 15
+    hub.turn(has_news=False)
+    assert hub.lists == [["drop"]]
+
+
+@pytest.mark.parametrize("error", [FleetError("no key"), FleetFileError("disk full"), StoodDownError("another hub")])
+def test_a_fault_is_announced_once_and_the_pause_grows_to_ten_minutes(hub: Hub, error: FleetError) -> None:
+    hub.complete(a_list(1))
+    hub.error = error
+    for _ in range(20):
+        hub.turn(has_news=True)
+        hub.clock.time += 600
+    assert hub.announcer.names() == [EventName.FLEET_FAULT]
+    hub.error = None
+    hub.turn(has_news=False)
+    assert hub.lists == [["drop"]]
+
+
+def test_root_and_targets_that_end_soon_are_announced(hub: Hub) -> None:
+    hub.found = Published(0, 1, hub.clock.now() + 9.5 * 86400, {})
+    for _ in range(2):
+        hub.turn(has_news=False)
+        hub.clock.time += RENEWED_EVERY
+    (event,) = hub.announcer.events
+    assert "end within 30 days" in event.message
+
+
+def test_a_content_has_a_delta_from_each_earlier_one_that_makes_it_small() -> None:
+    addresses = a_list(1)
+    few = AddressSet.of(addresses.hosts4[:-3])
+    half = AddressSet.of(addresses.hosts4[:150])
+    bases = {str(base.content_hash()): base for base in (few, half)}
+    known = [KnownContent(content, content) for content in (addresses.content_hash(), *bases, "0" * 64)]
+
+    def whole_file_of(file: str) -> bytes:
+        if file not in bases:
+            raise FleetFileError("no such file")
+        return whole_file(bases[file])
+
+    made = fleet_content(addresses.content_hash(), addresses, known, whole_file_of)
+    assert (made.content, made.entries) == (addresses.content_hash(), len(addresses))
+    assert made.files.keys() == {"full.blz", f"{few.content_hash()[:16]}.bld"}
+
+
+def test_a_file_that_is_not_the_content_that_it_is_called_is_no_base() -> None:
+    addresses = a_list(1)
+    damaged = [KnownContent("1" * 64, "other"), KnownContent("2" * 64, "damaged")]
+    made = fleet_content(
+        addresses.content_hash(),
+        addresses,
+        damaged,
+        lambda file: whole_file(a_list(2)) if file == "other" else b"BLZ1",
+    )
+    assert made.files.keys() == {"full.blz"}
