@@ -16,6 +16,10 @@ settings.register_profile("thorough", settings.get_profile("banlistd"), max_exam
 settings.load_profile("banlistd")
 
 _TESTS = Path(__file__).parent
+
+# What takes minutes begins first: at the end it would keep one process at work alone.
+_FIRST = [_TESTS / name for name in ("system/boot/test_kernels.py", "system/boot", "system/kill", "system/cockpit", "system")]
+
 _FAST = [
     _TESTS / name
     for name in (
@@ -82,7 +86,12 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=_place)
     for item in items:
         in_fast_place = any(path in {item.path, *item.path.parents} for path in _FAST) and item.path not in _SLOW
         if in_fast_place and not is_hypothesis_test(getattr(item, "function", None)):
             item.add_marker("fast")
+
+
+def _place(item: pytest.Item) -> int:
+    return next((place for place, path in enumerate(_FIRST) if path in {item.path, *item.path.parents}), len(_FIRST))

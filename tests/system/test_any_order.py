@@ -424,7 +424,7 @@ def test_any_order_of_events_ends_with_the_exact_state_in_the_kernel(
     tmp_path: Path, record_property: Callable[[str, object], None]
 ) -> None:
     Lives.disks = tmp_path
-    lives = settings().max_examples // 2
+    lives = settings().max_examples // 3
     run_state_machine_as_test(
         Lives, settings=settings(max_examples=lives, stateful_step_count=30, suppress_health_check=list(HealthCheck))
     )

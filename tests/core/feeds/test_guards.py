@@ -547,7 +547,7 @@ def test_what_a_list_was_is_forgotten_after_30_days() -> None:
     assert life.poll(numbered(40), 32.5) == ""
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(
     st.lists(st.tuples(st.floats(0.01, 12.0), st.floats(0.0, 5.0), st.floats(0.0, 1.0)), max_size=40),
     st.integers(1_000, 20_000),
@@ -648,7 +648,7 @@ def test_a_list_cannot_be_swapped_for_one_of_the_other_family() -> None:
     assert [life.poll(addresses, at / 24) for at, addresses in enumerate(polls)] == ["", "", "turnover"]
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(
     st.lists(st.tuples(st.floats(0.01, 3.0), *[st.integers(0, 4_000)] * 3, st.sampled_from(sorted(PADDING))), max_size=12),
     st.integers(1_000, 4_000),
