@@ -45,8 +45,9 @@ Handler = Callable[[Request, asyncio.StreamWriter], Awaitable[None]]
 class FeedServer:
     """`requests`: every request so far, in order."""
 
-    def __init__(self, address: str = "127.0.0.1", tls: ssl.SSLContext | None = None) -> None:
+    def __init__(self, address: str = "127.0.0.1", tls: ssl.SSLContext | None = None, port: int = 0) -> None:
         self._address = address
+        self.port = port
         self.requests: list[Request] = []
         self._tls = tls
         self._handlers: dict[str, Handler] = {}
@@ -110,8 +111,8 @@ class FeedServer:
     async def _run(self) -> None:
         self._loop = asyncio.get_running_loop()
         self._stop = asyncio.Event()
-        server = await asyncio.start_server(self._connected, self._address, 0, ssl=self._tls)
-        self.port: int = server.sockets[0].getsockname()[1]
+        server = await asyncio.start_server(self._connected, self._address, self.port, ssl=self._tls)
+        self.port = server.sockets[0].getsockname()[1]
         self._ready.set()
         await self._stop.wait()
         server.close()

@@ -35,8 +35,8 @@ _FINISH = (
     'systemctl --root="$1" disable firewalld ufw fail2ban nftables ssh; rm -f "$1/etc/resolv.conf";'
     ' mkdir -p "$1/var/log/journal"; passwd --root "$1" --delete root'
 )
-# What packaging/docs/mqtt.md, notices.md and cockpit.md have an administrator install.
-OUTSIDE = ("mosquitto", "mosquitto-clients", "apprise", "cockpit")
+# What packaging/docs/orders.md, notices.md and cockpit.md have an administrator install, and how one becomes root in Cockpit.
+OUTSIDE = ("mosquitto", "mosquitto-clients", "apprise", "cockpit", "sudo")
 _UBUNTU = ("noble",)
 _UBUNTU_KEYS = Path("/usr/share/keyrings/ubuntu-archive-keyring.gpg")
 # What a machine is put together from (system.machine), for those who may not, such as root of nothing but a user namespace.

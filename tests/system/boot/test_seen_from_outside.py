@@ -20,19 +20,21 @@ import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
 from support.certificates import Authority, server_context
+from support.feed_server import FeedServer
 from support.notice_receivers import PATIENCE, MailServer, Webhook, serving
 from system.boot.machine import Machine
 from system.boot.machine_image import packages, page_package
 from system.boot.table_owner import renew_table
 from system.boot.written_lines import block, configuration
-from system.cockpit.browser import browsing, chromium
-from system.cockpit.visit import Visit, log_in
+from system.cockpit.browser import Browser, browsing, chromium
+from system.cockpit.visit import Visit, arrived, log_in
 from system.cockpit.web_console import PASSWORD, Console
 
 pytestmark = pytest.mark.boot
 
 README, ORDERS, COCKPIT = "README.md", "packaging/docs/orders.md", "packaging/docs/cockpit.md"
 NODE = "banlistd/v1/home/node/node-0042"
+PUBLISHER, PUBLISHED = "127.0.0.2", ("lists.blocklist.de", "/lists/ssh.txt")  # where, and what, that of the catalogue is
 LIST = "/etc/banlistd/lists/our-own.txt"
 MANY = "".join(f"198.51.100.{last}\n" for last in range(200))
 NOTIFY = "_SYSTEMD_UNIT=banlistd-notify.service"
@@ -97,10 +99,14 @@ def site(system_with_services: Path, owner: str) -> Iterator[Site]:
         authority = Authority.made_in(folder)
         trust(machine, authority)
         tls = server_context(authority.signed("hooks", "DNS:hooks.example"))
-        machine.write("/etc/hosts", "127.0.0.1 localhost mail.example hooks.example\n")
+        publisher = server_context(authority.signed("lists", f"DNS:{PUBLISHED[0]}"))
+        machine.write("/etc/hosts", f"127.0.0.1 localhost mail.example hooks.example\n{PUBLISHER} {PUBLISHED[0]}\n")
         machine.write("/etc/apt/apt.conf.d/yes", 'APT::Get::Assume-Yes "true";\n')
         mail = stack.enter_context(serving(machine.network.run(partial(MailServer, 25))))
         hook = stack.enter_context(serving(machine.network.run(partial(Webhook, 443, tls))))
+        feeds = machine.network.run(FeedServer(PUBLISHER, publisher, 443).__enter__)
+        stack.push(feeds)
+        feeds.serve(PUBLISHED[1], b"203.0.113.21\n203.0.113.22\n")
         machine.install(package)
         type_in(machine, block(COCKPIT, "Install it", "apt-get install cockpit").splitlines()[0])
         machine.install(page)
@@ -220,6 +226,43 @@ def test_cockpit_shows_the_page_to_a_member_who_bans_an_address(site: Site, tmp_
 
     site.machine.network.run(as_member)
     site.machine.network.run(as_stranger)
+
+
+def test_an_administrator_adds_a_list_of_the_catalogue_in_cockpit(site: Site, tmp_path: Path) -> None:
+    site.machine.run("useradd", "--create-home", "--groups", "sudo", "boss")
+    site.machine.run("chpasswd", given=f"boss:{PASSWORD}\n")
+    chromium()
+
+    async def as_boss() -> None:
+        async with browsing(tmp_path / "boss") as browser:
+            await log_in(browser, Console(), "boss")
+            await become_root(browser)
+            await browser.open(Console().page)
+            visit = await arrived(browser)
+            await visit.until_text("PROTECTED", "[data-verdict]")
+            await visit.go("catalogue")
+            await visit.click("Add", "[data-key=blocklist-de-ssh]")
+            await visit.click("Add", "dialog")
+            await visit.until_text("blocklist-de-ssh is added", ".notices")
+            await visit.until_text("2 entries", ".notices")
+            await visit.until_text("in use", "[data-key=blocklist-de-ssh]")
+            await browser.screenshot(tmp_path / "catalogue.png")
+            assert browser.faults == []
+
+    since = site.machine.now()
+    site.machine.network.run(as_boss)
+    site.machine.wait_for("EVENT=blocklist_import_completed", "SOURCE_ID=blocklist-de-ssh", since=since)
+    assert site.ask("check", "203.0.113.21")["banned"]
+
+
+async def become_root(browser: Browser) -> None:
+    """As the button at the top of Cockpit has it, by sudo."""
+    buttons = "[...document.querySelectorAll('button')].filter(each => each.innerText.trim() === '{}')[0]"
+    await browser.until(f"(found => found && (found.click(), true))({buttons.format('Limited access')})")
+    await browser.until("(field => field && (field.focus(), true))(document.querySelector('input[type=password]'))")
+    await browser.command("Input.insertText", text=PASSWORD)
+    await browser.until(f"(found => found && !found.disabled && (found.click(), true))({buttons.format('Authenticate')})")
+    await browser.until(f"!!{buttons.format('Administrative access')}")
 
 
 def test_imports_go_on_without_the_broker_and_health_says_that_it_is_gone(site: Site) -> None:

@@ -85,16 +85,17 @@ async def log_in(browser: Browser, console: Console, user: str) -> Visit:
         f" document.getElementById('login-password-input').value = {json.dumps(PASSWORD)},"
         " document.getElementById('login-button').click())"
     )
-    return await _arrived(browser)
+    return await arrived(browser)
 
 
 async def enter(browser: Browser, console: Console) -> Visit:
     """To the page of a Cockpit that asks for no login."""
     await browser.open(console.page)
-    return await _arrived(browser)
+    return await arrived(browser)
 
 
-async def _arrived(browser: Browser) -> Visit:
+async def arrived(browser: Browser) -> Visit:
+    """At the page, which shows something, or why not."""
     visit = Visit(browser)
     await visit.until("document.body.dataset.loaded === 'yes' || document.body.dataset.fault")
     return visit
