@@ -151,7 +151,14 @@ async def browsing(folder: Path, *, language: str = "en-US") -> AsyncIterator[Br
     """A browser whose profile is in `folder`, which must not exist."""
     program = chromium()
     process = await asyncio.create_subprocess_exec(
-        program, *_OPTIONS, f"--lang={language}", f"--user-data-dir={folder}", "about:blank", stdout=-3, stderr=-1
+        program,
+        *_OPTIONS,
+        f"--lang={language}",
+        f"--accept-lang={language}",
+        f"--user-data-dir={folder}",
+        "about:blank",
+        stdout=-3,
+        stderr=-1,
     )
     try:
         assert process.stderr

@@ -1,5 +1,7 @@
 """The page in a real Cockpit, in a real browser, over a real daemon. Pictures of it stay in the folder of each test."""
 
+import asyncio
+import shutil
 from pathlib import Path
 
 from support.feed_server import FeedServer
@@ -7,7 +9,15 @@ from support.network_namespace import in_network_namespace
 from system.cockpit.visit import installed, visiting
 from system.daemon_process import running
 
+TOP = Path(__file__).resolve().parents[3]
 HOSTILE = "<img src=x onerror=alert(1)>"
+GERMAN = """
+msgid ""
+msgstr "Plural-Forms: nplurals=2; plural=n != 1;\\n"
+
+msgid "Manual bans"
+msgstr "Handsperren"
+"""
 
 
 @in_network_namespace
@@ -32,6 +42,23 @@ async def test_a_member_logs_in_and_sees_verdict_and_sources_and_no_text_becomes
             await visit.go("events")
             await visit.until_text(HOSTILE, "[data-event=blocklist_import_failed]")
             assert await visit.look("document.querySelectorAll('img').length") == 0
+
+
+@in_network_namespace
+async def test_a_translation_is_shown_to_those_who_have_its_language(tmp_path: Path, page: Path) -> None:
+    place = installed(tmp_path)
+    place.configure('id: none, path: "/dev/null", enabled: false')
+    translated = tmp_path / "translated"
+    shutil.copytree(page, translated)
+    make = f"import {{ script }} from '{TOP}/packaging/cockpit/po.js'; process.stdout.write(script(process.argv[1], 'de'));"
+    node = await asyncio.create_subprocess_exec(
+        "node", "--input-type=module", "--eval", make, GERMAN, stdout=asyncio.subprocess.PIPE
+    )
+    (translated / "po.de.js").write_bytes((await node.communicate())[0])
+    with running(place):
+        async with visiting(place, translated, language="de-DE") as visit:
+            await visit.until_text("Handsperren", "nav")
+            await visit.until_text("Look up", "nav")
 
 
 @in_network_namespace

@@ -111,15 +111,15 @@ def installed(folder: Path) -> Installation:
 
 
 @asynccontextmanager
-async def visiting(place: Installation, page: Path, user: str = "operator") -> AsyncIterator[Visit]:
-    """The page, after a login of `user`, or as root.
+async def visiting(place: Installation, page: Path, user: str = "operator", *, language: str = "en-US") -> AsyncIterator[Visit]:
+    """The page, after a login of `user`, or as root. `language`: of the browser.
 
     At the end no script has failed, no policy refused a thing, no other host is asked.
     """
     folder = place.config.parent
     (folder / "console").mkdir()
     with console(place, page, folder / "console", as_root=user == "root") as cockpit:
-        async with browsing(folder / "profile") as browser:
+        async with browsing(folder / "profile", language=language) as browser:
             yield await (enter(browser, cockpit) if user == "root" else log_in(browser, cockpit, user))
             assert browser.faults == []
             own = (cockpit.url, cockpit.url.replace("http", "ws"), "about:", "data:", "blob:")
