@@ -40,6 +40,7 @@ from banlistd.adapters.storage.polling.findings import FindingTable
 from banlistd.adapters.storage.polling.request_log import RequestTable
 from banlistd.adapters.storage.polling.source_records import SourceRecordReader
 from banlistd.adapters.storage.quarantine import QuarantineTable
+from banlistd.adapters.storage.reports.stores import ReportTables
 from banlistd.adapters.storage.start.boot_snapshot import BootSnapshotTable
 from banlistd.adapters.storage.start.kept_configs import KeptConfigTable
 from banlistd.adapters.storage.value.shadows import ShadowTable
@@ -374,6 +375,7 @@ async def assemble(
         BrokerRecord(),
         evidence,
         lambda: trial.files,
+        ReportTables(database, environment.disk / "db"),
     )
     return DaemonWorld(
         environment,

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from banlistd.control.server import Answerer
 from banlistd.daemon import Service
@@ -10,15 +11,21 @@ from banlistd.events import Event, EventName
 from banlistd.model import Remark
 from banlistd.ports import Announcer, Clock, FindingLog, Ledger, Storage
 from banlistd.ports.orders import SeenOrderLog
+from banlistd.ports.reports import ReportStores
 from banlistd.services.backend_migration import BackendMigration
 from banlistd.services.enforcer import Enforcer
 from banlistd.services.telling.broker_record import BrokerRecord
 from banlistd.services.telling.event_stream import EventStream
 
+if TYPE_CHECKING:
+    from banlistd.core.fleet.reports.addresses import Exempt
+
 
 @dataclass(frozen=True, slots=True)
 class Application:
-    """The parts that the program speaks to. `user_name`: of a uid; blocks. `stream`: what is announced, for readers."""
+    """The parts that the program speaks to. `user_name`: of a uid; blocks. `stream`: what is announced, for readers.
+    `exempt`: what is never listed of what nodes report.
+    """
 
     service: Service
     answers: Answerer
@@ -34,6 +41,8 @@ class Application:
     clock: Clock
     broker: BrokerRecord
     ledger: Ledger
+    reports: ReportStores
+    exempt: "Callable[[], Awaitable[Exempt]]"
     said: set[Remark] = field(default_factory=set)
 
     async def restore(self) -> None:

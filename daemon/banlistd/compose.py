@@ -7,7 +7,6 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 from importlib.metadata import version
-from typing import Protocol, TypeVar
 
 from banlistd.adapters.fetch.connections import Listeners
 from banlistd.adapters.fetch.file import LocalFiles, stamp_of
@@ -17,18 +16,13 @@ from banlistd.adapters.fetch.name_lookups import NameLookups
 from banlistd.adapters.fetch.own_threads import OwnThreads
 from banlistd.adapters.firewalls.dry_run import DryRunFirewall
 from banlistd.adapters.firewalls.opener import open_backend
-from banlistd.adapters.geo.mmdb import MmdbFile
-from banlistd.adapters.geo.online import OnlineService
-from banlistd.adapters.geo.tor_geoip import TorGeoip
 from banlistd.adapters.host.connections import LinuxConnections
 from banlistd.adapters.host.coverage.uncovered import UncoveredTraffic
 from banlistd.adapters.host.login_monitor import LoginMonitor
 from banlistd.adapters.host.peer import user_name
 from banlistd.adapters.host.protected import LinuxHost
 from banlistd.adapters.host.resolver import Names
-from banlistd.adapters.host.route_monitor import RouteMonitor
 from banlistd.adapters.host.sessions import SystemLogins
-from banlistd.adapters.netlink.packet_log import NflogPackets
 from banlistd.adapters.parser_process.process import ParserProcesses
 from banlistd.adapters.signatures.verifier import PublisherProofs
 from banlistd.adapters.storage.backends_in_use import BackendsInUse
@@ -48,6 +42,7 @@ from banlistd.adapters.storage.polling.findings import FindingTable
 from banlistd.adapters.storage.polling.request_log import RequestTable
 from banlistd.adapters.storage.polling.source_records import SourceRecordReader
 from banlistd.adapters.storage.quarantine import QuarantineTable
+from banlistd.adapters.storage.reports.stores import ReportTables
 from banlistd.adapters.storage.start.boot_snapshot import BootSnapshotTable
 from banlistd.adapters.storage.start.kept_configs import KeptConfigTable
 from banlistd.adapters.storage.state_files import is_there
@@ -64,19 +59,17 @@ from banlistd.control.parts import ExportInProgress, Parts, answered_by
 from banlistd.control.seen import SeenContents
 from banlistd.core.config.kept import Loaded
 from banlistd.core.config.model import Config
-from banlistd.core.config.sections.geo import Geo
 from banlistd.core.ruleset.lifting import Lift
 from banlistd.core.ruleset.policy import identities, policy_of, unread
 from banlistd.daemon import Outside, Service, Services
 from banlistd.paths import Paths
-from banlistd.ports import Firewall, HostMonitor
-from banlistd.ports.evidence import PacketLog
+from banlistd.ports import Firewall
 from banlistd.services.backend_migration import BackendMigration
 from banlistd.services.enforcer import Enforcer
 from banlistd.services.evidence.evidence import Evidence
 from banlistd.services.evidence.hits import HitRecorder
 from banlistd.services.evidence.totals import CounterTotals
-from banlistd.services.geo_enricher import Enricher, GeoResolvers
+from banlistd.services.geo_enricher import Enricher
 from banlistd.services.history.list_history import ListHistory
 from banlistd.services.history.suspended import SuspendedSources
 from banlistd.services.importer import Importer
@@ -91,18 +84,22 @@ from banlistd.services.imports.taxii import TaxiiCollections
 from banlistd.services.loops.allowing import ManualAllowlist
 from banlistd.services.loops.intervals import Intervals
 from banlistd.services.manual_bans import ManualBanService
-from banlistd.services.null_objects import NoConnections, NoHostMonitor, NoPackets
+from banlistd.services.null_objects import NoConnections
 from banlistd.services.obeying.remembered import RememberedOrders
 from banlistd.services.orders.marks import marks_by_hand
 from banlistd.services.poll_record import PollRecord
 from banlistd.services.poll_scheduler import PollScheduler
 from banlistd.services.protected_host import ProtectedHost
 from banlistd.services.reloading.trial import ConfirmedSnapshots, Trial
+from banlistd.services.reports.exempt import exempt_at
+from banlistd.services.reports.sighted import Sighted
 from banlistd.services.telling.broker_record import BrokerRecord
 from banlistd.services.telling.event_stream import EventStream
 from banlistd.services.value.reporting import ValueReports
 from banlistd.services.value.shadows import Shadows
 from banlistd.services.verdicts.coverage import Coverage
+from banlistd.starting.noting import noted
+from banlistd.starting.opening import closed, geo_resolvers, host_monitor, packets
 from banlistd.starting.remarks import remarks_of_now
 from banlistd.starting.state import effect, open_state
 
@@ -169,7 +166,7 @@ async def open_application(
         known_names = KnownNames(database)
         names = Names(clock, known=await known_names.every(), keep=known_names.keep)
         stack.push_async_callback(names.wait_until_idle)
-        monitor, login_monitor, lookups = _host_monitor(stack), _closed(stack, LoginMonitor()), NameLookups(_ASKED_AT_ONCE)
+        monitor, login_monitor, lookups = host_monitor(stack), closed(stack, LoginMonitor()), NameLookups(_ASKED_AT_ONCE)
         logins, allowlist = (
             LoginTable(database),
             ManualAllowlist(ManualAllowTable(database), lookups.addresses, announcer, clock),
@@ -185,8 +182,11 @@ async def open_application(
         )
         shadows = await Shadows.opened(ShadowTable(database), announcer, clock)
         policy = policy_of(config, marks, clock.now(), shadows.now_in_shadow(config))
-        boot_snapshots = BootSnapshotTable(database, config.backend, config.owner, translated=config.translated)
-        connections, uncovered = _closed(stack, LinuxConnections()), _closed(stack, UncoveredTraffic())
+        boot_snapshots, connections, uncovered = (
+            BootSnapshotTable(database, config.backend, config.owner, translated=config.translated),
+            closed(stack, LinuxConnections()),
+            closed(stack, UncoveredTraffic()),
+        )
         ended = connections if dry_run is None else NoConnections()
         confirmed = ConfirmedSnapshots(boot_snapshots, trial)
         enforcer = Enforcer(firewall, ledger, policy, host, announcer, confirmed, ended)
@@ -199,8 +199,12 @@ async def open_application(
             clock,
             marks=partial(marks_by_hand, ledger, firewall) if config.backend.kind.capabilities.scopes else None,
         )
+        reports, exempt = (
+            noted(ReportTables(database, places.database), config, bans, clock),
+            partial(exempt_at, enforcer, host),
+        )
         enricher = Enricher(
-            config.geo, lambda geo: _geo_resolvers(geo, places), GeoCacheTable(database), ledger, announcer, clock
+            config.geo, lambda geo: geo_resolvers(geo, places), GeoCacheTable(database), ledger, announcer, clock
         )
         local = GeoBlocks(lambda: enricher.databases, stamp_of, LocalFiles(parser, places.secret_folders, stdin=stdin))
         publishers, findings = Publishers(RequestTable(database), clock), FindingTable(database)
@@ -212,7 +216,7 @@ async def open_application(
         )
         downloads = Downloads(version("banlistd"), local, parser, PublisherProofs(), places.credentials, listeners=listeners)
         streams = CrowdsecStreams(HostNames(lookups.addresses, TaxiiCollections(downloads, clock)), clock.monotonic)
-        fetcher = Combinations(enforcer.content, DepartureTable(database), clock, streams)
+        fetcher = Combinations(enforcer.content, DepartureTable(database), clock, Sighted(reports, exempt, clock, streams))
         importer = Importer(fetcher, stores, enforcer, polls, publishers, announcer, clock)
         scheduler, endings, suspended = (
             PollScheduler(ledger, publishers, stamp_of, clock, OwnThreads("file stamp", 8), under_way),
@@ -220,7 +224,7 @@ async def open_application(
             SuspendedSources(SuspensionTable(database), history, ledger, enforcer.content, importer.take, announcer, clock),
         )
         evidence = Evidence(
-            HitRecorder(_packets(stack, config, dry_run), HitTable(database), ledger, enforcer, config.hits, announcer, clock),
+            HitRecorder(packets(stack, config, dry_run), HitTable(database), ledger, enforcer, config.hits, announcer, clock),
             CounterTotals(enforcer, TotalTable(database), boot_name()),
         )
         services = Services(
@@ -258,6 +262,7 @@ async def open_application(
             broker,
             evidence,
             lambda: trial.files,
+            reports,
         )
         makers = {str(name): partial(open_backend, name, config) for name in BackendName if dry_run is None}
         migration = BackendMigration(BackendsInUse(database), str(config.backend), makers, announcer)
@@ -276,42 +281,6 @@ async def open_application(
             clock,
             broker,
             ledger,
+            reports,
+            exempt,
         )
-
-
-def _host_monitor(stack: AsyncExitStack) -> HostMonitor:
-    """Without it a new address is protected at the next comparison."""
-    try:
-        monitor = RouteMonitor()
-    except OSError:
-        return NoHostMonitor()
-    return _closed(stack, monitor)
-
-
-class _Closable(Protocol):
-    def close(self) -> None: ...
-
-
-_Opened = TypeVar("_Opened", bound=_Closable)
-
-
-def _closed(stack: AsyncExitStack, opened: _Opened) -> _Opened:
-    """It is closed in its turn."""
-    stack.callback(opened.close)
-    return opened
-
-
-def _packets(stack: AsyncExitStack, config: Config, dry_run: object) -> PacketLog:
-    """Of a backend whose rules can sample; the socket is opened at the first question."""
-    can = config.backend.kind.capabilities
-    if dry_run is not None or not (can.samples and can.changes_host):
-        return NoPackets()
-    return _closed(stack, NflogPackets())
-
-
-def _geo_resolvers(geo: Geo, places: Paths) -> GeoResolvers:
-    """The resolvers of a configuration; none outside this machine unless the configuration enables it."""
-    databases = tuple(MmdbFile(path) if path.suffix == ".mmdb" else TorGeoip(path) for path in geo.databases)
-    online = geo.online
-    services = (OnlineService(online.url, version("banlistd"), places.credentials),) if online.enabled else ()
-    return GeoResolvers(databases, services)

@@ -65,6 +65,9 @@ _banlistctl() {
     "allow --comment") words="" ;;
     "reload --lift") words="" ;;
     "reload --confirm") words="" ;;
+    "nodes admit --site") words="" ;;
+    "nodes admit --key") words="" ;;
+    "nodes admit --own") words="" ;;
     "catalogue --good-for") words="attacks ssh web mail ftp voip dns telnet scanners spam malware hijacked bogons tor proxies vpn hosting aggregate resolvers cdn cloud bots monitoring payment services updates" ;;
     "catalogue --direction") words="in out" ;;
     "catalogue --state") words="alive deprecated dead" ;;
@@ -122,7 +125,7 @@ _banlistctl() {
     "install-units --root") mapfile -t COMPREPLY < <(compgen -d -- "$current") && return ;;
     *)
         case $command in
-        "") words="status sources check top report promotion hits history versions diff rollback events notify export timers health metrics protected ban unban bans allow disallow allowed quarantine approve pause resume pin unpin refresh reload confirm catalogue add enable disable remove promote prove operator-key order fleet teardown install-units --version" ;;
+        "") words="status sources check top report promotion hits history versions diff rollback events notify export timers health metrics protected ban unban bans allow disallow allowed quarantine approve pause resume pin unpin refresh reload confirm nodes sightings catalogue add enable disable remove promote prove operator-key order fleet teardown install-units --version" ;;
         status) words="--verdict" ;;
         sources) words="--failing --sort --limit $(_banlistctl_sources)" ;;
         check) words="--at --history" ;;
@@ -153,6 +156,7 @@ _banlistctl() {
         refresh) words="--now $(_banlistctl_sources)" ;;
         reload) words="--lift --confirm" ;;
         confirm) words="$(_banlistctl_bans)" ;;
+        nodes) words="admit suspend forget" ;;
         catalogue) words="--good-for --direction --state --commercial --purpose search show credits" ;;
         add) words="--id --action --every --yes --lift --config" ;;
         enable) words="--lift --config $(_banlistctl_sources)" ;;

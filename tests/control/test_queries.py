@@ -25,6 +25,7 @@ from banlistd.model import Action, Counter, Direction, Mark, OutcomeKind, Source
 from support.commands import fields_of
 from support.fakes import FakeFetcher, FakeFirewall
 from support.geography import DOCUMENTATION, write_mmdb
+from support.operators import BERT, key_text
 from support.sources import config_of
 from worlds import DaemonWorld, Environment, run
 
@@ -539,6 +540,8 @@ def test_every_command_is_answered_in_its_shape(tmp_path: Path, command: Command
         if command.name == "confirm":
             await world.ask("ban", address="203.0.113.7", confirm="1m")
             fields = {"address": "203.0.113.7"}
+        if command.name.startswith("nodes "):
+            await world.ask("nodes admit", node=str(FIRST), site="oslo", key=key_text(BERT))
         await world.ask(command.name, **fields)
 
     run(environment_on(with_databases(tmp_path)), CONFIG, life)

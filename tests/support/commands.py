@@ -6,6 +6,7 @@ from typing import Any, get_args, get_origin, get_type_hints, is_typeddict
 
 from banlistd.control.declaration import Command
 from banlistd.control.table import COMMANDS
+from support.operators import BERT, key_text
 
 
 def command_named(name: str) -> Command[Any, Any]:
@@ -14,7 +15,7 @@ def command_named(name: str) -> Command[Any, Any]:
 
 def fields_of(command: Command[Any, Any], source_id: str) -> Mapping[str, Any]:
     """The fields that a request of the command needs at least, about a source or a sample address."""
-    samples = {"ADDRESS": "203.0.113.7", "ID": source_id, "RUN|TIME": "1"}
+    samples = {"ADDRESS": "203.0.113.7", "ID": source_id, "RUN|TIME": "1", "SITE": "oslo", "KEY": key_text(BERT)}
     fields: dict[str, object] = {}
     for argument in command.arguments:
         sample = samples.get(argument.metavar, "")

@@ -15,7 +15,7 @@ async def talk_to_broker(application: Application, places: Paths) -> None:
     service = application.service
     if service.config.mqtt is None:
         return
-    links = BrokerLinks(application, places, Hearing(application, service.config.mqtt))
+    links = BrokerLinks(application, places, Hearing(application, service.config.mqtt, places))
     try:
         while (mqtt := (config := service.config).mqtt) is not None:
             await links.follow(mqtt)

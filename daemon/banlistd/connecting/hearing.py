@@ -7,7 +7,7 @@ import random
 import socket
 from functools import partial
 from importlib.metadata import version
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 from banlistd.adapters.signatures.ed25519 import is_signed_by
 from banlistd.application import Application
@@ -17,9 +17,14 @@ from banlistd.core.config.service.mqtt import Mqtt
 from banlistd.core.mqtt.home_assistant import NodeIdentity, description, withdrawal
 from banlistd.core.mqtt.orders.order import Recipient
 from banlistd.core.mqtt.topics import HOME, NodeTopics, fit_node_id
+from banlistd.paths import Paths
 from banlistd.services.obeying.presses import Presses
 from banlistd.services.obeying.signed_orders import SignedOrders
 from banlistd.services.telling.broker import BrokerDuties
+
+if TYPE_CHECKING:
+    from banlistd.connecting.reports import FleetReports
+    from banlistd.services.reports.sending import ReportSending
 
 _JITTER = 10.0
 """Seconds, at most, from the start of Home Assistant until this host describes itself: many hosts hear of it at once."""
@@ -28,11 +33,11 @@ _JITTER = 10.0
 class Hearing:
     """Orders and buttons, as the newest configuration has them."""
 
-    def __init__(self, application: Application, mqtt: Mqtt) -> None:
+    def __init__(self, application: Application, mqtt: Mqtt, places: Paths) -> None:
         clock, announcer = application.clock, application.announcer
         self._application = application
-        fleet = application.service.config.fleet  # needs a restart to change
-        self._fleet = fleet.name if fleet else HOME
+        self._fleet = _fleet(application)
+        self._reports = _reports(application, places)
         self._commands = OrderedCommands(application.answers, announcer)
         self._orders = SignedOrders(
             self._recipient(mqtt), is_signed_by, application.orders_seen, self._commands.carry_out, announcer, clock
@@ -57,11 +62,24 @@ class Hearing:
             self._orders.take,
             self._presses.press,
             partial(random.uniform, 0.0, _JITTER),
+            self._reports.ears if self._reports else None,
         )
+
+    @property
+    def is_hub(self) -> bool:
+        """Whether a connection made now would listen to reports."""
+        return self._reports is not None and self._reports.ears is not None
+
+    @property
+    def sending(self) -> "ReportSending | None":
+        """Of the reports of this machine, if it has any."""
+        return self._reports.sending if self._reports else None
 
     async def end(self) -> None:
         """Give up what is under way."""
         await self._commands.end()
+        if self._reports:
+            await self._reports.end()
 
     async def _state(self) -> NodeStateAnswer:
         return cast("NodeStateAnswer", await self._application.answers(NODE_STATE, ()))
@@ -72,3 +90,17 @@ class Hearing:
     def _recipient(self, mqtt: Mqtt) -> Recipient:
         topics = self._topics(mqtt)
         return Recipient(topics.node, mqtt.operators, topics.fleet)
+
+
+def _fleet(application: Application) -> str:
+    fleet = application.service.config.fleet
+    return fleet.name if fleet else HOME
+
+
+def _reports(application: Application, places: Paths) -> "FleetReports | None":
+    fleet = application.service.config.fleet
+    if fleet is None:
+        return None
+    from banlistd.connecting.reports import FleetReports  # noqa: PLC0415 - only here: most hosts are in no fleet
+
+    return FleetReports(application, fleet, places)

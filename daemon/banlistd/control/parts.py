@@ -15,6 +15,7 @@ from banlistd.core.feeds.health.overview import Oldest, Overview
 from banlistd.errors import NoSuchSourceError
 from banlistd.model import ContentHash, Poll, Remark, SourceId
 from banlistd.ports import Clock, FindingLog, Ledger, Quarantine, SourceRecords, Storage
+from banlistd.ports.reports import ReportStores
 from banlistd.services.enforcer import Enforcer
 from banlistd.services.evidence.evidence import Evidence
 from banlistd.services.geo_enricher import Enricher
@@ -89,6 +90,7 @@ class Parts:
     broker: BrokerRecord
     evidence: Evidence
     files: Callable[[], Files]
+    reports: ReportStores
 
     def source(self, source_id: str) -> Source:
         """A configured source. Raises NoSuchSourceError."""

@@ -26,6 +26,9 @@ from banlistd.control.commands.protected import PROTECTED, PROTECTED_FORGET
 from banlistd.control.commands.quarantine import QUARANTINE
 from banlistd.control.commands.refresh import REFRESH
 from banlistd.control.commands.reload import RELOAD
+from banlistd.control.commands.reports.admitting import NODES_ADMIT, NODES_FORGET, NODES_SUSPEND
+from banlistd.control.commands.reports.nodes import NODES
+from banlistd.control.commands.reports.sightings import SIGHTINGS
 from banlistd.control.commands.sources import SOURCES
 from banlistd.control.commands.status import STATUS
 from banlistd.control.commands.suspending.pause import PAUSE_SOURCES, RESUME_SOURCES
@@ -71,5 +74,10 @@ COMMANDS: tuple[Command[Any, Any], ...] = (
     REFRESH,
     RELOAD,
     CONFIRM,
+    NODES,
+    NODES_ADMIT,
+    NODES_SUSPEND,
+    NODES_FORGET,
+    SIGHTINGS,
     CATALOGUE_CREDITS,
 )

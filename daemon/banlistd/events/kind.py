@@ -53,6 +53,7 @@ class Field(StrEnum):
     )
     ORDER = "ORDER", "The command that was sent to the control socket, or over MQTT."
     OPERATOR = "OPERATOR", "The name of the operator who signed an order over MQTT; `button` for a button of Home Assistant."
+    NODE = "NODE", "The id of a node of the fleet."
     UID = "UID", "The user id of the process that sent the command, as the kernel reports it."
     FILE = "FILE", "The file, relative to the folder of the configuration."
     LINE = "LINE", "The line in it, counted from 1."

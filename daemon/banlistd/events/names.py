@@ -10,6 +10,7 @@ from banlistd.events.bans import MANY_CHANGED
 from banlistd.events.evidence import HITS_UNAVAILABLE as UNAVAILABLE
 from banlistd.events.feeds import LISTS_PUBLISHED, PUBLISHING_FAULT, SOURCE_DEAD, SOURCE_EMPTY, SOURCE_MOVED
 from banlistd.events.firewall import DRIFT_ENDED, DRIFT_RECURRING, DRIFT_REPAIRED, REMARK, RESTORED
+from banlistd.events.fleet.reports import NODE_SILENT, REPORT_REFUSED
 from banlistd.events.kind import EventKind, Field, Priority
 from banlistd.events.mqtt import BROKER_CONNECTED, BROKER_LOST, BROKER_REFUSED
 from banlistd.events.notices import DAEMON_ANSWERS, DAEMON_SILENT, EVENTS_LOST, NOTICE_DELIVERED, NOTICE_FAILED, NOTICE_TEST
@@ -260,6 +261,8 @@ class EventName(StrEnum):
         "    getent group banlistd  the users who may send commands, besides root",
     )
     ORDER_REFUSED = ORDER_REFUSED
+    REPORT_REFUSED = REPORT_REFUSED
+    NODE_SILENT = NODE_SILENT
     MQTT_CONNECTED = BROKER_CONNECTED
     MQTT_LOST = BROKER_LOST
     MQTT_REFUSED = BROKER_REFUSED

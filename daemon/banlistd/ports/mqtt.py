@@ -23,6 +23,11 @@ class BusConnection(Protocol):
         the place of an older one of its topic.
         """
 
+    async def deliver(self, message: BusMessage) -> bool:
+        """Send a message of QoS 1 before all that waits in the queue, and wait for the answer of the broker: whether it takes
+        the message, and a client has subscribed to its topic.
+        """
+
     async def received(self) -> BusMessage:
         """The next message of the topics subscribed to."""
 

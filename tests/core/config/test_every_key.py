@@ -78,12 +78,14 @@ SAMPLES: Mapping[tuple[type[Section], str], tuple[object, Callable[[Any], object
 
 def of_source(written: Mapping[str, object]) -> Config:
     combined = {"at_least", "exclude", "window"} & written.keys()
-    place = {"id": "a"} if combined or {"path", "block", "only", "merge", "intersect", "names", "hub"} & written.keys() else A
+    places = {"path", "block", "only", "merge", "intersect", "names", "hub", "reports"}
+    place = {"id": "a"} if combined or places & written.keys() else A
     beside: dict[str, object] = {"client_certificate": "/a.pem"} if "client_key" in written else {}
     beside |= {"merge": ["c", "d"]} if combined else {}
     beside |= {"action": "count"} if "shadow" in written else {}
     parts = [{**A, "id": part} for part in ("b", "c", "d")]
-    fleet = {"fleet": FLEET} if "hub" in written else {}
+    fleet: dict[str, object] = {"fleet": FLEET} if {"hub", "reports"} & written.keys() else {}
+    fleet |= {"mqtt": BESIDE[Mqtt]} if "reports" in written else {}
     return read(json.dumps({**fleet, "sources": [{**place, **beside, **written}, *parts]}))
 
 
@@ -125,12 +127,20 @@ def of_operator(written: Mapping[str, object]) -> KnownOperator:
     return mqtt.operators[0]
 
 
+def of_fleet(written: Mapping[str, object]) -> Fleet:
+    beside = {**FLEET, "node_key": "${credential:n}"} if "report" in written else FLEET
+    fleet = read(json.dumps({"mqtt": BESIDE[Mqtt], "fleet": {**beside, **written}})).fleet
+    assert fleet is not None
+    return fleet
+
+
 SPECIAL: Mapping[type[Section], Callable[[Mapping[str, object]], Section]] = {
     Config: lambda tree: read(json.dumps(tree)),
     Source: lambda tree: of_source(tree).sources[0],
     CatalogueEntry: of_catalogue,
     WrittenAllow: of_allow,
     KnownOperator: of_operator,
+    Fleet: of_fleet,
     ProgramHook: of_hook,
 }
 

@@ -30,6 +30,9 @@ class FakeConnection:
     def send(self, message: BusMessage) -> None:
         self.sent.append(message)
 
+    async def deliver(self, message: BusMessage) -> bool:
+        raise AssertionError(message)
+
     async def received(self) -> Never:
         await asyncio.Event().wait()
         raise AssertionError

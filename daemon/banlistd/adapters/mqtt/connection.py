@@ -37,6 +37,9 @@ _CLOSING = 2.0
 _WITH_WILL = 4
 """The reason of a DISCONNECT after which the will is published (MQTT 5.0, 3.14.2.1)."""
 
+_TO_NOBODY = 0x10
+"""The reason of a PUBACK where no client has subscribed to the topic (MQTT 5.0, 3.4.2.1)."""
+
 _INCOMING, _OUTGOING = 256, 64
 
 _MOST_IN_A_TURN = 1000
@@ -72,11 +75,14 @@ class MqttConnection:
         self._client = client
         self._outbox = Outbox()
         self._refusals: set[str] = set()
+        self._sending = asyncio.Lock()
+        self._is_passed_on = False
         self._messages = client.messages
         paho: Any = client._client  # noqa: SLF001 - aiomqtt drops the reason
         before = paho.on_publish
 
         def acknowledged(paho_client: Any, userdata: Any, number: int, reason: ReasonCode, properties: Any) -> None:
+            self._is_passed_on = not reason.is_failure and reason.value != _TO_NOBODY
             if reason.is_failure:
                 self._refusals.add(str(reason))
             before(paho_client, userdata, number, reason, properties)
@@ -95,6 +101,11 @@ class MqttConnection:
     def send(self, message: BusMessage) -> None:
         self._outbox.put(message)
 
+    async def deliver(self, message: BusMessage) -> bool:
+        async with self._sending:
+            await self._publish(message)
+            return self._is_passed_on
+
     async def received(self) -> BusMessage:
         """Raises BusError. A reader that is cancelled may lose a message."""
         try:
@@ -107,7 +118,9 @@ class MqttConnection:
         """Send what waits, until the connection is lost. Raises BusError."""
         try:
             while True:
-                await self._publish(await self._outbox.get())
+                message = await self._outbox.get()
+                async with self._sending:
+                    await self._publish(message)
         finally:
             self._outbox.give_up()
 

@@ -26,6 +26,7 @@ from banlistd.core.config.sections.geo import Geo
 from banlistd.core.config.sections.guards import Guards, OnStale
 from banlistd.core.config.sections.interval import poll_interval
 from banlistd.core.config.service.fleet import REPORTS
+from banlistd.core.config.service.reports import REPORTS_EVERY
 from banlistd.core.config.values import Unfit, among, closest
 from banlistd.core.printing import shown
 from banlistd.formats import Format, FormatType
@@ -34,7 +35,7 @@ from banlistd.model import Action
 _TLS = ("ca", "client_certificate", "client_key")
 _OF_A_URL = ("headers", "method", "body", "body_type", "minimum", "public_only", "pages", "verify", *_TLS, "proxy")
 
-PLACES = ("url", "path", "block", "only", "merge", "intersect", "names", "hub")
+PLACES = ("url", "path", "block", "only", "merge", "intersect", "names", "hub", "reports")
 # What has no bytes, and where it comes from.
 _NO_BYTES = {
     "block": "a block comes from a database",
@@ -43,6 +44,7 @@ _NO_BYTES = {
     "intersect": "a combination comes from other sources",
     "names": "its addresses come from the name service",
     "hub": "a list of the fleet comes from its hub",
+    "reports": "its addresses are those that nodes report",
 }
 
 
@@ -64,6 +66,8 @@ def read_config(documents: Sequence[Document], catalogue: KnownLists, folder: Pa
         written += sources_of(spot)
     if config.defaults.action is Action.ALLOW:
         main.at("defaults", "action").wrong("is allow, and no list would ban anything", "write action: allow at a source")
+    if config.fleet and config.fleet.report and config.mqtt is None:
+        main.at("fleet", "report").wrong("needs mqtt:, which reports go over", "add mqtt: {broker: mqtts://...}")
     _refuse_nothing(main, more, written)
     # Allow lists are polled first.
     written = [*allow_sources(allow, catalogue, written), *written]
@@ -84,6 +88,8 @@ def read_config(documents: Sequence[Document], catalogue: KnownLists, folder: Pa
             _refuse_forbidden(config.use_for, source, one, catalogue)
             if source.hub and (config.fleet is None or config.fleet.root is None):
                 one.spot.at("hub").wrong("has no fleet", "add fleet: {name: ..., root: ..., urls: [...]}")
+            if source.reports and (config.fleet is None or config.mqtt is None):
+                one.spot.at("reports").wrong("needs fleet: and mqtt:, where reports come from", "add both")
     if config.fleet is not None and config.fleet.publish is not None:
         for name in sorted({*config.fleet.publish.lists} - {source.id for source in sources if source}):
             main.at("fleet", "publish").at("lists").wrong(f"{shown(name)} is no source", "publish the id of one")
@@ -109,8 +115,8 @@ def _source(written: WrittenSource, defaults: Defaults, catalogue: KnownLists) -
         merged["format"] = replace(merged["format"], where=read_where(own["where"], spot.at("where")))
     merged["use"] = entry.id if entry else None
     guards = defaults.guards.for_countries() if "block" in own or "only" in own else defaults.guards
-    if isinstance(own.get("hub"), str):
-        guards = guards.for_fleets(reported=own["hub"] == REPORTS)
+    if "hub" in own or "reports" in own:
+        guards = guards.for_fleets(reported="reports" in own or own["hub"] == REPORTS)
     allows = merged["action"] is Action.ALLOW
     if allows:
         guards = guards.for_allow_lists()
@@ -141,8 +147,10 @@ def _inherited(own: Tree, defaults: Defaults, entry: CatalogueEntry | None) -> d
         merged.pop("minimum", None)
     if "merge" in own or "intersect" in own:
         merged |= {"ttl": None, "two_miss": False}  # its parts have them, and what is excluded would stay
-    if any(key in own for key in ("block", "only", "names", "hub")):
+    if any(key in own for key in ("block", "only", "names", "hub", "reports")):
         merged["format"] = Format(FormatType.PLAIN)
+    if "reports" in own:
+        merged |= {"every": REPORTS_EVERY, "ttl": None, "two_miss": False, "allow_empty": True}
     if "names" in own:
         merged |= {"every": NAMES_EVERY, "ttl": NAMES_TTL, "two_miss": False}
     return merged

@@ -29,6 +29,7 @@ from banlistd.core.config.service.manual import Manual
 from banlistd.core.config.service.metrics import Metrics
 from banlistd.core.config.service.mqtt import Mqtt
 from banlistd.core.config.service.notify import PROGRAM_HOOKS, Notify, ProgramHook
+from banlistd.core.config.service.reports import Reports
 from banlistd.core.credentials import may_contain_secret
 from banlistd.formats import Format
 from banlistd.model import Family, SourceId
@@ -48,8 +49,8 @@ class Source(Combined):
 
     title = "a source"
     intro = (
-        "A source has an `id` and one of `url`, `path`, `block`, `only`, `merge`, `intersect`, `names` and `hub`, or has "
-        "`use`. Every key of the defaults may be set here too."
+        "A source has an `id` and one of `url`, `path`, `block`, `only`, `merge`, `intersect`, `names`, `hub` and `reports`, "
+        "or has `use`. Every key of the defaults may be set here too."
     )
 
     id: Annotated[SourceId, Key(kinds.SOURCE_ID, "The name of the source.")]
@@ -97,6 +98,13 @@ class Source(Combined):
             "`widest6: 64`.",
         ),
     ] = ""
+    reports: Annotated[
+        Reports | None,
+        Key(
+            kinds.section(Reports, "reports"),
+            "On the hub of a fleet: what its nodes report, once enough sites agree. `reports: {}` has every default.",
+        ),
+    ] = None
     format: Annotated[Format, Key(kinds.FORMAT, "The format of the list. `auto` looks at the bytes.")] = _AUTO
     enabled: Annotated[bool, Key(kinds.SWITCH, "`no`: the source is neither polled nor banned.")] = True
     allow_empty: Annotated[bool, Key(kinds.SWITCH, "Whether the list may have no entry.")] = False

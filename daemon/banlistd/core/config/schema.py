@@ -39,7 +39,7 @@ def _named(kinds: Iterable[ValueKind]) -> Iterator[ValueKind]:
 
 def _source() -> Mapping[str, Any]:
     shape = section_schema(Source)
-    places = ("url", "path", "block", "only", "merge", "intersect", "names", "hub")
+    places = ("url", "path", "block", "only", "merge", "intersect", "names", "hub", "reports")
     given = [{"required": [*keys]} for keys in (*(("id", place) for place in places), ("use",))]
     both = [{"required": [*keys]} for keys in combinations(places, 2)]
     return {**shape, "anyOf": given, "not": {"anyOf": both}}

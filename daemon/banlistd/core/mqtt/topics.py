@@ -27,6 +27,21 @@ class NodeTopics:
         return f"{self.root}/order/{self.node}"
 
     @property
+    def reports(self) -> str:
+        """Where the nodes of the fleet report."""
+        return f"{self.root}/node/+/report"
+
+    @property
+    def states(self) -> str:
+        """Of all nodes of the fleet."""
+        return f"{self.root}/node/+/state"
+
+    def node_of(self, topic: str, what: str) -> str:
+        """The node whose topic it is; empty for another topic."""
+        head, tail = f"{self.root}/node/", f"/{what}"
+        return topic[len(head) : -len(tail)] if topic.startswith(head) and topic.endswith(tail) else ""
+
+    @property
     def press(self) -> str:
         """Where the topics of the buttons begin."""
         return f"{self.root}/press/{self.node}/"

@@ -27,11 +27,20 @@ _MOST_TASKS = 32
 
 
 @dataclass(frozen=True, slots=True)
+class HubEars:
+    """What a hub does with what it hears of its nodes, by their ids. `report`: never blocks. `state`: that there is one."""
+
+    report: Callable[[str, BusMessage], None]
+    state: Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
 class BrokerDuties:
     """`events`: patterns of names. `description`: for Home Assistant; None: not wanted, and then `withdrawal` is sent.
 
     `state`: gathers the state. `take_order`: octets and whether they are retained; the answer. `press`: verb and whether it is
-    retained. `jitter`: seconds to wait before the description is sent again, another number each time.
+    retained. `jitter`: seconds to wait before the description is sent again, another number each time. `hub`: None on a
+    host that is none.
     """
 
     topics: NodeTopics
@@ -42,6 +51,7 @@ class BrokerDuties:
     take_order: Callable[..., Awaitable[bytes | None]]
     press: Callable[..., Awaitable[bool]]
     jitter: Callable[[], float]
+    hub: HubEars | None = None
 
     @property
     def will(self) -> BusMessage:
@@ -51,7 +61,8 @@ class BrokerDuties:
     def subscriptions(self) -> tuple[str, ...]:
         topics = self.topics
         # Also where no description is wanted: a reload may want one.
-        return (topics.of("status"), topics.order, f"{topics.press}+", BIRTH_TOPIC)
+        of_nodes = (topics.reports, topics.states) if self.hub else ()
+        return (topics.of("status"), topics.order, f"{topics.press}+", BIRTH_TOPIC, *of_nodes)
 
 
 class BrokerTalk:
@@ -149,6 +160,11 @@ class BrokerTalk:
             elif message.topic.startswith(duties.topics.press):
                 verb = message.topic.removeprefix(duties.topics.press)
                 self._start(self._press(verb, retained=message.retained))
+            elif duties.hub and (node := duties.topics.node_of(message.topic, "report")):
+                duties.hub.report(node, message)
+            elif duties.hub and (node := duties.topics.node_of(message.topic, "state")):
+                if not message.retained:
+                    duties.hub.state(node)
             elif duties.description and is_birth(message.topic, message.payload) and not message.retained:
                 # One that waits is enough: any client that may publish there can send any number.
                 self._is_describing = self._is_describing or self._start(self._describe_later())

@@ -1,11 +1,17 @@
+import math
+
 import pytest
 
+from banlistd.core.fleet.reports.quorum import quorum_rule
 from banlistd.errors import ConfigError
 from support.written_config import read
 
 FLEET = "fleet: {name: main, root: /root.json, urls: ['https://a.example/fleet/', 'http://127.0.0.1:8080']}\n"
 HUB = "fleet: {name: main, publish: {key: '${credential:hub-key}', lists: "
 DROP = "sources: [{id: drop, path: /drop.txt}]"
+REPORTING = "fleet: {name: main, report: fail2ban/*, node_key: '${credential:node-key}'}\n"
+MQTT = "mqtt: {broker: mqtt://127.0.0.1}\n"
+GATHERS = "fleet: {name: main}\n" + MQTT + "sources: [{id: reports, reports: "
 NODE = FLEET + "sources: [{id: drop, hub: spamhaus-drop"
 
 
@@ -43,6 +49,17 @@ def test_mirrors_are_kept_in_order_and_without_the_last_slash() -> None:
         (NODE + ", format: csv}]", "goes with url and path only (a list of the fleet comes from its hub"),
         (NODE + ", headers: {a: b}}]", "goes with url only"),
         (FLEET + "sources: [{id: drop, hub: ../x}]", "is no name of a fleet or of its lists"),
+        ("fleet: {name: main, report: fail2ban/*}", "has report and no node_key"),
+        (REPORTING, "fleet.report: needs mqtt:"),
+        ("fleet: {name: main, report: '/a'}", "is no pattern of origins"),
+        ("fleet: {name: main, node_key: secret}", "fleet.node_key"),
+        ("fleet: {name: main}\nsources: [{id: reports, reports: {}}]", "reports: needs fleet: and mqtt:"),
+        (MQTT + "sources: [{id: reports, reports: {}}]", "reports: needs fleet: and mqtt:"),
+        (GATHERS + "{quorum: 0}}]", "reports.quorum"),
+        (GATHERS + "{window: 1m}}]", "shorter than 10m"),
+        (GATHERS + "{most: 0}}]", "reports.most"),
+        (GATHERS + "{}, url: 'https://b.example'}]", "exclude each other"),
+        (GATHERS + "{}, format: csv}]", "goes with url and path only (its addresses are those that nodes report"),
     ],
 )
 def test_a_wrong_value_is_reported_at_its_place(text: str, problem: str) -> None:
@@ -67,3 +84,14 @@ def test_a_hub_publishes_sources_under_their_ids() -> None:
     assert fleet is not None
     assert fleet.publish is not None
     assert (fleet.publish.lists, fleet.publish.key, fleet.publish.every) == (("drop",), "${credential:hub-key}", 10.0)
+
+
+def test_what_is_reported_and_how_many_must_agree() -> None:
+    fleet = read(REPORTING + MQTT).fleet
+    assert fleet is not None
+    assert (fleet.report, fleet.node_key) == (("fail2ban/*",), "${credential:node-key}")
+    (source,) = read(GATHERS + "{quorum: 2, window: 2h, lasts: 12h}}]").sources
+    assert source.reports is not None
+    rule = quorum_rule(source.reports)
+    assert (rule.quorum, rule.window, rule.lasting, rule.most) == (2, 7200, 43_200, 100_000)
+    assert (source.every, source.allow_empty, source.guards.widest4, source.guards.shrink) == (60.0, True, 32, math.inf)

@@ -119,9 +119,11 @@ class Guards(Section):
         list is made of what machines report, which is single addresses, and /64s of IPv6.
         """
         widest4, widest6 = (32, 64) if reported else (12, 24)
-        return replace(
+        guards = replace(
             self, share=min(self.share, 0.02), widest4=max(self.widest4, widest4), widest6=max(self.widest6, widest6)
         )
+        # It is empty at first, and again when its only reporters are suspended.
+        return replace(guards, shrink=math.inf, turnover=math.inf, grow=math.inf) if reported else guards
 
     def for_allow_lists(self) -> Self:
         """Of an allow list, growth is the danger; critical addresses are welcome on it, and a stale one goes on."""

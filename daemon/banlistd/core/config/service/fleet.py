@@ -1,6 +1,7 @@
 """The fleet that this machine belongs to: where its signed lists are, and what they are proven by."""
 
 import ipaddress
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -51,6 +52,24 @@ _NAME = scalar(fleet_id, _ID, _ID_SAYS, show=lambda _: "", examples=("main",))
 _MIRRORS = kinds.many(
     scalar(mirror, {**kinds.TEXT, "pattern": "^https?://"}, "https:// addresses", examples=("https://a.example/fleet",)),
     "https:// addresses",
+)
+_ORIGIN = re.compile(r"[A-Za-z0-9*?][A-Za-z0-9 ._/:@+*?-]{0,59}", re.ASCII)
+
+
+def origin_pattern(text: str) -> str:
+    if not _ORIGIN.fullmatch(text):
+        raise Unfit(f"{shown(text)} is no pattern of origins", "write fail2ban/*, or operator")
+    return text
+
+
+_ORIGINS = kinds.many(
+    scalar(
+        origin_pattern,
+        {**kinds.TEXT, "pattern": "^[A-Za-z0-9*?][A-Za-z0-9 ._/:@+*?-]{0,59}$"},
+        "origins of manual bans, with * and ?",
+        examples=("fail2ban/*",),
+    ),
+    "origins of manual bans, with * and ?",
 )
 
 
@@ -122,6 +141,23 @@ class Fleet(Section):
         Key(kinds.section(Publish, "fleet-publish", may_be_empty=False), "The lists that this machine publishes, as a hub."),
     ] = None
 
+    report: Annotated[
+        tuple[str, ...],
+        Key(
+            _ORIGINS,
+            "Origins of manual bans, with * and ?, that are reported to the hub over MQTT, which lists what enough sites "
+            "have reported. Only single addresses are; of IPv6, their /64. Without the key, no address leaves this machine.",
+        ),
+    ] = ()
+    node_key: Annotated[
+        str,
+        Key(
+            web.ONE_CREDENTIAL, "The private key that reports are signed with, a credential; `banlistctl fleet join` makes one."
+        ),
+    ] = ""
+
     def complaints(self) -> Iterator[tuple[str, str]]:
+        if self.report and not self.node_key:
+            yield "has report and no node_key", "add node_key: ${credential:node-key}; banlistctl fleet join makes the key"
         if (self.root is None) != (not self.urls):
             yield "has only one of root and urls", "write both where lists are taken from the fleet, or neither"

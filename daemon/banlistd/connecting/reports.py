@@ -1,0 +1,108 @@
+"""The parts of a fleet that report, or gather reports, over the connection to the broker."""
+
+import asyncio
+from functools import partial
+
+from banlistd.adapters.fetch.credentials import read_credential
+from banlistd.adapters.signatures.ed25519 import is_signed_by, public_key_of, signature_of
+from banlistd.application import Application
+from banlistd.core.config.model import Source
+from banlistd.core.config.service.fleet import Fleet
+from banlistd.core.credentials import credential_names
+from banlistd.core.fleet.reports.judging import ReportMessage
+from banlistd.core.fleet.reports.quorum import quorum_rule
+from banlistd.core.fleet.reports.report import REPORT_TYPE
+from banlistd.core.mqtt.orders.envelope import Envelope, envelope_text, signed_octets
+from banlistd.core.mqtt.orders.keys import key_id, private_key
+from banlistd.errors import BanlistdError
+from banlistd.paths import Paths
+from banlistd.ports.mqtt import BusMessage
+from banlistd.services.loops.faults import FaultRecorder
+from banlistd.services.reports.gathering import Gathering, GatheringPlace
+from banlistd.services.reports.refreshing import Refreshing
+from banlistd.services.reports.sending import Reporter, ReportSending
+from banlistd.services.reports.silence import Silence
+from banlistd.services.telling.broker import HubEars
+
+_NEXT_TRY = 10.0
+
+
+class FleetReports:
+    """What a machine of a fleet reports, and what its hub hears, over every connection."""
+
+    def __init__(self, application: Application, fleet: Fleet, places: Paths) -> None:
+        self._application = application
+        self._fleet = fleet
+        self._hub: Hub | None = None
+        faults = FaultRecorder(application.announcer)
+        self.sending: ReportSending | None = None
+        if fleet.report:
+            try:
+                self.sending = _sending(application, fleet, places)
+            except BanlistdError as error:
+                faults.record(error)  # state and orders pass all the same
+
+    @property
+    def ears(self) -> HubEars | None:
+        """None where no list is made of reports."""
+        if not _lists(self._application):
+            return None
+        if self._hub is None:
+            self._hub = Hub(self._application, self._fleet.name)
+        return self._hub.ears
+
+    async def end(self) -> None:
+        if self._hub is not None:
+            await self._hub.end()
+
+
+def _lists(application: Application) -> list[Source]:
+    return [source for source in application.service.config.sources if source.reports and source.enabled]
+
+
+def _sending(application: Application, fleet: Fleet, places: Paths) -> ReportSending:
+    """Raises BanlistdError where the key cannot be read."""
+    seed = private_key(read_credential(places.credentials, *credential_names(fleet.node_key)))
+    seal = partial(_sealed, seed, key_id(public_key_of(seed)))
+    return ReportSending(Reporter(fleet.name, seal), application.reports.outbox(), application.clock)
+
+
+def _sealed(seed: bytes, named: str, payload: bytes) -> bytes:
+    signature = signature_of(seed, signed_octets(REPORT_TYPE, payload))
+    return envelope_text(Envelope(REPORT_TYPE, payload, named, signature)).encode()
+
+
+class Hub:
+    """What a hub does with the reports of its nodes, with a connection or without one."""
+
+    def __init__(self, application: Application, fleet: str) -> None:
+        self._application = application
+        clock, announcer = application.clock, application.announcer
+        register, log = application.reports.nodes(), application.reports.sightings()
+        self._refreshing = Refreshing(self._refresh)
+        place = GatheringPlace(fleet, is_signed_by, application.exempt, self._refreshing.note, self._kept)
+        self._gathering = Gathering(place, register, log, announcer, clock)
+        self._silence = Silence(register, announcer, clock)
+        self.ears = HubEars(self._report, self._silence.hear)
+        faults, turns = FaultRecorder(announcer), (self._gathering.turn, self._refreshing.turn, self._silence.turn)
+        self._works = [asyncio.ensure_future(faults.repeat(turn, _NEXT_TRY)) for turn in turns]
+
+    async def end(self) -> None:
+        """Take no report any more."""
+        for work in self._works:
+            work.cancel()
+        await asyncio.gather(*self._works, return_exceptions=True)
+
+    def _report(self, node: str, message: BusMessage) -> None:
+        self._silence.hear(node)
+        self._gathering.hear(ReportMessage(node, message.payload, message.retained))
+
+    def _kept(self) -> float:
+        """For how many seconds a sighting matters."""
+        rules = [quorum_rule(one.reports) for one in _lists(self._application) if one.reports]
+        return max((rule.kept for rule in rules), default=0)
+
+    async def _refresh(self) -> None:
+        lists = [source.id for source in _lists(self._application)]
+        if lists:
+            await self._application.service.refresh(lists)

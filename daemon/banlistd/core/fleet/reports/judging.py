@@ -1,0 +1,201 @@
+"""A message of a node -> its report, or why it is refused; and which of its entries count. Pure."""
+
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+
+from banlistd.core.fleet.reports.addresses import Exempt, ReportedAddress
+from banlistd.core.fleet.reports.quota import Quota
+from banlistd.core.fleet.reports.report import (
+    MOST_REPORT_OCTETS,
+    REPORT_TYPE,
+    LiftedBan,
+    NodeReport,
+    ReportedBan,
+    read_report,
+)
+from banlistd.core.mqtt.orders.envelope import Envelope, UnsignedError, read_envelope
+from banlistd.core.mqtt.orders.order import IsSigned
+from banlistd.core.mqtt.orders.strict_json import NotStrictError
+from banlistd.core.printing import quoted
+
+NODE_CLOCK_AHEAD = 300
+"""Seconds that the clock of a node may be ahead of ours."""
+
+LONGEST_WAY = 3600 + NODE_CLOCK_AHEAD
+"""Seconds from signature to arrival: a broker keeps a report for an hour, and the clock of the node may be behind."""
+
+_UNSPENT = Quota()
+
+
+class WhyNot(StrEnum):
+    """Why a report, or one of its entries, does not count; REASON of `report_refused`."""
+
+    RETAINED = "retained"
+    TOO_LARGE = "too_large"
+    MALFORMED = "malformed"
+    UNSIGNED = "unsigned"
+    UNKNOWN_NODE = "unknown_node"
+    SUSPENDED = "suspended"
+    WRONG_KEY = "wrong_key"
+    WRONG_NODE = "wrong_node"
+    REPLAYED = "replayed"
+    LATE = "late"
+    EARLY = "early"
+    TOO_OFTEN = "too_often"
+    NOT_CHECKED = "not_checked"
+    NOT_STORED = "not_stored"
+    OVER_QUOTA = "over_quota"
+    EXEMPT = "exempt"
+    OF_A_NODE = "of_a_node"
+    OVER = "over"
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """A node that is admitted. `site`: its owner or place; nodes of one site count as one. `key`: public, 32 octets.
+
+    `own`: its own addresses, which are never listed. `boot`, `seq`: of its newest report. Times in seconds since the epoch;
+    None: never.
+    """
+
+    id: str
+    site: str
+    key: bytes = field(repr=False)
+    own: frozenset[ReportedAddress] = frozenset()
+    admitted_at: float = 0.0
+    suspended_at: float | None = None
+    boot: int = 0
+    seq: int = 0
+    reported_at: float | None = None
+    quota: Quota = _UNSPENT
+
+    @property
+    def place(self) -> tuple[int, int]:
+        return self.boot, self.seq
+
+
+@dataclass(frozen=True, slots=True)
+class ReportRefusal:
+    """`message`: a sentence for a person. `is_proven`: whether the node itself has signed what is refused."""
+
+    node: str
+    why: WhyNot
+    message: str
+    is_proven: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class SortedOut:
+    """What of a report counts. `left_out`: how many entries do not count, and why."""
+
+    report: NodeReport
+    bans: tuple[ReportedBan, ...]
+    left_out: Mapping[WhyNot, int] = field(default_factory=dict)
+
+    @property
+    def lifted(self) -> tuple[LiftedBan, ...]:
+        return self.report.lifted
+
+
+class _NotAcceptedError(Exception):
+    """`why` and a sentence."""
+
+    def __init__(self, why: WhyNot, message: str, *, is_proven: bool = False) -> None:
+        super().__init__(message)
+        self.why = why
+        self.is_proven = is_proven
+
+
+@dataclass(frozen=True, slots=True)
+class ReportMessage:
+    """As it came from the broker. `node`: the id in its topic."""
+
+    node: str
+    payload: bytes
+    retained: bool = False
+
+
+def judged_report(
+    message: ReportMessage, node: Node | None, fleet: str, now: float, is_signed: IsSigned
+) -> NodeReport | ReportRefusal:
+    """`node`: the one that the topic names, if it is admitted. Raises what `is_signed` raises."""
+    try:
+        return _report(message, node, fleet, now, is_signed)
+    except _NotAcceptedError as error:
+        return ReportRefusal(message.node, error.why, str(error), error.is_proven)
+
+
+def _report(message: ReportMessage, node: Node | None, fleet: str, now: float, is_signed: IsSigned) -> NodeReport:
+    if message.retained:
+        raise _NotAcceptedError(WhyNot.RETAINED, "a report must not be retained: the broker would give it again and again")
+    if len(message.payload) > MOST_REPORT_OCTETS:
+        words = f"it has {len(message.payload)} octets, more than {MOST_REPORT_OCTETS}"
+        raise _NotAcceptedError(WhyNot.TOO_LARGE, words)
+    if node is None:
+        raise _NotAcceptedError(WhyNot.UNKNOWN_NODE, f"no node {quoted(message.node, 40)} is admitted")
+    if node.suspended_at is not None:
+        raise _NotAcceptedError(WhyNot.SUSPENDED, f"{node.id} is suspended")
+    report = _signed(message, node, is_signed)
+    if (report.fleet, report.node) != (fleet, node.id):
+        words = f"it is of {quoted(report.node, 40)} in {quoted(report.fleet, 40)}, and its topic is of {node.id} in {fleet}"
+        raise _NotAcceptedError(WhyNot.WRONG_NODE, words, is_proven=True)
+    if report.place <= node.place:
+        raise _NotAcceptedError(WhyNot.REPLAYED, "it has come before, or an older one comes late", is_proven=True)
+    if report.issued_at < now - LONGEST_WAY:
+        words = f"it was signed {now - report.issued_at:.0f} s ago; compare the clocks"
+        raise _NotAcceptedError(WhyNot.LATE, words, is_proven=True)
+    if report.issued_at > now + NODE_CLOCK_AHEAD:
+        words = f"it is dated {report.issued_at - now:.0f} s ahead; compare the clocks"
+        raise _NotAcceptedError(WhyNot.EARLY, words, is_proven=True)
+    return report
+
+
+def _signed(message: ReportMessage, node: Node, is_signed: IsSigned) -> NodeReport:
+    """What the node has signed. Nothing of the payload is read before that is proven."""
+    envelope = _envelope(message)
+    if envelope.payload_type != REPORT_TYPE:
+        raise _NotAcceptedError(WhyNot.MALFORMED, f"what is signed is no report but {quoted(envelope.payload_type)}")
+    if not is_signed(node.key, envelope.signature, envelope.signed):
+        raise _NotAcceptedError(WhyNot.WRONG_KEY, f"it is not signed by the key of {node.id}")
+    try:
+        return read_report(envelope.payload)
+    except NotStrictError as error:
+        raise _NotAcceptedError(WhyNot.MALFORMED, f"the signed report {error}", is_proven=True) from error
+
+
+def _envelope(message: ReportMessage) -> Envelope:
+    try:
+        return read_envelope(message.payload)
+    except NotStrictError as error:
+        why = WhyNot.UNSIGNED if isinstance(error, UnsignedError) else WhyNot.MALFORMED
+        raise _NotAcceptedError(why, f"the report {error}") from error
+
+
+def sorted_out(report: NodeReport, exempt: Exempt, of_nodes: Collection[ReportedAddress], now: float) -> SortedOut:
+    """`of_nodes`: own addresses of all nodes.
+
+    A moment that is ahead counts as now: a clock that runs fast makes no ban last longer.
+    """
+    bans: dict[ReportedAddress, ReportedBan] = {}
+    left_out: Counter[WhyNot] = Counter()
+    for ban in report.bans:
+        if ban.is_over(now):
+            left_out[WhyNot.OVER] += 1
+        elif ban.address in of_nodes:
+            left_out[WhyNot.OF_A_NODE] += 1
+        elif exempt.has(ban.address):
+            left_out[WhyNot.EXEMPT] += 1
+        else:
+            bans[ban.address] = replace(ban, at=min(ban.at, int(now)))
+    return SortedOut(report, tuple(bans.values()), dict(left_out))
+
+
+def within_quota(
+    bans: Sequence[ReportedBan], known: Collection[ReportedAddress], left: int
+) -> tuple[Sequence[ReportedBan], Sequence[ReportedBan]]:
+    """The bans that count, and those that are one new address too many. `known`: what the node has reported before."""
+    new = [ban for ban in bans if ban.address not in known]
+    over = {ban.address for ban in new[left:]}
+    return [ban for ban in bans if ban.address not in over], new[left:]

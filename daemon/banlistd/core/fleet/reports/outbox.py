@@ -1,0 +1,61 @@
+"""What a node has to report: changes of its manual bans, the newest of each address, until the broker has them. Pure."""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from fnmatch import fnmatchcase
+
+from banlistd.core.fleet.reports.addresses import ReportedAddress, address_within
+from banlistd.core.fleet.reports.report import LiftedBan, ReportedBan
+from banlistd.model import BanKey, ManualBan
+
+ReportChange = ReportedBan | LiftedBan
+
+MOST_IN_OUTBOX = 10_000
+"""Changes that wait to be sent; the oldest go first."""
+
+_NEARLY_OVER = 60
+"""Seconds. A ban that is lifted so shortly before its end has ended: fail2ban lifts its bans itself, by a clock of its own."""
+
+
+def is_reported(ban: ManualBan, patterns: Iterable[str]) -> bool:
+    """Whether bans of this origin are reported. One that waits for its confirmation is not, nor one of some packets only."""
+    if ban.confirm_by is not None or ban.scope is not None:
+        return False
+    return any(fnmatchcase(ban.origin, pattern) for pattern in patterns)
+
+
+def change_of(ban: ManualBan) -> ReportedBan | None:
+    """A ban as it is reported; None: it is wider than a single host."""
+    seen = address_within(*ban.span)
+    if seen is None:
+        return None
+    seconds = None if ban.expires_at is None else max(0, round(ban.expires_at - ban.created_at))
+    return ReportedBan(seen, int(ban.created_at), seconds, ban.origin)
+
+
+def reported_changes(
+    come: Iterable[ManualBan],
+    go: Iterable[BanKey],
+    known: Callable[[BanKey], ManualBan | None],
+    patterns: Sequence[str],
+    now: float,
+) -> Iterator[ReportChange]:
+    """What is to be reported of a change of the manual bans. `known`: the bans before it. What has run out is not lifted."""
+    for ban in come:
+        if is_reported(ban, patterns) and ban.in_force(now) and (change := change_of(ban)):
+            yield change
+    for key in go:
+        gone = known(key)
+        if gone is None or not is_reported(gone, patterns):
+            continue
+        if (gone.ends_at is None or gone.ends_at > now + _NEARLY_OVER) and (change := change_of(gone)):
+            yield LiftedBan(change.address, change.origin)
+
+
+def is_over(change: ReportChange, now: float) -> bool:
+    """Whether it need not be sent any more."""
+    return isinstance(change, ReportedBan) and change.is_over(now)
+
+
+def without_banned(changes: Iterable[ReportChange], still_banned: Callable[[ReportedAddress], bool]) -> list[ReportChange]:
+    """A lifted ban is taken back only where no other ban of the same address is reported."""
+    return [change for change in changes if isinstance(change, ReportedBan) or not still_banned(change.address)]

@@ -1,0 +1,42 @@
+"""How many new addresses a node may report in an hour, by what it has reported in each of the last minutes. Pure."""
+
+from dataclasses import dataclass
+
+MOST_NEW = 500
+"""Addresses within an hour that a node has not reported before. One node is one vote all the same; this bounds the table."""
+
+_HOUR, _MINUTE = 3600, 60
+
+
+@dataclass(frozen=True, slots=True)
+class Quota:
+    """`spent`: minutes since the epoch, and how many new addresses came in them; at most 61."""
+
+    spent: tuple[tuple[int, int], ...] = ()
+
+    def left(self, now: float) -> int:
+        """How many are left at a moment. A clock that was set back forgives nothing."""
+        return max(0, MOST_NEW - sum(count for minute, count in self.spent if not _is_over(minute, now)))
+
+    def with_new(self, count: int, now: float) -> "Quota":
+        """After so many have come."""
+        minute = int(now // _MINUTE)
+        kept = {at: number for at, number in self.spent if not _is_over(at, now)}
+        if count:
+            kept[minute] = kept.get(minute, 0) + count
+        return Quota(tuple(sorted(kept.items())[-61:]))
+
+    @property
+    def text(self) -> str:
+        """As it is stored."""
+        return " ".join(f"{minute}:{count}" for minute, count in self.spent)
+
+    @classmethod
+    def of_text(cls, text: str) -> "Quota":
+        """The inverse of `text`. Raises ValueError for another text."""
+        pairs = (pair.split(":") for pair in text.split())
+        return cls(tuple((int(minute), int(count)) for minute, count in pairs))
+
+
+def _is_over(minute: int, now: float) -> bool:
+    return now >= minute * _MINUTE + _MINUTE + _HOUR

@@ -1,0 +1,176 @@
+"""Reports of nodes, as they come from the broker: bounded, judged in a thread, and written down many at a time."""
+
+import asyncio
+from collections import OrderedDict, deque
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, replace
+
+from banlistd.core.fleet.reports.addresses import Exempt, ReportedAddress
+from banlistd.core.fleet.reports.judging import (
+    Node,
+    ReportMessage,
+    ReportRefusal,
+    SortedOut,
+    WhyNot,
+    judged_report,
+    sorted_out,
+)
+from banlistd.core.fleet.reports.report import MOST_REPORT_OCTETS
+from banlistd.core.mqtt.orders.order import IsSigned
+from banlistd.core.printing import counted
+from banlistd.errors import LedgerError, VerificationError
+from banlistd.ports import Announcer, Clock
+from banlistd.ports.reports import NodeRegister, SightingLog
+from banlistd.services.reports.refusals import Refusals
+
+MOST_TO_JUDGE = 512
+"""Reports that wait to be judged; 48 KiB each at most."""
+
+REPORTS_AT_ONCE = 32
+"""Reports that are judged and written together."""
+
+BURST, EVERY = 12, 5.0
+"""Reports of one node that are looked at: so many at once, and then one in so many seconds. A node sends one in ten at most.
+Beyond that, nothing of a report is read, so that a node that floods delays no other.
+"""
+
+_MOST_COUNTED = 20_000
+"""Nodes; more have been heard only where a broker lets anybody write to any topic."""
+
+_PRUNE_EVERY = 600.0
+
+_EXEMPT_FOR = 10.0
+"""Seconds that what is exempt is taken as it was."""
+
+
+class _Allowances:
+    """How many more reports of each node are looked at."""
+
+    def __init__(self) -> None:
+        self._left: OrderedDict[str, tuple[float, float]] = OrderedDict()
+
+    def take(self, node: str, now: float) -> bool:
+        left, since = self._left.pop(node, (float(BURST), now))
+        left = min(float(BURST), left + (now - since) / EVERY)
+        self._left[node] = (left - 1.0 if left >= 1.0 else left), now
+        if len(self._left) > _MOST_COUNTED:
+            self._left.popitem(last=False)
+        return left >= 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class GatheringPlace:
+    """`fleet`: whose reports are taken. `exempt`: what is never listed here at this moment. `changed`: called when what
+    is listed may have changed. `kept`: for how many seconds a sighting matters at this moment.
+    """
+
+    fleet: str
+    is_signed: IsSigned
+    exempt: Callable[[], Awaitable[Exempt]]
+    changed: Callable[[], None]
+    kept: Callable[[], float]
+
+
+class Gathering:
+    """`register` and `log` are asked anew for each lot of reports: a command may suspend a node at any time."""
+
+    def __init__(
+        self,
+        place: GatheringPlace,
+        register: NodeRegister,
+        log: SightingLog,
+        announcer: Announcer,
+        clock: Clock,
+    ) -> None:
+        self._place = place
+        self._register = register
+        self._log = log
+        self._clock = clock
+        self._refusals = Refusals(announcer, clock)
+        self._allowances = _Allowances()
+        self._waiting: deque[ReportMessage] = deque()
+        self._filled = asyncio.Event()
+        self._exempt: tuple[float, Exempt] | None = None
+        self._pruned_at = clock.monotonic()
+
+    def hear(self, message: ReportMessage) -> None:
+        """Take a message; never blocks."""
+        node = message.node
+        if not self._allowances.take(node, self._clock.monotonic()):
+            words = f"it sends more than one report in {EVERY:g} s"
+            self._refusals.note(ReportRefusal(node, WhyNot.TOO_OFTEN, words))
+        elif len(message.payload) > MOST_REPORT_OCTETS:
+            words = f"it has {len(message.payload)} octets, more than {MOST_REPORT_OCTETS}"
+            self._refusals.note(ReportRefusal(node, WhyNot.TOO_LARGE, words))
+        elif len(self._waiting) >= MOST_TO_JUDGE:
+            self._refusals.note(ReportRefusal(node, WhyNot.TOO_OFTEN, "too many nodes report at once"))
+        else:
+            self._waiting.append(message)
+            self._filled.set()
+
+    async def turn(self) -> None:
+        """Wait for reports, and take some of them."""
+        while not self._waiting:
+            self._filled.clear()
+            await self._filled.wait()
+        lot = [self._waiting.popleft() for _ in range(min(REPORTS_AT_ONCE, len(self._waiting)))]
+        try:
+            await self._take(lot)
+        except (LedgerError, VerificationError) as error:
+            why = WhyNot.NOT_STORED if isinstance(error, LedgerError) else WhyNot.NOT_CHECKED
+            self._refusals.note(ReportRefusal(lot[0].node, why, error.message))
+
+    async def _take(self, lot: Sequence[ReportMessage]) -> None:
+        nodes = {node.id: node for node in await self._register.some({message.node for message in lot})}
+        own = await self._register.own_addresses() if nodes else frozenset()
+        exempt = await self._exempt_now()
+        parts = (lot, nodes, own, exempt)
+        accepted, refusals = await asyncio.to_thread(self._judged, *parts, self._clock.now())
+        for refusal in refusals:
+            self._refusals.note(refusal)
+        is_changed = False
+        if accepted:
+            for one, taken in zip(accepted, await self._log.take(accepted, self._clock.now()), strict=True):
+                if taken is None:
+                    words = "another one came first, or the node is not admitted any more"
+                    self._refusals.note(ReportRefusal(one.report.node, WhyNot.REPLAYED, words, is_proven=True))
+                    continue
+                is_changed = is_changed or bool(taken.sightings or taken.removed)
+                self._note_left_out(one, taken.over)
+        if is_changed:
+            self._place.changed()
+        await self._prune()
+
+    def _judged(
+        self, lot: Sequence[ReportMessage], nodes: dict[str, Node], own: frozenset[ReportedAddress], exempt: Exempt, now: float
+    ) -> tuple[list[SortedOut], list[ReportRefusal]]:
+        accepted, refusals = [], []
+        for message in lot:
+            verdict = judged_report(message, nodes.get(message.node), self._place.fleet, now, self._place.is_signed)
+            if isinstance(verdict, ReportRefusal):
+                refusals.append(verdict)
+                continue
+            nodes[message.node] = replace(nodes[message.node], boot=verdict.boot, seq=verdict.seq)
+            accepted.append(sorted_out(verdict, exempt, own, now))
+        return accepted, refusals
+
+    def _note_left_out(self, one: SortedOut, over: int) -> None:
+        every = {**one.left_out, **({WhyNot.OVER_QUOTA: over} if over else {})}
+        for why, count in every.items():
+            if why is WhyNot.OVER:  # it came a long way
+                continue
+            words = f"{counted(count, 'address', 'addresses')} of {len(one.report.bans)} did not count"
+            self._refusals.note(ReportRefusal(one.report.node, why, words, is_proven=True))
+
+    async def _prune(self) -> None:
+        """Now and then: forget what no list asks for any more."""
+        now = self._clock.monotonic()
+        if now - self._pruned_at >= _PRUNE_EVERY:
+            self._pruned_at = now
+            await self._log.prune(self._clock.now() - self._place.kept())
+
+    async def _exempt_now(self) -> Exempt:
+        now = self._clock.monotonic()
+        if self._exempt is None or now - self._exempt[0] >= _EXEMPT_FOR:
+            self._exempt = now, await self._place.exempt()
+        return self._exempt[1]

@@ -1,0 +1,82 @@
+"""The reports of a node on their way to its hub: signed, and kept until the broker has passed them on."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import NoReturn
+
+from banlistd.core.fleet.reports.outbox import ReportChange, is_over
+from banlistd.core.fleet.reports.report import MOST_ENTRIES, LiftedBan, NodeReport, ReportedBan, most_that_fit, report_payload
+from banlistd.core.mqtt.topics import NodeTopics
+from banlistd.errors import LedgerError
+from banlistd.ports import Clock
+from banlistd.ports.mqtt import BusMessage
+from banlistd.ports.reports import ReportOutbox
+
+SEND_EVERY = 10.0
+"""Seconds between two reports, at least."""
+
+OUTBOX_EVERY = 1.0
+RESEND_EVERY = 30.0
+"""Seconds until a report is sent again that nobody listened to, or that the broker did not take."""
+
+EXPIRES = 3600
+"""Seconds that the broker keeps a report."""
+
+Deliver = Callable[[BusMessage], Awaitable[bool]]
+"""Whether somebody listens to the topic. Raises BusError where the broker refuses the message, or the connection is lost."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reporter:
+    """Who reports. `seal`: the signed message of a payload."""
+
+    fleet: str
+    seal: Callable[[bytes], bytes]
+
+
+class ReportSending:
+    """One for the life of the daemon: its reports are numbered."""
+
+    def __init__(self, reporter: Reporter, outbox: ReportOutbox, clock: Clock) -> None:
+        self._reporter = reporter
+        self._outbox = outbox
+        self._clock = clock
+        self._boot: int | None = None
+        self._seq = 0
+
+    async def run(self, deliver: Deliver, topics: NodeTopics) -> NoReturn:
+        """Over one connection. Raises BusError once that is lost."""
+        while True:
+            seconds = await self.turn(deliver, topics)
+            await asyncio.sleep(seconds)
+
+    async def turn(self, deliver: Deliver, topics: NodeTopics) -> float:
+        """Send what waits, as much as one report takes; seconds until the next turn. Raises BusError."""
+        try:
+            waiting = await self._outbox.oldest(MOST_ENTRIES)
+            now = self._clock.now()
+            over = [number for number, change in waiting if is_over(change, now)]
+            if over:
+                await self._outbox.done(over)
+            fits = most_that_fit([change for _, change in waiting if not is_over(change, now)])
+            if not fits:
+                return OUTBOX_EVERY
+            sent = [number for number, change in waiting if not is_over(change, now)][: len(fits)]
+            if not await deliver(await self._message(fits, topics, now)):
+                return RESEND_EVERY
+            await self._outbox.done(sent)
+        except LedgerError:
+            return RESEND_EVERY
+        return SEND_EVERY
+
+    async def _message(self, changes: Sequence[ReportChange], topics: NodeTopics, now: float) -> BusMessage:
+        if self._boot is None:
+            self._boot = await self._outbox.next_boot(now)
+        self._seq += 1
+        who = self._reporter
+        bans = tuple(change for change in changes if isinstance(change, ReportedBan))
+        lifted = tuple(change for change in changes if isinstance(change, LiftedBan))
+        report = NodeReport(who.fleet, topics.node, self._boot, self._seq, int(now), bans, lifted)
+        octets = await asyncio.to_thread(who.seal, report_payload(report))
+        return BusMessage(topics.of("report"), octets, expires=EXPIRES)
