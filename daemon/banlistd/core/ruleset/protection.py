@@ -170,8 +170,13 @@ def _embedded(first: int, last: int) -> tuple[Span, ...]:
 def with_forms(ranges: Mapping[Family, Ranges]) -> Mapping[Family, Ranges]:
     """Ranges, and the IPv6 ranges that embed what is IPv4 among them. (Not the reverse: all that is mapped is reserved.)"""
     v4, v6 = ranges[Family.IPV4], ranges[Family.IPV6]
-    embedded = [union_of(Family.IPV6, *_all_embedded(v4, above, below)) for above, below in EMBEDDINGS.values()]
+    embedded = [union_of(Family.IPV6, *ends) for ends in every_embedded(v4)]
     return {Family.IPV4: v4, Family.IPV6: _together(Family.IPV6, (v6, *embedded))}
+
+
+def every_embedded(v4: Ranges) -> Sequence[tuple[Addresses, Addresses]]:
+    """The first and last addresses of IPv4 ranges in each form of `EMBEDDINGS`, in the same order, which may be any."""
+    return [_all_embedded(v4, above, below) for above, below in EMBEDDINGS.values()]
 
 
 def _all_embedded(v4: Ranges, above: int, below: int) -> tuple[Addresses, Addresses]:

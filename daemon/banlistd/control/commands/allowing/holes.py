@@ -12,7 +12,9 @@ if TYPE_CHECKING:
 
     from banlistd.control.parts import Parts
     from banlistd.core.addresses.sets import AddressSet, Ranges
-    from banlistd.model import Family, SourceId
+    from banlistd.core.ruleset.allowing.holes import Hole
+    from banlistd.core.ruleset.manual_allows import ManualAllow
+    from banlistd.model import Family, SourceId, Span
 
 PROTECTED_BY_ITSELF = "protected"
 MOST_CUT_SHOWN = 20
@@ -39,10 +41,10 @@ class HoleRow(TypedDict):
 
 
 class _Allowed(NamedTuple):
-    """`but_for`: a source that does not give way to it."""
+    """One range, or the many of a list. `but_for`: a source that does not give way to it."""
 
     row: tuple[str, str, str, str]
-    ranges: "Mapping[Family, Ranges]"
+    what: "Span | Mapping[Family, Ranges]"
     but_for: "SourceId | None" = None
 
 
@@ -52,22 +54,21 @@ async def hole_rows(parts: "Parts") -> list[HoleRow]:
 
     acting = (owner.source_id for owner in parts.enforcer.policy.acting)
     contents = {name: content.addresses for name in acting if (content := parts.enforcer.content(name)) is not None}
-    return await asyncio.to_thread(_rows, [*_allowed(parts)], contents)
+    return await asyncio.to_thread(_rows, parts, [*parts.allowlist.entries], parts.clock.now(), contents)
 
 
-def _allowed(parts: "Parts") -> "Iterator[_Allowed]":
+def _allowed(parts: "Parts", entries: "Sequence[ManualAllow]", now: float) -> "Iterator[_Allowed]":
     from banlistd.core.addresses.sets import FAMILIES
     from banlistd.core.addresses.text import span_text
-    from banlistd.core.ruleset.allowing.holes import ranges_of_spans
     from banlistd.core.ruleset.manual_allows import REASON
     from banlistd.model import MANUAL
 
-    for entry in parts.allowlist.entries:
-        yield _Allowed((span_text(entry.span), COMMAND, entry.name, entry.comment), ranges_of_spans([entry.span]))
+    for entry in entries:
+        yield _Allowed((span_text(entry.span), COMMAND, entry.name, entry.comment), entry.span)
     for written in parts.service.config.allow:
-        if written.in_force(parts.clock.now()):
+        if written.in_force(now):
             span = written.family, int(written.first), int(written.last)
-            yield _Allowed((span_text(span), CONFIGURATION, written.use or "", written.comment), ranges_of_spans([span]))
+            yield _Allowed((span_text(span), CONFIGURATION, written.use or "", written.comment), span)
     comments = {source.id: source.comment for source in parts.service.config.sources}
     for name in parts.enforcer.policy.allowing:
         content = parts.enforcer.content(name)
@@ -80,31 +81,43 @@ def _allowed(parts: "Parts") -> "Iterator[_Allowed]":
         if hit.carved and item.reason != REASON and not item.answers:
             gives_no_way = MANUAL if item.learned else None
             row = (span_text(item.span), PROTECTED_BY_ITSELF, "", item.reason)
-            yield _Allowed(row, ranges_of_spans([item.span]), gives_no_way)
+            yield _Allowed(row, item.span, gives_no_way)
 
 
-def _rows(every: "Sequence[_Allowed]", contents: "Mapping[SourceId, AddressSet]") -> list[HoleRow]:
-    """Looks at every list for each allow entry: for a worker thread."""
+def _rows(
+    parts: "Parts", entries: "Sequence[ManualAllow]", now: float, contents: "Mapping[SourceId, AddressSet]"
+) -> list[HoleRow]:
+    """For a worker thread: there may be thousands of allow entries."""
+    every = [*_allowed(parts, entries, now)]
+    return [_row(every[place], hole) for place, hole in _holes(every, contents) if hole.source_id != every[place].but_for]
+
+
+def _holes(every: "Sequence[_Allowed]", contents: "Mapping[SourceId, AddressSet]") -> "Iterator[tuple[int, Hole]]":
+    from banlistd.core.ruleset.allowing.holes import holes_in, holes_of_each
+
+    single = [(place, one.what) for place, one in enumerate(every) if isinstance(one.what, tuple)]
+    found = [(single[at][0], hole) for at, hole in holes_of_each(contents, [span for _, span in single])]
+    for place, one in enumerate(every):
+        if not isinstance(one.what, tuple):
+            found += [(place, hole) for hole in holes_in(contents, one.what)]
+    yield from sorted(found, key=lambda pair: pair[0])
+
+
+def _row(allowed: _Allowed, hole: "Hole") -> HoleRow:
     from banlistd.core.addresses.comparison import sample
-    from banlistd.core.ruleset.allowing.holes import holes_in
     from banlistd.model import Family
 
-    return [
-        {
-            "allowed": allowed.row[0],
-            "origin": allowed.row[1],
-            "use": allowed.row[2],
-            "comment": allowed.row[3],
-            "source": hole.source_id,
-            "cut": len(hole.cut),
-            "first": [*sample(hole.cut, MOST_CUT_SHOWN)],
-            "addresses4": hole.addresses[Family.IPV4],
-            "addresses6": hole.addresses[Family.IPV6],
-        }
-        for allowed in every
-        for hole in holes_in(contents, allowed.ranges)
-        if hole.source_id != allowed.but_for
-    ]
+    return {
+        "allowed": allowed.row[0],
+        "origin": allowed.row[1],
+        "use": allowed.row[2],
+        "comment": allowed.row[3],
+        "source": hole.source_id,
+        "cut": len(hole.cut),
+        "first": [*sample(hole.cut, MOST_CUT_SHOWN)],
+        "addresses4": hole.addresses[Family.IPV4],
+        "addresses6": hole.addresses[Family.IPV6],
+    }
 
 
 _COLUMNS = (
