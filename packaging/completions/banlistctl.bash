@@ -119,6 +119,7 @@ _banlistctl() {
     "fleet promote --state") mapfile -t COMPREPLY < <(compgen -d -- "$current") && return ;;
     "fleet promote --from") mapfile -t COMPREPLY < <(compgen -d -- "$current") && return ;;
     "fleet promote --ca") mapfile -t COMPREPLY < <(compgen -f -- "$current") && return ;;
+    "fleet join --folder") mapfile -t COMPREPLY < <(compgen -d -- "$current") && return ;;
     "teardown --config") mapfile -t COMPREPLY < <(compgen -d -- "$current") && return ;;
     "teardown --state") mapfile -t COMPREPLY < <(compgen -d -- "$current") && return ;;
     "install-units --backend") words="ipset fail2ban" ;;
@@ -165,7 +166,7 @@ _banlistctl() {
         promote) words="--action --write --lift --config $(_banlistctl_sources)" ;;
         operator-key) words="--show" ;;
         order) words="--key --fleet --valid --for --comment --origin --confirm --prefix6 --hash --force --now" ;;
-        fleet) words="new-key init keys sign rotate revoke install promote" ;;
+        fleet) words="new-key init keys sign rotate revoke install promote join" ;;
         teardown) words="--config --state" ;;
         install-units) words="--backend --remove --root" ;;
         esac

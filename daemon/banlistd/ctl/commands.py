@@ -8,6 +8,7 @@ from banlistd.control.declaration import Command, LocalCommand
 from banlistd.control.table import COMMANDS
 from banlistd.ctl.catalogue import CATALOGUE, CATALOGUE_SEARCH, CATALOGUE_SHOW
 from banlistd.ctl.fleet.hubs import INSTALL, PROMOTE_HUB
+from banlistd.ctl.fleet.joining import JOIN
 from banlistd.ctl.fleet.keys import LIST_KEYS, NEW_KEY
 from banlistd.ctl.fleet.making import INIT, REVOKE, ROTATE
 from banlistd.ctl.fleet.overview import FLEET
@@ -45,6 +46,7 @@ EVERY_COMMAND: tuple[Command[Any, Any] | LocalCommand, ...] = (
     REVOKE,
     INSTALL,
     PROMOTE_HUB,
+    JOIN,
     TEARDOWN,
     INSTALL_UNITS,
 )

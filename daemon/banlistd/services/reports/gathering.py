@@ -108,6 +108,11 @@ class Gathering:
             self._waiting.append(message)
             self._filled.set()
 
+    @property
+    def waiting(self) -> int:
+        """How many reports wait to be judged."""
+        return len(self._waiting)
+
     async def turn(self) -> None:
         """Wait for reports, and take some of them."""
         while not self._waiting:

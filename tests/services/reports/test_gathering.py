@@ -1,0 +1,97 @@
+"""What a hub does with messages of nodes: a flood of one delays no other, and each refusal is announced once in an hour."""
+
+import asyncio
+from pathlib import Path
+
+from banlistd.adapters.signatures.ed25519 import is_signed_by
+from banlistd.adapters.storage.database import open_database
+from banlistd.adapters.storage.reports.node_table import NodeTable
+from banlistd.adapters.storage.reports.sighting_table import SightingTable
+from banlistd.core.addresses.reserved import reserved_ranges
+from banlistd.core.fleet.reports.addresses import Exempt
+from banlistd.core.fleet.reports.judging import ReportMessage
+from banlistd.events import EventName
+from banlistd.services.reports.gathering import BURST, MOST_TO_JUDGE, Gathering, GatheringPlace
+from banlistd.services.reports.silence import SILENT_AFTER, Silence
+from support.fakes import FakeAnnouncer, FakeClock
+from support.reporters import FLEET, message_of, node, report, reported
+
+EXEMPT = Exempt(reserved_ranges())
+
+
+async def nothing_more() -> Exempt:
+    return EXEMPT
+
+
+def test_a_flood_of_one_node_delays_no_other_and_is_announced_once(tmp_path: Path) -> None:
+    async def life() -> None:
+        clock, announcer, changes = FakeClock(), FakeAnnouncer(), list[int]()
+        async with open_database(tmp_path / "db") as database:
+            nodes, log = NodeTable(database), SightingTable(database)
+            place = GatheringPlace(FLEET, is_signed_by, nothing_more, lambda: changes.append(1), lambda: 3600.0)
+            gathering = Gathering(place, nodes, log, announcer, clock)
+            await nodes.admit(node("node-1", "oslo"))
+            await nodes.admit(node("node-2", "bergen"))
+            for _ in range(1000):
+                gathering.hear(ReportMessage("node-1", b"garbage"))
+            now = clock.now()
+            gathering.hear(ReportMessage("node-2", message_of(report(now, reported("203.0.113.7", now), name="node-2"))))
+            await gathering.turn()
+            assert (await log.counts(), changes) == ({"node-2": 1}, [1])
+            reasons = [(event.fields["NODE"], event.fields["REASON"]) for event in announcer.events]
+            assert reasons == [("node-1", "too_often"), ("node-1", "malformed")]
+            clock.time += 3600
+            gathering.hear(ReportMessage("node-1", b"garbage"))
+            await gathering.turn()
+            assert [event.fields["REASON"] for event in announcer.events[2:]] == ["malformed"]
+
+    asyncio.run(life())
+
+
+def test_topics_without_number_fill_no_memory_and_no_journal(tmp_path: Path) -> None:
+    async def life() -> None:
+        clock, announcer = FakeClock(), FakeAnnouncer()
+        async with open_database(tmp_path / "db") as database:
+            place = GatheringPlace(FLEET, is_signed_by, nothing_more, lambda: None, lambda: 3600.0)
+            gathering = Gathering(place, NodeTable(database), SightingTable(database), announcer, clock)
+            for number in range(3 * MOST_TO_JUDGE):
+                gathering.hear(ReportMessage(f"node-{number}", b"x"))
+            turns = 0
+            while gathering.waiting:
+                await gathering.turn()
+                turns += 1
+            assert turns * 32 == MOST_TO_JUDGE
+            assert len(announcer.events) == 10
+            assert BURST < MOST_TO_JUDGE
+
+    asyncio.run(life())
+
+
+def test_a_node_is_silent_once_an_hour_has_passed_and_again_after_it_was_heard(tmp_path: Path) -> None:
+    async def life() -> None:
+        clock, announcer = FakeClock(), FakeAnnouncer()
+
+        def silent() -> list[str]:
+            return [str(event.fields["NODE"]) for event in announcer.events if event.name is EventName.NODE_SILENT]
+
+        async with open_database(tmp_path / "db") as database:
+            nodes = NodeTable(database)
+            for name in ("node-1", "node-2", "node-3"):
+                await nodes.admit(node(name, "oslo"))
+            await nodes.suspend("node-3", clock.now())
+            silence = Silence(nodes, announcer, clock)
+            clock.time += SILENT_AFTER - 1
+            silence.hear("node-1")
+            await silence.look()
+            assert silent() == []
+            clock.time += 1
+            await silence.look()
+            await silence.look()
+            assert silent() == ["node-2"]
+            silence.hear("node-2")
+            await silence.look()
+            clock.time += SILENT_AFTER
+            await silence.look()
+            assert silent() == ["node-2", "node-1", "node-2"]
+
+    asyncio.run(life())
