@@ -97,7 +97,8 @@ class KnownContent:
 
 @dataclass(frozen=True, slots=True)
 class Published:
-    """What a hub has published. `timestamp`: its version, 0 before the first. `offline_expires`: when root or targets end.
+    """What a hub has published. `timestamp`, `root`: their versions, 0 before the first. `offline_expires`: when root or
+    targets end.
 
     `lists`: of each list, the last contents, the newest first.
     """

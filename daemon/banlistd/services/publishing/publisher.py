@@ -108,7 +108,7 @@ class Publisher:
         before = self._published
         lists = {str(content.source_id): await self._encoded(content, before) for content in await self._waiting()}
         self._published = await parts.repository.publish(self._lists, lists, looks_around=renews)
-        if lists or before.root != self._published.root:
+        if lists or before.root != self._published.root or self._published.timestamp != before.timestamp + 1:
             names = ", ".join(f"{name} ({counted(new.entries, 'entry', 'entries')})" for name, new in lists.items())
             words = f"published version {self._published.timestamp}: {names or f'root {self._published.root}'}"
             fields: dict[str, str | int | float] = {

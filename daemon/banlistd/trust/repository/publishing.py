@@ -107,10 +107,11 @@ def _answer(folder: HubFolder, job: PublishJob, present: Present) -> Mapping[str
             seq = present.lists[name].signed.version
             lists[name] = {"seq": seq, "contents": [{"content": each.content, "file": each.file} for each in known]}
     root, targets, timestamp = present.offline.root.signed, present.offline.targets.signed, present.timestamp
+    roots = [version for version, role in folder.files() if role == "root"]
     return {
         "ok": True,
         "timestamp": timestamp.signed.version if timestamp else 0,
-        "root": root.version,
+        "root": max(roots, default=0),
         "offline_expires": min(root.expires, targets.expires).timestamp(),
         "lists": lists,
     }

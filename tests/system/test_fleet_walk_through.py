@@ -1,0 +1,129 @@
+"""packaging/docs/fleet.md, command by command: three root keys, two hubs, a mirror, three nodes, a stolen key revoked."""
+
+import os
+import re
+import shutil
+import subprocess
+from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
+
+import pytest
+from tuf.api.exceptions import RepositoryError
+
+from banlistd.trust.repository.lease import STRIDE, Lease, write_lease
+from support.fleet import Hub, Node, Owners, new_content
+from system.daemon_process import BIN, Daemon, Installation, running
+
+DOCUMENT = Path(__file__).parents[2] / "packaging" / "docs" / "fleet.md"
+ASKS = re.compile(r"^(banlistctl fleet (?:sign|new-key \S+ --role (?:root|targets))\b.*)$", re.MULTILINE)
+RSYNC = 'command -v rsync >/dev/null || rsync() { cp -a "${@: -2:1}." "${@: -1}"; }\n'
+
+
+class Machines:
+    """Each machine of the document is a folder; what passes between them is in `stick`, and what the mirror serves in `srv`."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.stick, self.srv = folder / "stick", folder / "srv"
+        for path in (self.stick, self.srv / "fleet"):
+            path.mkdir(parents=True)
+        (folder / "secret").write_text("correct horse battery staple\n")
+        self._sections = dict(_sections())
+
+    def place(self, name: str) -> Path:
+        path = self.folder / name
+        for part in ("config/credentials", "state"):
+            (path / part).mkdir(parents=True, exist_ok=True)
+        return path
+
+    def do(self, section: str) -> None:
+        """Every block of commands of a section, each on its machine."""
+        for machine, commands in self._sections[section]:
+            place = self.place(machine)
+            text = ASKS.sub(rf"\1 --passphrase-file {self.folder}/secret", commands)
+            text = re.sub(r"^(banlistctl fleet sign .*)$", r"\1 --yes", text, flags=re.MULTILINE)
+            text = text.replace("hub-a:/var/lib/banlistd", str(self.place("hub-a") / "state"))
+            for path, here in (
+                ("/media/stick", self.stick),
+                ("/srv", self.srv),
+                ("/etc/banlistd", place / "config"),
+                ("/var/lib/banlistd", place / "state"),
+            ):
+                text = text.replace(path, str(here))
+            environment = {**os.environ, "PATH": f"{BIN}:{os.environ['PATH']}", "STATE_DIRECTORY": str(place / "state")}
+            done = subprocess.run(
+                ["bash", "-e", "-c", RSYNC + text], cwd=place, env=environment, capture_output=True, text=True, check=False
+            )
+            assert done.returncode == 0, f"{machine}: {text}\n{done.stdout}{done.stderr}"
+
+    def hub(self, name: str, entries: int, monkeypatch: pytest.MonkeyPatch) -> Installation:
+        """Its daemon, with the configuration of the document."""
+        place = self.place(name)
+        (yaml,) = re.findall(r"(?<=\n\n)((?:    .*\n)+)", DOCUMENT.read_text().partition("The configuration of a hub")[2])[:1]
+        shutil.copytree(place / "config", place / "credentials-of-systemd", dirs_exist_ok=True)
+        shutil.rmtree(place / "config")
+        daemon = Installation(place)
+        (place / "list.txt").write_text("".join(f"198.51.{number}.7\n" for number in range(entries)))
+        daemon.configure(f"id: drop, path: {place / 'list.txt'}")
+        lines = "".join(line[4:] for line in yaml.splitlines(keepends=True))
+        daemon.file.write_text(daemon.file.read_text() + "backend: memory\n" + lines)
+        monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(place / "credentials-of-systemd" / "credentials"))
+        return daemon
+
+
+def _sections() -> list[tuple[str, list[tuple[str, str]]]]:
+    """Of each section the machines and commands of its blocks."""
+    found = []
+    for section in DOCUMENT.read_text().split("\n## ")[1:]:
+        title, _, text = section.partition("\n")
+        blocks = re.findall(r"(?:^    .*\n)+", text, re.MULTILINE)
+        lines = ["".join(line[4:] for line in block.splitlines(keepends=True)) for block in blocks]
+        commands = [(block.partition("\n")[0][2:], block.partition("\n")[2]) for block in lines if block.startswith("# ")]
+        found.append((title, commands))
+    return found
+
+
+def test_the_document_does_what_it_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    machines = Machines(tmp_path)
+    machines.do("Begin")
+    machines.do("The hubs")
+    owners = cast("Owners", SimpleNamespace(folder=SimpleNamespace(path=machines.stick / "main")))
+    mirror = machines.srv / "fleet"
+    with running(machines.hub("hub-a", 3, monkeypatch), "drop") as daemon:
+        assert daemon.wait_for("fleet_published")["entries"] == 3
+        machines.do("A mirror")
+        assert daemon.terminate() == 0
+    machines.do("The nodes")
+    nodes = [Node(tmp_path / f"node-{number}", owners) for number in range(3)]
+    for node in nodes:
+        assert (node.pull(mirror, "drop/full.blz") or b"")[:4] == b"BLZ1"
+
+    machines.do("A hub that takes over")
+    with running(machines.hub("hub-b", 5, monkeypatch), "drop") as daemon:
+        published = _published(daemon, 0)
+        assert published["version"] > STRIDE
+        public = tmp_path / "hub-b" / "state" / "fleet" / "public"
+        for node in nodes:
+            assert node.pull(public, "drop/full.blz")
+
+        # The thief has all that hub-a had, and runs ahead.
+        thief = Hub(tmp_path / "thief", _with_key(tmp_path / "hub-a" / "credentials-of-systemd"), "hub-key")
+        shutil.copytree(tmp_path / "hub-a" / "state" / "fleet", thief.folder.path, dirs_exist_ok=True)
+        write_lease(thief.folder.path, Lease(1000))
+        assert thief.publish({"drop": new_content("poison")}, "drop")["ok"]
+        assert nodes[0].pull(thief.folder.public, "drop/full.blz") == b"poison"
+        machines.do("A stolen key")
+        _published(daemon, daemon.events.index(published) + 1)
+        for node in nodes:
+            assert (node.pull(public, "drop/full.blz") or b"")[:4] == b"BLZ1"
+            with pytest.raises(RepositoryError):
+                node.pull(thief.folder.public, "drop/full.blz")
+
+
+def _with_key(folder: Path) -> Owners:
+    return cast("Owners", SimpleNamespace(key=lambda name: folder / "credentials" / name))
+
+
+def _published(daemon: Daemon, since: int) -> dict[str, int]:
+    return daemon.wait_for("fleet_published", since=since)
