@@ -19,12 +19,13 @@ from banlistd.services.telling.event_stream import EventStream
 
 if TYPE_CHECKING:
     from banlistd.core.fleet.reports.addresses import Exempt
+    from banlistd.services.fleet.fleet_lists import FleetLists
 
 
 @dataclass(frozen=True, slots=True)
 class Application:
     """The parts that the program speaks to. `user_name`: of a uid; blocks. `stream`: what is announced, for readers.
-    `exempt`: what is never listed of what nodes report.
+    `exempt`: what is never listed of what nodes report. `fleet`: None where no list of one is taken.
     """
 
     service: Service
@@ -43,6 +44,7 @@ class Application:
     ledger: Ledger
     reports: ReportStores
     exempt: "Callable[[], Awaitable[Exempt]]"
+    fleet: "FleetLists | None" = None
     said: set[Remark] = field(default_factory=set)
 
     async def restore(self) -> None:

@@ -98,6 +98,7 @@ from banlistd.services.telling.event_stream import EventStream
 from banlistd.services.value.reporting import ValueReports
 from banlistd.services.value.shadows import Shadows
 from banlistd.services.verdicts.coverage import Coverage
+from banlistd.starting.fleet import fleet_lists
 from banlistd.starting.noting import noted
 from banlistd.starting.opening import closed, geo_resolvers, host_monitor, packets
 from banlistd.starting.remarks import remarks_of_now
@@ -216,8 +217,16 @@ async def open_application(
         )
         downloads = Downloads(version("banlistd"), local, parser, PublisherProofs(), places.credentials, listeners=listeners)
         streams = CrowdsecStreams(HostNames(lookups.addresses, TaxiiCollections(downloads, clock)), clock.monotonic)
-        fetcher = Combinations(enforcer.content, DepartureTable(database), clock, Sighted(reports, exempt, clock, streams))
-        importer = Importer(fetcher, stores, enforcer, polls, publishers, announcer, clock)
+        fleet = fleet_lists(config.fleet, database, places, enforcer.content, announcer, clock, streams)
+        importer = Importer(
+            Combinations(enforcer.content, DepartureTable(database), clock, Sighted(reports, exempt, clock, fleet or streams)),
+            stores,
+            enforcer,
+            polls,
+            publishers,
+            announcer,
+            clock,
+        )
         scheduler, endings, suspended = (
             PollScheduler(ledger, publishers, stamp_of, clock, OwnThreads("file stamp", 8), under_way),
             Endings(stores, enforcer, importer.take, announcer, clock),
@@ -263,6 +272,7 @@ async def open_application(
             evidence,
             lambda: trial.files,
             reports,
+            fleet,
         )
         makers = {str(name): partial(open_backend, name, config) for name in BackendName if dry_run is None}
         migration = BackendMigration(BackendsInUse(database), str(config.backend), makers, announcer)
@@ -283,4 +293,5 @@ async def open_application(
             ledger,
             reports,
             exempt,
+            fleet,
         )

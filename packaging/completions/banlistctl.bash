@@ -126,7 +126,7 @@ _banlistctl() {
     "install-units --root") mapfile -t COMPREPLY < <(compgen -d -- "$current") && return ;;
     *)
         case $command in
-        "") words="status sources check top report promotion hits history versions diff rollback events notify export timers health metrics protected ban unban bans allow disallow allowed quarantine approve pause resume pin unpin refresh reload confirm nodes sightings catalogue add enable disable remove promote prove operator-key order fleet teardown install-units --version" ;;
+        "") words="status sources check top report promotion hits history versions diff rollback events notify export timers health metrics fleet protected ban unban bans allow disallow allowed quarantine approve pause resume pin unpin refresh reload confirm nodes sightings catalogue add enable disable remove promote prove operator-key order teardown install-units --version" ;;
         status) words="--verdict" ;;
         sources) words="--failing --sort --limit $(_banlistctl_sources)" ;;
         check) words="--at --history" ;;
@@ -142,6 +142,7 @@ _banlistctl() {
         notify) words="--test" ;;
         export) words="--format --after $(_banlistctl_sources)" ;;
         metrics) words="--format" ;;
+        fleet) words="root steps new-key init keys sign rotate revoke install promote join" ;;
         protected) words="--holes forget" ;;
         ban) words="--for --confirm --origin --comment --prefix6 --ports --protocols --interfaces --except-interfaces --connections --keep --force --session" ;;
         unban) words="--prefix6 --origin $(_banlistctl_bans)" ;;
@@ -166,7 +167,6 @@ _banlistctl() {
         promote) words="--action --write --lift --config $(_banlistctl_sources)" ;;
         operator-key) words="--show" ;;
         order) words="--key --fleet --valid --for --comment --origin --confirm --prefix6 --hash --force --now" ;;
-        fleet) words="new-key init keys sign rotate revoke install promote join" ;;
         teardown) words="--config --state" ;;
         install-units) words="--backend --remove --root" ;;
         esac

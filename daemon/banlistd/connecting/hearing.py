@@ -3,10 +3,12 @@
 One for all connections, so that what a reload forbids ends at once.
 """
 
+import asyncio
 import random
 import socket
 from functools import partial
 from importlib.metadata import version
+from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from banlistd.adapters.signatures.ed25519 import is_signed_by
@@ -24,7 +26,9 @@ from banlistd.services.telling.broker import BrokerDuties
 
 if TYPE_CHECKING:
     from banlistd.connecting.reports import FleetReports
+    from banlistd.services.fleet.bell import Bell
     from banlistd.services.reports.sending import ReportSending
+    from banlistd.services.telling.ringing import Ringing
 
 _JITTER = 10.0
 """Seconds, at most, from the start of Home Assistant until this host describes itself: many hosts hear of it at once."""
@@ -38,6 +42,8 @@ class Hearing:
         self._application = application
         self._fleet = _fleet(application)
         self._reports = _reports(application, places)
+        self._bell = _bell(application)
+        self.ringing = _ringing(application, places)
         self._commands = OrderedCommands(application.answers, announcer)
         self._orders = SignedOrders(
             self._recipient(mqtt), is_signed_by, application.orders_seen, self._commands.carry_out, announcer, clock
@@ -63,6 +69,7 @@ class Hearing:
             self._presses.press,
             partial(random.uniform, 0.0, _JITTER),
             self._reports.ears if self._reports else None,
+            self._bell.ring if self._bell else None,
         )
 
     @property
@@ -80,6 +87,8 @@ class Hearing:
         await self._commands.end()
         if self._reports:
             await self._reports.end()
+        if self._bell:
+            await self._bell.end()
 
     async def _state(self) -> NodeStateAnswer:
         return cast("NodeStateAnswer", await self._application.answers(NODE_STATE, ()))
@@ -95,6 +104,43 @@ class Hearing:
 def _fleet(application: Application) -> str:
     fleet = application.service.config.fleet
     return fleet.name if fleet else HOME
+
+
+def _bell(application: Application) -> "Bell | None":
+    lists = application.fleet
+    if lists is None:
+        return None
+    from banlistd.services.fleet.bell import Bell  # noqa: PLC0415 - only here: most hosts are in no fleet
+
+    async def known() -> int:
+        return (await lists.known()).state.timestamp_version
+
+    async def poll() -> None:
+        ids = [source.id for source in application.service.config.sources if source.hub and source.enabled]
+        if ids:
+            await application.service.refresh(ids, anyway=False)
+
+    return Bell(known, poll, partial(random.uniform, 0.0, lists.fleet.spread), application.clock.monotonic)
+
+
+def _ringing(application: Application, places: Paths) -> "Ringing | None":
+    """Of the hub of a fleet."""
+    fleet = application.service.config.fleet
+    if fleet is None or fleet.publish is None:
+        return None
+    from banlistd.services.telling.ringing import Ringing  # noqa: PLC0415 - only here: most hosts are no hub
+
+    async def timestamp() -> bytes:
+        return await asyncio.to_thread(_content_of, places.fleet / "public" / "metadata" / "timestamp.json")
+
+    return Ringing(application.stream, timestamp)
+
+
+def _content_of(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError:
+        return b""
 
 
 def _reports(application: Application, places: Paths) -> "FleetReports | None":

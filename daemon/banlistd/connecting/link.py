@@ -93,6 +93,8 @@ class BrokerLink:
         async with asyncio.TaskGroup() as together:
             together.create_task(connection.run())
             together.create_task(self._talk.run())
+            if self._hearing.ringing:
+                together.create_task(self._hearing.ringing.run(connection.send, duties.topics.bell))
             if self._hearing.sending:
                 together.create_task(self._hearing.sending.run(connection.deliver, duties.topics))
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from banlistd.control.seen import SeenContents
 from banlistd.control_api import ServiceControl
@@ -29,6 +29,10 @@ from banlistd.services.telling.broker_record import BrokerRecord
 from banlistd.services.telling.event_stream import EventStream
 from banlistd.services.value.reporting import ValueReports
 from banlistd.services.verdicts.coverage import Coverage
+
+if TYPE_CHECKING:
+    # Nothing of a fleet is in memory where there is none.
+    from banlistd.services.fleet.fleet_lists import FleetLists
 
 
 class ExportInProgress:
@@ -60,6 +64,7 @@ class Parts:
     """`config_place`: where the configuration was read from. `started_at`: seconds since the epoch. `remarks`: those of this
     moment. `resolve`: the addresses of a host name; raises UsageError if it has none, or they do not come in time.
     `user_name`: of a uid; blocks. `files`: what the configuration in force was read from.
+    `fleet`: None where no list of a fleet is taken.
     """
 
     service: ServiceControl
@@ -91,6 +96,7 @@ class Parts:
     evidence: Evidence
     files: Callable[[], Files]
     reports: ReportStores
+    fleet: "FleetLists | None" = None
 
     def source(self, source_id: str) -> Source:
         """A configured source. Raises NoSuchSourceError."""

@@ -11,6 +11,7 @@ from banlistd.control.commands.confirm import CONFIRM
 from banlistd.control.commands.credits import CATALOGUE_CREDITS
 from banlistd.control.commands.evidence.hits import HITS
 from banlistd.control.commands.export import EXPORT
+from banlistd.control.commands.fleet.fleet import FLEET, FLEET_ROOT
 from banlistd.control.commands.history import HISTORY
 from banlistd.control.commands.manual_bans.ban import BAN
 from banlistd.control.commands.manual_bans.bans import BANS
@@ -57,6 +58,8 @@ COMMANDS: tuple[Command[Any, Any], ...] = (
     TIMERS,
     HEALTH,
     METRICS,
+    FLEET,
+    FLEET_ROOT,
     PROTECTED,
     PROTECTED_FORGET,
     BAN,

@@ -11,7 +11,7 @@ from banlistd.ctl.fleet.hubs import INSTALL, PROMOTE_HUB
 from banlistd.ctl.fleet.joining import JOIN
 from banlistd.ctl.fleet.keys import LIST_KEYS, NEW_KEY
 from banlistd.ctl.fleet.making import INIT, REVOKE, ROTATE
-from banlistd.ctl.fleet.overview import FLEET
+from banlistd.ctl.fleet.overview import FLEET_STEPS
 from banlistd.ctl.fleet.signing import SIGN
 from banlistd.ctl.install_units import INSTALL_UNITS
 from banlistd.ctl.lists.add import ADD
@@ -37,7 +37,7 @@ EVERY_COMMAND: tuple[Command[Any, Any] | LocalCommand, ...] = (
     PROVE,
     OPERATOR_KEY,
     ORDER,
-    FLEET,
+    FLEET_STEPS,
     NEW_KEY,
     INIT,
     LIST_KEYS,

@@ -37,6 +37,7 @@ class Field(StrEnum):
     REMOVED = "REMOVED", "The number of ranges that were removed from the firewall."
     ENTRIES = "ENTRIES", "The number of ranges in the list."
     REJECTED = "REJECTED", "The number of lines in the list without a usable address."
+    MIRROR = "MIRROR", "The address of the mirror of the fleet."
     REASON = "REASON", "The reason as text; for a manual ban, its comment."
     REPAIRS = "REPAIRS", "The number of repairs since the first one of recurring drift."
     GUARD = "GUARD", "The guard that refused the content."
@@ -64,7 +65,7 @@ class Field(StrEnum):
     GOOD_AT = "GOOD_AT", "The time when the list was last good, in seconds since the epoch."
     CHANGED_AT = "CHANGED_AT", "The time when the content of the list last changed, in seconds since the epoch."
     RECEIVER = "RECEIVER", "The receiver of a notice: the name of its credential, or the command of a hook."
-    VERSION = "VERSION", "The version of what a hub publishes for its fleet."
+    VERSION = "VERSION", "The version of what a hub publishes for its fleet, or of the fleet's root of trust."
     ERROR_CLASS = "ERROR_CLASS", "The class of the error, for a bug report."
 
 

@@ -10,11 +10,12 @@ from banlistd.events.bans import MANY_CHANGED
 from banlistd.events.evidence import HITS_UNAVAILABLE as UNAVAILABLE
 from banlistd.events.feeds import LISTS_PUBLISHED, PUBLISHING_FAULT, SOURCE_DEAD, SOURCE_EMPTY, SOURCE_MOVED
 from banlistd.events.firewall import DRIFT_ENDED, DRIFT_RECURRING, DRIFT_REPAIRED, REMARK, RESTORED
+from banlistd.events.fleet.node import PROOF_REFUSED, ROOT_CHANGED, SIGNATURE_EXPIRED, SIGNATURE_EXPIRED_OVER
 from banlistd.events.fleet.reports import NODE_SILENT, REPORT_REFUSED
 from banlistd.events.kind import EventKind, Field, Priority
 from banlistd.events.mqtt import BROKER_CONNECTED, BROKER_LOST, BROKER_REFUSED
 from banlistd.events.notices import DAEMON_ANSWERS, DAEMON_SILENT, EVENTS_LOST, NOTICE_DELIVERED, NOTICE_FAILED, NOTICE_TEST
-from banlistd.events.orders import ORDER_REFUSED
+from banlistd.events.orders import ORDER_CARRIED_OUT, ORDER_REFUSED
 from banlistd.events.service import DAEMON_STARTED, DAEMON_STOPPED, FILES_CHANGED, REJECTED, RELOADED
 from banlistd.events.suspending import PAUSED, PINNED, RESUMED, ROLLED_BACK, UNPINNED
 from banlistd.events.value import SHADOW_ENDED
@@ -249,20 +250,14 @@ class EventName(StrEnum):
         "The configuration names another backend than before. The bans are in the new backend, and the old one was emptied.\n"
         "    banlistctl status",
     )
-    ORDER_GIVEN = EventKind(
-        "order_given",
-        "6d1b4a0cb5a44b3f8a7a0f0f5b0a1c15",
-        Priority.NOTICE,
-        (Field.ORDER, Field.UID, Field.OPERATOR),
-        "A command was sent to banlistd: @ORDER@",
-        "The user with the id @UID@ sent this command to the control socket. Where there is no id, the operator @OPERATOR@ "
-        "sent it over MQTT.\n"
-        "    getent passwd @UID@  the name of the user\n"
-        "    getent group banlistd  the users who may send commands, besides root",
-    )
+    ORDER_GIVEN = ORDER_CARRIED_OUT
     ORDER_REFUSED = ORDER_REFUSED
     REPORT_REFUSED = REPORT_REFUSED
     NODE_SILENT = NODE_SILENT
+    HUB_REFUSED = PROOF_REFUSED
+    HUB_EXPIRED = SIGNATURE_EXPIRED
+    HUB_EXPIRED_OVER = SIGNATURE_EXPIRED_OVER
+    HUB_ROOT_CHANGED = ROOT_CHANGED
     MQTT_CONNECTED = BROKER_CONNECTED
     MQTT_LOST = BROKER_LOST
     MQTT_REFUSED = BROKER_REFUSED

@@ -14,3 +14,15 @@ ORDER_REFUSED = EventKind(
     "refusals in a minute, or without a signature in an hour, are only counted. To see them:\n"
     "    journalctl MESSAGE_ID=5c14d22390354fa88d847a1b80884bdd",
 )
+
+ORDER_CARRIED_OUT = EventKind(
+    "order_given",
+    "6d1b4a0cb5a44b3f8a7a0f0f5b0a1c15",
+    Priority.NOTICE,
+    (Field.ORDER, Field.UID, Field.OPERATOR),
+    "A command was sent to banlistd: @ORDER@",
+    "The user with the id @UID@ sent this command to the control socket. Where there is no id, the operator @OPERATOR@ "
+    "sent it over MQTT.\n"
+    "    getent passwd @UID@  the name of the user\n"
+    "    getent group banlistd  the users who may send commands, besides root",
+)

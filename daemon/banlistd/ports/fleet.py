@@ -1,9 +1,14 @@
-"""The repository of a fleet that this machine publishes, as a hub."""
+"""The repository of a fleet that this machine publishes, as a hub; how a node gets signed lists, and what it remembers."""
 
 from collections.abc import Mapping, Sequence
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from banlistd.core.fleet.publish_job import NewContent, Published
+
+if TYPE_CHECKING:
+    # A hub that takes no list needs none of them.
+    from banlistd.core.config.service.fleet import Fleet
+    from banlistd.core.fleet.trust import FleetState, KnownTrust, Pulled, WantedList
 
 
 class Repository(Protocol):
@@ -23,3 +28,25 @@ class Repository(Protocol):
 
     def whole_file(self, file: str) -> bytes:
         """A file that `Published` names. Blocks."""
+
+
+class SignedLists(Protocol):
+    """Takes lists from the mirrors of a fleet; nothing that is not proven by its root comes out of it."""
+
+    async def pull(self, fleet: "Fleet", wanted: "Sequence[WantedList]", known: "KnownTrust", seconds: float) -> "Pulled":
+        """Ask the mirrors in their order until every list is there. Call it on the thread of the event loop.
+
+        Raises FetchError where no mirror can be asked at all; what mirrors gave that was refused is in the result.
+        """
+
+    async def add_root(self, fleet: "Fleet", root: bytes, known: "KnownTrust") -> "Pulled":
+        """Take a newer root that an administrator brings, without a mirror. Raises TrustError where it is not proven."""
+
+
+class TrustLog(Protocol):
+    """What was verified of a fleet, each call in one transaction. Raises LedgerError."""
+
+    async def load(self, fleet: str) -> "KnownTrust": ...
+
+    async def keep(self, fleet: str, rows: Mapping[str, bytes], state: "FleetState") -> None:
+        """Add rows, or replace those of the same name."""

@@ -171,7 +171,7 @@ def test_without_tuf_the_commands_say_what_to_install(tmp_path: Path, call: CtlC
 
 
 def test_the_overview_names_each_command(call: CtlCall) -> None:
-    code, out, _ = call("fleet")
+    code, out, _ = call("fleet", "steps")
     assert code == 0
     assert [line.split()[2] for line in out.splitlines()] == [
         "new-key",

@@ -147,11 +147,7 @@ def limit(limits: Limits) -> None:
 
 def built_filter() -> bytes:
     """An allowlist of system calls as BPF, for this architecture. Raises ConfinementError without libseccomp."""
-    try:
-        library = ctypes.CDLL("libseccomp.so.2")
-    except OSError as exc:
-        raise ConfinementError("libseccomp.so.2 is missing: install libseccomp2") from exc
-    return _exported(library)
+    return _allowing(seccomp_library())
 
 
 def enforce_filter(code: bytes) -> None:
@@ -162,18 +158,29 @@ def enforce_filter(code: bytes) -> None:
     _prctl(_PR_SET_SECCOMP, _SECCOMP_MODE_FILTER, ctypes.addressof(holder))
 
 
-class _Comparison(ctypes.Structure):
+class Comparison(ctypes.Structure):
+    """libseccomp's struct scmp_arg_cmp."""
+
     _fields_ = (("arg", ctypes.c_uint), ("op", ctypes.c_int), ("mask", ctypes.c_uint64), ("value", ctypes.c_uint64))
 
 
-def _exported(library: ctypes.CDLL) -> bytes:
+def seccomp_library() -> ctypes.CDLL:
+    """Raises ConfinementError where it is missing."""
+    try:
+        library = ctypes.CDLL("libseccomp.so.2")
+    except OSError as exc:
+        raise ConfinementError("libseccomp.so.2 is missing: install libseccomp2") from exc
     library.seccomp_init.restype = ctypes.c_void_p
     library.seccomp_init.argtypes = [ctypes.c_uint32]
     library.seccomp_rule_add_array.argtypes = [
-        ctypes.c_void_p, ctypes.c_uint32, ctypes.c_int, ctypes.c_uint, ctypes.POINTER(_Comparison),
+        ctypes.c_void_p, ctypes.c_uint32, ctypes.c_int, ctypes.c_uint, ctypes.POINTER(Comparison),
     ]  # fmt: skip
     library.seccomp_export_bpf.argtypes = [ctypes.c_void_p, ctypes.c_int]
     library.seccomp_release.argtypes = [ctypes.c_void_p]
+    return library
+
+
+def _allowing(library: ctypes.CDLL) -> bytes:
     # KILL_PROCESS is probed by seccomp(2), which the unit of systemd 252 refuses; in one thread the other one does the same.
     context = library.seccomp_init(_KILL_PROCESS) or library.seccomp_init(_KILL_THREAD)
     if not context:
@@ -184,10 +191,15 @@ def _exported(library: ctypes.CDLL) -> bytes:
         if number >= 0 and library.seccomp_rule_add_array(context, _ALLOW, number, 0, None):
             raise ConfinementError(f"libseccomp refuses a rule for {name}")
     for name in ("mmap", "mprotect"):
-        not_executable = _Comparison(2, _MASKED_EQUAL, _PROT_EXEC, 0)
+        not_executable = Comparison(2, _MASKED_EQUAL, _PROT_EXEC, 0)
         number = library.seccomp_syscall_resolve_name(name.encode())
         if library.seccomp_rule_add_array(context, _ALLOW, number, 1, ctypes.byref(not_executable)):
             raise ConfinementError(f"libseccomp refuses a rule for {name}")
+    return exported(library, context)
+
+
+def exported(library: ctypes.CDLL, context: int) -> bytes:
+    """A filter as BPF; its context is released. Raises ConfinementError."""
     reader, writer = os.pipe()
     failed = library.seccomp_export_bpf(context, writer)
     os.close(writer)

@@ -53,6 +53,7 @@ def fetch_key_of(source: Source) -> str:
     place += (source.block,) if source.block else ()
     place += (source.only,) if source.only else ()
     place += (source.combination,) if source.combination else ()
+    place += ("hub", source.hub) if source.hub else ()
     place += (source.names,) if source.names else ()
     place += (source.pages,) if source.pages else ()
     place += (source.verify,) if source.verify else ()  # what was not verified then must not count as known

@@ -199,6 +199,11 @@ def _turnover(one: Candidate) -> str:
     return f"{percent(one.replaced)} of the list are replaced at once{earlier}, more than {percent(most)} (guards: turnover)"
 
 
+def _held(one: Candidate) -> str:
+    seconds = one.parsed.held_for
+    return f"the version is new, and is taken in {counted(seconds, 'second', 'seconds')} (fleet: hold)" if seconds else ""
+
+
 # The order is that of certainty. A list that is only shrunk is accepted after a time, so that guard comes last: a list that is
 # empty, cut or a web page as well is refused for that. The same is true of one that is replaced at once.
 GUARDS: Mapping[str, Guard] = {
@@ -213,6 +218,7 @@ GUARDS: Mapping[str, Guard] = {
     "grown": _grown,
     SHRUNK: _shrunk,
     TURNOVER: _turnover,
+    "hold": _held,
 }
 
 

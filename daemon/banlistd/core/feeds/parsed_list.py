@@ -22,7 +22,8 @@ class ParsedList:
     `samples`: the first rejected lines, then, as line 0, the first files of an archive that were left out. `is_html`: whether
     the body looks like a web page. `said`: how many entries the list says that it has. `data_lines`: its lines that are no
     comments, where `said` counts entries, else 0. `next_page`: where the list goes on, an address or a cursor, foreign text;
-    empty: nowhere. `timed`: every entry with its end, where some of them end by themselves.
+    empty: nowhere. `timed`: every entry with its end, where some of them end by themselves. `held_for`: seconds until a version
+    of a fleet's list is taken, where the fleet lets others try it first.
     """
 
     addresses: AddressSet = field(repr=False)
@@ -34,6 +35,7 @@ class ParsedList:
     data_lines: int = 0
     next_page: str = ""
     timed: TimedEntries | None = field(default=None, repr=False)
+    held_for: int = 0
 
 
 @dataclass(frozen=True, slots=True)

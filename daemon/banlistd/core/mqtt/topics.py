@@ -42,6 +42,11 @@ class NodeTopics:
         return topic[len(head) : -len(tail)] if topic.startswith(head) and topic.endswith(tail) else ""
 
     @property
+    def bell(self) -> str:
+        """Where the hub says that there is something new."""
+        return f"{self.root}/bell"
+
+    @property
     def press(self) -> str:
         """Where the topics of the buttons begin."""
         return f"{self.root}/press/{self.node}/"

@@ -96,6 +96,8 @@ def policy_of(
     if config.mqtt is not None and not config.mqtt.broker.is_local:
         urls = (*urls, str(config.mqtt.broker))
     policy_hash = _hash(sources, allowed, never_banned, guards)
+    if config.fleet is not None:
+        urls = (*urls, *config.fleet.urls)
     return Policy(sources, allowed, never_banned, policy_hash, urls, config.remembered)
 
 

@@ -1,4 +1,4 @@
-"""banlistctl fleet: what the commands of a fleet are for, in the order in which they are used."""
+"""banlistctl fleet steps: what the commands of a fleet are for, in the order in which they are used."""
 
 import argparse
 
@@ -22,9 +22,9 @@ def _run(_: argparse.Namespace) -> int:
     return 0
 
 
-FLEET = LocalCommand(
-    name="fleet",
-    help="the commands of a fleet: keys, signatures, hubs",
+FLEET_STEPS = LocalCommand(
+    name="fleet steps",
+    help="the commands of the owners of a fleet, in the order in which they are used: keys, signatures, hubs",
     run=_run,
     details="A fleet is many machines that take lists from one hub. The documentation has a walk-through.",
 )

@@ -40,7 +40,7 @@ class BrokerDuties:
 
     `state`: gathers the state. `take_order`: octets and whether they are retained; the answer. `press`: verb and whether it is
     retained. `jitter`: seconds to wait before the description is sent again, another number each time. `hub`: None on a
-    host that is none.
+    host that is none. `bell`: takes what the bell of the fleet says, and never blocks; None on a host that has no list of one.
     """
 
     topics: NodeTopics
@@ -52,6 +52,7 @@ class BrokerDuties:
     press: Callable[..., Awaitable[bool]]
     jitter: Callable[[], float]
     hub: HubEars | None = None
+    bell: Callable[[bytes], None] | None = None
 
     @property
     def will(self) -> BusMessage:
@@ -62,7 +63,8 @@ class BrokerDuties:
         topics = self.topics
         # Also where no description is wanted: a reload may want one.
         of_nodes = (topics.reports, topics.states) if self.hub else ()
-        return (topics.of("status"), topics.order, f"{topics.press}+", BIRTH_TOPIC, *of_nodes)
+        of_hub = (topics.bell,) if self.bell else ()
+        return (topics.of("status"), topics.order, f"{topics.press}+", BIRTH_TOPIC, *of_nodes, *of_hub)
 
 
 class BrokerTalk:
@@ -160,14 +162,26 @@ class BrokerTalk:
             elif message.topic.startswith(duties.topics.press):
                 verb = message.topic.removeprefix(duties.topics.press)
                 self._start(self._press(verb, retained=message.retained))
-            elif duties.hub and (node := duties.topics.node_of(message.topic, "report")):
-                duties.hub.report(node, message)
-            elif duties.hub and (node := duties.topics.node_of(message.topic, "state")):
-                if not message.retained:
-                    duties.hub.state(node)
+            elif self._is_of_fleet(duties, message):
+                continue
             elif duties.description and is_birth(message.topic, message.payload) and not message.retained:
                 # One that waits is enough: any client that may publish there can send any number.
                 self._is_describing = self._is_describing or self._start(self._describe_later())
+
+    @staticmethod
+    def _is_of_fleet(duties: BrokerDuties, message: BusMessage) -> bool:
+        """Whether it was for the bell or for the hub; then it is passed on."""
+        if duties.bell and message.topic == duties.topics.bell:
+            duties.bell(message.payload)
+            return True
+        if duties.hub and (node := duties.topics.node_of(message.topic, "report")):
+            duties.hub.report(node, message)
+            return True
+        if duties.hub and (node := duties.topics.node_of(message.topic, "state")):
+            if not message.retained:
+                duties.hub.state(node)
+            return True
+        return False
 
     def _start(self, work: "Awaitable[None]") -> bool:
         """Whether there was room for it."""

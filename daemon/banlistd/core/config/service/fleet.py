@@ -141,6 +141,14 @@ class Fleet(Section):
         Key(kinds.section(Publish, "fleet-publish", may_be_empty=False), "The lists that this machine publishes, as a hub."),
     ] = None
 
+    hold: Annotated[
+        float,
+        Key(
+            kinds.duration_between("0s", "7d"),
+            "For how long a new version of a list waits in quarantine, so that machines with `hold: 0s` try it first. Then, or "
+            "after `banlistctl approve`, it is taken. Meanwhile nothing newer is fetched.",
+        ),
+    ] = 0.0
     report: Annotated[
         tuple[str, ...],
         Key(

@@ -1,0 +1,218 @@
+"""Runs the program that takes signed lists from the mirrors of a fleet, and maps the lists that it writes.
+
+The order, as JSON: `pinned` (the root, base64), `urls`, `ca`, `agent`, `folder` (the only one that the program may write),
+`seconds` (of processor), `now`, `floor`, `rows` (name -> base64), `lists` (`name`, `known`, `hash`, `max_bytes`, and `base` and
+`result`, descriptors), or `new_root` in place of lists. The answer: `rows`, `floor`, `root`, `timestamp`, `mirror`, `refused`,
+`lists`, `octets`, `requests`; or `fault`. What it says is checked as any foreign text: hostile bytes may have taken the program
+over. So the content hash of every list is computed here once more.
+"""
+
+import asyncio
+import base64
+import hashlib
+import json
+import os
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack, suppress
+from pathlib import Path
+from typing import Any
+
+from banlistd.adapters.parser_process.answer import Answer, Status
+from banlistd.adapters.parser_process.result import taken_result
+from banlistd.core.addresses.sets import AddressSet
+from banlistd.core.config.service.fleet import Fleet
+from banlistd.core.fleet.trust import FleetState, KnownTrust, MirrorFault, MirrorRefusal, Pulled, SignedList, WantedList
+from banlistd.core.printing import quoted
+from banlistd.errors import FetchError, ParseError, TrustError
+from banlistd.model import ContentHash
+from banlistd.ports import Clock
+
+_PROGRAM = ("-I", "-B", "-m", "banlistd.trust.pull", "first")
+_ENVIRONMENT = {"LC_ALL": "C.UTF-8", "OPENBLAS_NUM_THREADS": "1"}
+_MOST_OUTPUT = 32 * 2**20
+_LARGEST_ROOT = 512_000
+"""Octets, as python-tuf has it."""
+
+_PROCESSOR_SECONDS = 60
+_SECONDS_OF_A_ROOT = 20.0
+
+
+class MirrorPrograms:
+    """The SignedLists of `ports`. `scratch`: a folder for the folders of its programs; None: where the system says."""
+
+    def __init__(self, scratch: Path | None, version: str, clock: Clock) -> None:
+        self._scratch = scratch
+        self._clock = clock
+        self._agent = f"banlistd/{version}"
+
+    async def pull(self, fleet: Fleet, wanted: Sequence[WantedList], known: KnownTrust, seconds: float) -> Pulled:
+        with ExitStack() as stack:
+            lists = [_listed(one, *await asyncio.to_thread(_in_memory, stack, one.base)) for one in wanted]
+            order = await self._order(stack, fleet, known) | {"lists": lists}
+            answer = await _answer(order, [one[key] for one in lists for key in ("base", "result")], seconds)
+            try:
+                return await asyncio.to_thread(_pulled, answer, known, {one["name"]: one["result"] for one in lists})
+            except (KeyError, TypeError, ValueError, AttributeError) as error:
+                raise FetchError("the program that takes lists from the mirrors gives no answer") from error
+
+    async def add_root(self, fleet: Fleet, root: bytes, known: KnownTrust) -> Pulled:
+        with ExitStack() as stack:
+            order = await self._order(stack, fleet, known) | {"lists": [], "new_root": _text(root)}
+            answer = await _answer(order, [], _SECONDS_OF_A_ROOT)
+        if answer.get("accepted") is not True:
+            raise TrustError("the root is not proven by those before it, or is not the next one", "ask the owner of the fleet")
+        pulled = _pulled(answer, known, {})
+        if pulled.state.root_version <= known.state.root_version:
+            raise TrustError(f"the root is not newer than version {known.state.root_version}: it is known, or not proven")
+        return pulled
+
+    async def _order(self, stack: ExitStack, fleet: Fleet, known: KnownTrust) -> dict[str, Any]:
+        if fleet.root is None:
+            raise FetchError("the fleet has no root", "add fleet: root")
+        pinned = await asyncio.to_thread(_read_root, fleet.root)
+        folder = tempfile.TemporaryDirectory(dir=self._scratch, prefix="fleet-", ignore_cleanup_errors=True)
+        return {
+            "pinned": _text(pinned),
+            "urls": list(fleet.urls),
+            "ca": str(fleet.ca) if fleet.ca else None,
+            "agent": self._agent,
+            "folder": stack.enter_context(folder),
+            "seconds": _PROCESSOR_SECONDS,
+            "now": self._clock.now(),
+            "floor": known.state.floor,
+            "rows": {name: _text(octets) for name, octets in known.rows.items()},
+        }
+
+
+async def _answer(order: Mapping[str, Any], descriptors: Sequence[int], seconds: float) -> dict[str, Any]:
+    """Raises FetchError."""
+    try:
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            *_PROGRAM,
+            str(os.getpid()),
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.DEVNULL,
+            cwd="/",
+            env=_ENVIRONMENT,
+            pass_fds=tuple(descriptors),
+            process_group=0,  # Ctrl-C at a terminal is for the daemon alone
+            limit=_MOST_OUTPUT,
+        )
+    except OSError as exc:
+        raise FetchError(f"the program that takes lists from the mirrors cannot be started ({exc.strerror})") from exc
+    try:
+        async with asyncio.timeout(seconds):
+            said = await _said(process, json.dumps(order).encode())
+            code = await process.wait()
+    except TimeoutError as exc:
+        raise FetchError(f"the mirrors did not give their lists within {seconds:g} s") from exc
+    finally:
+        with suppress(ProcessLookupError):
+            process.kill()
+        await asyncio.shield(process.wait())
+    try:
+        answer = json.loads(said)
+    except ValueError:
+        answer = {"fault": f"it ended with {code} and no answer"}
+    if not isinstance(answer, dict) or "fault" in answer:
+        fault = quoted(str(answer["fault"])[:200]) if isinstance(answer, dict) else "it gives no answer"
+        hint = "install python-tuf: pip install 'banlistd[fleet]'" if code == 1 and not said else ""
+        raise FetchError(f"the program that takes lists from the mirrors failed: {fault}", hint)
+    return answer
+
+
+async def _said(process: asyncio.subprocess.Process, order: bytes) -> bytes:
+    if process.stdin is None or process.stdout is None:
+        return b""
+    with suppress(BrokenPipeError, ConnectionResetError):
+        process.stdin.write(order)
+        await process.stdin.drain()
+    process.stdin.close()
+    said = bytearray()
+    while piece := await process.stdout.read(2**16):
+        said += piece
+        if len(said) > _MOST_OUTPUT:
+            raise FetchError("the program that takes lists from the mirrors says too much")
+    return bytes(said)
+
+
+def _listed(one: WantedList, base: int, result: int) -> dict[str, Any]:
+    return {
+        "name": one.name,
+        "known": one.known,
+        "hash": one.base_hash if one.base is not None else "",
+        "max_bytes": one.max_bytes,
+        "base": base,
+        "result": result,
+    }
+
+
+def _in_memory(stack: ExitStack, base: AddressSet | None) -> tuple[int, int]:
+    """Descriptors of two files in memory: of the base, and of the result."""
+    descriptors = []
+    for name in ("base", "result"):
+        descriptor = os.memfd_create(f"banlistd-fleet-{name}", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
+        stack.callback(os.close, descriptor)
+        descriptors.append(descriptor)
+    view = memoryview(base.encode() if base is not None else b"")
+    while view:
+        view = view[os.write(descriptors[0], view) :]
+    return descriptors[0], descriptors[1]
+
+
+def _pulled(answer: Mapping[str, Any], known: KnownTrust, results: Mapping[str, int]) -> Pulled:
+    refused = tuple(
+        MirrorRefusal(str(one["mirror"])[:200], MirrorFault(one["kind"]), str(one["reason"])[:400]) for one in answer["refused"]
+    )
+    root, timestamp, before = answer["root"], answer["timestamp"], known.state
+    state = FleetState(
+        max(before.floor, float(answer["floor"])),
+        int(root["version"]),
+        hashlib.sha256(base64.b64decode(root["octets"])).hexdigest(),
+        int(timestamp["version"]) or before.timestamp_version,
+        float(timestamp["expires"]) or before.expires_at,
+        str(answer["mirror"])[:200] or before.mirror,
+    )
+    return Pulled(
+        {str(name): base64.b64decode(text) for name, text in answer["rows"].items()},
+        state,
+        {name: _signed(answer["lists"][name], result) for name, result in results.items() if name in answer["lists"]},
+        refused,
+        int(answer["octets"]),
+        int(answer["requests"]),
+    )
+
+
+def _signed(found: Mapping[str, Any], result: int) -> SignedList | None:
+    if found["state"] == "absent":
+        return None
+    content_hash, entries, seq = ContentHash(str(found["content"])), int(found["entries"]), int(found["seq"])
+    if found["state"] == "same":
+        return SignedList(content_hash, entries, seq)
+    hosts4, nets4, hosts6, nets6 = map(int, found["counts"])
+    if min(hosts4, nets4, hosts6, nets6) < 0:
+        raise ParseError("the result of the program that takes lists from the mirrors has the wrong size")
+    addresses, _ = taken_result(result, Answer(Status.PARSED, hosts4, nets4, hosts6, nets6))
+    if addresses.content_hash() != content_hash or len(addresses) != entries:
+        raise ParseError("the list is not the content that was signed")
+    return SignedList(content_hash, entries, seq, addresses, int(found["octets"]), bool(found["is_delta"]))
+
+
+def _read_root(path: Path) -> bytes:
+    try:
+        with path.open("rb") as file:
+            root = file.read(_LARGEST_ROOT + 1)
+    except OSError as exc:
+        hint = "the account of the service must be able to read the file"
+        raise FetchError(f"cannot read the root of the fleet {quoted(str(path))}: {exc.strerror}", hint) from exc
+    if len(root) > _LARGEST_ROOT:
+        raise FetchError(f"the root of the fleet {quoted(str(path))} is larger than {_LARGEST_ROOT} bytes")
+    return root
+
+
+def _text(octets: bytes) -> str:
+    return base64.b64encode(octets).decode()

@@ -1,0 +1,34 @@
+"""What was verified of a fleet, on SQLite. The only file with queries on it."""
+
+from collections.abc import Mapping
+from dataclasses import astuple
+
+import aiosqlite
+
+from banlistd.adapters.storage.database import Database
+from banlistd.core.fleet.trust import FleetState, KnownTrust
+
+_STATE = "floor, root_version, root_hash, timestamp_version, expires_at, mirror"
+
+
+class TrustTable:
+    """The TrustLog of `ports`."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def load(self, fleet: str) -> KnownTrust:
+        async def work(connection: aiosqlite.Connection) -> KnownTrust:
+            rows = await connection.execute_fetchall("SELECT name, octets FROM hub_trust WHERE fleet = ?", (fleet,))
+            states = await connection.execute_fetchall(f"SELECT {_STATE} FROM hub_state WHERE fleet = ?", (fleet,))  # noqa: S608 - a literal
+            return KnownTrust({name: octets for name, octets in rows}, *(FleetState(*state) for state in states))  # noqa: C416 - rows of SQLite
+
+        return await self._database.read(work)
+
+    async def keep(self, fleet: str, rows: Mapping[str, bytes], state: FleetState) -> None:
+        async def work(connection: aiosqlite.Connection) -> None:
+            named = [(fleet, name, octets) for name, octets in rows.items()]
+            await connection.executemany("INSERT OR REPLACE INTO hub_trust VALUES (?, ?, ?)", named)
+            await connection.execute("INSERT OR REPLACE INTO hub_state VALUES (?, ?, ?, ?, ?, ?, ?)", (fleet, *astuple(state)))
+
+        await self._database.write(work)

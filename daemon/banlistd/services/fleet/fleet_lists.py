@@ -1,0 +1,232 @@
+"""Lists of a fleet: taken from its mirrors, signed, and held back for a time where the fleet's `hold` says so."""
+
+import asyncio
+import math
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+
+from banlistd.core.config.model import Source
+from banlistd.core.config.service.fleet import Fleet
+from banlistd.core.feeds.content import Content
+from banlistd.core.feeds.parsed_list import Download, ParsedList
+from banlistd.core.fleet.trust import KnownTrust, MirrorFault, MirrorRefusal, Pulled, SignedList, WantedList
+from banlistd.core.printing import quoted
+from banlistd.errors import ExpiredTrustError, FetchError, LedgerError, MissingError, TrustError
+from banlistd.events import Event, EventName
+from banlistd.model import NotModified, SourceId, Validators
+from banlistd.ports import Announcer, Clock, Fetcher, OnBody
+from banlistd.ports.fleet import SignedLists, TrustLog
+
+ContentInForce = Callable[[SourceId], Content | None]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Held:
+    """A content that waits for the end of `hold`. `since`: of the clock that never goes back."""
+
+    download: Download
+    since: float
+
+
+@dataclass(slots=True, eq=False)
+class _Asked:
+    """A list that a pull is wanted for, and what becomes of it."""
+
+    wanted: WantedList
+    seconds: float
+    found: "asyncio.Future[SignedList]"
+
+
+class FleetLists:
+    """A Fetcher for sources with `hub`; the others through `others`. Lists that are due together come with one pull.
+
+    Metadata that was verified is stored at once, also where the list is then refused: it is never gone back to.
+    """
+
+    def __init__(
+        self,
+        fleet: Fleet,
+        signed: SignedLists,
+        log: TrustLog,
+        content_of: ContentInForce,
+        announcer: Announcer,
+        clock: Clock,
+        others: Fetcher,
+    ) -> None:
+        self.fleet = fleet
+        self._signed = signed
+        self._log = log
+        self._content_of = content_of
+        self._announcer = announcer
+        self._clock = clock
+        self._others = others
+        self._turn = asyncio.Lock()
+        self._asked: list[_Asked] = []
+        self._unsaved = KnownTrust()
+        self._held: dict[SourceId, _Held] = {}
+        self._last_refused: dict[str, MirrorRefusal] = {}
+        self._is_expired = False
+
+    @property
+    def refusals(self) -> Sequence[MirrorRefusal]:
+        """Of each mirror that was of no use when it was last asked."""
+        return tuple(self._last_refused.values())
+
+    async def known(self) -> KnownTrust:
+        """What was verified of the fleet. Raises LedgerError."""
+        written = await self._log.load(self.fleet.name)
+        # What a failing disk did not take is newer.
+        state = max(written.state, self._unsaved.state, key=lambda one: (one.root_version, one.timestamp_version, one.floor))
+        return KnownTrust({**written.rows, **self._unsaved.rows}, state)
+
+    async def fetch(self, source: Source, validators: Validators, on_body: OnBody) -> Download | NotModified:
+        if not source.hub:
+            return await self._others.fetch(source, validators, on_body)
+        content = self._content_of(source.id)
+        held = self._held.get(source.id)
+        if held is not None and (content is None or content.content_hash != held.download.validators.body_hash):
+            return self._waiting(held, self.fleet.hold, source.id)
+        self._held.pop(source.id, None)
+        base = content if content is not None and not content.adopted else None
+        wanted = WantedList(
+            source.hub,
+            validators.body_hash or (base.content_hash if base else ""),
+            base.addresses if base else None,
+            base.content_hash if base else "",
+            source.max_bytes,
+        )
+        found = await self._pull(wanted, source.timeout)
+        new = Validators(f"{self.fleet.name}/{source.hub}/{found.seq}", "", found.content_hash)
+        if found.addresses is None and found.content_hash == validators.body_hash:
+            return NotModified(new)
+        addresses = found.addresses if found.addresses is not None else base.addresses if base else None
+        if addresses is None:
+            raise FetchError("hub: the list that is known is not at hand")
+        await on_body()
+        download = Download(ParsedList(addresses, found.entries), new, found.octets)
+        if self.fleet.hold and base is not None and found.content_hash != base.content_hash:
+            self._held[source.id] = _Held(download, self._clock.monotonic())
+            return self._waiting(self._held[source.id], self.fleet.hold, source.id)
+        return download
+
+    async def add_root(self, root: bytes) -> Pulled:
+        """Take a root that an administrator brings. Raises TrustError and LedgerError."""
+        async with self._turn:
+            known = await self.known()
+            pulled = await self._signed.add_root(self.fleet, root, known)
+            await self._keep(known, pulled)
+            self._announce_root(known, pulled)
+        return pulled
+
+    def _waiting(self, held: _Held, hold: float, source_id: SourceId) -> Download:
+        """It is refused until its time is over; meanwhile nothing newer is fetched, so that frequent news delay nothing."""
+        left = held.since + hold - self._clock.monotonic()
+        if left <= 0:
+            self._held.pop(source_id, None)
+            return held.download
+        return replace(held.download, parsed=replace(held.download.parsed, held_for=math.ceil(left)))
+
+    async def _pull(self, wanted: WantedList, seconds: float) -> SignedList:
+        asked = _Asked(wanted, seconds, asyncio.get_running_loop().create_future())
+        self._asked.append(asked)
+        await asyncio.sleep(0)  # what is due at the same moment joins
+        try:
+            async with self._turn:
+                while not asked.found.done():
+                    await self._pull_together()
+        finally:
+            if asked in self._asked:
+                self._asked.remove(asked)
+            asked.found.cancel()
+        return asked.found.result()
+
+    async def _pull_together(self) -> None:
+        """Everything that waits, but a list that two sources want with one of them only."""
+        together = {one.wanted.name: one for one in reversed(self._asked)}
+        self._asked = [one for one in self._asked if together[one.wanted.name] is not one]
+        try:
+            known = await self._known_or_nothing()
+            seconds = max(one.seconds for one in together.values())
+            pulled = await self._signed.pull(self.fleet, [one.wanted for one in together.values()], known, seconds)
+            await self._keep(known, pulled)
+            self._announce(known, pulled)
+        except BaseException as error:
+            fault = error if isinstance(error, FetchError) else FetchError("the pull of a fleet's lists was interrupted")
+            for one in together.values():
+                _fail(one.found, fault)
+            if not isinstance(error, FetchError):
+                raise
+            return
+        for name, one in together.items():
+            _settle(one.found, name, pulled)
+
+    async def _known_or_nothing(self) -> KnownTrust:
+        """Without a ledger, what this process has verified is known at least."""
+        try:
+            return await self.known()
+        except LedgerError:
+            return self._unsaved
+
+    async def _keep(self, known: KnownTrust, pulled: Pulled) -> None:
+        if not pulled.rows and pulled.state == known.state:
+            return
+        self._unsaved = KnownTrust({**self._unsaved.rows, **pulled.rows}, pulled.state)
+        with suppress(LedgerError):
+            await self._log.keep(self.fleet.name, self._unsaved.rows, pulled.state)
+            self._unsaved = KnownTrust({}, pulled.state)
+
+    def _announce(self, known: KnownTrust, pulled: Pulled) -> None:
+        for one in pulled.refused:
+            before = self._last_refused.get(one.mirror)
+            self._last_refused[one.mirror] = one
+            if one.fault is MirrorFault.REFUSED and before != one:
+                words = f"{one.mirror} is not proven by the root of the fleet {self.fleet.name}: {quoted(one.reason)}"
+                self._tell(EventName.HUB_REFUSED, words, MIRROR=one.mirror, REASON=one.reason)
+        refused = {one.mirror for one in pulled.refused}
+        self._last_refused = {mirror: one for mirror, one in self._last_refused.items() if mirror in refused}
+        is_expired = any(one.fault is MirrorFault.EXPIRED for one in pulled.refused) and not pulled.lists
+        if is_expired and not self._is_expired:
+            reason = next(one.reason for one in pulled.refused if one.fault is MirrorFault.EXPIRED)
+            words = f"what the fleet {self.fleet.name} signs is expired on all mirrors that answer: {quoted(reason)}; bans stay"
+            self._tell(EventName.HUB_EXPIRED, words, REASON=reason)
+        if self._is_expired and pulled.lists:
+            self._tell(EventName.HUB_EXPIRED_OVER, f"the fleet {self.fleet.name} signs again")
+        self._is_expired = is_expired or (self._is_expired and not pulled.lists)
+        self._announce_root(known, pulled)
+
+    def _announce_root(self, known: KnownTrust, pulled: Pulled) -> None:
+        if known.state.root_version and pulled.state.root_version != known.state.root_version:
+            version = pulled.state.root_version
+            words = f"the root of the fleet {self.fleet.name} is version {version} now, in place of {known.state.root_version}"
+            self._tell(EventName.HUB_ROOT_CHANGED, words, VERSION=version)
+
+    def _tell(self, name: EventName, message: str, **fields: str | int) -> None:
+        self._announcer.announce(Event(name, message, dict(fields)))
+
+
+def _fail(future: "asyncio.Future[SignedList]", fault: FetchError) -> None:
+    if not future.done():
+        future.set_exception(fault)
+
+
+def _settle(future: "asyncio.Future[SignedList]", name: str, pulled: Pulled) -> None:
+    if future.done():
+        return
+    if name not in pulled.lists:
+        future.set_exception(_fault_of(pulled.refused))
+    elif (found := pulled.lists[name]) is None:
+        future.set_exception(MissingError(f"hub: the fleet has no list {name}", "banlistctl fleet says what there is"))
+    else:
+        future.set_result(found)
+
+
+def _fault_of(refused: Sequence[MirrorRefusal]) -> FetchError:
+    """Why no mirror gave a list: the worst of it."""
+    for fault, kind in ((MirrorFault.REFUSED, TrustError), (MirrorFault.EXPIRED, ExpiredTrustError)):
+        for one in refused:
+            if one.fault is fault:
+                return kind(f"hub: {one.mirror}: {quoted(one.reason)}")
+    for one in refused:
+        return FetchError(f"hub: {one.mirror}: {quoted(one.reason)}")
+    return FetchError("hub: no mirror gave the list")

@@ -1,0 +1,271 @@
+"""Takes the newest lists of a fleet from its mirrors: `python -I -m banlistd.trust.pull first PID`, JSON in and out.
+
+What is signed is verified by python-tuf, unchanged, against the root of trust. The contents of lists go into files in memory
+that the caller made; the answer has what was verified on the way, also where a mirror was refused, so that it is never asked
+for less again. Shapes of order and answer: `adapters/fetch/fleet/pulling`.
+"""
+
+import base64
+import json
+import os
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import urllib3
+from tuf.api.exceptions import DownloadError, DownloadLengthMismatchError, ExpiredMetadataError, RepositoryError
+from tuf.api.metadata import Metadata
+from tuf.ngclient.config import UpdaterConfig
+from tuf.ngclient.updater import Updater
+
+from banlistd.adapters.parser_process.confinement import ConfinementError
+from banlistd.trust.confined import ProgramBounds, become_unprivileged, confine
+from banlistd.trust.mirrors import Mirrors
+
+_LARGEST_ORDER = 64 * 2**20
+_MORE_THAN_A_LIST = 2**20
+"""Octets: metadata may be as large, whatever the bound of the lists is."""
+
+_ROOTS = "root_history"
+_TOP = ("timestamp", "snapshot", "targets")
+
+_FAULTS = (RepositoryError, DownloadError, urllib3.exceptions.HTTPError, OSError, ValueError)
+
+
+class _UnfitContentError(Exception):
+    """A file that is signed, and whose content is not what was signed for it."""
+
+
+class Pull:
+    """One order. `answer`: as far as it has come."""
+
+    def __init__(self, order: Mapping[str, Any]) -> None:
+        self._order = order
+        self._folder = Path(order["folder"])
+        self._metadata = self._folder / "metadata"
+        self._mirrors = Mirrors(order["urls"], order["ca"], order["agent"])
+        self._waiting = {one["name"]: one for one in order["lists"]}
+        self._now = max(order["now"], order["floor"])
+        self.answer: dict[str, Any] = {"mirror": "", "floor": order["floor"], "refused": [], "lists": {}}
+
+    def run(self) -> None:
+        _write_rows(self._metadata, self._order["rows"])
+        for url in self._order["urls"]:
+            if self._take_from(url):
+                self.answer["mirror"] = url
+                break
+        self.answer |= {
+            "rows": _changed_rows(self._metadata, self._order["rows"]),
+            "root": self._newest_root(),
+            "timestamp": self._newest_timestamp(),
+            "octets": self._mirrors.octets,
+            "requests": self._mirrors.requests,
+        }
+
+    def add_root(self) -> None:
+        """Whether a root that an administrator brings is proven by those before it: no mirror is asked."""
+        _write_rows(self._metadata, self._order["rows"])
+        given, version = base64.b64decode(self._order["new_root"]), 0
+        try:
+            version = Metadata.from_bytes(given).signed.version
+            (self._metadata / _ROOTS / f"{version}.root.json").write_bytes(given)
+            self._updater("https://invalid").refresh()
+        except _FAULTS as error:
+            self.answer["refused"].append(_refusal("", error))
+        newest = self._newest_root()
+        self.answer |= {"accepted": newest["version"] == version, "root": newest, "octets": 0, "requests": 0}
+        self.answer["timestamp"] = self._newest_timestamp()
+        self.answer["rows"] = _changed_rows(self._metadata, self._order["rows"]) if self.answer["accepted"] else {}
+
+    def _take_from(self, url: str) -> bool:
+        """Whether this mirror had everything that is still wanted."""
+        self._mirrors.at = url
+        while True:
+            self._mirrors.root_from = ""
+            before = _rows_in(self._metadata)
+            try:
+                updater = self._updater(url)
+                updater.refresh()
+                self._must_be_after_floor(_TOP)
+                for name in list(self._waiting):
+                    self.answer["lists"][name] = self._taken(updater, self._waiting[name])
+                    del self._waiting[name]
+            except _FAULTS as error:
+                culprit = self._mirrors.root_from or url
+                self.answer["refused"].append(_refusal(culprit, error))
+                if isinstance(error, ExpiredMetadataError):
+                    # Nothing that is too old for us may be what we go by.
+                    _restore(self._metadata, before)
+                if culprit == url or culprit not in self._mirrors.roots_from:
+                    return False
+                self._mirrors.roots_from.remove(culprit)
+            else:
+                self.answer["floor"] = self._now
+                return True
+
+    def _updater(self, url: str) -> Updater:
+        targets = self._folder / "targets"
+        targets.mkdir(exist_ok=True)
+        return Updater(
+            str(self._metadata),
+            f"{url}/metadata/",
+            str(targets),
+            f"{url}/targets/",
+            self._mirrors,
+            UpdaterConfig(prefix_targets_with_hash=True),
+            bootstrap=base64.b64decode(self._order["pinned"]),
+        )
+
+    def _must_be_after_floor(self, roles: tuple[str, ...]) -> None:
+        """python-tuf believes the clock; one that has been set back must not make old metadata new."""
+        for role in roles:
+            path = self._metadata / f"{role}.json"
+            if path.exists() and Metadata.from_file(str(path)).signed.expires.timestamp() <= self._now:
+                raise ExpiredMetadataError(f"{role}.json is expired for a clock that was later before")
+
+    def _taken(self, updater: Updater, wanted: Mapping[str, Any]) -> dict[str, Any]:
+        name, base = wanted["name"], wanted["hash"]
+        whole = updater.get_targetinfo(f"{name}/full.blz")
+        self._must_be_after_floor((*_TOP, "hub", name))
+        if whole is None:
+            return {"state": "absent"}
+        content, entries, seq = _custom(whole.custom)
+        found = {"content": content, "entries": entries, "seq": seq}
+        if content == wanted["known"]:
+            return {"state": "same", **found}
+        delta = updater.get_targetinfo(f"{name}/{base[:16]}.bld") if base else None
+        for target, is_delta in ((delta, True), (whole, False)):
+            if target is None or (is_delta and _custom(target.custom)[0] != content):
+                continue
+            if target.length > wanted["max_bytes"]:
+                raise DownloadLengthMismatchError(f"{target.path} has {target.length} bytes, more than max_bytes")
+            path = updater.download_target(target, str(self._folder / "targets" / "taken"))
+            try:
+                counts = _decoded(Path(path).read_bytes(), wanted, content, is_delta=is_delta)
+            except _UnfitContentError as error:
+                if is_delta:
+                    continue  # once more, whole
+                raise RepositoryError(f"{target.path}: {error}") from error
+            return {"state": "new", **found, "counts": counts, "octets": target.length, "is_delta": is_delta}
+        raise RepositoryError(f"{name} has no file")  # not reached: a whole file gives its content, or raises
+
+    def _newest_root(self) -> dict[str, Any]:
+        root = (self._metadata / "root.json").read_bytes() if (self._metadata / "root.json").exists() else b""
+        return {"version": Metadata.from_bytes(root).signed.version if root else 0, "octets": _text(root)}
+
+    def _newest_timestamp(self) -> dict[str, Any]:
+        path = self._metadata / "timestamp.json"
+        if not path.exists():
+            return {"version": 0, "expires": 0}
+        signed = Metadata.from_file(str(path)).signed
+        return {"version": signed.version, "expires": signed.expires.timestamp()}
+
+
+def _custom(custom: Any) -> tuple[str, int, int]:
+    """Content hash, entries and number of a content, as the hub has signed them. Raises RepositoryError."""
+    match custom:
+        case {"v": 1, "content": str(content), "entries": int(entries), "seq": int(seq)} if len(content) == 64:  # noqa: PLR2004 - SHA-256
+            return content, entries, seq
+    raise RepositoryError("a list has no content hash that is signed")
+
+
+def _decoded(file: bytes, wanted: Mapping[str, Any], content: str, *, is_delta: bool) -> tuple[int, int, int, int]:
+    """Write the arrays of a list into the result file; their lengths. Raises _UnfitContentError."""
+    # Only now: a pull without news does not wait for numpy.
+    from banlistd.core.addresses.fleet_files.files import base_of, list_after, whole_list  # noqa: PLC0415
+    from banlistd.core.addresses.sets import AddressSet  # noqa: PLC0415
+    from banlistd.errors import ParseError  # noqa: PLC0415
+
+    try:
+        if is_delta:
+            base = AddressSet.decode(_content_of(wanted["base"]))
+            if base_of(file) != wanted["hash"] or base.content_hash() != wanted["hash"]:
+                raise _UnfitContentError("it leads from another content")
+            addresses = list_after(file, base, wanted["max_bytes"])
+        else:
+            addresses = whole_list(file, wanted["max_bytes"])
+    except (ParseError, ValueError) as error:
+        raise _UnfitContentError(str(error)) from error
+    if addresses.content_hash() != content:
+        raise _UnfitContentError("it is not the content that was signed")
+    nets4, nets6 = addresses.nets4, addresses.nets6
+    with os.fdopen(wanted["result"], "wb", closefd=False) as result:
+        result.seek(0)
+        for column in (addresses.hosts4, nets4.first, nets4.last, addresses.hosts6, nets6.first, nets6.last):
+            result.write(column.tobytes())
+    return len(addresses.hosts4), len(nets4), len(addresses.hosts6), len(nets6)
+
+
+def _content_of(descriptor: int) -> bytes:
+    with os.fdopen(descriptor, "rb", closefd=False) as file:
+        file.seek(0)
+        return file.read()
+
+
+def _refusal(mirror: str, error: Exception) -> dict[str, str]:
+    if isinstance(error, ExpiredMetadataError):
+        kind = "expired"
+    elif isinstance(error, RepositoryError | DownloadLengthMismatchError):
+        kind = "refused"
+    else:
+        kind = "absent"
+    cause = error.__cause__ if isinstance(error, DownloadError) and error.__cause__ else error
+    return {"mirror": mirror, "kind": kind, "reason": (str(cause) or type(cause).__name__)[:400]}
+
+
+def _write_rows(folder: Path, rows: Mapping[str, str]) -> None:
+    (folder / _ROOTS).mkdir(parents=True, exist_ok=True)
+    for name, text in rows.items():
+        (folder / name).write_bytes(base64.b64decode(text))
+
+
+def _rows_in(folder: Path) -> dict[str, str]:
+    """What python-tuf keeps there: metadata that it has verified, by name."""
+    return {str(path.relative_to(folder)): _text(path.read_bytes()) for path in _files(folder)}
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    yield from (path for path in folder.glob("*.json") if not path.is_symlink())
+    yield from (folder / _ROOTS).glob("*.root.json")
+
+
+def _changed_rows(folder: Path, before: Mapping[str, str]) -> dict[str, str]:
+    return {name: text for name, text in _rows_in(folder).items() if before.get(name) != text}
+
+
+def _restore(folder: Path, rows: Mapping[str, str]) -> None:
+    """All but the roots as it was."""
+    for path in folder.glob("*.json"):
+        if not path.is_symlink():
+            path.unlink()
+    _write_rows(folder, {name: text for name, text in rows.items() if "/" not in name})
+
+
+def _text(octets: bytes) -> str:
+    return base64.b64encode(octets).decode()
+
+
+def run_pull(arguments: list[str]) -> int:
+    stage, parent = arguments
+    try:
+        become_unprivileged("banlistd.trust.pull", int(parent), is_first=stage == "first")
+        order = json.loads(sys.stdin.buffer.read(_LARGEST_ORDER))
+        tempfile.tempdir = order["folder"]
+        largest = max((one["max_bytes"] for one in order["lists"]), default=0)
+        bounds = ProgramBounds(
+            Path(order["folder"]), largest + _MORE_THAN_A_LIST, order["seconds"], tuple(filter(None, [order["ca"]]))
+        )
+        confine(bounds)
+    except ConfinementError as error:
+        sys.stdout.write(json.dumps({"fault": f"it cannot give up its rights: {error}"}))
+        return 78
+    pull = Pull(order)
+    pull.add_root() if order.get("new_root") else pull.run()
+    sys.stdout.write(json.dumps(pull.answer))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(run_pull(sys.argv[1:]))

@@ -1,0 +1,360 @@
+"""Signed lists from real mirrors: what is proven arrives, and everything else is refused with the reason of python-tuf."""
+
+import asyncio
+import copy
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from securesystemslib.signer import CryptoSigner
+
+from banlistd.adapters.fetch.fleet.pulling import MirrorPrograms
+from banlistd.core.addresses.fleet_files.files import delta_file, whole_file
+from banlistd.core.addresses.sets import AddressSet
+from banlistd.core.config.service.fleet import Fleet
+from banlistd.core.fleet.trust import KnownTrust, MirrorFault, Pulled, SignedList, WantedList
+from banlistd.errors import FetchError, TrustError
+from support.certificates import self_signed
+from support.fakes import FakeClock
+from support.fleet_repository import DAY, Repository, in_time, signed
+from support.mirror import ENDLESS, Mirror, mirror_of
+
+START = 1 << 24
+
+
+def content(first: int, count: int = 400) -> AddressSet:
+    return AddressSet.of(START + 3 * np.arange(first, first + count, dtype=np.uint32))
+
+
+A, B, C = content(0), content(4), content(8)
+
+
+@dataclass
+class Node:
+    """One machine, and what it remembers."""
+
+    fleet: Fleet
+    scratch: Path
+    clock: FakeClock
+    known: KnownTrust = field(default_factory=KnownTrust)
+    has: AddressSet | None = None
+
+    def pull(self, name: str = "drop", max_bytes: int = 1 << 20, seconds: float = 30.0) -> Pulled:
+        base = self.has
+        known = base.content_hash() if base else ""
+        wanted = WantedList(name, known, base, known, max_bytes)
+        programs = MirrorPrograms(self.scratch, "1", self.clock)
+        pulled = asyncio.run(programs.pull(self.fleet, [wanted], self.known, seconds))
+        self.remember(pulled)
+        found = pulled.lists.get(name)
+        self.has = found.addresses if found is not None and found.addresses is not None else self.has
+        return pulled
+
+    def remember(self, pulled: Pulled) -> None:
+        self.known = KnownTrust({**self.known.rows, **pulled.rows}, pulled.state)
+
+    def refusal(self) -> str:
+        """Of a pull from one mirror that gives nothing."""
+        before = self.has
+        pulled = self.pull()
+        assert not pulled.lists
+        assert self.has is before
+        (refused,) = pulled.refused
+        assert refused.fault is MirrorFault.REFUSED
+        return refused.reason
+
+
+@dataclass
+class World:
+    repository: Repository
+    mirrors: list[Mirror]
+    node: Node
+
+    @property
+    def mirror(self) -> Mirror:
+        return self.mirrors[0]
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> Iterator[World]:
+    """A repository with one content, two mirrors of it, and a node that knows the first of them only."""
+    repository = Repository(tmp_path / "repository")
+    repository.publish({"drop": A})
+    root = tmp_path / "root.json"
+    root.write_bytes(repository.first_root)
+    with ExitStack() as stack:
+        mirrors = [stack.enter_context(mirror_of(repository.folder)) for _ in range(2)]
+        scratch = tmp_path / "scratch"
+        scratch.mkdir()
+        fleet = Fleet(name="main", root=root, urls=(mirrors[0].url,))
+        yield World(repository, mirrors, Node(fleet, scratch, FakeClock(time.time())))
+
+
+def found(pulled: Pulled, name: str = "drop") -> SignedList:
+    one = pulled.lists[name]
+    assert one is not None
+    return one
+
+
+def test_a_list_comes_whole_then_as_a_delta_then_not_at_all(world: World) -> None:
+    node = world.node
+    whole = found(node.pull())
+    assert node.has == A
+    assert (whole.entries, whole.seq, whole.is_delta) == (400, 1, False)
+    world.repository.publish({"drop": B})
+    assert found(node.pull()).is_delta
+    assert node.has == B
+    pulled = node.pull()
+    assert found(pulled) == SignedList(B.content_hash(), 400, 2) or found(pulled).addresses is None
+    assert pulled.requests == 2
+    assert not pulled.refused
+
+
+def test_an_update_costs_five_requests(world: World) -> None:
+    world.node.pull()
+    world.repository.publish({"drop": B})
+    world.mirror.asked.clear()
+    world.node.pull()
+    kinds = [path.rpartition(".")[0].rpartition(".")[2] or path for path in world.mirror.asked]
+    assert len(world.mirror.asked) == 5, kinds
+
+
+def test_what_a_node_pulls_leaves_nothing_behind(world: World) -> None:
+    world.node.pull()
+    assert not list(world.node.scratch.iterdir())
+
+
+def test_mirrors_are_asked_over_tls_by_the_authority_that_counts(world: World, tmp_path: Path) -> None:
+    certificate = self_signed(tmp_path, "mirror")
+    other = self_signed(tmp_path, "other")
+    with mirror_of(world.repository.folder, certificate) as mirror:
+        world.node.fleet = replace(world.node.fleet, urls=(mirror.url,), ca=other)
+        (refused,) = world.node.pull().refused
+        assert refused.fault is MirrorFault.ABSENT
+        assert "CERTIFICATE_VERIFY_FAILED" in refused.reason
+        world.node.fleet = replace(world.node.fleet, ca=certificate)
+        world.node.pull()
+    assert world.node.has == A
+
+
+def test_a_mirror_that_does_not_answer_is_passed_over(world: World) -> None:
+    world.node.fleet = replace(world.node.fleet, urls=("http://127.0.0.1:9", world.mirror.url))
+    pulled = world.node.pull()
+    assert world.node.has == A
+    assert [(one.mirror, one.fault) for one in pulled.refused] == [("http://127.0.0.1:9", MirrorFault.ABSENT)]
+    assert pulled.state.mirror == world.mirror.url
+
+
+def test_a_list_that_the_fleet_does_not_have_is_said_to_be_absent(world: World) -> None:
+    assert world.node.pull("no-such-list").lists == {"no-such-list": None}
+
+
+def test_an_older_timestamp_is_refused(world: World) -> None:
+    old = (world.repository.folder / "metadata/timestamp.json").read_bytes()
+    world.repository.publish({"drop": B})
+    world.node.pull()
+    world.mirror.files["metadata/timestamp.json"] = old
+    assert "version" in world.node.refusal()
+
+
+def test_an_expired_timestamp_is_refused_and_never_gone_by(world: World) -> None:
+    world.node.pull()
+    world.repository.publish({"drop": B}, expires=-60)
+    pulled = world.node.pull()
+    assert [one.fault for one in pulled.refused] == [MirrorFault.EXPIRED]
+    assert world.node.has == A
+    assert pulled.state.floor == world.node.known.state.floor
+    world.repository.publish()
+    world.node.pull()
+    assert world.node.has == B
+
+
+def test_the_timestamp_of_an_unknown_key_is_refused(world: World) -> None:
+    world.node.pull()
+    forged = world.repository.copy_of("timestamp")
+    forged.signed.version += 1
+    world.mirror.files["metadata/timestamp.json"] = signed(forged, [CryptoSigner.generate_ed25519()])
+    assert "signed by" in world.node.refusal()
+
+
+def test_a_list_of_another_snapshot_is_refused(world: World) -> None:
+    world.node.pull()
+    version = world.repository.lists["drop"].signed.version
+    old = (world.repository.folder / f"metadata/{version}.drop.json").read_bytes()
+    world.repository.publish({"drop": B})
+    world.mirror.files[f"metadata/{version + 1}.drop.json"] = old
+    assert "Expected drop" in world.node.refusal()
+
+
+def target_of(repository: Repository, file: str = "full.blz") -> str:
+    target = repository.lists["drop"].signed.targets[f"drop/{file}"]
+    return f"targets/drop/{target.hashes['sha256']}.{file}"
+
+
+def test_a_tampered_file_is_refused(world: World) -> None:
+    path = target_of(world.repository)
+    octets = bytearray((world.repository.folder / path).read_bytes())
+    octets[-1] ^= 1
+    world.mirror.files[path] = bytes(octets)
+    assert "hash" in world.node.refusal()
+
+
+def test_an_endless_file_is_refused(world: World) -> None:
+    world.mirror.files[target_of(world.repository)] = ENDLESS
+    assert "length" in world.node.refusal().lower() or "bytes" in world.node.refusal()
+
+
+def test_endless_metadata_is_refused(world: World) -> None:
+    world.mirror.files["metadata/timestamp.json"] = ENDLESS
+    assert world.node.refusal()
+
+
+def test_the_next_mirror_is_asked_for_what_one_has_spoilt(world: World) -> None:
+    world.node.fleet = replace(world.node.fleet, urls=tuple(mirror.url for mirror in world.mirrors))
+    world.mirror.files[target_of(world.repository)] = b"spoilt"
+    pulled = world.node.pull()
+    assert world.node.has == A
+    assert [one.mirror for one in pulled.refused] == [world.mirror.url]
+    assert pulled.state.mirror == world.mirrors[1].url
+
+
+def test_a_file_above_max_bytes_is_not_fetched(world: World) -> None:
+    pulled = world.node.pull(max_bytes=20)
+    assert not pulled.lists
+    assert "more than max_bytes" in pulled.refused[0].reason
+    assert not [path for path in world.mirror.asked if path.startswith("targets/")]
+
+
+def test_a_content_that_is_not_what_was_signed_for_it_is_refused(world: World) -> None:
+    world.repository.publish({"drop": B}, files={"drop": whole_file(C)})
+    assert "not the content that was signed" in world.node.refusal()
+
+
+@pytest.mark.parametrize("file", [b"", whole_file(A)[:-3]])
+def test_a_signed_file_that_is_no_list_is_refused(world: World, file: bytes) -> None:
+    world.repository.publish({"drop": B}, files={"drop": file})
+    assert world.node.refusal()
+
+
+@pytest.mark.parametrize("delta", [delta_file(A, C), delta_file(C, B)])
+def test_a_delta_that_leads_elsewhere_is_replaced_by_the_whole_file(world: World, delta: bytes) -> None:
+    world.node.pull()
+    world.repository.publish({"drop": B}, files={f"drop/{A.content_hash()[:16]}.bld": delta})
+    assert not found(world.node.pull()).is_delta
+    assert world.node.has == B
+
+
+def test_a_stolen_key_that_leaps_ahead_is_undone_by_its_revocation(world: World) -> None:
+    node, repository = world.node, world.repository
+    node.pull()
+    honest = copy.deepcopy((repository.lists, repository.snapshot, repository.timestamp))
+    repository.publish({"drop": C}, hub="b", jump=1 << 30)
+    node.pull()
+    assert node.has == C
+    repository.lists, repository.snapshot, repository.timestamp = honest
+    repository.contents["drop"].pop()
+    repository.publish({"drop": B})
+    assert "version" in node.refusal()
+    repository.revoke("b", by="a")
+    pulled = node.pull()
+    assert node.has == B
+    assert pulled.state.root_version == 2
+
+
+def test_one_mirror_alone_cannot_hide_a_new_root(world: World) -> None:
+    node, repository = world.node, world.repository
+    node.fleet = replace(node.fleet, urls=tuple(mirror.url for mirror in world.mirrors))
+    node.pull()
+    repository.revoke("b", by="a")
+    world.mirror.files["metadata/2.root.json"] = None
+    assert node.pull().state.root_version == 2
+
+
+def test_a_forged_root_of_one_mirror_does_not_keep_the_others_away(world: World) -> None:
+    node = world.node
+    node.fleet = replace(node.fleet, urls=tuple(mirror.url for mirror in world.mirrors))
+    forged = world.repository.copy_of("root")
+    forged.signed.version += 1
+    world.mirrors[1].files["metadata/2.root.json"] = signed(forged, [world.repository.root_keys[0]])
+    pulled = node.pull()
+    assert node.has == A
+    assert [(one.mirror, one.fault) for one in pulled.refused] == [(world.mirrors[1].url, MirrorFault.REFUSED)]
+    assert pulled.state.root_version == 1
+
+
+def test_twelve_rotations_of_the_root_are_followed_in_one_pull(world: World) -> None:
+    world.node.pull()
+    for _ in range(12):
+        world.repository.rotate_root()
+    world.repository.publish({"drop": B})
+    assert world.node.pull().state.root_version == 13
+    assert world.node.has == B
+    new = Node(world.node.fleet, world.node.scratch, world.node.clock)
+    assert new.pull().state.root_version == 13
+
+
+def test_a_clock_that_is_years_ahead_takes_nothing_and_learns_nothing(world: World) -> None:
+    world.node.pull()
+    floor = world.node.known.state.floor
+    world.repository.publish({"drop": B})
+    world.node.clock.ahead = 3652 * DAY
+    assert [one.fault for one in world.node.pull().refused] == [MirrorFault.EXPIRED]
+    assert world.node.has == A
+    world.node.clock.ahead = 0
+    world.node.pull()
+    assert world.node.has == B
+    assert floor <= world.node.known.state.floor < in_time(DAY).timestamp()
+
+
+def test_a_clock_that_is_set_back_does_not_make_expired_metadata_valid(world: World) -> None:
+    node = world.node
+    node.known = KnownTrust({}, replace(node.known.state, floor=in_time(2 * DAY).timestamp()))
+    node.clock.ahead = -3652 * DAY
+    pulled = node.pull()
+    assert [one.fault for one in pulled.refused] == [MirrorFault.EXPIRED]
+    assert node.has is None
+    assert "timestamp.json" not in node.known.rows
+
+
+def test_a_root_that_is_brought_by_hand_must_be_proven(world: World) -> None:
+    node, repository = world.node, world.repository
+    node.pull()
+    repository.rotate_root()
+    new = (repository.folder / "metadata/2.root.json").read_bytes()
+    programs = MirrorPrograms(node.scratch, "1", node.clock)
+    forged = repository.copy_of("root")
+    for wrong in (b"{}", b"", repository.first_root, signed(forged, [CryptoSigner.generate_ed25519()])):
+        with pytest.raises(TrustError, match="not proven"):
+            asyncio.run(programs.add_root(node.fleet, wrong, node.known))
+    node.remember(asyncio.run(programs.add_root(node.fleet, new, node.known)))
+    assert node.known.state.root_version == 2
+    world.mirror.files["metadata/2.root.json"] = None
+    assert node.pull().state.root_version == 2
+
+
+def test_a_root_that_cannot_be_read_is_said_with_its_name(world: World, tmp_path: Path) -> None:
+    world.node.fleet = replace(world.node.fleet, root=tmp_path / "absent.json")
+    with pytest.raises(FetchError, match=r"cannot read the root of the fleet .*absent\.json: No such file"):
+        world.node.pull()
+
+
+def test_mirrors_that_take_too_long_end_with_the_source_s_timeout(world: World) -> None:
+    world.mirror.files["metadata/timestamp.json"] = ENDLESS
+    with pytest.raises(FetchError, match=r"within 0\.05 s"):
+        world.node.pull(seconds=0.05)
+
+
+def test_lists_of_one_pull_are_told_apart(tmp_path: Path) -> None:
+    repository = Repository(tmp_path / "two", ("drop", "other"))
+    repository.publish({"drop": A, "other": B})
+    root = tmp_path / "root.json"
+    root.write_bytes(repository.first_root)
+    with mirror_of(repository.folder) as mirror:
+        fleet = Fleet(name="main", root=root, urls=(mirror.url,))
+        wanted = [WantedList(name, "", None, "", 1 << 20) for name in ("other", "drop")]
+        pulled = asyncio.run(MirrorPrograms(tmp_path, "1", FakeClock(time.time())).pull(fleet, wanted, KnownTrust(), 30))
+    assert (found(pulled, "drop").addresses, found(pulled, "other").addresses) == (A, B)

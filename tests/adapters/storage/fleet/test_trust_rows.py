@@ -1,0 +1,28 @@
+"""What was verified of fleets, on a real file."""
+
+import asyncio
+from pathlib import Path
+
+from banlistd.adapters.storage.database import open_database
+from banlistd.adapters.storage.fleet.trust_rows import TrustTable
+from banlistd.core.fleet.trust import FleetState, KnownTrust
+
+STATE = FleetState(12.5, 3, "ab" * 32, 7, 99.0, "https://a.example")
+
+
+def test_what_was_verified_is_known_to_the_next_process(tmp_path: Path) -> None:
+    async def write() -> None:
+        async with open_database(tmp_path / "db") as database:
+            table = TrustTable(database)
+            assert await table.load("main") == KnownTrust()
+            await table.keep("main", {"timestamp.json": b"1", "root_history/1.root.json": b"r"}, FleetState())
+            await table.keep("main", {"timestamp.json": b"2"}, STATE)
+            await table.keep("other", {"timestamp.json": b"o"}, FleetState())
+
+    async def read() -> None:
+        async with open_database(tmp_path / "db") as database:
+            found = await TrustTable(database).load("main")
+            assert found == KnownTrust({"timestamp.json": b"2", "root_history/1.root.json": b"r"}, STATE)
+
+    asyncio.run(write())
+    asyncio.run(read())

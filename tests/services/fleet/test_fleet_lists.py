@@ -1,0 +1,332 @@
+"""Lists of a fleet as a Fetcher: what is asked for, what is said of mirrors, and versions that are held for a time."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from banlistd.core.addresses.sets import AddressSet
+from banlistd.core.config.model import Source
+from banlistd.core.config.service.fleet import Fleet
+from banlistd.core.feeds.content import Content
+from banlistd.core.feeds.parsed_list import Download
+from banlistd.core.fleet.trust import FleetState, KnownTrust, MirrorFault, MirrorRefusal, Pulled, SignedList, WantedList
+from banlistd.errors import ExpiredTrustError, FetchError, LedgerError, MissingError, TrustError
+from banlistd.events import EventName
+from banlistd.model import NotModified, SourceId, Validators
+from banlistd.services.fleet.fleet_lists import FleetLists
+from support.fakes import FakeAnnouncer, FakeClock, FakeFetcher
+
+A_URL, B_URL = "https://a.example", "https://b.example"
+FLEET = Fleet(name="main", root=Path("/r"), urls=(A_URL, B_URL))
+DROP, OTHER = Source(id=SourceId("d"), hub="drop"), Source(id=SourceId("o"), hub="other")
+FEED = Source(id=SourceId("feed"), url="http://lists.example/a")
+
+
+def content(first: int) -> AddressSet:
+    return AddressSet.of(np.arange(first, first + 100, dtype=np.uint32))
+
+
+A, B, C = content(1 << 24), content((1 << 24) + 5), content((1 << 24) + 9)
+FORGED = MirrorRefusal(A_URL, MirrorFault.REFUSED, "forged")
+EXPIRED = MirrorRefusal(A_URL, MirrorFault.EXPIRED, "expired")
+ABSENT = MirrorRefusal(A_URL, MirrorFault.ABSENT, "no answer")
+
+
+STATE = FleetState(1.0, 1, "h", 1, 9.0, A_URL)
+
+
+@dataclass
+class Mirrors:
+    """What they have, by the name of the list. `pulls`: what each pull wanted."""
+
+    lists: dict[str, AddressSet | None] = field(default_factory=lambda: {"drop": A, "other": B})
+    refused: tuple[MirrorRefusal, ...] = ()
+    rows: Mapping[str, bytes] = field(default_factory=lambda: {"timestamp.json": b"1"})
+    state: FleetState = STATE
+    pulls: list[list[WantedList]] = field(default_factory=list)
+    known: list[KnownTrust] = field(default_factory=list)
+    fault: FetchError | None = None
+
+    async def pull(self, fleet: Fleet, wanted: Sequence[WantedList], known: KnownTrust, seconds: float) -> Pulled:
+        assert fleet == FLEET or fleet.hold
+        self.pulls.append(list(wanted))
+        self.known.append(known)
+        await asyncio.sleep(0)
+        if self.fault:
+            raise self.fault
+        lists = {one.name: self._found(one) for one in wanted if one.name in self.lists}
+        return Pulled(self.rows, self.state, lists, self.refused)
+
+    def _found(self, wanted: WantedList) -> SignedList | None:
+        addresses = self.lists[wanted.name]
+        if addresses is None:
+            return None
+        same = addresses.content_hash() == wanted.known
+        return SignedList(addresses.content_hash(), len(addresses), 7, None if same else addresses, 99)
+
+    async def add_root(self, fleet: Fleet, root: bytes, known: KnownTrust) -> Pulled:
+        return Pulled({"root_history/2.root.json": root}, replace(known.state, root_version=2), {}, ())
+
+
+@dataclass
+class Log:
+    """`fails`: as a full disk."""
+
+    kept: KnownTrust = field(default_factory=KnownTrust)
+    fails: bool = False
+
+    async def load(self, fleet: str) -> KnownTrust:
+        if self.fails:
+            raise LedgerError("disk full")
+        return self.kept
+
+    async def keep(self, fleet: str, rows: Mapping[str, bytes], state: FleetState) -> None:
+        if self.fails:
+            raise LedgerError("disk full")
+        self.kept = KnownTrust({**self.kept.rows, **rows}, state)
+
+
+@dataclass
+class World:
+    mirrors: Mirrors = field(default_factory=Mirrors)
+    log: Log = field(default_factory=Log)
+    announcer: FakeAnnouncer = field(default_factory=FakeAnnouncer)
+    clock: FakeClock = field(default_factory=FakeClock)
+    in_force: dict[SourceId, AddressSet] = field(default_factory=dict)
+    bodies: int = 0
+
+    def lists(self, hold: float = 0.0) -> FleetLists:
+        others = FakeFetcher({FEED.id: b"192.0.2.0/24\n"})
+        fleet = replace(FLEET, hold=hold)
+        return FleetLists(fleet, self.mirrors, self.log, self.content, self.announcer, self.clock, others)
+
+    def content(self, source_id: SourceId) -> Content | None:
+        addresses = self.in_force.get(source_id)
+        return Content(source_id, addresses.content_hash(), addresses) if addresses is not None else None
+
+    async def on_body(self) -> None:
+        self.bodies += 1
+
+    async def fetch(self, lists: FleetLists, source: Source = DROP) -> Download | NotModified:
+        known = self.content(source.id)
+        return await lists.fetch(source, Validators(body_hash=known.content_hash if known else ""), self.on_body)
+
+    async def taken(self, lists: FleetLists) -> Download:
+        found = await self.fetch(lists)
+        assert isinstance(found, Download)
+        return found
+
+
+def test_a_list_arrives_with_the_number_of_its_version() -> None:
+    world = World()
+    found = asyncio.run(world.taken(world.lists()))
+    assert found.parsed.addresses == A
+    assert found.validators == Validators("main/drop/7", "", A.content_hash())
+    assert world.bodies == 1
+    assert world.log.kept.rows == {"timestamp.json": b"1"}
+
+
+def test_the_content_in_force_is_the_base_and_is_not_fetched_again() -> None:
+    world = World(in_force={DROP.id: A})
+    assert isinstance(asyncio.run(world.fetch(world.lists())), NotModified)
+    ((wanted,),) = world.mirrors.pulls
+    assert (wanted.base, wanted.base_hash) == (A, A.content_hash())
+
+
+def test_a_content_at_hand_is_not_fetched_again_without_validators() -> None:
+    async def fetch() -> Download | NotModified:
+        return await world.lists().fetch(DROP, Validators(), world.on_body)
+
+    world = World(in_force={DROP.id: A})
+    found = asyncio.run(fetch())
+    assert isinstance(found, Download)
+    assert (found.parsed.addresses, found.octets) == (A, 99) or found.parsed.addresses is A
+
+
+def test_other_sources_come_from_elsewhere() -> None:
+    async def fetch() -> Download | NotModified:
+        return await world.lists().fetch(FEED, Validators(), world.on_body)
+
+    world = World()
+    assert isinstance(asyncio.run(fetch()), Download)
+    assert not world.mirrors.pulls
+
+
+def test_lists_that_are_due_together_come_with_one_pull() -> None:
+    async def both() -> None:
+        lists = world.lists()
+        await asyncio.gather(*(world.fetch(lists, source) for source in (DROP, OTHER)))
+
+    world = World()
+    asyncio.run(both())
+    assert [sorted(one.name for one in pull) for pull in world.mirrors.pulls] == [["drop", "other"]]
+
+
+def test_two_sources_of_one_list_are_both_answered() -> None:
+    async def both() -> list[Download | NotModified]:
+        lists, twin = world.lists(), replace(DROP, id=SourceId("twin"))
+        return await asyncio.gather(*(world.fetch(lists, source) for source in (DROP, twin)))
+
+    world = World()
+    assert all(isinstance(found, Download) for found in asyncio.run(both()))
+
+
+def test_a_poll_that_is_cancelled_leaves_the_others_alone() -> None:
+    async def cancelled() -> Download | NotModified:
+        lists = world.lists()
+        first = asyncio.create_task(world.fetch(lists, OTHER))
+        second = asyncio.create_task(world.fetch(lists))
+        await asyncio.sleep(0)
+        second.cancel()
+        await asyncio.wait([second])
+        return await first
+
+    world = World()
+    assert isinstance(asyncio.run(cancelled()), Download)
+
+
+@pytest.mark.parametrize(
+    ("refused", "kind", "words"),
+    [
+        ((ABSENT, FORGED), TrustError, "forged"),
+        ((ABSENT, EXPIRED), ExpiredTrustError, "expired"),
+        ((ABSENT,), FetchError, "no answer"),
+        ((), FetchError, "no mirror"),
+    ],
+)
+def test_a_list_that_no_mirror_gives_fails_with_the_worst_reason(
+    refused: tuple[MirrorRefusal, ...], kind: type[FetchError], words: str
+) -> None:
+    world = World(Mirrors({}, refused))
+    with pytest.raises(FetchError, match=words) as raised:
+        asyncio.run(world.fetch(world.lists()))
+    assert type(raised.value) is kind
+
+
+def test_a_list_that_the_fleet_does_not_have_is_missing() -> None:
+    world = World(Mirrors({"drop": None}))
+    with pytest.raises(MissingError, match="has no list drop"):
+        asyncio.run(world.fetch(world.lists()))
+
+
+def test_a_refused_mirror_is_announced_once_until_it_is_well_again() -> None:
+    async def polls() -> None:
+        lists = world.lists()
+        for refused in ((FORGED,), (FORGED,), (), (FORGED,)):
+            world.mirrors.refused = refused
+            await world.fetch(lists)
+            assert lists.refusals == refused
+
+    world = World()
+    asyncio.run(polls())
+    assert world.announcer.names() == [EventName.HUB_REFUSED] * 2
+
+
+def test_expired_signatures_are_announced_once_and_so_is_their_end() -> None:
+    async def polls() -> None:
+        lists, all_lists = world.lists(), dict(world.mirrors.lists)
+        for refused in ((EXPIRED,), (ABSENT,), (EXPIRED,), ()):
+            world.mirrors.refused = refused
+            world.mirrors.lists = {} if refused else all_lists
+            try:
+                await world.fetch(lists)
+            except FetchError:
+                assert refused
+
+    world = World()
+    asyncio.run(polls())
+    assert world.announcer.names() == [EventName.HUB_EXPIRED, EventName.HUB_EXPIRED_OVER]
+
+
+def test_a_new_root_is_announced_and_the_first_one_is_not() -> None:
+    async def polls() -> None:
+        lists = world.lists()
+        await world.fetch(lists)
+        world.mirrors.state = replace(world.mirrors.state, root_version=2)
+        await world.fetch(lists)
+        await world.fetch(lists)
+
+    world = World()
+    asyncio.run(polls())
+    assert world.announcer.names() == [EventName.HUB_ROOT_CHANGED]
+
+
+def test_without_a_disk_nothing_is_gone_back_to() -> None:
+    async def polls() -> None:
+        lists = world.lists()
+        await world.fetch(lists)
+        await world.fetch(lists)
+        world.log.fails = False
+        await world.fetch(lists)
+
+    world = World(log=Log(fails=True))
+    asyncio.run(polls())
+    assert world.mirrors.known[1].state == world.mirrors.state
+    assert world.log.kept.state == world.mirrors.state
+    assert world.log.kept.rows == {"timestamp.json": b"1"}
+
+
+def test_metadata_is_kept_also_where_no_list_came() -> None:
+    world = World(Mirrors({}, (FORGED,)))
+    with pytest.raises(TrustError):
+        asyncio.run(world.fetch(world.lists()))
+    assert world.log.kept.rows == {"timestamp.json": b"1"}
+
+
+def test_a_fault_of_the_program_fails_every_list_of_the_pull() -> None:
+    async def both() -> list[Download | NotModified | BaseException]:
+        lists = world.lists()
+        return await asyncio.gather(*(world.fetch(lists, source) for source in (DROP, OTHER)), return_exceptions=True)
+
+    world = World(Mirrors(fault=FetchError("cannot be started")))
+    assert [str(found) for found in asyncio.run(both())] == ["cannot be started"] * 2
+
+
+def test_a_new_version_is_held_until_its_time_is_over_and_nothing_newer_is_fetched() -> None:
+    async def polls() -> None:
+        lists = world.lists(hold=600.0)
+        assert (await world.taken(lists)).parsed.held_for == 0
+        world.in_force[DROP.id] = A
+        world.mirrors.lists["drop"] = B
+        assert (await world.taken(lists)).parsed.held_for == 600
+        world.mirrors.lists["drop"] = C
+        world.clock.time += 400
+        world.clock.ahead = 1e9
+        found = await world.taken(lists)
+        assert (found.parsed.held_for, found.parsed.addresses) == (200, B)
+        world.clock.time += 200
+        found = await world.taken(lists)
+        assert (found.parsed.held_for, found.parsed.addresses) == (0, B)
+        world.in_force[DROP.id] = B
+        assert (await world.taken(lists)).parsed.held_for == 600
+        assert len(world.mirrors.pulls) == 3
+
+    world = World()
+    asyncio.run(polls())
+
+
+def test_a_held_version_that_is_approved_is_over() -> None:
+    async def polls() -> None:
+        lists = world.lists(hold=600.0)
+        await world.fetch(lists)
+        world.in_force[DROP.id] = B
+        assert isinstance(await world.fetch(lists), NotModified)
+
+    world = World(in_force={DROP.id: A}, mirrors=Mirrors({"drop": B}))
+    asyncio.run(polls())
+
+
+def test_a_root_brought_by_hand_is_kept_and_announced() -> None:
+    async def bring() -> None:
+        lists = world.lists()
+        await world.fetch(lists)
+        assert (await lists.add_root(b"root")).state.root_version == 2
+
+    world = World()
+    asyncio.run(bring())
+    assert world.log.kept.rows["root_history/2.root.json"] == b"root"
+    assert world.announcer.names() == [EventName.HUB_ROOT_CHANGED]

@@ -1,0 +1,31 @@
+"""A machine without a fleet has nothing of it in memory, and no program but those of `trust/` has python-tuf."""
+
+import subprocess
+import sys
+
+WITHOUT = """
+import sys
+import {module}
+print(*(name for name in sys.modules if name.split(".")[0] in ("tuf", "securesystemslib", "urllib3")
+        or name.startswith(("banlistd.services.fleet.", "banlistd.adapters.fetch.fleet.", "banlistd.trust"))))
+"""
+
+
+def imported_by(module: str) -> list[str]:
+    command = [sys.executable, "-c", WITHOUT.format(module=module)]
+    return subprocess.run(command, capture_output=True, text=True, check=True, timeout=60).stdout.split()
+
+
+def test_the_daemon_imports_nothing_of_a_fleet_without_one() -> None:
+    assert imported_by("banlistd.compose") == []
+
+
+def test_a_node_s_daemon_does_not_import_tuf() -> None:
+    found = imported_by("banlistd.services.fleet.fleet_lists, banlistd.adapters.fetch.fleet.pulling")
+    assert set(found) == {"banlistd.services.fleet.fleet_lists", "banlistd.adapters.fetch.fleet.pulling"}
+
+
+def test_a_pull_does_not_wait_for_numpy() -> None:
+    command = [sys.executable, "-c", "import sys, banlistd.trust.pull; print('numpy' in sys.modules)"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
+    assert done.stdout == "False\n"
