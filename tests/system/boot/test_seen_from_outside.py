@@ -32,7 +32,8 @@ from system.cockpit.web_console import PASSWORD, Console
 
 pytestmark = pytest.mark.boot
 
-README, ORDERS, COCKPIT = "README.md", "packaging/docs/orders.md", "packaging/docs/cockpit.md"
+README = "README.md"
+ORDERS, NOTICES, COCKPIT = (f"packaging/docs/{name}.md" for name in ("orders", "notices", "cockpit"))
 NODE = "banlistd/v1/home/node/node-0042"
 PUBLISHER, PUBLISHED = "127.0.0.2", ("lists.blocklist.de", "/lists/ssh.txt")  # where, and what, that of the catalogue is
 LIST = "/etc/banlistd/lists/our-own.txt"
@@ -158,6 +159,15 @@ def test_prometheus_reads_the_metrics(site: Site) -> None:
     assert found["banlistd_health", "PROTECTED"] == 1, site.ask("health")
 
 
+def test_each_receiver_and_hook_can_be_tried(site: Site) -> None:
+    since = site.machine.now()
+    type_in(site.machine, block(NOTICES, "Try it", "banlistd-notify --test"))
+    assert "test" in text_of(site.mail.mails.get(timeout=PATIENCE))
+    assert "test" in site.hook.next_text()
+    run = site.machine.wait_for("SYSLOG_IDENTIFIER=on-refused", since=since)
+    assert json.loads(run["MESSAGE"])["name"] == "notice_test"
+
+
 def test_a_refused_list_is_told_by_mail_and_webhook_and_the_hook_has_run(site: Site) -> None:
     site.enough_is_listed()
     since = site.machine.now()
@@ -279,3 +289,15 @@ def test_imports_go_on_without_the_broker_and_health_says_that_it_is_gone(site: 
     site.machine.run("systemctl", "start", "mosquitto")
     site.machine.wait_for("EVENT=mqtt_connected", since=since)
     assert site.heard(f"{NODE}/status") == "online\n"
+
+
+def test_after_a_reboot_all_of_it_runs_again(site: Site) -> None:
+    site.enough_is_listed()
+    bans = site.ask("status")["bans"]
+    since = site.machine.now()
+    site.machine.reboot()
+    site.machine.wait_for("EVENT=mqtt_connected", since=since)
+    running = site.machine.say("systemctl", "is-active", "banlistd", "banlistd-notify", "mosquitto", "cockpit.socket")
+    assert set(running.split()) == {"active"}
+    assert "banlistd" not in site.machine.say("systemctl", "--failed", "--plain", "--no-legend")
+    assert site.ask("status")["bans"] == bans
