@@ -89,7 +89,7 @@ class NftablesFirewall(ThreadedFirewall):
         self._questions_lock = threading.Lock()
         self._monitor: Monitor | None = None
         self._last_listen_error: OSError | None = None
-        self._counted_at: tuple[int, Sequence[Marker]] | None = None  # the generation and its markers, for the counters
+        self._markers_at: tuple[int, tuple[Marker, ...]] | None = None  # a generation and its markers
         self._sound: tuple[int, FirewallState] | None = None  # the generation and the state that `verify` last found sound
         # A lock of threads, not of coroutines: a cancelled coroutine leaves its thread running.
         self._lock = threading.Lock()
@@ -104,7 +104,14 @@ class NftablesFirewall(ThreadedFirewall):
 
     def _markers(self) -> tuple[Marker, ...]:
         with self._at_work("cannot read the firewall") as wire:
-            return markers_of(wire)
+            return self._markers_by(wire)
+
+    def _markers_by(self, wire: NetlinkSocket) -> tuple[Marker, ...]:
+        """Those of a generation are read once: those of thousands of sources take as long as their counters."""
+        generation = wire.generation()  # before the markers: a commit in between makes the next call read them again
+        if self._markers_at is None or self._markers_at[0] != generation:
+            self._markers_at = generation, markers_of(wire)
+        return self._markers_at[1]
 
     def _verify(self, state: FirewallState) -> Verification:
         with self._at_work("cannot read the firewall") as wire, self._certainty() as certainty:
@@ -148,11 +155,7 @@ class NftablesFirewall(ThreadedFirewall):
         """On the other socket, as the remarks: who asks waits for no change."""
         try:
             with self._other_socket() as wire:
-                generation = wire.generation()
-                # Of thousands of sources they take as long as the counters themselves.
-                if self._counted_at is None or self._counted_at[0] != generation:
-                    self._counted_at = generation, markers_of(wire)
-                return read_counters(wire, self._counted_at[1])
+                return read_counters(wire, self._markers_by(wire))
         except OSError as exc:
             raise FirewallError(f"cannot read the counters: {exc.strerror or exc}", _HINTS.get(exc.errno or 0, "")) from exc
 
