@@ -228,6 +228,7 @@ ARROWS: dict[str, set[tuple[str, str]]] = {
         ("geo", "fetch"),
         ("parser_process", "system"),
         ("signatures", "parser_process"),
+        ("signatures", "system"),
         ("host", "netlink"),
     },
     "adapters/fetch": {

@@ -14,7 +14,7 @@ from banlistd.adapters.parser_process import confinement
 from banlistd.trust.confined import ProgramBounds, become_unprivileged, confine
 folder, outside, attempt = sys.argv[1:]
 confinement.give_up_ambient_rights()
-become_unprivileged("", os.getppid(), is_first=False)
+become_unprivileged(os.getppid(), is_first=False)
 confine(ProgramBounds(Path(folder), 1 << 20, 20))
 def status(name):
     return next(line.split()[1] for line in Path("/proc/self/status").read_text().splitlines() if line.startswith(name))

@@ -57,8 +57,9 @@ class ProgramBounds:
     reads: tuple[str, ...] = ()
 
 
-def become_unprivileged(module: str, parent: int, *, is_first: bool) -> None:
-    """Before anything is read: dies with the parent, and has no capability. Starts `module` once more, unless root runs it.
+def become_unprivileged(parent: int, *, is_first: bool) -> None:
+    """Before anything is read: dies with the parent, and has no capability. Starts itself once more, unless root runs it:
+    the last two arguments of the program are `first` or `again`, and the pid of its parent.
 
     Raises ConfinementError.
     """
@@ -69,7 +70,7 @@ def become_unprivileged(module: str, parent: int, *, is_first: bool) -> None:
         confinement.give_up_ambient_rights()
         confinement.prefer_for_oom_kill()
         if os.geteuid() != 0:
-            os.execv(sys.executable, [sys.executable, "-I", "-m", module, "again", str(parent)])  # noqa: S606 - no shell
+            os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:-2], "again", str(parent)])  # noqa: S606 - no shell
     confinement.drop_capabilities()
 
 

@@ -1,4 +1,4 @@
-"""Takes the newest lists of a fleet from its mirrors: `python -I -m banlistd.trust.pull first PID`, JSON in and out.
+"""Takes the newest lists of a fleet from its mirrors. Arguments: `first`, and the pid of the parent. JSON in and out.
 
 What is signed is verified by python-tuf, unchanged, against the root of trust. The contents of lists go into files in memory
 that the caller made; the answer has what was verified on the way, also where a mirror was refused, so that it is never asked
@@ -250,7 +250,7 @@ def _text(octets: bytes) -> str:
 def run_pull(arguments: list[str]) -> int:
     stage, parent = arguments
     try:
-        become_unprivileged("banlistd.trust.pull", int(parent), is_first=stage == "first")
+        become_unprivileged(int(parent), is_first=stage == "first")
         order = json.loads(sys.stdin.buffer.read(_LARGEST_ORDER))
         tempfile.tempdir = order["folder"]
         largest = max((one["max_bytes"] for one in order["lists"]), default=0)

@@ -8,6 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from banlistd.adapters.signatures import without_rights
+from banlistd.adapters.system.own_program import own_program
 from banlistd.core.fleet.publish_job import NewContent, Published, PublishJob, job_octets, read_answer
 from banlistd.errors import FleetError, FleetFileError
 
@@ -58,7 +59,7 @@ class HubRepository:
     async def _run(self, job: PublishJob) -> Published:
         """Call it on the thread of the event loop: the program is killed when that thread ends."""
         search_path = os.pathsep.join(filter(None, sys.path))
-        program = ("-I", "-m", "banlistd.trust.publish")
+        program = own_program("banlistd.trust.publish")
         try:
             process = await asyncio.create_subprocess_exec(
                 sys.executable,

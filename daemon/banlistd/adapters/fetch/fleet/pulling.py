@@ -21,6 +21,7 @@ from typing import Any
 
 from banlistd.adapters.parser_process.answer import Answer, Status
 from banlistd.adapters.parser_process.result import taken_result
+from banlistd.adapters.system.own_program import own_program
 from banlistd.core.addresses.sets import AddressSet
 from banlistd.core.config.service.fleet import Fleet
 from banlistd.core.fleet.trust import FleetState, KnownTrust, MirrorFault, MirrorRefusal, Pulled, SignedList, WantedList
@@ -29,7 +30,6 @@ from banlistd.errors import FetchError, ParseError, TrustError
 from banlistd.model import ContentHash
 from banlistd.ports import Clock
 
-_PROGRAM = ("-I", "-B", "-m", "banlistd.trust.pull", "first")
 _ENVIRONMENT = {"LC_ALL": "C.UTF-8", "OPENBLAS_NUM_THREADS": "1"}
 _MOST_OUTPUT = 32 * 2**20
 _LARGEST_ROOT = 512_000
@@ -91,8 +91,7 @@ async def _answer(order: Mapping[str, Any], descriptors: Sequence[int], seconds:
     try:
         process = await asyncio.create_subprocess_exec(
             sys.executable,
-            *_PROGRAM,
-            str(os.getpid()),
+            *own_program("banlistd.trust.pull", "first", str(os.getpid())),
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.DEVNULL,
