@@ -2,7 +2,7 @@
 
 import ssl
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -12,7 +12,7 @@ ENDLESS = b"endless"
 
 class Mirror:
     """`files`: in place of those of the folder, by path without the first slash; None: 404; ENDLESS: octets for ever. `asked`:
-    paths.
+    paths. `on_request`: called with each path before it is answered.
     """
 
     def __init__(self, folder: Path, url: str) -> None:
@@ -20,9 +20,11 @@ class Mirror:
         self.url = url
         self.files: dict[str, bytes | None] = {}
         self.asked: list[str] = []
+        self.on_request: Callable[[str], object] = lambda _: None
 
     def content(self, path: str) -> bytes | None:
         self.asked.append(path)
+        self.on_request(path)
         if path in self.files:
             return self.files[path]
         try:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from banlistd.core.addresses.fleet_files.files import delta_file, whole_file
@@ -14,7 +15,7 @@ from support.fleet import Hub, Owners
 from support.fleet_repository import Repository
 from support.mirror import ENDLESS, Mirror, mirror_of
 from support.network_namespace import in_network_namespace
-from system.daemon_process import Installation, running
+from system.daemon_process import Daemon, Installation, running
 from system.kernel_view import look
 
 OLD, NEW = 0x05060708, 0x0506070A
@@ -82,6 +83,32 @@ def test_lies_of_a_mirror_change_no_ban_and_are_named(tmp_path: Path) -> None:
             mirror.files.clear()
             assert fleet.refresh() == [OLD, NEW]
             assert fleet.place.ask("fleet")["mirrors"][0]["fault"] == ""
+
+
+def kill_at(daemon: Daemon, end: str, path: str) -> None:
+    if path.endswith(end):
+        daemon.process.kill()
+
+
+@in_network_namespace
+def test_a_kill_at_any_request_of_a_pull_leaves_the_old_bans_and_the_next_start_takes_the_new_ones(tmp_path: Path) -> None:
+    repository = Repository(tmp_path / "repository")
+    repository.publish({"drop": content(OLD)})
+    with fleet_of(tmp_path, repository.folder, repository.first_root) as fleet:
+        (mirror,) = fleet.mirrors
+        with running(fleet.place, "drop"):
+            assert fleet.banned() == [OLD]
+        banned = [OLD]
+        for number, request in enumerate(("root.json", "timestamp.json", "snapshot.json", "drop.json", ".bld"), NEW):
+            repository.publish({"drop": content(OLD, number)})
+            with running(fleet.place) as daemon:
+                mirror.on_request = partial(kill_at, daemon, request)
+                fleet.place.ctl("refresh", "drop")
+                daemon.process.wait(60)
+                assert fleet.banned() == banned
+            mirror.on_request = lambda _: None
+            with running(fleet.place):
+                assert fleet.refresh() == (banned := [OLD, number])
 
 
 @in_network_namespace
