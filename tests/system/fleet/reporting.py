@@ -2,6 +2,7 @@
 
 import subprocess
 from base64 import b64encode
+from collections.abc import Sequence
 from pathlib import Path
 
 from banlistd.adapters.signatures.ed25519 import public_key_of
@@ -22,11 +23,16 @@ def key_of(node: str) -> str:
     return b64encode(public_key_of(signer(node).seed)).decode()
 
 
-def hub_in(folder: Path, mosquitto: Mosquitto, reports: str = "quorum: 2, window: 1h", *more: str) -> Installation:
+def key_file(node: str) -> bytes:
+    """The private key of a node, as its credential is."""
+    return private_key_text(signer(node).seed).encode()
+
+
+def hub_in(folder: Path, mosquitto: Mosquitto, reports: str = "quorum: 2, window: 1h") -> Installation:
     folder.mkdir()
     place = Installation(folder)
-    place.configure(f"id: reports, reports: {{{reports}}}", allow=["198.51.100.0/24"])
-    _add(place, mosquitto, "hub", f"fleet: {{name: {FLEET}}}", *more)
+    source, section = f"id: reports, reports: {{{reports}}}", f"fleet: {{name: {FLEET}}}"
+    settings(place, mosquitto, "hub", source, section, allow=["198.51.100.0/24"])
     return place
 
 
@@ -34,16 +40,18 @@ def node_in(folder: Path, mosquitto: Mosquitto, name: str, report: str = "[fail2
     """A machine whose bans by fail2ban are reported."""
     (folder / name).mkdir()
     place = Installation(folder / name)
-    place.configure()
     credentials = folder / name / "credentials"
     credentials.mkdir()
-    (credentials / "node-key").write_text(private_key_text(signer(name).seed))
-    _add(place, mosquitto, name, f'fleet: {{name: {FLEET}, report: {report}, node_key: "${{credential:node-key}}"}}')
+    (credentials / "node-key").write_bytes(key_file(name))
+    section = f'fleet: {{name: {FLEET}, report: {report}, node_key: "${{credential:node-key}}"}}'
+    settings(place, mosquitto, name, "", section)
     return place
 
 
-def _add(place: Installation, mosquitto: Mosquitto, name: str, *lines: str) -> None:
-    more = ["backend: memory", f"mqtt: {{broker: 'mqtt://127.0.0.1:{mosquitto.port}', id: {name}}}", *lines, ""]
+def settings(place: Installation, mosquitto: Mosquitto, name: str, source: str, fleet: str, allow: Sequence[str] = ()) -> None:
+    """The configuration of a machine; it bans in memory. An empty `source`: none."""
+    place.configure(*([source] if source else []), allow=allow)
+    more = ["backend: memory", f"mqtt: {{broker: 'mqtt://127.0.0.1:{mosquitto.port}', id: {name}}}", fleet, ""]
     place.file.write_text(place.file.read_text() + "\n".join(more))
 
 

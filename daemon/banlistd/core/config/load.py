@@ -150,7 +150,9 @@ def _inherited(own: Tree, defaults: Defaults, entry: CatalogueEntry | None) -> d
     if any(key in own for key in ("block", "only", "names", "hub", "reports")):
         merged["format"] = Format(FormatType.PLAIN)
     if "reports" in own:
-        merged |= {"every": REPORTS_EVERY, "ttl": None, "two_miss": False, "allow_empty": True}
+        merged |= {"every": REPORTS_EVERY, "ttl": None, "two_miss": False}
+    if "reports" in own or own.get("hub") == REPORTS:
+        merged["allow_empty"] = True  # where nobody reports anything, as at first
     if "names" in own:
         merged |= {"every": NAMES_EVERY, "ttl": NAMES_TTL, "two_miss": False}
     return merged

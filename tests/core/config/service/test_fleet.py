@@ -76,7 +76,7 @@ def test_the_guards_of_a_hub_s_list_are_narrower_unless_they_are_written() -> No
 
 def test_a_reported_list_has_no_networks_but_64s() -> None:
     (source,) = read(FLEET + "sources: [{id: shared, hub: reports}]").sources
-    assert (source.guards.widest4, source.guards.widest6) == (32, 64)
+    assert (source.guards.widest4, source.guards.widest6, source.allow_empty) == (32, 64, True)
 
 
 def test_a_hub_publishes_sources_under_their_ids() -> None:
