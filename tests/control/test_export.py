@@ -8,10 +8,11 @@ import pytest
 
 from banlistd.core.addresses.exporting.files import PIECE
 from banlistd.core.config.model import Source
+from banlistd.core.manual.manual_bans import read_ban
 from banlistd.errors import ChangedExportError, NoSuchSourceError, UsageError
 from banlistd.model import Action, SourceId
 from support.fakes import FakeFetcher, FakeFirewall
-from support.sources import config_of
+from support.sources import ONE, TWO, config_of, source
 from worlds import DaemonWorld, Environment, run
 
 FIRST, SECOND, WATCH = (SourceId(name) for name in ("first", "second", "watch"))
@@ -95,3 +96,26 @@ def test_what_cannot_be_exported_is_refused(tmp_path: Path) -> None:
                 await world.ask("export", **fields)
 
     run(environment_on(tmp_path), CONFIG, life)
+
+
+def test_what_blocks_some_packets_only_is_left_out_unless_it_is_named(tmp_path: Path) -> None:
+    async def life(world: DaemonWorld) -> None:
+        await world.completed(ONE, TWO)
+        await world.manual_bans.carry_out(read_ban({"address": "203.0.113.7", "ports": "23"}))
+        await world.manual_bans.carry_out(read_ban({"address": "203.0.113.8"}))
+        by_hand = world.enforcer.policy.sources[1].source_id
+        text = (await world.ask("export"))["text"]
+        assert addresses_in(text) == ["192.0.2.2", "203.0.113.8"]
+        assert f"# {ONE}: left out, because banlistd blocks only tcp to port 22; name it" in text
+        assert f"# {by_hand}: left out, because banlistd blocks only tcp/udp to port 23; name it" in text
+        text = (await world.ask("export", ids=f"{by_hand},{ONE}"))["text"]
+        assert addresses_in(text) == ["192.0.2.1", "203.0.113.7"]
+        assert f"# {ONE}: run 1, " in text
+        assert "; banlistd blocks only tcp to port 22\n" in text
+        assert "left out" not in text
+
+    run(Environment(tmp_path), config_of(source(ONE, ports=((22, 22),), protocols=("tcp",)), source(TWO)), life, serve=True)
+
+
+def addresses_in(text: str) -> list[str]:
+    return [line for line in text.splitlines() if not line.startswith("#")]

@@ -10,12 +10,12 @@ from banlistd.control.page import Page
 from banlistd.core.addresses.exporting.formats import ExportFormat
 from banlistd.core.printing import printable
 from banlistd.errors import ChangedExportError, NoSuchSourceError, UsageError
+from banlistd.scopes.names import is_by_hand
 
 if TYPE_CHECKING:
     from banlistd.control.parts import Parts
     from banlistd.control.request import ControlRequest
     from banlistd.core.addresses.exporting.files import Export, ExportedSource
-    from banlistd.core.feeds.content import Content
     from banlistd.model import ContentHash, SourceId
 
 _PLACE = re.compile(r"([0-9a-f]{64}):([1-9][0-9]{0,8})", re.ASCII)
@@ -31,7 +31,7 @@ class ExportPiece(TypedDict):
 
 
 class ExportOrder(NamedTuple):
-    """`ids` empty: every source that bans. `content_hash` empty: from the beginning."""
+    """`ids` empty: every source that bans all packets. `content_hash` empty: from the beginning."""
 
     ids: tuple[str, ...]
     form: ExportFormat
@@ -57,10 +57,10 @@ async def _answer(parts: "Parts", order: ExportOrder) -> ExportPiece:
     from banlistd.core.addresses.exporting.files import piece, pieces
     from banlistd.model import ContentHash
 
-    source_ids = _source_ids(parts, order)
+    source_ids, left_out = _source_ids(parts, order)
     export = parts.exports.kept(source_ids, ContentHash(order.content_hash))
     if export is None:
-        export = await _export(parts, source_ids, is_for_all=not order.ids)
+        export = await _export(parts, source_ids, left_out, is_for_all=not order.ids)
         if order.content_hash and export.content_hash != order.content_hash:
             raise ChangedExportError("the content has changed during the export", "export it again")
         parts.exports.keep(source_ids, export)
@@ -79,37 +79,44 @@ async def _answer(parts: "Parts", order: ExportOrder) -> ExportPiece:
     }
 
 
-def _source_ids(parts: "Parts", order: ExportOrder) -> "tuple[SourceId, ...]":
-    """The sources of an export, in the order of the configuration, so that the order of the names changes nothing."""
-    from banlistd.model import MANUAL
-
-    named = {name if name == MANUAL else parts.source(name).id for name in order.ids}
-    return tuple(
-        source.source_id
-        for source in parts.enforcer.policy.sources
-        if (source.source_id in named if named else source.action.blocks)
+def _source_ids(parts: "Parts", order: ExportOrder) -> "tuple[tuple[SourceId, ...], tuple[SourceId, ...]]":
+    """The sources of an export, in the order of the configuration, so that the order of the names changes nothing; and those
+    that are left out, because they ban some packets only and are not named.
+    """
+    sources = parts.enforcer.policy.sources
+    by_hand = {owner.source_id for owner in sources if is_by_hand(owner.source_id)}
+    named = {name if name in by_hand else parts.source(name).id for name in order.ids}
+    if named:
+        return tuple(owner.source_id for owner in sources if owner.source_id in named), ()
+    banning = [owner for owner in sources if owner.action.blocks]
+    return tuple(owner.source_id for owner in banning if not owner.scope), tuple(
+        owner.source_id for owner in banning if owner.scope
     )
 
 
-async def _export(parts: "Parts", source_ids: "tuple[SourceId, ...]", *, is_for_all: bool) -> "Export":
+async def _export(
+    parts: "Parts", source_ids: "tuple[SourceId, ...]", left_out: "tuple[SourceId, ...]", *, is_for_all: bool
+) -> "Export":
     import asyncio
 
     from banlistd.core.addresses.exporting.files import ExportedSource, export_of
-    from banlistd.model import MANUAL
 
     runs = await parts.ledger.newest_runs()
-    contents = {source_id: content for source_id in source_ids if (content := parts.enforcer.content(source_id))}
-    missing = [source_id for source_id in source_ids if source_id not in contents and source_id != MANUAL]
+    found = {source_id: parts.enforcer.content(source_id) for source_id in (*source_ids, *left_out)}
+    contents = {source_id: content for source_id in source_ids if (content := found[source_id])}
+    missing = [source_id for source_id in source_ids if source_id not in contents and not is_by_hand(source_id)]
     if missing and not (is_for_all and contents):
         raise UsageError(f"{missing[0]} has no content yet", f"banlistctl refresh {missing[0]}")
+    scopes = {owner.source_id: str(owner.scope or "") for owner in parts.enforcer.policy.sources}
 
-    def exported(source_id: "SourceId", content: "Content | None") -> "ExportedSource":
-        run = runs.get(source_id)
+    def exported(source_id: "SourceId") -> "ExportedSource":
+        run, content = runs.get(source_id), found[source_id]
         content_hash: ContentHash | None = content.content_hash if content else None
-        return ExportedSource(source_id, run.id if run and run.content_hash == content_hash else None, content_hash)
+        run_id = run.id if run and run.content_hash == content_hash else None
+        return ExportedSource(source_id, run_id, content_hash, scopes.get(source_id, ""))
 
-    named = [exported(source_id, contents.get(source_id)) for source_id in source_ids]
-    return await asyncio.to_thread(export_of, named, [content.addresses for content in contents.values()])
+    sets = [content.addresses for content in contents.values()]
+    return await asyncio.to_thread(export_of, [*map(exported, source_ids)], sets, [*map(exported, left_out)])
 
 
 def _page(answer: ExportPiece, _: PageContext) -> Page:
@@ -130,7 +137,10 @@ def _stream(fields: Mapping[str, object], is_json: bool, ask: Callable[[Mapping[
 EXPORT: Command[ExportOrder, ExportPiece] = Command(
     name="export",
     help="the content of sources as a file for another program",
-    details="Without an ID, it is every source that bans, and the manual bans; the entries of several sources are merged. The"
+    details="Without an ID, it is every source that bans, and the manual bans; the entries of several sources are merged. A"
+    " source, or manual bans, of some packets only (`ports`, `interfaces`, ...) is left out then, because the file says nothing"
+    " of packets and would block more elsewhere; a comment, or `left_out` of the JSON, names it. An ID exports it, and its"
+    " comment, or `scope` of the JSON, says which packets it blocks. The"
     " lists are exported as they were read: the allowlist and protected addresses are not taken off. `plain` has one address,"
     " network or range a line, `cidr` networks alone; `nft -f`, `ipset restore`, RouterOS and Unbound (a response policy zone"
     " with rpz-ip triggers) read the others. The same content gives the same octets. Comments, or keys of the JSON, name each"
@@ -145,7 +155,7 @@ EXPORT: Command[ExportOrder, ExportPiece] = Command(
         "after": None,
     },
     arguments=(
-        Argument("ids", "ID", "these sources; default: all that ban", nargs="*", completes=Completes.SOURCES),
+        Argument("ids", "ID", "these sources; default: all that ban every packet", nargs="*", completes=Completes.SOURCES),
         Argument(
             "--format",
             "FORMAT",

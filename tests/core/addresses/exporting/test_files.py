@@ -1,6 +1,8 @@
 """Exported files: each format is read back to the same addresses, and the same content gives the same octets."""
 
+import json
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 
@@ -137,3 +139,16 @@ def lines_of(export: Export, form: ExportFormat) -> list[str]:
 def test_a_response_policy_zone_has_reversed_names(entry: str, name: str) -> None:
     text = text_of(exported(addresses_of(entry.encode())), ExportFormat.UNBOUND_RPZ)
     assert f"\n{name} IN CNAME .\n" in text
+
+
+@pytest.mark.parametrize("form", ExportFormat)
+def test_a_file_says_which_packets_a_source_blocks_and_which_sources_are_left_out(form: ExportFormat) -> None:
+    part = replace(SOURCE, scope="tcp to port 22")
+    text = text_of(export_of([part], [addresses_of(BODY)], [replace(part, source_id=SourceId("web"))]), form)
+    if form is ExportFormat.JSON:
+        document = json.loads(text)
+        assert [(one["id"], one["scope"]) for one in document["sources"]] == [("tor", "tcp to port 22")]
+        assert [one["id"] for one in document["left_out"]] == ["web"]
+    else:
+        assert f"tor: run 7, {'ab' * 32}; banlistd blocks only tcp to port 22\n" in text
+        assert "web: left out, because banlistd blocks only tcp to port 22; name it to export it\n" in text

@@ -30,31 +30,36 @@ _TTL = 60
 @dataclass(frozen=True, slots=True)
 class ExportedSource:
     """A source whose content is in the file. `run`: its import run; None for manual bans. `content_hash` None: it has no
-    content yet.
+    content yet. `scope`: which packets alone it bans, as text; empty: all.
     """
 
     source_id: SourceId
     run: int | None
     content_hash: ContentHash | None
+    scope: str = ""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Export:
-    """Everything that is exported, in ascending order. `ranges`: one entry each, hosts and networks, not merged."""
+    """Everything that is exported, in ascending order. `ranges`: one entry each, hosts and networks, not merged.
+
+    `left_out`: sources that are not in the file, since it would make another program block more packets than the daemon does.
+    """
 
     sources: tuple[ExportedSource, ...]
     content_hash: ContentHash
     ranges: tuple[Ranges, Ranges]
+    left_out: tuple[ExportedSource, ...] = ()
 
     def __len__(self) -> int:
         return sum(map(len, self.ranges))
 
 
-def export_of(sources: Sequence[ExportedSource], sets: Sequence[AddressSet]) -> Export:
+def export_of(sources: Sequence[ExportedSource], sets: Sequence[AddressSet], left_out: Sequence[ExportedSource] = ()) -> Export:
     """The union of sets. The content hash of a single one is that of the ledger."""
     addresses = sets[0] if len(sets) == 1 else _union(sets) if sets else AddressSet.none()
     by_family = [_in_order(family, addresses) for family in FAMILIES]
-    return Export(tuple(sources), addresses.content_hash(), (by_family[0], by_family[1]))
+    return Export(tuple(sources), addresses.content_hash(), (by_family[0], by_family[1]), tuple(left_out))
 
 
 def pieces(export: Export) -> int:
@@ -97,7 +102,10 @@ def _facts(export: Export) -> Iterator[str]:
     yield f"exported by banlistd: {counted(len(export), 'entry', 'entries')}, SHA-256 of the content {export.content_hash}"
     for source in export.sources:
         run = "" if source.run is None else f"run {source.run}, "
-        yield f"{source.source_id}: {run}{source.content_hash or 'no content yet'}"
+        scope = f"; banlistd blocks only {source.scope}" if source.scope else ""
+        yield f"{source.source_id}: {run}{source.content_hash or 'no content yet'}{scope}"
+    for source in export.left_out:
+        yield f"{source.source_id}: left out, because banlistd blocks only {source.scope}; name it to export it"
 
 
 def _head(export: Export, form: ExportFormat) -> str:
@@ -121,8 +129,12 @@ def _comments(export: Export) -> str:
 
 
 def _json_head(export: Export) -> str:
-    sources = [{"id": one.source_id, "run": one.run, "content_hash": one.content_hash} for one in export.sources]
-    head = json.dumps({"sources": sources, "content_hash": export.content_hash, "entries": len(export)})
+    sources, left_out = (
+        [{"id": one.source_id, "run": one.run, "content_hash": one.content_hash, "scope": one.scope} for one in sources]
+        for sources in (export.sources, export.left_out)
+    )
+    facts = {"sources": sources, "left_out": left_out, "content_hash": export.content_hash, "entries": len(export)}
+    head = json.dumps(facts)
     return f'{head[:-1]}, "addresses": [\n'
 
 
