@@ -19,7 +19,7 @@ PolicyHash = NewType("PolicyHash", str)
 """SHA-256, cut to 16 hexadecimal digits, of everything besides content that decides what is banned."""
 
 Mark = NewType("Mark", int)
-"""The number (1 to 65,535) of a source in the kernel; a source keeps it for ever."""
+"""The number (1 to 65,535) of a source in the kernel; a list keeps it for ever, manual bans of a scope while there are any."""
 
 
 class Family(StrEnum):

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from banlistd.core.manual.manual_bans import BanOrder, read_ban, read_unban
-from banlistd.errors import RefusedError, UsageError
+from banlistd.errors import FirewallError, RefusedError, UsageError
 from banlistd.events import EventName
 from banlistd.services.orders.mass_orders import read_mass_ban
 from support.fakes import FakeAnnouncer
@@ -151,6 +151,33 @@ def test_the_ninth_scope_is_refused_and_a_known_one_is_not(tmp_path: Path) -> No
         assert len((await banned(world, "203.0.113.7"))[1]) == 8
 
     run(Environment(tmp_path), LISTED, life, serve=True)
+
+
+def test_the_mark_of_a_scope_without_a_ban_is_given_to_the_next(tmp_path: Path) -> None:
+    def marks(world: DaemonWorld) -> list[int]:
+        return [int(owner.mark) for owner in world.enforcer.policy.sources if owner.scope]
+
+    async def life(world: DaemonWorld) -> None:
+        await world.manual_bans.carry_out(ban("203.0.113.1", ports="1000"))
+        kept = marks(world)
+        for port in range(1, 30):
+            await world.manual_bans.carry_out(ban("203.0.113.7", ports=str(port)))
+            assert len(marks(world)) == 2
+            assert {*marks(world)} <= {kept[0], kept[0] + 1, kept[0] + 2}
+            assert await banned(world, "203.0.113.7") == (False, [("manual", f"tcp/udp to port {port}")])
+            assert await banned(world, "203.0.113.1") == (False, [("manual", "tcp/udp to port 1000")])
+        assert kept[0] in marks(world)
+        world.firewall.fail_before = True
+        with pytest.raises(FirewallError):
+            await world.manual_bans.carry_out(ban("203.0.113.7", ports="40"))
+        with pytest.raises(FirewallError):
+            await world.manual_bans.carry_out(ban("203.0.113.7", ports="41"))
+        world.firewall.fail_before = False
+        await world.manual_bans.carry_out(ban("203.0.113.7", ports="42"))
+        assert await banned(world, "203.0.113.7") == (False, [("manual", "tcp/udp to port 42")])
+        assert await banned(world, "203.0.113.1") == (False, [("manual", "tcp/udp to port 1000")])
+
+    run(Environment(tmp_path), config_of(), life, serve=True)
 
 
 @pytest.mark.parametrize(

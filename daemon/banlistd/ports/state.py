@@ -43,7 +43,10 @@ class Ledger(Protocol):
     """
 
     async def marks_for(self, source_ids: Sequence[SourceId], standing: Sequence[Marker] = ()) -> Mapping[SourceId, Mark]:
-        """The mark of each source; a new source gets a number that was never given away.
+        """The mark of each source; a new source gets a number that was never given away. `standing`: what the firewall has.
+
+        Manual bans of a new scope get that of a scope that is neither among `source_ids` nor has a marker, if there is one: so
+        all that have bans are named together.
 
         A ledger that knows no source at all was lost, or is new: it takes over the marks of the present markers. Where
         every source is known, nothing is written.

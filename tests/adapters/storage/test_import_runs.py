@@ -9,7 +9,7 @@ from pathlib import Path
 from banlistd.adapters.storage.database import open_database
 from banlistd.adapters.storage.import_runs import KEPT_RUNS, ImportRuns
 from banlistd.core.feeds.content import Pending
-from banlistd.model import ContentHash, ImportRun, PolicyHash, Poll, RunState, SourceId, Validators
+from banlistd.model import MANUAL, ContentHash, ImportRun, Mark, Marker, PolicyHash, Poll, RunState, SourceId, Validators
 
 SOURCE = SourceId("s")
 POLICY = PolicyHash("p" * 16)
@@ -40,6 +40,19 @@ def test_marks_are_given_once_and_for_ever(tmp_path: Path) -> None:
         a, b, c = SourceId("a"), SourceId("b"), SourceId("c")
         assert await ledger.marks_for([a, b]) == {a: 1, b: 2}
         assert await ledger.marks_for([c, a]) == {c: 3, a: 1}
+
+    with_ledger(tmp_path, use)
+
+
+def test_the_mark_of_manual_bans_is_given_again_once_no_ban_and_no_marker_has_it(tmp_path: Path) -> None:
+    async def use(ledger: ImportRuns) -> None:
+        one, two, three = (SourceId(f"manual-{digit * 8}") for digit in "123")
+        assert await ledger.marks_for([MANUAL, SourceId("a"), one]) == {MANUAL: 1, "a": 2, one: 3}
+        assert await ledger.marks_for([two], [Marker(Mark(3), one, content("a"), POLICY)]) == {two: 4}
+        assert await ledger.marks_for([three, two]) == {three: 3, two: 4}
+        assert await ledger.marks_for([SourceId("b")]) == {"b": 5}
+        assert await ledger.marks_for([one, three]) == {one: 4, three: 3}
+        assert await ledger.marks_for([MANUAL]) == {MANUAL: 1}
 
     with_ledger(tmp_path, use)
 
