@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
 from itertools import count
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
@@ -19,6 +19,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_sta
 
 from banlistd.core.addresses.canonical import hash_of
 from banlistd.core.config.model import Config, Source
+from banlistd.core.config.reading.scoping import ConnectionChoice
 from banlistd.core.config.sections.allow import AllowEntry
 from banlistd.core.feeds.parsers import parse
 from banlistd.errors import FetchError, FirewallError
@@ -91,6 +92,9 @@ STRUCTURE = (
     "flush map inet banlistd applied",
     "delete element inet banlistd applied { 1 }",
     *(f"flush map inet banlistd {kind}{version}" for kind in ("hosts", "nets") for version in (4, 6)),
+    *(f"flush map inet banlistd scope{number}_in_{kind}4" for number in (1, 2) for kind in ("hosts", "nets")),
+    "flush chain inet banlistd scoped-1-in",
+    "flush chain inet banlistd tracked-in",
 )
 ELEMENTS = (
     *(
@@ -98,13 +102,21 @@ ELEMENTS = (
         for entry in ENTRIES
         for kind in ("hosts", "nets")
     ),
+    *(f"delete element inet banlistd scope1_in_hosts4 {{ {one} }}" for one in ("192.0.2.1", "203.0.113.5")),
     *(f"add element inet banlistd hosts4 {{ {one} : {mark} }}" for one in ("192.0.2.1", "203.0.113.9") for mark in (1, 2)),
     *(f"add element inet banlistd nets6 {{ {net} : 1 }}" for net in ("2001:db8::/64", "2001:dead::/32")),
 )
 hands = st.sampled_from(STRUCTURE) | st.sampled_from(ELEMENTS)
 
 entries = st.lists(st.sampled_from(ENTRIES), min_size=1, max_size=6, unique=True)
-rosters = st.lists(st.tuples(st.sampled_from(FEEDS), st.sampled_from(Action)), max_size=4, unique_by=lambda pair: pair[0])
+PACKETS = ("", "22", "80", "22 new")
+"""Which packets a list blocks: all, or those to a port, and ` new` behind it where answers pass."""
+
+rosters = st.lists(
+    st.tuples(st.sampled_from(FEEDS), st.sampled_from(Action), st.sampled_from(PACKETS)),
+    max_size=4,
+    unique_by=lambda listed: listed[0],
+)
 moments = st.integers(0, 60)
 some_feeds = st.lists(st.sampled_from(FEEDS), min_size=1, max_size=4, unique=True)
 
@@ -113,11 +125,26 @@ def body_of(listed: Sequence[str]) -> bytes:
     return "".join(f"{entry}\n" for entry in listed).encode()
 
 
-def config_of(lists: Sequence[tuple[str, Action]], allow: Sequence[str]) -> Config:
+Listed = tuple[str, Action, str]
+
+
+def scope_by(packets: str) -> Mapping[str, Any]:
+    port, _, new = packets.partition(" ")
+    ports = {"ports": ((int(port), int(port)),)} if port else {}
+    return {**ports, **({"connections": ConnectionChoice.NEW} if new else {})}
+
+
+def config_of(lists: Sequence[Listed], allow: Sequence[str]) -> Config:
     sources = tuple(
         # A list whose entries are all reserved or allowed is taken too.
-        Source(id=SourceId(name), url=f"http://192.0.2.9/{name}", action=action, allow_empty=True)
-        for name, action in lists
+        Source(
+            id=SourceId(name),
+            url=f"http://192.0.2.9/{name}",
+            action=action,
+            allow_empty=True,
+            **scope_by(packets),
+        )
+        for name, action, packets in lists
     )
     networks = map(ipaddress.ip_network, allow)
     return Config(sources=sources, allow=tuple(AllowEntry(first=network[0], last=network[-1]) for network in networks))
@@ -177,7 +204,7 @@ class Lives(RuleBasedStateMachine):
         nft("flush", "ruleset")
         self.disk = self._new_disk()
         self.disk.mkdir()
-        self.sources: list[tuple[str, Action]] = [("a", Action.DROP), ("b", Action.DROP)]
+        self.sources: list[Listed] = [("a", Action.DROP, ""), ("b", Action.DROP, "22")]
         self.allow: list[str] = []
         self.shown: dict[str, Sequence[str]] = {name: [f"203.0.113.{at}"] for at, name in enumerate(FEEDS)}
         self.good: dict[str, Sequence[str]] = {}
@@ -202,7 +229,10 @@ class Lives(RuleBasedStateMachine):
         names = self._enabled(names)
         held = contents()
         ends: dict[str, OutcomeKind] = {outcome.source_id: outcome.kind for outcome in self._alive.poll(names)}
-        assert set(ends.values()) <= {OutcomeKind.COMPLETED, OutcomeKind.SKIPPED}
+        # A list that is allowed may not grow by more than 65,536 networks of /48.
+        growing = {name for name, action, _ in self.sources if action is Action.ALLOW and ends.get(name) is OutcomeKind.REFUSED}
+        names = [name for name in names if name not in growing]
+        assert {ends[name] for name in names} <= {OutcomeKind.COMPLETED, OutcomeKind.SKIPPED}
         for name in names:
             assert ends[name] is OutcomeKind.COMPLETED or held.get(name) == content_hash_of(self.shown[name])
         self.good |= {name: self.shown[name] for name in names}
@@ -226,7 +256,7 @@ class Lives(RuleBasedStateMachine):
             self._show(name, self.shown[name])
 
     @rule(sources=rosters)
-    def sources_change(self, sources: list[tuple[str, Action]]) -> None:
+    def sources_change(self, sources: list[Listed]) -> None:
         self.sources = sources
         self._reload()
 
@@ -275,7 +305,7 @@ class Lives(RuleBasedStateMachine):
         self._check()
 
     @rule(sources=rosters, moment=moments)
-    def is_killed_in_a_reload(self, sources: list[tuple[str, Action]], moment: int) -> None:
+    def is_killed_in_a_reload(self, sources: list[Listed], moment: int) -> None:
         self.sources = sources
         self._kill(lambda process: process.reload(self._config), moment)
         self._check()
@@ -297,12 +327,12 @@ class Lives(RuleBasedStateMachine):
         with self._fickle(lost=lost):
             outcomes = self._alive.poll(names)
         for outcome in outcomes:
-            if outcome.kind is not OutcomeKind.FAILED:
+            if outcome.kind not in (OutcomeKind.FAILED, OutcomeKind.REFUSED):
                 self.good[outcome.source_id] = self.shown[outcome.source_id]
         self.settles()
 
     @rule(sources=rosters, lost=st.booleans())
-    def kernel_refuses_or_its_answer_is_lost_in_a_reload(self, sources: list[tuple[str, Action]], lost: bool) -> None:
+    def kernel_refuses_or_its_answer_is_lost_in_a_reload(self, sources: list[Listed], lost: bool) -> None:
         before, self.sources = self.sources, sources
         with self._fickle(lost=lost):
             try:
@@ -354,7 +384,7 @@ class Lives(RuleBasedStateMachine):
         return config_of(self.sources, self.allow)
 
     def _enabled(self, names: Sequence[str]) -> Sequence[str]:
-        return [name for name, _ in self.sources if name in names]
+        return [name for name, *_ in self.sources if name in names]
 
     def _show(self, name: str, listed: Sequence[str]) -> None:
         self.shown[name] = listed
@@ -392,18 +422,23 @@ class Lives(RuleBasedStateMachine):
         self.wait_for_external_change = False
         type(self).steps += 1
         # Who blocks owns before who only watches.
-        sources = sorted((pair for pair in self.sources if pair[0] in self.good), key=lambda pair: not pair[1].blocks)
-        lists = {name: self.good[name] for name, _ in sources}
-        acting = {name: self.good[name] for name, action in sources if action not in SILENT}
-        listed = [entry for name, action in sources if action is Action.ALLOW for entry in self.good[name]]
+        sources = sorted((one for one in self.sources if one[0] in self.good), key=lambda one: not one[1].blocks)
+        lists = {name: self.good[name] for name, *_ in sources}
+        acting = [(name, packets if action.blocks else "") for name, action, packets in sources if action not in SILENT]
+        listed = [entry for name, action, _ in sources if action is Action.ALLOW for entry in self.good[name]]
         allowed = [*self.allow, *networks_of(listed)]
+        passing = [*in_every_form([*RESERVED, *allowed]), *at_the_end_of_listed(allowed)]
         seen = look()
         assert seen.contents == {name: content_hash_of(listed) for name, listed in lists.items()}
-        assert seen.ranges == expected(acting, [*in_every_form([*RESERVED, *allowed]), *at_the_end_of_listed(allowed)])
+        planned = {
+            packets: expected({name: lists[name] for name, its in acting if its == packets}, passing) for packets in PACKETS
+        }
+        assert seen.ranges == planned.pop("")
+        assert seen.scoped == {packets: ranges for packets, ranges in planned.items() if any(ranges.values())}
         with closing(sqlite3.connect(self.disk / "db")) as database:
             assert not list(database.execute("SELECT * FROM import_runs WHERE state = 'pending'"))
         if lists:
-            others = {name: VERDICTS[action] for name, action in self.sources if action not in SILENT}
+            others = {name: VERDICTS[action] for name, action, _ in self.sources if action not in SILENT}
             assert verdicts() == {MANUAL: VERDICTS[Action.DROP], **others}
 
 
