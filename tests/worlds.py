@@ -286,7 +286,7 @@ async def assemble(
         host,
         announcer,
         clock,
-        marks=partial(marks_by_hand, ledger, kernel),
+        marks=partial(marks_by_hand, ledger, kernel) if config.backend.kind.capabilities.scopes else None,
         look_every=0.005,
         retry_every=0.005,
     )

@@ -4,6 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from banlistd.backends import BackendName
+from banlistd.control.commands.checking.address import why_not
 from banlistd.core.manual.manual_bans import BanOrder, read_ban, read_unban
 from banlistd.errors import FirewallError, RefusedError, UsageError
 from banlistd.events import EventName
@@ -178,6 +180,46 @@ def test_the_mark_of_a_scope_without_a_ban_is_given_to_the_next(tmp_path: Path) 
         assert await banned(world, "203.0.113.1") == (False, [("manual", "tcp/udp to port 1000")])
 
     run(Environment(tmp_path), config_of(), life, serve=True)
+
+
+def test_a_backend_without_scopes_has_no_ban_of_some_packets_in_force_and_says_so(tmp_path: Path) -> None:
+    environment = Environment(tmp_path)
+
+    async def first(world: DaemonWorld) -> None:
+        await world.manual_bans.carry_out(ban("203.0.113.7", **SSH))
+        await world.manual_bans.carry_out(ban("203.0.113.8"))
+        assert [(row["address"], row["in_force"]) for row in await world.ask("bans")] == [
+            ("203.0.113.8", True),
+            ("203.0.113.7", True),
+        ]
+        assert (await world.ask("check", address="203.0.113.7"))["waiting"] == []
+
+    async def without_scopes(world: DaemonWorld) -> None:
+        assert await banned(world, "203.0.113.7") == (False, [])
+        answer = await world.ask("check", address="203.0.113.7")
+        assert [(row["origin"], row["packets"]) for row in answer["waiting"]] == [("operator", "tcp to port 22")]
+        assert why_not(answer) == (
+            ": a manual ban (tcp to port 22 by operator) is not in force, "
+            "because the backend bans all packets of an address, or none"
+        )
+        assert await banned(world, "203.0.113.8") == (True, [])
+        assert [(row["address"], row["in_force"], row["spared"]) for row in await world.ask("bans")] == [
+            ("203.0.113.8", True, ""),
+            ("203.0.113.7", False, "the backend bans all packets of an address, or none"),
+        ]
+        messages = [remark["message"] for remark in (await world.ask("status"))["remarks"]]
+        assert "1 manual ban of some packets is not in force: the backend bans all packets of an address, or none" in messages
+
+    async def back(world: DaemonWorld) -> None:
+        assert await banned(world, "203.0.113.7") == (False, [("manual", "tcp to port 22")])
+        assert all(row["in_force"] for row in await world.ask("bans"))
+        assert not any("not in force" in remark["message"] for remark in (await world.ask("status"))["remarks"])
+
+    run(environment, config_of(), first, serve=True)
+    environment.announcer = FakeAnnouncer()
+    run(environment, config_of(backend=BackendName.IPSET), without_scopes, serve=True)
+    environment.announcer = FakeAnnouncer()
+    run(environment, config_of(), back, serve=True)
 
 
 @pytest.mark.parametrize(

@@ -166,6 +166,14 @@ class ManualBanService:
         """Those of any of these addresses, in the order in which they came."""
         return await asyncio.to_thread(_touching, self._index.oldest_first(), span, self._clock.now())
 
+    def is_possible(self, ban: ManualBan) -> bool:
+        """Whether the firewall can ban so; where it cannot, the ban is not in force."""
+        return ban.scope is None or self._marks is not None
+
+    def waiting(self) -> int:
+        """How many are not in force for that reason."""
+        return sum(not self.is_possible(ban) for ban in self._index.scoped().values() if ban.in_force(self._clock.now()))
+
     async def ended(self, span: Span) -> Sequence[EndedBan]:
         """The bans that are over of any of these addresses, the newest end first. Raises LedgerError."""
         return await self._table.ended(span)

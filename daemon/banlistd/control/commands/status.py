@@ -98,6 +98,7 @@ async def _status(parts: "Parts", verdict: VerdictAnswer) -> StatusAnswer:
     from banlistd.core.geo.ages import remarks_on_ages
     from banlistd.core.ruleset.ranking import count, count_watched
     from banlistd.model import Action
+    from banlistd.services.orders.waiting import remarks_on_waiting
 
     config, state = parts.service.config, parts.enforcer.state
     enabled = {source.id for source in config.sources if source.enabled}
@@ -129,7 +130,7 @@ async def _status(parts: "Parts", verdict: VerdictAnswer) -> StatusAnswer:
         "watched": await asyncio.to_thread(count_watched, state) if state else 0,
         "maps": {map_id.name: len(entries) for map_id, entries in state.map_entries.items()} if state else {},
         "last_change": newest.completed_at if newest else None,
-        "remarks": _rows([*remarks, *ages, *parts.value.remarks()]),
+        "remarks": _rows([*remarks, *ages, *parts.value.remarks(), *remarks_on_waiting(parts.banning.waiting())]),
         "refreshing": {"done": done, "total": total},
         "suspended": await suspension_rows(parts, parts.suspended.every),
         "mqtt": broker_row(parts.broker),

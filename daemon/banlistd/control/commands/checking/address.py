@@ -55,8 +55,9 @@ class OriginRow(TypedDict):
 
 class CheckAnswer(TypedDict):
     """`owner` and `action`: of the source whose element matches in the firewall, whatever the packet. `partly`: what bans some
-    packets; the rest passes unless `banned`. `protected`: why no source bans the address,
-    or empty. `answers`: what passes from it even where it is banned, and why, or empty. `allowed_by`: what allows it.
+    packets; the rest passes unless `banned`. `waiting`: manual bans of some packets that the backend cannot carry out.
+    `protected`: why no source bans the address, or empty. `answers`: what passes from it even where it is banned, and why, or
+    empty. `allowed_by`: what allows it.
     """
 
     address: str
@@ -69,6 +70,7 @@ class CheckAnswer(TypedDict):
     owner: str | None
     action: str | None
     partly: list[PartRow]
+    waiting: list[ManualBanRow]
     sources: list[ListingRow]
     origin: OriginRow
 
@@ -92,6 +94,7 @@ async def answer_on_address(parts: "Parts", family: "Family", number: int) -> Ch
     owner = owner_of(parts.enforcer.state, family, number)
     translates = parts.service.config.translates
     scoped = scoped_owners(parts.enforcer.state, family, number, translates=translates)
+    waiting = [ban for ban in parts.banning.containing(family, number) if not parts.banning.is_possible(ban)]
     protections = protections_of(parts.enforcer.protected, family, number)
     allowed_by = await allowed_rows(parts, (family, number, number))
     allowed = bool(allowed_by) or is_allowed(policy.allowed, family, number)
@@ -135,6 +138,7 @@ async def answer_on_address(parts: "Parts", family: "Family", number: int) -> Ch
         "owner": owner.source_id if owner else None,
         "action": str(owner.action) if owner else None,
         "partly": _parts_of(scoped),
+        "waiting": await ban_rows(waiting, parts.user_name),
         "sources": listings,
         "origin": {
             "country": origin.country,
@@ -210,6 +214,9 @@ def why_not(answer: CheckAnswer) -> str:
     )
     for reason in (text for applies, text in reasons if applies):
         return f": {reason}{though}"
+    if answer["waiting"]:
+        bans = ", ".join(f"{printable(ban['packets'])} by {printable(ban['origin'])}" for ban in answer["waiting"])
+        return f"{though}: a manual ban ({bans}) is not in force, because the backend bans all packets of an address, or none"
     if owner is not None:
         return f", only watched{_by(owner, answer['action'], rows)}"
     if listed_by and all(row["action"] in (_NO_ACTION, _ALLOWS) for row in rows):

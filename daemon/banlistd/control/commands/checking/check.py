@@ -170,6 +170,7 @@ CHECK: Command[str | PastOrder, Checked] = Command(
         "owner": "spamhaus-drop",
         "action": "drop",
         "partly": [],
+        "waiting": [],
         "sources": [
             {"id": "spamhaus-drop", "entry": "203.0.113.0/24", "since": 1_790_000_000.0, "exact": True, "action": "drop"},
             {"id": "office-bans", "entry": "203.0.113.9", "since": None, "exact": True, "action": "drop"},

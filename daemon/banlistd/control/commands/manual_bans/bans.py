@@ -33,9 +33,16 @@ def _read(request: "ControlRequest") -> "tuple[int, BanPlace | None]":
 async def _answer(parts: "Parts", order: "tuple[int, BanPlace | None]") -> list[BansRow]:
     import asyncio
 
+    from banlistd.services.orders.waiting import NO_SCOPES
+
     limit, after = order
     bans = parts.banning.newest_first(after, limit)
-    return await asyncio.to_thread(_rows, bans, parts.enforcer.effective_policy, parts.enforcer.protected, parts.user_name)
+    policy, protected = parts.enforcer.effective_policy, parts.enforcer.protected
+    rows = await asyncio.to_thread(_rows, bans, policy, protected, parts.user_name)
+    return [
+        row if parts.banning.is_possible(ban) else {**row, "in_force": False, "spared": NO_SCOPES}
+        for ban, row in zip(bans, rows, strict=True)
+    ]
 
 
 def _rows(
