@@ -50,8 +50,8 @@ _SLOW = {
 }
 
 
-# After so many seconds a test hangs: no test that passes takes a tenth of it. More for those that are marked `sweep` or `boot`.
-_LONGEST, _LONGEST_MARKED = 600, 3600
+# After so many seconds a test hangs: no test that passes takes half of it. More where the run asks for all kills or machines.
+_LONGEST, _LONGEST_ALONE = 900, 3600
 _STDERR = pytest.StashKey[int]()
 
 
@@ -62,8 +62,8 @@ def pytest_configure(config: pytest.Config) -> None:
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
     """End the process of a test that hangs, and say where each thread is: pytest-xdist calls the test failed and goes on."""
-    marked = any(item.get_closest_marker(name) for name in ("sweep", "boot"))
-    faulthandler.dump_traceback_later(_LONGEST_MARKED if marked else _LONGEST, exit=True, file=item.config.stash[_STDERR])
+    alone = item.config.getoption("markexpr") in {"sweep", "boot"}
+    faulthandler.dump_traceback_later(_LONGEST_ALONE if alone else _LONGEST, exit=True, file=item.config.stash[_STDERR])
     try:
         return (yield)
     finally:

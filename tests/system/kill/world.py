@@ -223,7 +223,7 @@ async def _make_database(file: Path) -> None:
 
 def end_of(daemon: Daemon) -> Ended:
     """Wait until it and its nft are over."""
-    code = daemon.process.wait()
+    code = daemon.process.wait(PATIENCE * 2)
     daemon.kill()
     process = daemon.process
     trail = process.trail if isinstance(process, Nursling) else Trail()
