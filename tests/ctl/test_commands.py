@@ -236,11 +236,12 @@ def test_an_answer_of_another_shape_is_no_traceback(
 
     code, out, err = call(*words_of(command))
 
-    if code:
-        assert (code, out) == (76, "")
+    if code == 76:
+        assert out == ""
         assert "does not have the shape" in err
     else:
         assert not document
+        assert code in {0, *command.exits}
 
 
 def test_an_old_script_that_approves_two_sources_is_refused_with_the_way_out(daemon: CannedDaemon, call: CtlCall) -> None:

@@ -52,7 +52,21 @@ WITH_TABLES = [name for name in PAGES if tables(name)]
 
 
 def test_every_command_with_a_table_is_tried() -> None:
-    assert WITH_TABLES == ["sources", "top", "report", "hits", "history", "versions", "timers", "protected", "bans", "allowed"]
+    assert WITH_TABLES == [
+        "sources",
+        "top",
+        "report",
+        "hits",
+        "history",
+        "versions",
+        "timers",
+        "fleet",
+        "protected",
+        "bans",
+        "allowed",
+        "nodes",
+        "sightings",
+    ]
 
 
 @pytest.mark.parametrize("width", [60, 80, 120])

@@ -22,10 +22,10 @@ _COLUMNS = (
     Column("NODE"),
     Column("SITE"),
     Column("STATE"),
-    Column("REPORTED"),
-    Column("ADDRESSES", right=True),
-    Column("LEFT", right=True, spare=1),
-    Column("ADMITTED", spare=2),
+    Column("REPORTED", spare=1),
+    Column("ADDRESSES", right=True, spare=2),
+    Column("LEFT", right=True, spare=3),
+    Column("ADMITTED", spare=4),
 )
 
 
