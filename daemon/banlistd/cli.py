@@ -17,14 +17,14 @@ from banlistd.control.commands.monitoring.health import HEALTH, HealthAnswer
 from banlistd.control.listener import make_folder
 from banlistd.control.page import clock_time
 from banlistd.control.server import serve as answering
-from banlistd.core.config.kept import Loaded
+from banlistd.core.config.kept import Files, Loaded
 from banlistd.core.config.model import Config
 from banlistd.core.feeds.found_list import Findings, skipped_in_words
 from banlistd.core.printing import counted
 from banlistd.core.ruleset.measuring.summary import LastVerdict
 from banlistd.core.ruleset.ranking import count, rank_sources
 from banlistd.daemon import Service
-from banlistd.errors import BanlistdError, LedgerError
+from banlistd.errors import BanlistdError, ConfigError, LedgerError
 from banlistd.model import Outcome
 from banlistd.paths import Paths
 from banlistd.services.loops.faults import FaultRecorder
@@ -141,6 +141,8 @@ async def _serve(places: Paths, loaded: Loaded) -> int:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
+    # The files are read again in any case, once all runs; without this, SIGHUP would end the process.
+    loop.add_signal_handler(signal.SIGHUP, lambda: None)
     async with open_application(places, loaded) as application:
         await application.restore()
         _look_for_garbage_from_now_on()
@@ -152,6 +154,8 @@ async def _serve(places: Paths, loaded: Loaded) -> int:
         publishing = _publishing(application, places)
         showing = _repeated(application, partial(_show_verdict, application))
         async with control, _monitored(application), talking, publishing, showing:
+            # A command that changed the files before there was a socket could not ask for a reload.
+            reloads.add(loop.create_task(_reload_if_changed(application, places, loaded.files)))
             await application.service.run(stop)
     return 0
 
@@ -231,6 +235,14 @@ def _look_for_garbage_from_now_on() -> None:
     """What is there stays, and is not looked at again (`__main__` has switched the collector off)."""
     gc.freeze()
     gc.enable()
+
+
+async def _reload_if_changed(application: Application, places: Paths, files: Files) -> None:
+    """Reload, unless the files are still those that the start has read."""
+    with suppress(ConfigError):  # the reload says what is wrong with them
+        if (await asyncio.to_thread(load_files, places)).files == files:
+            return
+    await _reload(application)
 
 
 async def _reload(application: Application) -> None:

@@ -6,7 +6,7 @@ import subprocess
 from pathlib import Path
 
 from support.network_namespace import in_network_namespace
-from system.daemon_process import PATIENCE, Installation, running
+from system.daemon_process import PATIENCE, Daemon, Installation, running
 
 
 def installed(folder: Path) -> Installation:
@@ -48,8 +48,8 @@ def test_a_daemon_that_is_killed_in_a_reload_and_started_again_has_the_change(tm
             stderr=subprocess.PIPE,
             text=True,
         ) as tool:
-            file = place.config / "sources.d" / "b.yaml"
-            while "enabled: no" not in file.read_text():  # the tool writes it, and then asks
+            sockets = Path(f"/proc/{tool.pid}/net/unix")
+            while sockets.read_text().count(str(place.runtime / "control.sock")) < 2:  # it has written the file, and asks
                 assert tool.poll() is None
             daemon.kill()
             assert tool.stderr is not None
@@ -60,3 +60,40 @@ def test_a_daemon_that_is_killed_in_a_reload_and_started_again_has_the_change(tm
                 assert out.startswith("b is disabled")
                 rows = {row["id"]: row["enabled"] for row in place.ask("sources")}
                 assert rows == {"a": True, "b": False}
+
+
+@in_network_namespace
+def test_a_change_while_the_daemon_starts_is_in_force_once_it_runs(tmp_path: Path) -> None:
+    place = installed(tmp_path)
+    with stopped_in_its_start(place) as daemon:
+        done = place.ctl("disable", "b", "--config", str(place.config))
+        assert done.returncode == 0, done.stderr
+        daemon.process.send_signal(signal.SIGHUP)
+        daemon.process.send_signal(signal.SIGCONT)
+        daemon.wait_for("service_started")
+        assert "source b: changed in sources.d/b.yaml:4 (enabled)" in daemon.wait_for("config_changed", "b")["message"]
+        assert daemon.wait_for("config_reloaded")["message"] == "configuration reloaded: 1 source enabled"
+        assert daemon.terminate() == 0
+    with running(place, "a") as daemon:
+        place.ask("reload")
+        assert len([one for one in daemon.events if one["event"] == "config_reloaded"]) == 1
+
+
+@in_network_namespace
+def test_a_mistake_in_a_file_that_came_while_the_daemon_starts_is_announced(tmp_path: Path) -> None:
+    place = installed(tmp_path)
+    with stopped_in_its_start(place) as daemon:
+        (place.config / "sources.d" / "c.yaml").write_text("id: c\n")
+        daemon.process.send_signal(signal.SIGCONT)
+        assert "configuration has NOT been changed" in daemon.wait_for("config_rejected")["message"]
+        assert daemon.terminate() == 0
+
+
+def stopped_in_its_start(place: Installation) -> Daemon:
+    """It has read the files, and answers nothing yet."""
+    daemon = place.start()
+    while not (place.state / "banlistd.db").exists():
+        assert daemon.process.poll() is None
+    daemon.process.send_signal(signal.SIGSTOP)
+    assert not (place.runtime / "control.sock").exists()
+    return daemon
