@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
 
-from banlistd.ctl.usage import UsageParser
+from banlistd.ctl.usage import UsageParser, add_folders, paths_from
 from banlistd.errors import BanlistdError, ConfigError
 from banlistd.paths import Paths
 
@@ -83,21 +83,10 @@ def _parser() -> argparse.ArgumentParser:
     parser = UsageParser(
         prog="banlistd", description="Keeps the firewall exactly equal to the IP blocklists that you choose.", epilog=_EPILOG
     )
-    parser.add_argument(
-        "--config",
-        metavar="DIR",
-        type=Path,
-        default=Path("/etc/banlistd"),
-        help="folder of the configuration (default: /etc/banlistd)",
-    )
-    parser.add_argument(
-        "--state", metavar="DIR", type=Path, help="folder of the database (default: $STATE_DIRECTORY or /var/lib/banlistd)"
-    )
-    parser.add_argument(
-        "--runtime",
-        metavar="DIR",
-        type=Path,
-        help="folder of the control socket (default: $RUNTIME_DIRECTORY or /run/banlistd)",
+    add_folders(
+        parser,
+        state="the database (default: $STATE_DIRECTORY or /var/lib/banlistd)",
+        runtime="the control socket (default: $RUNTIME_DIRECTORY or /run/banlistd)",
     )
     parser.add_argument("--verbose", action="store_true", help="log details on stderr, and run asyncio in debug mode")
     parser.add_argument("--version", action=_Version, nargs=0, help="print the version and exit")
@@ -111,13 +100,9 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _places(arguments: argparse.Namespace) -> Paths:
-    credentials = os.environ.get("CREDENTIALS_DIRECTORY")
-    return Paths(
-        config=arguments.config,
-        state=arguments.state or Path(os.environ.get("STATE_DIRECTORY", "/var/lib/banlistd")),
-        runtime=arguments.runtime or Path(os.environ.get("RUNTIME_DIRECTORY", "/run/banlistd")),
-        credentials=Path(credentials) if credentials else None,
-    )
+    state = arguments.state or Path(os.environ.get("STATE_DIRECTORY", "/var/lib/banlistd"))
+    runtime = arguments.runtime or Path(os.environ.get("RUNTIME_DIRECTORY", "/run/banlistd"))
+    return paths_from(arguments, state=state, runtime=runtime)
 
 
 if __name__ == "__main__":

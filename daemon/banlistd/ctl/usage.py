@@ -1,13 +1,16 @@
-"""A command line that is wrong: one sentence, with what was probably meant. banlistd and banlistctl use it."""
+"""What command lines share: the folders, and one sentence on what is wrong, with what was probably meant."""
 
 import argparse
+import os
 import re
 import sys
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import Any, NoReturn
 
 from banlistd.core.printing import printable
 from banlistd.errors import UsageError
+from banlistd.paths import Paths
 
 _LONGEST_WORD = 60  # characters that are compared; a longer word is no near miss
 
@@ -26,6 +29,25 @@ class UsageParser(argparse.ArgumentParser):
         options = {*self._options, *self._option_string_actions}
         self.print_usage(sys.stderr)
         self.exit(UsageError.exit_code, f"{self.prog}: {printable(_in_words(message, self.prog, options))}\n")
+
+
+def add_folders(parser: argparse.ArgumentParser, *, state: str, runtime: str) -> None:
+    """The options for the folders of a service. `state`, `runtime`: what it has there, and the default."""
+    parser.add_argument(
+        "--config",
+        metavar="DIR",
+        type=Path,
+        default=Path("/etc/banlistd"),
+        help="folder of the configuration (default: /etc/banlistd)",
+    )
+    parser.add_argument("--state", metavar="DIR", type=Path, help=f"folder of {state}")
+    parser.add_argument("--runtime", metavar="DIR", type=Path, help=f"folder of {runtime}")
+
+
+def paths_from(arguments: argparse.Namespace, *, state: Path, runtime: Path) -> Paths:
+    """The folders of the daemon, and that of the credentials of this program."""
+    credentials = os.environ.get("CREDENTIALS_DIRECTORY")
+    return Paths(config=arguments.config, state=state, runtime=runtime, credentials=Path(credentials) if credentials else None)
 
 
 def _in_words(message: str, program: str, options: Iterable[str]) -> str:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from banlistd.adapters.system.supervisor import find_supervisor
 from banlistd.core.notices.notice import Happening, Notice
-from banlistd.ctl.usage import UsageParser
+from banlistd.ctl.usage import UsageParser, add_folders, paths_from
 from banlistd.errors import BanlistdError, ConfigError, DeliveryError
 from banlistd.events import EventName
 from banlistd.notifying.parts import make_service, notice_settings
@@ -87,35 +87,18 @@ def _parser() -> argparse.ArgumentParser:
     parser = UsageParser(
         prog="banlistd-notify", description="Sends notices of banlistd's events, and runs programs for them.", epilog=_EPILOG
     )
-    parser.add_argument(
-        "--config",
-        metavar="DIR",
-        type=Path,
-        default=Path("/etc/banlistd"),
-        help="folder of the configuration (default: /etc/banlistd)",
-    )
-    parser.add_argument(
-        "--state", metavar="DIR", type=Path, help="folder of its state (default: $STATE_DIRECTORY or /var/lib/banlistd-notify)"
-    )
-    parser.add_argument(
-        "--runtime",
-        metavar="DIR",
-        type=Path,
-        default=Path("/run/banlistd"),
-        help="folder of the daemon's control socket (default: /run/banlistd)",
+    add_folders(
+        parser,
+        state="its state (default: $STATE_DIRECTORY or /var/lib/banlistd-notify)",
+        runtime="the daemon's control socket (default: /run/banlistd)",
     )
     parser.add_argument("--test", action="store_true", help="send a test notice to each receiver, run each hook, and exit")
     return parser
 
 
 def _places(arguments: argparse.Namespace) -> Paths:
-    credentials = os.environ.get("CREDENTIALS_DIRECTORY")
-    return Paths(
-        config=arguments.config,
-        state=Path("/var/lib/banlistd"),
-        runtime=arguments.runtime,
-        credentials=Path(credentials) if credentials else None,
-    )
+    # $RUNTIME_DIRECTORY would be a folder of banlistd-notify; it asks the daemon.
+    return paths_from(arguments, state=Path("/var/lib/banlistd"), runtime=arguments.runtime or Path("/run/banlistd"))
 
 
 if __name__ == "__main__":
