@@ -34,7 +34,9 @@ def test_folders_that_are_no_packages_stay_so() -> None:
         assert not (TOP / folder / "__init__.py").exists()
 
 
-@pytest.mark.parametrize("script", ["packaging/try", "packaging/build-deb", "packaging/lock", "tests/run", "tests/bench/run"])
+@pytest.mark.parametrize(
+    "script", ["packaging/try", "packaging/try-fleet", "packaging/build-deb", "packaging/lock", "tests/run", "tests/bench/run"]
+)
 def test_a_script_can_be_run_as_it_is(script: str) -> None:
     path = TOP / script
     assert os.access(path, os.X_OK)

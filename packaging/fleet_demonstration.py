@@ -1,0 +1,250 @@
+"""Shows a fleet on one screen: what a hub publishes, three nodes ban, in the kernel, from a mirror that none of them trusts.
+
+packaging/try-fleet calls it in a network namespace of its own, in which it makes those of the five machines.
+"""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address
+from pathlib import Path
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+
+BIN = Path(sys.executable).parent
+NET = "10.77.0"
+MACHINES = ("hub", "mirror", "node-1", "node-2", "node-3")
+NODES = MACHINES[2:]
+OWNERS = ("anna", "ben", "cleo")
+FIRST, SECOND = "198.51.100.7", "203.0.113.9"
+PATIENCE = 30.0
+
+_SERVE = """
+import http.server, ssl, sys
+from functools import partial
+class Quiet(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, *_): pass
+server = http.server.ThreadingHTTPServer((sys.argv[1], 8443), partial(Quiet, directory=sys.argv[2]))
+context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+context.load_cert_chain(sys.argv[3])
+server.socket = context.wrap_socket(server.socket, server_side=True)
+server.serve_forever()
+"""
+
+
+class Machine:
+    """A network namespace with an address, and the folders of a banlistd in it."""
+
+    def __init__(self, name: str, number: int, folder: Path, stack: ExitStack) -> None:
+        self.name, self.address = name, f"{NET}.{number}"
+        self.folder = folder / name
+        for part in ("config/credentials", "state", "runtime"):
+            (self.folder / part).mkdir(parents=True)
+        self._keeper = subprocess.Popen(["unshare", "--net", "sleep", "infinity"])
+        stack.callback(self._keeper.wait)
+        stack.callback(self._keeper.kill)
+        _until(self._is_apart)
+        _run("ip", "link", "add", f"to-{name}", "type", "veth", "peer", "name", "eth0", "netns", str(self._keeper.pid))
+        _run("ip", "link", "set", f"to-{name}", "master", "lan", "up")
+        self.run("ip", "address", "add", f"{self.address}/24", "dev", "eth0")
+        for link in ("lo", "eth0"):
+            self.run("ip", "link", "set", link, "up")
+
+    def _is_apart(self) -> bool:
+        return Path(f"/proc/{self._keeper.pid}/ns/net").readlink() != Path("/proc/self/ns/net").readlink()
+
+    def command(self, *words: str) -> list[str]:
+        return ["nsenter", f"--net=/proc/{self._keeper.pid}/ns/net", *words]
+
+    def run(self, *words: str) -> str:
+        return _run(*self.command(*words))
+
+    def start(self, stack: ExitStack) -> None:
+        """Its daemon, whose events go to a file."""
+        places = [part for name in ("config", "state", "runtime") for part in (f"--{name}", str(self.folder / name))]
+        log = stack.enter_context((self.folder / "log").open("wb"))
+        environment = {**os.environ, "CREDENTIALS_DIRECTORY": str(self.folder / "config" / "credentials")}
+        daemon = subprocess.Popen(self.command(str(BIN / "banlistd"), *places), stderr=log, env=environment)
+        stack.callback(daemon.wait)
+        stack.callback(daemon.terminate)
+
+    def ctl(self, *words: str) -> subprocess.CompletedProcess[str]:
+        command = self.command(str(BIN / "banlistctl"), "--runtime", str(self.folder / "runtime"), *words)
+        return subprocess.run(command, capture_output=True, text=True, check=False)
+
+    def has(self, event: str, words: str = "") -> bool:
+        text = (self.folder / "log").read_text()
+        return any(f'"event": "{event}"' in line.replace('":"', '": "') and words in line for line in text.splitlines())
+
+    def bans(self, address: str) -> bool:
+        """Whether its kernel has the address."""
+        done = subprocess.run(self.command("nft", "list", "ruleset"), capture_output=True, text=True, check=False)
+        return address in done.stdout
+
+
+def main() -> int:
+    began = time.monotonic()
+    with tempfile.TemporaryDirectory(prefix="banlistd-try-fleet-") as folder, ExitStack() as stack:
+        _run("ip", "link", "add", "lan", "type", "bridge")
+        _run("ip", "link", "set", "lan", "up")
+        machines = {name: Machine(name, number, Path(folder), stack) for number, name in enumerate(MACHINES, 1)}
+        passed = _demonstrate(Path(folder), machines, stack)
+        took = time.monotonic() - began
+        print(f"\n{'All of it is proven' if passed else 'NOT all of it is proven'}, in {took:.0f} seconds.")
+        print("How to build a fleet: packaging/docs/fleet.md")
+    return 0 if passed else 1
+
+
+def _demonstrate(folder: Path, machines: dict[str, Machine], stack: ExitStack) -> bool:
+    hub, mirror, nodes = machines["hub"], machines["mirror"], [machines[name] for name in NODES]
+    _title("1 Three people sign offline which hub there is; the hub has none of their keys")
+    _ceremony(folder, hub)
+    public, copy = hub.folder / "state" / "fleet" / "public", mirror.folder / "fleet"
+    (hub.folder / "list.txt").write_text(f"{FIRST}\n")
+    _configure(
+        hub,
+        ["backend: memory", 'fleet: {name: main, publish: {lists: [drop], key: "${credential:hub-key}", every: 1s}}'],
+        f"id: drop, path: {hub.folder / 'list.txt'}, guards: {{share: off, shrink: off}}",
+    )
+    hub.start(stack)
+    _until(lambda: hub.has("fleet_published", "drop (1 entry)"))
+    print("  the hub has published its list: 1 entry")
+
+    _title("2 A mirror copies it, and three nodes take it from there")
+    _copy(public, copy)
+    certificate = _certificate(folder, mirror.address)
+    served = subprocess.Popen(
+        mirror.command(sys.executable, "-c", _SERVE, mirror.address, str(mirror.folder), str(certificate))
+    )
+    stack.callback(served.wait)
+    stack.callback(served.kill)
+    for node in nodes:
+        shutil.copy(folder / "main" / "1.root.json", node.folder / "root.json")
+        where = f"root: {node.folder}/root.json, urls: ['https://{mirror.address}:8443/fleet'], ca: {certificate}"
+        fleet = f"fleet: {{name: main, {where}, spread: 0s}}"
+        _configure(node, [fleet], "id: drop, hub: drop, every: 1h, guards: {share: off}")
+        node.start(stack)
+    _until(lambda: all(node.bans(FIRST) for node in nodes))
+    _tell(nodes, FIRST)
+
+    _title("3 The list changes on the hub: seen everywhere")
+    began = time.monotonic()
+    (hub.folder / "list.txt").write_text(f"{FIRST}\n{SECOND}\n")
+    hub.ctl("refresh", "drop")
+    _until(lambda: hub.has("fleet_published", "drop (2 entries)"))
+    _copy(public, copy)
+    for node in nodes:
+        node.ctl("refresh", "drop")
+    _until(lambda: all(node.bans(SECOND) for node in nodes))
+    _tell(nodes, SECOND)
+    print(f"  {time.monotonic() - began:.1f} seconds after the change")
+
+    _title("4 The mirror is stolen, and serves a list of the thief")
+    for path in (copy / "targets" / "drop").iterdir():
+        path.write_bytes(b"all addresses of your users")
+    for path in (copy / "metadata").glob("*.drop.json"):
+        path.write_text(path.read_text().replace('"entries":2', '"entries":9'))
+    version = json.loads((copy / "metadata" / "timestamp.json").read_text())
+    version["signed"]["version"] += 1
+    (copy / "metadata" / "timestamp.json").write_text(json.dumps(version))
+    for node in nodes:
+        node.ctl("refresh", "drop")
+    refused = [node.has("hub_refused") for node in nodes]
+    for node, is_refused in zip(nodes, refused, strict=True):
+        print(f"  {node.name}: {'refused, and told' if is_refused else 'NOT refused'}; its bans are as before")
+    return all(refused) and all(node.bans(FIRST) and node.bans(SECOND) for node in nodes)
+
+
+def _ceremony(folder: Path, hub: Machine) -> None:
+    secret = folder / "secret"
+    secret.write_text("correct horse battery staple\n")
+    for name in OWNERS:
+        _ctl("fleet", "new-key", f"{folder}/{name}.key", "--role", "root", "--passphrase-file", str(secret))
+    _ctl("fleet", "new-key", f"{folder}/targets.key", "--role", "targets", "--passphrase-file", str(secret))
+    hub_key = hub.folder / "config" / "credentials" / "hub-key"
+    _ctl("fleet", "new-key", str(hub_key), "--role", "hub", "--name", "hub-a")
+    public = [f"{folder}/{name}.key.pub" for name in OWNERS]
+    keys = ["--root-keys", *public, "--targets-keys", f"{folder}/targets.key.pub", "--hub-keys", f"{hub_key}.pub"]
+    _ctl("fleet", "init", f"{folder}/main", "--name", "main", *keys)
+    for name in ("anna", "ben", "targets"):
+        said = _ctl(
+            "fleet", "sign", f"{folder}/main", "--key", f"{folder}/{name}.key", "--yes", "--passphrase-file", str(secret)
+        )
+    print("".join(f"  {line}\n" for line in said.splitlines() if "signed by" in line), end="")
+    state = ["--state", str(hub.folder / "state")]
+    _ctl("fleet", "install", f"{folder}/main", *state)
+    _ctl("fleet", "promote", *state)
+
+
+def _configure(machine: Machine, lines: Sequence[str], source: str) -> None:
+    text = ["log: {format: json}", "geo: {databases: []}", *lines, f"sources: [{{{source}}}]", ""]
+    (machine.folder / "config" / "banlistd.yaml").write_text("\n".join(text))
+
+
+def _copy(public: Path, copy: Path) -> None:
+    """As a mirror does it: the timestamp comes last."""
+    shutil.copytree(public, copy, dirs_exist_ok=True, ignore=shutil.ignore_patterns("timestamp.json"))
+    shutil.copytree(public, copy, dirs_exist_ok=True)
+
+
+def _certificate(folder: Path, address: str) -> Path:
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "mirror")])
+    now = datetime.now(UTC)
+    made = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - timedelta(hours=1))
+        .not_valid_after(now + timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ip_address(address))]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    secret = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    path = folder / "mirror.pem"
+    path.write_bytes(secret + made.public_bytes(serialization.Encoding.PEM))
+    return path
+
+
+def _tell(nodes: Sequence[Machine], address: str) -> None:
+    for node in nodes:
+        print(f"  {node.name}: {address} is {'banned in its kernel' if node.bans(address) else 'NOT banned'}")
+
+
+def _until(condition: Callable[[], bool]) -> None:
+    end = time.monotonic() + PATIENCE
+    while not condition():
+        if time.monotonic() > end:
+            raise SystemExit("this takes too long; packaging/docs/fleet.md says how it works")
+        time.sleep(0.1)
+
+
+def _ctl(*words: str) -> str:
+    return _run(str(BIN / "banlistctl"), *words)
+
+
+def _run(*words: str) -> str:
+    done = subprocess.run(words, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise SystemExit(f"{' '.join(words)}: {done.stderr.strip()}")
+    return done.stdout
+
+
+def _title(text: str) -> None:
+    print(f"\n{text}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
