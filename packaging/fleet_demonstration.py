@@ -12,13 +12,7 @@ import tempfile
 import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from datetime import UTC, datetime, timedelta
-from ipaddress import ip_address
 from pathlib import Path
-
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
 
 BIN = Path(sys.executable).parent
 NET = "10.77.0"
@@ -197,24 +191,11 @@ def _copy(public: Path, copy: Path) -> None:
 
 
 def _certificate(folder: Path, address: str) -> Path:
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "mirror")])
-    now = datetime.now(UTC)
-    made = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - timedelta(hours=1))
-        .not_valid_after(now + timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ip_address(address))]), critical=False)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .sign(key, hashes.SHA256())
-    )
-    secret = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-    path = folder / "mirror.pem"
-    path.write_bytes(secret + made.public_bytes(serialization.Encoding.PEM))
+    """A certificate for the address, signed by itself, and its key, in one file."""
+    key, certificate, path = folder / "mirror.key", folder / "mirror.crt", folder / "mirror.pem"
+    made = ("-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2", "-subj", "/CN=mirror")
+    _run("openssl", "req", *made, "-addext", f"subjectAltName=IP:{address}", "-keyout", str(key), "-out", str(certificate))
+    path.write_bytes(key.read_bytes() + certificate.read_bytes())
     return path
 
 
