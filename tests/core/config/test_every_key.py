@@ -22,7 +22,7 @@ from banlistd.core.config.sections.geo import Online
 from banlistd.core.config.sections.guards import Guards
 from banlistd.core.config.sections.pages import Pages
 from banlistd.core.config.sections.verify import Verify
-from banlistd.core.config.service.fleet import Fleet
+from banlistd.core.config.service.fleet import Fleet, Publish
 from banlistd.core.config.service.mqtt import Mqtt, MqttTls
 from banlistd.core.config.service.notify import ProgramHook
 from banlistd.core.config.service.orders import KnownOperator
@@ -73,6 +73,10 @@ SAMPLES: Mapping[tuple[type[Section], str], tuple[object, Callable[[Any], object
     (WrittenAllow, "use"): ("reference", lambda value: value),
     (CatalogueEntry, "overlaps"): (["b"], list),
     (CatalogueEntry, "successor"): ("b", lambda value: value),
+    (Fleet, "publish"): (
+        {"lists": ["b"], "key": "${credential:p}"},
+        lambda value: {"lists": list(value.lists), "key": value.key},
+    ),
 }
 
 
@@ -116,6 +120,7 @@ BESIDE: Mapping[type[Section], Mapping[str, object]] = {
     Online: {"url": "https://a.example/"},
     Mqtt: {"broker": "mqtts://127.0.0.1", "tls": {"ca": "/ca.pem"}, "user": "u"},
     Fleet: FLEET,
+    Publish: {"lists": ["a"], "key": "${credential:p}"},
     MqttTls: {"ca": "/ca.pem", "certificate": "/c.pem", "key": "${credential:k}"},
 }
 
@@ -129,7 +134,8 @@ def of_operator(written: Mapping[str, object]) -> KnownOperator:
 
 def of_fleet(written: Mapping[str, object]) -> Fleet:
     beside = {**FLEET, "node_key": "${credential:n}"} if "report" in written else FLEET
-    fleet = read(json.dumps({"mqtt": BESIDE[Mqtt], "fleet": {**beside, **written}})).fleet
+    sources = [A, {**A, "id": "b"}]
+    fleet = read(json.dumps({"mqtt": BESIDE[Mqtt], "fleet": {**beside, **written}, "sources": sources})).fleet
     assert fleet is not None
     return fleet
 

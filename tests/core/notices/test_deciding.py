@@ -144,11 +144,15 @@ def test_each_warning_ends_or_is_over_at_once() -> None:
         EventName.EVENTS_LOST,
         EventName.FIREWALL_DRIFT_REPAIRED,
         EventName.FIREWALL_REMARK,
+        EventName.FLEET_FAULT,
         EventName.GEO_FAULT,
         EventName.HITS_UNAVAILABLE,
+        EventName.HUB_REFUSED,
         EventName.MANUAL_ALLOW_UNRESOLVED,
+        EventName.NODE_SILENT,
         EventName.NOTICE_FAILED,
         EventName.ORDER_REFUSED,
+        EventName.REPORT_REFUSED,
         EventName.SERVICE_FAULT,
     }
     warnings = {name for name in EventName if name.kind.priority <= Priority.WARNING}

@@ -17,6 +17,7 @@ ENDED_BY: Mapping[EventName, frozenset[EventName]] = {
     EventName.LEDGER_FAULT: frozenset({EventName.LEDGER_MENDED}),
     EventName.CONFIG_REJECTED: frozenset({EventName.CONFIG_RELOADED}),
     EventName.SOURCE_PAUSED: frozenset({EventName.SOURCE_RESUMED}),
+    EventName.HUB_EXPIRED: frozenset({EventName.HUB_EXPIRED_OVER}),
     EventName.MQTT_LOST: frozenset({EventName.MQTT_CONNECTED}),
     EventName.MQTT_REFUSED: frozenset({EventName.MQTT_CONNECTED}),
     EventName.SERVICE_STOPPED: frozenset({EventName.SERVICE_STARTED}),
