@@ -73,6 +73,7 @@ SAMPLES: Mapping[tuple[type[Section], str], tuple[object, Callable[[Any], object
     (WrittenAllow, "use"): ("reference", lambda value: value),
     (CatalogueEntry, "overlaps"): (["b"], list),
     (CatalogueEntry, "successor"): ("b", lambda value: value),
+    (Publish, "lists"): (["b"], list),
     (Fleet, "publish"): (
         {"lists": ["b"], "key": "${credential:p}"},
         lambda value: {"lists": list(value.lists), "key": value.key},
