@@ -25,7 +25,7 @@ def test_a_ban_of_two_sites_is_listed_until_it_is_lifted_or_a_node_is_suspended(
         one, two, three = (node_in(tmp_path, mosquitto, f"node-{number}") for number in (1, 2, 3))
         silent = node_in(tmp_path, mosquitto, "node-4", "[]")
         with (
-            running(hub) as gathers,
+            running(hub, "reports") as gathers,
             running(one, through=with_credentials(one)),
             running(two, through=with_credentials(two)),
             running(three, through=with_credentials(three)),
@@ -69,7 +69,7 @@ def test_a_ban_of_two_sites_is_listed_until_it_is_lifted_or_a_node_is_suspended(
 async def test_what_no_node_may_report_is_refused_and_other_nodes_are_not_delayed(tmp_path: Path) -> None:
     with broker(tmp_path) as mosquitto:
         hub = hub_in(tmp_path / "hub", mosquitto, "quorum: 1")
-        with running(hub) as gathers:
+        with running(hub, "reports") as gathers:
             await asyncio.to_thread(gathers.wait_for, "mqtt_connected")
             for number in range(1, 10):
                 admit(hub, f"node-{number}", f"site-{number}", f"192.0.2.{number}")
@@ -87,9 +87,9 @@ async def test_what_no_node_may_report_is_refused_and_other_nodes_are_not_delaye
                     assert event["node"] == node
                     return str(event["reason"])
 
-                first = message_of(report(now, good, name="node-1"))
+                first, since = message_of(report(now, good, name="node-1")), len(gathers.events)
                 await sent("node-1", first)
-                await asyncio.to_thread(next_import, gathers, 0)
+                await asyncio.to_thread(next_import, gathers, since)
                 assert listed(hub, "203.0.113.7")
                 assert await refused("node-1", first) == "replayed"
                 assert await refused("node-2", message_of(report(now, good, name="node-2"), signer("node-1"))) == "wrong_key"
@@ -111,7 +111,7 @@ async def test_what_no_node_may_report_is_refused_and_other_nodes_are_not_delaye
 async def test_a_node_that_floods_uses_up_its_own_quota_alone(tmp_path: Path) -> None:
     with broker(tmp_path) as mosquitto:
         hub = hub_in(tmp_path / "hub", mosquitto, "quorum: 1")
-        with running(hub) as gathers:
+        with running(hub, "reports") as gathers:
             await asyncio.to_thread(gathers.wait_for, "mqtt_connected")
             admit(hub, "node-1", "oslo")
             admit(hub, "node-2", "bergen")
@@ -149,9 +149,10 @@ def test_what_is_banned_while_the_hub_or_the_broker_is_away_is_reported_later(tm
         with running(node, through=with_credentials(node)):
             ban(node, "203.0.113.7")
         mosquitto.start()
-        with running(hub) as gathers:
+        with running(hub, "reports") as gathers:
             admit(hub, "node-1", "oslo")
             gathers.wait_for("mqtt_connected")
+            since = len(gathers.events)
             with running(node, through=with_credentials(node)):
-                next_import(gathers, 0)
+                next_import(gathers, since)
                 assert listed(hub, "203.0.113.7")
