@@ -390,7 +390,7 @@ def test_damaged_database_is_reported_once_and_the_others_go_on(local: Path) -> 
         await fixture.warm()
         assert await fixture.origin("192.0.2.1") == Origin(asn=64496, organisation="One")
         assert await fixture.found("203.0.113.7") is None
-        assert await fixture.enricher.origin_of(V4, 0xC0000201) == Origin(asn=64496, organisation="One")
+        assert await fixture.enricher.origins_of(V4, [0xC0000201]) == [Origin(asn=64496, organisation="One")]
         (fault,) = fixture.faults()
         assert "countries.mmdb cannot be used" in fault
 
@@ -462,8 +462,8 @@ def test_the_event_of_a_look_up_counts_networks(local: Path) -> None:
 
 def test_a_question_is_answered_by_the_databases_and_sends_nothing_anywhere(local: Path) -> None:
     async def life(fixture: GeoFixture) -> None:
-        assert await fixture.enricher.origin_of(V4, 0xC0000201) == Origin("NO", "Norway", 64496, "One")
-        assert await fixture.enricher.origin_of(V4, 0xCB007101) == Origin()
+        assert await fixture.enricher.origins_of(V4, [0xC0000201]) == [Origin("NO", "Norway", 64496, "One")]
+        assert await fixture.enricher.origins_of(V4, [0xCB007101]) == [Origin()]
         assert not fixture.resolver.asked
 
     run(local, life)
@@ -474,7 +474,7 @@ def test_what_the_databases_do_not_know_the_cache_may(local: Path) -> None:
         await fixture.completes("203.0.113.1")
         await fixture.warm()
         asked = list(fixture.resolver.asked)
-        assert await fixture.enricher.origin_of(V4, 0xCB007101) == Origin("DK", "Denmark", 64511)
+        assert await fixture.enricher.origins_of(V4, [0xCB007101]) == [Origin("DK", "Denmark", 64511)]
         assert fixture.resolver.asked == asked
 
     run(local, life)

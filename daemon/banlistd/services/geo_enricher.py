@@ -155,16 +155,20 @@ class Enricher:
                 # Also after a fault: what is left out is taken up again at the next start.
                 self._done(key, chunk)
 
-    async def origin_of(self, family: Family, address: int) -> Origin:
-        """Where one address belongs, from this machine's databases and the cache. Nothing is sent anywhere for a question."""
+    async def origins_of(self, family: Family, addresses: Sequence[int]) -> Sequence[Origin]:
+        """Where addresses belong, from this machine's databases and the cache. Nothing is sent anywhere for a question."""
+        located: list[Located] = []
         async with open_lookup(await self._available(self._resolvers.databases), self._tell_fault) as lookup:
-            (located,) = await lookup.ask(family, [address])
-        if not located.origin.is_complete:
-            with suppress(LedgerError):
-                (entry,) = await self._cache.find(family, [address], self._clock.now())
+            for at in range(0, len(addresses), lookup.limit):
+                located += await lookup.ask(family, addresses[at : at + lookup.limit])
+        origins = [one.origin for one in located]
+        left = [at for at, origin in enumerate(origins) if not origin.is_complete]
+        with suppress(LedgerError):
+            found = await self._cache.find(family, [addresses[at] for at in left], self._clock.now()) if left else ()
+            for at, entry in zip(left, found, strict=True):
                 if isinstance(entry, GeoEntry):
-                    return located.origin.filled(entry.origin)
-        return located.origin
+                    origins[at] = origins[at].filled(entry.origin)
+        return origins
 
     async def table(self, by: By) -> GeoTable:
         """Who has which networks: from this machine's databases, and where they do not know, from the cache.

@@ -18,6 +18,7 @@ from banlistd.errors import FirewallError, LedgerError, NoSuchSourceError, Usage
 from banlistd.events import EventName
 from banlistd.model import MANUAL, Action, Direction, Family, Mark, SourceId
 from banlistd.services.evidence.hits import HitRecorder
+from support.geography import DOCUMENTATION, write_mmdb
 from support.sources import ONE, TWO, config_of, source
 from worlds import DaemonWorld, Environment, run
 
@@ -82,6 +83,19 @@ def test_what_is_no_address_and_no_place_is_refused(tmp_path: Path, fields: dict
             await world.ask("hits", of="nonesuch")
 
     run(Environment(tmp_path), CONFIG, life)
+
+
+def test_a_hit_has_country_and_operator_of_the_listed_end_as_far_as_they_are_known(tmp_path: Path) -> None:
+    database = write_mmdb(tmp_path / "geo.mmdb", DOCUMENTATION)
+
+    async def life(world: DaemonWorld) -> None:
+        await world.poll(ONE)
+        await take_in(world, sample(), sample("8.8.8.8", MANUAL))
+        rows = {row["address"]: row for row in await world.ask("hits")}
+        assert (rows[ENTRY]["country"], rows[ENTRY]["asn"]) == ("NO", 64496)
+        assert (rows["8.8.8.8"]["country"], rows["8.8.8.8"]["asn"]) == ("", None)
+
+    run(Environment(tmp_path, geo_databases=(database,)), CONFIG, life)
 
 
 def test_sources_are_ranked_by_what_they_met(tmp_path: Path) -> None:

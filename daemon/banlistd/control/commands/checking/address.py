@@ -126,7 +126,7 @@ async def answer_on_address(parts: "Parts", family: "Family", number: int) -> Ch
                 contents = ((part, parts.enforcer.content(part)) for part in combination.parts)
                 row["parts"] = [part for part, has in contents if has and has.addresses.contains(family, number)]
             listings.append(row)
-    origin = await parts.enricher.origin_of(family, number)
+    (origin,) = await parts.enricher.origins_of(family, [number])
     return {
         "address": address,
         "banned": owner is not None and owner.action.blocks,

@@ -11,7 +11,9 @@ from banlistd.errors import NoSuchSourceError, UsageError
 if TYPE_CHECKING:
     from banlistd.control.parts import Parts
     from banlistd.control.request import ControlRequest
+    from banlistd.core.geo.types import Origin
     from banlistd.core.ruleset.evidence.hits import FlowHit, HitChoice
+    from banlistd.model import Family
 
 
 class HitRow(TypedDict):
@@ -21,12 +23,16 @@ class HitRow(TypedDict):
     `protocol`: its name, or its number. `port`: of the destination, null where there is none; `source_port`: of the newest
     sample. `entry`: the entry of the list that has the address, empty where the list lacked it already. `run`: the import run
     that brought this version of the list, null where there is none, as for manual bans; `content_hash`: its content.
-    `samples`: how many packets were sampled, not how many came. `place`: for `after`.
+    `country`, `asn`, `organisation`: of the listed end, as far as a database on this machine knows it. `samples`: how many
+    packets were sampled, not how many came. `place`: for `after`.
     """
 
     source: str
     direction: str
     address: str
+    country: str
+    asn: int | None
+    organisation: str
     peer: str
     protocol: str
     port: int | None
@@ -84,10 +90,22 @@ async def _answer(parts: "Parts", order: "tuple[HitChoice, int]") -> list[HitRow
     hits = await parts.evidence.hits.newest_first(choice, limit)
     if not hits and choice.source_id not in (None, MANUAL):
         parts.source(str(choice.source_id))  # a source that is no more may have hits
-    return [_row(hit) for hit in hits]
+    origins = await _origins_of(parts, hits)
+    return [_row(hit, origins[hit.meeting.family, hit.meeting.address]) for hit in hits]
 
 
-def _row(hit: "FlowHit") -> HitRow:
+async def _origins_of(parts: "Parts", hits: "Sequence[FlowHit]") -> "Mapping[tuple[Family, int], Origin]":
+    from banlistd.core.addresses.sets import FAMILIES
+
+    found: dict[tuple[Family, int], Origin] = {}
+    for family in FAMILIES:
+        listed = list(dict.fromkeys(hit.meeting.address for hit in hits if hit.meeting.family is family))
+        origins = await parts.enricher.origins_of(family, listed) if listed else ()
+        found |= {(family, address): origin for address, origin in zip(listed, origins, strict=True)}
+    return found
+
+
+def _row(hit: "FlowHit", origin: "Origin") -> HitRow:
     from banlistd.core.addresses.sets import from_numbers, to_text
     from banlistd.core.addresses.text import span_text
     from banlistd.core.ruleset.evidence.hits import PROTOCOLS
@@ -98,6 +116,9 @@ def _row(hit: "FlowHit") -> HitRow:
         "source": meeting.source_id,
         "direction": str(meeting.direction),
         "address": address,
+        "country": origin.country,
+        "asn": origin.asn,
+        "organisation": origin.organisation,
         "peer": peer,
         "protocol": PROTOCOLS.get(meeting.protocol, str(meeting.protocol)),
         "port": meeting.port,
@@ -121,6 +142,7 @@ def _next_page(fields: Mapping[str, object], rows: list[HitRow]) -> Mapping[str,
 
 _COLUMNS = (
     Column("LISTED"),
+    Column("FROM", spare=7),
     Column("WAY"),
     Column("PEER", spare=2),
     Column("SERVICE", spare=1),
@@ -142,6 +164,7 @@ def _cells(row: HitRow, now: float) -> tuple[str, ...]:
     port = "" if row["port"] is None else f" {row['port']}"
     return (
         printable(row["address"]),
+        printable(f"{row['country']} AS{row['asn']}".strip() if row["asn"] else row["country"]),
         printable(row["direction"]),
         printable(row["peer"]),
         f"{printable(row['protocol'])}{port}",
@@ -165,6 +188,9 @@ HITS: "Command[tuple[HitChoice, int], list[HitRow]]" = Command(
             "source": "spamhaus-drop",
             "direction": "in",
             "address": "192.0.2.7",
+            "country": "NO",
+            "asn": 64496,
+            "organisation": "Example Network",
             "peer": "198.51.100.1",
             "protocol": "tcp",
             "port": 22,
