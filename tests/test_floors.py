@@ -306,6 +306,7 @@ ARROWS: dict[str, set[tuple[str, str]]] = {
         ("manual_bans", "database"),
         ("orders", "database"),
         ("reports", "database"),
+        ("reports", "manual_bans"),
         ("import_runs", "marks"),
         ("import_runs", "versions"),
         ("versions", "database"),

@@ -99,7 +99,7 @@ from banlistd.services.value.reporting import ValueReports
 from banlistd.services.value.shadows import Shadows
 from banlistd.services.verdicts.coverage import Coverage
 from banlistd.starting.fleet import fleet_lists
-from banlistd.starting.noting import noted
+from banlistd.starting.noting import report_note
 from banlistd.starting.opening import closed, geo_resolvers, host_monitor, packets
 from banlistd.starting.remarks import remarks_of_now
 from banlistd.starting.state import effect, open_state
@@ -193,17 +193,14 @@ async def open_application(
         enforcer = Enforcer(firewall, ledger, policy, host, announcer, confirmed, ended)
         stack.push_async_callback(enforcer.wait_until_idle)
         bans = ManualBanService(
-            ManualBanTable(database),
+            ManualBanTable(database, report_note(config, clock)),
             enforcer,
             host,
             announcer,
             clock,
             marks=partial(marks_by_hand, ledger, firewall) if config.backend.kind.capabilities.scopes else None,
         )
-        reports, exempt = (
-            noted(ReportTables(database, places.database), config, bans, clock),
-            partial(exempt_at, enforcer, host),
-        )
+        reports, exempt = ReportTables(database, places.database), partial(exempt_at, enforcer, host)
         enricher = Enricher(
             config.geo, lambda geo: geo_resolvers(geo, places), GeoCacheTable(database), ledger, announcer, clock
         )

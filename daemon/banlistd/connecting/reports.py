@@ -1,6 +1,7 @@
 """The parts of a fleet that report, or gather reports, over the connection to the broker."""
 
 import asyncio
+import random
 from functools import partial
 
 from banlistd.adapters.fetch.credentials import read_credential
@@ -64,7 +65,9 @@ def _sending(application: Application, fleet: Fleet, places: Paths) -> ReportSen
     """Raises BanlistdError where the key cannot be read."""
     seed = private_key(read_credential(places.credentials, *credential_names(fleet.node_key)))
     seal = partial(_sealed, seed, key_id(public_key_of(seed)))
-    return ReportSending(Reporter(fleet.name, seal), application.reports.outbox(), application.clock)
+    return ReportSending(
+        Reporter(fleet.name, fleet.report, seal, partial(random.uniform, 0.0)), application.reports.outbox(), application.clock
+    )
 
 
 def _sealed(seed: bytes, named: str, payload: bytes) -> bytes:

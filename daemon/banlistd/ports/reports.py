@@ -86,8 +86,11 @@ class ReportOutbox(Protocol):
     async def next_boot(self, now: float) -> int:
         """A number that is larger than that of every call before, and no smaller than now (seconds since the epoch)."""
 
-    async def put(self, changes: Sequence[ReportChange], most: int) -> int:
-        """Add some; beyond the bound the oldest go. Returns how many went."""
+    async def repeat(self, patterns: Sequence[str], now: float, most: int) -> int:
+        """Add the bans in force of these origins, at most so many, the newest; a change that waits stays as it is.
+
+        Returns how many addresses they are. Where the outbox is full, none is added.
+        """
 
     async def oldest(self, limit: int) -> Sequence[tuple[int, ReportChange]]:
         """At most so many, the oldest first, each with a number of its own, which a newer change of the address replaces."""

@@ -66,9 +66,6 @@ class BanEnforcer(Protocol):
         """All banned addresses, read from the firewall; takes seconds. Raises FirewallError."""
 
 
-Observer = Callable[[Sequence[ManualBan], Sequence[ManualBan]], Awaitable[None]]
-
-
 def hashes_of(contents: Mapping[SourceId, AddressSet]) -> Mapping[SourceId, ContentHash]:
     return {source_id: content.content_hash() for source_id, content in contents.items()}
 
@@ -136,11 +133,6 @@ class ManualBanService:
         self._coalescer = Coalescer(self._carry_out_batch)
         self._lock = asyncio.Lock()
         self._changed = asyncio.Event()
-        self._observer: Observer | None = None
-
-    def observe(self, observer: Observer) -> None:
-        """From now on it is awaited after each change, with the bans that came and those that are gone. It never raises."""
-        self._observer = observer
 
     @property
     def bans(self) -> Sequence[ManualBan]:
@@ -263,15 +255,12 @@ class ManualBanService:
     async def _keep(self, outcome: "_Outcome") -> None:
         come, go = outcome.come, outcome.go
         if come or go:
-            gone = [ban for key in go if (ban := self._index.get(key)) is not None] if self._observer else ()
             await self._table.change(come, go, outcome.ended)
             if len(come) + len(go) > _MANY_CHANGES:
                 self._index = await asyncio.to_thread(self._index.changed, come, go)
             else:
                 self._index.change(come, go)
             self._changed.set()
-            if self._observer:
-                await self._observer(come, gone)
 
     async def _enforce(self) -> None:
         # Until the firewall has followed, whatever fails on the way.

@@ -1,7 +1,8 @@
 """Bans by hand on SQLite. The only file with queries on them."""
 
-from collections.abc import Iterable, Sequence
-from typing import Any
+import sqlite3
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from typing import Any, cast
 
 import aiosqlite
 
@@ -31,6 +32,10 @@ _ENDED = """
     WHERE length(first) = ? AND first <= ? AND last >= ? ORDER BY ended_at DESC, id DESC
 """
 
+_COLUMNS = "first, last, origin, comment, created_at, expires_at, uid, confirm_by, scope"
+_WITHIN = f"SELECT {_COLUMNS} FROM manual_bans WHERE first BETWEEN ? AND ? AND last <= ? AND length(first) = ?"  # noqa: S608 - names
+_NEWEST = f"SELECT {_COLUMNS} FROM manual_bans ORDER BY created_at DESC, first"  # noqa: S608 - names of columns
+
 # The longest `history` that a configuration may have: tests/core/config/test_history.py compares them.
 _LONGEST = 365 * 86_400.0
 
@@ -41,18 +46,22 @@ _V4, _V6 = Family.IPV4, Family.IPV6
 _OCTETS = {Family.IPV4: 4, Family.IPV6: 16}
 
 
+ChangeNote = Callable[[aiosqlite.Connection, Sequence[ManualBan], Sequence[EndedBan]], Awaitable[None]]
+"""Writes down more about a change, the bans that come and those that end, in its transaction and after its rows."""
+
+
 class ManualBanTable:
     """The ManualBans of `ports`."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, note: ChangeNote | None = None) -> None:
         self._database = database
+        self._note = note
 
     async def load(self) -> tuple[bool, Sequence[ManualBan]]:
         async def work(connection: aiosqlite.Connection) -> tuple[bool, Sequence[ManualBan]]:
             begun = list(await connection.execute_fetchall("SELECT 1 FROM manual_beginnings LIMIT 1"))
             rows = await connection.execute_fetchall(
-                "SELECT first, last, origin, comment, created_at, expires_at, uid, confirm_by, scope"
-                " FROM manual_bans ORDER BY created_at, first"
+                f"SELECT {_COLUMNS} FROM manual_bans ORDER BY created_at, first"  # noqa: S608 - as above
             )
             return bool(begun), [_ban_of(row) for row in rows]
 
@@ -76,6 +85,8 @@ class ManualBanTable:
                 newest = max(one.ended_at for one in ended)
                 await connection.execute(_FORGET_OLD, (newest - _LONGEST,))
                 await connection.execute(_FORGET_SURPLUS, (_MOST_ENDED,))
+            if self._note:
+                await self._note(connection, come, ended)
 
         await self._database.write(work)
 
@@ -89,6 +100,20 @@ class ManualBanTable:
             return [EndedBan(_ban_of(row[:9]), row[9], BanEnd(row[10])) for row in rows]
 
         return await self._database.read(work)
+
+
+async def bans_within(connection: aiosqlite.Connection, span: Span) -> Sequence[ManualBan]:
+    """In a work: the rows whose addresses are all among these, also those that have run out."""
+    family, first, last = span
+    low, high, _ = _packed((family, first, last, ""))
+    rows = await connection.execute_fetchall(_WITHIN, (low, high, high, _OCTETS[family]))
+    return [_ban_of(row) for row in rows]
+
+
+async def newest_bans(connection: aiosqlite.Connection) -> Iterator[ManualBan]:
+    """In a work: all rows, the newest first, also those that have run out. Read as they are asked for."""
+    rows = cast("sqlite3.Cursor", await connection.execute(_NEWEST))  # as works have it
+    return map(_ban_of, rows)
 
 
 async def _keep(connection: aiosqlite.Connection, bans: Iterable[ManualBan]) -> None:

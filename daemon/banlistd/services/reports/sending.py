@@ -1,6 +1,7 @@
 """The reports of a node on their way to its hub: signed, and kept until the broker has passed them on."""
 
 import asyncio
+import math
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import NoReturn
@@ -23,16 +24,32 @@ RESEND_EVERY = 30.0
 EXPIRES = 3600
 """Seconds that the broker keeps a report."""
 
+REPEAT_EVERY, REPEAT_SPREAD = 3600.0, 300.0
+"""Seconds between two repetitions of what is in force, and a random part on top. A hub that starts again has lost what the
+broker passed on to it before, and nothing tells the node so.
+"""
+
+REPEAT_REST = 600.0
+"""Seconds between two repetitions, at least: a connection may be lost again and again."""
+
+MOST_REPEATED = 2000
+"""Bans, the newest: four reports, and as many new addresses as a hub takes of a node in four hours."""
+
 Deliver = Callable[[BusMessage], Awaitable[bool]]
 """Whether somebody listens to the topic. Raises BusError where the broker refuses the message, or the connection is lost."""
 
 
 @dataclass(frozen=True, slots=True)
 class Reporter:
-    """Who reports. `seal`: the signed message of a payload."""
+    """Who reports. `origins`: patterns of those whose bans are reported. `seal`: the signed message of a payload.
+
+    `random_part`: a random part of so many seconds.
+    """
 
     fleet: str
+    origins: Sequence[str]
     seal: Callable[[bytes], bytes]
+    random_part: Callable[[float], float]
 
 
 class ReportSending:
@@ -44,9 +61,13 @@ class ReportSending:
         self._clock = clock
         self._boot: int | None = None
         self._seq = 0
+        self._repeated_at = -math.inf
+        self._repeat_at = math.inf
 
     async def run(self, deliver: Deliver, topics: NodeTopics) -> NoReturn:
         """Over one connection. Raises BusError once that is lost."""
+        soon = self._clock.monotonic() + self._reporter.random_part(REPEAT_SPREAD)
+        self._repeat_at = max(soon, self._repeated_at + REPEAT_REST)
         while True:
             seconds = await self.turn(deliver, topics)
             await asyncio.sleep(seconds)
@@ -54,6 +75,7 @@ class ReportSending:
     async def turn(self, deliver: Deliver, topics: NodeTopics) -> float:
         """Send what waits, as much as one report takes; seconds until the next turn. Raises BusError."""
         try:
+            await self._repeat_if_due()
             waiting = await self._outbox.oldest(MOST_ENTRIES)
             now = self._clock.now()
             over = [number for number, change in waiting if is_over(change, now)]
@@ -69,6 +91,13 @@ class ReportSending:
         except LedgerError:
             return RESEND_EVERY
         return SEND_EVERY
+
+    async def _repeat_if_due(self) -> None:
+        """What the broker has passed on may have been lost at the hub: it is told again of the bans in force."""
+        now = self._clock.monotonic()
+        if now >= self._repeat_at:
+            await self._outbox.repeat(self._reporter.origins, self._clock.now(), MOST_REPEATED)
+            self._repeated_at, self._repeat_at = now, now + REPEAT_EVERY + self._reporter.random_part(REPEAT_SPREAD)
 
     async def _message(self, changes: Sequence[ReportChange], topics: NodeTopics, now: float) -> BusMessage:
         if self._boot is None:

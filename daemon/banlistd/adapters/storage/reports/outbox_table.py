@@ -1,18 +1,57 @@
 """What a node has to report, on SQLite. The only file with queries on it."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
+from itertools import islice
 
 import aiosqlite
 
 from banlistd.adapters.storage.database import Database
-from banlistd.core.fleet.reports.outbox import ReportChange
+from banlistd.adapters.storage.manual_bans import bans_within, newest_bans
+from banlistd.core.fleet.reports.addresses import ReportedAddress, bounds_of
+from banlistd.core.fleet.reports.outbox import MOST_IN_OUTBOX, ReportChange, reported_bans, reported_ends
 from banlistd.core.fleet.reports.report import LiftedBan, ReportedBan
+from banlistd.core.manual.ended_bans import EndedBan
+from banlistd.model import ManualBan
 
 _PUT = """
     INSERT OR REPLACE INTO report_outbox (address, origin, at, seconds, is_lifted, number)
     VALUES (?, ?, ?, ?, ?, (SELECT coalesce(max(number), 0) + 1 FROM report_outbox))
 """
-_FORGET = "DELETE FROM report_outbox WHERE number NOT IN (SELECT number FROM report_outbox ORDER BY number DESC LIMIT ?)"
+_PUT_MISSING = _PUT.replace("OR REPLACE", "OR IGNORE")
+_FORGET = """
+    DELETE FROM report_outbox WHERE number <= (SELECT number FROM report_outbox ORDER BY number DESC LIMIT 1 OFFSET ?)
+"""
+
+
+class OutboxNotes:
+    """What is to be reported of each change of the manual bans, written down in its transaction: both happen, or neither.
+
+    `patterns`: of the origins whose bans are reported. `now`: seconds since the epoch.
+    """
+
+    def __init__(self, patterns: Sequence[str], now: Callable[[], float]) -> None:
+        self._patterns = patterns
+        self._now = now
+
+    async def note(self, connection: aiosqlite.Connection, come: Sequence[ManualBan], ended: Sequence[EndedBan]) -> None:
+        now = self._now()
+        ends = reported_ends(((one.ban, one.ended_at) for one in ended), self._patterns)
+        lifted = [one for one in ends if not await self._is_banned(connection, one, now)]
+        # Of an address that is lifted and banned at once, the ban counts.
+        changes: list[ReportChange] = [*lifted, *reported_bans(come, self._patterns, now)]
+        if changes:
+            await put_changes(connection, changes)
+
+    async def _is_banned(self, connection: aiosqlite.Connection, lifted: LiftedBan, now: float) -> bool:
+        """Whether another ban in force of the address is reported."""
+        bans = await bans_within(connection, bounds_of(lifted.address))
+        return any(True for _ in reported_bans(bans, self._patterns, now))
+
+
+async def put_changes(connection: aiosqlite.Connection, changes: Sequence[ReportChange], most: int = MOST_IN_OUTBOX) -> None:
+    """In a work: add some; beyond the bound the oldest go."""
+    await connection.executemany(_PUT, [_row_of(change) for change in changes[-most:]])
+    await connection.execute(_FORGET, (most,))
 
 
 class OutboxTable:
@@ -31,12 +70,15 @@ class OutboxTable:
 
         return await self._database.write(work)
 
-    async def put(self, changes: Sequence[ReportChange], most: int) -> int:
-        rows = [_row_of(change) for change in changes]
-
+    async def repeat(self, patterns: Sequence[str], now: float, most: int) -> int:
         async def work(connection: aiosqlite.Connection) -> int:
-            await connection.executemany(_PUT, rows)
-            return (await connection.execute(_FORGET, (most,))).rowcount
+            ((waiting,),) = await connection.execute_fetchall("SELECT count(*) FROM report_outbox")
+            found = reported_bans(await newest_bans(connection), patterns, now)
+            bans: dict[ReportedAddress, ReportedBan] = {}
+            for ban in islice(found, max(0, min(most, MOST_IN_OUTBOX - waiting))):
+                bans.setdefault(ban.address, ban)
+            await connection.executemany(_PUT_MISSING, map(_row_of, reversed(bans.values())))
+            return len(bans)
 
         return await self._database.write(work)
 

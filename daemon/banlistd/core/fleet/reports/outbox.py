@@ -1,11 +1,11 @@
 """What a node has to report: changes of its manual bans, the newest of each address, until the broker has them. Pure."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from fnmatch import fnmatchcase
 
-from banlistd.core.fleet.reports.addresses import ReportedAddress, address_within
+from banlistd.core.fleet.reports.addresses import address_within
 from banlistd.core.fleet.reports.report import LiftedBan, ReportedBan
-from banlistd.model import BanKey, ManualBan
+from banlistd.model import ManualBan
 
 ReportChange = ReportedBan | LiftedBan
 
@@ -32,30 +32,22 @@ def change_of(ban: ManualBan) -> ReportedBan | None:
     return ReportedBan(seen, int(ban.created_at), seconds, ban.origin)
 
 
-def reported_changes(
-    come: Iterable[ManualBan],
-    go: Iterable[BanKey],
-    known: Callable[[BanKey], ManualBan | None],
-    patterns: Sequence[str],
-    now: float,
-) -> Iterator[ReportChange]:
-    """What is to be reported of a change of the manual bans. `known`: the bans before it. What has run out is not lifted."""
-    for ban in come:
+def reported_bans(bans: Iterable[ManualBan], patterns: Sequence[str], now: float) -> Iterator[ReportedBan]:
+    """What is to be reported of bans, of those in force."""
+    for ban in bans:
         if is_reported(ban, patterns) and ban.in_force(now) and (change := change_of(ban)):
             yield change
-    for key in go:
-        gone = known(key)
-        if gone is None or not is_reported(gone, patterns):
+
+
+def reported_ends(ended: Iterable[tuple[ManualBan, float]], patterns: Sequence[str]) -> Iterator[LiftedBan]:
+    """What is to be reported of bans and the moments when they ended: what has run out is not lifted."""
+    for ban, ended_at in ended:
+        if not is_reported(ban, patterns) or (ban.ends_at is not None and ban.ends_at <= ended_at + _NEARLY_OVER):
             continue
-        if (gone.ends_at is None or gone.ends_at > now + _NEARLY_OVER) and (change := change_of(gone)):
+        if change := change_of(ban):
             yield LiftedBan(change.address, change.origin)
 
 
 def is_over(change: ReportChange, now: float) -> bool:
     """Whether it need not be sent any more."""
     return isinstance(change, ReportedBan) and change.is_over(now)
-
-
-def without_banned(changes: Iterable[ReportChange], still_banned: Callable[[ReportedAddress], bool]) -> list[ReportChange]:
-    """A lifted ban is taken back only where no other ban of the same address is reported."""
-    return [change for change in changes if isinstance(change, ReportedBan) or not still_banned(change.address)]
