@@ -113,7 +113,7 @@ def _bell(application: Application) -> "Bell | None":
     from banlistd.services.fleet.bell import Bell  # noqa: PLC0415 - only here: most hosts are in no fleet
 
     async def known() -> int:
-        return (await lists.known()).state.timestamp_version
+        return (await lists.state()).timestamp_version
 
     async def poll() -> None:
         ids = [source.id for source in application.service.config.sources if source.hub and source.enabled]

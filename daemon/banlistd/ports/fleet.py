@@ -1,6 +1,6 @@
 """The repository of a fleet that this machine publishes, as a hub; how a node gets signed lists, and what it remembers."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Protocol
 
 from banlistd.core.fleet.publish_job import NewContent, Published
@@ -48,5 +48,8 @@ class TrustLog(Protocol):
 
     async def load(self, fleet: str) -> "KnownTrust": ...
 
-    async def keep(self, fleet: str, rows: Mapping[str, bytes], state: "FleetState") -> None:
-        """Add rows, or replace those of the same name."""
+    async def state(self, fleet: str) -> "FleetState":
+        """Without the metadata."""
+
+    async def keep(self, fleet: str, rows: Mapping[str, bytes], lists: Collection[str], state: "FleetState") -> None:
+        """Add rows, or replace those of the same name, and forget the roles that are neither a top role nor of `lists`."""

@@ -21,6 +21,7 @@ from tuf.ngclient.config import UpdaterConfig
 from tuf.ngclient.updater import Updater
 
 from banlistd.adapters.parser_process.confinement import ConfinementError
+from banlistd.core.fleet.kept_rows import LARGEST_ROLE, rows_to_keep
 from banlistd.trust.confined import ProgramBounds, become_unprivileged, confine
 from banlistd.trust.mirrors import Mirrors
 
@@ -30,6 +31,8 @@ _MORE_THAN_A_LIST = 2**20
 
 _ROOTS = "root_history"
 _TOP = ("timestamp", "snapshot", "targets")
+_MOST_DELEGATIONS = 3
+"""Roles on the way to a file: targets, hub and that of the list."""
 
 _FAULTS = (RepositoryError, DownloadError, urllib3.exceptions.HTTPError, OSError, ValueError)
 
@@ -57,7 +60,7 @@ class Pull:
                 self.answer["mirror"] = url
                 break
         self.answer |= {
-            "rows": _changed_rows(self._metadata, self._order["rows"]),
+            "rows": self._kept_rows(),
             "root": self._newest_root(),
             "timestamp": self._newest_timestamp(),
             "octets": self._mirrors.octets,
@@ -77,7 +80,7 @@ class Pull:
         newest = self._newest_root()
         self.answer |= {"accepted": newest["version"] == version, "root": newest, "octets": 0, "requests": 0}
         self.answer["timestamp"] = self._newest_timestamp()
-        self.answer["rows"] = _changed_rows(self._metadata, self._order["rows"]) if self.answer["accepted"] else {}
+        self.answer["rows"] = self._kept_rows() if self.answer["accepted"] else {}
 
     def _take_from(self, url: str) -> bool:
         """Whether this mirror had everything that is still wanted."""
@@ -89,21 +92,38 @@ class Pull:
                 updater = self._updater(url)
                 updater.refresh()
                 self._must_be_after_floor(_TOP)
-                for name in list(self._waiting):
-                    self.answer["lists"][name] = self._taken(updater, self._waiting[name])
-                    del self._waiting[name]
             except _FAULTS as error:
                 culprit = self._mirrors.root_from or url
-                self.answer["refused"].append(_refusal(culprit, error))
-                if isinstance(error, ExpiredMetadataError):
-                    # Nothing that is too old for us may be what we go by.
-                    _restore(self._metadata, before)
+                self._refuse(culprit, error, before)
                 if culprit == url or culprit not in self._mirrors.roots_from:
                     return False
                 self._mirrors.roots_from.remove(culprit)
             else:
-                self.answer["floor"] = self._now
-                return True
+                break
+        self.answer["floor"] = self._now
+        for name in list(self._waiting):
+            self._take_list(updater, url, name)
+        return not self._waiting
+
+    def _take_list(self, updater: Updater, url: str, name: str) -> None:
+        """A list that cannot be taken keeps no other one away."""
+        before = _rows_in(self._metadata)
+        try:
+            self.answer["lists"][name] = self._taken(updater, self._waiting[name])
+        except _FAULTS as error:
+            self._refuse(url, error, before, name)
+        else:
+            del self._waiting[name]
+            self.answer["mirror"] = url
+
+    def _refuse(self, mirror: str, error: Exception, before: Mapping[str, str], name: str = "") -> None:
+        self.answer["refused"].append(_refusal(mirror, error, name))
+        if isinstance(error, ExpiredMetadataError):
+            # Nothing that is too old for us may be what we go by; what is not expired was verified, and is not gone back from.
+            for row, text in _changed_rows(self._metadata, before).items():
+                if "/" not in row and Metadata.from_bytes(base64.b64decode(text)).signed.expires.timestamp() <= self._now:
+                    (self._metadata / row).unlink()
+                    _write_rows(self._metadata, {row: before[row]} if row in before else {})
 
     def _updater(self, url: str) -> Updater:
         targets = self._folder / "targets"
@@ -114,7 +134,12 @@ class Pull:
             str(targets),
             f"{url}/targets/",
             self._mirrors,
-            UpdaterConfig(prefix_targets_with_hash=True),
+            UpdaterConfig(
+                max_delegations=_MOST_DELEGATIONS,
+                snapshot_max_length=LARGEST_ROLE,
+                targets_max_length=LARGEST_ROLE,
+                prefix_targets_with_hash=True,
+            ),
             bootstrap=base64.b64decode(self._order["pinned"]),
         )
 
@@ -150,6 +175,13 @@ class Pull:
                 raise RepositoryError(f"{target.path}: {error}") from error
             return {"state": "new", **found, "counts": counts, "octets": target.length, "is_delta": is_delta}
         raise RepositoryError(f"{name} has no file")  # not reached: a whole file gives its content, or raises
+
+    def _kept_rows(self) -> dict[str, str]:
+        """What is new of what a node keeps: a hub may have delegated to any number of roles."""
+        changed = _changed_rows(self._metadata, self._order["rows"])
+        rows = {name: base64.b64decode(text) for name, text in changed.items()}
+        kept = rows_to_keep(rows, [one["name"] for one in self._order["lists"]])
+        return {name: changed[name] for name in kept}
 
     def _newest_root(self) -> dict[str, Any]:
         root = (self._metadata / "root.json").read_bytes() if (self._metadata / "root.json").exists() else b""
@@ -204,7 +236,7 @@ def _content_of(descriptor: int) -> bytes:
         return file.read()
 
 
-def _refusal(mirror: str, error: Exception) -> dict[str, str]:
+def _refusal(mirror: str, error: Exception, name: str = "") -> dict[str, str]:
     if isinstance(error, ExpiredMetadataError):
         kind = "expired"
     elif isinstance(error, RepositoryError | DownloadLengthMismatchError):
@@ -212,7 +244,7 @@ def _refusal(mirror: str, error: Exception) -> dict[str, str]:
     else:
         kind = "absent"
     cause = error.__cause__ if isinstance(error, DownloadError) and error.__cause__ else error
-    return {"mirror": mirror, "kind": kind, "reason": (str(cause) or type(cause).__name__)[:400]}
+    return {"mirror": mirror, "kind": kind, "reason": (str(cause) or type(cause).__name__)[:400], "list": name}
 
 
 def _write_rows(folder: Path, rows: Mapping[str, str]) -> None:
@@ -233,14 +265,6 @@ def _files(folder: Path) -> Iterator[Path]:
 
 def _changed_rows(folder: Path, before: Mapping[str, str]) -> dict[str, str]:
     return {name: text for name, text in _rows_in(folder).items() if before.get(name) != text}
-
-
-def _restore(folder: Path, rows: Mapping[str, str]) -> None:
-    """All but the roots as it was."""
-    for path in folder.glob("*.json"):
-        if not path.is_symlink():
-            path.unlink()
-    _write_rows(folder, {name: text for name, text in rows.items() if "/" not in name})
 
 
 def _text(octets: bytes) -> str:

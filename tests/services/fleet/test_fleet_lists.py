@@ -1,7 +1,7 @@
 """Lists of a fleet as a Fetcher: what is asked for, what is said of mirrors, and versions that are held for a time."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -78,13 +78,18 @@ class Log:
 
     kept: KnownTrust = field(default_factory=KnownTrust)
     fails: bool = False
+    loads: int = 0
 
     async def load(self, fleet: str) -> KnownTrust:
+        self.loads += 1
         if self.fails:
             raise LedgerError("disk full")
         return self.kept
 
-    async def keep(self, fleet: str, rows: Mapping[str, bytes], state: FleetState) -> None:
+    async def state(self, fleet: str) -> FleetState:
+        return self.kept.state
+
+    async def keep(self, fleet: str, rows: Mapping[str, bytes], lists: Collection[str], state: FleetState) -> None:
         if self.fails:
             raise LedgerError("disk full")
         self.kept = KnownTrust({**self.kept.rows, **rows}, state)
@@ -240,6 +245,29 @@ def test_expired_signatures_are_announced_once_and_so_is_their_end() -> None:
     world = World()
     asyncio.run(polls())
     assert world.announcer.names() == [EventName.HUB_EXPIRED, EventName.HUB_EXPIRED_OVER]
+
+
+def test_a_list_fails_with_its_own_reason_while_another_arrives() -> None:
+    async def both() -> list[Download | NotModified | BaseException]:
+        lists = world.lists()
+        return await asyncio.gather(*(world.fetch(lists, source) for source in (DROP, OTHER)), return_exceptions=True)
+
+    world = World(Mirrors({"other": B}, (replace(ABSENT, list="other"), replace(EXPIRED, list="drop"))))
+    failed, taken = asyncio.run(both())
+    assert isinstance(failed, ExpiredTrustError)
+    assert isinstance(taken, Download)
+
+
+def test_the_state_is_read_without_the_metadata() -> None:
+    async def state() -> tuple[FleetState, FleetState]:
+        lists = world.lists()
+        await world.fetch(lists)
+        world.log.loads = 0
+        return await lists.state(), await world.lists().state()
+
+    world = World()
+    assert asyncio.run(state()) == (STATE, STATE)
+    assert not world.log.loads
 
 
 def test_a_new_root_is_announced_and_the_first_one_is_not() -> None:

@@ -20,11 +20,12 @@ class MirrorFault(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class MirrorRefusal:
-    """`reason`: foreign text, bounded."""
+    """`reason`: foreign text, bounded. `list`: the only one that the mirror did not give; empty: it gave none."""
 
     mirror: str
     fault: MirrorFault
     reason: str
+    list: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,8 @@ from banlistd.core.config.model import Source
 from banlistd.core.config.service.fleet import Fleet
 from banlistd.core.feeds.content import Content
 from banlistd.core.feeds.parsed_list import Download, ParsedList
-from banlistd.core.fleet.trust import KnownTrust, MirrorFault, MirrorRefusal, Pulled, SignedList, WantedList
+from banlistd.core.fleet.kept_rows import rows_to_keep
+from banlistd.core.fleet.trust import FleetState, KnownTrust, MirrorFault, MirrorRefusal, Pulled, SignedList, WantedList
 from banlistd.core.printing import quoted
 from banlistd.errors import ExpiredTrustError, FetchError, LedgerError, MissingError, TrustError
 from banlistd.events import Event, EventName
@@ -65,7 +66,8 @@ class FleetLists:
         self._asked: list[_Asked] = []
         self._unsaved = KnownTrust()
         self._held: dict[SourceId, _Held] = {}
-        self._last_refused: dict[str, MirrorRefusal] = {}
+        self._names: set[str] = set()
+        self._last_refused: dict[tuple[str, str], MirrorRefusal] = {}
         self._is_expired = False
 
     @property
@@ -76,9 +78,15 @@ class FleetLists:
     async def known(self) -> KnownTrust:
         """What was verified of the fleet. Raises LedgerError."""
         written = await self._log.load(self.fleet.name)
-        # What a failing disk did not take is newer.
-        state = max(written.state, self._unsaved.state, key=lambda one: (one.root_version, one.timestamp_version, one.floor))
-        return KnownTrust({**written.rows, **self._unsaved.rows}, state)
+        return KnownTrust({**written.rows, **self._unsaved.rows}, self._newer(written.state))
+
+    async def state(self) -> FleetState:
+        """When and by what the fleet was last verified. Raises LedgerError."""
+        return self._newer(await self._log.state(self.fleet.name))
+
+    def _newer(self, written: FleetState) -> FleetState:
+        """What a failing disk did not take is newer."""
+        return max(written, self._unsaved.state, key=lambda one: (one.root_version, one.timestamp_version, one.floor))
 
     async def fetch(self, source: Source, validators: Validators, on_body: OnBody) -> Download | NotModified:
         if not source.hub:
@@ -145,6 +153,7 @@ class FleetLists:
         """Everything that waits, but a list that two sources want with one of them only."""
         together = {one.wanted.name: one for one in reversed(self._asked)}
         self._asked = [one for one in self._asked if together[one.wanted.name] is not one]
+        self._names |= together.keys()
         try:
             known = await self._known_or_nothing()
             seconds = max(one.seconds for one in together.values())
@@ -171,20 +180,21 @@ class FleetLists:
     async def _keep(self, known: KnownTrust, pulled: Pulled) -> None:
         if not pulled.rows and pulled.state == known.state:
             return
-        self._unsaved = KnownTrust({**self._unsaved.rows, **pulled.rows}, pulled.state)
+        rows = rows_to_keep({**self._unsaved.rows, **pulled.rows}, self._names)
+        self._unsaved = KnownTrust(rows, pulled.state)
         with suppress(LedgerError):
-            await self._log.keep(self.fleet.name, self._unsaved.rows, pulled.state)
+            await self._log.keep(self.fleet.name, rows, self._names, pulled.state)
             self._unsaved = KnownTrust({}, pulled.state)
 
     def _announce(self, known: KnownTrust, pulled: Pulled) -> None:
         for one in pulled.refused:
-            before = self._last_refused.get(one.mirror)
-            self._last_refused[one.mirror] = one
+            before = self._last_refused.get((one.mirror, one.list))
+            self._last_refused[one.mirror, one.list] = one
             if one.fault is MirrorFault.REFUSED and before != one:
                 words = f"{one.mirror} is not proven by the root of the fleet {self.fleet.name}: {quoted(one.reason)}"
                 self._tell(EventName.HUB_REFUSED, words, MIRROR=one.mirror, REASON=one.reason)
-        refused = {one.mirror for one in pulled.refused}
-        self._last_refused = {mirror: one for mirror, one in self._last_refused.items() if mirror in refused}
+        refused = {(one.mirror, one.list) for one in pulled.refused}
+        self._last_refused = {key: one for key, one in self._last_refused.items() if key in refused}
         is_expired = any(one.fault is MirrorFault.EXPIRED for one in pulled.refused) and not pulled.lists
         if is_expired and not self._is_expired:
             reason = next(one.reason for one in pulled.refused if one.fault is MirrorFault.EXPIRED)
@@ -214,7 +224,7 @@ def _settle(future: "asyncio.Future[SignedList]", name: str, pulled: Pulled) -> 
     if future.done():
         return
     if name not in pulled.lists:
-        future.set_exception(_fault_of(pulled.refused))
+        future.set_exception(_fault_of([one for one in pulled.refused if one.list in ("", name)]))
     elif (found := pulled.lists[name]) is None:
         future.set_exception(MissingError(f"hub: the fleet has no list {name}", "banlistctl fleet says what there is"))
     else:

@@ -1,6 +1,7 @@
 """Signed lists from real mirrors: what is proven arrives, and everything else is refused with the reason of python-tuf."""
 
 import asyncio
+import base64
 import copy
 import time
 from collections.abc import Iterator
@@ -12,7 +13,7 @@ import numpy as np
 import pytest
 from securesystemslib.signer import CryptoSigner
 
-from banlistd.adapters.fetch.fleet.pulling import MirrorPrograms
+from banlistd.adapters.fetch.fleet.pulling import MirrorPrograms, _pulled
 from banlistd.core.addresses.fleet_files.files import delta_file, whole_file
 from banlistd.core.addresses.sets import AddressSet
 from banlistd.core.config.service.fleet import Fleet
@@ -358,3 +359,104 @@ def test_lists_of_one_pull_are_told_apart(tmp_path: Path) -> None:
         wanted = [WantedList(name, "", None, "", 1 << 20) for name in ("other", "drop")]
         pulled = asyncio.run(MirrorPrograms(tmp_path, "1", FakeClock(time.time())).pull(fleet, wanted, KnownTrust(), 30))
     assert (found(pulled, "drop").addresses, found(pulled, "other").addresses) == (A, B)
+
+
+def pulled_by(programs: MirrorPrograms, fleet: Fleet, wanted: list[WantedList]) -> Pulled:
+    return asyncio.run(programs.pull(fleet, wanted, KnownTrust(), 30))
+
+
+def two_lists(tmp_path: Path, names: tuple[str, ...]) -> tuple[Repository, Path]:
+    repository = Repository(tmp_path / "two", names)
+    root = tmp_path / "root.json"
+    root.write_bytes(repository.first_root)
+    return repository, root
+
+
+def test_a_list_that_is_refused_keeps_no_other_one_away(tmp_path: Path) -> None:
+    repository, root = two_lists(tmp_path, ("drop", "large"))
+    repository.publish({"drop": A, "large": B})
+    clock = FakeClock(time.time())
+    with mirror_of(repository.folder) as mirror:
+        fleet = Fleet(name="main", root=root, urls=(mirror.url,))
+        wanted = [WantedList("large", "", None, "", 20), WantedList("drop", "", None, "", 1 << 20)]
+        pulled = pulled_by(MirrorPrograms(tmp_path, "1", clock), fleet, wanted)
+    assert found(pulled).addresses == A
+    assert "large" not in pulled.lists
+    assert [(one.list, one.fault) for one in pulled.refused] == [("large", MirrorFault.REFUSED)]
+    assert pulled.state.floor == clock.now()
+    assert pulled.state.mirror == mirror.url
+
+
+def test_roles_that_a_hub_delegates_to_are_not_kept_unless_a_list_has_them(tmp_path: Path) -> None:
+    repository, root = two_lists(tmp_path, ("junk", "drop"))
+    delegations = repository.hub.signed.delegations
+    assert delegations is not None
+    assert delegations.roles is not None
+    delegations.roles["junk"].paths, delegations.roles["junk"].terminating = ["drop/*"], False
+    repository.hub.signed.version += 1
+    repository.write("hub", repository.hub, [repository.hubs["a"]])
+    repository.publish({"drop": A})
+    with mirror_of(repository.folder) as mirror:
+        fleet = Fleet(name="main", root=root, urls=(mirror.url,))
+        wanted = [WantedList("drop", "", None, "", 1 << 20)]
+        pulled = pulled_by(MirrorPrograms(tmp_path, "1", FakeClock(time.time())), fleet, wanted)
+    assert found(pulled).addresses == A
+    assert any(path.endswith("junk.json") for path in mirror.asked)
+    assert "junk.json" not in pulled.rows
+    assert {"hub.json", "drop.json"} <= pulled.rows.keys()
+
+
+def test_an_expired_list_is_not_gone_by_and_what_is_newer_stays(tmp_path: Path) -> None:
+    repository, root = two_lists(tmp_path, ("drop",))
+    clock = FakeClock(time.time())
+    with mirror_of(repository.folder) as mirror:
+        node = Node(Fleet(name="main", root=root, urls=(mirror.url,)), tmp_path, clock)
+        repository.publish({"drop": A})
+        node.pull()
+        before = dict(node.known.rows)
+        repository.lists["drop"].signed.expires = in_time(DAY / 2)
+        repository.publish({"drop": B})
+        node.known = replace(node.known, state=replace(node.known.state, floor=in_time(DAY * 3 / 4).timestamp()))
+        pulled = node.pull()
+    assert [(one.list, one.fault) for one in pulled.refused] == [("drop", MirrorFault.EXPIRED)]
+    assert node.known.rows["drop.json"] == before["drop.json"]
+    assert node.known.rows["timestamp.json"] != before["timestamp.json"]
+
+
+FORGED_ANSWER = {
+    "refused": [],
+    "root": {"version": 1, "octets": ""},
+    "timestamp": {"version": 1, "expires": 1},
+    "floor": 50.0,
+    "mirror": "",
+    "rows": {},
+    "lists": {},
+    "octets": 0,
+    "requests": 0,
+}
+
+
+def test_a_program_that_was_taken_over_cannot_move_the_floor_past_now_nor_name_other_files() -> None:
+    octets = base64.b64encode(b"x").decode()
+    rows = {"/var/lib/banlistd/x.json": octets, "drop.json": octets, "../drop.json": octets}
+    pulled = _pulled({**FORGED_ANSWER, "floor": 1e300, "rows": rows}, KnownTrust(), {"drop": -1}, 100.0)
+    assert pulled.state.floor == 100.0
+    assert pulled.rows == {"drop.json": b"x"}
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"floor": float("nan")}, {"floor": float("inf")}, {"timestamp": {"version": 1 << 63, "expires": 1}}],
+)
+def test_numbers_that_cannot_be_stored_are_no_answer(wrong: dict[str, object]) -> None:
+    with pytest.raises(ValueError, match="no "):
+        _pulled({**FORGED_ANSWER, **wrong}, KnownTrust(), {}, 100.0)
+
+
+def test_a_list_that_is_not_what_was_signed_fails_alone() -> None:
+    same = {"state": "same", "content": "b" * 64, "entries": 1, "seq": 1}
+    forged = {**same, "state": "new", "counts": [-1, 0, 0, 0], "octets": 1, "is_delta": False}
+    answer = {**FORGED_ANSWER, "lists": {"forged": forged, "same": same}}
+    pulled = _pulled(answer, KnownTrust(), {"forged": -1, "same": -1}, 100.0)
+    assert pulled.lists.keys() == {"same"}
+    assert [one.list for one in pulled.refused] == ["forged"]

@@ -11,6 +11,7 @@ import asyncio
 import base64
 import hashlib
 import json
+import math
 import os
 import sys
 import tempfile
@@ -24,6 +25,7 @@ from banlistd.adapters.parser_process.result import taken_result
 from banlistd.adapters.system.own_program import own_program
 from banlistd.core.addresses.sets import AddressSet
 from banlistd.core.config.service.fleet import Fleet
+from banlistd.core.fleet.kept_rows import rows_to_keep
 from banlistd.core.fleet.trust import FleetState, KnownTrust, MirrorFault, MirrorRefusal, Pulled, SignedList, WantedList
 from banlistd.core.printing import quoted
 from banlistd.errors import FetchError, ParseError, TrustError
@@ -34,6 +36,10 @@ _ENVIRONMENT = {"LC_ALL": "C.UTF-8", "OPENBLAS_NUM_THREADS": "1"}
 _MOST_OUTPUT = 32 * 2**20
 _LARGEST_ROOT = 512_000
 """Octets, as python-tuf has it."""
+
+_MOST_REFUSALS = 1000
+_MOST_VERSION = 2**63
+"""An integer of SQLite is less."""
 
 _PROCESSOR_SECONDS = 60
 _SECONDS_OF_A_ROOT = 20.0
@@ -50,25 +56,26 @@ class MirrorPrograms:
     async def pull(self, fleet: Fleet, wanted: Sequence[WantedList], known: KnownTrust, seconds: float) -> Pulled:
         with ExitStack() as stack:
             lists = [_listed(one, *await asyncio.to_thread(_in_memory, stack, one.base)) for one in wanted]
-            order = await self._order(stack, fleet, known) | {"lists": lists}
+            order = await self._order(stack, fleet, known, [one.name for one in wanted]) | {"lists": lists}
             answer = await _answer(order, [one[key] for one in lists for key in ("base", "result")], seconds)
+            results = {one["name"]: one["result"] for one in lists}
             try:
-                return await asyncio.to_thread(_pulled, answer, known, {one["name"]: one["result"] for one in lists})
-            except (KeyError, TypeError, ValueError, AttributeError) as error:
+                return await asyncio.to_thread(_pulled, answer, known, results, self._clock.now())
+            except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
                 raise FetchError("the program that takes lists from the mirrors gives no answer") from error
 
     async def add_root(self, fleet: Fleet, root: bytes, known: KnownTrust) -> Pulled:
         with ExitStack() as stack:
-            order = await self._order(stack, fleet, known) | {"lists": [], "new_root": _text(root)}
+            order = await self._order(stack, fleet, known, []) | {"lists": [], "new_root": _text(root)}
             answer = await _answer(order, [], _SECONDS_OF_A_ROOT)
         if answer.get("accepted") is not True:
             raise TrustError("the root is not proven by those before it, or is not the next one", "ask the owner of the fleet")
-        pulled = _pulled(answer, known, {})
+        pulled = _pulled(answer, known, {}, self._clock.now())
         if pulled.state.root_version <= known.state.root_version:
             raise TrustError(f"the root is not newer than version {known.state.root_version}: it is known, or not proven")
         return pulled
 
-    async def _order(self, stack: ExitStack, fleet: Fleet, known: KnownTrust) -> dict[str, Any]:
+    async def _order(self, stack: ExitStack, fleet: Fleet, known: KnownTrust, lists: Sequence[str]) -> dict[str, Any]:
         if fleet.root is None:
             raise FetchError("the fleet has no root", "add fleet: root")
         pinned = await asyncio.to_thread(_read_root, fleet.root)
@@ -82,7 +89,7 @@ class MirrorPrograms:
             "seconds": _PROCESSOR_SECONDS,
             "now": self._clock.now(),
             "floor": known.state.floor,
-            "rows": {name: _text(octets) for name, octets in known.rows.items()},
+            "rows": {name: _text(octets) for name, octets in rows_to_keep(known.rows, lists).items()},
         }
 
 
@@ -163,27 +170,42 @@ def _in_memory(stack: ExitStack, base: AddressSet | None) -> tuple[int, int]:
     return descriptors[0], descriptors[1]
 
 
-def _pulled(answer: Mapping[str, Any], known: KnownTrust, results: Mapping[str, int]) -> Pulled:
-    refused = tuple(
-        MirrorRefusal(str(one["mirror"])[:200], MirrorFault(one["kind"]), str(one["reason"])[:400]) for one in answer["refused"]
-    )
+def _pulled(answer: Mapping[str, Any], known: KnownTrust, results: Mapping[str, int], now: float) -> Pulled:
+    refused = [
+        MirrorRefusal(str(one["mirror"])[:200], MirrorFault(one["kind"]), str(one["reason"])[:400], str(one["list"])[:64])
+        for one in answer["refused"][:_MOST_REFUSALS]
+    ]
     root, timestamp, before = answer["root"], answer["timestamp"], known.state
+    mirror = str(answer["mirror"])[:200] or before.mirror
     state = FleetState(
-        max(before.floor, float(answer["floor"])),
-        int(root["version"]),
+        max(before.floor, min(_finite(answer["floor"]), now)),
+        _version(root["version"]),
         hashlib.sha256(base64.b64decode(root["octets"])).hexdigest(),
-        int(timestamp["version"]) or before.timestamp_version,
-        float(timestamp["expires"]) or before.expires_at,
-        str(answer["mirror"])[:200] or before.mirror,
+        _version(timestamp["version"]) or before.timestamp_version,
+        _finite(timestamp["expires"]) or before.expires_at,
+        mirror,
     )
-    return Pulled(
-        {str(name): base64.b64decode(text) for name, text in answer["rows"].items()},
-        state,
-        {name: _signed(answer["lists"][name], result) for name, result in results.items() if name in answer["lists"]},
-        refused,
-        int(answer["octets"]),
-        int(answer["requests"]),
-    )
+    lists: dict[str, SignedList | None] = {}
+    for name, result in results.items():
+        if name in answer["lists"]:
+            try:
+                lists[name] = _signed(answer["lists"][name], result)
+            except ParseError as error:
+                refused.append(MirrorRefusal(mirror, MirrorFault.REFUSED, str(error), name))
+    rows = rows_to_keep({str(name): base64.b64decode(text) for name, text in answer["rows"].items()}, results)
+    return Pulled(rows, state, lists, tuple(refused), int(answer["octets"]), int(answer["requests"]))
+
+
+def _finite(number: Any) -> float:
+    if not math.isfinite(found := float(number)):
+        raise ValueError("no finite number")
+    return found
+
+
+def _version(number: Any) -> int:
+    if not 0 <= (found := int(number)) < _MOST_VERSION:
+        raise ValueError("no version")
+    return found
 
 
 def _signed(found: Mapping[str, Any], result: int) -> SignedList | None:

@@ -1,11 +1,12 @@
 """What was verified of a fleet, on SQLite. The only file with queries on it."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import astuple
 
 import aiosqlite
 
 from banlistd.adapters.storage.database import Database
+from banlistd.core.fleet.kept_rows import TOP_ROLES
 from banlistd.core.fleet.trust import FleetState, KnownTrust
 
 _STATE = "floor, root_version, root_hash, timestamp_version, expires_at, mirror"
@@ -20,15 +21,33 @@ class TrustTable:
     async def load(self, fleet: str) -> KnownTrust:
         async def work(connection: aiosqlite.Connection) -> KnownTrust:
             rows = await connection.execute_fetchall("SELECT name, octets FROM hub_trust WHERE fleet = ?", (fleet,))
-            states = await connection.execute_fetchall(f"SELECT {_STATE} FROM hub_state WHERE fleet = ?", (fleet,))  # noqa: S608 - a literal
-            return KnownTrust({name: octets for name, octets in rows}, *(FleetState(*state) for state in states))  # noqa: C416 - rows of SQLite
+            return KnownTrust({name: octets for name, octets in rows}, await _state(connection, fleet))  # noqa: C416 - rows of SQLite
 
         return await self._database.read(work)
 
-    async def keep(self, fleet: str, rows: Mapping[str, bytes], state: FleetState) -> None:
+    async def state(self, fleet: str) -> FleetState:
+        async def work(connection: aiosqlite.Connection) -> FleetState:
+            return await _state(connection, fleet)
+
+        return await self._database.read(work)
+
+    async def keep(self, fleet: str, rows: Mapping[str, bytes], lists: Collection[str], state: FleetState) -> None:
         async def work(connection: aiosqlite.Connection) -> None:
             named = [(fleet, name, octets) for name, octets in rows.items()]
+            kept = {f"{role}.json" for role in (*TOP_ROLES, *lists)}
+            found = await connection.execute_fetchall(
+                "SELECT name FROM hub_trust WHERE fleet = ? AND name NOT GLOB 'root_history/*'", (fleet,)
+            )
+            gone = [(fleet, name) for (name,) in found if name not in kept]
+            await connection.executemany("DELETE FROM hub_trust WHERE fleet = ? AND name = ?", gone)
             await connection.executemany("INSERT OR REPLACE INTO hub_trust VALUES (?, ?, ?)", named)
             await connection.execute("INSERT OR REPLACE INTO hub_state VALUES (?, ?, ?, ?, ?, ?, ?)", (fleet, *astuple(state)))
 
         await self._database.write(work)
+
+
+async def _state(connection: aiosqlite.Connection, fleet: str) -> FleetState:
+    states = await connection.execute_fetchall(f"SELECT {_STATE} FROM hub_state WHERE fleet = ?", (fleet,))  # noqa: S608 - a literal
+    for state in states:
+        return FleetState(*state)
+    return FleetState()

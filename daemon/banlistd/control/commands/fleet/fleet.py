@@ -59,7 +59,7 @@ def _lists_of(parts: "Parts") -> "FleetLists":
 
 async def _answer(parts: "Parts", _: tuple[()]) -> FleetAnswer:
     lists = _lists_of(parts)
-    state, polls = (await lists.known()).state, await parts.polls()
+    state, polls = await lists.state(), await parts.polls()
     faults = {one.mirror: one for one in lists.refusals}
     sources = [source for source in parts.service.config.sources if source.hub]
     contents = {source.id: parts.enforcer.content(source.id) for source in sources}
