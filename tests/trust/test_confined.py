@@ -57,11 +57,11 @@ IMPOSSIBLE = [
 ]
 
 
-def tried(tmp_path: Path, attempt: str) -> subprocess.CompletedProcess[str]:
+def tried(tmp_path: Path, attempt: str, program: str = PROGRAM) -> subprocess.CompletedProcess[str]:
     folder, outside = tmp_path / "folder", tmp_path / "state"
     folder.mkdir()
     outside.write_text("secret")
-    command = [sys.executable, "-I", "-c", PROGRAM, str(folder), str(outside), attempt]
+    command = [sys.executable, "-I", "-c", program, str(folder), str(outside), attempt]
     environment = {"OPENBLAS_NUM_THREADS": "1"}
     done = subprocess.run(command, capture_output=True, text=True, timeout=30, env=environment, check=False)
     assert outside.read_text() == "secret"
@@ -81,6 +81,25 @@ def test_everything_else_is_refused(tmp_path: Path, attempt: str) -> None:
     done = tried(tmp_path, attempt)
     assert "done" not in done.stdout
     assert done.returncode
+
+
+@pytest.mark.parametrize("call", ["_CREATE", "_ADD", "_RESTRICT"])
+def test_a_call_of_landlock_that_fails_is_a_fault(tmp_path: Path, call: str) -> None:
+    if not has_landlock():
+        pytest.skip("this kernel has no Landlock")
+    # -1 as the number of a system call: ENOSYS. The first call only asks for the version.
+    breaking = f"""
+from banlistd.trust import confined
+class Library:
+    real, asked = confined._LIBC, 0
+    def syscall(self, number, *rest):
+        self.asked += number == confined._CREATE
+        wrong = number == confined.{call} and (number != confined._CREATE or self.asked > 1)
+        return self.real.syscall(-1 if wrong else number, *rest)
+confined._LIBC = Library()
+"""
+    done = tried(tmp_path, "import a module", PROGRAM.replace("confine(Pro", f"{breaking}confine(Pro"))
+    assert "Landlock refuses the rules of files: Function not implemented" in done.stderr
 
 
 def has_landlock() -> bool:

@@ -90,7 +90,7 @@ def confine(bounds: ProgramBounds) -> None:
 
 
 def _restrict_files(bounds: ProgramBounds) -> None:
-    """Nothing is restricted where the kernel or the unit does not know Landlock."""
+    """Nothing is restricted where the kernel or the unit does not know Landlock. Else a call that fails is a fault."""
     version = _LIBC.syscall(_CREATE, None, 0, 1)
     if version < 1:
         return
@@ -99,14 +99,18 @@ def _restrict_files(bounds: ProgramBounds) -> None:
     network, scoped = _BIND if version >= _AT_LEAST_NETWORK else 0, _SCOPED if version >= _AT_LEAST_SCOPED else 0
     attributes = struct.pack("QQQ", reading | writing, network, scoped)
     size = 8 if version < _AT_LEAST_NETWORK else 16 if version < _AT_LEAST_SCOPED else 24
-    ruleset = _LIBC.syscall(_CREATE, attributes, ctypes.c_size_t(size), 0)
-    if ruleset < 0:
-        return
+    ruleset = _must_succeed(_LIBC.syscall(_CREATE, attributes, ctypes.c_size_t(size), 0))
     for path in {*_READ, sys.prefix, sys.base_prefix, *sys.path, *bounds.reads}:
         _permit(ruleset, path, reading)
     _permit(ruleset, str(bounds.folder), reading | writing)
-    _LIBC.syscall(_RESTRICT, ruleset, 0)
+    _must_succeed(_LIBC.syscall(_RESTRICT, ruleset, 0))
     os.close(ruleset)
+
+
+def _must_succeed(result: int) -> int:
+    if result < 0:
+        raise confinement.ConfinementError(f"Landlock refuses the rules of files: {os.strerror(ctypes.get_errno())}")
+    return result
 
 
 def _permit(ruleset: int, path: str, rights: int) -> None:
@@ -116,8 +120,10 @@ def _permit(ruleset: int, path: str, rights: int) -> None:
         return  # what is not there needs no right
     if not os.path.isdir(path):  # noqa: PTH112 - one question, without a Path
         rights &= _READ_FILE
-    _LIBC.syscall(_ADD, ruleset, _RULE_PATH_BENEATH, struct.pack("=Qi", rights, descriptor), 0)
-    os.close(descriptor)
+    try:
+        _must_succeed(_LIBC.syscall(_ADD, ruleset, _RULE_PATH_BENEATH, struct.pack("=Qi", rights, descriptor), 0))
+    finally:
+        os.close(descriptor)
 
 
 def _filter() -> bytes:

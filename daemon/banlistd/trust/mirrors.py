@@ -1,16 +1,32 @@
-"""How python-tuf gets files from the mirrors of a fleet: plain GET, no redirect, and a new root from any mirror that has it."""
+"""How python-tuf gets files from the mirrors of a fleet: plain GET, no redirect, and a new root from any mirror that has it.
+
+Time-outs of sockets are for one read: a mirror that sends an octet now and then keeps them all. So an alarm of the kernel ends
+what takes longer than its share, wherever it is: in the header, in a handshake, in a body.
+"""
 
 import re
+import signal
+import time
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from types import FrameType
 
 import urllib3
-from tuf.api.exceptions import DownloadError, DownloadHTTPError, SlowRetrievalError
+from tuf.api.exceptions import DownloadError, DownloadHTTPError, DownloadLengthMismatchError, SlowRetrievalError
 from tuf.ngclient.fetcher import FetcherInterface
+
+from banlistd.core.fleet.kept_rows import LARGEST_ROLE, LARGEST_TRUST_ROOT
 
 _ROOT = re.compile(r"metadata/[0-9]+\.root\.json")
 _CHUNK = 1 << 17
-_CONNECT, _READ, _READ_OF_OTHERS = 10.0, 20.0, 5.0
-"""Seconds. The mirrors that are asked for a new root only may take less."""
+_CONNECT, _READ, _OTHERS = 10.0, 20.0, 5.0
+"""Seconds. The mirrors that are asked for a new root only may take less, header and body together."""
+
+_AGAIN = 0.5
+"""Seconds until an alarm comes once more: Python drops what is raised while it frees an object."""
+
+_SHORT = 64 * 1024
+"""Octets of an error page that are read, so that the connection can be used again."""
 
 _OK, _NOT_THERE = 200, (403, 404)
 
@@ -19,6 +35,7 @@ class Mirrors(FetcherInterface):
     """The mirror `at` is asked for everything, and all of them for a new root: one alone cannot hide a revocation.
 
     `roots_from`: the mirrors that may be asked for roots; the one that gave the last root is `root_from`. `octets`: received.
+    `late`: mirrors that took longer than they may. Only for the main thread: it takes the alarm signal.
     """
 
     def __init__(self, urls: Sequence[str], ca: str | None, agent: str) -> None:
@@ -28,47 +45,124 @@ class Mirrors(FetcherInterface):
         self.at = urls[0] if urls else ""
         self.roots_from = list(urls)
         self.root_from = ""
+        self.late: list[str] = []
         self.octets = self.requests = 0
+        self._until = self._end = time.monotonic()
+        self._others = _OTHERS
+
+    def begin(self, url: str, seconds: float, most: float, others: float) -> None:
+        """Ask this mirror now, for `seconds`. `others`: seconds for each other one that may have a new root. They come on top,
+        up to `most` in all.
+        """
+        self.at = url
+        self._until, self._end = time.monotonic() + seconds, time.monotonic() + most
+        self._others = min(others, _OTHERS)
 
     def _fetch(self, url: str) -> Iterator[bytes]:
         path = url.removeprefix(self.at + "/")
-        return self._root(path) if _ROOT.fullmatch(path) else self._get(url, _READ)
+        if _ROOT.fullmatch(path):
+            return self._root(path)
+        chunks = self._get(self.at, path, self._until)
+        return _bounded(chunks, path, LARGEST_ROLE) if path.startswith("metadata/") else chunks
 
     def _root(self, path: str) -> Iterator[bytes]:
         """From the first mirror that has it. Raises DownloadHTTPError (404) where none of those that answer does."""
-        for mirror in sorted(self.roots_from, key=lambda one: one != self.at):
+        willing = [one for one in self.roots_from if one == self.at or one not in self.late]
+        for mirror in sorted(willing, key=lambda one: one != self.at):
+            began = time.monotonic()
+            until = self._until if mirror == self.at else min(began + self._others, self._end)
             try:
-                chunks = self._get(f"{mirror}/{path}", _READ if mirror == self.at else _READ_OF_OTHERS)
+                # Read here: the body of another mirror may not cost the time of the one that is asked for everything.
+                root = b"".join(_bounded(self._get(mirror, path, until), path, LARGEST_TRUST_ROOT))
             except DownloadHTTPError as error:
                 if error.status_code not in _NOT_THERE and mirror == self.at:
                     raise
-                continue
             except (DownloadError, urllib3.exceptions.HTTPError):
                 if mirror == self.at:
                     raise
-                continue
-            self.root_from = mirror
-            return chunks
+            else:
+                self.root_from = mirror
+                return iter((root,))
+            if mirror != self.at:
+                self._until = min(self._until + time.monotonic() - began, self._end)
         raise DownloadHTTPError(f"no mirror has {path}", 404)
 
-    def _get(self, url: str, seconds: float) -> Iterator[bytes]:
+    def _get(self, mirror: str, path: str, until: float) -> Iterator[bytes]:
+        """The body, in pieces. Raises DownloadError, also while it is read."""
         self.requests += 1
-        timeout = urllib3.Timeout(connect=min(_CONNECT, seconds), read=seconds)
+        url = f"{mirror}/{path}"
         try:
-            response = self._pool.request("GET", url, preload_content=False, redirect=False, timeout=timeout)
-        except urllib3.exceptions.TimeoutError as error:
-            raise SlowRetrievalError(f"{url} does not answer") from error
-        if response.status != _OK:
-            response.drain_conn()
-            raise DownloadHTTPError(f"{url} answers with status {response.status}", response.status)
-        return self._chunks(response, url)
+            with _alarm(until):
+                timeout = urllib3.Timeout(connect=_CONNECT, read=_READ)
+                response = self._pool.request("GET", url, preload_content=False, redirect=False, timeout=timeout)
+                if response.status != _OK:
+                    if response.length_remaining is not None and response.length_remaining <= _SHORT:
+                        response.drain_conn()
+                    else:
+                        response.close()
+                    raise DownloadHTTPError(f"{url} answers with status {response.status}", response.status)
+        except (urllib3.exceptions.TimeoutError, _LateError) as error:
+            self._note(mirror)
+            raise SlowRetrievalError(f"{url} does not answer in time") from error
+        return self._chunks(response, mirror, url, until)
 
-    def _chunks(self, response: urllib3.BaseHTTPResponse, url: str) -> Iterator[bytes]:
+    def _chunks(self, response: urllib3.BaseHTTPResponse, mirror: str, url: str, until: float) -> Iterator[bytes]:
+        pieces = response.stream(_CHUNK, decode_content=False)
         try:
-            for chunk in response.stream(_CHUNK, decode_content=False):
-                self.octets += len(chunk)
-                yield chunk
-        except urllib3.exceptions.TimeoutError as error:
+            while True:
+                with _alarm(until):
+                    piece = next(pieces, b"")
+                if not piece:
+                    response.release_conn()
+                    return
+                self.octets += len(piece)
+                yield piece
+        except (urllib3.exceptions.TimeoutError, _LateError) as error:
+            self._note(mirror)
             raise SlowRetrievalError(f"{url} is too slow") from error
         finally:
-            response.release_conn()
+            response.close()
+
+    def _note(self, mirror: str) -> None:
+        if mirror not in self.late:
+            self.late.append(mirror)
+
+
+class NoMirrors(FetcherInterface):
+    """Has no file."""
+
+    def _fetch(self, url: str) -> Iterator[bytes]:
+        raise DownloadHTTPError(f"no mirror is asked for {url}", 404)
+
+
+class _LateError(Exception):
+    """The time of a mirror is over."""
+
+
+def _raise_late(_: int, __: FrameType | None) -> None:
+    raise _LateError
+
+
+@contextmanager
+def _alarm(until: float) -> Iterator[None]:
+    """What is in it raises _LateError at this time."""
+    left = until - time.monotonic()
+    if left <= 0:
+        raise _LateError
+    before = signal.signal(signal.SIGALRM, _raise_late)
+    try:
+        signal.setitimer(signal.ITIMER_REAL, left, _AGAIN)
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+
+
+def _bounded(chunks: Iterator[bytes], path: str, most: int) -> Iterator[bytes]:
+    """Metadata: python-tuf asks for as many octets as a snapshot says, and a stolen key may have signed that."""
+    octets = 0
+    for chunk in chunks:
+        octets += len(chunk)
+        if octets > most:
+            raise DownloadLengthMismatchError(f"{path} has more than {most} bytes")
+        yield chunk

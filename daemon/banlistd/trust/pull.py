@@ -10,6 +10,7 @@ import json
 import os
 import sys
 import tempfile
+import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -18,12 +19,13 @@ import urllib3
 from tuf.api.exceptions import DownloadError, DownloadLengthMismatchError, ExpiredMetadataError, RepositoryError
 from tuf.api.metadata import Metadata
 from tuf.ngclient.config import UpdaterConfig
+from tuf.ngclient.fetcher import FetcherInterface
 from tuf.ngclient.updater import Updater
 
 from banlistd.adapters.parser_process.confinement import ConfinementError
 from banlistd.core.fleet.kept_rows import LARGEST_ROLE, rows_to_keep
 from banlistd.trust.confined import ProgramBounds, become_unprivileged, confine
-from banlistd.trust.mirrors import Mirrors
+from banlistd.trust.mirrors import Mirrors, NoMirrors
 
 _LARGEST_ORDER = 64 * 2**20
 _MORE_THAN_A_LIST = 2**20
@@ -55,7 +57,11 @@ class Pull:
 
     def run(self) -> None:
         _write_rows(self._metadata, self._order["rows"])
-        for url in self._order["urls"]:
+        urls, end = self._order["urls"], time.monotonic() + self._order["within"]
+        for number, url in enumerate(urls):
+            # Each mirror may take its part of what is left, so that one that is slow keeps no other one from being asked.
+            left = end - time.monotonic()
+            self._mirrors.begin(url, left / (len(urls) - number), left, self._order["within"] / (2 * len(urls)))
             if self._take_from(url):
                 self.answer["mirror"] = url
                 break
@@ -63,6 +69,7 @@ class Pull:
             "rows": self._kept_rows(),
             "root": self._newest_root(),
             "timestamp": self._newest_timestamp(),
+            "late": self._mirrors.late,
             "octets": self._mirrors.octets,
             "requests": self._mirrors.requests,
         }
@@ -74,7 +81,7 @@ class Pull:
         try:
             version = Metadata.from_bytes(given).signed.version
             (self._metadata / _ROOTS / f"{version}.root.json").write_bytes(given)
-            self._updater("https://invalid").refresh()
+            self._updater("https://invalid", NoMirrors()).refresh()
         except _FAULTS as error:
             self.answer["refused"].append(_refusal("", error))
         newest = self._newest_root()
@@ -84,7 +91,6 @@ class Pull:
 
     def _take_from(self, url: str) -> bool:
         """Whether this mirror had everything that is still wanted."""
-        self._mirrors.at = url
         while True:
             self._mirrors.root_from = ""
             before = _rows_in(self._metadata)
@@ -93,7 +99,8 @@ class Pull:
                 updater.refresh()
                 self._must_be_after_floor(_TOP)
             except _FAULTS as error:
-                culprit = self._mirrors.root_from or url
+                # A root that is not proven is the fault of the mirror that gave it; a file that does not come is not.
+                culprit = url if isinstance(error, DownloadError) else self._mirrors.root_from or url
                 self._refuse(culprit, error, before)
                 if culprit == url or culprit not in self._mirrors.roots_from:
                     return False
@@ -125,7 +132,7 @@ class Pull:
                     (self._metadata / row).unlink()
                     _write_rows(self._metadata, {row: before[row]} if row in before else {})
 
-    def _updater(self, url: str) -> Updater:
+    def _updater(self, url: str, mirrors: FetcherInterface | None = None) -> Updater:
         targets = self._folder / "targets"
         targets.mkdir(exist_ok=True)
         return Updater(
@@ -133,7 +140,7 @@ class Pull:
             f"{url}/metadata/",
             str(targets),
             f"{url}/targets/",
-            self._mirrors,
+            mirrors or self._mirrors,
             UpdaterConfig(
                 max_delegations=_MOST_DELEGATIONS,
                 snapshot_max_length=LARGEST_ROLE,
@@ -286,7 +293,7 @@ def run_pull(arguments: list[str]) -> int:
         sys.stdout.write(json.dumps({"fault": f"it cannot give up its rights: {error}"}))
         return 78
     pull = Pull(order)
-    pull.add_root() if order.get("new_root") else pull.run()
+    pull.add_root() if "new_root" in order else pull.run()
     sys.stdout.write(json.dumps(pull.answer))
     return 0
 

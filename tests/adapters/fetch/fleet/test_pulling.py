@@ -460,3 +460,25 @@ def test_a_list_that_is_not_what_was_signed_fails_alone() -> None:
     pulled = _pulled(answer, KnownTrust(), {"forged": -1, "same": -1}, 100.0)
     assert pulled.lists.keys() == {"same"}
     assert [one.list for one in pulled.refused] == ["forged"]
+
+
+def test_a_mirror_that_took_too_long_is_asked_last_by_the_next_pull(world: World) -> None:
+    urls = (world.mirror.url, world.mirrors[1].url)
+    node = world.node
+    node.fleet = replace(node.fleet, urls=urls)
+    programs = MirrorPrograms(node.scratch, "1", node.clock)
+    wanted = [WantedList("drop", "", None, "", 1 << 20)]
+    world.mirror.files["metadata/timestamp.json"] = ENDLESS
+    with pytest.raises(FetchError, match="within"):
+        asyncio.run(programs.pull(node.fleet, wanted, KnownTrust(), 0.05))
+    pulled = asyncio.run(programs.pull(node.fleet, wanted, KnownTrust(), 30))
+    assert pulled.state.mirror == urls[1]
+    assert not pulled.refused
+
+
+def test_a_root_that_is_brought_by_hand_asks_no_mirror(world: World) -> None:
+    world.repository.rotate_root()
+    new = (world.repository.folder / "metadata/2.root.json").read_bytes()
+    programs = MirrorPrograms(world.node.scratch, "1", world.node.clock)
+    asyncio.run(programs.add_root(world.node.fleet, new, KnownTrust()))
+    assert not world.mirror.asked

@@ -1,10 +1,11 @@
 """Runs the program that takes signed lists from the mirrors of a fleet, and maps the lists that it writes.
 
 The order, as JSON: `pinned` (the root, base64), `urls`, `ca`, `agent`, `folder` (the only one that the program may write),
-`seconds` (of processor), `now`, `floor`, `rows` (name -> base64), `lists` (`name`, `known`, `hash`, `max_bytes`, and `base` and
-`result`, descriptors), or `new_root` in place of lists. The answer: `rows`, `floor`, `root`, `timestamp`, `mirror`, `refused`,
-`lists`, `octets`, `requests`; or `fault`. What it says is checked as any foreign text: hostile bytes may have taken the program
-over. So the content hash of every list is computed here once more.
+`seconds` (of processor), `within` (seconds of the clock, for all mirrors together), `now`, `floor`, `rows` (name -> base64),
+`lists` (`name`, `known`, `hash`, `max_bytes`, and `base` and `result`, descriptors), or `new_root` in place of both.
+The answer: `rows`, `floor`, `root`, `timestamp`, `mirror`, `refused`, `late` (mirrors that took too long), `lists`, `octets`,
+`requests`; or `fault`. What it says is checked as any foreign text: hostile bytes may have taken the program over. So the
+content hash of every list is computed here once more.
 """
 
 import asyncio
@@ -15,7 +16,7 @@ import math
 import os
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any
@@ -41,6 +42,9 @@ _MOST_REFUSALS = 1000
 _MOST_VERSION = 2**63
 """An integer of SQLite is less."""
 
+_PART = 0.9
+"""Of the time-out of a source, for the mirrors: the rest is for the start and the end of the program."""
+
 _PROCESSOR_SECONDS = 60
 _SECONDS_OF_A_ROOT = 20.0
 
@@ -52,12 +56,16 @@ class MirrorPrograms:
         self._scratch = scratch
         self._clock = clock
         self._agent = f"banlistd/{version}"
+        self._late: Collection[str] = ()
 
     async def pull(self, fleet: Fleet, wanted: Sequence[WantedList], known: KnownTrust, seconds: float) -> Pulled:
         with ExitStack() as stack:
             lists = [_listed(one, *await asyncio.to_thread(_in_memory, stack, one.base)) for one in wanted]
-            order = await self._order(stack, fleet, known, [one.name for one in wanted]) | {"lists": lists}
+            order = await self._order(stack, fleet, known, [one.name for one in wanted])
+            order |= {"lists": lists, "within": _PART * seconds}
+            self._late = order["urls"][:1]  # where no answer comes at all
             answer = await _answer(order, [one[key] for one in lists for key in ("base", "result")], seconds)
+            self._late = [url for url in fleet.urls if url in answer.get("late", ())]
             results = {one["name"]: one["result"] for one in lists}
             try:
                 return await asyncio.to_thread(_pulled, answer, known, results, self._clock.now())
@@ -82,7 +90,7 @@ class MirrorPrograms:
         folder = tempfile.TemporaryDirectory(dir=self._scratch, prefix="fleet-", ignore_cleanup_errors=True)
         return {
             "pinned": _text(pinned),
-            "urls": list(fleet.urls),
+            "urls": sorted(fleet.urls, key=lambda one: one in self._late),
             "ca": str(fleet.ca) if fleet.ca else None,
             "agent": self._agent,
             "folder": stack.enter_context(folder),

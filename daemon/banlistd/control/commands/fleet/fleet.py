@@ -18,6 +18,10 @@ _LARGEST_ROOT = 512_000
 """Octets, as python-tuf has it."""
 
 
+_MOST_DIGITS = 20
+"""Of a number of SQLite."""
+
+
 class FleetMirrorRow(TypedDict):
     """`fault`: refused, expired or absent, when it was last asked; empty: none, or it was not asked."""
 
@@ -57,13 +61,18 @@ def _lists_of(parts: "Parts") -> "FleetLists":
     return parts.fleet
 
 
+def _number(etag: str, prefix: str) -> int:
+    """Of a content. A source that had a `url` before has the etag of that server until its first poll of the fleet."""
+    number = etag.removeprefix(prefix)
+    return int(number) if number != etag and number.isdecimal() and len(number) < _MOST_DIGITS else 0
+
+
 async def _answer(parts: "Parts", _: tuple[()]) -> FleetAnswer:
     lists = _lists_of(parts)
     state, polls = await lists.state(), await parts.polls()
     faults = {one.mirror: one for one in lists.refusals}
     sources = [source for source in parts.service.config.sources if source.hub]
     contents = {source.id: parts.enforcer.content(source.id) for source in sources}
-    numbers = {source: poll.validators.etag.rpartition("/")[2] for source, poll in polls.items()}
     return {
         "fleet": lists.fleet.name,
         "root_version": state.root_version,
@@ -82,7 +91,9 @@ async def _answer(parts: "Parts", _: tuple[()]) -> FleetAnswer:
             {
                 "source": source.id,
                 "list": source.hub,
-                "seq": int(numbers.get(source.id) or 0),
+                "seq": _number(polls[source.id].validators.etag, f"{lists.fleet.name}/{source.hub}/")
+                if source.id in polls
+                else 0,
                 "content_hash": content.content_hash if (content := contents[source.id]) else "",
             }
             for source in sources

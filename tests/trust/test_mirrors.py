@@ -1,0 +1,130 @@
+"""Mirrors that are slow, or say too much, on real sockets: each has its time, and no more."""
+
+import base64
+import signal
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tuf.api.exceptions import DownloadHTTPError, DownloadLengthMismatchError, SlowRetrievalError
+
+from banlistd.core.fleet.kept_rows import LARGEST_ROLE
+from banlistd.trust.mirrors import Mirrors
+from banlistd.trust.pull import Pull
+from support.fleet_repository import Repository
+from support.mirror import ENDLESS, mirror_of
+
+HEADER = b"HTTP/1.1 200 OK\r\nContent-Length: 15000\r\n\r\n"
+NO_ROOT = b"HTTP/1.1 404 Not Found\r\nContent-Length: 9000000000\r\n\r\n"
+
+
+@contextmanager
+def trickling(at_once: bytes) -> Iterator[str]:
+    """The URL of a server that sends this, and then an octet now and then."""
+    over = threading.Event()
+
+    def serve(connection: socket.socket) -> None:
+        with connection, suppress(OSError):
+            connection.recv(4096)
+            connection.sendall(at_once)
+            while not over.wait(0.05):
+                connection.sendall(b"x")
+
+    def accept() -> None:
+        with suppress(OSError):
+            while True:
+                connection, _ = listening.accept()
+                threads.append(threading.Thread(target=serve, args=(connection,)))
+                threads[-1].start()
+
+    threads: list[threading.Thread] = []
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        accepting = threading.Thread(target=accept)
+        accepting.start()
+        try:
+            yield f"http://127.0.0.1:{listening.getsockname()[1]}"
+        finally:
+            over.set()
+            listening.shutdown(socket.SHUT_RDWR)
+            accepting.join()
+            for thread in threads:
+                thread.join()
+
+
+def asked(urls: list[str], seconds: float = 0.3) -> Mirrors:
+    mirrors = Mirrors(urls, None, "test")
+    mirrors.begin(urls[0], seconds, 30.0, 0.3)
+    return mirrors
+
+
+@pytest.mark.parametrize("at_once", [b"HTTP/1.1 200 OK\r\nX: ", HEADER, b""])
+def test_a_mirror_that_trickles_is_given_up(at_once: bytes) -> None:
+    with trickling(at_once) as url:
+        mirrors = asked([url])
+        with pytest.raises(SlowRetrievalError):
+            b"".join(mirrors.fetch(f"{url}/metadata/timestamp.json"))
+    assert mirrors.late == [url]
+    assert signal.getitimer(signal.ITIMER_REAL)[0] == 0
+
+
+def test_the_endless_page_of_a_file_that_is_not_there_is_not_read() -> None:
+    with trickling(NO_ROOT) as url:
+        mirrors = asked([url], 20.0)
+        with pytest.raises(DownloadHTTPError):
+            mirrors.fetch(f"{url}/targets/a")
+    assert not mirrors.late
+
+
+def test_metadata_is_bounded_whatever_a_snapshot_says(tmp_path: Path) -> None:
+    with mirror_of(tmp_path) as mirror:
+        mirror.files["metadata/1.hub.json"] = ENDLESS
+        mirrors = asked([mirror.url], 20.0)
+        with pytest.raises(DownloadLengthMismatchError):
+            b"".join(mirrors.fetch(f"{mirror.url}/metadata/1.hub.json"))
+    assert mirrors.octets < 2 * LARGEST_ROLE
+
+
+def test_a_mirror_that_trickles_a_root_costs_the_others_nothing(tmp_path: Path) -> None:
+    (tmp_path / "metadata").mkdir()
+    (tmp_path / "metadata/timestamp.json").write_bytes(b"here")
+    with trickling(HEADER) as slow, mirror_of(tmp_path) as mirror:
+        mirrors = asked([mirror.url, slow], 20.0)
+        for _ in range(2):
+            with pytest.raises(DownloadHTTPError, match="no mirror has"):
+                mirrors.fetch(f"{mirror.url}/metadata/2.root.json")
+        assert b"".join(mirrors.fetch(f"{mirror.url}/metadata/timestamp.json")) == b"here"
+    assert mirrors.late == [slow]
+    assert mirrors.requests == 4
+
+
+def test_the_next_mirror_brings_a_revocation_past_one_that_trickles(tmp_path: Path) -> None:
+    repository = Repository(tmp_path / "repository")
+    repository.publish()
+    repository.revoke("b", by="a")
+    work = tmp_path / "work"
+    work.mkdir()
+    with ExitStack() as stack:
+        slow = stack.enter_context(trickling(HEADER))
+        good = stack.enter_context(mirror_of(repository.folder)).url
+        order: dict[str, Any] = {
+            "folder": str(work),
+            "urls": [slow, good],
+            "ca": None,
+            "agent": "test",
+            "now": time.time(),
+            "floor": 0.0,
+            "within": 2.0,
+            "rows": {},
+            "pinned": base64.b64encode(repository.first_root).decode(),
+            "lists": [{"name": "absent", "known": "", "hash": "", "max_bytes": 1, "base": 0, "result": 0}],
+        }
+        pull = Pull(order)
+        pull.run()
+    assert pull.answer["root"]["version"] == 2
+    assert pull.answer["lists"] == {"absent": {"state": "absent"}}
+    assert (pull.answer["mirror"], pull.answer["late"]) == (good, [slow])
