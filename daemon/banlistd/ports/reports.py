@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """What became of a report. `sightings`: new ones. `removed`: those taken back. `over`: addresses beyond its quota."""
+    """What became of a report. `sightings`: new ones. `removed`: those taken back. `over`: those beyond its quota."""
 
     sightings: int
     removed: int
@@ -61,7 +61,7 @@ class SightingLog(Protocol):
         """By node, how many addresses it has reported; without those that have reported none."""
 
     async def prune(self, oldest: float) -> None:
-        """Forget what was last reported before a moment, and beyond the bounds the oldest."""
+        """Forget what was last reported before a moment; beyond the bound, the oldest of each node with more than its share."""
 
     async def agreed(self, rule: QuorumRule, now: float) -> Sequence[ReportedAddress]:
         """What is listed by this rule at a moment, the most important first. It may take a second, and lets others go on."""

@@ -3,6 +3,8 @@
 import asyncio
 from pathlib import Path
 
+import pytest
+
 from banlistd.adapters.signatures.ed25519 import is_signed_by
 from banlistd.adapters.storage.database import open_database
 from banlistd.adapters.storage.reports.node_table import NodeTable
@@ -10,11 +12,12 @@ from banlistd.adapters.storage.reports.sighting_table import SightingTable
 from banlistd.core.addresses.reserved import reserved_ranges
 from banlistd.core.fleet.reports.addresses import Exempt
 from banlistd.core.fleet.reports.judging import ReportMessage
+from banlistd.errors import LedgerError, VerificationError
 from banlistd.events import EventName
-from banlistd.services.reports.gathering import BURST, MOST_TO_JUDGE, Gathering, GatheringPlace
+from banlistd.services.reports.gathering import BURST, MOST_TO_JUDGE, MOST_TRIES, Gathering, GatheringPlace
 from banlistd.services.reports.silence import SILENT_AFTER, Silence
 from support.fakes import FakeAnnouncer, FakeClock
-from support.reporters import FLEET, message_of, node, report, reported
+from support.reporters import FLEET, message_of, node, report, reported, signer
 
 EXEMPT = Exempt(reserved_ranges())
 
@@ -63,6 +66,71 @@ def test_topics_without_number_fill_no_memory_and_no_journal(tmp_path: Path) -> 
             assert turns * 32 == MOST_TO_JUDGE
             assert len(announcer.events) == 10
             assert BURST < MOST_TO_JUDGE
+
+    asyncio.run(life())
+
+
+def test_reports_wait_while_the_database_cannot_be_used_and_one_that_cannot_be_stored_leaves_out_no_other(
+    tmp_path: Path,
+) -> None:
+    async def life() -> None:
+        clock, announcer = FakeClock(), FakeAnnouncer()
+        async with open_database(tmp_path / "db") as database:
+            nodes, log = NodeTable(database), SightingTable(database)
+            gathering = Gathering(
+                GatheringPlace(FLEET, is_signed_by, nothing_more, lambda: None, lambda: 3600.0), nodes, log, announcer, clock
+            )
+            names = [f"node-{number}" for number in (1, 2, 3)]
+
+            def all_report(seq: int) -> None:
+                for number, name in enumerate(names):
+                    made = report(clock.now(), reported(f"203.0.113.{number}", clock.now()), name=name, seq=seq)
+                    gathering.hear(ReportMessage(name, message_of(made)))
+
+            for name in names:
+                await nodes.admit(node(name, name))
+            await database.run("CREATE TRIGGER full BEFORE INSERT ON sightings BEGIN SELECT RAISE(ABORT, 'full'); END")
+            all_report(1)
+            with pytest.raises(LedgerError):
+                await gathering.turn()
+            await database.run("DROP TRIGGER full")
+            await gathering.turn()
+            assert (await log.counts(), announcer.events) == (dict.fromkeys(names, 1), [])
+            await database.run(
+                "CREATE TRIGGER full BEFORE UPDATE ON nodes WHEN old.id = 'node-2' BEGIN SELECT RAISE(ABORT, 'full'); END"
+            )
+            all_report(2)
+            for _ in range(MOST_TRIES - 1):
+                with pytest.raises(LedgerError):
+                    await gathering.turn()
+            await gathering.turn()
+            assert [(event.fields["NODE"], event.fields["REASON"]) for event in announcer.events] == [("node-2", "not_stored")]
+            assert {one.id: one.seq for one in await nodes.every()} == {"node-1": 2, "node-2": 1, "node-3": 2}
+            assert gathering.waiting == 0
+
+    asyncio.run(life())
+
+
+def test_a_signature_that_cannot_be_checked_leaves_out_no_other_report(tmp_path: Path) -> None:
+    async def life() -> None:
+        clock, announcer = FakeClock(), FakeAnnouncer()
+
+        def is_signed(key: bytes, signature: bytes, octets: bytes) -> bool:
+            if key == signer("node-1").public:
+                raise VerificationError("no such curve")
+            return is_signed_by(key, signature, octets)
+
+        async with open_database(tmp_path / "db") as database:
+            nodes, log = NodeTable(database), SightingTable(database)
+            place = GatheringPlace(FLEET, is_signed, nothing_more, lambda: None, lambda: 3600.0)
+            gathering = Gathering(place, nodes, log, announcer, clock)
+            for name in ("node-1", "node-2"):
+                await nodes.admit(node(name, name))
+                made = report(clock.now(), reported("203.0.113.7", clock.now()), name=name)
+                gathering.hear(ReportMessage(name, message_of(made)))
+            await gathering.turn()
+            assert await log.counts() == {"node-2": 1}
+            assert [(event.fields["NODE"], event.fields["REASON"]) for event in announcer.events] == [("node-1", "not_checked")]
 
     asyncio.run(life())
 

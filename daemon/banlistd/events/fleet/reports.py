@@ -10,7 +10,7 @@ REPORT_REFUSED = EventKind(
     "A report of the node @NODE@ is refused, or a part of it: @REASON@",
     "What is refused counts for nothing. The reason is one of: retained, too_large, malformed, unsigned, unknown_node, "
     "suspended, wrong_key, wrong_node, replayed, late, early, too_often, not_checked, not_stored of a whole report, and of "
-    "single addresses over_quota (more than 500 new ones in an hour), exempt (not public, allowed or protected here) and "
+    "single addresses over_quota (more than 500 new sightings in an hour), exempt (not public, allowed or protected here) and "
     "of_a_node. Of each node each reason is announced once in an hour. If the node is in other hands, take its vote away:\n"
     "    banlistctl nodes suspend @NODE@\n"
     "    banlistctl nodes",

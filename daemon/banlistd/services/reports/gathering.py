@@ -3,6 +3,7 @@
 import asyncio
 from collections import OrderedDict, deque
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from banlistd.core.fleet.reports.addresses import Exempt, ReportedAddress
@@ -15,7 +16,7 @@ from banlistd.core.fleet.reports.judging import (
     judged_report,
     sorted_out,
 )
-from banlistd.core.fleet.reports.report import MOST_REPORT_OCTETS
+from banlistd.core.fleet.reports.report import MOST_REPORT_OCTETS, NodeReport
 from banlistd.core.mqtt.orders.order import IsSigned
 from banlistd.core.printing import counted
 from banlistd.errors import LedgerError, VerificationError
@@ -36,6 +37,9 @@ Beyond that, nothing of a report is read, so that a node that floods delays no o
 
 _MOST_COUNTED = 20_000
 """Nodes; more have been heard only where a broker lets anybody write to any topic."""
+
+MOST_TRIES = 3
+"""How often a lot of reports is tried together where the database cannot be used; then each of them once, alone."""
 
 _PRUNE_EVERY = 600.0
 
@@ -90,6 +94,7 @@ class Gathering:
         self._allowances = _Allowances()
         self._waiting: deque[ReportMessage] = deque()
         self._filled = asyncio.Event()
+        self._failed = 0
         self._exempt: tuple[float, Exempt] | None = None
         self._pruned_at = clock.monotonic()
 
@@ -114,16 +119,29 @@ class Gathering:
         return len(self._waiting)
 
     async def turn(self) -> None:
-        """Wait for reports, and take some of them."""
+        """Wait for reports, and take some of them. Raises LedgerError where they cannot be stored; then they wait."""
         while not self._waiting:
             self._filled.clear()
             await self._filled.wait()
         lot = [self._waiting.popleft() for _ in range(min(REPORTS_AT_ONCE, len(self._waiting)))]
         try:
             await self._take(lot)
-        except (LedgerError, VerificationError) as error:
-            why = WhyNot.NOT_STORED if isinstance(error, LedgerError) else WhyNot.NOT_CHECKED
-            self._refusals.note(ReportRefusal(lot[0].node, why, error.message))
+        except LedgerError:
+            self._failed += 1
+            if self._failed < MOST_TRIES:
+                self._waiting.extendleft(reversed(lot))
+                raise
+            await self._take_each(lot)
+        self._failed = 0
+        await self._prune()
+
+    async def _take_each(self, lot: Sequence[ReportMessage]) -> None:
+        """What cannot be stored is left out, and the others are not."""
+        for message in lot:
+            try:
+                await self._take([message])
+            except LedgerError as error:
+                self._refusals.note(ReportRefusal(message.node, WhyNot.NOT_STORED, error.message))
 
     async def _take(self, lot: Sequence[ReportMessage]) -> None:
         nodes = {node.id: node for node in await self._register.some({message.node for message in lot})}
@@ -144,20 +162,26 @@ class Gathering:
                 self._note_left_out(one, taken.over)
         if is_changed:
             self._place.changed()
-        await self._prune()
 
     def _judged(
         self, lot: Sequence[ReportMessage], nodes: dict[str, Node], own: frozenset[ReportedAddress], exempt: Exempt, now: float
     ) -> tuple[list[SortedOut], list[ReportRefusal]]:
         accepted, refusals = [], []
+        kept = self._place.kept()
         for message in lot:
-            verdict = judged_report(message, nodes.get(message.node), self._place.fleet, now, self._place.is_signed)
+            verdict = self._verdict(message, nodes.get(message.node), now)
             if isinstance(verdict, ReportRefusal):
                 refusals.append(verdict)
                 continue
             nodes[message.node] = replace(nodes[message.node], boot=verdict.boot, seq=verdict.seq)
-            accepted.append(sorted_out(verdict, exempt, own, now))
+            accepted.append(sorted_out(verdict, exempt, own, now, kept))
         return accepted, refusals
+
+    def _verdict(self, message: ReportMessage, node: Node | None, now: float) -> NodeReport | ReportRefusal:
+        try:
+            return judged_report(message, node, self._place.fleet, now, self._place.is_signed)
+        except VerificationError as error:
+            return ReportRefusal(message.node, WhyNot.NOT_CHECKED, error.message)
 
     def _note_left_out(self, one: SortedOut, over: int) -> None:
         every = {**one.left_out, **({WhyNot.OVER_QUOTA: over} if over else {})}
@@ -172,7 +196,8 @@ class Gathering:
         now = self._clock.monotonic()
         if now - self._pruned_at >= _PRUNE_EVERY:
             self._pruned_at = now
-            await self._log.prune(self._clock.now() - self._place.kept())
+            with suppress(LedgerError):  # then the next one forgets more
+                await self._log.prune(self._clock.now() - self._place.kept())
 
     async def _exempt_now(self) -> Exempt:
         now = self._clock.monotonic()

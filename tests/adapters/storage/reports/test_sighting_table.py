@@ -9,11 +9,12 @@ import pytest
 
 from banlistd.adapters.storage.database import open_database
 from banlistd.adapters.storage.reports.node_table import NodeTable
-from banlistd.adapters.storage.reports.sighting_table import SightingTable
+from banlistd.adapters.storage.reports.sighting_table import MOST_SIGHTINGS, SightingTable
 from banlistd.core.fleet.reports.addresses import address_text, reported_address
 from banlistd.core.fleet.reports.judging import SortedOut
 from banlistd.core.fleet.reports.quorum import QuorumRule
 from banlistd.core.fleet.reports.report import LiftedBan, NodeReport, ReportedBan
+from banlistd.core.fleet.reports.sightings import MOST_SPELLS
 from banlistd.errors import RefusedError
 from banlistd.ports.reports import Taken
 from support.reporters import lifted, node, report, reported
@@ -25,13 +26,13 @@ SITES = {"node-1": "oslo", "node-2": "bergen", "node-3": "oslo"}
 Life = Callable[[NodeTable, SightingTable], Awaitable[None]]
 
 
-def run(disk: Path, life: Life, *, on_file: bool = True) -> None:
+def run(disk: Path, life: Life, *, on_file: bool = True, most: int = MOST_SIGHTINGS) -> None:
     async def live() -> None:
         async with open_database(disk / "db") as database:
             nodes = NodeTable(database)
             for name, site in SITES.items():
                 await nodes.admit(replace(node(name, site), admitted_at=NOW))
-            await life(nodes, SightingTable(database, disk / "db" if on_file else None))
+            await life(nodes, SightingTable(database, disk / "db" if on_file else None, most))
 
     asyncio.run(live())
 
@@ -126,3 +127,25 @@ def test_reports_that_follow_each_other_are_one_sighting(tmp_path: Path) -> None
         assert await table.of(reported_address("203.0.113.7")) == []
 
     run(tmp_path, life)
+
+
+def test_another_moment_of_a_known_address_counts_against_the_quota_and_the_address_has_few_rows(tmp_path: Path) -> None:
+    async def life(_: NodeTable, table: SightingTable) -> None:
+        bans = [[reported(f"203.0.113.{low}", NOW - 700 * back) for low in range(50)] for back in range(12)]
+        taken = await table.take([said(*some, seq=seq) for seq, some in enumerate(bans, 1)], NOW)
+        assert taken == [Taken(50, 0, 0)] * 10 + [Taken(0, 0, 50)] * 2
+        assert len(await table.of(reported_address("203.0.113.7"))) == MOST_SPELLS
+
+    run(tmp_path, life)
+
+
+def test_beyond_the_bound_a_node_with_many_sightings_loses_its_oldest_and_others_keep_theirs(tmp_path: Path) -> None:
+    async def life(_: NodeTable, table: SightingTable) -> None:
+        await table.take([said(*(reported(f"203.0.113.{low}", NOW + low) for low in range(100)))], NOW)
+        await table.take([said(*(reported(f"203.0.112.{low}", NOW - 5000) for low in range(5)), name="node-2")], NOW)
+        await table.prune(NOW - 6000)
+        assert await table.counts() == {"node-1": 15, "node-2": 5}
+        assert await table.of(reported_address("203.0.113.84")) == []
+        assert len(await table.of(reported_address("203.0.113.85"))) == 1
+
+    run(tmp_path, life, most=20)

@@ -20,7 +20,6 @@ from banlistd.core.fleet.reports.judging import (
     WhyNot,
     judged_report,
     sorted_out,
-    within_quota,
 )
 from banlistd.core.fleet.reports.quota import MOST_NEW, Quota
 from banlistd.core.fleet.reports.report import (
@@ -150,11 +149,10 @@ def test_own_addresses_of_nodes_and_bans_that_are_over_do_not_count() -> None:
     assert found.left_out == {WhyNot.OF_A_NODE: 1, WhyNot.OVER: 1}
 
 
-def test_more_new_addresses_than_the_quota_do_not_count_known_ones_do() -> None:
-    bans = [reported(f"203.0.113.{number}", NOW) for number in range(10)]
-    counted, over = within_quota(bans, {reported_address("203.0.113.9"), reported_address("203.0.113.8")}, 3)
-    assert [address_text(ban.address) for ban in counted] == [f"203.0.113.{number}" for number in (0, 1, 2, 8, 9)]
-    assert [*over] == bans[3:8]
+def test_a_ban_that_matters_no_more_does_not_count_however_long_it_lasts() -> None:
+    old, young = reported("203.0.113.8", NOW - 102, None), reported("203.0.113.9", NOW - 99, None)
+    found = sort(report(NOW, old, young), kept=100.0)
+    assert (found.bans, found.left_out) == ((young,), {WhyNot.OVER: 1})
 
 
 def test_a_moment_ahead_counts_as_now() -> None:

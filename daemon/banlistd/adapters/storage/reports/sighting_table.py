@@ -1,6 +1,7 @@
 """What nodes have reported, on SQLite. The only file with queries on it."""
 
 import asyncio
+import json
 import sqlite3
 from collections.abc import Iterable, Sequence
 from contextlib import closing
@@ -12,10 +13,10 @@ import numpy as np
 
 from banlistd.adapters.storage.database import Database
 from banlistd.core.fleet.reports.addresses import ReportedAddress
-from banlistd.core.fleet.reports.judging import SortedOut, within_quota
+from banlistd.core.fleet.reports.judging import SortedOut
 from banlistd.core.fleet.reports.quorum import QuorumRule, Sightings, agreed_addresses
 from banlistd.core.fleet.reports.quota import Quota
-from banlistd.core.fleet.reports.sightings import Sighting, Spell, changes_by
+from banlistd.core.fleet.reports.sightings import Sighting, Spell, changes_by, fair_share, within_quota
 from banlistd.ports.reports import Taken
 
 MOST_SIGHTINGS = 1_000_000
@@ -41,16 +42,24 @@ _OF_ONE = "SELECT first_at, last_at FROM sightings WHERE address = ? AND node = 
 
 _OLDEST_BEYOND = """
     DELETE FROM sightings WHERE (address, node, first_at) IN (
-        SELECT address, node, first_at FROM sightings ORDER BY last_at DESC, address, node, first_at LIMIT -1 OFFSET ?)
+        SELECT address, node, first_at FROM (
+            SELECT address, node, first_at,
+                row_number() OVER (PARTITION BY node ORDER BY last_at DESC, address, first_at) AS place
+            FROM sightings WHERE node IN (SELECT value FROM json_each(?)))
+        WHERE place > ?)
 """
 
 
 class SightingTable:
-    """The SightingLog of `ports`. `path`: of the database's file, read by a connection of its own; None: it has none."""
+    """The SightingLog of `ports`. `path`: of the database's file, read by a connection of its own; None: it has none.
 
-    def __init__(self, database: Database, path: Path | None = None) -> None:
+    `most`: sightings of all nodes together.
+    """
+
+    def __init__(self, database: Database, path: Path | None = None, most: int = MOST_SIGHTINGS) -> None:
         self._database = database
         self._path = path
+        self._most = most
 
     async def take(self, reports: Sequence[SortedOut], now: float) -> Sequence[Taken | None]:
         async def work(connection: aiosqlite.Connection) -> Sequence[Taken | None]:
@@ -75,7 +84,12 @@ class SightingTable:
     async def prune(self, oldest: float) -> None:
         async def work(connection: aiosqlite.Connection) -> None:
             await connection.execute("DELETE FROM sightings WHERE last_at < ?", (oldest,))
-            await connection.execute(_OLDEST_BEYOND, (MOST_SIGHTINGS,))
+            rows = await connection.execute_fetchall("SELECT node, count(*) FROM sightings GROUP BY node")
+            counts: dict[int, int] = {node: count for node, count in rows}  # noqa: C416 - mypy takes no Row for a pair
+            share = fair_share(counts.values(), self._most)
+            if share is not None:
+                many = json.dumps([node for node, count in counts.items() if count > share])
+                await connection.execute(_OLDEST_BEYOND, (many, share))
 
         await self._database.write(work)
 
@@ -100,16 +114,15 @@ async def _taken(connection: aiosqlite.Connection, one: SortedOut, now: float) -
         removed += gone.rowcount
     known = await _known(connection, number, [ban.address for ban in one.bans])
     quota = Quota.of_text(spent)
-    bans, over = within_quota(one.bans, known, quota.left(now))
-    new = sum(ban.address not in known for ban in bans)
+    changes, over = within_quota(changes_by(one.bans, known), quota.left(now))
+    new = sum(change.is_new for change in changes)
     if new:
         await connection.execute("UPDATE nodes SET spent = ? WHERE number = ?", (quota.with_new(new, now).text, number))
-    changes = changes_by(bans, known)
     gone_rows = [(change.ban.address, number, first) for change in changes for first, _ in change.go]
     rows = [(change.ban.address, number, *spell, change.ban.origin) for change in changes for spell in change.come]
     await connection.executemany("DELETE FROM sightings WHERE address = ? AND node = ? AND first_at = ?", gone_rows)
     await connection.executemany("INSERT INTO sightings VALUES (?, ?, ?, ?, ?)", rows)
-    return Taken(sum(change.is_new for change in changes), removed, len(over))
+    return Taken(new, removed, over)
 
 
 async def _known(

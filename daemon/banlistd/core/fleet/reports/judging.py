@@ -1,7 +1,8 @@
 """A message of a node -> its report, or why it is refused; and which of its entries count. Pure."""
 
+import math
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
@@ -173,15 +174,17 @@ def _envelope(message: ReportMessage) -> Envelope:
         raise _NotAcceptedError(why, f"the report {error}") from error
 
 
-def sorted_out(report: NodeReport, exempt: Exempt, of_nodes: Collection[ReportedAddress], now: float) -> SortedOut:
-    """`of_nodes`: own addresses of all nodes.
+def sorted_out(
+    report: NodeReport, exempt: Exempt, of_nodes: Collection[ReportedAddress], now: float, kept: float = math.inf
+) -> SortedOut:
+    """`of_nodes`: own addresses of all nodes. `kept`: seconds after which a ban matters no more, however long it lasts.
 
     A moment that is ahead counts as now: a clock that runs fast makes no ban last longer.
     """
     bans: dict[ReportedAddress, ReportedBan] = {}
     left_out: Counter[WhyNot] = Counter()
     for ban in report.bans:
-        if ban.is_over(now):
+        if ban.is_over(now) or ban.at < now - kept:
             left_out[WhyNot.OVER] += 1
         elif ban.address in of_nodes:
             left_out[WhyNot.OF_A_NODE] += 1
@@ -190,12 +193,3 @@ def sorted_out(report: NodeReport, exempt: Exempt, of_nodes: Collection[Reported
         else:
             bans[ban.address] = replace(ban, at=min(ban.at, int(now)))
     return SortedOut(report, tuple(bans.values()), dict(left_out))
-
-
-def within_quota(
-    bans: Sequence[ReportedBan], known: Collection[ReportedAddress], left: int
-) -> tuple[Sequence[ReportedBan], Sequence[ReportedBan]]:
-    """The bans that count, and those that are one new address too many. `known`: what the node has reported before."""
-    new = [ban for ban in bans if ban.address not in known]
-    over = {ban.address for ban in new[left:]}
-    return [ban for ban in bans if ban.address not in over], new[left:]

@@ -1,16 +1,16 @@
-"""How many new addresses a node may report in an hour, by what it has reported in each of the last minutes. Pure."""
+"""How many new sightings a node may report in an hour, by what it has reported in each of the last minutes. Pure."""
 
 from dataclasses import dataclass
 
 MOST_NEW = 500
-"""Addresses within an hour that a node has not reported before. One node is one vote all the same; this bounds the table."""
+"""Sightings within an hour that make no earlier one longer. One node is one vote all the same; this bounds the table."""
 
 _HOUR, _MINUTE = 3600, 60
 
 
 @dataclass(frozen=True, slots=True)
 class Quota:
-    """`spent`: minutes since the epoch, and how many new addresses came in them; at most 61."""
+    """`spent`: minutes since the epoch, and how many new sightings came in them; at most 61."""
 
     spent: tuple[tuple[int, int], ...] = ()
 
