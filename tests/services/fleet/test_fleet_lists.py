@@ -50,6 +50,7 @@ class Mirrors:
     pulls: list[list[WantedList]] = field(default_factory=list)
     known: list[KnownTrust] = field(default_factory=list)
     fault: FetchError | None = None
+    seq: int = 7
 
     async def pull(self, fleet: Fleet, wanted: Sequence[WantedList], known: KnownTrust, seconds: float) -> Pulled:
         assert fleet == FLEET or fleet.hold
@@ -66,7 +67,7 @@ class Mirrors:
         if addresses is None:
             return None
         same = addresses.content_hash() == wanted.known
-        return SignedList(addresses.content_hash(), len(addresses), 7, None if same else addresses, 99)
+        return SignedList(addresses.content_hash(), len(addresses), self.seq, None if same else addresses, 99)
 
     async def add_root(self, fleet: Fleet, root: bytes, known: KnownTrust) -> Pulled:
         return Pulled({"root_history/2.root.json": root}, replace(known.state, root_version=2), {}, ())
@@ -321,7 +322,7 @@ def test_a_new_version_is_held_until_its_time_is_over_and_nothing_newer_is_fetch
         world.in_force[DROP.id] = A
         world.mirrors.lists["drop"] = B
         assert (await world.taken(lists)).parsed.held_for == 600
-        world.mirrors.lists["drop"] = C
+        world.mirrors.lists["drop"], world.mirrors.seq = C, 8
         world.clock.time += 400
         world.clock.ahead = 1e9
         found = await world.taken(lists)
@@ -330,8 +331,79 @@ def test_a_new_version_is_held_until_its_time_is_over_and_nothing_newer_is_fetch
         found = await world.taken(lists)
         assert (found.parsed.held_for, found.parsed.addresses) == (0, B)
         world.in_force[DROP.id] = B
-        assert (await world.taken(lists)).parsed.held_for == 600
+        found = await world.taken(lists)
+        assert (found.parsed.held_for, found.parsed.addresses) == (600, C)
         assert len(world.mirrors.pulls) == 3
+
+    world = World()
+    asyncio.run(polls())
+
+
+async def held(world: World) -> FleetLists:
+    """A node with the content A for which the time of B is over."""
+    world.in_force[DROP.id] = A
+    world.mirrors.lists["drop"] = B
+    lists = world.lists(hold=600.0)
+    await world.fetch(lists)
+    world.clock.time += 600
+    return lists
+
+
+def test_a_held_version_is_dropped_where_the_root_has_changed_meanwhile() -> None:
+    async def polls() -> None:
+        lists = await held(world)
+        world.mirrors.lists["drop"], world.mirrors.seq = C, 8
+        world.mirrors.state = replace(STATE, root_version=2)
+        found = await world.taken(lists)
+        assert (found.parsed.held_for, found.parsed.addresses) == (600, C)
+
+    world = World()
+    asyncio.run(polls())
+
+
+def test_a_held_version_is_taken_under_a_new_root_that_still_signs_it() -> None:
+    async def polls() -> None:
+        lists = await held(world)
+        world.mirrors.state = replace(STATE, root_version=2)
+        found = await world.taken(lists)
+        assert (found.parsed.held_for, found.parsed.addresses) == (0, B)
+
+    world = World()
+    asyncio.run(polls())
+
+
+def test_a_held_version_is_dropped_where_the_fleet_goes_back_to_the_content_in_force() -> None:
+    async def polls() -> None:
+        lists = await held(world)
+        world.mirrors.lists["drop"], world.mirrors.seq = A, 8
+        assert (await world.taken(lists)).parsed.addresses == A
+        assert isinstance(await world.fetch(lists), NotModified)
+
+    world = World()
+    asyncio.run(polls())
+
+
+def test_a_held_version_waits_until_a_mirror_says_that_it_still_counts() -> None:
+    async def polls() -> None:
+        lists = await held(world)
+        world.mirrors.fault = FetchError("no answer")
+        with pytest.raises(FetchError, match="no answer"):
+            await world.fetch(lists)
+        world.mirrors.fault = None
+        found = await world.taken(lists)
+        assert (found.parsed.held_for, found.parsed.addresses) == (0, B)
+
+    world = World()
+    asyncio.run(polls())
+
+
+def test_a_source_that_takes_another_list_does_not_get_what_was_held_for_it() -> None:
+    async def polls() -> None:
+        lists = await held(world)
+        world.mirrors.lists["other"] = C
+        found = await world.fetch(lists, replace(DROP, hub="other"))
+        assert isinstance(found, Download)
+        assert (found.parsed.held_for, found.parsed.addresses) == (600, C)
 
     world = World()
     asyncio.run(polls())

@@ -24,9 +24,14 @@ ContentInForce = Callable[[SourceId], Content | None]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Held:
-    """A content that waits for the end of `hold`. `since`: of the clock that never goes back."""
+    """A content that waits for the end of `hold`. `root_version`: under which it was signed. `since`: of the clock that never
+    goes back.
+    """
 
     download: Download
+    content_hash: str
+    seq: int
+    root_version: int
     since: float
 
 
@@ -43,6 +48,10 @@ class FleetLists:
     """A Fetcher for sources with `hub`; the others through `others`. Lists that are due together come with one pull.
 
     Metadata that was verified is stored at once, also where the list is then refused: it is never gone back to.
+
+    Until the time of a version is over nothing newer is fetched, so that frequent news delay nothing. Then the fleet is asked
+    first: the version is taken where it is the newest, or has newer ones under the same root, of which the newest waits next.
+    It is dropped where the root has changed meanwhile, or where the fleet has gone back to the content in force.
     """
 
     def __init__(
@@ -65,7 +74,8 @@ class FleetLists:
         self._turn = asyncio.Lock()
         self._asked: list[_Asked] = []
         self._unsaved = KnownTrust()
-        self._held: dict[SourceId, _Held] = {}
+        self._held: dict[tuple[SourceId, str], _Held] = {}
+        self._root_version = 0
         self._names: set[str] = set()
         self._last_refused: dict[tuple[str, str], MirrorRefusal] = {}
         self._is_expired = False
@@ -91,21 +101,27 @@ class FleetLists:
     async def fetch(self, source: Source, validators: Validators, on_body: OnBody) -> Download | NotModified:
         if not source.hub:
             return await self._others.fetch(source, validators, on_body)
-        content = self._content_of(source.id)
-        held = self._held.get(source.id)
-        if held is not None and (content is None or content.content_hash != held.download.validators.body_hash):
-            return self._waiting(held, self.fleet.hold, source.id)
-        self._held.pop(source.id, None)
+        key, content = (source.id, source.hub), self._content_of(source.id)
+        # Approved, or of a list that the source no longer takes.
+        is_over = content is not None and key in self._held and content.content_hash == self._held[key].content_hash
+        self._held = {one: held for one, held in self._held.items() if one[0] != source.id or (one == key and not is_over)}
+        held = self._held.get(key)
+        if held is not None and (left := held.since + self.fleet.hold - self._clock.monotonic()) > 0:
+            return _waiting(held.download, left)
         base = content if content is not None and not content.adopted else None
         wanted = WantedList(
             source.hub,
-            validators.body_hash or (base.content_hash if base else ""),
+            held.content_hash if held else validators.body_hash or (base.content_hash if base else ""),
             base.addresses if base else None,
             base.content_hash if base else "",
             source.max_bytes,
         )
+        # Also for a version whose time is over: it counts only if the fleet still says so.
         found = await self._pull(wanted, source.timeout)
+        self._held.pop(key, None)
         new = Validators(f"{self.fleet.name}/{source.hub}/{found.seq}", "", found.content_hash)
+        if held is not None and found.content_hash == held.content_hash:
+            return replace(held.download, validators=new)
         if found.addresses is None and found.content_hash == validators.body_hash:
             return NotModified(new)
         addresses = found.addresses if found.addresses is not None else base.addresses if base else None
@@ -113,10 +129,11 @@ class FleetLists:
             raise FetchError("hub: the list that is known is not at hand")
         await on_body()
         download = Download(ParsedList(addresses, found.entries), new, found.octets)
-        if self.fleet.hold and base is not None and found.content_hash != base.content_hash:
-            self._held[source.id] = _Held(download, self._clock.monotonic())
-            return self._waiting(self._held[source.id], self.fleet.hold, source.id)
-        return download
+        if not self.fleet.hold or base is None or found.content_hash == base.content_hash:
+            return download
+        self._held[key] = _Held(download, found.content_hash, found.seq, self._root_version, self._clock.monotonic())
+        is_behind = held is not None and held.root_version == self._root_version and held.seq < found.seq
+        return held.download if held is not None and is_behind else _waiting(download, self.fleet.hold)
 
     async def add_root(self, root: bytes) -> Pulled:
         """Take a root that an administrator brings. Raises TrustError and LedgerError."""
@@ -126,14 +143,6 @@ class FleetLists:
             await self._keep(known, pulled)
             self._announce_root(known, pulled)
         return pulled
-
-    def _waiting(self, held: _Held, hold: float, source_id: SourceId) -> Download:
-        """It is refused until its time is over; meanwhile nothing newer is fetched, so that frequent news delay nothing."""
-        left = held.since + hold - self._clock.monotonic()
-        if left <= 0:
-            self._held.pop(source_id, None)
-            return held.download
-        return replace(held.download, parsed=replace(held.download.parsed, held_for=math.ceil(left)))
 
     async def _pull(self, wanted: WantedList, seconds: float) -> SignedList:
         asked = _Asked(wanted, seconds, asyncio.get_running_loop().create_future())
@@ -158,6 +167,7 @@ class FleetLists:
             known = await self._known_or_nothing()
             seconds = max(one.seconds for one in together.values())
             pulled = await self._signed.pull(self.fleet, [one.wanted for one in together.values()], known, seconds)
+            self._root_version = pulled.state.root_version
             await self._keep(known, pulled)
             self._announce(known, pulled)
         except BaseException as error:
@@ -213,6 +223,11 @@ class FleetLists:
 
     def _tell(self, name: EventName, message: str, **fields: str | int) -> None:
         self._announcer.announce(Event(name, message, dict(fields)))
+
+
+def _waiting(download: Download, seconds: float) -> Download:
+    """It is refused until then."""
+    return replace(download, parsed=replace(download.parsed, held_for=math.ceil(seconds)))
 
 
 def _fail(future: "asyncio.Future[SignedList]", fault: FetchError) -> None:

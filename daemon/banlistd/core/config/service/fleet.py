@@ -146,7 +146,7 @@ class Fleet(Section):
         Key(
             kinds.duration_between("0s", "7d"),
             "For how long a new version of a list waits in quarantine, so that machines with `hold: 0s` try it first. Then, or "
-            "after `banlistctl approve`, it is taken. Meanwhile nothing newer is fetched.",
+            "after `banlistctl approve`, it is taken, unless the fleet has withdrawn it. Meanwhile nothing newer is fetched.",
         ),
     ] = 0.0
     report: Annotated[
