@@ -35,8 +35,9 @@ class OutboxNotes:
 
     async def note(self, connection: aiosqlite.Connection, come: Sequence[ManualBan], ended: Sequence[EndedBan]) -> None:
         now = self._now()
-        ends = reported_ends(((one.ban, one.ended_at) for one in ended), self._patterns)
-        lifted = [one for one in ends if not await self._is_banned(connection, one, now)]
+        ends = [*reported_ends(((one.ban, one.ended_at) for one in ended), self._patterns)]
+        # Of more only the last would stay, and the firewall waits for this.
+        lifted = [one for one in ends[-MOST_IN_OUTBOX:] if not await self._is_banned(connection, one, now)]
         # Of an address that is lifted and banned at once, the ban counts.
         changes: list[ReportChange] = [*lifted, *reported_bans(come, self._patterns, now)]
         if changes:
