@@ -2,11 +2,8 @@
 
 import base64
 import signal
-import socket
-import threading
 import time
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -18,42 +15,10 @@ from banlistd.trust.mirrors import Mirrors
 from banlistd.trust.pull import Pull
 from support.fleet_repository import Repository
 from support.mirror import ENDLESS, mirror_of
+from support.trickling import trickling
 
 HEADER = b"HTTP/1.1 200 OK\r\nContent-Length: 15000\r\n\r\n"
 NO_ROOT = b"HTTP/1.1 404 Not Found\r\nContent-Length: 9000000000\r\n\r\n"
-
-
-@contextmanager
-def trickling(at_once: bytes) -> Iterator[str]:
-    """The URL of a server that sends this, and then an octet now and then."""
-    over = threading.Event()
-
-    def serve(connection: socket.socket) -> None:
-        with connection, suppress(OSError):
-            connection.recv(4096)
-            connection.sendall(at_once)
-            while not over.wait(0.05):
-                connection.sendall(b"x")
-
-    def accept() -> None:
-        with suppress(OSError):
-            while True:
-                connection, _ = listening.accept()
-                threads.append(threading.Thread(target=serve, args=(connection,)))
-                threads[-1].start()
-
-    threads: list[threading.Thread] = []
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        accepting = threading.Thread(target=accept)
-        accepting.start()
-        try:
-            yield f"http://127.0.0.1:{listening.getsockname()[1]}"
-        finally:
-            over.set()
-            listening.shutdown(socket.SHUT_RDWR)
-            accepting.join()
-            for thread in threads:
-                thread.join()
 
 
 def asked(urls: list[str], seconds: float = 0.3) -> Mirrors:

@@ -5,25 +5,20 @@ what takes longer than its share, wherever it is: in the header, in a handshake,
 """
 
 import re
-import signal
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from types import FrameType
 
 import urllib3
 from tuf.api.exceptions import DownloadError, DownloadHTTPError, DownloadLengthMismatchError, SlowRetrievalError
 from tuf.ngclient.fetcher import FetcherInterface
 
 from banlistd.core.fleet.kept_rows import LARGEST_ROLE, LARGEST_TRUST_ROOT
+from banlistd.trust.alarm import LateError, alarm
 
 _ROOT = re.compile(r"metadata/[0-9]+\.root\.json")
 _CHUNK = 1 << 17
 _CONNECT, _READ, _OTHERS = 10.0, 20.0, 5.0
 """Seconds. The mirrors that are asked for a new root only may take less, header and body together."""
-
-_AGAIN = 0.5
-"""Seconds until an alarm comes once more: Python drops what is raised while it frees an object."""
 
 _SHORT = 64 * 1024
 """Octets of an error page that are read, so that the connection can be used again."""
@@ -92,7 +87,7 @@ class Mirrors(FetcherInterface):
         self.requests += 1
         url = f"{mirror}/{path}"
         try:
-            with _alarm(until):
+            with alarm(until):
                 timeout = urllib3.Timeout(connect=_CONNECT, read=_READ)
                 response = self._pool.request("GET", url, preload_content=False, redirect=False, timeout=timeout)
                 if response.status != _OK:
@@ -101,7 +96,7 @@ class Mirrors(FetcherInterface):
                     else:
                         response.close()
                     raise DownloadHTTPError(f"{url} answers with status {response.status}", response.status)
-        except (urllib3.exceptions.TimeoutError, _LateError) as error:
+        except (urllib3.exceptions.TimeoutError, LateError) as error:
             self._note(mirror)
             raise SlowRetrievalError(f"{url} does not answer in time") from error
         return self._chunks(response, mirror, url, until)
@@ -110,14 +105,14 @@ class Mirrors(FetcherInterface):
         pieces = response.stream(_CHUNK, decode_content=False)
         try:
             while True:
-                with _alarm(until):
+                with alarm(until):
                     piece = next(pieces, b"")
                 if not piece:
                     response.release_conn()
                     return
                 self.octets += len(piece)
                 yield piece
-        except (urllib3.exceptions.TimeoutError, _LateError) as error:
+        except (urllib3.exceptions.TimeoutError, LateError) as error:
             self._note(mirror)
             raise SlowRetrievalError(f"{url} is too slow") from error
         finally:
@@ -133,29 +128,6 @@ class NoMirrors(FetcherInterface):
 
     def _fetch(self, url: str) -> Iterator[bytes]:
         raise DownloadHTTPError(f"no mirror is asked for {url}", 404)
-
-
-class _LateError(Exception):
-    """The time of a mirror is over."""
-
-
-def _raise_late(_: int, __: FrameType | None) -> None:
-    raise _LateError
-
-
-@contextmanager
-def _alarm(until: float) -> Iterator[None]:
-    """What is in it raises _LateError at this time."""
-    left = until - time.monotonic()
-    if left <= 0:
-        raise _LateError
-    before = signal.signal(signal.SIGALRM, _raise_late)
-    try:
-        signal.setitimer(signal.ITIMER_REAL, left, _AGAIN)
-        yield
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)
 
 
 def _bounded(chunks: Iterator[bytes], path: str, most: int) -> Iterator[bytes]:

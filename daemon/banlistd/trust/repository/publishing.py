@@ -32,8 +32,10 @@ def publish(job: PublishJob, now: datetime) -> Mapping[str, Any]:
         offline, roots = folder.newest_offline()
         present = folder.present(offline)
         if job.key:
+            # Before the key is read: foreign bytes come in here.
+            seen = versions_seen(job.mirrors, Path(job.ca) if job.ca else None, offline.root)
             signer = signer_of(read_seed(Path(job.key), _no_passphrase, guarded=False))
-            lease = _lease(folder, present, versions_seen(job.mirrors, Path(job.ca) if job.ca else None, offline.root))
+            lease = _lease(folder, present, seen)
             made = OnlineSigner(present, signer, lease, now).next(_described(job.lists), job.names)
             clean_up(folder)
             for name, new in job.lists.items():
