@@ -3,10 +3,12 @@
 import asyncio
 from pathlib import Path
 
+import pytest
+
 from banlistd.errors import FirewallError
 from banlistd.events import EventName
 from banlistd.model import ExternalChange
-from support.sources import BOTH, ONE, TWO, config_of
+from support.sources import BOTH, ONE, TWO, config_of, source
 from worlds import NEVER, DaemonWorld, Environment, Timing, run
 
 
@@ -47,6 +49,72 @@ def test_a_disturbance_that_another_change_of_ours_repairs_is_reported_with_its_
         news.put_nowait(ExternalChange("nft[4712]"))
         repaired = await world.announcer.until(EventName.FIREWALL_DRIFT_REPAIRED, times=2)
         assert repaired.fields["CULPRIT"] == "nft[4712]"
+
+    run(Environment(tmp_path), BOTH, life, before=before, timing=Timing(reconcile_every=NEVER), serve=True)
+
+
+def test_a_repair_says_nothing_of_what_else_its_change_was_made_for(tmp_path: Path) -> None:
+    news: asyncio.Queue[ExternalChange] = asyncio.Queue()
+
+    async def before(world: DaemonWorld) -> None:
+        world.firewall.wait_for_external_change = news.get  # type: ignore[method-assign]
+
+    async def life(world: DaemonWorld) -> None:
+        await world.completed(ONE, TWO)
+        await world.firewall.teardown()
+        world.environment.next_config = config_of(source(ONE))
+        await world.service.reload()
+        assert world.banned() == {"192.0.2.1"}
+        news.put_nowait(ExternalChange("nft[4711]"))
+        repaired = await world.announcer.until(EventName.FIREWALL_DRIFT_REPAIRED)
+        assert (repaired.fields["ADDED"], repaired.fields["REMOVED"]) == (2, 0)
+
+    run(Environment(tmp_path), BOTH, life, before=before, timing=Timing(reconcile_every=NEVER), serve=True)
+
+
+def test_drift_that_made_a_change_of_ours_fail_is_reported_when_the_next_one_repairs_it(tmp_path: Path) -> None:
+    news: asyncio.Queue[ExternalChange] = asyncio.Queue()
+
+    async def before(world: DaemonWorld) -> None:
+        world.firewall.wait_for_external_change = news.get  # type: ignore[method-assign]
+
+    async def life(world: DaemonWorld) -> None:
+        await world.completed(ONE, TWO)
+        world.firewall.fail_before = True
+        world.environment.next_config = config_of(source(ONE))
+        with pytest.raises(FirewallError):
+            await world.service.reload()
+        world.firewall.fail_before = False
+        await world.firewall.teardown()
+        world.environment.next_config = BOTH
+        await world.service.reload()
+        assert world.banned() == {"192.0.2.1", "192.0.2.2"}
+        news.put_nowait(ExternalChange("nft[4711]"))
+        assert (await world.announcer.until(EventName.FIREWALL_DRIFT_REPAIRED)).fields["CULPRIT"] == "nft[4711]"
+
+    run(Environment(tmp_path), BOTH, life, before=before, timing=Timing(reconcile_every=NEVER), serve=True)
+
+
+def test_a_change_that_follows_a_failed_one_is_no_repair(tmp_path: Path) -> None:
+    news: asyncio.Queue[ExternalChange] = asyncio.Queue()
+
+    async def before(world: DaemonWorld) -> None:
+        world.firewall.wait_for_external_change = news.get  # type: ignore[method-assign]
+
+    async def life(world: DaemonWorld) -> None:
+        await world.completed(ONE, TWO)
+        world.environment.next_config = config_of(source(ONE))
+        world.firewall.fail_before = True
+        with pytest.raises(FirewallError):
+            await world.service.reload()
+        world.firewall.fail_before = False
+        await world.service.reload()
+        world.firewall.looked.clear()
+        news.put_nowait(ExternalChange("nft[4711]"))
+        await world.firewall.looked.wait()
+        await world.service.reload()
+        assert world.banned() == {"192.0.2.1"}
+        assert EventName.FIREWALL_DRIFT_REPAIRED not in world.announcer.names()
 
     run(Environment(tmp_path), BOTH, life, before=before, timing=Timing(reconcile_every=NEVER), serve=True)
 

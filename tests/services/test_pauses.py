@@ -1,6 +1,7 @@
 """Orders about very many bans leave the event loop free: what it does in one piece is a small part of their work."""
 
 import asyncio
+import gc
 import time
 from collections.abc import Awaitable
 from contextlib import suppress
@@ -21,9 +22,9 @@ LINES = [f"203.{number // 62_500}.{number // 250 % 250}.{number % 250 + 1}" for 
 EVERY = (Family.IPV4, 0, 2**32 - 1)
 SSH = {"ports": "22", "protocols": "tcp"}
 
-MOST = 0.05
-"""What one turn of the event loop may take of the processor time of an order: 0.01 are measured, and 0.1 to 0.7 where the loop
-itself goes through the bans.
+MOST = 0.08
+"""What one turn of the event loop may take of the processor time of an order: 0.01 to 0.035 are measured, and 0.1 to 0.7 where
+the loop itself goes through the bans.
 """
 
 
@@ -38,12 +39,16 @@ async def share_of_longest_turn(work: Awaitable[Any]) -> float:
             await asyncio.sleep(0.001)
             longest = max(longest, time.thread_time() - before)
 
+    # A collection of what other tests have left is no part of the order.
+    gc.collect()
+    gc.freeze()
     beating, before = asyncio.ensure_future(beat()), time.process_time()
     await asyncio.sleep(0)
     try:
         await work
         await asyncio.sleep(0)
     finally:
+        gc.unfreeze()
         beating.cancel()
         with suppress(asyncio.CancelledError):
             await beating

@@ -45,6 +45,7 @@ from banlistd.services.planning.desired_state import (
     desired_state,
     exclusions_of,
 )
+from banlistd.services.planning.drift import Drift
 from banlistd.services.planning.recent_markers import RecentMarkers
 from banlistd.services.planning.restored import Restored
 from banlistd.services.planning.scopes_in_force import ScopesInForce
@@ -78,7 +79,7 @@ class Enforcer:
         self._contents, self._scopes = dict[SourceId, Content](), ScopesInForce(firewall.scope_numbers, policy)
         self._state: FirewallState | None = None
         self._basis: Basis | None = None  # what `_state` is the plan of
-        self._recent_markers, self._repair = RecentMarkers(firewall.markers), Change.nothing()
+        self._recent_markers, self.drift = RecentMarkers(firewall.markers), Drift()
         self._coalescer = Coalescer(self._enforce_batch)
         self._lock = asyncio.Lock()
 
@@ -186,11 +187,6 @@ class Enforcer:
         protected = await self._host.protected((policy or self.policy).urls)
         return await asyncio.shield(asyncio.ensure_future(self._reconcile(policy, protected, consent)))
 
-    def take_repair(self) -> Change:
-        """The last change since the last call that repaired drift, whatever else it was made for; an empty one if none did."""
-        repair, self._repair = self._repair, Change.nothing()
-        return repair
-
     async def resync_ledger(self, source_id: SourceId, now: float) -> bool:
         """Write the content in force of a source to a ledger that was replaced or unavailable; False if it was there.
 
@@ -252,14 +248,15 @@ class Enforcer:
         present = self._state if known else await self._present(markers, desired.state, protected)
         verdict = await self._firewall.verify(present) if present is not None else Verification()
         change = await asyncio.to_thread(difference, present, desired.state, verdict, desired.moves if known else None)
-        drifted = self._state is not None and not (known and verdict.sound)
+        await asyncio.to_thread(self.drift.look, self._state, markers, present, verdict)
         if not change.is_empty:
             self._state = None  # if the outcome is not known, ask the firewall next time
+            self.drift.begin(markers, desired.state)
             began = asyncio.get_running_loop().time()
             elements = await self._firewall.apply(change)
             self.transactions = self.transactions.note(asyncio.get_running_loop().time() - began)
             self._recent_markers.forget()
-            self._repair = change if drifted else self._repair
+            self.drift.end(change)
             _LOG.debug("applied a change: +%d -%d bans, %d elements written", change.added, change.removed, elements)
             await self._connections.end(change, desired.state.answers)
         self._state, self._basis, self._contents, self.policy = desired.state, desired.basis, contents, policy

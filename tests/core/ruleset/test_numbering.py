@@ -84,3 +84,9 @@ def test_the_hash_depends_on_numbers_and_not_on_the_way_to_them() -> None:
     assert with_scopes(by_hand, {}, numbers_of(by_hand.sources)).hash == plain.hash
     assert with_scopes(moved, {}, numbers_of(moved.sources)).hash == with_scopes(plain, {}, {B.digest: 1}).hash
     assert with_scopes(plain, {}, {}) is plain
+
+
+def test_where_every_number_is_taken_a_new_scope_gets_one_of_a_scope_that_goes() -> None:
+    present = {scope.digest: number for number, scope in enumerate(SCOPES[:MOST_NUMBERS], 1)}
+    new = SCOPES[MOST_NUMBERS]
+    assert numbers_for({SCOPES[0]: 0, new: 0}, present) == {SCOPES[0]: 1, new: 2}

@@ -61,6 +61,8 @@ class Monitor:
         self.uncertain = False
         self._culprits: dict[str, None] = {}
         self._unreported = False
+        # Whether a report stays although what it was about has been written anew.
+        self._settled = False
         # Whether a report was taken, and no inspection or change of ours has followed yet.
         self._taken = False
         self._of_this_commit: set[Touched] = set()
@@ -120,7 +122,7 @@ class Monitor:
             self.touched = self.touched - touched
             if self._taken:
                 self._drop_report()
-            self._taken = False
+            self._taken, self._settled = False, self._unreported
 
     @contextmanager
     def certainty(self) -> Iterator[Certainty]:
@@ -165,7 +167,7 @@ class Monitor:
         self._socket.setsockopt(SOL_NETLINK, how, NFNLGRP_NFTABLES)
 
     def _drop_report(self) -> None:
-        if not self.touched and not self.uncertain:
+        if not (self.touched or self.uncertain or self._settled):
             self._unreported = False
             self._culprits.clear()
 
@@ -176,7 +178,7 @@ class Monitor:
         with self._lock:
             if not self._unreported:
                 return None
-            self._unreported, self._taken = False, True
+            self._unreported, self._taken, self._settled = False, True, False
             culprits = ", ".join(self._culprits)
             self._culprits.clear()
             return culprits

@@ -5,11 +5,16 @@ from typing import Protocol
 
 from banlistd.core.feeds.content import Content
 from banlistd.core.ruleset.policy import Policy
+from banlistd.core.ruleset.state import FirewallState
 from banlistd.model import Counter, Mark, SourceId
 
 
 class Enforced(Protocol):
     policy: Policy
+
+    @property
+    def state(self) -> FirewallState | None:
+        """The state of the firewall as far as it is known."""
 
     def content(self, source_id: SourceId) -> Content | None:
         """The content of a source that is in force."""

@@ -31,6 +31,8 @@ class CounterTotals:
         self._kept_at = 0.0
         self._newest: Mapping[SourceId, Counter] = {}
         self._read_at = -math.inf
+        # The sources that the firewall had then.
+        self._read_of: frozenset[SourceId] = frozenset()
         self._lock = asyncio.Lock()
 
     async def restore(self) -> None:
@@ -40,18 +42,26 @@ class CounterTotals:
     async def now(self) -> Mapping[SourceId, Counter]:
         """What was counted of each source that is in the firewall and has a counter. Raises FirewallError."""
         async with self._lock:
+            present = self._present()
             by_mark = await self._enforcer.counters()
             # In a thread: for thousands of sources the event loop would pause.
             self._totals, self._newest = await asyncio.to_thread(
                 _advanced, self._totals, by_mark, self._enforcer.policy.sources, self._boot
             )
-            self._read_at = asyncio.get_running_loop().time()
+            self._read_at, self._read_of = asyncio.get_running_loop().time(), present
             return self._newest
 
     async def recent(self, most: float = _RECENT) -> Mapping[SourceId, Counter]:
-        """The same, less than `most` seconds old, for those who ask for thousands of sources. Raises FirewallError."""
-        is_recent = asyncio.get_running_loop().time() - self._read_at < most
+        """The same, less than `most` seconds old, of the sources that the firewall has now: for those who ask for thousands.
+
+        Raises FirewallError.
+        """
+        is_recent = asyncio.get_running_loop().time() - self._read_at < most and self._read_of == self._present()
         return self._newest if is_recent else await self.now()
+
+    def _present(self) -> frozenset[SourceId]:
+        state = self._enforcer.state
+        return frozenset(marker.source_id for marker in state.markers) if state else frozenset()
 
     async def turn(self) -> None:
         """Read the counters, and keep the totals now and then."""

@@ -13,16 +13,18 @@ class RecentMarkers:
         self._read = read
         self._markers: Mapping[SourceId, Marker] = {}
         self._until = 0.0
+        self._changes = 0
 
     async def of(self, source_id: SourceId) -> Marker | None:
         """The marker of one source. Raises FirewallError."""
         clock = asyncio.get_running_loop().time
         if clock() >= self._until:
-            began = clock()
+            began, changes = clock(), self._changes
             self._markers = {marker.source_id: marker for marker in await self._read()}
-            self._until = clock() + 3 * (clock() - began)
+            self._until = clock() + 3 * (clock() - began) if changes == self._changes else 0.0
         return self._markers.get(source_id)
 
     def forget(self) -> None:
         """The firewall has changed."""
         self._until = 0.0
+        self._changes += 1

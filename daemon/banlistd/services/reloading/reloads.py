@@ -83,7 +83,7 @@ class Reloads:
 
     async def repair(self) -> Change:
         """As `reconcile`; where it finds nothing to do, the change for another reason that has repaired drift meanwhile."""
-        change, repair = await self.reconcile(), self._enforcer.take_repair()
+        change, repair = await self.reconcile(), self._enforcer.drift.take()
         return repair if change.is_empty else change
 
     async def _reload(self, order: ReloadOrder) -> Reloaded:

@@ -257,6 +257,7 @@ async def test_a_change_that_our_own_repairs_before_it_is_asked_for_is_reported_
     assert await is_quiet(firewall.wait_for_external_change())
     nft("flush ruleset")
     await firewall.apply(difference(None, HELD))
+    assert (await firewall.verify(HELD)).sound
     assert (await next_change(firewall)).culprit.startswith("nft[")
     assert (await firewall.verify(HELD)).sound
     assert await is_quiet(firewall.wait_for_external_change())

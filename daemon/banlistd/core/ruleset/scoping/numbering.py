@@ -37,7 +37,9 @@ def numbers_for(wanted: Mapping[Scope, int], present: Mapping[str, int]) -> Mapp
     for scope in wanted:
         if scope not in numbers:
             taken = {*present.values(), *numbers.values()}
-            numbers[scope] = next(number for number in range(1, MOST_NUMBERS + 1) if number not in taken)
+            # All are taken only after changes of which the outcome is not known; then those of scopes that go are given anew.
+            free = [number for number in range(1, MOST_NUMBERS + 1) if number not in taken]
+            numbers[scope] = free[0] if free else min({*range(1, MOST_NUMBERS + 1)} - {*numbers.values()})
     return numbers
 
 

@@ -1,0 +1,49 @@
+"""What other processes have changed in the firewall, and which of our changes has repaired it."""
+
+from collections.abc import Sequence
+
+from banlistd.core.ruleset.diff import Change, difference
+from banlistd.core.ruleset.state import FirewallState, Verification
+from banlistd.model import Marker
+
+
+class Drift:
+    """Any change of ours repairs what it finds, whatever it was made for. `look` blocks where there is drift."""
+
+    def __init__(self) -> None:
+        self._possible: Sequence[frozenset[Marker]] = ()
+        self._is_there = False
+        self._alone = Change.nothing()
+        self._repair = Change.nothing()
+
+    def look(
+        self, state: FirewallState | None, markers: Sequence[Marker], present: FirewallState | None, verdict: Verification
+    ) -> None:
+        """Before a change. `state`: what the firewall should have; None after a change of which the outcome is not known.
+
+        `markers`, `present`, `verdict`: what it has.
+        """
+        found = frozenset(markers)
+        if state is None:
+            # Of a change that failed the firewall has everything or nothing.
+            self._is_there |= bool(self._possible) and found not in self._possible
+            return
+        known = frozenset(state.markers) == found
+        if not known or not verdict.sound:
+            self._is_there = True
+            self._alone = difference(present, state, verdict, {} if known else None)
+
+    def begin(self, markers: Sequence[Marker], desired: FirewallState) -> None:
+        """A change begins, from these markers to the desired state."""
+        self._possible = frozenset(markers), frozenset(desired.markers)
+
+    def end(self, change: Change) -> None:
+        """It has succeeded."""
+        if self._is_there:
+            self._repair = change if self._alone.is_empty else self._alone
+        self._is_there, self._alone = False, Change.nothing()
+
+    def take(self) -> Change:
+        """The last repair since the last call, without what else its change did; an empty one if there was none."""
+        repair, self._repair = self._repair, Change.nothing()
+        return repair
