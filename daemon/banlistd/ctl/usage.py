@@ -6,11 +6,13 @@ import re
 import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from banlistd.core.printing import printable
 from banlistd.errors import UsageError
-from banlistd.paths import Paths
+
+if TYPE_CHECKING:
+    from banlistd.paths import Paths
 
 _LONGEST_WORD = 60  # characters that are compared; a longer word is no near miss
 
@@ -44,8 +46,10 @@ def add_folders(parser: argparse.ArgumentParser, *, state: str, runtime: str) ->
     parser.add_argument("--runtime", metavar="DIR", type=Path, help=f"folder of {runtime}")
 
 
-def paths_from(arguments: argparse.Namespace, *, state: Path, runtime: Path) -> Paths:
+def paths_from(arguments: argparse.Namespace, *, state: Path, runtime: Path) -> "Paths":
     """The folders of the daemon, and that of the credentials of this program."""
+    from banlistd.paths import Paths  # noqa: PLC0415 - banlistctl needs none, and dataclasses take 7 ms
+
     credentials = os.environ.get("CREDENTIALS_DIRECTORY")
     return Paths(config=arguments.config, state=state, runtime=runtime, credentials=Path(credentials) if credentials else None)
 

@@ -45,7 +45,7 @@ from banlistd.services.planning.desired_state import (
     desired_state,
     exclusions_of,
 )
-from banlistd.services.planning.drift import Drift
+from banlistd.services.planning.drift_repairs import DriftRepairs
 from banlistd.services.planning.recent_markers import RecentMarkers
 from banlistd.services.planning.restored import Restored
 from banlistd.services.planning.scopes_in_force import ScopesInForce
@@ -79,7 +79,7 @@ class Enforcer:
         self._contents, self._scopes = dict[SourceId, Content](), ScopesInForce(firewall.scope_numbers, policy)
         self._state: FirewallState | None = None
         self._basis: Basis | None = None  # what `_state` is the plan of
-        self._recent_markers, self.drift = RecentMarkers(firewall.markers), Drift()
+        self._recent_markers, self.drift = RecentMarkers(firewall.markers), DriftRepairs()
         self._coalescer = Coalescer(self._enforce_batch)
         self._lock = asyncio.Lock()
 

@@ -7,7 +7,7 @@ from banlistd.core.ruleset.state import FirewallState, Verification
 from banlistd.model import Marker
 
 
-class Drift:
+class DriftRepairs:
     """Any change of ours repairs what it finds, whatever it was made for. `look` blocks where there is drift."""
 
     def __init__(self) -> None:
