@@ -453,6 +453,13 @@ def test_numbers_that_cannot_be_stored_are_no_answer(wrong: dict[str, object]) -
         _pulled({**FORGED_ANSWER, **wrong}, KnownTrust(), {}, 100.0)
 
 
+@pytest.mark.parametrize("wrong", [{"late": 5}, {"rows": 5}, {"root": {}}, {"floor": "x"}, {"refused": [5]}])
+def test_an_answer_of_another_shape_is_a_fault(tmp_path: Path, wrong: dict[str, object]) -> None:
+    fleet = Fleet(name="main", root=tmp_path / "root.json", urls=("https://a.example",))
+    with pytest.raises(FetchError, match="gives no answer"):
+        MirrorPrograms(tmp_path, "1", FakeClock())._checked(fleet, {**FORGED_ANSWER, **wrong}, KnownTrust(), {})
+
+
 def test_a_list_that_is_not_what_was_signed_fails_alone() -> None:
     same = {"state": "same", "content": "b" * 64, "entries": 1, "seq": 1}
     forged = {**same, "state": "new", "counts": [-1, 0, 0, 0], "octets": 1, "is_delta": False}

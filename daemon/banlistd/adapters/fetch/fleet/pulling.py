@@ -65,12 +65,7 @@ class MirrorPrograms:
             order |= {"lists": lists, "within": _PART * seconds}
             self._late = order["urls"][:1]  # where no answer comes at all
             answer = await _answer(order, [one[key] for one in lists for key in ("base", "result")], seconds)
-            self._late = [url for url in fleet.urls if url in answer.get("late", ())]
-            results = {one["name"]: one["result"] for one in lists}
-            try:
-                return await asyncio.to_thread(_pulled, answer, known, results, self._clock.now())
-            except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
-                raise FetchError("the program that takes lists from the mirrors gives no answer") from error
+            return await asyncio.to_thread(self._checked, fleet, answer, known, {one["name"]: one["result"] for one in lists})
 
     async def add_root(self, fleet: Fleet, root: bytes, known: KnownTrust) -> Pulled:
         with ExitStack() as stack:
@@ -78,10 +73,19 @@ class MirrorPrograms:
             answer = await _answer(order, [], _SECONDS_OF_A_ROOT)
         if answer.get("accepted") is not True:
             raise TrustError("the root is not proven by those before it, or is not the next one", "ask the owner of the fleet")
-        pulled = _pulled(answer, known, {}, self._clock.now())
+        pulled = self._checked(fleet, answer, known, {})
         if pulled.state.root_version <= known.state.root_version:
             raise TrustError(f"the root is not newer than version {known.state.root_version}: it is known, or not proven")
         return pulled
+
+    def _checked(self, fleet: Fleet, answer: Mapping[str, Any], known: KnownTrust, results: Mapping[str, int]) -> Pulled:
+        """Raises FetchError."""
+        try:
+            late = answer.get("late", ())
+            self._late = [url for url in fleet.urls if url in late]
+            return _pulled(answer, known, results, self._clock.now())
+        except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
+            raise FetchError("the program that takes lists from the mirrors gives no answer") from error
 
     async def _order(self, stack: ExitStack, fleet: Fleet, known: KnownTrust, lists: Sequence[str]) -> dict[str, Any]:
         if fleet.root is None:
