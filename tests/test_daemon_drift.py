@@ -1,6 +1,7 @@
 """The loop that repairs: it is woken by whoever disturbs the firewall, and looks now and then anyway."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
@@ -12,11 +13,17 @@ from support.sources import BOTH, ONE, TWO, config_of, source
 from worlds import NEVER, DaemonWorld, Environment, Timing, run
 
 
-def test_a_disturbance_is_repaired_at_once_and_its_culprit_named(tmp_path: Path) -> None:
-    news: asyncio.Queue[ExternalChange] = asyncio.Queue()
+def heard(news: "asyncio.Queue[ExternalChange]") -> Callable[[DaemonWorld], Awaitable[None]]:
+    """The firewall reports what comes into this queue."""
 
     async def before(world: DaemonWorld) -> None:
         world.firewall.wait_for_external_change = news.get  # type: ignore[method-assign]
+
+    return before
+
+
+def test_a_disturbance_is_repaired_at_once_and_its_culprit_named(tmp_path: Path) -> None:
+    news: asyncio.Queue[ExternalChange] = asyncio.Queue()
 
     async def life(world: DaemonWorld) -> None:
         await world.completed(ONE, TWO)
@@ -28,14 +35,11 @@ def test_a_disturbance_is_repaired_at_once_and_its_culprit_named(tmp_path: Path)
             assert "nft[4711]" in repaired.message
             assert world.banned() == {"192.0.2.1", "192.0.2.2"}
 
-    run(Environment(tmp_path), BOTH, life, before=before, timing=Timing(reconcile_every=NEVER), serve=True)
+    run(Environment(tmp_path), BOTH, life, before=heard(news), timing=Timing(reconcile_every=NEVER), serve=True)
 
 
 def test_a_disturbance_that_another_change_of_ours_repairs_is_reported_with_its_culprit(tmp_path: Path) -> None:
     news: asyncio.Queue[ExternalChange] = asyncio.Queue()
-
-    async def before(world: DaemonWorld) -> None:
-        world.firewall.wait_for_external_change = news.get  # type: ignore[method-assign]
 
     async def life(world: DaemonWorld) -> None:
         await world.completed(ONE, TWO)
@@ -50,14 +54,11 @@ def test_a_disturbance_that_another_change_of_ours_repairs_is_reported_with_its_
         repaired = await world.announcer.until(EventName.FIREWALL_DRIFT_REPAIRED, times=2)
         assert repaired.fields["CULPRIT"] == "nft[4712]"
 
-    run(Environment(tmp_path), BOTH, life, before=before, timing=Timing(reconcile_every=NEVER), serve=True)
+    run(Environment(tmp_path), BOTH, life, before=heard(news), timing=Timing(reconcile_every=NEVER), serve=True)
 
 
 def test_a_repair_says_nothing_of_what_else_its_change_was_made_for(tmp_path: Path) -> None:
     news: asyncio.Queue[ExternalChange] = asyncio.Queue()
-
-    async def before(world: DaemonWorld) -> None:
-        world.firewall.wait_for_external_change = news.get  # type: ignore[method-assign]
 
     async def life(world: DaemonWorld) -> None:
         await world.completed(ONE, TWO)
@@ -69,14 +70,11 @@ def test_a_repair_says_nothing_of_what_else_its_change_was_made_for(tmp_path: Pa
         repaired = await world.announcer.until(EventName.FIREWALL_DRIFT_REPAIRED)
         assert (repaired.fields["ADDED"], repaired.fields["REMOVED"]) == (2, 0)
 
-    run(Environment(tmp_path), BOTH, life, before=before, timing=Timing(reconcile_every=NEVER), serve=True)
+    run(Environment(tmp_path), BOTH, life, before=heard(news), timing=Timing(reconcile_every=NEVER), serve=True)
 
 
 def test_drift_that_made_a_change_of_ours_fail_is_reported_when_the_next_one_repairs_it(tmp_path: Path) -> None:
     news: asyncio.Queue[ExternalChange] = asyncio.Queue()
-
-    async def before(world: DaemonWorld) -> None:
-        world.firewall.wait_for_external_change = news.get  # type: ignore[method-assign]
 
     async def life(world: DaemonWorld) -> None:
         await world.completed(ONE, TWO)
@@ -92,14 +90,11 @@ def test_drift_that_made_a_change_of_ours_fail_is_reported_when_the_next_one_rep
         news.put_nowait(ExternalChange("nft[4711]"))
         assert (await world.announcer.until(EventName.FIREWALL_DRIFT_REPAIRED)).fields["CULPRIT"] == "nft[4711]"
 
-    run(Environment(tmp_path), BOTH, life, before=before, timing=Timing(reconcile_every=NEVER), serve=True)
+    run(Environment(tmp_path), BOTH, life, before=heard(news), timing=Timing(reconcile_every=NEVER), serve=True)
 
 
 def test_a_change_that_follows_a_failed_one_is_no_repair(tmp_path: Path) -> None:
     news: asyncio.Queue[ExternalChange] = asyncio.Queue()
-
-    async def before(world: DaemonWorld) -> None:
-        world.firewall.wait_for_external_change = news.get  # type: ignore[method-assign]
 
     async def life(world: DaemonWorld) -> None:
         await world.completed(ONE, TWO)
@@ -116,7 +111,7 @@ def test_a_change_that_follows_a_failed_one_is_no_repair(tmp_path: Path) -> None
         assert world.banned() == {"192.0.2.1"}
         assert EventName.FIREWALL_DRIFT_REPAIRED not in world.announcer.names()
 
-    run(Environment(tmp_path), BOTH, life, before=before, timing=Timing(reconcile_every=NEVER), serve=True)
+    run(Environment(tmp_path), BOTH, life, before=heard(news), timing=Timing(reconcile_every=NEVER), serve=True)
 
 
 def test_what_is_not_ours_is_not_even_looked_at(tmp_path: Path) -> None:
@@ -161,9 +156,6 @@ def test_a_firewall_that_does_not_tell_is_recorded_once_and_looked_at_all_the_sa
 def test_a_repair_that_fails_is_tried_again_without_a_further_disturbance(tmp_path: Path) -> None:
     news: asyncio.Queue[ExternalChange] = asyncio.Queue()
 
-    async def before(world: DaemonWorld) -> None:
-        world.firewall.wait_for_external_change = news.get  # type: ignore[method-assign]
-
     async def life(world: DaemonWorld) -> None:
         await world.completed(ONE, TWO)
         await world.firewall.teardown()
@@ -175,4 +167,4 @@ def test_a_repair_that_fails_is_tried_again_without_a_further_disturbance(tmp_pa
         assert repaired.fields["CULPRIT"] == "nft[4711]"
         assert world.banned() == {"192.0.2.1", "192.0.2.2"}
 
-    run(Environment(tmp_path), BOTH, life, before=before, timing=Timing(reconcile_every=NEVER), serve=True)
+    run(Environment(tmp_path), BOTH, life, before=heard(news), timing=Timing(reconcile_every=NEVER), serve=True)

@@ -48,7 +48,7 @@ class BrokerLinks:
         self._running[link] = asyncio.ensure_future(link.run())
 
     async def watch(self, reload: "asyncio.Future[None]") -> None:
-        """Until the reload has come. Raises what has ended a connection that nobody has foreseen."""
+        """Until the reload has come. Raises an unexpected error that has ended a connection."""
         try:
             while not reload.done():
                 await asyncio.wait([reload, *self._running.values()], return_when=asyncio.FIRST_COMPLETED)

@@ -83,7 +83,7 @@ class _Health:
         return self._known if self._clock() < self._known_at + seconds else None
 
     def renew(self) -> None:
-        """Have a fresh answer for the next time; nobody waits for it."""
+        """Compute the next answer in the background, after this one was sent."""
         if self._renewal is None:
             self._renewal = asyncio.ensure_future(self.latest())
             self._renewal.add_done_callback(self._renewed)

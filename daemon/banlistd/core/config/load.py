@@ -152,7 +152,7 @@ def _inherited(own: Tree, defaults: Defaults, entry: CatalogueEntry | None) -> d
     if "reports" in own:
         merged |= {"every": REPORTS_EVERY, "ttl": None, "two_miss": False}
     if "reports" in own or own.get("hub") == REPORTS:
-        merged["allow_empty"] = True  # where nobody reports anything, as at first
+        merged["allow_empty"] = True  # no node has reported anything yet
     if "names" in own:
         merged |= {"every": NAMES_EVERY, "ttl": NAMES_TTL, "two_miss": False}
     return merged

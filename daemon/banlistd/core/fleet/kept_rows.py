@@ -1,4 +1,4 @@
-"""Which of the verified metadata of a fleet a node keeps: whoever has the key of a hub can sign any number of roles."""
+"""Which of the verified metadata of a fleet a node keeps. With a stolen key of a hub, any number of roles can be signed."""
 
 import re
 from collections.abc import Collection, Mapping

@@ -82,7 +82,7 @@ class SignedList:
 @dataclass(frozen=True, slots=True, eq=False)
 class Pulled:
     """What came of one pull. `rows`: metadata that was verified and is new. `lists`: None for one that the fleet does not have;
-    one that is not in it could not be had from any mirror. `refused`: in the order of the mirrors.
+    one that is not in it was not available from any mirror. `refused`: in the order of the mirrors.
     """
 
     rows: Mapping[str, bytes] = field(repr=False)

@@ -73,8 +73,8 @@ class SeedSigner(Signer):
         return self._key.in_metadata
 
     @classmethod
-    def from_priv_key_uri(cls, priv_key_uri: str, public_key: Key, secrets_handler: SecretsHandler | None = None) -> NoReturn:
-        raise NotImplementedError
+    def from_priv_key_uri(cls, priv_key_uri: str, public_key: Key, secrets_handler: SecretsHandler | None = None) -> NoReturn:  # noqa: ARG003 - securesystemslib's own parameters
+        raise UsageError(f"the key {key_label(public_key)} has no address", "name the file that has it")
 
     def sign(self, payload: bytes) -> Signature:
         return Signature(self._key.id, signature_of(self._seed, payload).hex())
