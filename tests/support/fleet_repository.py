@@ -123,6 +123,14 @@ class Repository:
         self.timestamp.signed.expires = in_time(expires)
         self.put("timestamp.json", self.timestamp, [key])
 
+    def renew(self, later: float) -> None:
+        """Give everything that hub a signs, but the timestamp, the life that it has when signed so many seconds from now."""
+        for name, metadata in {"hub": self.hub, **self.lists}.items():
+            metadata.signed.version += 1
+            metadata.signed.expires = in_time(later + 7 * DAY)
+            self.write(name, metadata, [self.hubs["a"]])
+        self.snapshot.signed.expires = in_time(later + 7 * DAY)
+
     def revoke(self, hub: str, by: str) -> None:
         """A new root and new delegations without the key of a hub, signed by the people and by the other hub."""
         key_id = self.hubs.pop(hub).public_key.keyid

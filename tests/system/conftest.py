@@ -1,9 +1,12 @@
-"""How much of a long test is done."""
+"""How much of a long test is done; a wall clock that a test sets."""
 
 import os
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
+
+from support.wall_clock import WallClock, build_library
 
 
 @pytest.fixture
@@ -17,3 +20,14 @@ def day(request: pytest.FixtureRequest) -> int | None:
     day = int(os.environ.get("BANLISTD_TEST_DAY") or datetime.now(UTC).toordinal())
     request.node.add_report_section("setup", "day", f"BANLISTD_TEST_DAY={day} repeats it")
     return day
+
+
+@pytest.fixture(scope="session")
+def clock_library(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return build_library(tmp_path_factory.mktemp("clock"))
+
+
+@pytest.fixture
+def clock(tmp_path: Path, clock_library: Path) -> WallClock:
+    """Not set yet: the machine's."""
+    return WallClock(tmp_path / "clock", clock_library)

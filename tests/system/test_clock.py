@@ -1,7 +1,7 @@
 """The clock jumps by ten years, forward and back, between two starts and while the daemon runs: bans stay, nobody is asked in
 a storm, nobody is forgotten.
 
-A small library (wall_clock.c) gives the daemon, and nobody else, a wall clock that a test sets by writing a file; time
+A small library (support/wall_clock.c) gives the daemon, and nobody else, a wall clock that a test sets by writing a file; time
 namespaces (time_namespaces(7)) shift the clocks that count from the machine's start.
 """
 
@@ -18,6 +18,7 @@ import pytest
 
 from support.feed_server import FeedServer, status
 from support.network_namespace import in_network_namespace, nft
+from support.wall_clock import WallClock
 from system.daemon_process import Daemon, Installation, running
 from system.kernel_view import expected, generation, standing
 
@@ -31,43 +32,6 @@ ALLOWED_UNTIL_2032 = f"{{address: {ALLOWED}, until: 2032-01-01}}"
 
 # More than banlistd asks side by side.
 LISTS = {f"feed{number}": ["192.0.2.0/24", f"198.51.{number}.0/24", f"2001:db8:{number}::/48"] for number in range(6)}
-
-
-@dataclass(frozen=True)
-class WallClock:
-    """The daemon's own; it goes on by itself."""
-
-    file: Path
-    library: Path
-
-    def set(self, now: float) -> None:
-        """Seconds since the epoch."""
-        # Renamed into place: the library must not find half of it.
-        new = self.file.with_suffix(".new")
-        new.write_text(f"{now - time.time():.0f}\n")
-        new.rename(self.file)
-
-    @property
-    def through(self) -> list[str]:
-        """What a program is started through, so that this is its clock."""
-        return ["env", f"LD_PRELOAD={self.library}", f"WALL_CLOCK={self.file}"]
-
-
-@pytest.fixture(scope="module")
-def library(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    if shutil.which("cc") is None:
-        pytest.skip("no C compiler to make the daemon's clock with (Debian's packages gcc and libc6-dev)")
-    made = tmp_path_factory.mktemp("clock") / "wall_clock.so"
-    source = Path(__file__).with_name("wall_clock.c")
-    subprocess.run(["cc", "-shared", "-fPIC", "-O1", "-Wall", "-Werror", "-o", made, source, "-lm"], check=True)
-    return made
-
-
-@pytest.fixture
-def clock(tmp_path: Path, library: Path) -> WallClock:
-    found = WallClock(tmp_path / "clock", library)
-    found.set(NOON)
-    return found
 
 
 @dataclass
@@ -116,6 +80,12 @@ def world(folder: Path) -> Iterator[ClockFixture]:
         found = ClockFixture(Installation(folder), server)
         found.furnish()
         yield found
+
+
+@pytest.fixture
+def clock(clock: WallClock) -> WallClock:
+    clock.set(NOON)
+    return clock
 
 
 JUMPS = pytest.mark.parametrize("jump", [YEARS, -YEARS], ids=["forward", "back"])

@@ -43,15 +43,19 @@ class Fleet:
 
 
 @contextmanager
-def fleet_of(folder: Path, public: Path, root: bytes, mirrors: int = 1, more: str = "") -> Iterator[Fleet]:
-    certificate = self_signed(folder, "mirror")
+def fleet_of(
+    folder: Path, public: Path, root: bytes, mirrors: int = 1, more: str = "", *, encrypted: bool = True
+) -> Iterator[Fleet]:
+    """`encrypted`: over TLS. Where the clock is wrong, no certificate is valid, and no signature is looked at."""
+    certificate = self_signed(folder, "mirror") if encrypted else None
     place = Installation(folder)
     (folder / "root.json").write_bytes(root)
     with mirror_of(public, certificate) as first, mirror_of(public, certificate) as second:
         running_mirrors = [first, second][:mirrors]
         urls = ", ".join(f'"{mirror.url}"' for mirror in running_mirrors)
         place.configure("id: drop, hub: drop, every: 1h")
-        section = f"fleet: {{name: main, root: {folder}/root.json, urls: [{urls}], ca: {certificate}{more}}}\n"
+        authority = f", ca: {certificate}" if certificate else ""
+        section = f"fleet: {{name: main, root: {folder}/root.json, urls: [{urls}]{authority}{more}}}\n"
         place.file.write_text(place.file.read_text() + section)
         yield Fleet(place, running_mirrors)
 

@@ -20,33 +20,33 @@ def run_daemon(world: KillFixture, scene: KillScenario, watch: Watch | None = No
     """A daemon from its start to its orderly end; meanwhile every list is polled, and questions are answered."""
     world.show(scene)
     daemon = world.place.begin(watch=watch)
-    return _see_through(world, scene, daemon, "service_started")
+    return see_through(world, scene, daemon, "service_started")
 
 
 def refresh(world: KillFixture, old: KillScenario, new: KillScenario, watch: Watch) -> Ended:
     """A daemon that is told to poll its lists, which have changed; counted from there on."""
-    daemon = _settled(world, old, watch)
+    daemon = settled(world, old, watch)
     world.show(new)
-    _arm(daemon)
-    return _see_through(world, new, daemon)
+    arm(daemon)
+    return see_through(world, new, daemon)
 
 
 def reload(world: KillFixture, old: KillScenario, new: KillScenario, watch: Watch) -> Ended:
     """A daemon that is told to read its configuration, which has changed; counted from there on."""
-    daemon = _settled(world, old, watch)
+    daemon = settled(world, old, watch)
     world.show(new)
-    _arm(daemon)
+    arm(daemon)
     daemon.reload()
-    return _see_through(world, new, daemon, "config_reloaded", "config_rejected")
+    return see_through(world, new, daemon, "config_reloaded", "config_rejected")
 
 
 def approve(world: KillFixture, old: KillScenario, new: KillScenario, watch: Watch) -> Ended:
     """A daemon that is told to take what a guard holds back; counted from there on."""
-    daemon = _settled(world, old, watch)
+    daemon = settled(world, old, watch)
     world.show(new)
-    _arm(daemon)
+    arm(daemon)
     _approve_all(world)
-    return _see_through(world, new, daemon)
+    return see_through(world, new, daemon)
 
 
 def approve_again(world: KillFixture, scene: KillScenario) -> Ended:
@@ -55,7 +55,7 @@ def approve_again(world: KillFixture, scene: KillScenario) -> Ended:
     daemon = world.place.begin()
     daemon.wait_for("service_started")
     _approve_all(world)
-    return _see_through(world, scene, daemon)
+    return see_through(world, scene, daemon)
 
 
 def _approve_all(world: KillFixture) -> None:
@@ -64,19 +64,21 @@ def _approve_all(world: KillFixture) -> None:
             world.ask("POST", "approve", sources=[content["id"]], hash=content["content_hash"])
 
 
-def _settled(world: KillFixture, scene: KillScenario, watch: Watch) -> Daemon:
+def settled(world: KillFixture, scene: KillScenario, watch: Watch | None) -> Daemon:
+    """A daemon that has started; its calls do not count yet."""
     world.show(scene)
     daemon = world.place.begin(watch=watch, armed=False)
     daemon.wait_for("service_started")
     return daemon
 
 
-def _arm(daemon: Daemon) -> None:
+def arm(daemon: Daemon) -> None:
+    """Count its calls from now on, if it is watched."""
     assert isinstance(daemon.process, Nursling)
     daemon.process.arm()
 
 
-def _see_through(world: KillFixture, scene: KillScenario, daemon: Daemon, *events: str) -> Ended:
+def see_through(world: KillFixture, scene: KillScenario, daemon: Daemon, *events: str) -> Ended:
     """Wait for one of the events, ask for a poll of all lists, ask what an operator asks, end. Any of it may meet a kill."""
     if events:
         daemon.find(*events)

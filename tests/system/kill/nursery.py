@@ -17,6 +17,7 @@ import sys
 import time
 from collections.abc import Sequence
 from contextlib import suppress
+from importlib import import_module
 from pathlib import Path
 from types import TracebackType
 from typing import Any, NoReturn, Self, TextIO
@@ -99,10 +100,12 @@ class Nursery:
     """Lives in the network namespace of the thread that opens it, and forks there.
 
     `parser_process`: its daemons parse lists as the real one does; otherwise within themselves, which is five times as fast.
+    `modules`: more that its daemons need, loaded once.
     """
 
-    def __init__(self, *, parser_process: bool) -> None:
+    def __init__(self, *, parser_process: bool, modules: Sequence[str] = ()) -> None:
         self._parser = "process" if parser_process else "inside"
+        self._modules = modules
 
     def __enter__(self) -> Self:
         self._socket, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
@@ -110,7 +113,7 @@ class Nursery:
         tools = Path(shutil.which("nft") or "/usr/sbin/nft").parent
         path = f"{tools}:{os.environ['PATH']}"
         environment = {**os.environ, "PATH": path, "PYTHONPATH": str(_TESTS), "OPENBLAS_NUM_THREADS": "1"}
-        command = [sys.executable, "-m", "system.kill.nursery", str(theirs.fileno()), self._parser]
+        command = [sys.executable, "-m", "system.kill.nursery", str(theirs.fileno()), self._parser, *self._modules]
         with theirs:
             self._process = subprocess.Popen(command, pass_fds=[theirs.fileno()], env=environment)
         return self
@@ -130,7 +133,7 @@ class Nursery:
         return Nursling(os.fdopen(readable, "r", encoding="utf-8"), report)
 
 
-def _serve(channel: socket.socket, parser: str) -> None:
+def _serve(channel: socket.socket, parser: str, modules: Sequence[str]) -> None:
     # The test that talks to us need not load it; main() alone would load the rest after each fork.
     from banlistd import cli as modes  # noqa: F401, PLC0415
     from banlistd import compose  # noqa: PLC0415
@@ -142,6 +145,8 @@ def _serve(channel: socket.socket, parser: str) -> None:
     lifting.ALWAYS_LIFTED = sys.maxsize
     if parser == "inside":
         vars(compose)["ParserProcesses"] = lambda _memory, **_: InProcessParser(time.time)
+    for module in modules:
+        import_module(module)
     gc.collect()
     gc.freeze()  # the collector shall not copy every page after each fork
     while True:
@@ -229,4 +234,4 @@ def _prctl(what: int, value: int) -> None:
 
 if __name__ == "__main__":
     with socket.socket(fileno=int(sys.argv[1])) as opened:
-        _serve(opened, sys.argv[2])
+        _serve(opened, sys.argv[2], sys.argv[3:])

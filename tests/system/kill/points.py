@@ -16,8 +16,8 @@ from system.kill.world import Ended, KillFixture, KillScenario
 # No run that a test sweeps makes as many; a sweep that never ends is a fault of its own.
 _MOST = 2000
 
-# After so many days a kill has met each stretch of calls.
-_DAYS = 3
+DAYS = 3
+"""After so many days a kill has met each stretch of calls."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +26,7 @@ class Crossing:
 
     `prepare`: be at its beginning. `attempt`: what is killed. `again`: the start that follows. `in_steps`: it may take two
     transactions, between which the first contents are gone. `beside_nft`: kill only while there is an nft. `check`: what else
-    holds, after the kill and at the end.
+    holds, after the kill and at the end. `days`: after so many a kill has met each stretch of calls.
     """
 
     world: KillFixture
@@ -39,6 +39,7 @@ class Crossing:
     in_steps: bool = False
     beside_nft: bool = False
     check: Callable[[Ended], None] = lambda _: None
+    days: int = DAYS
 
 
 def sweep(crossing: Crossing, day: int | None) -> Counter[str]:
@@ -51,7 +52,7 @@ def sweep(crossing: Crossing, day: int | None) -> Counter[str]:
     of_nft = list(enumerate((call for call in trail.calls if call.startswith("nft ")), 1))
     met = {Victim.DAEMON: beside_nft if crossing.beside_nft else calls, Victim.ALL: beside_nft, Victim.NFT: of_nft}
     if day is not None:
-        return _sweep({victim: some_of(met[victim], day) for victim in crossing.victims}, crossing, final)
+        return _sweep({victim: some_of(met[victim], day, crossing.days) for victim in crossing.victims}, crossing, final)
     # Runs differ by a few calls: where all calls count, only the last run says how many there are.
     alive = [number for number, _ in beside_nft]
     every: Mapping[Victim, Iterable[int]] = {
@@ -62,13 +63,13 @@ def sweep(crossing: Crossing, day: int | None) -> Counter[str]:
     return _sweep({victim: every[victim] for victim in crossing.victims}, crossing, final)
 
 
-def some_of(calls: Sequence[tuple[int, str]], day: int) -> Sequence[int]:
-    """Of numbered calls those to be killed at on a day: of the stretches of equal calls every third one, and of each of these
-    one call. SQLite writes a page of one transaction after the other: what such kills leave behind is seldom different.
+def some_of(calls: Sequence[tuple[int, str]], day: int, days: int = DAYS) -> Sequence[int]:
+    """Of numbered calls those to be killed at on a day: of the stretches of equal calls one in `days`, and of each of these one
+    call. SQLite writes a page of one transaction after the other: what such kills leave behind is seldom different.
     """
     stretches = [[number for number, _ in stretch] for _, stretch in groupby(calls, lambda call: call[1])]
-    chosen = stretches[day % _DAYS :: _DAYS] or stretches[:1]
-    return [stretch[day // _DAYS % len(stretch)] for stretch in chosen]
+    chosen = stretches[day % days :: days] or stretches[:1]
+    return [stretch[day // days % len(stretch)] for stretch in chosen]
 
 
 def _sweep(points: Mapping[Victim, Iterable[int]], crossing: Crossing, final: View) -> Counter[str]:

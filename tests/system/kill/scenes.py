@@ -2,7 +2,7 @@
 
 import dataclasses
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -55,10 +55,11 @@ _MEMORY = Path("/dev/shm")  # noqa: S108 - a folder of its own is made below it
 
 
 @contextmanager
-def world_in(folder: Path, *, parser_process: bool = False) -> Iterator[KillFixture]:
+def world_in(folder: Path, *, parser_process: bool = False, modules: Sequence[str] = ()) -> Iterator[KillFixture]:
     """A world to kill in; in `folder` where there is no folder in memory. Skips where no process may be traced.
 
     `parser_process`: lists are parsed in processes of their own; what kills an nft kills these as well.
+    `modules`: what the daemon loads beside its usual ones.
     """
     if not machine_is_known():
         pytest.skip("the numbers of this machine's system calls are not in system/kill/calls")
@@ -66,7 +67,7 @@ def world_in(folder: Path, *, parser_process: bool = False) -> Iterator[KillFixt
     with (
         TemporaryDirectory(prefix="banlistd-", dir=above) as own,
         FeedServer() as server,
-        Nursery(parser_process=parser_process) as nursery,
+        Nursery(parser_process=parser_process, modules=modules) as nursery,
     ):
         world = KillFixture(Path(own), server, nursery)
         probe = end_of(world.place.begin("--version", watch=Watch()))

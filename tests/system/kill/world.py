@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 from banlistd.adapters.storage.database import open_database
 from banlistd.ctl.client import Question, ask
@@ -81,6 +81,16 @@ class KillScenario:
         return KernelSnapshot(standing, blocked, parts)
 
 
+class FleetPart(Protocol):
+    """What a machine is in a fleet."""
+
+    def origin(self, name: str) -> str:
+        """Where a list comes from, as the configuration says it; empty: from the usual server."""
+
+    def show(self, scene: KillScenario) -> Sequence[str]:
+        """Let the fleet be as in a scene; more lines of the configuration."""
+
+
 class Nursed(Installation):
     """An installation whose banlistd comes from a nursery."""
 
@@ -114,10 +124,11 @@ class Saved:
 
 
 class KillFixture:
-    """It knows by its hash each content of a scene that was learnt."""
+    """It knows by its hash each content of a scene that was learnt. `fleet`: what it is in one."""
 
     def __init__(self, folder: Path, server: FeedServer, nursery: Nursery) -> None:
         self.place = Nursed(folder, nursery)
+        self.fleet: FleetPart | None = None
         self._server = server
         self._folder = folder
         self._entries: dict[tuple[str, str], Sequence[str]] = {}
@@ -136,10 +147,15 @@ class KillFixture:
             for name in scene.lists
         ]
         self.place.configure(*sources, allow=scene.allow, owner=scene.owner)
+        if self.fleet:
+            lines = self.fleet.show(scene)
+            self.place.file.write_text(self.place.file.read_text() + "\n".join([*lines, ""]))
 
     def _origin(self, scene: KillScenario, name: str) -> str:
         if name in scene.made_of:
             return scene.made_of[name]
+        if self.fleet and (origin := self.fleet.origin(name)):
+            return origin
         url = f'url: "{self._server.url(f"/{name}")}"{_KEPT if name in scene.kept else ""}'
         return f"{url}, format: {_DATED}" if name in scene.dated else url
 

@@ -1,6 +1,8 @@
 """The files of a fleet's lists: they give back the very same content, and everything else is refused."""
 
 import struct
+import tracemalloc
+from collections.abc import Callable
 from contextlib import suppress
 
 import numpy as np
@@ -110,6 +112,46 @@ def test_a_bomb_is_refused_by_what_it_says_of_itself() -> None:
         whole_list(struct.pack("!4s4I", b"BLZ1", 1, 0, 0, 0) + zeros, MOST)
     with pytest.raises(ParseError, match="larger than"):
         list_after(struct.pack("!4s32s8I", b"BLD1", bytes(32), 0, 0, 0, 0, 1 << 24, 0, 0, 0) + zeros, SOME, MOST)
+
+
+def lying_frame(says: int) -> bytes:
+    """64 MiB in 262 kB that say that they are so many octets, and of which the library looks at 1 KiB at a time."""
+    small = zstandard.ZstdCompressionParameters(window_log=10, write_content_size=True)
+    frame = bytearray(zstandard.ZstdCompressor(compression_params=small).compress(bytes(1 << 26)))
+    frame[6:10] = struct.pack("<I", says)  # behind magic, descriptor and window (RFC 8878, 3.1.1.1)
+    assert zstandard.frame_content_size(bytes(frame)) == says
+    return bytes(frame)
+
+
+BOMB = zstandard.compress(bytes(1 << 26), 19)
+FRAMES = [BOMB, lying_frame(4), lying_frame(MOST), lying_frame(1 << 31), zstandard.compress(bytes(MOST)), b""]
+
+
+def memory_of(work: Callable[[], object]) -> int:
+    """Octets that Python and numpy took for it at most."""
+    tracemalloc.start()
+    try:
+        with suppress(ParseError):
+            work()
+        return tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+
+@given(st.lists(st.integers(0, 40) | st.integers(0, (1 << 32) - 1), min_size=8, max_size=8), st.sampled_from(FRAMES))
+def test_a_bomb_of_any_counts_takes_no_memory_above_the_bound(counts: list[int], frame: bytes) -> None:
+    size = len(frame)
+    whole, delta = struct.pack("!4s4I", b"BLZ1", *counts[:4]), struct.pack("!4s32s8I", b"BLD1", bytes(32), *counts)
+    assert memory_of(lambda: whole_list(whole + frame, MOST)) < MOST + 2 * size + 100_000
+    assert memory_of(lambda: list_after(delta + frame, SOME, MOST)) < MOST + 2 * size + 100_000
+
+
+@pytest.mark.parametrize("frame", [lying_frame(MOST), zstandard.compress(bytes(MOST))], ids=["lying", "zeros"])
+def test_a_bomb_whose_counts_fit_its_frame_takes_a_few_times_the_bound(frame: bytes) -> None:
+    whole = struct.pack("!4s4I", b"BLZ1", MOST // 4, 0, 0, 0) + frame
+    delta = struct.pack("!4s32s8I", b"BLD1", bytes(32), 0, 0, 0, 0, MOST // 4 - len(SOME), 0, 0, 0) + frame
+    assert memory_of(lambda: whole_list(whole, MOST)) < 8 * MOST
+    assert memory_of(lambda: list_after(delta, SOME, MOST)) < 8 * MOST
 
 
 def test_a_frame_that_does_not_say_its_size_is_refused() -> None:
