@@ -84,6 +84,17 @@ def hub() -> Hub:
     return Hub()
 
 
+@pytest.mark.parametrize(("seconds", "is_signed"), [(-315e6, True), (315e6, True), (30, False), (-30, False)])
+def test_a_clock_that_is_set_has_the_timestamp_signed_again(hub: Hub, seconds: float, *, is_signed: bool) -> None:
+    hub.turn(has_news=False)
+    for ahead in (seconds, 0.0):
+        hub.clock.ahead = ahead
+        before = len(hub.published)
+        hub.turn(has_news=False)
+        hub.turn(has_news=False)
+        assert len(hub.published) == before + is_signed
+
+
 def test_a_completed_content_is_published_once(hub: Hub) -> None:
     hub.complete(a_list(1))
     for _ in range(3):

@@ -1,10 +1,12 @@
-"""A disk that is full or read-only: nothing is published, the timestamp stays, and it goes on once there is room."""
+"""A disk that is full, read-only or broken: nothing is published, the timestamp stays, and it goes on once there is room."""
 
+import asyncio
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
+from banlistd.adapters.signatures.hub_repository import HubRepository
 from banlistd.errors import FleetFileError
 from banlistd.trust.repository.publishing import publish
 from support.disk import Disk
@@ -29,3 +31,8 @@ def test_a_full_disk_leaves_the_old_lists_whole(tmp_path: Path) -> None:
         disk.abort()
         with pytest.raises(FleetFileError):
             publish(hub.job({"drop": new_content("three")}), datetime.now(UTC))
+        disk.break_down()
+        with pytest.raises(FleetFileError, match="Input/output error"):
+            publish(hub.job({"drop": new_content("three")}), datetime.now(UTC))
+        repository = HubRepository(hub.folder.path, lambda: hub.key, (), None)
+        assert asyncio.run(repository.stamp()) is not None

@@ -45,7 +45,7 @@ class HubRepository:
     def _stamp(self) -> object:
         found = []
         for name in _WATCHED:
-            with suppress(FileNotFoundError):
+            with suppress(OSError):  # a disk that fails is said by the next publication
                 status = (self._folder / name).stat()
                 found.append((name, status.st_mtime_ns, status.st_ino))
         return tuple(found)

@@ -21,6 +21,9 @@ RENEWED_EVERY = 3600.0
 _LOOKS_EVERY = 5.0
 """Seconds until it is noticed that the owners of the fleet have installed something, or that the hub was promoted."""
 
+_JUMP = 60.0
+"""Seconds by which the wall clock was set, or that the machine slept: for nodes, what was signed may have expired."""
+
 _FIRST_PAUSE, _LONGEST_PAUSE = 15.0, 600.0
 _WARNED_BEFORE = 30 * 86400.0
 """Seconds before root or targets end."""
@@ -50,7 +53,7 @@ class Publisher:
         self._parts = parts
         self._published: Published | None = None
         self._stamp: object = None
-        self._due = 0.0
+        self._due = self._skew = 0.0
         self._pause = 0.0
         self._fault = ""
 
@@ -69,10 +72,11 @@ class Publisher:
     async def turn(self, *, has_news: bool) -> None:
         """Publish if the time or a completed import asks for it; a fault is announced once, and tried again after a pause."""
         stamp = await self._parts.repository.stamp()
-        is_due = self._now >= self._due or stamp != self._stamp
-        if not is_due and (self._pause or not has_news or not await self._waiting()):
-            return
+        skew = self._parts.clock.now() - self._now
+        is_due = self._now >= self._due or stamp != self._stamp or abs(skew - self._skew) > _JUMP
         try:
+            if not is_due and (self._pause or not has_news or not await self._waiting()):
+                return
             await self._publish(renews=is_due)
         except (FleetError, LedgerError) as error:
             self._pause = min(max(self._pause * 2, _FIRST_PAUSE), _LONGEST_PAUSE)
@@ -80,7 +84,7 @@ class Publisher:
             self._tell_fault(str(error))
         else:
             self._pause, self._due = 0.0, self._now + RENEWED_EVERY
-        self._stamp = stamp
+        self._stamp, self._skew = stamp, skew
 
     async def _waiting(self) -> list[Content]:
         """Completed contents that are in force, and not published. Raises LedgerError."""

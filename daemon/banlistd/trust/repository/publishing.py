@@ -9,6 +9,7 @@ from typing import Any
 from tuf.api.serialization.json import JSONSerializer
 
 from banlistd.core.fleet.publish_job import NewContent, PublishJob
+from banlistd.core.printing import quoted
 from banlistd.errors import FleetError, FleetFileError, StoodDownError
 from banlistd.trust.ceremony.key_files import read_seed
 from banlistd.trust.ceremony.keys import signer_of
@@ -27,7 +28,13 @@ _SMALL = JSONSerializer(compact=True)
 
 def publish(job: PublishJob, now: datetime) -> Mapping[str, Any]:
     """Do a job; the answer as a document. Raises FleetError, and then the timestamp is the one before."""
-    folder = HubFolder(Path(job.folder))
+    try:
+        return _published(HubFolder(Path(job.folder)), job, now)
+    except OSError as error:  # any look into a folder on a disk that has broken down
+        raise FleetFileError(f"cannot read {quoted(job.folder)}: {error.strerror}") from error
+
+
+def _published(folder: HubFolder, job: PublishJob, now: datetime) -> Mapping[str, Any]:
     with folder.alone():
         offline, roots = folder.newest_offline()
         present = folder.present(offline)
