@@ -36,7 +36,7 @@ from system.kill.world import Ended, KillFixture, KillScenario, end_of
 
 pytestmark = pytest.mark.sweep
 
-DAYS = 12
+DAYS = 36
 """After so many days a kill has met each stretch of calls of one of these."""
 
 REPORTED = KillScenario({"reports": ["203.0.113.1"]})
@@ -96,7 +96,8 @@ def publish(world: KillFixture, hub: Publishes, scene: KillScenario, watch: Watc
     since = 0
     while published(hub) != contents_of(scene):
         found = daemon.find("fleet_published", "fleet_fault", since=since)
-        if found is None or found["event"] == "fleet_fault":  # the kill: of the daemon, or of the program
+        if found is None or found["event"] == "fleet_fault":
+            assert watch is not None, f"nobody was killed: {daemon.events}"
             break
         since = daemon.events.index(found) + 1
     daemon.terminate()

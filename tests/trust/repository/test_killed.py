@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from banlistd.core.fleet.publish_job import PublishJob
 from banlistd.trust.repository.publishing import publish
 from support.fleet import Hub, Node, Owners, hash_of, new_content
 
@@ -39,6 +40,10 @@ def test_a_node_gets_the_old_lists_or_the_new_ones_and_the_next_publication_goes
         got = (node.pull(hub.folder.public, "drop/full.blz"), node.pull(hub.folder.public, "ssh/full.blz"))
         assert got in ((b"one", b"other"), (b"two", b"another")), f"killed before call {number}"
         seen.add(got)
+        # What the hub believes to be published is what nodes get, so that it publishes the rest.
+        said = publish(PublishJob(str(hub.folder.path), "", ("drop", "ssh"), {}), _now())["lists"]
+        believed = tuple(said[name]["contents"][0]["content"] for name in ("drop", "ssh"))
+        assert believed == tuple(hash_of(octets.decode()) for octets in got), f"killed before call {number}"
         assert publish(job, _now())["lists"]["drop"]["contents"][0]["content"] == hash_of("two")
         assert node.pull(hub.folder.public, f"drop/{hash_of('one')[:16]}.bld") == b"one to two"
         assert not list(hub.folder.public.rglob("*.unfinished"))

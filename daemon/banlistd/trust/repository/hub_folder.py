@@ -78,10 +78,13 @@ class HubFolder:
                 present.lists[role] = read_signed(file, Targets)
         return present
 
-    def known_contents(self, name: str, most: int) -> list[KnownContent]:
-        """The last contents of a list whose full files are there, the newest first. Raises FleetError."""
+    def known_contents(self, name: str, newest: int, most: int) -> list[KnownContent]:
+        """The last contents of a list whose full files are there, the newest first. Raises FleetError.
+
+        `newest`: the version that is in use. A kill leaves later ones, which no timestamp names: they were never published.
+        """
         found: dict[str, KnownContent] = {}
-        for version in sorted((version for version, role in self.files() if role == name), reverse=True):
+        for version in sorted((version for version, role in self.files() if role == name and version <= newest), reverse=True):
             document = self.read_plain(f"{version}.{name}.json")
             full = document.get("targets", {}).get(f"{name}/{_FULL}", {})
             digest, content = full.get("hashes", {}).get("sha256", ""), full.get("custom", {}).get("content", "")

@@ -111,9 +111,8 @@ def _write_files(folder: HubFolder, name: str, new: NewContent) -> None:
 def _answer(folder: HubFolder, job: PublishJob, present: Present) -> Mapping[str, Any]:
     lists = {}
     for name in job.names:
-        known = folder.known_contents(name, DELTA_BASES) if name in present.lists else []
-        if known:
-            seq = present.lists[name].signed.version
+        seq = present.lists[name].signed.version if name in present.lists else 0
+        if known := folder.known_contents(name, seq, DELTA_BASES):
             lists[name] = {"seq": seq, "contents": [{"content": each.content, "file": each.file} for each in known]}
     root, targets, timestamp = present.offline.root.signed, present.offline.targets.signed, present.timestamp
     roots = [version for version, role in folder.files() if role == "root"]
