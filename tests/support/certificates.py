@@ -63,9 +63,14 @@ class Authority:
         path = self.folder / f"{name}.pem"
         subject = ("-subj", f"/CN={name}", "-addext", f"subjectAltName={names}")
         _openssl("req", *KEY, *subject, "-keyout", path, "-out", f"{path}.csr")
+        path.write_bytes(path.read_bytes() + self.granted(Path(f"{path}.csr"), validity).read_bytes())
+        return path
+
+    def granted(self, request: Path, validity: Sequence[str] = ("-days", "2")) -> Path:
+        """The certificate that somebody asks for who has made the key."""
+        path = request.with_suffix(".crt")
         authority = ("-config", self.folder / "authority.conf", "-cert", f"{self.path}.crt", "-keyfile", self.path)
-        _openssl("ca", "-batch", "-notext", *authority, *validity, "-in", f"{path}.csr", "-out", f"{path}.crt")
-        path.write_bytes(path.read_bytes() + Path(f"{path}.crt").read_bytes())
+        _openssl("ca", "-batch", "-notext", *authority, *validity, "-in", request, "-out", path)
         return path
 
     def trusted(self) -> ssl.SSLContext:

@@ -63,8 +63,9 @@ class Owners:
 class Hub:
     """A hub with a folder of its own, which publishes through the real program."""
 
-    def __init__(self, path: Path, owners: Owners, key: str) -> None:
-        path.mkdir(parents=True)
+    def __init__(self, path: Path, owners: Owners, key: str, *, is_there: bool = True) -> None:
+        if is_there:
+            path.mkdir(parents=True)
         self.folder = HubFolder(path)
         self._owners = owners
         self.key = owners.key(key)

@@ -1,7 +1,6 @@
 """packaging/docs/fleet.md, command by command: three root keys, two hubs, a mirror, three nodes, a stolen key revoked."""
 
 import os
-import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -13,10 +12,9 @@ from tuf.api.exceptions import RepositoryError
 
 from banlistd.trust.repository.lease import STRIDE, Lease, write_lease
 from support.fleet import Hub, Node, Owners, new_content
+from support.fleet_document import answered, configured, walk
 from system.daemon_process import BIN, Daemon, Installation, running
 
-DOCUMENT = Path(__file__).parents[2] / "packaging" / "docs" / "fleet.md"
-ASKS = re.compile(r"^(banlistctl fleet (?:sign|new-key \S+ --role (?:root|targets))\b.*)$", re.MULTILINE)
 RSYNC = 'command -v rsync >/dev/null || rsync() { cp -a "${@: -2:1}." "${@: -1}"; }\n'
 
 
@@ -29,7 +27,7 @@ class Machines:
         for path in (self.stick, self.srv / "fleet"):
             path.mkdir(parents=True)
         (folder / "secret").write_text("correct horse battery staple\n")
-        self._sections = dict(_sections())
+        self._sections = walk()
 
     def place(self, name: str) -> Path:
         path = self.folder / name
@@ -41,8 +39,7 @@ class Machines:
         """Every block of commands of a section, each on its machine."""
         for machine, commands in self._sections[section]:
             place = self.place(machine)
-            text = ASKS.sub(rf"\1 --passphrase-file {self.folder}/secret", commands)
-            text = re.sub(r"^(banlistctl fleet sign .*)$", r"\1 --yes", text, flags=re.MULTILINE)
+            text = answered(commands, f"{self.folder}/secret")
             text = text.replace("hub-a:/var/lib/banlistd", str(self.place("hub-a") / "state"))
             for path, here in (
                 ("/media/stick", self.stick),
@@ -60,28 +57,15 @@ class Machines:
     def hub(self, name: str, entries: int, monkeypatch: pytest.MonkeyPatch) -> Installation:
         """Its daemon, with the configuration of the document."""
         place = self.place(name)
-        (yaml,) = re.findall(r"(?<=\n\n)((?:    .*\n)+)", DOCUMENT.read_text().partition("The configuration of a hub")[2])[:1]
         shutil.copytree(place / "config", place / "credentials-of-systemd", dirs_exist_ok=True)
         shutil.rmtree(place / "config")
         daemon = Installation(place)
         (place / "list.txt").write_text("".join(f"198.51.{number}.7\n" for number in range(entries)))
         daemon.configure(f"id: drop, path: {place / 'list.txt'}")
-        lines = "".join(line[4:] for line in yaml.splitlines(keepends=True))
+        lines = configured("The hubs", "publish:")
         daemon.file.write_text(daemon.file.read_text() + "backend: memory\n" + lines)
         monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(place / "credentials-of-systemd" / "credentials"))
         return daemon
-
-
-def _sections() -> list[tuple[str, list[tuple[str, str]]]]:
-    """Of each section the machines and commands of its blocks."""
-    found = []
-    for section in DOCUMENT.read_text().split("\n## ")[1:]:
-        title, _, text = section.partition("\n")
-        blocks = re.findall(r"(?:^    .*\n)+", text, re.MULTILINE)
-        lines = ["".join(line[4:] for line in block.splitlines(keepends=True)) for block in blocks]
-        commands = [(block.partition("\n")[0][2:], block.partition("\n")[2]) for block in lines if block.startswith("# ")]
-        found.append((title, commands))
-    return found
 
 
 def test_the_document_does_what_it_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from system.boot.machine_image import OUTSIDE, THIS_RELEASE, image, skip_where_no_machine_can_be
+from system.boot.machine_image import HUB, OUTSIDE, THIS_RELEASE, image, skip_where_no_machine_can_be
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    for system in ("fresh_system", "system_with_services"):
+    for system in ("fresh_system", "system_with_services", "system_of_a_hub"):
         if system in metafunc.fixturenames:
             releases = metafunc.config.getoption("release") or [THIS_RELEASE]
             metafunc.parametrize(system, releases, indirect=True, scope="session")
@@ -31,3 +31,10 @@ def system_with_services(request: pytest.FixtureRequest) -> Path:
     """The same with a broker, Cockpit and Apprise."""
     skip_where_no_machine_can_be()
     return image(request.param, *OUTSIDE)
+
+
+@pytest.fixture(scope="session")
+def system_of_a_hub(request: pytest.FixtureRequest) -> Path:
+    """The same with a web server and a broker."""
+    skip_where_no_machine_can_be()
+    return image(request.param, *HUB)

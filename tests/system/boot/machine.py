@@ -6,6 +6,7 @@ kernel. (What a disk loses in a real power cut is the matter of test_disk.)
 
 import ctypes
 import functools
+import itertools
 import json
 import os
 import signal
@@ -23,6 +24,7 @@ PATIENCE = 60.0
 
 _REBOOTS = 133  # what systemd-nspawn --keep-unit ends with when the machine wants to be started again
 _LIBC = ctypes.CDLL(None, use_errno=True)
+_NUMBERS = itertools.count()  # of the machines of this process
 
 # Holds the mounts, and is the first of its process numbers: with it goes everything. cgroup2 is for hosts of the first version.
 _KEEPER = """
@@ -61,7 +63,7 @@ class Machine:
 
     def __init__(self, image: Path) -> None:
         self._folder = tempfile.TemporaryDirectory(prefix="banlistd-machine-")
-        self._name = f"banlistd-{os.getpid()}"
+        self._name = f"banlistd-{os.getpid()}-{next(_NUMBERS)}"
         spaces = ("--mount", "--propagation", "private", "--pid", "--fork", "--kill-child", "--mount-proc")
         keep = ("bash", "-c", _KEEPER, "keeper", str(image), self._folder.name, self._name)
         command = ["setpriv", "--pdeathsig", "KILL", "unshare", *spaces, *keep]

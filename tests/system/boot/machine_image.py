@@ -37,6 +37,8 @@ _FINISH = (
 )
 # What packaging/docs/orders.md, notices.md and cockpit.md have an administrator install, and how one becomes root in Cockpit.
 OUTSIDE = ("mosquitto", "mosquitto-clients", "apprise", "cockpit", "sudo")
+# What packaging/nginx and packaging/mosquitto are for.
+HUB = ("mosquitto", "nginx")
 _UBUNTU = ("noble",)
 _UBUNTU_KEYS = Path("/usr/share/keyrings/ubuntu-archive-keyring.gpg")
 # What a machine is put together from (system.machine), for those who may not, such as root of nothing but a user namespace.
