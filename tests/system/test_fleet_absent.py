@@ -5,7 +5,7 @@ from pathlib import Path
 
 from system.daemon_process import Installation, running
 
-LIBRARIES = {"tuf", "securesystemslib", "urllib3", "nacl", "cryptography", "zstandard", "aiomqtt", "paho"}
+LIBRARIES = {"tuf", "securesystemslib", "urllib3", "nacl", "cryptography", "aiomqtt", "paho"}
 ROOMS = (
     "banlistd.trust",
     "banlistd.adapters.fetch.fleet",
@@ -15,7 +15,6 @@ ROOMS = (
     "banlistd.core.addresses.fleet_files",
     "banlistd.services.fleet",
     "banlistd.services.publishing",
-    "banlistd.services.obeying",
 )
 
 
@@ -30,5 +29,5 @@ def test_a_daemon_at_work_has_imported_nothing_of_a_fleet(tmp_path: Path) -> Non
         assert daemon.terminate() == 0
     imported = {found[1] for line in daemon.words if (found := re.match(r"import time:.*\| +(\S+)$", line))}
     assert {"numpy", "banlistd.compose"} <= imported
-    assert not LIBRARIES & {name.partition(".")[0] for name in imported}
-    assert not [name for name in imported if any(f"{name}.".startswith(f"{room}.") for room in ROOMS)]
+    assert {name.partition(".")[0] for name in imported} & LIBRARIES == set()
+    assert [name for name in imported if any(f"{name}.".startswith(f"{room}.") for room in ROOMS)] == []
