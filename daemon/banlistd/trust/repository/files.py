@@ -19,11 +19,11 @@ def write_whole(path: Path, content: bytes) -> None:
     """
     unfinished = path.with_name(path.name + UNFINISHED)
     try:
-        make_folder(path.parent)
+        make_public_folder(path.parent)
         descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW, 0o644)
         try:
             os.fchmod(descriptor, 0o644)
-            give_to_owner(descriptor, path.parent)
+            pass_to_owner(descriptor, path.parent)
             view = memoryview(content)
             while view:
                 view = view[os.write(descriptor, view) :]
@@ -40,15 +40,15 @@ def write_whole(path: Path, content: bytes) -> None:
         ) from error
 
 
-def make_folder(path: Path) -> None:
+def make_public_folder(path: Path) -> None:
     """With those above it, readable for all, whatever the umask is: a web server serves it. Raises OSError."""
     if path.is_dir():
         return
-    make_folder(path.parent)
+    make_public_folder(path.parent)
     with suppress(FileExistsError):
         path.mkdir()
         path.chmod(0o755)
-        give_to_owner(path, path.parent)
+        pass_to_owner(path, path.parent)
         sync_folder(path.parent)
 
 
@@ -61,7 +61,7 @@ def sync_folder(path: Path) -> None:
         os.close(descriptor)
 
 
-def give_to_owner(what: int | Path, folder: Path) -> None:
+def pass_to_owner(what: int | Path, folder: Path) -> None:
     """What root has made belongs to the owner of the folder. Raises OSError."""
     owner, present = folder.stat(), os.stat(what)  # noqa: PTH116 - it may be a descriptor
     if os.geteuid() == 0 and (present.st_uid, present.st_gid) != (owner.st_uid, owner.st_gid):

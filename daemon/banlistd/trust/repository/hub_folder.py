@@ -17,7 +17,7 @@ from banlistd.errors import FleetError, FleetFileError
 from banlistd.trust.ceremony.folder import Folder, read_signed
 from banlistd.trust.ceremony.making import HUB, Offline
 from banlistd.trust.ceremony.proving import must_be_signed, must_follow
-from banlistd.trust.repository.files import give_to_owner, make_folder
+from banlistd.trust.repository.files import make_public_folder, pass_to_owner
 from banlistd.trust.repository.online import Present
 
 _FILE = re.compile(r"([1-9][0-9]{0,9})\.([a-z0-9][a-z0-9-]{0,39})\.json", re.ASCII)
@@ -37,10 +37,10 @@ class HubFolder:
     def alone(self) -> Iterator[None]:
         """No other process publishes meanwhile. Raises FleetError where one does."""
         try:
-            make_folder(self.path)
+            make_public_folder(self.path)
             descriptor = os.open(self.path / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o644)
             # The daemon opens it, too, whoever has made it.
-            give_to_owner(descriptor, self.path)
+            pass_to_owner(descriptor, self.path)
         except OSError as error:
             raise FleetFileError(f"cannot write in {quoted(str(self.path))}: {error.strerror}") from error
         try:
