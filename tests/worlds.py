@@ -30,6 +30,7 @@ from banlistd.adapters.storage.departures import DepartureTable
 from banlistd.adapters.storage.evidence.hits import HitTable
 from banlistd.adapters.storage.evidence.totals import TotalTable
 from banlistd.adapters.storage.geo_cache import GeoCacheTable
+from banlistd.adapters.storage.host.exemptions import ExemptionTable
 from banlistd.adapters.storage.host.logins import LoginTable
 from banlistd.adapters.storage.host.manual_allows import ManualAllowTable
 from banlistd.adapters.storage.import_runs import ImportRuns
@@ -64,6 +65,7 @@ from banlistd.services.evidence.evidence import Evidence
 from banlistd.services.evidence.hits import HitRecorder
 from banlistd.services.evidence.totals import CounterTotals
 from banlistd.services.geo_enricher import Enricher, GeoResolvers
+from banlistd.services.history.exemptions import ExemptionRecord
 from banlistd.services.history.list_history import ListHistory
 from banlistd.services.history.suspended import SuspendedSources
 from banlistd.services.importer import Importer
@@ -278,8 +280,8 @@ async def assemble(
     )
     trial = Trial(wrap(KeptConfigTable(database)), database, clock, "", announcer)
     snapshots = BootSnapshotTable(database, config.backend, config.owner, translated=True)
-    confirmed = ConfirmedSnapshots(snapshots, trial)
-    enforcer = Enforcer(kernel, ledger, policy, host, announcer, confirmed, NoConnections())
+    exemptions = ExemptionRecord(ConfirmedSnapshots(snapshots, trial), wrap(ExemptionTable(database)), clock)
+    enforcer = Enforcer(kernel, ledger, policy, host, announcer, exemptions, NoConnections())
     manual_bans = ManualBanService(
         ManualBanTable(database),
         enforcer,
@@ -368,6 +370,7 @@ async def assemble(
         user_name,
         allowlist,
         history,
+        exemptions,
         suspended,
         ValueReports(enforcer, shadows, history, NoConnections(), evidence),
         Coverage(kernel.gaps, enforcer, kernel.remarks),

@@ -31,6 +31,7 @@ from banlistd.adapters.storage.departures import DepartureTable
 from banlistd.adapters.storage.evidence.hits import HitTable
 from banlistd.adapters.storage.evidence.totals import TotalTable
 from banlistd.adapters.storage.geo_cache import GeoCacheTable
+from banlistd.adapters.storage.host.exemptions import ExemptionTable
 from banlistd.adapters.storage.host.known_names import KnownNames
 from banlistd.adapters.storage.host.logins import LoginTable
 from banlistd.adapters.storage.host.manual_allows import ManualAllowTable
@@ -70,6 +71,7 @@ from banlistd.services.evidence.evidence import Evidence
 from banlistd.services.evidence.hits import HitRecorder
 from banlistd.services.evidence.totals import CounterTotals
 from banlistd.services.geo_enricher import Enricher
+from banlistd.services.history.exemptions import ExemptionRecord
 from banlistd.services.history.list_history import ListHistory
 from banlistd.services.history.suspended import SuspendedSources
 from banlistd.services.importer import Importer
@@ -189,8 +191,8 @@ async def open_application(
             closed(stack, UncoveredTraffic()),
         )
         ended = connections if dry_run is None else NoConnections()
-        confirmed = ConfirmedSnapshots(boot_snapshots, trial)
-        enforcer = Enforcer(firewall, ledger, policy, host, announcer, confirmed, ended)
+        exemptions = ExemptionRecord(ConfirmedSnapshots(boot_snapshots, trial), ExemptionTable(database), clock)
+        enforcer = Enforcer(firewall, ledger, policy, host, announcer, exemptions, ended)
         stack.push_async_callback(enforcer.wait_until_idle)
         bans = ManualBanService(
             ManualBanTable(database, report_note(config, clock)),
@@ -261,6 +263,7 @@ async def open_application(
             user_name,
             allowlist,
             history,
+            exemptions,
             suspended,
             ValueReports(enforcer, shadows, history, connections, evidence),
             Coverage(firewall.gaps, enforcer, uncovered.remarks),

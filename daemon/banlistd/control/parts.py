@@ -19,6 +19,7 @@ from banlistd.ports.reports import ReportStores
 from banlistd.services.enforcer import Enforcer
 from banlistd.services.evidence.evidence import Evidence
 from banlistd.services.geo_enricher import Enricher
+from banlistd.services.history.exemptions import ExemptionRecord
 from banlistd.services.history.list_history import ListHistory
 from banlistd.services.history.suspended import SuspendedSources
 from banlistd.services.loops.allowing import ManualAllowlist
@@ -88,6 +89,7 @@ class Parts:
     user_name: Callable[[int], str]
     allowlist: ManualAllowlist
     history: ListHistory
+    exemptions: ExemptionRecord
     suspended: SuspendedSources
     value: ValueReports
     coverage: Coverage

@@ -1,16 +1,20 @@
-"""The last contents of each list, and the sources that an operator keeps as they are. The docstrings are contracts."""
+"""The last contents of each list, what was allowed, and the sources that an operator keeps as they are.
+
+The docstrings are contracts.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Protocol
 
-from banlistd.model import SourceId
+from banlistd.model import SourceId, Span
 
 if TYPE_CHECKING:
     # boot_restore needs none of them, and boot waits for its imports.
     from banlistd.core.feeds.versions.suspension import Suspension, SuspensionKind
     from banlistd.core.feeds.versions.version import Version
+    from banlistd.core.ruleset.allowing.exemptions import ExemptSpan
 
 
 class Versions(Protocol):
@@ -42,3 +46,16 @@ class Suspensions(Protocol):
 
     async def change(self, come: Sequence[Suspension], go: Sequence[tuple[SourceId, SuspensionKind]]) -> None:
         """Write some, in place of those of the same source and kind, and delete others."""
+
+
+class Exemptions(Protocol):
+    """What was allowed or protected, and when, a row each. Each call is one transaction. Raises LedgerError."""
+
+    async def load(self) -> Sequence[ExemptSpan]:
+        """Those without an end, in the order in which they came."""
+
+    async def change(self, rows: Sequence[ExemptSpan]) -> None:
+        """Write rows, in place of those of the same addresses, reason and beginning. The oldest that are over go."""
+
+    async def ended(self, span: Span) -> Sequence[ExemptSpan]:
+        """Those that are over of any of these addresses, the newest end first, as far as they are kept."""

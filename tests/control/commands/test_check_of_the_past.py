@@ -1,6 +1,7 @@
 """What the lists had of an address at a moment, and ever: against the lists themselves, as they were imported."""
 
 import random
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +12,8 @@ from banlistd.control.declaration import NOT_FOUND, PageContext
 from banlistd.core.config.sections.defaults import Defaults
 from banlistd.errors import UsageError
 from banlistd.model import Action
-from support.fakes import FakeFetcher
-from support.sources import ONE, TWO, config_of, source
+from support.fakes import FakeFetcher, protected
+from support.sources import ONE, TWO, allow, config_of, source
 from worlds import DaemonWorld, Environment, run
 
 CONFIG = config_of(source(ONE), source(TWO, action=Action.COUNT))
@@ -190,3 +191,68 @@ def test_ended_bans_survive_a_restart_and_go_with_the_time_of_the_history(tmp_pa
 
     run(environment, config, before)
     run(environment, config, after)
+
+
+def test_a_moment_has_what_was_allowed_then_and_bans_nothing_of_it(tmp_path: Path) -> None:
+    environment = environment_on(tmp_path)
+
+    async def life(world: DaemonWorld) -> None:
+        began = world.clock.time
+        await bring(world, b"192.0.2.1\n192.0.2.2\n")
+        await world.ask("allow", address="192.0.2.1", comment="audit")
+        world.clock.time += HOUR
+        await world.ask("disallow", address="192.0.2.1")
+        world.clock.time += HOUR
+        before, then, after = [
+            await world.ask("check", address="192.0.2.1", at=f"@{began + (hours + 0.5) * HOUR}") for hours in range(3)
+        ]
+        assert [(one["owner"], len(one["exempt"])) for one in (before, then, after)] == [(ONE, 0), (None, 1), (ONE, 0)]
+        (row,) = then["exempt"]
+        assert (row["address"], row["reason"], row["whole"]) == ("192.0.2.1", "allowed by command", True)
+        assert (row["since"], row["until"]) == (began + HOUR, began + 2 * HOUR)
+        assert lines(then)[0].endswith(", but not banned")
+        assert "192.0.2.1, allowed by command, since" in lines(then)[1]
+        part = await world.ask("check", address="192.0.2.0/30", at=f"@{began + 1.5 * HOUR}")
+        assert ([row["whole"] for row in part["exempt"]], part["owner"]) == ([False], ONE)
+        ever = await world.ask("check", address="192.0.2.1", history="true")
+        assert [row["until"] for row in ever["exempt"]] == [began + 2 * HOUR]
+        never = await world.ask("check", address="203.0.113.9", at=f"@{began + 1.5 * HOUR}")
+        assert never["exempt"] == []
+
+    run(environment, CONFIG, life)
+
+
+def test_what_the_configuration_allowed_and_what_was_protected_is_known_after_a_restart(tmp_path: Path) -> None:
+    environment = environment_on(tmp_path)
+    learned = replace(protected("192.0.2.3"), reason="a login", learned=True)
+    environment.host.now = [replace(protected("192.0.2.1"), reason="gateway"), learned]
+
+    async def before(world: DaemonWorld) -> None:
+        await bring(world, b"192.0.2.0/24\n")
+
+    async def after(world: DaemonWorld) -> None:
+        await world.ask("ban", address="192.0.2.3")
+        world.clock.time += HOUR
+        moment = f"@{world.clock.time - HOUR - 60}"
+        found = {end: await world.ask("check", address=f"192.0.2.{end}", at=moment) for end in (1, 2, 3, 4)}
+        reasons = {end: [row["reason"] for row in answer["exempt"]] for end, answer in found.items()}
+        assert reasons == {1: ["gateway"], 2: ["allowed by the configuration"], 3: ["a login"], 4: []}
+        assert [answer["owner"] for answer in found.values()] == [None, None, None, ONE]
+        by_hand = await world.ask("check", address="192.0.2.3", at=f"@{world.clock.time - 60}")
+        assert (by_hand["owner"], [row["learned"] for row in by_hand["exempt"]]) == ("manual", [True])
+        ended = await world.ask("check", address="192.0.2.2", history="true")
+        assert [row["until"] is None for row in ended["exempt"]] == [False]
+
+    run(environment, config_of(source(ONE), source(TWO, action=Action.COUNT), allow=(allow("192.0.2.2"),)), before)
+    run(environment, CONFIG, after)
+
+
+def test_a_list_that_allows_banned_nothing_that_it_listed(tmp_path: Path) -> None:
+    async def life(world: DaemonWorld) -> None:
+        await bring(world, b"192.0.2.0/24\n")
+        answer = await world.ask("check", address="192.0.2.1", at=f"@{world.clock.time - 60}")
+        assert answer["owner"] is None
+        assert lines(answer)[0].endswith(f", but not banned: allowed by {TWO}")
+        assert (await world.ask("check", address="192.0.2.9", at=f"@{world.clock.time - 60}"))["owner"] == ONE
+
+    run(environment_on(tmp_path), config_of(source(ONE), source(TWO, action=Action.ALLOW)), life)

@@ -157,7 +157,7 @@ CHECK: Command[str | PastOrder, Checked] = Command(
     f" comments after #; banlistctl reads it. At most {MOST_TARGETS:,} are checked at once. With --json, the answer on more"
     " than one argument, and on a file, is an array. With --at it says which lists had an address or a network at a moment,"
     " since and until when, and which import run brought it; with --history, all such times. What `history` of a source"
-    " keeps is known, and manual bans; what was allowed then is not.",
+    " keeps is known, manual bans, and what was allowed or protected.",
     method="GET",
     example={
         "address": "203.0.113.9",

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, TypedDict
 
 from banlistd.control.commands.checking.network import entries_near, within_span
 from banlistd.control.commands.checking.past_bans import PastBanRow, past_ban_rows, past_ban_words
+from banlistd.control.commands.checking.past_exemptions import PastExemptionRow, past_exemption_rows, past_exemption_words
 from banlistd.control.page import Page, moment
 from banlistd.core.printing import counted, printable
 
@@ -34,7 +35,8 @@ class PeriodRow(TypedDict):
 
 
 class PastAnswer(TypedDict):
-    """`at` null: all that is kept. `owner`: the first source that blocks and listed it then, by the order and actions of now.
+    """`at` null: all that is kept. `owner`: the first source that blocks and listed it then, by the order and actions of now;
+    null where all of it was allowed or protected. `exempt`: what of it was, the newest end first.
 
     `first_seen`, `last_seen`: of all sources; the latter is null while one lists it. Seconds since the epoch. `bans`: the
     manual bans of it, the newest first. `listed`: whether a source or a manual ban had it.
@@ -48,6 +50,7 @@ class PastAnswer(TypedDict):
     last_seen: float | None
     periods: list[PeriodRow]
     bans: list[PastBanRow]
+    exempt: list[PastExemptionRow]
 
 
 async def answer_on_past(parts: "Parts", span: "Span", at: float | None) -> PastAnswer:
@@ -66,21 +69,32 @@ async def answer_on_past(parts: "Parts", span: "Span", at: float | None) -> Past
         of_source = _of_address if span[1] == span[2] else _of_network
         found = await of_source(parts, source_id, span, at)
         rows += [{**row, "action": str(actions.get(source_id, ""))} for row in found]
-    bans = await past_ban_rows(parts, span, at)
+    bans, exempt = await past_ban_rows(parts, span, at), await past_exemption_rows(parts, span, at)
     blocking = {source_id for source_id, action in actions.items() if action.blocks}
     # Of 0.0.0.0/0 there may be 200,000 manual bans.
-    return await asyncio.to_thread(_past_answer, span_text(span), at, rows, bans, blocking)
+    return await asyncio.to_thread(_past_answer, span_text(span), at, rows, bans, exempt, blocking)
 
 
 def _past_answer(
-    address: str, at: float | None, rows: list[PeriodRow], bans: list[PastBanRow], blocking: "AbstractSet[str]"
+    address: str,
+    at: float | None,
+    rows: list[PeriodRow],
+    bans: list[PastBanRow],
+    exempt: list[PastExemptionRow],
+    blocking: "AbstractSet[str]",
 ) -> PastAnswer:
-    from banlistd.model import MANUAL
+    from banlistd.model import MANUAL, Action
 
     times = [*((row["since"], row["until"]) for row in rows), *((row["created_at"], row["ended_at"]) for row in bans)]
     is_listed = any(until is None for _, until in times)
-    is_banned_by_hand = any(not row["packets"] for row in bans)
-    owner = MANUAL if is_banned_by_hand else next((row["id"] for row in rows if row["id"] in blocking), None)
+    whole = [row for row in exempt if row["whole"]]
+    # A manual ban overrides what was learned; all gives way to what is allowed. An allow list allowed what it listed.
+    is_allowed = any(not row["learned"] for row in whole) or any(
+        row["action"] == Action.ALLOW and row["addresses"] == 1 for row in rows
+    )
+    is_banned_by_hand = any(not row["packets"] for row in bans) and not is_allowed
+    by_list = None if whole or is_allowed else next((row["id"] for row in rows if row["id"] in blocking), None)
+    owner = MANUAL if is_banned_by_hand else by_list
     return {
         "address": address,
         "at": at,
@@ -90,6 +104,7 @@ def _past_answer(
         "last_seen": None if is_listed else max((until or 0.0 for _, until in times), default=None),
         "periods": rows,
         "bans": bans,
+        "exempt": exempt,
     }
 
 
@@ -146,17 +161,26 @@ def past_lines(answer: PastAnswer) -> Page:
     """What was listed, by whom, and which run brought it."""
     address = printable(answer["address"])
     when = "" if answer["at"] is None else f" at {moment(answer['at'])}"
+    exempt = [f"  {past_exemption_words(row)}" for row in answer["exempt"]]
     if not answer["periods"] and not answer["bans"]:
-        return [f"{address}: no version of a list that is kept had it{when}, and no manual ban"]
-    by_lists = f", banned by {printable(answer['owner'] or '')} (by the order and actions of now)" if answer["owner"] else ""
-    owner = by_lists if answer["periods"] else ""
-    first = (
-        f"{address} was {'listed' if answer['periods'] else 'banned by hand'}{when}{owner}"
-        if when
-        else f"{address}: {_seen(answer)}"
-    )
+        return [f"{address}: no version of a list that is kept had it{when}, and no manual ban", *exempt]
+    first = f"{address} was {_found(answer)}{when}{_result(answer)}" if when else f"{address}: {_seen(answer)}"
     bans = (f"  {past_ban_words(row)}" for row in answer["bans"])
-    return [first, *bans, *(f"  {period_words(row)}" for row in answer["periods"])]
+    return [first, *exempt, *bans, *(f"  {period_words(row)}" for row in answer["periods"])]
+
+
+def _found(answer: PastAnswer) -> str:
+    return "listed" if answer["periods"] else "banned by hand"
+
+
+def _result(answer: PastAnswer) -> str:
+    """Whether a ban came of it."""
+    if answer["owner"]:
+        return f", banned by {printable(answer['owner'])} (by the order and actions of now)" if answer["periods"] else ""
+    whole = any(row["whole"] for row in answer["exempt"])
+    allowing = [printable(row["id"]) for row in answer["periods"] if row["action"] == "allow" and row["addresses"] == 1]
+    by = f": allowed by {', '.join(allowing)}" if allowing and not whole else ""
+    return f", but not banned{by}" if whole or allowing else ""
 
 
 def _seen(answer: PastAnswer) -> str:
