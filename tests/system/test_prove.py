@@ -4,6 +4,7 @@ import json
 import signal
 import subprocess
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -165,6 +166,18 @@ def test_without_a_free_address_nothing_is_proven(tmp_path: Path) -> None:
         done = place.ctl("prove")
         assert (done.returncode, done.stdout) == (71, "")
         assert "every test address of ipv6" in done.stderr
+        assert daemon.terminate() == 0
+
+
+@in_network_namespace
+def test_in_another_network_namespace_than_the_daemons_nothing_is_proven(tmp_path: Path) -> None:
+    place = installed(tmp_path)
+    with running(place) as daemon, NetworkNamespace() as other:
+        done = other.run(partial(place.ctl, "prove"))
+        assert (done.returncode, done.stdout) == (71, "")
+        assert "another network namespace" in done.stderr
+        assert f"nsenter --target {daemon.process.pid} --net" in done.stderr
+        assert place.ask("bans") == []
         assert daemon.terminate() == 0
 
 

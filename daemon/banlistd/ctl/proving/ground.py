@@ -7,6 +7,7 @@ kernel removes them, and the routes over them.
 import ctypes
 import os
 import socket
+import struct
 import subprocess
 import threading
 from collections.abc import Callable
@@ -28,6 +29,26 @@ class GroundError(BanlistdError):
     """The namespaces and links of a proof cannot be made."""
 
     exit_code = 71  # EX_OSERR
+
+
+def require_network_of(socket_path: str) -> None:
+    """Raises GroundError where the process that listens at a socket is in another network namespace than this one.
+
+    Nothing is known, and nothing raised, where the kernel does not show that process: it is in another PID namespace.
+    """
+    with socket.socket(socket.AF_UNIX) as connection:
+        connection.settimeout(_PATIENCE)
+        try:
+            connection.connect(socket_path)
+            process = struct.unpack("3i", connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))[0]
+            theirs, ours = (os.stat(f"/proc/{which}/ns/net").st_ino for which in (process, "self"))  # noqa: PTH116 - pathlib: 10 ms
+        except OSError:
+            return
+    if theirs != ours:
+        raise GroundError(
+            "the daemon is in another network namespace, where its bans are, and packets of this one prove nothing",
+            f"nsenter --target {process} --net banlistctl prove",
+        )
 
 
 class Joint(NamedTuple):

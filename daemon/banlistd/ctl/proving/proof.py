@@ -22,7 +22,7 @@ from banlistd.control_api import VERDICT_EXITS
 from banlistd.core.printing import printable
 from banlistd.ctl import output
 from banlistd.ctl.client import DaemonError, ask
-from banlistd.ctl.proving.ground import GroundError, Joint, Namespace, join, part, place
+from banlistd.ctl.proving.ground import GroundError, Joint, Namespace, join, part, place, require_network_of
 from banlistd.ctl.proving.probes import Heard, arrivals, send
 from banlistd.ctl.proving.publishing import PUBLISHED, published
 from banlistd.ctl.proving.verdict import Finding, PathFinding, finding_of, verdict_of
@@ -79,6 +79,7 @@ def run_proof(arguments: argparse.Namespace) -> int:
     def asked(command: Any, **fields: object) -> Any:
         return ask(socket_path, question_of(command, fields))
 
+    require_network_of(socket_path)
     with _ended_by_signals():
         try:
             bypasses, paths = _bypasses(), _proof(asked)
