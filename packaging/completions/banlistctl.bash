@@ -73,6 +73,11 @@ _banlistctl() {
     "catalogue --state") words="alive deprecated dead" ;;
     "catalogue --commercial") words="yes no unknown" ;;
     "catalogue --purpose") words="ban allow" ;;
+    "catalogue search --good-for") words="attacks ssh web mail ftp voip dns telnet scanners spam malware hijacked bogons tor proxies vpn hosting aggregate resolvers cdn cloud bots monitoring payment services updates" ;;
+    "catalogue search --direction") words="in out" ;;
+    "catalogue search --state") words="alive deprecated dead" ;;
+    "catalogue search --commercial") words="yes no unknown" ;;
+    "catalogue search --purpose") words="ban allow" ;;
     "add --id") words="" ;;
     "add --action") words="drop reject log count none" ;;
     "add --every") words="" ;;

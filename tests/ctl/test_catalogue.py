@@ -72,3 +72,22 @@ def test_the_catalogue_is_read_without_anything_heavy() -> None:
     )
     done = subprocess.run([sys.executable, "-c", script], check=True, capture_output=True, text=True)
     assert done.stderr.strip() == ""
+
+
+@pytest.mark.parametrize("written", ["feodo", "botnets COMMAND", "feodo --state alive", "--state=alive feodo"])
+def test_words_after_the_command_are_searched_for(written: str, capsys: pytest.CaptureFixture[str]) -> None:
+    found = names_of(capsys, *written.split())
+    assert found == names_of(capsys, "search", *written.split())
+    assert "feodo" in found
+
+
+def test_a_search_has_the_same_filters(capsys: pytest.CaptureFixture[str]) -> None:
+    assert names_of(capsys, "--good-for", "ssh", "list") == [
+        name for name in names_of(capsys, "list") if name in names_of(capsys, "--good-for", "ssh")
+    ]
+    assert names_of(capsys, "feodo", "--state", "dead") == []
+
+
+def test_a_command_within_another_is_not_searched_for(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--json", "catalogue", "show", "feodo"]) == 0
+    assert json.loads(capsys.readouterr().out)["id"] == "feodo"

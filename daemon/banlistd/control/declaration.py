@@ -160,7 +160,10 @@ class Command(NamedTuple, Generic[_Order, _Answer]):
 
 
 class LocalCommand(NamedTuple):
-    """A command that asks no daemon. `run` does it, prints, and returns an exit code. Raises BanlistdError."""
+    """A command that asks no daemon. `run` does it, prints, and returns an exit code. Raises BanlistdError.
+
+    `otherwise`: which command within it a word means that names none of them; empty: none.
+    """
 
     name: str
     help: str
@@ -168,6 +171,7 @@ class LocalCommand(NamedTuple):
     arguments: tuple[Argument, ...] = ()
     details: str = ""
     exits: Mapping[int, str] = {}
+    otherwise: str = ""
 
 
 def no_fields(_: ControlRequest) -> tuple[()]:

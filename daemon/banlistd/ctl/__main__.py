@@ -8,7 +8,7 @@ from typing import Any, NoReturn
 
 from banlistd.control.declaration import Command, LocalCommand
 from banlistd.ctl import output
-from banlistd.ctl.commands import EVERY_COMMAND, exits
+from banlistd.ctl.commands import EVERY_COMMAND, exits, spelled_out
 from banlistd.ctl.report import document_of, report
 from banlistd.ctl.usage import UsageParser
 from banlistd.errors import BanlistdError
@@ -21,7 +21,7 @@ _CANNOT_WRITE = 74  # EX_IOERR
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command. Answers go to stdout, faults to stderr (with --json their document goes to stdout as well)."""
     output.set_up()
-    given = sys.argv[1:] if argv is None else argv
+    given = spelled_out(sys.argv[1:] if argv is None else argv)
     try:
         code = _run(argument_parser(given).parse_args(given))
         print(end="", flush=True)

@@ -49,7 +49,8 @@ def _search(arguments: argparse.Namespace) -> int:
     """The lists whose name or text has every word, whatever its case."""
     words = [word.lower() for word in arguments.words]
     texts = {name: json.dumps(entry, ensure_ascii=False).lower() for name, entry in _entries().items()}
-    return _print([entry for name, entry in _entries().items() if all(word in texts[name] for word in words)], arguments)
+    found = [entry for name, entry in _entries().items() if all(word in texts[name] for word in words)]
+    return _print([entry for entry in found if _fits(entry, arguments)], arguments)
 
 
 def _print(found: Sequence[Written], arguments: argparse.Namespace) -> int:
@@ -118,26 +119,30 @@ def _words(words: type[StrEnum]) -> tuple[str, ...]:
     return tuple(str(word) for word in words)
 
 
+_FILTERS = (
+    Argument("--good-for", "TOPIC", f"only those that are good for this: {', '.join(Topic)}", choices=_words(Topic)),
+    Argument("--direction", "WAY", "only those for packets that come in, or go out", choices=("in", "out")),
+    Argument("--state", "STATE", "only those in this state", choices=_words(ListState)),
+    Argument("--commercial", "ANSWER", "only those that a business may use, or may not", choices=_words(Permission)),
+    Argument("--purpose", "PURPOSE", "only lists to ban, or references for the allowlist", choices=_words(Purpose)),
+)
+
 CATALOGUE = LocalCommand(
     name="catalogue",
     help="the lists that are known by name, what they are good for and what their terms allow",
     run=_list,
-    arguments=(
-        Argument("--good-for", "TOPIC", f"only those that are good for this: {', '.join(Topic)}", choices=_words(Topic)),
-        Argument("--direction", "WAY", "only those for packets that come in, or go out", choices=("in", "out")),
-        Argument("--state", "STATE", "only those in this state", choices=_words(ListState)),
-        Argument("--commercial", "ANSWER", "only those that a business may use, or may not", choices=_words(Permission)),
-        Argument("--purpose", "PURPOSE", "only lists to ban, or references for the allowlist", choices=_words(Purpose)),
-    ),
-    details="`- use: NAME` below `sources` polls one of them. The daemon need not run.",
+    arguments=_FILTERS,
+    details="`- use: NAME` below `sources` polls one of them. The daemon need not run. With words, as in `catalogue ssh"
+    " guessing`, it searches for them.",
+    otherwise="search",
 )
 
 CATALOGUE_SEARCH = LocalCommand(
     name="catalogue search",
     help="the lists of the catalogue whose name or text has all of these words",
     run=_search,
-    arguments=(Argument("words", "WORD", "a word, or a part of one", nargs="+"),),
-    details="The case of letters does not matter.",
+    arguments=(Argument("words", "WORD", "a word, or a part of one", nargs="+"), *_FILTERS),
+    details="The case of letters does not matter. `search` may be left out.",
 )
 
 CATALOGUE_SHOW = LocalCommand(

@@ -1,6 +1,6 @@
 """Every command of banlistctl: those that ask the daemon, and those that do not. A new local command is a line here."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from banlistd.control.commands.credits import CATALOGUE_CREDITS
@@ -66,6 +66,22 @@ _EXITS: Mapping[int, str] = {
     130: "interrupted",
     141: "the reader of the output has gone",
 }
+
+
+def spelled_out(argv: Sequence[str]) -> Sequence[str]:
+    """A command line with the command within another that it leaves out: `catalogue ssh` is `catalogue search ssh`."""
+    at = next((place for place, word in enumerate(argv) if word != "--json"), len(argv))
+    outer = next((one for one in EVERY_COMMAND if isinstance(one, LocalCommand) and argv[at : at + 1] == [one.name]), None)
+    if outer is None or not outer.otherwise:
+        return argv
+    within = {command.name.removeprefix(f"{outer.name} ") for command in EVERY_COMMAND}
+    place = at + 1
+    while place < len(argv) and argv[place].startswith("-"):
+        # Every option but these has a value.
+        place += 1 if argv[place] in ("--json", "-h", "--help") or "=" in argv[place] else 2
+    if place >= len(argv) or argv[place] in within:
+        return argv
+    return [*argv[: at + 1], outer.otherwise, *argv[at + 1 :]]
 
 
 def exits() -> Mapping[int, str]:
