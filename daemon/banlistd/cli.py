@@ -12,7 +12,7 @@ from typing import NoReturn, cast
 
 from banlistd.adapters.system.console import Draw, has_status_line, status_line
 from banlistd.application import Application
-from banlistd.compose import load_config, load_files, open_application, reload_effect
+from banlistd.compose import files_of_now, load_config, load_files, open_application, reload_effect
 from banlistd.control.commands.monitoring.health import HEALTH, HealthAnswer
 from banlistd.control.listener import make_folder
 from banlistd.control.page import clock_time
@@ -24,7 +24,7 @@ from banlistd.core.printing import counted
 from banlistd.core.ruleset.measuring.summary import LastVerdict
 from banlistd.core.ruleset.ranking import count, rank_sources
 from banlistd.daemon import Service
-from banlistd.errors import BanlistdError, ConfigError, LedgerError
+from banlistd.errors import BanlistdError, LedgerError
 from banlistd.model import Outcome
 from banlistd.paths import Paths
 from banlistd.services.loops.faults import FaultRecorder
@@ -239,10 +239,8 @@ def _look_for_garbage_from_now_on() -> None:
 
 async def _reload_if_changed(application: Application, places: Paths, files: Files) -> None:
     """Reload, unless the files are still those that the start has read."""
-    with suppress(ConfigError):  # the reload says what is wrong with them
-        if (await asyncio.to_thread(load_files, places)).files == files:
-            return
-    await _reload(application)
+    if await asyncio.to_thread(files_of_now, places) != files:
+        await _reload(application)
 
 
 async def _reload(application: Application) -> None:

@@ -58,7 +58,7 @@ from banlistd.application import Application
 from banlistd.backends import BackendName
 from banlistd.control.parts import ExportInProgress, Parts, answered_by
 from banlistd.control.seen import SeenContents
-from banlistd.core.config.kept import Loaded
+from banlistd.core.config.kept import Files, Loaded
 from banlistd.core.config.model import Config
 from banlistd.core.ruleset.lifting import Lift
 from banlistd.core.ruleset.policy import identities, policy_of, unread
@@ -118,6 +118,11 @@ def load_config(places: Paths) -> Config:
 def load_files(places: Paths) -> Loaded:
     """The same, with the files that it was read from."""
     return config_file.load(places.config)
+
+
+def files_of_now(places: Paths) -> Files:
+    """The files of the configuration as they are at this moment, not parsed."""
+    return config_file.read_files(places.config)
 
 
 async def reload_effect(places: Paths, config: Config) -> Lift | None:

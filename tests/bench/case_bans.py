@@ -24,6 +24,7 @@ def bans(setting: Setting) -> Iterator[Row]:
     with ExitStack() as stack:
         home = stack.enter_context(application())
         daemon = stack.enter_context(home.start())
+        daemon.wait_for("service_started")
         contenders = [
             Contender(
                 "in-one-order",

@@ -47,15 +47,19 @@ class NetlinkSocket(NetfilterWire):
         self._socket.send(message(kind, NLM_F_ACK, self._sequence, body, family))
         return [attributes(payload[NFGENMSG.size :]) for _, payload in self._replies()]
 
-    def dump(self, kind: int, body: bytes, family: int = NFPROTO_INET) -> list[Mapping[int, bytes]]:
-        """Ask for all things of a kind. Begins anew where the ruleset changed meanwhile."""
+    def dump(self, kind: int, body: bytes, family: int = NFPROTO_INET, having: bytes = b"") -> list[Mapping[int, bytes]]:
+        """Ask for all things of a kind. Begins anew where the ruleset changed meanwhile.
+
+        `having`: octets that every wanted thing has somewhere; the others are not taken apart, and some of them left out.
+        """
         for _ in range(_TRIES_OF_A_DUMP):
             self._sequence += 1
             self._socket.send(message(kind, NLM_F_DUMP, self._sequence, body, family))
             found, interrupted = [], False
             for flags, payload in self._replies():
                 interrupted |= bool(flags & NLM_F_DUMP_INTR)
-                found.append(attributes(payload[NFGENMSG.size :]))
+                if having in payload:
+                    found.append(attributes(payload[NFGENMSG.size :]))
             if not interrupted:
                 return found
         raise NetlinkError(errno.EINTR, "the ruleset changes faster than it can be read", self._sequence)

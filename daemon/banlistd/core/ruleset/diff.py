@@ -69,7 +69,8 @@ class Change:
         for change in self.maps:
             added += np.bincount(change.add.mark, minlength=size)[:size]
             removed += np.bincount(change.remove.mark[change.remove.mark < size], minlength=size)[:size]
-        return {owner.source_id: (int(added[owner.mark]), int(removed[owner.mark])) for owner in self.sources}
+        come, go = added.tolist(), removed.tolist()  # an element of an array takes ten times as long as one of a list
+        return {owner.source_id: (come[owner.mark], go[owner.mark]) for owner in self.sources}
 
     def describe(self, limit: int = 10) -> list[str]:
         """The change for a person: what would be banned and let pass from now on, up to `limit` elements of each map."""

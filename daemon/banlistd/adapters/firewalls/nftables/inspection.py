@@ -86,10 +86,10 @@ CLOSE_SAMPLE = 1024
 """The same after an unknown change by another process: some 5 ms for each map."""
 
 
-def base_chains(wire: NetlinkSocket) -> Mapping[str, bool]:
-    """The base chains of ours that exist, and whether each has our type, hook and priority."""
+def base_chains(wire: NetlinkSocket) -> tuple[Mapping[str, bool], AbstractSet[str]]:
+    """The base chains of ours that exist, and whether each has our type, hook and priority; the names of all chains."""
     chains = _chains(wire)
-    return {name: not _misplaced({name: chains[name]}) for name in HOOKS if name in chains}
+    return {name: not _misplaced({name: chains[name]}) for name in HOOKS if name in chains}, chains.keys()
 
 
 def chains_in(wire: NetlinkSocket) -> AbstractSet[str]:
@@ -167,7 +167,8 @@ def faults_of(
     `chance`: chooses the sample. `sample`: elements of each map. `form`: which rules are written. `settled`: the
     same state was found sound, and no process has committed since; then only the samples are compared.
     """
-    used = used_sets(wire)
+    chains = _chains(wire)
+    used = used_sets(wire, chains.keys())
     found = _sets(wire)
     sets = {
         BASES.get(name, name): found[name] for name in (*names_in_use(used, found).values(), APPLIED, WATCHING) if name in found
@@ -202,7 +203,7 @@ def faults_of(
     shaped = named and asked == maps_asked(used)
     shaped = shaped and _rules_present(wire, sets) == _rules_wanted(state, asked, form=form)
     table = table_state(wire)
-    shaped = shaped and table is not None and not table.flags & NFT_TABLE_F_DORMANT and not _misplaced(_chains(wire))
+    shaped = shaped and table is not None and not table.flags & NFT_TABLE_F_DORMANT and not _misplaced(chains)
     wrong = [
         map_id
         for map_id, map_entries in state.map_entries.items()

@@ -112,11 +112,11 @@ def gaps_in(wire: NetlinkSocket) -> Sequence[Remark]:
         return (Remark(f"table inet {TABLE} is missing: another program has removed it", _AGAIN),)
     if state.flags & NFT_TABLE_F_DORMANT:
         return (Remark(f"table inet {TABLE} is dormant: the kernel carries out none of its rules", _AGAIN),)
-    chains = base_chains(wire)
+    chains, every = base_chains(wire)
     wrong = [name for name, is_placed in chains.items() if not is_placed] or ([] if "inbound" in chains else ["inbound"])
     if wrong:
         return (Remark(f"chain {wrong[0]} of table inet {TABLE} is missing, or at another hook", _AGAIN),)
-    if not used_sets(wire):
+    if not used_sets(wire, every):
         return (Remark(f"table inet {TABLE} has no rule that looks into its sets: another program has removed them", _AGAIN),)
     return ()
 

@@ -3,6 +3,7 @@ flowtables, and what forwards packets before all rules.
 """
 
 import asyncio
+import struct
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -32,6 +33,8 @@ _RULE_EXPRESSIONS = 4
 NFPROTO_INET, NFPROTO_NETDEV = 1, 5
 # The number of the hook `ingress` in each family of tables that has it.
 _INGRESS: Mapping[int, tuple[str, int]] = {NFPROTO_INET: ("inet", 5), NFPROTO_NETDEV: ("netdev", 0)}
+_HOOKED = struct.pack("=H", _CHAIN_HOOK)
+"""In every chain with a hook (nla_nest_start_noflag in net/netfilter/nf_tables_api.c); of thousands of sources none has it."""
 _FORWARDING = text_attribute(1, "fwd")  # NFTA_EXPR_NAME of the statement `fwd to`
 
 _BRIDGE_SYSCTL = "proc/sys/net/bridge/bridge-nf-call-iptables"
@@ -85,7 +88,7 @@ class UncoveredTraffic:
         """Family and name of each table that forwards packets at the hook ingress, which comes before ours."""
         found = []
         for family, (word, ingress) in _INGRESS.items():
-            chains = self._dump(NFT_MSG_GETCHAIN, b"", family)
+            chains = self._dump(NFT_MSG_GETCHAIN, b"", family, _HOOKED)
             hooks = ((chain, attributes(chain.get(_CHAIN_HOOK, b""))) for chain in chains)
             tables = {
                 decode_text(chain.get(_CHAIN_TABLE, b""))
@@ -99,11 +102,11 @@ class UncoveredTraffic:
                     tables.discard(table)
         return found
 
-    def _dump(self, kind: int, body: bytes, family: int = NFPROTO_INET) -> Sequence[Mapping[int, bytes]]:
+    def _dump(self, kind: int, body: bytes, family: int = NFPROTO_INET, having: bytes = b"") -> Sequence[Mapping[int, bytes]]:
         try:
             if self._wire is None:
                 self._wire = NetlinkSocket()
-            return self._wire.dump(kind, body, family)
+            return self._wire.dump(kind, body, family, having)
         except OSError:
             return ()
 
