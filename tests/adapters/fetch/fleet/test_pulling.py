@@ -3,6 +3,7 @@
 import asyncio
 import base64
 import copy
+import struct
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -11,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import zstandard
 from securesystemslib.signer import CryptoSigner
 
 from banlistd.adapters.fetch.fleet.pulling import MirrorPrograms, _pulled
@@ -235,13 +237,31 @@ def test_a_content_that_is_not_what_was_signed_for_it_is_refused(world: World) -
     assert "not the content that was signed" in world.node.refusal()
 
 
-@pytest.mark.parametrize("file", [b"", whole_file(A)[:-3]])
+BOMB = struct.pack("!4s4I", b"BLZ1", 1 << 24, 0, 0, 0) + zstandard.compress(bytes(1 << 26))
+
+
+@pytest.mark.parametrize("file", [b"", whole_file(A)[:-3], BOMB], ids=["empty", "cut", "a bomb"])
 def test_a_signed_file_that_is_no_list_is_refused(world: World, file: bytes) -> None:
     world.repository.publish({"drop": B}, files={"drop": file})
     assert world.node.refusal()
 
 
-@pytest.mark.parametrize("delta", [delta_file(A, C), delta_file(C, B)])
+def delta_of_a(coming: int, plain: bytes) -> bytes:
+    """It takes nothing away; `plain` are the planes of `coming` addresses."""
+    head = struct.pack("!4s32s8I", b"BLD1", bytes.fromhex(A.content_hash()), 0, 0, 0, 0, coming, 0, 0, 0)
+    return head + zstandard.compress(plain)
+
+
+DELTAS = {
+    "to another content": delta_file(A, C),
+    "from another base": delta_file(C, B),
+    "a bomb": delta_of_a(1 << 24, bytes(1 << 26)),
+    "not sorted": delta_of_a(2, bytes(8)),
+    "no delta": b"BLD1",
+}
+
+
+@pytest.mark.parametrize("delta", DELTAS.values(), ids=DELTAS)
 def test_a_delta_that_leads_elsewhere_is_replaced_by_the_whole_file(world: World, delta: bytes) -> None:
     world.node.pull()
     world.repository.publish({"drop": B}, files={f"drop/{A.content_hash()[:16]}.bld": delta})
