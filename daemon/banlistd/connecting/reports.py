@@ -64,10 +64,10 @@ def _lists(application: Application) -> list[Source]:
 def _sending(application: Application, fleet: Fleet, places: Paths) -> ReportSending:
     """Raises BanlistdError where the key cannot be read."""
     seed = private_key(read_credential(places.credentials, *credential_names(fleet.node_key)))
-    seal = partial(_sealed, seed, key_id(public_key_of(seed)))
-    return ReportSending(
-        Reporter(fleet.name, fleet.report, seal, partial(random.uniform, 0.0)), application.reports.outbox(), application.clock
-    )
+    key = key_id(public_key_of(seed))
+    name = " ".join([fleet.name, key, *sorted(fleet.report)])
+    reporter = Reporter(name, fleet.name, fleet.report, partial(_sealed, seed, key), partial(random.uniform, 0.0))
+    return ReportSending(reporter, application.reports.outbox(), application.clock)
 
 
 def _sealed(seed: bytes, named: str, payload: bytes) -> bytes:

@@ -86,8 +86,12 @@ class ReportOutbox(Protocol):
     async def next_boot(self, now: float) -> int:
         """A number that is larger than that of every call before, and no smaller than now (seconds since the epoch)."""
 
-    async def repeat(self, patterns: Sequence[str], now: float, most: int) -> int:
-        """Add the bans in force of these origins, at most so many, the newest; a change that waits stays as it is.
+    async def repeater(self) -> str:
+        """Who has last called `repeat`; empty: there was no call."""
+
+    async def repeat(self, who: str, patterns: Sequence[str], now: float, most: int) -> int:
+        """Add the bans in force of these origins, at most so many, the newest, and as many of those that were lifted in the
+        last hours and are not banned again. A change that waits stays as it is.
 
         Returns how many addresses they are. Where the outbox is full, none is added.
         """

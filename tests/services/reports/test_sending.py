@@ -9,7 +9,6 @@ from banlistd.adapters.storage.reports.outbox_table import OutboxTable
 from banlistd.core.fleet.reports.report import read_report
 from banlistd.core.manual.manual_bans import read_ban
 from banlistd.core.mqtt.topics import NodeTopics
-from banlistd.errors import BusError
 from banlistd.ports.mqtt import BusMessage
 from banlistd.services.reports.sending import REPEAT_EVERY, REPEAT_REST, REPEAT_SPREAD, Reporter, ReportSending
 from support.fakes import FakeClock
@@ -18,7 +17,7 @@ from support.reporters import FLEET, reported
 TOPICS = NodeTopics("node-1", FLEET)
 
 
-def test_what_is_in_force_is_sent_again_after_each_connection_and_each_hour(tmp_path: Path) -> None:
+def test_what_is_in_force_is_sent_again_at_once_to_a_new_hub_soon_after_each_connection_and_each_hour(tmp_path: Path) -> None:
     async def life() -> None:
         clock, sent = FakeClock(), list[bytes]()
 
@@ -26,16 +25,9 @@ def test_what_is_in_force_is_sent_again_after_each_connection_and_each_hour(tmp_
             sent.append(message.payload)
             return True
 
-        async def lost(message: BusMessage) -> bool:
-            sent.append(message.payload)
-            raise BusError("the connection is lost")
-
-        async def connects() -> None:
-            """The first turn of a connection."""
-            running = asyncio.ensure_future(sending.run(lost, TOPICS))
-            await asyncio.sleep(0)
-            running.cancel()
-            await asyncio.gather(running, return_exceptions=True)
+        def new(name: str) -> ReportSending:
+            reporter = Reporter(name, FLEET, ["fail2ban/*"], lambda payload: payload, lambda most: most / 2)
+            return ReportSending(reporter, OutboxTable(database), clock)
 
         async def turn_after(seconds: float) -> int:
             """How many reports are sent."""
@@ -45,16 +37,22 @@ def test_what_is_in_force_is_sent_again_after_each_connection_and_each_hour(tmp_
             return len(sent) - before
 
         async with open_database(tmp_path / "db") as database:
-            sending = ReportSending(
-                Reporter(FLEET, ["fail2ban/*"], lambda payload: payload, lambda most: most / 2), OutboxTable(database), clock
-            )
+            sending = new("main key-1")
             ban = read_ban({"address": "203.0.113.7", "origin": "fail2ban/sshd", "for": "1d"}).at(clock.now())
             await ManualBanTable(database).change([ban], [])
-            await connects()
-            assert [await turn_after(seconds) for seconds in (REPEAT_SPREAD / 2 - 1, 1, 10)] == [0, 1, 0]
+            await sending.begin()
+            assert [await turn_after(seconds) for seconds in (0, 10)] == [1, 0]
             assert read_report(sent[0]).bans == (reported("203.0.113.7", ban.created_at, 86_400),)
+            # The daemon starts again.
+            sending = new("main key-1")
+            await sending.begin()
+            assert [await turn_after(seconds) for seconds in (REPEAT_SPREAD / 2 - 1, 1, 10)] == [0, 1, 0]
             assert [await turn_after(seconds) for seconds in (REPEAT_EVERY + REPEAT_SPREAD / 2 - 11, 1, 10)] == [0, 1, 0]
-            await connects()
+            await sending.begin()
             assert [await turn_after(seconds) for seconds in (REPEAT_REST - 11, 1)] == [0, 1]
+            # It starts with another key.
+            sending = new("main key-2")
+            await sending.begin()
+            assert await turn_after(0) == 1
 
     asyncio.run(life())

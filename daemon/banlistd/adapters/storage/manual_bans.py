@@ -32,6 +32,11 @@ _ENDED = """
     WHERE length(first) = ? AND first <= ? AND last >= ? ORDER BY ended_at DESC, id DESC
 """
 
+_NEWEST_ENDS = """
+    SELECT first, last, origin, comment, created_at, expires_at, uid, NULL, scope, ended_at, how FROM ended_bans
+    WHERE ended_at >= ? ORDER BY id DESC LIMIT ?
+"""
+
 _COLUMNS = "first, last, origin, comment, created_at, expires_at, uid, confirm_by, scope"
 _WITHIN = f"SELECT {_COLUMNS} FROM manual_bans WHERE first BETWEEN ? AND ? AND last <= ? AND length(first) = ?"  # noqa: S608 - names
 _NEWEST = f"SELECT {_COLUMNS} FROM manual_bans ORDER BY created_at DESC, first"  # noqa: S608 - names of columns
@@ -97,7 +102,7 @@ class ManualBanTable:
         async def work(connection: aiosqlite.Connection) -> Sequence[EndedBan]:
             # Made in SQLite's thread: there may be as many as are kept.
             rows = await connection.execute_fetchall(_ENDED, (_OCTETS[family], last_octets, first_octets))
-            return [EndedBan(_ban_of(row[:9]), row[9], BanEnd(row[10])) for row in rows]
+            return [*map(_ended_of, rows)]
 
         return await self._database.read(work)
 
@@ -114,6 +119,11 @@ async def newest_bans(connection: aiosqlite.Connection) -> Iterator[ManualBan]:
     """In a work: all rows, the newest first, also those that have run out. Read as they are asked for."""
     rows = cast("sqlite3.Cursor", await connection.execute(_NEWEST))  # as works have it
     return map(_ban_of, rows)
+
+
+async def newest_ends(connection: aiosqlite.Connection, since: float, most: int) -> Sequence[EndedBan]:
+    """In a work: bans that ended since a moment, at most so many, the newest end first."""
+    return [*map(_ended_of, await connection.execute_fetchall(_NEWEST_ENDS, (since, most)))]
 
 
 async def _keep(connection: aiosqlite.Connection, bans: Iterable[ManualBan]) -> None:
@@ -133,6 +143,10 @@ def _over(one: EndedBan) -> tuple[Any, ...]:
         *(*_packed(ban.key), ban.comment, ban.created_at, ban.expires_at, ban.uid, _written(ban)),
         *(one.ended_at, one.how),
     )
+
+
+def _ended_of(row: Sequence[Any]) -> EndedBan:
+    return EndedBan(_ban_of(row[:9]), row[9], BanEnd(row[10]))
 
 
 def _written(ban: ManualBan) -> str | None:

@@ -25,8 +25,8 @@ EXPIRES = 3600
 """Seconds that the broker keeps a report."""
 
 REPEAT_EVERY, REPEAT_SPREAD = 3600.0, 300.0
-"""Seconds between two repetitions of what is in force, and a random part on top. A hub that starts again has lost what the
-broker passed on to it before, and nothing tells the node so.
+"""Seconds between two repetitions of what is in force and of what was lifted, and a random part on top. A hub that starts
+again has lost what the broker passed on to it before, and nothing tells the node so.
 """
 
 REPEAT_REST = 600.0
@@ -43,9 +43,11 @@ Deliver = Callable[[BusMessage], Awaitable[bool]]
 class Reporter:
     """Who reports. `origins`: patterns of those whose bans are reported. `seal`: the signed message of a payload.
 
-    `random_part`: a random part of so many seconds.
+    `random_part`: a random part of so many seconds. `name`: another one for each key and for other origins: what is in force
+    was not reported as such before.
     """
 
+    name: str
     fleet: str
     origins: Sequence[str]
     seal: Callable[[bytes], bytes]
@@ -66,11 +68,19 @@ class ReportSending:
 
     async def run(self, deliver: Deliver, topics: NodeTopics) -> NoReturn:
         """Over one connection. Raises BusError once that is lost."""
-        soon = self._clock.monotonic() + self._reporter.random_part(REPEAT_SPREAD)
-        self._repeat_at = max(soon, self._repeated_at + REPEAT_REST)
+        await self.begin()
         while True:
             seconds = await self.turn(deliver, topics)
             await asyncio.sleep(seconds)
+
+    async def begin(self) -> None:
+        """With each connection: what is in force is repeated soon, and at once if it was never reported like this."""
+        try:
+            is_known = await self._outbox.repeater() == self._reporter.name
+        except LedgerError:
+            is_known = True
+        soon = self._clock.monotonic() + (self._reporter.random_part(REPEAT_SPREAD) if is_known else 0.0)
+        self._repeat_at = max(soon, self._repeated_at + REPEAT_REST)
 
     async def turn(self, deliver: Deliver, topics: NodeTopics) -> float:
         """Send what waits, as much as one report takes; seconds until the next turn. Raises BusError."""
@@ -93,10 +103,11 @@ class ReportSending:
         return SEND_EVERY
 
     async def _repeat_if_due(self) -> None:
-        """What the broker has passed on may have been lost at the hub: it is told again of the bans in force."""
+        """What the broker has passed on may be lost at the hub: what is in force, and what was lifted, is said again."""
         now = self._clock.monotonic()
         if now >= self._repeat_at:
-            await self._outbox.repeat(self._reporter.origins, self._clock.now(), MOST_REPEATED)
+            who = self._reporter
+            await self._outbox.repeat(who.name, who.origins, self._clock.now(), MOST_REPEATED)
             self._repeated_at, self._repeat_at = now, now + REPEAT_EVERY + self._reporter.random_part(REPEAT_SPREAD)
 
     async def _message(self, changes: Sequence[ReportChange], topics: NodeTopics, now: float) -> BusMessage:

@@ -11,7 +11,7 @@ import pytest
 from banlistd.adapters.storage.database import Database, open_database
 from banlistd.adapters.storage.manual_bans import ManualBanTable
 from banlistd.adapters.storage.reports.outbox_table import OutboxNotes, OutboxTable, put_changes
-from banlistd.core.fleet.reports.outbox import MOST_IN_OUTBOX, ReportChange
+from banlistd.core.fleet.reports.outbox import LIFTED_AGAIN, MOST_IN_OUTBOX, ReportChange
 from banlistd.core.manual.ended_bans import BanEnd, EndedBan
 from banlistd.core.manual.manual_bans import read_ban
 from banlistd.errors import LedgerError
@@ -144,9 +144,9 @@ def test_the_newest_bans_in_force_are_repeated_beside_what_waits(tmp_path: Path)
             [*bans, longer, ban("198.51.100.1", "operator"), ban("198.51.100.2", at=NOW - 900)], []
         )
         await put(database, lifted("203.0.113.4"))
-        assert await table.repeat(PATTERNS, NOW + 10, 3) == 3
+        assert await table.repeat("me", PATTERNS, NOW + 10, 3) == 3
         assert await waiting(database) == [lifted("203.0.113.4"), *(reported(f"203.0.113.{n}", NOW + n) for n in (3, 5))]
-        assert await table.repeat(PATTERNS, NOW + 10, 100) == 6
+        assert await table.repeat("me", PATTERNS, NOW + 10, 100) == 6
 
     run(tmp_path, life)
 
@@ -157,7 +157,30 @@ def test_a_full_outbox_repeats_nothing(tmp_path: Path) -> None:
         await ManualBanTable(database).change([ban("203.0.113.7"), ban("203.0.113.8", at=NOW - 1)], [])
         await put(database, *changes, most=MOST_IN_OUTBOX)
         table = OutboxTable(database)
-        assert [await table.repeat(PATTERNS, NOW, 100), await table.repeat(PATTERNS, NOW, 100)] == [1, 0]
+        assert [await table.repeat("me", PATTERNS, NOW, 100), await table.repeat("me", PATTERNS, NOW, 100)] == [1, 0]
         assert len(await waiting(database)) == MOST_IN_OUTBOX
+
+    run(tmp_path, life)
+
+
+def test_what_was_lifted_in_the_last_hours_and_is_not_banned_again_is_repeated(tmp_path: Path) -> None:
+    async def life(database: Database) -> None:
+        table, bans = OutboxTable(database), ManualBanTable(database)
+        again, long_ago = ban("203.0.113.8"), ban("203.0.113.9", at=NOW - 86_400)
+        await lift(bans, ban("203.0.113.7"), again)
+        await bans.change([again], [], [EndedBan(long_ago, NOW - LIFTED_AGAIN, BanEnd.LIFTED)])
+        assert await table.repeat("me", PATTERNS, NOW + 2, 100) == 2
+        assert await waiting(database) == [lifted("203.0.113.7"), reported("203.0.113.8", NOW)]
+
+    run(tmp_path, life)
+
+
+def test_who_repeated_last_is_known(tmp_path: Path) -> None:
+    async def life(database: Database) -> None:
+        table = OutboxTable(database)
+        assert await table.repeater() == ""
+        for name in ("main key-1 fail2ban/*", "main key-2 fail2ban/*"):
+            await table.repeat(name, PATTERNS, NOW, 100)
+            assert await table.repeater() == name
 
     run(tmp_path, life)

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from banlistd.core.fleet.reports.outbox import is_over, reported_bans, reported_ends
+from banlistd.core.fleet.reports.outbox import ends_again, is_over, reported_bans, reported_ends
 from banlistd.core.manual.manual_bans import read_ban
 from banlistd.model import ManualBan
 from banlistd.scopes.scope import Scope
@@ -51,6 +51,18 @@ def test_a_ban_that_waits_for_its_confirmation_and_one_of_some_packets_are_not_r
 def test_a_ban_that_is_lifted_is_taken_back_one_that_has_run_out_is_not(later: float, *, is_taken_back: bool) -> None:
     found = [*reported_ends([(ban("203.0.113.7"), NOW + later)], PATTERNS)]
     assert found == ([lifted("203.0.113.7")] if is_taken_back else [])
+
+
+def test_a_ban_is_taken_back_again_unless_a_later_one_has_run_out() -> None:
+    def ended(address: str, how: str, after: float = 60, origin: str = "fail2ban/sshd") -> tuple[ManualBan, float, bool]:
+        return ban(address, origin=origin), NOW + after, how == lift
+
+    lift, run_out = "lifted", "run out"
+    first = [ended("203.0.113.7", lift), ended("203.0.113.7", run_out, 600)]
+    # The newest end comes first, and those of origins that are not reported do not count.
+    second = [ended("203.0.113.8", run_out, 600), ended("203.0.113.8", lift)]
+    third = [ended("203.0.113.9", run_out, 600, "operator"), ended("203.0.113.9", lift), ended("203.0.113.9", lift, 30)]
+    assert [*ends_again([*first, *second, *third], PATTERNS)] == [lifted("203.0.113.7"), lifted("203.0.113.9")]
 
 
 def test_a_ban_that_has_run_out_need_not_be_sent() -> None:

@@ -6,11 +6,18 @@ from itertools import islice
 import aiosqlite
 
 from banlistd.adapters.storage.database import Database
-from banlistd.adapters.storage.manual_bans import bans_within, newest_bans
+from banlistd.adapters.storage.manual_bans import bans_within, newest_bans, newest_ends
 from banlistd.core.fleet.reports.addresses import ReportedAddress, bounds_of
-from banlistd.core.fleet.reports.outbox import MOST_IN_OUTBOX, ReportChange, reported_bans, reported_ends
+from banlistd.core.fleet.reports.outbox import (
+    LIFTED_AGAIN,
+    MOST_IN_OUTBOX,
+    ReportChange,
+    ends_again,
+    reported_bans,
+    reported_ends,
+)
 from banlistd.core.fleet.reports.report import LiftedBan, ReportedBan
-from banlistd.core.manual.ended_bans import EndedBan
+from banlistd.core.manual.ended_bans import BanEnd, EndedBan
 from banlistd.model import ManualBan
 
 _PUT = """
@@ -37,16 +44,17 @@ class OutboxNotes:
         now = self._now()
         ends = [*reported_ends(((one.ban, one.ended_at) for one in ended), self._patterns)]
         # Of more only the last would stay, and the firewall waits for this.
-        lifted = [one for one in ends[-MOST_IN_OUTBOX:] if not await self._is_banned(connection, one, now)]
+        lifted = [one for one in ends[-MOST_IN_OUTBOX:] if not await _is_banned(connection, one, self._patterns, now)]
         # Of an address that is lifted and banned at once, the ban counts.
         changes: list[ReportChange] = [*lifted, *reported_bans(come, self._patterns, now)]
         if changes:
             await put_changes(connection, changes)
 
-    async def _is_banned(self, connection: aiosqlite.Connection, lifted: LiftedBan, now: float) -> bool:
-        """Whether another ban in force of the address is reported."""
-        bans = await bans_within(connection, bounds_of(lifted.address))
-        return any(True for _ in reported_bans(bans, self._patterns, now))
+
+async def _is_banned(connection: aiosqlite.Connection, lifted: LiftedBan, patterns: Sequence[str], now: float) -> bool:
+    """Whether another ban in force of the address is reported."""
+    bans = await bans_within(connection, bounds_of(lifted.address))
+    return any(True for _ in reported_bans(bans, patterns, now))
 
 
 async def put_changes(connection: aiosqlite.Connection, changes: Sequence[ReportChange], most: int = MOST_IN_OUTBOX) -> None:
@@ -71,15 +79,28 @@ class OutboxTable:
 
         return await self._database.write(work)
 
-    async def repeat(self, patterns: Sequence[str], now: float, most: int) -> int:
+    async def repeater(self) -> str:
+        rows = await self._database.run("SELECT name FROM report_repeaters")
+        return str(rows[0][0]) if rows else ""
+
+    async def repeat(self, who: str, patterns: Sequence[str], now: float, most: int) -> int:
         async def work(connection: aiosqlite.Connection) -> int:
+            await connection.execute("DELETE FROM report_repeaters")
+            await connection.execute("INSERT INTO report_repeaters VALUES (?)", (who,))
             ((waiting,),) = await connection.execute_fetchall("SELECT count(*) FROM report_outbox")
             found = reported_bans(await newest_bans(connection), patterns, now)
             bans: dict[ReportedAddress, ReportedBan] = {}
             for ban in islice(found, max(0, min(most, MOST_IN_OUTBOX - waiting))):
                 bans.setdefault(ban.address, ban)
-            await connection.executemany(_PUT_MISSING, map(_row_of, reversed(bans.values())))
-            return len(bans)
+            room = max(0, min(most, MOST_IN_OUTBOX - waiting - len(bans)))
+            lifted: list[LiftedBan] = []
+            recent = await newest_ends(connection, now - LIFTED_AGAIN, MOST_IN_OUTBOX)
+            for one in ends_again(((each.ban, each.ended_at, each.how is BanEnd.LIFTED) for each in recent), patterns):
+                if len(lifted) < room and not await _is_banned(connection, one, patterns, now):
+                    lifted.append(one)
+            changes: list[ReportChange] = [*reversed(lifted), *reversed(bans.values())]
+            await connection.executemany(_PUT_MISSING, map(_row_of, changes))
+            return len(bans) + len(lifted)
 
         return await self._database.write(work)
 

@@ -12,6 +12,9 @@ ReportChange = ReportedBan | LiftedBan
 MOST_IN_OUTBOX = 10_000
 """Changes that wait to be sent; the oldest go first."""
 
+LIFTED_AGAIN = 3 * 3600.0
+"""Seconds in which a ban that was lifted is taken back again at each repetition: two of them at least."""
+
 _NEARLY_OVER = 60
 """Seconds. A ban that is lifted so shortly before its end has ended: fail2ban lifts its bans itself, by a clock of its own."""
 
@@ -46,6 +49,21 @@ def reported_ends(ended: Iterable[tuple[ManualBan, float]], patterns: Sequence[s
             continue
         if change := change_of(ban):
             yield LiftedBan(change.address, change.origin)
+
+
+def ends_again(ended: Iterable[tuple[ManualBan, float, bool]], patterns: Sequence[str]) -> Iterator[LiftedBan]:
+    """What is taken back again. `ended`: bans, when each ended, and whether it was lifted; the newest end first.
+
+    The newest end of an address counts: a ban after the lifted one may have run out, and such a one is not taken back.
+    """
+    seen = set()
+    for ban, ended_at, is_lifted in ended:
+        change = change_of(ban) if is_reported(ban, patterns) else None
+        if change is None or change.address in seen:
+            continue
+        seen.add(change.address)
+        if is_lifted:
+            yield from reported_ends([(ban, ended_at)], patterns)
 
 
 def is_over(change: ReportChange, now: float) -> bool:
