@@ -10,6 +10,7 @@ from banlistd.events.bans import MANY_CHANGED
 from banlistd.events.evidence import HITS_UNAVAILABLE as UNAVAILABLE
 from banlistd.events.feeds import LISTS_PUBLISHED, PUBLISHING_FAULT, SOURCE_DEAD, SOURCE_EMPTY, SOURCE_MOVED
 from banlistd.events.firewall import DRIFT_ENDED, DRIFT_RECURRING, DRIFT_REPAIRED, REMARK, RESTORED
+from banlistd.events.fleet.endings import HEARD_AGAIN, PROVEN_AGAIN, PUBLISHED_AGAIN
 from banlistd.events.fleet.node import PROOF_REFUSED, ROOT_CHANGED, SIGNATURE_EXPIRED, SIGNATURE_EXPIRED_OVER
 from banlistd.events.fleet.reports import NODE_SILENT, REPORT_REFUSED
 from banlistd.events.kind import EventKind, Field, Priority
@@ -254,7 +255,9 @@ class EventName(StrEnum):
     ORDER_REFUSED = ORDER_REFUSED
     REPORT_REFUSED = REPORT_REFUSED
     NODE_SILENT = NODE_SILENT
+    NODE_SILENT_OVER = HEARD_AGAIN
     HUB_REFUSED = PROOF_REFUSED
+    HUB_REFUSED_OVER = PROVEN_AGAIN
     HUB_EXPIRED = SIGNATURE_EXPIRED
     HUB_EXPIRED_OVER = SIGNATURE_EXPIRED_OVER
     HUB_ROOT_CHANGED = ROOT_CHANGED
@@ -263,6 +266,7 @@ class EventName(StrEnum):
     MQTT_REFUSED = BROKER_REFUSED
     FLEET_PUBLISHED = LISTS_PUBLISHED
     FLEET_FAULT = PUBLISHING_FAULT
+    FLEET_FAULT_OVER = PUBLISHED_AGAIN
     GEO_WARMED = EventKind(
         "geo_warmed",
         "6d1b4a0cb5a44b3f8a7a0f0f5b0a1c20",

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -229,7 +230,21 @@ def test_a_refused_mirror_is_announced_once_until_it_is_well_again() -> None:
 
     world = World()
     asyncio.run(polls())
-    assert world.announcer.names() == [EventName.HUB_REFUSED] * 2
+    assert world.announcer.names() == [EventName.HUB_REFUSED, EventName.HUB_REFUSED_OVER, EventName.HUB_REFUSED]
+
+
+def test_a_refusal_is_not_over_while_no_mirror_gives_a_list() -> None:
+    async def polls() -> None:
+        lists, all_lists = world.lists(), dict(world.mirrors.lists)
+        for refused in ((FORGED,), (ABSENT,), ()):
+            world.mirrors.refused = refused
+            world.mirrors.lists = {} if refused else all_lists
+            with suppress(FetchError):
+                await world.fetch(lists)
+
+    world = World()
+    asyncio.run(polls())
+    assert world.announcer.names() == [EventName.HUB_REFUSED, EventName.HUB_REFUSED_OVER]
 
 
 def test_expired_signatures_are_announced_once_and_so_is_their_end() -> None:

@@ -153,8 +153,11 @@ def test_a_fault_is_announced_once_and_the_pause_grows_to_ten_minutes(hub: Hub, 
         hub.clock.time += 600
     assert hub.announcer.names() == [EventName.FLEET_FAULT]
     hub.error = None
-    hub.turn(has_news=False)
-    assert hub.lists == [["drop"]]
+    for _ in range(2):
+        hub.turn(has_news=False)
+        hub.clock.time += RENEWED_EVERY
+    assert hub.lists == [["drop"], []]
+    assert hub.announcer.names() == [EventName.FLEET_FAULT, EventName.FLEET_PUBLISHED, EventName.FLEET_FAULT_OVER]
 
 
 def test_root_and_targets_that_end_soon_are_announced(hub: Hub) -> None:

@@ -135,7 +135,7 @@ def test_a_signature_that_cannot_be_checked_leaves_out_no_other_report(tmp_path:
     asyncio.run(life())
 
 
-def test_a_node_is_silent_once_an_hour_has_passed_and_again_after_it_was_heard(tmp_path: Path) -> None:
+def test_a_node_is_silent_once_an_hour_has_passed_and_again_after_it_was_heard_until_none_is(tmp_path: Path) -> None:
     async def life() -> None:
         clock, announcer = FakeClock(), FakeAnnouncer()
 
@@ -161,5 +161,12 @@ def test_a_node_is_silent_once_an_hour_has_passed_and_again_after_it_was_heard(t
             clock.time += SILENT_AFTER
             await silence.look()
             assert silent() == ["node-2", "node-1", "node-2"]
+            silence.hear("node-1")
+            await silence.look()
+            await nodes.forget("node-2")
+            for _ in range(2):
+                await silence.look()
+            over = [event.name for event in announcer.events if event.name is EventName.NODE_SILENT_OVER]
+            assert len(over) == 2
 
     asyncio.run(life())

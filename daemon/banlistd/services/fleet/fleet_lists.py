@@ -78,7 +78,7 @@ class FleetLists:
         self._root_version = 0
         self._names: set[str] = set()
         self._last_refused: dict[tuple[str, str], MirrorRefusal] = {}
-        self._is_expired = False
+        self._is_expired = self._is_refused = False
 
     @property
     def refusals(self) -> Sequence[MirrorRefusal]:
@@ -213,6 +213,10 @@ class FleetLists:
         if self._is_expired and pulled.lists:
             self._tell(EventName.HUB_EXPIRED_OVER, f"the fleet {self.fleet.name} signs again")
         self._is_expired = is_expired or (self._is_expired and not pulled.lists)
+        is_refused = any(one.fault is MirrorFault.REFUSED for one in pulled.refused)
+        if self._is_refused and pulled.lists and not is_refused:
+            self._tell(EventName.HUB_REFUSED_OVER, f"what mirrors of the fleet {self.fleet.name} give is proven again")
+        self._is_refused = is_refused or (self._is_refused and not pulled.lists)
         self._announce_root(known, pulled)
 
     def _announce_root(self, known: KnownTrust, pulled: Pulled) -> None:

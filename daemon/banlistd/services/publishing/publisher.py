@@ -124,8 +124,9 @@ class Publisher:
         left = self._published.offline_expires - parts.clock.now()
         if left < _WARNED_BEFORE:
             self._tell_fault("root or targets of the fleet end within 30 days (banlistctl fleet rotate FOLDER)")
-        else:
+        elif self._fault:
             self._fault = ""
+            parts.announcer.announce(Event(EventName.FLEET_FAULT_OVER, "the lists of the fleet are published again"))
 
     async def _encoded(self, content: Content, before: Published) -> NewContent:
         known = before.lists.get(content.source_id, ())

@@ -36,7 +36,7 @@ class Silence:
         await self.look()
 
     async def look(self) -> None:
-        """Announce those that have become silent. Raises LedgerError."""
+        """Announce those that have become silent, and that none is any more. Raises LedgerError."""
         now, admitted_before = self._clock.monotonic(), self._clock.now() - SILENT_AFTER
         nodes = [node for node in await self._register.every() if node.suspended_at is None]
         silent = {
@@ -48,4 +48,6 @@ class Silence:
             self._announcer.announce(
                 Event(EventName.NODE_SILENT, f"nothing was heard of {node_id} for an hour", {"NODE": node_id})
             )
+        if self._silent and not silent:
+            self._announcer.announce(Event(EventName.NODE_SILENT_OVER, "no admitted node is silent any more"))
         self._silent = silent
