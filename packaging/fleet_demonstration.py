@@ -1,4 +1,5 @@
 """Shows a fleet on one screen: what a hub publishes, three nodes ban, in the kernel, from a mirror that none of them trusts.
+What two of them report, the third one bans, too; a stolen one bans nothing elsewhere.
 
 packaging/try-fleet calls it in a network namespace of its own, in which it makes those of the five machines.
 """
@@ -15,11 +16,13 @@ from contextlib import ExitStack
 from pathlib import Path
 
 BIN = Path(sys.executable).parent
+SHIPPED = Path(__file__).resolve().parent / "mosquitto"
 NET = "10.77.0"
 MACHINES = ("hub", "mirror", "node-1", "node-2", "node-3")
 NODES = MACHINES[2:]
 OWNERS = ("anna", "ben", "cleo")
 FIRST, SECOND = "198.51.100.7", "203.0.113.9"
+ATTACKER, USER = "203.0.113.66", "192.0.2.25"
 PATIENCE = 30.0
 
 _SERVE = """
@@ -102,12 +105,16 @@ def _demonstrate(folder: Path, machines: dict[str, Machine], stack: ExitStack) -
     hub, mirror, nodes = machines["hub"], machines["mirror"], [machines[name] for name in NODES]
     _title("1 Three people sign offline which hub there is; the hub has none of their keys")
     _ceremony(folder, hub)
+    broker = _broker(folder, hub, stack)
     public, copy = hub.folder / "state" / "fleet" / "public", mirror.folder / "fleet"
     (hub.folder / "list.txt").write_text(f"{FIRST}\n")
+    lists, reports = ("[drop, reports]", ["id: reports, reports: {quorum: 2}"]) if broker else ("[drop]", [])
+    publish = f'publish: {{lists: {lists}, key: "${{credential:hub-key}}", every: 1s}}'
     _configure(
         hub,
-        ["backend: memory", 'fleet: {name: main, publish: {lists: [drop], key: "${credential:hub-key}", every: 1s}}'],
+        ["backend: memory", f"fleet: {{name: main, {publish}}}", *broker],
         f"id: drop, path: {hub.folder / 'list.txt'}, guards: {{share: off, shrink: off}}",
+        *reports,
     )
     hub.start(stack)
     _until(lambda: hub.has("fleet_published", "drop (1 entry)"))
@@ -124,8 +131,12 @@ def _demonstrate(folder: Path, machines: dict[str, Machine], stack: ExitStack) -
     for node in nodes:
         shutil.copy(folder / "main" / "1.root.json", node.folder / "root.json")
         where = f"root: {node.folder}/root.json, urls: ['https://{mirror.address}:8443/fleet'], ca: {certificate}"
-        fleet = f"fleet: {{name: main, {where}, spread: 0s}}"
-        _configure(node, [fleet], "id: drop, hub: drop, every: 1h, guards: {share: off}")
+        more, shared = "", []
+        if broker:
+            more = ', report: [fail2ban/*], node_key: "${credential:node-key}"'
+            shared = [_access(folder, node, hub), "id: shared, hub: reports, every: 1h, guards: {share: off}"]
+        lines = [f"fleet: {{name: main, {where}, spread: 0s{more}}}", *shared[:1]]
+        _configure(node, lines, "id: drop, hub: drop, every: 1h, guards: {share: off}", *shared[1:])
         node.start(stack)
     _until(lambda: all(node.bans(FIRST) for node in nodes))
     _tell(nodes, FIRST)
@@ -141,8 +152,9 @@ def _demonstrate(folder: Path, machines: dict[str, Machine], stack: ExitStack) -
     _until(lambda: all(node.bans(SECOND) for node in nodes))
     _tell(nodes, SECOND)
     print(f"  {time.monotonic() - began:.1f} seconds after the change")
+    is_shared = _share(hub, nodes, lambda: _copy(public, copy)) if broker else True
 
-    _title("4 The mirror is stolen, and serves a list of the thief")
+    _title(f"{'6' if broker else '4'} The mirror is stolen, and serves a list of the thief")
     for path in (copy / "targets" / "drop").iterdir():
         path.write_bytes(b"all addresses of your users")
     for path in (copy / "metadata").glob("*.drop.json"):
@@ -155,7 +167,82 @@ def _demonstrate(folder: Path, machines: dict[str, Machine], stack: ExitStack) -
     refused = [node.has("hub_refused") for node in nodes]
     for node, is_refused in zip(nodes, refused, strict=True):
         print(f"  {node.name}: {'refused, and told' if is_refused else 'NOT refused'}; its bans are as before")
-    return all(refused) and all(node.bans(FIRST) and node.bans(SECOND) for node in nodes)
+    return is_shared and all(refused) and all(node.bans(FIRST) and node.bans(SECOND) for node in nodes)
+
+
+def _share(hub: Machine, nodes: Sequence[Machine], publish: Callable[[], None]) -> bool:
+    """Whether a ban of two nodes counts, and one of a stolen node does not. `publish`: copies news to the mirror."""
+    _title("4 fail2ban on two nodes bans an address: the hub lists it, and the third node bans it, too")
+    for number, node in enumerate(nodes, 1):
+        key = json.loads(_ctl("--json", "fleet", "join", node.name, "--folder", str(node.folder / "config" / "credentials")))[
+            "key"
+        ]
+        hub.ctl("nodes", "admit", node.name, "--site", f"site-{number}", "--key", key)
+    _until(lambda: all(node.has("mqtt_connected") for node in nodes))
+    began = time.monotonic()
+    for node in nodes[:2]:
+        node.ctl("ban", ATTACKER, "--for", "1h", "--origin", "fail2ban/sshd")
+    _until(lambda: hub.has("fleet_published", "reports (1 entry)"))
+    publish()
+    nodes[2].ctl("refresh", "shared")
+    _until(lambda: nodes[2].bans(ATTACKER))
+    _tell(nodes, ATTACKER)
+    print(f"  {time.monotonic() - began:.1f} seconds after the bans")
+
+    _title("5 The third node is stolen, and reports the address of a user")
+    nodes[2].ctl("ban", USER, "--for", "1h", "--origin", "fail2ban/sshd")
+    _until(lambda: "node-3" in hub.ctl("sightings", USER).stdout)
+    print("  the hub has its report: one vote of one site")
+    hub.ctl("refresh", "reports")
+    publish()
+    for node in nodes[:2]:
+        node.ctl("refresh", "shared")
+        print(f"  {node.name}: {USER} is {'banned, and must NOT be' if node.bans(USER) else 'not banned'}")
+    hub.ctl("nodes", "suspend", "node-3")
+    is_gone = "node-3" not in hub.ctl("sightings", USER).stdout
+    print(f"  suspended at the hub: what it has reported is {'gone' if is_gone else 'NOT gone'}")
+    return is_gone and not any(node.bans(USER) for node in nodes[:2])
+
+
+def _broker(folder: Path, hub: Machine, stack: ExitStack) -> list[str]:
+    """The shipped mosquitto on the hub, with TLS; what the hub needs to know of it. Empty: there is no mosquitto."""
+    program = shutil.which("mosquitto", path="/usr/sbin:/usr/bin:/sbin:/bin")
+    if program is None:
+        print("  mosquitto is missing (apt install mosquitto): without it, no node reports a ban")
+        return []
+    place = folder / "broker"
+    place.mkdir()
+    made = ("-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2", "-subj", "/CN=authority")
+    usage = ("-addext", "keyUsage=critical,keyCertSign,cRLSign")
+    _run("openssl", "req", *made, *usage, "-keyout", str(place / "ca.key"), "-out", str(place / "ca.pem"))
+    request = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj", "/CN=broker")
+    _run("openssl", "req", *request, "-keyout", str(place / "broker.key"), "-out", str(place / "broker.csr"))
+    _sign(place, place / "broker.csr", place / "broker.pem", hub.address)
+    (place / "acl").write_text((SHIPPED / "acl").read_text().replace("/home/", "/main/"))
+    config = (SHIPPED / "banlistd.conf").read_text().replace("/etc/mosquitto/banlistd", str(place))
+    (place / "mosquitto.conf").write_text(f"{config}\nuser root\n")
+    log = stack.enter_context((place / "log").open("wb"))
+    running = subprocess.Popen(hub.command(program, "-c", str(place / "mosquitto.conf")), stdout=log, stderr=log)
+    stack.callback(running.wait)
+    stack.callback(running.kill)
+    return [_access(folder, hub, hub)]
+
+
+def _access(folder: Path, machine: Machine, hub: Machine) -> str:
+    """Its keys, made by itself, a certificate for them, and its `mqtt:`."""
+    credentials, place = machine.folder / "config" / "credentials", folder / "broker"
+    _ctl("fleet", "join", machine.name, "--folder", str(credentials))
+    certificate = machine.folder / "mqtt.pem"
+    _sign(place, credentials / f"{machine.name}.csr", certificate, machine.address)
+    tls = f'{{ca: {place}/ca.pem, certificate: {certificate}, key: "${{credential:mqtt-key}}"}}'
+    return f'mqtt: {{broker: "mqtts://{hub.address}:8883", id: {machine.name}, tls: {tls}}}'
+
+
+def _sign(place: Path, request: Path, certificate: Path, address: str) -> None:
+    names = place / "names"
+    names.write_text(f"subjectAltName=IP:{address}\n")
+    authority = ("-CA", str(place / "ca.pem"), "-CAkey", str(place / "ca.key"), "-CAcreateserial", "-days", "2")
+    _run("openssl", "x509", "-req", *authority, "-in", str(request), "-extfile", str(names), "-out", str(certificate))
 
 
 def _ceremony(folder: Path, hub: Machine) -> None:
@@ -179,8 +266,9 @@ def _ceremony(folder: Path, hub: Machine) -> None:
     _ctl("fleet", "promote", *state)
 
 
-def _configure(machine: Machine, lines: Sequence[str], source: str) -> None:
-    text = ["log: {format: json}", "geo: {databases: []}", *lines, f"sources: [{{{source}}}]", ""]
+def _configure(machine: Machine, lines: Sequence[str], *sources: str) -> None:
+    written = (f"  - {{{source}}}" for source in sources)
+    text = ["log: {format: json}", "geo: {databases: []}", *lines, "sources:", *written, ""]
     (machine.folder / "config" / "banlistd.yaml").write_text("\n".join(text))
 
 
