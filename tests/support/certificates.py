@@ -20,6 +20,7 @@ unique_subject = no
 default_md = sha256
 policy = names
 copy_extensions = copy
+default_crl_days = 30
 x509_extensions = extensions
 [names]
 commonName = supplied
@@ -69,9 +70,19 @@ class Authority:
     def granted(self, request: Path, validity: Sequence[str] = ("-days", "2")) -> Path:
         """The certificate that somebody asks for who has made the key."""
         path = request.with_suffix(".crt")
-        authority = ("-config", self.folder / "authority.conf", "-cert", f"{self.path}.crt", "-keyfile", self.path)
-        _openssl("ca", "-batch", "-notext", *authority, *validity, "-in", request, "-out", path)
+        _openssl("ca", "-batch", "-notext", *self._own, *validity, "-in", request, "-out", path)
         return path
+
+    def withdraw(self, certificate: Path) -> None:
+        """It counts no more for those who read what `write_withdrawn` writes from now on."""
+        _openssl("ca", *self._own, "-revoke", f"{certificate}.crt")
+
+    def write_withdrawn(self, path: Path) -> None:
+        _openssl("ca", *self._own, "-gencrl", "-out", path)
+
+    @property
+    def _own(self) -> tuple[str | Path, ...]:
+        return "-config", self.folder / "authority.conf", "-cert", f"{self.path}.crt", "-keyfile", self.path
 
     def trusted(self) -> ssl.SSLContext:
         """What a client uses that knows this authority."""

@@ -3,6 +3,7 @@
 import ipaddress
 import json
 import random
+import shutil
 from pathlib import Path
 
 import pytest
@@ -75,6 +76,32 @@ def test_a_hub_without_its_key_says_so_and_goes_on_banning(
     with running(place, "drop") as daemon:
         assert "there is no credential hub-key" in daemon.wait_for("fleet_fault")["reason"]
         assert place.ask("status")["sources"]
+
+
+def test_a_hub_whose_disk_was_lost_goes_on_from_a_mirror_and_nodes_need_nothing(
+    tmp_path: Path, owners: Owners, place: Installation
+) -> None:
+    hub, node, mirror = Hub(place.state / "fleet", owners, "hub-a"), Node(tmp_path / "node", owners), tmp_path / "mirror"
+    hub.install()
+    hub.promote()
+    with running(place, "drop") as daemon:
+        before = daemon.wait_for("fleet_published")["version"]
+        assert node.pull(hub.folder.public, "drop/full.blz")
+        shutil.copytree(hub.folder.public, mirror)
+    shutil.rmtree(place.state)
+    place.state.mkdir()
+    new = Hub(place.state / "fleet", owners, "hub-a")
+    new.install()
+    new.promote(mirror)
+    write_list(tmp_path, 2010)
+    with running(place, "drop") as daemon:
+        published = daemon.wait_for("fleet_published")
+        if not published["entries"]:  # its start was sooner than its import
+            published = daemon.wait_for("fleet_published", since=daemon.events.index(published) + 1)
+        assert published["version"] > before
+        (run,) = place.runs("completed")
+        taken = whole_list(node.pull(new.folder.public, "drop/full.blz") or b"", MOST)
+        assert taken.content_hash() == run["content_hash"]
 
 
 def test_a_hub_that_another_one_replaced_publishes_nothing_more(tmp_path: Path, owners: Owners, place: Installation) -> None:

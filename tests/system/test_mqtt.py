@@ -78,6 +78,10 @@ async def test_an_operator_bans_over_the_broker_once_and_nobody_else_does(tmp_pa
                 assert (await answer_to(ban))["error"]["kind"] == "replayed"
                 wrong = BERT.order(asyncio.get_running_loop().time(), "ban", {"address": "203.0.113.8"}, to="node-1")
                 assert (await answer_to(wrong))["error"]["kind"] == "wrong_key"
+                beyond = await asyncio.to_thread(signed, "approve", "one", "--hash", "0" * 64)
+                assert (await answer_to(beyond))["error"]["kind"] == "not_allowed"
+                other = await asyncio.to_thread(place.ctl, "order", "--key", key, "node-2", "ban", "203.0.113.8")
+                assert (await answer_to(other.stdout))["error"]["kind"] == "wrong_recipient"
                 late = await asyncio.to_thread(signed, "ban", "203.0.113.8", "--valid", "1")
                 await asyncio.sleep(2)
                 assert (await answer_to(late))["error"]["kind"] == "late"

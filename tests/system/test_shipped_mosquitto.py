@@ -3,63 +3,22 @@
 import asyncio
 import json
 import shutil
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 import aiomqtt
 import pytest
 
-from banlistd.adapters.mqtt.certificates import tls_context
 from support.certificates import Authority
-from support.mosquitto import Heard, Mosquitto, broker
 from support.network_namespace import in_network_namespace
+from support.shipped_broker import ShippedBroker, shipped_broker
 from system.daemon_process import Installation, running
 
-SHIPPED = Path(__file__).resolve().parents[2] / "packaging/mosquitto"
 ROOT = "banlistd/v1/home"
 STATE = f"{ROOT}/node/node-1/state"
 
 
-@dataclass(frozen=True)
-class Fleet:
-    """A broker with the shipped configuration, and the authority of its clients."""
-
-    mosquitto: Mosquitto
-    authority: Authority
-
-    @asynccontextmanager
-    async def client(self, name: str, *topics: str, id: str | None = None) -> AsyncIterator[Heard]:  # noqa: A002 - as MQTT calls it
-        """Connected with the certificate of that name. `id`: the client id; without it, any."""
-        certificate = self.authority.signed(name)
-        tls = tls_context(self.authority.path, certificate, certificate)
-        place = ("127.0.0.1", self.mosquitto.port)
-        async with aiomqtt.Client(*place, tls_context=tls, identifier=id, protocol=aiomqtt.ProtocolVersion.V5) as client:
-            for topic in topics:
-                await client.subscribe(topic, qos=1)
-            yield Heard(client)
-
-
-@contextmanager
-def fleet(folder: Path) -> Iterator[Fleet]:
-    authority = Authority.made_in(folder)
-    place = folder / "broker"
-    place.mkdir()
-    shutil.copy(authority.path, place / "ca.pem")
-    own = authority.signed("broker")
-    for name in ("broker.pem", "broker.key"):
-        shutil.copy(own, place / name)
-    shutil.copy(SHIPPED / "acl", place / "acl")
-    text = (SHIPPED / "banlistd.conf").read_text().replace("/etc/mosquitto/banlistd", str(place))
-    assert "listener 8883\n" in text
-    lines = text.replace("listener 8883\n", "").splitlines()
-    with broker(folder, *lines, "user root") as mosquitto:
-        yield Fleet(mosquitto, authority)
-
-
 def test_a_host_writes_only_as_itself_and_reads_nothing_of_others(tmp_path: Path) -> None:
-    async def life(shipped: Fleet) -> None:
+    async def life(shipped: ShippedBroker) -> None:
         async with (
             shipped.client("monitoring", f"{ROOT}/node/#") as monitoring,
             shipped.client("node-1") as victim,
@@ -95,12 +54,12 @@ def test_a_host_writes_only_as_itself_and_reads_nothing_of_others(tmp_path: Path
             # A message comes once for each of the subscriptions.
             assert {*thief.messages} == {(f"{ROOT}/bell", b"lists"), (f"{ROOT}/order/node-2", b"for node-2")}
 
-    with fleet(tmp_path) as shipped:
+    with shipped_broker(tmp_path) as shipped:
         asyncio.run(life(shipped))
 
 
 def test_an_operator_writes_orders_only_and_home_assistant_only_presses(tmp_path: Path) -> None:
-    async def life(shipped: Fleet) -> None:
+    async def life(shipped: ShippedBroker) -> None:
         async with (
             shipped.client("node-1", f"{ROOT}/#") as host,
             shipped.client("anna", "#") as anna,
@@ -123,7 +82,7 @@ def test_an_operator_writes_orders_only_and_home_assistant_only_presses(tmp_path
             assert [payload for _, payload in anna.messages] == [b"answer"]
             assert [payload for _, payload in assistant.messages] == [b"state", b"online"]
 
-    with fleet(tmp_path) as shipped:
+    with shipped_broker(tmp_path) as shipped:
         asyncio.run(life(shipped))
 
 
@@ -133,14 +92,11 @@ def test_without_a_certificate_of_the_authority_nobody_connects(tmp_path: Path) 
     (tmp_path / "other").mkdir()
     foreign = Authority.made_in(tmp_path / "other").signed("node-1")
 
-    async def attempt(shipped: Fleet, certificate: Path | None) -> None:
-        tls = tls_context(shipped.authority.path, certificate, certificate)
-        async with aiomqtt.Client(
-            "127.0.0.1", shipped.mosquitto.port, tls_context=tls, timeout=2, protocol=aiomqtt.ProtocolVersion.V5
-        ):
+    async def attempt(shipped: ShippedBroker, certificate: Path | None) -> None:
+        async with shipped.client_with(certificate, seconds=2):
             raise AssertionError("this client is unknown")
 
-    with fleet(tmp_path) as shipped:
+    with shipped_broker(tmp_path) as shipped:
         for certificate in (None, foreign):
             with pytest.raises(aiomqtt.MqttError):
                 asyncio.run(attempt(shipped, certificate))
@@ -150,7 +106,7 @@ def test_without_a_certificate_of_the_authority_nobody_connects(tmp_path: Path) 
 async def test_the_daemon_works_with_that_broker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     place = Installation(tmp_path)
     place.configure()
-    with fleet(tmp_path) as shipped:
+    with shipped_broker(tmp_path) as shipped:
         certificate = shipped.authority.signed("node-1")
         credentials = tmp_path / "credentials"
         credentials.mkdir()
@@ -159,7 +115,7 @@ async def test_the_daemon_works_with_that_broker(tmp_path: Path, monkeypatch: py
         key = place.ctl("operator-key", str(tmp_path / "anna.key")).stdout.strip()
         lines = [
             "mqtt:",
-            f"  broker: mqtts://127.0.0.1:{shipped.mosquitto.port}",
+            f"  broker: {shipped.url}",
             "  id: node-1",
             "  home_assistant: yes",
             f'  tls: {{ca: {shipped.authority.path}, certificate: {certificate}, key: "${{credential:mqtt-key}}"}}',

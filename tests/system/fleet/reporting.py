@@ -75,6 +75,11 @@ def listed(hub: Installation, address: str) -> bool:
     return "reports" in found.stdout
 
 
+def sightings(hub: Installation) -> dict[str, int]:
+    """Of each node, how many addresses it has reported."""
+    return {row["id"]: row["sightings"] for row in hub.ask("nodes")}
+
+
 def bans_of(hub: Installation) -> int:
     return int(hub.ask("status")["bans"])
 
