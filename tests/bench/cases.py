@@ -6,8 +6,10 @@ from bench.case_answering import answers
 from bench.case_bans import bans
 from bench.case_evidence import evidence
 from bench.case_fail2ban import one_by_one
+from bench.case_fleet import fleet
 from bench.case_history import history
 from bench.case_importing import bogons6, million, networks, random_million, three_million
+from bench.case_many_nodes import many_nodes
 from bench.case_packets import packets, rules, scopes
 from bench.case_parsing import parse_feeds, parse_million
 from bench.case_repairing import repair
@@ -36,5 +38,7 @@ CASES: Mapping[str, tuple[str, Callable[[Setting], Iterator[Row]]]] = {
     "bans": ("manual bans, many and one by one", bans),
     "evidence": ("what log and hits cost a packet", evidence),
     "rules": ("the cost of the rules for a packet", rules),
+    "fleet": ("a hub and a node of a fleet", fleet),
+    "nodes": ("many nodes of a fleet on this machine", many_nodes),
     "scopes": ("the cost of scopes for a packet that no source has", scopes),
 }

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 # Rates, in units of their own; all else is cost.
-_MORE_IS_BETTER = frozenset({"kpps", "bans/s"})
+_MORE_IS_BETTER = frozenset({"kpps", "bans/s", "reports/s", "requests/s"})
 
 
 class Bound(StrEnum):

@@ -1,6 +1,5 @@
 """Many nodes at once. With `-m scale` 1,000 with the real code and 10,000 light ones; else few. The benchmark times them."""
 
-import asyncio
 from pathlib import Path
 
 import pytest
@@ -9,10 +8,10 @@ from support.certificates import self_signed
 from support.fleet_repository import Repository
 from support.many_nodes.crowd import allow_many_files, crowd_of
 from support.many_nodes.static_server import static_server
-from support.mosquitto import Mosquitto, broker, listening_to
+from support.mosquitto import broker
 from support.network_namespace import in_network_namespace
 from system.fleet.many_machines import MANY, PATIENCE, many_machines
-from system.test_fleet_bell import BELL
+from system.fleet.ringing import ring
 from system.test_fleet_trust import NEW, OLD, content
 
 pytestmark = pytest.mark.scale
@@ -43,16 +42,6 @@ def test_many_nodes_get_a_change_a_ban_of_two_sites_and_all_come_back_to_a_broke
         assert machines.crowd.now.fault == ""
 
 
-def ring(mosquitto: Mosquitto, repository: Repository) -> None:
-    """As a hub does."""
-
-    async def publish() -> None:
-        async with listening_to(mosquitto) as heard:
-            await heard.client.publish(BELL, (repository.folder / "metadata/timestamp.json").read_bytes(), qos=1, retain=True)
-
-    asyncio.run(publish())
-
-
 @in_network_namespace
 def test_very_many_light_nodes_are_rung_and_come_back_to_a_broker_that_was_killed(tmp_path: Path, is_large: bool) -> None:
     allow_many_files()
@@ -69,7 +58,7 @@ def test_very_many_light_nodes_are_rung_and_come_back_to_a_broker_that_was_kille
         }
         with crowd_of(10_000 if is_large else 300, "light", **order) as crowd:
             crowd.until_connected(PATIENCE)
-            ring(mosquitto, repository)
+            ring(mosquitto, repository.folder)
             before = crowd.until_all_have(repository.timestamp.signed.version, PATIENCE)
             assert before.requests == REQUESTS * crowd.size
             mosquitto.stop()
@@ -77,6 +66,6 @@ def test_very_many_light_nodes_are_rung_and_come_back_to_a_broker_that_was_kille
             mosquitto.start()
             crowd.until_connected(PATIENCE)
             repository.publish({"drop": content(OLD, NEW)})
-            ring(mosquitto, repository)
+            ring(mosquitto, repository.folder)
             after = crowd.until_all_have(repository.timestamp.signed.version, PATIENCE)
             assert after.requests - before.requests == REQUESTS * crowd.size
