@@ -29,6 +29,7 @@ pytestmark = pytest.mark.boot
 CLEAN, BANNED, LATER, SHARED = "203.0.113.250", "198.51.100.7", "198.51.100.8", "203.0.113.9"
 MOSQUITTO, NGINX = "packaging/mosquitto/README.md", "packaging/nginx/README.md"
 CONFIGURATION, LIST, STICK = "/etc/banlistd/banlistd.yaml", "/etc/banlistd/lists/drop.txt", "/media/stick"
+FAIL2BAN, JAILS = "packaging/fail2ban/README.md", "fail2ban bans through banlistd"
 PUBLIC = "/var/lib/banlistd/fleet/public"
 PASSPHRASE = "/root/passphrase"  # noqa: S105 - the path of a file
 
@@ -218,13 +219,23 @@ def test_a_change_reaches_the_kernel_by_the_bell(site: Site) -> None:
     assert site.who_passes() == {CLEAN, LATER}
 
 
-def test_a_ban_of_the_node_becomes_a_list_of_the_fleet(site: Site) -> None:
-    since = site.node.now()
-    site.node.run("banlistctl", "ban", SHARED, "--origin", "fail2ban/sshd", "--for", "10m")
+def test_who_fails_at_ssh_on_the_node_is_listed_for_the_fleet_until_fail2ban_lifts_the_ban(site: Site) -> None:
+    node, since = site.node, site.node.now()
+    type_in(node, block(FAIL2BAN, JAILS, "cp action.d"), "/usr/share/banlistd/fail2ban")
+    node.write("/etc/fail2ban/jail.d/defaults-debian.conf", "")
+    jail = "[sshd]\nenabled = true\nbackend = polling\nlogpath = /var/log/auth.log\n"
+    node.write("/etc/fail2ban/jail.local", block(FAIL2BAN, JAILS, "banaction_allports") + jail)
+    failure = f"Failed password for invalid user admin from {SHARED} port 4022 ssh2"
+    type_in(node, f"for n in 1 2 3 4 5 6; do echo \"$(date '+%b %e %T') web-1 sshd[$n]: {failure}\"; done >/var/log/auth.log")
+    node.run("systemctl", "start", "fail2ban")
     site.is_taken(since, "shared")
-    reported = json.loads(site.hub.say("banlistctl", "--json", "sightings", SHARED))
-    assert [(row["node"], row["site"]) for row in reported] == [("web-1", "oslo")]
-    assert "shared" in json.dumps(site.ask("check", SHARED))
+    (reported,) = json.loads(site.hub.say("banlistctl", "--json", "sightings", SHARED))
+    assert (reported["node"], reported["site"]) == ("web-1", "oslo")
+    assert "shared" in {row["id"] for row in site.ask("check", SHARED)["sources"]}
+    since = node.now()
+    node.run("fail2ban-client", "set", "sshd", "unbanip", SHARED)
+    site.is_taken(since, "shared")
+    assert node.run("banlistctl", "check", SHARED, check=False).returncode == 1
 
 
 def test_root_that_the_owners_sign_later_reaches_the_node(site: Site) -> None:
