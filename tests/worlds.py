@@ -331,6 +331,7 @@ async def assemble(
         suspended,
         evidence,
         RememberedOrders(SeenOrderTable(database)),
+        (),
     )
     outside = Outside(
         ledger,
@@ -379,6 +380,7 @@ async def assemble(
         evidence,
         lambda: trial.files,
         ReportTables(database, environment.disk / "db"),
+        lambda: None,
     )
     return DaemonWorld(
         environment,

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 @dataclass(frozen=True, slots=True)
 class Application:
     """The parts that the program speaks to. `user_name`: of a uid; blocks. `stream`: what is announced, for readers.
-    `exempt`: what is never listed of what nodes report. `fleet`: None where no list of one is taken.
+    `exempt`: what is never listed of what nodes report. `fleet`: its lists at this moment; None where none is taken.
     """
 
     service: Service
@@ -44,7 +44,7 @@ class Application:
     ledger: Ledger
     reports: ReportStores
     exempt: "Callable[[], Awaitable[Exempt]]"
-    fleet: "FleetLists | None" = None
+    fleet: "Callable[[], FleetLists | None]"
     said: set[Remark] = field(default_factory=set)
 
     async def restore(self) -> None:

@@ -196,16 +196,21 @@ async def _talk_to_broker(application: Application, places: Paths) -> None:
 
 @asynccontextmanager
 async def _publishing(application: Application, places: Paths) -> AsyncIterator[None]:
-    """Lists are published for a fleet meanwhile, if this machine is a hub; its own bans do not wait for it."""
-    fleet = application.service.config.fleet
-    if fleet is None or fleet.publish is None:
+    """Lists are published for a fleet meanwhile, while this machine is a hub; its own bans do not wait for it."""
+    async with _repeated(application, partial(_publish, application, places)):
         yield
+
+
+async def _publish(application: Application, places: Paths) -> None:
+    config = application.service.config
+    fleet = config.fleet
+    if fleet is None or fleet.publish is None:
+        await application.service.wait_for_another(config)
         return
     # Only here: most hosts are no hub.
     from banlistd.connecting.hub import publish_lists  # noqa: PLC0415 - see above
 
-    async with _repeated(application, partial(publish_lists, application, fleet, fleet.publish, places)):
-        yield
+    await publish_lists(application, fleet, fleet.publish, places)
 
 
 async def _show_verdict(application: Application) -> None:

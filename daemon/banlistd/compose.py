@@ -100,8 +100,8 @@ from banlistd.services.telling.event_stream import EventStream
 from banlistd.services.value.reporting import ValueReports
 from banlistd.services.value.shadows import Shadows
 from banlistd.services.verdicts.coverage import Coverage
-from banlistd.starting.fleet import fleet_lists
-from banlistd.starting.noting import report_note
+from banlistd.starting.fleet import FleetInForce
+from banlistd.starting.noting import ReportNotes
 from banlistd.starting.opening import closed, geo_resolvers, host_monitor, packets
 from banlistd.starting.remarks import remarks_of_now
 from banlistd.starting.state import effect, open_state
@@ -162,9 +162,10 @@ async def open_application(
         announcer = EventStream(
             find_announcer(config.log.format) if dry_run is None or debug else WarningsAnnouncer(sys.stderr), clock
         )
-        trial, broker = (
+        trial, broker, notes = (
             Trial(kept, database, clock, remark, announcer),
             BrokerRecord(str(config.mqtt.broker) if config.mqtt else ""),
+            ReportNotes(config.fleet, clock),
         )
         firewall: Firewall = open_backend(config.backend, config)
         if dry_run is not None:
@@ -200,7 +201,7 @@ async def open_application(
         enforcer = Enforcer(firewall, ledger, policy, host, announcer, exemptions, ended)
         stack.push_async_callback(enforcer.wait_until_idle)
         bans = ManualBanService(
-            ManualBanTable(database, report_note(config, clock)),
+            ManualBanTable(database, notes.note),
             enforcer,
             host,
             announcer,
@@ -221,9 +222,9 @@ async def open_application(
         )
         downloads = Downloads(version("banlistd"), local, parser, PublisherProofs(), places.credentials, listeners=listeners)
         streams = CrowdsecStreams(HostNames(lookups.addresses, TaxiiCollections(downloads, clock)), clock.monotonic)
-        fleet = fleet_lists(config.fleet, database, places, enforcer.content, announcer, clock, streams)
+        fleet = FleetInForce(config.fleet, database, places, enforcer.content, announcer, clock, streams)
         importer = Importer(
-            Combinations(enforcer.content, DepartureTable(database), clock, Sighted(reports, exempt, clock, fleet or streams)),
+            Combinations(enforcer.content, DepartureTable(database), clock, Sighted(reports, exempt, clock, fleet)),
             stores,
             enforcer,
             polls,
@@ -241,7 +242,20 @@ async def open_application(
             CounterTotals(enforcer, TotalTable(database), boot_name()),
         )
         services = Services(
-            scheduler, importer, enforcer, bans, enricher, host, trial, endings, allowlist, shadows, suspended, evidence, orders
+            scheduler,
+            importer,
+            enforcer,
+            bans,
+            enricher,
+            host,
+            trial,
+            endings,
+            allowlist,
+            shadows,
+            suspended,
+            evidence,
+            orders,
+            (notes.configure, fleet.configure),
         )
         outside = Outside(ledger, database, announcer, find_supervisor(), clock, allocator.trim_memory, monitor, login_monitor)
         service = Service(loaded, partial(load_files, places), services, outside, Intervals())
@@ -277,7 +291,7 @@ async def open_application(
             evidence,
             lambda: trial.files,
             reports,
-            fleet,
+            fleet.lists,
         )
         makers = {str(name): partial(open_backend, name, config) for name in BackendName if dry_run is None}
         migration = BackendMigration(BackendsInUse(database), str(config.backend), makers, announcer)
@@ -298,5 +312,5 @@ async def open_application(
             ledger,
             reports,
             exempt,
-            fleet,
+            fleet.lists,
         )

@@ -9,6 +9,7 @@ from banlistd.control_api import RefreshProgress, Reloaded, Repairs
 from banlistd.core.config.kept import Loaded
 from banlistd.core.config.model import Config, Source
 from banlistd.core.config.reload import ReloadOrder
+from banlistd.core.config.service.fleet import Fleet
 from banlistd.core.printing import counted
 from banlistd.core.ruleset.measuring.summary import LastVerdict, summary
 from banlistd.core.ruleset.ranking import count
@@ -50,7 +51,7 @@ _PLAIN = ReloadOrder()
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """What does the work of the loops."""
+    """What does the work of the loops. `follow_fleet`: each lets a part of it serve what a reload has put in force."""
 
     scheduler: PollScheduler
     importer: Importer
@@ -65,6 +66,7 @@ class Services:
     suspended: SuspendedSources
     evidence: Evidence
     orders: RememberedOrders
+    follow_fleet: Sequence[Callable[[Fleet | None], None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,6 +228,8 @@ class Service:
         self._live.replace(config)
         self._services.enricher.configure(config.geo)
         self._services.evidence.hits.configure(config.hits)
+        for follow in self._services.follow_fleet:
+            follow(config.fleet)
         self._polling.start_timers()
         self._polling.wake()
         self._storage.retry_now()

@@ -6,23 +6,28 @@ from itertools import takewhile
 from banlistd.application import Application
 from banlistd.connecting.hearing import Hearing
 from banlistd.connecting.link import BrokerLink
+from banlistd.core.config.service.fleet import Fleet
 from banlistd.core.config.service.mqtt import Mqtt
 from banlistd.paths import Paths
 
 
 async def talk_to_broker(application: Application, places: Paths) -> None:
-    """Until no broker is configured, or it is cancelled."""
-    service = application.service
-    if service.config.mqtt is None:
+    """Until no broker is configured, or this machine has joined or left a fleet, or it is cancelled."""
+    service, record = application.service, application.broker
+    if (mqtt := service.config.mqtt) is None:
         return
-    links = BrokerLinks(application, places, Hearing(application, service.config.mqtt, places))
+    hearing = Hearing(application, mqtt, places)
+    links = BrokerLinks(application, places, hearing)
     try:
-        while (mqtt := (config := service.config).mqtt) is not None:
-            await links.follow(mqtt)
+        while (mqtt := (config := service.config).mqtt) is not None and hearing.is_in(config.fleet):
+            await links.follow(mqtt, config.fleet)
             await links.watch(asyncio.ensure_future(service.wait_for_another(config)))
     finally:
         await links.end()
-    application.broker.note_end()
+    if mqtt is None:
+        record.note_end()
+    else:
+        record.note_loss(str(mqtt.broker), application.clock.now(), "a reload has changed the fleet")
 
 
 class BrokerLinks:
@@ -34,9 +39,9 @@ class BrokerLinks:
         self._hearing = hearing
         self._running: dict[BrokerLink, asyncio.Task[None]] = {}
 
-    async def follow(self, mqtt: Mqtt) -> None:
+    async def follow(self, mqtt: Mqtt, fleet: Fleet | None) -> None:
         """Use the connection that this configuration wants. One that is there stays until a new one is."""
-        self._hearing.configure(mqtt)
+        await self._hearing.configure(mqtt, fleet)
         used = next((link for link, task in self._running.items() if link.serves(mqtt) and not task.done()), None)
         await self._leave(*[link for link in self._running if link is not used and not link.is_talking])
         for link in self._running:

@@ -9,17 +9,20 @@ import socket
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, NoReturn, cast
 
 from banlistd.adapters.signatures.ed25519 import is_signed_by
 from banlistd.application import Application
 from banlistd.control.ordering.node_state import NODE_STATE, NodeStateAnswer
 from banlistd.control.ordering.ordered import OrderedCommands
+from banlistd.core.config.service.fleet import Fleet
 from banlistd.core.config.service.mqtt import Mqtt
+from banlistd.core.fleet.following import PartMove, fleet_moves
 from banlistd.core.mqtt.home_assistant import NodeIdentity, description, withdrawal
 from banlistd.core.mqtt.orders.order import Recipient
 from banlistd.core.mqtt.topics import HOME, NodeTopics, fit_node_id
 from banlistd.paths import Paths
+from banlistd.ports.mqtt import BusConnection
 from banlistd.services.obeying.presses import Presses
 from banlistd.services.obeying.signed_orders import SignedOrders
 from banlistd.services.telling.broker import BrokerDuties
@@ -27,7 +30,6 @@ from banlistd.services.telling.broker import BrokerDuties
 if TYPE_CHECKING:
     from banlistd.connecting.reports import FleetReports
     from banlistd.services.fleet.bell import Bell
-    from banlistd.services.reports.sending import ReportSending
     from banlistd.services.telling.ringing import Ringing
 
 _JITTER = 10.0
@@ -40,20 +42,40 @@ class Hearing:
     def __init__(self, application: Application, mqtt: Mqtt, places: Paths) -> None:
         clock, announcer = application.clock, application.announcer
         self._application = application
-        self._fleet = _fleet(application)
-        self._reports = _reports(application, places)
-        self._bell = _bell(application)
-        self.ringing = _ringing(application, places)
+        self._places = places
+        self._fleet: Fleet | None = None
+        self._in = _name(application.service.config.fleet)
+        self._reports: FleetReports | None = None
+        self._bell: Bell | None = None
+        self._ringing: Ringing | None = None
+        self._changed = asyncio.Event()
         self._commands = OrderedCommands(application.answers, announcer)
         self._orders = SignedOrders(
             self._recipient(mqtt), is_signed_by, application.orders_seen, self._commands.carry_out, announcer, clock
         )
         self._presses = Presses(mqtt.presses, self._commands.press, clock)
 
-    def configure(self, mqtt: Mqtt) -> None:
-        """From now on, these operators and buttons count, over every connection."""
+    def is_in(self, fleet: Fleet | None) -> bool:
+        """Whether the topics are those of this fleet."""
+        return self._in == _name(fleet)
+
+    async def configure(self, mqtt: Mqtt, fleet: Fleet | None) -> None:
+        """From now on, these operators, buttons and parts of the fleet count, over every connection."""
         self._orders.configure(self._recipient(mqtt))
         self._presses.configure(mqtt.presses)
+        if fleet != self._fleet:
+            moves, self._fleet = fleet_moves(self._fleet, fleet), fleet
+            if moves.publishing in {PartMove.BEGIN, PartMove.END}:
+                self._ringing = _ringing(self._application, fleet, self._places)
+            if fleet is not None:
+                self._reports = self._reports or _reports(self._application, fleet, self._places)
+                self._reports.configure(fleet, moves.reporting)
+            self._changed.set()
+            self._changed = asyncio.Event()
+            if moves.taking in {PartMove.BEGIN, PartMove.END}:
+                if self._bell:
+                    await self._bell.end()
+                self._bell = _bell(self._application)
 
     def duties(self, mqtt: Mqtt) -> BrokerDuties:
         """Of a connection."""
@@ -73,14 +95,26 @@ class Hearing:
         )
 
     @property
-    def is_hub(self) -> bool:
-        """Whether a connection made now would listen to reports."""
-        return self._reports is not None and self._reports.ears is not None
+    def listens_to(self) -> tuple[bool, bool]:
+        """Whether a connection made now would listen to reports, and to the bell."""
+        return self._reports is not None and self._reports.ears is not None, self._bell is not None
 
-    @property
-    def sending(self) -> "ReportSending | None":
-        """Of the reports of this machine, if it has any."""
-        return self._reports.sending if self._reports else None
+    async def speak_for_fleet(self, connection: BusConnection, topics: NodeTopics) -> NoReturn:
+        """Ring the bell of a hub, and send the reports of a node, over one connection: what the newest configuration wants.
+
+        Raises BusError in a group, once the connection is lost.
+        """
+        while True:
+            changed, ringing, sending = self._changed, self._ringing, self._reports.sending if self._reports else None
+            async with asyncio.TaskGroup() as together:
+                works: list[asyncio.Task[NoReturn]] = []
+                if ringing:
+                    works.append(together.create_task(ringing.run(connection.send, topics.bell)))
+                if sending:
+                    works.append(together.create_task(sending.run(connection.deliver, topics)))
+                await changed.wait()
+                for work in works:
+                    work.cancel()
 
     async def end(self) -> None:
         """Give up what is under way."""
@@ -94,38 +128,40 @@ class Hearing:
         return cast("NodeStateAnswer", await self._application.answers(NODE_STATE, ()))
 
     def _topics(self, mqtt: Mqtt) -> NodeTopics:
-        return NodeTopics(mqtt.id or fit_node_id(socket.gethostname()), self._fleet)
+        return NodeTopics(mqtt.id or fit_node_id(socket.gethostname()), self._in)
 
     def _recipient(self, mqtt: Mqtt) -> Recipient:
         topics = self._topics(mqtt)
         return Recipient(topics.node, mqtt.operators, topics.fleet)
 
 
-def _fleet(application: Application) -> str:
-    fleet = application.service.config.fleet
+def _name(fleet: Fleet | None) -> str:
     return fleet.name if fleet else HOME
 
 
 def _bell(application: Application) -> "Bell | None":
-    lists = application.fleet
-    if lists is None:
+    if application.fleet() is None:
         return None
     from banlistd.services.fleet.bell import Bell  # noqa: PLC0415 - only here: most hosts are in no fleet
 
     async def known() -> int:
-        return (await lists.state()).timestamp_version
+        lists = application.fleet()
+        return (await lists.state()).timestamp_version if lists else 0
 
     async def poll() -> None:
         ids = [source.id for source in application.service.config.sources if source.hub and source.enabled]
         if ids:
             await application.service.refresh(ids, anyway=False)
 
-    return Bell(known, poll, partial(random.uniform, 0.0, lists.fleet.spread), application.clock.monotonic)
+    def jitter() -> float:
+        lists = application.fleet()
+        return random.uniform(0.0, lists.fleet.spread if lists else 0.0)  # noqa: S311 - no secret
+
+    return Bell(known, poll, jitter, application.clock.monotonic)
 
 
-def _ringing(application: Application, places: Paths) -> "Ringing | None":
+def _ringing(application: Application, fleet: Fleet | None, places: Paths) -> "Ringing | None":
     """Of the hub of a fleet."""
-    fleet = application.service.config.fleet
     if fleet is None or fleet.publish is None:
         return None
     from banlistd.services.telling.ringing import Ringing  # noqa: PLC0415 - only here: most hosts are no hub
@@ -143,10 +179,7 @@ def _content_of(path: Path) -> bytes:
         return b""
 
 
-def _reports(application: Application, places: Paths) -> "FleetReports | None":
-    fleet = application.service.config.fleet
-    if fleet is None:
-        return None
+def _reports(application: Application, fleet: Fleet, places: Paths) -> "FleetReports":
     from banlistd.connecting.reports import FleetReports  # noqa: PLC0415 - only here: most hosts are in no fleet
 
-    return FleetReports(application, fleet, places)
+    return FleetReports(application, fleet.name, places)

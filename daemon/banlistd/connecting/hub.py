@@ -1,15 +1,16 @@
 """The publishing of a hub, put together where one is configured."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from functools import partial
 from pathlib import Path
-from typing import NoReturn
 
 from banlistd.adapters.fetch.credentials import credential_file, read_credential
 from banlistd.adapters.signatures.hub_repository import HubRepository
 from banlistd.application import Application
 from banlistd.core.config.service.fleet import Fleet, Publish
 from banlistd.core.credentials import credential_names
+from banlistd.core.fleet.following import PartMove, fleet_moves
 from banlistd.errors import FetchError, FleetError
 from banlistd.events import EventName
 from banlistd.model import SourceId
@@ -21,8 +22,26 @@ _MOST_EVENTS = 100
 _NEWS = (EventName.IMPORT_COMPLETED, EventName.SOURCE_ROLLED_BACK, EventName.SOURCE_RESUMED)
 
 
-async def publish_lists(application: Application, fleet: Fleet, publish: Publish, places: Paths) -> NoReturn:
-    """Until it is cancelled."""
+async def publish_lists(application: Application, fleet: Fleet, publish: Publish, places: Paths) -> None:
+    """Until a reload wants to publish something else, or nothing, or it is cancelled."""
+    publishing = asyncio.ensure_future(_publisher(application, fleet, publish, places).run())
+    service = application.service
+    try:
+        while fleet_moves(fleet, (config := service.config).fleet).publishing is PartMove.KEEP:
+            reload = asyncio.ensure_future(service.wait_for_another(config))
+            try:
+                await asyncio.wait([publishing, reload], return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                reload.cancel()
+            if publishing.done():
+                publishing.result()
+    finally:
+        # A program that is killed on its way leaves what was published before.
+        publishing.cancel()
+        await asyncio.gather(publishing, return_exceptions=True)
+
+
+def _publisher(application: Application, fleet: Fleet, publish: Publish, places: Paths) -> Publisher:
     repository = HubRepository(places.fleet, partial(_key_file, publish, places), fleet.urls, fleet.ca)
     lists = tuple(SourceId(name) for name in publish.lists)
     parts = HubParts(
@@ -34,7 +53,7 @@ async def publish_lists(application: Application, fleet: Fleet, publish: Publish
         application.announcer,
         application.clock,
     )
-    await Publisher(lists, publish.every, parts).run()
+    return Publisher(lists, publish.every, parts)
 
 
 def _key_file(publish: Publish, places: Paths) -> Path:

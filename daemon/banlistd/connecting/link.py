@@ -38,7 +38,7 @@ class BrokerLink:
         self._hearing = hearing
         self._leave_earlier = leave_earlier
         self._talk: BrokerTalk | None = None
-        self._is_hub = hearing.is_hub
+        self._listens_to = hearing.listens_to
         self.is_outdated = False
 
     @property
@@ -47,7 +47,7 @@ class BrokerLink:
 
     def serves(self, mqtt: Mqtt) -> bool:
         """Whether a connection for this configuration would be made as this one is."""
-        return _way(mqtt) == _way(self._mqtt) and self._is_hub == self._hearing.is_hub
+        return _way(mqtt) == _way(self._mqtt) and self._listens_to == self._hearing.listens_to
 
     def configure(self, mqtt: Mqtt) -> None:
         """Say from now on what this configuration wants, over the connection that is there."""
@@ -93,10 +93,7 @@ class BrokerLink:
         async with asyncio.TaskGroup() as together:
             together.create_task(connection.run())
             together.create_task(self._talk.run())
-            if self._hearing.ringing:
-                together.create_task(self._hearing.ringing.run(connection.send, duties.topics.bell))
-            if self._hearing.sending:
-                together.create_task(self._hearing.sending.run(connection.deliver, duties.topics))
+            together.create_task(self._hearing.speak_for_fleet(connection, duties.topics))
 
     def _announce(self, name: EventName, words: str, **fields: str) -> None:
         self._application.announcer.announce(Event(name, words, fields))

@@ -10,6 +10,7 @@ from banlistd.application import Application
 from banlistd.core.config.model import Source
 from banlistd.core.config.service.fleet import Fleet
 from banlistd.core.credentials import credential_names
+from banlistd.core.fleet.following import PartMove
 from banlistd.core.fleet.reports.judging import ReportMessage
 from banlistd.core.fleet.reports.quorum import quorum_rule
 from banlistd.core.fleet.reports.report import REPORT_TYPE
@@ -31,17 +32,23 @@ _NEXT_TRY = 10.0
 class FleetReports:
     """What a machine of a fleet reports, and what its hub hears, over every connection."""
 
-    def __init__(self, application: Application, fleet: Fleet, places: Paths) -> None:
+    def __init__(self, application: Application, fleet: str, places: Paths) -> None:
         self._application = application
         self._fleet = fleet
+        self._places = places
         self._hub: Hub | None = None
-        faults = FaultRecorder(application.announcer)
         self.sending: ReportSending | None = None
+
+    def configure(self, fleet: Fleet, reporting: PartMove) -> None:
+        """Report from now on what this configuration wants. What waits to be sent stays."""
+        if reporting is PartMove.KEEP and (self.sending or not fleet.report):
+            return
+        self.sending = None
         if fleet.report:
             try:
-                self.sending = _sending(application, fleet, places)
+                self.sending = _sending(self._application, fleet, self._places)
             except BanlistdError as error:
-                faults.record(error)  # state and orders pass all the same
+                FaultRecorder(self._application.announcer).record(error)  # state and orders pass all the same
 
     @property
     def ears(self) -> HubEars | None:
@@ -49,7 +56,7 @@ class FleetReports:
         if not _lists(self._application):
             return None
         if self._hub is None:
-            self._hub = Hub(self._application, self._fleet.name)
+            self._hub = Hub(self._application, self._fleet)
         return self._hub.ears
 
     async def end(self) -> None:

@@ -65,7 +65,7 @@ class Parts:
     """`config_place`: where the configuration was read from. `started_at`: seconds since the epoch. `remarks`: those of this
     moment. `resolve`: the addresses of a host name; raises UsageError if it has none, or they do not come in time.
     `user_name`: of a uid; blocks. `files`: what the configuration in force was read from.
-    `fleet`: None where no list of a fleet is taken.
+    `fleet`: its lists at this moment; None where none is taken.
     """
 
     service: ServiceControl
@@ -98,7 +98,7 @@ class Parts:
     evidence: Evidence
     files: Callable[[], Files]
     reports: ReportStores
-    fleet: "FleetLists | None" = None
+    fleet: "Callable[[], FleetLists | None]"
 
     def source(self, source_id: str) -> Source:
         """A configured source. Raises NoSuchSourceError."""

@@ -1,33 +1,71 @@
-"""The lists of a fleet, where the configuration has one: without it, nothing of it is imported."""
+"""The lists of a fleet, as the configuration in force has them: without a fleet, nothing of it is imported."""
 
 from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 from banlistd.adapters.storage.database import Database
+from banlistd.core.config.model import Source
 from banlistd.core.config.service.fleet import Fleet
+from banlistd.core.feeds.parsed_list import Download
+from banlistd.errors import FetchError
+from banlistd.model import NotModified, Validators
 from banlistd.paths import Paths
-from banlistd.ports import Announcer, Clock, Fetcher
+from banlistd.ports import Announcer, Clock, Fetcher, OnBody
 from banlistd.services.imports.combinations import ContentOf
 
 if TYPE_CHECKING:
     from banlistd.services.fleet.fleet_lists import FleetLists
 
 
-def fleet_lists(
-    fleet: Fleet | None,
-    database: Database,
-    places: Paths,
-    content_of: ContentOf,
-    announcer: Announcer,
-    clock: Clock,
-    others: Fetcher,
-) -> "FleetLists | None":
-    """The Fetcher of its lists, and of all others through `others`; None for a machine that takes none."""
-    if fleet is None or fleet.root is None:
-        return None
-    from banlistd.adapters.fetch.fleet.pulling import MirrorPrograms  # noqa: PLC0415 - see above
-    from banlistd.adapters.storage.fleet.trust_rows import TrustTable  # noqa: PLC0415 - see above
-    from banlistd.services.fleet.fleet_lists import FleetLists  # noqa: PLC0415 - see above
+class FleetInForce:
+    """A Fetcher of the lists of the fleet, and of all others through `others`. A reload may change all but its name."""
 
-    programs = MirrorPrograms(places.scratch, version("banlistd"), clock)
-    return FleetLists(fleet, programs, TrustTable(database), content_of, announcer, clock, others)
+    def __init__(
+        self,
+        fleet: Fleet | None,
+        database: Database,
+        places: Paths,
+        content_of: ContentOf,
+        announcer: Announcer,
+        clock: Clock,
+        others: Fetcher,
+    ) -> None:
+        self._database = database
+        self._places = places
+        self._content_of = content_of
+        self._announcer = announcer
+        self._clock = clock
+        self._others = others
+        self._lists: FleetLists | None = None
+        self.configure(fleet)
+
+    def lists(self) -> "FleetLists | None":
+        """None for a machine that takes none."""
+        return self._lists
+
+    def configure(self, fleet: Fleet | None) -> None:
+        """From now on, this counts. What is under way ends as it began, and is not taken where the root is another one."""
+        if fleet is None or fleet.root is None:
+            if self._lists is not None:
+                self._lists.end()
+            self._lists = None
+        elif self._lists is None:
+            self._lists = self._made(fleet)
+        else:
+            self._lists.configure(fleet)
+
+    async def fetch(self, source: Source, validators: Validators, on_body: OnBody) -> Download | NotModified:
+        if self._lists is not None:
+            return await self._lists.fetch(source, validators, on_body)
+        if source.hub:
+            # A poll that began before the reload.
+            raise FetchError("hub: there is no fleet any more")
+        return await self._others.fetch(source, validators, on_body)
+
+    def _made(self, fleet: Fleet) -> "FleetLists":
+        from banlistd.adapters.fetch.fleet.pulling import MirrorPrograms  # noqa: PLC0415 - most hosts are in no fleet
+        from banlistd.adapters.storage.fleet.trust_rows import TrustTable  # noqa: PLC0415 - as above
+        from banlistd.services.fleet.fleet_lists import FleetLists  # noqa: PLC0415 - as above
+
+        programs, log = MirrorPrograms(self._places.scratch, version("banlistd"), self._clock), TrustTable(self._database)
+        return FleetLists(fleet, programs, log, self._content_of, self._announcer, self._clock, self._others)

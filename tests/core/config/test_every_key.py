@@ -259,6 +259,7 @@ EFFECT: Mapping[str, Callable[[Config], object]] = {
     "hits": lambda config: config.hits,
     "notify": lambda config: config.notify,
     "mqtt": lambda config: config.mqtt and str(config.mqtt.broker),
+    "fleet": lambda config: config.fleet and config.fleet.name,
     "hooks": lambda config: [hook.name for hook in config.hooks],
     "geo": lambda config: config.watched(Source(id=SourceId("b"), block=Block(countries=("NO",)))),
 }
@@ -285,6 +286,14 @@ def test_an_unchanged_configuration_needs_no_restart() -> None:
 def test_every_changed_key_is_named_at_once() -> None:
     after = replace(Config(), log=read("log: {format: json}").log, owner=read("owner: yes").owner, allow=())
     assert restart_only_changes(Config(), after) == ("owner", "log")
+
+
+def test_all_of_a_fleet_but_its_name_may_change() -> None:
+    before, publishing, other = (
+        read(f"fleet: {{name: {name}{more}}}") for name, more in (("main", ""), ("main", ", spread: 5s"), ("other", ""))
+    )
+    assert restart_only_changes(before, publishing) == restart_only_changes(before, Config()) == ()
+    assert restart_only_changes(before, other) == ("fleet: name",)
 
 
 # A declaration that is not complete

@@ -48,13 +48,16 @@ class Mirrors:
     refused: tuple[MirrorRefusal, ...] = ()
     rows: Mapping[str, bytes] = field(default_factory=lambda: {"timestamp.json": b"1"})
     state: FleetState = STATE
+    fleets: list[Fleet] = field(default_factory=list)
+    asked: asyncio.Event = field(default_factory=asyncio.Event)
     pulls: list[list[WantedList]] = field(default_factory=list)
     known: list[KnownTrust] = field(default_factory=list)
     fault: FetchError | None = None
     seq: int = 7
 
     async def pull(self, fleet: Fleet, wanted: Sequence[WantedList], known: KnownTrust, seconds: float) -> Pulled:
-        assert fleet == FLEET or fleet.hold
+        self.fleets.append(fleet)
+        self.asked.set()
         self.pulls.append(list(wanted))
         self.known.append(known)
         await asyncio.sleep(0)
@@ -433,6 +436,34 @@ def test_a_held_version_that_is_approved_is_over() -> None:
 
     world = World(in_force={DROP.id: A}, mirrors=Mirrors({"drop": B}))
     asyncio.run(polls())
+
+
+def test_a_reload_changes_the_mirrors_of_the_next_pull_and_the_time_of_a_held_version() -> None:
+    async def life() -> None:
+        world = World()
+        world.in_force[DROP.id], world.mirrors.lists["drop"] = A, B
+        lists = world.lists(hold=600.0)
+        assert (await world.taken(lists)).parsed.held_for == 600
+        lists.configure(replace(FLEET, urls=("https://other.example",), hold=0.0))
+        assert (await world.taken(lists)).parsed.held_for == 0
+        assert world.mirrors.fleets[-1].urls == ("https://other.example",)
+
+    asyncio.run(life())
+
+
+@pytest.mark.parametrize("has_ended", [False, True])
+def test_what_is_pulled_while_a_reload_changes_the_root_is_not_taken(*, has_ended: bool) -> None:
+    async def life() -> None:
+        world = World()
+        lists = world.lists()
+        pulling = asyncio.ensure_future(world.fetch(lists))
+        await world.mirrors.asked.wait()
+        lists.end() if has_ended else lists.configure(replace(FLEET, root=Path("/another/root.json")))
+        with pytest.raises(FetchError, match="reload"):
+            await pulling
+        assert world.log.kept == KnownTrust()
+
+    asyncio.run(life())
 
 
 def test_a_root_brought_by_hand_is_kept_and_announced() -> None:

@@ -271,7 +271,7 @@ class Config(BackendKeys):
     ] = None
     fleet: Annotated[
         Fleet | None,
-        Key(kinds.section(Fleet, "fleet", may_be_empty=False), "Signed lists, shared by many machines.", Reload.RESTART),
+        Key(kinds.section(Fleet, "fleet", may_be_empty=False), "Signed lists, shared by many machines.", Reload.LIVE),
     ] = None
     notify: Annotated[
         Notify, Key(kinds.section(Notify, "notify"), "Notices by mail, chat or webhook, through Apprise.", Reload.LIVE)

@@ -1,4 +1,4 @@
-"""What a reload may change: its order, and the keys of Config that are declared with `Reload.RESTART`."""
+"""What a reload may change: its order, and all keys but those of Config that are declared with `Reload.RESTART`."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -32,6 +32,9 @@ RELOADS: Mapping[str, Reload] = {name: reload_of(name, key) for name, key in key
 
 
 def restart_only_changes(before: Config, after: Config) -> tuple[str, ...]:
-    """The changed keys that need a restart, in the order of their declaration."""
+    """The changed keys that need a restart, in the order of their declaration; the name of a fleet is the last."""
     changed = (name for name in RELOADS if getattr(before, name) != getattr(after, name))
-    return tuple(name for name in changed if RELOADS[name] is Reload.RESTART)
+    frozen = tuple(name for name in changed if RELOADS[name] is Reload.RESTART)
+    # What is known of a fleet, and the topics of a connection, belong to its name.
+    is_renamed = before.fleet and after.fleet and before.fleet.name != after.fleet.name
+    return (*frozen, *(("fleet: name",) if is_renamed else ()))

@@ -79,6 +79,15 @@ class FleetLists:
         self._names: set[str] = set()
         self._last_refused: dict[tuple[str, str], MirrorRefusal] = {}
         self._is_expired = self._is_refused = False
+        self._has_ended = False
+
+    def configure(self, fleet: Fleet) -> None:
+        """From the next pull on, these mirrors and this root count. `fleet` has the same name."""
+        self.fleet = fleet
+
+    def end(self) -> None:
+        """Take nothing any more, also of a pull that is under way."""
+        self._has_ended = True
 
     @property
     def refusals(self) -> Sequence[MirrorRefusal]:
@@ -164,9 +173,10 @@ class FleetLists:
         self._asked = [one for one in self._asked if together[one.wanted.name] is not one]
         self._names |= together.keys()
         try:
-            known = await self._known_or_nothing()
+            fleet, known = self.fleet, await self._known_or_nothing()
             seconds = max(one.seconds for one in together.values())
-            pulled = await self._signed.pull(self.fleet, [one.wanted for one in together.values()], known, seconds)
+            pulled = await self._signed.pull(fleet, [one.wanted for one in together.values()], known, seconds)
+            self._must_count(fleet)
             self._root_version = pulled.state.root_version
             await self._keep(known, pulled)
             self._announce(known, pulled)
@@ -179,6 +189,11 @@ class FleetLists:
             return
         for name, one in together.items():
             _settle(one.found, name, pulled)
+
+    def _must_count(self, fleet: Fleet) -> None:
+        """Raises FetchError for what is proven by a root that a reload has replaced meanwhile."""
+        if self._has_ended or fleet.root != self.fleet.root:
+            raise FetchError("hub: a reload has changed the fleet meanwhile")
 
     async def _known_or_nothing(self) -> KnownTrust:
         """Without a ledger, what this process has verified is known at least."""

@@ -88,13 +88,14 @@ class ReportSending:
             await self._repeat_if_due()
             waiting = await self._outbox.oldest(MOST_ENTRIES)
             now = self._clock.now()
-            over = [number for number, change in waiting if is_over(change, now)]
+            over = {number for number, change in waiting if is_over(change, self._reporter.origins, now)}
             if over:
                 await self._outbox.done(over)
-            fits = most_that_fit([change for _, change in waiting if not is_over(change, now)])
+            left = [(number, change) for number, change in waiting if number not in over]
+            fits = most_that_fit([change for _, change in left])
             if not fits:
                 return OUTBOX_EVERY
-            sent = [number for number, change in waiting if not is_over(change, now)][: len(fits)]
+            sent = [number for number, _ in left[: len(fits)]]
             if not await deliver(await self._message(fits, topics, now)):
                 return RESEND_EVERY
             await self._outbox.done(sent)

@@ -66,7 +66,12 @@ def test_a_ban_is_taken_back_again_unless_a_later_one_has_run_out() -> None:
 
 
 def test_a_ban_that_has_run_out_need_not_be_sent() -> None:
-    assert is_over(reported("203.0.113.7", NOW, 600), NOW + 600)
-    assert not is_over(reported("203.0.113.7", NOW, 600), NOW + 599)
-    assert not is_over(reported("203.0.113.7", NOW, None), NOW + 10**9)
-    assert not is_over(lifted("203.0.113.7"), NOW + 10**9)
+    assert is_over(reported("203.0.113.7", NOW, 600), PATTERNS, NOW + 600)
+    assert not is_over(reported("203.0.113.7", NOW, 600), PATTERNS, NOW + 599)
+    assert not is_over(reported("203.0.113.7", NOW, None), PATTERNS, NOW + 10**9)
+    assert not is_over(lifted("203.0.113.7"), PATTERNS, NOW + 10**9)
+
+
+def test_a_ban_whose_origin_is_no_longer_reported_is_not_sent_but_its_end_is() -> None:
+    assert is_over(reported("203.0.113.7", NOW, 600), ("crowdsec",), NOW)
+    assert not is_over(lifted("203.0.113.7"), ("crowdsec",), NOW)

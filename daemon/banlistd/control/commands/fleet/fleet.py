@@ -56,9 +56,10 @@ class FleetAnswer(TypedDict):
 
 
 def _lists_of(parts: "Parts") -> "FleetLists":
-    if parts.fleet is None:
-        raise UsageError("no list of a fleet is taken here", "add fleet: {name: ..., root: ..., urls: [...]}, and restart")
-    return parts.fleet
+    lists = parts.fleet()
+    if lists is None:
+        raise UsageError("no list of a fleet is taken here", "add fleet: {name: ..., root: ..., urls: [...]}, and reload")
+    return lists
 
 
 def _number(etag: str, prefix: str) -> int:

@@ -109,7 +109,7 @@ class Fleet(Section):
     title = "fleet"
     intro = "These keys are set below `fleet:`. Without it, no source may have `hub`, and nothing of it is in memory."
 
-    name: Annotated[str, Key(_NAME, "The name of the fleet.")]
+    name: Annotated[str, Key(_NAME, "The name of the fleet. A change needs a restart; all else may change with a reload.")]
     root: Annotated[
         Path | None,
         Key(

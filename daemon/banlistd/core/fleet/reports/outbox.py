@@ -23,7 +23,11 @@ def is_reported(ban: ManualBan, patterns: Iterable[str]) -> bool:
     """Whether bans of this origin are reported. One that waits for its confirmation is not, nor one of some packets only."""
     if ban.confirm_by is not None or ban.scope is not None:
         return False
-    return any(fnmatchcase(ban.origin, pattern) for pattern in patterns)
+    return _is_of(ban.origin, patterns)
+
+
+def _is_of(origin: str, patterns: Iterable[str]) -> bool:
+    return any(fnmatchcase(origin, pattern) for pattern in patterns)
 
 
 def change_of(ban: ManualBan) -> ReportedBan | None:
@@ -66,6 +70,6 @@ def ends_again(ended: Iterable[tuple[ManualBan, float, bool]], patterns: Sequenc
             yield from reported_ends([(ban, ended_at)], patterns)
 
 
-def is_over(change: ReportChange, now: float) -> bool:
-    """Whether it need not be sent any more."""
-    return isinstance(change, ReportedBan) and change.is_over(now)
+def is_over(change: ReportChange, patterns: Iterable[str], now: float) -> bool:
+    """Whether it need not be sent any more: a ban that has run out, or whose origin is no longer reported."""
+    return isinstance(change, ReportedBan) and (change.is_over(now) or not _is_of(change.origin, patterns))
