@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 @dataclass(frozen=True, slots=True)
 class Application:
     """The parts that the program speaks to. `user_name`: of a uid; blocks. `stream`: what is announced, for readers.
-    `exempt`: what is never listed of what nodes report. `fleet`: its lists at this moment; None where none is taken.
+    `started_at`: seconds since the epoch. `exempt`: what is never listed of what nodes report. `fleet`: its lists at this
+    moment; None where none is taken.
     """
 
     service: Service
@@ -45,6 +46,7 @@ class Application:
     reports: ReportStores
     exempt: "Callable[[], Awaitable[Exempt]]"
     fleet: "Callable[[], FleetLists | None]"
+    started_at: float
     said: set[Remark] = field(default_factory=set)
 
     async def restore(self) -> None:

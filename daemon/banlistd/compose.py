@@ -313,4 +313,5 @@ async def open_application(
             reports,
             exempt,
             fleet.lists,
+            parts.started_at,
         )

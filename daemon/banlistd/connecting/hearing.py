@@ -90,6 +90,7 @@ class Hearing:
             self._orders.take,
             self._presses.press,
             partial(random.uniform, 0.0, _JITTER),
+            int(self._application.started_at),
             self._reports.ears if self._reports else None,
             self._bell.ring if self._bell else None,
         )

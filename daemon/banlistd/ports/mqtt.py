@@ -6,13 +6,16 @@ from typing import Protocol
 
 @dataclass(frozen=True, slots=True)
 class BusMessage:
-    """`expires`: after so many seconds the broker drops it; None: never. `qos`: 0 or 1."""
+    """`expires`: after so many seconds the broker drops it; None: never. `qos`: 0 or 1. `about`: names and values that go
+    with it.
+    """
 
     topic: str
     payload: bytes
     retained: bool = False
     qos: int = 1
     expires: int | None = None
+    about: tuple[tuple[str, str], ...] = ()
 
 
 class BusConnection(Protocol):

@@ -51,7 +51,7 @@ class Life:
         self.clock, self.record = FakeClock(), BrokerRecord("mqtt://127.0.0.1:1883")
         self.stream = EventStream(FakeAnnouncer(), self.clock)
         self.duties = BrokerDuties(
-            TOPICS, patterns, None, withdrawal("a"), self._state, self._no_order, self._no_press, lambda: 0.0
+            TOPICS, patterns, None, withdrawal("a"), self._state, self._no_order, self._no_press, lambda: 0.0, 7
         )
 
     async def _state(self) -> Mapping[str, object]:

@@ -138,7 +138,8 @@ async def _opened(stack: AsyncExitStack, config: Config, places: Paths, shared: 
         world.ledger,
         ReportTables(database, places.database),
         nothing,
-        lists,
+        lambda: lists,
+        clock.now(),
     )
     return Node(firewall, broker, asyncio.ensure_future(talk_to_broker(application, places)))
 

@@ -128,6 +128,8 @@ class MqttConnection:
         properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]
         if message.expires:
             properties.MessageExpiryInterval = message.expires
+        if message.about:
+            properties.UserProperty = [*message.about]
         try:
             await self._client.publish(
                 message.topic, message.payload, qos=message.qos, retain=message.retained, properties=properties
@@ -163,6 +165,8 @@ def _client(access: BrokerAccess, will: BusMessage, seconds: float) -> aiomqtt.C
     opened.SessionExpiryInterval = _SESSION_EXPIRY
     opened.MaximumPacketSize = MOST_RECEIVED
     last.WillDelayInterval = _WILL_DELAY
+    if will.about:
+        last.UserProperty = [*will.about]
     client = aiomqtt.Client(
         access.host,
         access.port,

@@ -5,20 +5,39 @@ import datetime as dt
 from collections.abc import Iterable
 from functools import cache
 from importlib.metadata import version
-from typing import TypedDict
+from typing import TYPE_CHECKING, NotRequired, TypedDict
 
 from banlistd.control.declaration import Command, no_fields
 from banlistd.control.parts import Parts
 from banlistd.core.ruleset.ranking import count
 
+if TYPE_CHECKING:
+    from banlistd.services.fleet.fleet_lists import FleetLists
+
 _MOST_NAMES = 100
 """Of sources in one list: a message has at most 48 KiB."""
+
+
+_DIGITS = 16
+"""Of a content hash."""
+
+
+class FleetInState(TypedDict):
+    """What a node has of its fleet: versions of root and timestamp, and when they were last proven, in seconds since the epoch.
+    `lists`: the content in force of each list, at most 100, by 16 digits of its hash: who compares them with what the hub has
+    published sees a node that is behind, or that has what was never published.
+    """
+
+    root: int
+    timestamp: int
+    at: int
+    lists: dict[str, str]
 
 
 class NodeStateAnswer(TypedDict):
     """`packets`: that the present sources have stopped. `failing`, `held`, `stale`: enabled sources, at most 100 of each:
     whose newest poll failed, whose newest list is in quarantine, whose list is stale. `last_import`: ISO 8601; null: there was
-    none. `boot`: when the daemon started, in seconds since the epoch.
+    none. `boot`: when the daemon started, in seconds since the epoch. `fleet`: of a machine that takes lists of one.
     """
 
     boot: int
@@ -30,6 +49,7 @@ class NodeStateAnswer(TypedDict):
     held: list[str]
     stale: list[str]
     last_import: str | None
+    fleet: NotRequired[FleetInState]
 
 
 async def _answer(parts: Parts, _: tuple[()]) -> NodeStateAnswer:
@@ -38,7 +58,7 @@ async def _answer(parts: Parts, _: tuple[()]) -> NodeStateAnswer:
     figures, counters, runs = await asyncio.gather(parts.figures(), parts.evidence.totals.now(), parts.ledger.history(None, 1))
     stale = figures.stale_since(enabled, parts.clock.now())
     completed = runs[0].completed_at if runs else None
-    return {
+    answer: NodeStateAnswer = {
         "boot": int(parts.started_at),
         "version": _version(),
         "bans": await asyncio.to_thread(count, state) if state else 0,
@@ -50,6 +70,21 @@ async def _answer(parts: Parts, _: tuple[()]) -> NodeStateAnswer:
         "last_import": None
         if completed is None
         else dt.datetime.fromtimestamp(completed, dt.UTC).isoformat(timespec="seconds"),
+    }
+    if lists := parts.fleet():
+        answer["fleet"] = await _fleet(parts, lists)
+    return answer
+
+
+async def _fleet(parts: Parts, lists: "FleetLists") -> FleetInState:
+    state = await lists.state()
+    sources = sorted((one.hub, one.id) for one in parts.service.config.sources if one.hub and one.enabled)[:_MOST_NAMES]
+    contents = [(name, parts.enforcer.content(source_id)) for name, source_id in sources]
+    return {
+        "root": state.root_version,
+        "timestamp": state.timestamp_version,
+        "at": int(state.floor),
+        "lists": {name: one.content_hash[:_DIGITS] for name, one in contents if one is not None and not one.adopted},
     }
 
 
@@ -76,6 +111,7 @@ NODE_STATE: Command[tuple[()], NodeStateAnswer] = Command(
         "held": [],
         "stale": [],
         "last_import": "2026-11-27T15:00:00+00:00",
+        "fleet": {"root": 3, "timestamp": 5012, "at": 1_795_791_000, "lists": {"ssh": "c391eda6d691b329"}},
     },
     read=no_fields,
     answer=_answer,

@@ -39,8 +39,9 @@ class BrokerDuties:
     """`events`: patterns of names. `description`: for Home Assistant; None: not wanted, and then `withdrawal` is sent.
 
     `state`: gathers the state. `take_order`: octets and whether they are retained; the answer. `press`: verb and whether it is
-    retained. `jitter`: seconds to wait before the description is sent again, another number each time. `hub`: None on a
-    host that is none. `bell`: takes what the bell of the fleet says, and never blocks; None on a host that has no list of one.
+    retained. `jitter`: seconds to wait before the description is sent again, another number each time. `boot`: when the daemon
+    started, in seconds since the epoch; it goes with the will, as it is in the state. `hub`: None on a host that is none.
+    `bell`: takes what the bell of the fleet says, and never blocks; None on a host that has no list of one.
     """
 
     topics: NodeTopics
@@ -51,12 +52,13 @@ class BrokerDuties:
     take_order: Callable[..., Awaitable[bytes | None]]
     press: Callable[..., Awaitable[bool]]
     jitter: Callable[[], float]
+    boot: int
     hub: HubEars | None = None
     bell: Callable[[bytes], None] | None = None
 
     @property
     def will(self) -> BusMessage:
-        return BusMessage(self.topics.of("status"), OFFLINE, retained=True)
+        return BusMessage(self.topics.of("status"), OFFLINE, retained=True, about=(("boot", str(self.boot)),))
 
     @property
     def subscriptions(self) -> tuple[str, ...]:
