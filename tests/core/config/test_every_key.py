@@ -90,7 +90,8 @@ def of_source(written: Mapping[str, object]) -> Config:
     beside |= {"action": "count"} if "shadow" in written else {}
     parts = [{**A, "id": part} for part in ("b", "c", "d")]
     fleet: dict[str, object] = {"fleet": FLEET} if {"hub", "reports"} & written.keys() else {}
-    fleet |= {"mqtt": BESIDE[Mqtt]} if "reports" in written else {}
+    if "reports" in written:
+        fleet = {"fleet": {**FLEET, "publish": {"lists": ["a"], "key": "${credential:p}"}}, "mqtt": BESIDE[Mqtt]}
     return read(json.dumps({**fleet, "sources": [{**place, **beside, **written}, *parts]}))
 
 

@@ -13,6 +13,7 @@ from system.daemon_process import Daemon, Installation
 
 ROOT = f"banlistd/v1/{FLEET}"
 ORIGIN = "fail2ban/sshd"
+PUBLISHES = "publish: {lists: [reports], key: '${credential:hub-key}'}"
 
 
 def topic_of(node: str) -> str:
@@ -31,7 +32,7 @@ def key_file(node: str) -> bytes:
 def hub_in(folder: Path, mosquitto: Mosquitto, reports: str = "quorum: 2, window: 1h") -> Installation:
     folder.mkdir()
     place = Installation(folder)
-    source, section = f"id: reports, reports: {{{reports}}}", f"fleet: {{name: {FLEET}}}"
+    source, section = f"id: reports, reports: {{{reports}}}", f"fleet: {{name: {FLEET}, {PUBLISHES}}}"
     settings(place, mosquitto, "hub", source, section, allow=["198.51.100.0/24"])
     return place
 

@@ -17,6 +17,7 @@ from banlistd.core.config.keys import keys_of, mapping_at, read_section, read_va
 from banlistd.core.config.model import STDIN, Config, Source
 from banlistd.core.config.problems import Document, Spot, raise_all
 from banlistd.core.config.reading.allow_lists import allow_sources, only_entries
+from banlistd.core.config.reading.fleet_parts import check_fleet
 from banlistd.core.config.reading.names import NAMES_EVERY, NAMES_TTL
 from banlistd.core.config.reading.scoping import check_number, check_scope
 from banlistd.core.config.reading.written import Tree, WrittenSource, sources_of, written_at
@@ -66,8 +67,6 @@ def read_config(documents: Sequence[Document], catalogue: KnownLists, folder: Pa
         written += sources_of(spot)
     if config.defaults.action is Action.ALLOW:
         main.at("defaults", "action").wrong("is allow, and no list would ban anything", "write action: allow at a source")
-    if config.fleet and config.fleet.report and config.mqtt is None:
-        main.at("fleet", "report").wrong("needs mqtt:, which reports go over", "add mqtt: {broker: mqtts://...}")
     _refuse_nothing(main, more, written)
     # Allow lists are polled first.
     written = [*allow_sources(allow, catalogue, written), *written]
@@ -86,13 +85,7 @@ def read_config(documents: Sequence[Document], catalogue: KnownLists, folder: Pa
             check_scope(one.tree, source.action, source.scope, one.spot, possible=config.backend.kind.capabilities.scopes)
             check_shadow(one.tree, source.action, one.spot, possible=config.backend.kind.capabilities.shadows)
             _refuse_forbidden(config.use_for, source, one, catalogue)
-            if source.hub and (config.fleet is None or config.fleet.root is None):
-                one.spot.at("hub").wrong("has no fleet", "add fleet: {name: ..., root: ..., urls: [...]}")
-            if source.reports and (config.fleet is None or config.mqtt is None):
-                one.spot.at("reports").wrong("needs fleet: and mqtt:, where reports come from", "add both")
-    if config.fleet is not None and config.fleet.publish is not None:
-        for name in sorted({*config.fleet.publish.lists} - {source.id for source in sources if source}):
-            main.at("fleet", "publish").at("lists").wrong(f"{shown(name)} is no source", "publish the id of one")
+    check_fleet(config, [(source, one.spot) for one, source in zip(written, sources, strict=True)], main)
     check_number([(source.scope, one.spot) for one, source in zip(written, sources, strict=True) if source and source.enabled])
     raise_all(problems, documents)
     return replace(

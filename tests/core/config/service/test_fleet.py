@@ -11,7 +11,8 @@ HUB = "fleet: {name: main, publish: {key: '${credential:hub-key}', lists: "
 DROP = "sources: [{id: drop, path: /drop.txt}]"
 REPORTING = "fleet: {name: main, report: fail2ban/*, node_key: '${credential:node-key}'}\n"
 MQTT = "mqtt: {broker: mqtt://127.0.0.1}\n"
-GATHERS = "fleet: {name: main}\n" + MQTT + "sources: [{id: reports, reports: "
+HUB_OF_REPORTS = HUB + "[reports]}}\n"
+GATHERS = HUB_OF_REPORTS + MQTT + "sources: [{id: reports, reports: "
 NODE = FLEET + "sources: [{id: drop, hub: spamhaus-drop"
 
 
@@ -38,7 +39,7 @@ def test_mirrors_are_kept_in_order_and_without_the_last_slash() -> None:
         ("fleet: {name: main, root: /r, urls: 'https://a/${credential:x}'}", "has more than a host and a path"),
         ("fleet: {name: main, root: /r, urls: https://a, spread: 2h}", "longer than 1h"),
         ("sources: [{id: drop, hub: spamhaus-drop}]", "hub: has no fleet (add fleet:"),
-        ("fleet: {name: main}\nsources: [{id: drop, hub: a}]", "hub: has no fleet"),
+        ("fleet: {name: main}\nsources: [{id: drop, hub: a}]", "hub: needs root and urls under fleet:"),
         (HUB + "[drop, x]}}\n" + DROP, 'publish.lists: "x" is no source'),
         (HUB + "[]}}\n" + DROP, "publishes no list (write lists: [ID])"),
         (HUB + "[hub]}}\nsources: [{id: hub, path: /x}]", "publishes hub, which no list of a fleet may be called"),
@@ -53,8 +54,13 @@ def test_mirrors_are_kept_in_order_and_without_the_last_slash() -> None:
         (REPORTING, "fleet.report: needs mqtt:"),
         ("fleet: {name: main, report: '/a'}", "is no pattern of origins"),
         ("fleet: {name: main, node_key: secret}", "fleet.node_key"),
-        ("fleet: {name: main}\nsources: [{id: reports, reports: {}}]", "reports: needs fleet: and mqtt:"),
-        (MQTT + "sources: [{id: reports, reports: {}}]", "reports: needs fleet: and mqtt:"),
+        (HUB_OF_REPORTS + "sources: [{id: reports, reports: {}}]", "banlistd.yaml:2: sources[0].reports: needs mqtt:"),
+        (
+            "fleet: {name: main}\n" + MQTT + "sources: [{id: reports, reports: {}}]",
+            "banlistd.yaml:3: sources[0].reports: needs publish",
+        ),
+        (FLEET + MQTT + "sources: [{id: reports, reports: {}}]", "reports: needs publish under fleet:"),
+        (MQTT + "sources: [{id: reports, reports: {}}]", "(add publish: {lists: [reports], key: ${credential:hub-key}})"),
         (GATHERS + "{quorum: 0}}]", "reports.quorum"),
         (GATHERS + "{window: 1m}}]", "shorter than 10m"),
         (GATHERS + "{most: 0}}]", "reports.most"),
