@@ -38,11 +38,14 @@ DAY = 86_400.0
 
 @dataclass
 class Repository:
-    """`folder`: what mirrors copy. `first_root`: what nodes pin. Nothing is signed before `publish`."""
+    """`folder`: what mirrors copy. `first_root`: what nodes pin. Nothing is signed before `publish`. `threshold`: how many hubs
+    must sign what hubs sign.
+    """
 
     folder: Path
     names: Sequence[str] = ("drop",)
     hubs: dict[str, CryptoSigner] = field(default_factory=dict)
+    threshold: int = 1
 
     def __post_init__(self) -> None:
         new = CryptoSigner.generate_ed25519
@@ -55,9 +58,11 @@ class Repository:
         self.root.signed.roles["root"].threshold = 2
         self.root.signed.add_key(self.targets_key.public_key, "targets")
         self.targets = Metadata(Targets(expires=in_time(365 * DAY)))
-        self.targets.signed.delegations = Delegations({}, {"hub": DelegatedRole("hub", [], 1, terminating=True, paths=["*/*"])})
+        self.targets.signed.delegations = Delegations(
+            {}, {"hub": DelegatedRole("hub", [], self.threshold, terminating=True, paths=["*/*"])}
+        )
         self.hub = Metadata(Targets(expires=in_time(7 * DAY)))
-        roles = {name: DelegatedRole(name, [], 1, terminating=True, paths=[f"{name}/*"]) for name in self.names}
+        roles = {name: DelegatedRole(name, [], self.threshold, terminating=True, paths=[f"{name}/*"]) for name in self.names}
         self.hub.signed.delegations = Delegations({}, roles)
         for hub in self.hubs.values():
             for top in ("timestamp", "snapshot"):
@@ -66,14 +71,17 @@ class Repository:
             for name in self.names:
                 self.hub.signed.add_key(hub.public_key, name)
         self.lists = {name: Metadata(Targets(expires=in_time(7 * DAY))) for name in self.names}
+        for top in ("timestamp", "snapshot"):
+            self.root.signed.roles[top].threshold = self.threshold
         self.snapshot = Metadata(Snapshot(expires=in_time(7 * DAY)))
         self.timestamp = Metadata(Timestamp(expires=in_time(DAY)))
         self.contents: dict[str, list[AddressSet]] = {name: [] for name in self.names}
         self.first_root = self.write_root(self.root_keys[:2])
         self.write("targets", self.targets, [self.targets_key])
-        self.write("hub", self.hub, [self.hubs["a"]])
+        signing = [*self.hubs.values()][: self.threshold]
+        self.write("hub", self.hub, signing)
         for name, metadata in self.lists.items():
-            self.write(name, metadata, [self.hubs["a"]])
+            self.write(name, metadata, signing)
 
     def put(self, name: str, metadata: Metadata[Any], keys: Iterable[CryptoSigner]) -> bytes:
         octets = signed(metadata, keys)
@@ -97,8 +105,10 @@ class Repository:
         jump: int = 1,
         files: Mapping[str, bytes] = {},
     ) -> None:
-        """New contents of lists, each with deltas from those before. `files`: what is signed in place of the right file."""
-        key = self.hubs[hub]
+        """New contents of lists, each with deltas from those before. `hub`: letters of those that sign. `files`: what is signed
+        in place of the right file.
+        """
+        keys = [self.hubs[letter] for letter in hub]
         for name, content in contents.items():
             role, before = self.lists[name].signed, self.contents[name]
             role.targets.clear()
@@ -115,13 +125,13 @@ class Repository:
                 role.targets[path] = TargetFile(len(octets), {"sha256": digest}, path, {"custom": custom})
             before.append(content)
             role.version += jump
-            self.write(name, self.lists[name], [key])
+            self.write(name, self.lists[name], keys)
         self.snapshot.signed.version += jump
-        self.put(f"{self.snapshot.signed.version}.snapshot.json", self.snapshot, [key])
+        self.put(f"{self.snapshot.signed.version}.snapshot.json", self.snapshot, keys)
         self.timestamp.signed.version += jump
         self.timestamp.signed.snapshot_meta = MetaFile(self.snapshot.signed.version)
         self.timestamp.signed.expires = in_time(expires)
-        self.put("timestamp.json", self.timestamp, [key])
+        self.put("timestamp.json", self.timestamp, keys)
 
     def renew(self, later: float) -> None:
         """Give everything that hub a signs, but the timestamp, the life that it has when signed so many seconds from now."""

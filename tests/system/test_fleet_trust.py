@@ -116,6 +116,19 @@ def test_a_kill_at_any_request_of_a_pull_leaves_the_old_bans_and_the_next_start_
 
 
 @in_network_namespace
+def test_where_two_hubs_must_sign_a_stolen_key_alone_changes_nothing(tmp_path: Path) -> None:
+    repository = Repository(tmp_path / "repository", threshold=2)
+    repository.publish({"drop": content(OLD)}, "ab")
+    with fleet_of(tmp_path, repository.folder, repository.first_root) as fleet, running(fleet.place, "drop") as daemon:
+        assert fleet.banned() == [OLD]
+        repository.publish({"drop": content(NEW)}, "b")
+        assert fleet.refresh() == [OLD]
+        assert "signed by 1/2 keys" in daemon.wait_for("hub_refused")["reason"]
+        repository.publish({"drop": content(OLD, NEW)}, "ab")
+        assert fleet.refresh() == [OLD, NEW]
+
+
+@in_network_namespace
 def test_a_guard_refuses_what_a_stolen_key_signs(tmp_path: Path) -> None:
     repository = Repository(tmp_path / "repository")
     repository.publish({"drop": content(OLD)})
