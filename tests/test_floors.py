@@ -170,6 +170,7 @@ ARROWS: dict[str, set[tuple[str, str]]] = {
         ("feeds", "printing"),
         ("fleet", "addresses"),
         ("fleet", "config"),
+        ("fleet", "feeds"),
         ("fleet", "mqtt"),
         ("fleet", "printing"),
         ("geo", "addresses"),

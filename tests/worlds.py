@@ -381,6 +381,7 @@ async def assemble(
         lambda: trial.files,
         ReportTables(database, environment.disk / "db"),
         lambda: None,
+        lambda: None,
     )
     return DaemonWorld(
         environment,

@@ -20,13 +20,18 @@ from banlistd.services.telling.event_stream import EventStream
 if TYPE_CHECKING:
     from banlistd.core.fleet.reports.addresses import Exempt
     from banlistd.services.fleet.fleet_lists import FleetLists
+    from banlistd.services.publishing.roll_out import RollOut
+
+
+def _no_hub() -> None:
+    """Nothing is published here."""
 
 
 @dataclass(frozen=True, slots=True)
 class Application:
     """The parts that the program speaks to. `user_name`: of a uid; blocks. `stream`: what is announced, for readers.
     `started_at`: seconds since the epoch. `exempt`: what is never listed of what nodes report. `fleet`: its lists at this
-    moment; None where none is taken.
+    moment; None where none is taken. `roll_out`: of what a hub publishes; None on others.
     """
 
     service: Service
@@ -47,6 +52,7 @@ class Application:
     exempt: "Callable[[], Awaitable[Exempt]]"
     fleet: "Callable[[], FleetLists | None]"
     started_at: float
+    roll_out: "Callable[[], RollOut | None]" = _no_hub
     said: set[Remark] = field(default_factory=set)
 
     async def restore(self) -> None:

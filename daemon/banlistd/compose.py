@@ -292,6 +292,7 @@ async def open_application(
             lambda: trial.files,
             reports,
             fleet.lists,
+            fleet.roll_out,
         )
         makers = {str(name): partial(open_backend, name, config) for name in BackendName if dry_run is None}
         migration = BackendMigration(BackendsInUse(database), str(config.backend), makers, announcer)
@@ -314,4 +315,5 @@ async def open_application(
             exempt,
             fleet.lists,
             parts.started_at,
+            fleet.roll_out,
         )

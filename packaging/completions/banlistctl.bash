@@ -46,6 +46,8 @@ _banlistctl() {
     "export --format") words="plain cidr json nft ipset routeros unbound-rpz" ;;
     "export --after") words="" ;;
     "metrics --format") words="prometheus openmetrics" ;;
+    "fleet hold --version") words="" ;;
+    "fleet hold --reason") words="" ;;
     "ban --for") words="" ;;
     "ban --confirm") words="" ;;
     "ban --origin") words="" ;;
@@ -147,7 +149,7 @@ _banlistctl() {
         notify) words="--test" ;;
         export) words="--format --after $(_banlistctl_sources)" ;;
         metrics) words="--format" ;;
-        fleet) words="root steps new-key init keys sign rotate revoke install promote join" ;;
+        fleet) words="root hold release steps new-key init keys sign rotate revoke install promote join" ;;
         protected) words="--holes forget" ;;
         ban) words="--for --confirm --origin --comment --prefix6 --ports --protocols --interfaces --except-interfaces --connections --keep --force --session" ;;
         unban) words="--prefix6 --origin $(_banlistctl_bans)" ;;

@@ -20,7 +20,7 @@ SOURCE: Mapping[str, Any] = {**ANSWERS["sources"][0], "skipped": []}
 BAN: Mapping[str, Any] = ANSWERS["unban"]["removed"][0]
 RUN: Mapping[str, Any] = ANSWERS["history"][0]
 
-_SAMPLES = {"ADDRESS": "203.0.113.7", "ID": "spamhaus-drop", "FILE": "/dev/null"}
+_SAMPLES = {"ADDRESS": "203.0.113.7", "ID": "spamhaus-drop", "FILE": "/dev/null", "LIST": "spamhaus-drop"}
 _REQUIRED = {"RUN|TIME": ("7",), "SITE": ("oslo",), "KEY": ("kUnfd5Bj2pLgYDVd2GEPcLxsiNTIBhGF3f1iJq6ZXTo=",)}
 
 

@@ -16,6 +16,7 @@ def command_named(name: str) -> Command[Any, Any]:
 def fields_of(command: Command[Any, Any], source_id: str) -> Mapping[str, Any]:
     """The fields that a request of the command needs at least, about a source or a sample address."""
     samples = {"ADDRESS": "203.0.113.7", "ID": source_id, "RUN|TIME": "1", "SITE": "oslo", "KEY": key_text(BERT)}
+    samples["LIST"] = source_id
     fields: dict[str, object] = {}
     for argument in command.arguments:
         sample = samples.get(argument.metavar, "")

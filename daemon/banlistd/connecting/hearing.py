@@ -29,7 +29,9 @@ from banlistd.services.telling.broker import BrokerDuties
 
 if TYPE_CHECKING:
     from banlistd.connecting.reports import FleetReports
+    from banlistd.connecting.roll_out import CanaryWatch
     from banlistd.services.fleet.bell import Bell
+    from banlistd.services.fleet.refusing import RefusalSending
     from banlistd.services.telling.ringing import Ringing
 
 _JITTER = 10.0
@@ -48,6 +50,8 @@ class Hearing:
         self._reports: FleetReports | None = None
         self._bell: Bell | None = None
         self._ringing: Ringing | None = None
+        self._canaries: CanaryWatch | None = None
+        self._refusing: RefusalSending | None = None
         self._changed = asyncio.Event()
         self._commands = OrderedCommands(application.answers, announcer)
         self._orders = SignedOrders(
@@ -67,6 +71,10 @@ class Hearing:
             moves, self._fleet = fleet_moves(self._fleet, fleet), fleet
             if moves.publishing in {PartMove.BEGIN, PartMove.END}:
                 self._ringing = _ringing(self._application, fleet, self._places)
+                if self._canaries:
+                    await self._canaries.end()
+                self._canaries = _canaries(self._application, fleet)
+            self._refusing = _refusing(self._application, fleet, self._places)
             if fleet is not None:
                 self._reports = self._reports or _reports(self._application, fleet, self._places)
                 self._reports.configure(fleet, moves.reporting)
@@ -93,12 +101,14 @@ class Hearing:
             int(self._application.started_at),
             self._reports.ears if self._reports else None,
             self._bell.ring if self._bell else None,
+            self._canaries.hear if self._canaries else None,
         )
 
     @property
-    def listens_to(self) -> tuple[bool, bool]:
-        """Whether a connection made now would listen to reports, and to the bell."""
-        return self._reports is not None and self._reports.ears is not None, self._bell is not None
+    def listens_to(self) -> tuple[bool, bool, bool]:
+        """Whether a connection made now would listen to reports, to the bell, and to canaries."""
+        has_ears = self._reports is not None and self._reports.ears is not None
+        return has_ears, self._bell is not None, self._canaries is not None
 
     async def speak_for_fleet(self, connection: BusConnection, topics: NodeTopics) -> NoReturn:
         """Ring the bell of a hub, and send the reports of a node, over one connection: what the newest configuration wants.
@@ -106,13 +116,16 @@ class Hearing:
         Raises BusError in a group, once the connection is lost.
         """
         while True:
-            changed, ringing, sending = self._changed, self._ringing, self._reports.sending if self._reports else None
+            changed, ringing, refusing = self._changed, self._ringing, self._refusing
+            sending = self._reports.sending if self._reports else None
             async with asyncio.TaskGroup() as together:
                 works: list[asyncio.Task[NoReturn]] = []
                 if ringing:
                     works.append(together.create_task(ringing.run(connection.send, topics.bell)))
                 if sending:
                     works.append(together.create_task(sending.run(connection.deliver, topics)))
+                if refusing:
+                    works.append(together.create_task(refusing.run(connection.deliver, topics)))
                 await changed.wait()
                 for work in works:
                     work.cancel()
@@ -124,6 +137,8 @@ class Hearing:
             await self._reports.end()
         if self._bell:
             await self._bell.end()
+        if self._canaries:
+            await self._canaries.end()
 
     async def _state(self) -> NodeStateAnswer:
         return cast("NodeStateAnswer", await self._application.answers(NODE_STATE, ()))
@@ -184,3 +199,19 @@ def _reports(application: Application, fleet: Fleet, places: Paths) -> "FleetRep
     from banlistd.connecting.reports import FleetReports  # noqa: PLC0415 - only here: most hosts are in no fleet
 
     return FleetReports(application, fleet.name, places)
+
+
+def _canaries(application: Application, fleet: Fleet | None) -> "CanaryWatch | None":
+    if fleet is None or fleet.publish is None:
+        return None
+    from banlistd.connecting.roll_out import CanaryWatch  # noqa: PLC0415 - only here: most hosts are no hub
+
+    return CanaryWatch(application, fleet.name)
+
+
+def _refusing(application: Application, fleet: Fleet | None, places: Paths) -> "RefusalSending | None":
+    if fleet is None or fleet.root is None or not fleet.node_key:
+        return None
+    from banlistd.connecting.roll_out import refusal_sending  # noqa: PLC0415 - only here: most hosts are in no fleet
+
+    return refusal_sending(application, fleet, places)

@@ -16,15 +16,21 @@ from banlistd.events import EventName
 from banlistd.model import SourceId
 from banlistd.paths import Paths
 from banlistd.services.publishing.publisher import HubParts, Publisher
+from banlistd.services.publishing.roll_out import RollOut
 from banlistd.services.telling.event_stream import EventStream
 
 _MOST_EVENTS = 100
-_NEWS = (EventName.IMPORT_COMPLETED, EventName.SOURCE_ROLLED_BACK, EventName.SOURCE_RESUMED)
+_NEWS = (
+    *(EventName.IMPORT_COMPLETED, EventName.SOURCE_ROLLED_BACK, EventName.SOURCE_RESUMED),
+    *(EventName.LIST_STOPPED, EventName.LIST_RELEASED),
+)
 
 
 async def publish_lists(application: Application, fleet: Fleet, publish: Publish, places: Paths) -> None:
     """Until a reload wants to publish something else, or nothing, or it is cancelled."""
-    publishing = asyncio.ensure_future(_publisher(application, fleet, publish, places).run())
+    if (roll_out := application.roll_out()) is None:
+        return
+    publishing = asyncio.ensure_future(_publisher(application, fleet, publish, places, roll_out).run())
     service = application.service
     try:
         while fleet_moves(fleet, (config := service.config).fleet).publishing is PartMove.KEEP:
@@ -41,7 +47,7 @@ async def publish_lists(application: Application, fleet: Fleet, publish: Publish
         await asyncio.gather(publishing, return_exceptions=True)
 
 
-def _publisher(application: Application, fleet: Fleet, publish: Publish, places: Paths) -> Publisher:
+def _publisher(application: Application, fleet: Fleet, publish: Publish, places: Paths, roll_out: RollOut) -> Publisher:
     repository = HubRepository(places.fleet, partial(_key_file, publish, places), fleet.urls, fleet.ca)
     lists = tuple(SourceId(name) for name in publish.lists)
     parts = HubParts(
@@ -52,6 +58,7 @@ def _publisher(application: Application, fleet: Fleet, publish: Publish, places:
         repository,
         application.announcer,
         application.clock,
+        roll_out,
     )
     return Publisher(lists, publish.every, parts)
 
@@ -67,14 +74,14 @@ def _key_file(publish: Publish, places: Paths) -> Path:
 
 
 def news_of(stream: EventStream, lists: tuple[SourceId, ...]) -> Callable[[float], Awaitable[bool]]:
-    """Waits at most so many seconds; whether a list may have a new content since the last call."""
+    """Waits at most so many seconds; whether there may be something to publish since the last call."""
     last = stream.newest(0).last
 
-    async def imported(seconds: float) -> bool:
+    async def news(seconds: float) -> bool:
         nonlocal last
         reading = await stream.wait_after(last, _MOST_EVENTS, seconds)
         last = reading.last
         is_one = any(each.event.name in _NEWS and each.event.fields.get("SOURCE_ID") in lists for each in reading.events)
         return is_one or reading.lost > 0
 
-    return imported
+    return news

@@ -34,6 +34,7 @@ from banlistd.services.verdicts.coverage import Coverage
 if TYPE_CHECKING:
     # Nothing of a fleet is in memory where there is none.
     from banlistd.services.fleet.fleet_lists import FleetLists
+    from banlistd.services.publishing.roll_out import RollOut
 
 
 class ExportInProgress:
@@ -65,7 +66,7 @@ class Parts:
     """`config_place`: where the configuration was read from. `started_at`: seconds since the epoch. `remarks`: those of this
     moment. `resolve`: the addresses of a host name; raises UsageError if it has none, or they do not come in time.
     `user_name`: of a uid; blocks. `files`: what the configuration in force was read from.
-    `fleet`: its lists at this moment; None where none is taken.
+    `fleet`: its lists at this moment; None where none is taken. `roll_out`: of the lists that a hub publishes; None on others.
     """
 
     service: ServiceControl
@@ -99,6 +100,7 @@ class Parts:
     files: Callable[[], Files]
     reports: ReportStores
     fleet: "Callable[[], FleetLists | None]"
+    roll_out: "Callable[[], RollOut | None]"
 
     def source(self, source_id: str) -> Source:
         """A configured source. Raises NoSuchSourceError."""

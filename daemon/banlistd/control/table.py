@@ -12,6 +12,7 @@ from banlistd.control.commands.credits import CATALOGUE_CREDITS
 from banlistd.control.commands.evidence.hits import HITS
 from banlistd.control.commands.export import EXPORT
 from banlistd.control.commands.fleet.fleet import FLEET, FLEET_ROOT
+from banlistd.control.commands.fleet.holding import FLEET_HOLD, FLEET_RELEASE
 from banlistd.control.commands.history import HISTORY
 from banlistd.control.commands.manual_bans.ban import BAN
 from banlistd.control.commands.manual_bans.bans import BANS
@@ -60,6 +61,8 @@ COMMANDS: tuple[Command[Any, Any], ...] = (
     METRICS,
     FLEET,
     FLEET_ROOT,
+    FLEET_HOLD,
+    FLEET_RELEASE,
     PROTECTED,
     PROTECTED_FORGET,
     BAN,

@@ -8,6 +8,7 @@ from banlistd.core.fleet.publish_job import NewContent, Published
 if TYPE_CHECKING:
     # A hub that takes no list needs none of them.
     from banlistd.core.config.service.fleet import Fleet
+    from banlistd.core.fleet.roll_out.stops import RollOutState
     from banlistd.core.fleet.trust import FleetState, KnownTrust, Pulled, WantedList
 
 
@@ -53,3 +54,13 @@ class TrustLog(Protocol):
 
     async def keep(self, fleet: str, rows: Mapping[str, bytes], lists: Collection[str], state: "FleetState") -> None:
         """Add rows, or replace those of the same name, and forget the roles that are neither a top role nor of `lists`."""
+
+
+class RollOutLog(Protocol):
+    """Which lists a hub has stopped, and which versions are in question. Each call is one transaction. Raises LedgerError."""
+
+    async def every(self) -> "Mapping[str, RollOutState]":
+        """Of each list of which there is anything to say."""
+
+    async def keep(self, name: str, state: "RollOutState") -> None:
+        """Write that of a list, in place of what is known of it."""

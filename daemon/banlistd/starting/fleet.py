@@ -15,6 +15,7 @@ from banlistd.services.imports.combinations import ContentOf
 
 if TYPE_CHECKING:
     from banlistd.services.fleet.fleet_lists import FleetLists
+    from banlistd.services.publishing.roll_out import RollOut
 
 
 class FleetInForce:
@@ -37,11 +38,16 @@ class FleetInForce:
         self._clock = clock
         self._others = others
         self._lists: FleetLists | None = None
+        self._roll_out: RollOut | None = None
         self.configure(fleet)
 
     def lists(self) -> "FleetLists | None":
         """None for a machine that takes none."""
         return self._lists
+
+    def roll_out(self) -> "RollOut | None":
+        """None for a machine that is no hub."""
+        return self._roll_out
 
     def configure(self, fleet: Fleet | None) -> None:
         """From now on, this counts. What is under way ends as it began, and is not taken where the root is another one."""
@@ -53,6 +59,10 @@ class FleetInForce:
             self._lists = self._made(fleet)
         else:
             self._lists.configure(fleet)
+        if fleet is None or fleet.publish is None:
+            self._roll_out = None
+        elif self._roll_out is None:
+            self._roll_out = self._made_roll_out()
 
     async def fetch(self, source: Source, validators: Validators, on_body: OnBody) -> Download | NotModified:
         if self._lists is not None:
@@ -69,3 +79,9 @@ class FleetInForce:
 
         programs, log = MirrorPrograms(self._places.scratch, version("banlistd"), self._clock), TrustTable(self._database)
         return FleetLists(fleet, programs, log, self._content_of, self._announcer, self._clock, self._others)
+
+    def _made_roll_out(self) -> "RollOut":
+        from banlistd.adapters.storage.fleet.roll_out_table import RollOutTable  # noqa: PLC0415 - as above
+        from banlistd.services.publishing.roll_out import RollOut  # noqa: PLC0415 - as above
+
+        return RollOut(RollOutTable(self._database), self._announcer, self._clock)

@@ -36,6 +36,9 @@ _TOP = ("timestamp", "snapshot", "targets")
 _MOST_DELEGATIONS = 3
 """Roles on the way to a file: targets, hub and that of the list."""
 
+_MOST_WITHDRAWN = 64
+"""Contents of a list; a hub names 16."""
+
 _FAULTS = (RepositoryError, DownloadError, urllib3.exceptions.HTTPError, OSError, ValueError)
 
 
@@ -164,7 +167,7 @@ class Pull:
         if whole is None:
             return {"state": "absent"}
         content, entries, seq = _custom(whole.custom)
-        found = {"content": content, "entries": entries, "seq": seq}
+        found = {"content": content, "entries": entries, "seq": seq, "withdrawn": _withdrawn(whole.custom)}
         if content == wanted["known"]:
             return {"state": "same", **found}
         delta = updater.get_targetinfo(f"{name}/{base[:16]}.bld") if base else None
@@ -208,6 +211,12 @@ def _custom(custom: Any) -> tuple[str, int, int]:
         case {"v": 1, "content": str(content), "entries": int(entries), "seq": int(seq)} if len(content) == 64:  # noqa: PLR2004 - SHA-256
             return content, entries, seq
     raise RepositoryError("a list has no content hash that is signed")
+
+
+def _withdrawn(custom: Any) -> list[str]:
+    """Digits of the contents that nodes must not take any more, as the hub has signed them; older hubs sign none."""
+    found = custom.get("withdrawn", [])
+    return [one for one in found[:_MOST_WITHDRAWN] if isinstance(one, str)] if isinstance(found, list) else []
 
 
 def _decoded(file: bytes, wanted: Mapping[str, Any], content: str, *, is_delta: bool) -> tuple[int, int, int, int]:

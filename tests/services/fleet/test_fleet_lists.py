@@ -31,6 +31,7 @@ def content(first: int) -> AddressSet:
     return AddressSet.of(np.arange(first, first + 100, dtype=np.uint32))
 
 
+EARLIER = content((1 << 24) - 3)
 A, B, C = content(1 << 24), content((1 << 24) + 5), content((1 << 24) + 9)
 FORGED = MirrorRefusal(A_URL, MirrorFault.REFUSED, "forged")
 EXPIRED = MirrorRefusal(A_URL, MirrorFault.EXPIRED, "expired")
@@ -54,6 +55,7 @@ class Mirrors:
     known: list[KnownTrust] = field(default_factory=list)
     fault: FetchError | None = None
     seq: int = 7
+    withdrawn: frozenset[str] = frozenset()
 
     async def pull(self, fleet: Fleet, wanted: Sequence[WantedList], known: KnownTrust, seconds: float) -> Pulled:
         self.fleets.append(fleet)
@@ -71,7 +73,9 @@ class Mirrors:
         if addresses is None:
             return None
         same = addresses.content_hash() == wanted.known
-        return SignedList(addresses.content_hash(), len(addresses), self.seq, None if same else addresses, 99)
+        return SignedList(
+            addresses.content_hash(), len(addresses), self.seq, None if same else addresses, 99, False, self.withdrawn
+        )
 
     async def add_root(self, fleet: Fleet, root: bytes, known: KnownTrust) -> Pulled:
         return Pulled({"root_history/2.root.json": root}, replace(known.state, root_version=2), {}, ())
@@ -396,6 +400,22 @@ def test_a_held_version_is_dropped_where_the_fleet_goes_back_to_the_content_in_f
         world.mirrors.lists["drop"], world.mirrors.seq = A, 8
         assert (await world.taken(lists)).parsed.addresses == A
         assert isinstance(await world.fetch(lists), NotModified)
+
+    world = World()
+    asyncio.run(polls())
+
+
+@pytest.mark.parametrize("instead", [A, C])
+def test_a_held_version_that_the_fleet_has_withdrawn_is_never_taken(instead: AddressSet) -> None:
+    """The fleet has gone back to a version that this node had not seen, or has a newer one."""
+
+    async def polls() -> None:
+        lists = await held(world)
+        world.in_force[DROP.id] = EARLIER
+        world.mirrors.lists["drop"], world.mirrors.seq = instead, 8
+        world.mirrors.withdrawn = frozenset({B.content_hash()[:16]})
+        found = await world.taken(lists)
+        assert (found.parsed.held_for, found.parsed.addresses) == (600, instead)
 
     world = World()
     asyncio.run(polls())

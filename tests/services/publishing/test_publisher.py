@@ -12,12 +12,15 @@ from banlistd.core.addresses.fleet_files.files import whole_file
 from banlistd.core.addresses.sets import AddressSet
 from banlistd.core.feeds.content import Content
 from banlistd.core.fleet.publish_job import KnownContent, NewContent, Published
+from banlistd.core.fleet.roll_out.stops import Questioner
 from banlistd.errors import FleetError, FleetFileError, StoodDownError
 from banlistd.events import EventName
 from banlistd.model import RunState, SourceId
 from banlistd.services.publishing.encoding import fleet_content
 from banlistd.services.publishing.publisher import RENEWED_EVERY, HubParts, Publisher
+from banlistd.services.publishing.roll_out import RollOut
 from support.fakes import FakeAnnouncer, FakeClock
+from support.roll_outs import RollOuts
 
 DROP = SourceId("drop")
 
@@ -37,11 +40,12 @@ class Hub:
         self.published: list[tuple[dict[str, NewContent], bool]] = []
         self.error: FleetError | None = None
         self.found = Published(0, 1, self.clock.now() + 300 * 86400, {})
+        self.files: dict[str, bytes] = {}
         self.stamped: object = 1
         never: Any = None
-        parts = HubParts(
-            self.contents.get, never, cast("Any", self), cast("Any", self.storage), self, self.announcer, self.clock
-        )
+        self.roll_out = RollOut(RollOuts(), self.announcer, self.clock)
+        stores = cast("Any", self), cast("Any", self.storage)
+        parts = HubParts(self.contents.get, never, *stores, self, self.announcer, self.clock, self.roll_out)
         self.publisher = Publisher((DROP,), 1.0, parts)
 
     def turn(self, *, has_news: bool) -> None:
@@ -63,16 +67,26 @@ class Hub:
         if self.error:
             raise self.error
         self.published.append((dict(lists), looks_around))
-        known = dict(self.found.lists)
-        known |= {name: (KnownContent(new.content, "f"), *known.get(name, ())) for name, new in lists.items()}
-        self.found = Published(self.found.timestamp + 1, self.found.root, self.found.offline_expires, known)
+        known, gone = dict(self.found.lists), dict(self.found.withdrawn)
+        for name, new in lists.items():
+            self.files[new.content] = new.files["full.blz"]
+            others = [one for one in known.get(name, ()) if one.content != new.content]
+            known[name], gone[name] = (KnownContent(new.content, new.content), *others), new.withdrawn
+        self.found = Published(self.found.timestamp + 1, self.found.root, self.found.offline_expires, known, gone)
         return self.found
 
     async def stamp(self) -> object:
         return self.stamped
 
     def whole_file(self, file: str) -> bytes:
-        raise FleetFileError("no such file")
+        if file not in self.files:
+            raise FleetFileError("no such file")
+        return self.files[file]
+
+    def newest(self) -> tuple[str, tuple[str, ...]]:
+        """Of the list that was published last: the content, and what is withdrawn."""
+        new = self.published[-1][0]["drop"]
+        return new.content, new.withdrawn
 
     @property
     def lists(self) -> list[list[str]]:
@@ -142,6 +156,56 @@ def test_a_hub_whose_ledger_is_in_memory_only_publishes_nothing(hub: Hub) -> Non
     hub.clock.time += 15
     hub.turn(has_news=False)
     assert hub.lists == [["drop"]]
+
+
+ORDER = Questioner(uid=0)
+
+
+def test_a_list_that_is_stopped_goes_back_and_a_release_publishes_what_is_newest(hub: Hub) -> None:
+    first, bad, newer = (a_list(seed) for seed in (1, 2, 3))
+    for addresses in (first, bad):
+        hub.complete(addresses)
+        hub.turn(has_news=True)
+    asyncio.run(hub.roll_out.stop("drop", None, ORDER))
+    hub.turn(has_news=True)
+    assert hub.newest() == (first.content_hash(), (bad.content_hash()[:16],))
+    # Also the timestamp of each hour leaves it so, and so does a restart.
+    hub.complete(newer)
+    hub.turn(has_news=True)
+    hub.clock.time += RENEWED_EVERY
+    hub.turn(has_news=False)
+    assert hub.lists == [["drop"], ["drop"], ["drop"], []]
+    assert asyncio.run(hub.roll_out.release("drop", newer.content_hash(), 0))
+    hub.turn(has_news=True)
+    assert hub.newest() == (newer.content_hash(), (bad.content_hash()[:16],))
+
+
+def test_a_version_that_others_came_after_is_withdrawn_without_another_content(hub: Hub) -> None:
+    bad, newer = a_list(1), a_list(2)
+    for addresses in (bad, newer):
+        hub.complete(addresses)
+        hub.turn(has_news=True)
+    asyncio.run(hub.roll_out.stop("drop", [bad.content_hash()[:8]], ORDER))
+    hub.turn(has_news=True)
+    assert hub.newest() == (newer.content_hash(), (bad.content_hash()[:16],))
+    hub.turn(has_news=True)
+    assert len(hub.published) == 3
+
+
+@pytest.mark.parametrize("file", [None, b"", whole_file(a_list(9))])
+def test_where_the_earlier_version_is_damaged_the_timestamp_is_signed_all_the_same(hub: Hub, file: bytes | None) -> None:
+    first, bad = a_list(1), a_list(2)
+    for addresses in (first, bad):
+        hub.complete(addresses)
+        hub.turn(has_news=True)
+    if file is None:
+        del hub.files[first.content_hash()]
+    else:
+        hub.files[first.content_hash()] = file
+    asyncio.run(hub.roll_out.stop("drop", None, ORDER))
+    hub.turn(has_news=True)
+    assert hub.lists[-1] == []
+    assert "drop: " in str(hub.announcer.events[-1].fields["REASON"])
 
 
 @pytest.mark.parametrize("error", [FleetError("no key"), FleetFileError("disk full"), StoodDownError("another hub")])

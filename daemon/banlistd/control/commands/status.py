@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import TYPE_CHECKING, TypedDict, TypeGuard
 
+from banlistd.control.commands.fleet.rows import PublishedListRow, published_rows, stop_words
 from banlistd.control.commands.monitoring.broker import BrokerRow, broker_lines, broker_row
 from banlistd.control.commands.monitoring.faulty import failing_lines, odd_lines
 from banlistd.control.commands.sources import SOURCES, SourceRow
@@ -47,7 +48,7 @@ class StatusAnswer(VerdictAnswer):
     `bans`: what blocks, as `top` counts it; `watched`: set elements of sources that only log or count.
     `ledger_fault`: why the database is in memory only; empty while it is on the disk. `maps`: elements in each map.
     `last_change`: the end of the newest import run. `remarks`: what the administrator should know about this host's firewall.
-    `suspended`: sources that are paused or pinned.
+    `suspended`: sources that are paused or pinned. `stopped`: lists that this hub has stopped for its fleet.
     """
 
     version: str
@@ -73,6 +74,7 @@ class StatusAnswer(VerdictAnswer):
     refreshing: RefreshRow
     suspended: list[SuspensionRow]
     mqtt: BrokerRow
+    stopped: list[PublishedListRow]
 
 
 def _read(request: "ControlRequest") -> tuple[str, ...]:
@@ -134,6 +136,7 @@ async def _status(parts: "Parts", verdict: VerdictAnswer) -> StatusAnswer:
         "refreshing": {"done": done, "total": total},
         "suspended": await suspension_rows(parts, parts.suspended.every),
         "mqtt": broker_row(parts.broker),
+        "stopped": [row for row in await published_rows(parts) if row["stopped_since"] is not None],
     }
 
 
@@ -208,6 +211,7 @@ def _page_of_all(answer: StatusAnswer, context: PageContext) -> Page:
         f"  process      {printable(answer['pid'])}",
         *_refreshing(answer["refreshing"]),
         *[f"  {printable(row['id'])} is {suspension_words(row)} ({way_out(row)})" for row in answer["suspended"]],
+        *[f"  fleet: {printable(row['id'])} is {stop_words(row)}" for row in answer["stopped"]],
         *_ledger(answer["ledger_fault"]),
         *broker_lines(answer["mqtt"], context.now),
         *_remarks([remark for remark in answer["remarks"] if remark not in answer["reasons"]]),
@@ -269,6 +273,7 @@ _EXAMPLE: StatusAnswer = {
     "refreshing": {"done": 0, "total": 0},
     "suspended": [],
     "mqtt": {"broker": "", "connected": False, "since": None, "reason": "", "lost": 0},
+    "stopped": [],
 }
 
 STATUS: "Command[tuple[str, ...], StatusAnswer | VerdictAnswer]" = Command(

@@ -3,7 +3,7 @@
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import IO, Any
 
 from banlistd.errors import FleetError, FleetFileError, StoodDownError
@@ -12,15 +12,20 @@ _LONGEST = 4 * 2**20
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,39}", re.ASCII)
 _FILE = re.compile(r"full\.blz|[0-9a-f]{16}\.bld", re.ASCII)
 _HASH = re.compile(r"[0-9a-f]{64}", re.ASCII)
+_DIGITS = re.compile(r"[0-9a-f]{16}", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
 class NewContent:
-    """A new content of a list, encoded. `files`: by name, `full.blz` or `<16 digits of the base>.bld`."""
+    """A new content of a list, encoded. `files`: by name, `full.blz` or `<16 digits of the base>.bld`.
+
+    `withdrawn`: 16 digits each of contents that no node that waits with one may take any more.
+    """
 
     content: str
     entries: int
     files: Mapping[str, bytes]
+    withdrawn: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +50,7 @@ def job_octets(job: PublishJob) -> list[bytes]:
             "content": new.content,
             "entries": new.entries,
             "files": {file: len(octets) for file, octets in new.files.items()},
+            "withdrawn": new.withdrawn,
         }
         for name, new in job.lists.items()
     }
@@ -84,7 +90,10 @@ def _content(about: Mapping[str, Any], source: IO[bytes]) -> NewContent:
         files[str(name)] = octets
     if not _HASH.fullmatch(about["content"]):
         raise ValueError(about["content"])
-    return NewContent(about["content"], int(about["entries"]), files)
+    withdrawn = tuple(about["withdrawn"])
+    if not all(_DIGITS.fullmatch(one) for one in withdrawn):
+        raise ValueError(withdrawn)
+    return NewContent(about["content"], int(about["entries"]), files, withdrawn)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,13 +109,14 @@ class Published:
     """What a hub has published. `timestamp`, `root`: their versions, 0 before the first. `offline_expires`: when root or
     targets end.
 
-    `lists`: of each list, the last contents, the newest first.
+    `lists`: of each list, the last contents, the newest first. `withdrawn`: what is signed of each list, as in `NewContent`.
     """
 
     timestamp: int
     root: int
     offline_expires: float
     lists: Mapping[str, tuple[KnownContent, ...]]
+    withdrawn: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 def read_answer(text: bytes) -> Published:
@@ -118,7 +128,9 @@ def read_answer(text: bytes) -> Published:
                 str(name): tuple(KnownContent(str(each["content"]), str(each["file"])) for each in about["contents"])
                 for name, about in answer["lists"].items()
             }
-            return Published(int(answer["timestamp"]), int(answer["root"]), float(answer["offline_expires"]), lists)
+            withdrawn = {str(name): tuple(map(str, about["withdrawn"])) for name, about in answer["lists"].items()}
+            versions = int(answer["timestamp"]), int(answer["root"])
+            return Published(*versions, float(answer["offline_expires"]), lists, withdrawn)
         kind, message, hint = (str(answer["error"][part]) for part in ("kind", "message", "hint"))
     except (ValueError, LookupError, TypeError, AttributeError) as error:
         raise FleetError("the program that publishes gave no answer", "journalctl -u banlistd") from error

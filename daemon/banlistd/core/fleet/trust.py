@@ -68,7 +68,7 @@ class WantedList:
 @dataclass(frozen=True, slots=True, eq=False)
 class SignedList:
     """A list as the hub has signed it. `seq`: the hub counts its contents. `addresses`: None where it is the known content.
-    `octets`: of its file.
+    `octets`: of its file. `withdrawn`: 16 digits each of earlier contents that must not be taken any more.
     """
 
     content_hash: ContentHash
@@ -77,6 +77,7 @@ class SignedList:
     addresses: AddressSet | None = field(default=None, repr=False)
     octets: int = 0
     is_delta: bool = False
+    withdrawn: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -32,6 +32,11 @@ class NodeTopics:
         return f"{self.root}/node/+/report"
 
     @property
+    def refusals(self) -> str:
+        """Where the nodes of the fleet say which versions of lists they refuse."""
+        return f"{self.root}/node/+/refusal"
+
+    @property
     def states(self) -> str:
         """Of all nodes of the fleet."""
         return f"{self.root}/node/+/state"

@@ -21,6 +21,7 @@ ENDED_BY: Mapping[EventName, frozenset[EventName]] = {
     EventName.HUB_REFUSED: frozenset({EventName.HUB_REFUSED_OVER}),
     EventName.FLEET_FAULT: frozenset({EventName.FLEET_FAULT_OVER}),
     EventName.NODE_SILENT: frozenset({EventName.NODE_SILENT_OVER}),
+    EventName.LIST_STOPPED: frozenset({EventName.LIST_RELEASED}),
     EventName.MQTT_LOST: frozenset({EventName.MQTT_CONNECTED}),
     EventName.MQTT_REFUSED: frozenset({EventName.MQTT_CONNECTED}),
     EventName.SERVICE_STOPPED: frozenset({EventName.SERVICE_STARTED}),

@@ -11,6 +11,7 @@ from banlistd.core.config.service.fleet import Fleet
 from banlistd.core.feeds.content import Content
 from banlistd.core.feeds.parsed_list import Download, ParsedList
 from banlistd.core.fleet.kept_rows import rows_to_keep
+from banlistd.core.fleet.roll_out.stops import DIGITS
 from banlistd.core.fleet.trust import FleetState, KnownTrust, MirrorFault, MirrorRefusal, Pulled, SignedList, WantedList
 from banlistd.core.printing import quoted
 from banlistd.errors import ExpiredTrustError, FetchError, LedgerError, MissingError, TrustError
@@ -51,7 +52,8 @@ class FleetLists:
 
     Until the time of a version is over nothing newer is fetched, so that frequent news delay nothing. Then the fleet is asked
     first: the version is taken where it is the newest, or has newer ones under the same root, of which the newest waits next.
-    It is dropped where the root has changed meanwhile, or where the fleet has gone back to the content in force.
+    It is dropped where the root has changed meanwhile, or where the fleet has withdrawn it, or has gone back to the content in
+    force.
     """
 
     def __init__(
@@ -141,8 +143,9 @@ class FleetLists:
         if not self.fleet.hold or base is None or found.content_hash == base.content_hash:
             return download
         self._held[key] = _Held(download, found.content_hash, found.seq, self._root_version, self._clock.monotonic())
+        counts = held is not None and held.content_hash[:DIGITS] not in found.withdrawn
         is_behind = held is not None and held.root_version == self._root_version and held.seq < found.seq
-        return held.download if held is not None and is_behind else _waiting(download, self.fleet.hold)
+        return held.download if held is not None and is_behind and counts else _waiting(download, self.fleet.hold)
 
     async def add_root(self, root: bytes) -> Pulled:
         """Take a root that an administrator brings. Raises TrustError and LedgerError."""

@@ -1,6 +1,7 @@
 """The files of a new content: whole, and as deltas from what nodes may have."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from banlistd.core.addresses.fleet_files.files import delta_file, whole_file, whole_list
 from banlistd.core.addresses.sets import AddressSet
@@ -34,3 +35,18 @@ def fleet_content(
         if len(delta) * 2 <= len(whole):
             files[f"{each.content[:_DIGITS]}.bld"] = delta
     return NewContent(content_hash, len(addresses), files)
+
+
+def earlier_content(
+    content_hash: str, known: Sequence[KnownContent], whole_file_of: Callable[[str], bytes], withdrawn: tuple[str, ...]
+) -> NewContent:
+    """A content that was published before, once more. It blocks, as above. Raises FleetError where it cannot be read."""
+    hint = "banlistctl fleet release LIST publishes what is newest"
+    try:
+        (file,) = (each.file for each in known if each.content == content_hash)
+        addresses = whole_list(whole_file_of(file), _MOST_BYTES)
+    except (ParseError, ValueError) as error:
+        raise FleetError(f"version {content_hash[:_DIGITS]} cannot be published again: its file is damaged", hint) from error
+    if addresses.content_hash() != content_hash:
+        raise FleetError(f"version {content_hash[:_DIGITS]} cannot be published again: its file has other content", hint)
+    return replace(fleet_content(content_hash, addresses, known, whole_file_of), withdrawn=withdrawn)

@@ -2,18 +2,20 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NoReturn
 
 from banlistd.core.feeds.content import Content
 from banlistd.core.fleet.publish_job import NewContent, Published
+from banlistd.core.fleet.roll_out.stops import UNTOUCHED, next_version, withdrawn
 from banlistd.core.printing import counted
 from banlistd.errors import FleetError, LedgerError, StoodDownError
 from banlistd.events import Event, EventName
 from banlistd.model import RunState, SourceId
 from banlistd.ports import Announcer, Clock, Ledger, Storage
 from banlistd.ports.fleet import Repository
-from banlistd.services.publishing.encoding import fleet_content
+from banlistd.services.publishing.encoding import earlier_content, fleet_content
+from banlistd.services.publishing.roll_out import RollOut
 
 RENEWED_EVERY = 3600.0
 """Seconds between two timestamps; each is good for a day."""
@@ -31,17 +33,27 @@ _WARNED_BEFORE = 30 * 86400.0
 
 @dataclass(frozen=True, slots=True)
 class HubParts:
-    """`content`: of a source, as it is in force. `imported`: waits for the next completed import of one of the lists, at most
-    so many seconds; whether there was one.
+    """`content`: of a source, as it is in force. `news`: waits for the next completed import of one of the lists, or for an
+    order about one, at most so many seconds; whether there was any. `roll_out`: which lists are stopped.
     """
 
     content: Callable[[SourceId], Content | None]
-    imported: Callable[[float], Awaitable[bool]]
+    news: Callable[[float], Awaitable[bool]]
     ledger: Ledger
     storage: Storage
     repository: Repository
     announcer: Announcer
     clock: Clock
+    roll_out: RollOut
+
+
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    """A version that is to be published. `content` None: it was published before. `withdrawn`: as it is signed."""
+
+    content_hash: str
+    content: Content | None
+    withdrawn: tuple[str, ...]
 
 
 class Publisher:
@@ -62,7 +74,7 @@ class Publisher:
         has_news = True
         while True:
             await self.turn(has_news=has_news)
-            if has_news := await self._parts.imported(min(_LOOKS_EVERY, max(self._due - self._now, 0.1))):
+            if has_news := await self._parts.news(min(_LOOKS_EVERY, max(self._due - self._now, 0.1))):
                 await asyncio.sleep(self._every)
 
     @property
@@ -70,7 +82,7 @@ class Publisher:
         return self._parts.clock.monotonic()
 
     async def turn(self, *, has_news: bool) -> None:
-        """Publish if the time or a completed import asks for it; a fault is announced once, and tried again after a pause."""
+        """Publish if the time or news ask for it; a fault is announced once, and tried again after a pause."""
         stamp = await self._parts.repository.stamp()
         skew = self._parts.clock.now() - self._now
         is_due = self._now >= self._due or stamp != self._stamp or abs(skew - self._skew) > _JUMP
@@ -86,20 +98,32 @@ class Publisher:
             self._pause, self._due = 0.0, self._now + RENEWED_EVERY
         self._stamp, self._skew = stamp, skew
 
-    async def _waiting(self) -> list[Content]:
-        """Completed contents that are in force, and not published. Raises LedgerError."""
+    async def _waiting(self) -> dict[SourceId, _Wanted]:
+        """What is to be published and is not, by its list. Raises LedgerError."""
         if self._published is None:
-            return []
-        runs = await self._parts.ledger.newest_runs()
-        found = []
+            return {}
+        states, completed = await self._parts.roll_out.states(), await self._completed()
+        found = {}
+        for name in self._lists:
+            state, content = states.get(name, UNTOUCHED), completed.get(name)
+            known = [each.content for each in self._published.lists.get(name, ())]
+            wanted = next_version(state, known, content.content_hash if content else "")
+            present = wanted or (known[0] if known else "")
+            bad = withdrawn(state, present)
+            if wanted or (present and bad != self._published.withdrawn.get(name, ())):
+                at_hand = content if content is not None and content.content_hash == present else None
+                found[name] = _Wanted(present, at_hand, bad)
+        return found
+
+    async def _completed(self) -> dict[SourceId, Content]:
+        """Contents that are in force, and whose import is completed. Raises LedgerError."""
+        runs, found = await self._parts.ledger.newest_runs(), {}
         for name in self._lists:
             content, run = self._parts.content(name), runs.get(name)
             if content is None or content.adopted or run is None:
                 continue
-            known = self._published.lists.get(name, ())
-            is_completed = run.state is RunState.COMPLETED and run.content_hash == content.content_hash
-            if is_completed and (not known or known[0].content != content.content_hash):
-                found.append(content)
+            if run.state is RunState.COMPLETED and run.content_hash == content.content_hash:
+                found[name] = content
         return found
 
     async def _publish(self, *, renews: bool) -> None:
@@ -109,9 +133,16 @@ class Publisher:
         if self._published is None or renews:
             # Also what was promoted or copied from a mirror meanwhile.
             self._published = await parts.repository.state(self._lists)
+            parts.roll_out.note(self._lists, self._published)
         before = self._published
-        lists = {str(content.source_id): await self._encoded(content, before) for content in await self._waiting()}
+        lists, fault = {}, ""
+        for name, wanted in (await self._waiting()).items():
+            try:
+                lists[str(name)] = await self._encoded(name, wanted, before)
+            except FleetError as error:
+                fault = f"{name}: {error}"  # the other lists and the timestamp are signed all the same
         self._published = await parts.repository.publish(self._lists, lists, looks_around=renews)
+        parts.roll_out.note(self._lists, self._published)
         if lists or before.root != self._published.root or self._published.timestamp != before.timestamp + 1:
             names = ", ".join(f"{name} ({counted(new.entries, 'entry', 'entries')})" for name, new in lists.items())
             words = f"published version {self._published.timestamp}: {names or f'root {self._published.root}'}"
@@ -122,17 +153,22 @@ class Publisher:
             }
             parts.announcer.announce(Event(EventName.FLEET_PUBLISHED, words, fields))
         left = self._published.offline_expires - parts.clock.now()
-        if left < _WARNED_BEFORE:
+        if fault:
+            self._tell_fault(fault)
+        elif left < _WARNED_BEFORE:
             self._tell_fault("root or targets of the fleet end within 30 days (banlistctl fleet rotate FOLDER)")
         elif self._fault:
             self._fault = ""
             parts.announcer.announce(Event(EventName.FLEET_FAULT_OVER, "the lists of the fleet are published again"))
 
-    async def _encoded(self, content: Content, before: Published) -> NewContent:
-        known = before.lists.get(content.source_id, ())
-        return await asyncio.to_thread(
-            fleet_content, content.content_hash, content.addresses, known, self._parts.repository.whole_file
-        )
+    async def _encoded(self, name: SourceId, wanted: _Wanted, before: Published) -> NewContent:
+        """Raises FleetError."""
+        known, whole_file = before.lists.get(name, ()), self._parts.repository.whole_file
+        if wanted.content is None:
+            return await asyncio.to_thread(earlier_content, wanted.content_hash, known, whole_file, wanted.withdrawn)
+        content = wanted.content
+        made = await asyncio.to_thread(fleet_content, content.content_hash, content.addresses, known, whole_file)
+        return replace(made, withdrawn=wanted.withdrawn)
 
     def _tell_fault(self, reason: str) -> None:
         if reason != self._fault:

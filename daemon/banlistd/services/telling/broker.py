@@ -41,7 +41,8 @@ class BrokerDuties:
     `state`: gathers the state. `take_order`: octets and whether they are retained; the answer. `press`: verb and whether it is
     retained. `jitter`: seconds to wait before the description is sent again, another number each time. `boot`: when the daemon
     started, in seconds since the epoch; it goes with the will, as it is in the state. `hub`: None on a host that is none.
-    `bell`: takes what the bell of the fleet says, and never blocks; None on a host that has no list of one.
+    `bell`: takes what the bell of the fleet says, and never blocks; None on a host that has no list of one. `refusals`: takes
+    what a node refuses of the lists that this host publishes, by its id, and never blocks; None on one that publishes none.
     """
 
     topics: NodeTopics
@@ -55,6 +56,7 @@ class BrokerDuties:
     boot: int
     hub: HubEars | None = None
     bell: Callable[[bytes], None] | None = None
+    refusals: Callable[[str, BusMessage], None] | None = None
 
     @property
     def will(self) -> BusMessage:
@@ -65,8 +67,9 @@ class BrokerDuties:
         topics = self.topics
         # Also where no description is wanted: a reload may want one.
         of_nodes = (topics.reports, topics.states) if self.hub else ()
+        of_canaries = (topics.refusals,) if self.refusals else ()
         of_hub = (topics.bell,) if self.bell else ()
-        return (topics.of("status"), topics.order, f"{topics.press}+", BIRTH_TOPIC, *of_nodes, *of_hub)
+        return (topics.of("status"), topics.order, f"{topics.press}+", BIRTH_TOPIC, *of_nodes, *of_canaries, *of_hub)
 
 
 class BrokerTalk:
@@ -178,6 +181,9 @@ class BrokerTalk:
             return True
         if duties.hub and (node := duties.topics.node_of(message.topic, "report")):
             duties.hub.report(node, message)
+            return True
+        if duties.refusals and (node := duties.topics.node_of(message.topic, "refusal")):
+            duties.refusals(node, message)
             return True
         if duties.hub and (node := duties.topics.node_of(message.topic, "state")):
             if not message.retained:

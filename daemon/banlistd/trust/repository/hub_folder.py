@@ -18,10 +18,9 @@ from banlistd.trust.ceremony.folder import Folder, read_signed
 from banlistd.trust.ceremony.making import HUB, Offline
 from banlistd.trust.ceremony.proving import must_be_signed, must_follow
 from banlistd.trust.repository.files import make_public_folder, pass_to_owner
-from banlistd.trust.repository.online import Present
+from banlistd.trust.repository.online import FULL, Present
 
 _FILE = re.compile(r"([1-9][0-9]{0,9})\.([a-z0-9][a-z0-9-]{0,39})\.json", re.ASCII)
-_FULL = "full.blz"
 
 
 class HubFolder:
@@ -89,9 +88,9 @@ class HubFolder:
         found: dict[str, KnownContent] = {}
         for version in sorted((version for version, role in self.files() if role == name and version <= newest), reverse=True):
             document = self.read_plain(f"{version}.{name}.json")
-            full = document.get("targets", {}).get(f"{name}/{_FULL}", {})
+            full = document.get("targets", {}).get(f"{name}/{FULL}", {})
             digest, content = full.get("hashes", {}).get("sha256", ""), full.get("custom", {}).get("content", "")
-            file = f"targets/{name}/{digest}.{_FULL}"
+            file = f"targets/{name}/{digest}.{FULL}"
             if digest and (self.public / file).exists():
                 found.setdefault(content, KnownContent(content, file))
             if len(found) == most:

@@ -20,6 +20,9 @@ _TIMESTAMP_LIFE = timedelta(days=1)
 _RENEWED = timedelta(days=3, hours=12)
 """What is left of a life when it is signed again: a hub may be down for three days."""
 
+FULL = "full.blz"
+"""The whole file of a list, which every node looks at first."""
+
 ROLE_NAMES = frozenset({"root", "targets", "snapshot", "timestamp", HUB})
 """Names that no list may have."""
 
@@ -29,11 +32,14 @@ _Role = TypeVar("_Role", Targets, Snapshot)
 
 @dataclass(frozen=True, slots=True)
 class ListFiles:
-    """A new content of a list. `content`: its hash, 64 hex digits. `files`: size and SHA-256 by name, as the job has them."""
+    """A new content of a list. `content`: its hash, 64 hex digits. `files`: size and SHA-256 by name, as the job has them, and
+    so is `withdrawn`.
+    """
 
     content: str
     entries: int
     files: Mapping[str, tuple[int, str]]
+    withdrawn: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)
@@ -109,7 +115,9 @@ class OnlineSigner:
             about = {"v": 1, "content": new.content, "entries": new.entries, "seq": made.signed.version}
             for file, (size, digest) in new.files.items():
                 path = f"{name}/{file}"
-                targets[path] = TargetFile(size, {"sha256": digest}, path, {"custom": about})
+                # Only once: a role has seventeen files.
+                more = {"withdrawn": list(new.withdrawn)} if new.withdrawn and file == FULL else {}
+                targets[path] = TargetFile(size, {"sha256": digest}, path, {"custom": {**about, **more}})
         return self._signed(name, made)
 
     def _hub(self, delegated: Mapping[str, Metadata[Targets]]) -> Metadata[Targets]:

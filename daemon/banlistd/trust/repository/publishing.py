@@ -17,7 +17,7 @@ from banlistd.trust.repository.files import write_whole
 from banlistd.trust.repository.hub_folder import HubFolder
 from banlistd.trust.repository.lease import Lease, read_lease, term_of
 from banlistd.trust.repository.mirrors import SeenTimestamp, versions_seen
-from banlistd.trust.repository.online import ListFiles, OnlineSigner, Present
+from banlistd.trust.repository.online import FULL, ListFiles, OnlineSigner, Present
 from banlistd.trust.repository.retention import clean_up
 
 DELTA_BASES = 16
@@ -90,6 +90,7 @@ def _described(lists: Mapping[str, NewContent]) -> Mapping[str, ListFiles]:
             new.content,
             new.entries,
             {file: (len(octets), hashlib.sha256(octets).hexdigest()) for file, octets in new.files.items()},
+            new.withdrawn,
         )
         for name, new in lists.items()
     }
@@ -111,9 +112,15 @@ def _write_files(folder: HubFolder, name: str, new: NewContent) -> None:
 def _answer(folder: HubFolder, job: PublishJob, present: Present) -> Mapping[str, Any]:
     lists = {}
     for name in job.names:
-        seq = present.lists[name].signed.version if name in present.lists else 0
-        if known := folder.known_contents(name, seq, DELTA_BASES):
-            lists[name] = {"seq": seq, "contents": [{"content": each.content, "file": each.file} for each in known]}
+        metadata = present.lists.get(name)
+        seq = metadata.signed.version if metadata else 0
+        if metadata and (known := folder.known_contents(name, seq, DELTA_BASES)):
+            full = metadata.signed.targets.get(f"{name}/{FULL}")
+            lists[name] = {
+                "seq": seq,
+                "contents": [{"content": each.content, "file": each.file} for each in known],
+                "withdrawn": (full.custom or {}).get("withdrawn", []) if full else [],
+            }
     root, targets, timestamp = present.offline.root.signed, present.offline.targets.signed, present.timestamp
     roots = [version for version, role in folder.files() if role == "root"]
     return {

@@ -39,6 +39,9 @@ _LARGEST_ROOT = 512_000
 """Octets, as python-tuf has it."""
 
 _MOST_REFUSALS = 1000
+_DIGITS, _MOST_WITHDRAWN = 16, 64
+"""Of a content hash, and how many contents of a list may be withdrawn: a hub names 16."""
+
 _MOST_VERSION = 2**63
 """An integer of SQLite is less."""
 
@@ -224,15 +227,16 @@ def _signed(found: Mapping[str, Any], result: int) -> SignedList | None:
     if found["state"] == "absent":
         return None
     content_hash, entries, seq = ContentHash(str(found["content"])), int(found["entries"]), int(found["seq"])
+    withdrawn = frozenset(str(one)[:_DIGITS] for one in found.get("withdrawn", [])[:_MOST_WITHDRAWN])
     if found["state"] == "same":
-        return SignedList(content_hash, entries, seq)
+        return SignedList(content_hash, entries, seq, withdrawn=withdrawn)
     hosts4, nets4, hosts6, nets6 = map(int, found["counts"])
     if min(hosts4, nets4, hosts6, nets6) < 0:
         raise ParseError("the result of the program that takes lists from the mirrors has the wrong size")
     addresses, _ = taken_result(result, Answer(Status.PARSED, hosts4, nets4, hosts6, nets6))
     if addresses.content_hash() != content_hash or len(addresses) != entries:
         raise ParseError("the list is not the content that was signed")
-    return SignedList(content_hash, entries, seq, addresses, int(found["octets"]), bool(found["is_delta"]))
+    return SignedList(content_hash, entries, seq, addresses, int(found["octets"]), bool(found["is_delta"]), withdrawn)
 
 
 def _read_root(path: Path) -> bytes:

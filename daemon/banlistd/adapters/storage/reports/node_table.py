@@ -14,15 +14,16 @@ from banlistd.core.fleet.reports.quota import Quota
 from banlistd.errors import RefusedError
 
 _ADMIT = """
-    INSERT INTO nodes (id, site, key, own, admitted_at, suspended_at, boot, seq, reported_at, spent)
-    VALUES (?, ?, ?, ?, ?, NULL, 0, 0, NULL, '')
-    ON CONFLICT (id) DO UPDATE SET site = excluded.site, own = excluded.own, suspended_at = NULL
+    INSERT INTO nodes (id, site, key, own, admitted_at, suspended_at, boot, seq, reported_at, spent, is_canary)
+    VALUES (?, ?, ?, ?, ?, NULL, 0, 0, NULL, '', ?)
+    ON CONFLICT (id) DO UPDATE
+    SET site = excluded.site, own = excluded.own, suspended_at = NULL, is_canary = excluded.is_canary
 """
 _EVERY = """
-    SELECT id, site, key, own, admitted_at, suspended_at, boot, seq, reported_at, spent FROM nodes ORDER BY id
+    SELECT id, site, key, own, admitted_at, suspended_at, boot, seq, reported_at, spent, is_canary FROM nodes ORDER BY id
 """
 _SOME = """
-    SELECT id, site, key, own, admitted_at, suspended_at, boot, seq, reported_at, spent FROM nodes
+    SELECT id, site, key, own, admitted_at, suspended_at, boot, seq, reported_at, spent, is_canary FROM nodes
     WHERE id IN (SELECT value FROM json_each(?))
 """
 
@@ -51,7 +52,7 @@ class NodeTable:
             # With another key it is another node: what the old one has reported goes.
             await connection.execute("DELETE FROM nodes WHERE id = ? AND key != ?", (node.id, node.key))
             try:
-                await connection.execute(_ADMIT, (node.id, node.site, node.key, own, node.admitted_at))
+                await connection.execute(_ADMIT, (node.id, node.site, node.key, own, node.admitted_at, node.is_canary))
             except sqlite3.IntegrityError as error:
                 hint = "each node has a key of its own: one key would count as several sites"
                 raise RefusedError("another node has this key", hint) from error
@@ -76,7 +77,7 @@ class NodeTable:
 
 
 def _node_of(row: Sequence[Any]) -> Node:
-    node_id, site, key, own, admitted_at, suspended_at, boot, seq, reported_at, spent = row
+    node_id, site, key, own, admitted_at, suspended_at, boot, seq, reported_at, spent, canary = row
     addresses = frozenset(map(reported_address, own.split()))
     quota = Quota.of_text(spent)
-    return Node(node_id, site, bytes(key), addresses, admitted_at, suspended_at, boot, seq, reported_at, quota)
+    return Node(node_id, site, bytes(key), addresses, admitted_at, suspended_at, boot, seq, reported_at, quota, bool(canary))

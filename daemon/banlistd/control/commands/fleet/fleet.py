@@ -4,6 +4,14 @@ import argparse
 import binascii
 from typing import TYPE_CHECKING, TypedDict
 
+from banlistd.control.commands.fleet.rows import (
+    PUBLISHED_EXAMPLE,
+    PublishedListRow,
+    published_rows,
+    short_version,
+    stop_words,
+    withdrawn_words,
+)
 from banlistd.control.declaration import Argument, Command, Completes, PageContext, no_fields
 from banlistd.control.page import Column, Page, Table, moment, since
 from banlistd.core.printing import printable
@@ -41,7 +49,8 @@ class FleetListRow(TypedDict):
 
 class FleetAnswer(TypedDict):
     """`root_hash`: SHA-256 of the newest root. `verified_at`: when anything was last verified; 0: never. `expires_at`: of the
-    newest timestamp. Both in seconds since the epoch. `mirror`: the one that gave it.
+    newest timestamp. Both in seconds since the epoch. `mirror`: the one that gave it. `published`: lists that this machine
+    publishes, as a hub; where it takes none, there is nothing of the rest.
     """
 
     fleet: str
@@ -53,6 +62,7 @@ class FleetAnswer(TypedDict):
     mirror: str
     mirrors: list[FleetMirrorRow]
     lists: list[FleetListRow]
+    published: list[PublishedListRow]
 
 
 def _lists_of(parts: "Parts") -> "FleetLists":
@@ -69,6 +79,9 @@ def _number(etag: str, prefix: str) -> int:
 
 
 async def _answer(parts: "Parts", _: tuple[()]) -> FleetAnswer:
+    published, fleet = await published_rows(parts), parts.service.config.fleet
+    if parts.fleet() is None and parts.roll_out() is not None and fleet is not None:
+        return {**_NOTHING_TAKEN, "fleet": fleet.name, "published": published}
     lists = _lists_of(parts)
     state, polls = await lists.state(), await parts.polls()
     faults = {one.mirror: one for one in lists.refusals}
@@ -99,12 +112,29 @@ async def _answer(parts: "Parts", _: tuple[()]) -> FleetAnswer:
             }
             for source in sources
         ],
+        "published": published,
     }
+
+
+_NOTHING_TAKEN: FleetAnswer = {
+    "fleet": "",
+    "root_version": 0,
+    "root_hash": "",
+    "timestamp_version": 0,
+    "verified_at": 0.0,
+    "expires_at": 0.0,
+    "mirror": "",
+    "mirrors": [],
+    "lists": [],
+    "published": [],
+}
 
 
 def _page(answer: FleetAnswer, context: PageContext) -> Page:
     name, version = printable(answer["fleet"]), answer["root_version"]
-    if not answer["verified_at"]:
+    if not answer["mirrors"]:
+        lines = [f"fleet {name}: this machine takes no list of it"]
+    elif not answer["verified_at"]:
         lines = [f"fleet {name}: nothing was verified yet"]
     else:
         ends = answer["expires_at"]
@@ -122,16 +152,26 @@ def _page(answer: FleetAnswer, context: PageContext) -> Page:
         (printable(one["source"]), printable(one["list"]), str(one["seq"] or ""), printable(one["content_hash"][:16]))
         for one in answer["lists"]
     )
-    tables = [Table((Column("MIRROR"), Column("LAST FAULT", spare=1)), mirrors)]
+    tables = [Table((Column("MIRROR"), Column("LAST FAULT", spare=1)), mirrors)] if mirrors else []
     if lists:
         tables.append(Table((Column("SOURCE"), Column("LIST"), Column("VERSION"), Column("CONTENT", spare=2)), lists))
+    if rows := tuple(_published_cells(row) for row in answer["published"]):
+        tables.append(Table(_PUBLISHED, rows))
     return [*lines, *tables]
+
+
+_PUBLISHED = (Column("PUBLISHED"), Column("VERSION"), Column("STATE", below=True), Column("WITHDRAWN", spare=1))
+
+
+def _published_cells(row: PublishedListRow) -> tuple[str, ...]:
+    return printable(row["id"]), short_version(row["content_hash"]), stop_words(row), withdrawn_words(row)
 
 
 FLEET: "Command[tuple[()], FleetAnswer]" = Command(
     name="fleet",
     help="what is proven of the fleet: its root, its newest signature, its mirrors, and the lists that are taken",
-    details="Every content is proven by the root of the fleet; a mirror that gives something else is named with the reason.",
+    details="Every content is proven by the root of the fleet; a mirror that gives something else is named with the reason."
+    " On a hub, also which version of each list is published, and which lists are stopped.",
     method="GET",
     example={
         "fleet": "main",
@@ -150,6 +190,7 @@ FLEET: "Command[tuple[()], FleetAnswer]" = Command(
                 "content_hash": "c391eda6d691b32983580444fdbbd855917674984d2a31aa5c221ab0e638e825",
             }
         ],
+        "published": [PUBLISHED_EXAMPLE],
     },
     read=no_fields,
     answer=_answer,

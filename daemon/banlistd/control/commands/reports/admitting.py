@@ -47,7 +47,8 @@ def _read_admit(request: "ControlRequest") -> "Node":
     if not isinstance(own, list) or len(own) > _MOST_OWN or not all(isinstance(one, str) for one in own):
         raise UsageError(f"'own' is no list of {_MOST_OWN} addresses at most")
     try:
-        return Node(node_id, site_id, public, frozenset(map(reported_address, own)))
+        is_canary = request.fields.get("canary") is True
+        return Node(node_id, site_id, public, frozenset(map(reported_address, own)), is_canary=is_canary)
     except ValueError as error:
         raise UsageError("an own address is no single address", "203.0.113.7, or 2001:db8::7") from error
 
@@ -79,7 +80,8 @@ async def _admit(parts: "Parts", node: "Node") -> NodeRow:
 
 
 def _admitted(row: NodeRow, _: PageContext) -> Page:
-    return [f"{printable(row['id'])} of {printable(row['site'])} is admitted: what it reports counts"]
+    more = ", and what it refuses is stopped for the fleet" if row["canary"] else ""
+    return [f"{printable(row['id'])} of {printable(row['site'])} is admitted: what it reports counts{more}"]
 
 
 async def _suspend(parts: "Parts", order: NodeOrder) -> NodeRow:
@@ -120,6 +122,7 @@ NODES_ADMIT: "Command[Node, NodeRow]" = Command(
         Argument("--site", "SITE", "its owner or place, a name like an id", required=True),
         Argument("--key", "KEY", "its public key of Ed25519, base64", required=True),
         Argument("--own", "ADDRESS", "its own public addresses", nargs="*"),
+        Argument("--canary", "", "a version of a list that it refuses is stopped for the fleet", is_flag=True),
     ),
     read=_read_admit,
     answer=_admit,

@@ -39,7 +39,7 @@ def _cells(row: NodeRow, now: float) -> tuple[str, ...]:
     return (
         printable(row["id"]),
         printable(row["site"]),
-        "admitted" if row["suspended_at"] is None else "suspended",
+        "suspended" if row["suspended_at"] is not None else "canary" if row["canary"] else "admitted",
         "never" if row["reported_at"] is None else since(row["reported_at"], now),
         f"{row['sightings']:,}",
         f"{row['left']:,}",

@@ -13,7 +13,8 @@ if TYPE_CHECKING:
 class NodeRow(TypedDict):
     """`key`: public, base64. `own`: its own addresses. `sightings`: how many addresses it has reported that still count.
 
-    Times are in seconds since the epoch; null: never. `left`: new addresses that it may report within this hour.
+    Times are in seconds since the epoch; null: never. `left`: new addresses that it may report within this hour. `canary`:
+    whether versions of lists that it refuses are stopped for the fleet.
     """
 
     id: str
@@ -25,6 +26,7 @@ class NodeRow(TypedDict):
     reported_at: float | None
     sightings: int
     left: int
+    canary: bool
 
 
 NODE_EXAMPLE: NodeRow = {
@@ -37,6 +39,7 @@ NODE_EXAMPLE: NodeRow = {
     "reported_at": 1_790_000_300.0,
     "sightings": 12,
     "left": 488,
+    "canary": False,
 }
 
 
@@ -55,6 +58,7 @@ def node_row(node: "Node", counts: Mapping[str, int], now: float) -> NodeRow:
         "reported_at": node.reported_at,
         "sightings": counts.get(node.id, 0),
         "left": node.quota.left(now),
+        "canary": node.is_canary,
     }
 
 

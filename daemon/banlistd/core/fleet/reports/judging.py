@@ -58,7 +58,7 @@ class Node:
     """A node that is admitted. `site`: its owner or place; nodes of one site count as one. `key`: public, 32 octets.
 
     `own`: its own addresses, which are never listed. `boot`, `seq`: of its newest report. Times in seconds since the epoch;
-    None: never.
+    None: never. `is_canary`: it tries new versions of lists before the others, and what it refuses is stopped for them.
     """
 
     id: str
@@ -71,6 +71,7 @@ class Node:
     seq: int = 0
     reported_at: float | None = None
     quota: Quota = _UNSPENT
+    is_canary: bool = False
 
     @property
     def place(self) -> tuple[int, int]:
@@ -100,8 +101,8 @@ class SortedOut:
         return self.report.lifted
 
 
-class _NotAcceptedError(Exception):
-    """`why` and a sentence."""
+class NotAcceptedError(Exception):
+    """Of a message of a node: `why` and a sentence."""
 
     def __init__(self, why: WhyNot, message: str, *, is_proven: bool = False) -> None:
         super().__init__(message)
@@ -124,46 +125,50 @@ def judged_report(
     """`node`: the one that the topic names, if it is admitted. Raises what `is_signed` raises."""
     try:
         return _report(message, node, fleet, now, is_signed)
-    except _NotAcceptedError as error:
+    except NotAcceptedError as error:
         return ReportRefusal(message.node, error.why, str(error), error.is_proven)
 
 
 def _report(message: ReportMessage, node: Node | None, fleet: str, now: float, is_signed: IsSigned) -> NodeReport:
-    if message.retained:
-        raise _NotAcceptedError(WhyNot.RETAINED, "a report must not be retained: the broker would give it again and again")
-    if len(message.payload) > MOST_REPORT_OCTETS:
-        words = f"it has {len(message.payload)} octets, more than {MOST_REPORT_OCTETS}"
-        raise _NotAcceptedError(WhyNot.TOO_LARGE, words)
-    if node is None:
-        raise _NotAcceptedError(WhyNot.UNKNOWN_NODE, f"no node {quoted(message.node, 40)} is admitted")
-    if node.suspended_at is not None:
-        raise _NotAcceptedError(WhyNot.SUSPENDED, f"{node.id} is suspended")
-    report = _signed(message, node, is_signed)
+    node, payload = signed_payload(message, node, REPORT_TYPE, is_signed)
+    try:
+        report = read_report(payload)
+    except NotStrictError as error:
+        raise NotAcceptedError(WhyNot.MALFORMED, f"the signed report {error}", is_proven=True) from error
     if (report.fleet, report.node) != (fleet, node.id):
         words = f"it is of {quoted(report.node, 40)} in {quoted(report.fleet, 40)}, and its topic is of {node.id} in {fleet}"
-        raise _NotAcceptedError(WhyNot.WRONG_NODE, words, is_proven=True)
+        raise NotAcceptedError(WhyNot.WRONG_NODE, words, is_proven=True)
     if report.place <= node.place:
-        raise _NotAcceptedError(WhyNot.REPLAYED, "it has come before, or an older one comes late", is_proven=True)
+        raise NotAcceptedError(WhyNot.REPLAYED, "it has come before, or an older one comes late", is_proven=True)
     if report.issued_at < now - LONGEST_WAY:
         words = f"it was signed {now - report.issued_at:.0f} s ago; compare the clocks"
-        raise _NotAcceptedError(WhyNot.LATE, words, is_proven=True)
+        raise NotAcceptedError(WhyNot.LATE, words, is_proven=True)
     if report.issued_at > now + NODE_CLOCK_AHEAD:
         words = f"it is dated {report.issued_at - now:.0f} s ahead; compare the clocks"
-        raise _NotAcceptedError(WhyNot.EARLY, words, is_proven=True)
+        raise NotAcceptedError(WhyNot.EARLY, words, is_proven=True)
     return report
 
 
-def _signed(message: ReportMessage, node: Node, is_signed: IsSigned) -> NodeReport:
-    """What the node has signed. Nothing of the payload is read before that is proven."""
+def signed_payload(message: ReportMessage, node: Node | None, kind: str, is_signed: IsSigned) -> tuple[Node, bytes]:
+    """The node, and what it has signed, of this type. Nothing of the payload is read before that is proven.
+
+    Raises NotAcceptedError.
+    """
+    if message.retained:
+        raise NotAcceptedError(WhyNot.RETAINED, "a report must not be retained: the broker would give it again and again")
+    if len(message.payload) > MOST_REPORT_OCTETS:
+        words = f"it has {len(message.payload)} octets, more than {MOST_REPORT_OCTETS}"
+        raise NotAcceptedError(WhyNot.TOO_LARGE, words)
+    if node is None:
+        raise NotAcceptedError(WhyNot.UNKNOWN_NODE, f"no node {quoted(message.node, 40)} is admitted")
+    if node.suspended_at is not None:
+        raise NotAcceptedError(WhyNot.SUSPENDED, f"{node.id} is suspended")
     envelope = _envelope(message)
-    if envelope.payload_type != REPORT_TYPE:
-        raise _NotAcceptedError(WhyNot.MALFORMED, f"what is signed is no report but {quoted(envelope.payload_type)}")
+    if envelope.payload_type != kind:
+        raise NotAcceptedError(WhyNot.MALFORMED, f"what is signed is no report but {quoted(envelope.payload_type)}")
     if not is_signed(node.key, envelope.signature, envelope.signed):
-        raise _NotAcceptedError(WhyNot.WRONG_KEY, f"it is not signed by the key of {node.id}")
-    try:
-        return read_report(envelope.payload)
-    except NotStrictError as error:
-        raise _NotAcceptedError(WhyNot.MALFORMED, f"the signed report {error}", is_proven=True) from error
+        raise NotAcceptedError(WhyNot.WRONG_KEY, f"it is not signed by the key of {node.id}")
+    return node, envelope.payload
 
 
 def _envelope(message: ReportMessage) -> Envelope:
@@ -171,7 +176,7 @@ def _envelope(message: ReportMessage) -> Envelope:
         return read_envelope(message.payload)
     except NotStrictError as error:
         why = WhyNot.UNSIGNED if isinstance(error, UnsignedError) else WhyNot.MALFORMED
-        raise _NotAcceptedError(why, f"the report {error}") from error
+        raise NotAcceptedError(why, f"the report {error}") from error
 
 
 def sorted_out(

@@ -1,0 +1,109 @@
+"""Which version of a list a hub publishes while one is in question, and what a refusal or an order changes. Pure.
+
+A version is a content, by its hash. `known` is what was published of a list, the newest first, each content once.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+
+DIGITS = 16
+"""Of a content hash, where a hub signs which versions are withdrawn."""
+
+MOST_QUESTIONED = 16
+"""Versions of a list: as many contents as a hub has deltas from. Of more the oldest are forgotten."""
+
+
+@dataclass(frozen=True, slots=True)
+class Questioner:
+    """Who stops a list, and why. `node`: a canary; empty: an operator, `uid`, if that is known. `guard`: of the canary."""
+
+    node: str = ""
+    uid: int | None = None
+    guard: str = ""
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class QuestionedVersion:
+    """`at`: seconds since the epoch. `is_cleared`: an operator has released it, and no canary stops it again."""
+
+    content_hash: str
+    at: float
+    by: Questioner
+    is_cleared: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ListStop:
+    """Nothing newer of the list is published since then. `kept`: the version that is; empty: the newest one that was."""
+
+    since: float
+    by: Questioner
+    kept: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RollOutState:
+    """Of one list. `stop` None: what is completed is published. `questioned`: the newest first."""
+
+    stop: ListStop | None = None
+    questioned: tuple[QuestionedVersion, ...] = ()
+
+    @property
+    def bad(self) -> frozenset[str]:
+        """Versions that are in question, and were not released."""
+        return frozenset(one.content_hash for one in self.questioned if not one.is_cleared)
+
+
+UNTOUCHED = RollOutState()
+
+
+def after_refusal(
+    state: RollOutState, known: Sequence[str], content_hash: str, by: Questioner, now: float
+) -> RollOutState | None:
+    """What follows from the refusal of a canary; None: nothing.
+
+    A version that was never published, or that was decided about before, stops nothing. Neither does the one that the list has
+    gone back to: a canary that keeps what comes after it may find that too much goes at once.
+    """
+    is_decided = any(one.content_hash == content_hash for one in state.questioned)
+    if content_hash not in known or is_decided or (state.stop is not None and state.stop.kept == content_hash):
+        return None
+    return after_order(state, known, [content_hash], by, now)
+
+
+def after_order(state: RollOutState, known: Sequence[str], versions: Iterable[str], by: Questioner, now: float) -> RollOutState:
+    """What follows from an order to stop a list and to withdraw these versions, maybe none."""
+    new = tuple(QuestionedVersion(one, now, by) for one in versions)
+    hashes = {one.content_hash for one in new}
+    others = (one for one in state.questioned if one.content_hash not in hashes)
+    after = replace(state, questioned=(*new, *others)[:MOST_QUESTIONED])
+    stop = state.stop or ListStop(now, by)
+    return replace(after, stop=replace(stop, kept=_kept(stop.kept, known, after.bad)))
+
+
+def _kept(before: str, known: Sequence[str], bad: frozenset[str]) -> str:
+    if before and before not in bad:
+        return before
+    if not known or known[0] not in bad:
+        return ""
+    # Without an earlier one the newest stays: there is nothing to go back to.
+    return next((one for one in known if one not in bad), "")
+
+
+def after_release(state: RollOutState, completed: str) -> RollOutState:
+    """The list is published again. `completed`: its content at the hub, which counts as good from now on."""
+    questioned = (replace(one, is_cleared=True) if one.content_hash == completed else one for one in state.questioned)
+    return RollOutState(None, tuple(questioned))
+
+
+def next_version(state: RollOutState, known: Sequence[str], completed: str) -> str:
+    """What is to be published in place of the newest one that was; empty: that stays. `completed`: empty where nothing is."""
+    kept = state.stop.kept if state.stop else ""
+    wanted = completed if state.stop is None else kept if kept in known else ""
+    return "" if [wanted] == [*known[:1]] else wanted
+
+
+def withdrawn(state: RollOutState, published: str) -> tuple[str, ...]:
+    """What a hub signs beside a version, sorted: digits of those that nodes which wait with one must not take any more."""
+    return tuple(sorted(one[:DIGITS] for one in state.bad - {published}))

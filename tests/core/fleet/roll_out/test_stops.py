@@ -1,0 +1,103 @@
+"""Which version of a list is published, after refusals of canaries, orders, and releases."""
+
+from collections.abc import Sequence
+
+import pytest
+
+from banlistd.core.fleet.roll_out.stops import (
+    DIGITS,
+    MOST_QUESTIONED,
+    UNTOUCHED,
+    Questioner,
+    RollOutState,
+    after_order,
+    after_refusal,
+    after_release,
+    next_version,
+    withdrawn,
+)
+
+A, B, C, D = ("a" * 64, "b" * 64, "c" * 64, "d" * 64)
+CANARY, OPERATOR = Questioner("web-1", None, "wide", "10.0.0.0/8"), Questioner(uid=0)
+
+
+def refused(state: RollOutState, known: Sequence[str], version: str) -> RollOutState:
+    after = after_refusal(state, known, version, CANARY, 1.0)
+    assert after is not None
+    return after
+
+
+def test_what_is_completed_is_published_until_a_list_is_stopped() -> None:
+    assert next_version(UNTOUCHED, [], A) == A
+    assert next_version(UNTOUCHED, [A], A) == ""
+    assert next_version(UNTOUCHED, [A], B) == B
+    assert next_version(UNTOUCHED, [A], "") == ""
+
+
+def test_a_refused_version_is_withdrawn_and_the_one_before_is_published_again() -> None:
+    stopped = refused(UNTOUCHED, [B, A], B)
+    assert stopped.stop is not None
+    assert (stopped.stop.kept, stopped.stop.by, stopped.stop.since) == (A, CANARY, 1.0)
+    assert next_version(stopped, [B, A], C) == A
+    # Published so, it stays, whatever the hub imports.
+    assert next_version(stopped, [A, B], C) == ""
+    assert withdrawn(stopped, A) == (B[:DIGITS],)
+
+
+def test_versions_that_came_one_after_the_other_are_all_gone_back_over() -> None:
+    once = refused(UNTOUCHED, [C, B, A], B)
+    assert once.stop is not None
+    # The newest is not in question: it stays, and nothing newer comes.
+    assert (once.stop.kept, next_version(once, [C, B, A], D), withdrawn(once, C)) == ("", "", (B[:DIGITS],))
+    twice = refused(once, [C, B, A], C)
+    assert next_version(twice, [C, B, A], D) == A
+    assert withdrawn(twice, A) == (B[:DIGITS], C[:DIGITS])
+
+
+@pytest.mark.parametrize("version", [A, B, D])
+def test_a_canary_stops_neither_what_was_gone_back_to_nor_the_same_again_nor_what_was_never_published(version: str) -> None:
+    stopped = refused(UNTOUCHED, [B, A], B)
+    assert after_refusal(stopped, [A, B], version, CANARY, 2.0) is None
+
+
+def test_a_version_that_came_between_an_order_and_its_effect_is_gone_back_over() -> None:
+    stopped = after_order(UNTOUCHED, [B, A], [B], OPERATOR, 1.0)
+    assert next_version(stopped, [C, B, A], C) == A
+
+
+def test_without_an_earlier_version_the_newest_stays() -> None:
+    stopped = refused(UNTOUCHED, [A], A)
+    assert stopped.stop is not None
+    assert (stopped.stop.kept, next_version(stopped, [A], B), withdrawn(stopped, A)) == ("", "", ())
+
+
+def test_an_order_may_withdraw_nothing_or_also_what_was_gone_back_to() -> None:
+    kept = after_order(UNTOUCHED, [B, A], [], OPERATOR, 1.0)
+    assert (kept.bad, next_version(kept, [B, A], C)) == (frozenset(), "")
+    back = after_order(refused(UNTOUCHED, [C, B, A], C), [B, C, A], [B], OPERATOR, 2.0)
+    assert next_version(back, [B, C, A], D) == A
+    assert back.stop is not None
+    assert (back.stop.since, back.stop.by) == (1.0, CANARY)
+
+
+def test_a_release_publishes_what_is_completed_and_no_canary_stops_that_again() -> None:
+    released = after_release(refused(UNTOUCHED, [B, A], B), B)
+    assert next_version(released, [A, B], B) == B
+    assert withdrawn(released, B) == ()
+    assert after_refusal(released, [B, A], B, CANARY, 2.0) is None
+    # An operator may change the decision.
+    assert next_version(after_order(released, [B, A], [B], OPERATOR, 2.0), [B, A], B) == A
+
+
+def test_after_a_release_of_a_newer_version_nodes_that_wait_with_the_bad_one_still_drop_it() -> None:
+    released = after_release(refused(UNTOUCHED, [B, A], B), C)
+    assert next_version(released, [A, B], C) == C
+    assert withdrawn(released, C) == (B[:DIGITS],)
+
+
+def test_only_the_newest_questions_are_kept() -> None:
+    known = [f"{number:064x}" for number in range(MOST_QUESTIONED + 5)]
+    state = after_order(UNTOUCHED, known, known[:10], OPERATOR, 1.0)
+    state = after_order(state, known, known[10:], OPERATOR, 2.0)
+    assert len(state.questioned) == MOST_QUESTIONED
+    assert {*known[10:]} <= state.bad

@@ -1,0 +1,83 @@
+"""Stops and releases: written down, announced, and refused where they name nothing."""
+
+import asyncio
+from collections.abc import Sequence
+
+import pytest
+
+from banlistd.core.fleet.publish_job import KnownContent, Published
+from banlistd.core.fleet.roll_out.refusals import RefusedVersion
+from banlistd.core.fleet.roll_out.stops import Questioner
+from banlistd.errors import BanlistdError, NoSuchSourceError, UsageError
+from banlistd.events import EventName
+from banlistd.services.publishing.roll_out import RollOut
+from support.fakes import FakeAnnouncer, FakeClock
+from support.roll_outs import RollOuts
+
+A, B, C = ("a" * 64, "b" * 64, "c" * 64)
+WIDE = RefusedVersion("drop", B, "wide", "10.0.0.0/8")
+ORDER = Questioner(uid=1000, reason="looks odd")
+
+
+class Hub:
+    def __init__(self, *known: str) -> None:
+        self.log, self.announcer = RollOuts(), FakeAnnouncer()
+        self.roll_out = RollOut(self.log, self.announcer, FakeClock())
+        if known:
+            contents = tuple(KnownContent(one, one) for one in known)
+            self.roll_out.note(["drop", "new"], Published(1, 1, 0.0, {"drop": contents}))
+
+    def stop(self, name: str, versions: Sequence[str] | None = None) -> None:
+        asyncio.run(self.roll_out.stop(name, versions, ORDER))
+
+
+def test_a_canary_that_refuses_stops_the_list_once_with_an_event_that_names_it() -> None:
+    hub = Hub(B, A)
+    others = [RefusedVersion("other", B, "wide", ""), RefusedVersion("drop", C, "wide", "")]
+    for _ in range(2):
+        asyncio.run(hub.roll_out.refused("web-1", [WIDE, *others]))
+    (event,) = hub.announcer.events
+    assert event.name is EventName.LIST_STOPPED
+    assert event.fields == {"SOURCE_ID": "drop", "NODE": "web-1", "CONTENT_HASH": B, "REASON": "wide: 10.0.0.0/8"}
+    for part in ("web-1", "drop", B[:16], "10.0.0.0/8"):
+        assert part in event.message
+    assert hub.log.rows["drop"].stop is not None
+
+
+def test_an_order_stops_the_newest_version_and_a_release_ends_it() -> None:
+    hub = Hub(B, A)
+    hub.stop("drop")
+    assert hub.log.rows["drop"].bad == {B}
+    assert asyncio.run(hub.roll_out.release("drop", C, 1000))
+    assert not asyncio.run(hub.roll_out.release("drop", C, 1000))
+    assert hub.announcer.names() == [EventName.LIST_STOPPED, EventName.LIST_RELEASED]
+    assert [event.fields["UID"] for event in hub.announcer.events] == [1000, 1000]
+
+
+def test_an_order_may_name_versions_or_none() -> None:
+    hub = Hub(C, B, A)
+    hub.stop("drop", [])
+    assert hub.log.rows["drop"].bad == frozenset()
+    hub.stop("drop", ["bbbbbb", A])
+    assert hub.log.rows["drop"].bad == {A, B}
+    hub.stop("new")
+    assert hub.log.rows["new"].stop is not None
+
+
+@pytest.mark.parametrize(
+    ("name", "versions", "error"),
+    [("other", None, NoSuchSourceError), ("drop", ["ffffff"], UsageError), ("drop", ["bbbbb"], UsageError)],
+)
+def test_an_order_that_names_nothing_changes_nothing(
+    name: str, versions: Sequence[str] | None, error: type[BanlistdError]
+) -> None:
+    hub = Hub(B, A)
+    with pytest.raises(error):
+        hub.stop(name, versions)
+    assert hub.log.rows == {}
+    assert hub.announcer.events == []
+
+
+def test_before_it_is_known_what_is_published_an_order_says_so() -> None:
+    with pytest.raises(UsageError, match="not known yet"):
+        Hub().stop("drop")
