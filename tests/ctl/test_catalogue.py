@@ -78,6 +78,8 @@ def test_the_catalogue_is_read_without_anything_heavy() -> None:
 def test_words_after_the_command_are_searched_for(written: str, capsys: pytest.CaptureFixture[str]) -> None:
     found = names_of(capsys, *written.split())
     assert found == names_of(capsys, "search", *written.split())
+    assert main(["--runtime", "/run/none", "catalogue", *written.split()]) == 0
+    assert "feodo" in capsys.readouterr().out
     assert "feodo" in found
 
 

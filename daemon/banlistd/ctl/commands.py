@@ -70,18 +70,22 @@ _EXITS: Mapping[int, str] = {
 
 def spelled_out(argv: Sequence[str]) -> Sequence[str]:
     """A command line with the command within another that it leaves out: `catalogue ssh` is `catalogue search ssh`."""
-    at = next((place for place, word in enumerate(argv) if word != "--json"), len(argv))
+    at = _past_options(argv, 0)
     outer = next((one for one in EVERY_COMMAND if isinstance(one, LocalCommand) and argv[at : at + 1] == [one.name]), None)
     if outer is None or not outer.otherwise:
         return argv
     within = {command.name.removeprefix(f"{outer.name} ") for command in EVERY_COMMAND}
-    place = at + 1
-    while place < len(argv) and argv[place].startswith("-"):
-        # Every option but these has a value.
-        place += 1 if argv[place] in ("--json", "-h", "--help") or "=" in argv[place] else 2
+    place = _past_options(argv, at + 1)
     if place >= len(argv) or argv[place] in within:
         return argv
     return [*argv[: at + 1], outer.otherwise, *argv[at + 1 :]]
+
+
+def _past_options(argv: Sequence[str], place: int) -> int:
+    """Where the next word is that is neither an option nor its value."""
+    while place < len(argv) and argv[place].startswith("-"):
+        place += 1 if argv[place] in ("--json", "-h", "--help", "--version") or "=" in argv[place] else 2
+    return place
 
 
 def exits() -> Mapping[int, str]:
