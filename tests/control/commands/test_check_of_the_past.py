@@ -86,6 +86,8 @@ def test_of_a_network_the_addresses_that_each_list_had_are_counted(tmp_path: Pat
         later = await world.ask("check", address="192.0.2.0-192.0.2.99", at=f"@{began + HOUR + 60}")
         assert [row["id"] for row in later["periods"]] == [TWO]
         assert "65 addresses" in lines(answer)[1]
+        assert f"{TWO}: 1 address since" in lines(answer)[2]
+        assert f"{ONE}: 192.0.2.64/26 since" in lines(await world.ask("check", address="192.0.2.64/26", at=f"@{began + 60}"))[1]
 
     run(environment_on(tmp_path), CONFIG, life)
 
@@ -253,6 +255,7 @@ def test_a_list_that_allows_banned_nothing_that_it_listed(tmp_path: Path) -> Non
         answer = await world.ask("check", address="192.0.2.1", at=f"@{world.clock.time - 60}")
         assert answer["owner"] is None
         assert lines(answer)[0].endswith(f", but not banned: allowed by {TWO}")
-        assert (await world.ask("check", address="192.0.2.9", at=f"@{world.clock.time - 60}"))["owner"] == ONE
+        for other in ("192.0.2.9", "192.0.2.0/30"):
+            assert (await world.ask("check", address=other, at=f"@{world.clock.time - 60}"))["owner"] == ONE
 
     run(environment_on(tmp_path), config_of(source(ONE), source(TWO, action=Action.ALLOW)), life)

@@ -21,7 +21,8 @@ class PeriodRow(TypedDict):
     """A time in which a source listed an address without a break, or a moment at which it listed any of a network.
 
     `run`: the import run that brought it. `since`: when; not `exact` where it is the oldest version that is kept. `until` null:
-    it is listed. `addresses`: how many of a network. `action`: of the source now; empty for one that is no longer configured.
+    it is listed. `addresses`: how many of a network; `whole`: all of them. `action`: of the source now; empty for one that is
+    no longer configured.
     """
 
     id: str
@@ -31,6 +32,7 @@ class PeriodRow(TypedDict):
     exact: bool
     until: float | None
     addresses: int
+    whole: bool
     action: str
 
 
@@ -89,9 +91,7 @@ def _past_answer(
     is_listed = any(until is None for _, until in times)
     whole = [row for row in exempt if row["whole"]]
     # A manual ban overrides what was learned; all gives way to what is allowed. An allow list allowed what it listed.
-    is_allowed = any(not row["learned"] for row in whole) or any(
-        row["action"] == Action.ALLOW and row["addresses"] == 1 for row in rows
-    )
+    is_allowed = any(not row["learned"] for row in whole) or any(row["action"] == Action.ALLOW and row["whole"] for row in rows)
     is_banned_by_hand = any(not row["packets"] for row in bans) and not is_allowed
     by_list = None if whole or is_allowed else next((row["id"] for row in rows if row["id"] in blocking), None)
     owner = MANUAL if is_banned_by_hand else by_list
@@ -125,6 +125,7 @@ def _row(source_id: "SourceId", span: "Span", period: "Period") -> PeriodRow:
         "exact": period.exact,
         "until": period.left_at,
         "addresses": 1,
+        "whole": True,
         "action": "",
     }
 
@@ -148,6 +149,7 @@ async def _of_network(parts: "Parts", source_id: "SourceId", span: "Span", at: f
         "exact": False,
         "until": version.left_at,
         "addresses": count,
+        "whole": count == span[2] - span[1] + 1,
         "action": "",
     }
     return [row]
@@ -178,7 +180,7 @@ def _result(answer: PastAnswer) -> str:
     if answer["owner"]:
         return f", banned by {printable(answer['owner'])} (by the order and actions of now)" if answer["periods"] else ""
     whole = any(row["whole"] for row in answer["exempt"])
-    allowing = [printable(row["id"]) for row in answer["periods"] if row["action"] == "allow" and row["addresses"] == 1]
+    allowing = [printable(row["id"]) for row in answer["periods"] if row["action"] == "allow" and row["whole"]]
     by = f": allowed by {', '.join(allowing)}" if allowing and not whole else ""
     return f", but not banned{by}" if whole or allowing else ""
 
@@ -192,5 +194,5 @@ def period_words(row: PeriodRow) -> str:
     """One line on one source."""
     since = f"{'since' if row['exact'] else 'since at least'} {moment(row['since'])} (run {printable(row['run'])})"
     until = "still listed" if row["until"] is None else f"until {moment(row['until'])}"
-    what = printable(row["entry"]) if row["addresses"] == 1 else counted(row["addresses"], "address", "addresses")
+    what = printable(row["entry"]) if row["whole"] else counted(row["addresses"], "address", "addresses")
     return f"{printable(row['id'])}: {what} {since}, {until}"
