@@ -77,8 +77,9 @@ class Authority:
         """It counts no more for those who read what `write_withdrawn` writes from now on."""
         _openssl("ca", *self._own, "-revoke", f"{certificate}.crt")
 
-    def write_withdrawn(self, path: Path) -> None:
-        _openssl("ca", *self._own, "-gencrl", "-out", path)
+    def write_withdrawn(self, path: Path, *validity: str) -> None:
+        """`validity`: options of `openssl ca`."""
+        _openssl("ca", *self._own, "-gencrl", *validity, "-out", path)
 
     @property
     def _own(self) -> tuple[str | Path, ...]:

@@ -2,6 +2,7 @@
 
 import shutil
 import signal
+import subprocess
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
@@ -48,9 +49,9 @@ class ShippedBroker:
                 await client.subscribe(topic, qos=1)
             yield Heard(client)
 
-    def reload(self) -> None:
-        """SIGHUP: read the list of withdrawn certificates anew."""
-        self.authority.write_withdrawn(self.place / "crl.pem")
+    def reload(self, *validity: str) -> None:
+        """SIGHUP: read the list of withdrawn certificates anew. `validity`: of the list, as options of `openssl ca`."""
+        self.authority.write_withdrawn(self.place / "crl.pem", *validity)
         assert self.mosquitto.process is not None
         self.mosquitto.process.send_signal(signal.SIGHUP)
 
@@ -65,7 +66,9 @@ def shipped_broker(folder: Path, fleet: str = "home") -> Iterator[ShippedBroker]
     own = authority.signed("broker")
     for name in ("broker.pem", "broker.key"):
         shutil.copy(own, place / name)
-    (place / "acl").write_text((SHIPPED / "acl").read_text().replace("/home/", f"/{fleet}/"))
+    shutil.copy(SHIPPED / "acl", place / "acl")
+    if fleet != "home":
+        _rename_fleet(place, fleet)
     text = (SHIPPED / "banlistd.conf").read_text().replace("/etc/mosquitto/banlistd", str(place))
     assert "listener 8883\n" in text
     assert "#crlfile " in text
@@ -75,3 +78,16 @@ def shipped_broker(folder: Path, fleet: str = "home") -> Iterator[ShippedBroker]
     lines = text.replace("listener 8883\n", "").splitlines()
     with broker(folder, *lines, "user root") as mosquitto:
         yield ShippedBroker(mosquitto, authority, place)
+
+
+def _rename_fleet(place: Path, fleet: str) -> None:
+    """With the command that the README has."""
+    (command,) = [line.strip() for line in (SHIPPED / "README.md").read_text().splitlines() if line.startswith("    sed ")]
+    assert "/main/" in command
+    for written, here in (
+        ("/main/", f"/{fleet}/"),
+        ("/usr/share/doc/banlistd/mosquitto", SHIPPED),
+        ("/etc/mosquitto/banlistd", place),
+    ):
+        command = command.replace(written, str(here))
+    subprocess.run(["sh", "-c", command], check=True)

@@ -17,44 +17,47 @@ ROOT = "banlistd/v1/home"
 STATE = f"{ROOT}/node/node-1/state"
 
 
-def test_a_host_writes_only_as_itself_and_reads_nothing_of_others(tmp_path: Path) -> None:
+@pytest.mark.parametrize("fleet", ["home", "main"])
+def test_a_host_writes_only_as_itself_and_reads_nothing_of_others(tmp_path: Path, fleet: str) -> None:
+    root, state = f"banlistd/v1/{fleet}", f"banlistd/v1/{fleet}/node/node-1/state"
+
     async def life(shipped: ShippedBroker) -> None:
         async with (
-            shipped.client("monitoring", f"{ROOT}/node/#") as monitoring,
+            shipped.client("monitoring", f"{root}/node/#") as monitoring,
             shipped.client("node-1") as victim,
-            shipped.client("hub", f"{ROOT}/node/+/report") as hub,
+            shipped.client("hub", f"{root}/node/+/report") as hub,
             # As the other host calls itself: the certificate counts.
-            shipped.client("node-2", "#", f"{ROOT}/#", f"{ROOT}/node/+/state", id="node-1") as thief,
+            shipped.client("node-2", "#", f"{root}/#", f"{root}/node/+/state", id="node-1") as thief,
             shipped.client("anna") as anna,
         ):
             for topic in (
-                STATE,
-                f"{ROOT}/node/node-1/status",
-                f"{ROOT}/order/node-1",
+                state,
+                f"{root}/node/node-1/status",
+                f"{root}/order/node-1",
                 "homeassistant/device/banlistd-node-1/config",
-                f"{ROOT}/node/node-1/report",
-                f"{ROOT}/bell",
+                f"{root}/node/node-1/report",
+                f"{root}/bell",
             ):
                 await thief.client.publish(topic, "stolen", qos=1, retain=True)
-            await thief.client.publish(f"{ROOT}/node/node-2/state", "mine", qos=1)
+            await thief.client.publish(f"{root}/node/node-2/state", "mine", qos=1)
             # Messages of one client keep their order: what came before this one was refused.
-            assert await monitoring.until(f"{ROOT}/node/node-2/state") == b"mine"
-            await victim.client.publish(STATE, "secret", qos=1, retain=True)
-            assert await monitoring.until(STATE) == b"secret"
+            assert await monitoring.until(f"{root}/node/node-2/state") == b"mine"
+            await victim.client.publish(state, "secret", qos=1, retain=True)
+            assert await monitoring.until(state) == b"secret"
             assert [payload for _, payload in monitoring.messages] == [b"mine", b"secret"]
-            await victim.client.publish(f"{ROOT}/node/node-1/report", "bans", qos=1)
-            await hub.until(f"{ROOT}/node/node-1/report")
+            await victim.client.publish(f"{root}/node/node-1/report", "bans", qos=1)
+            await hub.until(f"{root}/node/node-1/report")
             assert [payload for _, payload in hub.messages] == [b"bans"]
-            await anna.client.publish(f"{ROOT}/order/node-1", "for node-1", qos=1)
-            await anna.client.publish(f"{ROOT}/bell", "not mine", qos=1)
-            await hub.client.publish(f"{ROOT}/bell", "lists", qos=1)
-            await thief.until(f"{ROOT}/bell")
-            await anna.client.publish(f"{ROOT}/order/node-2", "for node-2", qos=1)
-            await thief.until(f"{ROOT}/order/node-2")
+            await anna.client.publish(f"{root}/order/node-1", "for node-1", qos=1)
+            await anna.client.publish(f"{root}/bell", "not mine", qos=1)
+            await hub.client.publish(f"{root}/bell", "lists", qos=1)
+            await thief.until(f"{root}/bell")
+            await anna.client.publish(f"{root}/order/node-2", "for node-2", qos=1)
+            await thief.until(f"{root}/order/node-2")
             # A message comes once for each of the subscriptions.
-            assert {*thief.messages} == {(f"{ROOT}/bell", b"lists"), (f"{ROOT}/order/node-2", b"for node-2")}
+            assert {*thief.messages} == {(f"{root}/bell", b"lists"), (f"{root}/order/node-2", b"for node-2")}
 
-    with shipped_broker(tmp_path) as shipped:
+    with shipped_broker(tmp_path, fleet) as shipped:
         asyncio.run(life(shipped))
 
 
@@ -100,6 +103,67 @@ def test_without_a_certificate_of_the_authority_nobody_connects(tmp_path: Path) 
         for certificate in (None, foreign):
             with pytest.raises(aiomqtt.MqttError):
                 asyncio.run(attempt(shipped, certificate))
+
+
+async def read_again(shipped: ShippedBroker, client: aiomqtt.Client, *validity: str) -> None:
+    """The broker has read its files: it does so at the end of a turn, and answers a client in each."""
+    shipped.reload(*validity)
+    for turn in ("first", "second"):
+        await client.subscribe(f"banlistd/v1/main/node/{turn}/answer")
+
+
+# paho leaves the socket of a failed handshake to the collector.
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_a_restart_of_the_broker_ends_the_connection_of_a_withdrawn_certificate(tmp_path: Path) -> None:
+    async def life(shipped: ShippedBroker) -> None:
+        stolen = shipped.authority.signed("node-1")
+        async with shipped.client("anna") as anna, shipped.client_with(stolen) as thief:
+            shipped.authority.withdraw(stolen)
+            await read_again(shipped, anna.client)
+            shipped.mosquitto.stop()
+            shipped.mosquitto.start()
+            with pytest.raises(aiomqtt.MqttError):
+                await thief.until("nothing comes here")
+            with pytest.raises(aiomqtt.MqttError):
+                async with shipped.client_with(stolen, seconds=2):
+                    raise AssertionError("this certificate is withdrawn")
+            async with shipped.client("node-1"):
+                pass
+
+    with shipped_broker(tmp_path, "main") as shipped:
+        asyncio.run(life(shipped))
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_a_list_of_withdrawn_certificates_that_has_expired_lets_no_one_in(tmp_path: Path) -> None:
+    async def life(shipped: ShippedBroker) -> None:
+        good = shipped.authority.signed("node-1")
+        async with shipped.client("anna") as anna:
+            await read_again(shipped, anna.client, "-crl_lastupdate", "20200101000000Z", "-crl_nextupdate", "20210101000000Z")
+            with pytest.raises(aiomqtt.MqttError):
+                async with shipped.client_with(good, seconds=2):
+                    raise AssertionError("nothing says what is withdrawn")
+            await read_again(shipped, anna.client)
+            async with shipped.client_with(good):
+                pass
+
+    with shipped_broker(tmp_path, "main") as shipped:
+        asyncio.run(life(shipped))
+
+
+def test_a_message_that_is_too_large_ends_the_connection_of_its_sender_alone(tmp_path: Path) -> None:
+    async def life(shipped: ShippedBroker) -> None:
+        async with shipped.client("monitoring", STATE) as monitoring, shipped.client("node-2") as other:
+            async with shipped.client_with(shipped.authority.signed("node-1"), seconds=2) as host:
+                await host.client.publish(STATE, "x" * 48 * 1024, qos=1)
+                assert len(await monitoring.until(STATE)) == 48 * 1024
+                with pytest.raises(aiomqtt.MqttError):
+                    await host.client.publish(STATE, "x" * 65_536, qos=1)
+            await other.client.publish(f"{ROOT}/node/node-2/state", "state", qos=1)
+            assert [len(payload) for _, payload in monitoring.messages] == [48 * 1024]
+
+    with shipped_broker(tmp_path) as shipped:
+        asyncio.run(life(shipped))
 
 
 @in_network_namespace
