@@ -153,6 +153,8 @@ def _bell(setting: Setting, contents: list[AddressSet]) -> Iterator[Row]:
             root = f"root: {folder}/root.json, urls: '{url}', ca: {certificate}.crt, spread: 0s"
             more = f"mqtt: {{broker: 'mqtt://127.0.0.1:{mosquitto.port}', id: node}}\nfleet: {{name: {FLEET}, {root}}}\n"
             place.file.write_text(place.file.read_text() + more)
+            if not setting.quick:
+                setting.peace.await_silence()  # a million elements, at the first import
             with home.start() as daemon:
                 daemon.wait_for("blocklist_import_completed")
                 daemon.wait_for("mqtt_connected")

@@ -34,7 +34,7 @@ class _Light:
 
 
 def many_nodes(setting: Setting) -> Iterator[Row]:
-    for measure in (_real, _light, _handshakes):
+    for measure in (_shared, _real, _light, _handshakes):
         with apart() as namespace:
             rows: list[Row] = namespace.run(partial(measure, setting))
         yield from rows
@@ -65,6 +65,23 @@ def _real(setting: Setting) -> list[Row]:
         _row("shared-published", "of that: until the hub has published it", "s", banned.published),
         _row("back", f"{nodes}: from the start of a killed broker until all are connected", "s", back, 60),
         _row("broker-memory", f"{nodes}: of the broker", "MB", memory),
+    ]
+
+
+def _shared(setting: Setting) -> list[Row]:
+    """Two cores are not enough for the work that 1,000 machines do for themselves: of light nodes, the fleet's own part."""
+    size = 20 if setting.quick else 1_000
+    folder = setting.folder / "shared"
+    folder.mkdir()
+    with many_machines(folder, size, _SPREAD, is_light=True) as machines:
+        machines.crowd.until_connected(PATIENCE)
+        machines.begin()
+        banned = machines.ban_on_two("203.0.113.7")
+        setting.say(f"{banned}")
+    what = f"{size:,} light nodes, spread {_SPREAD} s: from the bans of two sites until all have fetched the list"
+    return [
+        _row("light-shared", what, "s", banned.all, 15),
+        _row("light-shared-published", "of that: until the hub has published it", "s", banned.published),
     ]
 
 

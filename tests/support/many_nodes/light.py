@@ -182,16 +182,17 @@ class LightCrowd:
 
         try:
             await get("metadata/2.root.json")
-            version = int(json.loads(await get("metadata/timestamp.json"))["signed"]["version"])
-            await get(f"metadata/{version}.snapshot.json")
-            files = json.loads(await get(f"metadata/{version}.{self._list}.json"))["signed"]["targets"]
+            timestamp = json.loads(await get("metadata/timestamp.json"))["signed"]
+            named = timestamp["meta"]["snapshot.json"]["version"]
+            named = json.loads(await get(f"metadata/{named}.snapshot.json"))["signed"]["meta"][f"{self._list}.json"]["version"]
+            files = json.loads(await get(f"metadata/{named}.{self._list}.json"))["signed"]["targets"]
             path = next((path for path in files if path.endswith(".bld")), f"{self._list}/full.blz")
             folder, _, name = path.partition("/")
             await get(f"targets/{folder}/{files[path]['hashes']['sha256']}.{name}")
         finally:
             writer.close()
         self._pulls += 1
-        return version
+        return int(timestamp["version"])
 
     async def run(self) -> None:
         self.start(self._say())

@@ -2,6 +2,7 @@
 and a static HTTPS server. A test judges counts of what comes back, and the benchmark prints the times.
 """
 
+import json
 import random
 import tempfile
 import time
@@ -41,9 +42,11 @@ class Reached:
 
 
 class ManyMachines:
-    """`spread`: seconds. The list `drop` has ENTRIES addresses; the list `reports` what both machines have banned."""
+    """`spread`: seconds. `is_light`: of the nodes there is only what they ask for. The
+    list `drop` has ENTRIES addresses; the list `reports` what both machines have banned.
+    """
 
-    def __init__(self, folder: Path, stack: ExitStack, size: int, spread: int) -> None:
+    def __init__(self, folder: Path, stack: ExitStack, size: int, spread: int, *, is_light: bool = False) -> None:
         self._folder, self._stack = folder, stack
         allow_many_files()
         self.mosquitto = stack.enter_context(broker(folder, *MANY))
@@ -67,7 +70,9 @@ class ManyMachines:
         self.hub_daemon = self._started(self.hub, "drop")
         self.hub_daemon.wait_for("fleet_published")
         self.reporters = [self._reporter(name, site) for name, site in (("web-1", "oslo"), ("web-2", "bergen"))]
-        self.crowd = self._crowd(size)
+        self.is_light = is_light
+        order = {"port": self.mosquitto.port, "url": url, "ca": f"{certificate}.crt", "spread": spread, "list": "reports"}
+        self.crowd = stack.enter_context(crowd_of(size, "light", **order)) if is_light else self._crowd(size)
         self.bans = ENTRIES
 
     @property
@@ -78,7 +83,14 @@ class ManyMachines:
 
     def begin(self) -> Snapshot:
         """All nodes have the list for the first time."""
-        return self.crowd.until_all_have(self.bans, PATIENCE)
+        return self.crowd.until_all_have(self._newest(), PATIENCE)
+
+    def _newest(self) -> int:
+        """What all nodes are to have: so many bans, or of light ones this version."""
+        if not self.is_light:
+            return self.bans
+        timestamp = json.loads((self.hub.state / "fleet" / "public" / "metadata" / "timestamp.json").read_bytes())
+        return int(timestamp["signed"]["version"])
 
     def change_list(self) -> Reached:
         """One address in a hundred leaves, as many come, and one more."""
@@ -112,7 +124,7 @@ class ManyMachines:
     def _reached(self, before: Snapshot, since: int, began: float) -> Reached:
         self.hub_daemon.wait_for("fleet_published", since=since)
         published = time.monotonic() - began
-        after = self.crowd.until_all_have(self.bans, PATIENCE)
+        after = self.crowd.until_all_have(self._newest(), PATIENCE)
         size = self.crowd.size
         requests, octets = after.requests - before.requests, after.octets - before.octets
         return Reached(published, after.at - began, requests / size, octets / size)
@@ -157,9 +169,9 @@ def _in_memory() -> Iterator[Path]:
 
 
 @contextmanager
-def many_machines(folder: Path, size: int, spread: int) -> Iterator[ManyMachines]:
+def many_machines(folder: Path, size: int, spread: int, *, is_light: bool = False) -> Iterator[ManyMachines]:
     with ExitStack() as stack:
-        yield ManyMachines(folder, stack, size, spread)
+        yield ManyMachines(folder, stack, size, spread, is_light=is_light)
 
 
 def resident(mosquitto: Mosquitto) -> int:
