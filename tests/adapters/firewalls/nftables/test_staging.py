@@ -215,6 +215,25 @@ def without_counts(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @in_network_namespace
+async def test_the_table_is_looked_at_once_for_a_small_change(monkeypatch: pytest.MonkeyPatch) -> None:
+    looks: list[int] = []
+
+    def looked(wire: NetlinkSocket) -> Look:
+        look = look_at(wire)
+        looks.append(look.generation)
+        return look
+
+    firewall = NftablesFirewall()
+    await firewall.apply(difference(None, SMALL))
+    monkeypatch.setattr(applying, "look_at", looked)
+    wanted = holding(hosts(21))
+    await firewall.apply(difference(SMALL, wanted))
+    assert len(looks) == 1
+    assert (await firewall.verify(wanted)).sound
+    await firewall.close()
+
+
+@in_network_namespace
 async def test_what_a_kill_left_beside_is_no_drift_and_goes_at_the_next_start() -> None:
     firewall = NftablesFirewall()
     await firewall.apply(difference(None, SMALL))

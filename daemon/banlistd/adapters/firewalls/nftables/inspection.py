@@ -20,7 +20,7 @@ from banlistd.adapters.firewalls.nftables.records import (
     Elements,
     answers,
 )
-from banlistd.adapters.firewalls.nftables.rules import netlink_rules, set_chain_rule
+from banlistd.adapters.firewalls.nftables.rules import netlink_rules, set_chain_loads
 from banlistd.adapters.firewalls.nftables.samples import Sampling, count_fits, elements_of, sample_fits
 from banlistd.adapters.firewalls.nftables.set_chains import SET_CHAINS, SetChain, wanted_chains
 from banlistd.adapters.firewalls.nftables.sets import (
@@ -127,7 +127,7 @@ def _rules_in(wire: NetlinkSocket, chain: str) -> Iterator[bytes]:
 
 def _is_as_written(wire: NetlinkSocket, chain: SetChain) -> bool:
     rules = [*_rules_in(wire, chain.name)]
-    wanted = [(chain.set_name, count_loads(set_chain_rule(chain)))]
+    wanted = [(chain.set_name, set_chain_loads(chain))]
     return [(next(looked_up(rule), ""), count_loads(rule)) for rule in rules] == wanted
 
 
@@ -303,7 +303,7 @@ def _rules_wanted(state: FirewallState, asked: AbstractSet[str], *, form: RuleFo
     """Every chain of ours has a rule, so a missing chain shows as well. What nft writes looks at the mark, or at ports."""
     sets = Lookups({base: base for base in bases_of(state.sources)}, asked)
     chains = wanted_chains(state.sources, sets.names, translated=form.translated)
-    written = Tally((chain.name, count_loads(set_chain_rule(chain))) for chain in chains)
+    written = Tally((chain.name, set_chain_loads(chain)) for chain in chains)
     return written + Tally(
         (name, loads)
         for name, chain in structure_of(state.sources, form=form).items()

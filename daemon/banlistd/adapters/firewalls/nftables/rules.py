@@ -5,12 +5,14 @@ Every number and the order of expressions is what nft itself sends for the same 
 
 import struct
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache
 
 from banlistd.adapters.firewalls.nftables.lookups.matching import (
     EMBEDDED,
     FIRST_NAMES,
     WITHIN_REGISTER,
     Lookups,
+    count_loads,
     ipv4_within,
     load_address,
     may_embed,
@@ -18,7 +20,7 @@ from banlistd.adapters.firewalls.nftables.lookups.matching import (
     within_network,
 )
 from banlistd.adapters.firewalls.nftables.lookups.scopes import SCOPED, TRACKED, VRF, WITHIN, ScopeChain, scopes_in
-from banlistd.adapters.firewalls.nftables.set_chains import SetChain
+from banlistd.adapters.firewalls.nftables.set_chains import SET_CHAINS, SetChain
 from banlistd.adapters.firewalls.nftables.sets import ALLOWED, SERVICES
 from banlistd.adapters.firewalls.nftables.structure import (
     ANSWERS,
@@ -146,6 +148,12 @@ def set_chain_rule(chain: SetChain) -> bytes:
         address = load_address(chain.map.hook, chain.map.family)
         return rule_body(chain.name, [*address, lookup(chain.set_name, to=REGISTER), *found])
     return rule_body(chain.name, [*ipv4_within(chain.place), lookup(chain.set_name, key=WITHIN_REGISTER, to=REGISTER), *found])
+
+
+@lru_cache(maxsize=len(SET_CHAINS))
+def set_chain_loads(chain: SetChain) -> int:
+    """How many fields of a packet that rule loads. A single ban asks for it of each chain, twice."""
+    return count_loads(set_chain_rule(chain))
 
 
 def marked_rules(chain: str, sets: Lookups, *, form: RuleForm) -> list[bytes]:

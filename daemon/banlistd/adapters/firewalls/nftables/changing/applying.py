@@ -67,7 +67,8 @@ def apply_change(
         absence.commits += adopt(wire)
     writing = _Writing(wire, absence, flags_for(before.table, ownership), form)
     if not change.reshape:
-        return writing.carry_out(change)
+        # To adopt a table is a commit, after which the look is stale.
+        return writing.carry_out(change, before if ownership is Ownership.NO else None)
     script = preparation(change.sources, before.chains, before.misplaced, form=form, founded=writing.table_flags != 0)
     run_nft(script, wire, absence)
     elements = writing.carry_out(change)
@@ -127,20 +128,25 @@ class _Writing:
     table_flags: int | None
     form: RuleForm
 
-    def carry_out(self, change: Change) -> int:
-        """A map with unexpected content is written whole. Returns how many map elements were written or removed."""
+    def carry_out(self, change: Change, seen: Look | None = None) -> int:
+        """A map with unexpected content is written whole. Returns how many map elements were written or removed.
+
+        `seen`: the table, if it was looked at just now. The kernel refuses a batch where a process has written since.
+        """
         distrusted: frozenset[MapId] = frozenset()
         patience = _Patience()
         limit = Limit(MOST_ELEMENTS, self.wire.room())
         while True:
-            look = look_at(self.wire)
+            look, seen = seen or look_at(self.wire), None
             _refuse_without_table(change, look, form=self.form)
             staging = staging_of(distrusting(change, distrusted), look, limit)
             try:
                 elements = self._fill(staging, look, limit)
                 steps = steps_of(staging.change)
+                known = None if staging.sets or staging.markers else look
                 for step in steps:
-                    elements += self._commit(step, staging, switches=step is steps.main)
+                    elements += self._commit(step, staging, known, switches=step is steps.main)
+                    known = None
             except _UnexpectedContentError as exc:
                 if exc.map_id in distrusted:
                     raise exc.__cause__ or exc from None
@@ -171,11 +177,11 @@ class _Writing:
             raise _LostSetError from exc
         return sum(len(staged) for base, staged in staging.sets.items() if base in EVERY_MAP)
 
-    def _commit(self, change: Change, staging: Staging, *, switches: bool) -> int:
-        """One transaction. After a foreign commit the table is read again."""
+    def _commit(self, change: Change, staging: Staging, seen: Look | None, *, switches: bool) -> int:
+        """One transaction. After a foreign commit the table is read again. `seen`: as nothing of ours has written since."""
         patience = _Patience()
         while True:
-            look = look_at(self.wire)
+            look, seen = seen or look_at(self.wire), None
             _refuse_without_table(change, look, form=self.form)
             if switches:
                 _refuse_altered(staging, look, self.wire)
