@@ -115,6 +115,6 @@ class RollOut:
 def _version(text: str, known: Sequence[str], name: str) -> str:
     found = [one for one in known if len(text) >= FEWEST_DIGITS and one.startswith(text)]
     if len(found) != 1:
-        hint = f"banlistctl fleet shows versions; give {FEWEST_DIGITS} digits or more"
+        hint = f"give {FEWEST_DIGITS} digits or more, from banlistctl versions {name}"
         raise UsageError(f"no version of {name} that was published begins with {text!r}, or several do", hint)
     return found[0]
