@@ -18,7 +18,7 @@ from system.fleet.many_machines import MANY, PATIENCE, many_machines, resident
 from system.fleet.ringing import ring
 from system.test_fleet_trust import NEW, OLD, content
 
-_SPREAD, _SPREAD_OF_LIGHT = 5, 60
+_SPREAD, _SPREAD_OF_LIGHT = 5, 30
 _REST = 12.0
 """Seconds: a node rests between two pulls that a bell causes."""
 
