@@ -24,6 +24,8 @@ async def talk_to_broker(application: Application, places: Paths) -> None:
             await links.watch(asyncio.ensure_future(service.wait_for_another(config)))
     finally:
         await links.end()
+        if record.is_connected:
+            record.note_loss(record.broker, application.clock.now(), "left")
     if mqtt is None:
         record.note_end()
     else:

@@ -65,7 +65,7 @@ class BrokerLink:
             try:
                 access = broker_access(self._mqtt, self._places, duties.topics.node)
                 async with connected(access, duties.will, duties.subscriptions) as connection:
-                    await self._leave_earlier(self)
+                    await self._leave()
                     since, said = loop.time(), ""
                     await self._talk_over(connection)
             except* BusError as group:
@@ -82,6 +82,16 @@ class BrokerLink:
                 self._announce(EventName.MQTT_LOST, f"no connection to {self._mqtt.broker}: {reason}", REASON=reason)
             attempt = 1 if loop.time() - since >= _STEADY else attempt + 1
             await asyncio.sleep(random.uniform(1.0, longest_pause(attempt)))  # noqa: S311 - no secret
+
+    async def _leave(self) -> None:
+        """End the connection before. Without a time between the two in the record, unless this one is given up meanwhile."""
+        record = self._application.broker
+        try:
+            await self._leave_earlier(self)
+        except asyncio.CancelledError:
+            if record.is_connected:
+                record.note_loss(str(self._mqtt.broker), self._application.clock.now(), "left for another broker")
+            raise
 
     async def _talk_over(self, connection: MqttConnection) -> None:
         application, broker = self._application, str(self._mqtt.broker)

@@ -1,5 +1,6 @@
 """The broker, as messages in and out."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -30,6 +31,9 @@ class BusConnection(Protocol):
         """Send a message of QoS 1 before all that waits in the queue, and wait for the answer of the broker: whether it takes
         the message, and a client has subscribed to its topic.
         """
+
+    def listen(self, topics: Collection[str]) -> None:
+        """From now on, to these topics and no others; the broker is asked in the background."""
 
     async def received(self) -> BusMessage:
         """The next message of the topics subscribed to."""

@@ -46,6 +46,29 @@ def test_messages_go_out_and_come_in(tmp_path: Path) -> None:
         asyncio.run(life(mosquitto.port))
 
 
+def test_the_topics_that_it_listens_to_can_be_changed(tmp_path: Path) -> None:
+    async def life(port: int) -> None:
+        async with listening_to(mosquitto, "done") as other, connected(access(port), WILL, ["b", "c"]) as bus:
+            sending = asyncio.create_task(bus.run())
+            bus.listen(["c", "d"])
+            # The broker has taken both changes once a message of the new topic arrives.
+            async with asyncio.timeout(60):
+                receiving = asyncio.create_task(bus.received())
+                while not receiving.done():
+                    await other.client.publish("d", b"new", qos=1)
+                    await asyncio.wait([receiving], timeout=0.05)
+            assert receiving.result().topic == "d"
+            await other.client.publish("b", b"old", qos=1)
+            await other.client.publish("c", b"kept", qos=1)
+            while (message := await bus.received()).topic == "d":
+                continue
+            assert message == BusMessage("c", b"kept")
+            sending.cancel()
+
+    with broker(tmp_path) as mosquitto:
+        asyncio.run(life(mosquitto.port))
+
+
 def test_a_message_above_the_bound_does_not_come_in(tmp_path: Path) -> None:
     async def life(port: int) -> None:
         async with listening_to(mosquitto) as other, connected(access(port), WILL, ["b/+"]) as bus:

@@ -1,13 +1,14 @@
 """What a connection to the broker is told of the time before it, and what is counted as lost."""
 
 import asyncio
+import dataclasses
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, Never
 
 import pytest
 
-from banlistd.core.mqtt.home_assistant import withdrawal
+from banlistd.core.mqtt.home_assistant import BIRTH_TOPIC, NodeIdentity, description, withdrawal
 from banlistd.core.mqtt.topics import NodeTopics
 from banlistd.events import Event, EventName
 from banlistd.ports.mqtt import BusMessage
@@ -26,6 +27,11 @@ class FakeConnection:
 
     def __init__(self) -> None:
         self.sent: list[BusMessage] = []
+
+        self.topics: Collection[str] = ()
+
+    def listen(self, topics: Collection[str]) -> None:
+        self.topics = topics
 
     def send(self, message: BusMessage) -> None:
         self.sent.append(message)
@@ -145,5 +151,24 @@ def test_an_event_with_a_long_text_is_sent_cut() -> None:
         life.announce("m" * 60_000)
         (text,) = messages(await life.connection())
         assert (len(text), text[-1]) == (4096, "…")
+
+    asyncio.run(main())
+
+
+def test_only_a_host_that_is_described_listens_to_the_start_of_home_assistant() -> None:
+    async def main() -> None:
+        life, bus = Life(), FakeConnection()
+        wanted = description(NodeIdentity("a", TOPICS.root, "1"), ())
+        talk = BrokerTalk(bus, life.duties, life.stream, life.stream, life.record)
+        running = asyncio.create_task(talk.run())
+        await asyncio.sleep(0)
+        found = [BIRTH_TOPIC in bus.topics]
+        for each in (wanted, None):
+            talk.configure(dataclasses.replace(life.duties, description=each))
+            found.append(BIRTH_TOPIC in bus.topics)
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+        assert found == [False, True, False]
+        assert TOPICS.order in bus.topics
 
     asyncio.run(main())

@@ -7,7 +7,7 @@ reasons in the broker's acknowledgements are kept, and one message is under way 
 import asyncio
 import logging
 import ssl
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
@@ -71,8 +71,11 @@ class BrokerAccess:
 class MqttConnection:
     """The BusConnection of `ports`."""
 
-    def __init__(self, client: aiomqtt.Client) -> None:
+    def __init__(self, client: aiomqtt.Client, topics: Collection[str]) -> None:
+        """`topics`: those that the broker knows of."""
         self._client = client
+        self._subscribed = self._wanted = frozenset(topics)
+        self._topics_changed = asyncio.Event()
         self._outbox = Outbox()
         self._refusals: set[str] = set()
         self._sending = asyncio.Lock()
@@ -106,6 +109,10 @@ class MqttConnection:
             await self._publish(message)
             return self._is_passed_on
 
+    def listen(self, topics: Collection[str]) -> None:
+        self._wanted = frozenset(topics)
+        self._topics_changed.set()
+
     async def received(self) -> BusMessage:
         """Raises BusError. A reader that is cancelled may lose a message."""
         try:
@@ -115,14 +122,33 @@ class MqttConnection:
         return BusMessage(str(message.topic), bytes(message.payload), retained=bool(message.retain), qos=message.qos)
 
     async def run(self) -> None:
-        """Send what waits, until the connection is lost. Raises BusError."""
+        """Send what waits, and listen to what is wanted, until the connection is lost. Raises a group of BusError."""
         try:
-            while True:
-                message = await self._outbox.get()
-                async with self._sending:
-                    await self._publish(message)
+            async with asyncio.TaskGroup() as together:
+                together.create_task(self._send_on())
+                together.create_task(self._listen_on())
         finally:
             self._outbox.give_up()
+
+    async def _send_on(self) -> None:
+        while True:
+            message = await self._outbox.get()
+            async with self._sending:
+                await self._publish(message)
+
+    async def _listen_on(self) -> None:
+        while True:
+            await self._topics_changed.wait()
+            self._topics_changed.clear()
+            wanted = self._wanted
+            try:
+                for topic in sorted(self._subscribed - wanted):
+                    await self._client.unsubscribe(topic)
+                for topic in sorted(wanted - self._subscribed):
+                    await self._client.subscribe(topic, qos=1)
+            except aiomqtt.MqttError as error:
+                raise BusError(_reason(error)) from error
+            self._subscribed = wanted
 
     async def _publish(self, message: BusMessage) -> None:
         properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]
@@ -141,7 +167,7 @@ class MqttConnection:
 
 @asynccontextmanager
 async def connected(
-    access: BrokerAccess, will: BusMessage, topics: Sequence[str], seconds: float = _TIMEOUT
+    access: BrokerAccess, will: BusMessage, topics: Collection[str], seconds: float = _TIMEOUT
 ) -> AsyncIterator[MqttConnection]:
     """A connection that listens to these topics. `seconds`: for each answer of the broker. Raises BusError. Nothing of
     an attempt stays, however it ends.
@@ -150,7 +176,7 @@ async def connected(
     entering = asyncio.ensure_future(client.__aenter__())
     try:
         await asyncio.shield(entering)
-        connection = MqttConnection(client)
+        connection = MqttConnection(client, topics)
         for topic in topics:
             await client.subscribe(topic, qos=1)
         yield connection

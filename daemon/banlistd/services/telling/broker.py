@@ -65,11 +65,12 @@ class BrokerDuties:
     @property
     def subscriptions(self) -> tuple[str, ...]:
         topics = self.topics
-        # Also where no description is wanted: a reload may want one.
+        # Only where it matters: a broker may end the connection of a client that may not read a topic.
+        of_home = (BIRTH_TOPIC,) if self.description else ()
         of_nodes = (topics.reports, topics.states) if self.hub else ()
         of_canaries = (topics.refusals,) if self.refusals else ()
         of_hub = (topics.bell,) if self.bell else ()
-        return (topics.of("status"), topics.order, f"{topics.press}+", BIRTH_TOPIC, *of_nodes, *of_canaries, *of_hub)
+        return (topics.of("status"), topics.order, f"{topics.press}+", *of_home, *of_nodes, *of_canaries, *of_hub)
 
 
 class BrokerTalk:
@@ -95,10 +96,13 @@ class BrokerTalk:
     def configure(self, duties: BrokerDuties) -> None:
         """From now on, these count; their topics are those of before."""
         before, self._duties = self._duties, duties
+        self._connection.listen(duties.subscriptions)
         if duties.description != before.description:
             self._describe()
 
     async def run(self) -> None:
+        # A reload may have come since the connection was begun.
+        self._connection.listen(self._duties.subscriptions)
         self._send("status", ONLINE, retained=True)
         self._describe()
         try:
