@@ -243,8 +243,12 @@ class ManualBans(Protocol):
     async def change(self, come: Sequence[ManualBan], go: Sequence[BanKey], ended: Sequence[EndedBan] = ()) -> None:
         """Write rows, in place of those with the same key, and delete others. `ended`: what is kept of those that are over."""
 
-    async def ended(self, span: Span) -> Sequence[EndedBan]:
-        """The bans that are over of any of these addresses, the newest end first, as far as they are kept."""
+    async def ended(self, span: Span, since: float = 0.0, at: float | None = None) -> Sequence[EndedBan]:
+        """The bans that are over of any of these addresses, the newest end first, as far as they are kept.
+
+        Only those that ended `since` a moment or later, and, with `at`, that were in force at that moment (seconds since the
+        epoch).
+        """
 
 
 class ManualAllows(Protocol):

@@ -166,9 +166,9 @@ class ManualBanService:
         """How many are not in force for that reason."""
         return sum(not self.is_possible(ban) for ban in self._index.scoped().values() if ban.in_force(self._clock.now()))
 
-    async def ended(self, span: Span) -> Sequence[EndedBan]:
-        """The bans that are over of any of these addresses, the newest end first. Raises LedgerError."""
-        return await self._table.ended(span)
+    async def ended(self, span: Span, since: float, at: float | None) -> Sequence[EndedBan]:
+        """The bans that are over of any of these addresses, as `ports` has it. Raises LedgerError."""
+        return await self._table.ended(span, since, at)
 
     async def restore(self) -> None:
         """Register the bans before the firewall is restored: from the table, or from the firewall if the table was lost."""

@@ -100,3 +100,19 @@ def test_bans_that_are_over_are_kept_within_a_bound_of_number_and_time(tmp_path:
         assert [one.ended_at for one in await table.ended(FOUR.span)] == [22.0 + year]
 
     use(tmp_path, write)
+
+
+def test_bans_that_are_over_are_asked_for_by_a_moment_and_by_their_age(tmp_path: Path) -> None:
+    over = [
+        EndedBan(replace(FOUR, created_at=begun), end, BanEnd.LIFTED) for begun, end in ((1.0, 5.0), (3.0, 8.0), (8.0, 9.0))
+    ]
+
+    async def write(table: ManualBanTable) -> None:
+        await table.change([], [], over)
+        for at in (0.5, 1.0, 4.0, 5.0, 8.0, 9.0):
+            expected = [one for one in reversed(over) if one.covers(at)]
+            assert await table.ended(FOUR.span, at=at) == expected
+        assert [one.ended_at for one in await table.ended(FOUR.span, since=8.0)] == [9.0, 8.0]
+        assert await table.ended(FOUR.span, since=6.0, at=4.0) == [over[1]]
+
+    use(tmp_path, write)

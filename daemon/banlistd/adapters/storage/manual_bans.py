@@ -1,5 +1,6 @@
 """Bans by hand on SQLite. The only file with queries on them."""
 
+import asyncio
 import sqlite3
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from typing import Any, cast
@@ -29,7 +30,9 @@ _FORGET_SURPLUS = "DELETE FROM ended_bans WHERE id <= (SELECT max(id) FROM ended
 
 _ENDED = """
     SELECT first, last, origin, comment, created_at, expires_at, uid, NULL, scope, ended_at, how FROM ended_bans
-    WHERE length(first) = ? AND first <= ? AND last >= ? ORDER BY ended_at DESC, id DESC
+    WHERE length(first) = :octets AND first <= :last AND last >= :first AND ended_at >= :since
+        AND (:at IS NULL OR created_at <= :at AND ended_at > :at)
+    ORDER BY ended_at DESC, id DESC
 """
 
 _NEWEST_ENDS = """
@@ -95,16 +98,12 @@ class ManualBanTable:
 
         await self._database.write(work)
 
-    async def ended(self, span: Span) -> Sequence[EndedBan]:
-        family, first, last = span
-        first_octets, last_octets, _ = _packed((family, first, last, ""))
-
-        async def work(connection: aiosqlite.Connection) -> Sequence[EndedBan]:
-            # Made in SQLite's thread: there may be as many as are kept.
-            rows = await connection.execute_fetchall(_ENDED, (_OCTETS[family], last_octets, first_octets))
-            return [*map(_ended_of, rows)]
-
-        return await self._database.read(work)
+    async def ended(self, span: Span, since: float = 0.0, at: float | None = None) -> Sequence[EndedBan]:
+        low, high, _ = _packed((*span, ""))
+        bounds = {"octets": len(low), "first": low, "last": high, "since": since, "at": at}
+        rows = await self._database.run(_ENDED, bounds)
+        # There may be as many as are kept: SQLite's thread, for which others wait, only reads the rows.
+        return await asyncio.to_thread(lambda: [*map(_ended_of, rows)])
 
 
 async def bans_within(connection: aiosqlite.Connection, span: Span) -> Sequence[ManualBan]:

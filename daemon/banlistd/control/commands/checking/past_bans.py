@@ -33,16 +33,13 @@ async def past_ban_rows(parts: "Parts", span: "Span", at: float | None) -> list[
 
     now = parts.clock.now()
     kept_since = now - parts.service.config.defaults.history
-    over = await parts.banning.ended(span)
+    over = await parts.banning.ended(span, kept_since, at)
     present = [] if at is not None and at > now else await parts.banning.touching(span)
-    return await asyncio.to_thread(_rows, parts, at, kept_since, present, over)
+    return await asyncio.to_thread(_rows, parts, at, present, over)
 
 
-def _rows(
-    parts: "Parts", at: float | None, kept_since: float, bans: "Sequence[ManualBan]", over: "Sequence[EndedBan]"
-) -> list[PastBanRow]:
+def _rows(parts: "Parts", at: float | None, bans: "Sequence[ManualBan]", ended: "Sequence[EndedBan]") -> list[PastBanRow]:
     present = named_rows([ban for ban in bans if at is None or ban.created_at <= at], parts.user_name)
-    ended = [one for one in over if one.ended_at >= kept_since and (at is None or one.covers(at))]
     past = named_rows([one.ban for one in ended], parts.user_name)
     rows: list[PastBanRow] = [{**row, "ended_at": None, "how": _IN_FORCE} for row in reversed(present)]
     rows += [{**row, "ended_at": one.ended_at, "how": str(one.how)} for row, one in zip(past, ended, strict=True)]
