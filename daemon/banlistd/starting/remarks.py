@@ -9,6 +9,7 @@ from banlistd.adapters.firewalls.opener import open_backend
 from banlistd.adapters.host.connections import LinuxConnections
 from banlistd.adapters.host.coverage.uncovered import UncoveredTraffic
 from banlistd.adapters.host.saved_rulesets import remarks_on_saved_rulesets
+from banlistd.adapters.parser_process.confinement import landlock_version
 from banlistd.adapters.system import config_file
 from banlistd.core.config.catalogue.in_use import remarks_on_lists
 from banlistd.core.config.combining.sources import remarks_on_unused
@@ -31,11 +32,25 @@ def list_remarks(config: Config) -> Sequence[Remark]:
     return [*remarks_on_lists(config, config_file.load_catalogue()), *remarks_on_unused(config)]
 
 
+def confinement_remarks() -> Sequence[Remark]:
+    """On what the kernel cannot forbid the processes that read what comes from outside."""
+    if landlock_version():
+        return ()
+    return [
+        Remark(
+            "this kernel has no Landlock, or it is switched off: gpgv and the program that takes lists of a fleet have no"
+            " capability, but may open every file that the account of the service may open",
+            "Linux 5.13 or newer, with landlock in lsm= of its command line; the process that parses lists opens no file:"
+            " its filter of system calls forbids that",
+        )
+    ]
+
+
 async def host_remarks(places: Paths, config: Config) -> Sequence[Remark]:
     """On the firewall of this host as far as this process may read it, and on the files that nftables.service loads."""
     firewall = open_backend(config.backend, config)
     try:
-        return await _remarks_on_rules(firewall, places)
+        return [*await _remarks_on_rules(firewall, places), *confinement_remarks()]
     finally:
         await firewall.close()
 
@@ -53,7 +68,7 @@ async def remarks_of_now(
     on_lists = await asyncio.to_thread(list_remarks, service.config)
     on_rules = await _remarks_on_rules(firewall, places)
     on_traffic = [*connections.remarks(), *hits.remarks(), *await uncovered.remarks()]
-    return [*trial.remarks(), *on_rules, *on_traffic, *on_lists]
+    return [*trial.remarks(), *on_rules, *on_traffic, *on_lists, *confinement_remarks()]
 
 
 async def _remarks_on_rules(firewall: Firewall, places: Paths) -> Sequence[Remark]:

@@ -91,8 +91,8 @@ def confine(bounds: ProgramBounds) -> None:
 
 def _restrict_files(bounds: ProgramBounds) -> None:
     """Nothing is restricted where the kernel or the unit does not know Landlock. Else a call that fails is a fault."""
-    version = _LIBC.syscall(_CREATE, None, 0, 1)
-    if version < 1:
+    version = confinement.landlock_version()
+    if not version:
         return
     writing = _WRITING | (_REFER if version >= _AT_LEAST_REFER else 0) | (_TRUNCATE if version >= _AT_LEAST_TRUNCATE else 0)
     reading = _READ_FILE | _READ_FOLDER

@@ -99,6 +99,21 @@ def be_root_without_rights() -> None:
     _prctl(_PR_SET_SECUREBITS, _NOROOT)
 
 
+def prepare_for_program(parent: int) -> None:
+    """All that comes before an execve that leaves no capability. Raises ConfinementError and OSError."""
+    die_with_parent(parent)
+    give_up_ambient_rights()
+    prefer_for_oom_kill()
+    # execve empties the sets of capabilities; capset is refused by the unit.
+    if os.geteuid() == 0:
+        be_root_without_rights()
+
+
+def landlock_version() -> int:
+    """Of its interface; 0: the kernel has no Landlock, it is switched off, or the unit refuses it."""
+    return max(0, int(_LIBC.syscall(_LANDLOCK_CREATE_RULESET, None, 0, _LANDLOCK_GET_VERSION)))
+
+
 def forbid_files_and_network() -> None:
     """Landlock with no rule at all, where the kernel and the unit allow it; the filter of system calls forbids the same."""
     _forbid((1 << 13) - 1)
@@ -110,9 +125,11 @@ def forbid_writing_and_network() -> None:
 
 
 def _forbid(files: int) -> None:
-    """`files`: of the rights that the first version of Landlock knows."""
-    version = _LIBC.syscall(_LANDLOCK_CREATE_RULESET, None, 0, _LANDLOCK_GET_VERSION)
-    if version < 1:
+    """`files`: of the rights that the first version of Landlock knows. Without Landlock nothing is forbidden, which the remarks
+    at a start say (`starting/remarks`): the other steps are in force all the same.
+    """
+    version = landlock_version()
+    if not version:
         return
     files |= (1 << 13 if version >= 2 else 0) | (1 << 14 if version >= 3 else 0) | (1 << 15 if version >= 5 else 0)  # noqa: PLR2004 - ABI versions
     attributes = struct.pack("QQQ", files, 3 if version >= 4 else 0, 3 if version >= 6 else 0)  # noqa: PLR2004 - as above

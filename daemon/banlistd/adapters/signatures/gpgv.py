@@ -2,11 +2,12 @@
 
 import asyncio
 import os
-import sys
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from pathlib import Path
 
 from banlistd.adapters.signatures import launcher
+from banlistd.adapters.system.child_program import ChildBounds, ChildEnd, ChildFaultError, run_child
+from banlistd.adapters.system.own_program import launched_by
 from banlistd.core.download.verifying.openpgp import binary_keyring, must_be_good
 from banlistd.core.printing import quoted
 from banlistd.errors import VerificationError
@@ -34,42 +35,20 @@ async def verify_openpgp(keyring: Path, descriptor: int, signature: bytes) -> No
         must_be_good(*await _run(ring, sidecar, descriptor))
 
 
-async def _run(keyring: int, signature: int, body: int) -> tuple[int, bytes]:
+async def _run(keyring: int, signature: int, body: int) -> ChildEnd:
     """The exit code of gpgv, and its status lines."""
     arguments = ["--status-fd", "1", "--homedir", "/nonexistent", "--keyring", f"/proc/self/fd/{keyring}"]
     arguments += ["--", f"/proc/self/fd/{signature}", "-"]
-    search_path = os.pathsep.join(filter(None, sys.path))
+    program = launched_by(launcher, str(GPGV), *arguments)
     try:
-        process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            *("-I", "-S", str(launcher.__file__), str(os.getpid()), search_path, str(GPGV), *arguments),
-            stdin=body,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.DEVNULL,
-            cwd="/",
-            env=_ENVIRONMENT,
-            pass_fds=(keyring, signature),
-            process_group=0,  # Ctrl-C at a terminal is for the daemon alone
+        ended = await run_child(
+            program, _ENVIRONMENT, ChildBounds(_SECONDS, _MOST_OUTPUT), given=body, descriptors=(keyring, signature)
         )
-    except OSError as exc:
-        raise VerificationError(f"its signature cannot be checked: gpgv cannot be started ({exc.strerror})") from exc
-    said = b""
-    try:
-        async with asyncio.timeout(_SECONDS):
-            while process.stdout and len(said) < _MOST_OUTPUT and (piece := await process.stdout.read(_MOST_OUTPUT)):
-                said += piece
-            if len(said) >= _MOST_OUTPUT:
-                raise VerificationError("its signature cannot be checked: gpgv says too much about it")
-            code = await process.wait()
-    except TimeoutError as exc:
-        raise VerificationError(f"its signature cannot be checked: gpgv did not end within {_SECONDS:g} s") from exc
-    finally:
-        with suppress(ProcessLookupError):
-            process.kill()
-        await asyncio.shield(process.wait())
-    if code == launcher.NOT_CONFINED:
+    except ChildFaultError as error:
+        raise VerificationError(f"its signature cannot be checked: gpgv {error}") from error
+    if ended.code == launcher.NOT_CONFINED:
         raise VerificationError("its signature cannot be checked: the process of gpgv cannot give up its rights")
-    return code, said
+    return ended
 
 
 def _read_keyring(path: Path) -> bytes:

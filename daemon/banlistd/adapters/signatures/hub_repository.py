@@ -1,14 +1,13 @@
 """The repository of a hub: a program of its own signs and writes it, and only that program reads the key of the hub."""
 
 import asyncio
-import os
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
 from banlistd.adapters.signatures import without_rights
-from banlistd.adapters.system.own_program import own_program
+from banlistd.adapters.system.child_program import ChildBounds, ChildFaultError, run_child
+from banlistd.adapters.system.own_program import launched_by, own_program
 from banlistd.core.fleet.publish_job import NewContent, Published, PublishJob, job_octets, read_answer
 from banlistd.errors import FleetError, FleetFileError
 
@@ -58,30 +57,15 @@ class HubRepository:
 
     async def _run(self, job: PublishJob) -> Published:
         """Call it on the thread of the event loop: the program is killed when that thread ends."""
-        search_path = os.pathsep.join(filter(None, sys.path))
-        program = own_program("banlistd.trust.publish")
+        program, bounds = (
+            launched_by(without_rights, *own_program("banlistd.trust.publish")),
+            ChildBounds(_SECONDS, _MOST_OUTPUT),
+        )
         try:
-            process = await asyncio.create_subprocess_exec(
-                sys.executable,
-                *("-I", "-S", str(without_rights.__file__), str(os.getpid()), search_path, *program),
-                stdin=asyncio.subprocess.PIPE,
-                stdout=asyncio.subprocess.PIPE,
-                cwd="/",
-                env=_ENVIRONMENT,
-                limit=_MOST_OUTPUT,
-                process_group=0,  # Ctrl-C at a terminal is for the daemon alone
-            )
-        except OSError as error:
-            raise FleetError(f"the program that publishes cannot be started: {error.strerror}") from error
-        try:
-            async with asyncio.timeout(_SECONDS):
-                said, _ = await process.communicate(b"".join(job_octets(job)))
-        except TimeoutError as error:
-            raise FleetError(f"the program that publishes did not end within {_SECONDS:g} s") from error
-        finally:
-            with suppress(ProcessLookupError):
-                process.kill()
-            await asyncio.shield(process.wait())
-        if process.returncode == without_rights.KEPT_A_RIGHT:
+            # What it writes to stderr is for the journal.
+            ended = await run_child(program, _ENVIRONMENT, bounds, given=b"".join(job_octets(job)), stderr=None)
+        except ChildFaultError as error:
+            raise FleetError(f"the program that publishes {error}") from error
+        if ended.code == without_rights.KEPT_A_RIGHT:
             raise FleetError("the program that publishes cannot give up its rights")
-        return read_answer(said)
+        return read_answer(ended.said)

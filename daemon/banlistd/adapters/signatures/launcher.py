@@ -22,12 +22,7 @@ def become_program(arguments: list[str]) -> None:
     from banlistd.adapters.parser_process import confinement  # noqa: PLC0415 - sys.path is set just above
 
     try:
-        confinement.die_with_parent(int(parent))
-        confinement.give_up_ambient_rights()
-        confinement.prefer_for_oom_kill()
-        # execve below empties the sets of capabilities; capset is refused by the unit.
-        if os.geteuid() == 0:
-            confinement.be_root_without_rights()
+        confinement.prepare_for_program(int(parent))
         confinement.forbid_writing_and_network()
         for what, most in (
             (resource.RLIMIT_CORE, 0),

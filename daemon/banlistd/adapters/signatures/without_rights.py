@@ -19,12 +19,7 @@ def become_python(arguments: list[str]) -> None:
     from banlistd.adapters.parser_process import confinement  # noqa: PLC0415 - sys.path is set just above
 
     try:
-        confinement.die_with_parent(int(parent))
-        confinement.give_up_ambient_rights()
-        confinement.prefer_for_oom_kill()
-        # execve below empties the sets of capabilities; capset is refused by the unit.
-        if os.geteuid() == 0:
-            confinement.be_root_without_rights()
+        confinement.prepare_for_program(int(parent))
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     except (confinement.ConfinementError, OSError, ValueError):
         os._exit(KEPT_A_RIGHT)

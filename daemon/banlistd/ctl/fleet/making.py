@@ -3,6 +3,7 @@
 import argparse
 import time
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,7 +14,7 @@ from banlistd.errors import FleetError, UsageError
 
 if TYPE_CHECKING:
     from banlistd.trust.ceremony.keys import FleetKey
-    from banlistd.trust.ceremony.making import KeyChange, SigningRole
+    from banlistd.trust.ceremony.making import SigningRole
 
 _FILES = Completes.FILES
 _THRESHOLD = 2
@@ -38,25 +39,15 @@ def _init(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _rotate(arguments: argparse.Namespace) -> int:
-    from banlistd.trust.ceremony.making import KeyChange  # noqa: PLC0415 - as `offline`
-
-    return _change(arguments, KeyChange(_ids(arguments, arguments.without), _named_keys(arguments)))
-
-
-def _revoke(arguments: argparse.Namespace) -> int:
-    from banlistd.trust.ceremony.making import KeyChange  # noqa: PLC0415 - as `offline`
-
-    return _change(arguments, KeyChange(_ids(arguments, arguments.keys), _named_keys(arguments)))
-
-
-def _change(arguments: argparse.Namespace, change: "KeyChange") -> int:
+def _change(without: str, arguments: argparse.Namespace) -> int:
+    """Make the next root and targets. `without`: the argument that names the keys that go."""
     from banlistd.trust.ceremony.folder import Folder  # noqa: PLC0415 - as `offline`
-    from banlistd.trust.ceremony.making import next_offline  # noqa: PLC0415
+    from banlistd.trust.ceremony.making import KeyChange, key_ids_of, next_offline  # noqa: PLC0415
     from banlistd.trust.ceremony.proving import must_be_signed, must_follow  # noqa: PLC0415
 
     folder = Folder(Path(arguments.folder))
     newest = folder.newest()
+    change = KeyChange(key_ids_of(newest, getattr(arguments, without) or []), _named_keys(arguments))
     try:
         must_follow(folder.roots())
         must_be_signed(newest.targets, newest.root)
@@ -66,13 +57,6 @@ def _change(arguments: argparse.Namespace, change: "KeyChange") -> int:
     folder.write(next_offline(newest, change, _now()))
     show_states(arguments, folder)
     return 0
-
-
-def _ids(arguments: argparse.Namespace, names: list[str]) -> frozenset[str]:
-    from banlistd.trust.ceremony.folder import Folder  # noqa: PLC0415 - as `offline`
-    from banlistd.trust.ceremony.making import key_ids_of  # noqa: PLC0415
-
-    return key_ids_of(Folder(Path(arguments.folder)).newest(), names or [])
 
 
 def _named_keys(arguments: argparse.Namespace) -> "tuple[tuple[SigningRole, FleetKey], ...]":
@@ -140,7 +124,7 @@ INIT = LocalCommand(
 ROTATE = LocalCommand(
     name="fleet rotate",
     help="make the next root and targets: a new year, and other keys if they are named",
-    run=offline(_rotate),
+    run=offline(partial(_change, "without")),
     arguments=(
         FOLDER,
         Argument("--without", "KEY", "names of keys that go", nargs="+"),
@@ -153,7 +137,7 @@ ROTATE = LocalCommand(
 REVOKE = LocalCommand(
     name="fleet revoke",
     help="make the next root and targets without a key that was stolen or lost",
-    run=offline(_revoke),
+    run=offline(partial(_change, "keys")),
     arguments=(
         FOLDER,
         Argument("keys", "KEY", "the names of the keys, or the first digits of their ids, at least 8", nargs="+"),

@@ -14,15 +14,15 @@ import hashlib
 import json
 import math
 import os
-import sys
 import tempfile
 from collections.abc import Collection, Mapping, Sequence
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 from banlistd.adapters.parser_process.answer import Answer, Status
 from banlistd.adapters.parser_process.result import taken_result
+from banlistd.adapters.system.child_program import ChildBounds, ChildFaultError, LateChildError, run_child
 from banlistd.adapters.system.own_program import own_program
 from banlistd.core.addresses.sets import AddressSet
 from banlistd.core.config.service.fleet import Fleet
@@ -110,31 +110,13 @@ class MirrorPrograms:
 
 async def _answer(order: Mapping[str, Any], descriptors: Sequence[int], seconds: float) -> dict[str, Any]:
     """Raises FetchError."""
+    program, bounds = own_program("banlistd.trust.pull", "first", str(os.getpid())), ChildBounds(seconds, _MOST_OUTPUT)
     try:
-        process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            *own_program("banlistd.trust.pull", "first", str(os.getpid())),
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.DEVNULL,
-            cwd="/",
-            env=_ENVIRONMENT,
-            pass_fds=tuple(descriptors),
-            process_group=0,  # Ctrl-C at a terminal is for the daemon alone
-            limit=_MOST_OUTPUT,
-        )
-    except OSError as exc:
-        raise FetchError(f"the program that takes lists from the mirrors cannot be started ({exc.strerror})") from exc
-    try:
-        async with asyncio.timeout(seconds):
-            said = await _said(process, json.dumps(order).encode())
-            code = await process.wait()
-    except TimeoutError as exc:
-        raise FetchError(f"the mirrors did not give their lists within {seconds:g} s") from exc
-    finally:
-        with suppress(ProcessLookupError):
-            process.kill()
-        await asyncio.shield(process.wait())
+        code, said = await run_child(program, _ENVIRONMENT, bounds, given=json.dumps(order).encode(), descriptors=descriptors)
+    except LateChildError as error:
+        raise FetchError(f"the mirrors did not give their lists within {seconds:g} s") from error
+    except ChildFaultError as error:
+        raise FetchError(f"the program that takes lists from the mirrors {error}") from error
     try:
         answer = json.loads(said)
     except ValueError:
@@ -144,21 +126,6 @@ async def _answer(order: Mapping[str, Any], descriptors: Sequence[int], seconds:
         hint = "install python-tuf: pip install 'banlistd[fleet]'" if code == 1 and not said else ""
         raise FetchError(f"the program that takes lists from the mirrors failed: {fault}", hint)
     return answer
-
-
-async def _said(process: asyncio.subprocess.Process, order: bytes) -> bytes:
-    if process.stdin is None or process.stdout is None:
-        return b""
-    with suppress(BrokenPipeError, ConnectionResetError):
-        process.stdin.write(order)
-        await process.stdin.drain()
-    process.stdin.close()
-    said = bytearray()
-    while piece := await process.stdout.read(2**16):
-        said += piece
-        if len(said) > _MOST_OUTPUT:
-            raise FetchError("the program that takes lists from the mirrors says too much")
-    return bytes(said)
 
 
 def _listed(one: WantedList, base: int, result: int) -> dict[str, Any]:
