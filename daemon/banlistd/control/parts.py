@@ -1,9 +1,10 @@
 """What the handlers of the commands are given: the parts of the running daemon."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
+from banlistd.control.kept_lines import KeptLines
 from banlistd.control.seen import SeenContents
 from banlistd.control_api import ServiceControl
 from banlistd.core.addresses.exporting.files import Export
@@ -101,6 +102,7 @@ class Parts:
     reports: ReportStores
     fleet: "Callable[[], FleetLists | None]"
     roll_out: "Callable[[], RollOut | None]"
+    metric_lines: KeptLines = field(default_factory=KeptLines)
 
     def source(self, source_id: str) -> Source:
         """A configured source. Raises NoSuchSourceError."""
@@ -126,6 +128,8 @@ class Parts:
         earlier = self._before_those_under_way()
         figures = await self.records.figures()
         before = {**earlier, **self._before_those_under_way()}
+        if not before:
+            return figures
         return replace(figures, polls={**figures.polls, **{one: (poll.due_at, poll.failures) for one, poll in before.items()}})
 
     async def overview(self, oldest: Oldest | None = None) -> Overview:

@@ -50,6 +50,24 @@ def test_each_source_has_its_numbers(tmp_path: Path) -> None:
     run(Environment(tmp_path, CountingPackets()), config_of(source(ONE), source(TWO)), life)
 
 
+def test_a_later_answer_has_what_changed_since_the_first(tmp_path: Path) -> None:
+    async def life(world: DaemonWorld) -> None:
+        await world.poll(ONE)
+        before = await values(world)
+        world.clock.time += 60
+        world.fetcher.bodies[ONE] = b"192.0.2.7\n192.0.2.8\n192.0.2.9\n"
+        await world.poll(ONE)
+        await world.poll(TWO)
+        found = await values(world)
+        assert found[f"banlistd_source_entries {ONE}"] == 3 != before[f"banlistd_source_entries {ONE}"]
+        assert found[f"banlistd_source_elements {ONE}"] == 3
+        later = f"banlistd_source_last_good_timestamp_seconds {ONE}"
+        assert found[later] == before[later] + 60
+        assert f"banlistd_source_last_good_timestamp_seconds {TWO}" in found.keys() - before.keys()
+
+    run(Environment(tmp_path, CountingPackets()), config_of(source(ONE), source(TWO)), life)
+
+
 def test_a_list_that_is_too_old_is_stale(tmp_path: Path) -> None:
     async def life(world: DaemonWorld) -> None:
         await world.poll(ONE)

@@ -4,26 +4,29 @@ import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as read_open
 from prometheus_client.parser import text_string_to_metric_families as read_plain
 
+from banlistd.control.kept_lines import KeptLines, SourceColumn
 from banlistd.control.metrics import declaration
 from banlistd.control.metrics.declaration import EVERY_METRIC, MetricType
 from banlistd.control.metrics.exposition import Readings, exposition
 from banlistd.core.ruleset.measuring.durations import Durations
 
+OF_SOURCES = ("source",)
 READERS = {True: read_open, False: read_plain}
 LABELS = {"source": "a-list", "culprit": 'odd "name"\\ \n', "version": "1", "backend": "b", "verdict": "v"}
 EVERYTHING = Readings(
     {
         metric: [(tuple(LABELS[name] for name in metric.labels), 3)]
         for metric in EVERY_METRIC
-        if metric.type is not MetricType.HISTOGRAM
+        if metric.type is not MetricType.HISTOGRAM and metric.labels != OF_SOURCES
     },
     {declaration.TRANSACTIONS: Durations().note(0.001).note(0.3).note(60.0)},
+    {metric: SourceColumn([LABELS["source"]], [3]) for metric in EVERY_METRIC if metric.labels == OF_SOURCES},
 )
 
 
 @pytest.mark.parametrize("is_open", READERS)
 def test_every_metric_is_read_with_its_type_help_and_labels(is_open: bool) -> None:
-    families = {family.name: family for family in READERS[is_open](exposition(EVERYTHING, is_open=is_open))}
+    families = {family.name: family for family in READERS[is_open](exposition(EVERYTHING, KeptLines(), is_open=is_open))}
     assert families.keys() == {metric.name for metric in EVERY_METRIC}
     for metric in EVERY_METRIC:
         family = families[metric.name]
@@ -38,7 +41,7 @@ def test_every_metric_is_read_with_its_type_help_and_labels(is_open: bool) -> No
 def test_buckets_count_all_that_took_at_most_so_long(is_open: bool) -> None:
     (family,) = (
         family
-        for family in READERS[is_open](exposition(EVERYTHING, is_open=is_open))
+        for family in READERS[is_open](exposition(EVERYTHING, KeptLines(), is_open=is_open))
         if family.name == declaration.TRANSACTIONS.name
     )
     buckets = {sample.labels["le"]: sample.value for sample in family.samples if sample.labels}
@@ -47,8 +50,8 @@ def test_buckets_count_all_that_took_at_most_so_long(is_open: bool) -> None:
 
 
 def test_a_metric_without_samples_is_left_out() -> None:
-    assert exposition(Readings({}, {}), is_open=True) == "# EOF\n"
-    assert exposition(Readings({}, {}), is_open=False) == ""
+    assert exposition(Readings({}, {}, {}), KeptLines(), is_open=True) == "# EOF\n"
+    assert exposition(Readings({}, {}, {}), KeptLines(), is_open=False) == ""
 
 
 def test_only_the_configuration_and_bounded_names_are_labels() -> None:

@@ -133,12 +133,13 @@ _SAVE_POLL_WITH_VALIDATORS = f"""
 
 # The inner question is answered from the index, once for each source.
 _FROM_THE_NEWEST_OF_EACH = """FROM import_runs WHERE id IN (SELECT (SELECT id FROM import_runs AS run
-        WHERE run.source_id = sources.source_id AND {} ORDER BY generation DESC LIMIT 1) FROM sources)
+        WHERE run.source_id = sources.source_id AND {} ORDER BY generation DESC LIMIT 1) FROM {})
 """
 _HAS_CONTENT, _IS_ACCEPTED = "content_hash IS NOT NULL", "state IN ('pending', 'completed')"
-FROM_NEWEST_RUNS = _FROM_THE_NEWEST_OF_EACH.format(_HAS_CONTENT)
-_NEWEST_RUNS = f"SELECT {_COLUMNS} {FROM_NEWEST_RUNS}"
-EMPTY_SOURCES = f"SELECT source_id {FROM_NEWEST_RUNS} AND state = 'completed' AND entries = 0"
+NEWEST_RUNS_OF_ALL = _FROM_THE_NEWEST_OF_EACH.format(_HAS_CONTENT, "sources")
+NEWEST_RUNS_OF = _FROM_THE_NEWEST_OF_EACH.format(_HAS_CONTENT, "(SELECT value AS source_id FROM json_each(?)) AS sources")
+_NEWEST_RUNS = f"SELECT {_COLUMNS} {NEWEST_RUNS_OF_ALL}"
+EMPTY_SOURCES = f"SELECT source_id {NEWEST_RUNS_OF_ALL} AND state = 'completed' AND entries = 0"
 
 _POLL = "source_id, etag, last_modified, body_hash, recipe, content_hash, due_at, polled_at, failures, error, failing_since"
 
@@ -148,7 +149,7 @@ _POLLS_OF = f"{POLLS} WHERE source_id IN (SELECT value FROM json_each(?))"  # no
 _NEWEST_FIRST = "ORDER BY generation DESC LIMIT 1"
 NEWEST_OF = f"SELECT {_COLUMNS} FROM import_runs WHERE source_id = ? AND {_HAS_CONTENT} {_NEWEST_FIRST}"  # noqa: S608 - as above
 _ACCEPTED_OF = f"SELECT {_COLUMNS} FROM import_runs WHERE source_id = ? AND {_IS_ACCEPTED} {_NEWEST_FIRST}"  # noqa: S608 - as above
-_ACCEPTED_RUNS = f"SELECT {_COLUMNS} {_FROM_THE_NEWEST_OF_EACH.format(_IS_ACCEPTED)}"
+_ACCEPTED_RUNS = f"SELECT {_COLUMNS} {_FROM_THE_NEWEST_OF_EACH.format(_IS_ACCEPTED, 'sources')}"
 
 
 class ImportRuns:

@@ -121,6 +121,9 @@ class _Direct:
     async def executemany(self, statement: str, parameters: Iterable[Any]) -> sqlite3.Cursor:
         return self._connection.executemany(statement, parameters)
 
+    def create_function(self, name: str, arguments: int, function: Callable[..., Any]) -> None:
+        self._connection.create_function(name, arguments, function)
+
     def blob(self, table: str, column: str, row: int) -> sqlite3.Blob:
         return self._connection.blobopen(table, column, row)
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from itertools import repeat
 
 from banlistd.adapters.system.own_usage import processor_seconds, resident_octets
+from banlistd.control.kept_lines import SourceColumn
 from banlistd.control.metrics import declaration as one
 from banlistd.control.metrics.exposition import Readings, Samples
 from banlistd.control.parts import Parts
@@ -32,7 +33,6 @@ class Moment:
     state: FirewallState | None
     totals: Mapping[SourceId, Counter]
     figures: SourceFigures
-    due: Mapping[SourceId, float]
     repairs: Repairs
     transactions: Durations
     has_ledger_fault: bool
@@ -54,7 +54,6 @@ async def moment_of(parts: Parts, version: str, lag: float | None, verdict: Verd
         parts.enforcer.state,
         totals,
         figures,
-        await asyncio.to_thread(_due, parts, sources, figures),
         parts.service.repairs,
         parts.enforcer.transactions,
         bool(parts.storage.fault),
@@ -63,19 +62,17 @@ async def moment_of(parts: Parts, version: str, lag: float | None, verdict: Verd
     )
 
 
-def _due(parts: Parts, sources: Iterable[Source], figures: SourceFigures) -> Mapping[SourceId, float]:
-    later = parts.poll_record.later
-    return {source.id: later(source, figures.polls.get(source.id, _NO_POLL)[0]) for source in sources}
+def readings(known: Moment, rests: Mapping[SourceId, float]) -> Readings:
+    """For a thread: for thousands of sources the event loop would pause.
 
-
-def readings(known: Moment) -> Readings:
-    """For a thread: for thousands of sources the event loop would pause."""
-    samples = {metric: [((), value)] for metric, value in _of_the_daemon(known)} | _of_the_sources(known)
+    `rests`: of the sources that are not to be asked for yet, for how many seconds.
+    """
+    samples: dict[one.Metric, Samples] = {metric: [((), value)] for metric, value in _of_the_daemon(known)}
     samples[one.BUILD_INFO] = [(known.info, 1)]
     samples[one.VERDICTS] = [((str(each),), int(each is known.verdict)) for each in Verdict]
     if known.repairs.by_program:
         samples[one.REPAIRS] = [((program,), times) for program, times in known.repairs.by_program.items()]
-    return Readings(samples, {one.TRANSACTIONS: known.transactions})
+    return Readings(samples, {one.TRANSACTIONS: known.transactions}, _of_the_sources(known, rests))
 
 
 def _of_the_daemon(known: Moment) -> Iterable[tuple[one.Metric, float]]:
@@ -94,26 +91,33 @@ def _of_the_daemon(known: Moment) -> Iterable[tuple[one.Metric, float]]:
     yield one.STARTED, known.started_at
 
 
-def _of_the_sources(known: Moment) -> dict[one.Metric, Samples]:
-    figures, owned = known.figures, owned_by_mark(known.state)
-    runs, polls, good_at, refusals = figures.runs, figures.polls, figures.good_at, figures.refusals
-    stale = figures.stale_since(known.sources, known.now)
+def _of_the_sources(known: Moment, rests: Mapping[SourceId, float]) -> dict[one.Metric, SourceColumn]:
+    figures, owned, now = known.figures, owned_by_mark(known.state), known.now
+    stale = figures.stale_since(known.sources, now)
     ids = [source.id for source in known.sources]
-    labels = [(str(each),) for each in ids]
     # Those of manual bans too.
-    slots = [(slot.mark, (str(slot.source_id),)) for slot in known.slots]
-    counted = [(str(source_id),) for source_id in known.totals]
-    # By zip and map, not sample by sample: there may be fifty thousand of them.
-    found: dict[one.Metric, Samples] = {
-        one.ENTRIES: [*zip(labels, (run[0] for run in map(runs.get, ids, repeat(_NO_RUN))), strict=True)],
-        one.ELEMENTS: [(label, owned.get(mark, 0)) for mark, label in slots],
-        one.PACKETS: [*zip(counted, (counter.packets for counter in known.totals.values()), strict=True)],
-        one.OCTETS: [*zip(counted, (counter.octets for counter in known.totals.values()), strict=True)],
-        one.LAST_GOOD: [(label, at) for label, at in zip(labels, map(good_at.get, ids), strict=True) if at is not None],
-        one.FAILURES: [*zip(labels, (poll[1] for poll in map(polls.get, ids, repeat(_NO_POLL))), strict=True)],
-        one.QUARANTINED: [*zip(labels, map(int, map(refusals.__contains__, ids)), strict=True)],
-        one.STALE: [*zip(labels, map(int, map(stale.__contains__, ids)), strict=True)],
-        # Without a time it is due at once.
-        one.NEXT_POLL: [*zip(labels, (due or known.now for due in map(known.due.get, ids)), strict=True)],
+    slots = [slot.source_id for slot in known.slots]
+    counted, counters = [*known.totals], [*known.totals.values()]
+    good = [source_id for source_id in ids if source_id in figures.good_at]
+    runs = map(figures.runs.get, ids, repeat(_NO_RUN))
+    polls = [*map(figures.polls.get, ids, repeat(_NO_POLL))]
+    # By map, not sample by sample: there may be fifty thousand of them.
+    found = {
+        one.ENTRIES: SourceColumn(ids, [run[0] for run in runs]),
+        one.ELEMENTS: SourceColumn(slots, [owned.get(slot.mark, 0) for slot in known.slots]),
+        one.PACKETS: SourceColumn(counted, [counter.packets for counter in counters]),
+        one.OCTETS: SourceColumn(counted, [counter.octets for counter in counters]),
+        one.LAST_GOOD: SourceColumn(good, [*map(figures.good_at.__getitem__, good)]),
+        one.FAILURES: SourceColumn(ids, [poll[1] for poll in polls]),
+        one.QUARANTINED: SourceColumn(ids, [*map(int, map(figures.refusals.__contains__, ids))]),
+        one.STALE: SourceColumn(ids, [*map(int, map(stale.__contains__, ids))]),
+        one.NEXT_POLL: SourceColumn(
+            ids, [_next_poll(poll[0], rests.get(each), now) for each, poll in zip(ids, polls, strict=True)]
+        ),
     }
-    return {metric: samples for metric, samples in found.items() if samples}
+    return {metric: column for metric, column in found.items() if column.sources}
+
+
+def _next_poll(due_at: float, rest: float | None, now: float) -> float:
+    """As `PollRecord.later`; without a time it is due at once."""
+    return max(due_at, now + rest) if rest else due_at or now

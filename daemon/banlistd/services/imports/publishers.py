@@ -5,6 +5,7 @@ source has another id or another format than before.
 """
 
 import asyncio
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import replace
 
@@ -44,6 +45,13 @@ class Publishers:
             return None
         last = self._last.get(download_place(source))
         return rest_before_next(last, source.minimum, self._clock.monotonic()) if last else None
+
+    def known_rests(self, sources: Iterable[Source]) -> Mapping[SourceId, float]:
+        """Seconds of rest, of each source that has any."""
+        now, last = self._clock.monotonic(), self._last
+        asked = [(one, last.get(download_place(one))) for one in sources if one.url is not None] if last else []
+        rests = [(one.id, rest_before_next(known, one.minimum, now)) for one, known in asked if known is not None]
+        return {source_id: rest.seconds for source_id, rest in rests if rest is not None}
 
     async def admit(self, source: Source, poll: Poll, *, anyway: bool) -> None:
         """Note that the list is asked for now. Raises DeferredError if it is too early, unless it is asked for `anyway`."""

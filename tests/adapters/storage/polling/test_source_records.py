@@ -4,6 +4,9 @@ import asyncio
 import dataclasses
 from pathlib import Path
 
+import aiosqlite
+import pytest
+
 from banlistd.adapters.storage.database import Database, open_database
 from banlistd.adapters.storage.import_runs import ImportRuns
 from banlistd.adapters.storage.polling.findings import FindingTable
@@ -101,6 +104,72 @@ def test_figures_are_columns_of_the_tables(tmp_path: Path) -> None:
             assert figures == SourceFigures(
                 {ONE: (9.0, 0), TWO: (4.0, 2)}, {ONE: (7, 2.0)}, {ONE: health.good_at}, {TWO: "shrunk"}
             )
+
+    asyncio.run(story())
+
+
+def test_kept_figures_are_those_that_a_new_reader_reads(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with open_database(tmp_path / "db") as database:
+            records, quarantine, ledger = SourceRecordReader(database), QuarantineTable(database), ImportRuns(database)
+
+            async def check() -> SourceFigures:
+                kept = await records.figures()
+                assert kept == await SourceRecordReader(database).figures()
+                assert kept == await records.figures()
+                return kept
+
+            await check()
+            await import_into(database, ONE, 7)
+            first = await check()
+            await quarantine.hold_back(REFUSED)
+            await ledger.save_poll(Poll(ONE, due_at=4.0, polled_at=3.0, failures=2))
+            assert (await check()).refusals == {TWO: "shrunk"}
+            assert first.polls == {ONE: (9.0, 0)}  # what was given out does not change
+            await quarantine.confirm(TWO, 5.0, Confirmed(HASH, None, None, None, starts_anew=False))
+            assert not (await check()).refusals
+            many = [SourceId(f"list-{number}") for number in range(600)]
+            for source_id in many:
+                await ledger.save_poll(Poll(source_id, due_at=4.0, polled_at=3.0))
+            assert set(many) < (await check()).polls.keys()
+
+    asyncio.run(story())
+
+
+def test_kept_figures_are_read_again_after_a_write_that_was_rolled_back(tmp_path: Path) -> None:
+    async def failing(connection: aiosqlite.Connection) -> None:
+        await connection.execute("UPDATE polls SET failures = 5")
+        raise ZeroDivisionError
+
+    async def story() -> None:
+        async with open_database(tmp_path / "db") as database:
+            records = SourceRecordReader(database)
+            await import_into(database, ONE, 7)
+            await records.figures()
+            with pytest.raises(ZeroDivisionError):
+                await database.write(failing)
+            assert (await records.figures()).polls == {ONE: (9.0, 0)}
+
+    asyncio.run(story())
+
+
+def empty(folder: Path) -> None:
+    for left in folder.iterdir():
+        left.unlink()
+
+
+def test_kept_figures_are_those_of_the_database_in_use(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with open_database(tmp_path / "db") as database:
+            records, ledger = SourceRecordReader(database), ImportRuns(database)
+            await import_into(database, ONE, 7)
+            await records.figures()
+            await asyncio.to_thread(empty, tmp_path)
+            await ledger.save_poll(Poll(TWO, due_at=4.0, polled_at=3.0))  # another file takes the place of the deleted one
+            await ledger.save_poll(Poll(ONE, due_at=5.0, polled_at=3.0))
+            found = await records.figures()
+            assert found == await SourceRecordReader(database).figures()
+            assert (found.polls[ONE], found.polls[TWO]) == ((5.0, 0), (4.0, 0))
 
     asyncio.run(story())
 

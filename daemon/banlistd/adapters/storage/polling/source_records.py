@@ -8,7 +8,6 @@ import aiosqlite
 from banlistd.adapters.storage.database import Database
 from banlistd.adapters.storage.import_runs import (
     EMPTY_SOURCES,
-    FROM_NEWEST_RUNS,
     NEWEST_OF,
     POLL_OF,
     POLLS,
@@ -17,8 +16,8 @@ from banlistd.adapters.storage.import_runs import (
     polls_of,
 )
 from banlistd.adapters.storage.polling.findings import MOVED
+from banlistd.adapters.storage.polling.kept_figures import KeptFigures
 from banlistd.adapters.storage.quarantine import (
-    GOOD_AT,
     HEALTHS,
     OLD_HEALTHS,
     QUARANTINED_OF,
@@ -31,9 +30,6 @@ from banlistd.core.feeds.health.overview import Oldest, Overview
 from banlistd.core.feeds.quarantine import SourceRecord
 from banlistd.core.feeds.value.over_time import BEFORE, SLOTS, ListSizes, Slots
 from banlistd.model import SourceId
-
-_DUE_AND_FAILURES = "SELECT source_id, due_at, failures FROM polls"
-_ENTRIES_AND_END = f"SELECT source_id, entries, completed_at {FROM_NEWEST_RUNS}"
 
 # Versions know when each content came, also one that came again. A run of before there was a history, or of which the version
 # is forgotten, has its arrival: a run is completed anew where its content is only applied once more. Of the rows of a group
@@ -59,6 +55,7 @@ class SourceRecordReader:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._figures = KeptFigures()
 
     async def record(self, source_id: SourceId) -> SourceRecord:
         key = (source_id,)
@@ -76,7 +73,7 @@ class SourceRecordReader:
         return await self._database.read(partial(_overview, oldest))
 
     async def figures(self) -> SourceFigures:
-        return await self._database.read(_figures)
+        return await self._database.read(self._figures.read)
 
     async def sizes(self, slots: Slots) -> Sequence[ListSizes]:
         return await self._database.read(partial(_sizes, slots))
@@ -90,15 +87,6 @@ async def _sizes(slots: Slots, connection: aiosqlite.Connection) -> Sequence[Lis
 def _pair(text: str) -> tuple[int, int]:
     slot, _, entries = text.partition(" ")
     return int(slot), int(entries)
-
-
-async def _figures(connection: aiosqlite.Connection) -> SourceFigures:
-    return SourceFigures(
-        {row[0]: (row[1], row[2]) for row in await connection.execute_fetchall(_DUE_AND_FAILURES)},
-        {row[0]: (row[1], row[2]) for row in await connection.execute_fetchall(_ENTRIES_AND_END)},
-        {row[0]: row[1] for row in await connection.execute_fetchall(GOOD_AT)},
-        {row[0]: row[1] for row in await connection.execute_fetchall(REFUSALS)},
-    )
 
 
 async def _overview(oldest: Oldest | None, connection: aiosqlite.Connection) -> Overview:

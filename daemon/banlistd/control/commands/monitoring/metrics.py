@@ -49,8 +49,12 @@ async def _answer(parts: "Parts", order: MetricsOrder) -> MetricsAnswer:
 
     verdict = order.verdict or Verdict((await HEALTH.answer(parts, ()))["verdict"])
     known = await moment_of(parts, version("banlistd"), order.lag, verdict, may_be_recent=order.may_be_recent)
-    text = await asyncio.to_thread(lambda: exposition(readings(known), is_open=order.is_open))
-    return {"text": text}
+
+    def text() -> str:
+        # In one turn of a thread: each turn waits for the event loop, which imports may keep busy.
+        return exposition(readings(known, parts.poll_record.rests(known.sources)), parts.metric_lines, is_open=order.is_open)
+
+    return {"text": await asyncio.to_thread(text)}
 
 
 def _page(answer: MetricsAnswer, _: PageContext) -> Page:

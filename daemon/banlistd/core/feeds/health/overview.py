@@ -70,8 +70,11 @@ def stale_since(good_at: Mapping[SourceId, float], sources: Iterable[Source], no
     A combination is not newer than its parts: it is stale since the first of those that are.
     """
     known = {source.id: source for source in sources}
-    since = {source_id: stale_at(good_at[source_id], source) for source_id, source in known.items() if source_id in good_at}
-    stale = {source_id: moment for source_id, moment in since.items() if moment <= now}
+    stale = {
+        source_id: moment
+        for source_id, source in known.items()
+        if (at := good_at.get(source_id)) is not None and (moment := stale_at(at, source)) <= now
+    }
     if stale:
         for source in [source for source in known.values() if source.combination]:
             moments = [stale[one] for one in _all_parts(source, known) if one in stale]
