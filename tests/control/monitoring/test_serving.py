@@ -3,7 +3,6 @@
 import asyncio
 import json
 from http import HTTPStatus
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,9 +10,8 @@ import pytest
 from banlistd.control.commands.monitoring.metrics import MetricsOrder
 from banlistd.control.declaration import Command
 from banlistd.control.monitoring.loop_lag import LoopLag
-from banlistd.control.monitoring.serving import monitoring_routes, serve_monitoring
+from banlistd.control.monitoring.serving import monitoring_routes
 from banlistd.control_api import Verdict
-from banlistd.core.config.service.metrics import Listen
 
 EXPECTED = MetricsOrder(is_open=False, lag=0.0, verdict=Verdict.DEGRADED, may_be_recent=True)
 
@@ -86,22 +84,3 @@ def test_live_asks_nothing() -> None:
     commands = Commands(Verdict.OPEN)
     commands.ask("/live")
     assert commands.orders == []
-
-
-def test_the_first_answer_is_prepared_before_a_client_asks(tmp_path: Path) -> None:
-    async def main() -> None:
-        commands = Commands(Verdict.PROTECTED)
-        prepared = asyncio.Event()
-
-        async def answer(command: Command[Any, Any], order: Any) -> Any:
-            if command.name == "metrics":
-                prepared.set()
-            return await commands(command, order)
-
-        serving = asyncio.ensure_future(serve_monitoring(Listen("", 0, str(tmp_path / "socket")), answer))
-        await prepared.wait()
-        serving.cancel()
-        await asyncio.gather(serving, return_exceptions=True)
-        assert [name for name, _ in commands.orders] == ["health", "metrics"]
-
-    asyncio.run(main())

@@ -83,25 +83,6 @@ def test_a_ledger_that_was_replaced_gets_the_totals(tmp_path: Path) -> None:
     run(Environment(tmp_path, firewall=firewall), CONFIG, life)
 
 
-def test_a_recent_reading_is_without_sources_that_are_gone_and_does_not_wait_for_new_ones(tmp_path: Path) -> None:
-    firewall = CountingFirewall()
-    environment = Environment(tmp_path, firewall=firewall, next_config=config_of(source(TWO)))
-
-    async def life(world: DaemonWorld) -> None:
-        totals = world.parts.evidence.totals
-        await world.poll(ONE)
-        firewall.counted = {marks_of(world)[ONE]: 7}
-        assert await totals.now() == {ONE: Counter(7, 700)}
-        await world.poll(TWO)
-        firewall.counted = dict.fromkeys(marks_of(world).values(), 9)
-        assert await totals.recent(3600.0) == {ONE: Counter(7, 700)}
-        await world.service.reload()
-        assert await totals.recent(3600.0) == {}
-        assert (await totals.now())[TWO] == Counter(9, 900)
-
-    run(environment, config_of(source(ONE), source(TWO)), life)
-
-
 def test_a_recent_reading_is_used_again_and_an_old_one_is_not(tmp_path: Path) -> None:
     firewall = CountingFirewall()
 

@@ -3,7 +3,6 @@
 import asyncio
 import json
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from http import HTTPStatus
 from typing import cast
 
@@ -15,7 +14,6 @@ from banlistd.control.monitoring.server import MonitoringRoute, MonitoringServer
 from banlistd.control.server import Answerer
 from banlistd.control_api import Verdict
 from banlistd.core.config.service.metrics import Listen
-from banlistd.errors import BanlistdError
 
 _JSON = "application/json"
 
@@ -29,17 +27,9 @@ async def serve_monitoring(place: Listen, answer: Answerer) -> None:
     """Until it is cancelled. Raises ControlSocketError and AlreadyRunningError."""
     clock = asyncio.get_running_loop().time
     lag = LoopLag(clock)
-    routes = monitoring_routes(answer, lag, clock)
     async with listening(place) as listener, asyncio.TaskGroup() as together:
         together.create_task(lag.run())
-        together.create_task(MonitoringServer(routes).run(listener))
-        together.create_task(_prepare(routes["/metrics"]))
-
-
-async def _prepare(metrics: MonitoringRoute) -> None:
-    """So that the first scrape waits no longer than those after it: rules and rows are read, and lines of sources written."""
-    with suppress(BanlistdError):  # who asks gets it
-        await metrics("")
+        together.create_task(MonitoringServer(monitoring_routes(answer, lag, clock)).run(listener))
 
 
 def monitoring_routes(answer: Answerer, lag: LoopLag, clock: Callable[[], float]) -> Mapping[str, MonitoringRoute]:

@@ -52,19 +52,12 @@ class CounterTotals:
             return self._newest
 
     async def recent(self, most: float = _RECENT) -> Mapping[SourceId, Counter]:
-        """The same, less than `most` seconds old: for those who ask for thousands. A source that the firewall has since then is
-        in the next reading; one that it has no more is left out.
+        """The same, less than `most` seconds old, of the sources that the firewall has now: for those who ask for thousands.
 
         Raises FirewallError.
         """
-        if asyncio.get_running_loop().time() - self._read_at >= most:
-            return await self.now()
-        gone = self._read_of - self._present()
-        return (
-            {source_id: counter for source_id, counter in self._newest.items() if source_id not in gone}
-            if gone
-            else self._newest
-        )
+        is_recent = asyncio.get_running_loop().time() - self._read_at < most and self._read_of == self._present()
+        return self._newest if is_recent else await self.now()
 
     def _present(self) -> frozenset[SourceId]:
         state = self._enforcer.state
