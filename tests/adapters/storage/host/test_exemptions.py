@@ -58,3 +58,16 @@ def test_old_ends_and_surplus_ones_go_and_open_rows_stay(tmp_path: Path, monkeyp
         assert await table.load() == [SIX]
 
     use(tmp_path, life)
+
+
+def test_a_reason_that_is_no_utf8_is_kept_escaped_and_its_end_finds_it(tmp_path: Path) -> None:
+    strange = replace(FOUR, reason="network of w\udcff0")
+
+    async def life(table: ExemptionTable) -> None:
+        await table.change([strange])
+        assert [one.reason for one in await table.load()] == [r"network of w\udcff0"]
+        await table.change([replace(strange, until=20.0)])
+        assert await table.load() == []
+        assert [one.until for one in await table.ended(FOUR.span)] == [20.0]
+
+    use(tmp_path, life)

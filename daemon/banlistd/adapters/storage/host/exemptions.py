@@ -62,7 +62,9 @@ class ExemptionTable:
 
 
 def _row(one: ExemptSpan) -> tuple[Any, ...]:
-    return (*_packed(one.span), one.reason, int(one.learned), one.since, one.until)
+    # It may quote a name from outside that is no UTF-8, of which SQLite takes no text: such octets are written as \udcff.
+    reason = one.reason.encode("utf-8", "backslashreplace").decode()
+    return (*_packed(one.span), reason, int(one.learned), one.since, one.until)
 
 
 def _packed(span: Span) -> tuple[bytes, bytes]:
