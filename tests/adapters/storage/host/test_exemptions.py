@@ -71,3 +71,16 @@ def test_a_reason_that_is_no_utf8_is_kept_escaped_and_its_end_finds_it(tmp_path:
         assert [one.until for one in await table.ended(FOUR.span)] == [20.0]
 
     use(tmp_path, life)
+
+
+def test_of_too_many_ends_the_oldest_go_whatever_the_age_of_their_rows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(exemptions, "_MOST_ENDED", 3)
+
+    async def life(table: ExemptionTable) -> None:
+        await table.change([FOUR])
+        for number in range(5):
+            await table.change([replace(FOUR, since=40.0 + number, until=50.0 + number)])
+        await table.change([replace(FOUR, until=60.0)])
+        assert [one.since for one in await table.ended(FOUR.span)] == [FOUR.since, 44.0, 43.0]
+
+    use(tmp_path, life)

@@ -24,7 +24,11 @@ _ENDED = f"""
     WHERE until IS NOT NULL AND length(first) = ? AND first <= ? AND last >= ? ORDER BY until DESC, id DESC
 """  # noqa: S608 - as above
 _FORGET_OLD = "DELETE FROM exemptions WHERE until < ?"
-_FORGET_SURPLUS = "DELETE FROM exemptions WHERE until IS NOT NULL AND id <= (SELECT max(id) FROM exemptions) - ?"
+_FORGET_SURPLUS = """
+    DELETE FROM exemptions WHERE id IN (
+        SELECT id FROM exemptions WHERE until IS NOT NULL ORDER BY until DESC, id DESC LIMIT -1 OFFSET ?
+    )
+"""
 
 _OCTETS = {Family.IPV4: 4, Family.IPV6: 16}
 
