@@ -83,6 +83,13 @@ def command_ip(words: str) -> None:
 
 
 @in_network_namespace
+def test_an_interface_may_have_a_name_that_is_no_utf8(tmp_path: Path) -> None:
+    command_ip("link add w\udcff0 type veth peer name two")
+    command_ip("address add 192.0.2.2/32 dev w\udcff0")
+    assert find(tmp_path)["192.0.2.2"] == "address of w\N{REPLACEMENT CHARACTER}0"
+
+
+@in_network_namespace
 def test_a_tcp_connection_to_port_22_protects_nobody(tmp_path: Path) -> None:
     command_ip("address add 192.0.2.2/32 dev lo")
     with (

@@ -3,6 +3,7 @@
 Names are those of linux/rtnetlink.h and linux/if_addr.h.
 """
 
+import os
 import socket
 import struct
 import sys
@@ -157,9 +158,9 @@ def guest_addresses() -> Iterator[tuple[int, bytes]]:
 
 
 def name_of(index: int) -> str:
-    """The name of an interface."""
+    """The name of an interface; what of it is no UTF-8 is replaced, as in `links`."""
     try:
-        return socket.if_indextoname(index)
+        return decode_text(os.fsencode(socket.if_indextoname(index)))
     except OSError:  # it has gone since
         return f"interface {index}"
 
