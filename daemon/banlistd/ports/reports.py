@@ -35,9 +35,10 @@ class NodeRegister(Protocol):
     async def own_addresses(self) -> frozenset[ReportedAddress]:
         """Of all nodes together."""
 
-    async def admit(self, node: Node) -> None:
+    async def admit(self, node: Node, is_canary: bool | None = None) -> None:
         """Write one down, or in place of the one with its id; the sightings of that one stay if its key does.
 
+        `is_canary`, not that of the node, says whether it is one; None: as the one with its id is, and a new one is none.
         Raises RefusedError where another node has the key.
         """
 

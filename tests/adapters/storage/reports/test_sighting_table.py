@@ -95,6 +95,27 @@ def test_a_node_admitted_anew_with_another_key_is_another_node(tmp_path: Path) -
     run(tmp_path, life)
 
 
+def test_a_canary_that_is_admitted_again_stays_one_until_it_is_said_to_be_none(tmp_path: Path) -> None:
+    async def life(nodes: NodeTable, _: SightingTable) -> None:
+        async def admitted(key: bytes, site: str, is_canary: bool | None = None) -> bool:
+            await nodes.admit(replace(node("node-1", site), key=key * 32), is_canary)
+            (one,) = await nodes.some(["node-1"])
+            assert (one.key, one.site) == (key * 32, site)
+            return one.is_canary
+
+        assert [one.is_canary for one in await nodes.every()] == [False] * 3
+        assert await admitted(b"k", "oslo", is_canary=True)
+        assert await admitted(b"k", "paris")
+        assert await admitted(b"l", "paris")
+        assert not await admitted(b"l", "paris", is_canary=False)
+        assert not await admitted(b"m", "paris")
+        await admitted(b"m", "paris", is_canary=True)
+        await nodes.forget("node-1")
+        assert not await admitted(b"m", "paris")
+
+    run(tmp_path, life)
+
+
 def test_own_addresses_are_those_of_all_nodes(tmp_path: Path) -> None:
     async def life(nodes: NodeTable, _: SightingTable) -> None:
         await nodes.admit(node("node-1", "oslo", "203.0.113.1", "2001:db8::1"))

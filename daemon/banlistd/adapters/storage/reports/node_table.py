@@ -45,14 +45,17 @@ class NodeTable:
         rows = await self._database.run("SELECT own FROM nodes WHERE own != ''")
         return frozenset(reported_address(text) for (own,) in rows for text in own.split())
 
-    async def admit(self, node: Node) -> None:
+    async def admit(self, node: Node, is_canary: bool | None = None) -> None:
         own = " ".join(sorted(map(written, node.own)))
 
         async def work(connection: aiosqlite.Connection) -> None:
+            known = await connection.execute_fetchall("SELECT is_canary FROM nodes WHERE id = ?", (node.id,))
+            was_canary = any(value for (value,) in known)
+            canary = was_canary if is_canary is None else is_canary
             # With another key it is another node: what the old one has reported goes.
             await connection.execute("DELETE FROM nodes WHERE id = ? AND key != ?", (node.id, node.key))
             try:
-                await connection.execute(_ADMIT, (node.id, node.site, node.key, own, node.admitted_at, node.is_canary))
+                await connection.execute(_ADMIT, (node.id, node.site, node.key, own, node.admitted_at, canary))
             except sqlite3.IntegrityError as error:
                 hint = "each node has a key of its own: one key would count as several sites"
                 raise RefusedError("another node has this key", hint) from error

@@ -25,13 +25,20 @@ class GoneRow(TypedDict):
     found: bool
 
 
+class AdmitOrder(NamedTuple):
+    """The node, and whether it is a canary; None: as it was."""
+
+    node: "Node"
+    is_canary: bool | None
+
+
 class NodeOrder(NamedTuple):
     """The id of a node."""
 
     node: str
 
 
-def _read_admit(request: "ControlRequest") -> "Node":
+def _read_admit(request: "ControlRequest") -> AdmitOrder:
     """Raises UsageError."""
     from banlistd.core.config.service.orders import operator_key
     from banlistd.core.config.values import Unfit, source_id
@@ -47,10 +54,18 @@ def _read_admit(request: "ControlRequest") -> "Node":
     if not isinstance(own, list) or len(own) > _MOST_OWN or not all(isinstance(one, str) for one in own):
         raise UsageError(f"'own' is no list of {_MOST_OWN} addresses at most")
     try:
-        is_canary = request.fields.get("canary") is True
-        return Node(node_id, site_id, public, frozenset(map(reported_address, own)), is_canary=is_canary)
+        admitted = Node(node_id, site_id, public, frozenset(map(reported_address, own)))
     except ValueError as error:
         raise UsageError("an own address is no single address", "203.0.113.7, or 2001:db8::7") from error
+    return AdmitOrder(admitted, _read_canary(request))
+
+
+def _read_canary(request: "ControlRequest") -> bool | None:
+    """Raises UsageError."""
+    begins, ends = (request.fields.get(name) is True for name in ("canary", "no_canary"))
+    if begins and ends:
+        raise UsageError("a node is a canary or none", "give --canary or --no-canary, or neither: then it stays as it is")
+    return begins if begins or ends else None
 
 
 def _text(request: "ControlRequest", name: str) -> str:
@@ -70,17 +85,17 @@ def _read_node(request: "ControlRequest") -> NodeOrder:
         raise UsageError(verdict.words, verdict.hint) from verdict
 
 
-async def _admit(parts: "Parts", node: "Node") -> NodeRow:
+async def _admit(parts: "Parts", order: AdmitOrder) -> NodeRow:
     from dataclasses import replace
 
     register, now = parts.reports.nodes(), parts.clock.now()
-    await register.admit(replace(node, admitted_at=now))
-    (admitted,) = await register.some([node.id])
+    await register.admit(replace(order.node, admitted_at=now), order.is_canary)
+    (admitted,) = await register.some([order.node.id])
     return node_row(admitted, await parts.reports.sightings().counts(), now)
 
 
 def _admitted(row: NodeRow, _: PageContext) -> Page:
-    more = ", and what it refuses is stopped for the fleet" if row["canary"] else ""
+    more = ", and it is a canary: what it refuses is stopped for the fleet" if row["canary"] else ", and it is no canary"
     return [f"{printable(row['id'])} of {printable(row['site'])} is admitted: what it reports counts{more}"]
 
 
@@ -109,12 +124,13 @@ def _forgotten(row: GoneRow, _: PageContext) -> Page:
     return [f"{printable(row['id'])} is {'forgotten' if row['found'] else 'not known'}"]
 
 
-NODES_ADMIT: "Command[Node, NodeRow]" = Command(
+NODES_ADMIT: Command[AdmitOrder, NodeRow] = Command(
     name="nodes admit",
     help="take the reports of a node from now on",
     details="`banlistctl fleet join` prints the key on the node. Nodes of one site count as one: give machines of one owner, or"
     " behind one address, the same site: an address is listed once as many sites have reported it as `quorum` says. The own"
-    " addresses of a node are never listed. A node that was suspended is taken again.",
+    " addresses of a node are never listed. A node that was suspended is taken again. A canary"
+    " that is admitted again, with another key as well, stays one until `--no-canary`.",
     method="POST",
     example=NODE_EXAMPLE,
     arguments=(
@@ -123,6 +139,7 @@ NODES_ADMIT: "Command[Node, NodeRow]" = Command(
         Argument("--key", "KEY", "its public key of Ed25519, base64", required=True),
         Argument("--own", "ADDRESS", "its own public addresses", nargs="*"),
         Argument("--canary", "", "a version of a list that it refuses is stopped for the fleet", is_flag=True),
+        Argument("--no-canary", "", "it is a canary no longer", field="no_canary", is_flag=True),
     ),
     read=_read_admit,
     answer=_admit,
