@@ -78,6 +78,9 @@ class Hearing:
             if fleet is not None:
                 self._reports = self._reports or _reports(self._application, fleet, self._places)
                 self._reports.configure(fleet, moves.reporting)
+            elif self._reports:
+                await self._reports.end()
+                self._reports = None
             self._changed.set()
             self._changed = asyncio.Event()
             if moves.taking in {PartMove.BEGIN, PartMove.END}:

@@ -1,0 +1,104 @@
+"""What a reload makes of the parts that report and gather reports, on a real database; the connection is the test's."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
+
+from banlistd.adapters.storage.database import open_database
+from banlistd.adapters.storage.manual_bans import ManualBanTable
+from banlistd.adapters.storage.reports.stores import ReportTables
+from banlistd.application import Application
+from banlistd.connecting.hearing import Hearing
+from banlistd.core.config.model import Config
+from banlistd.core.config.service.fleet import Fleet
+from banlistd.core.config.service.mqtt import Broker, Mqtt
+from banlistd.core.manual.manual_bans import read_ban
+from banlistd.core.mqtt.orders.keys import private_key_text
+from banlistd.core.mqtt.topics import NodeTopics
+from banlistd.paths import Paths
+from banlistd.ports.mqtt import BusConnection, BusMessage
+from banlistd.services.telling.event_stream import EventStream
+from support.fakes import FakeAnnouncer, FakeClock
+
+MQTT = Mqtt(broker=Broker("127.0.0.1", 1, has_tls=False))
+TOPICS = NodeTopics("node-1")
+# Without a fleet, the topics have the same name.
+NODE = Fleet(name="home", report=("fail2ban/*",), node_key="${credential:node-key}")
+
+
+class World:
+    """A hearing, and the reports that it has delivered."""
+
+    def __init__(self, disk: Path, reports: ReportTables, clock: FakeClock) -> None:
+        self.service = SimpleNamespace(config=Config())
+        self.clock = clock
+        self.delivered = asyncio.Queue[BusMessage]()
+        stream, nothing = EventStream(FakeAnnouncer(), clock), cast("Any", None)
+        application = SimpleNamespace(
+            service=self.service,
+            clock=clock,
+            announcer=stream,
+            stream=stream,
+            reports=reports,
+            answers=nothing,
+            orders_seen=nothing,
+            exempt=nothing,
+            fleet=lambda: None,
+            roll_out=lambda: None,
+            started_at=1.0,
+        )
+        self.hearing = Hearing(cast("Application", application), MQTT, Paths(disk, disk, disk, credentials=disk))
+
+    async def reload(self, config: Config) -> None:
+        self.service.config = config
+        assert self.hearing.is_in(config.fleet)
+        await self.hearing.configure(MQTT, config.fleet)
+
+    async def deliver(self, message: BusMessage) -> bool:
+        self.delivered.put_nowait(message)
+        return True
+
+
+def run(disk: Path, story: Callable[[World], Awaitable[None]]) -> None:
+    async def main() -> None:
+        async with asyncio.timeout(30), open_database(disk / "db") as database:
+            clock = FakeClock()
+            ban = read_ban({"address": "203.0.113.7", "origin": "fail2ban/sshd", "for": "1d"}).at(clock.now())
+            await ManualBanTable(database).change([ban], [])
+            world = World(disk, ReportTables(database, disk / "db"), clock)
+            try:
+                await story(world)
+            finally:
+                await world.hearing.end()
+
+    (disk / "node-key").write_text(private_key_text(bytes(range(32))))
+    asyncio.run(main())
+
+
+def sendings() -> list[asyncio.Task[Any]]:
+    """What sends reports now."""
+    return [task for task in asyncio.all_tasks() if task.get_coro().__qualname__ == "ReportSending.run"]  # type: ignore[union-attr]
+
+
+def test_after_a_reload_without_a_fleet_nothing_is_reported_until_there_is_one_again(tmp_path: Path) -> None:
+    async def story(world: World) -> None:
+        await world.reload(Config(fleet=NODE))
+        connection = cast("BusConnection", world)
+        speaking = asyncio.ensure_future(world.hearing.speak_for_fleet(connection, TOPICS))
+        assert (await world.delivered.get()).topic == TOPICS.of("report")
+        (before,) = sendings()
+        await world.reload(Config())
+        await asyncio.wait([before])
+        for _ in range(10):  # as many steps as a new task would need
+            await asyncio.sleep(0)
+        assert sendings() == []
+        # Its name is another one with other origins: so what is in force is said at once.
+        await world.reload(Config(fleet=replace(NODE, report=("fail2ban/sshd",))))
+        await world.delivered.get()
+        speaking.cancel()
+        await asyncio.wait([speaking])
+
+    run(tmp_path, story)
