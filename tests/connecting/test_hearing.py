@@ -12,12 +12,14 @@ from banlistd.adapters.storage.manual_bans import ManualBanTable
 from banlistd.adapters.storage.reports.stores import ReportTables
 from banlistd.application import Application
 from banlistd.connecting.hearing import Hearing
-from banlistd.core.config.model import Config
+from banlistd.core.config.model import Config, Source
 from banlistd.core.config.service.fleet import Fleet
 from banlistd.core.config.service.mqtt import Broker, Mqtt
+from banlistd.core.config.service.reports import Reports
 from banlistd.core.manual.manual_bans import read_ban
 from banlistd.core.mqtt.orders.keys import private_key_text
 from banlistd.core.mqtt.topics import NodeTopics
+from banlistd.model import SourceId
 from banlistd.paths import Paths
 from banlistd.ports.mqtt import BusConnection, BusMessage
 from banlistd.services.telling.event_stream import EventStream
@@ -81,6 +83,34 @@ def run(disk: Path, story: Callable[[World], Awaitable[None]]) -> None:
 def sendings() -> list[asyncio.Task[Any]]:
     """What sends reports now."""
     return [task for task in asyncio.all_tasks() if task.get_coro().__qualname__ == "ReportSending.run"]  # type: ignore[union-attr]
+
+
+def is_gathering() -> bool:
+    """Whether reports are judged, or silent nodes looked for: there is nothing else that is tried again after a fault."""
+    names = {getattr(task.get_coro(), "__qualname__", "") for task in asyncio.all_tasks()}
+    return "FaultRecorder.repeat" in names
+
+
+def test_a_hub_gathers_reports_as_long_as_a_list_is_made_of_them(tmp_path: Path) -> None:
+    listed = Source(id=SourceId("reports"), reports=Reports())
+    hub = Config(fleet=Fleet(name="home"), sources=(listed,))
+    without: tuple[Config, ...] = (
+        replace(hub, sources=()),
+        replace(hub, sources=(replace(listed, enabled=False),)),
+        Config(),
+    )
+
+    async def story(world: World) -> None:
+        for later in without:
+            await world.reload(hub)
+            assert world.hearing.duties(MQTT).hub is not None
+            assert (world.hearing.listens_to[0], is_gathering()) == (True, True)
+            await world.reload(replace(hub, sources=(listed, Source(id=SourceId("more"), url="https://lists.example"))))
+            assert (world.hearing.listens_to[0], is_gathering()) == (True, True)
+            await world.reload(later)
+            assert (world.hearing.listens_to[0], is_gathering()) == (False, False)
+
+    run(tmp_path, story)
 
 
 def test_after_a_reload_without_a_fleet_nothing_is_reported_until_there_is_one_again(tmp_path: Path) -> None:

@@ -67,6 +67,8 @@ class Hearing:
         """From now on, these operators, buttons and parts of the fleet count, over every connection."""
         self._orders.configure(self._recipient(mqtt))
         self._presses.configure(mqtt.presses)
+        if self._reports:
+            await self._reports.follow_lists()
         if fleet != self._fleet:
             moves, self._fleet = fleet_moves(self._fleet, fleet), fleet
             if moves.publishing in {PartMove.BEGIN, PartMove.END}:

@@ -50,6 +50,11 @@ class FleetReports:
             except BanlistdError as error:
                 FaultRecorder(self._application.announcer).record(error)  # state and orders pass all the same
 
+    async def follow_lists(self) -> None:
+        """Gather no reports any more where a reload has left no list that is made of them."""
+        if not _lists(self._application):
+            await self._end_hub()
+
     @property
     def ears(self) -> HubEars | None:
         """None where no list is made of reports."""
@@ -60,8 +65,12 @@ class FleetReports:
         return self._hub.ears
 
     async def end(self) -> None:
-        if self._hub is not None:
-            await self._hub.end()
+        await self._end_hub()
+
+    async def _end_hub(self) -> None:
+        hub, self._hub = self._hub, None
+        if hub is not None:
+            await hub.end()
 
 
 def _lists(application: Application) -> list[Source]:
