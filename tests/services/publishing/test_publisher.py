@@ -192,6 +192,42 @@ def test_a_version_that_others_came_after_is_withdrawn_without_another_content(h
     assert len(hub.published) == 3
 
 
+def test_a_version_in_question_is_not_published_again_when_the_feed_gives_it_in_turn(hub: Hub) -> None:
+    first, bad, mended = (a_list(seed) for seed in (1, 2, 3))
+    for addresses in (first, bad):
+        hub.complete(addresses)
+        hub.turn(has_news=True)
+    asyncio.run(hub.roll_out.stop("drop", None, ORDER))
+    hub.complete(mended)
+    asyncio.run(hub.roll_out.release("drop", mended.content_hash(), 0))
+    hub.turn(has_news=True)
+    hub.complete(bad)
+    hub.turn(has_news=True)
+    assert hub.newest() == (mended.content_hash(), (bad.content_hash()[:16],))
+    assert hub.announcer.names().count(EventName.LIST_STOPPED) == 2
+    hub.complete(mended)
+    hub.turn(has_news=True)
+    assert len(hub.published) == 3
+
+
+def test_what_is_withdrawn_does_not_wait_until_the_pause_after_a_fault_is_over(hub: Hub) -> None:
+    for addresses in (a_list(1), a_list(2)):
+        hub.complete(addresses)
+        hub.turn(has_news=True)
+    hub.complete(a_list(3))
+    hub.error = FleetFileError("disk full")
+    for _ in range(8):
+        hub.turn(has_news=True)
+        hub.clock.time += 300
+    hub.error = None
+    before = len(hub.published)
+    hub.turn(has_news=True)
+    assert len(hub.published) == before
+    asyncio.run(hub.roll_out.stop("drop", None, ORDER))
+    hub.turn(has_news=True)
+    assert hub.newest()[0] == a_list(1).content_hash()
+
+
 @pytest.mark.parametrize("file", [None, b"", whole_file(a_list(9))])
 def test_where_the_earlier_version_is_damaged_the_timestamp_is_signed_all_the_same(hub: Hub, file: bytes | None) -> None:
     first, bad = a_list(1), a_list(2)

@@ -81,3 +81,31 @@ def test_an_order_that_names_nothing_changes_nothing(
 def test_before_it_is_known_what_is_published_an_order_says_so() -> None:
     with pytest.raises(UsageError, match="not known yet"):
         Hub().stop("drop")
+
+
+def test_a_version_in_question_that_comes_again_stops_the_list_with_an_event() -> None:
+    hub = Hub(B, A)
+    asyncio.run(hub.roll_out.refused("web-1", [WIDE]))
+    asyncio.run(hub.roll_out.release("drop", C, 1000))
+    changes = hub.roll_out.changes
+    for _ in range(2):
+        asyncio.run(hub.roll_out.completed("drop", B))
+    assert hub.announcer.names()[2:] == [EventName.LIST_STOPPED]
+    assert hub.announcer.events[-1].fields["NODE"] == "web-1"
+    assert hub.roll_out.changes == changes + 1
+
+
+def test_a_second_order_withdraws_nothing_of_what_the_list_went_back_to() -> None:
+    hub = Hub(B, A)
+    asyncio.run(hub.roll_out.refused("web-1", [WIDE]))
+    hub.stop("drop")
+    assert hub.log.rows["drop"].bad == {B}
+
+
+def test_a_database_that_was_replaced_learns_again_what_is_stopped() -> None:
+    hub = Hub(B, A)
+    hub.stop("drop")
+    stopped = dict(hub.log.rows)
+    hub.log.rows.clear()
+    assert asyncio.run(hub.roll_out.states()) == stopped
+    assert hub.log.rows == stopped

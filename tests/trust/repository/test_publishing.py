@@ -197,6 +197,7 @@ def test_a_root_that_does_not_go_on_is_not_installed(tmp_path: Path, hub: Hub) -
 def test_what_old_snapshots_named_is_deleted_in_the_end(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("banlistd.trust.repository.retention._KEPT", 2)
     monkeypatch.setattr("banlistd.trust.repository.retention._KEPT_MOST", 3)
+    monkeypatch.setattr("banlistd.trust.repository.retention._KEPT_OF_A_LIST", 3)
     (hub.folder.public / "metadata").mkdir(parents=True)
     (hub.folder.public / "index.html").touch()
     for number in range(6):
@@ -207,3 +208,17 @@ def test_what_old_snapshots_named_is_deleted_in_the_end(hub: Hub, monkeypatch: p
     assert len(list((hub.folder.public / "targets" / "drop").iterdir())) == 4
     assert (hub.folder.public / "index.html").exists()
     assert "1.root.json" in kept
+
+
+def test_the_versions_of_a_list_are_kept_however_often_another_one_changes(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("banlistd.trust.repository.retention._KEPT", 2)
+    monkeypatch.setattr("banlistd.trust.repository.retention._KEPT_MOST", 3)
+    monkeypatch.setattr("banlistd.trust.repository.retention._KEPT_OF_A_LIST", 2)
+    for number in range(3):
+        publish(hub.job({"drop": new_content(f"daily {number}")}), now())
+    for number in range(8):
+        answer = publish(hub.job({"reports": new_content(f"busy {number}")}, "drop", "reports"), now())
+    daily = [known["content"] for known in answer["lists"]["drop"]["contents"]]
+    assert daily == [new_content(f"daily {number}").content for number in (2, 1)]
+    for known in answer["lists"]["drop"]["contents"]:
+        assert (hub.folder.public / known["file"]).exists()

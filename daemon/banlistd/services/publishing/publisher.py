@@ -67,6 +67,7 @@ class Publisher:
         self._stamp: object = None
         self._due = self._skew = 0.0
         self._pause = 0.0
+        self._changes = 0
         self._fault = ""
 
     async def run(self) -> NoReturn:
@@ -87,8 +88,12 @@ class Publisher:
         skew = self._parts.clock.now() - self._now
         is_due = self._now >= self._due or stamp != self._stamp or abs(skew - self._skew) > _JUMP
         try:
-            if not is_due and (self._pause or not has_news or not await self._waiting()):
+            # What is withdrawn does not wait for the end of a pause: nodes wait with it, and not for long.
+            changes = self._parts.roll_out.changes
+            is_paused = self._pause and changes == self._changes
+            if not is_due and (is_paused or not has_news or not await self._waiting()):
                 return
+            self._changes = changes
             await self._publish(renews=is_due)
         except (FleetError, LedgerError) as error:
             self._pause = min(max(self._pause * 2, _FIRST_PAUSE), _LONGEST_PAUSE)
@@ -102,7 +107,10 @@ class Publisher:
         """What is to be published and is not, by its list. Raises LedgerError."""
         if self._published is None:
             return {}
-        states, completed = await self._parts.roll_out.states(), await self._completed()
+        completed = await self._completed()
+        for name, imported in completed.items():
+            await self._parts.roll_out.completed(name, imported.content_hash)
+        states = await self._parts.roll_out.states()
         found = {}
         for name in self._lists:
             state, content = states.get(name, UNTOUCHED), completed.get(name)

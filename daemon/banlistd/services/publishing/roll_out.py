@@ -10,9 +10,11 @@ from banlistd.core.fleet.roll_out.stops import (
     UNTOUCHED,
     Questioner,
     RollOutState,
+    after_completion,
     after_order,
     after_refusal,
     after_release,
+    ordered,
 )
 from banlistd.errors import NoSuchSourceError, UsageError
 from banlistd.events import Event, EventName
@@ -24,7 +26,7 @@ FEWEST_DIGITS = 6
 
 
 class RollOut:
-    """One for the life of the hub. What is published of each list is noted by the publisher."""
+    """One for the life of the hub. What is published of each list is noted by the publisher. `changes`: how many there were."""
 
     def __init__(self, log: RollOutLog, announcer: Announcer, clock: Clock) -> None:
         self._log = log
@@ -33,6 +35,8 @@ class RollOut:
         self._lock = asyncio.Lock()
         self._published: Published | None = None
         self._lists: Sequence[str] = ()
+        self._states: dict[str, RollOutState] = {}
+        self.changes = 0
 
     def note(self, lists: Sequence[str], published: Published) -> None:
         """What is published now, of these lists."""
@@ -46,7 +50,21 @@ class RollOut:
 
     async def states(self) -> Mapping[str, RollOutState]:
         """Of each list of which there is anything to say. Raises LedgerError."""
-        return await self._log.every()
+        async with self._lock:
+            return await self._every()
+
+    async def _every(self) -> Mapping[str, RollOutState]:
+        """A database that took the place of a damaged one has forgotten what is stopped: it is written down again."""
+        found = {**await self._log.every()}
+        for name in self._states.keys() - found.keys():
+            await self._log.keep(name, self._states[name])
+        self._states = {**self._states, **found}
+        return self._states
+
+    async def _change(self, name: str, state: RollOutState) -> None:
+        await self._log.keep(name, state)
+        self._states[name] = state
+        self.changes += 1
 
     async def stop(self, name: str, versions: Sequence[str] | None, by: Questioner) -> RollOutState:
         """`versions`: what is withdrawn, by its first digits; None: the newest one that was published.
@@ -54,11 +72,12 @@ class RollOut:
         Raises NoSuchSourceError, UsageError and LedgerError.
         """
         known = self._known(name)
-        found = known[:1] if versions is None else [_version(one, known, name) for one in versions]
+        named = [_version(one, known, name) for one in versions or ()]
         async with self._lock:
-            before = (await self._log.every()).get(name, UNTOUCHED)
+            before = (await self._every()).get(name, UNTOUCHED)
+            found = ordered(before, known) if versions is None else named
             after = after_order(before, known, found, by, self._clock.now())
-            await self._log.keep(name, after)
+            await self._change(name, after)
         self._tell_stop(name, found, by)
         return after
 
@@ -69,10 +88,10 @@ class RollOut:
         """
         self._known(name)
         async with self._lock:
-            before = (await self._log.every()).get(name, UNTOUCHED)
+            before = (await self._every()).get(name, UNTOUCHED)
             if before.stop is None:
                 return False
-            await self._log.keep(name, after_release(before, completed))
+            await self._change(name, after_release(before, completed))
         fields: dict[str, str | int | float] = {"SOURCE_ID": name} | ({} if uid is None else {"UID": uid})
         self._announcer.announce(Event(EventName.LIST_RELEASED, f"{name}: published for the fleet again", fields))
         return True
@@ -83,12 +102,22 @@ class RollOut:
             known = self.published.get(one.list, ())
             by = Questioner(node, None, one.guard, one.reason)
             async with self._lock:
-                before = (await self._log.every()).get(one.list, UNTOUCHED)
+                before = (await self._every()).get(one.list, UNTOUCHED)
                 after = after_refusal(before, known, one.content_hash, by, self._clock.now())
                 if after is None:
                     continue
-                await self._log.keep(one.list, after)
+                await self._change(one.list, after)
             self._tell_stop(one.list, [one.content_hash], by)
+
+    async def completed(self, name: str, content_hash: str) -> None:
+        """The hub has this content of a list now. Raises LedgerError."""
+        async with self._lock:
+            before = (await self._every()).get(name, UNTOUCHED)
+            after = after_completion(before, self.published.get(name, ()), content_hash, self._clock.now())
+            if after is None or after.stop is None:
+                return
+            await self._change(name, after)
+        self._tell_stop(name, [content_hash], after.stop.by)
 
     def _known(self, name: str) -> Sequence[str]:
         if name not in self._lists:

@@ -1,15 +1,20 @@
 """What of a repository may be deleted: nodes and mirrors may be in the middle of a pull of an older timestamp."""
 
 import time
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
 from banlistd.errors import FleetError
 from banlistd.trust.repository.hub_folder import HubFolder
+from banlistd.trust.repository.online import ROLE_NAMES
 
 _KEPT, _KEPT_SECONDS, _KEPT_MOST = 32, 48 * 3600, 288
 """Snapshots: at least so many, those of the last 48 hours, but of these no more than one every 10 minutes on average."""
+
+_KEPT_OF_A_LIST = 32
+"""Versions, with their whole files: a list that changes once a day can be gone back over, however often others change."""
 
 _FOREVER = frozenset({"root", "targets"})
 """A node that was away for a year proves every root in turn; the targets are small."""
@@ -28,6 +33,7 @@ def _kept_files(folder: HubFolder) -> Iterator[str]:
     yield "metadata/timestamp.json"
     present = sorted(folder.files(), reverse=True)
     yield from (f"metadata/{version}.{role}.json" for version, role in present if role in _FOREVER)
+    yield from _newest_of_each_list(folder, present)
     now, read = time.time(), set()
     for place, version in enumerate(version for version, role in present if role == "snapshot"):
         file = f"{version}.snapshot.json"
@@ -41,6 +47,17 @@ def _kept_files(folder: HubFolder) -> Iterator[str]:
                 read.add(named)
                 yield f"metadata/{named}"
                 yield from _targets(folder, named)
+
+
+def _newest_of_each_list(folder: HubFolder, present: Iterable[tuple[int, str]]) -> Iterator[str]:
+    """`present`: versions and roles, the newest first."""
+    counts = Counter[str]()
+    for version, role in present:
+        counts[role] += 1
+        if role not in ROLE_NAMES and counts[role] <= _KEPT_OF_A_LIST:
+            file = f"{version}.{role}.json"
+            yield f"metadata/{file}"
+            yield from (target for target in _targets(folder, file) if target.endswith(".blz"))
 
 
 def _targets(folder: HubFolder, file: str) -> Iterator[str]:

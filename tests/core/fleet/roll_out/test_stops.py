@@ -6,14 +6,17 @@ import pytest
 
 from banlistd.core.fleet.roll_out.stops import (
     DIGITS,
+    MOST_BACK,
     MOST_QUESTIONED,
     UNTOUCHED,
     Questioner,
     RollOutState,
+    after_completion,
     after_order,
     after_refusal,
     after_release,
     next_version,
+    ordered,
     withdrawn,
 )
 
@@ -101,3 +104,42 @@ def test_only_the_newest_questions_are_kept() -> None:
     state = after_order(state, known, known[10:], OPERATOR, 2.0)
     assert len(state.questioned) == MOST_QUESTIONED
     assert {*known[10:]} <= state.bad
+
+
+def test_a_version_in_question_that_the_feed_gives_again_stops_the_list_again() -> None:
+    released = after_release(refused(UNTOUCHED, [B, A], B), C)
+    again = after_completion(released, [C, A, B], B, 5.0)
+    assert again is not None
+    assert again.stop is not None
+    assert (again.stop.since, again.stop.by, again.stop.kept) == (5.0, CANARY, "")
+    assert next_version(again, [C, A, B], B) == ""
+    # Released by an operator who has it, it is published.
+    assert next_version(after_release(again, B), [C, A, B], B) == B
+
+
+@pytest.mark.parametrize("completed", [A, B, C])
+def test_an_import_stops_nothing_that_was_not_in_question_or_is_stopped_already(completed: str) -> None:
+    stopped = refused(UNTOUCHED, [B, A], B)
+    assert after_completion(stopped, [A, B], completed, 5.0) is None
+    assert after_completion(UNTOUCHED, [B, A], completed, 5.0) is None
+    assert after_completion(after_release(stopped, B), [B, A], completed, 5.0) is None
+
+
+def test_on_the_word_of_a_canary_a_list_goes_back_over_a_few_versions_and_by_an_order_over_any() -> None:
+    known = [f"{number:064x}" for number in range(MOST_BACK + 3)]
+    state = UNTOUCHED
+    for version in reversed(known[: MOST_BACK + 1]):
+        state = refused(state, known, version)
+    assert next_version(state, known, "") == ""
+    assert next_version(after_order(state, known, known[:1], OPERATOR, 2.0), known, "") == known[MOST_BACK + 1]
+    few = UNTOUCHED
+    for version in reversed(known[:MOST_BACK]):
+        few = refused(few, known, version)
+    assert next_version(few, known, "") == known[MOST_BACK]
+
+
+def test_a_second_order_without_a_version_withdraws_nothing_more() -> None:
+    assert ordered(UNTOUCHED, [B, A]) == [B]
+    assert ordered(refused(UNTOUCHED, [B, A], B), [A, B]) == ()
+    # Stopped, and not gone back: the newest may be meant.
+    assert ordered(after_order(UNTOUCHED, [B, A], [], OPERATOR, 1.0), [B, A]) == [B]

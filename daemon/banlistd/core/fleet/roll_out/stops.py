@@ -12,6 +12,11 @@ DIGITS = 16
 MOST_QUESTIONED = 16
 """Versions of a list: as many contents as a hub has deltas from. Of more the oldest are forgotten."""
 
+MOST_BACK = 4
+"""Published versions that a list goes back over on the word of canaries: a few that came while one looked. Who has stolen a
+canary could go back to any version of old else; beyond, the newest stays, and an operator decides.
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class Questioner:
@@ -69,11 +74,30 @@ def after_refusal(
     is_decided = any(one.content_hash == content_hash for one in state.questioned)
     if content_hash not in known or is_decided or (state.stop is not None and state.stop.kept == content_hash):
         return None
-    return after_order(state, known, [content_hash], by, now)
+    return _after(state, known[: MOST_BACK + 1], [content_hash], by, now)
 
 
 def after_order(state: RollOutState, known: Sequence[str], versions: Iterable[str], by: Questioner, now: float) -> RollOutState:
     """What follows from an order to stop a list and to withdraw these versions, maybe none."""
+    return _after(state, known, versions, by, now)
+
+
+def ordered(state: RollOutState, known: Sequence[str]) -> Sequence[str]:
+    """What an order withdraws that names no version: the newest, unless the list has gone back already."""
+    return () if state.stop is not None and state.stop.kept else known[:1]
+
+
+def after_completion(state: RollOutState, known: Sequence[str], completed: str, now: float) -> RollOutState | None:
+    """What follows from an import at the hub; None: nothing. A version in question that comes again stops the list again, by
+    the one who put it in question: a feed that is poisoned may give it in turn with a good one.
+    """
+    again = next((one for one in state.questioned if one.content_hash == completed and not one.is_cleared), None)
+    if state.stop is not None or again is None:
+        return None
+    return replace(state, stop=ListStop(now, again.by, _kept("", known, state.bad)))
+
+
+def _after(state: RollOutState, known: Sequence[str], versions: Iterable[str], by: Questioner, now: float) -> RollOutState:
     new = tuple(QuestionedVersion(one, now, by) for one in versions)
     hashes = {one.content_hash for one in new}
     others = (one for one in state.questioned if one.content_hash not in hashes)
