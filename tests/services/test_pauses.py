@@ -63,6 +63,7 @@ def test_no_turn_of_the_loop_has_more_than_a_small_part_of_an_order_about_very_m
         orders = world.manual_bans.carry_out
         await orders(read_mass_ban({"address": LINES, **scope}, 0))
         past = world.clock.now()
+        world.clock.time += 5.0
         shares = {
             "the bans in force": await share_of_longest_turn(answer_on_past(world.parts, EVERY, past)),
             "lifting them": await share_of_longest_turn(orders(read_mass_unban({"address": LINES}))),
