@@ -122,12 +122,16 @@ class MqttConnection:
         return BusMessage(str(message.topic), bytes(message.payload), retained=bool(message.retain), qos=message.qos)
 
     async def run(self) -> None:
-        """Send what waits, and listen to what is wanted, until the connection is lost. Raises a group of BusError."""
+        """Send what waits, and listen to what is wanted, until the connection is lost. Raises BusError."""
+        works = [asyncio.ensure_future(self._send_on()), asyncio.ensure_future(self._listen_on())]
         try:
-            async with asyncio.TaskGroup() as together:
-                together.create_task(self._send_on())
-                together.create_task(self._listen_on())
+            done, _ = await asyncio.wait(works, return_when=asyncio.FIRST_COMPLETED)
+            for work in done:
+                await work
         finally:
+            for work in works:
+                work.cancel()
+            await asyncio.gather(*works, return_exceptions=True)
             self._outbox.give_up()
 
     async def _send_on(self) -> None:
