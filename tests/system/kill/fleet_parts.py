@@ -16,7 +16,7 @@ from support.fleet_repository import Repository
 from support.mirror import mirror_of
 from support.mosquitto import Mosquitto
 from support.reporters import FLEET, message_of, report, reported
-from system.fleet.reporting import topic_of
+from system.fleet.reporting import PUBLISHES, topic_of
 from system.kill.world import KillScenario
 
 NODE_MODULES = (
@@ -100,7 +100,7 @@ class TakesReports:
 
     def show(self, _: KillScenario) -> Sequence[str]:
         broker = f"mqtt: {{broker: 'mqtt://127.0.0.1:{self._mosquitto.port}', id: hub}}"
-        return [broker, f"fleet: {{name: {FLEET}}}"]
+        return [broker, f"fleet: {{name: {FLEET}, {PUBLISHES}}}"]
 
     def send(self, scene: KillScenario) -> None:
         """The report of a scene; returns once the broker has it."""
