@@ -15,6 +15,7 @@ from support.reporters import FLEET, message_of, report, reported, signer
 from support.shipped_broker import ShippedBroker, shipped_broker
 from system.daemon_process import Installation, running
 from system.fleet.reporting import (
+    PUBLISHES,
     ROOT,
     admit,
     ban,
@@ -171,6 +172,7 @@ def hub_behind_tls(folder: Path, shipped: ShippedBroker) -> Installation:
     place = Installation(folder)
     place.configure("id: reports, reports: {quorum: 2, window: 1h}")
     tls = f'{{ca: {shipped.authority.path}, certificate: {certificate}, key: "${{credential:mqtt-key}}"}}'
-    lines = ("backend: memory", f"mqtt: {{broker: '{shipped.url}', id: hub, tls: {tls}}}", f"fleet: {{name: {FLEET}}}", "")
+    fleet = f"fleet: {{name: {FLEET}, {PUBLISHES}}}"
+    lines = ("backend: memory", f"mqtt: {{broker: '{shipped.url}', id: hub, tls: {tls}}}", fleet, "")
     place.file.write_text(place.file.read_text() + "\n".join(lines))
     return place
