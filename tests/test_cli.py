@@ -4,6 +4,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
+from banlistd import __main__ as program
 from support.screen import screen
 from support.terminal import on_terminal
 
@@ -35,3 +38,12 @@ def test_what_serves_metrics_is_not_in_memory_where_they_are_not_configured() ->
     assert "banlistd.control.server" in loaded
     assert not [name for name in loaded if name.startswith(("banlistd.control.monitoring.", "banlistd.control.metrics."))]
     assert "prometheus_client" not in loaded
+
+
+def test_relative_folders_are_absolute_for_programs_that_work_in_another_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("RUNTIME_DIRECTORY", "run")
+    places = program._places(program._parser().parse_args(["--state", "state"]))
+    assert (places.state, places.runtime) == (tmp_path / "state", tmp_path / "run")

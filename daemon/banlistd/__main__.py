@@ -100,8 +100,9 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _places(arguments: argparse.Namespace) -> Paths:
-    state = arguments.state or Path(os.environ.get("STATE_DIRECTORY", "/var/lib/banlistd"))
-    runtime = arguments.runtime or Path(os.environ.get("RUNTIME_DIRECTORY", "/run/banlistd"))
+    # Absolute: programs of ours that take and publish lists of a fleet work in another folder.
+    state = (arguments.state or Path(os.environ.get("STATE_DIRECTORY", "/var/lib/banlistd"))).absolute()
+    runtime = (arguments.runtime or Path(os.environ.get("RUNTIME_DIRECTORY", "/run/banlistd"))).absolute()
     return paths_from(arguments, state=state, runtime=runtime)
 
 
