@@ -1,6 +1,6 @@
 """The broker, as messages in and out."""
 
-from collections.abc import Collection
+from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -17,6 +17,10 @@ class BusMessage:
     qos: int = 1
     expires: int | None = None
     about: tuple[tuple[str, str], ...] = ()
+
+
+Deliver = Callable[[BusMessage], Awaitable[bool]]
+"""Whether any client listens to the topic. Raises BusError where the broker refuses the message, or the connection is lost."""
 
 
 class BusConnection(Protocol):

@@ -9,16 +9,13 @@ from banlistd.core.fleet.roll_out.refusals import NodeRefusals, RefusedVersion, 
 from banlistd.core.mqtt.topics import NodeTopics
 from banlistd.errors import BusError, LedgerError
 from banlistd.ports import Clock
-from banlistd.ports.mqtt import BusMessage
+from banlistd.ports.mqtt import BusMessage, Deliver
 
 SAID_AGAIN = 60.0
 """Seconds: the hub may not have listened."""
 
 _EXPIRES = 3600
 """Seconds that the broker keeps a message."""
-
-DeliverRefusal = Callable[[BusMessage], Awaitable[bool]]
-"""Whether somebody listens to the topic. Raises BusError where the broker refuses the message, or the connection is lost."""
 
 
 class RefusalSending:
@@ -40,13 +37,13 @@ class RefusalSending:
         self._seal = seal
         self._clock = clock
 
-    async def run(self, deliver: DeliverRefusal, topics: NodeTopics) -> NoReturn:
+    async def run(self, deliver: Deliver, topics: NodeTopics) -> NoReturn:
         """Over one connection, until that is lost."""
         while True:
             await self.turn(deliver, topics)
             await self._news(SAID_AGAIN)
 
-    async def turn(self, deliver: DeliverRefusal, topics: NodeTopics) -> None:
+    async def turn(self, deliver: Deliver, topics: NodeTopics) -> None:
         """Say what is refused, if there is anything."""
         try:
             refused = tuple(await self._refused())

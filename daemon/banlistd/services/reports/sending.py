@@ -2,7 +2,7 @@
 
 import asyncio
 import math
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import NoReturn
 
@@ -11,7 +11,7 @@ from banlistd.core.fleet.reports.report import MOST_ENTRIES, LiftedBan, NodeRepo
 from banlistd.core.mqtt.topics import NodeTopics
 from banlistd.errors import LedgerError
 from banlistd.ports import Clock
-from banlistd.ports.mqtt import BusMessage
+from banlistd.ports.mqtt import BusMessage, Deliver
 from banlistd.ports.reports import ReportOutbox
 
 SEND_EVERY = 10.0
@@ -34,9 +34,6 @@ REPEAT_REST = 600.0
 
 MOST_REPEATED = 2000
 """Bans, the newest: four reports, and as many new addresses as a hub takes of a node in four hours."""
-
-Deliver = Callable[[BusMessage], Awaitable[bool]]
-"""Whether somebody listens to the topic. Raises BusError where the broker refuses the message, or the connection is lost."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,7 +38,7 @@ class HubFolder:
         try:
             make_public_folder(self.path)
             descriptor = os.open(self.path / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o644)
-            # The daemon opens it, too, whoever has made it.
+            # Root may have made it, and the daemon opens it, too.
             pass_to_owner(descriptor, self.path)
         except OSError as error:
             raise FleetFileError(f"cannot write in {quoted(str(self.path))}: {error.strerror}") from error
