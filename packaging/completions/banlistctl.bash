@@ -112,6 +112,7 @@ _banlistctl() {
     "fleet init --targets-keys") mapfile -t COMPREPLY < <(compgen -f -- "$current") && return ;;
     "fleet init --hub-keys") mapfile -t COMPREPLY < <(compgen -f -- "$current") && return ;;
     "fleet init --threshold") words="" ;;
+    "fleet init --hub-threshold") words="" ;;
     "fleet sign --key") mapfile -t COMPREPLY < <(compgen -f -- "$current") && return ;;
     "fleet sign --passphrase-file") mapfile -t COMPREPLY < <(compgen -f -- "$current") && return ;;
     "fleet sign --config") mapfile -t COMPREPLY < <(compgen -d -- "$current") && return ;;
@@ -119,9 +120,11 @@ _banlistctl() {
     "fleet rotate --root-keys") mapfile -t COMPREPLY < <(compgen -f -- "$current") && return ;;
     "fleet rotate --targets-keys") mapfile -t COMPREPLY < <(compgen -f -- "$current") && return ;;
     "fleet rotate --hub-keys") mapfile -t COMPREPLY < <(compgen -f -- "$current") && return ;;
+    "fleet rotate --hub-threshold") words="" ;;
     "fleet revoke --root-keys") mapfile -t COMPREPLY < <(compgen -f -- "$current") && return ;;
     "fleet revoke --targets-keys") mapfile -t COMPREPLY < <(compgen -f -- "$current") && return ;;
     "fleet revoke --hub-keys") mapfile -t COMPREPLY < <(compgen -f -- "$current") && return ;;
+    "fleet revoke --hub-threshold") words="" ;;
     "fleet install --state") mapfile -t COMPREPLY < <(compgen -d -- "$current") && return ;;
     "fleet promote --state") mapfile -t COMPREPLY < <(compgen -d -- "$current") && return ;;
     "fleet promote --from") mapfile -t COMPREPLY < <(compgen -d -- "$current") && return ;;

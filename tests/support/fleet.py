@@ -17,7 +17,7 @@ from banlistd.core.fleet.publish_job import NewContent, PublishJob, job_octets
 from banlistd.trust.ceremony.folder import Folder
 from banlistd.trust.ceremony.key_files import make_key, public_file, read_public, read_seed
 from banlistd.trust.ceremony.keys import FleetKey, signer_of, use_openssl
-from banlistd.trust.ceremony.making import KeyChange, SigningRole, first_offline, key_ids_of, next_offline
+from banlistd.trust.ceremony.making import KeyChange, SigningRole, Thresholds, first_offline, key_ids_of, next_offline
 from banlistd.trust.repository.hub_folder import HubFolder
 from banlistd.trust.repository.standby import install, promote
 
@@ -25,9 +25,9 @@ OWNERS = ("anna", "ben", "cleo")
 
 
 class Owners:
-    """Three people with root keys, of which two sign; one key for targets; a key for each hub."""
+    """Three people with root keys, of which two sign; one key for targets; a key for each hub: `hubs_sign` of them."""
 
-    def __init__(self, path: Path, *hubs: str) -> None:
+    def __init__(self, path: Path, *hubs: str, hubs_sign: int = 1) -> None:
         use_openssl()
         self.keys = path / "keys"
         self.keys.mkdir(parents=True)
@@ -36,7 +36,7 @@ class Owners:
             self.key(name)
         named = [*((SigningRole.ROOT, name) for name in OWNERS), (SigningRole.TARGETS, "targets")]
         keys = [(role, self.public(name)) for role, name in (*named, *((SigningRole.HUB, hub) for hub in hubs))]
-        self.folder.write(first_offline("main", keys, 2, _now()))
+        self.folder.write(first_offline("main", keys, Thresholds(2, hubs_sign), _now()))
         self.sign("anna", "ben", "targets")
 
     def key(self, name: str, passphrase: bytes = b"") -> Path:
@@ -53,10 +53,10 @@ class Owners:
         for name in names:
             self.folder.sign(signer_of(read_seed(self.key(name), bytes)))
 
-    def revoke(self, *names: str, new: tuple[tuple[SigningRole, str], ...] = ()) -> None:
+    def revoke(self, *names: str, new: tuple[tuple[SigningRole, str], ...] = (), hubs_sign: int | None = None) -> None:
         """The next root and targets, not signed yet."""
         newest = self.folder.newest()
-        change = KeyChange(key_ids_of(newest, names), tuple((role, self.public(name)) for role, name in new))
+        change = KeyChange(key_ids_of(newest, names), tuple((role, self.public(name)) for role, name in new), hubs_sign)
         self.folder.write(next_offline(newest, change, _now()))
 
 

@@ -79,6 +79,21 @@ def test_a_fleet_from_its_first_key_to_a_revoked_hub(keys: Path, fleet: Path, ca
     assert [key["name"] for key in document["keys"] if "hub" in key["roles"]] == ["hub-a", "hub-c"]
 
 
+def test_a_fleet_in_which_two_hubs_must_sign_says_so_to_those_who_sign(keys: Path, call: CtlCall) -> None:
+    folder = keys / "fleet"
+    named = ("fleet", "init", str(folder), "--name", "main", *_root(keys), "--hub-threshold", "2", "--hub-keys")
+    code, _, err = call(*named, *_public(keys, "hub-a"))
+    assert code == 64
+    assert "2 hubs must sign each list, and 1 hub has a key" in err
+    assert call(*named, *_public(keys, "hub-a", "hub-b"))[0] == 0
+    assert "2 of 2 hubs must sign each list" in _sign(call, keys, "anna", "ben", "targets", "cleo")
+    assert json.loads(call("--json", "fleet", "keys", str(folder))[1])["hub_threshold"] == 2
+    assert "hub (2 of 2 sign)" in call("fleet", "keys", str(folder))[1]
+    assert call("fleet", "revoke", str(folder), "hub-b")[0] == 64
+    assert call("fleet", "revoke", str(folder), "hub-b", "--hub-threshold", "1")[0] == 0
+    assert json.loads(call("--json", "fleet", "keys", str(folder))[1])["hub_threshold"] == 1
+
+
 def test_the_next_year_begins_with_the_same_keys(keys: Path, fleet: Path, call: CtlCall) -> None:
     _sign(call, keys, "anna", "ben", "targets")
     assert call("fleet", "rotate", str(fleet))[0] == 0

@@ -10,7 +10,7 @@ from banlistd.errors import FleetError, UsageError
 from banlistd.trust.ceremony.folder import Folder
 from banlistd.trust.ceremony.keys import signer_of
 from banlistd.trust.ceremony.making import KeyChange, SigningRole, next_offline, signing_keys
-from banlistd.trust.ceremony.proving import changes_of, must_be_signed, must_follow
+from banlistd.trust.ceremony.proving import changes_of, hubs_that_sign, must_be_signed, must_follow
 from support.fleet import Owners
 
 
@@ -113,6 +113,19 @@ def test_a_change_that_leaves_a_role_without_keys_is_refused(owners: Owners, gon
     with pytest.raises(UsageError, match=why):
         owners.revoke(*gone)
     assert len(owners.folder.roots()) == 1
+
+
+def test_how_many_hubs_must_sign_is_kept_and_changed_by_the_targets_alone(tmp_path: Path) -> None:
+    owners = Owners(tmp_path, "hub-a", "hub-b", hubs_sign=2)
+    assert hubs_that_sign(owners.folder.newest().targets) == "2 of 2 hubs must sign each list"
+    roles = owners.folder.newest().root.signed.roles
+    assert (roles["timestamp"].threshold, roles["snapshot"].threshold) == (1, 1)
+    with pytest.raises(UsageError, match=r"2 hubs must sign each list, and 1 hub has a key"):
+        owners.revoke("hub-a")
+    owners.revoke("hub-a", new=((SigningRole.HUB, "hub-c"),))
+    assert hubs_that_sign(owners.folder.newest().targets) == "2 of 2 hubs must sign each list"
+    owners.revoke("hub-b", hubs_sign=1)
+    assert hubs_that_sign(owners.folder.newest().targets) == "1 of 1 hub must sign each list"
 
 
 def test_a_key_has_one_role(owners: Owners) -> None:

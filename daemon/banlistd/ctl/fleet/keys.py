@@ -47,21 +47,23 @@ def _new_passphrase(arguments: argparse.Namespace) -> bytes:
 
 def _list(arguments: argparse.Namespace) -> int:
     from banlistd.trust.ceremony.folder import Folder  # noqa: PLC0415 - as `offline`
-    from banlistd.trust.ceremony.making import signing_keys  # noqa: PLC0415
+    from banlistd.trust.ceremony.making import SigningRole, hub_role, signing_keys  # noqa: PLC0415
 
     folder = Folder(Path(arguments.folder))
     newest = folder.newest()
     known = sorted(signing_keys(newest).items(), key=lambda each: (_ROLES.index(each[1].roles[0]), each[1].name))
-    root, targets = newest.root.signed, newest.targets.signed
+    root, targets, hubs = newest.root.signed, newest.targets.signed, hub_role(newest.targets)
     if arguments.json:
         keys = [{"name": key.name, "id": identity, "roles": key.roles} for identity, key in known]
         threshold = root.roles["root"].threshold
-        document = {"fleet": newest.fleet, "root": root.version, "threshold": threshold, "keys": keys}
+        thresholds = {"threshold": threshold, "hub_threshold": hubs.threshold}
+        document = {"fleet": newest.fleet, "root": root.version, **thresholds, "keys": keys}
         print(json.dumps(document | {"expires": root.expires.timestamp(), "targets": targets.version}))
         return 0
     print(f"fleet {newest.fleet}: root {root.version}, targets {targets.version}, valid until {root.expires:%Y-%m-%d}")
     for identity, key in known:
-        need = f" ({root.roles['root'].threshold} of {len(root.roles['root'].keyids)} sign)" if "root" in key.roles else ""
+        signing = {SigningRole.ROOT: root.roles["root"], SigningRole.HUB: hubs}.get(key.roles[0])
+        need = f" ({signing.threshold} of {len(signing.keyids)} sign)" if signing else ""
         print(f"  {key.name:<24} {', '.join(key.roles)}{need}  {identity[:16]}")
     for state in folder.states():
         print(state)

@@ -23,7 +23,7 @@ _THRESHOLD = 2
 def _init(arguments: argparse.Namespace) -> int:
     from banlistd.trust.ceremony.folder import Folder  # noqa: PLC0415 - as `offline`
     from banlistd.trust.ceremony.keys import key_name  # noqa: PLC0415
-    from banlistd.trust.ceremony.making import first_offline  # noqa: PLC0415
+    from banlistd.trust.ceremony.making import Thresholds, first_offline  # noqa: PLC0415
 
     folder = Folder(Path(arguments.folder))
     if folder.roots():
@@ -34,7 +34,8 @@ def _init(arguments: argparse.Namespace) -> int:
             f"{arguments.threshold} of {people} root keys must sign: with one lost key the fleet could never change again",
             "name three root keys, each of another person",
         )
-    folder.write(first_offline(key_name(arguments.name), _named_keys(arguments), arguments.threshold, _now()))
+    thresholds = Thresholds(arguments.threshold, arguments.hub_threshold)
+    folder.write(first_offline(key_name(arguments.name), _named_keys(arguments), thresholds, _now()))
     show_states(arguments, folder)
     return 0
 
@@ -47,7 +48,8 @@ def _change(without: str, arguments: argparse.Namespace) -> int:
 
     folder = Folder(Path(arguments.folder))
     newest = folder.newest()
-    change = KeyChange(key_ids_of(newest, getattr(arguments, without) or []), _named_keys(arguments))
+    gone = key_ids_of(newest, getattr(arguments, without) or [])
+    change = KeyChange(gone, _named_keys(arguments), arguments.hub_threshold)
     try:
         must_follow(folder.roots())
         must_be_signed(newest.targets, newest.root)
@@ -100,6 +102,9 @@ def _key_arguments(*, required: bool) -> tuple[Argument, ...]:
     )
 
 
+_HUB_THRESHOLD = "how many hubs must sign each list; with 2, a key that was stolen from one of them bans nobody"
+
+
 INIT = LocalCommand(
     name="fleet init",
     help="begin a fleet: who may sign, and which hubs there are",
@@ -115,6 +120,7 @@ INIT = LocalCommand(
             kind=_threshold,
             default=_THRESHOLD,
         ),
+        Argument("--hub-threshold", "N", f"{_HUB_THRESHOLD}; default: 1", kind=_threshold, default=1),
     ),
     details="It writes 1.root.json and 1.targets.json, not signed yet, for a year. The folder goes from person to person, in"
     " any way: nothing in it is secret, and what is changed on its way is refused at the next step. The documentation of a"
@@ -129,6 +135,7 @@ ROTATE = LocalCommand(
         FOLDER,
         Argument("--without", "KEY", "names of keys that go", nargs="+"),
         *_key_arguments(required=False),
+        Argument("--hub-threshold", "N", f"{_HUB_THRESHOLD}; default: as before", kind=_threshold),
     ),
     details="Nodes prove the new root by the one before it: as many of the old keys must sign it as of the new ones. Rotate"
     " once a year at least, before they expire; `banlistctl fleet keys FOLDER` says when.",
@@ -142,6 +149,7 @@ REVOKE = LocalCommand(
         FOLDER,
         Argument("keys", "KEY", "the names of the keys, or the first digits of their ids, at least 8", nargs="+"),
         *_key_arguments(required=False),
+        Argument("--hub-threshold", "N", f"{_HUB_THRESHOLD}; default: as before", kind=_threshold),
     ),
     details="Once it is signed and installed on a hub, nodes refuse with their next pull what the key signs. Where it was the"
     " only key of its role, name the next one.",

@@ -21,7 +21,7 @@ def _sign(arguments: argparse.Namespace) -> int:
     from banlistd.trust.ceremony.folder import Folder  # noqa: PLC0415 - as `offline`
     from banlistd.trust.ceremony.key_files import read_seed  # noqa: PLC0415
     from banlistd.trust.ceremony.keys import signer_of  # noqa: PLC0415
-    from banlistd.trust.ceremony.proving import changes_of  # noqa: PLC0415
+    from banlistd.trust.ceremony.proving import changes_of, hubs_that_sign  # noqa: PLC0415
 
     refuse_on_hub(Path(arguments.config), "a key for root or targets")
     folder = Folder(Path(arguments.folder))
@@ -30,6 +30,7 @@ def _sign(arguments: argparse.Namespace) -> int:
         print(f"fleet {newest.fleet}: root {newest.root.signed.version}, targets {newest.targets.signed.version}")
         for line in changes_of(folder.roots()):
             print(f"  {line}")
+        print(f"  {hubs_that_sign(newest.targets)}")
     if not confirmed(arguments, "sign this?"):
         print("nothing was signed")
         return 1

@@ -13,7 +13,7 @@ from enum import StrEnum
 from tuf.api.metadata import DelegatedRole, Delegations, Key, Metadata, Root, Targets
 
 from banlistd.core.printing import counted
-from banlistd.errors import UsageError
+from banlistd.errors import FleetError, UsageError
 from banlistd.trust.ceremony.keys import FleetKey, key_label
 
 FLEET_FIELD = "x-banlistd-fleet"
@@ -52,18 +52,30 @@ class Offline:
 
 @dataclass(frozen=True, slots=True)
 class KeyChange:
-    """`without`: ids of keys that lose every role. `new`: keys with the role that each gets."""
+    """`without`: ids of keys that lose every role. `new`: keys with their roles. `hub_threshold`: None: as before."""
 
     without: frozenset[str] = frozenset()
     new: tuple[tuple[SigningRole, FleetKey], ...] = ()
+    hub_threshold: int | None = None
 
 
-def first_offline(fleet: str, keys: Sequence[tuple[SigningRole, FleetKey]], threshold: int, now: datetime) -> Offline:
+@dataclass(frozen=True, slots=True)
+class Thresholds:
+    """How many keys must sign. `root`: a root. `hubs`: each list, and which lists there are; a hub signs snapshots and
+    timestamps alone, so that what is published stays in force while the other one is silent.
+    """
+
+    root: int
+    hubs: int = 1
+
+
+def first_offline(fleet: str, keys: Sequence[tuple[SigningRole, FleetKey]], thresholds: Thresholds, now: datetime) -> Offline:
     """Version 1 of root and targets. Raises UsageError for keys that do not suffice."""
     root = Metadata(Root(expires=now + OFFLINE_LIFE, consistent_snapshot=True, unrecognized_fields={FLEET_FIELD: fleet}))
-    root.signed.roles["root"].threshold = threshold
+    root.signed.roles["root"].threshold = thresholds.root
     targets = Metadata(Targets(expires=now + OFFLINE_LIFE))
-    targets.signed.delegations = Delegations({}, {HUB: DelegatedRole(HUB, [], 1, terminating=True, paths=["*/*"])})
+    hub = DelegatedRole(HUB, [], thresholds.hubs, terminating=True, paths=["*/*"])
+    targets.signed.delegations = Delegations({}, {HUB: hub})
     made = Offline(root, targets)
     _add(made, keys)
     _must_suffice(made)
@@ -86,8 +98,18 @@ def next_offline(before: Offline, change: KeyChange, now: datetime) -> Offline:
         for role in known[identity].roles:
             _remove(made, identity, role)
     _add(made, change.new)
+    if change.hub_threshold is not None:
+        hub_role(targets).threshold = change.hub_threshold
     _must_suffice(made)
     return made
+
+
+def hub_role(targets: Metadata[Targets]) -> DelegatedRole:
+    """Whose keys sign lists, and how many of them. Raises FleetError for targets that delegate nothing to hubs."""
+    delegations = targets.signed.delegations
+    if delegations is None or not delegations.roles or HUB not in delegations.roles:
+        raise FleetError("the targets of the fleet name no hub")
+    return delegations.roles[HUB]
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,8 +191,13 @@ def _must_suffice(made: Offline) -> None:
     if not 1 <= threshold <= people:
         has = counted(people, "key", "keys")
         needs = counted(threshold, "signature", "signatures")
-        raise UsageError(f"the root needs {needs}, and would have {has}", "add a key with --root-key FILE.pub")
-    for role, hint in (("targets", "--targets-key FILE.pub"), ("timestamp", "--hub-key FILE.pub")):
+        raise UsageError(f"the root needs {needs}, and would have {has}", "add a key with --root-keys FILE.pub")
+    for role, hint in (("targets", "--targets-keys FILE.pub"), ("timestamp", "--hub-keys FILE.pub")):
         if not root.roles[role].keyids:
             what = "no hub would have a key" if role == "timestamp" else "no key would sign the targets"
             raise UsageError(what, f"add one with {hint}")
+    hubs = hub_role(made.targets)
+    if not 1 <= hubs.threshold <= len(hubs.keyids):
+        needs, has = counted(hubs.threshold, "hub", "hubs"), counted(len(hubs.keyids), "hub has a key", "hubs have keys")
+        hint = "add a hub with --hub-keys FILE.pub, or say --hub-threshold 1"
+        raise UsageError(f"{needs} must sign each list, and {has}", hint)

@@ -9,6 +9,7 @@ from tuf.api.metadata import VerificationResult as Result
 from banlistd.core.printing import counted
 from banlistd.errors import FleetError
 from banlistd.trust.ceremony.keys import key_label
+from banlistd.trust.ceremony.making import hub_role
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +48,12 @@ def changes_of(roots: Sequence[Metadata[Root]]) -> list[str]:
     lines += [f"- {text}" for key, text in before.items() if key not in after]
     root = roots[-1].signed
     return [*lines, f"{root.roles['root'].threshold} root keys sign; valid until {root.expires:%Y-%m-%d}"]
+
+
+def hubs_that_sign(targets: Metadata[Targets]) -> str:
+    """For the person who signs. Raises FleetError."""
+    hubs = hub_role(targets)
+    return f"{hubs.threshold} of {counted(len(hubs.keyids), 'hub', 'hubs')} must sign each list"
 
 
 def _roles(root: Metadata[Root]) -> dict[tuple[str, str], str]:
