@@ -6,22 +6,29 @@ thread that has left the common namespace; nothing is forked, and tests may run 
 
 import ctypes
 import functools
+import json
 import os
 import shutil
 import socket
 import subprocess
 import threading
+import time
 from asyncio import run
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Collection, Coroutine
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from pathlib import Path
 from typing import Any, Self
 
 import pytest
 
 CLONE_NEWNET = 0x40000000
 SO_SNDBUFFORCE = 32
+PATIENCE = 60.0
+RTF_LOCAL = 0x80000000
 _LIBC = ctypes.CDLL(None, use_errno=True)
 _TOOLS = ("nft", "ip")
+_NET = Path("/proc/thread-self/net")
 
 
 class NetworkNamespace:
@@ -37,6 +44,7 @@ class NetworkNamespace:
     def __enter__(self) -> Self:
         try:
             self.path = self.run(_leave)
+            self.run(_use_addresses_at_once)
             self.command("ip", "link", "set", "lo", "up")
         except OSError as exc:
             self._thread.shutdown()
@@ -80,6 +88,43 @@ def run_nft(*words: str) -> subprocess.CompletedProcess[str]:
     return _command(("nft", *words), None)
 
 
+def settle() -> None:
+    """Wait, where the caller is, until each link sends what it is given and each IPv6 address takes what comes to it.
+
+    A worker of the kernel activates a link some time after its other end came up: until then it drops what is sent, without an
+    error. Another adds the local route of an IPv6 address, even of one without duplicate detection: until then the address can
+    be bound, and what is sent to it is lost.
+    """
+    _wait(_unsettled)
+
+
+def settle_address(address: str) -> None:
+    """Wait, where the caller is, until an address of an interface takes what comes to it."""
+    if ":" in address:
+        _wait(lambda: {socket.inet_pton(socket.AF_INET6, address).hex()} - _local_routes())
+
+
+def _wait(unsettled: Callable[[], Collection[str]]) -> None:
+    end = time.monotonic() + PATIENCE
+    while left := unsettled():
+        assert time.monotonic() < end, f"not ready: {sorted(left)}"
+        time.sleep(0.002)
+
+
+def _unsettled() -> set[str]:
+    links = json.loads(_command(("ip", "-json", "link", "show"), None).stdout)
+    live = {link["ifname"]: link for link in links if {"UP", "LOWER_UP"} <= {*link["flags"]}}
+    idle = {name for name, link in live.items() if link["qdisc"] == "noop" or link["operstate"] not in {"UP", "UNKNOWN"}}
+    rows = [line.split() for line in (_NET / "if_inet6").read_text(encoding="ascii").splitlines()]
+    return idle | ({address for address, *_, name in rows if name in live} - _local_routes())
+
+
+def _local_routes() -> set[str]:
+    """In hexadecimal, of every table."""
+    rows = [line.split() for line in (_NET / "ipv6_route").read_text(encoding="ascii").splitlines()]
+    return {row[0] for row in rows if int(row[8], 16) & RTF_LOCAL}
+
+
 def skip_without_large_buffers() -> None:
     """Skip where a batch of many megabytes cannot be sent: in a user namespace, unless net.core.wmem_max allows it."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as probe:
@@ -94,6 +139,12 @@ def _leave() -> str:
         number = ctypes.get_errno()
         raise OSError(number, os.strerror(number))
     return f"/proc/{os.getpid()}/task/{threading.get_native_id()}/ns/net"
+
+
+def _use_addresses_at_once() -> None:
+    """No IPv6 address of a later link is tentative for a second or two: no other host is there."""
+    with suppress(OSError):  # where /proc/sys is read-only, the tests only take longer
+        Path("/proc/sys/net/ipv6/conf/default/accept_dad").write_text("0", encoding="ascii")
 
 
 def _call(body: Callable[[], Any]) -> Any:

@@ -8,7 +8,7 @@ import numpy as np
 
 from banlistd.adapters.netlink.conntrack import ConnectionTable
 from banlistd.model import Family
-from support.network_namespace import nft
+from support.network_namespace import nft, settle
 
 OURS, HOST, OTHER = "192.0.2.1", "192.0.2.2", "192.0.2.3"
 OURS6, HOST6, OTHER6 = "2001:db8::1", "2001:db8::2", "2001:db8::3"
@@ -31,6 +31,7 @@ def track() -> None:
         ip("address", "add", f"{address}/32", "dev", "lo")
     for address in (OURS6, HOST6, OTHER6):
         ip("address", "add", f"{address}/128", "dev", "lo", "nodad")
+    settle()
     nft("-f", "-", given=TRACKED)
 
 

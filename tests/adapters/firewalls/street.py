@@ -15,7 +15,7 @@ from adapters.firewalls.holdings import addresses
 from banlistd.core.ruleset.diff import difference
 from banlistd.core.ruleset.state import FirewallState
 from banlistd.ports import Firewall
-from support.network_namespace import NetworkNamespace
+from support.network_namespace import NetworkNamespace, settle, settle_address
 
 BAD4, BAD6 = "198.51.100.7", "2001:db8:bad::7"
 GOOD4, GOOD6 = "198.51.100.250", "2001:db8:900d::250"
@@ -69,6 +69,7 @@ def _udp(address: str, port: int) -> socket.socket:
     try:
         bound.settimeout(60)
         bound.bind((address, port))
+        settle_address(address)
     except OSError:
         bound.close()
         raise
@@ -108,6 +109,8 @@ def laid_out(firewall: str, make: Callable[[], Firewall]) -> Iterator[Street]:
         ):
             namespace.command("ip", "route", "add", target, "via", gateway)
         guard.run(_forward)
+        for namespace in (peer, guard, inner):
+            namespace.run(settle)
         yield Street(firewall, make, peer, guard, inner)
 
 

@@ -33,7 +33,7 @@ from banlistd.services.null_objects import NoAnnouncer, NoBootSnapshots, NoConne
 from banlistd.services.protected_host import ProtectedHost
 from support.data import real_list
 from support.fakes import FakeLogins
-from support.network_namespace import NetworkNamespace
+from support.network_namespace import NetworkNamespace, settle, settle_address
 
 FEED = SourceId("feed")
 GUARD = ("198.51.100.2", "2001:db8:9::2")
@@ -92,6 +92,7 @@ def udp(namespace: NetworkNamespace, address: str, port: int = 0) -> socket.sock
     made = namespace.run(partial(socket.socket, socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_DGRAM))
     made.settimeout(60)
     made.bind((address, port))
+    namespace.run(partial(settle_address, address))
     return made  # type: ignore[no-any-return]
 
 
@@ -132,6 +133,8 @@ def scene(tmp_path: Path) -> Iterator[LockoutCase]:
             outside.command("ip", "address", "add", address, "dev", "lo", *(["nodad"] if ":" in address else []))
         for gateway in GATEWAY:
             guard.command("ip", "route", "add", "::/0" if ":" in gateway else "0.0.0.0/0", "via", gateway)
+        for namespace in (guard, outside):
+            namespace.run(settle)
         (tmp_path / "etc").mkdir()
         (tmp_path / "etc/resolv.conf").write_text("".join(f"nameserver {address}\n" for address in RESOLVER), encoding="ascii")
         yield LockoutCase(guard, outside, tmp_path)
@@ -236,6 +239,8 @@ def test_a_list_with_the_prefix_of_the_lan_does_not_cut_it_off(
             namespace.run(partial(without_duplicate_detection, name))
             namespace.command("ip", "address", "add", address, "dev", name, *(["nodad"] if ":" in address else []))
             namespace.command("ip", "link", "set", name, "up")
+        for namespace in (scene.guard, lan):
+            namespace.run(settle)
         scene.ban(b"192.0.2.0/23\n2001:db8:1::/48\n203.0.113.99\n", direction)
         with (
             closing(udp(scene.guard, router.partition("/")[0])) as receiver,

@@ -35,7 +35,7 @@ from banlistd.adapters.firewalls.nftables.firewall import NftablesFirewall
 from banlistd.model import Action, Direction
 from banlistd.ports import Firewall
 from support.ipset_host import Iptables
-from support.network_namespace import NetworkNamespace
+from support.network_namespace import NetworkNamespace, settle
 
 NFTABLES, IPSET_NFT, IPSET_LEGACY = "nftables", "ipset-nft", "ipset-legacy"
 FIREWALLS: Mapping[str, Callable[[], Firewall]] = {
@@ -108,6 +108,8 @@ def bridge() -> Iterator[tuple[NetworkNamespace, NetworkNamespace]]:
         neighbour.command("ip", "link", "set", "n0", "up")
         for address in ("203.0.113.7/24", "203.0.113.8/24"):
             neighbour.command("ip", "address", "add", address, "dev", "n0")
+        for namespace in (host, neighbour):
+            namespace.run(settle)
         yield host, neighbour
 
 

@@ -12,6 +12,7 @@ from adapters.firewalls.holdings import ALPHA, owner, state
 from adapters.firewalls.street import BAD, BAD4, GUARD4, GUARD6, NETS, Street, bound, laid_out
 from banlistd.adapters.firewalls.nftables.firewall import NftablesFirewall
 from banlistd.model import Action, Direction
+from support.network_namespace import settle
 
 TABLE = "10"
 
@@ -30,6 +31,7 @@ def vrf_street() -> Iterator[Street]:
         guard.command("ip", "address", "replace", f"{GUARD6}/64", "dev", "g0", "nodad")
         guard.command("ip", "route", "add", "198.51.100.0/24", "via", "10.9.0.2", "vrf", "vrf0")
         guard.command("ip", "route", "add", "2001:db8::/32", "via", "fd00:9::2", "vrf", "vrf0")
+        guard.run(settle)
         yield street
 
 
