@@ -10,6 +10,7 @@ import socket
 import struct
 import subprocess
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -22,6 +23,7 @@ _Result = TypeVar("_Result")
 
 _CLONE_NEWNET = 0x40000000  # linux/sched.h
 _PATIENCE = 10.0  # seconds: `ip` asks the kernel only
+_PAUSE = 0.01  # seconds between two looks at what a worker of the kernel does at once, unless the host is busy
 _HOST_STATION, _FAR_STATION = "02:00:00:00:00:01", "02:00:00:00:00:02"
 
 
@@ -90,12 +92,12 @@ class Namespace:
         """The result of `body`, or what it raises, from within."""
         return self._thread.submit(body).result()
 
-    def ip(self, *words: str) -> None:
-        self.run(partial(ip, *words))
+    def ip(self, *words: str) -> str:
+        return self.run(partial(ip, *words))
 
 
-def ip(*words: str) -> None:
-    """Run `ip` in the namespace of this thread. Raises GroundError."""
+def ip(*words: str) -> str:
+    """Run `ip` in the namespace of this thread; what it prints. Raises GroundError."""
     try:
         done = subprocess.run(["ip", *words], capture_output=True, text=True, check=False, timeout=_PATIENCE)  # noqa: S603, S607 - constant words
     except (OSError, subprocess.TimeoutExpired) as exc:
@@ -103,6 +105,7 @@ def ip(*words: str) -> None:
     if done.returncode:
         reason = printable(done.stderr.strip()[:200])
         raise GroundError(f"`ip {' '.join(words[:3])}` failed: {reason}", "is another proof running?")
+    return done.stdout
 
 
 def join(far: Namespace, joint: Joint) -> None:
@@ -123,6 +126,22 @@ def join(far: Namespace, joint: Joint) -> None:
     far.ip("link", "set", "lo", "up")
     far.ip("route", "add", "default", "via", joint.host4)
     far.ip("-6", "route", "add", "default", "via", joint.host6)
+    await_ready(ip, joint.name, joint.host6)
+    await_ready(far.ip, joint.name, joint.far6)
+
+
+def await_ready(run: Callable[..., str], link: str, address: str) -> None:
+    """Wait until a link sends, and its IPv6 address takes what comes: what is lost before that would be called closed.
+
+    Workers of the kernel do both a moment after the commands: they activate a link whose other end came up, which drops without
+    an error until then, and add the local route of an IPv6 address. A proof goes on when its patience is over.
+    """
+    end = time.monotonic() + _PATIENCE
+    while time.monotonic() < end:
+        shown = run("link", "show", "dev", link)
+        if " state UP " in shown and " qdisc noop " not in shown and run("-6", "route", "show", "table", "local", address):
+            return
+        time.sleep(_PAUSE)
 
 
 def place(far: Namespace, joint: Joint, address: str) -> None:
