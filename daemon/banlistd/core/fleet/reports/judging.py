@@ -2,9 +2,10 @@
 
 import math
 from collections import Counter
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from typing import Generic, Protocol, TypeVar
 
 from banlistd.core.fleet.reports.addresses import Exempt, ReportedAddress
 from banlistd.core.fleet.reports.quota import Quota
@@ -119,37 +120,72 @@ class ReportMessage:
     retained: bool = False
 
 
+class Statement(Protocol):
+    """What a node signs, once it is read. `issued_at`: seconds since the epoch, by the clock of the node."""
+
+    @property
+    def fleet(self) -> str: ...
+
+    @property
+    def node(self) -> str: ...
+
+    @property
+    def issued_at(self) -> int: ...
+
+
+S = TypeVar("S", bound=Statement)
+
+
+@dataclass(frozen=True, slots=True)
+class StatementKind(Generic[S]):
+    """`type`: as it is signed. `words`: how a refusal calls it. `read`: raises NotStrictError."""
+
+    type: str
+    words: str
+    read: Callable[[bytes], S]
+
+
+_REPORT = StatementKind(REPORT_TYPE, "the signed report", read_report)
+
+
 def judged_report(
     message: ReportMessage, node: Node | None, fleet: str, now: float, is_signed: IsSigned
 ) -> NodeReport | ReportRefusal:
     """`node`: the one that the topic names, if it is admitted. Raises what `is_signed` raises."""
     try:
-        return _report(message, node, fleet, now, is_signed)
+        node, report = proven_statement(message, node, fleet, now, is_signed, _REPORT)
     except NotAcceptedError as error:
         return ReportRefusal(message.node, error.why, str(error), error.is_proven)
-
-
-def _report(message: ReportMessage, node: Node | None, fleet: str, now: float, is_signed: IsSigned) -> NodeReport:
-    node, payload = signed_payload(message, node, REPORT_TYPE, is_signed)
-    try:
-        report = read_report(payload)
-    except NotStrictError as error:
-        raise NotAcceptedError(WhyNot.MALFORMED, f"the signed report {error}", is_proven=True) from error
-    if (report.fleet, report.node) != (fleet, node.id):
-        words = f"it is of {quoted(report.node, 40)} in {quoted(report.fleet, 40)}, and its topic is of {node.id} in {fleet}"
-        raise NotAcceptedError(WhyNot.WRONG_NODE, words, is_proven=True)
     if report.place <= node.place:
-        raise NotAcceptedError(WhyNot.REPLAYED, "it has come before, or an older one comes late", is_proven=True)
-    if report.issued_at < now - LONGEST_WAY:
-        words = f"it was signed {now - report.issued_at:.0f} s ago; compare the clocks"
-        raise NotAcceptedError(WhyNot.LATE, words, is_proven=True)
-    if report.issued_at > now + NODE_CLOCK_AHEAD:
-        words = f"it is dated {report.issued_at - now:.0f} s ahead; compare the clocks"
-        raise NotAcceptedError(WhyNot.EARLY, words, is_proven=True)
+        return ReportRefusal(node.id, WhyNot.REPLAYED, "it has come before, or an older one comes late", is_proven=True)
     return report
 
 
-def signed_payload(message: ReportMessage, node: Node | None, kind: str, is_signed: IsSigned) -> tuple[Node, bytes]:
+def proven_statement(
+    message: ReportMessage, node: Node | None, fleet: str, now: float, is_signed: IsSigned, kind: StatementKind[S]
+) -> tuple[Node, S]:
+    """The node, and what it has signed: of this kind, for this fleet, under its own topic, and not long ago.
+
+    `node`: the one that the topic names, if it is admitted. Raises NotAcceptedError, and what `is_signed` raises.
+    """
+    node, payload = _signed_payload(message, node, kind.type, is_signed)
+    try:
+        said = kind.read(payload)
+    except NotStrictError as error:
+        raise NotAcceptedError(WhyNot.MALFORMED, f"{kind.words} {error}", is_proven=True) from error
+    if (said.fleet, said.node) != (fleet, node.id):
+        words = f"it is of {quoted(said.node, 40)} in {quoted(said.fleet, 40)}, and its topic is of {node.id} in {fleet}"
+        raise NotAcceptedError(WhyNot.WRONG_NODE, words, is_proven=True)
+    if said.issued_at < now - LONGEST_WAY:
+        words = f"it was signed {now - said.issued_at:.0f} s ago; compare the clocks"
+        raise NotAcceptedError(WhyNot.LATE, words, is_proven=True)
+    if said.issued_at > now + NODE_CLOCK_AHEAD:
+        words = f"it is dated {said.issued_at - now:.0f} s ahead; compare the clocks"
+        raise NotAcceptedError(WhyNot.EARLY, words, is_proven=True)
+    return node, said
+
+
+def _signed_payload(message: ReportMessage, node: Node | None, kind: str, is_signed: IsSigned) -> tuple[Node, bytes]:
     """The node, and what it has signed, of this type. Nothing of the payload is read before that is proven.
 
     Raises NotAcceptedError.

@@ -11,18 +11,15 @@ from dataclasses import dataclass
 from typing import Any
 
 from banlistd.core.fleet.reports.judging import (
-    LONGEST_WAY,
-    NODE_CLOCK_AHEAD,
     Node,
     NotAcceptedError,
     ReportMessage,
     ReportRefusal,
-    WhyNot,
-    signed_payload,
+    StatementKind,
+    proven_statement,
 )
 from banlistd.core.mqtt.orders.order import IsSigned
 from banlistd.core.mqtt.orders.strict_json import NotStrictError, exact, strict_object
-from banlistd.core.printing import quoted
 
 REFUSAL_TYPE = "application/vnd.banlistd.refusal.v1+json"
 
@@ -96,6 +93,9 @@ def _refusal(row: Any) -> RefusedVersion:
     raise NotStrictError("has a wrong entry in refused")
 
 
+_REFUSALS = StatementKind(REFUSAL_TYPE, "what it refuses", read_refusals)
+
+
 def judged_refusals(
     message: ReportMessage, node: Node | None, fleet: str, now: float, is_signed: IsSigned
 ) -> Sequence[RefusedVersion] | ReportRefusal:
@@ -104,28 +104,7 @@ def judged_refusals(
     Raises what `is_signed` raises.
     """
     try:
-        node, said = _said(message, node, is_signed)
-        _must_be_of(said, node, fleet, now)
+        node, said = proven_statement(message, node, fleet, now, is_signed, _REFUSALS)
     except NotAcceptedError as error:
         return ReportRefusal(message.node, error.why, str(error), error.is_proven)
     return said.refused if node.is_canary else ()
-
-
-def _said(message: ReportMessage, node: Node | None, is_signed: IsSigned) -> tuple[Node, NodeRefusals]:
-    node, payload = signed_payload(message, node, REFUSAL_TYPE, is_signed)
-    try:
-        return node, read_refusals(payload)
-    except NotStrictError as error:
-        raise NotAcceptedError(WhyNot.MALFORMED, f"what it refuses {error}", is_proven=True) from error
-
-
-def _must_be_of(said: NodeRefusals, node: Node, fleet: str, now: float) -> None:
-    if (said.fleet, said.node) != (fleet, node.id):
-        words = f"it is of {quoted(said.node, 40)} in {quoted(said.fleet, 40)}, and its topic is of {node.id} in {fleet}"
-        raise NotAcceptedError(WhyNot.WRONG_NODE, words, is_proven=True)
-    if said.issued_at < now - LONGEST_WAY:
-        words = f"it was signed {now - said.issued_at:.0f} s ago; compare the clocks"
-        raise NotAcceptedError(WhyNot.LATE, words, is_proven=True)
-    if said.issued_at > now + NODE_CLOCK_AHEAD:
-        words = f"it is dated {said.issued_at - now:.0f} s ahead; compare the clocks"
-        raise NotAcceptedError(WhyNot.EARLY, words, is_proven=True)
