@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+from contextlib import suppress
 from functools import partial
 
 from banlistd.adapters.fetch.credentials import read_credential
@@ -16,7 +17,7 @@ from banlistd.core.fleet.reports.quorum import quorum_rule
 from banlistd.core.fleet.reports.report import REPORT_TYPE
 from banlistd.core.mqtt.orders.envelope import Envelope, envelope_text, signed_octets
 from banlistd.core.mqtt.orders.keys import key_id, private_key
-from banlistd.errors import BanlistdError
+from banlistd.errors import BanlistdError, LedgerError
 from banlistd.paths import Paths
 from banlistd.ports.mqtt import BusMessage
 from banlistd.services.loops.faults import FaultRecorder
@@ -53,7 +54,10 @@ class FleetReports:
     async def follow_lists(self) -> None:
         """Gather no reports any more where a reload has left no list that is made of them."""
         if not _lists(self._application):
+            hub = self._hub
             await self._end_hub()
+            if hub is not None:
+                await hub.leave()
 
     @property
     def ears(self) -> HubEars | None:
@@ -111,6 +115,11 @@ class Hub:
         for work in self._works:
             work.cancel()
         await asyncio.gather(*self._works, return_exceptions=True)
+
+    async def leave(self) -> None:
+        """After its end: no node is listened to any more."""
+        with suppress(LedgerError):  # a notice of a node stays open
+            await self._silence.leave()
 
     def _report(self, node: str, message: BusMessage) -> None:
         self._silence.hear(node)

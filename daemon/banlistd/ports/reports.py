@@ -45,6 +45,9 @@ class NodeRegister(Protocol):
     async def suspend(self, node_id: str, at: float) -> bool:
         """Take none of its reports from now on, and delete its sightings; whether there was such a node."""
 
+    async def note_silent(self, ids: Collection[str], at: float) -> None:
+        """Of these, and of no others, nothing is heard; of those that were not noted before, since this moment."""
+
     async def forget(self, node_id: str) -> bool:
         """Delete a node and its sightings; whether there was one."""
 

@@ -170,3 +170,53 @@ def test_a_node_is_silent_once_an_hour_has_passed_and_again_after_it_was_heard_u
             assert len(over) == 2
 
     asyncio.run(life())
+
+
+def test_what_was_silent_before_a_restart_has_its_end_and_is_not_announced_again(tmp_path: Path) -> None:
+    async def life() -> None:
+        clock, announcer = FakeClock(), FakeAnnouncer()
+
+        def names() -> list[EventName]:
+            return [event.name for event in announcer.events]
+
+        async with open_database(tmp_path / "db") as database:
+            nodes = NodeTable(database)
+            for name in ("node-1", "node-2"):
+                await nodes.admit(node(name, "oslo"))
+            before = Silence(nodes, announcer, clock)
+            clock.time += SILENT_AFTER
+            noticed = clock.now()
+            before.hear("node-2")
+            await before.look()
+            clock.time += 60
+            after = Silence(nodes, announcer, clock)
+            await after.look()
+            assert {one.id: one.silent_since for one in await nodes.every()} == {"node-1": noticed, "node-2": None}
+            clock.time += SILENT_AFTER
+            after.hear("node-2")
+            await after.look()
+            assert names() == [EventName.NODE_SILENT]
+            after.hear("node-1")
+            await after.look()
+            await after.look()
+            assert names() == [EventName.NODE_SILENT, EventName.NODE_SILENT_OVER]
+            assert [one.silent_since for one in await nodes.every()] == [None, None]
+
+    asyncio.run(life())
+
+
+def test_a_hub_that_listens_to_no_node_any_more_ends_the_notices_of_silent_ones(tmp_path: Path) -> None:
+    async def life() -> None:
+        clock, announcer = FakeClock(), FakeAnnouncer()
+        async with open_database(tmp_path / "db") as database:
+            nodes = NodeTable(database)
+            await nodes.admit(node("node-1", "oslo"))
+            silence = Silence(nodes, announcer, clock)
+            await silence.leave()
+            clock.time += SILENT_AFTER
+            await silence.look()
+            await silence.leave()
+            await silence.leave()
+            assert [event.name for event in announcer.events] == [EventName.NODE_SILENT, EventName.NODE_SILENT_OVER]
+
+    asyncio.run(life())

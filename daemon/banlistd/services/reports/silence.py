@@ -2,6 +2,7 @@
 
 import asyncio
 
+from banlistd.core.fleet.reports.judging import Node
 from banlistd.events import Event, EventName
 from banlistd.ports import Announcer, Clock
 from banlistd.ports.reports import NodeRegister
@@ -13,7 +14,9 @@ _MOST_HEARD = 20_000
 
 
 class Silence:
-    """Begins to count when it is made: a hub that was off has heard nothing either."""
+    """Begins to count when it is made: a hub that was off has heard nothing either. A node that was silent before a restart
+    stays so until it is heard: its notice is open.
+    """
 
     def __init__(self, register: NodeRegister, announcer: Announcer, clock: Clock) -> None:
         self._register = register
@@ -21,7 +24,7 @@ class Silence:
         self._clock = clock
         self._since = clock.monotonic()
         self._heard: dict[str, float] = {}
-        self._silent: set[str] = set()
+        self._was_silent = False
 
     def hear(self, node: str) -> None:
         """Something came from a node."""
@@ -37,17 +40,28 @@ class Silence:
 
     async def look(self) -> None:
         """Announce those that have become silent, and that none is any more. Raises LedgerError."""
-        now, admitted_before = self._clock.monotonic(), self._clock.now() - SILENT_AFTER
-        nodes = [node for node in await self._register.every() if node.suspended_at is None]
-        silent = {
-            node.id
-            for node in nodes
-            if now - self._heard.get(node.id, self._since) >= SILENT_AFTER and node.admitted_at <= admitted_before
-        }
-        for node_id in sorted(silent - self._silent):
+        nodes, now = await self._register.every(), self._clock.now()
+        known = {node.id for node in nodes if node.silent_since is not None}
+        silent = {node.id for node in nodes if node.suspended_at is None and self._is_silent(node, now - SILENT_AFTER)}
+        if silent != known:
+            await self._register.note_silent(silent, now)
+        for node_id in sorted(silent - known):
             self._announcer.announce(
                 Event(EventName.NODE_SILENT, f"nothing was heard of {node_id} for an hour", {"NODE": node_id})
             )
-        if self._silent and not silent:
+        if (known or self._was_silent) and not silent:
             self._announcer.announce(Event(EventName.NODE_SILENT_OVER, "no admitted node is silent any more"))
-        self._silent = silent
+        self._was_silent = bool(silent)
+
+    async def leave(self) -> None:
+        """Nodes are no longer listened to, so none is silent. Raises LedgerError."""
+        if any(node.silent_since is not None for node in await self._register.every()):
+            await self._register.note_silent((), self._clock.now())
+            self._announcer.announce(Event(EventName.NODE_SILENT_OVER, "this machine no longer listens to nodes"))
+
+    def _is_silent(self, node: Node, admitted_before: float) -> bool:
+        heard = self._heard.get(node.id)
+        if heard is None and node.silent_since is not None:
+            return True
+        has_passed = self._clock.monotonic() - (self._since if heard is None else heard) >= SILENT_AFTER
+        return has_passed and node.admitted_at <= admitted_before

@@ -20,10 +20,12 @@ _ADMIT = """
     SET site = excluded.site, own = excluded.own, suspended_at = NULL, is_canary = excluded.is_canary
 """
 _EVERY = """
-    SELECT id, site, key, own, admitted_at, suspended_at, boot, seq, reported_at, spent, is_canary FROM nodes ORDER BY id
+    SELECT id, site, key, own, admitted_at, suspended_at, boot, seq, reported_at, spent, is_canary,
+        silent_since FROM nodes ORDER BY id
 """
 _SOME = """
-    SELECT id, site, key, own, admitted_at, suspended_at, boot, seq, reported_at, spent, is_canary FROM nodes
+    SELECT id, site, key, own, admitted_at, suspended_at, boot, seq, reported_at, spent, is_canary,
+        silent_since FROM nodes
     WHERE id IN (SELECT value FROM json_each(?))
 """
 
@@ -72,6 +74,22 @@ class NodeTable:
 
         return await self._database.write(work)
 
+    async def note_silent(self, ids: Collection[str], at: float) -> None:
+        silent = json.dumps([*ids])
+
+        async def work(connection: aiosqlite.Connection) -> None:
+            await connection.execute(
+                "UPDATE nodes SET silent_since = coalesce(silent_since, ?) WHERE id IN (SELECT value FROM json_each(?))",
+                (at, silent),
+            )
+            await connection.execute(
+                "UPDATE nodes SET silent_since = NULL WHERE silent_since IS NOT NULL"
+                " AND id NOT IN (SELECT value FROM json_each(?))",
+                (silent,),
+            )
+
+        await self._database.write(work)
+
     async def forget(self, node_id: str) -> bool:
         async def work(connection: aiosqlite.Connection) -> bool:
             return (await connection.execute("DELETE FROM nodes WHERE id = ?", (node_id,))).rowcount == 1
@@ -80,7 +98,8 @@ class NodeTable:
 
 
 def _node_of(row: Sequence[Any]) -> Node:
-    node_id, site, key, own, admitted_at, suspended_at, boot, seq, reported_at, spent, canary = row
+    node_id, site, key, own, admitted_at, suspended_at, boot, seq, reported_at, spent, canary, silent = row
     addresses = frozenset(map(reported_address, own.split()))
     quota = Quota.of_text(spent)
-    return Node(node_id, site, bytes(key), addresses, admitted_at, suspended_at, boot, seq, reported_at, quota, bool(canary))
+    times = admitted_at, suspended_at, boot, seq, reported_at
+    return Node(node_id, site, bytes(key), addresses, *times, quota, bool(canary), silent)

@@ -39,12 +39,19 @@ def _cells(row: NodeRow, now: float) -> tuple[str, ...]:
     return (
         printable(row["id"]),
         printable(row["site"]),
-        "suspended" if row["suspended_at"] is not None else "canary" if row["canary"] else "admitted",
+        _state(row),
         "never" if row["reported_at"] is None else since(row["reported_at"], now),
         f"{row['sightings']:,}",
         f"{row['left']:,}",
         since(row["admitted_at"], now),
     )
+
+
+def _state(row: NodeRow) -> str:
+    if row["suspended_at"] is not None:
+        return "suspended"
+    kind = "canary" if row["canary"] else "admitted"
+    return kind if row["silent_since"] is None else f"{kind}, silent"
 
 
 NODES: Command[tuple[()], list[NodeRow]] = Command(

@@ -14,7 +14,8 @@ class NodeRow(TypedDict):
     """`key`: public, base64. `own`: its own addresses. `sightings`: how many addresses it has reported that still count.
 
     Times are in seconds since the epoch; null: never. `left`: new addresses that it may report within this hour. `canary`:
-    whether versions of lists that it refuses are stopped for the fleet.
+    whether versions of lists that it refuses are stopped for the fleet. `silent_since`: when it was noticed that nothing was
+    heard of it for an hour; null: it is heard.
     """
 
     id: str
@@ -27,6 +28,7 @@ class NodeRow(TypedDict):
     sightings: int
     left: int
     canary: bool
+    silent_since: float | None
 
 
 NODE_EXAMPLE: NodeRow = {
@@ -40,6 +42,7 @@ NODE_EXAMPLE: NodeRow = {
     "sightings": 12,
     "left": 488,
     "canary": False,
+    "silent_since": None,
 }
 
 
@@ -59,6 +62,7 @@ def node_row(node: "Node", counts: Mapping[str, int], now: float) -> NodeRow:
         "sightings": counts.get(node.id, 0),
         "left": node.quota.left(now),
         "canary": node.is_canary,
+        "silent_since": node.silent_since,
     }
 
 

@@ -60,6 +60,7 @@ class Node:
 
     `own`: its own addresses, which are never listed. `boot`, `seq`: of its newest report. Times in seconds since the epoch;
     None: never. `is_canary`: it tries new versions of lists before the others, and what it refuses is stopped for them.
+    `silent_since`: when it was noticed that nothing is heard of it; None: it is heard.
     """
 
     id: str
@@ -73,6 +74,7 @@ class Node:
     reported_at: float | None = None
     quota: Quota = _UNSPENT
     is_canary: bool = False
+    silent_since: float | None = None
 
     @property
     def place(self) -> tuple[int, int]:
