@@ -103,6 +103,8 @@ _banlistctl() {
     "order --confirm") words="" ;;
     "order --prefix6") words="" ;;
     "order --hash") words="" ;;
+    "order --version") words="" ;;
+    "order --reason") words="" ;;
     "fleet new-key --role") words="root targets hub" ;;
     "fleet new-key --name") words="" ;;
     "fleet new-key --passphrase-file") mapfile -t COMPREPLY < <(compgen -f -- "$current") && return ;;
@@ -176,7 +178,7 @@ _banlistctl() {
         remove) words="--lift --config $(_banlistctl_sources)" ;;
         promote) words="--action --write --lift --config $(_banlistctl_sources)" ;;
         operator-key) words="--show" ;;
-        order) words="--key --fleet --valid --for --comment --origin --confirm --prefix6 --hash --force --now" ;;
+        order) words="--key --fleet --valid --for --comment --origin --confirm --prefix6 --hash --force --version --keep --reason --now" ;;
         teardown) words="--config --state" ;;
         install-units) words="--backend --remove --root" ;;
         esac

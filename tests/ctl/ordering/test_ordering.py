@@ -77,6 +77,10 @@ def judge(text: str, public: bytes) -> SignedOrder | OrderRefusal:
         (["refresh"], Verb.REFRESH, {"sources": []}),
         (["refresh", "drop", "--now"], Verb.REFRESH, {"sources": ["drop"], "now": True}),
         (["approve", "drop", "--hash", "01234567"], Verb.APPROVE, {"sources": ["drop"], "hash": "01234567"}),
+        (["fleet-hold", "drop", "--reason", "odd"], Verb.FLEET_HOLD, {"list": "drop", "reason": "odd"}),
+        (["fleet-hold", "drop", "--version", "012345"], Verb.FLEET_HOLD, {"list": "drop", "version": ["012345"]}),
+        (["fleet-hold", "drop", "--keep"], Verb.FLEET_HOLD, {"list": "drop", "keep": True}),
+        (["fleet-release", "drop"], Verb.FLEET_RELEASE, {"list": "drop"}),
     ],
 )
 def test_an_order_is_signed_for_its_host(
@@ -110,6 +114,9 @@ def test_an_order_is_for_one_host_of_one_fleet(key: tuple[str, bytes], call: Ctl
         ["unban"],
         ["approve", "drop"],
         ["approve", "--hash", "01234567"],
+        ["fleet-hold"],
+        ["fleet-hold", "drop", "ssh"],
+        ["fleet-release", "drop", "--reason", "odd"],
         ["refresh", "--for", "10m"],
         ["unban", "203.0.113.7", "--comment", "x"],
         ["refresh", "--valid", "0"],

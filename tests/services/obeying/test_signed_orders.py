@@ -10,11 +10,13 @@ import pytest
 
 from banlistd.adapters.signatures.ed25519 import is_signed_by
 from banlistd.adapters.storage.orders.orders_seen import SeenOrderTable
+from banlistd.control.commands.fleet.holding import ReleaseOrder, StopOrder
+from banlistd.control.declaration import Command
 from banlistd.control.ordering.ordered import OrderedCommands
 from banlistd.control.parts import answered_by
 from banlistd.core.config.service.orders import Press, Verb
 from banlistd.core.mqtt.orders.order import Recipient, SignedOrder
-from banlistd.errors import LedgerError, VerificationError
+from banlistd.errors import LedgerError, UsageError, VerificationError
 from banlistd.events import EventName
 from banlistd.services.obeying.presses import Presses
 from banlistd.services.obeying.signed_orders import MOST_AT_ONCE, MOST_REFUSALS, CarryOut, SignedOrders
@@ -326,3 +328,29 @@ def test_a_button_polls_every_source_at_most_once_in_a_minute(tmp_path: Path) ->
         assert not await presses.press("refresh")
 
     run(environment, BOTH, life)
+
+
+def test_who_stops_a_list_for_a_fleet_is_named_in_its_reason() -> None:
+    async def life() -> None:
+        asked: list[tuple[str, Any]] = []
+
+        async def answer(command: Command[Any, Any], order: Any) -> object:
+            asked.append((command.name, order))
+            return {}
+
+        commands = OrderedCommands(answer, FakeAnnouncer())
+        for verb, fields in (
+            (Verb.FLEET_HOLD, {"list": "drop"}),
+            (Verb.FLEET_HOLD, {"list": "drop", "reason": "odd", "keep": True}),
+            (Verb.FLEET_RELEASE, {"list": "drop"}),
+        ):
+            await commands.carry_out(SignedOrder(ANNA.operator(), verb, fields, ID, 0, 60))
+        with pytest.raises(UsageError):
+            await commands.carry_out(SignedOrder(ANNA.operator(), Verb.FLEET_HOLD, {"list": "drop", "reason": 1}, ID, 0, 60))
+        assert asked == [
+            ("fleet hold", StopOrder("drop", None, "mqtt/anna", None)),
+            ("fleet hold", StopOrder("drop", (), "mqtt/anna: odd", None)),
+            ("fleet release", ReleaseOrder("drop", None)),
+        ]
+
+    asyncio.run(life())

@@ -1,15 +1,18 @@
 """Staged roll-out: a real hub, a canary, and a node that waits. What the canary refuses never reaches the node."""
 
+import asyncio
+import json
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 from support.fleet import Hub, Owners
 from support.mirror import mirror_of
-from support.mosquitto import Mosquitto, broker
+from support.mosquitto import Mosquitto, broker, listening_to
 from support.network_namespace import in_network_namespace
 from support.reporters import FLEET
 from system.daemon_process import Daemon, Installation, running
-from system.fleet.reporting import key_file, key_of, settings, with_credentials
+from system.fleet.reporting import ROOT, key_file, key_of, settings, with_credentials
 
 GOOD, ADDED = "20.0.0.1", "20.0.0.3"
 WIDE, FIXED = f"{GOOD}\n30.0.0.0/10", f"{GOOD}\n{ADDED}"
@@ -46,6 +49,26 @@ class Machines:
         daemon = self.stack.enter_context(running(place, "d", through=with_credentials(place)))
         daemon.wait_for("mqtt_connected")
         return place, daemon
+
+    def obeys(self, key: Path) -> None:
+        """The hub carries out what this key signs."""
+        public = self.hub.ctl("operator-key", str(key)).stdout.strip()
+        may = f"operators: [{{name: anna, key: '{public}', may: [fleet-hold, fleet-release]}}]"
+        self.hub.file.write_text(self.hub.file.read_text().replace("id: hub}", f"id: hub, {may}}}"))
+
+    def order(self, key: Path, *words: str) -> dict[str, Any]:
+        """The answer to a signed order over the broker."""
+        done = self.hub.ctl("order", "--key", str(key), "--fleet", FLEET, "hub", *words)
+        assert done.returncode == 0, done.stderr
+        answer = f"{ROOT}/node/hub/answer"
+
+        async def ask() -> Any:
+            async with listening_to(self.mosquitto, answer) as heard:
+                await heard.client.publish(f"{ROOT}/order/hub", done.stdout, qos=1)
+                return json.loads(await heard.until(answer))
+
+        found: dict[str, Any] = asyncio.run(ask())
+        return found
 
     def admit(self, name: str, *more: str) -> None:
         done = self.hub.ctl("nodes", "admit", name, "--site", "oslo", "--key", key_of(name), *more)
@@ -133,6 +156,8 @@ def test_operators_of_hub_and_canary_stop_a_version_and_an_order_releases_it(tmp
     with broker(tmp_path) as mosquitto, ExitStack() as stack:
         machines = Machines(tmp_path, stack, mosquitto)
         machines.feed.write_text(f"{GOOD}\n")
+        anna = tmp_path / "anna.key"
+        machines.obeys(anna)
         hub = machines.start_hub("drop")
         hub.wait_for("mqtt_connected")
         hub.wait_for("fleet_published")
@@ -142,14 +167,15 @@ def test_operators_of_hub_and_canary_stop_a_version_and_an_order_releases_it(tmp
         trying.wait_for("blocklist_import_completed", "d", since=since)
         assert has(canary, ADDED)
 
-        # On the hub.
-        answer = machines.hub.ask("fleet", "hold", "drop", "--reason", "looks odd")
-        assert (answer["reason"], len(answer["withdrawn"])) == ("looks odd", 1)
+        # For the hub, from afar.
+        answer = machines.order(anna, "fleet-hold", "drop", "--reason", "looks odd")
+        assert (answer["document"]["reason"], len(answer["document"]["withdrawn"])) == ("mqtt/anna: looks odd", 1)
+        assert "by an operator: mqtt/anna: looks odd" in machines.hub.ctl("status").stdout
         hub.wait_for("fleet_published", since=hub.events.index(hub.wait_for("fleet_list_stopped", "drop")))
         take(canary, trying)
         assert not has(canary, ADDED)
         since = len(hub.events)
-        assert machines.hub.ctl("fleet", "release", "drop").returncode == 0
+        assert machines.order(anna, "fleet-release", "drop")["document"]["released"]
         assert machines.hub.ctl("fleet", "release", "drop").returncode == 1
         hub.wait_for("fleet_published", since=since)
         take(canary, trying)

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from banlistd.control.commands.approve import APPROVE
+from banlistd.control.commands.fleet.holding import FLEET_HOLD, FLEET_RELEASE
 from banlistd.control.commands.manual_bans.ban import BAN
 from banlistd.control.commands.manual_bans.unban import UNBAN
 from banlistd.control.commands.refresh import REFRESH
@@ -21,6 +22,8 @@ _COMMANDS: Mapping[Verb, Command[Any, Any]] = {
     Verb.BAN: BAN,
     Verb.UNBAN: UNBAN,
     Verb.APPROVE: APPROVE,
+    Verb.FLEET_HOLD: FLEET_HOLD,
+    Verb.FLEET_RELEASE: FLEET_RELEASE,
 }
 _PRESSES: Mapping[Press, Command[Any, Any]] = {Press.REFRESH: REFRESH}
 
@@ -49,10 +52,11 @@ class OrderedCommands:
         await asyncio.gather(*works, return_exceptions=True)
 
     async def carry_out(self, order: SignedOrder) -> object:
-        """The document of the command. A ban without an origin is one of `mqtt/NAME`. Raises BanlistdError."""
+        """The document of the command. A ban without an origin is one of `mqtt/NAME`, and the reason for which a list is
+        stopped begins with it. Raises BanlistdError.
+        """
         name = order.operator.name
-        fields = {"origin": f"mqtt/{name}", **order.fields} if order.verb is Verb.BAN else order.fields
-        return await self._ordered(_COMMANDS[order.verb], fields, name)
+        return await self._ordered(_COMMANDS[order.verb], _fields(order, f"mqtt/{name}"), name)
 
     async def press(self, press: Press) -> object:
         """The document of the command of a button. Raises BanlistdError."""
@@ -73,3 +77,17 @@ class OrderedCommands:
         self._works.discard(work)
         if not work.cancelled():
             work.exception()  # retrieved, also where its caller was cancelled
+
+
+def _fields(order: SignedOrder, by: str) -> Mapping[str, object]:
+    """Those of the request. No uid says who gives the order."""
+    fields = order.fields
+    match order.verb:
+        case Verb.BAN:
+            return {"origin": by, **fields}
+        case Verb.FLEET_HOLD:
+            reason = fields.get("reason", "")
+            # What is no text is refused as it would be on the socket.
+            return {**fields, "reason": f"{by}: {reason}" if reason else by} if isinstance(reason, str) else fields
+        case _:
+            return fields

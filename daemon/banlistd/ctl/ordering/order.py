@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from banlistd.control.declaration import Argument, LocalCommand
 from banlistd.errors import UsageError
 
-_VERBS = ("refresh", "ban", "unban", "approve")
+_VERBS = ("refresh", "ban", "unban", "approve", "fleet-hold", "fleet-release")
 _LIFE = 60
 """Seconds that an order is valid, as long as a broker keeps it (its message expiry)."""
 
@@ -17,6 +17,8 @@ _OPTIONS: Mapping[str, tuple[str, ...]] = {
     "ban": ("for", "comment", "origin", "confirm", "prefix6"),
     "unban": ("origin", "prefix6"),
     "approve": ("hash", "force"),
+    "fleet-hold": ("version", "keep", "reason"),
+    "fleet-release": (),
 }
 """Of each verb, the fields beside what it is about."""
 
@@ -49,7 +51,12 @@ def _fields(arguments: argparse.Namespace) -> Mapping[str, object]:
     given = {option: value for option in every if (value := getattr(arguments, option)) is not None}
     for option in given:
         if option not in _OPTIONS[verb]:
-            raise UsageError(f"--{option} does not go with {verb}", f"{verb} takes: --{', --'.join(_OPTIONS[verb])}")
+            takes = f"--{', --'.join(_OPTIONS[verb])}" if _OPTIONS[verb] else "no option"
+            raise UsageError(f"--{option} does not go with {verb}", f"{verb} takes: {takes}")
+    if verb in ("fleet-hold", "fleet-release"):
+        if len(subject) != 1:
+            raise UsageError(f"{verb} needs one list", f"banlistctl order --key FILE HUB {verb} LIST --fleet NAME")
+        return {"list": subject[0], **given}
     if verb in ("refresh", "approve"):
         if verb == "approve" and (len(subject) != 1 or "hash" not in given):
             raise UsageError("approve needs one source and --hash", "banlistctl quarantine ID prints the content hash")
@@ -72,7 +79,12 @@ ORDER = LocalCommand(
     arguments=(
         Argument("node", "NODE", "the `id` of the host, as its `mqtt:` has it"),
         Argument("verb", "VERB", "what to do", choices=_VERBS),
-        Argument("subject", "WHAT", "addresses of ban and unban; sources of refresh and approve", nargs="*"),
+        Argument(
+            "subject",
+            "WHAT",
+            "addresses of ban and unban; sources of refresh and approve; the list of fleet-hold and fleet-release",
+            nargs="*",
+        ),
         Argument("--key", "FILE", "the private key, as operator-key made it", required=True),
         Argument("--fleet", "NAME", "the fleet of the host; default: home", default="home"),
         Argument(
@@ -91,6 +103,9 @@ ORDER = LocalCommand(
         Argument("--prefix6", "LENGTH", "of ban and unban: a single IPv6 address means its network of this length"),
         Argument("--hash", "HASH", "of approve: the first digits of the content hash, at least 8"),
         Argument("--force", "", "of approve: accept also what is no list at all", is_flag=True),
+        Argument("--version", "HASH", "of fleet-hold: withdraw these versions, and not the newest one", nargs="+"),
+        Argument("--keep", "", "of fleet-hold: withdraw nothing", is_flag=True),
+        Argument("--reason", "TEXT", "of fleet-hold: why, for those who ask later"),
         Argument("--now", "", "of refresh: ask also publishers that allow no request yet", is_flag=True),
     ),
     details="The order is one line of JSON: a DSSE envelope, signed with Ed25519. Publish it to"

@@ -20,6 +20,8 @@ class Verb(StrEnum):
     BAN = "ban"
     UNBAN = "unban"
     APPROVE = "approve"
+    FLEET_HOLD = "fleet-hold"
+    FLEET_RELEASE = "fleet-release"
 
 
 class Press(StrEnum):
@@ -81,7 +83,7 @@ _KEY = scalar(
     show=lambda _: "",
     examples=("11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=",),
 )
-_MAY = kinds.many(kinds.chosen(Verb, "an order"), "`refresh`, `ban`, `unban`, `approve`")
+_MAY = kinds.many(kinds.chosen(Verb, "an order"), ", ".join(f"`{verb}`" for verb in Verb))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
