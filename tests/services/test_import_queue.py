@@ -53,7 +53,7 @@ def test_all_that_are_ready_while_a_plan_is_carried_out_go_into_the_next_one() -
         assert await asyncio.gather(first, *others) == [(0, 0)] * 1000
         assert plans.sizes == [1, 999]
 
-    asyncio.run(life())
+    run_in_virtual_time(life())
 
 
 def test_a_place_is_free_again_once_its_content_is_ready() -> None:

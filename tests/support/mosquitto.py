@@ -4,6 +4,7 @@ import asyncio
 import shutil
 import socket
 import subprocess
+import time
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
@@ -11,6 +12,10 @@ from pathlib import Path
 
 import aiomqtt
 import pytest
+
+from support.ports import reserved_port
+
+PATIENCE = 60.0
 
 
 def free_port() -> int:
@@ -36,10 +41,9 @@ class Mosquitto:
         config = self.folder / "mosquitto.conf"
         config.write_text("\n".join([f"listener {self.port} 127.0.0.1", *self.lines, ""]))
         self.process = subprocess.Popen([program, "-c", config], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        for _ in range(1000):
-            if self._answers():
-                return
-        raise AssertionError("mosquitto does not listen")
+        end = time.monotonic() + PATIENCE
+        while not self._answers():
+            assert time.monotonic() < end, "mosquitto does not listen"
 
     def _answers(self) -> bool:
         try:
@@ -61,12 +65,13 @@ class Mosquitto:
 
 @contextmanager
 def broker(folder: Path, *lines: str) -> Iterator[Mosquitto]:
-    running = Mosquitto(folder, free_port(), lines or ("allow_anonymous true",))
-    running.start()
-    try:
-        yield running
-    finally:
-        running.stop()
+    with reserved_port() as port:
+        running = Mosquitto(folder, port, lines or ("allow_anonymous true",))
+        running.start()
+        try:
+            yield running
+        finally:
+            running.stop()
 
 
 @dataclass
@@ -78,7 +83,7 @@ class Heard:
 
     async def until(self, topic: str, payload: bytes | None = None) -> bytes:
         """The payload of the next message of a topic, or of the next one with that payload."""
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(PATIENCE):
             async for message in self.client.messages:
                 octets = bytes(message.payload)
                 self.messages.append((str(message.topic), octets))

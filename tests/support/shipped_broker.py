@@ -39,7 +39,7 @@ class ShippedBroker:
         certificate: Path | None,
         *topics: str,
         id: str | None = None,  # noqa: A002 - as MQTT calls it
-        seconds: float = 10.0,
+        seconds: float = 60.0,
     ) -> AsyncIterator[Heard]:
         """Connected with a certificate that a test has. `seconds`: after which the attempt is given up."""
         tls = tls_context(self.authority.path, certificate, certificate)

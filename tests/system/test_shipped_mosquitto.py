@@ -154,11 +154,11 @@ def test_a_list_of_withdrawn_certificates_that_has_expired_lets_no_one_in(tmp_pa
 def test_a_message_that_is_too_large_ends_the_connection_of_its_sender_alone(tmp_path: Path) -> None:
     async def life(shipped: ShippedBroker) -> None:
         async with shipped.client("monitoring", STATE) as monitoring, shipped.client("node-2") as other:
-            async with shipped.client_with(shipped.authority.signed("node-1"), seconds=2) as host:
+            async with shipped.client_with(shipped.authority.signed("node-1")) as host:
                 await host.client.publish(STATE, "x" * 48 * 1024, qos=1)
                 assert len(await monitoring.until(STATE)) == 48 * 1024
                 with pytest.raises(aiomqtt.MqttError):
-                    await host.client.publish(STATE, "x" * 65_536, qos=1)
+                    await host.client.publish(STATE, "x" * 65_536, qos=1, timeout=2)
             await other.client.publish(f"{ROOT}/node/node-2/state", "state", qos=1)
             assert [len(payload) for _, payload in monitoring.messages] == [48 * 1024]
 

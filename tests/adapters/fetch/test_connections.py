@@ -20,6 +20,7 @@ from banlistd.model import SourceId, Validators
 from support.fakes import FakeClock
 from support.feed_server import FeedServer, redirect
 from support.in_process_parser import ONE_TRY, downloads, ignored
+from support.ports import reserved_port
 
 ATTACKERS = [f"198.51.100.{n}" for n in range(1, 65)]
 LIST = b"192.0.2.1\n"
@@ -69,10 +70,9 @@ def test_each_connection_is_reported_with_the_host_of_its_url(server: FeedServer
 
 def test_a_connection_that_is_not_made_is_not_reported() -> None:
     connections: list[tuple[str, str]] = []
-    with socket.create_server(("127.0.0.1", 0)) as closed:
-        port = closed.getsockname()[1]
     fetcher = downloads("1", retry=ONE_TRY, listeners=Listeners(lambda *made: connections.append(made)))
-    fetch(fetcher, f"http://127.0.0.1:{port}/")
+    with reserved_port() as port:
+        fetch(fetcher, f"http://127.0.0.1:{port}/")
     assert connections == []
 
 

@@ -38,6 +38,7 @@ from support.feed_server import (
     without_length,
 )
 from support.in_process_parser import body_of, downloads, ignored
+from support.ports import reserved_port
 
 LIST = b"".join(b"192.0.2.%d\n" % number for number in range(256)) * 100
 PACKED = gzip.compress(LIST)
@@ -237,9 +238,14 @@ def test_many_slow_redirects_end_at_the_same_deadline(server: FeedServer) -> Non
 
 
 def test_at_the_deadline_the_fault_of_the_try_before_is_not_lost(server: FeedServer) -> None:
-    server.behave("/list", in_turn(status(503), hang()))
-    with pytest.raises(FetchError, match=r"within 0\.9 s; the try before failed: the server answered 503"):
-        fetch(server.url("/list"), timeout=0.9)
+    # On a busy machine the first deadline may be over before the first answer.
+    for seconds in (0.9, 9.0, 90.0):
+        server.behave("/list", in_turn(status(503), hang()))
+        with pytest.raises(FetchError) as caught:
+            fetch(server.url("/list"), timeout=seconds)
+        if "503" in str(caught.value):
+            break
+    assert f"within {seconds:g} s; the try before failed: the server answered 503" in str(caught.value)
 
 
 def test_a_server_that_is_not_there_is_named(unused_port: int) -> None:
@@ -248,9 +254,9 @@ def test_a_server_that_is_not_there_is_named(unused_port: int) -> None:
 
 
 @pytest.fixture
-def unused_port() -> int:
-    with FeedServer() as closed:
-        return closed.port
+def unused_port() -> Iterator[int]:
+    with reserved_port() as port:
+        yield port
 
 
 @pytest.mark.parametrize("code", [408, 425, 429, 500, 502, 503, 504])

@@ -11,7 +11,8 @@ from banlistd.adapters.mqtt.connection import MOST_RECEIVED, BrokerAccess, conne
 from banlistd.adapters.mqtt.outbox import MOST_MESSAGES, MOST_OCTETS_WAITING, Outbox
 from banlistd.errors import BusError
 from banlistd.ports.mqtt import BusMessage
-from support.mosquitto import broker, free_port, listening_to
+from support.mosquitto import broker, listening_to
+from support.ports import reserved_port
 
 WILL = BusMessage("a/status", b"offline", retained=True)
 
@@ -121,10 +122,11 @@ def test_attempts_that_time_out_or_are_cancelled_leave_nothing_open(*, is_cancel
 
     async def life() -> None:
         server = await asyncio.start_server(silent, "127.0.0.1", 0)
+        idle = descriptors()
         port = server.sockets[0].getsockname()[1]
         with suppress(BusError):
             await one(port)  # the threads for connections
-        await settled(100)
+        await settled(idle + 10)
         before = descriptors()
         for number in range(30):
             attempt = asyncio.create_task(one(port))
@@ -141,8 +143,9 @@ def test_attempts_that_time_out_or_are_cancelled_leave_nothing_open(*, is_cancel
 
 def test_without_a_broker_the_reason_is_named() -> None:
     async def life() -> None:
-        async with connected(access(free_port()), WILL, []):
-            pass
+        with reserved_port() as port:
+            async with connected(access(port), WILL, []):
+                pass
 
     with pytest.raises(BusError, match="refused"):
         asyncio.run(life())
