@@ -109,3 +109,13 @@ def test_a_database_that_was_replaced_learns_again_what_is_stopped() -> None:
     hub.log.rows.clear()
     assert asyncio.run(hub.roll_out.states()) == stopped
     assert hub.log.rows == stopped
+
+
+@pytest.mark.parametrize("versions", [[B, C], [C, B]])
+def test_all_that_an_operator_of_a_canary_goes_back_over_is_withdrawn_with_one_event(versions: Sequence[str]) -> None:
+    hub = Hub(C, B, A)
+    asyncio.run(hub.roll_out.refused("web-1", [RefusedVersion("drop", one, "operator", "pinned") for one in versions]))
+    stop = hub.log.rows["drop"].stop
+    assert stop is not None
+    assert stop.kept == A
+    assert hub.announcer.names() == [EventName.LIST_STOPPED]

@@ -12,7 +12,7 @@ from banlistd.core.fleet.roll_out.stops import (
     RollOutState,
     after_completion,
     after_order,
-    after_refusal,
+    after_refusals,
     after_release,
     ordered,
 )
@@ -98,16 +98,15 @@ class RollOut:
 
     async def refused(self, node: str, refusals: Sequence[RefusedVersion]) -> None:
         """What a canary refuses. Raises LedgerError."""
-        for one in refusals:
-            known = self.published.get(one.list, ())
-            by = Questioner(node, None, one.guard, one.reason)
+        for name in dict.fromkeys(one.list for one in refusals):
+            said = [(one.content_hash, Questioner(node, None, one.guard, one.reason)) for one in refusals if one.list == name]
             async with self._lock:
-                before = (await self._every()).get(one.list, UNTOUCHED)
-                after = after_refusal(before, known, one.content_hash, by, self._clock.now())
-                if after is None:
+                before = (await self._every()).get(name, UNTOUCHED)
+                after, new = after_refusals(before, self.published.get(name, ()), said, self._clock.now())
+                if not new:
                     continue
-                await self._change(one.list, after)
-            self._tell_stop(one.list, [one.content_hash], by)
+                await self._change(name, after)
+            self._tell_stop(name, [one.content_hash for one in new], new[0].by)
 
     async def completed(self, name: str, content_hash: str) -> None:
         """The hub has this content of a list now. Raises LedgerError."""

@@ -1,6 +1,7 @@
 """Which version of a list is published, after refusals of canaries, orders, and releases."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 
@@ -13,7 +14,7 @@ from banlistd.core.fleet.roll_out.stops import (
     RollOutState,
     after_completion,
     after_order,
-    after_refusal,
+    after_refusals,
     after_release,
     next_version,
     ordered,
@@ -22,11 +23,12 @@ from banlistd.core.fleet.roll_out.stops import (
 
 A, B, C, D = ("a" * 64, "b" * 64, "c" * 64, "d" * 64)
 CANARY, OPERATOR = Questioner("web-1", None, "wide", "10.0.0.0/8"), Questioner(uid=0)
+SHRUNK = replace(CANARY, guard="shrunk")
 
 
 def refused(state: RollOutState, known: Sequence[str], version: str) -> RollOutState:
-    after = after_refusal(state, known, version, CANARY, 1.0)
-    assert after is not None
+    after, new = after_refusals(state, known, [(version, CANARY)], 1.0)
+    assert [one.content_hash for one in new] == [version]
     return after
 
 
@@ -57,10 +59,26 @@ def test_versions_that_came_one_after_the_other_are_all_gone_back_over() -> None
     assert withdrawn(twice, A) == (B[:DIGITS], C[:DIGITS])
 
 
-@pytest.mark.parametrize("version", [A, B, D])
-def test_a_canary_stops_neither_what_was_gone_back_to_nor_the_same_again_nor_what_was_never_published(version: str) -> None:
+@pytest.mark.parametrize(("version", "by"), [(A, SHRUNK), (B, CANARY), (D, CANARY)])
+def test_a_canary_stops_neither_what_it_finds_shrunk_now_nor_the_same_again_nor_what_was_never_published(
+    version: str, by: Questioner
+) -> None:
     stopped = refused(UNTOUCHED, [B, A], B)
-    assert after_refusal(stopped, [A, B], version, CANARY, 2.0) is None
+    assert after_refusals(stopped, [A, B], [(version, by)], 2.0) == (stopped, ())
+
+
+def test_a_version_that_the_list_went_back_to_is_gone_back_over_where_it_is_as_bad() -> None:
+    stopped = refused(UNTOUCHED, [C, B, A], C)
+    again = refused(stopped, [B, C, A], B)
+    assert next_version(again, [B, C, A], C) == A
+    assert withdrawn(again, A) == (B[:DIGITS], C[:DIGITS])
+
+
+@pytest.mark.parametrize("versions", [[B, C], [C, B]])
+def test_what_a_canary_refuses_at_once_counts_in_any_order(versions: Sequence[str]) -> None:
+    after, new = after_refusals(UNTOUCHED, [C, B, A], [(one, CANARY) for one in versions], 1.0)
+    assert {one.content_hash for one in new} == {B, C}
+    assert next_version(after, [C, B, A], D) == A
 
 
 def test_a_version_that_came_between_an_order_and_its_effect_is_gone_back_over() -> None:
@@ -87,7 +105,7 @@ def test_a_release_publishes_what_is_completed_and_no_canary_stops_that_again() 
     released = after_release(refused(UNTOUCHED, [B, A], B), B)
     assert next_version(released, [A, B], B) == B
     assert withdrawn(released, B) == ()
-    assert after_refusal(released, [B, A], B, CANARY, 2.0) is None
+    assert after_refusals(released, [B, A], [(B, CANARY)], 2.0) == (released, ())
     # An operator may change the decision.
     assert next_version(after_order(released, [B, A], [B], OPERATOR, 2.0), [B, A], B) == A
 
@@ -132,6 +150,14 @@ def test_on_the_word_of_a_canary_a_list_goes_back_over_a_few_versions_and_by_an_
         state = refused(state, known, version)
     assert next_version(state, known, "") == ""
     assert next_version(after_order(state, known, known[:1], OPERATOR, 2.0), known, "") == known[MOST_BACK + 1]
+    # One after the other, each once it was gone back to, it goes no further either.
+    state, published = UNTOUCHED, known
+    for version in known[:MOST_BACK]:
+        state = refused(state, published, version)
+        kept = next_version(state, published, "")
+        published = [kept, *(one for one in published if one != kept)]
+    assert published[0] == known[MOST_BACK]
+    assert next_version(refused(state, published, published[0]), published, "") == ""
     few = UNTOUCHED
     for version in reversed(known[:MOST_BACK]):
         few = refused(few, known, version)

@@ -44,3 +44,14 @@ def test_an_operator_refuses_what_had_come_after_the_content_that_is_pinned() ->
     assert refused(None, None, replace(PIN, content_hash=C)) == ()
     assert refused(None, None, replace(PIN, content_hash=ContentHash("e" * 64))) == ()
     assert refused(None, None, Suspension(D, SuspensionKind.PAUSED, 50.0)) == ()
+
+
+@pytest.mark.parametrize("after", [(), (Version(4, D, 1, A, 1, 51.0, None),)])
+def test_it_does_so_also_where_the_clock_was_set_back_before(after: tuple[Version, ...]) -> None:
+    versions = [*after, Version(2, D, 2, B, 1, 3600.0, 51.0), Version(1, D, 1, A, 1, 10.0, 3600.0)]
+    assert [one.content_hash for one in refused_versions("drop", None, None, [PIN], versions)] == [B]
+
+
+def test_what_came_before_a_pin_of_the_content_in_force_is_not_refused() -> None:
+    versions = [Version(3, D, 1, A, 1, 30.0, None), Version(2, D, 2, B, 1, 20.0, 30.0), Version(1, D, 1, A, 1, 10.0, 20.0)]
+    assert refused_versions("drop", None, None, [PIN], versions) == ()

@@ -18,6 +18,12 @@ canary could go back to any version of old else; beyond, the newest stays, and a
 """
 
 
+FOR_THE_CANARY_ALONE = frozenset({"grown", "shrunk", "turnover", "narrowed", "health"})
+"""Guards that compare with what a canary has in force, and its firewall: a version that the list has gone back to meets them
+because of what the canary has taken meanwhile.
+"""
+
+
 @dataclass(frozen=True, slots=True)
 class Questioner:
     """Who stops a list, and why. `node`: a canary; empty: an operator, `uid`, if that is known. `guard`: of the canary."""
@@ -63,23 +69,30 @@ class RollOutState:
 UNTOUCHED = RollOutState()
 
 
-def after_refusal(
-    state: RollOutState, known: Sequence[str], content_hash: str, by: Questioner, now: float
-) -> RollOutState | None:
-    """What follows from the refusal of a canary; None: nothing.
+def after_refusals(
+    state: RollOutState, known: Sequence[str], refusals: Iterable[tuple[str, Questioner]], now: float
+) -> tuple[RollOutState, tuple[QuestionedVersion, ...]]:
+    """What follows from all that a canary refuses of a list, each version with its guard and reason; and which count.
 
     A version that was never published, or that was decided about before, stops nothing. Neither does the one that the list has
-    gone back to: a canary that keeps what comes after it may find that too much goes at once.
+    gone back to, where the guard is one of `FOR_THE_CANARY_ALONE`. They count together, so that their order does not matter.
     """
-    is_decided = any(one.content_hash == content_hash for one in state.questioned)
-    if content_hash not in known or is_decided or (state.stop is not None and state.stop.kept == content_hash):
-        return None
-    return _after(state, known[: MOST_BACK + 1], [content_hash], by, now)
+    decided = {one.content_hash for one in state.questioned}
+    kept = state.stop.kept if state.stop else ""
+    new = {
+        one: QuestionedVersion(one, now, by)
+        for one, by in refusals
+        if one in known and one not in decided and not (one == kept and by.guard in FOR_THE_CANARY_ALONE)
+    }
+    if not new:
+        return state, ()
+    count = tuple(new.values())
+    return _after(state, known[: MOST_BACK + 1], count, now), count
 
 
 def after_order(state: RollOutState, known: Sequence[str], versions: Iterable[str], by: Questioner, now: float) -> RollOutState:
     """What follows from an order to stop a list and to withdraw these versions, maybe none."""
-    return _after(state, known, versions, by, now)
+    return _after(state, known, [QuestionedVersion(one, now, by) for one in versions], now, by)
 
 
 def ordered(state: RollOutState, known: Sequence[str]) -> Sequence[str]:
@@ -97,12 +110,14 @@ def after_completion(state: RollOutState, known: Sequence[str], completed: str, 
     return replace(state, stop=ListStop(now, again.by, _kept("", known, state.bad)))
 
 
-def _after(state: RollOutState, known: Sequence[str], versions: Iterable[str], by: Questioner, now: float) -> RollOutState:
-    new = tuple(QuestionedVersion(one, now, by) for one in versions)
+def _after(
+    state: RollOutState, known: Sequence[str], new: Sequence[QuestionedVersion], now: float, by: Questioner | None = None
+) -> RollOutState:
+    """`by`: who stops the list; None: the first who puts a version in question."""
     hashes = {one.content_hash for one in new}
     others = (one for one in state.questioned if one.content_hash not in hashes)
     after = replace(state, questioned=(*new, *others)[:MOST_QUESTIONED])
-    stop = state.stop or ListStop(now, by)
+    stop = state.stop or ListStop(now, by or new[0].by)
     return replace(after, stop=replace(stop, kept=_kept(stop.kept, known, after.bad)))
 
 

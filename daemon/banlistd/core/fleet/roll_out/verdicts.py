@@ -1,6 +1,7 @@
 """Which versions of a list a node refuses: what its guards, its firewall or its operator do not take. Pure."""
 
 from collections.abc import Sequence
+from itertools import takewhile
 
 from banlistd.core.feeds.quarantine import Quarantined
 from banlistd.core.feeds.versions.suspension import Suspension, SuspensionKind
@@ -36,7 +37,15 @@ def refused_versions(
 
 
 def _passed_over(pin: Suspension, versions: Sequence[Version]) -> Sequence[str]:
-    """What had come after the content that an operator has gone back to; none where that was in force."""
-    before = [one for one in versions if one.came_at <= pin.since]
-    came = max((one.came_at for one in before if one.content_hash == pin.content_hash), default=pin.since)
-    return sorted({one.content_hash for one in before if one.came_at > came and one.content_hash != pin.content_hash})
+    """What had come after the content that an operator has gone back to; none where that was in force, or is not known.
+
+    By the order in which versions came, since a clock may have been set back meanwhile.
+    """
+    rows = sorted(versions, key=lambda one: one.id, reverse=True)
+    if rows and rows[0].content_hash == pin.content_hash:
+        if rows[0].came_at < pin.since:
+            return ()
+        rows = rows[1:]  # it came back by the pin
+    if all(one.content_hash != pin.content_hash for one in rows):
+        return ()
+    return sorted({one.content_hash for one in takewhile(lambda one: one.content_hash != pin.content_hash, rows)})
