@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from banlistd.core.fleet.roll_out.stops import RollOutState
+from banlistd.errors import LedgerError
 
 
 class RollOuts:
@@ -10,9 +11,12 @@ class RollOuts:
 
     def __init__(self) -> None:
         self.rows: dict[str, RollOutState] = {}
+        self.fault: LedgerError | None = None
 
     async def every(self) -> Mapping[str, RollOutState]:
         return dict(self.rows)
 
     async def keep(self, name: str, state: RollOutState) -> None:
+        if self.fault:
+            raise self.fault
         self.rows[name] = state

@@ -48,7 +48,7 @@ def test_only_a_signed_refusal_of_a_canary_stops_a_list() -> None:
     assert hub.log.rows == {}
     assert [one.why for one in hub.refusals] == [WhyNot.WRONG_KEY, WhyNot.UNKNOWN_NODE]
     hub.turn(hub.message("node-1"))
-    assert hub.log.rows["drop"].bad == {B}
+    assert hub.log.rows["drop"].bad == {B[:16]}
 
 
 def test_a_machine_that_publishes_nothing_any_more_stops_nothing() -> None:
@@ -64,7 +64,7 @@ def test_a_node_that_sends_many_messages_has_only_its_newest_one_read() -> None:
         hub.canaries.hear(ReportMessage("node-2", b"{}"))
     hub.turn(hub.message("node-1"))
     asyncio.run(hub.canaries.turn())
-    assert hub.log.rows["drop"].bad == {B}
+    assert hub.log.rows["drop"].bad == {B[:16]}
     assert len(hub.refusals) == 1
 
 

@@ -1,7 +1,7 @@
 """When a hub publishes: completed contents in force, with a ledger on the disk, and again each hour."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -42,6 +42,7 @@ class Hub:
         self.found = Published(0, 1, self.clock.now() + 300 * 86400, {})
         self.files: dict[str, bytes] = {}
         self.stamped: object = 1
+        self.meanwhile: Callable[[], Awaitable[object]] | None = None
         never: Any = None
         self.roll_out = RollOut(RollOuts(), self.announcer, self.clock)
         stores = cast("Any", self), cast("Any", self.storage)
@@ -66,13 +67,16 @@ class Hub:
     async def publish(self, names: Sequence[str], lists: Mapping[str, NewContent], *, looks_around: bool) -> Published:
         if self.error:
             raise self.error
+        if self.meanwhile:
+            await self.meanwhile()
+            self.meanwhile = None
         self.published.append((dict(lists), looks_around))
-        known, gone = dict(self.found.lists), dict(self.found.withdrawn)
+        known, stops = dict(self.found.lists), dict(self.found.stops)
         for name, new in lists.items():
             self.files[new.content] = new.files["full.blz"]
             others = [one for one in known.get(name, ()) if one.content != new.content]
-            known[name], gone[name] = (KnownContent(new.content, new.content), *others), new.withdrawn
-        self.found = Published(self.found.timestamp + 1, self.found.root, self.found.offline_expires, known, gone)
+            known[name], stops[name] = (KnownContent(new.content, new.content), *others), new.stop
+        self.found = Published(self.found.timestamp + 1, self.found.root, self.found.offline_expires, known, stops)
         return self.found
 
     async def stamp(self) -> object:
@@ -86,7 +90,7 @@ class Hub:
     def newest(self) -> tuple[str, tuple[str, ...]]:
         """Of the list that was published last: the content, and what is withdrawn."""
         new = self.published[-1][0]["drop"]
-        return new.content, new.withdrawn
+        return new.content, new.stop.withdrawn
 
     @property
     def lists(self) -> list[list[str]]:
@@ -207,7 +211,7 @@ def test_a_version_in_question_is_not_published_again_when_the_feed_gives_it_in_
     assert hub.announcer.names().count(EventName.LIST_STOPPED) == 2
     hub.complete(mended)
     hub.turn(has_news=True)
-    assert len(hub.published) == 3
+    assert [lists["drop"].stop.is_stopped for lists, _ in hub.published] == [False, False, False, True]
 
 
 def test_what_is_withdrawn_does_not_wait_until_the_pause_after_a_fault_is_over(hub: Hub) -> None:
@@ -226,6 +230,65 @@ def test_what_is_withdrawn_does_not_wait_until_the_pause_after_a_fault_is_over(h
     asyncio.run(hub.roll_out.stop("drop", None, ORDER))
     hub.turn(has_news=True)
     assert hub.newest()[0] == a_list(1).content_hash()
+
+
+def test_an_order_is_carried_out_without_news_of_it(hub: Hub) -> None:
+    for addresses in (a_list(1), a_list(2)):
+        hub.complete(addresses)
+        hub.turn(has_news=True)
+    asyncio.run(hub.roll_out.stop("drop", None, ORDER))
+    hub.turn(has_news=False)
+    assert hub.newest()[0] == a_list(1).content_hash()
+
+
+def test_what_was_published_while_the_list_was_stopped_is_withdrawn_too(hub: Hub) -> None:
+    first, bad, late = (a_list(seed) for seed in (1, 2, 3))
+    for addresses in (first, bad):
+        hub.complete(addresses)
+        hub.turn(has_news=True)
+    hub.complete(late)
+    hub.meanwhile = lambda: hub.roll_out.stop("drop", None, ORDER)
+    hub.turn(has_news=True)
+    assert hub.newest()[0] == late.content_hash()
+    hub.turn(has_news=True)
+    assert hub.newest() == (first.content_hash(), tuple(sorted(one.content_hash()[:16] for one in (bad, late))))
+
+
+def test_a_hub_with_another_database_keeps_the_stop_that_it_has_published(hub: Hub) -> None:
+    first, bad = a_list(1), a_list(2)
+    for addresses in (first, bad):
+        hub.complete(addresses)
+        hub.turn(has_news=True)
+    asyncio.run(hub.roll_out.stop("drop", None, ORDER))
+    hub.turn(has_news=True)
+    after = Hub()
+    after.found, after.files = hub.found, hub.files
+    for addresses in (bad, a_list(3)):
+        after.complete(addresses)
+        after.turn(has_news=True)
+    assert after.lists == [[]]
+    assert after.announcer.names() == [EventName.LIST_STOPPED]
+    assert asyncio.run(after.roll_out.release("drop", a_list(3).content_hash(), 0))
+    after.turn(has_news=True)
+    assert after.newest() == (a_list(3).content_hash(), (bad.content_hash()[:16],))
+
+
+def test_an_earlier_version_that_could_not_be_read_is_tried_again_soon(hub: Hub) -> None:
+    first, bad = a_list(1), a_list(2)
+    for addresses in (first, bad):
+        hub.complete(addresses)
+        hub.turn(has_news=True)
+    file = hub.files.pop(first.content_hash())
+    asyncio.run(hub.roll_out.stop("drop", None, ORDER))
+    hub.turn(has_news=True)
+    hub.files[first.content_hash()] = file
+    hub.clock.time += 15
+    hub.turn(has_news=False)
+    assert hub.newest()[0] == first.content_hash()
+    hub.clock.time += RENEWED_EVERY - 1
+    before = len(hub.published)
+    hub.turn(has_news=False)
+    assert len(hub.published) == before
 
 
 @pytest.mark.parametrize("file", [None, b"", whole_file(a_list(9))])

@@ -7,8 +7,8 @@ import pytest
 
 from banlistd.core.fleet.publish_job import KnownContent, Published
 from banlistd.core.fleet.roll_out.refusals import RefusedVersion
-from banlistd.core.fleet.roll_out.stops import Questioner
-from banlistd.errors import BanlistdError, NoSuchSourceError, UsageError
+from banlistd.core.fleet.roll_out.stops import DIGITS, Questioner
+from banlistd.errors import BanlistdError, LedgerError, NoSuchSourceError, UsageError
 from banlistd.events import EventName
 from banlistd.services.publishing.roll_out import RollOut
 from support.fakes import FakeAnnouncer, FakeClock
@@ -47,7 +47,7 @@ def test_a_canary_that_refuses_stops_the_list_once_with_an_event_that_names_it()
 def test_an_order_stops_the_newest_version_and_a_release_ends_it() -> None:
     hub = Hub(B, A)
     hub.stop("drop")
-    assert hub.log.rows["drop"].bad == {B}
+    assert hub.log.rows["drop"].bad == {B[:DIGITS]}
     assert asyncio.run(hub.roll_out.release("drop", C, 1000))
     assert not asyncio.run(hub.roll_out.release("drop", C, 1000))
     assert hub.announcer.names() == [EventName.LIST_STOPPED, EventName.LIST_RELEASED]
@@ -59,7 +59,7 @@ def test_an_order_may_name_versions_or_none() -> None:
     hub.stop("drop", [])
     assert hub.log.rows["drop"].bad == frozenset()
     hub.stop("drop", ["bbbbbb", A])
-    assert hub.log.rows["drop"].bad == {A, B}
+    assert hub.log.rows["drop"].bad == {A[:DIGITS], B[:DIGITS]}
     hub.stop("new")
     assert hub.log.rows["new"].stop is not None
 
@@ -99,7 +99,31 @@ def test_a_second_order_withdraws_nothing_of_what_the_list_went_back_to() -> Non
     hub = Hub(B, A)
     asyncio.run(hub.roll_out.refused("web-1", [WIDE]))
     hub.stop("drop")
-    assert hub.log.rows["drop"].bad == {B}
+    assert hub.log.rows["drop"].bad == {B[:DIGITS]}
+
+
+def test_a_stop_that_was_released_leaves_nothing_to_write_again() -> None:
+    hub = Hub(B, A)
+    hub.stop("drop", [])
+    asyncio.run(hub.roll_out.release("drop", B, 1000))
+    rows = dict(hub.log.rows)
+    hub.log.fault = LedgerError("read-only")
+    assert asyncio.run(hub.roll_out.states()) == rows
+
+
+def test_who_waits_hears_of_the_next_change() -> None:
+    hub = Hub(B, A)
+
+    async def wait() -> None:
+        await hub.roll_out.stop("drop", None, ORDER)
+        await hub.roll_out.wait(0, 3600)
+        later = asyncio.ensure_future(hub.roll_out.wait(1, 3600))
+        await asyncio.sleep(0)
+        await hub.roll_out.release("drop", A, 0)
+        await later
+        await hub.roll_out.wait(2, 0.001)
+
+    asyncio.run(asyncio.wait_for(wait(), 60))
 
 
 def test_a_database_that_was_replaced_learns_again_what_is_stopped() -> None:

@@ -136,6 +136,17 @@ def test_what_a_canary_refuses_is_stopped_and_never_reaches_a_node_that_waits(tm
         assert machines.published()["content_hash"] == good
         assert [event for event in hub.events if event["event"] == "fleet_published"] == []
 
+        # So does one without its database, which has the version in question again.
+        assert hub.terminate() == 0
+        machines.feed.write_text(f"{WIDE}\n")
+        for file in machines.hub.state.glob("banlistd.db*"):
+            file.rename(tmp_path / file.name)
+        hub = machines.start_hub("drop")
+        again = hub.wait_for("fleet_list_stopped", "drop")
+        assert (again.get("node"), machines.published()["content_hash"]) == (None, good)
+        machines.publish(FIXED)
+        assert [event for event in hub.events if event["event"] == "fleet_published"] == []
+
         # The time of the version is over at the node: it asks once more, and drops it.
         node.file.write_text(node.file.read_text().replace("hold: 1h", "hold: 0s"))
         assert node.ctl("reload").returncode == 0

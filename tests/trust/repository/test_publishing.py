@@ -1,12 +1,15 @@
 """What a hub publishes, as python-tuf's own client takes it: contents, renewals, promotions, revocations, two hubs."""
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from tuf.api.exceptions import RepositoryError
 
+from banlistd.core.fleet.publish_job import read_answer, stop_in
+from banlistd.core.fleet.roll_out.stops import NO_STOP, SignedStop
 from banlistd.errors import FleetError, StoodDownError
 from banlistd.trust.ceremony.making import SigningRole
 from banlistd.trust.repository.lease import STRIDE, Lease, write_lease
@@ -110,6 +113,25 @@ def test_a_hub_that_takes_over_goes_on_and_nodes_need_nothing(tmp_path: Path, ow
     # Its first delta begins with what the former hub had.
     assert [each["content"] for each in answer["lists"]["drop"]["contents"]] == [hash_of("one")]
     assert node.pull(other.folder.public, "drop/full.blz") == b"one"
+
+
+def test_a_hub_that_takes_over_learns_what_was_stopped(tmp_path: Path, owners: Owners, hub: Hub) -> None:
+    stop = SignedStop(3, is_stopped=True, withdrawn=("b" * 16, "c" * 16))
+    row = {"number": 3, "stopped": True, "withdrawn": stop.withdrawn}
+    answer = publish(hub.job({"drop": replace(new_content("one"), stop=stop), "ssh": new_content("two")}), now())
+    assert [answer["lists"][name]["stop"]["number"] for name in ("drop", "ssh")] == [3, 0]
+    # Also where it is only signed again, because its life ends.
+    assert publish(hub.job({}), now() + timedelta(days=4))["lists"]["drop"]["stop"] == row
+    other = Hub(tmp_path / "b", owners, "hub-b")
+    other.install()
+    other.promote(hub.folder.public)
+    assert read_answer(json.dumps(publish(other.job({}), now())).encode()).stops["drop"] == stop
+
+
+@pytest.mark.parametrize("roll_out", [None, 3, {"number": "3", "stopped": True}, {"number": 2**60, "stopped": True}])
+def test_what_is_signed_of_a_stop_and_is_not_as_it_should_be_counts_for_nothing(roll_out: object) -> None:
+    assert stop_in({"roll_out": roll_out, "withdrawn": ["b" * 16, "x", 3]}) == SignedStop(0, withdrawn=("b" * 16,))
+    assert stop_in({"roll_out": roll_out, "withdrawn": "b" * 16}) == NO_STOP
 
 
 def test_two_active_hubs_never_alternate(tmp_path: Path, owners: Owners, hub: Hub, node: Node) -> None:

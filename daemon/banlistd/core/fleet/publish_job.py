@@ -3,9 +3,10 @@
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import IO, Any
 
+from banlistd.core.fleet.roll_out.stops import NO_STOP, SignedStop
 from banlistd.errors import FleetError, FleetFileError, StoodDownError
 
 _LONGEST = 4 * 2**20
@@ -13,19 +14,21 @@ _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,39}", re.ASCII)
 _FILE = re.compile(r"full\.blz|[0-9a-f]{16}\.bld", re.ASCII)
 _HASH = re.compile(r"[0-9a-f]{64}", re.ASCII)
 _DIGITS = re.compile(r"[0-9a-f]{16}", re.ASCII)
+_LARGEST_NUMBER = 2**53
+"""That SQLite and JSON take, with room for those that follow."""
 
 
 @dataclass(frozen=True, slots=True)
 class NewContent:
     """A new content of a list, encoded. `files`: by name, `full.blz` or `<16 digits of the base>.bld`.
 
-    `withdrawn`: 16 digits each of contents that no node that waits with one may take any more.
+    `stop`: what is signed beside it.
     """
 
     content: str
     entries: int
     files: Mapping[str, bytes]
-    withdrawn: tuple[str, ...] = ()
+    stop: SignedStop = NO_STOP
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +53,7 @@ def job_octets(job: PublishJob) -> list[bytes]:
             "content": new.content,
             "entries": new.entries,
             "files": {file: len(octets) for file, octets in new.files.items()},
-            "withdrawn": new.withdrawn,
+            "stop": stop_row(new.stop),
         }
         for name, new in job.lists.items()
     }
@@ -90,10 +93,38 @@ def _content(about: Mapping[str, Any], source: IO[bytes]) -> NewContent:
         files[str(name)] = octets
     if not _HASH.fullmatch(about["content"]):
         raise ValueError(about["content"])
-    withdrawn = tuple(about["withdrawn"])
+    return NewContent(about["content"], int(about["entries"]), files, _read_stop(about["stop"]))
+
+
+def stop_row(stop: SignedStop) -> Mapping[str, Any]:
+    """As jobs and answers have it."""
+    return {"number": stop.number, "stopped": stop.is_stopped, "withdrawn": stop.withdrawn}
+
+
+def _read_stop(row: Mapping[str, Any]) -> SignedStop:
+    """Raises ValueError, LookupError and TypeError."""
+    withdrawn = tuple(row["withdrawn"])
     if not all(_DIGITS.fullmatch(one) for one in withdrawn):
         raise ValueError(withdrawn)
-    return NewContent(about["content"], int(about["entries"]), files, withdrawn)
+    return SignedStop(int(row["number"]), bool(row["stopped"]), withdrawn)
+
+
+def stop_in(custom: Mapping[str, Any]) -> SignedStop:
+    """As it is signed with the whole file of a list: there may be nothing of it, and what is not as it should be counts not."""
+    match custom.get("roll_out"):
+        case {"number": int(number), "stopped": bool(stopped)} if 0 <= number <= _LARGEST_NUMBER:
+            found = SignedStop(number, stopped)
+        case _:
+            found = NO_STOP
+    withdrawn = custom.get("withdrawn")
+    texts = [one for one in withdrawn if isinstance(one, str)] if isinstance(withdrawn, list) else []
+    return replace(found, withdrawn=tuple(one for one in texts if _DIGITS.fullmatch(one)))
+
+
+def signed_fields(stop: SignedStop) -> Mapping[str, Any]:
+    """What of it is signed, the inverse."""
+    fields: dict[str, Any] = {"withdrawn": list(stop.withdrawn)} if stop.withdrawn else {}
+    return fields | ({"roll_out": {"number": stop.number, "stopped": stop.is_stopped}} if stop.number else {})
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,14 +140,14 @@ class Published:
     """What a hub has published. `timestamp`, `root`: their versions, 0 before the first. `offline_expires`: when root or
     targets end.
 
-    `lists`: of each list, the last contents, the newest first. `withdrawn`: what is signed of each list, as in `NewContent`.
+    `lists`: of each list, the last contents, the newest first. `stops`: what is signed beside the newest.
     """
 
     timestamp: int
     root: int
     offline_expires: float
     lists: Mapping[str, tuple[KnownContent, ...]]
-    withdrawn: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    stops: Mapping[str, SignedStop] = field(default_factory=dict)
 
 
 def read_answer(text: bytes) -> Published:
@@ -128,9 +159,9 @@ def read_answer(text: bytes) -> Published:
                 str(name): tuple(KnownContent(str(each["content"]), str(each["file"])) for each in about["contents"])
                 for name, about in answer["lists"].items()
             }
-            withdrawn = {str(name): tuple(map(str, about["withdrawn"])) for name, about in answer["lists"].items()}
+            stops = {str(name): _read_stop(about["stop"]) for name, about in answer["lists"].items()}
             versions = int(answer["timestamp"]), int(answer["root"])
-            return Published(*versions, float(answer["offline_expires"]), lists, withdrawn)
+            return Published(*versions, float(answer["offline_expires"]), lists, stops)
         kind, message, hint = (str(answer["error"][part]) for part in ("kind", "message", "hint"))
     except (ValueError, LookupError, TypeError, AttributeError) as error:
         raise FleetError("the program that publishes gave no answer", "journalctl -u banlistd") from error

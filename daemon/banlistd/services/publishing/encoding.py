@@ -6,6 +6,7 @@ from dataclasses import replace
 from banlistd.core.addresses.fleet_files.files import delta_file, whole_file, whole_list
 from banlistd.core.addresses.sets import AddressSet
 from banlistd.core.fleet.publish_job import KnownContent, NewContent
+from banlistd.core.fleet.roll_out.stops import SignedStop
 from banlistd.errors import FleetError, ParseError
 
 MOST_DELTAS = 16
@@ -38,10 +39,10 @@ def fleet_content(
 
 
 def earlier_content(
-    content_hash: str, known: Sequence[KnownContent], whole_file_of: Callable[[str], bytes], withdrawn: tuple[str, ...]
+    content_hash: str, known: Sequence[KnownContent], whole_file_of: Callable[[str], bytes], stop: SignedStop
 ) -> NewContent:
     """A content that was published before, once more. It blocks, as above. Raises FleetError where it cannot be read."""
-    hint = "banlistctl fleet release LIST publishes what is newest"
+    hint = f"banlistctl fleet hold LIST --version {content_hash[:_DIGITS]} goes back further, release publishes what is newest"
     try:
         (file,) = (each.file for each in known if each.content == content_hash)
         addresses = whole_list(whole_file_of(file), _MOST_BYTES)
@@ -49,4 +50,4 @@ def earlier_content(
         raise FleetError(f"version {content_hash[:_DIGITS]} cannot be published again: its file is damaged", hint) from error
     if addresses.content_hash() != content_hash:
         raise FleetError(f"version {content_hash[:_DIGITS]} cannot be published again: its file has other content", hint)
-    return replace(fleet_content(content_hash, addresses, known, whole_file_of), withdrawn=withdrawn)
+    return replace(fleet_content(content_hash, addresses, known, whole_file_of), stop=stop)

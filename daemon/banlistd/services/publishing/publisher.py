@@ -7,7 +7,7 @@ from typing import NoReturn
 
 from banlistd.core.feeds.content import Content
 from banlistd.core.fleet.publish_job import NewContent, Published
-from banlistd.core.fleet.roll_out.stops import UNTOUCHED, next_version, withdrawn
+from banlistd.core.fleet.roll_out.stops import NO_STOP, UNTOUCHED, SignedStop, next_version, signed_stop
 from banlistd.core.printing import counted
 from banlistd.errors import FleetError, LedgerError, StoodDownError
 from banlistd.events import Event, EventName
@@ -49,11 +49,11 @@ class HubParts:
 
 @dataclass(frozen=True, slots=True)
 class _Wanted:
-    """A version that is to be published. `content` None: it was published before. `withdrawn`: as it is signed."""
+    """A version that is to be published. `content` None: it was published before. `stop`: as it is signed."""
 
     content_hash: str
     content: Content | None
-    withdrawn: tuple[str, ...]
+    stop: SignedStop
 
 
 class Publisher:
@@ -66,7 +66,7 @@ class Publisher:
         self._published: Published | None = None
         self._stamp: object = None
         self._due = self._skew = 0.0
-        self._pause = 0.0
+        self._pause = self._retry = 0.0
         self._changes = 0
         self._fault = ""
 
@@ -76,7 +76,7 @@ class Publisher:
         while True:
             await self.turn(has_news=has_news)
             if has_news := await self._parts.news(min(_LOOKS_EVERY, max(self._due - self._now, 0.1))):
-                await asyncio.sleep(self._every)
+                await self._parts.roll_out.wait(self._changes, self._every)
 
     @property
     def _now(self) -> float:
@@ -87,20 +87,21 @@ class Publisher:
         stamp = await self._parts.repository.stamp()
         skew = self._parts.clock.now() - self._now
         is_due = self._now >= self._due or stamp != self._stamp or abs(skew - self._skew) > _JUMP
+        # What is withdrawn does not wait for the end of a pause: nodes wait with it, and not for long.
+        has_moved, self._changes = self._parts.roll_out.changes != self._changes, self._parts.roll_out.changes
         try:
-            # What is withdrawn does not wait for the end of a pause: nodes wait with it, and not for long.
-            changes = self._parts.roll_out.changes
-            is_paused = self._pause and changes == self._changes
-            if not is_due and (is_paused or not has_news or not await self._waiting()):
+            asks = has_moved or (has_news and not self._pause)
+            if not is_due and not (asks and await self._waiting()):
                 return
-            self._changes = changes
-            await self._publish(renews=is_due)
+            is_whole = await self._publish(renews=is_due)
         except (FleetError, LedgerError) as error:
             self._pause = min(max(self._pause * 2, _FIRST_PAUSE), _LONGEST_PAUSE)
             self._due = self._now + (_LONGEST_PAUSE if isinstance(error, StoodDownError) else self._pause)
             self._tell_fault(str(error))
         else:
-            self._pause, self._due = 0.0, self._now + RENEWED_EVERY
+            # A list that could not be read is tried again before the next timestamp is due.
+            self._retry = 0.0 if is_whole else min(max(self._retry * 2, _FIRST_PAUSE), _LONGEST_PAUSE)
+            self._pause, self._due = 0.0, self._now + (self._retry or RENEWED_EVERY)
         self._stamp, self._skew = stamp, skew
 
     async def _waiting(self) -> dict[SourceId, _Wanted]:
@@ -108,19 +109,21 @@ class Publisher:
         if self._published is None:
             return {}
         completed = await self._completed()
-        for name, imported in completed.items():
-            await self._parts.roll_out.completed(name, imported.content_hash)
         states = await self._parts.roll_out.states()
+        for name, imported in completed.items():
+            if states.get(name, UNTOUCHED).bad:
+                await self._parts.roll_out.completed(name, imported.content_hash)
+                states = await self._parts.roll_out.states()
         found = {}
         for name in self._lists:
             state, content = states.get(name, UNTOUCHED), completed.get(name)
             known = [each.content for each in self._published.lists.get(name, ())]
             wanted = next_version(state, known, content.content_hash if content else "")
             present = wanted or (known[0] if known else "")
-            bad = withdrawn(state, present)
-            if wanted or (present and bad != self._published.withdrawn.get(name, ())):
+            stop = signed_stop(state, present)
+            if wanted or (present and stop != self._published.stops.get(name, NO_STOP)):
                 at_hand = content if content is not None and content.content_hash == present else None
-                found[name] = _Wanted(present, at_hand, bad)
+                found[name] = _Wanted(present, at_hand, stop)
         return found
 
     async def _completed(self) -> dict[SourceId, Content]:
@@ -134,7 +137,8 @@ class Publisher:
                 found[name] = content
         return found
 
-    async def _publish(self, *, renews: bool) -> None:
+    async def _publish(self, *, renews: bool) -> bool:
+        """Whether nothing was left out. Raises FleetError and LedgerError."""
         parts, began = self._parts, self._now
         if fault := parts.storage.fault:
             raise FleetError(f"the state is in memory only ({fault})", "a hub publishes what is written down")
@@ -142,6 +146,7 @@ class Publisher:
             # Also what was promoted or copied from a mirror meanwhile.
             self._published = await parts.repository.state(self._lists)
             parts.roll_out.note(self._lists, self._published)
+            await parts.roll_out.learn()
         before = self._published
         lists, fault = {}, ""
         for name, wanted in (await self._waiting()).items():
@@ -168,15 +173,17 @@ class Publisher:
         elif self._fault:
             self._fault = ""
             parts.announcer.announce(Event(EventName.FLEET_FAULT_OVER, "the lists of the fleet are published again"))
+        await parts.roll_out.learn()
+        return not fault
 
     async def _encoded(self, name: SourceId, wanted: _Wanted, before: Published) -> NewContent:
         """Raises FleetError."""
         known, whole_file = before.lists.get(name, ()), self._parts.repository.whole_file
         if wanted.content is None:
-            return await asyncio.to_thread(earlier_content, wanted.content_hash, known, whole_file, wanted.withdrawn)
+            return await asyncio.to_thread(earlier_content, wanted.content_hash, known, whole_file, wanted.stop)
         content = wanted.content
         made = await asyncio.to_thread(fleet_content, content.content_hash, content.addresses, known, whole_file)
-        return replace(made, withdrawn=wanted.withdrawn)
+        return replace(made, stop=wanted.stop)
 
     def _tell_fault(self, reason: str) -> None:
         if reason != self._fault:

@@ -2,16 +2,21 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import replace
 
 from banlistd.core.fleet.publish_job import Published
 from banlistd.core.fleet.roll_out.refusals import RefusedVersion
 from banlistd.core.fleet.roll_out.stops import (
     DIGITS,
+    NO_STOP,
     UNTOUCHED,
     Questioner,
     RollOutState,
     after_completion,
+    after_learning,
     after_order,
+    after_publication,
     after_refusals,
     after_release,
     ordered,
@@ -36,6 +41,7 @@ class RollOut:
         self._published: Published | None = None
         self._lists: Sequence[str] = ()
         self._states: dict[str, RollOutState] = {}
+        self._moved = asyncio.Event()
         self.changes = 0
 
     def note(self, lists: Sequence[str], published: Published) -> None:
@@ -43,10 +49,47 @@ class RollOut:
         self._lists, self._published = lists, published
 
     @property
+    def is_ready(self) -> bool:
+        """Whether it is known what is published, and of which lists."""
+        return self._published is not None
+
+    @property
     def published(self) -> Mapping[str, Sequence[str]]:
         """The contents of each list that were published, the newest first; empty until that is known."""
         lists = self._published.lists if self._published else {}
         return {name: [one.content for one in lists.get(name, ())] for name in self._lists}
+
+    async def learn(self) -> None:
+        """What follows from what is published: noted, and maybe newer than the database. Raises LedgerError."""
+        async with self._lock:
+            states = dict(await self._every())
+        for name in self._lists:
+            before = states.get(name, UNTOUCHED)
+            if self._learnt(name, before) == before:
+                continue
+            async with self._lock:
+                before = (await self._every()).get(name, UNTOUCHED)
+                after = self._learnt(name, before)
+                await self._change(name, before, after)
+            new = [one.content_hash for one in after.questioned if one.digits in after.bad - before.bad]
+            if after.stop is not None and (before.stop is None or new):
+                self._tell_stop(name, new, after.stop.by)
+
+    def _learnt(self, name: str, state: RollOutState) -> RollOutState:
+        found, now = self._published, self._clock.now()
+        if found is None:
+            return state
+        known = self.published[name]
+        learnt = after_learning(state, known, found.stops.get(name, NO_STOP), now) or state
+        return after_publication(learnt, known, now) or learnt
+
+    async def wait(self, changes: int, seconds: float) -> None:
+        """At most so many seconds, until there are more changes than these."""
+        if self.changes != changes:
+            return
+        self._moved.clear()
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._moved.wait(), seconds)
 
     async def states(self) -> Mapping[str, RollOutState]:
         """Of each list of which there is anything to say. Raises LedgerError."""
@@ -56,15 +99,21 @@ class RollOut:
     async def _every(self) -> Mapping[str, RollOutState]:
         """A database that took the place of a damaged one has forgotten what is stopped: it is written down again."""
         found = {**await self._log.every()}
-        for name in self._states.keys() - found.keys():
-            await self._log.keep(name, self._states[name])
-        self._states = {**self._states, **found}
-        return self._states
+        for name, state in self._states.items():
+            written = found.get(name, UNTOUCHED)
+            if state != written and state.number >= written.number:
+                await self._log.keep(name, state)
+                found[name] = state
+        self._states = found
+        return found
 
-    async def _change(self, name: str, state: RollOutState) -> None:
+    async def _change(self, name: str, before: RollOutState, after: RollOutState) -> None:
+        """Each change has a number above the one before, and counts even where the write is interrupted."""
+        state = replace(after, number=max(after.number, before.number + 1))
+        self.changes += 1
+        self._moved.set()
         await self._log.keep(name, state)
         self._states[name] = state
-        self.changes += 1
 
     async def stop(self, name: str, versions: Sequence[str] | None, by: Questioner) -> RollOutState:
         """`versions`: what is withdrawn, by its first digits; None: the newest one that was published.
@@ -77,7 +126,7 @@ class RollOut:
             before = (await self._every()).get(name, UNTOUCHED)
             found = ordered(before, known) if versions is None else named
             after = after_order(before, known, found, by, self._clock.now())
-            await self._change(name, after)
+            await self._change(name, before, after)
         self._tell_stop(name, found, by)
         return after
 
@@ -91,7 +140,7 @@ class RollOut:
             before = (await self._every()).get(name, UNTOUCHED)
             if before.stop is None:
                 return False
-            await self._change(name, after_release(before, completed))
+            await self._change(name, before, after_release(before, completed))
         fields: dict[str, str | int | float] = {"SOURCE_ID": name} | ({} if uid is None else {"UID": uid})
         self._announcer.announce(Event(EventName.LIST_RELEASED, f"{name}: published for the fleet again", fields))
         return True
@@ -105,7 +154,7 @@ class RollOut:
                 after, new = after_refusals(before, self.published.get(name, ()), said, self._clock.now())
                 if not new:
                     continue
-                await self._change(name, after)
+                await self._change(name, before, after)
             self._tell_stop(name, [one.content_hash for one in new], new[0].by)
 
     async def completed(self, name: str, content_hash: str) -> None:
@@ -115,7 +164,7 @@ class RollOut:
             after = after_completion(before, self.published.get(name, ()), content_hash, self._clock.now())
             if after is None or after.stop is None:
                 return
-            await self._change(name, after)
+            await self._change(name, before, after)
         self._tell_stop(name, [content_hash], after.stop.by)
 
     def _known(self, name: str) -> Sequence[str]:

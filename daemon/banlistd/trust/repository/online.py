@@ -9,6 +9,8 @@ from securesystemslib.signer import Key, Signer
 from tuf.api.exceptions import UnsignedMetadataError
 from tuf.api.metadata import DelegatedRole, Delegations, Metadata, MetaFile, Root, Snapshot, TargetFile, Targets, Timestamp
 
+from banlistd.core.fleet.publish_job import signed_fields
+from banlistd.core.fleet.roll_out.stops import NO_STOP, SignedStop
 from banlistd.errors import FleetError
 from banlistd.trust.ceremony.making import HUB, ONLINE, Offline
 from banlistd.trust.repository.lease import Lease
@@ -33,13 +35,13 @@ _Role = TypeVar("_Role", Targets, Snapshot)
 @dataclass(frozen=True, slots=True)
 class ListFiles:
     """A new content of a list. `content`: its hash, 64 hex digits. `files`: size and SHA-256 by name, as the job has them, and
-    so is `withdrawn`.
+    so is `stop`.
     """
 
     content: str
     entries: int
     files: Mapping[str, tuple[int, str]]
-    withdrawn: tuple[str, ...] = ()
+    stop: SignedStop = NO_STOP
 
 
 @dataclass(slots=True)
@@ -116,7 +118,7 @@ class OnlineSigner:
             for file, (size, digest) in new.files.items():
                 path = f"{name}/{file}"
                 # Only once: a role has seventeen files.
-                more = {"withdrawn": list(new.withdrawn)} if new.withdrawn and file == FULL else {}
+                more = signed_fields(new.stop) if file == FULL else {}
                 targets[path] = TargetFile(size, {"sha256": digest}, path, {"custom": {**about, **more}})
         return self._signed(name, made)
 

@@ -8,7 +8,8 @@ from typing import Any
 
 from tuf.api.serialization.json import JSONSerializer
 
-from banlistd.core.fleet.publish_job import NewContent, PublishJob
+from banlistd.core.fleet.publish_job import NewContent, PublishJob, stop_in, stop_row
+from banlistd.core.fleet.roll_out.stops import NO_STOP
 from banlistd.core.printing import quoted
 from banlistd.errors import FleetError, FleetFileError, StoodDownError
 from banlistd.trust.ceremony.key_files import read_seed
@@ -90,7 +91,7 @@ def _described(lists: Mapping[str, NewContent]) -> Mapping[str, ListFiles]:
             new.content,
             new.entries,
             {file: (len(octets), hashlib.sha256(octets).hexdigest()) for file, octets in new.files.items()},
-            new.withdrawn,
+            new.stop,
         )
         for name, new in lists.items()
     }
@@ -119,7 +120,7 @@ def _answer(folder: HubFolder, job: PublishJob, present: Present) -> Mapping[str
             lists[name] = {
                 "seq": seq,
                 "contents": [{"content": each.content, "file": each.file} for each in known],
-                "withdrawn": (full.custom or {}).get("withdrawn", []) if full else [],
+                "stop": stop_row(stop_in(full.custom or {}) if full else NO_STOP),
             }
     root, targets, timestamp = present.offline.root.signed, present.offline.targets.signed, present.timestamp
     roots = [version for version, role in folder.files() if role == "root"]

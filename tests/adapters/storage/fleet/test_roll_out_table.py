@@ -1,6 +1,7 @@
 """Lists that are stopped, on a real file and in the fake: one contract."""
 
 import asyncio
+from dataclasses import replace
 from pathlib import Path
 
 from banlistd.adapters.storage.database import open_database
@@ -12,7 +13,8 @@ from support.roll_outs import RollOuts
 A, B, C = ("a" * 64, "b" * 64, "c" * 64)
 STOPPED = after_order(UNTOUCHED, [C, B, A], [C, B], Questioner("web-1", None, "wide", "10.0.0.0/8"), 1.5)
 OTHER = after_order(UNTOUCHED, [A], [], Questioner(uid=0, reason="let us see"), 2.5)
-RELEASED = after_release(STOPPED, B)
+RELEASED = replace(after_release(STOPPED, B), number=2)
+NOTHING = RollOutState(None, (), 3)
 
 
 async def contract(log: RollOutLog) -> None:
@@ -20,8 +22,9 @@ async def contract(log: RollOutLog) -> None:
     await log.keep("drop", STOPPED)
     await log.keep("ssh", OTHER)
     assert await log.every() == {"drop": STOPPED, "ssh": OTHER}
+    await log.keep("ssh", NOTHING)
     await log.keep("drop", RELEASED)
-    assert await log.every() == {"drop": RELEASED, "ssh": OTHER}
+    assert await log.every() == {"drop": RELEASED, "ssh": NOTHING}
 
 
 def test_the_fake_keeps_what_is_written() -> None:
@@ -38,4 +41,4 @@ def test_the_table_keeps_what_is_written_for_the_next_process(tmp_path: Path) ->
             return dict(await RollOutTable(database).every())
 
     asyncio.run(write())
-    assert asyncio.run(read()) == {"drop": RELEASED, "ssh": OTHER}
+    assert asyncio.run(read()) == {"drop": RELEASED, "ssh": NOTHING}

@@ -9,16 +9,20 @@ from banlistd.core.fleet.roll_out.stops import (
     DIGITS,
     MOST_BACK,
     MOST_QUESTIONED,
+    NO_STOP,
     UNTOUCHED,
     Questioner,
     RollOutState,
+    SignedStop,
     after_completion,
+    after_learning,
     after_order,
+    after_publication,
     after_refusals,
     after_release,
     next_version,
     ordered,
-    withdrawn,
+    signed_stop,
 )
 
 A, B, C, D = ("a" * 64, "b" * 64, "c" * 64, "d" * 64)
@@ -46,17 +50,17 @@ def test_a_refused_version_is_withdrawn_and_the_one_before_is_published_again() 
     assert next_version(stopped, [B, A], C) == A
     # Published so, it stays, whatever the hub imports.
     assert next_version(stopped, [A, B], C) == ""
-    assert withdrawn(stopped, A) == (B[:DIGITS],)
+    assert signed_stop(stopped, A).withdrawn == (B[:DIGITS],)
 
 
 def test_versions_that_came_one_after_the_other_are_all_gone_back_over() -> None:
     once = refused(UNTOUCHED, [C, B, A], B)
     assert once.stop is not None
     # The newest is not in question: it stays, and nothing newer comes.
-    assert (once.stop.kept, next_version(once, [C, B, A], D), withdrawn(once, C)) == ("", "", (B[:DIGITS],))
+    assert (once.stop.kept, next_version(once, [C, B, A], D), signed_stop(once, C).withdrawn) == ("", "", (B[:DIGITS],))
     twice = refused(once, [C, B, A], C)
     assert next_version(twice, [C, B, A], D) == A
-    assert withdrawn(twice, A) == (B[:DIGITS], C[:DIGITS])
+    assert signed_stop(twice, A).withdrawn == (B[:DIGITS], C[:DIGITS])
 
 
 @pytest.mark.parametrize(("version", "by"), [(A, SHRUNK), (B, CANARY), (D, CANARY)])
@@ -71,7 +75,7 @@ def test_a_version_that_the_list_went_back_to_is_gone_back_over_where_it_is_as_b
     stopped = refused(UNTOUCHED, [C, B, A], C)
     again = refused(stopped, [B, C, A], B)
     assert next_version(again, [B, C, A], C) == A
-    assert withdrawn(again, A) == (B[:DIGITS], C[:DIGITS])
+    assert signed_stop(again, A).withdrawn == (B[:DIGITS], C[:DIGITS])
 
 
 @pytest.mark.parametrize("versions", [[B, C], [C, B]])
@@ -89,7 +93,7 @@ def test_a_version_that_came_between_an_order_and_its_effect_is_gone_back_over()
 def test_without_an_earlier_version_the_newest_stays() -> None:
     stopped = refused(UNTOUCHED, [A], A)
     assert stopped.stop is not None
-    assert (stopped.stop.kept, next_version(stopped, [A], B), withdrawn(stopped, A)) == ("", "", ())
+    assert (stopped.stop.kept, next_version(stopped, [A], B), signed_stop(stopped, A).withdrawn) == ("", "", ())
 
 
 def test_an_order_may_withdraw_nothing_or_also_what_was_gone_back_to() -> None:
@@ -104,7 +108,7 @@ def test_an_order_may_withdraw_nothing_or_also_what_was_gone_back_to() -> None:
 def test_a_release_publishes_what_is_completed_and_no_canary_stops_that_again() -> None:
     released = after_release(refused(UNTOUCHED, [B, A], B), B)
     assert next_version(released, [A, B], B) == B
-    assert withdrawn(released, B) == ()
+    assert signed_stop(released, B).withdrawn == ()
     assert after_refusals(released, [B, A], [(B, CANARY)], 2.0) == (released, ())
     # An operator may change the decision.
     assert next_version(after_order(released, [B, A], [B], OPERATOR, 2.0), [B, A], B) == A
@@ -113,15 +117,15 @@ def test_a_release_publishes_what_is_completed_and_no_canary_stops_that_again() 
 def test_after_a_release_of_a_newer_version_nodes_that_wait_with_the_bad_one_still_drop_it() -> None:
     released = after_release(refused(UNTOUCHED, [B, A], B), C)
     assert next_version(released, [A, B], C) == C
-    assert withdrawn(released, C) == (B[:DIGITS],)
+    assert signed_stop(released, C).withdrawn == (B[:DIGITS],)
 
 
 def test_only_the_newest_questions_are_kept() -> None:
-    known = [f"{number:064x}" for number in range(MOST_QUESTIONED + 5)]
+    known = [f"{number:016x}" + "0" * 48 for number in range(MOST_QUESTIONED + 5)]
     state = after_order(UNTOUCHED, known, known[:10], OPERATOR, 1.0)
     state = after_order(state, known, known[10:], OPERATOR, 2.0)
     assert len(state.questioned) == MOST_QUESTIONED
-    assert {*known[10:]} <= state.bad
+    assert {one[:DIGITS] for one in known[10:]} <= state.bad
 
 
 def test_a_version_in_question_that_the_feed_gives_again_stops_the_list_again() -> None:
@@ -129,7 +133,8 @@ def test_a_version_in_question_that_the_feed_gives_again_stops_the_list_again() 
     again = after_completion(released, [C, A, B], B, 5.0)
     assert again is not None
     assert again.stop is not None
-    assert (again.stop.since, again.stop.by, again.stop.kept) == (5.0, CANARY, "")
+    assert (again.stop.since, again.stop.by, again.stop.kept) == (5.0, CANARY, C)
+    assert ordered(again, [C, A, B]) == ()
     assert next_version(again, [C, A, B], B) == ""
     # Released by an operator who has it, it is published.
     assert next_version(after_release(again, B), [C, A, B], B) == B
@@ -144,7 +149,7 @@ def test_an_import_stops_nothing_that_was_not_in_question_or_is_stopped_already(
 
 
 def test_on_the_word_of_a_canary_a_list_goes_back_over_a_few_versions_and_by_an_order_over_any() -> None:
-    known = [f"{number:064x}" for number in range(MOST_BACK + 3)]
+    known = [f"{number:016x}" + "0" * 48 for number in range(MOST_BACK + 3)]
     state = UNTOUCHED
     for version in reversed(known[: MOST_BACK + 1]):
         state = refused(state, known, version)
@@ -169,3 +174,49 @@ def test_a_second_order_without_a_version_withdraws_nothing_more() -> None:
     assert ordered(refused(UNTOUCHED, [B, A], B), [A, B]) == ()
     # Stopped, and not gone back: the newest may be meant.
     assert ordered(after_order(UNTOUCHED, [B, A], [], OPERATOR, 1.0), [B, A]) == [B]
+
+
+def test_a_version_that_was_on_its_way_while_the_list_went_back_is_in_question_too() -> None:
+    stopped = refused(UNTOUCHED, [B, A], B)
+    after = after_publication(stopped, [C, B, A], 2.0)
+    assert after is not None
+    assert (next_version(after, [C, B, A], C), signed_stop(after, A).withdrawn) == (A, (B[:DIGITS], C[:DIGITS]))
+    assert after_publication(after, [C, B, A], 3.0) is None
+    for state, known in ((UNTOUCHED, [B, A]), (stopped, [B, A]), (stopped, [A, B]), (stopped, [C, B]), (stopped, [])):
+        assert after_publication(state, known, 2.0) is None
+    # Nothing was gone back to: what came last stays.
+    assert after_publication(after_order(UNTOUCHED, [A], [], OPERATOR, 1.0), [B, A], 2.0) is None
+
+
+def test_where_the_version_to_go_back_to_is_not_there_another_good_one_is_published() -> None:
+    stopped = refused(UNTOUCHED, [C, B, A], C)
+    assert next_version(stopped, [C, A], D) == A
+    assert next_version(stopped, [C], B) == B
+    assert next_version(stopped, [C], D) == ""
+
+
+def test_a_database_that_is_older_than_what_was_published_learns_the_stop() -> None:
+    published = SignedStop(4, is_stopped=True, withdrawn=(B[:DIGITS], D[:DIGITS]))
+    for state in (UNTOUCHED, after_release(replace(refused(UNTOUCHED, [B, A], B), number=3), B)):
+        learnt = after_learning(state, [A, B], published, 9.0)
+        assert learnt is not None
+        assert signed_stop(learnt, A) == published
+        assert next_version(learnt, [A, B], B) == ""
+        assert after_learning(learnt, [A, B], published, 9.0) is None
+        # Also by its digits, where the version is not at hand.
+        assert after_completion(after_release(learnt, C), [C, A], D, 9.0) is not None
+        assert after_release(learnt, D).bad == {B[:DIGITS]}
+
+
+def test_a_database_that_is_newer_than_what_was_published_learns_nothing() -> None:
+    released = replace(after_release(refused(UNTOUCHED, [B, A], B), B), number=2)
+    assert after_learning(released, [A, B], SignedStop(1, is_stopped=True, withdrawn=(B[:DIGITS],)), 9.0) is None
+    assert after_learning(UNTOUCHED, [A, B], NO_STOP, 9.0) is None
+
+
+def test_a_stop_that_only_this_hub_knows_stays_and_goes_back_over_nothing() -> None:
+    stopped = replace(refused(UNTOUCHED, [B, A], B), number=1)
+    learnt = after_learning(stopped, [C, B, A], SignedStop(3), 9.0)
+    assert learnt is not None
+    assert (learnt.number, next_version(learnt, [C, B, A], D)) == (4, "")
+    assert after_learning(UNTOUCHED, [C], SignedStop(3), 9.0) == RollOutState(None, (), 3)

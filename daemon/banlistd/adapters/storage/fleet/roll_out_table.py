@@ -30,6 +30,8 @@ class RollOutTable:
             ):
                 stop = ListStop(since, Questioner(node, uid, guard, reason), kept)
                 found[name] = replace(found.get(name, UNTOUCHED), stop=stop)
+            for name, number in await connection.execute_fetchall("SELECT list, number FROM roll_out_numbers"):
+                found[name] = replace(found.get(name, UNTOUCHED), number=number)
             return found
 
         return await self._database.read(work)
@@ -38,6 +40,7 @@ class RollOutTable:
         async def work(connection: aiosqlite.Connection) -> None:
             await connection.execute("DELETE FROM stopped_lists WHERE list = ?", (name,))
             await connection.execute("DELETE FROM questioned_versions WHERE list = ?", (name,))
+            await connection.execute("INSERT OR REPLACE INTO roll_out_numbers VALUES (?, ?)", (name, state.number))
             if (stop := state.stop) is not None:
                 await connection.execute(
                     "INSERT INTO stopped_lists VALUES (?, ?, ?, ?, ?, ?, ?)", (name, stop.since, stop.kept, *_row(stop.by))

@@ -48,9 +48,9 @@ async def published_rows(parts: "Parts") -> list[PublishedListRow]:
     from banlistd.core.fleet.roll_out.stops import UNTOUCHED
 
     states = await roll_out.states()
-    # Also before it is known what is published: a stop is seen at once after a start.
+    # Before it is known what is published, a stop is seen all the same.
     stopped: dict[str, Sequence[str]] = {name: () for name, state in states.items() if state.stop}
-    published = {**stopped, **roll_out.published}
+    published = roll_out.published if roll_out.is_ready else stopped
     return [published_row(parts, name, known, states.get(name, UNTOUCHED)) for name, known in published.items()]
 
 
@@ -61,7 +61,7 @@ def published_row(parts: "Parts", name: str, known: Sequence[str], state: "RollO
     return {
         "id": name,
         "content_hash": content_hash,
-        "withdrawn": sorted(state.bad - {content_hash}),
+        "withdrawn": sorted(one.content_hash for one in state.questioned if one.digits in state.bad - {content_hash[:_DIGITS]}),
         "stopped_since": stop.since if stop else None,
         "node": by.node if by else "",
         "user": "" if by is None or by.uid is None else parts.user_name(by.uid),

@@ -36,12 +36,18 @@ class Questioner:
 
 @dataclass(frozen=True, slots=True)
 class QuestionedVersion:
-    """`at`: seconds since the epoch. `is_cleared`: an operator has released it, and no canary stops it again."""
+    """`content_hash`: only its digits, where no more is known. `at`: seconds since the epoch. `is_cleared`: an operator has
+    released it, and no canary stops it again.
+    """
 
     content_hash: str
     at: float
     by: Questioner
     is_cleared: bool = False
+
+    @property
+    def digits(self) -> str:
+        return self.content_hash[:DIGITS]
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,18 +61,36 @@ class ListStop:
 
 @dataclass(frozen=True, slots=True)
 class RollOutState:
-    """Of one list. `stop` None: what is completed is published. `questioned`: the newest first."""
+    """Of one list. `stop` None: what is completed is published. `questioned`: the newest first. `number`: of its changes, which
+    is signed beside each version: where a hub has a lower one, its database is older than what it has published.
+    """
 
     stop: ListStop | None = None
     questioned: tuple[QuestionedVersion, ...] = ()
+    number: int = 0
 
     @property
     def bad(self) -> frozenset[str]:
-        """Versions that are in question, and were not released."""
-        return frozenset(one.content_hash for one in self.questioned if not one.is_cleared)
+        """Digits of the versions that are in question, and were not released."""
+        return frozenset(one.digits for one in self.questioned if not one.is_cleared)
 
 
 UNTOUCHED = RollOutState()
+
+
+@dataclass(frozen=True, slots=True)
+class SignedStop:
+    """What a hub signs beside a version. `number`: as above. `withdrawn`: digits, sorted, of versions that
+    nodes which wait with one must not take any more.
+    """
+
+    number: int = 0
+    is_stopped: bool = False
+    withdrawn: tuple[str, ...] = ()
+
+
+NO_STOP = SignedStop()
+_AS_PUBLISHED = Questioner(reason="so it was when it was published last")
 
 
 def after_refusals(
@@ -77,12 +101,12 @@ def after_refusals(
     A version that was never published, or that was decided about before, stops nothing. Neither does the one that the list has
     gone back to, where the guard is one of `FOR_THE_CANARY_ALONE`. They count together, so that their order does not matter.
     """
-    decided = {one.content_hash for one in state.questioned}
+    decided = {one.digits for one in state.questioned}
     kept = state.stop.kept if state.stop else ""
     new = {
         one: QuestionedVersion(one, now, by)
         for one, by in refusals
-        if one in known and one not in decided and not (one == kept and by.guard in FOR_THE_CANARY_ALONE)
+        if one in known and one[:DIGITS] not in decided and not (one == kept and by.guard in FOR_THE_CANARY_ALONE)
     }
     if not new:
         return state, ()
@@ -104,45 +128,86 @@ def after_completion(state: RollOutState, known: Sequence[str], completed: str, 
     """What follows from an import at the hub; None: nothing. A version in question that comes again stops the list again, by
     the one who put it in question: a feed that is poisoned may give it in turn with a good one.
     """
-    again = next((one for one in state.questioned if one.content_hash == completed and not one.is_cleared), None)
+    again = next((one for one in state.questioned if one.digits == completed[:DIGITS] and not one.is_cleared), None)
     if state.stop is not None or again is None:
         return None
-    return replace(state, stop=ListStop(now, again.by, _kept("", known, state.bad)))
+    # What is published is not in question, and a second order does not mean it.
+    kept = _kept("", known, state.bad) or "".join(known[:1])
+    return replace(state, stop=ListStop(now, again.by, kept))
+
+
+def after_publication(state: RollOutState, known: Sequence[str], now: float) -> RollOutState | None:
+    """What follows from what is published now; None: nothing. A version that was on its way while the list went back to another
+    one is in question like those before it.
+    """
+    stop, newest = state.stop, "".join(known[:1])
+    if stop is None or not stop.kept or newest in {"", stop.kept} or stop.kept not in known:
+        return None
+    if any(one.digits == newest[:DIGITS] for one in state.questioned):
+        return None
+    return _after(state, known, [QuestionedVersion(newest, now, stop.by)], now)
+
+
+def after_learning(state: RollOutState, known: Sequence[str], signed: SignedStop, now: float) -> RollOutState | None:
+    """What follows from what a hub has published, where that is newer than its database; None: nothing. The database was
+    replaced, or is a copy from before, or another hub has published. What that one says counts; a stop that is only here stays,
+    and goes back over nothing.
+    """
+    if signed.number <= state.number:
+        return None
+    full = {one[:DIGITS]: one for one in known}
+    at = {one.digits: replace(one, is_cleared=False) for one in state.questioned}
+    gone = tuple(at.get(one, QuestionedVersion(full.get(one, one), now, _AS_PUBLISHED)) for one in signed.withdrawn)
+    others = (one for one in state.questioned if one.digits not in signed.withdrawn)
+    questioned = (*gone, *others)[:MOST_QUESTIONED]
+    if signed.is_stopped:
+        by = state.stop.by if state.stop else gone[0].by if gone else _AS_PUBLISHED
+        since = state.stop.since if state.stop else now
+        return RollOutState(ListStop(since, by, "".join(known[:1]) if gone else ""), questioned, signed.number)
+    stop = replace(state.stop, kept="") if state.stop else None
+    return RollOutState(stop, questioned, signed.number + (stop is not None))
 
 
 def _after(
     state: RollOutState, known: Sequence[str], new: Sequence[QuestionedVersion], now: float, by: Questioner | None = None
 ) -> RollOutState:
     """`by`: who stops the list; None: the first who puts a version in question."""
-    hashes = {one.content_hash for one in new}
-    others = (one for one in state.questioned if one.content_hash not in hashes)
+    digits = {one.digits for one in new}
+    others = (one for one in state.questioned if one.digits not in digits)
     after = replace(state, questioned=(*new, *others)[:MOST_QUESTIONED])
     stop = state.stop or ListStop(now, by or new[0].by)
     return replace(after, stop=replace(stop, kept=_kept(stop.kept, known, after.bad)))
 
 
 def _kept(before: str, known: Sequence[str], bad: frozenset[str]) -> str:
-    if before and before not in bad:
+    if before and before[:DIGITS] not in bad:
         return before
-    if not known or known[0] not in bad:
+    if not known or known[0][:DIGITS] not in bad:
         return ""
     # Without an earlier one the newest stays: there is nothing to go back to.
-    return next((one for one in known if one not in bad), "")
+    return _first_good(known, bad)
+
+
+def _first_good(known: Sequence[str], bad: frozenset[str]) -> str:
+    return next((one for one in known if one[:DIGITS] not in bad), "")
 
 
 def after_release(state: RollOutState, completed: str) -> RollOutState:
     """The list is published again. `completed`: its content at the hub, which counts as good from now on."""
-    questioned = (replace(one, is_cleared=True) if one.content_hash == completed else one for one in state.questioned)
-    return RollOutState(None, tuple(questioned))
+    questioned = (replace(one, is_cleared=True) if one.digits == completed[:DIGITS] else one for one in state.questioned)
+    return RollOutState(None, tuple(questioned), state.number)
 
 
 def next_version(state: RollOutState, known: Sequence[str], completed: str) -> str:
     """What is to be published in place of the newest one that was; empty: that stays. `completed`: empty where nothing is."""
     kept = state.stop.kept if state.stop else ""
-    wanted = completed if state.stop is None else kept if kept in known else ""
+    if kept and kept not in {*known, completed}:
+        # The folder is older than the database, say.
+        kept = _first_good(known[: MOST_BACK + 1], state.bad)
+    wanted = kept if state.stop else completed
     return "" if [wanted] == [*known[:1]] else wanted
 
 
-def withdrawn(state: RollOutState, published: str) -> tuple[str, ...]:
-    """What a hub signs beside a version, sorted: digits of those that nodes which wait with one must not take any more."""
-    return tuple(sorted(one[:DIGITS] for one in state.bad - {published}))
+def signed_stop(state: RollOutState, published: str) -> SignedStop:
+    """What a hub signs beside a version."""
+    return SignedStop(state.number, state.stop is not None, tuple(sorted(state.bad - {published[:DIGITS]})))
