@@ -13,11 +13,13 @@ from tuf.api.exceptions import DownloadHTTPError
 from tuf.ngclient import Updater, UpdaterConfig
 from tuf.ngclient.fetcher import FetcherInterface
 
+from banlistd.core.fleet.cosign_job import AskedRole, CosignJob
 from banlistd.core.fleet.publish_job import NewContent, PublishJob, job_octets
 from banlistd.trust.ceremony.folder import Folder
 from banlistd.trust.ceremony.key_files import make_key, public_file, read_public, read_seed
 from banlistd.trust.ceremony.keys import FleetKey, signer_of, use_openssl
 from banlistd.trust.ceremony.making import KeyChange, SigningRole, Thresholds, first_offline, key_ids_of, next_offline
+from banlistd.trust.repository.cosigning import cosign
 from banlistd.trust.repository.hub_folder import HubFolder
 from banlistd.trust.repository.standby import install, promote
 
@@ -79,6 +81,19 @@ class Hub:
     def job(self, lists: Mapping[str, NewContent], *names: str, mirrors: tuple[Path, ...] = ()) -> PublishJob:
         urls = tuple(mirror.as_uri() for mirror in mirrors)
         return PublishJob(str(self.folder.path), str(self.key), names or ("drop", "ssh"), lists, urls)
+
+    def cosign(self, other: "Hub", **judged: str) -> Mapping[str, Any]:
+        """Sign what the other hub asks for. `judged`: the words of the content of each list, as this hub has it."""
+        pending = other.folder.public / "pending.json"
+        asked = json.loads(pending.read_text())["metadata"] if pending.exists() else {}
+        contents = {name: hash_of(words) for name, words in judged.items()}
+        roles = tuple(AskedRole(role, json.dumps(one), contents.get(role, "")) for role, one in asked.items())
+        return cosign(CosignJob(str(self.folder.path), str(self.key), roles), _now())
+
+    @property
+    def cosigned(self) -> str:
+        """What it has signed for others, as they fetch it."""
+        return (self.folder.public / "cosigned.json").read_text()
 
     def publish(self, lists: Mapping[str, NewContent], *names: str, mirrors: tuple[Path, ...] = ()) -> Mapping[str, Any]:
         """The answer of the program."""

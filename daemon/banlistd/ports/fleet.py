@@ -25,7 +25,9 @@ class Repository(Protocol):
         """
 
     async def stamp(self) -> object:
-        """Something else, once the owners of the fleet have changed what this hub must publish, or the hub was promoted."""
+        """Something else, once the owners of the fleet have changed what this hub must publish, the hub was promoted, or
+        another hub has signed.
+        """
 
     def whole_file(self, file: str) -> bytes:
         """A file that `Published` names. Blocks."""

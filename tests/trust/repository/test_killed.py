@@ -34,7 +34,7 @@ def test_a_node_gets_the_old_lists_or_the_new_ones_and_the_next_publication_goes
     job = hub.job({"drop": new_content("two", "one"), "ssh": new_content("another", "other")})
     # Each day another third of the calls: all take half a minute.
     seen, number = set(), 1 + datetime.now(UTC).toordinal() % STRIDE
-    while not _killed_at(number, partial(publish, job, _now())):
+    while not killed_at(number, partial(publish, job, _now())):
         shutil.copytree(first.path, tmp_path / "copy")
         node = Node(tmp_path / "copy", owners, is_new=False)
         got = (node.pull(hub.folder.public, "drop/full.blz"), node.pull(hub.folder.public, "ssh/full.blz"))
@@ -56,7 +56,7 @@ def test_a_node_gets_the_old_lists_or_the_new_ones_and_the_next_publication_goes
     assert number > 40
 
 
-def _killed_at(number: int, work: Callable[[], object]) -> bool:
+def killed_at(number: int, work: Callable[[], object]) -> bool:
     """Do it in a process that is killed before that call; whether it came to its end before."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)  # of Python 3.12: this process may have threads

@@ -9,7 +9,7 @@ from typing import IO, Any
 from banlistd.core.fleet.roll_out.stops import NO_STOP, SignedStop
 from banlistd.errors import FleetError, FleetFileError, StoodDownError
 
-_LONGEST = 4 * 2**20
+_LONGEST = 16 * 2**20
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,39}", re.ASCII)
 _FILE = re.compile(r"full\.blz|[0-9a-f]{16}\.bld", re.ASCII)
 _HASH = re.compile(r"[0-9a-f]{64}", re.ASCII)
@@ -36,6 +36,7 @@ class PublishJob:
     """`folder`: of the hub. `key`: the file of its private key; empty: only say what is known. `names`: every list published.
 
     `mirrors`: looked at first, for what another hub published; `ca`: a file with the authorities that count for them.
+    `cosigned`: what other hubs have signed of what this one wants to publish, foreign text.
     """
 
     folder: str
@@ -44,6 +45,7 @@ class PublishJob:
     lists: Mapping[str, NewContent]
     mirrors: tuple[str, ...] = ()
     ca: str = ""
+    cosigned: tuple[str, ...] = ()
 
 
 def job_octets(job: PublishJob) -> list[bytes]:
@@ -65,6 +67,7 @@ def job_octets(job: PublishJob) -> list[bytes]:
         "lists": lists,
         "mirrors": job.mirrors,
         "ca": job.ca,
+        "cosigned": job.cosigned,
     }
     return [json.dumps(head).encode() + b"\n", *(octets for new in job.lists.values() for octets in new.files.values())]
 
@@ -76,7 +79,8 @@ def read_job(source: IO[bytes]) -> PublishJob:
         lists = {str(name): _content(about, source) for name, about in head["lists"].items()}
         names = tuple(str(name) for name in head["names"])
         texts = {name: str(head[name]) for name in ("folder", "key", "ca")}
-        job = PublishJob(names=names, lists=lists, mirrors=tuple(map(str, head["mirrors"])), **texts)
+        mirrors, cosigned = tuple(map(str, head["mirrors"])), tuple(map(str, head["cosigned"]))
+        job = PublishJob(names=names, lists=lists, mirrors=mirrors, cosigned=cosigned, **texts)
     except (ValueError, LookupError, TypeError, AttributeError) as error:
         raise FleetError("the job cannot be read", "this is a fault of banlistd; please report it") from error
     if not all(_NAME.fullmatch(name) for name in (*names, *lists)) or not {*lists} <= {*names}:
@@ -136,11 +140,27 @@ class KnownContent:
 
 
 @dataclass(frozen=True, slots=True)
+class Proposal:
+    """A role that is not published yet. `lacking`: how many hubs have not signed it; 0: it waits for another role.
+
+    `content`, `entries`, `stop`: of a list. `since`: seconds since the epoch.
+    """
+
+    version: int
+    content: str
+    stop: SignedStop
+    since: float
+    lacking: int
+    entries: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Published:
     """What a hub has published. `timestamp`, `root`: their versions, 0 before the first. `offline_expires`: when root or
     targets end.
 
-    `lists`: of each list, the last contents, the newest first. `stops`: what is signed beside the newest.
+    `lists`: of each list, the last contents, the newest first. `stops`: what is signed beside the newest. `proposals`: by role,
+    what waits for the signature of another hub.
     """
 
     timestamp: int
@@ -148,6 +168,7 @@ class Published:
     offline_expires: float
     lists: Mapping[str, tuple[KnownContent, ...]]
     stops: Mapping[str, SignedStop] = field(default_factory=dict)
+    proposals: Mapping[str, Proposal] = field(default_factory=dict)
 
 
 def read_answer(text: bytes) -> Published:
@@ -161,11 +182,17 @@ def read_answer(text: bytes) -> Published:
             }
             stops = {str(name): _read_stop(about["stop"]) for name, about in answer["lists"].items()}
             versions = int(answer["timestamp"]), int(answer["root"])
-            return Published(*versions, float(answer["offline_expires"]), lists, stops)
+            proposals = {str(role): _proposal(about) for role, about in answer["proposals"].items()}
+            return Published(*versions, float(answer["offline_expires"]), lists, stops, proposals)
         kind, message, hint = (str(answer["error"][part]) for part in ("kind", "message", "hint"))
     except (ValueError, LookupError, TypeError, AttributeError) as error:
         raise FleetError("the program that publishes gave no answer", "journalctl -u banlistd") from error
     raise _ERRORS.get(kind, FleetError)(message, hint)
+
+
+def _proposal(about: Mapping[str, Any]) -> Proposal:
+    counts = int(about["lacking"]), int(about["entries"])
+    return Proposal(int(about["version"]), str(about["content"]), _read_stop(about["stop"]), float(about["since"]), *counts)
 
 
 _ERRORS = {each.__name__: each for each in (StoodDownError, FleetFileError)}

@@ -1,7 +1,7 @@
 """A hub at work: what is completed is gathered for a while, encoded in a thread, and published by a program of its own."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import NoReturn
 
@@ -120,8 +120,11 @@ class Publisher:
             known = [each.content for each in self._published.lists.get(name, ())]
             wanted = next_version(state, known, content.content_hash if content else "")
             present = wanted or (known[0] if known else "")
-            stop = signed_stop(state, present)
-            if wanted or (present and stop != self._published.stops.get(name, NO_STOP)):
+            stop, asked = signed_stop(state, present), self._published.proposals.get(name)
+            if asked is not None and (asked.content, asked.stop) == (present, stop):
+                continue  # the other hubs are asked to sign it
+            # What they are asked for may have been stopped meanwhile: then what is published takes its place.
+            if wanted or (present and (asked or stop != self._published.stops.get(name, NO_STOP))):
                 at_hand = content if content is not None and content.content_hash == present else None
                 found[name] = _Wanted(present, at_hand, stop)
         return found
@@ -156,12 +159,13 @@ class Publisher:
                 fault = f"{name}: {error}"  # the other lists and the timestamp are signed all the same
         self._published = await parts.repository.publish(self._lists, lists, looks_around=renews)
         parts.roll_out.note(self._lists, self._published)
-        if lists or before.root != self._published.root or self._published.timestamp != before.timestamp + 1:
-            names = ", ".join(f"{name} ({counted(new.entries, 'entry', 'entries')})" for name, new in lists.items())
+        new = _newly_published(before, self._published, lists)
+        if new or before.root != self._published.root or self._published.timestamp > before.timestamp + 1:
+            names = ", ".join(f"{name} ({counted(entries, 'entry', 'entries')})" for name, entries in new.items())
             words = f"published version {self._published.timestamp}: {names or f'root {self._published.root}'}"
             fields: dict[str, str | int | float] = {
                 "VERSION": self._published.timestamp,
-                "ENTRIES": sum(new.entries for new in lists.values()),
+                "ENTRIES": sum(new.values()),
                 "DURATION_MS": round((self._now - began) * 1000),
             }
             parts.announcer.announce(Event(EventName.FLEET_PUBLISHED, words, fields))
@@ -189,3 +193,13 @@ class Publisher:
         if reason != self._fault:
             self._fault = reason
             self._parts.announcer.announce(Event(EventName.FLEET_FAULT, f"not published: {reason}", {"REASON": reason}))
+
+
+def _newly_published(before: Published, after: Published, sent: Mapping[str, NewContent]) -> dict[str, int]:
+    """Lists with their entries: what was sent just now, and what the other hubs have signed since."""
+    found = {name: new.entries for name, new in sent.items() if name not in after.proposals}
+    for name, asked in before.proposals.items():
+        contents = after.lists.get(name, ())
+        if name not in after.proposals and contents and contents[0].content == asked.content:
+            found.setdefault(name, asked.entries)
+    return found

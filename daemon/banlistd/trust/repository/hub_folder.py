@@ -19,6 +19,7 @@ from banlistd.trust.ceremony.making import HUB, Offline
 from banlistd.trust.ceremony.proving import must_be_signed, must_follow
 from banlistd.trust.repository.files import make_public_folder, pass_to_owner
 from banlistd.trust.repository.online import FULL, Present
+from banlistd.trust.repository.proposals import Proposals, read_proposals
 
 _FILE = re.compile(r"([1-9][0-9]{0,9})\.([a-z0-9][a-z0-9-]{0,39})\.json", re.ASCII)
 
@@ -63,7 +64,7 @@ class HubFolder:
 
     def present(self, offline: Offline) -> Present:
         """What is published, read from the timestamp on: what a kill left beside it is not in use. Raises FleetError."""
-        present = Present(offline, highest=self._highest())
+        present = Present(offline, highest=self._highest(), root=self._published_root())
         path = self.metadata / "timestamp.json"
         if not path.exists():
             return present
@@ -79,6 +80,21 @@ class HubFolder:
             elif role != "targets" and file.exists():  # a list that is no longer published has lost its file
                 present.lists[role] = read_signed(file, Targets)
         return present
+
+    def proposals(self, present: Present) -> Proposals:
+        """What other hubs are asked to sign; a kill may leave in the file what is published by now. Raises FleetError."""
+        found = read_proposals(self.public)
+        published = {**present.lists, HUB: present.hub}
+        newer = {
+            role: metadata
+            for role, metadata in found.metadata.items()
+            if (there := published.get(role)) is None or metadata.signed.version > there.signed.version
+        }
+        return Proposals(newer, found.since)
+
+    def _published_root(self) -> Metadata[Root] | None:
+        versions = [version for version, role in self.files() if role == "root"]
+        return read_signed(self.metadata / f"{max(versions)}.root.json", Root) if versions else None
 
     def known_contents(self, name: str, newest: int, most: int) -> list[KnownContent]:
         """The last contents of a list whose full files are there, the newest first. Raises FleetError.

@@ -1,21 +1,25 @@
-"""What a hub signs: the next metadata of lists, hub, snapshot and timestamp. Nothing here reads a clock or a file."""
+"""What a hub signs: the next metadata of lists, hub, snapshot and timestamp. Nothing here reads a clock or a file.
+
+Where more than one hub must sign, a list or the role of the hubs is a proposal first: it waits in a file of its own, and the
+published one stays, until enough hubs have signed it. Snapshot and timestamp need one hub, so freshness waits for nobody.
+"""
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TypeVar
 
-from securesystemslib.signer import Key, Signer
+from securesystemslib.signer import Signer
 from tuf.api.exceptions import UnsignedMetadataError
 from tuf.api.metadata import DelegatedRole, Delegations, Metadata, MetaFile, Root, Snapshot, TargetFile, Targets, Timestamp
 
-from banlistd.core.fleet.publish_job import signed_fields
+from banlistd.core.fleet.publish_job import signed_fields, stop_in
 from banlistd.core.fleet.roll_out.stops import NO_STOP, SignedStop
 from banlistd.errors import FleetError
-from banlistd.trust.ceremony.making import HUB, ONLINE, Offline
+from banlistd.trust.ceremony.making import HUB, ONLINE, Offline, hub_role
 from banlistd.trust.repository.lease import Lease
 
-_LIFE = timedelta(days=7)
+LIFE = timedelta(days=7)
 """Of what a hub signs, the timestamp excepted."""
 
 _TIMESTAMP_LIFE = timedelta(days=1)
@@ -46,7 +50,9 @@ class ListFiles:
 
 @dataclass(slots=True)
 class Present:
-    """What the repository has now. `highest`: of each role, the highest version of a file that is there, in use or not."""
+    """What the repository has now. `root`: the newest that is published. `highest`: of each role, the highest version of a
+    file that is there, in use or not. `proposals`: by role, what other hubs are asked to sign; none is published.
+    """
 
     offline: Offline
     lists: dict[str, Metadata[Targets]] = field(default_factory=dict)
@@ -54,14 +60,54 @@ class Present:
     snapshot: Metadata[Snapshot] | None = None
     timestamp: Metadata[Timestamp] | None = None
     highest: dict[str, int] = field(default_factory=dict)
+    root: Metadata[Root] | None = None
+    proposals: dict[str, Metadata[Targets]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Next:
-    """In the order in which it is written: lists, hub, snapshot, then the timestamp. The names are those of files."""
+    """In the order in which it is written: lists, hub, snapshot, then the timestamp. The names are those of files.
+
+    `timestamp` None: nothing can be published yet. `has_offline`: the newest root and targets are published with it.
+    `proposals`: what lacks the signature of another hub, or waits for what lacks one.
+    """
 
     immutable: tuple[tuple[str, Metadata[Targets] | Metadata[Snapshot]], ...]
-    timestamp: Metadata[Timestamp]
+    timestamp: Metadata[Timestamp] | None
+    has_offline: bool
+    proposals: Mapping[str, Metadata[Targets]]
+
+
+def list_targets(name: str, version: int, new: ListFiles) -> dict[str, TargetFile]:
+    """What the role of a list has, under this version."""
+    targets, about = {}, {"v": 1, "content": new.content, "entries": new.entries, "seq": version}
+    for file, (size, digest) in new.files.items():
+        path = f"{name}/{file}"
+        # Only once: a role has seventeen files.
+        more = signed_fields(new.stop) if file == FULL else {}
+        targets[path] = TargetFile(size, {"sha256": digest}, path, {"custom": {**about, **more}})
+    return targets
+
+
+def list_delegations(offline: Offline, names: Collection[str]) -> Delegations:
+    """What the role of the hubs delegates: each list to the keys that may sign that role, and to as many of them."""
+    hubs = hub_role(offline.targets)
+    roles = {
+        name: DelegatedRole(name, list(hubs.keyids), hubs.threshold, terminating=True, paths=[f"{name}/*"])
+        for name in sorted(names)
+    }
+    known = offline.targets.signed.delegations
+    keys = {identity: known.keys[identity] for identity in hubs.keyids} if known and roles else {}
+    return Delegations(keys, roles)
+
+
+def is_proven(by: Metadata[Root] | Metadata[Targets], role: str, metadata: Metadata[_Signed]) -> bool:
+    """Whether enough keys of the role have signed it."""
+    try:
+        by.signed.verify_delegate(role, metadata.signed_bytes, metadata.signatures)
+    except (UnsignedMetadataError, ValueError):
+        return False
+    return True
 
 
 class OnlineSigner:
@@ -72,93 +118,146 @@ class OnlineSigner:
         self._signer = signer
         self._least = lease.least
         self._now = now
-        self._written: list[tuple[str, Metadata[Targets] | Metadata[Snapshot]]] = []
         self._must_be_a_hub()
 
     def next(self, new: Mapping[str, ListFiles], names: Collection[str]) -> Next:
         """`new`: lists with a new content. `names`: every list that is published; one without any content waits for it."""
         if reserved := ROLE_NAMES & {*names}:
             raise FleetError(f"a list cannot be called {min(reserved)}", "give it another id")
-        present = self._present
-        delegated = {name: self._list(name, new.get(name)) for name in names if name in new or name in present.lists}
-        hub = self._hub(delegated)
-        versions = dict(present.snapshot.signed.meta) if present.snapshot else {}
-        # An entry that was there once may not go: TUF's clients would refuse the snapshot.
-        versions |= {f"{name}.json": MetaFile(made.signed.version) for name, made in delegated.items()}
-        versions |= {"hub.json": MetaFile(hub.signed.version)}
-        versions |= {"targets.json": MetaFile(present.offline.targets.signed.version)}
-        snapshot = self._snapshot(versions)
-        timestamp = Metadata(Timestamp(self._version("timestamp", present.timestamp), expires=self._now + _TIMESTAMP_LIFE))
-        timestamp.signed.snapshot_meta = MetaFile(snapshot.signed.version)
-        timestamp.sign(self._signer)
-        return Next(tuple(self._written), timestamp)
+        present, targets = self._present, self._present.offline.targets
+        known = {*new, *present.lists, *present.proposals}
+        made = {name: self._list(name, new.get(name)) for name in names if name in known}
+        ready = [
+            name
+            for name, metadata in made.items()
+            if is_proven(targets, HUB, metadata) or (name in present.lists and is_proven(targets, HUB, present.lists[name]))
+        ]
+        hub = self._hub(ready)
+        for each in (hub, present.hub):
+            if each is not None and is_proven(targets, HUB, each) and (lists := self._lists_of(each, made)) is not None:
+                return self._published(each, lists, {**made, HUB: hub})
+        return self._renewed({**made, HUB: hub})
 
     def _must_be_a_hub(self) -> None:
         identity, offline = self._signer.public_key.keyid, self._present.offline
-        if not all(identity in offline.root.signed.roles[name].keyids for name in ONLINE) or identity not in self._hubs:
+        is_online = all(identity in offline.root.signed.roles[name].keyids for name in ONLINE)
+        if not is_online or identity not in hub_role(offline.targets).keyids:
             raise FleetError(
                 "the key of this hub does not belong to the fleet, or was revoked",
                 "banlistctl fleet keys FOLDER shows those that do",
             )
 
-    @property
-    def _hubs(self) -> list[str]:
-        delegations = self._present.offline.targets.signed.delegations
-        return list((delegations.roles or {})[HUB].keyids) if delegations else []
+    def _lists_of(self, hub: Metadata[Targets], made: Mapping[str, Metadata[Targets]]) -> dict[str, Metadata[Targets]] | None:
+        """Of each list that a role of the hubs delegates, the newest that it proves; None where there is none of one."""
+        found = {}
+        for name in (hub.signed.delegations.roles or {}) if hub.signed.delegations else {}:
+            for each in (made.get(name), self._present.lists.get(name)):
+                if each is not None and is_proven(hub, name, each):
+                    found[name] = each
+                    break
+            else:
+                return None
+        return found
+
+    def _published(
+        self, hub: Metadata[Targets], lists: Mapping[str, Metadata[Targets]], made: Mapping[str, Metadata[Targets]]
+    ) -> Next:
+        old = self._present.snapshot
+        versions = dict(old.signed.meta) if old else {}
+        # An entry that was there once may not go: TUF's clients would refuse the snapshot.
+        versions |= {f"{name}.json": MetaFile(each.signed.version) for name, each in lists.items()}
+        versions |= {"hub.json": MetaFile(hub.signed.version)}
+        versions |= {"targets.json": MetaFile(self._present.offline.targets.signed.version)}
+        roles, before = {**lists, HUB: hub}, {**self._present.lists, HUB: self._present.hub}
+        written = [(name, each) for name, each in roles.items() if each is not before.get(name)]
+        waiting = {name: each for name, each in made.items() if each not in (roles.get(name), before.get(name))}
+        snapshot = self._snapshot(versions)
+        files = [(f"{each.signed.version}.{name}.json", each) for name, each in written]
+        return Next((*files, *self._file_of(snapshot)), self._timestamp(snapshot), has_offline=True, proposals=waiting)
+
+    def _renewed(self, made: Mapping[str, Metadata[Targets]]) -> Next:
+        """What is published stays as it is, and in force: the newest root and targets wait for the hubs that must sign."""
+        old, root = self._present.snapshot, self._present.root
+        before = {**self._present.lists, HUB: self._present.hub}
+        waiting = {name: each for name, each in made.items() if each is not before.get(name)}
+        nothing = Next((), None, has_offline=False, proposals=waiting)
+        if old is None or root is None:
+            return nothing
+        snapshot = self._snapshot(old.signed.meta)
+        timestamp = self._timestamp(snapshot)
+        if not is_proven(root, "timestamp", timestamp):
+            return nothing  # a new key, which nodes know once the root that names it is published
+        return Next(self._file_of(snapshot), timestamp, has_offline=False, proposals=waiting)
 
     def _list(self, name: str, new: ListFiles | None) -> Metadata[Targets]:
-        old = self._present.lists.get(name)
-        hub = self._present.hub
-        if new is None and old is not None and hub is not None and self._is_good(old, hub, name):
+        old, asked = self._present.lists.get(name), self._present.proposals.get(name)
+        is_published = old is not None and (new is None or _content_of(name, old) == (new.content, new.stop))
+        if old is not None and is_published and (new or not asked) and self._is_good(old, self._present.offline.targets, HUB):
             return old
-        targets = dict(old.signed.targets) if old and new is None else {}
-        made = Metadata(Targets(self._version(name, old), expires=self._now + _LIFE, targets=targets))
+        is_asked = asked is not None and (new is None or asked.signed.targets == list_targets(name, asked.signed.version, new))
+        if asked is not None and is_asked and self._is_ours(asked):
+            return asked
+        version = self._version(name, old)
+        kept = (asked or old) if new is None else None
+        targets = dict(kept.signed.targets) if kept else {}
         if new is not None:
-            about = {"v": 1, "content": new.content, "entries": new.entries, "seq": made.signed.version}
-            for file, (size, digest) in new.files.items():
-                path = f"{name}/{file}"
-                # Only once: a role has seventeen files.
-                more = signed_fields(new.stop) if file == FULL else {}
-                targets[path] = TargetFile(size, {"sha256": digest}, path, {"custom": {**about, **more}})
-        return self._signed(name, made)
+            targets = list_targets(name, version, new)
+        return self._signed(Metadata(Targets(version, expires=self._now + LIFE, targets=targets)))
 
-    def _hub(self, delegated: Mapping[str, Metadata[Targets]]) -> Metadata[Targets]:
-        old, ids = self._present.hub, self._hubs
-        roles = {name: DelegatedRole(name, ids, 1, terminating=True, paths=[f"{name}/*"]) for name in sorted(delegated)}
-        keys = {identity: self._key(identity) for identity in ids} if roles else {}
-        delegations = Delegations(keys, roles)
+    def _hub(self, names: Collection[str]) -> Metadata[Targets]:
+        old, asked = self._present.hub, self._present.proposals.get(HUB)
+        delegations = list_delegations(self._present.offline, names)
         is_same = old is not None and old.signed.delegations == delegations
         if old is not None and is_same and self._is_good(old, self._present.offline.targets, HUB):
             return old
-        made = Metadata(Targets(self._version(HUB, old), expires=self._now + _LIFE))
+        if asked is not None and asked.signed.delegations == delegations and self._is_ours(asked):
+            return asked
+        made = Metadata(Targets(self._version(HUB, old), expires=self._now + LIFE))
         made.signed.delegations = delegations
-        return self._signed(HUB, made)
+        return self._signed(made)
 
     def _snapshot(self, versions: Mapping[str, MetaFile]) -> Metadata[Snapshot]:
-        old = self._present.snapshot
-        if old is not None and old.signed.meta == versions and self._is_good(old, self._present.offline.root, "snapshot"):
+        old, root = self._present.snapshot, self._present.offline.root
+        if old is not None and old.signed.meta == versions and self._is_good(old, root, "snapshot"):
             return old
-        made = Metadata(Snapshot(self._version("snapshot", old), expires=self._now + _LIFE, meta=dict(versions)))
-        return self._signed("snapshot", made)
+        made = Metadata(Snapshot(self._version("snapshot", old), expires=self._now + LIFE, meta=dict(versions)))
+        return self._signed(made)
 
-    def _key(self, identity: str) -> Key:
-        delegations = self._present.offline.targets.signed.delegations
-        if delegations is None:
-            raise FleetError("the targets of the fleet delegate nothing")
-        return delegations.keys[identity]
+    def _timestamp(self, snapshot: Metadata[Snapshot]) -> Metadata[Timestamp]:
+        version = self._version("timestamp", self._present.timestamp)
+        timestamp = Metadata(Timestamp(version, expires=self._now + _TIMESTAMP_LIFE))
+        timestamp.signed.snapshot_meta = MetaFile(snapshot.signed.version)
+        timestamp.sign(self._signer)
+        return timestamp
+
+    def _file_of(self, snapshot: Metadata[Snapshot]) -> tuple[tuple[str, Metadata[Snapshot]], ...]:
+        if snapshot is self._present.snapshot:
+            return ()
+        return ((f"{snapshot.signed.version}.snapshot.json", snapshot),)
 
     def _version(self, name: str, old: Metadata[_Signed] | None) -> int:
-        return max(self._least, self._present.highest.get(name, 0) + 1, old.signed.version + 1 if old else 1)
+        asked = self._present.proposals.get(name)
+        versions = (old.signed.version if old else 0, asked.signed.version if asked else 0, self._present.highest.get(name, 0))
+        return max(self._least, max(versions) + 1)
 
-    def _signed(self, name: str, made: Metadata[_Role]) -> Metadata[_Role]:
+    def _signed(self, made: Metadata[_Role]) -> Metadata[_Role]:
         made.sign(self._signer)
-        self._written.append((f"{made.signed.version}.{name}.json", made))
         return made
+
+    def _is_ours(self, proposal: Metadata[Targets]) -> bool:
+        """Whether it may go on waiting: signed by the key of today, in this term, and with life left."""
+        hubs = self._present.offline.targets.signed.get_verification_result(HUB, proposal.signed_bytes, proposal.signatures)
+        return self._signer.public_key.keyid in hubs.signed and self._has_life(proposal)
 
     def _is_good(self, metadata: Metadata[_Role], by: Metadata[Root] | Metadata[Targets], role: str) -> bool:
         """Whether it need not be signed again: proven by the keys of today, of this term, and with life left."""
-        try:
-            by.signed.verify_delegate(role, metadata.signed_bytes, metadata.signatures)
-        except (UnsignedMetadataError, ValueError):
-            return False
+        return is_proven(by, role, metadata) and self._has_life(metadata)
+
+    def _has_life(self, metadata: Metadata[_Role]) -> bool:
         return metadata.signed.version >= self._least and metadata.signed.expires - self._now > _RENEWED
+
+
+def _content_of(name: str, metadata: Metadata[Targets]) -> tuple[str, SignedStop]:
+    full = metadata.signed.targets.get(f"{name}/{FULL}")
+    custom = (full.custom or {}) if full else {}
+    return str(custom.get("content", "")), stop_in(custom)

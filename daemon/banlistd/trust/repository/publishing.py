@@ -1,11 +1,12 @@
 """One publication, written in an order in which a kill leaves the old timestamp or the new one."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from tuf.api.metadata import Metadata, Root, Targets
 from tuf.api.serialization.json import JSONSerializer
 
 from banlistd.core.fleet.publish_job import NewContent, PublishJob, stop_in, stop_row
@@ -14,11 +15,13 @@ from banlistd.core.printing import quoted
 from banlistd.errors import FleetError, FleetFileError, StoodDownError
 from banlistd.trust.ceremony.key_files import read_seed
 from banlistd.trust.ceremony.keys import signer_of
+from banlistd.trust.ceremony.making import HUB, Offline
 from banlistd.trust.repository.files import write_whole
 from banlistd.trust.repository.hub_folder import HubFolder
 from banlistd.trust.repository.lease import Lease, read_lease, term_of
 from banlistd.trust.repository.mirrors import SeenTimestamp, versions_seen
-from banlistd.trust.repository.online import FULL, ListFiles, OnlineSigner, Present
+from banlistd.trust.repository.online import FULL, ListFiles, Next, OnlineSigner, Present
+from banlistd.trust.repository.proposals import Proposals, add_signatures, write_proposals
 from banlistd.trust.repository.retention import clean_up
 
 DELTA_BASES = 16
@@ -39,8 +42,11 @@ def _published(folder: HubFolder, job: PublishJob, now: datetime) -> Mapping[str
     with folder.alone():
         offline, roots = folder.newest_offline()
         present = folder.present(offline)
+        asked = folder.proposals(present)
         if job.key:
             # Before the key is read: foreign bytes come in here.
+            add_signatures(asked.metadata, offline, job.cosigned)
+            present.proposals = dict(asked.metadata)
             seen = versions_seen(job.mirrors, Path(job.ca) if job.ca else None, offline.root)
             signer = signer_of(read_seed(Path(job.key), _no_passphrase, guarded=False))
             lease = _lease(folder, present, seen)
@@ -48,14 +54,22 @@ def _published(folder: HubFolder, job: PublishJob, now: datetime) -> Mapping[str
             clean_up(folder)
             for name, new in job.lists.items():
                 _write_files(folder, name, new)
-            _write_once(folder, f"{offline.targets.signed.version}.targets.json", offline.targets.to_bytes(_SMALL))
-            for file, metadata in made.immutable:
-                write_whole(folder.metadata / file, metadata.to_bytes(_SMALL))
-            for root in roots:
-                _write_once(folder, f"{root.signed.version}.root.json", root.to_bytes(_SMALL))
-            write_whole(folder.metadata / "timestamp.json", made.timestamp.to_bytes(_SMALL))
-            present = folder.present(offline)
-        return _answer(folder, job, present)
+            _write(folder, made, offline, roots)
+            since = {role: asked.since.get(role, now.timestamp()) for role in made.proposals}
+            write_proposals(folder.public, offline.fleet, made.proposals, since)
+            present, asked = folder.present(offline), Proposals(made.proposals, since)
+        return _answer(folder, job, present, asked)
+
+
+def _write(folder: HubFolder, made: Next, offline: Offline, roots: Sequence[Metadata[Root]]) -> None:
+    if made.has_offline:
+        _write_once(folder, f"{offline.targets.signed.version}.targets.json", offline.targets.to_bytes(_SMALL))
+    for file, metadata in made.immutable:
+        write_whole(folder.metadata / file, metadata.to_bytes(_SMALL))
+    for root in roots if made.has_offline else ():
+        _write_once(folder, f"{root.signed.version}.root.json", root.to_bytes(_SMALL))
+    if made.timestamp is not None:
+        write_whole(folder.metadata / "timestamp.json", made.timestamp.to_bytes(_SMALL))
 
 
 def _write_once(folder: HubFolder, file: str, content: bytes) -> None:
@@ -110,7 +124,7 @@ def _write_files(folder: HubFolder, name: str, new: NewContent) -> None:
         write_whole(path, octets)
 
 
-def _answer(folder: HubFolder, job: PublishJob, present: Present) -> Mapping[str, Any]:
+def _answer(folder: HubFolder, job: PublishJob, present: Present, asked: Proposals) -> Mapping[str, Any]:
     lists = {}
     for name in job.names:
         metadata = present.lists.get(name)
@@ -130,6 +144,22 @@ def _answer(folder: HubFolder, job: PublishJob, present: Present) -> Mapping[str
         "root": max(roots, default=0),
         "offline_expires": min(root.expires, targets.expires).timestamp(),
         "lists": lists,
+        "proposals": {role: _described_proposal(role, each, present, asked) for role, each in asked.metadata.items()},
+    }
+
+
+def _described_proposal(role: str, metadata: Metadata[Targets], present: Present, asked: Proposals) -> Mapping[str, Any]:
+    targets = present.offline.targets.signed
+    found = targets.get_verification_result(HUB, metadata.signed_bytes, metadata.signatures)
+    full = metadata.signed.targets.get(f"{role}/{FULL}")
+    custom = (full.custom or {}) if full else {}
+    return {
+        "version": metadata.signed.version,
+        "content": custom.get("content", ""),
+        "entries": custom.get("entries", 0),
+        "stop": stop_row(stop_in(custom)),
+        "since": asked.since.get(role, 0.0),
+        "lacking": max(found.threshold - len(found.signed), 0),
     }
 
 

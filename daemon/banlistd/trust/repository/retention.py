@@ -9,6 +9,7 @@ from pathlib import Path
 from banlistd.errors import FleetError
 from banlistd.trust.repository.hub_folder import HubFolder
 from banlistd.trust.repository.online import ROLE_NAMES
+from banlistd.trust.repository.proposals import read_proposals
 
 _KEPT, _KEPT_SECONDS, _KEPT_MOST = 32, 48 * 3600, 288
 """Snapshots: at least so many, those of the last 48 hours, but of these no more than one every 10 minutes on average."""
@@ -34,6 +35,9 @@ def _kept_files(folder: HubFolder) -> Iterator[str]:
     present = sorted(folder.files(), reverse=True)
     yield from (f"metadata/{version}.{role}.json" for version, role in present if role in _FOREVER)
     yield from _newest_of_each_list(folder, present)
+    # What the other hubs are asked to sign, they fetch.
+    for metadata in read_proposals(folder.public).metadata.values():
+        yield from _files_of((path, target.hashes["sha256"]) for path, target in metadata.signed.targets.items())
     now, read = time.time(), set()
     for place, version in enumerate(version for version, role in present if role == "snapshot"):
         file = f"{version}.snapshot.json"
@@ -61,6 +65,11 @@ def _newest_of_each_list(folder: HubFolder, present: Iterable[tuple[int, str]]) 
 
 
 def _targets(folder: HubFolder, file: str) -> Iterator[str]:
-    for path, target in folder.read_plain(file).get("targets", {}).items():
+    targets = folder.read_plain(file).get("targets", {})
+    yield from _files_of((path, target["hashes"]["sha256"]) for path, target in targets.items())
+
+
+def _files_of(targets: Iterable[tuple[str, str]]) -> Iterator[str]:
+    for path, digest in targets:
         list_name, _, name = path.partition("/")
-        yield str(Path("targets") / list_name / f"{target['hashes']['sha256']}.{name}")
+        yield str(Path("targets") / list_name / f"{digest}.{name}")
